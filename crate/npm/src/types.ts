@@ -1,0 +1,251 @@
+/**
+ * Every public type. The classes and functions that use them live beside this file, one file for each noun.
+ */
+
+// ── What travels ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export type Role = 'system' | 'user' | 'model' | 'tool'
+export type Metadata = Record<string, unknown>
+
+export type Part = { metadata?: Metadata } & (
+  | { text: string }
+  | { reasoning: string }
+  | { media: { url: string; contentType?: string } }
+  | { toolRequest: { name: string; input?: unknown; ref?: string } }
+  | { toolResponse: { name: string; output?: unknown; ref?: string } }
+  | { data: unknown }
+  | { custom: Record<string, unknown> }
+)
+
+export interface Message { role: Role; content: Part[]; metadata?: Metadata }
+
+export interface GenerationConfig {
+  temperature?: number
+  topK?: number
+  topP?: number
+  minP?: number
+  seed?: number
+  maxOutputTokens?: number
+  /** At most five, as in Genkit. */
+  stopSequences?: string[]
+  /** Options meant for one branch only, by branch key; never sent to another. */
+  branches?: Record<string, Record<string, unknown>>
+}
+
+export interface ToolDefinition { name: string; description: string; inputSchema?: JsonSchema; outputSchema?: JsonSchema }
+export type JsonSchema = Record<string, unknown>
+
+export interface GenerateRequest {
+  /** Shorthand for one user message at the end. */
+  prompt?: string | Part[]
+  /** Shorthand for one system message at the start. */
+  system?: string
+  messages?: Message[]
+  config?: GenerationConfig
+  tools?: ToolDefinition[]
+  toolChoice?: 'auto' | 'required' | 'none'
+  output?: { format?: 'text' | 'json'; schema?: JsonSchema }
+}
+
+export interface GenerateOptions {
+  /** Stops the work wherever it runs. Never causes a fallback. */
+  signal?: AbortSignal
+  /** Handed to strategies and custom models untouched. */
+  context?: Record<string, unknown>
+}
+
+export type FinishReason = 'stop' | 'length' | 'blocked' | 'interrupted' | 'aborted' | 'other' | 'unknown'
+
+export interface Usage {
+  inputTokens?: number
+  outputTokens?: number
+  totalTokens?: number
+  thoughtsTokens?: number
+  cachedContentTokens?: number
+}
+
+/** How sure the model was, from the log-probabilities of the tokens it chose. Absent where a branch cannot tell. */
+export interface Confidence { tokens: number; meanLogprob: number; minLogprob: number; /** 10 % quantile */ p10Logprob: number }
+
+export interface GenerateResponse {
+  readonly message: Message
+  readonly finishReason: FinishReason
+  /** The provider's own word for it, e.g. 'SAFETY'. */
+  readonly finishMessage?: string
+  readonly usage: Usage
+  readonly latencyMs: number
+  readonly confidence?: Confidence
+  readonly raw?: unknown
+  /** All text parts, joined. */
+  readonly text: string
+  readonly reasoning: string
+  /** The text parsed as JSON, where JSON was asked for. */
+  readonly output: unknown
+  readonly toolRequests: ReadonlyArray<{ name: string; input?: unknown; ref?: string }>
+  /** Which branch answered, and where that ran. */
+  readonly branch: string
+  readonly inferenceSource: 'on_device' | 'in_cloud' | 'unknown'
+  readonly routing: RoutingTrace
+}
+
+export interface GenerateChunk { readonly index: number; readonly role: Role; readonly content: Part[]; readonly text: string; /** The best partial JSON so far, where JSON was asked for. */ readonly output?: unknown; readonly logprobs?: readonly number[]; readonly branch: string }
+
+export interface GenerateStream extends AsyncIterable<GenerateChunk> {
+  /** The same chunks; leaving the loop early stops the work. */
+  readonly stream: AsyncIterable<GenerateChunk>
+  /** Settles even if nobody iterates. Never an unhandled rejection. */
+  readonly response: Promise<GenerateResponse>
+}
+
+// ── Models ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export interface ModelInfo {
+  readonly name: string
+  readonly supports: { multiturn: boolean; systemRole: boolean; tools: boolean; media: boolean; json: 'constrained' | 'prompted' | 'none' }
+  readonly contextWindow?: number
+  readonly inferenceSource: 'on_device' | 'in_cloud' | 'unknown'
+}
+
+export interface Model {
+  readonly name: string
+  readonly info: ModelInfo
+  generate(request: string | GenerateRequest, options?: GenerateOptions): Promise<GenerateResponse>
+  /** Returns at once. */
+  generateStream(request: string | GenerateRequest, options?: GenerateOptions): GenerateStream
+}
+
+// ── Routing ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export interface HybridModel extends Model {
+  /** What would happen to this request now, without running it. */
+  explain(request: string | GenerateRequest, options?: GenerateOptions): Promise<Pick<RoutingTrace, 'strategy' | 'order' | 'allow' | 'reason'>>
+  /** How each branch is doing: open breakers, measured speeds, queue. */
+  health(): Record<string, BranchHealth>
+}
+
+export interface HybridPolicy {
+  /** Statuses after which the next branch is tried. Default: UNAVAILABLE, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, INTERNAL. */
+  fallbackOn?: Status[]
+  /** Deadlines of one attempt; passing one is DEADLINE_EXCEEDED. */
+  firstTokenTimeoutMs?: number
+  idleTimeoutMs?: number
+  totalTimeoutMs?: number
+  /** Start the next branch too if the first has said nothing after so long; the first to speak wins, the other is stopped. Off by default. */
+  hedgeAfterMs?: number
+  /** Skip a branch for a while after so many failures in a row. Off by default; RetryInfo and a lost GPU open it at once. */
+  breaker?: { failures: number; cooldownMs: number }
+}
+
+export interface HybridOptions { strategy: RoutingStrategy; name?: string; policy?: HybridPolicy; branchPolicies?: Record<string, HybridPolicy>; onTrace?: (trace: RoutingTrace) => void }
+
+export interface RoutingContext {
+  readonly request: { messages: Message[]; config: GenerationConfig; tools: ToolDefinition[]; output?: GenerateRequest['output'] }
+  readonly branchKeys: ReadonlySet<string>
+  readonly isStreaming: boolean
+  readonly device: DeviceFacts
+  readonly branches: Readonly<Record<string, BranchHealth>>
+  readonly context: Record<string, unknown>
+  readonly signal: AbortSignal
+}
+
+/**
+ * One key picks, several pick with fallbacks, '' / [] / undefined has no opinion.
+ * `allow` is a constraint: no combinator, fallback, hedge or breaker can send the request to a branch outside it.
+ */
+export type Decision = string | readonly string[] | undefined | { order?: readonly string[]; allow?: readonly string[]; reason?: string }
+
+export interface RoutingStrategy { readonly name?: string; route(context: RoutingContext): Decision | Promise<Decision> }
+
+export type SensitiveKind = 'email' | 'phone' | 'credit-card' | 'iban' | 'ssn' | 'ip-address' | 'api-key' | 'date-of-birth'
+
+export interface DeviceFacts {
+  readonly online: boolean
+  readonly saveData: boolean
+  readonly effectiveType?: string
+  readonly webgpu: { available: boolean; reason?: string; software: boolean; vendor?: string; architecture?: string; maxBufferSize?: number; maxStorageBufferBindingSize?: number; shaderF16?: boolean; subgroups?: boolean }
+  readonly memoryGB?: number
+  readonly cores?: number
+  readonly battery?: { level: number; charging: boolean }
+  readonly visible: boolean
+}
+export interface DeviceRequirements { webgpu?: boolean; hardwareGpu?: boolean; minMemoryGB?: number; minBatteryLevel?: number; minTokensPerSecond?: number; allowSaveData?: boolean }
+
+export interface BranchHealth { state: 'ready' | 'loading' | 'absent' | 'open' | 'failed'; failuresInRow: number; openUntil?: number; firstTokenMs?: number; tokensPerSecond?: number; prefillTokensPerSecond?: number; queued: number }
+
+export interface RoutingTrace {
+  readonly id: string
+  readonly strategy: string
+  readonly order: readonly string[]
+  readonly allow?: readonly string[]
+  readonly reason?: string
+  readonly attempts: ReadonlyArray<Attempt>
+}
+export interface Attempt { readonly branch: string; readonly outcome: 'answered' | 'failed' | 'rejected' | 'skipped' | 'stopped'; readonly status?: Status; readonly message?: string; readonly startedAtMs: number; readonly firstTokenMs?: number; readonly durationMs: number; readonly usage?: Usage; readonly confidence?: Confidence }
+
+// ── Errors ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export type Status =
+  | 'CANCELLED' | 'UNKNOWN' | 'INVALID_ARGUMENT' | 'DEADLINE_EXCEEDED' | 'NOT_FOUND' | 'ALREADY_EXISTS' | 'PERMISSION_DENIED' | 'UNAUTHENTICATED'
+  | 'RESOURCE_EXHAUSTED' | 'FAILED_PRECONDITION' | 'ABORTED' | 'OUT_OF_RANGE' | 'UNIMPLEMENTED' | 'INTERNAL' | 'UNAVAILABLE' | 'DATA_LOSS'
+
+// ── On the device ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export interface GemmaOptions {
+  /** A known name, the URL of a GGUF file (or of its parts), or a file the person chose. */
+  model: string | { url: string | string[]; sha256?: string | string[]; bytes?: number } | Blob
+  /** Prompt and answer together; default 4096, never more than the file allows. */
+  contextWindow?: number
+  /** 'fast' lets kernels round activations to 8 bits where that is faster. Default 'exact'. */
+  precision?: 'exact' | 'fast'
+  /** Default 'auto': a hardware GPU if its arithmetic is right, else the CPU where the model is small enough for it. 'gpu' takes a software GPU too. */
+  device?: 'auto' | 'gpu' | 'cpu'
+  /** Where weights are kept between visits. Default 'opfs'. */
+  cache?: 'opfs' | 'none'
+  /** For gated downloads: extra headers of the model request only. */
+  headers?: () => Record<string, string> | Promise<Record<string, string>>
+  /** For pages whose bundler or CSP needs them named. */
+  workerUrl?: string | URL
+  wasmUrl?: string | URL
+  /** Wait for a load in progress instead of failing UNAVAILABLE at once. Default false, so that a hybrid moves on. */
+  waitForLoad?: boolean
+}
+
+export type AvailabilityStatus = 'unavailable' | 'downloadable' | 'downloading' | 'available'
+export interface Availability { status: AvailabilityStatus; reason?: string; code?: string; bytesToDownload?: number; gpuBytesNeeded?: number; estimatedTokensPerSecond?: number }
+export interface LoadProgress { phase: 'download' | 'verify' | 'upload' | 'warmup'; loadedBytes: number; totalBytes: number; /** 0..1 over all phases, never backwards; 0 and 1 always arrive. */ fraction: number }
+
+export interface OnDeviceModel extends Model {
+  readonly state: 'absent' | 'loading' | 'ready' | 'failed' | 'disposed'
+  /** Without downloading weights: is there a GPU that computes right, room on disk, a copy already? */
+  availability(): Promise<Availability>
+  load(options?: { onProgress?: (progress: LoadProgress) => void; signal?: AbortSignal }): Promise<void>
+  countTokens(request: string | GenerateRequest): Promise<number>
+  /** Frees the GPU and the worker; weights stay cached. */
+  dispose(): Promise<void>
+  /** Deletes the cached weights. */
+  remove(): Promise<void>
+}
+
+export type EmbeddingTask = 'query' | 'document' | 'question-answering' | 'fact-checking' | 'classification' | 'clustering' | 'similarity' | 'code'
+export interface Embedder {
+  availability(): Promise<Availability>
+  load(options?: { onProgress?: (progress: LoadProgress) => void; signal?: AbortSignal }): Promise<void>
+  embed(texts: string | string[], options?: { task?: EmbeddingTask; title?: string; dimensions?: 768 | 512 | 256 | 128; signal?: AbortSignal }): Promise<Float32Array[]>
+  dispose(): Promise<void>
+  remove(): Promise<void>
+}
+
+// ── In the cloud ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export interface GeminiOptions {
+  model: string
+  /** The visitor's own key, or a function that fetches one. For production prefer `baseUrl` of your own proxy, or `appCheck`. */
+  apiKey?: string | (() => string | Promise<string>)
+  baseUrl?: string
+  headers?: () => Record<string, string> | Promise<Record<string, string>>
+  fetch?: typeof fetch
+  safetySettings?: Array<{ category: string; threshold: string }>
+  /** Attempts inside this branch before the router hears of a failure. Default 0. */
+  retries?: number
+}
+export interface CloudModel extends Model { countTokens(request: string | GenerateRequest, options?: GenerateOptions): Promise<number> }

@@ -1,0 +1,9 @@
+//! The page's wasm: routing and cloud. It converts and forwards; every decision is in `hybridge-core`.
+
+use wasm_bindgen::prelude::wasm_bindgen;
+
+/// Runs once when the wasm is instantiated.
+#[wasm_bindgen(start)]
+fn start() {
+    console_error_panic_hook::set_once();
+}
