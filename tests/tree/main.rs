@@ -1,2 +1,201 @@
+//! The invariants of `crate/ARCHITECTURE.md` that a machine can check, over the files git tracks.
+
+mod files;
+
+use files::{File, tracked};
+
+/// Files over 400 lines, each with its reason.
+const LONG_FILES: &[(&str, &str)] = &[];
+
+/// Whether a text names `word`, as a word.
+fn names(text: &str, word: &str) -> bool {
+    let is_part = |it: char| it.is_alphanumeric() || it == '_';
+    text.match_indices(word).any(|(at, _)| {
+        !text[..at].ends_with(is_part) && !text[at + word.len()..].starts_with(is_part)
+    })
+}
+
+/// Fails with every file under `within` whose code names one of `words`.
+#[track_caller]
+fn nobody_names(within: impl Fn(&str) -> bool, words: &[&str], rule: &str) {
+    let mut offences = Vec::new();
+    let mut seen = 0;
+    for file in tracked() {
+        if !within(&file.path) {
+            continue;
+        }
+        seen += 1;
+        for (number, line) in file.code_lines() {
+            for word in words {
+                if names(line, word) {
+                    offences.push(format!("{}:{number}: {word}", file.path));
+                }
+            }
+        }
+    }
+    assert!(seen > 0, "no file was looked at: the rule's folder has moved");
+    assert!(offences.is_empty(), "{rule}\n{}", offences.join("\n"));
+}
+
+fn is_rust_in(path: &str, folder: &str) -> bool {
+    path.starts_with(folder) && path.ends_with(".rs")
+}
+
 #[test]
-fn t() {}
+fn core_touches_nothing() {
+    nobody_names(
+        |path| is_rust_in(path, "crate/core/src/"),
+        &[
+            "burn",
+            "cubecl",
+            "wgpu",
+            "wasm_bindgen",
+            "js_sys",
+            "web_sys",
+            "gloo_net",
+            "std::fs",
+            "std::net",
+            "std::time",
+            "std::thread",
+            "std::env",
+            "Instant",
+            "SystemTime",
+            "tokio",
+        ],
+        "invariant 1: core performs no I/O, reads no clock, spawns nothing, names neither burn nor JavaScript",
+    );
+}
+
+#[test]
+fn gemma_runs_natively() {
+    nobody_names(
+        |path| is_rust_in(path, "crate/gemma/"),
+        &["wasm_bindgen", "js_sys", "web_sys", "gloo_net"],
+        "invariant 2: gemma knows no JavaScript",
+    );
+}
+
+#[test]
+fn web_sys_lives_in_platform() {
+    nobody_names(
+        |path| is_rust_in(path, "crate/") && !path.contains("/src/platform/"),
+        &["web_sys"],
+        "invariant 4: web_sys is named only under */src/platform/",
+    );
+}
+
+#[test]
+fn the_glue_has_one_door_each() {
+    for (wasm, door) in [
+        ("wasm/page/", "crate/npm/src/glue/page.ts"),
+        ("wasm/worker/", "crate/npm/src/glue/worker.ts"),
+    ] {
+        let importers: Vec<String> = tracked()
+            .into_iter()
+            .filter(|file| file.path.starts_with("crate/npm/src/") && file.text.contains(wasm))
+            .map(|file| file.path)
+            .collect();
+        assert_eq!(importers, [door], "invariant 5: {wasm} is imported by one file");
+    }
+}
+
+#[test]
+fn no_exported_method_holds_a_borrow() {
+    for file in tracked() {
+        let is_boundary = is_rust_in(&file.path, "crate/page/src/")
+            || is_rust_in(&file.path, "crate/worker/src/");
+        if is_boundary && file.text.contains("#[wasm_bindgen]\nimpl") {
+            for (number, line) in file.code_lines() {
+                let is_exported = line.trim_start().starts_with("pub ");
+                assert!(
+                    !(is_exported && line.contains("&mut self")),
+                    "invariant 9: {}:{number} takes &mut self",
+                    file.path
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn generated_files_are_not_committed() {
+    for file in tracked() {
+        let is_generated = file.path.ends_with(".wasm")
+            || file.path.ends_with(".tgz")
+            || file.path.contains("/dist/")
+            || file.path.contains("node_modules/")
+            || file.path.starts_with("crate/npm/wasm/");
+        assert!(!is_generated, "invariant 12: {} is generated", file.path);
+    }
+}
+
+#[test]
+fn long_files_have_reasons() {
+    for file in tracked().into_iter().filter(File::is_written_by_hand) {
+        let lines = file.text.lines().count();
+        let is_listed = LONG_FILES.iter().any(|(path, _)| *path == file.path);
+        assert!(
+            lines <= 400 || is_listed,
+            "invariant 13: {} has {lines} lines; split it, or list it here with its reason",
+            file.path
+        );
+        assert!(lines > 400 || !is_listed, "{} is short now: take it off the list", file.path);
+    }
+}
+
+#[test]
+fn arrows_point_one_way() {
+    for (manifest, allowed) in [
+        ("crate/core/Cargo.toml", &[][..]),
+        ("crate/gemma/Cargo.toml", &["hybridge-core"][..]),
+        ("crate/page/Cargo.toml", &["hybridge-core"][..]),
+        ("crate/worker/Cargo.toml", &["hybridge-core", "hybridge-gemma"][..]),
+    ] {
+        let text = files::read(manifest);
+        for name in ["hybridge-core", "hybridge-gemma", "hybridge-page", "hybridge-worker"] {
+            let is_itself = text.contains(&format!("name = \"{name}\""));
+            let is_named = text.lines().any(|line| line.starts_with(name));
+            assert!(
+                !is_named || is_itself || allowed.contains(&name),
+                "{manifest} must not depend on {name}"
+            );
+        }
+    }
+    let page = files::read("crate/page/Cargo.toml");
+    assert!(!page.contains("burn"), "the page's wasm carries no engine");
+}
+
+#[test]
+fn versions_agree() {
+    let versions = files::read("pkg-scripts/versions");
+    let tool = versions
+        .lines()
+        .find_map(|line| line.strip_prefix("WASM_BINDGEN="))
+        .and_then(|rest| rest.split_whitespace().next())
+        .expect("pkg-scripts/versions names WASM_BINDGEN");
+    let lock = files::read("Cargo.lock");
+    assert!(
+        lock.contains(&format!("name = \"wasm-bindgen\"\nversion = \"{tool}\"")),
+        "the command line tool {tool} and the crate must be one version"
+    );
+    let manifest = files::read("Cargo.toml");
+    let version = manifest
+        .lines()
+        .find_map(|line| line.strip_prefix("version = "))
+        .expect("the workspace has a version");
+    assert!(
+        files::read("crate/npm/package.json").contains(&format!("\"version\": {version}")),
+        "package.json and Cargo.toml must name one version"
+    );
+}
+
+#[test]
+fn nothing_is_left_to_do() {
+    // Spelled apart, so that this file does not name them.
+    let marks = [["TO", "DO"].concat(), ["FIX", "ME"].concat(), ["XX", "X"].concat()];
+    for file in tracked().into_iter().filter(File::is_written_by_hand) {
+        for mark in &marks {
+            assert!(!names(&file.text, mark), "{} holds a left-over {mark}", file.path);
+        }
+    }
+}

@@ -5,9 +5,10 @@
 
 mod error;
 mod message;
+mod reply;
+mod request;
 
 pub use error::{Error, Result, Status};
-pub use message::{
-    Confidence, Config, Content, FinishReason, Format, Media, Message, Output, Part, Piece, Reply,
-    Request, Role, ToolChoice, ToolDefinition, ToolRequest, ToolResponse, Usage,
-};
+pub use message::{Content, Media, Message, Part, Role, ToolRequest, ToolResponse};
+pub use reply::{Confidence, FinishReason, Piece, Reply, Usage};
+pub use request::{Config, Format, Output, Request, ToolChoice, ToolDefinition};

@@ -1,0 +1,129 @@
+//! Replies: pieces on their way, whole answers, and what is known of them.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::message::{Message, Part};
+
+/// Why an answer ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FinishReason {
+    /// It was complete, or met a stop sequence.
+    #[default]
+    Stop,
+    /// It reached `maxOutputTokens` or the context's end.
+    Length,
+    /// The service refused the prompt or the answer.
+    Blocked,
+    /// It waits for the caller, for example for a tool.
+    Interrupted,
+    /// It was stopped.
+    Aborted,
+    /// A known reason with no word here.
+    Other,
+    /// No reason was given.
+    Unknown,
+}
+
+/// What an answer cost, in tokens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Usage {
+    /// Tokens read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input_tokens: Option<u64>,
+    /// Tokens written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output_tokens: Option<u64>,
+    /// Both, and thinking.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub total_tokens: Option<u64>,
+    /// Tokens thought.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub thoughts_tokens: Option<u64>,
+    /// Tokens that did not have to be read again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cached_content_tokens: Option<u64>,
+}
+
+/// How sure the model was, from the log-probabilities of the tokens it chose.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Confidence {
+    /// Over how many tokens.
+    pub tokens: u64,
+    /// Their mean.
+    pub mean_logprob: f64,
+    /// The least sure one.
+    pub min_logprob: f64,
+    /// The 10 % quantile.
+    pub p10_logprob: f64,
+}
+
+impl Confidence {
+    /// Summarises log-probabilities; `None` for none.
+    #[must_use]
+    pub fn of(logprobs: &[f64]) -> Option<Self> {
+        let mut sorted = logprobs.to_vec();
+        sorted.sort_by(f64::total_cmp);
+        let &min_logprob = sorted.first()?;
+        // Nearest rank: the smallest value with at least a tenth of all at or below it.
+        let rank = sorted.len().div_ceil(10).saturating_sub(1);
+        let p10_logprob = sorted.get(rank).copied().unwrap_or(min_logprob);
+        #[expect(clippy::cast_precision_loss, reason = "no answer has 2^52 tokens")]
+        let mean_logprob = sorted.iter().sum::<f64>() / sorted.len() as f64;
+        Some(Self { tokens: sorted.len() as u64, mean_logprob, min_logprob, p10_logprob })
+    }
+}
+
+/// One piece of an answer on its way.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Piece {
+    /// What arrived.
+    pub content: Vec<Part>,
+    /// Log-probabilities of its tokens, where the runtime knows them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub logprobs: Option<Vec<f64>>,
+}
+
+/// A branch's whole answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Reply {
+    /// What the model said.
+    pub message: Message,
+    /// Why it ended.
+    #[serde(default)]
+    pub finish_reason: FinishReason,
+    /// The provider's own word for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finish_message: Option<String>,
+    /// What it cost.
+    #[serde(default)]
+    pub usage: Usage,
+    /// How sure the model was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<Confidence>,
+    /// What the service said, as it said it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub raw: Option<Value>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Confidence;
+
+    #[test]
+    fn confidence_is_by_nearest_rank() {
+        assert_eq!(Confidence::of(&[]), None);
+        let twenty: Vec<f64> = (1..=20).map(|it| -f64::from(it)).collect();
+        let confidence = Confidence::of(&twenty).unwrap();
+        assert_eq!(
+            (confidence.tokens, confidence.min_logprob, confidence.p10_logprob),
+            (20, -20.0, -19.0)
+        );
+        assert!((confidence.mean_logprob + 10.5).abs() < 1e-12);
+    }
+}

@@ -1,0 +1,62 @@
+//! The files git tracks, as text.
+#![expect(clippy::expect_used, clippy::panic, reason = "a test's helper fails loudly")]
+
+use std::path::PathBuf;
+use std::process::Command;
+
+/// One tracked file that is text.
+pub(crate) struct File {
+    /// Its path from the root, with forward slashes.
+    pub(crate) path: String,
+    /// What it holds.
+    pub(crate) text: String,
+}
+
+impl File {
+    /// Lines with their numbers, without comments. Good enough for a rule: no line here hides code in a string with `//`.
+    pub(crate) fn code_lines(&self) -> impl Iterator<Item = (usize, &str)> {
+        self.text.lines().enumerate().filter_map(|(index, line)| {
+            let code = line.split("//").next().unwrap_or_default();
+            (!code.trim().is_empty()).then_some((index + 1, code))
+        })
+    }
+
+    /// Code, scripts and pages; not data, locks or prose.
+    pub(crate) fn is_written_by_hand(&self) -> bool {
+        let is_data = self.path.contains("/golden") || self.path.contains("/fixtures/");
+        let name = self.path.rsplit('/').next().unwrap_or_default();
+        let is_code = ["rs", "ts", "mjs", "js", "wgsl", "css", "html", "py", "sh"]
+            .iter()
+            .any(|extension| name.ends_with(&format!(".{extension}")))
+            || self.path.starts_with("pkg-scripts/");
+        is_code && !is_data
+    }
+}
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// One file that must be there.
+#[track_caller]
+pub(crate) fn read(path: &str) -> String {
+    std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// Every tracked file that is still there and is UTF-8.
+pub(crate) fn tracked() -> Vec<File> {
+    let output = Command::new("git")
+        .args(["ls-files", "-z"])
+        .current_dir(root())
+        .output()
+        .expect("git lists the tree's files");
+    assert!(output.status.success(), "git ls-files failed: is this a checkout?");
+    let listing = String::from_utf8(output.stdout).expect("paths are UTF-8");
+    listing
+        .split_terminator('\0')
+        .filter_map(|path| {
+            let text = std::fs::read_to_string(root().join(path)).ok()?;
+            Some(File { path: path.to_owned(), text })
+        })
+        .collect()
+}
