@@ -4,4 +4,5 @@
  */
 
 export { HybridError } from './errors.js'
+export { defineModel, type ModelDefinition } from './model.js'
 export type * from './types.js'

@@ -1,0 +1,54 @@
+/** Reads JSON that models write: inside a code fence, or not finished yet. */
+
+/** The value of a whole answer, or undefined where it is not JSON. */
+export function parseJson(text: string): unknown {
+  return attempt(unfenced(text))
+}
+
+/** The best value of an answer so far: what is open is closed, half a key or word is left out. Undefined until there is something to show. */
+export function parsePartialJson(text: string): unknown {
+  const body = unfenced(text)
+  // What closes the open brackets, innermost first; and the last place where the text could be cut and closed.
+  let closers = ''
+  let cut = { at: 0, closers: '' }
+  let isInString = false
+  // In an object a string is a key unless a colon came since the last comma or brace.
+  let isKeyNext = false
+  for (let at = 0; at < body.length; at++) {
+    const char = body[at]
+    if (isInString) {
+      if (char === '\\') at++
+      else if (char === '"') {
+        isInString = false
+        if (!isKeyNext) cut = { at: at + 1, closers }
+      }
+    } else if (char === '"') isInString = true
+    else if (char === ':') isKeyNext = false
+    else if (char === ',') {
+      cut = { at, closers }
+      isKeyNext = closers.startsWith('}')
+    } else if (char === '{' || char === '[') {
+      closers = (char === '{' ? '}' : ']') + closers
+      cut = { at: at + 1, closers }
+      isKeyNext = char === '{'
+    } else if (char === '}' || char === ']') {
+      closers = closers.slice(1)
+      cut = { at: at + 1, closers }
+    }
+  }
+  // A string shows as it grows, without half an escape; a number or word shows once it parses.
+  const open = isInString && !isKeyNext ? `${body.replace(/(^|[^\\])((?:\\\\)*)\\(u[0-9a-f]{0,3})?$/i, '$1$2')}"` : body
+  return attempt(open + closers) ?? attempt(body.slice(0, cut.at) + cut.closers)
+}
+
+function attempt(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown
+  } catch {
+    return undefined
+  }
+}
+
+function unfenced(text: string): string {
+  return text.replace(/^\s*```(?:json)?[^\S\n]*\n?/, '').replace(/\n?```\s*$/, '')
+}

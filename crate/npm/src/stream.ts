@@ -1,0 +1,76 @@
+/** Chunks on their way to whoever iterates. */
+
+/**
+ * A list that is still being written. Every loop over it sees all of it from the start, so `stream` and the object itself tell the same.
+ * Concurrent `next()` calls are answered in the order they were made. Leaving a loop early calls `abandon`.
+ */
+export class Feed<T> implements AsyncIterable<T> {
+  readonly #items: T[] = []
+  readonly #waiting = new Set<() => void>()
+  readonly #abandon: () => void
+  #end: { error?: unknown } | undefined
+
+  constructor(abandon: () => void) {
+    this.#abandon = abandon
+  }
+
+  push(item: T): void {
+    if (this.#end !== undefined) return
+    this.#items.push(item)
+    this.#wake()
+  }
+
+  close(): void {
+    this.#end ??= {}
+    this.#wake()
+  }
+
+  fail(error: unknown): void {
+    this.#end ??= { error }
+    this.#wake()
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<T, undefined, undefined> {
+    const calls: Array<{ at: number; resolve: (result: IteratorResult<T, undefined>) => void; reject: (error: unknown) => void }> = []
+    let asked = 0
+    let isLeft = false
+    const done = { done: true, value: undefined } as const
+    const answer = (): void => {
+      for (let call = calls[0]; call !== undefined; call = calls[0]) {
+        if (isLeft) call.resolve(done)
+        else if (call.at < this.#items.length) call.resolve({ done: false, value: this.#items[call.at] as T })
+        else if (this.#end === undefined) break
+        // The call that meets the end hears of the failure; those behind it hear that it is over.
+        else if ('error' in this.#end && call.at === this.#items.length) call.reject(this.#end.error)
+        else call.resolve(done)
+        calls.shift()
+      }
+      if (calls.length === 0) this.#waiting.delete(answer)
+      else this.#waiting.add(answer)
+    }
+    const leave = (): void => {
+      isLeft = true
+      answer()
+      if (this.#end === undefined) this.#abandon()
+    }
+    return {
+      next: () =>
+        new Promise((resolve, reject) => {
+          calls.push({ at: asked++, resolve, reject })
+          answer()
+        }),
+      return: () => {
+        leave()
+        return Promise.resolve(done)
+      },
+      throw: (error: unknown) => {
+        leave()
+        return Promise.reject(error)
+      },
+    }
+  }
+
+  #wake(): void {
+    for (const answer of [...this.#waiting]) answer()
+  }
+}
