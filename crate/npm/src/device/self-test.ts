@@ -12,8 +12,10 @@ import { WorkerClient, type WorkerPlaces } from './worker-client.js'
  */
 export async function gpuSelfTest(places: WorkerPlaces = {}): Promise<GpuReport> {
   const worker = new WorkerClient(places)
+  const started = performance.now()
   try {
-    return await worker.call('selfTest', {})
+    const found = await worker.call('selfTest', {})
+    return { ...found, milliseconds: performance.now() - started }
   } finally {
     worker.terminate()
   }

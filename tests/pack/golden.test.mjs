@@ -1,0 +1,49 @@
+/** What the tarball holds and what its types promise, as golden files: a change to either is a visible diff. */
+
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { tarball } from './consumer.mjs'
+
+const unpacked = mkdtempSync(join(tmpdir(), 'hybridge-golden-'))
+execFileSync('tar', ['-xzf', tarball, '-C', unpacked])
+after(() => rmSync(unpacked, { recursive: true, force: true }))
+
+/** Compares with the golden file; UPDATE_GOLDEN=1 writes it instead. */
+function check(name, actual) {
+  const path = join(import.meta.dirname, 'golden', name)
+  if (process.env.UPDATE_GOLDEN) writeFileSync(path, actual)
+  assert.equal(actual, readFileSync(path, 'utf8'), `${name} changed; if that is meant, run UPDATE_GOLDEN=1 pkg-scripts/test pack and commit the diff`)
+}
+
+test('the file list', () => {
+  const files = readdirSync(join(unpacked, 'package'), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).slice(unpacked.length + '/package/'.length))
+    .sort()
+  check('files.txt', `${files.join('\n')}\n`)
+})
+
+test('the public types', () => {
+  const dist = join(unpacked, 'package/dist')
+  const seen = new Set()
+  const visit = (file) => {
+    if (seen.has(file)) return ''
+    seen.add(file)
+    const text = readFileSync(join(dist, file), 'utf8')
+    const within = file.split('/').slice(0, -1)
+    const imports = [...text.matchAll(/from '(\.[^']+)\.js'/g)].map(([, path]) => join(...within, `${path}.d.ts`))
+    return `// ── ${file}\n${text}\n${imports.map(visit).join('')}`
+  }
+  check('api.d.ts', visit('index.d.ts'))
+})
+
+test('nothing runs at install and nothing else is installed', () => {
+  const manifest = JSON.parse(readFileSync(join(unpacked, 'package/package.json'), 'utf8'))
+  assert.equal(manifest.scripts, undefined)
+  assert.equal(manifest.dependencies, undefined)
+  assert.equal(manifest.sideEffects, false)
+})
