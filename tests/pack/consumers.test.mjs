@@ -95,7 +95,7 @@ test('without a GPU the same app says so and goes on', () =>
     const { result } = await visit(withoutGpu, folder, { headers: strictPolicy })
     assert.equal(result.text, 'one two three')
     assert.equal(result.webgpu.available, false)
-    assert.equal(result.gpu.status, 'FAILED_PRECONDITION')
+    assert.equal(result.gpu.status, 'UNAVAILABLE')
     assert.equal(result.gpu.code, 'GPU_UNAVAILABLE')
   }))
 

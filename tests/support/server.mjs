@@ -8,7 +8,7 @@ const types = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '
 
 /**
  * Serves `mounts` (URL prefix to folder, longest prefix first) until `close()`.
- * `requests` lists every path asked for, in order.
+ * `pages` are answers of their own, path to `{ type, body }`; `requests` lists every path asked for, in order.
  */
 export async function serve(mounts, { headers = {}, port = 0, pages = {} } = {}) {
   const requests = []
@@ -17,7 +17,8 @@ export async function serve(mounts, { headers = {}, port = 0, pages = {} } = {})
     const path = decodeURIComponent(new URL(request.url, 'http://127.0.0.1').pathname)
     requests.push(path)
     if (Object.hasOwn(pages, path)) {
-      response.writeHead(200, { 'content-type': types['.html'], ...headers }).end(pages[path])
+      const { type, body } = pages[path]
+      response.writeHead(200, { 'content-type': type, ...headers }).end(body)
       return
     }
     const prefix = prefixes.find((it) => path.startsWith(it))

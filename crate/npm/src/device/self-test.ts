@@ -5,7 +5,7 @@ import { WorkerClient, type WorkerPlaces } from './worker-client.js'
 
 /**
  * Starts the engine's worker, multiplies two matrices on the GPU and on the CPU, and tells how far they are apart.
- * Fetches the engine's wasm; throws FAILED_PRECONDITION with code GPU_UNAVAILABLE where there is no adapter.
+ * Fetches the engine's wasm; throws UNAVAILABLE with code GPU_UNAVAILABLE where there is no adapter.
  *
  * @example
  * const { adapter, software } = await gpuSelfTest()

@@ -1,0 +1,20 @@
+/** The demo as it is served: the page, the built package under its own path, and a loopback Gemini as its cloud. */
+
+import { join } from 'node:path'
+import { startGemini } from '../emulator/gemini.mjs'
+import { serve } from './server.mjs'
+
+/** Serves until `close()`. The emulator answers every prompt by saying it back. */
+export async function startDemo({ root, port = 0 }) {
+  const gemini = await startGemini()
+  const config = { gemini: { baseUrl: gemini.origin, model: 'gemini-emulator', apiKey: 'emulator', label: 'Gemini emulator on this machine' } }
+  const server = await serve(
+    { '/': join(root, 'www'), '/hybridge/': join(root, 'crate/npm') },
+    { port, pages: { '/demo.json': { type: 'application/json', body: JSON.stringify(config) } } },
+  )
+  return {
+    origin: server.origin,
+    requests: server.requests,
+    close: () => Promise.all([server.close(), gemini.close()]),
+  }
+}
