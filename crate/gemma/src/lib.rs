@@ -1,4 +1,21 @@
 //! Gemma, quantised, on burn.
+//!
+//! A file is opened over byte ranges ([`source`], [`gguf`]) and described ([`config`],
+//! [`weights`]); a forward pass ([`engine`]: scalar, burn or kernels) runs it.
+//! Everything runs natively and knows no JavaScript.
 #![recursion_limit = "256"]
+
+pub mod config;
+pub mod engine;
+pub mod gguf;
 #[cfg(feature = "gpu")]
 pub mod gpu;
+pub mod quant;
+pub mod sample;
+pub mod scalar;
+pub mod source;
+pub mod weights;
+
+pub use config::Config;
+pub use engine::{Encoder, Pass};
+pub use weights::Model;

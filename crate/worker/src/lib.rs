@@ -48,7 +48,8 @@ async fn self_test_report() -> Result<String, Error> {
 
 /// Our error as JavaScript sees it: JSON text, which `worker.ts` passes on.
 fn thrown(error: &Error) -> JsValue {
-    let json = serde_json::to_string(error)
-        .unwrap_or_else(|_| r#"{"status":"INTERNAL","message":"an error could not be told"}"#.to_owned());
+    let json = serde_json::to_string(error).unwrap_or_else(|_| {
+        r#"{"status":"INTERNAL","message":"an error could not be told"}"#.to_owned()
+    });
     JsValue::from_str(&json)
 }

@@ -1,0 +1,27 @@
+//! The errors of reading a file, each with a code of its own.
+
+use hybridge_core::{Error, Status};
+
+/// The file ends before what it promises.
+pub(super) fn truncated(what: &str, needed: u64, size: u64) -> Error {
+    Error::new(
+        Status::DataLoss,
+        format!("the file ends inside {what}: {needed} bytes are needed, it has {size}"),
+    )
+    .with_code("GGUF_TRUNCATED")
+}
+
+/// The file contradicts its own format.
+pub(super) fn invalid(message: impl Into<String>) -> Error {
+    Error::invalid(message.into()).with_code("GGUF_INVALID")
+}
+
+/// The file is of a kind that is not read here.
+pub(super) fn unsupported(message: impl Into<String>) -> Error {
+    Error::new(Status::Unimplemented, message.into()).with_code("GGUF_UNSUPPORTED")
+}
+
+/// The parts of a split file do not belong together.
+pub(super) fn split(message: impl Into<String>) -> Error {
+    Error::invalid(message.into()).with_code("GGUF_SPLIT")
+}

@@ -1,0 +1,66 @@
+//! softmax(q·k) v over the positions that a query sees.
+
+use std::ops::Range;
+
+use super::cache::Cache;
+use super::vector::{dot, rounded};
+use crate::config::Config;
+
+/// The positions that the query at `position` sees, looking back.
+pub(super) fn behind(position: usize, window: Option<usize>) -> Range<usize> {
+    let start = window.map_or(0, |window| (position + 1).saturating_sub(window));
+    start..position + 1
+}
+
+/// The positions that the query at `position` sees, looking both ways over `length` tokens.
+///
+/// Half a window on each side: that is how llama.cpp reads a symmetric window.
+pub(super) fn around(position: usize, window: Option<usize>, length: usize) -> Range<usize> {
+    match window {
+        Some(window) => position.saturating_sub(window / 2)..length.min(position + window / 2 + 1),
+        None => 0..length,
+    }
+}
+
+/// All heads of one query: \[heads · `head_dim`\] in, the same out.
+pub(super) fn attend(
+    config: &Config,
+    queries: &[f32],
+    cache: &Cache,
+    visible: &Range<usize>,
+) -> Vec<f32> {
+    let dim = config.head_dim;
+    let mut mixed = Vec::with_capacity(queries.len());
+    for (head, query) in queries.chunks_exact(dim).enumerate() {
+        let kv_head = head / config.group();
+        let scores: Vec<f64> =
+            visible.clone().map(|p| dot(query, cache.key(p, kv_head, dim))).collect();
+        let most = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let weights: Vec<f64> = scores.iter().map(|score| (score - most).exp()).collect();
+        let total: f64 = weights.iter().sum();
+        let mut sums = vec![0.0_f64; dim];
+        for (position, weight) in visible.clone().zip(&weights) {
+            for (sum, value) in sums.iter_mut().zip(cache.value(position, kv_head, dim)) {
+                *sum += weight * f64::from(*value);
+            }
+        }
+        mixed.extend(sums.iter().map(|sum| rounded(sum / total)));
+    }
+    mixed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{around, behind};
+
+    #[test]
+    fn windows_are_as_wide_as_llama_cpp_has_them() {
+        assert_eq!(behind(5, None), 0..6);
+        assert_eq!(behind(5, Some(3)), 3..6);
+        assert_eq!(behind(1, Some(3)), 0..2);
+        assert_eq!(around(5, None, 9), 0..9);
+        assert_eq!(around(5, Some(4), 9), 3..8);
+        assert_eq!(around(5, Some(5), 7), 3..7);
+        assert_eq!(around(0, Some(1), 7), 0..1);
+    }
+}
