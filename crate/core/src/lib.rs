@@ -4,9 +4,13 @@
 //! in as values, decisions go out as values, so that all of it is tested with a bare `cargo test`.
 
 mod error;
+pub mod gemini;
+pub mod http;
 mod message;
+pub mod openai;
 mod reply;
 mod request;
+pub mod sse;
 
 pub use error::{Error, Result, Status};
 pub use message::{Content, Media, Message, Part, Role, ToolRequest, ToolResponse};

@@ -1,0 +1,27 @@
+//! Gemini's own wire: `generateContent`, `streamGenerateContent`, `countTokens`.
+
+mod request;
+mod response;
+mod schema;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+pub(crate) use response::take;
+
+/// Where Google serves it. A `baseUrl` of one's own replaces this.
+const BASE_URL: &str = "https://generativelanguage.googleapis.com";
+
+/// A model on Gemini's wire.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Gemini {
+    /// `gemini-…`, or a longer path such as `projects/…/models/…`.
+    pub model: String,
+    /// Google's, or one's own proxy.
+    #[serde(default)]
+    pub base_url: Option<String>,
+    /// Sent as they are.
+    #[serde(default)]
+    pub safety_settings: Vec<Value>,
+}

@@ -1,0 +1,241 @@
+//! A request in Gemini's words.
+
+use serde_json::{Map, Value, json};
+
+use super::schema::accepted;
+use super::{BASE_URL, Gemini};
+use crate::http::{Build as _, DataUrl, HttpRequest, Task};
+use crate::{
+    Config, Content, Error, Media, Message, Part, Request, Result, Role, ToolChoice, ToolDefinition,
+};
+
+/// Options of one's own that belong beside `generationConfig`; every other goes into it.
+const BESIDE_CONFIG: [&str; 6] =
+    ["cachedContent", "labels", "safetySettings", "serviceTier", "store", "toolConfig"];
+
+impl Gemini {
+    /// What to send.
+    pub(crate) fn request(&self, request: &Request, task: Task) -> Result<HttpRequest> {
+        let mut body = self.body(request)?;
+        let method = match task {
+            Task::Generate => "generateContent",
+            Task::Stream => "streamGenerateContent?alt=sse",
+            Task::Count => "countTokens",
+        };
+        if task == Task::Count {
+            // Counting needs the whole request, or the system instruction and the tools are forgotten.
+            body.put("model", self.path());
+            body = Map::from_iter([("generateContentRequest".to_owned(), body.into())]);
+        }
+        Ok(HttpRequest {
+            url: format!("{}/{}:{method}", self.root(), self.path()),
+            key_header: "x-goog-api-key",
+            key_prefix: "",
+            body: Value::Object(body).to_string(),
+        })
+    }
+
+    /// The address up to the version, which a proxy's may hold already.
+    fn root(&self) -> String {
+        let base = self.base_url.as_deref().unwrap_or(BASE_URL).trim_end_matches('/');
+        let has_version = ["/v1", "/v1beta", "/v1beta1", "/v1alpha"]
+            .iter()
+            .any(|version| base.ends_with(version));
+        if has_version { base.to_owned() } else { format!("{base}/v1beta") }
+    }
+
+    fn path(&self) -> String {
+        let folder = if self.model.contains('/') { "" } else { "models/" };
+        let mut path = folder.to_owned();
+        for byte in self.model.bytes() {
+            match byte {
+                b'A'..=b'Z'
+                | b'a'..=b'z'
+                | b'0'..=b'9'
+                | b'-'
+                | b'.'
+                | b'_'
+                | b'~'
+                | b'/'
+                | b'@' => {
+                    path.push(char::from(byte));
+                }
+                byte => path.push_str(&format!("%{byte:02X}")),
+            }
+        }
+        path
+    }
+
+    fn body(&self, request: &Request) -> Result<Map<String, Value>> {
+        let mut body = Map::new();
+        let mut contents: Vec<Value> = Vec::new();
+        let mut system: Vec<Value> = Vec::new();
+        let mut last_role = None;
+        for message in &request.messages {
+            let parts = parts(message)?;
+            if parts.is_empty() {
+                continue;
+            }
+            if message.role == Role::System {
+                system.extend(parts);
+                continue;
+            }
+            // Answers to parallel calls belong into one turn.
+            let is_same_turn = message.role == Role::Tool && last_role == Some(Role::Tool);
+            last_role = Some(message.role);
+            let previous = contents.last_mut().filter(|_| is_same_turn);
+            match previous.and_then(|it| it.get_mut("parts")).and_then(Value::as_array_mut) {
+                Some(turn) => turn.extend(parts),
+                None => contents.push(json!({ "role": role(message.role), "parts": parts })),
+            }
+        }
+        if contents.is_empty() {
+            return Err(Error::invalid(
+                "the request has no message with content besides the system's",
+            ));
+        }
+        body.put("contents", contents);
+        if !system.is_empty() {
+            body.put("systemInstruction", json!({ "parts": system }));
+        }
+        let mut tools: Vec<Value> = Vec::new();
+        if !request.tools.is_empty() {
+            let declarations: Vec<Value> = request.tools.iter().map(declaration).collect();
+            tools.push(json!({ "functionDeclarations": declarations }));
+        }
+        if let Some(choice) = request.tool_choice {
+            let mode = match choice {
+                ToolChoice::Auto => "AUTO",
+                ToolChoice::Required => "ANY",
+                ToolChoice::None => "NONE",
+            };
+            body.put("toolConfig", json!({ "functionCallingConfig": { "mode": mode } }));
+        }
+        if !self.safety_settings.is_empty() {
+            body.put("safetySettings", self.safety_settings.clone());
+        }
+        let mut generation = generation_config(&request.config);
+        if request.wants_json() {
+            generation.put("responseMimeType", "application/json");
+            let schema = request.output.as_ref().and_then(|output| output.schema.as_ref());
+            generation.put_some("responseJsonSchema", schema.map(accepted));
+        }
+        for (name, value) in &request.config.extra {
+            match (name.as_str(), value) {
+                (_, Value::Null) => {}
+                ("tools", Value::Array(more)) => tools.extend(more.iter().cloned()),
+                ("candidateCount", count) if count.as_u64() != Some(1) => {
+                    return Err(Error::invalid("candidateCount: only one candidate is supported"));
+                }
+                (name, value) if BESIDE_CONFIG.contains(&name) => body.put(name, value.clone()),
+                (name, value) => generation.put(name, value.clone()),
+            }
+        }
+        if !tools.is_empty() {
+            body.put("tools", tools);
+        }
+        if !generation.is_empty() {
+            body.put("generationConfig", generation);
+        }
+        Ok(body)
+    }
+}
+
+/// `minP` has no counterpart there and is left out.
+fn generation_config(config: &Config) -> Map<String, Value> {
+    let mut generation = Map::new();
+    generation.put_some("temperature", config.temperature);
+    generation.put_some("topK", config.top_k);
+    generation.put_some("topP", config.top_p);
+    // The wire's seed has 31 bits.
+    generation.put_some("seed", config.seed.map(|seed| seed & 0x7fff_ffff));
+    generation.put_some("maxOutputTokens", config.max_output_tokens);
+    if !config.stop_sequences.is_empty() {
+        generation.put("stopSequences", config.stop_sequences.clone());
+    }
+    generation
+}
+
+fn declaration(tool: &ToolDefinition) -> Value {
+    let mut declaration = Map::new();
+    declaration.put("name", tool.name.as_str());
+    declaration.put("description", tool.description.as_str());
+    declaration.put_some("parametersJsonSchema", tool.input_schema.as_ref().map(accepted));
+    declaration.into()
+}
+
+fn role(role: Role) -> &'static str {
+    match role {
+        Role::Model => "model",
+        Role::System | Role::User | Role::Tool => "user",
+    }
+}
+
+fn parts(message: &Message) -> Result<Vec<Value>> {
+    let mut parts = Vec::with_capacity(message.content.len());
+    for part in &message.content {
+        if message.role == Role::System && part.as_text().is_none() {
+            return Err(Error::invalid("a system message may hold text only"));
+        }
+        parts.extend(wire_part(part)?.map(Value::Object));
+    }
+    Ok(parts)
+}
+
+/// `None` for what the service would refuse or not understand: an empty text, a thought of another model.
+fn wire_part(part: &Part) -> Result<Option<Map<String, Value>>> {
+    let signature = part.metadata.as_ref().and_then(|it| it.get("thoughtSignature"));
+    let mut wire = Map::new();
+    match &part.content {
+        Content::Text(text) if text.is_empty() && signature.is_none() => return Ok(None),
+        Content::Text(text) => wire.put("text", text.as_str()),
+        Content::Reasoning(_) if signature.is_none() => return Ok(None),
+        Content::Reasoning(text) => {
+            wire.put("text", text.as_str());
+            wire.put("thought", true);
+        }
+        Content::Media(media) => {
+            let (name, value) = wire_media(media)?;
+            wire.put(name, value);
+        }
+        Content::ToolRequest(call) => {
+            let mut wire_call = Map::new();
+            wire_call.put_some("id", call.reference.as_deref());
+            wire_call.put("name", call.name.as_str());
+            wire_call.put("args", call.input.clone().unwrap_or_else(|| json!({})));
+            wire.put("functionCall", wire_call);
+        }
+        Content::ToolResponse(result) => {
+            let output = result.output.clone().unwrap_or_default();
+            let response = if output.is_object() { output } else { json!({ "output": output }) };
+            let mut wire_result = Map::new();
+            wire_result.put_some("id", result.reference.as_deref());
+            wire_result.put("name", result.name.as_str());
+            wire_result.put("response", response);
+            wire.put("functionResponse", wire_result);
+        }
+        Content::Data(data) => wire.put("text", data.to_string()),
+        // What came from this service in no known form goes back in the same form.
+        Content::Custom(custom) => wire.extend(custom.clone()),
+    }
+    wire.put_some("thoughtSignature", signature.cloned());
+    Ok(Some(wire))
+}
+
+fn wire_media(media: &Media) -> Result<(&'static str, Map<String, Value>)> {
+    let mut wire = Map::new();
+    if let Some(data) = DataUrl::of(media)? {
+        wire.put("mimeType", data.content_type);
+        wire.put("data", data.base64.as_ref());
+        return Ok(("inlineData", wire));
+    }
+    if media.url.starts_with("blob:") {
+        return Err(Error::invalid("a blob: URL means nothing outside this page; use a data: URL"));
+    }
+    wire.put_some("mimeType", media.content_type.as_deref());
+    wire.put("fileUri", media.url.as_str());
+    Ok(("fileData", wire))
+}
+
+#[cfg(test)]
+mod tests;

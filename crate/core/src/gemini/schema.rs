@@ -1,0 +1,116 @@
+//! A JSON Schema as Gemini takes it.
+
+use serde_json::{Map, Value};
+
+/// The keywords of `responseJsonSchema` and `parametersJsonSchema`.
+/// Source: the reference of `GenerationConfig.responseJsonSchema`. Any other is refused with 400, so it is dropped here
+/// and still validated on this side.
+const ACCEPTED: [&str; 21] = [
+    "$id",
+    "$defs",
+    "$ref",
+    "$anchor",
+    "type",
+    "format",
+    "title",
+    "description",
+    "enum",
+    "items",
+    "prefixItems",
+    "minItems",
+    "maxItems",
+    "minimum",
+    "maximum",
+    "anyOf",
+    "oneOf",
+    "properties",
+    "additionalProperties",
+    "required",
+    "propertyOrdering",
+];
+
+/// The schema without what would be refused.
+pub(super) fn accepted(schema: &Value) -> Value {
+    let Value::Object(schema) = schema else { return schema.clone() };
+    let mut kept = Map::new();
+    for (keyword, value) in schema {
+        match (keyword.as_str(), value) {
+            // One allowed value: the same thing in accepted words.
+            ("const", value) => {
+                kept.insert("enum".to_owned(), Value::Array(vec![value.clone()]));
+            }
+            // Before draft 2019-09 it was spelled so.
+            ("definitions", Value::Object(map)) => {
+                kept.insert("$defs".to_owned(), each(map));
+            }
+            ("$ref", Value::String(target)) => {
+                let target = target.replacen("#/definitions/", "#/$defs/", 1);
+                kept.insert("$ref".to_owned(), target.into());
+            }
+            ("properties" | "$defs", Value::Object(map)) => {
+                kept.insert(keyword.clone(), each(map));
+            }
+            ("items" | "additionalProperties", value) => {
+                kept.insert(keyword.clone(), accepted(value));
+            }
+            ("anyOf" | "oneOf" | "prefixItems", Value::Array(list)) => {
+                kept.insert(keyword.clone(), list.iter().map(accepted).collect());
+            }
+            (keyword, value) if ACCEPTED.contains(&keyword) => {
+                kept.insert(keyword.to_owned(), value.clone());
+            }
+            _ => {}
+        }
+    }
+    // Beside a reference only other `$` keywords may stand.
+    if kept.contains_key("$ref") {
+        kept.retain(|keyword, _| keyword.starts_with('$'));
+    }
+    Value::Object(kept)
+}
+
+fn each(map: &Map<String, Value>) -> Value {
+    map.iter().map(|(name, schema)| (name.clone(), accepted(schema))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::accepted;
+
+    #[track_caller]
+    #[expect(clippy::needless_pass_by_value, reason = "json! reads better without a borrow")]
+    fn check(schema: Value, expected: Value) {
+        assert_eq!(accepted(&schema), expected);
+    }
+
+    #[test]
+    fn refused_keywords_go_at_every_depth() {
+        check(
+            json!({"$schema": "x", "type": "object", "properties": {"pattern": {"type": "string", "pattern": "a", "minLength": 1}}, "required": ["pattern"], "additionalProperties": false}),
+            json!({"type": "object", "properties": {"pattern": {"type": "string"}}, "required": ["pattern"], "additionalProperties": false}),
+        );
+        check(
+            json!({"type": "array", "items": {"anyOf": [{"type": "integer", "multipleOf": 2}, {"const": "x"}]}, "uniqueItems": true, "minItems": 1}),
+            json!({"type": "array", "items": {"anyOf": [{"type": "integer"}, {"enum": ["x"]}]}, "minItems": 1}),
+        );
+    }
+
+    #[test]
+    fn references_stand_alone() {
+        check(
+            json!({"$ref": "#/definitions/a", "description": "gone", "definitions": {"a": {"type": "null", "default": null}}}),
+            json!({"$ref": "#/$defs/a", "$defs": {"a": {"type": "null"}}}),
+        );
+    }
+
+    #[test]
+    fn booleans_pass() {
+        check(json!(true), json!(true));
+        check(
+            json!({"items": false, "additionalProperties": {"const": 1}}),
+            json!({"items": false, "additionalProperties": {"enum": [1]}}),
+        );
+    }
+}

@@ -1,0 +1,112 @@
+//! An answer while it arrives: what has come so far, in the words of this package.
+
+use serde_json::{Map, Value};
+
+use crate::{Confidence, Content, FinishReason, Message, Part, Piece, Reply, Role, Usage};
+
+/// The answer so far.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Draft {
+    parts: Vec<Part>,
+    logprobs: Vec<f64>,
+    /// Why it ended, and the provider's word for it, once that is known.
+    pub(crate) finish: Option<(FinishReason, String)>,
+    pub(crate) usage: Usage,
+    /// The mean log-probability, where that is all a service tells.
+    pub(crate) mean_logprob: Option<f64>,
+    /// What else the service said, as it said it.
+    pub(crate) raw: Map<String, Value>,
+}
+
+impl Draft {
+    /// Adds what one event brought, and gives what of it can be seen.
+    pub(crate) fn add(&mut self, parts: Vec<Part>, logprobs: Vec<f64>) -> Option<Piece> {
+        let content: Vec<Part> = parts.iter().filter(|part| !part.is_empty()).cloned().collect();
+        for part in parts {
+            self.push(part);
+        }
+        self.logprobs.extend_from_slice(&logprobs);
+        let logprobs = (!logprobs.is_empty()).then_some(logprobs);
+        (!content.is_empty()).then_some(Piece { content, logprobs })
+    }
+
+    /// Neighbours of one kind become one part. A part with metadata stays alone, because a thought's
+    /// signature is valid only for the part it came with.
+    fn push(&mut self, part: Part) {
+        if part.metadata.is_none() {
+            if part.is_empty() {
+                return;
+            }
+            if let Some(last @ Part { metadata: None, .. }) = self.parts.last_mut() {
+                match (&mut last.content, &part.content) {
+                    (Content::Text(text), Content::Text(more))
+                    | (Content::Reasoning(text), Content::Reasoning(more)) => {
+                        text.push_str(more);
+                        return;
+                    }
+                    _ => {}
+                }
+            }
+        }
+        self.parts.push(part);
+    }
+
+    /// Whether anything that can be seen has come.
+    pub(crate) fn has_content(&self) -> bool {
+        self.parts.iter().any(|part| !part.is_empty())
+    }
+
+    /// The message so far.
+    pub(crate) fn message(&self) -> Message {
+        Message { role: Role::Model, content: self.parts.clone(), metadata: None }
+    }
+
+    /// The reply, if the service has said why it ended.
+    pub(crate) fn reply(&self) -> Option<Reply> {
+        let (finish_reason, word) = self.finish.clone()?;
+        Some(Reply {
+            message: self.message(),
+            finish_reason,
+            finish_message: (!word.is_empty()).then_some(word),
+            usage: self.usage,
+            confidence: Confidence::of(&self.logprobs).or_else(|| self.mean_confidence()),
+            raw: (!self.raw.is_empty()).then(|| Value::Object(self.raw.clone())),
+        })
+    }
+
+    /// Where a service tells the mean and nothing else, the mean stands for the other two.
+    fn mean_confidence(&self) -> Option<Confidence> {
+        let mean = self.mean_logprob?;
+        let tokens = self.usage.output_tokens.unwrap_or_default();
+        Some(Confidence { tokens, mean_logprob: mean, min_logprob: mean, p10_logprob: mean })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Map, Value};
+
+    use super::Draft;
+    use crate::Part;
+
+    fn signed(mut part: Part) -> Part {
+        part.metadata = Some(Map::from_iter([("thoughtSignature".into(), Value::from("s"))]));
+        part
+    }
+
+    #[test]
+    fn neighbours_merge_and_signed_parts_do_not() {
+        let mut draft = Draft::default();
+        let text = |text: &str| Part::text(text);
+        let parts =
+            vec![Part::reasoning("a"), Part::reasoning("b"), text("c"), text(""), text("d")];
+        assert_eq!(draft.add(parts, vec![]).unwrap().content.len(), 4, "the empty one is unseen");
+        assert_eq!(draft.add(vec![text("")], vec![]), None);
+        assert_eq!(draft.add(vec![signed(text(""))], vec![]), None, "kept, but nothing to see");
+        draft.add(vec![text("e")], vec![]);
+        assert_eq!(
+            draft.message().content,
+            [Part::reasoning("ab"), text("cd"), signed(text("")), text("e")]
+        );
+    }
+}

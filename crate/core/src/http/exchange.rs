@@ -1,0 +1,320 @@
+//! One request to a service and its answer, driven by whoever holds the socket.
+
+use std::collections::VecDeque;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::failure::{failed, not_the_service, reported};
+use super::redaction::Redaction;
+use super::{Draft, Head, HttpRequest};
+use crate::gemini::{self, Gemini};
+use crate::openai::{self, OpenAi};
+use crate::sse::{Decoder, Event};
+use crate::{Error, Message, Piece, Reply, Request, Result};
+
+/// What an answer that is no stream may weigh.
+const BODY_LIMIT: usize = 64 << 20;
+/// What of a failed answer is read.
+const FAILURE_LIMIT: usize = 64 << 10;
+
+/// A service and how to speak to it.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(tag = "dialect", rename_all = "lowercase")]
+pub enum Service {
+    /// Google's own wire.
+    Gemini(Gemini),
+    /// Chat completions, whoever serves them.
+    OpenAi(OpenAi),
+}
+
+/// What is asked of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Task {
+    /// The whole answer at once.
+    Generate,
+    /// The answer in pieces.
+    Stream,
+    /// How many tokens the request has: a reply with nothing but `usage.input_tokens`.
+    Count,
+}
+
+/// What comes next.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Step {
+    /// Read on: feed the next bytes, or say that they ended.
+    Read,
+    /// Hand this out.
+    Piece(Piece),
+    /// It is over and well.
+    Done(Box<Reply>),
+    /// It is over.
+    Failed(Error),
+}
+
+/// The exchange.
+///
+/// ```text
+///   new ── open ──► events ──┬─ feed* ── close ──► settled: Done or Failed
+///              └──► whole  ──┘           broken ──► settled: Failed
+/// ```
+///
+/// Nothing here returns an error: every failure is a `Step::Failed`, after the pieces before it.
+#[derive(Debug)]
+pub struct Exchange {
+    dialect: Dialect,
+    task: Task,
+    draft: Draft,
+    body: Body,
+    pieces: VecDeque<Piece>,
+    redaction: Redaction,
+    settled: Option<Result<Box<Reply>>>,
+}
+
+#[derive(Debug)]
+enum Dialect {
+    Gemini,
+    OpenAi(openai::ToolCalls),
+}
+
+#[derive(Debug)]
+enum Body {
+    /// Nothing has come, and a stream or a whole answer may follow.
+    Unopened,
+    Events(Decoder),
+    Whole(Vec<u8>),
+    Failure {
+        status: u16,
+        retry_after: Option<String>,
+        bytes: Vec<u8>,
+    },
+}
+
+impl Exchange {
+    /// The exchange, and what to send.
+    pub fn new(service: &Service, request: &Request, task: Task) -> Result<(Self, HttpRequest)> {
+        let (dialect, http) = match service {
+            Service::Gemini(gemini) => (Dialect::Gemini, gemini.request(request, task)?),
+            Service::OpenAi(openai) => {
+                (Dialect::OpenAi(openai::ToolCalls::default()), openai.request(request, task)?)
+            }
+        };
+        let exchange = Self {
+            dialect,
+            task,
+            draft: Draft::default(),
+            body: Body::Unopened,
+            pieces: VecDeque::new(),
+            redaction: Redaction::of(request),
+            settled: None,
+        };
+        Ok((exchange, http))
+    }
+
+    /// Keeps a key or a header's value out of every error.
+    pub fn hide(&mut self, secret: &str) {
+        self.redaction.hide(secret);
+    }
+
+    /// The answer's head has come.
+    pub fn open(&mut self, head: Head<'_>) {
+        let is_success = (200..300).contains(&head.status);
+        let says = |word: &str| head.content_type.to_ascii_lowercase().contains(word);
+        self.body = if !is_success {
+            let retry_after = head.retry_after.map(str::to_owned);
+            Body::Failure { status: head.status, retry_after, bytes: Vec::new() }
+        } else if says("event-stream")
+            || (self.task == Task::Stream && !says("json") && !says("html"))
+        {
+            Body::Events(Decoder::default())
+        } else {
+            Body::Whole(Vec::new())
+        };
+    }
+
+    /// The next bytes have come.
+    pub fn feed(&mut self, bytes: &[u8]) {
+        if self.settled.is_some() {
+            return;
+        }
+        match &mut self.body {
+            Body::Unopened => self.settle(Err(Error::internal("bytes came before their head"))),
+            Body::Whole(whole) => {
+                if whole.len() + bytes.len() > BODY_LIMIT {
+                    let error =
+                        Error::internal(format!("the answer is larger than {BODY_LIMIT} bytes"));
+                    self.settle(Err(error.with_code("ANSWER_TOO_LARGE")));
+                } else {
+                    whole.extend_from_slice(bytes);
+                }
+            }
+            Body::Failure { bytes: kept, .. } => {
+                let room = FAILURE_LIMIT.saturating_sub(kept.len());
+                kept.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
+                if kept.len() == FAILURE_LIMIT {
+                    self.close();
+                }
+            }
+            Body::Events(_) => self.decode(Some(bytes)),
+        }
+    }
+
+    /// The bytes have ended.
+    pub fn close(&mut self) {
+        if self.settled.is_some() {
+            return;
+        }
+        match &mut self.body {
+            Body::Unopened => self.settle(Err(truncated(false))),
+            Body::Failure { status, retry_after, bytes } => {
+                let retry_after = retry_after.as_deref();
+                let error = failed(Head { status: *status, content_type: "", retry_after }, bytes);
+                self.settle(Err(error));
+            }
+            Body::Whole(bytes) => {
+                let bytes = std::mem::take(bytes);
+                let outcome = self.take_whole(&bytes).and_then(|()| self.reply());
+                self.settle(outcome);
+            }
+            Body::Events(_) => {
+                self.decode(None);
+                if self.settled.is_none() {
+                    let outcome = self.stray_error().map_or_else(|| self.reply(), Err);
+                    self.settle(outcome);
+                }
+            }
+        }
+    }
+
+    /// The connection broke: what came before counts, what did not come is missing.
+    pub fn broken(&mut self) {
+        self.settle(Err(truncated(self.draft.has_content())));
+    }
+
+    /// What comes next. Pieces go before the end, whatever the end is.
+    pub fn step(&mut self) -> Step {
+        if let Some(piece) = self.pieces.pop_front() {
+            return Step::Piece(piece);
+        }
+        match &self.settled {
+            None => Step::Read,
+            Some(Ok(reply)) => Step::Done(reply.clone()),
+            Some(Err(error)) => Step::Failed(error.clone()),
+        }
+    }
+
+    /// The message so far, for whoever wants the text before a failure.
+    #[must_use]
+    pub fn partial(&self) -> Message {
+        self.draft.message()
+    }
+
+    fn settle(&mut self, outcome: Result<Box<Reply>>) {
+        if self.settled.is_none() {
+            self.settled = Some(outcome.map_err(|error| self.redaction.clean(error)));
+        }
+    }
+
+    /// Decodes more of the stream, or its end.
+    fn decode(&mut self, bytes: Option<&[u8]>) {
+        let Self { body: Body::Events(decoder), dialect, draft, pieces, .. } = self else { return };
+        let mut is_done = false;
+        let on_event = |event: Event<'_>| {
+            if is_done {
+                return Ok(());
+            }
+            if matches!(dialect, Dialect::OpenAi(_)) && event.data == "[DONE]" {
+                is_done = true;
+                return Ok(());
+            }
+            match serde_json::from_str(&event.data) {
+                Ok(json) => take(dialect, draft, pieces, &json),
+                Err(_) if !event.terminated => Ok(()),
+                Err(_) => Err(Error::internal("the service sent an event that is not JSON")
+                    .with_code("MALFORMED_EVENT")),
+            }
+        };
+        let outcome = match bytes {
+            Some(bytes) => decoder.feed(bytes, on_event),
+            None => decoder.end(on_event),
+        };
+        match outcome {
+            Err(error) => self.settle(Err(error)),
+            Ok(()) if is_done => {
+                let reply = self.reply();
+                self.settle(reply);
+            }
+            Ok(()) => {}
+        }
+    }
+
+    fn take_whole(&mut self, bytes: &[u8]) -> Result<()> {
+        let Self { dialect, draft, pieces, .. } = self;
+        match serde_json::from_slice(bytes) {
+            // What a stream without `alt=sse` looks like, once it is whole.
+            Ok(Value::Array(events)) => {
+                events.iter().try_for_each(|event| take(dialect, draft, pieces, event))
+            }
+            Ok(json) => take(dialect, draft, pieces, &json),
+            Err(_) if looks_like_html(bytes) => Err(not_the_service()),
+            Err(error) if error.is_eof() => Err(truncated(false)),
+            Err(_) => Err(Error::internal("the service answered with something that is not JSON")
+                .with_code("MALFORMED_ANSWER")),
+        }
+    }
+
+    /// The error that the lines of the stream which were no field hold, if they do.
+    fn stray_error(&self) -> Option<Error> {
+        let Body::Events(decoder) = &self.body else { return None };
+        let stray = decoder.stray();
+        if looks_like_html(stray.as_bytes()) && self.draft.finish.is_none() {
+            return Some(not_the_service());
+        }
+        reported(&serde_json::from_str(&stray).ok()?)
+    }
+
+    fn reply(&mut self) -> Result<Box<Reply>> {
+        if let Dialect::OpenAi(calls) = &mut self.dialect {
+            openai::finish(calls, &mut self.draft, &mut self.pieces);
+        }
+        if self.task == Task::Count && self.draft.usage.input_tokens.is_some() {
+            self.draft.finish = Some(Default::default());
+        }
+        let reply = self.draft.reply().map(Box::new);
+        reply.ok_or_else(|| truncated(self.draft.has_content()))
+    }
+}
+
+/// Reads one JSON value of the answer.
+fn take(
+    dialect: &mut Dialect,
+    draft: &mut Draft,
+    pieces: &mut VecDeque<Piece>,
+    json: &Value,
+) -> Result<()> {
+    if let Some(error) = reported(json) {
+        return Err(error);
+    }
+    let piece = match dialect {
+        Dialect::Gemini => gemini::take(json, draft),
+        Dialect::OpenAi(calls) => openai::take(json, calls, draft),
+    };
+    pieces.extend(piece);
+    Ok(())
+}
+
+/// A stream that just stops is worth another branch as long as nothing was seen of it; whether that
+/// is so is the router's to know.
+fn truncated(has_content: bool) -> Error {
+    let message = if has_content {
+        "the answer broke off in the middle"
+    } else {
+        "the connection closed before an answer came"
+    };
+    Error::unavailable(message).with_code("STREAM_TRUNCATED")
+}
+
+fn looks_like_html(bytes: &[u8]) -> bool {
+    bytes.trim_ascii_start().starts_with(b"<")
+}

@@ -1,0 +1,242 @@
+//! Every way a service says no, as one error.
+//!
+//! Google speaks `{error: {code, message, status, details}}`, the others `{error: {message, type, code}}`,
+//! `{error: "…"}`, `{message, code}` or `{detail}`; any of them may come inside an array, from the
+//! middle of a stream, or not at all because a proxy answered with a page of HTML.
+
+use serde_json::Value;
+
+use super::{Head, Look};
+use crate::{Error, Status};
+
+/// How much of the service's own sentence is shown.
+const SENTENCE_LIMIT: usize = 300;
+
+/// Ways to say that the request is longer than the model's context.
+const TOO_LONG: [&str; 7] = [
+    "input token count",
+    "context_length_exceeded",
+    "maximum context length",
+    "exceed_context_size",
+    "exceeds the available context size",
+    "prompt is too long",
+    "context window",
+];
+
+/// The status of an HTTP status, as Genkit maps them and a little further.
+#[must_use]
+pub fn status_of(http: u16) -> Status {
+    match http {
+        400 | 405 | 406 | 411 | 413..=417 | 422 | 431 => Status::InvalidArgument,
+        401 | 407 => Status::Unauthenticated,
+        402 | 412 | 424 | 426 | 428 | 451 => Status::FailedPrecondition,
+        403 => Status::PermissionDenied,
+        404 | 410 => Status::NotFound,
+        408 | 504 | 524 => Status::DeadlineExceeded,
+        409 => Status::Aborted,
+        429 => Status::ResourceExhausted,
+        499 => Status::Cancelled,
+        500 => Status::Internal,
+        501 => Status::Unimplemented,
+        425 | 502 | 503 | 505..=599 => Status::Unavailable,
+        _ => Status::Unknown,
+    }
+}
+
+/// No answer at all: `fetch` itself failed, and a page cannot know why.
+#[must_use]
+pub fn no_answer(is_offline: bool) -> Error {
+    if is_offline {
+        return Error::unavailable("this browser is offline").with_code("OFFLINE");
+    }
+    Error::unavailable(
+        "the service could not be reached: no network, a wrong address, a blocker, \
+         or a server that sends this page no CORS headers (then use a proxy of your own)",
+    )
+    .with_code("NETWORK")
+}
+
+/// A failed answer, from its head and whatever its body holds.
+pub(super) fn failed(head: Head<'_>, body: &[u8]) -> Error {
+    let body: Option<Value> = serde_json::from_slice(body).ok();
+    let report = body.as_ref().and_then(|body| Report::of(body, true));
+    let mut error = match report {
+        Some(report) => report.into_error(Some(head.status)),
+        None => Error::new(
+            status_of(head.status),
+            format!("the service answered {} and no reason", head.status),
+        ),
+    };
+    if head.status == 413 && error.code.is_none() {
+        error.code = Some("REQUEST_TOO_LARGE".into());
+    }
+    if error.retry_after_ms.is_none() && !is_hopeless(&error) {
+        error.retry_after_ms = head.retry_after.and_then(milliseconds);
+    }
+    error
+}
+
+/// The error in a JSON value that arrived with, or within, a success.
+pub(crate) fn reported(json: &Value) -> Option<Error> {
+    Report::of(json, false).map(|report| report.into_error(None))
+}
+
+/// Something answered, but not the service.
+pub(super) fn not_the_service() -> Error {
+    Error::unavailable(
+        "a web page came back instead of an answer: a proxy, a login page of the network, or a wrong baseUrl",
+    )
+    .with_code("NOT_THE_SERVICE")
+}
+
+/// What the error objects have in common.
+struct Report<'a> {
+    sentence: &'a str,
+    error: &'a Value,
+}
+
+impl<'a> Report<'a> {
+    /// `is_failure`: the HTTP status says so, and looser shapes are believed.
+    fn of(json: &'a Value, is_failure: bool) -> Option<Self> {
+        let json = match json {
+            Value::Array(list) => list.first()?,
+            json => json,
+        };
+        if let Some(error) = json.some("error") {
+            let sentence = error.as_str().or_else(|| error.text("message"));
+            return Some(Self { sentence: sentence.unwrap_or_default(), error });
+        }
+        if is_failure || json.text("object") == Some("error") {
+            let sentence = json.text("message").or_else(|| json.text("detail"))?;
+            return Some(Self { sentence, error: json });
+        }
+        None
+    }
+
+    fn into_error(self, http: Option<u16>) -> Error {
+        let number = self.error.count("code").and_then(|code| u16::try_from(code).ok());
+        let (status, code) = self.classified(http.or(number));
+        let sentence: String = self
+            .sentence
+            .chars()
+            .map(|it| if it.is_control() { ' ' } else { it })
+            .take(SENTENCE_LIMIT)
+            .collect();
+        let mut message = String::from("the service answered");
+        if let Some(number) = http.or(number) {
+            message.push_str(&format!(" {number}"));
+        }
+        message.push_str(" with ");
+        message.push_str(code.unwrap_or(status.as_str()));
+        if !sentence.trim().is_empty() {
+            message.push_str(": ");
+            message.push_str(sentence.trim().trim_end_matches('.'));
+        }
+        let mut error = Error::new(status, message);
+        if let Some(code) = code {
+            error = error.with_code(code.to_owned());
+        }
+        if !is_hopeless(&error) {
+            error.retry_after_ms = self.retry_delay();
+        }
+        error
+    }
+
+    /// Its status and its finer word. What the service names outright goes before the HTTP status.
+    fn classified(&self, http: Option<u16>) -> (Status, Option<&'a str>) {
+        let sentence = self.sentence.to_ascii_lowercase();
+        let word = self.error.text("code").or_else(|| self.error.text("type")).unwrap_or_default();
+        let reason = self.detail("ErrorInfo").and_then(|info| info.text("reason"));
+        let status = self
+            .error
+            .text("status")
+            .and_then(Status::parse)
+            .or_else(|| http.map(status_of))
+            .unwrap_or_else(|| status_of_word(word));
+        if reason == Some("API_KEY_INVALID")
+            || word == "invalid_api_key"
+            || sentence.starts_with("api key not valid")
+            || sentence.starts_with("api key expired")
+        {
+            return (Status::Unauthenticated, Some("API_KEY_INVALID"));
+        }
+        if sentence.contains("location is not supported") {
+            return (Status::FailedPrecondition, Some("LOCATION_UNSUPPORTED"));
+        }
+        let is_too_long = TOO_LONG.iter().any(|it| sentence.contains(it) || word.contains(it));
+        if is_too_long && !status.is_transient() {
+            return (Status::InvalidArgument, Some("CONTEXT_TOO_LONG"));
+        }
+        let code = match status {
+            Status::ResourceExhausted if self.is_daily() => Some("QUOTA_DAILY"),
+            Status::ResourceExhausted if word == "insufficient_quota" => Some("INSUFFICIENT_QUOTA"),
+            Status::ResourceExhausted => Some("QUOTA_EXCEEDED"),
+            Status::NotFound => Some("MODEL_NOT_FOUND"),
+            _ => reason,
+        };
+        (status, code)
+    }
+
+    fn detail(&self, kind: &str) -> Option<&'a Value> {
+        let details = self.error.list("details").iter();
+        let mut of_kind =
+            details.filter(|it| it.text("@type").is_some_and(|name| name.ends_with(kind)));
+        of_kind.next()
+    }
+
+    /// A quota of a day carries a delay of seconds that means nothing.
+    fn is_daily(&self) -> bool {
+        let violations = self.detail("QuotaFailure").map_or(&[][..], |it| it.list("violations"));
+        violations.iter().any(|it| it.text("quotaId").is_some_and(|id| id.contains("PerDay")))
+    }
+
+    fn retry_delay(&self) -> Option<u64> {
+        let delay = self.detail("RetryInfo")?.some("retryDelay")?;
+        match delay {
+            Value::String(text) => milliseconds(text.strip_suffix('s')?),
+            // The same duration as an object, as some proxies render it.
+            delay => {
+                let seconds = delay.get("seconds").and_then(|it| match it {
+                    Value::String(text) => text.parse().ok(),
+                    it => it.as_u64(),
+                });
+                let nanos = delay.count("nanos").unwrap_or_default();
+                let seconds = seconds.unwrap_or_default();
+                Some(seconds.saturating_mul(1_000).saturating_add(nanos.div_ceil(1_000_000)))
+            }
+        }
+    }
+}
+
+/// Whether a pause of seconds would heal it.
+fn is_hopeless(error: &Error) -> bool {
+    matches!(error.code.as_deref(), Some("QUOTA_DAILY" | "INSUFFICIENT_QUOTA"))
+}
+
+/// Seconds, fractions too, rounded up.
+fn milliseconds(seconds: &str) -> Option<u64> {
+    let seconds: f64 = seconds.trim().parse().ok()?;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
+    (seconds.is_finite() && seconds >= 0.0).then(|| (seconds * 1_000.0).ceil() as u64)
+}
+
+/// The status of OpenAI's word for a failure, where there is no number.
+fn status_of_word(word: &str) -> Status {
+    let known = [
+        ("rate_limit", Status::ResourceExhausted),
+        ("quota", Status::ResourceExhausted),
+        ("invalid_request", Status::InvalidArgument),
+        ("BadRequest", Status::InvalidArgument),
+        ("auth", Status::Unauthenticated),
+        ("permission", Status::PermissionDenied),
+        ("not_found", Status::NotFound),
+        ("overloaded", Status::Unavailable),
+        ("unavailable", Status::Unavailable),
+        ("timeout", Status::DeadlineExceeded),
+    ];
+    let found = known.into_iter().find(|(part, _)| word.contains(part));
+    found.map_or(Status::Internal, |(_, status)| status)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,147 @@
+//! Keeps keys and prompts out of error messages.
+//!
+//! What a service says about a failure is worth showing, and may quote the request. So it is shown
+//! without any run of characters that it shares with a secret or with what was said.
+
+use crate::{Content, Error, Request};
+
+/// A shared run of so many bytes is a quotation; shorter ones are chance.
+const RUN: usize = 12;
+/// What is hidden is hidden as a whole if it is shorter than that, down to this length.
+const SHORTEST: usize = 6;
+const MARK: &str = "[…]";
+
+/// What must not be shown.
+#[derive(Clone, Default)]
+pub(crate) struct Redaction {
+    hidden: Vec<String>,
+}
+
+// Not derived, lest a key be printed.
+impl std::fmt::Debug for Redaction {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Redaction").finish_non_exhaustive()
+    }
+}
+
+impl Redaction {
+    /// Hides everything said in the request.
+    pub(crate) fn of(request: &Request) -> Self {
+        let mut redaction = Self::default();
+        let parts = request.messages.iter().flat_map(|message| &message.content);
+        for part in parts {
+            match &part.content {
+                Content::Text(text) | Content::Reasoning(text) => redaction.hide(text),
+                Content::ToolRequest(call) => redaction.hide_value(call.input.as_ref()),
+                Content::ToolResponse(result) => redaction.hide_value(result.output.as_ref()),
+                Content::Data(data) => redaction.hide(&data.to_string()),
+                Content::Media(_) | Content::Custom(_) => {}
+            }
+        }
+        redaction
+    }
+
+    fn hide_value(&mut self, value: Option<&serde_json::Value>) {
+        if let Some(value) = value {
+            self.hide(&value.to_string());
+        }
+    }
+
+    /// Hides one more text.
+    pub(crate) fn hide(&mut self, text: &str) {
+        let text = text.trim();
+        if text.len() >= SHORTEST {
+            self.hidden.push(text.to_owned());
+        }
+    }
+
+    /// The error without quotations.
+    pub(crate) fn clean(&self, mut error: Error) -> Error {
+        error.message = self.cleaned(&error.message).into();
+        error
+    }
+
+    /// The message without quotations; linear in what is hidden.
+    fn cleaned(&self, message: &str) -> String {
+        let bytes = message.as_bytes();
+        let mut quoted = vec![false; bytes.len()];
+        for hidden in &self.hidden {
+            let run = RUN.min(hidden.len());
+            let mut windows: Vec<(&[u8], usize)> =
+                bytes.windows(run).enumerate().map(|(at, window)| (window, at)).collect();
+            windows.sort_unstable();
+            let mut is_marked = vec![false; windows.len()];
+            for window in hidden.as_bytes().windows(run) {
+                let first = windows.partition_point(|(other, _)| *other < window);
+                // Once for each: a long text of one letter would mark the same bytes for ever.
+                let Some(marked @ false) = is_marked.get_mut(first) else { continue };
+                *marked = true;
+                let same = windows.iter().skip(first).take_while(|(other, _)| *other == window);
+                for (_, at) in same {
+                    if let Some(range) = quoted.get_mut(*at..at + run) {
+                        range.fill(true);
+                    }
+                }
+            }
+        }
+        let mut cleaned = String::with_capacity(message.len());
+        for (at, character) in message.char_indices() {
+            let is_quoted = quoted.get(at..at + character.len_utf8());
+            if is_quoted.is_some_and(|it| it.contains(&true)) {
+                if !cleaned.ends_with(MARK) {
+                    cleaned.push_str(MARK);
+                }
+            } else {
+                cleaned.push(character);
+            }
+        }
+        cleaned
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Redaction;
+    use crate::{Error, Message, Request, Role};
+
+    #[track_caller]
+    fn check(hidden: &[&str], message: &'static str, expected: &str) {
+        let mut redaction = Redaction::default();
+        hidden.iter().for_each(|text| redaction.hide(text));
+        assert_eq!(redaction.clean(Error::invalid(message)).message, expected);
+    }
+
+    #[test]
+    fn shared_runs_go() {
+        check(
+            &["my secret diary entry"],
+            "cannot read 'my secret diary entry'",
+            "cannot read '[…]'",
+        );
+        check(&["AIzaSyA-0123456789"], "key AIzaSyA-0123456789 is bad", "key […] is bad");
+        check(&["AIzaSyA-0123456789"], "key AIzaSyA-01234 is bad", "key […] is bad");
+        check(&["sk-123"], "key sk-123 is bad", "key […] is bad");
+        check(&["no"], "no such model", "no such model");
+        check(&["an unrelated prompt"], "no such model", "no such model");
+        check(&["überraschung für alle"], "text: überraschung", "text: […]");
+        check(&["0123456789ab", "789abcdefghijkl"], "0123456789abcdefghijkl", "[…]");
+        check(&[], "", "");
+    }
+
+    #[test]
+    fn a_request_hides_what_was_said() {
+        let request = Request {
+            messages: vec![Message::text(Role::User, "the patient is called Rosa")],
+            ..Request::default()
+        };
+        let error = Error::invalid("bad text: the patient is called Rosa");
+        assert_eq!(Redaction::of(&request).clean(error).message, "bad text: […]");
+    }
+
+    #[test]
+    fn debug_shows_nothing() {
+        let mut redaction = Redaction::default();
+        redaction.hide("AIzaSyA-0123456789");
+        assert!(!format!("{redaction:?}").contains("AIza"));
+    }
+}

@@ -1,0 +1,247 @@
+//! A request as chat completions.
+
+use std::collections::VecDeque;
+
+use serde_json::{Map, Value, json};
+
+use super::OpenAi;
+use crate::http::{Build as _, DataUrl, HttpRequest, Task};
+use crate::{
+    Content, Error, Media, Message, Part, Request, Result, Role, ToolChoice, ToolDefinition,
+};
+
+impl OpenAi {
+    /// What to send.
+    pub(crate) fn request(&self, request: &Request, task: Task) -> Result<HttpRequest> {
+        let mut body = self.body(request)?;
+        match task {
+            Task::Generate => {}
+            Task::Stream => {
+                body.put("stream", true);
+                body.put("stream_options", json!({ "include_usage": true }));
+            }
+            Task::Count => {
+                let message = "chat completions have no call that counts tokens";
+                return Err(Error::new(crate::Status::Unimplemented, message));
+            }
+        }
+        for (name, value) in request.config.extra.iter().filter(|(_, value)| !value.is_null()) {
+            body.put(name, value.clone());
+        }
+        Ok(HttpRequest {
+            url: format!("{}/chat/completions", self.base_url.trim_end_matches('/')),
+            key_header: "authorization",
+            key_prefix: "Bearer ",
+            body: Value::Object(body).to_string(),
+        })
+    }
+
+    fn body(&self, request: &Request) -> Result<Map<String, Value>> {
+        let mut body = Map::new();
+        body.put("model", self.model.as_str());
+        body.put("messages", Turns::default().all(&request.messages)?);
+        let config = &request.config;
+        body.put_some("temperature", config.temperature);
+        body.put_some("top_p", config.top_p);
+        // Not OpenAI's own words, but those of the servers one runs oneself.
+        body.put_some("top_k", config.top_k);
+        body.put_some("min_p", config.min_p);
+        body.put_some("seed", config.seed);
+        body.put_some("max_tokens", config.max_output_tokens);
+        if !config.stop_sequences.is_empty() {
+            body.put("stop", config.stop_sequences.clone());
+        }
+        if !request.tools.is_empty() {
+            body.put("tools", request.tools.iter().map(tool).collect::<Vec<_>>());
+            let choice = request.tool_choice.map(|choice| match choice {
+                ToolChoice::Auto => "auto",
+                ToolChoice::Required => "required",
+                ToolChoice::None => "none",
+            });
+            body.put_some("tool_choice", choice);
+        }
+        if request.wants_json() {
+            let schema = request.output.as_ref().and_then(|output| output.schema.as_ref());
+            body.put("response_format", response_format(schema));
+        }
+        Ok(body)
+    }
+}
+
+fn tool(tool: &ToolDefinition) -> Value {
+    let mut function = Map::new();
+    function.put("name", tool.name.as_str());
+    function.put("description", tool.description.as_str());
+    function.put_some("parameters", tool.input_schema.clone());
+    json!({ "type": "function", "function": function })
+}
+
+fn response_format(schema: Option<&Value>) -> Value {
+    let Some(schema) = schema else { return json!({ "type": "json_object" }) };
+    json!({
+        "type": "json_schema",
+        "json_schema": { "name": "output", "schema": schema, "strict": is_strict(schema) },
+    })
+}
+
+/// Whether OpenAI's strict mode takes it: every object closed, every property required.
+fn is_strict(schema: &Value) -> bool {
+    match schema {
+        Value::Array(list) => list.iter().all(is_strict),
+        Value::Object(map) => {
+            let properties = map.get("properties").and_then(Value::as_object);
+            let required = map.get("required").and_then(Value::as_array);
+            let is_closed = map.get("additionalProperties") == Some(&Value::Bool(false));
+            let is_object = map.get("type").is_some_and(|it| it == "object");
+            let has_all = properties.is_none_or(|properties| {
+                properties.keys().all(|name| {
+                    required.is_some_and(|required| required.iter().any(|it| it == name))
+                })
+            });
+            (!is_object && properties.is_none() || is_closed && has_all)
+                && map.values().all(is_strict)
+        }
+        _ => true,
+    }
+}
+
+/// Messages on their way to the wire, and the calls that wait for their answers.
+#[derive(Default)]
+struct Turns {
+    wire: Vec<Value>,
+    made: usize,
+    /// Name and id of every call without an answer.
+    open: VecDeque<(String, String)>,
+}
+
+impl Turns {
+    fn all(mut self, messages: &[Message]) -> Result<Vec<Value>> {
+        for message in messages {
+            match message.role {
+                Role::System | Role::User => self.said(message)?,
+                Role::Model => self.answered(message),
+                Role::Tool => self.returned(message),
+            }
+        }
+        if self.wire.is_empty() {
+            return Err(Error::invalid("the request has no message with content"));
+        }
+        Ok(self.wire)
+    }
+
+    /// Text alone goes as a string, which every server understands.
+    fn said(&mut self, message: &Message) -> Result<()> {
+        let role = if message.role == Role::System { "system" } else { "user" };
+        let is_text = |part: &Part| matches!(part.content, Content::Text(_) | Content::Data(_));
+        let content: Value = if message.content.iter().all(is_text) {
+            let text: String = message.content.iter().filter_map(words).collect();
+            if text.is_empty() {
+                return Ok(());
+            }
+            text.into()
+        } else if message.role == Role::System {
+            return Err(Error::invalid("a system message may hold text only"));
+        } else {
+            let parts = message.content.iter().map(wire_part).collect::<Result<Vec<_>>>()?;
+            parts.into_iter().flatten().collect()
+        };
+        self.wire.push(json!({ "role": role, "content": content }));
+        Ok(())
+    }
+
+    /// Thinking is not sent back: no server wants it.
+    fn answered(&mut self, message: &Message) {
+        let text: String = message.content.iter().filter_map(words).collect();
+        let mut calls = Vec::new();
+        for part in &message.content {
+            let Content::ToolRequest(call) = &part.content else { continue };
+            let id = call.reference.clone().unwrap_or_else(|| {
+                self.made += 1;
+                format!("call_{}", self.made)
+            });
+            let arguments = call.input.as_ref().map_or_else(|| "{}".to_owned(), Value::to_string);
+            let function = json!({ "name": call.name, "arguments": arguments });
+            calls.push(json!({ "id": id, "type": "function", "function": function }));
+            self.open.push_back((call.name.clone(), id));
+        }
+        if text.is_empty() && calls.is_empty() {
+            return;
+        }
+        let mut wire = Map::new();
+        wire.put("role", "assistant");
+        wire.put("content", if text.is_empty() { Value::Null } else { text.into() });
+        if !calls.is_empty() {
+            wire.put("tool_calls", calls);
+        }
+        self.wire.push(wire.into());
+    }
+
+    fn returned(&mut self, message: &Message) {
+        for part in &message.content {
+            let Content::ToolResponse(result) = &part.content else { continue };
+            let position = self.open.iter().position(|(name, id)| match &result.reference {
+                Some(reference) => id == reference,
+                None => *name == result.name,
+            });
+            let open = position.and_then(|position| self.open.remove(position));
+            let id = result.reference.clone().or(open.map(|(_, id)| id)).unwrap_or_default();
+            let content = match &result.output {
+                Some(Value::String(text)) => text.clone(),
+                Some(output) => output.to_string(),
+                None => String::new(),
+            };
+            self.wire.push(json!({ "role": "tool", "tool_call_id": id, "content": content }));
+        }
+    }
+}
+
+/// What of a part is words.
+fn words(part: &Part) -> Option<String> {
+    match &part.content {
+        Content::Text(text) => Some(text.clone()),
+        Content::Data(data) => Some(data.to_string()),
+        _ => None,
+    }
+}
+
+fn wire_part(part: &Part) -> Result<Option<Value>> {
+    Ok(match &part.content {
+        Content::Text(_) | Content::Data(_) => {
+            words(part).filter(|it| !it.is_empty()).map(|it| json!({ "type": "text", "text": it }))
+        }
+        Content::Media(media) => Some(wire_media(media)?),
+        Content::Custom(custom) => Some(Value::Object(custom.clone())),
+        Content::Reasoning(_) | Content::ToolRequest(_) | Content::ToolResponse(_) => None,
+    })
+}
+
+fn wire_media(media: &Media) -> Result<Value> {
+    let data = DataUrl::of(media)?;
+    let declared = media.content_type.as_deref();
+    let content_type = data.as_ref().map(|it| it.content_type).or(declared).unwrap_or("image/*");
+    let kind = content_type.split('/').next().unwrap_or_default();
+    match (kind, &data) {
+        _ if media.url.starts_with("blob:") => {
+            Err(Error::invalid("a blob: URL means nothing outside this page; use a data: URL"))
+        }
+        ("image", _) => Ok(json!({ "type": "image_url", "image_url": { "url": media.url } })),
+        ("audio", Some(data)) => {
+            let format = match content_type {
+                "audio/mpeg" => "mp3",
+                other => other.trim_start_matches("audio/").trim_start_matches("x-"),
+            };
+            let audio = json!({ "data": data.base64, "format": format });
+            Ok(json!({ "type": "input_audio", "input_audio": audio }))
+        }
+        (_, Some(data)) => {
+            let url = format!("data:{content_type};base64,{}", data.base64);
+            Ok(json!({ "type": "file", "file": { "filename": "file", "file_data": url } }))
+        }
+        (_, None) => Err(Error::invalid(
+            "chat completions take pictures by URL and everything else as a data: URL",
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests;
