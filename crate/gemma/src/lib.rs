@@ -14,6 +14,8 @@ pub mod quant;
 pub mod sample;
 pub mod scalar;
 pub mod source;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod weights;
 
 pub use config::Config;

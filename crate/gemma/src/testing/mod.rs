@@ -1,0 +1,17 @@
+//! Makes models for tests: a GGUF writer, a small vocabulary with Gemma's layout, and tiny random
+//! networks of every encoding and shape. The same call makes the same bytes on every machine, so
+//! that what llama.cpp and `NumPy` say about a model can be recorded without the model.
+
+mod golden;
+mod network;
+mod random;
+mod tiny;
+mod vocabulary;
+mod writer;
+
+pub use golden::{Golden, Llama, fingerprint, golden};
+pub use network::Tiny;
+pub use random::Random;
+pub use tiny::{find, tiny_models};
+pub use vocabulary::Vocabulary;
+pub use writer::{Entry, Writer};

@@ -1,0 +1,129 @@
+//! The tiny models that goldens exist for: every encoding, and every odd shape once.
+
+use super::network::Tiny;
+use super::writer::Entry;
+use crate::config::Architecture;
+use crate::quant::Encoding;
+
+/// Seven layers: five local, one global, one local at the end.
+const PLAIN: Tiny = Tiny {
+    name: "f32",
+    architecture: Architecture::Gemma3,
+    layers: 7,
+    width: 64,
+    hidden: 96,
+    heads: 4,
+    kv_heads: 2,
+    head_dim: 32,
+    vocabulary: 1009,
+    window: Some(8),
+    pattern: None,
+    rope_factor: None,
+    encodings: &[Encoding::F32],
+    embedding: Encoding::F32,
+    is_untied: false,
+    soft_cap: None,
+    residual: 2.0,
+    dense: None,
+};
+
+/// All 256-value blocks need rows of 256.
+const WIDE: Tiny =
+    Tiny { layers: 3, width: 256, hidden: 256, heads: 2, kv_heads: 1, head_dim: 128, ..PLAIN };
+
+/// A vector model: the last layer is global.
+const EMBEDDING: Tiny = Tiny {
+    name: "embedding",
+    architecture: Architecture::GemmaEmbedding,
+    layers: 6,
+    heads: 3,
+    kv_heads: 1,
+    dense: Some(128),
+    ..PLAIN
+};
+
+macro_rules! of_encoding {
+    ($base:ident, $name:literal, $encoding:ident) => {
+        Tiny {
+            name: $name,
+            encodings: &[Encoding::$encoding],
+            embedding: Encoding::$encoding,
+            ..$base
+        }
+    };
+}
+
+/// Every tiny model.
+#[must_use]
+pub fn tiny_models() -> Vec<Tiny> {
+    let irregular = [true, false, false, true, true, false, true];
+    vec![
+        PLAIN,
+        of_encoding!(PLAIN, "f16", F16),
+        of_encoding!(PLAIN, "bf16", BF16),
+        of_encoding!(PLAIN, "q4_0", Q4_0),
+        of_encoding!(PLAIN, "q4_1", Q4_1),
+        of_encoding!(PLAIN, "q5_0", Q5_0),
+        of_encoding!(PLAIN, "q5_1", Q5_1),
+        of_encoding!(PLAIN, "q8_0", Q8_0),
+        of_encoding!(WIDE, "q4_k", Q4K),
+        of_encoding!(WIDE, "q5_k", Q5K),
+        of_encoding!(WIDE, "q6_k", Q6K),
+        Tiny {
+            name: "mixed",
+            encodings: &[
+                Encoding::Q5_0,
+                Encoding::Q4K,
+                Encoding::Q6K,
+                Encoding::Q4_0,
+                Encoding::Q8_0,
+                Encoding::F16,
+                Encoding::Q4_1,
+                Encoding::Q5K,
+            ],
+            embedding: Encoding::Q6K,
+            heads: 4,
+            kv_heads: 4,
+            head_dim: 64,
+            ..WIDE
+        },
+        Tiny { name: "head_256", layers: 6, heads: 1, kv_heads: 1, head_dim: 256, ..PLAIN },
+        Tiny { name: "rope_scaled", rope_factor: Some(8.0), heads: 8, kv_heads: 2, ..PLAIN },
+        Tiny { name: "no_window", layers: 3, window: None, ..PLAIN },
+        Tiny {
+            name: "irregular",
+            pattern: Some(Entry::Bools(irregular.to_vec())),
+            window: Some(5),
+            vocabulary: 1024,
+            ..PLAIN
+        },
+        Tiny { name: "period_2", layers: 4, pattern: Some(Entry::U32(2)), ..PLAIN },
+        Tiny { name: "untied", layers: 3, is_untied: true, embedding: Encoding::Q8_0, ..PLAIN },
+        Tiny { name: "soft_cap", layers: 3, soft_cap: Some(1.5), ..PLAIN },
+        Tiny {
+            name: "large_residual",
+            encodings: &[Encoding::Q8_0],
+            embedding: Encoding::Q8_0,
+            residual: 4e4,
+            ..PLAIN
+        },
+        Tiny {
+            name: "sixty_two",
+            layers: 62,
+            width: 32,
+            hidden: 32,
+            heads: 2,
+            kv_heads: 1,
+            ..PLAIN
+        },
+        EMBEDDING,
+        of_encoding!(EMBEDDING, "embedding_q8_0", Q8_0),
+        Tiny { name: "embedding_q4_0", encodings: &[Encoding::Q4_0], window: Some(7), ..EMBEDDING },
+    ]
+}
+
+/// The tiny model of a name.
+#[must_use]
+pub fn find(name: &str) -> Option<Tiny> {
+    tiny_models().into_iter().find(|tiny| tiny.name == name)
+}

@@ -1,0 +1,174 @@
+//! A vocabulary with the layout of Gemma's, and pieces merged out of a paragraph.
+
+use std::collections::BTreeMap;
+
+use super::writer::{Entry, Writer};
+
+/// Pieces with their scores and types, by id.
+#[derive(Clone, Debug)]
+pub struct Vocabulary {
+    /// Texts.
+    pub pieces: Vec<String>,
+    /// Higher merges first.
+    pub scores: Vec<f32>,
+    /// 1 normal, 2 unknown, 3 control, 4 user-defined, 6 byte.
+    pub types: Vec<i32>,
+}
+
+/// What merges are learned from. Every letter and digit occurs.
+const PARAGRAPH: &str = "The quick brown fox jumps over the lazy dog, and the dog sleeps on. \
+    What is the capital of France? The capital of France is Paris; it has 2145906 people. \
+    fn main() { println!(\"hello world\"); } is a program that prints hello world. \
+    When the weather is fine, they walk through the garden and talk about the weather. \
+    3 + 4 = 7, 8 * 9 = 72, 60 / 5 = 12. Über die Straße gehen; café, naïve, señor. 日本語のテキスト。";
+
+const TAGS: [&str; 24] = [
+    "<table>",
+    "</table>",
+    "<caption>",
+    "</caption>",
+    "<thead>",
+    "</thead>",
+    "<tbody>",
+    "</tbody>",
+    "<tr>",
+    "</tr>",
+    "<th>",
+    "</th>",
+    "<td>",
+    "</td>",
+    "<h1>",
+    "</h1>",
+    "<ul>",
+    "</ul>",
+    "<li>",
+    "</li>",
+    "<b>",
+    "</b>",
+    "<code>",
+    "</code>",
+];
+
+impl Vocabulary {
+    /// A vocabulary of exactly `size` pieces, at least 700: 494 that stand where Gemma's stand, the
+    /// characters of the paragraph, its merges, and filler.
+    #[must_use]
+    pub fn new(size: usize) -> Self {
+        let mut it = Self { pieces: Vec::new(), scores: Vec::new(), types: Vec::new() };
+        it.fixed();
+        let mut words: Vec<Vec<String>> = PARAGRAPH
+            .split_inclusive(' ')
+            .map(|word| word.chars().map(|c| escape(c).to_string()).collect())
+            .collect();
+        let mut characters: Vec<String> = words.concat();
+        characters.sort();
+        characters.dedup();
+        for character in characters {
+            it.normal(character);
+        }
+        while it.pieces.len() < size {
+            let Some(piece) = merge_once(&mut words) else { break };
+            it.normal(piece);
+        }
+        while it.pieces.len() < size {
+            it.normal(format!("⟨{}⟩", it.pieces.len()));
+        }
+        it
+    }
+
+    /// Writes the tokenizer's keys.
+    pub fn write(&self, writer: &mut Writer) {
+        writer.set("tokenizer.ggml.model", Entry::Text("llama".to_owned()));
+        writer.set("tokenizer.ggml.tokens", Entry::Texts(self.pieces.clone()));
+        writer.set("tokenizer.ggml.scores", Entry::Floats(self.scores.clone()));
+        writer.set("tokenizer.ggml.token_type", Entry::Integers(self.types.clone()));
+        for (key, id) in [("bos", 2), ("eos", 1), ("unknown", 3), ("padding", 0)] {
+            writer.set(&format!("tokenizer.ggml.{key}_token_id"), Entry::U32(id));
+        }
+        for (key, flag) in [("add_bos_token", true), ("add_eos_token", false)] {
+            writer.set(&format!("tokenizer.ggml.{key}"), Entry::Bool(flag));
+        }
+        writer.set("tokenizer.ggml.add_space_prefix", Entry::Bool(false));
+    }
+
+    fn fixed(&mut self) {
+        for (piece, kind) in [("<pad>", 3), ("<eos>", 3), ("<bos>", 3), ("<unk>", 2)] {
+            self.push(piece, kind);
+        }
+        self.push("<mask>", 4);
+        self.push("[multimodal]", 4);
+        for number in 0..99 {
+            self.push(&format!("<unused{number}>"), 3);
+        }
+        self.push("<start_of_turn>", 3);
+        self.push("<end_of_turn>", 3);
+        for length in 1..32 {
+            self.push(&"\n".repeat(length), 4);
+        }
+        for length in 2..32 {
+            self.push(&" ".repeat(length), 4);
+        }
+        for length in 1..5 {
+            self.push(&"\t".repeat(length), 4);
+        }
+        for tag in TAGS {
+            self.push(tag, 4);
+        }
+        for number in self.pieces.len()..238 {
+            self.push(&format!("<tag{number}>"), 4);
+        }
+        for byte in 0..256 {
+            self.push(&format!("<0x{byte:02X}>"), 6);
+        }
+    }
+
+    fn push(&mut self, piece: &str, kind: i32) {
+        self.pieces.push(piece.to_owned());
+        self.scores.push(if kind == 4 { -1000.0 } else { 0.0 });
+        self.types.push(kind);
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "a few thousand pieces")]
+    fn normal(&mut self, piece: String) {
+        self.scores.push(-(self.pieces.len() as f32));
+        self.pieces.push(piece);
+        self.types.push(1);
+    }
+}
+
+fn escape(c: char) -> char {
+    if c == ' ' { '▁' } else { c }
+}
+
+/// Merges the most frequent pair everywhere, of equally frequent ones the first by text.
+fn merge_once(words: &mut [Vec<String>]) -> Option<String> {
+    let mut counts: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    for word in words.iter() {
+        for pair in word.windows(2) {
+            if let [left, right] = pair {
+                *counts.entry((left, right)).or_default() += 1;
+            }
+        }
+    }
+    let most = counts.values().copied().max()?;
+    let (left, right) = counts.iter().find(|(_, count)| **count == most).map(|(pair, _)| *pair)?;
+    let (left, right) = (left.to_owned(), right.to_owned());
+    for word in words.iter_mut() {
+        let mut merged: Vec<String> = Vec::new();
+        let mut joined = false;
+        for symbol in word.drain(..) {
+            match merged.last_mut() {
+                Some(last) if !joined && *last == left && symbol == right => {
+                    last.push_str(&symbol);
+                    joined = true;
+                }
+                _ => {
+                    merged.push(symbol);
+                    joined = false;
+                }
+            }
+        }
+        *word = merged;
+    }
+    Some(left + &right)
+}

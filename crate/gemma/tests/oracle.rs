@@ -1,0 +1,88 @@
+//! The scalar pass against what `NumPy` and llama.cpp said about the same tiny models.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test's helpers may panic")]
+
+use std::rc::Rc;
+
+use hybridge_gemma::config::Architecture;
+use hybridge_gemma::engine::{Encoder, Pass};
+use hybridge_gemma::quant::Encoding;
+use hybridge_gemma::sample::{Draw, Sampler};
+use hybridge_gemma::scalar::{Scalar, ScalarEncoder};
+use hybridge_gemma::source::Memory;
+use hybridge_gemma::testing::{Golden, Tiny, fingerprint, golden, tiny_models};
+use hybridge_gemma::weights::Model;
+use pollster::block_on;
+
+/// In standard deviations of the logits. The scalar pass sums in f64 and rounds activations to
+/// f32: seven layers of that are far below; 62 layers of a random network amplify it.
+const TOLERANCE: f64 = 2e-5;
+
+/// llama.cpp rounds activations, so that only clear choices are the same: the larger of this and
+/// twice its own distance from the exact logits.
+const CLEAR: f64 = 0.05;
+
+fn open(tiny: &Tiny) -> (Model, Golden) {
+    let bytes = tiny.bytes();
+    let golden = golden(tiny.name).expect("a record");
+    assert_eq!(golden.fingerprint, fingerprint(&bytes), "{}: record it again", tiny.name);
+    (block_on(Model::open(vec![Rc::new(Memory(bytes))])).unwrap(), golden)
+}
+
+fn deviation(values: &[f64]) -> f64 {
+    let mean = values.iter().sum::<f64>() / values.len() as f64;
+    (values.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / values.len() as f64).sqrt()
+}
+
+#[test]
+fn logits_are_exact() {
+    for tiny in tiny_models().iter().filter(|it| it.architecture == Architecture::Gemma3) {
+        let (model, golden) = open(tiny);
+        let mut pass = block_on(Scalar::load(&model, 64)).unwrap();
+        block_on(pass.prefill(&golden.prompt)).unwrap();
+        let logits = block_on(pass.logits()).unwrap();
+        assert_eq!(logits.len(), golden.logits.len());
+        let worst = logits
+            .iter()
+            .zip(&golden.logits)
+            .map(|(ours, exact)| (f64::from(*ours) - exact).abs())
+            .fold(0.0, f64::max);
+        let worst = worst / deviation(&golden.logits);
+        assert!(worst < TOLERANCE, "{}: {worst:.2e} standard deviations", tiny.name);
+    }
+}
+
+#[test]
+fn greedy_continuations_agree() {
+    for tiny in tiny_models().iter().filter(|it| it.architecture == Architecture::Gemma3) {
+        let (model, golden) = open(tiny);
+        let mut pass = block_on(Scalar::load(&model, 64)).unwrap();
+        block_on(pass.prefill(&golden.prompt)).unwrap();
+        let draw = |step| Draw { sampler: Sampler::GREEDY, step, top: 0 };
+        let mut ids = vec![block_on(pass.choose(&draw(0))).unwrap().token];
+        for step in (1..).take(golden.greedy.len() - 1) {
+            let last = *ids.last().unwrap();
+            ids.push(block_on(pass.step(last, &draw(step))).unwrap().token);
+        }
+        assert_eq!(ids, golden.greedy, "{}", tiny.name);
+        // llama.cpp is followed as long as every choice was clear.
+        let clear = CLEAR.max(2.0 * golden.llama.worst);
+        let judged = golden.margins.iter().take_while(|margin| **margin > clear).count();
+        assert_eq!(ids[..judged], golden.llama.greedy[..judged], "{}: llama.cpp", tiny.name);
+    }
+}
+
+#[test]
+fn vectors_are_exact() {
+    for tiny in tiny_models().iter().filter(|it| it.architecture == Architecture::GemmaEmbedding) {
+        let (model, golden) = open(tiny);
+        let mut encoder = block_on(ScalarEncoder::load(&model)).unwrap();
+        let vector = block_on(encoder.encode(&golden.prompt)).unwrap();
+        let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+        let vector: Vec<f64> = vector.into_iter().map(f64::from).collect();
+        let cosine = dot(&vector, &golden.vector) / dot(&vector, &vector).sqrt();
+        assert!(cosine > 1.0 - 1e-9, "{}: {cosine}", tiny.name);
+        // Rounded activations cost llama.cpp some thousandths with quantised weights.
+        let least = if tiny.encodings == [Encoding::F32] { 0.999_999 } else { 0.998 };
+        assert!(golden.llama.cosine > least, "{}: llama.cpp disagrees", tiny.name);
+    }
+}

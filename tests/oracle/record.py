@@ -1,0 +1,99 @@
+"""Records what llama.cpp and NumPy say about the tiny models: `record.py MODELS GOLDENS`."""
+
+import json
+import pathlib
+import sys
+
+import llama_cpp
+import numpy as np
+
+from forward import Network
+
+STEPS = 16
+
+
+def fingerprint(data):
+    """FNV-1a, 64 bits: tells whether a test's model is the one that was recorded."""
+    state = 0xCBF29CE484222325
+    for byte in data:
+        state = ((state ^ byte) * 0x100000001B3) % 2**64
+    return f"{state:016x}"
+
+
+def short(values):
+    """As many digits as f32 needs."""
+    return [float(f"{value:.9g}") for value in values]
+
+
+def continuation(network, prompt):
+    """Greedy ids, and by how many standard deviations each beat the next best."""
+    ids, margins = list(prompt), []
+    for _ in range(STEPS):
+        logits = network.logits(ids)
+        second, first = np.sort(logits)[-2:]
+        margins.append(round(float((first - second) / logits.std()), 4))
+        ids.append(int(np.argmax(logits)))
+    return ids[len(prompt):], margins
+
+
+def open_llama(path, **options):
+    return llama_cpp.Llama(str(path), n_ctx=256, n_batch=256, n_threads=1, verbose=False, **options)
+
+
+def llama_logits(llama, prompt):
+    llama.reset()
+    llama.eval(prompt)
+    pointer = llama_cpp.llama_get_logits_ith(llama.ctx, -1)
+    return np.ctypeslib.as_array(pointer, shape=(llama.n_vocab(),)).astype(np.float64)
+
+
+def of_text_model(path, network, prompt):
+    exact = network.logits(prompt)
+    ids, margins = continuation(network, prompt)
+    llama = open_llama(path)
+    theirs = llama_logits(llama, prompt)
+    llama_ids, tokens = [], list(prompt)
+    for _ in range(STEPS):
+        llama_ids.append(int(np.argmax(llama_logits(llama, tokens))))
+        tokens.append(llama_ids[-1])
+    # The same logits after a decode token by token would be the same numbers again.
+    return {
+        "logits": short(exact),
+        "greedy": ids,
+        "margins": margins,
+        "llama": {
+            "greedy": llama_ids,
+            "worst": round(float(np.abs(theirs - exact).max() / exact.std()), 6),
+        },
+    }
+
+
+def of_vector_model(path, network, prompt):
+    vector = network.vector(prompt)
+    llama = open_llama(path, embedding=True, pooling_type=llama_cpp.LLAMA_POOLING_TYPE_MEAN)
+    batch = llama_cpp.llama_batch_init(len(prompt), 0, 1)
+    batch.n_tokens = len(prompt)
+    for index, token in enumerate(prompt):
+        batch.token[index], batch.pos[index] = token, index
+        batch.n_seq_id[index], batch.seq_id[index][0] = 1, 0
+        batch.logits[index] = True
+    assert llama_cpp.llama_decode(llama.ctx, batch) == 0
+    pointer = llama_cpp.llama_get_embeddings_seq(llama.ctx, 0)
+    theirs = np.ctypeslib.as_array(pointer, shape=(len(vector),)).astype(np.float64)
+    cosine = float(theirs @ vector / np.linalg.norm(theirs))
+    return {"vector": short(vector), "llama": {"cosine": round(cosine, 9)}}
+
+
+def main(models, goldens):
+    for path in sorted(pathlib.Path(models).glob("*.gguf")):
+        prompt = [int(token) for token in path.with_suffix(".prompt").read_text().split(",")]
+        network = Network(path)
+        judge = of_vector_model if network.arch == "gemma-embedding" else of_text_model
+        golden = {"model": path.stem, "fingerprint": fingerprint(path.read_bytes()), "prompt": prompt}
+        golden |= judge(path, network, prompt)
+        target = pathlib.Path(goldens) / f"{path.stem}.json"
+        target.write_text(json.dumps(golden, separators=(",", ":")) + "\n")
+        print(path.stem, golden["llama"])
+
+
+main(*sys.argv[1:])
