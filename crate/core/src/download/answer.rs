@@ -1,0 +1,155 @@
+//! What to make of an answer: whether its body is worth reading, and what it says of the file.
+
+use std::ops::Range;
+
+use serde::Serialize;
+
+use super::head::{ContentRange, Head};
+use super::ranges::Ranges;
+use super::transfer::{Flight, Transfer};
+use crate::{Error, Status};
+
+/// What to do with a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Body {
+    /// Read it.
+    Take,
+    /// Close it unread.
+    Drop,
+    /// Close it unread, and ask the address given by the caller again: what it led to has expired.
+    Resolve,
+}
+
+impl Transfer {
+    /// A request was answered.
+    pub fn answered(&mut self, flight: u32, head: &Head) -> Body {
+        let Some(asked) = self.flights.get(&flight).map(|it| it.range.clone()) else {
+            return Body::Drop;
+        };
+        let refused = match head.status {
+            200 | 206 if head.is_web_page() => Some(
+                Error::new(
+                    Status::NotFound,
+                    "the address answered with a web page, not with a model",
+                )
+                .with_code("MODEL_NOT_FOUND"),
+            ),
+            200 => return self.take_whole(flight, head),
+            206 => return self.take_part(flight, asked, head),
+            416 => {
+                self.land(flight);
+                self.begin_anew("the model's host says the file is shorter than it said before");
+                return Body::Drop;
+            }
+            // A link that a redirect led to may have expired; the address itself will tell.
+            400..=499 if head.redirected && head.status != 429 => {
+                self.land(flight);
+                return Body::Resolve;
+            }
+            // After bytes have come, a refusal is an expired link inside the host's own redirect.
+            401 | 403 if self.has_brought => None,
+            408 | 425 | 429 | 500..=599 => None,
+            _ => Some(head.refusal()),
+        };
+        self.land(flight);
+        match refused {
+            Some(error) => self.fail(error),
+            None => self.count_failure(head.outage()),
+        }
+        Body::Drop
+    }
+
+    fn take_whole(&mut self, flight: u32, head: &Head) -> Body {
+        let Some(size) = head.content_length.or(self.size()) else {
+            self.fail(
+                Error::precondition(
+                    "the model's host does not tell the file's size; name it with `bytes`",
+                )
+                .with_code("MODEL_SIZE_UNKNOWN"),
+            );
+            return Body::Drop;
+        };
+        self.is_whole_only = true;
+        if !self.is_same_file(size, head.etag.as_deref()) {
+            return Body::Drop;
+        }
+        // Nothing says that what is there belongs to these bytes.
+        if head.etag.is_none() {
+            self.journal.held = Ranges::default();
+        }
+        // Its bytes overwrite those of every other request, which would only be wasted.
+        self.flights.clear();
+        self.flights.insert(flight, Flight { range: 0..size, has_brought: false });
+        Body::Take
+    }
+
+    fn take_part(&mut self, flight: u32, asked: Range<u64>, head: &Head) -> Body {
+        let told = head.content_range.as_deref().and_then(ContentRange::parse);
+        // Where the header cannot be seen the length must fit, and the size be known.
+        let (range, size) = match told {
+            Some(ContentRange { range: Some(range), size }) => (range, size.or(self.size())),
+            _ => match head.content_length {
+                Some(length)
+                    if head.content_range.is_none() && length <= asked.end - asked.start =>
+                {
+                    (asked.start..asked.start + length, self.size())
+                }
+                _ => (0..0, None),
+            },
+        };
+        if range.is_empty() || range.start != asked.start || range.end > asked.end {
+            self.land(flight);
+            self.count_failure(
+                Error::new(
+                    Status::DataLoss,
+                    "the model's host answered with other bytes than were asked for",
+                )
+                .with_code("RANGE_MISMATCH"),
+            );
+            return Body::Drop;
+        }
+        let Some(size) = size else {
+            // Without a size ranges lead nowhere: ask for the whole, whose length is always visible.
+            self.land(flight);
+            self.is_whole_only = true;
+            return Body::Drop;
+        };
+        if range.end > size || !self.is_same_file(size, head.etag.as_deref()) {
+            if range.end > size {
+                self.land(flight);
+                self.begin_anew("the model's host tells a size that its own ranges exceed");
+            }
+            return Body::Drop;
+        }
+        if let Some(flight) = self.flights.get_mut(&flight) {
+            flight.range = range;
+        }
+        Body::Take
+    }
+
+    /// Whether an answer is about the file in the journal; begins anew where it is not.
+    fn is_same_file(&mut self, size: u64, etag: Option<&str>) -> bool {
+        if let Some(bytes) = self.expected.bytes.filter(|bytes| *bytes != size) {
+            self.fail(
+                Error::new(
+                    Status::DataLoss,
+                    format!("the model's host offers {size} bytes, {bytes} were expected"),
+                )
+                .with_code("SIZE_MISMATCH"),
+            );
+            return false;
+        }
+        let journal = &mut self.journal;
+        let other_tag = matches!((&journal.etag, etag), (Some(known), Some(told)) if known != told);
+        if journal.size.is_some_and(|known| known != size) || other_tag {
+            self.begin_anew("the file at the model's address keeps changing");
+            return false;
+        }
+        journal.size = Some(size);
+        if journal.etag.is_none() {
+            journal.etag = etag.map(str::to_owned);
+        }
+        true
+    }
+}

@@ -1,0 +1,95 @@
+//! What is known of a file between visits: kept beside it, and written whenever bytes arrive.
+
+use serde::{Deserialize, Serialize};
+
+use super::ranges::Ranges;
+
+/// The layout of this record. A record of another layout counts as none.
+const VERSION: u32 = 1;
+
+/// How far a file has come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Journal {
+    version: u32,
+    /// How long the file is, once somebody said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
+    /// The server's name for just these bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub etag: Option<String>,
+    /// Which bytes are there.
+    #[serde(default)]
+    pub held: Ranges,
+    /// The digest that the whole file was found to have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    /// Whether the file is whole and was checked in every way that was asked for.
+    #[serde(default)]
+    pub complete: bool,
+}
+
+impl Default for Journal {
+    fn default() -> Self {
+        Self {
+            version: VERSION,
+            size: None,
+            etag: None,
+            held: Ranges::default(),
+            sha256: None,
+            complete: false,
+        }
+    }
+}
+
+impl Journal {
+    /// Reads a record. One that is damaged, torn or of another time is as good as none: the bytes
+    /// are fetched again, which is slow and never wrong.
+    #[must_use]
+    pub fn read(text: &str) -> Self {
+        // A shorter record may stand in front of the end of a longer one, so only the first value counts.
+        let first = serde_json::Deserializer::from_str(text).into_iter::<Self>().next();
+        let Some(Ok(journal)) = first else { return Self::default() };
+        let fits = journal.size.is_some_and(|size| {
+            journal.held.fits(size) && (!journal.complete || journal.held.prefix() == size)
+        });
+        if journal.version == VERSION && fits { journal } else { Self::default() }
+    }
+
+    /// The record as text.
+    #[must_use]
+    pub fn write(&self) -> String {
+        // Text and integers only: nothing in it can fail to be written.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Journal;
+
+    #[test]
+    fn reads_what_it_wrote_and_nothing_else() {
+        let mut journal =
+            Journal { size: Some(100), etag: Some("\"x\"".into()), ..Journal::default() };
+        journal.held.insert(0..10);
+        journal.held.insert(20..100);
+        let text = journal.write();
+        assert_eq!(Journal::read(&text), journal);
+        assert_eq!(Journal::read(&format!("{text}]]}}")), journal, "rests of a longer record");
+        for cut in 0..text.len() {
+            assert_eq!(Journal::read(&text[..cut]), Journal::default(), "cut at {cut}");
+        }
+        for wrong in [
+            "",
+            "null",
+            "[]",
+            r#"{"version":2,"size":100,"held":[[0,10]]}"#,
+            r#"{"version":1,"size":5,"held":[[0,10]]}"#,
+            r#"{"version":1,"held":[[0,10]]}"#,
+            r#"{"version":1,"size":10,"held":[[0,9]],"complete":true}"#,
+        ] {
+            assert_eq!(Journal::read(wrong), Journal::default(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Which bytes of a file are there.
+
+use std::ops::Range;
+
+use serde::{Deserialize, Serialize};
+
+/// Byte ranges: sorted, apart from each other, none of them empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Vec<(u64, u64)>", into = "Vec<(u64, u64)>")]
+pub struct Ranges(Vec<Range<u64>>);
+
+impl Ranges {
+    /// Adds a range; what it overlaps or touches becomes one with it.
+    pub fn insert(&mut self, mut added: Range<u64>) {
+        if added.is_empty() {
+            return;
+        }
+        self.0.retain(|held| {
+            let apart = held.end < added.start || added.end < held.start;
+            if !apart {
+                added = added.start.min(held.start)..added.end.max(held.end);
+            }
+            apart
+        });
+        let at = self.0.partition_point(|held| held.start < added.start);
+        self.0.insert(at, added);
+    }
+
+    /// How many bytes are there.
+    #[must_use]
+    pub fn covered(&self) -> u64 {
+        self.0.iter().map(|held| held.end - held.start).sum()
+    }
+
+    /// How many are there from the start on without a gap.
+    #[must_use]
+    pub fn prefix(&self) -> u64 {
+        self.0.first().filter(|held| held.start == 0).map_or(0, |held| held.end)
+    }
+
+    /// What is missing below `size`, first to last.
+    #[must_use]
+    pub fn gaps(&self, size: u64) -> Vec<Range<u64>> {
+        let mut gaps = Vec::new();
+        let mut at = 0;
+        for held in &self.0 {
+            if held.start >= size {
+                break;
+            }
+            if held.start > at {
+                gaps.push(at..held.start);
+            }
+            at = held.end;
+        }
+        if at < size {
+            gaps.push(at..size);
+        }
+        gaps
+    }
+
+    /// Whether nothing lies past `size`.
+    #[must_use]
+    pub fn fits(&self, size: u64) -> bool {
+        self.0.last().is_none_or(|held| held.end <= size)
+    }
+}
+
+impl From<Vec<(u64, u64)>> for Ranges {
+    fn from(pairs: Vec<(u64, u64)>) -> Self {
+        let mut ranges = Self::default();
+        for (start, end) in pairs {
+            ranges.insert(start..end);
+        }
+        ranges
+    }
+}
+
+impl From<Ranges> for Vec<(u64, u64)> {
+    fn from(ranges: Ranges) -> Self {
+        ranges.0.into_iter().map(|held| (held.start, held.end)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Ranges;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Against one flag for each byte.
+        #[test]
+        fn agrees_with_a_flag_for_each_byte(added in prop::collection::vec((0_u64..40, 0_u64..12), 0..12)) {
+            const SIZE: u64 = 64;
+            let mut flags = vec![false; 64];
+            let mut ranges = Ranges::default();
+            for (start, length) in added {
+                ranges.insert(start..start + length);
+                for at in start..start + length {
+                    flags[usize::try_from(at).unwrap()] = true;
+                }
+            }
+            prop_assert_eq!(ranges.covered(), flags.iter().filter(|it| **it).count() as u64);
+            prop_assert_eq!(ranges.prefix(), flags.iter().take_while(|it| **it).count() as u64);
+            let mut missing = vec![true; 64];
+            let gaps = ranges.gaps(SIZE);
+            for gap in &gaps {
+                prop_assert!(gap.start < gap.end);
+                for at in gap.clone() {
+                    missing[usize::try_from(at).unwrap()] = false;
+                }
+            }
+            prop_assert_eq!(missing, flags);
+            prop_assert!(gaps.windows(2).all(|pair| pair[0].end < pair[1].start));
+            let pairs: Vec<(u64, u64)> = ranges.clone().into();
+            prop_assert_eq!(Ranges::from(pairs), ranges);
+        }
+    }
+}

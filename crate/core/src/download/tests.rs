@@ -1,0 +1,356 @@
+//! Stories about bad hosts, told by a host, a disk and a driver that fit on a page.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use super::{Body, Expected, Fault, Head, Journal, Next, Policy, Transfer};
+use crate::Status;
+
+/// Numbers that look like chance and never change.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % limit.max(1)
+    }
+}
+
+/// A host and its moods.
+#[derive(Clone)]
+struct Host {
+    file: Vec<u8>,
+    etag: Option<&'static str>,
+    knows_ranges: bool,
+    shows_headers: bool,
+    /// How many of the next answers go wrong, and how.
+    moods: Vec<Mood>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Mood {
+    Refuse(u16),
+    Unreachable,
+    /// The body ends after so many bytes.
+    Cut(usize),
+    /// The range begins this much too late.
+    Shifted(u64),
+    /// More bytes come than were promised.
+    Overlong(usize),
+    /// The size in `Content-Range` is wrong by so much.
+    Lies(i64),
+    Swapped(&'static str, u8),
+    Page,
+    Corrupt,
+}
+
+enum Answer {
+    None,
+    Some(Head, Vec<u8>),
+}
+
+impl Host {
+    fn good(size: usize) -> Self {
+        let file = (0..size).map(|at| u8::try_from(at * 31 % 251).unwrap()).collect();
+        Self { file, etag: Some("\"one\""), knows_ranges: true, shows_headers: true, moods: vec![] }
+    }
+
+    fn answer(&mut self, from: u64, to: Option<u64>) -> Answer {
+        let mood = if self.moods.is_empty() { None } else { Some(self.moods.remove(0)) };
+        match mood {
+            Some(Mood::Unreachable) => return Answer::None,
+            Some(Mood::Refuse(status)) => {
+                return Answer::Some(Head { status, ..Head::default() }, vec![]);
+            }
+            Some(Mood::Page) => {
+                let content_type = Some("text/html; charset=utf-8".into());
+                return Answer::Some(Head { status: 200, content_type, ..Head::default() }, vec![]);
+            }
+            Some(Mood::Swapped(etag, byte)) => {
+                self.etag = Some(etag);
+                self.file.fill(byte);
+            }
+            _ => {}
+        }
+        let size = self.file.len() as u64;
+        let shift = if let Some(Mood::Shifted(by)) = mood { by } else { 0 };
+        let range = match to {
+            Some(to) if self.knows_ranges => {
+                if from >= size {
+                    return Answer::Some(Head { status: 416, ..Head::default() }, vec![]);
+                }
+                (from + shift).min(size - 1)..to.min(size)
+            }
+            _ => 0..size,
+        };
+        let [start, end] = [range.start, range.end].map(|it| usize::try_from(it).unwrap());
+        let mut body = self.file[start..end].to_vec();
+        let told =
+            size.checked_add_signed(if let Some(Mood::Lies(by)) = mood { by } else { 0 }).unwrap();
+        let is_part = to.is_some() && self.knows_ranges;
+        let content_range = (is_part && self.shows_headers)
+            .then(|| format!("bytes {}-{}/{told}", range.start, range.end - 1));
+        let head = Head {
+            status: if is_part { 206 } else { 200 },
+            content_range,
+            content_length: Some(body.len() as u64),
+            etag: self.etag.filter(|_| self.shows_headers).map(str::to_owned),
+            ..Head::default()
+        };
+        match mood {
+            Some(Mood::Cut(at)) => body.truncate(at),
+            Some(Mood::Overlong(by)) => body.extend(vec![0xee; by]),
+            Some(Mood::Corrupt) => body.iter_mut().for_each(|byte| *byte ^= 0xff),
+            _ => {}
+        }
+        Answer::Some(head, body)
+    }
+}
+
+/// What a visit to the host left behind.
+#[derive(Default)]
+struct Disk {
+    bytes: Vec<u8>,
+    journal: String,
+    asked: Vec<Range<u64>>,
+    paused: Vec<u64>,
+    arrived: u64,
+}
+
+/// Any digest will do that tells files apart.
+fn digest(bytes: &[u8]) -> String {
+    let sum =
+        bytes.iter().fold(7_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(*byte)));
+    format!("{sum:064x}")
+}
+
+const POLICY: Policy = Policy { piece: 100, parallel: 4, failures: 4, pause_ms: 10, stall_ms: 1 };
+
+/// One visit. `crash_at` ends it without a farewell after so many bytes.
+fn visit(
+    host: &mut Host,
+    disk: &mut Disk,
+    expected: &Expected,
+    dice: &mut Dice,
+    parallel: usize,
+    crash_at: Option<u64>,
+) -> Option<Result<(), crate::Error>> {
+    let mut transfer = Transfer::new(
+        Policy { parallel, ..POLICY },
+        expected.clone(),
+        Journal::read(&disk.journal),
+    );
+    let mut bodies: BTreeMap<u32, (Vec<u8>, usize)> = BTreeMap::new();
+    let arrived = disk.arrived;
+    for _ in 0..100_000 {
+        match transfer.step() {
+            Next::Done => return Some(Ok(())),
+            Next::Fail { error } => return Some(Err(error)),
+            Next::Pause { pause_ms } => disk.paused.push(pause_ms),
+            Next::Restart => {
+                bodies.clear();
+                disk.bytes.clear();
+            }
+            Next::Verify => transfer.digested(&digest(&disk.bytes)),
+            Next::Fetch { flight, from, to } => {
+                disk.asked.push(from..to.unwrap_or(u64::MAX));
+                match host.answer(from, to) {
+                    Answer::None => transfer.failed(flight, Fault::Network),
+                    Answer::Some(head, body) => {
+                        if transfer.answered(flight, &head) == Body::Take {
+                            bodies.insert(flight, (body, 0));
+                        }
+                    }
+                }
+            }
+            Next::Wait => {
+                let names: Vec<u32> = bodies.keys().copied().collect();
+                assert!(!names.is_empty(), "it waits for nothing");
+                let flight = names[usize::try_from(dice.below(names.len() as u64)).unwrap()];
+                let (body, at) = bodies.get_mut(&flight).unwrap();
+                let length = usize::try_from(1 + dice.below(40)).unwrap().min(body.len() - *at);
+                let slot = transfer.slot(flight, length as u64);
+                let [to, count] = [slot.at, slot.length].map(|it| usize::try_from(it).unwrap());
+                disk.bytes.resize(disk.bytes.len().max(to + count), 0);
+                disk.bytes[to..to + count].copy_from_slice(&body[*at..*at + count]);
+                transfer.written(flight, slot.length);
+                disk.arrived += slot.length;
+                *at += length;
+                if *at == body.len() || slot.last {
+                    bodies.remove(&flight);
+                    transfer.ended(flight);
+                }
+            }
+        }
+        disk.journal = transfer.journal().write();
+        if crash_at.is_some_and(|bytes| disk.arrived - arrived >= bytes) {
+            return None;
+        }
+    }
+    panic!("it never ends");
+}
+
+#[test]
+fn a_thousand_crashes_and_cuts_lead_to_the_same_bytes_and_fetch_none_twice() {
+    let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
+    for round in 0..1000 {
+        let size = 1 + dice.below(2_000);
+        let mut host = Host::good(usize::try_from(size).unwrap());
+        let mut disk = Disk::default();
+        let whole = Expected { bytes: None, sha256: Some(digest(&host.file)) };
+        let mut crashes = 0;
+        loop {
+            let mut moods = vec![];
+            for _ in 0..dice.below(4) {
+                moods.push(Mood::Cut(usize::try_from(1 + dice.below(90)).unwrap()));
+            }
+            host.moods = moods;
+            let crash_at = (crashes < 5).then(|| 1 + dice.below(size));
+            match visit(&mut host, &mut disk, &whole, &mut dice, 4, crash_at) {
+                None => crashes += 1,
+                Some(outcome) => break assert_eq!(outcome, Ok(()), "round {round}"),
+            }
+        }
+        assert_eq!(disk.bytes, host.file, "round {round}");
+        assert_eq!(disk.arrived, size, "round {round}: no byte is fetched twice");
+    }
+}
+
+/// A file of 450 bytes under some moods: how it ends, and how many bytes came.
+#[track_caller]
+fn check(moods: &[Mood], tweak: impl FnOnce(&mut Host, &mut Expected), outcome: &str) -> Disk {
+    let mut host = Host::good(450);
+    let mut expected = Expected::default();
+    tweak(&mut host, &mut expected);
+    host.moods = moods.to_vec();
+    let mut disk = Disk::default();
+    let ended = visit(&mut host, &mut disk, &expected, &mut Dice(7), 1, None);
+    let told = match ended {
+        Some(Ok(())) => {
+            assert_eq!(disk.bytes, host.file);
+            format!("whole after {} bytes in {} requests", disk.arrived, disk.asked.len())
+        }
+        Some(Err(error)) => format!("{} {}", error.status.as_str(), error.code.unwrap_or_default()),
+        None => "crashed".into(),
+    };
+    assert_eq!(told, outcome);
+    disk
+}
+
+fn as_it_is(_: &mut Host, _: &mut Expected) {}
+
+#[test]
+fn a_good_host() {
+    check(&[], as_it_is, "whole after 450 bytes in 5 requests");
+    check(&[], |_, expected| expected.bytes = Some(450), "whole after 450 bytes in 5 requests");
+    check(
+        &[],
+        |host, expected| expected.sha256 = Some(digest(&host.file).to_uppercase()),
+        "whole after 450 bytes in 5 requests",
+    );
+}
+
+#[test]
+fn a_host_without_ranges_sends_the_whole_once() {
+    check(&[], |host, _| host.knows_ranges = false, "whole after 450 bytes in 1 requests");
+    check(
+        &[Mood::Cut(200)],
+        |host, _| host.knows_ranges = false,
+        "whole after 650 bytes in 2 requests",
+    );
+    check(
+        &[Mood::Cut(200)],
+        |host, _| (host.knows_ranges, host.etag) = (false, None),
+        "whole after 650 bytes in 2 requests",
+    );
+}
+
+#[test]
+fn a_host_that_hides_its_headers() {
+    // The first answer's size cannot be seen, so that the whole is asked for.
+    check(&[], |host, _| host.shows_headers = false, "whole after 450 bytes in 2 requests");
+}
+
+#[test]
+fn lies() {
+    check(&[Mood::Shifted(3)], as_it_is, "whole after 450 bytes in 6 requests");
+    check(&[Mood::Shifted(3); 4], as_it_is, "DATA_LOSS RANGE_MISMATCH");
+    check(&[Mood::Overlong(50); 5], as_it_is, "whole after 450 bytes in 5 requests");
+    // A size that is told too large is found out by the next answer, and costs a fresh start.
+    check(&[Mood::Lies(100)], as_it_is, "whole after 550 bytes in 7 requests");
+    check(&[Mood::Lies(-400)], as_it_is, "whole after 450 bytes in 6 requests");
+    check(&[Mood::Page], as_it_is, "NOT_FOUND MODEL_NOT_FOUND");
+    check(&[], |_, expected| expected.bytes = Some(451), "DATA_LOSS SIZE_MISMATCH");
+}
+
+#[test]
+fn outages_are_waited_out() {
+    let disk = check(
+        &[Mood::Unreachable, Mood::Refuse(503), Mood::Refuse(429)],
+        as_it_is,
+        "whole after 450 bytes in 8 requests",
+    );
+    assert_eq!(disk.paused, [10, 20, 40]);
+    check(&[Mood::Unreachable; 4], as_it_is, "UNAVAILABLE NETWORK");
+    check(&[Mood::Refuse(500); 4], as_it_is, "UNAVAILABLE MODEL_HTTP");
+    check(&[Mood::Cut(0); 4], as_it_is, "UNAVAILABLE NETWORK");
+    check(&[Mood::Cut(1); 40], as_it_is, "whole after 450 bytes in 45 requests");
+}
+
+#[test]
+fn refusals_are_told_at_once() {
+    check(&[Mood::Refuse(401)], as_it_is, "UNAUTHENTICATED MODEL_GATED");
+    check(&[Mood::Refuse(403)], as_it_is, "PERMISSION_DENIED MODEL_GATED");
+    check(&[Mood::Refuse(404)], as_it_is, "NOT_FOUND MODEL_NOT_FOUND");
+    check(&[Mood::Refuse(400)], as_it_is, "FAILED_PRECONDITION MODEL_HTTP");
+    // Once bytes have come, a refusal is a link that has expired.
+    check(&[Mood::Cut(50), Mood::Refuse(403)], as_it_is, "whole after 450 bytes in 7 requests");
+}
+
+#[test]
+fn another_file_under_the_same_address_begins_anew() {
+    check(
+        &[Mood::Cut(50), Mood::Swapped("\"two\"", 9)],
+        as_it_is,
+        "whole after 500 bytes in 7 requests",
+    );
+}
+
+#[test]
+fn a_wrong_digest_is_fetched_again_once() {
+    let with_digest =
+        |host: &mut Host, expected: &mut Expected| expected.sha256 = Some(digest(&host.file));
+    check(&[Mood::Corrupt], with_digest, "whole after 900 bytes in 10 requests");
+    let disk = check(&[Mood::Corrupt; 10], with_digest, "DATA_LOSS CHECKSUM_MISMATCH");
+    assert_eq!(Journal::read(&disk.journal), Journal::default(), "nothing bad is kept");
+}
+
+#[test]
+fn an_expired_redirect_is_resolved_without_counting() {
+    let mut transfer = Transfer::new(POLICY, Expected::default(), Journal::default());
+    for _ in 0..20 {
+        let Next::Fetch { flight, .. } = transfer.step() else { panic!("it fetches") };
+        let head = Head { status: 403, redirected: true, ..Head::default() };
+        assert_eq!(transfer.answered(flight, &head), Body::Resolve);
+    }
+}
+
+#[test]
+fn a_whole_file_needs_no_request() {
+    let mut host = Host::good(300);
+    let mut disk = Disk::default();
+    let expected = Expected { bytes: Some(300), sha256: Some(digest(&host.file)) };
+    assert_eq!(visit(&mut host, &mut disk, &expected, &mut Dice(1), 4, None), Some(Ok(())));
+    disk.asked.clear();
+    assert_eq!(visit(&mut host, &mut disk, &expected, &mut Dice(1), 4, None), Some(Ok(())));
+    assert_eq!(disk.asked, []);
+    // A caller who knows another digest, or another size, does not get the old file.
+    let other = Expected { sha256: Some("00".into()), ..expected };
+    let error = visit(&mut host, &mut disk, &other, &mut Dice(1), 4, None).unwrap().unwrap_err();
+    assert_eq!(
+        (error.status, error.code.as_deref()),
+        (Status::DataLoss, Some("CHECKSUM_MISMATCH"))
+    );
+}
