@@ -1,5 +1,11 @@
 //! The page's wasm: routing and cloud. It converts and forwards; every decision is in `hybridge-core`.
 
+mod cloud;
+mod platform;
+mod thrown;
+
+pub use cloud::{CloudCall, retry_delay};
+
 use wasm_bindgen::prelude::wasm_bindgen;
 
 /// Runs once when the wasm is instantiated.

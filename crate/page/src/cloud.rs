@@ -1,0 +1,181 @@
+//! Calls of cloud services, as JavaScript drives them: it asks for the next piece.
+
+use std::cell::{Cell, RefCell};
+
+use hybridge_core::http::{Exchange, Head, HttpRequest, Service, Step, Task, retry_delay_ms};
+use hybridge_core::{Error, Reply, Request};
+use js_sys::Function;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::wasm_bindgen;
+
+use crate::platform::{Connection, Interrupted};
+use crate::thrown::thrown;
+
+/// What a call is made of.
+#[derive(Deserialize)]
+struct Plan {
+    service: Service,
+    task: Task,
+    request: Request,
+}
+
+/// One call. Pieces first, then the reply; every failure is thrown as an `Error` in JSON.
+#[wasm_bindgen]
+#[expect(missing_debug_implementations, reason = "it holds a key, which no log may show")]
+pub struct CloudCall {
+    exchange: RefCell<Exchange>,
+    http: HttpRequest,
+    headers: RefCell<Vec<String>>,
+    fetch: RefCell<Option<Function>>,
+    connection: Connection,
+    progress: Cell<Progress>,
+    reply: RefCell<Option<Box<Reply>>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Progress {
+    Unsent,
+    Open,
+    /// Somebody is waiting for the next piece.
+    Waiting,
+}
+
+#[wasm_bindgen]
+impl CloudCall {
+    /// A call that is not sent before the first `next`. `plan` is JSON: `{ service, task, request }`.
+    #[wasm_bindgen(constructor)]
+    pub fn new(plan: &str) -> Result<CloudCall, JsValue> {
+        Self::planned(plan).map_err(|error| thrown(&error))
+    }
+
+    /// The header that carries the key, and what stands before the key in it.
+    #[wasm_bindgen(js_name = keyHeader)]
+    pub fn key_header(&self) -> Vec<String> {
+        vec![self.http.key_header.to_owned(), self.http.key_prefix.to_owned()]
+    }
+
+    /// Headers to send, name, value, name, value; and a `fetch` to send it with, if not the host's.
+    pub fn equip(&self, headers: Vec<String>, fetch: Option<Function>) {
+        let mut exchange = self.exchange.borrow_mut();
+        headers.iter().skip(1).step_by(2).for_each(|value| exchange.hide(value));
+        *self.headers.borrow_mut() = headers;
+        *self.fetch.borrow_mut() = fetch;
+    }
+
+    /// The next `Piece` as JSON, `undefined` after the last.
+    pub async fn next(&self) -> Result<Option<String>, JsValue> {
+        self.advance().await.map_err(|error| thrown(&error))
+    }
+
+    /// The `Reply` as JSON, once `next` has given `undefined`.
+    pub fn reply(&self) -> Result<String, JsValue> {
+        let reply = self.reply.borrow();
+        let reply = reply.as_ref().ok_or_else(|| Error::precondition("the answer is not complete"));
+        reply.and_then(json_of).map_err(|error| thrown(&error))
+    }
+
+    /// The message as far as it came, as JSON.
+    pub fn partial(&self) -> Result<String, JsValue> {
+        json_of(&self.exchange.borrow().partial()).map_err(|error| thrown(&error))
+    }
+
+    /// Closes the connection at once. Calling it again does nothing.
+    pub fn cancel(&self) {
+        self.connection.close();
+    }
+}
+
+impl CloudCall {
+    fn planned(plan: &str) -> Result<Self, Error> {
+        let Plan { service, task, request } = parse(plan)?;
+        let (exchange, http) = Exchange::new(&service, &request, task)?;
+        Ok(Self {
+            exchange: RefCell::new(exchange),
+            http,
+            headers: RefCell::default(),
+            fetch: RefCell::default(),
+            connection: Connection::new()?,
+            progress: Cell::new(Progress::Unsent),
+            reply: RefCell::default(),
+        })
+    }
+
+    async fn advance(&self) -> Result<Option<String>, Error> {
+        let before = self.progress.replace(Progress::Waiting);
+        if before == Progress::Waiting {
+            return Err(Error::precondition("the call is waiting for its next piece already"));
+        }
+        let outcome = async {
+            if before == Progress::Unsent {
+                self.send().await?;
+            }
+            self.pull().await
+        }
+        .await;
+        self.progress.set(Progress::Open);
+        if !matches!(outcome, Ok(Some(_))) {
+            self.connection.close();
+        }
+        outcome
+    }
+
+    async fn send(&self) -> Result<(), Error> {
+        let headers = self.headers.take();
+        let fetch = self.fetch.take();
+        let opened = self.connection.open(&self.http, &headers, fetch.as_ref()).await?;
+        self.exchange.borrow_mut().open(Head {
+            status: opened.status,
+            content_type: &opened.content_type,
+            retry_after: opened.retry_after.as_deref(),
+        });
+        Ok(())
+    }
+
+    async fn pull(&self) -> Result<Option<String>, Error> {
+        loop {
+            let step = self.exchange.borrow_mut().step();
+            match step {
+                Step::Piece(piece) => return json_of(&piece).map(Some),
+                Step::Done(reply) => {
+                    *self.reply.borrow_mut() = Some(reply);
+                    return Ok(None);
+                }
+                Step::Failed(error) => return Err(error),
+                Step::Read => {}
+            }
+            let read = self.connection.read().await;
+            if self.connection.is_closed() {
+                return Err(Error::cancelled());
+            }
+            let mut exchange = self.exchange.borrow_mut();
+            match read {
+                Ok(Some(bytes)) => exchange.feed(&bytes),
+                Ok(None) => exchange.close(),
+                Err(Interrupted) => exchange.broken(),
+            }
+        }
+    }
+}
+
+/// The pause in milliseconds before a failed call is tried again; `undefined` to give up.
+/// `error` is what was thrown, `failures` how often so far, `chance` a random number from 0 to 1.
+#[wasm_bindgen(js_name = retryDelay)]
+pub fn retry_delay(error: &str, failures: u32, retries: u32, chance: f64) -> Option<f64> {
+    let error: Error = parse(error).ok()?;
+    #[expect(clippy::cast_precision_loss, reason = "at most a minute")]
+    retry_delay_ms(&error, failures, retries, chance).map(|pause| pause as f64)
+}
+
+fn parse<T: DeserializeOwned>(json: &str) -> Result<T, Error> {
+    // serde's own words quote what it could not read, which may be a prompt.
+    serde_json::from_str(json).map_err(|error| {
+        let (line, column) = (error.line(), error.column());
+        Error::invalid(format!("the request has a wrong shape at line {line}, column {column}"))
+    })
+}
+
+fn json_of<T: serde::Serialize>(value: &T) -> Result<String, Error> {
+    serde_json::to_string(value).map_err(|_| Error::internal("a piece could not be told"))
+}
