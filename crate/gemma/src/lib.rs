@@ -16,8 +16,10 @@ pub mod scalar;
 pub mod source;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+pub mod tokenizer;
 pub mod weights;
 
 pub use config::Config;
 pub use engine::{Encoder, Pass};
+pub use tokenizer::Tokenizer;
 pub use weights::Model;

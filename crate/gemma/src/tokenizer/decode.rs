@@ -1,0 +1,56 @@
+//! Ids back to text, as they arrive.
+
+use super::vocabulary::{Kind, Vocabulary, byte_of};
+
+/// Turns ids into text one by one, and never hands out half a character.
+#[derive(Clone, Debug, Default)]
+pub struct Detokenizer {
+    /// The beginning of a character whose other bytes are still to come.
+    pending: Vec<u8>,
+}
+
+impl Detokenizer {
+    /// The text that is complete with this id.
+    pub fn push(&mut self, vocabulary: &Vocabulary, id: u32) -> String {
+        let Some((piece, kind)) = vocabulary.piece(id).zip(vocabulary.kind(id)) else {
+            return String::new();
+        };
+        match kind {
+            Kind::Control | Kind::Unknown => {}
+            Kind::Byte => self.pending.extend(byte_of(piece)),
+            Kind::UserDefined => self.pending.extend(piece.as_bytes()),
+            Kind::Normal | Kind::Unused => {
+                self.pending.extend(piece.replace('▁', " ").as_bytes());
+            }
+        }
+        self.complete()
+    }
+
+    /// What is left when no more ids come: a character that was never completed.
+    pub fn finish(&mut self) -> String {
+        String::from_utf8_lossy(&std::mem::take(&mut self.pending)).into_owned()
+    }
+
+    /// Takes whole characters; what can never become one is replaced, as everywhere in Rust.
+    fn complete(&mut self) -> String {
+        let mut text = String::new();
+        let mut done = 0;
+        for chunk in self.pending.utf8_chunks() {
+            text.push_str(chunk.valid());
+            done += chunk.valid().len();
+            let invalid = chunk.invalid();
+            let is_last = done + invalid.len() == self.pending.len();
+            if invalid.is_empty() || (is_last && may_be_completed(invalid)) {
+                break;
+            }
+            text.push(char::REPLACEMENT_CHARACTER);
+            done += invalid.len();
+        }
+        self.pending.drain(..done);
+        text
+    }
+}
+
+fn may_be_completed(bytes: &[u8]) -> bool {
+    std::str::from_utf8(bytes).is_err_and(|error| error.error_len().is_none())
+}

@@ -1,0 +1,205 @@
+//! Merges neighbours, the best score first, until no two make a piece.
+//!
+//! A heap holds candidate pairs; symbols form a linked list. A candidate whose symbols have changed
+//! since is skipped when it comes up, so that n symbols cost O(n log n).
+
+use std::cmp::Ordering;
+use std::collections::{BinaryHeap, HashMap};
+
+use super::vocabulary::{Kind, Vocabulary};
+
+const NONE: u32 = u32::MAX;
+
+/// A stretch of the text; of no length once it was merged into the one before it.
+#[derive(Clone, Copy, Debug)]
+struct Symbol {
+    start: u32,
+    length: u32,
+    before: u32,
+    after: u32,
+}
+
+/// Two neighbours that make a piece.
+#[derive(Clone, Copy, Debug)]
+struct Candidate {
+    score: f32,
+    left: u32,
+    right: u32,
+    /// Of both together, when it was found: another length now means that one has changed.
+    length: u32,
+}
+
+impl Ord for Candidate {
+    /// The higher score, of equal ones the one further left.
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.score.total_cmp(&other.score).then(other.left.cmp(&self.left))
+    }
+}
+
+impl PartialOrd for Candidate {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Candidate {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Candidate {}
+
+/// Longer words seldom come twice.
+const LONGEST_KNOWN: usize = 48;
+const MOST_KNOWN: usize = 1 << 16;
+
+/// Merges words; keeps its memory between them.
+#[derive(Debug)]
+pub(super) struct Merger<'a> {
+    vocabulary: &'a Vocabulary,
+    /// Words of this text that were merged already: most words come again.
+    known: HashMap<Box<str>, Box<[u32]>>,
+    symbols: Vec<Symbol>,
+    queue: BinaryHeap<Candidate>,
+}
+
+impl<'a> Merger<'a> {
+    pub(super) fn new(vocabulary: &'a Vocabulary) -> Self {
+        Self { vocabulary, known: HashMap::new(), symbols: Vec::new(), queue: BinaryHeap::new() }
+    }
+
+    /// Appends the ids of a word in which spaces already are ▁.
+    pub(super) fn merge(&mut self, word: &str, ids: &mut Vec<u32>) {
+        if word.len() > LONGEST_KNOWN {
+            return self.merge_new(word, ids);
+        }
+        if let Some(known) = self.known.get(word) {
+            return ids.extend_from_slice(known);
+        }
+        let first = ids.len();
+        self.merge_new(word, ids);
+        if self.known.len() < MOST_KNOWN {
+            self.known.insert(word.into(), ids.get(first..).unwrap_or_default().into());
+        }
+    }
+
+    fn merge_new(&mut self, word: &str, ids: &mut Vec<u32>) {
+        self.symbols.clear();
+        self.queue.clear();
+        self.split(word);
+        for left in 0..self.symbols.len().saturating_sub(1) {
+            let left = index(left);
+            self.propose(word, left, left + 1);
+        }
+        while let Some(candidate) = self.queue.pop() {
+            self.apply(word, candidate);
+        }
+        // The first symbol is never merged into another.
+        let mut at = 0;
+        while let Some(symbol) = self.symbols.get(at as usize) {
+            emit(self.vocabulary, slice(word, symbol.start, symbol.length), ids);
+            at = symbol.after;
+        }
+    }
+
+    fn split(&mut self, word: &str) {
+        let count = word.chars().count();
+        for (number, (start, character)) in word.char_indices().enumerate() {
+            self.symbols.push(Symbol {
+                start: index(start),
+                length: index(character.len_utf8()),
+                before: number.checked_sub(1).map_or(NONE, index),
+                after: if number + 1 < count { index(number + 1) } else { NONE },
+            });
+        }
+    }
+
+    fn symbol(&self, at: u32) -> Option<Symbol> {
+        self.symbols.get(at as usize).copied()
+    }
+
+    fn propose(&mut self, word: &str, left: u32, right: u32) {
+        let (Some(a), Some(b)) = (self.symbol(left), self.symbol(right)) else { return };
+        let length = a.length + b.length;
+        if let Some(id) = self.vocabulary.text(slice(word, a.start, length)) {
+            let score = self.vocabulary.score(id);
+            self.queue.push(Candidate { score, left, right, length });
+        }
+    }
+
+    fn apply(&mut self, word: &str, Candidate { left, right, length, .. }: Candidate) {
+        let (Some(a), Some(b)) = (self.symbol(left), self.symbol(right)) else { return };
+        if a.length == 0 || b.length == 0 || a.length + b.length != length {
+            return;
+        }
+        if let Some(symbol) = self.symbols.get_mut(left as usize) {
+            (symbol.length, symbol.after) = (length, b.after);
+        }
+        if let Some(symbol) = self.symbols.get_mut(right as usize) {
+            symbol.length = 0;
+        }
+        if let Some(symbol) = self.symbols.get_mut(b.after as usize) {
+            symbol.before = left;
+        }
+        self.propose(word, a.before, left);
+        self.propose(word, left, b.after);
+    }
+}
+
+/// The piece of a symbol, or its bytes.
+fn emit(vocabulary: &Vocabulary, symbol: &str, ids: &mut Vec<u32>) {
+    match vocabulary.text(symbol) {
+        Some(id) => ids.push(id),
+        None => ids.extend(symbol.bytes().filter_map(|byte| vocabulary.byte(byte))),
+    }
+}
+
+fn slice(word: &str, start: u32, length: u32) -> &str {
+    word.get(start as usize..(start + length) as usize).unwrap_or_default()
+}
+
+/// Texts of four gigabytes do not get here: a request is far smaller.
+fn index(value: usize) -> u32 {
+    u32::try_from(value).unwrap_or(NONE)
+}
+
+/// Whether no piece holds a ▁ after something else. Then no merge crosses the beginning of a word,
+/// and words can be merged one by one: the same ids, sooner.
+pub(super) fn splits_at_spaces(vocabulary: &Vocabulary) -> bool {
+    vocabulary
+        .iter()
+        .filter(|(_, _, kind)| matches!(kind, Kind::Normal | Kind::UserDefined | Kind::Unused))
+        .all(|(_, piece, _)| !piece.trim_start_matches('▁').contains('▁'))
+}
+
+/// The words of a text, each with the ▁ before it; or the whole where it may not be split.
+pub(super) fn words(text: &str, is_split: bool) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let letters = rest.find(|c| c != '▁').unwrap_or(rest.len());
+        let end = match rest.get(letters..).and_then(|rest| rest.find('▁')) {
+            Some(length) if is_split => letters + length,
+            _ => rest.len(),
+        };
+        let (word, after) = rest.split_at_checked(end)?;
+        rest = after;
+        Some(word)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::words;
+
+    #[test]
+    fn words_keep_the_spaces_before_them() {
+        let split = |text| words(text, true).collect::<Vec<_>>();
+        assert_eq!(split("a▁b▁▁▁cd▁"), ["a", "▁b", "▁▁▁cd", "▁"]);
+        assert_eq!(split("▁▁"), ["▁▁"]);
+        assert_eq!(words("a▁b", false).collect::<Vec<_>>(), ["a▁b"]);
+    }
+}

@@ -1,0 +1,117 @@
+//! Text to token ids and back, by the vocabulary in the file.
+//!
+//! ```text
+//! text ─ cut at special pieces ─ spaces to ▁ ─ merge neighbours by score ─ bytes for the rest ─ ids
+//! ```
+//!
+//! Control pieces such as `<start_of_turn>` are found only in text that the caller vouches for:
+//! what a person types is never parsed for them.
+
+mod decode;
+mod index;
+mod merge;
+mod partition;
+mod vocabulary;
+
+use hybridge_core::{Error, Result};
+
+pub use decode::Detokenizer;
+pub use vocabulary::{Kind, Vocabulary};
+
+use crate::gguf::Gguf;
+use merge::Merger;
+use partition::{Fragment, Specials};
+
+/// Whether control pieces in a text mean what they say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Control {
+    /// They are letters like any others: text of a person, of a model, of a document.
+    AsText,
+    /// They are found: text of a template.
+    Parsed,
+}
+
+/// Turns text into ids and back.
+#[derive(Clone, Debug)]
+pub struct Tokenizer {
+    vocabulary: Vocabulary,
+    specials: Specials,
+    /// Whether ▁ stands in pieces only at the start, so that words can be merged one by one.
+    is_split_at_spaces: bool,
+}
+
+impl Tokenizer {
+    /// Reads the vocabulary of a model.
+    pub fn read(gguf: &Gguf) -> Result<Self> {
+        let vocabulary = Vocabulary::read(gguf)?;
+        let specials = Specials::new(&vocabulary);
+        let is_split_at_spaces = merge::splits_at_spaces(&vocabulary);
+        Ok(Self { vocabulary, specials, is_split_at_spaces })
+    }
+
+    /// The pieces.
+    #[must_use]
+    pub fn vocabulary(&self) -> &Vocabulary {
+        &self.vocabulary
+    }
+
+    /// The ids of a text, with nothing put before or after it.
+    #[must_use]
+    pub fn encode(&self, text: &str, control: Control) -> Vec<u32> {
+        let mut ids = Vec::new();
+        self.encode_into(text, control, &mut ids);
+        ids
+    }
+
+    /// The same, appended.
+    pub fn encode_into(&self, text: &str, control: Control, ids: &mut Vec<u32>) {
+        let mut merger = Merger::new(&self.vocabulary);
+        for fragment in self.specials.partition(text, control) {
+            match fragment {
+                Fragment::Special(id) => ids.push(id),
+                Fragment::Text(text) => {
+                    let escaped = text.replace(' ', "▁");
+                    for word in merge::words(&escaped, self.is_split_at_spaces) {
+                        merger.merge(word, ids);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The text of ids. Control pieces have none.
+    #[must_use]
+    pub fn decode(&self, ids: &[u32]) -> String {
+        let mut detokenizer = Detokenizer::default();
+        let mut text: String =
+            ids.iter().map(|id| detokenizer.push(&self.vocabulary, *id)).collect();
+        text.push_str(&detokenizer.finish());
+        text
+    }
+
+    /// The id that begins every sequence.
+    pub fn bos(&self) -> Result<u32> {
+        self.vocabulary.bos().ok_or_else(|| missing_piece("<bos>"))
+    }
+
+    /// The id that ends a text.
+    pub fn eos(&self) -> Result<u32> {
+        self.vocabulary.eos().ok_or_else(|| missing_piece("<eos>"))
+    }
+
+    /// The id of a control piece by its text.
+    pub fn control(&self, text: &str) -> Result<u32> {
+        self.vocabulary.control(text).ok_or_else(|| missing_piece(text))
+    }
+
+    /// The ids after which a model has nothing more to say.
+    #[must_use]
+    pub fn stop_ids(&self) -> Vec<u32> {
+        self.vocabulary.stop_ids()
+    }
+}
+
+fn missing_piece(piece: &str) -> Error {
+    Error::precondition(format!("the vocabulary has no piece {piece}"))
+        .with_code("TOKENIZER_PIECE_MISSING")
+}

@@ -1,0 +1,261 @@
+//! The pieces of a file, with the quirks of converters settled.
+
+use hybridge_core::{Error, Result, Status};
+
+use super::index::Index;
+use crate::gguf::{Gguf, List, Strings, Value};
+
+/// What a piece is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The result of merges.
+    Normal,
+    /// Stands for what has no piece.
+    Unknown,
+    /// Structure, never text.
+    Control,
+    /// Text that is always one piece.
+    UserDefined,
+    /// Reserved.
+    Unused,
+    /// One byte of UTF-8.
+    Byte,
+}
+
+impl Kind {
+    fn of(id: i64) -> Self {
+        match id {
+            2 => Self::Unknown,
+            3 => Self::Control,
+            4 => Self::UserDefined,
+            5 => Self::Unused,
+            6 => Self::Byte,
+            _ => Self::Normal,
+        }
+    }
+}
+
+/// The pieces by id.
+#[derive(Clone, Debug)]
+pub struct Vocabulary {
+    pieces: Strings,
+    scores: Vec<f32>,
+    kinds: Vec<Kind>,
+    /// Pieces that text can become: normal, user-defined and unused ones.
+    ///
+    /// llama.cpp looks among all, so that a person's `<eos>` can be merged into the control piece
+    /// where the vocabulary happens to hold the steps between.
+    texts: Index,
+    controls: Index,
+    bytes: Vec<Option<u32>>,
+    bos: Option<u32>,
+    eos: Option<u32>,
+    unknown: Option<u32>,
+    eot: Option<u32>,
+}
+
+/// Structure, whatever its type in the file says: official files exist in which turns are normal
+/// pieces, and a person could type them.
+const ALWAYS_CONTROL: [&str; 15] = [
+    "<pad>",
+    "<bos>",
+    "<eos>",
+    "<start_of_turn>",
+    "<end_of_turn>",
+    "<start_of_image>",
+    "<end_of_image>",
+    "<image_soft_token>",
+    "<start_function_declaration>",
+    "<end_function_declaration>",
+    "<start_function_call>",
+    "<end_function_call>",
+    "<start_function_response>",
+    "<end_function_response>",
+    "<escape>",
+];
+
+/// Where Gemma keeps runs of newlines, spaces and tabs, and tags.
+const RUNS_AND_TAGS: std::ops::RangeInclusive<usize> = 107..=237;
+const MULTIMODAL: usize = 5;
+
+impl Vocabulary {
+    pub(super) fn read(gguf: &Gguf) -> Result<Self> {
+        let value = |key: &str| gguf.value(&format!("tokenizer.ggml.{key}"));
+        match value("model").and_then(Value::as_text) {
+            Some("llama") => {}
+            Some(other) => {
+                return Err(Error::new(
+                    Status::Unimplemented,
+                    format!("the tokenizer {other} is not built, only llama (SentencePiece)"),
+                )
+                .with_code("TOKENIZER_UNSUPPORTED"));
+            }
+            None => return Err(missing("model")),
+        }
+        let Some(List::Texts(pieces)) = value("tokens").and_then(Value::as_list) else {
+            return Err(missing("tokens"));
+        };
+        let count = pieces.len();
+        let scores = match value("scores").and_then(Value::as_list) {
+            #[expect(clippy::cast_possible_truncation, reason = "scores are f32 in the file")]
+            Some(List::Floats(scores)) => scores.iter().map(|score| *score as f32).collect(),
+            None => vec![0.0; count],
+            Some(_) => return Err(wrong("scores", "are not numbers")),
+        };
+        let kinds: Vec<Kind> = match value("token_type").and_then(Value::as_list) {
+            Some(List::Integers(kinds)) => kinds.iter().copied().map(Kind::of).collect(),
+            None => vec![Kind::Normal; count],
+            Some(_) => return Err(wrong("token_type", "are not integers")),
+        };
+        if scores.len() != count || kinds.len() != count || u32::try_from(count).is_err() {
+            return Err(wrong("scores or token_type", "are not as many as the tokens"));
+        }
+        let id = |key: &str| {
+            let id = value(&format!("{key}_token_id")).and_then(Value::as_usize);
+            id.filter(|id| *id < count).and_then(|id| u32::try_from(id).ok())
+        };
+        let (bos, eos) = (id("bos"), id("eos"));
+        let (unknown, eot) = (id("unknown"), id("eot"));
+        let (pieces, kinds) = settle(pieces.clone(), kinds)?;
+        Ok(Self::build(pieces, scores, kinds, [bos, eos, unknown, eot]))
+    }
+
+    fn build(
+        pieces: Strings,
+        scores: Vec<f32>,
+        kinds: Vec<Kind>,
+        [bos, eos, unknown, eot]: [Option<u32>; 4],
+    ) -> Self {
+        let of = |id: u32| kinds.get(id as usize).copied();
+        let texts = Index::new(&pieces, |id| {
+            matches!(of(id), Some(Kind::Normal | Kind::UserDefined | Kind::Unused))
+        });
+        let controls =
+            Index::new(&pieces, |id| matches!(of(id), Some(Kind::Control | Kind::Unknown)));
+        let mut bytes = vec![None; 256];
+        for ((id, piece), kind) in (0..).zip(pieces.iter()).zip(&kinds) {
+            let byte = byte_of(piece).filter(|_| *kind == Kind::Byte);
+            if let Some(slot) = byte.and_then(|byte| bytes.get_mut(usize::from(byte))) {
+                *slot = Some(id);
+            }
+        }
+        let by_text = |text| controls.get(&pieces, text);
+        let (bos, eos) = (bos.or_else(|| by_text("<bos>")), eos.or_else(|| by_text("<eos>")));
+        Self { pieces, scores, kinds, texts, controls, bytes, bos, eos, unknown, eot }
+    }
+
+    /// How many.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.pieces.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.pieces.is_empty()
+    }
+
+    /// The text of a piece, as the file has it.
+    #[must_use]
+    pub fn piece(&self, id: u32) -> Option<&str> {
+        self.pieces.get(id as usize)
+    }
+
+    /// What a piece is.
+    #[must_use]
+    pub fn kind(&self, id: u32) -> Option<Kind> {
+        self.kinds.get(id as usize).copied()
+    }
+
+    /// All pieces with what they are.
+    pub fn iter(&self) -> impl Iterator<Item = (u32, &str, Kind)> {
+        let pairs = self.pieces.iter().zip(self.kinds.iter().copied());
+        (0..).zip(pairs).map(|(id, (piece, kind))| (id, piece, kind))
+    }
+
+    pub(super) fn score(&self, id: u32) -> f32 {
+        self.scores.get(id as usize).copied().unwrap_or(f32::NEG_INFINITY)
+    }
+
+    /// The piece that a text can become.
+    pub(super) fn text(&self, text: &str) -> Option<u32> {
+        self.texts.get(&self.pieces, text)
+    }
+
+    pub(super) fn control(&self, text: &str) -> Option<u32> {
+        self.controls.get(&self.pieces, text)
+    }
+
+    /// The piece of a byte, or the one that stands for the unknown.
+    pub(super) fn byte(&self, byte: u8) -> Option<u32> {
+        self.bytes.get(usize::from(byte)).copied().flatten().or(self.unknown)
+    }
+
+    pub(super) fn bos(&self) -> Option<u32> {
+        self.bos
+    }
+
+    pub(super) fn eos(&self) -> Option<u32> {
+        self.eos
+    }
+
+    /// By key and by text: some files name the end of a turn as the end of the text.
+    pub(super) fn stop_ids(&self) -> Vec<u32> {
+        let by_text = ["<eos>", "<end_of_turn>"].map(|text| self.control(text));
+        let mut ids: Vec<u32> = by_text.into_iter().chain([self.eos, self.eot]).flatten().collect();
+        ids.sort_unstable();
+        ids.dedup();
+        ids
+    }
+}
+
+/// The byte of a piece like `<0x0A>`.
+pub(super) fn byte_of(piece: &str) -> Option<u8> {
+    let digits = piece.strip_prefix("<0x")?.strip_suffix('>')?;
+    if digits.len() == 2 { u8::from_str_radix(digits, 16).ok() } else { None }
+}
+
+/// Corrects types that converters get wrong.
+fn settle(pieces: Strings, mut kinds: Vec<Kind>) -> Result<(Strings, Vec<Kind>)> {
+    for (piece, kind) in pieces.iter().zip(&mut kinds) {
+        let is_text = matches!(kind, Kind::Normal | Kind::UserDefined | Kind::Unused);
+        if is_text && ALWAYS_CONTROL.contains(&piece) {
+            *kind = Kind::Control;
+        }
+    }
+    if !lost_user_defined(&pieces, &kinds) {
+        return Ok((pieces, kinds));
+    }
+    let mut settled = Strings::default();
+    for (id, (piece, kind)) in pieces.iter().zip(&mut kinds).enumerate() {
+        let is_lost = id == MULTIMODAL || RUNS_AND_TAGS.contains(&id);
+        let fits = if is_lost && *kind == Kind::Normal {
+            *kind = Kind::UserDefined;
+            settled.push(&piece.replace('▁', " "))
+        } else {
+            settled.push(piece)
+        };
+        if !fits {
+            return Err(wrong("tokens", "are too long"));
+        }
+    }
+    Ok((settled, kinds))
+}
+
+/// Whether this is Gemma's layout as ollama writes it: runs and tags as normal pieces, with ▁.
+fn lost_user_defined(pieces: &Strings, kinds: &[Kind]) -> bool {
+    let layout = [(105, "<start_of_turn>"), (106, "<end_of_turn>"), (107, "\n"), (108, "\n\n")];
+    layout.iter().all(|(id, text)| pieces.get(*id) == Some(text))
+        && !kinds.contains(&Kind::UserDefined)
+}
+
+fn missing(key: &str) -> Error {
+    Error::invalid(format!("the metadata key tokenizer.ggml.{key} is missing"))
+        .with_code("TOKENIZER_MISSING")
+}
+
+fn wrong(key: &str, what: &str) -> Error {
+    Error::invalid(format!("the metadata under tokenizer.ggml.{key} {what}"))
+        .with_code("TOKENIZER_INVALID")
+}

@@ -1,0 +1,173 @@
+//! The tokenizer against llama.cpp's ids, and back.
+#![expect(clippy::unwrap_used, reason = "a test's helpers may panic")]
+
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use hybridge_gemma::gguf::Gguf;
+use hybridge_gemma::source::Memory;
+use hybridge_gemma::testing::{Entry, Vocabulary, Writer};
+use hybridge_gemma::tokenizer::{Control, Detokenizer, Tokenizer};
+use pollster::block_on;
+use proptest::prelude::*;
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+struct Case {
+    text: String,
+    /// Control pieces as text.
+    ids: Vec<u32>,
+    /// Control pieces parsed.
+    parsed: Vec<u32>,
+}
+
+fn written(bend: impl FnOnce(&mut Vocabulary)) -> Tokenizer {
+    let mut writer = Writer::default();
+    let mut vocabulary = Vocabulary::new(1009);
+    bend(&mut vocabulary);
+    vocabulary.write(&mut writer);
+    let gguf = block_on(Gguf::open(vec![Rc::new(Memory(writer.bytes()))])).unwrap();
+    Tokenizer::read(&gguf).unwrap()
+}
+
+fn tokenizer() -> Tokenizer {
+    written(|_| {})
+}
+
+#[test]
+fn ids_are_those_of_llama_cpp() {
+    let json = include_str!("../../../tests/oracle/goldens/tokens.json");
+    let cases: Vec<Case> = serde_json::from_str(json).unwrap();
+    assert!(cases.len() > 100);
+    let tokenizer = tokenizer();
+    for Case { text, ids, parsed } in cases {
+        assert_eq!(tokenizer.encode(&text, Control::AsText), ids, "{text:?} as text");
+        assert_eq!(tokenizer.encode(&text, Control::Parsed), parsed, "{text:?} parsed");
+    }
+}
+
+#[test]
+fn a_person_cannot_type_a_turn() {
+    // Typed wrongly in the file, as some official files have it, and still structure.
+    let tokenizer = written(|it| it.types[105] = 4);
+    for typed in ["<start_of_turn>", "<bos>", "<end_of_turn>", "<eos>", "<unused7>"] {
+        let ids = tokenizer.encode(typed, Control::AsText);
+        assert!(ids.len() > 1, "{typed} became {ids:?}");
+        assert_eq!(tokenizer.decode(&ids), typed);
+        assert_eq!(tokenizer.encode(typed, Control::Parsed).len(), 1);
+    }
+}
+
+#[test]
+fn merges_do_not_reach_control_pieces() {
+    // The steps from letters to `<eos>` are pieces: llama.cpp would end the text here.
+    let tokenizer = written(|it| {
+        for (id, piece) in (700..).zip(["<", "e", "o", "s", ">", "<e", "os", "<eos"]) {
+            it.pieces[id] = piece.to_owned();
+        }
+    });
+    let ids = tokenizer.encode("<eos>", Control::AsText);
+    assert!(!ids.contains(&1), "{ids:?}");
+    assert_eq!(tokenizer.decode(&ids), "<eos>");
+}
+
+#[test]
+fn runs_that_a_converter_left_normal_are_whole_again() {
+    let ollama = written(|it| {
+        it.types.iter_mut().filter(|kind| **kind == 4).for_each(|kind| *kind = 1);
+        it.pieces[138..168].iter_mut().for_each(|piece| *piece = piece.replace(' ', "▁"));
+    });
+    for text in ["a\n\n\n\nb    c", "<table>\t\t", "[multimodal]"] {
+        let expected = tokenizer().encode(text, Control::AsText);
+        assert_eq!(ollama.encode(text, Control::AsText), expected, "{text:?}");
+    }
+}
+
+#[test]
+fn a_space_prefix_is_never_added() {
+    let mut writer = Writer::default();
+    Vocabulary::new(1009).write(&mut writer);
+    writer.remove("tokenizer.ggml.add_space_prefix");
+    let gguf = block_on(Gguf::open(vec![Rc::new(Memory(writer.bytes()))])).unwrap();
+    let ids = Tokenizer::read(&gguf).unwrap().encode("the", Control::AsText);
+    assert_eq!(ids, tokenizer().encode("the", Control::AsText));
+}
+
+#[test]
+fn what_a_file_leaves_out_or_gets_wrong_has_a_name() {
+    for (key, entry, code) in [
+        ("tokens", None, "TOKENIZER_MISSING"),
+        ("model", None, "TOKENIZER_MISSING"),
+        ("model", Some(Entry::Text("gpt2".to_owned())), "TOKENIZER_UNSUPPORTED"),
+        ("scores", Some(Entry::Floats(vec![0.0])), "TOKENIZER_INVALID"),
+        ("token_type", Some(Entry::Bool(true)), ""),
+    ] {
+        let mut writer = Writer::default();
+        Vocabulary::new(700).write(&mut writer);
+        let key = format!("tokenizer.ggml.{key}");
+        writer.remove(&key);
+        if let Some(entry) = entry {
+            writer.set(&key, entry);
+        }
+        let gguf = block_on(Gguf::open(vec![Rc::new(Memory(writer.bytes()))])).unwrap();
+        let got = Tokenizer::read(&gguf).err().and_then(|error| error.code).unwrap_or_default();
+        assert_eq!(got, code, "{key}");
+    }
+}
+
+/// Megabytes that are hard in different ways. Measured: 0.03 to 0.2 s each.
+#[test]
+fn a_megabyte_takes_well_under_a_second() {
+    let tokenizer = tokenizer();
+    let words = "the weather is fine and they walk through the garden, 12 times. ";
+    for part in [words, "x", "\n", " ", "語", "<", "<b>", "\t\n", "aé"] {
+        let text = part.repeat((1 << 20) / part.len());
+        let start = Instant::now();
+        let ids = tokenizer.encode(&text, Control::AsText);
+        let took = start.elapsed();
+        assert_eq!(tokenizer.decode(&ids), text);
+        // Other work shares the machine: the bound is for the wrong order of growth.
+        assert!(took < Duration::from_secs(4), "{part:?} took {took:?}");
+        println!("1 MB of {part:?}: {took:?}, {} ids", ids.len());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn text_comes_back(text in "(?s)[^▁]{0,60}") {
+        let tokenizer = tokenizer();
+        let ids = tokenizer.encode(&text, Control::AsText);
+        prop_assert_eq!(tokenizer.decode(&ids), text);
+    }
+
+    #[test]
+    fn streaming_never_shows_half_a_character(text in "[a-c語é😀 \n]{0,20}") {
+        let tokenizer = tokenizer();
+        let ids = tokenizer.encode(&text, Control::AsText);
+        let mut detokenizer = Detokenizer::default();
+        let mut shown = String::new();
+        for id in &ids {
+            shown.push_str(&detokenizer.push(tokenizer.vocabulary(), *id));
+            prop_assert!(text.starts_with(&shown), "{:?} in {:?}", shown, text);
+        }
+        prop_assert_eq!(detokenizer.finish(), "");
+        prop_assert_eq!(shown, text);
+    }
+}
+
+#[test]
+fn bytes_that_make_no_character_are_replaced() {
+    let tokenizer = tokenizer();
+    let byte = |byte: u32| 238 + byte;
+    for (ids, text) in [
+        (vec![byte(0xff), byte(0x41)], "\u{fffd}A"),
+        (vec![byte(0xe8), byte(0x41)], "\u{fffd}A"),
+        (vec![byte(0xe8), byte(0xaa)], "\u{fffd}"),
+        (vec![byte(0xe8), byte(0xaa), byte(0x9e)], "語"),
+        (vec![2, byte(0x41), 1, 9999], "A"),
+    ] {
+        assert_eq!(tokenizer.decode(&ids), text, "{ids:?}");
+    }
+}
