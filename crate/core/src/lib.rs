@@ -9,11 +9,15 @@ pub mod gemini;
 pub mod http;
 mod message;
 pub mod openai;
+mod privacy;
 mod reply;
 mod request;
+pub mod route;
 pub mod sse;
+mod tokens;
 
 pub use error::{Error, Result, Status};
 pub use message::{Content, Media, Message, Part, Role, ToolRequest, ToolResponse};
+pub use privacy::SensitiveKind;
 pub use reply::{Confidence, FinishReason, Piece, Reply, Usage};
 pub use request::{Config, Format, Output, Request, ToolChoice, ToolDefinition};

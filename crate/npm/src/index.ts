@@ -3,6 +3,10 @@
  * Importing this has no effect; wasm is loaded at the first use.
  */
 
+export { deviceFacts } from './device-facts.js'
 export { HybridError } from './errors.js'
+export { cascadeModel, confidenceCascade, hybridModel, hybridModelOnDeviceCloud } from './hybrid.js'
+export { kCloud, kOnDevice } from './keys.js'
 export { defineModel, type ModelDefinition } from './model.js'
+export * from './strategies/index.js'
 export type * from './types.js'

@@ -180,7 +180,7 @@ export interface RoutingTrace {
   readonly reason?: string
   readonly attempts: ReadonlyArray<Attempt>
 }
-export interface Attempt { readonly branch: string; readonly outcome: 'answered' | 'failed' | 'rejected' | 'skipped' | 'stopped'; readonly status?: Status; readonly message?: string; readonly startedAtMs: number; readonly firstTokenMs?: number; readonly durationMs: number; readonly usage?: Usage; readonly confidence?: Confidence }
+export interface Attempt { readonly branch: string; readonly outcome: 'answered' | 'failed' | 'rejected' | 'skipped' | 'stopped'; readonly status?: Status; readonly message?: string; readonly startedAtMs: number; readonly firstTokenMs?: number; readonly durationMs: number; readonly usage?: Usage; readonly confidence?: Confidence; /** The branch's own trace, where it is a hybrid itself. */ readonly routing?: RoutingTrace }
 
 // ── Errors ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 

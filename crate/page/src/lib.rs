@@ -2,9 +2,11 @@
 
 mod cloud;
 mod platform;
+mod router;
 mod thrown;
 
 pub use cloud::{CloudCall, retry_delay};
+pub use router::{Consideration, Hybrid, Run};
 
 use wasm_bindgen::prelude::wasm_bindgen;
 

@@ -4,6 +4,7 @@ import init, * as page from '../../wasm/page/hybridge_page.js'
 import { HybridError } from '../errors.js'
 
 export type Page = typeof page
+export type { Consideration, Hybrid, Run } from '../../wasm/page/hybridge_page.js'
 
 /** Where the page's wasm is, for bundlers and policies that need it named; or its bytes. */
 export type WasmSource = string | URL | BufferSource

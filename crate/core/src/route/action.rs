@@ -1,0 +1,162 @@
+//! What a run is told, and what it wants done.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::facts::Question;
+use super::trace::Trace;
+use crate::{Confidence, Error, Usage};
+
+/// Something happened.
+#[derive(Clone, Debug)]
+pub enum Event<'a> {
+    /// The run begins.
+    Started,
+    /// The question asked last is answered, as JSON.
+    Answered(&'a str),
+    /// A branch said something.
+    Spoke {
+        /// Which attempt.
+        attempt: usize,
+        /// How much of what.
+        heard: Heard,
+        /// Log-probabilities of the tokens in it.
+        logprobs: &'a [f64],
+    },
+    /// A branch gave its whole answer.
+    Finished {
+        /// Which attempt.
+        attempt: usize,
+        /// What is to be known of it.
+        summary: Summary,
+    },
+    /// A branch failed.
+    Failed {
+        /// Which attempt.
+        attempt: usize,
+        /// How.
+        error: Error,
+        /// The branch's own trace, where it is a router itself.
+        routing: Option<Value>,
+    },
+    /// `accept` has spoken.
+    Judged(bool),
+    /// The timer rang.
+    Woke,
+    /// The caller wants no more: its signal, `break`, `return()`.
+    Aborted,
+    /// A callback of the caller threw. The caller gets what was thrown; the run only cleans up.
+    CallerThrew,
+}
+
+/// How much of a chunk is what, in characters for words and in parts for all else. The words themselves stay outside.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Heard {
+    /// Characters of text.
+    pub text: u32,
+    /// Characters of thinking.
+    pub reasoning: u32,
+    /// Parts that are neither.
+    pub other: u32,
+}
+
+impl Heard {
+    /// Whether there is something in it that the caller asked for. Empty text is not; thinking only where it was asked for.
+    #[must_use]
+    pub fn has_content(self, wants_reasoning: bool) -> bool {
+        self.text > 0 || self.other > 0 || (wants_reasoning && self.reasoning > 0)
+    }
+}
+
+/// What is to be known of a whole answer. The answer itself stays outside.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct Summary {
+    /// What it cost.
+    pub usage: Usage,
+    /// How sure the branch says it was.
+    pub confidence: Option<Confidence>,
+    /// The branch's own trace, where it is a router itself.
+    pub routing: Option<Value>,
+}
+
+/// Why an attempt is stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum StopReason {
+    /// The caller wants no more.
+    Aborted,
+    /// It passed a deadline.
+    Deadline,
+    /// Another was faster, or the run is over.
+    Overtaken,
+    /// It was not sure enough.
+    Unsure,
+}
+
+/// Something to do.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "do", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Action {
+    /// Find out.
+    Ask {
+        /// What.
+        question: Question,
+    },
+    /// Run a branch.
+    Start {
+        /// The attempt's number.
+        attempt: usize,
+        /// The branch's key.
+        branch: String,
+        /// Whether it shall stream.
+        streaming: bool,
+    },
+    /// Stop a branch. What it says from now on is not heard.
+    Stop {
+        /// Which attempt.
+        attempt: usize,
+        /// Why.
+        reason: StopReason,
+    },
+    /// Hand the caller everything that was held back of an attempt.
+    Show {
+        /// Which attempt.
+        attempt: usize,
+    },
+    /// Ask `accept` about an attempt's answer.
+    Judge {
+        /// Which attempt.
+        attempt: usize,
+        /// What was tried, as if the answer were good.
+        trace: Trace,
+    },
+    /// Ring at this time, and forget any other time.
+    Wake {
+        /// When.
+        at: f64,
+    },
+    /// This attempt's answer is the answer.
+    Finish {
+        /// Which attempt.
+        attempt: usize,
+        /// Whether its answer has to be shown whole, because the caller streams and has seen nothing.
+        whole: bool,
+        /// How sure it was, where it can be told.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        confidence: Option<Confidence>,
+        /// What was tried.
+        trace: Trace,
+    },
+    /// There is no answer.
+    Fail {
+        /// The attempt whose failure it is, where it is one's.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        attempt: Option<usize>,
+        /// The failure.
+        error: Error,
+        /// What was tried.
+        trace: Trace,
+    },
+}

@@ -1,0 +1,78 @@
+//! One branch at work: what it has said so far, and until when it may be silent.
+
+use super::action::Heard;
+use super::policy::Policy;
+
+/// An attempt under way.
+#[derive(Debug)]
+pub(crate) struct Live {
+    /// Its number, which is also its place in the trace.
+    pub(crate) attempt: usize,
+    pub(crate) branch: usize,
+    /// Whether it was asked to stream: one that was not cannot be late with its first token.
+    pub(crate) streams: bool,
+    pub(crate) wants_reasoning: bool,
+    pub(crate) started: f64,
+    /// When its first content came.
+    pub(crate) first: Option<f64>,
+    /// When it last said anything.
+    last: f64,
+    pub(crate) logprobs: Vec<f64>,
+    /// Whether the gate has let it pass. Open from the start where there is no gate.
+    pub(crate) is_open: bool,
+}
+
+impl Live {
+    pub(crate) fn new(attempt: usize, branch: usize, now: f64) -> Self {
+        Self {
+            attempt,
+            branch,
+            streams: false,
+            wants_reasoning: false,
+            started: now,
+            first: None,
+            last: now,
+            logprobs: Vec::new(),
+            is_open: true,
+        }
+    }
+
+    /// Takes in a chunk and says whether it has content.
+    pub(crate) fn hear(&mut self, heard: Heard, logprobs: &[f64], now: f64) -> bool {
+        self.last = now;
+        // A branch that reports what is no number has not reported it.
+        self.logprobs.extend(logprobs.iter().filter(|it| !it.is_nan()));
+        let has_content = heard.has_content(self.wants_reasoning);
+        if has_content {
+            self.first.get_or_insert(now);
+        }
+        has_content
+    }
+
+    /// The deadline that comes first, and what is to be said when it has passed.
+    pub(crate) fn deadline(&self, policy: &Policy) -> Option<(f64, &'static str)> {
+        let first = match self.first {
+            None if self.streams => policy.first_token_timeout_ms.map(|it| self.started + it),
+            _ => None,
+        };
+        let idle = match self.first {
+            Some(_) if self.streams => policy.idle_timeout_ms.map(|it| self.last + it),
+            _ => None,
+        };
+        let total = policy.total_timeout_ms.map(|it| self.started + it);
+        [
+            first.map(|at| (at, "no first token in time")),
+            idle.map(|at| (at, "silent for too long in the middle of its answer")),
+            total.map(|at| (at, "no whole answer in time")),
+        ]
+        .into_iter()
+        .flatten()
+        .min_by(|a, b| f64::total_cmp(&a.0, &b.0))
+    }
+
+    /// When the next branch is to start too, because this one has said nothing.
+    pub(crate) fn hedge_at(&self, policy: &Policy) -> Option<f64> {
+        let after = policy.hedge_after_ms.filter(|_| self.first.is_none())?;
+        Some(self.started + after)
+    }
+}

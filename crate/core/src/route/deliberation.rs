@@ -1,0 +1,76 @@
+//! Making up one's mind: the strategy's questions, one at a time, until there is a decision.
+
+use serde::Serialize;
+
+use super::decision::Decision;
+use super::facts::{Answers, Facts, Pause, Question};
+use super::health::Health;
+use super::plan::Plan;
+use crate::Result;
+
+/// A decision in the making.
+#[derive(Debug, Default)]
+pub struct Deliberation {
+    answers: Answers,
+    asked: Option<Question>,
+}
+
+/// What was decided, as `explain()` tells it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Route {
+    /// The strategy's name.
+    pub strategy: String,
+    /// The branches to try, after the constraint.
+    pub order: Vec<String>,
+    /// The constraint.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allow: Option<Vec<String>>,
+    /// Why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The same order by number.
+    #[serde(skip)]
+    pub branches: Vec<usize>,
+}
+
+impl Deliberation {
+    /// Takes in the answer to the question asked last; what was not asked for is not listened to.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` where it cannot be read.
+    pub fn answer(&mut self, json: &str) -> Result<()> {
+        match self.asked.take() {
+            Some(question) => self.answers.take(&question, json),
+            None => Ok(()),
+        }
+    }
+
+    /// The strategy's own decision, before it is held against the branches there are.
+    ///
+    /// # Errors
+    /// The next question, or why there will be no decision.
+    pub fn opinion(&mut self, plan: &Plan, health: &Health) -> Result<Decision, Pause> {
+        let facts = Facts { answers: &self.answers, health };
+        plan.strategy.decide(facts, &plan.keys).inspect_err(|pause| {
+            if let Pause::Ask(question) = pause {
+                self.asked = Some(question.clone());
+            }
+        })
+    }
+
+    /// The decision.
+    ///
+    /// # Errors
+    /// The next question, or why there will be no decision.
+    pub fn route(&mut self, plan: &Plan, health: &Health) -> Result<Route, Pause> {
+        let decision = self.opinion(plan, health)?;
+        let branches = decision.resolve(&plan.keys)?;
+        Ok(Route {
+            strategy: plan.strategy_name.clone(),
+            order: branches.iter().map(|&it| plan.key(it).to_owned()).collect(),
+            allow: decision.allow,
+            reason: decision.reason,
+            branches,
+        })
+    }
+}

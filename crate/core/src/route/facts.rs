@@ -1,0 +1,206 @@
+//! What a decision may depend on: asked for one by one, and only when a strategy needs it.
+
+use std::cell::OnceCell;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::health::Health;
+use crate::privacy::{self, SensitiveKind};
+use crate::{Error, Request, Result, tokens};
+
+/// Something only the outside knows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Question {
+    /// What the callback of this number returns.
+    Leaf(usize),
+    /// The request, as JSON. Not asked for where no strategy looks at it: a prompt can be large.
+    Request,
+    /// What this machine is.
+    Device,
+    /// How the branches are: loaded, able to count.
+    Branches,
+    /// How many tokens the request has for the branch of this key; null where it cannot say.
+    Tokens(String),
+}
+
+/// Why a decision is not made yet.
+#[derive(Debug, PartialEq)]
+pub enum Pause {
+    /// This must be known first.
+    Ask(Question),
+    /// It never will be.
+    Fail(Error),
+}
+
+impl From<Error> for Pause {
+    fn from(error: Error) -> Self {
+        Self::Fail(error)
+    }
+}
+
+/// The part of `DeviceFacts` that strategies look at.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Device {
+    /// Whether the visitor asked for little traffic.
+    pub save_data: bool,
+    /// The GPU.
+    pub webgpu: Gpu,
+    /// Memory, where the browser tells.
+    #[serde(rename = "memoryGB")]
+    pub memory_gb: Option<f64>,
+    /// The battery, where there is one and the browser tells.
+    pub battery: Option<Battery>,
+}
+
+/// The GPU.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Gpu {
+    /// Whether there is one for WebGPU.
+    pub available: bool,
+    /// Whether it is the CPU in disguise.
+    pub software: bool,
+}
+
+/// The battery.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub struct Battery {
+    /// 0 to 1.
+    pub level: f64,
+    /// Whether it is being charged.
+    pub charging: bool,
+}
+
+/// How a branch's model is, where it has such a thing as a state.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct BranchFacts {
+    /// Its key.
+    pub key: String,
+    /// Its state in the words of `OnDeviceModel`; absent for models that are always there.
+    pub state: Option<String>,
+    /// Whether it counts tokens itself.
+    pub counts_tokens: bool,
+}
+
+impl BranchFacts {
+    /// Whether it can answer now. A model without a state always can.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.state.as_deref().is_none_or(|state| state == "ready")
+    }
+}
+
+/// What is known so far of one request.
+#[derive(Debug, Default)]
+pub struct Answers {
+    leaves: Vec<(usize, Value)>,
+    request: OnceCell<Request>,
+    device: OnceCell<Device>,
+    branches: OnceCell<Vec<BranchFacts>>,
+    tokens: Vec<(String, Option<u64>)>,
+    // Measured once: the tree is judged anew after every answer.
+    characters: OnceCell<u64>,
+    estimate: OnceCell<u64>,
+    sensitive: OnceCell<Vec<SensitiveKind>>,
+}
+
+impl Answers {
+    /// Takes in what was asked for, as JSON.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` where it cannot be read.
+    pub fn take(&mut self, question: &Question, json: &str) -> Result<()> {
+        match question {
+            Question::Leaf(leaf) => self.leaves.push((*leaf, read(json, "a callback's answer")?)),
+            Question::Request => drop(self.request.set(read(json, "the request")?)),
+            Question::Device => drop(self.device.set(read(json, "the device's facts")?)),
+            Question::Branches => drop(self.branches.set(read(json, "the branches' facts")?)),
+            Question::Tokens(branch) => {
+                // A branch that answers nonsense has not counted.
+                self.tokens.push((branch.clone(), serde_json::from_str(json).unwrap_or_default()));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn read<T: for<'de> Deserialize<'de>>(json: &str, what: &str) -> Result<T> {
+    // serde's own words could repeat a piece of the text.
+    serde_json::from_str(json).map_err(|error| {
+        Error::invalid(format!("{what} could not be read (column {})", error.column()))
+    })
+}
+
+/// What a strategy sees.
+#[derive(Debug, Clone, Copy)]
+pub struct Facts<'a> {
+    pub(crate) answers: &'a Answers,
+    pub(crate) health: &'a Health,
+}
+
+impl<'a> Facts<'a> {
+    /// What a callback returned.
+    pub(crate) fn leaf(self, leaf: usize) -> Result<&'a Value, Pause> {
+        let found = self.answers.leaves.iter().find(|(it, _)| *it == leaf);
+        found.map(|(_, value)| value).ok_or(Pause::Ask(Question::Leaf(leaf)))
+    }
+
+    /// What a callback returned that must say yes or no.
+    pub(crate) fn yes(self, leaf: usize, what: &str) -> Result<bool, Pause> {
+        self.leaf(leaf)?
+            .as_bool()
+            .ok_or_else(|| Error::invalid(format!("{what} returned neither true nor false")).into())
+    }
+
+    /// The request.
+    pub(crate) fn request(self) -> Result<&'a Request, Pause> {
+        self.answers.request.get().ok_or(Pause::Ask(Question::Request))
+    }
+
+    /// This machine.
+    pub(crate) fn device(self) -> Result<&'a Device, Pause> {
+        self.answers.device.get().ok_or(Pause::Ask(Question::Device))
+    }
+
+    /// The branches.
+    pub(crate) fn branches(self) -> Result<&'a [BranchFacts], Pause> {
+        let branches = self.answers.branches.get().map(Vec::as_slice);
+        branches.ok_or(Pause::Ask(Question::Branches))
+    }
+
+    /// The branch's own count of tokens, or `None` where it cannot say.
+    pub(crate) fn tokens(self, branch: &str) -> Result<Option<u64>, Pause> {
+        let found = self.answers.tokens.iter().find(|(it, _)| it == branch);
+        found
+            .map(|(_, count)| *count)
+            .ok_or_else(|| Pause::Ask(Question::Tokens(branch.to_owned())))
+    }
+
+    /// UTF-16 code units of every text part of every message: what Dart and JavaScript call a string's length.
+    pub(crate) fn characters(self) -> Result<u64, Pause> {
+        let request = self.request()?;
+        Ok(*self.answers.characters.get_or_init(|| {
+            let parts = request.messages.iter().flat_map(|message| &message.content);
+            parts
+                .filter_map(|part| part.as_text())
+                .map(|text| text.encode_utf16().count() as u64)
+                .sum()
+        }))
+    }
+
+    /// About how many tokens the request has.
+    pub(crate) fn estimated_tokens(self) -> Result<u64, Pause> {
+        let request = self.request()?;
+        Ok(*self.answers.estimate.get_or_init(|| tokens::estimate(request)))
+    }
+
+    /// Which kinds of personal data the request holds.
+    pub(crate) fn sensitive(self) -> Result<&'a [SensitiveKind], Pause> {
+        let request = self.request()?;
+        Ok(self.answers.sensitive.get_or_init(|| privacy::kinds_in(request)))
+    }
+}

@@ -1,0 +1,267 @@
+//! How each branch has been doing: failures in a row, open breakers, measured speeds. Outlives requests.
+
+use std::collections::VecDeque;
+
+use serde::{Deserialize, Serialize};
+
+use super::facts::BranchFacts;
+use super::policy::Breaker;
+use crate::{Error, Usage};
+
+/// How long a branch is left alone that lost its GPU, or used up a day's quota, and nobody says better.
+const LOST_GPU_MS: f64 = 30_000.0;
+const DAILY_QUOTA_MS: f64 = 3_600_000.0;
+
+/// How many first-token times are remembered. Enough for a line through them, few enough to follow a change of network.
+const SAMPLES: usize = 16;
+
+/// How much the newest speed counts.
+const NEWEST: f64 = 0.3;
+
+/// One hybrid's branches.
+#[derive(Debug)]
+pub struct Health {
+    records: Vec<Record>,
+}
+
+#[derive(Debug, Default)]
+struct Record {
+    failures_in_row: u32,
+    open: Option<Open>,
+    /// Attempts under way.
+    live: u32,
+    /// (input tokens, milliseconds to the first token), newest last.
+    first_tokens: VecDeque<(f64, f64)>,
+    tokens_per_second: Option<f64>,
+    prefill_tokens_per_second: Option<f64>,
+}
+
+#[derive(Debug)]
+struct Open {
+    until: f64,
+    /// What opened it.
+    cause: Error,
+    /// Whether a request is finding out just now if it has healed.
+    is_probed: bool,
+}
+
+/// The public report about a branch.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BranchHealth {
+    /// `ready`, `loading`, `absent`, `open` or `failed`.
+    pub state: &'static str,
+    /// How often it failed since it last answered.
+    pub failures_in_row: u32,
+    /// Until when it is skipped, in milliseconds since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub open_until: Option<f64>,
+    /// Mean time to the first token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_token_ms: Option<f64>,
+    /// Speed of writing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tokens_per_second: Option<f64>,
+    /// Speed of reading.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prefill_tokens_per_second: Option<f64>,
+    /// Attempts under way.
+    pub queued: u32,
+}
+
+/// What of a public report decides.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Recalled {
+    /// Mean time to the first token.
+    pub first_token_ms: Option<f64>,
+    /// Speed of writing.
+    pub tokens_per_second: Option<f64>,
+    /// Speed of reading.
+    pub prefill_tokens_per_second: Option<f64>,
+}
+
+/// The times of an attempt that answered.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pace {
+    /// From the start to the first content, where it streamed.
+    pub(crate) first_token_ms: Option<f64>,
+    /// From the start to the end.
+    pub(crate) duration_ms: f64,
+    pub(crate) usage: Usage,
+    /// Tokens counted on their way, where usage does not tell.
+    pub(crate) tokens_heard: u64,
+}
+
+impl Health {
+    /// Nothing is known of any of them.
+    #[must_use]
+    pub fn new(branches: usize) -> Self {
+        Self { records: (0..branches).map(|_| Record::default()).collect() }
+    }
+
+    /// Knows of a branch what a public report says. For a strategy that is asked on its own, outside a hybrid.
+    pub fn recall(&mut self, branch: usize, report: &Recalled) {
+        let Some(record) = self.records.get_mut(branch) else { return };
+        record.first_tokens.extend(report.first_token_ms.map(|it| (0.0, it)));
+        record.tokens_per_second = report.tokens_per_second;
+        record.prefill_tokens_per_second = report.prefill_tokens_per_second;
+    }
+
+    /// Why the branch is to be left alone now, and for how long; `None` where it may be tried.
+    /// Once the time is over, one request finds out if it has healed, and the others still go past it.
+    pub(crate) fn closed_by(&self, branch: usize, now: f64) -> Option<Error> {
+        let open = self.records.get(branch)?.open.as_ref()?;
+        if now >= open.until && !open.is_probed {
+            return None;
+        }
+        let wait = whole((open.until - now).max(0.0));
+        let mut error = Error::new(
+            open.cause.status,
+            format!("left alone for another {wait} ms after it failed: {}", open.cause.message),
+        );
+        error.code = open.cause.code.clone();
+        error.retry_after_ms = Some(wait);
+        Some(error)
+    }
+
+    pub(crate) fn started(&mut self, branch: usize) {
+        let Some(record) = self.records.get_mut(branch) else { return };
+        record.live += 1;
+        if let Some(open) = &mut record.open {
+            open.is_probed = true;
+        }
+    }
+
+    pub(crate) fn stopped(&mut self, branch: usize) {
+        let Some(record) = self.records.get_mut(branch) else { return };
+        record.live = record.live.saturating_sub(1);
+        if let Some(open) = &mut record.open {
+            open.is_probed = false;
+        }
+    }
+
+    pub(crate) fn answered(&mut self, branch: usize, pace: Pace) {
+        self.stopped(branch);
+        let Some(record) = self.records.get_mut(branch) else { return };
+        record.failures_in_row = 0;
+        record.open = None;
+        let first = pace.first_token_ms;
+        if let (Some(first), Some(input)) = (first.filter(|&it| it > 0.0), pace.usage.input_tokens)
+        {
+            mix(&mut record.prefill_tokens_per_second, approximate(input) * 1000.0 / first);
+        }
+        if let Some(first) = first {
+            if record.first_tokens.len() == SAMPLES {
+                record.first_tokens.pop_front();
+            }
+            let input = pace.usage.input_tokens.map_or(0.0, approximate);
+            record.first_tokens.push_back((input, first));
+        }
+        // The first token's time is reading, not writing.
+        let tokens = pace.usage.output_tokens.unwrap_or(pace.tokens_heard);
+        let (tokens, time) = match first {
+            Some(first) => (tokens.saturating_sub(1), pace.duration_ms - first),
+            None => (tokens, pace.duration_ms),
+        };
+        if tokens > 0 && time > 0.0 {
+            mix(&mut record.tokens_per_second, approximate(tokens) * 1000.0 / time);
+        }
+    }
+
+    /// Opens the breaker where there is reason to. `counts` says whether this failure is of the kind that another branch heals.
+    pub(crate) fn failed(
+        &mut self,
+        branch: usize,
+        error: &Error,
+        counts: bool,
+        breaker: Option<&Breaker>,
+        now: f64,
+    ) {
+        self.stopped(branch);
+        let Some(record) = self.records.get_mut(branch) else { return };
+        if counts {
+            record.failures_in_row = record.failures_in_row.saturating_add(1);
+        }
+        let in_row = record.failures_in_row;
+        #[expect(clippy::cast_precision_loss, reason = "a pause of 2^52 ms is not meant")]
+        let told = error.retry_after_ms.map(|it| it as f64);
+        let cooldown = breaker.map(|it| it.cooldown_ms);
+        let tripped = breaker.filter(|it| counts && in_row >= it.failures.max(1));
+        let pauses = [
+            told,
+            // A day's quota carries a retry delay of seconds, which means nothing.
+            matches!(error.code.as_deref(), Some("QUOTA_DAILY" | "INSUFFICIENT_QUOTA"))
+                .then(|| told.unwrap_or(0.0).max(DAILY_QUOTA_MS)),
+            (error.code.as_deref() == Some("DEVICE_LOST")).then(|| cooldown.unwrap_or(LOST_GPU_MS)),
+            tripped.map(|it| it.cooldown_ms),
+        ];
+        if let Some(pause) = pauses.into_iter().flatten().reduce(f64::max) {
+            record.open = Some(Open { until: now + pause, cause: error.clone(), is_probed: false });
+        }
+    }
+
+    /// How long the branch will take to its first token on an input of this size; `None` before anything was measured.
+    /// A line through what was measured: the network's share does not grow with the prompt, reading does.
+    pub(crate) fn predicted_first_token_ms(&self, branch: usize, tokens: u64) -> Option<f64> {
+        let samples = &self.records.get(branch)?.first_tokens;
+        let count = approximate(samples.len() as u64);
+        if samples.is_empty() {
+            return None;
+        }
+        let mean = |value: fn(&(f64, f64)) -> f64| samples.iter().map(value).sum::<f64>() / count;
+        let (mean_size, mean_time) = (mean(|it| it.0), mean(|it| it.1));
+        let spread: f64 = samples.iter().map(|it| (it.0 - mean_size).powi(2)).sum();
+        let joint: f64 = samples.iter().map(|it| (it.0 - mean_size) * (it.1 - mean_time)).sum();
+        let slope = if spread > 0.0 { (joint / spread).max(0.0) } else { 0.0 };
+        Some((mean_time + slope * (approximate(tokens) - mean_size)).max(0.0))
+    }
+
+    pub(crate) fn tokens_per_second(&self, branch: usize) -> Option<f64> {
+        self.records.get(branch)?.tokens_per_second
+    }
+
+    /// The public report about a branch.
+    #[must_use]
+    pub fn report(&self, branch: usize, facts: &BranchFacts, now: f64) -> BranchHealth {
+        let nothing = Record::default();
+        let record = self.records.get(branch).unwrap_or(&nothing);
+        let is_open = self.closed_by(branch, now).is_some();
+        let state = match facts.state.as_deref() {
+            _ if is_open => "open",
+            None | Some("ready") => "ready",
+            Some("loading") => "loading",
+            Some("failed") => "failed",
+            Some(_) => "absent",
+        };
+        let count = approximate(record.first_tokens.len() as u64);
+        let total: f64 = record.first_tokens.iter().map(|it| it.1).sum();
+        BranchHealth {
+            state,
+            failures_in_row: record.failures_in_row,
+            open_until: record.open.as_ref().filter(|_| is_open).map(|it| it.until),
+            first_token_ms: (count > 0.0).then(|| total / count),
+            tokens_per_second: record.tokens_per_second,
+            prefill_tokens_per_second: record.prefill_tokens_per_second,
+            queued: record.live,
+        }
+    }
+}
+
+fn mix(mean: &mut Option<f64>, newest: f64) {
+    *mean = Some(mean.map_or(newest, |it| it + NEWEST * (newest - it)));
+}
+
+#[expect(clippy::cast_precision_loss, reason = "no prompt has 2^52 tokens")]
+fn approximate(count: u64) -> f64 {
+    count as f64
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a cast from float saturates, and a pause is not negative"
+)]
+fn whole(milliseconds: f64) -> u64 {
+    milliseconds.ceil() as u64
+}

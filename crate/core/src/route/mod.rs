@@ -1,0 +1,43 @@
+//! Routing: which branch answers a request, and what happens when it does not.
+//!
+//! Nothing here waits or calls. A [`Run`] is told what happened and says what to do next; time is a number that comes with
+//! each event. The outside owns the branches, the callbacks and the one timer.
+//!
+//! ```text
+//!            deciding ── all questions answered ──► running ── finished ──► answered
+//!               │                                   │  ▲ │
+//!    no branch, │                     fallback, hedge, │ ├── the judge says no ──► next branch, or the last one's answer
+//!  unknown key  ▼                     next in order └──┘ │
+//!             failed ◄── permanent, none left, committed ┘        anywhere: aborted ──► cancelled
+//! ```
+
+mod action;
+mod attempt;
+mod decision;
+mod deliberation;
+mod facts;
+mod gate;
+mod health;
+mod plan;
+mod policy;
+mod run;
+mod strategy;
+#[cfg(test)]
+mod tests;
+mod trace;
+
+pub use action::{Action, Event, Heard, StopReason, Summary};
+pub use decision::Decision;
+pub use deliberation::{Deliberation, Route};
+pub use facts::{Answers, Battery, BranchFacts, Device, Facts, Gpu, Pause, Question};
+pub use gate::{Gate, Score};
+pub use health::{BranchHealth, Health, Recalled};
+pub use plan::{Judge, Plan};
+pub use policy::{Breaker, Policy};
+pub use run::{Ask, Run};
+pub use strategy::{
+    CapabilityStrategy, ConnectivityStrategy, CostStrategy, CustomStrategy, DeviceRequirements,
+    DeviceStrategy, FallbackStrategy, FirstMatch, InputSizeStrategy, LatencyStrategy,
+    PrivacyStrategy, ReadyStrategy, Strategy, Unit, WithFallback,
+};
+pub use trace::{Attempt, Outcome, Trace};

@@ -1,0 +1,93 @@
+//! What a branch is allowed: deadlines, which failures move on, when to hedge, when to leave it alone.
+
+use serde::Deserialize;
+
+use crate::Status;
+
+/// The public `HybridPolicy`. What is absent is off.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Policy {
+    /// Statuses after which the next branch is tried.
+    pub fallback_on: Option<Vec<Status>>,
+    /// How long the first content may take.
+    pub first_token_timeout_ms: Option<f64>,
+    /// How long it may be silent between chunks.
+    pub idle_timeout_ms: Option<f64>,
+    /// How long all of it may take.
+    pub total_timeout_ms: Option<f64>,
+    /// After how much silence the next branch starts too.
+    pub hedge_after_ms: Option<f64>,
+    /// When to leave the branch alone.
+    pub breaker: Option<Breaker>,
+}
+
+/// When to leave a branch alone.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Breaker {
+    /// After so many failures in a row.
+    pub failures: u32,
+    /// For so long.
+    pub cooldown_ms: f64,
+}
+
+impl Policy {
+    /// This policy, with everything the branch's own says instead.
+    #[must_use]
+    pub fn overlaid(&self, own: Option<&Self>) -> Self {
+        let Some(own) = own else { return self.clone() };
+        Self {
+            fallback_on: own.fallback_on.clone().or_else(|| self.fallback_on.clone()),
+            first_token_timeout_ms: own.first_token_timeout_ms.or(self.first_token_timeout_ms),
+            idle_timeout_ms: own.idle_timeout_ms.or(self.idle_timeout_ms),
+            total_timeout_ms: own.total_timeout_ms.or(self.total_timeout_ms),
+            hedge_after_ms: own.hedge_after_ms.or(self.hedge_after_ms),
+            breaker: own.breaker.clone().or_else(|| self.breaker.clone()),
+        }
+    }
+
+    /// Whether a failure of this status moves on to the next branch. A cancelled request never does, whatever is listed.
+    #[must_use]
+    pub fn falls_back_on(&self, status: Status) -> bool {
+        let listed = self.fallback_on.as_deref().unwrap_or(&Status::TRANSIENT);
+        status != Status::Cancelled && listed.contains(&status)
+    }
+
+    /// Whether it can only be kept where the branch streams, even for a caller who does not.
+    #[must_use]
+    pub fn listens(&self) -> bool {
+        self.first_token_timeout_ms.is_some()
+            || self.idle_timeout_ms.is_some()
+            || self.hedge_after_ms.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Policy;
+    use crate::Status;
+
+    #[test]
+    fn a_branch_overrides_field_by_field() {
+        let base: Policy = serde_json::from_str(
+            r#"{"totalTimeoutMs":9,"idleTimeoutMs":3,"breaker":{"failures":2,"cooldownMs":5}}"#,
+        )
+        .unwrap();
+        let own: Policy =
+            serde_json::from_str(r#"{"idleTimeoutMs":4,"fallbackOn":["NOT_FOUND"]}"#).unwrap();
+        let both = base.overlaid(Some(&own));
+        assert_eq!((both.total_timeout_ms, both.idle_timeout_ms), (Some(9.0), Some(4.0)));
+        assert_eq!(both.breaker, base.breaker);
+        assert!(both.falls_back_on(Status::NotFound) && !both.falls_back_on(Status::Unavailable));
+    }
+
+    #[test]
+    fn nothing_makes_a_cancelled_request_fall_back() {
+        for status in Status::ALL {
+            let policy = Policy { fallback_on: Some(vec![status]), ..Policy::default() };
+            assert_eq!(policy.falls_back_on(status), status != Status::Cancelled);
+            assert_eq!(Policy::default().falls_back_on(status), status.is_transient());
+        }
+    }
+}

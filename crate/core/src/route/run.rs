@@ -1,0 +1,481 @@
+//! One request's way through the branches. The drawing is in the module above.
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::action::{Action, Event, Heard, StopReason, Summary};
+use super::attempt::Live;
+use super::deliberation::{Deliberation, Route};
+use super::facts::Pause;
+use super::gate::Verdict;
+use super::health::{Health, Pace};
+use super::plan::{Judge, Plan, wants_reasoning};
+use super::trace::{Attempt, Outcome, Trace};
+use crate::{Confidence, Error, Status};
+
+/// What is known of a request from the start.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Ask {
+    /// The run's name, for the trace.
+    pub id: String,
+    /// Whether the caller streams.
+    pub streaming: bool,
+    /// The request's options, as far as they say what counts as content.
+    pub config: Map<String, Value>,
+}
+
+/// One request's way through the branches: events in, actions out.
+#[derive(Debug)]
+pub struct Run {
+    ask: Ask,
+    stage: Stage,
+    deliberation: Deliberation,
+    route: Option<Route>,
+    /// How much of the order has been used.
+    used: usize,
+    /// At most two: a hedge is one branch beside another.
+    live: Vec<Live>,
+    attempts: Vec<Attempt>,
+    /// The attempt whose content the caller has seen. From then on there is no other.
+    committed: Option<usize>,
+    /// The last failure, to be told if nothing better comes.
+    failure: Option<(Option<usize>, Error)>,
+    /// When the timer rings.
+    alarm: Option<f64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Stage {
+    Deciding,
+    Running,
+    /// `accept` is asked about this attempt's answer.
+    Judging {
+        attempt: usize,
+        confidence: Option<Confidence>,
+    },
+    Over,
+}
+
+/// What a run decides with, and where it writes down what it learns.
+struct World<'a> {
+    plan: &'a Plan,
+    health: &'a mut Health,
+    now: f64,
+    actions: Vec<Action>,
+}
+
+impl Run {
+    /// A run that has not begun.
+    #[must_use]
+    pub fn new(ask: Ask) -> Self {
+        Self {
+            ask,
+            stage: Stage::Deciding,
+            deliberation: Deliberation::default(),
+            route: None,
+            used: 0,
+            live: Vec::new(),
+            attempts: Vec::new(),
+            committed: None,
+            failure: None,
+            alarm: None,
+        }
+    }
+
+    /// Whether the run is over. Whatever happens afterwards leads to nothing.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.stage == Stage::Over
+    }
+
+    /// Takes in what happened and says what to do. `now` never runs backwards.
+    pub fn feed(
+        &mut self,
+        event: Event<'_>,
+        now: f64,
+        plan: &Plan,
+        health: &mut Health,
+    ) -> Vec<Action> {
+        let mut world = World { plan, health, now, actions: Vec::new() };
+        match (self.stage, event) {
+            (Stage::Over, _) => {}
+            (_, Event::Aborted) => self.aborted(&mut world),
+            (_, Event::CallerThrew) => self.abandoned(&mut world),
+            (Stage::Deciding, Event::Started) => self.decide(&mut world),
+            (Stage::Deciding, Event::Answered(json)) => match self.deliberation.answer(json) {
+                Ok(()) => self.decide(&mut world),
+                Err(error) => self.fail(None, error, &mut world),
+            },
+            (Stage::Running, Event::Spoke { attempt, heard, logprobs }) => {
+                self.spoke(attempt, heard, logprobs, &mut world);
+            }
+            (Stage::Running, Event::Finished { attempt, summary }) => {
+                self.finished(attempt, summary, &mut world);
+            }
+            (Stage::Running, Event::Failed { attempt, error, routing }) => {
+                if let Some(entry) = self.attempts.get_mut(attempt) {
+                    entry.routing = routing;
+                }
+                self.failed(attempt, error, &mut world);
+            }
+            (Stage::Judging { attempt, confidence }, Event::Judged(is_good)) => {
+                if is_good {
+                    self.finish(attempt, confidence, &mut world);
+                } else {
+                    self.reject(attempt, "accept said no", &mut world);
+                }
+            }
+            (Stage::Running, Event::Woke) => self.woke(&mut world),
+            // What comes at a time when nobody waits for it is late, and not heard.
+            _ => {}
+        }
+        self.set_alarm(&mut world);
+        world.actions
+    }
+
+    // ── Deciding ─────────────────────────────────────────────────────────────────────────────────
+
+    fn decide(&mut self, world: &mut World<'_>) {
+        match self.deliberation.route(world.plan, world.health) {
+            Ok(route) => {
+                self.route = Some(route);
+                self.stage = Stage::Running;
+                self.advance(world);
+            }
+            Err(Pause::Ask(question)) => world.actions.push(Action::Ask { question }),
+            Err(Pause::Fail(error)) => self.fail(None, error, world),
+        }
+    }
+
+    // ── Moving along the order ───────────────────────────────────────────────────────────────────
+
+    /// Starts the next branch that may be tried; where none is left, the run has failed.
+    fn advance(&mut self, world: &mut World<'_>) {
+        if !self.start_next(world) {
+            let (attempt, error) = self.failure.take().unwrap_or_else(|| {
+                (None, Error::internal("the order ended without an answer and without a failure"))
+            });
+            self.fail(attempt, error, world);
+        }
+    }
+
+    /// Starts the next branch that may be tried, and says whether there was one.
+    fn start_next(&mut self, world: &mut World<'_>) -> bool {
+        self.stage = Stage::Running;
+        while let Some(branch) = self.upcoming() {
+            self.used += 1;
+            let attempt = self.attempts.len();
+            self.attempts.push(Attempt {
+                branch: world.plan.key(branch).to_owned(),
+                outcome: None,
+                status: None,
+                message: None,
+                started_at_ms: world.now,
+                first_token_ms: None,
+                duration_ms: 0.0,
+                usage: None,
+                confidence: None,
+                routing: None,
+            });
+            if let Some(error) = world.health.closed_by(branch, world.now) {
+                self.note(attempt, Outcome::Skipped, Some(&error));
+                // A real failure says more than one that was not even tried for.
+                self.failure.get_or_insert((None, error));
+                continue;
+            }
+            self.start(attempt, branch, world);
+            return true;
+        }
+        false
+    }
+
+    fn start(&mut self, attempt: usize, branch: usize, world: &mut World<'_>) {
+        let key = world.plan.key(branch);
+        let is_last = self.upcoming().is_none();
+        let is_gated = matches!(world.plan.judge, Judge::Confidence(_)) && !is_last;
+        // An answer that is judged whole is not shown in pieces, so it need not come in pieces.
+        let shows = self.ask.streaming && world.plan.judge != Judge::Accept;
+        let streaming = shows || is_gated || world.plan.policy(branch).listens();
+        world.health.started(branch);
+        let mut live = Live::new(attempt, branch, world.now);
+        live.streams = streaming;
+        live.wants_reasoning = wants_reasoning(&self.ask.config, key);
+        live.is_open = !is_gated;
+        self.live.push(live);
+        world.actions.push(Action::Start { attempt, branch: key.to_owned(), streaming });
+    }
+
+    fn upcoming(&self) -> Option<usize> {
+        self.route.as_ref()?.branches.get(self.used).copied()
+    }
+
+    // ── What branches do ─────────────────────────────────────────────────────────────────────────
+
+    fn spoke(&mut self, attempt: usize, heard: Heard, logprobs: &[f64], world: &mut World<'_>) {
+        let Some(live) = self.live.iter_mut().find(|it| it.attempt == attempt) else { return };
+        let has_content = live.hear(heard, logprobs, world.now);
+        let is_shown = self.committed == Some(attempt);
+        if !has_content && !is_shown {
+            return; // A preamble is held back: it commits to nothing.
+        }
+        if !live.is_open {
+            match self.pass_gate(attempt, false, None, world) {
+                Passed::Waiting | Passed::Refused => return,
+                Passed::Through => {}
+            }
+        }
+        // The first to speak has won.
+        self.stop_others(attempt, StopReason::Overtaken, world);
+        if self.ask.streaming && world.plan.judge != Judge::Accept {
+            self.committed = Some(attempt);
+            world.actions.push(Action::Show { attempt });
+        }
+    }
+
+    fn finished(&mut self, attempt: usize, summary: Summary, world: &mut World<'_>) {
+        if !self.live.iter().any(|it| it.attempt == attempt) {
+            return;
+        }
+        let confidence = self.told_confidence(attempt, summary.confidence);
+        if let Some(entry) = self.attempts.get_mut(attempt) {
+            entry.usage = Some(summary.usage);
+            entry.routing = summary.routing;
+            entry.confidence = confidence;
+        }
+        if self.live.iter().any(|it| it.attempt == attempt && !it.is_open) {
+            match self.pass_gate(attempt, true, summary.confidence, world) {
+                Passed::Refused | Passed::Waiting => return,
+                Passed::Through => {}
+            }
+        }
+        let Some(live) = self.leave(attempt, world.now) else { return };
+        let pace = Pace {
+            first_token_ms: live.first.map(|first| first - live.started),
+            duration_ms: world.now - live.started,
+            usage: summary.usage,
+            tokens_heard: live.logprobs.len() as u64,
+        };
+        world.health.answered(live.branch, pace);
+        self.stop_others(attempt, StopReason::Overtaken, world);
+        if world.plan.judge == Judge::Accept && self.upcoming().is_some() {
+            self.stage = Stage::Judging { attempt, confidence };
+            self.note(attempt, Outcome::Answered, None);
+            world.actions.push(Action::Judge { attempt, trace: self.trace(world) });
+        } else {
+            self.finish(attempt, confidence, world);
+        }
+    }
+
+    fn failed(&mut self, attempt: usize, error: Error, world: &mut World<'_>) {
+        let Some(live) = self.leave(attempt, world.now) else { return };
+        if error.status == Status::Cancelled {
+            world.health.stopped(live.branch);
+            self.note(attempt, Outcome::Stopped, Some(&error));
+            return self.fail(Some(attempt), error, world);
+        }
+        let policy = world.plan.policy(live.branch);
+        let moves_on = policy.falls_back_on(error.status);
+        let breaker = policy.breaker.as_ref();
+        world.health.failed(live.branch, &error, moves_on, breaker, world.now);
+        self.note(attempt, Outcome::Failed, Some(&error));
+        if self.committed == Some(attempt) || !moves_on {
+            return self.fail(Some(attempt), error, world);
+        }
+        self.failure = Some((Some(attempt), error));
+        // A hedge that still runs is the next branch already.
+        if self.live.is_empty() {
+            self.advance(world);
+        }
+    }
+
+    // ── Judging ──────────────────────────────────────────────────────────────────────────────────
+
+    /// Holds an attempt against the confidence gate.
+    fn pass_gate(
+        &mut self,
+        attempt: usize,
+        is_over: bool,
+        told: Option<Confidence>,
+        world: &mut World<'_>,
+    ) -> Passed {
+        let Judge::Confidence(gate) = &world.plan.judge else { return Passed::Through };
+        let Some(live) = self.live.iter_mut().find(|it| it.attempt == attempt) else {
+            return Passed::Refused;
+        };
+        let entry = self.attempts.get_mut(attempt);
+        match gate.judge(&live.logprobs, is_over, told) {
+            Verdict::Hold => return Passed::Waiting,
+            Verdict::Sure(_) => {}
+            Verdict::Unreported => {
+                if let Some(entry) = entry {
+                    entry.message = Some("no log-probabilities reported, taken as sure".to_owned());
+                }
+            }
+            Verdict::Unsure(confidence) => {
+                if let Some(entry) = entry {
+                    entry.confidence = Some(confidence);
+                }
+                let branch = live.branch;
+                self.leave(attempt, world.now);
+                world.health.stopped(branch);
+                if !is_over {
+                    world.actions.push(Action::Stop { attempt, reason: StopReason::Unsure });
+                }
+                self.reject(attempt, "not sure enough", world);
+                return Passed::Refused;
+            }
+        }
+        live.is_open = true;
+        Passed::Through
+    }
+
+    /// An answer is not good enough: the next branch's turn.
+    fn reject(&mut self, attempt: usize, why: &str, world: &mut World<'_>) {
+        if let Some(entry) = self.attempts.get_mut(attempt) {
+            entry.outcome = Some(Outcome::Rejected);
+            entry.message = Some(why.to_owned());
+        }
+        if self.live.is_empty() {
+            self.advance(world);
+        }
+    }
+
+    /// How sure an attempt was: as it says itself, or by the tokens that were heard.
+    fn told_confidence(&self, attempt: usize, told: Option<Confidence>) -> Option<Confidence> {
+        let live = self.live.iter().find(|it| it.attempt == attempt);
+        told.or_else(|| Confidence::of(&live?.logprobs))
+    }
+
+    // ── Time ─────────────────────────────────────────────────────────────────────────────────────
+
+    fn woke(&mut self, world: &mut World<'_>) {
+        self.alarm = None;
+        let late = self.live.iter().find_map(|live| {
+            let (at, what) = live.deadline(world.plan.policy(live.branch))?;
+            (at <= world.now).then_some((live.attempt, what))
+        });
+        if let Some((attempt, what)) = late {
+            world.actions.push(Action::Stop { attempt, reason: StopReason::Deadline });
+            self.failed(attempt, Error::new(Status::DeadlineExceeded, what), world);
+            if self.stage == Stage::Running {
+                self.woke(world); // The other one may be late too.
+            }
+            return;
+        }
+        if self.hedge_at(world.plan).is_some_and(|at| at <= world.now) {
+            self.start_next(world);
+        }
+    }
+
+    /// When a second branch starts beside the one that is silent.
+    fn hedge_at(&self, plan: &Plan) -> Option<f64> {
+        let [live] = self.live.as_slice() else { return None };
+        self.upcoming()?;
+        live.hedge_at(plan.policy(live.branch))
+    }
+
+    /// Sets the timer where something is due before it rings. One that rings too early does no harm,
+    /// so that a chunk, which only ever moves deadlines back, costs nothing here.
+    fn set_alarm(&mut self, world: &mut World<'_>) {
+        if self.stage != Stage::Running {
+            return;
+        }
+        let deadlines = self.live.iter().filter_map(|it| it.deadline(world.plan.policy(it.branch)));
+        let next = deadlines.map(|(at, _)| at).chain(self.hedge_at(world.plan)).reduce(f64::min);
+        if let Some(at) = next.filter(|&at| self.alarm.is_none_or(|alarm| at < alarm)) {
+            self.alarm = Some(at);
+            world.actions.push(Action::Wake { at });
+        }
+    }
+
+    // ── Ends ─────────────────────────────────────────────────────────────────────────────────────
+
+    fn finish(&mut self, attempt: usize, confidence: Option<Confidence>, world: &mut World<'_>) {
+        if let Some(entry) = self.attempts.get_mut(attempt) {
+            entry.outcome = Some(Outcome::Answered);
+        }
+        self.stage = Stage::Over;
+        if self.ask.streaming && world.plan.judge != Judge::Accept {
+            world.actions.push(Action::Show { attempt });
+        }
+        let whole = self.ask.streaming && self.committed.is_none();
+        world.actions.push(Action::Finish { attempt, whole, confidence, trace: self.trace(world) });
+    }
+
+    fn fail(&mut self, attempt: Option<usize>, error: Error, world: &mut World<'_>) {
+        self.stop_all(StopReason::Overtaken, world);
+        self.stage = Stage::Over;
+        world.actions.push(Action::Fail { attempt, error, trace: self.trace(world) });
+    }
+
+    fn aborted(&mut self, world: &mut World<'_>) {
+        self.stop_all(StopReason::Aborted, world);
+        if let Stage::Judging { attempt, .. } = self.stage {
+            self.note(attempt, Outcome::Stopped, None);
+        }
+        self.fail(None, Error::cancelled(), world);
+    }
+
+    fn abandoned(&mut self, world: &mut World<'_>) {
+        self.stop_all(StopReason::Aborted, world);
+        if let Stage::Judging { attempt, .. } = self.stage {
+            self.note(attempt, Outcome::Rejected, None);
+        }
+        self.fail(None, Error::invalid("a callback of the caller threw"), world);
+    }
+
+    fn stop_others(&mut self, winner: usize, reason: StopReason, world: &mut World<'_>) {
+        let losers = self.live.iter().map(|it| it.attempt).filter(|&it| it != winner);
+        for attempt in losers.collect::<Vec<_>>() {
+            if let Some(live) = self.leave(attempt, world.now) {
+                world.health.stopped(live.branch);
+                self.note(attempt, Outcome::Stopped, None);
+                world.actions.push(Action::Stop { attempt, reason });
+            }
+        }
+    }
+
+    fn stop_all(&mut self, reason: StopReason, world: &mut World<'_>) {
+        self.stop_others(usize::MAX, reason, world);
+    }
+
+    /// Takes an attempt off the live ones and writes down its times.
+    fn leave(&mut self, attempt: usize, now: f64) -> Option<Live> {
+        let at = self.live.iter().position(|it| it.attempt == attempt)?;
+        let live = self.live.remove(at);
+        if let Some(entry) = self.attempts.get_mut(attempt) {
+            entry.duration_ms = now - live.started;
+            entry.first_token_ms = live.first.map(|first| first - live.started);
+        }
+        Some(live)
+    }
+
+    fn note(&mut self, attempt: usize, outcome: Outcome, error: Option<&Error>) {
+        if let Some(entry) = self.attempts.get_mut(attempt) {
+            entry.outcome = Some(outcome);
+            entry.status = error.map(|it| it.status).or(entry.status);
+            entry.message =
+                error.map(|it| it.message.clone().into_owned()).or(entry.message.take());
+        }
+    }
+
+    fn trace(&self, world: &World<'_>) -> Trace {
+        let route = self.route.as_ref();
+        Trace {
+            id: self.ask.id.clone(),
+            strategy: world.plan.strategy_name.clone(),
+            order: route.map(|it| it.order.clone()).unwrap_or_default(),
+            allow: route.and_then(|it| it.allow.clone()),
+            reason: route.and_then(|it| it.reason.clone()),
+            attempts: self.attempts.clone(),
+        }
+    }
+}
+
+/// How an attempt fared at the gate.
+enum Passed {
+    Waiting,
+    Through,
+    Refused,
+}

@@ -1,0 +1,132 @@
+//! The branches that can do what the request needs.
+
+use serde::Deserialize;
+
+use crate::route::decision::Decision;
+use crate::route::facts::{Facts, Pause};
+use crate::{Content, Request};
+
+/// What a request may need. Video and documents map to nothing, as in the original.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Capability {
+    /// Seeing pictures.
+    Vision,
+    /// Hearing.
+    Audio,
+    /// Calling tools.
+    Tools,
+    /// Writing JSON.
+    Json,
+}
+
+/// By what each branch is said to support.
+#[derive(Clone, Debug, Deserialize)]
+pub struct CapabilityStrategy {
+    /// What each branch can do, in the order they were given.
+    pub supports: Vec<(String, Vec<Capability>)>,
+    /// The branches to consider, first to last; by default all, as given.
+    pub order: Option<Vec<String>>,
+}
+
+impl CapabilityStrategy {
+    pub(super) fn decide(&self, facts: Facts<'_>) -> Result<Decision, Pause> {
+        let needs = needs(facts.request()?);
+        let can = |key: &String| {
+            let able = self.supports.iter().find(|(it, _)| it == key).map(|(_, able)| able);
+            needs.iter().all(|need| able.is_some_and(|able| able.contains(need)))
+        };
+        let all: Vec<String> = match &self.order {
+            Some(order) => order.clone(),
+            None => self.supports.iter().map(|(key, _)| key.clone()).collect(),
+        };
+        let order: Vec<String> = all.into_iter().filter(can).collect();
+        if order.is_empty() || needs.is_empty() {
+            return Ok(Decision::order(&order));
+        }
+        let words: Vec<&str> = needs.iter().map(|need| need.word()).collect();
+        Ok(Decision::order(&order).because(format!("needs {}", words.join(", "))))
+    }
+}
+
+impl Capability {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Vision => "vision",
+            Self::Audio => "audio",
+            Self::Tools => "tools",
+            Self::Json => "json",
+        }
+    }
+}
+
+fn needs(request: &Request) -> Vec<Capability> {
+    let has = |kind: &str| {
+        let parts = request.messages.iter().flat_map(|message| &message.content);
+        parts.into_iter().any(|part| match &part.content {
+            Content::Media(media) => {
+                let is_told = media.content_type.as_ref().is_some_and(|it| it.starts_with(kind));
+                let inline = media.url.strip_prefix("data:");
+                is_told || inline.is_some_and(|it| it.starts_with(kind))
+            }
+            _ => false,
+        })
+    };
+    let wants_json = request.output.as_ref().is_some_and(|output| {
+        output.format == Some(crate::Format::Json) || output.schema.is_some()
+    });
+    [
+        (has("image/"), Capability::Vision),
+        (has("audio/"), Capability::Audio),
+        (!request.tools.is_empty(), Capability::Tools),
+        (wants_json, Capability::Json),
+    ]
+    .into_iter()
+    .filter_map(|(is_needed, capability)| is_needed.then_some(capability))
+    .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::route::strategy::table::check;
+
+    #[track_caller]
+    fn check_request(order: &str, request: &str, expected: &str) {
+        let tree = format!(
+            r#"{{"capability":{{"supports":[["device",["json"]],["cloud",["vision","audio","tools","json"]]]{order}}}}}"#
+        );
+        check(&tree, &[("request", request)], expected);
+    }
+
+    #[test]
+    fn what_the_request_needs_decides() {
+        for (request, expected) in [
+            (r#"{}"#, "device cloud"),
+            (r#"{"output":{"format":"json"}}"#, "device cloud needs json"),
+            (r#"{"output":{"schema":{}}}"#, "device cloud needs json"),
+            (r#"{"output":{"format":"text"}}"#, "device cloud"),
+            (r#"{"tools":[{"name":"f"}]}"#, "cloud needs tools"),
+            (
+                r#"{"messages":[{"role":"user","content":[{"media":{"url":"https://x/y","contentType":"image/png"}}]}]}"#,
+                "cloud needs vision",
+            ),
+            (
+                r#"{"messages":[{"role":"user","content":[{"media":{"url":"data:audio/wav;base64,"}}]}],"tools":[{"name":"f"}]}"#,
+                "cloud needs audio, tools",
+            ),
+            (
+                r#"{"messages":[{"role":"user","content":[{"media":{"url":"data:video/mp4,"}}]}]}"#,
+                "device cloud",
+            ),
+        ] {
+            check_request("", request, expected);
+        }
+    }
+
+    #[test]
+    fn an_order_of_its_own_is_filtered() {
+        check_request(r#","order":["cloud","device"]"#, "{}", "cloud device");
+        check_request(r#","order":["device"]"#, r#"{"tools":[{"name":"f"}]}"#, "");
+        check_request(r#","order":["other"]"#, "{}", "other");
+    }
+}

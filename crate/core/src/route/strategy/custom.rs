@@ -1,0 +1,41 @@
+//! A strategy of the caller's own: a function, or a class with `route()`.
+
+use serde::Deserialize;
+
+use crate::route::decision::Decision;
+use crate::route::facts::{Facts, Pause};
+
+/// Asks the caller. Also what `PreRoutingStrategy` is.
+#[derive(Clone, Debug, Deserialize)]
+pub struct CustomStrategy {
+    /// The callback's number.
+    pub leaf: usize,
+    /// What it is called in messages.
+    pub name: String,
+}
+
+impl CustomStrategy {
+    pub(super) fn decide(&self, facts: Facts<'_>) -> Result<Decision, Pause> {
+        Ok(Decision::parse(facts.leaf(self.leaf)?, &self.name)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::route::strategy::table::check;
+
+    #[test]
+    fn the_caller_decides() {
+        let mine = r#"{"custom":{"leaf":0,"name":"mine"}}"#;
+        for (answer, expected) in [
+            (r#""cloud""#, "cloud"),
+            (r#""""#, ""),
+            ("null", ""),
+            (r#"["device","cloud"]"#, "device cloud"),
+            (r#"{"order":["device"],"allow":["device"],"reason":"mine"}"#, "device [device] mine"),
+            ("7", "INVALID_ARGUMENT"),
+        ] {
+            check(mine, &[("leaf 0", answer)], expected);
+        }
+    }
+}

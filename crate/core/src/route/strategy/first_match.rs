@@ -1,0 +1,61 @@
+//! The first child with an opinion.
+
+use serde::Deserialize;
+
+use super::Strategy;
+use crate::route::decision::Decision;
+use crate::route::facts::{Facts, Pause};
+
+/// Asks its children in turn. A child that only constrains is heard, and the next one is asked within its constraint;
+/// so is one whose whole order is forbidden by then.
+#[derive(Clone, Debug, Deserialize)]
+pub struct FirstMatch {
+    /// The strategies, first to last.
+    pub children: Vec<Strategy>,
+}
+
+impl FirstMatch {
+    pub(super) fn decide(&self, facts: Facts<'_>, keys: &[String]) -> Result<Decision, Pause> {
+        let mut heard = Decision::none();
+        let mut forbidden = Vec::new();
+        for child in &self.children {
+            let opinion = child.decide(facts, keys)?;
+            heard.take_on(&opinion);
+            if opinion.order.iter().any(|key| heard.allows(key)) {
+                return Ok(Decision { order: opinion.order, ..heard });
+            }
+            if forbidden.is_empty() {
+                forbidden = opinion.order;
+            }
+        }
+        Ok(Decision { order: forbidden, ..heard })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::route::strategy::table::check;
+
+    const TREE: &str = r#"{"firstMatch":{"children":[
+        {"custom":{"leaf":0,"name":"a"}},{"custom":{"leaf":1,"name":"b"}},{"fallback":{"order":["device"]}}]}}"#;
+
+    #[test]
+    fn the_first_opinion_counts() {
+        check(TREE, &[("leaf 0", r#""cloud""#)], "cloud");
+        check(TREE, &[("leaf 0", "null"), ("leaf 1", r#""cloud""#)], "cloud");
+        check(TREE, &[("leaf 0", "null"), ("leaf 1", "[]")], "device");
+        check(r#"{"firstMatch":{"children":[]}}"#, &[], "");
+    }
+
+    #[test]
+    fn a_mere_constraint_is_carried_on() {
+        let pinned = r#"{"allow":["device"],"reason":"private"}"#;
+        check(TREE, &[("leaf 0", pinned), ("leaf 1", "null")], "device [device] private");
+        check(TREE, &[("leaf 0", pinned), ("leaf 1", r#""cloud""#)], "device [device] private");
+        check(
+            TREE,
+            &[("leaf 0", pinned), ("leaf 1", r#"{"allow":["cloud"]}"#)],
+            "device [] private",
+        );
+    }
+}

@@ -1,0 +1,102 @@
+//! One branch for small requests, another for large ones.
+
+use serde::Deserialize;
+
+use crate::route::decision::Decision;
+use crate::route::facts::{BranchFacts, Facts, Pause};
+
+/// By the length of all text. Strictly more than the threshold is large.
+#[derive(Clone, Debug, Deserialize)]
+pub struct InputSizeStrategy {
+    /// The largest small request.
+    pub threshold: f64,
+    /// The branch for small ones.
+    pub small: String,
+    /// The branch for large ones.
+    pub large: String,
+    /// What is counted.
+    #[serde(default)]
+    pub unit: Unit,
+}
+
+/// What is counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Unit {
+    /// UTF-16 code units, as Dart's `String.length` does.
+    #[default]
+    Characters,
+    /// Tokens: by a loaded branch's own tokenizer where there is one, estimated otherwise.
+    Tokens,
+}
+
+impl InputSizeStrategy {
+    pub(super) fn decide(&self, facts: Facts<'_>, keys: &[String]) -> Result<Decision, Pause> {
+        let (size, unit) = match self.unit {
+            Unit::Characters => (facts.characters()?, "characters"),
+            Unit::Tokens => match self.counted(facts, keys)? {
+                Some(count) => (count, "tokens, counted"),
+                None => (facts.estimated_tokens()?, "tokens, estimated"),
+            },
+        };
+        #[expect(clippy::cast_precision_loss, reason = "no prompt has 2^52 characters")]
+        let is_large = size as f64 > self.threshold;
+        let (key, sign) = if is_large { (&self.large, '>') } else { (&self.small, '≤') };
+        Ok(Decision::pick(key).because(format!("{size} {unit} {sign} {}", self.threshold)))
+    }
+
+    /// The exact count: by the branch for small requests if it is loaded and can count, else by any that is.
+    fn counted(&self, facts: Facts<'_>, keys: &[String]) -> Result<Option<u64>, Pause> {
+        // A model without a state is not loaded but far away: its count would cost a request of its own.
+        let can = |it: &&BranchFacts| it.counts_tokens && it.state.as_deref() == Some("ready");
+        let branches = facts.branches()?;
+        let able = |key: &String| branches.iter().filter(can).find(|it| it.key == *key);
+        match able(&self.small).or_else(|| keys.iter().find_map(able)) {
+            Some(branch) => facts.tokens(&branch.key),
+            None => Ok(None),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::route::strategy::table::check;
+
+    #[test]
+    fn characters_are_counted_as_dart_does() {
+        let tree = r#"{"inputSize":{"threshold":4,"small":"device","large":"cloud"}}"#;
+        let text = |texts: &[&str]| {
+            let parts: Vec<String> =
+                texts.iter().map(|it| format!(r#"{{"text":"{it}"}}"#)).collect();
+            format!(r#"{{"messages":[{{"role":"user","content":[{}]}}]}}"#, parts.join(","))
+        };
+        for (request, expected) in [
+            ("{}".to_owned(), "device 0 characters ≤ 4"),
+            (text(&["abcd"]), "device 4 characters ≤ 4"),
+            (text(&["abcde"]), "cloud 5 characters > 4"),
+            (text(&["abc", "de"]), "cloud 5 characters > 4"),
+            // A surrogate pair is two.
+            (text(&["😀😀"]), "device 4 characters ≤ 4"),
+            (text(&["😀😀é"]), "cloud 5 characters > 4"),
+        ] {
+            check(tree, &[("request", &request)], expected);
+        }
+        let two = r#"{"messages":[{"role":"system","content":[{"text":"abc"}]},{"role":"user","content":[{"text":"de"},{"reasoning":"not counted"}]}]}"#;
+        check(tree, &[("request", two)], "cloud 5 characters > 4");
+    }
+
+    #[test]
+    fn tokens_are_exact_where_a_loaded_branch_counts() {
+        let tree =
+            r#"{"inputSize":{"threshold":4,"small":"device","large":"cloud","unit":"tokens"}}"#;
+        let loaded = r#"[{"key":"device","state":"ready","countsTokens":true},{"key":"cloud","countsTokens":true}]"#;
+        check(tree, &[("branches", loaded), ("tokens device", "5")], "cloud 5 tokens, counted > 4");
+        check(
+            tree,
+            &[("branches", loaded), ("tokens device", "null"), ("request", "{}")],
+            "device 0 tokens, estimated ≤ 4",
+        );
+        let loading = r#"[{"key":"device","state":"loading","countsTokens":true},{"key":"cloud","countsTokens":true}]"#;
+        check(tree, &[("branches", loading), ("request", "{}")], "device 0 tokens, estimated ≤ 4");
+    }
+}

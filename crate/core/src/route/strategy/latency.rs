@@ -1,0 +1,68 @@
+//! The first branch that will speak soon enough.
+
+use serde::Deserialize;
+
+use crate::route::decision::Decision;
+use crate::route::facts::{Facts, Pause};
+
+/// By the time each branch is predicted to need for its first token. A branch that was never measured is given its chance.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LatencyStrategy {
+    /// What is soon enough.
+    pub first_token_budget_ms: f64,
+    /// The branches, the preferred first.
+    pub order: Vec<String>,
+}
+
+impl LatencyStrategy {
+    /// The first within the budget goes to the front; where none is, the order is by speed. The others stay as fallbacks.
+    pub(super) fn decide(&self, facts: Facts<'_>, keys: &[String]) -> Result<Decision, Pause> {
+        let tokens = facts.estimated_tokens()?;
+        let predicted = |key: &String| {
+            let branch = keys.iter().position(|it| it == key)?;
+            facts.health.predicted_first_token_ms(branch, tokens)
+        };
+        let mut order = self.order.clone();
+        let budget = self.first_token_budget_ms;
+        let within = order.iter().position(|key| predicted(key).is_none_or(|it| it <= budget));
+        let Some(first) = within else {
+            order.sort_by(|a, b| f64::total_cmp(&soon(predicted(a)), &soon(predicted(b))));
+            return Ok(
+                Decision::order(&order).because(format!("none within {budget} ms, by speed"))
+            );
+        };
+        let key = order.remove(first);
+        let reason = match predicted(&key) {
+            Some(time) => format!("{time:.0} ms predicted, {budget} ms allowed"),
+            None => "not measured yet".to_owned(),
+        };
+        order.insert(0, key);
+        Ok(Decision::order(&order).because(reason))
+    }
+}
+
+fn soon(predicted: Option<f64>) -> f64 {
+    predicted.unwrap_or(0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::route::strategy::table::check_measured;
+
+    #[test]
+    fn measured_speed_decides() {
+        let tree = r#"{"latency":{"firstTokenBudgetMs":500,"order":["device","cloud"]}}"#;
+        for (device, cloud, expected) in [
+            (None, None, "device cloud not measured yet"),
+            (Some(400.0), Some(100.0), "device cloud 400 ms predicted, 500 ms allowed"),
+            (Some(500.0), Some(100.0), "device cloud 500 ms predicted, 500 ms allowed"),
+            (Some(900.0), Some(100.0), "cloud device 100 ms predicted, 500 ms allowed"),
+            (Some(900.0), None, "cloud device not measured yet"),
+            (Some(900.0), Some(700.0), "cloud device none within 500 ms, by speed"),
+            (Some(600.0), Some(700.0), "device cloud none within 500 ms, by speed"),
+        ] {
+            check_measured(tree, &[device, cloud], expected);
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! Cloud now, device once its model is there.
+
+use serde::Deserialize;
+
+use crate::route::decision::Decision;
+use crate::route::facts::{Facts, Pause};
+
+/// By the state of a branch's model.
+#[derive(Clone, Debug, Deserialize)]
+pub struct ReadyStrategy {
+    /// The branch to take once it is ready.
+    pub ready: String,
+    /// The branch until then.
+    pub otherwise: String,
+}
+
+impl ReadyStrategy {
+    pub(super) fn decide(&self, facts: Facts<'_>) -> Result<Decision, Pause> {
+        let branch = facts.branches()?.iter().find(|it| it.key == self.ready);
+        // A key that does not exist is picked, so that the order's check names it.
+        Ok(match branch {
+            Some(branch) if !branch.is_ready() => {
+                let state = branch.state.as_deref().unwrap_or_default();
+                Decision::pick(&self.otherwise).because(format!("{} is {state}", self.ready))
+            }
+            _ => Decision::pick(&self.ready).because(format!("{} is ready", self.ready)),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::route::strategy::table::check;
+
+    #[test]
+    fn the_models_state_decides() {
+        let tree = r#"{"ready":{"ready":"device","otherwise":"cloud"}}"#;
+        for (branches, expected) in [
+            (r#"[{"key":"device","state":"ready"}]"#, "device device is ready"),
+            (r#"[{"key":"device","state":"loading"}]"#, "cloud device is loading"),
+            (r#"[{"key":"device","state":"absent"}]"#, "cloud device is absent"),
+            (r#"[{"key":"device","state":"failed"}]"#, "cloud device is failed"),
+            (r#"[{"key":"device","state":"disposed"}]"#, "cloud device is disposed"),
+            (r#"[{"key":"device"}]"#, "device device is ready"),
+            ("[]", "device device is ready"),
+        ] {
+            check(tree, &[("branches", branches)], expected);
+        }
+    }
+}

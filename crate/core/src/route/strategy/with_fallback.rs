@@ -1,0 +1,49 @@
+//! A strategy with a fixed tail.
+
+use serde::Deserialize;
+
+use super::Strategy;
+use crate::route::decision::Decision;
+use crate::route::facts::{Facts, Pause};
+
+/// The inner order, then whatever of the tail is not in it. Without an inner opinion the tail stands alone.
+/// The inner constraint holds for the tail too.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WithFallback {
+    /// What decides.
+    pub inner: Box<Strategy>,
+    /// What comes after.
+    pub fallback_order: Vec<String>,
+}
+
+impl WithFallback {
+    pub(super) fn decide(&self, facts: Facts<'_>, keys: &[String]) -> Result<Decision, Pause> {
+        let mut decision = self.inner.decide(facts, keys)?;
+        for key in &self.fallback_order {
+            if !decision.order.contains(key) {
+                decision.order.push(key.clone());
+            }
+        }
+        Ok(decision)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::route::strategy::table::check;
+
+    #[test]
+    fn the_tail_adds_what_is_missing() {
+        let tree = r#"{"withFallback":{"inner":{"custom":{"leaf":0,"name":"a"}},"fallbackOrder":["device","cloud","device"]}}"#;
+        for (inner, expected) in [
+            (r#""cloud""#, "cloud device"),
+            (r#"["cloud","cloud"]"#, "cloud cloud device"),
+            ("null", "device cloud"),
+            (r#"{"allow":["device"]}"#, "device cloud [device]"),
+            (r#"{"order":["device"],"allow":["device"]}"#, "device cloud [device]"),
+        ] {
+            check(tree, &[("leaf 0", inner)], expected);
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! Everything that was tried, for the response, the error and whoever debugs. Never holds a prompt, an answer or a key.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::{Confidence, Status, Usage};
+
+/// How an attempt ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Outcome {
+    /// Its answer is the answer.
+    Answered,
+    /// It failed.
+    Failed,
+    /// It answered, and its answer was not good enough.
+    Rejected,
+    /// It was left alone: its breaker is open.
+    Skipped,
+    /// It was stopped: by the caller, or because another was faster.
+    Stopped,
+}
+
+/// One attempt.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Attempt {
+    /// The branch's key.
+    pub branch: String,
+    /// How it ended; `None` while it runs, which no finished trace shows.
+    pub outcome: Option<Outcome>,
+    /// The error's status.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<Status>,
+    /// The error's message, or what else is worth knowing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// Milliseconds since 1970.
+    pub started_at_ms: f64,
+    /// From the start to the first content.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_token_ms: Option<f64>,
+    /// From the start to the end.
+    pub duration_ms: f64,
+    /// What it cost, as far as the branch told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub usage: Option<Usage>,
+    /// How sure it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<Confidence>,
+    /// The branch's own trace, where it is a router itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub routing: Option<Value>,
+}
+
+/// The public `RoutingTrace`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Trace {
+    /// The run's name.
+    pub id: String,
+    /// The strategy's name.
+    pub strategy: String,
+    /// The branches that were to be tried, after the constraint.
+    pub order: Vec<String>,
+    /// The constraint.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allow: Option<Vec<String>>,
+    /// Why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// What was tried, in the order it was started.
+    pub attempts: Vec<Attempt>,
+}

@@ -1,0 +1,245 @@
+/**
+ * Drives one run: does what Rust says, and tells it what happened. Nothing is decided here.
+ *
+ * Branches, callbacks and timers may all speak while an action is being done; what Rust answers is queued, so that its actions
+ * are done in the order it gave them.
+ */
+
+import { now } from './clock.js'
+import { answerTo, ours, type CoreError, type Question, type World } from './consideration.js'
+import { HybridError } from './errors.js'
+import type { Run } from './glue/page.js'
+import { toJson } from './json.js'
+import { wantsJson, type ModelRequest } from './request.js'
+import { Response, type Answer } from './response.js'
+import type { ChunkDetails, RunOptions, Runner } from './runner.js'
+import { CallerFault, fromThrown, withRouting } from './thrown.js'
+import type { Confidence, GenerateResponse, Model, Part, RoutingTrace } from './types.js'
+
+/** `hybridge_core::route::Action`. */
+type Action =
+  | { do: 'ask'; question: Question }
+  | { do: 'start'; attempt: number; branch: string; streaming: boolean }
+  | { do: 'stop'; attempt: number; reason: 'aborted' | 'deadline' | 'overtaken' | 'unsure' }
+  | { do: 'show'; attempt: number }
+  | { do: 'judge'; attempt: number; trace: RoutingTrace }
+  | { do: 'wake'; at: number }
+  | { do: 'finish'; attempt: number; whole: boolean; confidence?: Confidence; trace: RoutingTrace }
+  | { do: 'fail'; attempt?: number; error: CoreError; trace: RoutingTrace }
+
+/** A branch as a drive sees it. */
+export interface Branch { readonly model: Model; readonly runner: Runner }
+
+/** What is the same for every run of a hybrid. */
+export interface Circuit {
+  readonly branches: ReadonlyMap<string, Branch>
+  readonly accept?: ((response: GenerateResponse) => boolean | Promise<boolean>) | undefined
+  readonly onTrace?: ((trace: RoutingTrace) => void) | undefined
+}
+
+interface Attempt {
+  readonly branch: string
+  readonly work: AbortController
+  readonly startedAt: number
+  held: Array<{ content: Part[]; details: ChunkDetails }>
+  answer?: Answer
+  error?: HybridError
+}
+
+interface Settle { resolve: (answer: Answer) => void; reject: (error: unknown) => void }
+
+const noLogprobs = new Float64Array()
+
+export class Drive {
+  readonly #machine: Run
+  readonly #circuit: Circuit
+  readonly #world: World
+  readonly #request: ModelRequest
+  readonly #run: RunOptions
+  readonly #attempts = new Map<number, Attempt>()
+  readonly #settle: Settle
+  readonly #actions: Action[] = []
+  readonly #abort = (): void => this.#tell((machine) => machine.aborted(now()))
+  readonly answer: Promise<Answer>
+  #isActing = false
+  #isOver = false
+  #timer: ReturnType<typeof setTimeout> | undefined
+  #fault: CallerFault | undefined
+
+  constructor(machine: Run, circuit: Circuit, world: World, request: ModelRequest, run: RunOptions) {
+    this.#machine = machine
+    this.#circuit = circuit
+    this.#world = world
+    this.#request = request
+    this.#run = run
+    // Not `Promise.withResolvers`, which browsers of 2023 lack.
+    let settle: Settle = { resolve: () => {}, reject: () => {} }
+    this.answer = new Promise((resolve, reject) => (settle = { resolve, reject }))
+    this.#settle = settle
+    run.signal.addEventListener('abort', this.#abort, { once: true })
+    if (run.signal.aborted) this.#abort()
+    else this.#tell(() => machine.start(now()))
+  }
+
+  /** Tells Rust something and does what it says. What comes after the end is not told. */
+  #tell(event: (machine: Run) => string | undefined): void {
+    if (this.#isOver) return
+    const actions = event(this.#machine)
+    if (actions === undefined) return
+    this.#actions.push(...(JSON.parse(actions) as Action[]))
+    if (this.#isActing) return
+    this.#isActing = true
+    for (let action = this.#actions.shift(); action !== undefined; action = this.#actions.shift()) this.#act(action)
+    this.#isActing = false
+  }
+
+  #act(action: Action): void {
+    switch (action.do) {
+      case 'ask':
+        this.#ask(() => answerTo(action.question, this.#world), (answer) => this.#tell((machine) => machine.answer(answer, now())))
+        break
+      case 'start':
+        this.#start(action.attempt, action.branch, action.streaming)
+        break
+      case 'stop':
+        this.#attempts.get(action.attempt)?.work.abort(new DOMException(action.reason, action.reason === 'deadline' ? 'TimeoutError' : 'AbortError'))
+        break
+      case 'show':
+        this.#show(action.attempt)
+        break
+      case 'judge':
+        this.#ask(() => this.#accepts(action.attempt, action.trace), (isGood) => this.#tell((machine) => machine.judged(isGood, now())))
+        break
+      case 'wake':
+        clearTimeout(this.#timer)
+        this.#timer = setTimeout(() => this.#wake(action.at), action.at - now())
+        break
+      case 'finish':
+        this.#finish(action)
+        break
+      case 'fail': {
+        const failed = action.attempt === undefined ? undefined : this.#attempts.get(action.attempt)
+        const error = withRouting(failed?.error ?? ours(action.error), failed?.branch, action.trace)
+        if (error.status === 'CANCELLED' && error.cause === undefined && this.#run.signal.aborted) Object.defineProperty(error, 'cause', { value: this.#run.signal.reason, configurable: true })
+        this.#end(action.trace)
+        this.#settle.reject(this.#fault ?? error)
+      }
+    }
+  }
+
+  /** Asks the caller. What it throws goes to the caller, not to a branch. */
+  #ask<T>(question: () => Promise<T>, then: (answer: T) => void): void {
+    question().then(then, (thrown: unknown) => this.#blame(thrown))
+  }
+
+  #blame(thrown: unknown): void {
+    this.#fault ??= thrown instanceof CallerFault ? thrown : new CallerFault(thrown)
+    this.#tell((machine) => machine.callerThrew(now()))
+  }
+
+  #start(number: number, branch: string, streaming: boolean): void {
+    const attempt: Attempt = { branch, work: new AbortController(), startedAt: now(), held: [] }
+    this.#attempts.set(number, attempt)
+    const sendChunk: RunOptions['sendChunk'] = (content, details = {}) => {
+      if (this.#isOver || typeof content === 'string') return
+      if (this.#run.streaming) attempt.held.push({ content, details })
+      const { text, reasoning, other } = measured(content)
+      const logprobs = details.logprobs === undefined ? noLogprobs : Float64Array.from(details.logprobs)
+      this.#tell((machine) => machine.chunk(number, text, reasoning, other, logprobs, now()))
+    }
+    const runner = this.#circuit.branches.get(branch)?.runner
+    runner?.(requestFor(this.#request, branch), { streaming, sendChunk, signal: attempt.work.signal, context: this.#run.context }).then(
+      (answer) => {
+        attempt.answer = answer
+        const { usage, confidence, routing } = answer
+        this.#tell((machine) => machine.finished(number, toJson({ usage, confidence, routing }, 'the branch\'s summary'), now()))
+      },
+      (thrown: unknown) => {
+        if (thrown instanceof CallerFault) return this.#blame(thrown)
+        const error = (attempt.error = fromThrown(thrown))
+        const { status, message, code, retryAfterMs, routing } = error
+        this.#tell((machine) => machine.failed(number, toJson({ status, message, code, retryAfterMs: whole(retryAfterMs) }, 'the branch\'s error'), routing && toJson(routing, 'the branch\'s trace'), now()))
+      },
+    )
+  }
+
+  #show(number: number): void {
+    const attempt = this.#attempts.get(number)
+    if (attempt === undefined) return
+    const pieces = attempt.held
+    attempt.held = []
+    for (const { content, details } of pieces) this.#run.sendChunk(content, { ...details, branch: attempt.branch })
+  }
+
+  async #accepts(number: number, routing: RoutingTrace): Promise<boolean> {
+    const attempt = this.#attempts.get(number)
+    const isGood: unknown = attempt?.answer && (await this.#circuit.accept?.(this.#response(attempt, attempt.answer, routing)))
+    if (typeof isGood !== 'boolean') throw new HybridError('INVALID_ARGUMENT', `accept returned neither true nor false, but ${typeof isGood}`)
+    return isGood
+  }
+
+  #wake(at: number): void {
+    // Timers may ring a little early by the other clock.
+    this.#tell((machine) => machine.woke(Math.max(now(), at)))
+  }
+
+  #finish({ attempt: number, whole, confidence, trace }: Extract<Action, { do: 'finish' }>): void {
+    const attempt = this.#attempts.get(number)
+    if (attempt?.answer === undefined) return
+    const { branch, answer } = attempt
+    if (whole) this.#run.sendChunk(answer.message.content, { branch })
+    this.#end(trace)
+    if (this.#fault !== undefined) return this.#settle.reject(this.#fault)
+    const told = answer.confidence ?? confidence
+    this.#settle.resolve({ ...answer, branch, inferenceSource: this.#source(attempt, answer), routing: trace, ...(told === undefined ? {} : { confidence: told }) })
+  }
+
+  /** Lets go of everything and tells the trace. */
+  #end(trace: RoutingTrace): void {
+    this.#isOver = true
+    clearTimeout(this.#timer)
+    this.#run.signal.removeEventListener('abort', this.#abort)
+    this.#attempts.clear()
+    this.#machine.free()
+    try {
+      this.#circuit.onTrace?.(trace)
+    } catch (thrown) {
+      this.#fault ??= new CallerFault(thrown)
+    }
+  }
+
+  #source({ branch }: Attempt, { inferenceSource }: Answer): Model['info']['inferenceSource'] {
+    return inferenceSource ?? this.#circuit.branches.get(branch)?.model.info.inferenceSource ?? 'unknown'
+  }
+
+  #response(attempt: Attempt, answer: Answer, routing: RoutingTrace): GenerateResponse {
+    return new Response(answer, {
+      latencyMs: now() - attempt.startedAt,
+      branch: attempt.branch,
+      inferenceSource: this.#source(attempt, answer),
+      routing,
+      json: wantsJson(this.#request),
+    })
+  }
+}
+
+/** How much of a chunk is what. The words stay here. */
+function measured(content: readonly Part[]): { text: number; reasoning: number; other: number } {
+  const sizes = { text: 0, reasoning: 0, other: 0 }
+  for (const part of content) {
+    if ('text' in part) sizes.text += part.text.length
+    else if ('reasoning' in part) sizes.reasoning += part.reasoning.length
+    else sizes.other++
+  }
+  return sizes
+}
+
+/** The request as one branch gets it: with its own options, and without those of the others. */
+function requestFor(request: ModelRequest, branch: string): ModelRequest {
+  const { branches, ...common } = request.config
+  return { ...request, config: { ...common, ...branches?.[branch] } }
+}
+
+function whole(milliseconds: number | undefined): number | undefined {
+  return milliseconds === undefined || !(milliseconds >= 0) ? undefined : Math.ceil(milliseconds)
+}

@@ -1,0 +1,7 @@
+/** The two keys of the common case, spelt as in genkit_hybrid. */
+
+/** The branch on the visitor's own device. */
+export const kOnDevice = 'onDevice'
+
+/** The branch in the cloud. */
+export const kCloud = 'cloud'

@@ -1,0 +1,202 @@
+//! The router for JavaScript: a synchronous face over `hybridge_core::route`. JSON in, JSON out, and no borrow outlives a call,
+//! so that a callback may call the model again from inside.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use hybridge_core::route::{
+    self, Action, BranchFacts, Deliberation, Event, Health, Heard, Pause, Plan, Recalled, Summary,
+};
+use hybridge_core::{Error, Result};
+use serde::Serialize;
+use wasm_bindgen::prelude::wasm_bindgen;
+
+/// A hybrid: its plan, and what was learnt about its branches.
+#[wasm_bindgen]
+#[derive(Clone, Debug)]
+pub struct Hybrid {
+    plan: Rc<Plan>,
+    health: Rc<RefCell<Health>>,
+}
+
+#[wasm_bindgen]
+impl Hybrid {
+    /// Reads a plan. What is thrown is our error, as JSON.
+    #[wasm_bindgen(constructor)]
+    pub fn new(plan: &str) -> Result<Self, String> {
+        let plan = Plan::parse(plan).map_err(|error| json(&error))?;
+        let health = Health::new(plan.keys.len());
+        Ok(Self { plan: Rc::new(plan), health: Rc::new(RefCell::new(health)) })
+    }
+
+    /// The public report about every branch: `[[key, health], …]`. `facts` are the branches' facts.
+    pub fn health(&self, facts: &str, now: f64) -> String {
+        let facts: Vec<BranchFacts> = serde_json::from_str(facts).unwrap_or_default();
+        let health = self.health.borrow();
+        let report = self.plan.keys.iter().enumerate().map(|(branch, key)| {
+            let nothing = BranchFacts::default();
+            let facts = facts.iter().find(|it| it.key == *key).unwrap_or(&nothing);
+            (key, health.report(branch, facts, now))
+        });
+        json(&report.collect::<Vec<_>>())
+    }
+
+    /// Knows of the branches what public reports say: `[[key, health], …]`. For a strategy that is asked on its own.
+    pub fn recall(&self, reports: &str) {
+        let reports: Vec<(String, Recalled)> = serde_json::from_str(reports).unwrap_or_default();
+        for (key, report) in reports {
+            if let Some(branch) = self.plan.keys.iter().position(|it| *it == key) {
+                self.health.borrow_mut().recall(branch, &report);
+            }
+        }
+    }
+
+    /// A decision without a run.
+    pub fn consider(&self) -> Consideration {
+        Consideration { hybrid: self.clone(), deliberation: RefCell::default() }
+    }
+
+    /// A run. `ask` is what is known of the request from the start.
+    pub fn run(&self, ask: &str) -> Run {
+        let ask = serde_json::from_str(ask).unwrap_or_default();
+        Run { hybrid: self.clone(), run: RefCell::new(route::Run::new(ask)) }
+    }
+}
+
+/// A decision in the making: what `explain()` and a strategy's own `route()` are made of.
+#[wasm_bindgen]
+#[derive(Debug)]
+pub struct Consideration {
+    hybrid: Hybrid,
+    deliberation: RefCell<Deliberation>,
+}
+
+/// How far a decision is.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+enum Step<T> {
+    Ask(route::Question),
+    Done(T),
+    Fail(Error),
+}
+
+#[wasm_bindgen]
+impl Consideration {
+    /// Answers the question asked last, as JSON.
+    pub fn answer(&self, answer: &str) -> Option<String> {
+        self.deliberation
+            .borrow_mut()
+            .answer(answer)
+            .err()
+            .map(|error| json(&Step::<()>::Fail(error)))
+    }
+
+    /// The next question, or the strategy's own opinion.
+    pub fn opinion(&self) -> String {
+        let health = self.hybrid.health.borrow();
+        step(self.deliberation.borrow_mut().opinion(&self.hybrid.plan, &health))
+    }
+
+    /// The next question, or the route.
+    pub fn route(&self) -> String {
+        let health = self.hybrid.health.borrow();
+        step(self.deliberation.borrow_mut().route(&self.hybrid.plan, &health))
+    }
+}
+
+/// One request's way through the branches. Each method says what happened and returns the actions to take, as JSON;
+/// nothing at all where there is nothing to do.
+#[wasm_bindgen]
+#[derive(Debug)]
+pub struct Run {
+    hybrid: Hybrid,
+    run: RefCell<route::Run>,
+}
+
+#[wasm_bindgen]
+impl Run {
+    /// The run begins.
+    pub fn start(&self, now: f64) -> Option<String> {
+        self.feed(Event::Started, now)
+    }
+
+    /// The question asked last is answered, as JSON.
+    pub fn answer(&self, answer: &str, now: f64) -> Option<String> {
+        self.feed(Event::Answered(answer), now)
+    }
+
+    /// A branch said something: so many characters of text and of thinking, so many other parts.
+    pub fn chunk(
+        &self,
+        attempt: usize,
+        text: u32,
+        reasoning: u32,
+        other: u32,
+        logprobs: &[f64],
+        now: f64,
+    ) -> Option<String> {
+        self.feed(Event::Spoke { attempt, heard: Heard { text, reasoning, other }, logprobs }, now)
+    }
+
+    /// A branch gave its whole answer. `summary` tells what is to be known of it.
+    pub fn finished(&self, attempt: usize, summary: &str, now: f64) -> Option<String> {
+        // A summary that cannot be read tells nothing; the answer is an answer all the same.
+        let summary: Summary = serde_json::from_str(summary).unwrap_or_default();
+        self.feed(Event::Finished { attempt, summary }, now)
+    }
+
+    /// A branch failed; `routing` is its own trace, where it is a router itself.
+    pub fn failed(
+        &self,
+        attempt: usize,
+        error: &str,
+        routing: Option<String>,
+        now: f64,
+    ) -> Option<String> {
+        let error = serde_json::from_str(error)
+            .unwrap_or_else(|_| Error::internal("the branch's error could not be read"));
+        let routing = routing.and_then(|it| serde_json::from_str(&it).ok());
+        self.feed(Event::Failed { attempt, error, routing }, now)
+    }
+
+    /// `accept` has spoken. Anything but true and false is the caller's mistake.
+    pub fn judged(&self, is_good: bool, now: f64) -> Option<String> {
+        self.feed(Event::Judged(is_good), now)
+    }
+
+    /// The timer rang.
+    pub fn woke(&self, now: f64) -> Option<String> {
+        self.feed(Event::Woke, now)
+    }
+
+    /// The caller wants no more.
+    pub fn aborted(&self, now: f64) -> Option<String> {
+        self.feed(Event::Aborted, now)
+    }
+
+    /// A callback of the caller threw.
+    #[wasm_bindgen(js_name = callerThrew)]
+    pub fn caller_threw(&self, now: f64) -> Option<String> {
+        self.feed(Event::CallerThrew, now)
+    }
+
+    fn feed(&self, event: Event<'_>, now: f64) -> Option<String> {
+        let mut health = self.hybrid.health.borrow_mut();
+        let actions: Vec<Action> =
+            self.run.borrow_mut().feed(event, now, &self.hybrid.plan, &mut health);
+        if actions.is_empty() { None } else { Some(json(&actions)) }
+    }
+}
+
+fn step<T: Serialize>(found: Result<T, Pause>) -> String {
+    json(&match found {
+        Ok(found) => Step::Done(found),
+        Err(Pause::Ask(question)) => Step::Ask(question),
+        Err(Pause::Fail(error)) => Step::Fail(error),
+    })
+}
+
+/// What is sent is data without maps of odd keys: writing it cannot fail.
+fn json<T: Serialize>(value: &T) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
