@@ -56,10 +56,14 @@ impl Vocabulary {
     pub fn new(size: usize) -> Self {
         let mut it = Self { pieces: Vec::new(), scores: Vec::new(), types: Vec::new() };
         it.fixed();
-        let mut words: Vec<Vec<String>> = PARAGRAPH
-            .split_inclusive(' ')
-            .map(|word| word.chars().map(|c| escape(c).to_string()).collect())
-            .collect();
+        // A word begins with its space, as in Gemma's pieces.
+        let mut words: Vec<Vec<String>> = Vec::new();
+        for c in PARAGRAPH.chars() {
+            match words.last_mut() {
+                Some(word) if c != ' ' => word.push(c.to_string()),
+                _ => words.push(vec![escape(c).to_string()]),
+            }
+        }
         let mut characters: Vec<String> = words.concat();
         characters.sort();
         characters.dedup();

@@ -193,7 +193,11 @@ pub(super) fn words(text: &str, is_split: bool) -> impl Iterator<Item = &str> {
 
 #[cfg(test)]
 mod tests {
-    use super::words;
+    use proptest::prelude::*;
+
+    use super::{Merger, emit, splits_at_spaces, words};
+    use crate::testing::{self, Writer};
+    use crate::tokenizer::Vocabulary;
 
     #[test]
     fn words_keep_the_spaces_before_them() {
@@ -201,5 +205,65 @@ mod tests {
         assert_eq!(split("a▁b▁▁▁cd▁"), ["a", "▁b", "▁▁▁cd", "▁"]);
         assert_eq!(split("▁▁"), ["▁▁"]);
         assert_eq!(words("a▁b", false).collect::<Vec<_>>(), ["a▁b"]);
+    }
+
+    fn vocabulary(crossing: &[&str]) -> Vocabulary {
+        let mut vocabulary = testing::Vocabulary::new(900);
+        for (id, piece) in (800..).zip(crossing) {
+            vocabulary.pieces[id] = (*piece).to_owned();
+        }
+        let mut writer = Writer::default();
+        vocabulary.write(&mut writer);
+        let source = std::rc::Rc::new(crate::source::Memory(writer.bytes()));
+        let gguf = pollster::block_on(crate::gguf::Gguf::open(vec![source])).unwrap();
+        Vocabulary::read(&gguf).unwrap()
+    }
+
+    /// The slow twin: looks at all pairs again after every merge.
+    fn slowly(vocabulary: &Vocabulary, text: &str) -> Vec<u32> {
+        let mut symbols: Vec<String> = text.chars().map(String::from).collect();
+        loop {
+            let best = symbols
+                .windows(2)
+                .enumerate()
+                .filter_map(|(place, pair)| {
+                    let id = vocabulary.text(&pair.concat())?;
+                    Some((vocabulary.score(id), place))
+                })
+                .reduce(|best, next| if next.0 > best.0 { next } else { best });
+            let Some((_, place)) = best else { break };
+            let right = symbols.remove(place + 1);
+            symbols[place].push_str(&right);
+        }
+        let mut ids = Vec::new();
+        symbols.iter().for_each(|symbol| emit(vocabulary, symbol, &mut ids));
+        ids
+    }
+
+    fn fast(vocabulary: &Vocabulary, text: &str) -> Vec<u32> {
+        let mut ids = Vec::new();
+        let mut merger = Merger::new(vocabulary);
+        for word in words(text, splits_at_spaces(vocabulary)) {
+            merger.merge(word, &mut ids);
+        }
+        ids
+    }
+
+    #[test]
+    fn pieces_across_spaces_forbid_splitting() {
+        assert!(splits_at_spaces(&vocabulary(&["▁▁a"])));
+        assert!(!splits_at_spaces(&vocabulary(&["d▁"])));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+        #[test]
+        fn the_queue_merges_as_the_slow_twin(text in "(the|weather|▁|hello|is|in|[a-z]|é|語){0,30}") {
+            for crossing in [&[][..], &["d▁", "▁d▁", "▁▁▁"]] {
+                let vocabulary = vocabulary(crossing);
+                prop_assert_eq!(fast(&vocabulary, &text), slowly(&vocabulary, &text));
+            }
+        }
     }
 }
