@@ -7,6 +7,7 @@ pub mod download;
 mod error;
 pub mod gemini;
 pub mod http;
+mod json;
 mod message;
 pub mod openai;
 mod privacy;

@@ -1,10 +1,13 @@
 //! Messages and their parts, as the public TypeScript types spell them.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::json::{Fields, FromJson, deserialize_from_json};
+use crate::{Error, Result};
+
 /// Who speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// Instructions for the model.
@@ -18,18 +21,18 @@ pub enum Role {
 }
 
 /// One piece of a message: exactly one kind of content, with optional metadata beside it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Part {
     /// What the piece is.
     #[serde(flatten)]
     pub content: Content,
     /// What travels with it untouched, for example a thought's signature.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Map<String, Value>>,
 }
 
 /// The kinds of content.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Content {
     /// Words.
@@ -49,39 +52,39 @@ pub enum Content {
 }
 
 /// A picture, sound or document.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Media {
     /// A `data:` or other URL.
     pub url: String,
     /// Its type, where the URL does not say.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub content_type: Option<String>,
 }
 
 /// The model asks for a tool.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ToolRequest {
     /// The tool's name.
     pub name: String,
     /// Its arguments.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub input: Option<Value>,
     /// Which call this is, so that the response finds it.
-    #[serde(default, rename = "ref", skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
 }
 
 /// What a tool answered.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ToolResponse {
     /// The tool's name.
     pub name: String,
     /// Its result.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub output: Option<Value>,
     /// Which call this answers.
-    #[serde(default, rename = "ref", skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
 }
 
@@ -119,14 +122,14 @@ impl From<Content> for Part {
 }
 
 /// One turn of a conversation.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Message {
     /// Who speaks.
     pub role: Role,
     /// What is said.
     pub content: Vec<Part>,
     /// What travels with it untouched.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Map<String, Value>>,
 }
 
@@ -142,6 +145,56 @@ impl Message {
         self.content.iter().filter_map(Part::as_text).collect()
     }
 }
+
+impl FromJson for Part {
+    fn from_json(json: Value) -> Result<Self> {
+        let mut fields = Fields::of("a part", json)?;
+        let metadata = fields.map("metadata")?;
+        let content = if let Some(text) = fields.text("text")? {
+            Content::Text(text)
+        } else if let Some(text) = fields.text("reasoning")? {
+            Content::Reasoning(text)
+        } else if let Some(media) = fields.value("media") {
+            let mut media = Fields::of("media", media)?;
+            let (url, content_type) = (media.required_text("url")?, media.text("contentType")?);
+            Content::Media(Media { url, content_type })
+        } else if let Some(call) = fields.value("toolRequest") {
+            let mut call = Fields::of("toolRequest", call)?;
+            let (name, reference) = (call.required_text("name")?, call.text("ref")?);
+            Content::ToolRequest(ToolRequest { name, input: call.value("input"), reference })
+        } else if let Some(result) = fields.value("toolResponse") {
+            let mut result = Fields::of("toolResponse", result)?;
+            let (name, reference) = (result.required_text("name")?, result.text("ref")?);
+            Content::ToolResponse(ToolResponse { name, output: result.value("output"), reference })
+        } else if let Some(data) = fields.any("data") {
+            Content::Data(data)
+        } else if let Some(custom) = fields.map("custom")? {
+            Content::Custom(custom)
+        } else {
+            return Err(Error::invalid(
+                "a part must hold one of text, reasoning, media, toolRequest, toolResponse, data, custom",
+            ));
+        };
+        Ok(Self { content, metadata })
+    }
+}
+
+impl FromJson for Message {
+    fn from_json(json: Value) -> Result<Self> {
+        let mut fields = Fields::of("a message", json)?;
+        let role = match fields.text("role")?.as_deref() {
+            Some("system") => Role::System,
+            Some("user") => Role::User,
+            Some("model") => Role::Model,
+            Some("tool") => Role::Tool,
+            _ => return Err(fields.wrong("role", "system, user, model or tool")),
+        };
+        let content = Part::each(fields.list("content")?)?;
+        Ok(Self { role, content, metadata: fields.map("metadata")? })
+    }
+}
+
+deserialize_from_json!(Part, Message);
 
 #[cfg(test)]
 mod tests {

@@ -66,7 +66,7 @@ impl Confidence {
     #[must_use]
     pub fn of(logprobs: &[f64]) -> Option<Self> {
         let mut sorted = logprobs.to_vec();
-        sorted.sort_by(f64::total_cmp);
+        sorted.sort_unstable_by(f64::total_cmp);
         let &min_logprob = sorted.first()?;
         // Nearest rank: the smallest value with at least a tenth of all at or below it.
         let rank = sorted.len().div_ceil(10).saturating_sub(1);

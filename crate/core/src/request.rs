@@ -1,13 +1,15 @@
 //! Requests: what a strategy judges and a branch runs.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::Result;
+use crate::json::{Fields, FromJson, deserialize_from_json};
 use crate::message::Message;
 
 /// A request with its shorthands resolved: what a strategy judges and a branch runs.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Request {
     /// The conversation so far.
     pub messages: Vec<Message>,
@@ -25,8 +27,8 @@ pub struct Request {
 }
 
 /// How to sample. Absent means the branch's own default.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Config {
     /// 0 is greedy.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -58,24 +60,23 @@ pub struct Config {
 }
 
 /// A tool the model may call.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ToolDefinition {
     /// Its name.
     pub name: String,
     /// What it does, for the model to read.
-    #[serde(default)]
     pub description: String,
     /// JSON Schema of its arguments.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub input_schema: Option<Value>,
     /// JSON Schema of its result.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub output_schema: Option<Value>,
 }
 
 /// Whether the model calls a tool.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ToolChoice {
     /// As it likes.
@@ -87,8 +88,7 @@ pub enum ToolChoice {
 }
 
 /// What the answer must look like.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Output {
     /// Text unless said otherwise; a schema alone means JSON.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -99,7 +99,7 @@ pub struct Output {
 }
 
 /// The two forms of an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
     /// Words.
@@ -109,6 +109,11 @@ pub enum Format {
 }
 
 impl Request {
+    /// Reads a request; an error names the field that is wrong, and quotes nothing.
+    pub fn from_json(json: Value) -> Result<Self> {
+        FromJson::from_json(json)
+    }
+
     /// Whether the answer must be JSON.
     #[must_use]
     pub fn wants_json(&self) -> bool {
@@ -118,6 +123,73 @@ impl Request {
         })
     }
 }
+
+impl FromJson for Request {
+    fn from_json(json: Value) -> Result<Self> {
+        let mut fields = Fields::of("the request", json)?;
+        Ok(Self {
+            messages: Message::each(fields.list("messages")?)?,
+            config: fields.value("config").map(Config::from_json).transpose()?.unwrap_or_default(),
+            tools: ToolDefinition::each(fields.list("tools")?)?,
+            tool_choice: match fields.text("toolChoice")?.as_deref() {
+                None => None,
+                Some("auto") => Some(ToolChoice::Auto),
+                Some("required") => Some(ToolChoice::Required),
+                Some("none") => Some(ToolChoice::None),
+                Some(_) => return Err(fields.wrong("toolChoice", "auto, required or none")),
+            },
+            output: fields.value("output").map(Output::from_json).transpose()?,
+        })
+    }
+}
+
+impl FromJson for Config {
+    fn from_json(json: Value) -> Result<Self> {
+        let mut fields = Fields::of("config", json)?;
+        let stop_sequences = fields.list("stopSequences")?.into_iter().map(|stop| match stop {
+            Value::String(stop) => Ok(stop),
+            _ => Err(crate::Error::invalid("`stopSequences` of config must be strings")),
+        });
+        Ok(Self {
+            stop_sequences: stop_sequences.collect::<Result<_>>()?,
+            temperature: fields.number("temperature")?,
+            top_k: fields.small_count("topK")?,
+            top_p: fields.number("topP")?,
+            min_p: fields.number("minP")?,
+            seed: fields.count("seed")?,
+            max_output_tokens: fields.small_count("maxOutputTokens")?,
+            branches: fields.map("branches")?.unwrap_or_default(),
+            extra: fields.rest(),
+        })
+    }
+}
+
+impl FromJson for ToolDefinition {
+    fn from_json(json: Value) -> Result<Self> {
+        let mut fields = Fields::of("a tool", json)?;
+        Ok(Self {
+            name: fields.required_text("name")?,
+            description: fields.text("description")?.unwrap_or_default(),
+            input_schema: fields.value("inputSchema"),
+            output_schema: fields.value("outputSchema"),
+        })
+    }
+}
+
+impl FromJson for Output {
+    fn from_json(json: Value) -> Result<Self> {
+        let mut fields = Fields::of("output", json)?;
+        let format = match fields.text("format")?.as_deref() {
+            None => None,
+            Some("text") => Some(Format::Text),
+            Some("json") => Some(Format::Json),
+            Some(_) => return Err(fields.wrong("format", "text or json")),
+        };
+        Ok(Self { format, schema: fields.value("schema") })
+    }
+}
+
+deserialize_from_json!(Request, Config, ToolDefinition, Output);
 
 #[cfg(test)]
 mod tests {
@@ -133,5 +205,36 @@ mod tests {
         assert_eq!(request.messages, [Message::text(Role::User, "hi")]);
         assert_eq!(request.config.top_k, Some(3));
         assert!(request.config.extra.contains_key("thinkingConfig"));
+    }
+
+    #[test]
+    fn a_wrong_shape_is_named_and_not_quoted() {
+        for (json, expected) in [
+            ("[]", "the request must be an object"),
+            (r#"{"messages":1}"#, "`messages` of the request must be an array"),
+            (r#"{"messages":["secret"]}"#, "a message must be an object"),
+            (
+                r#"{"messages":[{"role":"secret"}]}"#,
+                "`role` of a message must be system, user, model or tool",
+            ),
+            (
+                r#"{"messages":[{"role":"user","content":[{"media":{"url":7}}]}]}"#,
+                "`url` of media must be a string",
+            ),
+            (r#"{"config":{"topK":1.5}}"#, "`topK` of config must be a whole number of at least 0"),
+            (r#"{"config":{"temperature":"hot"}}"#, "`temperature` of config must be a number"),
+            (r#"{"config":{"stopSequences":[1]}}"#, "`stopSequences` of config must be strings"),
+            (r#"{"tools":[{}]}"#, "`name` of a tool must be a string"),
+            (
+                r#"{"toolChoice":"secret"}"#,
+                "`toolChoice` of the request must be auto, required or none",
+            ),
+            (r#"{"output":{"format":"xml"}}"#, "`format` of output must be text or json"),
+        ] {
+            let error = serde_json::from_str::<Request>(json).unwrap_err().to_string();
+            assert!(error.starts_with(expected), "{json}: {error}");
+        }
+        let nulls = r#"{"messages":null,"config":{"topK":null},"output":null,"toolChoice":null}"#;
+        assert_eq!(serde_json::from_str::<Request>(nulls).unwrap(), Request::default());
     }
 }

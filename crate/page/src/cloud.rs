@@ -3,23 +3,14 @@
 use std::cell::{Cell, RefCell};
 
 use hybridge_core::http::{Exchange, Head, HttpRequest, Service, Step, Task, retry_delay_ms};
-use hybridge_core::{Error, Reply, Request};
+use hybridge_core::{Error, Reply, Request, Status};
 use js_sys::Function;
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde_json::Value;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::platform::{Connection, Interrupted};
 use crate::thrown::thrown;
-
-/// What a call is made of.
-#[derive(Deserialize)]
-struct Plan {
-    service: Service,
-    task: Task,
-    request: Request,
-}
 
 /// One call. Pieces first, then the reply; every failure is thrown as an `Error` in JSON.
 #[wasm_bindgen]
@@ -89,7 +80,13 @@ impl CloudCall {
 
 impl CloudCall {
     fn planned(plan: &str) -> Result<Self, Error> {
-        let Plan { service, task, request } = parse(plan)?;
+        let mut plan = parse(plan)?;
+        let mut field = |name: &str| plan.get_mut(name).map(Value::take).unwrap_or_default();
+        let service = Service::from_json(field("service"))?;
+        let task = field("task").as_str().and_then(Task::parse);
+        let task =
+            task.ok_or_else(|| Error::invalid("`task` must be generate, stream or count"))?;
+        let request = Request::from_json(field("request"))?;
         let (exchange, http) = Exchange::new(&service, &request, task)?;
         Ok(Self {
             exchange: RefCell::new(exchange),
@@ -160,20 +157,28 @@ impl CloudCall {
 }
 
 /// The pause in milliseconds before a failed call is tried again; `undefined` to give up.
-/// `error` is what was thrown, `failures` how often so far, `chance` a random number from 0 to 1.
+/// `failures` counts the tries so far, `chance` is a random number from 0 to 1.
 #[wasm_bindgen(js_name = retryDelay)]
-pub fn retry_delay(error: &str, failures: u32, retries: u32, chance: f64) -> Option<f64> {
-    let error: Error = parse(error).ok()?;
+pub fn retry_delay(
+    status: &str,
+    code: Option<String>,
+    retry_after_ms: Option<f64>,
+    failures: u32,
+    retries: u32,
+    chance: f64,
+) -> Option<f64> {
+    let mut error = Error::new(Status::parse(status)?, "");
+    error.code = code.map(Into::into);
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
+    let asked = retry_after_ms.map(|it| it as u64);
+    error.retry_after_ms = asked;
     #[expect(clippy::cast_precision_loss, reason = "at most a minute")]
     retry_delay_ms(&error, failures, retries, chance).map(|pause| pause as f64)
 }
 
-fn parse<T: DeserializeOwned>(json: &str) -> Result<T, Error> {
-    // serde's own words quote what it could not read, which may be a prompt.
-    serde_json::from_str(json).map_err(|error| {
-        let (line, column) = (error.line(), error.column());
-        Error::invalid(format!("the request has a wrong shape at line {line}, column {column}"))
-    })
+/// serde's own words quote what it could not read, which may be a prompt.
+fn parse(json: &str) -> Result<Value, Error> {
+    serde_json::from_str(json).map_err(|_| Error::invalid("the call's plan is not JSON"))
 }
 
 fn json_of<T: serde::Serialize>(value: &T) -> Result<String, Error> {

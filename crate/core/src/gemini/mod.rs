@@ -4,7 +4,6 @@ mod request;
 mod response;
 mod schema;
 
-use serde::Deserialize;
 use serde_json::Value;
 
 pub(crate) use response::take;
@@ -13,15 +12,12 @@ pub(crate) use response::take;
 const BASE_URL: &str = "https://generativelanguage.googleapis.com";
 
 /// A model on Gemini's wire.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Gemini {
     /// `gemini-…`, or a longer path such as `projects/…/models/…`.
     pub model: String,
     /// Google's, or one's own proxy.
-    #[serde(default)]
     pub base_url: Option<String>,
     /// Sent as they are.
-    #[serde(default)]
     pub safety_settings: Vec<Value>,
 }

@@ -4,7 +4,8 @@ use serde_json::{Map, Value, json};
 
 use super::schema::accepted;
 use super::{BASE_URL, Gemini};
-use crate::http::{Build as _, DataUrl, HttpRequest, Task};
+use crate::http::{DataUrl, HttpRequest, Task};
+use crate::json::Build as _;
 use crate::{
     Config, Content, Error, Media, Message, Part, Request, Result, Role, ToolChoice, ToolDefinition,
 };

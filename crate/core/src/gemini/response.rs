@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::http::{Draft, Look as _};
+use crate::http::Draft;
+use crate::json::Look as _;
 use crate::{Content, FinishReason, Media, Part, Piece, ToolRequest};
 
 /// Reads a chunk, or a whole answer, which has the same form. Nothing in it can be relied upon to be there.

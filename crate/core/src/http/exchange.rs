@@ -2,13 +2,13 @@
 
 use std::collections::VecDeque;
 
-use serde::Deserialize;
 use serde_json::Value;
 
 use super::failure::{failed, not_the_service, reported};
 use super::redaction::Redaction;
 use super::{Draft, Head, HttpRequest};
 use crate::gemini::{self, Gemini};
+use crate::json::Fields;
 use crate::openai::{self, OpenAi};
 use crate::sse::{Decoder, Event};
 use crate::{Error, Message, Piece, Reply, Request, Result};
@@ -19,8 +19,7 @@ const BODY_LIMIT: usize = 64 << 20;
 const FAILURE_LIMIT: usize = 64 << 10;
 
 /// A service and how to speak to it.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(tag = "dialect", rename_all = "lowercase")]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Service {
     /// Google's own wire.
     Gemini(Gemini),
@@ -29,8 +28,7 @@ pub enum Service {
 }
 
 /// What is asked of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Task {
     /// The whole answer at once.
     Generate,
@@ -38,6 +36,38 @@ pub enum Task {
     Stream,
     /// How many tokens the request has: a reply with nothing but `usage.input_tokens`.
     Count,
+}
+
+impl Service {
+    /// Reads `{ dialect: 'gemini' | 'openai', model, baseUrl, safetySettings }`.
+    pub fn from_json(json: Value) -> Result<Self> {
+        let mut fields = Fields::of("the service", json)?;
+        let model = fields.required_text("model")?;
+        match fields.text("dialect")?.as_deref() {
+            Some("gemini") => Ok(Self::Gemini(Gemini {
+                model,
+                base_url: fields.text("baseUrl")?,
+                safety_settings: fields.list("safetySettings")?,
+            })),
+            Some("openai") => {
+                Ok(Self::OpenAi(OpenAi { model, base_url: fields.required_text("baseUrl")? }))
+            }
+            _ => Err(fields.wrong("dialect", "gemini or openai")),
+        }
+    }
+}
+
+impl Task {
+    /// Reads `generate`, `stream` or `count`.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        match word {
+            "generate" => Some(Self::Generate),
+            "stream" => Some(Self::Stream),
+            "count" => Some(Self::Count),
+            _ => None,
+        }
+    }
 }
 
 /// What comes next.

@@ -10,7 +10,6 @@ mod data_url;
 mod draft;
 mod exchange;
 mod failure;
-mod json;
 mod redaction;
 mod retry;
 
@@ -20,7 +19,6 @@ pub use retry::retry_delay_ms;
 
 pub(crate) use data_url::DataUrl;
 pub(crate) use draft::Draft;
-pub(crate) use json::{Build, Look};
 
 /// What is sent. The key is not in it: whoever sends it adds the key in the header named here.
 #[derive(Clone, Debug, PartialEq, Eq)]

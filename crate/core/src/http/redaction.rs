@@ -67,21 +67,13 @@ impl Redaction {
         let mut quoted = vec![false; bytes.len()];
         for hidden in &self.hidden {
             let run = RUN.min(hidden.len());
-            let mut windows: Vec<(&[u8], usize)> =
-                bytes.windows(run).enumerate().map(|(at, window)| (window, at)).collect();
-            windows.sort_unstable();
-            let mut is_marked = vec![false; windows.len()];
+            let mut places = Places::of(bytes, run);
             for window in hidden.as_bytes().windows(run) {
-                let first = windows.partition_point(|(other, _)| *other < window);
-                // Once for each: a long text of one letter would mark the same bytes for ever.
-                let Some(marked @ false) = is_marked.get_mut(first) else { continue };
-                *marked = true;
-                let same = windows.iter().skip(first).take_while(|(other, _)| *other == window);
-                for (_, at) in same {
-                    if let Some(range) = quoted.get_mut(*at..at + run) {
+                places.take_each(window, |at| {
+                    if let Some(range) = quoted.get_mut(at..at + run) {
                         range.fill(true);
                     }
-                }
+                });
             }
         }
         let mut cleaned = String::with_capacity(message.len());
@@ -96,6 +88,47 @@ impl Redaction {
             }
         }
         cleaned
+    }
+}
+
+/// Where in a message each of its runs stands, by a hash of the run.
+struct Places<'a> {
+    slots: Vec<Vec<(&'a [u8], usize)>>,
+}
+
+impl<'a> Places<'a> {
+    /// A message has some hundred runs, so that a slot has about one.
+    const SLOTS: usize = 256;
+
+    fn of(message: &'a [u8], run: usize) -> Self {
+        let mut slots = vec![Vec::new(); Self::SLOTS];
+        for (at, window) in message.windows(run).enumerate() {
+            if let Some(slot) = slots.get_mut(Self::slot(window)) {
+                slot.push((window, at));
+            }
+        }
+        Self { slots }
+    }
+
+    /// Gives the places of a run, and forgets them: a long text of one letter would give the same ones for ever.
+    fn take_each(&mut self, window: &[u8], mut found: impl FnMut(usize)) {
+        if let Some(slot) = self.slots.get_mut(Self::slot(window)) {
+            slot.retain(|(other, at)| {
+                let is_same = *other == window;
+                if is_same {
+                    found(*at);
+                }
+                !is_same
+            });
+        }
+    }
+
+    /// FNV-1a, folded.
+    fn slot(window: &[u8]) -> usize {
+        let hash = window.iter().fold(0x811c_9dc5_u32, |hash, byte| {
+            (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193)
+        });
+        (hash ^ (hash >> 16)) as usize % Self::SLOTS
     }
 }
 

@@ -3,13 +3,10 @@
 mod request;
 mod response;
 
-use serde::Deserialize;
-
 pub(crate) use response::{ToolCalls, finish, take};
 
 /// A model behind chat completions.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, PartialEq)]
 pub struct OpenAi {
     /// Its name there.
     pub model: String,

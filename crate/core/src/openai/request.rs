@@ -5,7 +5,8 @@ use std::collections::VecDeque;
 use serde_json::{Map, Value, json};
 
 use super::OpenAi;
-use crate::http::{Build as _, DataUrl, HttpRequest, Task};
+use crate::http::{DataUrl, HttpRequest, Task};
+use crate::json::Build as _;
 use crate::{
     Content, Error, Media, Message, Part, Request, Result, Role, ToolChoice, ToolDefinition,
 };

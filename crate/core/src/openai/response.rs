@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 
 use serde_json::Value;
 
-use crate::http::{Draft, Look as _};
+use crate::http::Draft;
+use crate::json::Look as _;
 use crate::{Content, FinishReason, Part, Piece, ToolRequest};
 
 /// The calls of tools, which arrive in fragments and go out whole.
