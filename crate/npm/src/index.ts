@@ -3,6 +3,9 @@
  * Importing this has no effect; wasm is loaded at the first use.
  */
 
+export { geminiModel } from './cloud/gemini.js'
+export { openAICompatibleModel, type OpenAICompatibleOptions } from './cloud/openai-compatible.js'
+export { promptApiModel } from './cloud/prompt-api.js'
 export { deviceFacts } from './device-facts.js'
 export { HybridError } from './errors.js'
 export { cascadeModel, confidenceCascade, hybridModel, hybridModelOnDeviceCloud } from './hybrid.js'

@@ -1,0 +1,37 @@
+/** Any server that speaks OpenAI's chat completions. */
+
+import { HybridError } from '../errors.js'
+import { defineModel } from '../model.js'
+import type { GeminiOptions, Model } from '../types.js'
+import { callCloud, type Service } from './call.js'
+
+/** What such a model is made of. */
+export interface OpenAICompatibleOptions {
+  model: string
+  /** The address up to `/chat/completions`, for example `http://localhost:8000/v1`. */
+  baseUrl: string
+  apiKey?: GeminiOptions['apiKey']
+  headers?: GeminiOptions['headers']
+  fetch?: typeof fetch
+  retries?: number
+  name?: string
+}
+
+/**
+ * A model behind chat completions: self-hosted NIM, vLLM, llama.cpp, Ollama. The server must allow this page by CORS;
+ * several hosted services do not, and need a proxy of your own.
+ *
+ * @example
+ * const local = openAICompatibleModel({ model: 'gemma3:1b', baseUrl: 'http://localhost:11434/v1' })
+ */
+export function openAICompatibleModel({ model, baseUrl, apiKey, headers, fetch, retries, name = model }: OpenAICompatibleOptions): Model {
+  if (typeof model !== 'string' || model === '') throw new HybridError('INVALID_ARGUMENT', 'openAICompatibleModel needs the name of a model')
+  if (typeof baseUrl !== 'string' || baseUrl === '') throw new HybridError('INVALID_ARGUMENT', 'openAICompatibleModel needs the `baseUrl` of a server')
+  const service: Service = { dialect: 'openai', model, baseUrl }
+  const credentials = { apiKey, headers, keyNeeded: false }
+  return defineModel({
+    name,
+    info: { supports: { multiturn: true, systemRole: true, tools: true, media: true, json: 'constrained' }, inferenceSource: 'in_cloud' },
+    generate: (request, run) => callCloud({ service, task: run.streaming ? 'stream' : 'generate', request, credentials, fetch, retries }, run),
+  })
+}
