@@ -1,0 +1,9 @@
+#!/usr/bin/env node
+/** Both emulators, for trying things out by hand: `node tests/emulator/main.mjs`. Ctrl-C stops them. */
+
+import { startGemini } from './gemini.mjs'
+import { startOpenAI } from './openai.mjs'
+
+const [gemini, openai] = await Promise.all([startGemini(), startOpenAI()])
+console.log(`geminiModel            baseUrl: ${gemini.origin}     any model called gemini-…, any key`)
+console.log(`openAICompatibleModel  baseUrl: ${openai.origin}/v1  any model, no key`)
