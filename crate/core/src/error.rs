@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+use crate::json::{self, Fields};
+
 /// What went wrong, in Genkit's sixteen words. Code branches on this; people read the message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -129,6 +131,22 @@ impl Error {
         Self { status, message: message.into(), code: None, retry_after_ms: None }
     }
 
+    /// Reads an error. One that cannot be read is `INTERNAL`.
+    #[must_use]
+    pub fn parse(json: &str) -> Self {
+        let read = || -> Result<Self> {
+            let mut fields = Fields::of("an error", json::parse(json, "an error")?)?;
+            let status = Status::parse(&fields.required_text("status")?);
+            Ok(Self {
+                status: status.ok_or_else(|| fields.wrong("status", "a status"))?,
+                message: fields.required_text("message")?.into(),
+                code: fields.text("code")?.map(Cow::Owned),
+                retry_after_ms: fields.count("retryAfterMs")?,
+            })
+        };
+        read().unwrap_or_else(|_| Self::internal("an error that could not be read"))
+    }
+
     /// The same error with a finer word for code.
     #[must_use]
     pub fn with_code(mut self, code: impl Into<Cow<'static, str>>) -> Self {
@@ -196,5 +214,9 @@ mod tests {
             r#"{"status":"UNAVAILABLE","message":"no network","code":"OFFLINE","retryAfterMs":50}"#
         );
         assert_eq!(serde_json::from_str::<Error>(&json).unwrap(), error);
+        assert_eq!(Error::parse(&json), error);
+        for nonsense in ["", "7", r#"{"status":"SOMETIMES","message":""}"#] {
+            assert_eq!(Error::parse(nonsense).status, Status::Internal);
+        }
     }
 }

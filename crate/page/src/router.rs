@@ -5,7 +5,8 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use hybridge_core::route::{
-    self, Action, BranchFacts, Deliberation, Event, Health, Heard, Pause, Plan, Recalled, Summary,
+    self, Action, Ask, BranchFacts, Deliberation, Event, Health, Heard, Pause, Plan, Recalled,
+    Summary,
 };
 use hybridge_core::{Error, Result};
 use serde::Serialize;
@@ -31,7 +32,7 @@ impl Hybrid {
 
     /// The public report about every branch: `[[key, health], …]`. `facts` are the branches' facts.
     pub fn health(&self, facts: &str, now: f64) -> String {
-        let facts: Vec<BranchFacts> = serde_json::from_str(facts).unwrap_or_default();
+        let facts = BranchFacts::list(facts).unwrap_or_default();
         let health = self.health.borrow();
         let report = self.plan.keys.iter().enumerate().map(|(branch, key)| {
             let nothing = BranchFacts::default();
@@ -43,8 +44,7 @@ impl Hybrid {
 
     /// Knows of the branches what public reports say: `[[key, health], …]`. For a strategy that is asked on its own.
     pub fn recall(&self, reports: &str) {
-        let reports: Vec<(String, Recalled)> = serde_json::from_str(reports).unwrap_or_default();
-        for (key, report) in reports {
+        for (key, report) in Recalled::list(reports) {
             if let Some(branch) = self.plan.keys.iter().position(|it| *it == key) {
                 self.health.borrow_mut().recall(branch, &report);
             }
@@ -58,7 +58,7 @@ impl Hybrid {
 
     /// A run. `ask` is what is known of the request from the start.
     pub fn run(&self, ask: &str) -> Run {
-        let ask = serde_json::from_str(ask).unwrap_or_default();
+        let ask = Ask::parse(ask).unwrap_or_default();
         Run { hybrid: self.clone(), run: RefCell::new(route::Run::new(ask)) }
     }
 }
@@ -140,9 +140,7 @@ impl Run {
 
     /// A branch gave its whole answer. `summary` tells what is to be known of it.
     pub fn finished(&self, attempt: usize, summary: &str, now: f64) -> Option<String> {
-        // A summary that cannot be read tells nothing; the answer is an answer all the same.
-        let summary: Summary = serde_json::from_str(summary).unwrap_or_default();
-        self.feed(Event::Finished { attempt, summary }, now)
+        self.feed(Event::Finished { attempt, summary: Summary::parse(summary) }, now)
     }
 
     /// A branch failed; `routing` is its own trace, where it is a router itself.
@@ -153,8 +151,7 @@ impl Run {
         routing: Option<String>,
         now: f64,
     ) -> Option<String> {
-        let error = serde_json::from_str(error)
-            .unwrap_or_else(|_| Error::internal("the branch's error could not be read"));
+        let error = Error::parse(error);
         let routing = routing.and_then(|it| serde_json::from_str(&it).ok());
         self.feed(Event::Failed { attempt, error, routing }, now)
     }

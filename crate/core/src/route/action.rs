@@ -1,11 +1,12 @@
 //! What a run is told, and what it wants done.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
 
 use super::facts::Question;
 use super::trace::Trace;
-use crate::{Confidence, Error, Usage};
+use crate::json::{self, Fields};
+use crate::{Confidence, Error, Result, Usage};
 
 /// Something happened.
 #[derive(Clone, Debug)]
@@ -50,8 +51,7 @@ pub enum Event<'a> {
 }
 
 /// How much of a chunk is what, in characters for words and in parts for all else. The words themselves stay outside.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Heard {
     /// Characters of text.
     pub text: u32,
@@ -70,8 +70,7 @@ impl Heard {
 }
 
 /// What is to be known of a whole answer. The answer itself stays outside.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Summary {
     /// What it cost.
     pub usage: Usage,
@@ -79,6 +78,37 @@ pub struct Summary {
     pub confidence: Option<Confidence>,
     /// The branch's own trace, where it is a router itself.
     pub routing: Option<Value>,
+}
+
+impl Summary {
+    /// Reads a summary. What in it cannot be read tells nothing: the answer is an answer all the same.
+    #[must_use]
+    pub fn parse(json: &str) -> Self {
+        let read = || -> Result<Self> {
+            let mut fields = Fields::of("the summary", json::parse(json, "the summary")?)?;
+            let mut usage = Usage::default();
+            if let Some(it) = fields.value("usage") {
+                let mut it = Fields::of("usage", it)?;
+                usage.input_tokens = it.count("inputTokens")?;
+                usage.output_tokens = it.count("outputTokens")?;
+                usage.total_tokens = it.count("totalTokens")?;
+                usage.thoughts_tokens = it.count("thoughtsTokens")?;
+                usage.cached_content_tokens = it.count("cachedContentTokens")?;
+            }
+            let mut confidence = None;
+            if let Some(it) = fields.value("confidence") {
+                let mut it = Fields::of("confidence", it)?;
+                confidence = Some(Confidence {
+                    tokens: it.count("tokens")?.unwrap_or_default(),
+                    mean_logprob: it.required_number("meanLogprob")?,
+                    min_logprob: it.required_number("minLogprob")?,
+                    p10_logprob: it.required_number("p10Logprob")?,
+                });
+            }
+            Ok(Self { usage, confidence, routing: fields.value("routing") })
+        };
+        read().unwrap_or_default()
+    }
 }
 
 /// Why an attempt is stopped.

@@ -1,8 +1,9 @@
 //! What a strategy says: which branches, in which order, and which ones at most.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
 
+use crate::json::{Fields, texts_of};
 use crate::{Error, Result};
 
 /// A strategy's opinion. An empty order is no opinion about the order.
@@ -17,15 +18,6 @@ pub struct Decision {
     /// Why, in a few words for the trace.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-}
-
-/// The object form of a decision. Unknown fields are refused: a misspelt `allow` must not pass for none.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Spoken {
-    order: Option<Vec<String>>,
-    allow: Option<Vec<String>>,
-    reason: Option<String>,
 }
 
 impl Decision {
@@ -60,16 +52,11 @@ impl Decision {
     /// # Errors
     /// `INVALID_ARGUMENT` where it is nothing a strategy may return. The message never repeats it.
     pub fn parse(spoken: &Value, strategy: &str) -> Result<Self> {
-        let keys = |value: &Value| serde_json::from_value::<Vec<String>>(value.clone()).ok();
         let decision = match spoken {
             Value::Null => Some(Self::none()),
             Value::String(key) => Some(Self::pick(key)),
-            Value::Array(_) => keys(spoken).map(|order| Self { order, ..Self::default() }),
-            Value::Object(_) => Spoken::deserialize(spoken).ok().map(|it| Self {
-                order: it.order.unwrap_or_default(),
-                allow: it.allow,
-                reason: it.reason,
-            }),
+            Value::Array(_) => texts_of(spoken.clone()).map(|order| Self { order, ..Self::none() }),
+            Value::Object(_) => Self::spelt_out(spoken.clone()).ok().flatten(),
             Value::Bool(_) | Value::Number(_) => None,
         };
         decision.ok_or_else(|| {
@@ -78,6 +65,17 @@ impl Decision {
                  a list of them, {{ order, allow, reason }} or nothing"
             ))
         })
+    }
+
+    /// The object form. Unknown fields are refused: a misspelt `allow` must not pass for none.
+    fn spelt_out(spoken: Value) -> Result<Option<Self>> {
+        let mut fields = Fields::of("a decision", spoken)?;
+        let decision = Self {
+            order: fields.texts("order")?.unwrap_or_default(),
+            allow: fields.texts("allow")?,
+            reason: fields.text("reason")?,
+        };
+        Ok(fields.rest().is_empty().then_some(decision))
     }
 
     /// Whether the constraint lets this branch see the request.

@@ -2,10 +2,11 @@
 
 use std::cell::OnceCell;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
 
 use super::health::Health;
+use crate::json::{self, Fields, FromJson};
 use crate::privacy::{self, SensitiveKind};
 use crate::{Error, Request, Result, tokens};
 
@@ -41,23 +42,20 @@ impl From<Error> for Pause {
 }
 
 /// The part of `DeviceFacts` that strategies look at.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[derive(Clone, Debug, Default)]
 pub struct Device {
     /// Whether the visitor asked for little traffic.
     pub save_data: bool,
     /// The GPU.
     pub webgpu: Gpu,
     /// Memory, where the browser tells.
-    #[serde(rename = "memoryGB")]
     pub memory_gb: Option<f64>,
     /// The battery, where there is one and the browser tells.
     pub battery: Option<Battery>,
 }
 
 /// The GPU.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Gpu {
     /// Whether there is one for WebGPU.
     pub available: bool,
@@ -66,7 +64,7 @@ pub struct Gpu {
 }
 
 /// The battery.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug)]
 pub struct Battery {
     /// 0 to 1.
     pub level: f64,
@@ -75,8 +73,7 @@ pub struct Battery {
 }
 
 /// How a branch's model is, where it has such a thing as a state.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[derive(Clone, Debug, Default)]
 pub struct BranchFacts {
     /// Its key.
     pub key: String,
@@ -115,24 +112,76 @@ impl Answers {
     /// `INVALID_ARGUMENT` where it cannot be read.
     pub fn take(&mut self, question: &Question, json: &str) -> Result<()> {
         match question {
-            Question::Leaf(leaf) => self.leaves.push((*leaf, read(json, "a callback's answer")?)),
-            Question::Request => drop(self.request.set(read(json, "the request")?)),
-            Question::Device => drop(self.device.set(read(json, "the device's facts")?)),
-            Question::Branches => drop(self.branches.set(read(json, "the branches' facts")?)),
+            Question::Leaf(leaf) => {
+                self.leaves.push((*leaf, json::parse(json, "a callback's answer")?));
+            }
+            Question::Request => {
+                let request = Request::from_json(json::parse(json, "the request")?)?;
+                drop(self.request.set(request));
+            }
+            Question::Device => {
+                let device = Device::from_json(json::parse(json, "the device's facts")?)?;
+                drop(self.device.set(device));
+            }
+            Question::Branches => drop(self.branches.set(BranchFacts::list(json)?)),
             Question::Tokens(branch) => {
                 // A branch that answers nonsense has not counted.
-                self.tokens.push((branch.clone(), serde_json::from_str(json).unwrap_or_default()));
+                let count = json::parse(json, "a count").ok().and_then(|it| it.as_u64());
+                self.tokens.push((branch.clone(), count));
             }
         }
         Ok(())
     }
 }
 
-fn read<T: for<'de> Deserialize<'de>>(json: &str, what: &str) -> Result<T> {
-    // serde's own words could repeat a piece of the text.
-    serde_json::from_str(json).map_err(|error| {
-        Error::invalid(format!("{what} could not be read (column {})", error.column()))
-    })
+impl BranchFacts {
+    /// Reads the facts of all branches.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` where they are no such list.
+    pub fn list(json: &str) -> Result<Vec<Self>> {
+        match json::parse(json, "the branches' facts")? {
+            Value::Array(list) => Self::each(list),
+            _ => Err(Error::invalid("the branches' facts must be a list")),
+        }
+    }
+}
+
+impl FromJson for BranchFacts {
+    fn from_json(json: Value) -> Result<Self> {
+        let mut fields = Fields::of("a branch's facts", json)?;
+        Ok(Self {
+            key: fields.required_text("key")?,
+            state: fields.text("state")?,
+            counts_tokens: fields.flag("countsTokens")?.unwrap_or_default(),
+        })
+    }
+}
+
+impl FromJson for Device {
+    fn from_json(json: Value) -> Result<Self> {
+        let mut fields = Fields::of("the device's facts", json)?;
+        let gpu = fields.value("webgpu").map(|it| Fields::of("webgpu", it)).transpose()?;
+        let battery = fields.value("battery").map(|it| Fields::of("battery", it)).transpose()?;
+        Ok(Self {
+            save_data: fields.flag("saveData")?.unwrap_or_default(),
+            memory_gb: fields.number("memoryGB")?,
+            webgpu: match gpu {
+                None => Gpu::default(),
+                Some(mut gpu) => Gpu {
+                    available: gpu.flag("available")?.unwrap_or_default(),
+                    software: gpu.flag("software")?.unwrap_or_default(),
+                },
+            },
+            battery: match battery {
+                None => None,
+                Some(mut battery) => Some(Battery {
+                    level: battery.required_number("level")?,
+                    charging: battery.flag("charging")?.unwrap_or_default(),
+                }),
+            },
+        })
+    }
 }
 
 /// What a strategy sees.

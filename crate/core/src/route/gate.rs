@@ -1,26 +1,23 @@
 //! The confidence gate: a branch's first tokens are held back while it is judged how sure it is.
 
-use serde::Deserialize;
+use serde_json::Value;
 
-use crate::Confidence;
+use crate::json::{Fields, FromJson};
+use crate::{Confidence, Result};
 
 /// How sure is sure enough.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Gate {
     /// The least score that is shown.
     pub threshold: f64,
     /// What is scored.
-    #[serde(default)]
     pub score: Score,
     /// How many tokens are held back.
-    #[serde(default = "default_hold")]
     pub hold_tokens: usize,
 }
 
 /// What of the log-probabilities is scored.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Score {
     /// The mean.
     Mean,
@@ -31,8 +28,23 @@ pub enum Score {
     P10,
 }
 
-fn default_hold() -> usize {
-    24
+/// How many tokens are held back where nothing is said.
+const HOLD_TOKENS: usize = 24;
+
+impl FromJson for Gate {
+    fn from_json(json: Value) -> Result<Self> {
+        let mut fields = Fields::of("the confidence gate", json)?;
+        Ok(Self {
+            threshold: fields.required_number("threshold")?,
+            score: match fields.text("score")?.as_deref() {
+                Some("mean") => Score::Mean,
+                Some("min") => Score::Min,
+                Some("p10") | None => Score::P10,
+                Some(_) => return Err(fields.wrong("score", "mean, min or p10")),
+            },
+            hold_tokens: fields.small_count("holdTokens")?.map_or(HOLD_TOKENS, |it| it as usize),
+        })
+    }
 }
 
 /// What the gate says.

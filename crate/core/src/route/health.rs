@@ -2,10 +2,12 @@
 
 use std::collections::VecDeque;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use serde_json::Value;
 
 use super::facts::BranchFacts;
 use super::policy::Breaker;
+use crate::json;
 use crate::{Error, Usage};
 
 /// How long a branch is left alone that lost its GPU, or used up a day's quota, and nobody says better.
@@ -70,8 +72,7 @@ pub struct BranchHealth {
 }
 
 /// What of a public report decides.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[derive(Clone, Debug, Default)]
 pub struct Recalled {
     /// Mean time to the first token.
     pub first_token_ms: Option<f64>,
@@ -79,6 +80,26 @@ pub struct Recalled {
     pub tokens_per_second: Option<f64>,
     /// Speed of reading.
     pub prefill_tokens_per_second: Option<f64>,
+}
+
+impl Recalled {
+    /// Reads the reports of several branches: `[[key, health], …]`. What cannot be read is not recalled.
+    #[must_use]
+    pub fn list(json: &str) -> Vec<(String, Self)> {
+        let Ok(Value::Array(list)) = json::parse(json, "the branches' health") else {
+            return Vec::new();
+        };
+        let recalled = list.into_iter().filter_map(|pair| {
+            let number = |key: &str| pair.get(1)?.get(key)?.as_f64();
+            let report = Self {
+                first_token_ms: number("firstTokenMs"),
+                tokens_per_second: number("tokensPerSecond"),
+                prefill_tokens_per_second: number("prefillTokensPerSecond"),
+            };
+            Some((pair.get(0)?.as_str()?.to_owned(), report))
+        });
+        recalled.collect()
+    }
 }
 
 /// The times of an attempt that answered.

@@ -41,3 +41,9 @@ pub use strategy::{
     PrivacyStrategy, ReadyStrategy, Strategy, Unit, WithFallback,
 };
 pub use trace::{Attempt, Outcome, Trace};
+
+/// A number for people. Printing a fraction would bring a page six kilobytes of digits.
+#[expect(clippy::cast_possible_truncation, reason = "a cast from float saturates")]
+fn rounded(number: f64) -> i64 {
+    number.round() as i64
+}

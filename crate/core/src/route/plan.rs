@@ -1,16 +1,15 @@
 //! What a hybrid is: its branches, its strategy, its policies, its judge. Fixed when it is made.
 
-use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::gate::Gate;
 use super::policy::Policy;
 use super::strategy::Strategy;
-use crate::{Error, Result};
+use crate::Result;
+use crate::json::{self, Fields, FromJson};
 
 /// A hybrid, as `hybridModel` and its sisters describe it.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase", from = "Spoken")]
+#[derive(Clone, Debug)]
 pub struct Plan {
     /// The branches' keys.
     pub keys: Vec<String>,
@@ -25,8 +24,7 @@ pub struct Plan {
 }
 
 /// Who judges whether an answer is good enough. The last branch's answer always is.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub enum Judge {
     /// Nobody.
     #[default]
@@ -37,32 +35,30 @@ pub enum Judge {
     Confidence(Gate),
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Spoken {
-    keys: Vec<String>,
-    strategy: Strategy,
-    strategy_name: String,
-    #[serde(default)]
-    judge: Judge,
-    #[serde(default)]
-    policy: Policy,
-    #[serde(default)]
-    branch_policies: Vec<(String, Policy)>,
-}
-
-impl From<Spoken> for Plan {
-    fn from(spoken: Spoken) -> Self {
-        let own = |key: &String| spoken.branch_policies.iter().find(|(it, _)| it == key);
-        let policies =
-            spoken.keys.iter().map(|key| spoken.policy.overlaid(own(key).map(|it| &it.1)));
-        Self {
-            policies: policies.collect(),
-            keys: spoken.keys,
-            strategy: spoken.strategy,
-            strategy_name: spoken.strategy_name,
-            judge: spoken.judge,
+impl FromJson for Plan {
+    fn from_json(json: Value) -> Result<Self> {
+        let mut fields = Fields::of("a hybrid", json)?;
+        let keys = fields.texts("keys")?.unwrap_or_default();
+        let strategy =
+            fields.value("strategy").ok_or_else(|| fields.wrong("strategy", "a tree"))?;
+        let policy = fields.value("policy").map(Policy::from_json).transpose()?.unwrap_or_default();
+        let mut own = Vec::new();
+        for pair in fields.list("branchPolicies")? {
+            let key = pair.get(0).and_then(Value::as_str).unwrap_or_default().to_owned();
+            own.push((key, Policy::from_json(pair.get(1).cloned().unwrap_or_default())?));
         }
+        let own = |key: &String| own.iter().find(|(it, _)| it == key).map(|(_, policy)| policy);
+        Ok(Self {
+            policies: keys.iter().map(|key| policy.overlaid(own(key))).collect(),
+            strategy: Strategy::from_json(strategy)?,
+            strategy_name: fields.text("strategyName")?.unwrap_or_default(),
+            judge: match fields.value("judge") {
+                None => Judge::None,
+                Some(Value::String(it)) if it == "accept" => Judge::Accept,
+                Some(judge) => Judge::Confidence(Gate::from_json(judge)?),
+            },
+            keys,
+        })
     }
 }
 
@@ -72,13 +68,7 @@ impl Plan {
     /// # Errors
     /// `INVALID_ARGUMENT` where something in it is not as it must be.
     pub fn parse(json: &str) -> Result<Self> {
-        let plan: Self = serde_json::from_str(json).map_err(|error| {
-            Error::invalid(format!("the routing options cannot be read: {error}"))
-        })?;
-        if plan.keys.is_empty() {
-            return Err(Error::invalid("a hybrid needs at least one branch"));
-        }
-        Ok(plan)
+        Self::from_json(json::parse(json, "the routing options")?)
     }
 
     pub(crate) fn policy(&self, branch: usize) -> &Policy {
@@ -119,7 +109,7 @@ mod tests {
         let strategy = r#""strategy":{"fallback":{"order":["a"]}},"strategyName":"x""#;
         for (json, holds) in [
             (format!(r#"{{"keys":["a"],{strategy}}}"#), true),
-            (format!(r#"{{{strategy}}}"#), false),
+            (format!(r#"{{"keys":"a",{strategy}}}"#), false),
             (
                 format!(r#"{{"keys":["a"],{strategy},"policy":{{"fallbackOn":["SOMETIMES"]}}}}"#),
                 false,

@@ -1,12 +1,12 @@
 //! What a branch is allowed: deadlines, which failures move on, when to hedge, when to leave it alone.
 
-use serde::Deserialize;
+use serde_json::Value;
 
-use crate::Status;
+use crate::json::{Fields, FromJson};
+use crate::{Result, Status};
 
 /// The public `HybridPolicy`. What is absent is off.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Policy {
     /// Statuses after which the next branch is tried.
     pub fallback_on: Option<Vec<Status>>,
@@ -23,13 +23,40 @@ pub struct Policy {
 }
 
 /// When to leave a branch alone.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Breaker {
     /// After so many failures in a row.
     pub failures: u32,
     /// For so long.
     pub cooldown_ms: f64,
+}
+
+impl FromJson for Policy {
+    fn from_json(json: Value) -> Result<Self> {
+        let mut fields = Fields::of("a policy", json)?;
+        let mut fallback_on = None;
+        if let Some(words) = fields.texts("fallbackOn")? {
+            let statuses: Option<Vec<Status>> = words.iter().map(|it| Status::parse(it)).collect();
+            fallback_on = Some(statuses.ok_or_else(|| fields.wrong("fallbackOn", "statuses"))?);
+        }
+        let breaker = fields.value("breaker").map(|it| Fields::of("breaker", it)).transpose()?;
+        Ok(Self {
+            fallback_on,
+            first_token_timeout_ms: fields.number("firstTokenTimeoutMs")?,
+            idle_timeout_ms: fields.number("idleTimeoutMs")?,
+            total_timeout_ms: fields.number("totalTimeoutMs")?,
+            hedge_after_ms: fields.number("hedgeAfterMs")?,
+            breaker: match breaker {
+                None => None,
+                Some(mut breaker) => Some(Breaker {
+                    failures: breaker
+                        .small_count("failures")?
+                        .ok_or_else(|| breaker.wrong("failures", "a whole number"))?,
+                    cooldown_ms: breaker.required_number("cooldownMs")?,
+                }),
+            },
+        })
+    }
 }
 
 impl Policy {
@@ -67,15 +94,15 @@ impl Policy {
 mod tests {
     use super::Policy;
     use crate::Status;
+    use crate::json::FromJson;
 
     #[test]
     fn a_branch_overrides_field_by_field() {
-        let base: Policy = serde_json::from_str(
+        let policy = |json: &str| Policy::from_json(serde_json::from_str(json).unwrap()).unwrap();
+        let base = policy(
             r#"{"totalTimeoutMs":9,"idleTimeoutMs":3,"breaker":{"failures":2,"cooldownMs":5}}"#,
-        )
-        .unwrap();
-        let own: Policy =
-            serde_json::from_str(r#"{"idleTimeoutMs":4,"fallbackOn":["NOT_FOUND"]}"#).unwrap();
+        );
+        let own = policy(r#"{"idleTimeoutMs":4,"fallbackOn":["NOT_FOUND"]}"#);
         let both = base.overlaid(Some(&own));
         assert_eq!((both.total_timeout_ms, both.idle_timeout_ms), (Some(9.0), Some(4.0)));
         assert_eq!(both.breaker, base.breaker);

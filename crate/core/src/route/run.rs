@@ -1,6 +1,5 @@
 //! One request's way through the branches. The drawing is in the module above.
 
-use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::action::{Action, Event, Heard, StopReason, Summary};
@@ -11,11 +10,11 @@ use super::gate::Verdict;
 use super::health::{Health, Pace};
 use super::plan::{Judge, Plan, wants_reasoning};
 use super::trace::{Attempt, Outcome, Trace};
-use crate::{Confidence, Error, Status};
+use crate::json::{self, Fields};
+use crate::{Confidence, Error, Result, Status};
 
 /// What is known of a request from the start.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default)]
 pub struct Ask {
     /// The run's name, for the trace.
     pub id: String,
@@ -23,6 +22,21 @@ pub struct Ask {
     pub streaming: bool,
     /// The request's options, as far as they say what counts as content.
     pub config: Map<String, Value>,
+}
+
+impl Ask {
+    /// Reads what is known of a request.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` where it cannot be read.
+    pub fn parse(json: &str) -> Result<Self> {
+        let mut fields = Fields::of("the request", json::parse(json, "the request")?)?;
+        Ok(Self {
+            id: fields.required_text("id")?,
+            streaming: fields.flag("streaming")?.unwrap_or_default(),
+            config: fields.map("config")?.unwrap_or_default(),
+        })
+    }
 }
 
 /// One request's way through the branches: events in, actions out.

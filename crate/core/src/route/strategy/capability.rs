@@ -1,14 +1,15 @@
 //! The branches that can do what the request needs.
 
-use serde::Deserialize;
+use serde_json::Value;
 
+use crate::Result;
+use crate::json::{Fields, FromJson, texts_of};
 use crate::route::decision::Decision;
 use crate::route::facts::{Facts, Pause};
 use crate::{Content, Request};
 
 /// What a request may need. Video and documents map to nothing, as in the original.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Capability {
     /// Seeing pictures.
     Vision,
@@ -21,12 +22,26 @@ pub enum Capability {
 }
 
 /// By what each branch is said to support.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct CapabilityStrategy {
     /// What each branch can do, in the order they were given.
     pub supports: Vec<(String, Vec<Capability>)>,
     /// The branches to consider, first to last; by default all, as given.
     pub order: Option<Vec<String>>,
+}
+
+impl FromJson for CapabilityStrategy {
+    fn from_json(json: Value) -> Result<Self> {
+        let mut fields = Fields::of("CapabilityStrategy", json)?;
+        let mut supports = Vec::new();
+        for pair in fields.list("supports")? {
+            let key = pair.get(0).and_then(Value::as_str).map(str::to_owned);
+            let able = pair.get(1).cloned().and_then(texts_of);
+            let able = able.and_then(|it| it.iter().map(|it| Capability::parse(it)).collect());
+            supports.push(key.zip(able).ok_or_else(|| fields.wrong("supports", "capabilities"))?);
+        }
+        Ok(Self { supports, order: fields.texts("order")? })
+    }
 }
 
 impl CapabilityStrategy {
@@ -50,6 +65,12 @@ impl CapabilityStrategy {
 }
 
 impl Capability {
+    fn parse(word: &str) -> Option<Self> {
+        [Self::Vision, Self::Audio, Self::Tools, Self::Json]
+            .into_iter()
+            .find(|it| it.word() == word)
+    }
+
     fn word(self) -> &'static str {
         match self {
             Self::Vision => "vision",

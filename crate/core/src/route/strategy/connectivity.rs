@@ -1,12 +1,15 @@
 //! One branch while there is a network, another while there is none.
 
-use serde::Deserialize;
+use serde_json::Value;
 
+use super::leaf;
+use crate::Result;
+use crate::json::{Fields, FromJson};
 use crate::route::decision::Decision;
 use crate::route::facts::{Facts, Pause};
 
 /// By what `isOnline` says.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct ConnectivityStrategy {
     /// The number of `isOnline`.
     pub leaf: usize,
@@ -14,6 +17,17 @@ pub struct ConnectivityStrategy {
     pub online: String,
     /// The branch without.
     pub offline: String,
+}
+
+impl FromJson for ConnectivityStrategy {
+    fn from_json(json: Value) -> Result<Self> {
+        let mut fields = Fields::of("ConnectivityStrategy", json)?;
+        Ok(Self {
+            leaf: leaf(&mut fields)?,
+            online: fields.required_text("online")?,
+            offline: fields.required_text("offline")?,
+        })
+    }
 }
 
 impl ConnectivityStrategy {

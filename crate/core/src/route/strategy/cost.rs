@@ -1,12 +1,15 @@
 //! The good branch while there is a budget, the cheap one always.
 
-use serde::Deserialize;
+use serde_json::Value;
 
+use super::leaf;
+use crate::Result;
+use crate::json::{Fields, FromJson};
 use crate::route::decision::Decision;
 use crate::route::facts::{Facts, Pause};
 
 /// By what `budgetAvailable` says.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct CostStrategy {
     /// The number of `budgetAvailable`.
     pub leaf: usize,
@@ -14,6 +17,17 @@ pub struct CostStrategy {
     pub premium: String,
     /// The branch that does not, or less.
     pub cheap: String,
+}
+
+impl FromJson for CostStrategy {
+    fn from_json(json: Value) -> Result<Self> {
+        let mut fields = Fields::of("CostStrategy", json)?;
+        Ok(Self {
+            leaf: leaf(&mut fields)?,
+            premium: fields.required_text("premium")?,
+            cheap: fields.required_text("cheap")?,
+        })
+    }
 }
 
 impl CostStrategy {

@@ -1,17 +1,27 @@
 //! A strategy of the caller's own: a function, or a class with `route()`.
 
-use serde::Deserialize;
+use serde_json::Value;
 
+use super::leaf;
+use crate::Result;
+use crate::json::{Fields, FromJson};
 use crate::route::decision::Decision;
 use crate::route::facts::{Facts, Pause};
 
 /// Asks the caller. Also what `PreRoutingStrategy` is.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct CustomStrategy {
     /// The callback's number.
     pub leaf: usize,
     /// What it is called in messages.
     pub name: String,
+}
+
+impl FromJson for CustomStrategy {
+    fn from_json(json: Value) -> Result<Self> {
+        let mut fields = Fields::of("CustomStrategy", json)?;
+        Ok(Self { leaf: leaf(&mut fields)?, name: fields.text("name")?.unwrap_or_default() })
+    }
 }
 
 impl CustomStrategy {

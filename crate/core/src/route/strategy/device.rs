@@ -1,12 +1,14 @@
 //! By what this machine is.
 
-use serde::Deserialize;
+use serde_json::Value;
 
+use crate::Result;
+use crate::json::{Fields, FromJson};
 use crate::route::decision::Decision;
 use crate::route::facts::{Device, Facts, Pause};
 
 /// One branch where the machine meets the requirements, another where it does not.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct DeviceStrategy {
     /// What is asked of the machine.
     pub require: DeviceRequirements,
@@ -17,15 +19,13 @@ pub struct DeviceStrategy {
 }
 
 /// What is asked of the machine. What a browser does not tell is not held against the machine.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[derive(Clone, Debug, Default)]
 pub struct DeviceRequirements {
     /// A GPU for WebGPU, of whatever kind.
     pub webgpu: Option<bool>,
     /// One that is not the CPU in disguise.
     pub hardware_gpu: Option<bool>,
     /// So much memory.
-    #[serde(rename = "minMemoryGB")]
     pub min_memory_gb: Option<f64>,
     /// So much charge, 0 to 1, unless it is being charged.
     pub min_battery_level: Option<f64>,
@@ -35,6 +35,17 @@ pub struct DeviceRequirements {
     pub allow_save_data: Option<bool>,
 }
 
+impl FromJson for DeviceStrategy {
+    fn from_json(json: Value) -> Result<Self> {
+        let mut fields = Fields::of("DeviceStrategy", json)?;
+        Ok(Self {
+            require: DeviceRequirements::from_json(fields.value("require").unwrap_or_default())?,
+            capable: fields.required_text("capable")?,
+            otherwise: fields.required_text("otherwise")?,
+        })
+    }
+}
+
 impl DeviceStrategy {
     pub(super) fn decide(&self, facts: Facts<'_>, keys: &[String]) -> Result<Decision, Pause> {
         let branch = keys.iter().position(|key| *key == self.capable);
@@ -42,6 +53,20 @@ impl DeviceStrategy {
         Ok(match self.require.lacking(facts.device()?, speed) {
             Some(lack) => Decision::pick(&self.otherwise).because(lack),
             None => Decision::pick(&self.capable).because("the device is capable"),
+        })
+    }
+}
+
+impl FromJson for DeviceRequirements {
+    fn from_json(json: Value) -> Result<Self> {
+        let mut fields = Fields::of("DeviceStrategy's require", json)?;
+        Ok(Self {
+            webgpu: fields.flag("webgpu")?,
+            hardware_gpu: fields.flag("hardwareGpu")?,
+            min_memory_gb: fields.number("minMemoryGB")?,
+            min_battery_level: fields.number("minBatteryLevel")?,
+            min_tokens_per_second: fields.number("minTokensPerSecond")?,
+            allow_save_data: fields.flag("allowSaveData")?,
         })
     }
 }

@@ -1,14 +1,23 @@
 //! Always the same branches in the same order.
 
-use serde::Deserialize;
+use serde_json::Value;
 
+use crate::Result;
+use crate::json::{Fields, FromJson};
 use crate::route::decision::Decision;
 
 /// A fixed order.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct FallbackStrategy {
     /// First to last. Duplicates are kept: the branch is tried again.
     pub order: Vec<String>,
+}
+
+impl FromJson for FallbackStrategy {
+    fn from_json(json: Value) -> Result<Self> {
+        let mut fields = Fields::of("FallbackStrategy", json)?;
+        Ok(Self { order: fields.texts("order")?.unwrap_or_default() })
+    }
 }
 
 impl FallbackStrategy {

@@ -1,17 +1,26 @@
 //! The first child with an opinion.
 
-use serde::Deserialize;
+use serde_json::Value;
 
 use super::Strategy;
+use crate::Result;
+use crate::json::{Fields, FromJson};
 use crate::route::decision::Decision;
 use crate::route::facts::{Facts, Pause};
 
 /// Asks its children in turn. A child that only constrains is heard, and the next one is asked within its constraint;
 /// so is one whose whole order is forbidden by then.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct FirstMatch {
     /// The strategies, first to last.
     pub children: Vec<Strategy>,
+}
+
+impl FromJson for FirstMatch {
+    fn from_json(json: Value) -> Result<Self> {
+        let mut fields = Fields::of("FirstMatch", json)?;
+        Ok(Self { children: Strategy::each(fields.list("children")?)? })
+    }
 }
 
 impl FirstMatch {

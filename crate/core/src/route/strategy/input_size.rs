@@ -1,12 +1,15 @@
 //! One branch for small requests, another for large ones.
 
-use serde::Deserialize;
+use serde_json::Value;
 
+use crate::Result;
+use crate::json::{Fields, FromJson};
 use crate::route::decision::Decision;
 use crate::route::facts::{BranchFacts, Facts, Pause};
+use crate::route::rounded;
 
 /// By the length of all text. Strictly more than the threshold is large.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct InputSizeStrategy {
     /// The largest small request.
     pub threshold: f64,
@@ -15,19 +18,33 @@ pub struct InputSizeStrategy {
     /// The branch for large ones.
     pub large: String,
     /// What is counted.
-    #[serde(default)]
     pub unit: Unit,
 }
 
 /// What is counted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Unit {
     /// UTF-16 code units, as Dart's `String.length` does.
     #[default]
     Characters,
     /// Tokens: by a loaded branch's own tokenizer where there is one, estimated otherwise.
     Tokens,
+}
+
+impl FromJson for InputSizeStrategy {
+    fn from_json(json: Value) -> Result<Self> {
+        let mut fields = Fields::of("InputSizeStrategy", json)?;
+        Ok(Self {
+            threshold: fields.required_number("threshold")?,
+            small: fields.required_text("small")?,
+            large: fields.required_text("large")?,
+            unit: match fields.text("unit")?.as_deref() {
+                Some("characters") | None => Unit::Characters,
+                Some("tokens") => Unit::Tokens,
+                Some(_) => return Err(fields.wrong("unit", "characters or tokens")),
+            },
+        })
+    }
 }
 
 impl InputSizeStrategy {
@@ -42,7 +59,7 @@ impl InputSizeStrategy {
         #[expect(clippy::cast_precision_loss, reason = "no prompt has 2^52 characters")]
         let is_large = size as f64 > self.threshold;
         let (key, sign) = if is_large { (&self.large, '>') } else { (&self.small, '≤') };
-        Ok(Decision::pick(key).because(format!("{size} {unit} {sign} {}", self.threshold)))
+        Ok(Decision::pick(key).because(format!("{size} {unit} {sign} {}", rounded(self.threshold))))
     }
 
     /// The exact count: by the branch for small requests if it is loaded and can count, else by any that is.

@@ -1,18 +1,30 @@
 //! The first branch that will speak soon enough.
 
-use serde::Deserialize;
+use serde_json::Value;
 
+use crate::Result;
+use crate::json::{Fields, FromJson};
 use crate::route::decision::Decision;
 use crate::route::facts::{Facts, Pause};
+use crate::route::rounded;
 
 /// By the time each branch is predicted to need for its first token. A branch that was never measured is given its chance.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug)]
 pub struct LatencyStrategy {
     /// What is soon enough.
     pub first_token_budget_ms: f64,
     /// The branches, the preferred first.
     pub order: Vec<String>,
+}
+
+impl FromJson for LatencyStrategy {
+    fn from_json(json: Value) -> Result<Self> {
+        let mut fields = Fields::of("LatencyStrategy", json)?;
+        Ok(Self {
+            first_token_budget_ms: fields.required_number("firstTokenBudgetMs")?,
+            order: fields.texts("order")?.unwrap_or_default(),
+        })
+    }
 }
 
 impl LatencyStrategy {
@@ -24,8 +36,9 @@ impl LatencyStrategy {
             facts.health.predicted_first_token_ms(branch, tokens)
         };
         let mut order = self.order.clone();
-        let budget = self.first_token_budget_ms;
-        let within = order.iter().position(|key| predicted(key).is_none_or(|it| it <= budget));
+        let budget = rounded(self.first_token_budget_ms);
+        let is_soon = |it: f64| it <= self.first_token_budget_ms;
+        let within = order.iter().position(|key| predicted(key).is_none_or(is_soon));
         let Some(first) = within else {
             order.sort_by(|a, b| f64::total_cmp(&soon(predicted(a)), &soon(predicted(b))));
             return Ok(
@@ -34,7 +47,7 @@ impl LatencyStrategy {
         };
         let key = order.remove(first);
         let reason = match predicted(&key) {
-            Some(time) => format!("{time:.0} ms predicted, {budget} ms allowed"),
+            Some(time) => format!("{} ms predicted, {budget} ms allowed", rounded(time)),
             None => "not measured yet".to_owned(),
         };
         order.insert(0, key);

@@ -15,10 +15,12 @@ mod ready;
 mod table;
 mod with_fallback;
 
-use serde::Deserialize;
+use serde_json::Value;
 
 use super::decision::Decision;
 use super::facts::{Facts, Pause};
+use crate::json::{Fields, FromJson};
+use crate::{Error, Result};
 
 pub use capability::CapabilityStrategy;
 pub use connectivity::ConnectivityStrategy;
@@ -34,8 +36,7 @@ pub use ready::ReadyStrategy;
 pub use with_fallback::WithFallback;
 
 /// A tree of strategies, as the TypeScript classes describe themselves.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "each variant is documented at its type")]
 pub enum Strategy {
     Capability(CapabilityStrategy),
@@ -50,6 +51,39 @@ pub enum Strategy {
     Privacy(PrivacyStrategy),
     Ready(ReadyStrategy),
     WithFallback(WithFallback),
+}
+
+/// A node is an object with one field, named for the strategy.
+impl FromJson for Strategy {
+    fn from_json(json: Value) -> Result<Self> {
+        let Value::Object(node) = json else {
+            return Err(Error::invalid("a strategy must be described by an object"));
+        };
+        let Some((kind, data)) = node.into_iter().next() else {
+            return Err(Error::invalid("a strategy is described by nothing"));
+        };
+        Ok(match kind.as_str() {
+            "capability" => Self::Capability(FromJson::from_json(data)?),
+            "connectivity" => Self::Connectivity(FromJson::from_json(data)?),
+            "cost" => Self::Cost(FromJson::from_json(data)?),
+            "custom" => Self::Custom(FromJson::from_json(data)?),
+            "device" => Self::Device(FromJson::from_json(data)?),
+            "fallback" => Self::Fallback(FromJson::from_json(data)?),
+            "firstMatch" => Self::FirstMatch(FromJson::from_json(data)?),
+            "inputSize" => Self::InputSize(FromJson::from_json(data)?),
+            "latency" => Self::Latency(FromJson::from_json(data)?),
+            "privacy" => Self::Privacy(FromJson::from_json(data)?),
+            "ready" => Self::Ready(FromJson::from_json(data)?),
+            "withFallback" => Self::WithFallback(FromJson::from_json(data)?),
+            _ => return Err(Error::invalid("a strategy of this kind is not known")),
+        })
+    }
+}
+
+/// The number of a callback.
+fn leaf(fields: &mut Fields) -> Result<usize> {
+    let number = fields.small_count("leaf")?;
+    number.map(|it| it as usize).ok_or_else(|| fields.wrong("leaf", "a callback's number"))
 }
 
 impl Strategy {

@@ -1,13 +1,16 @@
 //! Personal data stays where it is.
 
-use serde::Deserialize;
+use serde_json::Value;
 
+use super::leaf;
+use crate::Result;
+use crate::json::{Fields, FromJson};
 use crate::privacy::SensitiveKind;
 use crate::route::decision::Decision;
 use crate::route::facts::{Facts, Pause};
 
 /// Pins a request that holds personal data to one branch, whatever is composed around it.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct PrivacyStrategy {
     /// The branch that may see it.
     pub keep: String,
@@ -15,6 +18,19 @@ pub struct PrivacyStrategy {
     pub leaf: Option<usize>,
     /// What to look for; everything by default.
     pub detect: Option<Vec<SensitiveKind>>,
+}
+
+impl FromJson for PrivacyStrategy {
+    fn from_json(json: Value) -> Result<Self> {
+        let mut fields = Fields::of("PrivacyStrategy", json)?;
+        let mut detect = None;
+        if let Some(words) = fields.texts("detect")? {
+            let kinds: Option<_> = words.iter().map(|it| SensitiveKind::parse(it)).collect();
+            detect = Some(kinds.ok_or_else(|| fields.wrong("detect", "kinds of personal data"))?);
+        }
+        let leaf = if fields.has("leaf") { Some(leaf(&mut fields)?) } else { None };
+        Ok(Self { keep: fields.required_text("keep")?, leaf, detect })
+    }
 }
 
 impl PrivacyStrategy {

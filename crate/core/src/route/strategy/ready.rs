@@ -1,17 +1,29 @@
 //! Cloud now, device once its model is there.
 
-use serde::Deserialize;
+use serde_json::Value;
 
+use crate::Result;
+use crate::json::{Fields, FromJson};
 use crate::route::decision::Decision;
 use crate::route::facts::{Facts, Pause};
 
 /// By the state of a branch's model.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct ReadyStrategy {
     /// The branch to take once it is ready.
     pub ready: String,
     /// The branch until then.
     pub otherwise: String,
+}
+
+impl FromJson for ReadyStrategy {
+    fn from_json(json: Value) -> Result<Self> {
+        let mut fields = Fields::of("ReadyStrategy", json)?;
+        Ok(Self {
+            ready: fields.required_text("ready")?,
+            otherwise: fields.required_text("otherwise")?,
+        })
+    }
 }
 
 impl ReadyStrategy {

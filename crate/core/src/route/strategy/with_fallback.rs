@@ -1,20 +1,32 @@
 //! A strategy with a fixed tail.
 
-use serde::Deserialize;
+use serde_json::Value;
 
 use super::Strategy;
+use crate::Result;
+use crate::json::{Fields, FromJson};
 use crate::route::decision::Decision;
 use crate::route::facts::{Facts, Pause};
 
 /// The inner order, then whatever of the tail is not in it. Without an inner opinion the tail stands alone.
 /// The inner constraint holds for the tail too.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug)]
 pub struct WithFallback {
     /// What decides.
     pub inner: Box<Strategy>,
     /// What comes after.
     pub fallback_order: Vec<String>,
+}
+
+impl FromJson for WithFallback {
+    fn from_json(json: Value) -> Result<Self> {
+        let mut fields = Fields::of("WithFallback", json)?;
+        let inner = fields.value("inner").ok_or_else(|| fields.wrong("inner", "a strategy"))?;
+        Ok(Self {
+            inner: Box::new(Strategy::from_json(inner)?),
+            fallback_order: fields.texts("fallbackOrder")?.unwrap_or_default(),
+        })
+    }
 }
 
 impl WithFallback {
