@@ -17,7 +17,7 @@
 use std::fmt;
 
 use futures::future::LocalBoxFuture;
-use hybridge_core::{Error, Result};
+use hybridge_core::{Error, Result, Status};
 
 use crate::config::Config;
 use crate::sample::{Choice, Draw, choose};
@@ -26,6 +26,16 @@ use crate::sample::{Choice, Draw, choose};
 pub trait Pass: fmt::Debug {
     /// The network.
     fn config(&self) -> &Config;
+
+    /// Where it runs, for people.
+    fn adapter(&self) -> String {
+        "cpu".to_owned()
+    }
+
+    /// How many tokens are best fed at once. Between such chunks a caller can stop.
+    fn chunk(&self) -> usize {
+        256
+    }
 
     /// How many tokens the cache can hold.
     fn capacity(&self) -> usize;
@@ -68,6 +78,11 @@ pub trait Encoder: fmt::Debug {
     /// The network.
     fn config(&self) -> &Config;
 
+    /// Where it runs, for people.
+    fn adapter(&self) -> String {
+        "cpu".to_owned()
+    }
+
     /// The mean over all tokens, through the dense layers, not yet normalised.
     fn encode<'a>(&'a mut self, tokens: &'a [u32]) -> LocalBoxFuture<'a, Result<Vec<f32>>>;
 }
@@ -75,8 +90,12 @@ pub trait Encoder: fmt::Debug {
 /// The tokens do not fit into the cache.
 #[must_use]
 pub fn context_full(wanted: usize, capacity: usize) -> Error {
-    Error::invalid(format!("{wanted} tokens do not fit into a context of {capacity}"))
-        .with_code("CONTEXT_FULL")
+    // Transient on purpose: a branch with more room may well take the same request.
+    Error::new(
+        Status::ResourceExhausted,
+        format!("{wanted} tokens do not fit into a context of {capacity}"),
+    )
+    .with_code("CONTEXT_FULL")
 }
 
 /// A token id is outside of the vocabulary.

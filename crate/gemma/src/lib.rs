@@ -1,12 +1,15 @@
 //! Gemma, quantised, on burn.
 //!
 //! A file is opened over byte ranges ([`source`], [`gguf`]) and described ([`config`],
-//! [`weights`]); a forward pass ([`engine`]: scalar, burn or kernels) runs it.
+//! [`weights`]); a forward pass ([`engine`]: scalar, burn or kernels) runs it. A request becomes
+//! ids ([`template`], [`tokenizer`]), and ids an answer ([`generate`]) or a vector ([`embed`]).
 //! Everything runs natively and knows no JavaScript.
 #![recursion_limit = "256"]
 
 pub mod config;
+pub mod embed;
 pub mod engine;
+pub mod generate;
 pub mod gguf;
 #[cfg(feature = "gpu")]
 pub mod gpu;
@@ -14,6 +17,8 @@ pub mod quant;
 pub mod sample;
 pub mod scalar;
 pub mod source;
+pub mod stop;
+pub mod template;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod tokenizer;

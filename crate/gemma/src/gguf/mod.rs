@@ -14,8 +14,10 @@ mod cursor;
 mod fault;
 mod file;
 mod header;
+mod parts;
 mod value;
 
 pub use file::Gguf;
 pub use header::{Header, Parsed, TensorInfo};
+pub use parts::part_names;
 pub use value::{List, Strings, Value};

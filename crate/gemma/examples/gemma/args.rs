@@ -1,0 +1,160 @@
+//! What the command line asks for.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use hybridge_core::{Error, Result};
+use hybridge_gemma::embed::Task;
+use hybridge_gemma::sample::Sampler;
+
+pub(crate) const HELP: &str = "\
+gemma MODEL.gguf [WORK] [OPTIONS]
+
+WORK
+  --prompt TEXT          one question, through the chat template
+  --messages FILE.json   a conversation or a whole request, through the chat template
+  --raw TEXT             a text after <bos>, without the template
+  --ids 2,105,...        token ids as they are
+  --tokenize TEXT        the ids of a text, without <bos>; --special parses control pieces
+  --embed TEXT           a vector; --task NAME puts that task's prefix before the text,
+                         --dimensions N keeps the first N values
+  --info                 what the file holds
+
+OPTIONS
+  --backend NAME         gpu (default), burn or scalar
+  --tokens N             at most N tokens (128)
+  --temperature T        0 is greedy (0)
+  --top-k K --top-p P --min-p P --seed S
+  --stop TEXT            ends the answer; can be given several times
+  --top-logits K         the K largest logits of the last prompt position
+  --json                 one object instead of text
+";
+
+/// Which forward pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Backend {
+    Scalar,
+    Burn,
+    Gpu,
+}
+
+/// Everything.
+#[derive(Debug)]
+pub(crate) struct Args {
+    pub(crate) model: PathBuf,
+    pub(crate) backend: Backend,
+    pub(crate) json: bool,
+    pub(crate) work: Work,
+}
+
+/// What to do.
+#[derive(Debug)]
+pub(crate) enum Work {
+    Info,
+    Tokenize { text: String, special: bool },
+    Embed { text: String, task: Option<Task>, dimensions: Option<usize> },
+    Generate(Generate),
+}
+
+/// An answer to give.
+#[derive(Debug)]
+pub(crate) struct Generate {
+    pub(crate) prompt: Prompt,
+    pub(crate) sampler: Sampler,
+    pub(crate) tokens: usize,
+    pub(crate) stop: Vec<String>,
+    pub(crate) top_logits: usize,
+}
+
+/// To what.
+#[derive(Debug)]
+pub(crate) enum Prompt {
+    Text(String),
+    Messages(PathBuf),
+    Raw(String),
+    Ids(Vec<u32>),
+}
+
+impl Args {
+    /// Reads the words of a command line; `None` asks for help.
+    pub(crate) fn parse(words: impl Iterator<Item = String>) -> Result<Option<Self>> {
+        let mut words = words;
+        let mut model = None;
+        let (mut backend, mut json, mut special) = (Backend::Gpu, false, false);
+        let (mut task, mut dimensions) = (None, None);
+        let mut work = None;
+        let mut prompt = None;
+        let (mut tokens, mut top_logits, mut stop) = (128, 0, Vec::new());
+        let mut sampler = Sampler { top_k: 64, top_p: 0.95, ..Sampler::GREEDY };
+        while let Some(word) = words.next() {
+            let mut value = || words.next().ok_or_else(|| wrong(&format!("{word} needs a value")));
+            match word.as_str() {
+                "--help" | "-h" => return Ok(None),
+                "--json" => json = true,
+                "--special" => special = true,
+                "--info" => work = Some(Work::Info),
+                "--backend" => backend = self::backend(&value()?)?,
+                "--prompt" => prompt = Some(Prompt::Text(value()?)),
+                "--raw" => prompt = Some(Prompt::Raw(value()?)),
+                "--messages" => prompt = Some(Prompt::Messages(value()?.into())),
+                "--ids" => prompt = Some(Prompt::Ids(ids(&value()?)?)),
+                "--tokenize" => work = Some(Work::Tokenize { text: value()?, special: false }),
+                "--embed" => {
+                    work = Some(Work::Embed { text: value()?, task: None, dimensions: None });
+                }
+                "--task" => task = Some(self::task(&value()?)?),
+                "--dimensions" => dimensions = Some(number(&word, &value()?)?),
+                "--tokens" => tokens = number(&word, &value()?)?,
+                "--temperature" => sampler.temperature = number(&word, &value()?)?,
+                "--top-k" => sampler.top_k = number(&word, &value()?)?,
+                "--top-p" => sampler.top_p = number(&word, &value()?)?,
+                "--min-p" => sampler.min_p = number(&word, &value()?)?,
+                "--seed" => sampler.seed = number(&word, &value()?)?,
+                "--stop" => stop.push(value()?),
+                "--top-logits" => top_logits = number(&word, &value()?)?,
+                _ if word.starts_with("--") => return Err(wrong(&format!("{word} is unknown"))),
+                _ if model.is_none() => model = Some(PathBuf::from(word)),
+                _ => return Err(wrong(&format!("{word} is one word too many"))),
+            }
+        }
+        let Some(model) = model else { return Ok(None) };
+        let work = match (work, prompt) {
+            (Some(Work::Tokenize { text, .. }), _) => Work::Tokenize { text, special },
+            (Some(Work::Embed { text, .. }), _) => Work::Embed { text, task, dimensions },
+            (Some(work), _) => work,
+            (None, Some(prompt)) => {
+                Work::Generate(Generate { prompt, sampler, tokens, stop, top_logits })
+            }
+            (None, None) => return Ok(None),
+        };
+        Ok(Some(Self { model, backend, json, work }))
+    }
+}
+
+fn backend(name: &str) -> Result<Backend> {
+    match name {
+        "scalar" => Ok(Backend::Scalar),
+        "burn" => Ok(Backend::Burn),
+        "gpu" => Ok(Backend::Gpu),
+        _ => Err(wrong("--backend is scalar, burn or gpu")),
+    }
+}
+
+fn task(name: &str) -> Result<Task> {
+    Task::parse(name).ok_or_else(|| {
+        let names = Task::ALL.map(Task::name).join(", ");
+        wrong(&format!("--task is one of {names}"))
+    })
+}
+
+fn ids(text: &str) -> Result<Vec<u32>> {
+    text.split(',').map(|id| number("--ids", id.trim())).collect()
+}
+
+fn number<T: FromStr>(name: &str, text: &str) -> Result<T> {
+    text.parse().map_err(|_| wrong(&format!("{name} needs a number, not {text}")))
+}
+
+fn wrong(message: &str) -> Error {
+    Error::invalid(message.to_owned())
+}

@@ -1,0 +1,141 @@
+//! Answers, as text that streams or as one object.
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::rc::Rc;
+use std::time::Instant;
+
+use hybridge_core::{Error, Message, Request, Result, Role};
+use hybridge_gemma::generate::{Cancel, Options, Session};
+use hybridge_gemma::sample::largest;
+use hybridge_gemma::tokenizer::Control;
+use hybridge_gemma::{Model, Tokenizer};
+use serde_json::{Value, json};
+
+use crate::args::{Args, Generate, Prompt};
+use crate::backend;
+use crate::progress::Bar;
+
+/// Generates and shows an answer.
+pub(crate) async fn answer(args: &Args, ask: &Generate, model: &Model, bar: &Bar) -> Result<()> {
+    // Ids need no vocabulary; everything else says what is wrong with it.
+    let tokenizer = match (&ask.prompt, Tokenizer::read(model.gguf())) {
+        (_, Ok(tokenizer)) => Some(Rc::new(tokenizer)),
+        (Prompt::Ids(_), Err(_)) => None,
+        (_, Err(error)) => return Err(error),
+    };
+    let prompt = prompt_ids(&ask.prompt, tokenizer.as_deref())?;
+    let pass = backend::pass(args.backend, model, prompt.len() + ask.tokens.max(1)).await?;
+    bar.finish();
+    let mut session = Session::new(pass, tokenizer);
+    let options = Options {
+        sampler: ask.sampler,
+        max_output_tokens: ask.tokens,
+        stop_sequences: ask.stop.clone(),
+        top: 0,
+        cancel: Cancel::default(),
+    };
+    let start = Instant::now();
+    let mut generation = session.start(&prompt, options).await?;
+    // Asked for before any token is chosen: they are those of the last prompt position.
+    let top = match ask.top_logits {
+        0 => Vec::new(),
+        count => largest(&session.logits().await?, count),
+    };
+    let prefill = start.elapsed();
+    let start = Instant::now();
+    let mut logprobs = Vec::new();
+    while let Some(piece) = session.next(&mut generation).await? {
+        logprobs.extend(piece.choices.iter().map(|choice| choice.logprob));
+        if !args.json {
+            write_all(&piece.text)?;
+        }
+    }
+    let decode = start.elapsed();
+    if !args.json {
+        return finish_text(&top);
+    }
+    let finish = generation.finish_reason().unwrap_or_default();
+    say(&json!({
+        "prompt_ids": prompt,
+        "ids": generation.ids(),
+        "text": generation.text(),
+        "logprobs": logprobs,
+        "top_logits": top,
+        "finish": finish,
+        "prefill_ms": prefill.as_secs_f64() * 1e3,
+        "decode_ms": decode.as_secs_f64() * 1e3,
+        "adapter": session.pass().adapter(),
+    })
+    .to_string())
+}
+
+fn finish_text(top: &[(u32, f32)]) -> Result<()> {
+    say("")?;
+    for (id, logit) in top {
+        say(&format!("{id:>8} {logit}"))?;
+    }
+    Ok(())
+}
+
+fn prompt_ids(prompt: &Prompt, tokenizer: Option<&Tokenizer>) -> Result<Vec<u32>> {
+    let needed = || tokenizer.ok_or_else(|| Error::internal("no tokenizer"));
+    let render = |request: &Request| hybridge_gemma::template::render(needed()?, request, &[]);
+    match prompt {
+        Prompt::Ids(ids) => Ok(ids.clone()),
+        Prompt::Raw(text) => {
+            let mut ids = vec![needed()?.bos()?];
+            needed()?.encode_into(text, Control::Parsed, &mut ids);
+            Ok(ids)
+        }
+        Prompt::Text(text) => render(&Request {
+            messages: vec![Message::text(Role::User, text.as_str())],
+            ..Request::default()
+        }),
+        Prompt::Messages(path) => render(&read_request(path)?),
+    }
+}
+
+/// A request, or only its messages. Content may be plain text, and the model an assistant.
+fn read_request(path: &Path) -> Result<Request> {
+    let wrong = |what: String| Error::invalid(format!("{}: {what}", path.display()));
+    let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
+    let mut value: Value = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+    if value.is_array() {
+        value = json!({ "messages": value });
+    }
+    let messages = value.get_mut("messages").and_then(Value::as_array_mut);
+    for message in messages.into_iter().flatten() {
+        if message.get("role").and_then(Value::as_str) == Some("assistant") {
+            set(message, "role", json!("model"));
+        }
+        if let Some(text) = message.get("content").and_then(Value::as_str) {
+            set(message, "content", json!([{ "text": text }]));
+        }
+    }
+    serde_json::from_value(value).map_err(|error| wrong(error.to_string()))
+}
+
+fn set(message: &mut Value, key: &str, value: Value) {
+    if let Some(fields) = message.as_object_mut() {
+        fields.insert(key.to_owned(), value);
+    }
+}
+
+/// A line on standard output.
+pub(crate) fn say(line: &str) -> Result<()> {
+    write_all(&format!("{line}\n"))
+}
+
+/// A line on standard error.
+pub(crate) fn warn(line: &str) {
+    // Nothing is left to tell it to.
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
+fn write_all(text: &str) -> Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .map_err(|error| Error::unavailable(format!("standard output: {error}")))
+}

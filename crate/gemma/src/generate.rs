@@ -1,0 +1,304 @@
+//! From a prompt to an answer, one piece at a time, over any forward pass.
+//!
+//! ```text
+//! start: rewind to what is shared ─► feed the rest in chunks
+//! next:  choose or step ─► stop id? ─► text ─► stop sequence? ─► length? ─► piece
+//! ```
+//!
+//! The caller pulls. Between two pulls nothing runs, and a [`Cancel`] is looked at before every
+//! chunk and every token.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use hybridge_core::{Confidence, Error, FinishReason, Request, Result, Usage};
+
+use crate::engine::{Pass, context_full};
+use crate::sample::{Choice, Draw, Sampler};
+use crate::stop::StopScanner;
+use crate::template::{Answer, render};
+use crate::tokenizer::{Detokenizer, Tokenizer};
+
+/// Answers that are remembered with their ids, for a conversation that goes on.
+const REMEMBERED: usize = 32;
+
+/// A switch that stops the work; every clone is the same switch.
+#[derive(Clone, Debug, Default)]
+pub struct Cancel(Rc<Cell<bool>>);
+
+impl Cancel {
+    /// Stops after the token or the chunk in flight. Again does nothing.
+    pub fn cancel(&self) {
+        self.0.set(true);
+    }
+
+    /// Whether it was used.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.0.get()
+    }
+
+    fn check(&self) -> Result<()> {
+        if self.is_cancelled() { Err(Error::cancelled()) } else { Ok(()) }
+    }
+}
+
+/// How to answer.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// How tokens are chosen.
+    pub sampler: Sampler,
+    /// The most tokens; the context's end is another bound.
+    pub max_output_tokens: usize,
+    /// Texts that end the answer and are not part of it.
+    pub stop_sequences: Vec<String>,
+    /// How many of the largest logits come with each token.
+    pub top: usize,
+    /// Stops it.
+    pub cancel: Cancel,
+}
+
+impl Options {
+    /// What a request asks for; `seed` where it names none.
+    #[must_use]
+    pub fn of(request: &Request, seed: u64) -> Self {
+        let config = &request.config;
+        Self {
+            sampler: Sampler::of(config, seed),
+            max_output_tokens: config.max_output_tokens.map_or(usize::MAX, |it| it as usize),
+            stop_sequences: config.stop_sequences.clone(),
+            top: 0,
+            cancel: Cancel::default(),
+        }
+    }
+}
+
+/// A part of an answer.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Piece {
+    /// Whole characters that cannot become part of a stop sequence; empty at most at the end.
+    pub text: String,
+    /// The tokens chosen since the piece before.
+    pub choices: Vec<Choice>,
+}
+
+/// An answer on its way.
+#[derive(Debug)]
+pub struct Generation {
+    options: Options,
+    prompt_tokens: usize,
+    cached_tokens: usize,
+    ids: Vec<u32>,
+    logprobs: Vec<f64>,
+    text: String,
+    detokenizer: Detokenizer,
+    scanner: StopScanner,
+    finish: Option<FinishReason>,
+}
+
+impl Generation {
+    /// Why it ended; absent while it has not.
+    #[must_use]
+    pub fn finish_reason(&self) -> Option<FinishReason> {
+        self.finish
+    }
+
+    /// The ids chosen so far, without the one that ended the turn.
+    #[must_use]
+    pub fn ids(&self) -> &[u32] {
+        &self.ids
+    }
+
+    /// All text so far.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// What it cost so far.
+    #[must_use]
+    pub fn usage(&self) -> Usage {
+        let (input, output) = (self.prompt_tokens as u64, self.ids.len() as u64);
+        Usage {
+            input_tokens: Some(input),
+            output_tokens: Some(output),
+            total_tokens: Some(input + output),
+            thoughts_tokens: None,
+            cached_content_tokens: Some(self.cached_tokens as u64),
+        }
+    }
+
+    /// How sure the model was so far.
+    #[must_use]
+    pub fn confidence(&self) -> Option<Confidence> {
+        Confidence::of(&self.logprobs)
+    }
+
+    /// Ends an answer that met no stop sequence: what was held back is part of it.
+    fn end(&mut self, reason: FinishReason, piece: &mut Piece) {
+        self.finish = Some(reason);
+        let scanned = self.scanner.push(&self.detokenizer.finish());
+        piece.text.push_str(&scanned.text);
+        if !scanned.is_stopped {
+            piece.text.push_str(&self.scanner.finish());
+        }
+    }
+}
+
+/// A forward pass with its tokenizer, and what its cache holds.
+#[derive(Debug)]
+pub struct Session {
+    pass: Box<dyn Pass>,
+    tokenizer: Option<Rc<Tokenizer>>,
+    stop_ids: Vec<u32>,
+    held: Vec<u32>,
+    answers: Vec<Answer>,
+}
+
+impl Session {
+    /// A session with an empty cache. Without a tokenizer it speaks in ids alone.
+    #[must_use]
+    pub fn new(pass: Box<dyn Pass>, tokenizer: Option<Rc<Tokenizer>>) -> Self {
+        let stop_ids = tokenizer.as_ref().map_or_else(Vec::new, |it| it.stop_ids());
+        Self { pass, tokenizer, stop_ids, held: Vec::new(), answers: Vec::new() }
+    }
+
+    /// The forward pass.
+    #[must_use]
+    pub fn pass(&self) -> &dyn Pass {
+        &*self.pass
+    }
+
+    /// The ids of a request: earlier answers of this session as they were chosen.
+    pub fn prompt(&self, request: &Request) -> Result<Vec<u32>> {
+        let tokenizer = self.tokenizer.as_ref().ok_or_else(no_tokenizer)?;
+        render(tokenizer, request, &self.answers)
+    }
+
+    /// Feeds a prompt, but for what the cache already holds of it.
+    pub async fn start(&mut self, prompt: &[u32], options: Options) -> Result<Generation> {
+        if prompt.is_empty() {
+            return Err(Error::invalid("the prompt is empty"));
+        }
+        if prompt.len() > self.pass.capacity() {
+            return Err(context_full(prompt.len(), self.pass.capacity()));
+        }
+        // A step that was abandoned may have fed less than it meant to.
+        self.held.truncate(self.pass.position());
+        // The last token is fed in any case: its logits are wanted.
+        let shared = self.held.iter().zip(prompt).take_while(|(held, new)| held == new).count();
+        let kept = self.pass.rewind(shared.min(prompt.len() - 1));
+        self.held.truncate(kept);
+        let rest = prompt.get(kept..).unwrap_or_default();
+        for chunk in rest.chunks(self.pass.chunk().max(1)) {
+            options.cancel.check()?;
+            self.feed(chunk).await?;
+        }
+        Ok(Generation {
+            scanner: StopScanner::new(&options.stop_sequences),
+            options,
+            prompt_tokens: prompt.len(),
+            cached_tokens: kept,
+            ids: Vec::new(),
+            logprobs: Vec::new(),
+            text: String::new(),
+            detokenizer: Detokenizer::default(),
+            finish: None,
+        })
+    }
+
+    /// All logits after the tokens fed last.
+    pub async fn logits(&mut self) -> Result<Vec<f32>> {
+        self.pass.logits().await
+    }
+
+    /// The next piece of an answer; `None` once it has ended.
+    pub async fn next(&mut self, generation: &mut Generation) -> Result<Option<Piece>> {
+        let mut piece = Piece::default();
+        while generation.finish.is_none() && piece.text.is_empty() {
+            generation.options.cancel.check()?;
+            self.token(generation, &mut piece).await?;
+        }
+        let is_over = piece.text.is_empty() && piece.choices.is_empty();
+        generation.text.push_str(&piece.text);
+        if generation.finish.is_some() {
+            self.remember(generation);
+        }
+        Ok(if is_over { None } else { Some(piece) })
+    }
+
+    /// One token further.
+    async fn token(&mut self, generation: &mut Generation, piece: &mut Piece) -> Result<()> {
+        let count = generation.ids.len();
+        if count >= generation.options.max_output_tokens {
+            generation.end(FinishReason::Length, piece);
+            return Ok(());
+        }
+        let Options { sampler, top, .. } = generation.options;
+        let draw = Draw { sampler, step: u32::try_from(count).unwrap_or(u32::MAX), top };
+        let choice = match generation.ids.last() {
+            None => self.pass.choose(&draw).await,
+            // The last token chosen has nothing left to predict into.
+            Some(_) if self.pass.position() >= self.pass.capacity() => {
+                generation.end(FinishReason::Length, piece);
+                return Ok(());
+            }
+            Some(last) => {
+                self.held.push(*last);
+                self.pass.step(*last, &draw).await
+            }
+        };
+        let choice = choice.inspect_err(|_| self.forget())?;
+        if self.stop_ids.contains(&choice.token) {
+            generation.end(FinishReason::Stop, piece);
+            return Ok(());
+        }
+        generation.ids.push(choice.token);
+        generation.logprobs.push(f64::from(choice.logprob));
+        if let Some(tokenizer) = &self.tokenizer {
+            let text = generation.detokenizer.push(tokenizer.vocabulary(), choice.token);
+            let scanned = generation.scanner.push(&text);
+            piece.text.push_str(&scanned.text);
+            if scanned.is_stopped {
+                generation.finish = Some(FinishReason::Stop);
+            }
+        }
+        piece.choices.push(choice);
+        if generation.finish.is_none() && count + 1 >= generation.options.max_output_tokens {
+            generation.end(FinishReason::Length, piece);
+        }
+        Ok(())
+    }
+
+    async fn feed(&mut self, tokens: &[u32]) -> Result<()> {
+        self.pass.prefill(tokens).await.inspect_err(|_| self.forget())?;
+        self.held.extend(tokens);
+        Ok(())
+    }
+
+    /// After a failure nobody knows what the cache holds.
+    fn forget(&mut self) {
+        self.pass.rewind(0);
+        self.held.clear();
+    }
+
+    /// Keeps the ids of an answer for the turn after it, where they make exactly its text.
+    fn remember(&mut self, generation: &Generation) {
+        let Some(tokenizer) = &self.tokenizer else { return };
+        let text = &generation.text;
+        let is_whole = text.trim() == text && !text.is_empty();
+        if !is_whole || tokenizer.decode(&generation.ids) != *text {
+            return;
+        }
+        self.answers.retain(|answer| answer.text != *text);
+        self.answers.push(Answer { text: text.clone(), ids: generation.ids.clone() });
+        if self.answers.len() > REMEMBERED {
+            self.answers.remove(0);
+        }
+    }
+}
+
+fn no_tokenizer() -> Error {
+    Error::precondition("the file has no vocabulary, so that only ids can be used")
+        .with_code("TOKENIZER_MISSING")
+}
