@@ -219,7 +219,10 @@ impl Exchange {
 
     /// The connection broke: what came before counts, what did not come is missing.
     pub fn broken(&mut self) {
-        self.settle(Err(truncated(self.draft.has_content())));
+        let is_complete = self.draft.finish.is_some() && self.draft.has_content();
+        let outcome =
+            if is_complete { self.reply() } else { Err(truncated(self.draft.has_content())) };
+        self.settle(outcome);
     }
 
     /// What comes next. Pieces go before the end, whatever the end is.
@@ -348,3 +351,6 @@ fn truncated(has_content: bool) -> Error {
 fn looks_like_html(bytes: &[u8]) -> bool {
     bytes.trim_ascii_start().starts_with(b"<")
 }
+
+#[cfg(test)]
+mod tests;

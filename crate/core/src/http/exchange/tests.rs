@@ -1,0 +1,122 @@
+//! What the recorded answers under `tests/fixtures` do not show.
+
+use serde_json::{Value, json};
+
+use super::{BODY_LIMIT, Exchange, FAILURE_LIMIT, Service, Step, Task};
+use crate::http::Head;
+use crate::{Error, Message, Reply, Request, Role, Status};
+
+const EVENTS: Head<'_> = Head { status: 200, content_type: "text/event-stream", retry_after: None };
+const JSON: Head<'_> = Head { status: 200, content_type: "application/json", retry_after: None };
+
+fn exchange(task: Task) -> Exchange {
+    let service = Service::from_json(json!({ "dialect": "gemini", "model": "m" })).unwrap();
+    let messages = vec![Message::text(Role::User, "the secret of the house")];
+    let request = Request { messages, ..Request::default() };
+    Exchange::new(&service, &request, task).unwrap().0
+}
+
+fn end(exchange: &mut Exchange) -> Result<Reply, Error> {
+    loop {
+        match exchange.step() {
+            Step::Piece(_) => {}
+            Step::Done(reply) => return Ok(*reply),
+            Step::Failed(error) => return Err(error),
+            Step::Read => exchange.close(),
+        }
+    }
+}
+
+fn event(text: &str, finish: Option<&str>) -> Vec<u8> {
+    let json = json!({ "candidates": [{ "content": { "parts": [{ "text": text }] }, "finishReason": finish }] });
+    format!("data: {json}\n\n").into_bytes()
+}
+
+#[test]
+fn a_count_is_a_reply_with_usage() {
+    let mut counted = exchange(Task::Count);
+    counted.open(JSON);
+    counted.feed(br#"{"totalTokens": 31}"#);
+    assert_eq!(end(&mut counted).unwrap().usage.input_tokens, Some(31));
+    let mut empty = exchange(Task::Count);
+    empty.open(JSON);
+    empty.feed(b"{}");
+    assert_eq!(end(&mut empty).unwrap_err().status, Status::Unavailable);
+}
+
+#[test]
+fn a_broken_connection_after_the_end_is_the_end() {
+    let outcome = |events: &[Vec<u8>]| {
+        let mut broken = exchange(Task::Stream);
+        broken.open(EVENTS);
+        events.iter().for_each(|bytes| broken.feed(bytes));
+        broken.broken();
+        end(&mut broken).map(|reply| reply.message.joined_text()).map_err(|error| error.code)
+    };
+    assert_eq!(outcome(&[event("a", Some("STOP"))]), Ok("a".to_owned()));
+    assert_eq!(outcome(&[event("a", None)]), Err(Some("STREAM_TRUNCATED".into())));
+    assert_eq!(outcome(&[event("", Some("STOP"))]), Err(Some("STREAM_TRUNCATED".into())));
+    assert_eq!(outcome(&[]), Err(Some("STREAM_TRUNCATED".into())));
+}
+
+#[test]
+fn pieces_go_before_the_failure_behind_them() {
+    let mut failing = exchange(Task::Stream);
+    failing.open(EVENTS);
+    let mut bytes = event("a", None);
+    bytes.extend(b"data: {\"error\":{\"code\":500}}\n\n");
+    failing.feed(&bytes);
+    assert!(matches!(failing.step(), Step::Piece(_)));
+    assert!(matches!(failing.step(), Step::Failed(_)));
+    failing.feed(&event("b", Some("STOP")));
+    assert!(matches!(failing.step(), Step::Failed(_)), "what is settled stays so");
+}
+
+#[test]
+fn endless_bodies_are_given_up() {
+    let chunk = vec![b' '; 1 << 20];
+    let mut whole = exchange(Task::Generate);
+    whole.open(JSON);
+    (0..=BODY_LIMIT >> 20).for_each(|_| whole.feed(&chunk));
+    assert_eq!(end(&mut whole).unwrap_err().code.as_deref(), Some("ANSWER_TOO_LARGE"));
+
+    let mut refused = exchange(Task::Generate);
+    refused.open(Head { status: 500, ..JSON });
+    refused.feed(&chunk[..FAILURE_LIMIT - 1]);
+    assert_eq!(refused.step(), Step::Read);
+    refused.feed(&chunk);
+    assert!(matches!(refused.step(), Step::Failed(_)), "enough has been read to tell why");
+}
+
+#[test]
+fn errors_quote_neither_prompt_nor_key() {
+    let mut quoting = exchange(Task::Generate);
+    quoting.hide("AIzaSyA-0123456789");
+    quoting.open(Head { status: 400, ..JSON });
+    let body = json!({ "error": { "message": "cannot read 'the secret of the house' with AIzaSyA-0123456789" } });
+    quoting.feed(body.to_string().as_bytes());
+    let error = end(&mut quoting).unwrap_err();
+    assert_eq!(
+        error.message,
+        "the service answered 400 with INVALID_ARGUMENT: cannot read '[…]' with […]"
+    );
+    assert!(!format!("{quoting:?}").contains("AIza"), "nor does the exchange itself");
+}
+
+#[test]
+fn a_service_without_an_address_is_refused() {
+    let check = |service: Value, message: &str| {
+        assert_eq!(Service::from_json(service).unwrap_err().message, message);
+    };
+    check(
+        json!({ "dialect": "openai", "model": "m" }),
+        "`baseUrl` of the service must be a string",
+    );
+    check(
+        json!({ "dialect": "smtp", "model": "m" }),
+        "`dialect` of the service must be gemini or openai",
+    );
+    check(json!({ "dialect": "gemini" }), "`model` of the service must be a string");
+    assert_eq!(Task::parse("count"), Some(Task::Count));
+    assert_eq!(Task::parse("embed"), None);
+}
