@@ -7,7 +7,7 @@ import { createServer } from 'node:http'
  *
  * `answer(request)` gives a reply, `{ status, headers, steps }`. A step is a text or bytes to write, `{ wait: promise }`,
  * or `'cut'`, which tears the connection down in the middle. A reply pushed with `next()` goes before what `answer` says;
- * it may be a function of the request.
+ * it may be a function of the request, and may keep it waiting by a promise.
  *
  * `cors`: `false` for a server that forgot about pages, or the request headers that pages may send.
  */
@@ -36,7 +36,7 @@ export async function startLoopback({ answer, cors = ['authorization', 'content-
     requests.push(request)
     const scripted = script.shift()
     const reply = typeof scripted === 'function' ? scripted(request) : (scripted ?? answer(request))
-    await play(reply, outgoing)
+    await play(await reply, outgoing)
   })
   await new Promise((resolve, reject) => server.once('error', reject).listen(port, '127.0.0.1', resolve))
   return {
