@@ -123,6 +123,10 @@ const FALLBACK_BASE: f64 = 10_000.0;
 const GLOBAL_BASE: f64 = 1_000_000.0;
 /// One layer in six is global where the file does not say: old files never do.
 const PERIOD: usize = 6;
+/// Far above any model; below, products of two sizes fit into 32 bits.
+const LARGEST_SIZE: usize = 1 << 24;
+const MOST_HEADS: usize = 1 << 12;
+const LARGEST_HEAD: usize = 1 << 12;
 /// Layers of the 4B, 12B and 27B models.
 const LARGE_MODELS: [usize; 3] = [34, 48, 62];
 /// Layers of the 27B model, whose query scale is not that of its heads.
@@ -161,14 +165,18 @@ impl Config {
         }
         let required = |key: &str| {
             let value = keys.uniform(key, count)?.ok_or_else(|| keys.missing(key))?;
-            if value == 0 { Err(keys.wrong(key, "is 0")) } else { Ok(value) }
+            match value {
+                0 => Err(keys.wrong(key, "is 0")),
+                1..=LARGEST_SIZE => Ok(value),
+                _ => Err(keys.wrong(key, "is larger than any model's")),
+            }
         };
         let width = required("embedding_length")?;
         let hidden = required("feed_forward_length")?;
         let heads = required("attention.head_count")?;
         let kv_heads = keys.uniform("attention.head_count_kv", count)?.unwrap_or(heads);
-        if kv_heads == 0 || !heads.is_multiple_of(kv_heads) {
-            return Err(keys.wrong("attention.head_count_kv", "does not divide the query heads"));
+        if heads > MOST_HEADS || kv_heads == 0 || !heads.is_multiple_of(kv_heads) {
+            return Err(keys.wrong("attention.head_count_kv", "does not fit the query heads"));
         }
         let head_dim = head_dim(&keys)?;
         let window = keys.size("attention.sliding_window")?.filter(|window| *window > 0);
@@ -268,8 +276,11 @@ fn head_dim(keys: &Keys<'_>) -> Result<usize> {
             .and_then(|shape| usize::try_from(*shape.first()?).ok())
             .unwrap_or(256),
     };
-    if head_dim == 0 || !head_dim.is_multiple_of(2) {
-        return Err(keys.wrong("attention.key_length", "is not a positive even number"));
+    if !(1..=LARGEST_HEAD).contains(&head_dim) || !head_dim.is_multiple_of(2) {
+        return Err(keys.wrong("attention.key_length", "is not the even width of a head"));
+    }
+    if keys.size("rope.dimension_count")?.is_some_and(|count| count != head_dim) {
+        return Err(keys.wrong("rope.dimension_count", "turns a part of a head: not built"));
     }
     if keys.size("attention.value_length")?.is_some_and(|length| length != head_dim) {
         return Err(keys.wrong("attention.value_length", "differs from that of the keys"));

@@ -175,7 +175,8 @@ impl Model {
                 tensor.name, tensor.rows
             )));
         }
-        let offset = tensor.offset + (rows.start * tensor.row_bytes()) as u64;
+        // In 64 bits: an embedding of more than four gigabytes is fine where pieces are small.
+        let offset = tensor.offset + rows.start as u64 * tensor.row_bytes() as u64;
         self.gguf.read(tensor.file, offset, rows.len() * tensor.row_bytes()).await
     }
 

@@ -1,0 +1,210 @@
+//! Files that are right, split, cut, bent and damaged: what opens, and what is said of the rest.
+#![expect(clippy::unwrap_used, reason = "a test's helpers may panic")]
+
+use std::rc::Rc;
+
+use hybridge_core::{Result, Status};
+use hybridge_gemma::gguf::{Header, List, Parsed, Value};
+use hybridge_gemma::source::{Memory, Source};
+use hybridge_gemma::testing::{Entry, Tiny, Writer, find};
+use hybridge_gemma::weights::{Model, pieces};
+use pollster::block_on;
+
+fn open(files: Vec<Vec<u8>>) -> Result<Model> {
+    let sources = files.into_iter().map(|bytes| Rc::new(Memory(bytes)) as Rc<dyn Source>);
+    block_on(Model::open(sources.collect()))
+}
+
+/// Small, so that a test can open it at every length.
+fn small() -> Tiny {
+    Tiny { layers: 1, vocabulary: 700, ..find("q8_0").unwrap() }
+}
+
+#[test]
+fn every_prefix_of_a_header_asks_for_more_and_no_more_than_there_is() {
+    let writer = small().writer();
+    let (header, file) = (writer.header(), writer.bytes());
+    let size = file.len() as u64;
+    for length in (0..header.len()).step_by(7).chain(header.len() - 40..header.len()) {
+        match Header::parse(&file[..length], size).unwrap() {
+            Parsed::NeedMore(bytes) => {
+                assert!(bytes > length as u64 && bytes <= header.len() as u64, "{length}");
+            }
+            Parsed::Complete(_) => panic!("complete at {length} of {}", header.len()),
+        }
+    }
+    let Parsed::Complete(whole) = Header::parse(&file[..header.len()], size).unwrap() else {
+        panic!("the header is whole");
+    };
+    assert_eq!(whole.value("gemma3.block_count"), Some(&Value::Integer(1)));
+    let tokens = whole.value("tokenizer.ggml.tokens").and_then(Value::as_list);
+    assert!(matches!(tokens, Some(List::Texts(texts)) if texts.get(106) == Some("<end_of_turn>")));
+}
+
+#[test]
+fn a_cut_file_says_so() {
+    let file = small().bytes();
+    let cuts = [0, 3, 4, 8, 24, 25, 100, 5000, file.len() / 2, file.len() - 64, file.len() - 33];
+    for cut in cuts {
+        let error = open(vec![file[..cut].to_vec()]).unwrap_err();
+        assert_eq!(error.code.as_deref(), Some("GGUF_TRUNCATED"), "cut at {cut}: {error}");
+        assert_eq!(error.status, Status::DataLoss);
+    }
+}
+
+#[test]
+fn a_split_model_is_one_model() {
+    let writer = find("mixed").unwrap().writer();
+    let whole = open(vec![writer.bytes()]).unwrap();
+    let mut parts = writer.split(3);
+    parts.rotate_left(1);
+    let split = open(parts).unwrap();
+    for (a, b) in whole.tensors.all().zip(split.tensors.all()) {
+        let read = |model: &Model, tensor| block_on(model.rows(tensor, 0..a.rows)).unwrap();
+        assert_eq!(read(&whole, a), read(&split, b), "{}", a.name);
+    }
+}
+
+#[test]
+fn parts_that_do_not_belong_together_are_refused() {
+    let parts = small().writer().split(3);
+    let other = Tiny { name: "other", ..small() }.writer().split(2);
+    for (files, what) in [
+        (vec![parts[0].clone()], "one of three"),
+        (vec![parts[1].clone(), parts[2].clone()], "the first is missing"),
+        (vec![parts[0].clone(), parts[1].clone(), parts[1].clone()], "one twice"),
+        (vec![parts[0].clone(), parts[1].clone(), other[1].clone()], "a stranger"),
+        (vec![small().bytes(), small().bytes()], "two models"),
+        (vec![], "nothing"),
+    ] {
+        let error = open(files).unwrap_err();
+        assert_eq!(error.code.as_deref(), Some("GGUF_SPLIT"), "{what}: {error}");
+    }
+}
+
+#[test]
+fn rows_come_in_pieces_of_any_size() {
+    let model = open(vec![find("q4_0").unwrap().bytes()]).unwrap();
+    let tensor = &model.tensors.token_embd;
+    let whole = block_on(model.rows(tensor, 0..tensor.rows)).unwrap();
+    for most in [1, 36, 100, 4096, usize::MAX] {
+        let mut joined = Vec::new();
+        for rows in pieces(tensor, most) {
+            let piece = block_on(model.rows(tensor, rows)).unwrap();
+            assert!(piece.len() <= most.max(tensor.row_bytes()));
+            joined.extend(piece);
+        }
+        assert_eq!(joined, whole, "{most}");
+    }
+    assert!(block_on(model.rows(tensor, 5..tensor.rows + 1)).is_err());
+}
+
+/// Bends a right file and reads what is said: a code, and a word that names the culprit.
+#[track_caller]
+fn check(bend: impl FnOnce(&mut Writer), code: &str, names: &str) {
+    let mut writer = small().writer();
+    bend(&mut writer);
+    let error = open(vec![writer.bytes()]).unwrap_err();
+    assert_eq!(error.code.as_deref(), Some(code), "{error}");
+    assert!(error.message.contains(names), "{error} does not name {names}");
+}
+
+#[test]
+fn what_is_missing_or_wrong_is_named() {
+    for tensor in ["token_embd.weight", "output_norm.weight", "blk.0.ffn_up.weight"] {
+        check(|it| it.remove_tensor(tensor), "MODEL_TENSOR_MISSING", tensor);
+    }
+    let query = "blk.0.attn_q.weight";
+    check(|it| it.reshape(query, &[128, 64]), "MODEL_TENSOR_SHAPE", query);
+    check(|it| it.reshape(query, &[64, 64, 2]), "MODEL_TENSOR_SHAPE", query);
+    check(|it| it.reshape("blk.0.attn_q_norm.weight", &[16]), "MODEL_TENSOR_SHAPE", "attn_q_norm");
+    check(
+        |it| {
+            it.remove_tensor(query);
+            it.raw_tensor(query, &[64, 128], 20, vec![0; 18 * 256]);
+        },
+        "MODEL_TENSOR_TYPE",
+        query,
+    );
+    for key in ["block_count", "embedding_length", "feed_forward_length", "attention.head_count"] {
+        let key = format!("gemma3.{key}");
+        check(|it| it.remove(&key), "MODEL_KEY_MISSING", &key);
+        check(|it| it.set(&key, Entry::U32(0)), "MODEL_KEY_INVALID", &key);
+        check(|it| it.set(&key, Entry::Text("x".to_owned())), "MODEL_KEY_INVALID", &key);
+    }
+    let kv = "gemma3.attention.head_count_kv";
+    check(|it| it.set(kv, Entry::U32(3)), "MODEL_KEY_INVALID", kv);
+    check(
+        |it| it.set("gemma3.attention.value_length", Entry::U32(8)),
+        "MODEL_KEY_INVALID",
+        "value",
+    );
+    let scaling = "gemma3.rope.scaling";
+    check(
+        |it| {
+            it.set(&format!("{scaling}.type"), Entry::Text("yarn".to_owned()));
+            it.set(&format!("{scaling}.factor"), Entry::F32(4.0));
+        },
+        "MODEL_KEY_INVALID",
+        "yarn",
+    );
+    let pattern = "gemma3.attention.sliding_window_pattern";
+    check(|it| it.set(pattern, Entry::Bools(vec![])), "MODEL_KEY_INVALID", pattern);
+    check(|it| it.remove("general.architecture"), "MODEL_KEY_MISSING", "general.architecture");
+}
+
+#[test]
+fn what_is_not_built_says_its_name() {
+    for architecture in ["gemma3n", "gemma4", "gemma2", "llama"] {
+        let mut writer = small().writer();
+        writer.set("general.architecture", Entry::Text(architecture.to_owned()));
+        let error = open(vec![writer.bytes()]).unwrap_err();
+        assert_eq!(error.status, Status::Unimplemented);
+        assert!(error.message.contains(architecture), "{error}");
+    }
+    check(|it| it.version = 1, "GGUF_UNSUPPORTED", "version 1");
+}
+
+#[test]
+fn an_embedding_model_without_its_dense_layers_is_refused() {
+    for tensor in ["dense_2.weight", "dense_3.weight"] {
+        let mut writer = find("embedding").unwrap().writer();
+        writer.remove_tensor(tensor);
+        let error = open(vec![writer.bytes()]).unwrap_err();
+        assert_eq!(error.code.as_deref(), Some("MODEL_TENSOR_MISSING"));
+        assert!(error.message.contains(tensor), "{error}");
+    }
+}
+
+#[test]
+fn strange_neighbours_do_no_harm() {
+    let mut writer = small().writer();
+    writer.raw_tensor("v.patch_embd.weight", &[32], 99, vec![1; 7]);
+    writer.raw_tensor("mm.input_projection.weight", &[1, 1], 0, vec![0; 4]);
+    writer.set("gemma3.vision.block_count", Entry::U64(27));
+    open(vec![writer.bytes()]).unwrap();
+    writer.version = 2;
+    open(vec![writer.bytes()]).unwrap();
+}
+
+#[test]
+fn the_container_is_held_to_its_word() {
+    check(
+        |it| it.metadata.push(("general.name".to_owned(), Entry::U16(1))),
+        "GGUF_INVALID",
+        "name",
+    );
+    check(|it| it.raw_tensor("output_norm.weight", &[1], 0, vec![0; 4]), "GGUF_INVALID", "twice");
+    check(|it| it.raw_tensor("x", &[48], 8, vec![0; 51]), "GGUF_INVALID", "x");
+    check(|it| it.raw_tensor("x", &[1; 5], 0, vec![0; 4]), "GGUF_INVALID", "dimensions");
+    check(
+        |it| it.reshape("output_norm.weight", &[1 << 40, 1 << 40]),
+        "GGUF_INVALID",
+        "output_norm",
+    );
+    check(|it| it.reshape("output_norm.weight", &[1 << 40]), "GGUF_TRUNCATED", "output_norm");
+    check(|it| it.set("general.alignment", Entry::U32(0)), "GGUF_INVALID", "alignment");
+    check(|it| it.set("general.alignment", Entry::U32(48)), "GGUF_INVALID", "alignment");
+    let error = open(vec![b"ggml, not GGUF, and long enough to be read".to_vec()]).unwrap_err();
+    assert_eq!(error.code.as_deref(), Some("GGUF_INVALID"));
+}
