@@ -11,6 +11,10 @@ after(() => setting.close())
 
 const lastRequest = () => gemini.requests.at(-1)
 
+// What the server waits for before it goes on, where a test wants the page to have read so far.
+let onFirstChunk = () => {}
+await setting.page.exposeFunction('chunkHasArrived', () => onFirstChunk())
+
 test('a question and its answer', async () => {
   const answer = await run(({ gemini }) => told(hybridge.geminiModel(gemini).generate('hello there')))
   assert.equal(answer.text, 'You said: hello there')
@@ -22,9 +26,9 @@ test('a question and its answer', async () => {
 test('a stream arrives piece by piece', async () => {
   const { wait, open } = gate()
   gemini.next(stream(chunk('one '), { wait }, chunk('two', { finishReason: 'STOP' }, { usageMetadata: usage(2, 2) })))
-  await setting.page.exposeFunction('openTheGate', open)
+  onFirstChunk = open
   // The second chunk is sent only once the first has been read: nothing waits for a full buffer.
-  const answer = await run(({ gemini }) => streamed(hybridge.geminiModel(gemini).generateStream('x'), () => globalThis.openTheGate()))
+  const answer = await run(({ gemini }) => streamed(hybridge.geminiModel(gemini).generateStream('x'), () => globalThis.chunkHasArrived()))
   assert.deepEqual(answer.texts, ['one ', 'two'])
   assert.equal(answer.text, 'one two')
   assert.equal(lastRequest().path, '/v1beta/models/gemini-x:streamGenerateContent?alt=sse')
@@ -145,8 +149,11 @@ test('refusals have their status and code', async () => {
 test('a stream that breaks keeps what it said', async () => {
   const bare = JSON.stringify({ error: { code: 503, message: 'overloaded', status: 'UNAVAILABLE' } })
   for (const [tail, code] of [[[], 'STREAM_TRUNCATED'], [['cut'], 'STREAM_TRUNCATED'], [[bare], undefined]]) {
-    gemini.next(stream(chunk('half '), ...tail))
-    const answer = await run(({ gemini }) => streamed(hybridge.geminiModel(gemini).generateStream('x')))
+    // A browser forgets what a torn connection brought and nobody has read yet.
+    const { wait, open } = gate()
+    onFirstChunk = open
+    gemini.next(stream(chunk('half '), { wait }, ...tail))
+    const answer = await run(({ gemini }) => streamed(hybridge.geminiModel(gemini).generateStream('x'), () => globalThis.chunkHasArrived()))
     assert.deepEqual(answer.texts, ['half '])
     assert.deepEqual([answer.error.status, answer.error.code], ['UNAVAILABLE', code])
     assert.deepEqual(answer.error.partial, [{ text: 'half ' }])
