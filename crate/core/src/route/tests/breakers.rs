@@ -1,0 +1,129 @@
+//! Branches that are left alone for a while.
+
+use super::theatre::{Stage, streaming, told, waiting};
+use crate::route::Health;
+
+/// Plays scripts one after another, each at its time, over one hybrid.
+#[track_caller]
+fn check(stage: &Stage, plays: &[(f64, &str, &str)]) {
+    let plan = stage.plan();
+    let mut health = Health::new(3);
+    for (at, script, expected) in plays {
+        stage.check_again(&plan, &mut health, *at, script, expected);
+    }
+}
+
+#[test]
+fn so_many_failures_in_a_row_open_it() {
+    let two = waiting("device cloud").policy(r#"{"breaker":{"failures":2,"cooldownMs":100}}"#);
+    let fails = ("0:fail=UNAVAILABLE 1:done", "run device, run cloud, answer 1");
+    check(
+        &two,
+        &[
+            (0.0, fails.0, fails.1),
+            (1.0, "0:done", "run device, answer 0"),
+            (2.0, fails.0, fails.1),
+            (3.0, fails.0, fails.1),
+            // Open: skipped, for a hundred milliseconds.
+            (4.0, "1:done", "run cloud, answer 1"),
+            (102.0, "1:done", "run cloud, answer 1"),
+            // One request finds out; it fails, and it stays open.
+            (103.0, fails.0, fails.1),
+            (104.0, "1:done", "run cloud, answer 1"),
+            // It heals.
+            (203.0, "0:done", "run device, answer 0"),
+            (204.0, fails.0, fails.1),
+            (205.0, "0:done", "run device, answer 0"),
+        ],
+    );
+}
+
+#[test]
+fn without_a_policy_failures_open_nothing() {
+    let fails = "0:fail=UNAVAILABLE 1:done";
+    let plays: Vec<_> =
+        (0..9).map(|at| (f64::from(at), fails, "run device, run cloud, answer 1")).collect();
+    check(&waiting("device cloud"), &plays);
+}
+
+#[test]
+fn the_callers_mistakes_open_nothing() {
+    let one = waiting("device").policy(r#"{"breaker":{"failures":1,"cooldownMs":100}}"#);
+    check(
+        &one,
+        &[
+            (0.0, "0:fail=INVALID_ARGUMENT", "run device, fail INVALID_ARGUMENT"),
+            (1.0, "0:done", "run device, answer 0"),
+        ],
+    );
+}
+
+#[test]
+fn a_service_is_left_alone_as_long_as_it_asks() {
+    check(
+        &waiting("cloud device"),
+        &[
+            (0.0, "0:fail=RESOURCE_EXHAUSTED@22000 1:done", "run cloud, run device, answer 1"),
+            (21_999.0, "1:done", "run device, answer 1"),
+            (22_000.0, "0:done", "run cloud, answer 0"),
+        ],
+    );
+}
+
+#[test]
+fn a_days_quota_is_long_whatever_delay_it_names() {
+    for code in ["QUOTA_DAILY@22000", "INSUFFICIENT_QUOTA"] {
+        let used_up = format!("0:fail=RESOURCE_EXHAUSTED/{code} 1:done");
+        check(
+            &waiting("cloud device"),
+            &[
+                (0.0, &used_up, "run cloud, run device, answer 1"),
+                (3_599_999.0, "1:done", "run device, answer 1"),
+                (3_600_000.0, "0:done", "run cloud, answer 0"),
+            ],
+        );
+    }
+}
+
+#[test]
+fn a_lost_gpu_is_left_alone() {
+    let lost = "0:fail=UNAVAILABLE/DEVICE_LOST 1:done";
+    check(
+        &waiting("device cloud"),
+        &[
+            (0.0, lost, "run device, run cloud, answer 1"),
+            (29_999.0, "1:done", "run cloud, answer 1"),
+            (30_000.0, "0:done", "run device, answer 0"),
+        ],
+    );
+}
+
+#[test]
+fn where_all_are_left_alone_the_reason_is_told() {
+    let one = waiting("cloud");
+    let plan = one.plan();
+    let mut health = Health::new(3);
+    one.check_again(
+        &plan,
+        &mut health,
+        0.0,
+        "0:fail=RESOURCE_EXHAUSTED@1000",
+        "run cloud, fail RESOURCE_EXHAUSTED",
+    );
+    let trace = one.check_again(&plan, &mut health, 400.0, "", "fail RESOURCE_EXHAUSTED");
+    assert_eq!(told(&trace), "cloud skipped RESOURCE_EXHAUSTED");
+    assert!(trace.attempts[0].message.as_ref().is_some_and(|it| it.contains("another 600 ms")));
+}
+
+#[test]
+fn only_one_request_finds_out_and_a_stopped_one_found_out_nothing() {
+    let two = streaming("cloud device").policy(r#"{"breaker":{"failures":1,"cooldownMs":100}}"#);
+    check(
+        &two,
+        &[
+            (0.0, "0:fail=UNAVAILABLE 1:done", "start cloud, start device, show 1, answer 1 whole"),
+            (100.0, "abort", "start cloud, stop 0 aborted, fail CANCELLED"),
+            (101.0, "0:done", "start cloud, show 0, answer 0 whole"),
+        ],
+    );
+}

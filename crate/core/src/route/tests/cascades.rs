@@ -1,0 +1,113 @@
+//! Answers that are judged: whole, by the caller; in the beginning, by the log-probabilities.
+
+use super::theatre::{Stage, streaming, told, waiting};
+
+fn cascade(order: &'static str) -> Stage {
+    waiting(order).with("judge", "\"accept\"")
+}
+
+#[test]
+fn accept_moves_on_until_it_says_yes() {
+    cascade("device cloud").check("0:done good", "run device, judge 0, answer 0");
+    let trace = cascade("device cloud")
+        .check("0:done bad 1:done", "run device, judge 0, run cloud, answer 1");
+    assert_eq!(told(&trace), "device rejected, cloud answered");
+    cascade("device cloud spare").check(
+        "0:done bad 1:done bad 2:done",
+        "run device, judge 0, run cloud, judge 1, run spare, answer 2",
+    );
+}
+
+#[test]
+fn the_last_answer_stands_unjudged() {
+    cascade("device").check("0:done", "run device, answer 0");
+    cascade("device cloud").check("0:fail=UNAVAILABLE 1:done", "run device, run cloud, answer 1");
+}
+
+#[test]
+fn failures_in_a_cascade_are_as_everywhere() {
+    cascade("device cloud").check("0:fail=NOT_FOUND", "run device, fail NOT_FOUND");
+    cascade("device cloud")
+        .check("0:done bad 1:fail=UNAVAILABLE", "run device, judge 0, run cloud, fail UNAVAILABLE");
+    cascade("device cloud").check("0:done throw", "run device, judge 0, fail INVALID_ARGUMENT");
+    cascade("device cloud").check("0:done abort good", "run device, judge 0, fail CANCELLED");
+}
+
+#[test]
+fn one_who_streams_gets_a_judged_answer_whole() {
+    let both = streaming("device cloud").with("judge", "\"accept\"");
+    both.clone().check("0:say 0:done good", "run device, judge 0, answer 0 whole");
+    both.check("0:done bad 1:say 1:done", "run device, judge 0, run cloud, answer 1 whole");
+}
+
+fn gated(stage: Stage) -> Stage {
+    stage.with("judge", r#"{"threshold":-1,"score":"mean","holdTokens":4}"#)
+}
+
+#[test]
+fn sure_tokens_are_held_and_then_flow() {
+    gated(streaming("device cloud")).check(
+        "0:say=-0.1,-0.1 0:say=-0.1 0:say=-0.2 0:say=-9 0:done",
+        "start device, show 0, show 0, show 0, answer 0",
+    );
+    // However they are cut.
+    gated(streaming("device cloud"))
+        .check("0:say=-0.1,-0.1,-0.1,-0.1,-9,-9 0:done", "start device, show 0, show 0, answer 0");
+}
+
+#[test]
+fn unsure_tokens_are_never_seen() {
+    let trace = gated(streaming("device cloud")).check(
+        "0:say=-2,-2 0:say=-2,-2 0:say=-0.1 1:say 1:done",
+        "start device, stop 0 unsure, start cloud, show 1, show 1, answer 1",
+    );
+    assert_eq!(told(&trace), "device rejected, cloud answered");
+    assert_eq!(
+        trace.attempts[0].confidence.map(|it| (it.tokens, it.mean_logprob)),
+        Some((4, -2.0))
+    );
+}
+
+#[test]
+fn a_short_answer_is_judged_by_what_there_is() {
+    gated(streaming("device cloud")).check("0:say=-0.1 0:done", "start device, show 0, answer 0");
+    gated(streaming("device cloud"))
+        .check("0:say=-2 0:done 1:done", "start device, start cloud, show 1, answer 1 whole");
+}
+
+#[test]
+fn one_who_waits_is_judged_alike() {
+    gated(waiting("device cloud"))
+        .check("0:say=-0.1,-0.1,-0.1,-0.1 0:say=-9 0:done", "start device, answer 0");
+    gated(waiting("device cloud"))
+        .check("0:say=-2,-2,-2,-2 1:done", "start device, stop 0 unsure, run cloud, answer 1");
+}
+
+#[test]
+fn nothing_reported_is_taken_as_sure_and_told() {
+    for (stage, story) in [
+        (streaming("device cloud"), "start device, show 0, show 0, answer 0"),
+        (waiting("device cloud"), "start device, answer 0"),
+    ] {
+        let trace = gated(stage).check("0:say 0:done", story);
+        assert!(trace.attempts[0].message.as_ref().is_some_and(|it| it.contains("taken as sure")));
+    }
+}
+
+#[test]
+fn the_last_branch_is_not_gated() {
+    gated(streaming("device"))
+        .check("0:say=-9,-9,-9,-9 0:done", "start device, show 0, show 0, answer 0");
+    gated(streaming("device cloud")).check(
+        "0:fail=UNAVAILABLE 1:say=-9,-9,-9,-9 1:done",
+        "start device, start cloud, show 1, show 1, answer 1",
+    );
+}
+
+#[test]
+fn a_failure_behind_the_gate_was_never_seen() {
+    gated(streaming("device cloud")).check(
+        "0:say=-0.1 0:fail=UNAVAILABLE 1:say 1:done",
+        "start device, start cloud, show 1, show 1, answer 1",
+    );
+}

@@ -1,0 +1,158 @@
+//! Which failures move on, when a stream is committed, and how everything ends.
+
+use super::theatre::{streaming, told, waiting};
+use crate::Status;
+use crate::route::Health;
+
+#[test]
+fn the_first_answer_is_the_answer() {
+    waiting("device cloud").check("0:done", "run device, answer 0");
+    streaming("device cloud").check("0:say 0:done", "start device, show 0, show 0, answer 0");
+    streaming("device cloud").check("0:done", "start device, show 0, answer 0 whole");
+}
+
+#[test]
+fn transient_failures_move_on_and_permanent_ones_do_not() {
+    for status in Status::ALL {
+        let name = status.as_str();
+        let expected = if status.is_transient() {
+            "run device, run cloud, answer 1".to_owned()
+        } else {
+            format!("run device, fail {name}")
+        };
+        waiting("device cloud").check(&format!("0:fail={name} 1:done"), &expected);
+    }
+}
+
+#[test]
+fn the_last_error_surfaces() {
+    let trace = waiting("device cloud").check(
+        "0:fail=UNAVAILABLE 1:fail=RESOURCE_EXHAUSTED",
+        "run device, run cloud, fail RESOURCE_EXHAUSTED",
+    );
+    assert_eq!(told(&trace), "device failed UNAVAILABLE, cloud failed RESOURCE_EXHAUSTED");
+    waiting("device").check("0:fail=UNAVAILABLE", "run device, fail UNAVAILABLE");
+}
+
+#[test]
+fn a_duplicate_is_tried_again() {
+    waiting("cloud cloud").check("0:fail=INTERNAL 1:done", "run cloud, run cloud, answer 1");
+}
+
+#[test]
+fn content_commits_and_a_preamble_does_not() {
+    let two = streaming("device cloud");
+    two.clone().check("0:say 0:fail=UNAVAILABLE", "start device, show 0, fail UNAVAILABLE");
+    two.clone().check(
+        "0:empty 0:empty 0:fail=UNAVAILABLE 1:say 1:done",
+        "start device, start cloud, show 1, show 1, answer 1",
+    );
+    two.clone()
+        .check("0:empty 0:say 0:empty 0:done", "start device, show 0, show 0, show 0, answer 0");
+    two.clone().check("0:empty 0:done", "start device, show 0, answer 0 whole");
+    // Thinking is content only where it was asked for.
+    two.clone().check(
+        "0:think 0:fail=UNAVAILABLE 1:done",
+        "start device, start cloud, show 1, answer 1 whole",
+    );
+    two.config(r#"{"includeReasoning":true}"#)
+        .check("0:think 0:fail=UNAVAILABLE", "start device, show 0, fail UNAVAILABLE");
+}
+
+#[test]
+fn for_a_caller_who_waits_nothing_is_committed() {
+    waiting("device cloud")
+        .check("0:say 0:fail=UNAVAILABLE 1:done", "run device, run cloud, answer 1");
+}
+
+#[test]
+fn abort_stops_everything_and_never_falls_back() {
+    let two = streaming("device cloud");
+    let trace = two.clone().check("abort", "start device, stop 0 aborted, fail CANCELLED");
+    assert_eq!(told(&trace), "device stopped");
+    two.clone()
+        .check("0:say abort 0:say 0:done", "start device, show 0, stop 0 aborted, fail CANCELLED");
+    two.clone().check("0:fail=CANCELLED", "start device, fail CANCELLED");
+    two.policy(r#"{"fallbackOn":["CANCELLED"]}"#)
+        .check("0:fail=CANCELLED", "start device, fail CANCELLED");
+}
+
+#[test]
+fn a_callback_that_throws_is_no_branch_failure() {
+    let trace = streaming("device cloud")
+        .check("throw", "start device, stop 0 aborted, fail INVALID_ARGUMENT");
+    assert_eq!(told(&trace), "device stopped");
+}
+
+#[test]
+fn policies_say_which_failures_move_on() {
+    let own = r#"[["device",{"fallbackOn":["NOT_FOUND"]}]]"#;
+    let two = waiting("device cloud spare").with("branchPolicies", own);
+    two.clone().check("0:fail=NOT_FOUND 1:done", "run device, run cloud, answer 1");
+    two.clone().check("0:fail=UNAVAILABLE", "run device, fail UNAVAILABLE");
+    two.check("0:fail=NOT_FOUND 1:fail=NOT_FOUND", "run device, run cloud, fail NOT_FOUND");
+}
+
+#[test]
+fn deadlines_of_an_attempt() {
+    let first = streaming("device cloud").policy(r#"{"firstTokenTimeoutMs":100}"#);
+    let trace = first.clone().check(
+        "wait=99 wait=1 1:say 1:done",
+        "start device, stop 0 late, start cloud, show 1, show 1, answer 1",
+    );
+    assert_eq!(told(&trace), "device failed DEADLINE_EXCEEDED, cloud answered");
+    first.clone().check(
+        "wait=50 0:empty wait=50 1:done",
+        "start device, stop 0 late, start cloud, show 1, answer 1 whole",
+    );
+    first.check("wait=50 0:say wait=1000 0:done", "start device, show 0, show 0, answer 0");
+
+    let idle = streaming("device cloud").policy(r#"{"idleTimeoutMs":100}"#);
+    idle.clone().check(
+        "wait=900 0:say wait=99 0:say wait=99 0:done",
+        "start device, show 0, show 0, show 0, answer 0",
+    );
+    idle.check(
+        "0:say wait=60 0:say wait=100",
+        "start device, show 0, show 0, stop 0 late, fail DEADLINE_EXCEEDED",
+    );
+
+    let total = waiting("device cloud").policy(r#"{"totalTimeoutMs":100}"#);
+    total.clone().check("wait=100 1:done", "run device, stop 0 late, run cloud, answer 1");
+    total.check(
+        "wait=100 wait=100",
+        "run device, stop 0 late, run cloud, stop 1 late, fail DEADLINE_EXCEEDED",
+    );
+}
+
+#[test]
+fn a_deadline_makes_branches_stream_even_for_those_who_wait() {
+    waiting("device cloud").policy(r#"{"firstTokenTimeoutMs":100}"#).check(
+        "0:say wait=200 0:fail=UNAVAILABLE wait=100",
+        "start device, start cloud, stop 1 late, fail DEADLINE_EXCEEDED",
+    );
+}
+
+#[test]
+fn what_comes_late_is_not_heard() {
+    streaming("device cloud").check(
+        "0:fail=UNAVAILABLE 0:say 0:done 0:fail=NOT_FOUND 1:say good bad 1:done 1:fail=INTERNAL abort",
+        "start device, start cloud, show 1, show 1, answer 1",
+    );
+}
+
+#[test]
+fn speed_is_learnt() {
+    let one = streaming("device");
+    let plan = one.plan();
+    let mut health = Health::new(3);
+    one.check_again(
+        &plan,
+        &mut health,
+        0.0,
+        "wait=200 0:say wait=1000 0:done=11",
+        "start device, show 0, show 0, answer 0",
+    );
+    let report = health.report(0, &Default::default(), 2000.0);
+    assert_eq!((report.first_token_ms, report.tokens_per_second), (Some(200.0), Some(10.0)));
+}

@@ -1,0 +1,9 @@
+//! Stories of runs: who is asked, what they do, what the router does about it.
+
+mod breakers;
+mod cascades;
+mod fallbacks;
+mod hedges;
+mod naive;
+mod properties;
+mod theatre;

@@ -1,0 +1,215 @@
+//! The one way runs are tested: a hybrid, a script of what happens, the story of what the router does.
+
+use crate::route::{Action, Ask, Event, Health, Heard, Plan, Run, StopReason, Summary, Trace};
+use crate::{Error, Status, Usage};
+
+/// A hybrid over `device`, `cloud` and `spare`, and the request it gets.
+#[derive(Clone)]
+pub(super) struct Stage {
+    order: &'static str,
+    more: String,
+    streaming: bool,
+    config: &'static str,
+}
+
+/// A caller who streams, over these branches in this order.
+pub(super) fn streaming(order: &'static str) -> Stage {
+    Stage { order, more: String::new(), streaming: true, config: "{}" }
+}
+
+/// A caller who waits for the whole answer.
+pub(super) fn waiting(order: &'static str) -> Stage {
+    Stage { streaming: false, ..streaming(order) }
+}
+
+impl Stage {
+    /// With a policy, as JSON.
+    pub(super) fn policy(self, json: &str) -> Self {
+        self.with("policy", json)
+    }
+
+    /// With further fields of the plan.
+    pub(super) fn with(mut self, field: &str, json: &str) -> Self {
+        self.more = format!(r#"{},"{field}":{json}"#, self.more);
+        self
+    }
+
+    /// With the request's options.
+    pub(super) fn config(mut self, json: &'static str) -> Self {
+        self.config = json;
+        self
+    }
+
+    pub(super) fn plan(&self) -> Plan {
+        let order: Vec<String> = self.order.split(' ').map(|it| format!("\"{it}\"")).collect();
+        Plan::parse(&format!(
+            r#"{{"keys":["device","cloud","spare"],"strategy":{{"fallback":{{"order":[{}]}}}},"strategyName":"test"{}}}"#,
+            order.join(","),
+            self.more
+        ))
+        .unwrap()
+    }
+
+    /// Plays a script and fails unless the story is `expected`.
+    #[track_caller]
+    pub(super) fn check(self, script: &str, expected: &str) -> Trace {
+        let plan = self.plan();
+        self.check_again(&plan, &mut Health::new(3), 0.0, script, expected)
+    }
+
+    /// The same with what was learnt before.
+    #[track_caller]
+    pub(super) fn check_again(
+        &self,
+        plan: &Plan,
+        health: &mut Health,
+        from: f64,
+        script: &str,
+        expected: &str,
+    ) -> Trace {
+        let config = serde_json::from_str(self.config).unwrap();
+        let ask = Ask { id: "run".into(), streaming: self.streaming, config };
+        let mut play = Play {
+            run: Run::new(ask),
+            plan,
+            health,
+            now: from,
+            alarm: None,
+            story: Vec::new(),
+            trace: None,
+        };
+        play.feed(Event::Started);
+        for line in script.split_whitespace() {
+            play.line(line);
+        }
+        assert_eq!(play.story.join(", "), expected, "{script}");
+        for branch in 0..3 {
+            let report = play.health.report(branch, &Default::default(), play.now);
+            assert!(
+                play.trace.is_none() || report.queued == 0,
+                "an attempt was left running: {script}"
+            );
+        }
+        play.trace.unwrap_or_else(|| Trace {
+            id: String::new(),
+            strategy: String::new(),
+            order: Vec::new(),
+            allow: None,
+            reason: None,
+            attempts: Vec::new(),
+        })
+    }
+}
+
+struct Play<'a> {
+    run: Run,
+    plan: &'a Plan,
+    health: &'a mut Health,
+    now: f64,
+    alarm: Option<f64>,
+    story: Vec<String>,
+    trace: Option<Trace>,
+}
+
+impl Play<'_> {
+    /// One line of a script:
+    /// `0:say` (content), `0:empty`, `0:think`, `0:say=-0.1,-2` (with log-probabilities), `0:done`, `0:done=12` (tokens written),
+    /// `0:fail=UNAVAILABLE`, `0:fail=RESOURCE_EXHAUSTED/CODE@1000` (retry after), `good`, `bad`, `abort`, `throw`, `wait=100`.
+    fn line(&mut self, line: &str) {
+        let (name, value) = line.split_once('=').unwrap_or((line, ""));
+        let Some((attempt, name)) = name.split_once(':') else {
+            return match name {
+                "good" => self.feed(Event::Judged(true)),
+                "bad" => self.feed(Event::Judged(false)),
+                "abort" => self.feed(Event::Aborted),
+                "throw" => self.feed(Event::CallerThrew),
+                "wait" => self.wait(value.parse().unwrap()),
+                _ => panic!("no such line: {line}"),
+            };
+        };
+        let attempt: usize = attempt.parse().unwrap();
+        let logprobs: Vec<f64> = value.split(',').filter_map(|it| it.parse().ok()).collect();
+        match name {
+            "say" => self.speak(attempt, Heard { text: 3, ..Heard::default() }, &logprobs),
+            "empty" => self.speak(attempt, Heard::default(), &logprobs),
+            "think" => self.speak(attempt, Heard { reasoning: 3, ..Heard::default() }, &[]),
+            "done" => {
+                let usage = Usage { output_tokens: value.parse().ok(), ..Usage::default() };
+                self.feed(Event::Finished {
+                    attempt,
+                    summary: Summary { usage, ..Summary::default() },
+                });
+            }
+            "fail" => {
+                let (head, after) = value.split_once('@').unwrap_or((value, ""));
+                let (status, code) = head.split_once('/').unwrap_or((head, ""));
+                let mut error = Error::new(Status::parse(status).unwrap(), "as scripted");
+                error.code = (!code.is_empty()).then(|| code.to_owned().into());
+                error.retry_after_ms = after.parse().ok();
+                self.feed(Event::Failed { attempt, error, routing: None });
+            }
+            _ => panic!("no such line: {line}"),
+        }
+    }
+
+    fn speak(&mut self, attempt: usize, heard: Heard, logprobs: &[f64]) {
+        self.feed(Event::Spoke { attempt, heard, logprobs });
+    }
+
+    /// Lets time pass; the timer rings when it is due.
+    fn wait(&mut self, time: f64) {
+        let end = self.now + time;
+        while let Some(at) = self.alarm.filter(|&at| at <= end) {
+            self.alarm = None;
+            self.now = at;
+            self.feed(Event::Woke);
+        }
+        self.now = end;
+    }
+
+    fn feed(&mut self, event: Event<'_>) {
+        for action in self.run.feed(event, self.now, self.plan, self.health) {
+            let told = match action {
+                Action::Ask { question } => format!("ask {question:?}"),
+                Action::Start { branch, streaming: true, .. } => format!("start {branch}"),
+                Action::Start { branch, streaming: false, .. } => format!("run {branch}"),
+                Action::Stop { attempt, reason } => format!("stop {attempt} {}", word(reason)),
+                Action::Show { attempt } => format!("show {attempt}"),
+                Action::Judge { attempt, .. } => format!("judge {attempt}"),
+                Action::Wake { at } => {
+                    self.alarm = Some(at);
+                    continue;
+                }
+                Action::Finish { attempt, whole, trace, .. } => {
+                    self.trace = Some(trace);
+                    format!("answer {attempt}{}", if whole { " whole" } else { "" })
+                }
+                Action::Fail { error, trace, .. } => {
+                    self.trace = Some(trace);
+                    format!("fail {}", error.status.as_str())
+                }
+            };
+            self.story.push(told);
+        }
+    }
+}
+
+fn word(reason: StopReason) -> &'static str {
+    match reason {
+        StopReason::Aborted => "aborted",
+        StopReason::Deadline => "late",
+        StopReason::Overtaken => "overtaken",
+        StopReason::Unsure => "unsure",
+    }
+}
+
+/// A trace in short: `device failed UNAVAILABLE, cloud answered`.
+pub(super) fn told(trace: &Trace) -> String {
+    let attempts = trace.attempts.iter().map(|it| {
+        let outcome =
+            format!("{:?}", it.outcome.expect("every attempt of a finished run has ended"));
+        let status = it.status.map(|it| format!(" {}", it.as_str())).unwrap_or_default();
+        format!("{} {}{status}", it.branch, outcome.to_lowercase())
+    });
+    attempts.collect::<Vec<_>>().join(", ")
+}
