@@ -3,10 +3,29 @@
 //! burn opens nothing here by itself: [`Device`] asks wgpu for an adapter, registers the result
 //! with burn, and hands the same wgpu device to the kernels. So tensors of burn and buffers of
 //! ours live on one queue, in one order.
+//!
+//! ```text
+//! planes ─► upload ─┐
+//! shader ─► products, kernels ─► network ─► kernel_pass, kernel_encoder
+//! device ─► launcher ───────────┘
+//! ```
 
+mod candidates;
 mod device;
 mod fault;
+mod kernel_encoder;
+mod kernel_pass;
+mod kernels;
+mod launcher;
+mod network;
+mod planes;
+mod products;
 mod self_check;
+mod shader;
+mod upload;
 
 pub use device::{AdapterFacts, Device};
+pub use kernel_encoder::KernelEncoder;
+pub use kernel_pass::{KernelPass, Options};
+pub use launcher::Counters;
 pub use self_check::{Report, self_check};

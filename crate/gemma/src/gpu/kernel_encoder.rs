@@ -1,0 +1,114 @@
+//! EmbeddingGemma by kernels: the same layers looking both ways, then a mean and two matrices.
+
+use burn::tensor::wgpu::wgpu;
+use futures::future::LocalBoxFuture;
+use hybridge_core::{Error, Result};
+
+use super::Device;
+use super::kernel_pass::Options;
+use super::kernels::{self, padded, to_u32};
+use super::launcher::{Dispatch, Launcher as _, Progress};
+use super::network::{Layout, Network};
+use super::upload::Uploader;
+use crate::config::Config;
+use crate::engine::{Encoder, check_vocabulary, context_full};
+use crate::sample::not_finite;
+use crate::weights::{Model, missing_tensor};
+
+/// An embedding model by kernels.
+#[derive(Debug)]
+pub struct KernelEncoder {
+    network: Network,
+    end: Vec<Dispatch>,
+    outputs: usize,
+    vector: wgpu::Buffer,
+    staging: wgpu::Buffer,
+    buffers: Vec<wgpu::Buffer>,
+}
+
+impl KernelEncoder {
+    /// Streams a model's weights to the GPU, with room for texts of `capacity` tokens.
+    ///
+    /// # Errors
+    /// `FAILED_PRECONDITION` with code `OUT_OF_MEMORY`, and whatever reading the model says.
+    pub async fn load(
+        device: &Device,
+        model: &Model,
+        capacity: usize,
+        options: Options,
+    ) -> Result<Self> {
+        let dense = model.tensors.dense.as_ref().ok_or_else(|| missing_tensor("dense_2.weight"))?;
+        let capacity = capacity.max(1);
+        let shapes = options.shapes(device);
+        // Every token sees those behind it, so that all go in one pass.
+        let layout = Layout { shapes, capacity, ring: capacity, chunk: capacity, both_ways: true };
+        let mut uploader = Uploader::new(device.clone(), options.binding_limit);
+        let mut network = Network::load(device, &mut uploader, model, layout).await?;
+        let mean = uploader.values("mean", padded(network.config.width) as usize).await?;
+        let inner = uploader.values("inner", padded(dense.dense_2.rows) as usize).await?;
+        let vector = uploader.values("vector", dense.dense_3.rows).await?;
+        let mapped = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
+        let staging = uploader.buffer("vector to read", vector.size(), mapped).await?;
+        let (source, grid) = kernels::pool(&network.config);
+        let kernel = network.encoder.kernel(&source).await?;
+        let bound = [&network.buffers.normed, &mean, &network.buffers.progress];
+        let pool = network.encoder.bind(&kernel, &bound, grid);
+        let (first, second) = (
+            uploader.matrix(model, &dense.dense_2).await?,
+            uploader.matrix(model, &dense.dense_3).await?,
+        );
+        let io = [mean, inner.clone()];
+        let one = network.last_product("dense 2", &first, &io, (0, None)).await?;
+        let io = [inner, vector.clone()];
+        let two = network.last_product("dense 3", &second, &io, (0, None)).await?;
+        device.idle().await?;
+        let outputs = dense.dense_3.rows;
+        let buffers = uploader.finish();
+        Ok(Self { network, end: vec![pool, one, two], outputs, vector, staging, buffers })
+    }
+
+    /// Frees everything on the GPU at once; dropping leaves that to the garbage collector.
+    pub fn dispose(self) {
+        for buffer in &self.buffers {
+            buffer.destroy();
+        }
+    }
+
+    async fn run(&mut self, tokens: &[u32]) -> Result<Vec<f32>> {
+        let Network { config, encoder, buffers, layout, many, .. } = &self.network;
+        check_vocabulary(config, tokens)?;
+        if tokens.is_empty() {
+            return Err(Error::invalid("there is nothing to embed"));
+        }
+        if tokens.len() > layout.capacity {
+            return Err(context_full(tokens.len(), layout.capacity));
+        }
+        let progress = Progress { position: 0, tokens: to_u32(tokens.len()) };
+        let bytes: Vec<u8> = tokens.iter().flat_map(|token| token.to_le_bytes()).collect();
+        encoder.write(&buffers.tokens, 0, &bytes);
+        let at = |position: u32, tokens: u32| -> Vec<u8> {
+            [position, tokens, 0, 0].iter().flat_map(|word| word.to_le_bytes()).collect()
+        };
+        encoder.write(&buffers.progress, 0, &at(0, progress.tokens));
+        encoder.run(&[many], progress, None);
+        let (pool, dense) = self.end.split_at(1);
+        encoder.run(&[pool], progress, None);
+        // One vector is left; products take the last token of a pass.
+        encoder.write(&buffers.progress, 0, &at(0, 1));
+        encoder.run(&[dense], progress, Some((&self.vector, &self.staging)));
+        let bytes = encoder.read(&self.staging).await?;
+        let words = bytes.as_chunks::<4>().0.iter().take(self.outputs);
+        let vector: Vec<f32> = words.map(|word| f32::from_le_bytes(*word)).collect();
+        if vector.iter().all(|value| value.is_finite()) { Ok(vector) } else { Err(not_finite()) }
+    }
+}
+
+impl Encoder for KernelEncoder {
+    fn config(&self) -> &Config {
+        &self.network.config
+    }
+
+    fn encode<'a>(&'a mut self, tokens: &'a [u32]) -> LocalBoxFuture<'a, Result<Vec<f32>>> {
+        Box::pin(self.run(tokens))
+    }
+}

@@ -1,0 +1,243 @@
+//! The kernels beside products: each with the constants of one network.
+
+use super::launcher::Grid;
+use super::planes::units_of;
+use super::shader::{Access, Builder, MatrixShape, Shape, Source};
+use crate::config::{Config, Span};
+
+use Access::{Read, Uniform, Write};
+
+/// How each kind of kernel is spread over invocations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Shapes {
+    /// Products with one vector.
+    pub(super) row: Shape,
+    /// Products with many.
+    pub(super) tile: Shape,
+    /// What is done once for each token.
+    pub(super) token: Shape,
+    /// What is done once for each head.
+    pub(super) head: Shape,
+    /// What is done once for each key.
+    pub(super) key: Shape,
+    /// What sums over keys.
+    pub(super) value: Shape,
+    /// What is done once, by one workgroup.
+    pub(super) single: Shape,
+}
+
+impl Shapes {
+    /// For CPU adapters, where a barrier costs as much as thousands of products: none but in the
+    /// last kernel. Small workgroups, so that few rows still reach every core.
+    pub(super) const SOFTWARE: Self = Self {
+        row: Shape { workgroup: 16, lanes: 1 },
+        tile: Shape { workgroup: 16, lanes: 1 },
+        token: Shape { workgroup: 4, lanes: 1 },
+        head: Shape { workgroup: 4, lanes: 1 },
+        key: Shape { workgroup: 16, lanes: 1 },
+        value: Shape { workgroup: 16, lanes: 1 },
+        single: Shape { workgroup: 16, lanes: 1 },
+    };
+
+    /// For real GPUs: neighbours read neighbouring words, and enough of them hide the latency.
+    pub(super) const HARDWARE: Self = Self {
+        row: Shape { workgroup: 64, lanes: 8 },
+        tile: Shape { workgroup: 64, lanes: 8 },
+        token: Shape { workgroup: 128, lanes: 128 },
+        head: Shape { workgroup: 64, lanes: 32 },
+        key: Shape { workgroup: 64, lanes: 8 },
+        value: Shape { workgroup: 128, lanes: 16 },
+        single: Shape { workgroup: 256, lanes: 1 },
+    };
+}
+
+/// Width rounded up to whole units: how far apart rows of activations are, in values.
+pub(super) fn padded(width: usize) -> u32 {
+    to_u32(units_of(width) * super::planes::UNIT)
+}
+
+/// Sizes are checked against the device's limits long before they come near `u32::MAX`.
+pub(super) fn to_u32(size: usize) -> u32 {
+    u32::try_from(size).unwrap_or(u32::MAX)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "widths are far below 2^24")]
+fn to_f32(size: usize) -> f32 {
+    size as f32
+}
+
+/// Looks tokens up in one shard of the embedding and norms them for the first layer.
+/// Bindings: tokens, residual, progress, norm weights, normed, planes.
+pub(super) fn embed(
+    config: &Config,
+    shape: Shape,
+    shard: MatrixShape,
+    first_row: u32,
+) -> (Source, Grid) {
+    let mut builder = Builder::new("embed", shape);
+    builder
+        .number("FIRST_ROW", first_row)
+        .number("ROWS", shard.rows)
+        .number("UNITS", padded(config.width) / 32)
+        .float("SCALE", config.embedding_scale)
+        .float("WIDTH", to_f32(config.width))
+        .float("EPSILON", config.norm_epsilon)
+        .bindings(&[Read, Write, Uniform, Read, Write])
+        .matrix(shard)
+        .piece(include_str!("wgsl/embed.wgsl"));
+    (builder.build(), Grid::Items { each: 1, per_group: shape.items() })
+}
+
+/// Adds a branch to the residual and norms for what comes next.
+/// Bindings: branch, residual, progress, weights of both norms, normed.
+pub(super) fn norm(config: &Config, shape: Shape) -> (Source, Grid) {
+    let mut builder = Builder::new("norm", shape);
+    builder
+        .number("QUADS", padded(config.width) / 4)
+        .float("WIDTH", to_f32(config.width))
+        .float("EPSILON", config.norm_epsilon)
+        .bindings(&[Read, Write, Uniform, Read, Read, Write])
+        .piece(include_str!("wgsl/norm.wgsl"));
+    (builder.build(), Grid::Items { each: 1, per_group: shape.items() })
+}
+
+/// Norms and turns queries and keys, and puts keys and values into the cache.
+/// Bindings: projections, queries, progress, norms, angles, keys, values.
+pub(super) fn rope(
+    config: &Config,
+    shape: Shape,
+    capacity: usize,
+    coarse: usize,
+) -> (Source, Grid) {
+    let mut builder = Builder::new("rope", shape);
+    builder
+        .number("DIM", to_u32(config.head_dim))
+        .number("HEADS", to_u32(config.heads))
+        .number("KV_HEADS", to_u32(config.kv_heads))
+        .number("CAPACITY", to_u32(capacity))
+        .number("COARSE", to_u32(coarse))
+        .number("IN_STRIDE", to_u32(config.query_width() + 2 * config.kv_width()))
+        .number("QUERY_STRIDE", to_u32(config.query_width()))
+        .float("EPSILON", config.norm_epsilon)
+        .float("QUERY_SCALE", config.query_scale)
+        .bindings(&[Read, Write, Uniform, Read, Read, Write, Write])
+        .piece(include_str!("wgsl/rope.wgsl"));
+    let heads = to_u32(config.heads + 2 * config.kv_heads);
+    (builder.build(), Grid::Items { each: heads, per_group: shape.items() })
+}
+
+/// What a layer's attention sees.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct View {
+    /// Slots of its cache.
+    pub(super) capacity: usize,
+    /// 0 has no limit.
+    pub(super) window: u32,
+    /// Whether tokens see those behind them.
+    pub(super) both_ways: bool,
+    /// Scores from one head to the next.
+    pub(super) score_stride: usize,
+}
+
+impl View {
+    /// The view of layers with this span.
+    pub(super) fn window_of(config: &Config, span: Span) -> u32 {
+        config.window.filter(|_| span == Span::Local).map_or(0, to_u32)
+    }
+
+    fn begin(self, label: &'static str, config: &Config, shape: Shape) -> Builder {
+        let mut builder = Builder::new(label, shape);
+        builder
+            .number("QUADS", to_u32(config.head_dim / 4))
+            .number("HEADS", to_u32(config.heads))
+            .number("GROUP", to_u32(config.group()))
+            .number("CAPACITY", to_u32(self.capacity))
+            .number("WINDOW", self.window)
+            .number("SCORE_STRIDE", to_u32(self.score_stride))
+            .bindings(&[Read, Write, Uniform, Read])
+            .piece(if self.both_ways {
+                include_str!("wgsl/span_both.wgsl")
+            } else {
+                include_str!("wgsl/span_causal.wgsl")
+            });
+        builder
+    }
+
+    /// Queries times keys. Bindings: queries, scores, progress, keys.
+    pub(super) fn scores(self, config: &Config, shape: Shape) -> (Source, Grid) {
+        let mut builder = self.begin("scores", config, shape);
+        builder
+            .number("QUERY_QUADS", to_u32(config.query_width() / 4))
+            .piece(include_str!("wgsl/scores.wgsl"));
+        let grid = Grid::Keys {
+            per_group: shape.items(),
+            heads: to_u32(config.heads),
+            window: self.window,
+            both_ways: self.both_ways,
+        };
+        (builder.build(), grid)
+    }
+
+    /// The softmax of scores times values. Bindings: scores, output, progress, values.
+    pub(super) fn mix(self, config: &Config, shape: Shape) -> (Source, Grid) {
+        let quads = config.head_dim / 4;
+        // Without lanes an invocation repeats the softmax for its part of a head: fewer, larger parts.
+        let slice = if shape.lanes == 1 && quads.is_multiple_of(4) { 4 } else { 1 };
+        let mut builder = self.begin("mix", config, shape);
+        builder
+            .number("SLICE", slice)
+            .number("OUT_QUADS", padded(config.query_width()) / 4)
+            .piece(include_str!("wgsl/mix.wgsl"));
+        let parts = to_u32(config.heads * quads) / slice;
+        (builder.build(), Grid::Layers(parts.div_ceil(shape.items())))
+    }
+}
+
+/// The mean over tokens. Bindings: normed, output, progress.
+pub(super) fn pool(config: &Config) -> (Source, Grid) {
+    let shape = Shape { workgroup: 64, lanes: 1 };
+    let quads = padded(config.width) / 4;
+    let mut builder = Builder::new("pool", shape);
+    builder
+        .number("QUADS", quads)
+        .bindings(&[Read, Write, Uniform])
+        .piece(include_str!("wgsl/pool.wgsl"));
+    (builder.build(), Grid::Fixed(quads.div_ceil(shape.workgroup)))
+}
+
+/// How the vocabulary is cut for picking: slices, and logits in each.
+///
+/// Few enough that one workgroup goes through all of them, short enough that 64 of them are few.
+pub(super) fn slicing(vocabulary: usize) -> (usize, usize) {
+    const SLICES_MAX: usize = 4096;
+    let length = vocabulary.div_ceil(SLICES_MAX).max(16);
+    (vocabulary.div_ceil(length), length)
+}
+
+/// Bindings: logits, slices.
+pub(super) fn slices(vocabulary: usize) -> (Source, Grid) {
+    let shape = Shape { workgroup: 16, lanes: 1 };
+    let (count, length) = slicing(vocabulary);
+    let mut builder = Builder::new("slices", shape);
+    builder
+        .number("VOCABULARY", to_u32(vocabulary))
+        .number("SLICE", to_u32(length))
+        .number("SLICES", to_u32(count))
+        .bindings(&[Read, Write])
+        .piece(include_str!("wgsl/slices.wgsl"));
+    (builder.build(), Grid::Fixed(to_u32(count).div_ceil(shape.workgroup)))
+}
+
+/// Bindings: logits, slices, progress, tokens, result.
+pub(super) fn pick(vocabulary: usize, shape: Shape, keep_many: bool) -> (Source, Grid) {
+    let (count, length) = slicing(vocabulary);
+    let mut builder = Builder::new(if keep_many { "pick many" } else { "pick" }, shape);
+    builder
+        .number("VOCABULARY", to_u32(vocabulary))
+        .number("SLICE", to_u32(length))
+        .number("SLICES", to_u32(count))
+        .flag("KEEP_MANY", keep_many)
+        .bindings(&[Read, Read, Write, Write, Write])
+        .piece(include_str!("wgsl/pick.wgsl"));
+    (builder.build(), Grid::Fixed(1))
+}

@@ -1,0 +1,290 @@
+//! Pipelines made once, and what is sent to the GPU in one go.
+//!
+//! A [`Dispatch`] is a kernel on fixed buffers; only its grid follows the sequence. A list of them
+//! becomes one compute pass in one submission. Kernels know nothing of this: anything that can run
+//! a list is a [`Launcher`].
+
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use burn::tensor::wgpu::wgpu;
+use hybridge_core::Result;
+
+use super::Device;
+use super::shader::{Access, Source};
+
+/// WebGPU's limit of workgroups in one dimension.
+pub(super) const GROUPS_MAX: u32 = 65_535;
+
+/// Where the sequence stands: what grids follow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Progress {
+    /// Of the first token of this pass.
+    pub(super) position: u32,
+    /// Of this pass.
+    pub(super) tokens: u32,
+}
+
+/// How many workgroups a dispatch needs.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Grid {
+    /// Always so many, folded into two dimensions where one is too short.
+    Fixed(u32),
+    /// One item for each token and each of `each`, `per_group` items in a workgroup.
+    Items { each: u32, per_group: u32 },
+    /// So many across, and tokens in fours across z.
+    Tiles(u32),
+    /// So many across, and one layer for each token across z.
+    Layers(u32),
+    /// Keys across x, heads across y, tokens across z. A window of 0 has no limit.
+    Keys { per_group: u32, heads: u32, window: u32, both_ways: bool },
+}
+
+impl Grid {
+    /// The workgroups at one point of the sequence.
+    pub(super) fn at(self, progress: Progress) -> [u32; 3] {
+        let Progress { position, tokens } = progress;
+        match self {
+            Self::Fixed(groups) => {
+                let across = groups.clamp(1, GROUPS_MAX);
+                [across, groups.div_ceil(across), 1]
+            }
+            Self::Items { each, per_group } => [(tokens * each).div_ceil(per_group), 1, 1],
+            Self::Tiles(across) => [across, 1, tokens.div_ceil(4)],
+            Self::Layers(across) => [across, 1, tokens],
+            Self::Keys { per_group, heads, window, both_ways } => {
+                let seen = position + tokens;
+                let widest = match (window, both_ways) {
+                    (0, _) => seen,
+                    (window, false) => seen.min(window),
+                    (window, true) => seen.min(window / 2 * 2 + 1),
+                };
+                [widest.div_ceil(per_group), heads, tokens]
+            }
+        }
+    }
+}
+
+/// A compiled kernel.
+#[derive(Debug)]
+pub(super) struct Kernel {
+    pipeline: wgpu::ComputePipeline,
+    layout: wgpu::BindGroupLayout,
+    label: &'static str,
+}
+
+/// A kernel on its buffers.
+#[derive(Clone, Debug)]
+pub(super) struct Dispatch {
+    kernel: Rc<Kernel>,
+    group: wgpu::BindGroup,
+    grid: Grid,
+}
+
+/// What has been asked of the GPU so far. Tests hold decoding against it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Kernels started.
+    pub dispatches: u64,
+    /// Command buffers submitted.
+    pub submits: u64,
+    /// Writes into buffers.
+    pub writes: u64,
+    /// Bytes read back.
+    pub bytes_read: u64,
+}
+
+impl std::ops::Sub for Counters {
+    type Output = Self;
+
+    fn sub(self, before: Self) -> Self {
+        Self {
+            dispatches: self.dispatches - before.dispatches,
+            submits: self.submits - before.submits,
+            writes: self.writes - before.writes,
+            bytes_read: self.bytes_read - before.bytes_read,
+        }
+    }
+}
+
+/// Anything that runs lists of dispatches.
+pub(super) trait Launcher {
+    /// Runs the lists one after the other, then copies `source` into `staging`.
+    fn run(
+        &self,
+        lists: &[&[Dispatch]],
+        progress: Progress,
+        copy: Option<(&wgpu::Buffer, &wgpu::Buffer)>,
+    );
+}
+
+/// One encoder, one compute pass, one submission: what was measured to be cheapest.
+#[derive(Debug)]
+pub(super) struct Encoder {
+    device: Device,
+    kernels: HashMap<String, Rc<Kernel>>,
+    counters: Cell<Counters>,
+}
+
+impl Encoder {
+    pub(super) fn new(device: Device) -> Self {
+        Self { device, kernels: HashMap::new(), counters: Cell::default() }
+    }
+
+    pub(super) fn counters(&self) -> Counters {
+        self.counters.get()
+    }
+
+    pub(super) fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// Compiles a kernel, or finds it compiled: equal text is an equal kernel.
+    pub(super) async fn kernel(&mut self, source: &Source) -> Result<Rc<Kernel>> {
+        if let Some(kernel) = self.kernels.get(&source.text) {
+            return Ok(kernel.clone());
+        }
+        let what = format!("the kernel {}", source.label);
+        let kernel = Rc::new(self.device.guarded(&what, || self.compile(source)).await?);
+        self.kernels.insert(source.text.clone(), kernel.clone());
+        Ok(kernel)
+    }
+
+    fn compile(&self, source: &Source) -> Kernel {
+        let device = self.device.wgpu();
+        let entries: Vec<_> = (0..)
+            .zip(&source.accesses)
+            .map(|(binding, access)| wgpu::BindGroupLayoutEntry {
+                binding,
+                visibility: wgpu::ShaderStages::COMPUTE,
+                ty: wgpu::BindingType::Buffer {
+                    ty: match access {
+                        Access::Read => wgpu::BufferBindingType::Storage { read_only: true },
+                        Access::Write => wgpu::BufferBindingType::Storage { read_only: false },
+                        Access::Uniform => wgpu::BufferBindingType::Uniform,
+                    },
+                    has_dynamic_offset: false,
+                    min_binding_size: None,
+                },
+                count: None,
+            })
+            .collect();
+        let layout = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
+            label: Some(source.label),
+            entries: &entries,
+        });
+        let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
+            label: Some(source.label),
+            source: wgpu::ShaderSource::Wgsl(source.text.as_str().into()),
+        });
+        let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+            label: Some(source.label),
+            layout: Some(&device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+                label: Some(source.label),
+                bind_group_layouts: &[Some(&layout)],
+                immediate_size: 0,
+            })),
+            module: &module,
+            entry_point: Some("main"),
+            // Every buffer and workgroup variable is written before it is read.
+            compilation_options: wgpu::PipelineCompilationOptions {
+                zero_initialize_workgroup_memory: false,
+                ..Default::default()
+            },
+            cache: None,
+        });
+        Kernel { pipeline, layout, label: source.label }
+    }
+
+    /// Binds buffers to a kernel, in the order of its bindings.
+    pub(super) fn bind(
+        &self,
+        kernel: &Rc<Kernel>,
+        buffers: &[&wgpu::Buffer],
+        grid: Grid,
+    ) -> Dispatch {
+        let entries: Vec<_> = (0..)
+            .zip(buffers)
+            .map(|(binding, buffer)| wgpu::BindGroupEntry {
+                binding,
+                resource: buffer.as_entire_binding(),
+            })
+            .collect();
+        let group = self.device.wgpu().create_bind_group(&wgpu::BindGroupDescriptor {
+            label: Some(kernel.label),
+            layout: &kernel.layout,
+            entries: &entries,
+        });
+        Dispatch { kernel: kernel.clone(), group, grid }
+    }
+
+    /// Writes into a buffer before everything that is submitted later.
+    pub(super) fn write(&self, buffer: &wgpu::Buffer, offset: u64, bytes: &[u8]) {
+        self.count(|counters| counters.writes += 1);
+        self.device.queue().write_buffer(buffer, offset, bytes);
+    }
+
+    /// The bytes that [`Launcher::run`] copied into `staging`.
+    pub(super) async fn read(&self, staging: &wgpu::Buffer) -> Result<Vec<u8>> {
+        let bytes = self.device.read(staging).await?;
+        self.count(|counters| counters.bytes_read += bytes.len() as u64);
+        Ok(bytes)
+    }
+
+    fn count(&self, change: impl FnOnce(&mut Counters)) {
+        let mut counters = self.counters.get();
+        change(&mut counters);
+        self.counters.set(counters);
+    }
+}
+
+impl Launcher for Encoder {
+    fn run(
+        &self,
+        lists: &[&[Dispatch]],
+        progress: Progress,
+        copy: Option<(&wgpu::Buffer, &wgpu::Buffer)>,
+    ) {
+        let mut encoder =
+            self.device.wgpu().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        {
+            let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+            for dispatch in lists.iter().copied().flatten() {
+                let [x, y, z] = dispatch.grid.at(progress);
+                pass.set_pipeline(&dispatch.kernel.pipeline);
+                pass.set_bind_group(0, &dispatch.group, &[]);
+                pass.dispatch_workgroups(x, y, z);
+                self.count(|counters| counters.dispatches += 1);
+            }
+        }
+        if let Some((source, staging)) = copy {
+            encoder.copy_buffer_to_buffer(source, 0, staging, 0, staging.size());
+        }
+        self.device.queue().submit([encoder.finish()]);
+        self.count(|counters| counters.submits += 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Grid, Progress};
+
+    #[track_caller]
+    fn check(grid: Grid, position: u32, tokens: u32, expected: [u32; 3]) {
+        assert_eq!(grid.at(Progress { position, tokens }), expected);
+    }
+
+    #[test]
+    fn grids_follow_the_sequence_and_keep_to_the_limit() {
+        check(Grid::Fixed(7), 0, 1, [7, 1, 1]);
+        check(Grid::Fixed(65_536), 0, 1, [65_535, 2, 1]);
+        check(Grid::Items { each: 6, per_group: 16 }, 9, 3, [2, 1, 1]);
+        check(Grid::Tiles(5), 9, 9, [5, 1, 3]);
+        check(Grid::Layers(5), 9, 9, [5, 1, 9]);
+        let keys = |window, both_ways| Grid::Keys { per_group: 4, heads: 2, window, both_ways };
+        check(keys(0, false), 30, 2, [8, 2, 2]);
+        check(keys(10, false), 30, 2, [3, 2, 2]);
+        check(keys(10, true), 0, 32, [3, 2, 32]);
+    }
+}

@@ -1,0 +1,193 @@
+//! WGSL put together: constants, the pieces a kernel needs, and the kernel.
+//!
+//! Sizes are baked in as constants, so that loops have known bounds. A piece that is needed once
+//! for each matrix has the prefix `M_`, which becomes `m0_`, `m1_`, ….
+
+use std::fmt::Write as _;
+
+use super::planes::{Codes, Format, Scales, units_of};
+
+/// How a kernel uses a binding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Access {
+    Read,
+    Write,
+    Uniform,
+}
+
+/// The text of a kernel and what its bindings are.
+#[derive(Clone, Debug)]
+pub(super) struct Source {
+    pub(super) label: &'static str,
+    pub(super) text: String,
+    pub(super) accesses: Vec<Access>,
+}
+
+/// How work is spread over invocations; chosen by what the adapter is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Shape {
+    /// Invocations of a workgroup.
+    pub(super) workgroup: u32,
+    /// How many of them share an item. 1 needs no barrier.
+    pub(super) lanes: u32,
+}
+
+impl Shape {
+    /// Items of a workgroup.
+    pub(super) fn items(self) -> u32 {
+        self.workgroup / self.lanes
+    }
+}
+
+/// A matrix as a kernel sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct MatrixShape {
+    pub(super) format: Format,
+    pub(super) rows: u32,
+    pub(super) columns: u32,
+}
+
+impl MatrixShape {
+    /// Groups of four rows.
+    pub(super) fn groups(self) -> u32 {
+        self.rows.div_ceil(4)
+    }
+
+    fn units(self) -> usize {
+        units_of(self.columns as usize)
+    }
+}
+
+/// A kernel under construction.
+pub(super) struct Builder {
+    label: &'static str,
+    text: String,
+    accesses: Vec<Access>,
+    matrices: usize,
+}
+
+impl Builder {
+    /// Begins with the workgroup and its lanes.
+    pub(super) fn new(label: &'static str, shape: Shape) -> Self {
+        let mut builder = Self { label, text: String::new(), accesses: Vec::new(), matrices: 0 };
+        builder.number("WORKGROUP", shape.workgroup).number("LANES", shape.lanes);
+        builder.piece(include_str!("wgsl/step.wgsl"));
+        builder.piece(if shape.lanes == 1 {
+            include_str!("wgsl/lanes_one.wgsl")
+        } else {
+            include_str!("wgsl/lanes_many.wgsl")
+        });
+        builder
+    }
+
+    pub(super) fn number(&mut self, name: &str, value: u32) -> &mut Self {
+        // Writing to a string cannot fail.
+        let _ = writeln!(self.text, "const {name}: u32 = {value}u;");
+        self
+    }
+
+    pub(super) fn float(&mut self, name: &str, value: f32) -> &mut Self {
+        // By its bits: decimal text would round a second time.
+        let _ = writeln!(self.text, "const {name}: f32 = {};", literal(value));
+        self
+    }
+
+    pub(super) fn flag(&mut self, name: &str, value: bool) -> &mut Self {
+        let _ = writeln!(self.text, "const {name}: bool = {value};");
+        self
+    }
+
+    pub(super) fn piece(&mut self, text: &str) -> &mut Self {
+        self.text.push_str(text);
+        self
+    }
+
+    pub(super) fn bindings(&mut self, accesses: &[Access]) -> &mut Self {
+        self.accesses.extend(accesses);
+        self
+    }
+
+    /// Declares the planes of the next matrix and how to unpack them. Call after all other bindings.
+    pub(super) fn matrix(&mut self, shape: MatrixShape) -> &mut Self {
+        let prefix = format!("m{}_", self.matrices);
+        self.matrices += 1;
+        let Format { codes, scales } = shape.format;
+        let mut at = self.accesses.len();
+        let _ = writeln!(
+            self.text,
+            "@group(0) @binding({at}) var<storage, read> {prefix}codes: array<vec4<u32>>;"
+        );
+        self.accesses.push(Access::Read);
+        if scales != Scales::None {
+            at += 1;
+            let _ = writeln!(
+                self.text,
+                "@group(0) @binding({at}) var<storage, read> {prefix}scales: array<u32>;"
+            );
+            self.accesses.push(Access::Read);
+        }
+        let _ = writeln!(self.text, "const {prefix}ROWS: u32 = {}u;", shape.rows);
+        let _ = writeln!(self.text, "const {prefix}UNITS: u32 = {}u;", shape.units());
+        if let Scales::Half(zero) = scales {
+            let _ = writeln!(self.text, "const {prefix}ZERO: f32 = {zero}.0;");
+        }
+        if self.matrices == 1 {
+            self.piece(include_str!("wgsl/unit.wgsl"));
+        }
+        self.prefixed(&prefix, codes_text(codes)).prefixed(&prefix, scales_text(scales))
+    }
+
+    /// A piece for the matrix declared last.
+    pub(super) fn for_matrix(&mut self, text: &str) -> &mut Self {
+        let prefix = format!("m{}_", self.matrices.saturating_sub(1));
+        self.prefixed(&prefix, text)
+    }
+
+    fn prefixed(&mut self, prefix: &str, text: &str) -> &mut Self {
+        self.text.push_str(&text.replace("M_", prefix));
+        self
+    }
+
+    pub(super) fn build(self) -> Source {
+        Source { label: self.label, text: self.text, accesses: self.accesses }
+    }
+}
+
+fn codes_text(codes: Codes) -> &'static str {
+    match codes {
+        Codes::Nibbles => include_str!("wgsl/codes_nibbles.wgsl"),
+        Codes::Bytes => include_str!("wgsl/codes_bytes.wgsl"),
+        Codes::F16 => include_str!("wgsl/codes_f16.wgsl"),
+        Codes::Bf16 => include_str!("wgsl/codes_bf16.wgsl"),
+        Codes::F32 => include_str!("wgsl/codes_f32.wgsl"),
+    }
+}
+
+fn scales_text(scales: Scales) -> &'static str {
+    match scales {
+        Scales::None => include_str!("wgsl/scales_none.wgsl"),
+        Scales::Half(_) => include_str!("wgsl/scales_half.wgsl"),
+        Scales::Pair => include_str!("wgsl/scales_pair.wgsl"),
+        Scales::K => include_str!("wgsl/scales_k.wgsl"),
+        Scales::Six => include_str!("wgsl/scales_six.wgsl"),
+    }
+}
+
+/// A number as WGSL reads it back to the same bits.
+fn literal(value: f32) -> String {
+    // Rust prints the shortest decimal that reads back exactly; WGSL wants a point or an exponent.
+    format!("{value:e}f")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::literal;
+
+    #[test]
+    fn numbers_read_back_exactly() {
+        for value in [1.0_f32, 1e-6, 25.298_221, 0.088_388_35, 3.0e38] {
+            let text = literal(value);
+            assert_eq!(text.trim_end_matches('f').parse::<f32>().unwrap(), value, "{text}");
+        }
+    }
+}

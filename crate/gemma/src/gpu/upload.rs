@@ -1,0 +1,196 @@
+//! Weights on their way to the GPU: in bounded pieces, re-packed as they pass.
+
+use std::ops::Range;
+
+use burn::tensor::wgpu::wgpu;
+use hybridge_core::{Error, Result};
+
+use super::Device;
+use super::kernels::{padded, to_u32};
+use super::planes::{Format, pack, units_of};
+use super::shader::MatrixShape;
+use crate::weights::{Model, Tensor};
+
+/// Bytes of the file that are in memory at once.
+const PIECE: usize = 4 << 20;
+
+/// Bytes after which the GPU is waited for, so that what it has not taken yet stays little.
+const IN_FLIGHT: usize = 32 << 20;
+
+/// A matrix, or some rows of one, on the GPU.
+#[derive(Debug)]
+pub(super) struct Planes {
+    pub(super) shape: MatrixShape,
+    codes: wgpu::Buffer,
+    scales: Option<wgpu::Buffer>,
+}
+
+impl Planes {
+    /// Its bindings, in the order of [`super::shader::Builder::matrix`].
+    pub(super) fn buffers(&self) -> impl Iterator<Item = &wgpu::Buffer> {
+        std::iter::once(&self.codes).chain(&self.scales)
+    }
+}
+
+/// Rows of a matrix that one binding can hold.
+#[derive(Debug)]
+pub(super) struct Shard {
+    pub(super) first_row: u32,
+    pub(super) planes: Planes,
+}
+
+/// Makes buffers, and knows how many bytes it made.
+#[derive(Debug)]
+pub(super) struct Uploader {
+    device: Device,
+    /// Bytes that one binding may have.
+    limit: u64,
+    in_flight: usize,
+    made: Vec<wgpu::Buffer>,
+}
+
+impl Uploader {
+    pub(super) fn new(device: Device, limit: Option<u64>) -> Self {
+        let most = device.facts().max_storage_buffer_binding_size;
+        let limit = limit.map_or(most, |limit| limit.min(most)).min(device.facts().max_buffer_size);
+        Self { device, limit, in_flight: 0, made: Vec::new() }
+    }
+
+    /// Everything made so far, for the one who must free it.
+    pub(super) fn finish(self) -> Vec<wgpu::Buffer> {
+        self.made
+    }
+
+    /// An empty buffer; WebGPU fills it with zeros.
+    pub(super) async fn buffer(
+        &mut self,
+        label: &str,
+        bytes: u64,
+        usage: wgpu::BufferUsages,
+    ) -> Result<wgpu::Buffer> {
+        if bytes > self.limit {
+            return Err(super::fault::memory_error(&format!(
+                "{label}, {bytes} bytes in one buffer where {} is the most",
+                self.limit
+            )));
+        }
+        let device = self.device.clone();
+        let descriptor = wgpu::BufferDescriptor {
+            label: Some(label),
+            // No binding may be empty, and uniform ones are read in 16 bytes.
+            size: bytes.next_multiple_of(16).max(16),
+            usage,
+            mapped_at_creation: false,
+        };
+        let buffer =
+            self.device.guarded(label, || device.wgpu().create_buffer(&descriptor)).await?;
+        self.made.push(buffer.clone());
+        Ok(buffer)
+    }
+
+    /// A buffer of numbers that kernels read and write.
+    pub(super) async fn values(&mut self, label: &str, count: usize) -> Result<wgpu::Buffer> {
+        let usage = wgpu::BufferUsages::STORAGE
+            | wgpu::BufferUsages::COPY_DST
+            | wgpu::BufferUsages::COPY_SRC;
+        self.buffer(label, count as u64 * 4, usage).await
+    }
+
+    /// A buffer with these numbers in it.
+    pub(super) async fn filled(&mut self, label: &str, values: &[f32]) -> Result<wgpu::Buffer> {
+        let buffer = self.values(label, values.len()).await?;
+        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        self.device.queue().write_buffer(&buffer, 0, &bytes);
+        Ok(buffer)
+    }
+
+    /// The weights of a norm, with zeros up to a whole unit.
+    pub(super) async fn norm(&mut self, model: &Model, tensor: &Tensor) -> Result<wgpu::Buffer> {
+        let mut values = model.values(tensor).await?;
+        values.resize(padded(tensor.columns) as usize, 0.0);
+        self.filled(&tensor.name, &values).await
+    }
+
+    /// A matrix that one binding must hold.
+    pub(super) async fn matrix(&mut self, model: &Model, tensor: &Tensor) -> Result<Planes> {
+        self.rows(model, tensor, 0..tensor.rows).await
+    }
+
+    /// A matrix in as many shards as the limit of a binding asks for.
+    pub(super) async fn shards(&mut self, model: &Model, tensor: &Tensor) -> Result<Vec<Shard>> {
+        let row = Format::of(tensor.encoding).code_bytes(units_of(tensor.columns)) as u64;
+        let most = usize::try_from(self.limit / row.max(1)).unwrap_or(usize::MAX).max(1);
+        let mut shards = Vec::new();
+        for start in (0..tensor.rows).step_by(most) {
+            let rows = start..tensor.rows.min(start.saturating_add(most));
+            let planes = self.rows(model, tensor, rows).await?;
+            shards.push(Shard { first_row: to_u32(start), planes });
+        }
+        Ok(shards)
+    }
+
+    async fn rows(&mut self, model: &Model, tensor: &Tensor, rows: Range<usize>) -> Result<Planes> {
+        let format = Format::of(tensor.encoding);
+        let units = units_of(tensor.columns) * rows.len();
+        let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST;
+        let codes = self.buffer(&tensor.name, format.code_bytes(units) as u64, usage).await?;
+        let scales = match format.scale_bytes(units) {
+            0 => None,
+            bytes => Some(self.buffer(&tensor.name, bytes as u64, usage).await?),
+        };
+        let mut to_codes = Writer { buffer: Some(&codes), offset: 0, pending: Vec::new() };
+        let mut to_scales = Writer { buffer: scales.as_ref(), offset: 0, pending: Vec::new() };
+        let step = (PIECE / tensor.row_bytes().max(1)).max(1);
+        for start in rows.clone().step_by(step) {
+            let piece = start..rows.end.min(start.saturating_add(step));
+            let bytes = model.rows(tensor, piece).await?;
+            pack(
+                tensor.encoding,
+                tensor.columns,
+                &bytes,
+                &mut to_codes.pending,
+                &mut to_scales.pending,
+            )
+            .map_err(|error| Error {
+                message: format!("{}: {}", tensor.name, error.message).into(),
+                ..error
+            })?;
+            to_codes.write(&self.device, false);
+            to_scales.write(&self.device, false);
+            self.in_flight += bytes.len();
+            if self.in_flight >= IN_FLIGHT {
+                self.in_flight = 0;
+                // Writes are only passed on with a submission.
+                self.device.queue().submit([]);
+                self.device.idle().await?;
+            }
+        }
+        to_codes.write(&self.device, true);
+        to_scales.write(&self.device, true);
+        let shape =
+            MatrixShape { format, rows: to_u32(rows.len()), columns: to_u32(tensor.columns) };
+        Ok(Planes { shape, codes, scales })
+    }
+}
+
+/// Bytes for a buffer, held back until they are whole words.
+struct Writer<'a> {
+    buffer: Option<&'a wgpu::Buffer>,
+    offset: u64,
+    pending: Vec<u8>,
+}
+
+impl Writer<'_> {
+    fn write(&mut self, device: &Device, is_last: bool) {
+        let Some(buffer) = self.buffer else { return };
+        if is_last {
+            self.pending.resize(self.pending.len().next_multiple_of(4), 0);
+        }
+        let whole = self.pending.len() / 4 * 4;
+        if let Some(words) = self.pending.get(..whole).filter(|words| !words.is_empty()) {
+            device.queue().write_buffer(buffer, self.offset, words);
+            self.offset += whole as u64;
+        }
+        self.pending.drain(..whole);
+    }
+}

@@ -1,0 +1,9 @@
+// 32 brain floats: four 16-byte loads. Each is the upper half of an f32.
+fn M_four(x: u32, y: u32) -> vec4<f32> { return bitcast<vec4<f32>>(vec4<u32>(x << 16u, x & 0xffff0000u, y << 16u, y & 0xffff0000u)); }
+fn M_unit(u: u32) -> Unit {
+    let a = M_codes[4u * u];
+    let b = M_codes[4u * u + 1u];
+    let c = M_codes[4u * u + 2u];
+    let d = M_codes[4u * u + 3u];
+    return Unit(M_four(a.x, a.y), M_four(a.z, a.w), M_four(b.x, b.y), M_four(b.z, b.w), M_four(c.x, c.y), M_four(c.z, c.w), M_four(d.x, d.y), M_four(d.z, d.w));
+}

@@ -1,0 +1,7 @@
+// Where the sequence stands. The kernel that picks a token moves it on, so that decoding writes nothing from outside.
+struct Step {
+    position: u32, // of the first token of this pass
+    tokens: u32, // of this pass
+    spare_a: u32,
+    spare_b: u32,
+}
