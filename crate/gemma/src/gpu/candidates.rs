@@ -104,8 +104,14 @@ mod tests {
         let sorted = crate::sample::largest(logits, KEEP);
         let mut bytes = vec![0; RESULT];
         let log_sum = logits.iter().map(|it| (it - sorted[0].1).exp()).sum::<f32>().ln();
-        let head =
-            [sorted[0].0, sorted[0].1.to_bits(), log_sum.to_bits(), 0, 0, sorted.len() as u32];
+        let head = [
+            sorted[0].0,
+            sorted[0].1.to_bits(),
+            log_sum.to_bits(),
+            0,
+            0,
+            u32::try_from(sorted.len()).unwrap(),
+        ];
         for (i, word) in head.into_iter().enumerate() {
             bytes[4 * i..4 * i + 4].copy_from_slice(&word.to_le_bytes());
         }

@@ -159,16 +159,15 @@ impl Network {
     ) -> Result<()> {
         let Layout { shapes, capacity, ring, both_ways, .. } = self.layout;
         let config = self.config.clone();
-        let query = uploader.matrix(model, &weights.attn_q).await?;
-        let key = uploader.matrix(model, &weights.attn_k).await?;
-        let value = uploader.matrix(model, &weights.attn_v).await?;
+        let projecting = [&weights.attn_q, &weights.attn_k, &weights.attn_v];
+        let projecting = uploader.joined(model, &projecting).await?;
         let mut norms = model.values(&weights.attn_q_norm).await?;
         norms.extend(model.values(&weights.attn_k_norm).await?);
         let norms = uploader.filled("head norms", &norms).await?;
         let width = to_u32(config.query_width() + 2 * config.kv_width());
         let qkv = Product {
             label: "qkv",
-            rows: Rows::Side(vec![query.shape, key.shape, value.shape]),
+            rows: Rows::Side(projecting.iter().map(|planes| planes.shape).collect()),
             in_quads: padded(config.width) / 4,
             out_stride: width,
             out_first: 0,
@@ -176,7 +175,7 @@ impl Network {
         };
         let Buffers { normed, projections, .. } = &self.buffers;
         let io = [normed.clone(), projections.clone()];
-        self.add_product(&qkv, &io, &[&query, &key, &value]).await?;
+        self.add_product(&qkv, &io, &projecting).await?;
 
         let slots = if span == Span::Local { ring } else { capacity };
         let room = slots * config.kv_width();
@@ -213,7 +212,7 @@ impl Network {
             soft_cap: None,
         };
         let io = [self.buffers.mixed.clone(), self.buffers.branch.clone()];
-        self.add_product(&product, &io, &[&output]).await
+        self.add_product(&product, &io, &[output]).await
     }
 
     async fn add_feed_forward(
@@ -223,19 +222,18 @@ impl Network {
         weights: &LayerTensors,
     ) -> Result<()> {
         let Config { width, hidden, .. } = self.config;
-        let gate = uploader.matrix(model, &weights.ffn_gate).await?;
-        let up = uploader.matrix(model, &weights.ffn_up).await?;
+        let both = uploader.joined(model, &[&weights.ffn_gate, &weights.ffn_up]).await?;
         let down = uploader.matrix(model, &weights.ffn_down).await?;
         let inner = Product {
             label: "gate and up",
-            rows: Rows::Gated([gate.shape, up.shape]),
+            rows: Rows::Gated(both.iter().map(|planes| planes.shape).collect()),
             in_quads: padded(width) / 4,
             out_stride: padded(hidden),
             out_first: 0,
             soft_cap: None,
         };
         let io = [self.buffers.normed.clone(), self.buffers.inner.clone()];
-        self.add_product(&inner, &io, &[&gate, &up]).await?;
+        self.add_product(&inner, &io, &both).await?;
         let outer = Product {
             label: "down",
             rows: Rows::Side(vec![down.shape]),
@@ -245,7 +243,7 @@ impl Network {
             soft_cap: None,
         };
         let io = [self.buffers.inner.clone(), self.buffers.branch.clone()];
-        self.add_product(&outer, &io, &[&down]).await
+        self.add_product(&outer, &io, &[down]).await
     }
 
     async fn add_norm(&mut self, post: &wgpu::Buffer, next: &wgpu::Buffer) -> Result<()> {
@@ -262,7 +260,7 @@ impl Network {
         &mut self,
         product: &Product,
         io: &[wgpu::Buffer; 2],
-        planes: &[&Planes],
+        planes: &[Planes],
     ) -> Result<()> {
         let one = self.product(product.for_one(self.layout.shapes.row), io, planes).await?;
         let many = self.product(product.for_many(self.layout.shapes.tile), io, planes).await?;
@@ -276,7 +274,7 @@ impl Network {
         &mut self,
         (source, grid): (Source, Grid),
         [input, output]: &[wgpu::Buffer; 2],
-        planes: &[&Planes],
+        planes: &[Planes],
     ) -> Result<Dispatch> {
         let kernel: Rc<Kernel> = self.encoder.kernel(&source).await?;
         let mut bound = vec![input, output, &self.buffers.progress];
@@ -301,7 +299,8 @@ impl Network {
             out_first,
             soft_cap,
         };
-        self.product(product.for_one(self.layout.shapes.row), io, &[planes]).await
+        self.product(product.for_one(self.layout.shapes.row), io, std::slice::from_ref(planes))
+            .await
     }
 
     fn both(&mut self, dispatch: Dispatch) {

@@ -10,8 +10,8 @@ use super::shader::{Access, Builder, MatrixShape, Shape, Source};
 pub(super) enum Rows {
     /// Their results stand side by side.
     Side(Vec<MatrixShape>),
-    /// gelu(first · x) · (second · x), where both have equally many rows.
-    Gated([MatrixShape; 2]),
+    /// gelu(first · x) · (second · x): two matrices, or the halves of one.
+    Gated(Vec<MatrixShape>),
 }
 
 /// A product of one or more matrices with the same vectors.
@@ -34,7 +34,15 @@ impl Product {
     fn workers(&self) -> u32 {
         match &self.rows {
             Rows::Side(matrices) => matrices.iter().map(|matrix| matrix.groups()).sum(),
-            Rows::Gated([first, _]) => first.groups(),
+            Rows::Gated(_) => self.gated_rows().div_ceil(4),
+        }
+    }
+
+    /// Rows of each of the two matrices of a gate.
+    fn gated_rows(&self) -> u32 {
+        match &self.rows {
+            Rows::Gated(matrices) => matrices.iter().map(|matrix| matrix.rows).sum::<u32>() / 2,
+            Rows::Side(_) => 0,
         }
     }
 
@@ -62,10 +70,7 @@ impl Product {
             .number("WORKERS", self.workers())
             .bindings(&[Access::Read, Access::Write, Access::Uniform])
             .piece(include_str!("wgsl/curves.wgsl"));
-        let matrices = match &self.rows {
-            Rows::Side(matrices) => matrices.as_slice(),
-            Rows::Gated(both) => both.as_slice(),
-        };
+        let (Rows::Side(matrices) | Rows::Gated(matrices)) = &self.rows;
         for matrix in matrices {
             builder.matrix(*matrix).for_matrix(for_each);
         }
@@ -111,11 +116,24 @@ impl Product {
                 }
                 let _ = writeln!(text, "\n    let total = {};", summed("mine"));
             }
-            Rows::Gated([first, _]) => {
-                let _ = writeln!(
-                    text,
-                    "    let gate = m0_{part}(worker * 4u, x, lane);\n    let up = m1_{part}(worker * 4u, x, lane);"
-                );
+            Rows::Gated(matrices) => {
+                let rows = self.gated_rows();
+                // One call in a loop, so that the product is compiled once.
+                let (first, second) = if matrices.len() == 1 {
+                    (format!("m0_{part}(side * {rows}u + worker * 4u, x, lane)"), None)
+                } else {
+                    let second = format!("m1_{part}(worker * 4u, x, lane)");
+                    (format!("m0_{part}(worker * 4u, x, lane)"), Some(second))
+                };
+                let _ = match second {
+                    None => writeln!(
+                        text,
+                        "    var gate = {result}();\n    var up = {result}();\n    for (var side = 0u; side < 2u; side += 1u) {{\n        gate = up;\n        up = {first};\n    }}"
+                    ),
+                    Some(second) => {
+                        writeln!(text, "    let gate = {first};\n    let up = {second};")
+                    }
+                };
                 let _ = writeln!(
                     text,
                     "    let g = {};\n    let u = {};",
@@ -129,11 +147,8 @@ impl Product {
                 } else {
                     let _ = writeln!(text, "    let total = gelu(g) * u;");
                 }
-                let _ = writeln!(
-                    place,
-                    "    return vec2<u32>(worker * 4u, {}u - worker * 4u);",
-                    first.rows
-                );
+                let _ =
+                    writeln!(place, "    return vec2<u32>(worker * 4u, {rows}u - worker * 4u);");
             }
         }
         let _ = match self.soft_cap {
