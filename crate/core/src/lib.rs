@@ -14,6 +14,7 @@ mod privacy;
 mod reply;
 mod request;
 pub mod route;
+pub mod schema;
 pub mod sse;
 mod tokens;
 

@@ -1,0 +1,387 @@
+//! Whether a value is what a schema asks for, and where it is not.
+
+use std::fmt;
+
+use serde_json::{Map, Value};
+
+use super::{format_pattern, is_equal};
+
+/// The first place where a value is not what its schema asks for.
+///
+/// Neither holds anything the model made up: a name that the schema does not declare shows as `*`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mismatch {
+    /// A JSON pointer into the value; empty for the value itself.
+    pub path: String,
+    /// What was expected there.
+    pub expected: String,
+}
+
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = if self.path.is_empty() { "the answer" } else { &self.path };
+        write!(f, "{path}: expected {}", self.expected)
+    }
+}
+
+/// References can go round in circles without reading anything.
+const DEEPEST: u32 = 256;
+
+/// Judges a value by JSON Schema 2020-12: every assertion but `unevaluated…` and dynamic or remote references.
+///
+/// `matches(pattern, text)` says whether a pattern of ECMA-262 is found in a text, or nothing where it cannot tell;
+/// then the pattern asserts nothing.
+///
+/// # Errors
+/// The first mismatch.
+pub fn validate(
+    schema: &Value,
+    value: &Value,
+    matches: &dyn Fn(&str, &str) -> Option<bool>,
+) -> Result<(), Mismatch> {
+    validate_within(schema, schema, value, matches)
+}
+
+/// The same for a part of a schema, whose references mean parts of the whole.
+///
+/// # Errors
+/// The first mismatch.
+pub fn validate_within(
+    root: &Value,
+    schema: &Value,
+    value: &Value,
+    matches: &dyn Fn(&str, &str) -> Option<bool>,
+) -> Result<(), Mismatch> {
+    Judge { root, matches, path: Vec::new() }.judge(schema, value, 0)
+}
+
+struct Judge<'a> {
+    root: &'a Value,
+    matches: &'a dyn Fn(&str, &str) -> Option<bool>,
+    path: Vec<String>,
+}
+
+type Verdict = Result<(), Mismatch>;
+
+impl Judge<'_> {
+    fn fail(&self, expected: impl Into<String>) -> Verdict {
+        let path = self
+            .path
+            .iter()
+            .map(|step| format!("/{}", step.replace('~', "~0").replace('/', "~1")))
+            .collect();
+        Err(Mismatch { path, expected: expected.into() })
+    }
+
+    fn holds(&mut self, schema: &Value, value: &Value, depth: u32) -> bool {
+        let length = self.path.len();
+        let verdict = self.judge(schema, value, depth);
+        self.path.truncate(length);
+        verdict.is_ok()
+    }
+
+    fn below(&mut self, step: String, schema: &Value, value: &Value, depth: u32) -> Verdict {
+        self.path.push(step);
+        self.judge(schema, value, depth + 1)?;
+        self.path.pop();
+        Ok(())
+    }
+
+    fn judge(&mut self, schema: &Value, value: &Value, depth: u32) -> Verdict {
+        let schema = match schema {
+            Value::Bool(false) => return self.fail("nothing here"),
+            Value::Object(schema) if depth < DEEPEST => schema,
+            Value::Object(_) => {
+                return self.fail("a schema that does not refer to itself in a circle");
+            }
+            _ => return Ok(()),
+        };
+        if let Some(reference) = text(schema, "$ref") {
+            match resolve(self.root, reference) {
+                Some(target) => self.judge(target, value, depth + 1)?,
+                None => return self.fail("a schema whose references lead somewhere"),
+            }
+        }
+        if let Some(types) = schema.get("type")
+            && !names_of(types).iter().any(|name| is_of_type(value, name))
+        {
+            return self.fail(names_of(types).join(" or "));
+        }
+        if let Some(constant) = schema.get("const")
+            && !is_equal(constant, value)
+        {
+            return self.fail("the one value allowed");
+        }
+        if let Some(options) = list(schema, "enum")
+            && !options.iter().any(|option| is_equal(option, value))
+        {
+            return self.fail("one of the values allowed");
+        }
+        self.combined(schema, value, depth)?;
+        match value {
+            Value::Number(number) => self.number(schema, number.as_f64().unwrap_or(f64::NAN)),
+            Value::String(string) => self.string(schema, string),
+            Value::Array(items) => self.array(schema, items, depth),
+            Value::Object(members) => self.object(schema, members, depth),
+            _ => Ok(()),
+        }
+    }
+
+    fn combined(&mut self, schema: &Map<String, Value>, value: &Value, depth: u32) -> Verdict {
+        for part in list(schema, "allOf").into_iter().flatten() {
+            self.judge(part, value, depth + 1)?;
+        }
+        if let Some(options) = list(schema, "anyOf")
+            && !options.iter().any(|option| self.holds(option, value, depth + 1))
+        {
+            // With one alternative, or one that fits but for a detail, its own complaint would help more; it may mislead, too.
+            return self.fail("a value of one of the alternatives");
+        }
+        if let Some(options) = list(schema, "oneOf") {
+            match options.iter().filter(|option| self.holds(option, value, depth + 1)).count() {
+                1 => {}
+                0 => return self.fail("a value of one of the alternatives"),
+                _ => return self.fail("a value of exactly one of the alternatives"),
+            }
+        }
+        if let Some(not) = schema.get("not")
+            && self.holds(not, value, depth + 1)
+        {
+            return self.fail("a value that is not of the excluded kind");
+        }
+        if let Some(condition) = schema.get("if") {
+            let branch = if self.holds(condition, value, depth + 1) { "then" } else { "else" };
+            if let Some(branch) = schema.get(branch) {
+                self.judge(branch, value, depth + 1)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn number(&self, schema: &Map<String, Value>, value: f64) -> Verdict {
+        let bound = |keyword: &str| schema.get(keyword).and_then(Value::as_f64);
+        match () {
+            () if bound("minimum").is_some_and(|bound| value < bound) => {
+                self.fail("a larger number")
+            }
+            () if bound("maximum").is_some_and(|bound| value > bound) => {
+                self.fail("a smaller number")
+            }
+            () if bound("exclusiveMinimum").is_some_and(|bound| value <= bound) => {
+                self.fail("a larger number")
+            }
+            () if bound("exclusiveMaximum").is_some_and(|bound| value >= bound) => {
+                self.fail("a smaller number")
+            }
+            () if bound("multipleOf").is_some_and(|step| !is_multiple(value, step)) => {
+                self.fail("a multiple")
+            }
+            () => Ok(()),
+        }
+    }
+
+    fn string(&self, schema: &Map<String, Value>, value: &str) -> Verdict {
+        let chars = value.chars().count() as u64;
+        let format = text(schema, "format");
+        match () {
+            () if count(schema, "minLength").is_some_and(|least| chars < least) => {
+                self.fail("a longer text")
+            }
+            () if count(schema, "maxLength").is_some_and(|most| chars > most) => {
+                self.fail("a shorter text")
+            }
+            () if text(schema, "pattern")
+                .is_some_and(|it| (self.matches)(it, value) == Some(false)) =>
+            {
+                self.fail("a text that matches the pattern")
+            }
+            () if format
+                .and_then(format_pattern)
+                .is_some_and(|it| (self.matches)(it, value) == Some(false)) =>
+            {
+                self.fail(format!("a text in the format \"{}\"", format.unwrap_or("")))
+            }
+            () => Ok(()),
+        }
+    }
+
+    fn array(&mut self, schema: &Map<String, Value>, items: &[Value], depth: u32) -> Verdict {
+        let length = items.len() as u64;
+        if count(schema, "minItems").is_some_and(|least| length < least) {
+            return self.fail("more items");
+        }
+        if count(schema, "maxItems").is_some_and(|most| length > most) {
+            return self.fail("fewer items");
+        }
+        let is_repeated = |(at, item): (usize, &Value)| {
+            items.iter().take(at).any(|earlier| is_equal(earlier, item))
+        };
+        if schema.get("uniqueItems") == Some(&Value::Bool(true))
+            && items.iter().enumerate().any(is_repeated)
+        {
+            return self.fail("items that all differ");
+        }
+        let prefix = list(schema, "prefixItems").map_or(&[][..], Vec::as_slice);
+        for (at, item) in items.iter().enumerate() {
+            if let Some(schema) = prefix.get(at).or_else(|| schema.get("items")) {
+                self.below(at.to_string(), schema, item, depth)?;
+            }
+        }
+        if let Some(wanted) = schema.get("contains") {
+            let found =
+                items.iter().filter(|item| self.holds(wanted, item, depth + 1)).count() as u64;
+            let most = count(schema, "maxContains");
+            if found < count(schema, "minContains").unwrap_or(1)
+                || most.is_some_and(|most| found > most)
+            {
+                return self.fail("the right number of certain items");
+            }
+        }
+        Ok(())
+    }
+
+    fn object(
+        &mut self,
+        schema: &Map<String, Value>,
+        members: &Map<String, Value>,
+        depth: u32,
+    ) -> Verdict {
+        let length = members.len() as u64;
+        for name in list(schema, "required").into_iter().flatten().filter_map(Value::as_str) {
+            if !members.contains_key(name) {
+                return self.fail(format!("a member \"{name}\""));
+            }
+        }
+        if count(schema, "minProperties").is_some_and(|least| length < least) {
+            return self.fail("more members");
+        }
+        if count(schema, "maxProperties").is_some_and(|most| length > most) {
+            return self.fail("fewer members");
+        }
+        for (name, needed) in map(schema, "dependentRequired").into_iter().flatten() {
+            let mut needed = needed.as_array().into_iter().flatten().filter_map(Value::as_str);
+            if let Some(needed) = needed.find(|needed| !members.contains_key(*needed))
+                && members.contains_key(name)
+            {
+                return self.fail(format!("a member \"{needed}\" beside \"{name}\""));
+            }
+        }
+        for (name, dependent) in map(schema, "dependentSchemas").into_iter().flatten() {
+            if members.contains_key(name) {
+                self.judge(dependent, &Value::Object(members.clone()), depth + 1)?;
+            }
+        }
+        for (name, value) in members {
+            self.member(schema, name, value, depth)?;
+        }
+        Ok(())
+    }
+
+    fn member(
+        &mut self,
+        schema: &Map<String, Value>,
+        name: &str,
+        value: &Value,
+        depth: u32,
+    ) -> Verdict {
+        if let Some(names) = schema.get("propertyNames")
+            && !self.holds(names, &Value::String(name.to_owned()), depth + 1)
+        {
+            return self.fail("other names of members");
+        }
+        let mut is_declared = false;
+        if let Some(declared) =
+            map(schema, "properties").and_then(|properties| properties.get(name))
+        {
+            is_declared = true;
+            self.below(name.to_owned(), declared, value, depth)?;
+        }
+        for (pattern, declared) in map(schema, "patternProperties").into_iter().flatten() {
+            if (self.matches)(pattern, name) == Some(true) {
+                is_declared = true;
+                self.below("*".to_owned(), declared, value, depth)?;
+            }
+        }
+        match schema.get("additionalProperties") {
+            Some(Value::Bool(false)) if !is_declared => {
+                self.fail("no other members than those declared")
+            }
+            Some(extra) if !is_declared => self.below("*".to_owned(), extra, value, depth),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What a reference within the same schema (`#/$defs/…`) points at.
+#[must_use]
+pub fn resolve<'a>(root: &'a Value, reference: &str) -> Option<&'a Value> {
+    let pointer = reference.strip_prefix('#')?;
+    if !pointer.contains('%') {
+        return root.pointer(pointer);
+    }
+    let mut bytes = Vec::new();
+    let mut rest = pointer.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'%' => {
+                let digit = |byte: Option<u8>| char::from(byte?).to_digit(16);
+                u8::try_from(digit(rest.next())? * 16 + digit(rest.next())?).ok()?
+            }
+            other => other,
+        });
+    }
+    root.pointer(&String::from_utf8(bytes).ok()?)
+}
+
+fn text<'a>(schema: &'a Map<String, Value>, keyword: &str) -> Option<&'a str> {
+    schema.get(keyword)?.as_str()
+}
+
+fn list<'a>(schema: &'a Map<String, Value>, keyword: &str) -> Option<&'a Vec<Value>> {
+    schema.get(keyword)?.as_array()
+}
+
+fn map<'a>(schema: &'a Map<String, Value>, keyword: &str) -> Option<&'a Map<String, Value>> {
+    schema.get(keyword)?.as_object()
+}
+
+/// A count, also where it is written as `2.0`.
+fn count(schema: &Map<String, Value>, keyword: &str) -> Option<u64> {
+    let value = schema.get(keyword)?;
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "whole and not negative: checked"
+    )]
+    value
+        .as_u64()
+        .or_else(|| value.as_f64().filter(|it| it.fract() == 0.0 && *it >= 0.0).map(|it| it as u64))
+}
+
+fn names_of(types: &Value) -> Vec<&str> {
+    match types {
+        Value::String(name) => vec![name],
+        Value::Array(names) => names.iter().filter_map(Value::as_str).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn is_of_type(value: &Value, name: &str) -> bool {
+    match value {
+        Value::Null => name == "null",
+        Value::Bool(_) => name == "boolean",
+        Value::Number(number) => {
+            name == "number"
+                || name == "integer" && number.as_f64().is_some_and(|number| number.fract() == 0.0)
+        }
+        Value::String(_) => name == "string",
+        Value::Array(_) => name == "array",
+        Value::Object(_) => name == "object",
+    }
+}
+
+/// Doubles divide inexactly: 0.3 is a multiple of 0.1 all the same.
+fn is_multiple(value: f64, step: f64) -> bool {
+    let times = value / step;
+    times.is_finite() && (times - times.round()).abs() <= 1e-9 * times.abs().max(1.0)
+}
