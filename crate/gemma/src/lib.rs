@@ -7,6 +7,7 @@
 #![recursion_limit = "256"]
 
 pub mod config;
+pub mod constrain;
 pub mod embed;
 pub mod engine;
 pub mod generate;

@@ -1,0 +1,211 @@
+//! What a schema's values look like, as tables a machine can follow.
+
+use super::number::Number;
+use super::text::Text;
+use super::words::Words;
+
+/// `JSON.parse` and serde both read deeper than this; a random answer must not try to.
+pub(super) const DEEPEST: u32 = 100;
+/// The depth of what can never be finished.
+pub(super) const NEVER: u32 = u32::MAX;
+
+/// All tables of one schema. Every shape in it can be finished within [`DEEPEST`].
+#[derive(Debug, Default)]
+pub(super) struct Grammar {
+    pub(super) values: Vec<Value>,
+    pub(super) words: Vec<Words>,
+    pub(super) texts: Vec<Text>,
+    pub(super) numbers: Vec<Number>,
+    pub(super) arrays: Vec<Array>,
+    pub(super) objects: Vec<Object>,
+    /// Whether the answer may be prose instead: a model that may call a tool need not.
+    pub(super) may_be_prose: bool,
+}
+
+/// A value in one of several shapes. The first of all values is the answer.
+#[derive(Debug, Default)]
+pub(super) struct Value {
+    pub(super) shapes: Vec<Shape>,
+    /// How many brackets must be open inside it at least.
+    pub(super) depth: u32,
+}
+
+/// One shape, by its place in a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum Shape {
+    Words(u32),
+    Text(u32),
+    Number(u32),
+    Array(u32),
+    Object(u32),
+}
+
+/// A list.
+#[derive(Debug, Default)]
+pub(super) struct Array {
+    pub(super) prefix: Vec<u32>,
+    pub(super) rest: u32,
+    pub(super) least: u32,
+    pub(super) most: Option<u32>,
+}
+
+/// An object, its members in the schema's order.
+#[derive(Debug)]
+pub(super) struct Object {
+    /// The properties' names with their quotes, numbered like `properties`.
+    pub(super) names: Words,
+    pub(super) properties: Vec<Property>,
+    /// Members beyond the properties.
+    pub(super) extra: Option<Extra>,
+    pub(super) least: u32,
+    pub(super) most: Option<u32>,
+    /// From each property on, the last one excluded: how many are required.
+    pub(super) required_from: Vec<u32>,
+    /// From each property on: how many there are.
+    pub(super) possible_from: Vec<u32>,
+}
+
+/// A declared member.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Property {
+    pub(super) value: u32,
+    pub(super) is_required: bool,
+    /// Whether it has a value at all.
+    pub(super) is_possible: bool,
+}
+
+/// A member of any other name.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Extra {
+    /// A text: every name but the properties'.
+    pub(super) name: u32,
+    pub(super) value: u32,
+}
+
+impl Grammar {
+    /// The depth of a value.
+    pub(super) fn depth(&self, value: u32) -> u32 {
+        self.values.get(value as usize).map_or(NEVER, |value| value.depth)
+    }
+
+    /// The depth of a shape, from those of its parts.
+    pub(super) fn depth_of(&self, shape: Shape) -> u32 {
+        match shape {
+            Shape::Words(_) | Shape::Text(_) | Shape::Number(_) => 0,
+            Shape::Array(at) => {
+                self.arrays.get(at as usize).map_or(NEVER, |array| self.depth_of_array(array))
+            }
+            Shape::Object(at) => {
+                self.objects.get(at as usize).map_or(NEVER, |object| self.depth_of_object(object))
+            }
+        }
+    }
+
+    fn depth_of_array(&self, array: &Array) -> u32 {
+        if array.most.is_some_and(|most| most < array.least) {
+            return NEVER;
+        }
+        let needed = array.least as usize;
+        let first = array.prefix.iter().take(needed).map(|&item| self.depth(item)).max();
+        let rest = (needed > array.prefix.len()).then(|| self.depth(array.rest));
+        first.max(rest).unwrap_or(0).saturating_add(1)
+    }
+
+    fn depth_of_object(&self, object: &Object) -> u32 {
+        let (required, possible) =
+            object.properties.iter().fold((0, 0), |(required, possible), property| {
+                let is_possible = self.depth(property.value) < NEVER;
+                (required + u32::from(property.is_required), possible + u32::from(is_possible))
+            });
+        let is_open = object.extra.is_some_and(|extra| self.depth(extra.value) < NEVER);
+        if object.most.is_some_and(|most| most < required.max(object.least))
+            || !is_open && possible < object.least
+        {
+            return NEVER;
+        }
+        let needed = object.properties.iter().filter(|property| property.is_required);
+        let deepest = needed.map(|property| self.depth(property.value)).max().unwrap_or(0);
+        // A member that the count needs and nothing names may be any of those possible.
+        let fill = if object.least > required {
+            let all = object.properties.iter().map(|property| self.depth(property.value));
+            let extra = object.extra.map(|extra| self.depth(extra.value));
+            all.filter(|&depth| depth < NEVER)
+                .max()
+                .max(extra.filter(|&depth| depth < NEVER))
+                .unwrap_or(0)
+        } else {
+            0
+        };
+        deepest.max(fill).saturating_add(1)
+    }
+
+    /// Finds every value's depth, then drops what cannot be finished.
+    pub(super) fn settle(&mut self) {
+        for value in &mut self.values {
+            value.depth = NEVER;
+        }
+        loop {
+            let mut has_changed = false;
+            for at in 0..self.values.len() {
+                let Some(value) = self.values.get(at) else { break };
+                let depth =
+                    value.shapes.iter().map(|&shape| self.depth_of(shape)).min().unwrap_or(NEVER);
+                let depth = if depth > DEEPEST { NEVER } else { depth };
+                if let Some(value) = self.values.get_mut(at).filter(|value| depth < value.depth) {
+                    value.depth = depth;
+                    has_changed = true;
+                }
+            }
+            if !has_changed {
+                break;
+            }
+        }
+        self.drop_impossible();
+    }
+
+    fn drop_impossible(&mut self) {
+        let mut arrays = std::mem::take(&mut self.arrays);
+        for array in &mut arrays {
+            let first_gap = array.prefix.iter().position(|&item| self.depth(item) == NEVER);
+            let gap = first_gap
+                .or_else(|| (self.depth(array.rest) == NEVER).then_some(array.prefix.len()));
+            let most = gap.map(super::small);
+            array.most = array.most.into_iter().chain(most).min();
+        }
+        self.arrays = arrays;
+        let mut objects = std::mem::take(&mut self.objects);
+        for object in &mut objects {
+            object.extra = object.extra.filter(|extra| self.depth(extra.value) < NEVER);
+            for property in &mut object.properties {
+                property.is_possible = self.depth(property.value) < NEVER;
+            }
+            object.count();
+        }
+        self.objects = objects;
+        for at in 0..self.values.len() {
+            let Some(value) = self.values.get(at) else { break };
+            let possible =
+                value.shapes.iter().copied().filter(|&shape| self.depth_of(shape) <= DEEPEST);
+            let shapes: Vec<Shape> = possible.collect();
+            if let Some(value) = self.values.get_mut(at) {
+                value.shapes = shapes;
+            }
+        }
+    }
+}
+
+impl Object {
+    fn count(&mut self) {
+        let (mut required, mut possible) = (0, 0);
+        self.required_from = vec![0];
+        self.possible_from = vec![0];
+        for property in self.properties.iter().rev() {
+            required += u32::from(property.is_required);
+            possible += u32::from(property.is_possible);
+            self.required_from.push(required);
+            self.possible_from.push(possible);
+        }
+        self.required_from.reverse();
+        self.possible_from.reverse();
+    }
+}

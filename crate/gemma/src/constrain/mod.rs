@@ -1,0 +1,114 @@
+//! Answers that satisfy a JSON Schema: which tokens may come next.
+//!
+//! A schema is read into alternatives ([`reader`](self)), those into tables, and the tables are followed byte by byte
+//! by a machine that keeps every way open at once. A mask is one walk over the vocabulary's pieces, sorted as a tree;
+//! inside strings nearly all of them are decided together. Whatever is allowed can be finished: there is no dead end,
+//! and the end of the answer is allowed exactly where it is complete.
+//!
+//! What is written is a subset of what is valid: members in the schema's order, little white space, at most
+//! fifteen digits, and only declared members unless the schema speaks of others. A keyword that would not be kept is
+//! refused by name.
+
+mod alternative;
+mod apart;
+mod builder;
+mod grammar;
+mod keyword;
+mod machine;
+mod number;
+mod pattern;
+mod reader;
+mod state;
+mod text;
+mod trie;
+mod vocabulary;
+mod words;
+
+use std::sync::Arc;
+
+use hybridge_core::Result;
+use serde_json::Value;
+
+pub use state::State;
+pub use vocabulary::{Pieces, Vocabulary};
+
+use grammar::Grammar;
+
+/// What an answer must satisfy, ready for use with one vocabulary.
+#[derive(Clone, Debug)]
+pub struct Constraint {
+    grammar: Arc<Grammar>,
+    pieces: Arc<Pieces>,
+}
+
+impl Constraint {
+    /// Compiles a schema.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` where the schema is malformed, asks for something that would not be kept, or allows nothing.
+    pub fn compile(schema: &Value, pieces: &Arc<Pieces>) -> Result<Self> {
+        Ok(Self { grammar: Arc::new(builder::build(schema)?), pieces: Arc::clone(pieces) })
+    }
+
+    /// The same, but the answer may be prose instead: anything that begins with neither a bracket nor white space.
+    ///
+    /// # Errors
+    /// As [`Constraint::compile`].
+    pub fn compile_or_prose(schema: &Value, pieces: &Arc<Pieces>) -> Result<Self> {
+        let mut grammar = builder::build(schema)?;
+        grammar.may_be_prose = true;
+        Ok(Self { grammar: Arc::new(grammar), pieces: Arc::clone(pieces) })
+    }
+
+    /// Before the first token of an answer.
+    #[must_use]
+    pub fn start(&self) -> State {
+        State::new(Arc::clone(&self.grammar), Arc::clone(&self.pieces))
+    }
+}
+
+/// Compiled constraints by schema, the latest few.
+#[derive(Debug, Default)]
+pub struct Constraints {
+    known: Vec<(Value, bool, Constraint)>,
+}
+
+/// An application uses a handful of schemas.
+const MOST_KNOWN: usize = 8;
+
+impl Constraints {
+    /// The constraint of a schema, compiled if it is not among the latest.
+    ///
+    /// # Errors
+    /// As [`Constraint::compile`].
+    pub fn get(
+        &mut self,
+        schema: &Value,
+        may_be_prose: bool,
+        pieces: &Arc<Pieces>,
+    ) -> Result<Constraint> {
+        let is_same = |it: &(Value, bool, Constraint)| {
+            it.1 == may_be_prose && Arc::ptr_eq(&it.2.pieces, pieces) && it.0 == *schema
+        };
+        let entry = match self.known.iter().position(is_same) {
+            Some(at) => self.known.remove(at),
+            None => {
+                let compile =
+                    if may_be_prose { Constraint::compile_or_prose } else { Constraint::compile };
+                (schema.clone(), may_be_prose, compile(schema, pieces)?)
+            }
+        };
+        let constraint = entry.2.clone();
+        self.known.insert(0, entry);
+        self.known.truncate(MOST_KNOWN);
+        Ok(constraint)
+    }
+}
+
+/// Tables are bounded far below 32 bits; what is not saturates.
+fn small(value: usize) -> u32 {
+    u32::try_from(value).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests;

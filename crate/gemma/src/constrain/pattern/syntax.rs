@@ -1,0 +1,337 @@
+//! Patterns as trees: the part of ECMA-262's grammar that is regular.
+
+use std::iter::Peekable;
+use std::str::Chars;
+
+/// Sorted, disjoint ranges of code points, both ends included.
+pub(super) type Ranges = Vec<(u32, u32)>;
+
+/// A pattern.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Expression {
+    /// One character.
+    One(Ranges),
+    /// All, one after the other.
+    Sequence(Vec<Expression>),
+    /// Any one of them.
+    Either(Vec<Expression>),
+    /// So many times; no end means any number.
+    Repeat(Box<Expression>, u32, Option<u32>),
+    /// The text's beginning.
+    Start,
+    /// The text's end.
+    End,
+}
+
+const LAST: u32 = 0x10_FFFF;
+/// More nesting than anyone writes, less than the call stack holds.
+const DEEPEST: u32 = 64;
+/// A repetition is written out, so it is bounded.
+const MOST_REPEATS: u32 = 1000;
+
+impl Expression {
+    /// Reads a pattern.
+    pub(super) fn parse(pattern: &str) -> Result<Self, String> {
+        let mut parser = Parser { chars: pattern.chars().peekable(), depth: 0 };
+        let whole = parser.either()?;
+        match parser.chars.next() {
+            None => Ok(whole),
+            Some(_) => Err("a closing parenthesis has no opening one".to_owned()),
+        }
+    }
+}
+
+struct Parser<'a> {
+    chars: Peekable<Chars<'a>>,
+    depth: u32,
+}
+
+impl Parser<'_> {
+    fn either(&mut self) -> Result<Expression, String> {
+        self.depth += 1;
+        if self.depth > DEEPEST {
+            return Err(format!("groups nest deeper than {DEEPEST}"));
+        }
+        let mut branches = vec![self.sequence()?];
+        while self.chars.next_if_eq(&'|').is_some() {
+            branches.push(self.sequence()?);
+        }
+        self.depth -= 1;
+        Ok(match branches.pop() {
+            Some(only) if branches.is_empty() => only,
+            last => Expression::Either(branches.into_iter().chain(last).collect()),
+        })
+    }
+
+    fn sequence(&mut self) -> Result<Expression, String> {
+        let mut parts = Vec::new();
+        while let Some(&char) = self.chars.peek() {
+            if char == '|' || char == ')' {
+                break;
+            }
+            self.chars.next();
+            let atom = self.atom(char)?;
+            parts.push(self.repeated(atom)?);
+        }
+        Ok(Expression::Sequence(parts))
+    }
+
+    fn atom(&mut self, char: char) -> Result<Expression, String> {
+        Ok(match char {
+            '^' => Expression::Start,
+            '$' => Expression::End,
+            '.' => Expression::One(inverted(&line_ends())),
+            '(' => self.group()?,
+            '[' => Expression::One(self.class()?),
+            '\\' => Expression::One(self.escape(false)?),
+            '*' | '+' | '?' => return Err(format!("`{char}` has nothing to repeat")),
+            literal => Expression::One(vec![(literal.into(), literal.into())]),
+        })
+    }
+
+    fn group(&mut self) -> Result<Expression, String> {
+        if self.chars.next_if_eq(&'?').is_some() {
+            match self.chars.next() {
+                Some(':') => {}
+                Some('=' | '!') => return Err("it looks ahead".to_owned()),
+                Some('<') => {
+                    if matches!(self.chars.peek(), Some('=' | '!')) {
+                        return Err("it looks behind".to_owned());
+                    }
+                    if !self.chars.by_ref().any(|char| char == '>') {
+                        return Err("a group's name has no end".to_owned());
+                    }
+                }
+                _ => return Err("it has inline flags".to_owned()),
+            }
+        }
+        let inner = self.either()?;
+        match self.chars.next() {
+            Some(')') => Ok(inner),
+            _ => Err("a group has no end".to_owned()),
+        }
+    }
+
+    fn repeated(&mut self, atom: Expression) -> Result<Expression, String> {
+        let (least, most) = match self.chars.peek() {
+            Some('*') => (0, None),
+            Some('+') => (1, None),
+            Some('?') => (0, Some(1)),
+            Some('{') => {
+                let mut ahead = self.chars.clone();
+                ahead.next();
+                let Some(bounds) = bounds(&mut ahead)? else { return Ok(atom) };
+                self.chars = ahead;
+                return self.repeat(atom, bounds);
+            }
+            _ => return Ok(atom),
+        };
+        self.chars.next();
+        self.repeat(atom, (least, most))
+    }
+
+    fn repeat(
+        &mut self,
+        atom: Expression,
+        bounds: (u32, Option<u32>),
+    ) -> Result<Expression, String> {
+        let (least, most) = bounds;
+        if matches!(atom, Expression::Start | Expression::End) {
+            return Err("an anchor is repeated".to_owned());
+        }
+        if most.unwrap_or(least).max(least) > MOST_REPEATS {
+            return Err(format!("it repeats more than {MOST_REPEATS} times"));
+        }
+        if most.is_some_and(|most| most < least) {
+            return Err("a repetition's bounds are reversed".to_owned());
+        }
+        // Lazy or greedy: the same texts match.
+        self.chars.next_if_eq(&'?');
+        if matches!(self.chars.peek(), Some('*' | '+' | '?')) {
+            return Err("a repetition is repeated".to_owned());
+        }
+        Ok(Expression::Repeat(Box::new(atom), least, most))
+    }
+
+    fn class(&mut self) -> Result<Ranges, String> {
+        let is_inverted = self.chars.next_if_eq(&'^').is_some();
+        let mut ranges = Ranges::new();
+        loop {
+            let Some(char) = self.chars.next() else { return Err("a class has no end".to_owned()) };
+            if char == ']' {
+                break;
+            }
+            let low = self.member(char)?;
+            let is_range = self.chars.peek() == Some(&'-') && {
+                let mut ahead = self.chars.clone();
+                ahead.next();
+                ahead.peek().is_some_and(|&next| next != ']')
+            };
+            if !is_range {
+                ranges.extend(low);
+                continue;
+            }
+            self.chars.next();
+            let Some(char) = self.chars.next() else { return Err("a class has no end".to_owned()) };
+            let high = self.member(char)?;
+            match (low.as_slice(), high.as_slice()) {
+                (&[(low, low_end)], &[(high, high_end)]) if low == low_end && high == high_end => {
+                    if low > high {
+                        return Err("a class's range is reversed".to_owned());
+                    }
+                    ranges.push((low, high));
+                }
+                _ => return Err("a class's range has a class as its end".to_owned()),
+            }
+        }
+        let ranges = sorted(ranges);
+        Ok(if is_inverted { inverted(&ranges) } else { ranges })
+    }
+
+    fn member(&mut self, char: char) -> Result<Ranges, String> {
+        if char == '\\' { self.escape(true) } else { Ok(vec![(char.into(), char.into())]) }
+    }
+
+    /// What stands after a backslash.
+    fn escape(&mut self, in_class: bool) -> Result<Ranges, String> {
+        let Some(char) = self.chars.next() else { return Err("it ends in a backslash".to_owned()) };
+        let code = match char {
+            'd' => return Ok(vec![(0x30, 0x39)]),
+            'D' => return Ok(inverted(&[(0x30, 0x39)])),
+            'w' => return Ok(word()),
+            'W' => return Ok(inverted(&word())),
+            's' => return Ok(space()),
+            'S' => return Ok(inverted(&space())),
+            'b' if in_class => 8,
+            'b' | 'B' => return Err(format!("`\\{char}` looks around")),
+            'p' | 'P' => return Err(format!("`\\{char}` names a Unicode property")),
+            'k' => return Err("it refers back to a group".to_owned()),
+            '0' => 0,
+            '1'..='9' => return Err("it refers back to a group".to_owned()),
+            't' => 9,
+            'n' => 10,
+            'v' => 11,
+            'f' => 12,
+            'r' => 13,
+            'c' => match self.chars.next() {
+                Some(letter) if letter.is_ascii_alphabetic() => u32::from(letter) % 32,
+                _ => return Err("`\\c` has no letter".to_owned()),
+            },
+            'x' => self.hex(2)?,
+            'u' if self.chars.next_if_eq(&'{').is_some() => {
+                let mut code = 0_u32;
+                loop {
+                    match self.chars.next() {
+                        Some('}') => break code,
+                        Some(digit) => {
+                            let digit = digit.to_digit(16).ok_or("`\\u{…}` is not a number")?;
+                            code = code.saturating_mul(16).saturating_add(digit);
+                        }
+                        None => return Err("`\\u{…}` has no end".to_owned()),
+                    }
+                }
+            }
+            'u' => self.unit()?,
+            letter if letter.is_ascii_alphanumeric() => {
+                return Err(format!("`\\{letter}` is not an escape"));
+            }
+            literal => literal.into(),
+        };
+        if char::from_u32(code).is_none() {
+            return Err("it holds half a surrogate pair".to_owned());
+        }
+        Ok(vec![(code, code)])
+    }
+
+    /// Four digits, or two times four for what lies beyond 16 bits.
+    fn unit(&mut self) -> Result<u32, String> {
+        let high = self.hex(4)?;
+        if !(0xD800..0xDC00).contains(&high) {
+            return Ok(high);
+        }
+        if self.chars.next() == Some('\\') && self.chars.next() == Some('u') {
+            let low = self.hex(4)?;
+            if (0xDC00..0xE000).contains(&low) {
+                return Ok(0x1_0000 + ((high - 0xD800) << 10) + (low - 0xDC00));
+            }
+        }
+        Ok(high)
+    }
+
+    fn hex(&mut self, digits: u32) -> Result<u32, String> {
+        let mut code = 0;
+        for _ in 0..digits {
+            let digit = self.chars.next().and_then(|char| char.to_digit(16));
+            code = code * 16 + digit.ok_or("a hexadecimal escape is too short")?;
+        }
+        Ok(code)
+    }
+}
+
+/// `n}`, `n,}` or `n,m}`; nothing where the brace is a literal one.
+fn bounds(chars: &mut Peekable<Chars<'_>>) -> Result<Option<(u32, Option<u32>)>, String> {
+    let Some(least) = number(chars)? else { return Ok(None) };
+    let most = if chars.next_if_eq(&',').is_some() { number(chars)? } else { Some(least) };
+    Ok(chars.next_if_eq(&'}').map(|_| (least, most)))
+}
+
+fn number(chars: &mut Peekable<Chars<'_>>) -> Result<Option<u32>, String> {
+    let mut value: Option<u32> = None;
+    while let Some(digit) = chars.peek().and_then(|char| char.to_digit(10)) {
+        chars.next();
+        let grown = value.unwrap_or(0).checked_mul(10).and_then(|value| value.checked_add(digit));
+        value = Some(grown.ok_or("a repetition's bound is too large")?);
+    }
+    Ok(value)
+}
+
+fn word() -> Ranges {
+    vec![(0x30, 0x39), (0x41, 0x5A), (0x5F, 0x5F), (0x61, 0x7A)]
+}
+
+fn line_ends() -> Ranges {
+    vec![(0x0A, 0x0A), (0x0D, 0x0D), (0x2028, 0x2029)]
+}
+
+/// ECMA-262's `WhiteSpace` and `LineTerminator`.
+fn space() -> Ranges {
+    vec![
+        (0x09, 0x0D),
+        (0x20, 0x20),
+        (0xA0, 0xA0),
+        (0x1680, 0x1680),
+        (0x2000, 0x200A),
+        (0x2028, 0x2029),
+        (0x202F, 0x202F),
+        (0x205F, 0x205F),
+        (0x3000, 0x3000),
+        (0xFEFF, 0xFEFF),
+    ]
+}
+
+fn sorted(mut ranges: Ranges) -> Ranges {
+    ranges.sort_unstable();
+    let mut merged = Ranges::new();
+    for (low, high) in ranges {
+        match merged.last_mut() {
+            Some((_, end)) if low <= end.saturating_add(1) => *end = high.max(*end),
+            _ => merged.push((low, high)),
+        }
+    }
+    merged
+}
+
+fn inverted(ranges: &[(u32, u32)]) -> Ranges {
+    let mut gaps = Ranges::new();
+    let mut from = 0;
+    for &(low, high) in ranges {
+        if from < low {
+            gaps.push((from, low - 1));
+        }
+        from = high + 1;
+    }
+    if from <= LAST {
+        gaps.push((from, LAST));
+    }
+    gaps
+}

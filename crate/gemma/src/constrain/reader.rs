@@ -1,0 +1,395 @@
+//! Reads a schema into alternatives: whatever a value may be, one shape at a time.
+
+use std::collections::HashMap;
+
+use hybridge_core::schema::{generated_format_pattern, resolve, validate_within};
+use hybridge_core::{Error, Result};
+use serde_json::Value;
+
+use super::alternative::{All, Alternative, Array, Object, Text};
+use super::apart::find_overlap;
+use super::keyword::Keywords;
+use super::number::{Bound, Range};
+use super::pattern::{self, Automaton};
+use super::small;
+
+const MOST_SCHEMAS: usize = 20_000;
+/// Alternatives of alternatives multiply.
+const MOST_ALTERNATIVES: usize = 20_000;
+const MOST_WORK: usize = 2_000_000;
+const DEEPEST: usize = 100;
+
+/// A schema and its parts, by number.
+pub(super) struct Reader<'a> {
+    root: &'a Value,
+    schemas: Vec<(&'a Value, String)>,
+    /// By address: the same place is the same schema.
+    known: HashMap<*const Value, u32>,
+    patterns: HashMap<String, Automaton>,
+    /// Left to spend on automata, in states, and on alternatives.
+    states_left: usize,
+    work_left: usize,
+    /// Whether alternatives are read only to be told apart: what they are made of is judged in its own place.
+    is_comparing: bool,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(root: &'a Value) -> Self {
+        Self {
+            root,
+            schemas: Vec::new(),
+            known: HashMap::new(),
+            patterns: HashMap::new(),
+            states_left: 100_000,
+            work_left: MOST_WORK,
+            is_comparing: false,
+        }
+    }
+
+    /// The number of the whole.
+    pub(super) fn root(&mut self) -> Result<u32> {
+        self.number(self.root, "#".to_owned())
+    }
+
+    fn number(&mut self, schema: &'a Value, path: String) -> Result<u32> {
+        if let Some(&known) = self.known.get(&std::ptr::from_ref(schema)) {
+            return Ok(known);
+        }
+        if self.schemas.len() >= MOST_SCHEMAS {
+            return Err(Error::invalid(format!("the schema has more than {MOST_SCHEMAS} parts")));
+        }
+        let number = small(self.schemas.len());
+        self.schemas.push((schema, path));
+        self.known.insert(schema, number);
+        Ok(number)
+    }
+
+    /// One schema asked for, as a list: nothing where it asks for nothing.
+    fn one(&mut self, schema: &'a Value, path: String) -> Result<All> {
+        let asks_nothing = schema == &Value::Bool(true)
+            || schema.as_object().is_some_and(serde_json::Map::is_empty);
+        Ok(if asks_nothing { All::new() } else { vec![self.number(schema, path)?] })
+    }
+
+    /// Whatever satisfies all of these.
+    pub(super) fn alternatives(&mut self, all: &[u32]) -> Result<Vec<Alternative>> {
+        let mut whole = Alternative::any();
+        for &schema in all {
+            let part = self.read(schema, &mut Vec::new())?;
+            whole = self.meet(&whole, &part)?;
+        }
+        // What a literal's other keywords ask for was left until now.
+        let literals = whole.iter().filter(|it| matches!(it, Alternative::Literal(_))).count();
+        if literals > 0 && !all.is_empty() {
+            let mut kept = Vec::new();
+            for alternative in whole {
+                let is_kept = match &alternative {
+                    Alternative::Literal(value) => self.is_valid(all, value)?,
+                    _ => true,
+                };
+                if is_kept {
+                    kept.push(alternative);
+                }
+            }
+            whole = kept;
+        }
+        Ok(whole)
+    }
+
+    /// Whether a value satisfies all of these.
+    pub(super) fn is_valid(&mut self, all: &[u32], value: &Value) -> Result<bool> {
+        for &schema in all {
+            let Some(schema) = self.schemas.get(schema as usize).map(|(schema, _)| *schema) else {
+                continue;
+            };
+            self.spend(1)?;
+            let patterns = &self.patterns;
+            let matches = |pattern: &str, text: &str| match patterns.get(pattern) {
+                Some(automaton) => Some(automaton.matches(text)),
+                None => pattern::compile(pattern).ok().map(|automaton| automaton.matches(text)),
+            };
+            // A reference means the whole schema's parts, wherever the part that refers stands.
+            let rooted = validate_within(self.root, schema, value, &matches);
+            if rooted.is_err() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Reads alternatives only to compare them.
+    pub(super) fn comparing<T>(&mut self, compare: impl FnOnce(&mut Self) -> T) -> T {
+        self.is_comparing = true;
+        let result = compare(self);
+        self.is_comparing = false;
+        result
+    }
+
+    fn spend(&mut self, work: usize) -> Result<()> {
+        self.work_left = self.work_left.checked_sub(work).ok_or_else(too_many)?;
+        Ok(())
+    }
+
+    fn meet(&mut self, left: &[Alternative], right: &[Alternative]) -> Result<Vec<Alternative>> {
+        self.spend(left.len().saturating_mul(right.len()))?;
+        let mut both = Vec::new();
+        for a in left {
+            both.extend(right.iter().filter_map(|b| a.and(b)));
+        }
+        if both.len() > MOST_ALTERNATIVES { Err(too_many()) } else { Ok(both) }
+    }
+
+    fn read(&mut self, number: u32, within: &mut Vec<u32>) -> Result<Vec<Alternative>> {
+        // A schema that is itself, or something else, is something else.
+        if within.contains(&number) {
+            return Ok(Vec::new());
+        }
+        let Some((schema, path)) = self.schemas.get(number as usize).cloned() else {
+            return Ok(Vec::new());
+        };
+        if within.len() > DEEPEST {
+            return Err(Error::invalid(format!(
+                "the schema at {path} combines more than {DEEPEST} levels"
+            )));
+        }
+        let map = match schema {
+            Value::Bool(true) => return Ok(Alternative::any()),
+            Value::Bool(false) => return Ok(Vec::new()),
+            Value::Object(map) => map,
+            _ => {
+                return Err(Error::invalid(format!(
+                    "the schema at {path} must be an object, true or false"
+                )));
+            }
+        };
+        within.push(number);
+        let keywords = Keywords::new(map, &path)?;
+        let mut whole = match literals(&keywords)? {
+            Some(literals) => literals,
+            None => self.base(&keywords, &path)?,
+        };
+        for combiner in ["allOf", "anyOf", "oneOf"] {
+            let Some(parts) = keywords.list(combiner)? else { continue };
+            let mut read = Vec::new();
+            for (at, part) in parts.iter().enumerate() {
+                let part = self.number(part, format!("{path}/{combiner}/{at}"))?;
+                read.push((part, self.read(part, within)?));
+            }
+            if combiner == "allOf" {
+                for (_, part) in read {
+                    whole = self.meet(&whole, &part)?;
+                }
+                continue;
+            }
+            if combiner == "oneOf"
+                && !self.is_comparing
+                && let Some((a, b)) = find_overlap(self, &read)?
+            {
+                let reason = format!(
+                    "has alternatives {a} and {b} that one value could satisfy both; use anyOf"
+                );
+                return Err(keywords.refuse(combiner, reason));
+            }
+            let union: Vec<_> = read.into_iter().flat_map(|(_, part)| part).collect();
+            whole = self.meet(&whole, &union)?;
+        }
+        if let Some(reference) = keywords.text("$ref")? {
+            let Some(target) = resolve(self.root, reference) else {
+                return Err(keywords.refuse(
+                    "$ref",
+                    "must lead to a part of the same schema, like \"#/$defs/name\"",
+                ));
+            };
+            let target = self.number(target, reference.to_owned())?;
+            let part = self.read(target, within)?;
+            whole = self.meet(&whole, &part)?;
+        }
+        within.pop();
+        Ok(whole)
+    }
+
+    /// What the keywords of single types ask for.
+    fn base(&mut self, keywords: &Keywords<'a, '_>, path: &str) -> Result<Vec<Alternative>> {
+        let Some(types) = types(keywords)? else { return Ok(Alternative::any()) };
+        let mut base = Vec::new();
+        for name in types {
+            match name {
+                "null" => base.push(Alternative::Literal(Value::Null)),
+                "boolean" => base.extend([false, true].map(|it| Alternative::Literal(it.into()))),
+                "string" => base.push(Alternative::Text(text(keywords)?)),
+                // An integer is a number: do not offer it twice.
+                "integer" if keywords.get("type").is_some_and(|it| lists(it, "number")) => {}
+                "number" | "integer" => {
+                    base.push(Alternative::Number(range(keywords, name == "integer")?));
+                }
+                "array" => base.push(Alternative::Array(self.array(keywords, path)?)),
+                "object" => base.push(Alternative::Object(self.object(keywords, path)?)),
+                _ => return Err(keywords.refuse("type", "names an unknown type")),
+            }
+        }
+        Ok(base)
+    }
+
+    fn array(&mut self, keywords: &Keywords<'a, '_>, path: &str) -> Result<Array> {
+        let mut prefix = Vec::new();
+        for (at, item) in keywords.list("prefixItems")?.into_iter().flatten().enumerate() {
+            prefix.push(self.one(item, format!("{path}/prefixItems/{at}"))?);
+        }
+        let rest = match keywords.get("items") {
+            Some(Value::Array(_)) => {
+                return Err(
+                    keywords.refuse("items", "must be a schema; a list of them is \"prefixItems\"")
+                );
+            }
+            Some(items) => self.one(items, format!("{path}/items"))?,
+            None => All::new(),
+        };
+        let least = keywords.count("minItems")?.unwrap_or(0);
+        Ok(Array { prefix, rest, least, most: keywords.count("maxItems")? })
+    }
+
+    fn object(&mut self, keywords: &Keywords<'a, '_>, path: &str) -> Result<Object> {
+        let mut properties = Vec::new();
+        let declared = keywords.map("properties")?;
+        let ordering = keywords.texts("propertyOrdering")?.unwrap_or_default();
+        let ordered = ordering.iter().filter_map(|name| declared?.get_key_value(*name));
+        let others =
+            declared.into_iter().flatten().filter(|(name, _)| !ordering.contains(&name.as_str()));
+        for (name, schema) in ordered.chain(others) {
+            properties.push((name.clone(), self.one(schema, format!("{path}/properties/{name}"))?));
+        }
+        let extra = match keywords.get("additionalProperties") {
+            Some(schema) => Some(self.one(schema, format!("{path}/additionalProperties"))?),
+            None => None,
+        };
+        let is_closed = keywords.get("additionalProperties") == Some(&Value::Bool(false));
+        let mut required: Vec<String> = Vec::new();
+        for name in keywords.texts("required")?.unwrap_or_default() {
+            if !required.iter().any(|known| known == name) {
+                required.push(name.to_owned());
+            }
+        }
+        let least = keywords.count("minProperties")?.unwrap_or(0);
+        Ok(Object {
+            properties,
+            required,
+            extra,
+            is_closed,
+            least,
+            most: keywords.count("maxProperties")?,
+        })
+    }
+
+    /// The automaton of one string's patterns and formats.
+    pub(super) fn automaton(&mut self, text: &Text) -> Result<Automaton> {
+        let mut whole: Option<Automaton> = None;
+        for pattern in &text.patterns {
+            if !self.patterns.contains_key(pattern) {
+                let automaton = pattern::compile(pattern).map_err(|reason| {
+                    Error::invalid(format!(
+                        "the schema's \"pattern\" is not supported on the device: {reason}"
+                    ))
+                })?;
+                self.spend_states(automaton.len())?;
+                self.patterns.insert(pattern.clone(), automaton);
+            }
+            let Some(next) = self.patterns.get(pattern) else { continue };
+            whole = Some(match whole {
+                None => next.clone(),
+                Some(before) => before.and(next).map_err(|reason| {
+                    Error::invalid(format!(
+                        "the schema's \"pattern\" is not supported on the device: {reason}"
+                    ))
+                })?,
+            });
+        }
+        let whole = whole.unwrap_or_else(Automaton::anything);
+        self.spend_states(whole.len())?;
+        Ok(whole)
+    }
+
+    fn spend_states(&mut self, states: usize) -> Result<()> {
+        let reason = "the schema's patterns together are too large for the device";
+        self.states_left =
+            self.states_left.checked_sub(states).ok_or_else(|| Error::invalid(reason))?;
+        Ok(())
+    }
+}
+
+fn too_many() -> Error {
+    Error::invalid("the schema's alternatives multiply beyond what the device can follow")
+}
+
+/// The values of `const` and `enum`.
+fn literals(keywords: &Keywords<'_, '_>) -> Result<Option<Vec<Alternative>>> {
+    if let Some(value) = keywords.get("const") {
+        return Ok(Some(vec![Alternative::Literal(value.clone())]));
+    }
+    let values = keywords.list("enum")?;
+    Ok(values.map(|values| values.iter().cloned().map(Alternative::Literal).collect()))
+}
+
+/// The types a schema names, or else those its keywords are about; nothing where it says neither.
+fn types<'a>(keywords: &Keywords<'a, '_>) -> Result<Option<Vec<&'a str>>> {
+    match keywords.get("type") {
+        Some(Value::String(name)) => return Ok(Some(vec![name])),
+        Some(_) => return keywords.texts("type"),
+        None => {}
+    }
+    let about: [(&str, &[&str]); 4] = [
+        (
+            "object",
+            &[
+                "properties",
+                "required",
+                "additionalProperties",
+                "minProperties",
+                "maxProperties",
+                "propertyOrdering",
+            ],
+        ),
+        ("array", &["items", "prefixItems", "minItems", "maxItems"]),
+        ("number", &["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"]),
+        ("string", &["minLength", "maxLength", "pattern", "format"]),
+    ];
+    let implied = about.iter().filter(|(_, list)| list.iter().any(|keyword| keywords.has(keyword)));
+    let implied: Vec<&str> = implied.map(|(name, _)| *name).collect();
+    Ok((!implied.is_empty()).then_some(implied))
+}
+
+fn lists(types: &Value, name: &str) -> bool {
+    types.as_array().is_some_and(|types| types.iter().any(|it| it == name))
+}
+
+fn text(keywords: &Keywords<'_, '_>) -> Result<Text> {
+    let mut patterns: Vec<String> =
+        keywords.text("pattern")?.map(str::to_owned).into_iter().collect();
+    if let Some(format) = keywords.text("format")? {
+        let known = generated_format_pattern(format);
+        let pattern = known.ok_or_else(|| {
+            keywords.refuse("format", format!("\"{format}\" is not supported on the device"))
+        })?;
+        patterns.push(pattern.to_owned());
+        patterns.sort();
+    }
+    // Named here, where the place is known.
+    for pattern in &patterns {
+        pattern::check(pattern).map_err(|reason| {
+            keywords.refuse("pattern", format!("is not supported on the device: {reason}"))
+        })?;
+    }
+    let least = keywords.count("minLength")?.unwrap_or(0);
+    Ok(Text { patterns, least, most: keywords.count("maxLength")? })
+}
+
+fn range(keywords: &Keywords<'_, '_>, is_integer: bool) -> Result<Range> {
+    let bound = |inclusive: &str, exclusive: &str| -> Result<[Option<Bound>; 2]> {
+        let bound =
+            |value: Option<f64>, is_exclusive| value.map(|value| Bound { value, is_exclusive });
+        Ok([bound(keywords.number(inclusive)?, false), bound(keywords.number(exclusive)?, true)])
+    };
+    let [low, strict_low] = bound("minimum", "exclusiveMinimum")?;
+    let [high, strict_high] = bound("maximum", "exclusiveMaximum")?;
+    let strict = Range { low: strict_low, high: strict_high, is_integer };
+    Ok(Range { low, high, is_integer }.and(&strict))
+}

@@ -1,0 +1,272 @@
+//! An answer under way, and the masks for its next token.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use hybridge_core::{Error, Result};
+
+use super::grammar::Grammar;
+use super::machine::{DEAD, Machine};
+use super::trie::set;
+use super::vocabulary::Pieces;
+
+/// Where an answer stands.
+#[derive(Debug)]
+pub struct State {
+    machine: Machine,
+    pieces: Arc<Pieces>,
+    configuration: u32,
+    is_ended: bool,
+    /// The latest masks by configuration: in a long text the same ones come again.
+    masks: Vec<(u32, Box<[u32]>)>,
+    runs: HashMap<u32, Run>,
+}
+
+/// What plain characters do from a configuration.
+#[derive(Clone, Debug)]
+enum Run {
+    /// Every one leads on, to one of these.
+    On(Box<[u32]>),
+    /// None leads on.
+    Off,
+    /// It depends on the character.
+    Mixed,
+}
+
+const MOST_MASKS: usize = 16;
+/// Where plain characters lead to more places than this, walking the pieces is faster.
+const MOST_PLACES: usize = 8;
+
+impl State {
+    pub(super) fn new(grammar: Arc<Grammar>, pieces: Arc<Pieces>) -> Self {
+        let (machine, configuration) = Machine::new(grammar);
+        Self {
+            machine,
+            pieces,
+            configuration,
+            is_ended: false,
+            masks: Vec::new(),
+            runs: HashMap::new(),
+        }
+    }
+
+    /// Writes which tokens may come next: one bit each, the lowest first, in as many words as [`Pieces::mask_words`]
+    /// says. The ends are among them where the answer is complete; after an end there is nothing.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` where the slice has another length.
+    pub fn mask(&mut self, bits: &mut [u32]) -> Result<()> {
+        if bits.len() != self.pieces.mask_words() {
+            let (expected, found) = (self.pieces.mask_words(), bits.len());
+            return Err(Error::invalid(format!(
+                "a mask has {expected} words for this vocabulary, not {found}"
+            )));
+        }
+        if self.is_ended {
+            bits.fill(0);
+            return Ok(());
+        }
+        if let Some(at) = self.masks.iter().position(|(known, _)| *known == self.configuration) {
+            let known = self.masks.remove(at);
+            bits.copy_from_slice(&known.1);
+            self.masks.push(known);
+            return Ok(());
+        }
+        self.write_mask(bits);
+        if self.masks.len() >= MOST_MASKS {
+            self.masks.remove(0);
+        }
+        self.masks.push((self.configuration, bits.into()));
+        Ok(())
+    }
+
+    fn write_mask(&mut self, bits: &mut [u32]) {
+        let pieces = Arc::clone(&self.pieces);
+        let is_decided = match self.plain_chars() {
+            Some(chars) => {
+                pieces.fill_plain(chars, bits);
+                true
+            }
+            None => {
+                bits.fill(0);
+                false
+            }
+        };
+        let (machine, start) = (&mut self.machine, self.configuration);
+        if !is_decided {
+            pieces.plain().walk(start, bits, |from, byte| machine.step(from, byte));
+        }
+        pieces.other().walk(start, bits, |from, byte| machine.step(from, byte));
+        if machine.is_complete(start) {
+            pieces.ends().iter().for_each(|&end| set(bits, end));
+        }
+    }
+
+    /// How many plain characters may follow whichever they are, where only their number decides.
+    fn plain_chars(&mut self) -> Option<usize> {
+        let longest = self.pieces.longest();
+        let mut places = vec![self.configuration];
+        for chars in 0..longest {
+            let mut next = Vec::new();
+            let mut is_off = false;
+            for &place in &places {
+                match self.run(place) {
+                    Run::On(to) => next.extend_from_slice(&to),
+                    Run::Off => is_off = true,
+                    Run::Mixed => return None,
+                }
+            }
+            if is_off {
+                return next.is_empty().then_some(chars);
+            }
+            next.sort_unstable();
+            next.dedup();
+            if next == places {
+                return Some(longest);
+            }
+            if next.len() > MOST_PLACES {
+                return None;
+            }
+            places = next;
+        }
+        Some(longest)
+    }
+
+    fn run(&mut self, from: u32) -> Run {
+        if let Some(known) = self.runs.get(&from) {
+            return known.clone();
+        }
+        let run = self.find_run(from);
+        self.runs.insert(from, run.clone());
+        run
+    }
+
+    fn find_run(&mut self, from: u32) -> Run {
+        let mut places = Vec::new();
+        let mut is_dead = false;
+        let mut note = |to: u32| {
+            if to == DEAD {
+                is_dead = true;
+            } else if !places.contains(&to) {
+                places.push(to);
+            }
+            // Nothing more to learn.
+            is_dead && !places.is_empty() || places.len() > MOST_PLACES
+        };
+        for byte in (0x20..=0x7F).filter(|byte| !b"\"\\".contains(byte)) {
+            if note(self.machine.step(from, byte)) {
+                return Run::Mixed;
+            }
+        }
+        // Characters of two, three and four bytes: what may follow the first byte depends on it.
+        let mut open: Vec<(u32, u8, u8, u8)> = Vec::new();
+        for byte in 0xC2..=0xF4 {
+            let (low, high) = match byte {
+                0xE0 => (0xA0, 0xBF),
+                0xED => (0x80, 0x9F),
+                0xF0 => (0x90, 0xBF),
+                0xF4 => (0x80, 0x8F),
+                _ => (0x80, 0xBF),
+            };
+            let left = if byte < 0xE0 {
+                1
+            } else if byte < 0xF0 {
+                2
+            } else {
+                3
+            };
+            let way = (self.machine.step(from, byte), left, low, high);
+            if !open.contains(&way) {
+                open.push(way);
+            }
+        }
+        let mut at = 0;
+        while let Some(&(place, left, low, high)) = open.get(at) {
+            at += 1;
+            for byte in low..=high {
+                let to = if place == DEAD { DEAD } else { self.machine.step(place, byte) };
+                if left == 1 || to == DEAD {
+                    if note(to) {
+                        return Run::Mixed;
+                    }
+                } else if !open.contains(&(to, left - 1, 0x80, 0xBF)) {
+                    open.push((to, left - 1, 0x80, 0xBF));
+                }
+            }
+            // A pattern that tells single characters apart.
+            if open.len() > 64 {
+                return Run::Mixed;
+            }
+        }
+        match (is_dead, places.is_empty()) {
+            (false, false) => Run::On(places.into()),
+            (true, true) => Run::Off,
+            _ => Run::Mixed,
+        }
+    }
+
+    /// Goes on by one token.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` where the token is not allowed here; then the answer stands where it stood.
+    pub fn accept(&mut self, token: u32) -> Result<()> {
+        let pieces = Arc::clone(&self.pieces);
+        if pieces.ends().contains(&token) {
+            if self.is_ended || !self.is_complete() {
+                return Err(Error::invalid("the answer cannot end here"));
+            }
+            self.is_ended = true;
+            return Ok(());
+        }
+        let to = self.after(token);
+        if to == DEAD {
+            return Err(Error::invalid("the token is not allowed here"));
+        }
+        self.configuration = to;
+        if let Some(moved) = self.machine.tidied(to) {
+            self.configuration = moved;
+            self.masks.clear();
+            self.runs.clear();
+        }
+        Ok(())
+    }
+
+    /// Where a token that is no end leads.
+    fn after(&mut self, token: u32) -> u32 {
+        let pieces = Arc::clone(&self.pieces);
+        let bytes = pieces.piece(token);
+        if bytes.is_empty() || self.is_ended {
+            return DEAD;
+        }
+        bytes.iter().fold(self.configuration, |from, &byte| self.machine.step(from, byte))
+    }
+
+    /// One bit of the mask, the slow way.
+    #[cfg(test)]
+    pub(super) fn allows(&mut self, token: u32) -> bool {
+        if self.pieces.ends().contains(&token) {
+            return self.is_complete() && !self.is_ended;
+        }
+        self.after(token) != DEAD
+    }
+
+    /// Whether the answer satisfies the schema as it is.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.is_ended || self.machine.is_complete(self.configuration)
+    }
+
+    /// Whether the answer is complete and nothing but its end may follow: the next step can be saved.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.is_ended
+            || self.machine.is_complete(self.configuration)
+                && !self.machine.goes_on(self.configuration)
+    }
+
+    /// How many configurations have been met: what the machine's memory grows with.
+    #[must_use]
+    pub fn configurations(&self) -> usize {
+        self.machine.len()
+    }
+}
