@@ -180,6 +180,7 @@ impl Config {
         }
         let head_dim = head_dim(&keys)?;
         let window = keys.size("attention.sliding_window")?.filter(|window| *window > 0);
+        let window = window.map(|window| window.min(LARGEST_SIZE));
         let query_scale = if architecture == Architecture::Gemma3 && count == LARGEST_MODEL {
             inverse_root(width / heads)
         } else {
@@ -198,7 +199,7 @@ impl Config {
             vocabulary: vocabulary
                 .and_then(|rows| usize::try_from(rows).ok())
                 .ok_or_else(|| crate::weights::missing_tensor("token_embd.weight"))?,
-            context: keys.size("context_length")?.unwrap_or(2048).max(1),
+            context: keys.size("context_length")?.unwrap_or(2048).clamp(1, LARGEST_SIZE),
             window,
             norm_epsilon: narrow(keys.number("attention.layer_norm_rms_epsilon")?.unwrap_or(1e-6)),
             // The f32 root, as llama.cpp has it; the reference code rounds it to bfloat16.

@@ -42,7 +42,8 @@ impl Scalar {
             None => None,
         };
         let config = &network.config;
-        let slots = config.window.map_or(capacity, |window| capacity.min(window + SLACK));
+        let slots =
+            config.window.map_or(capacity, |window| capacity.min(window.saturating_add(SLACK)));
         let caches = config
             .layers
             .iter()

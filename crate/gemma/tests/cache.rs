@@ -1,0 +1,92 @@
+//! However tokens get into the cache, the numbers are the same.
+#![expect(clippy::unwrap_used, reason = "a test's helpers may panic")]
+
+use std::rc::Rc;
+
+use hybridge_gemma::source::Memory;
+use hybridge_gemma::testing::{Tiny, find};
+use hybridge_gemma::{Model, Pass, scalar::Scalar};
+use pollster::block_on;
+
+/// The names that differ in what a cache must do.
+const SHAPES: [&str; 4] = ["q8_0", "irregular", "no_window", "period_2"];
+
+fn load(tiny: &Tiny, capacity: usize) -> Scalar {
+    let model = block_on(Model::open(vec![Rc::new(Memory(tiny.bytes()))])).unwrap();
+    block_on(Scalar::load(&model, capacity)).unwrap()
+}
+
+fn feed(pass: &mut Scalar, tokens: &[u32], chunk: usize) -> Vec<f32> {
+    for tokens in tokens.chunks(chunk) {
+        block_on(pass.prefill(tokens)).unwrap();
+    }
+    block_on(pass.logits()).unwrap()
+}
+
+#[test]
+fn chunks_of_any_size_are_the_same() {
+    for tiny in SHAPES.map(|name| find(name).unwrap()) {
+        let prompt = tiny.prompt(50);
+        let expected = feed(&mut load(&tiny, 64), &prompt, 50);
+        for chunk in [1, 7, 8, 32] {
+            assert_eq!(feed(&mut load(&tiny, 64), &prompt, chunk), expected, "{}", tiny.name);
+        }
+    }
+}
+
+/// With a ring of window + slack positions and one of all positions: no difference after it wraps.
+#[test]
+fn a_ring_is_as_good_as_all() {
+    let tiny = find("irregular").unwrap();
+    let prompt = tiny.prompt(180);
+    let mut small = load(&tiny, 200);
+    let expected = feed(&mut small, &prompt, 180);
+    // The same with a window so wide that nothing is a ring, and masked by a prompt of its length.
+    let mut last = prompt.clone();
+    let token = last.pop().unwrap();
+    let mut stepped = load(&tiny, 200);
+    feed(&mut stepped, &last, 13);
+    assert_eq!(feed(&mut stepped, &[token], 1), expected);
+}
+
+#[test]
+fn a_rewound_cache_goes_on_as_if_nothing_had_been() {
+    for tiny in SHAPES.map(|name| find(name).unwrap()) {
+        let prompt = tiny.prompt(180);
+        let other = Tiny { name: "another", ..tiny.clone() }.prompt(180);
+        for (held, keep) in [(20, 5), (20, 20), (150, 140), (150, 100), (170, 107), (150, 0)] {
+            let mut pass = load(&tiny, 200);
+            feed(&mut pass, &prompt[..held], 16);
+            let kept = pass.rewind(keep);
+            assert!(kept == keep || kept == 0, "{} of {held}: {kept}", tiny.name);
+            assert_eq!(pass.position(), kept);
+            assert!(block_on(pass.logits()).is_err(), "nothing is pending");
+            let tokens = [&prompt[..keep], &other[keep..keep + 9]].concat();
+            let got = feed(&mut pass, &tokens[kept..], 4);
+            let expected = feed(&mut load(&tiny, 200), &tokens, 64);
+            assert_eq!(got, expected, "{} {held} {keep}", tiny.name);
+        }
+    }
+}
+
+#[test]
+fn a_rewind_of_what_a_ring_still_holds_keeps_it() {
+    let tiny = find("q8_0").unwrap();
+    let mut pass = load(&tiny, 200);
+    feed(&mut pass, &tiny.prompt(150), 64);
+    assert_eq!(pass.rewind(90), 90);
+    feed(&mut pass, &tiny.prompt(60), 64);
+    assert_eq!(pass.rewind(20), 0);
+}
+
+#[test]
+fn what_does_not_fit_is_refused_before_anything_is_fed() {
+    let tiny = find("q8_0").unwrap();
+    let mut pass = load(&tiny, 8);
+    feed(&mut pass, &tiny.prompt(6), 6);
+    for (tokens, code) in [(&[5, 6, 7][..], "CONTEXT_FULL"), (&[5, 1009], "UNKNOWN_TOKEN")] {
+        let error = block_on(pass.prefill(tokens)).unwrap_err();
+        assert_eq!(error.code.as_deref(), Some(code));
+        assert_eq!(pass.position(), 6);
+    }
+}
