@@ -10,7 +10,11 @@
 //! device ─► launcher ───────────┘
 //! ```
 
+mod burn_model;
+mod burn_pass;
 mod candidates;
+#[cfg(any(test, feature = "testing"))]
+pub mod checks;
 mod device;
 mod fault;
 mod kernel_encoder;
@@ -24,6 +28,8 @@ mod self_check;
 mod shader;
 mod upload;
 
+pub use burn_model::{BurnBlock, BurnCache, BurnGemma, Place};
+pub use burn_pass::{BurnEncoder, BurnPass};
 pub use device::{AdapterFacts, Device};
 pub use kernel_encoder::KernelEncoder;
 pub use kernel_pass::{KernelPass, Options};
