@@ -122,6 +122,9 @@ def main(models, goldens):
         judge = of_vector_model if network.arch == "gemma-embedding" else of_text_model
         golden = {"model": path.stem, "fingerprint": fingerprint(path.read_bytes()), "prompt": prompt}
         golden |= judge(path, network, prompt)
+        if path.with_suffix(".long").exists():
+            long = [int(token) for token in path.with_suffix(".long").read_text().split(",")]
+            golden |= {"long_prompt": long, "long_logits": short(network.logits(long))}
         target = pathlib.Path(goldens) / f"{path.stem}.json"
         target.write_text(json.dumps(golden, separators=(",", ":")) + "\n")
         print(path.stem, golden["llama"])

@@ -4,13 +4,22 @@ use std::path::PathBuf;
 
 use hybridge_gemma::testing::tiny_models;
 
+/// Models that are also judged on a prompt so long that every ring of keys and values has wrapped.
+const LONG: [&str; 2] = ["irregular", "period_2"];
+
 fn main() -> std::io::Result<()> {
     let folder = PathBuf::from(std::env::args().nth(1).unwrap_or_else(|| ".".to_owned()));
     std::fs::create_dir_all(&folder)?;
     for tiny in tiny_models() {
         std::fs::write(folder.join(format!("{}.gguf", tiny.name)), tiny.bytes())?;
-        let prompt: Vec<String> = tiny.prompt(24).iter().map(u32::to_string).collect();
-        std::fs::write(folder.join(format!("{}.prompt", tiny.name)), prompt.join(","))?;
+        let write_prompt = |kind: &str, length: usize| {
+            let prompt: Vec<String> = tiny.prompt(length).iter().map(u32::to_string).collect();
+            std::fs::write(folder.join(format!("{}.{kind}", tiny.name)), prompt.join(","))
+        };
+        write_prompt("prompt", 24)?;
+        if LONG.contains(&tiny.name) {
+            write_prompt("long", 160)?;
+        }
     }
     Ok(())
 }

@@ -20,6 +20,12 @@ pub struct Golden {
     /// By how many standard deviations of the logits each of these beat the next best.
     #[serde(default)]
     pub margins: Vec<f64>,
+    /// A prompt of which local layers have forgotten the beginning. Empty for most models.
+    #[serde(default)]
+    pub long_prompt: Vec<u32>,
+    /// After the last of it, exactly.
+    #[serde(default)]
+    pub long_logits: Vec<f64>,
     /// The normalised vector, exactly. Empty for text models.
     #[serde(default)]
     pub vector: Vec<f64>,
