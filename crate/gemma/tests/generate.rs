@@ -1,0 +1,229 @@
+//! The generation loop, over a pass that says what the test wants and over a real one.
+#![expect(clippy::unwrap_used, reason = "a test's helpers may panic")]
+
+use std::rc::Rc;
+
+use futures::future::{LocalBoxFuture, ready};
+use hybridge_core::{Error, FinishReason, Message, Request, Result, Role};
+use hybridge_gemma::generate::{Cancel, Options, Session};
+use hybridge_gemma::sample::Sampler;
+use hybridge_gemma::scalar::Scalar;
+use hybridge_gemma::source::Memory;
+use hybridge_gemma::testing::find;
+use hybridge_gemma::tokenizer::Control;
+use hybridge_gemma::{Config, Model, Pass, Tokenizer};
+use pollster::block_on;
+
+fn model() -> Model {
+    block_on(Model::open(vec![Rc::new(Memory(find("no_window").unwrap().bytes()))])).unwrap()
+}
+
+/// Says the tokens of a script, whatever it is fed after the prompt.
+#[derive(Debug)]
+struct Scripted {
+    config: Config,
+    script: Vec<u32>,
+    prompt: usize,
+    fed: Vec<u32>,
+    capacity: usize,
+    is_broken_at: Option<usize>,
+}
+
+impl Scripted {
+    fn new(prompt: usize, script: Vec<u32>) -> Self {
+        let config = model().config;
+        Self { config, script, prompt, fed: Vec::new(), capacity: 64, is_broken_at: None }
+    }
+}
+
+impl Pass for Scripted {
+    fn config(&self) -> &Config {
+        &self.config
+    }
+
+    fn chunk(&self) -> usize {
+        4
+    }
+
+    fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    fn position(&self) -> usize {
+        self.fed.len()
+    }
+
+    fn rewind(&mut self, length: usize) -> usize {
+        self.fed.truncate(length);
+        self.fed.len()
+    }
+
+    fn prefill<'a>(&'a mut self, tokens: &'a [u32]) -> LocalBoxFuture<'a, Result<()>> {
+        self.fed.extend(tokens);
+        Box::pin(ready(Ok(())))
+    }
+
+    fn logits(&mut self) -> LocalBoxFuture<'_, Result<Vec<f32>>> {
+        let step = self.fed.len() - self.prompt;
+        let mut logits = vec![0.0; self.config.vocabulary];
+        // Past the script it says the newline.
+        let next = self.script.get(step).copied().unwrap_or(107);
+        if let Some(logit) = logits.get_mut(next as usize) {
+            *logit = if self.is_broken_at == Some(step) { f32::NAN } else { 9.0 };
+        }
+        Box::pin(ready(Ok(logits)))
+    }
+}
+
+fn options(max_output_tokens: usize, stop: &[&str]) -> Options {
+    Options {
+        sampler: Sampler::GREEDY,
+        max_output_tokens,
+        stop_sequences: stop.iter().map(|it| (*it).to_owned()).collect(),
+        top: 0,
+        cancel: Cancel::default(),
+    }
+}
+
+/// Text, whether pieces ever were half of it, reason, and how many tokens were counted.
+#[track_caller]
+fn check(script: &str, options: &Options, expected: (&str, FinishReason, u64)) {
+    let tokenizer = Tokenizer::read(model().gguf()).unwrap();
+    check_ids(tokenizer.encode(script, Control::Parsed), options, expected);
+}
+
+#[track_caller]
+fn check_ids(script: Vec<u32>, options: &Options, expected: (&str, FinishReason, u64)) {
+    let tokenizer = Rc::new(Tokenizer::read(model().gguf()).unwrap());
+    let prompt = [2, 500, 501];
+    let pass = Box::new(Scripted::new(prompt.len(), script));
+    let mut session = Session::new(pass, Some(tokenizer));
+    let mut generation = block_on(session.start(&prompt, options.clone())).unwrap();
+    let (mut text, mut choices) = (String::new(), 0);
+    while let Some(piece) = block_on(session.next(&mut generation)).unwrap() {
+        text.push_str(&piece.text);
+        choices += piece.choices.len();
+    }
+    assert_eq!(text, generation.text());
+    assert_eq!(choices, generation.ids().len());
+    let usage = generation.usage();
+    let got = (text.as_str(), generation.finish_reason().unwrap(), usage.output_tokens.unwrap());
+    assert_eq!(got, expected);
+    assert_eq!(usage.input_tokens, Some(3));
+    assert_eq!(generation.confidence().map_or(0, |it| it.tokens), expected.2);
+    // Again is still the end.
+    assert_eq!(block_on(session.next(&mut generation)).unwrap(), None);
+}
+
+#[test]
+fn an_answer_ends_for_a_reason() {
+    use FinishReason::{Length, Stop};
+    let count = |text: &str| {
+        Tokenizer::read(model().gguf()).unwrap().encode(text, Control::Parsed).len() as u64
+    };
+    check(
+        "hello world<end_of_turn>",
+        &options(99, &[]),
+        ("hello world", Stop, count("hello world")),
+    );
+    check("hello<eos>", &options(99, &[]), ("hello", Stop, count("hello")));
+    check("<end_of_turn>", &options(99, &[]), ("", Stop, 0));
+    check("hello<eos>", &options(1, &[]), ("hello", Length, count("hello")));
+    check("hello", &options(0, &[]), ("", Length, 0));
+    // A stop sequence across tokens; what was only like its beginning is shown.
+    check(
+        "the weather is fine",
+        &options(99, &["er is"]),
+        ("the weath", Stop, count("the weather is")),
+    );
+    check("the end<eos>", &options(99, &["ends"]), ("the end", Stop, count("the end")));
+    // Half of a character at the end becomes the mark of one.
+    let byte = |byte: u32| 238 + byte;
+    let half = vec![byte(0xe8), byte(0xaa), 1];
+    check_ids(half, &options(99, &[]), ("\u{fffd}", Stop, 2));
+    let whole = vec![byte(0xe8), byte(0xaa), byte(0x9e), 1];
+    check_ids(whole, &options(99, &["x"]), ("語", Stop, 3));
+    // The context's end.
+    check("", &options(99, &["zzz"]), (&"\n".repeat(62), Length, 62));
+}
+
+#[test]
+fn cancelling_stops_at_the_next_token() {
+    let mut session = Session::new(Box::new(Scripted::new(3, vec![500; 60])), None);
+    let options = options(99, &[]);
+    let mut generation = block_on(session.start(&[2, 3, 4], options.clone())).unwrap();
+    options.cancel.cancel();
+    options.cancel.cancel();
+    let error = block_on(session.next(&mut generation)).unwrap_err();
+    assert_eq!(error, Error::cancelled());
+    // Before the prompt is fed, too; and the session goes on with another switch.
+    let error = block_on(session.start(&[2, 3, 4, 5], options)).unwrap_err();
+    assert_eq!(error, Error::cancelled());
+    block_on(session.start(&[2, 3, 4], self::options(9, &[]))).unwrap();
+}
+
+#[test]
+fn numbers_that_are_none_are_an_error_and_the_next_answer_is_clean() {
+    let pass = Scripted { is_broken_at: Some(2), ..Scripted::new(3, vec![500; 9]) };
+    let mut session = Session::new(Box::new(pass), None);
+    let mut generation = block_on(session.start(&[2, 3, 4], options(9, &[]))).unwrap();
+    let error = loop {
+        if let Err(error) = block_on(session.next(&mut generation)) {
+            break error;
+        }
+    };
+    assert_eq!(error.code.as_deref(), Some("NUMERIC"));
+    let generation = block_on(session.start(&[2, 3, 4], options(9, &[]))).unwrap();
+    assert_eq!(generation.usage().cached_content_tokens, Some(0));
+}
+
+#[test]
+fn prompts_that_cannot_be_are_refused() {
+    let mut session = Session::new(Box::new(Scripted::new(0, vec![])), None);
+    let mut code = |prompt: &[u32]| {
+        let error = block_on(session.start(prompt, options(9, &[]))).unwrap_err();
+        error.code.map(|code| code.into_owned())
+    };
+    assert_eq!(code(&[2; 65]).as_deref(), Some("CONTEXT_FULL"));
+    assert_eq!(code(&[]), None);
+}
+
+/// Two turns in one session, and the second one alone: the same answer from fewer tokens.
+#[test]
+fn a_conversation_goes_on_where_its_cache_ends() {
+    let model = model();
+    let tokenizer = Rc::new(Tokenizer::read(model.gguf()).unwrap());
+    let session = || {
+        let pass = block_on(Scalar::load(&model, 256)).unwrap();
+        Session::new(Box::new(pass), Some(Rc::clone(&tokenizer)))
+    };
+    let ask = |session: &mut Session, prompt: &[u32]| {
+        let sampler = Sampler { temperature: 0.8, seed: 4, ..Sampler::GREEDY };
+        let options = Options { sampler, ..options(12, &[]) };
+        let mut generation = block_on(session.start(prompt, options)).unwrap();
+        while block_on(session.next(&mut generation)).unwrap().is_some() {}
+        generation
+    };
+    let mut long = session();
+    let mut request = Request::default();
+    request.messages.push(Message::text(Role::User, "What is the weather?"));
+    let first_prompt = long.prompt(&request).unwrap();
+    let first = ask(&mut long, &first_prompt);
+    // Where the answer could be trimmed, its text is others' text; this seed's cannot.
+    assert_eq!(first.text().trim(), first.text());
+    request.messages.push(Message::text(Role::Model, first.text()));
+    request.messages.push(Message::text(Role::User, "And the dog?"));
+    let second_prompt = long.prompt(&request).unwrap();
+    assert!(second_prompt.starts_with(&[first_prompt.as_slice(), first.ids()].concat()));
+    let second = ask(&mut long, &second_prompt);
+    // Only the last token of the answer was never fed.
+    let cached = (first_prompt.len() + first.ids().len() - 1) as u64;
+    assert_eq!(second.usage().cached_content_tokens, Some(cached));
+    let alone = ask(&mut session(), &second_prompt);
+    assert_eq!(alone.ids(), second.ids());
+    assert_eq!(alone.usage().cached_content_tokens, Some(0));
+    // The same prompt once more: all but its last token is there.
+    let again = ask(&mut long, &second_prompt);
+    assert_eq!(again.ids(), second.ids());
+    assert_eq!(again.usage().cached_content_tokens, Some(second_prompt.len() as u64 - 1));
+}
