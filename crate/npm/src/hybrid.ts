@@ -5,7 +5,8 @@ import { kCloud, kOnDevice } from './keys.js'
 import { makeModel } from './model.js'
 import { Router, type Plan, type RouterParts } from './router.js'
 import { functionArgument, nameOf, numberArgument, orderArgument, strategyArgument, treeOf, type Leaf } from './strategies/strategy.js'
-import type { GenerateResponse, HybridModel, HybridOptions, Model, ModelInfo } from './types.js'
+import { isStatus } from './thrown.js'
+import type { GenerateResponse, HybridModel, HybridOptions, HybridPolicy, Model, ModelInfo } from './types.js'
 
 /**
  * One model over any number of branches. The strategy picks for each request; a branch that fails in passing hands over to the
@@ -21,7 +22,11 @@ export function hybridModel({ branches, strategy, name = 'hybrid', policy, branc
   const fixed = branchesArgument(branches)
   strategyArgument(strategy, 'strategy')
   if (onTrace !== undefined) functionArgument(onTrace, 'onTrace')
-  for (const key of Object.keys(branchPolicies)) knownArgument(key, fixed, 'branchPolicies')
+  if (policy !== undefined) policyArgument(policy, 'policy')
+  for (const [key, own] of Object.entries(branchPolicies)) {
+    knownArgument(key, fixed, 'branchPolicies')
+    policyArgument(own, `branchPolicies.${key}`)
+  }
   const leaves: Leaf[] = []
   const plan: Plan = {
     keys: Object.keys(fixed),
@@ -77,7 +82,7 @@ export function confidenceCascade({ onDevice, cloud, threshold, score = 'p10', h
     keys: [kOnDevice, kCloud],
     strategy: { fallback: { order: [kOnDevice, kCloud] } },
     strategyName: 'confidence',
-    judge: { confidence: { threshold, score, holdTokens } },
+    judge: { threshold, score, holdTokens },
   }
   return assemble(name, { branches, plan, leaves: [] })
 }
@@ -120,6 +125,17 @@ function branchesArgument(branches: Record<string, Model>): Record<string, Model
 
 function knownArgument(key: string, branches: Record<string, Model>, what: string): void {
   if (!Object.hasOwn(branches, key)) throw invalid(`${what} names the branch \`${key}\`, which does not exist; there are: ${Object.keys(branches).join(', ')}`)
+}
+
+function policyArgument(policy: HybridPolicy, what: string): void {
+  if (typeof policy !== 'object' || policy === null) throw invalid(`${what} must be an object`)
+  const { fallbackOn = [], firstTokenTimeoutMs, idleTimeoutMs, totalTimeoutMs, hedgeAfterMs, breaker } = policy
+  const times = { firstTokenTimeoutMs, idleTimeoutMs, totalTimeoutMs, hedgeAfterMs, 'breaker.failures': breaker?.failures, 'breaker.cooldownMs': breaker?.cooldownMs }
+  for (const [name, time] of Object.entries(times)) {
+    if (time !== undefined && numberArgument(time, `${what}.${name}`) < 0) throw invalid(`${what}.${name} must not be negative`)
+  }
+  if (breaker !== undefined && (!Number.isInteger(breaker.failures) || breaker.cooldownMs === undefined)) throw invalid(`${what}.breaker needs a whole number of failures, and cooldownMs`)
+  if (!Array.isArray(fallbackOn) || !fallbackOn.every(isStatus)) throw invalid(`${what}.fallbackOn must be a list of statuses`)
 }
 
 function invalid(message: string): HybridError {

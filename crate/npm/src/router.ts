@@ -20,7 +20,7 @@ export interface Plan {
   strategyName: string
   policy?: HybridPolicy
   branchPolicies?: Array<[string, HybridPolicy]>
-  judge?: 'accept' | { confidence: { threshold: number; score?: string; holdTokens?: number } }
+  judge?: 'accept' | { threshold: number; score: 'mean' | 'min' | 'p10'; holdTokens: number }
 }
 
 /** What a router is made of. */

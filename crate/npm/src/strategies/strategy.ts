@@ -22,7 +22,7 @@ export abstract class DataStrategy implements RoutingStrategy {
   /** The decision on its own, for a strategy of the caller's that is built around this one. */
   route(context: RoutingContext): Promise<Decision> {
     const leaves: Leaf[] = []
-    return opinionOf(treeOf(this, leaves), leaves, context)
+    return opinionOf(this.#describe(leaves), leaves, context)
   }
 
   /** The strategy as data; its functions are added to `leaves`. */
