@@ -87,13 +87,6 @@ macro_rules! deserialize_from_json {
 }
 pub(crate) use deserialize_from_json;
 
-/// The strings of a list; `None` where it is anything else.
-pub(crate) fn texts_of(list: Value) -> Option<Vec<String>> {
-    let Value::Array(list) = list else { return None };
-    let text = |value| if let Value::String(text) = value { Some(text) } else { None };
-    list.into_iter().map(text).collect()
-}
-
 /// Reads JSON text. The error says nothing of what was found: it may be a prompt.
 pub(crate) fn parse(json: &str, what: &'static str) -> Result<Value> {
     serde_json::from_str(json)
@@ -148,26 +141,6 @@ impl Fields {
 
     pub(crate) fn small_count(&mut self, key: &str) -> Result<Option<u32>> {
         Ok(self.count(key)?.map(|count| u32::try_from(count).unwrap_or(u32::MAX)))
-    }
-
-    pub(crate) fn flag(&mut self, key: &str) -> Result<Option<bool>> {
-        let Some(value) = self.value(key) else { return Ok(None) };
-        value.as_bool().map(Some).ok_or_else(|| self.wrong(key, "true or false"))
-    }
-
-    pub(crate) fn has(&self, key: &str) -> bool {
-        self.map.contains_key(key)
-    }
-
-    /// The number under `key`, which must be there.
-    pub(crate) fn required_number(&mut self, key: &str) -> Result<f64> {
-        self.number(key)?.ok_or_else(|| self.wrong(key, "a number"))
-    }
-
-    /// A list of strings.
-    pub(crate) fn texts(&mut self, key: &str) -> Result<Option<Vec<String>>> {
-        let Some(value) = self.value(key) else { return Ok(None) };
-        texts_of(value).map(Some).ok_or_else(|| self.wrong(key, "a list of strings"))
     }
 
     /// The elements under `key`; none if it is absent.

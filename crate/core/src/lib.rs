@@ -10,7 +10,7 @@ pub mod http;
 mod json;
 mod message;
 pub mod openai;
-mod privacy;
+pub mod privacy;
 mod reply;
 mod request;
 pub mod route;

@@ -13,7 +13,7 @@ import { toJson } from './json.js'
 import { wantsJson, type ModelRequest } from './request.js'
 import { Response, type Answer } from './response.js'
 import type { ChunkDetails, RunOptions, Runner } from './runner.js'
-import { CallerFault, fromThrown, withRouting } from './thrown.js'
+import { CallerFault, cancelled, fromThrown, withRouting } from './thrown.js'
 import type { Confidence, GenerateResponse, Model, Part, RoutingTrace } from './types.js'
 
 /** `hybridge_core::route::Action`. */
@@ -50,6 +50,9 @@ interface Settle { resolve: (answer: Answer) => void; reject: (error: unknown) =
 
 const noLogprobs = new Float64Array()
 
+/** What a timer can hold; more would ring at once. */
+const longestSleep = 2 ** 31 - 1
+
 export class Drive {
   readonly #machine: Run
   readonly #circuit: Circuit
@@ -84,7 +87,14 @@ export class Drive {
   /** Tells Rust something and does what it says. What comes after the end is not told. */
   #tell(event: (machine: Run) => string | undefined): void {
     if (this.#isOver) return
-    const actions = event(this.#machine)
+    let actions: string | undefined
+    try {
+      actions = event(this.#machine)
+    } catch (cause) {
+      // A trap in the wasm: nothing may wait for an answer that cannot come any more.
+      this.#letGo()
+      return this.#settle.reject(new HybridError('INTERNAL', 'the router failed; this is a bug of hybridge', { cause }))
+    }
     if (actions === undefined) return
     this.#actions.push(...(JSON.parse(actions) as Action[]))
     if (this.#isActing) return
@@ -111,16 +121,14 @@ export class Drive {
         this.#ask(() => this.#accepts(action.attempt, action.trace), (isGood) => this.#tell((machine) => machine.judged(isGood, now())))
         break
       case 'wake':
-        clearTimeout(this.#timer)
-        this.#timer = setTimeout(() => this.#wake(action.at), action.at - now())
+        this.#sleepUntil(action.at)
         break
       case 'finish':
         this.#finish(action)
         break
       case 'fail': {
         const failed = action.attempt === undefined ? undefined : this.#attempts.get(action.attempt)
-        const error = withRouting(failed?.error ?? ours(action.error), failed?.branch, action.trace)
-        if (error.status === 'CANCELLED' && error.cause === undefined && this.#run.signal.aborted) Object.defineProperty(error, 'cause', { value: this.#run.signal.reason, configurable: true })
+        const error = withRouting(failed?.error ?? (this.#run.signal.aborted ? cancelled(this.#run.signal.reason) : ours(action.error)), failed?.branch, action.trace)
         this.#end(action.trace)
         this.#settle.reject(this.#fault ?? error)
       }
@@ -151,8 +159,7 @@ export class Drive {
     runner?.(requestFor(this.#request, branch), { streaming, sendChunk, signal: attempt.work.signal, context: this.#run.context }).then(
       (answer) => {
         attempt.answer = answer
-        const { usage, confidence, routing } = answer
-        this.#tell((machine) => machine.finished(number, toJson({ usage, confidence, routing }, 'the branch\'s summary'), now()))
+        this.#tell((machine) => machine.finished(number, summaryOf(answer), now()))
       },
       (thrown: unknown) => {
         if (thrown instanceof CallerFault) return this.#blame(thrown)
@@ -178,9 +185,17 @@ export class Drive {
     return isGood
   }
 
-  #wake(at: number): void {
-    // Timers may ring a little early by the other clock.
-    this.#tell((machine) => machine.woke(Math.max(now(), at)))
+  #sleepUntil(at: number): void {
+    clearTimeout(this.#timer)
+    const rest = at - now()
+    this.#timer = setTimeout(
+      () => {
+        if (rest > longestSleep) return this.#sleepUntil(at)
+        // Timers may ring a little early by the other clock.
+        this.#tell((machine) => machine.woke(Math.max(now(), at)))
+      },
+      Math.min(rest, longestSleep),
+    )
   }
 
   #finish({ attempt: number, whole, confidence, trace }: Extract<Action, { do: 'finish' }>): void {
@@ -194,12 +209,17 @@ export class Drive {
     this.#settle.resolve({ ...answer, branch, inferenceSource: this.#source(attempt, answer), routing: trace, ...(told === undefined ? {} : { confidence: told }) })
   }
 
-  /** Lets go of everything and tells the trace. */
-  #end(trace: RoutingTrace): void {
+  /** Lets go of everything. */
+  #letGo(): void {
     this.#isOver = true
     clearTimeout(this.#timer)
     this.#run.signal.removeEventListener('abort', this.#abort)
     this.#attempts.clear()
+  }
+
+  /** Lets go of everything and tells the trace. */
+  #end(trace: RoutingTrace): void {
+    this.#letGo()
     this.#machine.free()
     try {
       this.#circuit.onTrace?.(trace)
@@ -238,6 +258,15 @@ function measured(content: readonly Part[]): { text: number; reasoning: number; 
 function requestFor(request: ModelRequest, branch: string): ModelRequest {
   const { branches, ...common } = request.config
   return { ...request, config: { ...common, ...branches?.[branch] } }
+}
+
+/** What is to be known of an answer. A branch whose numbers have no JSON form has told none. */
+function summaryOf({ usage, confidence, routing }: Answer): string {
+  try {
+    return toJson({ usage, confidence, routing }, 'the branch\'s summary')
+  } catch {
+    return '{}'
+  }
 }
 
 function whole(milliseconds: number | undefined): number | undefined {

@@ -58,7 +58,7 @@ impl Hybrid {
 
     /// A run. `ask` is what is known of the request from the start.
     pub fn run(&self, ask: &str) -> Run {
-        let ask = Ask::parse(ask).unwrap_or_default();
+        let ask = Ask::parse(ask);
         Run { hybrid: self.clone(), run: RefCell::new(route::Run::new(ask)) }
     }
 }

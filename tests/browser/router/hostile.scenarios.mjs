@@ -141,6 +141,8 @@ export function scenarios(hybridge) {
     'odd log-probabilities and usage hurt nobody': async () => {
       const odd = defineModel({ name: 'o', generate: async (_, { sendChunk }) => { sendChunk('a', { logprobs: [NaN, 'x', -Infinity] }); return { usage: { outputTokens: -3, inputTokens: 'many' }, finishReason: 'stop' } } })
       same((await hybridModel({ branches: { odd }, strategy: new FallbackStrategy(['odd']) }).generateStream('x').response).text, 'a')
+      const big = defineModel({ name: 'b', generate: async () => ({ text: 'b', usage: { outputTokens: 3n } }) })
+      same((await hybridModel({ branches: { big }, strategy: new FallbackStrategy(['big']) }).generate('x')).text, 'b')
     },
     'half a surrogate pair, and a prompt like an escape of one': async () => {
       const strategy = new FirstMatch([new PrivacyStrategy(), new InputSizeStrategy({ threshold: 1000, small: kOnDevice, large: kCloud })])

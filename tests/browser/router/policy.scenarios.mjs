@@ -24,6 +24,10 @@ export function scenarios(hybridge) {
       const { texts, error } = await read(ai.generateStream('x'))
       same([texts, error.status, cloud.calls], [['a'], 'DEADLINE_EXCEEDED', 0])
     },
+    'a deadline in a month is not now': async () => {
+      const { ai } = pair({ chunks: ['a', 'b'] }, { text: 'x' }, { policy: { totalTimeoutMs: 2 ** 32, idleTimeoutMs: 2 ** 31 } })
+      same((await read(ai.generateStream('x'))).texts, ['a', 'b'])
+    },
     'a total deadline of one branch': async () => {
       const { ai } = pair({ hang: true }, { text: 'hi' }, { branchPolicies: { onDevice: { totalTimeoutMs: 10 } } })
       same((await ai.generate('x')).text, 'hi')

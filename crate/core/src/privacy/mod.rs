@@ -29,7 +29,8 @@ use crate::{Content, Message, Request};
 const SEAM: usize = 64;
 
 /// The kinds of personal data in a request, over all parts of all messages.
-pub(crate) fn kinds_in(request: &Request) -> Vec<SensitiveKind> {
+#[must_use]
+pub fn kinds_in(request: &Request) -> Vec<SensitiveKind> {
     let mut found = Kinds::default();
     for message in &request.messages {
         in_message(message, &mut found);

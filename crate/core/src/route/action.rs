@@ -4,9 +4,10 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::facts::Question;
+use super::record::Record;
 use super::trace::Trace;
-use crate::json::{self, Fields};
-use crate::{Confidence, Error, Result, Usage};
+use crate::json;
+use crate::{Confidence, Error, Usage};
 
 /// Something happened.
 #[derive(Clone, Debug)]
@@ -84,30 +85,30 @@ impl Summary {
     /// Reads a summary. What in it cannot be read tells nothing: the answer is an answer all the same.
     #[must_use]
     pub fn parse(json: &str) -> Self {
-        let read = || -> Result<Self> {
-            let mut fields = Fields::of("the summary", json::parse(json, "the summary")?)?;
-            let mut usage = Usage::default();
-            if let Some(it) = fields.value("usage") {
-                let mut it = Fields::of("usage", it)?;
-                usage.input_tokens = it.count("inputTokens")?;
-                usage.output_tokens = it.count("outputTokens")?;
-                usage.total_tokens = it.count("totalTokens")?;
-                usage.thoughts_tokens = it.count("thoughtsTokens")?;
-                usage.cached_content_tokens = it.count("cachedContentTokens")?;
-            }
-            let mut confidence = None;
-            if let Some(it) = fields.value("confidence") {
-                let mut it = Fields::of("confidence", it)?;
-                confidence = Some(Confidence {
-                    tokens: it.count("tokens")?.unwrap_or_default(),
-                    mean_logprob: it.required_number("meanLogprob")?,
-                    min_logprob: it.required_number("minLogprob")?,
-                    p10_logprob: it.required_number("p10Logprob")?,
-                });
-            }
-            Ok(Self { usage, confidence, routing: fields.value("routing") })
-        };
-        read().unwrap_or_default()
+        let json = json::parse(json, "the summary").unwrap_or_default();
+        let record = Record::of("the summary", &json);
+        let mut usage = Record::of("usage", record.value("usage").unwrap_or(&Value::Null));
+        let confidence = record.value("confidence").and_then(|json| {
+            let mut record = Record::of("confidence", json);
+            let confidence = Confidence {
+                tokens: record.maybe_count("tokens").unwrap_or_default(),
+                mean_logprob: record.number("meanLogprob"),
+                min_logprob: record.number("minLogprob"),
+                p10_logprob: record.number("p10Logprob"),
+            };
+            record.done(confidence).ok()
+        });
+        Self {
+            usage: Usage {
+                input_tokens: usage.maybe_count("inputTokens"),
+                output_tokens: usage.maybe_count("outputTokens"),
+                total_tokens: usage.maybe_count("totalTokens"),
+                thoughts_tokens: usage.maybe_count("thoughtsTokens"),
+                cached_content_tokens: usage.maybe_count("cachedContentTokens"),
+            },
+            confidence,
+            routing: record.value("routing").cloned(),
+        }
     }
 }
 

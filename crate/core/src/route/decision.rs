@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::json::{Fields, texts_of};
+use super::record::{Record, texts};
 use crate::{Error, Result};
 
 /// A strategy's opinion. An empty order is no opinion about the order.
@@ -55,8 +55,13 @@ impl Decision {
         let decision = match spoken {
             Value::Null => Some(Self::none()),
             Value::String(key) => Some(Self::pick(key)),
-            Value::Array(_) => texts_of(spoken.clone()).map(|order| Self { order, ..Self::none() }),
-            Value::Object(_) => Self::spelt_out(spoken.clone()).ok().flatten(),
+            Value::Array(list) => {
+                let order = texts(list);
+                (order.len() == list.len()).then(|| Self { order, ..Self::none() })
+            }
+            Value::Object(fields) => Self::spelt_out(spoken).filter(|_| {
+                fields.keys().all(|key| matches!(key.as_str(), "order" | "allow" | "reason"))
+            }),
             Value::Bool(_) | Value::Number(_) => None,
         };
         decision.ok_or_else(|| {
@@ -68,14 +73,14 @@ impl Decision {
     }
 
     /// The object form. Unknown fields are refused: a misspelt `allow` must not pass for none.
-    fn spelt_out(spoken: Value) -> Result<Option<Self>> {
-        let mut fields = Fields::of("a decision", spoken)?;
+    fn spelt_out(spoken: &Value) -> Option<Self> {
+        let mut record = Record::of("a decision", spoken);
         let decision = Self {
-            order: fields.texts("order")?.unwrap_or_default(),
-            allow: fields.texts("allow")?,
-            reason: fields.text("reason")?,
+            order: record.keys("order"),
+            allow: record.maybe_keys("allow"),
+            reason: record.maybe_text("reason"),
         };
-        Ok(fields.rest().is_empty().then_some(decision))
+        record.done(decision).ok()
     }
 
     /// Whether the constraint lets this branch see the request.

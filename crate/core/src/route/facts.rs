@@ -6,7 +6,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::health::Health;
-use crate::json::{self, Fields, FromJson};
+use super::record::Record;
+use crate::json;
 use crate::privacy::{self, SensitiveKind};
 use crate::{Error, Request, Result, tokens};
 
@@ -120,7 +121,7 @@ impl Answers {
                 drop(self.request.set(request));
             }
             Question::Device => {
-                let device = Device::from_json(json::parse(json, "the device's facts")?)?;
+                let device = Device::read(&json::parse(json, "the device's facts")?);
                 drop(self.device.set(device));
             }
             Question::Branches => drop(self.branches.set(BranchFacts::list(json)?)),
@@ -135,52 +136,39 @@ impl Answers {
 }
 
 impl BranchFacts {
-    /// Reads the facts of all branches.
+    /// Reads the facts of all branches. What cannot be read is a model that is always there.
     ///
     /// # Errors
-    /// `INVALID_ARGUMENT` where they are no such list.
+    /// `INVALID_ARGUMENT` where they are no JSON.
     pub fn list(json: &str) -> Result<Vec<Self>> {
-        match json::parse(json, "the branches' facts")? {
-            Value::Array(list) => Self::each(list),
-            _ => Err(Error::invalid("the branches' facts must be a list")),
+        let json = json::parse(json, "the branches' facts")?;
+        let mut branches = Vec::new();
+        for json in json.as_array().into_iter().flatten() {
+            let mut record = Record::of("a branch's facts", json);
+            branches.push(Self {
+                key: record.text("key"),
+                state: record.maybe_text("state"),
+                counts_tokens: record.flag("countsTokens"),
+            });
         }
+        Ok(branches)
     }
 }
 
-impl FromJson for BranchFacts {
-    fn from_json(json: Value) -> Result<Self> {
-        let mut fields = Fields::of("a branch's facts", json)?;
-        Ok(Self {
-            key: fields.required_text("key")?,
-            state: fields.text("state")?,
-            counts_tokens: fields.flag("countsTokens")?.unwrap_or_default(),
-        })
-    }
-}
-
-impl FromJson for Device {
-    fn from_json(json: Value) -> Result<Self> {
-        let mut fields = Fields::of("the device's facts", json)?;
-        let gpu = fields.value("webgpu").map(|it| Fields::of("webgpu", it)).transpose()?;
-        let battery = fields.value("battery").map(|it| Fields::of("battery", it)).transpose()?;
-        Ok(Self {
-            save_data: fields.flag("saveData")?.unwrap_or_default(),
-            memory_gb: fields.number("memoryGB")?,
-            webgpu: match gpu {
-                None => Gpu::default(),
-                Some(mut gpu) => Gpu {
-                    available: gpu.flag("available")?.unwrap_or_default(),
-                    software: gpu.flag("software")?.unwrap_or_default(),
-                },
-            },
-            battery: match battery {
-                None => None,
-                Some(mut battery) => Some(Battery {
-                    level: battery.required_number("level")?,
-                    charging: battery.flag("charging")?.unwrap_or_default(),
-                }),
-            },
-        })
+impl Device {
+    fn read(json: &Value) -> Self {
+        let mut record = Record::of("the device's facts", json);
+        let mut gpu = Record::of("webgpu", record.value("webgpu").unwrap_or(&Value::Null));
+        let battery = record.value("battery").map(|json| {
+            let mut battery = Record::of("battery", json);
+            Battery { level: battery.number("level"), charging: battery.flag("charging") }
+        });
+        Self {
+            save_data: record.flag("saveData"),
+            webgpu: Gpu { available: gpu.flag("available"), software: gpu.flag("software") },
+            memory_gb: record.maybe_number("memoryGB"),
+            battery,
+        }
     }
 }
 

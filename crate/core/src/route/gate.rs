@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::json::{Fields, FromJson};
+use super::record::Record;
 use crate::{Confidence, Result};
 
 /// How sure is sure enough.
@@ -31,19 +31,23 @@ pub enum Score {
 /// How many tokens are held back where nothing is said.
 const HOLD_TOKENS: usize = 24;
 
-impl FromJson for Gate {
-    fn from_json(json: Value) -> Result<Self> {
-        let mut fields = Fields::of("the confidence gate", json)?;
-        Ok(Self {
-            threshold: fields.required_number("threshold")?,
-            score: match fields.text("score")?.as_deref() {
+impl Gate {
+    /// Reads a gate.
+    pub(crate) fn read(json: &Value) -> Result<Self> {
+        let mut record = Record::of("the confidence gate", json);
+        let gate = Self {
+            threshold: record.number("threshold"),
+            score: match record.maybe_text("score").as_deref() {
                 Some("mean") => Score::Mean,
                 Some("min") => Score::Min,
-                Some("p10") | None => Score::P10,
-                Some(_) => return Err(fields.wrong("score", "mean, min or p10")),
+                _ => Score::P10,
             },
-            hold_tokens: fields.small_count("holdTokens")?.map_or(HOLD_TOKENS, |it| it as usize),
-        })
+            hold_tokens: match record.value("holdTokens") {
+                Some(_) => record.index("holdTokens"),
+                None => HOLD_TOKENS,
+            },
+        };
+        record.done(gate)
     }
 }
 

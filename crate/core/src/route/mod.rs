@@ -20,6 +20,7 @@ mod gate;
 mod health;
 mod plan;
 mod policy;
+mod record;
 mod run;
 mod strategy;
 #[cfg(test)]

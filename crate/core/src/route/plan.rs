@@ -4,9 +4,10 @@ use serde_json::{Map, Value};
 
 use super::gate::Gate;
 use super::policy::Policy;
+use super::record::Record;
 use super::strategy::Strategy;
 use crate::Result;
-use crate::json::{self, Fields, FromJson};
+use crate::json;
 
 /// A hybrid, as `hybridModel` and its sisters describe it.
 #[derive(Clone, Debug)]
@@ -35,40 +36,44 @@ pub enum Judge {
     Confidence(Gate),
 }
 
-impl FromJson for Plan {
-    fn from_json(json: Value) -> Result<Self> {
-        let mut fields = Fields::of("a hybrid", json)?;
-        let keys = fields.texts("keys")?.unwrap_or_default();
-        let strategy =
-            fields.value("strategy").ok_or_else(|| fields.wrong("strategy", "a tree"))?;
-        let policy = fields.value("policy").map(Policy::from_json).transpose()?.unwrap_or_default();
-        let mut own = Vec::new();
-        for pair in fields.list("branchPolicies")? {
-            let key = pair.get(0).and_then(Value::as_str).unwrap_or_default().to_owned();
-            own.push((key, Policy::from_json(pair.get(1).cloned().unwrap_or_default())?));
-        }
-        let own = |key: &String| own.iter().find(|(it, _)| it == key).map(|(_, policy)| policy);
-        Ok(Self {
-            policies: keys.iter().map(|key| policy.overlaid(own(key))).collect(),
-            strategy: Strategy::from_json(strategy)?,
-            strategy_name: fields.text("strategyName")?.unwrap_or_default(),
-            judge: match fields.value("judge") {
-                None => Judge::None,
-                Some(Value::String(it)) if it == "accept" => Judge::Accept,
-                Some(judge) => Judge::Confidence(Gate::from_json(judge)?),
-            },
-            keys,
-        })
-    }
-}
-
 impl Plan {
+    fn read(json: &Value) -> Result<Self> {
+        let mut record = Record::of("a hybrid", json);
+        let keys = record.keys("keys");
+        let policy =
+            record.value("policy").map(Policy::read).unwrap_or_else(|| Ok(Policy::default()));
+        let policy = record.inner(policy).unwrap_or_default();
+        let mut policies = vec![policy.clone(); keys.len()];
+        for pair in record.list("branchPolicies") {
+            let key = pair.get(0).and_then(Value::as_str).unwrap_or_default();
+            let own = Policy::read(pair.get(1).unwrap_or(&Value::Null));
+            let slot = keys.iter().position(|it| it == key).and_then(|it| policies.get_mut(it));
+            if let Some((slot, own)) = slot.zip(record.inner(own)) {
+                *slot = policy.overlaid(Some(&own));
+            }
+        }
+        let strategy = Strategy::read(record.value("strategy").unwrap_or(&Value::Null));
+        let judge = match record.value("judge") {
+            None => Ok(Judge::None),
+            Some(Value::String(it)) if it == "accept" => Ok(Judge::Accept),
+            Some(gate) => Gate::read(gate).map(Judge::Confidence),
+        };
+        let plan = Self {
+            strategy: record.inner(strategy).unwrap_or_else(Strategy::none),
+            strategy_name: record.maybe_text("strategyName").unwrap_or_default(),
+            judge: record.inner(judge).unwrap_or_default(),
+            policies,
+            keys,
+        };
+        record.done(plan)
+    }
+
     /// Reads a plan.
     ///
     /// # Errors
     /// `INVALID_ARGUMENT` where something in it is not as it must be.
     pub fn parse(json: &str) -> Result<Self> {
-        Self::from_json(json::parse(json, "the routing options")?)
+        Self::read(&json::parse(json, "the routing options")?)
     }
 
     pub(crate) fn policy(&self, branch: usize) -> &Policy {

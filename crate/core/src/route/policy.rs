@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::json::{Fields, FromJson};
+use super::record::Record;
 use crate::{Result, Status};
 
 /// The public `HybridPolicy`. What is absent is off.
@@ -31,35 +31,36 @@ pub struct Breaker {
     pub cooldown_ms: f64,
 }
 
-impl FromJson for Policy {
-    fn from_json(json: Value) -> Result<Self> {
-        let mut fields = Fields::of("a policy", json)?;
-        let mut fallback_on = None;
-        if let Some(words) = fields.texts("fallbackOn")? {
-            let statuses: Option<Vec<Status>> = words.iter().map(|it| Status::parse(it)).collect();
-            fallback_on = Some(statuses.ok_or_else(|| fields.wrong("fallbackOn", "statuses"))?);
-        }
-        let breaker = fields.value("breaker").map(|it| Fields::of("breaker", it)).transpose()?;
-        Ok(Self {
-            fallback_on,
-            first_token_timeout_ms: fields.number("firstTokenTimeoutMs")?,
-            idle_timeout_ms: fields.number("idleTimeoutMs")?,
-            total_timeout_ms: fields.number("totalTimeoutMs")?,
-            hedge_after_ms: fields.number("hedgeAfterMs")?,
-            breaker: match breaker {
-                None => None,
-                Some(mut breaker) => Some(Breaker {
-                    failures: breaker
-                        .small_count("failures")?
-                        .ok_or_else(|| breaker.wrong("failures", "a whole number"))?,
-                    cooldown_ms: breaker.required_number("cooldownMs")?,
-                }),
-            },
-        })
-    }
-}
-
 impl Policy {
+    /// Reads a policy.
+    pub(crate) fn read(json: &Value) -> Result<Self> {
+        let mut record = Record::of("a policy", json);
+        let fallback_on = record.maybe_keys("fallbackOn").map(|words| {
+            let statuses: Vec<_> = words.iter().filter_map(|it| Status::parse(it)).collect();
+            if statuses.len() != words.len() {
+                record.blame("fallbackOn", "a list of statuses");
+            }
+            statuses
+        });
+        let breaker = record.value("breaker").map(|json| {
+            let mut breaker = Record::of("breaker", json);
+            let read = Breaker {
+                failures: u32::try_from(breaker.index("failures")).unwrap_or(u32::MAX),
+                cooldown_ms: breaker.number("cooldownMs"),
+            };
+            breaker.done(read)
+        });
+        let policy = Self {
+            fallback_on,
+            first_token_timeout_ms: record.maybe_number("firstTokenTimeoutMs"),
+            idle_timeout_ms: record.maybe_number("idleTimeoutMs"),
+            total_timeout_ms: record.maybe_number("totalTimeoutMs"),
+            hedge_after_ms: record.maybe_number("hedgeAfterMs"),
+            breaker: breaker.and_then(|it| record.inner(it)),
+        };
+        record.done(policy)
+    }
+
     /// This policy, with everything the branch's own says instead.
     #[must_use]
     pub fn overlaid(&self, own: Option<&Self>) -> Self {
@@ -94,11 +95,10 @@ impl Policy {
 mod tests {
     use super::Policy;
     use crate::Status;
-    use crate::json::FromJson;
 
     #[test]
     fn a_branch_overrides_field_by_field() {
-        let policy = |json: &str| Policy::from_json(serde_json::from_str(json).unwrap()).unwrap();
+        let policy = |json: &str| Policy::read(&serde_json::from_str(json).unwrap()).unwrap();
         let base = policy(
             r#"{"totalTimeoutMs":9,"idleTimeoutMs":3,"breaker":{"failures":2,"cooldownMs":5}}"#,
         );

@@ -13,8 +13,9 @@ use super::facts::Pause;
 use super::health::{Health, Pace};
 use super::plan::{Judge, Plan, wants_reasoning};
 use super::trace::{Attempt, Outcome};
-use crate::json::{self, Fields};
-use crate::{Confidence, Error, Result, Status};
+use crate::json;
+use crate::route::record::Record;
+use crate::{Confidence, Error, Status};
 use judgement::Passed;
 
 /// What is known of a request from the start.
@@ -30,16 +31,16 @@ pub struct Ask {
 
 impl Ask {
     /// Reads what is known of a request.
-    ///
-    /// # Errors
-    /// `INVALID_ARGUMENT` where it cannot be read.
-    pub fn parse(json: &str) -> Result<Self> {
-        let mut fields = Fields::of("the request", json::parse(json, "the request")?)?;
-        Ok(Self {
-            id: fields.required_text("id")?,
-            streaming: fields.flag("streaming")?.unwrap_or_default(),
-            config: fields.map("config")?.unwrap_or_default(),
-        })
+    #[must_use]
+    pub fn parse(json: &str) -> Self {
+        let json = json::parse(json, "the request").unwrap_or_default();
+        let mut record = Record::of("the request", &json);
+        let config = record.value("config").and_then(Value::as_object).cloned();
+        Self {
+            id: record.text("id"),
+            streaming: record.flag("streaming"),
+            config: config.unwrap_or_default(),
+        }
     }
 }
 

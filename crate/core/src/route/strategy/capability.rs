@@ -2,10 +2,9 @@
 
 use serde_json::Value;
 
-use crate::Result;
-use crate::json::{Fields, FromJson, texts_of};
 use crate::route::decision::Decision;
 use crate::route::facts::{Facts, Pause};
+use crate::route::record::{Record, texts};
 use crate::{Content, Request};
 
 /// What a request may need. Video and documents map to nothing, as in the original.
@@ -30,21 +29,21 @@ pub struct CapabilityStrategy {
     pub order: Option<Vec<String>>,
 }
 
-impl FromJson for CapabilityStrategy {
-    fn from_json(json: Value) -> Result<Self> {
-        let mut fields = Fields::of("CapabilityStrategy", json)?;
-        let mut supports = Vec::new();
-        for pair in fields.list("supports")? {
-            let key = pair.get(0).and_then(Value::as_str).map(str::to_owned);
-            let able = pair.get(1).cloned().and_then(texts_of);
-            let able = able.and_then(|it| it.iter().map(|it| Capability::parse(it)).collect());
-            supports.push(key.zip(able).ok_or_else(|| fields.wrong("supports", "capabilities"))?);
-        }
-        Ok(Self { supports, order: fields.texts("order")? })
-    }
-}
-
 impl CapabilityStrategy {
+    pub(super) fn read(record: &mut Record<'_>) -> Self {
+        let mut supports = Vec::new();
+        for pair in record.list("supports") {
+            let key = pair.get(0).and_then(Value::as_str).unwrap_or_default();
+            let words = texts(pair.get(1).and_then(Value::as_array).map_or(&[], Vec::as_slice));
+            let able: Vec<_> = words.iter().filter_map(|it| Capability::parse(it)).collect();
+            if able.len() != words.len() {
+                record.blame("supports", "pairs of a key and its capabilities");
+            }
+            supports.push((key.to_owned(), able));
+        }
+        Self { supports, order: record.maybe_keys("order") }
+    }
+
     pub(super) fn decide(&self, facts: Facts<'_>) -> Result<Decision, Pause> {
         let needs = needs(facts.request()?);
         let can = |key: &String| {

@@ -1,12 +1,8 @@
 //! One branch while there is a network, another while there is none.
 
-use serde_json::Value;
-
-use super::leaf;
-use crate::Result;
-use crate::json::{Fields, FromJson};
 use crate::route::decision::Decision;
 use crate::route::facts::{Facts, Pause};
+use crate::route::record::Record;
 
 /// By what `isOnline` says.
 #[derive(Clone, Debug)]
@@ -19,18 +15,15 @@ pub struct ConnectivityStrategy {
     pub offline: String,
 }
 
-impl FromJson for ConnectivityStrategy {
-    fn from_json(json: Value) -> Result<Self> {
-        let mut fields = Fields::of("ConnectivityStrategy", json)?;
-        Ok(Self {
-            leaf: leaf(&mut fields)?,
-            online: fields.required_text("online")?,
-            offline: fields.required_text("offline")?,
-        })
-    }
-}
-
 impl ConnectivityStrategy {
+    pub(super) fn read(record: &mut Record<'_>) -> Self {
+        Self {
+            leaf: record.index("leaf"),
+            online: record.text("online"),
+            offline: record.text("offline"),
+        }
+    }
+
     pub(super) fn decide(&self, facts: Facts<'_>) -> Result<Decision, Pause> {
         Ok(if facts.yes(self.leaf, "ConnectivityStrategy's isOnline")? {
             Decision::pick(&self.online).because("online")

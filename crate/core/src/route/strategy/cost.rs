@@ -1,12 +1,8 @@
 //! The good branch while there is a budget, the cheap one always.
 
-use serde_json::Value;
-
-use super::leaf;
-use crate::Result;
-use crate::json::{Fields, FromJson};
 use crate::route::decision::Decision;
 use crate::route::facts::{Facts, Pause};
+use crate::route::record::Record;
 
 /// By what `budgetAvailable` says.
 #[derive(Clone, Debug)]
@@ -19,18 +15,15 @@ pub struct CostStrategy {
     pub cheap: String,
 }
 
-impl FromJson for CostStrategy {
-    fn from_json(json: Value) -> Result<Self> {
-        let mut fields = Fields::of("CostStrategy", json)?;
-        Ok(Self {
-            leaf: leaf(&mut fields)?,
-            premium: fields.required_text("premium")?,
-            cheap: fields.required_text("cheap")?,
-        })
-    }
-}
-
 impl CostStrategy {
+    pub(super) fn read(record: &mut Record<'_>) -> Self {
+        Self {
+            leaf: record.index("leaf"),
+            premium: record.text("premium"),
+            cheap: record.text("cheap"),
+        }
+    }
+
     pub(super) fn decide(&self, facts: Facts<'_>) -> Result<Decision, Pause> {
         Ok(if facts.yes(self.leaf, "CostStrategy's budgetAvailable")? {
             Decision::order(&[self.premium.clone(), self.cheap.clone()]).because("budget left")

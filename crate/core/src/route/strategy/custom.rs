@@ -1,12 +1,8 @@
 //! A strategy of the caller's own: a function, or a class with `route()`.
 
-use serde_json::Value;
-
-use super::leaf;
-use crate::Result;
-use crate::json::{Fields, FromJson};
 use crate::route::decision::Decision;
 use crate::route::facts::{Facts, Pause};
+use crate::route::record::Record;
 
 /// Asks the caller. Also what `PreRoutingStrategy` is.
 #[derive(Clone, Debug)]
@@ -17,14 +13,11 @@ pub struct CustomStrategy {
     pub name: String,
 }
 
-impl FromJson for CustomStrategy {
-    fn from_json(json: Value) -> Result<Self> {
-        let mut fields = Fields::of("CustomStrategy", json)?;
-        Ok(Self { leaf: leaf(&mut fields)?, name: fields.text("name")?.unwrap_or_default() })
-    }
-}
-
 impl CustomStrategy {
+    pub(super) fn read(record: &mut Record<'_>) -> Self {
+        Self { leaf: record.index("leaf"), name: record.text("name") }
+    }
+
     pub(super) fn decide(&self, facts: Facts<'_>) -> Result<Decision, Pause> {
         Ok(Decision::parse(facts.leaf(self.leaf)?, &self.name)?)
     }

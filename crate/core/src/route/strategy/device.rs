@@ -2,10 +2,9 @@
 
 use serde_json::Value;
 
-use crate::Result;
-use crate::json::{Fields, FromJson};
 use crate::route::decision::Decision;
 use crate::route::facts::{Device, Facts, Pause};
+use crate::route::record::Record;
 
 /// One branch where the machine meets the requirements, another where it does not.
 #[derive(Clone, Debug)]
@@ -35,38 +34,27 @@ pub struct DeviceRequirements {
     pub allow_save_data: Option<bool>,
 }
 
-impl FromJson for DeviceStrategy {
-    fn from_json(json: Value) -> Result<Self> {
-        let mut fields = Fields::of("DeviceStrategy", json)?;
-        Ok(Self {
-            require: DeviceRequirements::from_json(fields.value("require").unwrap_or_default())?,
-            capable: fields.required_text("capable")?,
-            otherwise: fields.required_text("otherwise")?,
-        })
-    }
-}
-
 impl DeviceStrategy {
+    pub(super) fn read(record: &mut Record<'_>) -> Self {
+        let mut require = Record::of("require", record.value("require").unwrap_or(&Value::Null));
+        let read = DeviceRequirements {
+            webgpu: require.maybe_flag("webgpu"),
+            hardware_gpu: require.maybe_flag("hardwareGpu"),
+            min_memory_gb: require.maybe_number("minMemoryGB"),
+            min_battery_level: require.maybe_number("minBatteryLevel"),
+            min_tokens_per_second: require.maybe_number("minTokensPerSecond"),
+            allow_save_data: require.maybe_flag("allowSaveData"),
+        };
+        let require = record.inner(require.done(read)).unwrap_or_default();
+        Self { require, capable: record.text("capable"), otherwise: record.text("otherwise") }
+    }
+
     pub(super) fn decide(&self, facts: Facts<'_>, keys: &[String]) -> Result<Decision, Pause> {
         let branch = keys.iter().position(|key| *key == self.capable);
         let speed = branch.and_then(|it| facts.health.tokens_per_second(it));
         Ok(match self.require.lacking(facts.device()?, speed) {
             Some(lack) => Decision::pick(&self.otherwise).because(lack),
             None => Decision::pick(&self.capable).because("the device is capable"),
-        })
-    }
-}
-
-impl FromJson for DeviceRequirements {
-    fn from_json(json: Value) -> Result<Self> {
-        let mut fields = Fields::of("DeviceStrategy's require", json)?;
-        Ok(Self {
-            webgpu: fields.flag("webgpu")?,
-            hardware_gpu: fields.flag("hardwareGpu")?,
-            min_memory_gb: fields.number("minMemoryGB")?,
-            min_battery_level: fields.number("minBatteryLevel")?,
-            min_tokens_per_second: fields.number("minTokensPerSecond")?,
-            allow_save_data: fields.flag("allowSaveData")?,
         })
     }
 }

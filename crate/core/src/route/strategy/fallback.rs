@@ -1,10 +1,7 @@
 //! Always the same branches in the same order.
 
-use serde_json::Value;
-
-use crate::Result;
-use crate::json::{Fields, FromJson};
 use crate::route::decision::Decision;
+use crate::route::record::Record;
 
 /// A fixed order.
 #[derive(Clone, Debug)]
@@ -13,14 +10,11 @@ pub struct FallbackStrategy {
     pub order: Vec<String>,
 }
 
-impl FromJson for FallbackStrategy {
-    fn from_json(json: Value) -> Result<Self> {
-        let mut fields = Fields::of("FallbackStrategy", json)?;
-        Ok(Self { order: fields.texts("order")?.unwrap_or_default() })
-    }
-}
-
 impl FallbackStrategy {
+    pub(super) fn read(record: &mut Record<'_>) -> Self {
+        Self { order: record.keys("order") }
+    }
+
     pub(super) fn decide(&self) -> Decision {
         Decision::order(&self.order)
     }

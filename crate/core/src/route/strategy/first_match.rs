@@ -1,12 +1,9 @@
 //! The first child with an opinion.
 
-use serde_json::Value;
-
 use super::Strategy;
-use crate::Result;
-use crate::json::{Fields, FromJson};
 use crate::route::decision::Decision;
 use crate::route::facts::{Facts, Pause};
+use crate::route::record::Record;
 
 /// Asks its children in turn. A child that only constrains is heard, and the next one is asked within its constraint;
 /// so is one whose whole order is forbidden by then.
@@ -16,14 +13,16 @@ pub struct FirstMatch {
     pub children: Vec<Strategy>,
 }
 
-impl FromJson for FirstMatch {
-    fn from_json(json: Value) -> Result<Self> {
-        let mut fields = Fields::of("FirstMatch", json)?;
-        Ok(Self { children: Strategy::each(fields.list("children")?)? })
-    }
-}
-
 impl FirstMatch {
+    pub(super) fn read(record: &mut Record<'_>) -> Self {
+        let mut children = Vec::new();
+        for child in record.list("children") {
+            let child = Strategy::read(child);
+            children.extend(record.inner(child));
+        }
+        Self { children }
+    }
+
     pub(super) fn decide(&self, facts: Facts<'_>, keys: &[String]) -> Result<Decision, Pause> {
         let mut heard = Decision::none();
         let mut forbidden = Vec::new();

@@ -1,11 +1,8 @@
 //! One branch for small requests, another for large ones.
 
-use serde_json::Value;
-
-use crate::Result;
-use crate::json::{Fields, FromJson};
 use crate::route::decision::Decision;
 use crate::route::facts::{BranchFacts, Facts, Pause};
+use crate::route::record::Record;
 use crate::route::rounded;
 
 /// By the length of all text. Strictly more than the threshold is large.
@@ -31,23 +28,19 @@ pub enum Unit {
     Tokens,
 }
 
-impl FromJson for InputSizeStrategy {
-    fn from_json(json: Value) -> Result<Self> {
-        let mut fields = Fields::of("InputSizeStrategy", json)?;
-        Ok(Self {
-            threshold: fields.required_number("threshold")?,
-            small: fields.required_text("small")?,
-            large: fields.required_text("large")?,
-            unit: match fields.text("unit")?.as_deref() {
-                Some("characters") | None => Unit::Characters,
-                Some("tokens") => Unit::Tokens,
-                Some(_) => return Err(fields.wrong("unit", "characters or tokens")),
-            },
-        })
-    }
-}
-
 impl InputSizeStrategy {
+    pub(super) fn read(record: &mut Record<'_>) -> Self {
+        Self {
+            threshold: record.number("threshold"),
+            small: record.text("small"),
+            large: record.text("large"),
+            unit: match record.maybe_text("unit").as_deref() {
+                Some("tokens") => Unit::Tokens,
+                _ => Unit::Characters,
+            },
+        }
+    }
+
     pub(super) fn decide(&self, facts: Facts<'_>, keys: &[String]) -> Result<Decision, Pause> {
         let (size, unit) = match self.unit {
             Unit::Characters => (facts.characters()?, "characters"),

@@ -1,11 +1,8 @@
 //! The first branch that will speak soon enough.
 
-use serde_json::Value;
-
-use crate::Result;
-use crate::json::{Fields, FromJson};
 use crate::route::decision::Decision;
 use crate::route::facts::{Facts, Pause};
+use crate::route::record::Record;
 use crate::route::rounded;
 
 /// By the time each branch is predicted to need for its first token. A branch that was never measured is given its chance.
@@ -17,17 +14,14 @@ pub struct LatencyStrategy {
     pub order: Vec<String>,
 }
 
-impl FromJson for LatencyStrategy {
-    fn from_json(json: Value) -> Result<Self> {
-        let mut fields = Fields::of("LatencyStrategy", json)?;
-        Ok(Self {
-            first_token_budget_ms: fields.required_number("firstTokenBudgetMs")?,
-            order: fields.texts("order")?.unwrap_or_default(),
-        })
-    }
-}
-
 impl LatencyStrategy {
+    pub(super) fn read(record: &mut Record<'_>) -> Self {
+        Self {
+            first_token_budget_ms: record.number("firstTokenBudgetMs"),
+            order: record.keys("order"),
+        }
+    }
+
     /// The first within the budget goes to the front; where none is, the order is by speed. The others stay as fallbacks.
     pub(super) fn decide(&self, facts: Facts<'_>, keys: &[String]) -> Result<Decision, Pause> {
         let tokens = facts.estimated_tokens()?;

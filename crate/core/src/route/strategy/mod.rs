@@ -19,7 +19,7 @@ use serde_json::Value;
 
 use super::decision::Decision;
 use super::facts::{Facts, Pause};
-use crate::json::{Fields, FromJson};
+use super::record::Record;
 use crate::{Error, Result};
 
 pub use capability::CapabilityStrategy;
@@ -53,40 +53,38 @@ pub enum Strategy {
     WithFallback(WithFallback),
 }
 
-/// A node is an object with one field, named for the strategy.
-impl FromJson for Strategy {
-    fn from_json(json: Value) -> Result<Self> {
-        let Value::Object(node) = json else {
+impl Strategy {
+    /// Reads a node: an object with one field, named for the strategy.
+    pub(crate) fn read(json: &Value) -> Result<Self> {
+        let node = json.as_object().and_then(|it| it.iter().next());
+        let Some((kind, data)) = node else {
             return Err(Error::invalid("a strategy must be described by an object"));
         };
-        let Some((kind, data)) = node.into_iter().next() else {
-            return Err(Error::invalid("a strategy is described by nothing"));
-        };
-        Ok(match kind.as_str() {
-            "capability" => Self::Capability(FromJson::from_json(data)?),
-            "connectivity" => Self::Connectivity(FromJson::from_json(data)?),
-            "cost" => Self::Cost(FromJson::from_json(data)?),
-            "custom" => Self::Custom(FromJson::from_json(data)?),
-            "device" => Self::Device(FromJson::from_json(data)?),
-            "fallback" => Self::Fallback(FromJson::from_json(data)?),
-            "firstMatch" => Self::FirstMatch(FromJson::from_json(data)?),
-            "inputSize" => Self::InputSize(FromJson::from_json(data)?),
-            "latency" => Self::Latency(FromJson::from_json(data)?),
-            "privacy" => Self::Privacy(FromJson::from_json(data)?),
-            "ready" => Self::Ready(FromJson::from_json(data)?),
-            "withFallback" => Self::WithFallback(FromJson::from_json(data)?),
+        let mut record = Record::of("a strategy", data);
+        let it = &mut record;
+        let strategy = match kind.as_str() {
+            "capability" => Self::Capability(CapabilityStrategy::read(it)),
+            "connectivity" => Self::Connectivity(ConnectivityStrategy::read(it)),
+            "cost" => Self::Cost(CostStrategy::read(it)),
+            "custom" => Self::Custom(CustomStrategy::read(it)),
+            "device" => Self::Device(DeviceStrategy::read(it)),
+            "fallback" => Self::Fallback(FallbackStrategy::read(it)),
+            "firstMatch" => Self::FirstMatch(FirstMatch::read(it)),
+            "inputSize" => Self::InputSize(InputSizeStrategy::read(it)),
+            "latency" => Self::Latency(LatencyStrategy::read(it)),
+            "privacy" => Self::Privacy(PrivacyStrategy::read(it)),
+            "ready" => Self::Ready(ReadyStrategy::read(it)),
+            "withFallback" => Self::WithFallback(WithFallback::read(it)),
             _ => return Err(Error::invalid("a strategy of this kind is not known")),
-        })
+        };
+        record.done(strategy)
     }
-}
 
-/// The number of a callback.
-fn leaf(fields: &mut Fields) -> Result<usize> {
-    let number = fields.small_count("leaf")?;
-    number.map(|it| it as usize).ok_or_else(|| fields.wrong("leaf", "a callback's number"))
-}
+    /// What never has an opinion.
+    pub(crate) fn none() -> Self {
+        Self::Fallback(FallbackStrategy { order: Vec::new() })
+    }
 
-impl Strategy {
     /// Judges with what is known, or says what must be known first. Called again from the root after each answer:
     /// a strategy holds no state of its own.
     pub(crate) fn decide(&self, facts: Facts<'_>, keys: &[String]) -> Result<Decision, Pause> {

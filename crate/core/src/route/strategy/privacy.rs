@@ -1,13 +1,9 @@
 //! Personal data stays where it is.
 
-use serde_json::Value;
-
-use super::leaf;
-use crate::Result;
-use crate::json::{Fields, FromJson};
 use crate::privacy::SensitiveKind;
 use crate::route::decision::Decision;
 use crate::route::facts::{Facts, Pause};
+use crate::route::record::Record;
 
 /// Pins a request that holds personal data to one branch, whatever is composed around it.
 #[derive(Clone, Debug)]
@@ -20,20 +16,19 @@ pub struct PrivacyStrategy {
     pub detect: Option<Vec<SensitiveKind>>,
 }
 
-impl FromJson for PrivacyStrategy {
-    fn from_json(json: Value) -> Result<Self> {
-        let mut fields = Fields::of("PrivacyStrategy", json)?;
-        let mut detect = None;
-        if let Some(words) = fields.texts("detect")? {
-            let kinds: Option<_> = words.iter().map(|it| SensitiveKind::parse(it)).collect();
-            detect = Some(kinds.ok_or_else(|| fields.wrong("detect", "kinds of personal data"))?);
-        }
-        let leaf = if fields.has("leaf") { Some(leaf(&mut fields)?) } else { None };
-        Ok(Self { keep: fields.required_text("keep")?, leaf, detect })
-    }
-}
-
 impl PrivacyStrategy {
+    pub(super) fn read(record: &mut Record<'_>) -> Self {
+        let detect = record.maybe_keys("detect").map(|words| {
+            let kinds: Vec<_> = words.iter().filter_map(|it| SensitiveKind::parse(it)).collect();
+            if kinds.len() != words.len() {
+                record.blame("detect", "kinds of personal data");
+            }
+            kinds
+        });
+        let leaf = record.value("leaf").map(|_| record.index("leaf"));
+        Self { keep: record.text("keep"), leaf, detect }
+    }
+
     pub(super) fn decide(&self, facts: Facts<'_>) -> Result<Decision, Pause> {
         let looks_for =
             |kind: &SensitiveKind| self.detect.as_ref().is_none_or(|it| it.contains(kind));

@@ -1,11 +1,8 @@
 //! Cloud now, device once its model is there.
 
-use serde_json::Value;
-
-use crate::Result;
-use crate::json::{Fields, FromJson};
 use crate::route::decision::Decision;
 use crate::route::facts::{Facts, Pause};
+use crate::route::record::Record;
 
 /// By the state of a branch's model.
 #[derive(Clone, Debug)]
@@ -16,17 +13,11 @@ pub struct ReadyStrategy {
     pub otherwise: String,
 }
 
-impl FromJson for ReadyStrategy {
-    fn from_json(json: Value) -> Result<Self> {
-        let mut fields = Fields::of("ReadyStrategy", json)?;
-        Ok(Self {
-            ready: fields.required_text("ready")?,
-            otherwise: fields.required_text("otherwise")?,
-        })
-    }
-}
-
 impl ReadyStrategy {
+    pub(super) fn read(record: &mut Record<'_>) -> Self {
+        Self { ready: record.text("ready"), otherwise: record.text("otherwise") }
+    }
+
     pub(super) fn decide(&self, facts: Facts<'_>) -> Result<Decision, Pause> {
         let branch = facts.branches()?.iter().find(|it| it.key == self.ready);
         // A key that does not exist is picked, so that the order's check names it.

@@ -3,10 +3,9 @@
 use serde_json::Value;
 
 use super::Strategy;
-use crate::Result;
-use crate::json::{Fields, FromJson};
 use crate::route::decision::Decision;
 use crate::route::facts::{Facts, Pause};
+use crate::route::record::Record;
 
 /// The inner order, then whatever of the tail is not in it. Without an inner opinion the tail stands alone.
 /// The inner constraint holds for the tail too.
@@ -18,18 +17,13 @@ pub struct WithFallback {
     pub fallback_order: Vec<String>,
 }
 
-impl FromJson for WithFallback {
-    fn from_json(json: Value) -> Result<Self> {
-        let mut fields = Fields::of("WithFallback", json)?;
-        let inner = fields.value("inner").ok_or_else(|| fields.wrong("inner", "a strategy"))?;
-        Ok(Self {
-            inner: Box::new(Strategy::from_json(inner)?),
-            fallback_order: fields.texts("fallbackOrder")?.unwrap_or_default(),
-        })
-    }
-}
-
 impl WithFallback {
+    pub(super) fn read(record: &mut Record<'_>) -> Self {
+        let inner = Strategy::read(record.value("inner").unwrap_or(&Value::Null));
+        let inner = record.inner(inner).unwrap_or_else(Strategy::none);
+        Self { inner: Box::new(inner), fallback_order: record.keys("fallbackOrder") }
+    }
+
     pub(super) fn decide(&self, facts: Facts<'_>, keys: &[String]) -> Result<Decision, Pause> {
         let mut decision = self.inner.decide(facts, keys)?;
         for key in &self.fallback_order {
