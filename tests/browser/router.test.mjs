@@ -19,7 +19,8 @@ function inTime(promise) {
 }
 
 const hybridge = await import(join(npm, 'dist/index.js'))
-hybridge.configure({ wasmUrl: await readFile(join(npm, 'wasm/page/hybridge_page_bg.wasm')) })
+const { configure } = await import(join(npm, 'dist/configure.js'))
+configure({ wasmUrl: await readFile(join(npm, 'wasm/page/hybridge_page_bg.wasm')) })
 
 for (const file of files) {
   const { scenarios } = await import(`./router/${file}.scenarios.mjs`)
