@@ -1,0 +1,188 @@
+/** The browser's own model as a branch, against a fake of the global; and the real global, as this browser has it. */
+
+import assert from 'node:assert/strict'
+import { after, test } from 'node:test'
+import { openSetting } from './cloud/setting.mjs'
+
+const setting = await openSetting()
+const { run } = setting
+after(() => setting.close())
+await setting.page.evaluate(async () => {
+  globalThis.real = globalThis.LanguageModel
+  const { fakeLanguageModel } = await import('/test/fake-language-model.mjs')
+  globalThis.pretend = (options) => {
+    globalThis.LanguageModel = options === undefined ? undefined : fakeLanguageModel(options)
+    return globalThis.LanguageModel
+  }
+})
+
+test('a conversation becomes initial prompts and a prompt', async () => {
+  const { answer, log } = await run(async () => {
+    const { log } = pretend({})
+    const answer = await told(hybridge.promptApiModel().generate({
+      system: 'be brief',
+      messages: [{ role: 'user', content: [{ text: 'a' }] }, { role: 'model', content: [{ reasoning: 'hm' }, { text: 'b' }] }],
+      prompt: [{ text: 'c' }, { media: { url: 'data:image/png;base64,AAAA' } }],
+      config: { temperature: 0 },
+    }))
+    return { answer, log: { ...log, prompts: log.prompts.map(({ input }) => input.map(({ role, content }) => [role, content.map(({ type }) => type)])) } }
+  })
+  assert.equal(answer.text, 'You said: c[image image/png 3]')
+  assert.deepEqual([answer.finishReason, answer.inferenceSource, answer.branch], ['stop', 'on_device', 'prompt-api'])
+  assert.deepEqual(log.created[0].initialPrompts, [
+    { role: 'system', content: 'be brief' },
+    { role: 'user', content: [{ type: 'text', value: 'a' }] },
+    { role: 'assistant', content: [{ type: 'text', value: 'b' }] },
+  ])
+  assert.deepEqual(log.created[0].expectedInputs, [{ type: 'text' }, { type: 'image' }])
+  assert.equal(log.created[0].samplingMode, 'most-predictable')
+  assert.deepEqual(log.prompts, [[['user', ['text', 'image']]]])
+  assert.equal(log.destroyed, 1)
+})
+
+test('it streams, and constrains', async () => {
+  const [pieces, json, constraint] = await run(async () => {
+    const { log } = pretend({})
+    const model = hybridge.promptApiModel()
+    const pieces = await streamed(model.generateStream('x'))
+    const json = await streamed(model.generateStream({ prompt: 'x', output: { schema: { type: 'object' } } }))
+    return [pieces, json, log.prompts.at(-1).options.responseConstraint]
+  })
+  assert.deepEqual(pieces.texts, ['You ', 'said: ', 'x'])
+  assert.ok(pieces.usage.totalTokens > 0)
+  assert.deepEqual(json.output, { a: 1 })
+  assert.deepEqual(constraint, { type: 'object' })
+})
+
+test('an answer that was begun is continued', async () => {
+  const input = await run(async () => {
+    const { log } = pretend({})
+    await hybridge.promptApiModel().generate({ messages: [{ role: 'user', content: [{ text: 'a' }] }, { role: 'model', content: [{ text: 'b' }] }] })
+    return log.prompts[0].input
+  })
+  assert.deepEqual(input, [{ role: 'assistant', content: [{ type: 'text', value: 'b' }], prefix: true }])
+})
+
+test('the table of errors', async () => {
+  for (const [fail, status, code] of [
+    ['NotAllowedError', 'PERMISSION_DENIED'],
+    ['NotSupportedError', 'FAILED_PRECONDITION'],
+    ['QuotaExceededError', 'INVALID_ARGUMENT', 'CONTEXT_TOO_LONG'],
+    ['NetworkError', 'UNAVAILABLE', 'DOWNLOAD_FAILED'],
+    ['SyntaxError', 'INVALID_ARGUMENT', 'SCHEMA_UNSUPPORTED'],
+    ['InvalidStateError', 'FAILED_PRECONDITION'],
+    ['OperationError', 'INTERNAL'],
+    ['UnknownError', 'INTERNAL'],
+    ['constructor', 'INTERNAL'],
+  ]) {
+    for (const way of ['generate', 'stream']) {
+      const { error } = await run(({ fail, way }) => {
+        pretend({ fail })
+        const model = hybridge.promptApiModel()
+        return told(way === 'generate' ? model.generate('x') : model.generateStream('x').response)
+      }, { fail, way })
+      assert.deepEqual([error.status, error.code], [status, code], fail)
+      assert.ok(!error.shown.includes('the words of the prompt'))
+    }
+  }
+  const filtered = await run(() => {
+    pretend({ fail: 'NotReadableError' })
+    return told(hybridge.promptApiModel().generate('x'))
+  })
+  assert.deepEqual([filtered.finishReason, filtered.finishMessage], ['blocked', 'NotReadableError'])
+})
+
+test('what it cannot take is refused before it is asked', async () => {
+  const tool = { name: 'f', description: 'd' }
+  for (const [request, status, code] of [
+    [{ prompt: 'x', tools: [tool] }, 'FAILED_PRECONDITION', 'TOOLS_UNSUPPORTED'],
+    [{ prompt: [{ media: { url: 'https://example.org/a.png' } }] }, 'FAILED_PRECONDITION', 'MEDIA_UNSUPPORTED'],
+    [{ prompt: [{ media: { url: 'data:audio/wav;base64,AAAA' } }] }, 'FAILED_PRECONDITION', 'DEVICE_UNSUITABLE'],
+    [{ system: 'only' }, 'INVALID_ARGUMENT', undefined],
+    ['x'.repeat(1001), 'INVALID_ARGUMENT', 'CONTEXT_TOO_LONG'],
+  ]) {
+    const { error } = await run(({ request }) => {
+      pretend({})
+      return told(hybridge.promptApiModel().generate(request))
+    }, { request })
+    assert.deepEqual([error.status, error.code], [status, code])
+  }
+})
+
+test('it is loaded from a click, and tells how far it is', async () => {
+  const outcome = await run(async () => {
+    pretend({ availability: 'downloadable' })
+    const model = hybridge.promptApiModel()
+    const states = [model.state, (await model.availability()).status]
+    const before = await told(model.generate('x'))
+    const fractions = []
+    await model.load({ onProgress: ({ fraction }) => fractions.push(fraction) })
+    states.push(model.state, (await model.availability()).status)
+    return { states, before, fractions, after: await told(model.generate('x')) }
+  })
+  assert.deepEqual(outcome.states, ['absent', 'downloadable', 'ready', 'available'])
+  assert.deepEqual([outcome.before.error.status, outcome.before.error.code], ['UNAVAILABLE', 'MODEL_NOT_LOADED'])
+  assert.deepEqual(outcome.fractions, [0, 0.25, 1])
+  assert.equal(outcome.after.text, 'You said: x')
+})
+
+test('a download that fails can be tried again', async () => {
+  const [failed, state] = await run(async () => {
+    pretend({ availability: 'downloadable', steps: [0, 0.5] })
+    const model = hybridge.promptApiModel()
+    return [await told(model.load().then(() => model.generate('x'))), model.state]
+  })
+  assert.deepEqual([failed.error.status, failed.error.code, state], ['UNAVAILABLE', 'DOWNLOAD_FAILED', 'failed'])
+})
+
+test('it stops when told to', async () => {
+  for (const way of ['generate', 'stream']) {
+    const { error, destroyed } = await run(async ({ way }) => {
+      const { log } = pretend({ hang: true })
+      const stop = new AbortController()
+      const model = hybridge.promptApiModel()
+      const work = way === 'generate' ? told(model.generate('x', { signal: stop.signal })) : streamed(model.generateStream('x', { signal: stop.signal }), () => stop.abort())
+      if (way === 'generate') setTimeout(() => stop.abort())
+      const { error } = await work
+      await new Promise((resolve) => setTimeout(resolve))
+      return { error, destroyed: log.created.length - log.destroyed }
+    }, { way })
+    assert.equal(error.status, 'CANCELLED')
+    assert.equal(destroyed, 0)
+  }
+})
+
+test('tokens are counted, and the browser keeps its model', async () => {
+  const [count, removed, disposed] = await run(async () => {
+    pretend({})
+    const model = hybridge.promptApiModel()
+    const count = await model.countTokens({ system: 'abc', prompt: 'defgh' })
+    const removed = await model.remove().catch(({ status }) => status)
+    await model.dispose()
+    return [count, removed, (await told(model.generate('x'))).error.code]
+  })
+  assert.deepEqual([count, removed, disposed], [8, 'UNIMPLEMENTED', 'DISPOSED'])
+})
+
+test('without the global it is absent, and says so', async () => {
+  const [availability, { error }] = await run(async () => {
+    pretend(undefined)
+    const model = hybridge.promptApiModel()
+    return [await model.availability(), await told(model.generate('x'))]
+  })
+  assert.deepEqual([availability.status, availability.code], ['unavailable', 'PROMPT_API_MISSING'])
+  assert.deepEqual([error.status, error.code], ['FAILED_PRECONDITION', 'PROMPT_API_MISSING'])
+})
+
+test('with this browser\'s own global', async (context) => {
+  const outcome = await run(async () => {
+    globalThis.LanguageModel = globalThis.real
+    if (globalThis.real === undefined) return undefined
+    const model = hybridge.promptApiModel()
+    return { ...(await model.availability()), answer: await told(model.generate('x')) }
+  })
+  if (outcome === undefined) return context.skip('SKIP this browser has no LanguageModel')
+  console.log(`the real LanguageModel here: ${JSON.stringify({ ...outcome, answer: outcome.answer.error?.code ?? outcome.answer.text })}`)
+  assert.ok(['unavailable', 'downloadable', 'downloading', 'available'].includes(outcome.status))
+  if (outcome.status !== 'available') assert.ok(['FAILED_PRECONDITION', 'UNAVAILABLE'].includes(outcome.answer.error.status))
+})
