@@ -41,18 +41,26 @@ impl CloudCall {
         Self::planned(plan).map_err(|error| thrown(&error))
     }
 
-    /// The header that carries the key, and what stands before the key in it.
+    /// Where the key goes: `name: what stands before it`.
     #[wasm_bindgen(js_name = keyHeader)]
-    pub fn key_header(&self) -> Vec<String> {
-        vec![self.http.key_header.to_owned(), self.http.key_prefix.to_owned()]
+    pub fn key_header(&self) -> String {
+        format!("{}: {}", self.http.key_header, self.http.key_prefix)
     }
 
-    /// Headers to send, name, value, name, value; and a `fetch` to send it with, if not the host's.
-    pub fn equip(&self, headers: Vec<String>, fetch: Option<Function>) {
+    /// Headers to send, in JSON: name, value, name, value; and a `fetch` to send it with, if not the host's.
+    pub fn equip(&self, headers: &str, fetch: Option<Function>) -> Result<(), JsValue> {
+        let headers: Vec<String> = match parse(headers) {
+            Ok(Value::Array(list)) => {
+                list.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+            }
+            Ok(_) => Vec::new(),
+            Err(error) => return Err(thrown(&error)),
+        };
         let mut exchange = self.exchange.borrow_mut();
         headers.iter().skip(1).step_by(2).for_each(|value| exchange.hide(value));
         *self.headers.borrow_mut() = headers;
         *self.fetch.borrow_mut() = fetch;
+        Ok(())
     }
 
     /// The next `Piece` as JSON, `undefined` after the last.

@@ -1,11 +1,11 @@
 //! A request in Gemini's words.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::schema::accepted;
 use super::{BASE_URL, Gemini};
 use crate::http::{DataUrl, HttpRequest, Task};
-use crate::json::Build as _;
+use crate::json::{Build as _, object, text};
 use crate::{
     Config, Content, Error, Media, Message, Part, Request, Result, Role, ToolChoice, ToolDefinition,
 };
@@ -25,8 +25,8 @@ impl Gemini {
         };
         if task == Task::Count {
             // Counting needs the whole request, or the system instruction and the tools are forgotten.
-            body.put("model", self.path());
-            body = Map::from_iter([("generateContentRequest".to_owned(), body.into())]);
+            body.put("model", self.path().into());
+            body = Map::from_iter([("generateContentRequest".to_owned(), Value::Object(body))]);
         }
         Ok(HttpRequest {
             url: format!("{}/{}:{method}", self.root(), self.path()),
@@ -87,7 +87,8 @@ impl Gemini {
             let previous = contents.last_mut().filter(|_| is_same_turn);
             match previous.and_then(|it| it.get_mut("parts")).and_then(Value::as_array_mut) {
                 Some(turn) => turn.extend(parts),
-                None => contents.push(json!({ "role": role(message.role), "parts": parts })),
+                None => contents
+                    .push(object([("role", text(role(message.role))), ("parts", parts.into())])),
             }
         }
         if contents.is_empty() {
@@ -95,14 +96,14 @@ impl Gemini {
                 "the request has no message with content besides the system's",
             ));
         }
-        body.put("contents", contents);
+        body.put("contents", contents.into());
         if !system.is_empty() {
-            body.put("systemInstruction", json!({ "parts": system }));
+            body.put("systemInstruction", object([("parts", system.into())]));
         }
         let mut tools: Vec<Value> = Vec::new();
         if !request.tools.is_empty() {
             let declarations: Vec<Value> = request.tools.iter().map(declaration).collect();
-            tools.push(json!({ "functionDeclarations": declarations }));
+            tools.push(object([("functionDeclarations", declarations.into())]));
         }
         if let Some(choice) = request.tool_choice {
             let mode = match choice {
@@ -110,14 +111,15 @@ impl Gemini {
                 ToolChoice::Required => "ANY",
                 ToolChoice::None => "NONE",
             };
-            body.put("toolConfig", json!({ "functionCallingConfig": { "mode": mode } }));
+            let config = object([("mode", text(mode))]);
+            body.put("toolConfig", object([("functionCallingConfig", config)]));
         }
         if !self.safety_settings.is_empty() {
-            body.put("safetySettings", self.safety_settings.clone());
+            body.put("safetySettings", self.safety_settings.clone().into());
         }
         let mut generation = generation_config(&request.config);
         if request.wants_json() {
-            generation.put("responseMimeType", "application/json");
+            generation.put_text("responseMimeType", "application/json");
             let schema = request.output.as_ref().and_then(|output| output.schema.as_ref());
             generation.put_some("responseJsonSchema", schema.map(accepted));
         }
@@ -133,10 +135,10 @@ impl Gemini {
             }
         }
         if !tools.is_empty() {
-            body.put("tools", tools);
+            body.put("tools", tools.into());
         }
         if !generation.is_empty() {
-            body.put("generationConfig", generation);
+            body.put("generationConfig", generation.into());
         }
         Ok(body)
     }
@@ -145,22 +147,22 @@ impl Gemini {
 /// `minP` has no counterpart there and is left out.
 fn generation_config(config: &Config) -> Map<String, Value> {
     let mut generation = Map::new();
-    generation.put_some("temperature", config.temperature);
-    generation.put_some("topK", config.top_k);
-    generation.put_some("topP", config.top_p);
+    generation.put_some("temperature", config.temperature.map(Value::from));
+    generation.put_some("topK", config.top_k.map(Value::from));
+    generation.put_some("topP", config.top_p.map(Value::from));
     // The wire's seed has 31 bits.
-    generation.put_some("seed", config.seed.map(|seed| seed & 0x7fff_ffff));
-    generation.put_some("maxOutputTokens", config.max_output_tokens);
+    generation.put_some("seed", config.seed.map(|seed| Value::from(seed & 0x7fff_ffff)));
+    generation.put_some("maxOutputTokens", config.max_output_tokens.map(Value::from));
     if !config.stop_sequences.is_empty() {
-        generation.put("stopSequences", config.stop_sequences.clone());
+        generation.put("stopSequences", config.stop_sequences.clone().into());
     }
     generation
 }
 
 fn declaration(tool: &ToolDefinition) -> Value {
     let mut declaration = Map::new();
-    declaration.put("name", tool.name.as_str());
-    declaration.put("description", tool.description.as_str());
+    declaration.put_text("name", &tool.name);
+    declaration.put_text("description", &tool.description);
     declaration.put_some("parametersJsonSchema", tool.input_schema.as_ref().map(accepted));
     declaration.into()
 }
@@ -188,34 +190,34 @@ fn wire_part(part: &Part) -> Result<Option<Map<String, Value>>> {
     let signature = part.metadata.as_ref().and_then(|it| it.get("thoughtSignature"));
     let mut wire = Map::new();
     match &part.content {
-        Content::Text(text) if text.is_empty() && signature.is_none() => return Ok(None),
-        Content::Text(text) => wire.put("text", text.as_str()),
+        Content::Text(said) if said.is_empty() && signature.is_none() => return Ok(None),
+        Content::Text(said) => wire.put_text("text", said),
         Content::Reasoning(_) if signature.is_none() => return Ok(None),
-        Content::Reasoning(text) => {
-            wire.put("text", text.as_str());
-            wire.put("thought", true);
+        Content::Reasoning(thought) => {
+            wire.put_text("text", thought);
+            wire.put("thought", true.into());
         }
         Content::Media(media) => {
             let (name, value) = wire_media(media)?;
-            wire.put(name, value);
+            wire.put(name, value.into());
         }
         Content::ToolRequest(call) => {
             let mut wire_call = Map::new();
-            wire_call.put_some("id", call.reference.as_deref());
-            wire_call.put("name", call.name.as_str());
-            wire_call.put("args", call.input.clone().unwrap_or_else(|| json!({})));
-            wire.put("functionCall", wire_call);
+            wire_call.put_some("id", call.reference.as_deref().map(text));
+            wire_call.put_text("name", &call.name);
+            wire_call.put("args", call.input.clone().unwrap_or_else(|| object([])));
+            wire.put("functionCall", wire_call.into());
         }
         Content::ToolResponse(result) => {
             let output = result.output.clone().unwrap_or_default();
-            let response = if output.is_object() { output } else { json!({ "output": output }) };
+            let response = if output.is_object() { output } else { object([("output", output)]) };
             let mut wire_result = Map::new();
-            wire_result.put_some("id", result.reference.as_deref());
-            wire_result.put("name", result.name.as_str());
+            wire_result.put_some("id", result.reference.as_deref().map(text));
+            wire_result.put_text("name", &result.name);
             wire_result.put("response", response);
-            wire.put("functionResponse", wire_result);
+            wire.put("functionResponse", wire_result.into());
         }
-        Content::Data(data) => wire.put("text", data.to_string()),
+        Content::Data(data) => wire.put("text", data.to_string().into()),
         // What came from this service in no known form goes back in the same form.
         Content::Custom(custom) => wire.extend(custom.clone()),
     }
@@ -226,15 +228,15 @@ fn wire_part(part: &Part) -> Result<Option<Map<String, Value>>> {
 fn wire_media(media: &Media) -> Result<(&'static str, Map<String, Value>)> {
     let mut wire = Map::new();
     if let Some(data) = DataUrl::of(media)? {
-        wire.put("mimeType", data.content_type);
-        wire.put("data", data.base64.as_ref());
+        wire.put_text("mimeType", data.content_type);
+        wire.put_text("data", &data.base64);
         return Ok(("inlineData", wire));
     }
     if media.url.starts_with("blob:") {
         return Err(Error::invalid("a blob: URL means nothing outside this page; use a data: URL"));
     }
-    wire.put_some("mimeType", media.content_type.as_deref());
-    wire.put("fileUri", media.url.as_str());
+    wire.put_some("mimeType", media.content_type.as_deref().map(text));
+    wire.put_text("fileUri", &media.url);
     Ok(("fileData", wire))
 }
 

@@ -1,9 +1,9 @@
 //! An answer in Gemini's words, one chunk after the other.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::http::Draft;
-use crate::json::Look as _;
+use crate::json::{Look as _, object};
 use crate::{Content, FinishReason, Media, Part, Piece, ToolRequest};
 
 /// Reads a chunk, or a whole answer, which has the same form. Nothing in it can be relied upon to be there.
@@ -84,7 +84,7 @@ fn keep_raw(chunk: &Value, candidate: Option<&Value>, draft: &mut Draft) {
         }
     }
     let Some(Value::Object(candidate)) = candidate else { return };
-    let kept = draft.raw.entry("candidates").or_insert_with(|| json!([{}]));
+    let kept = draft.raw.entry("candidates").or_insert_with(|| vec![object([])].into());
     if let Some(Value::Object(kept)) = kept.get_mut(0) {
         for (name, value) in candidate {
             if name != "content" && !value.is_null() {

@@ -284,7 +284,8 @@ impl Exchange {
 
     fn take_whole(&mut self, bytes: &[u8]) -> Result<()> {
         let Self { dialect, draft, pieces, .. } = self;
-        match serde_json::from_slice(bytes) {
+        // As text, so that one instance of the parser serves everything.
+        match serde_json::from_str(&String::from_utf8_lossy(bytes)) {
             // What a stream without `alt=sse` looks like, once it is whole.
             Ok(Value::Array(events)) => {
                 events.iter().try_for_each(|event| take(dialect, draft, pieces, event))

@@ -59,7 +59,7 @@ pub fn no_answer(is_offline: bool) -> Error {
 
 /// A failed answer, from its head and whatever its body holds.
 pub(super) fn failed(head: Head<'_>, body: &[u8]) -> Error {
-    let body: Option<Value> = serde_json::from_slice(body).ok();
+    let body: Option<Value> = serde_json::from_str(&String::from_utf8_lossy(body)).ok();
     let report = body.as_ref().and_then(|body| Report::of(body, true));
     let mut error = match report {
         Some(report) => report.into_error(Some(head.status)),

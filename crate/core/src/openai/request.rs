@@ -2,11 +2,11 @@
 
 use std::collections::VecDeque;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::OpenAi;
 use crate::http::{DataUrl, HttpRequest, Task};
-use crate::json::Build as _;
+use crate::json::{Build as _, object, text};
 use crate::{
     Content, Error, Media, Message, Part, Request, Result, Role, ToolChoice, ToolDefinition,
 };
@@ -18,8 +18,8 @@ impl OpenAi {
         match task {
             Task::Generate => {}
             Task::Stream => {
-                body.put("stream", true);
-                body.put("stream_options", json!({ "include_usage": true }));
+                body.put("stream", true.into());
+                body.put("stream_options", object([("include_usage", true.into())]));
             }
             Task::Count => {
                 let message = "chat completions have no call that counts tokens";
@@ -39,27 +39,27 @@ impl OpenAi {
 
     fn body(&self, request: &Request) -> Result<Map<String, Value>> {
         let mut body = Map::new();
-        body.put("model", self.model.as_str());
-        body.put("messages", Turns::default().all(&request.messages)?);
+        body.put_text("model", &self.model);
+        body.put("messages", Turns::default().all(&request.messages)?.into());
         let config = &request.config;
-        body.put_some("temperature", config.temperature);
-        body.put_some("top_p", config.top_p);
+        body.put_some("temperature", config.temperature.map(Value::from));
+        body.put_some("top_p", config.top_p.map(Value::from));
         // Not OpenAI's own words, but those of the servers one runs oneself.
-        body.put_some("top_k", config.top_k);
-        body.put_some("min_p", config.min_p);
-        body.put_some("seed", config.seed);
-        body.put_some("max_tokens", config.max_output_tokens);
+        body.put_some("top_k", config.top_k.map(Value::from));
+        body.put_some("min_p", config.min_p.map(Value::from));
+        body.put_some("seed", config.seed.map(Value::from));
+        body.put_some("max_tokens", config.max_output_tokens.map(Value::from));
         if !config.stop_sequences.is_empty() {
-            body.put("stop", config.stop_sequences.clone());
+            body.put("stop", config.stop_sequences.clone().into());
         }
         if !request.tools.is_empty() {
-            body.put("tools", request.tools.iter().map(tool).collect::<Vec<_>>());
+            body.put("tools", request.tools.iter().map(tool).collect());
             let choice = request.tool_choice.map(|choice| match choice {
                 ToolChoice::Auto => "auto",
                 ToolChoice::Required => "required",
                 ToolChoice::None => "none",
             });
-            body.put_some("tool_choice", choice);
+            body.put_some("tool_choice", choice.map(text));
         }
         if request.wants_json() {
             let schema = request.output.as_ref().and_then(|output| output.schema.as_ref());
@@ -71,18 +71,20 @@ impl OpenAi {
 
 fn tool(tool: &ToolDefinition) -> Value {
     let mut function = Map::new();
-    function.put("name", tool.name.as_str());
-    function.put("description", tool.description.as_str());
+    function.put_text("name", &tool.name);
+    function.put_text("description", &tool.description);
     function.put_some("parameters", tool.input_schema.clone());
-    json!({ "type": "function", "function": function })
+    object([("type", text("function")), ("function", function.into())])
 }
 
 fn response_format(schema: Option<&Value>) -> Value {
-    let Some(schema) = schema else { return json!({ "type": "json_object" }) };
-    json!({
-        "type": "json_schema",
-        "json_schema": { "name": "output", "schema": schema, "strict": is_strict(schema) },
-    })
+    let Some(schema) = schema else { return object([("type", text("json_object"))]) };
+    let named = object([
+        ("name", text("output")),
+        ("schema", schema.clone()),
+        ("strict", is_strict(schema).into()),
+    ]);
+    object([("type", text("json_schema")), ("json_schema", named)])
 }
 
 /// Whether OpenAI's strict mode takes it: every object closed, every property required.
@@ -92,11 +94,12 @@ fn is_strict(schema: &Value) -> bool {
         Value::Object(map) => {
             let properties = map.get("properties").and_then(Value::as_object);
             let required = map.get("required").and_then(Value::as_array);
-            let is_closed = map.get("additionalProperties") == Some(&Value::Bool(false));
-            let is_object = map.get("type").is_some_and(|it| it == "object");
+            let is_closed = map.get("additionalProperties").and_then(Value::as_bool) == Some(false);
+            let is_object = map.get("type").and_then(Value::as_str) == Some("object");
             let has_all = properties.is_none_or(|properties| {
                 properties.keys().all(|name| {
-                    required.is_some_and(|required| required.iter().any(|it| it == name))
+                    required
+                        .is_some_and(|required| required.iter().any(|it| it.as_str() == Some(name)))
                 })
             });
             (!is_object && properties.is_none() || is_closed && has_all)
@@ -135,24 +138,24 @@ impl Turns {
         let role = if message.role == Role::System { "system" } else { "user" };
         let is_text = |part: &Part| matches!(part.content, Content::Text(_) | Content::Data(_));
         let content: Value = if message.content.iter().all(is_text) {
-            let text: String = message.content.iter().filter_map(words).collect();
-            if text.is_empty() {
+            let said: String = message.content.iter().filter_map(words).collect();
+            if said.is_empty() {
                 return Ok(());
             }
-            text.into()
+            said.into()
         } else if message.role == Role::System {
             return Err(Error::invalid("a system message may hold text only"));
         } else {
             let parts = message.content.iter().map(wire_part).collect::<Result<Vec<_>>>()?;
             parts.into_iter().flatten().collect()
         };
-        self.wire.push(json!({ "role": role, "content": content }));
+        self.wire.push(object([("role", text(role)), ("content", content)]));
         Ok(())
     }
 
     /// Thinking is not sent back: no server wants it.
     fn answered(&mut self, message: &Message) {
-        let text: String = message.content.iter().filter_map(words).collect();
+        let said: String = message.content.iter().filter_map(words).collect();
         let mut calls = Vec::new();
         for part in &message.content {
             let Content::ToolRequest(call) = &part.content else { continue };
@@ -161,18 +164,22 @@ impl Turns {
                 format!("call_{}", self.made)
             });
             let arguments = call.input.as_ref().map_or_else(|| "{}".to_owned(), Value::to_string);
-            let function = json!({ "name": call.name, "arguments": arguments });
-            calls.push(json!({ "id": id, "type": "function", "function": function }));
+            let function = object([("name", text(&call.name)), ("arguments", arguments.into())]);
+            calls.push(object([
+                ("id", text(&id)),
+                ("type", text("function")),
+                ("function", function),
+            ]));
             self.open.push_back((call.name.clone(), id));
         }
-        if text.is_empty() && calls.is_empty() {
+        if said.is_empty() && calls.is_empty() {
             return;
         }
         let mut wire = Map::new();
-        wire.put("role", "assistant");
-        wire.put("content", if text.is_empty() { Value::Null } else { text.into() });
+        wire.put_text("role", "assistant");
+        wire.put("content", if said.is_empty() { Value::Null } else { said.into() });
         if !calls.is_empty() {
-            wire.put("tool_calls", calls);
+            wire.put("tool_calls", calls.into());
         }
         self.wire.push(wire.into());
     }
@@ -191,7 +198,11 @@ impl Turns {
                 Some(output) => output.to_string(),
                 None => String::new(),
             };
-            self.wire.push(json!({ "role": "tool", "tool_call_id": id, "content": content }));
+            self.wire.push(object([
+                ("role", text("tool")),
+                ("tool_call_id", id.into()),
+                ("content", content.into()),
+            ]));
         }
     }
 }
@@ -207,9 +218,9 @@ fn words(part: &Part) -> Option<String> {
 
 fn wire_part(part: &Part) -> Result<Option<Value>> {
     Ok(match &part.content {
-        Content::Text(_) | Content::Data(_) => {
-            words(part).filter(|it| !it.is_empty()).map(|it| json!({ "type": "text", "text": it }))
-        }
+        Content::Text(_) | Content::Data(_) => words(part)
+            .filter(|it| !it.is_empty())
+            .map(|it| object([("type", text("text")), ("text", it.into())])),
         Content::Media(media) => Some(wire_media(media)?),
         Content::Custom(custom) => Some(Value::Object(custom.clone())),
         Content::Reasoning(_) | Content::ToolRequest(_) | Content::ToolResponse(_) => None,
@@ -225,18 +236,22 @@ fn wire_media(media: &Media) -> Result<Value> {
         _ if media.url.starts_with("blob:") => {
             Err(Error::invalid("a blob: URL means nothing outside this page; use a data: URL"))
         }
-        ("image", _) => Ok(json!({ "type": "image_url", "image_url": { "url": media.url } })),
+        ("image", _) => {
+            let image = object([("url", text(&media.url))]);
+            Ok(object([("type", text("image_url")), ("image_url", image)]))
+        }
         ("audio", Some(data)) => {
             let format = match content_type {
                 "audio/mpeg" => "mp3",
                 other => other.trim_start_matches("audio/").trim_start_matches("x-"),
             };
-            let audio = json!({ "data": data.base64, "format": format });
-            Ok(json!({ "type": "input_audio", "input_audio": audio }))
+            let audio = object([("data", text(&data.base64)), ("format", text(format))]);
+            Ok(object([("type", text("input_audio")), ("input_audio", audio)]))
         }
         (_, Some(data)) => {
             let url = format!("data:{content_type};base64,{}", data.base64);
-            Ok(json!({ "type": "file", "file": { "filename": "file", "file_data": url } }))
+            let file = object([("filename", text("file")), ("file_data", url.into())]);
+            Ok(object([("type", text("file")), ("file", file)]))
         }
         (_, None) => Err(Error::invalid(
             "chat completions take pictures by URL and everything else as a data: URL",

@@ -62,7 +62,7 @@ async function tryOnce(page: Page, { service, task, request, credentials, fetch 
     call = new page.CloudCall(plan)
     const headers = await secretHeaders(credentials, call.keyHeader())
     if (signal.aborted) throw cancelled(signal.reason)
-    call.equip(headers, fetch)
+    call.equip(toJson(headers, 'the headers'), fetch)
     for (let json = await call.next(); json !== undefined; json = await call.next()) {
       const { content, logprobs } = JSON.parse(json) as { content: Part[]; logprobs?: number[] }
       sendChunk(content, logprobs === undefined ? {} : { logprobs })

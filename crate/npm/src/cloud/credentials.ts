@@ -14,8 +14,8 @@ export interface Credentials {
   keyNeeded: boolean
 }
 
-/** The headers as name, value, name, value. */
-export async function secretHeaders({ apiKey, headers, keyNeeded }: Credentials, [keyHeader = '', keyPrefix = '']: string[]): Promise<string[]> {
+/** The headers as name, value, name, value. `place` is where the key goes: `name: what stands before it`. */
+export async function secretHeaders({ apiKey, headers, keyNeeded }: Credentials, place: string): Promise<string[]> {
   const all: string[] = []
   if (headers !== undefined) {
     for (const [name, value] of Object.entries(await asked(headers, 'headers'))) all.push(name, String(value))
@@ -25,7 +25,8 @@ export async function secretHeaders({ apiKey, headers, keyNeeded }: Credentials,
     // A pasted key often brings a line end along, which no header may hold.
     const trimmed = typeof key === 'string' ? key.trim() : ''
     if (trimmed === '') throw new HybridError('UNAUTHENTICATED', 'the API key is empty', { code: 'API_KEY_MISSING' })
-    all.push(keyHeader, keyPrefix + trimmed)
+    const [name = '', before = ''] = place.split(': ')
+    all.push(name, before + trimmed)
   } else if (keyNeeded) {
     throw new HybridError('UNAUTHENTICATED', 'the service needs an `apiKey`, or `headers`, or a `baseUrl` of your own proxy', { code: 'API_KEY_MISSING' })
   }
