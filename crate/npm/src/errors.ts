@@ -1,6 +1,6 @@
 /** The one error of the package. Branch on `status`, show `message`. */
 
-import type { RoutingTrace, Status } from './types.js'
+import type { Message, RoutingTrace, Status } from './types.js'
 
 const marker = Symbol.for('hybridge.error')
 
@@ -31,6 +31,8 @@ export class HybridError extends Error {
   declare readonly branch?: string
   /** Everything that was tried. */
   declare readonly routing?: RoutingTrace
+  /** The answer as far as it came, where a stream broke off. Not enumerable, so that logging the error does not log the answer. */
+  declare readonly partial?: Message
 
   constructor(status: Status, message: string, options: HybridErrorOptions = {}) {
     super(message, 'cause' in options ? { cause: options.cause } : undefined)

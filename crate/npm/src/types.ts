@@ -64,7 +64,7 @@ export interface Usage {
   cachedContentTokens?: number
 }
 
-/** How sure the model was, from the log-probabilities of the tokens it chose. Absent where a branch cannot tell. */
+/** How sure the model was, from the log-probabilities of the tokens it chose. Absent where a branch cannot tell; where a service tells the mean alone, it stands for all three. */
 export interface Confidence { tokens: number; meanLogprob: number; minLogprob: number; /** 10 % quantile */ p10Logprob: number }
 
 export interface GenerateResponse {
