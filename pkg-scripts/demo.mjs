@@ -21,7 +21,7 @@ if (values.check === undefined) {
     const branch = await outcome.getAttribute('data-branch')
     if (branch === null) throw new Error(await outcome.textContent())
     console.log(`branch: ${branch}`)
-    console.log(`answer: ${await page.$eval('#log li.model', (item) => item.firstChild.parentNode.innerText.split('\n')[0])}`)
+    console.log(`answer: ${await page.$eval('#log li.model .words', (words) => words.textContent)}`)
     console.log(`detail: ${await page.$eval('.badge', (item) => item.textContent)}`)
     if (problems.length > 0) throw new Error(problems.join('\n'))
   } finally {

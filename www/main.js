@@ -1,79 +1,92 @@
 // The demo: one conversation over two branches. It uses the package by its public name only.
-import { FallbackStrategy, HybridError, defineModel, deviceFacts, geminiModel, hybridModelOnDeviceCloud, kCloud, kOnDevice } from 'hybridge'
+import { HybridError, defineModel, deviceFacts, geminiModel, hybridModelOnDeviceCloud } from 'hybridge'
+import { chat } from './chat.js'
+import { breakable, faults } from './faults.js'
+import { modelPanel } from './model-panel.js'
+import { recipes } from './recipes.js'
+import { tracePanel } from './trace-panel.js'
 
-const place = document.querySelector('#place')
-const log = document.querySelector('#log')
-const form = document.querySelector('#ask')
-const stop = document.querySelector('#stop')
+const find = (id) => document.getElementById(id)
+const { gemini } = await (await fetch('demo.json')).json()
 
-/** Until a device model is loaded the branch says so, and the hybrid moves on. */
-const onDevice = defineModel({
-  name: 'device',
+const labels = { cloud: gemini.label }
+const isOn = (fault) => find(`fault-${fault}`).checked
+const isOnline = () => navigator.onLine && !isOn('offline')
+
+const strategies = recipes(isOnline)
+for (const [name, { label }] of Object.entries(strategies)) find('recipe').append(new Option(label, name))
+for (const [name, { label }] of Object.entries(faults)) {
+  const box = Object.assign(document.createElement('input'), { type: 'checkbox', id: `fault-${name}` })
+  const field = document.createElement('label')
+  field.append(box, label)
+  find('faults').append(field)
+}
+
+/** Stands in until a model is chosen, so that the hybrid moves on. */
+const noModel = defineModel({
+  name: 'no device model',
   info: { inferenceSource: 'on_device' },
   async generate() {
-    throw new HybridError('UNAVAILABLE', 'no device model is loaded')
+    throw new HybridError('UNAVAILABLE', 'no device model is chosen', { code: 'MODEL_ABSENT' })
   },
 })
 
-const { gemini } = await (await fetch('demo.json')).json()
-const cloud = geminiModel({ model: gemini.model, baseUrl: gemini.baseUrl, apiKey: gemini.apiKey })
-const ai = hybridModelOnDeviceCloud({ onDevice, cloud, strategy: new FallbackStrategy([kOnDevice, kCloud]) })
+let device = noModel
+let cloud = geminiModel({ model: gemini.model, baseUrl: gemini.baseUrl, apiKey: gemini.apiKey })
+let ai
 
-const messages = []
-let stopper
-
-function add(kind, text = '') {
-  const item = document.createElement('li')
-  item.className = kind
-  item.append(text)
-  log.append(item)
-  item.scrollIntoView({ block: 'nearest' })
-  return item
+/** A new hybrid for new choices. The conversation is the page's and goes on. */
+function choose() {
+  ai = hybridModelOnDeviceCloud({
+    onDevice: breakable('onDevice', device, isOn),
+    cloud: breakable('cloud', cloud, isOn),
+    strategy: strategies[find('recipe').value].strategy,
+  })
+  void preview()
 }
 
-/** Where an answer came from, in words. */
-function badge({ branch, inferenceSource, latencyMs, usage, routing }) {
-  const where = { on_device: 'on this device', in_cloud: gemini.label, unknown: branch }[inferenceSource]
-  const tried = routing.attempts.filter(({ outcome }) => outcome !== 'answered').map(({ branch: key, status }) => `${key} ${status}`)
-  return [where, `${Math.round(latencyMs)} ms`, usage.outputTokens && `${usage.outputTokens} tokens`, tried.length > 0 && `after ${tried.join(', ')}`].filter(Boolean).join(' · ')
+let asked = 0
+/** What would happen to the text being typed, without running it. */
+async function preview() {
+  const turn = ++asked
+  const text = find('prompt').value.trim()
+  const told = text === '' ? '' : await ai.explain(text).then(
+    ({ order, allow, reason }) => [`would try ${order.join(', then ')}`, allow && `nothing but ${allow.join(', ')} may see it`, reason].filter(Boolean).join(' · '),
+    (error) => `${error.message}.`,
+  )
+  if (turn === asked) find('preview').textContent = told
 }
 
-form.addEventListener('submit', async (event) => {
+modelPanel({
+  find,
+  onModel(model) {
+    device = model
+    choose()
+  },
+})
+const traces = tracePanel(find('traces'), find('export'))
+chat({ form: find('ask'), log: find('log'), stop: find('stop'), fresh: find('fresh'), current: () => ai, labels, onTrace: traces.add })
+find('recipe').addEventListener('change', choose)
+find('faults').addEventListener('change', preview)
+find('prompt').addEventListener('input', preview)
+
+find('cloud-url').value = gemini.baseUrl
+find('cloud-model').value = gemini.model
+find('cloud-state').textContent = `Now: ${labels.cloud}.`
+find('cloud').addEventListener('submit', (event) => {
   event.preventDefault()
-  const text = form.prompt.value.trim()
-  if (!text || stopper) return
-  form.reset()
-  stopper = new AbortController()
-  stop.hidden = false
-  add('user', text)
-  messages.push({ role: 'user', content: [{ text }] })
-  const item = add('model')
-  try {
-    const answer = ai.generateStream({ messages }, { signal: stopper.signal })
-    for await (const chunk of answer) item.append(chunk.text)
-    const response = await answer.response
-    messages.push(response.message)
-    const note = document.createElement('small')
-    note.className = 'badge'
-    note.dataset.branch = response.branch
-    note.append(badge(response))
-    item.append(note)
-  } catch (error) {
-    messages.pop()
-    const stopped = HybridError.isInstance(error) && error.status === 'CANCELLED'
-    add(stopped ? 'note' : 'error', stopped ? 'Stopped.' : `${error.message}.`)
-  } finally {
-    stopper = undefined
-    stop.hidden = true
-    form.prompt.focus()
-  }
+  const baseUrl = find('cloud-url').value
+  const apiKey = find('cloud-key').value
+  cloud = geminiModel({ model: find('cloud-model').value, baseUrl, ...(apiKey && { apiKey }) })
+  labels.cloud = new URL(baseUrl).host
+  find('cloud-state').textContent = `Now: ${labels.cloud}.`
+  choose()
 })
 
-stop.addEventListener('click', () => stopper?.abort())
-
+choose()
 const { online, webgpu } = await deviceFacts()
-place.textContent = [
+find('place').textContent = [
   webgpu.available ? `WebGPU${webgpu.software ? ' in software' : ''}${webgpu.vendor ? ` (${webgpu.vendor})` : ''}` : 'no WebGPU here',
-  online ? `cloud: ${gemini.label}` : 'offline',
+  online ? `cloud: ${labels.cloud}` : 'offline',
 ].join(' · ')
 document.body.dataset.ready = 'true'
