@@ -5,6 +5,7 @@ import pathlib
 import random
 import sys
 
+import gguf
 import llama_cpp
 import numpy as np
 
@@ -112,7 +113,29 @@ def tokens(path):
     return [{"text": text, "ids": ids(text, False), "parsed": ids(text, True)} for text in texts()]
 
 
+# Where the half-precision scales of a block stand.
+SCALES = {"F32": [], "F16": [0], "BF16": [], "Q4_0": [0], "Q4_1": [0, 2], "Q5_0": [0], "Q5_1": [0, 2],
+          "Q8_0": [0], "Q4_K": [0, 2], "Q5_K": [0, 2], "Q6_K": [208]}
+
+
+def blocks():
+    """Two blocks of random bits of every encoding, with scales that are numbers, decoded by gguf."""
+    chance = np.random.default_rng(5)
+    for name, scales in SCALES.items():
+        kind = gguf.GGMLQuantizationType[name]
+        data = chance.integers(0, 256, (2, gguf.GGML_QUANT_SIZES[kind][1]), dtype=np.uint8)
+        if name in ("F32", "BF16"):
+            data[:, -1] &= 0xBF  # below 2: no infinity, no NaN
+        for place in scales:
+            halves = chance.uniform(-2, 2, 2).astype("<f2")
+            data[:, place : place + 2] = halves.view(np.uint8).reshape(2, 2)
+        values = gguf.quants.dequantize(data, kind).astype(np.float32)
+        yield {"id": int(kind), "bytes": data.tobytes().hex(), "values": short(values.ravel())}
+
+
 def main(models, goldens):
+    target = pathlib.Path(goldens) / "blocks.json"
+    target.write_text(json.dumps(list(blocks()), separators=(",", ":")) + "\n")
     cases = tokens(pathlib.Path(models) / "f32.gguf")
     target = pathlib.Path(goldens) / "tokens.json"
     target.write_text(json.dumps(cases, ensure_ascii=True, separators=(",", ":")) + "\n")

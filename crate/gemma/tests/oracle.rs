@@ -12,6 +12,7 @@ use hybridge_gemma::source::Memory;
 use hybridge_gemma::testing::{Golden, Tiny, fingerprint, golden, tiny_models};
 use hybridge_gemma::weights::Model;
 use pollster::block_on;
+use serde::Deserialize;
 
 /// In standard deviations of the logits. The scalar pass sums in f64 and rounds activations to
 /// f32: seven layers of that are far below; 62 layers of a random network amplify it.
@@ -50,6 +51,36 @@ fn check(name: &str, logits: &[f32], exact: &[f64]) {
 fn deviation(values: &[f64]) -> f64 {
     let mean = values.iter().sum::<f64>() / values.len() as f64;
     (values.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / values.len() as f64).sqrt()
+}
+
+#[derive(Deserialize)]
+struct Blocks {
+    /// The encoding.
+    id: u32,
+    /// Random bits, in hexadecimal.
+    bytes: String,
+    /// What gguf's decoders make of them.
+    values: Vec<f32>,
+}
+
+#[test]
+fn random_bits_decode_as_elsewhere() {
+    let json = include_str!("../../../tests/oracle/goldens/blocks.json");
+    let all: Vec<Blocks> = serde_json::from_str(json).unwrap();
+    assert_eq!(all.len(), Encoding::ALL.len());
+    for Blocks { id, bytes, values } in all {
+        let encoding = Encoding::from_id(id).unwrap();
+        let digits: Vec<char> = bytes.chars().collect();
+        let byte = |pair: &[char]| u8::from_str_radix(&String::from_iter(pair), 16).unwrap();
+        let bytes: Vec<u8> = digits.chunks(2).map(byte).collect();
+        let mut decoded = vec![0.0; values.len()];
+        encoding.decode(&bytes, &mut decoded);
+        for (index, (ours, theirs)) in decoded.iter().zip(&values).enumerate() {
+            // The order of two roundings is free.
+            let tolerance = 2.0 * f32::EPSILON * theirs.abs().max(1.0);
+            assert!((ours - theirs).abs() <= tolerance, "{} {index}", encoding.name());
+        }
+    }
 }
 
 #[test]
