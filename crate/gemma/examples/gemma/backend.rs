@@ -1,6 +1,6 @@
 //! Loads a model into the forward pass that was asked for.
 
-use hybridge_core::{Error, Result, Status};
+use hybridge_core::Result;
 use hybridge_gemma::scalar::{Scalar, ScalarEncoder};
 use hybridge_gemma::{Encoder, Model, Pass};
 
@@ -14,7 +14,7 @@ pub(crate) async fn pass(
 ) -> Result<Box<dyn Pass>> {
     match backend {
         Backend::Scalar => Ok(Box::new(Scalar::load(model, capacity).await?)),
-        Backend::Burn | Backend::Gpu => Err(not_built(backend)),
+        Backend::Burn | Backend::Gpu => gpu::pass(backend, model, capacity).await,
     }
 }
 
@@ -22,11 +22,62 @@ pub(crate) async fn pass(
 pub(crate) async fn encoder(backend: Backend, model: &Model) -> Result<Box<dyn Encoder>> {
     match backend {
         Backend::Scalar => Ok(Box::new(ScalarEncoder::load(model).await?)),
-        Backend::Burn | Backend::Gpu => Err(not_built(backend)),
+        Backend::Burn | Backend::Gpu => gpu::encoder(backend, model).await,
     }
 }
 
-fn not_built(backend: Backend) -> Error {
-    let message = format!("this program was built without the backend {backend:?}: use scalar");
-    Error::new(Status::Unimplemented, message.to_lowercase())
+#[cfg(feature = "gpu")]
+mod gpu {
+    use hybridge_core::Result;
+    use hybridge_gemma::gpu::{BurnEncoder, BurnPass, Device, KernelEncoder, KernelPass, Options};
+    use hybridge_gemma::{Encoder, Model, Pass};
+
+    use crate::args::Backend;
+
+    /// What EmbeddingGemma was made for; files may promise more, and room for it costs memory.
+    const LONGEST_TEXT: usize = 2048;
+
+    pub(super) async fn pass(
+        backend: Backend,
+        model: &Model,
+        capacity: usize,
+    ) -> Result<Box<dyn Pass>> {
+        let device = Device::open().await?;
+        Ok(if backend == Backend::Burn {
+            Box::new(BurnPass::load(&device, model, capacity).await?)
+        } else {
+            Box::new(KernelPass::load(&device, model, capacity, Options::default()).await?)
+        })
+    }
+
+    pub(super) async fn encoder(backend: Backend, model: &Model) -> Result<Box<dyn Encoder>> {
+        let device = Device::open().await?;
+        Ok(if backend == Backend::Burn {
+            Box::new(BurnEncoder::load(&device, model).await?)
+        } else {
+            let room = model.config.context.min(LONGEST_TEXT);
+            Box::new(KernelEncoder::load(&device, model, room, Options::default()).await?)
+        })
+    }
+}
+
+#[cfg(not(feature = "gpu"))]
+mod gpu {
+    use hybridge_core::{Error, Result, Status};
+    use hybridge_gemma::{Encoder, Model, Pass};
+
+    use crate::args::Backend;
+
+    pub(super) async fn pass(backend: Backend, _: &Model, _: usize) -> Result<Box<dyn Pass>> {
+        Err(not_built(backend))
+    }
+
+    pub(super) async fn encoder(backend: Backend, _: &Model) -> Result<Box<dyn Encoder>> {
+        Err(not_built(backend))
+    }
+
+    fn not_built(backend: Backend) -> Error {
+        let message = format!("this program was built without the backend {backend:?}: use scalar");
+        Error::new(Status::Unimplemented, message.to_lowercase())
+    }
 }

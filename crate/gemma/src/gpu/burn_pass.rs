@@ -1,10 +1,11 @@
 //! The pass by burn's plain operations, for generating and for embedding.
 
 use burn::module::Param;
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{Device as BurnDevice, Int, Tensor, TensorData};
 use futures::future::LocalBoxFuture;
 use hybridge_core::{Error, Result};
 
+use super::Device;
 use super::burn_model::{BurnBlock, BurnCache, BurnGemma, Place, times};
 use crate::config::{Architecture, Config, Layer, Span};
 use crate::engine::{
@@ -17,7 +18,8 @@ use crate::weights::{LayerTensors, Model, Tensor as Stored, missing_tensor};
 #[derive(Debug)]
 pub struct BurnPass {
     config: Config,
-    device: Device,
+    adapter: String,
+    device: BurnDevice,
     gemma: BurnGemma,
     caches: Vec<BurnCache>,
     capacity: usize,
@@ -38,13 +40,15 @@ impl BurnPass {
             )
             .with_code("MODEL_ARCHITECTURE"));
         }
+        let burn = device.burn()?;
         let config = model.config.clone();
         let caches =
-            config.layers.iter().map(|_| BurnCache::new(&config, capacity, device)).collect();
+            config.layers.iter().map(|_| BurnCache::new(&config, capacity, &burn)).collect();
         Ok(Self {
-            gemma: BurnGemma::load(device, model).await?,
+            gemma: BurnGemma::load(&burn, model).await?,
             config,
-            device: device.clone(),
+            adapter: device.facts().name.clone(),
+            device: burn,
             caches,
             capacity,
             position: 0,
@@ -83,6 +87,10 @@ impl Pass for BurnPass {
         &self.config
     }
 
+    fn adapter(&self) -> String {
+        self.adapter.clone()
+    }
+
     fn capacity(&self) -> usize {
         self.capacity
     }
@@ -110,7 +118,8 @@ impl Pass for BurnPass {
 #[derive(Debug)]
 pub struct BurnEncoder {
     config: Config,
-    device: Device,
+    adapter: String,
+    device: BurnDevice,
     gemma: BurnGemma,
     /// \[inner, width\]
     dense_2: Tensor<2>,
@@ -125,12 +134,14 @@ impl BurnEncoder {
     /// Whatever reading the model says.
     pub async fn load(device: &Device, model: &Model) -> Result<Self> {
         let dense = model.tensors.dense.as_ref().ok_or_else(|| missing_tensor("dense_2.weight"))?;
+        let burn = device.burn()?;
         Ok(Self {
             config: model.config.clone(),
-            device: device.clone(),
-            gemma: BurnGemma::load(device, model).await?,
-            dense_2: matrix(device, model, &dense.dense_2).await?.val(),
-            dense_3: matrix(device, model, &dense.dense_3).await?.val(),
+            adapter: device.facts().name.clone(),
+            gemma: BurnGemma::load(&burn, model).await?,
+            dense_2: matrix(&burn, model, &dense.dense_2).await?.val(),
+            dense_3: matrix(&burn, model, &dense.dense_3).await?.val(),
+            device: burn,
         })
     }
 
@@ -159,6 +170,10 @@ impl Encoder for BurnEncoder {
         &self.config
     }
 
+    fn adapter(&self) -> String {
+        self.adapter.clone()
+    }
+
     fn encode<'a>(&'a mut self, tokens: &'a [u32]) -> LocalBoxFuture<'a, Result<Vec<f32>>> {
         Box::pin(self.run(tokens))
     }
@@ -169,7 +184,7 @@ impl BurnGemma {
     ///
     /// # Errors
     /// Whatever reading the model says.
-    pub async fn load(device: &Device, model: &Model) -> Result<Self> {
+    pub async fn load(device: &BurnDevice, model: &Model) -> Result<Self> {
         let tensors = &model.tensors;
         let mut layers = Vec::new();
         for tensors in &tensors.layers {
@@ -188,7 +203,7 @@ impl BurnGemma {
 }
 
 impl BurnBlock {
-    async fn load(device: &Device, model: &Model, tensors: &LayerTensors) -> Result<Self> {
+    async fn load(device: &BurnDevice, model: &Model, tensors: &LayerTensors) -> Result<Self> {
         Ok(Self {
             attn_norm: vector(device, model, &tensors.attn_norm).await?,
             query: matrix(device, model, &tensors.attn_q).await?,
@@ -207,12 +222,12 @@ impl BurnBlock {
     }
 }
 
-async fn matrix(device: &Device, model: &Model, stored: &Stored) -> Result<Param<Tensor<2>>> {
+async fn matrix(device: &BurnDevice, model: &Model, stored: &Stored) -> Result<Param<Tensor<2>>> {
     let data = TensorData::new(model.values(stored).await?, [stored.rows, stored.columns]);
     Ok(Param::from_tensor(Tensor::from_data(data, device)))
 }
 
-async fn vector(device: &Device, model: &Model, stored: &Stored) -> Result<Param<Tensor<1>>> {
+async fn vector(device: &BurnDevice, model: &Model, stored: &Stored) -> Result<Param<Tensor<1>>> {
     let data = TensorData::new(model.values(stored).await?, [stored.columns]);
     Ok(Param::from_tensor(Tensor::from_data(data, device)))
 }
@@ -234,7 +249,7 @@ fn of_layers<'a>(config: &Config, kinds: &'a [(Layer, Place)]) -> Vec<&'a Place>
     config.layers.iter().filter_map(place).collect()
 }
 
-fn ids(tokens: &[u32], device: &Device) -> Tensor<2, Int> {
+fn ids(tokens: &[u32], device: &BurnDevice) -> Tensor<2, Int> {
     let ids: Vec<i64> = tokens.iter().map(|token| i64::from(*token)).collect();
     Tensor::from_data(TensorData::new(ids, [1, tokens.len()]), device)
 }

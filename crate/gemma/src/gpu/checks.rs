@@ -38,7 +38,7 @@ impl Kind {
     /// As its own loading.
     pub async fn load(self, device: &Device, model: &Model, room: usize) -> Result<Box<dyn Pass>> {
         Ok(match self {
-            Self::Burn => Box::new(BurnPass::load(&device.burn()?, model, room).await?),
+            Self::Burn => Box::new(BurnPass::load(device, model, room).await?),
             Self::Kernels(options) => {
                 Box::new(KernelPass::load(device, model, room, options).await?)
             }
@@ -119,9 +119,7 @@ pub async fn vector_agrees_with_record(device: &Device, kind: Kind, tiny: &Tiny)
     let record = golden(tiny.name).ok_or_else(|| Error::internal("no record"))?;
     let model = open(tiny).await?;
     let vector = match kind {
-        Kind::Burn => {
-            BurnEncoder::load(&device.burn()?, &model).await?.encode(&record.prompt).await?
-        }
+        Kind::Burn => BurnEncoder::load(device, &model).await?.encode(&record.prompt).await?,
         Kind::Kernels(options) => {
             let mut encoder = KernelEncoder::load(device, &model, 64, options).await?;
             // A short text first: what an earlier text left behind must not matter.

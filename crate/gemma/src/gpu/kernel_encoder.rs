@@ -108,6 +108,10 @@ impl Encoder for KernelEncoder {
         &self.network.config
     }
 
+    fn adapter(&self) -> String {
+        self.network.encoder.device().facts().name.clone()
+    }
+
     fn encode<'a>(&'a mut self, tokens: &'a [u32]) -> LocalBoxFuture<'a, Result<Vec<f32>>> {
         Box::pin(self.run(tokens))
     }

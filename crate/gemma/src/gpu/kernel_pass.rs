@@ -243,6 +243,14 @@ impl Pass for KernelPass {
         &self.network.config
     }
 
+    fn adapter(&self) -> String {
+        self.network.encoder.device().facts().name.clone()
+    }
+
+    fn chunk(&self) -> usize {
+        self.network.layout.chunk
+    }
+
     fn capacity(&self) -> usize {
         self.network.layout.capacity
     }
