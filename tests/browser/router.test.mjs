@@ -19,8 +19,7 @@ function inTime(promise) {
 }
 
 const hybridge = await import(join(npm, 'dist/index.js'))
-const { configure } = await import(join(npm, 'dist/configure.js'))
-configure({ wasmUrl: await readFile(join(npm, 'wasm/page/hybridge_page_bg.wasm')) })
+hybridge.configure({ wasmUrl: await readFile(join(npm, 'wasm/page/hybridge_page_bg.wasm')) })
 
 for (const file of files) {
   const { scenarios } = await import(`./router/${file}.scenarios.mjs`)

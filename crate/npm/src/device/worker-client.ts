@@ -47,10 +47,10 @@ export class WorkerClient {
   }
 
   #start(): Worker {
-    // Written out in full, because bundlers look for just these words.
+    // Written out in full, because bundlers look for just these words; seen from dist/index.js.
     const worker =
       this.#places.workerUrl === undefined
-        ? new Worker(new URL('../worker.js', import.meta.url), { type: 'module', name: 'hybridge' })
+        ? new Worker(new URL('./worker.js', import.meta.url), { type: 'module', name: 'hybridge' })
         : new Worker(this.#places.workerUrl, { type: 'module', name: 'hybridge' })
     worker.addEventListener('message', (event: MessageEvent<Answer>) => this.#settle(event.data))
     worker.addEventListener('error', (event) => {

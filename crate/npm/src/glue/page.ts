@@ -1,4 +1,7 @@
-/** The one file that knows the page's generated glue. The wasm is fetched at the first use, never at import. */
+/**
+ * The one file that knows the page's generated glue. The wasm is fetched at the first use, never at import.
+ * Addresses are seen from dist/index.js, which all of this becomes; bundlers look for just these words.
+ */
 
 import init, * as page from '../../wasm/page/hybridge_page.js'
 import { HybridError } from '../errors.js'
@@ -19,7 +22,7 @@ export function setPageWasm(wasm: WasmSource): void {
 
 /** The page's wasm, loaded once. A failed load is tried again at the next call. */
 export function loadPage(): Promise<Page> {
-  ready ??= init(source === undefined ? undefined : { module_or_path: source }).then(
+  ready ??= init({ module_or_path: source ?? new URL('../wasm/page/hybridge_page_bg.wasm', import.meta.url) }).then(
     () => page,
     (cause: unknown) => {
       ready = undefined

@@ -1,4 +1,7 @@
-/** The one file that knows the engine's generated glue. Loaded inside the worker only. */
+/**
+ * The one file that knows the engine's generated glue. Loaded inside the worker only.
+ * The address is seen from dist/worker.js, which all of this becomes.
+ */
 
 import init, * as engine from '../../wasm/worker/hybridge_worker.js'
 
@@ -8,6 +11,6 @@ let ready: Promise<Engine> | undefined
 
 /** The engine's wasm, loaded once in this worker. */
 export function loadEngine(wasmUrl: string | undefined): Promise<Engine> {
-  ready ??= init(wasmUrl === undefined ? undefined : { module_or_path: wasmUrl }).then(() => engine)
+  ready ??= init({ module_or_path: wasmUrl ?? new URL('../wasm/worker/hybridge_worker_bg.wasm', import.meta.url) }).then(() => engine)
   return ready
 }
