@@ -49,7 +49,7 @@ test('a host that tells nothing is no error', async () => {
 describe('in Chromium', () => {
   let server, browser
   before(async () => {
-    server = await serve({ '/npm/': npm, '/router/': join(import.meta.dirname, 'router') }, { pages: { '/': '<!doctype html><title>router</title>' } })
+    server = await serve({ '/npm/': npm, '/router/': join(import.meta.dirname, 'router') }, { pages: { '/': { type: 'text/html', body: '<!doctype html><title>router</title><link rel="icon" href="data:,">' } } })
     browser = await launch({ gpu: false })
   })
   after(async () => {

@@ -48,8 +48,6 @@ interface Attempt {
 
 interface Settle { resolve: (answer: Answer) => void; reject: (error: unknown) => void }
 
-const noLogprobs = new Float64Array()
-
 /** What a timer can hold; more would ring at once. */
 const longestSleep = 2 ** 31 - 1
 
@@ -95,8 +93,12 @@ export class Drive {
       this.#letGo()
       return this.#settle.reject(new HybridError('INTERNAL', 'the router failed; this is a bug of hybridge', { cause }))
     }
-    if (actions === undefined) return
-    this.#actions.push(...(JSON.parse(actions) as Action[]))
+    if (actions !== undefined) this.#do(JSON.parse(actions) as Action[])
+  }
+
+  /** Does actions in their order, after those that are being done. */
+  #do(actions: readonly Action[]): void {
+    this.#actions.push(...actions)
     if (this.#isActing) return
     this.#isActing = true
     for (let action = this.#actions.shift(); action !== undefined; action = this.#actions.shift()) this.#act(action)
@@ -152,8 +154,12 @@ export class Drive {
       if (this.#isOver || typeof content === 'string') return
       if (this.#run.streaming) attempt.held.push({ content, details })
       const { text, reasoning, other } = measured(content)
-      const logprobs = details.logprobs === undefined ? noLogprobs : Float64Array.from(details.logprobs)
-      this.#tell((machine) => machine.chunk(number, text, reasoning, other, logprobs, now()))
+      const logprobs = details.logprobs === undefined ? undefined : Float64Array.from(details.logprobs)
+      this.#tell((machine) => {
+        const next = machine.chunk(number, text, reasoning, other, logprobs, now())
+        if (next === 1) this.#do([{ do: 'show', attempt: number }])
+        return next === 2 ? machine.waiting() : undefined
+      })
     }
     const runner = this.#circuit.branches.get(branch)?.runner
     runner?.(requestFor(this.#request, branch), { streaming, sendChunk, signal: attempt.work.signal, context: this.#run.context }).then(

@@ -59,7 +59,11 @@ impl Hybrid {
     /// A run. `ask` is what is known of the request from the start.
     pub fn run(&self, ask: &str) -> Run {
         let ask = Ask::parse(ask);
-        Run { hybrid: self.clone(), run: RefCell::new(route::Run::new(ask)) }
+        Run {
+            hybrid: self.clone(),
+            run: RefCell::new(route::Run::new(ask)),
+            waiting: RefCell::default(),
+        }
     }
 }
 
@@ -111,6 +115,7 @@ impl Consideration {
 pub struct Run {
     hybrid: Hybrid,
     run: RefCell<route::Run>,
+    waiting: RefCell<Option<String>>,
 }
 
 #[wasm_bindgen]
@@ -126,16 +131,34 @@ impl Run {
     }
 
     /// A branch said something: so many characters of text and of thinking, so many other parts.
+    ///
+    /// This is what happens for every token, so it answers with a number: 0 for nothing to do, 1 for showing this attempt
+    /// and nothing else, 2 for actions that wait in `waiting`.
     pub fn chunk(
         &self,
         attempt: usize,
         text: u32,
         reasoning: u32,
         other: u32,
-        logprobs: &[f64],
+        logprobs: Option<Vec<f64>>,
         now: f64,
-    ) -> Option<String> {
-        self.feed(Event::Spoke { attempt, heard: Heard { text, reasoning, other }, logprobs }, now)
+    ) -> u32 {
+        let logprobs = logprobs.as_deref().unwrap_or_default();
+        let heard = Heard { text, reasoning, other };
+        let actions = self.actions(Event::Spoke { attempt, heard, logprobs }, now);
+        match actions.as_slice() {
+            [] => 0,
+            [Action::Show { attempt: shown }] if *shown == attempt => 1,
+            _ => {
+                self.waiting.replace(Some(json(&actions)));
+                2
+            }
+        }
+    }
+
+    /// The actions that wait after `chunk` answered 2.
+    pub fn waiting(&self) -> Option<String> {
+        self.waiting.take()
     }
 
     /// A branch gave its whole answer. `summary` tells what is to be known of it.
@@ -178,10 +201,13 @@ impl Run {
     }
 
     fn feed(&self, event: Event<'_>, now: f64) -> Option<String> {
-        let mut health = self.hybrid.health.borrow_mut();
-        let actions: Vec<Action> =
-            self.run.borrow_mut().feed(event, now, &self.hybrid.plan, &mut health);
+        let actions = self.actions(event, now);
         if actions.is_empty() { None } else { Some(json(&actions)) }
+    }
+
+    fn actions(&self, event: Event<'_>, now: f64) -> Vec<Action> {
+        let mut health = self.hybrid.health.borrow_mut();
+        self.run.borrow_mut().feed(event, now, &self.hybrid.plan, &mut health)
     }
 }
 

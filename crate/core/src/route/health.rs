@@ -1,7 +1,5 @@
 //! How each branch has been doing: failures in a row, open breakers, measured speeds. Outlives requests.
 
-use std::collections::VecDeque;
-
 use serde::Serialize;
 use serde_json::Value;
 
@@ -33,7 +31,7 @@ struct Record {
     /// Attempts under way.
     live: u32,
     /// (input tokens, milliseconds to the first token), newest last.
-    first_tokens: VecDeque<(f64, f64)>,
+    first_tokens: Vec<(f64, f64)>,
     tokens_per_second: Option<f64>,
     prefill_tokens_per_second: Option<f64>,
 }
@@ -174,10 +172,10 @@ impl Health {
         }
         if let Some(first) = first {
             if record.first_tokens.len() == SAMPLES {
-                record.first_tokens.pop_front();
+                record.first_tokens.remove(0);
             }
             let input = pace.usage.input_tokens.map_or(0.0, approximate);
-            record.first_tokens.push_back((input, first));
+            record.first_tokens.push((input, first));
         }
         // The first token's time is reading, not writing.
         let tokens = pace.usage.output_tokens.unwrap_or(pace.tokens_heard);
