@@ -1,5 +1,7 @@
 //! What deciding costs: a tree five deep, and ten megabytes through all detectors.
 
+#![expect(clippy::expect_used, reason = "a benchmark that cannot be set up has nothing to measure")]
+
 use std::fmt::Write as _;
 use std::hint::black_box;
 

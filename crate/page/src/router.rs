@@ -134,6 +134,10 @@ impl Run {
     ///
     /// This is what happens for every token, so it answers with a number: 0 for nothing to do, 1 for showing this attempt
     /// and nothing else, 2 for actions that wait in `waiting`.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "an optional slice cannot cross the boundary"
+    )]
     pub fn chunk(
         &self,
         attempt: usize,

@@ -34,7 +34,7 @@ impl LatencyStrategy {
         let is_soon = |it: f64| it <= self.first_token_budget_ms;
         let within = order.iter().position(|key| predicted(key).is_none_or(is_soon));
         let Some(first) = within else {
-            order.sort_by(|a, b| f64::total_cmp(&soon(predicted(a)), &soon(predicted(b))));
+            let order = by_speed(order, |key| predicted(key).unwrap_or(0.0));
             return Ok(
                 Decision::order(&order).because(format!("none within {budget} ms, by speed"))
             );

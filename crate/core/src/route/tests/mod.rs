@@ -4,6 +4,4 @@ mod breakers;
 mod cascades;
 mod fallbacks;
 mod hedges;
-mod naive;
-mod properties;
 mod theatre;

@@ -1,19 +1,20 @@
 //! Random strategy trees, random branches, random clocks: what must hold of all of them.
 //!
-//! `HYBRIDGE_CASES=1000000` runs more than the usual ten thousand. A failure prints the line that brings it back.
+//! `HYBRIDGE_CASES=1000000` runs more than the usual ten thousand. A failure prints the smallest case and the seed:
+//! `HYBRIDGE_SEED=n` plays that run again.
 
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 use proptest::sample::select;
-use proptest::test_runner::Config;
+use proptest::test_runner::{Config, RngSeed};
 
 use super::naive::{Behaviour, Outcome, Tree, World, outcome};
-use crate::Status;
-use crate::route::{
+use hybridge_core::Status;
+use hybridge_core::route::{
     Action, Ask, Event, Health, Heard, Outcome as Ended, Plan, Question, Run, Summary,
 };
-use crate::{Confidence, Error};
+use hybridge_core::{Confidence, Error};
 
 const KEYS: [&str; 4] = ["a", "b", "c", "d"];
 
@@ -22,8 +23,17 @@ fn keys() -> Vec<String> {
 }
 
 fn config() -> Config {
-    let cases = std::env::var("HYBRIDGE_CASES").ok().and_then(|it| it.parse().ok());
-    Config { cases: cases.unwrap_or(10_000), failure_persistence: None, ..Config::default() }
+    let told = |name: &str| std::env::var(name).ok().and_then(|it| it.parse::<u64>().ok());
+    let now = std::time::UNIX_EPOCH.elapsed().map_or(0, |it| u64::from(it.subsec_nanos()));
+    let seed = told("HYBRIDGE_SEED").unwrap_or(now);
+    // Shown where a test fails.
+    println!("HYBRIDGE_SEED={seed}");
+    Config {
+        cases: told("HYBRIDGE_CASES").map_or(10_000, |it| u32::try_from(it).unwrap_or(u32::MAX)),
+        rng_seed: RngSeed::Fixed(seed),
+        failure_persistence: None,
+        ..Config::default()
+    }
 }
 
 // ── What is made up ──────────────────────────────────────────────────────────────────────────────
@@ -289,6 +299,10 @@ proptest! {
             prop_assert_eq!(health.report(branch, &Default::default(), now).queued, 0);
         }
     }
+}
+
+proptest! {
+    #![proptest_config(Config { cases: 1000, ..config() })]
 
     /// What is held back is judged alike, however it is cut into chunks.
     #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::Status;
+use hybridge_core::Status;
 
 /// A tree of strategies together with what its callbacks answer.
 #[derive(Clone, Debug)]
