@@ -1,11 +1,13 @@
 //! The page's wasm: routing and cloud. It converts and forwards; every decision is in `hybridge-core`.
 
 mod cloud;
+mod device;
 mod platform;
 mod router;
 mod thrown;
 
 pub use cloud::{CloudCall, retry_delay};
+pub use device::judge_device;
 pub use router::{Consideration, Hybrid, Run};
 
 use wasm_bindgen::prelude::wasm_bindgen;

@@ -1,0 +1,213 @@
+//! Could this model run here, and what would it take?
+
+use serde::{Deserialize, Serialize};
+
+use super::place::{Gpu, Place, Wish, cpu_tokens_per_second, place};
+use crate::{Error, Result};
+
+/// Everything that a verdict rests on, gathered without touching the weights.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Facts {
+    /// Pages served without TLS have neither WebGPU nor storage.
+    pub is_secure: bool,
+    /// Whether a worker can be started at all.
+    pub has_workers: bool,
+    /// The GPU.
+    pub gpu: Gpu,
+    /// What the caller asked for.
+    pub wish: Wish,
+    /// The model's size, where it is known.
+    pub bytes: Option<u64>,
+    /// How many of its bytes are kept already, or in the caller's hand.
+    pub held: u64,
+    /// Whether all of them are.
+    pub is_complete: bool,
+    /// Whether some tab is fetching it.
+    pub is_downloading: bool,
+    /// Room in the origin's storage, where the browser tells.
+    pub free: Option<u64>,
+    /// Whether what is fetched is kept.
+    pub is_kept: bool,
+    /// The context window of a load that ended the tab, where one did.
+    pub crashed_at: Option<u32>,
+    /// The context window asked for.
+    pub context_window: u32,
+}
+
+/// The four answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// It cannot run here.
+    Unavailable,
+    /// It can, once fetched.
+    Downloadable,
+    /// It is on its way.
+    Downloading,
+    /// It is here.
+    Available,
+}
+
+/// A verdict.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Availability {
+    /// The answer.
+    pub status: Status,
+    /// Why, for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Why, for code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// What is still to be fetched.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes_to_download: Option<u64>,
+    /// What the weights take on the GPU. The cache of the context comes on top.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gpu_bytes_needed: Option<u64>,
+    /// On the CPU, whose speed is known beforehand.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub estimated_tokens_per_second: Option<u64>,
+}
+
+/// The verdict.
+#[must_use]
+pub fn judge(facts: &Facts) -> Availability {
+    let to_fetch = facts.bytes.map(|bytes| bytes.saturating_sub(facts.held)).filter(|it| *it > 0);
+    match obstacle(facts, to_fetch) {
+        Err(error) => Availability {
+            status: Status::Unavailable,
+            reason: Some(error.message.into_owned()),
+            code: error.code.map(Into::into),
+            bytes_to_download: None,
+            gpu_bytes_needed: None,
+            estimated_tokens_per_second: None,
+        },
+        Ok(place) => {
+            let status = match (facts.is_complete, facts.is_downloading) {
+                (true, _) => Status::Available,
+                (false, true) => Status::Downloading,
+                (false, false) => Status::Downloadable,
+            };
+            let speed = facts.bytes.filter(|_| place == Place::Cpu).map(cpu_tokens_per_second);
+            Availability {
+                status,
+                reason: None,
+                code: None,
+                bytes_to_download: to_fetch.filter(|_| !facts.is_complete),
+                gpu_bytes_needed: facts.bytes.filter(|_| place == Place::Gpu),
+                estimated_tokens_per_second: speed,
+            }
+        }
+    }
+}
+
+/// The first thing in the way, or where the model would run.
+fn obstacle(facts: &Facts, to_fetch: Option<u64>) -> Result<Place> {
+    if !facts.has_workers {
+        return Err(Error::precondition(
+            "there are no web workers here: a model runs in a browser's page",
+        )
+        .with_code("WORKER_UNAVAILABLE"));
+    }
+    if !facts.is_secure && facts.wish != Wish::Cpu {
+        return Err(Error::precondition(
+            "WebGPU needs a secure context: serve the page over https",
+        )
+        .with_code("INSECURE_CONTEXT"));
+    }
+    let place = place(facts.wish, &facts.gpu, facts.bytes)?;
+    if let Some(crashed_at) = facts.crashed_at.filter(|crashed| facts.context_window >= *crashed) {
+        return Err(Error::precondition(format!(
+            "loading this model with a context window of {crashed_at} ended the page before; choose a smaller one, or load with `despiteCrash: true`",
+        ))
+        .with_code("CRASHED_BEFORE"));
+    }
+    match (to_fetch, facts.free) {
+        (Some(needed), Some(free)) if facts.is_kept && !facts.is_complete && needed > free => {
+            Err(quota_exceeded(needed, free))
+        }
+        _ => Ok(place),
+    }
+}
+
+/// The origin's storage has no room.
+#[must_use]
+pub fn quota_exceeded(needed: u64, free: u64) -> Error {
+    Error::precondition(format!(
+        "the model needs {needed} more bytes of storage, the browser grants {free}; free some, or load with cache: 'none'",
+    ))
+    .with_code("QUOTA_EXCEEDED")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Facts, Gpu, Wish, judge};
+
+    fn ready() -> Facts {
+        Facts {
+            is_secure: true,
+            has_workers: true,
+            gpu: Gpu { available: true, is_right: Some(true), ..Gpu::default() },
+            bytes: Some(1_000_000_000),
+            free: Some(2_000_000_000),
+            is_kept: true,
+            context_window: 4096,
+            ..Facts::default()
+        }
+    }
+
+    #[track_caller]
+    fn check(bend: impl FnOnce(&mut Facts), expected: &str) {
+        let mut facts = ready();
+        bend(&mut facts);
+        let mut found = serde_json::to_value(judge(&facts)).unwrap();
+        let reason = found.as_object_mut().unwrap().remove("reason");
+        assert_eq!(reason.is_some(), found.get("code").is_some(), "a code comes with a sentence");
+        assert_eq!(found.to_string(), expected);
+    }
+
+    #[test]
+    fn verdicts() {
+        let gpu = r#""gpuBytesNeeded":1000000000,"status""#;
+        let fetch = r#""bytesToDownload":1000000000"#;
+        check(|_| (), &format!(r#"{{{fetch},{gpu}:"downloadable"}}"#));
+        check(|it| it.is_downloading = true, &format!(r#"{{{fetch},{gpu}:"downloading"}}"#));
+        check(
+            |it| (it.held, it.is_complete) = (1_000_000_000, true),
+            &format!(r#"{{{gpu}:"available"}}"#),
+        );
+        check(
+            |it| it.held = 999_999_999,
+            &format!(r#"{{"bytesToDownload":1,{gpu}:"downloadable"}}"#),
+        );
+        check(|it| it.bytes = None, r#"{"status":"downloadable"}"#);
+        check(
+            |it| (it.wish, it.bytes) = (Wish::Cpu, Some(3_000_000)),
+            r#"{"bytesToDownload":3000000,"estimatedTokensPerSecond":50,"status":"downloadable"}"#,
+        );
+    }
+
+    #[test]
+    fn obstacles() {
+        let unavailable = |code: &str| format!(r#"{{"code":"{code}","status":"unavailable"}}"#);
+        check(|it| it.has_workers = false, &unavailable("WORKER_UNAVAILABLE"));
+        check(|it| it.is_secure = false, &unavailable("INSECURE_CONTEXT"));
+        check(|it| it.gpu.available = false, &unavailable("GPU_UNAVAILABLE"));
+        check(|it| it.gpu.software = true, &unavailable("GPU_UNAVAILABLE"));
+        check(|it| it.gpu.is_right = Some(false), &unavailable("GPU_WRONG_RESULTS"));
+        check(|it| it.free = Some(999_999_999), &unavailable("QUOTA_EXCEEDED"));
+        check(|it| it.crashed_at = Some(4096), &unavailable("CRASHED_BEFORE"));
+        check(
+            |it| it.crashed_at = Some(8192),
+            r#"{"bytesToDownload":1000000000,"gpuBytesNeeded":1000000000,"status":"downloadable"}"#,
+        );
+        // What is not kept needs no room, and neither does what is there.
+        check(
+            |it| (it.free, it.is_kept) = (Some(0), false),
+            r#"{"bytesToDownload":1000000000,"gpuBytesNeeded":1000000000,"status":"downloadable"}"#,
+        );
+    }
+}
