@@ -1,5 +1,5 @@
 //! The engine in a real browser's worker. Decides by capability; without an adapter the error is what is tested.
-#![cfg(target_family = "wasm")]
+#![cfg(all(target_family = "wasm", feature = "gpu"))]
 
 use hybridge_gemma::gpu::{Device, self_check};
 use wasm_bindgen_test::{console_log, wasm_bindgen_test, wasm_bindgen_test_configure};

@@ -1,0 +1,110 @@
+//! The one place where a model is put on a device.
+
+use hybridge_core::device::{Gpu, Place, place};
+use hybridge_core::{Error, Result};
+use hybridge_gemma::config::Architecture;
+use hybridge_gemma::scalar::{Scalar, ScalarEncoder};
+use hybridge_gemma::{Encoder, Model, Pass};
+
+use crate::gpu;
+use crate::model::{Kind, Options};
+use crate::patient::Patient;
+
+/// What runs a model.
+#[derive(Debug)]
+pub(crate) enum Backend {
+    /// It writes.
+    Generator(Box<dyn Pass>),
+    /// It turns texts into vectors.
+    Embedder(Box<dyn Encoder>),
+}
+
+/// A model on a device.
+pub(crate) struct Opened {
+    pub(crate) backend: Backend,
+    pub(crate) place: Place,
+    pub(crate) adapter: Option<String>,
+    pub(crate) context_window: usize,
+}
+
+/// Puts a model where the caller wants it and the machine allows it.
+pub(crate) async fn open(
+    model: &Model,
+    options: Options,
+    report: &dyn Fn(&str, u64, u64),
+) -> Result<Opened> {
+    check_kind(model.config.architecture, options.kind)?;
+    let context_window = options.context_window.min(model.config.context).max(1);
+    let bytes = model.tensors.bytes();
+    report("upload", 0, bytes);
+    let machine = gpu::look(options.device).await;
+    let chosen = place(options.device, &machine.facts, Some(bytes))?;
+    let (backend, adapter) = match (chosen, machine.device) {
+        (Place::Gpu, Some(device)) => {
+            let adapter = device.name();
+            (device.load(model, options, context_window).await?, Some(adapter))
+        }
+        (Place::Gpu, None) => {
+            return Err(Error::internal("a GPU was chosen that was never opened"));
+        }
+        (Place::Cpu, _) => (on_cpu(model, options.kind, context_window).await?, None),
+    };
+    report("upload", bytes, bytes);
+    let mut backend = backend;
+    report("warmup", 0, 1);
+    warm_up(&mut backend).await?;
+    report("warmup", 1, 1);
+    Ok(Opened { backend, place: chosen, adapter, context_window })
+}
+
+async fn on_cpu(model: &Model, kind: Kind, context_window: usize) -> Result<Backend> {
+    Ok(match kind {
+        Kind::Generator => {
+            Backend::Generator(Box::new(Patient(Scalar::load(model, context_window).await?)))
+        }
+        Kind::Embedder => Backend::Embedder(Box::new(ScalarEncoder::load(model).await?)),
+    })
+}
+
+/// One token through the whole network: what compiles at the first use compiles now, and a number
+/// that is none is found before anyone asks for an answer.
+async fn warm_up(backend: &mut Backend) -> Result<()> {
+    match backend {
+        Backend::Generator(pass) => {
+            pass.prefill(&[0]).await?;
+            pass.choose(&GREEDY).await?;
+            pass.rewind(0);
+        }
+        Backend::Embedder(encoder) => {
+            encoder.encode(&[0]).await?;
+        }
+    }
+    Ok(())
+}
+
+const GREEDY: hybridge_gemma::sample::Draw = hybridge_gemma::sample::Draw {
+    sampler: hybridge_gemma::sample::Sampler::GREEDY,
+    step: 0,
+    top: 0,
+};
+
+fn check_kind(architecture: Architecture, kind: Kind) -> Result<()> {
+    match (architecture, kind) {
+        (Architecture::Gemma3, Kind::Generator)
+        | (Architecture::GemmaEmbedding, Kind::Embedder) => Ok(()),
+        (Architecture::GemmaEmbedding, Kind::Generator) => {
+            Err(Error::invalid("this file holds an embedding model: use gemmaEmbedder")
+                .with_code("MODEL_ARCHITECTURE"))
+        }
+        (Architecture::Gemma3, Kind::Embedder) => {
+            Err(Error::invalid("this file holds a model that writes: use gemmaModel")
+                .with_code("MODEL_ARCHITECTURE"))
+        }
+    }
+}
+
+/// What is known of the machine's GPU, and the GPU itself where it was opened.
+pub(crate) struct Machine {
+    pub(crate) facts: Gpu,
+    pub(crate) device: Option<gpu::OpenGpu>,
+}

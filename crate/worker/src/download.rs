@@ -1,0 +1,125 @@
+//! Downloads, as `worker.ts` drives them: it fetches and writes, core decides.
+
+use std::cell::RefCell;
+
+use hybridge_core::download::{Fault, Head, Journal, Transfer};
+use sha2::{Digest as _, Sha256};
+use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::wasm_bindgen;
+
+use crate::boundary::{count, number, parse, thrown, told};
+
+/// One file on its way. See `hybridge_core::download`.
+#[wasm_bindgen]
+#[derive(Debug)]
+pub struct Download(RefCell<Transfer>);
+
+#[wasm_bindgen]
+impl Download {
+    /// Goes on from a journal's text; `policy` and `expected` are JSON.
+    #[wasm_bindgen(constructor)]
+    pub fn new(policy: &str, expected: &str, journal: &str) -> Result<Self, JsValue> {
+        let make = || Ok(Transfer::new(parse(policy)?, parse(expected)?, Journal::read(journal)));
+        make().map(|transfer| Self(RefCell::new(transfer))).map_err(|error| thrown(&error))
+    }
+
+    /// What to do now: a `Next` as JSON.
+    pub fn step(&self) -> String {
+        told(&self.0.borrow_mut().step())
+    }
+
+    /// A request was answered; the head is JSON, and so is the `Body` returned.
+    pub fn answered(&self, flight: u32, head: &str) -> Result<String, JsValue> {
+        let head: Head = parse(head).map_err(|error| thrown(&error))?;
+        Ok(told(&self.0.borrow_mut().answered(flight, &head)))
+    }
+
+    /// Where the next bytes of a body go: a `Slot` as JSON.
+    pub fn slot(&self, flight: u32, length: f64) -> String {
+        told(&self.0.borrow().slot(flight, count(length)))
+    }
+
+    /// So many bytes of a body stand in the file.
+    pub fn written(&self, flight: u32, length: f64) {
+        self.0.borrow_mut().written(flight, count(length));
+    }
+
+    /// A body ended.
+    pub fn ended(&self, flight: u32) {
+        self.0.borrow_mut().ended(flight);
+    }
+
+    /// A request broke; `stalled` where it only fell silent.
+    pub fn failed(&self, flight: u32, stalled: bool) {
+        let fault = if stalled { Fault::Stalled } else { Fault::Network };
+        self.0.borrow_mut().failed(flight, fault);
+    }
+
+    /// Whether the file's digest is wanted.
+    #[wasm_bindgen(js_name = wantsDigest)]
+    pub fn wants_digest(&self) -> bool {
+        self.0.borrow().wants_digest()
+    }
+
+    /// The digest of the whole file.
+    pub fn digested(&self, sha256: &str) {
+        self.0.borrow_mut().digested(sha256);
+    }
+
+    /// Takes the file as it is.
+    pub fn unchecked(&self) {
+        self.0.borrow_mut().unchecked();
+    }
+
+    /// What is to be kept beside the file.
+    pub fn journal(&self) -> String {
+        self.0.borrow().journal().write()
+    }
+
+    /// How many bytes are there.
+    pub fn held(&self) -> f64 {
+        number(self.0.borrow().journal().held.covered())
+    }
+
+    /// How many are there from the start on.
+    pub fn prefix(&self) -> f64 {
+        number(self.0.borrow().journal().held.prefix())
+    }
+
+    /// The file's size, or -1 while nobody has told it.
+    pub fn size(&self) -> f64 {
+        self.0.borrow().size().map_or(-1.0, number)
+    }
+
+    /// After how many milliseconds of silence a body counts as cut.
+    #[wasm_bindgen(js_name = stallMs)]
+    pub fn stall_ms(&self) -> f64 {
+        number(self.0.borrow().stall_ms())
+    }
+}
+
+/// A SHA-256 that is fed in pieces.
+#[wasm_bindgen]
+#[derive(Debug, Default)]
+pub struct Digest(RefCell<Sha256>);
+
+#[wasm_bindgen]
+impl Digest {
+    /// Of nothing yet.
+    #[wasm_bindgen(constructor)]
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The next bytes.
+    pub fn update(&self, bytes: &[u8]) {
+        self.0.borrow_mut().update(bytes);
+    }
+
+    /// The digest in hexadecimal; begins again with nothing.
+    pub fn finish(&self) -> String {
+        let digest = self.0.borrow_mut().finalize_reset();
+        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}

@@ -1,0 +1,146 @@
+//! One answer on its way, as `worker.ts` pulls it.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use hybridge_core::{Confidence, Error, FinishReason, Message, Part, Result, Role, Usage};
+use hybridge_gemma::generate::{self, Cancel, Options, Piece, Session};
+use serde::Serialize;
+use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::wasm_bindgen;
+
+use crate::boundary::{thrown, told};
+
+/// A session that whoever works with it takes out and puts back, so that no borrow outlives a wait.
+#[derive(Clone, Debug)]
+pub(crate) struct Shared(Rc<RefCell<Option<Session>>>);
+
+impl Shared {
+    pub(crate) fn new(session: Session) -> Self {
+        Self(Rc::new(RefCell::new(Some(session))))
+    }
+
+    fn take(&self) -> Result<Session> {
+        self.0.borrow_mut().take().ok_or_else(|| {
+            Error::precondition("the engine is busy with another answer").with_code("ENGINE_BUSY")
+        })
+    }
+
+    fn put_back(&self, session: Session) {
+        self.0.replace(Some(session));
+    }
+
+    /// A short look at the session.
+    pub(crate) fn with<R>(&self, look: impl FnOnce(&Session) -> Result<R>) -> Result<R> {
+        let session = self.take()?;
+        let found = look(&session);
+        self.put_back(session);
+        found
+    }
+}
+
+/// One answer on its way.
+#[wasm_bindgen]
+#[derive(Debug)]
+pub struct Generation {
+    session: Shared,
+    cancel: Cancel,
+    stage: RefCell<Stage>,
+}
+
+#[derive(Debug)]
+enum Stage {
+    /// Nothing was fed yet.
+    Prompt(Vec<u32>, Box<Options>),
+    /// Some of it is out.
+    Running(Box<generate::Generation>),
+    /// All is said, or a step is under way.
+    Over,
+}
+
+/// What a pull brings.
+#[derive(Debug, Default, Serialize)]
+struct Pulled {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content: Option<Vec<Part>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    logprobs: Option<Vec<f32>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reply: Option<Reply>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Reply {
+    message: Message,
+    finish_reason: FinishReason,
+    usage: Usage,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    confidence: Option<Confidence>,
+}
+
+impl Generation {
+    pub(crate) fn new(session: Shared, prompt: Vec<u32>, options: Options) -> Self {
+        let cancel = options.cancel.clone();
+        Self { session, cancel, stage: RefCell::new(Stage::Prompt(prompt, Box::new(options))) }
+    }
+
+    async fn pull(&self) -> Result<Pulled> {
+        if self.cancel.is_cancelled() {
+            return Err(Error::cancelled());
+        }
+        let mut session = self.session.take()?;
+        let stage = self.stage.replace(Stage::Over);
+        let (stage, pulled) = advance(&mut session, stage).await;
+        self.session.put_back(session);
+        self.stage.replace(stage);
+        pulled
+    }
+}
+
+/// One step: the prompt, or a piece.
+async fn advance(session: &mut Session, stage: Stage) -> (Stage, Result<Pulled>) {
+    match stage {
+        Stage::Prompt(prompt, options) => match session.start(&prompt, *options).await {
+            // Feeding a prompt is a step of its own, so that its end can be told from the first token's.
+            Ok(generation) => (Stage::Running(Box::new(generation)), Ok(Pulled::default())),
+            Err(error) => (Stage::Over, Err(error)),
+        },
+        Stage::Running(mut generation) => match session.next(&mut generation).await {
+            Ok(Some(piece)) => (Stage::Running(generation), Ok(Pulled::of(piece))),
+            Ok(None) => (Stage::Over, Ok(Pulled::end(&generation))),
+            Err(error) => (Stage::Over, Err(error)),
+        },
+        Stage::Over => (Stage::Over, Err(Error::precondition("this answer has ended"))),
+    }
+}
+
+impl Pulled {
+    fn of(piece: Piece) -> Self {
+        let logprobs = piece.choices.iter().map(|choice| choice.logprob).collect();
+        Self { content: Some(vec![Part::text(piece.text)]), logprobs: Some(logprobs), reply: None }
+    }
+
+    fn end(generation: &generate::Generation) -> Self {
+        let reply = Reply {
+            message: Message::text(Role::Model, generation.text()),
+            finish_reason: generation.finish_reason().unwrap_or_default(),
+            usage: generation.usage(),
+            confidence: generation.confidence(),
+        };
+        Self { reply: Some(reply), ..Self::default() }
+    }
+}
+
+#[wasm_bindgen]
+impl Generation {
+    /// The next step as JSON: nothing yet, some content, or the whole reply as the last.
+    pub async fn next(&self) -> Result<String, JsValue> {
+        self.pull().await.map(|pulled| told(&pulled)).map_err(|error| thrown(&error))
+    }
+
+    /// Stops after the token in flight. Again does nothing.
+    pub fn cancel(&self) {
+        self.cancel.cancel();
+    }
+}

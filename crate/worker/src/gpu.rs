@@ -1,0 +1,22 @@
+//! The GPU, where this build has one.
+
+#[cfg(not(feature = "gpu"))]
+mod absent;
+#[cfg(feature = "gpu")]
+mod present;
+
+use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::wasm_bindgen;
+
+#[cfg(not(feature = "gpu"))]
+pub(crate) use absent::{OpenGpu, look, report};
+#[cfg(feature = "gpu")]
+pub(crate) use present::{OpenGpu, look, report};
+
+use crate::boundary::thrown;
+
+/// Opens the GPU and checks what it computes. Resolves to a `GpuReport` as JSON, rejects with an error as JSON.
+#[wasm_bindgen]
+pub async fn self_test() -> Result<String, JsValue> {
+    report().await.map_err(|error| thrown(&error))
+}

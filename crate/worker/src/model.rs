@@ -1,0 +1,191 @@
+//! A loaded model, as `worker.ts` holds it.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use hybridge_core::device::{Place, Wish};
+use hybridge_core::{Error, Request, Result};
+use hybridge_gemma as gemma;
+use hybridge_gemma::embed::{Task, embed};
+use hybridge_gemma::generate::{self, Session};
+use hybridge_gemma::source::Source;
+use hybridge_gemma::template::render;
+use hybridge_gemma::{Encoder, Tokenizer};
+use js_sys::{Array, Float32Array, Function};
+use serde::{Deserialize, Serialize};
+use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::wasm_bindgen;
+
+use crate::backend::{self, Backend};
+use crate::boundary::{count, number, parse, thrown, told};
+use crate::generation::{Generation, Shared};
+use crate::platform::{BlobSource, turn};
+
+/// What a caller may choose.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Options {
+    /// Prompt and answer together.
+    pub(crate) context_window: usize,
+    /// Where to run.
+    pub(crate) device: Wish,
+    /// Whether activations may be rounded where that is faster.
+    #[expect(dead_code, reason = "kernels that round are not chosen yet")]
+    pub(crate) precision: Precision,
+    /// What the model is for.
+    pub(crate) kind: Kind,
+}
+
+/// Whether activations may be rounded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Precision {
+    /// No.
+    Exact,
+    /// Yes.
+    Fast,
+}
+
+/// What a model is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Kind {
+    /// It writes.
+    Generator,
+    /// It turns texts into vectors.
+    Embedder,
+}
+
+/// What was loaded.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Facts {
+    device: Place,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    adapter: Option<String>,
+    context_window: usize,
+    architecture: &'static str,
+}
+
+/// What a text is to become.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Embedding {
+    text: String,
+    #[serde(default)]
+    task: Option<String>,
+    #[serde(default)]
+    title: Option<String>,
+    #[serde(default)]
+    dimensions: Option<usize>,
+}
+
+/// A loaded model.
+#[wasm_bindgen]
+#[derive(Debug)]
+pub struct Model {
+    runner: Runner,
+    tokenizer: Rc<Tokenizer>,
+    facts: Facts,
+}
+
+#[derive(Debug)]
+enum Runner {
+    Generator(Shared),
+    Embedder(RefCell<Option<Box<dyn Encoder>>>),
+}
+
+#[wasm_bindgen]
+impl Model {
+    /// Loads a model out of its files' blobs; `progress(phase, loaded, total)` hears of it.
+    pub async fn load(blobs: Array, options: String, progress: Function) -> Result<Self, JsValue> {
+        let report = |phase: &str, loaded: u64, total: u64| {
+            // A listener that throws is the listener's own trouble.
+            let _ = progress.call3(
+                &JsValue::NULL,
+                &phase.into(),
+                &number(loaded).into(),
+                &number(total).into(),
+            );
+        };
+        Self::open(&blobs, &options, &report).await.map_err(|error| thrown(&error))
+    }
+
+    /// What was loaded, as JSON.
+    pub fn facts(&self) -> String {
+        told(&self.facts)
+    }
+
+    /// How many tokens a request's prompt has.
+    pub fn count(&self, request: &str) -> Result<f64, JsValue> {
+        let count = || Ok(number(render(&self.tokenizer, &parse(request)?, &[])?.len() as u64));
+        count().map_err(|error| thrown(&error))
+    }
+
+    /// Begins an answer; nothing runs before it is pulled. `seed` stands in where the request names none.
+    pub fn start(&self, request: &str, seed: f64) -> Result<Generation, JsValue> {
+        self.begin(request, count(seed)).map_err(|error| thrown(&error))
+    }
+
+    /// One text as a vector of length 1; what to do with it is JSON.
+    pub async fn embed(&self, wish: String) -> Result<Float32Array, JsValue> {
+        let vector = self.vector(&wish).await.map_err(|error| thrown(&error))?;
+        Ok(Float32Array::from(vector.as_slice()))
+    }
+}
+
+impl Model {
+    async fn open(blobs: &Array, options: &str, report: &dyn Fn(&str, u64, u64)) -> Result<Self> {
+        let options: Options = parse(options)?;
+        let sources = blobs
+            .iter()
+            .map(|blob| BlobSource::of(blob).map(|source| Rc::new(source) as Rc<dyn Source>))
+            .collect::<Option<Vec<_>>>()
+            .ok_or_else(|| Error::internal("a model's source is no Blob"))?;
+        let model = gemma::Model::open(sources).await?;
+        let tokenizer = Rc::new(Tokenizer::read(model.gguf())?);
+        let opened = backend::open(&model, options, report).await?;
+        let facts = Facts {
+            device: opened.place,
+            adapter: opened.adapter,
+            context_window: opened.context_window,
+            architecture: model.config.architecture.name(),
+        };
+        let runner = match opened.backend {
+            Backend::Generator(pass) => {
+                Runner::Generator(Shared::new(Session::new(pass, Some(tokenizer.clone()))))
+            }
+            Backend::Embedder(encoder) => Runner::Embedder(RefCell::new(Some(encoder))),
+        };
+        Ok(Self { runner, tokenizer, facts })
+    }
+
+    fn begin(&self, request: &str, seed: u64) -> Result<Generation> {
+        let Runner::Generator(session) = &self.runner else {
+            return Err(Error::invalid("an embedding model does not write"));
+        };
+        let request: Request = parse(request)?;
+        let prompt = session.with(|session| session.prompt(&request))?;
+        Ok(Generation::new(session.clone(), prompt, generate::Options::of(&request, seed)))
+    }
+
+    async fn vector(&self, wish: &str) -> Result<Vec<f32>> {
+        let Runner::Embedder(slot) = &self.runner else {
+            return Err(Error::invalid("a model that writes makes no vectors"));
+        };
+        let Embedding { text, task, title, dimensions } = parse(wish)?;
+        let text = match task.as_deref().map(Task::parse) {
+            None => text,
+            Some(Some(task)) => task.prefix(title.as_deref()) + &text,
+            Some(None) => return Err(Error::invalid("there is no embedding task of this name")),
+        };
+        // Taken out and put back, so that no borrow outlives the wait.
+        let mut encoder = slot.borrow_mut().take().ok_or_else(|| {
+            Error::precondition("the engine is busy with another text").with_code("ENGINE_BUSY")
+        })?;
+        turn().await;
+        let vector = embed(&mut *encoder, &self.tokenizer, &text, dimensions).await;
+        slot.replace(Some(encoder));
+        vector
+    }
+}
