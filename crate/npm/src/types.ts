@@ -214,11 +214,20 @@ export type AvailabilityStatus = 'unavailable' | 'downloadable' | 'downloading' 
 export interface Availability { status: AvailabilityStatus; reason?: string; code?: string; bytesToDownload?: number; gpuBytesNeeded?: number; estimatedTokensPerSecond?: number }
 export interface LoadProgress { phase: 'download' | 'verify' | 'upload' | 'warmup'; loadedBytes: number; totalBytes: number; /** 0..1 over all phases, never backwards; 0 and 1 always arrive. */ fraction: number }
 
+export interface LoadOptions {
+  onProgress?: (progress: LoadProgress) => void
+  signal?: AbortSignal
+  /** Load although this very load took the page down before. */
+  despiteCrash?: boolean
+}
+
 export interface OnDeviceModel extends Model {
   readonly state: 'absent' | 'loading' | 'ready' | 'failed' | 'disposed'
   /** Without downloading weights: is there a GPU that computes right, room on disk, a copy already? */
   availability(): Promise<Availability>
-  load(options?: { onProgress?: (progress: LoadProgress) => void; signal?: AbortSignal }): Promise<void>
+  load(options?: LoadOptions): Promise<void>
+  /** How many requests wait for the running one. */
+  readonly queued?: number
   countTokens(request: string | GenerateRequest): Promise<number>
   /** Frees the GPU and the worker; weights stay cached. */
   dispose(): Promise<void>
@@ -229,7 +238,7 @@ export interface OnDeviceModel extends Model {
 export type EmbeddingTask = 'query' | 'document' | 'question-answering' | 'fact-checking' | 'classification' | 'clustering' | 'similarity' | 'code'
 export interface Embedder {
   availability(): Promise<Availability>
-  load(options?: { onProgress?: (progress: LoadProgress) => void; signal?: AbortSignal }): Promise<void>
+  load(options?: LoadOptions): Promise<void>
   embed(texts: string | string[], options?: { task?: EmbeddingTask; title?: string; dimensions?: 768 | 512 | 256 | 128; signal?: AbortSignal }): Promise<Float32Array[]>
   dispose(): Promise<void>
   remove(): Promise<void>

@@ -1,33 +1,112 @@
 /** Runs in the dedicated worker: loads the engine at the first call, answers each call once. Decides nothing. */
 
-import type { Answer, Call, Calls, Failure, Method } from './device/protocol.js'
-import { loadEngine, type Engine } from './glue/worker.js'
+import type { Abort, Answer, Call, Calls, Collapse, Failure, FromWorker, Method, Step } from './device/protocol.js'
+import { obtain } from './device/engine/obtain.js'
+import { Refusal } from './device/engine/refusal.js'
+import { loadEngine, type Engine, type Generation, type Model } from './glue/worker.js'
 
-type Handlers = { [M in Method]: (engine: Engine, params: Calls[M]['params']) => Promise<Calls[M]['result']> }
+interface Run {
+  readonly signal: AbortSignal
+  report(step: Step): void
+}
+
+type Handlers = { [M in Method]: (engine: Engine, params: Calls[M]['params'], run: Run) => Promise<Calls[M]['result']> | Calls[M]['result'] }
+
+let model: Model | undefined
+const generations = new Map<number, Generation>()
+let lastGeneration = 0
 
 const handlers: Handlers = {
   selfTest: async (engine) => JSON.parse(await engine.self_test()) as Calls['selfTest']['result'],
+  load: async (engine, params, run) => {
+    const blobs = await obtain(engine, params, run)
+    const { contextWindow, device, precision, kind } = params
+    const onProgress = (phase: Step['phase'], loadedBytes: number, totalBytes: number): void => run.report({ phase, loadedBytes, totalBytes })
+    model?.free()
+    model = undefined
+    const loaded = await engine.Model.load([...blobs], JSON.stringify({ contextWindow, device, precision, kind }), onProgress)
+    if (run.signal.aborted) {
+      loaded.free()
+      throw new Refusal({ status: 'CANCELLED', message: 'stopped by the caller' })
+    }
+    model = loaded
+    return JSON.parse(loaded.facts()) as Calls['load']['result']
+  },
+  count: (_, { request }) => loaded().count(JSON.stringify(request)),
+  start: (_, { request, seed }) => {
+    generations.set(++lastGeneration, loaded().start(JSON.stringify(request), seed))
+    return lastGeneration
+  },
+  next: async (_, { generation }) => {
+    const running = generations.get(generation)
+    if (running === undefined) throw new Refusal({ status: 'CANCELLED', message: 'stopped by the caller' })
+    return JSON.parse(await running.next()) as Calls['next']['result']
+  },
+  drop: (_, { generation }) => {
+    const running = generations.get(generation)
+    generations.delete(generation)
+    running?.cancel()
+    return null
+  },
+  embed: (_, params) => loaded().embed(JSON.stringify(params)),
 }
 
-/** The engine throws our error as JSON text; anything else is a bug or a failed load. */
+function loaded(): Model {
+  if (model === undefined) throw new Refusal({ status: 'UNAVAILABLE', code: 'MODEL_ABSENT', message: 'the worker holds no model' })
+  return model
+}
+
+const calls = new Map<number, AbortController>()
+
+/** The engine throws our error as JSON text, what fetches and stores throws a Refusal; anything else is a bug or a failed load. */
 function failureOf(thrown: unknown, isLoaded: boolean): Failure {
   if (typeof thrown === 'string') return JSON.parse(thrown) as Failure
+  if (thrown instanceof Refusal) return thrown.failure
   if (!isLoaded) return { status: 'UNAVAILABLE', code: 'WASM_UNAVAILABLE', message: 'the engine (hybridge_worker_bg.wasm) could not be loaded; serve it beside the worker, or name it with wasmUrl' }
-  return { status: 'INTERNAL', code: 'ENGINE_PANIC', message: 'the engine stopped unexpectedly; the browser console holds the cause' }
+  return panic
 }
 
-async function answer<M extends Method>(call: Call<M>): Promise<Answer> {
+const panic: Failure = { status: 'INTERNAL', code: 'ENGINE_PANIC', message: 'the engine stopped unexpectedly; the browser console holds the cause' }
+
+async function answer<M extends Method>({ id, method, params, wasmUrl }: Call<M>): Promise<Answer> {
   let isLoaded = false
+  const work = new AbortController()
+  calls.set(id, work)
   try {
-    const engine = await loadEngine(call.wasmUrl)
+    const engine = await loadEngine(wasmUrl)
     isLoaded = true
-    return { id: call.id, result: await handlers[call.method](engine, call.params) }
+    const report = (progress: Step): void => say({ report: id, progress })
+    return { id, result: await handlers[method](engine, params, { signal: work.signal, report }) }
   } catch (thrown) {
-    if (typeof thrown !== 'string') console.error(thrown)
-    return { id: call.id, failure: failureOf(thrown, isLoaded) }
+    if (typeof thrown !== 'string' && !(thrown instanceof Refusal)) console.error(thrown)
+    return { id, failure: failureOf(thrown, isLoaded) }
+  } finally {
+    calls.delete(id)
   }
 }
 
-self.addEventListener('message', (event: MessageEvent<Call>) => {
-  void answer(event.data).then((reply) => self.postMessage(reply))
+function say(message: FromWorker): void {
+  self.postMessage(message)
+}
+
+self.addEventListener('message', (event: MessageEvent<Call | Abort>) => {
+  const message = event.data
+  if ('abort' in message) calls.get(message.abort)?.abort()
+  else void answer(message).then(say)
 })
+
+// A trap inside a future of Rust's settles no promise: it surfaces here, and nothing in the wasm can be trusted after it.
+self.addEventListener('unhandledrejection', () => {
+  const collapse: Collapse = { collapse: panic }
+  say(collapse)
+})
+
+// Held as long as the worker lives; whoever waits for it learns of a death that nobody announced. Missing where the context is not secure.
+const locks = (navigator as { locks?: LockManager }).locks
+if (locks !== undefined) {
+  const lock = `hybridge-worker-${crypto.randomUUID()}`
+  void locks.request(lock, () => {
+    say({ lock })
+    return new Promise<never>(() => {})
+  })
+}

@@ -1,13 +1,58 @@
 /** What page and worker say to each other. Calls carry a number, answers carry it back, in any order. */
 
-import type { Status } from '../types.js'
+import type { Confidence, EmbeddingTask, FinishReason, LoadProgress, Message, Part, Status, Usage } from '../types.js'
+import type { ModelRequest } from '../request.js'
 
 /** What the worker can be asked. */
 export interface Calls {
   selfTest: { params: Record<never, never>; result: Omit<GpuReport, 'milliseconds'> }
+  load: { params: LoadParams; result: Loaded }
+  count: { params: { request: ModelRequest }; result: number }
+  /** Names a generation; nothing runs before the first `next`. */
+  start: { params: { request: ModelRequest; seed: number }; result: number }
+  /** The next piece of a generation: text, nothing yet, or the whole reply as its last. */
+  next: { params: { generation: number }; result: Progressed }
+  /** Stops a generation after the token in flight. Naming one that is over does nothing. */
+  drop: { params: { generation: number }; result: null }
+  embed: { params: { text: string; task?: EmbeddingTask; title?: string; dimensions?: number }; result: Float32Array }
 }
 
 export type Method = keyof Calls
+
+/** One file of a model, as its address promises it. */
+export interface RemoteFile {
+  readonly url: string
+  readonly sha256?: string
+  readonly bytes?: number
+}
+
+export interface LoadParams {
+  readonly source: { readonly blobs: readonly Blob[] } | { readonly key: string; readonly name: string; readonly files: readonly RemoteFile[]; readonly headers: Readonly<Record<string, string>> }
+  readonly kind: 'generator' | 'embedder'
+  readonly cache: 'opfs' | 'none'
+  /** Whether the network may be used. A rebuilt engine comes out of the store or not at all. */
+  readonly mayDownload: boolean
+  readonly contextWindow: number
+  readonly precision: 'exact' | 'fast'
+  readonly device: 'auto' | 'gpu' | 'cpu'
+  /** Overrides of core's download policy, for tests. */
+  readonly policy?: Readonly<Record<string, number>>
+}
+
+/** What was loaded. */
+export interface Loaded {
+  readonly device: 'gpu' | 'cpu'
+  readonly adapter?: string
+  readonly contextWindow: number
+  readonly architecture: string
+}
+
+/** One step of a generation. */
+export interface Progressed {
+  readonly content?: Part[]
+  readonly logprobs?: number[]
+  readonly reply?: { message: Message; finishReason: FinishReason; usage: Usage; confidence?: Confidence }
+}
 
 /** What the adapter is, and whether a product computed on it is right. */
 export interface GpuReport {
@@ -27,6 +72,11 @@ export interface Call<M extends Method = Method> {
   readonly wasmUrl: string | undefined
 }
 
+/** Stops the work of a call, which then fails with CANCELLED. */
+export interface Abort {
+  readonly abort: number
+}
+
 export interface Failure {
   readonly status: Status
   readonly message: string
@@ -34,4 +84,24 @@ export interface Failure {
   readonly retryAfterMs?: number
 }
 
+/** Where the work of a call stands, told while it runs. */
+export interface Report {
+  readonly report: number
+  readonly progress: Step
+}
+
+export type Step = Pick<LoadProgress, 'phase' | 'loadedBytes' | 'totalBytes'>
+
 export type Answer = { readonly id: number; readonly result: unknown } | { readonly id: number; readonly failure: Failure }
+
+/** The worker holds a lock of this name as long as it lives. */
+export interface Hello {
+  readonly lock: string
+}
+
+/** Nothing the worker says from now on can be trusted. */
+export interface Collapse {
+  readonly collapse: Failure
+}
+
+export type FromWorker = Answer | Report | Hello | Collapse

@@ -1,7 +1,8 @@
 /** A worker as an object with methods: starts at the first call, and turns every way it can die into an error on each call in flight. */
 
 import { HybridError } from '../errors.js'
-import type { Answer, Call, Calls, Method } from './protocol.js'
+import { cancelled } from '../thrown.js'
+import type { Abort, Call, Calls, Failure, FromWorker, Method, Step } from './protocol.js'
 
 /** For pages whose bundler or policy needs the files named. */
 export interface WorkerPlaces {
@@ -9,25 +10,44 @@ export interface WorkerPlaces {
   wasmUrl?: string | URL
 }
 
+export interface CallOptions {
+  /** Fails the call with CANCELLED at once and stops its work in the worker. */
+  signal?: AbortSignal
+  onProgress?: (step: Step) => void
+}
+
 interface Waiting {
   resolve(result: unknown): void
   reject(error: HybridError): void
+  onProgress: CallOptions['onProgress']
 }
+
+/** Codes after which the engine in the worker cannot be used any more. */
+export const fatalCodes: ReadonlySet<string | undefined> = new Set(['ENGINE_PANIC', 'WORKER_CRASHED', 'DEVICE_LOST'])
 
 export class WorkerClient {
   readonly #places: WorkerPlaces
+  /** Hears of every end of the worker that the page did not ask for. */
+  readonly #onDeath: (error: HybridError) => void
   #worker: Worker | undefined
+  #vigil: AbortController | undefined
   readonly #waiting = new Map<number, Waiting>()
   #lastId = 0
 
-  constructor(places: WorkerPlaces = {}) {
+  constructor(places: WorkerPlaces = {}, onDeath: (error: HybridError) => void = () => {}) {
     this.#places = places
+    this.#onDeath = onDeath
   }
 
-  call<M extends Method>(method: M, params: Calls[M]['params']): Promise<Calls[M]['result']> {
-    return new Promise<unknown>((resolve, reject) => {
-      const id = ++this.#lastId
-      this.#waiting.set(id, { resolve, reject })
+  get isRunning(): boolean {
+    return this.#worker !== undefined
+  }
+
+  call<M extends Method>(method: M, params: Calls[M]['params'], { signal, onProgress }: CallOptions = {}): Promise<Calls[M]['result']> {
+    if (signal?.aborted === true) return Promise.reject(cancelled(signal.reason))
+    const id = ++this.#lastId
+    const answer = new Promise<unknown>((resolve, reject) => {
+      this.#waiting.set(id, { resolve, reject, onProgress })
       try {
         const worker = (this.#worker ??= this.#start())
         const wasmUrl = this.#places.wasmUrl
@@ -39,11 +59,28 @@ export class WorkerClient {
         reject(new HybridError('UNAVAILABLE', 'the worker could not be started; is its script allowed by the page’s policy (worker-src)?', { code: 'WORKER_UNAVAILABLE', cause }))
       }
     }) as Promise<Calls[M]['result']>
+    if (signal === undefined) return answer
+    const onAbort = (): void => {
+      const waiting = this.#waiting.get(id)
+      this.#waiting.delete(id)
+      const message: Abort = { abort: id }
+      this.#worker?.postMessage(message)
+      waiting?.reject(cancelled(signal.reason))
+    }
+    signal.addEventListener('abort', onAbort, { once: true })
+    return answer.finally(() => signal.removeEventListener('abort', onAbort))
   }
 
   /** Ends the worker at once; calls in flight fail with CANCELLED. */
   terminate(): void {
     this.#end(new HybridError('CANCELLED', 'the worker was ended by the page'))
+  }
+
+  /** Ends a worker that cannot be trusted any more. */
+  collapse(error: HybridError): void {
+    if (this.#worker === undefined) return
+    this.#end(error)
+    this.#onDeath(error)
   }
 
   #start(): Worker {
@@ -52,31 +89,59 @@ export class WorkerClient {
       this.#places.workerUrl === undefined
         ? new Worker(new URL('./worker.js', import.meta.url), { type: 'module', name: 'hybridge' })
         : new Worker(this.#places.workerUrl, { type: 'module', name: 'hybridge' })
-    worker.addEventListener('message', (event: MessageEvent<Answer>) => this.#settle(event.data))
+    worker.addEventListener('message', (event: MessageEvent<FromWorker>) => {
+      if (this.#worker === worker) this.#hear(event.data)
+    })
     worker.addEventListener('error', (event) => {
+      if (this.#worker !== worker) return
       const neverRan = event.message === undefined
-      this.#end(
+      this.collapse(
         neverRan
           ? new HybridError('UNAVAILABLE', 'the worker’s script could not be loaded; serve worker.js beside the package’s other files, or name it with workerUrl', { code: 'WORKER_UNAVAILABLE' })
-          : new HybridError('INTERNAL', 'the worker stopped unexpectedly; the browser console holds the cause', { code: 'WORKER_CRASHED' }),
+          : crashed(),
       )
     })
     return worker
   }
 
-  #settle(answer: Answer): void {
-    const waiting = this.#waiting.get(answer.id)
-    this.#waiting.delete(answer.id)
-    if (waiting === undefined) return
-    if ('result' in answer) waiting.resolve(answer.result)
-    else waiting.reject(new HybridError(answer.failure.status, answer.failure.message, answer.failure))
+  #hear(said: FromWorker): void {
+    if ('lock' in said) this.#keepVigil(said.lock)
+    else if ('report' in said) this.#waiting.get(said.report)?.onProgress?.(said.progress)
+    else if ('collapse' in said) this.collapse(errorOf(said.collapse))
+    else {
+      const waiting = this.#waiting.get(said.id)
+      this.#waiting.delete(said.id)
+      if ('result' in said) {
+        waiting?.resolve(said.result)
+        return
+      }
+      const error = errorOf(said.failure)
+      waiting?.reject(error)
+      if (fatalCodes.has(error.code)) this.collapse(error)
+    }
+  }
+
+  /** A worker that is killed says nothing; but the lock it held becomes free. */
+  #keepVigil(lock: string): void {
+    const vigil = (this.#vigil = new AbortController())
+    navigator.locks.request(lock, { signal: vigil.signal }, () => this.collapse(crashed())).catch(() => {})
   }
 
   #end(error: HybridError): void {
+    this.#vigil?.abort()
+    this.#vigil = undefined
     this.#worker?.terminate()
     this.#worker = undefined
     const waiting = [...this.#waiting.values()]
     this.#waiting.clear()
     for (const { reject } of waiting) reject(error)
   }
+}
+
+function errorOf(failure: Failure): HybridError {
+  return new HybridError(failure.status, failure.message, failure)
+}
+
+function crashed(): HybridError {
+  return new HybridError('INTERNAL', 'the worker stopped unexpectedly; the browser console may hold the cause', { code: 'WORKER_CRASHED' })
 }

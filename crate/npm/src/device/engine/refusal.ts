@@ -1,0 +1,13 @@
+/** A failure of the worker's own scripts, on its way to the page. */
+
+import type { Failure } from '../protocol.js'
+
+export class Refusal extends Error {
+  constructor(readonly failure: Failure) {
+    super(failure.message)
+  }
+}
+
+export function stopped(): Refusal {
+  return new Refusal({ status: 'CANCELLED', message: 'stopped by the caller' })
+}
