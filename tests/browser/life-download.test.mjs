@@ -1,0 +1,185 @@
+/** A model on its way to the store, from a host with moods. */
+
+import assert from 'node:assert/strict'
+import { after, before, beforeEach, test } from 'node:test'
+import { calm, keptDigest, setUp } from './life/page.mjs'
+import { sha256 } from '../support/model-host.mjs'
+
+let it
+let bytes
+before(async () => {
+  it = await setUp()
+  bytes = it.models.read('q8_0')
+})
+after(() => it?.close())
+beforeEach(() => calm(it.host, { '/tiny.gguf': bytes }))
+
+const url = (path = '/tiny.gguf') => it.host.origin + path
+
+/** Loads in a page and tells how it went. */
+const load = (page, model, options = {}) => page.evaluate(async ({ model, options }) => {
+  const gemma = hybridge.gemmaModel({ model, device: 'cpu', contextWindow: 64, ...options, ...impatient })
+  const events = []
+  const result = await outcome(gemma.load({ onProgress: (event) => events.push(event) }))
+  const state = gemma.state
+  await gemma.dispose()
+  return { ...result, state, events }
+}, { model, options })
+
+/** One download under some moods in a fresh profile: its outcome, and what is in the store. */
+async function check(moods, { model = { url: url() }, options, code, requests } = {}) {
+  it.host.moods = [...moods]
+  const page = await it.open()
+  const found = await load(page, model, options)
+  if (code === undefined) {
+    assert.deepEqual([found.code, found.message, found.state], [undefined, undefined, 'ready'])
+    if (options?.cache !== 'none') assert.deepEqual(await keptDigest(page), [sha256(bytes)])
+  } else assert.deepEqual([found.code, found.state], [code, 'failed'], found.message)
+  if (requests !== undefined) assert.equal(it.host.requests.length, requests)
+  await page.context().close()
+  return found
+}
+
+test('a good host: ranges, progress from 0 to 1, never backwards', async () => {
+  const { events } = await check([])
+  assert.ok(it.host.requests.every(({ range }) => range !== undefined), 'only ranges are asked for')
+  assert.deepEqual([events[0].fraction, events.at(-1).fraction], [0, 1])
+  for (const [at, event] of events.entries()) assert.ok(at === 0 || event.fraction >= events[at - 1].fraction, JSON.stringify(events))
+})
+
+test('cut, silent, overlong, shifted answers', async () => {
+  await check([{}, { cut: 1000 }, { cut: 1 }, { cut: 0 }])
+  await check([{}, { stall: 3000 }])
+  await check([{}, { more: 500 }, { more: 5 }])
+  await check([{ shift: 7 }, { shift: 1 }])
+  await check([{ shift: 7 }, { shift: 7 }, { shift: 7 }, { shift: 7 }], { code: 'RANGE_MISMATCH' })
+  await check([{ size: 1000 }])
+})
+
+test('hosts without ranges, without a tag, without visible headers', async () => {
+  it.host.knowsRanges = false
+  await check([])
+  await check([{ cut: 100_000 }])
+  it.host.etag = 'none'
+  await check([{ cut: 100_000 }])
+  calm(it.host, { '/tiny.gguf': bytes })
+  it.host.exposes = false
+  await check([])
+})
+
+test('refusals say what to do', async () => {
+  await check([{ status: 401 }], { code: 'MODEL_GATED' })
+  const { message } = await check([{ status: 403 }], { code: 'MODEL_GATED' })
+  assert.match(message, /licence.*headers/)
+  await check([{ status: 404 }], { code: 'MODEL_NOT_FOUND' })
+  await check([{ status: 200, body: '<h1>Sign in</h1>', headers: { 'content-type': 'text/html' } }], { code: 'MODEL_NOT_FOUND' })
+  await check([{ status: 500 }, { status: 503, headers: { 'retry-after': '0' } }, { status: 429 }])
+  await check(Array(4).fill({ status: 502 }), { code: 'MODEL_HTTP' })
+})
+
+test('digest and size', async () => {
+  await check([], { model: { url: url(), sha256: sha256(bytes), bytes: bytes.length } })
+  await check([{ corrupt: true }], { model: { url: url(), sha256: sha256(bytes) } })
+  it.host.rule = () => ({ corrupt: true })
+  await check([], { model: { url: url(), sha256: sha256(bytes) }, code: 'CHECKSUM_MISMATCH' })
+  it.host.rule = undefined
+  await check([], { model: { url: url(), bytes: 99 }, code: 'SIZE_MISMATCH' })
+})
+
+test('nothing kept with cache: none', async () => {
+  await check([{ cut: 1000 }], { options: { cache: 'none' } })
+})
+
+test('the second load asks nobody', async () => {
+  const page = await it.open()
+  assert.equal((await load(page, { url: url() })).state, 'ready')
+  it.host.requests.length = 0
+  assert.equal((await load(page, { url: url() })).state, 'ready')
+  assert.equal(it.host.requests.length, 0)
+  const listed = await page.evaluate(() => hybridge.listCachedModels())
+  assert.deepEqual(listed.map(({ key, bytes }) => [/^tiny-[0-9a-f]{16}$/.test(key), bytes]), [[true, bytes.length]])
+  await page.evaluate(async (model) => hybridge.gemmaModel({ model }).remove(), url())
+  assert.deepEqual(await page.evaluate(() => hybridge.listCachedModels()), [])
+  await page.context().close()
+})
+
+test('headers go to the host that was named, and not where it redirects to', async () => {
+  const { modelHost } = await import('../support/model-host.mjs')
+  const elsewhere = await modelHost({ '/signed': bytes })
+  it.host.rule = () => ({ redirect: `${elsewhere.origin}/signed` })
+  // A link that expires after two answers, each time it was given out.
+  let left = 3
+  elsewhere.rule = ({ headers }) => (left-- > 0 ? {} : ((left = 3), { status: 403 }))
+  const page = await it.open()
+  const found = await page.evaluate(async (model) => {
+    const gemma = hybridge.gemmaModel({ model, device: 'cpu', contextWindow: 64, headers: () => ({ authorization: 'Bearer secret' }), ...impatient })
+    return { ...(await outcome(gemma.load())), state: gemma.state }
+  }, url())
+  assert.deepEqual([found.code, found.state], [undefined, 'ready'])
+  assert.deepEqual(await keptDigest(page), [sha256(bytes)])
+  assert.ok(it.host.requests.every(({ headers }) => headers.authorization === 'Bearer secret'))
+  assert.ok(elsewhere.requests.length > 0 && elsewhere.requests.every(({ headers }) => headers.authorization === undefined))
+  await page.context().close()
+  await elsewhere.close()
+})
+
+test('a hundred random cuts, aborts and reloads lead to the same bytes and keep what has arrived', async () => {
+  const page = await it.open()
+  const random = (limit) => Math.floor(Math.random() * limit)
+  let rounds = 0
+  let arrived = 0
+  let whole = 0
+  const seen = new Set()
+  it.host.rule = () => ({ cut: 1 + random(9000) })
+  while (rounds < 100) {
+    rounds++
+    // How each visit ends: by the page going away, or by the person stopping it.
+    const how = rounds % 2 === 0 ? 'reload' : 'abort'
+    const stopAt = random(12) + 1
+    const asked = it.host.requests.length
+    await page.evaluate(({ model }) => {
+      const stop = (globalThis.stop = new AbortController())
+      const gemma = (globalThis.gemma = hybridge.gemmaModel({ model, device: 'cpu', contextWindow: 64, [Symbol.for('hybridge.downloadPolicy')]: { piece: 65536, parallel: 4, failures: 1000, pauseMs: 1, stallMs: 400 } }))
+      globalThis.result = outcome(gemma.load({ signal: stop.signal }))
+    }, { model: { url: url(), sha256: sha256(bytes) } })
+    for (let waited = 0; it.host.requests.length < asked + stopAt && waited < 200; waited++) await new Promise((resolve) => setTimeout(resolve, 5))
+    if (how === 'reload') {
+      await page.reload()
+      await page.waitForFunction('globalThis.isReady === true')
+    } else {
+      const { status } = await page.evaluate(() => {
+        globalThis.stop.abort()
+        return globalThis.result
+      })
+      if (status === undefined) whole++
+      else assert.equal(status, 'CANCELLED')
+      await page.evaluate(() => globalThis.gemma.dispose())
+    }
+    const [listed] = await page.evaluate(() => hybridge.listCachedModels())
+    const bytesNow = listed?.bytes ?? 0
+    assert.ok(bytesNow >= arrived, `what has arrived stays: ${arrived}, then ${bytesNow}`)
+    arrived = bytesNow
+    seen.add(bytesNow)
+    if (bytesNow === bytes.length) {
+      await page.evaluate(async (model) => hybridge.gemmaModel({ model }).remove(), { url: url() })
+      arrived = 0
+    }
+  }
+  it.host.rule = undefined
+  assert.equal((await load(page, { url: url(), sha256: sha256(bytes) })).state, 'ready')
+  assert.deepEqual(await keptDigest(page), [sha256(bytes)])
+  console.log(`${rounds} visits, ${whole} of them to the end, stood at ${seen.size} different places`)
+  assert.ok(seen.size >= 20)
+  await page.context().close()
+})
+
+test('two tabs share one download', async () => {
+  const one = await it.open()
+  const two = await it.open(one)
+  it.host.requests.length = 0
+  const results = await Promise.all([load(one, { url: url() }), load(two, { url: url() })])
+  assert.deepEqual(results.map(({ state }) => state), ['ready', 'ready'])
+  const starts = it.host.requests.map(({ range }) => range)
+  assert.equal(new Set(starts).size, starts.length, `no range is fetched twice: ${starts}`)
+  await one.context().close()
+})

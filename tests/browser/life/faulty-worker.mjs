@@ -1,0 +1,2 @@
+import './faults.mjs'
+import '/hybridge/dist/worker.js'

@@ -1,0 +1,65 @@
+/** What the tests of a model's life share: a browser, the package, a model's host, and a page between them. */
+
+import { join } from 'node:path'
+import { launch } from '../../support/chromium.mjs'
+import { modelHost } from '../../support/model-host.mjs'
+import { serve } from '../../support/server.mjs'
+import { tinyModels } from '../../support/tiny-models.mjs'
+
+const root = join(import.meta.dirname, '../../..')
+
+const html = `<!doctype html><title>life</title><script type="module">
+  import * as hybridge from '/hybridge/dist/index.js'
+  // The planner's patience, for a network without distance.
+  const impatient = { [Symbol.for('hybridge.downloadPolicy')]: { piece: 65536, parallel: 4, failures: 4, pauseMs: 5, stallMs: 400 } }
+  const outcome = async (promise) => promise.then((value) => ({ value }), (error) => ({ status: error.status, code: error.code, message: error.message }))
+  Object.assign(globalThis, { hybridge, impatient, outcome })
+  globalThis.isReady = true
+</script>`
+
+
+export async function setUp({ gpu = false, pages = {} } = {}) {
+  const models = tinyModels()
+  const host = await modelHost({})
+  const site = await serve({ '/hybridge/': join(root, 'crate/npm'), '/life/': import.meta.dirname }, { pages: { '/': { type: 'text/html', body: html }, ...pages } })
+  const browser = await launch({ gpu })
+  const contexts = []
+  return {
+    models, host, site, browser,
+    /** A page in a profile of its own, or in that of another page. */
+    open: async (beside) => {
+      const context = beside?.context() ?? (await browser.newContext())
+      contexts.push(context)
+      const page = await context.newPage()
+      await page.goto(`${site.origin}/`)
+      await page.waitForFunction('globalThis.isReady === true')
+      return page
+    },
+    close: async () => {
+      await browser.close()
+      await Promise.all([host.close(), site.close()])
+      models.remove()
+    },
+  }
+}
+
+/** Starts a host's memory afresh. */
+export function calm(host, files) {
+  Object.assign(host, { files, moods: [], rule: undefined, knowsRanges: true, exposes: true, etag: undefined })
+  host.requests.length = 0
+}
+
+/** The bytes that a page's store holds of the only model in it. */
+export const keptDigest = (page) => page.evaluate(async () => {
+  const models = await (await navigator.storage.getDirectory()).getDirectoryHandle('hybridge-models')
+  const digests = []
+  for await (const directory of models.values()) {
+    const parts = []
+    for await (const [name, file] of directory.entries()) if (name.endsWith('.gguf')) parts.push([name, file])
+    for (const [, file] of parts.sort(([a], [b]) => a.localeCompare(b))) {
+      const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', await (await file.getFile()).arrayBuffer()))
+      digests.push([...digest].map((byte) => byte.toString(16).padStart(2, '0')).join(''))
+    }
+  }
+  return digests
+})
