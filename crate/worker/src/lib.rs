@@ -16,24 +16,24 @@ pub use model::Model;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 #[cfg(target_family = "wasm")]
-#[expect(unsafe_code, reason = "a symbol of the linker's")]
-unsafe extern "C" {
-    fn __wasm_call_ctors();
+#[expect(unsafe_code, reason = "a symbol of the linker's; calling it is its purpose")]
+mod constructors {
+    unsafe extern "C" {
+        fn __wasm_call_ctors();
+    }
+
+    pub(super) fn run() {
+        // SAFETY: it takes and returns nothing, and running it more than once is harmless.
+        unsafe { __wasm_call_ctors() }
+    }
 }
 
 /// Runs the static constructors once, by name.
 ///
 /// Without this reference the linker wraps every export in all of them, and each crossing costs milliseconds.
-#[cfg_attr(
-    target_family = "wasm",
-    expect(unsafe_code, reason = "a symbol of the linker's; calling it is its purpose")
-)]
 pub fn construct() {
     #[cfg(target_family = "wasm")]
-    // SAFETY: it takes and returns nothing, and running it more than once is harmless.
-    unsafe {
-        __wasm_call_ctors();
-    }
+    constructors::run();
 }
 
 /// Runs once when the wasm is instantiated.
