@@ -9,6 +9,7 @@ use hybridge_gemma::{Encoder, Model, Pass};
 use crate::gpu;
 use crate::model::{Kind, Options};
 use crate::patient::Patient;
+use crate::watched::Report;
 
 /// What runs a model.
 #[derive(Debug)]
@@ -22,39 +23,31 @@ pub(crate) enum Backend {
 /// A model on a device.
 pub(crate) struct Opened {
     pub(crate) backend: Backend,
+    pub(crate) gpu: Option<gpu::OpenGpu>,
     pub(crate) place: Place,
     pub(crate) adapter: Option<String>,
     pub(crate) context_window: usize,
 }
 
 /// Puts a model where the caller wants it and the machine allows it.
-pub(crate) async fn open(
-    model: &Model,
-    options: Options,
-    report: &dyn Fn(&str, u64, u64),
-) -> Result<Opened> {
+pub(crate) async fn open(model: &Model, options: Options, report: &Report) -> Result<Opened> {
     check_kind(model.config.architecture, options.kind)?;
     let context_window = options.context_window.min(model.config.context).max(1);
     let bytes = model.tensors.bytes();
-    report("upload", 0, bytes);
     let machine = gpu::look(options.device).await;
     let chosen = place(options.device, &machine.facts, Some(bytes))?;
-    let (backend, adapter) = match (chosen, machine.device) {
-        (Place::Gpu, Some(device)) => {
-            let adapter = device.name();
-            (device.load(model, options, context_window).await?, Some(adapter))
-        }
+    let (mut backend, gpu) = match (chosen, machine.device) {
+        (Place::Gpu, Some(gpu)) => (gpu.load(model, options, context_window).await?, Some(gpu)),
         (Place::Gpu, None) => {
             return Err(Error::internal("a GPU was chosen that was never opened"));
         }
         (Place::Cpu, _) => (on_cpu(model, options.kind, context_window).await?, None),
     };
-    report("upload", bytes, bytes);
-    let mut backend = backend;
     report("warmup", 0, 1);
     warm_up(&mut backend).await?;
     report("warmup", 1, 1);
-    Ok(Opened { backend, place: chosen, adapter, context_window })
+    let adapter = gpu.as_ref().map(gpu::OpenGpu::name);
+    Ok(Opened { backend, gpu, place: chosen, adapter, context_window })
 }
 
 async fn on_cpu(model: &Model, kind: Kind, context_window: usize) -> Result<Backend> {

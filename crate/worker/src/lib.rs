@@ -8,6 +8,7 @@ mod gpu;
 mod model;
 mod patient;
 mod platform;
+mod watched;
 
 pub use download::{Digest, Download};
 pub use generation::Generation;

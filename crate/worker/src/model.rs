@@ -8,7 +8,6 @@ use hybridge_core::{Error, Request, Result};
 use hybridge_gemma as gemma;
 use hybridge_gemma::embed::{Task, embed};
 use hybridge_gemma::generate::{self, Session};
-use hybridge_gemma::source::Source;
 use hybridge_gemma::template::render;
 use hybridge_gemma::{Encoder, Tokenizer};
 use js_sys::{Array, Float32Array, Function};
@@ -19,7 +18,9 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use crate::backend::{self, Backend};
 use crate::boundary::{count, number, parse, thrown, told};
 use crate::generation::{Generation, Shared};
+use crate::gpu::OpenGpu;
 use crate::platform::{BlobSource, turn};
+use crate::watched::{Meter, Report};
 
 /// What a caller may choose.
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -87,6 +88,8 @@ pub struct Model {
     runner: Runner,
     tokenizer: Rc<Tokenizer>,
     facts: Facts,
+    /// Last, so that it outlives what runs on it.
+    _gpu: Option<OpenGpu>,
 }
 
 #[derive(Debug)]
@@ -99,7 +102,7 @@ enum Runner {
 impl Model {
     /// Loads a model out of its files' blobs; `progress(phase, loaded, total)` hears of it.
     pub async fn load(blobs: Array, options: String, progress: Function) -> Result<Self, JsValue> {
-        let report = |phase: &str, loaded: u64, total: u64| {
+        let report: Report = Rc::new(move |phase, loaded, total| {
             // A listener that throws is the listener's own trouble.
             let _ = progress.call3(
                 &JsValue::NULL,
@@ -107,7 +110,7 @@ impl Model {
                 &number(loaded).into(),
                 &number(total).into(),
             );
-        };
+        });
         Self::open(&blobs, &options, &report).await.map_err(|error| thrown(&error))
     }
 
@@ -135,11 +138,12 @@ impl Model {
 }
 
 impl Model {
-    async fn open(blobs: &Array, options: &str, report: &dyn Fn(&str, u64, u64)) -> Result<Self> {
+    async fn open(blobs: &Array, options: &str, report: &Report) -> Result<Self> {
         let options: Options = parse(options)?;
+        let meter = Meter::new(report.clone());
         let sources = blobs
             .iter()
-            .map(|blob| BlobSource::of(blob).map(|source| Rc::new(source) as Rc<dyn Source>))
+            .map(|blob| BlobSource::of(blob).map(|source| meter.watch(source)))
             .collect::<Option<Vec<_>>>()
             .ok_or_else(|| Error::internal("a model's source is no Blob"))?;
         let model = gemma::Model::open(sources).await?;
@@ -157,7 +161,7 @@ impl Model {
             }
             Backend::Embedder(encoder) => Runner::Embedder(RefCell::new(Some(encoder))),
         };
-        Ok(Self { runner, tokenizer, facts })
+        Ok(Self { runner, tokenizer, facts, _gpu: opened.gpu })
     }
 
     fn begin(&self, request: &str, seed: u64) -> Result<Generation> {

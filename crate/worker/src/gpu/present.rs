@@ -1,14 +1,14 @@
 //! The GPU through `hybridge_gemma::gpu`.
 
+use hybridge_core::Result;
 use hybridge_core::device::{Gpu, Wish};
-use hybridge_core::{Error, Result, Status};
 use hybridge_gemma::Model;
-use hybridge_gemma::gpu::{Device, self_check};
+use hybridge_gemma::gpu::{Device, KernelEncoder, KernelPass, Options as Layout, self_check};
 
 use crate::backend::{Backend, Machine};
-use crate::model::Options;
+use crate::model::{Kind, Options};
 
-/// An open GPU, given back to the system with its last buffer when this goes.
+/// An open GPU. It is given back with every buffer on it when this goes, not when garbage is collected.
 #[derive(Debug)]
 pub(crate) struct OpenGpu(Device);
 
@@ -17,20 +17,35 @@ impl OpenGpu {
         self.0.facts().name.clone()
     }
 
-    pub(crate) async fn load(&self, _: &Model, _: Options, _: usize) -> Result<Backend> {
-        Err(Error::new(
-            Status::Unimplemented,
-            "no forward pass runs on the GPU yet; use device: 'cpu'",
-        )
-        .with_code("GPU_UNSUPPORTED"))
+    pub(crate) async fn load(
+        &self,
+        model: &Model,
+        options: Options,
+        capacity: usize,
+    ) -> Result<Backend> {
+        let (device, layout) = (&self.0, Layout::default());
+        Ok(match options.kind {
+            Kind::Generator => Backend::Generator(Box::new(
+                KernelPass::load(device, model, capacity, layout).await?,
+            )),
+            Kind::Embedder => Backend::Embedder(Box::new(
+                KernelEncoder::load(device, model, capacity, layout).await?,
+            )),
+        })
+    }
+}
+
+impl Drop for OpenGpu {
+    fn drop(&mut self) {
+        self.0.destroy();
     }
 }
 
 /// A `GpuReport` as JSON.
 pub(crate) async fn report() -> Result<String> {
-    let device = Device::open().await?;
-    let report = self_check(&device).await?;
-    let facts = device.facts();
+    let gpu = OpenGpu(Device::open().await?);
+    let report = self_check(&gpu.0).await?;
+    let facts = gpu.0.facts();
     let told = serde_json::json!({
         "adapter": facts.name,
         "software": facts.software,
@@ -51,22 +66,22 @@ pub(crate) async fn look(wish: Wish) -> Machine {
             facts: Gpu {
                 available: true,
                 reason: None,
-                software: device.facts().software,
+                software: device.0.facts().software,
                 is_right: Some(is_right),
             },
-            device: Some(OpenGpu(device)),
+            device: Some(device),
         },
         Err(error) => none(Some(error.message.into_owned())),
     }
 }
 
-async fn open() -> Result<(Device, bool)> {
-    let device = Device::open().await?;
-    match self_check(&device).await {
-        Ok(_) => Ok((device, true)),
+async fn open() -> Result<(OpenGpu, bool)> {
+    let gpu = OpenGpu(Device::open().await?);
+    match self_check(&gpu.0).await {
+        Ok(_) => Ok((gpu, true)),
         // Wrong numbers, and not merely no answer.
         Err(error) if matches!(error.code.as_deref(), Some("GPU_WRONG_RESULTS" | "GPU_WRONG")) => {
-            Ok((device, false))
+            Ok((gpu, false))
         }
         Err(error) => Err(error),
     }
