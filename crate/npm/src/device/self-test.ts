@@ -26,8 +26,6 @@ export async function gpuSelfTest(places: WorkerPlaces = {}): Promise<GpuReport>
 /** Another version of these checks may find what this one did not. */
 const version = 1
 
-const wrongCodes: ReadonlySet<string | undefined> = new Set(['GPU_WRONG_RESULTS', 'GPU_WRONG'])
-
 /** Whether this adapter computes right, looked at once for each adapter and browser version. Undefined where that could not be found out. */
 export async function gpuVerdict({ vendor = '', architecture = '', software }: DeviceFacts['webgpu'], places: WorkerPlaces): Promise<boolean | undefined> {
   // A driver's version is not told, but a browser's is, and both come with restarts.
@@ -39,7 +37,7 @@ export async function gpuVerdict({ vendor = '', architecture = '', software }: D
     remember(name, 'right')
     return true
   } catch (thrown) {
-    if (!HybridError.isInstance(thrown) || !wrongCodes.has(thrown.code)) return undefined
+    if (!HybridError.isInstance(thrown) || thrown.code !== 'GPU_WRONG_RESULTS') return undefined
     remember(name, 'wrong')
     return false
   }

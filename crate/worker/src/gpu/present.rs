@@ -80,9 +80,7 @@ async fn open() -> Result<(OpenGpu, bool)> {
     match self_check(&gpu.0).await {
         Ok(_) => Ok((gpu, true)),
         // Wrong numbers, and not merely no answer.
-        Err(error) if matches!(error.code.as_deref(), Some("GPU_WRONG_RESULTS" | "GPU_WRONG")) => {
-            Ok((gpu, false))
-        }
+        Err(error) if error.code.as_deref() == Some("GPU_WRONG_RESULTS") => Ok((gpu, false)),
         Err(error) => Err(error),
     }
 }
