@@ -2,10 +2,20 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { knownModels } from '../../crate/npm/dist/device/known-models.js'
-import { ProgressMeter } from '../../crate/npm/dist/device/progress.js'
-import { keyOf, sourceOf } from '../../crate/npm/dist/device/source.js'
-import { Turns } from '../../crate/npm/dist/device/turns.js'
+import { join } from 'node:path'
+import { build } from 'esbuild'
+
+// The package ships as one script; its parts are looked at as they are written.
+const { outputFiles: [parts] } = await build({
+  stdin: {
+    contents: ['known-models', 'progress', 'source', 'turns'].map((name) => `export * from './${name}.js'`).join('\n'),
+    resolveDir: join(import.meta.dirname, '../../crate/npm/src/device'),
+  },
+  bundle: true,
+  format: 'esm',
+  write: false,
+})
+const { ProgressMeter, Turns, keyOf, knownModels, sourceOf } = await import(`data:text/javascript;base64,${Buffer.from(parts.contents).toString('base64')}`)
 
 test('known models have an address over https, a size and a licence', () => {
   assert.deepEqual(Object.keys(knownModels).sort(), ['embeddinggemma-300m', 'gemma-3-1b-it', 'gemma-3-270m-it', 'gemma-3-4b-it'])
