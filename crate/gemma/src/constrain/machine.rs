@@ -20,7 +20,7 @@ use rules::{counted, may_be_next};
 
 /// What a thread reads, or will.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-enum Symbol {
+pub(super) enum Symbol {
     /// Nothing more. First, so that it is never among the threads dropped.
     End,
     /// Any shape of a value.
@@ -70,6 +70,9 @@ struct Frame {
     /// Brackets open.
     depth: u32,
 }
+
+/// See [`Machine::key`].
+pub(super) type Key = Vec<(Symbol, u32, u64, Option<u32>)>;
 
 /// The configuration from which nothing leads on.
 pub(super) const DEAD: u32 = 0;
@@ -175,6 +178,29 @@ impl Machine {
     /// Whether anything may follow.
     pub(super) fn goes_on(&self, configuration: u32) -> bool {
         self.threads(configuration).iter().any(|thread| thread.symbol != Symbol::End)
+    }
+
+    /// What decides about the short plain pieces that may follow: equal keys, equal answers.
+    pub(super) fn key(&self, configuration: u32) -> Key {
+        let threads = self.threads(configuration);
+        let mut key: Key = threads
+            .iter()
+            .map(|&Thread { symbol, at, rest }| {
+                let spot = self.spots.get(at as usize);
+                let alike = match symbol {
+                    Symbol::Text(text) => self.grammar.texts.get(text as usize).zip(spot),
+                    _ => None,
+                };
+                // Plain pieces have no quote, so that a string they begin in is where they end.
+                match alike.and_then(|(text, &spot)| text.key(spot)) {
+                    Some((state, room)) => (symbol, state, room, None),
+                    None => (symbol, at, 0, Some(rest)),
+                }
+            })
+            .collect();
+        key.sort_unstable();
+        key.dedup();
+        key
     }
 
     /// Where a byte leads.

@@ -12,12 +12,14 @@
 mod alternative;
 mod apart;
 mod builder;
+mod gemma;
 mod grammar;
 mod keyword;
 mod machine;
 mod number;
 mod pattern;
 mod reader;
+mod scalar;
 mod state;
 mod text;
 mod trie;

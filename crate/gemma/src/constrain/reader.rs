@@ -1,16 +1,17 @@
 //! Reads a schema into alternatives: whatever a value may be, one shape at a time.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
-use hybridge_core::schema::{generated_format_pattern, resolve, validate_within};
+use hybridge_core::schema::{resolve, validate_within};
 use hybridge_core::{Error, Result};
 use serde_json::Value;
 
 use super::alternative::{All, Alternative, Array, Object, Text};
 use super::apart::find_overlap;
 use super::keyword::Keywords;
-use super::number::{Bound, Range};
 use super::pattern::{self, Automaton};
+use super::scalar::{lists, literals, range, text, types};
 use super::small;
 
 const MOST_SCHEMAS: usize = 20_000;
@@ -79,42 +80,70 @@ impl<'a> Reader<'a> {
             whole = self.meet(&whole, &part)?;
         }
         // What a literal's other keywords ask for was left until now.
-        let literals = whole.iter().filter(|it| matches!(it, Alternative::Literal(_))).count();
-        if literals > 0 && !all.is_empty() {
-            let mut kept = Vec::new();
-            for alternative in whole {
-                let is_kept = match &alternative {
-                    Alternative::Literal(value) => self.is_valid(all, value)?,
-                    _ => true,
-                };
-                if is_kept {
-                    kept.push(alternative);
-                }
-            }
-            whole = kept;
+        let rest = self.without_literals(all);
+        let rest: Vec<&Value> = rest.iter().map(Cow::as_ref).collect();
+        if rest.is_empty() {
+            return Ok(whole);
         }
-        Ok(whole)
+        let mut kept = Vec::with_capacity(whole.len());
+        for alternative in whole {
+            let is_kept = match &alternative {
+                Alternative::Literal(value) => self.satisfies(&rest, value)?,
+                _ => true,
+            };
+            if is_kept {
+                kept.push(alternative);
+            }
+        }
+        Ok(kept)
+    }
+
+    /// The schemas without the lists of values they give: literals come from there, and long lists take long.
+    fn without_literals(&self, all: &[u32]) -> Vec<Cow<'a, Value>> {
+        let schemas = all.iter().filter_map(|&schema| self.schemas.get(schema as usize));
+        let rest = schemas.filter_map(|(schema, _)| {
+            let mut schema: &'a Value = schema;
+            // A reference and nothing else; in a circle it has no literals anyway.
+            for _ in 0..DEEPEST {
+                let reference = schema
+                    .as_object()
+                    .filter(|map| map.len() == 1)
+                    .and_then(|map| map.get("$ref")?.as_str());
+                let Some(target) = reference.and_then(|reference| resolve(self.root, reference))
+                else {
+                    break;
+                };
+                schema = target;
+            }
+            let map = schema
+                .as_object()
+                .filter(|map| map.contains_key("enum") || map.contains_key("const"));
+            let Some(map) = map else { return Some(Cow::Borrowed(schema)) };
+            let given = if map.contains_key("const") { "const" } else { "enum" };
+            let others = map.iter().filter(|(keyword, _)| *keyword != given);
+            let others: serde_json::Map<_, _> =
+                others.map(|(keyword, value)| (keyword.clone(), value.clone())).collect();
+            (!others.is_empty()).then_some(Cow::Owned(Value::Object(others)))
+        });
+        rest.collect()
     }
 
     /// Whether a value satisfies all of these.
     pub(super) fn is_valid(&mut self, all: &[u32], value: &Value) -> Result<bool> {
-        for &schema in all {
-            let Some(schema) = self.schemas.get(schema as usize).map(|(schema, _)| *schema) else {
-                continue;
-            };
-            self.spend(1)?;
-            let patterns = &self.patterns;
-            let matches = |pattern: &str, text: &str| match patterns.get(pattern) {
-                Some(automaton) => Some(automaton.matches(text)),
-                None => pattern::compile(pattern).ok().map(|automaton| automaton.matches(text)),
-            };
-            // A reference means the whole schema's parts, wherever the part that refers stands.
-            let rooted = validate_within(self.root, schema, value, &matches);
-            if rooted.is_err() {
-                return Ok(false);
-            }
-        }
-        Ok(true)
+        let schemas = all.iter().filter_map(|&schema| self.schemas.get(schema as usize));
+        let schemas: Vec<&Value> = schemas.map(|(schema, _)| *schema).collect();
+        self.satisfies(&schemas, value)
+    }
+
+    fn satisfies(&mut self, schemas: &[&Value], value: &Value) -> Result<bool> {
+        self.spend(1)?;
+        let patterns = &self.patterns;
+        let matches = |pattern: &str, text: &str| match patterns.get(pattern) {
+            Some(automaton) => Some(automaton.matches(text)),
+            None => pattern::compile(pattern).ok().map(|automaton| automaton.matches(text)),
+        };
+        // A reference means the whole schema's parts, wherever the part that refers stands.
+        Ok(schemas.iter().all(|schema| validate_within(self.root, schema, value, &matches).is_ok()))
     }
 
     /// Reads alternatives only to compare them.
@@ -318,78 +347,4 @@ impl<'a> Reader<'a> {
 
 fn too_many() -> Error {
     Error::invalid("the schema's alternatives multiply beyond what the device can follow")
-}
-
-/// The values of `const` and `enum`.
-fn literals(keywords: &Keywords<'_, '_>) -> Result<Option<Vec<Alternative>>> {
-    if let Some(value) = keywords.get("const") {
-        return Ok(Some(vec![Alternative::Literal(value.clone())]));
-    }
-    let values = keywords.list("enum")?;
-    Ok(values.map(|values| values.iter().cloned().map(Alternative::Literal).collect()))
-}
-
-/// The types a schema names, or else those its keywords are about; nothing where it says neither.
-fn types<'a>(keywords: &Keywords<'a, '_>) -> Result<Option<Vec<&'a str>>> {
-    match keywords.get("type") {
-        Some(Value::String(name)) => return Ok(Some(vec![name])),
-        Some(_) => return keywords.texts("type"),
-        None => {}
-    }
-    let about: [(&str, &[&str]); 4] = [
-        (
-            "object",
-            &[
-                "properties",
-                "required",
-                "additionalProperties",
-                "minProperties",
-                "maxProperties",
-                "propertyOrdering",
-            ],
-        ),
-        ("array", &["items", "prefixItems", "minItems", "maxItems"]),
-        ("number", &["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"]),
-        ("string", &["minLength", "maxLength", "pattern", "format"]),
-    ];
-    let implied = about.iter().filter(|(_, list)| list.iter().any(|keyword| keywords.has(keyword)));
-    let implied: Vec<&str> = implied.map(|(name, _)| *name).collect();
-    Ok((!implied.is_empty()).then_some(implied))
-}
-
-fn lists(types: &Value, name: &str) -> bool {
-    types.as_array().is_some_and(|types| types.iter().any(|it| it == name))
-}
-
-fn text(keywords: &Keywords<'_, '_>) -> Result<Text> {
-    let mut patterns: Vec<String> =
-        keywords.text("pattern")?.map(str::to_owned).into_iter().collect();
-    if let Some(format) = keywords.text("format")? {
-        let known = generated_format_pattern(format);
-        let pattern = known.ok_or_else(|| {
-            keywords.refuse("format", format!("\"{format}\" is not supported on the device"))
-        })?;
-        patterns.push(pattern.to_owned());
-        patterns.sort();
-    }
-    // Named here, where the place is known.
-    for pattern in &patterns {
-        pattern::check(pattern).map_err(|reason| {
-            keywords.refuse("pattern", format!("is not supported on the device: {reason}"))
-        })?;
-    }
-    let least = keywords.count("minLength")?.unwrap_or(0);
-    Ok(Text { patterns, least, most: keywords.count("maxLength")? })
-}
-
-fn range(keywords: &Keywords<'_, '_>, is_integer: bool) -> Result<Range> {
-    let bound = |inclusive: &str, exclusive: &str| -> Result<[Option<Bound>; 2]> {
-        let bound =
-            |value: Option<f64>, is_exclusive| value.map(|value| Bound { value, is_exclusive });
-        Ok([bound(keywords.number(inclusive)?, false), bound(keywords.number(exclusive)?, true)])
-    };
-    let [low, strict_low] = bound("minimum", "exclusiveMinimum")?;
-    let [high, strict_high] = bound("maximum", "exclusiveMaximum")?;
-    let strict = Range { low: strict_low, high: strict_high, is_integer };
-    Ok(Range { low, high, is_integer }.and(&strict))
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use hybridge_core::{Error, Result};
 
 use super::grammar::Grammar;
-use super::machine::{DEAD, Machine};
+use super::machine::{DEAD, Key, Machine};
 use super::trie::set;
 use super::vocabulary::Pieces;
 
@@ -20,6 +20,8 @@ pub struct State {
     /// The latest masks by configuration: in a long text the same ones come again.
     masks: Vec<(u32, Box<[u32]>)>,
     runs: HashMap<u32, Run>,
+    /// The short plain pieces by what decides about them.
+    shorts: HashMap<Key, Box<[u32]>>,
 }
 
 /// What plain characters do from a configuration.
@@ -34,6 +36,8 @@ enum Run {
 }
 
 const MOST_MASKS: usize = 16;
+/// 32 KiB each for 262,144 pieces.
+const MOST_SHORTS: usize = 48;
 /// Where plain characters lead to more places than this, walking the pieces is faster.
 const MOST_PLACES: usize = 8;
 
@@ -47,6 +51,7 @@ impl State {
             is_ended: false,
             masks: Vec::new(),
             runs: HashMap::new(),
+            shorts: HashMap::new(),
         }
     }
 
@@ -82,24 +87,33 @@ impl State {
 
     fn write_mask(&mut self, bits: &mut [u32]) {
         let pieces = Arc::clone(&self.pieces);
-        let is_decided = match self.plain_chars() {
-            Some(chars) => {
-                pieces.fill_plain(chars, bits);
-                true
-            }
-            None => {
-                bits.fill(0);
-                false
-            }
-        };
-        let (machine, start) = (&mut self.machine, self.configuration);
-        if !is_decided {
-            pieces.plain().walk(start, bits, |from, byte| machine.step(from, byte));
+        match self.plain_chars() {
+            Some(chars) => pieces.fill_plain(chars, bits),
+            None => self.walk_plain(bits),
         }
+        let (machine, start) = (&mut self.machine, self.configuration);
         pieces.other().walk(start, bits, |from, byte| machine.step(from, byte));
         if machine.is_complete(start) {
             pieces.ends().iter().for_each(|&end| set(bits, end));
         }
+    }
+
+    /// Where it depends on the characters: piece by piece, unless that was done in a place like this one.
+    fn walk_plain(&mut self, bits: &mut [u32]) {
+        let pieces = Arc::clone(&self.pieces);
+        let (machine, start) = (&mut self.machine, self.configuration);
+        let key = machine.key(start);
+        if let Some(known) = self.shorts.get(&key) {
+            bits.copy_from_slice(known);
+        } else {
+            bits.fill(0);
+            pieces.short().walk(start, bits, |from, byte| machine.step(from, byte));
+            if self.shorts.len() >= MOST_SHORTS {
+                self.shorts.clear();
+            }
+            self.shorts.insert(key, (&*bits).into());
+        }
+        pieces.long().walk(start, bits, |from, byte| machine.step(from, byte));
     }
 
     /// How many plain characters may follow whichever they are, where only their number decides.
@@ -227,6 +241,7 @@ impl State {
             self.configuration = moved;
             self.masks.clear();
             self.runs.clear();
+            self.shorts.clear();
         }
         Ok(())
     }

@@ -1,7 +1,10 @@
 //! JSON strings: a pattern and a length over their characters, read byte by byte.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use super::pattern::Automaton;
 use super::small;
+use super::vocabulary::SHORT;
 
 /// Which strings.
 #[derive(Clone, Debug)]
@@ -11,6 +14,8 @@ pub(super) struct Text {
     most: Option<u32>,
     /// By characters so far, then by state: whether an end within the lengths can be reached. Nothing where it always can.
     can_end: Option<Vec<Vec<bool>>>,
+    /// By state: what it has in common with others, as far as [`SHORT`] characters can tell.
+    alike: Vec<u32>,
 }
 
 /// How far a string has been read.
@@ -58,7 +63,8 @@ impl Text {
         least: u32,
         most: Option<u32>,
     ) -> Result<Option<Self>, String> {
-        let mut text = Self { automaton, least, most, can_end: None };
+        let alike = automaton.alike(SHORT);
+        let mut text = Self { automaton, least, most, can_end: None, alike };
         let is_bound = least > 0 || most.is_some();
         let is_plain = text.automaton.len() == 1
             && text.automaton.is_match(0)
@@ -137,6 +143,22 @@ impl Text {
             .skip(first)
             .take_while(|way| way.low <= high)
             .any(|way| self.counted(from, way.to).is_some())
+    }
+
+    /// What decides about the plain characters that follow, up to [`SHORT`] of them: equal keys, equal answers.
+    /// Nothing inside of a character, which is not a place where strings spend their time.
+    pub(super) fn key(&self, spot: Spot) -> Option<(u32, u64)> {
+        let Spot::Between(Count { state, chars }) = spot else { return None };
+        let alike = *self.alike.get(state as usize)?;
+        let room = self.most.map_or(SHORT, |most| SHORT.min(most - chars.min(most)));
+        let Some(rows) = &self.can_end else { return Some((alike, room.into())) };
+        // Which states can end after each of the next characters; only the first rows can differ without a longest length.
+        let next = (chars as usize)..=(chars + room.max(1)) as usize;
+        let mut hasher = DefaultHasher::new();
+        for at in next {
+            rows.get(at).or(rows.last()).hash(&mut hasher);
+        }
+        Some((state, hasher.finish() ^ u64::from(room)))
     }
 
     pub(super) fn next(&self, spot: Spot, byte: u8) -> Option<Spot> {

@@ -30,7 +30,10 @@ pub struct Pieces {
     bytes: Vec<u8>,
     /// Where each piece's bytes begin; one more than there are pieces.
     offsets: Vec<u32>,
-    plain: Trie,
+    /// Plain pieces of at most [`SHORT`] characters.
+    short: Trie,
+    /// Plain pieces of more.
+    long: Trie,
     other: Trie,
     plain_mask: Vec<u32>,
     /// Plain pieces, shortest first.
@@ -38,6 +41,10 @@ pub struct Pieces {
     /// How many of them have at most so many characters.
     up_to_chars: Vec<usize>,
 }
+
+/// Few pieces are longer. What follows so many characters from here decides about all others, and where two places in
+/// a pattern are alike that far, so are their masks.
+pub(super) const SHORT: u32 = 16;
 
 impl Pieces {
     /// Sorts a vocabulary.
@@ -58,7 +65,8 @@ impl Pieces {
             ends,
             bytes,
             offsets,
-            plain: Trie::default(),
+            short: Trie::default(),
+            long: Trie::default(),
             other: Trie::default(),
             plain_mask: vec![0; size.div_ceil(32)],
             plain_by_chars: Vec::new(),
@@ -69,7 +77,7 @@ impl Pieces {
     }
 
     fn sort(&mut self) {
-        let mut plain = Vec::new();
+        let (mut short, mut long) = (Vec::new(), Vec::new());
         let mut other = Vec::new();
         let mut lengths = Vec::new();
         for id in 0..small(self.size) {
@@ -79,16 +87,18 @@ impl Pieces {
             }
             match std::str::from_utf8(piece) {
                 Ok(text) if text.chars().all(is_plain) => {
-                    lengths.push((text.chars().count(), id));
-                    plain.push((piece, id));
+                    let chars = text.chars().count();
+                    lengths.push((chars, id));
+                    if small(chars) <= SHORT { &mut short } else { &mut long }.push((piece, id));
                 }
                 _ => other.push((piece, id)),
             }
         }
-        plain.sort_unstable();
-        other.sort_unstable();
         lengths.sort_unstable();
-        let (plain, other) = (Trie::build(plain.into_iter()), Trie::build(other.into_iter()));
+        let [short, long, other] = [short, long, other].map(|mut part: Vec<(&[u8], u32)>| {
+            part.sort_unstable();
+            Trie::build(part.into_iter())
+        });
         let longest = lengths.last().map_or(0, |&(chars, _)| chars);
         self.up_to_chars = (0..=longest)
             .map(|most| lengths.partition_point(|&(chars, _)| chars <= most))
@@ -97,7 +107,7 @@ impl Pieces {
         for &id in &self.plain_by_chars {
             set(&mut self.plain_mask, id);
         }
-        (self.plain, self.other) = (plain, other);
+        (self.short, self.long, self.other) = (short, long, other);
     }
 
     /// How many ids there are.
@@ -127,8 +137,12 @@ impl Pieces {
         self.bytes.get(from as usize..to as usize).unwrap_or(&[])
     }
 
-    pub(super) fn plain(&self) -> &Trie {
-        &self.plain
+    pub(super) fn short(&self) -> &Trie {
+        &self.short
+    }
+
+    pub(super) fn long(&self) -> &Trie {
+        &self.long
     }
 
     pub(super) fn other(&self) -> &Trie {
@@ -153,12 +167,6 @@ impl Pieces {
             }
             long.iter().for_each(|&id| clear(bits, id));
         }
-    }
-
-    /// Nodes of the two tries: plain, other.
-    #[must_use]
-    pub fn nodes(&self) -> (usize, usize) {
-        (self.plain.len(), self.other.len())
     }
 }
 

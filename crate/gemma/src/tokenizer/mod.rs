@@ -16,6 +16,7 @@ mod vocabulary;
 use hybridge_core::{Error, Result};
 
 pub use decode::Detokenizer;
+pub(crate) use vocabulary::byte_of;
 pub use vocabulary::{Kind, Vocabulary};
 
 use crate::gguf::Gguf;

@@ -211,7 +211,7 @@ impl Vocabulary {
 }
 
 /// The byte of a piece like `<0x0A>`.
-pub(super) fn byte_of(piece: &str) -> Option<u8> {
+pub(crate) fn byte_of(piece: &str) -> Option<u8> {
     let digits = piece.strip_prefix("<0x")?.strip_suffix('>')?;
     if digits.len() == 2 { u8::from_str_radix(digits, 16).ok() } else { None }
 }

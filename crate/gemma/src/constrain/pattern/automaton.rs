@@ -18,7 +18,7 @@ struct State {
     is_match: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(in super::super) struct Way {
     pub(in super::super) low: u32,
     pub(in super::super) high: u32,
@@ -180,6 +180,32 @@ impl Automaton {
             state.ways.retain(|way| leads.get(way.to as usize) == Some(&true));
         }
         self
+    }
+
+    /// Numbers the states so that those with equal numbers let the same texts of up to so many characters go on.
+    pub(in super::super) fn alike(&self, chars: u32) -> Vec<u32> {
+        let mut numbers = vec![0; self.states.len()];
+        let mut kinds = 1;
+        for _ in 0..chars {
+            let mut known: HashMap<Vec<Way>, u32> = HashMap::new();
+            let mut next = Vec::with_capacity(numbers.len());
+            for state in &self.states {
+                let mut ways = Vec::new();
+                for way in &state.ways {
+                    let to = numbers.get(way.to as usize).copied().unwrap_or(0);
+                    push_way(&mut ways, Way { to, ..*way });
+                }
+                let number = small(known.len());
+                next.push(*known.entry(ways).or_insert(number));
+            }
+            let is_settled = known.len() == kinds;
+            kinds = known.len();
+            numbers = next;
+            if is_settled {
+                break;
+            }
+        }
+        numbers
     }
 
     /// Whether nothing matches.

@@ -88,6 +88,8 @@ fn schema(dice: &mut Dice, depth: usize) -> Value {
                 "^(ab|cd)*$",
                 "^.{3,9}$",
                 "[^ -~]",
+                "^[a-z ]{1,60}$",
+                "^[^z]{0,40}$",
                 "\"",
             ];
             let mut schema = json!({"type": "string", "pattern": *dice.pick(&patterns)});

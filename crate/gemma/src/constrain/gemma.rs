@@ -1,0 +1,42 @@
+//! A tokenizer's vocabulary as the masks see it.
+
+use std::borrow::Cow;
+
+use super::vocabulary::{Pieces, Vocabulary};
+use crate::tokenizer::{Kind, Tokenizer, byte_of};
+
+struct Gemma<'a> {
+    tokenizer: &'a Tokenizer,
+    ends: Vec<u32>,
+}
+
+impl Vocabulary for Gemma<'_> {
+    fn len(&self) -> usize {
+        self.tokenizer.vocabulary().len()
+    }
+
+    fn bytes(&self, id: u32) -> Option<Cow<'_, [u8]>> {
+        let vocabulary = self.tokenizer.vocabulary();
+        let (piece, kind) = vocabulary.piece(id).zip(vocabulary.kind(id))?;
+        match kind {
+            // Nobody trained the model on unused pieces; control pieces are not text.
+            Kind::Control | Kind::Unknown | Kind::Unused => None,
+            Kind::Byte => byte_of(piece).map(|byte| Cow::Owned(vec![byte])),
+            Kind::UserDefined => Some(Cow::Borrowed(piece.as_bytes())),
+            Kind::Normal if piece.contains('▁') => {
+                Some(Cow::Owned(piece.replace('▁', " ").into_bytes()))
+            }
+            Kind::Normal => Some(Cow::Borrowed(piece.as_bytes())),
+        }
+    }
+
+    fn ends(&self) -> &[u32] {
+        &self.ends
+    }
+}
+
+impl From<&Tokenizer> for Pieces {
+    fn from(tokenizer: &Tokenizer) -> Self {
+        Self::new(&Gemma { tokenizer, ends: tokenizer.stop_ids() })
+    }
+}
