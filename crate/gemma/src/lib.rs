@@ -23,6 +23,7 @@ pub mod template;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod tokenizer;
+pub mod tools;
 pub mod weights;
 
 pub use config::Config;

@@ -1,0 +1,154 @@
+//! A call as one JSON object, for Gemma 3 and every model that was trained on no format in particular.
+//!
+//! ```text
+//! {"name":"get_weather","parameters":{"city":"Tokyo"}}          one call
+//! [{"name":…},{"name":…}]                                       several at once
+//! ```
+
+use hybridge_core::{ToolChoice, ToolDefinition, ToolRequest, ToolResponse};
+use serde_json::{Map, Value, json};
+
+/// How an answer is held to the form of a call.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CallForm {
+    /// What a call, or a list of them, looks like.
+    pub schema: Value,
+    /// Whether the model may answer in words instead.
+    pub may_be_prose: bool,
+}
+
+/// The form that a choice of tools asks for; nothing where no call is wanted.
+#[must_use]
+pub fn call_form(tools: &[ToolDefinition], choice: Option<ToolChoice>) -> Option<CallForm> {
+    let may_be_prose = match choice {
+        Some(ToolChoice::None) => return None,
+        Some(ToolChoice::Required) => false,
+        Some(ToolChoice::Auto) | None => true,
+    };
+    (!tools.is_empty()).then(|| CallForm { schema: call_schema(tools), may_be_prose })
+}
+
+fn call_schema(tools: &[ToolDefinition]) -> Value {
+    let mut parts = Map::new();
+    let mut calls = Vec::new();
+    for (at, tool) in tools.iter().enumerate() {
+        let name = format!("tool{at}");
+        let parameters = match &tool.input_schema {
+            Some(schema) => moved(schema, &format!("#/$defs/{name}")),
+            None => json!({"type": "object"}),
+        };
+        parts.insert(name.clone(), parameters);
+        calls.push(json!({
+            "type": "object",
+            "properties": {"name": {"const": tool.name}, "parameters": {"$ref": format!("#/$defs/{name}")}},
+            "propertyOrdering": ["name", "parameters"],
+            "required": ["name", "parameters"],
+            "additionalProperties": false,
+        }));
+    }
+    parts.insert("call".to_owned(), json!({"anyOf": calls}));
+    let call = json!({"$ref": "#/$defs/call"});
+    json!({"anyOf": [call, {"type": "array", "items": call, "minItems": 1}], "$defs": parts})
+}
+
+/// A schema that now stands at `place` in another one, so that its references still lead where they led.
+fn moved(schema: &Value, place: &str) -> Value {
+    match schema {
+        Value::Object(map) => {
+            let moved_entry = |(keyword, value): (&String, &Value)| {
+                let value = match (keyword.as_str(), value) {
+                    ("$ref", Value::String(target)) => match target.strip_prefix('#') {
+                        Some(rest) => Value::String(format!("{place}{rest}")),
+                        None => value.clone(),
+                    },
+                    // Values, not schemas.
+                    ("const" | "enum" | "default" | "example" | "examples", _) => value.clone(),
+                    // The whole has one root.
+                    ("properties" | "$defs" | "definitions", Value::Object(map)) => map
+                        .iter()
+                        .map(|(name, schema)| (name.clone(), moved(schema, place)))
+                        .collect(),
+                    _ => moved(value, place),
+                };
+                (keyword.clone(), value)
+            };
+            map.iter()
+                .filter(|(keyword, _)| !matches!(keyword.as_str(), "$schema" | "$id"))
+                .map(moved_entry)
+                .collect()
+        }
+        Value::Array(list) => list.iter().map(|schema| moved(schema, place)).collect(),
+        other => other.clone(),
+    }
+}
+
+/// What the prompt says about the tools, to stand before the first question.
+#[must_use]
+pub fn instructions(tools: &[ToolDefinition], choice: Option<ToolChoice>) -> Option<String> {
+    if tools.is_empty() || choice == Some(ToolChoice::None) {
+        return None;
+    }
+    let list: Vec<Value> = tools
+        .iter()
+        .map(|tool| {
+            let parameters = tool.input_schema.clone().unwrap_or_else(|| json!({"type": "object"}));
+            json!({"name": tool.name, "description": tool.description, "parameters": parameters})
+        })
+        .collect();
+    let when = if choice == Some(ToolChoice::Required) {
+        "Call one of them now."
+    } else {
+        "Call one only if it helps."
+    };
+    Some(format!(
+        "You can call functions. {when} A call is a JSON object {{\"name\": function name, \"parameters\": \
+         {{argument name: value}}}} and nothing else; several calls are a JSON array of such objects.\n{}",
+        Value::Array(list)
+    ))
+}
+
+/// The calls of an answer; nothing where it is words. Calls are numbered so that results find them.
+#[must_use]
+pub fn parse(answer: &str, tools: &[ToolDefinition]) -> Option<Vec<ToolRequest>> {
+    let value: Value = serde_json::from_str(unfenced(answer)).ok()?;
+    let calls = match value {
+        Value::Array(calls) => calls,
+        call => vec![call],
+    };
+    let read = |(at, call): (usize, &Value)| {
+        let name = call.get("name")?.as_str()?;
+        let input = call.get("parameters").cloned();
+        let is_known = tools.iter().any(|tool| tool.name == name);
+        is_known.then(|| ToolRequest {
+            name: name.to_owned(),
+            input,
+            reference: Some(format!("call_{at}")),
+        })
+    };
+    let calls: Option<Vec<ToolRequest>> = calls.iter().enumerate().map(read).collect();
+    calls.filter(|calls| !calls.is_empty())
+}
+
+/// A call as the model wrote it, for the turn that is fed back.
+#[must_use]
+pub fn call_text(call: &ToolRequest) -> String {
+    let parameters = call.input.clone().unwrap_or_else(|| json!({}));
+    format!("{{\"name\":{},\"parameters\":{parameters}}}", Value::from(call.name.as_str()))
+}
+
+/// A result, for a person's turn.
+#[must_use]
+pub fn response_text(response: &ToolResponse) -> String {
+    let output = response.output.clone().unwrap_or(Value::Null);
+    let result = json!({"name": response.name, "result": output});
+    format!("```tool_output\n{result}\n```")
+}
+
+/// Without the code fence that models like to put around JSON.
+fn unfenced(answer: &str) -> &str {
+    let answer = answer.trim();
+    let Some(inner) = answer.strip_prefix("```").and_then(|rest| rest.strip_suffix("```")) else {
+        return answer;
+    };
+    inner.split_once('\n').map_or(answer, |(_, body)| body.trim())
+}
