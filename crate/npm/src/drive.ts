@@ -10,6 +10,7 @@ import { answerTo, ours, type CoreError, type Question, type World } from './con
 import { HybridError } from './errors.js'
 import type { Run } from './glue/page.js'
 import { toJson } from './json.js'
+import { outputErrorOf } from './output.js'
 import { wantsJson, type ModelRequest } from './request.js'
 import { Response, type Answer } from './response.js'
 import type { ChunkDetails, RunOptions, Runner } from './runner.js'
@@ -186,7 +187,7 @@ export class Drive {
 
   async #accepts(number: number, routing: RoutingTrace): Promise<boolean> {
     const attempt = this.#attempts.get(number)
-    const isGood: unknown = attempt?.answer && (await this.#circuit.accept?.(this.#response(attempt, attempt.answer, routing)))
+    const isGood: unknown = attempt?.answer && (await this.#circuit.accept?.(await this.#response(attempt, attempt.answer, routing)))
     if (typeof isGood !== 'boolean') throw new HybridError('INVALID_ARGUMENT', `accept returned neither true nor false, but ${typeof isGood}`)
     return isGood
   }
@@ -238,13 +239,14 @@ export class Drive {
     return inferenceSource ?? this.#circuit.branches.get(branch)?.model.info.inferenceSource ?? 'unknown'
   }
 
-  #response(attempt: Attempt, answer: Answer, routing: RoutingTrace): GenerateResponse {
+  async #response(attempt: Attempt, answer: Answer, routing: RoutingTrace): Promise<GenerateResponse> {
     return new Response(answer, {
       latencyMs: now() - attempt.startedAt,
       branch: attempt.branch,
       inferenceSource: this.#source(attempt, answer),
       routing,
       json: wantsJson(this.#request),
+      outputError: await outputErrorOf(this.#request, answer),
     })
   }
 }

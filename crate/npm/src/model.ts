@@ -2,6 +2,7 @@
 
 import { newId, now } from './clock.js'
 import { HybridError } from './errors.js'
+import { outputErrorOf } from './output.js'
 import { normaliseRequest, wantsJson } from './request.js'
 import { Chunk, Response, textOf } from './response.js'
 import { setRunner, withManners, type Generate, type Runner, type RunOptions } from './runner.js'
@@ -102,7 +103,9 @@ async function launch(
     const answer = await runner(normalised, { streaming: feed !== undefined, sendChunk, signal: work.signal, context })
     const { branch = info.name, inferenceSource = info.inferenceSource, usage, confidence } = answer
     const routing = answer.routing ?? traced({ outcome: 'answered', usage, ...(confidence === undefined ? {} : { confidence }) })
-    return new Response(answer, { latencyMs: now() - startedAtMs, branch, inferenceSource, routing, json })
+    const latencyMs = now() - startedAtMs
+    const outputError = await outputErrorOf(normalised, answer)
+    return new Response(answer, { latencyMs, branch, inferenceSource, routing, json, outputError })
   } catch (thrown) {
     if (thrown instanceof CallerFault) throw thrown.fault
     const error = fromThrown(thrown)

@@ -85,9 +85,10 @@ export class Response implements GenerateResponse {
   readonly branch: string
   readonly inferenceSource: ModelInfo['inferenceSource']
   readonly routing: RoutingTrace
+  declare readonly outputError?: HybridError
   readonly #json: boolean
 
-  constructor(answer: Answer, told: { latencyMs: number; branch: string; inferenceSource: ModelInfo['inferenceSource']; routing: RoutingTrace; json: boolean }) {
+  constructor(answer: Answer, told: { latencyMs: number; branch: string; inferenceSource: ModelInfo['inferenceSource']; routing: RoutingTrace; json: boolean; outputError?: HybridError | undefined }) {
     this.message = answer.message
     this.finishReason = answer.finishReason
     if (answer.finishMessage !== undefined) this.finishMessage = answer.finishMessage
@@ -98,6 +99,7 @@ export class Response implements GenerateResponse {
     this.branch = told.branch
     this.inferenceSource = told.inferenceSource
     this.routing = told.routing
+    if (told.outputError !== undefined) this.outputError = told.outputError
     this.#json = told.json
   }
 

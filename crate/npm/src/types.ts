@@ -2,6 +2,8 @@
  * Every public type. The classes and functions that use them live beside this file, one file for each noun.
  */
 
+import type { HybridError } from './errors.js'
+
 // ── What travels ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 export type Role = 'system' | 'user' | 'model' | 'tool'
@@ -81,6 +83,8 @@ export interface GenerateResponse {
   readonly reasoning: string
   /** The text parsed as JSON, where JSON was asked for. */
   readonly output: unknown
+  /** Why `output` is not what was asked for: no JSON, cut off (code OUTPUT_INCOMPLETE), or not what the schema says (OUTPUT_MISMATCH, with the path as its cause). A cascade can go by it: `accept: ({ outputError }) => outputError === undefined`. */
+  readonly outputError?: HybridError
   readonly toolRequests: ReadonlyArray<{ name: string; input?: unknown; ref?: string }>
   /** Which branch answered, and where that ran. */
   readonly branch: string

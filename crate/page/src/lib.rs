@@ -4,11 +4,13 @@ mod cloud;
 mod device;
 mod platform;
 mod router;
+mod schema;
 mod thrown;
 
 pub use cloud::{CloudCall, retry_delay};
 pub use device::judge_device;
 pub use router::{Consideration, Hybrid, Run};
+pub use schema::find_mismatch;
 
 use wasm_bindgen::prelude::wasm_bindgen;
 

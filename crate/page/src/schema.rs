@@ -1,0 +1,26 @@
+//! Answers held to their schemas, with the browser's own regular expressions.
+
+use hybridge_core::schema::validate;
+use js_sys::Function;
+use serde_json::{Value, json};
+use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::wasm_bindgen;
+
+/// The first place where a value is not what its schema asks for, as JSON text of `{path, expected}`; `undefined`
+/// where it is. `matches(pattern, text)` is a boolean, or `undefined` for a pattern that cannot be read.
+#[wasm_bindgen(js_name = findMismatch)]
+pub fn find_mismatch(schema: &str, value: &str, matches: &Function) -> Option<String> {
+    let parsed = |text: &str| serde_json::from_str::<Value>(text).ok();
+    // A schema that is no JSON cannot be asked for: the caller turned a JavaScript value into this text.
+    let schema = parsed(schema)?;
+    let Some(value) = parsed(value) else {
+        return Some(
+            json!({"path": "", "expected": "JSON that is not nested too deeply"}).to_string(),
+        );
+    };
+    let call = |pattern: &str, text: &str| {
+        matches.call2(&JsValue::UNDEFINED, &pattern.into(), &text.into()).ok()?.as_bool()
+    };
+    let mismatch = validate(&schema, &value, &call).err()?;
+    Some(json!({"path": mismatch.path, "expected": mismatch.expected}).to_string())
+}
