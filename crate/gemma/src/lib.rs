@@ -1,13 +1,15 @@
 //! Gemma, quantised, on burn.
 //!
 //! A file is opened over byte ranges ([`source`], [`gguf`]) and described ([`config`],
-//! [`weights`]); a forward pass ([`engine`]: scalar, burn or kernels) runs it. A request becomes
-//! ids ([`template`], [`tokenizer`]), and ids an answer ([`generate`]) or a vector ([`embed`]).
+//! [`weights`]); a forward pass ([`engine`]: scalar, burn, kernels or [`cpu`]) runs it. A request
+//! becomes ids ([`template`], [`tokenizer`]), and ids an answer ([`generate`]) or a vector
+//! ([`embed`]).
 //! Everything runs natively and knows no JavaScript.
 #![recursion_limit = "256"]
 
 pub mod config;
 pub mod constrain;
+pub mod cpu;
 pub mod embed;
 pub mod engine;
 pub mod generate;

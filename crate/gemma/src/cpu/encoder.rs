@@ -1,0 +1,80 @@
+//! EmbeddingGemma on the CPU: the same blocks, looking both ways, then a mean and two matrices.
+
+use futures::future::LocalBoxFuture;
+use hybridge_core::{Error, Result};
+
+use super::cache::Cache;
+use super::inputs::{Inputs, Precision};
+use super::matrix::Matrix;
+use super::memory::no_room;
+use super::network::{Network, Scratch, Sight};
+use crate::config::Config;
+use crate::engine::{Encoder, check_vocabulary};
+use crate::weights::{Model, missing_tensor};
+
+/// The CPU's encoder.
+#[derive(Clone, Debug)]
+pub struct CpuEncoder {
+    network: Network,
+    dense_2: Matrix,
+    dense_3: Matrix,
+    scratch: Scratch,
+}
+
+impl CpuEncoder {
+    /// Loads a model's weights, packed.
+    pub async fn load(model: &Model, precision: Precision) -> Result<Self> {
+        let dense = model.tensors.dense.as_ref().ok_or_else(|| missing_tensor("dense_2.weight"))?;
+        Ok(Self {
+            network: Network::load(model, precision).await?,
+            dense_2: Matrix::load(model, &dense.dense_2).await?,
+            dense_3: Matrix::load(model, &dense.dense_3).await?,
+            scratch: Scratch::default(),
+        })
+    }
+
+    fn run(&mut self, tokens: &[u32]) -> Result<Vec<f32>> {
+        let Self { network, dense_2, dense_3, scratch } = self;
+        let config = &network.config;
+        check_vocabulary(config, tokens)?;
+        if tokens.is_empty() {
+            return Err(Error::invalid("there is nothing to embed"));
+        }
+        let width = config.kv_width();
+        let bytes = 8 * tokens.len() as u64 * width as u64;
+        let mut cache = Cache::new(width, tokens.len()).ok_or_else(|| no_room(bytes))?;
+        network.embed(tokens, &mut scratch.x);
+        for index in 0..network.layers.len() {
+            network.layer(index, &mut cache, 0, Sight::Around(tokens.len()), scratch);
+        }
+        let mut mean = vec![0.0_f32; config.width];
+        #[expect(clippy::cast_precision_loss, reason = "texts are far shorter than 2^24 tokens")]
+        let share = 1.0 / tokens.len() as f32;
+        for x in network.normed(&scratch.x).chunks_exact(config.width) {
+            for (mean, value) in mean.iter_mut().zip(x) {
+                *mean += value * share;
+            }
+        }
+        // Two products for a whole text: rounding would save nothing.
+        let inner = exactly(dense_2, &mean);
+        Ok(exactly(dense_3, &inner))
+    }
+}
+
+fn exactly(matrix: &Matrix, x: &[f32]) -> Vec<f32> {
+    let mut inputs = Inputs::default();
+    inputs.set(x, matrix.columns(), true, false);
+    let mut output = vec![0.0; matrix.rows()];
+    matrix.times(&inputs, Precision::Exact, &mut output);
+    output
+}
+
+impl Encoder for CpuEncoder {
+    fn config(&self) -> &Config {
+        &self.network.config
+    }
+
+    fn encode<'a>(&'a mut self, tokens: &'a [u32]) -> LocalBoxFuture<'a, Result<Vec<f32>>> {
+        Box::pin(async { self.run(tokens) })
+    }
+}

@@ -1,0 +1,372 @@
+//! A matrix in memory: packed, once.
+
+use std::marker::PhantomData;
+
+use hybridge_core::{Error, Result, Status};
+
+use super::format::{self, Chunk, Codes, Values};
+use super::inputs::{Inputs, Precision};
+use super::lanes::{Kernel, Lanes, run};
+use super::pack::{Lift, ROWS, block_size, pack, packed_bytes};
+use super::product::{Many, One, Product, View};
+use crate::quant::Encoding;
+use crate::weights::{Model, Tensor};
+
+/// Weights are read in pieces of about this size.
+const PIECE: usize = 4 << 20;
+
+/// Packed rows.
+#[derive(Clone)]
+pub(super) struct Matrix {
+    encoding: Encoding,
+    rows: usize,
+    columns: usize,
+    lift: Lift,
+    chunks: Vec<Chunk>,
+}
+
+impl std::fmt::Debug for Matrix {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Matrix({} × {} {})", self.rows, self.columns, self.encoding.name())
+    }
+}
+
+/// Calls a generic function with the format of an encoding.
+macro_rules! with_format {
+    ($encoding:expr, $codes:ident, $values:ident, ($($argument:expr),*)) => {
+        match $encoding {
+            Encoding::Q4_0 => $codes::<format::Q4_0>($($argument),*),
+            Encoding::Q4_1 => $codes::<format::Q4_1>($($argument),*),
+            Encoding::Q5_0 => $codes::<format::Q5_0>($($argument),*),
+            Encoding::Q5_1 => $codes::<format::Q5_1>($($argument),*),
+            Encoding::Q8_0 => $codes::<format::Q8_0>($($argument),*),
+            Encoding::Q4K => $codes::<format::Q4K>($($argument),*),
+            Encoding::Q5K => $codes::<format::Q5K>($($argument),*),
+            Encoding::Q6K => $codes::<format::Q6K>($($argument),*),
+            Encoding::F32 => $values::<format::F32>($($argument),*),
+            Encoding::F16 => $values::<format::F16>($($argument),*),
+            Encoding::BF16 => $values::<format::BF16>($($argument),*),
+        }
+    };
+}
+
+impl Matrix {
+    /// Reads a tensor in pieces, each packed into place before the next is read.
+    pub(super) async fn load(model: &Model, tensor: &Tensor) -> Result<Self> {
+        for lift in [Lift::Lifted, Lift::Flat] {
+            if let Some(matrix) = Self::load_lifted(model, tensor, lift).await? {
+                return Ok(matrix);
+            }
+        }
+        Err(Error::new(
+            Status::DataLoss,
+            format!("{} holds a scale that is not a finite number", tensor.name),
+        )
+        .with_code("MODEL_DAMAGED"))
+    }
+
+    async fn load_lifted(model: &Model, tensor: &Tensor, lift: Lift) -> Result<Option<Self>> {
+        let Tensor { encoding, rows, columns, .. } = *tensor;
+        let mut matrix = Self::empty(encoding, rows, columns, lift)?;
+        let step = (PIECE / tensor.row_bytes().max(1)).next_multiple_of(ROWS);
+        for start in (0..rows).step_by(step) {
+            let bytes = model.rows(tensor, start..rows.min(start + step)).await?;
+            let all: Vec<&[u8]> = bytes.chunks_exact(tensor.row_bytes().max(1)).collect();
+            for group in all.chunks(ROWS) {
+                if pack(encoding, columns, group, lift, &mut matrix.chunks).is_none() {
+                    return Ok(None);
+                }
+            }
+        }
+        Ok(Some(matrix))
+    }
+
+    /// A matrix without rows yet, with room for them.
+    pub(super) fn empty(
+        encoding: Encoding,
+        rows: usize,
+        columns: usize,
+        lift: Lift,
+    ) -> Result<Self> {
+        let bytes = packed_bytes(encoding, rows, columns);
+        let size = usize::try_from(bytes / size_of::<Chunk>() as u64);
+        let mut chunks = Vec::new();
+        // Asked for once and exactly: growing would hold two copies for a moment.
+        let has_room = size.is_ok_and(|size| chunks.try_reserve_exact(size).is_ok());
+        if !has_room {
+            return Err(super::memory::no_room(bytes));
+        }
+        Ok(Self { encoding, rows, columns, lift, chunks })
+    }
+
+    /// Appends rows as a file has them.
+    #[cfg(test)]
+    pub(super) fn push(&mut self, rows: &[&[u8]]) -> Option<()> {
+        pack(self.encoding, self.columns, rows, self.lift, &mut self.chunks)
+    }
+
+    /// Appends a chunk as kernels read it.
+    pub(super) fn push_chunk(&mut self, chunk: Chunk) {
+        self.chunks.push(chunk);
+    }
+
+    /// The weights as kernels read them.
+    pub(super) fn chunks(&self) -> &[Chunk] {
+        &self.chunks
+    }
+
+    pub(super) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    pub(super) fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// How many bytes of weights a product reads.
+    pub(super) fn bytes(&self) -> usize {
+        size_of_val(self.chunks.as_slice())
+    }
+
+    /// Whether it reads rounded inputs. Weights that are plain numbers never do: rounding what
+    /// they are multiplied with would gain nothing.
+    pub(super) fn wants_rounded(&self, precision: Precision) -> bool {
+        precision == Precision::Fast && self.encoding.block_values() > 1
+    }
+
+    /// One row as numbers; unchanged where there is none.
+    pub(super) fn row(&self, index: usize, values: &mut [f32]) {
+        let size = block_size(self.encoding).0 * self.blocks();
+        let group = index / ROWS * size;
+        let Some(chunks) = self.chunks.get(group..group + size) else { return };
+        let view = View { chunks, ..self.view() };
+        with_format!(self.encoding, row_of, row_of, (view, index % ROWS, values));
+    }
+
+    /// W·x for each token. \[tokens, rows\]
+    pub(super) fn times(&self, inputs: &Inputs, precision: Precision, output: &mut [f32]) {
+        let (view, rows) = (self.view(), self.rows);
+        let rounded = self.wants_rounded(precision);
+        with_format!(
+            self.encoding,
+            times_codes,
+            times_values,
+            (view, inputs, rounded, rows, output)
+        );
+    }
+
+    fn view(&self) -> View<'_> {
+        View { chunks: &self.chunks, blocks: self.blocks(), factor: self.lift.factor() }
+    }
+
+    fn blocks(&self) -> usize {
+        self.columns.div_ceil(block_size(self.encoding).1)
+    }
+}
+
+fn times_codes<F: Codes>(
+    view: View<'_>,
+    inputs: &Inputs,
+    rounded: bool,
+    rows: usize,
+    output: &mut [f32],
+) {
+    let (tokens, format) = (inputs.tokens, PhantomData::<F>);
+    if rounded {
+        let product = Product { view, inputs: &inputs.rounded, tokens, rows, output, format };
+        if tokens == 1 { run(One(product)) } else { run(Many(product)) }
+    } else {
+        let product = Product { view, inputs: &inputs.plain, tokens, rows, output, format };
+        if tokens == 1 { run(One(product)) } else { run(Many(product)) }
+    }
+}
+
+fn times_values<F: Values>(
+    view: View<'_>,
+    inputs: &Inputs,
+    _rounded: bool,
+    rows: usize,
+    output: &mut [f32],
+) {
+    let (tokens, format) = (inputs.tokens, PhantomData::<F>);
+    run(Many(Product { view, inputs: &inputs.plain, tokens, rows, output, format }));
+}
+
+fn row_of<F: Values>(view: View<'_>, lane: usize, values: &mut [f32]) {
+    run(Row { view, lane, values, format: PhantomData::<F> });
+}
+
+/// Decodes one row of the first group.
+struct Row<'a, F> {
+    view: View<'a>,
+    lane: usize,
+    values: &'a mut [f32],
+    format: PhantomData<F>,
+}
+
+impl<F: Values> Kernel for Row<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, lanes: L) {
+        let factor = lanes.splat(self.view.factor);
+        let blocks = self.view.chunks.chunks_exact(F::CHUNKS);
+        for (block, values) in blocks.zip(self.values.chunks_mut(32 * F::SUBS)) {
+            for (sub, values) in values.chunks_mut(32).enumerate() {
+                F::values(
+                    lanes,
+                    block,
+                    sub,
+                    factor,
+                    #[inline(always)]
+                    |column, eight| {
+                        let eight = lanes.array(eight);
+                        if let (Some(to), Some(value)) =
+                            (values.get_mut(column), eight.get(self.lane))
+                        {
+                            *to = *value;
+                        }
+                    },
+                );
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Inputs, Lift, Matrix, ROWS};
+    use crate::cpu::Precision;
+    use crate::cpu::lanes::with_and_without;
+    use crate::quant::Encoding;
+    use crate::quant::encode::encode;
+
+    /// Numbers from −1 to 1 that repeat nowhere.
+    fn noise(count: usize, seed: u32) -> Vec<f32> {
+        let mut state = seed | 1;
+        let mut next = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 8) as f32 / 8_388_608.0 - 1.0
+        };
+        (0..count).map(|_| next()).collect()
+    }
+
+    struct Case {
+        matrix: Matrix,
+        /// As the reference decoder has them. \[rows, columns\]
+        weights: Vec<f32>,
+    }
+
+    fn case(encoding: Encoding, rows: usize, columns: usize, size: f32, lift: Lift) -> Case {
+        let values: Vec<f32> =
+            noise(rows * columns, 7).into_iter().map(|value| value * size).collect();
+        let bytes = encode(encoding, &values);
+        let mut weights = vec![0.0; rows * columns];
+        encoding.decode(&bytes, &mut weights);
+        let mut matrix = Matrix::empty(encoding, rows, columns, lift).unwrap();
+        let all: Vec<&[u8]> = bytes.chunks_exact(encoding.bytes_of(columns)).collect();
+        for group in all.chunks(ROWS) {
+            matrix.push(group).unwrap();
+        }
+        assert_eq!(matrix.bytes() as u64, crate::cpu::pack::packed_bytes(encoding, rows, columns));
+        Case { matrix, weights }
+    }
+
+    fn shapes(encoding: Encoding) -> Vec<(usize, usize)> {
+        match encoding.block_values() {
+            1 => vec![(13, 40), (8, 1), (1, 64), (3, 33)],
+            width => vec![(13, 2 * width), (8, width), (1, 3 * width), (24, 2 * width)],
+        }
+    }
+
+    #[test]
+    fn rows_come_back_to_the_bit() {
+        for encoding in Encoding::ALL {
+            for (rows, columns) in shapes(encoding) {
+                // The smallest size makes half-precision scales subnormal.
+                for (size, lift) in [
+                    (1.0, Lift::Lifted),
+                    (1.0, Lift::Flat),
+                    (3e-5, Lift::Lifted),
+                    (3e-5, Lift::Flat),
+                ] {
+                    let case = case(encoding, rows, columns, size, lift);
+                    let decoded = with_and_without(|| {
+                        let mut values = vec![0.0; rows * columns];
+                        for (row, values) in values.chunks_exact_mut(columns).enumerate() {
+                            case.matrix.row(row, values);
+                        }
+                        values
+                    });
+                    for values in decoded {
+                        // Equal as numbers: the sign of zero is nobody's business.
+                        assert_eq!(values, case.weights, "{encoding:?} {rows} × {columns}, {size}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_that_cannot_be_lifted_are_refused_and_can_be_stored_flat() {
+        for (encoding, value) in [(Encoding::F16, 1e4), (Encoding::Q8_0, 1e4), (Encoding::Q4K, 1e5)]
+        {
+            let bytes = encode(encoding, &[value; 256]);
+            let mut matrix = Matrix::empty(encoding, 1, 256, Lift::Lifted).unwrap();
+            assert!(matrix.push(&[&bytes]).is_none(), "{encoding:?}");
+            let mut matrix = Matrix::empty(encoding, 1, 256, Lift::Flat).unwrap();
+            assert!(matrix.push(&[&bytes]).is_some(), "{encoding:?}");
+        }
+    }
+
+    /// Products of any number of tokens against sums in f64 over what the weights are.
+    #[test]
+    fn products_are_right() {
+        for encoding in Encoding::ALL {
+            for (rows, columns) in shapes(encoding) {
+                let case = case(encoding, rows, columns, 1.0, Lift::Lifted);
+                for tokens in [1, 2, 4, 7, 9] {
+                    for precision in [Precision::Exact, Precision::Fast] {
+                        check(&case, encoding, tokens, precision);
+                    }
+                }
+            }
+        }
+    }
+
+    #[track_caller]
+    fn check(case: &Case, encoding: Encoding, tokens: usize, precision: Precision) {
+        let Case { matrix, weights } = case;
+        let (rows, columns) = (matrix.rows(), matrix.columns());
+        let x = noise(tokens * columns, 99);
+        let rounded = matrix.wants_rounded(precision);
+        let mut inputs = Inputs::default();
+        inputs.set(&x, columns, !rounded, rounded);
+        let outputs = with_and_without(|| {
+            let mut output = vec![f32::NAN; tokens * rows];
+            matrix.times(&inputs, precision, &mut output);
+            output
+        });
+        // Rounding the inputs is part of the definition; what is judged is the product.
+        let value = |token: usize, column: usize| {
+            if !rounded {
+                return f64::from(x[token * columns + column]);
+            }
+            let block = &inputs.rounded[column / 32 * tokens + token];
+            let code = block.codes.as_flattened()[column % 32];
+            f64::from(block.scale) * f64::from(code)
+        };
+        for output in &outputs {
+            for token in 0..tokens {
+                for row in 0..rows {
+                    let right: f64 = (0..columns)
+                        .map(|k| f64::from(weights[row * columns + k]) * value(token, k))
+                        .sum();
+                    let error = (f64::from(output[token * rows + row]) - right).abs();
+                    let most = 3e-6 * (columns as f64).sqrt();
+                    assert!(error < most, "{encoding:?} {precision:?} {rows} × {columns}: {error}");
+                }
+            }
+        }
+    }
+}

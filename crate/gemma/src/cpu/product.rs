@@ -1,0 +1,301 @@
+//! Packed weights times activations: four kernels, for one token or many, exact or fast.
+//!
+//! ```text
+//! one token    codes are read, multiplied and forgotten: memory is what limits
+//! many tokens  32 columns of eight rows are unpacked once and meet the tokens four at a time,
+//!              so that unpacking and reading of weights are shared
+//! ```
+#![expect(clippy::indexing_slicing, reason = "every index is bounded by constants")]
+
+use std::marker::PhantomData;
+
+use super::format::{Chunk, Codes, Values};
+use super::inputs::{Plain, Rounded};
+use super::lanes::{Kernel, Lanes};
+use super::pack::ROWS;
+
+/// Tokens that meet unpacked weights at a time: their sums stay in registers.
+const TOKENS: usize = 4;
+
+/// Some rows of a packed matrix, in groups of eight.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct View<'a> {
+    /// \[groups, blocks, chunks\]
+    pub(super) chunks: &'a [Chunk],
+    /// How many blocks a row has.
+    pub(super) blocks: usize,
+    /// What makes up for how half-precision numbers are stored.
+    pub(super) factor: f32,
+}
+
+/// One product: `output[t][r] = Σₖ W[r, k] · inputs[k][t]`.
+pub(super) struct Product<'a, F, I> {
+    pub(super) view: View<'a>,
+    /// \[blocks of 32, tokens\]
+    pub(super) inputs: &'a [I],
+    pub(super) tokens: usize,
+    /// How many rows the matrix really has: the last group may be filled up.
+    pub(super) rows: usize,
+    /// \[tokens, rows\]
+    pub(super) output: &'a mut [f32],
+    pub(super) format: PhantomData<F>,
+}
+
+/// Exact and fast, one token each.
+pub(super) struct One<'a, F, I>(pub(super) Product<'a, F, I>);
+
+/// Exact and fast, any number of tokens. Weights that are plain numbers always go this way.
+pub(super) struct Many<'a, F, I>(pub(super) Product<'a, F, I>);
+
+impl<F: Codes> Kernel for One<'_, F, Rounded> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, lanes: L) {
+        let Product { view, inputs, output, .. } = self.0;
+        let factor = lanes.splat(view.factor);
+        let groups = view.chunks.chunks_exact(F::CHUNKS * view.blocks);
+        for (group, output) in groups.zip(output.chunks_mut(ROWS)) {
+            let mut total = lanes.splat(0.0);
+            for (block, inputs) in group.chunks_exact(F::CHUNKS).zip(inputs.chunks_exact(F::SUBS)) {
+                for (sub, input) in inputs.iter().enumerate() {
+                    let spread = lanes.mul(factor, lanes.spread(&input.scale));
+                    for part in 0..F::PARTS {
+                        let sum = sum_of::<F, i32>(&input.sums, part);
+                        let mut sums = lanes.sums(-i32::from(F::CENTRE) * sum);
+                        F::codes(
+                            lanes,
+                            block,
+                            sub,
+                            part,
+                            #[inline(always)]
+                            |pair, codes| {
+                                sums = lanes.dot(sums, codes, lanes.pair(&input.codes[pair]));
+                            },
+                        );
+                        let scale = lanes.mul(F::scale(lanes, block, sub, part), spread);
+                        total = lanes.add(total, lanes.mul(lanes.to_floats(sums), scale));
+                    }
+                    if F::HAS_MINIMUM {
+                        let weight = lanes.mul(factor, lanes.spread(&input.total));
+                        let minimum = F::minimum(lanes, block, sub);
+                        total = lanes.add(total, lanes.mul(minimum, weight));
+                    }
+                }
+            }
+            put(output, &lanes.array(total));
+        }
+    }
+}
+
+impl<F: Codes> Kernel for One<'_, F, Plain> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, lanes: L) {
+        let Product { view, inputs, output, .. } = self.0;
+        let factor = lanes.splat(view.factor);
+        let centre = -f32::from(F::CENTRE);
+        let groups = view.chunks.chunks_exact(F::CHUNKS * view.blocks);
+        for (group, output) in groups.zip(output.chunks_mut(ROWS)) {
+            let mut total = lanes.splat(0.0);
+            for (block, inputs) in group.chunks_exact(F::CHUNKS).zip(inputs.chunks_exact(F::SUBS)) {
+                for (sub, input) in inputs.iter().enumerate() {
+                    let (pairs, _) = input.values.as_chunks::<2>();
+                    for part in 0..F::PARTS {
+                        let sum = sum_of::<F, f32>(&input.sums, part);
+                        // Two sums: one would wait for each addition before the next.
+                        let mut sums = [lanes.splat(centre * sum), lanes.splat(0.0)];
+                        F::codes(
+                            lanes,
+                            block,
+                            sub,
+                            part,
+                            #[inline(always)]
+                            |pair, codes| {
+                                let [x, y] = &pairs[pair];
+                                let first = lanes.mul(lanes.first(codes), lanes.spread(x));
+                                let second = lanes.mul(lanes.second(codes), lanes.spread(y));
+                                sums = [lanes.add(sums[0], first), lanes.add(sums[1], second)];
+                            },
+                        );
+                        let scale = lanes.mul(F::scale(lanes, block, sub, part), factor);
+                        let sum = lanes.add(sums[0], sums[1]);
+                        total = lanes.add(total, lanes.mul(sum, scale));
+                    }
+                    if F::HAS_MINIMUM {
+                        let weight = lanes.splat(view.factor * (input.sums[0] + input.sums[1]));
+                        let minimum = F::minimum(lanes, block, sub);
+                        total = lanes.add(total, lanes.mul(minimum, weight));
+                    }
+                }
+            }
+            put(output, &lanes.array(total));
+        }
+    }
+}
+
+/// The sum of what shares a scale.
+#[inline(always)]
+fn sum_of<F: Codes, T: Copy + std::ops::Add<Output = T>>(sums: &[T; 2], part: usize) -> T {
+    if F::PARTS == 2 { sums[part] } else { sums[0] + sums[1] }
+}
+
+/// The last group may have fewer rows than eight.
+#[inline(always)]
+fn put(output: &mut [f32], totals: &[f32; 8]) {
+    for (output, total) in output.iter_mut().zip(totals) {
+        *output = *total;
+    }
+}
+
+impl<F: Codes> Kernel for Many<'_, F, Rounded> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, lanes: L) {
+        let Product { view, inputs, tokens, rows, output, .. } = self.0;
+        let factor = lanes.splat(view.factor);
+        let mut totals = vec![[0.0_f32; 8]; tokens];
+        for (index, group) in view.chunks.chunks_exact(F::CHUNKS * view.blocks).enumerate() {
+            totals.fill([0.0; 8]);
+            let inputs = inputs.chunks_exact(F::SUBS * tokens);
+            for (block, inputs) in group.chunks_exact(F::CHUNKS).zip(inputs) {
+                for (sub, inputs) in inputs.chunks_exact(tokens).enumerate() {
+                    let mut tile = [lanes.pair(&[0, 0]); 16];
+                    let mut scales = [lanes.splat(0.0); 2];
+                    for (part, scale) in scales.iter_mut().enumerate().take(F::PARTS) {
+                        F::codes(
+                            lanes,
+                            block,
+                            sub,
+                            part,
+                            #[inline(always)]
+                            |pair, codes| tile[pair] = codes,
+                        );
+                        *scale = lanes.mul(F::scale(lanes, block, sub, part), factor);
+                    }
+                    let minimum = lanes.mul(F::minimum(lanes, block, sub), factor);
+                    let tile = RoundedTile::<L> { tile, scales, minimum };
+                    let (fours, ones) = inputs.as_chunks::<TOKENS>();
+                    let (four_totals, one_totals) = totals.as_chunks_mut::<TOKENS>();
+                    for (inputs, totals) in fours.iter().zip(four_totals) {
+                        tile.meet::<F, TOKENS>(lanes, inputs, totals);
+                    }
+                    let (ones, _) = ones.as_chunks::<1>();
+                    for (inputs, totals) in ones.iter().zip(one_totals.as_chunks_mut::<1>().0) {
+                        tile.meet::<F, 1>(lanes, inputs, totals);
+                    }
+                }
+            }
+            scatter(output, rows, index, &totals);
+        }
+    }
+}
+
+/// 32 columns of eight rows, unpacked.
+struct RoundedTile<L: Lanes> {
+    tile: [L::Codes; 16],
+    scales: [L::Floats; 2],
+    minimum: L::Floats,
+}
+
+impl<L: Lanes> RoundedTile<L> {
+    #[inline(always)]
+    fn meet<F: Codes, const N: usize>(
+        &self,
+        lanes: L,
+        inputs: &[Rounded; N],
+        totals: &mut [[f32; 8]; N],
+    ) {
+        let pairs = 16 / F::PARTS;
+        for part in 0..F::PARTS {
+            let mut sums = [lanes.sums(0); N];
+            for (sum, input) in sums.iter_mut().zip(inputs) {
+                let shift = -i32::from(F::CENTRE) * sum_of::<F, i32>(&input.sums, part);
+                *sum = lanes.sums(shift);
+            }
+            for pair in part * pairs..(part + 1) * pairs {
+                for (sum, input) in sums.iter_mut().zip(inputs) {
+                    *sum = lanes.dot(*sum, self.tile[pair], lanes.pair(&input.codes[pair]));
+                }
+            }
+            for ((sum, input), total) in sums.iter().zip(inputs).zip(totals.iter_mut()) {
+                let scale = lanes.mul(self.scales[part], lanes.spread(&input.scale));
+                let product = lanes.mul(lanes.to_floats(*sum), scale);
+                lanes.store(lanes.add(lanes.load(total), product), total);
+            }
+        }
+        if F::HAS_MINIMUM {
+            for (input, total) in inputs.iter().zip(totals) {
+                let product = lanes.mul(self.minimum, lanes.spread(&input.total));
+                lanes.store(lanes.add(lanes.load(total), product), total);
+            }
+        }
+    }
+}
+
+impl<F: Values> Kernel for Many<'_, F, Plain> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, lanes: L) {
+        let Product { view, inputs, tokens, rows, output, .. } = self.0;
+        let factor = lanes.splat(view.factor);
+        let mut totals = vec![[0.0_f32; 8]; tokens];
+        for (index, group) in view.chunks.chunks_exact(F::CHUNKS * view.blocks).enumerate() {
+            totals.fill([0.0; 8]);
+            let inputs = inputs.chunks_exact(F::SUBS * tokens);
+            for (block, inputs) in group.chunks_exact(F::CHUNKS).zip(inputs) {
+                for (sub, inputs) in inputs.chunks_exact(tokens).enumerate() {
+                    let mut tile = [lanes.splat(0.0); 32];
+                    F::values(
+                        lanes,
+                        block,
+                        sub,
+                        factor,
+                        #[inline(always)]
+                        |column, values| tile[column] = values,
+                    );
+                    let (fours, ones) = inputs.as_chunks::<TOKENS>();
+                    let (four_totals, one_totals) = totals.as_chunks_mut::<TOKENS>();
+                    for (inputs, totals) in fours.iter().zip(four_totals) {
+                        meet_plain::<L, TOKENS>(lanes, &tile, inputs, totals);
+                    }
+                    let (ones, _) = ones.as_chunks::<1>();
+                    for (inputs, totals) in ones.iter().zip(one_totals.as_chunks_mut::<1>().0) {
+                        meet_plain::<L, 1>(lanes, &tile, inputs, totals);
+                    }
+                }
+            }
+            scatter(output, rows, index, &totals);
+        }
+    }
+}
+
+#[inline(always)]
+fn meet_plain<L: Lanes, const N: usize>(
+    lanes: L,
+    tile: &[L::Floats; 32],
+    inputs: &[Plain; N],
+    totals: &mut [[f32; 8]; N],
+) {
+    let mut sums = [lanes.splat(0.0); N];
+    for (column, weights) in tile.iter().enumerate() {
+        for (sum, input) in sums.iter_mut().zip(inputs) {
+            let product = lanes.mul(*weights, lanes.spread(&input.values[column]));
+            *sum = lanes.add(*sum, product);
+        }
+    }
+    for (sum, total) in sums.iter().zip(totals) {
+        lanes.store(lanes.add(lanes.load(total), *sum), total);
+    }
+}
+
+/// Eight rows of each token to where they belong. \[tokens, rows\]
+#[inline(always)]
+fn scatter(output: &mut [f32], rows: usize, group: usize, totals: &[[f32; 8]]) {
+    for (output, totals) in output.chunks_exact_mut(rows).zip(totals) {
+        put(output.get_mut(group * ROWS..).unwrap_or_default(), totals);
+    }
+}
