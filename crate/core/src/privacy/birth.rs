@@ -1,6 +1,6 @@
 //! Dates of birth: a date, and a word before it that says whose.
 
-use super::scan::Text;
+use super::scan::{Beginnings, Text};
 
 /// What says that a birth is meant, by how it begins.
 const WORDS: &[&[u8]] = &[
@@ -27,6 +27,11 @@ const WORDS: &[&[u8]] = &[
     "født".as_bytes(),
     "född".as_bytes(),
 ];
+
+/// What they begin with.
+const BEGINNINGS: Beginnings = Beginnings::of(&[
+    *b"bi", *b"bo", *b"do", *b"d.", *b"bd", *b"b-", *b"ge", *b"na", *b"n\xC3", *b"f\xC3",
+]);
 
 /// How far behind the word its date is looked for.
 const NEAR: usize = 48;
@@ -69,6 +74,9 @@ const MONTHS: &[&[u8]] = &[
 
 /// Whether the word that begins here speaks of a birth and a date follows.
 pub(super) fn is_told(text: Text<'_>, at: usize, first: u8) -> bool {
+    if !BEGINNINGS.has(first, text.at(at + 1)) {
+        return false;
+    }
     let first = first.to_ascii_lowercase();
     let mut words = WORDS.iter().filter(|word| word.first() == Some(&first));
     let Some(word) = words.find(|word| text.says(at, word)) else { return false };
@@ -87,7 +95,9 @@ pub(super) fn is_told(text: Text<'_>, at: usize, first: u8) -> bool {
             has_year |= length == 4 && is_year(value(text, cursor, 4));
             cursor += length;
         } else {
-            has_month |= begins && MONTHS.iter().any(|month| text.says(cursor, month));
+            let first = byte.to_ascii_lowercase();
+            let is_month = |it: &&[u8]| it.first() == Some(&first) && text.says(cursor, it);
+            has_month |= begins && MONTHS.iter().any(is_month);
             cursor += 1;
         }
         if has_month && has_year {
@@ -127,4 +137,16 @@ fn value(text: Text<'_>, from: usize, length: usize) -> u32 {
     text.slice(from, from + length.min(4))
         .iter()
         .fold(0, |sum, byte| sum * 10 + u32::from(byte.wrapping_sub(b'0')))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BEGINNINGS, WORDS};
+
+    #[test]
+    fn every_word_can_begin() {
+        for word in WORDS {
+            assert!(BEGINNINGS.has(word[0], word[1]), "{}", String::from_utf8_lossy(word));
+        }
+    }
 }

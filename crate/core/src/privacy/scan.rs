@@ -36,6 +36,38 @@ impl<'a> Text<'a> {
     }
 }
 
+/// Two letters that something begins with, in either case: they rule out nearly every word, in one look.
+#[derive(Debug)]
+pub(super) struct Beginnings([u32; 26]);
+
+impl Beginnings {
+    pub(super) const fn of(pairs: &[[u8; 2]]) -> Self {
+        let mut seconds = [0; 26];
+        let mut at = 0;
+        while at < pairs.len() {
+            #[expect(clippy::indexing_slicing, reason = "checked by the compiler, which runs this")]
+            let [first, second] = pairs[at];
+            #[expect(clippy::indexing_slicing, reason = "checked by the compiler, which runs this")]
+            {
+                seconds[(first - b'a') as usize] |= Self::bit(second);
+            }
+            at += 1;
+        }
+        Self(seconds)
+    }
+
+    /// One bit for each letter, one for everything else.
+    const fn bit(byte: u8) -> u32 {
+        let byte = byte.to_ascii_lowercase();
+        if byte.is_ascii_lowercase() { 1 << (byte - b'a') } else { 1 << 26 }
+    }
+
+    pub(super) fn has(&self, first: u8, second: u8) -> bool {
+        let row = first.to_ascii_lowercase().wrapping_sub(b'a');
+        self.0.get(usize::from(row)).is_some_and(|seconds| seconds & Self::bit(second) != 0)
+    }
+}
+
 /// Adds the kinds of personal data in a text.
 pub(super) fn scan(text: &str, found: &mut Kinds) {
     let text = Text::new(text);

@@ -1,6 +1,6 @@
 //! Keys and tokens of services, by the marks their makers put on them, and whatever is called a key.
 
-use super::scan::Text;
+use super::scan::{Beginnings, Text};
 
 /// How a service's keys begin, and how many more characters follow at least. All in the case they are made in.
 const MARKS: &[(&[u8], usize)] = &[
@@ -56,14 +56,25 @@ const NAMES: &[&[u8]] = &[
 /// The shortest key without a mark.
 const SHORTEST: usize = 16;
 
+/// What marks, names and tokens begin with.
+const BEGINNINGS: Beginnings = Beginnings::of(&[
+    *b"sk", *b"ai", *b"ya", *b"gh", *b"gi", *b"gl", *b"xo", *b"xa", *b"ak", *b"as", *b"hf", *b"nv",
+    *b"rk", *b"wh", *b"np", *b"py", *b"do", *b"sg", *b"gs", *b"r8", *b"ap", *b"se", *b"ac", *b"au",
+    *b"be", *b"pa", *b"cl", *b"pr", *b"ey",
+]);
+
 fn is_of_key(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'+' | b'/' | b'=' | b'~')
 }
 
 /// Whether a key begins at this word, or its name.
 pub(super) fn begins(text: Text<'_>, at: usize, first: u8) -> bool {
+    let second = text.at(at + 1);
+    if !BEGINNINGS.has(first, text.at(at + 1)) {
+        return false;
+    }
     let is_marked = MARKS.iter().any(|(mark, rest)| {
-        mark.first() == Some(&first)
+        matches!(mark, [a, b, ..] if *a == first && *b == second)
             && text.slice(at, at + mark.len()) == *mark
             && text.run(at + mark.len(), *rest, is_of_key) == *rest
             && has_both(text, at + mark.len(), *rest)
@@ -102,4 +113,17 @@ fn has_both(text: Text<'_>, from: usize, length: usize) -> bool {
 /// A private key in its armour.
 pub(super) fn is_private_key(text: Text<'_>, at: usize) -> bool {
     text.says(at, b"-----begin ") && (at + 11..at + 40).any(|it| text.says(it, b"private key-----"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BEGINNINGS, MARKS, NAMES};
+
+    #[test]
+    fn every_key_can_begin() {
+        let marks = MARKS.iter().map(|(mark, _)| *mark);
+        for word in marks.chain(NAMES.iter().copied()) {
+            assert!(BEGINNINGS.has(word[0], word[1]), "{}", String::from_utf8_lossy(word));
+        }
+    }
 }
