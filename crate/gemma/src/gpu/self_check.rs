@@ -41,9 +41,9 @@ pub async fn self_check(device: &Device) -> Result<Report> {
     let right = on_device(device, &b, [inner, columns])?;
     let client = left.client.clone();
     let product = client.empty(rows * columns * size_of::<f32>());
-    let groups = u32::try_from(columns.div_ceil(WORKGROUP)).unwrap_or(u32::MAX);
+    let groups = u32::try_from(columns).unwrap_or(u32::MAX).div_ceil(WORKGROUP);
     client.launch(
-        Box::new(SourceKernel::new(Product, CubeDim::new_1d(WORKGROUP as u32))),
+        Box::new(SourceKernel::new(Product, CubeDim::new_1d(WORKGROUP))),
         CubeCount::Static(groups, u32::try_from(rows).unwrap_or(u32::MAX), 1),
         KernelArguments::new()
             .with_buffer_io(left.handle.clone().binding(), BufferIOAttr::ReadOnly)
@@ -74,7 +74,7 @@ pub async fn self_check(device: &Device) -> Result<Report> {
 struct Product;
 
 /// Invocations of a workgroup.
-const WORKGROUP: usize = 64;
+const WORKGROUP: u32 = 64;
 
 impl KernelSource for Product {
     fn source(&self) -> SourceTemplate {
