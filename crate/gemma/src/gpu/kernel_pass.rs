@@ -95,7 +95,9 @@ impl KernelPass {
         }
         let capacity = capacity.max(1);
         let shapes = options.shapes(device);
-        let chunk = if options.chunk == 0 { 64 } else { options.chunk }.min(capacity);
+        // On a CPU adapter a chunk takes long, and a caller stops between chunks.
+        let usual = if shapes == Shapes::SOFTWARE { 16 } else { 64 };
+        let chunk = if options.chunk == 0 { usual } else { options.chunk }.min(capacity);
         let ring = model.config.window.map_or(capacity, |window| {
             // A chunk's keys are put before its queries look: the first one still sees its window.
             capacity.min(window + chunk.max(SLACK))

@@ -57,8 +57,8 @@ impl Uploader {
     }
 
     /// Everything made so far, for the one who must free it.
-    pub(super) fn finish(self) -> Vec<wgpu::Buffer> {
-        self.made
+    pub(super) fn finish(mut self) -> Vec<wgpu::Buffer> {
+        std::mem::take(&mut self.made)
     }
 
     /// An empty buffer; WebGPU fills it with zeros.
@@ -192,6 +192,13 @@ impl Uploader {
         to_scales.write(&self.device, true);
         let shape = MatrixShape { format, rows: to_u32(count), columns: to_u32(first.columns) };
         Ok(Planes { shape, codes, scales })
+    }
+}
+
+/// Loading failed half way: in a browser the garbage collector would keep what stands there.
+impl Drop for Uploader {
+    fn drop(&mut self) {
+        self.made.iter().for_each(wgpu::Buffer::destroy);
     }
 }
 
