@@ -186,7 +186,7 @@ mod tests {
         check(|it| it.bytes = None, r#"{"status":"downloadable"}"#);
         check(
             |it| (it.wish, it.bytes) = (Wish::Cpu, Some(3_000_000)),
-            r#"{"bytesToDownload":3000000,"estimatedTokensPerSecond":50,"status":"downloadable"}"#,
+            r#"{"bytesToDownload":3000000,"estimatedTokensPerSecond":100,"status":"downloadable"}"#,
         );
     }
 
