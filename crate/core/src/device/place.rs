@@ -42,7 +42,7 @@ pub struct Gpu {
 }
 
 /// Bytes of packed weights that the plain pass reads in a second.
-/// Measured in headless Chromium on one busy core of a server: a Q8_0 model of 0.43 MB writes 800
+/// Measured in headless Chromium on one busy core of a server: a `Q8_0` model of 0.43 MB writes 800
 /// tokens a second, which is 340 MB/s; larger ones do not fit into its caches.
 const CPU_BYTES_PER_SECOND: u64 = 300_000_000;
 
