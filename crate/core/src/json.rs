@@ -160,6 +160,11 @@ impl Fields {
         value.as_f64().map(Some).ok_or_else(|| self.wrong(key, "a number"))
     }
 
+    pub(crate) fn flag(&mut self, key: &str) -> Result<Option<bool>> {
+        let Some(value) = self.value(key) else { return Ok(None) };
+        value.as_bool().map(Some).ok_or_else(|| self.wrong(key, "true or false"))
+    }
+
     pub(crate) fn count(&mut self, key: &str) -> Result<Option<u64>> {
         let Some(value) = self.value(key) else { return Ok(None) };
         value.as_u64().map(Some).ok_or_else(|| self.wrong(key, "a whole number of at least 0"))

@@ -1,13 +1,13 @@
 //! Could this model run here, and what would it take?
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::place::{Gpu, Place, Wish, cpu_tokens_per_second, place};
+use crate::json::{Fields, FromJson as _, parse};
 use crate::{Error, Result};
 
 /// Everything that a verdict rests on, gathered without touching the weights.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
     /// Pages served without TLS have neither WebGPU nor storage.
     pub is_secure: bool,
@@ -33,6 +33,37 @@ pub struct Facts {
     pub crashed_at: Option<u32>,
     /// The context window asked for.
     pub context_window: u32,
+}
+
+impl Facts {
+    /// Reads facts, field by field: derived code brings serde's words for all that can be wrong, the printing of floats among them,
+    /// which every page would download.
+    ///
+    /// # Errors
+    /// The first field that is not what it must be.
+    pub fn parse(json: &str) -> Result<Self> {
+        let mut fields = Fields::of("the facts", parse(json, "the facts")?)?;
+        Ok(Self {
+            is_secure: fields.flag("isSecure")?.unwrap_or_default(),
+            has_workers: fields.flag("hasWorkers")?.unwrap_or_default(),
+            gpu: match fields.value("gpu") {
+                Some(gpu) => Gpu::from_json(gpu)?,
+                None => Gpu::default(),
+            },
+            wish: match fields.text("wish")? {
+                Some(wish) => Wish::parse(&wish).ok_or_else(|| fields.wrong("wish", "a wish"))?,
+                None => Wish::default(),
+            },
+            bytes: fields.count("bytes")?,
+            held: fields.count("held")?.unwrap_or_default(),
+            is_complete: fields.flag("isComplete")?.unwrap_or_default(),
+            is_downloading: fields.flag("isDownloading")?.unwrap_or_default(),
+            free: fields.count("free")?,
+            is_kept: fields.flag("isKept")?.unwrap_or_default(),
+            crashed_at: fields.small_count("crashedAt")?,
+            context_window: fields.small_count("contextWindow")?.unwrap_or_default(),
+        })
+    }
 }
 
 /// The four answers.
@@ -188,6 +219,23 @@ mod tests {
             |it| (it.wish, it.bytes) = (Wish::Cpu, Some(3_000_000)),
             r#"{"bytesToDownload":3000000,"estimatedTokensPerSecond":100,"status":"downloadable"}"#,
         );
+    }
+
+    #[test]
+    fn facts_read_as_they_are_told() {
+        let told = r#"{"isSecure":true,"hasWorkers":true,"gpu":{"available":true,"isRight":true,"software":false},"wish":"auto",
+            "bytes":1000000000,"held":0,"isComplete":false,"isDownloading":false,"free":2000000000,"isKept":true,"crashedAt":null,
+            "contextWindow":4096}"#;
+        assert_eq!(Facts::parse(told), Ok(ready()));
+        assert_eq!(Facts::parse("{}"), Ok(Facts::default()));
+        for (told, complaint) in [
+            ("[]", "the facts must be an object"),
+            (r#"{"held":-1}"#, "`held` of the facts must be a whole number of at least 0"),
+            (r#"{"wish":"npu"}"#, "`wish` of the facts must be a wish"),
+            (r#"{"gpu":{"software":1}}"#, "`software` of the GPU must be true or false"),
+        ] {
+            assert_eq!(Facts::parse(told).unwrap_err().message, complaint);
+        }
     }
 
     #[test]

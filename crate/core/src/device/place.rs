@@ -1,7 +1,9 @@
 //! Where a model runs: on the GPU, on the CPU, or nowhere on this machine.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
+use crate::json::{Fields, FromJson, deserialize_from_json};
 use crate::{Error, Result};
 
 /// What the caller asked for.
@@ -17,6 +19,19 @@ pub enum Wish {
     Cpu,
 }
 
+impl Wish {
+    /// Reads the public spelling.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "auto" => Some(Self::Auto),
+            "gpu" => Some(Self::Gpu),
+            "cpu" => Some(Self::Cpu),
+            _ => None,
+        }
+    }
+}
+
 /// Where a model runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -28,8 +43,7 @@ pub enum Place {
 }
 
 /// What is known of the machine's GPU.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Gpu {
     /// Whether an adapter was given.
     pub available: bool,
@@ -40,6 +54,20 @@ pub struct Gpu {
     /// Whether its numbers were right; absent before they were looked at.
     pub is_right: Option<bool>,
 }
+
+impl FromJson for Gpu {
+    fn from_json(json: Value) -> Result<Self> {
+        let mut fields = Fields::of("the GPU", json)?;
+        Ok(Self {
+            available: fields.flag("available")?.unwrap_or_default(),
+            reason: fields.text("reason")?,
+            software: fields.flag("software")?.unwrap_or_default(),
+            is_right: fields.flag("isRight")?,
+        })
+    }
+}
+
+deserialize_from_json!(Gpu);
 
 /// Bytes of packed weights that the plain pass reads in a second.
 /// Measured in headless Chromium on one busy core of a server: a `Q8_0` model of 0.43 MB writes 800
