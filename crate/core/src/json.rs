@@ -79,10 +79,22 @@ pub(crate) fn object<const N: usize>(fields: [(&str, Value); N]) -> Value {
     Value::Object(object)
 }
 
+/// JSON text of a value. `Display` says the same, through two more copies of the writer, one of them for pretty text.
+#[inline(never)]
+pub(crate) fn written(value: &Value) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
+
 /// A text as a value.
 #[inline(never)]
 pub(crate) fn text(text: &str) -> Value {
     Value::String(text.to_owned())
+}
+
+/// Whether a text holds a part. The library's search is made for long texts, and four kilobytes; these are sentences.
+#[inline(never)]
+pub(crate) fn has(text: &str, part: &str) -> bool {
+    text.as_bytes().windows(part.len().max(1)).any(|window| window == part.as_bytes())
 }
 
 /// A type that reads itself from a JSON value.

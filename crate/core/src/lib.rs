@@ -3,6 +3,7 @@
 //! No I/O, no clock, no task is started here, and neither burn nor JavaScript is named: facts come
 //! in as values, decisions go out as values, so that all of it is tested with a bare `cargo test`.
 
+mod base64;
 pub mod device;
 pub mod download;
 mod error;

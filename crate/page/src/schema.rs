@@ -1,8 +1,8 @@
 //! Answers held to their schemas, with the browser's own regular expressions.
 
-use hybridge_core::schema::validate;
+use hybridge_core::schema::{Mismatch, validate};
 use js_sys::Function;
-use serde_json::{Value, json};
+use serde_json::Value;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -14,13 +14,17 @@ pub fn find_mismatch(schema: &str, value: &str, matches: &Function) -> Option<St
     // A schema that is no JSON cannot be asked for: the caller turned a JavaScript value into this text.
     let schema = parsed(schema)?;
     let Some(value) = parsed(value) else {
-        return Some(
-            json!({"path": "", "expected": "JSON that is not nested too deeply"}).to_string(),
-        );
+        return Some(told(&Mismatch {
+            path: String::new(),
+            expected: "JSON that is not nested too deeply".to_owned(),
+        }));
     };
     let call = |pattern: &str, text: &str| {
         matches.call2(&JsValue::UNDEFINED, &pattern.into(), &text.into()).ok()?.as_bool()
     };
-    let mismatch = validate(&schema, &value, &call).err()?;
-    Some(json!({"path": mismatch.path, "expected": mismatch.expected}).to_string())
+    validate(&schema, &value, &call).err().map(|mismatch| told(&mismatch))
+}
+
+fn told(mismatch: &Mismatch) -> String {
+    serde_json::to_string(mismatch).unwrap_or_default()
 }

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::schema::accepted;
 use super::{BASE_URL, Gemini};
 use crate::http::{DataUrl, HttpRequest, Task};
-use crate::json::{Build as _, object, text};
+use crate::json::{Build as _, object, text, written};
 use crate::{
     Config, Content, Error, Media, Message, Part, Request, Result, Role, ToolChoice, ToolDefinition,
 };
@@ -32,7 +32,7 @@ impl Gemini {
             url: format!("{}/{}:{method}", self.root(), self.path()),
             key_header: "x-goog-api-key",
             key_prefix: "",
-            body: Value::Object(body).to_string(),
+            body: written(&Value::Object(body)),
         })
     }
 
@@ -217,7 +217,7 @@ fn wire_part(part: &Part) -> Result<Option<Map<String, Value>>> {
             wire_result.put("response", response);
             wire.put("functionResponse", wire_result.into());
         }
-        Content::Data(data) => wire.put("text", data.to_string().into()),
+        Content::Data(data) => wire.put("text", written(data).into()),
         // What came from this service in no known form goes back in the same form.
         Content::Custom(custom) => wire.extend(custom.clone()),
     }

@@ -44,8 +44,10 @@ pub(super) fn accepted(schema: &Value) -> Value {
                 kept.insert("$defs".to_owned(), each(map));
             }
             ("$ref", Value::String(target)) => {
-                let target = target.replacen("#/definitions/", "#/$defs/", 1);
-                kept.insert("$ref".to_owned(), target.into());
+                let moved = target.split_once('#').and_then(|(document, pointer)| {
+                    Some(format!("{document}#/$defs/{}", pointer.strip_prefix("/definitions/")?))
+                });
+                kept.insert("$ref".to_owned(), moved.unwrap_or_else(|| target.clone()).into());
             }
             ("properties" | "$defs", Value::Object(map)) => {
                 kept.insert(keyword.clone(), each(map));

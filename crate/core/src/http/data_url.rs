@@ -2,9 +2,7 @@
 
 use std::borrow::Cow;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-
+use crate::base64::encode;
 use crate::{Error, Media, Result};
 
 /// A `data:` URL, taken apart.
@@ -25,7 +23,7 @@ impl<'a> DataUrl<'a> {
             .ok_or_else(|| Error::invalid("a data: URL in the request has no comma"))?;
         let (head, base64) = match head.strip_suffix(";base64") {
             Some(head) => (head, Cow::Borrowed(data)),
-            None => (head, Cow::Owned(STANDARD.encode(percent_decoded(data)))),
+            None => (head, Cow::Owned(encode(&percent_decoded(data)))),
         };
         let declared = head.split(';').next().filter(|it| !it.is_empty()).unwrap_or("text/plain");
         let content_type = media.content_type.as_deref().unwrap_or(declared);
@@ -33,7 +31,8 @@ impl<'a> DataUrl<'a> {
     }
 }
 
-fn percent_decoded(text: &str) -> Vec<u8> {
+/// `%40` is `@`.
+pub(crate) fn percent_decoded(text: &str) -> Vec<u8> {
     let mut decoded = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let [byte, tail @ ..] = rest {

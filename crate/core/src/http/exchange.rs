@@ -8,7 +8,7 @@ use super::failure::{failed, not_the_service, reported};
 use super::redaction::Redaction;
 use super::{Draft, Head, HttpRequest};
 use crate::gemini::{self, Gemini};
-use crate::json::Fields;
+use crate::json::{Fields, has};
 use crate::openai::{self, OpenAi};
 use crate::sse::{Decoder, Event};
 use crate::{Error, Message, Piece, Reply, Request, Result};
@@ -150,7 +150,8 @@ impl Exchange {
     /// The answer's head has come.
     pub fn open(&mut self, head: Head<'_>) {
         let is_success = (200..300).contains(&head.status);
-        let says = |word: &str| head.content_type.to_ascii_lowercase().contains(word);
+        let content_type = head.content_type.to_ascii_lowercase();
+        let says = |word: &str| has(&content_type, word);
         self.body = if !is_success {
             let retry_after = head.retry_after.map(str::to_owned);
             Body::Failure { status: head.status, retry_after, bytes: Vec::new() }

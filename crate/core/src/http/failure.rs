@@ -7,7 +7,7 @@
 use serde_json::Value;
 
 use super::Head;
-use crate::json::Look as _;
+use crate::json::{Look as _, has};
 use crate::{Error, Status};
 
 /// How much of the service's own sentence is shown.
@@ -161,10 +161,10 @@ impl<'a> Report<'a> {
         {
             return (Status::Unauthenticated, Some("API_KEY_INVALID"));
         }
-        if sentence.contains("location is not supported") {
+        if has(&sentence, "location is not supported") {
             return (Status::FailedPrecondition, Some("LOCATION_UNSUPPORTED"));
         }
-        let is_too_long = TOO_LONG.iter().any(|it| sentence.contains(it) || word.contains(it));
+        let is_too_long = TOO_LONG.iter().any(|it| has(&sentence, it) || has(word, it));
         if is_too_long && !status.is_transient() {
             return (Status::InvalidArgument, Some("CONTEXT_TOO_LONG"));
         }
@@ -188,7 +188,7 @@ impl<'a> Report<'a> {
     /// A quota of a day carries a delay of seconds that means nothing.
     fn is_daily(&self) -> bool {
         let violations = self.detail("QuotaFailure").map_or(&[][..], |it| it.list("violations"));
-        violations.iter().any(|it| it.text("quotaId").is_some_and(|id| id.contains("PerDay")))
+        violations.iter().any(|it| it.text("quotaId").is_some_and(|id| has(id, "PerDay")))
     }
 
     fn retry_delay(&self) -> Option<u64> {
@@ -240,7 +240,7 @@ fn status_of_word(word: &str) -> Status {
         ("unavailable", Status::Unavailable),
         ("timeout", Status::DeadlineExceeded),
     ];
-    let found = known.into_iter().find(|(part, _)| word.contains(part));
+    let found = known.into_iter().find(|(part, _)| has(word, part));
     found.map_or(Status::Internal, |(_, status)| status)
 }
 

@@ -17,7 +17,7 @@ pub use exchange::{Exchange, Service, Step, Task};
 pub use failure::{no_answer, status_of};
 pub use retry::retry_delay_ms;
 
-pub(crate) use data_url::DataUrl;
+pub(crate) use data_url::{DataUrl, percent_decoded};
 pub(crate) use draft::Draft;
 
 /// What is sent. The key is not in it: whoever sends it adds the key in the header named here.

@@ -3,6 +3,7 @@
 //! What a service says about a failure is worth showing, and may quote the request. So it is shown
 //! without any run of characters that it shares with a secret or with what was said.
 
+use crate::json::written;
 use crate::{Content, Error, Request};
 
 /// A shared run of so many bytes is a quotation; shorter ones are chance.
@@ -34,7 +35,7 @@ impl Redaction {
                 Content::Text(text) | Content::Reasoning(text) => redaction.hide(text),
                 Content::ToolRequest(call) => redaction.hide_value(call.input.as_ref()),
                 Content::ToolResponse(result) => redaction.hide_value(result.output.as_ref()),
-                Content::Data(data) => redaction.hide(&data.to_string()),
+                Content::Data(data) => redaction.hide(&written(data)),
                 Content::Media(_) | Content::Custom(_) => {}
             }
         }
@@ -43,7 +44,7 @@ impl Redaction {
 
     fn hide_value(&mut self, value: Option<&serde_json::Value>) {
         if let Some(value) = value {
-            self.hide(&value.to_string());
+            self.hide(&written(value));
         }
     }
 

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::OpenAi;
 use crate::http::{DataUrl, HttpRequest, Task};
-use crate::json::{Build as _, object, text};
+use crate::json::{Build as _, object, text, written};
 use crate::{
     Content, Error, Media, Message, Part, Request, Result, Role, ToolChoice, ToolDefinition,
 };
@@ -33,7 +33,7 @@ impl OpenAi {
             url: format!("{}/chat/completions", self.base_url.trim_end_matches('/')),
             key_header: "authorization",
             key_prefix: "Bearer ",
-            body: Value::Object(body).to_string(),
+            body: written(&Value::Object(body)),
         })
     }
 
@@ -195,7 +195,7 @@ impl Turns {
             let id = result.reference.clone().or(open.map(|(_, id)| id)).unwrap_or_default();
             let content = match &result.output {
                 Some(Value::String(text)) => text.clone(),
-                Some(output) => output.to_string(),
+                Some(output) => written(output),
                 None => String::new(),
             };
             self.wire.push(object([
@@ -211,7 +211,7 @@ impl Turns {
 fn words(part: &Part) -> Option<String> {
     match &part.content {
         Content::Text(text) => Some(text.clone()),
-        Content::Data(data) => Some(data.to_string()),
+        Content::Data(data) => Some(written(data)),
         _ => None,
     }
 }
@@ -243,7 +243,10 @@ fn wire_media(media: &Media) -> Result<Value> {
         ("audio", Some(data)) => {
             let format = match content_type {
                 "audio/mpeg" => "mp3",
-                other => other.trim_start_matches("audio/").trim_start_matches("x-"),
+                other => {
+                    let name = other.strip_prefix("audio/").unwrap_or(other);
+                    name.strip_prefix("x-").unwrap_or(name)
+                }
             };
             let audio = object([("data", text(&data.base64)), ("format", text(format))]);
             Ok(object([("type", text("input_audio")), ("input_audio", audio)]))

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use serde_json::Value;
 
 use crate::http::Draft;
-use crate::json::Look as _;
+use crate::json::{Look as _, written};
 use crate::{Content, FinishReason, Part, Piece, ToolRequest};
 
 /// The calls of tools, which arrive in fragments and go out whole.
@@ -122,7 +122,7 @@ impl ToolCalls {
         match function.some("arguments") {
             Some(Value::String(fragment)) => call.arguments.push_str(fragment),
             // Ollama's own habit: arguments as the object itself.
-            Some(arguments) => call.arguments = arguments.to_string(),
+            Some(arguments) => call.arguments = written(arguments),
             None => {}
         }
     }

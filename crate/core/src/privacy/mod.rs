@@ -17,12 +17,12 @@ mod tests;
 
 pub use kind::SensitiveKind;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use kind::Kinds;
 use scan::scan;
 use serde::Serialize;
 
+use crate::base64::decode;
+use crate::http::percent_decoded;
 use crate::{Content, Message, Request};
 
 /// How much of two neighbouring parts is read as one: what is cut in two is still what it is.
@@ -73,30 +73,10 @@ fn in_url(url: &str, found: &mut Kinds) {
         return;
     }
     let bytes = match kind.strip_suffix(";base64") {
-        Some(_) => STANDARD.decode(body.trim()).unwrap_or_default(),
-        None => unescaped(body),
+        Some(_) => decode(body),
+        None => percent_decoded(body),
     };
     scan(&String::from_utf8_lossy(&bytes), found);
-}
-
-/// `%40` is `@`.
-fn unescaped(body: &str) -> Vec<u8> {
-    let bytes = body.as_bytes();
-    let hex = |at: usize| char::from(*bytes.get(at)?).to_digit(16);
-    let mut plain = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while let Some(&byte) = bytes.get(at) {
-        at += 1;
-        let escaped = hex(at).zip(hex(at + 1)).filter(|_| byte == b'%');
-        match escaped.and_then(|(high, low)| u8::try_from(high * 16 + low).ok()) {
-            Some(byte) => {
-                plain.push(byte);
-                at += 2;
-            }
-            None => plain.push(byte),
-        }
-    }
-    plain
 }
 
 fn end_of(text: &str) -> &str {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{format_pattern, is_equal};
@@ -9,7 +10,7 @@ use super::{format_pattern, is_equal};
 /// The first place where a value is not what its schema asks for.
 ///
 /// Neither holds anything the model made up: a name that the schema does not declare shows as `*`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Mismatch {
     /// A JSON pointer into the value; empty for the value itself.
     pub path: String,
