@@ -163,7 +163,7 @@ impl Turns {
                 self.made += 1;
                 format!("call_{}", self.made)
             });
-            let arguments = call.input.as_ref().map_or_else(|| "{}".to_owned(), Value::to_string);
+            let arguments = call.input.as_ref().map_or_else(|| "{}".to_owned(), written);
             let function = object([("name", text(&call.name)), ("arguments", arguments.into())]);
             calls.push(object([
                 ("id", text(&id)),

@@ -5,11 +5,13 @@
 
 mod equality;
 mod format;
+mod reference;
 mod validate;
 
 pub use equality::is_equal;
 pub use format::{format_pattern, generated_format_pattern};
-pub use validate::{Mismatch, resolve, validate, validate_within};
+pub use reference::resolve;
+pub use validate::{Mismatch, validate, validate_within};
 
 #[cfg(test)]
 mod tests;

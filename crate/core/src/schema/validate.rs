@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{format_pattern, is_equal};
+use super::{format_pattern, is_equal, resolve};
 
 /// The first place where a value is not what its schema asks for.
 ///
@@ -311,27 +311,6 @@ impl Judge<'_> {
             _ => Ok(()),
         }
     }
-}
-
-/// What a reference within the same schema (`#/$defs/…`) points at.
-#[must_use]
-pub fn resolve<'a>(root: &'a Value, reference: &str) -> Option<&'a Value> {
-    let pointer = reference.strip_prefix('#')?;
-    if !pointer.contains('%') {
-        return root.pointer(pointer);
-    }
-    let mut bytes = Vec::new();
-    let mut rest = pointer.bytes();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'%' => {
-                let digit = |byte: Option<u8>| char::from(byte?).to_digit(16);
-                u8::try_from(digit(rest.next())? * 16 + digit(rest.next())?).ok()?
-            }
-            other => other,
-        });
-    }
-    root.pointer(&String::from_utf8(bytes).ok()?)
 }
 
 fn text<'a>(schema: &'a Map<String, Value>, keyword: &str) -> Option<&'a str> {
