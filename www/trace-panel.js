@@ -20,11 +20,11 @@ export function tracePanel(list, exportButton) {
     URL.revokeObjectURL(link.href)
   })
 
-  const bar = (attempt, total) => {
+  const bar = (attempt, began, total) => {
     const waiting = (attempt.firstTokenMs ?? attempt.durationMs) / total
     const speaking = Math.max(0, attempt.durationMs - (attempt.firstTokenMs ?? attempt.durationMs)) / total
     const track = line('span', 'track')
-    track.style.setProperty('--start', attempt.startedAtMs / total)
+    track.style.setProperty('--start', (attempt.startedAtMs - began) / total)
     track.style.setProperty('--waiting', waiting)
     track.style.setProperty('--speaking', speaking)
     track.ariaHidden = 'true'
@@ -36,9 +36,10 @@ export function tracePanel(list, exportButton) {
     add(trace) {
       traces.push(trace)
       exportButton.hidden = false
-      const total = Math.max(1, ...trace.attempts.map(({ startedAtMs, durationMs }) => startedAtMs + durationMs))
+      const began = Math.min(...trace.attempts.map(({ startedAtMs }) => startedAtMs))
+      const total = Math.max(1, ...trace.attempts.map(({ startedAtMs, durationMs }) => startedAtMs + durationMs - began))
       const head = line('p', 'decision', [`order: ${trace.order.join(', ')}`, trace.allow && `allowed: ${trace.allow.join(', ')}`, trace.reason].filter(Boolean).join(' · '))
-      list.prepend(line('li', 'trace', head, line('ol', 'attempts', ...trace.attempts.map((attempt) => bar(attempt, total)))))
+      list.prepend(line('li', 'trace', head, line('ol', 'attempts', ...trace.attempts.map((attempt) => bar(attempt, began, total)))))
     },
   }
 }

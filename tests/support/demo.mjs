@@ -15,6 +15,8 @@ export async function startDemo({ root, port = 0 }) {
   return {
     origin: server.origin,
     requests: server.requests,
+    /** How often the cloud was asked. */
+    asked: () => gemini.requests.length,
     close: () => Promise.all([server.close(), gemini.close()]),
   }
 }

@@ -1,0 +1,64 @@
+/** The demo as a person uses it: ask, play a fault, read what would happen. */
+
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { launch, openPage } from '../support/chromium.mjs'
+import { startDemo } from '../support/demo.mjs'
+
+let demo, browser, page, problems
+
+before(async () => {
+  demo = await startDemo({ root: join(import.meta.dirname, '../..') })
+  browser = await launch({ gpu: false })
+  ;({ page, problems } = await openPage(browser, `${demo.origin}/`))
+  await page.waitForSelector('body[data-ready]')
+})
+after(async () => {
+  await browser?.close()
+  await demo?.close()
+})
+
+async function ask(text) {
+  await page.fill('#prompt', text)
+  await page.click('#send')
+}
+
+test('the cloud answers where no device model is chosen, and the badge says so', async () => {
+  await ask('Hello there')
+  await page.waitForSelector('.badge')
+  assert.match(await page.textContent('#log li.model .words'), /Hello there/)
+  assert.equal(await page.getAttribute('.badge', 'data-branch'), 'cloud')
+  assert.match(await page.textContent('.badge'), /emulator.*after onDevice: UNAVAILABLE/)
+  assert.equal(await page.locator('.attempt').count(), 2)
+})
+
+test('a conversation goes on', async () => {
+  await ask('And more')
+  await page.waitForFunction(() => document.querySelectorAll('.badge').length === 2)
+  assert.equal(await page.locator('#log li').count(), 4)
+})
+
+test('a played fault is a sentence, not a spinner', async () => {
+  await page.check('#fault-cloudDown')
+  await ask('Still there?')
+  assert.match(await page.textContent('#log li.error'), /503/)
+  assert.equal(await page.locator('.waiting').count(), 0)
+  await page.uncheck('#fault-cloudDown')
+})
+
+test('what would happen is told while typing, and personal data is pinned', async () => {
+  await page.selectOption('#recipe', 'privacy')
+  await page.fill('#prompt', 'write to ada@example.com')
+  await page.waitForFunction(() => /nothing but onDevice/.test(document.querySelector('#preview').textContent))
+  const asked = demo.asked()
+  await page.click('#send')
+  await page.waitForFunction(() => document.querySelectorAll('li.error').length === 2)
+  assert.equal(demo.asked(), asked, 'the cloud was not asked')
+})
+
+test('this device is looked at in words', async () => {
+  await page.click('#model-check')
+  await page.waitForFunction(() => /cannot run it|can run here|on this device/.test(document.querySelector('#model-state').textContent))
+  assert.deepEqual(problems, [])
+})
