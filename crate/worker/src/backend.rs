@@ -3,7 +3,7 @@
 use hybridge_core::device::{Gpu, Place, place};
 use hybridge_core::{Error, Result};
 use hybridge_gemma::config::Architecture;
-use hybridge_gemma::scalar::{Scalar, ScalarEncoder};
+use hybridge_gemma::cpu::{Cpu, CpuEncoder, Memory, Precision, WASM_LIMIT};
 use hybridge_gemma::{Encoder, Model, Pass};
 
 use crate::gpu;
@@ -41,7 +41,7 @@ pub(crate) async fn open(model: &Model, options: Options, report: &Report) -> Re
         (Place::Gpu, None) => {
             return Err(Error::internal("a GPU was chosen that was never opened"));
         }
-        (Place::Cpu, _) => (on_cpu(model, options.kind, context_window).await?, None),
+        (Place::Cpu, _) => (on_cpu(model, options, context_window).await?, None),
     };
     report("warmup", 0, 1);
     warm_up(&mut backend).await?;
@@ -50,12 +50,15 @@ pub(crate) async fn open(model: &Model, options: Options, report: &Report) -> Re
     Ok(Opened { backend, gpu, place: chosen, adapter, context_window })
 }
 
-async fn on_cpu(model: &Model, kind: Kind, context_window: usize) -> Result<Backend> {
-    Ok(match kind {
+async fn on_cpu(model: &Model, options: Options, context_window: usize) -> Result<Backend> {
+    Memory::of(model, context_window).check(WASM_LIMIT)?;
+    let precision = Precision::from(options.precision);
+    Ok(match options.kind {
         Kind::Generator => {
-            Backend::Generator(Box::new(Patient(Scalar::load(model, context_window).await?)))
+            let pass = Cpu::load(model, context_window, precision).await?;
+            Backend::Generator(Box::new(Patient(pass)))
         }
-        Kind::Embedder => Backend::Embedder(Box::new(ScalarEncoder::load(model).await?)),
+        Kind::Embedder => Backend::Embedder(Box::new(CpuEncoder::load(model, precision).await?)),
     })
 }
 

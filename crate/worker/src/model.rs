@@ -30,8 +30,7 @@ pub(crate) struct Options {
     pub(crate) context_window: usize,
     /// Where to run.
     pub(crate) device: Wish,
-    /// Whether activations may be rounded where that is faster.
-    #[expect(dead_code, reason = "kernels that round are not chosen yet")]
+    /// Whether activations may be rounded where that is faster: on the CPU.
     pub(crate) precision: Precision,
     /// What the model is for.
     pub(crate) kind: Kind,
@@ -45,6 +44,15 @@ pub(crate) enum Precision {
     Exact,
     /// Yes.
     Fast,
+}
+
+impl From<Precision> for hybridge_gemma::cpu::Precision {
+    fn from(precision: Precision) -> Self {
+        match precision {
+            Precision::Exact => Self::Exact,
+            Precision::Fast => Self::Fast,
+        }
+    }
 }
 
 /// What a model is for.

@@ -216,8 +216,8 @@ mod tests {
         );
         check(|it| it.bytes = None, r#"{"status":"downloadable"}"#);
         check(
-            |it| (it.wish, it.bytes) = (Wish::Cpu, Some(3_000_000)),
-            r#"{"bytesToDownload":3000000,"estimatedTokensPerSecond":100,"status":"downloadable"}"#,
+            |it| (it.wish, it.bytes) = (Wish::Cpu, Some(27_000_000)),
+            r#"{"bytesToDownload":27000000,"estimatedTokensPerSecond":100,"status":"downloadable"}"#,
         );
     }
 
