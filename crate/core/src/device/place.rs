@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::json::{Fields, FromJson, deserialize_from_json};
+use crate::json::{Fields, FromJson};
 use crate::{Error, Result};
 
 /// What the caller asked for.
@@ -66,8 +66,6 @@ impl FromJson for Gpu {
         })
     }
 }
-
-deserialize_from_json!(Gpu);
 
 /// Bytes of packed weights that one thread reads in a second while it writes.
 /// Measured in headless Chromium on one busy core of a server: Gemma's 270M shape in 235 MB writes
