@@ -5,6 +5,8 @@ mod device;
 mod platform;
 mod router;
 mod schema;
+#[cfg(all(test, target_family = "wasm"))]
+mod tests;
 mod thrown;
 
 pub use cloud::{CloudCall, retry_delay};

@@ -1,8 +1,6 @@
 //! The router's boundary in a real browser: JSON in, JSON out, and nothing that can trap.
-#![cfg(target_family = "wasm")]
-#![expect(missing_docs, reason = "a test")]
 
-use hybridge_page::{Hybrid, Run};
+use crate::{Hybrid, Run};
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 
 wasm_bindgen_test_configure!(run_in_browser);
