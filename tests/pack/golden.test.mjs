@@ -31,7 +31,8 @@ test('the public types', () => {
   const dist = join(unpacked, 'package/dist')
   const seen = new Set()
   const visit = (file) => {
-    if (seen.has(file)) return ''
+    // What the tools generate is nobody's promise.
+    if (seen.has(file) || file.includes('wasm/')) return ''
     seen.add(file)
     const text = readFileSync(join(dist, file), 'utf8')
     const within = file.split('/').slice(0, -1)
