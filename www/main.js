@@ -1,5 +1,5 @@
 // The demo: one conversation over two branches. It uses the package by its public name only.
-import { HybridError, defineModel, deviceFacts, geminiModel, hybridModelOnDeviceCloud } from 'hybridge'
+import { HybridError, defineModel, deviceFacts, geminiModel, hybridModelOnDeviceCloud, openAICompatibleModel } from 'hybridge'
 import { chat } from './chat.js'
 import { breakable, faults } from './faults.js'
 import { modelPanel } from './model-panel.js'
@@ -7,9 +7,10 @@ import { recipes } from './recipes.js'
 import { tracePanel } from './trace-panel.js'
 
 const find = (id) => document.getElementById(id)
-const { gemini } = await (await fetch('demo.json')).json()
+const emulators = await (await fetch('demo.json')).json()
 
-const labels = { cloud: gemini.label }
+const labels = { cloud: emulators.gemini.label }
+const dialects = { gemini: geminiModel, openai: openAICompatibleModel }
 const isOn = (fault) => find(`fault-${fault}`).checked
 const isOnline = () => navigator.onLine && !isOn('offline')
 
@@ -32,7 +33,8 @@ const noModel = defineModel({
 })
 
 let device = noModel
-let cloud = geminiModel({ model: gemini.model, baseUrl: gemini.baseUrl, apiKey: gemini.apiKey })
+const { model, baseUrl, apiKey } = emulators.gemini
+let cloud = geminiModel({ model, baseUrl, apiKey })
 let ai
 
 /** A new hybrid for new choices. The conversation is the page's and goes on. */
@@ -70,15 +72,23 @@ find('recipe').addEventListener('change', choose)
 find('faults').addEventListener('change', preview)
 find('prompt').addEventListener('input', preview)
 
-find('cloud-url').value = gemini.baseUrl
-find('cloud-model').value = gemini.model
+/** The emulator that speaks the chosen dialect, until the visitor names a service. */
+function suggest() {
+  const { baseUrl, model, apiKey } = emulators[find('cloud-dialect').value]
+  find('cloud-url').value = baseUrl
+  find('cloud-model').value = model
+  find('cloud-key').value = apiKey
+}
+suggest()
 find('cloud-state').textContent = `Now: ${labels.cloud}.`
+find('cloud-dialect').addEventListener('change', suggest)
 find('cloud').addEventListener('submit', (event) => {
   event.preventDefault()
+  const dialect = find('cloud-dialect').value
   const baseUrl = find('cloud-url').value
   const apiKey = find('cloud-key').value
-  cloud = geminiModel({ model: find('cloud-model').value, baseUrl, ...(apiKey && { apiKey }) })
-  labels.cloud = new URL(baseUrl).host
+  cloud = dialects[dialect]({ model: find('cloud-model').value, baseUrl, ...(apiKey && { apiKey }) })
+  labels.cloud = baseUrl === emulators[dialect].baseUrl ? emulators[dialect].label : new URL(baseUrl).host
   find('cloud-state').textContent = `Now: ${labels.cloud}.`
   choose()
 })

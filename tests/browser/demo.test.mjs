@@ -39,6 +39,15 @@ test('a conversation goes on', async () => {
   assert.equal(await page.locator('#log li').count(), 4)
 })
 
+test('another dialect takes over the conversation', async () => {
+  await page.click('summary:has-text("Cloud")')
+  await page.selectOption('#cloud-dialect', 'openai')
+  await page.click('#cloud button')
+  await ask('In other words?')
+  await page.waitForFunction(() => document.querySelectorAll('.badge').length === 3)
+  assert.match(await page.locator('.badge').last().textContent(), /chat-completions emulator/)
+})
+
 test('a played fault is a sentence, not a spinner', async () => {
   await page.check('#fault-cloudDown')
   await ask('Still there?')
