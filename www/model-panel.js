@@ -1,12 +1,5 @@
 // Chooses the device model: a known one, an address or a file; says what this device can do with it; loads, pauses and removes it.
-import { HybridError, gemmaModel } from 'hybridge'
-
-/** The sizes people decide by. Gemma's terms apply to all of them. */
-const known = [
-  ['gemma-3-270m-it', 'Gemma 3 270M, about 0.3 GB'],
-  ['gemma-3-1b-it', 'Gemma 3 1B, about 0.7 GB'],
-  ['gemma-3-4b-it', 'Gemma 3 4B, about 2.4 GB'],
-]
+import { HybridError, gemmaModel, knownModels } from 'hybridge'
 
 const size = (bytes) => (bytes >= 1e9 ? `${(bytes / 1e9).toFixed(2)} GB` : `${Math.round(bytes / 1e6)} MB`)
 const phases = { download: 'Downloading', verify: 'Checking', upload: 'Moving to the device', warmup: 'Warming up' }
@@ -78,7 +71,11 @@ export function modelPanel({ find, onModel }) {
     say('Removed from this device.')
   }
 
-  for (const [name, label] of known) find('model-name').append(new Option(label, name))
+  for (const [name, { kind, approximateBytes, licence }] of Object.entries(knownModels)) {
+    if (kind !== 'generator') continue
+    find('model-name').append(new Option(`${name}, about ${size(approximateBytes)}`, name))
+    find('model-licence').href = licence
+  }
   find('model').addEventListener('submit', (event) => {
     event.preventDefault()
     check().catch(complain)

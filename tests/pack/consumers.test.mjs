@@ -108,7 +108,7 @@ test('the engine is fetched only when a device model is used', () =>
     await replaceIn(join(folder, 'app.js'), 'await gpuSelfTest(places)', 'await Promise.reject(new Error())')
     const unused = await visit(withGpu, folder)
     assert.equal(unused.result.text, 'one two three')
-    const fetched = unused.requests.filter((path) => engine.test(path) && !path.endsWith('worker-client.js'))
+    const fetched = unused.requests.filter((path) => engine.test(path))
     assert.deepEqual(fetched, [])
     assert.ok(unused.requests.some((path) => path.endsWith('hybridge_page_bg.wasm')))
   }))
