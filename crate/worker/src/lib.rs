@@ -8,6 +8,8 @@ mod gpu;
 mod model;
 mod patient;
 mod platform;
+#[cfg(all(test, target_family = "wasm", feature = "gpu"))]
+mod tests;
 mod watched;
 
 pub use download::{Digest, Download};

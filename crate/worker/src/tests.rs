@@ -1,5 +1,4 @@
 //! The engine in a real browser's worker. Decides by capability; without an adapter the error is what is tested.
-#![cfg(all(target_family = "wasm", feature = "gpu"))]
 
 use hybridge_gemma::gpu::{Device, self_check};
 use wasm_bindgen_test::{console_log, wasm_bindgen_test, wasm_bindgen_test_configure};
@@ -8,7 +7,7 @@ wasm_bindgen_test_configure!(run_in_dedicated_worker);
 
 /// The GPU, or `None` after checking that its absence is told as it must be.
 async fn device() -> Option<Device> {
-    hybridge_worker::construct();
+    crate::construct();
     match Device::open().await {
         Ok(device) => Some(device),
         Err(error) => {
