@@ -26,6 +26,8 @@ mod planes;
 mod products;
 mod self_check;
 mod shader;
+#[cfg(any(test, feature = "testing"))]
+pub mod suite;
 mod upload;
 
 pub use burn_model::{BurnBlock, BurnCache, BurnGemma, Place};

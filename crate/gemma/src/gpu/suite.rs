@@ -1,0 +1,141 @@
+//! The tests of the GPU passes, each a function of a device: natively on every software adapter, and the very same
+//! ones in a browser. [`gpu_suite`](crate::gpu_suite) lists them once for both.
+
+use hybridge_core::{Error, Result};
+
+use super::checks::{self, Kind};
+use super::{Device, Options, self_check};
+use crate::config::Architecture;
+use crate::testing::{Tiny, tiny_models};
+
+/// The kernels for real GPUs, whose barriers CPU adapters are slow at.
+const BARRIERS: Kind =
+    Kind::Kernels(Options { chunk: 8, software: Some(false), binding_limit: None });
+/// The kernels for CPU adapters.
+const NO_BARRIERS: Kind =
+    Kind::Kernels(Options { chunk: 16, software: Some(true), binding_limit: None });
+
+/// Hands the name of every test to a macro that makes tests of them.
+#[macro_export]
+macro_rules! gpu_suite {
+    ($tests:ident) => {
+        $tests! {
+            the_device_computes_right,
+            kernels_without_barriers_agree_with_the_record,
+            kernels_with_barriers_agree_with_the_record,
+            burn_agrees_with_the_record,
+            vectors_agree_with_the_record,
+            chunks_do_not_matter,
+            rewinding_forgets_the_end,
+            draws_are_the_same,
+            decoding_is_cheap,
+            what_is_no_number_is_told,
+            shards_do_not_matter,
+            too_much_memory_is_refused,
+        }
+    };
+}
+
+/// Checks the tiny models that `take` takes, and names all that fail.
+async fn check(
+    device: &Device,
+    take: impl Fn(&Tiny) -> bool,
+    each: &impl AsyncFn(&Device, &Tiny) -> Result<()>,
+) -> Result<()> {
+    let mut failures = Vec::new();
+    for tiny in tiny_models().iter().filter(|tiny| take(tiny)) {
+        if let Err(error) = each(device, tiny).await {
+            failures.push(format!("{}: {error}", tiny.name));
+        }
+    }
+    if failures.is_empty() { Ok(()) } else { Err(Error::internal(failures.join("\n"))) }
+}
+
+fn writes(tiny: &Tiny) -> bool {
+    tiny.architecture == Architecture::Gemma3
+}
+
+fn embeds(tiny: &Tiny) -> bool {
+    tiny.architecture == Architecture::GemmaEmbedding
+}
+
+fn one_of(names: &'static [&'static str]) -> impl Fn(&Tiny) -> bool {
+    move |tiny| names.contains(&tiny.name)
+}
+
+macro_rules! suite {
+    ($($(#[$doc:meta])* $name:ident: $take:expr, $each:expr;)*) => {$(
+        $(#[$doc])*
+        ///
+        /// # Errors
+        /// What is wrong, model by model.
+        pub async fn $name(device: &Device) -> Result<()> {
+            check(device, $take, &$each).await
+        }
+    )*};
+}
+
+suite! {
+    /// As people without a GPU get them.
+    kernels_without_barriers_agree_with_the_record: writes, async |device: &Device, tiny: &Tiny| {
+        checks::agrees_with_record(device, NO_BARRIERS, tiny).await
+    };
+    /// As people with a GPU get them.
+    kernels_with_barriers_agree_with_the_record:
+        one_of(&["q4_0", "q6_k", "mixed", "head_256", "irregular"]),
+        async |device: &Device, tiny: &Tiny| checks::agrees_with_record(device, BARRIERS, tiny).await;
+    /// burn's plain operations.
+    burn_agrees_with_the_record: writes, async |device: &Device, tiny: &Tiny| {
+        checks::agrees_with_record(device, Kind::Burn, tiny).await
+    };
+    /// Embeddings, by both.
+    vectors_agree_with_the_record: embeds, async |device: &Device, tiny: &Tiny| {
+        for kind in [Kind::Burn, NO_BARRIERS] {
+            checks::vector_agrees_with_record(device, kind, tiny).await?;
+        }
+        Ok(())
+    };
+    /// Prefill in pieces of any size.
+    chunks_do_not_matter: one_of(&["q8_0", "irregular"]), async |device: &Device, tiny: &Tiny| {
+        for kind in [Kind::Burn, NO_BARRIERS] {
+            checks::chunks_do_not_matter(device, kind, tiny).await?;
+        }
+        Ok(())
+    };
+    /// A cache that goes back.
+    rewinding_forgets_the_end: one_of(&["q8_0", "no_window"]), async |device: &Device, tiny: &Tiny| {
+        for kind in [Kind::Burn, NO_BARRIERS] {
+            checks::rewinding_forgets_the_end(device, kind, tiny).await?;
+        }
+        Ok(())
+    };
+    /// Sampling.
+    draws_are_the_same: one_of(&["q4_0"]), async |device: &Device, tiny: &Tiny| {
+        for kind in [Kind::Burn, NO_BARRIERS] {
+            checks::draws_are_the_same(device, kind, tiny).await?;
+        }
+        Ok(())
+    };
+    /// Counts of a decoded token.
+    decoding_is_cheap: one_of(&["q4_0", "mixed"]), checks::decoding_is_cheap;
+    /// Overflow.
+    what_is_no_number_is_told: one_of(&["f32"]), async |device: &Device, tiny: &Tiny| {
+        for kind in [Kind::Burn, NO_BARRIERS] {
+            checks::what_is_no_number_is_told(device, kind, tiny).await?;
+        }
+        Ok(())
+    };
+    /// Small binding limits.
+    shards_do_not_matter: one_of(&["f32", "untied"]), checks::shards_do_not_matter;
+    /// More than there is.
+    too_much_memory_is_refused: one_of(&["f32"]), checks::too_much_memory_is_refused;
+}
+
+/// The device's own check.
+///
+/// # Errors
+/// How far off it is.
+pub async fn the_device_computes_right(device: &Device) -> Result<()> {
+    let report = self_check(device).await?;
+    if report.max_error < 1e-4 { Ok(()) } else { Err(Error::internal(format!("{report:?}"))) }
+}
