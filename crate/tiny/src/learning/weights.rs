@@ -1,0 +1,116 @@
+//! All weights in one vector, and where each stands in it.
+
+use std::ops::Range;
+
+use hybridge_gemma::Config;
+use hybridge_gemma::testing::Random;
+
+/// Where a layer's weights stand. Query, key and value follow each other, and so do gate and up.
+#[derive(Clone, Debug)]
+pub(crate) struct LayerPlaces {
+    pub(crate) attn_norm: Range<usize>,
+    pub(crate) qkv: Range<usize>,
+    pub(crate) query_norm: Range<usize>,
+    pub(crate) key_norm: Range<usize>,
+    pub(crate) output: Range<usize>,
+    pub(crate) post_attention_norm: Range<usize>,
+    pub(crate) ffn_norm: Range<usize>,
+    pub(crate) gate_up: Range<usize>,
+    pub(crate) down: Range<usize>,
+    pub(crate) post_ffw_norm: Range<usize>,
+}
+
+/// Where all stand.
+#[derive(Clone, Debug)]
+pub(crate) struct Layout {
+    pub(crate) embedding: Range<usize>,
+    pub(crate) layers: Vec<LayerPlaces>,
+    pub(crate) norm: Range<usize>,
+    pub(crate) total: usize,
+}
+
+impl Layout {
+    pub(crate) fn new(config: &Config) -> Self {
+        let mut total = 0;
+        let mut take = |count: usize| {
+            total += count;
+            total - count..total
+        };
+        let Config { width, hidden, head_dim, vocabulary, .. } = *config;
+        let query = config.query_width();
+        let embedding = take(vocabulary * width);
+        let layers = (0..config.layers.len())
+            .map(|_| LayerPlaces {
+                attn_norm: take(width),
+                qkv: take((query + 2 * config.kv_width()) * width),
+                query_norm: take(head_dim),
+                key_norm: take(head_dim),
+                output: take(width * query),
+                post_attention_norm: take(width),
+                ffn_norm: take(width),
+                gate_up: take(2 * hidden * width),
+                down: take(width * hidden),
+                post_ffw_norm: take(width),
+            })
+            .collect();
+        let norm = take(width);
+        Self { embedding, layers, norm, total }
+    }
+
+    /// Every part with whether it is a norm, in order.
+    pub(crate) fn parts(&self) -> Vec<(Range<usize>, bool)> {
+        let mut parts = vec![(self.embedding.clone(), false)];
+        for layer in &self.layers {
+            parts.extend([
+                (layer.attn_norm.clone(), true),
+                (layer.qkv.clone(), false),
+                (layer.query_norm.clone(), true),
+                (layer.key_norm.clone(), true),
+                (layer.output.clone(), false),
+                (layer.post_attention_norm.clone(), true),
+                (layer.ffn_norm.clone(), true),
+                (layer.gate_up.clone(), false),
+                (layer.down.clone(), false),
+                (layer.post_ffw_norm.clone(), true),
+            ]);
+        }
+        parts.push((self.norm.clone(), true));
+        parts
+    }
+}
+
+/// Weights that know nothing yet.
+pub(crate) fn untrained(config: &Config, layout: &Layout, seed: u64) -> Vec<f32> {
+    let mut random = Random(seed);
+    let mut weights = vec![0.0; layout.total];
+    // Twelve even numbers make one that is as good as normal.
+    let mut fill = |range: &Range<usize>, inputs: usize| {
+        let size = (inputs as f32).sqrt().recip();
+        for weight in &mut weights[range.clone()] {
+            *weight = (0..12).map(|_| random.symmetric()).sum::<f32>() * 0.5 * size;
+        }
+    };
+    fill(&layout.embedding, config.width);
+    for layer in &layout.layers {
+        fill(&layer.qkv, config.width);
+        fill(&layer.output, config.query_width());
+        fill(&layer.gate_up, config.width);
+        fill(&layer.down, config.hidden);
+    }
+    weights[layout.norm.clone()].fill(1.0);
+    // What layers add starts small, so that the residual stream begins as the embedding.
+    let added = (2.0 * config.layers.len() as f32).sqrt().recip();
+    for layer in &layout.layers {
+        for (norm, value) in [
+            (&layer.attn_norm, 1.0),
+            (&layer.ffn_norm, 1.0),
+            (&layer.query_norm, 1.5),
+            (&layer.key_norm, 1.5),
+            (&layer.post_attention_norm, added),
+            (&layer.post_ffw_norm, added),
+        ] {
+            weights[norm.clone()].fill(value);
+        }
+    }
+    weights
+}

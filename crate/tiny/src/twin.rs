@@ -1,0 +1,87 @@
+//! The engine's own burn module with autodiff: the slow twin that judges the fast passes.
+
+use burn::module::Param;
+use burn::tensor::activation::log_softmax;
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use hybridge_gemma::Config;
+use hybridge_gemma::config::{Layer, Rope, Span};
+
+use crate::batch::Batch;
+use crate::burn_model::{BurnBlock, BurnGemma, Place};
+use crate::learning::weights::Layout;
+use crate::shape::WINDOW;
+
+/// The module with the weights of a vector.
+pub(crate) fn network(
+    config: &Config,
+    layout: &Layout,
+    weights: &[f32],
+    device: &Device,
+) -> BurnGemma {
+    let matrix = |range: std::ops::Range<usize>, columns: usize| -> Param<Tensor<2>> {
+        let rows = range.len() / columns;
+        Param::from_data(TensorData::new(weights[range].to_vec(), [rows, columns]), device)
+    };
+    let norm = |range: &std::ops::Range<usize>| -> Param<Tensor<1>> {
+        Param::from_data(TensorData::new(weights[range.clone()].to_vec(), [range.len()]), device)
+    };
+    let (width, query, kv) =
+        (config.width, config.query_width() * config.width, config.kv_width() * config.width);
+    let layers = layout
+        .layers
+        .iter()
+        .map(|layer| {
+            let (qkv, gate) = (layer.qkv.start, layer.gate_up.start);
+            let half = layer.gate_up.len() / 2;
+            BurnBlock {
+                attn_norm: norm(&layer.attn_norm),
+                query: matrix(qkv..qkv + query, width),
+                key: matrix(qkv + query..qkv + query + kv, width),
+                value: matrix(qkv + query + kv..qkv + query + 2 * kv, width),
+                query_norm: norm(&layer.query_norm),
+                key_norm: norm(&layer.key_norm),
+                output: matrix(layer.output.clone(), config.query_width()),
+                post_attention_norm: norm(&layer.post_attention_norm),
+                ffn_norm: norm(&layer.ffn_norm),
+                gate: matrix(gate..gate + half, width),
+                up: matrix(gate + half..gate + 2 * half, width),
+                down: matrix(layer.down.clone(), config.hidden),
+                post_ffw_norm: norm(&layer.post_ffw_norm),
+            }
+        })
+        .collect();
+    let embedding = matrix(layout.embedding.clone(), width);
+    BurnGemma { embedding, output: None, layers, norm: norm(&layout.norm) }
+}
+
+/// The mean of −log p over all that the model has to say.
+pub(crate) fn loss(
+    network: &BurnGemma,
+    config: &Config,
+    batch: &Batch,
+    device: &Device,
+) -> Tensor<1> {
+    let place = |span: Span, window: usize| {
+        let rope = config.layers.iter().find(|layer| layer.span == span).map(|layer| layer.rope);
+        let rope = rope.unwrap_or(Rope { base: 1e4, scale: 1.0 });
+        let sees = move |query: usize, key: usize| key <= query && query - key < window;
+        Place::new(config, rope, 0, batch.length, batch.length, sees, device)
+    };
+    let (local, global) = (place(Span::Local, WINDOW), place(Span::Global, usize::MAX));
+    let of_layer = |layer: &Layer| if layer.span == Span::Local { &local } else { &global };
+    let places: Vec<&Place> = config.layers.iter().map(of_layer).collect();
+    let tokens: Tensor<2, Int> = Tensor::from_data(
+        TensorData::new(batch.inputs.clone(), [batch.rows, batch.length]),
+        device,
+    );
+    let hidden = network.hidden(config, tokens, &places, None);
+    let flat = hidden.reshape([batch.rows * batch.length, config.width]);
+    let count = batch.places.len();
+    let at: Tensor<1, Int> =
+        Tensor::from_data(TensorData::new(batch.places.clone(), [count]), device);
+    let spoken = flat.select(0, at).reshape([1, count, config.width]);
+    let logits = network.logits(config, spoken).reshape([count, config.vocabulary]);
+    let targets: Tensor<2, Int> =
+        Tensor::from_data(TensorData::new(batch.targets.clone(), [count, 1]), device);
+    log_softmax(logits, 1).gather(1, targets).mean().neg()
+}
