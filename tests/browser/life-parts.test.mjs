@@ -19,10 +19,12 @@ const { ProgressMeter, Turns, keyOf, knownModels, sourceOf } = await import(`dat
 
 test('known models have an address over https, a size and a licence', () => {
   assert.deepEqual(Object.keys(knownModels).sort(), ['embeddinggemma-300m', 'gemma-3-1b-it', 'gemma-3-270m-it', 'gemma-3-4b-it'])
-  for (const [name, { kind, url, approximateBytes, licence }] of Object.entries(knownModels)) {
+  for (const [name, { kind, url, approximateBytes, licence, shape }] of Object.entries(knownModels)) {
     assert.match(url, /^https:\/\/[^/]+\/[^?#]+\.gguf$/, name)
     assert.ok(Number.isSafeInteger(approximateBytes) && approximateBytes > 1e8 && approximateBytes < 4e9, name)
     assert.match(licence, /^https:\/\//, name)
+    assert.deepEqual(Object.keys(shape), ['layers', 'width', 'hidden', 'heads', 'kvHeads', 'headDim', 'window', 'context'], name)
+    for (const [size, value] of Object.entries(shape)) assert.ok(Number.isSafeInteger(value) && value > 0, `${name} ${size}`)
     assert.equal(kind, name.startsWith('embedding') ? 'embedder' : 'generator')
     assert.equal(sourceOf(name, kind).name, name)
   }

@@ -132,15 +132,19 @@ test('one answer at a time, in the order of asking; who waits can leave', async 
   const found = await page.evaluate(async (config) => {
     const order = []
     const stop = new AbortController()
-    const ask = (name, signal) => outcome(gemma.generate({ prompt: name, config }, signal === undefined ? {} : { signal }).then(({ text }) => text).finally(() => order.push(name)))
-    const answers = [ask('one'), ask('two', stop.signal), ask('three'), ask('four')]
+    const ask = (name, signal, maxOutputTokens = 12) => outcome(gemma.generate({ prompt: name, config: { ...config, maxOutputTokens } }, signal === undefined ? {} : { signal }).then(({ text }) => text).finally(() => order.push(name)))
+    const answers = [ask('one', undefined, 120), ask('two', stop.signal), ask('three'), ask('four')]
+    const ai = hybridge.hybridModel({ branches: { gemma }, strategy: new hybridge.FallbackStrategy(['gemma']) })
     await until(() => gemma.queued === 3)
-    const queued = gemma.queued
+    // Before the router's engine is loaded, and with it.
+    const queued = [gemma.queued, ai.health().gemma.queued]
+    await ai.explain('hi')
+    queued.push(ai.health().gemma.queued === gemma.queued)
     stop.abort()
     const results = await Promise.all(answers)
-    return { queued, order, statuses: results.map(({ status }) => status ?? 'ok'), left: gemma.queued }
+    return { queued, order, statuses: results.map(({ status }) => status ?? 'ok'), left: ai.health().gemma.queued }
   }, greedy)
-  assert.deepEqual(found, { queued: 3, order: ['two', 'one', 'three', 'four'], statuses: ['ok', 'CANCELLED', 'ok', 'ok'], left: 0 })
+  assert.deepEqual(found, { queued: [3, 3, true], order: ['two', 'one', 'three', 'four'], statuses: ['ok', 'CANCELLED', 'ok', 'ok'], left: 0 })
   await page.context().close()
 })
 
@@ -244,14 +248,14 @@ test('embeddings are the plain pass’s', async () => {
 
 test('without a hardware GPU a large model is unavailable, and says why', async () => {
   const page = await openModel({ load: false })
-  const found = await page.evaluate(async () => {
+  const found = await page.evaluate(async (url) => {
     const large = hybridge.gemmaModel({ model: 'gemma-3-1b-it' })
-    const tiny = hybridge.gemmaModel({ model: { url: '/tiny.gguf', bytes: 400_000 } })
+    const tiny = hybridge.gemmaModel({ model: url })
     return { large: await large.availability(), tiny: await tiny.availability(), forced: await hybridge.gemmaModel({ model: 'gemma-3-270m-it', device: 'gpu' }).availability() }
-  })
+  }, address())
   assert.deepEqual([found.large.status, found.large.code], ['unavailable', 'GPU_UNAVAILABLE'])
   assert.deepEqual([found.forced.status, found.forced.code], ['unavailable', 'GPU_UNAVAILABLE'])
-  assert.deepEqual([found.tiny.status, found.tiny.bytesToDownload], ['downloadable', 400_000])
+  assert.deepEqual([found.tiny.status, found.tiny.bytesToDownload], ['downloadable', bytes.length])
   await page.context().close()
 })
 

@@ -17,12 +17,12 @@ function browserPath() {
   throw new Error('no Chrome or Chromium was found: run pkg-scripts/setup, or name one in CHROME')
 }
 
-/** A fresh browser. `gpu: false` is a browser whose `requestAdapter()` gives null. */
-export function launch({ gpu = true } = {}) {
+/** A fresh browser. `gpu: false` is a browser whose `requestAdapter()` gives null; `keepsPages` is one with its back/forward cache. */
+export function launch({ gpu = true, keepsPages = false } = {}) {
   return chromium.launch({
     executablePath: browserPath(),
     args: ['--headless=new', ...quiet, ...(gpu ? ['--enable-unsafe-webgpu'] : [])],
-    ignoreDefaultArgs: ['--disable-component-extensions-with-background-pages'],
+    ignoreDefaultArgs: ['--disable-component-extensions-with-background-pages', ...(keepsPages ? ['--disable-back-forward-cache'] : [])],
   })
 }
 

@@ -11,7 +11,7 @@ import type { Decision, RoutingContext, Status } from './types.js'
 export type Question = 'request' | 'device' | 'branches' | { leaf: number } | { tokens: string }
 
 /** `hybridge_core::route::BranchFacts`. */
-export interface BranchFacts { key: string; state?: string; countsTokens: boolean }
+export interface BranchFacts { key: string; state?: string; countsTokens: boolean; queued?: number }
 
 /** An error of Rust's. */
 export interface CoreError { status: Status; message: string; code?: string; retryAfterMs?: number }

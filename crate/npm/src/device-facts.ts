@@ -6,7 +6,7 @@ import type { DeviceFacts } from './types.js'
 interface Adapter {
   info?: { vendor?: string; architecture?: string; device?: string; description?: string; isFallbackAdapter?: boolean }
   isFallbackAdapter?: boolean
-  limits?: { maxBufferSize?: number; maxStorageBufferBindingSize?: number }
+  limits?: Readonly<Record<string, number | undefined>>
   features?: { has(name: string): boolean }
 }
 interface Battery { level: number; charging: boolean }
@@ -22,7 +22,12 @@ interface Host {
 /** A driver that hangs must not hang every request. */
 const PATIENCE_MS = 2000
 
-let gpu: Promise<DeviceFacts['webgpu']> | undefined
+interface Gpu { readonly facts: DeviceFacts['webgpu']; readonly limits: Readonly<Record<string, number>> }
+
+/** What the engine's kernels and a model's buffers are judged against. */
+const limitNames = ['maxBufferSize', 'maxStorageBufferBindingSize', 'maxComputeInvocationsPerWorkgroup', 'maxComputeWorkgroupStorageSize', 'maxStorageBuffersPerShaderStage', 'maxComputeWorkgroupsPerDimension'] as const
+
+let gpu: Promise<Gpu> | undefined
 let battery: Promise<Battery | undefined> | undefined
 
 /**
@@ -35,12 +40,8 @@ let battery: Promise<Battery | undefined> | undefined
 export async function deviceFacts(): Promise<DeviceFacts> {
   const host = (globalThis.navigator ?? {}) as Host
   // The adapter and the battery's object are asked for once; what the battery says is read anew.
-  gpu ??= gpuFacts(host).then((facts) => {
-    if (!facts.available) gpu = undefined
-    return facts
-  })
   battery ??= inTime(async () => host.getBattery?.(), undefined)
-  const [webgpu, power] = await Promise.all([gpu, battery])
+  const [{ facts: webgpu }, power] = await Promise.all([lookAtGpu(host), battery])
   const { effectiveType, saveData } = host.connection ?? {}
   return {
     online: host.onLine !== false,
@@ -54,10 +55,33 @@ export async function deviceFacts(): Promise<DeviceFacts> {
   }
 }
 
-async function gpuFacts(host: Host): Promise<DeviceFacts['webgpu']> {
-  if (host.gpu === undefined) return { available: false, software: false, reason: 'this browser has no WebGPU' }
+/** The adapter's limits, as far as it tells them. Empty where there is none. */
+export async function gpuLimits(): Promise<Readonly<Record<string, number>>> {
+  return (await lookAtGpu((globalThis.navigator ?? {}) as Host)).limits
+}
+
+function lookAtGpu(host: Host): Promise<Gpu> {
+  return (gpu ??= askForGpu(host).then((found) => {
+    // One that is missing now may be there later.
+    if (!found.facts.available) gpu = undefined
+    return found
+  }))
+}
+
+async function askForGpu(host: Host): Promise<Gpu> {
+  const none = (reason: string): Gpu => ({ facts: { available: false, software: false, reason }, limits: {} })
+  if (host.gpu === undefined) return none('this browser has no WebGPU')
   const adapter = await inTime(async () => host.gpu?.requestAdapter() ?? null, null)
-  if (adapter === null) return { available: false, software: false, reason: 'no GPU adapter is available' }
+  if (adapter === null) return none('no GPU adapter is available')
+  const limits: Record<string, number> = {}
+  for (const name of limitNames) {
+    const limit = adapter.limits?.[name]
+    if (limit !== undefined) limits[name] = limit
+  }
+  return { facts: factsOf(adapter), limits }
+}
+
+function factsOf(adapter: Adapter): DeviceFacts['webgpu'] {
   const { vendor, architecture, device, description, isFallbackAdapter } = adapter.info ?? {}
   const named = [architecture, device, description].join(' ')
   return {

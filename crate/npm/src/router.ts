@@ -33,7 +33,7 @@ export interface RouterParts {
 }
 
 /** What some models have beside the face of every model. */
-interface MoreThanAModel { state?: unknown; countTokens?: unknown }
+interface MoreThanAModel { state?: unknown; countTokens?: unknown; queued?: unknown }
 
 export class Router {
   readonly #branches: ReadonlyMap<string, Branch>
@@ -73,7 +73,7 @@ export class Router {
     // Before anything has run there is nothing to know but the models' own state.
     const engine = this.#engine
     if (engine === undefined) {
-      return Object.fromEntries(facts.map(({ key, state = 'ready' }) => [key, { state: knownState(state), failuresInRow: 0, queued: 0 }]))
+      return Object.fromEntries(facts.map(({ key, state = 'ready', queued = 0 }) => [key, { state: knownState(state), failuresInRow: 0, queued }]))
     }
     return Object.fromEntries(JSON.parse(engine.health(toJson(facts, 'the branches\' facts'), now())) as Array<[string, BranchHealth]>)
   }
@@ -107,8 +107,8 @@ export class Router {
 
   #facts(): BranchFacts[] {
     return [...this.#branches].map(([key, { model }]) => {
-      const { state, countTokens } = model as MoreThanAModel
-      return { key, ...(typeof state === 'string' ? { state } : {}), countsTokens: typeof countTokens === 'function' }
+      const { state, countTokens, queued } = model as MoreThanAModel
+      return { key, ...(typeof state === 'string' ? { state } : {}), countsTokens: typeof countTokens === 'function', ...(typeof queued === 'number' ? { queued } : {}) }
     })
   }
 }

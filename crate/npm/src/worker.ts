@@ -1,6 +1,6 @@
 /** Runs in the dedicated worker: loads the engine at the first call, answers each call once. Decides nothing. */
 
-import type { Abort, Answer, Call, Calls, Collapse, Failure, FromWorker, Method, Step } from './device/protocol.js'
+import type { Abort, Answer, Call, Calls, Collapse, Failure, Farewell, FromWorker, Method, Step } from './device/protocol.js'
 import { obtain } from './device/engine/obtain.js'
 import { Refusal } from './device/engine/refusal.js'
 import { loadEngine, type Engine, type Generation, type Model } from './glue/worker.js'
@@ -51,6 +51,19 @@ const handlers: Handlers = {
   embed: (_, params) => loaded().embed(JSON.stringify(params)),
 }
 
+/** Gives back what the model holds. Its GPU device is destroyed with it, and every buffer with that. */
+function farewell(): null {
+  for (const running of generations.values()) running.cancel()
+  generations.clear()
+  try {
+    model?.free()
+  } catch {
+    // It is at work this very moment, and goes with its worker.
+  }
+  model = undefined
+  return null
+}
+
 function loaded(): Model {
   if (model === undefined) throw new Refusal({ status: 'UNAVAILABLE', code: 'MODEL_ABSENT', message: 'the worker holds no model' })
   return model
@@ -89,9 +102,10 @@ function say(message: FromWorker): void {
   self.postMessage(message)
 }
 
-self.addEventListener('message', (event: MessageEvent<Call | Abort>) => {
+self.addEventListener('message', (event: MessageEvent<Call | Abort | Farewell>) => {
   const message = event.data
   if ('abort' in message) calls.get(message.abort)?.abort()
+  else if ('farewell' in message) say({ id: message.farewell, result: farewell() })
   else void answer(message).then(say)
 })
 

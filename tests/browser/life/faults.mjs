@@ -1,4 +1,7 @@
-/** Runs in the worker before the real script: breaks what a test asks to be broken, over a channel. */
+/**
+ * Runs in the worker before the real script: breaks what a test asks to be broken. What is to happen while this worker lives
+ * may be asked over a channel; what is to happen at its start is asked of the page's host, which tells each fault once.
+ */
 
 const channel = new BroadcastChannel('faults')
 let instance
@@ -29,6 +32,28 @@ WebAssembly.instantiate = async (source, imports) => {
   return made
 }
 
+/** The fault of this worker: `name` or `name:count`, at the count-th time from now. */
+let fault = { name: '', left: 0 }
+function plan(text) {
+  const [name, count = '1'] = text.split(':')
+  fault = { name, left: Number(count) }
+}
+function isDue(name) {
+  if (fault.name !== name || --fault.left > 0) return false
+  fault = { name: '', left: 0 }
+  return true
+}
+
+/** Before the worker's script runs, and without letting a message pass by. */
+function askHost() {
+  const request = new XMLHttpRequest()
+  request.open('GET', '/fault', false)
+  request.send()
+  if (request.status === 200) plan(request.responseText)
+}
+askHost()
+
+let gpuBytes = 0
 if (globalThis.GPUAdapter !== undefined) {
   const { requestDevice } = GPUAdapter.prototype
   GPUAdapter.prototype.requestDevice = async function (...args) {
@@ -36,9 +61,51 @@ if (globalThis.GPUAdapter !== undefined) {
     devices.push(device)
     return device
   }
+  const { createBuffer, pushErrorScope, popErrorScope, destroy } = GPUDevice.prototype
+  const scopes = []
+  let isFull = false
+  GPUDevice.prototype.createBuffer = function (descriptor) {
+    const buffer = createBuffer.call(this, descriptor)
+    gpuBytes += descriptor.size
+    if (isDue('lose-on-buffer')) this.destroy()
+    if (isDue('full')) isFull = true
+    return buffer
+  }
+  GPUDevice.prototype.pushErrorScope = function (filter) {
+    scopes.push(filter)
+    return pushErrorScope.call(this, filter)
+  }
+  GPUDevice.prototype.popErrorScope = async function () {
+    const filter = scopes.pop()
+    const found = await popErrorScope.call(this)
+    if (!isFull || filter !== 'out-of-memory') return found
+    isFull = false
+    return new GPUOutOfMemoryError('as if there were no room')
+  }
+  GPUDevice.prototype.destroy = function () {
+    channel.postMessage({ destroyed: gpuBytes })
+    return destroy.call(this)
+  }
+  const { submit } = GPUQueue.prototype
+  GPUQueue.prototype.submit = function (buffers) {
+    submit.call(this, buffers)
+    if (isDue('lose-on-submit')) for (const device of devices) device.destroy()
+    // A buffer without a use is refused, with nobody around who expects it.
+    if (isDue('invalid')) for (const device of devices) createBuffer.call(device, { size: 4, usage: 0 })
+  }
+  const { getMappedRange } = GPUBuffer.prototype
+  GPUBuffer.prototype.getMappedRange = function (...args) {
+    const range = getMappedRange.apply(this, args)
+    if (fault.name !== 'wrong' || (this.usage & GPUBufferUsage.MAP_READ) === 0) return range
+    return new Float32Array(range).map((value) => value * 1.01 + 0.01).buffer
+  }
 }
 
 channel.onmessage = ({ data }) => {
+  if (typeof data === 'object' && data.plan !== undefined) {
+    plan(data.plan)
+    channel.postMessage({ planned: data.plan })
+  }
   if (data === 'trap') isTrapArmed = true
   if (data === 'close') self.close()
   if (data === 'reject') void Promise.reject(new WebAssembly.RuntimeError('unreachable'))

@@ -17,15 +17,17 @@ const html = `<!doctype html><title>life</title><script type="module">
   globalThis.isReady = true
 </script>`
 
-
-export async function setUp({ gpu = false, pages = {} } = {}) {
+export async function setUp({ gpu = false, pages = {}, keepsPages = false } = {}) {
   const models = tinyModels()
   const host = await modelHost({})
-  const site = await serve({ '/hybridge/': join(root, 'crate/npm'), '/life/': import.meta.dirname }, { pages: { '/': { type: 'text/html', body: html }, ...pages } })
-  const browser = await launch({ gpu })
+  // What the next workers will suffer, one after the other; workers ask for it as they start.
+  const faults = []
+  const nextFault = { type: 'text/plain', get body() { return faults.shift() ?? '' } }
+  const site = await serve({ '/hybridge/': join(root, 'crate/npm'), '/life/': import.meta.dirname }, { pages: { '/': { type: 'text/html', body: html }, '/fault': nextFault, ...pages } })
+  const browser = await launch({ gpu, keepsPages })
   const contexts = []
   return {
-    models, host, site, browser,
+    models, host, site, browser, faults,
     /** A page in a profile of its own, or in that of another page. */
     open: async (beside) => {
       const context = beside?.context() ?? (await browser.newContext())

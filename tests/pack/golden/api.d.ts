@@ -629,6 +629,10 @@ export interface Call<M extends Method = Method> {
 export interface Abort {
     readonly abort: number;
 }
+/** Asks for the GPU and all memory back, before the worker is ended. Answered as a call is. */
+export interface Farewell {
+    readonly farewell: number;
+}
 export interface Failure {
     readonly status: Status;
     readonly message: string;
@@ -695,8 +699,13 @@ export declare class WorkerClient {
     constructor(places?: WorkerPlaces, onDeath?: (error: HybridError) => void);
     get isRunning(): boolean;
     call<M extends Method>(method: M, params: Calls[M]['params'], { signal, onProgress }?: CallOptions): Promise<Calls[M]['result']>;
-    /** Ends the worker at once; calls in flight fail with CANCELLED. */
-    terminate(): void;
+    /** Ends the worker at once; calls in flight fail with this error. */
+    terminate(error?: HybridError): void;
+    /**
+     * Lets the worker give its GPU back before it ends: a GPU that is merely forgotten stays taken until garbage is collected.
+     * Calls in flight fail at once; a worker that does not answer is ended all the same.
+     */
+    close(): Promise<void>;
     /** Ends a worker that cannot be trusted any more. */
     collapse(error: HybridError): void;
 }
@@ -712,6 +721,8 @@ import type { DeviceFacts } from './types.js';
  * if (webgpu.available && !webgpu.software) offerDownload()
  */
 export declare function deviceFacts(): Promise<DeviceFacts>;
+/** The adapter's limits, as far as it tells them. Empty where there is none. */
+export declare function gpuLimits(): Promise<Readonly<Record<string, number>>>;
 
 // ── device/cached-models.d.ts
 /** What is kept of models on this device, and how to be rid of it. */
@@ -743,6 +754,8 @@ export declare function removeModel(host: EngineHost): Promise<void>;
  *    └────────────────┘          └──dispose──► disposed ──load──► loading
  *       failed, stopped
  * ```
+ *
+ * A page that is left for the back/forward cache gives everything up, and comes back as after a fault.
  */
 import type { GemmaOptions, LoadOptions, OnDeviceModel } from '../types.js';
 import type { KnownModel } from './known-models.js';
@@ -770,7 +783,7 @@ export declare class EngineHost {
     call<M extends Method>(method: M, params: Calls[M]['params'], options?: CallOptions): Promise<Calls[M]['result']>;
     /** Something came out of the engine: the last fault is healed, and the first run did not end the tab. */
     succeeded(): void;
-    dispose(): void;
+    dispose(): Promise<void>;
 }
 
 // ── device/known-models.d.ts
@@ -785,13 +798,25 @@ export interface KnownModel {
     /** About; the host tells the exact size. */
     readonly approximateBytes: number;
     readonly licence: string;
+    readonly shape: ModelShape;
+}
+/** `hybridge_core::device::Shape`: what decides how much memory a context takes. */
+export interface ModelShape {
+    readonly layers: number;
+    readonly width: number;
+    readonly hidden: number;
+    readonly heads: number;
+    readonly kvHeads: number;
+    readonly headDim: number;
+    readonly window: number;
+    readonly context: number;
 }
 export declare const knownModels: Readonly<Record<string, KnownModel>>;
 
 // ── device/source.d.ts
 /** What `GemmaOptions.model` names, in one form. */
 import type { GemmaOptions } from '../types.js';
-import { type KnownModel } from './known-models.js';
+import { type KnownModel, type ModelShape } from './known-models.js';
 import type { RemoteFile } from './protocol.js';
 export type ModelSource = {
     readonly kind: 'blob';
@@ -802,6 +827,7 @@ export type ModelSource = {
     readonly name: string;
     readonly files: readonly RemoteFile[]; /** About, where the exact size is not promised. */
     readonly approximateBytes: number | undefined;
+    readonly shape: ModelShape | undefined;
 };
 /** Reads the option; what is malformed is INVALID_ARGUMENT at once, not at the first load. */
 export declare function sourceOf(model: GemmaOptions['model'], kind: KnownModel['kind']): ModelSource;

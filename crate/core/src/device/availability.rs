@@ -2,7 +2,10 @@
 
 use serde::Serialize;
 
+use super::limits::Limits;
 use super::place::{Gpu, Place, Wish, cpu_tokens_per_second, place};
+use super::shape::Shape;
+use crate::download::Head;
 use crate::json::{Fields, FromJson as _, parse};
 use crate::{Error, Result};
 
@@ -33,6 +36,14 @@ pub struct Facts {
     pub crashed_at: Option<u32>,
     /// The context window asked for.
     pub context_window: u32,
+    /// The network's sizes, where its file or our table told them.
+    pub shape: Option<Shape>,
+    /// What the adapter allows.
+    pub limits: Limits,
+    /// What the model's host said where it gave nothing, as an HTTP status.
+    pub refused: Option<u16>,
+    /// Whether the person asked for little traffic, or pays for it.
+    pub saves_data: bool,
 }
 
 impl Facts {
@@ -62,6 +73,10 @@ impl Facts {
             is_kept: fields.flag("isKept")?.unwrap_or_default(),
             crashed_at: fields.small_count("crashedAt")?,
             context_window: fields.small_count("contextWindow")?.unwrap_or_default(),
+            shape: fields.value("shape").map(Shape::from_json).transpose()?,
+            limits: fields.value("limits").map(Limits::from_json).transpose()?.unwrap_or_default(),
+            refused: fields.small_count("refused")?.and_then(|status| status.try_into().ok()),
+            saves_data: fields.flag("savesData")?.unwrap_or_default(),
         })
     }
 }
@@ -86,7 +101,7 @@ pub enum Status {
 pub struct Availability {
     /// The answer.
     pub status: Status,
-    /// Why, for people.
+    /// Why, for people. Beside another status than `Unavailable`: what to know before a load.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// Why, for code.
@@ -95,7 +110,7 @@ pub struct Availability {
     /// What is still to be fetched.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bytes_to_download: Option<u64>,
-    /// What the weights take on the GPU. The cache of the context comes on top.
+    /// What weights, keys and values take on the GPU; the weights alone where the model's shape is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gpu_bytes_needed: Option<u64>,
     /// On the CPU, whose speed is known beforehand.
@@ -123,16 +138,35 @@ pub fn judge(facts: &Facts) -> Availability {
                 (false, false) => Status::Downloadable,
             };
             let speed = facts.bytes.filter(|_| place == Place::Cpu).map(cpu_tokens_per_second);
+            let bytes_to_download = to_fetch.filter(|_| !facts.is_complete);
+            let caution = caution(facts, place);
             Availability {
                 status,
-                reason: None,
-                code: None,
-                bytes_to_download: to_fetch.filter(|_| !facts.is_complete),
-                gpu_bytes_needed: facts.bytes.filter(|_| place == Place::Gpu),
+                reason: caution.map(|(_, reason)| reason.to_owned()),
+                code: caution.map(|(code, _)| code.to_owned()),
+                bytes_to_download,
+                gpu_bytes_needed: facts.bytes.filter(|_| place == Place::Gpu).map(|bytes| {
+                    let shape = facts.shape.as_ref();
+                    shape.map_or(bytes, |shape| shape.gpu_bytes(bytes, facts.context_window))
+                }),
                 estimated_tokens_per_second: speed,
             }
         }
     }
+}
+
+/// What a caller should know before it loads a model that can run.
+fn caution(facts: &Facts, place: Place) -> Option<(&'static str, &'static str)> {
+    if facts.saves_data && !facts.is_complete {
+        return Some((
+            "DATA_SAVER",
+            "this connection is metered or saves data: ask before fetching the model",
+        ));
+    }
+    (place == Place::Gpu && facts.gpu.software).then_some((
+        "GPU_SOFTWARE",
+        "this browser's GPU is a software one: the model will run slowly",
+    ))
 }
 
 /// The first thing in the way, or where the model would run.
@@ -149,7 +183,10 @@ fn obstacle(facts: &Facts, to_fetch: Option<u64>) -> Result<Place> {
         )
         .with_code("INSECURE_CONTEXT"));
     }
-    let place = place(facts.wish, &facts.gpu, facts.bytes)?;
+    let place = placed(facts)?;
+    if let Some(status) = facts.refused.filter(|_| !facts.is_complete) {
+        return Err(Head { status, ..Head::default() }.refusal());
+    }
     if let Some(crashed_at) = facts.crashed_at.filter(|crashed| facts.context_window >= *crashed) {
         return Err(Error::precondition(format!(
             "loading this model with a context window of {crashed_at} ended the page before; choose a smaller one, or load with `despiteCrash: true`",
@@ -164,6 +201,16 @@ fn obstacle(facts: &Facts, to_fetch: Option<u64>) -> Result<Place> {
     }
 }
 
+/// Where the model would run. A GPU that is too small for it is none.
+fn placed(facts: &Facts) -> Result<Place> {
+    let largest = facts.shape.as_ref().zip(facts.bytes);
+    let largest = largest.map_or(0, |(it, bytes)| it.largest_buffer(bytes, facts.context_window));
+    match facts.limits.shortfall(largest).filter(|_| facts.gpu.available) {
+        None => place(facts.wish, &facts.gpu, facts.bytes),
+        Some(shortfall) => place(facts.wish, &Gpu::default(), facts.bytes).map_err(|_| shortfall),
+    }
+}
+
 /// The origin's storage has no room.
 #[must_use]
 pub fn quota_exceeded(needed: u64, free: u64) -> Error {
@@ -175,7 +222,7 @@ pub fn quota_exceeded(needed: u64, free: u64) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use super::{Facts, Gpu, Wish, judge};
+    use super::{Facts, Gpu, Limits, Shape, Wish, judge};
 
     fn ready() -> Facts {
         Facts {
@@ -221,6 +268,54 @@ mod tests {
         );
     }
 
+    fn gemma_1b() -> Option<Shape> {
+        Some(Shape {
+            layers: 26,
+            width: 1152,
+            hidden: 6912,
+            heads: 4,
+            kv_heads: 1,
+            head_dim: 256,
+            window: 512,
+            context: 32_768,
+            ..Shape::default()
+        })
+    }
+
+    #[test]
+    fn a_shape_tells_what_the_context_takes_and_whether_the_gpu_is_large_enough() {
+        let bytes = gemma_1b().unwrap().gpu_bytes(1_000_000_000, 4096);
+        let fits = format!(
+            r#"{{"bytesToDownload":1000000000,"gpuBytesNeeded":{bytes},"status":"downloadable"}}"#
+        );
+        let small = Limits { binding: Some(128 << 20), ..Limits::default() };
+        check(|it| (it.shape, it.limits) = (gemma_1b(), small.clone()), &fits);
+        let too_small = r#"{"code":"GPU_LIMITS","status":"unavailable"}"#;
+        let tight = Limits { binding: Some(2 << 20), ..Limits::default() };
+        check(|it| (it.shape, it.limits) = (gemma_1b(), tight.clone()), too_small);
+        check(|it| it.limits = Limits { invocations: Some(128), ..Limits::default() }, too_small);
+        // A small model does without.
+        check(
+            |it| (it.shape, it.limits, it.bytes) = (gemma_1b(), tight, Some(27_000_000)),
+            r#"{"bytesToDownload":27000000,"estimatedTokensPerSecond":100,"status":"downloadable"}"#,
+        );
+    }
+
+    #[test]
+    fn cautions() {
+        let told = |code: &str| {
+            format!(
+                r#"{{"bytesToDownload":1000000000,"code":"{code}","gpuBytesNeeded":1000000000,"status":"downloadable"}}"#
+            )
+        };
+        check(|it| it.saves_data = true, &told("DATA_SAVER"));
+        check(|it| (it.gpu.software, it.wish) = (true, Wish::Gpu), &told("GPU_SOFTWARE"));
+        check(
+            |it| (it.saves_data, it.held, it.is_complete) = (true, 1_000_000_000, true),
+            r#"{"gpuBytesNeeded":1000000000,"status":"available"}"#,
+        );
+    }
+
     #[test]
     fn facts_read_as_they_are_told() {
         let told = r#"{"isSecure":true,"hasWorkers":true,"gpu":{"available":true,"isRight":true,"software":false},"wish":"auto",
@@ -248,6 +343,8 @@ mod tests {
         check(|it| it.gpu.is_right = Some(false), &unavailable("GPU_WRONG_RESULTS"));
         check(|it| it.free = Some(999_999_999), &unavailable("QUOTA_EXCEEDED"));
         check(|it| it.crashed_at = Some(4096), &unavailable("CRASHED_BEFORE"));
+        check(|it| it.refused = Some(403), &unavailable("MODEL_GATED"));
+        check(|it| it.refused = Some(404), &unavailable("MODEL_NOT_FOUND"));
         check(
             |it| it.crashed_at = Some(8192),
             r#"{"bytesToDownload":1000000000,"gpuBytesNeeded":1000000000,"status":"downloadable"}"#,

@@ -56,7 +56,7 @@ impl ContentRange {
 
 impl Head {
     /// The error of a status that no waiting heals.
-    pub(super) fn refusal(&self) -> Error {
+    pub(crate) fn refusal(&self) -> Error {
         match self.status {
             401 => Error::new(
                 Status::Unauthenticated,

@@ -82,6 +82,8 @@ pub struct BranchFacts {
     pub state: Option<String>,
     /// Whether it counts tokens itself.
     pub counts_tokens: bool,
+    /// How many requests wait in its own line, where it has one.
+    pub queued: Option<u32>,
 }
 
 impl BranchFacts {
@@ -149,6 +151,7 @@ impl BranchFacts {
                 key: record.text("key"),
                 state: record.maybe_text("state"),
                 counts_tokens: record.flag("countsTokens"),
+                queued: record.maybe_count("queued").and_then(|it| it.try_into().ok()),
             });
         }
         Ok(branches)

@@ -65,7 +65,7 @@ pub struct BranchHealth {
     /// Speed of reading.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prefill_tokens_per_second: Option<f64>,
-    /// Attempts under way.
+    /// Requests that wait in the model's own line; attempts under way where it has none.
     pub queued: u32,
 }
 
@@ -262,7 +262,7 @@ impl Health {
             first_token_ms: (count > 0.0).then(|| total / count),
             tokens_per_second: record.tokens_per_second,
             prefill_tokens_per_second: record.prefill_tokens_per_second,
-            queued: record.live,
+            queued: facts.queued.unwrap_or(record.live),
         }
     }
 }

@@ -1,50 +1,60 @@
 /** Could the model run here, and what would it take? Gathers facts; core judges them. */
 
-import { deviceFacts } from '../device-facts.js'
+import { deviceFacts, gpuLimits } from '../device-facts.js'
 import { loadPage } from '../glue/page.js'
 import type { Availability, DeviceFacts } from '../types.js'
 import { findMark } from './crash-marker.js'
 import type { EngineHost } from './host.js'
 import { cardName, downloadLock, folder, hasStore, heldOf, readJson, type Card } from './layout.js'
+import { probe } from './probe.js'
 import { gpuVerdict } from './self-test.js'
 
-/** Looks at the machine and the store, never at the weights. */
+/** Looks at the machine, at the store, and at the first bytes of a file that nobody knows; never at the weights. */
 export async function availabilityOf(host: EngineHost): Promise<Availability> {
   const page = await loadPage()
   const { device = 'auto', cache = 'opfs', workerUrl, wasmUrl } = host.options
   const key = await host.key()
-  const [webgpu, held, free, isDownloading, crash] = await Promise.all([
+  const savesData = isMetered()
+  const [webgpu, limits, held, free, isDownloading, crash, file] = await Promise.all([
     device === 'cpu' ? noGpu : deviceFacts().then((facts) => facts.webgpu),
+    device === 'cpu' ? {} : gpuLimits(),
     heldBytes(host, key),
     freeBytes(),
     isFetching(key),
     key === undefined ? undefined : findMark(key),
+    probe(host, key, !savesData),
   ])
   // A software adapter is looked at only where it was asked for.
   const isWanted = webgpu.available && (device === 'gpu' || !webgpu.software)
   const isRight = isWanted ? await gpuVerdict(webgpu, { ...(workerUrl === undefined ? {} : { workerUrl }), ...(wasmUrl === undefined ? {} : { wasmUrl }) }) : undefined
+  const { source, contextWindow } = host
   const facts = {
     isSecure: globalThis.isSecureContext === true,
     hasWorkers: typeof Worker !== 'undefined',
     gpu: { available: webgpu.available, software: webgpu.software, reason: webgpu.reason, isRight },
+    limits,
     wish: device,
-    bytes: bytesOf(host, held.bytes, held.isComplete),
+    bytes: source.kind === 'blob' ? source.blob.size : held.isComplete ? held.bytes : (file.bytes ?? source.approximateBytes),
     held: held.bytes,
     isComplete: held.isComplete,
     isDownloading,
     free,
     isKept: cache === 'opfs' && hasStore(),
     crashedAt: crash?.contextWindow,
-    contextWindow: host.contextWindow,
+    contextWindow,
+    shape: source.kind === 'blob' ? undefined : source.shape,
+    refused: file.refused,
+    savesData,
   }
-  return JSON.parse(page.judge_device(JSON.stringify(facts))) as Availability
+  return JSON.parse(page.judge_device(JSON.stringify(facts), file.header)) as Availability
 }
 
 const noGpu: DeviceFacts['webgpu'] = { available: false, software: false }
 
-function bytesOf({ source }: EngineHost, held: number, isComplete: boolean): number | undefined {
-  if (source.kind === 'blob') return source.blob.size
-  return isComplete ? held : source.approximateBytes
+/** Whether bytes cost: the person said so, or the network is one that is paid for by the byte. */
+function isMetered(): boolean {
+  const { saveData, type } = (navigator as { connection?: { saveData?: boolean; type?: string } }).connection ?? {}
+  return saveData === true || type === 'cellular'
 }
 
 async function heldBytes({ source, options, loaded }: EngineHost, key: string | undefined): Promise<{ bytes: number; isComplete: boolean }> {

@@ -36,7 +36,7 @@ export async function listCachedModels(): Promise<CachedModel[]> {
 
 /** Ends the model and deletes what is kept of it. Another tab's download of it is not torn away under that tab. */
 export async function removeModel(host: EngineHost): Promise<void> {
-  host.dispose()
+  await host.dispose()
   const key = await host.key()
   if (key === undefined || !hasStore()) return
   forgetMark(key)

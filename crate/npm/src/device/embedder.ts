@@ -41,7 +41,7 @@ export function gemmaEmbedder(options: Omit<GemmaOptions, 'waitForLoad'>): Embed
         throw fromThrown(thrown)
       }
     },
-    dispose: async () => host.dispose(),
+    dispose: () => host.dispose(),
     remove: () => removeModel(host),
   }
 }

@@ -37,7 +37,7 @@ export function gemmaModel(options: GemmaOptions): OnDeviceModel {
       await host.ready({ waitForLoad, signal: new AbortController().signal })
       return await host.call('count', { request: normalised })
     },
-    dispose: async () => host.dispose(),
+    dispose: () => host.dispose(),
     remove: () => removeModel(host),
   }
   return Object.defineProperties(Object.assign(model, lifecycle), {

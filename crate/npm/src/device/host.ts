@@ -7,6 +7,8 @@
  *    └────────────────┘          └──dispose──► disposed ──load──► loading
  *       failed, stopped
  * ```
+ *
+ * A page that is left for the back/forward cache gives everything up, and comes back as after a fault.
  */
 
 import { HybridError } from '../errors.js'
@@ -16,6 +18,7 @@ import { findMark, mark } from './crash-marker.js'
 import type { KnownModel } from './known-models.js'
 import { loadLock } from './layout.js'
 import { ProgressMeter } from './progress.js'
+import { watchPage } from './page-life.js'
 import type { Calls, LoadParams, Loaded, Method, Step } from './protocol.js'
 import { keyOf, sourceOf, type ModelSource } from './source.js'
 import { fatalCodes, WorkerClient, type CallOptions } from './worker-client.js'
@@ -47,7 +50,9 @@ export class EngineHost {
   #loaded: Loaded | undefined
   #faultsInRow = 0
   #hasRun = false
+  #wasReady = false
   #unmark: () => void = () => {}
+  #stopWatching: () => void = () => {}
 
   constructor(options: Omit<GemmaOptions, 'waitForLoad'>, kind: KnownModel['kind']) {
     const { contextWindow = defaultContextWindow, workerUrl, wasmUrl } = options
@@ -82,6 +87,8 @@ export class EngineHost {
       return
     }
     this.#faultsInRow = 0
+    this.#stopWatching()
+    this.#stopWatching = watchPage({ leave: () => this.#leave(), comeBack: () => this.#comeBack() })
     const loading = (this.#loading ??= this.#begin({ mayDownload: true, despiteCrash }))
     loading.meters.add(meter)
     loading.callers++
@@ -135,13 +142,31 @@ export class EngineHost {
     this.#unmark()
   }
 
-  dispose(): void {
+  async dispose(): Promise<void> {
+    this.#stopWatching()
+    this.#letGo('disposed')
+    await this.#client.close()
+  }
+
+  #letGo(state: HostState): void {
     this.#loading?.work.abort()
     this.#loading = undefined
-    this.#state = 'disposed'
+    this.#state = state
     this.#loaded = undefined
     this.#unmark()
-    this.#client.terminate()
+  }
+
+  /** The page goes into the back/forward cache. */
+  #leave(): void {
+    this.#wasReady = this.#state === 'ready' || (this.#state === 'loading' && this.#loading?.callers === 0)
+    if (!this.#wasReady && this.#state !== 'loading') return
+    this.#letGo('absent')
+    this.#client.terminate(new HybridError('ABORTED', 'the page was left; the model is loaded again when it is shown', { code: 'PAGE_LEFT' }))
+  }
+
+  /** It is shown again. What was loaded comes back out of the store; a download waits for someone who asks for it. */
+  #comeBack(): void {
+    if (this.#wasReady && this.#state === 'absent') this.#rebuild()
   }
 
   #begin(how: { mayDownload: boolean; despiteCrash: boolean }): Loading {
@@ -219,8 +244,12 @@ export class EngineHost {
       return
     }
     this.#faultsInRow++
+    this.#rebuild()
+  }
+
+  /** Out of the store, without a download. Nobody waits for it; its failure is told by the next request. */
+  #rebuild(): void {
     const loading = (this.#loading = this.#begin({ mayDownload: false, despiteCrash: true }))
-    // Nobody waits for it; its failure is told by the next request.
     loading.done.catch(() => {})
   }
 }

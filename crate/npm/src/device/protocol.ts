@@ -77,6 +77,11 @@ export interface Abort {
   readonly abort: number
 }
 
+/** Asks for the GPU and all memory back, before the worker is ended. Answered as a call is. */
+export interface Farewell {
+  readonly farewell: number
+}
+
 export interface Failure {
   readonly status: Status
   readonly message: string

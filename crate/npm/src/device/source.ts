@@ -2,12 +2,12 @@
 
 import { HybridError } from '../errors.js'
 import type { GemmaOptions } from '../types.js'
-import { knownModels, type KnownModel } from './known-models.js'
+import { knownModels, type KnownModel, type ModelShape } from './known-models.js'
 import type { RemoteFile } from './protocol.js'
 
 export type ModelSource =
   | { readonly kind: 'blob'; readonly name: string; readonly blob: Blob }
-  | { readonly kind: 'remote'; readonly name: string; readonly files: readonly RemoteFile[]; /** About, where the exact size is not promised. */ readonly approximateBytes: number | undefined }
+  | { readonly kind: 'remote'; readonly name: string; readonly files: readonly RemoteFile[]; /** About, where the exact size is not promised. */ readonly approximateBytes: number | undefined; readonly shape: ModelShape | undefined }
 
 /** Reads the option; what is malformed is INVALID_ARGUMENT at once, not at the first load. */
 export function sourceOf(model: GemmaOptions['model'], kind: KnownModel['kind']): ModelSource {
@@ -16,7 +16,7 @@ export function sourceOf(model: GemmaOptions['model'], kind: KnownModel['kind'])
     const known = Object.hasOwn(knownModels, model) ? knownModels[model] : undefined
     if (known !== undefined) {
       if (known.kind !== kind) throw invalid(`'${model}' is ${known.kind === 'embedder' ? 'an embedding model: use gemmaEmbedder' : 'a model that writes: use gemmaModel'}`)
-      return { kind: 'remote', name: model, files: [{ url: known.url }], approximateBytes: known.approximateBytes }
+      return { kind: 'remote', name: model, files: [{ url: known.url }], approximateBytes: known.approximateBytes, shape: known.shape }
     }
     if (!looksLikeAddress(model)) throw invalid(`there is no model named '${model}'; known are ${Object.keys(knownModels).join(', ')}, and any address of a GGUF file`)
     return remote([{ url: absolute(model) }])
@@ -46,7 +46,7 @@ export async function keyOf({ name, files }: Extract<ModelSource, { kind: 'remot
 
 function remote(files: RemoteFile[]): Extract<ModelSource, { kind: 'remote' }> {
   const path = new URL(files[0]?.url ?? '').pathname
-  return { kind: 'remote', name: decoded(path.slice(path.lastIndexOf('/') + 1).replace(/\.gguf$/i, '')) || 'model', files, approximateBytes: undefined }
+  return { kind: 'remote', name: decoded(path.slice(path.lastIndexOf('/') + 1).replace(/\.gguf$/i, '')) || 'model', files, approximateBytes: undefined, shape: undefined }
 }
 
 function looksLikeAddress(text: string): boolean {

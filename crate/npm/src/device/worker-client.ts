@@ -2,7 +2,7 @@
 
 import { HybridError } from '../errors.js'
 import { cancelled } from '../thrown.js'
-import type { Abort, Call, Calls, Failure, FromWorker, Method, Step } from './protocol.js'
+import type { Abort, Call, Calls, Failure, Farewell, FromWorker, Method, Step } from './protocol.js'
 
 /** For pages whose bundler or policy needs the files named. */
 export interface WorkerPlaces {
@@ -17,6 +17,7 @@ export interface CallOptions {
 }
 
 interface Waiting {
+  readonly method: Method
   resolve(result: unknown): void
   reject(error: HybridError): void
   onProgress: CallOptions['onProgress']
@@ -24,6 +25,12 @@ interface Waiting {
 
 /** Codes after which the engine in the worker cannot be used any more. */
 export const fatalCodes: ReadonlySet<string | undefined> = new Set(['ENGINE_PANIC', 'WORKER_CRASHED', 'DEVICE_LOST'])
+
+/** Codes after which a loaded model's state is not to be trusted. A load that meets them has failed, and would again. */
+const fatalWhileRunning: ReadonlySet<string | undefined> = new Set(['OUT_OF_MEMORY', 'GPU_FAILED'])
+
+/** How long a worker may take to free what it holds before it is ended as it is. */
+const farewellMs = 1000
 
 export class WorkerClient {
   readonly #places: WorkerPlaces
@@ -47,7 +54,7 @@ export class WorkerClient {
     if (signal?.aborted === true) return Promise.reject(cancelled(signal.reason))
     const id = ++this.#lastId
     const answer = new Promise<unknown>((resolve, reject) => {
-      this.#waiting.set(id, { resolve, reject, onProgress })
+      this.#waiting.set(id, { method, resolve, reject, onProgress })
       try {
         const worker = (this.#worker ??= this.#start())
         const wasmUrl = this.#places.wasmUrl
@@ -71,15 +78,36 @@ export class WorkerClient {
     return answer.finally(() => signal.removeEventListener('abort', onAbort))
   }
 
-  /** Ends the worker at once; calls in flight fail with CANCELLED. */
-  terminate(): void {
-    this.#end(new HybridError('CANCELLED', 'the worker was ended by the page'))
+  /** Ends the worker at once; calls in flight fail with this error. */
+  terminate(error = new HybridError('CANCELLED', 'the worker was ended by the page')): void {
+    this.#end(error)?.terminate()
+  }
+
+  /**
+   * Lets the worker give its GPU back before it ends: a GPU that is merely forgotten stays taken until garbage is collected.
+   * Calls in flight fail at once; a worker that does not answer is ended all the same.
+   */
+  async close(): Promise<void> {
+    const worker = this.#end(new HybridError('CANCELLED', 'the worker was ended by the page'))
+    if (worker === undefined) return
+    const id = ++this.#lastId
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, farewellMs)
+      worker.addEventListener('message', ({ data }: MessageEvent<FromWorker>) => {
+        if (!('id' in data) || data.id !== id) return
+        clearTimeout(timer)
+        resolve()
+      })
+      const message: Farewell = { farewell: id }
+      worker.postMessage(message)
+    })
+    worker.terminate()
   }
 
   /** Ends a worker that cannot be trusted any more. */
   collapse(error: HybridError): void {
     if (this.#worker === undefined) return
-    this.#end(error)
+    this.#end(error)?.terminate()
     this.#onDeath(error)
   }
 
@@ -117,7 +145,7 @@ export class WorkerClient {
       }
       const error = errorOf(said.failure)
       waiting?.reject(error)
-      if (fatalCodes.has(error.code)) this.collapse(error)
+      if (fatalCodes.has(error.code) || (waiting?.method !== 'load' && fatalWhileRunning.has(error.code))) this.collapse(error)
     }
   }
 
@@ -127,14 +155,16 @@ export class WorkerClient {
     navigator.locks.request(lock, { signal: vigil.signal }, () => this.collapse(crashed())).catch(() => {})
   }
 
-  #end(error: HybridError): void {
+  /** Lets go of the worker and of everyone who waits for it. */
+  #end(error: HybridError): Worker | undefined {
     this.#vigil?.abort()
     this.#vigil = undefined
-    this.#worker?.terminate()
+    const worker = this.#worker
     this.#worker = undefined
     const waiting = [...this.#waiting.values()]
     this.#waiting.clear()
     for (const { reject } of waiting) reject(error)
+    return worker
   }
 }
 

@@ -1,0 +1,321 @@
+//! A model's shape, read off the first bytes of its file: what it takes is known before a weight is fetched.
+
+use serde_json::Value;
+
+use crate::Result;
+use crate::json::{Fields, FromJson};
+
+/// Gemma's vocabulary, for files that name their shape first and their pieces out of sight.
+const VOCABULARY: u32 = 262_144;
+/// The width of a head where a file does not tell, as its converters had it.
+const HEAD_DIM: u32 = 256;
+/// Every sixth layer sees everything where a file does not tell.
+const PERIOD: u32 = 6;
+/// Tokens of one pass on a GPU, and slots of a ring beside its window: the engine's own numbers.
+const CHUNK: u64 = 64;
+/// Bytes of a number on the GPU.
+const NUMBER: u64 = 4;
+
+/// The sizes of a network.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Shape {
+    /// Layers.
+    pub layers: u32,
+    /// Values of the residual stream.
+    pub width: u32,
+    /// Values between the two products of a layer's network.
+    pub hidden: u32,
+    /// Heads of queries.
+    pub heads: u32,
+    /// Heads of keys and values.
+    pub kv_heads: u32,
+    /// Values of a head.
+    pub head_dim: u32,
+    /// How far local layers see; 0 where there are none.
+    pub window: u32,
+    /// One layer in so many sees everything; 0 is the usual six.
+    pub period: u32,
+    /// The longest context.
+    pub context: u32,
+    /// Pieces of the vocabulary; 0 is Gemma's.
+    pub vocabulary: u32,
+}
+
+impl FromJson for Shape {
+    fn from_json(json: Value) -> Result<Self> {
+        let mut fields = Fields::of("the model's shape", json)?;
+        let mut size = |key| Ok(fields.small_count(key)?.unwrap_or_default());
+        Ok(Self {
+            layers: size("layers")?,
+            width: size("width")?,
+            hidden: size("hidden")?,
+            heads: size("heads")?,
+            kv_heads: size("kvHeads")?,
+            head_dim: size("headDim")?,
+            window: size("window")?,
+            period: size("period")?,
+            context: size("context")?,
+            vocabulary: size("vocabulary")?,
+        })
+    }
+}
+
+impl Shape {
+    /// Reads what stands before the vocabulary. `None` where that is not enough, or no GGUF file.
+    #[must_use]
+    pub fn peek(prefix: &[u8]) -> Option<Self> {
+        let mut shape = Self { head_dim: HEAD_DIM, ..Self::default() };
+        let mut reader = Reader(prefix);
+        // Where the prefix ends inside of an entry, all before it was heard.
+        let _ = reader.walk(|key, size| {
+            let size = u32::try_from(size).unwrap_or(u32::MAX);
+            let name = key.iter().position(|byte| *byte == b'.').and_then(|dot| key.get(dot + 1..));
+            let slot = match name {
+                Some(b"block_count") => &mut shape.layers,
+                Some(b"embedding_length") => &mut shape.width,
+                Some(b"feed_forward_length") => &mut shape.hidden,
+                Some(b"attention.head_count") => &mut shape.heads,
+                Some(b"attention.head_count_kv") => &mut shape.kv_heads,
+                Some(b"attention.key_length") => &mut shape.head_dim,
+                Some(b"attention.sliding_window") => &mut shape.window,
+                Some(b"attention.sliding_window_pattern") => &mut shape.period,
+                Some(b"context_length") => &mut shape.context,
+                Some(b"ggml.tokens") => &mut shape.vocabulary,
+                _ => return,
+            };
+            *slot = size;
+        });
+        if shape.kv_heads == 0 {
+            shape.kv_heads = shape.heads;
+        }
+        let sizes = [shape.layers, shape.width, shape.hidden, shape.heads, shape.context];
+        (!sizes.contains(&0)).then_some(shape)
+    }
+
+    /// Bytes on the GPU: weights as they stand in the file, keys and values, and what lies between two kernels.
+    #[must_use]
+    pub fn gpu_bytes(&self, weights: u64, context_window: u32) -> u64 {
+        let capacity = self.capacity(context_window);
+        let width = u64::from(self.width);
+        let between = 4 * width + 3 * self.queries() + 2 * self.keys() + u64::from(self.hidden);
+        let logits = 2 * u64::from(self.vocabulary());
+        let scratch = CHUNK * (between + u64::from(self.heads) * capacity) + logits;
+        weights + self.cache_bytes(context_window) + NUMBER * scratch
+    }
+
+    /// Bytes of keys and values. Local layers keep a ring of their window.
+    #[must_use]
+    pub fn cache_bytes(&self, context_window: u32) -> u64 {
+        let capacity = self.capacity(context_window);
+        let period = if self.period == 0 { PERIOD } else { self.period };
+        let (local, ring) = match self.window {
+            0 => (0, 0),
+            window => (self.layers - self.layers / period, capacity.min(u64::from(window) + CHUNK)),
+        };
+        let slots = u64::from(local) * ring + u64::from(self.layers - local) * capacity;
+        2 * NUMBER * self.keys() * slots
+    }
+
+    /// The largest buffer that cannot be cut in two: of a matrix, of keys, or of scores. The vocabulary can be.
+    #[must_use]
+    pub fn largest_buffer(&self, weights: u64, context_window: u32) -> u64 {
+        let capacity = self.capacity(context_window);
+        let scores = NUMBER * CHUNK * u64::from(self.heads) * capacity;
+        let keys = NUMBER * self.keys() * capacity;
+        scores.max(keys).max(self.largest_matrix(weights))
+    }
+
+    /// Bytes of a feed-forward matrix, by the mean size of a weight.
+    fn largest_matrix(&self, weights: u64) -> u64 {
+        let [width, hidden] = [self.width, self.hidden].map(u64::from);
+        let layer = width * (3 * hidden + 2 * self.queries() + 2 * self.keys());
+        let all = u64::from(self.layers) * layer + u64::from(self.vocabulary()) * width;
+        let share = u128::from(weights) * u128::from(width * hidden) / u128::from(all.max(1));
+        u64::try_from(share).unwrap_or(u64::MAX)
+    }
+
+    fn capacity(&self, context_window: u32) -> u64 {
+        u64::from(if self.context == 0 { context_window } else { context_window.min(self.context) })
+    }
+
+    fn queries(&self) -> u64 {
+        u64::from(self.heads) * u64::from(self.head_dim)
+    }
+
+    fn keys(&self) -> u64 {
+        u64::from(self.kv_heads) * u64::from(self.head_dim)
+    }
+
+    fn vocabulary(&self) -> u32 {
+        if self.vocabulary == 0 { VOCABULARY } else { self.vocabulary }
+    }
+}
+
+/// The first part of a GGUF file.
+struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    /// Tells each entry that is a whole number, and the length of each list.
+    fn walk(&mut self, mut tell: impl FnMut(&[u8], u64)) -> Option<()> {
+        if self.take(4)? != b"GGUF" {
+            return None;
+        }
+        self.take(4 + 8)?;
+        for _ in 0..self.number(8)? {
+            let key = self.text()?;
+            match self.number(4)? {
+                8 => drop(self.text()?),
+                9 => {
+                    let (kind, count) = (self.number(4)?, self.number(8)?);
+                    tell(key, count);
+                    self.skip(kind, count)?;
+                }
+                kind => {
+                    let width = width_of(kind)?;
+                    let value = self.number(width)?;
+                    // Neither a fraction nor a yes.
+                    if !matches!(kind, 6 | 7 | 12) {
+                        tell(key, value);
+                    }
+                }
+            }
+        }
+        Some(())
+    }
+
+    fn skip(&mut self, kind: u64, count: u64) -> Option<()> {
+        if kind == 8 {
+            return (0..count).try_for_each(|_| self.text().map(drop));
+        }
+        let bytes = count.checked_mul(width_of(kind)? as u64)?;
+        self.take(usize::try_from(bytes).ok()?).map(drop)
+    }
+
+    fn text(&mut self) -> Option<&'a [u8]> {
+        let length = usize::try_from(self.number(8)?).ok()?;
+        self.take(length)
+    }
+
+    fn number(&mut self, width: usize) -> Option<u64> {
+        let bytes = self.take(width)?;
+        Some(bytes.iter().rev().fold(0, |value, byte| (value << 8) | u64::from(*byte)))
+    }
+
+    fn take(&mut self, count: usize) -> Option<&'a [u8]> {
+        let (taken, rest) = self.0.split_at_checked(count)?;
+        self.0 = rest;
+        Some(taken)
+    }
+}
+
+/// Bytes of a value of this type; lists in lists are in no file of Gemma's.
+fn width_of(kind: u64) -> Option<usize> {
+    match kind {
+        0 | 1 | 7 => Some(1),
+        2 | 3 => Some(2),
+        4..=6 => Some(4),
+        10..=12 => Some(8),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Shape;
+
+    fn gemma_1b() -> Shape {
+        Shape {
+            layers: 26,
+            width: 1152,
+            hidden: 6912,
+            heads: 4,
+            kv_heads: 1,
+            head_dim: 256,
+            window: 512,
+            period: 0,
+            context: 32_768,
+            vocabulary: 262_144,
+        }
+    }
+
+    fn text(bytes: &mut Vec<u8>, text: &str) {
+        bytes.extend((text.len() as u64).to_le_bytes());
+        bytes.extend(text.as_bytes());
+    }
+
+    /// The beginning of a file, in the order of the usual converter.
+    fn header() -> Vec<u8> {
+        let mut bytes = b"GGUF".to_vec();
+        bytes.extend(3_u32.to_le_bytes());
+        bytes.extend(340_u64.to_le_bytes());
+        bytes.extend(12_u64.to_le_bytes());
+        text(&mut bytes, "general.architecture");
+        bytes.extend(8_u32.to_le_bytes());
+        text(&mut bytes, "gemma3");
+        for (key, value) in [
+            ("context_length", 32_768_u32),
+            ("embedding_length", 1152),
+            ("block_count", 26),
+            ("feed_forward_length", 6912),
+            ("attention.head_count", 4),
+            ("attention.head_count_kv", 1),
+            ("attention.key_length", 256),
+            ("attention.sliding_window", 512),
+        ] {
+            text(&mut bytes, &format!("gemma3.{key}"));
+            bytes.extend(4_u32.to_le_bytes());
+            bytes.extend(value.to_le_bytes());
+        }
+        text(&mut bytes, "gemma3.rope.freq_base");
+        bytes.extend(6_u32.to_le_bytes());
+        bytes.extend(1e6_f32.to_le_bytes());
+        text(&mut bytes, "tokenizer.ggml.tokens");
+        bytes.extend(9_u32.to_le_bytes());
+        bytes.extend(8_u32.to_le_bytes());
+        bytes.extend(262_144_u64.to_le_bytes());
+        bytes
+    }
+
+    #[test]
+    fn the_first_bytes_tell_the_shape_and_every_cut_of_them_less() {
+        let bytes = header();
+        assert_eq!(Shape::peek(&bytes), Some(gemma_1b()));
+        let mut told = 0;
+        for cut in 0..bytes.len() {
+            let Some(shape) = Shape::peek(&bytes[..cut]) else { continue };
+            told += 1;
+            assert_eq!((shape.layers, shape.width, shape.context), (26, 1152, 32_768), "at {cut}");
+        }
+        assert!(told > 0 && told < bytes.len() / 2, "{told} cuts of {}", bytes.len());
+    }
+
+    #[test]
+    fn damage_is_no_shape() {
+        let bytes = header();
+        assert_eq!(Shape::peek(b"<!doctype html>"), None);
+        for at in 0..bytes.len() {
+            let mut damaged = bytes.clone();
+            damaged[at] = 0xff;
+            // Whatever comes of it, it comes.
+            let _ = Shape::peek(&damaged);
+        }
+    }
+
+    #[test]
+    fn what_a_context_takes() {
+        let (shape, file) = (gemma_1b(), 806_000_000);
+        // 22 rings of 576 and 4 whole layers, 2 · 4 bytes for each of 256 values.
+        assert_eq!(shape.cache_bytes(4096), 8 * 256 * (22 * 576 + 4 * 4096));
+        assert_eq!(shape.cache_bytes(100), 8 * 256 * 26 * 100);
+        // Never more than the file allows.
+        assert_eq!(shape.cache_bytes(1 << 20), shape.cache_bytes(32_768));
+        let unlimited = Shape { window: 0, ..gemma_1b() };
+        assert_eq!(unlimited.cache_bytes(4096), 8 * 256 * 26 * 4096);
+        let extra = shape.gpu_bytes(file, 4096) - file - shape.cache_bytes(4096);
+        assert!((5 << 20..20 << 20).contains(&extra), "{extra} bytes beside");
+        assert!(shape.gpu_bytes(file, 8192) > shape.gpu_bytes(file, 4096));
+        // Short contexts are bound by a matrix, long ones by scores.
+        assert!((5 << 20..9 << 20).contains(&shape.largest_buffer(file, 512)));
+        assert_eq!(shape.largest_buffer(file, 32_768), 4 * 64 * 4 * 32_768);
+    }
+}
