@@ -1,6 +1,7 @@
-//! The engine in a real browser's worker. Decides by capability; without an adapter the error is what is tested.
+//! The engine's GPU tests in a real browser's worker: the very ones that run natively. Decides by capability; without
+//! an adapter the error is what is tested.
 
-use hybridge_gemma::gpu::{Device, self_check};
+use hybridge_gemma::gpu::{Device, suite};
 use wasm_bindgen_test::{console_log, wasm_bindgen_test, wasm_bindgen_test_configure};
 
 wasm_bindgen_test_configure!(run_in_dedicated_worker);
@@ -18,10 +19,15 @@ async fn device() -> Option<Device> {
     }
 }
 
-#[wasm_bindgen_test]
-async fn a_product_on_the_gpu_is_right() {
-    let Some(device) = device().await else { return };
-    let report = self_check(&device).await.unwrap();
-    console_log!("adapter {}: off by {} at most", report.adapter, report.max_error);
-    assert!(report.max_error < 1e-4);
+macro_rules! tests {
+    ($($name:ident,)*) => {$(
+        #[wasm_bindgen_test]
+        async fn $name() {
+            let Some(device) = device().await else { return };
+            if let Err(error) = suite::$name(&device).await {
+                panic!("{error}");
+            }
+        }
+    )*};
 }
+hybridge_gemma::gpu_suite!(tests);

@@ -178,7 +178,8 @@ impl Network {
         self.add_product(&qkv, &io, &projecting).await?;
 
         let slots = if span == Span::Local { ring } else { capacity };
-        let room = slots * config.kv_width();
+        // In a browser numbers have 32 bits: a cache too large to count is one too large to make.
+        let room = slots.saturating_mul(config.kv_width());
         let keys = uploader.values("keys", room).await?;
         let values = uploader.values("values", room).await?;
         let rope = kernels::rope(&config, shapes.head, slots, coarse_rows(capacity));
