@@ -1,5 +1,6 @@
 // Chooses the device model: a known one, an address or a file; says what this device can do with it; loads, pauses and removes it.
 import { HybridError, gemmaModel, knownModels } from 'hybridge'
+import { tinyModel } from 'hybridge/tiny'
 
 const size = (bytes) => (bytes >= 1e9 ? `${(bytes / 1e9).toFixed(2)} GB` : `${Math.round(bytes / 1e6)} MB`)
 const phases = { download: 'Downloading', verify: 'Checking', upload: 'Moving to the device', warmup: 'Warming up' }
@@ -26,7 +27,8 @@ export function modelPanel({ find, onModel }) {
   function chosen() {
     const [file] = find('model-file').files
     if (file) return file
-    return find('model-url').value || find('model-name').value
+    const name = find('model-url').value || find('model-name').value
+    return name === 'tiny' ? tinyModel : name
   }
 
   async function check() {
@@ -71,6 +73,7 @@ export function modelPanel({ find, onModel }) {
     say('Removed from this device.')
   }
 
+  find('model-name').append(new Option(`tiny, comes with this page, ${size(tinyModel.bytes)}`, 'tiny'))
   for (const [name, { kind, approximateBytes, licence }] of Object.entries(knownModels)) {
     if (kind !== 'generator') continue
     find('model-name').append(new Option(`${name}, about ${size(approximateBytes)}`, name))

@@ -71,3 +71,16 @@ test('this device is looked at in words', async () => {
   await page.waitForFunction(() => /cannot run it|can run here|on this device/.test(document.querySelector('#model-state').textContent))
   assert.deepEqual(problems, [])
 })
+
+test('the model that comes with the page answers on this device', async () => {
+  await page.selectOption('#recipe', 'device')
+  await page.click('#fresh')
+  await page.selectOption('#model-name', 'tiny')
+  await page.click('#model-load')
+  await page.waitForFunction(() => /^Ready/.test(document.querySelector('#model-state').textContent))
+  await ask('Write "garden" in capitals.')
+  await page.waitForSelector('.badge')
+  assert.equal(await page.getAttribute('.badge', 'data-branch'), 'onDevice')
+  assert.equal(await page.textContent('#log li.model .words'), 'GARDEN')
+  assert.deepEqual(problems, [])
+})

@@ -39,7 +39,7 @@ test('the public types', () => {
     const imports = [...text.matchAll(/from '(\.[^']+)\.js'/g)].map(([, path]) => join(...within, `${path}.d.ts`))
     return `// ── ${file}\n${text}\n${imports.map(visit).join('')}`
   }
-  check('api.d.ts', visit('index.d.ts'))
+  check('api.d.ts', visit('index.d.ts') + visit('tiny.d.ts'))
 })
 
 test('nothing runs at install and nothing else is installed', () => {

@@ -1,6 +1,5 @@
 //! How often a model is right on what was held out, and whether it knows when it is not.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use hybridge_core::{Message, Request, Role};
@@ -130,13 +129,21 @@ pub(crate) fn table(models: &[(String, Candidate)], seed: u64, count: usize) -> 
         names.last().unwrap_or(&""),
         "---:|".repeat(names.len())
     );
-    let mut by_task: BTreeMap<Task, Vec<usize>> = BTreeMap::new();
+    // A fact that the text does not state is another matter than one that it does.
+    let name = |sample: &Sample| match (sample.task, sample.is_refusal()) {
+        (Task::Fact, true) => format!("{}, not stated", sample.task.name()),
+        (task, _) => task.name().to_owned(),
+    };
+    let mut rows: Vec<(String, Vec<usize>)> = Vec::new();
     for (at, sample) in exam.iter().enumerate() {
-        by_task.entry(sample.task).or_default().push(at);
+        let name = name(sample);
+        match rows.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, places)) => places.push(at),
+            None => rows.push((name, vec![at])),
+        }
     }
-    let all: Vec<usize> = (0..exam.len()).collect();
-    let rows = Task::SHARES.iter().filter_map(|(task, _)| Some((task.name(), by_task.get(task)?)));
-    for (name, at) in rows.chain([("all", &all)]) {
+    rows.push(("all".to_owned(), (0..exam.len()).collect()));
+    for (name, at) in &rows {
         let share = |column: &Vec<Said>| {
             let right = at.iter().filter(|at| column[**at].is_right).count();
             format!("{:.1} %", 100.0 * right as f64 / at.len() as f64)
@@ -146,7 +153,8 @@ pub(crate) fn table(models: &[(String, Candidate)], seed: u64, count: usize) -> 
             at.iter().map(|at| (column[*at].confidence, column[*at].is_right)).collect()
         });
         let auroc = auroc(&judged).map_or("–".to_owned(), |value| format!("{value:.3}"));
-        out += &format!("| {name} | {} | {auroc} |\n", shares.join(" | "));
+        let count = at.len();
+        out += &format!("| {name} ({count}) | {} | {auroc} |\n", shares.join(" | "));
     }
     if let Some(column) = columns.last() {
         let useful: Vec<(f64, bool)> = column

@@ -1332,3 +1332,25 @@ export declare class WithFallback extends DataStrategy {
     });
 }
 
+// ── tiny.d.ts
+/**
+ * `hybridge/tiny`: a model of two million weights that comes with the package, for demos and tests.
+ *
+ * It answers from a text, does small sums, changes case, reverses words, sorts requests, fills in JSON and calls tools; of the world it knows nothing, and says so.
+ */
+/**
+ * The tiny model's file, as `gemmaModel` takes it. Importing this fetches nothing.
+ *
+ * @example
+ * import { gemmaModel } from 'hybridge'
+ * import { tinyModel } from 'hybridge/tiny'
+ * const gemma = gemmaModel({ model: tinyModel, contextWindow: 512 })
+ * await gemma.load()
+ * const { text } = await gemma.generate('What is 12 + 30?')
+ */
+export declare const tinyModel: {
+    readonly url: string;
+    readonly sha256: string;
+    readonly bytes: number;
+};
+
