@@ -66,8 +66,12 @@ fn main() -> Result<()> {
                 tokens: number("--tokens", 3072)?,
                 rate: option("--rate").map_or(Ok(3e-3), |text| text.parse())?,
                 shape: shape()?,
+                by_burn: arguments.iter().any(|argument| argument == "--burn"),
                 folder: PathBuf::from(option("--out").unwrap_or_else(|| "target/tiny".to_owned())),
             };
+            if plan.by_burn && !cfg!(feature = "twin") {
+                return Err("--burn needs a build with `--features twin`".into());
+            }
             training::train(&plan, &vocabulary, &tokenizer)
         }
         Some("show") => {

@@ -25,6 +25,8 @@ pub(crate) struct Plan {
     pub(crate) tokens: usize,
     pub(crate) rate: f32,
     pub(crate) shape: Shape,
+    /// Whether burn's autodiff learns, and not the passes.
+    pub(crate) by_burn: bool,
     /// Where checkpoints, the curve and the log go.
     pub(crate) folder: PathBuf,
 }
@@ -74,6 +76,13 @@ pub(crate) fn train(plan: &Plan, vocabulary: &Vocabulary, tokenizer: &Tokenizer)
         let count = parts.iter().map(|part| part.places.len()).sum::<usize>() as f32;
         let (config_of, layout_of, weights_of) = (&config, &layout, &weights);
         let learn = |pass: &mut Pass, part: &Batch| {
+            #[cfg(feature = "twin")]
+            if plan.by_burn {
+                let (loss, found) =
+                    crate::twin::learn(config_of, layout_of, weights_of, part, 1.0 / count);
+                pass.gradients = found;
+                return loss;
+            }
             pass.forward(config_of, layout_of, weights_of, part);
             pass.backward(config_of, layout_of, weights_of, part, 1.0 / count)
         };

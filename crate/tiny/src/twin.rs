@@ -1,8 +1,8 @@
 //! The engine's own burn module with autodiff: the slow twin that judges the fast passes.
 
-use burn::module::Param;
+use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::activation::log_softmax;
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{Device, Gradients, Int, Tensor, TensorData};
 use hybridge_gemma::Config;
 use hybridge_gemma::config::{Layer, Rope, Span};
 
@@ -84,4 +84,36 @@ pub(crate) fn loss(
     let targets: Tensor<2, Int> =
         Tensor::from_data(TensorData::new(batch.targets.clone(), [count, 1]), device);
     log_softmax(logits, 1).gather(1, targets).mean().neg()
+}
+
+/// Takes the gradients out in the module's order, which is the layout's.
+struct Collector<'a> {
+    gradients: &'a Gradients,
+    found: Vec<f32>,
+}
+
+impl ModuleVisitor for Collector<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if let Some(gradient) = param.val().grad(self.gradients) {
+            self.found.extend(gradient.into_data().iter::<f32>());
+        }
+    }
+}
+
+/// What `Pass::forward` and `Pass::backward` do, by burn: Σ −log p, and what every weight owes
+/// where one place counts `share`.
+pub(crate) fn learn(
+    config: &Config,
+    layout: &Layout,
+    weights: &[f32],
+    batch: &Batch,
+    share: f32,
+) -> (f32, Vec<f32>) {
+    let device = Device::flex().autodiff();
+    let network = network(config, layout, weights, &device);
+    let sum = loss(&network, config, batch, &device).mul_scalar(batch.targets.len() as f32);
+    let gradients = sum.clone().mul_scalar(share).backward();
+    let mut collector = Collector { gradients: &gradients, found: Vec::new() };
+    network.visit(&mut collector);
+    (sum.into_scalar(), collector.found)
 }
