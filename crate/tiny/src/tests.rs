@@ -117,10 +117,10 @@ fn tools_are_shown_as_the_engine_shows_them() {
         let choice = head.contains("Call one of them now.").then_some(ToolChoice::Required);
         let engines = json_call::instructions(&tools, choice).unwrap();
         assert_eq!(engines.split_once('\n').unwrap().0, head);
-        // Here serde sorts keys; where it keeps their order the model saw that too.
+        // The model saw keys sorted and in their order; the engine has one of both ways.
         seen += usize::from(engines == sample.system);
     }
-    assert!(seen > 50, "{seen} were shown in the order of this build");
+    assert!(seen > 20, "{seen} were shown as the engine does");
 }
 
 #[test]
