@@ -22,7 +22,7 @@ async function openOn({ adapter, connection } = {}) {
     const given = { info: { vendor: 'acme', architecture: 'rocket' }, features: new Set(), limits: adapter }
     Object.defineProperty(navigator, 'gpu', { value: { requestAdapter: async () => given } })
     // This adapter has been looked at before, and was right.
-    localStorage.setItem(`hybridge-gpu-1|acme|rocket|false|${navigator.userAgent}`, 'right')
+    localStorage.setItem(`hybridge-gpu-2|acme|rocket|false|${navigator.userAgent}`, 'right')
   }, { adapter, connection })
   await page.reload()
   await page.waitForFunction('globalThis.isReady === true')

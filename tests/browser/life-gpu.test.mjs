@@ -1,4 +1,4 @@
-/** A model on the GPU, a software one here: the right tokens, and a device that is taken away. */
+/** A model on the GPU, a software one here: the right tokens, and none where it is too slow. */
 
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, test } from 'node:test'
@@ -41,31 +41,6 @@ test('the answer is the plain pass’s', async (t) => {
   assert.deepEqual([found.availability.status, found.availability.code], ['downloadable', 'GPU_SOFTWARE'])
   assert.equal(found.answer.value?.text, native.text, JSON.stringify(found.answer))
   assert.equal(found.answer.value.usage.outputTokens, native.ids.length)
-  await page.context().close()
-})
-
-test('the device is lost while idle and while it answers: a typed error, and a new engine out of the store', async () => {
-  const page = await openModel()
-  const found = await page.evaluate(async (config) => {
-    await gemma.load()
-    const before = await ask('hi', config)
-    const errors = []
-    faults.postMessage('lose')
-    await new Promise((resolve) => setTimeout(resolve, 100))
-    errors.push((await ask('hi', config)).code)
-    await until(() => gemma.state === 'ready')
-    const between = await ask('hi', config)
-    try {
-      let chunks = 0
-      for await (const _ of gemma.generateStream({ prompt: 'hi there', config: { temperature: 0, maxOutputTokens: 230 } })) if (++chunks === 2) faults.postMessage('lose')
-    } catch (error) {
-      errors.push(error.code)
-    }
-    await until(() => gemma.state === 'ready')
-    return { before: before.value.text, errors, between: between.value.text, after: (await ask('hi', config)).value.text }
-  }, greedy)
-  assert.deepEqual(found.errors, ['DEVICE_LOST', 'DEVICE_LOST'])
-  assert.deepEqual([found.between, found.after], [found.before, found.before])
   await page.context().close()
 })
 

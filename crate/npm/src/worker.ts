@@ -17,14 +17,18 @@ const generations = new Map<number, Generation>()
 let lastGeneration = 0
 
 const handlers: Handlers = {
-  selfTest: async (engine) => JSON.parse(await engine.self_test()) as Calls['selfTest']['result'],
+  selfTest: async (engine) => {
+    const started = performance.now()
+    const found = JSON.parse(await engine.self_test()) as Omit<Calls['selfTest']['result'], 'checkMilliseconds'>
+    return { ...found, checkMilliseconds: performance.now() - started }
+  },
   load: async (engine, params, run) => {
     const blobs = await obtain(engine, params, run)
-    const { contextWindow, device, precision, kind } = params
+    const { contextWindow, device, precision, kind, gpuIsRight } = params
     const onProgress = (phase: Step['phase'], loadedBytes: number, totalBytes: number): void => run.report({ phase, loadedBytes, totalBytes })
     model?.free()
     model = undefined
-    const loaded = await engine.Model.load([...blobs], JSON.stringify({ contextWindow, device, precision, kind }), onProgress)
+    const loaded = await engine.Model.load([...blobs], JSON.stringify({ contextWindow, device, precision, kind, gpuIsRight }), onProgress)
     if (run.signal.aborted) {
       loaded.free()
       throw new Refusal({ status: 'CANCELLED', message: 'stopped by the caller' })

@@ -499,11 +499,11 @@ export declare function loadPage(): Promise<Page>;
 
 // ── device/self-test.d.ts
 /** Does this machine's GPU compute right? */
-import type { DeviceFacts } from '../types.js';
 import type { GpuReport } from './protocol.js';
 import { type WorkerPlaces } from './worker-client.js';
 /**
- * Starts the engine's worker, computes the same on the GPU and on the CPU, and tells how far they are apart.
+ * Starts the engine's worker, computes a quantised product, a norm, a tile of attention and a product of burn's on the GPU and on the CPU,
+ * and tells how far they are apart.
  * Fetches the engine's wasm; throws with code GPU_UNAVAILABLE where there is no adapter.
  *
  * @example
@@ -511,7 +511,10 @@ import { type WorkerPlaces } from './worker-client.js';
  */
 export declare function gpuSelfTest(places?: WorkerPlaces): Promise<GpuReport>;
 /** Whether this adapter computes right, looked at once for each adapter and browser version. Undefined where that could not be found out. */
-export declare function gpuVerdict({ vendor, architecture, software }: DeviceFacts['webgpu'], places: WorkerPlaces): Promise<boolean | undefined>;
+export declare function gpuVerdict(places: WorkerPlaces): Promise<boolean | undefined>;
+/** What was found before, without looking. */
+export declare function knownVerdict(): Promise<boolean | undefined>;
+export declare function rememberVerdict(isRight: boolean): Promise<void>;
 
 // ── device/protocol.d.ts
 /** What page and worker say to each other. Calls carry a number, answers carry it back, in any order. */
@@ -588,6 +591,8 @@ export interface LoadParams {
     readonly contextWindow: number;
     readonly precision: 'exact' | 'fast';
     readonly device: 'auto' | 'gpu' | 'cpu';
+    /** Whether this adapter's numbers were found right before, so that nobody looks again. */
+    readonly gpuIsRight: boolean;
     /** Overrides of core's download policy, for tests. */
     readonly policy?: Readonly<Record<string, number>>;
 }
@@ -609,12 +614,14 @@ export interface Progressed {
         confidence?: Confidence;
     };
 }
-/** What the adapter is, and whether a product computed on it is right. */
+/** What the adapter is, and how right it computes. */
 export interface GpuReport {
     readonly adapter: string;
     readonly software: boolean;
-    /** The largest difference from the same product on the CPU. */
+    /** The largest difference from the same numbers on the CPU. */
     readonly maxError: number;
+    /** Of asking for the adapter, compiling and computing alone. */
+    readonly checkMilliseconds: number;
     /** From asking to knowing: loading, compiling and computing. */
     readonly milliseconds: number;
 }

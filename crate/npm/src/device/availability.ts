@@ -26,7 +26,7 @@ export async function availabilityOf(host: EngineHost): Promise<Availability> {
   ])
   // A software adapter is looked at only where it was asked for.
   const isWanted = webgpu.available && (device === 'gpu' || !webgpu.software)
-  const isRight = isWanted ? await gpuVerdict(webgpu, { ...(workerUrl === undefined ? {} : { workerUrl }), ...(wasmUrl === undefined ? {} : { wasmUrl }) }) : undefined
+  const isRight = isWanted ? await gpuVerdict({ ...(workerUrl === undefined ? {} : { workerUrl }), ...(wasmUrl === undefined ? {} : { wasmUrl }) }) : undefined
   const { source, contextWindow } = host
   const facts = {
     isSecure: globalThis.isSecureContext === true,

@@ -20,6 +20,7 @@ import { loadLock } from './layout.js'
 import { ProgressMeter } from './progress.js'
 import { watchPage } from './page-life.js'
 import type { Calls, LoadParams, Loaded, Method, Step } from './protocol.js'
+import { knownVerdict, rememberVerdict } from './self-test.js'
 import { keyOf, sourceOf, type ModelSource } from './source.js'
 import { fatalCodes, WorkerClient, type CallOptions } from './worker-client.js'
 
@@ -160,8 +161,9 @@ export class EngineHost {
   #leave(): void {
     this.#wasReady = this.#state === 'ready' || (this.#state === 'loading' && this.#loading?.callers === 0)
     if (!this.#wasReady && this.#state !== 'loading') return
-    this.#letGo('absent')
+    // First, so that whoever waits hears why, and not that it was stopped.
     this.#client.terminate(new HybridError('ABORTED', 'the page was left; the model is loaded again when it is shown', { code: 'PAGE_LEFT' }))
+    this.#letGo('absent')
   }
 
   /** It is shown again. What was loaded comes back out of the store; a download waits for someone who asks for it. */
@@ -217,6 +219,7 @@ export class EngineHost {
       contextWindow,
       precision,
       device,
+      gpuIsRight: device !== 'cpu' && (await knownVerdict()) === true,
       ...policyOf(this.options),
     }
     if (source.kind === 'remote' && cache === 'opfs' && mayDownload) void askToKeep()
@@ -224,9 +227,12 @@ export class EngineHost {
       this.#hasRun = false
       this.#unmark = key === undefined ? () => {} : mark(key, { contextWindow })
       try {
-        return await this.#client.call('load', params, { signal, onProgress })
+        const loaded = await this.#client.call('load', params, { signal, onProgress })
+        if (loaded.device === 'gpu' && !params.gpuIsRight) await rememberVerdict(true)
+        return loaded
       } catch (thrown) {
         this.#unmark()
+        if (fromThrown(thrown).code === 'GPU_WRONG_RESULTS') await rememberVerdict(false)
         throw thrown
       }
     })

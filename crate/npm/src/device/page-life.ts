@@ -1,8 +1,8 @@
 /**
  * Hears when the page goes into the browser's back/forward cache and when it comes back.
  *
- * A page that holds locks or a GPU is not kept there at all, and memory for a page that nobody sees is missing elsewhere.
- * A page that is merely hidden or frozen goes on: its worker is frozen with it, and answers afterwards.
+ * Browsers may refuse to keep a page that holds locks or a GPU, and memory for a page that nobody sees is missing elsewhere.
+ * A page that is merely hidden goes on.
  */
 export function watchPage({ leave, comeBack }: { leave(): void; comeBack(): void }): () => void {
   if (typeof document === 'undefined') return () => {}

@@ -35,6 +35,8 @@ export interface LoadParams {
   readonly contextWindow: number
   readonly precision: 'exact' | 'fast'
   readonly device: 'auto' | 'gpu' | 'cpu'
+  /** Whether this adapter's numbers were found right before, so that nobody looks again. */
+  readonly gpuIsRight: boolean
   /** Overrides of core's download policy, for tests. */
   readonly policy?: Readonly<Record<string, number>>
 }
@@ -54,12 +56,14 @@ export interface Progressed {
   readonly reply?: { message: Message; finishReason: FinishReason; usage: Usage; confidence?: Confidence }
 }
 
-/** What the adapter is, and whether a product computed on it is right. */
+/** What the adapter is, and how right it computes. */
 export interface GpuReport {
   readonly adapter: string
   readonly software: boolean
-  /** The largest difference from the same product on the CPU. */
+  /** The largest difference from the same numbers on the CPU. */
   readonly maxError: number
+  /** Of asking for the adapter, compiling and computing alone. */
+  readonly checkMilliseconds: number
   /** From asking to knowing: loading, compiling and computing. */
   readonly milliseconds: number
 }

@@ -1,7 +1,7 @@
 /** Does this machine's GPU compute right? */
 
+import { deviceFacts } from '../device-facts.js'
 import { HybridError } from '../errors.js'
-import type { DeviceFacts } from '../types.js'
 import type { GpuReport } from './protocol.js'
 import { WorkerClient, type WorkerPlaces } from './worker-client.js'
 
@@ -24,37 +24,43 @@ export async function gpuSelfTest(places: WorkerPlaces = {}): Promise<GpuReport>
 }
 
 /** Another version of these checks may find what this one did not. */
-const version = 1
+const version = 2
 
 /** Whether this adapter computes right, looked at once for each adapter and browser version. Undefined where that could not be found out. */
-export async function gpuVerdict({ vendor = '', architecture = '', software }: DeviceFacts['webgpu'], places: WorkerPlaces): Promise<boolean | undefined> {
-  // A driver's version is not told, but a browser's is, and both come with restarts.
-  const name = `hybridge-gpu-${version}|${vendor}|${architecture}|${software}|${navigator.userAgent}`
-  const remembered = recall(name)
-  if (remembered !== undefined) return remembered === 'right'
+export async function gpuVerdict(places: WorkerPlaces): Promise<boolean | undefined> {
+  const remembered = await knownVerdict()
+  if (remembered !== undefined) return remembered
   try {
     await gpuSelfTest(places)
-    remember(name, 'right')
+    await rememberVerdict(true)
     return true
   } catch (thrown) {
     if (!HybridError.isInstance(thrown) || thrown.code !== 'GPU_WRONG_RESULTS') return undefined
-    remember(name, 'wrong')
+    await rememberVerdict(false)
     return false
   }
 }
 
-function recall(name: string): string | undefined {
+/** What was found before, without looking. */
+export async function knownVerdict(): Promise<boolean | undefined> {
   try {
-    return localStorage.getItem(name) ?? undefined
+    const verdict = localStorage.getItem(await nameOfVerdict())
+    return verdict === null ? undefined : verdict === 'right'
   } catch {
     return undefined
   }
 }
 
-function remember(name: string, verdict: 'right' | 'wrong'): void {
+export async function rememberVerdict(isRight: boolean): Promise<void> {
   try {
-    localStorage.setItem(name, verdict)
+    localStorage.setItem(await nameOfVerdict(), isRight ? 'right' : 'wrong')
   } catch {
     // Then it is looked at again.
   }
+}
+
+/** A driver's version is not told, but a browser's is, and both come with restarts. */
+async function nameOfVerdict(): Promise<string> {
+  const { vendor = '', architecture = '', software } = (await deviceFacts()).webgpu
+  return `hybridge-gpu-${version}|${vendor}|${architecture}|${software}|${navigator.userAgent}`
 }

@@ -1,0 +1,136 @@
+/**
+ * Everything that can go wrong on a GPU, made to go wrong: each is a typed error on what was in flight, a hybrid that has said nothing
+ * yet moves on to the cloud, and the engine comes back out of the store, in the same page and without a request.
+ */
+
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { calm, setUp } from './life/page.mjs'
+
+let it
+let page
+let expected
+before(async () => {
+  it = await setUp({ gpu: true })
+  calm(it.host, { '/tiny.gguf': it.models.read('q8_0') })
+  page = await it.open()
+  expected = await page.evaluate(async (url) => {
+    globalThis.faults = new BroadcastChannel('faults')
+    const cloud = hybridge.defineModel({ name: 'sky', generate: async () => 'from the cloud' })
+    globalThis.make = () => hybridge.gemmaModel({ model: { url }, device: 'gpu', contextWindow: 256, workerUrl: '/life/faulty-worker.mjs', ...impatient })
+    // A new one for each fault: a lost GPU opens a hybrid's breaker at once.
+    globalThis.hybrid = () => hybridge.hybridModelOnDeviceCloud({ onDevice: gemma, cloud, strategy: new hybridge.FallbackStrategy(['onDevice', 'cloud']) })
+    globalThis.answered = ({ text, routing }) => [text, routing.attempts.map(({ branch, outcome }) => `${branch} ${outcome}`).join(', ')]
+    globalThis.say = (model, prompt = 'hi', maxOutputTokens = 6) => model.generate({ prompt, config: { temperature: 0, maxOutputTokens } })
+    globalThis.until = async (holds) => {
+      for (let waited = 0; !holds() && waited < 12_000; waited++) await new Promise((resolve) => setTimeout(resolve, 10))
+      if (!holds()) throw new Error(`it never came: ${holds}`)
+    }
+    globalThis.plan = (fault) => new Promise((resolve) => {
+      faults.onmessage = ({ data }) => data.planned === fault && resolve()
+      faults.postMessage({ plan: fault })
+    })
+    globalThis.gemma = make()
+    await gemma.load()
+    return (await say(gemma)).text
+  }, `${it.host.origin}/tiny.gguf`)
+  it.host.requests.length = 0
+})
+after(() => it?.close())
+
+/** What holds after each fault. */
+async function recovered() {
+  const text = await page.evaluate(async () => {
+    await until(() => gemma.state === 'ready')
+    return (await say(gemma)).text
+  })
+  assert.equal(text, expected, 'the same answer as before')
+  assert.deepEqual(it.host.requests, [], 'nothing is fetched again')
+}
+
+for (const [fault, when, code] of [
+  ['lose-on-submit', 'while the prompt is read', 'DEVICE_LOST'],
+  ['lose-on-submit:4', 'while it writes, before anything was shown', 'DEVICE_LOST'],
+]) {
+  test(`${fault} ${when}: the cloud answers, and the model comes back`, async () => {
+    const found = await page.evaluate(async (fault) => {
+      await plan(fault)
+      // Not streamed, so that nothing is shown before the end.
+      const { text, routing } = await say(hybrid(), 'hi there')
+      return { text, attempts: routing.attempts.map(({ branch, outcome }) => `${branch} ${outcome}`), state: gemma.state, message: routing.attempts[0].message }
+    }, fault)
+    assert.deepEqual([found.text, found.attempts], ['from the cloud', ['onDevice failed', 'cloud answered']])
+    assert.equal(found.state, 'loading', `${code} was fatal: ${found.message}`)
+    await recovered()
+  })
+}
+
+test('lost while idle: the next answer comes from the cloud, and the one after it from the device', async () => {
+  const found = await page.evaluate(async () => {
+    faults.postMessage('lose')
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    return answered(await say(hybrid()))
+  })
+  assert.deepEqual(found, ['from the cloud', 'onDevice failed, cloud answered'])
+  await recovered()
+})
+
+test('lost after the first words: a typed error, for nobody may go on in another voice', async () => {
+  const found = await page.evaluate(async () => {
+    let chunks = 0
+    try {
+      for await (const _ of hybrid().generateStream({ prompt: 'hi there', config: { temperature: 0, maxOutputTokens: 200 } })) if (++chunks === 2) faults.postMessage('lose')
+    } catch (error) {
+      return [error.status, error.code, error.branch]
+    }
+    return chunks
+  })
+  assert.deepEqual(found, ['UNAVAILABLE', 'DEVICE_LOST', 'onDevice'])
+  await recovered()
+})
+
+test('lost while it loads: the caller hears of it, and a second try needs no download', async () => {
+  await page.evaluate(() => gemma.dispose())
+  it.faults.push('lose-on-buffer:30')
+  const found = await page.evaluate(async () => {
+    const { code } = await outcome(gemma.load())
+    return { code, cloud: answered(await say(hybrid())) }
+  })
+  assert.deepEqual(found, { code: 'DEVICE_LOST', cloud: ['from the cloud', 'onDevice failed, cloud answered'] })
+  await recovered()
+})
+
+test('no room for the weights: told as such, and a smaller wish is granted', async () => {
+  await page.evaluate(() => gemma.dispose())
+  it.faults.push('full:30')
+  const found = await page.evaluate(async () => {
+    const { status, code, message } = await outcome(gemma.load())
+    return { status, code, message, state: gemma.state, cloud: answered(await say(hybrid()))[0] }
+  })
+  assert.deepEqual([found.status, found.code, found.state, found.cloud], ['FAILED_PRECONDITION', 'OUT_OF_MEMORY', 'failed', 'from the cloud'])
+  assert.match(found.message, /smaller/)
+  await page.evaluate(() => gemma.load())
+  await recovered()
+})
+
+test('a GPU that computes wrong is none, is looked at once, and is remembered', async () => {
+  await page.evaluate(() => gemma.dispose())
+  // A worker beside the page's own look, each time anybody looks.
+  it.faults.push('wrong')
+  const looks = () => it.site.requests.filter((path) => path === '/fault').length
+  const before = looks()
+  const found = await page.evaluate(async () => {
+    const known = Object.keys(localStorage).filter((name) => name.startsWith('hybridge-gpu-'))
+    const remembered = known.map((name) => localStorage.getItem(name))
+    for (const name of known) localStorage.removeItem(name)
+    const [first, second] = [await make().availability(), await make().availability()]
+    const load = await outcome(make().load())
+    for (const name of known) localStorage.removeItem(name)
+    return { remembered, first: [first.status, first.code], second: [second.status, second.code], load: load.code }
+  })
+  assert.deepEqual(found.remembered, ['right'], 'a load that passed is remembered too')
+  assert.deepEqual([found.first, found.second], [['unavailable', 'GPU_WRONG_RESULTS'], ['unavailable', 'GPU_WRONG_RESULTS']])
+  // One look, and the load, whose own worker found the GPU right again.
+  assert.equal(looks() - before, 2)
+  assert.equal(found.load, undefined)
+})
