@@ -51,6 +51,7 @@ async function recovered() {
 for (const [fault, when, code] of [
   ['lose-on-submit', 'while the prompt is read', 'DEVICE_LOST'],
   ['lose-on-submit:4', 'while it writes, before anything was shown', 'DEVICE_LOST'],
+  ['invalid', 'while the prompt is read', 'GPU_FAILED'],
 ]) {
   test(`${fault} ${when}: the cloud answers, and the model comes back`, async () => {
     const found = await page.evaluate(async (fault) => {
@@ -126,8 +127,11 @@ test('a GPU that computes wrong is none, is looked at once, and is remembered', 
     const [first, second] = [await make().availability(), await make().availability()]
     const load = await outcome(make().load())
     for (const name of known) localStorage.removeItem(name)
-    return { remembered, first: [first.status, first.code], second: [second.status, second.code], load: load.code }
+    const report = await hybridge.gpuSelfTest()
+    return { report, remembered, first: [first.status, first.code], second: [second.status, second.code], load: load.code }
   })
+  console.log(`${found.report.adapter}: off by ${found.report.maxError}, found out in ${found.report.checkMilliseconds.toFixed(0)} ms`)
+  assert.ok(found.report.maxError < 1e-4)
   assert.deepEqual(found.remembered, ['right'], 'a load that passed is remembered too')
   assert.deepEqual([found.first, found.second], [['unavailable', 'GPU_WRONG_RESULTS'], ['unavailable', 'GPU_WRONG_RESULTS']])
   // One look, and the load, whose own worker found the GPU right again.

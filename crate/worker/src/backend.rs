@@ -34,7 +34,7 @@ pub(crate) async fn open(model: &Model, options: Options, report: &Report) -> Re
     check_kind(model.config.architecture, options.kind)?;
     let context_window = options.context_window.min(model.config.context).max(1);
     let bytes = model.tensors.bytes();
-    let machine = gpu::look(options.device).await;
+    let machine = gpu::look(options.device, options.gpu_is_right).await;
     let chosen = place(options.device, &machine.facts, Some(bytes))?;
     let (mut backend, gpu) = match (chosen, machine.device) {
         (Place::Gpu, Some(gpu)) => (gpu.load(model, options, context_window).await?, Some(gpu)),

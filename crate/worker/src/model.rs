@@ -34,6 +34,9 @@ pub(crate) struct Options {
     pub(crate) precision: Precision,
     /// What the model is for.
     pub(crate) kind: Kind,
+    /// Whether this adapter's numbers were found right before.
+    #[serde(default)]
+    pub(crate) gpu_is_right: bool,
 }
 
 /// Whether activations may be rounded.

@@ -74,9 +74,10 @@ pub(super) fn to_error(error: &wgpu::Error) -> Error {
         }
         wgpu::Error::Validation { description, .. } => {
             Error::internal(format!("the GPU refused a command: {description}"))
+                .with_code("GPU_FAILED")
         }
         wgpu::Error::Internal { description, .. } => {
-            Error::internal(format!("the GPU failed: {description}"))
+            Error::internal(format!("the GPU failed: {description}")).with_code("GPU_FAILED")
         }
     }
 }

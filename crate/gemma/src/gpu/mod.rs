@@ -10,6 +10,7 @@
 //! device ─► launcher ───────────┘
 //! ```
 
+mod burn_check;
 mod burn_model;
 mod burn_pass;
 mod candidates;
@@ -30,6 +31,7 @@ mod shader;
 pub mod suite;
 mod upload;
 
+pub use burn_check::burn_check;
 pub use burn_model::{BurnBlock, BurnCache, BurnGemma, Place};
 pub use burn_pass::{BurnEncoder, BurnPass};
 pub use device::{AdapterFacts, Device};

@@ -1,21 +1,33 @@
-//! Does this GPU compute right? A product on it against the same product in plain Rust.
+//! Does this GPU compute right? The kernels that make a token, on a small layer, against plain Rust.
+//!
+//! A quantised product, a norm and an attention tile whose ring has wrapped, each on what the one before it made.
+//! It is asked before a model is downloaded, so it must be quick: four kernels, three submissions.
 
-use burn::backend::Cube;
-use burn::tensor::{Tensor, TensorData};
-use burn_cubecl::template::{KernelSource, SourceKernel, SourceTemplate};
-use burn_cubecl::tensor::CubeTensor;
-use cubecl::ir::attributes::BufferIOAttr;
-use cubecl::prelude::{CubeCount, CubeDim, KernelId};
-use cubecl::server::KernelArguments;
+use burn::tensor::wgpu::wgpu;
 use hybridge_core::{Error, Result};
 
 use super::Device;
+use super::kernel_pass::Options;
+use super::kernels::{self, View};
+use super::launcher::{Dispatch, Encoder, Grid, Launcher as _, Progress};
+use super::products::{Product, Rows};
+use super::shader::Source;
+use super::upload::Uploader;
+use crate::config::{Architecture, Config};
+use crate::quant::Encoding;
 
-/// Rows, inner width and columns: large enough for tiled kernels, odd enough for their edges.
-const SHAPE: [usize; 3] = [33, 257, 65];
-
-/// How far f32 sums of this length may differ by their order alone.
+/// How far f32 sums of these lengths may differ by their order and by the GPU's own `exp`.
 const TOLERANCE: f32 = 1e-4;
+
+const WIDTH: usize = 256;
+const HEADS: usize = 4;
+const KV_HEADS: usize = 2;
+const HEAD_DIM: usize = 64;
+/// Slots of the ring, keys that are seen, and a position at which the two have wrapped.
+const SLOTS: usize = 48;
+const WINDOW: usize = 24;
+const POSITION: u32 = 70;
+const EPSILON: f32 = 1e-6;
 
 /// What a check found.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,85 +38,225 @@ pub struct Report {
     pub max_error: f32,
 }
 
-/// Multiplies two matrices of burn's by a kernel on burn's own queue, and compares.
-///
-/// The kernel is ours because burn's stock products weigh more in wasm than all of the engine:
-/// measured 0.9 MB of 2.2 MB gzip.
+/// Computes the same on the GPU and on the CPU.
 ///
 /// # Errors
-/// Those of [`Device::burn`]; `UNAVAILABLE` with code `GPU_WRONG_RESULTS` where the numbers differ.
+/// `UNAVAILABLE` with code `GPU_WRONG_RESULTS` where the numbers differ; those of making kernels.
 pub async fn self_check(device: &Device) -> Result<Report> {
-    let [rows, inner, columns] = SHAPE;
-    let a = ramp(rows * inner, 7);
-    let b = ramp(inner * columns, 11);
-    let left = on_device(device, &a, [rows, inner])?;
-    let right = on_device(device, &b, [inner, columns])?;
-    let client = left.client.clone();
-    let product = client.empty(rows * columns * size_of::<f32>());
-    let groups = u32::try_from(columns).unwrap_or(u32::MAX).div_ceil(WORKGROUP);
-    client.launch(
-        Box::new(SourceKernel::new(Product, CubeDim::new_1d(WORKGROUP))),
-        CubeCount::Static(groups, u32::try_from(rows).unwrap_or(u32::MAX), 1),
-        KernelArguments::new()
-            .with_buffer_io(left.handle.clone().binding(), BufferIOAttr::ReadOnly)
-            .with_buffer_io(right.handle.clone().binding(), BufferIOAttr::ReadOnly)
-            .with_buffer_io(product.clone().binding(), BufferIOAttr::WriteOnly),
-    );
-    let read = client.read_async(vec![product]).await;
-    device.check()?;
-    let bytes =
-        read.map_err(|error| Error::internal(format!("reading a product failed: {error:?}")))?;
-    let found: Vec<f32> = bytes
-        .iter()
-        .flat_map(|it| it.as_chunks::<4>().0)
-        .map(|it| f32::from_le_bytes(*it))
-        .collect();
-    let max_error = largest_error(&product_of(&a, &b), &found);
-    if max_error <= TOLERANCE {
-        Ok(Report { adapter: device.facts().name.clone(), max_error })
-    } else {
-        Err(Error::unavailable(format!(
-            "the GPU computes wrong: a product is off by {max_error}, at most {TOLERANCE} was expected"
-        ))
-        .with_code("GPU_WRONG_RESULTS"))
+    let inputs = Inputs::make();
+    let mut uploader = Uploader::new(device.clone(), None);
+    let mut bench = Bench { encoder: Encoder::new(device.clone()), staged: Vec::new() };
+    bench.run(device, &mut uploader, &inputs).await?;
+    let expected = inputs.outcome();
+    let mut errors = Vec::new();
+    for ((what, expected), staging) in NAMES.into_iter().zip(expected).zip(&bench.staged) {
+        let bytes = bench.encoder.read(staging).await?;
+        let found: Vec<f32> =
+            bytes.as_chunks::<4>().0.iter().map(|it| f32::from_le_bytes(*it)).collect();
+        errors.push((what, largest_error(&expected, &found)));
+    }
+    verdict(device, &errors)
+}
+
+const NAMES: [&str; 3] = ["a quantised product", "a norm", "an attention tile"];
+
+/// The largest of some errors, as a report or as the refusal of an adapter.
+pub(super) fn verdict(device: &Device, errors: &[(&str, f32)]) -> Result<Report> {
+    for (what, error) in errors {
+        if *error > TOLERANCE {
+            return Err(Error::unavailable(format!(
+                "the GPU computes wrong: {what} is off by {error}, at most {TOLERANCE} was expected"
+            ))
+            .with_code("GPU_WRONG_RESULTS"));
+        }
+    }
+    let max_error = errors.iter().map(|(_, error)| *error).fold(0.0, f32::max);
+    Ok(Report { adapter: device.facts().name.clone(), max_error })
+}
+
+/// What the kernels read.
+struct Inputs {
+    matrix: Vec<u8>,
+    input: Vec<f32>,
+    residual: Vec<f32>,
+    post: Vec<f32>,
+    next: Vec<f32>,
+    keys: Vec<f32>,
+    values: Vec<f32>,
+}
+
+impl Inputs {
+    fn make() -> Self {
+        let blocks = WIDTH * WIDTH / 32;
+        let mut matrix = Vec::with_capacity(blocks * 18);
+        let mut code = 0_u8;
+        for scale in ramp(blocks, 7) {
+            matrix.extend(half::f16::from_f32(scale / 8.0).to_le_bytes());
+            matrix.extend((0..16).map(|_| {
+                code = code.wrapping_mul(5).wrapping_add(77);
+                code
+            }));
+        }
+        let room = SLOTS * KV_HEADS * HEAD_DIM;
+        Self {
+            matrix,
+            input: ramp(WIDTH, 11),
+            residual: ramp(WIDTH, 13),
+            post: ramp(WIDTH, 17),
+            next: ramp(WIDTH, 19),
+            keys: ramp(room, 23),
+            values: ramp(room, 29),
+        }
+    }
+
+    /// What the kernels ought to write: product, norm, attention.
+    fn outcome(&self) -> [Vec<f32>; 3] {
+        let mut weights = vec![0.0; WIDTH * WIDTH];
+        Encoding::Q4_0.decode(&self.matrix, &mut weights);
+        let branch: Vec<f64> =
+            weights.chunks_exact(WIDTH).map(|row| dot(row, &self.input)).collect();
+        let inner = unit(&branch);
+        let sum: Vec<f64> = wide(&self.residual)
+            .zip(branch.iter().zip(wide(&self.post)))
+            .map(|(x, (o, weight))| x + o * inner * weight)
+            .collect();
+        let outer = unit(&sum);
+        let normed: Vec<f64> =
+            sum.iter().zip(wide(&self.next)).map(|(x, weight)| x * outer * weight).collect();
+        let mixed = self.attention(&normed);
+        [branch, normed, mixed].map(|values| values.into_iter().map(narrow).collect())
+    }
+
+    fn attention(&self, queries: &[f64]) -> Vec<f64> {
+        let position = POSITION as usize;
+        let mut mixed = Vec::with_capacity(WIDTH);
+        for (head, query) in queries.chunks_exact(HEAD_DIM).enumerate() {
+            let at = |slot: usize| (head / (HEADS / KV_HEADS) * SLOTS + slot) * HEAD_DIM;
+            let seen: Vec<usize> =
+                (position + 1 - WINDOW..=position).map(|place| place % SLOTS).collect();
+            let scores: Vec<f64> = seen
+                .iter()
+                .map(|slot| {
+                    query.iter().zip(row_at(&self.keys, at(*slot))).map(|(q, k)| q * k).sum()
+                })
+                .collect();
+            let most = scores.iter().copied().fold(f64::MIN, f64::max);
+            let weights: Vec<f64> = scores.iter().map(|score| (score - most).exp()).collect();
+            let total: f64 = weights.iter().sum();
+            let mut output = vec![0.0; HEAD_DIM];
+            for (weight, slot) in weights.iter().zip(&seen) {
+                for (sum, value) in output.iter_mut().zip(row_at(&self.values, at(*slot))) {
+                    *sum += weight / total * value;
+                }
+            }
+            mixed.extend(output);
+        }
+        mixed
     }
 }
 
-/// One invocation for each number of the product.
-struct Product;
+/// The kernels on their buffers.
+struct Bench {
+    encoder: Encoder,
+    /// Where each step's output is read.
+    staged: Vec<wgpu::Buffer>,
+}
 
-/// Invocations of a workgroup.
-const WORKGROUP: u32 = 64;
+impl Bench {
+    async fn run(
+        &mut self,
+        device: &Device,
+        uploader: &mut Uploader,
+        inputs: &Inputs,
+    ) -> Result<()> {
+        let (config, shapes) = (config(), Options::default().shapes(device));
+        let planes = uploader.packed(Encoding::Q4_0, [WIDTH, WIDTH], &inputs.matrix).await?;
+        let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
+        let progress = uploader.buffer("progress", 16, usage).await?;
+        let words = [POSITION, 1, 0, 0].map(u32::to_le_bytes).concat();
+        self.encoder.write(&progress, 0, &words);
+        let input = uploader.filled("input", &inputs.input).await?;
+        let branch = uploader.values("branch", WIDTH).await?;
+        let product = Product {
+            label: "checked product",
+            rows: Rows::Side(vec![planes.shape]),
+            in_quads: kernels::padded(WIDTH) / 4,
+            out_stride: 0,
+            out_first: 0,
+            soft_cap: None,
+        };
+        let mut bound = vec![&input, &branch, &progress];
+        bound.extend(planes.buffers());
+        let product = self.bind(product.for_one(shapes.row), &bound).await?;
+        self.stage(uploader, &[product], &branch).await?;
 
-impl KernelSource for Product {
-    fn source(&self) -> SourceTemplate {
-        let [_, inner, columns] = SHAPE;
-        SourceTemplate::new(include_str!("wgsl/self_check.wgsl"))
-            .register("inner", inner.to_string())
-            .register("columns", columns.to_string())
-            .register("workgroup", WORKGROUP.to_string())
+        let residual = uploader.filled("residual", &inputs.residual).await?;
+        let post = uploader.filled("post", &inputs.post).await?;
+        let next = uploader.filled("next", &inputs.next).await?;
+        let normed = uploader.values("normed", WIDTH).await?;
+        let bound = [&branch, &residual, &progress, &post, &next, &normed];
+        let norm = self.bind(kernels::norm(&config, shapes.token), &bound).await?;
+        self.stage(uploader, &[norm], &normed).await?;
+
+        let keys = uploader.filled("keys", &inputs.keys).await?;
+        let values = uploader.filled("values", &inputs.values).await?;
+        let scores = uploader.values("scores", HEADS * SLOTS).await?;
+        let mixed = uploader.values("mixed", WIDTH).await?;
+        let window = kernels::to_u32(WINDOW);
+        let view = View { capacity: SLOTS, window, both_ways: false, score_stride: SLOTS };
+        let bound = [&normed, &scores, &progress, &keys];
+        let score = self.bind(view.scores(&config, shapes.key), &bound).await?;
+        let bound = [&scores, &mixed, &progress, &values];
+        let mix = self.bind(view.mix(&config, shapes.value), &bound).await?;
+        self.stage(uploader, &[score, mix], &mixed).await
     }
 
-    fn id(&self) -> KernelId {
-        // All that the text is made of are constants.
-        KernelId::new::<Self>()
+    async fn bind(
+        &mut self,
+        (source, grid): (Source, Grid),
+        bound: &[&wgpu::Buffer],
+    ) -> Result<Dispatch> {
+        let kernel = self.encoder.kernel(&source).await?;
+        Ok(self.encoder.bind(&kernel, bound, grid))
     }
 
-    fn lang(&self) -> &'static str {
-        "wgsl"
+    /// Runs some kernels, and copies their last output to where it can be read.
+    async fn stage(
+        &mut self,
+        uploader: &mut Uploader,
+        list: &[Dispatch],
+        output: &wgpu::Buffer,
+    ) -> Result<()> {
+        let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
+        let staging = uploader.buffer("output to read", output.size(), usage).await?;
+        let progress = Progress { position: POSITION, tokens: 1 };
+        self.encoder.run(&[list], progress, Some((output, &staging)));
+        self.staged.push(staging);
+        Ok(())
     }
 }
 
-/// A matrix as a tensor of burn's, on the GPU.
-fn on_device(device: &Device, numbers: &[f32], shape: [usize; 2]) -> Result<CubeTensor> {
-    let data = TensorData::new(numbers.to_vec(), shape);
-    Tensor::<2>::from_data(data, &device.burn()?)
-        .try_into_primitive::<Cube>()
-        .map_err(|_| Error::internal("a tensor made for the GPU is somewhere else"))
+fn config() -> Config {
+    Config {
+        architecture: Architecture::Gemma3,
+        layers: Vec::new(),
+        width: WIDTH,
+        hidden: WIDTH,
+        heads: HEADS,
+        kv_heads: KV_HEADS,
+        head_dim: HEAD_DIM,
+        vocabulary: 0,
+        context: SLOTS,
+        window: Some(WINDOW),
+        norm_epsilon: EPSILON,
+        embedding_scale: 1.0,
+        query_scale: 1.0,
+        soft_cap: None,
+    }
 }
 
 /// Numbers in [-0.5, 0.5) that repeat late; `step` is coprime to the period.
-fn ramp(count: usize, step: u16) -> Vec<f32> {
+pub(super) fn ramp(count: usize, step: u16) -> Vec<f32> {
     const PERIOD: u16 = 251;
     let mut at = 0_u16;
     (0..count)
@@ -115,25 +267,32 @@ fn ramp(count: usize, step: u16) -> Vec<f32> {
         .collect()
 }
 
-/// `a · b`, row by row, in f64.
-fn product_of(a: &[f32], b: &[f32]) -> Vec<f32> {
-    let [_, inner, columns] = SHAPE;
-    let mut product = Vec::new();
-    for row in a.chunks_exact(inner) {
-        let mut sums = vec![0_f64; columns];
-        for (&x, line) in row.iter().zip(b.chunks_exact(columns)) {
-            for (sum, &y) in sums.iter_mut().zip(line) {
-                *sum += f64::from(x) * f64::from(y);
-            }
-        }
-        #[expect(clippy::cast_possible_truncation, reason = "rounded once, at the end")]
-        product.extend(sums.into_iter().map(|sum| sum as f32));
-    }
-    product
+/// What makes the root of the mean square one.
+fn unit(values: &[f64]) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "a few hundred")]
+    let mean = values.iter().map(|x| x * x).sum::<f64>() / values.len() as f64;
+    1.0 / (mean + f64::from(EPSILON)).sqrt()
+}
+
+fn row_at(plane: &[f32], start: usize) -> impl Iterator<Item = f64> {
+    wide(plane).skip(start).take(HEAD_DIM)
+}
+
+fn dot(a: &[f32], b: &[f32]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
+}
+
+fn wide(values: &[f32]) -> impl Iterator<Item = f64> {
+    values.iter().copied().map(f64::from)
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "rounded once, at the end")]
+fn narrow(value: f64) -> f32 {
+    value as f32
 }
 
 /// Infinite where a number is missing or is not one.
-fn largest_error(expected: &[f32], found: &[f32]) -> f32 {
+pub(super) fn largest_error(expected: &[f32], found: &[f32]) -> f32 {
     if expected.len() != found.len() {
         return f32::INFINITY;
     }
@@ -143,12 +302,22 @@ fn largest_error(expected: &[f32], found: &[f32]) -> f32 {
 
 #[cfg(test)]
 mod tests {
-    use super::largest_error;
+    use super::{Inputs, largest_error};
 
     #[test]
     fn a_wrong_number_is_seen() {
         assert_eq!(largest_error(&[1.0, 2.0], &[1.0, 2.5]), 0.5);
         assert_eq!(largest_error(&[1.0], &[f32::NAN]), f32::INFINITY);
         assert_eq!(largest_error(&[1.0, 2.0], &[1.0]), f32::INFINITY);
+    }
+
+    #[test]
+    fn what_is_checked_is_worth_checking() {
+        // Numbers of the size of one, so that a tolerance in absolute terms means something, and none twice in a row.
+        for values in Inputs::make().outcome() {
+            let largest = values.iter().fold(0.0_f32, |most, it| most.max(it.abs()));
+            assert!((0.05..50.0).contains(&largest), "{largest}");
+            assert!(values.windows(2).all(|pair| pair[0] != pair[1]));
+        }
     }
 }

@@ -4,7 +4,7 @@
 use hybridge_core::{Error, Result};
 
 use super::checks::{self, Kind};
-use super::{Device, Options, self_check};
+use super::{Device, Options, burn_check, self_check};
 use crate::config::Architecture;
 use crate::testing::{Tiny, tiny_models};
 
@@ -131,11 +131,15 @@ suite! {
     too_much_memory_is_refused: one_of(&["f32"]), checks::too_much_memory_is_refused;
 }
 
-/// The device's own check.
+/// The device's own checks: of our kernels, and of burn's queue.
 ///
 /// # Errors
 /// How far off it is.
 pub async fn the_device_computes_right(device: &Device) -> Result<()> {
-    let report = self_check(device).await?;
-    if report.max_error < 1e-4 { Ok(()) } else { Err(Error::internal(format!("{report:?}"))) }
+    for report in [self_check(device).await?, burn_check(device).await?] {
+        if report.max_error >= 1e-4 {
+            return Err(Error::internal(format!("{report:?}")));
+        }
+    }
+    Ok(())
 }

@@ -9,6 +9,7 @@ use super::Device;
 use super::kernels::{padded, to_u32};
 use super::planes::{Format, pack, units_of};
 use super::shader::MatrixShape;
+use crate::quant::Encoding;
 use crate::weights::{Model, Tensor};
 
 /// Bytes of the file that are in memory at once.
@@ -109,6 +110,30 @@ impl Uploader {
         let mut values = model.values(tensor).await?;
         values.resize(padded(tensor.columns) as usize, 0.0);
         self.filled(&tensor.name, &values).await
+    }
+
+    /// A small matrix out of memory.
+    pub(super) async fn packed(
+        &mut self,
+        encoding: Encoding,
+        [rows, columns]: [usize; 2],
+        bytes: &[u8],
+    ) -> Result<Planes> {
+        let format = Format::of(encoding);
+        let (mut codes, mut scales) = (Vec::new(), Vec::new());
+        pack(encoding, columns, bytes, &mut codes, &mut scales)?;
+        let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST;
+        let mut made = Vec::new();
+        for pending in [codes, scales] {
+            let buffer = self.buffer("a small matrix", pending.len() as u64, usage).await?;
+            let mut writer = Writer { buffer: Some(&buffer), offset: 0, pending };
+            writer.write(&self.device, true);
+            made.push(buffer);
+        }
+        let scales = made.pop().filter(|_| format.scale_bytes(1) > 0);
+        let codes = made.pop().ok_or_else(|| Error::internal("a matrix has no codes"))?;
+        let shape = MatrixShape { format, rows: to_u32(rows), columns: to_u32(columns) };
+        Ok(Planes { shape, codes, scales })
     }
 
     /// A matrix that one binding must hold.

@@ -6,7 +6,8 @@ import type { GpuReport } from './protocol.js'
 import { WorkerClient, type WorkerPlaces } from './worker-client.js'
 
 /**
- * Starts the engine's worker, computes the same on the GPU and on the CPU, and tells how far they are apart.
+ * Starts the engine's worker, computes a quantised product, a norm, a tile of attention and a product of burn's on the GPU and on the CPU,
+ * and tells how far they are apart.
  * Fetches the engine's wasm; throws with code GPU_UNAVAILABLE where there is no adapter.
  *
  * @example

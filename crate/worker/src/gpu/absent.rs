@@ -27,6 +27,6 @@ pub(crate) async fn report() -> Result<String> {
     Err(Error::precondition(REASON).with_code("GPU_UNAVAILABLE"))
 }
 
-pub(crate) async fn look(_: Wish) -> Machine {
+pub(crate) async fn look(_: Wish, _: bool) -> Machine {
     Machine { facts: Gpu { reason: Some(REASON.to_owned()), ..Gpu::default() }, device: None }
 }
