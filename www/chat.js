@@ -1,95 +1,105 @@
-// The conversation: what was said, what streams in, and for each answer where it came from.
+// The conversation: what was said and what streams in. It belongs to the page, so it goes on across branches.
 import { HybridError } from 'hybridge'
+import { badge } from './answer.js'
+import { sentence } from './next-step.js'
 
-/** Where an answer came from, in words. */
-function badge({ branch, inferenceSource, latencyMs, usage, confidence, routing }, labels) {
-  const failed = routing.attempts.filter(({ outcome }) => outcome !== 'answered').map(({ branch: key, status, outcome }) => `${key}: ${status ?? outcome}`)
-  const answered = routing.attempts.find(({ outcome }) => outcome === 'answered')
-  const speaking = answered?.firstTokenMs === undefined ? undefined : answered.durationMs - answered.firstTokenMs
-  const rate = usage.outputTokens > 1 && speaking > 0 ? `${((usage.outputTokens - 1) / (speaking / 1000)).toFixed(1)} tokens/s` : undefined
-  return [
-    { on_device: 'on this device, free', in_cloud: labels.cloud, unknown: branch }[inferenceSource],
-    `${Math.round(latencyMs)} ms`,
-    rate,
-    usage.totalTokens !== undefined && `${usage.totalTokens} tokens`,
-    confidence && `sureness ${Math.exp(confidence.meanLogprob).toFixed(2)}`,
-    failed.length > 0 && `after ${failed.join(', ')}`,
-    routing.reason,
-  ].filter(Boolean).join(' · ')
-}
+const samples = ['What is 47 + 38?', 'Write "lemon" in capitals.', 'Why is the sky blue?', 'Write to ada@example.com that I am late.']
 
-/** Wires the form to `current()`, the hybrid of the moment. The conversation goes on across branches. */
-export function chat({ form, log, stop, fresh, current, labels, onTrace }) {
+/** Wires the form to `current()`, the hybrid of the moment. */
+export function chat({ find, current, cloud, onTrace }) {
+  const [form, log, stop] = ['ask', 'log', 'stop'].map(find)
   let messages = []
   let stopper
 
-  const add = (kind, text = '') => {
+  const follow = () => (find('scroll').scrollTop = find('scroll').scrollHeight)
+
+  const add = (kind, ...content) => {
     const item = document.createElement('li')
     item.className = kind
-    item.append(text)
+    const who = Object.assign(document.createElement('span'), { className: 'unseen', textContent: { user: 'You: ', model: 'Answer: ' }[kind.split(' ')[0]] ?? '' })
+    item.append(who, ...content)
     log.append(item)
-    item.scrollIntoView({ block: 'nearest' })
+    find('empty').hidden = true
+    follow()
     return item
   }
 
   const settle = (item, response) => {
-    const note = document.createElement('small')
-    note.className = 'badge'
-    note.dataset.branch = response.branch
-    note.append(badge(response, labels))
-    if (response.finishReason === 'blocked') item.append('The service refused to answer this.')
-    item.append(note)
+    if (response.finishReason === 'blocked') item.append('The service refused to answer this. Say it in other words, or let this device answer.')
+    else if (response.text === '') item.append('The answer is empty. Ask in other words.')
+    if (response.finishReason === 'length') item.append(' … (cut off: the limit of tokens was reached)')
+    item.append(badge(response, cloud))
+    follow()
   }
 
   async function ask(text) {
+    const talk = messages
     stopper = new AbortController()
     stop.hidden = false
+    find('send').disabled = true
     add('user', text)
-    messages.push({ role: 'user', content: [{ text }] })
-    const item = add('model waiting')
-    const words = document.createElement('span')
-    words.className = 'words'
-    item.append(words)
+    talk.push({ role: 'user', content: [{ text }] })
+    const words = Object.assign(document.createElement('span'), { className: 'words' })
+    const item = add('model waiting', words)
+    item.ariaBusy = 'true'
     try {
-      const answer = current().generateStream({ messages }, { signal: stopper.signal })
-      for await (const chunk of answer) words.append(chunk.text)
+      const answer = current().generateStream({ messages: talk }, { signal: stopper.signal })
+      for await (const chunk of answer) {
+        words.append(chunk.text)
+        follow()
+      }
       const response = await answer.response
-      messages.push(response.message)
+      talk.push(response.message)
       settle(item, response)
       onTrace(response.routing)
     } catch (error) {
-      messages.pop()
+      talk.pop()
       if (words.textContent === '') item.remove()
-      const stopped = HybridError.isInstance(error) && error.status === 'CANCELLED'
-      add(stopped ? 'note' : 'error', stopped ? 'Stopped.' : `${error.message}.`)
+      const isStopped = HybridError.isInstance(error) && error.status === 'CANCELLED'
+      if (talk === messages) add(isStopped ? 'note' : 'error', isStopped ? 'Stopped. Ask again when you like.' : sentence(error))
       if (error.routing) onTrace(error.routing)
     } finally {
       item.classList.remove('waiting')
+      item.ariaBusy = 'false'
       stopper = undefined
+      if (document.activeElement === stop) form.prompt.focus()
       stop.hidden = true
+      find('send').disabled = false
     }
   }
 
+  const put = (text) => {
+    form.prompt.value = text
+    form.prompt.dispatchEvent(new Event('input', { bubbles: true }))
+  }
+
+  for (const text of samples) {
+    const button = Object.assign(document.createElement('button'), { type: 'button', className: 'quiet small', textContent: text })
+    button.addEventListener('click', () => {
+      put(text)
+      form.prompt.focus()
+    })
+    find('samples').append(button)
+  }
   form.addEventListener('submit', (event) => {
     event.preventDefault()
     const text = form.prompt.value.trim()
     if (!text || stopper) return
-    form.prompt.value = ''
-    form.prompt.dispatchEvent(new Event('input', { bubbles: true }))
+    put('')
     void ask(text)
   })
   form.prompt.addEventListener('keydown', (event) => {
+    if (event.key === 'Escape') stopper?.abort()
     if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return
     event.preventDefault()
     form.requestSubmit()
   })
   stop.addEventListener('click', () => stopper?.abort())
-  fresh.addEventListener('click', () => {
+  find('fresh').addEventListener('click', () => {
     stopper?.abort()
     messages = []
     log.replaceChildren()
+    find('empty').hidden = false
     form.prompt.focus()
   })
-
-  return { history: () => messages }
 }

@@ -1,89 +1,167 @@
-// Chooses the device model: a known one, an address or a file; says what this device can do with it; loads, pauses and removes it.
-import { HybridError, gemmaModel, knownModels } from 'hybridge'
-import { tinyModel } from 'hybridge/tiny'
+// Chooses the device model; says what this device can do with it; loads, pauses, resumes and removes it.
+import { HybridError, gemmaModel, listCachedModels } from 'hybridge'
+import { choices, size } from './model-choices.js'
+import { sentence } from './next-step.js'
+import { keepsFiles } from './place.js'
 
-const size = (bytes) => (bytes >= 1e9 ? `${(bytes / 1e9).toFixed(2)} GB` : `${Math.round(bytes / 1e6)} MB`)
 const phases = { download: 'Downloading', verify: 'Checking', upload: 'Moving to the device', warmup: 'Warming up' }
 
 /** What `availability()` found, as a sentence with the next step. */
 function inWords({ status, reason, bytesToDownload, estimatedTokensPerSecond }) {
-  const speed = estimatedTokensPerSecond === undefined ? '' : ` About ${Math.round(estimatedTokensPerSecond)} tokens a second are to be expected.`
+  const speed = estimatedTokensPerSecond === undefined ? '' : ` Expect about ${Math.round(estimatedTokensPerSecond)} tokens a second.`
+  const caution = status === 'unavailable' || reason === undefined ? '' : ` Mind: ${reason}.`
   return {
-    unavailable: `This device cannot run it: ${reason ?? 'no reason was given'}. The cloud answers instead.`,
-    downloadable: `It can run here after a download${bytesToDownload === undefined ? '' : ` of ${size(bytesToDownload)}`}.${speed}`,
-    downloading: 'It is being downloaded, perhaps in another tab.',
-    available: `It is on this device already.${speed}`,
+    unavailable: `This device cannot run it: ${reason ?? 'no reason was given'}. Choose a smaller model, or let the cloud answer.`,
+    downloadable: `It can run here after a download${bytesToDownload === undefined ? '' : ` of ${size(bytesToDownload)}`}.${speed}${caution}`,
+    downloading: 'It is being downloaded, perhaps in another tab. Load waits for that.',
+    available: `It is on this device already.${speed}${caution}`,
   }[status]
 }
 
-/** Wires the panel; `onModel` gets the model of the moment, or undefined. */
-export function modelPanel({ find, onModel }) {
+const markup = `
+  <form class="models">
+    <fieldset class="choices"><legend>Model</legend></fieldset>
+    <div data-field="url" hidden>
+      <label for="model-url">Address of a GGUF file</label>
+      <input id="model-url" type="url" placeholder="https://…/model.gguf">
+    </div>
+    <div data-field="file" hidden>
+      <label for="model-file">GGUF file</label>
+      <input id="model-file" type="file" accept=".gguf">
+    </div>
+    <label for="model-device">Run on</label>
+    <select id="model-device">
+      <option value="auto">what fits best</option>
+      <option value="gpu">the GPU, also a software one</option>
+      <option value="cpu">the CPU</option>
+    </select>
+    <button id="model-load">Load</button>
+    <button id="model-pause" type="button" class="quiet" hidden>Pause</button>
+    <button id="model-remove" type="button" class="quiet" hidden>Remove from this device</button>
+  </form>
+  <progress id="model-progress" max="1" value="0" hidden aria-label="Loading the model"></progress>
+  <p id="model-state" class="hint" role="status">Nothing is fetched before you press Load.</p>
+  <p id="model-kept" class="hint"></p>`
+
+function choiceField([name, { label, about, licence }]) {
+  const field = document.createElement('div')
+  field.className = 'choice'
+  const button = Object.assign(document.createElement('input'), { type: 'radio', name: 'model', id: `model-${name}-choice`, value: name })
+  const words = Object.assign(document.createElement('label'), { htmlFor: button.id, textContent: label })
+  const more = Object.assign(document.createElement('p'), { id: `${button.id}-about`, className: 'hint', textContent: about })
+  button.setAttribute('aria-describedby', more.id)
+  if (licence) more.append(' ', Object.assign(document.createElement('a'), { href: licence.href, textContent: licence.label, rel: 'external' }))
+  field.append(button, words, more)
+  return field
+}
+
+/** Fills `root`; `onModel` gets the model of the moment, or undefined. */
+export function modelPanel({ root, onModel }) {
+  root.innerHTML = markup
+  const find = (name) => root.querySelector(`#model-${name}`)
+  const form = root.querySelector('form')
+  root.querySelector('.choices').append(...Object.entries(choices).map(choiceField))
+  form.elements.model.value = 'tiny'
+
   let model
-  let pause
+  let stopper
+  let turn = 0
 
-  const say = (text) => (find('model-state').textContent = text)
-  const complain = (error) => say(`${error.message}.`)
+  const say = (text) => (find('state').textContent = text)
+  const isCurrent = (mine) => mine === turn
 
-  function chosen() {
-    const [file] = find('model-file').files
-    if (file) return file
-    const name = find('model-url').value || find('model-name').value
-    return name === 'tiny' ? tinyModel : name
+  async function tellKept() {
+    const kept = await listCachedModels().catch(() => [])
+    const bytes = kept.reduce((sum, it) => sum + it.bytes, 0)
+    find('kept').textContent = kept.length === 0 ? '' : `This page keeps ${kept.length} ${kept.length === 1 ? 'model' : 'models'} on this device, ${size(bytes)} together.`
   }
 
-  async function check() {
-    await model?.dispose()
-    model = gemmaModel({ model: chosen(), device: find('model-device').value })
-    onModel(model)
+  /** What is chosen, as options; undefined where the address or the file is missing. */
+  const chosen = () => choices[form.elements.model.value].options({ url: find('url').value, file: find('file').files[0] })
+
+  /** Lets go of the model before, makes the chosen one and says what this device can do with it. */
+  async function look() {
+    const mine = ++turn
+    stopper?.abort()
+    void model?.dispose()
+    model = undefined
+    onModel(undefined)
+    for (const field of root.querySelectorAll('[data-field]')) field.hidden = field.dataset.field !== choices[form.elements.model.value].field
+    find('remove').hidden = find('progress').hidden = true
+    find('load').textContent = 'Load'
+    const options = chosen()
+    find('load').disabled = options === undefined
+    if (options === undefined) return say(`Name ${form.elements.model.value === 'file' ? 'a file' : 'an address'} to go on.`)
     say('Looking at this device…')
-    const found = await model.availability()
+    const made = gemmaModel({ ...options, device: find('device').value, cache: (await keepsFiles()) ? 'opfs' : 'none' })
+    if (!isCurrent(mine)) return
+    model = made
+    const found = await made.availability()
+    if (!isCurrent(mine)) return
+    onModel(made)
     say(inWords(found))
-    find('model-load').disabled = found.status === 'unavailable'
-    find('model-remove').hidden = found.status !== 'available'
+    find('load').disabled = found.status === 'unavailable'
+    find('remove').hidden = found.status !== 'available' || options.model instanceof Blob
   }
 
   async function load() {
-    const bar = find('model-progress')
-    pause = new AbortController()
-    bar.hidden = find('model-pause').hidden = false
-    find('model-load').disabled = true
+    if (model === undefined) await look()
+    if (model === undefined || find('load').disabled) return
+    const mine = turn
+    const bar = find('progress')
+    const began = { at: performance.now(), bytes: undefined }
+    stopper = new AbortController()
+    bar.hidden = find('pause').hidden = false
+    find('load').disabled = true
+    find('remove').hidden = true
     try {
       await model.load({
-        signal: pause.signal,
+        signal: stopper.signal,
         onProgress({ phase, fraction, loadedBytes, totalBytes }) {
+          if (!isCurrent(mine)) return
+          began.bytes ??= loadedBytes
+          const rate = (loadedBytes - began.bytes) / ((performance.now() - began.at) / 1000)
+          const left = phase === 'download' && rate > 0 ? `, ${size(rate)} a second, ${Math.ceil((totalBytes - loadedBytes) / rate)} s left` : ''
           bar.value = fraction
-          say(`${phases[phase]}: ${size(loadedBytes)} of ${size(totalBytes)}.`)
+          say(`${phases[phase]}: ${size(loadedBytes)} of ${size(totalBytes)}${left}.`)
         },
       })
+      if (!isCurrent(mine)) return
+      bar.hidden = true
       say('Ready: requests can be answered on this device.')
-      find('model-remove').hidden = false
+      find('remove').hidden = !(await keepsFiles()) || form.elements.model.value === 'file'
+      onModel(model)
     } catch (error) {
-      find('model-load').disabled = false
-      if (HybridError.isInstance(error) && error.status === 'CANCELLED') say('Paused. What has arrived is kept; Load goes on from there.')
-      else complain(error)
+      if (!isCurrent(mine)) return
+      find('load').disabled = false
+      const isPaused = HybridError.isInstance(error) && error.status === 'CANCELLED'
+      if (!isPaused) bar.hidden = true
+      find('load').textContent = isPaused ? 'Resume' : 'Try again'
+      say(isPaused ? 'Paused. What has arrived is kept; Resume goes on from there.' : sentence(error))
     } finally {
-      bar.hidden = find('model-pause').hidden = true
+      if (isCurrent(mine)) {
+        if (document.activeElement === find('pause')) find('load').focus()
+        find('pause').hidden = true
+      }
+      void tellKept()
     }
   }
 
   async function remove() {
     await model.remove()
-    find('model-remove').hidden = true
-    find('model-load').disabled = false
-    say('Removed from this device.')
+    await look()
+    say('Removed from this device. Load fetches it again.')
+    find('load').focus()
+    void tellKept()
   }
 
-  find('model-name').append(new Option(`tiny, comes with this page, ${size(tinyModel.bytes)}`, 'tiny'))
-  for (const [name, { kind, approximateBytes, licence }] of Object.entries(knownModels)) {
-    if (kind !== 'generator') continue
-    find('model-name').append(new Option(`${name}, about ${size(approximateBytes)}`, name))
-    find('model-licence').href = licence
-  }
-  find('model').addEventListener('submit', (event) => {
+  const complain = (error) => say(sentence(error))
+  form.addEventListener('change', () => void look().catch(complain))
+  form.addEventListener('submit', (event) => {
     event.preventDefault()
-    check().catch(complain)
+    load().catch(complain)
   })
-  find('model-load').addEventListener('click', () => void load())
-  find('model-pause').addEventListener('click', () => pause?.abort())
-  find('model-remove').addEventListener('click', () => remove().catch(complain))
+  find('pause').addEventListener('click', () => stopper?.abort())
+  find('remove').addEventListener('click', () => void remove().catch(complain))
+  void tellKept()
 }

@@ -15,11 +15,12 @@ export async function startDemo({ root, port = 0 }) {
   }
   const server = await serve(
     { '/': join(root, 'www'), '/hybridge/': join(root, 'crate/npm') },
-    { port, pages: { '/demo.json': { type: 'application/json', body: JSON.stringify(config) } } },
+    { port, compress: true, pages: { '/demo.json': { type: 'application/json', body: JSON.stringify(config) } } },
   )
   return {
     origin: server.origin,
     requests: server.requests,
+    gemini,
     /** How often the cloud was asked. */
     asked: () => gemini.requests.length + openai.requests.length,
     close: () => Promise.all([server.close(), gemini.close(), openai.close()]),

@@ -3,14 +3,16 @@
 import { createServer } from 'node:http'
 import { readFile, stat } from 'node:fs/promises'
 import { extname, join, normalize, sep } from 'node:path'
+import { gzipSync } from 'node:zlib'
 
 const types = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.mjs': 'text/javascript', '.css': 'text/css', '.json': 'application/json', '.wasm': 'application/wasm', '.svg': 'image/svg+xml', '.png': 'image/png', '.gguf': 'application/octet-stream' }
 
 /**
  * Serves `mounts` (URL prefix to folder, longest prefix first) until `close()`.
  * `pages` are answers of their own, path to `{ type, body }`; `requests` lists every path asked for, in order.
+ * With `compress`, what shrinks goes out as gzip, as any host does it.
  */
-export async function serve(mounts, { headers = {}, port = 0, pages = {} } = {}) {
+export async function serve(mounts, { headers = {}, port = 0, pages = {}, compress = false } = {}) {
   const requests = []
   const prefixes = Object.keys(mounts).sort((a, b) => b.length - a.length)
   const server = createServer(async (request, response) => {
@@ -30,8 +32,10 @@ export async function serve(mounts, { headers = {}, port = 0, pages = {} } = {})
     let file = join(mounts[prefix], within)
     try {
       if ((await stat(file)).isDirectory()) file = join(file, 'index.html')
-      const body = await readFile(file)
-      response.writeHead(200, { 'content-type': types[extname(file)] ?? 'application/octet-stream', 'cache-control': 'no-store', ...headers }).end(body)
+      const bytes = await readFile(file)
+      const isSmaller = compress && !['.png', '.gguf'].includes(extname(file)) && /\bgzip\b/.test(request.headers['accept-encoding'])
+      const body = isSmaller ? gzipSync(bytes) : bytes
+      response.writeHead(200, { 'content-type': types[extname(file)] ?? 'application/octet-stream', 'content-length': body.length, 'cache-control': 'no-store', ...(isSmaller && { 'content-encoding': 'gzip' }), ...headers }).end(body)
     } catch {
       response.writeHead(404, headers).end('not found')
     }

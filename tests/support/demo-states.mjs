@@ -1,0 +1,156 @@
+/** Every state of the demo worth looking at: how one gets there, as a person does. */
+
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { modelHost } from './model-host.mjs'
+
+export async function ask(page, text) {
+  await page.fill('#prompt', text)
+  await page.click('#send')
+}
+
+const until = (page, selector, pattern) =>
+  page.waitForFunction(([selector, source]) => new RegExp(source).test(document.querySelector(selector)?.textContent ?? ''), [selector, pattern.source])
+
+/** Waits until the panel has said something that fits. */
+export const modelSays = (page, pattern) => until(page, '#model-state', pattern)
+
+export async function choose(page, model) {
+  await page.check(`#model-${model}-choice`)
+}
+
+export async function loadTiny(page) {
+  await choose(page, 'tiny')
+  await page.click('#model-load')
+  await modelSays(page, /^Ready/)
+}
+
+/** A page whose window gives no files to keep, as some browsers' private windows are. */
+export const withoutFiles = () => {
+  navigator.storage.getDirectory = () => Promise.reject(new DOMException('private', 'SecurityError'))
+}
+
+/** `path`, `gpu`, `init` (a script of the page's before it loads) and `reach(page, demo)`. */
+export const states = [
+  { name: 'empty', gpu: true },
+  { name: 'empty-no-webgpu' },
+  {
+    name: 'cloud-answers',
+    async reach(page) {
+      await ask(page, 'Hello there')
+      await page.waitForSelector('.badge')
+    },
+  },
+  {
+    name: 'device-answers',
+    async reach(page) {
+      await loadTiny(page)
+      await ask(page, 'What is 47 + 38?')
+      await page.waitForSelector('.badge')
+    },
+  },
+  {
+    name: 'fallback-happened',
+    async reach(page) {
+      await loadTiny(page)
+      await page.check('#fault-gpuLost')
+      await ask(page, 'Write "lemon" in capitals.')
+      await page.waitForSelector('.badge')
+    },
+  },
+  {
+    name: 'error',
+    async reach(page) {
+      await page.check('#fault-cloudDown')
+      await ask(page, 'Is anybody there?')
+      await page.waitForSelector('li.error')
+    },
+  },
+  {
+    name: 'waiting',
+    async reach(page) {
+      await page.selectOption('#recipe', 'cloud')
+      await page.check('#fault-slowCloud')
+      await ask(page, 'Take your time.')
+      await page.waitForSelector('.waiting')
+    },
+  },
+  {
+    name: 'private-pinned',
+    async reach(page) {
+      await page.selectOption('#recipe', 'privacy')
+      await page.fill('#prompt', 'Write to ada@example.com that I am late.')
+      await until(page, '#preview', /nothing but onDevice/)
+    },
+  },
+  {
+    name: 'offline',
+    async reach(page) {
+      await page.context().setOffline(true)
+      await until(page, '#place', /offline/)
+    },
+  },
+  { name: 'no-files', init: withoutFiles },
+  {
+    name: 'model-paused',
+    async reach(page, { slow }) {
+      await choose(page, 'url')
+      await page.fill('#model-url', `${slow.origin}/tiny.gguf`)
+      await page.press('#model-url', 'Tab')
+      await modelSays(page, /can run here/)
+      await page.click('#model-load')
+      await page.waitForFunction(() => document.querySelector('#model-progress').value > 0.02)
+      await page.click('#model-pause')
+      await modelSays(page, /^Paused/)
+    },
+  },
+  {
+    name: 'model-file',
+    async reach(page) {
+      await choose(page, 'file')
+      await modelSays(page, /Name a file/)
+    },
+  },
+  {
+    name: 'cloud-panel',
+    async reach(page) {
+      await page.click('summary:has-text("Cloud")')
+    },
+  },
+  { name: 'numbers', path: 'numbers.html' },
+  {
+    name: 'numbers-measured',
+    path: 'numbers.html',
+    async reach(page) {
+      await loadTiny(page)
+      await page.click('#measure')
+      await until(page, '#progress-words', /^Done/)
+    },
+  },
+]
+
+/** A host that gives the tiny model's first half and then falls silent. */
+export async function slowHost(root) {
+  const host = await modelHost({ '/tiny.gguf': readFileSync(join(root, 'crate/npm/tiny/tiny.gguf')) })
+  host.rule = ({ range }) => {
+    const [, start = 0, end = Infinity] = /(\d+)-(\d+)/.exec(range ?? '') ?? []
+    return end - start > 1 << 16 ? { stall: 1 << 20 } : {}
+  }
+  return host
+}
+
+/** Opens `state` in a profile of its own. */
+export async function openState(browser, demo, { path = '', init, reach }, options = {}) {
+  const context = await browser.newContext({ reducedMotion: 'reduce', ...options })
+  const page = await context.newPage()
+  const problems = []
+  page.on('pageerror', (error) => problems.push(String(error)))
+  page.on('console', (message) => {
+    if (message.type() === 'error') problems.push(message.text())
+  })
+  if (init) await page.addInitScript(init)
+  await page.goto(`${demo.origin}/${path}`)
+  await page.waitForSelector('body[data-ready]')
+  await reach?.(page, demo)
+  return { context, page, problems }
+}

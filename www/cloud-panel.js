@@ -1,0 +1,72 @@
+// Chooses the cloud: the emulator that the demo starts, or a service and a key that the visitor names.
+import { HybridError, defineModel, geminiModel, openAICompatibleModel } from 'hybridge'
+
+const dialects = { gemini: geminiModel, openai: openAICompatibleModel }
+const none = { baseUrl: '', model: '', apiKey: '', label: '' }
+
+/** The page may be served without emulators; then there is no cloud until the visitor names one. */
+async function emulatorsOfThisMachine() {
+  try {
+    return await (await fetch('demo.json')).json()
+  } catch {
+    return { gemini: none, openai: none }
+  }
+}
+
+const noCloud = defineModel({
+  name: 'no cloud',
+  info: { inferenceSource: 'in_cloud' },
+  async generate() {
+    throw new HybridError('UNAVAILABLE', 'no cloud is chosen', { code: 'CLOUD_ABSENT' })
+  },
+})
+
+/** Wires the panel. `model()`, `label()` and `price()` tell what is chosen at the moment. */
+export async function cloudPanel({ find, onCloud }) {
+  const emulators = await emulatorsOfThisMachine()
+  let model = noCloud
+  let label = 'no cloud'
+  let isEmulator = false
+
+  /** The emulator that speaks the chosen dialect, until the visitor names a service. */
+  function suggest() {
+    const { baseUrl, model, apiKey } = emulators[find('cloud-dialect').value]
+    find('cloud-url').value = baseUrl
+    find('cloud-model').value = model
+    find('cloud-key').value = apiKey
+  }
+
+  function use() {
+    const dialect = find('cloud-dialect').value
+    const baseUrl = find('cloud-url').value
+    if (baseUrl === '') {
+      find('cloud-state').textContent = 'No cloud is chosen. Name an endpoint and a model to have one.'
+      return
+    }
+    const apiKey = find('cloud-key').value
+    model = dialects[dialect]({ model: find('cloud-model').value, baseUrl, ...(apiKey && { apiKey }) })
+    isEmulator = baseUrl === emulators[dialect].baseUrl
+    label = isEmulator ? emulators[dialect].label : new URL(baseUrl).host
+    find('cloud-state').textContent = `Now: ${label}.${isEmulator ? ' It says back what it is told; no text leaves this machine.' : ''}`
+  }
+
+  suggest()
+  use()
+  find('cloud-dialect').addEventListener('change', suggest)
+  find('cloud').addEventListener('submit', (event) => {
+    event.preventDefault()
+    use()
+    onCloud()
+  })
+
+  return {
+    model: () => model,
+    label: () => label,
+    /** Dollars for a million tokens, zero for an emulator, undefined where the visitor did not say. */
+    price() {
+      if (isEmulator) return { input: 0, output: 0 }
+      const [input, output] = ['price-input', 'price-output'].map((id) => find(id).valueAsNumber)
+      return Number.isNaN(input) || Number.isNaN(output) ? undefined : { input, output }
+    },
+  }
+}
