@@ -112,6 +112,8 @@ export function modelPanel({ root, onModel }) {
     const began = { at: performance.now(), bytes: undefined }
     stopper = new AbortController()
     bar.hidden = find('pause').hidden = false
+    // Who works by keyboard keeps a place to stand on.
+    if (document.activeElement === find('load')) find('pause').focus()
     find('load').disabled = true
     find('remove').hidden = true
     try {
@@ -140,7 +142,7 @@ export function modelPanel({ root, onModel }) {
       say(isPaused ? 'Paused. What has arrived is kept; Resume goes on from there.' : sentence(error))
     } finally {
       if (isCurrent(mine)) {
-        if (document.activeElement === find('pause')) find('load').focus()
+        if (document.activeElement === find('pause')) (find('load').disabled ? find('remove').hidden ? find('device') : find('remove') : find('load')).focus()
         find('pause').hidden = true
       }
       void tellKept()

@@ -1,6 +1,7 @@
 /** The demo as a person uses it: ask, play a fault, read what would happen. */
 
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { launch, openPage } from '../support/chromium.mjs'
@@ -52,7 +53,7 @@ test('a played fault is a sentence, not a spinner', async () => {
   await page.check('#fault-cloudDown')
   await ask('Still there?')
   assert.match(await page.textContent('#log li.error'), /503/)
-  assert.equal(await page.locator('.waiting').count(), 0)
+  assert.equal(await page.locator('#log .waiting').count(), 0)
   await page.uncheck('#fault-cloudDown')
 })
 
@@ -66,21 +67,44 @@ test('what would happen is told while typing, and personal data is pinned', asyn
   assert.equal(demo.asked(), asked, 'the cloud was not asked')
 })
 
-test('this device is looked at in words', async () => {
-  await page.click('#model-check')
-  await page.waitForFunction(() => /cannot run it|can run here|on this device/.test(document.querySelector('#model-state').textContent))
-  assert.deepEqual(problems, [])
+test('an unsure device hands over to the cloud, and the code of each recipe is shown', async () => {
+  await page.click('#fresh')
+  await page.selectOption('#recipe', 'sure')
+  assert.match(await page.textContent('#recipe-code'), /^confidenceCascade\(/)
+  await ask('Who are you?')
+  await page.waitForSelector('.badge')
+  assert.equal(await page.getAttribute('.badge', 'data-branch'), 'cloud')
 })
 
-test('the model that comes with the page answers on this device', async () => {
-  await page.selectOption('#recipe', 'device')
+test('a price of the visitor’s makes a cost, and another origin loses the emulator’s label', async () => {
+  await page.selectOption('#cloud-dialect', 'gemini')
+  await page.fill('#cloud-url', `${demo.gemini.origin}/`)
+  await page.fill('#price-input', '1000')
+  await page.fill('#price-output', '2000')
+  await page.click('#cloud button')
   await page.click('#fresh')
-  await page.selectOption('#model-name', 'tiny')
-  await page.click('#model-load')
-  await page.waitForFunction(() => /^Ready/.test(document.querySelector('#model-state').textContent))
-  await ask('Write "garden" in capitals.')
+  await ask('Hello')
   await page.waitForSelector('.badge')
-  assert.equal(await page.getAttribute('.badge', 'data-branch'), 'onDevice')
-  assert.equal(await page.textContent('#log li.model .words'), 'GARDEN')
+  assert.match(await page.textContent('.badge'), /about \$0\.0/)
+  assert.match(await page.textContent('.badge'), /127\.0\.0\.1/)
+})
+
+test('stop ends an answer that does not come', async () => {
+  await page.selectOption('#recipe', 'cloud')
+  await page.check('#fault-slowCloud')
+  await page.click('#fresh')
+  await ask('Slowly')
+  await page.click('#stop')
+  await page.waitForSelector('li.note')
+  assert.equal(await page.locator('#log .waiting').count(), 0)
+  assert.equal(await page.isVisible('#stop'), false)
+  await page.uncheck('#fault-slowCloud')
+})
+
+test('what happened can be taken away as JSON', async () => {
+  const [download] = await Promise.all([page.waitForEvent('download'), page.click('#export')])
+  const traces = JSON.parse(readFileSync(await download.path(), 'utf8'))
+  assert.equal(traces.length, await page.locator('.trace').count())
+  assert.ok(traces.every(({ attempts }) => attempts.every(({ outcome, durationMs }) => outcome && durationMs >= 0)))
   assert.deepEqual(problems, [])
 })

@@ -72,7 +72,7 @@ export const states = [
       await page.selectOption('#recipe', 'cloud')
       await page.check('#fault-slowCloud')
       await ask(page, 'Take your time.')
-      await page.waitForSelector('.waiting')
+      await page.waitForSelector('#log .waiting')
     },
   },
   {

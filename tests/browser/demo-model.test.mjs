@@ -1,0 +1,188 @@
+/** The device model's panel as a person uses it, where the browser gives much and where it gives little. */
+
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { launch } from '../support/chromium.mjs'
+import { ask, choose, loadTiny, modelSays, openState, slowHost, withoutFiles } from '../support/demo-states.mjs'
+import { startDemo } from '../support/demo.mjs'
+
+const root = join(import.meta.dirname, '../..')
+let demo, browser
+before(async () => {
+  demo = { ...(await startDemo({ root })), slow: await slowHost(root) }
+  browser = await launch({ gpu: false })
+})
+after(async () => {
+  await browser?.close()
+  await Promise.all([demo?.close(), demo?.slow.close()])
+})
+
+const open = (state = {}) => openState(browser, demo, state)
+
+test('the page is under 200 KB before a device model is chosen', async () => {
+  for (const path of ['', 'numbers.html']) {
+    const { context, page, problems } = await open()
+    const bytes = new Map()
+    const session = await context.newCDPSession(page)
+    await session.send('Network.enable')
+    await session.send('Network.setCacheDisabled', { cacheDisabled: true })
+    session.on('Network.loadingFinished', ({ requestId, encodedDataLength }) => bytes.set(requestId, encodedDataLength))
+    await page.goto(`${demo.origin}/${path}`)
+    await page.waitForSelector('body[data-ready]')
+    if (path === '') {
+      await ask(page, 'Hello')
+      await page.waitForSelector('.badge')
+    }
+    const sum = [...bytes.values()].reduce((one, other) => one + other, 0)
+    assert.ok(sum > 20_000, `${sum} bytes were counted: too few to be the page`)
+    assert.ok(sum < 200 * 1024, `${path || 'index.html'} loads ${sum} bytes`)
+    assert.deepEqual(problems, [])
+    await context.close()
+  }
+})
+
+test('the tiny model answers here, and the conversation goes on in the cloud', async () => {
+  const { context, page, problems } = await open()
+  await loadTiny(page)
+  await ask(page, 'Write "garden" in capitals.')
+  await page.waitForSelector('.badge')
+  assert.equal(await page.textContent('#log li.model .words'), 'GARDEN')
+  assert.equal(await page.getAttribute('.badge', 'data-branch'), 'onDevice')
+  for (const said of [/on this device/, /first word after \d/, /\d+ % sure/, /tokens, free/, /FallbackStrategy chose onDevice/]) assert.match(await page.textContent('.badge'), said)
+  await page.check('#fault-gpuLost')
+  await ask(page, 'And now?')
+  await page.waitForFunction(() => document.querySelectorAll('.badge').length === 2)
+  assert.equal(await page.locator('.badge').last().getAttribute('data-branch'), 'cloud')
+  assert.deepEqual(demo.gemini.requests.at(-1).body.contents.map(({ role }) => role), ['user', 'model', 'user'])
+  assert.deepEqual(problems, [])
+  await context.close()
+})
+
+test('without a network the model that is kept answers', async () => {
+  const { context, page, problems } = await open()
+  await loadTiny(page)
+  await context.setOffline(true)
+  await page.selectOption('#recipe', 'connectivity')
+  await ask(page, 'What is 12 + 30?')
+  await page.waitForSelector('.badge')
+  assert.match(await page.textContent('#log li.model .words'), /42/)
+  assert.match(await page.textContent('#place'), /offline: only this device/)
+  assert.deepEqual(problems, [])
+  await context.close()
+})
+
+test('pause keeps what came, resume goes on, remove deletes', async () => {
+  const { context, page, problems } = await openState(browser, demo, { init: undefined })
+  await choose(page, 'url')
+  await modelSays(page, /Name an address/)
+  await page.fill('#model-url', `${demo.slow.origin}/tiny.gguf`)
+  await page.press('#model-url', 'Tab')
+  await modelSays(page, /can run here after a download of 2\.2 MB/)
+  await page.click('#model-load')
+  await page.waitForFunction(() => document.querySelector('#model-progress').value > 0.02)
+  await page.click('#model-pause')
+  await modelSays(page, /^Paused/)
+  assert.equal(await page.evaluate(() => document.activeElement.id), 'model-load')
+  assert.match(await page.textContent('#model-load'), /Resume/)
+  const asked = demo.slow.requests.length
+  const { rule } = demo.slow
+  demo.slow.rule = undefined
+  await page.click('#model-load')
+  await modelSays(page, /^Ready/)
+  demo.slow.rule = rule
+  const ranges = demo.slow.requests.slice(asked).map(({ range }) => Number(/\d+/.exec(range ?? '0')[0]))
+  assert.ok(ranges.length > 0 && ranges.every((start) => start > 0), `it went on from ${ranges}`)
+  await page.click('#model-remove')
+  await modelSays(page, /^Removed/)
+  assert.equal(await page.textContent('#model-kept'), '')
+  assert.deepEqual(problems, [])
+  await context.close()
+})
+
+test('where files cannot be kept, the model runs all the same, and the page says so', async () => {
+  const { context, page, problems } = await open({ init: withoutFiles })
+  assert.match(await page.textContent('#place'), /keeps no files/)
+  await loadTiny(page)
+  assert.equal(await page.isVisible('#model-remove'), false)
+  await ask(page, 'Write "garden" in capitals.')
+  await page.waitForSelector('.badge')
+  assert.equal(await page.textContent('#log li.model .words'), 'GARDEN')
+  assert.deepEqual(problems, [])
+  await context.close()
+})
+
+test('a file that is no model, and a host that is not there, are sentences with a next step', async () => {
+  const { context, page } = await open()
+  await choose(page, 'file')
+  await page.setInputFiles('#model-file', { name: 'holiday.gguf', mimeType: 'application/octet-stream', buffer: Buffer.alloc(4096, 7) })
+  await page.waitForFunction(() => !/Name a file|Looking/.test(document.querySelector('#model-state').textContent))
+  if (await page.isEnabled('#model-load')) await page.click('#model-load')
+  await modelSays(page, /Choose another model|Change what was asked|Choose a smaller model/)
+  await choose(page, 'url')
+  await page.fill('#model-url', 'http://127.0.0.1:9/none.gguf')
+  await page.press('#model-url', 'Tab')
+  await page.waitForFunction(() => !/Name an|Looking/.test(document.querySelector('#model-state').textContent))
+  if (await page.isEnabled('#model-load')) await page.click('#model-load')
+  await modelSays(page, /\. [A-Z][^.]+\.$/)
+  await page.waitForFunction(() => document.querySelector('#model-progress').hidden, undefined, { timeout: 60_000 })
+  await context.close()
+})
+
+test('by keyboard alone: a model is loaded, a question asked, a panel opened', async () => {
+  const { context, page, problems } = await open()
+  const press = (key) => page.keyboard.press(key)
+  const reached = []
+  /** Presses Tab until the element has the focus; each stop on the way must be visible as such. */
+  async function tabTo(id) {
+    for (let turn = 0; turn < 40; turn++) {
+      await press('Tab')
+      const { name, outline } = await page.evaluate(() => ({ name: document.activeElement === document.body ? undefined : document.activeElement.id, outline: getComputedStyle(document.activeElement).outlineStyle }))
+      // Past the last element the browser itself has the focus.
+      if (name === undefined) continue
+      assert.notEqual(outline, 'none', `the focus on ${name} is seen`)
+      reached.push(name)
+      if (name === id) return
+    }
+    assert.fail(`${id} is not reached: ${reached}`)
+  }
+  await tabTo('prompt')
+  await tabTo('model-tiny-choice')
+  await tabTo('model-load')
+  await press('Enter')
+  await modelSays(page, /^Ready/)
+  await page.waitForFunction(() => document.activeElement.id === 'model-remove')
+  await tabTo('recipe')
+  await page.focus('#prompt')
+  await page.keyboard.type('What is 12 + 30?')
+  await press('Enter')
+  await page.waitForSelector('.badge')
+  assert.match(await page.textContent('#log li.model .words'), /42/)
+  await tabTo('export')
+  await press('Tab')
+  await press('Enter')
+  assert.equal(await page.isVisible('#cloud-url'), true)
+  assert.deepEqual(problems, [])
+  await context.close()
+})
+
+test('who wants little motion gets none', async () => {
+  const { context, page } = await open()
+  await page.selectOption('#recipe', 'cloud')
+  await page.check('#fault-slowCloud')
+  await ask(page, 'Wait')
+  await page.waitForSelector('#log .waiting')
+  assert.equal(await page.evaluate(() => getComputedStyle(document.querySelector('#log .waiting'), '::after').animationName), 'none')
+  await context.close()
+})
+
+test('a page without emulators and without a device model says what is missing', async () => {
+  const context = await browser.newContext()
+  const page = await context.newPage()
+  await page.route('**/demo.json', (route) => route.fulfill({ status: 200, body: 'no JSON' }))
+  await page.goto(`${demo.origin}/`)
+  await page.waitForSelector('body[data-ready]')
+  await ask(page, 'Hello')
+  assert.match(await page.textContent('li.error'), /No cloud is chosen\. Name one in the panel “Cloud”\./)
+  await context.close()
+})
