@@ -5,6 +5,7 @@
 mod golden;
 mod network;
 mod random;
+mod synthetic;
 mod tiny;
 mod vocabulary;
 mod writer;
@@ -12,6 +13,7 @@ mod writer;
 pub use golden::{Golden, Llama, fingerprint, golden};
 pub use network::Tiny;
 pub use random::Random;
+pub use synthetic::{Synthetic, SyntheticShape};
 pub use tiny::{find, tiny_models};
 pub use vocabulary::Vocabulary;
 pub use writer::{Entry, Writer};

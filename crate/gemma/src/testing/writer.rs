@@ -45,10 +45,12 @@ struct Stored {
     name: String,
     shape: Vec<u64>,
     type_id: u32,
+    length: usize,
     bytes: Vec<u8>,
 }
 
-const ALIGNMENT: usize = 32;
+/// What every tensor's place is a multiple of.
+pub(super) const ALIGNMENT: usize = 32;
 
 impl Default for Writer {
     fn default() -> Self {
@@ -75,8 +77,26 @@ impl Writer {
 
     /// Adds a tensor of bytes with any type id.
     pub fn raw_tensor(&mut self, name: &str, shape: &[usize], type_id: u32, bytes: Vec<u8>) {
+        self.announce(name, shape, type_id, bytes.len());
+        if let Some(tensor) = self.tensors.last_mut() {
+            tensor.bytes = bytes;
+        }
+    }
+
+    /// Adds a tensor whose bytes somebody else brings: [`Self::header`] and [`Self::places`] know of it.
+    pub fn announce(&mut self, name: &str, shape: &[usize], type_id: u32, length: usize) {
         let shape = shape.iter().map(|size| *size as u64).collect();
-        self.tensors.push(Stored { name: name.to_owned(), shape, type_id, bytes });
+        let bytes = Vec::new();
+        self.tensors.push(Stored { name: name.to_owned(), shape, type_id, length, bytes });
+    }
+
+    /// Where each tensor's bytes begin, from the first one's on.
+    pub fn places(&self) -> impl Iterator<Item = usize> {
+        self.tensors.iter().scan(0, |offset, tensor| {
+            let place = *offset;
+            *offset += tensor.length.next_multiple_of(ALIGNMENT);
+            Some(place)
+        })
     }
 
     /// Removes a tensor.
@@ -123,8 +143,7 @@ impl Writer {
             push_text(&mut out, key);
             entry.write(&mut out);
         }
-        let mut offset = 0;
-        for tensor in &self.tensors {
+        for (tensor, offset) in self.tensors.iter().zip(self.places()) {
             push_text(&mut out, &tensor.name);
             push_u32(&mut out, tensor.shape.len());
             for size in &tensor.shape {
@@ -132,7 +151,6 @@ impl Writer {
             }
             out.extend(tensor.type_id.to_le_bytes());
             out.extend((offset as u64).to_le_bytes());
-            offset += tensor.bytes.len().next_multiple_of(ALIGNMENT);
         }
         out
     }
