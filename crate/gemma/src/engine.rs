@@ -58,6 +58,13 @@ pub trait Pass: fmt::Debug {
     /// All pending logits, after the soft cap.
     fn logits(&mut self) -> LocalBoxFuture<'_, Result<Vec<f32>>>;
 
+    /// Whether the token picked next will be fed by [`Self::step`]: a pass that chooses where the
+    /// logits are may then begin with that step before it is asked for. What it began is thrown away
+    /// where something else comes instead.
+    fn look_ahead(&mut self, wanted: bool) {
+        let _ = wanted;
+    }
+
     /// Picks a token by the pending logits, which stay pending.
     fn choose<'a>(&'a mut self, draw: &'a Draw) -> LocalBoxFuture<'a, Result<Choice>> {
         Box::pin(async move { choose(&self.logits().await?, draw) })

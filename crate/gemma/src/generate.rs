@@ -189,10 +189,13 @@ impl Session {
         let shared = self.held.iter().zip(prompt).take_while(|(held, new)| held == new).count();
         let kept = self.pass.rewind(shared.min(prompt.len() - 1));
         self.held.truncate(kept);
-        let rest = prompt.get(kept..).unwrap_or_default();
-        for chunk in rest.chunks(self.pass.chunk().max(1)) {
+        let mut rest = prompt.get(kept..).unwrap_or_default();
+        while !rest.is_empty() {
             options.cancel.check()?;
+            // A pass learns how long its chunks may be while it reads.
+            let (chunk, others) = rest.split_at(self.pass.chunk().clamp(1, rest.len()));
             self.feed(chunk).await?;
+            rest = others;
         }
         Ok(Generation {
             scanner: StopScanner::new(&options.stop_sequences),
@@ -236,6 +239,7 @@ impl Session {
         }
         let Options { sampler, top, .. } = generation.options;
         let draw = Draw { sampler, step: u32::try_from(count).unwrap_or(u32::MAX), top };
+        self.pass.look_ahead(count + 1 < generation.options.max_output_tokens);
         let choice = match generation.ids.last() {
             None => self.pass.choose(&draw).await,
             // The last token chosen has nothing left to predict into.

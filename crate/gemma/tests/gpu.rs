@@ -1,6 +1,5 @@
 //! The GPU half, natively, on whatever Vulkan adapter the loader finds.
 #![cfg(feature = "gpu")]
-#![expect(clippy::unwrap_used, reason = "a test's helpers may panic")]
 
 use hybridge_core::Status;
 use hybridge_core::device::Shape;

@@ -5,10 +5,10 @@ use futures::future::LocalBoxFuture;
 use hybridge_core::{Error, Result};
 
 use super::Device;
-use super::kernel_pass::Options;
 use super::kernels::{self, padded, to_u32};
 use super::launcher::{Dispatch, Launcher as _, Progress};
 use super::network::{Layout, Network};
+use super::options::Options;
 use super::upload::Uploader;
 use crate::config::Config;
 use crate::engine::{Encoder, check_vocabulary, context_full};

@@ -5,10 +5,14 @@ use futures::future::LocalBoxFuture;
 use hybridge_core::{Error, Result};
 
 use super::Device;
-use super::candidates::{Candidates, RESULT, only_best, suffice};
-use super::kernels::{self, Shapes, to_u32};
+use super::candidates::{Candidates, only_best, suffice};
+use super::head::{Head, Slot};
+use super::kernels::{Shapes, to_u32};
 use super::launcher::{Counters, Dispatch, Launcher as _, Progress};
 use super::network::{Layout, Network};
+use super::options::Options;
+use super::pace::{Clock, Pace};
+use super::tiles;
 use super::upload::Uploader;
 use crate::config::{Architecture, Config, Span};
 use crate::engine::{Pass, check_tokens, kept_after_rewind, nothing_pending};
@@ -18,35 +22,35 @@ use crate::weights::Model;
 /// How far a ring can be rewound after it has wrapped.
 const SLACK: usize = 64;
 
-/// How the kernels are laid out. The defaults are for people, the rest for tests.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Options {
-    /// Tokens of one pass; long prompts take several. 0 is the default.
-    pub chunk: usize,
-    /// Whether to use the kernels for CPU adapters; by default where the adapter is one.
-    pub software: Option<bool>,
-    /// Bytes that one binding may have, where less than the adapter's own limit.
-    pub binding_limit: Option<u64>,
-}
-
-impl Options {
-    pub(super) fn shapes(&self, device: &Device) -> Shapes {
-        let software = self.software.unwrap_or(device.facts().software);
-        if software { Shapes::SOFTWARE } else { Shapes::HARDWARE }
-    }
-}
-
 /// Gemma by kernels.
 #[derive(Debug)]
 pub struct KernelPass {
-    network: Network,
-    head: Head,
+    pub(super) network: Network,
+    pub(super) head: Head,
     /// Everything on the GPU, to be freed.
     buffers: Vec<wgpu::Buffer>,
-    position: usize,
+    pub(super) position: usize,
     pending: Pending,
     /// What the GPU's own record says, so that nothing is written that it knows already.
     known: Known,
+    pace: Pace,
+    clock: Option<Clock>,
+    /// The end of what was ever written into the cache: rings have forgotten what is far before it.
+    pub(super) reached: usize,
+    /// The token fed last.
+    last: u32,
+    /// Whether the caller said that it will go on.
+    looks_ahead: bool,
+    ahead: Option<Ahead>,
+    slot: Slot,
+}
+
+/// A step that was sent before anybody asked for it, with the token that the GPU chose itself.
+/// Nothing but the logits is lost when it is not wanted: its key is overwritten by the next token's.
+#[derive(Clone, Copy, Debug)]
+struct Ahead {
+    /// Unknown until the step before was read.
+    token: Option<u32>,
 }
 
 /// How far the logits of the last pass have come.
@@ -56,24 +60,14 @@ enum Pending {
     /// Hidden states of so many tokens.
     Hidden(u32),
     Logits,
+    /// Others stand in their place: those of a step that was sent ahead.
+    Overtaken,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Known {
     progress: Option<Progress>,
     token: Option<u32>,
-}
-
-/// From hidden states to a token.
-#[derive(Debug)]
-struct Head {
-    products: Vec<Dispatch>,
-    pick_one: Vec<Dispatch>,
-    pick_many: Vec<Dispatch>,
-    logits: wgpu::Buffer,
-    all_logits: wgpu::Buffer,
-    result: wgpu::Buffer,
-    staging: wgpu::Buffer,
 }
 
 impl KernelPass {
@@ -95,9 +89,10 @@ impl KernelPass {
         }
         let capacity = capacity.max(1);
         let shapes = options.shapes(device);
-        // On a CPU adapter a chunk takes long, and a caller stops between chunks.
-        let usual = if shapes == Shapes::SOFTWARE { 16 } else { 64 };
-        let chunk = if options.chunk == 0 { usual } else { options.chunk }.min(capacity);
+        let tile = tiles::tokens_of(shapes.tile);
+        let most = if shapes == Shapes::SOFTWARE { 64 } else { 256 };
+        let chunk = if options.chunk == 0 { most } else { options.chunk }.min(capacity);
+        let pace = if options.chunk == 0 { Pace::new(tile, chunk) } else { Pace::fixed(chunk) };
         let ring = model.config.window.map_or(capacity, |window| {
             // A chunk's keys are put before its queries look: the first one still sees its window.
             capacity.min(window + chunk.max(SLACK))
@@ -114,7 +109,22 @@ impl KernelPass {
             position: 0,
             pending: Pending::Nothing,
             known: Known::default(),
+            pace,
+            clock: None,
+            reached: 0,
+            last: 0,
+            looks_ahead: false,
+            ahead: None,
+            slot: Slot::First,
         })
+    }
+
+    /// Reads prompts in chunks as long as this adapter manages in good time. Without a clock they
+    /// stay short.
+    #[must_use]
+    pub fn paced(mut self, clock: Clock) -> Self {
+        self.clock = Some(clock);
+        self
     }
 
     /// What has been asked of the GPU since loading.
@@ -137,7 +147,7 @@ impl KernelPass {
     }
 
     /// Tells the GPU what it does not know of the next pass.
-    fn announce(&mut self, tokens: &[u32]) {
+    pub(super) fn announce(&mut self, tokens: &[u32]) {
         let Network { encoder, buffers, .. } = &self.network;
         let progress = Progress { position: to_u32(self.position), tokens: to_u32(tokens.len()) };
         if self.known.progress != Some(progress) {
@@ -156,25 +166,92 @@ impl KernelPass {
 
     async fn feed(&mut self, tokens: &[u32]) -> Result<()> {
         check_tokens(self, tokens)?;
-        for chunk in tokens.chunks(self.network.layout.chunk) {
+        self.abandon();
+        let mut rest = tokens;
+        while !rest.is_empty() {
+            let (chunk, others) = rest.split_at(self.pace.tokens().min(rest.len()));
+            rest = others;
+            let start = self.clock.map(|clock| clock());
             self.announce(chunk);
             let progress =
                 Progress { position: to_u32(self.position), tokens: to_u32(chunk.len()) };
-            self.network.encoder.run(&[self.body(chunk.len())], progress, None);
-            self.position += chunk.len();
-            self.pending = Pending::Hidden(progress.tokens);
-            if self.position % (4 * self.network.layout.chunk) < chunk.len() {
+            let body = self.body(chunk.len());
+            for part in body.chunks(body.len().div_ceil(self.pace.parts()).max(1)) {
+                self.network.encoder.run(&[part], progress, None);
+            }
+            self.moved_by(chunk, Pending::Hidden(progress.tokens));
+            if chunk.len() > 1 {
                 // Let the caller stop, and the queue not grow without bound.
                 self.network.encoder.device().idle().await?;
+            }
+            if let (Some(clock), Some(start)) = (self.clock, start) {
+                self.pace.took(chunk.len(), clock() - start);
             }
         }
         self.network.encoder.device().check()
     }
 
+    fn moved_by(&mut self, tokens: &[u32], pending: Pending) {
+        self.position += tokens.len();
+        self.reached = self.reached.max(self.position);
+        self.last = tokens.last().copied().unwrap_or(self.last);
+        self.pending = pending;
+    }
+
+    /// Forgets a step that was sent ahead. Its logits have replaced those that were pending.
+    fn abandon(&mut self) {
+        if self.ahead.take().is_some() {
+            self.known = Known::default();
+            self.pending = Pending::Overtaken;
+        }
+    }
+
+    /// Feeds the last token again where a step that was sent ahead took its logits' place.
+    fn restore(&mut self) -> Option<u32> {
+        self.abandon();
+        if self.pending != Pending::Overtaken || self.position == 0 {
+            return None;
+        }
+        self.position -= 1;
+        self.pending = Pending::Nothing;
+        Some(self.last)
+    }
+
     /// Sends what is left to do for a choice, and reads the result.
     async fn pick(&mut self, before: &[u32], has_many: bool) -> Result<Candidates> {
+        let is_sent = !has_many
+            && matches!((self.ahead, before), (Some(Ahead { token: Some(sent) }), [token]) if sent == *token);
+        let moved = if is_sent {
+            self.ahead = None;
+            self.moved_by(before, Pending::Logits);
+            Progress { position: to_u32(self.position), tokens: 1 }
+        } else {
+            let again = if before.is_empty() { self.restore() } else { None };
+            self.abandon();
+            self.send(again.as_ref().map_or(before, std::slice::from_ref), has_many)?
+        };
+        self.slot = self.slot.other();
+        // The kernel moved the record on by itself.
+        self.known = Known { progress: Some(moved), token: None };
+        let slot = self.slot;
+        if self.looks_ahead && !has_many && self.position < self.network.layout.capacity {
+            self.send_ahead();
+        }
+        let (_, staging) = self.head.copy(slot);
+        let bytes = self.network.encoder.read(staging).await?;
+        let candidates = Candidates::read(&bytes, has_many)?;
+        match &mut self.ahead {
+            Some(ahead) => ahead.token = Some(candidates.token),
+            None => self.known.token = Some(candidates.token),
+        }
+        Ok(candidates)
+    }
+
+    /// Sends the products and the choice after these tokens, or after those already fed. Where the
+    /// GPU's record stands then.
+    fn send(&mut self, before: &[u32], has_many: bool) -> Result<Progress> {
         let progress = match (before, self.pending) {
-            ([], Pending::Nothing) => return Err(nothing_pending()),
+            ([], Pending::Nothing | Pending::Overtaken) => return Err(nothing_pending()),
             ([], Pending::Hidden(tokens)) => {
                 Progress { position: to_u32(self.position) - tokens, tokens }
             }
@@ -195,22 +272,28 @@ impl KernelPass {
             lists.push(&self.head.products);
         }
         lists.push(pick);
-        let copy = Some((&self.head.result, &self.head.staging));
+        let copy = Some(self.head.copy(self.slot.other()));
         self.network.encoder.run(&lists, progress, copy);
-        self.position += before.len();
-        self.pending = Pending::Logits;
-        // The kernel moved the record on by itself.
-        let moved = Progress { position: progress.position + progress.tokens, tokens: 1 };
-        self.known = Known { progress: Some(moved), token: None };
-        let bytes = self.network.encoder.read(&self.head.staging).await?;
-        let candidates = Candidates::read(&bytes, has_many)?;
-        self.known.token = Some(candidates.token);
-        Ok(candidates)
+        self.moved_by(before, Pending::Logits);
+        Ok(Progress { position: progress.position + progress.tokens, tokens: 1 })
+    }
+
+    /// Sends the step after the one that is about to be read. Token and position are on the GPU.
+    fn send_ahead(&mut self) {
+        let progress = Progress { position: to_u32(self.position), tokens: 1 };
+        let lists = [self.body(1), &self.head.products, &self.head.pick_one];
+        let copy = Some(self.head.copy(self.slot.other()));
+        self.network.encoder.run(&lists, progress, copy);
+        self.reached = self.reached.max(self.position + 1);
+        self.ahead = Some(Ahead { token: None });
     }
 
     async fn read_logits(&mut self) -> Result<Vec<f32>> {
+        if let Some(token) = self.restore() {
+            self.feed(&[token]).await?;
+        }
         let (lists, progress): (Vec<&[Dispatch]>, _) = match self.pending {
-            Pending::Nothing => return Err(nothing_pending()),
+            Pending::Nothing | Pending::Overtaken => return Err(nothing_pending()),
             Pending::Hidden(tokens) => (
                 vec![&self.head.products],
                 Progress { position: to_u32(self.position) - tokens, tokens },
@@ -250,7 +333,7 @@ impl Pass for KernelPass {
     }
 
     fn chunk(&self) -> usize {
-        self.network.layout.chunk
+        self.pace.tokens()
     }
 
     fn capacity(&self) -> usize {
@@ -264,9 +347,18 @@ impl Pass for KernelPass {
     fn rewind(&mut self, length: usize) -> usize {
         let has_local = self.config().layers.iter().any(|layer| layer.span == Span::Local);
         let window = self.config().window.filter(|_| has_local);
-        self.position = kept_after_rewind(length, self.position, window, self.network.layout.ring);
+        self.abandon();
+        let length = length.min(self.position);
+        self.position = kept_after_rewind(length, self.reached, window, self.network.layout.ring);
         self.pending = Pending::Nothing;
+        if self.position == 0 {
+            self.reached = 0;
+        }
         self.position
+    }
+
+    fn look_ahead(&mut self, wanted: bool) {
+        self.looks_ahead = wanted;
     }
 
     fn prefill<'a>(&'a mut self, tokens: &'a [u32]) -> LocalBoxFuture<'a, Result<()>> {
@@ -283,45 +375,6 @@ impl Pass for KernelPass {
 
     fn step<'a>(&'a mut self, token: u32, draw: &'a Draw) -> LocalBoxFuture<'a, Result<Choice>> {
         Box::pin(async move { self.choose_after(&[token], draw).await })
-    }
-}
-
-impl Head {
-    async fn make(network: &mut Network, uploader: &mut Uploader, model: &Model) -> Result<Self> {
-        let vocabulary = network.config.vocabulary;
-        let logits = uploader.values("logits", vocabulary).await?;
-        let own = match &model.tensors.output {
-            Some(tensor) => Some(uploader.shards(model, tensor).await?),
-            None => None,
-        };
-        let io = [network.buffers.normed.clone(), logits.clone()];
-        let embedding = std::mem::take(&mut network.embedding);
-        let mut products = Vec::new();
-        for shard in own.as_ref().unwrap_or(&embedding) {
-            let ends = (shard.first_row, network.config.soft_cap);
-            products.push(network.last_product("head", &shard.planes, &io, ends).await?);
-        }
-        let (count, _) = kernels::slicing(vocabulary);
-        let slices = uploader.values("slices", 4 * count).await?;
-        let result = uploader.values("result", RESULT / 4).await?;
-        let mapped = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
-        let staging = uploader.buffer("result to read", RESULT as u64, mapped).await?;
-        let all_logits = uploader.buffer("logits to read", logits.size(), mapped).await?;
-        let (source, grid) = kernels::slices(vocabulary);
-        let kernel = network.encoder.kernel(&source).await?;
-        let slice = network.encoder.bind(&kernel, &[&logits, &slices], grid);
-        let mut picks = Vec::new();
-        for keep_many in [false, true] {
-            let (source, grid) = kernels::pick(vocabulary, network.layout.shapes.single, keep_many);
-            let kernel = network.encoder.kernel(&source).await?;
-            let buffers = &network.buffers;
-            let bound = [&logits, &slices, &buffers.progress, &buffers.tokens, &result];
-            let pick = network.encoder.bind(&kernel, &bound, grid);
-            picks.push(vec![slice.clone(), pick]);
-        }
-        let (pick_many, pick_one) =
-            (picks.pop().unwrap_or_default(), picks.pop().unwrap_or_default());
-        Ok(Self { products, pick_one, pick_many, logits, all_logits, result, staging })
     }
 }
 

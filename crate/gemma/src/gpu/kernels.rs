@@ -22,6 +22,8 @@ pub(super) struct Shapes {
     pub(super) key: Shape,
     /// What sums over keys.
     pub(super) value: Shape,
+    /// Attention of many tokens.
+    pub(super) attend: Shape,
     /// What is done once, by one workgroup.
     pub(super) single: Shape,
 }
@@ -36,17 +38,19 @@ impl Shapes {
         head: Shape { workgroup: 4, lanes: 1 },
         key: Shape { workgroup: 16, lanes: 1 },
         value: Shape { workgroup: 16, lanes: 1 },
+        attend: Shape { workgroup: 4, lanes: 1 },
         single: Shape { workgroup: 16, lanes: 1 },
     };
 
     /// For real GPUs: neighbours read neighbouring words, and enough of them hide the latency.
     pub(super) const HARDWARE: Self = Self {
         row: Shape { workgroup: 64, lanes: 8 },
-        tile: Shape { workgroup: 64, lanes: 8 },
+        tile: Shape { workgroup: 64, lanes: 64 },
         token: Shape { workgroup: 128, lanes: 128 },
         head: Shape { workgroup: 64, lanes: 32 },
         key: Shape { workgroup: 64, lanes: 8 },
         value: Shape { workgroup: 128, lanes: 16 },
+        attend: Shape { workgroup: 64, lanes: 64 },
         single: Shape { workgroup: 256, lanes: 1 },
     };
 }
@@ -145,7 +149,13 @@ impl View {
         config.window.filter(|_| span == Span::Local).map_or(0, to_u32)
     }
 
-    fn begin(self, label: &'static str, config: &Config, shape: Shape) -> Builder {
+    fn begin(
+        self,
+        label: &'static str,
+        config: &Config,
+        shape: Shape,
+        bindings: &[Access],
+    ) -> Builder {
         let mut builder = Builder::new(label, shape);
         builder
             .number("QUADS", to_u32(config.head_dim / 4))
@@ -154,7 +164,7 @@ impl View {
             .number("CAPACITY", to_u32(self.capacity))
             .number("WINDOW", self.window)
             .number("SCORE_STRIDE", to_u32(self.score_stride))
-            .bindings(&[Read, Write, Uniform, Read])
+            .bindings(bindings)
             .piece(if self.both_ways {
                 include_str!("wgsl/span_both.wgsl")
             } else {
@@ -165,7 +175,7 @@ impl View {
 
     /// Queries times keys. Bindings: queries, scores, progress, keys.
     pub(super) fn scores(self, config: &Config, shape: Shape) -> (Source, Grid) {
-        let mut builder = self.begin("scores", config, shape);
+        let mut builder = self.begin("scores", config, shape, &[Read, Write, Uniform, Read]);
         builder
             .number("QUERY_QUADS", to_u32(config.query_width() / 4))
             .piece(include_str!("wgsl/scores.wgsl"));
@@ -183,13 +193,29 @@ impl View {
         let quads = config.head_dim / 4;
         // Without lanes an invocation repeats the softmax for its part of a head: fewer, larger parts.
         let slice = if shape.lanes == 1 && quads.is_multiple_of(4) { 4 } else { 1 };
-        let mut builder = self.begin("mix", config, shape);
+        let mut builder = self.begin("mix", config, shape, &[Read, Write, Uniform, Read]);
         builder
             .number("SLICE", slice)
             .number("OUT_QUADS", padded(config.query_width()) / 4)
             .piece(include_str!("wgsl/mix.wgsl"));
         let parts = to_u32(config.heads * quads) / slice;
         (builder.build(), Grid::Layers(parts.div_ceil(shape.items())))
+    }
+
+    /// Both for many tokens. Bindings: queries, output, progress, keys, values.
+    pub(super) fn attend(self, config: &Config, shape: Shape) -> (Source, Grid) {
+        let is_alone = shape.lanes == 1;
+        let mut builder = self.begin("attend", config, shape, &[Read, Write, Uniform, Read, Read]);
+        builder
+            .number("QUERY_QUADS", to_u32(config.query_width() / 4))
+            .number("OUT_QUADS", padded(config.query_width()) / 4)
+            .piece(if is_alone {
+                include_str!("wgsl/attend_alone.wgsl")
+            } else {
+                include_str!("wgsl/attend_shared.wgsl")
+            });
+        let each = if is_alone { shape.workgroup } else { 8 };
+        (builder.build(), Grid::Queries { each, heads: to_u32(config.heads) })
     }
 }
 

@@ -33,8 +33,10 @@ pub(super) enum Grid {
     Fixed(u32),
     /// One item for each token and each of `each`, `per_group` items in a workgroup.
     Items { each: u32, per_group: u32 },
-    /// So many across, and tokens in fours across z.
-    Tiles(u32),
+    /// So many across, and tokens in groups of `each` across z.
+    Tiles { across: u32, each: u32 },
+    /// Tokens in groups of `each` across x, heads across y.
+    Queries { each: u32, heads: u32 },
     /// So many across, and one layer for each token across z.
     Layers(u32),
     /// Keys across x, heads across y, tokens across z. A window of 0 has no limit.
@@ -51,7 +53,8 @@ impl Grid {
                 [across, groups.div_ceil(across), 1]
             }
             Self::Items { each, per_group } => [(tokens * each).div_ceil(per_group), 1, 1],
-            Self::Tiles(across) => [across, 1, tokens.div_ceil(4)],
+            Self::Tiles { across, each } => [across, 1, tokens.div_ceil(each)],
+            Self::Queries { each, heads } => [tokens.div_ceil(each), heads, 1],
             Self::Layers(across) => [across, 1, tokens],
             Self::Keys { per_group, heads, window, both_ways } => {
                 let seen = position + tokens;
@@ -87,6 +90,8 @@ pub(super) struct Dispatch {
 pub struct Counters {
     /// Kernels started.
     pub dispatches: u64,
+    /// Their workgroups.
+    pub workgroups: u64,
     /// Command buffers submitted.
     pub submits: u64,
     /// Writes into buffers.
@@ -101,6 +106,7 @@ impl std::ops::Sub for Counters {
     fn sub(self, before: Self) -> Self {
         Self {
             dispatches: self.dispatches - before.dispatches,
+            workgroups: self.workgroups - before.workgroups,
             submits: self.submits - before.submits,
             writes: self.writes - before.writes,
             bytes_read: self.bytes_read - before.bytes_read,
@@ -255,7 +261,10 @@ impl Launcher for Encoder {
                 pass.set_pipeline(&dispatch.kernel.pipeline);
                 pass.set_bind_group(0, &dispatch.group, &[]);
                 pass.dispatch_workgroups(x, y, z);
-                self.count(|counters| counters.dispatches += 1);
+                self.count(|counters| {
+                    counters.dispatches += 1;
+                    counters.workgroups += u64::from(x) * u64::from(y) * u64::from(z);
+                });
             }
         }
         if let Some((source, staging)) = copy {
@@ -280,7 +289,8 @@ mod tests {
         check(Grid::Fixed(7), 0, 1, [7, 1, 1]);
         check(Grid::Fixed(65_536), 0, 1, [65_535, 2, 1]);
         check(Grid::Items { each: 6, per_group: 16 }, 9, 3, [2, 1, 1]);
-        check(Grid::Tiles(5), 9, 9, [5, 1, 3]);
+        check(Grid::Tiles { across: 5, each: 4 }, 9, 9, [5, 1, 3]);
+        check(Grid::Queries { each: 8, heads: 3 }, 9, 9, [2, 3, 1]);
         check(Grid::Layers(5), 9, 9, [5, 1, 9]);
         let keys = |window, both_ways| Grid::Keys { per_group: 4, heads: 2, window, both_ways };
         check(keys(0, false), 30, 2, [8, 2, 2]);

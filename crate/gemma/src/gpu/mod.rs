@@ -6,29 +6,37 @@
 //!
 //! ```text
 //! planes ─► upload ─┐
-//! shader ─► products, kernels ─► network ─► kernel_pass, kernel_encoder
+//! shader ─► products, tiles, kernels ─► network ─► kernel_pass, kernel_encoder
 //! device ─► launcher ───────────┘
 //! ```
 
+#[cfg(any(test, feature = "testing"))]
+pub mod bench;
 mod burn_check;
 mod burn_model;
 mod burn_pass;
 mod candidates;
 #[cfg(any(test, feature = "testing"))]
 pub mod checks;
+#[cfg(any(test, feature = "testing"))]
+mod costs;
 mod device;
 mod fault;
+mod head;
 mod kernel_encoder;
 mod kernel_pass;
 mod kernels;
 mod launcher;
 mod network;
+mod options;
+mod pace;
 mod planes;
 mod products;
 mod self_check;
 mod shader;
 #[cfg(any(test, feature = "testing"))]
 pub mod suite;
+mod tiles;
 mod upload;
 
 pub use burn_check::burn_check;
@@ -36,6 +44,8 @@ pub use burn_model::{BurnBlock, BurnCache, BurnGemma, Place};
 pub use burn_pass::{BurnEncoder, BurnPass};
 pub use device::{AdapterFacts, Device};
 pub use kernel_encoder::KernelEncoder;
-pub use kernel_pass::{KernelPass, Options};
+pub use kernel_pass::KernelPass;
 pub use launcher::Counters;
+pub use options::Options;
+pub use pace::Clock;
 pub use self_check::{Report, self_check};

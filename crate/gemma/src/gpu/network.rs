@@ -2,9 +2,10 @@
 //!
 //! ```text
 //! embed ─► per layer: qkv ─ rope ─ scores ─ mix ─ output ─ norm ─ gate·up ─ down ─ norm ─► head ─ slices ─ pick
+//!                                  └─ attend ─┘ for many tokens
 //! ```
 //!
-//! Nine dispatches a layer. Every norm but the first is done by the kernel that adds the branch
+//! Nine dispatches a layer, eight for many tokens. Every norm but the first is done by the kernel that adds the branch
 //! before it, so that products read what is normed already.
 
 use std::rc::Rc;
@@ -199,9 +200,13 @@ impl Network {
         let (source, grid) = view.mix(&config, shapes.value);
         let kernel = self.encoder.kernel(&source).await?;
         let mix = self.encoder.bind(&kernel, &[scores, mixed, progress, &values], grid);
+        let (source, grid) = view.attend(&config, shapes.attend);
+        let kernel = self.encoder.kernel(&source).await?;
+        let bound = [queries, mixed, progress, &keys, &values];
+        let attend = self.encoder.bind(&kernel, &bound, grid);
         self.both(rope);
-        self.both(score);
-        self.both(mix);
+        self.one.extend([score, mix]);
+        self.many.push(attend);
 
         let output = uploader.matrix(model, &weights.attn_output).await?;
         let product = Product {
@@ -347,7 +352,8 @@ impl Buffers {
             normed: uploader.values("normed", wide(config.width)).await?,
             projections: uploader.values("projections", chunk * projected).await?,
             queries: uploader.values("queries", chunk * config.query_width()).await?,
-            scores: uploader.values("scores", chunk * config.heads * layout.score_stride()).await?,
+            // Only a single token's are ever all there.
+            scores: uploader.values("scores", config.heads * layout.score_stride()).await?,
             mixed: uploader.values("mixed", wide(config.query_width())).await?,
             branch: uploader.values("branch", wide(config.width)).await?,
             inner: uploader.values("inner", wide(config.hidden)).await?,

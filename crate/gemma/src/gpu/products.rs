@@ -1,4 +1,4 @@
-//! The kernels that multiply matrices: for one token, and for many.
+//! The kernels that multiply matrices with one token's vector. [`super::tiles`] holds those for many.
 
 use std::fmt::Write as _;
 
@@ -30,16 +30,16 @@ pub(super) struct Product {
 }
 
 impl Product {
-    /// Groups of four rows: what workers are counted by.
-    fn workers(&self) -> u32 {
+    /// Workers that form `side` rows each, or `gated` rows of a gate.
+    pub(super) fn workers(&self, side: u32, gated: u32) -> u32 {
         match &self.rows {
-            Rows::Side(matrices) => matrices.iter().map(|matrix| matrix.groups()).sum(),
-            Rows::Gated(_) => self.gated_rows().div_ceil(4),
+            Rows::Side(matrices) => matrices.iter().map(|matrix| matrix.rows.div_ceil(side)).sum(),
+            Rows::Gated(_) => self.gated_rows().div_ceil(gated),
         }
     }
 
     /// Rows of each of the two matrices of a gate.
-    fn gated_rows(&self) -> u32 {
+    pub(super) fn gated_rows(&self) -> u32 {
         match &self.rows {
             Rows::Gated(matrices) => matrices.iter().map(|matrix| matrix.rows).sum::<u32>() / 2,
             Rows::Side(_) => 0,
@@ -48,26 +48,20 @@ impl Product {
 
     /// For the last token of a pass. Bindings: input, output, progress, planes of each matrix.
     pub(super) fn for_one(&self, shape: Shape) -> (Source, Grid) {
-        let mut builder = self.begin(shape, include_str!("wgsl/rows.wgsl"));
-        builder.piece(&self.totals("vec4<f32>", "rows", "u32"));
+        let workers = self.workers(4, 4);
+        let mut builder = self.begin(shape, workers, include_str!("wgsl/rows.wgsl"));
+        builder.piece(&self.totals());
         builder.piece(include_str!("wgsl/matvec.wgsl"));
-        (builder.build(), Grid::Fixed(self.workers().div_ceil(shape.items())))
+        (builder.build(), Grid::Fixed(workers.div_ceil(shape.items())))
     }
 
-    /// For all tokens of a pass, in fours. The same bindings.
-    pub(super) fn for_many(&self, shape: Shape) -> (Source, Grid) {
-        let mut builder = self.begin(shape, include_str!("wgsl/tile.wgsl"));
-        builder.piece(&self.totals("mat4x4<f32>", "tile", "vec4<u32>"));
-        builder.piece(include_str!("wgsl/matmul.wgsl"));
-        (builder.build(), Grid::Tiles(self.workers().div_ceil(shape.items())))
-    }
-
-    fn begin(&self, shape: Shape, for_each: &str) -> Builder {
+    /// What all products share: sizes, bindings, and each matrix with a piece of its own.
+    pub(super) fn begin(&self, shape: Shape, workers: u32, for_each: &str) -> Builder {
         let mut builder = Builder::new(self.label, shape);
         builder
             .number("IN_QUADS", self.in_quads)
             .number("OUT_STRIDE", self.out_stride)
-            .number("WORKERS", self.workers())
+            .number("WORKERS", workers)
             .bindings(&[Access::Read, Access::Write, Access::Uniform])
             .piece(include_str!("wgsl/curves.wgsl"));
         let (Rows::Side(matrices) | Rows::Gated(matrices)) = &self.rows;
@@ -78,83 +72,88 @@ impl Product {
     }
 
     /// `totals`: what a worker's four rows come to. `place`: where they go, and how many are left.
-    fn totals(&self, result: &str, part: &str, input: &str) -> String {
-        let many = result.starts_with("mat");
-        let summed = |name: &str| {
-            let column = |of: &str| format!("sum_lanes({of}, local, local - lane, 1u)");
-            if many {
-                let columns: Vec<_> = (0..4).map(|t| column(&format!("{name}[{t}]"))).collect();
-                format!("mat4x4<f32>({})", columns.join(", "))
-            } else {
-                column(name)
-            }
-        };
+    fn totals(&self) -> String {
+        let summed = |name: &str| format!("sum_lanes({name}, local, local - lane, 1u)");
         let mut text =
-            format!("fn totals(worker: u32, x: {input}, lane: u32, local: u32) -> {result} {{\n");
-        let mut place = "fn place(worker: u32) -> vec2<u32> {\n".to_owned();
+            "fn totals(worker: u32, x: u32, lane: u32, local: u32) -> vec4<f32> {\n".to_owned();
         match &self.rows {
             Rows::Side(matrices) => {
-                let _ = writeln!(text, "    var mine = {result}();");
-                let (mut groups, mut rows) = (0, self.out_first);
-                for (index, matrix) in matrices.iter().enumerate() {
-                    let last = index + 1 == matrices.len();
-                    let end = groups + matrix.groups();
-                    let condition =
-                        if last { String::new() } else { format!("if (worker < {end}u) ") };
-                    let otherwise = if last { "" } else { "else " };
-                    let _ = write!(
-                        text,
-                        "    {condition}{{ mine = m{index}_{part}((worker - {groups}u) * 4u, x, lane); }} {otherwise}"
-                    );
+                text += "    var mine = vec4<f32>();\n";
+                for (index, first, condition) in branches(matrices, 4) {
                     let _ = writeln!(
-                        place,
-                        "    {condition}{{ let row = (worker - {groups}u) * 4u; return vec2<u32>({rows}u + row, {}u - row); }}",
-                        matrix.rows
+                        text,
+                        "    {condition}{{ mine = m{index}_rows((worker - {first}u) * 4u, x, lane); }}"
                     );
-                    groups = end;
-                    rows += matrix.rows;
                 }
-                let _ = writeln!(text, "\n    let total = {};", summed("mine"));
+                let _ = writeln!(text, "    let total = {};", summed("mine"));
             }
             Rows::Gated(matrices) => {
                 let rows = self.gated_rows();
-                // One call in a loop, so that the product is compiled once.
-                let (first, second) = if matrices.len() == 1 {
-                    (format!("m0_{part}(side * {rows}u + worker * 4u, x, lane)"), None)
+                text += &if matrices.len() == 1 {
+                    // One call in a loop, so that the product is compiled once.
+                    let call = format!("m0_rows(side * {rows}u + worker * 4u, x, lane)");
+                    format!(
+                        "    var gate = vec4<f32>();\n    var up = vec4<f32>();\n    for (var side = 0u; side < 2u; side += 1u) {{\n        gate = up;\n        up = {call};\n    }}\n"
+                    )
                 } else {
-                    let second = format!("m1_{part}(worker * 4u, x, lane)");
-                    (format!("m0_{part}(worker * 4u, x, lane)"), Some(second))
+                    "    let gate = m0_rows(worker * 4u, x, lane);\n    let up = m1_rows(worker * 4u, x, lane);\n".to_owned()
                 };
-                let _ = match second {
-                    None => writeln!(
-                        text,
-                        "    var gate = {result}();\n    var up = {result}();\n    for (var side = 0u; side < 2u; side += 1u) {{\n        gate = up;\n        up = {first};\n    }}"
-                    ),
-                    Some(second) => {
-                        writeln!(text, "    let gate = {first};\n    let up = {second};")
-                    }
-                };
-                let _ = writeln!(
-                    text,
-                    "    let g = {};\n    let u = {};",
-                    summed("gate"),
-                    summed("up")
-                );
-                if many {
-                    let columns: Vec<_> =
-                        (0..4).map(|t| format!("gelu(g[{t}]) * u[{t}]")).collect();
-                    let _ = writeln!(text, "    let total = mat4x4<f32>({});", columns.join(", "));
-                } else {
-                    let _ = writeln!(text, "    let total = gelu(g) * u;");
-                }
                 let _ =
-                    writeln!(place, "    return vec2<u32>(worker * 4u, {rows}u - worker * 4u);");
+                    writeln!(text, "    let total = gelu({}) * {};", summed("gate"), summed("up"));
             }
         }
-        let _ = match self.soft_cap {
-            Some(cap) => writeln!(text, "    return {cap:e}f * tanh_of(total / {cap:e}f);\n}}"),
-            None => writeln!(text, "    return total;\n}}"),
-        };
-        text + &place + "}\n"
+        text += &format!("    return {};\n}}\n", self.capped("total"));
+        text + &self.place(4, 4)
     }
+
+    /// `place`: where a worker's rows go, and how many are left.
+    pub(super) fn place(&self, side: u32, gated: u32) -> String {
+        let mut text = "fn place(worker: u32) -> vec2<u32> {\n".to_owned();
+        match &self.rows {
+            Rows::Side(matrices) => {
+                let mut out = self.out_first;
+                text += "    var spot = vec2<u32>();\n";
+                for ((_, first, condition), matrix) in branches(matrices, side).zip(matrices) {
+                    let rows = matrix.rows;
+                    let _ = writeln!(
+                        text,
+                        "    {condition}{{ let row = (worker - {first}u) * {side}u; spot = vec2<u32>({out}u + row, {rows}u - row); }}"
+                    );
+                    out += rows;
+                }
+                text += "    return spot;\n}\n";
+            }
+            Rows::Gated(_) => {
+                let rows = self.gated_rows();
+                let _ = writeln!(
+                    text,
+                    "    return vec2<u32>(worker * {gated}u, {rows}u - worker * {gated}u);\n}}"
+                );
+            }
+        }
+        text
+    }
+
+    /// A result under its cap.
+    pub(super) fn capped(&self, name: &str) -> String {
+        self.soft_cap
+            .map_or_else(|| name.to_owned(), |cap| format!("{cap:e}f * tanh_of({name} / {cap:e}f)"))
+    }
+}
+
+/// For each of the matrices side by side: its number, its first worker, and `if (…) `, `else if (…) `
+/// or `else ` before what its workers do.
+pub(super) fn branches(
+    matrices: &[MatrixShape],
+    each: u32,
+) -> impl Iterator<Item = (usize, u32, String)> {
+    let mut end = 0;
+    matrices.iter().enumerate().map(move |(index, matrix)| {
+        let first = end;
+        end += matrix.rows.div_ceil(each);
+        let start = if index == 0 { "" } else { "else " };
+        let is_last = index + 1 == matrices.len();
+        let condition = if is_last { String::new() } else { format!("if (worker < {end}u) ") };
+        (index, first, format!("{start}{condition}"))
+    })
 }

@@ -7,9 +7,9 @@ use burn::tensor::wgpu::wgpu;
 use hybridge_core::{Error, Result};
 
 use super::Device;
-use super::kernel_pass::Options;
 use super::kernels::{self, View};
 use super::launcher::{Dispatch, Encoder, Grid, Launcher as _, Progress};
+use super::options::Options;
 use super::products::{Product, Rows};
 use super::shader::Source;
 use super::upload::Uploader;

@@ -48,12 +48,7 @@ pub(super) struct MatrixShape {
 }
 
 impl MatrixShape {
-    /// Groups of four rows.
-    pub(super) fn groups(self) -> u32 {
-        self.rows.div_ceil(4)
-    }
-
-    fn units(self) -> usize {
+    pub(super) fn units(self) -> usize {
         units_of(self.columns as usize)
     }
 }

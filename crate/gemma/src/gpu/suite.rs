@@ -4,13 +4,14 @@
 use hybridge_core::{Error, Result};
 
 use super::checks::{self, Kind};
+use super::costs;
 use super::{Device, Options, burn_check, self_check};
 use crate::config::Architecture;
 use crate::testing::{Tiny, tiny_models};
 
 /// The kernels for real GPUs, whose barriers CPU adapters are slow at.
 const BARRIERS: Kind =
-    Kind::Kernels(Options { chunk: 8, software: Some(false), binding_limit: None });
+    Kind::Kernels(Options { chunk: 40, software: Some(false), binding_limit: None });
 /// The kernels for CPU adapters.
 const NO_BARRIERS: Kind =
     Kind::Kernels(Options { chunk: 16, software: Some(true), binding_limit: None });
@@ -29,6 +30,9 @@ macro_rules! gpu_suite {
             rewinding_forgets_the_end,
             draws_are_the_same,
             decoding_is_cheap,
+            reading_is_cheap,
+            local_layers_are_bounded,
+            looking_ahead_changes_nothing,
             what_is_no_number_is_told,
             shards_do_not_matter,
             too_much_memory_is_refused,
@@ -97,7 +101,7 @@ suite! {
     };
     /// Prefill in pieces of any size.
     chunks_do_not_matter: one_of(&["q8_0", "irregular"]), async |device: &Device, tiny: &Tiny| {
-        for kind in [Kind::Burn, NO_BARRIERS] {
+        for kind in [Kind::Burn, NO_BARRIERS, BARRIERS] {
             checks::chunks_do_not_matter(device, kind, tiny).await?;
         }
         Ok(())
@@ -117,7 +121,13 @@ suite! {
         Ok(())
     };
     /// Counts of a decoded token.
-    decoding_is_cheap: one_of(&["q4_0", "mixed"]), checks::decoding_is_cheap;
+    decoding_is_cheap: one_of(&["q4_0", "mixed"]), costs::decoding_is_cheap;
+    /// Counts of a prompt.
+    reading_is_cheap: one_of(&["q4_0"]), costs::reading_is_cheap;
+    /// Counts far into a text.
+    local_layers_are_bounded: one_of(&["irregular"]), costs::local_layers_are_bounded;
+    /// Steps that nobody asked for yet.
+    looking_ahead_changes_nothing: one_of(&["irregular"]), costs::looking_ahead_changes_nothing;
     /// Overflow.
     what_is_no_number_is_told: one_of(&["f32"]), async |device: &Device, tiny: &Tiny| {
         for kind in [Kind::Burn, NO_BARRIERS] {

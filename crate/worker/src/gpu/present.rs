@@ -9,6 +9,7 @@ use hybridge_gemma::gpu::{
 
 use crate::backend::{Backend, Machine};
 use crate::model::{Kind, Options};
+use crate::platform::milliseconds;
 
 /// An open GPU. It is given back with every buffer on it when this goes, not when garbage is collected.
 #[derive(Debug)]
@@ -28,7 +29,7 @@ impl OpenGpu {
         let (device, layout) = (&self.0, Layout::default());
         Ok(match options.kind {
             Kind::Generator => Backend::Generator(Box::new(
-                KernelPass::load(device, model, capacity, layout).await?,
+                KernelPass::load(device, model, capacity, layout).await?.paced(milliseconds),
             )),
             Kind::Embedder => Backend::Embedder(Box::new(
                 KernelEncoder::load(device, model, capacity, layout).await?,

@@ -5,3 +5,4 @@ fn M_unit(u: u32) -> Unit {
     let w = M_codes[2u * u + 1u];
     return Unit(M_bytes(v.x), M_bytes(v.y), M_bytes(v.z), M_bytes(v.w), M_bytes(w.x), M_bytes(w.y), M_bytes(w.z), M_bytes(w.w));
 }
+fn M_quad(u: u32, q: u32) -> vec4<f32> { return M_bytes(M_codes[2u * u + (q >> 2u)][q & 3u]); }

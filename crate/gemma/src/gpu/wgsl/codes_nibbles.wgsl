@@ -5,3 +5,4 @@ fn M_unit(u: u32) -> Unit {
     let w = M_codes[u];
     return Unit(M_low(w.x), M_high(w.x), M_low(w.y), M_high(w.y), M_low(w.z), M_high(w.z), M_low(w.w), M_high(w.w));
 }
+fn M_quad(u: u32, q: u32) -> vec4<f32> { return M_low(M_codes[u][q >> 1u] >> (16u * (q & 1u))); }

@@ -1,0 +1,149 @@
+//! What an adapter could do at best, and single parts of a pass over and over.
+//!
+//! The clock comes from the caller, in milliseconds: this crate knows none.
+
+use hybridge_core::{Error, Result};
+
+use super::launcher::{Dispatch, Encoder, Grid, Launcher as _, Progress};
+use super::shader::{Access, Source};
+use super::upload::Uploader;
+use super::{Device, KernelPass};
+use crate::engine::Pass as _;
+
+/// Milliseconds since whenever.
+pub type Clock<'a> = &'a dyn Fn() -> f64;
+
+/// Milliseconds that a measurement takes at least.
+const LEAST: f64 = 60.0;
+
+/// What an adapter reaches with kernels that do one thing only.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Ceilings {
+    /// Reading, in bytes a second.
+    pub read: f64,
+    /// The reference product of 16,384 × 640, in weights a second.
+    pub reference: f64,
+}
+
+/// Invocations that read, and 16-byte words for them.
+const THREADS: u32 = 1 << 12;
+const WORDS: u32 = 1 << 21;
+/// The reference product.
+const ROWS: u32 = 16_384;
+const COLUMNS: u32 = 640;
+
+/// Measures both ceilings.
+///
+/// # Errors
+/// As compiling and allocating on the device.
+pub async fn ceilings(device: &Device, clock: Clock<'_>) -> Result<Ceilings> {
+    let mut uploader = Uploader::new(device.clone(), None);
+    let mut encoder = Encoder::new(device.clone());
+    let input = uploader.values("bench input", WORDS as usize * 4).await?;
+    let output = uploader.values("bench output", ROWS as usize).await?;
+    let mut read = 0.0_f64;
+    for chunk in [0, WORDS / THREADS] {
+        let text = format!(
+            "const WORDS: u32 = {WORDS}u; const THREADS: u32 = {THREADS}u; const CHUNK: u32 = {chunk}u;\n{}",
+            include_str!("wgsl/bench_read.wgsl")
+        );
+        let accesses = vec![Access::Read, Access::Write];
+        let kernel = encoder.kernel(&Source { label: "bench read", text, accesses }).await?;
+        let dispatch = encoder.bind(&kernel, &[&input, &output], Grid::Fixed(THREADS / 64));
+        let each = repeated(&encoder, &[dispatch], START, clock).await?;
+        read = read.max(f64::from(WORDS) * 16.0 * 1000.0 / each);
+    }
+    let text =
+        format!("const COLUMNS: u32 = {COLUMNS}u;\n{}", include_str!("wgsl/bench_reference.wgsl"));
+    let accesses = vec![Access::Read, Access::Read, Access::Write];
+    let kernel = encoder.kernel(&Source { label: "bench reference", text, accesses }).await?;
+    let vector = uploader.values("bench vector", COLUMNS as usize).await?;
+    let dispatch = encoder.bind(&kernel, &[&input, &vector, &output], Grid::Fixed(ROWS / 64));
+    let each = repeated(&encoder, &[dispatch], START, clock).await?;
+    Ok(Ceilings { read, reference: f64::from(ROWS * COLUMNS) * 1000.0 / each })
+}
+
+const START: Progress = Progress { position: 0, tokens: 1 };
+
+/// Milliseconds that a list takes, the best of three batches.
+async fn repeated(
+    encoder: &Encoder,
+    list: &[Dispatch],
+    progress: Progress,
+    clock: Clock<'_>,
+) -> Result<f64> {
+    let (mut times, mut best) = (1_u32, f64::INFINITY);
+    let mut batches = 0;
+    while batches < 3 {
+        let lists: Vec<_> = (0..times).map(|_| list).collect();
+        let start = clock();
+        encoder.run(&lists, progress, None);
+        encoder.device().idle().await?;
+        let took = clock() - start;
+        if took < LEAST && times < 1 << 12 {
+            times *= 2;
+            continue;
+        }
+        batches += 1;
+        best = best.min(took / f64::from(times));
+    }
+    Ok(best)
+}
+
+/// A part of decoding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The product with the vocabulary.
+    Head,
+    /// The layers.
+    Body,
+}
+
+impl KernelPass {
+    /// Moves on without having fed anything: what lies between are zeros.
+    pub fn skip_to(&mut self, position: usize) {
+        self.rewind(0);
+        self.position = position.min(self.capacity());
+        self.reached = self.position;
+    }
+
+    /// A token that is fed over and over: where it stands.
+    fn rehearse(&mut self) -> Progress {
+        self.announce(&[0]);
+        Progress { position: u32::try_from(self.position).unwrap_or(u32::MAX), tokens: 1 }
+    }
+
+    /// Milliseconds that the GPU takes for a part of decoding, over and over on the same token.
+    ///
+    /// # Errors
+    /// As running anything on the device.
+    pub async fn part_milliseconds(&mut self, part: Part, clock: Clock<'_>) -> Result<f64> {
+        let progress = self.rehearse();
+        let list = match part {
+            Part::Head => &self.head.products,
+            Part::Body => &self.network.one,
+        };
+        repeated(&self.network.encoder, list, progress, clock).await
+    }
+
+    /// Microseconds of this thread that a dispatch takes to encode, and dispatches of a token.
+    ///
+    /// # Errors
+    /// As running anything on the device.
+    pub async fn encoding(&mut self, clock: Clock<'_>) -> Result<(f64, u32)> {
+        const TIMES: u32 = 20;
+        let progress = self.rehearse();
+        let (encoder, body, head) =
+            (&self.network.encoder, self.network.one.as_slice(), self.head.products.as_slice());
+        let count = u32::try_from(body.len() + head.len())
+            .map_err(|_| Error::internal("too many dispatches"))?;
+        let mut best = f64::INFINITY;
+        for _ in 0..TIMES {
+            let start = clock();
+            encoder.run(&[body, head], progress, None);
+            best = best.min(clock() - start);
+            encoder.device().idle().await?;
+        }
+        Ok((best * 1000.0 / f64::from(count), count))
+    }
+}

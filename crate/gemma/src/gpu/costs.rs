@@ -1,0 +1,134 @@
+//! What a pass asks of the GPU, counted: the same on every machine, as milliseconds are not.
+
+use hybridge_core::Result;
+
+use super::checks::{GREEDY, open, wrong};
+use super::{Counters, Device, KernelPass, Options};
+use crate::config::Span;
+use crate::engine::Pass as _;
+use crate::sample::{Draw, Sampler};
+use crate::testing::Tiny;
+
+/// A decoded token costs few dispatches, one submission and no more than 512 bytes of reading.
+///
+/// # Errors
+/// What it costs instead.
+pub(super) async fn decoding_is_cheap(device: &Device, tiny: &Tiny) -> Result<()> {
+    let model = open(tiny).await?;
+    let mut pass = KernelPass::load(device, &model, 64, Options::default()).await?;
+    pass.prefill(&tiny.prompt(5)).await?;
+    let sampled = Sampler { temperature: 1.0, top_k: 64, top_p: 0.95, min_p: 0.0, seed: 1 };
+    for (sampler, writes) in [(Sampler::GREEDY, 0), (sampled, 1)] {
+        let draw = |step| Draw { sampler, step, top: 0 };
+        let mut choice = pass.choose(&draw(0)).await?;
+        // Choosing twice moved the GPU's record on twice; the first step puts that right.
+        choice = pass.step(choice.token, &draw(1)).await?;
+        for step in 2..6 {
+            let before = pass.counters();
+            choice = pass.step(choice.token, &draw(step)).await?;
+            let Counters { dispatches, submits, writes: written, bytes_read, .. } =
+                pass.counters() - before;
+            let most = 9 * model.config.layers.len() as u64 + 5;
+            if dispatches > most || submits != 1 || written > writes || bytes_read > 512 {
+                return wrong(format!(
+                    "{dispatches} dispatches of {most}, {submits} submits, {written} writes, {bytes_read} bytes"
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A chunk of a prompt costs eight dispatches a layer and one for each shard of the embedding.
+///
+/// # Errors
+/// What it costs instead.
+pub(super) async fn reading_is_cheap(device: &Device, tiny: &Tiny) -> Result<()> {
+    let model = open(tiny).await?;
+    let options = Options { chunk: 20, ..Options::default() };
+    let mut pass = KernelPass::load(device, &model, 64, options).await?;
+    let before = pass.counters();
+    pass.prefill(&tiny.prompt(40)).await?;
+    let Counters { dispatches, submits, writes, bytes_read, .. } = pass.counters() - before;
+    let each = 8 * model.config.layers.len() as u64 + 1;
+    if (dispatches, submits, writes, bytes_read) == (2 * each, 2, 4, 0) {
+        return Ok(());
+    }
+    wrong(format!("{dispatches} dispatches of {}, {submits} submits, {writes} writes", 2 * each))
+}
+
+/// Far into a text only global layers have more to do.
+///
+/// # Errors
+/// How much more is done.
+pub(super) async fn local_layers_are_bounded(device: &Device, tiny: &Tiny) -> Result<()> {
+    let model = open(tiny).await?;
+    let config = &model.config;
+    let mut pass = KernelPass::load(device, &model, 1100, Options::default()).await?;
+    let mut spent = Vec::new();
+    for position in [64, 1024] {
+        pass.skip_to(position - 1);
+        let before = pass.counters();
+        pass.step(5, &GREEDY).await?;
+        spent.push((pass.counters() - before).workgroups);
+    }
+    let global = config.layers.iter().filter(|layer| layer.span == Span::Global).count() as u64;
+    let per_group = u64::from(Options::default().shapes(device).key.items());
+    let more = (1024_u64.div_ceil(per_group) - 64_u64.div_ceil(per_group)) * config.heads as u64;
+    let [near, far] = *spent.as_slice() else { return wrong("two were measured".to_owned()) };
+    if far - near == global * more {
+        return Ok(());
+    }
+    wrong(format!("{} more workgroups, {} were expected", far - near, global * more))
+}
+
+/// Steps that are sent before they are asked for change nothing: not what is written, not what can
+/// be taken back, and not what a token costs.
+///
+/// # Errors
+/// What differs.
+pub(super) async fn looking_ahead_changes_nothing(device: &Device, tiny: &Tiny) -> Result<()> {
+    let model = open(tiny).await?;
+    let prompt = tiny.prompt(20);
+    let sampled = Sampler { temperature: 1.0, top_k: 20, top_p: 1.0, min_p: 0.0, seed: 3 };
+    let mut told: Vec<(Vec<u32>, Vec<f32>)> = Vec::new();
+    for ahead in [false, true] {
+        let mut pass = KernelPass::load(device, &model, 128, Options::default()).await?;
+        pass.look_ahead(ahead);
+        pass.prefill(&prompt).await?;
+        let mut ids = vec![pass.choose(&GREEDY).await?.token];
+        let mut logits = Vec::new();
+        for round in 0..4_u32 {
+            let mut last = ids.last().copied().unwrap_or_default();
+            for _ in 0..6 {
+                last = pass.step(last, &GREEDY).await?.token;
+                ids.push(last);
+            }
+            // A second look, another token than the likeliest, and a way back.
+            ids.push(pass.choose(&GREEDY).await?.token);
+            logits.extend(pass.logits().await?);
+            let draw = Draw { sampler: sampled, step: round, top: 3 };
+            ids.push(pass.step(7 + round, &draw).await?.token);
+            ids.push(pass.step(ids.last().copied().unwrap_or_default(), &GREEDY).await?.token);
+            let kept = pass.rewind(pass.position() - 3);
+            ids.push(u32::try_from(kept).unwrap_or(u32::MAX));
+            pass.prefill(prompt.get(..4).unwrap_or_default()).await?;
+            ids.push(pass.choose(&GREEDY).await?.token);
+        }
+        let before = pass.counters();
+        let mut last = ids.last().copied().unwrap_or_default();
+        for _ in 0..5 {
+            last = pass.step(last, &GREEDY).await?.token;
+        }
+        let Counters { submits, writes, bytes_read, .. } = pass.counters() - before;
+        // With its neighbour already under way the first of them sends nothing of its own.
+        if submits != 5 || writes > 1 || bytes_read != 5 * 512 {
+            return wrong(format!("{submits} submits, {writes} writes, {bytes_read} bytes"));
+        }
+        told.push((ids, logits));
+    }
+    match told.as_slice() {
+        [without, with] if without == with => Ok(()),
+        other => wrong(format!("{:?}", other.iter().map(|(ids, _)| ids).collect::<Vec<_>>())),
+    }
+}

@@ -1,0 +1,89 @@
+//! From hidden states to a token: the vocabulary's product, and a choice on the GPU.
+
+use burn::tensor::wgpu::wgpu;
+use hybridge_core::Result;
+
+use super::candidates::RESULT;
+use super::kernels;
+use super::launcher::Dispatch;
+use super::network::Network;
+use super::upload::Uploader;
+use crate::weights::Model;
+
+/// From hidden states to a token.
+#[derive(Debug)]
+pub(super) struct Head {
+    pub(super) products: Vec<Dispatch>,
+    pub(super) pick_one: Vec<Dispatch>,
+    pub(super) pick_many: Vec<Dispatch>,
+    pub(super) logits: wgpu::Buffer,
+    pub(super) all_logits: wgpu::Buffer,
+    result: wgpu::Buffer,
+    /// Two, so that a step can be sent before the last one's result is read.
+    stagings: [wgpu::Buffer; 2],
+}
+
+impl Head {
+    pub(super) async fn make(
+        network: &mut Network,
+        uploader: &mut Uploader,
+        model: &Model,
+    ) -> Result<Self> {
+        let vocabulary = network.config.vocabulary;
+        let logits = uploader.values("logits", vocabulary).await?;
+        let own = match &model.tensors.output {
+            Some(tensor) => Some(uploader.shards(model, tensor).await?),
+            None => None,
+        };
+        let io = [network.buffers.normed.clone(), logits.clone()];
+        let embedding = std::mem::take(&mut network.embedding);
+        let mut products = Vec::new();
+        for shard in own.as_ref().unwrap_or(&embedding) {
+            let ends = (shard.first_row, network.config.soft_cap);
+            products.push(network.last_product("head", &shard.planes, &io, ends).await?);
+        }
+        let (count, _) = kernels::slicing(vocabulary);
+        let slices = uploader.values("slices", 4 * count).await?;
+        let result = uploader.values("result", RESULT / 4).await?;
+        let mapped = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
+        let stagings = [
+            uploader.buffer("result to read", RESULT as u64, mapped).await?,
+            uploader.buffer("next result to read", RESULT as u64, mapped).await?,
+        ];
+        let all_logits = uploader.buffer("logits to read", logits.size(), mapped).await?;
+        let (source, grid) = kernels::slices(vocabulary);
+        let kernel = network.encoder.kernel(&source).await?;
+        let slice = network.encoder.bind(&kernel, &[&logits, &slices], grid);
+        let mut picks = Vec::new();
+        for keep_many in [false, true] {
+            let (source, grid) = kernels::pick(vocabulary, network.layout.shapes.single, keep_many);
+            let kernel = network.encoder.kernel(&source).await?;
+            let buffers = &network.buffers;
+            let bound = [&logits, &slices, &buffers.progress, &buffers.tokens, &result];
+            let pick = network.encoder.bind(&kernel, &bound, grid);
+            picks.push(vec![slice.clone(), pick]);
+        }
+        let (pick_many, pick_one) =
+            (picks.pop().unwrap_or_default(), picks.pop().unwrap_or_default());
+        Ok(Self { products, pick_one, pick_many, logits, all_logits, result, stagings })
+    }
+
+    /// What is copied where to be read: one of two places.
+    pub(super) fn copy(&self, slot: Slot) -> (&wgpu::Buffer, &wgpu::Buffer) {
+        let [first, second] = &self.stagings;
+        (&self.result, if slot == Slot::First { first } else { second })
+    }
+}
+
+/// Which of the two places.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Slot {
+    First,
+    Second,
+}
+
+impl Slot {
+    pub(super) fn other(self) -> Self {
+        if self == Self::First { Self::Second } else { Self::First }
+    }
+}
