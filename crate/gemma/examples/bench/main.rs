@@ -1,0 +1,83 @@
+//! How fast the kernels are on this machine's GPU, with a synthetic model: one line of JSON.
+//!
+//! ```text
+//! cargo run --release -p hybridge-gemma --example bench -- --shape mini
+//! ```
+
+mod measure;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use hybridge_core::{Error, Result};
+use hybridge_gemma::quant::Encoding;
+use hybridge_gemma::testing::SyntheticShape;
+
+/// What to measure.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) shape: SyntheticShape,
+    /// Prompts to read.
+    pub(crate) prompts: Vec<usize>,
+    /// Positions to decode at.
+    pub(crate) contexts: Vec<usize>,
+    /// Tokens to decode.
+    pub(crate) tokens: usize,
+    /// Whether to use the kernels for software adapters; by default where the adapter is one.
+    pub(crate) software: Option<bool>,
+}
+
+fn main() -> ExitCode {
+    let measured = plan().and_then(|plan| pollster::block_on(measure::measure(&plan)));
+    let (text, code) = match measured {
+        Ok(report) => (report.to_string(), ExitCode::SUCCESS),
+        Err(error) => (format!("{error}"), ExitCode::FAILURE),
+    };
+    // Nobody is left to be told that telling failed.
+    let _ = writeln!(std::io::stdout(), "{text}");
+    code
+}
+
+fn plan() -> Result<Plan> {
+    let mut plan = Plan {
+        shape: SyntheticShape::MINI,
+        prompts: vec![128],
+        contexts: vec![128, 2048],
+        tokens: 16,
+        software: None,
+    };
+    let mut words = std::env::args().skip(1);
+    while let Some(word) = words.next() {
+        let value = words.next().ok_or_else(|| wrong(&format!("{word} needs a value")))?;
+        match word.as_str() {
+            "--shape" => {
+                plan.shape = SyntheticShape::named(&value)
+                    .ok_or_else(|| wrong("--shape is mini, 270m, 1b or 4b"))?;
+            }
+            "--body" => {
+                plan.shape.body = Encoding::ALL
+                    .into_iter()
+                    .find(|it| it.name().eq_ignore_ascii_case(&value))
+                    .ok_or_else(|| wrong("there is no such encoding"))?;
+            }
+            "--prompts" => plan.prompts = numbers(&value)?,
+            "--contexts" => plan.contexts = numbers(&value)?,
+            "--tokens" => plan.tokens = number(&value)?,
+            "--software" => plan.software = Some(value == "true"),
+            _ => return Err(wrong(&format!("{word} is unknown"))),
+        }
+    }
+    Ok(plan)
+}
+
+fn numbers(text: &str) -> Result<Vec<usize>> {
+    text.split(',').filter(|it| !it.is_empty()).map(number).collect()
+}
+
+fn number(text: &str) -> Result<usize> {
+    text.parse().map_err(|_| wrong(&format!("{text} is no number")))
+}
+
+fn wrong(message: &str) -> Error {
+    Error::invalid(message.to_owned())
+}

@@ -1,0 +1,114 @@
+//! The measurements.
+
+use std::rc::Rc;
+use std::time::Instant;
+
+use hybridge_core::Result;
+use hybridge_gemma::Model;
+use hybridge_gemma::engine::Pass as _;
+use hybridge_gemma::gpu::bench::{Part, ceilings};
+use hybridge_gemma::gpu::{Device, KernelPass, Options};
+use hybridge_gemma::sample::{Draw, Sampler};
+use hybridge_gemma::source::Source as _;
+use hybridge_gemma::testing::Synthetic;
+use serde_json::{Value, json};
+
+use crate::Plan;
+
+const GREEDY: Draw = Draw { sampler: Sampler::GREEDY, step: 0, top: 0 };
+
+pub(crate) async fn measure(plan: &Plan) -> Result<Value> {
+    let begin = Instant::now();
+    let clock = || begin.elapsed().as_secs_f64() * 1000.0;
+    let device = Device::open().await?;
+    let limits = ceilings(&device, &clock).await?;
+    let file = Rc::new(Synthetic::new(&plan.shape));
+    let file_bytes = file.size();
+    let start = clock();
+    let model = Model::open(vec![file]).await?;
+    let longest = plan.prompts.iter().chain(&plan.contexts).max().copied().unwrap_or(0);
+    let capacity = longest + 8 * plan.tokens + 8;
+    let options = Options { software: plan.software, ..Options::default() };
+    let mut pass = KernelPass::load(&device, &model, capacity, options).await?;
+    let load_s = (clock() - start) / 1000.0;
+    pass.prefill(&[2]).await?;
+    pass.choose(&GREEDY).await?;
+
+    let head = model.tensors.head();
+    let head_ms = pass.part_milliseconds(Part::Head, &clock).await?;
+    let body_ms = pass.part_milliseconds(Part::Body, &clock).await?;
+    let weights: usize =
+        model.tensors.layers.iter().flat_map(|it| it.all()).map(|it| it.rows * it.columns).sum();
+    let (encode_us, dispatches) = pass.encoding(&clock).await?;
+
+    let vocabulary = u32::try_from(model.config.vocabulary).unwrap_or(u32::MAX);
+    let mut prefill = serde_json::Map::new();
+    let mut first_token_ms = Value::Null;
+    for length in &plan.prompts {
+        let prompt: Vec<u32> =
+            (0..).map(|i: u32| i.wrapping_mul(2_654_435_761) % vocabulary).take(*length).collect();
+        pass.rewind(0);
+        let start = clock();
+        pass.prefill(&prompt).await?;
+        device.idle().await?;
+        let took = clock() - start;
+        pass.choose(&GREEDY).await?;
+        if first_token_ms.is_null() {
+            first_token_ms = rounded(clock() - start, 1.0);
+        }
+        prefill.insert(length.to_string(), rounded(1000.0 * *length as f64 / took, 10.0));
+    }
+
+    let mut decode = serde_json::Map::new();
+    let (mut dispatched, mut read_back) = (0, 0);
+    for context in &plan.contexts {
+        pass.rewind(0);
+        pass.skip_to(context.saturating_sub(2));
+        let mut token = 5;
+        // Two to warm up: the second one writes nothing.
+        for _ in 0..2 {
+            token = pass.step(token, &GREEDY).await?.token;
+        }
+        let before = pass.counters();
+        let mut times: Vec<f64> = Vec::new();
+        for _ in 0..plan.tokens {
+            let start = clock();
+            token = pass.step(token, &GREEDY).await?.token;
+            times.push(clock() - start);
+        }
+        let spent = pass.counters() - before;
+        dispatched = spent.dispatches / plan.tokens as u64;
+        read_back = spent.bytes_read / plan.tokens as u64;
+        times.sort_by(f64::total_cmp);
+        let median = times.get(times.len() / 2).copied().unwrap_or(f64::NAN);
+        decode.insert(context.to_string(), rounded(1000.0 / median, 100.0));
+    }
+
+    let matvec = head.bytes() as f64 / head_ms / 1e6;
+    Ok(json!({
+        "adapter": device.facts().name,
+        "software": device.facts().software,
+        "shape": plan.shape.name,
+        "read_gbps": rounded(limits.read / 1e9, 1000.0),
+        "reference_gweights": rounded(limits.reference / 1e9, 1000.0),
+        "matvec_gbps": rounded(matvec, 1000.0),
+        "matvec_ratio": rounded(matvec / (limits.read / 1e9), 1000.0),
+        "matvec_gweights": rounded((head.rows * head.columns) as f64 / head_ms / 1e6, 1000.0),
+        "body_gweights": rounded(weights as f64 / body_ms / 1e6, 1000.0),
+        "encode_us_per_dispatch": rounded(encode_us, 100.0),
+        "encode_ms_per_token": rounded(encode_us * f64::from(dispatches) / 1000.0, 1000.0),
+        "dispatches_per_token": dispatched,
+        "readback_bytes_per_token": read_back,
+        "prefill_tps": prefill,
+        "decode_tps": decode,
+        "first_token_ms": first_token_ms,
+        "load_s": rounded(load_s, 100.0),
+        "gpu_bytes": pass.gpu_bytes(),
+        "file_bytes": file_bytes,
+    }))
+}
+
+/// Rounded to a part of one, as people read it.
+fn rounded(value: f64, parts: f64) -> Value {
+    json!((value * parts).round() / parts)
+}

@@ -1,0 +1,47 @@
+/** The built package's engine in headless Chromium, with a model whose bytes are computed as they are read. */
+
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { launch } from '../support/chromium.mjs'
+import { serve } from '../support/server.mjs'
+import { recipe } from './model.mjs'
+import { root } from './native.mjs'
+
+const html = '<!doctype html><link rel="icon" href="data:,"><title>bench</title>'
+
+/** A page that may start a worker of this folder, and what closes it. */
+export async function openBench(plan, mounts = {}) {
+  const headers = plan.threads ? { 'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp' } : {}
+  const site = await serve({ '/hybridge/': join(root, 'crate/npm'), '/bench/': import.meta.dirname, '/wgsl/': join(root, 'crate/gemma/src/gpu/wgsl'), ...mounts }, { headers, pages: { '/': { type: 'text/html', body: html } } })
+  const browser = await launch({ gpu: true })
+  const page = await browser.newPage()
+  page.on('console', (message) => {
+    if (message.type() === 'error') console.error(message.text())
+  })
+  await page.goto(`${site.origin}/`)
+  return { page, close: async () => (await browser.close(), await site.close()) }
+}
+
+/** Runs a worker script of this folder once. */
+export async function runWorker(page, script, plan) {
+  return await page.evaluate(async ({ script, plan }) => await new Promise((resolve, reject) => {
+    const worker = new Worker(script, { type: 'module' })
+    worker.onmessage = ({ data }) => {
+      worker.terminate()
+      if (data.report === undefined) reject(new Error(data.error))
+      else resolve(data.report)
+    }
+    worker.onerror = (event) => reject(new Error(event.message || 'the worker did not load: build the package first (pkg-scripts/build)'))
+    worker.postMessage(plan)
+  }), { script, plan })
+}
+
+export async function inBrowser(plan) {
+  if (!existsSync(join(root, 'crate/npm/wasm/worker/hybridge_worker_bg.wasm'))) throw new Error('build the package first: pkg-scripts/build')
+  const bench = await openBench(plan, { '/model/': recipe(plan) })
+  try {
+    return await runWorker(bench.page, '/bench/worker.mjs', { ...plan, turns: 3 })
+  } finally {
+    await bench.close()
+  }
+}

@@ -1,0 +1,45 @@
+/** What the adapter reaches with kernels that do one thing only; the same kernels as natively. */
+
+import { replayed, seen } from './observed.mjs'
+
+const [threads, words, rows, columns] = [1 << 12, 1 << 21, 16384, 640]
+
+/** Reading in bytes a second, and the reference product in weights a second. */
+export async function ceilings() {
+  const { device } = seen
+  const text = async (name) => await (await fetch(`/wgsl/${name}.wgsl`)).text()
+  const buffer = (size) => device.createBuffer({ size, usage: GPUBufferUsage.STORAGE })
+  const [input, vector, output] = [buffer(words * 16), buffer(columns * 4), buffer(rows * 4)]
+  const dispatch = (code, buffers, groups) => {
+    const pipeline = device.createComputePipeline({ layout: 'auto', compute: { module: device.createShaderModule({ code }), entryPoint: 'main' } })
+    const entries = buffers.map((it, binding) => ({ binding, resource: { buffer: it } }))
+    return { pipeline, group: device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries }), grid: [groups] }
+  }
+  let read = 0
+  for (const chunk of [0, words / threads]) {
+    const code = `const WORDS: u32 = ${words}u; const THREADS: u32 = ${threads}u; const CHUNK: u32 = ${chunk}u;\n${await text('bench_read')}`
+    read = Math.max(read, (words * 16 * 1000) / (await replayed([dispatch(code, [input, output], threads / 64)])))
+  }
+  const code = `const COLUMNS: u32 = ${columns}u;\n${await text('bench_reference')}`
+  const reference = (rows * columns * 1000) / (await replayed([dispatch(code, [input, vector, output], rows / 64)]))
+  for (const it of [input, vector, output]) it.destroy()
+  return { read, reference }
+}
+
+/** Milliseconds from a submission to four bytes in hand. */
+export async function readbackMilliseconds() {
+  const { device } = seen
+  const source = device.createBuffer({ size: 4, usage: GPUBufferUsage.COPY_SRC })
+  const staging = device.createBuffer({ size: 4, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST })
+  const times = []
+  for (let i = 0; i < 20; i++) {
+    const start = performance.now()
+    const encoder = device.createCommandEncoder()
+    encoder.copyBufferToBuffer(source, 0, staging, 0, 4)
+    device.queue.submit([encoder.finish()])
+    await staging.mapAsync(GPUMapMode.READ)
+    times.push(performance.now() - start)
+    staging.unmap()
+  }
+  return times.sort((a, b) => a - b)[times.length >> 1]
+}

@@ -1,0 +1,48 @@
+/** A model's bytes computed as they are read: as much of a Blob as the engine asks for. */
+
+export class GeneratedBlob {
+  #header
+  #patterns
+  #regions
+
+  constructor(header, patterns, { size, regions }) {
+    this.size = size
+    this.#header = header
+    this.#patterns = patterns
+    this.#regions = regions
+  }
+
+  /** Out of a folder that `synthetic` wrote. */
+  static async fetch(folder) {
+    const bytes = async (name) => new Uint8Array(await (await fetch(`${folder}/${name}`)).arrayBuffer())
+    const [layout, header, all] = [await (await fetch(`${folder}/layout.json`)).json(), await bytes('header'), await bytes('patterns')]
+    let at = 0
+    const patterns = layout.patterns.map((length) => all.subarray(at, (at += length)))
+    return { blob: new GeneratedBlob(header, patterns, layout), shape: layout.shape }
+  }
+
+  slice(start, end) {
+    return { size: end - start, arrayBuffer: async () => this.#bytes(start, end) }
+  }
+
+  #bytes(start, end) {
+    const out = new Uint8Array(end - start)
+    this.#copy(out, start, end, 0, this.#header.length, this.#header)
+    for (const [from, length, pattern] of this.#regions) {
+      if (from >= end) break
+      this.#copy(out, start, end, from, length, this.#patterns[pattern])
+    }
+    return out.buffer
+  }
+
+  /** What `pattern`, repeated over `length` bytes from `from` on, puts between `start` and `end`. */
+  #copy(out, start, end, from, length, pattern) {
+    const last = Math.min(end, from + length)
+    for (let at = Math.max(start, from); at < last; ) {
+      const phase = (at - from) % pattern.length
+      const part = pattern.subarray(phase, Math.min(pattern.length, phase + last - at))
+      out.set(part, at - start)
+      at += part.length
+    }
+  }
+}

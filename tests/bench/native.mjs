@@ -1,0 +1,14 @@
+/** The kernels natively, by the engine's own example. */
+
+import { execFileSync } from 'node:child_process'
+import { join } from 'node:path'
+
+export const root = join(import.meta.dirname, '../..')
+
+/** One object, as the example prints it. */
+export function natively({ shape, body, prompts, contexts, tokens }) {
+  const options = ['--shape', shape, '--body', body, '--prompts', String(prompts), '--contexts', String(contexts), '--tokens', String(tokens)]
+  const cargo = ['run', '--quiet', '--release', '--package', 'hybridge-gemma', '--example', 'bench', '--', ...options]
+  const text = execFileSync('cargo', cargo, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] })
+  return { where: 'native', device: 'gpu', ...JSON.parse(text) }
+}

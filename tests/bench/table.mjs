@@ -1,0 +1,34 @@
+/** A report for people. */
+
+const lines = [
+  ['adapter', 'adapter'],
+  ['shape', 'shape'],
+  ['read_gbps', 'reading, GB/s'],
+  ['matvec_gbps', 'vocabulary product, GB/s'],
+  ['matvec_ratio', '… of reading'],
+  ['matvec_gweights', '… G weights/s'],
+  ['body_gweights', 'layers, G weights/s'],
+  ['reference_gweights', 'reference kernel, G weights/s'],
+  ['encode_us_per_dispatch', 'encoding a dispatch, µs'],
+  ['encode_ms_per_token', 'encoding a token, ms'],
+  ['readback_ms', 'reading 4 bytes back, ms'],
+  ['dispatches_per_token', 'dispatches a token'],
+  ['readback_bytes_per_token', 'bytes read back a token'],
+  ['prefill_tps', 'reading a prompt, tokens/s'],
+  ['decode_tps', 'writing, tokens/s'],
+  ['first_token_ms', 'first token, ms'],
+  ['first_token_cached_ms', '… with a cached prefix'],
+  ['load_s', 'loading, s'],
+  ['wasm_after_load_mb', 'wasm memory after loading, MB'],
+  ['wasm_peak_mb', '… at most, MB'],
+  ['gpu_bytes', 'bytes on the GPU'],
+  ['file_bytes', 'bytes of the file'],
+]
+
+const told = (value) => (typeof value === 'object' && value !== null ? Object.entries(value).map(([at, it]) => `${it} (${at})`).join(', ') : String(value))
+
+export function table(report) {
+  const rows = lines.filter(([key]) => report[key] !== undefined).map(([key, words]) => `${words.padEnd(32)} ${told(report[key])}`)
+  const peers = Object.entries(report.peers ?? {}).map(([name, it]) => `${name.padEnd(32)} ${it.error ?? `load ${it.load_s} s, prefill ${it.prefill_tps}, decode ${it.decode_tps} tokens/s`}`)
+  return [...rows, ...peers].join('\n')
+}
