@@ -70,8 +70,12 @@ export function modelPanel({ root, onModel }) {
   const say = (text) => (find('state').textContent = text)
   const isCurrent = (mine) => mine === turn
 
+  let listing = 0
+  /** What is kept, by the latest look: an earlier one may come back later. */
   async function tellKept() {
+    const mine = ++listing
     const kept = await listCachedModels().catch(() => [])
+    if (mine !== listing) return
     const bytes = kept.reduce((sum, it) => sum + it.bytes, 0)
     find('kept').textContent = kept.length === 0 ? '' : `This page keeps ${kept.length} ${kept.length === 1 ? 'model' : 'models'} on this device, ${size(bytes)} together.`
   }
@@ -151,10 +155,9 @@ export function modelPanel({ root, onModel }) {
 
   async function remove() {
     await model.remove()
-    await look()
+    await Promise.all([look(), tellKept()])
     say('Removed from this device. Load fetches it again.')
     find('load').focus()
-    void tellKept()
   }
 
   const complain = (error) => say(sentence(error))
