@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use futures::FutureExt as _;
 use hybridge_gemma::config::Architecture;
-use hybridge_gemma::cpu::{Cpu, CpuEncoder, Memory as Needs, Precision};
+use hybridge_gemma::cpu::{Cpu, CpuEncoder, Precision, memory_of};
 use hybridge_gemma::engine::{Encoder, Pass};
 use hybridge_gemma::sample::{Draw, Sampler};
 use hybridge_gemma::scalar::Scalar;
@@ -201,7 +201,7 @@ fn a_model_of_the_wrong_kind_is_refused() {
 #[test]
 fn what_does_not_fit_is_refused_with_the_numbers() {
     let (model, _) = open(&find("q8_0").unwrap());
-    let needs = Needs::of(&model, 1 << 20);
+    let needs = memory_of(&model, 1 << 20);
     assert!(needs.weights >= model.tensors.bytes());
     // One global layer of seven: two heads of 32 keys and values, in f32.
     assert!(needs.cache > 512 << 20);

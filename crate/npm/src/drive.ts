@@ -269,9 +269,9 @@ function requestFor(request: ModelRequest, branch: string): ModelRequest {
 }
 
 /** What is to be known of an answer. A branch whose numbers have no JSON form has told none. */
-function summaryOf({ usage, confidence, routing }: Answer): string {
+function summaryOf({ usage, confidence, device, routing }: Answer): string {
   try {
-    return toJson({ usage, confidence, routing }, 'the branch\'s summary')
+    return toJson({ usage, confidence, device, routing }, 'the branch\'s summary')
   } catch {
     return '{}'
   }

@@ -101,8 +101,8 @@ async function launch(
       feed.push(new Chunk({ index: index++, content, logprobs, branch, textSoFar: json ? textSoFar : undefined }))
     }
     const answer = await runner(normalised, { streaming: feed !== undefined, sendChunk, signal: work.signal, context })
-    const { branch = info.name, inferenceSource = info.inferenceSource, usage, confidence } = answer
-    const routing = answer.routing ?? traced({ outcome: 'answered', usage, ...(confidence === undefined ? {} : { confidence }) })
+    const { branch = info.name, inferenceSource = info.inferenceSource, usage, confidence, device } = answer
+    const routing = answer.routing ?? traced({ outcome: 'answered', usage, ...(confidence === undefined ? {} : { confidence }), ...(device === undefined ? {} : { device }) })
     const latencyMs = now() - startedAtMs
     const outputError = await outputErrorOf(normalised, answer)
     return new Response(answer, { latencyMs, branch, inferenceSource, routing, json, outputError })

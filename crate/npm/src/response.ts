@@ -7,7 +7,7 @@ import type { Confidence, FinishReason, GenerateChunk, GenerateResponse, Message
 /** What a model's function may return. */
 export type Reply =
   | string
-  | { message?: Message; text?: string; finishReason?: FinishReason; finishMessage?: string; usage?: Usage; confidence?: Confidence; raw?: unknown }
+  | { message?: Message; text?: string; finishReason?: FinishReason; finishMessage?: string; usage?: Usage; confidence?: Confidence; raw?: unknown; device?: 'gpu' | 'cpu' }
 
 /** A whole answer, before it is told who gave it. A router tells that itself, a plain model leaves it out. */
 export interface Answer {
@@ -17,6 +17,7 @@ export interface Answer {
   usage: Usage
   confidence?: Confidence
   raw?: unknown
+  device?: 'gpu' | 'cpu'
   branch?: string
   inferenceSource?: ModelInfo['inferenceSource']
   routing?: RoutingTrace
@@ -84,6 +85,7 @@ export class Response implements GenerateResponse {
   declare readonly raw?: unknown
   readonly branch: string
   readonly inferenceSource: ModelInfo['inferenceSource']
+  declare readonly device?: 'gpu' | 'cpu'
   readonly routing: RoutingTrace
   declare readonly outputError?: HybridError
   readonly #json: boolean
@@ -98,6 +100,7 @@ export class Response implements GenerateResponse {
     if (answer.raw !== undefined) this.raw = answer.raw
     this.branch = told.branch
     this.inferenceSource = told.inferenceSource
+    if (answer.device !== undefined) this.device = answer.device
     this.routing = told.routing
     if (told.outputError !== undefined) this.outputError = told.outputError
     this.#json = told.json

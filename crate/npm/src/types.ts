@@ -89,6 +89,8 @@ export interface GenerateResponse {
   /** Which branch answered, and where that ran. */
   readonly branch: string
   readonly inferenceSource: 'on_device' | 'in_cloud' | 'unknown'
+  /** Of a model on this device: what it ran on. */
+  readonly device?: 'gpu' | 'cpu'
   readonly routing: RoutingTrace
 }
 
@@ -184,7 +186,7 @@ export interface RoutingTrace {
   readonly reason?: string
   readonly attempts: ReadonlyArray<Attempt>
 }
-export interface Attempt { readonly branch: string; readonly outcome: 'answered' | 'failed' | 'rejected' | 'skipped' | 'stopped'; readonly status?: Status; readonly message?: string; readonly startedAtMs: number; readonly firstTokenMs?: number; readonly durationMs: number; readonly usage?: Usage; readonly confidence?: Confidence; /** The branch's own trace, where it is a hybrid itself. */ readonly routing?: RoutingTrace }
+export interface Attempt { readonly branch: string; readonly outcome: 'answered' | 'failed' | 'rejected' | 'skipped' | 'stopped'; readonly status?: Status; readonly message?: string; readonly startedAtMs: number; readonly firstTokenMs?: number; readonly durationMs: number; readonly usage?: Usage; readonly confidence?: Confidence; /** Of a model on this device: what it ran on. */ readonly device?: 'gpu' | 'cpu'; /** The branch's own trace, where it is a hybrid itself. */ readonly routing?: RoutingTrace }
 
 // ── Errors ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -215,7 +217,7 @@ export interface GemmaOptions {
 }
 
 export type AvailabilityStatus = 'unavailable' | 'downloadable' | 'downloading' | 'available'
-export interface Availability { status: AvailabilityStatus; reason?: string; code?: string; bytesToDownload?: number; gpuBytesNeeded?: number; estimatedTokensPerSecond?: number }
+export interface Availability { status: AvailabilityStatus; reason?: string; code?: string; /** Where it would run. */ device?: 'gpu' | 'cpu'; bytesToDownload?: number; gpuBytesNeeded?: number; estimatedTokensPerSecond?: number }
 export interface LoadProgress { phase: 'download' | 'verify' | 'upload' | 'warmup'; loadedBytes: number; totalBytes: number; /** 0..1 over all phases, never backwards; 0 and 1 always arrive. */ fraction: number }
 
 export interface LoadOptions {

@@ -22,6 +22,7 @@ const handlers: Handlers = {
     const found = JSON.parse(await engine.self_test()) as Omit<Calls['selfTest']['result'], 'checkMilliseconds'>
     return { ...found, checkMilliseconds: performance.now() - started }
   },
+  cpuRate: (engine, { precision }) => engine.cpu_rate(JSON.stringify(precision)),
   load: async (engine, params, run) => {
     const blobs = await obtain(engine, params, run)
     const { contextWindow, device, precision, kind, gpuIsRight } = params

@@ -1,14 +1,17 @@
 //! The one place where a model is put on a device.
 
-use hybridge_core::device::{Gpu, Place, place};
+use std::cell::RefCell;
+
+use hybridge_core::device::{Gpu, Memory, Place, Shape, WASM_LIMIT, Wish, place, takes_gpu};
 use hybridge_core::{Error, Result};
 use hybridge_gemma::config::Architecture;
-use hybridge_gemma::cpu::{Cpu, CpuEncoder, Memory, Precision, WASM_LIMIT};
+use hybridge_gemma::cpu::{Cpu, CpuEncoder, Precision, bench, memory_of};
 use hybridge_gemma::{Encoder, Model, Pass};
 
 use crate::gpu;
 use crate::model::{Kind, Options};
-use crate::patient::Patient;
+use crate::pace::pace;
+use crate::platform::milliseconds;
 use crate::watched::Report;
 
 /// What runs a model.
@@ -33,9 +36,14 @@ pub(crate) struct Opened {
 pub(crate) async fn open(model: &Model, options: Options, report: &Report) -> Result<Opened> {
     check_kind(model.config.architecture, options.kind)?;
     let context_window = options.context_window.min(model.config.context).max(1);
-    let bytes = model.tensors.bytes();
-    let machine = gpu::look(options.device, options.gpu_is_right).await;
-    let chosen = place(options.device, &machine.facts, Some(bytes))?;
+    let machine = look(options).await;
+    let speed = match options.device {
+        Wish::Auto if !takes_gpu(Wish::Auto, &machine.facts) => {
+            Some(whole(bench::estimate(model, options.precision.into(), &milliseconds)?))
+        }
+        _ => None,
+    };
+    let chosen = place(options.device, &machine.facts, speed)?;
     let (mut backend, gpu) = match (chosen, machine.device) {
         (Place::Gpu, Some(gpu)) => (gpu.load(model, options, context_window).await?, Some(gpu)),
         (Place::Gpu, None) => {
@@ -50,15 +58,61 @@ pub(crate) async fn open(model: &Model, options: Options, report: &Report) -> Re
     Ok(Opened { backend, gpu, place: chosen, adapter, context_window })
 }
 
+/// Refuses a model before its weights are fetched: by the first bytes of its file, and by its size.
+pub(crate) async fn admit(head: &[u8], bytes: u64, options: Options) -> Result<()> {
+    let machine = look(options).await;
+    let speed = match options.device {
+        Wish::Auto if !takes_gpu(Wish::Auto, &machine.facts) => {
+            Some(whole(bench::rate(options.precision.into(), &milliseconds)?) / bytes.max(1))
+        }
+        _ => None,
+    };
+    let chosen = place(options.device, &machine.facts, speed);
+    // Whoever opens the model looks at the same machine.
+    LOOKED.set(Some((options.device, machine)));
+    match (chosen?, Shape::peek(head)) {
+        (Place::Cpu, Some(shape)) => {
+            let context = u32::try_from(options.context_window).unwrap_or(u32::MAX);
+            Memory::of(&shape, bytes, context).check(WASM_LIMIT)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Bytes of weights that this machine's CPU works through in a second.
+pub(crate) fn rate(precision: Precision) -> Result<u64> {
+    Ok(whole(bench::rate(precision, &milliseconds)?))
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
+fn whole(number: f64) -> u64 {
+    number as u64
+}
+
+thread_local! {
+    /// What was looked at before a download: looking twice would open the GPU twice.
+    static LOOKED: RefCell<Option<(Wish, Machine)>> = const { RefCell::new(None) };
+}
+
+async fn look(options: Options) -> Machine {
+    match LOOKED.take() {
+        Some((looked, machine)) if looked == options.device => machine,
+        _ => gpu::look(options.device, options.gpu_is_right).await,
+    }
+}
+
 async fn on_cpu(model: &Model, options: Options, context_window: usize) -> Result<Backend> {
-    Memory::of(model, context_window).check(WASM_LIMIT)?;
+    memory_of(model, context_window).check(WASM_LIMIT)?;
     let precision = Precision::from(options.precision);
     Ok(match options.kind {
         Kind::Generator => {
             let pass = Cpu::load(model, context_window, precision).await?;
-            Backend::Generator(Box::new(Patient(pass)))
+            Backend::Generator(Box::new(pass.with_pause(pace())))
         }
-        Kind::Embedder => Backend::Embedder(Box::new(CpuEncoder::load(model, precision).await?)),
+        Kind::Embedder => {
+            let encoder = CpuEncoder::load(model, precision).await?;
+            Backend::Embedder(Box::new(encoder.with_pause(pace())))
+        }
     })
 }
 

@@ -6,7 +6,7 @@ mod download;
 mod generation;
 mod gpu;
 mod model;
-mod patient;
+mod pace;
 mod platform;
 #[cfg(all(test, target_family = "wasm", feature = "gpu"))]
 mod tests;
@@ -15,7 +15,7 @@ mod watched;
 pub use download::{Digest, Download};
 pub use generation::Generation;
 pub use gpu::self_test;
-pub use model::Model;
+pub use model::{Model, cpu_rate};
 use wasm_bindgen::prelude::wasm_bindgen;
 
 #[cfg(target_family = "wasm")]

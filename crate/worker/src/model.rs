@@ -79,6 +79,13 @@ struct Facts {
     architecture: &'static str,
 }
 
+/// Bytes of weights a second that the CPU works through here, measured for about 100 ms.
+#[wasm_bindgen]
+pub fn cpu_rate(precision: &str) -> Result<f64, JsValue> {
+    let rate = || Ok(number(backend::rate(parse::<Precision>(precision)?.into())?));
+    rate().map_err(|error| thrown(&error))
+}
+
 /// What a text is to become.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -123,6 +130,12 @@ impl Model {
             );
         });
         Self::open(&blobs, &options, &report).await.map_err(|error| thrown(&error))
+    }
+
+    /// Refuses a model by the first bytes of its file and its size, before the rest is fetched.
+    pub async fn admit(head: Vec<u8>, size: f64, options: String) -> Result<(), JsValue> {
+        let admitted = async { backend::admit(&head, count(size), parse(&options)?).await };
+        admitted.await.map_err(|error| thrown(&error))
     }
 
     /// What was loaded, as JSON.

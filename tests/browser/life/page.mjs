@@ -17,13 +17,13 @@ const html = `<!doctype html><title>life</title><script type="module">
   globalThis.isReady = true
 </script>`
 
-export async function setUp({ gpu = false, pages = {}, keepsPages = false } = {}) {
+export async function setUp({ gpu = false, pages = {}, mounts = {}, keepsPages = false } = {}) {
   const models = tinyModels()
   const host = await modelHost({})
   // What the next workers will suffer, one after the other; workers ask for it as they start.
   const faults = []
   const nextFault = { type: 'text/plain', get body() { return faults.shift() ?? '' } }
-  const site = await serve({ '/hybridge/': join(root, 'crate/npm'), '/life/': import.meta.dirname }, { pages: { '/': { type: 'text/html', body: html }, '/fault': nextFault, ...pages } })
+  const site = await serve({ '/hybridge/': join(root, 'crate/npm'), '/life/': import.meta.dirname, ...mounts }, { pages: { '/': { type: 'text/html', body: html }, '/fault': nextFault, ...pages } })
   const browser = await launch({ gpu, keepsPages })
   const contexts = []
   return {

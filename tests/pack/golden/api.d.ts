@@ -154,6 +154,8 @@ export interface GenerateResponse {
     /** Which branch answered, and where that ran. */
     readonly branch: string;
     readonly inferenceSource: 'on_device' | 'in_cloud' | 'unknown';
+    /** Of a model on this device: what it ran on. */
+    readonly device?: 'gpu' | 'cpu';
     readonly routing: RoutingTrace;
 }
 export interface GenerateChunk {
@@ -303,7 +305,8 @@ export interface Attempt {
     readonly firstTokenMs?: number;
     readonly durationMs: number;
     readonly usage?: Usage;
-    readonly confidence?: Confidence; /** The branch's own trace, where it is a hybrid itself. */
+    readonly confidence?: Confidence; /** Of a model on this device: what it ran on. */
+    readonly device?: 'gpu' | 'cpu'; /** The branch's own trace, where it is a hybrid itself. */
     readonly routing?: RoutingTrace;
 }
 export type Status = 'CANCELLED' | 'UNKNOWN' | 'INVALID_ARGUMENT' | 'DEADLINE_EXCEEDED' | 'NOT_FOUND' | 'ALREADY_EXISTS' | 'PERMISSION_DENIED' | 'UNAUTHENTICATED' | 'RESOURCE_EXHAUSTED' | 'FAILED_PRECONDITION' | 'ABORTED' | 'OUT_OF_RANGE' | 'UNIMPLEMENTED' | 'INTERNAL' | 'UNAVAILABLE' | 'DATA_LOSS';
@@ -334,7 +337,8 @@ export type AvailabilityStatus = 'unavailable' | 'downloadable' | 'downloading' 
 export interface Availability {
     status: AvailabilityStatus;
     reason?: string;
-    code?: string;
+    code?: string; /** Where it would run. */
+    device?: 'gpu' | 'cpu';
     bytesToDownload?: number;
     gpuBytesNeeded?: number;
     estimatedTokensPerSecond?: number;
@@ -525,6 +529,13 @@ export interface Calls {
     selfTest: {
         params: Record<never, never>;
         result: Omit<GpuReport, 'milliseconds'>;
+    };
+    /** Bytes of weights that one CPU thread works through in a second. */
+    cpuRate: {
+        params: {
+            precision: LoadParams['precision'];
+        };
+        result: number;
     };
     load: {
         params: LoadParams;
@@ -1014,6 +1025,7 @@ export type Reply = string | {
     usage?: Usage;
     confidence?: Confidence;
     raw?: unknown;
+    device?: 'gpu' | 'cpu';
 };
 /** A whole answer, before it is told who gave it. A router tells that itself, a plain model leaves it out. */
 export interface Answer {
@@ -1023,6 +1035,7 @@ export interface Answer {
     usage: Usage;
     confidence?: Confidence;
     raw?: unknown;
+    device?: 'gpu' | 'cpu';
     branch?: string;
     inferenceSource?: ModelInfo['inferenceSource'];
     routing?: RoutingTrace;
@@ -1047,6 +1060,7 @@ export declare class Response implements GenerateResponse {
     readonly raw?: unknown;
     readonly branch: string;
     readonly inferenceSource: ModelInfo['inferenceSource'];
+    readonly device?: 'gpu' | 'cpu';
     readonly routing: RoutingTrace;
     readonly outputError?: HybridError;
     constructor(answer: Answer, told: {

@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use super::limits::Limits;
-use super::place::{Gpu, Place, Wish, cpu_tokens_per_second, place};
+use super::memory::{Memory, WASM_LIMIT};
+use super::place::{Gpu, Place, Wish, place};
 use super::shape::Shape;
 use crate::download::Head;
 use crate::json::{Fields, FromJson as _, parse};
@@ -42,6 +43,10 @@ pub struct Facts {
     pub limits: Limits,
     /// What the model's host said where it gave nothing, as an HTTP status.
     pub refused: Option<u16>,
+    /// Whether the browser has no WebAssembly with vectors, which all of the engine needs.
+    pub lacks_simd: bool,
+    /// Bytes of weights that one CPU thread works through in a second, where that was measured.
+    pub cpu_bytes_per_second: Option<u64>,
     /// Whether the person asked for little traffic, or pays for it.
     pub saves_data: bool,
 }
@@ -76,8 +81,17 @@ impl Facts {
             shape: fields.value("shape").map(Shape::from_json).transpose()?,
             limits: fields.value("limits").map(Limits::from_json).transpose()?.unwrap_or_default(),
             refused: fields.small_count("refused")?.and_then(|status| status.try_into().ok()),
+            lacks_simd: fields.flag("lacksSimd")?.unwrap_or_default(),
+            cpu_bytes_per_second: fields.count("cpuBytesPerSecond")?,
             saves_data: fields.flag("savesData")?.unwrap_or_default(),
         })
+    }
+}
+
+impl Facts {
+    /// Tokens a second on the CPU: each reads all weights once.
+    fn cpu_speed(&self) -> Option<u64> {
+        Some(self.cpu_bytes_per_second? / self.bytes?.max(1))
     }
 }
 
@@ -113,7 +127,10 @@ pub struct Availability {
     /// What weights, keys and values take on the GPU; the weights alone where the model's shape is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gpu_bytes_needed: Option<u64>,
-    /// On the CPU, whose speed is known beforehand.
+    /// Where it would run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device: Option<Place>,
+    /// On the CPU, where its speed was measured.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub estimated_tokens_per_second: Option<u64>,
 }
@@ -129,6 +146,7 @@ pub fn judge(facts: &Facts) -> Availability {
             code: error.code.map(Into::into),
             bytes_to_download: None,
             gpu_bytes_needed: None,
+            device: None,
             estimated_tokens_per_second: None,
         },
         Ok(place) => {
@@ -137,7 +155,6 @@ pub fn judge(facts: &Facts) -> Availability {
                 (false, true) => Status::Downloading,
                 (false, false) => Status::Downloadable,
             };
-            let speed = facts.bytes.filter(|_| place == Place::Cpu).map(cpu_tokens_per_second);
             let bytes_to_download = to_fetch.filter(|_| !facts.is_complete);
             let caution = caution(facts, place);
             Availability {
@@ -149,7 +166,8 @@ pub fn judge(facts: &Facts) -> Availability {
                     let shape = facts.shape.as_ref();
                     shape.map_or(bytes, |shape| shape.gpu_bytes(bytes, facts.context_window))
                 }),
-                estimated_tokens_per_second: speed,
+                device: Some(place),
+                estimated_tokens_per_second: facts.cpu_speed().filter(|_| place == Place::Cpu),
             }
         }
     }
@@ -183,6 +201,12 @@ fn obstacle(facts: &Facts, to_fetch: Option<u64>) -> Result<Place> {
         )
         .with_code("INSECURE_CONTEXT"));
     }
+    if facts.lacks_simd {
+        return Err(Error::precondition(
+            "this browser's WebAssembly has no vectors (SIMD), which the engine is made of; Safari has them since 16.4, other browsers since 2021",
+        )
+        .with_code("SIMD_UNAVAILABLE"));
+    }
     let place = placed(facts)?;
     if let Some(status) = facts.refused.filter(|_| !facts.is_complete) {
         return Err(Head { status, ..Head::default() }.refusal());
@@ -205,10 +229,22 @@ fn obstacle(facts: &Facts, to_fetch: Option<u64>) -> Result<Place> {
 fn placed(facts: &Facts) -> Result<Place> {
     let largest = facts.shape.as_ref().zip(facts.bytes);
     let largest = largest.map_or(0, |(it, bytes)| it.largest_buffer(bytes, facts.context_window));
-    match facts.limits.shortfall(largest).filter(|_| facts.gpu.available) {
-        None => place(facts.wish, &facts.gpu, facts.bytes),
-        Some(shortfall) => place(facts.wish, &Gpu::default(), facts.bytes).map_err(|_| shortfall),
+    let place = match facts.limits.shortfall(largest).filter(|_| facts.gpu.available) {
+        None => place(facts.wish, &facts.gpu, facts.cpu_speed())?,
+        Some(shortfall) => {
+            place(facts.wish, &Gpu::default(), facts.cpu_speed()).map_err(|_| shortfall)?
+        }
+    };
+    match (place, &facts.shape, facts.bytes) {
+        (Place::Cpu, Some(shape), Some(bytes)) => {
+            Memory::of(shape, bytes, facts.context_window).check(WASM_LIMIT)?;
+        }
+        (Place::Cpu, None, Some(weights)) => {
+            Memory { weights, cache: 0, scratch: 0 }.check(WASM_LIMIT)?;
+        }
+        _ => {}
     }
+    Ok(place)
 }
 
 /// The origin's storage has no room.
@@ -221,138 +257,4 @@ pub fn quota_exceeded(needed: u64, free: u64) -> Error {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{Facts, Gpu, Limits, Shape, Wish, judge};
-
-    fn ready() -> Facts {
-        Facts {
-            is_secure: true,
-            has_workers: true,
-            gpu: Gpu { available: true, is_right: Some(true), ..Gpu::default() },
-            bytes: Some(1_000_000_000),
-            free: Some(2_000_000_000),
-            is_kept: true,
-            context_window: 4096,
-            ..Facts::default()
-        }
-    }
-
-    #[track_caller]
-    fn check(bend: impl FnOnce(&mut Facts), expected: &str) {
-        let mut facts = ready();
-        bend(&mut facts);
-        let mut found = serde_json::to_value(judge(&facts)).unwrap();
-        let reason = found.as_object_mut().unwrap().remove("reason");
-        assert_eq!(reason.is_some(), found.get("code").is_some(), "a code comes with a sentence");
-        assert_eq!(found.to_string(), expected);
-    }
-
-    #[test]
-    fn verdicts() {
-        let gpu = r#""gpuBytesNeeded":1000000000,"status""#;
-        let fetch = r#""bytesToDownload":1000000000"#;
-        check(|_| (), &format!(r#"{{{fetch},{gpu}:"downloadable"}}"#));
-        check(|it| it.is_downloading = true, &format!(r#"{{{fetch},{gpu}:"downloading"}}"#));
-        check(
-            |it| (it.held, it.is_complete) = (1_000_000_000, true),
-            &format!(r#"{{{gpu}:"available"}}"#),
-        );
-        check(
-            |it| it.held = 999_999_999,
-            &format!(r#"{{"bytesToDownload":1,{gpu}:"downloadable"}}"#),
-        );
-        check(|it| it.bytes = None, r#"{"status":"downloadable"}"#);
-        check(
-            |it| (it.wish, it.bytes) = (Wish::Cpu, Some(27_000_000)),
-            r#"{"bytesToDownload":27000000,"estimatedTokensPerSecond":100,"status":"downloadable"}"#,
-        );
-    }
-
-    fn gemma_1b() -> Option<Shape> {
-        Some(Shape {
-            layers: 26,
-            width: 1152,
-            hidden: 6912,
-            heads: 4,
-            kv_heads: 1,
-            head_dim: 256,
-            window: 512,
-            context: 32_768,
-            ..Shape::default()
-        })
-    }
-
-    #[test]
-    fn a_shape_tells_what_the_context_takes_and_whether_the_gpu_is_large_enough() {
-        let bytes = gemma_1b().unwrap().gpu_bytes(1_000_000_000, 4096);
-        let fits = format!(
-            r#"{{"bytesToDownload":1000000000,"gpuBytesNeeded":{bytes},"status":"downloadable"}}"#
-        );
-        let small = Limits { binding: Some(128 << 20), ..Limits::default() };
-        check(|it| (it.shape, it.limits) = (gemma_1b(), small.clone()), &fits);
-        let too_small = r#"{"code":"GPU_LIMITS","status":"unavailable"}"#;
-        let tight = Limits { binding: Some(2 << 20), ..Limits::default() };
-        check(|it| (it.shape, it.limits) = (gemma_1b(), tight.clone()), too_small);
-        check(|it| it.limits = Limits { invocations: Some(128), ..Limits::default() }, too_small);
-        // A small model does without.
-        check(
-            |it| (it.shape, it.limits, it.bytes) = (gemma_1b(), tight, Some(27_000_000)),
-            r#"{"bytesToDownload":27000000,"estimatedTokensPerSecond":100,"status":"downloadable"}"#,
-        );
-    }
-
-    #[test]
-    fn cautions() {
-        let told = |code: &str| {
-            format!(
-                r#"{{"bytesToDownload":1000000000,"code":"{code}","gpuBytesNeeded":1000000000,"status":"downloadable"}}"#
-            )
-        };
-        check(|it| it.saves_data = true, &told("DATA_SAVER"));
-        check(|it| (it.gpu.software, it.wish) = (true, Wish::Gpu), &told("GPU_SOFTWARE"));
-        check(
-            |it| (it.saves_data, it.held, it.is_complete) = (true, 1_000_000_000, true),
-            r#"{"gpuBytesNeeded":1000000000,"status":"available"}"#,
-        );
-    }
-
-    #[test]
-    fn facts_read_as_they_are_told() {
-        let told = r#"{"isSecure":true,"hasWorkers":true,"gpu":{"available":true,"isRight":true,"software":false},"wish":"auto",
-            "bytes":1000000000,"held":0,"isComplete":false,"isDownloading":false,"free":2000000000,"isKept":true,"crashedAt":null,
-            "contextWindow":4096}"#;
-        assert_eq!(Facts::parse(told), Ok(ready()));
-        assert_eq!(Facts::parse("{}"), Ok(Facts::default()));
-        for (told, complaint) in [
-            ("[]", "the facts must be an object"),
-            (r#"{"held":-1}"#, "`held` of the facts must be a whole number of at least 0"),
-            (r#"{"wish":"npu"}"#, "`wish` of the facts must be a wish"),
-            (r#"{"gpu":{"software":1}}"#, "`software` of the GPU must be true or false"),
-        ] {
-            assert_eq!(Facts::parse(told).unwrap_err().message, complaint);
-        }
-    }
-
-    #[test]
-    fn obstacles() {
-        let unavailable = |code: &str| format!(r#"{{"code":"{code}","status":"unavailable"}}"#);
-        check(|it| it.has_workers = false, &unavailable("WORKER_UNAVAILABLE"));
-        check(|it| it.is_secure = false, &unavailable("INSECURE_CONTEXT"));
-        check(|it| it.gpu.available = false, &unavailable("GPU_UNAVAILABLE"));
-        check(|it| it.gpu.software = true, &unavailable("GPU_UNAVAILABLE"));
-        check(|it| it.gpu.is_right = Some(false), &unavailable("GPU_WRONG_RESULTS"));
-        check(|it| it.free = Some(999_999_999), &unavailable("QUOTA_EXCEEDED"));
-        check(|it| it.crashed_at = Some(4096), &unavailable("CRASHED_BEFORE"));
-        check(|it| it.refused = Some(403), &unavailable("MODEL_GATED"));
-        check(|it| it.refused = Some(404), &unavailable("MODEL_NOT_FOUND"));
-        check(
-            |it| it.crashed_at = Some(8192),
-            r#"{"bytesToDownload":1000000000,"gpuBytesNeeded":1000000000,"status":"downloadable"}"#,
-        );
-        // What is not kept needs no room, and neither does what is there.
-        check(
-            |it| (it.free, it.is_kept) = (Some(0), false),
-            r#"{"bytesToDownload":1000000000,"gpuBytesNeeded":1000000000,"status":"downloadable"}"#,
-        );
-    }
-}
+mod tests;

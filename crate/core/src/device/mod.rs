@@ -2,10 +2,12 @@
 
 mod availability;
 mod limits;
+mod memory;
 mod place;
 mod shape;
 
 pub use availability::{Availability, Facts, Status, judge, quota_exceeded};
 pub use limits::Limits;
-pub use place::{Gpu, Place, Wish, cpu_tokens_per_second, place, wrong_results};
+pub use memory::{Memory, WASM_LIMIT};
+pub use place::{Gpu, Place, Wish, place, takes_gpu, wrong_results};
 pub use shape::Shape;

@@ -42,6 +42,18 @@ pub enum Place {
     Cpu,
 }
 
+impl Place {
+    /// Reads the public spelling.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "gpu" => Some(Self::Gpu),
+            "cpu" => Some(Self::Cpu),
+            _ => None,
+        }
+    }
+}
+
 /// What is known of the machine's GPU.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Gpu {
@@ -67,24 +79,19 @@ impl FromJson for Gpu {
     }
 }
 
-/// Bytes of packed weights that one thread reads in a second while it writes.
-/// Measured in headless Chromium on one busy core of a server: Gemma's 270M shape in 235 MB writes
-/// 23 tokens a second, which is 5.4 GB/s. Half of that, because most machines are no servers.
-const CPU_BYTES_PER_SECOND: u64 = 2_700_000_000;
-
 /// The least speed at which `Auto` takes the CPU, in tokens a second: that of a slow reader.
 const LEAST_TOKENS_PER_SECOND: u64 = 5;
 
-/// Tokens a second on the CPU of a model whose tokens read so many bytes of weights.
-#[must_use]
-pub fn cpu_tokens_per_second(weight_bytes: u64) -> u64 {
-    CPU_BYTES_PER_SECOND / weight_bytes.max(1)
-}
-
-/// Where a model runs whose tokens read so many bytes of weights; absent where that is not known yet.
-pub fn place(wish: Wish, gpu: &Gpu, weight_bytes: Option<u64>) -> Result<Place> {
-    let is_small =
-        weight_bytes.is_some_and(|bytes| cpu_tokens_per_second(bytes) >= LEAST_TOKENS_PER_SECOND);
+/// Where a model runs that would write so many tokens a second on the CPU, as was measured; absent
+/// where nobody measured, or where the model's size is not known.
+pub fn place(wish: Wish, gpu: &Gpu, cpu_speed: Option<u64>) -> Result<Place> {
+    let is_small = cpu_speed.is_some_and(|speed| speed >= LEAST_TOKENS_PER_SECOND);
+    let beside = |reason: &str| match cpu_speed {
+        Some(speed) => no_gpu(&format!(
+            "{reason}; on the CPU this model would write about {speed} tokens a second, and fewer than {LEAST_TOKENS_PER_SECOND} are too few",
+        )),
+        None => no_gpu(reason),
+    };
     match wish {
         Wish::Cpu => Ok(Place::Cpu),
         Wish::Gpu | Wish::Auto if gpu.available && gpu.is_right == Some(false) => match wish {
@@ -94,13 +101,22 @@ pub fn place(wish: Wish, gpu: &Gpu, weight_bytes: Option<u64>) -> Result<Place> 
         Wish::Gpu if gpu.available => Ok(Place::Gpu),
         Wish::Auto if gpu.available && !gpu.software => Ok(Place::Gpu),
         Wish::Auto if is_small => Ok(Place::Cpu),
-        Wish::Auto if gpu.available => Err(no_gpu(
+        Wish::Auto if gpu.available => Err(beside(
             "this browser's GPU is a software one, too slow for this model; device: 'gpu' takes it nevertheless",
         )),
-        Wish::Gpu | Wish::Auto => {
-            Err(no_gpu(gpu.reason.as_deref().unwrap_or("this browser has no WebGPU adapter")))
-        }
+        Wish::Gpu => Err(no_gpu(reason_of(gpu))),
+        Wish::Auto => Err(beside(reason_of(gpu))),
     }
+}
+
+/// Whether a model runs on this GPU whatever the CPU can do, so that nobody need measure that.
+#[must_use]
+pub fn takes_gpu(wish: Wish, gpu: &Gpu) -> bool {
+    place(wish, gpu, None) == Ok(Place::Gpu)
+}
+
+fn reason_of(gpu: &Gpu) -> &str {
+    gpu.reason.as_deref().unwrap_or("this browser has no WebGPU adapter")
 }
 
 /// The GPU computes, but wrong.
@@ -118,12 +134,12 @@ fn no_gpu(reason: &str) -> Error {
 mod tests {
     use super::{Gpu, Place, Wish, place};
 
-    const SMALL: Option<u64> = Some(4_000_000);
-    const LARGE: Option<u64> = Some(700_000_000);
+    const SMALL: Option<u64> = Some(5);
+    const LARGE: Option<u64> = Some(4);
 
     #[track_caller]
-    fn check(wish: Wish, gpu: &Gpu, bytes: Option<u64>, expected: Result<Place, &str>) {
-        let found = place(wish, gpu, bytes).map_err(|error| error.code.unwrap_or_default());
+    fn check(wish: Wish, gpu: &Gpu, speed: Option<u64>, expected: Result<Place, &str>) {
+        let found = place(wish, gpu, speed).map_err(|error| error.code.unwrap_or_default());
         assert_eq!(found, expected.map_err(Into::into));
     }
 
@@ -153,5 +169,13 @@ mod tests {
         ] {
             check(wish, gpu, bytes, expected);
         }
+    }
+
+    #[test]
+    fn a_refusal_tells_how_slow_the_cpu_would_be() {
+        let error = place(Wish::Auto, &Gpu::default(), Some(3)).unwrap_err();
+        assert!(error.message.contains("about 3 tokens a second"), "{}", error.message);
+        let error = place(Wish::Gpu, &Gpu::default(), Some(3)).unwrap_err();
+        assert!(!error.message.contains("CPU"), "{}", error.message);
     }
 }

@@ -146,7 +146,8 @@ impl Shape {
         u64::from(self.kv_heads) * u64::from(self.head_dim)
     }
 
-    fn vocabulary(&self) -> u32 {
+    /// How many pieces there are, and so how many logits.
+    pub(super) fn vocabulary(&self) -> u32 {
         if self.vocabulary == 0 { VOCABULARY } else { self.vocabulary }
     }
 }

@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::facts::Question;
 use super::record::Record;
 use super::trace::Trace;
+use crate::device::Place;
 use crate::json;
 use crate::{Confidence, Error, Usage};
 
@@ -77,6 +78,8 @@ pub struct Summary {
     pub usage: Usage,
     /// How sure the branch says it was.
     pub confidence: Option<Confidence>,
+    /// What a model on this device ran on.
+    pub device: Option<Place>,
     /// The branch's own trace, where it is a router itself.
     pub routing: Option<Value>,
 }
@@ -107,6 +110,7 @@ impl Summary {
                 cached_content_tokens: usage.maybe_count("cachedContentTokens"),
             },
             confidence,
+            device: record.value("device").and_then(Value::as_str).and_then(Place::parse),
             routing: record.value("routing").cloned(),
         }
     }

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::device::Place;
 use crate::{Confidence, Status, Usage};
 
 /// How an attempt ended.
@@ -48,6 +49,9 @@ pub struct Attempt {
     /// How sure it was.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub confidence: Option<Confidence>,
+    /// What a model on this device ran on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device: Option<Place>,
     /// The branch's own trace, where it is a router itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub routing: Option<Value>,

@@ -20,8 +20,12 @@ use crate::weights::{Model, Tensor};
 /// Milliseconds since whenever.
 pub type Clock<'a> = &'a dyn Fn() -> f64;
 
-/// Least time to measure: browsers round their clocks to a tenth of a millisecond or a whole one.
-const LEAST: f64 = 10.0;
+/// Shortest time that says something: browsers round their clocks to a tenth of a millisecond or a
+/// whole one.
+const LEAST: f64 = 8.0;
+/// The best of so many: browsers compile a kernel well only after it has run for a while, and
+/// neighbours disturb.
+const TRIES: usize = 6;
 /// Larger than the second-level cache of most machines.
 const PROBE_BYTES: usize = 8 << 20;
 
@@ -43,16 +47,33 @@ pub fn estimate(model: &Model, precision: Precision, clock: Clock<'_>) -> Result
         };
         milliseconds += of(rows * columns) / rate;
     }
-    // Norms, attention and the choice take some per cent beside the products.
-    Ok(1000.0 / (milliseconds * 1.1))
+    Ok(1000.0 / (milliseconds * BESIDE))
 }
+
+/// How many bytes of weights a second this machine works through, by a measurement of about 100 ms:
+/// for a model of which nothing is known but its size.
+pub fn rate(precision: Precision, clock: Clock<'_>) -> Result<f64> {
+    let mut milliseconds_per_byte = 0.0;
+    // The usual body, and the usual head.
+    let encodings = [Encoding::Q4_0, Encoding::Q8_0];
+    for encoding in encodings {
+        let bytes = of(encoding.bytes_of(COLUMNS)) / of(COLUMNS);
+        milliseconds_per_byte +=
+            1.0 / (weights_per_millisecond(encoding, precision, clock)? * bytes);
+    }
+    Ok(1000.0 * of(encodings.len()) / (milliseconds_per_byte * BESIDE))
+}
+
+/// Norms, attention and the choice take some per cent beside the products.
+const BESIDE: f64 = 1.1;
+
+const COLUMNS: usize = 1024;
 
 fn weights_per_millisecond(
     encoding: Encoding,
     precision: Precision,
     clock: Clock<'_>,
 ) -> Result<f64> {
-    const COLUMNS: usize = 1024;
     let rows = PROBE_BYTES / encoding.bytes_of(COLUMNS);
     let matrix = matrix(encoding, rows, COLUMNS, 1)?;
     let mut inputs = Inputs::default();
@@ -60,14 +81,15 @@ fn weights_per_millisecond(
     inputs.set(&[0.5; COLUMNS], COLUMNS, !rounded, rounded);
     let mut output = vec![0.0; rows];
     let mut best = 0.0_f64;
-    // The best of three: the first turn warms up, and neighbours disturb.
-    for _ in 0..3 {
+    for _ in 0..TRIES {
         let (start, mut turns) = (clock(), 0);
-        while clock() - start < LEAST && turns < 1000 {
+        let mut now = start;
+        while now - start < LEAST && turns < 1000 {
             matrix.times(black_box(&inputs), precision, &mut output);
             turns += 1;
+            now = clock();
         }
-        best = best.max(of(turns * rows * COLUMNS) / (clock() - start).max(1e-3));
+        best = best.max(of(turns * rows * COLUMNS) / (now - start).max(1e-3));
     }
     Ok(best)
 }
@@ -242,7 +264,7 @@ mod tests {
 
     use pollster::block_on;
 
-    use super::{Plan, bench};
+    use super::{LEAST, PROBE_BYTES, Plan, Precision, bench, rate};
     use crate::config::Config;
     use crate::cpu::shape_270m;
     use crate::quant::Encoding;
@@ -271,6 +293,21 @@ mod tests {
             assert!(report.loss.1 < 0.3, "{encoding:?}: {report:?}");
             assert_eq!(report.loss.1 > 0.0, encoding.block_values() > 1, "{encoding:?}");
             assert!(report.share() > 0.0 && report.exact.prefill > 0.0);
+        }
+    }
+
+    /// On a clock that runs by one product for each look at it, the rate can be told beforehand.
+    #[test]
+    fn a_rate_is_bytes_over_time() {
+        for (milliseconds, turns) in [(LEAST, 1.0), (LEAST / 4.0, 4.0), (3.0 * LEAST, 1.0)] {
+            let time = Cell::new(0.0);
+            let clock = || {
+                time.set(time.get() + milliseconds);
+                time.get()
+            };
+            let found = rate(Precision::Fast, &clock).unwrap();
+            let right = PROBE_BYTES as f64 * turns / (milliseconds * turns) * 1000.0 / 1.1;
+            assert!((found / right - 1.0).abs() < 0.01, "{found} not {right}");
         }
     }
 }

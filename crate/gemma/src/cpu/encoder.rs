@@ -1,5 +1,7 @@
 //! EmbeddingGemma on the CPU: the same blocks, looking both ways, then a mean and two matrices.
 
+use std::fmt;
+
 use futures::future::LocalBoxFuture;
 use hybridge_core::{Error, Result};
 
@@ -8,17 +10,27 @@ use super::inputs::{Inputs, Precision};
 use super::matrix::Matrix;
 use super::memory::no_room;
 use super::network::{Network, Scratch, Sight};
+use super::pause::{Pause, brief};
 use crate::config::Config;
 use crate::engine::{Encoder, check_vocabulary};
 use crate::weights::{Model, missing_tensor};
 
 /// The CPU's encoder.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct CpuEncoder {
     network: Network,
     dense_2: Matrix,
     dense_3: Matrix,
     scratch: Scratch,
+    pause: Pause,
+}
+
+impl fmt::Debug for CpuEncoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CpuEncoder")
+            .field("precision", &self.network.precision)
+            .finish_non_exhaustive()
+    }
 }
 
 impl CpuEncoder {
@@ -30,11 +42,19 @@ impl CpuEncoder {
             dense_2: Matrix::load(model, &dense.dense_2).await?,
             dense_3: Matrix::load(model, &dense.dense_3).await?,
             scratch: Scratch::default(),
+            pause: brief(),
         })
     }
 
-    fn run(&mut self, tokens: &[u32]) -> Result<Vec<f32>> {
-        let Self { network, dense_2, dense_3, scratch } = self;
+    /// The same encoder with another way to let others run than to yield to the executor once.
+    #[must_use]
+    pub fn with_pause(mut self, pause: Pause) -> Self {
+        self.pause = pause;
+        self
+    }
+
+    async fn run(&mut self, tokens: &[u32]) -> Result<Vec<f32>> {
+        let Self { network, dense_2, dense_3, scratch, pause } = self;
         let config = &network.config;
         check_vocabulary(config, tokens)?;
         if tokens.is_empty() {
@@ -45,6 +65,7 @@ impl CpuEncoder {
         let mut cache = Cache::new(width, tokens.len()).ok_or_else(|| no_room(bytes))?;
         network.embed(tokens, &mut scratch.x);
         for index in 0..network.layers.len() {
+            pause().await;
             network.layer(index, &mut cache, 0, Sight::Around(tokens.len()), scratch);
         }
         let mut mean = vec![0.0_f32; config.width];
@@ -75,6 +96,6 @@ impl Encoder for CpuEncoder {
     }
 
     fn encode<'a>(&'a mut self, tokens: &'a [u32]) -> LocalBoxFuture<'a, Result<Vec<f32>>> {
-        Box::pin(async { self.run(tokens) })
+        Box::pin(self.run(tokens))
     }
 }

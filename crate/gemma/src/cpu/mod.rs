@@ -19,12 +19,14 @@ mod memory;
 mod network;
 mod pack;
 mod pass;
+mod pause;
 mod product;
 mod synthetic;
 mod vector;
 
 pub use encoder::CpuEncoder;
 pub use inputs::Precision;
-pub use memory::{Memory, WASM_LIMIT};
-pub use pass::{Cpu, Pause};
+pub use memory::memory_of;
+pub use pass::Cpu;
+pub use pause::Pause;
 pub use synthetic::shape_270m;

@@ -1,9 +1,6 @@
 //! Gemma 3 on the CPU, fast enough to be used.
 
 use std::fmt;
-use std::future::poll_fn;
-use std::rc::Rc;
-use std::task::Poll;
 
 use futures::future::LocalBoxFuture;
 use hybridge_core::{Error, Result};
@@ -15,6 +12,7 @@ use super::inputs::Precision;
 use super::matrix::Matrix;
 use super::memory::no_room;
 use super::network::{Network, Scratch, Sight};
+use super::pause::{Pause, brief};
 use crate::config::{Architecture, Config, Span};
 use crate::engine::{Pass, check_tokens, kept_after_rewind, nothing_pending};
 use crate::sample::{Choice, Draw};
@@ -23,10 +21,6 @@ use crate::weights::Model;
 /// Tokens that go through the layers together: enough to share the work of unpacking weights, few
 /// enough that their activations stay in the cache.
 pub(super) const CHUNK: usize = 32;
-
-/// Lets others run. It is awaited before every layer, some thousand times a second on small
-/// models: where a turn of the event loop is dear, return at once unless some time has passed.
-pub type Pause = Rc<dyn Fn() -> LocalBoxFuture<'static, ()>>;
 
 /// The CPU's pass with its cache.
 ///
@@ -102,7 +96,7 @@ impl Cpu {
             last: None,
             logits: None,
             scratch: Scratch::default(),
-            pause: Rc::new(|| Box::pin(yield_once())),
+            pause: brief(),
         })
     }
 
@@ -216,18 +210,4 @@ impl Pass for Cpu {
     fn choose<'a>(&'a mut self, draw: &'a Draw) -> LocalBoxFuture<'a, Result<Choice>> {
         Box::pin(async { choice::choose(self.pending()?, draw) })
     }
-}
-
-/// Pending once, woken at once.
-async fn yield_once() {
-    let mut has_yielded = false;
-    poll_fn(|context| {
-        if has_yielded {
-            return Poll::Ready(());
-        }
-        has_yielded = true;
-        context.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }

@@ -3,16 +3,20 @@
 import { deviceFacts, gpuLimits } from '../device-facts.js'
 import { loadPage } from '../glue/page.js'
 import type { Availability, DeviceFacts } from '../types.js'
+import { cpuRate } from './cpu-rate.js'
 import { findMark } from './crash-marker.js'
 import type { EngineHost } from './host.js'
 import { cardName, downloadLock, folder, hasStore, heldOf, readJson, type Card } from './layout.js'
 import { probe } from './probe.js'
 import { gpuVerdict } from './self-test.js'
+import { hasSimd } from './simd.js'
 
 /** Looks at the machine, at the store, and at the first bytes of a file that nobody knows; never at the weights. */
 export async function availabilityOf(host: EngineHost): Promise<Availability> {
   const page = await loadPage()
-  const { device = 'auto', cache = 'opfs', workerUrl, wasmUrl } = host.options
+  const { device = 'auto', cache = 'opfs', precision = 'exact', workerUrl, wasmUrl } = host.options
+  const places = { ...(workerUrl === undefined ? {} : { workerUrl }), ...(wasmUrl === undefined ? {} : { wasmUrl }) }
+  const lacksSimd = !hasSimd()
   const key = await host.key()
   const savesData = isMetered()
   const [webgpu, limits, held, free, isDownloading, crash, file] = await Promise.all([
@@ -26,7 +30,10 @@ export async function availabilityOf(host: EngineHost): Promise<Availability> {
   ])
   // A software adapter is looked at only where it was asked for.
   const isWanted = webgpu.available && (device === 'gpu' || !webgpu.software)
-  const isRight = isWanted ? await gpuVerdict({ ...(workerUrl === undefined ? {} : { workerUrl }), ...(wasmUrl === undefined ? {} : { wasmUrl }) }) : undefined
+  const isRight = isWanted && !lacksSimd ? await gpuVerdict(places) : undefined
+  // The CPU is measured only where it may be what the model runs on.
+  const maybeOnCpu = device === 'cpu' || (device === 'auto' && (!isWanted || isRight === false))
+  const cpuBytesPerSecond = maybeOnCpu && !lacksSimd && typeof Worker !== 'undefined' ? await cpuRate(precision, places) : undefined
   const { source, contextWindow } = host
   const facts = {
     isSecure: globalThis.isSecureContext === true,
@@ -45,6 +52,8 @@ export async function availabilityOf(host: EngineHost): Promise<Availability> {
     shape: source.kind === 'blob' ? undefined : source.shape,
     refused: file.refused,
     savesData,
+    lacksSimd,
+    cpuBytesPerSecond,
   }
   return JSON.parse(page.judge_device(JSON.stringify(facts), file.header)) as Availability
 }

@@ -46,7 +46,28 @@ export function gemmaModel(options: GemmaOptions): OnDeviceModel {
   }) as OnDeviceModel
 }
 
-async function generate({ host, turns, waitForLoad }: { host: EngineHost; turns: Turns; waitForLoad: boolean }, request: ModelRequest, run: RunOptions): Promise<Reply> {
+interface Setting { host: EngineHost; turns: Turns; waitForLoad: boolean }
+
+/**
+ * Whoever would rather wait than go elsewhere is not told of a GPU that went away before the first word:
+ * the engine comes back, on the CPU where there is no GPU any more, and answers.
+ */
+async function generate(setting: Setting, request: ModelRequest, run: RunOptions): Promise<Reply> {
+  let hasSpoken = false
+  const sendChunk: RunOptions['sendChunk'] = (content, details) => {
+    hasSpoken = true
+    run.sendChunk(content, details)
+  }
+  try {
+    return await attempt(setting, request, { ...run, sendChunk })
+  } catch (thrown) {
+    const wasLost = HybridError.isInstance(thrown) && thrown.code === 'DEVICE_LOST'
+    if (!wasLost || hasSpoken || !setting.waitForLoad || run.signal.aborted) throw thrown
+    return await attempt(setting, request, run)
+  }
+}
+
+async function attempt({ host, turns, waitForLoad }: Setting, request: ModelRequest, run: RunOptions): Promise<Reply> {
   const { signal } = run
   await host.ready({ waitForLoad, signal })
   const leave = await turns.enter(signal)
@@ -61,7 +82,7 @@ async function generate({ host, turns, waitForLoad }: { host: EngineHost; turns:
     while (!signal.aborted) {
       const { content, logprobs, reply } = await host.call('next', { generation })
       host.succeeded()
-      if (reply !== undefined) return reply
+      if (reply !== undefined) return { ...reply, ...(host.loaded === undefined ? {} : { device: host.loaded.device }) }
       if (content !== undefined) run.sendChunk(content, logprobs === undefined ? {} : { logprobs })
     }
     throw new HybridError('CANCELLED', 'stopped by the caller')

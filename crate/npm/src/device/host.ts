@@ -21,6 +21,7 @@ import { ProgressMeter } from './progress.js'
 import { watchPage } from './page-life.js'
 import type { Calls, LoadParams, Loaded, Method, Step } from './protocol.js'
 import { knownVerdict, rememberVerdict } from './self-test.js'
+import { checkSimd } from './simd.js'
 import { keyOf, sourceOf, type ModelSource } from './source.js'
 import { fatalCodes, WorkerClient, type CallOptions } from './worker-client.js'
 
@@ -87,6 +88,7 @@ export class EngineHost {
       meter.end()
       return
     }
+    checkSimd()
     this.#faultsInRow = 0
     this.#stopWatching()
     this.#stopWatching = watchPage({ leave: () => this.#leave(), comeBack: () => this.#comeBack() })

@@ -27,7 +27,7 @@ export async function probe(host: EngineHost, key: string | undefined, mayAsk: b
   const { source, options } = host
   if (source.kind === 'blob') return { ...nothing, bytes: source.blob.size, header: await firstBytes(source.blob) }
   const kept = key === undefined || options.cache === 'none' ? undefined : await keptHeader(key)
-  if (kept !== undefined) return { ...nothing, header: kept }
+  if (kept !== undefined) return { ...nothing, ...kept, bytes: source.files.length === 1 ? kept.bytes : undefined }
   if (source.shape !== undefined || !mayAsk) return nothing
   const known = answers.get(host)
   if (known !== undefined) return known
@@ -40,13 +40,13 @@ async function firstBytes(blob: Blob): Promise<Uint8Array<ArrayBuffer>> {
   return new Uint8Array(await blob.slice(0, headerBytes).arrayBuffer().catch(() => new ArrayBuffer(0)))
 }
 
-async function keptHeader(key: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
+async function keptHeader(key: string): Promise<Pick<Probe, 'header' | 'bytes'> | undefined> {
   try {
     const directory = hasStore() ? await folder(key, false) : undefined
     const journal = directory && (await readJson<JournalView>(directory, journalName(0)))
     const [start = 1, end = 0] = journal?.held[0] ?? []
     if (directory === undefined || start > 0 || end < headerBytes) return undefined
-    return await firstBytes(await (await directory.getFileHandle(weightsName(0))).getFile())
+    return { header: await firstBytes(await (await directory.getFileHandle(weightsName(0))).getFile()), bytes: journal?.size }
   } catch {
     // Another tab may hold the file.
     return undefined

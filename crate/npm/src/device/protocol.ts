@@ -6,6 +6,8 @@ import type { ModelRequest } from '../request.js'
 /** What the worker can be asked. */
 export interface Calls {
   selfTest: { params: Record<never, never>; result: Omit<GpuReport, 'milliseconds'> }
+  /** Bytes of weights that one CPU thread works through in a second. */
+  cpuRate: { params: { precision: LoadParams['precision'] }; result: number }
   load: { params: LoadParams; result: Loaded }
   count: { params: { request: ModelRequest }; result: number }
   /** Names a generation; nothing runs before the first `next`. */

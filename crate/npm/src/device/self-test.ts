@@ -3,6 +3,7 @@
 import { deviceFacts } from '../device-facts.js'
 import { HybridError } from '../errors.js'
 import type { GpuReport } from './protocol.js'
+import { recall, remember } from './remembered.js'
 import { WorkerClient, type WorkerPlaces } from './worker-client.js'
 
 /**
@@ -44,20 +45,12 @@ export async function gpuVerdict(places: WorkerPlaces): Promise<boolean | undefi
 
 /** What was found before, without looking. */
 export async function knownVerdict(): Promise<boolean | undefined> {
-  try {
-    const verdict = localStorage.getItem(await nameOfVerdict())
-    return verdict === null ? undefined : verdict === 'right'
-  } catch {
-    return undefined
-  }
+  const verdict = recall(await nameOfVerdict())
+  return verdict === undefined ? undefined : verdict === 'right'
 }
 
 export async function rememberVerdict(isRight: boolean): Promise<void> {
-  try {
-    localStorage.setItem(await nameOfVerdict(), isRight ? 'right' : 'wrong')
-  } catch {
-    // Then it is looked at again.
-  }
+  remember(await nameOfVerdict(), isRight ? 'right' : 'wrong')
 }
 
 /** A driver's version is not told, but a browser's is, and both come with restarts. */

@@ -1,18 +1,69 @@
 //! A turn of the worker's event loop: messages are read between two of them, aborts among them.
 
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::rc::Rc;
+
 use js_sys::{Function, Promise};
-use wasm_bindgen::prelude::wasm_bindgen;
+use wasm_bindgen::prelude::{Closure, wasm_bindgen};
+use wasm_bindgen::{JsCast as _, JsValue};
 use wasm_bindgen_futures::JsFuture;
 
 #[wasm_bindgen]
 extern "C" {
-    #[wasm_bindgen(js_name = setTimeout)]
-    fn set_timeout(handler: &Function, milliseconds: i32);
+    type MessageChannel;
+    #[wasm_bindgen(constructor)]
+    fn new() -> MessageChannel;
+    #[wasm_bindgen(method, getter)]
+    fn port1(this: &MessageChannel) -> MessagePort;
+    #[wasm_bindgen(method, getter)]
+    fn port2(this: &MessageChannel) -> MessagePort;
+
+    type MessagePort;
+    #[wasm_bindgen(method, setter)]
+    fn set_onmessage(this: &MessagePort, handler: &Function);
+    #[wasm_bindgen(method, js_name = postMessage)]
+    fn post_message(this: &MessagePort, message: &JsValue);
+}
+
+thread_local! {
+    static BELL: Bell = Bell::new();
+}
+
+/// Messages to oneself. Timers would do too, but browsers make nested ones wait for 4 ms, and those
+/// of hidden pages for a second.
+struct Bell {
+    port: MessagePort,
+    /// Who waits, in the order of asking: each message wakes one.
+    waiting: Rc<RefCell<VecDeque<Function>>>,
+    _ring: Closure<dyn FnMut()>,
+}
+
+impl Bell {
+    fn new() -> Self {
+        let waiting: Rc<RefCell<VecDeque<Function>>> = Rc::default();
+        let woken = waiting.clone();
+        let ring = Closure::<dyn FnMut()>::new(move || {
+            let next = woken.borrow_mut().pop_front();
+            if let Some(resolve) = next {
+                // A promise's own function: it throws nothing.
+                let _ = resolve.call0(&JsValue::NULL);
+            }
+        });
+        let channel = MessageChannel::new();
+        channel.port1().set_onmessage(ring.as_ref().unchecked_ref());
+        Self { port: channel.port2(), waiting, _ring: ring }
+    }
 }
 
 /// Resolves in the next turn.
 pub(crate) async fn turn() {
-    let promise = Promise::new(&mut |resolve, _| set_timeout(&resolve, 0));
+    let promise = Promise::new(&mut |resolve, _| {
+        BELL.with(|bell| {
+            bell.waiting.borrow_mut().push_back(resolve);
+            bell.port.post_message(&JsValue::NULL);
+        });
+    });
     // A promise that nothing rejects.
     let _ = JsFuture::from(promise).await;
 }

@@ -195,6 +195,7 @@ impl Run {
                 duration_ms: 0.0,
                 usage: None,
                 confidence: None,
+                device: None,
                 routing: None,
             });
             if let Some(error) = world.health.closed_by(branch, world.now) {
@@ -259,6 +260,7 @@ impl Run {
         let confidence = self.told_confidence(attempt, summary.confidence);
         if let Some(entry) = self.attempts.get_mut(attempt) {
             entry.usage = Some(summary.usage);
+            entry.device = summary.device;
             entry.routing = summary.routing;
             entry.confidence = confidence;
         }

@@ -21,9 +21,14 @@ export interface Fetching {
   readonly mayDownload: boolean
   /** Once, when the file's size is known. May refuse it. */
   onSize(): Promise<void>
+  /** Once, with the file's first bytes, while most of it is still to come. May refuse it. */
+  onHead(head: Uint8Array<ArrayBuffer>): Promise<void>
   onBytes(): void
   onVerified(bytes: number): void
 }
+
+/** Everything that stands before the vocabulary, and more. */
+const headBytes = 32 << 10
 
 /** Fetches until the file is whole. What has arrived is kept whatever happens. */
 export async function fetchFile(fetching: Fetching): Promise<void> {
@@ -41,6 +46,7 @@ export async function fetchFile(fetching: Fetching): Promise<void> {
   signal.addEventListener('abort', onAbort)
   let hashed = 0
   let isSized = false
+  let isAdmitted = false
   try {
     for (;;) {
       if (signal.aborted) throw stopped()
@@ -48,6 +54,14 @@ export async function fetchFile(fetching: Fetching): Promise<void> {
       if (!isSized && download.size() >= 0 && fetching.mayDownload) {
         isSized = true
         await fetching.onSize()
+      }
+      // What is there already is judged when it is opened.
+      isAdmitted ||= download.size() >= 0 && download.held() >= download.size()
+      if (!isAdmitted && fetching.mayDownload && download.size() >= 0 && download.prefix() >= Math.min(download.size(), headBytes)) {
+        isAdmitted = true
+        const head = new Uint8Array(Math.min(download.size(), headBytes))
+        sink.read(head, 0)
+        await fetching.onHead(head)
       }
       const next = JSON.parse(download.step()) as Next
       switch (next.act) {

@@ -29,7 +29,7 @@ export async function obtain(engine: Engine, params: LoadParams, run: Run): Prom
 }
 
 /** One file after the other. Each is fetched by several requests at once, so that more files at once would gain nothing. */
-async function collect(engine: Engine, { policy = {}, mayDownload }: LoadParams, { files, headers }: Remote, { signal, report }: Run, open: (part: number) => Promise<Sink>): Promise<Blob[]> {
+async function collect(engine: Engine, { policy = {}, mayDownload, contextWindow, device, precision, kind, gpuIsRight }: LoadParams, { files, headers }: Remote, { signal, report }: Run, open: (part: number) => Promise<Sink>): Promise<Blob[]> {
   const sizes = files.map(({ bytes }) => bytes ?? 0)
   const origin = new URL(files[0]?.url ?? '').origin
   const blobs: Blob[] = []
@@ -57,6 +57,10 @@ async function collect(engine: Engine, { policy = {}, mayDownload }: LoadParams,
           const missing = download.size() - download.held()
           const free = sink instanceof DiskSink ? await freeBytes() : Infinity
           if (missing > free) throw quotaExceeded(missing, free)
+        },
+        onHead: async (head) => {
+          // A part says little about the whole; a GPU's room is judged when the weights go there.
+          if (files.length === 1 && device !== 'gpu') await engine.Model.admit(head, download.size(), JSON.stringify({ contextWindow, device, precision, kind, gpuIsRight }))
         },
         onBytes: () => {
           // Chunks come by the hundred a second; nobody looks that often.

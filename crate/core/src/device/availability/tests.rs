@@ -1,0 +1,146 @@
+//! Verdicts, as JSON.
+
+use super::{Facts, Gpu, Limits, Shape, Wish, judge};
+
+fn ready() -> Facts {
+    Facts {
+        is_secure: true,
+        has_workers: true,
+        gpu: Gpu { available: true, is_right: Some(true), ..Gpu::default() },
+        bytes: Some(1_000_000_000),
+        cpu_bytes_per_second: Some(2_700_000_000),
+        free: Some(2_000_000_000),
+        is_kept: true,
+        context_window: 4096,
+        ..Facts::default()
+    }
+}
+
+#[track_caller]
+fn check(bend: impl FnOnce(&mut Facts), expected: &str) {
+    let mut facts = ready();
+    bend(&mut facts);
+    let mut found = serde_json::to_value(judge(&facts)).unwrap();
+    let reason = found.as_object_mut().unwrap().remove("reason");
+    assert_eq!(reason.is_some(), found.get("code").is_some(), "a code comes with a sentence");
+    assert_eq!(found.to_string(), expected);
+}
+
+#[test]
+fn verdicts() {
+    let gpu = r#""device":"gpu","gpuBytesNeeded":1000000000,"status""#;
+    let fetch = r#""bytesToDownload":1000000000"#;
+    check(|_| (), &format!(r#"{{{fetch},{gpu}:"downloadable"}}"#));
+    check(|it| it.is_downloading = true, &format!(r#"{{{fetch},{gpu}:"downloading"}}"#));
+    check(
+        |it| (it.held, it.is_complete) = (1_000_000_000, true),
+        &format!(r#"{{{gpu}:"available"}}"#),
+    );
+    check(|it| it.held = 999_999_999, &format!(r#"{{"bytesToDownload":1,{gpu}:"downloadable"}}"#));
+    check(|it| it.bytes = None, r#"{"device":"gpu","status":"downloadable"}"#);
+    check(
+        |it| (it.wish, it.bytes) = (Wish::Cpu, Some(27_000_000)),
+        r#"{"bytesToDownload":27000000,"device":"cpu","estimatedTokensPerSecond":100,"status":"downloadable"}"#,
+    );
+}
+
+fn gemma_1b() -> Option<Shape> {
+    Some(Shape {
+        layers: 26,
+        width: 1152,
+        hidden: 6912,
+        heads: 4,
+        kv_heads: 1,
+        head_dim: 256,
+        window: 512,
+        context: 32_768,
+        ..Shape::default()
+    })
+}
+
+#[test]
+fn a_shape_tells_what_the_context_takes_and_whether_the_gpu_is_large_enough() {
+    let bytes = gemma_1b().unwrap().gpu_bytes(1_000_000_000, 4096);
+    let fits = format!(
+        r#"{{"bytesToDownload":1000000000,"device":"gpu","gpuBytesNeeded":{bytes},"status":"downloadable"}}"#
+    );
+    let small = Limits { binding: Some(128 << 20), ..Limits::default() };
+    check(|it| (it.shape, it.limits) = (gemma_1b(), small.clone()), &fits);
+    let too_small = r#"{"code":"GPU_LIMITS","status":"unavailable"}"#;
+    let tight = Limits { binding: Some(2 << 20), ..Limits::default() };
+    check(|it| (it.shape, it.limits) = (gemma_1b(), tight.clone()), too_small);
+    check(|it| it.limits = Limits { invocations: Some(128), ..Limits::default() }, too_small);
+    // A machine that was measured to be fast takes what another refuses.
+    check(
+        |it| (it.gpu.available, it.cpu_bytes_per_second) = (false, Some(5_000_000_000)),
+        r#"{"bytesToDownload":1000000000,"device":"cpu","estimatedTokensPerSecond":5,"status":"downloadable"}"#,
+    );
+    check(
+        |it| (it.gpu.available, it.cpu_bytes_per_second) = (false, Some(4_900_000_000)),
+        r#"{"code":"GPU_UNAVAILABLE","status":"unavailable"}"#,
+    );
+    // A small model does without.
+    check(
+        |it| (it.shape, it.limits, it.bytes) = (gemma_1b(), tight, Some(27_000_000)),
+        r#"{"bytesToDownload":27000000,"device":"cpu","estimatedTokensPerSecond":100,"status":"downloadable"}"#,
+    );
+}
+
+#[test]
+fn cautions() {
+    let told = |code: &str| {
+        format!(
+            r#"{{"bytesToDownload":1000000000,"code":"{code}","device":"gpu","gpuBytesNeeded":1000000000,"status":"downloadable"}}"#
+        )
+    };
+    check(|it| it.saves_data = true, &told("DATA_SAVER"));
+    check(|it| (it.gpu.software, it.wish) = (true, Wish::Gpu), &told("GPU_SOFTWARE"));
+    check(
+        |it| (it.saves_data, it.held, it.is_complete) = (true, 1_000_000_000, true),
+        r#"{"device":"gpu","gpuBytesNeeded":1000000000,"status":"available"}"#,
+    );
+}
+
+#[test]
+fn facts_read_as_they_are_told() {
+    let told = r#"{"isSecure":true,"hasWorkers":true,"gpu":{"available":true,"isRight":true,"software":false},"wish":"auto",
+        "bytes":1000000000,"held":0,"isComplete":false,"isDownloading":false,"free":2000000000,"isKept":true,"crashedAt":null,
+        "contextWindow":4096,"cpuBytesPerSecond":2700000000}"#;
+    assert_eq!(Facts::parse(told), Ok(ready()));
+    assert_eq!(Facts::parse("{}"), Ok(Facts::default()));
+    for (told, complaint) in [
+        ("[]", "the facts must be an object"),
+        (r#"{"held":-1}"#, "`held` of the facts must be a whole number of at least 0"),
+        (r#"{"wish":"npu"}"#, "`wish` of the facts must be a wish"),
+        (r#"{"gpu":{"software":1}}"#, "`software` of the GPU must be true or false"),
+    ] {
+        assert_eq!(Facts::parse(told).unwrap_err().message, complaint);
+    }
+}
+
+#[test]
+fn obstacles() {
+    let unavailable = |code: &str| format!(r#"{{"code":"{code}","status":"unavailable"}}"#);
+    check(|it| it.has_workers = false, &unavailable("WORKER_UNAVAILABLE"));
+    check(|it| it.is_secure = false, &unavailable("INSECURE_CONTEXT"));
+    check(|it| it.gpu.available = false, &unavailable("GPU_UNAVAILABLE"));
+    check(|it| it.gpu.software = true, &unavailable("GPU_UNAVAILABLE"));
+    check(|it| it.gpu.is_right = Some(false), &unavailable("GPU_WRONG_RESULTS"));
+    check(|it| it.free = Some(999_999_999), &unavailable("QUOTA_EXCEEDED"));
+    check(|it| it.crashed_at = Some(4096), &unavailable("CRASHED_BEFORE"));
+    check(|it| it.lacks_simd = true, &unavailable("SIMD_UNAVAILABLE"));
+    let huge = |it: &mut Facts| (it.wish, it.bytes) = (Wish::Cpu, Some(5 << 30));
+    check(huge, &unavailable("OUT_OF_MEMORY"));
+    check(|it| (it.shape, _) = (gemma_1b(), huge(it)), &unavailable("OUT_OF_MEMORY"));
+    check(|it| it.refused = Some(403), &unavailable("MODEL_GATED"));
+    check(|it| it.refused = Some(404), &unavailable("MODEL_NOT_FOUND"));
+    check(
+        |it| it.crashed_at = Some(8192),
+        r#"{"bytesToDownload":1000000000,"device":"gpu","gpuBytesNeeded":1000000000,"status":"downloadable"}"#,
+    );
+    // What is not kept needs no room, and neither does what is there.
+    check(
+        |it| (it.free, it.is_kept) = (Some(0), false),
+        r#"{"bytesToDownload":1000000000,"device":"gpu","gpuBytesNeeded":1000000000,"status":"downloadable"}"#,
+    );
+}

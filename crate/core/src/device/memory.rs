@@ -1,0 +1,84 @@
+//! What a model takes on the CPU, where WebAssembly has 4 GB for everything.
+
+use super::shape::Shape;
+use crate::{Error, Result, Status};
+
+/// What WebAssembly can address, less what the rest of the program takes.
+pub const WASM_LIMIT: u64 = (4 << 30) - (64 << 20);
+
+/// What lies between two kernels, and the piece of the file that is being read.
+const PIECES: u64 = 16 << 20;
+
+/// Bytes of a loaded model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Memory {
+    /// Packed weights.
+    pub weights: u64,
+    /// Keys and values.
+    pub cache: u64,
+    /// Activations, logits, and the piece of the file that is being read.
+    pub scratch: u64,
+}
+
+impl Memory {
+    /// What a model of this shape takes, before its weights are there.
+    #[must_use]
+    pub fn of(shape: &Shape, weights: u64, context_window: u32) -> Self {
+        let logits = 8 * u64::from(shape.vocabulary());
+        Self { weights, cache: shape.cache_bytes(context_window), scratch: PIECES + logits }
+    }
+
+    /// All together.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.weights + self.cache + self.scratch
+    }
+
+    /// Refuses what does not fit, with the numbers.
+    pub fn check(&self, limit: u64) -> Result<()> {
+        if self.total() <= limit {
+            return Ok(());
+        }
+        let mib = |bytes: u64| bytes.div_ceil(1 << 20);
+        Err(Error::new(
+            Status::FailedPrecondition,
+            format!(
+                "the model takes {} MiB of memory ({} MiB of weights, {} MiB of keys and values, {} MiB beside) where {} MiB can be had; take a smaller model or a shorter context",
+                mib(self.total()),
+                mib(self.weights),
+                mib(self.cache),
+                mib(self.scratch),
+                limit >> 20
+            ),
+        )
+        .with_code("OUT_OF_MEMORY"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Memory, Shape, WASM_LIMIT};
+
+    #[test]
+    fn keys_and_values_count_and_a_refusal_names_them() {
+        let shape = Shape {
+            layers: 48,
+            width: 3840,
+            hidden: 15_360,
+            heads: 16,
+            kv_heads: 8,
+            head_dim: 256,
+            window: 1024,
+            context: 131_072,
+            ..Shape::default()
+        };
+        let needs = |context| Memory::of(&shape, 3_000_000_000, context);
+        needs(1024).check(WASM_LIMIT).unwrap();
+        let error = needs(131_072).check(WASM_LIMIT).unwrap_err();
+        assert_eq!(error.code.as_deref(), Some("OUT_OF_MEMORY"));
+        for part in ["2862 MiB of weights", "MiB of keys and values", "where 4032 MiB can be had"] {
+            assert!(error.message.contains(part), "{part}: {}", error.message);
+        }
+        assert!(Memory::of(&shape, WASM_LIMIT, 1).check(WASM_LIMIT).is_err());
+    }
+}

@@ -1,0 +1,40 @@
+/** Stands in for the engine's worker: a GPU that goes away under the first answer, before its first word or after it, and a CPU from then on. */
+
+const channel = new BroadcastChannel('engines')
+let device = 'cpu'
+let speaksFirst = false
+let steps = 0
+
+const lost = { status: 'INTERNAL', code: 'DEVICE_LOST', message: 'the GPU went away' }
+const reply = () => ({ message: { role: 'model', content: [{ text: `from the ${device}` }] }, finishReason: 'stop', usage: {} })
+
+const answers = {
+  load: () => ({ result: { device, contextWindow: 64, architecture: 'gemma3' } }),
+  start: () => ({ result: ++steps }),
+  next: () => {
+    if (device === 'cpu') return { result: { reply: reply() } }
+    if (speaksFirst) {
+      speaksFirst = false
+      return { result: { content: [{ text: 'half a ' }] } }
+    }
+    return { failure: lost }
+  },
+  drop: () => ({ result: null }),
+}
+
+// The page tells each worker what it is, before it answers anything.
+const told = new Promise((resolve) => {
+  channel.onmessage = ({ data }) => {
+    if (data.be === undefined) return
+    device = data.be
+    speaksFirst = data.speaksFirst === true
+    resolve()
+  }
+})
+channel.postMessage({ asks: true })
+
+self.addEventListener('message', async ({ data: { id, method, farewell } }) => {
+  if (farewell !== undefined) return void self.postMessage({ id: farewell, result: null })
+  await told
+  self.postMessage({ id, ...answers[method]() })
+})
