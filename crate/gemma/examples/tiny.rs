@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use hybridge_gemma::testing::tiny_models;
+use hybridge_gemma::testing::{FUNCTION_GEMMA, tiny_models};
 
 /// Models that are also judged on a prompt so long that every ring of keys and values has wrapped.
 const LONG: [&str; 2] = ["irregular", "period_2"];
@@ -10,7 +10,7 @@ const LONG: [&str; 2] = ["irregular", "period_2"];
 fn main() -> std::io::Result<()> {
     let folder = PathBuf::from(std::env::args().nth(1).unwrap_or_else(|| ".".to_owned()));
     std::fs::create_dir_all(&folder)?;
-    for tiny in tiny_models() {
+    for tiny in tiny_models().into_iter().chain([FUNCTION_GEMMA]) {
         std::fs::write(folder.join(format!("{}.gguf", tiny.name)), tiny.bytes())?;
         let write_prompt = |kind: &str, length: usize| {
             let prompt: Vec<String> = tiny.prompt(length).iter().map(u32::to_string).collect();

@@ -66,13 +66,17 @@ pub trait Pass: fmt::Debug {
     }
 
     /// Picks a token by the pending logits, which stay pending.
-    fn choose<'a>(&'a mut self, draw: &'a Draw) -> LocalBoxFuture<'a, Result<Choice>> {
+    fn choose<'a>(&'a mut self, draw: &'a Draw<'a>) -> LocalBoxFuture<'a, Result<Choice>> {
         Box::pin(async move { choose(&self.logits().await?, draw) })
     }
 
     /// Feeds a token and picks the next. Overridden where both fit into one submission, or where
     /// the pass ran ahead with the token it chose itself.
-    fn step<'a>(&'a mut self, token: u32, draw: &'a Draw) -> LocalBoxFuture<'a, Result<Choice>> {
+    fn step<'a>(
+        &'a mut self,
+        token: u32,
+        draw: &'a Draw<'a>,
+    ) -> LocalBoxFuture<'a, Result<Choice>> {
         Box::pin(async move {
             self.prefill(&[token]).await?;
             self.choose(draw).await

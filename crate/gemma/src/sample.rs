@@ -52,13 +52,26 @@ impl Sampler {
 
 /// One choice to make.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Draw {
+pub struct Draw<'a> {
     /// How.
     pub sampler: Sampler,
     /// Which token of the answer this is, from 0.
     pub step: u32,
     /// How many of the largest logits are wanted beside the choice.
     pub top: usize,
+    /// The tokens to choose among, one bit each, the lowest first; every other token is as
+    /// unlikely as can be. Absent means all.
+    pub allowed: Option<&'a [u32]>,
+}
+
+impl Draw<'_> {
+    /// Whether a token may be chosen. What the mask is too short for may not.
+    #[must_use]
+    pub fn allows(&self, token: u32) -> bool {
+        self.allowed.is_none_or(|words| {
+            words.get(token as usize / 32).is_some_and(|word| word >> (token % 32) & 1 == 1)
+        })
+    }
 }
 
 /// A choice made.
@@ -66,9 +79,10 @@ pub struct Draw {
 pub struct Choice {
     /// The token.
     pub token: u32,
-    /// Its log-probability by the plain softmax, without temperature or cut.
+    /// Its log-probability by the plain softmax over all tokens, without temperature, cut or mask:
+    /// what the model would have said by itself.
     pub logprob: f32,
-    /// The largest logits with their tokens, largest first.
+    /// The largest logits among the allowed tokens, largest first.
     pub top: Vec<(u32, f32)>,
 }
 
@@ -79,24 +93,38 @@ pub fn not_finite() -> Error {
         .with_code("NUMERIC")
 }
 
+/// The error of a mask that allows no token.
+#[must_use]
+pub fn nothing_allowed() -> Error {
+    Error::internal("no token may be chosen").with_code("NOTHING_ALLOWED")
+}
+
 /// Picks a token by its logits: the definition that every backend's own way must agree with.
-pub fn choose(logits: &[f32], draw: &Draw) -> Result<Choice> {
+pub fn choose(logits: &[f32], draw: &Draw<'_>) -> Result<Choice> {
     if logits.is_empty() || !logits.iter().all(|logit| logit.is_finite()) {
         return Err(not_finite());
     }
     let normaliser = log_sum_exp(logits.iter().copied());
+    let allowed: Vec<_> = numbered(logits).filter(|(token, _)| draw.allows(*token)).collect();
+    if allowed.is_empty() {
+        return Err(nothing_allowed());
+    }
+    let top = first(allowed.clone(), draw.top);
     let (token, logit) = if draw.sampler.is_greedy() {
-        numbered(logits).reduce(larger).ok_or_else(not_finite)?
+        allowed.into_iter().reduce(larger).ok_or_else(not_finite)?
     } else {
-        among(candidates(logits, &draw.sampler), draw)?
+        among(candidates(allowed, &draw.sampler), draw)?
     };
     #[expect(clippy::cast_possible_truncation, reason = "log-probabilities are reported as f32")]
     let logprob = (f64::from(logit) - normaliser) as f32;
-    Ok(Choice { token, logprob, top: largest(logits, draw.top) })
+    Ok(Choice { token, logprob, top })
 }
 
 /// Picks among candidates that [`cut`] has left, given with their logits in any order.
-pub fn among(candidates: impl IntoIterator<Item = (u32, f32)>, draw: &Draw) -> Result<(u32, f32)> {
+pub fn among(
+    candidates: impl IntoIterator<Item = (u32, f32)>,
+    draw: &Draw<'_>,
+) -> Result<(u32, f32)> {
     let Sampler { temperature, seed, .. } = draw.sampler;
     let score = |(token, logit): (u32, f32)| {
         f64::from(logit) / f64::from(temperature) + noise(seed, draw.step, token)
@@ -116,7 +144,10 @@ pub fn among(candidates: impl IntoIterator<Item = (u32, f32)>, draw: &Draw) -> R
 /// The `count` largest logits with their tokens, largest first, of equal ones the lower id first.
 #[must_use]
 pub fn largest(logits: &[f32], count: usize) -> Vec<(u32, f32)> {
-    let mut all: Vec<(u32, f32)> = numbered(logits).collect();
+    first(numbered(logits).collect(), count)
+}
+
+fn first(mut all: Vec<(u32, f32)>, count: usize) -> Vec<(u32, f32)> {
     if count == 0 {
         return Vec::new();
     }
@@ -151,14 +182,15 @@ pub fn cut(sorted: &[(u32, f32)], sampler: &Sampler, normaliser: f64) -> usize {
     kept
 }
 
-/// What top-k, top-p and min-p leave, in that order, on the softmax with temperature.
-fn candidates(logits: &[f32], sampler: &Sampler) -> Vec<(u32, f32)> {
+/// What top-k, top-p and min-p leave, in that order, on the softmax with temperature over the
+/// tokens that are allowed.
+fn candidates(allowed: Vec<(u32, f32)>, sampler: &Sampler) -> Vec<(u32, f32)> {
     let whole = sampler.top_p >= 1.0 && sampler.min_p <= 0.0;
     if sampler.top_k == 0 && whole {
-        return numbered(logits).collect();
+        return allowed;
     }
-    let k = if sampler.top_k == 0 { logits.len() } else { sampler.top_k as usize };
-    let mut sorted = largest(logits, k);
+    let k = if sampler.top_k == 0 { allowed.len() } else { sampler.top_k as usize };
+    let mut sorted = first(allowed, k);
     if !whole {
         let temperature = sampler.temperature;
         let normaliser = log_sum_exp(sorted.iter().map(|(_, logit)| logit / temperature));
@@ -218,147 +250,4 @@ fn by_logit(a: &(u32, f32), b: &(u32, f32)) -> std::cmp::Ordering {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::{Draw, Request, Sampler, choose, hash, largest, log_sum_exp, noise};
-
-    const WARM: Sampler = Sampler { temperature: 1.0, ..Sampler::GREEDY };
-
-    fn draw(sampler: Sampler, step: u32) -> Draw {
-        Draw { sampler, step, top: 0 }
-    }
-
-    #[test]
-    fn greedy_takes_the_first_of_the_largest() {
-        let logits = [0.5, 2.0, -1.0, 2.0];
-        let choice = choose(&logits, &Draw { top: 3, ..draw(Sampler::GREEDY, 0) }).unwrap();
-        assert_eq!(choice.token, 1);
-        assert_eq!(choice.top, [(1, 2.0), (3, 2.0), (0, 0.5)]);
-        let expected = 2.0 - (0.5_f64.exp() + 2.0 * 2.0_f64.exp() + (-1.0_f64).exp()).ln();
-        assert!((f64::from(choice.logprob) - expected).abs() < 1e-6);
-    }
-
-    #[test]
-    fn logprobs_know_neither_temperature_nor_cut() {
-        let logits = [1.0, 0.0, -1.0];
-        let normaliser = log_sum_exp(logits.iter().copied());
-        let sampler = Sampler { temperature: 0.1, top_k: 1, ..WARM };
-        let choice = choose(&logits, &draw(sampler, 0)).unwrap();
-        assert!((f64::from(choice.logprob) - (1.0 - normaliser)).abs() < 1e-6);
-    }
-
-    #[test]
-    fn what_is_not_a_number_is_an_error_with_a_code() {
-        for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
-            for logits in [&[0.0, bad, 1.0][..], &[bad]] {
-                let error = choose(logits, &draw(WARM, 0)).unwrap_err();
-                assert_eq!(error.code.as_deref(), Some("NUMERIC"));
-            }
-        }
-        assert!(choose(&[], &draw(WARM, 0)).is_err());
-    }
-
-    /// Which tokens ever come, over many seeds. Probabilities: 0.5, 0.25, 0.15, 0.07, 0.03.
-    #[track_caller]
-    fn check(sampler: Sampler, expected: &[u32]) {
-        let logits = [0.25_f32, 0.5, 0.03, 0.15, 0.07].map(f32::ln);
-        let mut seen: Vec<u32> = (0..2000)
-            .map(|seed| choose(&logits, &draw(Sampler { seed, ..sampler }, 0)).unwrap().token)
-            .collect();
-        seen.sort_unstable();
-        seen.dedup();
-        assert_eq!(seen, expected, "{sampler:?}");
-    }
-
-    #[test]
-    fn cuts_leave_what_they_should() {
-        check(WARM, &[0, 1, 2, 3, 4]);
-        check(Sampler { top_k: 2, ..WARM }, &[0, 1]);
-        check(Sampler { top_k: 99, ..WARM }, &[0, 1, 2, 3, 4]);
-        check(Sampler { top_p: 0.7, ..WARM }, &[0, 1]);
-        check(Sampler { top_p: 0.76, ..WARM }, &[0, 1, 3]);
-        check(Sampler { top_p: 0.0, ..WARM }, &[1]);
-        check(Sampler { min_p: 0.29, ..WARM }, &[0, 1, 3]);
-        check(Sampler { min_p: 1.0, ..WARM }, &[1]);
-        // Of the two that top-k leaves, one has two thirds.
-        check(Sampler { top_k: 2, top_p: 0.66, ..WARM }, &[1]);
-        // At half the temperature probabilities are squared: 0.25 of 0.341 is 0.73.
-        check(Sampler { temperature: 0.5, top_p: 0.73, ..WARM }, &[1]);
-        check(Sampler { top_k: 0, top_p: 1.0, ..Sampler::GREEDY }, &[1]);
-    }
-
-    #[test]
-    fn draws_follow_the_softmax() {
-        let logits: Vec<f32> = (0..8).map(|i| i as f32 * 0.4).collect();
-        let temperature = 0.7;
-        let normaliser = log_sum_exp(logits.iter().map(|logit| logit / temperature));
-        let draws = 40_000;
-        let mut counts = [0_u32; 8];
-        for number in 0..draws {
-            let sampler = Sampler { temperature, seed: u64::from(number / 200), ..WARM };
-            let token = choose(&logits, &draw(sampler, number % 200)).unwrap().token;
-            counts[token as usize] += 1;
-        }
-        // Pearson's sum has 7 degrees of freedom: above 24.3 once in a thousand.
-        let sum: f64 = counts
-            .iter()
-            .zip(&logits)
-            .map(|(count, logit)| {
-                let share = (f64::from(logit / temperature) - normaliser).exp();
-                let expected = share * f64::from(draws);
-                (f64::from(*count) - expected).powi(2) / expected
-            })
-            .sum();
-        assert!(sum < 24.3, "{sum}: {counts:?}");
-    }
-
-    /// Other backends compute the same hash: these values were worked out by hand from its
-    /// definition in another language.
-    #[test]
-    fn chance_is_the_same_everywhere() {
-        for (seed, step, token, expected) in HASHES {
-            assert_eq!(hash(seed, step, token), expected, "{seed} {step} {token}");
-        }
-        let mean: f64 = (0..10_000).map(|token| noise(7, 0, token)).sum::<f64>() / 1e4;
-        assert!((mean - 0.577).abs() < 0.05, "the mean of the distribution is Euler's number");
-    }
-
-    const HASHES: [(u64, u32, u32, u32); 4] = [
-        (0x0, 0, 0, 0x0f02f829),
-        (0x1, 2, 3, 0xc40abdc5),
-        (0xdeadbeefcafebabe, 7, 262143, 0x51f3619d),
-        (0xffffffffffffffff, 4294967295, 4294967295, 0x974ed892),
-    ];
-
-    #[test]
-    fn requests_are_read_with_gemmas_defaults() {
-        let sampler = Sampler::of(&Request::default(), 9);
-        assert_eq!(
-            (sampler.temperature, sampler.top_k, sampler.top_p, sampler.seed),
-            (1.0, 64, 0.95, 9)
-        );
-        let config = Request {
-            temperature: Some(f64::NAN),
-            top_p: Some(7.0),
-            seed: Some(3),
-            ..Request::default()
-        };
-        let sampler = Sampler::of(&config, 9);
-        assert_eq!((sampler.temperature, sampler.top_p, sampler.seed), (1.0, 1.0, 3));
-    }
-
-    proptest! {
-        #[test]
-        fn the_largest_are_those_of_sorting(
-            logits in prop::collection::vec(-3_i8..3, 0..40),
-            count in 0..50_usize,
-        ) {
-            let logits: Vec<f32> = logits.into_iter().map(f32::from).collect();
-            let mut sorted: Vec<(u32, f32)> = (0..).zip(logits.iter().copied()).collect();
-            sorted.sort_by(|a, b| b.1.total_cmp(&a.1));
-            sorted.truncate(count);
-            prop_assert_eq!(largest(&logits, count), sorted);
-        }
-    }
-}
+mod tests;

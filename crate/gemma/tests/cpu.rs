@@ -68,7 +68,7 @@ fn greedy_continuations_agree_where_the_choice_is_clear() {
             let (_, golden) = open(&tiny);
             let mut pass = load(&tiny, 64, precision);
             block_on(pass.prefill(&golden.prompt)).unwrap();
-            let draw = |step| Draw { sampler: Sampler::GREEDY, step, top: 0 };
+            let draw = |step| Draw { sampler: Sampler::GREEDY, step, top: 0, allowed: None };
             let mut ids = vec![block_on(pass.choose(&draw(0))).unwrap().token];
             for step in (1..).take(golden.greedy.len() - 1) {
                 let last = *ids.last().unwrap();

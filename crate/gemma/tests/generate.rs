@@ -81,6 +81,8 @@ fn options(max_output_tokens: usize, stop: &[&str]) -> Options {
         max_output_tokens,
         stop_sequences: stop.iter().map(|it| (*it).to_owned()).collect(),
         top: 0,
+        constraint: None,
+        listener: None,
         cancel: Cancel::default(),
     }
 }

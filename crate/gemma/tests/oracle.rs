@@ -119,7 +119,7 @@ fn greedy_continuations_agree() {
         let (model, golden) = open(tiny);
         let mut pass = block_on(Scalar::load(&model, 64)).unwrap();
         block_on(pass.prefill(&golden.prompt)).unwrap();
-        let draw = |step| Draw { sampler: Sampler::GREEDY, step, top: 0 };
+        let draw = |step| Draw { sampler: Sampler::GREEDY, step, top: 0, allowed: None };
         let mut ids = vec![block_on(pass.choose(&draw(0))).unwrap().token];
         for step in (1..).take(golden.greedy.len() - 1) {
             let last = *ids.last().unwrap();

@@ -3,13 +3,14 @@
 
 use std::rc::Rc;
 
-use hybridge_core::{Content, Media, Message, Part, Request, Role, Status, ToolDefinition};
+use hybridge_core::{Content, Media, Message, Part, Request, Role, Status};
 use hybridge_gemma::Tokenizer;
 use hybridge_gemma::gguf::Gguf;
 use hybridge_gemma::source::Memory;
 use hybridge_gemma::template::{Answer, render};
 use hybridge_gemma::testing::{Vocabulary, Writer};
 use hybridge_gemma::tokenizer::Control;
+use hybridge_gemma::tools::Dialect;
 use pollster::block_on;
 
 fn tokenizer() -> Tokenizer {
@@ -94,7 +95,8 @@ fn an_answer_comes_back_in_the_ids_it_was_given_in() {
     let spelled: Vec<u32> =
         "the".chars().flat_map(|c| tokenizer.encode(&c.to_string(), Control::AsText)).collect();
     assert_ne!(spelled, tokenizer.encode("the", Control::AsText));
-    let known = [Answer { text: "the".to_owned(), ids: spelled.clone() }];
+    let said = Dialect::JsonCall.said("the", &[]);
+    let known = [Answer { said, ids: spelled.clone() }];
     let with = |text: &str| {
         let turns = ["user: a", &format!("model: {text}"), "user: b"];
         render(&tokenizer, &request(&turns), &known).unwrap()
@@ -111,16 +113,9 @@ fn what_has_no_place_is_refused_by_name() {
         messages: vec![Message { role: Role::User, content: vec![content.into()], metadata: None }],
         ..Request::default()
     };
-    let tool = ToolDefinition {
-        name: "f".to_owned(),
-        description: String::new(),
-        input_schema: None,
-        output_schema: None,
-    };
     for (request, code) in [
         (of(Content::Media(media)), "MEDIA_UNSUPPORTED"),
-        (Request { tools: vec![tool], ..request(&["user: a"]) }, "TOOLS_UNSUPPORTED"),
-        (request(&["user: a", "tool: b"]), "TOOLS_UNSUPPORTED"),
+        (of(Content::Custom(serde_json::Map::new())), "PART_UNSUPPORTED"),
     ] {
         let error = render(&tokenizer, &request, &[]).unwrap_err();
         assert_eq!((error.status, error.code.as_deref()), (Status::Unimplemented, Some(code)));

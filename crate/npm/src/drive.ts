@@ -11,6 +11,7 @@ import { HybridError } from './errors.js'
 import type { Run } from './glue/page.js'
 import { toJson } from './json.js'
 import { outputErrorOf } from './output.js'
+import { calledBy } from './tool-turns.js'
 import { wantsJson, type ModelRequest } from './request.js'
 import { Response, type Answer } from './response.js'
 import type { ChunkDetails, RunOptions, Runner } from './runner.js'
@@ -213,7 +214,7 @@ export class Drive {
     this.#end(trace)
     if (this.#fault !== undefined) return this.#settle.reject(this.#fault)
     const told = answer.confidence ?? confidence
-    this.#settle.resolve({ ...answer, branch, inferenceSource: this.#source(attempt, answer), routing: trace, ...(told === undefined ? {} : { confidence: told }) })
+    this.#settle.resolve({ ...answer, message: calledBy(answer.message, branch), branch, inferenceSource: this.#source(attempt, answer), routing: trace, ...(told === undefined ? {} : { confidence: told }) })
   }
 
   /** Lets go of everything. */

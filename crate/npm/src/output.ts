@@ -5,6 +5,7 @@ import { loadPage } from './glue/page.js'
 import { parseJson } from './partial-json.js'
 import { wantsJson, type ModelRequest } from './request.js'
 import { textOf, type Answer } from './response.js'
+import type { JsonSchema } from './types.js'
 
 /**
  * What is wrong with an answer that was to be JSON; nothing where it is right, or where none was given: a blocked answer, a call of tools.
@@ -19,9 +20,15 @@ export async function outputErrorOf(request: ModelRequest, { message, finishReas
   }
   const schema = request.output?.schema
   if (schema === undefined) return undefined
+  const found = await mismatchOf(schema, value)
+  return found === undefined ? undefined : mismatch(found, 'OUTPUT_MISMATCH')
+}
+
+/** The first place where a value is not what a schema asks for. */
+export async function mismatchOf(schema: JsonSchema, value: unknown): Promise<Mismatch | undefined> {
   const { findMismatch } = await loadPage()
   const found = findMismatch(JSON.stringify(schema), JSON.stringify(value), matches)
-  return found === undefined ? undefined : mismatch(JSON.parse(found) as Mismatch, 'OUTPUT_MISMATCH')
+  return found === undefined ? undefined : (JSON.parse(found) as Mismatch)
 }
 
 /** Where an answer is not what its schema asks for. `path` is a JSON pointer; an undeclared name shows as `*`. */

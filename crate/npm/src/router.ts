@@ -6,6 +6,7 @@ import { deviceFacts } from './device-facts.js'
 import { Drive, type Branch, type Circuit } from './drive.js'
 import { loadPage, type Hybrid } from './glue/page.js'
 import { toJson } from './json.js'
+import { callerOf } from './tool-turns.js'
 import { normaliseRequest, type ModelRequest } from './request.js'
 import { runnerOf, type RunOptions } from './runner.js'
 import type { Leaf, Tree } from './strategies/strategy.js'
@@ -52,7 +53,7 @@ export class Router {
   /** The hybrid's runner. */
   readonly run = async (request: ModelRequest, run: RunOptions): Promise<Answer> => {
     const engine = this.#engine ?? (await this.#load(run.signal))
-    const machine = engine.run(toJson({ id: newId(), streaming: run.streaming, config: request.config }, 'the request\'s config'))
+    const machine = engine.run(toJson({ id: newId(), streaming: run.streaming, config: request.config, stay: callerOf(request, this.#branches) }, 'the request\'s config'))
     return new Drive(machine, this.#circuit, this.#world(request, run), request, run).answer
   }
 

@@ -132,10 +132,11 @@ async fn warm_up(backend: &mut Backend) -> Result<()> {
     Ok(())
 }
 
-const GREEDY: hybridge_gemma::sample::Draw = hybridge_gemma::sample::Draw {
+const GREEDY: hybridge_gemma::sample::Draw<'_> = hybridge_gemma::sample::Draw {
     sampler: hybridge_gemma::sample::Sampler::GREEDY,
     step: 0,
     top: 0,
+    allowed: None,
 };
 
 fn check_kind(architecture: Architecture, kind: Kind) -> Result<()> {

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use hybridge_core::{Confidence, Error, FinishReason, Message, Part, Result, Role, Usage};
+use hybridge_core::{Confidence, Content, Error, FinishReason, Message, Part, Result, Role, Usage};
 use hybridge_gemma::generate::{self, Cancel, Options, Piece, Session};
 use serde::Serialize;
 use wasm_bindgen::JsValue;
@@ -31,9 +31,9 @@ impl Shared {
     }
 
     /// A short look at the session.
-    pub(crate) fn with<R>(&self, look: impl FnOnce(&Session) -> Result<R>) -> Result<R> {
-        let session = self.take()?;
-        let found = look(&session);
+    pub(crate) fn with<R>(&self, look: impl FnOnce(&mut Session) -> Result<R>) -> Result<R> {
+        let mut session = self.take()?;
+        let found = look(&mut session);
         self.put_back(session);
         found
     }
@@ -118,12 +118,19 @@ async fn advance(session: &mut Session, stage: Stage) -> (Stage, Result<Pulled>)
 impl Pulled {
     fn of(piece: Piece) -> Self {
         let logprobs = piece.choices.iter().map(|choice| choice.logprob).collect();
-        Self { content: Some(vec![Part::text(piece.text)]), logprobs: Some(logprobs), reply: None }
+        let calls = piece.calls.into_iter().map(|call| Content::ToolRequest(call).into());
+        let words = Some(piece.text).filter(|text| !text.is_empty()).map(Part::text);
+        let content = words.into_iter().chain(calls).collect();
+        Self { content: Some(content), logprobs: Some(logprobs), reply: None }
     }
 
     fn end(generation: &generate::Generation) -> Self {
         let reply = Reply {
-            message: Message::text(Role::Model, generation.text()),
+            message: Message {
+                role: Role::Model,
+                content: generation.content().to_vec(),
+                metadata: None,
+            },
             finish_reason: generation.finish_reason().unwrap_or_default(),
             usage: generation.usage(),
             confidence: generation.confidence(),

@@ -7,7 +7,7 @@ use hybridge_core::device::{Place, Wish};
 use hybridge_core::{Error, Request, Result};
 use hybridge_gemma as gemma;
 use hybridge_gemma::embed::{Task, embed};
-use hybridge_gemma::generate::{self, Session};
+use hybridge_gemma::generate::Session;
 use hybridge_gemma::template::render;
 use hybridge_gemma::{Encoder, Tokenizer};
 use js_sys::{Array, Float32Array, Function};
@@ -193,8 +193,9 @@ impl Model {
             return Err(Error::invalid("an embedding model does not write"));
         };
         let request: Request = parse(request)?;
-        let prompt = session.with(|session| session.prompt(&request))?;
-        Ok(Generation::new(session.clone(), prompt, generate::Options::of(&request, seed)))
+        let (prompt, options) = session
+            .with(|session| Ok((session.prompt(&request)?, session.options(&request, seed)?)))?;
+        Ok(Generation::new(session.clone(), prompt, options))
     }
 
     async fn vector(&self, wish: &str) -> Result<Vec<f32>> {

@@ -20,6 +20,7 @@ export { HybridError } from './errors.js';
 export { cascadeModel, confidenceCascade, hybridModel, hybridModelOnDeviceCloud } from './hybrid.js';
 export { kCloud, kOnDevice } from './keys.js';
 export { defineModel, type ModelDefinition } from './model.js';
+export { runTools, type RunToolsOptions, type ToolFunction } from './run-tools.js';
 export * from './strategies/index.js';
 export type * from './types.js';
 
@@ -1095,6 +1096,41 @@ export declare class Chunk implements GenerateChunk {
     get text(): string;
     get output(): unknown;
 }
+
+// ── run-tools.d.ts
+/** The loop between a model that calls tools and the functions that answer. */
+import type { GenerateOptions, GenerateRequest, GenerateResponse, Model } from './types.js';
+/** What answers a call. What it returns goes to the model as JSON; what it throws ends the loop. */
+export type ToolFunction = (input: unknown, call: {
+    readonly name: string;
+    readonly ref?: string;
+    readonly signal: AbortSignal;
+}) => unknown;
+export interface RunToolsOptions extends GenerateOptions {
+    model: Model;
+    /** With `tools`; the functions behind them are given beside it. */
+    request: GenerateRequest;
+    /** By the tool's name. A call of a tool without a function ends the loop, and is the caller's to answer. */
+    tools: Readonly<Record<string, ToolFunction>>;
+    /** How often the model may call before it must have answered. Default 5. */
+    maxTurns?: number;
+    /** Hears of every answer, those that call tools too. */
+    onTurn?: (response: GenerateResponse) => void;
+}
+/**
+ * Asks a model, runs the functions it calls, tells it the results, and so on until it answers in words. Calls of one turn run side by
+ * side. Through a hybrid, results go to the branch that called; another takes over only if that one fails before it says anything.
+ *
+ * Arguments that do not satisfy the tool's schema are not passed on: the model is told what is wrong with them.
+ *
+ * @example
+ * const { text } = await runTools({
+ *   model: ai,
+ *   request: { prompt: 'Is it raining in Bonn?', tools: [{ name: 'weather', description: 'the weather of a city', inputSchema: { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] } }] },
+ *   tools: { weather: async ({ city }) => await weatherOf(city) },
+ * })
+ */
+export declare function runTools({ model, request, tools, maxTurns, onTurn, ...options }: RunToolsOptions): Promise<GenerateResponse>;
 
 // ── strategies/index.d.ts
 /** The strategies. All of them decide in Rust; what is here describes them. */

@@ -33,6 +33,19 @@ pub struct Route {
     pub branches: Vec<usize>,
 }
 
+impl Route {
+    /// Begins with the branch that the conversation belongs to, unless the constraint leaves it out.
+    pub(crate) fn stay(&mut self, key: &str, plan: &Plan) {
+        let is_allowed = self.allow.as_ref().is_none_or(|allow| allow.iter().any(|it| it == key));
+        let Some(branch) = plan.keys.iter().position(|it| it == key).filter(|_| is_allowed) else {
+            return;
+        };
+        self.branches.retain(|it| *it != branch);
+        self.branches.insert(0, branch);
+        self.order = self.branches.iter().map(|&it| plan.key(it).to_owned()).collect();
+    }
+}
+
 impl Deliberation {
     /// Takes in the answer to the question asked last; what was not asked for is not listened to.
     ///

@@ -229,12 +229,18 @@ proptest! {
         world in world(),
         is_streaming in any::<bool>(),
         more in more(),
+        stay in prop::option::weighted(0.3, key()),
         happenings in prop::collection::vec(happening(), 0..24),
     ) {
         let setting = setting(&tree, &world, &more);
         let allow = tree.opinion(&world, &keys()).1;
         let mut health = Health::new(4);
-        let mut run = Run::new(Ask { streaming: is_streaming, ..Ask::default() });
+        let stays = stay.filter(|key| {
+            KEYS.contains(&key.as_str()) && allow.as_ref().is_none_or(|allow| allow.contains(key))
+        });
+        let ask = Ask { streaming: is_streaming, stay: stays.clone(), ..Ask::default() };
+        let mut run = Run::new(ask);
+        let mut first = None;
         let mut watch = Watch::default();
         let mut now = 1000.0;
         let mut alarm = f64::INFINITY;
@@ -251,6 +257,9 @@ proptest! {
                 }
                 if let Action::Wake { at } = &action {
                     alarm = *at;
+                }
+                if let Action::Start { branch, .. } = &action {
+                    first.get_or_insert_with(|| branch.clone());
                 }
                 watch.see(&action, allow.as_ref())?;
             }
@@ -292,6 +301,9 @@ proptest! {
                     }
                 }
             };
+        }
+        if let (Some(first), Some(stays)) = (&first, &stays) {
+            prop_assert_eq!(first, stays, "results of tools go to whoever called");
         }
         prop_assert!(run.is_over() && watch.ends == 1, "a run ends, once: {}", watch.ends);
         prop_assert!(watch.live.is_empty(), "every attempt has ended: {:?}", watch.live);

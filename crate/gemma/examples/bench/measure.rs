@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::Plan;
 
-const GREEDY: Draw = Draw { sampler: Sampler::GREEDY, step: 0, top: 0 };
+const GREEDY: Draw<'_> = Draw { sampler: Sampler::GREEDY, step: 0, top: 0, allowed: None };
 
 pub(crate) async fn measure(plan: &Plan) -> Result<Value> {
     let begin = Instant::now();

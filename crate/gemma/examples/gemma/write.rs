@@ -33,6 +33,8 @@ pub(crate) async fn answer(args: &Args, ask: &Generate, model: &Model, bar: &Bar
         max_output_tokens: ask.tokens,
         stop_sequences: ask.stop.clone(),
         top: 0,
+        constraint: None,
+        listener: None,
         cancel: Cancel::default(),
     };
     let start = Instant::now();

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 
-use hybridge_gemma::constrain::{Constraint, Pieces, Vocabulary};
+use hybridge_gemma::constrain::{Constraint, Pieces, Vocabulary, Wish};
 use libfuzzer_sys::fuzz_target;
 
 /// Every byte, and an end.
@@ -29,7 +29,7 @@ fuzz_target!(|input: (&str, Vec<u8>)| {
     let pieces = PIECES.get_or_init(|| Arc::new(Pieces::new(&Bytes)));
     let (text, choices) = input;
     let Ok(schema) = serde_json::from_str(text) else { return };
-    let Ok(constraint) = Constraint::compile(&schema, pieces) else { return };
+    let Ok(constraint) = Constraint::compile(&Wish::json(schema), pieces) else { return };
     let mut state = constraint.start();
     let mut mask = vec![0; pieces.mask_words()];
     for choice in choices {

@@ -6,11 +6,12 @@ use hybridge_core::{Error, Result};
 use serde_json::Value as Json;
 
 use super::alternative::{self, All, Alternative};
-use super::grammar::{Array, Extra, Grammar, NEVER, Object, Property, Shape, Value};
+use super::grammar::{Array, Call, Extra, Grammar, NEVER, Object, Property, Shape, Value};
 use super::number::{Number, Range};
 use super::pattern::Automaton;
 use super::reader::Reader;
 use super::small;
+use super::syntax::{Syntax, bare};
 use super::text::Text;
 use super::words::Words;
 
@@ -18,20 +19,29 @@ const MOST_VALUES: usize = 20_000;
 /// A tree of words takes some dozens of bytes for each of theirs.
 const MOST_WORD_BYTES: usize = 512 * 1024;
 
-/// Compiles a schema.
-pub(super) fn build(schema: &Json) -> Result<Grammar> {
+/// Compiles a schema. As calls of FunctionGemma's it is an object whose properties are the tools.
+pub(super) fn build(schema: &Json, syntax: Syntax) -> Result<Grammar> {
     let mut reader = Reader::new(schema);
     let root = reader.root()?;
+    let tools = match syntax {
+        Syntax::Json => Vec::new(),
+        Syntax::FunctionGemma => reader.properties(root)?,
+    };
     let mut builder = Builder {
         reader,
-        grammar: Grammar::default(),
+        grammar: Grammar { syntax, ..Grammar::default() },
         values: HashMap::new(),
         open: Vec::new(),
         texts: HashMap::new(),
         numbers: Vec::new(),
         word_bytes_left: MOST_WORD_BYTES,
     };
-    builder.value(vec![root])?;
+    if syntax == Syntax::Json {
+        builder.value(vec![root])?;
+    }
+    for (name, arguments) in tools {
+        builder.call(&name, arguments)?;
+    }
     while let Some((number, all)) = builder.open.pop() {
         let shapes = builder.shapes(&all)?;
         if let Some(value) = builder.grammar.values.get_mut(number as usize) {
@@ -40,7 +50,10 @@ pub(super) fn build(schema: &Json) -> Result<Grammar> {
     }
     let mut grammar = builder.grammar;
     grammar.settle();
-    if grammar.depth(0) == NEVER {
+    let mut calls = std::mem::take(&mut grammar.calls);
+    calls.retain(|call| grammar.depth(call.arguments) != NEVER);
+    grammar.calls = calls;
+    if grammar.calls.is_empty() && (syntax != Syntax::Json || grammar.depth(0) == NEVER) {
         return Err(Error::invalid("the schema allows no value that the device could write"));
     }
     Ok(grammar)
@@ -73,13 +86,23 @@ impl Builder<'_> {
         Ok(number)
     }
 
+    fn call(&mut self, tool: &str, arguments: All) -> Result<()> {
+        let head = format!("call:{}", bare(tool)?);
+        let words = self.words(&[head.into_bytes()])?;
+        let head = small(self.grammar.words.len());
+        self.grammar.words.push(words);
+        let arguments = self.value(arguments)?;
+        self.grammar.calls.push(Call { head, arguments });
+        Ok(())
+    }
+
     fn shapes(&mut self, all: &[u32]) -> Result<Vec<Shape>> {
         let mut shapes = Vec::new();
         let mut literals = Vec::new();
         for alternative in self.reader.alternatives(all)? {
             shapes.extend(match alternative {
                 Alternative::Literal(value) => {
-                    literals.push(value.to_string());
+                    literals.push(self.grammar.syntax.literal(&value));
                     None
                 }
                 Alternative::Text(text) => self.text(text)?,
@@ -89,20 +112,20 @@ impl Builder<'_> {
             });
         }
         if !literals.is_empty() {
-            let words = self.words(literals.iter().map(String::as_str))?;
+            let words = self.words(&literals)?;
             shapes.push(Shape::Words(small(self.grammar.words.len())));
             self.grammar.words.push(words);
         }
         Ok(shapes)
     }
 
-    fn words<'b>(&mut self, words: impl Iterator<Item = &'b str> + Clone) -> Result<Words> {
-        let bytes = words.clone().map(str::len).sum();
+    fn words(&mut self, words: &[Vec<u8>]) -> Result<Words> {
+        let bytes = words.iter().map(Vec::len).sum();
         let left = self.word_bytes_left.checked_sub(bytes);
         self.word_bytes_left = left.ok_or_else(|| {
             Error::invalid("the schema's names and fixed values are too long for the device")
         })?;
-        Ok(Words::new(words.map(str::as_bytes)))
+        Ok(Words::new(words.iter().map(Vec::as_slice)))
     }
 
     fn text(&mut self, text: alternative::Text) -> Result<Option<Shape>> {
@@ -121,7 +144,7 @@ impl Builder<'_> {
         least: u32,
         most: Option<u32>,
     ) -> Result<Option<u32>> {
-        let text = Text::new(automaton, least, most).map_err(|reason| {
+        let text = Text::new(automaton, (least, most), self.grammar.syntax).map_err(|reason| {
             Error::invalid(format!(
                 "the schema's \"pattern\" is not supported on the device: {reason}"
             ))
@@ -174,12 +197,13 @@ impl Builder<'_> {
             names.push(name);
         }
         let extra = match extra {
+            // Names without quotes are those declared.
+            Some(_) if self.grammar.syntax == Syntax::FunctionGemma => None,
             Some(all) => self.extra(all, &names, object.least, object.required.len())?,
             None => None,
         };
-        let quoted: Vec<String> =
-            names.iter().map(|name| Json::from(name.as_str()).to_string()).collect();
-        let names = self.words(quoted.iter().map(String::as_str))?;
+        let spelled = names.iter().map(|name| self.grammar.syntax.name(name));
+        let names = self.words(&spelled.collect::<Result<Vec<_>>>()?)?;
         self.grammar.objects.push(Object {
             names,
             properties,

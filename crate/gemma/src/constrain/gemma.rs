@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::syntax::{CONTROL, control_byte};
 use super::vocabulary::{Pieces, Vocabulary};
 use crate::tokenizer::{Kind, Tokenizer, byte_of};
 
@@ -19,9 +20,14 @@ impl Vocabulary for Gemma<'_> {
         let vocabulary = self.tokenizer.vocabulary();
         let (piece, kind) = vocabulary.piece(id).zip(vocabulary.kind(id))?;
         match kind {
-            // Nobody trained the model on unused pieces; control pieces are not text.
-            Kind::Control | Kind::Unknown | Kind::Unused => None,
-            Kind::Byte => byte_of(piece).map(|byte| Cow::Owned(vec![byte])),
+            // Of control pieces only those of calls are part of an answer.
+            Kind::Control => control_byte(piece).map(|byte| Cow::Owned(vec![byte])),
+            // Nobody trained the model on unused pieces.
+            Kind::Unknown | Kind::Unused => None,
+            // From there on no byte is part of a text, and each stands for a control piece.
+            Kind::Byte => {
+                byte_of(piece).filter(|byte| *byte < CONTROL).map(|byte| Cow::Owned(vec![byte]))
+            }
             Kind::UserDefined => Some(Cow::Borrowed(piece.as_bytes())),
             Kind::Normal if piece.contains('▁') => {
                 Some(Cow::Owned(piece.replace('▁', " ").into_bytes()))

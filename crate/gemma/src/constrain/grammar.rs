@@ -1,6 +1,7 @@
 //! What a schema's values look like, as tables a machine can follow.
 
 use super::number::Number;
+use super::syntax::Syntax;
 use super::text::Text;
 use super::words::Words;
 
@@ -18,8 +19,19 @@ pub(super) struct Grammar {
     pub(super) numbers: Vec<Number>,
     pub(super) arrays: Vec<Array>,
     pub(super) objects: Vec<Object>,
+    pub(super) syntax: Syntax,
+    /// Where the answer consists of calls: those there are.
+    pub(super) calls: Vec<Call>,
     /// Whether the answer may be prose instead: a model that may call a tool need not.
     pub(super) may_be_prose: bool,
+}
+
+/// A call in FunctionGemma's format.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Call {
+    /// What stands before the arguments, as words of which there is one.
+    pub(super) head: u32,
+    pub(super) arguments: u32,
 }
 
 /// A value in one of several shapes. The first of all values is the answer.

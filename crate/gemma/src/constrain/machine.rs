@@ -12,64 +12,15 @@ use std::sync::Arc;
 
 use super::grammar::Grammar;
 use super::small;
+use super::syntax::{CONTROL, Syntax};
 use super::text;
 
 mod rules;
+mod symbol;
 
 use rules::{counted, may_be_next};
-
-/// What a thread reads, or will.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) enum Symbol {
-    /// Nothing more. First, so that it is never among the threads dropped.
-    End,
-    /// Any shape of a value.
-    Value(u32),
-    /// One byte.
-    Byte(u8),
-    /// Nothing, a space, or a line break and its indentation.
-    Space,
-    Words(u32),
-    Text(u32),
-    Number(u32),
-    /// After so many items: another one, or the end.
-    Items {
-        array: u32,
-        count: u32,
-    },
-    /// Before property `next`, after so many members: another one, or the end.
-    Members {
-        object: u32,
-        next: u32,
-        count: u32,
-    },
-    /// A name of such a member.
-    Name {
-        object: u32,
-        next: u32,
-        count: u32,
-    },
-    /// Text that is no answer in JSON.
-    Prose,
-}
-
-/// One way to read on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-struct Thread {
-    symbol: Symbol,
-    /// How far into the symbol.
-    at: u32,
-    /// The stack of what follows.
-    rest: u32,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Frame {
-    symbol: Symbol,
-    below: u32,
-    /// Brackets open.
-    depth: u32,
-}
+pub(super) use symbol::Symbol;
+use symbol::{Frame, Thread};
 
 /// See [`Machine::key`].
 pub(super) type Key = Vec<(Symbol, u32, u64, Option<u32>)>;
@@ -114,9 +65,16 @@ impl Machine {
         };
         machine.clear();
         let mut threads = Vec::new();
-        machine.enter(Symbol::Value(0), BOTTOM, &mut threads);
+        let (first, after_prose) = match machine.grammar.syntax {
+            Syntax::Json => (Symbol::Value(0), BOTTOM),
+            Syntax::FunctionGemma => {
+                let calls = machine.push(Symbol::Calls { may_end: true }, BOTTOM);
+                (Symbol::Calls { may_end: false }, calls)
+            }
+        };
+        machine.enter(first, BOTTOM, &mut threads);
         if machine.grammar.may_be_prose {
-            machine.enter(Symbol::Prose, BOTTOM, &mut threads);
+            machine.enter(Symbol::Prose, after_prose, &mut threads);
         }
         let start = machine.configuration(threads);
         (machine, start)
@@ -286,6 +244,10 @@ impl Machine {
             Symbol::Members { object, next, count } => {
                 self.enter_members((object, next, count), rest, threads);
             }
+            Symbol::Space if self.grammar.syntax == Syntax::FunctionGemma => {
+                self.pop(rest, threads);
+            }
+            Symbol::Calls { may_end } => self.enter_calls(may_end, rest, threads),
             Symbol::Space => self.arrive(Thread { symbol, at: 0, rest }, threads),
             Symbol::Text(_) => {
                 let at = self.spot(text::Spot::Open);
@@ -321,14 +283,16 @@ impl Machine {
             }
             Symbol::Name { object, count, .. } => {
                 let Some(it) = grammar.objects.get(object as usize) else { return };
-                // A name ends with its quote: it is over, or it is not.
+                // A name ends with its quote or its colon: it is over, or it is not.
                 if let Some(property) = it.names.word(at) {
                     let after =
                         Symbol::Members { object, next: property + 1, count: counted(it, count) };
                     let value =
                         it.properties.get(property as usize).map_or(0, |property| property.value);
                     let member = [Symbol::Byte(b':'), Symbol::Space, Symbol::Value(value), after];
-                    self.enter_all(&member, rest, threads);
+                    // The other syntax has its colon in the name.
+                    let read = if grammar.syntax == Syntax::Json { 0 } else { 2 };
+                    self.enter_all(member.get(read..).unwrap_or(&[]), rest, threads);
                     return;
                 }
                 (true, false)
@@ -379,8 +343,10 @@ impl Machine {
                 })
             }
             // The first byte decides: an answer that begins like a call is one.
-            Symbol::Prose => (at == 1
-                || !matches!(byte, b'{' | b'[' | b' ' | b'\n' | b'\t' | b'\r'))
+            Symbol::Prose => (byte < CONTROL
+                && (at == 1
+                    || grammar.syntax == Syntax::FunctionGemma
+                    || !matches!(byte, b'{' | b'[' | b' ' | b'\n' | b'\t' | b'\r')))
             .then_some(1),
             _ => None,
         };

@@ -21,6 +21,7 @@ mod pattern;
 mod reader;
 mod scalar;
 mod state;
+mod syntax;
 mod text;
 mod trie;
 mod vocabulary;
@@ -32,9 +33,32 @@ use hybridge_core::Result;
 use serde_json::Value;
 
 pub use state::State;
+pub use syntax::Syntax;
+#[cfg(test)]
+pub(crate) use syntax::control_byte;
 pub use vocabulary::{Pieces, Vocabulary};
 
 use grammar::Grammar;
+
+/// What is asked of an answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Wish {
+    /// What the value must satisfy; of calls in FunctionGemma's format an object with the tools as its properties.
+    pub schema: Value,
+    /// How it is spelled.
+    pub syntax: Syntax,
+    /// Whether the answer may be prose instead: as JSON anything that begins with neither a bracket nor white space,
+    /// else anything, with calls after it.
+    pub may_be_prose: bool,
+}
+
+impl Wish {
+    /// JSON that satisfies a schema.
+    #[must_use]
+    pub fn json(schema: Value) -> Self {
+        Self { schema, syntax: Syntax::Json, may_be_prose: false }
+    }
+}
 
 /// What an answer must satisfy, ready for use with one vocabulary.
 #[derive(Clone, Debug)]
@@ -44,22 +68,20 @@ pub struct Constraint {
 }
 
 impl Constraint {
-    /// Compiles a schema.
+    /// Compiles a wish.
     ///
     /// # Errors
     /// `INVALID_ARGUMENT` where the schema is malformed, asks for something that would not be kept, or allows nothing.
-    pub fn compile(schema: &Value, pieces: &Arc<Pieces>) -> Result<Self> {
-        Ok(Self { grammar: Arc::new(builder::build(schema)?), pieces: Arc::clone(pieces) })
+    pub fn compile(wish: &Wish, pieces: &Arc<Pieces>) -> Result<Self> {
+        let mut grammar = builder::build(&wish.schema, wish.syntax)?;
+        grammar.may_be_prose = wish.may_be_prose;
+        Ok(Self { grammar: Arc::new(grammar), pieces: Arc::clone(pieces) })
     }
 
-    /// The same, but the answer may be prose instead: anything that begins with neither a bracket nor white space.
-    ///
-    /// # Errors
-    /// As [`Constraint::compile`].
-    pub fn compile_or_prose(schema: &Value, pieces: &Arc<Pieces>) -> Result<Self> {
-        let mut grammar = builder::build(schema)?;
-        grammar.may_be_prose = true;
-        Ok(Self { grammar: Arc::new(grammar), pieces: Arc::clone(pieces) })
+    /// How many words its masks have.
+    #[must_use]
+    pub fn mask_words(&self) -> usize {
+        self.pieces.mask_words()
     }
 
     /// Before the first token of an answer.
@@ -69,38 +91,27 @@ impl Constraint {
     }
 }
 
-/// Compiled constraints by schema, the latest few.
+/// Compiled constraints by wish, the latest few.
 #[derive(Debug, Default)]
 pub struct Constraints {
-    known: Vec<(Value, bool, Constraint)>,
+    known: Vec<(Wish, Constraint)>,
 }
 
 /// An application uses a handful of schemas.
 const MOST_KNOWN: usize = 8;
 
 impl Constraints {
-    /// The constraint of a schema, compiled if it is not among the latest.
+    /// The constraint of a wish, compiled if it is not among the latest.
     ///
     /// # Errors
     /// As [`Constraint::compile`].
-    pub fn get(
-        &mut self,
-        schema: &Value,
-        may_be_prose: bool,
-        pieces: &Arc<Pieces>,
-    ) -> Result<Constraint> {
-        let is_same = |it: &(Value, bool, Constraint)| {
-            it.1 == may_be_prose && Arc::ptr_eq(&it.2.pieces, pieces) && it.0 == *schema
-        };
+    pub fn get(&mut self, wish: &Wish, pieces: &Arc<Pieces>) -> Result<Constraint> {
+        let is_same = |it: &(Wish, Constraint)| Arc::ptr_eq(&it.1.pieces, pieces) && it.0 == *wish;
         let entry = match self.known.iter().position(is_same) {
             Some(at) => self.known.remove(at),
-            None => {
-                let compile =
-                    if may_be_prose { Constraint::compile_or_prose } else { Constraint::compile };
-                (schema.clone(), may_be_prose, compile(schema, pieces)?)
-            }
+            None => (wish.clone(), Constraint::compile(wish, pieces)?),
         };
-        let constraint = entry.2.clone();
+        let constraint = entry.1.clone();
         self.known.insert(0, entry);
         self.known.truncate(MOST_KNOWN);
         Ok(constraint)

@@ -52,6 +52,20 @@ impl<'a> Reader<'a> {
         self.number(self.root, "#".to_owned())
     }
 
+    /// The properties of one schema, each as what it asks for.
+    pub(super) fn properties(&mut self, of: u32) -> Result<Vec<(String, All)>> {
+        let Some((schema, path)) = self.schemas.get(of as usize).cloned() else {
+            return Ok(Vec::new());
+        };
+        let properties = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
+        properties
+            .map(|(name, schema)| {
+                let path = format!("{path}/properties/{name}");
+                Ok((name.clone(), self.one(schema, path)?))
+            })
+            .collect()
+    }
+
     fn number(&mut self, schema: &'a Value, path: String) -> Result<u32> {
         if let Some(&known) = self.known.get(&std::ptr::from_ref(schema)) {
             return Ok(known);

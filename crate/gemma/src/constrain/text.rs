@@ -4,6 +4,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::pattern::Automaton;
 use super::small;
+use super::syntax::Syntax;
 use super::vocabulary::SHORT;
 
 /// Which strings.
@@ -12,6 +13,7 @@ pub(super) struct Text {
     automaton: Automaton,
     least: u32,
     most: Option<u32>,
+    syntax: Syntax,
     /// By characters so far, then by state: whether an end within the lengths can be reached. Nothing where it always can.
     can_end: Option<Vec<Vec<bool>>>,
     /// By state: what it has in common with others, as far as [`SHORT`] characters can tell.
@@ -60,11 +62,11 @@ impl Text {
     /// Nothing where no string is in it.
     pub(super) fn new(
         automaton: Automaton,
-        least: u32,
-        most: Option<u32>,
+        (least, most): (u32, Option<u32>),
+        syntax: Syntax,
     ) -> Result<Option<Self>, String> {
         let alike = automaton.alike(SHORT);
-        let mut text = Self { automaton, least, most, can_end: None, alike };
+        let mut text = Self { automaton, least, most, syntax, can_end: None, alike };
         let is_bound = least > 0 || most.is_some();
         let is_plain = text.automaton.len() == 1
             && text.automaton.is_match(0)
@@ -163,7 +165,9 @@ impl Text {
 
     pub(super) fn next(&self, spot: Spot, byte: u8) -> Option<Spot> {
         match spot {
-            Spot::Open => (byte == b'"').then_some(Spot::Between(Count { state: 0, chars: 0 })),
+            Spot::Open => {
+                (byte == self.syntax.quote()).then_some(Spot::Between(Count { state: 0, chars: 0 }))
+            }
             Spot::Between(from) => self.between(from, byte),
             Spot::Rest { to, left } => match (byte, left) {
                 (0x80..=0xBF, 1) => Some(Spot::Between(to)),
@@ -194,8 +198,13 @@ impl Text {
 
     fn between(&self, from: Count, byte: u8) -> Option<Spot> {
         match byte {
-            b'"' => (from.chars >= self.least && self.automaton.is_match(from.state))
-                .then_some(Spot::Closed),
+            _ if byte == self.syntax.quote() => (from.chars >= self.least
+                && self.automaton.is_match(from.state))
+            .then_some(Spot::Closed),
+            // Between control pieces nothing needs an escape.
+            b'\t' | b'\n' | b'\\' if self.syntax == Syntax::FunctionGemma => {
+                self.char(from, byte.into()).map(Spot::Between)
+            }
             b'\\' => {
                 let is_useful = self.is_any_alive(from, 0, 0x1F)
                     || SHORT_ESCAPES.iter().any(|&(_, code)| self.char(from, code).is_some());

@@ -196,7 +196,7 @@ async fn turn(
 ) -> Result<Speed> {
     pass.rewind(0);
     pass.set_precision(precision);
-    let draw = Draw { sampler: Sampler::GREEDY, step: 0, top: 0 };
+    let draw = Draw { sampler: Sampler::GREEDY, step: 0, top: 0, allowed: None };
     let start = clock();
     pass.prefill(prompt).await?;
     let first = clock();

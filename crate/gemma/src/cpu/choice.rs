@@ -5,13 +5,13 @@ use hybridge_core::Result;
 
 use super::lanes::run;
 use super::vector::Survey;
-use crate::sample::{Choice, Draw, among, cut, log_sum_exp, not_finite};
+use crate::sample::{Choice, Draw, among, cut, log_sum_exp, not_finite, nothing_allowed};
 
 /// Logits that are looked at together: most stretches hold none that counts.
 const STRETCH: usize = 64;
 
 /// Picks a token by its logits.
-pub(super) fn choose(logits: &[f32], draw: &Draw) -> Result<Choice> {
+pub(super) fn choose(logits: &[f32], draw: &Draw<'_>) -> Result<Choice> {
     let sampler = &draw.sampler;
     let cuts = sampler.top_p < 1.0 || sampler.min_p > 0.0;
     let k = if sampler.is_greedy() { 1 } else { sampler.top_k as usize };
@@ -19,7 +19,10 @@ pub(super) fn choose(logits: &[f32], draw: &Draw) -> Result<Choice> {
         return crate::sample::choose(logits, draw);
     }
     let (_, normaliser) = run(Survey { logits }).ok_or_else(not_finite)?;
-    let mut sorted = largest(logits, k.max(draw.top));
+    let mut sorted = largest(logits, draw, k.max(draw.top));
+    if sorted.is_empty() {
+        return Err(nothing_allowed());
+    }
     let top = sorted.get(..draw.top).unwrap_or(&sorted).to_vec();
     sorted.truncate(k);
     let (token, logit) = if sampler.is_greedy() {
@@ -37,16 +40,24 @@ pub(super) fn choose(logits: &[f32], draw: &Draw) -> Result<Choice> {
     Ok(Choice { token, logprob, top })
 }
 
-/// The `count` largest logits, largest first, of equal ones the lower id first.
-fn largest(logits: &[f32], count: usize) -> Vec<(u32, f32)> {
+/// The `count` largest allowed logits, largest first, of equal ones the lower id first.
+fn largest(logits: &[f32], draw: &Draw<'_>, count: usize) -> Vec<(u32, f32)> {
     let mut kept: Vec<(u32, f32)> = Vec::with_capacity(4 * count);
     // Whatever is not above it has `count` better ones before it.
     let mut bar = f32::NEG_INFINITY;
+    // Of a mask, the words of each stretch; what it is too short for is not allowed.
+    let mut masks = draw.allowed.map(|words| words.chunks(STRETCH / 32));
     for (start, stretch) in (0..).step_by(STRETCH).zip(logits.chunks(STRETCH)) {
+        if let Some(masks) = &mut masks
+            && masks.next().is_none_or(|words| words.iter().all(|word| *word == 0))
+        {
+            continue;
+        }
         if stretch.iter().fold(f32::NEG_INFINITY, |most, logit| most.max(*logit)) <= bar {
             continue;
         }
-        kept.extend((start..).zip(stretch.iter().copied()).filter(|(_, logit)| *logit > bar));
+        let numbered = (start..).zip(stretch.iter().copied());
+        kept.extend(numbered.filter(|(token, logit)| *logit > bar && draw.allows(*token)));
         if kept.len() >= 3 * count {
             bar = shorten(&mut kept, count);
         }
@@ -74,6 +85,8 @@ mod tests {
     fn choices_are_those_of_the_definition() {
         let logits: Vec<f32> =
             (0..5000_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 20) as f32 / 300.0).collect();
+        let few: Vec<u32> = (0..150_u32).map(|i| i.wrapping_mul(0x9e37_79b9) & 0x1111).collect();
+        let one = [0, 0, 0, 1 << 7];
         let chance = Sampler { temperature: 1.0, top_k: 64, top_p: 0.95, min_p: 0.0, seed: 7 };
         for sampler in [
             Sampler::GREEDY,
@@ -83,9 +96,12 @@ mod tests {
             Sampler { top_k: 0, ..chance },
             Sampler { min_p: 0.2, temperature: 2.0, ..chance },
         ] {
-            for step in 0..20 {
-                for top in [0, 3] {
-                    let draw = Draw { sampler, step, top };
+            for (step, top, allowed) in (0..20).flat_map(|step| {
+                let masks = [None, Some(&few[..]), Some(&one[..])];
+                masks.into_iter().flat_map(move |allowed| [(step, 0, allowed), (step, 3, allowed)])
+            }) {
+                {
+                    let draw = Draw { sampler, step, top, allowed };
                     let got = super::choose(&logits, &draw).unwrap();
                     let right = crate::sample::choose(&logits, &draw).unwrap();
                     assert_eq!((got.token, &got.top), (right.token, &right.top), "{draw:?}");
@@ -97,9 +113,11 @@ mod tests {
 
     #[test]
     fn no_choice_is_made_among_what_is_no_number() {
-        let draw = Draw { sampler: Sampler::GREEDY, step: 0, top: 0 };
+        let draw = Draw { sampler: Sampler::GREEDY, step: 0, top: 0, allowed: None };
         for logits in [vec![], vec![f32::NAN], vec![1.0, f32::INFINITY]] {
             assert!(super::choose(&logits, &draw).is_err());
         }
+        let error = super::choose(&[1.0; 99], &Draw { allowed: Some(&[0; 9]), ..draw });
+        assert_eq!(error.unwrap_err().code.as_deref(), Some("NOTHING_ALLOWED"));
     }
 }

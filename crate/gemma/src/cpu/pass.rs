@@ -207,7 +207,7 @@ impl Pass for Cpu {
         Box::pin(async { self.pending().map(<[f32]>::to_vec) })
     }
 
-    fn choose<'a>(&'a mut self, draw: &'a Draw) -> LocalBoxFuture<'a, Result<Choice>> {
+    fn choose<'a>(&'a mut self, draw: &'a Draw<'a>) -> LocalBoxFuture<'a, Result<Choice>> {
         Box::pin(async { choice::choose(self.pending()?, draw) })
     }
 }

@@ -1,14 +1,14 @@
 //! The 512 bytes that come back for each token.
 //!
 //! ```text
-//! words 0..16    token, largest logit, log Σ exp(logit − largest), not a number?, position, count
-//! words 16..80   the largest logits, in any order
+//! words 0..16    token, its logit, log Σ exp(logit − largest), not a number?, position, count, largest
+//! words 16..80   the largest allowed logits, in any order; −∞ where there are fewer
 //! words 80..128  their tokens, three bytes each
 //! ```
 
 use hybridge_core::{Error, Result};
 
-use crate::sample::{Choice, Draw, Sampler, among, cut, log_sum_exp, not_finite};
+use crate::sample::{Choice, Draw, Sampler, among, cut, log_sum_exp, not_finite, nothing_allowed};
 
 /// Bytes of a result.
 pub(super) const RESULT: usize = 512;
@@ -16,29 +16,31 @@ pub(super) const RESULT: usize = 512;
 const HEAD: usize = 16;
 /// How many logits a result holds.
 pub(super) const KEEP: usize = 64;
+/// Below every logit: the kernels' word for no token.
+pub(super) const NOTHING: f32 = -3.4e38;
 
 /// A result, read.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Candidates {
-    /// The likeliest token.
+    /// The likeliest allowed token.
     pub(super) token: u32,
     /// Its logit.
     logit: f32,
     /// log Σ exp over all logits.
     normaliser: f64,
-    /// The largest logits, largest first; empty where they were not asked for.
+    /// The largest allowed logits, largest first; empty where they were not asked for.
     sorted: Vec<(u32, f32)>,
 }
 
 /// Whether the 64 largest logits are enough to choose as asked: top-k must bound the choice.
-pub(super) fn suffice(draw: &Draw, vocabulary: usize) -> bool {
+pub(super) fn suffice(draw: &Draw<'_>, vocabulary: usize) -> bool {
     let Sampler { top_k, .. } = draw.sampler;
     let bounded = draw.sampler.is_greedy() || (top_k > 0 && top_k as usize <= KEEP);
     vocabulary <= KEEP || (bounded && draw.top <= KEEP)
 }
 
 /// Whether only the likeliest token is asked for.
-pub(super) fn only_best(draw: &Draw) -> bool {
+pub(super) fn only_best(draw: &Draw<'_>) -> bool {
     draw.sampler.is_greedy() && draw.top == 0
 }
 
@@ -47,29 +49,33 @@ impl Candidates {
     pub(super) fn read(bytes: &[u8], has_many: bool) -> Result<Self> {
         let words: Vec<u32> =
             bytes.as_chunks::<4>().0.iter().map(|word| u32::from_le_bytes(*word)).collect();
-        let [token, logit, log_sum, wrong, _, count, ..] = *words.as_slice() else {
+        let [token, logit, log_sum, wrong, _, count, largest, ..] = *words.as_slice() else {
             return Err(Error::internal("the GPU gave back too few bytes"));
         };
         if wrong != 0 {
             return Err(not_finite());
         }
         let logit = f32::from_bits(logit);
-        let normaliser = f64::from(logit) + f64::from(f32::from_bits(log_sum));
+        let normaliser = f64::from(f32::from_bits(largest)) + f64::from(f32::from_bits(log_sum));
         if !normaliser.is_finite() {
             return Err(not_finite());
+        }
+        if logit <= NOTHING {
+            return Err(nothing_allowed());
         }
         let count = if has_many { (count as usize).min(KEEP) } else { 0 };
         let logits = words.iter().skip(HEAD).take(count).map(|word| f32::from_bits(*word));
         let tokens = bytes.get(4 * (HEAD + KEEP)..).unwrap_or_default();
         let tokens =
             tokens.as_chunks::<3>().0.iter().map(|[a, b, c]| u32::from_le_bytes([*a, *b, *c, 0]));
-        let mut sorted: Vec<(u32, f32)> = tokens.zip(logits).collect();
+        let mut sorted: Vec<(u32, f32)> =
+            tokens.zip(logits).filter(|(_, logit)| *logit > f32::NEG_INFINITY).collect();
         sorted.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
         Ok(Self { token, logit, normaliser, sorted })
     }
 
     /// The choice that [`crate::sample::choose`] makes of all logits.
-    pub(super) fn choose(&self, draw: &Draw) -> Result<Choice> {
+    pub(super) fn choose(&self, draw: &Draw<'_>) -> Result<Choice> {
         let (token, logit) = if draw.sampler.is_greedy() {
             (self.token, self.logit)
         } else {
@@ -111,6 +117,7 @@ mod tests {
             0,
             0,
             u32::try_from(sorted.len()).unwrap(),
+            sorted[0].1.to_bits(),
         ];
         for (i, word) in head.into_iter().enumerate() {
             bytes[4 * i..4 * i + 4].copy_from_slice(&word.to_le_bytes());
@@ -131,7 +138,7 @@ mod tests {
         let sampler = Sampler { temperature: 1.3, top_k: 64, top_p: 0.9, min_p: 0.01, seed: 5 };
         for sampler in [Sampler::GREEDY, sampler, Sampler { top_k: 3, top_p: 1.0, ..sampler }] {
             for step in 0..50 {
-                let draw = Draw { sampler, step, top: 5 };
+                let draw = Draw { sampler, step, top: 5, allowed: None };
                 let (found, expected) =
                     (candidates.choose(&draw).unwrap(), choose(&logits, &draw).unwrap());
                 assert_eq!((found.token, &found.top), (expected.token, &expected.top));

@@ -46,7 +46,8 @@ impl Kind {
     }
 }
 
-pub(super) const GREEDY: Draw = Draw { sampler: Sampler::GREEDY, step: 0, top: 0 };
+pub(super) const GREEDY: Draw<'_> =
+    Draw { sampler: Sampler::GREEDY, step: 0, top: 0, allowed: None };
 
 /// The model of a tiny network.
 ///
@@ -185,6 +186,17 @@ pub async fn rewinding_forgets_the_end(device: &Device, kind: Kind, tiny: &Tiny)
     Ok(())
 }
 
+/// Allows one token of so many.
+pub(super) fn mask(vocabulary: usize, share: usize, step: u32) -> Vec<u32> {
+    let mut words = vec![0; vocabulary.div_ceil(32)];
+    for (token, bit) in (0..vocabulary).zip((0..32).cycle()) {
+        if let Some(word) = words.get_mut(token / 32) {
+            *word |= u32::from((token + 3 * step as usize).is_multiple_of(share)) << bit;
+        }
+    }
+    words
+}
+
 /// The same seed gives the same text as the scalar pass, however tokens are chosen.
 ///
 /// # Errors
@@ -202,19 +214,30 @@ pub async fn draws_are_the_same(device: &Device, kind: Kind, tiny: &Tiny) -> Res
     ] {
         let mut scalar = Scalar::load(&model, 64).await?;
         let mut pass = kind.load(device, &model, 64).await?;
-        scalar.prefill(&prompt).await?;
-        pass.prefill(&prompt).await?;
-        let draw = |step| Draw { sampler, step, top: 5 };
-        let (mut expected, mut found) =
-            (scalar.choose(&draw(0)).await?, pass.choose(&draw(0)).await?);
-        for step in 1..16 {
-            let apart = (expected.logprob - found.logprob).abs();
-            let tops = expected.top.iter().zip(&found.top).all(|(a, b)| a.0 == b.0);
-            if found.token != expected.token || apart > 1e-3 || !tops || found.top.len() != 5 {
-                return wrong(format!("{sampler:?} step {step}: {found:?} not {expected:?}"));
+        // Every token allowed, then one of seven, then fewer than are kept or shown, other ones at each step.
+        for share in [1, 7, 400] {
+            scalar.rewind(0);
+            pass.rewind(0);
+            scalar.prefill(&prompt).await?;
+            pass.prefill(&prompt).await?;
+            for step in 0..16 {
+                let mask = mask(model.config.vocabulary, share, step);
+                let draw =
+                    Draw { sampler, step, top: 5, allowed: (share > 1).then_some(mask.as_slice()) };
+                let (expected, found) = (scalar.choose(&draw).await?, pass.choose(&draw).await?);
+                let apart = (expected.logprob - found.logprob).abs();
+                let tops = expected.top.iter().zip(&found.top).all(|(a, b)| a.0 == b.0);
+                let as_many = expected.top.len() == found.top.len();
+                if found.token != expected.token || apart > 1e-3 || !tops || !as_many {
+                    return wrong(format!(
+                        "{sampler:?}, one of {share}, step {step}: {found:?} not {expected:?}"
+                    ));
+                }
+                let again = pass.step(found.token, &draw).await?;
+                if again.token != scalar.step(found.token, &draw).await?.token {
+                    return wrong(format!("{sampler:?}, one of {share}: a step differs"));
+                }
             }
-            expected = scalar.step(expected.token, &draw(step)).await?;
-            found = pass.step(found.token, &draw(step)).await?;
         }
     }
     Ok(())

@@ -2,7 +2,7 @@
 
 use hybridge_core::Result;
 
-use super::checks::{GREEDY, open, wrong};
+use super::checks::{GREEDY, mask, open, wrong};
 use super::{Counters, Device, KernelPass, Options};
 use crate::config::Span;
 use crate::engine::Pass as _;
@@ -18,8 +18,15 @@ pub(super) async fn decoding_is_cheap(device: &Device, tiny: &Tiny) -> Result<()
     let mut pass = KernelPass::load(device, &model, 64, Options::default()).await?;
     pass.prefill(&tiny.prompt(5)).await?;
     let sampled = Sampler { temperature: 1.0, top_k: 64, top_p: 0.95, min_p: 0.0, seed: 1 };
-    for (sampler, writes) in [(Sampler::GREEDY, 0), (sampled, 1)] {
-        let draw = |step| Draw { sampler, step, top: 0 };
+    // A mask is one more write, and nothing else.
+    let mask = mask(model.config.vocabulary, 3, 0);
+    for (sampler, allowed, writes) in [
+        (Sampler::GREEDY, None, 0),
+        (sampled, None, 1),
+        (Sampler::GREEDY, Some(mask.as_slice()), 1),
+        (sampled, Some(mask.as_slice()), 2),
+    ] {
+        let draw = |step| Draw { sampler, step, top: 0, allowed };
         let mut choice = pass.choose(&draw(0)).await?;
         // Choosing twice moved the GPU's record on twice; the first step puts that right.
         choice = pass.step(choice.token, &draw(1)).await?;
@@ -107,7 +114,13 @@ pub(super) async fn looking_ahead_changes_nothing(device: &Device, tiny: &Tiny) 
             // A second look, another token than the likeliest, and a way back.
             ids.push(pass.choose(&GREEDY).await?.token);
             logits.extend(pass.logits().await?);
-            let draw = Draw { sampler: sampled, step: round, top: 3 };
+            // Only some may be chosen: no step can be sent ahead of that.
+            let mask = mask(model.config.vocabulary, 5, round);
+            let masked = Draw { allowed: Some(&mask), ..GREEDY };
+            ids.push(pass.choose(&masked).await?.token);
+            ids.push(pass.step(9 + round, &masked).await?.token);
+            ids.push(pass.step(ids.last().copied().unwrap_or_default(), &GREEDY).await?.token);
+            let draw = Draw { sampler: sampled, step: round, top: 3, allowed: None };
             ids.push(pass.step(7 + round, &draw).await?.token);
             ids.push(pass.step(ids.last().copied().unwrap_or_default(), &GREEDY).await?.token);
             let kept = pass.rewind(pass.position() - 3);

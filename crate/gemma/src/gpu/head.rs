@@ -4,7 +4,7 @@ use burn::tensor::wgpu::wgpu;
 use hybridge_core::Result;
 
 use super::candidates::RESULT;
-use super::kernels;
+use super::kernels::{self, Picking};
 use super::launcher::Dispatch;
 use super::network::Network;
 use super::upload::Uploader;
@@ -14,8 +14,9 @@ use crate::weights::Model;
 #[derive(Debug)]
 pub(super) struct Head {
     pub(super) products: Vec<Dispatch>,
-    pub(super) pick_one: Vec<Dispatch>,
-    pub(super) pick_many: Vec<Dispatch>,
+    picks: Vec<(Picking, Vec<Dispatch>)>,
+    /// A bit for each token: what may be picked where not all may.
+    pub(super) mask: wgpu::Buffer,
     pub(super) logits: wgpu::Buffer,
     pub(super) all_logits: wgpu::Buffer,
     result: wgpu::Buffer,
@@ -51,21 +52,32 @@ impl Head {
             uploader.buffer("next result to read", RESULT as u64, mapped).await?,
         ];
         let all_logits = uploader.buffer("logits to read", logits.size(), mapped).await?;
-        let (source, grid) = kernels::slices(vocabulary);
-        let kernel = network.encoder.kernel(&source).await?;
-        let slice = network.encoder.bind(&kernel, &[&logits, &slices], grid);
+        let mask = uploader.values("mask", vocabulary.div_ceil(32)).await?;
         let mut picks = Vec::new();
-        for keep_many in [false, true] {
-            let (source, grid) = kernels::pick(vocabulary, network.layout.shapes.single, keep_many);
+        for (keep_many, is_masked) in [(false, false), (true, false), (false, true), (true, true)] {
+            let picking = Picking { keep_many, is_masked };
+            let (source, grid) = kernels::slices(vocabulary, picking);
+            let kernel = network.encoder.kernel(&source).await?;
+            let slice = network.encoder.bind(&kernel, &[&logits, &slices, &mask], grid);
+            let (source, grid) = kernels::pick(vocabulary, network.layout.shapes.single, picking);
             let kernel = network.encoder.kernel(&source).await?;
             let buffers = &network.buffers;
-            let bound = [&logits, &slices, &buffers.progress, &buffers.tokens, &result];
-            let pick = network.encoder.bind(&kernel, &bound, grid);
-            picks.push(vec![slice.clone(), pick]);
+            let bound = [&logits, &slices, &buffers.progress, &buffers.tokens, &result, &mask];
+            picks.push((picking, vec![slice, network.encoder.bind(&kernel, &bound, grid)]));
         }
-        let (pick_many, pick_one) =
-            (picks.pop().unwrap_or_default(), picks.pop().unwrap_or_default());
-        Ok(Self { products, pick_one, pick_many, logits, all_logits, result, stagings })
+        Ok(Self { products, picks, mask, logits, all_logits, result, stagings })
+    }
+
+    /// The dispatches of one way to pick.
+    pub(super) fn pick(&self, picking: Picking) -> &[Dispatch] {
+        self.picks.iter().find(|it| it.0 == picking).map_or(&[], |it| &it.1)
+    }
+
+    /// A mask of as many words as its buffer has. The tokenizer may know fewer tokens than the
+    /// network has rows, and those beyond are not allowed.
+    pub(super) fn fitted(&self, words: &[u32]) -> Vec<u32> {
+        let count = usize::try_from(self.mask.size() / 4).unwrap_or(words.len());
+        words.iter().copied().chain(std::iter::repeat(0)).take(count).collect()
     }
 
     /// What is copied where to be read: one of two places.

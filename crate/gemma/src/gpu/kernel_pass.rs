@@ -7,7 +7,7 @@ use hybridge_core::{Error, Result};
 use super::Device;
 use super::candidates::{Candidates, only_best, suffice};
 use super::head::{Head, Slot};
-use super::kernels::{Shapes, to_u32};
+use super::kernels::{Picking, Shapes, to_u32};
 use super::launcher::{Counters, Dispatch, Launcher as _, Progress};
 use super::network::{Layout, Network};
 use super::options::Options;
@@ -218,8 +218,11 @@ impl KernelPass {
     }
 
     /// Sends what is left to do for a choice, and reads the result.
-    async fn pick(&mut self, before: &[u32], has_many: bool) -> Result<Candidates> {
-        let is_sent = !has_many
+    async fn pick(&mut self, before: &[u32], draw: &Draw<'_>) -> Result<Candidates> {
+        let has_many = !only_best(draw);
+        // What may follow a token is known only once that token is.
+        let is_plain = !has_many && draw.allowed.is_none();
+        let is_sent = is_plain
             && matches!((self.ahead, before), (Some(Ahead { token: Some(sent) }), [token]) if sent == *token);
         let moved = if is_sent {
             self.ahead = None;
@@ -228,13 +231,13 @@ impl KernelPass {
         } else {
             let again = if before.is_empty() { self.restore() } else { None };
             self.abandon();
-            self.send(again.as_ref().map_or(before, std::slice::from_ref), has_many)?
+            self.send(again.as_ref().map_or(before, std::slice::from_ref), draw)?
         };
         self.slot = self.slot.other();
         // The kernel moved the record on by itself.
         self.known = Known { progress: Some(moved), token: None };
         let slot = self.slot;
-        if self.looks_ahead && !has_many && self.position < self.network.layout.capacity {
+        if self.looks_ahead && is_plain && self.position < self.network.layout.capacity {
             self.send_ahead();
         }
         let (_, staging) = self.head.copy(slot);
@@ -249,7 +252,8 @@ impl KernelPass {
 
     /// Sends the products and the choice after these tokens, or after those already fed. Where the
     /// GPU's record stands then.
-    fn send(&mut self, before: &[u32], has_many: bool) -> Result<Progress> {
+    fn send(&mut self, before: &[u32], draw: &Draw<'_>) -> Result<Progress> {
+        let picking = Picking { keep_many: !only_best(draw), is_masked: draw.allowed.is_some() };
         let progress = match (before, self.pending) {
             ([], Pending::Nothing | Pending::Overtaken) => return Err(nothing_pending()),
             ([], Pending::Hidden(tokens)) => {
@@ -263,7 +267,9 @@ impl KernelPass {
                 Progress { position: to_u32(self.position), tokens: to_u32(tokens.len()) }
             }
         };
-        let pick = if has_many { &self.head.pick_many } else { &self.head.pick_one };
+        if let Some(words) = draw.allowed {
+            self.network.encoder.write(&self.head.mask, 0, &bytes_of(&self.head.fitted(words)));
+        }
         let mut lists: Vec<&[Dispatch]> = Vec::new();
         if !before.is_empty() {
             lists.push(self.body(before.len()));
@@ -271,7 +277,7 @@ impl KernelPass {
         if !before.is_empty() || self.pending != Pending::Logits {
             lists.push(&self.head.products);
         }
-        lists.push(pick);
+        lists.push(self.head.pick(picking));
         let copy = Some(self.head.copy(self.slot.other()));
         self.network.encoder.run(&lists, progress, copy);
         self.moved_by(before, Pending::Logits);
@@ -281,7 +287,8 @@ impl KernelPass {
     /// Sends the step after the one that is about to be read. Token and position are on the GPU.
     fn send_ahead(&mut self) {
         let progress = Progress { position: to_u32(self.position), tokens: 1 };
-        let lists = [self.body(1), &self.head.products, &self.head.pick_one];
+        let picking = Picking { keep_many: false, is_masked: false };
+        let lists = [self.body(1), &self.head.products, self.head.pick(picking)];
         let copy = Some(self.head.copy(self.slot.other()));
         self.network.encoder.run(&lists, progress, copy);
         self.reached = self.reached.max(self.position + 1);
@@ -311,10 +318,10 @@ impl KernelPass {
             .collect())
     }
 
-    async fn choose_after(&mut self, before: &[u32], draw: &Draw) -> Result<Choice> {
+    async fn choose_after(&mut self, before: &[u32], draw: &Draw<'_>) -> Result<Choice> {
         check_tokens(self, before)?;
         if suffice(draw, self.network.config.vocabulary) {
-            return self.pick(before, !only_best(draw)).await?.choose(draw);
+            return self.pick(before, draw).await?.choose(draw);
         }
         if !before.is_empty() {
             self.feed(before).await?;
@@ -369,11 +376,15 @@ impl Pass for KernelPass {
         Box::pin(self.read_logits())
     }
 
-    fn choose<'a>(&'a mut self, draw: &'a Draw) -> LocalBoxFuture<'a, Result<Choice>> {
+    fn choose<'a>(&'a mut self, draw: &'a Draw<'a>) -> LocalBoxFuture<'a, Result<Choice>> {
         Box::pin(self.choose_after(&[], draw))
     }
 
-    fn step<'a>(&'a mut self, token: u32, draw: &'a Draw) -> LocalBoxFuture<'a, Result<Choice>> {
+    fn step<'a>(
+        &'a mut self,
+        token: u32,
+        draw: &'a Draw<'a>,
+    ) -> LocalBoxFuture<'a, Result<Choice>> {
         Box::pin(async move { self.choose_after(&[token], draw).await })
     }
 }

@@ -240,30 +240,46 @@ pub(super) fn slicing(vocabulary: usize) -> (usize, usize) {
     (vocabulary.div_ceil(length), length)
 }
 
-/// Bindings: logits, slices.
-pub(super) fn slices(vocabulary: usize) -> (Source, Grid) {
+/// How a token is picked: which variant of the two kernels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Picking {
+    /// Whether the largest logits are wanted, or only the token.
+    pub(super) keep_many: bool,
+    /// Whether only some tokens are allowed.
+    pub(super) is_masked: bool,
+}
+
+/// Bindings: logits, slices, mask.
+pub(super) fn slices(vocabulary: usize, picking: Picking) -> (Source, Grid) {
     let shape = Shape { workgroup: 16, lanes: 1 };
-    let (count, length) = slicing(vocabulary);
+    let (count, _) = slicing(vocabulary);
     let mut builder = Builder::new("slices", shape);
-    builder
-        .number("VOCABULARY", to_u32(vocabulary))
-        .number("SLICE", to_u32(length))
-        .number("SLICES", to_u32(count))
-        .bindings(&[Read, Write])
-        .piece(include_str!("wgsl/slices.wgsl"));
+    picking.write(&mut builder, vocabulary);
+    builder.bindings(&[Read, Write, Read]).piece(include_str!("wgsl/slices.wgsl"));
     (builder.build(), Grid::Fixed(to_u32(count).div_ceil(shape.workgroup)))
 }
 
-/// Bindings: logits, slices, progress, tokens, result.
-pub(super) fn pick(vocabulary: usize, shape: Shape, keep_many: bool) -> (Source, Grid) {
-    let (count, length) = slicing(vocabulary);
-    let mut builder = Builder::new(if keep_many { "pick many" } else { "pick" }, shape);
+/// Bindings: logits, slices, progress, tokens, result, mask.
+pub(super) fn pick(vocabulary: usize, shape: Shape, picking: Picking) -> (Source, Grid) {
+    let mut builder = Builder::new(if picking.keep_many { "pick many" } else { "pick" }, shape);
+    picking.write(&mut builder, vocabulary);
     builder
-        .number("VOCABULARY", to_u32(vocabulary))
-        .number("SLICE", to_u32(length))
-        .number("SLICES", to_u32(count))
-        .flag("KEEP_MANY", keep_many)
-        .bindings(&[Read, Read, Write, Write, Write])
+        .flag("KEEP_MANY", picking.keep_many)
+        .bindings(&[Read, Read, Write, Write, Write, Read])
         .piece(include_str!("wgsl/pick.wgsl"));
     (builder.build(), Grid::Fixed(1))
+}
+
+impl Picking {
+    fn write(self, builder: &mut Builder, vocabulary: usize) {
+        let (count, length) = slicing(vocabulary);
+        builder
+            .number("VOCABULARY", to_u32(vocabulary))
+            .number("SLICE", to_u32(length))
+            .number("SLICES", to_u32(count))
+            .number("WRONG", 1 << 31)
+            .float("NOTHING", super::candidates::NOTHING)
+            .flag("MASKED", self.is_masked)
+            .piece(include_str!("wgsl/allowed.wgsl"));
+    }
 }

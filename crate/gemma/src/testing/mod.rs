@@ -14,6 +14,6 @@ pub use golden::{Golden, Llama, fingerprint, golden};
 pub use network::Tiny;
 pub use random::Random;
 pub use synthetic::{Synthetic, SyntheticShape};
-pub use tiny::{find, tiny_models};
+pub use tiny::{FUNCTION_GEMMA, find, tiny_models};
 pub use vocabulary::Vocabulary;
 pub use writer::{Entry, Writer};

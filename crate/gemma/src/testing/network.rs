@@ -45,6 +45,8 @@ pub struct Tiny {
     pub residual: f32,
     /// Middle width of the dense layers.
     pub dense: Option<usize>,
+    /// Whether its vocabulary has FunctionGemma's pieces.
+    pub has_tool_pieces: bool,
 }
 
 impl Tiny {
@@ -53,7 +55,12 @@ impl Tiny {
     pub fn writer(&self) -> Writer {
         let mut writer = Writer::default();
         self.keys(&mut writer);
-        Vocabulary::new(self.vocabulary).write(&mut writer);
+        let vocabulary = Vocabulary::new(self.vocabulary);
+        if self.has_tool_pieces {
+            vocabulary.with_tool_pieces().write(&mut writer);
+        } else {
+            vocabulary.write(&mut writer);
+        }
         let mut weights = Weights { writer, random: Random(self.seed()), turn: 0, tiny: self };
         weights.write();
         weights.writer

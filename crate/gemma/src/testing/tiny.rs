@@ -25,7 +25,12 @@ const PLAIN: Tiny = Tiny {
     soft_cap: None,
     residual: 2.0,
     dense: None,
+    has_tool_pieces: false,
 };
+
+/// One that speaks FunctionGemma's dialect. Its numbers are those of others, so no golden is kept of it.
+pub const FUNCTION_GEMMA: Tiny =
+    Tiny { name: "function_gemma", layers: 3, has_tool_pieces: true, ..PLAIN };
 
 /// All 256-value blocks need rows of 256.
 const WIDE: Tiny =

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::writer::{Entry, Writer};
+use crate::tools::function_gemma::CONTROLS;
 
 /// Pieces with their scores and types, by id.
 #[derive(Clone, Debug)]
@@ -78,6 +79,15 @@ impl Vocabulary {
             it.normal(format!("⟨{}⟩", it.pieces.len()));
         }
         it
+    }
+
+    /// The same with FunctionGemma's seven pieces, where its files have them.
+    #[must_use]
+    pub fn with_tool_pieces(mut self) -> Self {
+        for (piece, name) in self.pieces.iter_mut().skip(46).zip(CONTROLS) {
+            name.clone_into(piece);
+        }
+        self
     }
 
     /// Writes the tokenizer's keys.

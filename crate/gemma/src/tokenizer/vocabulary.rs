@@ -4,6 +4,7 @@ use hybridge_core::{Error, Result, Status};
 
 use super::index::Index;
 use crate::gguf::{Gguf, List, Strings, Value};
+use crate::tools::function_gemma::WAITS;
 
 /// What a piece is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -200,9 +201,10 @@ impl Vocabulary {
         self.eos
     }
 
-    /// By key and by text: some files name the end of a turn as the end of the text.
+    /// By key and by text: some files name the end of a turn as the end of the text, and FunctionGemma waits for
+    /// results after a piece of its own.
     pub(super) fn stop_ids(&self) -> Vec<u32> {
-        let by_text = ["<eos>", "<end_of_turn>"].map(|text| self.control(text));
+        let by_text = ["<eos>", "<end_of_turn>", WAITS].map(|text| self.control(text));
         let mut ids: Vec<u32> = by_text.into_iter().chain([self.eos, self.eot]).flatten().collect();
         ids.sort_unstable();
         ids.dedup();

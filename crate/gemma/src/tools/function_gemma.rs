@@ -10,15 +10,16 @@ use hybridge_core::{Content, Part, ToolDefinition, ToolRequest, ToolResponse};
 use serde_json::{Map, Number, Value};
 
 use super::Segment;
+use super::schema_text::{ordered, ordering_of};
 
 /// The sentence that switches calling on, as the model was trained with. It opens a turn of the role `developer`.
 pub const PREAMBLE: &str =
     "You are a model that can do function calling with the following functions";
 
 const DECLARATION: [&str; 2] = ["<start_function_declaration>", "<end_function_declaration>"];
-const CALL: [&str; 2] = ["<start_function_call>", "<end_function_call>"];
+pub(crate) const CALL: [&str; 2] = ["<start_function_call>", "<end_function_call>"];
 const RESPONSE: [&str; 2] = ["<start_function_response>", "<end_function_response>"];
-const ESCAPE: &str = "<escape>";
+pub(crate) const ESCAPE: &str = "<escape>";
 
 /// Every control piece of the format: to look up by text. The model ends its turn with the fifth,
 /// `<start_function_response>`, when it waits for results.
@@ -143,6 +144,7 @@ impl Writer {
     /// A schema: its keywords in alphabetical order, types in capitals. Only what the model was trained on is said.
     fn schema(&mut self, schema: &Value, is_root: bool) {
         let keyword = |name: &str| schema.get(name);
+        let ordering = schema.as_object().map(ordering_of).unwrap_or_default();
         let mut said: Vec<(&str, &Value)> = Vec::new();
         // At the root the tool's own description stands outside.
         for name in ["description", "enum", "items", "properties", "required"] {
@@ -163,7 +165,8 @@ impl Writer {
             match (name, value) {
                 ("items", schema) => self.schema(schema, false),
                 ("properties", Value::Object(properties)) => {
-                    self.list("{", "}", properties.iter(), |writer, (name, schema)| {
+                    let properties = ordered(properties, &ordering);
+                    self.list("{", "}", properties, |writer, (name, schema)| {
                         writer.text(name);
                         writer.text(":");
                         writer.schema(schema, false);
@@ -183,13 +186,13 @@ impl Writer {
     }
 }
 
-/// The parts of an answer: words, and calls with numbers by which results find them.
+/// The parts of an answer: words, and calls with numbers from `first`, by which results find them.
 ///
 /// A call that is cut off or not in the format is left out: what it would have asked for is not known.
 #[must_use]
-pub fn parse(segments: &[Segment]) -> Vec<Part> {
+pub fn parse(segments: &[Segment], first: usize) -> Vec<Part> {
     let mut parts = Vec::new();
-    let mut calls = 0;
+    let mut calls = first;
     let mut rest = segments.iter();
     while let Some(segment) = rest.next() {
         match segment {

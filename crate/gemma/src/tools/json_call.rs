@@ -8,27 +8,11 @@
 use hybridge_core::{ToolChoice, ToolDefinition, ToolRequest, ToolResponse};
 use serde_json::{Map, Value, json};
 
-/// How an answer is held to the form of a call.
-#[derive(Clone, Debug, PartialEq)]
-pub struct CallForm {
-    /// What a call, or a list of them, looks like.
-    pub schema: Value,
-    /// Whether the model may answer in words instead.
-    pub may_be_prose: bool,
-}
+use super::schema_text::schema_text;
 
-/// The form that a choice of tools asks for; nothing where no call is wanted.
+/// What a call, or a list of them, looks like.
 #[must_use]
-pub fn call_form(tools: &[ToolDefinition], choice: Option<ToolChoice>) -> Option<CallForm> {
-    let may_be_prose = match choice {
-        Some(ToolChoice::None) => return None,
-        Some(ToolChoice::Required) => false,
-        Some(ToolChoice::Auto) | None => true,
-    };
-    (!tools.is_empty()).then(|| CallForm { schema: call_schema(tools), may_be_prose })
-}
-
-fn call_schema(tools: &[ToolDefinition]) -> Value {
+pub(super) fn call_schema(tools: &[ToolDefinition]) -> Value {
     let mut parts = Map::new();
     let mut calls = Vec::new();
     for (at, tool) in tools.iter().enumerate() {
@@ -52,7 +36,7 @@ fn call_schema(tools: &[ToolDefinition]) -> Value {
 }
 
 /// A schema that now stands at `place` in another one, so that its references still lead where they led.
-fn moved(schema: &Value, place: &str) -> Value {
+pub(super) fn moved(schema: &Value, place: &str) -> Value {
     match schema {
         Value::Object(map) => {
             let moved_entry = |(keyword, value): (&String, &Value)| {
@@ -88,13 +72,16 @@ pub fn instructions(tools: &[ToolDefinition], choice: Option<ToolChoice>) -> Opt
     if tools.is_empty() || choice == Some(ToolChoice::None) {
         return None;
     }
-    let list: Vec<Value> = tools
-        .iter()
-        .map(|tool| {
-            let parameters = tool.input_schema.clone().unwrap_or_else(|| json!({"type": "object"}));
-            json!({"name": tool.name, "description": tool.description, "parameters": parameters})
-        })
-        .collect();
+    let told = |tool: &ToolDefinition| {
+        let [name, description] =
+            [&tool.name, &tool.description].map(|text| Value::from(text.as_str()));
+        let parameters = match &tool.input_schema {
+            Some(schema) => schema_text(schema),
+            None => json!({"type": "object"}).to_string(),
+        };
+        format!("{{\"name\":{name},\"description\":{description},\"parameters\":{parameters}}}")
+    };
+    let list: Vec<String> = tools.iter().map(told).collect();
     let when = if choice == Some(ToolChoice::Required) {
         "Call one of them now."
     } else {
@@ -102,14 +89,14 @@ pub fn instructions(tools: &[ToolDefinition], choice: Option<ToolChoice>) -> Opt
     };
     Some(format!(
         "You can call functions. {when} A call is a JSON object {{\"name\": function name, \"parameters\": \
-         {{argument name: value}}}} and nothing else; several calls are a JSON array of such objects.\n{}",
-        Value::Array(list)
+         {{argument name: value}}}} and nothing else; several calls are a JSON array of such objects.\n[{}]",
+        list.join(",")
     ))
 }
 
-/// The calls of an answer; nothing where it is words. Calls are numbered so that results find them.
+/// The calls of an answer; nothing where it is words. Calls are numbered from `first`, so that results find them.
 #[must_use]
-pub fn parse(answer: &str, tools: &[ToolDefinition]) -> Option<Vec<ToolRequest>> {
+pub fn parse(answer: &str, tools: &[ToolDefinition], first: usize) -> Option<Vec<ToolRequest>> {
     let value: Value = serde_json::from_str(unfenced(answer)).ok()?;
     let calls = match value {
         Value::Array(calls) => calls,
@@ -122,7 +109,7 @@ pub fn parse(answer: &str, tools: &[ToolDefinition]) -> Option<Vec<ToolRequest>>
         is_known.then(|| ToolRequest {
             name: name.to_owned(),
             input,
-            reference: Some(format!("call_{at}")),
+            reference: Some(format!("call_{}", first + at)),
         })
     };
     let calls: Option<Vec<ToolRequest>> = calls.iter().enumerate().map(read).collect();
@@ -134,6 +121,16 @@ pub fn parse(answer: &str, tools: &[ToolDefinition]) -> Option<Vec<ToolRequest>>
 pub fn call_text(call: &ToolRequest) -> String {
     let parameters = call.input.clone().unwrap_or_else(|| json!({}));
     format!("{{\"name\":{},\"parameters\":{parameters}}}", Value::from(call.name.as_str()))
+}
+
+/// What the model wrote: one call, or a list of several.
+#[must_use]
+pub fn calls_text(calls: &[&ToolRequest]) -> String {
+    let texts: Vec<String> = calls.iter().map(|call| call_text(call)).collect();
+    match texts.as_slice() {
+        [one] => one.clone(),
+        several => format!("[{}]", several.join(",")),
+    }
 }
 
 /// A result, for a person's turn.

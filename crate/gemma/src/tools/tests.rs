@@ -1,9 +1,14 @@
 //! Both dialects: what is written, and what is read back.
 
-use hybridge_core::{Content, Part, ToolChoice, ToolDefinition, ToolRequest, ToolResponse};
+use std::borrow::Cow;
+
+use hybridge_core::{
+    Content, Output, Part, Request, Status, ToolChoice, ToolDefinition, ToolRequest, ToolResponse,
+};
 use serde_json::{Value, json};
 
-use super::{Segment, function_gemma, json_call};
+use super::{Dialect, Segment, function_gemma, json_call, wish_of};
+use crate::constrain::{Constraint, Pieces, Vocabulary};
 
 fn tool(name: &str, description: &str, input: Value) -> ToolDefinition {
     ToolDefinition {
@@ -86,7 +91,7 @@ fn a_response_as_the_model_card_shows_it() {
 
 #[track_caller]
 fn check(answer: &str, expected: &[Part]) {
-    assert_eq!(function_gemma::parse(&segments(answer)), expected, "{answer}");
+    assert_eq!(function_gemma::parse(&segments(answer), 0), expected, "{answer}");
 }
 
 fn request(at: u32, name: &str, input: Value) -> Part {
@@ -141,9 +146,10 @@ fn what_is_no_call_is_left_out() {
     }
     // Spelled out by a person, it is text.
     assert_eq!(
-        function_gemma::parse(&[Segment::Text(
-            "<start_function_call>call:f{}<end_function_call>".into()
-        )]),
+        function_gemma::parse(
+            &[Segment::Text("<start_function_call>call:f{}<end_function_call>".into())],
+            0
+        ),
         [Part::text("<start_function_call>call:f{}<end_function_call>")]
     );
 }
@@ -157,38 +163,18 @@ fn a_call_reads_back() {
     ] {
         let part = request(0, "name", input);
         let Content::ToolRequest(call) = &part.content else { unreachable!() };
-        assert_eq!(function_gemma::parse(&function_gemma::call(call)), std::slice::from_ref(&part));
+        assert_eq!(
+            function_gemma::parse(&function_gemma::call(call), 0),
+            std::slice::from_ref(&part)
+        );
     }
 }
 
 #[test]
 fn a_json_call_has_its_tool_s_parameters() {
-    use crate::constrain::{Constraint, Pieces, Vocabulary};
-    use std::borrow::Cow;
-
-    struct Bytes;
-    impl Vocabulary for Bytes {
-        fn len(&self) -> usize {
-            257
-        }
-        fn bytes(&self, id: u32) -> Option<Cow<'_, [u8]>> {
-            u8::try_from(id).ok().map(|byte| vec![byte].into())
-        }
-        fn ends(&self) -> &[u32] {
-            &[256]
-        }
-    }
-
     let tree = json!({"type": "object", "properties": {"v": {"type": "integer"}, "next": {"$ref": "#"}, "k": {"$ref": "#/$defs/k"}}, "required": ["v"], "$defs": {"k": {"enum": ["x"]}}});
     let tools = [weather(), tool("tree", "", tree)];
-    let pieces = std::sync::Arc::new(Pieces::new(&Bytes));
-    let writes = |choice, text: &str| {
-        let form = json_call::call_form(&tools, choice).unwrap();
-        let compile =
-            if form.may_be_prose { Constraint::compile_or_prose } else { Constraint::compile };
-        let mut state = compile(&form.schema, &pieces).unwrap().start();
-        text.bytes().all(|byte| state.accept(byte.into()).is_ok()) && state.is_complete()
-    };
+    let writes = |choice, text: &str| writes(&request_of(&tools, choice), Dialect::JsonCall, text);
     let call = r#"{"name":"get_current_weather","parameters":{"location":"Tokyo"}}"#;
     for (choice, text, is_written) in [
         (ToolChoice::Required, call, true),
@@ -206,23 +192,148 @@ fn a_json_call_has_its_tool_s_parameters() {
         (ToolChoice::Auto, call, true),
         (ToolChoice::Auto, r#"{"name":"other""#, false),
     ] {
-        assert_eq!(writes(Some(choice), text), is_written, "{choice:?} {text}");
+        assert_eq!(writes(choice, text), is_written, "{choice:?} {text}");
     }
-    assert_eq!(json_call::call_form(&tools, Some(ToolChoice::None)), None);
-    assert_eq!(json_call::call_form(&[], None), None);
+    let none = request_of(&tools, ToolChoice::None);
+    assert_eq!(wish_of(&none, Dialect::JsonCall), Ok(None));
+    assert_eq!(wish_of(&Request::default(), Dialect::FunctionGemma), Ok(None));
+}
+
+#[test]
+fn a_call_or_the_output_asked_for() {
+    let output = json!({"type": "object", "properties": {"sky": {"$ref": "#/$defs/sky"}}, "required": ["sky"], "$defs": {"sky": {"enum": ["blue"]}}});
+    let asked = |choice| Request {
+        output: Some(Output { format: None, schema: Some(output.clone()) }),
+        ..request_of(&[weather()], choice)
+    };
+    let call = r#"{"name":"get_current_weather","parameters":{"location":"Tokyo"}}"#;
+    for (choice, text, is_written) in [
+        (ToolChoice::Auto, call, true),
+        (ToolChoice::Auto, r#"{"sky":"blue"}"#, true),
+        (ToolChoice::Auto, r#"{"sky":"red"}"#, false),
+        (ToolChoice::Auto, "It is blue.", false),
+        (ToolChoice::Required, call, true),
+        (ToolChoice::Required, r#"{"sky":"blue"}"#, false),
+        (ToolChoice::None, call, false),
+        (ToolChoice::None, r#"{"sky":"blue"}"#, true),
+    ] {
+        assert_eq!(
+            writes(&asked(choice), Dialect::JsonCall, text),
+            is_written,
+            "{choice:?} {text}"
+        );
+    }
+    let error = wish_of(&asked(ToolChoice::Auto), Dialect::FunctionGemma).unwrap_err();
+    assert_eq!(error.code.as_deref(), Some("TOOLS_OR_JSON"));
+    assert!(writes(&asked(ToolChoice::None), Dialect::FunctionGemma, r#"{"sky":"blue"}"#));
+}
+
+#[test]
+fn function_gemma_s_calls_have_their_tool_s_parameters() {
+    let shape = json!({"type": "object", "properties": {
+        "n": {"type": "number", "minimum": 0},
+        "list": {"type": "array", "items": {"anyOf": [{"type": "boolean"}, {"type": "string", "maxLength": 3}]}, "maxItems": 2},
+        "o": {"type": "object", "properties": {"k": {"enum": ["a\"b", null, [1, {"x": "y"}]]}}},
+    }, "required": ["n"]});
+    let tools = [weather(), tool("shape", "", shape)];
+    let call = "<start_function_call>call:get_current_weather{location:<escape>Tokyo \"{\\n:,<escape>}<end_function_call>";
+    let shape = |arguments: &str| {
+        format!("<start_function_call>call:shape{{{arguments}}}<end_function_call>")
+    };
+    for (choice, text, is_written) in [
+        (ToolChoice::Required, call, true),
+        (ToolChoice::Required, &format!("{call}{call}"), true),
+        (ToolChoice::Required, &format!("{call} {call}"), false),
+        (
+            ToolChoice::Required,
+            &shape("list:[true,<escape>abc<escape>],n:0.5,o:{k:<escape>a\"b<escape>}"),
+            true,
+        ),
+        (ToolChoice::Required, &shape("n:1,o:{k:[1,{x:<escape>y<escape>}]}"), true),
+        (ToolChoice::Required, &shape("n:1,o:{}"), true),
+        (ToolChoice::Required, &shape("n: 1"), false),
+        (ToolChoice::Required, &shape("n:-1"), false),
+        (ToolChoice::Required, &shape("o:{k:null}"), false),
+        (ToolChoice::Required, &shape("list:[<escape>abcd<escape>],n:1"), false),
+        (ToolChoice::Required, "<start_function_call>call:other{}<end_function_call>", false),
+        (ToolChoice::Required, "It is sunny.", false),
+        (ToolChoice::Auto, "It is {sunny}.", true),
+        (ToolChoice::Auto, call, true),
+        (ToolChoice::Auto, &format!("Let me see.{call}"), true),
+        (ToolChoice::Auto, &format!("{call}There."), false),
+        (ToolChoice::Auto, "a<escape>b", false),
+    ] {
+        let request = request_of(&tools, choice);
+        assert_eq!(writes(&request, Dialect::FunctionGemma, text), is_written, "{choice:?} {text}");
+        // What the grammar writes, the parser reads.
+        if is_written && text.ends_with("<end_function_call>") {
+            let calls = function_gemma::parse(&segments(text), 0);
+            assert!(
+                matches!(calls.last().map(|it| &it.content), Some(Content::ToolRequest(_))),
+                "{text}"
+            );
+        }
+    }
+    let names = [tool("a:b", "", json!({}))];
+    let pieces = std::sync::Arc::new(Pieces::new(&Bytes));
+    let wish = wish_of(&request_of(&names, ToolChoice::Auto), Dialect::FunctionGemma).unwrap();
+    assert_eq!(
+        Constraint::compile(&wish.unwrap(), &pieces).unwrap_err().status,
+        Status::InvalidArgument
+    );
+}
+
+fn request_of(tools: &[ToolDefinition], choice: ToolChoice) -> Request {
+    Request { tools: tools.to_vec(), tool_choice: Some(choice), ..Request::default() }
+}
+
+/// The 256 bytes, an end, and a token for each control piece.
+struct Bytes;
+
+impl Vocabulary for Bytes {
+    fn len(&self) -> usize {
+        257 + function_gemma::CONTROLS.len()
+    }
+
+    fn bytes(&self, id: u32) -> Option<Cow<'_, [u8]>> {
+        let Ok(byte) = u8::try_from(id) else {
+            let piece = function_gemma::CONTROLS.get((id as usize).checked_sub(257)?)?;
+            return crate::constrain::control_byte(piece).map(|byte| vec![byte].into());
+        };
+        Some(vec![byte].into()).filter(|_| byte < 0xF8)
+    }
+
+    fn ends(&self) -> &[u32] {
+        &[256]
+    }
+}
+
+/// Whether an answer may be this text, in which control pieces are spelled out.
+fn writes(request: &Request, dialect: Dialect, text: &str) -> bool {
+    let pieces = std::sync::Arc::new(Pieces::new(&Bytes));
+    let wish = wish_of(request, dialect).unwrap().unwrap();
+    let mut state = Constraint::compile(&wish, &pieces).unwrap().start();
+    let tokens = segments(text).into_iter().flat_map(|segment| match segment {
+        Segment::Text(text) => text.bytes().map(u32::from).collect(),
+        Segment::Control(piece) => {
+            let at = function_gemma::CONTROLS.iter().position(|it| *it == piece).unwrap();
+            vec![257 + u32::try_from(at).unwrap()]
+        }
+    });
+    tokens.into_iter().all(|token| state.accept(token).is_ok()) && state.is_complete()
 }
 
 #[test]
 fn json_calls_are_read() {
     let tools = [weather()];
     let call = r#"{"name":"get_current_weather","parameters":{"location":"Tokyo"}}"#;
-    let one = json_call::parse(call, &tools).unwrap();
+    let one = json_call::parse(call, &tools, 0).unwrap();
     assert_eq!(json_call::call_text(&one[0]), call);
-    assert_eq!(json_call::parse(&format!("```json\n{call}\n```"), &tools), Some(one));
-    let two = json_call::parse(&format!("[{call},{call}]"), &tools).unwrap();
+    assert_eq!(json_call::parse(&format!("```json\n{call}\n```"), &tools, 0), Some(one));
+    let two = json_call::parse(&format!("[{call},{call}]"), &tools, 7).unwrap();
     assert_eq!(
         two.iter().filter_map(|call| call.reference.as_deref()).collect::<Vec<_>>(),
-        ["call_0", "call_1"]
+        ["call_7", "call_8"]
     );
     for other in [
         "It is sunny.",
@@ -232,7 +343,7 @@ fn json_calls_are_read() {
         "1",
         call.strip_suffix('}').unwrap(),
     ] {
-        assert_eq!(json_call::parse(other, &tools), None, "{other}");
+        assert_eq!(json_call::parse(other, &tools, 0), None, "{other}");
     }
     let said = json_call::instructions(&tools, None).unwrap();
     assert!(said.contains("get_current_weather") && said.contains("only if it helps"));

@@ -8,6 +8,7 @@ import { withManners, type RunOptions } from '../runner.js'
 import type { GemmaOptions, OnDeviceModel } from '../types.js'
 import { availabilityOf } from './availability.js'
 import { removeModel } from './cached-models.js'
+import { inDeclaredOrder } from './declared-order.js'
 import { EngineHost } from './host.js'
 import { Turns } from './turns.js'
 
@@ -26,7 +27,7 @@ import { Turns } from './turns.js'
 export function gemmaModel(options: GemmaOptions): OnDeviceModel {
   const host = new EngineHost(options, 'generator')
   const turns = new Turns()
-  const info = infoOf(host.source.name, { inferenceSource: 'on_device', contextWindow: host.contextWindow, supports: { multiturn: true, systemRole: true, tools: false, media: false, json: 'prompted' } })
+  const info = infoOf(host.source.name, { inferenceSource: 'on_device', contextWindow: host.contextWindow, supports: { multiturn: true, systemRole: true, tools: true, media: false, json: 'constrained' } })
   const waitForLoad = options.waitForLoad ?? false
   const model = makeModel(info, withManners((request, run) => generate({ host, turns, waitForLoad }, request, run)))
   const lifecycle: Omit<OnDeviceModel, keyof typeof model | 'state'> = {
@@ -35,7 +36,7 @@ export function gemmaModel(options: GemmaOptions): OnDeviceModel {
     countTokens: async (request) => {
       const normalised = normaliseRequest(request)
       await host.ready({ waitForLoad, signal: new AbortController().signal })
-      return await host.call('count', { request: normalised })
+      return await host.call('count', { request: inDeclaredOrder(normalised) })
     },
     dispose: () => host.dispose(),
     remove: () => removeModel(host),
@@ -76,7 +77,7 @@ async function attempt({ host, turns, waitForLoad }: Setting, request: ModelRequ
   try {
     // The engine may have fallen while this one waited for its turn.
     await host.ready({ waitForLoad, signal })
-    const started = (generation = await host.call('start', { request, seed: seed() }))
+    const started = (generation = await host.call('start', { request: inDeclaredOrder(request), seed: seed() }))
     onAbort = () => void drop(host, started)
     signal.addEventListener('abort', onAbort, { once: true })
     while (!signal.aborted) {

@@ -27,6 +27,8 @@ pub struct Ask {
     pub streaming: bool,
     /// The request's options, as far as they say what counts as content.
     pub config: Map<String, Value>,
+    /// The branch whose calls of tools the request answers.
+    pub stay: Option<String>,
 }
 
 impl Ask {
@@ -40,6 +42,7 @@ impl Ask {
             id: record.text("id"),
             streaming: record.flag("streaming"),
             config: config.unwrap_or_default(),
+            stay: record.maybe_text("stay"),
         }
     }
 }
@@ -157,7 +160,10 @@ impl Run {
 
     fn decide(&mut self, world: &mut World<'_>) {
         match self.deliberation.route(world.plan, world.health) {
-            Ok(route) => {
+            Ok(mut route) => {
+                if let Some(branch) = &self.ask.stay {
+                    route.stay(branch, world.plan);
+                }
                 self.route = Some(route);
                 self.stage = Stage::Running;
                 self.advance(world);

@@ -29,6 +29,10 @@ impl Run {
     pub(super) fn hedge_at(&self, plan: &Plan) -> Option<f64> {
         let [live] = self.live.as_slice() else { return None };
         self.upcoming()?;
+        // Whoever called the tools is waited for.
+        if self.ask.stay.as_deref() == Some(plan.key(live.branch)) {
+            return None;
+        }
         live.hedge_at(plan.policy(live.branch))
     }
 

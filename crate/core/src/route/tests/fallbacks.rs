@@ -156,3 +156,19 @@ fn speed_is_learnt() {
     let report = health.report(0, &Default::default(), 2000.0);
     assert_eq!((report.first_token_ms, report.tokens_per_second), (Some(200.0), Some(10.0)));
 }
+
+#[test]
+fn results_of_tools_go_to_the_branch_that_called() {
+    let two = streaming("device cloud");
+    two.clone().answering("cloud").check("0:say 0:done", "start cloud, show 0, show 0, answer 0");
+    two.clone().answering("cloud").check(
+        "0:fail=UNAVAILABLE 1:say 1:done",
+        "start cloud, start device, show 1, show 1, answer 1",
+    );
+    two.clone()
+        .answering("cloud")
+        .check("0:say 0:fail=UNAVAILABLE", "start cloud, show 0, fail UNAVAILABLE");
+    // Also where the strategy would not have thought of it, but never where there is no such branch.
+    two.clone().answering("spare").check("0:say 0:done", "start spare, show 0, show 0, answer 0");
+    two.answering("gone").check("0:say 0:done", "start device, show 0, show 0, answer 0");
+}

@@ -24,6 +24,12 @@ fn the_first_to_speak_wins() {
 }
 
 #[test]
+fn whoever_called_the_tools_is_waited_for() {
+    let two = streaming("cloud device").policy(HEDGE).answering("device");
+    two.check("wait=100 0:say 0:done", "start device, show 0, show 0, answer 0");
+}
+
+#[test]
 fn a_hedge_is_the_next_branch_already() {
     let three = streaming("device cloud spare").policy(HEDGE);
     three.clone().check(

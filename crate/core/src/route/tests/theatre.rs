@@ -10,11 +10,12 @@ pub(super) struct Stage {
     more: String,
     streaming: bool,
     config: &'static str,
+    stay: Option<&'static str>,
 }
 
 /// A caller who streams, over these branches in this order.
 pub(super) fn streaming(order: &'static str) -> Stage {
-    Stage { order, more: String::new(), streaming: true, config: "{}" }
+    Stage { order, more: String::new(), streaming: true, config: "{}", stay: None }
 }
 
 /// A caller who waits for the whole answer.
@@ -37,6 +38,12 @@ impl Stage {
     /// With the request's options.
     pub(super) fn config(mut self, json: &'static str) -> Self {
         self.config = json;
+        self
+    }
+
+    /// With results of tools that this branch called.
+    pub(super) fn answering(mut self, branch: &'static str) -> Self {
+        self.stay = Some(branch);
         self
     }
 
@@ -68,7 +75,8 @@ impl Stage {
         expected: &str,
     ) -> Trace {
         let config = serde_json::from_str(self.config).unwrap();
-        let ask = Ask { id: "run".into(), streaming: self.streaming, config };
+        let stay = self.stay.map(str::to_owned);
+        let ask = Ask { id: "run".into(), streaming: self.streaming, config, stay };
         let mut play = Play {
             run: Run::new(ask),
             plan,

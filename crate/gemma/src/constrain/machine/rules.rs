@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::super::grammar::{DEEPEST, Grammar, Object, Shape};
 use super::super::small;
+use super::super::syntax::{CALL_ENDS, CALL_STARTS};
 use super::{Machine, Symbol, Thread};
 
 impl Machine {
@@ -30,6 +31,23 @@ impl Machine {
                     self.enter_all(&[Symbol::Byte(b'{'), members], rest, threads);
                 }
             }
+        }
+    }
+
+    /// Calls follow each other without anything between them.
+    pub(super) fn enter_calls(&mut self, may_end: bool, rest: u32, threads: &mut Vec<Thread>) {
+        if may_end {
+            self.pop(rest, threads);
+        }
+        for call in Arc::clone(&self.grammar).calls.iter().copied() {
+            let symbols = [
+                Symbol::Byte(CALL_STARTS),
+                Symbol::Words(call.head),
+                Symbol::Value(call.arguments),
+                Symbol::Byte(CALL_ENDS),
+                Symbol::Calls { may_end: true },
+            ];
+            self.enter_all(&symbols, rest, threads);
         }
     }
 

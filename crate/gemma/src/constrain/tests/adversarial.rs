@@ -3,14 +3,14 @@
 use serde_json::{Value, json};
 
 use super::support::{Dice, List, pieces};
-use crate::constrain::{Constraint, Pieces, State};
+use crate::constrain::{Constraint, Pieces, State, Wish};
 use std::sync::Arc;
 
 /// Compiles if it may, writes a hundred tokens, and looks at what that left in memory.
 #[track_caller]
 fn check(schema: &Value, is_kept: bool) {
     let pieces = pieces(&List::mixed());
-    let constraint = Constraint::compile(schema, &pieces);
+    let constraint = Constraint::compile(&Wish::json(schema.clone()), &pieces);
     assert_eq!(constraint.is_ok(), is_kept, "{:?}", constraint.err());
     if let Ok(constraint) = constraint {
         let mut state = constraint.start();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::support::{Dice, List, judge, pieces};
-use crate::constrain::{Constraint, Pieces, Vocabulary};
+use crate::constrain::{Constraint, Pieces, Vocabulary, Wish};
 
 /// Draws tokens by their logits from what is allowed. The answer's bytes, and whether it came to its end.
 fn answer(
@@ -159,7 +159,9 @@ fn every_finished_answer_is_valid() {
     for seed in 0..2_000 {
         let mut dice = Dice::new(seed + 1);
         let schema = with_definitions(schema(&mut dice, 3));
-        let Ok(constraint) = Constraint::compile(&schema, &pieces) else { continue };
+        let Ok(constraint) = Constraint::compile(&Wish::json(schema.clone()), &pieces) else {
+            continue;
+        };
         compiled += 1;
         let (bytes, is_finished) = answer(&constraint, &list, &pieces, &mut dice, 160);
         if !is_finished {
@@ -179,11 +181,9 @@ fn every_finished_answer_is_valid() {
 fn prose_or_a_call() {
     let list = List::bytes();
     let pieces = pieces(&list);
-    let call = Constraint::compile_or_prose(
-        &json!({"properties": {"name": {"const": "f"}}, "required": ["name"]}),
-        &pieces,
-    )
-    .unwrap();
+    let schema = json!({"properties": {"name": {"const": "f"}}, "required": ["name"]});
+    let wish = Wish { may_be_prose: true, ..Wish::json(schema) };
+    let call = Constraint::compile(&wish, &pieces).unwrap();
     for (text, is_complete) in
         [("hello {\"", true), ("{\"name\":\"f\"}", true), ("{\"name\":\"f\"", false), ("", false)]
     {
@@ -201,7 +201,7 @@ fn prose_or_a_call() {
 fn after_the_end_there_is_nothing() {
     let list = List::bytes();
     let pieces = pieces(&list);
-    let constraint = Constraint::compile(&json!({"const": 1}), &pieces).unwrap();
+    let constraint = Constraint::compile(&Wish::json(json!({"const": 1})), &pieces).unwrap();
     let mut state = constraint.start();
     assert!(!state.is_complete());
     state.accept(b'1'.into()).unwrap();

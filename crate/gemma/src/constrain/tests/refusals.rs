@@ -4,12 +4,12 @@ use hybridge_core::Status;
 use serde_json::{Value, json};
 
 use super::support::{List, pieces};
-use crate::constrain::Constraint;
+use crate::constrain::{Constraint, Wish};
 
 #[track_caller]
 fn check(schema: &Value, named: &str) {
-    let error =
-        Constraint::compile(schema, &pieces(&List::bytes())).expect_err(&schema.to_string());
+    let error = Constraint::compile(&Wish::json(schema.clone()), &pieces(&List::bytes()))
+        .expect_err(&schema.to_string());
     assert_eq!(error.status, Status::InvalidArgument);
     assert!(error.message.contains(named), "{:?} does not name {named:?}", error.message);
 }

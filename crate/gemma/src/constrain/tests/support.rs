@@ -7,7 +7,7 @@ use hybridge_core::schema::{Mismatch, validate};
 use serde_json::Value;
 
 use crate::constrain::pattern;
-use crate::constrain::{Constraint, Pieces, Vocabulary};
+use crate::constrain::{Constraint, Pieces, Vocabulary, Wish};
 
 /// A vocabulary as a list. The last piece is the end.
 pub(super) struct List {
@@ -86,7 +86,8 @@ pub(super) fn pieces(list: &List) -> Arc<Pieces> {
 }
 
 pub(super) fn compile(schema: &Value, pieces: &Arc<Pieces>) -> Constraint {
-    Constraint::compile(schema, pieces).unwrap_or_else(|error| panic!("{error} in {schema}"))
+    Constraint::compile(&Wish::json(schema.clone()), pieces)
+        .unwrap_or_else(|error| panic!("{error} in {schema}"))
 }
 
 /// Whether the grammar can write exactly this text. `pieces` are those of [`List::bytes`].

@@ -1,4 +1,5 @@
-// The likeliest token, the logarithm of Σ exp(logit), and where asked the KEEP largest logits, by one workgroup.
+// The likeliest allowed token, the logarithm of Σ exp(logit) over all, and where asked the KEEP largest allowed logits,
+// by one workgroup.
 // The KEEP largest stand in the KEEP slices with the largest maxima, so two selections among few thousand do.
 // Moves the sequence on: the next pass starts behind this one, with the likeliest token.
 @group(0) @binding(0) var<storage, read> logits: array<f32>; // [VOCABULARY]
@@ -6,6 +7,7 @@
 @group(0) @binding(2) var<storage, read_write> progress: Step;
 @group(0) @binding(3) var<storage, read_write> tokens: array<u32>; // [..]
 @group(0) @binding(4) var<storage, read_write> result: array<u32>; // [128]: head of 16, KEEP logits, KEEP tokens of 3 bytes
+@group(0) @binding(5) var<storage, read> mask: array<u32>; // a bit for each token
 
 const KEEP: u32 = 64u;
 const HEAD: u32 = 16u;
@@ -15,7 +17,7 @@ var<workgroup> chosen: array<u32, KEEP>; // slices, then tokens
 var<workgroup> picked: array<u32, KEEP>;
 var<workgroup> taken: atomic<u32>;
 var<workgroup> found: vec3<u32>; // the bin, how many are still wanted, spare
-var<workgroup> best: array<vec2<f32>, WORKGROUP>; // the largest logit, Σ exp relative to it
+var<workgroup> best: array<vec3<f32>, WORKGROUP>; // the largest allowed logit, Σ exp, the largest logit that is relative to
 var<workgroup> best_tokens: array<vec2<u32>, WORKGROUP>; // its token, whether anything was no number
 
 // Larger floats as larger integers.
@@ -25,7 +27,7 @@ fn token_of(i: u32) -> u32 { return chosen[i / SLICE] * SLICE + i % SLICE; }
 fn logit_key(i: u32) -> u32 {
     let token = token_of(i);
     let within = token < VOCABULARY && token < (chosen[i / SLICE] + 1u) * SLICE;
-    return select(0u, key_of(bitcast<u32>(logits[min(token, VOCABULARY - 1u)])), within);
+    return select(0u, key_of(bitcast<u32>(logits[min(token, VOCABULARY - 1u)])), within && is_allowed(token));
 }
 
 // After four digits, `found.x` is the key of the last one that is kept.
@@ -57,23 +59,27 @@ fn clear_bins(local: u32) {
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(local_invocation_index) local: u32) {
     // The best of this invocation's slices, and Σ exp relative to it.
-    var most = -3.4e38;
+    var most = NOTHING;
     var token = 0xffffffffu;
+    var top = NOTHING;
     var sum = 0.0;
     var wrong = 0u;
     for (var i = local; i < SLICES; i += WORKGROUP) {
         let s = slices[i];
         let l = bitcast<f32>(s.x);
-        wrong |= s.w;
-        if (l > most || (l == most && s.y < token)) { token = s.y; }
-        if (l > most) {
-            sum = sum * exp(most - l) + bitcast<f32>(s.z);
-            most = l;
+        let its = s.y & ~WRONG;
+        wrong |= s.y & WRONG;
+        if (l > most || (l == most && its < token)) { token = its; }
+        most = max(most, l);
+        let relative_to = bitcast<f32>(s.w);
+        if (relative_to > top) {
+            sum = sum * exp(top - relative_to) + bitcast<f32>(s.z);
+            top = relative_to;
         } else {
-            sum += bitcast<f32>(s.z) * exp(l - most);
+            sum += bitcast<f32>(s.z) * exp(relative_to - top);
         }
     }
-    best[local] = vec2<f32>(most, sum);
+    best[local] = vec3<f32>(most, sum, top);
     best_tokens[local] = vec2<u32>(token, wrong);
     workgroupBarrier();
     if (local == 0u) {
@@ -81,9 +87,10 @@ fn main(@builtin(local_invocation_index) local: u32) {
             let other = best[i];
             let its = best_tokens[i];
             if (other.x > most || (other.x == most && its.x < token)) { token = its.x; }
-            let top = max(most, other.x);
-            sum = sum * exp(most - top) + other.y * exp(other.x - top);
-            most = top;
+            most = max(most, other.x);
+            let both = max(top, other.z);
+            sum = sum * exp(top - both) + other.y * exp(other.z - both);
+            top = both;
             wrong |= its.y;
         }
         result[0] = token;
@@ -92,6 +99,7 @@ fn main(@builtin(local_invocation_index) local: u32) {
         result[3] = wrong;
         result[4] = progress.position + progress.tokens;
         result[5] = min(KEEP, VOCABULARY);
+        result[6] = bitcast<u32>(top);
         tokens[0] = token;
     }
     workgroupBarrier();
@@ -173,5 +181,8 @@ fn main(@builtin(local_invocation_index) local: u32) {
         }
     }
     workgroupBarrier();
-    for (var i = local; i < kept; i += WORKGROUP) { result[HEAD + i] = bitcast<u32>(logits[picked[i]]); }
+    // Where fewer are allowed than kept, the rest is told apart by −∞.
+    for (var i = local; i < kept; i += WORKGROUP) {
+        result[HEAD + i] = select(0xff800000u, bitcast<u32>(logits[min(picked[i], VOCABULARY - 1u)]), is_allowed(picked[i]));
+    }
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! start: rewind to what is shared ─► feed the rest in chunks
-//! next:  choose or step ─► stop id? ─► text ─► stop sequence? ─► length? ─► piece
+//! next:  mask ─► choose or step ─► stop id? ─► text ─► stop sequence? ─► finished? length? ─► piece
 //! ```
 //!
 //! The caller pulls. Between two pulls nothing runs, and a [`Cancel`] is looked at before every
@@ -10,14 +10,21 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::sync::Arc;
 
-use hybridge_core::{Confidence, Error, FinishReason, Request, Result, Usage};
+use hybridge_core::{Error, FinishReason, Request, Result, ToolRequest};
 
+use crate::constrain::{Constraint, Constraints, Pieces};
 use crate::engine::{Pass, context_full};
 use crate::sample::{Choice, Draw, Sampler};
-use crate::stop::StopScanner;
 use crate::template::{Answer, render};
-use crate::tokenizer::{Detokenizer, Tokenizer};
+use crate::tokenizer::Tokenizer;
+use crate::tools::{Dialect, Listener, wish_of};
+
+mod generation;
+
+pub use generation::Generation;
+use generation::Guard;
 
 /// Answers that are remembered with their ids, for a conversation that goes on.
 const REMEMBERED: usize = 32;
@@ -54,12 +61,16 @@ pub struct Options {
     pub stop_sequences: Vec<String>,
     /// How many of the largest logits come with each token.
     pub top: usize,
+    /// What the answer must satisfy.
+    pub constraint: Option<Constraint>,
+    /// What tells calls of tools from words.
+    pub listener: Option<Listener>,
     /// Stops it.
     pub cancel: Cancel,
 }
 
 impl Options {
-    /// What a request asks for; `seed` where it names none.
+    /// How a request asks to sample; `seed` where it names none. [`Session::options`] knows the rest.
     #[must_use]
     pub fn of(request: &Request, seed: u64) -> Self {
         let config = &request.config;
@@ -68,6 +79,8 @@ impl Options {
             max_output_tokens: config.max_output_tokens.map_or(usize::MAX, |it| it as usize),
             stop_sequences: config.stop_sequences.clone(),
             top: 0,
+            constraint: None,
+            listener: None,
             cancel: Cancel::default(),
         }
     }
@@ -78,71 +91,10 @@ impl Options {
 pub struct Piece {
     /// Whole characters that cannot become part of a stop sequence; empty at most at the end.
     pub text: String,
+    /// Calls of tools, after the text.
+    pub calls: Vec<ToolRequest>,
     /// The tokens chosen since the piece before.
     pub choices: Vec<Choice>,
-}
-
-/// An answer on its way.
-#[derive(Debug)]
-pub struct Generation {
-    options: Options,
-    prompt_tokens: usize,
-    cached_tokens: usize,
-    ids: Vec<u32>,
-    logprobs: Vec<f64>,
-    text: String,
-    detokenizer: Detokenizer,
-    scanner: StopScanner,
-    finish: Option<FinishReason>,
-}
-
-impl Generation {
-    /// Why it ended; absent while it has not.
-    #[must_use]
-    pub fn finish_reason(&self) -> Option<FinishReason> {
-        self.finish
-    }
-
-    /// The ids chosen so far, without the one that ended the turn.
-    #[must_use]
-    pub fn ids(&self) -> &[u32] {
-        &self.ids
-    }
-
-    /// All text so far.
-    #[must_use]
-    pub fn text(&self) -> &str {
-        &self.text
-    }
-
-    /// What it cost so far.
-    #[must_use]
-    pub fn usage(&self) -> Usage {
-        let (input, output) = (self.prompt_tokens as u64, self.ids.len() as u64);
-        Usage {
-            input_tokens: Some(input),
-            output_tokens: Some(output),
-            total_tokens: Some(input + output),
-            thoughts_tokens: None,
-            cached_content_tokens: Some(self.cached_tokens as u64),
-        }
-    }
-
-    /// How sure the model was so far.
-    #[must_use]
-    pub fn confidence(&self) -> Option<Confidence> {
-        Confidence::of(&self.logprobs)
-    }
-
-    /// Ends an answer that met no stop sequence: what was held back is part of it.
-    fn end(&mut self, reason: FinishReason, piece: &mut Piece) {
-        self.finish = Some(reason);
-        let scanned = self.scanner.push(&self.detokenizer.finish());
-        piece.text.push_str(&scanned.text);
-        if !scanned.is_stopped {
-            piece.text.push_str(&self.scanner.finish());
-        }
-    }
 }
 
 /// A forward pass with its tokenizer, and what its cache holds.
@@ -153,6 +105,9 @@ pub struct Session {
     stop_ids: Vec<u32>,
     held: Vec<u32>,
     answers: Vec<Answer>,
+    /// The vocabulary as masks need it, made for the first answer that is held to anything.
+    pieces: Option<Arc<Pieces>>,
+    constraints: Constraints,
 }
 
 impl Session {
@@ -160,7 +115,15 @@ impl Session {
     #[must_use]
     pub fn new(pass: Box<dyn Pass>, tokenizer: Option<Rc<Tokenizer>>) -> Self {
         let stop_ids = tokenizer.as_ref().map_or_else(Vec::new, |it| it.stop_ids());
-        Self { pass, tokenizer, stop_ids, held: Vec::new(), answers: Vec::new() }
+        Self {
+            pass,
+            tokenizer,
+            stop_ids,
+            held: Vec::new(),
+            answers: Vec::new(),
+            pieces: None,
+            constraints: Constraints::default(),
+        }
     }
 
     /// The forward pass.
@@ -173,6 +136,24 @@ impl Session {
     pub fn prompt(&self, request: &Request) -> Result<Vec<u32>> {
         let tokenizer = self.tokenizer.as_ref().ok_or_else(no_tokenizer)?;
         render(tokenizer, request, &self.answers)
+    }
+
+    /// All that a request asks of its answer; `seed` where it names none.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` for a schema that the device cannot hold an answer to, with the keyword's name.
+    pub fn options(&mut self, request: &Request, seed: u64) -> Result<Options> {
+        let tokenizer = self.tokenizer.as_ref().ok_or_else(no_tokenizer)?;
+        let constraint = match wish_of(request, Dialect::of(tokenizer))? {
+            None => None,
+            Some(wish) => {
+                let pieces =
+                    self.pieces.get_or_insert_with(|| Arc::new(Pieces::from(tokenizer.as_ref())));
+                Some(self.constraints.get(&wish, pieces)?)
+            }
+        };
+        let listener = Listener::of(request, tokenizer);
+        Ok(Options { constraint, listener, ..Options::of(request, seed) })
     }
 
     /// Feeds a prompt, but for what the cache already holds of it.
@@ -197,17 +178,7 @@ impl Session {
             self.feed(chunk).await?;
             rest = others;
         }
-        Ok(Generation {
-            scanner: StopScanner::new(&options.stop_sequences),
-            options,
-            prompt_tokens: prompt.len(),
-            cached_tokens: kept,
-            ids: Vec::new(),
-            logprobs: Vec::new(),
-            text: String::new(),
-            detokenizer: Detokenizer::default(),
-            finish: None,
-        })
+        Ok(Generation::new(options, prompt.len(), kept))
     }
 
     /// All logits after the tokens fed last.
@@ -218,12 +189,13 @@ impl Session {
     /// The next piece of an answer; `None` once it has ended.
     pub async fn next(&mut self, generation: &mut Generation) -> Result<Option<Piece>> {
         let mut piece = Piece::default();
-        while generation.finish.is_none() && piece.text.is_empty() {
+        let is_silent = |piece: &Piece| piece.text.is_empty() && piece.calls.is_empty();
+        while generation.finish.is_none() && is_silent(&piece) {
             generation.options.cancel.check()?;
             self.token(generation, &mut piece).await?;
         }
-        let is_over = piece.text.is_empty() && piece.choices.is_empty();
-        generation.text.push_str(&piece.text);
+        let is_over = is_silent(&piece) && piece.choices.is_empty();
+        generation.keep(&piece);
         if generation.finish.is_some() {
             self.remember(generation);
         }
@@ -238,8 +210,11 @@ impl Session {
             return Ok(());
         }
         let Options { sampler, top, .. } = generation.options;
-        let draw = Draw { sampler, step: u32::try_from(count).unwrap_or(u32::MAX), top };
-        self.pass.look_ahead(count + 1 < generation.options.max_output_tokens);
+        let allowed = generation.guard.as_mut().map(Guard::mask).transpose()?;
+        let draw = Draw { sampler, step: u32::try_from(count).unwrap_or(u32::MAX), top, allowed };
+        // What may follow a token is known only once that token is.
+        let goes_on = count + 1 < generation.options.max_output_tokens;
+        self.pass.look_ahead(goes_on && draw.allowed.is_none());
         let choice = match generation.ids.last() {
             None => self.pass.choose(&draw).await,
             // The last token chosen has nothing left to predict into.
@@ -253,6 +228,9 @@ impl Session {
             }
         };
         let choice = choice.inspect_err(|_| self.forget())?;
+        if let Some(guard) = &mut generation.guard {
+            guard.state.accept(choice.token)?;
+        }
         if self.stop_ids.contains(&choice.token) {
             generation.end(FinishReason::Stop, piece);
             return Ok(());
@@ -261,13 +239,15 @@ impl Session {
         generation.logprobs.push(f64::from(choice.logprob));
         if let Some(tokenizer) = &self.tokenizer {
             let text = generation.detokenizer.push(tokenizer.vocabulary(), choice.token);
-            let scanned = generation.scanner.push(&text);
-            piece.text.push_str(&scanned.text);
-            if scanned.is_stopped {
-                generation.finish = Some(FinishReason::Stop);
-            }
+            generation.hear(choice.token, text, piece);
         }
         piece.choices.push(choice);
+        if generation.finish.is_none()
+            && generation.guard.as_ref().is_some_and(|guard| guard.state.is_finished())
+        {
+            // Only its end could follow.
+            generation.end(FinishReason::Stop, piece);
+        }
         if generation.finish.is_none() && count + 1 >= generation.options.max_output_tokens {
             generation.end(FinishReason::Length, piece);
         }
@@ -290,12 +270,19 @@ impl Session {
     fn remember(&mut self, generation: &Generation) {
         let Some(tokenizer) = &self.tokenizer else { return };
         let text = &generation.text;
-        let is_whole = text.trim() == text && !text.is_empty();
-        if !is_whole || tokenizer.decode(&generation.ids) != *text {
+        let has_calls = generation.parts.iter().any(|part| part.as_text().is_none());
+        let is_whole = if has_calls {
+            // Nothing but its end ends an answer with calls, and arguments may be spelled in many ways.
+            generation.finish == Some(FinishReason::Stop)
+        } else {
+            text.trim() == text && !text.is_empty() && tokenizer.decode(&generation.ids) == *text
+        };
+        if !is_whole {
             return;
         }
-        self.answers.retain(|answer| answer.text != *text);
-        self.answers.push(Answer { text: text.clone(), ids: generation.ids.clone() });
+        let said = Dialect::of(tokenizer).said(text.trim(), &generation.parts);
+        self.answers.retain(|answer| answer.said != said);
+        self.answers.push(Answer { said, ids: generation.ids.clone() });
         if self.answers.len() > REMEMBERED {
             self.answers.remove(0);
         }

@@ -1,0 +1,59 @@
+//! Gemma 3's turns: a person and the model alternate, and what the system says stands before the first question.
+//!
+//! A call is what the model says, a result what it is told.
+
+use hybridge_core::{Request, Result, Role};
+
+use super::{MODEL, Turn, TurnPart, USER, given, no_message, words_of};
+use crate::tools::{Dialect, answered_in_order, json_call};
+
+/// Turns that alternate, beginning with a person's.
+pub(super) fn turns(request: &Request) -> Result<Vec<Turn>> {
+    let mut system = String::new();
+    let mut turns: Vec<Turn> = Vec::new();
+    let mut calls = Vec::new();
+    for message in &request.messages {
+        let words = words_of(message)?;
+        let (speaker, parts) = match message.role {
+            Role::System if turns.is_empty() => {
+                system.push_str(&words);
+                system.push_str("\n\n");
+                continue;
+            }
+            // Later instructions have no place of their own: they are said by the person.
+            Role::System | Role::User => (USER, vec![given(words.trim())]),
+            Role::Model => {
+                calls = message.content.clone();
+                let said = Dialect::JsonCall.said(words.trim(), &message.content);
+                (MODEL, vec![TurnPart::Said(said)])
+            }
+            Role::Tool => {
+                let results = answered_in_order(&message.content, &calls);
+                let results: Vec<String> =
+                    results.into_iter().map(json_call::response_text).collect();
+                (USER, vec![given(results.join("\n") + words.trim())])
+            }
+        };
+        if turns.is_empty() && speaker == MODEL {
+            turns.push(Turn::of(USER, Vec::new()));
+        }
+        match turns.last_mut().filter(|last| last.speaker == speaker) {
+            Some(last) => {
+                last.parts.push(given("\n\n"));
+                last.parts.extend(parts);
+            }
+            None => turns.push(Turn::of(speaker, parts)),
+        }
+    }
+    if let Some(instructions) = json_call::instructions(&request.tools, request.tool_choice) {
+        system.push_str(&instructions);
+        system.push_str("\n\n");
+    }
+    match turns.first_mut() {
+        // The system's text is not trimmed.
+        Some(first) => first.parts.insert(0, given(system)),
+        None if system.is_empty() => return Err(no_message()),
+        None => turns.push(Turn::of(USER, vec![given(system)])),
+    }
+    Ok(turns)
+}

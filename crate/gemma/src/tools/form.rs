@@ -1,0 +1,80 @@
+//! What an answer may look like, by what a request asks for and how the model speaks.
+
+use hybridge_core::{Error, Request, Result, Status, ToolChoice};
+use serde_json::{Map, Value, json};
+
+use super::Dialect;
+use super::json_call::{call_schema, moved};
+use crate::constrain::{Syntax, Wish};
+
+/// The wish that a request amounts to; nothing where the answer is free.
+///
+/// # Errors
+/// `UNIMPLEMENTED` where a dialect cannot leave the choice that is asked for.
+pub fn wish_of(request: &Request, dialect: Dialect) -> Result<Option<Wish>> {
+    let output = request.wants_json().then(|| output_schema(request));
+    if !has_tools(request) {
+        return Ok(output.map(Wish::json));
+    }
+    let must_call = request.tool_choice == Some(ToolChoice::Required);
+    match (dialect, output) {
+        (Dialect::JsonCall, Some(output)) if !must_call => {
+            Ok(Some(Wish::json(call_or_output(call_schema(&request.tools), &output))))
+        }
+        (Dialect::JsonCall, _) => {
+            let schema = call_schema(&request.tools);
+            Ok(Some(Wish { schema, syntax: Syntax::Json, may_be_prose: !must_call }))
+        }
+        (Dialect::FunctionGemma, Some(_)) if !must_call => Err(Error::new(
+            Status::Unimplemented,
+            "this model calls tools or writes JSON, but cannot choose: leave `tools` or `output` out, or require a call",
+        )
+        .with_code("TOOLS_OR_JSON")),
+        (Dialect::FunctionGemma, _) => {
+            let tools = request.tools.iter().map(|tool| {
+                let schema = tool.input_schema.clone().unwrap_or_else(|| json!({"type": "object"}));
+                (tool.name.clone(), schema)
+            });
+            Ok(Some(Wish {
+                schema: parts_of_one(tools),
+                syntax: Syntax::FunctionGemma,
+                may_be_prose: !must_call,
+            }))
+        }
+    }
+}
+
+/// Whether the model may call anything.
+#[must_use]
+pub fn has_tools(request: &Request) -> bool {
+    !request.tools.is_empty() && request.tool_choice != Some(ToolChoice::None)
+}
+
+/// JSON without a schema is a list or an object: what people mean by it.
+fn output_schema(request: &Request) -> Value {
+    let schema = request.output.as_ref().and_then(|output| output.schema.clone());
+    schema.unwrap_or_else(|| json!({"type": ["object", "array"]}))
+}
+
+/// A call by the first schema, or a value of the second.
+fn call_or_output(mut call: Value, output: &Value) -> Value {
+    let place = "#/$defs/output";
+    if let Some(parts) = call.get_mut("$defs").and_then(Value::as_object_mut) {
+        parts.insert("output".to_owned(), moved(output, place));
+    }
+    if let Some(alternatives) = call.get_mut("anyOf").and_then(Value::as_array_mut) {
+        alternatives.push(json!({"$ref": place}));
+    }
+    call
+}
+
+/// Schemas by name, each with its references still leading where they led.
+fn parts_of_one(schemas: impl Iterator<Item = (String, Value)>) -> Value {
+    let (mut properties, mut parts) = (Map::new(), Map::new());
+    for (at, (name, schema)) in schemas.enumerate() {
+        let place = format!("#/$defs/tool{at}");
+        parts.insert(format!("tool{at}"), moved(&schema, &place));
+        properties.insert(name, json!({"$ref": place}));
+    }
+    json!({"properties": properties, "$defs": parts})
+}
