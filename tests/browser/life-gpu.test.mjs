@@ -48,7 +48,7 @@ test('auto takes no software GPU: the tiny model runs on the CPU, a large one no
   const page = await openModel({ device: 'auto' })
   const found = await page.evaluate(async (config) => {
     await gemma.load()
-    const large = await hybridge.gemmaModel({ model: 'gemma-3-1b-it' }).availability()
+    const large = await hybridge.gemmaModel({ model: 'gemma-3-4b-it' }).availability()
     return { answer: await ask('hi', config), large: [large.status, large.code, large.reason] }
   }, greedy)
   assert.equal(found.answer.value.usage.outputTokens, 12)

@@ -99,7 +99,7 @@ impl Shape {
         let width = u64::from(self.width);
         let between = 4 * width + 3 * self.queries() + 2 * self.keys() + u64::from(self.hidden);
         let logits = 2 * u64::from(self.vocabulary());
-        let scratch = CHUNK * (between + u64::from(self.heads) * capacity) + logits;
+        let scratch = CHUNK * between + u64::from(self.heads) * capacity + logits;
         weights + self.cache_bytes(context_window) + NUMBER * scratch
     }
 
@@ -120,7 +120,7 @@ impl Shape {
     #[must_use]
     pub fn largest_buffer(&self, weights: u64, context_window: u32) -> u64 {
         let capacity = self.capacity(context_window);
-        let scores = NUMBER * CHUNK * u64::from(self.heads) * capacity;
+        let scores = NUMBER * u64::from(self.heads) * capacity;
         let keys = NUMBER * self.keys() * capacity;
         scores.max(keys).max(self.largest_matrix(weights))
     }
@@ -315,8 +315,8 @@ mod tests {
         let extra = shape.gpu_bytes(file, 4096) - file - shape.cache_bytes(4096);
         assert!((5 << 20..20 << 20).contains(&extra), "{extra} bytes beside");
         assert!(shape.gpu_bytes(file, 8192) > shape.gpu_bytes(file, 4096));
-        // Short contexts are bound by a matrix, long ones by scores.
+        // Short contexts are bound by a matrix, long ones by keys.
         assert!((5 << 20..9 << 20).contains(&shape.largest_buffer(file, 512)));
-        assert_eq!(shape.largest_buffer(file, 32_768), 4 * 64 * 4 * 32_768);
+        assert_eq!(shape.largest_buffer(file, 32_768), 4 * 256 * 32_768);
     }
 }
