@@ -1,10 +1,11 @@
 /** The built package's engine in headless Chromium, with a model whose bytes are computed as they are read. */
 
+import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { launch } from '../support/chromium.mjs'
 import { serve } from '../support/server.mjs'
-import { recipe } from './model.mjs'
+import { cache, recipe } from './model.mjs'
 import { root } from './native.mjs'
 
 const html = '<!doctype html><link rel="icon" href="data:,"><title>bench</title>'
@@ -38,7 +39,9 @@ export async function runWorker(page, script, plan) {
 
 export async function inBrowser(plan) {
   if (!existsSync(join(root, 'crate/npm/wasm/worker/hybridge_worker_bg.wasm'))) throw new Error('build the package first: pkg-scripts/build')
-  const bench = await openBench(plan, { '/model/': recipe(plan) })
+  const model = recipe(plan)
+  execFileSync('wasm-as', ['--enable-simd', join(import.meta.dirname, 'read.wat'), '-o', join(cache, 'read.wasm')])
+  const bench = await openBench(plan, { '/model/': model, '/cache/': cache })
   try {
     return await runWorker(bench.page, '/bench/worker.mjs', { ...plan, turns: 3 })
   } finally {

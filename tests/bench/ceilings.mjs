@@ -1,6 +1,6 @@
 /** What the adapter reaches with kernels that do one thing only; the same kernels as natively. */
 
-import { replayed, seen } from './observed.mjs'
+import { median, replayed, seen } from './observed.mjs'
 
 const [threads, words, rows, columns] = [1 << 12, 1 << 21, 16384, 640]
 
@@ -26,6 +26,21 @@ export async function ceilings() {
   return { read, reference }
 }
 
+/** Bytes a second that one thread of wasm reads out of memory larger than any cache: the median of passes. */
+export async function threadReading() {
+  const { instance } = await WebAssembly.instantiateStreaming(fetch('/cache/read.wasm'))
+  const { memory, read } = instance.exports
+  const bytes = new Uint8Array(memory.buffer).fill(1).length
+  const times = []
+  // The first passes run before the browser has compiled the loop well.
+  for (let pass = 0; pass < 12; pass++) {
+    const start = performance.now()
+    read(bytes)
+    times.push(performance.now() - start)
+  }
+  return (bytes * 1000) / median(times.slice(3))
+}
+
 /** Milliseconds from a submission to four bytes in hand. */
 export async function readbackMilliseconds() {
   const { device } = seen
@@ -41,5 +56,5 @@ export async function readbackMilliseconds() {
     times.push(performance.now() - start)
     staging.unmap()
   }
-  return times.sort((a, b) => a - b)[times.length >> 1]
+  return median(times)
 }

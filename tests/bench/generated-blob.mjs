@@ -18,7 +18,8 @@ export class GeneratedBlob {
     const [layout, header, all] = [await (await fetch(`${folder}/layout.json`)).json(), await bytes('header'), await bytes('patterns')]
     let at = 0
     const patterns = layout.patterns.map((length) => all.subarray(at, (at += length)))
-    return { blob: new GeneratedBlob(header, patterns, layout), shape: layout.shape }
+    const weights = layout.regions.reduce((sum, [, length]) => sum + length, 0)
+    return { blob: new GeneratedBlob(header, patterns, layout), shape: layout.shape, weights }
   }
 
   slice(start, end) {

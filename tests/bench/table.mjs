@@ -9,6 +9,8 @@ const lines = [
   ['matvec_gweights', '… G weights/s'],
   ['body_gweights', 'layers, G weights/s'],
   ['reference_gweights', 'reference kernel, G weights/s'],
+  ['decode_gbps', 'writing, GB/s of weights'],
+  ['decode_ratio', '… of reading'],
   ['encode_us_per_dispatch', 'encoding a dispatch, µs'],
   ['encode_ms_per_token', 'encoding a token, ms'],
   ['readback_ms', 'reading 4 bytes back, ms'],

@@ -1,7 +1,7 @@
 /** Runs in a dedicated worker: loads a generated model with the built engine and measures it. */
 
 import init, * as engine from '/hybridge/wasm/worker/hybridge_worker.js'
-import { ceilings, readbackMilliseconds } from './ceilings.mjs'
+import { ceilings, readbackMilliseconds, threadReading } from './ceilings.mjs'
 import { GeneratedBlob } from './generated-blob.mjs'
 import { encodeMilliseconds, median, recorded, replayed, seen, watchMemory } from './observed.mjs'
 
@@ -56,7 +56,7 @@ async function measure(plan) {
   watchMemory()
   const wasm = await init({ module_or_path: '/hybridge/wasm/worker/hybridge_worker_bg.wasm' })
   const megabytes = () => round(wasm.memory.buffer.byteLength / 1e6)
-  const { blob, shape } = await GeneratedBlob.fetch('/model')
+  const { blob, shape, weights } = await GeneratedBlob.fetch('/model')
   const longest = Math.max(...plan.prompts, ...plan.contexts)
   const options = { contextWindow: longest + 4 * plan.tokens + 64, device: plan.device, precision: plan.precision, kind: 'generator' }
   const start = performance.now()
@@ -84,6 +84,11 @@ async function measure(plan) {
     report.decode_tps[context] = round(1000 / median(times))
   }
   if (plan.device === 'gpu') Object.assign(report, await internals(model, shape))
+  else {
+    const read = await threadReading()
+    const perToken = weights * Math.max(...Object.values(report.decode_tps))
+    Object.assign(report, { read_gbps: round(read / 1e9), decode_gbps: round(perToken / 1e9), decode_ratio: round(perToken / read) })
+  }
   report.wasm_peak_mb = megabytes()
   return report
 }

@@ -15,7 +15,7 @@ fn main() -> Result<()> {
     let clock = || start.elapsed().as_secs_f64() * 1000.0;
     for (body, head) in [(Encoding::Q4_0, Encoding::Q8_0), (Encoding::Q8_0, Encoding::Q8_0)] {
         let report = block_on(bench(&Plan::peers(body, head), &clock))?;
-        println!("{} body, {} head: {report:.1?}", body.name(), head.name());
+        println!("{} body, {} head: {report:.3?}", body.name(), head.name());
         println!("  {:.0} % of the read bandwidth while decoding fast", 100.0 * report.share());
     }
     Ok(())
