@@ -17,9 +17,9 @@ const generations = new Map<number, Generation>()
 let lastGeneration = 0
 
 const handlers: Handlers = {
-  selfTest: async (engine) => {
+  selfTest: async (engine, { burn }) => {
     const started = performance.now()
-    const found = JSON.parse(await engine.self_test()) as Omit<Calls['selfTest']['result'], 'checkMilliseconds'>
+    const found = JSON.parse(await engine.self_test(burn)) as Omit<Calls['selfTest']['result'], 'checkMilliseconds'>
     return { ...found, checkMilliseconds: performance.now() - started }
   },
   cpuRate: (engine, { precision }) => engine.cpu_rate(JSON.stringify(precision)),
@@ -115,9 +115,17 @@ self.addEventListener('message', (event: MessageEvent<Call | Abort | Farewell>) 
 })
 
 // A trap inside a future of Rust's settles no promise: it surfaces here, and nothing in the wasm can be trusted after it.
-self.addEventListener('unhandledrejection', () => {
-  const collapse: Collapse = { collapse: panic }
-  say(collapse)
+function collapse(): void {
+  const message: Collapse = { collapse: panic }
+  say(message)
+}
+self.addEventListener('unhandledrejection', collapse)
+self.addEventListener('error', (event) => {
+  if (!(event.error instanceof WebAssembly.RuntimeError)) return
+  // Told by its name, and not once more as an unknown end of the worker.
+  event.preventDefault()
+  console.error(event.error)
+  collapse()
 })
 
 // Held as long as the worker lives; whoever waits for it learns of a death that nobody announced. Missing where the context is not secure.

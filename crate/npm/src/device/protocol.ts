@@ -5,7 +5,8 @@ import type { ModelRequest } from '../request.js'
 
 /** What the worker can be asked. */
 export interface Calls {
-  selfTest: { params: Record<never, never>; result: Omit<GpuReport, 'milliseconds'> }
+  /** The engine's own kernels, and where `burn` is set a product on burn's queue too. */
+  selfTest: { params: { burn: boolean }; result: Omit<GpuReport, 'milliseconds'> }
   /** Bytes of weights that one CPU thread works through in a second. */
   cpuRate: { params: { precision: LoadParams['precision'] }; result: number }
   load: { params: LoadParams; result: Loaded }

@@ -2,7 +2,7 @@
 
 import { deviceFacts } from '../device-facts.js'
 import { HybridError } from '../errors.js'
-import type { GpuReport } from './protocol.js'
+import type { Calls, GpuReport } from './protocol.js'
 import { recall, remember } from './remembered.js'
 import { WorkerClient, type WorkerPlaces } from './worker-client.js'
 
@@ -15,10 +15,14 @@ import { WorkerClient, type WorkerPlaces } from './worker-client.js'
  * const { adapter, software } = await gpuSelfTest()
  */
 export async function gpuSelfTest(places: WorkerPlaces = {}): Promise<GpuReport> {
+  return await look(places, { burn: true })
+}
+
+async function look(places: WorkerPlaces, params: Calls['selfTest']['params']): Promise<GpuReport> {
   const worker = new WorkerClient(places)
   const started = performance.now()
   try {
-    const found = await worker.call('selfTest', {})
+    const found = await worker.call('selfTest', params)
     return { ...found, milliseconds: performance.now() - started }
   } finally {
     worker.terminate()
@@ -33,7 +37,8 @@ export async function gpuVerdict(places: WorkerPlaces): Promise<boolean | undefi
   const remembered = await knownVerdict()
   if (remembered !== undefined) return remembered
   try {
-    await gpuSelfTest(places)
+    // No model runs on burn's queue.
+    await look(places, { burn: false })
     await rememberVerdict(true)
     return true
   } catch (thrown) {

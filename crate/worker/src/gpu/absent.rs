@@ -23,7 +23,7 @@ impl OpenGpu {
     }
 }
 
-pub(crate) async fn report() -> Result<String> {
+pub(crate) async fn report(_: bool) -> Result<String> {
     Err(Error::precondition(REASON).with_code("GPU_UNAVAILABLE"))
 }
 

@@ -45,12 +45,13 @@ impl Drop for OpenGpu {
 }
 
 /// A `GpuReport` as JSON.
-pub(crate) async fn report() -> Result<String> {
+pub(crate) async fn report(with_burn: bool) -> Result<String> {
     let gpu = OpenGpu(Device::open().await?);
     let report = self_check(&gpu.0).await?;
     let facts = gpu.0.facts();
     // burn cannot run without timestamps, and no model needs it to.
-    let burn = if facts.timestamp_query { burn_check(&gpu.0).await?.max_error } else { 0.0 };
+    let runs_burn = with_burn && facts.timestamp_query;
+    let burn = if runs_burn { burn_check(&gpu.0).await?.max_error } else { 0.0 };
     let told = serde_json::json!({
         "adapter": facts.name,
         "software": facts.software,

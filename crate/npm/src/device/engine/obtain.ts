@@ -130,6 +130,8 @@ async function freeBytes(): Promise<number> {
 }
 
 function quotaExceeded(needed: number, free: number): Refusal {
-  const message = `the model needs ${needed} more bytes of storage, the browser grants ${free}; free some, or load with cache: 'none'`
+  // Chrome's estimate is the same on every machine, so that a store may be full while it speaks of gigabytes.
+  const grants = free < needed ? `the browser grants ${free}` : `and the store is full, though the browser spoke of ${free}`
+  const message = `the model needs ${needed} more bytes of storage, ${grants}; free some, or load with cache: 'none'`
   return new Refusal({ status: 'FAILED_PRECONDITION', code: 'QUOTA_EXCEEDED', message })
 }
