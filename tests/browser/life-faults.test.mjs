@@ -101,6 +101,34 @@ test('lost while it loads: the caller hears of it, and a second try needs no dow
   await recovered()
 })
 
+for (const [fault, code] of [['trap-on-read:3', 'ENGINE_PANIC'], ['close-on-read:3', 'WORKER_CRASHED'], ['trap-on-submit', 'ENGINE_PANIC'], ['close-on-submit', 'WORKER_CRASHED']]) {
+  test(`${fault} while it loads: the caller hears of it, and the model comes back`, async () => {
+    await page.evaluate(() => gemma.dispose())
+    it.faults.push(fault)
+    const found = await page.evaluate(async () => {
+      const { status, code } = await outcome(gemma.load())
+      return [status, code]
+    })
+    assert.deepEqual(found, ['INTERNAL', code])
+    await recovered()
+  })
+}
+
+for (const [fault, code] of [['trap-on-submit', 'ENGINE_PANIC'], ['close-on-submit', 'WORKER_CRASHED']]) {
+  test(`${fault} while the prompt is read: typed, the cloud answers, and the model comes back`, async () => {
+    const found = await page.evaluate(async (fault) => {
+      await plan(fault)
+      const answer = answered(await say(hybrid()))
+      await until(() => gemma.state === 'ready')
+      await plan(fault)
+      const { status, code } = await outcome(say(gemma))
+      return { answer, status, code }
+    }, fault)
+    assert.deepEqual(found, { answer: ['from the cloud', 'onDevice failed, cloud answered'], status: 'INTERNAL', code })
+    await recovered()
+  })
+}
+
 test('no room for the weights: told as such, and a smaller wish is granted', async () => {
   await page.evaluate(() => gemma.dispose())
   it.faults.push('full:30')

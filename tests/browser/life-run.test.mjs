@@ -204,31 +204,6 @@ test('a hybrid moves on when the device falls before its first word', async () =
   await page.context().close()
 })
 
-test('three hundred answers leave the wasm’s memory as it was, and so do ten rounds of loading', async () => {
-  const page = await openModel()
-  const found = await page.evaluate(async () => {
-    const memory = () => new Promise((resolve) => {
-      faults.onmessage = ({ data }) => resolve(data.memory)
-      faults.postMessage('memory')
-    })
-    const answers = []
-    for (let at = 0; at < 300; at++) {
-      await ask(`hi ${at}`, { temperature: 0, maxOutputTokens: 2 })
-      if (at === 20 || at === 299) answers.push(await memory())
-    }
-    const loads = []
-    for (let round = 0; round < 10; round++) {
-      await gemma.dispose()
-      await gemma.load()
-      loads.push(await memory())
-    }
-    return { answers, loads }
-  })
-  assert.equal(found.answers[1], found.answers[0])
-  assert.equal(new Set(found.loads).size, 1, `${found.loads}`)
-  await page.context().close()
-})
-
 test('embeddings are the plain pass’s', async () => {
   const native = it.models.answer('embedding_q8_0', ['--embed', 'the quick brown fox', '--task', 'query'])
   const page = await openModel({ load: false })

@@ -12,7 +12,7 @@ function example(name, args) {
   return execFileSync('cargo', cargo, { cwd: root, encoding: 'utf8', maxBuffer: 1 << 26, stdio: ['ignore', 'pipe', 'inherit'] })
 }
 
-/** All of them in a fresh folder. `read(name)` is a model's bytes; `answer(name, args)` what the plain pass makes of it; `remove()` deletes the folder. */
+/** All of them in a fresh folder. `read(name)` is a model's bytes, `readParts()` those of the one that is split; `answer(name, args)` what the plain pass makes of it; `remove()` deletes the folder. */
 export function tinyModels() {
   const folder = mkdtempSync(join(tmpdir(), 'hybridge-tiny-'))
   example('tiny', [folder])
@@ -20,6 +20,7 @@ export function tinyModels() {
   return {
     folder,
     read: (name) => readFileSync(path(name)),
+    readParts: () => [1, 2, 3].map((number) => readFileSync(join(folder, `q8_0.${number}-of-3`))),
     answer: (name, args) => JSON.parse(example('gemma', [path(name), '--backend', 'scalar', '--json', ...args])),
     remove: () => rmSync(folder, { recursive: true, force: true }),
   }

@@ -7,11 +7,19 @@ use hybridge_gemma::testing::{FUNCTION_GEMMA, tiny_models};
 /// Models that are also judged on a prompt so long that every ring of keys and values has wrapped.
 const LONG: [&str; 2] = ["irregular", "period_2"];
 
+/// The model that is also written in three parts.
+const SPLIT: &str = "q8_0";
+
 fn main() -> std::io::Result<()> {
     let folder = PathBuf::from(std::env::args().nth(1).unwrap_or_else(|| ".".to_owned()));
     std::fs::create_dir_all(&folder)?;
     for tiny in tiny_models().into_iter().chain([FUNCTION_GEMMA]) {
         std::fs::write(folder.join(format!("{}.gguf", tiny.name)), tiny.bytes())?;
+        if tiny.name == SPLIT {
+            for (number, part) in (1..).zip(tiny.writer().split(3)) {
+                std::fs::write(folder.join(format!("{SPLIT}.{number}-of-3")), part)?;
+            }
+        }
         let write_prompt = |kind: &str, length: usize| {
             let prompt: Vec<String> = tiny.prompt(length).iter().map(u32::to_string).collect();
             std::fs::write(folder.join(format!("{}.{kind}", tiny.name)), prompt.join(","))

@@ -53,7 +53,25 @@ function askHost() {
 }
 askHost()
 
-let gpuBytes = 0
+// Before the engine reads a file, which it does while it loads and at no other time.
+const { arrayBuffer } = Blob.prototype
+Blob.prototype.arrayBuffer = function () {
+  if (isDue('trap-on-read')) isTrapArmed = true
+  if (isDue('close-on-read')) self.close()
+  return arrayBuffer.call(this)
+}
+
+const isCramped = isDue('little-room')
+const { estimate } = StorageManager.prototype
+StorageManager.prototype.estimate = async function () {
+  return isCramped ? { quota: 100_000, usage: 0 } : await estimate.call(this)
+}
+
+if (isDue('no-store')) delete StorageManager.prototype.getDirectory
+
+/** Bytes in buffers that nobody has destroyed: what garbage collection would free some day counts as held. */
+const held = new Map()
+const heldBytes = () => [...held.values()].reduce((sum, { size }) => sum + size, 0)
 if (globalThis.GPUAdapter !== undefined) {
   const { requestDevice } = GPUAdapter.prototype
   GPUAdapter.prototype.requestDevice = async function (...args) {
@@ -66,7 +84,7 @@ if (globalThis.GPUAdapter !== undefined) {
   let isFull = false
   GPUDevice.prototype.createBuffer = function (descriptor) {
     const buffer = createBuffer.call(this, descriptor)
-    gpuBytes += descriptor.size
+    held.set(buffer, { device: this, size: descriptor.size })
     if (isDue('lose-on-buffer')) this.destroy()
     if (isDue('full')) isFull = true
     return buffer
@@ -83,12 +101,21 @@ if (globalThis.GPUAdapter !== undefined) {
     return new GPUOutOfMemoryError('as if there were no room')
   }
   GPUDevice.prototype.destroy = function () {
-    channel.postMessage({ destroyed: gpuBytes })
+    const before = heldBytes()
+    for (const [buffer, { device }] of held) if (device === this) held.delete(buffer)
+    channel.postMessage({ destroyed: before, left: heldBytes() })
     return destroy.call(this)
+  }
+  const { destroy: destroyBuffer } = GPUBuffer.prototype
+  GPUBuffer.prototype.destroy = function () {
+    held.delete(this)
+    return destroyBuffer.call(this)
   }
   const { submit } = GPUQueue.prototype
   GPUQueue.prototype.submit = function (buffers) {
     submit.call(this, buffers)
+    if (isDue('trap-on-submit')) isTrapArmed = true
+    if (isDue('close-on-submit')) self.close()
     if (isDue('lose-on-submit')) for (const device of devices) device.destroy()
     // A buffer without a use is refused, with nobody around who expects it.
     if (isDue('invalid')) for (const device of devices) createBuffer.call(device, { size: 4, usage: 0 })
@@ -110,5 +137,5 @@ channel.onmessage = ({ data }) => {
   if (data === 'close') self.close()
   if (data === 'reject') void Promise.reject(new WebAssembly.RuntimeError('unreachable'))
   if (data === 'lose') for (const device of devices) device.destroy()
-  if (data === 'memory') channel.postMessage({ memory: instance?.exports.memory.buffer.byteLength })
+  if (data === 'memory') channel.postMessage({ memory: instance?.exports.memory.buffer.byteLength, gpu: heldBytes() })
 }
