@@ -1,16 +1,30 @@
 //! The engine's GPU tests in a real browser's worker: the very ones that run natively. Decides by capability; without
 //! an adapter the error is what is tested.
 
+use std::cell::RefCell;
+
 use hybridge_gemma::gpu::{Device, suite};
 use wasm_bindgen_test::{console_log, wasm_bindgen_test, wasm_bindgen_test_configure};
 
 wasm_bindgen_test_configure!(run_in_dedicated_worker);
 
+thread_local! {
+    /// One for all tests: what it has compiled, burn's kernels and ours, serves the next one.
+    static DEVICE: RefCell<Option<Device>> = const { RefCell::new(None) };
+}
+
 /// The GPU, or `None` after checking that its absence is told as it must be.
 async fn device() -> Option<Device> {
     crate::construct();
+    let opened = DEVICE.with_borrow(Clone::clone);
+    if opened.is_some() {
+        return opened;
+    }
     match Device::open().await {
-        Ok(device) => Some(device),
+        Ok(device) => {
+            DEVICE.set(Some(device.clone()));
+            Some(device)
+        }
         Err(error) => {
             assert_eq!(error.code.as_deref(), Some("GPU_UNAVAILABLE"), "{error}");
             console_log!("SKIP this browser gives no WebGPU adapter");

@@ -38,7 +38,7 @@ const COLUMNS: u32 = 640;
 /// As compiling and allocating on the device.
 pub async fn ceilings(device: &Device, clock: Clock<'_>) -> Result<Ceilings> {
     let mut uploader = Uploader::new(device.clone(), None);
-    let mut encoder = Encoder::new(device.clone());
+    let encoder = Encoder::new(device.clone());
     let input = uploader.values("bench input", WORDS as usize * 4).await?;
     let output = uploader.values("bench output", ROWS as usize).await?;
     let mut read = 0.0_f64;

@@ -6,6 +6,7 @@ use burn::tensor::wgpu::{WgpuSetup, wgpu};
 use hybridge_core::{Error, Result};
 
 use super::fault::{self, Faults};
+use super::launcher::Kernels;
 
 /// Tasks burn gathers before it submits. The default of 32 splits a forward pass into many
 /// submits; 128 keeps the GPU fed and is what was measured to be quick to encode.
@@ -37,6 +38,7 @@ pub struct Device {
     facts: AdapterFacts,
     faults: Faults,
     burn: Arc<OnceLock<burn::tensor::Device>>,
+    kernels: Kernels,
 }
 
 impl Device {
@@ -86,7 +88,7 @@ impl Device {
         let faults = Faults::default();
         faults.watch(&device);
         let setup = WgpuSetup { instance, adapter, device, queue, backend: info.backend };
-        Ok(Self { setup, facts, faults, burn: Arc::default() })
+        Ok(Self { setup, facts, faults, burn: Arc::default(), kernels: Kernels::default() })
     }
 
     /// What the adapter is.
@@ -131,6 +133,11 @@ impl Device {
     #[must_use]
     pub fn queue(&self) -> &wgpu::Queue {
         &self.setup.queue
+    }
+
+    /// What was compiled on it.
+    pub(super) fn kernels(&self) -> &Kernels {
+        &self.kernels
     }
 
     /// What went wrong behind our back since it was last asked.

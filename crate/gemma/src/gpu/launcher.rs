@@ -4,7 +4,7 @@
 //! becomes one compute pass in one submission. Kernels know nothing of this: anything that can run
 //! a list is a [`Launcher`].
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -69,6 +69,11 @@ impl Grid {
     }
 }
 
+/// The compiled kernels of a device by their text, for as long as it is open: the next model, or the
+/// same one loaded again, compiles nothing twice.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Kernels(Rc<RefCell<HashMap<String, Rc<Kernel>>>>);
+
 /// A compiled kernel.
 #[derive(Debug)]
 pub(super) struct Kernel {
@@ -129,13 +134,12 @@ pub(super) trait Launcher {
 #[derive(Debug)]
 pub(super) struct Encoder {
     device: Device,
-    kernels: HashMap<String, Rc<Kernel>>,
     counters: Cell<Counters>,
 }
 
 impl Encoder {
     pub(super) fn new(device: Device) -> Self {
-        Self { device, kernels: HashMap::new(), counters: Cell::default() }
+        Self { device, counters: Cell::default() }
     }
 
     pub(super) fn counters(&self) -> Counters {
@@ -147,13 +151,15 @@ impl Encoder {
     }
 
     /// Compiles a kernel, or finds it compiled: equal text is an equal kernel.
-    pub(super) async fn kernel(&mut self, source: &Source) -> Result<Rc<Kernel>> {
-        if let Some(kernel) = self.kernels.get(&source.text) {
-            return Ok(kernel.clone());
+    pub(super) async fn kernel(&self, source: &Source) -> Result<Rc<Kernel>> {
+        let Kernels(kernels) = self.device.kernels();
+        let known = kernels.borrow().get(&source.text).cloned();
+        if let Some(kernel) = known {
+            return Ok(kernel);
         }
         let what = format!("the kernel {}", source.label);
         let kernel = Rc::new(self.device.guarded(&what, || self.compile(source)).await?);
-        self.kernels.insert(source.text.clone(), kernel.clone());
+        kernels.borrow_mut().insert(source.text.clone(), kernel.clone());
         Ok(kernel)
     }
 
