@@ -1,5 +1,28 @@
 //! String formats as patterns of ECMA-262, in words that every engine of them understands.
 
+macro_rules! date {
+    () => {
+        concat!(
+            "(?:",
+            "[0-9]{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)",
+            "|02-(?:0[1-9]|1[0-9]|2[0-8]))",
+            // The 29th where the year is divisible by 4, and not by 100 unless by 400.
+            "|(?:[0-9]{2}(?:0[48]|[2468][048]|[13579][26])|(?:[02468][048]|[13579][26])00)-02-29",
+            ")"
+        )
+    };
+}
+macro_rules! time {
+    ($utc:literal) => {
+        concat!(
+            r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,9})?",
+            "(?:",
+            $utc,
+            r"|[+\-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
+        )
+    };
+}
+
 /// What a string must match to be of a format. Wide: what a cloud model wrote must not be refused for being unusual.
 /// Nothing for formats that are not known, which then say nothing.
 #[must_use]
@@ -7,6 +30,9 @@ pub fn format_pattern(format: &str) -> Option<&'static str> {
     Some(match format {
         "email" => r"^[^\s@]+@[^\s@]+$",
         "uri" => r"^[A-Za-z][A-Za-z0-9+.\-]*:[^\s<>{}|\\^`]*$",
+        // The standard allows small letters, and nobody is asked to write them.
+        "time" => concat!("^", time!("[Zz]"), "$"),
+        "date-time" => concat!("^", date!(), "[Tt]", time!("[Zz]"), "$"),
         other => return generated_format_pattern(other),
     })
 }
@@ -14,26 +40,6 @@ pub fn format_pattern(format: &str) -> Option<&'static str> {
 /// What a string of a format is made from. Narrow: nobody may doubt the result.
 #[must_use]
 pub fn generated_format_pattern(format: &str) -> Option<&'static str> {
-    macro_rules! date {
-        () => {
-            concat!(
-                "(?:",
-                "[0-9]{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)",
-                "|02-(?:0[1-9]|1[0-9]|2[0-8]))",
-                // The 29th where the year is divisible by 4, and not by 100 unless by 400.
-                "|(?:[0-9]{2}(?:0[48]|[2468][048]|[13579][26])|(?:[02468][048]|[13579][26])00)-02-29",
-                ")"
-            )
-        };
-    }
-    macro_rules! time {
-        () => {
-            concat!(
-                r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,9})?",
-                r"(?:Z|[+\-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
-            )
-        };
-    }
     macro_rules! host {
         () => {
             r"(?:[A-Za-z0-9](?:[A-Za-z0-9\-]{0,30}[A-Za-z0-9])?\.){1,4}[A-Za-z]{2,12}"
@@ -41,8 +47,8 @@ pub fn generated_format_pattern(format: &str) -> Option<&'static str> {
     }
     Some(match format {
         "date" => concat!("^", date!(), "$"),
-        "time" => concat!("^", time!(), "$"),
-        "date-time" => concat!("^", date!(), "T", time!(), "$"),
+        "time" => concat!("^", time!("Z"), "$"),
+        "date-time" => concat!("^", date!(), "T", time!("Z"), "$"),
         "email" => {
             concat!(r"^[A-Za-z0-9_+\-]{1,30}(?:\.[A-Za-z0-9_+\-]{1,15}){0,2}@", host!(), "$")
         }

@@ -4,7 +4,9 @@
 
 mod golden;
 mod network;
+mod piece_list;
 mod random;
+mod schemas;
 mod synthetic;
 mod tiny;
 mod vocabulary;
@@ -12,7 +14,9 @@ mod writer;
 
 pub use golden::{Golden, Llama, fingerprint, golden};
 pub use network::Tiny;
+pub use piece_list::PieceList;
 pub use random::Random;
+pub use schemas::random_schema;
 pub use synthetic::{Synthetic, SyntheticShape};
 pub use tiny::{FUNCTION_GEMMA, find, tiny_models};
 pub use vocabulary::Vocabulary;

@@ -24,4 +24,18 @@ impl Random {
     pub fn below(&mut self, bound: u32) -> u32 {
         u32::try_from((self.bits() >> 32) % u64::from(bound.max(1))).unwrap_or(0)
     }
+
+    /// Whether it is this one of so many times.
+    pub fn one_in(&mut self, times: u32) -> bool {
+        self.below(times) == 0
+    }
+
+    /// One of a list that is not empty.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "below the length; a test that asks an empty list is wrong"
+    )]
+    pub fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
+        &from[self.below(u32::try_from(from.len()).unwrap_or(u32::MAX)) as usize]
+    }
 }

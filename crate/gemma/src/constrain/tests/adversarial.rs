@@ -2,14 +2,15 @@
 
 use serde_json::{Value, json};
 
-use super::support::{Dice, List, pieces};
+use super::support::pieces;
 use crate::constrain::{Constraint, Pieces, State, Wish};
+use crate::testing::{PieceList, Random};
 use std::sync::Arc;
 
 /// Compiles if it may, writes a hundred tokens, and looks at what that left in memory.
 #[track_caller]
 fn check(schema: &Value, is_kept: bool) {
-    let pieces = pieces(&List::mixed());
+    let pieces = pieces(&PieceList::mixed());
     let constraint = Constraint::compile(&Wish::json(schema.clone()), &pieces);
     assert_eq!(constraint.is_ok(), is_kept, "{:?}", constraint.err());
     if let Ok(constraint) = constraint {
@@ -20,14 +21,14 @@ fn check(schema: &Value, is_kept: bool) {
 }
 
 fn write(state: &mut State, pieces: &Arc<Pieces>, tokens: usize) {
-    let mut dice = Dice::new(7);
+    let mut random = Random(7);
     let mut mask = vec![0; pieces.mask_words()];
     for _ in 0..tokens {
         state.mask(&mut mask).unwrap();
         let size = u32::try_from(pieces.size()).unwrap();
         let allowed: Vec<u32> =
             (0..size).filter(|id| mask[*id as usize / 32] >> (id % 32) & 1 == 1).collect();
-        state.accept(*dice.pick(&allowed)).unwrap();
+        state.accept(*random.pick(&allowed)).unwrap();
         if state.is_finished() {
             break;
         }

@@ -2,12 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::support::{List, compile, judge, pieces, writes};
+use super::support::{compile, judge, pieces, writes};
+use crate::testing::PieceList;
 
 /// What is to be written must be valid to the validator too; what is not need not be invalid, only unwanted.
 #[track_caller]
 fn check(schema: &Value, written: &[&str], refused: &[&str]) {
-    let constraint = compile(schema, &pieces(&List::bytes()));
+    let constraint = compile(schema, &pieces(&PieceList::bytes()));
     for text in written {
         let value =
             serde_json::from_str(text).unwrap_or_else(|error| panic!("{text} is no JSON: {error}"));

@@ -3,12 +3,13 @@
 use hybridge_core::Status;
 use serde_json::{Value, json};
 
-use super::support::{List, pieces};
+use super::support::pieces;
 use crate::constrain::{Constraint, Wish};
+use crate::testing::PieceList;
 
 #[track_caller]
 fn check(schema: &Value, named: &str) {
-    let error = Constraint::compile(&Wish::json(schema.clone()), &pieces(&List::bytes()))
+    let error = Constraint::compile(&Wish::json(schema.clone()), &pieces(&PieceList::bytes()))
         .expect_err(&schema.to_string());
     assert_eq!(error.status, Status::InvalidArgument);
     assert!(error.message.contains(named), "{:?} does not name {named:?}", error.message);
