@@ -29,39 +29,52 @@ impl PieceList {
     /// Bytes, and pieces like those of a real vocabulary: words, runs, half characters, ends and beginnings of JSON.
     #[must_use]
     pub fn mixed() -> Self {
-        let mut pieces: Vec<Vec<u8>> = (0..=u8::MAX).map(|byte| vec![byte]).collect();
-        let words = "name value true false null a b c the item list 12 2024 -1 0. .5 e9 1e Straße 日本 é ñandú 😀 ∑x ok yes no";
-        let joints = "{\" \": \":\" \", \",\" \"} \"] [\" ]} }} ], }, \":[ \":{ \": [ \",\n \"\\ \\n \\u00 \\\" {} [] [[ ]] -0 00 T1 Z\" @a. ://";
-        for word in words.split(' ').chain(joints.split(' ')) {
-            pieces.push(word.as_bytes().to_vec());
-            pieces.push(format!(" {word}").into_bytes());
-        }
-        for run in [
-            "\n  ",
-            "\n    ",
-            ",\n  \"",
-            "{\n  \"",
-            "  ",
-            "    ",
-            "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
-            "\t",
-            "\u{2028}",
-        ] {
-            pieces.push(run.as_bytes().to_vec());
-        }
-        for half in [
-            &[0xE6_u8, 0x97][..],
-            &[0xA5, b'"'],
-            &[0xF0, 0x9F],
-            &[0x98, 0x80],
-            &[0xED, 0xA0],
-            &[0xC0, 0x80],
-            &[0xF4, 0x90],
-        ] {
-            pieces.push(half.to_vec());
+        Self::new(mixed())
+    }
+
+    /// Those, and others until there are so many with the end.
+    pub fn mixed_up_to(size: usize, mut another: impl FnMut() -> Vec<u8>) -> Self {
+        let mut pieces = mixed();
+        while pieces.len() + 1 < size {
+            pieces.push(another());
         }
         Self::new(pieces)
     }
+}
+
+fn mixed() -> Vec<Vec<u8>> {
+    let mut pieces: Vec<Vec<u8>> = (0..=u8::MAX).map(|byte| vec![byte]).collect();
+    let words = "name value true false null a b c the item list 12 2024 -1 0. .5 e9 1e Straße 日本 é ñandú 😀 ∑x ok yes no";
+    let joints = "{\" \": \":\" \", \",\" \"} \"] [\" ]} }} ], }, \":[ \":{ \": [ \",\n \"\\ \\n \\u00 \\\" {} [] [[ ]] -0 00 T1 Z\" @a. ://";
+    for word in words.split(' ').chain(joints.split(' ')) {
+        pieces.push(word.as_bytes().to_vec());
+        pieces.push(format!(" {word}").into_bytes());
+    }
+    for run in [
+        "\n  ",
+        "\n    ",
+        ",\n  \"",
+        "{\n  \"",
+        "  ",
+        "    ",
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+        "\t",
+        "\u{2028}",
+    ] {
+        pieces.push(run.as_bytes().to_vec());
+    }
+    for half in [
+        &[0xE6_u8, 0x97][..],
+        &[0xA5, b'"'],
+        &[0xF0, 0x9F],
+        &[0x98, 0x80],
+        &[0xED, 0xA0],
+        &[0xC0, 0x80],
+        &[0xF4, 0x90],
+    ] {
+        pieces.push(half.to_vec());
+    }
+    pieces
 }
 
 impl Vocabulary for PieceList {
