@@ -42,10 +42,14 @@ impl Candidate {
         Ok(Self { pass, tokenizer })
     }
 
+    /// A conversation that begins.
+    pub(crate) fn session(&self) -> Session {
+        Session::new(Box::new(self.pass.clone()), Some(Rc::clone(&self.tokenizer)))
+    }
+
     /// The likeliest answer, token by token.
     pub(crate) fn answer(&self, sample: &Sample) -> Result<Said> {
-        let mut session =
-            Session::new(Box::new(self.pass.clone()), Some(Rc::clone(&self.tokenizer)));
+        let mut session = self.session();
         let request = request(sample);
         let prompt = session.prompt(&request)?;
         let mut options = Options::of(&request, 0);

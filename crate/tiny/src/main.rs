@@ -6,6 +6,7 @@ mod batch;
 #[expect(dead_code, reason = "training has no cache, which the engine's module has")]
 mod burn_model;
 mod curve;
+mod held;
 mod judge;
 mod learning;
 mod pack;
@@ -105,6 +106,14 @@ fn main() -> Result<()> {
             print!("{}", judge::table(&models, seed, count)?);
             Ok(())
         }
+        // held FILE: extraction with and without the grammar.
+        Some("held") => {
+            let path = arguments.get(1).ok_or("held FILE")?;
+            let model = judge::Candidate::open(std::fs::read(path)?)?;
+            let (seed, count) = (number("--seed", 2)? as u64, number("--count", 500)?);
+            print!("{}", held::table(&model, seed, count)?);
+            Ok(())
+        }
         // pack F32-FILE ENCODING FILE
         Some("pack") => {
             let [_, from, encoding, to] = arguments.as_slice() else {
@@ -137,7 +146,7 @@ fn main() -> Result<()> {
         }
         #[cfg(feature = "twin")]
         Some("speed") => speed::compare(shape()?, vocabulary.pieces.len()),
-        _ => Err("train, show, pack, judge or answers".into()),
+        _ => Err("train, show, pack, judge, held or answers".into()),
     }
 }
 
