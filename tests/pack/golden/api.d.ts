@@ -527,8 +527,11 @@ import type { Confidence, EmbeddingTask, FinishReason, LoadProgress, Message, Pa
 import type { ModelRequest } from '../request.js';
 /** What the worker can be asked. */
 export interface Calls {
+    /** The engine's own kernels, and where `burn` is set a product on burn's queue too. */
     selfTest: {
-        params: Record<never, never>;
+        params: {
+            burn: boolean;
+        };
         result: Omit<GpuReport, 'milliseconds'>;
     };
     /** Bytes of weights that one CPU thread works through in a second. */
