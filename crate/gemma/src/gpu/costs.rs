@@ -1,8 +1,12 @@
 //! What a pass asks of the GPU, counted: the same on every machine, as milliseconds are not.
 
+use std::rc::Rc;
+
 use hybridge_core::Result;
 
 use super::checks::{GREEDY, mask, open, wrong};
+use super::kernels::{Shapes, norm};
+use super::launcher::Encoder;
 use super::{Counters, Device, KernelPass, Options};
 use crate::config::Span;
 use crate::engine::Pass as _;
@@ -44,6 +48,17 @@ pub(super) async fn decoding_is_cheap(device: &Device, tiny: &Tiny) -> Result<()
         }
     }
     Ok(())
+}
+
+/// Whoever asks a device for a kernel that it has compiled gets that one.
+///
+/// # Errors
+/// That it was compiled again.
+pub(super) async fn kernels_are_compiled_once(device: &Device, tiny: &Tiny) -> Result<()> {
+    let (source, _) = norm(&open(tiny).await?.config, Shapes::SOFTWARE.token);
+    let first = Encoder::new(device.clone()).kernel(&source).await?;
+    let second = Encoder::new(device.clone()).kernel(&source).await?;
+    if Rc::ptr_eq(&first, &second) { Ok(()) } else { wrong("compiled twice".to_owned()) }
 }
 
 /// A chunk of a prompt costs eight dispatches a layer and one for each shard of the embedding.

@@ -32,6 +32,7 @@ macro_rules! gpu_suite {
             decoding_is_cheap,
             reading_is_cheap,
             local_layers_are_bounded,
+            kernels_are_compiled_once,
             looking_ahead_changes_nothing,
             what_is_no_number_is_told,
             shards_do_not_matter,
@@ -126,6 +127,8 @@ suite! {
     reading_is_cheap: one_of(&["q4_0"]), costs::reading_is_cheap;
     /// Counts far into a text.
     local_layers_are_bounded: one_of(&["irregular"]), costs::local_layers_are_bounded;
+    /// The next model on the same device.
+    kernels_are_compiled_once: one_of(&["f32"]), costs::kernels_are_compiled_once;
     /// Steps that nobody asked for yet.
     looking_ahead_changes_nothing: one_of(&["irregular"]), costs::looking_ahead_changes_nothing;
     /// Overflow.
