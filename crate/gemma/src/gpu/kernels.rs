@@ -32,7 +32,7 @@ impl Shapes {
     /// For CPU adapters, where a barrier costs as much as thousands of products: none but in the
     /// last kernel. Small workgroups, so that few rows still reach every core.
     pub(super) const SOFTWARE: Self = Self {
-        row: Shape { workgroup: 16, lanes: 1 },
+        row: Shape { workgroup: 4, lanes: 1 },
         tile: Shape { workgroup: 16, lanes: 1 },
         token: Shape { workgroup: 4, lanes: 1 },
         head: Shape { workgroup: 4, lanes: 1 },
@@ -88,6 +88,7 @@ pub(super) fn embed(
         .float("EPSILON", config.norm_epsilon)
         .bindings(&[Read, Write, Uniform, Read, Write])
         .matrix(shard)
+        .for_matrix(include_str!("wgsl/whole.wgsl"))
         .piece(include_str!("wgsl/embed.wgsl"));
     (builder.build(), Grid::Items { each: 1, per_group: shape.items() })
 }

@@ -20,9 +20,9 @@ pub(crate) const UNIT: usize = 32;
 /// The layout of the codes of one unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Codes {
-    /// 4 bits each, code i in bits 4i of its word: 16 bytes.
+    /// 4 bits each, the low halves of a word's bytes before the high ones: 16 bytes.
     Nibbles,
-    /// Signed bytes: 32 bytes.
+    /// Bytes, 128 more than what they stand for: 32 bytes.
     Bytes,
     /// Half floats: 64 bytes.
     F16,
@@ -70,6 +70,15 @@ impl Format {
             Encoding::Q6K => (Codes::Bytes, Scales::Six),
         };
         Self { codes, scales }
+    }
+
+    /// The code that stands for 0.
+    pub(crate) fn zero(self) -> u8 {
+        match (self.codes, self.scales) {
+            (Codes::Bytes, _) => 128,
+            (_, Scales::Half(zero)) => zero,
+            _ => 0,
+        }
     }
 
     /// Bytes of the codes plane.
@@ -133,16 +142,16 @@ pub(crate) fn pack(
         Encoding::Q5_0 => blocks(rows, |block: &[u8; 22]| {
             sink.half_scale([block[0], block[1]]);
             let codes = with_fifth(split(&block[6..]), &block[2..6]);
-            sink.codes.extend(codes.map(|code| code.wrapping_sub(16)));
+            sink.bytes(&codes.map(|code| code.wrapping_sub(16)));
         }),
         Encoding::Q5_1 => blocks(rows, |block: &[u8; 24]| {
             sink.half_scale([block[0], block[1]]);
             sink.half_scale([block[2], block[3]]);
-            sink.codes.extend(with_fifth(split(&block[8..]), &block[4..8]));
+            sink.bytes(&with_fifth(split(&block[8..]), &block[4..8]));
         }),
         Encoding::Q8_0 => blocks(rows, |block: &[u8; 34]| {
             sink.half_scale([block[0], block[1]]);
-            sink.codes.extend_from_slice(&block[2..]);
+            sink.bytes(&block[2..]);
         }),
         Encoding::Q4K => blocks(rows, |block: &[u8; 144]| {
             sink.k_scales(block);
@@ -155,8 +164,8 @@ pub(crate) fn pack(
             sink.k_scales(block);
             for (c, chunk) in block[48..].chunks_exact(32).enumerate() {
                 let bit = |i: usize, at: usize| ((block[16 + i] >> at) & 1) << 4;
-                sink.codes.extend(array(|i| (chunk[i] & 15) | bit(i, 2 * c)));
-                sink.codes.extend(array(|i| (chunk[i] >> 4) | bit(i, 2 * c + 1)));
+                sink.bytes(&array(|i| (chunk[i] & 15) | bit(i, 2 * c)));
+                sink.bytes(&array(|i| (chunk[i] >> 4) | bit(i, 2 * c + 1)));
             }
         }),
         Encoding::Q6K => blocks(rows, |block: &[u8; 210]| {
@@ -165,7 +174,7 @@ pub(crate) fn pack(
             for side in 0..2 {
                 let (low, high) = (&block[64 * side..], &block[128 + 32 * side..]);
                 for quarter in 0..4 {
-                    sink.codes.extend(array(|i| {
+                    sink.bytes(&array(|i| {
                         let nibbles = low[i + 32 * (quarter % 2)] >> (4 * (quarter / 2));
                         let top = (high[i] >> (2 * quarter)) & 3;
                         ((nibbles & 15) | (top << 4)).wrapping_sub(32)
@@ -216,7 +225,13 @@ impl Sink<'_> {
     }
 
     fn nibbles(&mut self, codes: &[u8; UNIT]) {
-        self.codes.extend(codes.chunks_exact(2).map(|pair| pair[0] | (pair[1] << 4)));
+        for eight in codes.chunks_exact(8) {
+            self.codes.extend((0..4).map(|i| eight[i] | (eight[i + 4] << 4)));
+        }
+    }
+
+    fn bytes(&mut self, codes: &[u8]) {
+        self.codes.extend(codes.iter().map(|code| code ^ 128));
     }
 }
 
@@ -242,7 +257,7 @@ mod tests {
     use super::{Codes, Format, Scales, UNIT, pack, units_of};
     use crate::quant::{Encoding, encode::encode};
 
-    /// The kernels' formula, in Rust: code · scale + offset.
+    /// The kernels' formula, in Rust: (code − zero) · scale + offset.
     fn unpack(format: Format, codes: &[u8], scales: &[u8], index: usize) -> f32 {
         let word = |at: usize| {
             u32::from_le_bytes([scales[at], scales[at + 1], scales[at + 2], scales[at + 3]])
@@ -252,7 +267,7 @@ mod tests {
         let unit = index / UNIT;
         let (scale, offset) = match format.scales {
             Scales::None => (1.0, 0.0),
-            Scales::Half(zero) => (half(2 * unit), -f32::from(zero) * half(2 * unit)),
+            Scales::Half(_) => (half(2 * unit), 0.0),
             Scales::Pair => (half(4 * unit), half(4 * unit + 2)),
             Scales::K => {
                 let at = 24 * (unit / 8);
@@ -267,8 +282,10 @@ mod tests {
             }
         };
         let code = match format.codes {
-            Codes::Nibbles => f32::from((codes[index / 2] >> (4 * (index % 2))) & 15),
-            Codes::Bytes => f32::from(codes[index].cast_signed()),
+            Codes::Nibbles => {
+                f32::from((codes[index / 8 * 4 + index % 4] >> (index % 8 / 4 * 4)) & 15)
+            }
+            Codes::Bytes => f32::from(codes[index]),
             Codes::F16 => {
                 half::f16::from_le_bytes([codes[2 * index], codes[2 * index + 1]]).to_f32()
             }
@@ -277,7 +294,7 @@ mod tests {
             }
             Codes::F32 => f32::from_le_bytes(std::array::from_fn(|i| codes[4 * index + i])),
         };
-        code * scale + offset
+        (code - f32::from(format.zero())) * scale + offset
     }
 
     #[test]

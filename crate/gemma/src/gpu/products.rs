@@ -5,6 +5,12 @@ use std::fmt::Write as _;
 use super::launcher::Grid;
 use super::shader::{Access, Builder, MatrixShape, Shape, Source};
 
+/// Rows of an invocation that works alone, as many as `rows_alone.wgsl` has room for: each unit of
+/// the vector is read once for all of them. Of a gate half of them are of the second matrix.
+const ALONE: u32 = 16;
+/// Rows that lanes form together.
+const TOGETHER: u32 = 4;
+
 /// How the matrices of one kernel belong together.
 #[derive(Clone, Debug)]
 pub(super) enum Rows {
@@ -48,15 +54,33 @@ impl Product {
 
     /// For the last token of a pass. Bindings: input, output, progress, planes of each matrix.
     pub(super) fn for_one(&self, shape: Shape) -> (Source, Grid) {
-        let workers = self.workers(4, 4);
-        let mut builder = self.begin(shape, workers, include_str!("wgsl/rows.wgsl"));
-        builder.piece(&self.totals());
-        builder.piece(include_str!("wgsl/matvec.wgsl"));
+        let is_alone = shape.lanes == 1;
+        let (side, gated) = if is_alone { (ALONE, ALONE / 2) } else { (TOGETHER, TOGETHER) };
+        let workers = self.workers(side, gated);
+        let rows = if is_alone {
+            include_str!("wgsl/rows_alone.wgsl")
+        } else {
+            include_str!("wgsl/rows.wgsl")
+        };
+        let mut builder = self.begin(shape, workers, &[include_str!("wgsl/dot.wgsl"), rows]);
+        builder
+            .number("UNIT_WORDS", 8)
+            .piece(include_str!("wgsl/input.wgsl"))
+            .piece(include_str!("wgsl/put.wgsl"))
+            .piece(&self.place(side, gated));
+        if is_alone {
+            builder
+                .number("EACH", if matches!(self.rows, Rows::Gated(_)) { gated } else { side })
+                .piece(&self.alone_totals())
+                .piece(include_str!("wgsl/matvec_alone.wgsl"));
+        } else {
+            builder.piece(&self.totals()).piece(include_str!("wgsl/matvec.wgsl"));
+        }
         (builder.build(), Grid::Fixed(workers.div_ceil(shape.items())))
     }
 
     /// What all products share: sizes, bindings, and each matrix with a piece of its own.
-    pub(super) fn begin(&self, shape: Shape, workers: u32, for_each: &str) -> Builder {
+    pub(super) fn begin(&self, shape: Shape, workers: u32, for_each: &[&str]) -> Builder {
         let mut builder = Builder::new(self.label, shape);
         builder
             .number("IN_QUADS", self.in_quads)
@@ -66,12 +90,50 @@ impl Product {
             .piece(include_str!("wgsl/curves.wgsl"));
         let (Rows::Side(matrices) | Rows::Gated(matrices)) = &self.rows;
         for matrix in matrices {
-            builder.matrix(*matrix).for_matrix(for_each);
+            builder.matrix(*matrix);
+            for text in for_each {
+                builder.for_matrix(text);
+            }
         }
         builder
     }
 
-    /// `totals`: what a worker's four rows come to. `place`: where they go, and how many are left.
+    /// `add`: all rows of a worker. `finished`: four of its results.
+    fn alone_totals(&self) -> String {
+        let mut text = "fn add(worker: u32, x: u32) {\n".to_owned();
+        let finished = match &self.rows {
+            Rows::Side(matrices) => {
+                for (index, first, condition) in branches(matrices, ALONE) {
+                    let row = format!("(worker - {first}u) * {ALONE}u");
+                    let _ = writeln!(
+                        text,
+                        "    {condition}{{ m{index}_rows({row}, {row} + 8u, x, 0u, {ALONE}u); }}"
+                    );
+                }
+                "four(at)"
+            }
+            Rows::Gated(matrices) => {
+                let half = ALONE / 2;
+                let (row, rows) = (format!("worker * {half}u"), self.gated_rows());
+                text += &if matrices.len() == 1 {
+                    format!("    m0_rows({row}, {rows}u + {row}, x, 0u, {ALONE}u);\n")
+                } else {
+                    format!(
+                        "    m0_rows({row}, 0u, x, 0u, {half}u);\n    m1_rows({row}, 0u, x, {half}u, {half}u);\n"
+                    )
+                };
+                "gelu(four(at)) * four(at + 8u)"
+            }
+        };
+        let _ = writeln!(
+            text,
+            "}}\nfn finished(at: u32) -> vec4<f32> {{\n    let total = {finished};\n    return {};\n}}",
+            self.capped("total")
+        );
+        text
+    }
+
+    /// `totals`: what a worker's four rows come to.
     fn totals(&self) -> String {
         let summed = |name: &str| format!("sum_lanes({name}, local, local - lane, 1u)");
         let mut text =
@@ -102,8 +164,7 @@ impl Product {
                     writeln!(text, "    let total = gelu({}) * {};", summed("gate"), summed("up"));
             }
         }
-        text += &format!("    return {};\n}}\n", self.capped("total"));
-        text + &self.place(4, 4)
+        text + &format!("    return {};\n}}\n", self.capped("total"))
     }
 
     /// `place`: where a worker's rows go, and how many are left.

@@ -123,13 +123,14 @@ impl Builder {
         }
         let _ = writeln!(self.text, "const {prefix}ROWS: u32 = {}u;", shape.rows);
         let _ = writeln!(self.text, "const {prefix}UNITS: u32 = {}u;", shape.units());
-        if let Scales::Half(zero) = scales {
-            let _ = writeln!(self.text, "const {prefix}ZERO: f32 = {zero}.0;");
-        }
+        let _ = writeln!(self.text, "const {prefix}ZERO: f32 = {}.0;", shape.format.zero());
         if self.matrices == 1 {
             self.piece(include_str!("wgsl/unit.wgsl"));
         }
-        self.prefixed(&prefix, codes_text(codes)).prefixed(&prefix, scales_text(scales))
+        for text in codes_texts(codes) {
+            self.prefixed(&prefix, text);
+        }
+        self.prefixed(&prefix, scales_text(scales))
     }
 
     /// A piece for the matrix declared last.
@@ -148,13 +149,21 @@ impl Builder {
     }
 }
 
-fn codes_text(codes: Codes) -> &'static str {
+/// How codes are stored, and how they become floats.
+fn codes_texts(codes: Codes) -> Vec<&'static str> {
+    const WHOLE: &str = include_str!("wgsl/codes_whole.wgsl");
+    const SMALL: &str = include_str!("wgsl/spread_small.wgsl");
+    const FLOATS: &str = include_str!("wgsl/spread_floats.wgsl");
     match codes {
-        Codes::Nibbles => include_str!("wgsl/codes_nibbles.wgsl"),
-        Codes::Bytes => include_str!("wgsl/codes_bytes.wgsl"),
-        Codes::F16 => include_str!("wgsl/codes_f16.wgsl"),
-        Codes::Bf16 => include_str!("wgsl/codes_bf16.wgsl"),
-        Codes::F32 => include_str!("wgsl/codes_f32.wgsl"),
+        Codes::Nibbles => vec![include_str!("wgsl/codes_nibbles.wgsl"), SMALL, WHOLE],
+        Codes::Bytes => vec![
+            include_str!("wgsl/codes_bytes.wgsl"),
+            include_str!("wgsl/spread_bytes.wgsl"),
+            WHOLE,
+        ],
+        Codes::F16 => vec![include_str!("wgsl/codes_f16.wgsl"), FLOATS],
+        Codes::Bf16 => vec![include_str!("wgsl/codes_bf16.wgsl"), FLOATS],
+        Codes::F32 => vec![include_str!("wgsl/codes_f32.wgsl"), FLOATS],
     }
 }
 

@@ -28,7 +28,8 @@ impl Product {
         let side = if is_alone { ALONE } else { SHARED };
         let gated = side / 2;
         let workers = self.workers(side, gated);
-        let mut builder = self.begin(shape, workers, include_str!("wgsl/weight.wgsl"));
+        let pieces = [include_str!("wgsl/weight.wgsl"), include_str!("wgsl/whole.wgsl")];
+        let mut builder = self.begin(shape, workers, &pieces);
         let (Rows::Side(matrices) | Rows::Gated(matrices)) = &self.rows;
         let units = matrices.first().map_or(0, |matrix| matrix.units());
         builder
@@ -113,9 +114,7 @@ impl Product {
     fn stage(&self) -> String {
         let mut text = "fn stage(worker: u32, local: u32, u: u32) {\n".to_owned();
         let keep = |matrix: usize, row: &str| {
-            format!(
-                "let at = m{matrix}_at({row}, u); keep(local, m{matrix}_unit(at), m{matrix}_scale(at));"
-            )
+            format!("let at = m{matrix}_at({row}, u); keep(local, m{matrix}_unit(at, 1.0));")
         };
         match &self.rows {
             Rows::Side(matrices) => {

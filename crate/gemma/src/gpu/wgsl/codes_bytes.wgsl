@@ -1,8 +1,7 @@
-// 32 codes of 8 bits, −128 to 127: two 16-byte loads.
-fn M_bytes(word: u32) -> vec4<f32> { return vec4<f32>(bitcast<vec4<i32>>(vec4<u32>(word) << vec4<u32>(24u, 16u, 8u, 0u)) >> vec4<u32>(24u)); }
-fn M_unit(u: u32) -> Unit {
+// 32 codes of 8 bits, 128 more than what they stand for: two 16-byte loads.
+fn M_words(u: u32) -> Words {
     let v = M_codes[2u * u];
     let w = M_codes[2u * u + 1u];
-    return Unit(M_bytes(v.x), M_bytes(v.y), M_bytes(v.z), M_bytes(v.w), M_bytes(w.x), M_bytes(w.y), M_bytes(w.z), M_bytes(w.w));
+    return Words(v.x, v.y, v.z, v.w, w.x, w.y, w.z, w.w);
 }
-fn M_quad(u: u32, q: u32) -> vec4<f32> { return M_bytes(M_codes[2u * u + (q >> 2u)][q & 3u]); }
+fn M_word(u: u32, q: u32) -> u32 { return M_codes[2u * u + (q >> 2u)][q & 3u]; }

@@ -17,27 +17,18 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let to = token * UNITS * 8u;
     var squares = vec4<f32>();
     for (var u = lane; u < UNITS; u += LANES) {
-        let w = m0_unit(at + u);
-        let s = m0_scale(at + u) * SCALE;
-        let a = w.a * s.x + s.z;
-        let b = w.b * s.x + s.z;
-        let c = w.c * s.x + s.z;
-        let d = w.d * s.x + s.z;
-        let e = w.e * s.y + s.z;
-        let f = w.f * s.y + s.z;
-        let g = w.g * s.y + s.z;
-        let h = w.h * s.y + s.z;
-        squares += a * a + b * b + c * c + d * d + e * e + f * f + g * g + h * h;
+        let w = m0_unit(at + u, SCALE);
+        squares += w.a * w.a + w.b * w.b + w.c * w.c + w.d * w.d + w.e * w.e + w.f * w.f + w.g * w.g + w.h * w.h;
         if (live) {
             let v = to + u * 8u;
-            residual[v] = a;
-            residual[v + 1u] = b;
-            residual[v + 2u] = c;
-            residual[v + 3u] = d;
-            residual[v + 4u] = e;
-            residual[v + 5u] = f;
-            residual[v + 6u] = g;
-            residual[v + 7u] = h;
+            residual[v] = w.a;
+            residual[v + 1u] = w.b;
+            residual[v + 2u] = w.c;
+            residual[v + 3u] = w.d;
+            residual[v + 4u] = w.e;
+            residual[v + 5u] = w.f;
+            residual[v + 6u] = w.g;
+            residual[v + 7u] = w.h;
         }
     }
     let total = sum_lanes(squares, local, local - lane, 1u);

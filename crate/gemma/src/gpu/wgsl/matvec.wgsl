@@ -12,6 +12,6 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let total = totals(worker, (progress.tokens - 1u) * IN_QUADS, lane, local);
     if (lane == 0u) {
         let spot = place(worker);
-        for (var i = 0u; i < min(4u, spot.y); i += 1u) { output[spot.x + i] = total[i]; }
+        put(spot.x, spot.y, total);
     }
 }

@@ -8,15 +8,15 @@
 var<workgroup> weights: array<vec4<f32>, 512>; // [8 quads, 64 rows]
 var<workgroup> inputs: array<vec4<f32>, 256>; // [8 quads, 32 tokens]
 
-fn keep(row: u32, w: Unit, s: vec3<f32>) {
-    weights[row] = w.a * s.x + s.z;
-    weights[64u + row] = w.b * s.x + s.z;
-    weights[128u + row] = w.c * s.x + s.z;
-    weights[192u + row] = w.d * s.x + s.z;
-    weights[256u + row] = w.e * s.y + s.z;
-    weights[320u + row] = w.f * s.y + s.z;
-    weights[384u + row] = w.g * s.y + s.z;
-    weights[448u + row] = w.h * s.y + s.z;
+fn keep(row: u32, w: Unit) {
+    weights[row] = w.a;
+    weights[64u + row] = w.b;
+    weights[128u + row] = w.c;
+    weights[192u + row] = w.d;
+    weights[256u + row] = w.e;
+    weights[320u + row] = w.f;
+    weights[384u + row] = w.g;
+    weights[448u + row] = w.h;
 }
 
 fn put(token: u32, block: u32, down: u32, a: vec4<f32>, b: vec4<f32>) {

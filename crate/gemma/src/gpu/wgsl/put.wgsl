@@ -1,0 +1,4 @@
+// Four results, of which `left` are wanted.
+fn put(at: u32, left: u32, total: vec4<f32>) {
+    for (var i = 0u; i < min(4u, left); i += 1u) { output[at + i] = total[i]; }
+}
