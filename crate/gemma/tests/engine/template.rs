@@ -1,5 +1,4 @@
 //! Conversations as ids: the turns, and that nobody can type one.
-#![expect(clippy::unwrap_used, reason = "a test's helpers may panic")]
 
 use std::rc::Rc;
 

@@ -1,5 +1,4 @@
 //! However tokens get into the cache, the numbers are the same.
-#![expect(clippy::unwrap_used, reason = "a test's helpers may panic")]
 
 use std::rc::Rc;
 

@@ -1,5 +1,4 @@
 //! Tools in conversations, in both dialects: what is written between the turns, and that nobody can type it.
-#![expect(clippy::unwrap_used, reason = "a test's helpers may panic")]
 
 use std::rc::Rc;
 

@@ -1,5 +1,4 @@
 //! The generation loop, over a pass that says what the test wants and over a real one.
-#![expect(clippy::unwrap_used, reason = "a test's helpers may panic")]
 
 use std::rc::Rc;
 

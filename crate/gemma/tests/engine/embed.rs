@@ -1,5 +1,4 @@
 //! Text to vectors: what stands around it, and how many values are kept.
-#![expect(clippy::unwrap_used, reason = "a test's helpers may panic")]
 
 use std::rc::Rc;
 

@@ -1,5 +1,4 @@
 //! A random network that can only write what it was asked for: the whole way from a request to an answer.
-#![expect(clippy::unwrap_used, reason = "a test's helpers may panic")]
 
 use std::rc::Rc;
 

@@ -1,5 +1,4 @@
 //! The scalar pass against what `NumPy` and llama.cpp said about the same tiny models.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test's helpers may panic")]
 
 use std::rc::Rc;
 
@@ -65,7 +64,7 @@ struct Blocks {
 
 #[test]
 fn random_bits_decode_as_elsewhere() {
-    let json = include_str!("../../../tests/oracle/goldens/blocks.json");
+    let json = include_str!("../../../../tests/oracle/goldens/blocks.json");
     let all: Vec<Blocks> = serde_json::from_str(json).unwrap();
     assert_eq!(all.len(), Encoding::ALL.len());
     for Blocks { id, bytes, values } in all {

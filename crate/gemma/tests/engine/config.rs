@@ -1,5 +1,4 @@
 //! The defaults and quirks of metadata: what a network is read as.
-#![expect(clippy::unwrap_used, reason = "a test's helpers may panic")]
 
 use std::rc::Rc;
 

@@ -1,5 +1,4 @@
 //! The CPU's pass against the recorded logits, the scalar pass, and itself in other pieces.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test's helpers may panic")]
 
 use std::rc::Rc;
 

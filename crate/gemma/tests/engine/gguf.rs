@@ -1,5 +1,4 @@
 //! Files that are right, split, cut, bent and damaged: what opens, and what is said of the rest.
-#![expect(clippy::unwrap_used, reason = "a test's helpers may panic")]
 
 use std::rc::Rc;
 

@@ -1,0 +1,14 @@
+//! The engine without a GPU, all in one program: linking is what takes the time.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test's helpers may panic")]
+
+mod cache;
+mod config;
+mod constrained;
+mod cpu;
+mod embed;
+mod generate;
+mod gguf;
+mod oracle;
+mod template;
+mod tokenizer;
+mod tool_turns;
