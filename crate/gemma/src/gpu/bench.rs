@@ -39,8 +39,8 @@ const COLUMNS: u32 = 640;
 pub async fn ceilings(device: &Device, clock: Clock<'_>) -> Result<Ceilings> {
     let mut uploader = Uploader::new(device.clone(), None);
     let encoder = Encoder::new(device.clone());
-    let input = uploader.values("bench input", WORDS as usize * 4).await?;
-    let output = uploader.values("bench output", ROWS as usize).await?;
+    let input = uploader.values("bench input", WORDS as usize * 4)?;
+    let output = uploader.values("bench output", ROWS as usize)?;
     let mut read = 0.0_f64;
     for chunk in [0, WORDS / THREADS] {
         let text = format!(
@@ -48,7 +48,7 @@ pub async fn ceilings(device: &Device, clock: Clock<'_>) -> Result<Ceilings> {
             include_str!("wgsl/bench_read.wgsl")
         );
         let accesses = vec![Access::Read, Access::Write];
-        let kernel = encoder.kernel(&Source { label: "bench read", text, accesses }).await?;
+        let kernel = encoder.kernel(&Source { label: "bench read", text, accesses });
         let dispatch = encoder.bind(&kernel, &[&input, &output], Grid::Fixed(THREADS / 64));
         let each = repeated(&encoder, &[dispatch], START, clock).await?;
         read = read.max(f64::from(WORDS) * 16.0 * 1000.0 / each);
@@ -56,8 +56,8 @@ pub async fn ceilings(device: &Device, clock: Clock<'_>) -> Result<Ceilings> {
     let text =
         format!("const COLUMNS: u32 = {COLUMNS}u;\n{}", include_str!("wgsl/bench_reference.wgsl"));
     let accesses = vec![Access::Read, Access::Read, Access::Write];
-    let kernel = encoder.kernel(&Source { label: "bench reference", text, accesses }).await?;
-    let vector = uploader.values("bench vector", COLUMNS as usize).await?;
+    let kernel = encoder.kernel(&Source { label: "bench reference", text, accesses });
+    let vector = uploader.values("bench vector", COLUMNS as usize)?;
     let dispatch = encoder.bind(&kernel, &[&input, &vector, &output], Grid::Fixed(ROWS / 64));
     let each = repeated(&encoder, &[dispatch], START, clock).await?;
     Ok(Ceilings { read, reference: f64::from(ROWS * COLUMNS) * 1000.0 / each })

@@ -6,6 +6,8 @@ use std::rc::Rc;
 
 use hybridge_core::{Error, Result};
 
+use super::launcher::Encoder as Kernels;
+use super::shader::Source;
 use super::{BurnEncoder, BurnPass, Device, KernelEncoder, KernelPass, Options};
 use crate::engine::{Encoder, Pass};
 use crate::sample::{Draw, Sampler};
@@ -276,6 +278,25 @@ pub async fn too_much_memory_is_refused(device: &Device, tiny: &Tiny) -> Result<
         Err(error) if error.code.as_deref() == Some("OUT_OF_MEMORY") => {}
         Err(error) => return Err(error),
         Ok(_) => return wrong("a cache of 2^28 tokens was made".to_owned()),
+    }
+    agrees_with_record(device, Kind::KERNELS, tiny).await
+}
+
+/// A kernel that does not compile is told to whoever waits next, and the device goes on.
+///
+/// # Errors
+/// What was told instead.
+pub(super) async fn what_cannot_be_made_is_told(device: &Device, tiny: &Tiny) -> Result<()> {
+    let encoder = Kernels::new(device.clone());
+    let source = Source { label: "nonsense", text: "fn main( {".to_owned(), accesses: Vec::new() };
+    for _ in 0..2 {
+        // The second time it must not be found among those that compiled.
+        encoder.kernel(&source);
+        match device.idle().await {
+            Err(error) if error.message.starts_with("the kernel nonsense: ") => {}
+            other => return wrong(format!("{other:?}")),
+        }
+        device.idle().await?;
     }
     agrees_with_record(device, Kind::KERNELS, tiny).await
 }

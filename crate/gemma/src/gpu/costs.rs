@@ -56,8 +56,8 @@ pub(super) async fn decoding_is_cheap(device: &Device, tiny: &Tiny) -> Result<()
 /// That it was compiled again.
 pub(super) async fn kernels_are_compiled_once(device: &Device, tiny: &Tiny) -> Result<()> {
     let (source, _) = norm(&open(tiny).await?.config, Shapes::SOFTWARE.token);
-    let first = Encoder::new(device.clone()).kernel(&source).await?;
-    let second = Encoder::new(device.clone()).kernel(&source).await?;
+    let first = Encoder::new(device.clone()).kernel(&source);
+    let second = Encoder::new(device.clone()).kernel(&source);
     if Rc::ptr_eq(&first, &second) { Ok(()) } else { wrong("compiled twice".to_owned()) }
 }
 

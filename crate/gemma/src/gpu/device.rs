@@ -1,8 +1,12 @@
 //! One WebGPU device, shared by burn's tensors and our kernels.
 
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::rc::Rc;
 use std::sync::{Arc, OnceLock};
 
 use burn::tensor::wgpu::{WgpuSetup, wgpu};
+use futures::future::LocalBoxFuture;
 use hybridge_core::{Error, Result};
 
 use super::fault::{self, Faults};
@@ -39,7 +43,11 @@ pub struct Device {
     faults: Faults,
     burn: Arc<OnceLock<burn::tensor::Device>>,
     kernels: Kernels,
+    verdicts: Verdicts,
 }
+
+/// What the GPU process has yet to say of what was created, in order.
+type Verdicts = Rc<RefCell<VecDeque<LocalBoxFuture<'static, Result<()>>>>>;
 
 impl Device {
     /// Asks for an adapter and a device with everything the adapter can do.
@@ -88,7 +96,14 @@ impl Device {
         let faults = Faults::default();
         faults.watch(&device);
         let setup = WgpuSetup { instance, adapter, device, queue, backend: info.backend };
-        Ok(Self { setup, facts, faults, burn: Arc::default(), kernels: Kernels::default() })
+        Ok(Self {
+            setup,
+            facts,
+            faults,
+            burn: Arc::default(),
+            kernels: Kernels::default(),
+            verdicts: Verdicts::default(),
+        })
     }
 
     /// What the adapter is.
@@ -148,42 +163,74 @@ impl Device {
         self.faults.check()
     }
 
-    /// Runs `act` and waits for the verdict of the GPU process on what it created.
+    /// Runs `act`, which creates something. Whoever waits for this device next hears what the GPU process said to it:
+    /// until then pipelines compile and buffers are made while we go on.
     ///
-    /// # Errors
-    /// The first validation or memory error of `act`, as `what` to the reader.
-    pub(crate) async fn guarded<R>(&self, what: &str, act: impl FnOnce() -> R) -> Result<R> {
+    /// The first validation or memory error of `act` becomes that of [`Self::settled`], as `what` to the reader.
+    pub(crate) fn guarded<R>(&self, what: &str, act: impl FnOnce() -> R) -> R {
         let memory = self.wgpu().push_error_scope(wgpu::ErrorFilter::OutOfMemory);
         let validation = self.wgpu().push_error_scope(wgpu::ErrorFilter::Validation);
         let made = act();
-        let validation = validation.pop();
-        let memory = memory.pop();
-        if let Some(error) = validation.await {
-            return Err(match fault::to_error(&error) {
-                // Chromium reports a buffer that is too large as a validation error.
-                error if error.message.contains("size") && error.message.contains("limit") => {
-                    fault::memory_error(what)
-                }
-                error => Error { message: format!("{what}: {}", error.message).into(), ..error },
-            });
+        let (validation, memory) = (validation.pop(), memory.pop());
+        let what = what.to_owned();
+        self.verdicts.borrow_mut().push_back(Box::pin(async move {
+            if let Some(error) = validation.await {
+                return Err(match fault::to_error(&error) {
+                    // Chromium reports a buffer that is too large as a validation error.
+                    error if error.message.contains("size") && error.message.contains("limit") => {
+                        fault::memory_error(&what)
+                    }
+                    error => {
+                        Error { message: format!("{what}: {}", error.message).into(), ..error }
+                    }
+                });
+            }
+            memory.await.map_or(Ok(()), |_| Err(fault::memory_error(&what)))
+        }));
+        made
+    }
+
+    /// Waits for the verdicts on all that was created so far.
+    ///
+    /// # Errors
+    /// The first of them that is bad; then as [`Self::check`].
+    pub(crate) async fn settled(&self) -> Result<()> {
+        loop {
+            // Taken out, so that no borrow outlives the wait.
+            let next = self.verdicts.borrow_mut().pop_front();
+            let Some(next) = next else { return self.check() };
+            if let Err(error) = next.await {
+                self.forgive().await;
+                return Err(error);
+            }
         }
-        match memory.await {
-            Some(_) => Err(fault::memory_error(what)),
-            None => self.check().map(|()| made),
+    }
+
+    /// Forgets what followed from something that could not be created, so that the device may be used again.
+    async fn forgive(&self) {
+        self.kernels.forget();
+        // The last verdict comes after every error that was on its way.
+        self.guarded("nothing", || ());
+        let rest = std::mem::take(&mut *self.verdicts.borrow_mut());
+        for verdict in rest {
+            // A consequence: the cause is told.
+            let _ = verdict.await;
         }
+        self.faults.forgive();
     }
 
     /// Waits until everything submitted so far is done.
     ///
     /// # Errors
-    /// As [`Self::check`].
+    /// What was wrong with anything created before; then as [`Self::check`].
     pub async fn idle(&self) -> Result<()> {
+        self.settled().await?;
         let (send, receive) = futures::channel::oneshot::channel();
         self.queue().on_submitted_work_done(move || {
             // The receiver is gone only where nobody waits any more.
             let _ = send.send(());
         });
-        self.settle()?;
+        self.poll()?;
         // A dropped sender means that the device went away; `check` says so.
         let _ = receive.await;
         self.check()
@@ -192,13 +239,14 @@ impl Device {
     /// The bytes of a mappable buffer, once all work submitted before is done.
     ///
     /// # Errors
-    /// `UNAVAILABLE` with code `DEVICE_LOST` where the mapping is refused.
+    /// `UNAVAILABLE` with code `DEVICE_LOST` where the mapping is refused; as [`Self::idle`].
     pub(crate) async fn read(&self, staging: &wgpu::Buffer) -> Result<Vec<u8>> {
+        self.settled().await?;
         let (send, receive) = futures::channel::oneshot::channel();
         staging.map_async(wgpu::MapMode::Read, .., move |result| {
             let _ = send.send(result);
         });
-        self.settle()?;
+        self.poll()?;
         let mapped = receive.await;
         self.check()?;
         match mapped {
@@ -215,7 +263,7 @@ impl Device {
     }
 
     /// Natively nothing happens unless somebody polls; in a browser the event loop does.
-    fn settle(&self) -> Result<()> {
+    fn poll(&self) -> Result<()> {
         match self.wgpu().poll(wgpu::PollType::wait_indefinitely()) {
             Ok(_) => Ok(()),
             Err(error) => self.check().and(Err(fault::lost_error(&error.to_string()))),

@@ -45,6 +45,11 @@ impl Faults {
         })
     }
 
+    /// Forgets an error whose cause was told already. A lost device stays lost.
+    pub(super) fn forgive(&self) {
+        self.with(|slots| slots.error = None);
+    }
+
     fn with<R>(&self, act: impl FnOnce(&mut Slots) -> R) -> R {
         // A panic while holding the lock leaves two plain options behind: nothing to repair.
         act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))

@@ -5,10 +5,19 @@ use hybridge_core::Result;
 
 use super::candidates::RESULT;
 use super::kernels::{self, Picking};
-use super::launcher::Dispatch;
+use super::launcher::{Dispatch, Encoder};
 use super::network::Network;
+use super::shader::Shape;
 use super::upload::Uploader;
 use crate::weights::Model;
+
+/// Every way to pick.
+const PICKINGS: [Picking; 4] = [
+    Picking { keep_many: false, is_masked: false },
+    Picking { keep_many: true, is_masked: false },
+    Picking { keep_many: false, is_masked: true },
+    Picking { keep_many: true, is_masked: true },
+];
 
 /// From hidden states to a token.
 #[derive(Debug)]
@@ -25,13 +34,21 @@ pub(super) struct Head {
 }
 
 impl Head {
+    /// Has those kernels compiled that need no weights, while the first of them are read.
+    pub(super) fn compile(encoder: &Encoder, vocabulary: usize, shape: Shape) {
+        for picking in PICKINGS {
+            encoder.kernel(&kernels::slices(vocabulary, picking).0);
+            encoder.kernel(&kernels::pick(vocabulary, shape, picking).0);
+        }
+    }
+
     pub(super) async fn make(
         network: &mut Network,
         uploader: &mut Uploader,
         model: &Model,
     ) -> Result<Self> {
         let vocabulary = network.config.vocabulary;
-        let logits = uploader.values("logits", vocabulary).await?;
+        let logits = uploader.values("logits", vocabulary)?;
         let own = match &model.tensors.output {
             Some(tensor) => Some(uploader.shards(model, tensor).await?),
             None => None,
@@ -41,26 +58,25 @@ impl Head {
         let mut products = Vec::new();
         for shard in own.as_ref().unwrap_or(&embedding) {
             let ends = (shard.first_row, network.config.soft_cap);
-            products.push(network.last_product("head", &shard.planes, &io, ends).await?);
+            products.push(network.last_product("head", &shard.planes, &io, ends));
         }
         let (count, _) = kernels::slicing(vocabulary);
-        let slices = uploader.values("slices", 4 * count).await?;
-        let result = uploader.values("result", RESULT / 4).await?;
+        let slices = uploader.values("slices", 4 * count)?;
+        let result = uploader.values("result", RESULT / 4)?;
         let mapped = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
         let stagings = [
-            uploader.buffer("result to read", RESULT as u64, mapped).await?,
-            uploader.buffer("next result to read", RESULT as u64, mapped).await?,
+            uploader.buffer("result to read", RESULT as u64, mapped)?,
+            uploader.buffer("next result to read", RESULT as u64, mapped)?,
         ];
-        let all_logits = uploader.buffer("logits to read", logits.size(), mapped).await?;
-        let mask = uploader.values("mask", vocabulary.div_ceil(32)).await?;
+        let all_logits = uploader.buffer("logits to read", logits.size(), mapped)?;
+        let mask = uploader.values("mask", vocabulary.div_ceil(32))?;
         let mut picks = Vec::new();
-        for (keep_many, is_masked) in [(false, false), (true, false), (false, true), (true, true)] {
-            let picking = Picking { keep_many, is_masked };
+        for picking in PICKINGS {
             let (source, grid) = kernels::slices(vocabulary, picking);
-            let kernel = network.encoder.kernel(&source).await?;
+            let kernel = network.encoder.kernel(&source);
             let slice = network.encoder.bind(&kernel, &[&logits, &slices, &mask], grid);
             let (source, grid) = kernels::pick(vocabulary, network.layout.shapes.single, picking);
-            let kernel = network.encoder.kernel(&source).await?;
+            let kernel = network.encoder.kernel(&source);
             let buffers = &network.buffers;
             let bound = [&logits, &slices, &buffers.progress, &buffers.tokens, &result, &mask];
             picks.push((picking, vec![slice, network.encoder.bind(&kernel, &bound, grid)]));

@@ -6,7 +6,7 @@ use hybridge_core::{Error, Result};
 
 use super::Device;
 use super::kernels::{self, padded, to_u32};
-use super::launcher::{Dispatch, Launcher as _, Progress};
+use super::launcher::{self, Dispatch, Launcher as _, Progress};
 use super::network::{Layout, Network};
 use super::options::Options;
 use super::upload::Uploader;
@@ -43,14 +43,16 @@ impl KernelEncoder {
         // Every token sees those behind it, so that all go in one pass.
         let layout = Layout { shapes, capacity, ring: capacity, chunk: capacity, both_ways: true };
         let mut uploader = Uploader::new(device.clone(), options.binding_limit);
-        let mut network = Network::load(device, &mut uploader, model, layout).await?;
-        let mean = uploader.values("mean", padded(network.config.width) as usize).await?;
-        let inner = uploader.values("inner", padded(dense.dense_2.rows) as usize).await?;
-        let vector = uploader.values("vector", dense.dense_3.rows).await?;
+        let mut network =
+            Network::load(launcher::Encoder::new(device.clone()), &mut uploader, model, layout)
+                .await?;
+        let mean = uploader.values("mean", padded(network.config.width) as usize)?;
+        let inner = uploader.values("inner", padded(dense.dense_2.rows) as usize)?;
+        let vector = uploader.values("vector", dense.dense_3.rows)?;
         let mapped = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
-        let staging = uploader.buffer("vector to read", vector.size(), mapped).await?;
+        let staging = uploader.buffer("vector to read", vector.size(), mapped)?;
         let (source, grid) = kernels::pool(&network.config);
-        let kernel = network.encoder.kernel(&source).await?;
+        let kernel = network.encoder.kernel(&source);
         let bound = [&network.buffers.normed, &mean, &network.buffers.progress];
         let pool = network.encoder.bind(&kernel, &bound, grid);
         let (first, second) = (
@@ -58,9 +60,9 @@ impl KernelEncoder {
             uploader.matrix(model, &dense.dense_3).await?,
         );
         let io = [mean, inner.clone()];
-        let one = network.last_product("dense 2", &first, &io, (0, None)).await?;
+        let one = network.last_product("dense 2", &first, &io, (0, None));
         let io = [inner, vector.clone()];
-        let two = network.last_product("dense 3", &second, &io, (0, None)).await?;
+        let two = network.last_product("dense 3", &second, &io, (0, None));
         device.idle().await?;
         let outputs = dense.dense_3.rows;
         let buffers = uploader.finish();

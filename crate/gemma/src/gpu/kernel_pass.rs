@@ -8,7 +8,7 @@ use super::Device;
 use super::candidates::{Candidates, only_best, suffice};
 use super::head::{Head, Slot};
 use super::kernels::{Picking, Shapes, to_u32};
-use super::launcher::{Counters, Dispatch, Launcher as _, Progress};
+use super::launcher::{Counters, Dispatch, Encoder, Launcher as _, Progress};
 use super::network::{Layout, Network};
 use super::options::Options;
 use super::pace::{Clock, Pace};
@@ -99,7 +99,9 @@ impl KernelPass {
         });
         let layout = Layout { shapes, capacity, ring, chunk, both_ways: false };
         let mut uploader = Uploader::new(device.clone(), options.binding_limit);
-        let mut network = Network::load(device, &mut uploader, model, layout).await?;
+        let encoder = Encoder::new(device.clone());
+        Head::compile(&encoder, model.config.vocabulary, shapes.single);
+        let mut network = Network::load(encoder, &mut uploader, model, layout).await?;
         let head = Head::make(&mut network, &mut uploader, model).await?;
         device.idle().await?;
         Ok(Self {

@@ -74,6 +74,13 @@ impl Grid {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Kernels(Rc<RefCell<HashMap<String, Rc<Kernel>>>>);
 
+impl Kernels {
+    /// One of them is none after all.
+    pub(super) fn forget(&self) {
+        self.0.borrow_mut().clear();
+    }
+}
+
 /// A compiled kernel.
 #[derive(Debug)]
 pub(super) struct Kernel {
@@ -151,16 +158,15 @@ impl Encoder {
     }
 
     /// Compiles a kernel, or finds it compiled: equal text is an equal kernel.
-    pub(super) async fn kernel(&self, source: &Source) -> Result<Rc<Kernel>> {
+    ///
+    /// It compiles while we go on; whoever waits for the device next hears how that went.
+    pub(super) fn kernel(&self, source: &Source) -> Rc<Kernel> {
         let Kernels(kernels) = self.device.kernels();
-        let known = kernels.borrow().get(&source.text).cloned();
-        if let Some(kernel) = known {
-            return Ok(kernel);
-        }
-        let what = format!("the kernel {}", source.label);
-        let kernel = Rc::new(self.device.guarded(&what, || self.compile(source)).await?);
-        kernels.borrow_mut().insert(source.text.clone(), kernel.clone());
-        Ok(kernel)
+        let make = || {
+            let what = format!("the kernel {}", source.label);
+            Rc::new(self.device.guarded(&what, || self.compile(source)))
+        };
+        kernels.borrow_mut().entry(source.text.clone()).or_insert_with(make).clone()
     }
 
     fn compile(&self, source: &Source) -> Kernel {

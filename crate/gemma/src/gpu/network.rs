@@ -8,14 +8,11 @@
 //! Nine dispatches a layer, eight for many tokens. Every norm but the first is done by the kernel that adds the branch
 //! before it, so that products read what is normed already.
 
-use std::rc::Rc;
-
 use burn::tensor::wgpu::wgpu;
 use hybridge_core::{Error, Result, Status};
 
-use super::Device;
 use super::kernels::{self, Shapes, View, padded, to_u32};
-use super::launcher::{Dispatch, Encoder, Grid, Kernel};
+use super::launcher::{Dispatch, Encoder, Grid};
 use super::products::{Product, Rows};
 use super::shader::{MatrixShape, Source};
 use super::upload::{Planes, Shard, Uploader};
@@ -71,7 +68,7 @@ pub(super) struct Network {
 impl Network {
     /// Loads the weights and builds both lists.
     pub(super) async fn load(
-        device: &Device,
+        encoder: Encoder,
         uploader: &mut Uploader,
         model: &Model,
         layout: Layout,
@@ -83,17 +80,10 @@ impl Network {
                 format!("heads of {} values are not a multiple of four", config.head_dim),
             ));
         }
-        let buffers = Buffers::make(&config, layout, uploader).await?;
+        let buffers = Buffers::make(&config, layout, uploader)?;
         let embedding = uploader.shards(model, &model.tensors.token_embd).await?;
-        let mut network = Self {
-            config,
-            layout,
-            encoder: Encoder::new(device.clone()),
-            buffers,
-            embedding,
-            one: Vec::new(),
-            many: Vec::new(),
-        };
+        let mut network =
+            Self { config, layout, encoder, buffers, embedding, one: Vec::new(), many: Vec::new() };
         network.build(uploader, model).await?;
         Ok(network)
     }
@@ -105,7 +95,7 @@ impl Network {
             None => return Err(Error::invalid("the model has no layers")),
         };
         for index in 0..self.embedding.len() {
-            self.add_embedding(index, &norm).await?;
+            self.add_embedding(index, &norm);
         }
         let mut angles: Vec<(Rope, wgpu::Buffer)> = Vec::new();
         for (index, (layer, weights)) in
@@ -114,7 +104,7 @@ impl Network {
             let table = match angles.iter().find(|(rope, _)| *rope == layer.rope) {
                 Some((_, table)) => table.clone(),
                 None => {
-                    let table = self.angles(uploader, layer.rope).await?;
+                    let table = self.angles(uploader, layer.rope)?;
                     angles.push((layer.rope, table.clone()));
                     table
                 }
@@ -122,32 +112,30 @@ impl Network {
             self.add_attention(uploader, model, weights, layer.span, &table).await?;
             let post = uploader.norm(model, &weights.post_attention_norm).await?;
             norm = uploader.norm(model, &weights.ffn_norm).await?;
-            self.add_norm(&post, &norm).await?;
+            self.add_norm(&post, &norm);
             self.add_feed_forward(uploader, model, weights).await?;
             let post = uploader.norm(model, &weights.post_ffw_norm).await?;
             let next = tensors.layers.get(index + 1).map(|next| &next.attn_norm);
             norm = uploader.norm(model, next.unwrap_or(&tensors.output_norm)).await?;
-            self.add_norm(&post, &norm).await?;
+            self.add_norm(&post, &norm);
         }
         Ok(())
     }
 
-    async fn add_embedding(&mut self, index: usize, norm: &wgpu::Buffer) -> Result<()> {
-        let Some(shard) = self.embedding.get(index) else { return Ok(()) };
+    fn add_embedding(&mut self, index: usize, norm: &wgpu::Buffer) {
+        let Some(shard) = self.embedding.get(index) else { return };
         let (source, grid) = kernels::embed(
             &self.config,
             self.layout.shapes.token,
             shard.planes.shape,
             shard.first_row,
         );
-        let kernel = self.encoder.kernel(&source).await?;
+        let kernel = self.encoder.kernel(&source);
         let Buffers { tokens, residual, progress, normed, .. } = &self.buffers;
         let mut bound = vec![tokens, residual, progress, norm, normed];
-        let Some(shard) = self.embedding.get(index) else { return Ok(()) };
         bound.extend(shard.planes.buffers());
         let dispatch = self.encoder.bind(&kernel, &bound, grid);
         self.both(dispatch);
-        Ok(())
     }
 
     async fn add_attention(
@@ -164,7 +152,7 @@ impl Network {
         let projecting = uploader.joined(model, &projecting).await?;
         let mut norms = model.values(&weights.attn_q_norm).await?;
         norms.extend(model.values(&weights.attn_k_norm).await?);
-        let norms = uploader.filled("head norms", &norms).await?;
+        let norms = uploader.filled("head norms", &norms)?;
         let width = to_u32(config.query_width() + 2 * config.kv_width());
         let qkv = Product {
             label: "qkv",
@@ -176,15 +164,15 @@ impl Network {
         };
         let Buffers { normed, projections, .. } = &self.buffers;
         let io = [normed.clone(), projections.clone()];
-        self.add_product(&qkv, &io, &projecting).await?;
+        self.add_product(&qkv, &io, &projecting);
 
         let slots = if span == Span::Local { ring } else { capacity };
         // In a browser numbers have 32 bits: a cache too large to count is one too large to make.
         let room = slots.saturating_mul(config.kv_width());
-        let keys = uploader.values("keys", room).await?;
-        let values = uploader.values("values", room).await?;
+        let keys = uploader.values("keys", room)?;
+        let values = uploader.values("values", room)?;
         let rope = kernels::rope(&config, shapes.head, slots, coarse_rows(capacity));
-        let kernel = self.encoder.kernel(&rope.0).await?;
+        let kernel = self.encoder.kernel(&rope.0);
         let Buffers { projections, queries, progress, scores, mixed, .. } = &self.buffers;
         let rope = self.encoder.bind(
             &kernel,
@@ -195,13 +183,13 @@ impl Network {
         let view =
             View { capacity: slots, window, both_ways, score_stride: self.layout.score_stride() };
         let (source, grid) = view.scores(&config, shapes.key);
-        let kernel = self.encoder.kernel(&source).await?;
+        let kernel = self.encoder.kernel(&source);
         let score = self.encoder.bind(&kernel, &[queries, scores, progress, &keys], grid);
         let (source, grid) = view.mix(&config, shapes.value);
-        let kernel = self.encoder.kernel(&source).await?;
+        let kernel = self.encoder.kernel(&source);
         let mix = self.encoder.bind(&kernel, &[scores, mixed, progress, &values], grid);
         let (source, grid) = view.attend(&config, shapes.attend);
-        let kernel = self.encoder.kernel(&source).await?;
+        let kernel = self.encoder.kernel(&source);
         let bound = [queries, mixed, progress, &keys, &values];
         let attend = self.encoder.bind(&kernel, &bound, grid);
         self.both(rope);
@@ -218,7 +206,8 @@ impl Network {
             soft_cap: None,
         };
         let io = [self.buffers.mixed.clone(), self.buffers.branch.clone()];
-        self.add_product(&product, &io, &[output]).await
+        self.add_product(&product, &io, &[output]);
+        Ok(())
     }
 
     async fn add_feed_forward(
@@ -239,7 +228,7 @@ impl Network {
             soft_cap: None,
         };
         let io = [self.buffers.normed.clone(), self.buffers.inner.clone()];
-        self.add_product(&inner, &io, &both).await?;
+        self.add_product(&inner, &io, &both);
         let outer = Product {
             label: "down",
             rows: Rows::Side(vec![down.shape]),
@@ -249,53 +238,47 @@ impl Network {
             soft_cap: None,
         };
         let io = [self.buffers.inner.clone(), self.buffers.branch.clone()];
-        self.add_product(&outer, &io, &[down]).await
+        self.add_product(&outer, &io, &[down]);
+        Ok(())
     }
 
-    async fn add_norm(&mut self, post: &wgpu::Buffer, next: &wgpu::Buffer) -> Result<()> {
+    fn add_norm(&mut self, post: &wgpu::Buffer, next: &wgpu::Buffer) {
         let (source, grid) = kernels::norm(&self.config, self.layout.shapes.token);
-        let kernel = self.encoder.kernel(&source).await?;
+        let kernel = self.encoder.kernel(&source);
         let Buffers { branch, residual, progress, normed, .. } = &self.buffers;
         let bound = [branch, residual, progress, post, next, normed];
         let dispatch = self.encoder.bind(&kernel, &bound, grid);
         self.both(dispatch);
-        Ok(())
     }
 
-    async fn add_product(
-        &mut self,
-        product: &Product,
-        io: &[wgpu::Buffer; 2],
-        planes: &[Planes],
-    ) -> Result<()> {
-        let one = self.product(product.for_one(self.layout.shapes.row), io, planes).await?;
-        let many = self.product(product.for_many(self.layout.shapes.tile), io, planes).await?;
+    fn add_product(&mut self, product: &Product, io: &[wgpu::Buffer; 2], planes: &[Planes]) {
+        let one = self.product(product.for_one(self.layout.shapes.row), io, planes);
+        let many = self.product(product.for_many(self.layout.shapes.tile), io, planes);
         self.one.push(one);
         self.many.push(many);
-        Ok(())
     }
 
     /// Compiles a product and binds it.
-    pub(super) async fn product(
+    pub(super) fn product(
         &mut self,
         (source, grid): (Source, Grid),
         [input, output]: &[wgpu::Buffer; 2],
         planes: &[Planes],
-    ) -> Result<Dispatch> {
-        let kernel: Rc<Kernel> = self.encoder.kernel(&source).await?;
+    ) -> Dispatch {
+        let kernel = self.encoder.kernel(&source);
         let mut bound = vec![input, output, &self.buffers.progress];
         bound.extend(planes.iter().flat_map(|planes| planes.buffers()));
-        Ok(self.encoder.bind(&kernel, &bound, grid))
+        self.encoder.bind(&kernel, &bound, grid)
     }
 
     /// A matrix that follows the last layer: the head's shards, the dense layers.
-    pub(super) async fn last_product(
+    pub(super) fn last_product(
         &mut self,
         label: &'static str,
         planes: &Planes,
         io: &[wgpu::Buffer; 2],
         (out_first, soft_cap): (u32, Option<f32>),
-    ) -> Result<Dispatch> {
+    ) -> Dispatch {
         let MatrixShape { columns, .. } = planes.shape;
         let product = Product {
             label,
@@ -306,7 +289,6 @@ impl Network {
             soft_cap,
         };
         self.product(product.for_one(self.layout.shapes.row), io, std::slice::from_ref(planes))
-            .await
     }
 
     fn both(&mut self, dispatch: Dispatch) {
@@ -315,14 +297,14 @@ impl Network {
     }
 
     /// cos and sin of positions 64a, then of 0 to 63.
-    async fn angles(&self, uploader: &mut Uploader, rope: Rope) -> Result<wgpu::Buffer> {
+    fn angles(&self, uploader: &mut Uploader, rope: Rope) -> Result<wgpu::Buffer> {
         let coarse = (0..coarse_rows(self.layout.capacity)).map(|row| row * FINE);
         let mut table = Vec::new();
         for position in coarse.chain(0..FINE) {
             let (cosines, sines) = rope.angles(position, self.config.head_dim);
             table.extend(cosines.into_iter().zip(sines).flat_map(|(cos, sin)| [cos, sin]));
         }
-        uploader.filled("angles", &table).await
+        uploader.filled("angles", &table)
     }
 }
 
@@ -338,7 +320,7 @@ fn coarse_rows(capacity: usize) -> usize {
 }
 
 impl Buffers {
-    async fn make(config: &Config, layout: Layout, uploader: &mut Uploader) -> Result<Self> {
+    fn make(config: &Config, layout: Layout, uploader: &mut Uploader) -> Result<Self> {
         let chunk = layout.chunk;
         let wide = |width: usize| chunk * padded(width) as usize;
         let projected = config.query_width() + 2 * config.kv_width();
@@ -346,17 +328,17 @@ impl Buffers {
             | wgpu::BufferUsages::UNIFORM
             | wgpu::BufferUsages::COPY_DST;
         Ok(Self {
-            tokens: uploader.values("tokens", chunk).await?,
-            progress: uploader.buffer("progress", 16, usage).await?,
-            residual: uploader.values("residual", wide(config.width)).await?,
-            normed: uploader.values("normed", wide(config.width)).await?,
-            projections: uploader.values("projections", chunk * projected).await?,
-            queries: uploader.values("queries", chunk * config.query_width()).await?,
+            tokens: uploader.values("tokens", chunk)?,
+            progress: uploader.buffer("progress", 16, usage)?,
+            residual: uploader.values("residual", wide(config.width))?,
+            normed: uploader.values("normed", wide(config.width))?,
+            projections: uploader.values("projections", chunk * projected)?,
+            queries: uploader.values("queries", chunk * config.query_width())?,
             // Only a single token's are ever all there.
-            scores: uploader.values("scores", config.heads * layout.score_stride()).await?,
-            mixed: uploader.values("mixed", wide(config.query_width())).await?,
-            branch: uploader.values("branch", wide(config.width)).await?,
-            inner: uploader.values("inner", wide(config.hidden)).await?,
+            scores: uploader.values("scores", config.heads * layout.score_stride())?,
+            mixed: uploader.values("mixed", wide(config.query_width()))?,
+            branch: uploader.values("branch", wide(config.width))?,
+            inner: uploader.values("inner", wide(config.hidden))?,
         })
     }
 }

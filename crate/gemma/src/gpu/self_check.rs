@@ -46,7 +46,7 @@ pub async fn self_check(device: &Device) -> Result<Report> {
     let inputs = Inputs::make();
     let mut uploader = Uploader::new(device.clone(), None);
     let mut bench = Bench { encoder: Encoder::new(device.clone()), staged: Vec::new() };
-    bench.run(device, &mut uploader, &inputs).await?;
+    bench.run(device, &mut uploader, &inputs)?;
     let expected = inputs.outcome();
     let mut errors = Vec::new();
     for ((what, expected), staging) in NAMES.into_iter().zip(expected).zip(&bench.staged) {
@@ -167,20 +167,15 @@ struct Bench {
 }
 
 impl Bench {
-    async fn run(
-        &mut self,
-        device: &Device,
-        uploader: &mut Uploader,
-        inputs: &Inputs,
-    ) -> Result<()> {
+    fn run(&mut self, device: &Device, uploader: &mut Uploader, inputs: &Inputs) -> Result<()> {
         let (config, shapes) = (config(), Options::default().shapes(device));
-        let planes = uploader.packed(Encoding::Q4_0, [WIDTH, WIDTH], &inputs.matrix).await?;
+        let planes = uploader.packed(Encoding::Q4_0, [WIDTH, WIDTH], &inputs.matrix)?;
         let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
-        let progress = uploader.buffer("progress", 16, usage).await?;
+        let progress = uploader.buffer("progress", 16, usage)?;
         let words = [POSITION, 1, 0, 0].map(u32::to_le_bytes).concat();
         self.encoder.write(&progress, 0, &words);
-        let input = uploader.filled("input", &inputs.input).await?;
-        let branch = uploader.values("branch", WIDTH).await?;
+        let input = uploader.filled("input", &inputs.input)?;
+        let branch = uploader.values("branch", WIDTH)?;
         let product = Product {
             label: "checked product",
             rows: Rows::Side(vec![planes.shape]),
@@ -191,48 +186,44 @@ impl Bench {
         };
         let mut bound = vec![&input, &branch, &progress];
         bound.extend(planes.buffers());
-        let product = self.bind(product.for_one(shapes.row), &bound).await?;
-        self.stage(uploader, &[product], &branch).await?;
+        let product = self.bind(product.for_one(shapes.row), &bound);
+        self.stage(uploader, &[product], &branch)?;
 
-        let residual = uploader.filled("residual", &inputs.residual).await?;
-        let post = uploader.filled("post", &inputs.post).await?;
-        let next = uploader.filled("next", &inputs.next).await?;
-        let normed = uploader.values("normed", WIDTH).await?;
+        let residual = uploader.filled("residual", &inputs.residual)?;
+        let post = uploader.filled("post", &inputs.post)?;
+        let next = uploader.filled("next", &inputs.next)?;
+        let normed = uploader.values("normed", WIDTH)?;
         let bound = [&branch, &residual, &progress, &post, &next, &normed];
-        let norm = self.bind(kernels::norm(&config, shapes.token), &bound).await?;
-        self.stage(uploader, &[norm], &normed).await?;
+        let norm = self.bind(kernels::norm(&config, shapes.token), &bound);
+        self.stage(uploader, &[norm], &normed)?;
 
-        let keys = uploader.filled("keys", &inputs.keys).await?;
-        let values = uploader.filled("values", &inputs.values).await?;
-        let scores = uploader.values("scores", HEADS * SLOTS).await?;
-        let mixed = uploader.values("mixed", WIDTH).await?;
+        let keys = uploader.filled("keys", &inputs.keys)?;
+        let values = uploader.filled("values", &inputs.values)?;
+        let scores = uploader.values("scores", HEADS * SLOTS)?;
+        let mixed = uploader.values("mixed", WIDTH)?;
         let window = kernels::to_u32(WINDOW);
         let view = View { capacity: SLOTS, window, both_ways: false, score_stride: SLOTS };
         let bound = [&normed, &scores, &progress, &keys];
-        let score = self.bind(view.scores(&config, shapes.key), &bound).await?;
+        let score = self.bind(view.scores(&config, shapes.key), &bound);
         let bound = [&scores, &mixed, &progress, &values];
-        let mix = self.bind(view.mix(&config, shapes.value), &bound).await?;
-        self.stage(uploader, &[score, mix], &mixed).await
+        let mix = self.bind(view.mix(&config, shapes.value), &bound);
+        self.stage(uploader, &[score, mix], &mixed)
     }
 
-    async fn bind(
-        &mut self,
-        (source, grid): (Source, Grid),
-        bound: &[&wgpu::Buffer],
-    ) -> Result<Dispatch> {
-        let kernel = self.encoder.kernel(&source).await?;
-        Ok(self.encoder.bind(&kernel, bound, grid))
+    fn bind(&self, (source, grid): (Source, Grid), bound: &[&wgpu::Buffer]) -> Dispatch {
+        let kernel = self.encoder.kernel(&source);
+        self.encoder.bind(&kernel, bound, grid)
     }
 
     /// Runs some kernels, and copies their last output to where it can be read.
-    async fn stage(
+    fn stage(
         &mut self,
         uploader: &mut Uploader,
         list: &[Dispatch],
         output: &wgpu::Buffer,
     ) -> Result<()> {
         let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
-        let staging = uploader.buffer("output to read", output.size(), usage).await?;
+        let staging = uploader.buffer("output to read", output.size(), usage)?;
         let progress = Progress { position: POSITION, tokens: 1 };
         self.encoder.run(&[list], progress, Some((output, &staging)));
         self.staged.push(staging);

@@ -37,6 +37,7 @@ macro_rules! gpu_suite {
             what_is_no_number_is_told,
             shards_do_not_matter,
             too_much_memory_is_refused,
+            what_cannot_be_made_is_told,
         }
     };
 }
@@ -142,6 +143,8 @@ suite! {
     shards_do_not_matter: one_of(&["f32", "untied"]), checks::shards_do_not_matter;
     /// More than there is.
     too_much_memory_is_refused: one_of(&["f32"]), checks::too_much_memory_is_refused;
+    /// A kernel that is none.
+    what_cannot_be_made_is_told: one_of(&["f32"]), checks::what_cannot_be_made_is_told;
 }
 
 /// The device's own checks: of our kernels, and of burn's queue.

@@ -63,7 +63,7 @@ impl Uploader {
     }
 
     /// An empty buffer; WebGPU fills it with zeros.
-    pub(super) async fn buffer(
+    pub(super) fn buffer(
         &mut self,
         label: &str,
         bytes: u64,
@@ -83,23 +83,22 @@ impl Uploader {
             usage,
             mapped_at_creation: false,
         };
-        let buffer =
-            self.device.guarded(label, || device.wgpu().create_buffer(&descriptor)).await?;
+        let buffer = self.device.guarded(label, || device.wgpu().create_buffer(&descriptor));
         self.made.push(buffer.clone());
         Ok(buffer)
     }
 
     /// A buffer of numbers that kernels read and write.
-    pub(super) async fn values(&mut self, label: &str, count: usize) -> Result<wgpu::Buffer> {
+    pub(super) fn values(&mut self, label: &str, count: usize) -> Result<wgpu::Buffer> {
         let usage = wgpu::BufferUsages::STORAGE
             | wgpu::BufferUsages::COPY_DST
             | wgpu::BufferUsages::COPY_SRC;
-        self.buffer(label, count as u64 * 4, usage).await
+        self.buffer(label, count as u64 * 4, usage)
     }
 
     /// A buffer with these numbers in it.
-    pub(super) async fn filled(&mut self, label: &str, values: &[f32]) -> Result<wgpu::Buffer> {
-        let buffer = self.values(label, values.len()).await?;
+    pub(super) fn filled(&mut self, label: &str, values: &[f32]) -> Result<wgpu::Buffer> {
+        let buffer = self.values(label, values.len())?;
         let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
         self.device.queue().write_buffer(&buffer, 0, &bytes);
         Ok(buffer)
@@ -109,11 +108,11 @@ impl Uploader {
     pub(super) async fn norm(&mut self, model: &Model, tensor: &Tensor) -> Result<wgpu::Buffer> {
         let mut values = model.values(tensor).await?;
         values.resize(padded(tensor.columns) as usize, 0.0);
-        self.filled(&tensor.name, &values).await
+        self.filled(&tensor.name, &values)
     }
 
     /// A small matrix out of memory.
-    pub(super) async fn packed(
+    pub(super) fn packed(
         &mut self,
         encoding: Encoding,
         [rows, columns]: [usize; 2],
@@ -125,7 +124,7 @@ impl Uploader {
         let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST;
         let mut made = Vec::new();
         for pending in [codes, scales] {
-            let buffer = self.buffer("a small matrix", pending.len() as u64, usage).await?;
+            let buffer = self.buffer("a small matrix", pending.len() as u64, usage)?;
             let mut writer = Writer { buffer: Some(&buffer), offset: 0, pending };
             writer.write(&self.device, true);
             made.push(buffer);
@@ -186,10 +185,10 @@ impl Uploader {
         let count: usize = parts.iter().map(|(_, rows)| rows.len()).sum();
         let units = units_of(first.columns) * count;
         let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST;
-        let codes = self.buffer(&first.name, format.code_bytes(units) as u64, usage).await?;
+        let codes = self.buffer(&first.name, format.code_bytes(units) as u64, usage)?;
         let scales = match format.scale_bytes(units) {
             0 => None,
-            bytes => Some(self.buffer(&first.name, bytes as u64, usage).await?),
+            bytes => Some(self.buffer(&first.name, bytes as u64, usage)?),
         };
         let mut to_codes = Writer { buffer: Some(&codes), offset: 0, pending: Vec::new() };
         let mut to_scales = Writer { buffer: scales.as_ref(), offset: 0, pending: Vec::new() };
