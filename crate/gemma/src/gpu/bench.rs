@@ -77,7 +77,7 @@ async fn repeated(
     while batches < 3 {
         let lists: Vec<_> = (0..times).map(|_| list).collect();
         let start = clock();
-        encoder.run(&lists, progress, None);
+        encoder.run(&lists, progress, &[]);
         encoder.device().idle().await?;
         let took = clock() - start;
         if took < LEAST && times < 1 << 12 {
@@ -140,7 +140,7 @@ impl KernelPass {
         let mut best = f64::INFINITY;
         for _ in 0..TIMES {
             let start = clock();
-            encoder.run(&[body, head], progress, None);
+            encoder.run(&[body, head], progress, &[]);
             best = best.min(clock() - start);
             encoder.device().idle().await?;
         }

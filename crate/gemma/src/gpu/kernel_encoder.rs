@@ -92,12 +92,12 @@ impl KernelEncoder {
             [position, tokens, 0, 0].iter().flat_map(|word| word.to_le_bytes()).collect()
         };
         encoder.write(&buffers.progress, 0, &at(0, progress.tokens));
-        encoder.run(&[many], progress, None);
+        encoder.run(&[many], progress, &[]);
         let (pool, dense) = self.end.split_at(1);
-        encoder.run(&[pool], progress, None);
+        encoder.run(&[pool], progress, &[]);
         // One vector is left; products take the last token of a pass.
         encoder.write(&buffers.progress, 0, &at(0, 1));
-        encoder.run(&[dense], progress, Some((&self.vector, &self.staging)));
+        encoder.run(&[dense], progress, &[(&self.vector, &self.staging)]);
         let bytes = encoder.read(&self.staging).await?;
         let words = bytes.as_chunks::<4>().0.iter().take(self.outputs);
         let vector: Vec<f32> = words.map(|word| f32::from_le_bytes(*word)).collect();

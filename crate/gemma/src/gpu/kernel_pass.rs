@@ -179,7 +179,7 @@ impl KernelPass {
                 Progress { position: to_u32(self.position), tokens: to_u32(chunk.len()) };
             let body = self.body(chunk.len());
             for part in body.chunks(body.len().div_ceil(self.pace.parts()).max(1)) {
-                self.network.encoder.run(&[part], progress, None);
+                self.network.encoder.run(&[part], progress, &[]);
             }
             self.moved_by(chunk, Pending::Hidden(progress.tokens));
             if chunk.len() > 1 {
@@ -280,8 +280,8 @@ impl KernelPass {
             lists.push(&self.head.products);
         }
         lists.push(self.head.pick(picking));
-        let copy = Some(self.head.copy(self.slot.other()));
-        self.network.encoder.run(&lists, progress, copy);
+        let copy = self.head.copy(self.slot.other());
+        self.network.encoder.run(&lists, progress, &[copy]);
         self.moved_by(before, Pending::Logits);
         Ok(Progress { position: progress.position + progress.tokens, tokens: 1 })
     }
@@ -291,8 +291,8 @@ impl KernelPass {
         let progress = Progress { position: to_u32(self.position), tokens: 1 };
         let picking = Picking { keep_many: false, is_masked: false };
         let lists = [self.body(1), &self.head.products, self.head.pick(picking)];
-        let copy = Some(self.head.copy(self.slot.other()));
-        self.network.encoder.run(&lists, progress, copy);
+        let copy = self.head.copy(self.slot.other());
+        self.network.encoder.run(&lists, progress, &[copy]);
         self.reached = self.reached.max(self.position + 1);
         self.ahead = Some(Ahead { token: None });
     }
@@ -309,8 +309,8 @@ impl KernelPass {
             ),
             Pending::Logits => (Vec::new(), Progress { position: 0, tokens: 1 }),
         };
-        let copy = Some((&self.head.logits, &self.head.all_logits));
-        self.network.encoder.run(&lists, progress, copy);
+        let copy = (&self.head.logits, &self.head.all_logits);
+        self.network.encoder.run(&lists, progress, &[copy]);
         self.pending = Pending::Logits;
         let bytes = self.network.encoder.read(&self.head.all_logits).await?;
         let words = bytes.as_chunks::<4>().0.iter();

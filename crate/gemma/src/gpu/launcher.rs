@@ -128,12 +128,12 @@ impl std::ops::Sub for Counters {
 
 /// Anything that runs lists of dispatches.
 pub(super) trait Launcher {
-    /// Runs the lists one after the other, then copies `source` into `staging`.
+    /// Runs the lists one after the other, then copies each first buffer into its second.
     fn run(
         &self,
         lists: &[&[Dispatch]],
         progress: Progress,
-        copy: Option<(&wgpu::Buffer, &wgpu::Buffer)>,
+        copies: &[(&wgpu::Buffer, &wgpu::Buffer)],
     );
 }
 
@@ -262,7 +262,7 @@ impl Launcher for Encoder {
         &self,
         lists: &[&[Dispatch]],
         progress: Progress,
-        copy: Option<(&wgpu::Buffer, &wgpu::Buffer)>,
+        copies: &[(&wgpu::Buffer, &wgpu::Buffer)],
     ) {
         let mut encoder =
             self.device.wgpu().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
@@ -279,7 +279,7 @@ impl Launcher for Encoder {
                 });
             }
         }
-        if let Some((source, staging)) = copy {
+        for (source, staging) in copies {
             encoder.copy_buffer_to_buffer(source, 0, staging, 0, staging.size());
         }
         self.device.queue().submit([encoder.finish()]);

@@ -1,17 +1,20 @@
 //! Does this GPU compute right? The kernels that make a token, on a small layer, against plain Rust.
 //!
 //! A quantised product, a norm and an attention tile whose ring has wrapped, each on what the one before it made.
-//! It is asked before a model is downloaded, so it must be quick: four kernels, three submissions.
+//! It is asked before a model is downloaded, so it must be quick: four kernels, one submission.
+
+use std::rc::Rc;
 
 use burn::tensor::wgpu::wgpu;
 use hybridge_core::{Error, Result};
 
 use super::Device;
-use super::kernels::{self, View};
-use super::launcher::{Dispatch, Encoder, Grid, Launcher as _, Progress};
+use super::kernels::{self, Shapes, View};
+use super::launcher::{Dispatch, Encoder, Grid, Kernel, Launcher as _, Progress};
 use super::options::Options;
+use super::planes::Format;
 use super::products::{Product, Rows};
-use super::shader::Source;
+use super::shader::{MatrixShape, Source};
 use super::upload::Uploader;
 use crate::config::{Architecture, Config};
 use crate::quant::Encoding;
@@ -43,14 +46,15 @@ pub struct Report {
 /// # Errors
 /// `UNAVAILABLE` with code `GPU_WRONG_RESULTS` where the numbers differ; those of making kernels.
 pub async fn self_check(device: &Device) -> Result<Report> {
+    let encoder = Encoder::new(device.clone());
+    let kernels = Kernels::request(&encoder, Options::default().shapes(device));
     let inputs = Inputs::make();
     let mut uploader = Uploader::new(device.clone(), None);
-    let mut bench = Bench { encoder: Encoder::new(device.clone()), staged: Vec::new() };
-    bench.run(device, &mut uploader, &inputs)?;
+    let outputs = kernels.run(&encoder, &mut uploader, &inputs)?;
     let expected = inputs.outcome();
     let mut errors = Vec::new();
-    for ((what, expected), staging) in NAMES.into_iter().zip(expected).zip(&bench.staged) {
-        let bytes = bench.encoder.read(staging).await?;
+    for ((what, expected), staging) in NAMES.into_iter().zip(expected).zip(&outputs) {
+        let bytes = encoder.read(staging).await?;
         let found: Vec<f32> =
             bytes.as_chunks::<4>().0.iter().map(|it| f32::from_le_bytes(*it)).collect();
         errors.push((what, largest_error(&expected, &found)));
@@ -159,75 +163,83 @@ impl Inputs {
     }
 }
 
-/// The kernels on their buffers.
-struct Bench {
-    encoder: Encoder,
-    /// Where each step's output is read.
-    staged: Vec<wgpu::Buffer>,
+/// A kernel and how far it is spread.
+type Spread = (Rc<Kernel>, Grid);
+
+/// The kernels that are checked.
+struct Kernels {
+    product: Spread,
+    norm: Spread,
+    scores: Spread,
+    mix: Spread,
 }
 
-impl Bench {
-    fn run(&mut self, device: &Device, uploader: &mut Uploader, inputs: &Inputs) -> Result<()> {
-        let (config, shapes) = (config(), Options::default().shapes(device));
-        let planes = uploader.packed(Encoding::Q4_0, [WIDTH, WIDTH], &inputs.matrix)?;
-        let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
-        let progress = uploader.buffer("progress", 16, usage)?;
-        let words = [POSITION, 1, 0, 0].map(u32::to_le_bytes).concat();
-        self.encoder.write(&progress, 0, &words);
-        let input = uploader.filled("input", &inputs.input)?;
-        let branch = uploader.values("branch", WIDTH)?;
+impl Kernels {
+    /// Has them compiled, which is what takes the time: the rest is done meanwhile.
+    fn request(encoder: &Encoder, shapes: Shapes) -> Self {
+        let width = kernels::to_u32(WIDTH);
+        let format = Format::of(Encoding::Q4_0);
         let product = Product {
             label: "checked product",
-            rows: Rows::Side(vec![planes.shape]),
+            rows: Rows::Side(vec![MatrixShape { format, rows: width, columns: width }]),
             in_quads: kernels::padded(WIDTH) / 4,
             out_stride: 0,
             out_first: 0,
             soft_cap: None,
         };
-        let mut bound = vec![&input, &branch, &progress];
-        bound.extend(planes.buffers());
-        let product = self.bind(product.for_one(shapes.row), &bound);
-        self.stage(uploader, &[product], &branch)?;
+        let window = kernels::to_u32(WINDOW);
+        let view = View { capacity: SLOTS, window, both_ways: false, score_stride: SLOTS };
+        let config = config();
+        let made = |(source, grid): (Source, Grid)| (encoder.kernel(&source), grid);
+        Self {
+            product: made(product.for_one(shapes.row)),
+            norm: made(kernels::norm(&config, shapes.token)),
+            scores: made(view.scores(&config, shapes.key)),
+            mix: made(view.mix(&config, shapes.value)),
+        }
+    }
 
+    /// Runs them all, and copies to where it can be read what the product, the norm and attention wrote.
+    fn run(
+        self,
+        encoder: &Encoder,
+        uploader: &mut Uploader,
+        inputs: &Inputs,
+    ) -> Result<Vec<wgpu::Buffer>> {
+        let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
+        let progress = uploader.buffer("progress", 16, usage)?;
+        encoder.write(&progress, 0, &[POSITION, 1, 0, 0].map(u32::to_le_bytes).concat());
+        let planes = uploader.packed(Encoding::Q4_0, [WIDTH, WIDTH], &inputs.matrix)?;
+        let input = uploader.filled("input", &inputs.input)?;
         let residual = uploader.filled("residual", &inputs.residual)?;
         let post = uploader.filled("post", &inputs.post)?;
         let next = uploader.filled("next", &inputs.next)?;
-        let normed = uploader.values("normed", WIDTH)?;
-        let bound = [&branch, &residual, &progress, &post, &next, &normed];
-        let norm = self.bind(kernels::norm(&config, shapes.token), &bound);
-        self.stage(uploader, &[norm], &normed)?;
-
         let keys = uploader.filled("keys", &inputs.keys)?;
         let values = uploader.filled("values", &inputs.values)?;
+        let branch = uploader.values("branch", WIDTH)?;
+        let normed = uploader.values("normed", WIDTH)?;
         let scores = uploader.values("scores", HEADS * SLOTS)?;
         let mixed = uploader.values("mixed", WIDTH)?;
-        let window = kernels::to_u32(WINDOW);
-        let view = View { capacity: SLOTS, window, both_ways: false, score_stride: SLOTS };
-        let bound = [&normed, &scores, &progress, &keys];
-        let score = self.bind(view.scores(&config, shapes.key), &bound);
-        let bound = [&scores, &mixed, &progress, &values];
-        let mix = self.bind(view.mix(&config, shapes.value), &bound);
-        self.stage(uploader, &[score, mix], &mixed)
-    }
-
-    fn bind(&self, (source, grid): (Source, Grid), bound: &[&wgpu::Buffer]) -> Dispatch {
-        let kernel = self.encoder.kernel(&source);
-        self.encoder.bind(&kernel, bound, grid)
-    }
-
-    /// Runs some kernels, and copies their last output to where it can be read.
-    fn stage(
-        &mut self,
-        uploader: &mut Uploader,
-        list: &[Dispatch],
-        output: &wgpu::Buffer,
-    ) -> Result<()> {
+        let bind = |(kernel, grid): Spread, bound: &[&wgpu::Buffer]| -> Dispatch {
+            encoder.bind(&kernel, bound, grid)
+        };
+        let mut bound = vec![&input, &branch, &progress];
+        bound.extend(planes.buffers());
+        let list = [
+            bind(self.product, &bound),
+            bind(self.norm, &[&branch, &residual, &progress, &post, &next, &normed]),
+            bind(self.scores, &[&normed, &scores, &progress, &keys]),
+            bind(self.mix, &[&scores, &mixed, &progress, &values]),
+        ];
+        let outputs = [&branch, &normed, &mixed];
         let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
-        let staging = uploader.buffer("output to read", output.size(), usage)?;
-        let progress = Progress { position: POSITION, tokens: 1 };
-        self.encoder.run(&[list], progress, Some((output, &staging)));
-        self.staged.push(staging);
-        Ok(())
+        let readable = outputs
+            .iter()
+            .map(|output| uploader.buffer("output to read", output.size(), usage))
+            .collect::<Result<Vec<_>>>()?;
+        let copies: Vec<_> = outputs.into_iter().zip(&readable).collect();
+        encoder.run(&[&list], Progress { position: POSITION, tokens: 1 }, &copies);
+        Ok(readable)
     }
 }
 
