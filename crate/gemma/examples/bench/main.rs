@@ -54,12 +54,10 @@ fn plan() -> Result<Plan> {
                 plan.shape = SyntheticShape::named(&value)
                     .ok_or_else(|| wrong("--shape is mini, 270m, 1b or 4b"))?;
             }
-            "--body" => {
-                plan.shape.body = Encoding::ALL
-                    .into_iter()
-                    .find(|it| it.name().eq_ignore_ascii_case(&value))
-                    .ok_or_else(|| wrong("there is no such encoding"))?;
-            }
+            "--body" => plan.shape.body = encoding(&value)?,
+            "--head" => plan.shape.head = encoding(&value)?,
+            // Superblocks want multiples of 256, which the smaller shapes are not.
+            "--width" => plan.shape.width = number(&value)?,
             "--prompts" => plan.prompts = numbers(&value)?,
             "--contexts" => plan.contexts = numbers(&value)?,
             "--tokens" => plan.tokens = number(&value)?,
@@ -68,6 +66,11 @@ fn plan() -> Result<Plan> {
         }
     }
     Ok(plan)
+}
+
+fn encoding(name: &str) -> Result<Encoding> {
+    let found = Encoding::ALL.into_iter().find(|it| it.name().eq_ignore_ascii_case(name));
+    found.ok_or_else(|| wrong("there is no such encoding"))
 }
 
 fn numbers(text: &str) -> Result<Vec<usize>> {

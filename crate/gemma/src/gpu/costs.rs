@@ -50,6 +50,20 @@ pub(super) async fn decoding_is_cheap(device: &Device, tiny: &Tiny) -> Result<()
     Ok(())
 }
 
+/// All weights on the GPU together are little more than in the file.
+///
+/// # Errors
+/// How much they are.
+pub(super) async fn weights_stay_packed(device: &Device, tiny: &Tiny) -> Result<()> {
+    let model = open(tiny).await?;
+    let pass = KernelPass::load(device, &model, 64, Options::default()).await?;
+    let (taken, file) = (pass.weight_bytes(), model.tensors.bytes());
+    if taken >= file && taken * 100 < file * 105 && taken < pass.gpu_bytes() {
+        return Ok(());
+    }
+    wrong(format!("{taken} bytes on the GPU, {file} in the file"))
+}
+
 /// Whoever asks a device for a kernel that it has compiled gets that one.
 ///
 /// # Errors

@@ -12,6 +12,7 @@ use super::launcher::{Counters, Dispatch, Encoder, Launcher as _, Progress};
 use super::network::{Layout, Network};
 use super::options::Options;
 use super::pace::{Clock, Pace};
+use super::pending::{Ahead, Known, Pending};
 use super::tiles;
 use super::upload::Uploader;
 use crate::config::{Architecture, Config, Span};
@@ -29,6 +30,7 @@ pub struct KernelPass {
     pub(super) head: Head,
     /// Everything on the GPU, to be freed.
     buffers: Vec<wgpu::Buffer>,
+    weight_bytes: u64,
     pub(super) position: usize,
     pending: Pending,
     /// What the GPU's own record says, so that nothing is written that it knows already.
@@ -43,31 +45,6 @@ pub struct KernelPass {
     looks_ahead: bool,
     ahead: Option<Ahead>,
     slot: Slot,
-}
-
-/// A step that was sent before anybody asked for it, with the token that the GPU chose itself.
-/// Nothing but the logits is lost when it is not wanted: its key is overwritten by the next token's.
-#[derive(Clone, Copy, Debug)]
-struct Ahead {
-    /// Unknown until the step before was read.
-    token: Option<u32>,
-}
-
-/// How far the logits of the last pass have come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Pending {
-    Nothing,
-    /// Hidden states of so many tokens.
-    Hidden(u32),
-    Logits,
-    /// Others stand in their place: those of a step that was sent ahead.
-    Overtaken,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Known {
-    progress: Option<Progress>,
-    token: Option<u32>,
 }
 
 impl KernelPass {
@@ -107,6 +84,7 @@ impl KernelPass {
         Ok(Self {
             network,
             head,
+            weight_bytes: uploader.weight_bytes(),
             buffers: uploader.finish(),
             position: 0,
             pending: Pending::Nothing,
@@ -139,6 +117,12 @@ impl KernelPass {
     #[must_use]
     pub fn gpu_bytes(&self) -> u64 {
         self.buffers.iter().map(wgpu::Buffer::size).sum()
+    }
+
+    /// How many of them hold weights.
+    #[must_use]
+    pub fn weight_bytes(&self) -> u64 {
+        self.weight_bytes
     }
 
     /// Frees everything on the GPU at once; dropping leaves that to the garbage collector.

@@ -30,6 +30,7 @@ mod launcher;
 mod network;
 mod options;
 mod pace;
+mod pending;
 mod planes;
 mod products;
 mod self_check;

@@ -150,9 +150,7 @@ impl Network {
         let config = self.config.clone();
         let projecting = [&weights.attn_q, &weights.attn_k, &weights.attn_v];
         let projecting = uploader.joined(model, &projecting).await?;
-        let mut norms = model.values(&weights.attn_q_norm).await?;
-        norms.extend(model.values(&weights.attn_k_norm).await?);
-        let norms = uploader.filled("head norms", &norms)?;
+        let norms = uploader.norms(model, &[&weights.attn_q_norm, &weights.attn_k_norm]).await?;
         let width = to_u32(config.query_width() + 2 * config.kv_width());
         let qkv = Product {
             label: "qkv",

@@ -107,6 +107,7 @@ impl Builder {
         let prefix = format!("m{}_", self.matrices);
         self.matrices += 1;
         let Format { codes, scales } = shape.format;
+        let high = shape.format.high_bytes(shape.units() * shape.rows as usize);
         let mut at = self.accesses.len();
         let _ = writeln!(
             self.text,
@@ -120,6 +121,8 @@ impl Builder {
                 "@group(0) @binding({at}) var<storage, read> {prefix}scales: array<u32>;"
             );
             self.accesses.push(Access::Read);
+            // In words: behind the high bits of all codes.
+            let _ = writeln!(self.text, "const {prefix}SCALES_AT: u32 = {}u;", high / 4);
         }
         let _ = writeln!(self.text, "const {prefix}ROWS: u32 = {}u;", shape.rows);
         let _ = writeln!(self.text, "const {prefix}UNITS: u32 = {}u;", shape.units());
@@ -156,6 +159,8 @@ fn codes_texts(codes: Codes) -> Vec<&'static str> {
     const FLOATS: &str = include_str!("wgsl/spread_floats.wgsl");
     match codes {
         Codes::Nibbles => vec![include_str!("wgsl/codes_nibbles.wgsl"), SMALL, WHOLE],
+        Codes::Fives => vec![include_str!("wgsl/codes_fives.wgsl"), SMALL, WHOLE],
+        Codes::Sixes => vec![include_str!("wgsl/codes_sixes.wgsl"), SMALL, WHOLE],
         Codes::Bytes => vec![
             include_str!("wgsl/codes_bytes.wgsl"),
             include_str!("wgsl/spread_bytes.wgsl"),

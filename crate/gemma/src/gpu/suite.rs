@@ -32,6 +32,7 @@ macro_rules! gpu_suite {
             decoding_is_cheap,
             reading_is_cheap,
             local_layers_are_bounded,
+            weights_stay_packed,
             kernels_are_compiled_once,
             looking_ahead_changes_nothing,
             what_is_no_number_is_told,
@@ -128,6 +129,8 @@ suite! {
     reading_is_cheap: one_of(&["q4_0"]), costs::reading_is_cheap;
     /// Counts far into a text.
     local_layers_are_bounded: one_of(&["irregular"]), costs::local_layers_are_bounded;
+    /// Bytes of weights, each layout among them.
+    weights_stay_packed: one_of(&["q5_1", "mixed", "untied"]), costs::weights_stay_packed;
     /// The next model on the same device.
     kernels_are_compiled_once: one_of(&["f32"]), costs::kernels_are_compiled_once;
     /// Steps that nobody asked for yet.

@@ -7,7 +7,7 @@ use hybridge_core::{Error, Result};
 
 use super::Device;
 use super::kernels::{padded, to_u32};
-use super::planes::{Format, pack, units_of};
+use super::planes::{Format, Packed, pack, units_of};
 use super::shader::MatrixShape;
 use crate::quant::Encoding;
 use crate::weights::{Model, Tensor};
@@ -48,13 +48,19 @@ pub(super) struct Uploader {
     limit: u64,
     in_flight: usize,
     made: Vec<wgpu::Buffer>,
+    weights: u64,
 }
 
 impl Uploader {
     pub(super) fn new(device: Device, limit: Option<u64>) -> Self {
         let most = device.facts().max_storage_buffer_binding_size;
         let limit = limit.map_or(most, |limit| limit.min(most)).min(device.facts().max_buffer_size);
-        Self { device, limit, in_flight: 0, made: Vec::new() }
+        Self { device, limit, in_flight: 0, made: Vec::new(), weights: 0 }
+    }
+
+    /// Bytes of the buffers that hold weights.
+    pub(super) fn weight_bytes(&self) -> u64 {
+        self.weights
     }
 
     /// Everything made so far, for the one who must free it.
@@ -108,7 +114,22 @@ impl Uploader {
     pub(super) async fn norm(&mut self, model: &Model, tensor: &Tensor) -> Result<wgpu::Buffer> {
         let mut values = model.values(tensor).await?;
         values.resize(padded(tensor.columns) as usize, 0.0);
+        self.weights += values.len() as u64 * 4;
         self.filled(&tensor.name, &values)
+    }
+
+    /// The weights of some norms, one behind the other.
+    pub(super) async fn norms(
+        &mut self,
+        model: &Model,
+        tensors: &[&Tensor],
+    ) -> Result<wgpu::Buffer> {
+        let mut all = Vec::new();
+        for tensor in tensors {
+            all.extend(model.values(tensor).await?);
+        }
+        self.weights += all.len() as u64 * 4;
+        self.filled("norms", &all)
     }
 
     /// A small matrix out of memory.
@@ -119,14 +140,15 @@ impl Uploader {
         bytes: &[u8],
     ) -> Result<Planes> {
         let format = Format::of(encoding);
-        let (mut codes, mut scales) = (Vec::new(), Vec::new());
-        pack(encoding, columns, bytes, &mut codes, &mut scales)?;
+        let mut packed = Packed::default();
+        pack(encoding, columns, bytes, &mut packed)?;
+        let Packed { codes, high, scales } = packed;
         let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST;
         let mut made = Vec::new();
-        for pending in [codes, scales] {
+        for mut pending in [codes, [high, scales].concat()] {
             let buffer = self.buffer("a small matrix", pending.len() as u64, usage)?;
-            let mut writer = Writer { buffer: Some(&buffer), offset: 0, pending };
-            writer.write(&self.device, true);
+            let mut writer = Writer { buffer: Some(&buffer), offset: 0 };
+            writer.write(&self.device, &mut pending, true);
             made.push(buffer);
         }
         let scales = made.pop().filter(|_| format.scale_bytes(1) > 0);
@@ -190,19 +212,26 @@ impl Uploader {
             0 => None,
             bytes => Some(self.buffer(&first.name, bytes as u64, usage)?),
         };
-        let mut to_codes = Writer { buffer: Some(&codes), offset: 0, pending: Vec::new() };
-        let mut to_scales = Writer { buffer: scales.as_ref(), offset: 0, pending: Vec::new() };
+        self.weights += (format.code_bytes(units) + format.scale_bytes(units)) as u64;
+        let mut to_codes = Writer { buffer: Some(&codes), offset: 0 };
+        let mut to_high = Writer { buffer: scales.as_ref(), offset: 0 };
+        let mut to_scales =
+            Writer { buffer: scales.as_ref(), offset: format.high_bytes(units) as u64 };
+        let mut pending = Packed::default();
+        let mut write = |device: &Device, pending: &mut Packed, is_last: bool| {
+            to_codes.write(device, &mut pending.codes, is_last);
+            to_high.write(device, &mut pending.high, is_last);
+            to_scales.write(device, &mut pending.scales, is_last);
+        };
         for (tensor, rows) in parts {
             let step = (PIECE / tensor.row_bytes().max(1)).max(1);
             for start in rows.clone().step_by(step) {
                 let piece = start..rows.end.min(start.saturating_add(step));
                 let bytes = model.rows(tensor, piece).await?;
-                let (codes, scales) = (&mut to_codes.pending, &mut to_scales.pending);
-                pack(tensor.encoding, tensor.columns, &bytes, codes, scales).map_err(|error| {
+                pack(tensor.encoding, tensor.columns, &bytes, &mut pending).map_err(|error| {
                     Error { message: format!("{}: {}", tensor.name, error.message).into(), ..error }
                 })?;
-                to_codes.write(&self.device, false);
-                to_scales.write(&self.device, false);
+                write(&self.device, &mut pending, false);
                 self.in_flight += bytes.len();
                 if self.in_flight >= IN_FLIGHT {
                     self.in_flight = 0;
@@ -212,8 +241,7 @@ impl Uploader {
                 }
             }
         }
-        to_codes.write(&self.device, true);
-        to_scales.write(&self.device, true);
+        write(&self.device, &mut pending, true);
         let shape = MatrixShape { format, rows: to_u32(count), columns: to_u32(first.columns) };
         Ok(Planes { shape, codes, scales })
     }
@@ -226,24 +254,24 @@ impl Drop for Uploader {
     }
 }
 
-/// Bytes for a buffer, held back until they are whole words.
+/// Where the next bytes of a plane go.
 struct Writer<'a> {
     buffer: Option<&'a wgpu::Buffer>,
     offset: u64,
-    pending: Vec<u8>,
 }
 
 impl Writer<'_> {
-    fn write(&mut self, device: &Device, is_last: bool) {
+    /// Takes what is pending but what is no whole word yet; the last time all of it.
+    fn write(&mut self, device: &Device, pending: &mut Vec<u8>, is_last: bool) {
         let Some(buffer) = self.buffer else { return };
         if is_last {
-            self.pending.resize(self.pending.len().next_multiple_of(4), 0);
+            pending.resize(pending.len().next_multiple_of(4), 0);
         }
-        let whole = self.pending.len() / 4 * 4;
-        if let Some(words) = self.pending.get(..whole).filter(|words| !words.is_empty()) {
+        let whole = pending.len() / 4 * 4;
+        if let Some(words) = pending.get(..whole).filter(|words| !words.is_empty()) {
             device.queue().write_buffer(buffer, self.offset, words);
             self.offset += whole as u64;
         }
-        self.pending.drain(..whole);
+        pending.drain(..whole);
     }
 }

@@ -105,7 +105,7 @@ impl SyntheticShape {
     }
 
     /// Every tensor's name and size; the first is the embedding.
-    fn tensors(&self) -> Vec<(String, usize, usize, Encoding)> {
+    pub(crate) fn tensors(&self) -> Vec<(String, usize, usize, Encoding)> {
         let Self { width, hidden, body, .. } = *self;
         let (query, kv) = (self.heads * HEAD, self.kv_heads * HEAD);
         let mut all = vec![
