@@ -1,0 +1,20 @@
+/** Runs in a dedicated worker: loads a generated model with the built engine, and tells what stands where. */
+
+import init, * as engine from '/hybridge/wasm/worker/hybridge_worker.js'
+import { GeneratedBlob } from './generated-blob.mjs'
+import { seen, watchMemory } from './observed.mjs'
+
+self.onmessage = async ({ data: { folder, device, contextWindow } }) => {
+  try {
+    watchMemory()
+    const { memory } = await init({ module_or_path: '/hybridge/wasm/worker/hybridge_worker_bg.wasm' })
+    const { blob } = await GeneratedBlob.fetch(folder)
+    const options = { contextWindow, device, precision: 'exact', kind: 'generator' }
+    const model = await engine.Model.load([blob], JSON.stringify(options), () => {})
+    // Memory of wasm never shrinks: what it is now is the most that it ever was.
+    self.postMessage({ report: { wasm: memory.buffer.byteLength, gpu: seen.gpuBytes, file: blob.size, facts: JSON.parse(model.facts()) } })
+    model.free()
+  } catch (error) {
+    self.postMessage({ error: typeof error === 'string' ? error : `${error?.message}\n${error?.stack}` })
+  }
+}
