@@ -15,6 +15,8 @@
 //! JavaScript values.
 
 use std::fmt;
+use std::future::poll_fn;
+use std::task::Poll;
 
 use futures::future::LocalBoxFuture;
 use hybridge_core::{Error, Result, Status};
@@ -157,6 +159,20 @@ pub fn kept_after_rewind(
         Some(_) => first_needed >= position.saturating_sub(slots),
     };
     if has_all { length } else { 0 }
+}
+
+/// Pending once, woken at once: others run, and may drop the work that waits.
+pub(crate) async fn yield_once() {
+    let mut has_yielded = false;
+    poll_fn(|context| {
+        if has_yielded {
+            return Poll::Ready(());
+        }
+        has_yielded = true;
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 #[cfg(test)]

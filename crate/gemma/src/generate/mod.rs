@@ -5,14 +5,13 @@
 //! next:  mask ─► choose or step ─► stop id? ─► text ─► stop sequence? ─► finished? length? ─► piece
 //! ```
 //!
-//! The caller pulls. Between two pulls nothing runs, and a [`Cancel`] is looked at before every
-//! chunk and every token.
+//! The caller pulls. Between two pulls nothing runs. A [`Cancel`] is looked at before every token,
+//! and stops the reading of a prompt wherever that waits.
 
-use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use hybridge_core::{Error, FinishReason, Request, Result, ToolRequest};
+use hybridge_core::{Error, FinishReason, Request, Result, Status, ToolRequest};
 
 use crate::constrain::{Constraint, Constraints, Pieces};
 use crate::engine::{Pass, context_full};
@@ -21,34 +20,15 @@ use crate::template::{Answer, render};
 use crate::tokenizer::Tokenizer;
 use crate::tools::{Dialect, Listener, wish_of};
 
+mod cancel;
 mod generation;
 
+pub use cancel::Cancel;
 pub use generation::Generation;
 use generation::Guard;
 
 /// Answers that are remembered with their ids, for a conversation that goes on.
 const REMEMBERED: usize = 32;
-
-/// A switch that stops the work; every clone is the same switch.
-#[derive(Clone, Debug, Default)]
-pub struct Cancel(Rc<Cell<bool>>);
-
-impl Cancel {
-    /// Stops after the token or the chunk in flight. Again does nothing.
-    pub fn cancel(&self) {
-        self.0.set(true);
-    }
-
-    /// Whether it was used.
-    #[must_use]
-    pub fn is_cancelled(&self) -> bool {
-        self.0.get()
-    }
-
-    fn check(&self) -> Result<()> {
-        if self.is_cancelled() { Err(Error::cancelled()) } else { Ok(()) }
-    }
-}
 
 /// How to answer.
 #[derive(Clone, Debug)]
@@ -172,10 +152,9 @@ impl Session {
         self.held.truncate(kept);
         let mut rest = prompt.get(kept..).unwrap_or_default();
         while !rest.is_empty() {
-            options.cancel.check()?;
             // A pass learns how long its chunks may be while it reads.
             let (chunk, others) = rest.split_at(self.pass.chunk().clamp(1, rest.len()));
-            self.feed(chunk).await?;
+            self.feed(chunk, &options.cancel).await?;
             rest = others;
         }
         Ok(Generation::new(options, prompt.len(), kept))
@@ -254,8 +233,14 @@ impl Session {
         Ok(())
     }
 
-    async fn feed(&mut self, tokens: &[u32]) -> Result<()> {
-        self.pass.prefill(tokens).await.inspect_err(|_| self.forget())?;
+    async fn feed(&mut self, tokens: &[u32], cancel: &Cancel) -> Result<()> {
+        let fed = cancel.unless(self.pass.prefill(tokens)).await;
+        // What was stopped left the cache as it was.
+        fed.inspect_err(|error| {
+            if error.status != Status::Cancelled {
+                self.forget();
+            }
+        })?;
         self.held.extend(tokens);
         Ok(())
     }

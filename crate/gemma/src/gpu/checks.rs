@@ -76,7 +76,7 @@ pub fn distance(found: &[f32], exact: &[f64]) -> f64 {
         / deviation(exact)
 }
 
-fn widened(values: &[f32]) -> Vec<f64> {
+pub(super) fn widened(values: &[f32]) -> Vec<f64> {
     values.iter().copied().map(f64::from).collect()
 }
 
@@ -84,7 +84,7 @@ pub(super) fn wrong(what: String) -> Result<()> {
     Err(Error::internal(what))
 }
 
-fn near(what: &str, found: &[f32], exact: &[f64]) -> Result<()> {
+pub(super) fn near(what: &str, found: &[f32], exact: &[f64]) -> Result<()> {
     let worst = distance(found, exact);
     if worst < TOLERANCE {
         return Ok(());

@@ -1,16 +1,21 @@
 //! What a pass asks of the GPU, counted: the same on every machine, as milliseconds are not.
 
+use std::cell::Cell;
+use std::future::poll_fn;
+use std::pin::pin;
 use std::rc::Rc;
+use std::task::Poll;
 
 use hybridge_core::Result;
 
-use super::checks::{GREEDY, mask, open, wrong};
+use super::checks::{GREEDY, mask, near, open, widened, wrong};
 use super::kernels::{Shapes, norm};
 use super::launcher::Encoder;
 use super::{Counters, Device, KernelPass, Options};
 use crate::config::Span;
 use crate::engine::Pass as _;
 use crate::sample::{Draw, Sampler};
+use crate::scalar::Scalar;
 use crate::testing::Tiny;
 
 /// A decoded token costs few dispatches, one submission and no more than 512 bytes of reading.
@@ -91,6 +96,61 @@ pub(super) async fn reading_is_cheap(device: &Device, tiny: &Tiny) -> Result<()>
         return Ok(());
     }
     wrong(format!("{dispatches} dispatches of {}, {submits} submits, {writes} writes", 2 * each))
+}
+
+thread_local! {
+    static SECONDS: Cell<f64> = const { Cell::new(0.0) };
+}
+
+/// Milliseconds by which every chunk takes a second.
+fn slow() -> f64 {
+    SECONDS.set(SECONDS.get() + 1.0);
+    1000.0 * SECONDS.get()
+}
+
+/// Drops some work where it waits for this time; whether it was over before.
+async fn dropped_at<T>(wait: u64, work: impl Future<Output = T>) -> bool {
+    let mut work = pin!(work);
+    let mut waited = 0;
+    poll_fn(|context| match work.as_mut().poll(context) {
+        Poll::Ready(_) => Poll::Ready(true),
+        Poll::Pending => {
+            waited += 1;
+            if waited == wait { Poll::Ready(false) } else { Poll::Pending }
+        }
+    })
+    .await
+}
+
+/// Of a prompt that nobody waits for any more the GPU is sent nothing more, a chunk that takes long
+/// is sent in parts, and what was fed before stays right.
+///
+/// # Errors
+/// What was sent, or what differs.
+pub(super) async fn stopped_prompts_end(device: &Device, tiny: &Tiny) -> Result<()> {
+    let model = open(tiny).await?;
+    let prompt = tiny.prompt(150);
+    let (begun, rest) = prompt.split_at(40);
+    let mut scalar = Scalar::load(&model, 200).await?;
+    scalar.prefill(&prompt).await?;
+    let exact = widened(&scalar.logits().await?);
+    let mut pass = KernelPass::load(device, &model, 200, Options::default()).await?.paced(slow);
+    for wait in [1, 2, 5, 12] {
+        pass.rewind(0);
+        // From here on it knows that a chunk takes a second.
+        pass.prefill(begun).await?;
+        let before = pass.counters();
+        let is_over = dropped_at(wait, pass.prefill(rest)).await;
+        let Counters { submits, dispatches, .. } = pass.counters() - before;
+        let each = 8 * model.config.layers.len() as u64 + 1;
+        if is_over || submits == 0 || submits > wait || dispatches > submits * each.div_ceil(10) {
+            return wrong(format!("{submits} submits, {dispatches} dispatches after {wait} waits"));
+        }
+        let missing = prompt.get(pass.position()..).unwrap_or_default();
+        pass.prefill(missing).await?;
+        near(&format!("stopped at wait {wait}"), &pass.logits().await?, &exact)?;
+    }
+    Ok(())
 }
 
 /// Far into a text only global layers have more to do.

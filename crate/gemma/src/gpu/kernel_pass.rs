@@ -16,7 +16,7 @@ use super::pending::{Ahead, Known, Pending};
 use super::tiles;
 use super::upload::Uploader;
 use crate::config::{Architecture, Config, Span};
-use crate::engine::{Pass, check_tokens, kept_after_rewind, nothing_pending};
+use crate::engine::{Pass, check_tokens, kept_after_rewind, nothing_pending, yield_once};
 use crate::sample::{Choice, Draw, choose};
 use crate::weights::Model;
 
@@ -24,6 +24,9 @@ use crate::weights::Model;
 const SLACK: usize = 64;
 
 /// Gemma by kernels.
+///
+/// Dropping a future of [`Pass::prefill`] leaves the GPU what it was sent last, a tenth of a second
+/// at most; what was not through counts as not fed.
 #[derive(Debug)]
 pub struct KernelPass {
     pub(super) network: Network,
@@ -161,15 +164,20 @@ impl KernelPass {
             self.announce(chunk);
             let progress =
                 Progress { position: to_u32(self.position), tokens: to_u32(chunk.len()) };
+            // From here on rings hold some of this chunk, also where whoever waits for it stops.
+            self.reached = self.reached.max(self.position + chunk.len());
+            self.pending = Pending::Nothing;
             let body = self.body(chunk.len());
-            for part in body.chunks(body.len().div_ceil(self.pace.parts()).max(1)) {
+            let parts = body.chunks(body.len().div_ceil(self.pace.parts()).max(1));
+            for part in parts {
                 self.network.encoder.run(&[part], progress, &[]);
+                if chunk.len() > 1 {
+                    // Let the caller stop, and the queue not grow without bound.
+                    self.network.encoder.device().idle().await?;
+                    yield_once().await;
+                }
             }
             self.moved_by(chunk, Pending::Hidden(progress.tokens));
-            if chunk.len() > 1 {
-                // Let the caller stop, and the queue not grow without bound.
-                self.network.encoder.device().idle().await?;
-            }
             if let (Some(clock), Some(start)) = (self.clock, start) {
                 self.pace.took(chunk.len(), clock() - start);
             }

@@ -31,6 +31,7 @@ macro_rules! gpu_suite {
             draws_are_the_same,
             decoding_is_cheap,
             reading_is_cheap,
+            stopped_prompts_end,
             local_layers_are_bounded,
             weights_stay_packed,
             kernels_are_compiled_once,
@@ -127,6 +128,8 @@ suite! {
     decoding_is_cheap: one_of(&["q4_0", "mixed"]), costs::decoding_is_cheap;
     /// Counts of a prompt.
     reading_is_cheap: one_of(&["q4_0"]), costs::reading_is_cheap;
+    /// Counts of a prompt that is given up.
+    stopped_prompts_end: one_of(&["q8_0", "irregular"]), costs::stopped_prompts_end;
     /// Counts far into a text.
     local_layers_are_bounded: one_of(&["irregular"]), costs::local_layers_are_bounded;
     /// Bytes of weights, each layout among them.

@@ -2,8 +2,10 @@
 
 use std::rc::Rc;
 
-use futures::future::{LocalBoxFuture, ready};
-use hybridge_core::{Error, FinishReason, Message, Request, Result, Role};
+use futures::FutureExt as _;
+use futures::future::{LocalBoxFuture, join, pending, ready};
+use hybridge_core::{Error, FinishReason, Message, Request, Result, Role, Status};
+use hybridge_gemma::cpu::{Cpu, Precision};
 use hybridge_gemma::generate::{Cancel, Options, Session};
 use hybridge_gemma::sample::Sampler;
 use hybridge_gemma::scalar::Scalar;
@@ -26,12 +28,15 @@ struct Scripted {
     fed: Vec<u32>,
     capacity: usize,
     is_broken_at: Option<usize>,
+    /// Whether it never comes back from a prompt.
+    is_endless: bool,
 }
 
 impl Scripted {
     fn new(prompt: usize, script: Vec<u32>) -> Self {
         let config = model().config;
-        Self { config, script, prompt, fed: Vec::new(), capacity: 64, is_broken_at: None }
+        let (is_broken_at, is_endless) = (None, false);
+        Self { config, script, prompt, fed: Vec::new(), capacity: 64, is_broken_at, is_endless }
     }
 }
 
@@ -58,6 +63,9 @@ impl Pass for Scripted {
     }
 
     fn prefill<'a>(&'a mut self, tokens: &'a [u32]) -> LocalBoxFuture<'a, Result<()>> {
+        if self.is_endless {
+            return Box::pin(pending());
+        }
         self.fed.extend(tokens);
         Box::pin(ready(Ok(())))
     }
@@ -227,4 +235,43 @@ fn a_conversation_goes_on_where_its_cache_ends() {
     let again = ask(&mut long, &second_prompt);
     assert_eq!(again.ids(), second.ids());
     assert_eq!(again.usage().cached_content_tokens, Some(second_prompt.len() as u64 - 1));
+}
+
+#[test]
+fn whoever_stops_wakes_a_prompt_that_waits() {
+    let pass = Scripted { is_endless: true, ..Scripted::new(3, Vec::new()) };
+    let mut session = Session::new(Box::new(pass), None);
+    let options = options(4, &[]);
+    let cancel = options.cancel.clone();
+    let (error, ()) =
+        block_on(join(session.start(&[2, 500, 501], options), async { cancel.cancel() }));
+    assert_eq!(error.unwrap_err().status, Status::Cancelled);
+}
+
+#[test]
+fn a_prompt_stops_where_it_waits_and_is_read_again() {
+    let prompt = find("no_window").unwrap().prompt(60);
+    let session = || {
+        let pass = block_on(Cpu::load(&model(), 64, Precision::Exact)).unwrap();
+        Session::new(Box::new(pass), None)
+    };
+    let mut fresh = session();
+    block_on(fresh.start(&prompt, options(4, &[]))).unwrap();
+    let expected = block_on(fresh.logits()).unwrap();
+    for polls in [0, 1, 2, 4] {
+        let mut session = session();
+        let options = options(4, &[]);
+        {
+            let cancel = options.cancel.clone();
+            let mut starting = Box::pin(session.start(&prompt, options.clone()));
+            for _ in 0..polls {
+                assert!(starting.as_mut().now_or_never().is_none(), "read within {polls} polls");
+            }
+            cancel.cancel();
+            assert_eq!(block_on(starting).unwrap_err().status, Status::Cancelled);
+        }
+        assert!(session.pass().position() < 60);
+        block_on(session.start(&prompt, Options { cancel: Cancel::default(), ..options })).unwrap();
+        assert_eq!(block_on(session.logits()).unwrap(), expected, "{polls} polls");
+    }
 }
