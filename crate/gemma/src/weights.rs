@@ -74,6 +74,12 @@ pub struct LayerTensors {
 }
 
 impl LayerTensors {
+    /// What makes queries, keys and values.
+    #[must_use]
+    pub fn projecting(&self) -> [&Tensor; 3] {
+        [&self.attn_q, &self.attn_k, &self.attn_v]
+    }
+
     /// All thirteen.
     #[must_use]
     pub fn all(&self) -> [&Tensor; 13] {

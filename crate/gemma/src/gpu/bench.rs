@@ -120,7 +120,7 @@ impl KernelPass {
     pub async fn part_milliseconds(&mut self, part: Part, clock: Clock<'_>) -> Result<f64> {
         let progress = self.rehearse();
         let list = match part {
-            Part::Head => &self.head.products,
+            Part::Head => self.head.products(1),
             Part::Body => &self.network.one,
         };
         repeated(&self.network.encoder, list, progress, clock).await
@@ -134,7 +134,7 @@ impl KernelPass {
         const TIMES: u32 = 20;
         let progress = self.rehearse();
         let (encoder, body, head) =
-            (&self.network.encoder, self.network.one.as_slice(), self.head.products.as_slice());
+            (&self.network.encoder, self.network.one.as_slice(), self.head.products(1));
         let count = u32::try_from(body.len() + head.len())
             .map_err(|_| Error::internal("too many dispatches"))?;
         let mut best = f64::INFINITY;

@@ -32,7 +32,7 @@ pub enum Kind {
 impl Kind {
     /// The kernels as people get them.
     pub const KERNELS: Self =
-        Self::Kernels(Options { chunk: 0, software: None, binding_limit: None });
+        Self::Kernels(Options { chunk: 0, software: None, binding_limit: None, plan: None });
 
     /// The pass of this kind.
     ///

@@ -11,7 +11,7 @@ use hybridge_core::Result;
 use super::checks::{GREEDY, mask, near, open, widened, wrong};
 use super::kernels::{Shapes, norm};
 use super::launcher::Encoder;
-use super::{Counters, Device, KernelPass, Options};
+use super::{Counters, Device, KernelPass, Options, Plan};
 use crate::config::Span;
 use crate::engine::Pass as _;
 use crate::sample::{Draw, Sampler};
@@ -23,8 +23,16 @@ use crate::testing::Tiny;
 /// # Errors
 /// What it costs instead.
 pub(super) async fn decoding_is_cheap(device: &Device, tiny: &Tiny) -> Result<()> {
+    for plan in [None, Some(Plan::ALONE.packed())] {
+        decoding_is_cheap_with(device, tiny, plan).await?;
+    }
+    Ok(())
+}
+
+async fn decoding_is_cheap_with(device: &Device, tiny: &Tiny, plan: Option<Plan>) -> Result<()> {
     let model = open(tiny).await?;
-    let mut pass = KernelPass::load(device, &model, 64, Options::default()).await?;
+    let options = Options { plan, ..Options::default() };
+    let mut pass = KernelPass::load(device, &model, 64, options).await?;
     pass.prefill(&tiny.prompt(5)).await?;
     let sampled = Sampler { temperature: 1.0, top_k: 64, top_p: 0.95, min_p: 0.0, seed: 1 };
     // A mask is one more write, and nothing else.
@@ -74,7 +82,7 @@ pub(super) async fn weights_stay_packed(device: &Device, tiny: &Tiny) -> Result<
 /// # Errors
 /// That it was compiled again.
 pub(super) async fn kernels_are_compiled_once(device: &Device, tiny: &Tiny) -> Result<()> {
-    let (source, _) = norm(&open(tiny).await?.config, Shapes::SOFTWARE.token);
+    let (source, _) = norm(&open(tiny).await?.config, Shapes::SOFTWARE.token, false);
     let first = Encoder::new(device.clone()).kernel(&source);
     let second = Encoder::new(device.clone()).kernel(&source);
     if Rc::ptr_eq(&first, &second) { Ok(()) } else { wrong("compiled twice".to_owned()) }

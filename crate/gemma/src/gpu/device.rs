@@ -27,6 +27,8 @@ pub struct AdapterFacts {
     pub shader_f16: bool,
     /// Subgroup operations. Nothing here needs them.
     pub subgroups: bool,
+    /// Products of packed bytes in shaders. Nothing here needs them.
+    pub packed_products: bool,
     /// Timestamps. burn cannot run in a browser without them; the kernels can.
     pub timestamp_query: bool,
     /// The largest buffer, in bytes.
@@ -89,6 +91,9 @@ impl Device {
             software: info.device_type == wgpu::DeviceType::Cpu,
             shader_f16: features.contains(wgpu::Features::SHADER_F16),
             subgroups: features.contains(wgpu::Features::SUBGROUP),
+            packed_products: instance
+                .wgsl_language_features()
+                .contains(wgpu::WgslLanguageFeatures::Packed4x8IntegerDotProduct),
             timestamp_query: features.contains(wgpu::Features::TIMESTAMP_QUERY),
             max_buffer_size: limits.max_buffer_size,
             max_storage_buffer_binding_size: limits.max_storage_buffer_binding_size,

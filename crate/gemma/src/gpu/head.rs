@@ -22,7 +22,10 @@ const PICKINGS: [Picking; 4] = [
 /// From hidden states to a token.
 #[derive(Debug)]
 pub(super) struct Head {
-    pub(super) products: Vec<Dispatch>,
+    /// After a single token.
+    one: Vec<Dispatch>,
+    /// After many.
+    many: Vec<Dispatch>,
     picks: Vec<(Picking, Vec<Dispatch>)>,
     /// A bit for each token: what may be picked where not all may.
     pub(super) mask: wgpu::Buffer,
@@ -53,12 +56,16 @@ impl Head {
             Some(tensor) => Some(uploader.shards(model, tensor).await?),
             None => None,
         };
-        let io = [network.buffers.normed.clone(), logits.clone()];
         let embedding = std::mem::take(&mut network.embedding);
-        let mut products = Vec::new();
+        let packs = network.packs(&[model.tensors.head()]);
+        let plan = network.layout.plan;
+        let (mut one, mut many) = (Vec::new(), Vec::new());
         for shard in own.as_ref().unwrap_or(&embedding) {
-            let ends = (shard.first_row, network.config.soft_cap);
-            products.push(network.last_product("head", &shard.planes, &io, ends));
+            let (planes, ends) = (&shard.planes, (shard.first_row, network.config.soft_cap));
+            let io = [network.buffers.exact.normed.clone(), logits.clone()];
+            many.push(network.last_product("head", planes, &io, ends, plan.exact()));
+            let io = [network.buffers.vectors(packs).normed.clone(), logits.clone()];
+            one.push(network.last_product("head", planes, &io, ends, plan));
         }
         let (count, _) = kernels::slicing(vocabulary);
         let slices = uploader.values("slices", 4 * count)?;
@@ -81,7 +88,12 @@ impl Head {
             let bound = [&logits, &slices, &buffers.progress, &buffers.tokens, &result, &mask];
             picks.push((picking, vec![slice, network.encoder.bind(&kernel, &bound, grid)]));
         }
-        Ok(Self { products, picks, mask, logits, all_logits, result, stagings })
+        Ok(Self { one, many, picks, mask, logits, all_logits, result, stagings })
+    }
+
+    /// The products that follow a pass of so many tokens.
+    pub(super) fn products(&self, tokens: u32) -> &[Dispatch] {
+        if tokens == 1 { &self.one } else { &self.many }
     }
 
     /// The dispatches of one way to pick.

@@ -41,7 +41,10 @@ impl KernelEncoder {
         let capacity = capacity.max(1);
         let shapes = options.shapes(device);
         // Every token sees those behind it, so that all go in one pass.
-        let layout = Layout { shapes, capacity, ring: capacity, chunk: capacity, both_ways: true };
+        // Vectors are what is wanted, and no product but the last two is of a single one.
+        let plan = options.plan(device).exact();
+        let layout =
+            Layout { shapes, plan, capacity, ring: capacity, chunk: capacity, both_ways: true };
         let mut uploader = Uploader::new(device.clone(), options.binding_limit);
         let mut network =
             Network::load(launcher::Encoder::new(device.clone()), &mut uploader, model, layout)
@@ -53,16 +56,16 @@ impl KernelEncoder {
         let staging = uploader.buffer("vector to read", vector.size(), mapped)?;
         let (source, grid) = kernels::pool(&network.config);
         let kernel = network.encoder.kernel(&source);
-        let bound = [&network.buffers.normed, &mean, &network.buffers.progress];
+        let bound = [&network.buffers.exact.normed, &mean, &network.buffers.progress];
         let pool = network.encoder.bind(&kernel, &bound, grid);
         let (first, second) = (
             uploader.matrix(model, &dense.dense_2).await?,
             uploader.matrix(model, &dense.dense_3).await?,
         );
         let io = [mean, inner.clone()];
-        let one = network.last_product("dense 2", &first, &io, (0, None));
+        let one = network.last_product("dense 2", &first, &io, (0, None), plan);
         let io = [inner, vector.clone()];
-        let two = network.last_product("dense 3", &second, &io, (0, None));
+        let two = network.last_product("dense 3", &second, &io, (0, None), plan);
         device.idle().await?;
         let outputs = dense.dense_3.rows;
         let buffers = uploader.finish();

@@ -77,7 +77,8 @@ impl KernelPass {
             // A chunk's keys are put before its queries look: the first one still sees its window.
             capacity.min(window + chunk.max(SLACK))
         });
-        let layout = Layout { shapes, capacity, ring, chunk, both_ways: false };
+        let plan = options.plan(device);
+        let layout = Layout { shapes, plan, capacity, ring, chunk, both_ways: false };
         let mut uploader = Uploader::new(device.clone(), options.binding_limit);
         let encoder = Encoder::new(device.clone());
         Head::compile(&encoder, model.config.vocabulary, shapes.single);
@@ -269,7 +270,7 @@ impl KernelPass {
             lists.push(self.body(before.len()));
         }
         if !before.is_empty() || self.pending != Pending::Logits {
-            lists.push(&self.head.products);
+            lists.push(self.head.products(progress.tokens));
         }
         lists.push(self.head.pick(picking));
         let copy = self.head.copy(self.slot.other());
@@ -282,7 +283,7 @@ impl KernelPass {
     fn send_ahead(&mut self) {
         let progress = Progress { position: to_u32(self.position), tokens: 1 };
         let picking = Picking { keep_many: false, is_masked: false };
-        let lists = [self.body(1), &self.head.products, self.head.pick(picking)];
+        let lists = [self.body(1), self.head.products(1), self.head.pick(picking)];
         let copy = self.head.copy(self.slot.other());
         self.network.encoder.run(&lists, progress, &[copy]);
         self.reached = self.reached.max(self.position + 1);
@@ -296,7 +297,7 @@ impl KernelPass {
         let (lists, progress): (Vec<&[Dispatch]>, _) = match self.pending {
             Pending::Nothing | Pending::Overtaken => return Err(nothing_pending()),
             Pending::Hidden(tokens) => (
-                vec![&self.head.products],
+                vec![self.head.products(tokens)],
                 Progress { position: to_u32(self.position) - tokens, tokens },
             ),
             Pending::Logits => (Vec::new(), Progress { position: 0, tokens: 1 }),

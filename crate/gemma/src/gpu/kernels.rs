@@ -10,9 +10,7 @@ use Access::{Read, Uniform, Write};
 /// How each kind of kernel is spread over invocations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Shapes {
-    /// Products with one vector.
-    pub(super) row: Shape,
-    /// Products with many.
+    /// Products with many vectors. [`super::Plan`] has those with one.
     pub(super) tile: Shape,
     /// What is done once for each token.
     pub(super) token: Shape,
@@ -32,7 +30,6 @@ impl Shapes {
     /// For CPU adapters, where a barrier costs as much as thousands of products: none but in the
     /// last kernel. Small workgroups, so that few rows still reach every core.
     pub(super) const SOFTWARE: Self = Self {
-        row: Shape { workgroup: 4, lanes: 1 },
         tile: Shape { workgroup: 16, lanes: 1 },
         token: Shape { workgroup: 4, lanes: 1 },
         head: Shape { workgroup: 4, lanes: 1 },
@@ -44,7 +41,6 @@ impl Shapes {
 
     /// For real GPUs: neighbours read neighbouring words, and enough of them hide the latency.
     pub(super) const HARDWARE: Self = Self {
-        row: Shape { workgroup: 64, lanes: 8 },
         tile: Shape { workgroup: 64, lanes: 64 },
         token: Shape { workgroup: 128, lanes: 128 },
         head: Shape { workgroup: 64, lanes: 32 },
@@ -77,6 +73,7 @@ pub(super) fn embed(
     shape: Shape,
     shard: MatrixShape,
     first_row: u32,
+    keeps_packed: bool,
 ) -> (Source, Grid) {
     let mut builder = Builder::new("embed", shape);
     builder
@@ -89,19 +86,21 @@ pub(super) fn embed(
         .bindings(&[Read, Write, Uniform, Read, Write])
         .matrix(shard)
         .for_matrix(include_str!("wgsl/whole.wgsl"))
+        .kept(keeps_packed)
         .piece(include_str!("wgsl/embed.wgsl"));
     (builder.build(), Grid::Items { each: 1, per_group: shape.items() })
 }
 
 /// Adds a branch to the residual and norms for what comes next.
 /// Bindings: branch, residual, progress, weights of both norms, normed.
-pub(super) fn norm(config: &Config, shape: Shape) -> (Source, Grid) {
+pub(super) fn norm(config: &Config, shape: Shape, keeps_packed: bool) -> (Source, Grid) {
     let mut builder = Builder::new("norm", shape);
     builder
         .number("QUADS", padded(config.width) / 4)
         .float("WIDTH", to_f32(config.width))
         .float("EPSILON", config.norm_epsilon)
         .bindings(&[Read, Write, Uniform, Read, Read, Write])
+        .kept(keeps_packed)
         .piece(include_str!("wgsl/norm.wgsl"));
     (builder.build(), Grid::Items { each: 1, per_group: shape.items() })
 }
@@ -190,7 +189,7 @@ impl View {
     }
 
     /// The softmax of scores times values. Bindings: scores, output, progress, values.
-    pub(super) fn mix(self, config: &Config, shape: Shape) -> (Source, Grid) {
+    pub(super) fn mix(self, config: &Config, shape: Shape, keeps_packed: bool) -> (Source, Grid) {
         let quads = config.head_dim / 4;
         // Without lanes an invocation repeats the softmax for its part of a head: fewer, larger parts.
         let slice = if shape.lanes == 1 && quads.is_multiple_of(4) { 4 } else { 1 };
@@ -198,6 +197,7 @@ impl View {
         builder
             .number("SLICE", slice)
             .number("OUT_QUADS", padded(config.query_width()) / 4)
+            .kept(keeps_packed)
             .piece(include_str!("wgsl/mix.wgsl"));
         let parts = to_u32(config.heads * quads) / slice;
         (builder.build(), Grid::Layers(parts.div_ceil(shape.items())))

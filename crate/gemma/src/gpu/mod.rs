@@ -12,6 +12,7 @@
 
 #[cfg(any(test, feature = "testing"))]
 pub mod bench;
+mod buffers;
 mod burn_check;
 mod burn_model;
 mod burn_pass;
@@ -31,8 +32,11 @@ mod network;
 mod options;
 mod pace;
 mod pending;
+mod plan;
 mod planes;
 mod products;
+#[cfg(any(test, feature = "testing"))]
+pub mod rounding;
 mod self_check;
 mod shader;
 #[cfg(any(test, feature = "testing"))]
@@ -49,4 +53,5 @@ pub use kernel_pass::KernelPass;
 pub use launcher::Counters;
 pub use options::Options;
 pub use pace::Clock;
+pub use plan::Plan;
 pub use self_check::{Report, self_check};

@@ -11,13 +11,16 @@
 use burn::tensor::wgpu::wgpu;
 use hybridge_core::{Error, Result, Status};
 
+use super::Plan;
+use super::buffers::{Buffers, Vectors};
 use super::kernels::{self, Shapes, View, padded, to_u32};
 use super::launcher::{Dispatch, Encoder, Grid};
+use super::planes::Format;
 use super::products::{Product, Rows};
 use super::shader::{MatrixShape, Source};
 use super::upload::{Planes, Shard, Uploader};
 use crate::config::{Config, Rope, Span};
-use crate::weights::{LayerTensors, Model};
+use crate::weights::{LayerTensors, Model, Tensor};
 
 /// Positions that one row of the coarse angle table stands for.
 const FINE: usize = 64;
@@ -26,6 +29,8 @@ const FINE: usize = 64;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Layout {
     pub(super) shapes: Shapes,
+    /// The products for a single token.
+    pub(super) plan: Plan,
     /// Tokens the cache holds.
     pub(super) capacity: usize,
     /// Slots of local layers.
@@ -34,21 +39,6 @@ pub(super) struct Layout {
     pub(super) chunk: usize,
     /// Whether tokens see those behind them.
     pub(super) both_ways: bool,
-}
-
-/// What every kernel shares.
-#[derive(Debug)]
-pub(super) struct Buffers {
-    pub(super) tokens: wgpu::Buffer,
-    pub(super) progress: wgpu::Buffer,
-    residual: wgpu::Buffer,
-    pub(super) normed: wgpu::Buffer,
-    projections: wgpu::Buffer,
-    queries: wgpu::Buffer,
-    scores: wgpu::Buffer,
-    mixed: wgpu::Buffer,
-    branch: wgpu::Buffer,
-    inner: wgpu::Buffer,
 }
 
 /// From tokens to normed hidden states.
@@ -95,7 +85,8 @@ impl Network {
             None => return Err(Error::invalid("the model has no layers")),
         };
         for index in 0..self.embedding.len() {
-            self.add_embedding(index, &norm);
+            let packs = tensors.layers.first().is_some_and(|it| self.packs(&it.projecting()));
+            self.add_embedding(index, &norm, packs);
         }
         let mut angles: Vec<(Rope, wgpu::Buffer)> = Vec::new();
         for (index, (layer, weights)) in
@@ -112,30 +103,57 @@ impl Network {
             self.add_attention(uploader, model, weights, layer.span, &table).await?;
             let post = uploader.norm(model, &weights.post_attention_norm).await?;
             norm = uploader.norm(model, &weights.ffn_norm).await?;
-            self.add_norm(&post, &norm);
+            let packs = self.packs(&[&weights.ffn_gate, &weights.ffn_up]);
+            self.add_norm(&post, &norm, packs);
             self.add_feed_forward(uploader, model, weights).await?;
             let post = uploader.norm(model, &weights.post_ffw_norm).await?;
-            let next = tensors.layers.get(index + 1).map(|next| &next.attn_norm);
-            norm = uploader.norm(model, next.unwrap_or(&tensors.output_norm)).await?;
-            self.add_norm(&post, &norm);
+            let (next, packs) = match tensors.layers.get(index + 1) {
+                Some(next) => (&next.attn_norm, self.packs(&next.projecting())),
+                None => (&tensors.output_norm, self.packs(&[tensors.head()])),
+            };
+            norm = uploader.norm(model, next).await?;
+            self.add_norm(&post, &norm, packs);
         }
         Ok(())
     }
 
-    fn add_embedding(&mut self, index: usize, norm: &wgpu::Buffer) {
+    /// Whether decode's product with these matrices reads rounded vectors.
+    pub(super) fn packs(&self, tensors: &[&Tensor]) -> bool {
+        let is_whole = |tensor: &&Tensor| Format::of(tensor.encoding).is_whole();
+        self.layout.plan.is_packed() && tensors.iter().all(is_whole)
+    }
+
+    /// A kernel for many tokens, and the one for a single token where that keeps its result rounded.
+    fn add_both(
+        &mut self,
+        packs: bool,
+        make: impl Fn(bool) -> (Source, Grid),
+        bound: impl Fn(&Buffers, &wgpu::Buffer) -> Vec<wgpu::Buffer>,
+    ) {
+        let mut made = Vec::new();
+        for packed in [packs, false] {
+            let (source, grid) = make(packed);
+            let kernel = self.encoder.kernel(&source);
+            let bound = bound(&self.buffers, &self.buffers.vectors(packed).normed);
+            let bound: Vec<_> = bound.iter().collect();
+            made.push(self.encoder.bind(&kernel, &bound, grid));
+        }
+        self.many.extend(made.pop());
+        self.one.extend(made);
+    }
+
+    fn add_embedding(&mut self, index: usize, norm: &wgpu::Buffer, packs: bool) {
         let Some(shard) = self.embedding.get(index) else { return };
-        let (source, grid) = kernels::embed(
-            &self.config,
-            self.layout.shapes.token,
-            shard.planes.shape,
-            shard.first_row,
-        );
-        let kernel = self.encoder.kernel(&source);
-        let Buffers { tokens, residual, progress, normed, .. } = &self.buffers;
-        let mut bound = vec![tokens, residual, progress, norm, normed];
-        bound.extend(shard.planes.buffers());
-        let dispatch = self.encoder.bind(&kernel, &bound, grid);
-        self.both(dispatch);
+        let (config, token) = (self.config.clone(), self.layout.shapes.token);
+        let (shape, first_row) = (shard.planes.shape, shard.first_row);
+        let planes: Vec<_> = shard.planes.buffers().cloned().collect();
+        let make = |packed| kernels::embed(&config, token, shape, first_row, packed);
+        let bound = |buffers: &Buffers, normed: &wgpu::Buffer| {
+            let Buffers { tokens, residual, progress, .. } = buffers;
+            let first = [tokens, residual, progress, norm, normed].into_iter().cloned();
+            first.chain(planes.iter().cloned()).collect()
+        };
+        self.add_both(packs, make, bound);
     }
 
     async fn add_attention(
@@ -148,8 +166,8 @@ impl Network {
     ) -> Result<()> {
         let Layout { shapes, capacity, ring, both_ways, .. } = self.layout;
         let config = self.config.clone();
-        let projecting = [&weights.attn_q, &weights.attn_k, &weights.attn_v];
-        let projecting = uploader.joined(model, &projecting).await?;
+        let packs = self.packs(&weights.projecting());
+        let projecting = uploader.joined(model, &weights.projecting()).await?;
         let norms = uploader.norms(model, &[&weights.attn_q_norm, &weights.attn_k_norm]).await?;
         let width = to_u32(config.query_width() + 2 * config.kv_width());
         let qkv = Product {
@@ -160,9 +178,10 @@ impl Network {
             out_first: 0,
             soft_cap: None,
         };
-        let Buffers { normed, projections, .. } = &self.buffers;
-        let io = [normed.clone(), projections.clone()];
-        self.add_product(&qkv, &io, &projecting);
+        let [one, many] = self.vectors(packs).map(|it| it.normed.clone());
+        let output = self.buffers.projections.clone();
+        let io = [[one, output.clone()], [many, output]];
+        self.add_product(&qkv, &io, false, &projecting);
 
         let slots = if span == Span::Local { ring } else { capacity };
         // In a browser numbers have 32 bits: a cache too large to count is one too large to make.
@@ -171,7 +190,7 @@ impl Network {
         let values = uploader.values("values", room)?;
         let rope = kernels::rope(&config, shapes.head, slots, coarse_rows(capacity));
         let kernel = self.encoder.kernel(&rope.0);
-        let Buffers { projections, queries, progress, scores, mixed, .. } = &self.buffers;
+        let Buffers { projections, queries, progress, scores, .. } = &self.buffers;
         let rope = self.encoder.bind(
             &kernel,
             &[projections, queries, progress, &norms, angles, &keys, &values],
@@ -183,12 +202,14 @@ impl Network {
         let (source, grid) = view.scores(&config, shapes.key);
         let kernel = self.encoder.kernel(&source);
         let score = self.encoder.bind(&kernel, &[queries, scores, progress, &keys], grid);
-        let (source, grid) = view.mix(&config, shapes.value);
+        let packs = self.packs(&[&weights.attn_output]);
+        let [mixed_one, mixed] = self.vectors(packs).map(|it| it.mixed.clone());
+        let (source, grid) = view.mix(&config, shapes.value, packs);
         let kernel = self.encoder.kernel(&source);
-        let mix = self.encoder.bind(&kernel, &[scores, mixed, progress, &values], grid);
+        let mix = self.encoder.bind(&kernel, &[scores, &mixed_one, progress, &values], grid);
         let (source, grid) = view.attend(&config, shapes.attend);
         let kernel = self.encoder.kernel(&source);
-        let bound = [queries, mixed, progress, &keys, &values];
+        let bound = [queries, &mixed, progress, &keys, &values];
         let attend = self.encoder.bind(&kernel, &bound, grid);
         self.both(rope);
         self.one.extend([score, mix]);
@@ -203,8 +224,9 @@ impl Network {
             out_first: 0,
             soft_cap: None,
         };
-        let io = [self.buffers.mixed.clone(), self.buffers.branch.clone()];
-        self.add_product(&product, &io, &[output]);
+        let branch = self.buffers.branch.clone();
+        let io = [[mixed_one, branch.clone()], [mixed, branch]];
+        self.add_product(&product, &io, false, &[output]);
         Ok(())
     }
 
@@ -225,8 +247,12 @@ impl Network {
             out_first: 0,
             soft_cap: None,
         };
-        let io = [self.buffers.normed.clone(), self.buffers.inner.clone()];
-        self.add_product(&inner, &io, &both);
+        let packs = self.packs(&[&weights.ffn_gate, &weights.ffn_up]);
+        let [one, many] = self.vectors(packs).map(|it| it.normed.clone());
+        let packs = self.packs(&[&weights.ffn_down]);
+        let [inner_one, inner_many] = self.vectors(packs).map(|it| it.inner.clone());
+        let io = [[one, inner_one.clone()], [many, inner_many.clone()]];
+        self.add_product(&inner, &io, packs, &both);
         let outer = Product {
             label: "down",
             rows: Rows::Side(vec![down.shape]),
@@ -235,25 +261,40 @@ impl Network {
             out_first: 0,
             soft_cap: None,
         };
-        let io = [self.buffers.inner.clone(), self.buffers.branch.clone()];
-        self.add_product(&outer, &io, &[down]);
+        let branch = self.buffers.branch.clone();
+        let io = [[inner_one, branch.clone()], [inner_many, branch]];
+        self.add_product(&outer, &io, false, &[down]);
         Ok(())
     }
 
-    fn add_norm(&mut self, post: &wgpu::Buffer, next: &wgpu::Buffer) {
-        let (source, grid) = kernels::norm(&self.config, self.layout.shapes.token);
-        let kernel = self.encoder.kernel(&source);
-        let Buffers { branch, residual, progress, normed, .. } = &self.buffers;
-        let bound = [branch, residual, progress, post, next, normed];
-        let dispatch = self.encoder.bind(&kernel, &bound, grid);
-        self.both(dispatch);
+    fn add_norm(&mut self, post: &wgpu::Buffer, next: &wgpu::Buffer, packs: bool) {
+        let (config, token) = (self.config.clone(), self.layout.shapes.token);
+        let bound = |buffers: &Buffers, normed: &wgpu::Buffer| {
+            let Buffers { branch, residual, progress, .. } = buffers;
+            [branch, residual, progress, post, next, normed].map(Clone::clone).to_vec()
+        };
+        self.add_both(packs, |packed| kernels::norm(&config, token, packed), bound);
     }
 
-    fn add_product(&mut self, product: &Product, io: &[wgpu::Buffer; 2], planes: &[Planes]) {
-        let one = self.product(product.for_one(self.layout.shapes.row), io, planes);
-        let many = self.product(product.for_many(self.layout.shapes.tile), io, planes);
+    /// `io` is that of one token, then that of many. What the output's reader wants of one token is
+    /// `keeps_packed`.
+    fn add_product(
+        &mut self,
+        product: &Product,
+        io: &[[wgpu::Buffer; 2]; 2],
+        keeps_packed: bool,
+        planes: &[Planes],
+    ) {
+        let [one, many] = io;
+        let one = self.product(product.for_one(self.layout.plan, keeps_packed), one, planes);
+        let many = self.product(product.for_many(self.layout.shapes.tile), many, planes);
         self.one.push(one);
         self.many.push(many);
+    }
+
+    /// What products read of one token and of many.
+    fn vectors(&self, packs: bool) -> [&Vectors; 2] {
+        [self.buffers.vectors(packs), &self.buffers.exact]
     }
 
     /// Compiles a product and binds it.
@@ -276,6 +317,7 @@ impl Network {
         planes: &Planes,
         io: &[wgpu::Buffer; 2],
         (out_first, soft_cap): (u32, Option<f32>),
+        plan: Plan,
     ) -> Dispatch {
         let MatrixShape { columns, .. } = planes.shape;
         let product = Product {
@@ -286,7 +328,7 @@ impl Network {
             out_first,
             soft_cap,
         };
-        self.product(product.for_one(self.layout.shapes.row), io, std::slice::from_ref(planes))
+        self.product(product.for_one(plan, false), io, std::slice::from_ref(planes))
     }
 
     fn both(&mut self, dispatch: Dispatch) {
@@ -308,35 +350,11 @@ impl Network {
 
 impl Layout {
     /// Scores from one head to the next: the most keys that a token can see.
-    fn score_stride(self) -> usize {
+    pub(super) fn score_stride(self) -> usize {
         self.capacity
     }
 }
 
 fn coarse_rows(capacity: usize) -> usize {
     capacity.div_ceil(FINE)
-}
-
-impl Buffers {
-    fn make(config: &Config, layout: Layout, uploader: &mut Uploader) -> Result<Self> {
-        let chunk = layout.chunk;
-        let wide = |width: usize| chunk * padded(width) as usize;
-        let projected = config.query_width() + 2 * config.kv_width();
-        let usage = wgpu::BufferUsages::STORAGE
-            | wgpu::BufferUsages::UNIFORM
-            | wgpu::BufferUsages::COPY_DST;
-        Ok(Self {
-            tokens: uploader.values("tokens", chunk)?,
-            progress: uploader.buffer("progress", 16, usage)?,
-            residual: uploader.values("residual", wide(config.width))?,
-            normed: uploader.values("normed", wide(config.width))?,
-            projections: uploader.values("projections", chunk * projected)?,
-            queries: uploader.values("queries", chunk * config.query_width())?,
-            // Only a single token's are ever all there.
-            scores: uploader.values("scores", config.heads * layout.score_stride())?,
-            mixed: uploader.values("mixed", wide(config.query_width()))?,
-            branch: uploader.values("branch", wide(config.width))?,
-            inner: uploader.values("inner", wide(config.hidden))?,
-        })
-    }
 }

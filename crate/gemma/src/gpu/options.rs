@@ -1,7 +1,7 @@
 //! How kernels are laid out on a device.
 
-use super::Device;
 use super::kernels::Shapes;
+use super::{Device, Plan};
 
 /// How the kernels are laid out. The defaults are for people, the rest for tests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -12,11 +12,21 @@ pub struct Options {
     pub software: Option<bool>,
     /// Bytes that one binding may have, where less than the adapter's own limit.
     pub binding_limit: Option<u64>,
+    /// The products of decoding; by default exact ones that suit the kind of adapter.
+    pub plan: Option<Plan>,
 }
 
 impl Options {
     pub(super) fn shapes(&self, device: &Device) -> Shapes {
-        let software = self.software.unwrap_or(device.facts().software);
-        if software { Shapes::SOFTWARE } else { Shapes::HARDWARE }
+        if self.is_software(device) { Shapes::SOFTWARE } else { Shapes::HARDWARE }
+    }
+
+    pub(super) fn plan(&self, device: &Device) -> Plan {
+        let usual = if self.is_software(device) { Plan::ALONE } else { Plan::TOGETHER };
+        self.plan.unwrap_or(usual)
+    }
+
+    fn is_software(&self, device: &Device) -> bool {
+        self.software.unwrap_or(device.facts().software)
     }
 }

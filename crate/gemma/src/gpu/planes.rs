@@ -77,6 +77,11 @@ impl Format {
         Self { codes, scales }
     }
 
+    /// Whether codes are whole numbers, and not floats.
+    pub(crate) fn is_whole(self) -> bool {
+        !matches!(self.codes, Codes::F16 | Codes::Bf16 | Codes::F32)
+    }
+
     /// The code that stands for 0.
     pub(crate) fn zero(self) -> u8 {
         match (self.codes, self.scales) {

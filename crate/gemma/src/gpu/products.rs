@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::launcher::Grid;
+use super::plan::Plan;
 use super::shader::{Access, Builder, MatrixShape, Shape, Source};
 
 /// Rows of an invocation that works alone, as many as `rows_alone.wgsl` has room for: each unit of
@@ -52,8 +53,17 @@ impl Product {
         }
     }
 
+    /// Whether its vector may be rounded: the codes of all its matrices are whole numbers.
+    pub(super) fn takes_packed(&self) -> bool {
+        let (Rows::Side(matrices) | Rows::Gated(matrices)) = &self.rows;
+        matrices.iter().all(|matrix| matrix.format.is_whole())
+    }
+
     /// For the last token of a pass. Bindings: input, output, progress, planes of each matrix.
-    pub(super) fn for_one(&self, shape: Shape) -> (Source, Grid) {
+    /// `keeps_packed` is what the output's reader wants.
+    pub(super) fn for_one(&self, plan: Plan, keeps_packed: bool) -> (Source, Grid) {
+        let shape = plan.shape();
+        let is_packed = plan.is_packed() && self.takes_packed();
         let is_alone = shape.lanes == 1;
         let (side, gated) = if is_alone { (ALONE, ALONE / 2) } else { (TOGETHER, TOGETHER) };
         let workers = self.workers(side, gated);
@@ -62,12 +72,18 @@ impl Product {
         } else {
             include_str!("wgsl/rows.wgsl")
         };
-        let mut builder = self.begin(shape, workers, &[include_str!("wgsl/dot.wgsl"), rows]);
-        builder
-            .number("UNIT_WORDS", 8)
-            .piece(include_str!("wgsl/input.wgsl"))
-            .piece(include_str!("wgsl/put.wgsl"))
-            .piece(&self.place(side, gated));
+        let (dot, input) = if is_packed {
+            (include_str!("wgsl/dot_packed.wgsl"), include_str!("wgsl/input_packed.wgsl"))
+        } else {
+            (include_str!("wgsl/dot.wgsl"), include_str!("wgsl/input.wgsl"))
+        };
+        let mut builder = self.begin(shape, workers, &[dot, rows]);
+        builder.piece(input).piece(&self.place(side, gated));
+        if keeps_packed {
+            builder.kept(true).piece(include_str!("wgsl/put_packed.wgsl"));
+        } else {
+            builder.piece(include_str!("wgsl/put.wgsl"));
+        }
         if is_alone {
             builder
                 .number("EACH", if matches!(self.rows, Rows::Gated(_)) { gated } else { side })

@@ -8,7 +8,6 @@ use std::rc::Rc;
 use burn::tensor::wgpu::wgpu;
 use hybridge_core::{Error, Result};
 
-use super::Device;
 use super::kernels::{self, Shapes, View};
 use super::launcher::{Dispatch, Encoder, Grid, Kernel, Launcher as _, Progress};
 use super::options::Options;
@@ -16,6 +15,7 @@ use super::planes::Format;
 use super::products::{Product, Rows};
 use super::shader::{MatrixShape, Source};
 use super::upload::Uploader;
+use super::{Device, Plan};
 use crate::config::{Architecture, Config};
 use crate::quant::Encoding;
 
@@ -47,7 +47,8 @@ pub struct Report {
 /// `UNAVAILABLE` with code `GPU_WRONG_RESULTS` where the numbers differ; those of making kernels.
 pub async fn self_check(device: &Device) -> Result<Report> {
     let encoder = Encoder::new(device.clone());
-    let kernels = Kernels::request(&encoder, Options::default().shapes(device));
+    let options = Options::default();
+    let kernels = Kernels::request(&encoder, options.shapes(device), options.plan(device));
     let inputs = Inputs::make();
     let mut uploader = Uploader::new(device.clone(), None);
     let outputs = kernels.run(&encoder, &mut uploader, &inputs)?;
@@ -176,7 +177,7 @@ struct Kernels {
 
 impl Kernels {
     /// Has them compiled, which is what takes the time: the rest is done meanwhile.
-    fn request(encoder: &Encoder, shapes: Shapes) -> Self {
+    fn request(encoder: &Encoder, shapes: Shapes, plan: Plan) -> Self {
         let width = kernels::to_u32(WIDTH);
         let format = Format::of(Encoding::Q4_0);
         let product = Product {
@@ -192,10 +193,10 @@ impl Kernels {
         let config = config();
         let made = |(source, grid): (Source, Grid)| (encoder.kernel(&source), grid);
         Self {
-            product: made(product.for_one(shapes.row)),
-            norm: made(kernels::norm(&config, shapes.token)),
+            product: made(product.for_one(plan, false)),
+            norm: made(kernels::norm(&config, shapes.token, false)),
             scores: made(view.scores(&config, shapes.key)),
-            mix: made(view.mix(&config, shapes.value)),
+            mix: made(view.mix(&config, shapes.value, false)),
         }
     }
 

@@ -97,6 +97,15 @@ impl Builder {
         self
     }
 
+    /// How vectors are kept for the product that reads them.
+    pub(super) fn kept(&mut self, is_packed: bool) -> &mut Self {
+        self.piece(if is_packed {
+            include_str!("wgsl/kept_packed.wgsl")
+        } else {
+            include_str!("wgsl/kept_exact.wgsl")
+        })
+    }
+
     pub(super) fn bindings(&mut self, accesses: &[Access]) -> &mut Self {
         self.accesses.extend(accesses);
         self

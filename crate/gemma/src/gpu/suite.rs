@@ -5,16 +5,16 @@ use hybridge_core::{Error, Result};
 
 use super::checks::{self, Kind};
 use super::costs;
-use super::{Device, Options, burn_check, self_check};
+use super::{Device, Options, burn_check, rounding, self_check};
 use crate::config::Architecture;
 use crate::testing::{Tiny, tiny_models};
 
 /// The kernels for real GPUs, whose barriers CPU adapters are slow at.
 const BARRIERS: Kind =
-    Kind::Kernels(Options { chunk: 40, software: Some(false), binding_limit: None });
+    Kind::Kernels(Options { chunk: 40, software: Some(false), binding_limit: None, plan: None });
 /// The kernels for CPU adapters.
 const NO_BARRIERS: Kind =
-    Kind::Kernels(Options { chunk: 16, software: Some(true), binding_limit: None });
+    Kind::Kernels(Options { chunk: 16, software: Some(true), binding_limit: None, plan: None });
 
 /// Hands the name of every test to a macro that makes tests of them.
 #[macro_export]
@@ -24,6 +24,8 @@ macro_rules! gpu_suite {
             the_device_computes_right,
             kernels_without_barriers_agree_with_the_record,
             kernels_with_barriers_agree_with_the_record,
+            packed_products_are_sums,
+            rounding_agrees_with_its_twin,
             burn_agrees_with_the_record,
             vectors_agree_with_the_record,
             chunks_do_not_matter,
@@ -92,6 +94,10 @@ suite! {
     kernels_with_barriers_agree_with_the_record:
         one_of(&["q4_0", "q6_k", "mixed", "head_256", "irregular"]),
         async |device: &Device, tiny: &Tiny| checks::agrees_with_record(device, BARRIERS, tiny).await;
+    /// Products of decoding with rounded vectors.
+    packed_products_are_sums: one_of(&["q4_0"]), rounding::packed_products_are_sums;
+    /// Decoding with rounded vectors.
+    rounding_agrees_with_its_twin: one_of(&["q4_0", "q6_k"]), rounding::rounding_agrees_with_its_twin;
     /// burn's plain operations.
     burn_agrees_with_the_record: writes, async |device: &Device, tiny: &Tiny| {
         checks::agrees_with_record(device, Kind::Burn, tiny).await

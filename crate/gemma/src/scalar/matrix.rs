@@ -2,7 +2,7 @@
 
 use hybridge_core::Result;
 
-use super::vector::{dot, rounded};
+use super::vector::{dot, quads_rounded, rounded};
 use crate::quant::Encoding;
 use crate::weights::{Model, Tensor, pieces};
 
@@ -16,6 +16,8 @@ pub(super) struct Matrix {
     columns: usize,
     rows: usize,
     bytes: Vec<u8>,
+    /// Whether it multiplies with inputs rounded to 8 bits, as the GPU does with `precision: 'fast'`.
+    rounds: bool,
 }
 
 impl Matrix {
@@ -24,7 +26,8 @@ impl Matrix {
         for rows in pieces(tensor, PIECE) {
             bytes.extend(model.rows(tensor, rows).await?);
         }
-        Ok(Self { encoding: tensor.encoding, columns: tensor.columns, rows: tensor.rows, bytes })
+        let Tensor { encoding, columns, rows, .. } = *tensor;
+        Ok(Self { encoding, columns, rows, bytes, rounds: false })
     }
 
     /// One row, decoded; zeros where there is none.
@@ -36,10 +39,23 @@ impl Matrix {
         values
     }
 
+    /// From now on inputs are rounded, or no longer. Codes that are floats want them as they are.
+    pub(super) fn round_inputs(&mut self, wanted: bool) {
+        let is_float = matches!(self.encoding, Encoding::F32 | Encoding::F16 | Encoding::BF16);
+        self.rounds = wanted && !is_float;
+    }
+
     /// W·x for each x: `outputs[i][r] = Σₖ W[r, k] · inputs[i][k]`.
     ///
     /// Each row is decoded once for all inputs: decoding is what costs.
     pub(super) fn times(&self, inputs: &[Vec<f32>]) -> Vec<Vec<f32>> {
+        let in_quads: Vec<Vec<f32>>;
+        let inputs = if self.rounds {
+            in_quads = inputs.iter().map(|input| quads_rounded(input)).collect();
+            &in_quads
+        } else {
+            inputs
+        };
         let mut outputs: Vec<Vec<f32>> =
             inputs.iter().map(|_| Vec::with_capacity(self.rows)).collect();
         let mut row = vec![0.0; self.columns];

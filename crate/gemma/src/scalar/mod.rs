@@ -16,7 +16,7 @@ mod encoder;
 mod matrix;
 mod network;
 mod pass;
-mod vector;
+pub(crate) mod vector;
 
 pub use encoder::ScalarEncoder;
 pub use pass::Scalar;

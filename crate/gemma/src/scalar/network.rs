@@ -50,6 +50,17 @@ impl Network {
         })
     }
 
+    /// From now on products round what they read, or no longer. The embedding is looked up as it is.
+    pub(super) fn round_inputs(&mut self, wanted: bool) {
+        self.embedding.round_inputs(wanted);
+        for block in &mut self.layers {
+            let Block { query, key, value, output, gate, up, down, .. } = block;
+            for matrix in [query, key, value, output, gate, up, down] {
+                matrix.round_inputs(wanted);
+            }
+        }
+    }
+
     /// `E[token] · √width` for each token. \[tokens, width\]
     pub(super) fn embed(&self, tokens: &[u32]) -> Vec<Vec<f32>> {
         let scaled = |token: &u32| {

@@ -55,6 +55,15 @@ impl Scalar {
         Ok(Self { network, output, caches, capacity, slots, position: 0, last: None })
     }
 
+    /// From now on every product rounds what it reads to 8 bits, four values to a scale, or no
+    /// longer: the twin of the GPU's `precision: 'fast'`, which decodes so and reads prompts exactly.
+    pub fn round_inputs(&mut self, wanted: bool) {
+        self.network.round_inputs(wanted);
+        if let Some(output) = &mut self.output {
+            output.round_inputs(wanted);
+        }
+    }
+
     fn feed(&mut self, tokens: &[u32]) -> Result<()> {
         check_tokens(self, tokens)?;
         let config = &self.network.config;

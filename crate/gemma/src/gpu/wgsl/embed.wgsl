@@ -3,7 +3,7 @@
 @group(0) @binding(1) var<storage, read_write> residual: array<vec4<f32>>; // [tokens, 8·UNITS]
 @group(0) @binding(2) var<uniform> progress: Step;
 @group(0) @binding(3) var<storage, read> weights: array<vec4<f32>>; // [8·UNITS]
-@group(0) @binding(4) var<storage, read_write> normed: array<vec4<f32>>; // [tokens, 8·UNITS]
+@group(0) @binding(4) var<storage, read_write> normed: array<Kept>; // [tokens, 8·UNITS]
 
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -36,7 +36,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     if (live) {
         // The same invocation reads what it wrote.
         for (var u = lane; u < UNITS; u += LANES) {
-            for (var i = u * 8u; i < u * 8u + 8u; i += 1u) { normed[to + i] = residual[to + i] * factor * weights[i]; }
+            for (var i = u * 8u; i < u * 8u + 8u; i += 1u) { normed[to + i] = kept(residual[to + i] * factor * weights[i]); }
         }
     }
 }

@@ -1,7 +1,5 @@
 // y = W·x for one token: LANES invocations form four rows together. `totals` and `place` are
 // written for the matrices at hand: side by side (queries, keys, values), or gelu(gate·x) · (up·x).
-@group(0) @binding(0) var<storage, read> input: array<vec4<f32>>; // [tokens, IN_QUADS]
-@group(0) @binding(1) var<storage, read_write> output: array<f32>; // [OUT_STRIDE]
 @group(0) @binding(2) var<uniform> progress: Step;
 
 @compute @workgroup_size(WORKGROUP)
@@ -9,7 +7,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let lane = local % LANES;
     let worker = min((group.y * groups.x + group.x) * (WORKGROUP / LANES) + local / LANES, WORKERS - 1u);
     // The last token's, where there are more: logits are wanted for no other.
-    let total = totals(worker, (progress.tokens - 1u) * IN_QUADS, lane, local);
+    let total = totals(worker, (progress.tokens - 1u) * TOKEN_WORDS, lane, local);
     if (lane == 0u) {
         let spot = place(worker);
         put(spot.x, spot.y, total);

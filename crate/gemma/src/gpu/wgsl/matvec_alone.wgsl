@@ -1,7 +1,5 @@
 // y = W·x for one token without a barrier: an invocation forms EACH rows. `add` and `finished` are
 // written for the matrices at hand.
-@group(0) @binding(0) var<storage, read> input: array<vec4<f32>>; // [tokens, IN_QUADS]
-@group(0) @binding(1) var<storage, read_write> output: array<f32>; // [OUT_STRIDE]
 @group(0) @binding(2) var<uniform> progress: Step;
 
 var<private> sums: array<f32, 16>;
@@ -13,7 +11,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let worker = min((group.y * groups.x + group.x) * WORKGROUP + local, WORKERS - 1u);
     for (var i = 0u; i < 16u; i += 1u) { sums[i] = 0.0; }
     // The last token's, where there are more: logits are wanted for no other.
-    add(worker, (progress.tokens - 1u) * IN_QUADS);
+    add(worker, (progress.tokens - 1u) * TOKEN_WORDS);
     let spot = place(worker);
     for (var i = 0u; i < EACH; i += 4u) { put(spot.x + i, spot.y - min(i, spot.y), finished(i)); }
 }

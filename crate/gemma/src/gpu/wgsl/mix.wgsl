@@ -1,7 +1,7 @@
 // o[t, head] = Σ softmax(s)[i] · v[first + i], for SLICE quads of the head's values an item.
 // The lanes of an item take every LANES-th key; neighbours in a workgroup take neighbouring values.
 @group(0) @binding(0) var<storage, read> scores: array<f32>; // [tokens, HEADS, SCORE_STRIDE]
-@group(0) @binding(1) var<storage, read_write> output: array<vec4<f32>>; // [tokens, OUT_QUADS]
+@group(0) @binding(1) var<storage, read_write> output: array<Kept>; // [tokens, OUT_QUADS]
 @group(0) @binding(2) var<uniform> progress: Step;
 @group(0) @binding(3) var<storage, read> values: array<vec4<f32>>; // [KV_HEADS, CAPACITY, QUADS]
 
@@ -45,11 +45,11 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     }
     if (lane == 0u && item < HEADS * parts) {
         let to = token * OUT_QUADS + head * QUADS + part;
-        output[to] = a / weight;
+        output[to] = kept(a / weight);
         if (SLICE > 1u) {
-            output[to + 1u] = b / weight;
-            output[to + 2u] = c / weight;
-            output[to + 3u] = d / weight;
+            output[to + 1u] = kept(b / weight);
+            output[to + 2u] = kept(c / weight);
+            output[to + 3u] = kept(d / weight);
         }
     }
 }

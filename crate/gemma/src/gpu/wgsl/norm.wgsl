@@ -4,7 +4,7 @@
 @group(0) @binding(2) var<uniform> progress: Step;
 @group(0) @binding(3) var<storage, read> post: array<vec4<f32>>; // [QUADS]
 @group(0) @binding(4) var<storage, read> next: array<vec4<f32>>; // [QUADS]
-@group(0) @binding(5) var<storage, read_write> normed: array<vec4<f32>>; // [tokens, QUADS]
+@group(0) @binding(5) var<storage, read_write> normed: array<Kept>; // [tokens, QUADS]
 
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -31,6 +31,6 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let second = sum_lanes(squares, local, local - lane, 1u);
     let outer = 1.0 / sqrt((second.x + second.y + second.z + second.w) / WIDTH + EPSILON);
     if (live) {
-        for (var i = lane; i < QUADS; i += LANES) { normed[at + i] = residual[at + i] * outer * next[i]; }
+        for (var i = lane; i < QUADS; i += LANES) { normed[at + i] = kept(residual[at + i] * outer * next[i]); }
     }
 }

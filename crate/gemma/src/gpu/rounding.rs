@@ -1,0 +1,172 @@
+//! What rounding a vector to 8 bits may change: nothing but that rounding.
+
+use burn::tensor::wgpu::wgpu;
+use hybridge_core::{Error, Result};
+
+use super::checks::{distance, open, wrong};
+use super::launcher::{Encoder, Launcher as _, Progress};
+use super::planes::Format;
+use super::products::{Product, Rows};
+use super::self_check::ramp;
+use super::upload::Uploader;
+use super::{Device, KernelPass, Options, Plan};
+use crate::engine::Pass;
+use crate::quant::{Encoding, encode::encode};
+use crate::scalar::{Scalar, vector::quad_of};
+use crate::testing::Tiny;
+
+/// The plans that round, one for each kind of adapter.
+const PLANS: [Plan; 2] = [Plan::ALONE.packed(), Plan::TOGETHER.packed()];
+
+/// In standard deviations: a number that lies between two others may go to either, which random
+/// layers amplify. Rounding itself costs ten times as much.
+const BESIDE_TWIN: f64 = 0.03;
+/// What rounding costs random networks at most, and at least.
+const LOSS: std::ops::Range<f64> = 1e-3..0.35;
+
+const ROWS: usize = 41;
+const COLUMNS: usize = 512;
+
+/// Products with rounded vectors are sums over just those, in every encoding that has them.
+///
+/// # Errors
+/// What differs.
+pub async fn packed_products_are_sums(device: &Device, _: &Tiny) -> Result<()> {
+    let input = ramp(COLUMNS, 11);
+    let weights: Vec<f32> = ramp(ROWS * COLUMNS, 17);
+    for encoding in Encoding::ALL {
+        if !Format::of(encoding).is_whole() {
+            continue;
+        }
+        let bytes = encode(encoding, &weights);
+        let mut decoded = vec![0.0; weights.len()];
+        encoding.decode(&bytes, &mut decoded);
+        let quads: Vec<_> = input.chunks(4).map(quad_of).collect();
+        let rounded: Vec<f64> = quads
+            .iter()
+            .flat_map(|(numbers, scale)| numbers.map(|it| f64::from(it) * f64::from(*scale)))
+            .collect();
+        let sum = |row: &[f32]| row.iter().zip(&rounded).map(|(w, x)| f64::from(*w) * x).sum();
+        let expected: Vec<f64> = decoded.chunks_exact(COLUMNS).map(sum).collect();
+        let words: Vec<u8> = quads
+            .iter()
+            .flat_map(|(numbers, scale)| {
+                [u32::from_le_bytes(numbers.map(i8::cast_unsigned)), scale.to_bits()]
+            })
+            .flat_map(u32::to_le_bytes)
+            .collect();
+        for plan in PLANS {
+            let found = product(device, plan, encoding, &bytes, &words).await?;
+            let worst = distance(&found, &expected);
+            if worst > 1e-5 {
+                return wrong(format!("{} {}: {worst:.1e}", encoding.name(), plan.name()));
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn product(
+    device: &Device,
+    plan: Plan,
+    encoding: Encoding,
+    matrix: &[u8],
+    vector: &[u8],
+) -> Result<Vec<f32>> {
+    let mut uploader = Uploader::new(device.clone(), None);
+    let encoder = Encoder::new(device.clone());
+    let planes = uploader.packed(encoding, [ROWS, COLUMNS], matrix)?;
+    let input = uploader.values("input", COLUMNS / 2)?;
+    encoder.write(&input, 0, vector);
+    let output = uploader.values("output", ROWS)?;
+    let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
+    let progress = uploader.buffer("progress", 16, usage)?;
+    encoder.write(&progress, 0, &[0_u32, 1, 0, 0].map(u32::to_le_bytes).concat());
+    let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
+    let staging = uploader.buffer("output to read", output.size(), usage)?;
+    let product = Product {
+        label: "rounded product",
+        rows: Rows::Side(vec![planes.shape]),
+        in_quads: super::kernels::to_u32(COLUMNS / 4),
+        out_stride: 0,
+        out_first: 0,
+        soft_cap: None,
+    };
+    let (source, grid) = product.for_one(plan, false);
+    let kernel = encoder.kernel(&source);
+    let mut bound = vec![&input, &output, &progress];
+    bound.extend(planes.buffers());
+    let dispatch = encoder.bind(&kernel, &bound, grid);
+    encoder.run(&[&[dispatch]], Progress { position: 0, tokens: 1 }, &[(&output, &staging)]);
+    let bytes = encoder.read(&staging).await?;
+    let words = bytes.as_chunks::<4>().0.iter().take(ROWS);
+    Ok(words.map(|word| f32::from_le_bytes(*word)).collect())
+}
+
+/// Decoding with rounded vectors does what its twin does, reading a prompt does not round, and what
+/// it costs is as much as was found.
+///
+/// # Errors
+/// What differs.
+pub async fn rounding_agrees_with_its_twin(device: &Device, tiny: &Tiny) -> Result<()> {
+    for plan in PLANS {
+        let loss = rounding_loss(device, plan, tiny).await?;
+        if loss.beside_twin > BESIDE_TWIN || !LOSS.contains(&loss.of_decoding) {
+            return wrong(format!("{}: {loss:?}", plan.name()));
+        }
+        if loss.of_reading > super::checks::TOLERANCE {
+            return wrong(format!("{} while reading: {loss:?}", plan.name()));
+        }
+    }
+    Ok(())
+}
+
+/// How far logits are off, in standard deviations.
+#[derive(Clone, Copy, Debug)]
+pub struct Loss {
+    /// After a prompt.
+    pub of_reading: f64,
+    /// After tokens that were fed one by one.
+    pub of_decoding: f64,
+    /// From the scalar pass that rounds alike.
+    pub beside_twin: f64,
+}
+
+/// Measures what a plan costs a tiny model.
+///
+/// # Errors
+/// As loading and running it.
+pub async fn rounding_loss(device: &Device, plan: Plan, tiny: &Tiny) -> Result<Loss> {
+    let model = open(tiny).await?;
+    let text = tiny.prompt(24);
+    let (prompt, steps) = text.split_at(16);
+    let software = Some(plan.shape().lanes == 1);
+    let options = Options { chunk: 32, software, plan: Some(plan), ..Options::default() };
+    let mut pass = KernelPass::load(device, &model, 32, options).await?;
+    let (mut twin, mut exact) = (Scalar::load(&model, 32).await?, Scalar::load(&model, 32).await?);
+    let passes: [&mut dyn Pass; 3] = [&mut pass, &mut twin, &mut exact];
+    let mut told = Vec::new();
+    for it in passes {
+        it.prefill(prompt).await?;
+        told.push(it.logits().await?);
+    }
+    twin.round_inputs(true);
+    let passes: [&mut dyn Pass; 3] = [&mut pass, &mut twin, &mut exact];
+    for it in passes {
+        for token in steps {
+            it.prefill(std::slice::from_ref(token)).await?;
+        }
+        told.push(it.logits().await?);
+    }
+    let apart = |found: &[f32], right: &[f32]| {
+        distance(found, &right.iter().copied().map(f64::from).collect::<Vec<_>>())
+    };
+    match told.as_slice() {
+        [read, _, right, decoded, rounded, exact] => Ok(Loss {
+            of_reading: apart(read, right),
+            of_decoding: apart(decoded, exact),
+            beside_twin: apart(decoded, rounded),
+        }),
+        _ => Err(Error::internal("three passes tell twice")),
+    }
+}
