@@ -110,7 +110,7 @@ thread_local! {
     static SECONDS: Cell<f64> = const { Cell::new(0.0) };
 }
 
-/// Milliseconds by which every chunk takes a second.
+/// Milliseconds by which everything takes a second.
 fn slow() -> f64 {
     SECONDS.set(SECONDS.get() + 1.0);
     1000.0 * SECONDS.get()
@@ -130,8 +130,8 @@ async fn dropped_at<T>(wait: u64, work: impl Future<Output = T>) -> bool {
     .await
 }
 
-/// Of a prompt that nobody waits for any more the GPU is sent nothing more, a chunk that takes long
-/// is sent in parts, and what was fed before stays right.
+/// Of a prompt that nobody waits for any more the GPU is sent nothing more, a dispatch that takes
+/// long is sent alone, and what was fed before stays right.
 ///
 /// # Errors
 /// What was sent, or what differs.
@@ -145,13 +145,12 @@ pub(super) async fn stopped_prompts_end(device: &Device, tiny: &Tiny) -> Result<
     let mut pass = KernelPass::load(device, &model, 200, Options::default()).await?.paced(slow);
     for wait in [1, 2, 5, 12] {
         pass.rewind(0);
-        // From here on it knows that a chunk takes a second.
+        // From here on it knows that every submission takes a second.
         pass.prefill(begun).await?;
         let before = pass.counters();
         let is_over = dropped_at(wait, pass.prefill(rest)).await;
         let Counters { submits, dispatches, .. } = pass.counters() - before;
-        let each = 8 * model.config.layers.len() as u64 + 1;
-        if is_over || submits == 0 || submits > wait || dispatches > submits * each.div_ceil(10) {
+        if is_over || submits == 0 || submits > wait || dispatches != submits {
             return wrong(format!("{submits} submits, {dispatches} dispatches after {wait} waits"));
         }
         let missing = prompt.get(pass.position()..).unwrap_or_default();

@@ -108,6 +108,7 @@ impl KernelPass {
     #[must_use]
     pub fn paced(mut self, clock: Clock) -> Self {
         self.clock = Some(clock);
+        self.pace = self.pace.timed();
         self
     }
 
@@ -168,14 +169,22 @@ impl KernelPass {
             // From here on rings hold some of this chunk, also where whoever waits for it stops.
             self.reached = self.reached.max(self.position + chunk.len());
             self.pending = Pending::Nothing;
-            let body = self.body(chunk.len());
-            let parts = body.chunks(body.len().div_ceil(self.pace.parts()).max(1));
-            for part in parts {
-                self.network.encoder.run(&[part], progress, &[]);
-                if chunk.len() > 1 {
-                    // Let the caller stop, and the queue not grow without bound.
-                    self.network.encoder.device().idle().await?;
-                    yield_once().await;
+            let Network { encoder, one, many, .. } = &self.network;
+            let mut body = if chunk.len() == 1 { one.as_slice() } else { many };
+            while !body.is_empty() {
+                let most = if chunk.len() == 1 { body.len() } else { self.pace.dispatches() };
+                let (part, others) = body.split_at(most.min(body.len()));
+                body = others;
+                let start = self.clock.map(|clock| clock());
+                encoder.run(&[part], progress, &[]);
+                if chunk.len() == 1 {
+                    continue;
+                }
+                // Let the caller stop, and the queue not grow without bound.
+                encoder.device().idle().await?;
+                yield_once().await;
+                if let (Some(clock), Some(start)) = (self.clock, start) {
+                    self.pace.sent(part.len(), clock() - start);
                 }
             }
             self.moved_by(chunk, Pending::Hidden(progress.tokens));
