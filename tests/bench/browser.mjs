@@ -12,7 +12,8 @@ const html = '<!doctype html><link rel="icon" href="data:,"><title>bench</title>
 
 /** A page that may start a worker of this folder, and what closes it. */
 export async function openBench(plan, mounts = {}) {
-  const headers = plan.threads ? { 'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp' } : {}
+  // Isolated pages have finer clocks, and threads for those who use them.
+  const headers = plan.threads || plan.isIsolated ? { 'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp' } : {}
   const site = await serve({ '/hybridge/': join(root, 'crate/npm'), '/bench/': import.meta.dirname, '/wgsl/': join(root, 'crate/gemma/src/gpu/wgsl'), ...mounts }, { headers, pages: { '/': { type: 'text/html', body: html } } })
   const browser = await launch({ gpu: true })
   const page = await browser.newPage()
@@ -41,7 +42,7 @@ export async function inBrowser(plan) {
   if (!existsSync(join(root, 'crate/npm/wasm/worker/hybridge_worker_bg.wasm'))) throw new Error('build the package first: pkg-scripts/build')
   const model = recipe(plan)
   execFileSync('wasm-as', ['--enable-simd', join(import.meta.dirname, 'read.wat'), '-o', join(cache, 'read.wasm')])
-  const bench = await openBench(plan, { '/model/': model, '/cache/': cache })
+  const bench = await openBench({ ...plan, isIsolated: true }, { '/model/': model, '/cache/': cache })
   try {
     return await runWorker(bench.page, '/bench/worker.mjs', { ...plan, turns: 3 })
   } finally {

@@ -1,14 +1,15 @@
 /** How fast this machine runs Gemma, natively or in headless Chromium: a table, a drawing, and with --json one line of it. */
 
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { chart } from './chart.mjs'
 import { inBrowser } from './browser.mjs'
 import { natively } from './native.mjs'
+import { exported } from './onnx.mjs'
 import { peersOf } from './peers.mjs'
 import { table } from './table.mjs'
 
-const help = `bench [--native | --browser] [--shape mini|270m|1b|4b] [--device gpu|cpu] [--peers] [--json]
+const help = `bench [--native | --browser] [--shape mini|270m|1b|4b] [--device gpu|cpu] [--peers [--onnx DIR]] [--json]
 
   --native             the kernels through Vulkan or Metal; otherwise --browser, the built package in headless Chromium
   --shape NAME         a synthetic model of these sizes (mini; 4b natively only)
@@ -19,15 +20,18 @@ const help = `bench [--native | --browser] [--shape mini|270m|1b|4b] [--device g
   --contexts N,..      positions to decode at (128)
   --tokens N           tokens to decode at each (16)
   --threads            serves the page cross-origin isolated, so that peers may use threads
-  --peers              wllama in the same browser, in turn, medians of three
+  --patience S         leaves out contexts that would take longer to read (900)
+  --peers              ours, wllama and Transformers.js in the same browser, in turn, medians of three
+  --onnx DIR           with --peers: a model of the shape exported for Transformers.js, config.json and onnx/model_q4.onnx or the like
   --json               ends with one line of JSON
 `
 
 const lists = new Set(['prompts', 'contexts'])
+const numbers = new Set(['tokens', 'patience'])
 const flags = new Set(['native', 'browser', 'peers', 'json', 'threads', 'help'])
 
 function parse(words) {
-  const plan = { native: false, browser: false, peers: false, json: false, threads: false, help: false, shape: 'mini', device: 'gpu', precision: 'exact', body: 'q4_0', prompts: [128], contexts: [128], tokens: 16 }
+  const plan = { native: false, browser: false, peers: false, json: false, threads: false, help: false, shape: 'mini', device: 'gpu', precision: 'exact', body: 'q4_0', prompts: [128], contexts: [128], tokens: 16, patience: 900, onnx: undefined }
   for (let i = 0; i < words.length; i++) {
     const name = words[i].replace(/^--/, '')
     if (!words[i].startsWith('--') || !Object.hasOwn(plan, name)) throw new Error(`unknown option ${words[i]}\n${help}`)
@@ -35,16 +39,31 @@ function parse(words) {
     else {
       const value = words[++i]
       if (value === undefined) throw new Error(`${words[i - 1]} needs a value`)
-      plan[name] = lists.has(name) ? value.split(',').filter(Boolean).map(Number) : name === 'tokens' ? Number(value) : value
+      plan[name] = lists.has(name) ? value.split(',').filter(Boolean).map(Number) : numbers.has(name) ? Number(value) : value
     }
   }
   if (!['mini', '270m', '1b', '4b'].includes(plan.shape)) throw new Error('--shape is mini, 270m, 1b or 4b')
   if (plan.shape === '4b' && !plan.native) throw new Error('the 4B shape is measured with --native only')
   if (plan.native && plan.device === 'cpu') throw new Error('--native measures the GPU; the CPU natively: cargo bench -p hybridge-gemma --no-default-features --bench cpu')
+  if (plan.onnx !== undefined) {
+    if (!plan.peers || plan.native) throw new Error('--onnx names what a peer runs: it goes with --peers, in the browser')
+    plan.onnx = resolve(plan.onnx)
+    exported(plan.onnx)
+  }
   return plan
 }
 
-const plan = parse(process.argv.slice(2))
+/** Where a mistake of the caller's ends: one sentence, and no trace. */
+function told(words) {
+  try {
+    return parse(words)
+  } catch (error) {
+    console.error(`bench: ${error.message}`)
+    process.exit(1)
+  }
+}
+
+const plan = told(process.argv.slice(2))
 if (plan.help) console.log(help)
 else {
   const report = plan.native ? natively(plan) : await inBrowser(plan)

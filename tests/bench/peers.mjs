@@ -1,39 +1,91 @@
-/** Other packages in the same browser, in turn, medians of three. They are installed outside the checkout. */
+/** Other packages beside ours in the same browser, in turn, medians of three. They are installed outside the checkout. */
 
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { openBench } from './browser.mjs'
+import { openBench, runWorker } from './browser.mjs'
 import { cache, wholeFile } from './model.mjs'
+import { exported } from './onnx.mjs'
 
-const versions = { '@wllama/wllama': '3.8.1' }
+const versions = { '@wllama/wllama': '3.8.1', '@huggingface/transformers': '4.3.1' }
 
+/** The `node_modules` that a package stands in. */
 function installed(name) {
-  const prefix = join(cache, 'peers')
-  const folder = join(prefix, 'node_modules', name)
-  if (!existsSync(folder)) {
-    mkdirSync(prefix, { recursive: true })
-    execFileSync('npm', ['install', '--prefix', prefix, '--no-audit', '--no-fund', `${name}@${versions[name]}`], { stdio: ['ignore', 'ignore', 'inherit'] })
+  const prefix = join(cache, 'peers', name.split('/').at(-1))
+  const modules = join(prefix, 'node_modules')
+  if (existsSync(join(modules, name))) return modules
+  mkdirSync(prefix, { recursive: true })
+  try {
+    execFileSync('npm', ['install', '--prefix', prefix, '--ignore-scripts', '--no-audit', '--no-fund', `${name}@${versions[name]}`], { stdio: ['ignore', 'ignore', 'pipe'], encoding: 'utf8' })
+  } catch (error) {
+    const cause = String(error.stderr ?? error.message).split('\n').find((line) => line.includes('error')) ?? error.message
+    throw new Error(`npm could not install ${name}@${versions[name]}: ${cause.trim()}`)
   }
-  return folder
+  return modules
 }
 
-const middle = (values) => values.sort((a, b) => a - b)[values.length >> 1]
+const inPage = (script, name) => async (page, plan) => await page.evaluate(async ({ script, name, plan }) => (await import(script))[name](plan), { script, name, plan })
 
-/** What each peer reached, or why it did not run. */
-export async function peersOf(plan) {
-  const folder = installed('@wllama/wllama')
-  const bench = await openBench(plan, { '/model/': dirname(wholeFile(plan)), '/wllama/': folder })
-  try {
-    const turns = []
-    for (let turn = 0; turn < 3; turn++) {
-      turns.push(await bench.page.evaluate(async (plan) => (await import('/bench/wllama.mjs')).wllama(plan), plan))
+/** Ours through the same door as the rest: loading, one prompt, one answer. */
+async function ours(page, plan) {
+  const [length] = plan.prompts
+  const report = await runWorker(page, '/bench/worker.mjs', { ...plan, prompts: [length], contexts: [length], turns: 1, isBrief: true })
+  return { load_s: report.load_s, prefill_tps: report.prefill_tps[length], decode_tps: report.decode_tps[length], prompt_tokens: length }
+}
+
+/** Each with what it needs served, and how it runs once; making one may throw why it cannot run. */
+const contestants = {
+  hybridge: () => ({ run: ours }),
+  wllama: () => ({
+    version: versions['@wllama/wllama'],
+    mounts: { '/wllama/': join(installed('@wllama/wllama'), '@wllama/wllama') },
+    run: inPage('/bench/wllama.mjs', 'wllama'),
+  }),
+  transformers: ({ onnx }) => {
+    if (onnx === undefined) throw new Error('left out: --onnx names the folder of a model exported for it')
+    const dtype = exported(onnx)
+    const modules = installed('@huggingface/transformers')
+    return {
+      version: versions['@huggingface/transformers'],
+      mounts: { '/transformers/': join(modules, '@huggingface/transformers/dist'), '/ort/': join(modules, 'onnxruntime-web/dist'), '/onnx/exported/': onnx },
+      run: async (page, plan) => await inPage('/bench/transformers.mjs', 'transformers')(page, { ...plan, dtype }),
     }
-    const of = (key) => Number(middle(turns.map((it) => it[key])).toPrecision(4))
-    return { wllama: { version: versions['@wllama/wllama'], load_s: of('load_s'), prefill_tps: of('prefill_tps'), decode_tps: of('decode_tps'), prompt_tokens: of('prompt_tokens') } }
-  } catch (error) {
-    return { wllama: { error: String(error.message).split('\n')[0] } }
+  },
+}
+
+const middle = (values) => values.toSorted((a, b) => a - b)[values.length >> 1]
+
+function summary({ version, turns, error }) {
+  if (error !== undefined) return { error }
+  const of = (key) => Number(middle(turns.map((it) => it[key])).toPrecision(4))
+  return { ...(version !== undefined && { version }), load_s: of('load_s'), prefill_tps: of('prefill_tps'), decode_tps: of('decode_tps'), prompt_tokens: of('prompt_tokens') }
+}
+
+const told = (error) => String(error.message).split('\n')[0]
+
+/** What each reached, or why it did not run. One after the other, three times over, so that all meet the same neighbours. */
+export async function peersOf(plan) {
+  const field = Object.entries(contestants).map(([name, make]) => {
+    try {
+      return { name, turns: [], ...make(plan) }
+    } catch (error) {
+      return { name, error: told(error) }
+    }
+  })
+  const mounts = Object.assign({ '/model/': dirname(wholeFile(plan)) }, ...field.map((it) => it.mounts ?? {}))
+  const bench = await openBench(plan, mounts)
+  try {
+    for (let turn = 0; turn < 3; turn++) {
+      for (const it of field.filter(({ error }) => error === undefined)) {
+        try {
+          it.turns.push(await it.run(bench.page, plan))
+        } catch (error) {
+          it.error = told(error)
+        }
+      }
+    }
   } finally {
     await bench.close()
   }
+  return Object.fromEntries(field.map((it) => [it.name, summary(it)]))
 }

@@ -43,6 +43,42 @@ async function answer(model, text, tokens) {
   return { prompt, cached: pulled.reply.usage.cachedContentTokens, prefillMs: read - begun, firstTokenMs: (first ?? read) - start, tokenMs: median(times), times }
 }
 
+/** Milliseconds from stopping a prompt until that is told, and until the GPU is idle: the worst of some; nothing where prompts are read too fast to be stopped. */
+async function stopping(model, length) {
+  const [told, idle] = [[], []]
+  for (let turn = 0; turn < 6; turn++) {
+    const generation = model.start(user(textOf(model, length, `stop ${turn}`), 2), 1)
+    const reading = generation.next().then(() => false, () => true)
+    await new Promise((resolve) => setTimeout(resolve, 40 + 37 * turn))
+    const start = performance.now()
+    generation.cancel()
+    const isStopped = await reading
+    const heard = performance.now()
+    await seen.device.queue.onSubmittedWorkDone()
+    generation.free()
+    if (isStopped) (told.push(heard - start), idle.push(performance.now() - start))
+  }
+  return told.length === 0 ? {} : { abort_ms: round(Math.max(...told)), abort_gpu_ms: round(Math.max(...idle)) }
+}
+
+/** Tokens a second at each context. A text goes on where the shorter one before it ended, so that what was read is kept. */
+async function writing(model, plan) {
+  const found = { decode_tps: {} }
+  let [held, rate] = [0, Infinity]
+  for (const context of plan.contexts.toSorted((a, b) => a - b)) {
+    const seconds = (context - held) / rate
+    if (seconds > plan.patience) {
+      found.contexts_left_out = { ...found.contexts_left_out, [context]: `about ${Math.round(seconds)} s to read` }
+      continue
+    }
+    const { prompt, cached, prefillMs, times } = await answer(model, textOf(model, context, 'write'), plan.tokens)
+    rate = ((prompt - cached) * 1000) / prefillMs
+    held = prompt
+    found.decode_tps[context] = round(1000 / median(times))
+  }
+  return found
+}
+
 /** As the browser names it. */
 async function adapterName(device) {
   if (device === 'cpu') return 'cpu'
@@ -78,12 +114,9 @@ async function measure(plan) {
       report.first_token_cached_ms = round((await answer(model, `${text} and more`, 2)).firstTokenMs)
     }
   }
-  report.decode_tps = {}
-  for (const context of plan.contexts) {
-    const { times } = await answer(model, textOf(model, context, `write ${context}`), plan.tokens)
-    report.decode_tps[context] = round(1000 / median(times))
-  }
-  if (plan.device === 'gpu') Object.assign(report, await internals(model, shape))
+  Object.assign(report, await writing(model, plan))
+  if (plan.isBrief) return report
+  if (plan.device === 'gpu') Object.assign(report, await stopping(model, Math.max(...plan.prompts)), await internals(model, shape))
   else {
     const read = await threadReading()
     const perToken = weights * Math.max(...Object.values(report.decode_tps))
