@@ -22,7 +22,8 @@ const help = `bench [--native | --browser] [--shape mini|270m|1b|4b] [--device g
   --threads            serves the page cross-origin isolated, so that peers may use threads
   --patience S         leaves out contexts that would take longer to read (900)
   --peers              ours, wllama and Transformers.js in the same browser, in turn, medians of three
-  --onnx DIR           with --peers: a model of the shape exported for Transformers.js, config.json and onnx/model_q4.onnx or the like
+  --onnx DIR           with --peers: a model of the shape exported for Transformers.js, config.json and onnx/model_q4.onnx or the like;
+                       tests/bench/random_onnx.py writes one
   --json               ends with one line of JSON
 `
 
