@@ -7,6 +7,7 @@ import { inBrowser } from './browser.mjs'
 import { natively } from './native.mjs'
 import { exported } from './onnx.mjs'
 import { peersOf } from './peers.mjs'
+import { roundingLoss } from './rounding.mjs'
 import { table } from './table.mjs'
 
 const help = `bench [--native | --browser] [--shape mini|270m|1b|4b] [--device gpu|cpu] [--peers [--onnx DIR]] [--json]
@@ -68,6 +69,7 @@ const plan = told(process.argv.slice(2))
 if (plan.help) console.log(help)
 else {
   const report = plan.native ? natively(plan) : await inBrowser(plan)
+  if (plan.precision === 'fast' && plan.device === 'gpu') Object.assign(report, roundingLoss())
   report.peers = plan.peers && !plan.native ? await peersOf(plan) : {}
   console.log(table(report))
   const folder = join(import.meta.dirname, '../../bench-results')

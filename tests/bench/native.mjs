@@ -6,8 +6,8 @@ import { join } from 'node:path'
 export const root = join(import.meta.dirname, '../..')
 
 /** One object, as the example prints it. */
-export function natively({ shape, body, prompts, contexts, tokens }) {
-  const options = ['--shape', shape, '--body', body, '--prompts', String(prompts), '--contexts', String(contexts), '--tokens', String(tokens)]
+export function natively({ shape, body, precision, prompts, contexts, tokens }) {
+  const options = ['--shape', shape, '--body', body, '--precision', precision, '--prompts', String(prompts), '--contexts', String(contexts), '--tokens', String(tokens)]
   const cargo = ['run', '--quiet', '--release', '--package', 'hybridge-gemma', '--example', 'bench', '--', ...options]
   const text = execFileSync('cargo', cargo, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] })
   return { where: 'native', device: 'gpu', ...JSON.parse(text) }

@@ -3,6 +3,9 @@
 const lines = [
   ['adapter', 'adapter'],
   ['shape', 'shape'],
+  ['plan', 'kernels of decoding'],
+  ['rounding_loss', 'rounding costs logits, deviations'],
+  ['rounding_tasks', '… and the tiny model’s tasks'],
   ['read_gbps', 'reading, GB/s'],
   ['matvec_gbps', 'vocabulary product, GB/s'],
   ['matvec_ratio', '… of reading'],

@@ -97,7 +97,7 @@ async function measure(plan) {
   const options = { contextWindow: longest + 4 * plan.tokens + 64, device: plan.device, precision: plan.precision, kind: 'generator' }
   const start = performance.now()
   const model = await engine.Model.load([blob], JSON.stringify(options), progress)
-  Object.assign(report, { load_s: round((performance.now() - start) / 1000), adapter: await adapterName(plan.device), gpu_bytes: seen.gpuBytes, file_bytes: blob.size })
+  Object.assign(report, { load_s: round((performance.now() - start) / 1000), adapter: await adapterName(plan.device), plan: JSON.parse(model.facts()).gpuPlan, gpu_bytes: seen.gpuBytes, file_bytes: blob.size })
   report.wasm_after_load_mb = megabytes()
   await answer(model, textOf(model, 20, 'warm'), 4)
 

@@ -4,8 +4,10 @@ use std::rc::Rc;
 
 use hybridge_core::{Message, Request, Role};
 use hybridge_gemma::cpu::{Cpu, Precision};
+use hybridge_gemma::engine::Pass;
 use hybridge_gemma::generate::{Options, Session};
 use hybridge_gemma::sample::Sampler;
+use hybridge_gemma::scalar::Scalar;
 use hybridge_gemma::source::Memory;
 use hybridge_gemma::testing::Random;
 use hybridge_gemma::{Model, Tokenizer};
@@ -28,23 +30,40 @@ pub(crate) struct Said {
     pub(crate) confidence: f64,
 }
 
-/// A model of a file, on the engine's own exact pass for CPUs.
+/// A model of a file.
 pub(crate) struct Candidate {
-    pass: Cpu,
+    engine: Engine,
     tokenizer: Rc<Tokenizer>,
 }
 
+/// What runs it.
+enum Engine {
+    /// The exact pass for CPUs.
+    Exact(Cpu),
+    /// The twin of what a GPU does with `precision: 'fast'`.
+    Rounding(Scalar),
+}
+
 impl Candidate {
-    pub(crate) fn open(bytes: Vec<u8>) -> Result<Self> {
+    /// `rounds` is for what a GPU's rounding costs.
+    pub(crate) fn open(bytes: Vec<u8>, rounds: bool) -> Result<Self> {
         let model = pollster::block_on(Model::open(vec![Rc::new(Memory(bytes))]))?;
         let tokenizer = Rc::new(Tokenizer::read(model.gguf())?);
-        let pass = pollster::block_on(Cpu::load(&model, CONTEXT, Precision::Exact))?;
-        Ok(Self { pass, tokenizer })
+        let engine = if rounds {
+            Engine::Rounding(pollster::block_on(Scalar::load(&model, CONTEXT))?.rounding())
+        } else {
+            Engine::Exact(pollster::block_on(Cpu::load(&model, CONTEXT, Precision::Exact))?)
+        };
+        Ok(Self { engine, tokenizer })
     }
 
     /// A conversation that begins.
     pub(crate) fn session(&self) -> Session {
-        Session::new(Box::new(self.pass.clone()), Some(Rc::clone(&self.tokenizer)))
+        let pass: Box<dyn Pass> = match &self.engine {
+            Engine::Exact(pass) => Box::new(pass.clone()),
+            Engine::Rounding(pass) => Box::new(pass.clone()),
+        };
+        Session::new(pass, Some(Rc::clone(&self.tokenizer)))
     }
 
     /// The likeliest answer, token by token.

@@ -93,13 +93,14 @@ fn main() -> Result<()> {
             println!("{} pieces: {:?}", vocabulary.pieces.len(), &vocabulary.pieces[494..]);
             Ok(())
         }
-        // judge NAME=FILE…: the last one's confidence is judged too.
+        // judge NAME=FILE…: the last one's confidence is judged too. With --rounding as a GPU rounds.
         Some("judge") => {
+            let rounds = arguments.iter().any(|argument| argument == "--rounding");
             let models = arguments[1..]
                 .iter()
                 .filter_map(|argument| argument.split_once('='))
                 .map(|(name, path)| {
-                    Ok((name.to_owned(), judge::Candidate::open(std::fs::read(path)?)?))
+                    Ok((name.to_owned(), judge::Candidate::open(std::fs::read(path)?, rounds)?))
                 })
                 .collect::<Result<Vec<_>>>()?;
             let (seed, count) = (number("--seed", 2)? as u64, number("--count", 300)?);
@@ -109,7 +110,7 @@ fn main() -> Result<()> {
         // held FILE: extraction with and without the grammar.
         Some("held") => {
             let path = arguments.get(1).ok_or("held FILE")?;
-            let model = judge::Candidate::open(std::fs::read(path)?)?;
+            let model = judge::Candidate::open(std::fs::read(path)?, false)?;
             let (seed, count) = (number("--seed", 2)? as u64, number("--count", 500)?);
             print!("{}", held::table(&model, seed, count)?);
             Ok(())
@@ -130,7 +131,7 @@ fn main() -> Result<()> {
         // answers FILE: JSON lines of prompts and answers, for another engine to be held against.
         Some("answers") => {
             let path = arguments.get(1).ok_or("answers FILE")?;
-            let model = judge::Candidate::open(std::fs::read(path)?)?;
+            let model = judge::Candidate::open(std::fs::read(path)?, false)?;
             for sample in judge::exam(number("--seed", 3)? as u64, number("--count", 20)?) {
                 let said = model.answer(&sample)?;
                 println!(

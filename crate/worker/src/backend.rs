@@ -9,7 +9,7 @@ use hybridge_gemma::cpu::{Cpu, CpuEncoder, Precision, bench, memory_of};
 use hybridge_gemma::{Encoder, Model, Pass};
 
 use crate::gpu;
-use crate::model::{Kind, Options};
+use crate::model::{GpuChoice, Kind, Options};
 use crate::pace::pace;
 use crate::platform::milliseconds;
 use crate::watched::Report;
@@ -30,10 +30,11 @@ pub(crate) struct Opened {
     pub(crate) place: Place,
     pub(crate) adapter: Option<String>,
     pub(crate) context_window: usize,
+    pub(crate) choice: Option<GpuChoice>,
 }
 
 /// Puts a model where the caller wants it and the machine allows it.
-pub(crate) async fn open(model: &Model, options: Options, report: &Report) -> Result<Opened> {
+pub(crate) async fn open(model: &Model, options: &Options, report: &Report) -> Result<Opened> {
     check_kind(model.config.architecture, options.kind)?;
     let context_window = options.context_window.min(model.config.context).max(1);
     let machine = look(options).await;
@@ -44,22 +45,25 @@ pub(crate) async fn open(model: &Model, options: Options, report: &Report) -> Re
         _ => None,
     };
     let chosen = place(options.device, &machine.facts, speed)?;
-    let (mut backend, gpu) = match (chosen, machine.device) {
-        (Place::Gpu, Some(gpu)) => (gpu.load(model, options, context_window).await?, Some(gpu)),
+    let (mut backend, choice, gpu) = match (chosen, machine.device) {
+        (Place::Gpu, Some(gpu)) => {
+            let (backend, choice) = gpu.load(model, options, context_window).await?;
+            (backend, choice, Some(gpu))
+        }
         (Place::Gpu, None) => {
             return Err(Error::internal("a GPU was chosen that was never opened"));
         }
-        (Place::Cpu, _) => (on_cpu(model, options, context_window).await?, None),
+        (Place::Cpu, _) => (on_cpu(model, options, context_window).await?, None, None),
     };
     report("warmup", 0, 1);
     warm_up(&mut backend).await?;
     report("warmup", 1, 1);
     let adapter = gpu.as_ref().map(gpu::OpenGpu::name);
-    Ok(Opened { backend, gpu, place: chosen, adapter, context_window })
+    Ok(Opened { backend, gpu, place: chosen, adapter, context_window, choice })
 }
 
 /// Refuses a model before its weights are fetched: by the first bytes of its file, and by its size.
-pub(crate) async fn admit(head: &[u8], bytes: u64, options: Options) -> Result<()> {
+pub(crate) async fn admit(head: &[u8], bytes: u64, options: &Options) -> Result<()> {
     let machine = look(options).await;
     let speed = match options.device {
         Wish::Auto if !takes_gpu(Wish::Auto, &machine.facts) => {
@@ -94,14 +98,14 @@ thread_local! {
     static LOOKED: RefCell<Option<(Wish, Machine)>> = const { RefCell::new(None) };
 }
 
-async fn look(options: Options) -> Machine {
+async fn look(options: &Options) -> Machine {
     match LOOKED.take() {
         Some((looked, machine)) if looked == options.device => machine,
         _ => gpu::look(options.device, options.gpu_is_right).await,
     }
 }
 
-async fn on_cpu(model: &Model, options: Options, context_window: usize) -> Result<Backend> {
+async fn on_cpu(model: &Model, options: &Options, context_window: usize) -> Result<Backend> {
     memory_of(model, context_window).check(WASM_LIMIT)?;
     let precision = Precision::from(options.precision);
     Ok(match options.kind {

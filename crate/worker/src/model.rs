@@ -23,20 +23,24 @@ use crate::platform::{BlobSource, turn};
 use crate::watched::{Meter, Report};
 
 /// What a caller may choose.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Options {
     /// Prompt and answer together.
     pub(crate) context_window: usize,
     /// Where to run.
     pub(crate) device: Wish,
-    /// Whether activations may be rounded where that is faster: on the CPU.
+    /// Whether activations may be rounded where that is faster.
     pub(crate) precision: Precision,
     /// What the model is for.
     pub(crate) kind: Kind,
     /// Whether this adapter's numbers were found right before.
     #[serde(default)]
     pub(crate) gpu_is_right: bool,
+    /// The kernels that were found to be the quickest on this adapter before; anything else is tried again.
+    #[serde(default)]
+    #[cfg_attr(not(feature = "gpu"), expect(dead_code, reason = "only a GPU has a choice"))]
+    pub(crate) gpu_plan: String,
 }
 
 /// Whether activations may be rounded.
@@ -77,6 +81,17 @@ struct Facts {
     adapter: Option<String>,
     context_window: usize,
     architecture: &'static str,
+    /// The kernels a GPU decodes with, and how many were tried to find them.
+    #[serde(flatten)]
+    choice: Option<GpuChoice>,
+}
+
+/// The kernels that were the quickest.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct GpuChoice {
+    pub(crate) gpu_plan: &'static str,
+    pub(crate) gpu_plans_tried: usize,
 }
 
 /// Bytes of weights a second that the CPU works through here, measured for about 100 ms.
@@ -134,7 +149,7 @@ impl Model {
 
     /// Refuses a model by the first bytes of its file and its size, before the rest is fetched.
     pub async fn admit(head: Vec<u8>, size: f64, options: String) -> Result<(), JsValue> {
-        let admitted = async { backend::admit(&head, count(size), parse(&options)?).await };
+        let admitted = async { backend::admit(&head, count(size), &parse(&options)?).await };
         admitted.await.map_err(|error| thrown(&error))
     }
 
@@ -172,12 +187,13 @@ impl Model {
             .ok_or_else(|| Error::internal("a model's source is no Blob"))?;
         let model = gemma::Model::open(sources).await?;
         let tokenizer = Rc::new(Tokenizer::read(model.gguf())?);
-        let opened = backend::open(&model, options, report).await?;
+        let opened = backend::open(&model, &options, report).await?;
         let facts = Facts {
             device: opened.place,
             adapter: opened.adapter,
             context_window: opened.context_window,
             architecture: model.config.architecture.name(),
+            choice: opened.choice,
         };
         let runner = match opened.backend {
             Backend::Generator(pass) => {

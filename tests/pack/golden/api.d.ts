@@ -504,7 +504,7 @@ export declare function loadPage(): Promise<Page>;
 
 // ── device/self-test.d.ts
 /** Does this machine's GPU compute right? */
-import type { GpuReport } from './protocol.js';
+import type { GpuReport, LoadParams } from './protocol.js';
 import { type WorkerPlaces } from './worker-client.js';
 /**
  * Starts the engine's worker, computes a quantised product, a norm, a tile of attention and a product of burn's on the GPU and on the CPU,
@@ -520,6 +520,9 @@ export declare function gpuVerdict(places: WorkerPlaces): Promise<boolean | unde
 /** What was found before, without looking. */
 export declare function knownVerdict(): Promise<boolean | undefined>;
 export declare function rememberVerdict(isRight: boolean): Promise<void>;
+/** The kernels that were the quickest on this adapter, or nothing. */
+export declare function knownPlan(precision: LoadParams['precision']): Promise<string>;
+export declare function rememberPlan(precision: LoadParams['precision'], plan: string): Promise<void>;
 
 // ── device/protocol.d.ts
 /** What page and worker say to each other. Calls carry a number, answers carry it back, in any order. */
@@ -608,6 +611,8 @@ export interface LoadParams {
     readonly device: 'auto' | 'gpu' | 'cpu';
     /** Whether this adapter's numbers were found right before, so that nobody looks again. */
     readonly gpuIsRight: boolean;
+    /** The kernels that were the quickest on this adapter before; empty or unknown has them tried again. */
+    readonly gpuPlan: string;
     /** Overrides of core's download policy, for tests. */
     readonly policy?: Readonly<Record<string, number>>;
 }
@@ -617,6 +622,9 @@ export interface Loaded {
     readonly adapter?: string;
     readonly contextWindow: number;
     readonly architecture: string;
+    /** The kernels that a GPU decodes with, and how many were tried to find them. */
+    readonly gpuPlan?: string;
+    readonly gpuPlansTried?: number;
 }
 /** One step of a generation. */
 export interface Progressed {

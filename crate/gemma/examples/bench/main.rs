@@ -25,6 +25,8 @@ pub(crate) struct Plan {
     pub(crate) tokens: usize,
     /// Whether to use the kernels for software adapters; by default where the adapter is one.
     pub(crate) software: Option<bool>,
+    /// Whether kernels that round are tried too.
+    pub(crate) may_round: bool,
 }
 
 fn main() -> ExitCode {
@@ -45,6 +47,7 @@ fn plan() -> Result<Plan> {
         contexts: vec![128, 2048],
         tokens: 16,
         software: None,
+        may_round: false,
     };
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
@@ -62,6 +65,7 @@ fn plan() -> Result<Plan> {
             "--contexts" => plan.contexts = numbers(&value)?,
             "--tokens" => plan.tokens = number(&value)?,
             "--software" => plan.software = Some(value == "true"),
+            "--precision" => plan.may_round = value == "fast",
             _ => return Err(wrong(&format!("{word} is unknown"))),
         }
     }

@@ -1,13 +1,14 @@
 //! The measurements.
 
 use std::rc::Rc;
+use std::sync::OnceLock;
 use std::time::Instant;
 
 use hybridge_core::Result;
 use hybridge_gemma::Model;
 use hybridge_gemma::engine::Pass as _;
 use hybridge_gemma::gpu::bench::{Part, ceilings};
-use hybridge_gemma::gpu::{Device, KernelPass, Options};
+use hybridge_gemma::gpu::{Device, KernelPass, Options, Plan as GpuPlan, choose};
 use hybridge_gemma::sample::{Draw, Sampler};
 use hybridge_gemma::source::Source as _;
 use hybridge_gemma::testing::Synthetic;
@@ -28,7 +29,12 @@ pub(crate) async fn measure(plan: &Plan) -> Result<Value> {
     let model = Model::open(vec![file]).await?;
     let longest = plan.prompts.iter().chain(&plan.contexts).max().copied().unwrap_or(0);
     let capacity = longest + 8 * plan.tokens + 8;
-    let options = Options { software: plan.software, ..Options::default() };
+    let begun = clock();
+    let choice = choose(&device, "", plan.may_round, milliseconds).await?;
+    let choice_ms = clock() - begun;
+    // Whoever names the kind of kernels wants the usual ones of that kind.
+    let chosen = plan.software.is_none().then_some(choice.plan);
+    let options = Options { software: plan.software, plan: chosen, ..Options::default() };
     let mut pass = KernelPass::load(&device, &model, capacity, options).await?;
     let load_s = (clock() - start) / 1000.0;
     pass.prefill(&[2]).await?;
@@ -89,6 +95,9 @@ pub(crate) async fn measure(plan: &Plan) -> Result<Value> {
         "adapter": device.facts().name,
         "software": device.facts().software,
         "shape": plan.shape.name,
+        "plan": chosen.map(GpuPlan::name),
+        "plans_tried": choice.tried,
+        "choice_ms": rounded(choice_ms, 1.0),
         "read_gbps": rounded(limits.read / 1e9, 1000.0),
         "reference_gweights": rounded(limits.reference / 1e9, 1000.0),
         "matvec_gbps": rounded(matvec, 1000.0),
@@ -106,6 +115,12 @@ pub(crate) async fn measure(plan: &Plan) -> Result<Value> {
         "gpu_bytes": pass.gpu_bytes(),
         "file_bytes": file_bytes,
     }))
+}
+
+/// Of this process, as those want it who take a function.
+fn milliseconds() -> f64 {
+    static BEGIN: OnceLock<Instant> = OnceLock::new();
+    BEGIN.get_or_init(Instant::now).elapsed().as_secs_f64() * 1000.0
 }
 
 /// Rounded to a part of one, as people read it.

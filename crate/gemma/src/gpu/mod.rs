@@ -19,6 +19,7 @@ mod burn_pass;
 mod candidates;
 #[cfg(any(test, feature = "testing"))]
 pub mod checks;
+mod choice;
 #[cfg(any(test, feature = "testing"))]
 mod costs;
 mod device;
@@ -47,6 +48,7 @@ mod upload;
 pub use burn_check::burn_check;
 pub use burn_model::{BurnBlock, BurnCache, BurnGemma, Place};
 pub use burn_pass::{BurnEncoder, BurnPass};
+pub use choice::{Choice, choose};
 pub use device::{AdapterFacts, Device};
 pub use kernel_encoder::KernelEncoder;
 pub use kernel_pass::KernelPass;

@@ -143,16 +143,13 @@ pub async fn rounding_loss(device: &Device, plan: Plan, tiny: &Tiny) -> Result<L
     let software = Some(plan.shape().lanes == 1);
     let options = Options { chunk: 32, software, plan: Some(plan), ..Options::default() };
     let mut pass = KernelPass::load(device, &model, 32, options).await?;
-    let (mut twin, mut exact) = (Scalar::load(&model, 32).await?, Scalar::load(&model, 32).await?);
-    let passes: [&mut dyn Pass; 3] = [&mut pass, &mut twin, &mut exact];
+    let mut exact = Scalar::load(&model, 32).await?;
+    let mut twin = exact.clone().rounding();
     let mut told = Vec::new();
+    let passes: [&mut dyn Pass; 3] = [&mut pass, &mut twin, &mut exact];
     for it in passes {
         it.prefill(prompt).await?;
         told.push(it.logits().await?);
-    }
-    twin.round_inputs(true);
-    let passes: [&mut dyn Pass; 3] = [&mut pass, &mut twin, &mut exact];
-    for it in passes {
         for token in steps {
             it.prefill(std::slice::from_ref(token)).await?;
         }
@@ -162,7 +159,7 @@ pub async fn rounding_loss(device: &Device, plan: Plan, tiny: &Tiny) -> Result<L
         distance(found, &right.iter().copied().map(f64::from).collect::<Vec<_>>())
     };
     match told.as_slice() {
-        [read, _, right, decoded, rounded, exact] => Ok(Loss {
+        [read, decoded, _, rounded, right, exact] => Ok(Loss {
             of_reading: apart(read, right),
             of_decoding: apart(decoded, exact),
             beside_twin: apart(decoded, rounded),

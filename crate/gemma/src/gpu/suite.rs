@@ -5,7 +5,7 @@ use hybridge_core::{Error, Result};
 
 use super::checks::{self, Kind};
 use super::costs;
-use super::{Device, Options, burn_check, rounding, self_check};
+use super::{Device, Options, Plan, burn_check, choose, rounding, self_check};
 use crate::config::Architecture;
 use crate::testing::{Tiny, tiny_models};
 
@@ -26,6 +26,7 @@ macro_rules! gpu_suite {
             kernels_with_barriers_agree_with_the_record,
             packed_products_are_sums,
             rounding_agrees_with_its_twin,
+            a_plan_is_chosen_once,
             burn_agrees_with_the_record,
             vectors_agree_with_the_record,
             chunks_do_not_matter,
@@ -157,6 +158,29 @@ suite! {
     too_much_memory_is_refused: one_of(&["f32"]), checks::too_much_memory_is_refused;
     /// A kernel that is none.
     what_cannot_be_made_is_told: one_of(&["f32"]), checks::what_cannot_be_made_is_told;
+}
+
+/// A plan that may run here is chosen by trying all, and not again where it is remembered; a name
+/// that means nothing here is no reason to trust it.
+///
+/// # Errors
+/// What happens instead.
+pub async fn a_plan_is_chosen_once(device: &Device) -> Result<()> {
+    // No clock is needed to find what computes right.
+    let still: super::Clock = || 0.0;
+    for may_round in [false, true] {
+        let plans = Plan::candidates(device.facts(), may_round);
+        let tried = if plans.len() > 1 { plans.len() } else { 0 };
+        let chosen = choose(device, "", may_round, still).await?;
+        let again = choose(device, chosen.plan.name(), may_round, still).await?;
+        let broken = choose(device, "no plan", may_round, still).await?;
+        let found = [chosen.tried, again.tried, broken.tried];
+        if !plans.contains(&chosen.plan) || again.plan != chosen.plan || found != [tried, 0, tried]
+        {
+            return Err(Error::internal(format!("{plans:?}: {chosen:?} {again:?} {broken:?}")));
+        }
+    }
+    Ok(())
 }
 
 /// The device's own checks: of our kernels, and of burn's queue.

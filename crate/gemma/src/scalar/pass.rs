@@ -25,6 +25,7 @@ pub struct Scalar {
     slots: usize,
     position: usize,
     last: Option<Vec<f32>>,
+    rounds: bool,
 }
 
 impl Scalar {
@@ -52,20 +53,34 @@ impl Scalar {
                 Span::Global => Cache::new(config.kv_width(), capacity),
             })
             .collect();
-        Ok(Self { network, output, caches, capacity, slots, position: 0, last: None })
+        Ok(Self {
+            network,
+            output,
+            caches,
+            capacity,
+            slots,
+            position: 0,
+            last: None,
+            rounds: false,
+        })
     }
 
-    /// From now on every product rounds what it reads to 8 bits, four values to a scale, or no
-    /// longer: the twin of the GPU's `precision: 'fast'`, which decodes so and reads prompts exactly.
-    pub fn round_inputs(&mut self, wanted: bool) {
-        self.network.round_inputs(wanted);
-        if let Some(output) = &mut self.output {
-            output.round_inputs(wanted);
-        }
+    /// The twin of the GPU's kernels that round: where a single token is fed, every product reads
+    /// four 8-bit values to a scale, and so does the one for its logits. Prompts are read exactly.
+    #[must_use]
+    pub fn rounding(self) -> Self {
+        Self { rounds: true, ..self }
     }
 
     fn feed(&mut self, tokens: &[u32]) -> Result<()> {
         check_tokens(self, tokens)?;
+        if self.rounds {
+            let wanted = tokens.len() == 1;
+            self.network.round_inputs(wanted);
+            if let Some(output) = &mut self.output {
+                output.round_inputs(wanted);
+            }
+        }
         let config = &self.network.config;
         let mut x = self.network.embed(tokens);
         let layers = self.network.layers.iter().zip(&config.layers).zip(&mut self.caches);

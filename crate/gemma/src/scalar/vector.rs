@@ -7,7 +7,7 @@ pub(super) fn rounded(value: f64) -> f32 {
 }
 
 /// Σ aᵢ·bᵢ
-pub(super) fn dot(a: &[f32], b: &[f32]) -> f64 {
+pub(crate) fn dot(a: &[f32], b: &[f32]) -> f64 {
     // Four sums at a time: one alone would wait for each addition before the next.
     let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<4>(), b.as_chunks::<4>());
     let product = |a: &f32, b: &f32| f64::from(*a) * f64::from(*b);

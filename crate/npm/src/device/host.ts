@@ -20,7 +20,7 @@ import { loadLock } from './layout.js'
 import { ProgressMeter } from './progress.js'
 import { watchPage } from './page-life.js'
 import type { Calls, LoadParams, Loaded, Method, Step } from './protocol.js'
-import { knownVerdict, rememberVerdict } from './self-test.js'
+import { knownPlan, knownVerdict, rememberPlan, rememberVerdict } from './self-test.js'
 import { checkSimd } from './simd.js'
 import { keyOf, sourceOf, type ModelSource } from './source.js'
 import { fatalCodes, WorkerClient, type CallOptions } from './worker-client.js'
@@ -222,6 +222,7 @@ export class EngineHost {
       precision,
       device,
       gpuIsRight: device !== 'cpu' && (await knownVerdict()) === true,
+      gpuPlan: device === 'cpu' ? '' : await knownPlan(precision),
       ...policyOf(this.options),
     }
     if (source.kind === 'remote' && cache === 'opfs' && mayDownload) void askToKeep()
@@ -231,6 +232,7 @@ export class EngineHost {
       try {
         const loaded = await this.#client.call('load', params, { signal, onProgress })
         if (loaded.device === 'gpu' && !params.gpuIsRight) await rememberVerdict(true)
+        if (loaded.gpuPlan !== undefined && loaded.gpuPlan !== params.gpuPlan) await rememberPlan(precision, loaded.gpuPlan)
         return loaded
       } catch (thrown) {
         this.#unmark()

@@ -40,6 +40,8 @@ export interface LoadParams {
   readonly device: 'auto' | 'gpu' | 'cpu'
   /** Whether this adapter's numbers were found right before, so that nobody looks again. */
   readonly gpuIsRight: boolean
+  /** The kernels that were the quickest on this adapter before; empty or unknown has them tried again. */
+  readonly gpuPlan: string
   /** Overrides of core's download policy, for tests. */
   readonly policy?: Readonly<Record<string, number>>
 }
@@ -50,6 +52,9 @@ export interface Loaded {
   readonly adapter?: string
   readonly contextWindow: number
   readonly architecture: string
+  /** The kernels that a GPU decodes with, and how many were tried to find them. */
+  readonly gpuPlan?: string
+  readonly gpuPlansTried?: number
 }
 
 /** One step of a generation. */

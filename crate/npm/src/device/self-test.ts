@@ -2,7 +2,7 @@
 
 import { deviceFacts } from '../device-facts.js'
 import { HybridError } from '../errors.js'
-import type { Calls, GpuReport } from './protocol.js'
+import type { Calls, GpuReport, LoadParams } from './protocol.js'
 import { recall, remember } from './remembered.js'
 import { WorkerClient, type WorkerPlaces } from './worker-client.js'
 
@@ -32,6 +32,9 @@ async function look(places: WorkerPlaces, params: Calls['selfTest']['params']): 
 /** Another version of these checks may find what this one did not. */
 const version = 2
 
+/** Other kernels may be quicker than these. */
+const planVersion = 1
+
 /** Whether this adapter computes right, looked at once for each adapter and browser version. Undefined where that could not be found out. */
 export async function gpuVerdict(places: WorkerPlaces): Promise<boolean | undefined> {
   const remembered = await knownVerdict()
@@ -50,16 +53,25 @@ export async function gpuVerdict(places: WorkerPlaces): Promise<boolean | undefi
 
 /** What was found before, without looking. */
 export async function knownVerdict(): Promise<boolean | undefined> {
-  const verdict = recall(await nameOfVerdict())
+  const verdict = recall(await nameOf('gpu', version))
   return verdict === undefined ? undefined : verdict === 'right'
 }
 
 export async function rememberVerdict(isRight: boolean): Promise<void> {
-  remember(await nameOfVerdict(), isRight ? 'right' : 'wrong')
+  remember(await nameOf('gpu', version), isRight ? 'right' : 'wrong')
+}
+
+/** The kernels that were the quickest on this adapter, or nothing. */
+export async function knownPlan(precision: LoadParams['precision']): Promise<string> {
+  return recall(`${await nameOf('plan', planVersion)}|${precision}`) ?? ''
+}
+
+export async function rememberPlan(precision: LoadParams['precision'], plan: string): Promise<void> {
+  remember(`${await nameOf('plan', planVersion)}|${precision}`, plan)
 }
 
 /** A driver's version is not told, but a browser's is, and both come with restarts. */
-async function nameOfVerdict(): Promise<string> {
+async function nameOf(what: string, version: number): Promise<string> {
   const { vendor = '', architecture = '', software } = (await deviceFacts()).webgpu
-  return `hybridge-gpu-${version}|${vendor}|${architecture}|${software}|${navigator.userAgent}`
+  return `hybridge-${what}-${version}|${vendor}|${architecture}|${software}|${navigator.userAgent}`
 }

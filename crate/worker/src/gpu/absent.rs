@@ -5,7 +5,7 @@ use hybridge_core::{Error, Result};
 use hybridge_gemma::Model;
 
 use crate::backend::{Backend, Machine};
-use crate::model::Options;
+use crate::model::{GpuChoice, Options};
 
 const REASON: &str = "this build of the engine has no GPU";
 
@@ -18,7 +18,12 @@ impl OpenGpu {
         match *self {}
     }
 
-    pub(crate) async fn load(&self, _: &Model, _: Options, _: usize) -> Result<Backend> {
+    pub(crate) async fn load(
+        &self,
+        _: &Model,
+        _: &Options,
+        _: usize,
+    ) -> Result<(Backend, Option<GpuChoice>)> {
         match *self {}
     }
 }

@@ -4,11 +4,11 @@ use hybridge_core::Result;
 use hybridge_core::device::{Gpu, Wish};
 use hybridge_gemma::Model;
 use hybridge_gemma::gpu::{
-    Device, KernelEncoder, KernelPass, Options as Layout, burn_check, self_check,
+    Choice, Device, KernelEncoder, KernelPass, Options as Layout, burn_check, choose, self_check,
 };
 
 use crate::backend::{Backend, Machine};
-use crate::model::{Kind, Options};
+use crate::model::{GpuChoice, Kind, Options, Precision};
 use crate::platform::milliseconds;
 
 /// An open GPU. It is given back with every buffer on it when this goes, not when garbage is collected.
@@ -23,18 +23,21 @@ impl OpenGpu {
     pub(crate) async fn load(
         &self,
         model: &Model,
-        options: Options,
+        options: &Options,
         capacity: usize,
-    ) -> Result<Backend> {
-        let (device, layout) = (&self.0, Layout::default());
-        Ok(match options.kind {
-            Kind::Generator => Backend::Generator(Box::new(
-                KernelPass::load(device, model, capacity, layout).await?.paced(milliseconds),
-            )),
-            Kind::Embedder => Backend::Embedder(Box::new(
-                KernelEncoder::load(device, model, capacity, layout).await?,
-            )),
-        })
+    ) -> Result<(Backend, Option<GpuChoice>)> {
+        let device = &self.0;
+        if options.kind == Kind::Embedder {
+            let encoder = KernelEncoder::load(device, model, capacity, Layout::default()).await?;
+            return Ok((Backend::Embedder(Box::new(encoder)), None));
+        }
+        let may_round = options.precision == Precision::Fast;
+        let Choice { plan, tried } =
+            choose(device, &options.gpu_plan, may_round, milliseconds).await?;
+        let layout = Layout { plan: Some(plan), ..Layout::default() };
+        let pass = KernelPass::load(device, model, capacity, layout).await?.paced(milliseconds);
+        let choice = GpuChoice { gpu_plan: plan.name(), gpu_plans_tried: tried };
+        Ok((Backend::Generator(Box::new(pass)), Some(choice)))
     }
 }
 
