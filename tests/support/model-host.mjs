@@ -8,7 +8,7 @@ import { createHash } from 'node:crypto'
  * `requests` remembers what was asked: path, range, headers.
  *
  * A mood: `{ cut }` ends the body after so many bytes, `{ stall }` falls silent after so many, `{ shift }` begins the range too late,
- * `{ corrupt }` flips bits, `{ more }` sends more than promised, `{ size }` lies about the whole size, `{ status, headers }` refuses,
+ * `{ corrupt }` flips all bits, `{ flip }` one of the last byte, `{ until }` waits for a promise, `{ more }` sends more than promised, `{ size }` lies about the whole size, `{ status, headers }` refuses,
  * `{ redirect }` leads elsewhere.
  */
 export async function modelHost(files) {
@@ -27,7 +27,7 @@ export async function modelHost(files) {
   return host
 }
 
-function answer(host, request, response) {
+async function answer(host, request, response) {
   const { pathname } = new URL(request.url, 'http://127.0.0.1')
   const cors = { 'access-control-allow-origin': '*', 'access-control-allow-headers': '*, authorization', ...(host.exposes ? { 'access-control-expose-headers': 'etag, content-range, accept-ranges' } : {}) }
   if (request.method === 'OPTIONS') return void response.writeHead(204, cors).end()
@@ -35,6 +35,7 @@ function answer(host, request, response) {
   host.requests.push({ path: pathname, range: request.headers.range, headers: request.headers })
   const file = host.files[pathname]
   const mood = host.rule?.({ path: pathname, range: request.headers.range, headers: request.headers }) ?? host.moods.shift() ?? {}
+  await mood.until
   if (mood.redirect !== undefined) return void response.writeHead(302, { ...cors, location: mood.redirect }).end()
   if (mood.status !== undefined) return void response.writeHead(mood.status, { ...cors, ...mood.headers }).end(mood.body ?? '')
   if (file === undefined) return void response.writeHead(404, cors).end()
@@ -44,6 +45,7 @@ function answer(host, request, response) {
   const end = isPart ? Math.min(Number(range[2]) + 1, file.length) : file.length
   let body = Buffer.from(file.subarray(start, end))
   if (mood.corrupt) body = body.map((byte) => byte ^ 0xff)
+  if (mood.flip) body[body.length - 1] ^= 1
   const length = body.length
   if (mood.more) body = Buffer.concat([body, Buffer.alloc(mood.more, 0xee)])
   const etag = host.etag ?? `"${createHash('sha256').update(file).digest('hex').slice(0, 16)}"`

@@ -1,6 +1,8 @@
 /** Runs in the dedicated worker: loads the engine at the first call, answers each call once. Decides nothing. */
 
 import type { Abort, Answer, Call, Calls, Collapse, Failure, Farewell, FromWorker, Method, Step } from './device/protocol.js'
+import type { Arriving } from './device/engine/arriving.js'
+import { EarlyLoad } from './device/engine/early-load.js'
 import { obtain } from './device/engine/obtain.js'
 import { Refusal } from './device/engine/refusal.js'
 import { loadEngine, type Engine, type Generation, type Model } from './glue/worker.js'
@@ -24,12 +26,25 @@ const handlers: Handlers = {
   },
   cpuRate: (engine, { precision }) => engine.cpu_rate(JSON.stringify(precision)),
   load: async (engine, params, run) => {
-    const blobs = await obtain(engine, params, run)
     const { contextWindow, device, precision, kind, gpuIsRight } = params
-    const onProgress = (phase: Step['phase'], loadedBytes: number, totalBytes: number): void => run.report({ phase, loadedBytes, totalBytes })
-    model?.free()
-    model = undefined
-    const loaded = await engine.Model.load([...blobs], JSON.stringify({ contextWindow, device, precision, kind, gpuIsRight }), onProgress)
+    let isHere = false
+    // Until all of it is here the download is what takes the time.
+    const onProgress = (phase: Step['phase'], loadedBytes: number, totalBytes: number): void => void (isHere && run.report({ phase, loadedBytes, totalBytes }))
+    const open = async (files: ReadonlyArray<Blob | Arriving>): Promise<Model> => {
+      model?.free()
+      model = undefined
+      return await engine.Model.load([...files], JSON.stringify({ contextWindow, device, precision, kind, gpuIsRight }), onProgress)
+    }
+    const early = new EarlyLoad(open)
+    let blobs: readonly Blob[]
+    try {
+      blobs = await obtain(engine, params, { ...run, onArriving: (file) => early.begin(file) })
+    } catch (thrown) {
+      await early.giveUp()
+      throw thrown
+    }
+    isHere = true
+    const loaded = await (early.model ?? early.giveUp().then(() => open(blobs)))
     if (run.signal.aborted) {
       loaded.free()
       throw new Refusal({ status: 'CANCELLED', message: 'stopped by the caller' })

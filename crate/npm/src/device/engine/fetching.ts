@@ -24,6 +24,8 @@ export interface Fetching {
   /** Once, with the file's first bytes, while most of it is still to come. May refuse it. */
   onHead(head: Uint8Array<ArrayBuffer>): Promise<void>
   onBytes(): void
+  /** What has come is not what was asked for: all of it is fetched again. */
+  onRestart(): void
   onVerified(bytes: number): void
 }
 
@@ -73,6 +75,7 @@ export async function fetchFile(fetching: Fetching): Promise<void> {
           throw new Refusal(next.error)
         case 'restart':
           await ground()
+          fetching.onRestart()
           sink.empty()
           fetching.digest.finish()
           hashed = 0

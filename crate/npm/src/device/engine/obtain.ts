@@ -3,6 +3,7 @@
 import type { Engine } from '../../glue/worker.js'
 import { cardName, downloadChannel, downloadLock, folder, hasStore, journalName, weightsName, type Card } from '../layout.js'
 import type { LoadParams, RemoteFile, Step } from '../protocol.js'
+import { Arriving } from './arriving.js'
 import { fetchFile } from './fetching.js'
 import { Refusal, stopped } from './refusal.js'
 import { DiskSink, MemorySink, type Sink, type SyncHandle } from './sink.js'
@@ -10,7 +11,12 @@ import { DiskSink, MemorySink, type Sink, type SyncHandle } from './sink.js'
 interface Run {
   readonly signal: AbortSignal
   report(step: Step): void
+  /** The file can be read from now on, though most of it is still to come. */
+  onArriving(file: Arriving): void
 }
+
+/** Smaller files are there before anything could be gained. */
+const worthOverlapping = 16 << 20
 
 type Remote = Extract<LoadParams['source'], { key: string }>
 
@@ -29,7 +35,7 @@ export async function obtain(engine: Engine, params: LoadParams, run: Run): Prom
 }
 
 /** One file after the other. Each is fetched by several requests at once, so that more files at once would gain nothing. */
-async function collect(engine: Engine, { policy = {}, mayDownload, contextWindow, device, precision, kind, gpuIsRight }: LoadParams, { files, headers }: Remote, { signal, report }: Run, open: (part: number) => Promise<Sink>): Promise<Blob[]> {
+async function collect(engine: Engine, { policy = {}, mayDownload, contextWindow, device, precision, kind, gpuIsRight }: LoadParams, { files, headers }: Remote, { signal, report, onArriving }: Run, open: (part: number) => Promise<Sink>): Promise<Blob[]> {
   const sizes = files.map(({ bytes }) => bytes ?? 0)
   const origin = new URL(files[0]?.url ?? '').origin
   const blobs: Blob[] = []
@@ -43,6 +49,7 @@ async function collect(engine: Engine, { policy = {}, mayDownload, contextWindow
       return sizes.reduce((sum, size) => sum + size, 0)
     }
     let told = 0
+    let arriving: Arriving | undefined
     try {
       await fetchFile({
         url: file.url,
@@ -61,8 +68,15 @@ async function collect(engine: Engine, { policy = {}, mayDownload, contextWindow
         onHead: async (head) => {
           // A part says little about the whole; a GPU's room is judged when the weights go there.
           if (files.length === 1 && device !== 'gpu') await engine.Model.admit(head, download.size(), JSON.stringify({ contextWindow, device, precision, kind, gpuIsRight }))
+          // The engine opens all parts before it reads the weights of any.
+          if (files.length > 1 || download.size() < worthOverlapping) return
+          arriving = new Arriving(download.size(), (into, at) => sink.read(into, at))
+          arriving.reach(download.prefix())
+          onArriving(arriving)
         },
+        onRestart: () => arriving?.lose(),
         onBytes: () => {
+          arriving?.reach(download.prefix())
           // Chunks come by the hundred a second; nobody looks that often.
           const now = performance.now()
           if (now - told < 40) return
@@ -76,11 +90,14 @@ async function collect(engine: Engine, { policy = {}, mayDownload, contextWindow
     } catch (thrown) {
       throw isQuota(thrown) ? quotaExceeded(download.size() - download.held(), await freeBytes()) : thrown
     } finally {
+      arriving?.hold()
       download.free()
       digest.free()
       sink.close()
     }
-    blobs.push(await sink.blob())
+    const blob = await sink.blob()
+    arriving?.complete(blob)
+    blobs.push(blob)
   }
   return blobs
 }
@@ -102,7 +119,7 @@ async function alone<T>(key: string, run: Run, act: (run: Run) => Promise<T>): P
         run.report(step)
         channel.postMessage(step)
       }
-      return act({ signal: run.signal, report })
+      return act({ ...run, report })
     })) as T
   } catch (thrown) {
     throw run.signal.aborted ? stopped() : thrown

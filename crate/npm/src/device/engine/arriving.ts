@@ -1,0 +1,66 @@
+/** A file that is read while it arrives. */
+
+/** As much of a Blob as the engine asks for: a range is handed out as soon as it and all before it are there. */
+export class Arriving {
+  readonly size: number
+  #read: ((into: Uint8Array<ArrayBuffer>, at: number) => void) | undefined
+  #reached = 0
+  #whole: Blob | undefined
+  #isLost = false
+  #waiting: Array<() => void> = []
+
+  constructor(size: number, read: (into: Uint8Array<ArrayBuffer>, at: number) => void) {
+    this.size = size
+    this.#read = read
+  }
+
+  /** Whether something that was handed out, or would have been, is not what the file holds. */
+  get isLost(): boolean {
+    return this.#isLost
+  }
+
+  slice(start: number, end: number): { arrayBuffer(): Promise<ArrayBuffer> } {
+    return { arrayBuffer: async () => await this.#bytes(start, end) }
+  }
+
+  /** So many bytes are there without a gap. Fewer than before are other ones. */
+  reach(prefix: number): void {
+    if (prefix < this.#reached) return this.lose()
+    this.#reached = prefix
+    this.#wake()
+  }
+
+  /** It can't be read for a moment: what is asked for waits until it is complete. */
+  hold(): void {
+    this.#read = undefined
+  }
+
+  /** All of it is there, and stands here from now on. */
+  complete(whole: Blob): void {
+    this.#whole = whole
+    this.#wake()
+  }
+
+  /** Nothing more comes, or what came was wrong. */
+  lose(): void {
+    this.#isLost = true
+    this.#wake()
+  }
+
+  #wake(): void {
+    for (const wake of this.#waiting.splice(0)) wake()
+  }
+
+  async #bytes(start: number, end: number): Promise<ArrayBuffer> {
+    for (;;) {
+      if (this.#isLost) throw new DOMException('the file does not arrive', 'NotReadableError')
+      if (this.#whole !== undefined) return await this.#whole.slice(start, end).arrayBuffer()
+      if (this.#read !== undefined && this.#reached >= end) {
+        const bytes = new Uint8Array(end - start)
+        this.#read(bytes, start)
+        return bytes.buffer
+      }
+      await new Promise<void>((wake) => this.#waiting.push(wake))
+    }
+  }
+}
