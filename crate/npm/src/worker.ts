@@ -26,14 +26,14 @@ const handlers: Handlers = {
   },
   cpuRate: (engine, { precision }) => engine.cpu_rate(JSON.stringify(precision)),
   load: async (engine, params, run) => {
-    const { contextWindow, device, precision, kind, gpuIsRight } = params
+    const { contextWindow, device, precision, kind, gpuIsRight, gpuPlan } = params
     let isHere = false
     // Until all of it is here the download is what takes the time.
     const onProgress = (phase: Step['phase'], loadedBytes: number, totalBytes: number): void => void (isHere && run.report({ phase, loadedBytes, totalBytes }))
     const open = async (files: ReadonlyArray<Blob | Arriving>): Promise<Model> => {
       model?.free()
       model = undefined
-      return await engine.Model.load([...files], JSON.stringify({ contextWindow, device, precision, kind, gpuIsRight }), onProgress)
+      return await engine.Model.load([...files], JSON.stringify({ contextWindow, device, precision, kind, gpuIsRight, gpuPlan }), onProgress)
     }
     const early = new EarlyLoad(open)
     let blobs: readonly Blob[]

@@ -1,0 +1,50 @@
+/** Which kernels decode on a GPU: tried once for each adapter and precision, and remembered. */
+
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { calm, setUp } from './life/page.mjs'
+
+let it
+before(async () => {
+  it = await setUp({ gpu: true })
+  calm(it.host, { '/tiny.gguf': it.models.read('q4_0') })
+})
+after(() => it?.close())
+
+/** Loads a model and asks it: what was compiled on trial, what is remembered afterwards, how much was answered. */
+async function load(page, precision) {
+  return await page.evaluate(async ({ url, precision }) => {
+    let tried = 0
+    const told = new BroadcastChannel('tried')
+    told.onmessage = () => tried++
+    const gemma = hybridge.gemmaModel({ model: { url }, device: 'gpu', precision, contextWindow: 128, workerUrl: '/life/counting-worker.mjs', ...impatient })
+    await gemma.load()
+    const { usage } = await gemma.generate({ prompt: 'hi', config: { temperature: 0, maxOutputTokens: 5 } })
+    await gemma.dispose()
+    told.close()
+    const names = Object.keys(localStorage).filter((name) => name.startsWith('hybridge-plan-') && name.endsWith(`|${precision}`))
+    return { tried, tokens: usage.outputTokens, remembered: names.map((name) => localStorage.getItem(name)) }
+  }, { url: `${it.host.origin}/tiny.gguf`, precision })
+}
+
+test('kernels are tried at the first load, and again only where what is remembered means nothing', async () => {
+  const page = await it.open()
+  const first = await load(page, 'fast')
+  assert.deepEqual([first.tried, first.tokens], [2, 5])
+  assert.ok(['alone', 'alone-packed'].includes(first.remembered[0]), first.remembered[0])
+  assert.deepEqual(await load(page, 'fast'), { ...first, tried: 0 })
+
+  await page.evaluate(() => {
+    for (const name of Object.keys(localStorage)) if (name.startsWith('hybridge-plan-')) localStorage.setItem(name, 'no plan')
+  })
+  const again = await load(page, 'fast')
+  assert.deepEqual([again.tried, again.tokens], [2, 5])
+  assert.ok(['alone', 'alone-packed'].includes(again.remembered[0]), again.remembered[0])
+  await page.context().close()
+})
+
+test('without rounding a software adapter has one choice, which nobody tries', async () => {
+  const page = await it.open()
+  assert.deepEqual(await load(page, 'exact'), { tried: 0, tokens: 5, remembered: ['alone'] })
+  await page.context().close()
+})

@@ -1,0 +1,2 @@
+import './tried.mjs'
+import '/hybridge/dist/worker.js'
