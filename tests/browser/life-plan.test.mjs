@@ -15,14 +15,16 @@ after(() => it?.close())
 async function load(page, precision) {
   return await page.evaluate(async ({ url, precision }) => {
     let tried = 0
+    const problems = []
     const told = new BroadcastChannel('tried')
-    told.onmessage = () => tried++
+    told.onmessage = ({ data }) => (data === 'tried product' ? tried++ : problems.push(data))
     const gemma = hybridge.gemmaModel({ model: { url }, device: 'gpu', precision, contextWindow: 128, workerUrl: '/life/counting-worker.mjs', ...impatient })
     await gemma.load()
     const { usage } = await gemma.generate({ prompt: 'hi', config: { temperature: 0, maxOutputTokens: 5 } })
     await gemma.dispose()
     told.close()
     const names = Object.keys(localStorage).filter((name) => name.startsWith('hybridge-plan-') && name.endsWith(`|${precision}`))
+    if (problems.length > 0) throw new Error(problems.join())
     return { tried, tokens: usage.outputTokens, remembered: names.map((name) => localStorage.getItem(name)) }
   }, { url: `${it.host.origin}/tiny.gguf`, precision })
 }

@@ -5,6 +5,7 @@ import type { Arriving } from './device/engine/arriving.js'
 import { EarlyLoad } from './device/engine/early-load.js'
 import { obtain } from './device/engine/obtain.js'
 import { Refusal } from './device/engine/refusal.js'
+import { askForSubgroups } from './device/engine/subgroups.js'
 import { loadEngine, type Engine, type Generation, type Model } from './glue/worker.js'
 
 interface Run {
@@ -13,6 +14,8 @@ interface Run {
 }
 
 type Handlers = { [M in Method]: (engine: Engine, params: Calls[M]['params'], run: Run) => Promise<Calls[M]['result']> | Calls[M]['result'] }
+
+askForSubgroups()
 
 let model: Model | undefined
 const generations = new Map<number, Generation>()

@@ -94,6 +94,7 @@ pub(crate) async fn measure(plan: &Plan) -> Result<Value> {
     Ok(json!({
         "adapter": device.facts().name,
         "software": device.facts().software,
+        "subgroup_min_size": device.facts().subgroups.then_some(device.facts().subgroup_min_size),
         "shape": plan.shape.name,
         "plan": chosen.map(GpuPlan::name),
         "plans_tried": choice.tried,

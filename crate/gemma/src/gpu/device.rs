@@ -25,8 +25,10 @@ pub struct AdapterFacts {
     pub software: bool,
     /// Half floats in shaders. Nothing here needs them.
     pub shader_f16: bool,
-    /// Subgroup operations. Nothing here needs them.
+    /// Subgroup operations. Nothing here needs them. In a browser only [`Device::with_subgroups`] knows.
     pub subgroups: bool,
+    /// Invocations of a subgroup at least.
+    pub subgroup_min_size: u32,
     /// Products of packed bytes in shaders. Nothing here needs them.
     pub packed_products: bool,
     /// Timestamps. burn cannot run in a browser without them; the kernels can.
@@ -91,6 +93,7 @@ impl Device {
             software: info.device_type == wgpu::DeviceType::Cpu,
             shader_f16: features.contains(wgpu::Features::SHADER_F16),
             subgroups: features.contains(wgpu::Features::SUBGROUP),
+            subgroup_min_size: info.subgroup_min_size,
             packed_products: instance
                 .wgsl_language_features()
                 .contains(wgpu::WgslLanguageFeatures::Packed4x8IntegerDotProduct),
@@ -115,6 +118,13 @@ impl Device {
     #[must_use]
     pub fn facts(&self) -> &AdapterFacts {
         &self.facts
+    }
+
+    /// The same where somebody else had the browser give it subgroups, which wgpu cannot ask for.
+    #[must_use]
+    pub fn with_subgroups(mut self, were_given: bool) -> Self {
+        self.facts.subgroups |= were_given;
+        self
     }
 
     /// burn's name for this device, registered when first asked for.

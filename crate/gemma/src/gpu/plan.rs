@@ -10,27 +10,40 @@ use super::shader::Shape;
 pub struct Plan {
     /// Invocations that form rows together. 1 works alone, without a barrier.
     lanes: u32,
+    /// Whether they sum by shuffles, and not through workgroup memory.
+    subgroups: bool,
     /// Whether vectors are rounded to 8 bits, four values to a scale.
     packed: bool,
 }
 
 impl Plan {
     /// For CPU adapters, where a barrier costs as much as thousands of products.
-    pub const ALONE: Self = Self { lanes: 1, packed: false };
+    pub const ALONE: Self = Self { lanes: 1, subgroups: false, packed: false };
     /// For real GPUs: neighbours read neighbouring words.
-    pub const TOGETHER: Self = Self { lanes: 8, packed: false };
+    pub const TOGETHER: Self = Self { lanes: 8, subgroups: false, packed: false };
+
+    pub(super) const SHUFFLING_8: Self = Self { subgroups: true, ..Self::of(8) };
+    pub(super) const SHUFFLING_32: Self = Self { subgroups: true, ..Self::of(32) };
 
     /// All there are, by name.
-    const ALL: [(&'static str, Self); 8] = [
+    const ALL: [(&'static str, Self); 12] = [
         ("alone", Self::ALONE),
         ("alone-packed", Self::ALONE.packed()),
         ("lanes8", Self::TOGETHER),
         ("lanes8-packed", Self::TOGETHER.packed()),
-        ("lanes16", Self { lanes: 16, packed: false }),
-        ("lanes16-packed", Self { lanes: 16, packed: true }),
-        ("lanes32", Self { lanes: 32, packed: false }),
-        ("lanes32-packed", Self { lanes: 32, packed: true }),
+        ("lanes16", Self::of(16)),
+        ("lanes16-packed", Self::of(16).packed()),
+        ("lanes32", Self::of(32)),
+        ("lanes32-packed", Self::of(32).packed()),
+        ("subgroups8", Self::SHUFFLING_8),
+        ("subgroups8-packed", Self::SHUFFLING_8.packed()),
+        ("subgroups32", Self::SHUFFLING_32),
+        ("subgroups32-packed", Self::SHUFFLING_32.packed()),
     ];
+
+    const fn of(lanes: u32) -> Self {
+        Self { lanes, ..Self::TOGETHER }
+    }
 
     /// The same with rounded vectors.
     #[must_use]
@@ -60,12 +73,21 @@ impl Plan {
     #[must_use]
     pub fn candidates(facts: &AdapterFacts, may_round: bool) -> Vec<Self> {
         let rounds = may_round && facts.packed_products;
-        let may_run = |plan: &Self| (plan.lanes == 1) == facts.software && (rounds || !plan.packed);
+        let sums = |plan: &Self| {
+            !plan.subgroups || (facts.subgroups && plan.lanes <= facts.subgroup_min_size)
+        };
+        let may_run = |plan: &Self| {
+            (plan.lanes == 1) == facts.software && (rounds || !plan.packed) && sums(plan)
+        };
         Self::ALL.iter().map(|(_, plan)| *plan).filter(may_run).collect()
     }
 
     pub(super) fn is_packed(self) -> bool {
         self.packed
+    }
+
+    pub(super) fn has_subgroups(self) -> bool {
+        self.subgroups
     }
 
     pub(super) fn shape(self) -> Shape {
@@ -84,6 +106,7 @@ mod tests {
             software,
             shader_f16: false,
             subgroups: false,
+            subgroup_min_size: 0,
             packed_products,
             timestamp_query: false,
             max_buffer_size: 0,
@@ -109,6 +132,11 @@ mod tests {
         check(&facts(false, true), false, "lanes8 lanes16 lanes32");
         let all = "lanes8 lanes8-packed lanes16 lanes16-packed lanes32 lanes32-packed";
         check(&facts(false, true), true, all);
+        // Any invocation of a smaller subgroup would hear from none.
+        let small = AdapterFacts { subgroups: true, subgroup_min_size: 8, ..facts(false, false) };
+        check(&small, false, "lanes8 lanes16 lanes32 subgroups8");
+        let large = AdapterFacts { subgroup_min_size: 32, ..small };
+        check(&large, false, "lanes8 lanes16 lanes32 subgroups8 subgroups32");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::launcher::Grid;
 use super::plan::Plan;
-use super::shader::{Access, Builder, MatrixShape, Shape, Source};
+use super::shader::{Access, Builder, MatrixShape, Source};
 
 /// Rows of an invocation that works alone, as many as `rows_alone.wgsl` has room for: each unit of
 /// the vector is read once for all of them. Of a gate half of them are of the second matrix.
@@ -77,7 +77,12 @@ impl Product {
         } else {
             (include_str!("wgsl/dot.wgsl"), include_str!("wgsl/input.wgsl"))
         };
-        let mut builder = self.begin(shape, workers, &[dot, rows]);
+        let begun = if plan.has_subgroups() {
+            Builder::with_subgroups(self.label, shape)
+        } else {
+            Builder::new(self.label, shape)
+        };
+        let mut builder = self.begin(begun, workers, &[dot, rows]);
         builder.piece(input).piece(&self.place(side, gated));
         if keeps_packed {
             builder.kept(true).piece(include_str!("wgsl/put_packed.wgsl"));
@@ -96,8 +101,7 @@ impl Product {
     }
 
     /// What all products share: sizes, bindings, and each matrix with a piece of its own.
-    pub(super) fn begin(&self, shape: Shape, workers: u32, for_each: &[&str]) -> Builder {
-        let mut builder = Builder::new(self.label, shape);
+    pub(super) fn begin(&self, mut builder: Builder, workers: u32, for_each: &[&str]) -> Builder {
         builder
             .number("IN_QUADS", self.in_quads)
             .number("OUT_STRIDE", self.out_stride)

@@ -3,7 +3,7 @@
 use burn::tensor::wgpu::wgpu;
 use hybridge_core::{Error, Result};
 
-use super::checks::{distance, open, wrong};
+use super::checks::{Kind, agrees_with_record, distance, open, wrong};
 use super::launcher::{Encoder, Launcher as _, Progress};
 use super::planes::Format;
 use super::products::{Product, Rows};
@@ -12,7 +12,8 @@ use super::upload::Uploader;
 use super::{Device, KernelPass, Options, Plan};
 use crate::engine::Pass;
 use crate::quant::{Encoding, encode::encode};
-use crate::scalar::{Scalar, vector::quad_of};
+use crate::scalar::Scalar;
+use crate::scalar::vector::{dot, quad_of};
 use crate::testing::Tiny;
 
 /// The plans that round, one for each kind of adapter.
@@ -66,6 +67,38 @@ pub async fn packed_products_are_sums(device: &Device, _: &Tiny) -> Result<()> {
     Ok(())
 }
 
+/// Lanes that sum by shuffles are right, or tell that they cannot: on no adapter are they wrong.
+///
+/// # Errors
+/// What is.
+pub async fn subgroups_are_right_or_told(device: &Device, tiny: &Tiny) -> Result<()> {
+    let facts = device.facts();
+    if !facts.subgroups {
+        return Ok(());
+    }
+    let (input, weights) = (ramp(COLUMNS, 11), ramp(ROWS * COLUMNS, 17));
+    let bytes = encode(Encoding::Q4_0, &weights);
+    let mut decoded = vec![0.0; weights.len()];
+    Encoding::Q4_0.decode(&bytes, &mut decoded);
+    let expected: Vec<f64> = decoded.chunks_exact(COLUMNS).map(|row| dot(row, &input)).collect();
+    let vector: Vec<u8> = input.iter().flat_map(|value| value.to_le_bytes()).collect();
+    for plan in [Plan::SHUFFLING_8, Plan::SHUFFLING_32] {
+        let found = product(device, plan, Encoding::Q4_0, &bytes, &vector).await?;
+        let is_right = distance(&found, &expected) < 1e-5;
+        let is_told = found.iter().all(|value| value.is_nan());
+        let must = plan.shape().lanes <= facts.subgroup_min_size;
+        if !is_right && (must || !is_told) {
+            return wrong(format!("{}: {found:?}", plan.name()));
+        }
+    }
+    if facts.subgroup_min_size < 8 {
+        return Ok(());
+    }
+    let plan = Some(Plan::SHUFFLING_8);
+    let options = Options { chunk: 40, software: Some(false), plan, ..Options::default() };
+    agrees_with_record(device, Kind::Kernels(options), tiny).await
+}
+
 async fn product(
     device: &Device,
     plan: Plan,
@@ -76,7 +109,7 @@ async fn product(
     let mut uploader = Uploader::new(device.clone(), None);
     let encoder = Encoder::new(device.clone());
     let planes = uploader.packed(encoding, [ROWS, COLUMNS], matrix)?;
-    let input = uploader.values("input", COLUMNS / 2)?;
+    let input = uploader.values("input", COLUMNS)?;
     encoder.write(&input, 0, vector);
     let output = uploader.values("output", ROWS)?;
     let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;

@@ -64,14 +64,25 @@ pub(super) struct Builder {
 impl Builder {
     /// Begins with the workgroup and its lanes.
     pub(super) fn new(label: &'static str, shape: Shape) -> Self {
-        let mut builder = Self { label, text: String::new(), accesses: Vec::new(), matrices: 0 };
-        builder.number("WORKGROUP", shape.workgroup).number("LANES", shape.lanes);
-        builder.piece(include_str!("wgsl/step.wgsl"));
-        builder.piece(if shape.lanes == 1 {
+        let lanes = if shape.lanes == 1 {
             include_str!("wgsl/lanes_one.wgsl")
         } else {
             include_str!("wgsl/lanes_many.wgsl")
-        });
+        };
+        Self::begin(label, shape, String::new(), lanes)
+    }
+
+    /// The same with lanes that sum by shuffles.
+    pub(super) fn with_subgroups(label: &'static str, shape: Shape) -> Self {
+        // Browsers want to be asked for what is not in the core of WGSL; natively the words are unknown.
+        let enable = if cfg!(target_family = "wasm") { "enable subgroups;\n" } else { "" };
+        Self::begin(label, shape, enable.to_owned(), include_str!("wgsl/lanes_subgroups.wgsl"))
+    }
+
+    fn begin(label: &'static str, shape: Shape, text: String, lanes: &str) -> Self {
+        let mut builder = Self { label, text, accesses: Vec::new(), matrices: 0 };
+        builder.number("WORKGROUP", shape.workgroup).number("LANES", shape.lanes);
+        builder.piece(include_str!("wgsl/step.wgsl")).piece(lanes);
         builder
     }
 

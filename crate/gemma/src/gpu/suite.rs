@@ -26,6 +26,7 @@ macro_rules! gpu_suite {
             kernels_with_barriers_agree_with_the_record,
             packed_products_are_sums,
             rounding_agrees_with_its_twin,
+            subgroups_are_right_or_told,
             a_plan_is_chosen_once,
             burn_agrees_with_the_record,
             vectors_agree_with_the_record,
@@ -99,6 +100,8 @@ suite! {
     packed_products_are_sums: one_of(&["q4_0"]), rounding::packed_products_are_sums;
     /// Decoding with rounded vectors.
     rounding_agrees_with_its_twin: one_of(&["q4_0", "q6_k"]), rounding::rounding_agrees_with_its_twin;
+    /// Sums by shuffles.
+    subgroups_are_right_or_told: one_of(&["q4_0"]), rounding::subgroups_are_right_or_told;
     /// burn's plain operations.
     burn_agrees_with_the_record: writes, async |device: &Device, tiny: &Tiny| {
         checks::agrees_with_record(device, Kind::Burn, tiny).await

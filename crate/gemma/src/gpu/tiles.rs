@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use super::launcher::Grid;
 use super::products::{Product, Rows, branches};
-use super::shader::{MatrixShape, Shape, Source};
+use super::shader::{Builder, MatrixShape, Shape, Source};
 
 /// Rows that a worker holds; of a gate half of them are of the second matrix.
 const ALONE: u32 = 8;
@@ -29,7 +29,7 @@ impl Product {
         let gated = side / 2;
         let workers = self.workers(side, gated);
         let pieces = [include_str!("wgsl/weight.wgsl"), include_str!("wgsl/whole.wgsl")];
-        let mut builder = self.begin(shape, workers, &pieces);
+        let mut builder = self.begin(Builder::new(self.label, shape), workers, &pieces);
         let (Rows::Side(matrices) | Rows::Gated(matrices)) = &self.rows;
         let units = matrices.first().map_or(0, |matrix| matrix.units());
         builder

@@ -9,13 +9,18 @@ use hybridge_gemma::gpu::{
 
 use crate::backend::{Backend, Machine};
 use crate::model::{GpuChoice, Kind, Options, Precision};
-use crate::platform::milliseconds;
+use crate::platform::{has_subgroups, milliseconds};
 
 /// An open GPU. It is given back with every buffer on it when this goes, not when garbage is collected.
 #[derive(Debug)]
 pub(crate) struct OpenGpu(Device);
 
 impl OpenGpu {
+    async fn open() -> Result<Self> {
+        let device = Device::open().await?;
+        Ok(Self(device.with_subgroups(has_subgroups())))
+    }
+
     pub(crate) fn name(&self) -> String {
         self.0.facts().name.clone()
     }
@@ -49,7 +54,7 @@ impl Drop for OpenGpu {
 
 /// A `GpuReport` as JSON.
 pub(crate) async fn report(with_burn: bool) -> Result<String> {
-    let gpu = OpenGpu(Device::open().await?);
+    let gpu = OpenGpu::open().await?;
     let report = self_check(&gpu.0).await?;
     let facts = gpu.0.facts();
     // burn cannot run without timestamps, and no model needs it to.
@@ -85,7 +90,7 @@ pub(crate) async fn look(wish: Wish, is_known_right: bool) -> Machine {
 }
 
 async fn open(is_known_right: bool) -> Result<(OpenGpu, bool)> {
-    let gpu = OpenGpu(Device::open().await?);
+    let gpu = OpenGpu::open().await?;
     if is_known_right {
         return Ok((gpu, true));
     }

@@ -1,0 +1,25 @@
+/**
+ * Has the browser give every GPU device subgroups where the adapter has them: wgpu knows no way to ask.
+ * To be removed once it does (its issue 10146).
+ */
+
+interface Descriptor {
+  readonly requiredFeatures?: Iterable<string>
+}
+
+interface Adapter {
+  readonly features: ReadonlySet<string>
+  requestDevice(descriptor?: Descriptor): Promise<unknown>
+}
+
+/** Leaves word in `hybridgeHasSubgroups`, where the engine looks. */
+export function askForSubgroups(): void {
+  const scope = globalThis as { GPUAdapter?: { prototype: Adapter }; hybridgeHasSubgroups?: boolean }
+  if (scope.GPUAdapter === undefined) return
+  const { prototype } = scope.GPUAdapter
+  const { requestDevice } = prototype
+  prototype.requestDevice = function (descriptor = {}) {
+    const has = (scope.hybridgeHasSubgroups = this.features.has('subgroups'))
+    return requestDevice.call(this, has ? { ...descriptor, requiredFeatures: [...(descriptor.requiredFeatures ?? []), 'subgroups'] } : descriptor)
+  }
+}
