@@ -22,11 +22,12 @@ impl Plan {
     /// For real GPUs: neighbours read neighbouring words.
     pub const TOGETHER: Self = Self { lanes: 8, subgroups: false, packed: false };
 
+    pub(super) const SHUFFLING_4: Self = Self { subgroups: true, ..Self::of(4) };
     pub(super) const SHUFFLING_8: Self = Self { subgroups: true, ..Self::of(8) };
     pub(super) const SHUFFLING_32: Self = Self { subgroups: true, ..Self::of(32) };
 
     /// All there are, by name.
-    const ALL: [(&'static str, Self); 12] = [
+    const ALL: [(&'static str, Self); 14] = [
         ("alone", Self::ALONE),
         ("alone-packed", Self::ALONE.packed()),
         ("lanes8", Self::TOGETHER),
@@ -35,6 +36,8 @@ impl Plan {
         ("lanes16-packed", Self::of(16).packed()),
         ("lanes32", Self::of(32)),
         ("lanes32-packed", Self::of(32).packed()),
+        ("subgroups4", Self::SHUFFLING_4),
+        ("subgroups4-packed", Self::SHUFFLING_4.packed()),
         ("subgroups8", Self::SHUFFLING_8),
         ("subgroups8-packed", Self::SHUFFLING_8.packed()),
         ("subgroups32", Self::SHUFFLING_32),
@@ -134,9 +137,9 @@ mod tests {
         check(&facts(false, true), true, all);
         // Any invocation of a smaller subgroup would hear from none.
         let small = AdapterFacts { subgroups: true, subgroup_min_size: 8, ..facts(false, false) };
-        check(&small, false, "lanes8 lanes16 lanes32 subgroups8");
+        check(&small, false, "lanes8 lanes16 lanes32 subgroups4 subgroups8");
         let large = AdapterFacts { subgroup_min_size: 32, ..small };
-        check(&large, false, "lanes8 lanes16 lanes32 subgroups8 subgroups32");
+        check(&large, false, "lanes8 lanes16 lanes32 subgroups4 subgroups8 subgroups32");
     }
 
     #[test]

@@ -82,7 +82,7 @@ pub async fn subgroups_are_right_or_told(device: &Device, tiny: &Tiny) -> Result
     Encoding::Q4_0.decode(&bytes, &mut decoded);
     let expected: Vec<f64> = decoded.chunks_exact(COLUMNS).map(|row| dot(row, &input)).collect();
     let vector: Vec<u8> = input.iter().flat_map(|value| value.to_le_bytes()).collect();
-    for plan in [Plan::SHUFFLING_8, Plan::SHUFFLING_32] {
+    for plan in [Plan::SHUFFLING_4, Plan::SHUFFLING_8, Plan::SHUFFLING_32] {
         let found = product(device, plan, Encoding::Q4_0, &bytes, &vector).await?;
         let is_right = distance(&found, &expected) < 1e-5;
         let is_told = found.iter().all(|value| value.is_nan());
@@ -91,10 +91,10 @@ pub async fn subgroups_are_right_or_told(device: &Device, tiny: &Tiny) -> Result
             return wrong(format!("{}: {found:?}", plan.name()));
         }
     }
-    if facts.subgroup_min_size < 8 {
+    if facts.subgroup_min_size < 4 {
         return Ok(());
     }
-    let plan = Some(Plan::SHUFFLING_8);
+    let plan = Some(Plan::SHUFFLING_4);
     let options = Options { chunk: 40, software: Some(false), plan, ..Options::default() };
     agrees_with_record(device, Kind::Kernels(options), tiny).await
 }
