@@ -66,17 +66,21 @@ export async function recorded(act) {
   return found
 }
 
-/** Milliseconds of this thread from each encoder's making to its submission, while `act` runs: the median. */
-export async function encodeMilliseconds(act) {
+/** Milliseconds of this thread from an encoder's making to its submission, of those submissions that hold so many dispatches while `act` runs: the best and the median. */
+export async function encodeMilliseconds(dispatches, act) {
   const times = []
   let begun
   patch(GPUDevice.prototype, 'createCommandEncoder', (original) => function (...args) {
-    begun = performance.now()
+    begun = { at: performance.now(), dispatches: 0 }
     return original.apply(this, args)
+  })
+  patch(GPUComputePassEncoder.prototype, 'dispatchWorkgroups', (original) => function (...grid) {
+    if (begun !== undefined) begun.dispatches++
+    return original.apply(this, grid)
   })
   patch(GPUQueue.prototype, 'submit', (original) => function (buffers) {
     const result = original.call(this, buffers)
-    if (begun !== undefined) times.push(performance.now() - begun)
+    if (begun?.dispatches === dispatches) times.push(performance.now() - begun.at)
     begun = undefined
     return result
   })
@@ -84,9 +88,10 @@ export async function encodeMilliseconds(act) {
     await act()
   } finally {
     restore(GPUDevice.prototype, 'createCommandEncoder')
+    restore(GPUComputePassEncoder.prototype, 'dispatchWorkgroups')
     restore(GPUQueue.prototype, 'submit')
   }
-  return median(times)
+  return { best: Math.min(...times), median: median(times) }
 }
 
 /** Milliseconds that the GPU takes for a list of recorded dispatches, the best of three batches. */

@@ -142,7 +142,7 @@ async function internals(model, shape) {
   const headMs = await replayed(heads)
   const bodyMs = await replayed(body)
   const { read, reference } = await ceilings()
-  const encodeMs = await encodeMilliseconds(async () => void (await answer(model, text, 16)))
+  const encoding = await encodeMilliseconds(last.length, async () => void (await answer(model, text, 16)))
   const headWeights = shape.vocabulary * shape.width
   const layer = shape.width * (2 * shape.heads * 256 + 2 * shape.kvHeads * 256 + 3 * shape.hidden)
   return {
@@ -152,8 +152,9 @@ async function internals(model, shape) {
     matvec_gweights: round(headWeights / headMs / 1e6),
     matvec_ratio: round((headWeights * 34) / 32 / headMs / 1e6 / (read / 1e9)),
     body_gweights: round((layer * shape.layers) / bodyMs / 1e6),
-    encode_us_per_dispatch: round((encodeMs * 1000) / last.length),
-    encode_ms_per_token: round(encodeMs),
+    encode_us_per_dispatch: round((encoding.best * 1000) / last.length),
+    encode_ms_per_token: round(encoding.best),
+    encode_ms_median: round(encoding.median),
     dispatches_per_token: last.length,
     readback_bytes_per_token: Math.round(found.readBytes / tokens),
     readback_ms: round(await readbackMilliseconds()),
