@@ -15,7 +15,7 @@ export async function openBench(plan, mounts = {}) {
   // Isolated pages have finer clocks, and threads for those who use them.
   const headers = plan.threads || plan.isIsolated ? { 'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp' } : {}
   const site = await serve({ '/hybridge/': join(root, 'crate/npm'), '/bench/': import.meta.dirname, '/wgsl/': join(root, 'crate/gemma/src/gpu/wgsl'), ...mounts }, { headers, pages: { '/': { type: 'text/html', body: html } } })
-  const browser = await launch({ gpu: true })
+  const browser = await launch({ gpu: plan.gpu ?? true })
   const page = await browser.newPage()
   page.on('console', (message) => {
     if (message.type() === 'error') console.error(message.text())

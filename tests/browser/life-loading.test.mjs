@@ -13,7 +13,7 @@ const sizes = [[7, 64], [39, 256], ...(process.env.HYBRIDGE_LARGE === '1' ? [[16
 let bench
 before(async () => {
   const folders = sizes.map(([layers]) => [`/model-${layers}/`, recipe({ shape: 'mini', body: 'q8_0', layers })])
-  bench = await openBench({}, Object.fromEntries(folders))
+  bench = await openBench({ gpu: true }, Object.fromEntries(folders))
 })
 after(() => bench?.close())
 
