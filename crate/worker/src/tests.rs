@@ -6,12 +6,24 @@ use std::cell::RefCell;
 use hybridge_gemma::gpu::{Device, suite};
 use wasm_bindgen_test::{console_log, wasm_bindgen_test, wasm_bindgen_test_configure};
 
+use crate::platform::has_subgroups;
+
 wasm_bindgen_test_configure!(run_in_dedicated_worker);
 
 thread_local! {
     /// One for all tests: what it has compiled, burn's kernels and ours, serves the next one.
     static DEVICE: RefCell<Option<Device>> = const { RefCell::new(None) };
 }
+
+/// What `subgroups.ts` does in a page's worker, so that a browser compiles the kernels that shuffle too.
+const ASK_FOR_SUBGROUPS: &str = "
+    if (globalThis.GPUAdapter) {
+        const { requestDevice } = GPUAdapter.prototype
+        GPUAdapter.prototype.requestDevice = function (descriptor) {
+            const has = (globalThis.hybridgeHasSubgroups = this.features.has('subgroups'))
+            return requestDevice.call(this, has ? { ...descriptor, requiredFeatures: [...(descriptor.requiredFeatures ?? []), 'subgroups'] } : descriptor)
+        }
+    }";
 
 /// The GPU, or `None` after checking that its absence is told as it must be.
 async fn device() -> Option<Device> {
@@ -20,8 +32,10 @@ async fn device() -> Option<Device> {
     if opened.is_some() {
         return opened;
     }
+    js_sys::eval(ASK_FOR_SUBGROUPS).expect("it is right JavaScript");
     match Device::open().await {
         Ok(device) => {
+            let device = device.with_subgroups(has_subgroups());
             DEVICE.set(Some(device.clone()));
             Some(device)
         }
