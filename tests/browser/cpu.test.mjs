@@ -60,27 +60,34 @@ test('a machine that was measured to be slow gets no model, and hears how slow i
 test('an abort stops a long prompt between two tiles, and the next request goes on from there', async () => {
   // 62 layers: work enough to be met in the middle.
   it.host.files = { '/tiny.gguf': it.models.read('sixty_two') }
-  const page = await openModel({ device: 'cpu' })
-  const found = await page.evaluate(async () => {
-    await gemma.load()
-    const word = 'Paris is the capital of France. '
-    const prompt = word.repeat(Math.floor(1900 / ((await gemma.countTokens(word.repeat(10))) / 10)))
-    const config = { temperature: 0, maxOutputTokens: 1 }
-    const stop = new AbortController()
-    const stopped = outcome(gemma.generate({ prompt, config }, { signal: stop.signal }))
-    // The second of these is asked after the engine was told to begin, and answered in the middle of its work.
-    for (let asked = 0; asked < 2; asked++) await gemma.countTokens('hi')
-    stop.abort()
-    const { status } = await stopped
-    const { usage } = await gemma.generate({ prompt, config })
-    return { status, tokens: usage.inputTokens, held: usage.cachedContentTokens }
-  })
+  const prompted = async (stopsAfter) => {
+    const page = await openModel({ device: 'cpu' })
+    const found = await page.evaluate(async (stopsAfter) => {
+      await gemma.load()
+      const word = 'Paris is the capital of France. '
+      const prompt = word.repeat(Math.floor(1900 / ((await gemma.countTokens(word.repeat(10))) / 10)))
+      const config = { temperature: 0, maxOutputTokens: 1 }
+      const stop = new AbortController()
+      const begun = performance.now()
+      const first = outcome(gemma.generate({ prompt, config }, { signal: stop.signal }))
+      // Answered in the middle of the engine's work.
+      while (performance.now() - begun < stopsAfter) await gemma.countTokens('hi')
+      if (stopsAfter > 0) stop.abort()
+      const { status } = await first
+      const took = performance.now() - begun
+      const { usage } = await gemma.generate({ prompt, config })
+      return { status, took, tokens: usage.inputTokens, held: usage.cachedContentTokens }
+    }, stopsAfter)
+    await page.context().close()
+    return found
+  }
+  const { took } = await prompted(0)
+  const found = await prompted(took / 3)
   assert.equal(found.status, 'CANCELLED')
   assert.ok(found.tokens > 1200, JSON.stringify(found))
   // Some whole tiles, and not all of them.
   assert.equal(found.held % 32, 0, JSON.stringify(found))
   assert.ok(found.held > 0 && found.held < found.tokens - 32, JSON.stringify(found))
-  await page.context().close()
 })
 
 /** The beginning of a file whose network keeps 16 KB for each token and layer. */

@@ -138,9 +138,9 @@ test('one answer at a time, in the order of asking; who waits can leave', async 
     await until(() => gemma.queued === 3)
     // Before the router's engine is loaded, and with it.
     const queued = [gemma.queued, ai.health().gemma.queued]
+    stop.abort()
     await ai.explain('hi')
     queued.push(ai.health().gemma.queued === gemma.queued)
-    stop.abort()
     const results = await Promise.all(answers)
     return { queued, order, statuses: results.map(({ status }) => status ?? 'ok'), left: ai.health().gemma.queued }
   }, greedy)
