@@ -124,3 +124,18 @@ test('stopping ends both, and the rest is enough for the next load', async () =>
   assert.deepEqual(await page.evaluate(() => answer()), plain)
   await page.context().close()
 })
+
+test('an engine that falls while the file arrives costs nothing of what has arrived', async () => {
+  const gate = withhold(it.host)
+  it.faults.push('trap-on-submit')
+  const page = await open()
+  const fallen = await page.evaluate(() => load())
+  assert.equal(fallen.code, 'ENGINE_PANIC', JSON.stringify(fallen))
+  gate.open()
+  assert.ok(it.host.requests.length > 0)
+  it.host.requests.length = 0
+  assert.equal((await page.evaluate(() => load())).code, undefined)
+  assert.ok(!it.host.requests.some(({ range }) => range?.startsWith('bytes=0-')), 'it begins where it was')
+  assert.deepEqual(await page.evaluate(() => answer()), plain)
+  await page.context().close()
+})

@@ -244,11 +244,17 @@ export class EngineHost {
 
   /** The worker died or its engine did: builds it again out of the store, unless that has been tried enough. */
   #fell(): void {
+    const last = this.#loading?.last
     this.#loaded = undefined
     this.#loading = undefined
     // The worker is gone and the page is not: that is no crash to remember.
     this.#unmark()
     if (this.#state === 'disposed' || this.#state === 'absent') return
+    // What had not all arrived is not in the store: the next load fetches the rest.
+    if (last?.phase === 'download' && last.loadedBytes < last.totalBytes) {
+      this.#state = 'absent'
+      return
+    }
     if (this.#faultsInRow >= rebuilds || this.source.kind === 'remote' && this.options.cache === 'none') {
       this.#state = 'failed'
       return
