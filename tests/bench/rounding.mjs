@@ -1,4 +1,4 @@
-/** What rounding vectors to 8 bits costs, as a GPU does it with `precision: 'fast'`: by its scalar twin, so that it needs no GPU. */
+/** What rounding vectors to halves and to 8 bits costs, as a GPU does it with `precision: 'fast'`: by its scalar twin, so that it needs no GPU. */
 
 import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
@@ -13,5 +13,6 @@ export function roundingLoss() {
     const words = ['--manifest-path', 'crate/tiny/Cargo.toml', '--', 'judge', '--count', '10', `q8_0=${join(root, 'crate/npm/tiny/tiny.gguf')}`, ...options]
     return /^\| all .*?\| ([\d.]+ %)/m.exec(run(words))?.[1]
   }
-  return { rounding_loss: logits, rounding_tasks: { exact: judge(), rounded: judge('--rounding') } }
+  const tasks = { exact: judge(), halves: judge('--rounding', 'halves'), bytes: judge('--rounding', 'bytes') }
+  return { rounding_loss: logits, rounding_tasks: tasks }
 }

@@ -1,5 +1,5 @@
-//! What rounding vectors to 8 bits costs logits, in standard deviations, where a GPU decodes with
-//! `precision: 'fast'`: by the scalar twin, on tiny random models. One line of JSON.
+//! What rounding vectors to halves and to 8 bits costs logits, in standard deviations, where a GPU
+//! decodes with `precision: 'fast'`: by the scalar twin, on tiny random models. One line of JSON.
 
 use std::io::Write as _;
 use std::rc::Rc;
@@ -7,6 +7,7 @@ use std::rc::Rc;
 use hybridge_core::{Error, Result};
 use hybridge_gemma::Model;
 use hybridge_gemma::engine::Pass as _;
+use hybridge_gemma::quant::Rounding;
 use hybridge_gemma::scalar::Scalar;
 use hybridge_gemma::source::Memory;
 use hybridge_gemma::testing::find;
@@ -16,8 +17,10 @@ const NAMES: [&str; 3] = ["q4_0", "q6_k", "q8_0"];
 
 fn main() -> Result<()> {
     let mut losses = Map::new();
-    for name in NAMES {
-        losses.insert(name.to_owned(), pollster::block_on(loss(name))?);
+    for (kind, rounding) in ["halves", "bytes"].into_iter().zip(Rounding::ALL) {
+        for name in NAMES {
+            losses.insert(format!("{name} {kind}"), pollster::block_on(loss(name, rounding))?);
+        }
     }
     // Nobody is left to be told that telling failed.
     let _ = writeln!(std::io::stdout(), "{}", Value::Object(losses));
@@ -25,11 +28,11 @@ fn main() -> Result<()> {
 }
 
 /// The largest one of 24 tokens read one by one.
-async fn loss(name: &str) -> Result<Value> {
+async fn loss(name: &str, rounding: Rounding) -> Result<Value> {
     let tiny = find(name).ok_or_else(|| Error::invalid("there is no such model"))?;
     let model = Model::open(vec![Rc::new(Memory(tiny.bytes()))]).await?;
     let mut exact = Scalar::load(&model, 64).await?;
-    let mut rounding = exact.clone().rounding();
+    let mut rounding = exact.clone().rounding(rounding);
     let mut most = 0.0_f64;
     for token in tiny.prompt(24) {
         exact.prefill(&[token]).await?;

@@ -6,6 +6,7 @@ use hybridge_core::{Message, Request, Role};
 use hybridge_gemma::cpu::{Cpu, Precision};
 use hybridge_gemma::engine::Pass;
 use hybridge_gemma::generate::{Options, Session};
+use hybridge_gemma::quant::Rounding;
 use hybridge_gemma::sample::Sampler;
 use hybridge_gemma::scalar::Scalar;
 use hybridge_gemma::source::Memory;
@@ -39,20 +40,25 @@ pub(crate) struct Candidate {
 /// What runs it.
 enum Engine {
     /// The exact pass for CPUs.
-    Exact(Cpu),
+    Exact(Box<Cpu>),
     /// The twin of what a GPU does with `precision: 'fast'`.
-    Rounding(Scalar),
+    Rounding(Box<Scalar>),
 }
 
 impl Candidate {
-    /// `rounds` is for what a GPU's rounding costs.
-    pub(crate) fn open(bytes: Vec<u8>, rounds: bool) -> Result<Self> {
+    /// `rounding` is for what a GPU's costs.
+    pub(crate) fn open(bytes: Vec<u8>, rounding: Option<Rounding>) -> Result<Self> {
         let model = pollster::block_on(Model::open(vec![Rc::new(Memory(bytes))]))?;
         let tokenizer = Rc::new(Tokenizer::read(model.gguf())?);
-        let engine = if rounds {
-            Engine::Rounding(pollster::block_on(Scalar::load(&model, CONTEXT))?.rounding())
-        } else {
-            Engine::Exact(pollster::block_on(Cpu::load(&model, CONTEXT, Precision::Exact))?)
+        let engine = match rounding {
+            Some(rounding) => {
+                let exact = pollster::block_on(Scalar::load(&model, CONTEXT))?;
+                Engine::Rounding(Box::new(exact.rounding(rounding)))
+            }
+            None => {
+                let cpu = pollster::block_on(Cpu::load(&model, CONTEXT, Precision::Exact))?;
+                Engine::Exact(Box::new(cpu))
+            }
         };
         Ok(Self { engine, tokenizer })
     }
@@ -60,8 +66,8 @@ impl Candidate {
     /// A conversation that begins.
     pub(crate) fn session(&self) -> Session {
         let pass: Box<dyn Pass> = match &self.engine {
-            Engine::Exact(pass) => Box::new(pass.clone()),
-            Engine::Rounding(pass) => Box::new(pass.clone()),
+            Engine::Exact(pass) => pass.clone(),
+            Engine::Rounding(pass) => pass.clone(),
         };
         Session::new(pass, Some(Rc::clone(&self.tokenizer)))
     }

@@ -26,7 +26,7 @@ use std::rc::Rc;
 
 use hybridge_gemma::Tokenizer;
 use hybridge_gemma::gguf::Gguf;
-use hybridge_gemma::quant::Encoding;
+use hybridge_gemma::quant::{Encoding, Rounding};
 use hybridge_gemma::source::Memory;
 use hybridge_gemma::testing::{Random, Writer};
 
@@ -93,14 +93,21 @@ fn main() -> Result<()> {
             println!("{} pieces: {:?}", vocabulary.pieces.len(), &vocabulary.pieces[494..]);
             Ok(())
         }
-        // judge NAME=FILE…: the last one's confidence is judged too. With --rounding as a GPU rounds.
+        // judge NAME=FILE…: the last one's confidence is judged too. With --rounding halves|bytes as a GPU rounds.
         Some("judge") => {
-            let rounds = arguments.iter().any(|argument| argument == "--rounding");
+            let rounding = match arguments.iter().position(|argument| argument == "--rounding") {
+                None => None,
+                Some(at) => match arguments.get(at + 1).map(String::as_str) {
+                    Some("halves") => Some(Rounding::Halves),
+                    Some("bytes") => Some(Rounding::Bytes),
+                    _ => return Err("--rounding halves|bytes".into()),
+                },
+            };
             let models = arguments[1..]
                 .iter()
                 .filter_map(|argument| argument.split_once('='))
                 .map(|(name, path)| {
-                    Ok((name.to_owned(), judge::Candidate::open(std::fs::read(path)?, rounds)?))
+                    Ok((name.to_owned(), judge::Candidate::open(std::fs::read(path)?, rounding)?))
                 })
                 .collect::<Result<Vec<_>>>()?;
             let (seed, count) = (number("--seed", 2)? as u64, number("--count", 300)?);
@@ -110,7 +117,7 @@ fn main() -> Result<()> {
         // held FILE: extraction with and without the grammar.
         Some("held") => {
             let path = arguments.get(1).ok_or("held FILE")?;
-            let model = judge::Candidate::open(std::fs::read(path)?, false)?;
+            let model = judge::Candidate::open(std::fs::read(path)?, None)?;
             let (seed, count) = (number("--seed", 2)? as u64, number("--count", 500)?);
             print!("{}", held::table(&model, seed, count)?);
             Ok(())
@@ -131,7 +138,7 @@ fn main() -> Result<()> {
         // answers FILE: JSON lines of prompts and answers, for another engine to be held against.
         Some("answers") => {
             let path = arguments.get(1).ok_or("answers FILE")?;
-            let model = judge::Candidate::open(std::fs::read(path)?, false)?;
+            let model = judge::Candidate::open(std::fs::read(path)?, None)?;
             for sample in judge::exam(number("--seed", 3)? as u64, number("--count", 20)?) {
                 let said = model.answer(&sample)?;
                 println!(

@@ -87,10 +87,10 @@ struct Facts {
 }
 
 /// The kernels that were the quickest.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct GpuChoice {
-    pub(crate) gpu_plan: &'static str,
+    pub(crate) gpu_plan: String,
     pub(crate) gpu_plans_tried: usize,
 }
 

@@ -320,7 +320,7 @@ export interface GemmaOptions {
     } | Blob;
     /** Prompt and answer together; default 4096, never more than the file allows. */
     contextWindow?: number;
-    /** 'fast' lets kernels round activations to 8 bits where that is faster. Default 'exact'. */
+    /** 'fast' lets kernels round activations, to half floats or 8 bits, where that is faster. Default 'exact'. */
     precision?: 'exact' | 'fast';
     /** Default 'auto': a hardware GPU if its arithmetic is right, else the CPU where the model is small enough for it. 'gpu' takes a software GPU too. */
     device?: 'auto' | 'gpu' | 'cpu';

@@ -7,6 +7,7 @@ use super::kernels::padded;
 use super::network::Layout;
 use super::upload::Uploader;
 use crate::config::Config;
+use crate::quant::Rounding;
 
 /// What every kernel shares.
 #[derive(Debug)]
@@ -17,7 +18,7 @@ pub(super) struct Buffers {
     /// As they are.
     pub(super) exact: Vectors,
     /// Of a single token, rounded, for products that are quicker with those.
-    pub(super) packed: Vectors,
+    rounded: Vectors,
     pub(super) projections: wgpu::Buffer,
     pub(super) queries: wgpu::Buffer,
     pub(super) scores: wgpu::Buffer,
@@ -34,8 +35,8 @@ pub(super) struct Vectors {
 
 impl Buffers {
     /// What a product reads.
-    pub(super) fn vectors(&self, packed: bool) -> &Vectors {
-        if packed { &self.packed } else { &self.exact }
+    pub(super) fn vectors(&self, rounding: Option<Rounding>) -> &Vectors {
+        if rounding.is_some() { &self.rounded } else { &self.exact }
     }
 
     pub(super) fn make(config: &Config, layout: Layout, uploader: &mut Uploader) -> Result<Self> {
@@ -45,13 +46,14 @@ impl Buffers {
         let usage = wgpu::BufferUsages::STORAGE
             | wgpu::BufferUsages::UNIFORM
             | wgpu::BufferUsages::COPY_DST;
+        // No plan rounds where it has no need: a word then stands for nothing.
+        let words = layout.plan.rounding().map_or(0, Rounding::words_of_quad);
         Ok(Self {
             tokens: uploader.values("tokens", chunk)?,
             progress: uploader.buffer("progress", 16, usage)?,
             residual: uploader.values("residual", wide(config.width))?,
             exact: Vectors::make(config, uploader, wide)?,
-            // Two words for four values.
-            packed: Vectors::make(config, uploader, |width| padded(width) as usize / 2)?,
+            rounded: Vectors::make(config, uploader, |width| padded(width) as usize / 4 * words)?,
             projections: uploader.values("projections", chunk * projected)?,
             queries: uploader.values("queries", chunk * config.query_width())?,
             // Only a single token's are ever all there.

@@ -11,9 +11,9 @@ use super::pace::Clock;
 use super::products::{Product, Rows};
 use super::self_check::{largest_error, ramp};
 use super::upload::{Planes, Uploader};
-use super::{Device, Plan};
-use crate::quant::Encoding;
-use crate::scalar::vector::{dot, quad_of};
+use super::{Device, Plan, fault};
+use crate::quant::{Encoding, Rounding};
+use crate::scalar::vector::dot;
 
 /// The product: a layer's of a small model.
 const ROWS: usize = 4096;
@@ -22,7 +22,8 @@ const COLUMNS: usize = 640;
 /// How often each has its turn. The quickest turn counts: others may be at work beside it.
 const TURNS: u32 = 3;
 
-/// Rounding costs accuracy: it has to be quicker than this part of the time without.
+/// Rounding costs accuracy: it has to be quicker than this part of the time without, and the coarser
+/// one than this part of the finer one's.
 const WORTH_ROUNDING: f64 = 0.9;
 
 /// How far results may be from the CPU's, of the largest one: sums in another order, and vectors
@@ -39,8 +40,9 @@ pub struct Choice {
     pub tried: usize,
 }
 
-/// Tries what this adapter may run, if there is more than one. `remembered` is what was chosen
-/// here before; nothing is tried where it is still known.
+/// Tries what this adapter may run, if there is more than one: first how rows are spread, then
+/// whether rounding pays there. `remembered` is what was chosen here before; nothing is tried where
+/// it is still known.
 ///
 /// # Errors
 /// As compiling and running on the device.
@@ -50,29 +52,55 @@ pub async fn choose(
     may_round: bool,
     clock: Clock,
 ) -> Result<Choice> {
-    if let Some(plan) = Plan::parse(remembered, device.facts(), may_round) {
+    let facts = device.facts();
+    if let Some(plan) = Plan::parse(remembered, facts, may_round) {
         return Ok(Choice { plan, tried: 0 });
     }
-    let plans = Plan::candidates(device.facts(), may_round);
-    match plans.as_slice() {
-        [] => Err(Error::internal("no adapter is without a plan")),
-        [plan] => Ok(Choice { plan: *plan, tried: 0 }),
-        _ => {
-            let mut uploader = Uploader::new(device.clone(), None);
-            let times = Bench::make(device, &mut uploader)?.time(&plans, clock).await;
-            // A model follows on the same device, and garbage is collected late.
-            for buffer in uploader.finish() {
-                buffer.destroy();
-            }
-            Ok(Choice { plan: quickest(&times?)?, tried: plans.len() })
+    let mut trial = Trial { device, clock, bench: None, tried: 0 };
+    let plan = trial.quickest(Plan::spreads(facts)).await;
+    let plan = match plan {
+        Ok(plan) => trial.quickest(plan.roundings(facts, may_round)).await,
+        failed => failed,
+    };
+    // A model follows on the same device, and garbage is collected late.
+    for buffer in trial.bench.into_iter().flat_map(|it| it.buffers) {
+        buffer.destroy();
+    }
+    Ok(Choice { plan: plan?, tried: trial.tried })
+}
+
+/// What plans are tried on, made when it is needed.
+struct Trial<'a> {
+    device: &'a Device,
+    clock: Clock,
+    bench: Option<Bench>,
+    tried: usize,
+}
+
+impl Trial<'_> {
+    async fn quickest(&mut self, plans: Vec<Plan>) -> Result<Plan> {
+        if let [plan] = plans.as_slice() {
+            return Ok(*plan);
         }
+        self.tried += plans.len();
+        let bench = match self.bench.take() {
+            Some(bench) => bench,
+            None => Bench::make(self.device)?,
+        };
+        let times = self.bench.insert(bench).time(&plans, self.clock).await;
+        quickest(&times?)
     }
 }
 
 /// The quickest one; with rounding only where that is worth it.
 fn quickest(times: &[(Plan, f64)]) -> Result<Plan> {
     let weighed = |(plan, time): &(Plan, f64)| {
-        (*plan, if plan.is_packed() { time / WORTH_ROUNDING } else { *time })
+        let steps = match plan.rounding() {
+            None => 0,
+            Some(Rounding::Halves) => 1,
+            Some(Rounding::Bytes) => 2,
+        };
+        (*plan, time / WORTH_ROUNDING.powi(steps))
     };
     let best = times.iter().map(weighed).min_by(|a, b| a.1.total_cmp(&b.1));
     best.map(|(plan, _)| plan).ok_or_else(|| Error::internal("no plan computes right"))
@@ -83,23 +111,28 @@ const START: Progress = Progress { position: 0, tokens: 1 };
 struct Bench {
     encoder: Encoder,
     planes: Planes,
-    exact: wgpu::Buffer,
-    packed: wgpu::Buffer,
+    /// The vector as it is, and rounded.
+    inputs: Vec<(Option<Rounding>, wgpu::Buffer)>,
     output: wgpu::Buffer,
     progress: wgpu::Buffer,
     staging: wgpu::Buffer,
+    /// Everything, to be freed.
+    buffers: Vec<wgpu::Buffer>,
 }
 
 impl Bench {
-    fn make(device: &Device, uploader: &mut Uploader) -> Result<Self> {
+    fn make(device: &Device) -> Result<Self> {
+        let mut uploader = Uploader::new(device.clone(), None);
         let encoder = Encoder::new(device.clone());
         let input = ramp(COLUMNS, 11);
-        let exact = uploader.filled("input", &input)?;
-        let packed = uploader.values("rounded input", COLUMNS / 2)?;
-        let words = input.chunks(4).map(quad_of).flat_map(|(numbers, scale)| {
-            [u32::from_le_bytes(numbers.map(i8::cast_unsigned)), scale.to_bits()]
-        });
-        encoder.write(&packed, 0, &words.flat_map(u32::to_le_bytes).collect::<Vec<_>>());
+        let mut inputs = vec![(None, uploader.filled("input", &input)?)];
+        for rounding in Rounding::ALL {
+            let words = rounding.words(&input);
+            let buffer = uploader.values("rounded input", words.len())?;
+            let bytes: Vec<u8> = words.into_iter().flat_map(u32::to_le_bytes).collect();
+            encoder.write(&buffer, 0, &bytes);
+            inputs.push((Some(rounding), buffer));
+        }
         let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
         let progress = uploader.buffer("progress", 16, usage)?;
         encoder.write(&progress, 0, &[0_u32, 1, 0, 0].map(u32::to_le_bytes).concat());
@@ -109,17 +142,17 @@ impl Bench {
             planes: uploader.packed(Encoding::Q4_0, [ROWS, COLUMNS], &matrix())?,
             staging: uploader.buffer("output to read", output.size(), usage)?,
             encoder,
-            exact,
-            packed,
+            inputs,
             output,
             progress,
+            buffers: uploader.finish(),
         })
     }
 
     /// Milliseconds of each plan that computes right.
     async fn time(&self, plans: &[Plan], clock: Clock) -> Result<Vec<(Plan, f64)>> {
         let device = self.encoder.device();
-        let tried: Vec<_> = plans.iter().map(|plan| (*plan, self.dispatch(*plan))).collect();
+        let tried = self.compiled(plans).await?;
         let expected = product_on_cpu();
         let largest = expected.iter().fold(0.0_f32, |most, it| most.max(it.abs()));
         let mut right = Vec::new();
@@ -129,7 +162,7 @@ impl Bench {
             let bytes = self.encoder.read(&self.staging).await?;
             let words = bytes.as_chunks::<4>().0.iter().take(ROWS);
             let found: Vec<f32> = words.map(|word| f32::from_le_bytes(*word)).collect();
-            let tolerance = if plan.is_packed() { ROUNDING } else { TOLERANCE };
+            let tolerance = if plan.rounding().is_some() { ROUNDING } else { TOLERANCE };
             if largest_error(&expected, &found) <= tolerance * largest {
                 right.push((plan, dispatch, f64::INFINITY));
             }
@@ -149,6 +182,24 @@ impl Bench {
         Ok(right.into_iter().map(|(plan, _, best)| (plan, best)).collect())
     }
 
+    /// Those that can be compiled: what a browser promises, its GPU's compiler may yet refuse.
+    async fn compiled(&self, plans: &[Plan]) -> Result<Vec<(Plan, Dispatch)>> {
+        let device = self.encoder.device();
+        // All at once, as a rule nobody refuses.
+        let tried = plans.iter().map(|plan| (*plan, self.dispatch(*plan))).collect();
+        if usable(device.settled().await)? {
+            return Ok(tried);
+        }
+        let mut tried = Vec::new();
+        for plan in plans {
+            let dispatch = self.dispatch(*plan);
+            if usable(device.settled().await)? {
+                tried.push((*plan, dispatch));
+            }
+        }
+        Ok(tried)
+    }
+
     fn dispatch(&self, plan: Plan) -> Dispatch {
         let product = Product {
             label: "tried product",
@@ -158,12 +209,21 @@ impl Bench {
             out_first: 0,
             soft_cap: None,
         };
-        let (source, grid) = product.for_one(plan, false);
+        let (source, grid) = product.for_one(plan, None);
         let kernel = self.encoder.kernel(&source);
-        let input = if plan.is_packed() { &self.packed } else { &self.exact };
-        let mut bound = vec![input, &self.output, &self.progress];
+        let input = self.inputs.iter().filter(|it| it.0 == plan.rounding()).map(|it| &it.1);
+        let mut bound: Vec<_> = input.chain([&self.output, &self.progress]).collect();
         bound.extend(self.planes.buffers());
         self.encoder.bind(&kernel, &bound, grid)
+    }
+}
+
+/// Whether what was made can be used; an error where nothing more can be.
+fn usable(verdict: Result<()>) -> Result<bool> {
+    match verdict {
+        Ok(()) => Ok(true),
+        Err(error) if error.code.as_deref() == Some(fault::FAILED) => Ok(false),
+        Err(error) => Err(error),
     }
 }
 
@@ -195,7 +255,7 @@ fn matrix() -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Plan, quickest};
+    use super::{Plan, Rounding, quickest};
 
     #[track_caller]
     fn check(times: &[(Plan, f64)], expected: Plan) {
@@ -204,9 +264,13 @@ mod tests {
 
     #[test]
     fn rounding_must_be_worth_it() {
-        let (exact, packed) = (Plan::ALONE, Plan::ALONE.packed());
-        check(&[(exact, 2.0), (packed, 1.0)], packed);
-        check(&[(exact, 1.0), (packed, 0.95)], exact);
+        let exact = Plan::ALONE;
+        let [halves, bytes] = Rounding::ALL.map(|it| exact.rounded(it));
+        check(&[(exact, 2.0), (bytes, 1.0)], bytes);
+        check(&[(exact, 1.0), (bytes, 0.85)], exact);
+        check(&[(exact, 1.0), (halves, 0.85), (bytes, 0.8)], halves);
+        check(&[(exact, 1.0), (halves, 0.85), (bytes, 0.7)], bytes);
+        check(&[(exact, 1.0), (halves, 0.95)], exact);
         check(&[(Plan::TOGETHER, 3.0), (exact, 2.0)], exact);
         assert!(quickest(&[]).is_err());
     }

@@ -127,6 +127,13 @@ impl Device {
         self
     }
 
+    /// The same that says it had halves in shaders.
+    #[cfg(any(test, feature = "testing"))]
+    pub(super) fn promising_halves(mut self) -> Self {
+        self.facts.shader_f16 = true;
+        self
+    }
+
     /// burn's name for this device, registered when first asked for.
     ///
     /// # Errors

@@ -5,6 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use burn::tensor::wgpu::wgpu;
 use hybridge_core::{Error, Result, Status};
 
+/// The code of what the GPU refused or could not do.
+pub(super) const FAILED: &str = "GPU_FAILED";
+
 /// Where wgpu's callbacks write and every awaited step reads.
 ///
 /// wgpu reports a lost device and an uncaught error through callbacks, long after the call that
@@ -78,11 +81,10 @@ pub(super) fn to_error(error: &wgpu::Error) -> Error {
                 .with_code("OUT_OF_MEMORY")
         }
         wgpu::Error::Validation { description, .. } => {
-            Error::internal(format!("the GPU refused a command: {description}"))
-                .with_code("GPU_FAILED")
+            Error::internal(format!("the GPU refused a command: {description}")).with_code(FAILED)
         }
         wgpu::Error::Internal { description, .. } => {
-            Error::internal(format!("the GPU failed: {description}")).with_code("GPU_FAILED")
+            Error::internal(format!("the GPU failed: {description}")).with_code(FAILED)
         }
     }
 }

@@ -57,14 +57,14 @@ impl Head {
             None => None,
         };
         let embedding = std::mem::take(&mut network.embedding);
-        let packs = network.packs(&[model.tensors.head()]);
+        let rounding = network.rounding_for(&[model.tensors.head()]);
         let plan = network.layout.plan;
         let (mut one, mut many) = (Vec::new(), Vec::new());
         for shard in own.as_ref().unwrap_or(&embedding) {
             let (planes, ends) = (&shard.planes, (shard.first_row, network.config.soft_cap));
             let io = [network.buffers.exact.normed.clone(), logits.clone()];
             many.push(network.last_product("head", planes, &io, ends, plan.exact()));
-            let io = [network.buffers.vectors(packs).normed.clone(), logits.clone()];
+            let io = [network.buffers.vectors(rounding).normed.clone(), logits.clone()];
             one.push(network.last_product("head", planes, &io, ends, plan));
         }
         let (count, _) = kernels::slicing(vocabulary);

@@ -4,6 +4,7 @@ use super::launcher::Grid;
 use super::planes::units_of;
 use super::shader::{Access, Builder, MatrixShape, Shape, Source};
 use crate::config::{Config, Span};
+use crate::quant::Rounding;
 
 use Access::{Read, Uniform, Write};
 
@@ -73,7 +74,7 @@ pub(super) fn embed(
     shape: Shape,
     shard: MatrixShape,
     first_row: u32,
-    keeps_packed: bool,
+    rounding: Option<Rounding>,
 ) -> (Source, Grid) {
     let mut builder = Builder::new("embed", shape);
     builder
@@ -86,21 +87,21 @@ pub(super) fn embed(
         .bindings(&[Read, Write, Uniform, Read, Write])
         .matrix(shard)
         .for_matrix(include_str!("wgsl/whole.wgsl"))
-        .kept(keeps_packed)
+        .kept(rounding)
         .piece(include_str!("wgsl/embed.wgsl"));
     (builder.build(), Grid::Items { each: 1, per_group: shape.items() })
 }
 
 /// Adds a branch to the residual and norms for what comes next.
 /// Bindings: branch, residual, progress, weights of both norms, normed.
-pub(super) fn norm(config: &Config, shape: Shape, keeps_packed: bool) -> (Source, Grid) {
+pub(super) fn norm(config: &Config, shape: Shape, rounding: Option<Rounding>) -> (Source, Grid) {
     let mut builder = Builder::new("norm", shape);
     builder
         .number("QUADS", padded(config.width) / 4)
         .float("WIDTH", to_f32(config.width))
         .float("EPSILON", config.norm_epsilon)
         .bindings(&[Read, Write, Uniform, Read, Read, Write])
-        .kept(keeps_packed)
+        .kept(rounding)
         .piece(include_str!("wgsl/norm.wgsl"));
     (builder.build(), Grid::Items { each: 1, per_group: shape.items() })
 }
@@ -189,7 +190,12 @@ impl View {
     }
 
     /// The softmax of scores times values. Bindings: scores, output, progress, values.
-    pub(super) fn mix(self, config: &Config, shape: Shape, keeps_packed: bool) -> (Source, Grid) {
+    pub(super) fn mix(
+        self,
+        config: &Config,
+        shape: Shape,
+        rounding: Option<Rounding>,
+    ) -> (Source, Grid) {
         let quads = config.head_dim / 4;
         // Without lanes an invocation repeats the softmax for its part of a head: fewer, larger parts.
         let slice = if shape.lanes == 1 && quads.is_multiple_of(4) { 4 } else { 1 };
@@ -197,7 +203,7 @@ impl View {
         builder
             .number("SLICE", slice)
             .number("OUT_QUADS", padded(config.query_width()) / 4)
-            .kept(keeps_packed)
+            .kept(rounding)
             .piece(include_str!("wgsl/mix.wgsl"));
         let parts = to_u32(config.heads * quads) / slice;
         (builder.build(), Grid::Layers(parts.div_ceil(shape.items())))

@@ -20,6 +20,7 @@ use super::products::{Product, Rows};
 use super::shader::{MatrixShape, Source};
 use super::upload::{Planes, Shard, Uploader};
 use crate::config::{Config, Rope, Span};
+use crate::quant::Rounding;
 use crate::weights::{LayerTensors, Model, Tensor};
 
 /// Positions that one row of the coarse angle table stands for.
@@ -85,8 +86,9 @@ impl Network {
             None => return Err(Error::invalid("the model has no layers")),
         };
         for index in 0..self.embedding.len() {
-            let packs = tensors.layers.first().is_some_and(|it| self.packs(&it.projecting()));
-            self.add_embedding(index, &norm, packs);
+            let rounding =
+                tensors.layers.first().and_then(|it| self.rounding_for(&it.projecting()));
+            self.add_embedding(index, &norm, rounding);
         }
         let mut angles: Vec<(Rope, wgpu::Buffer)> = Vec::new();
         for (index, (layer, weights)) in
@@ -103,38 +105,38 @@ impl Network {
             self.add_attention(uploader, model, weights, layer.span, &table).await?;
             let post = uploader.norm(model, &weights.post_attention_norm).await?;
             norm = uploader.norm(model, &weights.ffn_norm).await?;
-            let packs = self.packs(&[&weights.ffn_gate, &weights.ffn_up]);
-            self.add_norm(&post, &norm, packs);
+            let rounding = self.rounding_for(&[&weights.ffn_gate, &weights.ffn_up]);
+            self.add_norm(&post, &norm, rounding);
             self.add_feed_forward(uploader, model, weights).await?;
             let post = uploader.norm(model, &weights.post_ffw_norm).await?;
-            let (next, packs) = match tensors.layers.get(index + 1) {
-                Some(next) => (&next.attn_norm, self.packs(&next.projecting())),
-                None => (&tensors.output_norm, self.packs(&[tensors.head()])),
+            let (next, rounding) = match tensors.layers.get(index + 1) {
+                Some(next) => (&next.attn_norm, self.rounding_for(&next.projecting())),
+                None => (&tensors.output_norm, self.rounding_for(&[tensors.head()])),
             };
             norm = uploader.norm(model, next).await?;
-            self.add_norm(&post, &norm, packs);
+            self.add_norm(&post, &norm, rounding);
         }
         Ok(())
     }
 
-    /// Whether decode's product with these matrices reads rounded vectors.
-    pub(super) fn packs(&self, tensors: &[&Tensor]) -> bool {
+    /// How decode's product with these matrices wants its vectors rounded.
+    pub(super) fn rounding_for(&self, tensors: &[&Tensor]) -> Option<Rounding> {
         let is_whole = |tensor: &&Tensor| Format::of(tensor.encoding).is_whole();
-        self.layout.plan.is_packed() && tensors.iter().all(is_whole)
+        self.layout.plan.rounding().filter(|_| tensors.iter().all(is_whole))
     }
 
     /// A kernel for many tokens, and the one for a single token where that keeps its result rounded.
     fn add_both(
         &mut self,
-        packs: bool,
-        make: impl Fn(bool) -> (Source, Grid),
+        rounding: Option<Rounding>,
+        make: impl Fn(Option<Rounding>) -> (Source, Grid),
         bound: impl Fn(&Buffers, &wgpu::Buffer) -> Vec<wgpu::Buffer>,
     ) {
         let mut made = Vec::new();
-        for packed in [packs, false] {
-            let (source, grid) = make(packed);
+        for rounding in [rounding, None] {
+            let (source, grid) = make(rounding);
             let kernel = self.encoder.kernel(&source);
-            let bound = bound(&self.buffers, &self.buffers.vectors(packed).normed);
+            let bound = bound(&self.buffers, &self.buffers.vectors(rounding).normed);
             let bound: Vec<_> = bound.iter().collect();
             made.push(self.encoder.bind(&kernel, &bound, grid));
         }
@@ -142,18 +144,18 @@ impl Network {
         self.one.extend(made);
     }
 
-    fn add_embedding(&mut self, index: usize, norm: &wgpu::Buffer, packs: bool) {
+    fn add_embedding(&mut self, index: usize, norm: &wgpu::Buffer, rounding: Option<Rounding>) {
         let Some(shard) = self.embedding.get(index) else { return };
         let (config, token) = (self.config.clone(), self.layout.shapes.token);
         let (shape, first_row) = (shard.planes.shape, shard.first_row);
         let planes: Vec<_> = shard.planes.buffers().cloned().collect();
-        let make = |packed| kernels::embed(&config, token, shape, first_row, packed);
+        let make = |rounding| kernels::embed(&config, token, shape, first_row, rounding);
         let bound = |buffers: &Buffers, normed: &wgpu::Buffer| {
             let Buffers { tokens, residual, progress, .. } = buffers;
             let first = [tokens, residual, progress, norm, normed].into_iter().cloned();
             first.chain(planes.iter().cloned()).collect()
         };
-        self.add_both(packs, make, bound);
+        self.add_both(rounding, make, bound);
     }
 
     async fn add_attention(
@@ -166,7 +168,7 @@ impl Network {
     ) -> Result<()> {
         let Layout { shapes, capacity, ring, both_ways, .. } = self.layout;
         let config = self.config.clone();
-        let packs = self.packs(&weights.projecting());
+        let rounding = self.rounding_for(&weights.projecting());
         let projecting = uploader.joined(model, &weights.projecting()).await?;
         let norms = uploader.norms(model, &[&weights.attn_q_norm, &weights.attn_k_norm]).await?;
         let width = to_u32(config.query_width() + 2 * config.kv_width());
@@ -178,10 +180,10 @@ impl Network {
             out_first: 0,
             soft_cap: None,
         };
-        let [one, many] = self.vectors(packs).map(|it| it.normed.clone());
+        let [one, many] = self.vectors(rounding).map(|it| it.normed.clone());
         let output = self.buffers.projections.clone();
         let io = [[one, output.clone()], [many, output]];
-        self.add_product(&qkv, &io, false, &projecting);
+        self.add_product(&qkv, &io, None, &projecting);
 
         let slots = if span == Span::Local { ring } else { capacity };
         // In a browser numbers have 32 bits: a cache too large to count is one too large to make.
@@ -202,9 +204,9 @@ impl Network {
         let (source, grid) = view.scores(&config, shapes.key);
         let kernel = self.encoder.kernel(&source);
         let score = self.encoder.bind(&kernel, &[queries, scores, progress, &keys], grid);
-        let packs = self.packs(&[&weights.attn_output]);
-        let [mixed_one, mixed] = self.vectors(packs).map(|it| it.mixed.clone());
-        let (source, grid) = view.mix(&config, shapes.value, packs);
+        let rounding = self.rounding_for(&[&weights.attn_output]);
+        let [mixed_one, mixed] = self.vectors(rounding).map(|it| it.mixed.clone());
+        let (source, grid) = view.mix(&config, shapes.value, rounding);
         let kernel = self.encoder.kernel(&source);
         let mix = self.encoder.bind(&kernel, &[scores, &mixed_one, progress, &values], grid);
         let (source, grid) = view.attend(&config, shapes.attend);
@@ -226,7 +228,7 @@ impl Network {
         };
         let branch = self.buffers.branch.clone();
         let io = [[mixed_one, branch.clone()], [mixed, branch]];
-        self.add_product(&product, &io, false, &[output]);
+        self.add_product(&product, &io, None, &[output]);
         Ok(())
     }
 
@@ -247,12 +249,12 @@ impl Network {
             out_first: 0,
             soft_cap: None,
         };
-        let packs = self.packs(&[&weights.ffn_gate, &weights.ffn_up]);
-        let [one, many] = self.vectors(packs).map(|it| it.normed.clone());
-        let packs = self.packs(&[&weights.ffn_down]);
-        let [inner_one, inner_many] = self.vectors(packs).map(|it| it.inner.clone());
+        let rounding = self.rounding_for(&[&weights.ffn_gate, &weights.ffn_up]);
+        let [one, many] = self.vectors(rounding).map(|it| it.normed.clone());
+        let rounding = self.rounding_for(&[&weights.ffn_down]);
+        let [inner_one, inner_many] = self.vectors(rounding).map(|it| it.inner.clone());
         let io = [[one, inner_one.clone()], [many, inner_many.clone()]];
-        self.add_product(&inner, &io, packs, &both);
+        self.add_product(&inner, &io, rounding, &both);
         let outer = Product {
             label: "down",
             rows: Rows::Side(vec![down.shape]),
@@ -263,38 +265,38 @@ impl Network {
         };
         let branch = self.buffers.branch.clone();
         let io = [[inner_one, branch.clone()], [inner_many, branch]];
-        self.add_product(&outer, &io, false, &[down]);
+        self.add_product(&outer, &io, None, &[down]);
         Ok(())
     }
 
-    fn add_norm(&mut self, post: &wgpu::Buffer, next: &wgpu::Buffer, packs: bool) {
+    fn add_norm(&mut self, post: &wgpu::Buffer, next: &wgpu::Buffer, rounding: Option<Rounding>) {
         let (config, token) = (self.config.clone(), self.layout.shapes.token);
         let bound = |buffers: &Buffers, normed: &wgpu::Buffer| {
             let Buffers { branch, residual, progress, .. } = buffers;
             [branch, residual, progress, post, next, normed].map(Clone::clone).to_vec()
         };
-        self.add_both(packs, |packed| kernels::norm(&config, token, packed), bound);
+        self.add_both(rounding, |rounding| kernels::norm(&config, token, rounding), bound);
     }
 
-    /// `io` is that of one token, then that of many. What the output's reader wants of one token is
-    /// `keeps_packed`.
+    /// `io` is that of one token, then that of many. The output's reader wants one token's rounded
+    /// by `rounding`.
     fn add_product(
         &mut self,
         product: &Product,
         io: &[[wgpu::Buffer; 2]; 2],
-        keeps_packed: bool,
+        rounding: Option<Rounding>,
         planes: &[Planes],
     ) {
         let [one, many] = io;
-        let one = self.product(product.for_one(self.layout.plan, keeps_packed), one, planes);
+        let one = self.product(product.for_one(self.layout.plan, rounding), one, planes);
         let many = self.product(product.for_many(self.layout.shapes.tile), many, planes);
         self.one.push(one);
         self.many.push(many);
     }
 
     /// What products read of one token and of many.
-    fn vectors(&self, packs: bool) -> [&Vectors; 2] {
-        [self.buffers.vectors(packs), &self.buffers.exact]
+    fn vectors(&self, rounding: Option<Rounding>) -> [&Vectors; 2] {
+        [self.buffers.vectors(rounding), &self.buffers.exact]
     }
 
     /// Compiles a product and binds it.
@@ -328,7 +330,7 @@ impl Network {
             out_first,
             soft_cap,
         };
-        self.product(product.for_one(plan, false), io, std::slice::from_ref(planes))
+        self.product(product.for_one(plan, None), io, std::slice::from_ref(planes))
     }
 
     fn both(&mut self, dispatch: Dispatch) {

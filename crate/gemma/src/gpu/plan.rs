@@ -4,6 +4,7 @@
 
 use super::AdapterFacts;
 use super::shader::Shape;
+use crate::quant::Rounding;
 
 /// Kernels for the products of decoding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,36 +13,29 @@ pub struct Plan {
     lanes: u32,
     /// Whether they sum by shuffles, and not through workgroup memory.
     subgroups: bool,
-    /// Whether vectors are rounded to 8 bits, four values to a scale.
-    packed: bool,
+    /// How vectors are rounded, four values to a scale.
+    rounding: Option<Rounding>,
 }
 
 impl Plan {
     /// For CPU adapters, where a barrier costs as much as thousands of products.
-    pub const ALONE: Self = Self { lanes: 1, subgroups: false, packed: false };
+    pub const ALONE: Self = Self { lanes: 1, subgroups: false, rounding: None };
     /// For real GPUs: neighbours read neighbouring words.
-    pub const TOGETHER: Self = Self { lanes: 8, subgroups: false, packed: false };
+    pub const TOGETHER: Self = Self { lanes: 8, subgroups: false, rounding: None };
 
     pub(super) const SHUFFLING_4: Self = Self { subgroups: true, ..Self::of(4) };
     pub(super) const SHUFFLING_8: Self = Self { subgroups: true, ..Self::of(8) };
     pub(super) const SHUFFLING_32: Self = Self { subgroups: true, ..Self::of(32) };
 
-    /// All there are, by name.
-    const ALL: [(&'static str, Self); 14] = [
+    /// All ways to spread rows, by name.
+    const SPREADS: [(&'static str, Self); 7] = [
         ("alone", Self::ALONE),
-        ("alone-packed", Self::ALONE.packed()),
         ("lanes8", Self::TOGETHER),
-        ("lanes8-packed", Self::TOGETHER.packed()),
         ("lanes16", Self::of(16)),
-        ("lanes16-packed", Self::of(16).packed()),
         ("lanes32", Self::of(32)),
-        ("lanes32-packed", Self::of(32).packed()),
         ("subgroups4", Self::SHUFFLING_4),
-        ("subgroups4-packed", Self::SHUFFLING_4.packed()),
         ("subgroups8", Self::SHUFFLING_8),
-        ("subgroups8-packed", Self::SHUFFLING_8.packed()),
         ("subgroups32", Self::SHUFFLING_32),
-        ("subgroups32-packed", Self::SHUFFLING_32.packed()),
     ];
 
     const fn of(lanes: u32) -> Self {
@@ -50,43 +44,58 @@ impl Plan {
 
     /// The same with rounded vectors.
     #[must_use]
-    pub const fn packed(self) -> Self {
-        Self { packed: true, ..self }
+    pub const fn rounded(self, rounding: Rounding) -> Self {
+        Self { rounding: Some(rounding), ..self }
     }
 
     /// The same with vectors as they are.
     pub(super) const fn exact(self) -> Self {
-        Self { packed: false, ..self }
+        Self { rounding: None, ..self }
     }
 
     /// What it is remembered by.
     #[must_use]
-    pub fn name(self) -> &'static str {
-        Self::ALL.iter().find(|(_, plan)| *plan == self).map_or("", |(name, _)| name)
+    pub fn name(self) -> String {
+        let spread = Self::SPREADS.iter().find(|(_, plan)| *plan == self.exact());
+        let suffix = match self.rounding {
+            None => "",
+            Some(Rounding::Halves) => "-half",
+            Some(Rounding::Bytes) => "-packed",
+        };
+        format!("{}{suffix}", spread.map_or("", |(name, _)| name))
     }
 
     /// The plan of this name, if this adapter may run it.
     #[must_use]
     pub fn parse(name: &str, facts: &AdapterFacts, may_round: bool) -> Option<Self> {
-        let plan = Self::ALL.iter().find(|(known, _)| *known == name)?.1;
-        Self::candidates(facts, may_round).contains(&plan).then_some(plan)
+        let spreads = Self::spreads(facts).into_iter();
+        let mut plans = spreads.flat_map(|plan| plan.roundings(facts, may_round));
+        plans.find(|plan| plan.name() == name)
     }
 
-    /// Those that this adapter may run; the first one where nobody tries.
+    /// The ways to spread rows that this adapter may run, all exact; the first one where nobody tries.
     #[must_use]
-    pub fn candidates(facts: &AdapterFacts, may_round: bool) -> Vec<Self> {
-        let rounds = may_round && facts.packed_products;
+    pub fn spreads(facts: &AdapterFacts) -> Vec<Self> {
         let sums = |plan: &Self| {
             !plan.subgroups || (facts.subgroups && plan.lanes <= facts.subgroup_min_size)
         };
-        let may_run = |plan: &Self| {
-            (plan.lanes == 1) == facts.software && (rounds || !plan.packed) && sums(plan)
-        };
-        Self::ALL.iter().map(|(_, plan)| *plan).filter(may_run).collect()
+        let may_run = |plan: &Self| (plan.lanes == 1) == facts.software && sums(plan);
+        Self::SPREADS.iter().map(|(_, plan)| *plan).filter(may_run).collect()
     }
 
-    pub(super) fn is_packed(self) -> bool {
-        self.packed
+    /// This plan, and those that spread alike and round as this adapter may.
+    #[must_use]
+    pub fn roundings(self, facts: &AdapterFacts, may_round: bool) -> Vec<Self> {
+        let has = |rounding: &Rounding| match rounding {
+            Rounding::Halves => facts.shader_f16,
+            Rounding::Bytes => facts.packed_products,
+        };
+        let rounded = Rounding::ALL.into_iter().filter(|it| may_round && has(it));
+        std::iter::once(self).chain(rounded.map(|it| self.rounded(it))).collect()
+    }
+
+    pub(super) fn rounding(self) -> Option<Rounding> {
+        self.rounding
     }
 
     pub(super) fn has_subgroups(self) -> bool {
@@ -103,51 +112,61 @@ impl Plan {
 mod tests {
     use super::{AdapterFacts, Plan};
 
-    fn facts(software: bool, packed_products: bool) -> AdapterFacts {
-        AdapterFacts {
-            name: String::new(),
-            software,
-            shader_f16: false,
-            subgroups: false,
-            subgroup_min_size: 0,
-            packed_products,
-            timestamp_query: false,
-            max_buffer_size: 0,
-            max_storage_buffer_binding_size: 0,
-        }
-    }
+    const NONE: AdapterFacts = AdapterFacts {
+        name: String::new(),
+        software: false,
+        shader_f16: false,
+        subgroups: false,
+        subgroup_min_size: 0,
+        packed_products: false,
+        timestamp_query: false,
+        max_buffer_size: 0,
+        max_storage_buffer_binding_size: 0,
+    };
 
     #[track_caller]
     fn check(facts: &AdapterFacts, may_round: bool, expected: &str) {
-        let plans = Plan::candidates(facts, may_round);
-        let names: Vec<_> = plans.iter().map(|plan| plan.name()).collect();
-        assert_eq!(names.join(" "), expected);
-        for (plan, name) in plans.iter().zip(names) {
-            assert_eq!(Plan::parse(name, facts, may_round), Some(*plan));
+        let names = |plans: &[Plan]| plans.iter().map(|it| it.name()).collect::<Vec<_>>().join(" ");
+        let spreads = Plan::spreads(facts);
+        let roundings = spreads[0].roundings(facts, may_round);
+        assert_eq!(format!("{} | {}", names(&spreads), names(&roundings)), expected);
+        for plan in spreads.iter().flat_map(|plan| plan.roundings(facts, may_round)) {
+            assert_eq!(Plan::parse(&plan.name(), facts, may_round), Some(plan));
         }
     }
 
     #[test]
     fn an_adapter_tries_what_it_may_run() {
-        check(&facts(true, true), false, "alone");
-        check(&facts(true, true), true, "alone alone-packed");
-        check(&facts(true, false), true, "alone");
-        check(&facts(false, true), false, "lanes8 lanes16 lanes32");
-        let all = "lanes8 lanes8-packed lanes16 lanes16-packed lanes32 lanes32-packed";
-        check(&facts(false, true), true, all);
+        let software = AdapterFacts { software: true, packed_products: true, ..NONE };
+        check(&software, false, "alone | alone");
+        check(&software, true, "alone | alone alone-packed");
+        let halves = AdapterFacts { shader_f16: true, ..software };
+        check(&halves, false, "alone | alone");
+        check(&halves, true, "alone | alone alone-half alone-packed");
+        check(&NONE, true, "lanes8 lanes16 lanes32 | lanes8");
+        let both = AdapterFacts { shader_f16: true, packed_products: true, ..NONE };
+        check(&both, false, "lanes8 lanes16 lanes32 | lanes8");
+        check(&both, true, "lanes8 lanes16 lanes32 | lanes8 lanes8-half lanes8-packed");
         // Any invocation of a smaller subgroup would hear from none.
-        let small = AdapterFacts { subgroups: true, subgroup_min_size: 8, ..facts(false, false) };
-        check(&small, false, "lanes8 lanes16 lanes32 subgroups4 subgroups8");
+        let small = AdapterFacts { subgroups: true, subgroup_min_size: 8, ..NONE };
+        check(&small, false, "lanes8 lanes16 lanes32 subgroups4 subgroups8 | lanes8");
         let large = AdapterFacts { subgroup_min_size: 32, ..small };
-        check(&large, false, "lanes8 lanes16 lanes32 subgroups4 subgroups8 subgroups32");
+        let all = "lanes8 lanes16 lanes32 subgroups4 subgroups8 subgroups32 | lanes8";
+        check(&large, false, all);
     }
 
     #[test]
     fn names_that_nobody_may_run_are_refused() {
-        for (name, may_round) in
-            [("", true), ("lanes", true), ("lanes8", true), ("alone-packed", false)]
-        {
-            assert_eq!(Plan::parse(name, &facts(true, true), may_round), None, "{name}");
+        let facts = AdapterFacts { software: true, packed_products: true, ..NONE };
+        for (name, may_round) in [
+            ("", true),
+            ("lanes", true),
+            ("lanes8", true),
+            ("-packed", true),
+            ("alone-packed", false),
+            ("alone-half", true),
+        ] {
+            assert_eq!(Plan::parse(name, &facts, may_round), None, "{name}");
         }
     }
 }

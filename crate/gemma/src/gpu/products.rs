@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 
 use super::launcher::Grid;
 use super::plan::Plan;
-use super::shader::{Access, Builder, MatrixShape, Source};
+use super::shader::{Access, Beyond, Builder, MatrixShape, Source};
+use crate::quant::Rounding;
 
 /// Rows of an invocation that works alone, as many as `rows_alone.wgsl` has room for: each unit of
 /// the vector is read once for all of them. Of a gate half of them are of the second matrix.
@@ -54,16 +55,16 @@ impl Product {
     }
 
     /// Whether its vector may be rounded: the codes of all its matrices are whole numbers.
-    pub(super) fn takes_packed(&self) -> bool {
+    fn takes_rounded(&self) -> bool {
         let (Rows::Side(matrices) | Rows::Gated(matrices)) = &self.rows;
         matrices.iter().all(|matrix| matrix.format.is_whole())
     }
 
     /// For the last token of a pass. Bindings: input, output, progress, planes of each matrix.
-    /// `keeps_packed` is what the output's reader wants.
-    pub(super) fn for_one(&self, plan: Plan, keeps_packed: bool) -> (Source, Grid) {
+    /// The output's reader wants it rounded by `keeps`.
+    pub(super) fn for_one(&self, plan: Plan, keeps: Option<Rounding>) -> (Source, Grid) {
         let shape = plan.shape();
-        let is_packed = plan.is_packed() && self.takes_packed();
+        let rounding = plan.rounding().filter(|_| self.takes_rounded());
         let is_alone = shape.lanes == 1;
         let (side, gated) = if is_alone { (ALONE, ALONE / 2) } else { (TOGETHER, TOGETHER) };
         let workers = self.workers(side, gated);
@@ -72,20 +73,18 @@ impl Product {
         } else {
             include_str!("wgsl/rows.wgsl")
         };
-        let (dot, input) = if is_packed {
-            (include_str!("wgsl/dot_packed.wgsl"), include_str!("wgsl/input_packed.wgsl"))
-        } else {
-            (include_str!("wgsl/dot.wgsl"), include_str!("wgsl/input.wgsl"))
+        let dot = match rounding {
+            None => include_str!("wgsl/dot.wgsl"),
+            Some(Rounding::Halves) => include_str!("wgsl/dot_halves.wgsl"),
+            Some(Rounding::Bytes) => include_str!("wgsl/dot_bytes.wgsl"),
         };
-        let begun = if plan.has_subgroups() {
-            Builder::with_subgroups(self.label, shape)
-        } else {
-            Builder::new(self.label, shape)
-        };
-        let mut builder = self.begin(begun, workers, &[dot, rows]);
-        builder.piece(input).piece(&self.place(side, gated));
-        if keeps_packed {
-            builder.kept(true).piece(include_str!("wgsl/put_packed.wgsl"));
+        let beyond =
+            Beyond { subgroups: plan.has_subgroups(), halves: rounding == Some(Rounding::Halves) };
+        let mut builder =
+            self.begin(Builder::with(self.label, shape, beyond), workers, &[dot, rows]);
+        builder.input(rounding).piece(&self.place(side, gated));
+        if keeps.is_some() {
+            builder.kept(keeps).piece(include_str!("wgsl/put_rounded.wgsl"));
         } else {
             builder.piece(include_str!("wgsl/put.wgsl"));
         }

@@ -1,4 +1,6 @@
-//! What rounding a vector to 8 bits may change: nothing but that rounding.
+//! What rounding a vector may change: nothing but that rounding.
+
+use std::ops::Range;
 
 use burn::tensor::wgpu::wgpu;
 use hybridge_core::{Error, Result};
@@ -11,19 +13,35 @@ use super::self_check::ramp;
 use super::upload::Uploader;
 use super::{Device, KernelPass, Options, Plan};
 use crate::engine::Pass;
-use crate::quant::{Encoding, encode::encode};
+use crate::quant::{Encoding, Rounding, encode::encode};
 use crate::scalar::Scalar;
-use crate::scalar::vector::{dot, quad_of};
+use crate::scalar::vector::dot;
 use crate::testing::Tiny;
 
-/// The plans that round, one for each kind of adapter.
-const PLANS: [Plan; 2] = [Plan::ALONE.packed(), Plan::TOGETHER.packed()];
+/// What is asked of a rounding, in standard deviations.
+struct Bounds {
+    /// Beside the sum over what is left of the vector: halves are rounded once more when added.
+    product: f64,
+    /// Beside its twin: a number that lies between two others may go to either, which random layers
+    /// amplify. Rounding itself costs more.
+    twin: f64,
+    /// What it costs random networks.
+    loss: Range<f64>,
+}
 
-/// In standard deviations: a number that lies between two others may go to either, which random
-/// layers amplify. Rounding itself costs ten times as much.
-const BESIDE_TWIN: f64 = 0.03;
-/// What rounding costs random networks at most, and at least.
-const LOSS: std::ops::Range<f64> = 1e-3..0.35;
+fn bounds(rounding: Rounding) -> Bounds {
+    match rounding {
+        Rounding::Halves => Bounds { product: 1e-2, twin: 0.03, loss: 1e-4..0.05 },
+        Rounding::Bytes => Bounds { product: 1e-5, twin: 0.03, loss: 1e-3..0.35 },
+    }
+}
+
+/// The plans that round and that this device can run, one for each kind of adapter.
+fn plans(device: &Device) -> impl Iterator<Item = (Plan, Rounding)> {
+    let plans = [Plan::ALONE, Plan::TOGETHER];
+    let rounded = plans.into_iter().flat_map(|plan| plan.roundings(device.facts(), true));
+    rounded.filter_map(|plan| plan.rounding().map(|rounding| (plan, rounding)))
+}
 
 const ROWS: usize = 41;
 const COLUMNS: usize = 512;
@@ -32,7 +50,7 @@ const COLUMNS: usize = 512;
 ///
 /// # Errors
 /// What differs.
-pub async fn packed_products_are_sums(device: &Device, _: &Tiny) -> Result<()> {
+pub async fn rounded_products_are_sums(device: &Device, _: &Tiny) -> Result<()> {
     let input = ramp(COLUMNS, 11);
     let weights: Vec<f32> = ramp(ROWS * COLUMNS, 17);
     for encoding in Encoding::ALL {
@@ -42,24 +60,15 @@ pub async fn packed_products_are_sums(device: &Device, _: &Tiny) -> Result<()> {
         let bytes = encode(encoding, &weights);
         let mut decoded = vec![0.0; weights.len()];
         encoding.decode(&bytes, &mut decoded);
-        let quads: Vec<_> = input.chunks(4).map(quad_of).collect();
-        let rounded: Vec<f64> = quads
-            .iter()
-            .flat_map(|(numbers, scale)| numbers.map(|it| f64::from(it) * f64::from(*scale)))
-            .collect();
-        let sum = |row: &[f32]| row.iter().zip(&rounded).map(|(w, x)| f64::from(*w) * x).sum();
-        let expected: Vec<f64> = decoded.chunks_exact(COLUMNS).map(sum).collect();
-        let words: Vec<u8> = quads
-            .iter()
-            .flat_map(|(numbers, scale)| {
-                [u32::from_le_bytes(numbers.map(i8::cast_unsigned)), scale.to_bits()]
-            })
-            .flat_map(u32::to_le_bytes)
-            .collect();
-        for plan in PLANS {
+        for (plan, rounding) in plans(device) {
+            let left = rounding.of(&input);
+            let expected: Vec<f64> =
+                decoded.chunks_exact(COLUMNS).map(|row| dot(row, &left)).collect();
+            let words: Vec<u8> =
+                rounding.words(&input).into_iter().flat_map(u32::to_le_bytes).collect();
             let found = product(device, plan, encoding, &bytes, &words).await?;
             let worst = distance(&found, &expected);
-            if worst > 1e-5 {
+            if worst > bounds(rounding).product {
                 return wrong(format!("{} {}: {worst:.1e}", encoding.name(), plan.name()));
             }
         }
@@ -109,7 +118,7 @@ async fn product(
     let mut uploader = Uploader::new(device.clone(), None);
     let encoder = Encoder::new(device.clone());
     let planes = uploader.packed(encoding, [ROWS, COLUMNS], matrix)?;
-    let input = uploader.values("input", COLUMNS)?;
+    let input = uploader.values("input", vector.len() / 4)?;
     encoder.write(&input, 0, vector);
     let output = uploader.values("output", ROWS)?;
     let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
@@ -125,7 +134,7 @@ async fn product(
         out_first: 0,
         soft_cap: None,
     };
-    let (source, grid) = product.for_one(plan, false);
+    let (source, grid) = product.for_one(plan, None);
     let kernel = encoder.kernel(&source);
     let mut bound = vec![&input, &output, &progress];
     bound.extend(planes.buffers());
@@ -142,9 +151,9 @@ async fn product(
 /// # Errors
 /// What differs.
 pub async fn rounding_agrees_with_its_twin(device: &Device, tiny: &Tiny) -> Result<()> {
-    for plan in PLANS {
-        let loss = rounding_loss(device, plan, tiny).await?;
-        if loss.beside_twin > BESIDE_TWIN || !LOSS.contains(&loss.of_decoding) {
+    for (plan, rounding) in plans(device) {
+        let (loss, bounds) = (rounding_loss(device, plan, rounding, tiny).await?, bounds(rounding));
+        if loss.beside_twin > bounds.twin || !bounds.loss.contains(&loss.of_decoding) {
             return wrong(format!("{}: {loss:?}", plan.name()));
         }
         if loss.of_reading > super::checks::TOLERANCE {
@@ -156,20 +165,22 @@ pub async fn rounding_agrees_with_its_twin(device: &Device, tiny: &Tiny) -> Resu
 
 /// How far logits are off, in standard deviations.
 #[derive(Clone, Copy, Debug)]
-pub struct Loss {
+struct Loss {
     /// After a prompt.
-    pub of_reading: f64,
+    of_reading: f64,
     /// After tokens that were fed one by one.
-    pub of_decoding: f64,
+    of_decoding: f64,
     /// From the scalar pass that rounds alike.
-    pub beside_twin: f64,
+    beside_twin: f64,
 }
 
 /// Measures what a plan costs a tiny model.
-///
-/// # Errors
-/// As loading and running it.
-pub async fn rounding_loss(device: &Device, plan: Plan, tiny: &Tiny) -> Result<Loss> {
+async fn rounding_loss(
+    device: &Device,
+    plan: Plan,
+    rounding: Rounding,
+    tiny: &Tiny,
+) -> Result<Loss> {
     let model = open(tiny).await?;
     let text = tiny.prompt(24);
     let (prompt, steps) = text.split_at(16);
@@ -177,7 +188,7 @@ pub async fn rounding_loss(device: &Device, plan: Plan, tiny: &Tiny) -> Result<L
     let options = Options { chunk: 32, software, plan: Some(plan), ..Options::default() };
     let mut pass = KernelPass::load(device, &model, 32, options).await?;
     let mut exact = Scalar::load(&model, 32).await?;
-    let mut twin = exact.clone().rounding();
+    let mut twin = exact.clone().rounding(rounding);
     let mut told = Vec::new();
     let passes: [&mut dyn Pass; 3] = [&mut pass, &mut twin, &mut exact];
     for it in passes {

@@ -193,10 +193,10 @@ impl Kernels {
         let config = config();
         let made = |(source, grid): (Source, Grid)| (encoder.kernel(&source), grid);
         Self {
-            product: made(product.for_one(plan, false)),
-            norm: made(kernels::norm(&config, shapes.token, false)),
+            product: made(product.for_one(plan, None)),
+            norm: made(kernels::norm(&config, shapes.token, None)),
             scores: made(view.scores(&config, shapes.key)),
-            mix: made(view.mix(&config, shapes.value, false)),
+            mix: made(view.mix(&config, shapes.value, None)),
         }
     }
 

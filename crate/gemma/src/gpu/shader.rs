@@ -6,6 +6,7 @@
 use std::fmt::Write as _;
 
 use super::planes::{Codes, Format, Scales, units_of};
+use crate::quant::Rounding;
 
 /// How a kernel uses a binding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +40,22 @@ impl Shape {
     }
 }
 
+/// What a kernel needs beyond the core of WGSL.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Beyond {
+    /// Lanes sum by shuffles.
+    pub(super) subgroups: bool,
+    /// Half floats.
+    pub(super) halves: bool,
+}
+
+/// Two half floats of a word. Natively no bits can be cast to them.
+const HALVES: &str = if cfg!(target_family = "wasm") {
+    "fn halves(word: u32) -> vec2<f16> { return bitcast<vec2<f16>>(word); }\n"
+} else {
+    "fn halves(word: u32) -> vec2<f16> { return vec2<f16>(unpack2x16float(word)); }\n"
+};
+
 /// A matrix as a kernel sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct MatrixShape {
@@ -64,25 +81,27 @@ pub(super) struct Builder {
 impl Builder {
     /// Begins with the workgroup and its lanes.
     pub(super) fn new(label: &'static str, shape: Shape) -> Self {
-        let lanes = if shape.lanes == 1 {
+        Self::with(label, shape, Beyond::default())
+    }
+
+    /// The same with what not every adapter has.
+    pub(super) fn with(label: &'static str, shape: Shape, beyond: Beyond) -> Self {
+        let mut builder = Self { label, text: String::new(), accesses: Vec::new(), matrices: 0 };
+        // Natively the word is unknown, and nobody needs to ask.
+        if beyond.subgroups && cfg!(target_family = "wasm") {
+            builder.piece("enable subgroups;\n");
+        }
+        if beyond.halves {
+            builder.piece("enable f16;\n");
+        }
+        builder.number("WORKGROUP", shape.workgroup).number("LANES", shape.lanes);
+        builder.piece(include_str!("wgsl/step.wgsl")).piece(if beyond.subgroups {
+            include_str!("wgsl/lanes_subgroups.wgsl")
+        } else if shape.lanes == 1 {
             include_str!("wgsl/lanes_one.wgsl")
         } else {
             include_str!("wgsl/lanes_many.wgsl")
-        };
-        Self::begin(label, shape, String::new(), lanes)
-    }
-
-    /// The same with lanes that sum by shuffles.
-    pub(super) fn with_subgroups(label: &'static str, shape: Shape) -> Self {
-        // Browsers want to be asked for what is not in the core of WGSL; natively the words are unknown.
-        let enable = if cfg!(target_family = "wasm") { "enable subgroups;\n" } else { "" };
-        Self::begin(label, shape, enable.to_owned(), include_str!("wgsl/lanes_subgroups.wgsl"))
-    }
-
-    fn begin(label: &'static str, shape: Shape, text: String, lanes: &str) -> Self {
-        let mut builder = Self { label, text, accesses: Vec::new(), matrices: 0 };
-        builder.number("WORKGROUP", shape.workgroup).number("LANES", shape.lanes);
-        builder.piece(include_str!("wgsl/step.wgsl")).piece(lanes);
+        });
         builder
     }
 
@@ -109,12 +128,23 @@ impl Builder {
     }
 
     /// How vectors are kept for the product that reads them.
-    pub(super) fn kept(&mut self, is_packed: bool) -> &mut Self {
-        self.piece(if is_packed {
-            include_str!("wgsl/kept_packed.wgsl")
-        } else {
-            include_str!("wgsl/kept_exact.wgsl")
+    pub(super) fn kept(&mut self, rounding: Option<Rounding>) -> &mut Self {
+        self.piece(match rounding {
+            None => include_str!("wgsl/kept_exact.wgsl"),
+            Some(Rounding::Halves) => include_str!("wgsl/kept_halves.wgsl"),
+            Some(Rounding::Bytes) => include_str!("wgsl/kept_bytes.wgsl"),
         })
+    }
+
+    /// A product's vector, kept so.
+    pub(super) fn input(&mut self, rounding: Option<Rounding>) -> &mut Self {
+        match rounding {
+            None => self.piece(include_str!("wgsl/input.wgsl")),
+            Some(Rounding::Halves) => {
+                self.piece(include_str!("wgsl/input_halves.wgsl")).piece(HALVES)
+            }
+            Some(Rounding::Bytes) => self.piece(include_str!("wgsl/input_bytes.wgsl")),
+        }
     }
 
     pub(super) fn bindings(&mut self, accesses: &[Access]) -> &mut Self {

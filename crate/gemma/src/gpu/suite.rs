@@ -5,7 +5,7 @@ use hybridge_core::{Error, Result};
 
 use super::checks::{self, Kind};
 use super::costs;
-use super::{Device, Options, Plan, burn_check, choose, rounding, self_check};
+use super::{Choice, Device, Options, Plan, burn_check, choose, rounding, self_check};
 use crate::config::Architecture;
 use crate::testing::{Tiny, tiny_models};
 
@@ -24,10 +24,11 @@ macro_rules! gpu_suite {
             the_device_computes_right,
             kernels_without_barriers_agree_with_the_record,
             kernels_with_barriers_agree_with_the_record,
-            packed_products_are_sums,
+            rounded_products_are_sums,
             rounding_agrees_with_its_twin,
             subgroups_are_right_or_told,
             a_plan_is_chosen_once,
+            a_plan_that_is_refused_is_passed_over,
             burn_agrees_with_the_record,
             vectors_agree_with_the_record,
             chunks_do_not_matter,
@@ -97,7 +98,7 @@ suite! {
         one_of(&["q4_0", "q6_k", "mixed", "head_256", "irregular"]),
         async |device: &Device, tiny: &Tiny| checks::agrees_with_record(device, BARRIERS, tiny).await;
     /// Products of decoding with rounded vectors.
-    packed_products_are_sums: one_of(&["q4_0"]), rounding::packed_products_are_sums;
+    rounded_products_are_sums: one_of(&["q4_0"]), rounding::rounded_products_are_sums;
     /// Decoding with rounded vectors.
     rounding_agrees_with_its_twin: one_of(&["q4_0", "q6_k"]), rounding::rounding_agrees_with_its_twin;
     /// Sums by shuffles.
@@ -172,18 +173,37 @@ pub async fn a_plan_is_chosen_once(device: &Device) -> Result<()> {
     // No clock is needed to find what computes right.
     let still: super::Clock = || 0.0;
     for may_round in [false, true] {
-        let plans = Plan::candidates(device.facts(), may_round);
-        let tried = if plans.len() > 1 { plans.len() } else { 0 };
+        let plans = Plan::spreads(device.facts());
         let chosen = choose(device, "", may_round, still).await?;
-        let again = choose(device, chosen.plan.name(), may_round, still).await?;
+        let roundings = chosen.plan.exact().roundings(device.facts(), may_round);
+        let rounds = [plans.len(), roundings.len()].into_iter();
+        let tried: usize = rounds.filter(|plans| *plans > 1).sum();
+        let again = choose(device, &chosen.plan.name(), may_round, still).await?;
         let broken = choose(device, "no plan", may_round, still).await?;
         let found = [chosen.tried, again.tried, broken.tried];
-        if !plans.contains(&chosen.plan) || again.plan != chosen.plan || found != [tried, 0, tried]
+        if !plans.contains(&chosen.plan.exact())
+            || again.plan != chosen.plan
+            || found != [tried, 0, tried]
         {
             return Err(Error::internal(format!("{plans:?}: {chosen:?} {again:?} {broken:?}")));
         }
     }
     Ok(())
+}
+
+/// A plan whose kernels turn out not to compile is one less to choose from.
+///
+/// # Errors
+/// What happens instead.
+pub async fn a_plan_that_is_refused_is_passed_over(device: &Device) -> Result<()> {
+    let still: super::Clock = || 0.0;
+    let promising = device.clone().promising_halves();
+    let Choice { plan, tried } = choose(&promising, "", true, still).await?;
+    let may_run = plan.exact().roundings(device.facts(), true).contains(&plan);
+    if may_run && tried > 1 {
+        return Ok(());
+    }
+    Err(Error::internal(format!("{} of {tried}", plan.name())))
 }
 
 /// The device's own checks: of our kernels, and of burn's queue.

@@ -6,9 +6,12 @@
 mod blocks;
 #[cfg(any(test, feature = "testing"))]
 pub mod encode;
+mod rounding;
 mod superblocks;
 
 use half::{bf16, f16};
+
+pub use rounding::Rounding;
 
 /// How a tensor's values are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

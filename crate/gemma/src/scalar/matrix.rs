@@ -2,8 +2,8 @@
 
 use hybridge_core::Result;
 
-use super::vector::{dot, quads_rounded, rounded};
-use crate::quant::Encoding;
+use super::vector::{dot, rounded};
+use crate::quant::{Encoding, Rounding};
 use crate::weights::{Model, Tensor, pieces};
 
 /// Weights are read in pieces of this size, so that a file is never copied whole on its way.
@@ -16,8 +16,8 @@ pub(super) struct Matrix {
     columns: usize,
     rows: usize,
     bytes: Vec<u8>,
-    /// Whether it multiplies with inputs rounded to 8 bits, as the GPU does with `precision: 'fast'`.
-    rounds: bool,
+    /// How it rounds its inputs, as the GPU may with `precision: 'fast'`.
+    rounding: Option<Rounding>,
 }
 
 impl Matrix {
@@ -27,7 +27,7 @@ impl Matrix {
             bytes.extend(model.rows(tensor, rows).await?);
         }
         let Tensor { encoding, columns, rows, .. } = *tensor;
-        Ok(Self { encoding, columns, rows, bytes, rounds: false })
+        Ok(Self { encoding, columns, rows, bytes, rounding: None })
     }
 
     /// One row, decoded; zeros where there is none.
@@ -40,21 +40,22 @@ impl Matrix {
     }
 
     /// From now on inputs are rounded, or no longer. Codes that are floats want them as they are.
-    pub(super) fn round_inputs(&mut self, wanted: bool) {
+    pub(super) fn round_inputs(&mut self, wanted: Option<Rounding>) {
         let is_float = matches!(self.encoding, Encoding::F32 | Encoding::F16 | Encoding::BF16);
-        self.rounds = wanted && !is_float;
+        self.rounding = wanted.filter(|_| !is_float);
     }
 
     /// W·x for each x: `outputs[i][r] = Σₖ W[r, k] · inputs[i][k]`.
     ///
     /// Each row is decoded once for all inputs: decoding is what costs.
     pub(super) fn times(&self, inputs: &[Vec<f32>]) -> Vec<Vec<f32>> {
-        let in_quads: Vec<Vec<f32>>;
-        let inputs = if self.rounds {
-            in_quads = inputs.iter().map(|input| quads_rounded(input)).collect();
-            &in_quads
-        } else {
-            inputs
+        let left: Vec<Vec<f32>>;
+        let inputs = match self.rounding {
+            Some(rounding) => {
+                left = inputs.iter().map(|input| rounding.of(input)).collect();
+                &left
+            }
+            None => inputs,
         };
         let mut outputs: Vec<Vec<f32>> =
             inputs.iter().map(|_| Vec::with_capacity(self.rows)).collect();

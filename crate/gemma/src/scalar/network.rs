@@ -7,6 +7,7 @@ use super::cache::Cache;
 use super::matrix::Matrix;
 use super::vector::{add, gelu, rms_norm, rotate};
 use crate::config::{Config, Rope};
+use crate::quant::Rounding;
 use crate::weights::{LayerTensors, Model};
 
 /// What both models share: the embedding, the layers, the last norm.
@@ -51,7 +52,7 @@ impl Network {
     }
 
     /// From now on products round what they read, or no longer. The embedding is looked up as it is.
-    pub(super) fn round_inputs(&mut self, wanted: bool) {
+    pub(super) fn round_inputs(&mut self, wanted: Option<Rounding>) {
         self.embedding.round_inputs(wanted);
         for block in &mut self.layers {
             let Block { query, key, value, output, gate, up, down, .. } = block;

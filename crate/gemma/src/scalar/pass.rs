@@ -8,6 +8,7 @@ use super::matrix::Matrix;
 use super::network::Network;
 use crate::config::{Architecture, Config, Span};
 use crate::engine::{Pass, check_tokens, kept_after_rewind, nothing_pending};
+use crate::quant::Rounding;
 use crate::weights::Model;
 
 /// How far a ring can be rewound after it has wrapped, in tokens: enough to take back what was
@@ -25,7 +26,7 @@ pub struct Scalar {
     slots: usize,
     position: usize,
     last: Option<Vec<f32>>,
-    rounds: bool,
+    rounding: Option<Rounding>,
 }
 
 impl Scalar {
@@ -61,21 +62,21 @@ impl Scalar {
             slots,
             position: 0,
             last: None,
-            rounds: false,
+            rounding: None,
         })
     }
 
-    /// The twin of the GPU's kernels that round: where a single token is fed, every product reads
-    /// four 8-bit values to a scale, and so does the one for its logits. Prompts are read exactly.
+    /// The twin of the GPU's kernels that round: where a single token is fed, every product rounds
+    /// what it reads, and so does the one for its logits. Prompts are read exactly.
     #[must_use]
-    pub fn rounding(self) -> Self {
-        Self { rounds: true, ..self }
+    pub fn rounding(self, rounding: Rounding) -> Self {
+        Self { rounding: Some(rounding), ..self }
     }
 
     fn feed(&mut self, tokens: &[u32]) -> Result<()> {
         check_tokens(self, tokens)?;
-        if self.rounds {
-            let wanted = tokens.len() == 1;
+        if self.rounding.is_some() {
+            let wanted = self.rounding.filter(|_| tokens.len() == 1);
             self.network.round_inputs(wanted);
             if let Some(output) = &mut self.output {
                 output.round_inputs(wanted);

@@ -51,30 +51,6 @@ pub(super) fn rotate(head: &mut [f32], cosines: &[f32], sines: &[f32]) {
     }
 }
 
-/// Four values as 8-bit numbers, and their scale.
-pub(crate) fn quad_of(quad: &[f32]) -> ([i8; 4], f32) {
-    let most = quad.iter().fold(0.0_f32, |most, value| most.max(value.abs()));
-    let inverse = if most > 1e-30 { 127.0 / most } else { 0.0 };
-    let mut numbers = [0; 4];
-    for (number, value) in numbers.iter_mut().zip(quad) {
-        #[expect(clippy::cast_possible_truncation, reason = "at most 127 in size")]
-        let rounded = (value * inverse).round_ties_even() as i8;
-        *number = rounded;
-    }
-    (numbers, most / 127.0)
-}
-
-/// What is left of values that were rounded so.
-pub(super) fn quads_rounded(values: &[f32]) -> Vec<f32> {
-    let mut left: Vec<f32> = values
-        .chunks(4)
-        .map(quad_of)
-        .flat_map(|(numbers, scale)| numbers.map(|number| f32::from(number) * scale))
-        .collect();
-    left.truncate(values.len());
-    left
-}
-
 #[cfg(test)]
 mod tests {
     use super::{dot, gelu, rms_norm, rotate};

@@ -1,4 +1,4 @@
-// A unit of the vector as `kept_packed.wgsl` writes it, and Σx of each of its halves.
+// A unit of the vector as `kept_bytes.wgsl` writes it, and Σx of each of its halves.
 @group(0) @binding(0) var<storage, read> input: array<vec4<u32>>; // [IN_QUADS / 2]: numbers, scale, numbers, scale
 const UNIT_WORDS: u32 = 4u;
 const TOKEN_WORDS: u32 = IN_QUADS / 2u;
