@@ -23,7 +23,7 @@ use crate::testing::Tiny;
 /// # Errors
 /// What it costs instead.
 pub(super) async fn decoding_is_cheap(device: &Device, tiny: &Tiny) -> Result<()> {
-    let rounded = Plan::ALONE.roundings(device.facts(), true).into_iter().map(Some);
+    let rounded = Plan::alone(device.facts()).roundings(device.facts(), true).into_iter().map(Some);
     for plan in std::iter::once(None).chain(rounded) {
         decoding_is_cheap_with(device, tiny, plan).await?;
     }

@@ -59,6 +59,21 @@ impl Device {
     /// # Errors
     /// `UNAVAILABLE` with code `GPU_UNAVAILABLE` where there is no adapter or it gives no device.
     pub async fn open() -> Result<Self> {
+        Self::open_within(|limits| limits).await
+    }
+
+    /// The same with no more than every implementation of WebGPU gives, but for sizes of buffers.
+    #[cfg(any(test, feature = "testing"))]
+    pub(super) async fn open_with_least_limits() -> Result<Self> {
+        Self::open_within(|limits| wgpu::Limits {
+            max_buffer_size: limits.max_buffer_size,
+            max_storage_buffer_binding_size: limits.max_storage_buffer_binding_size,
+            ..wgpu::Limits::default()
+        })
+        .await
+    }
+
+    async fn open_within(within: impl Fn(wgpu::Limits) -> wgpu::Limits) -> Result<Self> {
         let backends = if cfg!(target_family = "wasm") {
             wgpu::Backends::BROWSER_WEBGPU
         } else {
@@ -78,7 +93,7 @@ impl Device {
         let (device, queue) = adapter
             .request_device(&wgpu::DeviceDescriptor {
                 required_features: usable_features(&adapter),
-                required_limits: adapter.limits(),
+                required_limits: within(adapter.limits()),
                 // Buffers are few and large; sub-allocating in big blocks would only waste.
                 memory_hints: wgpu::MemoryHints::MemoryUsage,
                 ..Default::default()

@@ -22,8 +22,10 @@ impl Options {
     }
 
     pub(super) fn plan(&self, device: &Device) -> Plan {
-        let usual = if self.is_software(device) { Plan::ALONE } else { Plan::TOGETHER };
-        self.plan.unwrap_or(usual)
+        let usual = || {
+            if self.is_software(device) { Plan::alone(device.facts()) } else { Plan::TOGETHER }
+        };
+        self.plan.unwrap_or_else(usual)
     }
 
     fn is_software(&self, device: &Device) -> bool {

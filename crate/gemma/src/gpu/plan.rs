@@ -9,6 +9,8 @@ use crate::quant::Rounding;
 /// Kernels for the products of decoding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Plan {
+    /// Invocations of a workgroup.
+    workgroup: u32,
     /// Invocations that form rows together. 1 works alone, without a barrier.
     lanes: u32,
     /// Whether they sum by shuffles, and not through workgroup memory.
@@ -18,10 +20,9 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// For CPU adapters, where a barrier costs as much as thousands of products.
-    pub const ALONE: Self = Self { lanes: 1, subgroups: false, rounding: None };
+    const ALONE: Self = Self { workgroup: 4, lanes: 1, subgroups: false, rounding: None };
     /// For real GPUs: neighbours read neighbouring words.
-    pub const TOGETHER: Self = Self { lanes: 8, subgroups: false, rounding: None };
+    pub const TOGETHER: Self = Self { workgroup: 64, lanes: 8, subgroups: false, rounding: None };
 
     pub(super) const SHUFFLING_4: Self = Self { subgroups: true, ..Self::of(4) };
     pub(super) const SHUFFLING_8: Self = Self { subgroups: true, ..Self::of(8) };
@@ -42,6 +43,13 @@ impl Plan {
         Self { lanes, ..Self::TOGETHER }
     }
 
+    /// For CPU adapters, where a barrier costs as much as thousands of products. Alone they are few,
+    /// as each has many rows: no more to a workgroup than run in one vector still reach every core.
+    #[must_use]
+    pub fn alone(facts: &AdapterFacts) -> Self {
+        Self { workgroup: facts.subgroup_min_size.clamp(4, 16), ..Self::ALONE }
+    }
+
     /// The same with rounded vectors.
     #[must_use]
     pub const fn rounded(self, rounding: Rounding) -> Self {
@@ -56,7 +64,8 @@ impl Plan {
     /// What it is remembered by.
     #[must_use]
     pub fn name(self) -> String {
-        let spread = Self::SPREADS.iter().find(|(_, plan)| *plan == self.exact());
+        let spreads_so = |plan: &Self| (plan.lanes, plan.subgroups) == (self.lanes, self.subgroups);
+        let spread = Self::SPREADS.iter().find(|(_, plan)| spreads_so(plan));
         let suffix = match self.rounding {
             None => "",
             Some(Rounding::Halves) => "-half",
@@ -80,7 +89,8 @@ impl Plan {
             !plan.subgroups || (facts.subgroups && plan.lanes <= facts.subgroup_min_size)
         };
         let may_run = |plan: &Self| (plan.lanes == 1) == facts.software && sums(plan);
-        Self::SPREADS.iter().map(|(_, plan)| *plan).filter(may_run).collect()
+        let here = |plan: Self| if plan.lanes == 1 { Self::alone(facts) } else { plan };
+        Self::SPREADS.iter().map(|(_, plan)| *plan).filter(may_run).map(here).collect()
     }
 
     /// This plan, and those that spread alike and round as this adapter may.
@@ -103,8 +113,7 @@ impl Plan {
     }
 
     pub(super) fn shape(self) -> Shape {
-        // Alone they are few, as each has many rows: small workgroups still reach every core.
-        Shape { workgroup: if self.lanes == 1 { 4 } else { 64 }, lanes: self.lanes }
+        Shape { workgroup: self.workgroup, lanes: self.lanes }
     }
 }
 
@@ -153,6 +162,16 @@ mod tests {
         let large = AdapterFacts { subgroup_min_size: 32, ..small };
         let all = "lanes8 lanes16 lanes32 subgroups4 subgroups8 subgroups32 | lanes8";
         check(&large, false, all);
+    }
+
+    #[test]
+    fn who_works_alone_fills_one_vector() {
+        for (size, expected) in [(0, 4), (4, 4), (8, 8), (16, 16), (64, 16)] {
+            let facts = AdapterFacts { software: true, subgroup_min_size: size, ..NONE };
+            let shape = Plan::alone(&facts).shape();
+            assert_eq!((shape.workgroup, shape.lanes), (expected, 1), "{size}");
+            assert_eq!(Plan::parse("alone", &facts, false), Some(Plan::alone(&facts)));
+        }
     }
 
     #[test]

@@ -38,7 +38,7 @@ fn bounds(rounding: Rounding) -> Bounds {
 
 /// The plans that round and that this device can run, one for each kind of adapter.
 fn plans(device: &Device) -> impl Iterator<Item = (Plan, Rounding)> {
-    let plans = [Plan::ALONE, Plan::TOGETHER];
+    let plans = [Plan::alone(device.facts()), Plan::TOGETHER];
     let rounded = plans.into_iter().flat_map(|plan| plan.roundings(device.facts(), true));
     rounded.filter_map(|plan| plan.rounding().map(|rounding| (plan, rounding)))
 }

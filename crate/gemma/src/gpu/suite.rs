@@ -1,6 +1,8 @@
 //! The tests of the GPU passes, each a function of a device: natively on every software adapter, and the very same
 //! ones in a browser. [`gpu_suite`](crate::gpu_suite) lists them once for both.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use hybridge_core::{Error, Result};
 
 use super::checks::{self, Kind};
@@ -27,6 +29,7 @@ macro_rules! gpu_suite {
             rounded_products_are_sums,
             rounding_agrees_with_its_twin,
             subgroups_are_right_or_told,
+            least_limits_suffice,
             a_plan_is_chosen_once,
             a_plan_that_is_refused_is_passed_over,
             burn_agrees_with_the_record,
@@ -164,22 +167,26 @@ suite! {
     what_cannot_be_made_is_told: one_of(&["f32"]), checks::what_cannot_be_made_is_told;
 }
 
+/// A clock by which everything takes ten milliseconds: what computes right is found by any.
+fn hasty() -> f64 {
+    static NOW: AtomicU32 = AtomicU32::new(0);
+    f64::from(NOW.fetch_add(10, Ordering::Relaxed))
+}
+
 /// A plan that may run here is chosen by trying all, and not again where it is remembered; a name
 /// that means nothing here is no reason to trust it.
 ///
 /// # Errors
 /// What happens instead.
 pub async fn a_plan_is_chosen_once(device: &Device) -> Result<()> {
-    // No clock is needed to find what computes right.
-    let still: super::Clock = || 0.0;
     for may_round in [false, true] {
         let plans = Plan::spreads(device.facts());
-        let chosen = choose(device, "", may_round, still).await?;
+        let chosen = choose(device, "", may_round, hasty).await?;
         let roundings = chosen.plan.exact().roundings(device.facts(), may_round);
         let rounds = [plans.len(), roundings.len()].into_iter();
         let tried: usize = rounds.filter(|plans| *plans > 1).sum();
-        let again = choose(device, &chosen.plan.name(), may_round, still).await?;
-        let broken = choose(device, "no plan", may_round, still).await?;
+        let again = choose(device, &chosen.plan.name(), may_round, hasty).await?;
+        let broken = choose(device, "no plan", may_round, hasty).await?;
         let found = [chosen.tried, again.tried, broken.tried];
         if !plans.contains(&chosen.plan.exact())
             || again.plan != chosen.plan
@@ -196,14 +203,30 @@ pub async fn a_plan_is_chosen_once(device: &Device) -> Result<()> {
 /// # Errors
 /// What happens instead.
 pub async fn a_plan_that_is_refused_is_passed_over(device: &Device) -> Result<()> {
-    let still: super::Clock = || 0.0;
     let promising = device.clone().promising_halves();
-    let Choice { plan, tried } = choose(&promising, "", true, still).await?;
+    let Choice { plan, tried } = choose(&promising, "", true, hasty).await?;
     let may_run = plan.exact().roundings(device.facts(), true).contains(&plan);
     if may_run && tried > 1 {
         return Ok(());
     }
     Err(Error::internal(format!("{} of {tried}", plan.name())))
+}
+
+/// No kernel takes more than WebGPU promises everywhere: 16 KiB of a workgroup's memory, 256
+/// invocations, 8 storage buffers.
+///
+/// # Errors
+/// What does.
+pub async fn least_limits_suffice(_: &Device) -> Result<()> {
+    let device = Device::open_with_least_limits().await?;
+    let each = async |device: &Device, tiny: &Tiny| {
+        checks::agrees_with_record(device, NO_BARRIERS, tiny).await?;
+        checks::agrees_with_record(device, BARRIERS, tiny).await?;
+        checks::draws_are_the_same(device, BARRIERS, tiny).await
+    };
+    check(&device, one_of(&["mixed"]), &each).await?;
+    rounded_products_are_sums(&device).await?;
+    self_check(&device).await.map(|_| ())
 }
 
 /// The device's own checks: of our kernels, and of burn's queue.
