@@ -2,14 +2,22 @@
 
 import { median, replayed, seen } from './observed.mjs'
 
-const [threads, words, rows, columns] = [1 << 12, 1 << 21, 16384, 640]
+const [rows, columns] = [16384, 640]
+
+/** Invocations that read, and 16-byte words for them: on real GPUs as many as keep all of one busy, and 256 MB, of which no cache holds much. */
+async function reading({ limits }) {
+  const { info } = await navigator.gpu.requestAdapter()
+  if (info.isFallbackAdapter || info.architecture === 'swiftshader') return [1 << 12, 1 << 21]
+  return [1 << 17, Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize) >= 2 ** 28 ? 1 << 24 : 1 << 23]
+}
 
 /** Reading in bytes a second, and the reference product in weights a second. */
 export async function ceilings() {
   const { device } = seen
+  const [threads, words] = await reading(device)
   const text = async (name) => await (await fetch(`/wgsl/${name}.wgsl`)).text()
   const buffer = (size) => device.createBuffer({ size, usage: GPUBufferUsage.STORAGE })
-  const [input, vector, output] = [buffer(words * 16), buffer(columns * 4), buffer(rows * 4)]
+  const [input, vector, output] = [buffer(words * 16), buffer(columns * 4), buffer(Math.max(threads, rows) * 4)]
   const dispatch = (code, buffers, groups) => {
     const pipeline = device.createComputePipeline({ layout: 'auto', compute: { module: device.createShaderModule({ code }), entryPoint: 'main' } })
     const entries = buffers.map((it, binding) => ({ binding, resource: { buffer: it } }))

@@ -17,11 +17,11 @@ const help = `bench [--native | --browser] [--shape mini|270m|1b|4b] [--device g
   --device NAME        where the package runs it (gpu)
   --precision NAME     exact or fast (exact)
   --body ENCODING      of the layers (q4_0); the head is q8_0
-  --prompts N,..       prompts to read (128)
-  --contexts N,..      positions to decode at (128)
+  --prompts N,..       prompts to read (128,512)
+  --contexts N,..      positions to decode at (128,2048)
   --tokens N           tokens to decode at each (16)
   --threads            serves the page cross-origin isolated, so that peers may use threads
-  --patience S         leaves out contexts that would take longer to read (900)
+  --patience S         leaves out prompts and contexts that would take longer to read (300)
   --peers              ours, wllama and Transformers.js in the same browser, in turn, medians of three
   --onnx DIR           with --peers: a model of the shape exported for Transformers.js, config.json and onnx/model_q4.onnx or the like;
                        tests/bench/random_onnx.py writes one
@@ -33,7 +33,7 @@ const numbers = new Set(['tokens', 'patience'])
 const flags = new Set(['native', 'browser', 'peers', 'json', 'threads', 'help'])
 
 function parse(words) {
-  const plan = { native: false, browser: false, peers: false, json: false, threads: false, help: false, shape: 'mini', device: 'gpu', precision: 'exact', body: 'q4_0', prompts: [128], contexts: [128], tokens: 16, patience: 900, onnx: undefined }
+  const plan = { native: false, browser: false, peers: false, json: false, threads: false, help: false, shape: 'mini', device: 'gpu', precision: 'exact', body: 'q4_0', prompts: [128, 512], contexts: [128, 2048], tokens: 16, patience: 300, onnx: undefined }
   for (let i = 0; i < words.length; i++) {
     const name = words[i].replace(/^--/, '')
     if (!words[i].startsWith('--') || !Object.hasOwn(plan, name)) throw new Error(`unknown option ${words[i]}\n${help}`)

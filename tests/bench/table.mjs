@@ -24,7 +24,7 @@ const lines = [
   ['decode_tps', 'writing, tokens/s'],
   ['first_token_ms', 'first token, ms'],
   ['first_token_cached_ms', '… with a cached prefix'],
-  ['contexts_left_out', 'left out'],
+  ['left_out', 'left out'],
   ['abort_ms', 'a stopped prompt is told, ms'],
   ['abort_gpu_ms', '… and the GPU idle, ms'],
   ['load_s', 'loading, s'],
@@ -37,7 +37,7 @@ const lines = [
 const told = (value) => (typeof value === 'object' && value !== null ? Object.entries(value).map(([at, it]) => `${it} (${at})`).join(', ') : String(value))
 
 export function table(report) {
-  const rows = lines.filter(([key]) => report[key] !== undefined).map(([key, words]) => `${words.padEnd(32)} ${told(report[key])}`)
+  const rows = lines.filter(([key]) => (report[key] ?? undefined) !== undefined).map(([key, words]) => `${words.padEnd(32)} ${told(report[key])}`)
   const peers = Object.entries(report.peers ?? {}).map(([name, it]) => `${name.padEnd(32)} ${it.error ?? `load ${it.load_s} s, prefill ${it.prefill_tps}, decode ${it.decode_tps} tokens/s`}`)
   return [...rows, ...peers].join('\n')
 }

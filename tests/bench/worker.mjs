@@ -62,15 +62,11 @@ async function stopping(model, length) {
 }
 
 /** Tokens a second at each context. A text goes on where the shorter one before it ended, so that what was read is kept. */
-async function writing(model, plan) {
+async function writing(model, plan, leaveOut) {
   const found = { decode_tps: {} }
   let [held, rate] = [0, Infinity]
   for (const context of plan.contexts.toSorted((a, b) => a - b)) {
-    const seconds = (context - held) / rate
-    if (seconds > plan.patience) {
-      found.contexts_left_out = { ...found.contexts_left_out, [context]: `about ${Math.round(seconds)} s to read` }
-      continue
-    }
+    if (leaveOut(`writing at ${context}`, (context - held) / rate)) continue
     const { prompt, cached, prefillMs, times } = await answer(model, textOf(model, context, 'write'), plan.tokens)
     rate = ((prompt - cached) * 1000) / prefillMs
     held = prompt
@@ -102,11 +98,20 @@ async function measure(plan) {
   await answer(model, textOf(model, 20, 'warm'), 4)
 
   report.prefill_tps = {}
+  /** Whether what takes so many seconds takes too long; then it is told. */
+  const leaveOut = (what, seconds) => {
+    const isLong = seconds > plan.patience
+    if (isLong) report.left_out = { ...report.left_out, [what]: `about ${Math.round(seconds)} s to read` }
+    return isLong
+  }
+  let rate = Infinity
   for (const length of plan.prompts) {
+    if (leaveOut(`reading ${length}`, (plan.turns * length) / rate)) continue
     const turns = []
     for (let turn = 0; turn < plan.turns; turn++) turns.push(await answer(model, textOf(model, length, `read ${length} ${turn}`), 2))
     const { prompt, cached } = turns[0]
-    report.prefill_tps[length] = round(((prompt - cached) * 1000) / median(turns.map((it) => it.prefillMs)))
+    rate = ((prompt - cached) * 1000) / median(turns.map((it) => it.prefillMs))
+    report.prefill_tps[length] = round(rate)
     if (report.first_token_ms === undefined) {
       report.first_token_ms = round(median(turns.map((it) => it.firstTokenMs)))
       const text = textOf(model, length, 'kept')
@@ -114,7 +119,7 @@ async function measure(plan) {
       report.first_token_cached_ms = round((await answer(model, `${text} and more`, 2)).firstTokenMs)
     }
   }
-  Object.assign(report, await writing(model, plan))
+  Object.assign(report, await writing(model, plan, leaveOut))
   if (plan.isBrief) return report
   if (plan.device === 'gpu') Object.assign(report, await stopping(model, Math.max(...plan.prompts)), await internals(model, shape))
   else {

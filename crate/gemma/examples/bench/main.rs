@@ -43,7 +43,7 @@ fn main() -> ExitCode {
 fn plan() -> Result<Plan> {
     let mut plan = Plan {
         shape: SyntheticShape::MINI,
-        prompts: vec![128],
+        prompts: vec![128, 512],
         contexts: vec![128, 2048],
         tokens: 16,
         software: None,

@@ -7,7 +7,7 @@ use std::time::Instant;
 use hybridge_core::Result;
 use hybridge_gemma::Model;
 use hybridge_gemma::engine::Pass as _;
-use hybridge_gemma::gpu::bench::{Part, ceilings};
+use hybridge_gemma::gpu::bench::{Part, ceilings, readback_milliseconds};
 use hybridge_gemma::gpu::{Device, KernelPass, Options, Plan as GpuPlan, choose};
 use hybridge_gemma::sample::{Draw, Sampler};
 use hybridge_gemma::source::Source as _;
@@ -107,6 +107,7 @@ pub(crate) async fn measure(plan: &Plan) -> Result<Value> {
         "body_gweights": rounded(weights as f64 / body_ms / 1e6, 1000.0),
         "encode_us_per_dispatch": rounded(encode_us, 100.0),
         "encode_ms_per_token": rounded(encode_us * f64::from(dispatches) / 1000.0, 1000.0),
+        "readback_ms": rounded(readback_milliseconds(&device, &clock).await?, 1000.0),
         "dispatches_per_token": dispatched,
         "readback_bytes_per_token": read_back,
         "prefill_tps": prefill,
