@@ -35,7 +35,7 @@ pub(crate) async fn measure(plan: &Plan) -> Result<Value> {
     // Whoever names the kind of kernels wants the usual ones of that kind.
     let chosen = plan.software.is_none().then_some(choice.plan);
     let options = Options { software: plan.software, plan: chosen, ..Options::default() };
-    let mut pass = KernelPass::load(&device, &model, capacity, options).await?;
+    let mut pass = KernelPass::load(&device, &model, capacity, options).await?.paced(milliseconds);
     let load_s = (clock() - start) / 1000.0;
     pass.prefill(&[2]).await?;
     pass.choose(&GREEDY).await?;
@@ -48,16 +48,18 @@ pub(crate) async fn measure(plan: &Plan) -> Result<Value> {
     let (encode_us, dispatches) = pass.encoding(&clock).await?;
 
     let vocabulary = u32::try_from(model.config.vocabulary).unwrap_or(u32::MAX);
-    let mut prefill = serde_json::Map::new();
+    let (mut prefill, mut submits) = (serde_json::Map::new(), serde_json::Map::new());
     let mut first_token_ms = Value::Null;
     for length in &plan.prompts {
         let prompt: Vec<u32> =
             (0..).map(|i: u32| i.wrapping_mul(2_654_435_761) % vocabulary).take(*length).collect();
         pass.rewind(0);
+        let before = pass.counters().submits;
         let start = clock();
         pass.prefill(&prompt).await?;
         device.idle().await?;
         let took = clock() - start;
+        submits.insert(length.to_string(), json!(pass.counters().submits - before));
         pass.choose(&GREEDY).await?;
         if first_token_ms.is_null() {
             first_token_ms = rounded(clock() - start, 1.0);
@@ -111,6 +113,7 @@ pub(crate) async fn measure(plan: &Plan) -> Result<Value> {
         "dispatches_per_token": dispatched,
         "readback_bytes_per_token": read_back,
         "prefill_tps": prefill,
+        "prefill_submits": submits,
         "decode_tps": decode,
         "first_token_ms": first_token_ms,
         "load_s": rounded(load_s, 100.0),

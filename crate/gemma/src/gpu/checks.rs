@@ -31,8 +31,13 @@ pub enum Kind {
 
 impl Kind {
     /// The kernels as people get them.
-    pub const KERNELS: Self =
-        Self::Kernels(Options { chunk: 0, software: None, binding_limit: None, plan: None });
+    pub const KERNELS: Self = Self::Kernels(Options {
+        chunk: 0,
+        software: None,
+        binding_limit: None,
+        submission: None,
+        plan: None,
+    });
 
     /// The pass of this kind.
     ///

@@ -118,7 +118,7 @@ fn slow() -> f64 {
 }
 
 /// Drops some work where it waits for this time; whether it was over before.
-async fn dropped_at<T>(wait: u64, work: impl Future<Output = T>) -> bool {
+pub(super) async fn dropped_at<T>(wait: u64, work: impl Future<Output = T>) -> bool {
     let mut work = pin!(work);
     let mut waited = 0;
     poll_fn(|context| match work.as_mut().poll(context) {

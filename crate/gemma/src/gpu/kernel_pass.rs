@@ -1,5 +1,7 @@
 //! The pass that people use: packed weights, few dispatches, one submission a token.
 
+mod reading;
+
 use burn::tensor::wgpu::wgpu;
 use futures::future::LocalBoxFuture;
 use hybridge_core::{Error, Result};
@@ -16,7 +18,7 @@ use super::pending::{Ahead, Known, Pending};
 use super::tiles;
 use super::upload::Uploader;
 use crate::config::{Architecture, Config, Span};
-use crate::engine::{Pass, check_tokens, kept_after_rewind, nothing_pending, yield_once};
+use crate::engine::{Pass, check_tokens, kept_after_rewind, nothing_pending};
 use crate::sample::{Choice, Draw, choose};
 use crate::weights::Model;
 
@@ -37,7 +39,7 @@ pub struct KernelPass {
     pub(super) position: usize,
     pending: Pending,
     /// What the GPU's own record says, so that nothing is written that it knows already.
-    known: Known,
+    pub(super) known: Known,
     pace: Pace,
     clock: Option<Clock>,
     /// The end of what was ever written into the cache: rings have forgotten what is far before it.
@@ -73,6 +75,7 @@ impl KernelPass {
         let most = if shapes == Shapes::SOFTWARE { 64 } else { 256 };
         let chunk = if options.chunk == 0 { most } else { options.chunk }.min(capacity);
         let pace = if options.chunk == 0 { Pace::new(tile, chunk) } else { Pace::fixed(chunk) };
+        let pace = pace.submitting(options.submission.unwrap_or(u64::MAX));
         let ring = model.config.window.map_or(capacity, |window| {
             // A chunk's keys are put before its queries look: the first one still sees its window.
             capacity.min(window + chunk.max(SLACK))
@@ -137,62 +140,8 @@ impl KernelPass {
         }
     }
 
-    /// Tells the GPU what it does not know of the next pass.
-    pub(super) fn announce(&mut self, tokens: &[u32]) {
-        let Network { encoder, buffers, .. } = &self.network;
-        let progress = Progress { position: to_u32(self.position), tokens: to_u32(tokens.len()) };
-        if self.known.progress != Some(progress) {
-            let words = [progress.position, progress.tokens, 0, 0];
-            encoder.write(&buffers.progress, 0, &bytes_of(&words));
-        }
-        if tokens.len() != 1 || self.known.token != tokens.first().copied() {
-            encoder.write(&buffers.tokens, 0, &bytes_of(tokens));
-        }
-        self.known = Known { progress: Some(progress), token: tokens.first().copied() };
-    }
-
     fn body(&self, tokens: usize) -> &[Dispatch] {
         if tokens == 1 { &self.network.one } else { &self.network.many }
-    }
-
-    async fn feed(&mut self, tokens: &[u32]) -> Result<()> {
-        check_tokens(self, tokens)?;
-        self.abandon();
-        let mut rest = tokens;
-        while !rest.is_empty() {
-            let (chunk, others) = rest.split_at(self.pace.tokens().min(rest.len()));
-            rest = others;
-            let start = self.clock.map(|clock| clock());
-            self.announce(chunk);
-            let progress =
-                Progress { position: to_u32(self.position), tokens: to_u32(chunk.len()) };
-            // From here on rings hold some of this chunk, also where whoever waits for it stops.
-            self.reached = self.reached.max(self.position + chunk.len());
-            self.pending = Pending::Nothing;
-            let Network { encoder, one, many, .. } = &self.network;
-            let mut body = if chunk.len() == 1 { one.as_slice() } else { many };
-            while !body.is_empty() {
-                let most = if chunk.len() == 1 { body.len() } else { self.pace.dispatches() };
-                let (part, others) = body.split_at(most.min(body.len()));
-                body = others;
-                let start = self.clock.map(|clock| clock());
-                encoder.run(&[part], progress, &[]);
-                if chunk.len() == 1 {
-                    continue;
-                }
-                // Let the caller stop, and the queue not grow without bound.
-                encoder.device().idle().await?;
-                yield_once().await;
-                if let (Some(clock), Some(start)) = (self.clock, start) {
-                    self.pace.sent(part.len(), clock() - start);
-                }
-            }
-            self.moved_by(chunk, Pending::Hidden(progress.tokens));
-            if let (Some(clock), Some(start)) = (self.clock, start) {
-                self.pace.took(chunk.len(), clock() - start);
-            }
-        }
-        self.network.encoder.device().check()
     }
 
     fn moved_by(&mut self, tokens: &[u32], pending: Pending) {
@@ -301,7 +250,7 @@ impl KernelPass {
 
     async fn read_logits(&mut self) -> Result<Vec<f32>> {
         if let Some(token) = self.restore() {
-            self.feed(&[token]).await?;
+            self.feed_one(token);
         }
         let (lists, progress): (Vec<&[Dispatch]>, _) = match self.pending {
             Pending::Nothing | Pending::Overtaken => return Err(nothing_pending()),
@@ -327,8 +276,9 @@ impl KernelPass {
         if suffice(draw, self.network.config.vocabulary) {
             return self.pick(before, draw).await?.choose(draw);
         }
-        if !before.is_empty() {
-            self.feed(before).await?;
+        for token in before {
+            self.abandon();
+            self.feed_one(*token);
         }
         choose(&self.read_logits().await?, draw)
     }

@@ -222,7 +222,7 @@ impl View {
                 include_str!("wgsl/attend_shared.wgsl")
             });
         let each = if is_alone { shape.workgroup } else { 8 };
-        (builder.build(), Grid::Queries { each, heads: to_u32(config.heads) })
+        (builder.build(), Grid::Queries { each, heads: to_u32(config.heads), window: self.window })
     }
 }
 

@@ -12,6 +12,7 @@ use burn::tensor::wgpu::wgpu;
 use hybridge_core::Result;
 
 use super::Device;
+use super::portions::Load;
 use super::shader::{Access, Source};
 
 /// WebGPU's limit of workgroups in one dimension.
@@ -35,8 +36,8 @@ pub(super) enum Grid {
     Items { each: u32, per_group: u32 },
     /// So many across, and tokens in groups of `each` across z.
     Tiles { across: u32, each: u32 },
-    /// Tokens in groups of `each` across x, heads across y.
-    Queries { each: u32, heads: u32 },
+    /// Tokens in groups of `each` across x, heads across y. A window of 0 has no limit.
+    Queries { each: u32, heads: u32, window: u32 },
     /// So many across, and one layer for each token across z.
     Layers(u32),
     /// Keys across x, heads across y, tokens across z. A window of 0 has no limit.
@@ -54,7 +55,7 @@ impl Grid {
             }
             Self::Items { each, per_group } => [(tokens * each).div_ceil(per_group), 1, 1],
             Self::Tiles { across, each } => [across, 1, tokens.div_ceil(each)],
-            Self::Queries { each, heads } => [tokens.div_ceil(each), heads, 1],
+            Self::Queries { each, heads, .. } => [tokens.div_ceil(each), heads, 1],
             Self::Layers(across) => [across, 1, tokens],
             Self::Keys { per_group, heads, window, both_ways } => {
                 let seen = position + tokens;
@@ -65,6 +66,30 @@ impl Grid {
                 };
                 [widest.div_ceil(per_group), heads, tokens]
             }
+        }
+    }
+
+    /// How often the work is done that a dispatch says it is.
+    fn times(self, progress: Progress) -> u64 {
+        let Progress { position, tokens } = progress;
+        match self {
+            Self::Tiles { each, .. } => u64::from(tokens.next_multiple_of(each)),
+            Self::Queries { each, heads, window } => {
+                let all = u64::from(position) + u64::from(tokens);
+                let keys =
+                    if window == 0 { all } else { all.min(u64::from(window.saturating_add(each))) };
+                u64::from(tokens.next_multiple_of(each)) * u64::from(heads) * keys
+            }
+            Self::Fixed(_) | Self::Items { .. } | Self::Layers(_) | Self::Keys { .. } => 1,
+        }
+    }
+
+    /// The dimension by which it can be cut: that whose workgroups begin at the record's `first`.
+    fn axis(self) -> Option<usize> {
+        match self {
+            Self::Tiles { .. } => Some(0),
+            Self::Queries { .. } => Some(1),
+            Self::Fixed(_) | Self::Items { .. } | Self::Layers(_) | Self::Keys { .. } => None,
         }
     }
 }
@@ -95,6 +120,27 @@ pub(super) struct Dispatch {
     kernel: Rc<Kernel>,
     group: wgpu::BindGroup,
     grid: Grid,
+    work: u64,
+}
+
+/// Multiply-adds for which a dispatch counts whatever it does: none is free.
+const LEAST: u64 = 1 << 20;
+
+impl Dispatch {
+    /// The same with work of so many multiply-adds of a product: for each token, of attention for
+    /// each key of each head of each token.
+    pub(super) fn working(self, work: u64) -> Self {
+        Self { work, ..self }
+    }
+
+    /// What it asks for at one point of the sequence.
+    pub(super) fn load(&self, progress: Progress) -> Load {
+        let groups = self.grid.at(progress);
+        Load {
+            cost: LEAST + self.work * self.grid.times(progress),
+            groups: self.grid.axis().and_then(|axis| groups.get(axis).copied()).unwrap_or(1).max(1),
+        }
+    }
 }
 
 /// What has been asked of the GPU so far. Tests hold decoding against it.
@@ -234,7 +280,7 @@ impl Encoder {
             layout: &kernel.layout,
             entries: &entries,
         });
-        Dispatch { kernel: kernel.clone(), group, grid }
+        Dispatch { kernel: kernel.clone(), group, grid, work: 0 }
     }
 
     /// Writes into a buffer before everything that is submitted later.
@@ -248,6 +294,32 @@ impl Encoder {
         let bytes = self.device.read(staging).await?;
         self.count(|counters| counters.bytes_read += bytes.len() as u64);
         Ok(bytes)
+    }
+
+    /// Runs so many of a dispatch's workgroups, from the one on that stands in the record.
+    pub(super) fn run_part(&self, dispatch: &Dispatch, progress: Progress, count: u32) {
+        let mut groups = dispatch.grid.at(progress);
+        if let Some(across) = dispatch.grid.axis().and_then(|axis| groups.get_mut(axis)) {
+            *across = count;
+        }
+        let mut encoder = self.device.wgpu().create_command_encoder(&Default::default());
+        self.start(&mut encoder.begin_compute_pass(&Default::default()), dispatch, groups);
+        self.submit(encoder);
+    }
+
+    fn start(&self, pass: &mut wgpu::ComputePass<'_>, dispatch: &Dispatch, [x, y, z]: [u32; 3]) {
+        pass.set_pipeline(&dispatch.kernel.pipeline);
+        pass.set_bind_group(0, &dispatch.group, &[]);
+        pass.dispatch_workgroups(x, y, z);
+        self.count(|counters| {
+            counters.dispatches += 1;
+            counters.workgroups += u64::from(x) * u64::from(y) * u64::from(z);
+        });
+    }
+
+    fn submit(&self, encoder: wgpu::CommandEncoder) {
+        self.device.queue().submit([encoder.finish()]);
+        self.count(|counters| counters.submits += 1);
     }
 
     fn count(&self, change: impl FnOnce(&mut Counters)) {
@@ -269,21 +341,13 @@ impl Launcher for Encoder {
         {
             let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
             for dispatch in lists.iter().copied().flatten() {
-                let [x, y, z] = dispatch.grid.at(progress);
-                pass.set_pipeline(&dispatch.kernel.pipeline);
-                pass.set_bind_group(0, &dispatch.group, &[]);
-                pass.dispatch_workgroups(x, y, z);
-                self.count(|counters| {
-                    counters.dispatches += 1;
-                    counters.workgroups += u64::from(x) * u64::from(y) * u64::from(z);
-                });
+                self.start(&mut pass, dispatch, dispatch.grid.at(progress));
             }
         }
         for (source, staging) in copies {
             encoder.copy_buffer_to_buffer(source, 0, staging, 0, staging.size());
         }
-        self.device.queue().submit([encoder.finish()]);
-        self.count(|counters| counters.submits += 1);
+        self.submit(encoder);
     }
 }
 
@@ -302,11 +366,27 @@ mod tests {
         check(Grid::Fixed(65_536), 0, 1, [65_535, 2, 1]);
         check(Grid::Items { each: 6, per_group: 16 }, 9, 3, [2, 1, 1]);
         check(Grid::Tiles { across: 5, each: 4 }, 9, 9, [5, 1, 3]);
-        check(Grid::Queries { each: 8, heads: 3 }, 9, 9, [2, 3, 1]);
+        check(Grid::Queries { each: 8, heads: 3, window: 4 }, 9, 9, [2, 3, 1]);
         check(Grid::Layers(5), 9, 9, [5, 1, 9]);
         let keys = |window, both_ways| Grid::Keys { per_group: 4, heads: 2, window, both_ways };
         check(keys(0, false), 30, 2, [8, 2, 2]);
         check(keys(10, false), 30, 2, [3, 2, 2]);
         check(keys(10, true), 0, 32, [3, 2, 32]);
+    }
+
+    #[track_caller]
+    fn check_times(grid: Grid, position: u32, tokens: u32, expected: u64) {
+        assert_eq!(grid.times(Progress { position, tokens }), expected);
+    }
+
+    #[test]
+    fn work_follows_tokens_and_the_keys_they_see() {
+        check_times(Grid::Fixed(7), 9, 9, 1);
+        check_times(Grid::Tiles { across: 5, each: 4 }, 9, 9, 12);
+        let queries = |window| Grid::Queries { each: 4, heads: 3, window };
+        check_times(queries(0), 90, 9, 12 * 3 * 99);
+        check_times(queries(20), 0, 9, 12 * 3 * 9);
+        check_times(queries(20), 90, 9, 12 * 3 * 24);
+        check_times(queries(0), u32::MAX, 1, 12 << 32);
     }
 }

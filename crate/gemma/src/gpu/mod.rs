@@ -22,6 +22,8 @@ pub mod checks;
 mod choice;
 #[cfg(any(test, feature = "testing"))]
 mod costs;
+#[cfg(any(test, feature = "testing"))]
+mod cuts;
 mod device;
 mod fault;
 mod head;
@@ -35,6 +37,7 @@ mod pace;
 mod pending;
 mod plan;
 mod planes;
+mod portions;
 mod products;
 #[cfg(any(test, feature = "testing"))]
 pub mod rounding;

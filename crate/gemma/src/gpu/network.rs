@@ -212,7 +212,9 @@ impl Network {
         let (source, grid) = view.attend(&config, shapes.attend);
         let kernel = self.encoder.kernel(&source);
         let bound = [queries, &mixed, progress, &keys, &values];
-        let attend = self.encoder.bind(&kernel, &bound, grid);
+        // Queries times keys and scores times values, each of which takes as long as two of a product.
+        let work = 4 * u64::from(to_u32(config.head_dim));
+        let attend = self.encoder.bind(&kernel, &bound, grid).working(work);
         self.both(rope);
         self.one.extend([score, mix]);
         self.many.push(attend);
@@ -309,7 +311,8 @@ impl Network {
         let kernel = self.encoder.kernel(&source);
         let mut bound = vec![input, output, &self.buffers.progress];
         bound.extend(planes.iter().flat_map(|planes| planes.buffers()));
-        self.encoder.bind(&kernel, &bound, grid)
+        let weights = |it: &Planes| u64::from(it.shape.rows) * u64::from(it.shape.columns);
+        self.encoder.bind(&kernel, &bound, grid).working(planes.iter().map(weights).sum())
     }
 
     /// A matrix that follows the last layer: the head's shards, the dense layers.

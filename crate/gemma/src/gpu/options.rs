@@ -12,6 +12,9 @@ pub struct Options {
     pub software: Option<bool>,
     /// Bytes that one binding may have, where less than the adapter's own limit.
     pub binding_limit: Option<u64>,
+    /// Multiply-adds of a prompt's first submission; those after it follow the clock where there is one.
+    /// By default small with a clock, and without one there is no bound.
+    pub submission: Option<u64>,
     /// The products of decoding; by default exact ones that suit the kind of adapter.
     pub plan: Option<Plan>,
 }

@@ -1,4 +1,4 @@
-//! How many tokens of a prompt go to the GPU at once, and in how many submissions: few enough that a
+//! How many tokens of a prompt go to the GPU at once, and how much work in a submission: few enough that a
 //! caller who stops is heard soon and that no watchdog takes the GPU for hung, as many as that allows.
 
 /// Milliseconds of the caller's clock.
@@ -6,16 +6,16 @@ pub type Clock = fn() -> f64;
 
 /// Milliseconds that a chunk should take. Half of what people feel, as the next may take longer.
 const TARGET: f64 = 50.0;
-/// Milliseconds that a submission should take: some of its dispatches take longer than others.
+/// Milliseconds that a submission should take: some work is dearer than it counts.
 const SUBMISSION: f64 = 60.0;
-/// Dispatches of the first submission that is timed: a layer.
-const FIRST: usize = 8;
+/// Multiply-adds of the first submission that is timed: milliseconds even of a slow CPU.
+const FIRST: u64 = 1 << 23;
 
-/// Tokens of the next chunk and dispatches of the next submission, by how long the last ones took.
+/// Tokens of the next chunk and multiply-adds of the next submission, by how long the last ones took.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Pace {
     tokens: usize,
-    dispatches: usize,
+    budget: u64,
     tile: usize,
     most: usize,
 }
@@ -23,17 +23,22 @@ pub(super) struct Pace {
 impl Pace {
     /// Begins with one tile, and keeps to whole ones.
     pub(super) fn new(tile: usize, most: usize) -> Self {
-        Self { tokens: tile.min(most).max(1), dispatches: usize::MAX, tile, most }
+        Self { tokens: tile.min(most).max(1), budget: u64::MAX, tile, most }
     }
 
     /// Always so many.
     pub(super) fn fixed(tokens: usize) -> Self {
-        Self { tokens, dispatches: usize::MAX, tile: tokens, most: tokens }
+        Self { tokens, budget: u64::MAX, tile: tokens, most: tokens }
+    }
+
+    /// The same with so many multiply-adds in the first submission, and without a clock in all.
+    pub(super) fn submitting(self, budget: u64) -> Self {
+        Self { budget, ..self }
     }
 
     /// The same for who has a clock: the first submission is short.
     pub(super) fn timed(self) -> Self {
-        Self { dispatches: FIRST, ..self }
+        Self { budget: self.budget.min(FIRST), ..self }
     }
 
     /// Tokens of the next chunk.
@@ -41,16 +46,16 @@ impl Pace {
         self.tokens
     }
 
-    /// The most dispatches of the next submission.
-    pub(super) fn dispatches(&self) -> usize {
-        self.dispatches
+    /// Multiply-adds of the next submission.
+    pub(super) fn budget(&self) -> u64 {
+        self.budget
     }
 
     /// Takes note of a submission.
-    pub(super) fn sent(&mut self, dispatches: usize, milliseconds: f64) {
-        // The short end of a chunk tells nothing, unless it took too long.
-        if dispatches >= self.dispatches || milliseconds > SUBMISSION {
-            self.dispatches = fitting(SUBMISSION, dispatches, milliseconds);
+    pub(super) fn sent(&mut self, cost: u64, milliseconds: f64) {
+        // Little work tells nothing, unless it took too long.
+        if cost >= self.budget / 2 || milliseconds > SUBMISSION {
+            self.budget = fitting(SUBMISSION, cost, milliseconds);
         }
     }
 
@@ -59,26 +64,28 @@ impl Pace {
         if tokens < self.tile || self.tile == self.most {
             return;
         }
-        let tiles = fitting(TARGET, tokens / self.tile, milliseconds);
-        self.tokens = (tiles * self.tile).min(self.most);
+        let tiles = fitting(TARGET, (tokens / self.tile) as u64, milliseconds);
+        let most = self.most / self.tile.max(1) + 1;
+        self.tokens = (usize::try_from(tiles).unwrap_or(most).min(most) * self.tile).min(self.most);
     }
 }
 
-/// How many fit into a time, at most twice as many as took this one: they may have been lucky.
+/// How much fits into a time, at most twice as much as took this one: it may have been lucky.
 #[expect(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    reason = "small positive numbers; a cast of what is no number gives 0"
+    reason = "positive numbers of which the first digits matter; a cast of what is no number gives 0"
 )]
-fn fitting(time: f64, count: usize, milliseconds: f64) -> usize {
-    let each = (milliseconds / count as f64).max(1e-3);
-    ((time / each) as usize).clamp(1, 2 * count.max(1))
+fn fitting(time: f64, done: u64, milliseconds: f64) -> u64 {
+    let done = done.max(1);
+    // `max` drops what is no number.
+    ((time * done as f64 / milliseconds.max(1e-3)) as u64).clamp(1, done.saturating_mul(2))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Pace;
+    use super::{FIRST, Pace};
 
     #[track_caller]
     fn check(took: &[f64], expected: usize) {
@@ -100,30 +107,55 @@ mod tests {
         check(&[f64::NAN], 64);
     }
 
+    /// Submissions as cost and milliseconds, 0 for as much as is allowed.
+    #[track_caller]
+    fn check_budget(first: u64, sent: &[(u64, f64)], expected: u64) {
+        let mut pace = Pace::new(32, 256).submitting(first).timed();
+        for (cost, milliseconds) in sent {
+            pace.sent(if *cost == 0 { pace.budget() } else { *cost }, *milliseconds);
+        }
+        assert_eq!(pace.budget(), expected, "{first}: {sent:?}");
+    }
+
     #[test]
     fn submissions_grow_and_shrink_with_what_they_take() {
-        for (took, expected) in [
-            (&[][..], 8),
-            (&[1.0], 16),
-            (&[1.0, 1.0, 1.0], 64),
-            // Forty milliseconds each: one alone is the least there is.
-            (&[320.0], 1),
-            (&[320.0, 10.0], 2),
-            (&[30.0], 16),
-            (&[60.0], 8),
-            (&[120.0], 4),
-        ] {
-            let mut pace = Pace::new(32, 256).timed();
-            for milliseconds in took {
-                pace.sent(pace.dispatches(), *milliseconds);
-            }
-            assert_eq!(pace.dispatches(), expected, "{took:?}");
-        }
-        assert_eq!(Pace::new(32, 256).dispatches(), usize::MAX);
+        check_budget(1000, &[], 1000);
+        check_budget(u64::MAX, &[], FIRST);
+        check_budget(1000, &[(0, 1.0)], 2000);
+        check_budget(1000, &[(0, 1.0), (0, 1.0), (0, 1.0)], 8000);
+        check_budget(1000, &[(0, 40.0)], 1500);
+        check_budget(1000, &[(0, 60.0)], 1000);
+        check_budget(1000, &[(0, 120.0)], 500);
+        check_budget(1000, &[(0, 6000.0), (0, 10.0)], 20);
+        check_budget(1000, &[(0, 1e9)], 1);
+        check_budget(1000, &[(0, 1e9), (0, 1.0)], 2);
+        check_budget(1000, &[(0, f64::NAN)], 2000);
+        check_budget(1000, &[(0, 0.0)], 2000);
+    }
+
+    #[test]
+    fn what_was_not_full_tells_less() {
+        // Less than half of it is all overhead, unless it took too long.
+        check_budget(1000, &[(499, 50.0)], 1000);
+        check_budget(1000, &[(499, 61.0)], 490);
+        check_budget(1000, &[(500, 50.0)], 600);
+        check_budget(1000, &[(500, 1.0)], 1000);
+        check_budget(1000, &[(900, 1.0)], 1800);
+        // A workgroup that is dearer than all of it.
+        check_budget(1000, &[(5000, 150.0)], 2000);
+        check_budget(1000, &[(5000, 30.0)], 10_000);
+    }
+
+    #[test]
+    fn a_rate_is_found_and_found_again() {
+        // Multiply-adds a millisecond: a slow CPU's, a fast GPU's, then a slow one's again.
         let mut pace = Pace::new(32, 256).timed();
-        for (dispatches, milliseconds, expected) in [(1, 1.0, 8), (8, 1.0, 16), (5, 100.0, 3)] {
-            pace.sent(dispatches, milliseconds);
-            assert_eq!(pace.dispatches(), expected, "after {dispatches}");
+        for (rate, turns) in [(1e5_f64, 3), (1e9, 20), (1e6, 2)] {
+            for _ in 0..turns {
+                pace.sent(pace.budget(), 0.5 + pace.budget() as f64 / rate);
+            }
+            let takes = 0.5 + pace.budget() as f64 / rate;
+            assert!((55.0..65.0).contains(&takes), "{rate:e}: {takes} ms");
         }
     }
 
@@ -131,6 +163,6 @@ mod tests {
     fn a_fixed_pace_stays() {
         let mut pace = Pace::fixed(7);
         pace.took(7, 1.0);
-        assert_eq!(pace.tokens(), 7);
+        assert_eq!((pace.tokens(), pace.budget()), (7, u64::MAX));
     }
 }

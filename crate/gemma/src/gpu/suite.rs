@@ -7,16 +7,19 @@ use hybridge_core::{Error, Result};
 
 use super::checks::{self, Kind};
 use super::costs;
+use super::cuts;
 use super::{Choice, Device, Options, Plan, burn_check, choose, rounding, self_check};
 use crate::config::Architecture;
 use crate::testing::{Tiny, tiny_models};
 
 /// The kernels for real GPUs, whose barriers CPU adapters are slow at.
-const BARRIERS: Kind =
-    Kind::Kernels(Options { chunk: 40, software: Some(false), binding_limit: None, plan: None });
+const BARRIERS: Kind = Kind::Kernels(kernels(40, false));
 /// The kernels for CPU adapters.
-const NO_BARRIERS: Kind =
-    Kind::Kernels(Options { chunk: 16, software: Some(true), binding_limit: None, plan: None });
+const NO_BARRIERS: Kind = Kind::Kernels(kernels(16, true));
+
+const fn kernels(chunk: usize, software: bool) -> Options {
+    Options { chunk, software: Some(software), binding_limit: None, submission: None, plan: None }
+}
 
 /// Hands the name of every test to a macro that makes tests of them.
 #[macro_export]
@@ -40,6 +43,8 @@ macro_rules! gpu_suite {
             decoding_is_cheap,
             reading_is_cheap,
             stopped_prompts_end,
+            cutting_changes_nothing,
+            stopping_amid_a_dispatch_is_right,
             local_layers_are_bounded,
             weights_stay_packed,
             kernels_are_compiled_once,
@@ -144,6 +149,22 @@ suite! {
     reading_is_cheap: one_of(&["q4_0"]), costs::reading_is_cheap;
     /// Counts of a prompt that is given up.
     stopped_prompts_end: one_of(&["q8_0", "irregular"]), costs::stopped_prompts_end;
+    /// Submissions of any size.
+    cutting_changes_nothing: one_of(&["q4_0", "q6_k", "mixed", "head_256", "irregular"]),
+        async |device: &Device, tiny: &Tiny| {
+            for options in [kernels(16, true), kernels(16, false)] {
+                cuts::cutting_changes_nothing(device, tiny, options).await?;
+            }
+            Ok(())
+        };
+    /// A prompt that is given up where a dispatch is cut.
+    stopping_amid_a_dispatch_is_right: one_of(&["irregular"]),
+        async |device: &Device, tiny: &Tiny| {
+            for options in [kernels(16, true), kernels(16, false)] {
+                cuts::stopping_amid_a_dispatch_is_right(device, tiny, options).await?;
+            }
+            Ok(())
+        };
     /// Counts far into a text.
     local_layers_are_bounded: one_of(&["irregular"]), costs::local_layers_are_bounded;
     /// Bytes of weights, each layout among them.

@@ -14,7 +14,7 @@ fn tile_max(a: vec4<f32>, b: vec4<f32>) -> f32 {
 
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let head = group.y;
+    let head = progress.first + group.y;
     let last = progress.tokens - 1u;
     let begin = group.x * WORKGROUP;
     let token = min(begin + local, last);

@@ -16,7 +16,7 @@ var<workgroup> shrinks: array<f32, 8>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let head = group.y;
+    let head = progress.first + group.y;
     let last = progress.tokens - 1u;
     let begin = group.x * 8u;
     let first = visible(progress.position + begin, progress.tokens).x;

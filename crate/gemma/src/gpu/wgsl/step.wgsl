@@ -2,6 +2,6 @@
 struct Step {
     position: u32, // of the first token of this pass
     tokens: u32, // of this pass
-    spare_a: u32,
-    spare_b: u32,
+    first: u32, // of the workgroups, where a dispatch is cut
+    spare: u32,
 }

@@ -22,7 +22,7 @@ fn eight(w: Rows, x: vec4<f32>) -> mat2x4<f32> {
 
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let worker = min(group.x * WORKGROUP + local, WORKERS - 1u);
+    let worker = min((progress.first + group.x) * WORKGROUP + local, WORKERS - 1u);
     let token = group.z * 8u;
     let last = progress.tokens - 1u;
     let near = min(token + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(last)) * IN_QUADS;

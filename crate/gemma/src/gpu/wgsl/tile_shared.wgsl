@@ -32,7 +32,7 @@ fn put(token: u32, block: u32, down: u32, a: vec4<f32>, b: vec4<f32>) {
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let block = group.x;
+    let block = progress.first + group.x;
     let first = group.z * 32u;
     let last = progress.tokens - 1u;
     let across = local % 8u;

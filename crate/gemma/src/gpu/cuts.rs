@@ -1,0 +1,106 @@
+//! Prompts whose dispatches are cut: the very numbers of those whose are not.
+
+use hybridge_core::Result;
+
+use super::checks::{GREEDY, open, wrong};
+use super::costs::dropped_at;
+use super::{Counters, Device, KernelPass, Options};
+use crate::engine::Pass as _;
+use crate::testing::Tiny;
+
+const ROOM: usize = 64;
+
+/// Logits after a prompt of three chunks and after some tokens more, and what the prompt cost.
+async fn read(device: &Device, tiny: &Tiny, options: Options) -> Result<(Vec<f32>, Counters)> {
+    let mut pass = KernelPass::load(device, &open(tiny).await?, ROOM, options).await?;
+    let before = pass.counters();
+    pass.prefill(&tiny.prompt(40)).await?;
+    let spent = pass.counters() - before;
+    let mut logits = pass.logits().await?;
+    let mut last = pass.choose(&GREEDY).await?.token;
+    for _ in 0..3 {
+        last = pass.step(last, &GREEDY).await?.token;
+    }
+    pass.prefill(&tiny.prompt(9)).await?;
+    logits.extend(pass.logits().await?);
+    Ok((logits, spent))
+}
+
+/// However small submissions are, the same workgroups do the same.
+///
+/// # Errors
+/// What differs.
+pub(super) async fn cutting_changes_nothing(
+    device: &Device,
+    tiny: &Tiny,
+    options: Options,
+) -> Result<()> {
+    let (expected, whole) = read(device, tiny, options).await?;
+    let mut most = whole.submits;
+    for budget in [20_000_000, 1_500_000, 1] {
+        let submission = Some(budget);
+        let (found, cut) = read(device, tiny, Options { submission, ..options }).await?;
+        if found != expected {
+            return wrong(format!("by {budget} multiply-adds the logits differ"));
+        }
+        let is_bounded = cut.submits >= most && cut.dispatches <= whole.workgroups;
+        if cut.workgroups != whole.workgroups || !is_bounded {
+            return wrong(format!("by {budget} multiply-adds {cut:?}, whole {whole:?}"));
+        }
+        most = cut.submits;
+        if budget == 1 && (cut.submits != cut.dispatches || cut.dispatches <= whole.dispatches) {
+            return wrong(format!("nothing was cut: {cut:?}"));
+        }
+    }
+    Ok(())
+}
+
+/// A prompt that is given up amid a dispatch leaves nothing behind that the next one would see.
+///
+/// # Errors
+/// What differs.
+pub(super) async fn stopping_amid_a_dispatch_is_right(
+    device: &Device,
+    tiny: &Tiny,
+    options: Options,
+) -> Result<()> {
+    let model = open(tiny).await?;
+    let prompt = tiny.prompt(40);
+    let mut whole = KernelPass::load(device, &model, ROOM, options).await?;
+    whole.prefill(&prompt).await?;
+    let expected = whole.logits().await?;
+    let options = Options { submission: Some(1), ..options };
+    let mut pass = KernelPass::load(device, &model, ROOM, options).await?;
+    let mut amid = 0;
+    for wait in [1, 2, 3, 4, 6, 9, 14, 22, 35, 56, 90, 150] {
+        // A token that is fed alone, as decoding does, then all that is missing.
+        for is_alone in [true, false] {
+            pass.rewind(0);
+            if dropped_at(wait, pass.prefill(&prompt)).await {
+                continue;
+            }
+            amid += u32::from(pass.known.progress.is_none());
+            let position = pass.position();
+            let rest = prompt.get(position..).unwrap_or_default();
+            if !is_alone {
+                pass.prefill(rest).await?;
+                if pass.logits().await? != expected {
+                    return wrong(format!("the prompt stopped at wait {wait} differs"));
+                }
+                continue;
+            }
+            let token = rest.first().copied().unwrap_or_default();
+            whole.rewind(position);
+            let step = whole.step(token, &GREEDY).await?;
+            if pass.step(token, &GREEDY).await? != step
+                || pass.logits().await? != whole.logits().await?
+            {
+                return wrong(format!("the token after a stop at wait {wait} differs"));
+            }
+            // What was overwritten is put back.
+            whole.rewind(position);
+            whole.prefill(rest).await?;
+        }
+    }
+    if amid > 5 { Ok(()) } else { wrong(format!("{amid} were stopped amid a dispatch")) }
+}
