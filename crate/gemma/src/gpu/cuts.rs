@@ -4,8 +4,8 @@ use hybridge_core::Result;
 
 use super::checks::{GREEDY, open, wrong};
 use super::costs::dropped_at;
-use super::{Counters, Device, KernelPass, Options};
-use crate::engine::Pass as _;
+use super::{Counters, Device, KernelEncoder, KernelPass, Options};
+use crate::engine::{Encoder as _, Pass as _};
 use crate::testing::Tiny;
 
 const ROOM: usize = 64;
@@ -55,6 +55,26 @@ pub(super) async fn cutting_changes_nothing(
     Ok(())
 }
 
+/// The same for a text that becomes a vector, all of whose tokens see each other.
+///
+/// # Errors
+/// What differs.
+pub(super) async fn cutting_changes_no_vector(device: &Device, tiny: &Tiny) -> Result<()> {
+    let (model, text) = (open(tiny).await?, tiny.prompt(40));
+    let (mut vectors, mut dispatches) = (Vec::new(), Vec::new());
+    for submission in [None, Some(1_500_000), Some(1)] {
+        let options = Options { submission, ..Options::default() };
+        let mut encoder = KernelEncoder::load(device, &model, ROOM, options).await?;
+        vectors.push(encoder.encode(&text).await?);
+        dispatches.push(encoder.counters().dispatches);
+    }
+    let is_same = vectors.iter().all(|vector| Some(vector) == vectors.first());
+    if is_same && dispatches.is_sorted_by(|a, b| a < b) {
+        return Ok(());
+    }
+    wrong(format!("by {dispatches:?} dispatches vectors differ"))
+}
+
 /// A prompt that is given up amid a dispatch leaves nothing behind that the next one would see.
 ///
 /// # Errors
@@ -102,5 +122,5 @@ pub(super) async fn stopping_amid_a_dispatch_is_right(
             whole.prefill(rest).await?;
         }
     }
-    if amid > 5 { Ok(()) } else { wrong(format!("{amid} were stopped amid a dispatch")) }
+    if amid > 5 { Ok(()) } else { wrong(format!("{amid} were stopped amid a chunk")) }
 }

@@ -6,9 +6,10 @@ use hybridge_core::{Error, Result};
 
 use super::Device;
 use super::kernels::{self, padded, to_u32};
-use super::launcher::{self, Dispatch, Launcher as _, Progress};
+use super::launcher::{self, Counters, Dispatch, Launcher as _, Progress};
 use super::network::{Layout, Network};
 use super::options::Options;
+use super::pace::{Clock, Pace};
 use super::upload::Uploader;
 use crate::config::Config;
 use crate::engine::{Encoder, check_vocabulary, context_full};
@@ -21,6 +22,8 @@ pub struct KernelEncoder {
     network: Network,
     end: Vec<Dispatch>,
     outputs: usize,
+    pace: Pace,
+    clock: Option<Clock>,
     vector: wgpu::Buffer,
     staging: wgpu::Buffer,
     buffers: Vec<wgpu::Buffer>,
@@ -69,7 +72,31 @@ impl KernelEncoder {
         device.idle().await?;
         let outputs = dense.dense_3.rows;
         let buffers = uploader.finish();
-        Ok(Self { network, end: vec![pool, one, two], outputs, vector, staging, buffers })
+        let pace = Pace::fixed(capacity).submitting(options.submission.unwrap_or(u64::MAX));
+        Ok(Self {
+            network,
+            end: vec![pool, one, two],
+            outputs,
+            pace,
+            clock: None,
+            vector,
+            staging,
+            buffers,
+        })
+    }
+
+    /// Reads texts in submissions that take this adapter no longer than is good.
+    #[must_use]
+    pub fn paced(mut self, clock: Clock) -> Self {
+        self.clock = Some(clock);
+        self.pace = self.pace.timed();
+        self
+    }
+
+    /// What has been asked of the GPU since loading.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.network.encoder.counters()
     }
 
     /// Frees everything on the GPU at once; dropping leaves that to the garbage collector.
@@ -91,15 +118,12 @@ impl KernelEncoder {
         let progress = Progress { position: 0, tokens: to_u32(tokens.len()) };
         let bytes: Vec<u8> = tokens.iter().flat_map(|token| token.to_le_bytes()).collect();
         encoder.write(&buffers.tokens, 0, &bytes);
-        let at = |position: u32, tokens: u32| -> Vec<u8> {
-            [position, tokens, 0, 0].iter().flat_map(|word| word.to_le_bytes()).collect()
-        };
-        encoder.write(&buffers.progress, 0, &at(0, progress.tokens));
-        encoder.run(&[many], progress, &[]);
+        self.network.place(progress, 0);
+        self.network.send(many, progress, &mut self.pace, self.clock, false).await?;
         let (pool, dense) = self.end.split_at(1);
         encoder.run(&[pool], progress, &[]);
         // One vector is left; products take the last token of a pass.
-        encoder.write(&buffers.progress, 0, &at(0, 1));
+        self.network.place(Progress { tokens: 1, ..progress }, 0);
         encoder.run(&[dense], progress, &[(&self.vector, &self.staging)]);
         let bytes = encoder.read(&self.staging).await?;
         let words = bytes.as_chunks::<4>().0.iter().take(self.outputs);

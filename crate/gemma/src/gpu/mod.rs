@@ -39,6 +39,7 @@ mod plan;
 mod planes;
 mod portions;
 mod products;
+mod reading;
 #[cfg(any(test, feature = "testing"))]
 pub mod rounding;
 mod self_check;

@@ -120,7 +120,7 @@ suite! {
         for kind in [Kind::Burn, NO_BARRIERS] {
             checks::vector_agrees_with_record(device, kind, tiny).await?;
         }
-        Ok(())
+        cuts::cutting_changes_no_vector(device, tiny).await
     };
     /// Prefill in pieces of any size.
     chunks_do_not_matter: one_of(&["q8_0", "irregular"]), async |device: &Device, tiny: &Tiny| {

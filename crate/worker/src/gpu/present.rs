@@ -34,6 +34,7 @@ impl OpenGpu {
         let device = &self.0;
         if options.kind == Kind::Embedder {
             let encoder = KernelEncoder::load(device, model, capacity, Layout::default()).await?;
+            let encoder = encoder.paced(milliseconds);
             return Ok((Backend::Embedder(Box::new(encoder)), None));
         }
         let may_round = options.precision == Precision::Fast;
