@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! planes ─► upload ─┐
-//! shader ─► products, tiles, kernels ─► network ─► kernel_pass, kernel_encoder
+//! shader ─► products, tiles, kernels ─► network ─► reading ─► kernel_pass, kernel_encoder
 //! device ─► launcher ───────────┘
 //! ```
 
