@@ -41,7 +41,7 @@ const ROUNDING: f32 = 0.05;
 pub struct Choice {
     /// The quickest one that computes right.
     pub plan: Plan,
-    /// How many were tried.
+    /// How many were tried. One that is tried again beside its roundings counts twice.
     pub tried: usize,
 }
 
