@@ -175,6 +175,29 @@ test('a hundred random cuts, aborts and reloads lead to the same bytes and keep 
   await page.context().close()
 })
 
+test('a record that is written while it is read is looked at again', async () => {
+  const page = await it.open()
+  assert.equal((await load(page, { url: url() })).state, 'ready')
+  const listed = await page.evaluate(async () => {
+    const whole = File.prototype.text
+    // Who got a file before a write is refused its text after it, or is given as much as the old length.
+    const refuse = () => Promise.reject(new DOMException('changed', 'NotReadableError'))
+    const cut = async function () { return (await whole.call(this)).slice(0, 40) }
+    const listedWith = async (answers, rest) => {
+      File.prototype.text = function () { return (answers.shift() ?? rest).call(this) }
+      const [{ bytes }] = await hybridge.listCachedModels()
+      return bytes
+    }
+    try {
+      return [await listedWith([whole, refuse, cut, refuse], whole), await listedWith([refuse, refuse, refuse, cut, cut, cut], whole), await listedWith([], refuse)]
+    } finally {
+      File.prototype.text = whole
+    }
+  })
+  assert.deepEqual(listed, [bytes.length, bytes.length, 0])
+  await page.context().close()
+})
+
 test('two tabs share one download', async () => {
   const one = await it.open()
   const two = await it.open(one)

@@ -50,14 +50,22 @@ export async function folder(key: string | undefined, create: boolean): Promise<
   }
 }
 
+/** How often a record is looked at that cannot be read: 45 ms in all. */
+const mostLooks = 10
+
 /** A small JSON file. Undefined where it is missing or torn. */
 export async function readJson<T>(directory: FileSystemDirectoryHandle, name: string): Promise<T | undefined> {
-  try {
-    const file = await (await directory.getFileHandle(name)).getFile()
-    // A record may stand in front of the rest of a longer one: its line ends it.
-    return JSON.parse((await file.text()).split('\n', 1)[0] ?? '') as T
-  } catch {
-    return undefined
+  for (let looks = 1; ; looks++) {
+    try {
+      const file = await (await directory.getFileHandle(name)).getFile()
+      // A record may stand in front of the rest of a longer one: its line ends it.
+      return JSON.parse((await file.text()).split('\n', 1)[0] ?? '') as T
+    } catch (thrown) {
+      // Where a worker writes after the file was got, its text is refused, or cut at the old length.
+      const mayPass = !(thrown instanceof DOMException && thrown.name === 'NotFoundError')
+      if (!mayPass || looks === mostLooks) return undefined
+      await new Promise((resolve) => setTimeout(resolve, looks))
+    }
   }
 }
 
