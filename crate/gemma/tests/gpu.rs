@@ -26,7 +26,7 @@ fn a_lost_device_is_told() {
     let device = block_on(Device::open()).unwrap();
     let tiny = find("f32").unwrap();
     let model = block_on(checks::open(&tiny)).unwrap();
-    let mut pass = block_on(KernelPass::load(&device, &model, 32, Options::default())).unwrap();
+    let mut pass = block_on(KernelPass::load(&device, &model, 32, Options::USUAL)).unwrap();
     block_on(pass.prefill(&tiny.prompt(3))).unwrap();
     device.destroy();
     let error = block_on(pass.logits()).unwrap_err();
@@ -42,7 +42,7 @@ fn the_first_bytes_of_a_file_tell_what_it_takes() {
         let bytes = tiny.bytes();
         let shape = Shape::peek(&bytes[..bytes.len().min(32 << 10)]).unwrap();
         let model = block_on(checks::open(&tiny)).unwrap();
-        let options = Options { chunk: 64, ..Options::default() };
+        let options = Options { chunk: 64, ..Options::USUAL };
         let taken = block_on(KernelPass::load(&device, &model, 300, options)).unwrap().gpu_bytes();
         let told = shape.gpu_bytes(model.tensors.bytes(), 300);
         // Tables and padding are left out; they weigh nothing beside the layers of a real model.

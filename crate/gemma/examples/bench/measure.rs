@@ -34,8 +34,13 @@ pub(crate) async fn measure(plan: &Plan) -> Result<Value> {
     let choice_ms = clock() - begun;
     // Whoever names the kind of kernels wants the usual ones of that kind.
     let chosen = plan.software.is_none().then_some(choice.plan);
-    let options = Options { software: plan.software, plan: chosen, ..Options::default() };
-    let mut pass = KernelPass::load(&device, &model, capacity, options).await?.paced(milliseconds);
+    let options = Options {
+        software: plan.software,
+        plan: chosen,
+        clock: Some(milliseconds),
+        ..Options::USUAL
+    };
+    let mut pass = KernelPass::load(&device, &model, capacity, options).await?;
     let load_s = (clock() - start) / 1000.0;
     pass.prefill(&[2]).await?;
     pass.choose(&GREEDY).await?;

@@ -46,7 +46,7 @@ mod gpu {
         Ok(if backend == Backend::Burn {
             Box::new(BurnPass::load(&device, model, capacity).await?)
         } else {
-            Box::new(KernelPass::load(&device, model, capacity, Options::default()).await?)
+            Box::new(KernelPass::load(&device, model, capacity, Options::USUAL).await?)
         })
     }
 
@@ -56,7 +56,7 @@ mod gpu {
             Box::new(BurnEncoder::load(&device, model).await?)
         } else {
             let room = model.config.context.min(LONGEST_TEXT);
-            Box::new(KernelEncoder::load(&device, model, room, Options::default()).await?)
+            Box::new(KernelEncoder::load(&device, model, room, Options::USUAL).await?)
         })
     }
 }

@@ -21,7 +21,7 @@ use crate::weights::Model;
 pub const TOLERANCE: f64 = 2e-4;
 
 /// Which pass is checked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub enum Kind {
     /// burn's plain operations.
     Burn,
@@ -31,13 +31,7 @@ pub enum Kind {
 
 impl Kind {
     /// The kernels as people get them.
-    pub const KERNELS: Self = Self::Kernels(Options {
-        chunk: 0,
-        software: None,
-        binding_limit: None,
-        submission: None,
-        plan: None,
-    });
+    pub const KERNELS: Self = Self::Kernels(Options::USUAL);
 
     /// The pass of this kind.
     ///
@@ -269,7 +263,7 @@ pub async fn what_is_no_number_is_told(device: &Device, kind: Kind, tiny: &Tiny)
 /// # Errors
 /// What differs.
 pub async fn shards_do_not_matter(device: &Device, tiny: &Tiny) -> Result<()> {
-    let options = Options { binding_limit: Some(100_000), ..Options::default() };
+    let options = Options { binding_limit: Some(100_000), ..Options::USUAL };
     agrees_with_record(device, Kind::Kernels(options), tiny).await
 }
 
@@ -279,7 +273,7 @@ pub async fn shards_do_not_matter(device: &Device, tiny: &Tiny) -> Result<()> {
 /// What happens instead.
 pub async fn too_much_memory_is_refused(device: &Device, tiny: &Tiny) -> Result<()> {
     let model = open(tiny).await?;
-    match KernelPass::load(device, &model, 1 << 28, Options::default()).await {
+    match KernelPass::load(device, &model, 1 << 28, Options::USUAL).await {
         Err(error) if error.code.as_deref() == Some("OUT_OF_MEMORY") => {}
         Err(error) => return Err(error),
         Ok(_) => return wrong("a cache of 2^28 tokens was made".to_owned()),

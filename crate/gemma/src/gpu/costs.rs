@@ -32,7 +32,7 @@ pub(super) async fn decoding_is_cheap(device: &Device, tiny: &Tiny) -> Result<()
 
 async fn decoding_is_cheap_with(device: &Device, tiny: &Tiny, plan: Option<Plan>) -> Result<()> {
     let model = open(tiny).await?;
-    let options = Options { plan, ..Options::default() };
+    let options = Options { plan, ..Options::USUAL };
     let mut pass = KernelPass::load(device, &model, 64, options).await?;
     pass.prefill(&tiny.prompt(5)).await?;
     let sampled = Sampler { temperature: 1.0, top_k: 64, top_p: 0.95, min_p: 0.0, seed: 1 };
@@ -70,7 +70,7 @@ async fn decoding_is_cheap_with(device: &Device, tiny: &Tiny, plan: Option<Plan>
 /// How much they are.
 pub(super) async fn weights_stay_packed(device: &Device, tiny: &Tiny) -> Result<()> {
     let model = open(tiny).await?;
-    let pass = KernelPass::load(device, &model, 64, Options::default()).await?;
+    let pass = KernelPass::load(device, &model, 64, Options::USUAL).await?;
     let (taken, file) = (pass.weight_bytes(), model.tensors.bytes());
     if taken >= file && taken * 100 < file * 105 && taken < pass.gpu_bytes() {
         return Ok(());
@@ -95,7 +95,7 @@ pub(super) async fn kernels_are_compiled_once(device: &Device, tiny: &Tiny) -> R
 /// What it costs instead.
 pub(super) async fn reading_is_cheap(device: &Device, tiny: &Tiny) -> Result<()> {
     let model = open(tiny).await?;
-    let options = Options { chunk: 20, ..Options::default() };
+    let options = Options { chunk: 20, ..Options::USUAL };
     let mut pass = KernelPass::load(device, &model, 64, options).await?;
     let before = pass.counters();
     pass.prefill(&tiny.prompt(40)).await?;
@@ -143,7 +143,8 @@ pub(super) async fn stopped_prompts_end(device: &Device, tiny: &Tiny) -> Result<
     let mut scalar = Scalar::load(&model, 200).await?;
     scalar.prefill(&prompt).await?;
     let exact = widened(&scalar.logits().await?);
-    let mut pass = KernelPass::load(device, &model, 200, Options::default()).await?.paced(slow);
+    let options = Options { clock: Some(slow), ..Options::USUAL };
+    let mut pass = KernelPass::load(device, &model, 200, options).await?;
     for wait in [1, 2, 5, 12] {
         pass.rewind(0);
         // From here on it knows that every submission takes a second.
@@ -168,7 +169,7 @@ pub(super) async fn stopped_prompts_end(device: &Device, tiny: &Tiny) -> Result<
 pub(super) async fn local_layers_are_bounded(device: &Device, tiny: &Tiny) -> Result<()> {
     let model = open(tiny).await?;
     let config = &model.config;
-    let mut pass = KernelPass::load(device, &model, 1100, Options::default()).await?;
+    let mut pass = KernelPass::load(device, &model, 1100, Options::USUAL).await?;
     let mut spent = Vec::new();
     for position in [64, 1024] {
         pass.skip_to(position - 1);
@@ -177,7 +178,7 @@ pub(super) async fn local_layers_are_bounded(device: &Device, tiny: &Tiny) -> Re
         spent.push((pass.counters() - before).workgroups);
     }
     let global = config.layers.iter().filter(|layer| layer.span == Span::Global).count() as u64;
-    let per_group = u64::from(Options::default().shapes(device).key.items());
+    let per_group = u64::from(Options::USUAL.shapes(device).key.items());
     let more = (1024_u64.div_ceil(per_group) - 64_u64.div_ceil(per_group)) * config.heads as u64;
     let [near, far] = *spent.as_slice() else { return wrong("two were measured".to_owned()) };
     if far - near == global * more {
@@ -197,7 +198,7 @@ pub(super) async fn looking_ahead_changes_nothing(device: &Device, tiny: &Tiny) 
     let sampled = Sampler { temperature: 1.0, top_k: 20, top_p: 1.0, min_p: 0.0, seed: 3 };
     let mut told: Vec<(Vec<u32>, Vec<f32>)> = Vec::new();
     for ahead in [false, true] {
-        let mut pass = KernelPass::load(device, &model, 128, Options::default()).await?;
+        let mut pass = KernelPass::load(device, &model, 128, Options::USUAL).await?;
         pass.look_ahead(ahead);
         pass.prefill(&prompt).await?;
         let mut ids = vec![pass.choose(&GREEDY).await?.token];

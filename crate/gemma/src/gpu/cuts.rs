@@ -66,7 +66,7 @@ pub(super) async fn cutting_changes_no_vector(device: &Device, tiny: &Tiny) -> R
     let (model, text) = (open(tiny).await?, tiny.prompt(40));
     let (mut vectors, mut dispatches) = (Vec::new(), Vec::new());
     for submission in [None, Some(1_500_000), Some(1)] {
-        let options = Options { submission, ..Options::default() };
+        let options = Options { submission, ..Options::USUAL };
         let mut encoder = KernelEncoder::load(device, &model, ROOM, options).await?;
         vectors.push(encoder.encode(&text).await?);
         dispatches.push(encoder.counters().dispatches);

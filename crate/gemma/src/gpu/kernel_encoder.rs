@@ -9,7 +9,7 @@ use super::kernels::{self, padded, to_u32};
 use super::launcher::{self, Counters, Dispatch, Launcher as _, Progress};
 use super::network::{Layout, Network};
 use super::options::Options;
-use super::pace::{Clock, Pace};
+use super::pace::Pace;
 use super::upload::Uploader;
 use crate::config::Config;
 use crate::engine::{Encoder, check_vocabulary, context_full};
@@ -23,7 +23,6 @@ pub struct KernelEncoder {
     end: Vec<Dispatch>,
     outputs: usize,
     pace: Pace,
-    clock: Option<Clock>,
     vector: wgpu::Buffer,
     staging: wgpu::Buffer,
     buffers: Vec<wgpu::Buffer>,
@@ -72,25 +71,8 @@ impl KernelEncoder {
         device.idle().await?;
         let outputs = dense.dense_3.rows;
         let buffers = uploader.finish();
-        let pace = Pace::fixed(capacity).submitting(options.submission.unwrap_or(u64::MAX));
-        Ok(Self {
-            network,
-            end: vec![pool, one, two],
-            outputs,
-            pace,
-            clock: None,
-            vector,
-            staging,
-            buffers,
-        })
-    }
-
-    /// Reads texts in submissions that take this adapter no longer than is good.
-    #[must_use]
-    pub fn paced(mut self, clock: Clock) -> Self {
-        self.clock = Some(clock);
-        self.pace = self.pace.timed();
-        self
+        let pace = Pace::fixed(capacity).timed(options.clock, options.submission);
+        Ok(Self { network, end: vec![pool, one, two], outputs, pace, vector, staging, buffers })
     }
 
     /// What has been asked of the GPU since loading.
@@ -119,7 +101,7 @@ impl KernelEncoder {
         let bytes: Vec<u8> = tokens.iter().flat_map(|token| token.to_le_bytes()).collect();
         encoder.write(&buffers.tokens, 0, &bytes);
         self.network.place(progress, 0);
-        self.network.send(many, progress, &mut self.pace, self.clock, false).await?;
+        self.network.send(many, progress, &mut self.pace, false).await?;
         let (pool, dense) = self.end.split_at(1);
         encoder.run(&[pool], progress, &[]);
         // One vector is left; products take the last token of a pass.

@@ -13,7 +13,7 @@ use super::kernels::{Picking, Shapes, to_u32};
 use super::launcher::{Counters, Dispatch, Encoder, Launcher as _, Progress};
 use super::network::{Layout, Network};
 use super::options::Options;
-use super::pace::{Clock, Pace};
+use super::pace::Pace;
 use super::pending::{Ahead, Known, Pending};
 use super::tiles;
 use super::upload::Uploader;
@@ -41,7 +41,6 @@ pub struct KernelPass {
     /// What the GPU's own record says, so that nothing is written that it knows already.
     pub(super) known: Known,
     pace: Pace,
-    clock: Option<Clock>,
     /// The end of what was ever written into the cache: rings have forgotten what is far before it.
     pub(super) reached: usize,
     /// The token fed last.
@@ -75,7 +74,7 @@ impl KernelPass {
         let most = if shapes == Shapes::SOFTWARE { 64 } else { 256 };
         let chunk = if options.chunk == 0 { most } else { options.chunk }.min(capacity);
         let pace = if options.chunk == 0 { Pace::new(tile, chunk) } else { Pace::fixed(chunk) };
-        let pace = pace.submitting(options.submission.unwrap_or(u64::MAX));
+        let pace = pace.timed(options.clock, options.submission);
         let ring = model.config.window.map_or(capacity, |window| {
             // A chunk's keys are put before its queries look: the first one still sees its window.
             capacity.min(window + chunk.max(SLACK))
@@ -97,22 +96,12 @@ impl KernelPass {
             pending: Pending::Nothing,
             known: Known::default(),
             pace,
-            clock: None,
             reached: 0,
             last: 0,
             looks_ahead: false,
             ahead: None,
             slot: Slot::First,
         })
-    }
-
-    /// Reads prompts in chunks as long as this adapter manages in good time. Without a clock they
-    /// stay short.
-    #[must_use]
-    pub fn paced(mut self, clock: Clock) -> Self {
-        self.clock = Some(clock);
-        self.pace = self.pace.timed();
-        self
     }
 
     /// What has been asked of the GPU since loading.

@@ -1,10 +1,10 @@
 //! How kernels are laid out on a device.
 
 use super::kernels::Shapes;
-use super::{Device, Plan};
+use super::{Clock, Device, Plan};
 
-/// How the kernels are laid out. The defaults are for people, the rest for tests.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// How the kernels are laid out. Most of it is for tests; people get what is usual, timed by a clock.
+#[derive(Clone, Copy, Debug)]
 pub struct Options {
     /// Tokens of one pass; long prompts take several. 0 is the default.
     pub chunk: usize,
@@ -15,11 +15,24 @@ pub struct Options {
     /// Multiply-adds of a prompt's first submission; those after it follow the clock where there is one.
     /// By default small with a clock, and without one there is no bound.
     pub submission: Option<u64>,
+    /// By which prompts are read in chunks and submissions as long as the adapter manages in good time.
+    /// Without one chunks stay short.
+    pub clock: Option<Clock>,
     /// The products of decoding; by default exact ones that suit the kind of adapter.
     pub plan: Option<Plan>,
 }
 
 impl Options {
+    /// As people get them, but without a clock.
+    pub const USUAL: Self = Self {
+        chunk: 0,
+        software: None,
+        binding_limit: None,
+        submission: None,
+        clock: None,
+        plan: None,
+    };
+
     pub(super) fn shapes(&self, device: &Device) -> Shapes {
         if self.is_software(device) { Shapes::SOFTWARE } else { Shapes::HARDWARE }
     }

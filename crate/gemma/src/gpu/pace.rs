@@ -12,33 +12,31 @@ const SUBMISSION: f64 = 60.0;
 const FIRST: u64 = 1 << 23;
 
 /// Tokens of the next chunk and multiply-adds of the next submission, by how long the last ones took.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Pace {
     tokens: usize,
     budget: u64,
     tile: usize,
     most: usize,
+    clock: Option<Clock>,
 }
 
 impl Pace {
     /// Begins with one tile, and keeps to whole ones.
     pub(super) fn new(tile: usize, most: usize) -> Self {
-        Self { tokens: tile.min(most).max(1), budget: u64::MAX, tile, most }
+        Self { tokens: tile.min(most).max(1), budget: u64::MAX, tile, most, clock: None }
     }
 
     /// Always so many.
     pub(super) fn fixed(tokens: usize) -> Self {
-        Self { tokens, budget: u64::MAX, tile: tokens, most: tokens }
+        Self { tokens, budget: u64::MAX, tile: tokens, most: tokens, clock: None }
     }
 
-    /// The same with so many multiply-adds in the first submission, and without a clock in all.
-    pub(super) fn submitting(self, budget: u64) -> Self {
-        Self { budget, ..self }
-    }
-
-    /// The same for who has a clock: the first submission is short.
-    pub(super) fn timed(self) -> Self {
-        Self { budget: self.budget.min(FIRST), ..self }
+    /// The same by a clock, with so many multiply-adds in the first submission: by default few where
+    /// there is a clock, and without one there is no bound.
+    pub(super) fn timed(self, clock: Option<Clock>, first: Option<u64>) -> Self {
+        let usual = if clock.is_some() { FIRST } else { u64::MAX };
+        Self { clock, budget: first.unwrap_or(usual), ..self }
     }
 
     /// Tokens of the next chunk.
@@ -51,16 +49,33 @@ impl Pace {
         self.budget
     }
 
-    /// Takes note of a submission.
-    pub(super) fn sent(&mut self, cost: u64, milliseconds: f64) {
+    /// The time, for who has a clock.
+    pub(super) fn now(&self) -> Option<f64> {
+        self.clock.map(|clock| clock())
+    }
+
+    /// Takes note of a submission that began then and is through.
+    pub(super) fn sent_since(&mut self, start: Option<f64>, cost: u64) {
+        if let (Some(start), Some(end)) = (start, self.now()) {
+            self.sent(cost, end - start);
+        }
+    }
+
+    /// Takes note of a chunk that began then and is through.
+    pub(super) fn took_since(&mut self, start: Option<f64>, tokens: usize) {
+        if let (Some(start), Some(end)) = (start, self.now()) {
+            self.took(tokens, end - start);
+        }
+    }
+
+    fn sent(&mut self, cost: u64, milliseconds: f64) {
         // Little work tells nothing, unless it took too long.
         if cost >= self.budget / 2 || milliseconds > SUBMISSION {
             self.budget = fitting(SUBMISSION, cost, milliseconds);
         }
     }
 
-    /// Takes note of a chunk.
-    pub(super) fn took(&mut self, tokens: usize, milliseconds: f64) {
+    fn took(&mut self, tokens: usize, milliseconds: f64) {
         if tokens < self.tile || self.tile == self.most {
             return;
         }
@@ -110,7 +125,7 @@ mod tests {
     /// Submissions as cost and milliseconds, 0 for as much as is allowed.
     #[track_caller]
     fn check_budget(first: u64, sent: &[(u64, f64)], expected: u64) {
-        let mut pace = Pace::new(32, 256).submitting(first).timed();
+        let mut pace = Pace::new(32, 256).timed(Some(|| 0.0), Some(first));
         for (cost, milliseconds) in sent {
             pace.sent(if *cost == 0 { pace.budget() } else { *cost }, *milliseconds);
         }
@@ -120,7 +135,6 @@ mod tests {
     #[test]
     fn submissions_grow_and_shrink_with_what_they_take() {
         check_budget(1000, &[], 1000);
-        check_budget(u64::MAX, &[], FIRST);
         check_budget(1000, &[(0, 1.0)], 2000);
         check_budget(1000, &[(0, 1.0), (0, 1.0), (0, 1.0)], 8000);
         check_budget(1000, &[(0, 40.0)], 1500);
@@ -131,6 +145,13 @@ mod tests {
         check_budget(1000, &[(0, 1e9), (0, 1.0)], 2);
         check_budget(1000, &[(0, f64::NAN)], 2000);
         check_budget(1000, &[(0, 0.0)], 2000);
+    }
+
+    #[test]
+    fn the_first_submission_is_short_for_who_has_a_clock() {
+        let first = |clock| Pace::fixed(7).timed(clock, None).budget();
+        assert_eq!((first(None), first(Some(|| 0.0))), (u64::MAX, FIRST));
+        assert_eq!(Pace::fixed(7).timed(None, Some(5)).budget(), 5);
     }
 
     #[test]
@@ -149,7 +170,7 @@ mod tests {
     #[test]
     fn a_rate_is_found_and_found_again() {
         // Multiply-adds a millisecond: a slow CPU's, a fast GPU's, then a slow one's again.
-        let mut pace = Pace::new(32, 256).timed();
+        let mut pace = Pace::new(32, 256).timed(Some(|| 0.0), None);
         for (rate, turns) in [(1e5_f64, 3), (1e9, 20), (1e6, 2)] {
             for _ in 0..turns {
                 pace.sent(pace.budget(), 0.5 + pace.budget() as f64 / rate);

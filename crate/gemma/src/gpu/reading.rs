@@ -4,7 +4,7 @@ use hybridge_core::Result;
 
 use super::launcher::{Dispatch, Launcher as _, Progress};
 use super::network::Network;
-use super::pace::{Clock, Pace};
+use super::pace::Pace;
 use super::portions::{Portion, Portions};
 use crate::engine::yield_once;
 
@@ -16,14 +16,13 @@ impl Network {
         list: &[Dispatch],
         progress: Progress,
         pace: &mut Pace,
-        clock: Option<Clock>,
         waits: bool,
     ) -> Result<()> {
         let loads = list.iter().map(|dispatch| dispatch.load(progress));
         let mut portions = Portions::of(loads.collect());
         let mut first = 0;
         while let Some((portion, cost)) = portions.next(pace.budget()) {
-            let start = clock.map(|clock| clock());
+            let start = pace.now();
             let begins = if let Portion::Part(_, groups) = &portion { groups.start } else { 0 };
             if begins != first {
                 self.place(progress, begins);
@@ -45,9 +44,7 @@ impl Network {
             // Let the caller stop, and the queue not grow without bound.
             self.encoder.device().idle().await?;
             yield_once().await;
-            if let (Some(clock), Some(start)) = (clock, start) {
-                pace.sent(cost, clock() - start);
-            }
+            pace.sent_since(start, cost);
         }
         if first != 0 {
             self.place(progress, 0);

@@ -104,7 +104,7 @@ pub async fn subgroups_are_right_or_told(device: &Device, tiny: &Tiny) -> Result
         return Ok(());
     }
     let plan = Some(Plan::SHUFFLING_4);
-    let options = Options { chunk: 40, software: Some(false), plan, ..Options::default() };
+    let options = Options { chunk: 40, software: Some(false), plan, ..Options::USUAL };
     agrees_with_record(device, Kind::Kernels(options), tiny).await
 }
 
@@ -185,7 +185,7 @@ async fn rounding_loss(
     let text = tiny.prompt(24);
     let (prompt, steps) = text.split_at(16);
     let software = Some(plan.shape().lanes == 1);
-    let options = Options { chunk: 32, software, plan: Some(plan), ..Options::default() };
+    let options = Options { chunk: 32, software, plan: Some(plan), ..Options::USUAL };
     let mut pass = KernelPass::load(device, &model, 32, options).await?;
     let mut exact = Scalar::load(&model, 32).await?;
     let mut twin = exact.clone().rounding(rounding);

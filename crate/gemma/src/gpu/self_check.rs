@@ -47,7 +47,7 @@ pub struct Report {
 /// `UNAVAILABLE` with code `GPU_WRONG_RESULTS` where the numbers differ; those of making kernels.
 pub async fn self_check(device: &Device) -> Result<Report> {
     let encoder = Encoder::new(device.clone());
-    let options = Options::default();
+    let options = Options::USUAL;
     let kernels = Kernels::request(&encoder, options.shapes(device), options.plan(device));
     let inputs = Inputs::make();
     let mut uploader = Uploader::new(device.clone(), None);

@@ -18,7 +18,7 @@ const BARRIERS: Kind = Kind::Kernels(kernels(40, false));
 const NO_BARRIERS: Kind = Kind::Kernels(kernels(16, true));
 
 const fn kernels(chunk: usize, software: bool) -> Options {
-    Options { chunk, software: Some(software), binding_limit: None, submission: None, plan: None }
+    Options { chunk, software: Some(software), ..Options::USUAL }
 }
 
 /// Hands the name of every test to a macro that makes tests of them.

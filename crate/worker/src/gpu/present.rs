@@ -32,16 +32,16 @@ impl OpenGpu {
         capacity: usize,
     ) -> Result<(Backend, Option<GpuChoice>)> {
         let device = &self.0;
+        let layout = Layout { clock: Some(milliseconds), ..Layout::USUAL };
         if options.kind == Kind::Embedder {
-            let encoder = KernelEncoder::load(device, model, capacity, Layout::default()).await?;
-            let encoder = encoder.paced(milliseconds);
+            let encoder = KernelEncoder::load(device, model, capacity, layout).await?;
             return Ok((Backend::Embedder(Box::new(encoder)), None));
         }
         let may_round = options.precision == Precision::Fast;
         let Choice { plan, tried } =
             choose(device, &options.gpu_plan, may_round, milliseconds).await?;
-        let layout = Layout { plan: Some(plan), ..Layout::default() };
-        let pass = KernelPass::load(device, model, capacity, layout).await?.paced(milliseconds);
+        let layout = Layout { plan: Some(plan), ..layout };
+        let pass = KernelPass::load(device, model, capacity, layout).await?;
         let choice = GpuChoice { gpu_plan: plan.name(), gpu_plans_tried: tried };
         Ok((Backend::Generator(Box::new(pass)), Some(choice)))
     }

@@ -18,11 +18,9 @@ impl KernelPass {
         while !rest.is_empty() {
             let (chunk, others) = rest.split_at(self.pace.tokens().min(rest.len()));
             rest = others;
-            let start = self.clock.map(|clock| clock());
+            let start = self.pace.now();
             self.read(chunk).await?;
-            if let (Some(clock), Some(start)) = (self.clock, start) {
-                self.pace.took(chunk.len(), clock() - start);
-            }
+            self.pace.took_since(start, chunk.len());
         }
         self.network.encoder.device().check()
     }
@@ -42,7 +40,7 @@ impl KernelPass {
         let is_single = chunk.len() == 1;
         let list = if is_single { one } else { many };
         // What follows a single token at once is a choice, which waits by itself.
-        self.network.send(list, progress, &mut self.pace, self.clock, !is_single).await?;
+        self.network.send(list, progress, &mut self.pace, !is_single).await?;
         self.known.progress = Some(progress);
         self.moved_by(chunk, Pending::Hidden(progress.tokens));
         Ok(())
