@@ -95,7 +95,7 @@ pub(super) async fn stopping_amid_a_dispatch_is_right(
     let options = Options { submission: Some(1), ..options };
     let mut pass = KernelPass::load(device, &model, ROOM, options).await?;
     let mut amid = 0;
-    for wait in [1, 2, 3, 4, 6, 9, 14, 22, 35, 56, 90, 150] {
+    for wait in [1, 3, 6, 14, 35, 90] {
         // A token that is fed alone, as decoding does, then all that is missing.
         for is_alone in [true, false] {
             pass.rewind(0);
@@ -125,5 +125,5 @@ pub(super) async fn stopping_amid_a_dispatch_is_right(
             whole.prefill(rest).await?;
         }
     }
-    if amid > 5 { Ok(()) } else { wrong(format!("{amid} were stopped amid a chunk")) }
+    if amid >= 8 { Ok(()) } else { wrong(format!("{amid} were stopped amid a chunk")) }
 }

@@ -148,7 +148,7 @@ suite! {
     /// Counts of a prompt.
     reading_is_cheap: one_of(&["q4_0"]), costs::reading_is_cheap;
     /// Counts of a prompt that is given up.
-    stopped_prompts_end: one_of(&["q8_0", "irregular"]), costs::stopped_prompts_end;
+    stopped_prompts_end: one_of(&["irregular"]), costs::stopped_prompts_end;
     /// Submissions of any size.
     cutting_changes_nothing: one_of(&["q4_0", "mixed", "head_256"]),
         async |device: &Device, tiny: &Tiny| {
