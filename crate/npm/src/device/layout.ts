@@ -50,23 +50,27 @@ export async function folder(key: string | undefined, create: boolean): Promise<
   }
 }
 
-/** How often a record is looked at that cannot be read: 45 ms in all. */
+/** How often a file is looked at that cannot be read: for 45 ms in all. */
 const mostLooks = 10
 
-/** A small JSON file. Undefined where it is missing or torn. */
-export async function readJson<T>(directory: FileSystemDirectoryHandle, name: string): Promise<T | undefined> {
+/** What `read` makes of a file that a worker may be writing to. Undefined where it is missing, or torn for good. */
+export async function readKept<T>(directory: FileSystemDirectoryHandle, name: string, read: (file: File) => Promise<T>): Promise<T | undefined> {
   for (let looks = 1; ; looks++) {
     try {
-      const file = await (await directory.getFileHandle(name)).getFile()
-      // A record may stand in front of the rest of a longer one: its line ends it.
-      return JSON.parse((await file.text()).split('\n', 1)[0] ?? '') as T
+      return await read(await (await directory.getFileHandle(name)).getFile())
     } catch (thrown) {
-      // Where a worker writes after the file was got, its text is refused, or cut at the old length.
+      // What was written to after the file was got is refused, or a record cut at its old length.
       const mayPass = !(thrown instanceof DOMException && thrown.name === 'NotFoundError')
       if (!mayPass || looks === mostLooks) return undefined
       await new Promise((resolve) => setTimeout(resolve, looks))
     }
   }
+}
+
+/** A small JSON file. Undefined where it is missing or torn. */
+export async function readJson<T>(directory: FileSystemDirectoryHandle, name: string): Promise<T | undefined> {
+  // A record may stand in front of the rest of a longer one: its line ends it.
+  return await readKept(directory, name, async (file) => JSON.parse((await file.text()).split('\n', 1)[0] ?? '') as T)
 }
 
 /** The bytes that are there, and whether they are all. */

@@ -1,7 +1,7 @@
 /** What a model's file says of itself in its first bytes: how large it is, and the shape of its network. No weight is fetched for it. */
 
 import type { EngineHost } from './host.js'
-import { folder, hasStore, journalName, readJson, weightsName, type JournalView } from './layout.js'
+import { folder, hasStore, journalName, readJson, readKept, weightsName, type JournalView } from './layout.js'
 
 /** Everything that stands before the vocabulary, and more. */
 const headerBytes = 32 << 10
@@ -25,7 +25,7 @@ const answers = new WeakMap<EngineHost, Probe>()
 /** Looks into the caller's file or into the store; asks the host only where it `mayAsk` and nobody else knows. */
 export async function probe(host: EngineHost, key: string | undefined, mayAsk: boolean): Promise<Probe> {
   const { source, options } = host
-  if (source.kind === 'blob') return { ...nothing, bytes: source.blob.size, header: await firstBytes(source.blob) }
+  if (source.kind === 'blob') return { ...nothing, bytes: source.blob.size, header: await firstBytes(source.blob).catch(() => nothing.header) }
   const kept = key === undefined || options.cache === 'none' ? undefined : await keptHeader(key)
   if (kept !== undefined) return { ...nothing, ...kept, bytes: source.files.length === 1 ? kept.bytes : undefined }
   if (source.shape !== undefined || !mayAsk) return nothing
@@ -37,20 +37,16 @@ export async function probe(host: EngineHost, key: string | undefined, mayAsk: b
 }
 
 async function firstBytes(blob: Blob): Promise<Uint8Array<ArrayBuffer>> {
-  return new Uint8Array(await blob.slice(0, headerBytes).arrayBuffer().catch(() => new ArrayBuffer(0)))
+  return new Uint8Array(await blob.slice(0, headerBytes).arrayBuffer())
 }
 
 async function keptHeader(key: string): Promise<Pick<Probe, 'header' | 'bytes'> | undefined> {
-  try {
-    const directory = hasStore() ? await folder(key, false) : undefined
-    const journal = directory && (await readJson<JournalView>(directory, journalName(0)))
-    const [start = 1, end = 0] = journal?.held[0] ?? []
-    if (directory === undefined || start > 0 || end < headerBytes) return undefined
-    return { header: await firstBytes(await (await directory.getFileHandle(weightsName(0))).getFile()), bytes: journal?.size }
-  } catch {
-    // Another tab may hold the file.
-    return undefined
-  }
+  const directory = hasStore() ? await folder(key, false).catch(() => undefined) : undefined
+  const journal = directory && (await readJson<JournalView>(directory, journalName(0)))
+  const [start = 1, end = 0] = journal?.held[0] ?? []
+  if (directory === undefined || start > 0 || end < headerBytes) return undefined
+  const header = await readKept(directory, weightsName(0), firstBytes)
+  return header && { header, bytes: journal?.size }
 }
 
 async function ask({ source, options }: EngineHost): Promise<Probe> {
