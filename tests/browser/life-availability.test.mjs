@@ -53,6 +53,29 @@ test('hosts without ranges, in trouble, silent, or refusing', async () => {
   await page.context().close()
 })
 
+test('first bytes that are written while they are read are looked at again', async () => {
+  const page = await openOn()
+  const options = { model: `${it.host.origin}/tiny.gguf`, device: 'cpu', contextWindow: 64 }
+  await page.evaluate(async (options) => {
+    const gemma = hybridge.gemmaModel({ ...options, ...impatient })
+    await gemma.load()
+    await gemma.dispose()
+    const whole = Blob.prototype.arrayBuffer
+    Blob.prototype.arrayBuffer = function () {
+      // As Chrome does to a file that a worker has written to since the page got it.
+      return globalThis.refusals-- > 0 ? Promise.reject(new DOMException('changed', 'NotReadableError')) : whole.call(this)
+    }
+  }, options)
+  // Who cannot read them at all asks the host.
+  for (const [refusals, requests] of [[0, 0], [3, 0], [10, 1]]) {
+    it.host.requests.length = 0
+    await page.evaluate((refusals) => void (globalThis.refusals = refusals), refusals)
+    const { status } = await ask(page, options)
+    assert.deepEqual([status, it.host.requests.length], ['available', requests], `${refusals} refusals`)
+  }
+  await page.context().close()
+})
+
 test('what a context takes on the GPU, and a GPU that is too small for it', async () => {
   const large = { maxBufferSize: 2 ** 31, maxStorageBufferBindingSize: 2 ** 31, maxComputeInvocationsPerWorkgroup: 256, maxComputeWorkgroupStorageSize: 16384, maxStorageBuffersPerShaderStage: 8, maxComputeWorkgroupsPerDimension: 65535 }
   const page = await openOn({ adapter: large })

@@ -4,6 +4,7 @@ use hybridge_core::Result;
 
 use super::checks::{GREEDY, open, wrong};
 use super::costs::dropped_at;
+use super::suite::IS_NATIVE;
 use super::{Counters, Device, KernelEncoder, KernelPass, Options};
 use crate::engine::{Encoder as _, Pass as _};
 use crate::testing::Tiny;
@@ -37,8 +38,8 @@ pub(super) async fn cutting_changes_nothing(
 ) -> Result<()> {
     let (expected, whole) = read(device, tiny, options).await?;
     let mut most = whole.submits;
-    // Each dispatch in two or more, and for one model each workgroup alone: a wait for each takes long.
-    let finest = if tiny.name == "q4_0" { 1 } else { 600_000 };
+    // Each workgroup alone. In a browser a wait for each takes long: for most, each dispatch in two or more.
+    let finest = if IS_NATIVE || tiny.name == "q4_0" { 1 } else { 600_000 };
     for budget in [20_000_000, 1_500_000, finest] {
         let submission = Some(budget);
         let (found, cut) = read(device, tiny, Options { submission, ..options }).await?;
@@ -95,7 +96,8 @@ pub(super) async fn stopping_amid_a_dispatch_is_right(
     let options = Options { submission: Some(1), ..options };
     let mut pass = KernelPass::load(device, &model, ROOM, options).await?;
     let mut amid = 0;
-    for wait in [1, 3, 6, 14, 35, 90] {
+    let waits = [1, 2, 3, 4, 6, 9, 14, 22, 35, 56, 90, 150];
+    for wait in waits.into_iter().step_by(if IS_NATIVE { 1 } else { 2 }) {
         // A token that is fed alone, as decoding does, then all that is missing.
         for is_alone in [true, false] {
             pass.rewind(0);

@@ -17,6 +17,9 @@ const BARRIERS: Kind = Kind::Kernels(kernels(40, false));
 /// The kernels for CPU adapters.
 const NO_BARRIERS: Kind = Kind::Kernels(kernels(16, true));
 
+/// Browsers compile and wait for so long that the slowest tests take less there.
+pub(super) const IS_NATIVE: bool = cfg!(not(target_family = "wasm"));
+
 const fn kernels(chunk: usize, software: bool) -> Options {
     Options { chunk, software: Some(software), ..Options::USUAL }
 }
@@ -84,6 +87,14 @@ fn one_of(names: &'static [&'static str]) -> impl Fn(&Tiny) -> bool {
     move |tiny| names.contains(&tiny.name)
 }
 
+/// The first ones everywhere, the others natively.
+fn natively_also(
+    few: &'static [&'static str],
+    others: &'static [&'static str],
+) -> impl Fn(&Tiny) -> bool {
+    move |tiny| few.contains(&tiny.name) || IS_NATIVE && others.contains(&tiny.name)
+}
+
 macro_rules! suite {
     ($($(#[$doc:meta])* $name:ident: $take:expr, $each:expr;)*) => {$(
         $(#[$doc])*
@@ -148,9 +159,9 @@ suite! {
     /// Counts of a prompt.
     reading_is_cheap: one_of(&["q4_0"]), costs::reading_is_cheap;
     /// Counts of a prompt that is given up.
-    stopped_prompts_end: one_of(&["irregular"]), costs::stopped_prompts_end;
+    stopped_prompts_end: natively_also(&["irregular"], &["q8_0"]), costs::stopped_prompts_end;
     /// Submissions of any size.
-    cutting_changes_nothing: one_of(&["q4_0", "mixed", "head_256"]),
+    cutting_changes_nothing: natively_also(&["q4_0", "mixed", "head_256"], &["q6_k", "irregular"]),
         async |device: &Device, tiny: &Tiny| {
             for options in [kernels(16, true), kernels(16, false)] {
                 cuts::cutting_changes_nothing(device, tiny, options).await?;
@@ -233,18 +244,24 @@ pub async fn a_plan_that_is_refused_is_passed_over(device: &Device) -> Result<()
     Err(Error::internal(format!("{} of {tried}", plan.name())))
 }
 
-/// The kernels that take the most take no more than WebGPU promises everywhere: 16 KiB of a
-/// workgroup's memory, 256 invocations, 8 storage buffers.
+/// No kernel takes more than WebGPU promises everywhere: 16 KiB of a workgroup's memory, 256
+/// invocations, 8 storage buffers. In a browser those are tried that take the most.
 ///
 /// # Errors
 /// What does.
 pub async fn least_limits_suffice(_: &Device) -> Result<()> {
     let device = Device::open_with_least_limits().await?;
     let each = async |device: &Device, tiny: &Tiny| {
+        if IS_NATIVE {
+            checks::agrees_with_record(device, NO_BARRIERS, tiny).await?;
+        }
         checks::agrees_with_record(device, BARRIERS, tiny).await?;
         checks::draws_are_the_same(device, BARRIERS, tiny).await
     };
     check(&device, one_of(&["mixed"]), &each).await?;
+    if IS_NATIVE {
+        rounded_products_are_sums(&device).await?;
+    }
     self_check(&device).await.map(|_| ())
 }
 
