@@ -9,7 +9,7 @@ import { build } from 'esbuild'
 const { outputFiles: [parts] } = await build({
   stdin: {
     contents: ['known-models', 'progress', 'source', 'turns'].map((name) => `export * from './${name}.js'`).join('\n'),
-    resolveDir: join(import.meta.dirname, '../../crate/npm/src/device'),
+    resolveDir: join(import.meta.dirname, '../../crate/npm/src/gemma/page'),
   },
   bundle: true,
   format: 'esm',

@@ -87,8 +87,8 @@ fn web_sys_lives_in_platform() {
 #[test]
 fn the_glue_has_one_door_each() {
     for (wasm, door) in [
-        ("wasm/page/", "crate/npm/src/glue/page.ts"),
-        ("wasm/worker/", "crate/npm/src/glue/worker.ts"),
+        ("wasm/page/", "crate/npm/src/border/wasm.ts"),
+        ("wasm/worker/", "crate/npm/src/gemma/worker/wasm.ts"),
     ] {
         let importers: Vec<String> = tracked()
             .into_iter()

@@ -2,7 +2,7 @@
  * Every public type. The classes and functions that use them live beside this file, one file for each noun.
  */
 
-import type { HybridError } from './errors.js'
+import type { HybridError } from './border/errors.js'
 
 // ── What travels ─────────────────────────────────────────────────────────────────────────────────────────────────────
 

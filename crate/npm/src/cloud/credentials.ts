@@ -1,7 +1,7 @@
 /** Keys and headers of the caller's: asked for at each try, put into headers and nowhere else. */
 
-import { HybridError } from '../errors.js'
-import { fromThrown, isStatus } from '../thrown.js'
+import { HybridError } from '../border/errors.js'
+import { fromThrown, isStatus } from '../border/thrown.js'
 
 /** A text, or a function that fetches one. */
 export type Secret = string | (() => string | Promise<string>)

@@ -1,6 +1,6 @@
 /** What the wasm throws, as our error. */
 
-import { HybridError } from '../errors.js'
+import { HybridError } from '../border/errors.js'
 import type { Message, Status } from '../types.js'
 
 /** `hybridge_core::Error`. */

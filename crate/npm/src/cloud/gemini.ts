@@ -1,9 +1,9 @@
 /** Gemini, by Google's own wire. */
 
-import { HybridError } from '../errors.js'
-import { defineModel } from '../model.js'
-import { normaliseRequest } from '../request.js'
-import { cancelled } from '../thrown.js'
+import { HybridError } from '../border/errors.js'
+import { defineModel } from '../answer/model.js'
+import { normaliseRequest } from '../border/request.js'
+import { cancelled } from '../border/thrown.js'
 import type { CloudModel, GeminiOptions } from '../types.js'
 import { callCloud, type CloudTask, type Service } from './call.js'
 

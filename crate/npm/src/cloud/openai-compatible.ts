@@ -1,7 +1,7 @@
 /** Any server that speaks OpenAI's chat completions. */
 
-import { HybridError } from '../errors.js'
-import { defineModel } from '../model.js'
+import { HybridError } from '../border/errors.js'
+import { defineModel } from '../answer/model.js'
 import type { GeminiOptions, Model } from '../types.js'
 import { callCloud, type Service } from './call.js'
 

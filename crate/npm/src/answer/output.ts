@@ -1,0 +1,52 @@
+/** Answers held to the schema they were asked for, wherever they were made. */
+
+import { HybridError } from '../border/errors.js'
+import { loadPage } from '../border/wasm.js'
+import { parseJson } from './partial-json.js'
+import { wantsJson, type ModelRequest } from '../border/request.js'
+import { textOf, type Answer } from './response.js'
+import type { JsonSchema } from '../types.js'
+
+/**
+ * What is wrong with an answer that was to be JSON; nothing where it is right, or where none was given: a blocked answer, a call of tools.
+ * It never fails a request: the answer is the caller's to judge, and a cascade's.
+ */
+export async function outputErrorOf(request: ModelRequest, { message, finishReason }: Answer): Promise<HybridError | undefined> {
+  if (!wantsJson(request) || finishReason === 'blocked' || message.content.some((part) => 'toolRequest' in part)) return undefined
+  const value = parseJson(textOf(message.content))
+  if (value === undefined) {
+    const isCut = finishReason === 'length'
+    return mismatch({ path: '', expected: isCut ? 'JSON, but it was cut off at `maxOutputTokens`' : 'JSON' }, isCut ? 'OUTPUT_INCOMPLETE' : 'OUTPUT_MISMATCH')
+  }
+  const schema = request.output?.schema
+  if (schema === undefined) return undefined
+  const found = await mismatchOf(schema, value)
+  return found === undefined ? undefined : mismatch(found, 'OUTPUT_MISMATCH')
+}
+
+/** The first place where a value is not what a schema asks for. */
+export async function mismatchOf(schema: JsonSchema, value: unknown): Promise<Mismatch | undefined> {
+  const { findMismatch } = await loadPage()
+  const found = findMismatch(JSON.stringify(schema), JSON.stringify(value), matches)
+  return found === undefined ? undefined : (JSON.parse(found) as Mismatch)
+}
+
+/** Where an answer is not what its schema asks for. `path` is a JSON pointer; an undeclared name shows as `*`. */
+interface Mismatch { path: string; expected: string }
+
+function mismatch(cause: Mismatch, code: string): HybridError {
+  const place = cause.path === '' ? '' : ` at ${cause.path}`
+  return new HybridError('INTERNAL', `the answer does not satisfy its schema${place}: expected ${cause.expected}`, { code, cause })
+}
+
+/** Whether a pattern is found in a text; nothing where the pattern cannot be read, which then asserts nothing. */
+function matches(pattern: string, text: string): boolean | undefined {
+  for (const flags of ['u', '']) {
+    try {
+      return new RegExp(pattern, flags).test(text)
+    } catch {
+      // Older patterns escape what needs no escape, which `u` refuses.
+    }
+  }
+  return undefined
+}

@@ -1,0 +1,105 @@
+/** What this machine is, as far as its browser tells. A missing API is a missing fact, never an error. */
+
+import type { DeviceFacts } from '../types.js'
+
+// The pieces of younger APIs that are looked at, each possibly missing.
+interface Adapter {
+  info?: { vendor?: string; architecture?: string; device?: string; description?: string; isFallbackAdapter?: boolean }
+  isFallbackAdapter?: boolean
+  limits?: Readonly<Record<string, number | undefined>>
+  features?: { has(name: string): boolean }
+}
+interface Battery { level: number; charging: boolean }
+interface Host {
+  onLine?: boolean
+  connection?: { saveData?: boolean; effectiveType?: string }
+  deviceMemory?: number
+  hardwareConcurrency?: number
+  gpu?: { requestAdapter(): Promise<Adapter | null> }
+  getBattery?(): Promise<Battery>
+}
+
+/** A driver that hangs must not hang every request. */
+const PATIENCE_MS = 2000
+
+interface Gpu { readonly facts: DeviceFacts['webgpu']; readonly limits: Readonly<Record<string, number>> }
+
+/** What the engine's kernels and a model's buffers are judged against. */
+const limitNames = ['maxBufferSize', 'maxStorageBufferBindingSize', 'maxComputeInvocationsPerWorkgroup', 'maxComputeWorkgroupStorageSize', 'maxStorageBuffersPerShaderStage', 'maxComputeWorkgroupsPerDimension'] as const
+
+let gpu: Promise<Gpu> | undefined
+let battery: Promise<Battery | undefined> | undefined
+
+/**
+ * What this machine is, now. Works in pages, workers and on servers; what the host does not tell is absent.
+ *
+ * @example
+ * const { webgpu } = await deviceFacts()
+ * if (webgpu.available && !webgpu.software) offerDownload()
+ */
+export async function deviceFacts(): Promise<DeviceFacts> {
+  const host = (globalThis.navigator ?? {}) as Host
+  // The adapter and the battery's object are asked for once; what the battery says is read anew.
+  battery ??= inTime(async () => host.getBattery?.(), undefined)
+  const [{ facts: webgpu }, power] = await Promise.all([lookAtGpu(host), battery])
+  const { effectiveType, saveData } = host.connection ?? {}
+  return {
+    online: host.onLine !== false,
+    saveData: saveData === true,
+    ...(effectiveType === undefined ? {} : { effectiveType }),
+    webgpu,
+    ...(host.deviceMemory === undefined ? {} : { memoryGB: host.deviceMemory }),
+    ...(host.hardwareConcurrency === undefined ? {} : { cores: host.hardwareConcurrency }),
+    ...(power === undefined ? {} : { battery: { level: power.level, charging: power.charging } }),
+    visible: globalThis.document?.visibilityState !== 'hidden',
+  }
+}
+
+/** The adapter's limits, as far as it tells them. Empty where there is none. */
+export async function gpuLimits(): Promise<Readonly<Record<string, number>>> {
+  return (await lookAtGpu((globalThis.navigator ?? {}) as Host)).limits
+}
+
+function lookAtGpu(host: Host): Promise<Gpu> {
+  return (gpu ??= askForGpu(host).then((found) => {
+    // One that is missing now may be there later.
+    if (!found.facts.available) gpu = undefined
+    return found
+  }))
+}
+
+async function askForGpu(host: Host): Promise<Gpu> {
+  const none = (reason: string): Gpu => ({ facts: { available: false, software: false, reason }, limits: {} })
+  if (host.gpu === undefined) return none('this browser has no WebGPU')
+  const adapter = await inTime(async () => host.gpu?.requestAdapter() ?? null, null)
+  if (adapter === null) return none('no GPU adapter is available')
+  const limits: Record<string, number> = {}
+  for (const name of limitNames) {
+    const limit = adapter.limits?.[name]
+    if (limit !== undefined) limits[name] = limit
+  }
+  return { facts: factsOf(adapter), limits }
+}
+
+function factsOf(adapter: Adapter): DeviceFacts['webgpu'] {
+  const { vendor, architecture, device, description, isFallbackAdapter } = adapter.info ?? {}
+  const named = [architecture, device, description].join(' ')
+  return {
+    available: true,
+    software: (isFallbackAdapter ?? adapter.isFallbackAdapter ?? false) || /swiftshader|llvmpipe|lavapipe|basic render|softpipe/i.test(named),
+    ...(vendor === undefined || vendor === '' ? {} : { vendor }),
+    ...(architecture === undefined || architecture === '' ? {} : { architecture }),
+    ...(adapter.limits?.maxBufferSize === undefined ? {} : { maxBufferSize: adapter.limits.maxBufferSize }),
+    ...(adapter.limits?.maxStorageBufferBindingSize === undefined ? {} : { maxStorageBufferBindingSize: adapter.limits.maxStorageBufferBindingSize }),
+    shaderF16: adapter.features?.has('shader-f16') ?? false,
+    subgroups: adapter.features?.has('subgroups') ?? false,
+  }
+}
+
+/** A fact, or `otherwise` where it is refused or takes too long. */
+function inTime<T>(fact: () => Promise<T>, otherwise: T): Promise<T> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, PATIENCE_MS, otherwise)
+    fact().then(resolve, () => resolve(otherwise)).finally(() => clearTimeout(timer))
+  })
+}

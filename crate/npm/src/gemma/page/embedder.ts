@@ -1,0 +1,47 @@
+/** EmbeddingGemma: texts into vectors. */
+
+import { HybridError } from '../../border/errors.js'
+import { fromThrown } from '../../border/thrown.js'
+import type { Embedder, GemmaOptions } from '../../types.js'
+import { availabilityOf } from './availability.js'
+import { removeModel } from './cached-models.js'
+import { EngineHost } from './host.js'
+import { Turns } from './turns.js'
+
+/**
+ * EmbeddingGemma on the visitor's own device, in a worker of its own. Vectors have length 1, so that their dot product is their cosine.
+ *
+ * @example
+ * const embedder = gemmaEmbedder({ model: 'embeddinggemma-300m' })
+ * await embedder.load()
+ * const [question] = await embedder.embed('Where do I park?', { task: 'query', dimensions: 256 })
+ */
+export function gemmaEmbedder(options: Omit<GemmaOptions, 'waitForLoad'>): Embedder {
+  const host = new EngineHost(options, 'embedder')
+  const turns = new Turns()
+  return {
+    availability: () => availabilityOf(host),
+    load: (load) => host.load(load),
+    async embed(texts, { task, title, dimensions, signal = new AbortController().signal } = {}) {
+      const all = typeof texts === 'string' ? [texts] : texts
+      if (!Array.isArray(all) || !all.every((text) => typeof text === 'string')) throw new HybridError('INVALID_ARGUMENT', '`texts` must be a string or an array of strings')
+      const wish = { ...(task === undefined ? {} : { task }), ...(title === undefined ? {} : { title }), ...(dimensions === undefined ? {} : { dimensions }) }
+      try {
+        await host.ready({ waitForLoad: true, signal })
+        const leave = await turns.enter(signal)
+        try {
+          const vectors: Float32Array[] = []
+          for (const text of all) vectors.push(await host.call('embed', { text, ...wish }, { signal }))
+          host.succeeded()
+          return vectors
+        } finally {
+          leave()
+        }
+      } catch (thrown) {
+        throw fromThrown(thrown)
+      }
+    },
+    dispose: () => host.dispose(),
+    remove: () => removeModel(host),
+  }
+}

@@ -1,0 +1,109 @@
+/** Gemma as a model of this package: the engine's face. */
+
+import { HybridError } from '../../border/errors.js'
+import { infoOf, makeModel } from '../../answer/model.js'
+import { normaliseRequest, type ModelRequest } from '../../border/request.js'
+import type { Reply } from '../../answer/response.js'
+import { withManners, type RunOptions } from '../../answer/runner.js'
+import type { GemmaOptions, OnDeviceModel } from '../../types.js'
+import { availabilityOf } from './availability.js'
+import { removeModel } from './cached-models.js'
+import { inDeclaredOrder } from './declared-order.js'
+import { EngineHost } from './host.js'
+import { Turns } from './turns.js'
+
+/**
+ * Gemma on the visitor's own device, in a worker of its own. Nothing is fetched or started before `load`.
+ *
+ * `model` is a known name (`'gemma-3-270m-it'`, `'gemma-3-1b-it'`, `'gemma-3-4b-it'`), the address of a GGUF file, the addresses of its parts, or a file the person chose.
+ *
+ * @example
+ * const gemma = gemmaModel({ model: 'gemma-3-270m-it' })
+ * if ((await gemma.availability()).status !== 'unavailable') {
+ *   await gemma.load({ onProgress: ({ fraction }) => bar.value = fraction })
+ *   for await (const { text } of gemma.generateStream('Why is the sky blue?')) print(text)
+ * }
+ */
+export function gemmaModel(options: GemmaOptions): OnDeviceModel {
+  const host = new EngineHost(options, 'generator')
+  const turns = new Turns()
+  const info = infoOf(host.source.name, { inferenceSource: 'on_device', contextWindow: host.contextWindow, supports: { multiturn: true, systemRole: true, tools: true, media: false, json: 'constrained' } })
+  const waitForLoad = options.waitForLoad ?? false
+  const model = makeModel(info, withManners((request, run) => generate({ host, turns, waitForLoad }, request, run)))
+  const lifecycle: Omit<OnDeviceModel, keyof typeof model | 'state'> = {
+    availability: () => availabilityOf(host),
+    load: (load) => host.load(load),
+    countTokens: async (request) => {
+      const normalised = normaliseRequest(request)
+      await host.ready({ waitForLoad, signal: new AbortController().signal })
+      return await host.call('count', { request: inDeclaredOrder(normalised) })
+    },
+    dispose: () => host.dispose(),
+    remove: () => removeModel(host),
+  }
+  return Object.defineProperties(Object.assign(model, lifecycle), {
+    state: { get: () => host.state, enumerable: true },
+    queued: { get: () => turns.queued, enumerable: true },
+  }) as OnDeviceModel
+}
+
+interface Setting { host: EngineHost; turns: Turns; waitForLoad: boolean }
+
+/**
+ * Whoever would rather wait than go elsewhere is not told of a GPU that went away before the first word:
+ * the engine comes back, on the CPU where there is no GPU any more, and answers.
+ */
+async function generate(setting: Setting, request: ModelRequest, run: RunOptions): Promise<Reply> {
+  let hasSpoken = false
+  const sendChunk: RunOptions['sendChunk'] = (content, details) => {
+    hasSpoken = true
+    run.sendChunk(content, details)
+  }
+  try {
+    return await attempt(setting, request, { ...run, sendChunk })
+  } catch (thrown) {
+    const wasLost = HybridError.isInstance(thrown) && thrown.code === 'DEVICE_LOST'
+    if (!wasLost || hasSpoken || !setting.waitForLoad || run.signal.aborted) throw thrown
+    return await attempt(setting, request, run)
+  }
+}
+
+async function attempt({ host, turns, waitForLoad }: Setting, request: ModelRequest, run: RunOptions): Promise<Reply> {
+  const { signal } = run
+  await host.ready({ waitForLoad, signal })
+  const leave = await turns.enter(signal)
+  let generation: number | undefined
+  let onAbort: (() => void) | undefined
+  try {
+    // The engine may have fallen while this one waited for its turn.
+    await host.ready({ waitForLoad, signal })
+    const started = (generation = await host.call('start', { request: inDeclaredOrder(request), seed: seed() }))
+    onAbort = () => void drop(host, started)
+    signal.addEventListener('abort', onAbort, { once: true })
+    while (!signal.aborted) {
+      const { content, logprobs, reply } = await host.call('next', { generation })
+      host.succeeded()
+      if (reply !== undefined) return { ...reply, ...(host.loaded === undefined ? {} : { device: host.loaded.device }) }
+      if (content !== undefined) run.sendChunk(content, logprobs === undefined ? {} : { logprobs })
+    }
+    throw new HybridError('CANCELLED', 'stopped by the caller')
+  } finally {
+    if (onAbort !== undefined) signal.removeEventListener('abort', onAbort)
+    // Whoever is next may start only once this one's token is out of the engine.
+    if (generation !== undefined && host.state === 'ready') await drop(host, generation)
+    leave()
+  }
+}
+
+async function drop(host: EngineHost, generation: number): Promise<void> {
+  try {
+    await host.call('drop', { generation })
+  } catch {
+    // A worker that is gone runs nothing.
+  }
+}
+
+/** Chance comes from the page; the engine knows none. */
+function seed(): number {
+  return crypto.getRandomValues(new Uint32Array(1))[0] ?? 0
+}

@@ -1,0 +1,77 @@
+/** Does this machine's GPU compute right? */
+
+import { deviceFacts } from '../../border/device-facts.js'
+import { HybridError } from '../../border/errors.js'
+import type { Calls, GpuReport, LoadParams } from '../protocol.js'
+import { recall, remember } from './remembered.js'
+import { WorkerClient, type WorkerPlaces } from './worker-client.js'
+
+/**
+ * Starts the engine's worker, computes a quantised product, a norm, a tile of attention and a product of burn's on the GPU and on the CPU,
+ * and tells how far they are apart.
+ * Fetches the engine's wasm; throws with code GPU_UNAVAILABLE where there is no adapter.
+ *
+ * @example
+ * const { adapter, software } = await gpuSelfTest()
+ */
+export async function gpuSelfTest(places: WorkerPlaces = {}): Promise<GpuReport> {
+  return await look(places, { burn: true })
+}
+
+async function look(places: WorkerPlaces, params: Calls['selfTest']['params']): Promise<GpuReport> {
+  const worker = new WorkerClient(places)
+  const started = performance.now()
+  try {
+    const found = await worker.call('selfTest', params)
+    return { ...found, milliseconds: performance.now() - started }
+  } finally {
+    worker.terminate()
+  }
+}
+
+/** Another version of these checks may find what this one did not. */
+const version = 2
+
+/** Other kernels may be quicker than these. */
+const planVersion = 1
+
+/** Whether this adapter computes right, looked at once for each adapter and browser version. Undefined where that could not be found out. */
+export async function gpuVerdict(places: WorkerPlaces): Promise<boolean | undefined> {
+  const remembered = await knownVerdict()
+  if (remembered !== undefined) return remembered
+  try {
+    // No model runs on burn's queue.
+    await look(places, { burn: false })
+    await rememberVerdict(true)
+    return true
+  } catch (thrown) {
+    if (!HybridError.isInstance(thrown) || thrown.code !== 'GPU_WRONG_RESULTS') return undefined
+    await rememberVerdict(false)
+    return false
+  }
+}
+
+/** What was found before, without looking. */
+export async function knownVerdict(): Promise<boolean | undefined> {
+  const verdict = recall(await nameOf('gpu', version))
+  return verdict === undefined ? undefined : verdict === 'right'
+}
+
+export async function rememberVerdict(isRight: boolean): Promise<void> {
+  remember(await nameOf('gpu', version), isRight ? 'right' : 'wrong')
+}
+
+/** The kernels that were the quickest on this adapter, or nothing. */
+export async function knownPlan(precision: LoadParams['precision']): Promise<string> {
+  return recall(`${await nameOf('plan', planVersion)}|${precision}`) ?? ''
+}
+
+export async function rememberPlan(precision: LoadParams['precision'], plan: string): Promise<void> {
+  remember(`${await nameOf('plan', planVersion)}|${precision}`, plan)
+}
+
+/** A driver's version is not told, but a browser's is, and both come with restarts. */
+async function nameOf(what: string, version: number): Promise<string> {
+  const { vendor = '', architecture = '', software } = (await deviceFacts()).webgpu
+  return `hybridge-${what}-${version}|${vendor}|${architecture}|${software}|${navigator.userAgent}`
+}

@@ -1,0 +1,177 @@
+/** A worker as an object with methods: starts at the first call, and turns every way it can die into an error on each call in flight. */
+
+import { HybridError } from '../../border/errors.js'
+import { cancelled } from '../../border/thrown.js'
+import type { Abort, Call, Calls, Failure, Farewell, FromWorker, Method, Step } from '../protocol.js'
+
+/** For pages whose bundler or policy needs the files named. */
+export interface WorkerPlaces {
+  workerUrl?: string | URL
+  wasmUrl?: string | URL
+}
+
+export interface CallOptions {
+  /** Fails the call with CANCELLED at once and stops its work in the worker. */
+  signal?: AbortSignal
+  onProgress?: (step: Step) => void
+}
+
+interface Waiting {
+  readonly method: Method
+  resolve(result: unknown): void
+  reject(error: HybridError): void
+  onProgress: CallOptions['onProgress']
+}
+
+/** Codes after which the engine in the worker cannot be used any more. */
+export const fatalCodes: ReadonlySet<string | undefined> = new Set(['ENGINE_PANIC', 'WORKER_CRASHED', 'DEVICE_LOST'])
+
+/** Codes after which a loaded model's state is not to be trusted. A load that meets them has failed, and would again. */
+const fatalWhileRunning: ReadonlySet<string | undefined> = new Set(['OUT_OF_MEMORY', 'GPU_FAILED'])
+
+/** How long a worker may take to free what it holds before it is ended as it is. */
+const farewellMs = 1000
+
+export class WorkerClient {
+  readonly #places: WorkerPlaces
+  /** Hears of every end of the worker that the page did not ask for. */
+  readonly #onDeath: (error: HybridError) => void
+  #worker: Worker | undefined
+  #vigil: AbortController | undefined
+  readonly #waiting = new Map<number, Waiting>()
+  #lastId = 0
+
+  constructor(places: WorkerPlaces = {}, onDeath: (error: HybridError) => void = () => {}) {
+    this.#places = places
+    this.#onDeath = onDeath
+  }
+
+  get isRunning(): boolean {
+    return this.#worker !== undefined
+  }
+
+  call<M extends Method>(method: M, params: Calls[M]['params'], { signal, onProgress }: CallOptions = {}): Promise<Calls[M]['result']> {
+    if (signal?.aborted === true) return Promise.reject(cancelled(signal.reason))
+    const id = ++this.#lastId
+    const answer = new Promise<unknown>((resolve, reject) => {
+      this.#waiting.set(id, { method, resolve, reject, onProgress })
+      try {
+        const worker = (this.#worker ??= this.#start())
+        const wasmUrl = this.#places.wasmUrl
+        // A worker resolves addresses against its own script, a caller means the page's.
+        const message: Call<M> = { id, method, params, wasmUrl: wasmUrl === undefined ? undefined : new URL(wasmUrl, location.href).href }
+        worker.postMessage(message)
+      } catch (cause) {
+        this.#waiting.delete(id)
+        reject(new HybridError('UNAVAILABLE', 'the worker could not be started; is its script allowed by the page’s policy (worker-src)?', { code: 'WORKER_UNAVAILABLE', cause }))
+      }
+    }) as Promise<Calls[M]['result']>
+    if (signal === undefined) return answer
+    const onAbort = (): void => {
+      const waiting = this.#waiting.get(id)
+      this.#waiting.delete(id)
+      const message: Abort = { abort: id }
+      this.#worker?.postMessage(message)
+      waiting?.reject(cancelled(signal.reason))
+    }
+    signal.addEventListener('abort', onAbort, { once: true })
+    return answer.finally(() => signal.removeEventListener('abort', onAbort))
+  }
+
+  /** Ends the worker at once; calls in flight fail with this error. */
+  terminate(error = new HybridError('CANCELLED', 'the worker was ended by the page')): void {
+    this.#end(error)?.terminate()
+  }
+
+  /**
+   * Lets the worker give its GPU back before it ends: a GPU that is merely forgotten stays taken until garbage is collected.
+   * Calls in flight fail at once; a worker that does not answer is ended all the same.
+   */
+  async close(): Promise<void> {
+    const worker = this.#end(new HybridError('CANCELLED', 'the worker was ended by the page'))
+    if (worker === undefined) return
+    const id = ++this.#lastId
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, farewellMs)
+      worker.addEventListener('message', ({ data }: MessageEvent<FromWorker>) => {
+        if (!('id' in data) || data.id !== id) return
+        clearTimeout(timer)
+        resolve()
+      })
+      const message: Farewell = { farewell: id }
+      worker.postMessage(message)
+    })
+    worker.terminate()
+  }
+
+  /** Ends a worker that cannot be trusted any more. */
+  collapse(error: HybridError): void {
+    if (this.#worker === undefined) return
+    this.#end(error)?.terminate()
+    this.#onDeath(error)
+  }
+
+  #start(): Worker {
+    // Written out in full, because bundlers look for just these words; seen from dist/index.js.
+    const worker =
+      this.#places.workerUrl === undefined
+        ? new Worker(new URL('./worker.js', import.meta.url), { type: 'module', name: 'hybridge' })
+        : new Worker(this.#places.workerUrl, { type: 'module', name: 'hybridge' })
+    worker.addEventListener('message', (event: MessageEvent<FromWorker>) => {
+      if (this.#worker === worker) this.#hear(event.data)
+    })
+    worker.addEventListener('error', (event) => {
+      if (this.#worker !== worker) return
+      const neverRan = event.message === undefined
+      this.collapse(
+        neverRan
+          ? new HybridError('UNAVAILABLE', 'the worker’s script could not be loaded; serve worker.js beside the package’s other files, or name it with workerUrl', { code: 'WORKER_UNAVAILABLE' })
+          : crashed(),
+      )
+    })
+    return worker
+  }
+
+  #hear(said: FromWorker): void {
+    if ('lock' in said) this.#keepVigil(said.lock)
+    else if ('report' in said) this.#waiting.get(said.report)?.onProgress?.(said.progress)
+    else if ('collapse' in said) this.collapse(errorOf(said.collapse))
+    else {
+      const waiting = this.#waiting.get(said.id)
+      this.#waiting.delete(said.id)
+      if ('result' in said) {
+        waiting?.resolve(said.result)
+        return
+      }
+      const error = errorOf(said.failure)
+      waiting?.reject(error)
+      if (fatalCodes.has(error.code) || (waiting?.method !== 'load' && fatalWhileRunning.has(error.code))) this.collapse(error)
+    }
+  }
+
+  /** A worker that is killed says nothing; but the lock it held becomes free. */
+  #keepVigil(lock: string): void {
+    const vigil = (this.#vigil = new AbortController())
+    navigator.locks.request(lock, { signal: vigil.signal }, () => this.collapse(crashed())).catch(() => {})
+  }
+
+  /** Lets go of the worker and of everyone who waits for it. */
+  #end(error: HybridError): Worker | undefined {
+    this.#vigil?.abort()
+    this.#vigil = undefined
+    const worker = this.#worker
+    this.#worker = undefined
+    const waiting = [...this.#waiting.values()]
+    this.#waiting.clear()
+    for (const { reject } of waiting) reject(error)
+    return worker
+  }
+}
+
+function errorOf(failure: Failure): HybridError {
+  return new HybridError(failure.status, failure.message, failure)
+}
+
+function crashed(): HybridError {
+  return new HybridError('INTERNAL', 'the worker stopped unexpectedly; the browser console may hold the cause', { code: 'WORKER_CRASHED' })
+}

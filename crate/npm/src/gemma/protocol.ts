@@ -1,0 +1,124 @@
+/** What page and worker say to each other. Calls carry a number, answers carry it back, in any order. */
+
+import type { Confidence, EmbeddingTask, FinishReason, LoadProgress, Message, Part, Status, Usage } from '../types.js'
+import type { ModelRequest } from '../border/request.js'
+
+/** What the worker can be asked. */
+export interface Calls {
+  /** The engine's own kernels, and where `burn` is set a product on burn's queue too. */
+  selfTest: { params: { burn: boolean }; result: Omit<GpuReport, 'milliseconds'> }
+  /** Bytes of weights that one CPU thread works through in a second. */
+  cpuRate: { params: { precision: LoadParams['precision'] }; result: number }
+  load: { params: LoadParams; result: Loaded }
+  count: { params: { request: ModelRequest }; result: number }
+  /** Names a generation; nothing runs before the first `next`. */
+  start: { params: { request: ModelRequest; seed: number }; result: number }
+  /** The next piece of a generation: text, nothing yet, or the whole reply as its last. */
+  next: { params: { generation: number }; result: Progressed }
+  /** Stops a generation after the token in flight. Naming one that is over does nothing. */
+  drop: { params: { generation: number }; result: null }
+  embed: { params: { text: string; task?: EmbeddingTask; title?: string; dimensions?: number }; result: Float32Array }
+}
+
+export type Method = keyof Calls
+
+/** One file of a model, as its address promises it. */
+export interface RemoteFile {
+  readonly url: string
+  readonly sha256?: string
+  readonly bytes?: number
+}
+
+export interface LoadParams {
+  readonly source: { readonly blobs: readonly Blob[] } | { readonly key: string; readonly name: string; readonly files: readonly RemoteFile[]; readonly headers: Readonly<Record<string, string>> }
+  readonly kind: 'generator' | 'embedder'
+  readonly cache: 'opfs' | 'none'
+  /** Whether the network may be used. A rebuilt engine comes out of the store or not at all. */
+  readonly mayDownload: boolean
+  readonly contextWindow: number
+  readonly precision: 'exact' | 'fast'
+  readonly device: 'auto' | 'gpu' | 'cpu'
+  /** Whether this adapter's numbers were found right before, so that nobody looks again. */
+  readonly gpuIsRight: boolean
+  /** The kernels that were the quickest on this adapter before; empty or unknown has them tried again. */
+  readonly gpuPlan: string
+  /** Overrides of core's download policy, for tests. */
+  readonly policy?: Readonly<Record<string, number>>
+}
+
+/** What was loaded. */
+export interface Loaded {
+  readonly device: 'gpu' | 'cpu'
+  readonly adapter?: string
+  readonly contextWindow: number
+  readonly architecture: string
+  /** The kernels that a GPU decodes with, and how many were tried to find them. */
+  readonly gpuPlan?: string
+  readonly gpuPlansTried?: number
+}
+
+/** One step of a generation. */
+export interface Progressed {
+  readonly content?: Part[]
+  readonly logprobs?: number[]
+  readonly reply?: { message: Message; finishReason: FinishReason; usage: Usage; confidence?: Confidence }
+}
+
+/** What the adapter is, and how right it computes. */
+export interface GpuReport {
+  readonly adapter: string
+  readonly software: boolean
+  /** The largest difference from the same numbers on the CPU. */
+  readonly maxError: number
+  /** Of asking for the adapter, compiling and computing alone. */
+  readonly checkMilliseconds: number
+  /** From asking to knowing: loading, compiling and computing. */
+  readonly milliseconds: number
+}
+
+export interface Call<M extends Method = Method> {
+  readonly id: number
+  readonly method: M
+  readonly params: Calls[M]['params']
+  /** Told with every call, read at the first. */
+  readonly wasmUrl: string | undefined
+}
+
+/** Stops the work of a call, which then fails with CANCELLED. */
+export interface Abort {
+  readonly abort: number
+}
+
+/** Asks for the GPU and all memory back, before the worker is ended. Answered as a call is. */
+export interface Farewell {
+  readonly farewell: number
+}
+
+export interface Failure {
+  readonly status: Status
+  readonly message: string
+  readonly code?: string
+  readonly retryAfterMs?: number
+}
+
+/** Where the work of a call stands, told while it runs. */
+export interface Report {
+  readonly report: number
+  readonly progress: Step
+}
+
+export type Step = Pick<LoadProgress, 'phase' | 'loadedBytes' | 'totalBytes'>
+
+export type Answer = { readonly id: number; readonly result: unknown } | { readonly id: number; readonly failure: Failure }
+
+/** The worker holds a lock of this name as long as it lives. */
+export interface Hello {
+  readonly lock: string
+}
+
+/** Nothing the worker says from now on can be trusted. */
+export interface Collapse {
+  readonly collapse: Failure
+}
+
+export type FromWorker = Answer | Report | Hello | Collapse

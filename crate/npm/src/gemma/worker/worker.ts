@@ -1,0 +1,157 @@
+/** Runs in the dedicated worker: loads the engine at the first call, answers each call once. Decides nothing. */
+
+import type { Abort, Answer, Call, Calls, Collapse, Failure, Farewell, FromWorker, Method, Step } from '../protocol.js'
+import type { Arriving } from './arriving.js'
+import { EarlyLoad } from './early-load.js'
+import { obtain } from './obtain.js'
+import { Refusal } from './refusal.js'
+import { askForSubgroups } from './subgroups.js'
+import { loadEngine, type Engine, type Generation, type Model } from './wasm.js'
+
+interface Run {
+  readonly signal: AbortSignal
+  report(step: Step): void
+}
+
+type Handlers = { [M in Method]: (engine: Engine, params: Calls[M]['params'], run: Run) => Promise<Calls[M]['result']> | Calls[M]['result'] }
+
+askForSubgroups()
+
+let model: Model | undefined
+const generations = new Map<number, Generation>()
+let lastGeneration = 0
+
+const handlers: Handlers = {
+  selfTest: async (engine, { burn }) => {
+    const started = performance.now()
+    const found = JSON.parse(await engine.self_test(burn)) as Omit<Calls['selfTest']['result'], 'checkMilliseconds'>
+    return { ...found, checkMilliseconds: performance.now() - started }
+  },
+  cpuRate: (engine, { precision }) => engine.cpu_rate(JSON.stringify(precision)),
+  load: async (engine, params, run) => {
+    const { contextWindow, device, precision, kind, gpuIsRight, gpuPlan } = params
+    let isHere = false
+    // Until all of it is here the download is what takes the time.
+    const onProgress = (phase: Step['phase'], loadedBytes: number, totalBytes: number): void => void (isHere && run.report({ phase, loadedBytes, totalBytes }))
+    const open = async (files: ReadonlyArray<Blob | Arriving>): Promise<Model> => {
+      model?.free()
+      model = undefined
+      return await engine.Model.load([...files], JSON.stringify({ contextWindow, device, precision, kind, gpuIsRight, gpuPlan }), onProgress)
+    }
+    const early = new EarlyLoad(open)
+    let blobs: readonly Blob[]
+    try {
+      blobs = await obtain(engine, params, { ...run, onArriving: (file) => early.begin(file) })
+    } catch (thrown) {
+      await early.giveUp()
+      throw thrown
+    }
+    isHere = true
+    const loaded = await (early.model ?? early.giveUp().then(() => open(blobs)))
+    if (run.signal.aborted) {
+      loaded.free()
+      throw new Refusal({ status: 'CANCELLED', message: 'stopped by the caller' })
+    }
+    model = loaded
+    return JSON.parse(loaded.facts()) as Calls['load']['result']
+  },
+  count: (_, { request }) => loaded().count(JSON.stringify(request)),
+  start: (_, { request, seed }) => {
+    generations.set(++lastGeneration, loaded().start(JSON.stringify(request), seed))
+    return lastGeneration
+  },
+  next: async (_, { generation }) => {
+    const running = generations.get(generation)
+    if (running === undefined) throw new Refusal({ status: 'CANCELLED', message: 'stopped by the caller' })
+    return JSON.parse(await running.next()) as Calls['next']['result']
+  },
+  drop: (_, { generation }) => {
+    const running = generations.get(generation)
+    generations.delete(generation)
+    running?.cancel()
+    return null
+  },
+  embed: (_, params) => loaded().embed(JSON.stringify(params)),
+}
+
+/** Gives back what the model holds. Its GPU device is destroyed with it, and every buffer with that. */
+function farewell(): null {
+  for (const running of generations.values()) running.cancel()
+  generations.clear()
+  try {
+    model?.free()
+  } catch {
+    // It is at work this very moment, and goes with its worker.
+  }
+  model = undefined
+  return null
+}
+
+function loaded(): Model {
+  if (model === undefined) throw new Refusal({ status: 'UNAVAILABLE', code: 'MODEL_ABSENT', message: 'the worker holds no model' })
+  return model
+}
+
+const calls = new Map<number, AbortController>()
+
+/** The engine throws our error as JSON text, what fetches and stores throws a Refusal; anything else is a bug or a failed load. */
+function failureOf(thrown: unknown, isLoaded: boolean): Failure {
+  if (typeof thrown === 'string') return JSON.parse(thrown) as Failure
+  if (thrown instanceof Refusal) return thrown.failure
+  if (!isLoaded) return { status: 'UNAVAILABLE', code: 'WASM_UNAVAILABLE', message: 'the engine (hybridge_worker_bg.wasm) could not be loaded; serve it beside the worker, or name it with wasmUrl' }
+  return panic
+}
+
+const panic: Failure = { status: 'INTERNAL', code: 'ENGINE_PANIC', message: 'the engine stopped unexpectedly; the browser console holds the cause' }
+
+async function answer<M extends Method>({ id, method, params, wasmUrl }: Call<M>): Promise<Answer> {
+  let isLoaded = false
+  const work = new AbortController()
+  calls.set(id, work)
+  try {
+    const engine = await loadEngine(wasmUrl)
+    isLoaded = true
+    const report = (progress: Step): void => say({ report: id, progress })
+    return { id, result: await handlers[method](engine, params, { signal: work.signal, report }) }
+  } catch (thrown) {
+    if (typeof thrown !== 'string' && !(thrown instanceof Refusal)) console.error(thrown)
+    return { id, failure: failureOf(thrown, isLoaded) }
+  } finally {
+    calls.delete(id)
+  }
+}
+
+function say(message: FromWorker): void {
+  self.postMessage(message)
+}
+
+self.addEventListener('message', (event: MessageEvent<Call | Abort | Farewell>) => {
+  const message = event.data
+  if ('abort' in message) calls.get(message.abort)?.abort()
+  else if ('farewell' in message) say({ id: message.farewell, result: farewell() })
+  else void answer(message).then(say)
+})
+
+// A trap inside a future of Rust's settles no promise: it surfaces here, and nothing in the wasm can be trusted after it.
+function collapse(): void {
+  const message: Collapse = { collapse: panic }
+  say(message)
+}
+self.addEventListener('unhandledrejection', collapse)
+self.addEventListener('error', (event) => {
+  if (!(event.error instanceof WebAssembly.RuntimeError)) return
+  // Told by its name, and not once more as an unknown end of the worker.
+  event.preventDefault()
+  console.error(event.error)
+  collapse()
+})
+
+// Held as long as the worker lives; whoever waits for it learns of a death that nobody announced. Missing where the context is not secure.
+const locks = (navigator as { locks?: LockManager }).locks
+if (locks !== undefined) {
+  const lock = `hybridge-worker-${crypto.randomUUID()}`
+  void locks.request(lock, () => {
+    say({ lock })
+    return new Promise<never>(() => {})
+  })
+}

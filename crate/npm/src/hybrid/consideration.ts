@@ -1,0 +1,96 @@
+/** Answers to what strategies ask. Rust asks one question at a time, and only what a strategy in the tree needs. */
+
+import { deviceFacts } from '../border/device-facts.js'
+import { HybridError } from '../border/errors.js'
+import { loadPage, type Consideration, type Hybrid, type Page } from '../border/wasm.js'
+import { toJson } from '../border/json.js'
+import type { Leaf, Tree } from './strategies/strategy.js'
+import type { Decision, RoutingContext, Status } from '../types.js'
+
+/** `hybridge_core::route::Question`. */
+export type Question = 'request' | 'device' | 'branches' | { leaf: number } | { tokens: string }
+
+/** `hybridge_core::route::BranchFacts`. */
+export interface BranchFacts { key: string; state?: string; countsTokens: boolean; queued?: number }
+
+/** An error of Rust's. */
+export interface CoreError { status: Status; message: string; code?: string; retryAfterMs?: number }
+
+/** What can be asked about one request. */
+export interface World {
+  readonly leaves: readonly Leaf[]
+  readonly request: RoutingContext['request']
+  /** What callbacks see. Made when the first one looks: it holds the device's facts. */
+  context(): Promise<RoutingContext>
+  branches(): BranchFacts[]
+  countTokens(key: string): Promise<unknown>
+}
+
+/** How the branches of a context count, for strategies that are asked on their own. */
+const counters = new WeakMap<object, World['countTokens']>()
+
+export function rememberCounter(context: RoutingContext, countTokens: World['countTokens']): void {
+  counters.set(context, countTokens)
+}
+
+/** The answer to a question, as JSON. What a callback throws is thrown. */
+export async function answerTo(question: Question, world: World): Promise<string> {
+  if (question === 'request') return toJson(world.request, 'the request')
+  if (question === 'device') return toJson(await deviceFacts(), 'the device\'s facts')
+  if (question === 'branches') return toJson(world.branches(), 'the branches\' facts')
+  if ('tokens' in question) {
+    // A tokenizer that fails is one that is not there.
+    const count = await world.countTokens(question.tokens).catch(() => null)
+    return toJson(typeof count === 'number' && count >= 0 ? Math.ceil(count) : null, 'a count')
+  }
+  const leaf = world.leaves[question.leaf]
+  const answer = await (leaf?.looks === true ? leaf.ask(await world.context()) : leaf?.ask())
+  // A function or a symbol has no JSON form, and would pass for no opinion.
+  return typeof answer === 'function' || typeof answer === 'symbol' ? 'false' : toJson(answer, 'what a strategy returned')
+}
+
+/** A hybrid in Rust. */
+export function engineOf(page: Page, plan: unknown): Hybrid {
+  try {
+    return new page.Hybrid(toJson(plan, 'the routing options'))
+  } catch (thrown) {
+    throw typeof thrown === 'string' ? ours(JSON.parse(thrown) as CoreError) : thrown
+  }
+}
+
+/** Asks and answers until there is a decision. */
+export async function consider<T>(consideration: Consideration, kind: 'opinion' | 'route', world: World): Promise<T> {
+  for (let failure: string | undefined; ; ) {
+    const step = JSON.parse(failure ?? consideration[kind]()) as { ask: Question } | { done: T } | { fail: CoreError }
+    if ('done' in step) return step.done
+    if ('fail' in step) throw ours(step.fail)
+    failure = consideration.answer(await answerTo(step.ask, world))
+  }
+}
+
+/** What a strategy says on its own, outside a hybrid or inside one of the caller's. */
+export async function opinionOf(tree: Tree, leaves: readonly Leaf[], context: RoutingContext): Promise<Decision> {
+  const page = await loadPage()
+  const health = Object.entries(context.branches ?? {})
+  const hybrid = engineOf(page, { keys: [...(context.branchKeys ?? [])], strategy: tree, strategyName: '' })
+  hybrid.recall(toJson(health, 'the branches\' health'))
+  const consideration = hybrid.consider()
+  const countTokens = counters.get(context)
+  try {
+    return await consider<Decision>(consideration, 'opinion', {
+      leaves,
+      request: context.request,
+      context: async () => context,
+      branches: () => health.map(([key, { state }]) => ({ key, state, countsTokens: countTokens !== undefined })),
+      countTokens: countTokens ?? (async () => null),
+    })
+  } finally {
+    consideration.free()
+    hybrid.free()
+  }
+}
+
+/** An error of Rust's as the caller's. */
+export function ours({ status, message, code, retryAfterMs }: CoreError): HybridError {
+  return new HybridError(status, message, { ...(code === undefined ? {} : { code }), ...(retryAfterMs === undefined ? {} : { retryAfterMs }) })
+}

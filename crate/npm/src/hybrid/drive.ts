@@ -1,0 +1,283 @@
+/**
+ * Drives one run: does what Rust says, and tells it what happened. Nothing is decided here.
+ *
+ * Branches, callbacks and timers may all speak while an action is being done; what Rust answers is queued, so that its actions
+ * are done in the order it gave them.
+ */
+
+import { now } from '../border/clock.js'
+import { answerTo, ours, type CoreError, type Question, type World } from './consideration.js'
+import { HybridError } from '../border/errors.js'
+import type { Run } from '../border/wasm.js'
+import { toJson } from '../border/json.js'
+import { outputErrorOf } from '../answer/output.js'
+import { calledBy } from './tool-turns.js'
+import { wantsJson, type ModelRequest } from '../border/request.js'
+import { Response, type Answer } from '../answer/response.js'
+import type { ChunkDetails, RunOptions, Runner } from '../answer/runner.js'
+import { CallerFault, cancelled, fromThrown, withRouting } from '../border/thrown.js'
+import type { Confidence, GenerateResponse, Model, Part, RoutingTrace } from '../types.js'
+
+/** `hybridge_core::route::Action`. */
+type Action =
+  | { do: 'ask'; question: Question }
+  | { do: 'start'; attempt: number; branch: string; streaming: boolean }
+  | { do: 'stop'; attempt: number; reason: 'aborted' | 'deadline' | 'overtaken' | 'unsure' }
+  | { do: 'show'; attempt: number }
+  | { do: 'judge'; attempt: number; trace: RoutingTrace }
+  | { do: 'wake'; at: number }
+  | { do: 'finish'; attempt: number; whole: boolean; confidence?: Confidence; trace: RoutingTrace }
+  | { do: 'fail'; attempt?: number; error: CoreError; trace: RoutingTrace }
+
+/** A branch as a drive sees it. */
+export interface Branch { readonly model: Model; readonly runner: Runner }
+
+/** What is the same for every run of a hybrid. */
+export interface Circuit {
+  readonly branches: ReadonlyMap<string, Branch>
+  readonly accept?: ((response: GenerateResponse) => boolean | Promise<boolean>) | undefined
+  readonly onTrace?: ((trace: RoutingTrace) => void) | undefined
+}
+
+interface Attempt {
+  readonly branch: string
+  readonly work: AbortController
+  readonly startedAt: number
+  held: Array<{ content: Part[]; details: ChunkDetails }>
+  answer?: Answer
+  error?: HybridError
+}
+
+interface Settle { resolve: (answer: Answer) => void; reject: (error: unknown) => void }
+
+/** What a timer can hold; more would ring at once. */
+const longestSleep = 2 ** 31 - 1
+
+export class Drive {
+  readonly #machine: Run
+  readonly #circuit: Circuit
+  readonly #world: World
+  readonly #request: ModelRequest
+  readonly #run: RunOptions
+  readonly #attempts = new Map<number, Attempt>()
+  readonly #settle: Settle
+  readonly #actions: Action[] = []
+  readonly #abort = (): void => this.#tell((machine) => machine.aborted(now()))
+  readonly answer: Promise<Answer>
+  #isActing = false
+  #isOver = false
+  #timer: ReturnType<typeof setTimeout> | undefined
+  #fault: CallerFault | undefined
+
+  constructor(machine: Run, circuit: Circuit, world: World, request: ModelRequest, run: RunOptions) {
+    this.#machine = machine
+    this.#circuit = circuit
+    this.#world = world
+    this.#request = request
+    this.#run = run
+    // Not `Promise.withResolvers`, which browsers of 2023 lack.
+    let settle: Settle = { resolve: () => {}, reject: () => {} }
+    this.answer = new Promise((resolve, reject) => (settle = { resolve, reject }))
+    this.#settle = settle
+    run.signal.addEventListener('abort', this.#abort, { once: true })
+    if (run.signal.aborted) this.#abort()
+    else this.#tell(() => machine.start(now()))
+  }
+
+  /** Tells Rust something and does what it says. What comes after the end is not told. */
+  #tell(event: (machine: Run) => string | undefined): void {
+    if (this.#isOver) return
+    let actions: string | undefined
+    try {
+      actions = event(this.#machine)
+    } catch (cause) {
+      // A trap in the wasm: nothing may wait for an answer that cannot come any more.
+      this.#letGo()
+      return this.#settle.reject(new HybridError('INTERNAL', 'the router failed; this is a bug of hybridge', { cause }))
+    }
+    if (actions !== undefined) this.#do(JSON.parse(actions) as Action[])
+  }
+
+  /** Does actions in their order, after those that are being done. */
+  #do(actions: readonly Action[]): void {
+    this.#actions.push(...actions)
+    if (this.#isActing) return
+    this.#isActing = true
+    for (let action = this.#actions.shift(); action !== undefined; action = this.#actions.shift()) this.#act(action)
+    this.#isActing = false
+  }
+
+  #act(action: Action): void {
+    switch (action.do) {
+      case 'ask':
+        this.#ask(() => answerTo(action.question, this.#world), (answer) => this.#tell((machine) => machine.answer(answer, now())))
+        break
+      case 'start':
+        this.#start(action.attempt, action.branch, action.streaming)
+        break
+      case 'stop':
+        this.#attempts.get(action.attempt)?.work.abort(new DOMException(action.reason, action.reason === 'deadline' ? 'TimeoutError' : 'AbortError'))
+        break
+      case 'show':
+        this.#show(action.attempt)
+        break
+      case 'judge':
+        this.#ask(() => this.#accepts(action.attempt, action.trace), (isGood) => this.#tell((machine) => machine.judged(isGood, now())))
+        break
+      case 'wake':
+        this.#sleepUntil(action.at)
+        break
+      case 'finish':
+        this.#finish(action)
+        break
+      case 'fail': {
+        const failed = action.attempt === undefined ? undefined : this.#attempts.get(action.attempt)
+        const error = withRouting(failed?.error ?? (this.#run.signal.aborted ? cancelled(this.#run.signal.reason) : ours(action.error)), failed?.branch, action.trace)
+        this.#end(action.trace)
+        this.#settle.reject(this.#fault ?? error)
+      }
+    }
+  }
+
+  /** Asks the caller. What it throws goes to the caller, not to a branch. */
+  #ask<T>(question: () => Promise<T>, then: (answer: T) => void): void {
+    question().then(then, (thrown: unknown) => this.#blame(thrown))
+  }
+
+  #blame(thrown: unknown): void {
+    this.#fault ??= thrown instanceof CallerFault ? thrown : new CallerFault(thrown)
+    this.#tell((machine) => machine.callerThrew(now()))
+  }
+
+  #start(number: number, branch: string, streaming: boolean): void {
+    const attempt: Attempt = { branch, work: new AbortController(), startedAt: now(), held: [] }
+    this.#attempts.set(number, attempt)
+    const sendChunk: RunOptions['sendChunk'] = (content, details = {}) => {
+      if (this.#isOver || typeof content === 'string') return
+      if (this.#run.streaming) attempt.held.push({ content, details })
+      const { text, reasoning, other } = measured(content)
+      const logprobs = details.logprobs === undefined ? undefined : Float64Array.from(details.logprobs)
+      this.#tell((machine) => {
+        const next = machine.chunk(number, text, reasoning, other, logprobs, now())
+        if (next === 1) this.#do([{ do: 'show', attempt: number }])
+        return next === 2 ? machine.waiting() : undefined
+      })
+    }
+    const runner = this.#circuit.branches.get(branch)?.runner
+    runner?.(requestFor(this.#request, branch), { streaming, sendChunk, signal: attempt.work.signal, context: this.#run.context }).then(
+      (answer) => {
+        attempt.answer = answer
+        this.#tell((machine) => machine.finished(number, summaryOf(answer), now()))
+      },
+      (thrown: unknown) => {
+        if (thrown instanceof CallerFault) return this.#blame(thrown)
+        const error = (attempt.error = fromThrown(thrown))
+        const { status, message, code, retryAfterMs, routing } = error
+        this.#tell((machine) => machine.failed(number, toJson({ status, message, code, retryAfterMs: whole(retryAfterMs) }, 'the branch\'s error'), routing && toJson(routing, 'the branch\'s trace'), now()))
+      },
+    )
+  }
+
+  #show(number: number): void {
+    const attempt = this.#attempts.get(number)
+    if (attempt === undefined) return
+    const pieces = attempt.held
+    attempt.held = []
+    for (const { content, details } of pieces) this.#run.sendChunk(content, { ...details, branch: attempt.branch })
+  }
+
+  async #accepts(number: number, routing: RoutingTrace): Promise<boolean> {
+    const attempt = this.#attempts.get(number)
+    const isGood: unknown = attempt?.answer && (await this.#circuit.accept?.(await this.#response(attempt, attempt.answer, routing)))
+    if (typeof isGood !== 'boolean') throw new HybridError('INVALID_ARGUMENT', `accept returned neither true nor false, but ${typeof isGood}`)
+    return isGood
+  }
+
+  #sleepUntil(at: number): void {
+    clearTimeout(this.#timer)
+    const rest = at - now()
+    this.#timer = setTimeout(
+      () => {
+        if (rest > longestSleep) return this.#sleepUntil(at)
+        // Timers may ring a little early by the other clock.
+        this.#tell((machine) => machine.woke(Math.max(now(), at)))
+      },
+      Math.min(rest, longestSleep),
+    )
+  }
+
+  #finish({ attempt: number, whole, confidence, trace }: Extract<Action, { do: 'finish' }>): void {
+    const attempt = this.#attempts.get(number)
+    if (attempt?.answer === undefined) return
+    const { branch, answer } = attempt
+    if (whole) this.#run.sendChunk(answer.message.content, { branch })
+    this.#end(trace)
+    if (this.#fault !== undefined) return this.#settle.reject(this.#fault)
+    const told = answer.confidence ?? confidence
+    this.#settle.resolve({ ...answer, message: calledBy(answer.message, branch), branch, inferenceSource: this.#source(attempt, answer), routing: trace, ...(told === undefined ? {} : { confidence: told }) })
+  }
+
+  /** Lets go of everything. */
+  #letGo(): void {
+    this.#isOver = true
+    clearTimeout(this.#timer)
+    this.#run.signal.removeEventListener('abort', this.#abort)
+    this.#attempts.clear()
+  }
+
+  /** Lets go of everything and tells the trace. */
+  #end(trace: RoutingTrace): void {
+    this.#letGo()
+    this.#machine.free()
+    try {
+      this.#circuit.onTrace?.(trace)
+    } catch (thrown) {
+      this.#fault ??= new CallerFault(thrown)
+    }
+  }
+
+  #source({ branch }: Attempt, { inferenceSource }: Answer): Model['info']['inferenceSource'] {
+    return inferenceSource ?? this.#circuit.branches.get(branch)?.model.info.inferenceSource ?? 'unknown'
+  }
+
+  async #response(attempt: Attempt, answer: Answer, routing: RoutingTrace): Promise<GenerateResponse> {
+    return new Response(answer, {
+      latencyMs: now() - attempt.startedAt,
+      branch: attempt.branch,
+      inferenceSource: this.#source(attempt, answer),
+      routing,
+      json: wantsJson(this.#request),
+      outputError: await outputErrorOf(this.#request, answer),
+    })
+  }
+}
+
+/** How much of a chunk is what. The words stay here. */
+function measured(content: readonly Part[]): { text: number; reasoning: number; other: number } {
+  const sizes = { text: 0, reasoning: 0, other: 0 }
+  for (const part of content) {
+    if ('text' in part) sizes.text += part.text.length
+    else if ('reasoning' in part) sizes.reasoning += part.reasoning.length
+    else sizes.other++
+  }
+  return sizes
+}
+
+/** The request as one branch gets it: with its own options, and without those of the others. */
+function requestFor(request: ModelRequest, branch: string): ModelRequest {
+  const { branches, ...common } = request.config
+  return { ...request, config: { ...common, ...branches?.[branch] } }
+}
+
+/** What is to be known of an answer. A branch whose numbers have no JSON form has told none. */
+function summaryOf({ usage, confidence, device, routing }: Answer): string {
+  try {
+    return toJson({ usage, confidence, device, routing }, 'the branch\'s summary')
+  } catch {
+    return '{}'
+  }
+}
+
+function whole(milliseconds: number | undefined): number | undefined {
+  return milliseconds === undefined || !(milliseconds >= 0) ? undefined : Math.ceil(milliseconds)
+}

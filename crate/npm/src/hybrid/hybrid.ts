@@ -1,0 +1,143 @@
+/** Several models behind one, and what decides between them. */
+
+import { HybridError } from '../border/errors.js'
+import { kCloud, kOnDevice } from './keys.js'
+import { makeModel } from '../answer/model.js'
+import { Router, type Plan, type RouterParts } from './router.js'
+import { functionArgument, nameOf, numberArgument, orderArgument, strategyArgument, treeOf, type Leaf } from './strategies/strategy.js'
+import { isStatus } from '../border/thrown.js'
+import type { GenerateResponse, HybridModel, HybridOptions, HybridPolicy, Model, ModelInfo } from '../types.js'
+
+/**
+ * One model over any number of branches. The strategy picks for each request; a branch that fails in passing hands over to the
+ * next before the first content, never after it.
+ *
+ * @example
+ * const ai = hybridModel({
+ *   branches: { tiny, large, cloud },
+ *   strategy: new FirstMatch([new PrivacyStrategy({ keep: 'large' }), new FallbackStrategy(['tiny', 'large', 'cloud'])]),
+ * })
+ */
+export function hybridModel({ branches, strategy, name = 'hybrid', policy, branchPolicies = {}, onTrace }: HybridOptions & { branches: Record<string, Model> }): HybridModel {
+  const fixed = branchesArgument(branches)
+  strategyArgument(strategy, 'strategy')
+  if (onTrace !== undefined) functionArgument(onTrace, 'onTrace')
+  if (policy !== undefined) policyArgument(policy, 'policy')
+  for (const [key, own] of Object.entries(branchPolicies)) {
+    knownArgument(key, fixed, 'branchPolicies')
+    policyArgument(own, `branchPolicies.${key}`)
+  }
+  const leaves: Leaf[] = []
+  const plan: Plan = {
+    keys: Object.keys(fixed),
+    strategy: treeOf(strategy, leaves),
+    strategyName: nameOf(strategy),
+    branchPolicies: Object.entries(branchPolicies),
+    ...(policy === undefined ? {} : { policy }),
+  }
+  return assemble(name, { branches: fixed, plan, leaves, ...(onTrace === undefined ? {} : { onTrace }) })
+}
+
+/**
+ * The common case: a model on the device and one in the cloud, under the keys `kOnDevice` and `kCloud`.
+ *
+ * @example
+ * const ai = hybridModelOnDeviceCloud({ onDevice, cloud, strategy: new FallbackStrategy([kOnDevice, kCloud]) })
+ * const { text, branch } = await ai.generate('Hello')
+ */
+export function hybridModelOnDeviceCloud({ onDevice, cloud, ...options }: HybridOptions & { onDevice: Model; cloud: Model }): HybridModel {
+  return hybridModel({ branches: { [kOnDevice]: onDevice, [kCloud]: cloud }, ...options })
+}
+
+/**
+ * Runs `order` left to right and moves on while `accept` says no; the last one's answer stands. The verdict needs the whole answer,
+ * so a caller who streams gets it in one chunk.
+ *
+ * @example
+ * const ai = cascadeModel({ branches: { small, large }, order: ['small', 'large'], accept: ({ text }) => text.length > 20 })
+ */
+export function cascadeModel({ branches, order, accept, name = 'cascade' }: { branches: Record<string, Model>; order: string[]; accept: (response: GenerateResponse) => boolean | Promise<boolean>; name?: string }): HybridModel {
+  const fixed = branchesArgument(branches)
+  const fixedOrder = orderArgument(order, 'order')
+  for (const key of fixedOrder) knownArgument(key, fixed, 'order')
+  functionArgument(accept, 'accept')
+  const plan: Plan = { keys: Object.keys(fixed), strategy: { fallback: { order: fixedOrder } }, strategyName: 'cascade', judge: 'accept' }
+  return assemble(name, { branches: fixed, plan, leaves: [], accept })
+}
+
+/**
+ * Lets the device speak first, and hands over unseen if it is unsure: its first `holdTokens` tokens (24 by default) are kept back, and
+ * shown only once the chosen score of their log-probabilities (the 10 % quantile by default) reaches `threshold`.
+ * A device that reports no log-probabilities is taken as sure, and the trace says so.
+ *
+ * @example
+ * const ai = confidenceCascade({ onDevice, cloud, threshold: -1.5 })
+ */
+export function confidenceCascade({ onDevice, cloud, threshold, score = 'p10', holdTokens = 24, name = 'cascade' }: { onDevice: Model; cloud: Model; threshold: number; score?: 'mean' | 'min' | 'p10'; holdTokens?: number; name?: string }): HybridModel {
+  const branches = branchesArgument({ [kOnDevice]: onDevice, [kCloud]: cloud })
+  numberArgument(threshold, 'threshold')
+  if (!Number.isInteger(holdTokens) || holdTokens < 1) throw invalid('holdTokens must be a whole number of at least 1')
+  if (score !== 'mean' && score !== 'min' && score !== 'p10') throw invalid('score must be \'mean\', \'min\' or \'p10\'')
+  const plan: Plan = {
+    keys: [kOnDevice, kCloud],
+    strategy: { fallback: { order: [kOnDevice, kCloud] } },
+    strategyName: 'confidence',
+    judge: { threshold, score, holdTokens },
+  }
+  return assemble(name, { branches, plan, leaves: [] })
+}
+
+function assemble(name: string, parts: RouterParts): HybridModel {
+  const router = new Router(parts)
+  const model = makeModel(infoOver(name, Object.values(parts.branches)), router.run, { routes: true })
+  return Object.assign(model, {
+    explain: (...request: Parameters<HybridModel['explain']>) => router.explain(...request),
+    health: () => router.health(),
+  })
+}
+
+/** A hybrid can what one of its branches can. */
+function infoOver(name: string, models: Model[]): ModelInfo {
+  const all = models.map(({ info }) => info)
+  const windows = all.flatMap(({ contextWindow }) => (contextWindow === undefined ? [] : [contextWindow]))
+  const can = (what: 'multiturn' | 'systemRole' | 'tools' | 'media'): boolean => all.some(({ supports }) => supports[what])
+  const json = (['constrained', 'prompted'] as const).find((how) => all.some(({ supports }) => supports.json === how)) ?? 'none'
+  const [first, ...others] = all.map(({ inferenceSource }) => inferenceSource)
+  return {
+    name,
+    supports: { multiturn: can('multiturn'), systemRole: can('systemRole'), tools: can('tools'), media: can('media'), json },
+    inferenceSource: first !== undefined && others.every((it) => it === first) ? first : 'unknown',
+    ...(windows.length === 0 ? {} : { contextWindow: Math.max(...windows) }),
+  }
+}
+
+// ── Arguments ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+function branchesArgument(branches: Record<string, Model>): Record<string, Model> {
+  const fixed = { ...branches }
+  const keys = Object.keys(fixed)
+  if (keys.length === 0) throw invalid('branches must name at least one model')
+  for (const key of keys) {
+    if (typeof fixed[key]?.generate !== 'function' || typeof fixed[key].generateStream !== 'function') throw invalid(`branch \`${key}\` is not a model; make one with defineModel()`)
+  }
+  return fixed
+}
+
+function knownArgument(key: string, branches: Record<string, Model>, what: string): void {
+  if (!Object.hasOwn(branches, key)) throw invalid(`${what} names the branch \`${key}\`, which does not exist; there are: ${Object.keys(branches).join(', ')}`)
+}
+
+function policyArgument(policy: HybridPolicy, what: string): void {
+  if (typeof policy !== 'object' || policy === null) throw invalid(`${what} must be an object`)
+  const { fallbackOn = [], firstTokenTimeoutMs, idleTimeoutMs, totalTimeoutMs, hedgeAfterMs, breaker } = policy
+  const times = { firstTokenTimeoutMs, idleTimeoutMs, totalTimeoutMs, hedgeAfterMs, 'breaker.failures': breaker?.failures, 'breaker.cooldownMs': breaker?.cooldownMs }
+  for (const [name, time] of Object.entries(times)) {
+    if (time !== undefined && numberArgument(time, `${what}.${name}`) < 0) throw invalid(`${what}.${name} must not be negative`)
+  }
+  if (breaker !== undefined && (!Number.isInteger(breaker.failures) || breaker.cooldownMs === undefined)) throw invalid(`${what}.breaker needs a whole number of failures, and cooldownMs`)
+  if (!Array.isArray(fallbackOn) || !fallbackOn.every(isStatus)) throw invalid(`${what}.fallbackOn must be a list of statuses`)
+}
+
+function invalid(message: string): HybridError {
+  return new HybridError('INVALID_ARGUMENT', message)
+}

@@ -1,0 +1,129 @@
+/** A hybrid below its public face: its branches, its plan, its engine in Rust once that is loaded. */
+
+import { newId, now } from '../border/clock.js'
+import { consider, engineOf, rememberCounter, type BranchFacts, type World } from './consideration.js'
+import { deviceFacts } from '../border/device-facts.js'
+import { Drive, type Branch, type Circuit } from './drive.js'
+import { loadPage, type Hybrid } from '../border/wasm.js'
+import { toJson } from '../border/json.js'
+import { callerOf } from './tool-turns.js'
+import { normaliseRequest, type ModelRequest } from '../border/request.js'
+import { runnerOf, type RunOptions } from '../answer/runner.js'
+import type { Leaf, Tree } from './strategies/strategy.js'
+import { cancelled } from '../border/thrown.js'
+import type { Answer } from '../answer/response.js'
+import type { BranchHealth, GenerateOptions, GenerateRequest, GenerateResponse, HybridPolicy, Model, RoutingContext, RoutingTrace } from '../types.js'
+
+/** `hybridge_core::route::Plan`. */
+export interface Plan {
+  keys: string[]
+  strategy: Tree
+  strategyName: string
+  policy?: HybridPolicy
+  branchPolicies?: Array<[string, HybridPolicy]>
+  judge?: 'accept' | { threshold: number; score: 'mean' | 'min' | 'p10'; holdTokens: number }
+}
+
+/** What a router is made of. */
+export interface RouterParts {
+  branches: Record<string, Model>
+  plan: Plan
+  leaves: readonly Leaf[]
+  accept?: (response: GenerateResponse) => boolean | Promise<boolean>
+  onTrace?: (trace: RoutingTrace) => void
+}
+
+/** What some models have beside the face of every model. */
+interface MoreThanAModel { state?: unknown; countTokens?: unknown; queued?: unknown }
+
+export class Router {
+  readonly #branches: ReadonlyMap<string, Branch>
+  readonly #plan: Plan
+  readonly #leaves: readonly Leaf[]
+  readonly #circuit: Circuit
+  #engine: Hybrid | undefined
+
+  constructor({ branches, plan, leaves, accept, onTrace }: RouterParts) {
+    this.#branches = new Map(Object.entries(branches).map(([key, model]) => [key, { model, runner: runnerOf(model) }]))
+    this.#plan = plan
+    this.#leaves = leaves
+    this.#circuit = { branches: this.#branches, accept, onTrace }
+  }
+
+  /** The hybrid's runner. */
+  readonly run = async (request: ModelRequest, run: RunOptions): Promise<Answer> => {
+    const engine = this.#engine ?? (await this.#load(run.signal))
+    const machine = engine.run(toJson({ id: newId(), streaming: run.streaming, config: request.config, stay: callerOf(request, this.#branches) }, 'the request\'s config'))
+    return new Drive(machine, this.#circuit, this.#world(request, run), request, run).answer
+  }
+
+  async explain(request: string | GenerateRequest, { signal = new AbortController().signal, context = {} }: GenerateOptions = {}): Promise<Pick<RoutingTrace, 'strategy' | 'order' | 'allow' | 'reason'>> {
+    const normalised = normaliseRequest(request)
+    const engine = this.#engine ?? (await this.#load(signal))
+    const consideration = engine.consider()
+    try {
+      return await unlessAborted(consider(consideration, 'route', this.#world(normalised, { streaming: false, signal, context })), signal)
+    } finally {
+      // The caller may have stopped it while a callback still thinks; what that finds is not asked for any more.
+      if (!signal.aborted) consideration.free()
+    }
+  }
+
+  health(): Record<string, BranchHealth> {
+    const facts = this.#facts()
+    // Before anything has run there is nothing to know but the models' own state.
+    const engine = this.#engine
+    if (engine === undefined) {
+      return Object.fromEntries(facts.map(({ key, state = 'ready', queued = 0 }) => [key, { state: knownState(state), failuresInRow: 0, queued }]))
+    }
+    return Object.fromEntries(JSON.parse(engine.health(toJson(facts, 'the branches\' facts'), now())) as Array<[string, BranchHealth]>)
+  }
+
+  async #load(signal: AbortSignal): Promise<Hybrid> {
+    const page = await unlessAborted(loadPage(), signal)
+    return (this.#engine ??= engineOf(page, this.#plan))
+  }
+
+  #world(request: ModelRequest, run: Pick<RunOptions, 'streaming' | 'signal' | 'context'>): World {
+    let context: Promise<RoutingContext> | undefined
+    const countTokens: World['countTokens'] = async (key) => {
+      const { countTokens } = (this.#branches.get(key)?.model ?? {}) as MoreThanAModel
+      return typeof countTokens === 'function' ? (countTokens.call(this.#branches.get(key)?.model, request) as unknown) : null
+    }
+    const makeContext = async (): Promise<RoutingContext> => {
+      const made: RoutingContext = {
+        request,
+        branchKeys: new Set(this.#plan.keys),
+        isStreaming: run.streaming,
+        device: await deviceFacts(),
+        branches: this.health(),
+        context: run.context,
+        signal: run.signal,
+      }
+      rememberCounter(made, countTokens)
+      return made
+    }
+    return { leaves: this.#leaves, request, context: () => (context ??= makeContext()), branches: () => this.#facts(), countTokens }
+  }
+
+  #facts(): BranchFacts[] {
+    return [...this.#branches].map(([key, { model }]) => {
+      const { state, countTokens, queued } = model as MoreThanAModel
+      return { key, ...(typeof state === 'string' ? { state } : {}), countsTokens: typeof countTokens === 'function', ...(typeof queued === 'number' ? { queued } : {}) }
+    })
+  }
+}
+
+function knownState(state: string): BranchHealth['state'] {
+  return state === 'ready' || state === 'loading' || state === 'failed' ? state : 'absent'
+}
+
+/** What a promise brings, or CANCELLED as soon as the caller stops. */
+function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const stop = (): void => reject(cancelled(signal.reason))
+    if (signal.aborted) return stop()
+    signal.addEventListener('abort', stop, { once: true })
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop))
+  })
+}

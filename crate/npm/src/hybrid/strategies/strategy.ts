@@ -1,0 +1,77 @@
+/** What strategies are made of: plain data for Rust to decide by, with the caller's functions as leaves. */
+
+import { HybridError } from '../../border/errors.js'
+import { opinionOf } from '../consideration.js'
+import type { Decision, RoutingContext, RoutingStrategy } from '../../types.js'
+
+/** A node as `hybridge_core::route::Strategy` reads it. */
+export type Tree = Record<string, unknown>
+
+/** A function of the caller's at the end of a branch of the tree. `looks` says whether it wants to see the context, which has its price. */
+export type Leaf = { looks: true; ask: (context: RoutingContext) => unknown } | { looks: false; ask: () => unknown }
+
+/** A strategy that is data. One that overrides `route` is a strategy of the caller's own, and is asked like one. */
+export abstract class DataStrategy implements RoutingStrategy {
+  abstract readonly name: string
+  readonly #describe: (leaves: Leaf[]) => Tree
+
+  constructor(describe: (leaves: Leaf[]) => Tree) {
+    this.#describe = describe
+  }
+
+  /** The decision on its own, for a strategy of the caller's that is built around this one. */
+  route(context: RoutingContext): Promise<Decision> {
+    const leaves: Leaf[] = []
+    return opinionOf(this.#describe(leaves), leaves, context)
+  }
+
+  /** The strategy as data; its functions are added to `leaves`. */
+  static describe(strategy: RoutingStrategy, leaves: Leaf[]): Tree | undefined {
+    const isData = strategy instanceof DataStrategy && strategy.route === DataStrategy.prototype.route
+    return isData ? strategy.#describe(leaves) : undefined
+  }
+}
+
+/** Any strategy as data. */
+export function treeOf(strategy: RoutingStrategy, leaves: Leaf[]): Tree {
+  return DataStrategy.describe(strategy, leaves) ?? custom(nameOf(strategy), { looks: true, ask: (context) => strategy.route(context) }, leaves)
+}
+
+export function custom(name: string, leaf: Leaf, leaves: Leaf[]): Tree {
+  return { custom: { leaf: leaves.push(leaf) - 1, name } }
+}
+
+export function nameOf(strategy: RoutingStrategy): string {
+  return strategy.name ?? (strategy.constructor?.name || 'custom')
+}
+
+// ── Arguments ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export function strategyArgument(value: RoutingStrategy, what: string): RoutingStrategy {
+  if (typeof value?.route !== 'function') throw invalid(`${what} must be a strategy: an object with a route() method`)
+  return value
+}
+
+export function keyArgument(value: string, what: string): string {
+  if (typeof value !== 'string' || value === '') throw invalid(`${what} must be a branch key`)
+  return value
+}
+
+export function orderArgument(value: readonly string[], what: string): string[] {
+  if (!Array.isArray(value) || value.length === 0) throw invalid(`${what} must name at least one branch`)
+  return value.map((key, index) => keyArgument(key, `${what}[${index}]`))
+}
+
+export function functionArgument<T>(value: T, what: string): T {
+  if (typeof value !== 'function') throw invalid(`${what} must be a function`)
+  return value
+}
+
+export function numberArgument(value: number, what: string): number {
+  if (typeof value !== 'number' || !Number.isFinite(value)) throw invalid(`${what} must be a number`)
+  return value
+}
+
+export function invalid(message: string): HybridError {
+  return new HybridError('INVALID_ARGUMENT', message)
+}
