@@ -21,5 +21,5 @@ export { cascadeModel, confidenceCascade, hybridModel, hybridModelOnDeviceCloud 
 export { kCloud, kOnDevice } from './hybrid/keys.js'
 export { defineModel, type ModelDefinition } from './answer/model.js'
 export { runTools, type RunToolsOptions, type ToolFunction } from './answer/run-tools.js'
-export * from './hybrid/strategies/index.js'
+export * from './hybrid/strategies.js'
 export type * from './types.js'

@@ -4,7 +4,7 @@ import { deviceFacts } from '../border/device-facts.js'
 import { HybridError } from '../border/errors.js'
 import { loadPage, type Consideration, type Hybrid, type Page } from '../border/wasm.js'
 import { toJson } from '../border/json.js'
-import type { Leaf, Tree } from './strategies/strategy.js'
+import type { Leaf, Tree } from './strategy.js'
 import type { Decision, RoutingContext, Status } from '../types.js'
 
 /** `hybridge_core::route::Question`. */

@@ -4,7 +4,7 @@ import { HybridError } from '../border/errors.js'
 import { kCloud, kOnDevice } from './keys.js'
 import { makeModel } from '../answer/model.js'
 import { Router, type Plan, type RouterParts } from './router.js'
-import { functionArgument, nameOf, numberArgument, orderArgument, strategyArgument, treeOf, type Leaf } from './strategies/strategy.js'
+import { functionArgument, nameOf, numberArgument, orderArgument, strategyArgument, treeOf, type Leaf } from './strategy.js'
 import { isStatus } from '../border/thrown.js'
 import type { GenerateResponse, HybridModel, HybridOptions, HybridPolicy, Model, ModelInfo } from '../types.js'
 

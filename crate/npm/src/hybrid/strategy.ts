@@ -1,8 +1,8 @@
 /** What strategies are made of: plain data for Rust to decide by, with the caller's functions as leaves. */
 
-import { HybridError } from '../../border/errors.js'
-import { opinionOf } from '../consideration.js'
-import type { Decision, RoutingContext, RoutingStrategy } from '../../types.js'
+import { HybridError } from '../border/errors.js'
+import { opinionOf } from './consideration.js'
+import type { Decision, RoutingContext, RoutingStrategy } from '../types.js'
 
 /** A node as `hybridge_core::route::Strategy` reads it. */
 export type Tree = Record<string, unknown>
