@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { openBench, runWorker } from '../bench/browser.mjs'
-import { recipe } from '../bench/model.mjs'
+import { openBench, runWorker } from '../../bench/browser.mjs'
+import { recipe } from '../../bench/model.mjs'
 
 const megabyte = 1e6
 

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { after, before, beforeEach, test } from 'node:test'
-import { wholeFile } from '../bench/model.mjs'
+import { wholeFile } from '../../bench/model.mjs'
 import { sha256 } from '../support/model-host.mjs'
 import { calm, setUp } from './life/page.mjs'
 

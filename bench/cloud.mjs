@@ -1,12 +1,12 @@
 #!/usr/bin/env node
 /**
- * What the package adds to a cloud call, in a page: `node tests/speed/cloud.mjs` prints the time to the first chunk beside
+ * What the package adds to a cloud call, in a page: `node bench/cloud.mjs` prints the time to the first chunk beside
  * bare `fetch`, the speed of a whole stream through the package, and, where `sse_speed.wasm` is named as an argument, of the decoder alone.
  */
 
 import { readFileSync } from 'node:fs'
-import { chunk, stream } from '../emulator/gemini.mjs'
-import { openSetting } from '../browser/cloud/setting.mjs'
+import { chunk, stream } from '../tests/emulator/gemini.mjs'
+import { openSetting } from '../tests/browser/cloud/setting.mjs'
 
 const setting = await openSetting()
 try {

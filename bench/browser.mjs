@@ -3,18 +3,18 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { launch } from '../support/chromium.mjs'
-import { serve } from '../support/server.mjs'
+import { launch } from '../tests/support/chromium.mjs'
+import { serve } from '../tests/support/server.mjs'
 import { cache, recipe } from './model.mjs'
 import { root } from './native.mjs'
 
 const html = '<!doctype html><link rel="icon" href="data:,"><title>bench</title>'
 
-/** A page that may start a worker of this folder, and what closes it. */
+/** A page that may start a worker of the folder `browser`, and what closes it. */
 export async function openBench(plan, mounts = {}) {
   // Isolated pages have finer clocks, and threads for those who use them.
   const headers = plan.threads || plan.isIsolated ? { 'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp' } : {}
-  const site = await serve({ '/hybridge/': join(root, 'crate/npm'), '/bench/': import.meta.dirname, '/wgsl/': join(root, 'crate/gemma/src/gpu/wgsl'), ...mounts }, { headers, pages: { '/': { type: 'text/html', body: html } } })
+  const site = await serve({ '/hybridge/': join(root, 'crate/npm'), '/bench/': join(import.meta.dirname, 'browser'), '/wgsl/': join(root, 'crate/gemma/src/gpu/wgsl'), ...mounts }, { headers, pages: { '/': { type: 'text/html', body: html } } })
   const browser = await launch({ gpu: plan.gpu ?? true })
   const page = await browser.newPage()
   page.on('console', (message) => {
@@ -24,7 +24,7 @@ export async function openBench(plan, mounts = {}) {
   return { page, close: async () => (await browser.close(), await site.close()) }
 }
 
-/** Runs a worker script of this folder once. */
+/** Runs a worker script of the folder `browser` once. */
 export async function runWorker(page, script, plan) {
   return await page.evaluate(async ({ script, plan }) => await new Promise((resolve, reject) => {
     const worker = new Worker(script, { type: 'module' })
@@ -41,7 +41,7 @@ export async function runWorker(page, script, plan) {
 export async function inBrowser(plan) {
   if (!existsSync(join(root, 'crate/npm/wasm/worker/hybridge_worker_bg.wasm'))) throw new Error('build the package first: pkg-scripts/build')
   const model = recipe(plan)
-  execFileSync('wasm-as', ['--enable-simd', join(import.meta.dirname, 'read.wat'), '-o', join(cache, 'read.wasm')])
+  execFileSync('wasm-as', ['--enable-simd', join(import.meta.dirname, 'browser/read.wat'), '-o', join(cache, 'read.wasm')])
   const bench = await openBench({ ...plan, isIsolated: true }, { '/model/': model, '/cache/': cache })
   try {
     return await runWorker(bench.page, '/bench/worker.mjs', { ...plan, turns: 3 })

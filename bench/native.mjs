@@ -3,7 +3,7 @@
 import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 
-export const root = join(import.meta.dirname, '../..')
+export const root = join(import.meta.dirname, '..')
 
 /** One object, as the example prints it. */
 export function natively({ shape, body, precision, prompts, contexts, tokens }) {

@@ -24,7 +24,7 @@ const help = `bench [--native | --browser] [--shape mini|270m|1b|4b] [--device g
   --patience S         leaves out prompts and contexts that would take longer to read (300)
   --peers              ours, wllama and Transformers.js in the same browser, in turn, medians of three
   --onnx DIR           with --peers: a model of the shape exported for Transformers.js, config.json and onnx/model_q4.onnx or the like;
-                       tests/bench/random_onnx.py writes one
+                       bench/random_onnx.py writes one
   --json               ends with one line of JSON
 `
 
@@ -72,7 +72,7 @@ else {
   if (plan.precision === 'fast' && plan.device === 'gpu') Object.assign(report, roundingLoss())
   report.peers = plan.peers && !plan.native ? await peersOf(plan) : {}
   console.log(table(report))
-  const folder = join(import.meta.dirname, '../../bench-results')
+  const folder = join(import.meta.dirname, 'results')
   mkdirSync(folder, { recursive: true })
   const drawing = join(folder, `${plan.native ? 'native' : 'browser'}-${plan.device}-${plan.shape}.svg`)
   writeFileSync(drawing, chart(report))

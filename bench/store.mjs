@@ -1,18 +1,18 @@
 /**
  * How long a model takes from the store to its first token, beside reading and uploading the same bytes and nothing else:
- * `node tests/bench/store.mjs [gpu|cpu] [mini|270m]`, medians of three, each in a worker of its own.
+ * `node bench/store.mjs [gpu|cpu] [mini|270m]`, medians of three, each in a worker of its own.
  */
 
 import { join } from 'node:path'
-import { launch } from '../support/chromium.mjs'
-import { serve } from '../support/server.mjs'
+import { launch } from '../tests/support/chromium.mjs'
+import { serve } from '../tests/support/server.mjs'
 import { wholeFile } from './model.mjs'
 import { root } from './native.mjs'
 
 const [device = 'gpu', shape = 'mini'] = process.argv.slice(2)
 const file = wholeFile({ shape, body: 'q4_0' })
 const html = '<!doctype html><link rel="icon" href="data:,"><title>store</title>'
-const site = await serve({ '/hybridge/': join(root, 'crate/npm'), '/bench/': import.meta.dirname, '/model/': join(file, '..') }, { pages: { '/': { type: 'text/html', body: html } } })
+const site = await serve({ '/hybridge/': join(root, 'crate/npm'), '/bench/': join(import.meta.dirname, 'browser'), '/model/': join(file, '..') }, { pages: { '/': { type: 'text/html', body: html } } })
 const browser = await launch({ gpu: true })
 try {
   const page = await browser.newPage()

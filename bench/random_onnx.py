@@ -1,7 +1,7 @@
 """A network of one of the bench's shapes with random weights, as Transformers.js reads it: four bits in the layers, eight in the head.
 
     python3 -m venv ~/onnx && ~/onnx/bin/pip install onnx numpy
-    ~/onnx/bin/python tests/bench/random_onnx.py mini ~/onnx/mini
+    ~/onnx/bin/python bench/random_onnx.py mini ~/onnx/mini
 
 What it writes means nothing; what it costs is what such an export costs.
 """

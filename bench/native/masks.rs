@@ -1,6 +1,6 @@
 //! Masks over as many pieces as Gemma has, for random schemas and random tokens, and the compiling of a large schema.
 //!
-//! Natively: `cargo bench -p hybridge-gemma --no-default-features --bench masks`; as wasm: `node tests/speed/masks.mjs`.
+//! Natively: `cargo bench -p hybridge-gemma --no-default-features --bench masks`; as wasm: `node bench/masks.mjs`.
 #![expect(
     clippy::print_stdout,
     clippy::indexing_slicing,
