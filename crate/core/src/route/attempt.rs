@@ -1,6 +1,7 @@
 //! One branch at work: what it has said so far, and until when it may be silent.
 
 use super::action::Heard;
+use super::health::Probe;
 use super::policy::Policy;
 
 /// An attempt under way.
@@ -9,6 +10,10 @@ pub(crate) struct Live {
     /// Its number, which is also its place in the trace.
     pub(crate) attempt: usize,
     pub(crate) branch: usize,
+    /// Set where it finds out whether an open breaker may close.
+    pub(crate) probe: Option<Probe>,
+    /// Deadline for its first content where its policy has none.
+    pub(crate) default_patience_ms: Option<f64>,
     /// Whether it was asked to stream: one that was not cannot be late with its first token.
     pub(crate) streams: bool,
     pub(crate) wants_reasoning: bool,
@@ -27,6 +32,8 @@ impl Live {
         Self {
             attempt,
             branch,
+            probe: None,
+            default_patience_ms: None,
             streams: false,
             wants_reasoning: false,
             started: now,
@@ -52,7 +59,10 @@ impl Live {
     /// The deadline that comes first, and what is to be said when it has passed.
     pub(crate) fn deadline(&self, policy: &Policy) -> Option<(f64, &'static str)> {
         let first = match self.first {
-            None if self.streams => policy.first_token_timeout_ms.map(|it| self.started + it),
+            None if self.streams => {
+                let patience = policy.first_token_timeout_ms.or(self.default_patience_ms);
+                patience.map(|it| self.started + it)
+            }
             _ => None,
         };
         let idle = match self.first {

@@ -12,6 +12,9 @@ use crate::{Error, Usage};
 const LOST_GPU_MS: f64 = 30_000.0;
 const DAILY_QUOTA_MS: f64 = 3_600_000.0;
 
+/// No word of a service opens a breaker for longer than a day.
+const LONGEST_PAUSE_MS: f64 = 86_400_000.0;
+
 /// How many first-token times are remembered. Enough for a line through them, few enough to follow a change of network.
 const SAMPLES: usize = 16;
 
@@ -22,7 +25,13 @@ const NEWEST: f64 = 0.3;
 #[derive(Debug)]
 pub struct Health {
     records: Vec<Record>,
+    /// How many probes have started, so that each has a number of its own.
+    probes: u64,
 }
+
+/// The attempt that finds out whether a branch has healed, by its number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Probe(u64);
 
 #[derive(Debug, Default)]
 struct Record {
@@ -41,8 +50,8 @@ struct Open {
     until: f64,
     /// What opened it.
     cause: Error,
-    /// Whether a request is finding out just now if it has healed.
-    is_probed: bool,
+    /// The attempt that is finding out just now if it has healed.
+    probe: Option<Probe>,
 }
 
 /// The public report about a branch.
@@ -116,7 +125,7 @@ impl Health {
     /// Nothing is known of any of them.
     #[must_use]
     pub fn new(branches: usize) -> Self {
-        Self { records: (0..branches).map(|_| Record::default()).collect() }
+        Self { records: (0..branches).map(|_| Record::default()).collect(), probes: 0 }
     }
 
     /// Knows of a branch what a public report says. For a strategy that is asked on its own, outside a hybrid.
@@ -131,7 +140,7 @@ impl Health {
     /// Once the time is over, one request finds out if it has healed, and the others still go past it.
     pub(crate) fn closed_by(&self, branch: usize, now: f64) -> Option<Error> {
         let open = self.records.get(branch)?.open.as_ref()?;
-        if now >= open.until && !open.is_probed {
+        if now >= open.until && open.probe.is_none() {
             return None;
         }
         let wait = whole((open.until - now).max(0.0));
@@ -144,24 +153,27 @@ impl Health {
         Some(error)
     }
 
-    pub(crate) fn started(&mut self, branch: usize) {
-        let Some(record) = self.records.get_mut(branch) else { return };
+    /// Counts an attempt. Where the breaker is open, the attempt is its probe, and says so when it ends.
+    pub(crate) fn started(&mut self, branch: usize) -> Option<Probe> {
+        let record = self.records.get_mut(branch)?;
         record.live += 1;
-        if let Some(open) = &mut record.open {
-            open.is_probed = true;
-        }
+        let open = record.open.as_mut()?;
+        self.probes += 1;
+        open.probe = Some(Probe(self.probes));
+        open.probe
     }
 
-    pub(crate) fn stopped(&mut self, branch: usize) {
+    /// An attempt has ended. One that began before the breaker opened leaves the probe in flight alone.
+    pub(crate) fn stopped(&mut self, branch: usize, probe: Option<Probe>) {
         let Some(record) = self.records.get_mut(branch) else { return };
         record.live = record.live.saturating_sub(1);
-        if let Some(open) = &mut record.open {
-            open.is_probed = false;
+        if let Some(open) = record.open.as_mut().filter(|open| open.probe == probe) {
+            open.probe = None;
         }
     }
 
-    pub(crate) fn answered(&mut self, branch: usize, pace: Pace) {
-        self.stopped(branch);
+    pub(crate) fn answered(&mut self, branch: usize, probe: Option<Probe>, pace: Pace) {
+        self.stopped(branch, probe);
         let Some(record) = self.records.get_mut(branch) else { return };
         record.failures_in_row = 0;
         record.open = None;
@@ -191,20 +203,20 @@ impl Health {
     /// Opens the breaker where there is reason to. `counts` says whether this failure is of the kind that another branch heals.
     pub(crate) fn failed(
         &mut self,
-        branch: usize,
+        (branch, probe): (usize, Option<Probe>),
         error: &Error,
         counts: bool,
         breaker: Option<&Breaker>,
         now: f64,
     ) {
-        self.stopped(branch);
+        self.stopped(branch, probe);
         let Some(record) = self.records.get_mut(branch) else { return };
         if counts {
             record.failures_in_row = record.failures_in_row.saturating_add(1);
         }
         let in_row = record.failures_in_row;
         #[expect(clippy::cast_precision_loss, reason = "a pause of 2^52 ms is not meant")]
-        let told = error.retry_after_ms.map(|it| it as f64);
+        let told = error.retry_after_ms.map(|it| (it as f64).min(LONGEST_PAUSE_MS));
         let cooldown = breaker.map(|it| it.cooldown_ms);
         let tripped = breaker.filter(|it| counts && in_row >= it.failures.max(1));
         let pauses = [
@@ -216,7 +228,7 @@ impl Health {
             tripped.map(|it| it.cooldown_ms),
         ];
         if let Some(pause) = pauses.into_iter().flatten().reduce(f64::max) {
-            record.open = Some(Open { until: now + pause, cause: error.clone(), is_probed: false });
+            record.open = Some(Open { until: now + pause, cause: error.clone(), probe: None });
         }
     }
 

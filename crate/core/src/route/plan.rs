@@ -9,6 +9,9 @@ use super::strategy::Strategy;
 use crate::Result;
 use crate::json;
 
+/// Default deadline for the first content of a branch behind a network.
+const REMOTE_PATIENCE_MS: f64 = 15_000.0;
+
 /// A hybrid, as `hybridModel` and its sisters describe it.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -22,6 +25,8 @@ pub struct Plan {
     pub judge: Judge,
     /// One for each branch, in the order of the keys.
     pub policies: Vec<Policy>,
+    /// The branches behind a network, by key.
+    pub remote: Vec<String>,
 }
 
 /// Who judges whether an answer is good enough. The last branch's answer always is.
@@ -63,6 +68,7 @@ impl Plan {
             strategy_name: record.maybe_text("strategyName").unwrap_or_default(),
             judge: record.inner(judge).unwrap_or_default(),
             policies,
+            remote: record.maybe_keys("remote").unwrap_or_default(),
             keys,
         };
         record.done(plan)
@@ -86,6 +92,12 @@ impl Plan {
             breaker: None,
         };
         self.policies.get(branch).unwrap_or(NOTHING)
+    }
+
+    /// How long the first content may take where the policy has no word on it and another branch is left:
+    /// a network that accepts a request and never answers must not hold it for ever.
+    pub(crate) fn default_patience_ms(&self, branch: usize) -> Option<f64> {
+        self.remote.iter().any(|key| key == self.key(branch)).then_some(REMOTE_PATIENCE_MS)
     }
 
     pub(crate) fn key(&self, branch: usize) -> &str {

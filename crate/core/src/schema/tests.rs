@@ -186,3 +186,29 @@ fn what_is_generated_is_of_a_known_format() {
     assert!(is_equal(&json!({"a": 1, "b": 2}), &json!({"b": 2.0, "a": 1})));
     assert!(!is_equal(&json!(true), &json!(1)));
 }
+
+#[test]
+fn work_is_bounded() {
+    // Two alternatives of itself, without end; and twenty levels of two, which double at each.
+    let mut defs = serde_json::Map::from_iter([("0".to_owned(), json!({"type": "integer"}))]);
+    for level in 1..=40 {
+        let below = json!({"$ref": format!("#/$defs/{}", level - 1)});
+        defs.insert(level.to_string(), json!({"anyOf": [below.clone(), below]}));
+    }
+    let levels = json!({"$defs": defs, "$ref": "#/$defs/40"});
+    let many: Vec<Value> =
+        (0..20_000).map(|at| json!({"at": at, "text": "x".repeat(99)})).collect();
+    for (schema, value) in [
+        (json!({"anyOf": [{"$ref": "#"}, {"$ref": "#"}]}), json!("x")),
+        (json!({"not": {"anyOf": [{"$ref": "#"}, {"$ref": "#"}]}}), json!("x")),
+        (levels, json!("x")),
+        (json!({"uniqueItems": true}), Value::Array(many)),
+    ] {
+        assert!(
+            validate(&schema, &value, &|_, _| None).is_ok(),
+            "it asserts nothing: {schema:.60}"
+        );
+    }
+    let twice = json!([{"a": 1}, {"b": 2}, {"a": 1.0}]);
+    assert!(validate(&json!({"uniqueItems": true}), &twice, &|_, _| None).is_err());
+}

@@ -1,5 +1,6 @@
 //! Whether a value is what a schema asks for, and where it is not.
 
+use std::cell::Cell;
 use std::fmt;
 
 use serde::Serialize;
@@ -27,11 +28,13 @@ impl fmt::Display for Mismatch {
 
 /// References can go round in circles without reading anything.
 const DEEPEST: u32 = 256;
+/// Twenty levels of two alternatives are a million schemas to try. A schema that needs more work asserts nothing.
+const MOST_STEPS: u64 = 500_000;
 
 /// Judges a value by JSON Schema 2020-12: every assertion but `unevaluated…` and dynamic or remote references.
 ///
 /// `matches(pattern, text)` says whether a pattern of ECMA-262 is found in a text, or nothing where it cannot tell;
-/// then the pattern asserts nothing.
+/// then the pattern asserts nothing. Neither does a schema that takes more work than an answer is worth.
 ///
 /// # Errors
 /// The first mismatch.
@@ -53,18 +56,28 @@ pub fn validate_within(
     value: &Value,
     matches: &dyn Fn(&str, &str) -> Option<bool>,
 ) -> Result<(), Mismatch> {
-    Judge { root, matches, path: Vec::new() }.judge(schema, value, 0)
+    let mut judge = Judge { root, matches, path: Vec::new(), steps: Cell::new(MOST_STEPS) };
+    let verdict = judge.judge(schema, value, 0);
+    if judge.steps.get() == 0 { Ok(()) } else { verdict }
 }
 
 struct Judge<'a> {
     root: &'a Value,
     matches: &'a dyn Fn(&str, &str) -> Option<bool>,
     path: Vec<String>,
+    /// What work is left; at 0 nothing is asserted any more.
+    steps: Cell<u64>,
 }
 
 type Verdict = Result<(), Mismatch>;
 
 impl Judge<'_> {
+    /// Counts work, and says whether there is any left.
+    fn spend(&self, steps: u64) -> bool {
+        self.steps.set(self.steps.get().saturating_sub(steps));
+        self.steps.get() > 0
+    }
+
     fn fail(&self, expected: impl Into<String>) -> Verdict {
         let path = self
             .path
@@ -89,6 +102,9 @@ impl Judge<'_> {
     }
 
     fn judge(&mut self, schema: &Value, value: &Value, depth: u32) -> Verdict {
+        if !self.spend(1) {
+            return Ok(());
+        }
         let schema = match schema {
             Value::Bool(false) => return self.fail("nothing here"),
             Value::Object(schema) if depth < DEEPEST => schema,
@@ -114,6 +130,7 @@ impl Judge<'_> {
             return self.fail("the one value allowed");
         }
         if let Some(options) = list(schema, "enum")
+            && self.spend(options.len() as u64)
             && !options.iter().any(|option| is_equal(option, value))
         {
             return self.fail("one of the values allowed");
@@ -214,13 +231,18 @@ impl Judge<'_> {
         if count(schema, "maxItems").is_some_and(|most| length > most) {
             return self.fail("fewer items");
         }
-        let is_repeated = |(at, item): (usize, &Value)| {
-            items.iter().take(at).any(|earlier| is_equal(earlier, item))
-        };
-        if schema.get("uniqueItems") == Some(&Value::Bool(true))
-            && items.iter().enumerate().any(is_repeated)
-        {
-            return self.fail("items that all differ");
+        if schema.get("uniqueItems") == Some(&Value::Bool(true)) {
+            let sizes: Vec<u64> = items.iter().map(size_of).collect();
+            let is_repeated =
+                |(at, item): (usize, &Value)| {
+                    let cost = sizes.get(at).copied().unwrap_or(1);
+                    items.iter().zip(&sizes).take(at).any(|(earlier, size)| {
+                        self.spend(cost.min(*size)) && is_equal(earlier, item)
+                    })
+                };
+            if items.iter().enumerate().any(is_repeated) {
+                return self.fail("items that all differ");
+            }
         }
         let prefix = list(schema, "prefixItems").map_or(&[][..], Vec::as_slice);
         for (at, item) in items.iter().enumerate() {
@@ -268,7 +290,7 @@ impl Judge<'_> {
             }
         }
         for (name, dependent) in map(schema, "dependentSchemas").into_iter().flatten() {
-            if members.contains_key(name) {
+            if members.contains_key(name) && self.spend(length) {
                 self.judge(dependent, &Value::Object(members.clone()), depth + 1)?;
             }
         }
@@ -336,6 +358,16 @@ fn count(schema: &Map<String, Value>, keyword: &str) -> Option<u64> {
     value
         .as_u64()
         .or_else(|| value.as_f64().filter(|it| it.fract() == 0.0 && *it >= 0.0).map(|it| it as u64))
+}
+
+/// What comparing a value costs at most.
+fn size_of(value: &Value) -> u64 {
+    match value {
+        Value::String(text) => 1 + text.len() as u64 / 64,
+        Value::Array(items) => 1 + items.iter().map(size_of).sum::<u64>(),
+        Value::Object(members) => 1 + members.values().map(size_of).sum::<u64>(),
+        _ => 1,
+    }
 }
 
 fn names_of(types: &Value) -> Vec<&str> {

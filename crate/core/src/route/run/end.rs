@@ -28,6 +28,17 @@ impl Run {
         world.actions.push(Action::Finish { attempt, whole, confidence, trace: self.trace(world) });
     }
 
+    /// No branch is left. An answer that was refused earlier is better than none.
+    pub(super) fn give_up(&mut self, attempt: Option<usize>, error: Error, world: &mut World<'_>) {
+        match self.rejected.take() {
+            Some((rejected, confidence)) => {
+                self.stop_all(StopReason::Overtaken, world);
+                self.finish(rejected, confidence, world);
+            }
+            None => self.fail(attempt, error, world),
+        }
+    }
+
     pub(super) fn fail(&mut self, attempt: Option<usize>, error: Error, world: &mut World<'_>) {
         self.stop_all(StopReason::Overtaken, world);
         self.stage = Stage::Over;
@@ -54,7 +65,7 @@ impl Run {
         let losers = self.live.iter().map(|it| it.attempt).filter(|&it| it != winner);
         for attempt in losers.collect::<Vec<_>>() {
             if let Some(live) = self.leave(attempt, world.now) {
-                world.health.stopped(live.branch);
+                world.health.stopped(live.branch, live.probe);
                 self.note(attempt, Outcome::Stopped, None);
                 world.actions.push(Action::Stop { attempt, reason });
             }

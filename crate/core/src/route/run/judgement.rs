@@ -40,10 +40,12 @@ impl Run {
                 if let Some(entry) = entry {
                     entry.confidence = Some(confidence);
                 }
-                let branch = live.branch;
+                let (branch, probe) = (live.branch, live.probe);
                 self.leave(attempt, world.now);
-                world.health.stopped(branch);
-                if !is_over {
+                world.health.stopped(branch, probe);
+                if is_over {
+                    self.rejected = Some((attempt, Some(confidence)));
+                } else {
                     world.actions.push(Action::Stop { attempt, reason: StopReason::Unsure });
                 }
                 self.reject(attempt, "not sure enough", world);

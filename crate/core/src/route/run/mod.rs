@@ -61,7 +61,9 @@ pub struct Run {
     attempts: Vec<Attempt>,
     /// The attempt whose content the caller has seen. From then on there is no other.
     committed: Option<usize>,
-    /// The last failure, to be told if nothing better comes.
+    /// The last answer that `accept` or the gate refused, for when every branch after it fails.
+    rejected: Option<(usize, Option<Confidence>)>,
+    /// The last failure, reported if nothing better comes.
     failure: Option<(Option<usize>, Error)>,
     /// When the timer rings.
     alarm: Option<f64>,
@@ -100,6 +102,7 @@ impl Run {
             live: Vec::new(),
             attempts: Vec::new(),
             committed: None,
+            rejected: None,
             failure: None,
             alarm: None,
         }
@@ -145,11 +148,14 @@ impl Run {
                 if is_good {
                     self.finish(attempt, confidence, &mut world);
                 } else {
-                    self.reject(attempt, "accept said no", &mut world);
+                    self.rejected = Some((attempt, confidence));
+                    self.reject(attempt, "accept returned false", &mut world);
                 }
             }
             (Stage::Running, Event::Woke) => self.woke(&mut world),
-            // What comes at a time when nobody waits for it is late, and not heard.
+            // A timer that fires while `accept` decides has fired: the next deadline needs a new one.
+            (_, Event::Woke) => self.alarm = None,
+            // An event that its stage does not wait for came too late.
             _ => {}
         }
         self.set_alarm(&mut world);
@@ -181,7 +187,7 @@ impl Run {
             let (attempt, error) = self.failure.take().unwrap_or_else(|| {
                 (None, Error::internal("the order ended without an answer and without a failure"))
             });
-            self.fail(attempt, error, world);
+            self.give_up(attempt, error, world);
         }
     }
 
@@ -222,9 +228,13 @@ impl Run {
         let is_gated = matches!(world.plan.judge, Judge::Confidence(_)) && !is_last;
         // An answer that is judged whole is not shown in pieces, so it need not come in pieces.
         let shows = self.ask.streaming && world.plan.judge != Judge::Accept;
-        let streaming = shows || is_gated || world.plan.policy(branch).listens();
-        world.health.started(branch);
+        let patience = world.plan.default_patience_ms(branch).filter(|_| !is_last);
+        let listens = world.plan.policy(branch).listens() || patience.is_some();
+        let streaming = shows || is_gated || listens;
+        let probe = world.health.started(branch);
         let mut live = Live::new(attempt, branch, world.now);
+        live.probe = probe;
+        live.default_patience_ms = patience;
         live.streams = streaming;
         live.wants_reasoning = wants_reasoning(&self.ask.config, key);
         live.is_open = !is_gated;
@@ -283,7 +293,7 @@ impl Run {
             usage: summary.usage,
             tokens_heard: live.logprobs.len() as u64,
         };
-        world.health.answered(live.branch, pace);
+        world.health.answered(live.branch, live.probe, pace);
         self.stop_others(attempt, StopReason::Overtaken, world);
         if world.plan.judge == Judge::Accept && self.upcoming().is_some() {
             self.stage = Stage::Judging { attempt, confidence };
@@ -297,17 +307,20 @@ impl Run {
     fn failed(&mut self, attempt: usize, error: Error, world: &mut World<'_>) {
         let Some(live) = self.leave(attempt, world.now) else { return };
         if error.status == Status::Cancelled {
-            world.health.stopped(live.branch);
+            world.health.stopped(live.branch, live.probe);
             self.note(attempt, Outcome::Stopped, Some(&error));
             return self.fail(Some(attempt), error, world);
         }
         let policy = world.plan.policy(live.branch);
         let moves_on = policy.falls_back_on(error.status);
         let breaker = policy.breaker.as_ref();
-        world.health.failed(live.branch, &error, moves_on, breaker, world.now);
+        world.health.failed((live.branch, live.probe), &error, moves_on, breaker, world.now);
         self.note(attempt, Outcome::Failed, Some(&error));
-        if self.committed == Some(attempt) || !moves_on {
+        if self.committed == Some(attempt) {
             return self.fail(Some(attempt), error, world);
+        }
+        if !moves_on {
+            return self.give_up(Some(attempt), error, world);
         }
         self.failure = Some((Some(attempt), error));
         // A hedge that still runs is the next branch already.

@@ -20,7 +20,7 @@ pub(super) fn check_measured(tree: &str, first_token_ms: &[Option<f64>], expecte
         if measured.is_some() {
             let usage = Usage { input_tokens: Some(10), ..Usage::default() };
             let pace = Pace { first_token_ms: measured, duration_ms: 1.0, usage, tokens_heard: 0 };
-            health.answered(branch, pace);
+            health.answered(branch, None, pace);
         }
     }
     check_with(tree, &[("request", "{}")], &health, expected);

@@ -116,6 +116,38 @@ fn where_all_are_left_alone_the_reason_is_told() {
 }
 
 #[test]
+fn no_service_shuts_itself_for_more_than_a_day() {
+    check(
+        &waiting("cloud device"),
+        &[
+            (
+                0.0,
+                "0:fail=RESOURCE_EXHAUSTED@31536000000 1:done",
+                "run cloud, run device, answer 1",
+            ),
+            (86_399_999.0, "1:done", "run device, answer 1"),
+            (86_400_000.0, "0:done", "run cloud, answer 0"),
+        ],
+    );
+}
+
+#[test]
+fn an_older_attempt_that_ends_starts_no_second_probe() {
+    let mut health = Health::new(1);
+    let failure = crate::Error::unavailable("down").with_retry_after_ms(100);
+    let old = health.started(0);
+    let opener = health.started(0);
+    health.failed((0, opener), &failure, true, None, 0.0);
+    assert!(health.closed_by(0, 99.0).is_some() && health.closed_by(0, 100.0).is_none());
+    let probe = health.started(0);
+    assert!(probe.is_some() && health.closed_by(0, 100.0).is_some());
+    health.stopped(0, old);
+    assert!(health.closed_by(0, 100.0).is_some(), "the probe is still in flight");
+    health.stopped(0, probe);
+    assert!(health.closed_by(0, 100.0).is_none());
+}
+
+#[test]
 fn only_one_request_finds_out_and_a_stopped_one_found_out_nothing() {
     let two = streaming("cloud device").policy(r#"{"breaker":{"failures":1,"cooldownMs":100}}"#);
     check(

@@ -27,10 +27,46 @@ fn the_last_answer_stands_unjudged() {
 #[test]
 fn failures_in_a_cascade_are_as_everywhere() {
     cascade("device cloud").check("0:fail=NOT_FOUND", "run device, fail NOT_FOUND");
-    cascade("device cloud")
-        .check("0:done bad 1:fail=UNAVAILABLE", "run device, judge 0, run cloud, fail UNAVAILABLE");
     cascade("device cloud").check("0:done throw", "run device, judge 0, fail INVALID_ARGUMENT");
     cascade("device cloud").check("0:done abort good", "run device, judge 0, fail CANCELLED");
+}
+
+#[test]
+fn a_refused_answer_is_better_than_a_failure() {
+    for failure in ["UNAVAILABLE", "NOT_FOUND"] {
+        let script = format!("0:done bad 1:fail={failure}");
+        let trace =
+            cascade("device cloud").check(&script, "run device, judge 0, run cloud, answer 0");
+        assert_eq!(told(&trace), format!("device answered, cloud failed {failure}"));
+        let whole = streaming("device cloud").with("judge", "\"accept\"");
+        whole.check(&script, "run device, judge 0, run cloud, answer 0 whole");
+    }
+    // The newest refused answer is the one kept.
+    cascade("device cloud spare").check(
+        "0:done bad 1:done bad 2:fail=UNAVAILABLE",
+        "run device, judge 0, run cloud, judge 1, run spare, answer 1",
+    );
+    // A stop is a stop.
+    cascade("device cloud").check(
+        "0:done bad abort",
+        "run device, judge 0, run cloud, stop 1 aborted, fail CANCELLED",
+    );
+    // What the gate refused half-way is no answer; what it refused at its end is one.
+    gated(streaming("device cloud")).check(
+        "0:say=-2,-2,-2,-2 1:fail=UNAVAILABLE",
+        "start device, stop 0 unsure, start cloud, fail UNAVAILABLE",
+    );
+    gated(streaming("device cloud"))
+        .check("0:say=-2 0:done 1:fail=UNAVAILABLE", "start device, start cloud, show 0, answer 0");
+}
+
+#[test]
+fn a_slow_verdict_leaves_the_next_deadline_in_place() {
+    let two = cascade("device cloud").policy(r#"{"totalTimeoutMs":100}"#);
+    two.check(
+        "0:done wait=500 bad wait=101",
+        "run device, judge 0, run cloud, stop 1 late, answer 0",
+    );
 }
 
 #[test]

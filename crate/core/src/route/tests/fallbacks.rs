@@ -172,3 +172,18 @@ fn results_of_tools_go_to_the_branch_that_called() {
     two.clone().answering("spare").check("0:say 0:done", "start spare, show 0, show 0, answer 0");
     two.answering("gone").check("0:say 0:done", "start device, show 0, show 0, answer 0");
 }
+
+#[test]
+fn a_network_that_stalls_falls_back_by_default() {
+    let remote = |order| waiting(order).with("remote", r#"["cloud"]"#);
+    remote("cloud device").check("wait=14999 0:say 0:done", "start cloud, answer 0");
+    remote("cloud device")
+        .check("wait=15000 1:done", "start cloud, stop 0 late, run device, answer 1");
+    // The last branch has no one to hand over to, and a device is not behind a network.
+    remote("device cloud").check(
+        "wait=99999 0:fail=UNAVAILABLE wait=99999 1:done",
+        "run device, run cloud, answer 1",
+    );
+    let patient = r#"{"firstTokenTimeoutMs":60000}"#;
+    remote("cloud device").policy(patient).check("wait=59999 0:done", "start cloud, answer 0");
+}

@@ -1,23 +1,30 @@
-//! Regular expressions of JSON Schema (ECMA-262) as automata over characters.
+//! Regular expressions of JSON Schema (ECMA-262) as automata over characters. Their grammar is core's, where answers are checked.
 
 mod automaton;
 mod nfa;
-mod syntax;
 
 pub(super) use automaton::Automaton;
 
-use syntax::Expression;
+use hybridge_core::schema::pattern::Expression;
 
 /// The automaton of a pattern, which matches anywhere in a text unless it is anchored.
 /// The reason is a sentence's end: "is not supported: …".
 pub(super) fn compile(pattern: &str) -> Result<Automaton, String> {
-    let expression = Expression::parse(pattern)?;
+    let expression = regular(pattern)?;
     Automaton::of(&nfa::Nfa::of(&expression)?)
 }
 
 /// Whether a pattern is one of those supported, without the work of compiling it.
 pub(super) fn check(pattern: &str) -> Result<(), String> {
-    Expression::parse(pattern).map(|_| ())
+    regular(pattern).map(|_| ())
+}
+
+fn regular(pattern: &str) -> Result<Expression, String> {
+    let expression = Expression::parse(pattern)?;
+    match expression.irregularity() {
+        None => Ok(expression),
+        Some(reason) => Err(reason),
+    }
 }
 
 #[cfg(test)]

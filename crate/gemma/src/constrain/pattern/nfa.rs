@@ -1,7 +1,7 @@
 //! A pattern as a machine of many tries at once.
 
 use super::super::small;
-use super::syntax::{Expression, Ranges};
+use hybridge_core::schema::pattern::{Expression, Ranges};
 
 /// One place in a pattern.
 #[derive(Clone, Debug)]
@@ -51,6 +51,9 @@ impl Nfa {
             Expression::One(ranges) => self.add(Place::One(ranges.clone(), next)),
             Expression::Start => self.add(Place::Start(next)),
             Expression::End => self.add(Place::End(next)),
+            Expression::Class { .. } | Expression::Boundary { .. } | Expression::Look { .. } => {
+                Err(expression.irregularity().unwrap_or_default())
+            }
             Expression::Sequence(parts) => {
                 parts.iter().rev().try_fold(next, |next, part| self.build(part, next))
             }

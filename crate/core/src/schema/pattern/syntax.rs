@@ -1,16 +1,25 @@
-//! Patterns as trees: the part of ECMA-262's grammar that is regular.
+//! Patterns as trees: ECMA-262's grammar without references back to groups.
 
 use std::iter::Peekable;
 use std::str::Chars;
 
 /// Sorted, disjoint ranges of code points, both ends included.
-pub(super) type Ranges = Vec<(u32, u32)>;
+pub type Ranges = Vec<(u32, u32)>;
 
 /// A pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Expression {
+pub enum Expression {
     /// One character.
     One(Ranges),
+    /// One character by its Unicode properties, each as it is written: `\p{Lu}`.
+    Class {
+        /// Characters that are named themselves.
+        ranges: Ranges,
+        /// Properties, one of which is enough.
+        properties: Vec<String>,
+        /// Whether it is every other character.
+        is_inverted: bool,
+    },
     /// All, one after the other.
     Sequence(Vec<Expression>),
     /// Any one of them.
@@ -21,6 +30,20 @@ pub(super) enum Expression {
     Start,
     /// The text's end.
     End,
+    /// A place between a character of a word and one of none; or, inverted, every other place.
+    Boundary {
+        /// Whether it is every other place.
+        is_inverted: bool,
+    },
+    /// A place before which, or behind which, something matches.
+    Look {
+        /// Whether it looks back.
+        is_behind: bool,
+        /// Whether nothing may match there.
+        is_negative: bool,
+        /// What matches there.
+        inner: Box<Expression>,
+    },
 }
 
 const LAST: u32 = 0x10_FFFF;
@@ -30,8 +53,33 @@ const DEEPEST: u32 = 64;
 const MOST_REPEATS: u32 = 1000;
 
 impl Expression {
+    /// Why no automaton over characters can be made of it, as the end of a sentence.
+    #[must_use]
+    pub fn irregularity(&self) -> Option<String> {
+        match self {
+            Self::One(_) | Self::Start | Self::End => None,
+            Self::Sequence(parts) | Self::Either(parts) => {
+                parts.iter().find_map(Self::irregularity)
+            }
+            Self::Repeat(inner, ..) => inner.irregularity(),
+            Self::Class { properties, .. } => {
+                let letter = properties.first()?.chars().nth(1)?;
+                Some(format!("`\\{letter}` names a Unicode property"))
+            }
+            Self::Boundary { is_inverted } => {
+                Some(format!("`\\{}` looks around", if *is_inverted { 'B' } else { 'b' }))
+            }
+            Self::Look { is_behind, .. } => {
+                Some((if *is_behind { "it looks behind" } else { "it looks ahead" }).to_owned())
+            }
+        }
+    }
+
     /// Reads a pattern.
-    pub(super) fn parse(pattern: &str) -> Result<Self, String> {
+    ///
+    /// # Errors
+    /// What is wrong with it, as the end of a sentence.
+    pub fn parse(pattern: &str) -> Result<Self, String> {
         let mut parser = Parser { chars: pattern.chars().peekable(), depth: 0 };
         let whole = parser.either()?;
         match parser.chars.next() {
@@ -82,22 +130,33 @@ impl Parser<'_> {
             '$' => Expression::End,
             '.' => Expression::One(inverted(&line_ends())),
             '(' => self.group()?,
-            '[' => Expression::One(self.class()?),
-            '\\' => Expression::One(self.escape(false)?),
+            '[' => self.class()?,
+            '\\' => match self.chars.peek() {
+                Some('p' | 'P') => {
+                    let properties = vec![self.property()?];
+                    Expression::Class { ranges: Ranges::new(), properties, is_inverted: false }
+                }
+                Some(&letter @ ('b' | 'B')) => {
+                    self.chars.next();
+                    Expression::Boundary { is_inverted: letter == 'B' }
+                }
+                _ => Expression::One(self.escape(false)?),
+            },
             '*' | '+' | '?' => return Err(format!("`{char}` has nothing to repeat")),
             literal => Expression::One(vec![(literal.into(), literal.into())]),
         })
     }
 
     fn group(&mut self) -> Result<Expression, String> {
+        let mut look = None;
         if self.chars.next_if_eq(&'?').is_some() {
             match self.chars.next() {
                 Some(':') => {}
-                Some('=' | '!') => return Err("it looks ahead".to_owned()),
+                Some(sign @ ('=' | '!')) => look = Some((false, sign == '!')),
+                Some('<') if matches!(self.chars.peek(), Some('=' | '!')) => {
+                    look = Some((true, self.chars.next() == Some('!')));
+                }
                 Some('<') => {
-                    if matches!(self.chars.peek(), Some('=' | '!')) {
-                        return Err("it looks behind".to_owned());
-                    }
                     if !self.chars.by_ref().any(|char| char == '>') {
                         return Err("a group's name has no end".to_owned());
                     }
@@ -107,7 +166,12 @@ impl Parser<'_> {
         }
         let inner = self.either()?;
         match self.chars.next() {
-            Some(')') => Ok(inner),
+            Some(')') => Ok(match look {
+                None => inner,
+                Some((is_behind, is_negative)) => {
+                    Expression::Look { is_behind, is_negative, inner: Box::new(inner) }
+                }
+            }),
             _ => Err("a group has no end".to_owned()),
         }
     }
@@ -136,7 +200,13 @@ impl Parser<'_> {
         bounds: (u32, Option<u32>),
     ) -> Result<Expression, String> {
         let (least, most) = bounds;
-        if matches!(atom, Expression::Start | Expression::End) {
+        if matches!(
+            atom,
+            Expression::Start
+                | Expression::End
+                | Expression::Boundary { .. }
+                | Expression::Look { .. }
+        ) {
             return Err("an anchor is repeated".to_owned());
         }
         if most.unwrap_or(least).max(least) > MOST_REPEATS {
@@ -153,13 +223,18 @@ impl Parser<'_> {
         Ok(Expression::Repeat(Box::new(atom), least, most))
     }
 
-    fn class(&mut self) -> Result<Ranges, String> {
+    fn class(&mut self) -> Result<Expression, String> {
         let is_inverted = self.chars.next_if_eq(&'^').is_some();
         let mut ranges = Ranges::new();
+        let mut properties = Vec::new();
         loop {
             let Some(char) = self.chars.next() else { return Err("a class has no end".to_owned()) };
             if char == ']' {
                 break;
+            }
+            if char == '\\' && matches!(self.chars.peek(), Some('p' | 'P')) {
+                properties.push(self.property()?);
+                continue;
             }
             let low = self.member(char)?;
             let is_range = self.chars.peek() == Some(&'-') && {
@@ -185,7 +260,31 @@ impl Parser<'_> {
             }
         }
         let ranges = sorted(ranges);
-        Ok(if is_inverted { inverted(&ranges) } else { ranges })
+        if !properties.is_empty() {
+            return Ok(Expression::Class { ranges, properties, is_inverted });
+        }
+        Ok(Expression::One(if is_inverted { inverted(&ranges) } else { ranges }))
+    }
+
+    /// A property, as it is written after its backslash.
+    fn property(&mut self) -> Result<String, String> {
+        let mut written = String::from('\\');
+        written.extend(self.chars.next());
+        if self.chars.next_if_eq(&'{').is_none() {
+            return Err("a Unicode property has no name".to_owned());
+        }
+        written.push('{');
+        loop {
+            match self.chars.next() {
+                Some('}') => break,
+                Some(char) if char.is_ascii_alphanumeric() || char == '_' || char == '=' => {
+                    written.push(char);
+                }
+                _ => return Err("a Unicode property's name has no end".to_owned()),
+            }
+        }
+        written.push('}');
+        Ok(written)
     }
 
     fn member(&mut self, char: char) -> Result<Ranges, String> {
@@ -203,8 +302,7 @@ impl Parser<'_> {
             's' => return Ok(space()),
             'S' => return Ok(inverted(&space())),
             'b' if in_class => 8,
-            'b' | 'B' => return Err(format!("`\\{char}` looks around")),
-            'p' | 'P' => return Err(format!("`\\{char}` names a Unicode property")),
+            'b' | 'B' => return Err(format!("`\\{char}` is not an escape in a class")),
             'k' => return Err("it refers back to a group".to_owned()),
             '0' => 0,
             '1'..='9' => return Err("it refers back to a group".to_owned()),
