@@ -32,6 +32,8 @@ export interface GenerationConfig {
   stopSequences?: string[]
   /** Options meant for one branch only, by branch key; never sent to another. */
   branches?: Record<string, Record<string, unknown>>
+  /** Whether the model's thinking is delivered as parts with `reasoning`, where it has any. It then counts as content. */
+  includeReasoning?: boolean
 }
 
 export interface ToolDefinition { name: string; description: string; inputSchema?: JsonSchema; outputSchema?: JsonSchema }
@@ -99,8 +101,17 @@ export interface GenerateChunk { readonly index: number; readonly role: Role; re
 export interface GenerateStream extends AsyncIterable<GenerateChunk> {
   /** The same chunks; leaving the loop early stops the work. */
   readonly stream: AsyncIterable<GenerateChunk>
-  /** Settles even if nobody iterates. Never an unhandled rejection. */
+  /** Settles even if no loop reads the chunks. Never an unhandled rejection. */
   readonly response: Promise<GenerateResponse>
+  /**
+   * The text alone, chunk by chunk. Each read of this property starts at the beginning.
+   *
+   * @example
+   * for await (const text of ai.generateStream('Hello').textStream) element.append(text)
+   */
+  readonly textStream: AsyncIterable<string>
+  /** The chunks as a web stream, e.g. for a transform or a worker. Cancelling it stops the work. */
+  toReadableStream(): ReadableStream<GenerateChunk>
 }
 
 // ── Models ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -132,17 +143,31 @@ export interface HybridModel extends Model {
 export interface HybridPolicy {
   /** Statuses after which the next branch is tried. Default: UNAVAILABLE, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, INTERNAL. */
   fallbackOn?: Status[]
-  /** Deadlines of one attempt; passing one is DEADLINE_EXCEEDED. */
+  /**
+   * Deadline of one attempt for its first content; passing it is DEADLINE_EXCEEDED. Default 15,000 for a branch in the cloud while
+   * another branch is left to try, so that a network that stalls falls back; no deadline otherwise.
+   */
   firstTokenTimeoutMs?: number
+  /** Deadlines of one attempt: between two chunks, and for all of it. None by default. */
   idleTimeoutMs?: number
   totalTimeoutMs?: number
-  /** Start the next branch too if the first has said nothing after so long; the first to speak wins, the other is stopped. Off by default. */
+  /** Start the next branch too if the first has sent nothing after so long; the first to send content wins, the other is stopped. Off by default. */
   hedgeAfterMs?: number
   /** Skip a branch for a while after so many failures in a row. Off by default; RetryInfo and a lost GPU open it at once. */
   breaker?: { failures: number; cooldownMs: number }
 }
 
-export interface HybridOptions { strategy: RoutingStrategy; name?: string; policy?: HybridPolicy; branchPolicies?: Record<string, HybridPolicy>; onTrace?: (trace: RoutingTrace) => void }
+/** What every router takes. */
+export interface CascadeOptions {
+  name?: string
+  policy?: HybridPolicy
+  /** By branch key; each member replaces that of `policy` for this branch. */
+  branchPolicies?: Record<string, HybridPolicy>
+  /** Called with the trace of every request. What it throws goes to `reportError` and fails no request. */
+  onTrace?: (trace: RoutingTrace) => void | Promise<void>
+}
+
+export interface HybridOptions extends CascadeOptions { strategy: RoutingStrategy }
 
 export interface RoutingContext {
   readonly request: { messages: Message[]; config: GenerationConfig; tools: ToolDefinition[]; output?: GenerateRequest['output'] }
@@ -254,13 +279,14 @@ export interface Embedder {
 
 export interface GeminiOptions {
   model: string
-  /** The visitor's own key, or a function that fetches one. For production prefer `baseUrl` of your own proxy, or `appCheck`. */
+  /** The visitor's own key, or a function that fetches one. For production prefer `baseUrl` of your own proxy. */
   apiKey?: string | (() => string | Promise<string>)
   baseUrl?: string
   headers?: () => Record<string, string> | Promise<Record<string, string>>
+  /** Replaces the host's `fetch`. It is called as `(url, init)` and must return a Response whose body was not read. */
   fetch?: typeof fetch
   safetySettings?: Array<{ category: string; threshold: string }>
-  /** Attempts inside this branch before the router hears of a failure. Default 0. */
+  /** Further tries inside this branch before its failure reaches the router: a whole number, 0 by default. */
   retries?: number
 }
 export interface CloudModel extends Model { countTokens(request: string | GenerateRequest, options?: GenerateOptions): Promise<number> }

@@ -39,13 +39,24 @@ export function scenarios(hybridge) {
       assert((await rejection(outer.generate('x'))) === mine, 'the same object')
       same(cloud.seen.calls, 0)
     },
-    'what onTrace throws is the caller’s own': async () => {
+    'what onTrace throws is reported and costs no answer': async () => {
       const mine = new Error('mine')
-      const onTrace = () => { throw mine }
-      assert((await rejection(hybridModel({ branches: branches(), strategy: order, onTrace }).generate('x'))) === mine, 'after an answer')
-      const stream = hybridModel({ branches: branches({ chunks: ['a'] }), strategy: order, onTrace }).generateStream('x')
-      const { texts, error } = await read(stream)
-      assert(texts[0] === 'a' && error === mine, 'after a stream')
+      const kept = globalThis.reportError
+      const reported = []
+      globalThis.reportError = (error) => reported.push(error)
+      try {
+        for (const onTrace of [() => { throw mine }, async () => { throw mine }]) {
+          const ai = () => hybridModel({ branches: branches({ chunks: ['a'] }), strategy: order, onTrace })
+          same((await ai().generate('x')).text, 'a')
+          same(await read(ai().generateStream('x')), { texts: ['a'] })
+          const failing = hybridModel({ branches: branches({ error: new HybridError('NOT_FOUND', 'gone') }), strategy: order, onTrace })
+          same((await rejection(failing.generate('x'))).status, 'NOT_FOUND')
+        }
+        await turn()
+        assert(reported.length === 6 && reported.every((error) => error === mine), `reported ${reported.length} times`)
+      } finally {
+        globalThis.reportError = kept
+      }
     },
     'nonsense from a strategy is the caller’s mistake': async () => {
       for (const nonsense of [7, true, {}, { alow: [kCloud] }, [7], { order: kCloud }, () => kCloud, Symbol('x'), { order: [kCloud], allow: kCloud }]) {
@@ -149,15 +160,16 @@ export function scenarios(hybridge) {
       for (const prompt of ['\ud83d', 'a\udc00b', '\\ud83d', '\\\\ud83d \ud83d', '\\', '"\\u0000\u0000']) {
         const all = branches()
         await hybridModel({ branches: all, strategy }).generate(prompt)
-        same(all.onDevice.seen.requests[0].messages[0].content[0].text, prompt)
+        // What half a pair becomes, it becomes for every branch.
+        same(all.onDevice.seen.requests[0].messages[0].content[0].text, prompt.replace(/\p{Surrogate}/gu, '\ufffd'))
       }
     },
-    'a request without a JSON form is refused where a strategy must read it': async () => {
+    'a request without a JSON form is refused before anything reads it': async () => {
       const loop = {}
       loop.self = loop
       const ai = hybridModel({ branches: branches(), strategy: new InputSizeStrategy({ threshold: 1, small: kOnDevice, large: kCloud }) })
       same((await rejection(ai.generate({ messages: [{ role: 'user', content: [{ data: loop }] }] }))).status, 'INVALID_ARGUMENT')
-      same((await hybridModel({ branches: branches(), strategy: order }).generate({ messages: [{ role: 'user', content: [{ data: loop }] }] })).text, 'd')
+      same((await rejection(hybridModel({ branches: branches(), strategy: order }).generate({ messages: [{ role: 'user', content: [{ data: loop }] }] }))).status, 'INVALID_ARGUMENT')
     },
     'a tree deeper than anybody means is refused': async () => {
       let strategy = order

@@ -72,9 +72,12 @@ export function scenarios(hybridge) {
       for await (const chunk of stream) if (chunk.text === 'a') break
       same([(await rejection(stream.response)).status, device.stopped, cloud.calls], ['CANCELLED', 1, 0])
     },
-    'an AbortError of a branch is CANCELLED': async () => {
-      const { ai, cloud } = pair({ error: new DOMException('x', 'AbortError') }, { text: 'hi' })
-      same([(await rejection(ai.generate('x'))).status, cloud.calls], ['CANCELLED', 0])
+    'a stop that is not the caller’s moves on': async () => {
+      for (const error of [new DOMException('x', 'AbortError'), new HybridError('CANCELLED', 'stopped by the service', { code: 'CLIENT_CLOSED' })]) {
+        const { ai, cloud } = pair({ error }, { text: 'hi' })
+        const { text, routing } = await ai.generate('x')
+        same([text, cloud.calls, routing.attempts[0].status], ['hi', 1, 'UNAVAILABLE'])
+      }
     },
     'neither touched': async () => {
       pair({ error: down() }, { error: down() }).ai.generateStream('x')

@@ -117,16 +117,20 @@ export function scenarios({ defineModel, HybridError }) {
       same((await rejection(model.generate('x', { signal: AbortSignal.abort() }))).status, 'CANCELLED')
       same(model.seen.calls, 0)
     },
-    'the caller’s own timeout is the caller’s abort': async () => {
-      const signal = AbortSignal.abort(new DOMException('late', 'TimeoutError'))
-      same((await rejection(speaks().generate('x', { signal }))).status, 'CANCELLED')
+    'the caller’s own timeout is a deadline, its own abort an AbortError': async () => {
+      const late = AbortSignal.abort(new DOMException('late', 'TimeoutError'))
+      const { status, name } = await rejection(speaks().generate('x', { signal: late }))
+      same([status, name], ['DEADLINE_EXCEEDED', 'HybridError'])
+      const stopped = await rejection(speaks().generate('x', { signal: AbortSignal.abort() }))
+      same([stopped.status, stopped.name, HybridError.isInstance(stopped)], ['CANCELLED', 'AbortError', true])
     },
     'what a model throws becomes ours, and its words stay on the cause': async () => {
       const table = [
         [new Error('my secret prompt'), 'INTERNAL'],
         ['my secret prompt', 'INTERNAL'],
         [undefined, 'INTERNAL'],
-        [new DOMException('my secret prompt', 'AbortError'), 'CANCELLED'],
+        // A stop that is not the caller's is a model that is not there.
+        [new DOMException('my secret prompt', 'AbortError'), 'UNAVAILABLE'],
         [new DOMException('my secret prompt', 'TimeoutError'), 'DEADLINE_EXCEEDED'],
         [Object.assign(new Error('my secret prompt'), { status: 'NOT_FOUND', code: 'GONE' }), 'NOT_FOUND'],
         [Object.assign(new Error('my secret prompt'), { status: 503 }), 'INTERNAL'],
@@ -135,7 +139,7 @@ export function scenarios({ defineModel, HybridError }) {
       for (const [thrown, status] of table) {
         const model = defineModel({ name: 'm', generate: async () => { throw thrown } })
         const error = await rejection(model.generate('x'))
-        assert(HybridError.isInstance(error) && error.cause === thrown, 'ours, with the cause')
+        assert(HybridError.isInstance(error) && (error.cause === thrown || error.cause.cause === thrown), 'ours, with the cause')
         same([error.status, error.routing.attempts[0].status], [status, status])
         assert(!JSON.stringify([error.message, error.routing]).includes('secret'), 'no foreign words')
       }

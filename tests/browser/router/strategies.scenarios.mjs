@@ -43,7 +43,7 @@ export function scenarios(hybridge) {
     'InputSizeStrategy': () => check([
       [new InputSizeStrategy({ threshold: 4, small: device, large: cloud }), 'abcd', 'onDevice', '4 characters ≤ 4'],
       [new InputSizeStrategy({ threshold: 4, small: device, large: cloud }), { system: 'ab', prompt: 'cde' }, 'cloud', '5 characters > 4'],
-      [new InputSizeStrategy({ threshold: 4, small: device, large: cloud }), {}, 'onDevice', '0 characters'],
+      [new InputSizeStrategy({ threshold: 4, small: device, large: cloud }), { messages: [{ role: 'user', content: [] }] }, 'onDevice', '0 characters'],
       [new InputSizeStrategy({ threshold: 4, small: device, large: cloud }), 'abc\ud83d', 'onDevice', '4 characters'],
       [new InputSizeStrategy({ threshold: 10, small: device, large: cloud, unit: 'tokens' }), 'abcd', 'onDevice', '5 tokens, estimated'],
     ]),

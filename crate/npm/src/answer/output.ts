@@ -1,10 +1,12 @@
-/** Answers held to the schema they were asked for, wherever they were made. */
+/** Answers checked against the schema they were asked for, wherever they were made. */
 
 import { HybridError } from '../border/errors.js'
 import { loadPage } from '../border/wasm.js'
 import { parseJson } from './partial-json.js'
 import { wantsJson, type ModelRequest } from '../border/request.js'
-import { textOf, type Answer } from './response.js'
+import type { Answer } from '../border/replies.js'
+import { toJson } from '../border/json.js'
+import { textOf } from './response.js'
 import type { JsonSchema } from '../types.js'
 
 /**
@@ -20,14 +22,26 @@ export async function outputErrorOf(request: ModelRequest, { message, finishReas
   }
   const schema = request.output?.schema
   if (schema === undefined) return undefined
-  const found = await mismatchOf(schema, value)
-  return found === undefined ? undefined : mismatch(found, 'OUTPUT_MISMATCH')
+  try {
+    const found = await mismatchOf(schema, value)
+    return found === undefined ? undefined : mismatch(found, 'OUTPUT_MISMATCH')
+  } catch {
+    // Where the checker's wasm cannot be had, the answer is still an answer.
+    return undefined
+  }
 }
 
 /** The first place where a value is not what a schema asks for. */
 export async function mismatchOf(schema: JsonSchema, value: unknown): Promise<Mismatch | undefined> {
   const { findMismatch } = await loadPage()
-  const found = findMismatch(JSON.stringify(schema), JSON.stringify(value), matches)
+  const asked = toJson(schema, 'the schema')
+  let found: string | undefined
+  try {
+    found = findMismatch(asked, toJson(value, 'the answer'), isOfProperty)
+  } catch {
+    // Only a value nested deeper than the stack has no JSON form here: it was JSON before.
+    return { path: '', expected: 'JSON that is not nested too deeply' }
+  }
   return found === undefined ? undefined : (JSON.parse(found) as Mismatch)
 }
 
@@ -39,14 +53,11 @@ function mismatch(cause: Mismatch, code: string): HybridError {
   return new HybridError('INTERNAL', `the answer does not satisfy its schema${place}: expected ${cause.expected}`, { code, cause })
 }
 
-/** Whether a pattern is found in a text; nothing where the pattern cannot be read, which then asserts nothing. */
-function matches(pattern: string, text: string): boolean | undefined {
-  for (const flags of ['u', '']) {
-    try {
-      return new RegExp(pattern, flags).test(text)
-    } catch {
-      // Older patterns escape what needs no escape, which `u` refuses.
-    }
+/** Whether a character has a Unicode property, such as `\p{Lu}`; nothing where the property is unknown, which then asserts nothing. */
+function isOfProperty(property: string, character: string): boolean | undefined {
+  try {
+    return new RegExp(`^${property}$`, 'u').test(character)
+  } catch {
+    return undefined
   }
-  return undefined
 }

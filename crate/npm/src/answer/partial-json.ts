@@ -2,7 +2,7 @@
 
 /** The value of a whole answer, or undefined where it is not JSON. */
 export function parseJson(text: string): unknown {
-  return attempt(unfenced(text))
+  return attempt(unfenced(text)) ?? attempt(fenced(text))
 }
 
 /** The best value of an answer so far: what is open is closed, half a key or word is left out. Undefined until there is something to show. */
@@ -37,8 +37,18 @@ export function parsePartialJson(text: string): unknown {
     }
   }
   // A string shows as it grows, without half an escape; a number or word shows once it parses.
-  const open = isInString && !isKeyNext ? `${body.replace(/(^|[^\\])((?:\\\\)*)\\(u[0-9a-f]{0,3})?$/i, '$1$2')}"` : body
+  const open = isInString && !isKeyNext ? `${withoutHalves(body)}"` : body
   return attempt(open + closers) ?? attempt(body.slice(0, cut.at) + cut.closers)
+}
+
+/** Without half an escape, and without half of a character that is written as two, at the end. */
+function withoutHalves(text: string): string {
+  const at = text.lastIndexOf('\\')
+  let backslashes = 0
+  while (at >= backslashes && text[at - backslashes] === '\\') backslashes++
+  // An even number of them are escaped ones.
+  const isHalf = backslashes % 2 === 1 && /^\\(u([0-9a-f]{0,3}|d[89ab][0-9a-f]{2}))?$/i.test(text.slice(at, at + 7))
+  return isHalf ? withoutHalves(text.slice(0, at)) : text.replace(/[\ud800-\udbff]$/, '')
 }
 
 function attempt(text: string): unknown {
@@ -47,6 +57,12 @@ function attempt(text: string): unknown {
   } catch {
     return undefined
   }
+}
+
+/** The first fenced block of a text that says more than that. */
+function fenced(text: string): string {
+  const [, , block = ''] = text.split(/```(json)?/, 3)
+  return block
 }
 
 function unfenced(text: string): string {

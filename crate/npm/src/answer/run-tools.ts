@@ -1,12 +1,14 @@
 /** The loop between a model that calls tools and the functions that answer. */
 
-import { HybridError } from '../border/errors.js'
-import { normaliseRequest } from '../border/request.js'
+import { unlessAborted } from '../border/abort.js'
+import { HybridError, invalid } from '../border/errors.js'
+import { isObject, kindOf } from '../border/json.js'
+import { normaliseRequest, readOptions } from '../border/request.js'
 import { cancelled } from '../border/thrown.js'
-import { mismatchOf } from './output.js'
 import type { GenerateOptions, GenerateRequest, GenerateResponse, Message, Model, Part, ToolDefinition } from '../types.js'
+import { mismatchOf } from './output.js'
 
-/** What answers a call. What it returns goes to the model as JSON; what it throws ends the loop. */
+/** Answers a call. What it returns goes to the model as JSON; what it throws ends the loop. */
 export type ToolFunction = (input: unknown, call: { readonly name: string; readonly ref?: string; readonly signal: AbortSignal }) => unknown
 
 export interface RunToolsOptions extends GenerateOptions {
@@ -17,17 +19,18 @@ export interface RunToolsOptions extends GenerateOptions {
   tools: Readonly<Record<string, ToolFunction>>
   /** How often the model may call before it must have answered. Default 5. */
   maxTurns?: number
-  /** Hears of every answer, those that call tools too. */
+  /** Called with every answer, those that call tools too. */
   onTurn?: (response: GenerateResponse) => void
 }
 
 const defaultTurns = 5
 
 /**
- * Asks a model, runs the functions it calls, tells it the results, and so on until it answers in words. Calls of one turn run side by
+ * Asks a model, runs the functions it calls, sends the results back, and so on until it answers in words. Calls of one turn run side by
  * side. Through a hybrid, results go to the branch that called; another takes over only if that one fails before it says anything.
  *
- * Arguments that do not satisfy the tool's schema are not passed on: the model is told what is wrong with them.
+ * Arguments that do not satisfy the tool's schema are not passed on: the model gets a sentence that says what is wrong with them.
+ * An abort ends the loop at once, also while a function ignores its signal; where one function throws, the others are aborted.
  *
  * @example
  * const { text } = await runTools({
@@ -37,29 +40,48 @@ const defaultTurns = 5
  * })
  */
 export async function runTools({ model, request, tools, maxTurns = defaultTurns, onTurn, ...options }: RunToolsOptions): Promise<GenerateResponse> {
-  if (!Number.isSafeInteger(maxTurns) || maxTurns < 1) throw new HybridError('INVALID_ARGUMENT', `\`maxTurns\` must be a positive whole number, found ${maxTurns}`)
-  const { signal = new AbortController().signal } = options
+  if (!Number.isSafeInteger(maxTurns) || maxTurns < 1) throw invalid(`\`maxTurns\` must be a positive whole number, found ${maxTurns}`)
+  if (typeof model?.generate !== 'function') throw invalid('`model` must be a model; make one with defineModel()')
+  if (!isObject(tools)) throw invalid(`\`tools\` must be an object of functions by name, found ${kindOf(tools)}`)
+  for (const [name, run] of Object.entries(tools)) if (typeof run !== 'function') throw invalid(`\`tools.${name}\` must be a function, found ${kindOf(run)}`)
+  const { signal } = readOptions(options)
   const { messages, tools: declared, ...rest } = normaliseRequest(request)
   let next: GenerateRequest = { messages, tools: declared, ...rest }
   for (let turn = 0; ; turn++) {
-    const response = await model.generate(next, options)
+    const response = await unlessAborted(model.generate(next, options), signal)
     onTurn?.(response)
     const calls = response.toolRequests
     if (calls.length === 0 || calls.some(({ name }) => !Object.hasOwn(tools, name))) return response
     if (turn === maxTurns) throw new HybridError('ABORTED', `the model still calls tools after ${maxTurns} turns`, { code: 'TOOL_TURNS_EXCEEDED' })
-    const results = await Promise.all(calls.map((call) => answer(call, { tools, declared, signal })))
-    if (signal.aborted) throw cancelled(signal.reason)
-    const told: Message = { role: 'tool', content: results }
+    const content = await answers(calls, tools, declared, signal)
+    const results: Message = { role: 'tool', content }
     // It was required to call and has called.
     const { toolChoice, ...free } = next
-    next = { ...free, ...(toolChoice === undefined || toolChoice === 'required' ? {} : { toolChoice }), messages: [...(next.messages ?? []), response.message, told] }
+    next = { ...free, ...(toolChoice === undefined || toolChoice === 'required' ? {} : { toolChoice }), messages: [...(next.messages ?? []), response.message, results] }
   }
 }
 
-async function answer({ name, input, ref }: GenerateResponse['toolRequests'][number], { tools, declared, signal }: { tools: RunToolsOptions['tools']; declared: readonly ToolDefinition[]; signal: AbortSignal }): Promise<Part> {
+/** Runs the calls of one turn. The first that throws, or the caller's abort, ends all of them. */
+async function answers(calls: GenerateResponse['toolRequests'], tools: RunToolsOptions['tools'], declared: readonly ToolDefinition[], caller: AbortSignal | undefined): Promise<Part[]> {
+  const work = new AbortController()
+  const onAbort = (): void => work.abort(caller?.reason)
+  if (caller?.aborted === true) throw cancelled(caller.reason)
+  caller?.addEventListener('abort', onAbort, { once: true })
+  try {
+    return await unlessAborted(Promise.all(calls.map((call) => answer(call, tools, declared, work.signal))), caller)
+  } catch (thrown) {
+    work.abort(new DOMException('another tool failed', 'AbortError'))
+    throw thrown
+  } finally {
+    caller?.removeEventListener('abort', onAbort)
+  }
+}
+
+async function answer({ name, input, ref }: GenerateResponse['toolRequests'][number], tools: RunToolsOptions['tools'], declared: readonly ToolDefinition[], signal: AbortSignal): Promise<Part> {
   const known = ref === undefined ? {} : { ref }
   const schema = declared.find((tool) => tool.name === name)?.inputSchema
   const mismatch = schema === undefined ? undefined : await mismatchOf(schema, input ?? {})
+  if (signal.aborted) throw cancelled(signal.reason)
   const output = mismatch === undefined ? await tools[name]?.(input, { name, ...known, signal }) : { error: `the arguments are wrong${mismatch.path === '' ? '' : ` at ${mismatch.path}`}: expected ${mismatch.expected}` }
   return { toolResponse: { name, output: output ?? null, ...known } }
 }

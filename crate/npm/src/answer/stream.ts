@@ -1,7 +1,9 @@
-/** Chunks on their way to whoever iterates. */
+/** Chunks on their way to the loops that read them. */
+
+import type { GenerateChunk, GenerateResponse, GenerateStream } from '../types.js'
 
 /**
- * A list that is still being written. Every loop over it sees all of it from the start, so `stream` and the object itself tell the same.
+ * A list that is still being written. Every loop over it sees all of it from the start, so `stream` and the object itself are the same.
  * Concurrent `next()` calls are answered in the order they were made. Leaving a loop early calls `abandon`.
  */
 export class Feed<T> implements AsyncIterable<T> {
@@ -40,7 +42,7 @@ export class Feed<T> implements AsyncIterable<T> {
         if (isLeft) call.resolve(done)
         else if (call.at < this.#items.length) call.resolve({ done: false, value: this.#items[call.at] as T })
         else if (this.#end === undefined) break
-        // The call that meets the end hears of the failure; those behind it hear that it is over.
+        // The call that meets the end gets the failure; those behind it get the end.
         else if ('error' in this.#end && call.at === this.#items.length) call.reject(this.#end.error)
         else call.resolve(done)
         calls.shift()
@@ -73,4 +75,40 @@ export class Feed<T> implements AsyncIterable<T> {
   #wake(): void {
     for (const answer of [...this.#waiting]) answer()
   }
+}
+
+/** The public face of a feed and of the answer that it ends in. */
+export function streamOf(feed: Feed<GenerateChunk>, response: Promise<GenerateResponse>): GenerateStream {
+  const stream: GenerateStream = {
+    stream: feed,
+    response,
+    [Symbol.asyncIterator]: () => feed[Symbol.asyncIterator](),
+    get textStream() {
+      return textOf(feed)
+    },
+    toReadableStream: () => readableOf(feed),
+  }
+  // Browsers of 2024 lack the symbol. Leaving the block stops the work, as leaving a loop does.
+  const dispose = (Symbol as { asyncDispose?: symbol }).asyncDispose
+  if (dispose !== undefined) Object.defineProperty(stream, dispose, { value: async () => void (await feed[Symbol.asyncIterator]().return?.()) })
+  return stream
+}
+
+/** The text of each chunk that has some. */
+async function* textOf(chunks: AsyncIterable<GenerateChunk>): AsyncGenerator<string, void, undefined> {
+  for await (const { text } of chunks) if (text !== '') yield text
+}
+
+function readableOf(chunks: AsyncIterable<GenerateChunk>): ReadableStream<GenerateChunk> {
+  const iterator = chunks[Symbol.asyncIterator]()
+  return new ReadableStream<GenerateChunk>({
+    async pull(controller) {
+      const { done, value } = await iterator.next()
+      if (done === true) controller.close()
+      else controller.enqueue(value)
+    },
+    async cancel() {
+      await iterator.return?.()
+    },
+  })
 }

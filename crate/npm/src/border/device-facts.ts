@@ -1,5 +1,6 @@
-/** What this machine is, as far as its browser tells. A missing API is a missing fact, never an error. */
+/** What this machine is, as far as its browser reports it. A missing API is a missing fact, never an error. */
 
+import { now } from './clock.js'
 import type { DeviceFacts } from '../types.js'
 
 // The pieces of younger APIs that are looked at, each possibly missing.
@@ -21,6 +22,8 @@ interface Host {
 
 /** A driver that hangs must not hang every request. */
 const PATIENCE_MS = 2000
+/** How long a missing adapter counts as missing, so that a driver that hangs does not cost every request its patience. */
+const FORGET_MS = 60_000
 
 interface Gpu { readonly facts: DeviceFacts['webgpu']; readonly limits: Readonly<Record<string, number>> }
 
@@ -28,10 +31,11 @@ interface Gpu { readonly facts: DeviceFacts['webgpu']; readonly limits: Readonly
 const limitNames = ['maxBufferSize', 'maxStorageBufferBindingSize', 'maxComputeInvocationsPerWorkgroup', 'maxComputeWorkgroupStorageSize', 'maxStorageBuffersPerShaderStage', 'maxComputeWorkgroupsPerDimension'] as const
 
 let gpu: Promise<Gpu> | undefined
+let missingSince: number | undefined
 let battery: Promise<Battery | undefined> | undefined
 
 /**
- * What this machine is, now. Works in pages, workers and on servers; what the host does not tell is absent.
+ * What this machine is, now. Works in pages, workers and on servers; what the host does not report is absent.
  *
  * @example
  * const { webgpu } = await deviceFacts()
@@ -39,7 +43,7 @@ let battery: Promise<Battery | undefined> | undefined
  */
 export async function deviceFacts(): Promise<DeviceFacts> {
   const host = (globalThis.navigator ?? {}) as Host
-  // The adapter and the battery's object are asked for once; what the battery says is read anew.
+  // The adapter and the battery's object are requested once; the battery's level is read each time.
   battery ??= inTime(async () => host.getBattery?.(), undefined)
   const [{ facts: webgpu }, power] = await Promise.all([lookAtGpu(host), battery])
   const { effectiveType, saveData } = host.connection ?? {}
@@ -55,20 +59,21 @@ export async function deviceFacts(): Promise<DeviceFacts> {
   }
 }
 
-/** The adapter's limits, as far as it tells them. Empty where there is none. */
+/** The adapter's limits, as far as it reports them. Empty where there is none. */
 export async function gpuLimits(): Promise<Readonly<Record<string, number>>> {
   return (await lookAtGpu((globalThis.navigator ?? {}) as Host)).limits
 }
 
 function lookAtGpu(host: Host): Promise<Gpu> {
-  return (gpu ??= askForGpu(host).then((found) => {
-    // One that is missing now may be there later.
-    if (!found.facts.available) gpu = undefined
+  // One that was missing may be there later.
+  if (missingSince !== undefined && now() - missingSince > FORGET_MS) gpu = missingSince = undefined
+  return (gpu ??= requestGpu(host).then((found) => {
+    if (!found.facts.available) missingSince = now()
     return found
   }))
 }
 
-async function askForGpu(host: Host): Promise<Gpu> {
+async function requestGpu(host: Host): Promise<Gpu> {
   const none = (reason: string): Gpu => ({ facts: { available: false, software: false, reason }, limits: {} })
   if (host.gpu === undefined) return none('this browser has no WebGPU')
   const adapter = await inTime(async () => host.gpu?.requestAdapter() ?? null, null)

@@ -4,7 +4,7 @@ import type { Message, RoutingTrace, Status } from '../types.js'
 
 const marker = Symbol.for('hybridge.error')
 
-/** What may be told beside status and message. */
+/** What an error may carry beside status and message. */
 export interface HybridErrorOptions {
   code?: string
   retryAfterMs?: number
@@ -12,7 +12,8 @@ export interface HybridErrorOptions {
 }
 
 /**
- * Every failure the package reports. An error thrown by a branch that carries a `status` is taken at its word, whoever made it.
+ * Every failure the package reports. An error thrown by a branch that carries a `status` keeps that status, even if it is not a
+ * HybridError. A stop by the caller has status CANCELLED and the name `AbortError`, as with `fetch`.
  *
  * @example
  * try {
@@ -22,7 +23,7 @@ export interface HybridErrorOptions {
  * }
  */
 export class HybridError extends Error {
-  override readonly name = 'HybridError'
+  override readonly name: string
   readonly status: Status
   /** A finer word for code to branch on, e.g. `'GPU_UNAVAILABLE'`. */
   declare readonly code?: string
@@ -36,6 +37,7 @@ export class HybridError extends Error {
 
   constructor(status: Status, message: string, options: HybridErrorOptions = {}) {
     super(message, 'cause' in options ? { cause: options.cause } : undefined)
+    this.name = status === 'CANCELLED' ? 'AbortError' : 'HybridError'
     this.status = status
     if (options.code !== undefined) this.code = options.code
     if (options.retryAfterMs !== undefined) this.retryAfterMs = options.retryAfterMs
@@ -45,5 +47,41 @@ export class HybridError extends Error {
   /** Works across two copies of the package in one bundle. */
   static isInstance(error: unknown): error is HybridError {
     return typeof error === 'object' && error !== null && (error as Record<symbol, unknown>)[marker] === true
+  }
+}
+
+/** A mistake of the caller. */
+export function invalid(message: string, cause?: unknown): HybridError {
+  return new HybridError('INVALID_ARGUMENT', message, cause === undefined ? {} : { cause })
+}
+
+/** An error as Rust sends it: `hybridge_core::Error`. */
+export interface CoreError { status: Status; message: string; code?: string; retryAfterMs?: number }
+
+/** Controls that reorder the text around them. A service may send them, and a page shows the message. */
+const bidiControls = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g
+
+/** An error of Rust's as the caller gets it. */
+export function fromCore({ status, message, code, retryAfterMs }: CoreError): HybridError {
+  return new HybridError(status, message.replace(bidiControls, ''), {
+    ...(code === undefined ? {} : { code }),
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  })
+}
+
+/** The same error with the answer as far as it came. */
+export function withPartial(error: HybridError, partial: Message | undefined): HybridError {
+  if (partial !== undefined && partial.content.length > 0) Object.defineProperty(error, 'partial', { value: partial })
+  return error
+}
+
+/** Reports an error that must not fail the request it belongs to. Hosts without `reportError` get it on the console. */
+export function reportQuietly(error: unknown): void {
+  try {
+    const { reportError } = globalThis as { reportError?: (error: unknown) => void }
+    if (typeof reportError === 'function') reportError(error)
+    else console.error(error)
+  } catch {
+    // A host whose own report throws leaves nowhere to report to.
   }
 }

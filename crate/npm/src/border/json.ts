@@ -1,9 +1,9 @@
-/** JSON as Rust reads it. */
+/** JSON as Rust reads it, and values as JSON holds them. */
 
 import { HybridError } from './errors.js'
 
 /**
- * A value as JSON. Half a surrogate pair, which JavaScript's strings may hold and Rust's may not, becomes U+FFFD.
+ * A value as JSON. Half a surrogate pair, which JavaScript's strings may contain and Rust's may not, becomes U+FFFD.
  * What has no JSON form (a cycle, a bigint) is INVALID_ARGUMENT.
  */
 export function toJson(value: unknown, what: string): string {
@@ -15,4 +15,85 @@ export function toJson(value: unknown, what: string): string {
   }
   // Only halves are escaped this way; and only where the backslash is not itself escaped is it an escape.
   return json?.includes('\\ud') ? json.replace(/(?<!\\)((?:\\\\)*)\\ud[89a-f][0-9a-f]{2}/g, '$1\\ufffd') : (json ?? 'null')
+}
+
+/** A text in which each half of a surrogate pair that stands alone is U+FFFD. */
+export function wellFormed(text: string): string {
+  const { isWellFormed } = text as { isWellFormed?: () => boolean }
+  if (isWellFormed?.call(text) === true) return text
+  return text.replace(/\p{Surrogate}/gu, '\ufffd')
+}
+
+/** Rust reads at most 127 levels, and a value stands up to nine levels deep in what is sent to it. */
+const deepest = 118
+
+/** More values than any request means; a small graph of shared objects can expand to more than fits in memory. */
+const mostValues = 2_000_000
+
+/** Makes an error of what is wrong: `data` + `refers to itself`. */
+export type Refuse = (problem: string) => HybridError
+
+/**
+ * A copy of a value as its JSON would read: getters and `toJSON` run once, here, so that what is judged later is what is sent.
+ * Members without a JSON form are left out, numbers that are none become null.
+ */
+export function plainCopy(value: unknown, refuse: Refuse): unknown {
+  const open = new Set<object>()
+  let values = 0
+  const copy = (value: unknown, key: string, depth: number): unknown => {
+    if (++values > mostValues) throw refuse(`holds more than ${mostValues} values`)
+    if (typeof value === 'string') return wellFormed(value)
+    if (typeof value === 'number') return Number.isFinite(value) ? value : null
+    if (typeof value === 'boolean' || value === null) return value
+    if (typeof value === 'bigint') throw refuse('holds a bigint, which has no JSON form')
+    if (typeof value !== 'object') return undefined
+    if (depth >= deepest) throw refuse(`is nested too deeply: at most ${deepest} levels are possible`)
+    if (open.has(value)) throw refuse('refers to itself')
+    if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) throw refuse('holds binary data, which has no JSON form')
+    if (value instanceof String || value instanceof Number || value instanceof Boolean) return copy(value.valueOf(), key, depth)
+    open.add(value)
+    const { toJSON } = value as { toJSON?: unknown }
+    let made: unknown
+    if (typeof toJSON === 'function') made = copy(toJSON.call(value, key), key, depth + 1)
+    else if (Array.isArray(value)) made = Array.from(value, (item, index) => copy(item, String(index), depth + 1) ?? null)
+    else {
+      // Not by assignment, which `__proto__` would be taken for.
+      made = Object.fromEntries(
+        Object.keys(value).flatMap((name) => {
+          const member = copy((value as Record<string, unknown>)[name], name, depth + 1)
+          return member === undefined ? [] : [[wellFormed(name), member]]
+        }),
+      )
+    }
+    open.delete(value)
+    return made
+  }
+  return copy(value, '', 0)
+}
+
+/** The same for a value that must be an object. */
+export function plainObject(value: unknown, refuse: Refuse): Record<string, unknown> {
+  if (!isObject(value)) throw refuse(`must be an object, found ${kindOf(value)}`)
+  const copy = plainCopy(value, refuse)
+  if (!isObject(copy)) throw refuse('must be an object')
+  return copy
+}
+
+/** A copy of what `plainCopy` or a border function has made: data without cycles, getters or odd objects. Texts are shared. */
+export function cloned<T>(value: T): T {
+  if (typeof value !== 'object' || value === null) return value
+  if (Array.isArray(value)) return value.map(cloned) as T
+  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, cloned(member) as unknown])) as T
+}
+
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** What a value is, in the words of a message; never the value itself. */
+export function kindOf(value: unknown): string {
+  if (value === null) return 'null'
+  if (Array.isArray(value)) return 'an array'
+  if (typeof value === 'number' && !Number.isFinite(value)) return String(value)
+  return value === undefined ? 'undefined' : `${typeof value === 'object' ? 'an' : 'a'} ${typeof value}`
 }

@@ -1,7 +1,10 @@
-/** A request with its shorthands resolved: what strategies judge and models run. */
+/** Requests as callers hand them in: copied and checked once, before a strategy or a branch reads them. */
 
-import { HybridError } from './errors.js'
-import type { GenerateRequest, GenerationConfig, Message, Part, ToolDefinition } from '../types.js'
+import { signalArgument } from './abort.js'
+import { HybridError, invalid } from './errors.js'
+import { isObject, kindOf, plainObject, wellFormed } from './json.js'
+import { readParts, type RefuseAt } from './parts.js'
+import type { GenerateOptions, GenerateRequest, GenerationConfig, Message, Part, ToolDefinition } from '../types.js'
 
 /** A request as a model's function gets it. */
 export interface ModelRequest {
@@ -13,44 +16,130 @@ export interface ModelRequest {
 }
 
 const roles: ReadonlySet<unknown> = new Set(['system', 'user', 'model', 'tool'])
+const toolChoices: ReadonlySet<unknown> = new Set(['auto', 'required', 'none'])
+const mostStopSequences = 5
 
-/** Resolves the shorthands: `system` comes first, `prompt` last. What is malformed is INVALID_ARGUMENT before anything runs. */
+const refuse: RefuseAt = (path, problem) => invalid(`\`${path}\` ${problem}`)
+
+/**
+ * A request with its shorthands resolved: `system` comes first, `prompt` last. The result shares nothing with what was handed in.
+ * Anything malformed is INVALID_ARGUMENT with its path, before anything runs.
+ */
 export function normaliseRequest(request: string | GenerateRequest): ModelRequest {
-  if (typeof request === 'string') return { messages: [said('user', request)], config: {}, tools: [] }
-  if (typeof request !== 'object' || request === null) throw invalid(`expected a prompt or a request object, found ${request === null ? 'null' : typeof request}`)
-  const { system, prompt, messages = [], config = {}, tools = [], toolChoice, output } = request
-  if (system !== undefined && typeof system !== 'string') throw invalid(`\`system\` must be a string, found ${typeof system}`)
-  if (prompt !== undefined && typeof prompt !== 'string' && !Array.isArray(prompt)) throw invalid('`prompt` must be a string or an array of parts')
-  if (!Array.isArray(messages)) throw invalid('`messages` must be an array')
-  if (!Array.isArray(tools)) throw invalid('`tools` must be an array')
-  messages.forEach((message, index) => {
-    if (!roles.has(message?.role) || !Array.isArray(message.content)) {
-      throw invalid(`messages[${index}] must have a role (system, user, model or tool) and an array of parts as content`)
-    }
-  })
-  if ((config.stopSequences?.length ?? 0) > 5) throw invalid(`at most five stop sequences are possible, found ${config.stopSequences?.length}`)
-  return {
-    messages: [
-      ...(system === undefined ? [] : [said('system', system)]),
-      ...messages,
-      ...(prompt === undefined ? [] : [said('user', prompt)]),
-    ],
-    config,
-    tools,
-    ...(toolChoice === undefined ? {} : { toolChoice }),
-    ...(output === undefined ? {} : { output }),
+  try {
+    return read(request)
+  } catch (thrown) {
+    // A getter or a proxy of the caller's may throw anything.
+    throw HybridError.isInstance(thrown) ? thrown : invalid('the request cannot be read; see the cause', thrown)
   }
+}
+
+function read(request: unknown): ModelRequest {
+  if (typeof request === 'string') return { messages: [messageOf('user', request, 'prompt')], config: {}, tools: [] }
+  if (!isObject(request)) throw invalid(`expected a prompt or a request object, found ${kindOf(request)}`)
+  const { system, prompt, messages = [], config = {}, tools = [], toolChoice, output } = request
+  if (system !== undefined && typeof system !== 'string') throw refuse('system', `must be a string, found ${kindOf(system)}`)
+  if (prompt !== undefined && typeof prompt !== 'string' && !Array.isArray(prompt)) throw refuse('prompt', `must be a string or an array of parts, found ${kindOf(prompt)}`)
+  if (!Array.isArray(messages)) throw refuse('messages', `must be an array, found ${kindOf(messages)}`)
+  if (!Array.isArray(tools)) throw refuse('tools', `must be an array, found ${kindOf(tools)}`)
+  if (toolChoice !== undefined && !toolChoices.has(toolChoice)) throw refuse('toolChoice', 'must be auto, required or none')
+  const all = [
+    ...(system === undefined ? [] : [messageOf('system', system, 'system')]),
+    ...Array.from(messages as unknown[], readMessage),
+    ...(prompt === undefined ? [] : [messageOf('user', prompt as string | Part[], 'prompt')]),
+  ]
+  if (all.length === 0) throw invalid('the request has no message: give `prompt` or `messages`')
+  return {
+    messages: all,
+    config: readConfig(config),
+    tools: Array.from(tools as unknown[], readTool),
+    ...(toolChoice === undefined ? {} : { toolChoice: toolChoice as NonNullable<ModelRequest['toolChoice']> }),
+    ...(output === undefined ? {} : { output: readOutput(output) }),
+  }
+}
+
+function messageOf(role: Message['role'], content: string | Part[], path: string): Message {
+  return { role, content: typeof content === 'string' ? [{ text: wellFormed(content) }] : readParts(content, path, refuse, wellFormed) }
+}
+
+function readMessage(message: unknown, index: number): Message {
+  const path = `messages[${index}]`
+  if (!isObject(message)) throw refuse(path, `must be a message with a role and content, found ${kindOf(message)}`)
+  const { role, content, metadata } = message
+  if (!roles.has(role)) throw refuse(`${path}.role`, 'must be system, user, model or tool')
+  return {
+    role: role as Message['role'],
+    content: readParts(content, `${path}.content`, refuse, wellFormed),
+    ...(metadata === undefined || metadata === null ? {} : { metadata: objectAt(metadata, `${path}.metadata`) }),
+  }
+}
+
+function objectAt(value: unknown, path: string): Record<string, unknown> {
+  return plainObject(value, (problem) => refuse(path, problem))
+}
+
+/** The options that are known by name, with the least and the most each may be. */
+const numbers: Readonly<Record<string, { least: number; most: number; isWhole: boolean }>> = {
+  temperature: { least: 0, most: Number.MAX_VALUE, isWhole: false },
+  topK: { least: 0, most: 2 ** 32 - 1, isWhole: true },
+  topP: { least: 0, most: 1, isWhole: false },
+  minP: { least: 0, most: 1, isWhole: false },
+  seed: { least: 0, most: Number.MAX_SAFE_INTEGER, isWhole: true },
+  maxOutputTokens: { least: 0, most: 2 ** 32 - 1, isWhole: true },
+}
+
+function readConfig(config: unknown): GenerationConfig {
+  if (!isObject(config)) throw refuse('config', `must be an object, found ${kindOf(config)}`)
+  const { stopSequences, branches } = config
+  for (const [name, { least, most, isWhole }] of Object.entries(numbers)) {
+    const value = config[name]
+    if (value === undefined) continue
+    const bounds = most === Number.MAX_VALUE ? `of at least ${least}` : `from ${least} to ${most}`
+    if (typeof value === 'number' && value >= least && value <= most && (!isWhole || Number.isInteger(value))) continue
+    throw refuse(`config.${name}`, `must be a ${isWhole ? 'whole ' : ''}number ${bounds}, found ${typeof value === 'number' ? value : kindOf(value)}`)
+  }
+  if (stopSequences !== undefined) {
+    if (!Array.isArray(stopSequences) || !stopSequences.every((stop) => typeof stop === 'string')) throw refuse('config.stopSequences', 'must be an array of strings')
+    if (stopSequences.length > mostStopSequences) throw refuse('config.stopSequences', `may hold at most five texts, found ${stopSequences.length}`)
+  }
+  if (branches !== undefined) {
+    if (!isObject(branches)) throw refuse('config.branches', `must be an object, found ${kindOf(branches)}`)
+    for (const [key, own] of Object.entries(branches)) if (!isObject(own)) throw refuse(`config.branches.${key}`, `must be an object, found ${kindOf(own)}`)
+  }
+  return objectAt(config, 'config')
+}
+
+function readTool(tool: unknown, index: number): ToolDefinition {
+  const path = `tools[${index}]`
+  if (!isObject(tool)) throw refuse(path, `must be a tool with a name, found ${kindOf(tool)}`)
+  const { name, description = '', inputSchema, outputSchema } = tool
+  if (typeof name !== 'string' || name === '') throw refuse(`${path}.name`, 'must be a text that is not empty')
+  if (typeof description !== 'string') throw refuse(`${path}.description`, `must be a string, found ${kindOf(description)}`)
+  return {
+    name: wellFormed(name),
+    description: wellFormed(description),
+    ...(inputSchema === undefined ? {} : { inputSchema: objectAt(inputSchema, `${path}.inputSchema`) }),
+    ...(outputSchema === undefined ? {} : { outputSchema: objectAt(outputSchema, `${path}.outputSchema`) }),
+  }
+}
+
+function readOutput(output: unknown): NonNullable<ModelRequest['output']> {
+  if (!isObject(output)) throw refuse('output', `must be an object, found ${kindOf(output)}`)
+  const { format, schema } = output
+  if (format !== undefined && format !== 'text' && format !== 'json') throw refuse('output.format', 'must be text or json')
+  return { ...(format === undefined ? {} : { format }), ...(schema === undefined ? {} : { schema: objectAt(schema, 'output.schema') }) }
+}
+
+/** What a caller gives beside a request, checked. */
+export function readOptions(options: GenerateOptions | undefined): { signal: AbortSignal | undefined; context: Record<string, unknown> } {
+  if (options === undefined) return { signal: undefined, context: {} }
+  if (!isObject(options)) throw invalid(`the options must be an object, found ${kindOf(options)}`)
+  const { signal, context = {} } = options
+  if (!isObject(context)) throw refuse('context', `must be an object, found ${kindOf(context)}`)
+  return { signal: signalArgument(signal, 'signal'), context }
 }
 
 /** Whether the answer must be JSON: where it is said, or where a schema is given and nothing else is said. */
 export function wantsJson({ output }: ModelRequest): boolean {
   return output?.format === 'json' || (output?.format === undefined && output?.schema !== undefined)
-}
-
-function said(role: Message['role'], content: string | Part[]): Message {
-  return { role, content: typeof content === 'string' ? [{ text: content }] : content }
-}
-
-function invalid(message: string): HybridError {
-  return new HybridError('INVALID_ARGUMENT', message)
 }

@@ -1,11 +1,11 @@
 /**
- * Whatever was thrown, as our error: one total function.
+ * Maps anything that was thrown to our error, in one total function.
  *
- * The words of a foreign error may hold a prompt, an answer or a key, so they never become our message or enter a trace:
- * they stay on `cause`, for whoever debugs. The words of a HybridError are written by its thrower for people, and are kept.
+ * The message of a foreign error may contain a prompt, an answer or a key, so it never becomes our message and never enters a trace:
+ * it stays on `cause`, for debugging. The message of a HybridError was written for people, and is kept.
  */
 
-import { HybridError } from './errors.js'
+import { HybridError, withPartial } from './errors.js'
 import type { RoutingTrace, Status } from '../types.js'
 
 const statuses: ReadonlySet<string> = new Set<Status>([
@@ -18,18 +18,17 @@ export function isStatus(value: unknown): value is Status {
 }
 
 /**
- * What a branch threw, as our error. Abort is looked at first, so that pressing Stop never sends a prompt elsewhere.
- * An error that carries one of our statuses is taken at its word, whoever made it.
+ * What a branch threw, as our error. Abort is looked at before any status, so that pressing Stop never sends a prompt elsewhere.
+ * An error that carries one of our statuses keeps it, whoever made it.
  */
 export function fromThrown(thrown: unknown): HybridError {
+  if (isOurs(thrown)) return thrown
   const name = property(thrown, 'name')
-  if (name === 'AbortError') return cancelled(thrown)
-  if (name === 'TimeoutError') return new HybridError('DEADLINE_EXCEEDED', 'no answer in time', { cause: thrown })
+  if (name === 'AbortError' || name === 'TimeoutError') return cancelled(thrown)
   const status = property(thrown, 'status')
   if (!isStatus(status)) {
     return new HybridError('INTERNAL', 'the model threw something that is not a HybridError; see the cause', { cause: thrown })
   }
-  if (isOurs(thrown)) return thrown
   const code = property(thrown, 'code')
   const retryAfterMs = property(thrown, 'retryAfterMs')
   return new HybridError(status, `the model failed with ${status}; see the cause`, {
@@ -39,28 +38,40 @@ export function fromThrown(thrown: unknown): HybridError {
   })
 }
 
-/** Stopped by the caller: by its signal, or by leaving the loop. */
-export function cancelled(cause?: unknown): HybridError {
-  return new HybridError('CANCELLED', 'stopped by the caller', cause === undefined ? {} : { cause })
+/** A stop by the caller's signal or by leaving the loop: CANCELLED; DEADLINE_EXCEEDED where the signal is `AbortSignal.timeout`'s. */
+export function cancelled(reason?: unknown): HybridError {
+  const options = reason === undefined ? {} : { cause: reason }
+  if (property(reason, 'name') === 'TimeoutError') return new HybridError('DEADLINE_EXCEEDED', 'no answer in time', options)
+  return new HybridError('CANCELLED', 'stopped by the caller', options)
+}
+
+/**
+ * CANCELLED means the caller's own signal. A stop that came from anywhere else (a service's 499, another caller who ended the load,
+ * `dispose()`) is a branch that is not there, and a hybrid moves on.
+ */
+export function unlessOurs(error: HybridError): HybridError {
+  if (error.status !== 'CANCELLED') return error
+  const { code = 'STOPPED_ELSEWHERE' } = error
+  return withPartial(new HybridError('UNAVAILABLE', 'the model stopped, though this request was not', { code, cause: error }), error.partial)
 }
 
 /**
  * The same error with what was tried. One that has been through a router already, or cannot be written to, is kept as the cause of a copy.
  */
 export function withRouting(error: HybridError, branch: string | undefined, routing: RoutingTrace): HybridError {
-  const told = { routing, ...(branch === undefined ? {} : { branch }) }
-  if (error.routing === undefined && Object.isExtensible(error)) return Object.assign(error, told)
-  const { status, message, code, retryAfterMs } = error
+  const details = { routing, ...(branch === undefined ? {} : { branch }) }
+  if (error.routing === undefined && Object.isExtensible(error)) return Object.assign(error, details)
+  const { status, message, code, retryAfterMs, partial } = error
   const copy = new HybridError(status, message, {
     cause: error,
     ...(code === undefined ? {} : { code }),
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
   })
-  return Object.assign(copy, told)
+  return Object.assign(withPartial(copy, partial), details)
 }
 
 /**
- * What a callback of the caller threw (a strategy, `accept`, `onTrace`, a tool), on its way out through the branches around it.
+ * What a callback of the caller threw (a strategy, `accept`, a tool), on its way out through the branches around it.
  * It is never a branch's failure; the outermost model unwraps it and throws what was thrown, the very same object.
  */
 export class CallerFault {
@@ -69,7 +80,7 @@ export class CallerFault {
 
 function isOurs(thrown: unknown): thrown is HybridError {
   try {
-    return HybridError.isInstance(thrown)
+    return HybridError.isInstance(thrown) && isStatus(thrown.status)
   } catch {
     return false
   }

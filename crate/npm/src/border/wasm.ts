@@ -1,33 +1,88 @@
 /**
- * The one file that knows the page's generated glue. The wasm is fetched at the first use, never at import.
- * Addresses are seen from dist/index.js, which all of this becomes; bundlers look for just these words.
+ * The one file that knows the page's generated glue. Glue and wasm are evaluated at the first use, never at import.
+ * Addresses are relative to dist/index.js, into which all of this is bundled; bundlers look for exactly these words.
  */
 
-import init, * as page from '../../wasm/page/hybridge_page.js'
 import { HybridError } from './errors.js'
 
-export type Page = typeof page
+export type Page = typeof import('../../wasm/page/hybridge_page.js')
 export type { Consideration, Hybrid, Run } from '../../wasm/page/hybridge_page.js'
 
 /** Where the page's wasm is, for bundlers and policies that need it named; or its bytes. */
 export type WasmSource = string | URL | BufferSource
 
+/** The wasm itself in base64, where `pkg-scripts/bundle.mjs` builds the entry for Node and its kin, which fetch no files. */
+declare const EMBEDDED_PAGE_WASM: string | undefined
+
 let source: WasmSource | undefined
 let ready: Promise<Page> | undefined
 
-/** Names the wasm's place. Has no effect once it is loaded. */
-export function setPageWasm(wasm: WasmSource): void {
-  source = wasm
+/**
+ * Names the routing wasm, before the first use. Bundlers that understand `new URL(…, import.meta.url)` need none of this, nor does Node.
+ *
+ * @example
+ * configure({ wasmUrl: '/assets/hybridge_page_bg.wasm' })
+ */
+export function configure(options: { wasmUrl: WasmSource }): void {
+  source = options.wasmUrl
 }
 
 /** The page's wasm, loaded once. A failed load is tried again at the next call. */
 export function loadPage(): Promise<Page> {
-  ready ??= init({ module_or_path: source ?? new URL('../wasm/page/hybridge_page_bg.wasm', import.meta.url) }).then(
-    () => page,
-    (cause: unknown) => {
-      ready = undefined
-      throw new HybridError('UNAVAILABLE', 'the routing engine (hybridge_page_bg.wasm) could not be loaded; serve it beside the script, or name it with configure({ wasmUrl })', { code: 'WASM_UNAVAILABLE', cause })
-    },
-  )
+  ready ??= load().catch((thrown: unknown) => {
+    ready = undefined
+    throw thrown
+  })
   return ready
+}
+
+async function load(): Promise<Page> {
+  const page = await import('../../wasm/page/hybridge_page.js')
+  const place = source ?? ownWasm()
+  const bytes = typeof place === 'string' || place instanceof URL ? await fetchWasm(String(place)) : place
+  try {
+    await page.default({ module_or_path: bytes })
+  } catch (cause) {
+    const isForbidden = /content security policy|unsafe-eval|disallowed by embedder/i.test(String(cause))
+    throw unavailable(
+      typeof WebAssembly === 'undefined'
+        ? 'this host has no WebAssembly'
+        : isForbidden
+          ? 'the page\'s Content Security Policy forbids WebAssembly; add \'wasm-unsafe-eval\' to its script-src'
+          : 'it does not compile; is it the file of this very version of the package?',
+      cause,
+    )
+  }
+  return page
+}
+
+function ownWasm(): WasmSource {
+  if (typeof EMBEDDED_PAGE_WASM === 'string') return Uint8Array.from(atob(EMBEDDED_PAGE_WASM), (character) => character.charCodeAt(0))
+  return new URL('../wasm/page/hybridge_page_bg.wasm', import.meta.url)
+}
+
+async function fetchWasm(address: string): Promise<ArrayBuffer> {
+  const failed = (why: string, cause?: unknown): HybridError => unavailable(`${address} ${why}`, cause)
+  let response: Response
+  let bytes: ArrayBuffer
+  try {
+    response = await fetch(address)
+    bytes = await response.arrayBuffer()
+  } catch (cause) {
+    throw failed(
+      address.startsWith('file:')
+        ? 'is a file, which fetch does not read: serve the page over http, or give the bytes with configure({ wasmUrl })'
+        : 'could not be fetched: the network is down, or the page\'s Content Security Policy (connect-src) or the server\'s CORS headers forbid it',
+      cause,
+    )
+  }
+  if (!response.ok) throw failed(`is not there (the server answered ${response.status}): serve the file beside the script, or name its place with configure({ wasmUrl })`)
+  const [a, b, c, d] = new Uint8Array(bytes, 0, Math.min(4, bytes.byteLength))
+  if (a === 0 && b === 0x61 && c === 0x73 && d === 0x6d) return bytes
+  const type = response.headers.get('content-type') ?? 'an unknown type'
+  throw failed(`is no WebAssembly (the server answered ${type}, perhaps its page for unknown addresses): serve the file beside the script, or name its place with configure({ wasmUrl })`)
+}
+
+function unavailable(why: string, cause?: unknown): HybridError {
+  return new HybridError('UNAVAILABLE', `the routing engine could not be loaded: ${why}`, { code: 'WASM_UNAVAILABLE', ...(cause === undefined ? {} : { cause }) })
 }

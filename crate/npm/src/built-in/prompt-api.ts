@@ -3,7 +3,7 @@
 import { HybridError } from '../border/errors.js'
 import { defineModel } from '../answer/model.js'
 import { normaliseRequest, wantsJson, type ModelRequest } from '../border/request.js'
-import type { Reply } from '../answer/response.js'
+import type { Reply } from '../border/replies.js'
 import type { RunOptions } from '../answer/runner.js'
 import { cancelled } from '../border/thrown.js'
 import type { Availability, LoadProgress, OnDeviceModel } from '../types.js'

@@ -1,17 +1,17 @@
-/** One request to a cloud service: asks the wasm for piece after piece, waits between tries, stops when told to. */
+/** One request to a cloud service: pulls piece after piece out of the wasm, waits between tries, stops when aborted. */
 
-import { HybridError } from '../border/errors.js'
-import { loadPage, type Page } from '../border/wasm.js'
-import { toJson } from '../border/json.js'
+import { sleep, unlessAborted } from '../border/abort.js'
+import { fromCore, HybridError, invalid, withPartial, type CoreError } from '../border/errors.js'
+import { kindOf, toJson } from '../border/json.js'
+import type { Reply } from '../border/replies.js'
 import type { ModelRequest } from '../border/request.js'
-import type { Reply } from '../answer/response.js'
-import type { RunOptions } from '../answer/runner.js'
 import { cancelled } from '../border/thrown.js'
-import type { Part } from '../types.js'
-import { failureOf } from './failure.js'
+import { loadPage, type Page } from '../border/wasm.js'
+import type { RunOptions } from '../answer/runner.js'
+import type { GenerationConfig, Message, Part } from '../types.js'
 import { secretHeaders, type Credentials } from './credentials.js'
 
-/** `hybridge_core::http::Service`. */
+/** `hybridge_core::cloud::Service`. */
 export interface Service {
   dialect: 'gemini' | 'openai'
   model: string
@@ -29,23 +29,32 @@ export interface CloudTask {
   retries?: number | undefined
 }
 
-type SaidReply = Exclude<Reply, string>
+type CloudReply = Exclude<Reply, string>
 type CloudCall = InstanceType<Page['CloudCall']>
 
-/** Runs it. A failure before anything was said is tried again as often as `retries` says. */
-export async function callCloud(task: CloudTask, { signal, sendChunk }: Pick<RunOptions, 'signal' | 'sendChunk'>): Promise<SaidReply> {
+/** Checks the options that both services take. */
+export function callArguments({ fetch, retries, apiKey, headers }: Pick<CloudTask, 'fetch' | 'retries'> & Omit<Credentials, 'keyNeeded'>): void {
+  if (retries !== undefined && (!Number.isSafeInteger(retries) || retries < 0)) throw invalid(`\`retries\` must be a whole number of at least 0, found ${typeof retries === 'number' ? retries : kindOf(retries)}`)
+  if (fetch !== undefined && typeof fetch !== 'function') throw invalid(`\`fetch\` must be a function, found ${kindOf(fetch)}`)
+  if (headers !== undefined && typeof headers !== 'function') throw invalid(`\`headers\` must be a function that returns headers, found ${kindOf(headers)}`)
+  if (apiKey !== undefined && typeof apiKey !== 'string' && typeof apiKey !== 'function') throw invalid('`apiKey` must be a string or a function that returns one')
+}
+
+/** Runs it. A failure before anything was sent is tried again as often as `retries` says. */
+export async function callCloud(task: CloudTask, { signal, sendChunk }: Pick<RunOptions, 'signal' | 'sendChunk'>): Promise<CloudReply> {
   const page = await loadPage()
   let hasSpoken = false
   const send: RunOptions['sendChunk'] = (content, details) => {
     hasSpoken = true
     sendChunk(content, details)
   }
+  const retries = Math.min(task.retries ?? 0, 2 ** 32 - 1)
   for (let failures = 1; ; failures++) {
     try {
       return await tryOnce(page, task, { signal, sendChunk: send })
     } catch (thrown) {
       const { status, code, retryAfterMs } = thrown as HybridError
-      const pause = hasSpoken ? undefined : page.retryDelay(status, code, retryAfterMs, failures, task.retries ?? 0, Math.random())
+      const pause = hasSpoken ? undefined : page.retryDelay(status, code, retryAfterMs, failures, retries, Math.random())
       if (pause === undefined) throw thrown
       await sleep(pause, signal)
     }
@@ -53,43 +62,46 @@ export async function callCloud(task: CloudTask, { signal, sendChunk }: Pick<Run
 }
 
 /** Throws nothing but HybridError. */
-async function tryOnce(page: Page, { service, task, request, credentials, fetch }: CloudTask, { signal, sendChunk }: Pick<RunOptions, 'signal' | 'sendChunk'>): Promise<SaidReply> {
-  const plan = toJson({ service, task, request }, 'the request')
+async function tryOnce(page: Page, { service, task, request, credentials, fetch }: CloudTask, { signal, sendChunk }: Pick<RunOptions, 'signal' | 'sendChunk'>): Promise<CloudReply> {
+  const plan = toJson({ service, task, request: { ...request, config: configFor(service, request.config) } }, 'the request')
   let call: CloudCall | undefined
-  const cancel = (): void => call?.cancel()
-  signal.addEventListener('abort', cancel, { once: true })
+  let step: Promise<string | undefined> | undefined
   try {
     call = new page.CloudCall(plan)
-    const headers = await secretHeaders(credentials, call.keyHeader())
-    if (signal.aborted) throw cancelled(signal.reason)
+    const headers = await unlessAborted(secretHeaders(credentials, call.keyHeader()), signal)
     call.equip(toJson(headers, 'the headers'), fetch)
-    for (let json = await call.next(); json !== undefined; json = await call.next()) {
+    for (;;) {
+      // A `fetch` of the caller's may ignore its signal, so this does not wait for it.
+      step = call.next()
+      const json = await unlessAborted(step, signal)
+      if (json === undefined) break
       const { content, logprobs } = JSON.parse(json) as { content: Part[]; logprobs?: number[] }
       sendChunk(content, logprobs === undefined ? {} : { logprobs })
     }
-    return JSON.parse(call.reply()) as SaidReply
+    return JSON.parse(call.reply()) as CloudReply
   } catch (thrown) {
     if (signal.aborted) throw cancelled(signal.reason)
     throw failureOf(thrown, call)
   } finally {
-    signal.removeEventListener('abort', cancel)
     call?.cancel()
-    call?.free()
+    // The wasm's object is in use until its last step has settled.
+    const free = (): void => call?.free()
+    if (step === undefined) free()
+    else step.then(free, free)
   }
 }
 
-/** Waits, or throws CANCELLED as soon as it is stopped. */
-function sleep(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => {
-      clearTimeout(timer)
-      reject(cancelled(signal.reason))
-    }
-    const timer = setTimeout(() => {
-      signal.removeEventListener('abort', onAbort)
-      resolve()
-    }, ms)
-    if (signal.aborted) onAbort()
-    else signal.addEventListener('abort', onAbort, { once: true })
-  })
+/** Common options in the words of a service. Reasoning is Gemini's `thinkingConfig`; other services know no such option. */
+function configFor({ dialect }: Service, config: GenerationConfig): GenerationConfig {
+  const { includeReasoning, ...rest } = config as GenerationConfig & { thinkingConfig?: object }
+  if (includeReasoning === undefined || dialect !== 'gemini') return rest
+  return { ...rest, thinkingConfig: { includeThoughts: includeReasoning, ...rest.thinkingConfig } } as GenerationConfig
+}
+
+/** What the wasm threw, as our error, with the text that came before it. */
+function failureOf(thrown: unknown, call: CloudCall | undefined): HybridError {
+  if (HybridError.isInstance(thrown)) return thrown
+  if (typeof thrown !== 'string') return new HybridError('INTERNAL', 'the call of the cloud service failed in an unforeseen way; see the cause', { cause: thrown })
+  const error = fromCore(JSON.parse(thrown) as CoreError)
+  return withPartial(error, call === undefined ? undefined : (JSON.parse(call.partial()) as Message))
 }

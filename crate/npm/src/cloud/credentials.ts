@@ -1,6 +1,7 @@
-/** Keys and headers of the caller's: asked for at each try, put into headers and nowhere else. */
+/** Keys and headers of the caller's: fetched at each try, sent as headers and nowhere else. */
 
 import { HybridError } from '../border/errors.js'
+import { kindOf } from '../border/json.js'
 import { fromThrown, isStatus } from '../border/thrown.js'
 
 /** A text, or a function that fetches one. */
@@ -10,19 +11,16 @@ export type Secret = string | (() => string | Promise<string>)
 export interface Credentials {
   apiKey?: Secret | undefined
   headers?: (() => Record<string, string> | Promise<Record<string, string>>) | undefined
-  /** Whether the service answers nobody without a key. */
+  /** Whether the service answers only requests with a key. */
   keyNeeded: boolean
 }
 
-/** The headers as name, value, name, value. `place` is where the key goes: `name: what stands before it`. */
+/** The headers as name, value, name, value. `place` is where the key goes: `name: prefix`. */
 export async function secretHeaders({ apiKey, headers, keyNeeded }: Credentials, place: string): Promise<string[]> {
-  const all: string[] = []
-  if (headers !== undefined) {
-    for (const [name, value] of Object.entries(await asked(headers, 'headers'))) all.push(name, String(value))
-  }
+  const all = headers === undefined ? [] : await called(async () => pairsOf(await headers()), 'headers')
   if (apiKey !== undefined) {
-    const key = typeof apiKey === 'function' ? await asked(apiKey, 'apiKey') : apiKey
-    // A pasted key often brings a line end along, which no header may hold.
+    const key = typeof apiKey === 'function' ? await called(apiKey, 'apiKey') : apiKey
+    // A pasted key often ends with a line end, which no header may contain.
     const trimmed = typeof key === 'string' ? key.trim() : ''
     if (trimmed === '') throw new HybridError('UNAUTHENTICATED', 'the API key is empty', { code: 'API_KEY_MISSING' })
     const [name = '', before = ''] = place.split(': ')
@@ -33,11 +31,21 @@ export async function secretHeaders({ apiKey, headers, keyNeeded }: Credentials,
   return all
 }
 
+/** Headers as name, value, name, value: out of a plain object, a `Headers`, or a list of pairs. */
+function pairsOf(headers: unknown): string[] {
+  if (typeof headers !== 'object' || headers === null) {
+    throw new HybridError('UNAUTHENTICATED', `the \`headers\` function of this model returned ${kindOf(headers)}; expected an object of strings`, { code: 'CREDENTIALS_FAILED' })
+  }
+  const isIterable = typeof (headers as Partial<Iterable<unknown>>)[Symbol.iterator] === 'function'
+  const pairs = isIterable ? [...(headers as Iterable<[string, unknown]>)] : Object.entries(headers)
+  return pairs.flatMap(([name, value]) => [String(name), String(value)])
+}
+
 /**
  * A callback that fails is the caller's to mend: no other branch is tried because of it,
- * unless the callback says so by throwing an error with a status.
+ * unless the callback throws an error with a status.
  */
-async function asked<T>(callback: () => T | Promise<T>, name: string): Promise<T> {
+async function called<T>(callback: () => T | Promise<T>, name: string): Promise<T> {
   try {
     return await callback()
   } catch (thrown) {

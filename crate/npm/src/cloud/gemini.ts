@@ -1,11 +1,12 @@
 /** Gemini, by Google's own wire. */
 
-import { HybridError } from '../border/errors.js'
+import { invalid } from '../border/errors.js'
+import { isObject } from '../border/json.js'
 import { defineModel } from '../answer/model.js'
-import { normaliseRequest } from '../border/request.js'
-import { cancelled } from '../border/thrown.js'
+import { normaliseRequest, readOptions } from '../border/request.js'
+import { cancelled, fromThrown, unlessOurs } from '../border/thrown.js'
 import type { CloudModel, GeminiOptions } from '../types.js'
-import { callCloud, type CloudTask, type Service } from './call.js'
+import { callArguments, callCloud, type CloudTask, type Service } from './call.js'
 
 /**
  * A Gemini model. The key is sent in the header `x-goog-api-key` and nowhere else; a key in a page is public,
@@ -16,8 +17,12 @@ import { callCloud, type CloudTask, type Service } from './call.js'
  * const { text } = await cloud.generate('Why is the sky blue?')
  */
 export function geminiModel(options: GeminiOptions): CloudModel {
+  if (!isObject(options)) throw invalid('geminiModel needs an object of options')
   const { model, apiKey, baseUrl, headers, fetch, safetySettings, retries } = options
-  if (typeof model !== 'string' || model === '') throw new HybridError('INVALID_ARGUMENT', 'geminiModel needs the name of a model')
+  if (typeof model !== 'string' || model === '') throw invalid('geminiModel needs the name of a model')
+  if (baseUrl !== undefined && (typeof baseUrl !== 'string' || baseUrl === '')) throw invalid('`baseUrl` must be an address')
+  if (safetySettings !== undefined && !Array.isArray(safetySettings)) throw invalid('`safetySettings` must be an array')
+  callArguments({ fetch, retries, apiKey, headers })
   const service: Service = {
     dialect: 'gemini',
     model,
@@ -31,10 +36,15 @@ export function geminiModel(options: GeminiOptions): CloudModel {
     info: { supports: { multiturn: true, systemRole: true, tools: true, media: true, json: 'constrained' }, inferenceSource: 'in_cloud' },
     generate: (request, run) => callCloud(asking(run.streaming ? 'stream' : 'generate', request), run),
   })
-  const countTokens: CloudModel['countTokens'] = async (request, { signal = new AbortController().signal } = {}) => {
+  const countTokens: CloudModel['countTokens'] = async (request, options) => {
+    const { signal = new AbortController().signal } = readOptions(options)
     if (signal.aborted) throw cancelled(signal.reason)
-    const { usage } = await callCloud(asking('count', normaliseRequest(request)), { signal, sendChunk: () => {} })
-    return usage?.inputTokens ?? 0
+    try {
+      const { usage } = await callCloud(asking('count', normaliseRequest(request)), { signal, sendChunk: () => {} })
+      return usage?.inputTokens ?? 0
+    } catch (thrown) {
+      throw signal.aborted ? cancelled(signal.reason) : unlessOurs(fromThrown(thrown))
+    }
   }
   return Object.assign(face, { countTokens })
 }

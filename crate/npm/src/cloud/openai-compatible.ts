@@ -1,11 +1,12 @@
-/** Any server that speaks OpenAI's chat completions. */
+/** Any server with OpenAI's chat completions API. */
 
-import { HybridError } from '../border/errors.js'
+import { invalid } from '../border/errors.js'
+import { isObject } from '../border/json.js'
 import { defineModel } from '../answer/model.js'
 import type { GeminiOptions, Model } from '../types.js'
-import { callCloud, type Service } from './call.js'
+import { callArguments, callCloud, type Service } from './call.js'
 
-/** What such a model is made of. */
+/** Options of `openAICompatibleModel`. */
 export interface OpenAICompatibleOptions {
   model: string
   /** The address up to `/chat/completions`, for example `http://localhost:8000/v1`. */
@@ -24,9 +25,12 @@ export interface OpenAICompatibleOptions {
  * @example
  * const local = openAICompatibleModel({ model: 'gemma3:1b', baseUrl: 'http://localhost:11434/v1' })
  */
-export function openAICompatibleModel({ model, baseUrl, apiKey, headers, fetch, retries, name = model }: OpenAICompatibleOptions): Model {
-  if (typeof model !== 'string' || model === '') throw new HybridError('INVALID_ARGUMENT', 'openAICompatibleModel needs the name of a model')
-  if (typeof baseUrl !== 'string' || baseUrl === '') throw new HybridError('INVALID_ARGUMENT', 'openAICompatibleModel needs the `baseUrl` of a server')
+export function openAICompatibleModel(options: OpenAICompatibleOptions): Model {
+  if (!isObject(options)) throw invalid('openAICompatibleModel needs an object of options')
+  const { model, baseUrl, apiKey, headers, fetch, retries, name = model } = options
+  if (typeof model !== 'string' || model === '') throw invalid('openAICompatibleModel needs the name of a model')
+  if (typeof baseUrl !== 'string' || baseUrl === '') throw invalid('openAICompatibleModel needs the `baseUrl` of a server')
+  callArguments({ fetch, retries, apiKey, headers })
   const service: Service = { dialect: 'openai', model, baseUrl }
   const credentials = { apiKey, headers, keyNeeded: false }
   return defineModel({

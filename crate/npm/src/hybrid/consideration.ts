@@ -1,11 +1,11 @@
-/** Answers to what strategies ask. Rust asks one question at a time, and only what a strategy in the tree needs. */
+/** Answers the questions of strategies. Rust asks one at a time, and only what a strategy in the tree needs. */
 
 import { deviceFacts } from '../border/device-facts.js'
-import { HybridError } from '../border/errors.js'
+import { fromCore, type CoreError } from '../border/errors.js'
 import { loadPage, type Consideration, type Hybrid, type Page } from '../border/wasm.js'
 import { toJson } from '../border/json.js'
 import type { Leaf, Tree } from './strategy.js'
-import type { Decision, RoutingContext, Status } from '../types.js'
+import type { Decision, RoutingContext } from '../types.js'
 
 /** `hybridge_core::route::Question`. */
 export type Question = 'request' | 'device' | 'branches' | { leaf: number } | { tokens: string }
@@ -13,16 +13,13 @@ export type Question = 'request' | 'device' | 'branches' | { leaf: number } | { 
 /** `hybridge_core::route::BranchFacts`. */
 export interface BranchFacts { key: string; state?: string; countsTokens: boolean; queued?: number }
 
-/** An error of Rust's. */
-export interface CoreError { status: Status; message: string; code?: string; retryAfterMs?: number }
-
-/** What can be asked about one request. */
+/** Everything a strategy can ask about one request. */
 export interface World {
   readonly leaves: readonly Leaf[]
   readonly request: RoutingContext['request']
-  /** What callbacks see. Made when the first one looks: it holds the device's facts. */
+  /** What callbacks see. Made for the first one that takes it: it contains the device's facts. */
   context(): Promise<RoutingContext>
-  branches(): BranchFacts[]
+  branches(): BranchFacts[] | Promise<BranchFacts[]>
   countTokens(key: string): Promise<unknown>
 }
 
@@ -37,7 +34,7 @@ export function rememberCounter(context: RoutingContext, countTokens: World['cou
 export async function answerTo(question: Question, world: World): Promise<string> {
   if (question === 'request') return toJson(world.request, 'the request')
   if (question === 'device') return toJson(await deviceFacts(), 'the device\'s facts')
-  if (question === 'branches') return toJson(world.branches(), 'the branches\' facts')
+  if (question === 'branches') return toJson(await world.branches(), 'the branches\' facts')
   if ('tokens' in question) {
     // A tokenizer that fails is one that is not there.
     const count = await world.countTokens(question.tokens).catch(() => null)
@@ -54,7 +51,7 @@ export function engineOf(page: Page, plan: unknown): Hybrid {
   try {
     return new page.Hybrid(toJson(plan, 'the routing options'))
   } catch (thrown) {
-    throw typeof thrown === 'string' ? ours(JSON.parse(thrown) as CoreError) : thrown
+    throw typeof thrown === 'string' ? fromCore(JSON.parse(thrown) as CoreError) : thrown
   }
 }
 
@@ -63,12 +60,12 @@ export async function consider<T>(consideration: Consideration, kind: 'opinion' 
   for (let failure: string | undefined; ; ) {
     const step = JSON.parse(failure ?? consideration[kind]()) as { ask: Question } | { done: T } | { fail: CoreError }
     if ('done' in step) return step.done
-    if ('fail' in step) throw ours(step.fail)
+    if ('fail' in step) throw fromCore(step.fail)
     failure = consideration.answer(await answerTo(step.ask, world))
   }
 }
 
-/** What a strategy says on its own, outside a hybrid or inside one of the caller's. */
+/** The decision of a strategy on its own, outside a hybrid or inside one of the caller's. */
 export async function opinionOf(tree: Tree, leaves: readonly Leaf[], context: RoutingContext): Promise<Decision> {
   const page = await loadPage()
   const health = Object.entries(context.branches ?? {})
@@ -88,9 +85,4 @@ export async function opinionOf(tree: Tree, leaves: readonly Leaf[], context: Ro
     consideration.free()
     hybrid.free()
   }
-}
-
-/** An error of Rust's as the caller's. */
-export function ours({ status, message, code, retryAfterMs }: CoreError): HybridError {
-  return new HybridError(status, message, { ...(code === undefined ? {} : { code }), ...(retryAfterMs === undefined ? {} : { retryAfterMs }) })
 }

@@ -1,20 +1,21 @@
 /**
- * Drives one run: does what Rust says, and tells it what happened. Nothing is decided here.
+ * Drives one run: feeds events to the state machine in Rust and performs the actions it returns. Nothing is decided here.
  *
- * Branches, callbacks and timers may all speak while an action is being done; what Rust answers is queued, so that its actions
- * are done in the order it gave them.
+ * Branches, callbacks and timers may report while an action is being performed; the actions that follow are queued, so that all are
+ * performed in the order in which Rust returned them.
  */
 
 import { now } from '../border/clock.js'
-import { answerTo, ours, type CoreError, type Question, type World } from './consideration.js'
-import { HybridError } from '../border/errors.js'
+import { fromCore, HybridError, invalid, reportQuietly, type CoreError } from '../border/errors.js'
+import { answerTo, type Question, type World } from './consideration.js'
 import type { Run } from '../border/wasm.js'
-import { toJson } from '../border/json.js'
+import { cloned, toJson } from '../border/json.js'
 import { outputErrorOf } from '../answer/output.js'
 import { calledBy } from './tool-turns.js'
 import { wantsJson, type ModelRequest } from '../border/request.js'
-import { Response, type Answer } from '../answer/response.js'
-import type { ChunkDetails, RunOptions, Runner } from '../answer/runner.js'
+import { Response, saysSomething } from '../answer/response.js'
+import type { RunOptions, Runner } from '../answer/runner.js'
+import type { Answer, ChunkDetails } from '../border/replies.js'
 import { CallerFault, cancelled, fromThrown, withRouting } from '../border/thrown.js'
 import type { Confidence, GenerateResponse, Model, Part, RoutingTrace } from '../types.js'
 
@@ -36,13 +37,15 @@ export interface Branch { readonly model: Model; readonly runner: Runner }
 export interface Circuit {
   readonly branches: ReadonlyMap<string, Branch>
   readonly accept?: ((response: GenerateResponse) => boolean | Promise<boolean>) | undefined
-  readonly onTrace?: ((trace: RoutingTrace) => void) | undefined
+  readonly onTrace?: ((trace: RoutingTrace) => void | Promise<void>) | undefined
 }
 
 interface Attempt {
   readonly branch: string
   readonly work: AbortController
   readonly startedAt: number
+  readonly streaming: boolean
+  hasSpoken: boolean
   held: Array<{ content: Part[]; details: ChunkDetails }>
   answer?: Answer
   error?: HybridError
@@ -50,7 +53,7 @@ interface Attempt {
 
 interface Settle { resolve: (answer: Answer) => void; reject: (error: unknown) => void }
 
-/** What a timer can hold; more would ring at once. */
+/** The longest time a timer can be set to; a longer one would fire at once. */
 const longestSleep = 2 ** 31 - 1
 
 export class Drive {
@@ -62,7 +65,7 @@ export class Drive {
   readonly #attempts = new Map<number, Attempt>()
   readonly #settle: Settle
   readonly #actions: Action[] = []
-  readonly #abort = (): void => this.#tell((machine) => machine.aborted(now()))
+  readonly #abort = (): void => this.#feed((machine) => machine.aborted(now()))
   readonly answer: Promise<Answer>
   #isActing = false
   #isOver = false
@@ -81,36 +84,45 @@ export class Drive {
     this.#settle = settle
     run.signal.addEventListener('abort', this.#abort, { once: true })
     if (run.signal.aborted) this.#abort()
-    else this.#tell(() => machine.start(now()))
+    else this.#feed(() => machine.start(now()))
   }
 
-  /** Tells Rust something and does what it says. What comes after the end is not told. */
-  #tell(event: (machine: Run) => string | undefined): void {
+  /** Feeds an event to the state machine and performs the actions it returns. Events after the end are dropped. */
+  #feed(event: (machine: Run) => string | undefined): void {
     if (this.#isOver) return
-    let actions: string | undefined
     try {
-      actions = event(this.#machine)
+      const actions = event(this.#machine)
+      if (actions !== undefined) this.#perform(JSON.parse(actions) as Action[])
     } catch (cause) {
-      // A trap in the wasm: nothing may wait for an answer that cannot come any more.
-      this.#letGo()
-      return this.#settle.reject(new HybridError('INTERNAL', 'the router failed; this is a bug of hybridge', { cause }))
+      this.#crash(cause)
     }
-    if (actions !== undefined) this.#do(JSON.parse(actions) as Action[])
   }
 
-  /** Does actions in their order, after those that are being done. */
-  #do(actions: readonly Action[]): void {
+  /** Performs actions in their order, after those that are being performed. */
+  #perform(actions: readonly Action[]): void {
     this.#actions.push(...actions)
     if (this.#isActing) return
     this.#isActing = true
-    for (let action = this.#actions.shift(); action !== undefined; action = this.#actions.shift()) this.#act(action)
-    this.#isActing = false
+    try {
+      for (let action = this.#actions.shift(); action !== undefined; action = this.#actions.shift()) this.#act(action)
+    } catch (cause) {
+      this.#crash(cause)
+    } finally {
+      this.#isActing = false
+    }
+  }
+
+  /** A trap in the wasm, or a mistake here: nothing may wait for an answer that cannot come any more. */
+  #crash(cause: unknown): void {
+    this.#actions.length = 0
+    this.#release()
+    this.#settle.reject(new HybridError('INTERNAL', 'the router failed; this is a bug of hybridge', { cause }))
   }
 
   #act(action: Action): void {
     switch (action.do) {
       case 'ask':
-        this.#ask(() => answerTo(action.question, this.#world), (answer) => this.#tell((machine) => machine.answer(answer, now())))
+        this.#ask(() => answerTo(action.question, this.#world), (answer) => this.#feed((machine) => machine.answer(answer, now())))
         break
       case 'start':
         this.#start(action.attempt, action.branch, action.streaming)
@@ -122,7 +134,7 @@ export class Drive {
         this.#show(action.attempt)
         break
       case 'judge':
-        this.#ask(() => this.#accepts(action.attempt, action.trace), (isGood) => this.#tell((machine) => machine.judged(isGood, now())))
+        this.#ask(() => this.#accepts(action.attempt, action.trace), (isGood) => this.#feed((machine) => machine.judged(isGood, now())))
         break
       case 'wake':
         this.#sleepUntil(action.at)
@@ -132,34 +144,35 @@ export class Drive {
         break
       case 'fail': {
         const failed = action.attempt === undefined ? undefined : this.#attempts.get(action.attempt)
-        const error = withRouting(failed?.error ?? (this.#run.signal.aborted ? cancelled(this.#run.signal.reason) : ours(action.error)), failed?.branch, action.trace)
+        const error = withRouting(failed?.error ?? (this.#run.signal.aborted ? cancelled(this.#run.signal.reason) : fromCore(action.error)), failed?.branch, action.trace)
         this.#end(action.trace)
         this.#settle.reject(this.#fault ?? error)
       }
     }
   }
 
-  /** Asks the caller. What it throws goes to the caller, not to a branch. */
+  /** Calls a function of the caller's. What it throws goes to the caller, not to a branch. */
   #ask<T>(question: () => Promise<T>, then: (answer: T) => void): void {
-    question().then(then, (thrown: unknown) => this.#blame(thrown))
+    question().then(then, (thrown: unknown) => this.#fail(thrown))
   }
 
-  #blame(thrown: unknown): void {
+  #fail(thrown: unknown): void {
     this.#fault ??= thrown instanceof CallerFault ? thrown : new CallerFault(thrown)
-    this.#tell((machine) => machine.callerThrew(now()))
+    this.#feed((machine) => machine.callerThrew(now()))
   }
 
   #start(number: number, branch: string, streaming: boolean): void {
-    const attempt: Attempt = { branch, work: new AbortController(), startedAt: now(), held: [] }
+    const attempt: Attempt = { branch, work: new AbortController(), startedAt: now(), streaming, hasSpoken: false, held: [] }
     this.#attempts.set(number, attempt)
     const sendChunk: RunOptions['sendChunk'] = (content, details = {}) => {
       if (this.#isOver || typeof content === 'string') return
-      if (this.#run.streaming) attempt.held.push({ content, details })
+      attempt.hasSpoken ||= content.some(saysSomething)
+      if (this.#run.streaming && streaming) attempt.held.push({ content, details })
       const { text, reasoning, other } = measured(content)
       const logprobs = details.logprobs === undefined ? undefined : Float64Array.from(details.logprobs)
-      this.#tell((machine) => {
+      this.#feed((machine) => {
         const next = machine.chunk(number, text, reasoning, other, logprobs, now())
-        if (next === 1) this.#do([{ do: 'show', attempt: number }])
+        if (next === 1) this.#perform([{ do: 'show', attempt: number }])
         return next === 2 ? machine.waiting() : undefined
       })
     }
@@ -167,13 +180,13 @@ export class Drive {
     runner?.(requestFor(this.#request, branch), { streaming, sendChunk, signal: attempt.work.signal, context: this.#run.context }).then(
       (answer) => {
         attempt.answer = answer
-        this.#tell((machine) => machine.finished(number, summaryOf(answer), now()))
+        this.#feed((machine) => machine.finished(number, summaryOf(answer), now()))
       },
       (thrown: unknown) => {
-        if (thrown instanceof CallerFault) return this.#blame(thrown)
+        if (thrown instanceof CallerFault) return this.#fail(thrown)
         const error = (attempt.error = fromThrown(thrown))
         const { status, message, code, retryAfterMs, routing } = error
-        this.#tell((machine) => machine.failed(number, toJson({ status, message, code, retryAfterMs: whole(retryAfterMs) }, 'the branch\'s error'), routing && toJson(routing, 'the branch\'s trace'), now()))
+        this.#feed((machine) => machine.failed(number, toJson({ status, message, code, retryAfterMs: whole(retryAfterMs) }, 'the branch\'s error'), routing && toJson(routing, 'the branch\'s trace'), now()))
       },
     )
   }
@@ -189,7 +202,7 @@ export class Drive {
   async #accepts(number: number, routing: RoutingTrace): Promise<boolean> {
     const attempt = this.#attempts.get(number)
     const isGood: unknown = attempt?.answer && (await this.#circuit.accept?.(await this.#response(attempt, attempt.answer, routing)))
-    if (typeof isGood !== 'boolean') throw new HybridError('INVALID_ARGUMENT', `accept returned neither true nor false, but ${typeof isGood}`)
+    if (typeof isGood !== 'boolean') throw invalid(`accept returned neither true nor false, but ${typeof isGood}`)
     return isGood
   }
 
@@ -200,7 +213,7 @@ export class Drive {
       () => {
         if (rest > longestSleep) return this.#sleepUntil(at)
         // Timers may ring a little early by the other clock.
-        this.#tell((machine) => machine.woke(Math.max(now(), at)))
+        this.#feed((machine) => machine.woke(Math.max(now(), at)))
       },
       Math.min(rest, longestSleep),
     )
@@ -210,34 +223,33 @@ export class Drive {
     const attempt = this.#attempts.get(number)
     if (attempt?.answer === undefined) return
     const { branch, answer } = attempt
-    if (whole) this.#run.sendChunk(answer.message.content, { branch })
+    // What it streamed has been shown already, also where all of it was reasoning.
+    if (whole && !(attempt.streaming && attempt.hasSpoken)) this.#run.sendChunk(answer.message.content, { branch })
     this.#end(trace)
     if (this.#fault !== undefined) return this.#settle.reject(this.#fault)
-    const told = answer.confidence ?? confidence
-    this.#settle.resolve({ ...answer, message: calledBy(answer.message, branch), branch, inferenceSource: this.#source(attempt, answer), routing: trace, ...(told === undefined ? {} : { confidence: told }) })
+    const sure = answer.confidence ?? confidence
+    this.#settle.resolve({ ...answer, message: calledBy(answer.message, branch), branch, inferenceSource: this.#source(attempt, answer), routing: trace, ...(sure === undefined ? {} : { confidence: sure }) })
   }
 
-  /** Lets go of everything. */
-  #letGo(): void {
+  /** Frees everything the run holds and stops the attempts that still run. */
+  #release(): void {
     this.#isOver = true
     clearTimeout(this.#timer)
     this.#run.signal.removeEventListener('abort', this.#abort)
+    const attempts = [...this.#attempts.values()]
     this.#attempts.clear()
+    for (const { work, answer, error } of attempts) if (answer === undefined && error === undefined) work.abort(new DOMException('the run is over', 'AbortError'))
   }
 
-  /** Lets go of everything and tells the trace. */
+  /** Ends the run and reports its trace. What `onTrace` throws is reported, and fails no request. */
   #end(trace: RoutingTrace): void {
-    this.#letGo()
+    this.#release()
     this.#machine.free()
-    try {
-      this.#circuit.onTrace?.(trace)
-    } catch (thrown) {
-      this.#fault ??= new CallerFault(thrown)
-    }
+    void (async () => this.#circuit.onTrace?.(trace))().catch(reportQuietly)
   }
 
   #source({ branch }: Attempt, { inferenceSource }: Answer): Model['info']['inferenceSource'] {
-    return inferenceSource ?? this.#circuit.branches.get(branch)?.model.info.inferenceSource ?? 'unknown'
+    return inferenceSource ?? this.#circuit.branches.get(branch)?.model.info?.inferenceSource ?? 'unknown'
   }
 
   async #response(attempt: Attempt, answer: Answer, routing: RoutingTrace): Promise<GenerateResponse> {
@@ -252,7 +264,7 @@ export class Drive {
   }
 }
 
-/** How much of a chunk is what. The words stay here. */
+/** The sizes of a chunk's kinds of content. The words themselves do not cross into the wasm. */
 function measured(content: readonly Part[]): { text: number; reasoning: number; other: number } {
   const sizes = { text: 0, reasoning: 0, other: 0 }
   for (const part of content) {
@@ -263,13 +275,13 @@ function measured(content: readonly Part[]): { text: number; reasoning: number; 
   return sizes
 }
 
-/** The request as one branch gets it: with its own options, and without those of the others. */
+/** The request as one branch gets it: a copy of its own, with its own options and without those of the others. */
 function requestFor(request: ModelRequest, branch: string): ModelRequest {
   const { branches, ...common } = request.config
-  return { ...request, config: { ...common, ...branches?.[branch] } }
+  return cloned({ ...request, config: { ...common, ...branches?.[branch] } })
 }
 
-/** What is to be known of an answer. A branch whose numbers have no JSON form has told none. */
+/** The summary of an answer for the trace; `{}` if usage or confidence cannot be serialised. */
 function summaryOf({ usage, confidence, device, routing }: Answer): string {
   try {
     return toJson({ usage, confidence, device, routing }, 'the branch\'s summary')

@@ -1,12 +1,13 @@
 /** Several models behind one, and what decides between them. */
 
-import { HybridError } from '../border/errors.js'
+import { invalid } from '../border/errors.js'
+import { isObject, kindOf } from '../border/json.js'
 import { kCloud, kOnDevice } from './keys.js'
-import { makeModel } from '../answer/model.js'
+import { infoOf, RunnableModel } from '../answer/model.js'
 import { Router, type Plan, type RouterParts } from './router.js'
 import { functionArgument, nameOf, numberArgument, orderArgument, strategyArgument, treeOf, type Leaf } from './strategy.js'
 import { isStatus } from '../border/thrown.js'
-import type { GenerateResponse, HybridModel, HybridOptions, HybridPolicy, Model, ModelInfo } from '../types.js'
+import type { CascadeOptions, GenerateResponse, HybridModel, HybridOptions, HybridPolicy, Model, ModelInfo } from '../types.js'
 
 /**
  * One model over any number of branches. The strategy picks for each request; a branch that fails in passing hands over to the
@@ -18,24 +19,11 @@ import type { GenerateResponse, HybridModel, HybridOptions, HybridPolicy, Model,
  *   strategy: new FirstMatch([new PrivacyStrategy({ keep: 'large' }), new FallbackStrategy(['tiny', 'large', 'cloud'])]),
  * })
  */
-export function hybridModel({ branches, strategy, name = 'hybrid', policy, branchPolicies = {}, onTrace }: HybridOptions & { branches: Record<string, Model> }): HybridModel {
+export function hybridModel({ branches, strategy, ...options }: HybridOptions & { branches: Record<string, Model> }): HybridModel {
   const fixed = branchesArgument(branches)
   strategyArgument(strategy, 'strategy')
-  if (onTrace !== undefined) functionArgument(onTrace, 'onTrace')
-  if (policy !== undefined) policyArgument(policy, 'policy')
-  for (const [key, own] of Object.entries(branchPolicies)) {
-    knownArgument(key, fixed, 'branchPolicies')
-    policyArgument(own, `branchPolicies.${key}`)
-  }
   const leaves: Leaf[] = []
-  const plan: Plan = {
-    keys: Object.keys(fixed),
-    strategy: treeOf(strategy, leaves),
-    strategyName: nameOf(strategy),
-    branchPolicies: Object.entries(branchPolicies),
-    ...(policy === undefined ? {} : { policy }),
-  }
-  return assemble(name, { branches: fixed, plan, leaves, ...(onTrace === undefined ? {} : { onTrace }) })
+  return assemble(fixed, { strategy: treeOf(strategy, leaves), strategyName: nameOf(strategy) }, { name: 'hybrid', ...options }, { leaves })
 }
 
 /**
@@ -50,55 +38,69 @@ export function hybridModelOnDeviceCloud({ onDevice, cloud, ...options }: Hybrid
 }
 
 /**
- * Runs `order` left to right and moves on while `accept` says no; the last one's answer stands. The verdict needs the whole answer,
- * so a caller who streams gets it in one chunk.
+ * Runs `order` left to right and moves on while `accept` returns false; the last one's answer stands, or the last answer that was
+ * rejected where all branches after it fail. The verdict needs the whole answer, so a caller who streams gets it in one chunk.
  *
  * @example
  * const ai = cascadeModel({ branches: { small, large }, order: ['small', 'large'], accept: ({ text }) => text.length > 20 })
  */
-export function cascadeModel({ branches, order, accept, name = 'cascade' }: { branches: Record<string, Model>; order: string[]; accept: (response: GenerateResponse) => boolean | Promise<boolean>; name?: string }): HybridModel {
+export function cascadeModel({ branches, order, accept, ...options }: CascadeOptions & { branches: Record<string, Model>; order: string[]; accept: (response: GenerateResponse) => boolean | Promise<boolean> }): HybridModel {
   const fixed = branchesArgument(branches)
   const fixedOrder = orderArgument(order, 'order')
   for (const key of fixedOrder) knownArgument(key, fixed, 'order')
   functionArgument(accept, 'accept')
-  const plan: Plan = { keys: Object.keys(fixed), strategy: { fallback: { order: fixedOrder } }, strategyName: 'cascade', judge: 'accept' }
-  return assemble(name, { branches: fixed, plan, leaves: [], accept })
+  return assemble(fixed, { strategy: { fallback: { order: fixedOrder } }, strategyName: 'cascade', judge: 'accept' }, { name: 'cascade', ...options }, { accept })
 }
 
 /**
- * Lets the device speak first, and hands over unseen if it is unsure: its first `holdTokens` tokens (24 by default) are kept back, and
+ * Runs the device first, and moves on unseen if its confidence is low: its first `holdTokens` tokens (24 by default) are held back, and
  * shown only once the chosen score of their log-probabilities (the 10 % quantile by default) reaches `threshold`.
  * A device that reports no log-probabilities is taken as sure, and the trace says so.
  *
  * @example
  * const ai = confidenceCascade({ onDevice, cloud, threshold: -1.5 })
  */
-export function confidenceCascade({ onDevice, cloud, threshold, score = 'p10', holdTokens = 24, name = 'cascade' }: { onDevice: Model; cloud: Model; threshold: number; score?: 'mean' | 'min' | 'p10'; holdTokens?: number; name?: string }): HybridModel {
+export function confidenceCascade({ onDevice, cloud, threshold, score = 'p10', holdTokens = 24, ...options }: CascadeOptions & { onDevice: Model; cloud: Model; threshold: number; score?: 'mean' | 'min' | 'p10'; holdTokens?: number }): HybridModel {
   const branches = branchesArgument({ [kOnDevice]: onDevice, [kCloud]: cloud })
   numberArgument(threshold, 'threshold')
   if (!Number.isInteger(holdTokens) || holdTokens < 1) throw invalid('holdTokens must be a whole number of at least 1')
   if (score !== 'mean' && score !== 'min' && score !== 'p10') throw invalid('score must be \'mean\', \'min\' or \'p10\'')
-  const plan: Plan = {
-    keys: [kOnDevice, kCloud],
-    strategy: { fallback: { order: [kOnDevice, kCloud] } },
-    strategyName: 'confidence',
-    judge: { threshold, score, holdTokens },
-  }
-  return assemble(name, { branches, plan, leaves: [] })
+  return assemble(branches, { strategy: { fallback: { order: [kOnDevice, kCloud] } }, strategyName: 'confidence', judge: { threshold, score, holdTokens } }, { name: 'cascade', ...options })
 }
 
-function assemble(name: string, parts: RouterParts): HybridModel {
-  const router = new Router(parts)
-  const model = makeModel(infoOver(name, Object.values(parts.branches)), router.run, { routes: true })
+/** A hybrid out of checked branches, what decides between them, and the options that all hybrids share. */
+function assemble(
+  branches: Record<string, Model>,
+  decision: Pick<Plan, 'strategy' | 'strategyName' | 'judge'>,
+  { name, policy, branchPolicies = {}, onTrace }: CascadeOptions & { name: string },
+  { leaves = [], accept }: Partial<Pick<RouterParts, 'leaves' | 'accept'>> = {},
+): HybridModel {
+  if (typeof name !== 'string' || name === '') throw invalid('`name` must be a text that is not empty')
+  if (onTrace !== undefined) functionArgument(onTrace, 'onTrace')
+  if (policy !== undefined) policyArgument(policy, 'policy')
+  if (!isObject(branchPolicies)) throw invalid(`branchPolicies must be an object, found ${kindOf(branchPolicies)}`)
+  for (const [key, own] of Object.entries(branchPolicies)) {
+    knownArgument(key, branches, 'branchPolicies')
+    policyArgument(own, `branchPolicies.${key}`)
+  }
+  const plan: Plan = {
+    ...decision,
+    keys: Object.keys(branches),
+    remote: Object.keys(branches).filter((key) => branches[key]?.info?.inferenceSource === 'in_cloud'),
+    branchPolicies: Object.entries(branchPolicies),
+    ...(policy === undefined ? {} : { policy }),
+  }
+  const router = new Router({ branches, plan, leaves, ...(accept === undefined ? {} : { accept }), ...(onTrace === undefined ? {} : { onTrace }) })
+  const model = new RunnableModel(infoOver(name, Object.entries(branches)), router.run, { routes: true })
   return Object.assign(model, {
     explain: (...request: Parameters<HybridModel['explain']>) => router.explain(...request),
     health: () => router.health(),
   })
 }
 
-/** A hybrid can what one of its branches can. */
-function infoOver(name: string, models: Model[]): ModelInfo {
-  const all = models.map(({ info }) => info)
+/** A hybrid supports what one of its branches supports. */
+function infoOver(name: string, branches: Array<[string, Model]>): ModelInfo {
+  const all = branches.map(([key, { info }]) => infoOf(key, info ?? {}))
   const windows = all.flatMap(({ contextWindow }) => (contextWindow === undefined ? [] : [contextWindow]))
   const can = (what: 'multiturn' | 'systemRole' | 'tools' | 'media'): boolean => all.some(({ supports }) => supports[what])
   const json = (['constrained', 'prompted'] as const).find((how) => all.some(({ supports }) => supports.json === how)) ?? 'none'
@@ -114,10 +116,12 @@ function infoOver(name: string, models: Model[]): ModelInfo {
 // ── Arguments ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 function branchesArgument(branches: Record<string, Model>): Record<string, Model> {
+  if (!isObject(branches)) throw invalid(`branches must be an object of models by key, found ${kindOf(branches)}`)
   const fixed = { ...branches }
   const keys = Object.keys(fixed)
   if (keys.length === 0) throw invalid('branches must name at least one model')
   for (const key of keys) {
+    if (key === '') throw invalid('a branch key must not be empty')
     if (typeof fixed[key]?.generate !== 'function' || typeof fixed[key].generateStream !== 'function') throw invalid(`branch \`${key}\` is not a model; make one with defineModel()`)
   }
   return fixed
@@ -136,8 +140,4 @@ function policyArgument(policy: HybridPolicy, what: string): void {
   }
   if (breaker !== undefined && (!Number.isInteger(breaker.failures) || breaker.cooldownMs === undefined)) throw invalid(`${what}.breaker needs a whole number of failures, and cooldownMs`)
   if (!Array.isArray(fallbackOn) || !fallbackOn.every(isStatus)) throw invalid(`${what}.fallbackOn must be a list of statuses`)
-}
-
-function invalid(message: string): HybridError {
-  return new HybridError('INVALID_ARGUMENT', message)
 }

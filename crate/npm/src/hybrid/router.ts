@@ -5,13 +5,14 @@ import { consider, engineOf, rememberCounter, type BranchFacts, type World } fro
 import { deviceFacts } from '../border/device-facts.js'
 import { Drive, type Branch, type Circuit } from './drive.js'
 import { loadPage, type Hybrid } from '../border/wasm.js'
-import { toJson } from '../border/json.js'
+import { cloned, toJson } from '../border/json.js'
 import { callerOf } from './tool-turns.js'
-import { normaliseRequest, type ModelRequest } from '../border/request.js'
-import { runnerOf, type RunOptions } from '../answer/runner.js'
+import { unlessAborted } from '../border/abort.js'
+import { normaliseRequest, readOptions, type ModelRequest } from '../border/request.js'
+import { RunnableModel } from '../answer/model.js'
+import type { RunOptions } from '../answer/runner.js'
 import type { Leaf, Tree } from './strategy.js'
-import { cancelled } from '../border/thrown.js'
-import type { Answer } from '../answer/response.js'
+import type { Answer } from '../border/replies.js'
 import type { BranchHealth, GenerateOptions, GenerateRequest, GenerateResponse, HybridPolicy, Model, RoutingContext, RoutingTrace } from '../types.js'
 
 /** `hybridge_core::route::Plan`. */
@@ -19,6 +20,8 @@ export interface Plan {
   keys: string[]
   strategy: Tree
   strategyName: string
+  /** The branches behind a network, which get a default deadline while another branch is left. */
+  remote?: string[]
   policy?: HybridPolicy
   branchPolicies?: Array<[string, HybridPolicy]>
   judge?: 'accept' | { threshold: number; score: 'mean' | 'min' | 'p10'; holdTokens: number }
@@ -30,7 +33,7 @@ export interface RouterParts {
   plan: Plan
   leaves: readonly Leaf[]
   accept?: (response: GenerateResponse) => boolean | Promise<boolean>
-  onTrace?: (trace: RoutingTrace) => void
+  onTrace?: (trace: RoutingTrace) => void | Promise<void>
 }
 
 /** What some models have beside the face of every model. */
@@ -44,7 +47,7 @@ export class Router {
   #engine: Hybrid | undefined
 
   constructor({ branches, plan, leaves, accept, onTrace }: RouterParts) {
-    this.#branches = new Map(Object.entries(branches).map(([key, model]) => [key, { model, runner: runnerOf(model) }]))
+    this.#branches = new Map(Object.entries(branches).map(([key, model]) => [key, { model, runner: RunnableModel.runnerOf(model) }]))
     this.#plan = plan
     this.#leaves = leaves
     this.#circuit = { branches: this.#branches, accept, onTrace }
@@ -57,7 +60,8 @@ export class Router {
     return new Drive(machine, this.#circuit, this.#world(request, run), request, run).answer
   }
 
-  async explain(request: string | GenerateRequest, { signal = new AbortController().signal, context = {} }: GenerateOptions = {}): Promise<Pick<RoutingTrace, 'strategy' | 'order' | 'allow' | 'reason'>> {
+  async explain(request: string | GenerateRequest, options?: GenerateOptions): Promise<Pick<RoutingTrace, 'strategy' | 'order' | 'allow' | 'reason'>> {
+    const { signal = new AbortController().signal, context } = readOptions(options)
     const normalised = normaliseRequest(request)
     const engine = this.#engine ?? (await this.#load(signal))
     const consideration = engine.consider()
@@ -92,7 +96,8 @@ export class Router {
     }
     const makeContext = async (): Promise<RoutingContext> => {
       const made: RoutingContext = {
-        request,
+        // A copy: a strategy that writes into it changes nothing that is sent.
+        request: cloned(request),
         branchKeys: new Set(this.#plan.keys),
         isStreaming: run.streaming,
         device: await deviceFacts(),
@@ -116,14 +121,4 @@ export class Router {
 
 function knownState(state: string): BranchHealth['state'] {
   return state === 'ready' || state === 'loading' || state === 'failed' ? state : 'absent'
-}
-
-/** What a promise brings, or CANCELLED as soon as the caller stops. */
-function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const stop = (): void => reject(cancelled(signal.reason))
-    if (signal.aborted) return stop()
-    signal.addEventListener('abort', stop, { once: true })
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop))
-  })
 }

@@ -1,7 +1,8 @@
 /** The strategies. All of them decide in Rust; what is here describes them. */
 
+import { invalid } from '../border/errors.js'
 import { kCloud, kOnDevice } from './keys.js'
-import { custom, DataStrategy, functionArgument, invalid, keyArgument, numberArgument, orderArgument, strategyArgument, treeOf } from './strategy.js'
+import { custom, DataStrategy, functionArgument, keyArgument, numberArgument, orderArgument, strategyArgument, treeOf } from './strategy.js'
 import type { Decision, DeviceRequirements, RoutingContext, RoutingStrategy, SensitiveKind } from '../types.js'
 
 /**

@@ -1,13 +1,13 @@
-/** What strategies are made of: plain data for Rust to decide by, with the caller's functions as leaves. */
+/** The parts of strategies: plain data for Rust to decide by, with the caller's functions as leaves. */
 
-import { HybridError } from '../border/errors.js'
+import { invalid } from '../border/errors.js'
 import { opinionOf } from './consideration.js'
 import type { Decision, RoutingContext, RoutingStrategy } from '../types.js'
 
 /** A node as `hybridge_core::route::Strategy` reads it. */
 export type Tree = Record<string, unknown>
 
-/** A function of the caller's at the end of a branch of the tree. `looks` says whether it wants to see the context, which has its price. */
+/** A function of the caller's at the end of a branch of the tree. `looks` is whether it takes the context, which costs time to make. */
 export type Leaf = { looks: true; ask: (context: RoutingContext) => unknown } | { looks: false; ask: () => unknown }
 
 /** A strategy that is data. One that overrides `route` is a strategy of the caller's own, and is asked like one. */
@@ -70,8 +70,4 @@ export function functionArgument<T>(value: T, what: string): T {
 export function numberArgument(value: number, what: string): number {
   if (typeof value !== 'number' || !Number.isFinite(value)) throw invalid(`${what} must be a number`)
   return value
-}
-
-export function invalid(message: string): HybridError {
-  return new HybridError('INVALID_ARGUMENT', message)
 }

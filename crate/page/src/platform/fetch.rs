@@ -1,23 +1,26 @@
 //! One request through `fetch`, and its body in the pieces the network makes.
+//!
+//! A page may hand in a `fetch` of its own, so nothing that comes back is what it seems: each member of a response is
+//! looked up and called by hand, where what JavaScript throws is an error and not the end of the wasm.
 
 use std::cell::{Cell, RefCell};
 
 use hybridge_core::http::{HttpRequest, no_answer};
 use hybridge_core::{Error, Status};
-use js_sys::{Array, Function, Promise, Reflect, Uint8Array};
+use js_sys::{Array, ArrayBuffer, Function, Promise, Reflect, Uint8Array};
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast as _, JsValue};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{
-    AbortController, Headers, ReadableStreamDefaultReader, ReferrerPolicy, RequestCache,
-    RequestCredentials, RequestInit, Response,
+    AbortController, Headers, ReferrerPolicy, RequestCache, RequestCredentials, RequestInit,
+    RequestRedirect,
 };
 
 #[wasm_bindgen]
 extern "C" {
     /// The host's own, looked up at each call, so that a page may replace it.
-    #[wasm_bindgen(js_name = fetch)]
-    fn host_fetch(url: &str, init: &RequestInit) -> Promise;
+    #[wasm_bindgen(js_name = fetch, catch)]
+    fn host_fetch(url: &str, init: &RequestInit) -> Result<JsValue, JsValue>;
 }
 
 /// The body broke off while it was read.
@@ -34,7 +37,8 @@ pub(crate) struct Opened {
 /// A connection that is closed for good by `close`, whatever it is doing.
 pub(crate) struct Connection {
     controller: AbortController,
-    reader: RefCell<Option<ReadableStreamDefaultReader>>,
+    /// The body's reader, whoever made it.
+    reader: RefCell<Option<JsValue>>,
     is_closed: Cell<bool>,
 }
 
@@ -55,28 +59,19 @@ impl Connection {
     ) -> Result<Opened, Error> {
         let init = self.init(http, headers)?;
         let sent = match fetch {
-            None => Ok(host_fetch(&http.url, &init)),
+            None => host_fetch(&http.url, &init),
             Some(fetch) => {
                 let arguments = Array::of2(&JsValue::from_str(&http.url), &init);
-                fetch.apply(&JsValue::UNDEFINED, &arguments).map(|it| Promise::resolve(&it))
+                fetch.apply(&JsValue::UNDEFINED, &arguments)
             }
         };
         let response = match sent {
-            Ok(promise) => JsFuture::from(promise).await,
+            Ok(promise) => JsFuture::from(Promise::resolve(&promise)).await,
             Err(thrown) => Err(thrown),
         };
-        let response: Response = match response {
-            Ok(response) => response.unchecked_into(),
-            Err(thrown) => return Err(self.failure(&thrown)),
-        };
-        let header = |name: &str| response.headers().get(name).ok().flatten();
-        let opened = Opened {
-            status: response.status(),
-            content_type: header("content-type").unwrap_or_default(),
-            retry_after: header("retry-after"),
-        };
-        let reader = response.body().map(|body| body.get_reader().unchecked_into());
-        *self.reader.borrow_mut() = reader;
+        let response = response.map_err(|thrown| self.failure(&thrown))?;
+        let opened = head_of(&response)?;
+        *self.reader.borrow_mut() = reader_of(&response)?;
         if self.is_closed.get() {
             self.release();
             return Err(Error::cancelled());
@@ -87,9 +82,22 @@ impl Connection {
     /// The next bytes of the body, `None` at its end.
     pub(crate) async fn read(&self) -> Result<Option<Vec<u8>>, Interrupted> {
         let Some(reader) = self.reader.borrow().clone() else { return Ok(None) };
-        let read = JsFuture::from(reader.read()).await.map_err(|_| Interrupted)?;
-        let value = Reflect::get(&read, &JsValue::from_str("value")).map_err(|_| Interrupted)?;
-        Ok(value.dyn_ref::<Uint8Array>().map(Uint8Array::to_vec))
+        let read = call(&reader, "read").map_err(|_| Interrupted)?;
+        let read = JsFuture::from(Promise::resolve(&read)).await.map_err(|_| Interrupted)?;
+        if !read.is_object() {
+            return Err(Interrupted);
+        }
+        if member(&read, "done").is_some_and(|done| done.is_truthy()) {
+            return Ok(None);
+        }
+        match member(&read, "value") {
+            // An array of another realm is no `Uint8Array` of this one, and is copied all the same.
+            Some(bytes) if ArrayBuffer::is_view(&bytes) => {
+                Ok(Some(Uint8Array::new(&bytes).to_vec()))
+            }
+            Some(text) => text.as_string().map(String::into_bytes).map(Some).ok_or(Interrupted),
+            None => Err(Interrupted),
+        }
     }
 
     /// Ends the request at once, before or during the body. Calling it again does nothing.
@@ -105,12 +113,11 @@ impl Connection {
         self.is_closed.get()
     }
 
-    /// A `fetch` of the page's own may not heed the signal; its body is let go of all the same.
+    /// A `fetch` of the page's own may not heed the signal; its body is cancelled all the same.
     fn release(&self) {
         let reader = self.reader.borrow_mut().take();
-        if let Some(reader) = reader {
-            let cancelled = reader.cancel();
-            spawn_local(async move { drop(JsFuture::from(cancelled).await) });
+        if let Some(cancelled) = reader.and_then(|reader| call(&reader, "cancel").ok()) {
+            spawn_local(async move { drop(JsFuture::from(Promise::resolve(&cancelled)).await) });
         }
     }
 
@@ -135,10 +142,12 @@ impl Connection {
         init.set_cache(RequestCache::NoStore);
         init.set_credentials(RequestCredentials::Omit);
         init.set_referrer_policy(ReferrerPolicy::NoReferrer);
+        // Browsers strip one header from a redirect to another origin, and it is not the key's.
+        init.set_redirect(RequestRedirect::Error);
         Ok(init)
     }
 
-    /// What `fetch` threw. This is the one place where its `TypeError` means that nobody answered.
+    /// What `fetch` threw. This is the one place where its `TypeError` means that no answer came.
     fn failure(&self, thrown: &JsValue) -> Error {
         let name = text_of(thrown, "name").unwrap_or_default();
         if self.is_closed.get() || name == "AbortError" {
@@ -155,19 +164,116 @@ impl Connection {
                 None => error,
             };
         }
-        no_answer(is_offline())
+        let cause = member(thrown, "cause").and_then(|cause| text_of(&cause, "message"));
+        let is_redirect = [cause, text_of(thrown, "message")]
+            .into_iter()
+            .flatten()
+            .any(|message| message.to_ascii_lowercase().contains("redirect"));
+        if is_redirect {
+            return redirected();
+        }
+        let mut error = no_answer(is_offline());
+        if error.code.as_deref() == Some("NETWORK") {
+            // Browsers say no more than that the request failed.
+            let message = format!("{}; or it redirects, which is not followed", error.message);
+            error.message = message.into();
+        }
+        error
     }
+}
+
+/// Status and headers. `expected` names what a `fetch` must return.
+fn head_of(response: &JsValue) -> Result<Opened, Error> {
+    if !response.is_object() {
+        return Err(unfit(&format!("returned {}", kind_of(response))));
+    }
+    let status = member(response, "status").and_then(|it| it.as_f64());
+    if status == Some(0.0) && text_of(response, "type").as_deref() == Some("opaqueredirect") {
+        return Err(redirected());
+    }
+    let Some(status) = status.filter(|it| (100.0..600.0).contains(it) && it.fract() == 0.0) else {
+        return Err(unfit("returned an object without an HTTP status"));
+    };
+    let headers = member(response, "headers");
+    let header = |name: &str| {
+        let get = method(headers.as_ref()?, "get")?;
+        get.call1(headers.as_ref()?, &JsValue::from_str(name)).ok()?.as_string()
+    };
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "100 to 599")]
+    let status = status as u16;
+    if (300..400).contains(&status) && header("location").is_some() {
+        return Err(redirected());
+    }
+    Ok(Opened {
+        status,
+        content_type: header("content-type").unwrap_or_default(),
+        retry_after: header("retry-after"),
+    })
+}
+
+/// The body's reader; nothing where there is no body.
+fn reader_of(response: &JsValue) -> Result<Option<JsValue>, Error> {
+    let is_true =
+        |object: &JsValue, key: &str| member(object, key).is_some_and(|it| it.is_truthy());
+    if is_true(response, "bodyUsed") {
+        return Err(unfit("returned a Response whose body was read already; read a clone() of it"));
+    }
+    let body = Reflect::get(response, &JsValue::from_str("body")).unwrap_or_default();
+    if body.is_null() {
+        return Ok(None);
+    }
+    if !body.is_object() {
+        return Err(unfit("returned an object whose `body` is no stream"));
+    }
+    if is_true(&body, "locked") {
+        return Err(unfit("returned a Response whose body is being read; read a clone() of it"));
+    }
+    let reader = call(&body, "getReader").ok().filter(|reader| method(reader, "read").is_some());
+    reader.map(Some).ok_or_else(|| unfit("returned an object whose `body` is no stream"))
+}
+
+fn unfit(what: &str) -> Error {
+    Error::internal(format!(
+        "the `fetch` function of this model {what}; expected a Response as `fetch` returns it"
+    ))
+    .with_code("FETCH_INVALID")
+}
+
+fn redirected() -> Error {
+    Error::unavailable(
+        "the service redirects to another address, which is not followed: it would get the key \
+         and the prompt; name the final address in `baseUrl`",
+    )
+    .with_code("REDIRECTED")
 }
 
 /// `navigator.onLine` can be believed when it says no.
 fn is_offline() -> bool {
-    let read = |object: &JsValue, key: &str| Reflect::get(object, &JsValue::from_str(key)).ok();
-    let navigator = read(&js_sys::global(), "navigator");
-    navigator
-        .and_then(|it| read(&it, "onLine"))
-        .is_some_and(|it| it.is_falsy() && !it.is_undefined())
+    let navigator = member(&js_sys::global(), "navigator");
+    navigator.and_then(|it| member(&it, "onLine")).is_some_and(|it| it.is_falsy())
+}
+
+/// A member that is there; a getter that throws reads as absent.
+fn member(object: &JsValue, key: &str) -> Option<JsValue> {
+    let value = Reflect::get(object, &JsValue::from_str(key)).ok()?;
+    (!value.is_undefined() && !value.is_null()).then_some(value)
+}
+
+fn method(object: &JsValue, key: &str) -> Option<Function> {
+    member(object, key)?.dyn_into().ok()
+}
+
+fn call(object: &JsValue, key: &str) -> Result<JsValue, JsValue> {
+    method(object, key).ok_or(JsValue::UNDEFINED)?.call0(object)
 }
 
 fn text_of(thrown: &JsValue, key: &str) -> Option<String> {
-    Reflect::get(thrown, &JsValue::from_str(key)).ok()?.as_string()
+    member(thrown, key)?.as_string()
+}
+
+fn kind_of(value: &JsValue) -> String {
+    if value.is_null() {
+        return "null".to_owned();
+    }
+    value.js_typeof().as_string().unwrap_or_default()
 }

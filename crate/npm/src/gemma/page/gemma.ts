@@ -1,11 +1,11 @@
 /** Gemma as a model of this package: the engine's face. */
 
 import { HybridError } from '../../border/errors.js'
-import { infoOf, makeModel } from '../../answer/model.js'
+import { infoOf, RunnableModel } from '../../answer/model.js'
 import { normaliseRequest, type ModelRequest } from '../../border/request.js'
-import type { Reply } from '../../answer/response.js'
-import { withManners, type RunOptions } from '../../answer/runner.js'
-import type { GemmaOptions, OnDeviceModel } from '../../types.js'
+import type { Reply } from '../../border/replies.js'
+import { enforceContract, type RunOptions } from '../../answer/runner.js'
+import type { GemmaOptions, Model, OnDeviceModel } from '../../types.js'
 import { availabilityOf } from './availability.js'
 import { removeModel } from './cached-models.js'
 import { inDeclaredOrder } from './declared-order.js'
@@ -29,7 +29,7 @@ export function gemmaModel(options: GemmaOptions): OnDeviceModel {
   const turns = new Turns()
   const info = infoOf(host.source.name, { inferenceSource: 'on_device', contextWindow: host.contextWindow, supports: { multiturn: true, systemRole: true, tools: true, media: false, json: 'constrained' } })
   const waitForLoad = options.waitForLoad ?? false
-  const model = makeModel(info, withManners((request, run) => generate({ host, turns, waitForLoad }, request, run)))
+  const model: Model = new RunnableModel(info, enforceContract((request, run) => generate({ host, turns, waitForLoad }, request, run)))
   const lifecycle: Omit<OnDeviceModel, keyof typeof model | 'state'> = {
     availability: () => availabilityOf(host),
     load: (load) => host.load(load),

@@ -1,0 +1,30 @@
+/** Waiting that a signal ends: the one place where a promise and an abort meet. */
+
+import { invalid } from './errors.js'
+import { cancelled } from './thrown.js'
+
+/** What a promise resolves to, or CANCELLED as soon as the signal is aborted. What the promise does later is ignored. */
+export function unlessAborted<T>(work: PromiseLike<T> | T, signal: AbortSignal | undefined): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(cancelled(signal?.reason))
+    const done = Promise.resolve(work)
+    done.then(resolve, reject).finally(() => signal?.removeEventListener('abort', onAbort))
+    if (signal?.aborted === true) onAbort()
+    else signal?.addEventListener('abort', onAbort, { once: true })
+  })
+}
+
+/** Waits, or throws CANCELLED as soon as the signal is aborted. */
+export function sleep(ms: number, signal: AbortSignal): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const rung = new Promise<void>((resolve) => (timer = setTimeout(resolve, ms)))
+  return unlessAborted(rung, signal).finally(() => clearTimeout(timer))
+}
+
+/** A value that is an AbortSignal, of this realm or of another. */
+export function signalArgument(value: unknown, what: string): AbortSignal | undefined {
+  if (value === undefined) return undefined
+  const { aborted, addEventListener, removeEventListener } = (value ?? {}) as Partial<AbortSignal>
+  if (typeof aborted === 'boolean' && typeof addEventListener === 'function' && typeof removeEventListener === 'function') return value as AbortSignal
+  throw invalid(`\`${what}\` must be an AbortSignal`)
+}
