@@ -10,6 +10,8 @@ mod error;
 pub mod gemini;
 pub mod http;
 mod json;
+pub mod learn;
+pub mod ledger;
 mod message;
 pub mod openai;
 pub mod privacy;

@@ -59,6 +59,12 @@ pub struct Confidence {
     pub min_logprob: f64,
     /// The 10 % quantile.
     pub p10_logprob: f64,
+    /// By how much the first token was likelier than the second choice, where a branch reports it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_margin: Option<f64>,
+    /// The mean entropy of the choices in nats, where a branch reports it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mean_entropy: Option<f64>,
 }
 
 impl Confidence {
@@ -67,18 +73,30 @@ impl Confidence {
     pub fn of(logprobs: &[f64]) -> Option<Self> {
         let mut sorted = logprobs.to_vec();
         sort(&mut sorted);
+        Self::of_sorted(&sorted)
+    }
+
+    /// The same for log-probabilities in rising order.
+    pub(crate) fn of_sorted(sorted: &[f64]) -> Option<Self> {
         let &min_logprob = sorted.first()?;
         // Nearest rank: the smallest value with at least a tenth of all at or below it.
         let rank = sorted.len().div_ceil(10).saturating_sub(1);
         let p10_logprob = sorted.get(rank).copied().unwrap_or(min_logprob);
         #[expect(clippy::cast_precision_loss, reason = "no answer has 2^52 tokens")]
         let mean_logprob = sorted.iter().sum::<f64>() / sorted.len() as f64;
-        Some(Self { tokens: sorted.len() as u64, mean_logprob, min_logprob, p10_logprob })
+        Some(Self {
+            tokens: sorted.len() as u64,
+            mean_logprob,
+            min_logprob,
+            p10_logprob,
+            first_margin: None,
+            mean_entropy: None,
+        })
     }
 }
 
 /// The least first, by Shell's method: the library's sort is five kilobytes of every page's download.
-fn sort(numbers: &mut [f64]) {
+pub(crate) fn sort(numbers: &mut [f64]) {
     let mut gap = numbers.len();
     while gap > 1 {
         gap = (gap * 5 / 11).max(1);

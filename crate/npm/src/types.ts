@@ -69,7 +69,16 @@ export interface Usage {
 }
 
 /** How sure the model was, from the log-probabilities of the tokens it chose. Absent where a branch cannot tell; where a service tells the mean alone, it stands for all three. */
-export interface Confidence { tokens: number; meanLogprob: number; minLogprob: number; /** 10 % quantile */ p10Logprob: number }
+export interface Confidence { tokens: number; meanLogprob: number; minLogprob: number; /** 10 % quantile */ p10Logprob: number; /** By how much the first token was likelier than the second choice, where a branch reports it. */ firstMargin?: number; /** Of the choices, in nats, where a branch reports it. */ meanEntropy?: number }
+
+/**
+ * What of an answer's log-probabilities is compared with a threshold: their mean, minimum or a quantile, the first token's, what a branch
+ * reports as `firstMargin` or (negated) `meanEntropy`, or the weights that a calibration found.
+ */
+export type ConfidenceScore = 'mean' | 'min' | 'p10' | 'p25' | 'p50' | 'first' | 'margin' | 'entropy' | readonly number[]
+
+/** What a cascade takes of a calibration. */
+export interface CascadeCalibration { readonly score: ConfidenceScore | 'custom'; readonly threshold: number; readonly holdTokens: number | 'all' }
 
 export interface GenerateResponse {
   readonly message: Message
@@ -167,7 +176,32 @@ export interface CascadeOptions {
   onTrace?: (trace: RoutingTrace) => void | Promise<void>
 }
 
-export interface HybridOptions extends CascadeOptions { strategy: RoutingStrategy }
+export interface HybridOptions extends CascadeOptions { strategy: RoutingStrategy; shadow?: ShadowOptions }
+
+/**
+ * A second branch that answers some requests beside the one whose answer is shown, after it and never shown: to compare, to calibrate.
+ * Requests that anything in the tree pinned to some branches have no shadow, nor have those whose last message is a tool's result, nor
+ * those that reach this hybrid as a branch of another. One shadow runs at a time.
+ */
+export interface ShadowOptions {
+  branch: string
+  /** Of the requests that may have a shadow: 0 to 1. */
+  share: number
+  /** Gets both answers, or the shadow's failure. */
+  onResult: (result: ShadowResult) => void | Promise<void>
+  /** Stops the shadow that runs, and all later ones. The signals of requests do not. */
+  signal?: AbortSignal
+  /** Default 60,000. */
+  timeoutMs?: number
+  /** For tests; default Math.random. */
+  random?: () => number
+}
+export interface ShadowAnswer { readonly branch: string; readonly message: Message; readonly text: string; readonly usage: Usage; readonly latencyMs: number; readonly confidence?: Confidence; readonly logprobs?: readonly number[] }
+/** `id` is that of the shown answer's trace. */
+export type ShadowResult = { readonly id: string; readonly request: RoutingContext['request']; readonly answered: ShadowAnswer } & ({ readonly shadow: ShadowAnswer; readonly error?: never } | { readonly error: HybridError; readonly shadow?: never })
+
+/** What a CostStrategy asks of a ledger: `createLedger` of `hybridge/learn` makes one. */
+export interface BudgetLedger { spentToday(): number | Promise<number> }
 
 export interface RoutingContext {
   readonly request: { messages: Message[]; config: GenerationConfig; tools: ToolDefinition[]; output?: GenerateRequest['output'] }

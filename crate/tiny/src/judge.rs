@@ -29,6 +29,8 @@ pub(crate) struct Said {
     pub(crate) is_refusal: bool,
     /// The mean of its tokens' log-probabilities.
     pub(crate) confidence: f64,
+    /// All of them.
+    pub(crate) logprobs: Vec<f32>,
 }
 
 /// A model of a file.
@@ -82,7 +84,10 @@ impl Candidate {
         options.max_output_tokens = LONGEST;
         pollster::block_on(async {
             let mut generation = session.start(&prompt, options).await?;
-            while session.next(&mut generation).await?.is_some() {}
+            let mut logprobs = Vec::new();
+            while let Some(piece) = session.next(&mut generation).await? {
+                logprobs.extend(piece.choices.iter().map(|choice| choice.logprob));
+            }
             let text = generation.text().to_owned();
             let confidence = generation.confidence().map_or(f64::MIN, |it| it.mean_logprob);
             let is_right = sample.accepts(&text);
@@ -94,6 +99,7 @@ impl Candidate {
                 is_right,
                 is_refusal,
                 confidence,
+                logprobs,
             })
         })
     }

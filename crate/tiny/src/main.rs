@@ -146,7 +146,7 @@ fn main() -> Result<()> {
                     serde_json::json!({
                         "task": sample.task.name(), "system": sample.system, "turns": sample.turns,
                         "prompt": said.prompt, "ids": said.ids, "text": said.text, "right": said.is_right,
-                        "confidence": said.confidence,
+                        "refusal": said.is_refusal, "confidence": said.confidence, "logprobs": said.logprobs,
                     })
                 );
             }

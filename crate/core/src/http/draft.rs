@@ -78,7 +78,14 @@ impl Draft {
     fn mean_confidence(&self) -> Option<Confidence> {
         let mean = self.mean_logprob?;
         let tokens = self.usage.output_tokens.unwrap_or_default();
-        Some(Confidence { tokens, mean_logprob: mean, min_logprob: mean, p10_logprob: mean })
+        Some(Confidence {
+            tokens,
+            mean_logprob: mean,
+            min_logprob: mean,
+            p10_logprob: mean,
+            first_margin: None,
+            mean_entropy: None,
+        })
     }
 }
 

@@ -98,6 +98,8 @@ impl Summary {
                 mean_logprob: record.number("meanLogprob"),
                 min_logprob: record.number("minLogprob"),
                 p10_logprob: record.number("p10Logprob"),
+                first_margin: record.maybe_number("firstMargin"),
+                mean_entropy: record.maybe_number("meanEntropy"),
             };
             record.done(confidence).ok()
         });

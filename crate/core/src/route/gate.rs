@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::record::Record;
+use crate::learn::{Signal, Signals};
 use crate::{Confidence, Result};
 
 /// How sure is sure enough.
@@ -11,21 +12,9 @@ pub struct Gate {
     /// The least score that is shown.
     pub threshold: f64,
     /// What is scored.
-    pub score: Score,
+    pub score: Signal,
     /// How many tokens are held back.
     pub hold_tokens: usize,
-}
-
-/// What of the log-probabilities is scored.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Score {
-    /// The mean.
-    Mean,
-    /// The least sure token.
-    Min,
-    /// The 10 % quantile: not moved by one odd token, not washed out by many easy ones.
-    #[default]
-    P10,
 }
 
 /// How many tokens are held back where nothing is said.
@@ -37,10 +26,13 @@ impl Gate {
         let mut record = Record::of("the confidence gate", json);
         let gate = Self {
             threshold: record.number("threshold"),
-            score: match record.maybe_text("score").as_deref() {
-                Some("mean") => Score::Mean,
-                Some("min") => Score::Min,
-                _ => Score::P10,
+            score: match record.value("score").map(Signal::read) {
+                None => Signal::P10,
+                Some(Some(score)) => score,
+                Some(None) => {
+                    record.blame("score", "a known score, or the weights of a combination");
+                    Signal::P10
+                }
             },
             hold_tokens: match record.value("holdTokens") {
                 Some(_) => record.index("holdTokens"),
@@ -73,50 +65,45 @@ impl Gate {
         told: Option<Confidence>,
     ) -> Verdict {
         let hold = self.hold_tokens.max(1);
-        let confidence = match logprobs.get(..hold) {
-            Some(first) => Confidence::of(first),
+        let mut signals = match logprobs.get(..hold) {
+            Some(first) => Signals::of(first),
             None if !is_over && !logprobs.is_empty() => return Verdict::Hold,
-            None => Confidence::of(logprobs).or(told),
+            None => Signals::of(logprobs).or(told.map(Signals::reported)),
         };
-        match confidence {
-            None => Verdict::Unreported,
-            Some(confidence) if self.score.of(&confidence) < self.threshold => {
-                Verdict::Unsure(confidence)
-            }
-            Some(confidence) => Verdict::Sure(confidence),
+        // Tokens show neither the margin nor the entropy of a choice: the branch alone knows them.
+        if let (Some(seen), Some(told)) = (&mut signals, told) {
+            seen.confidence.first_margin = told.first_margin;
+            seen.confidence.mean_entropy = told.mean_entropy;
         }
-    }
-}
-
-impl Score {
-    fn of(self, confidence: &Confidence) -> f64 {
-        match self {
-            Self::Mean => confidence.mean_logprob,
-            Self::Min => confidence.min_logprob,
-            Self::P10 => confidence.p10_logprob,
+        let judged = signals.and_then(|it| Some((self.score.of(&it)?, it.confidence)));
+        match judged {
+            None => Verdict::Unreported,
+            Some((signal, confidence)) if signal < self.threshold => Verdict::Unsure(confidence),
+            Some((_, confidence)) => Verdict::Sure(confidence),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Gate, Score, Verdict};
+    use super::{Gate, Verdict};
+    use crate::learn::Signal;
 
     #[test]
     fn only_the_first_tokens_are_judged() {
         let ten = [-0.1, -0.1, -0.1, -0.1, -3.0, -0.1, -0.1, -0.1, -0.1, -0.1];
         for (score, threshold, hold, heard, is_over, expected) in [
-            (Score::Mean, -0.5, 10, 10, false, "sure"),
-            (Score::Mean, -0.3, 10, 10, false, "unsure"),
-            (Score::Min, -1.0, 10, 10, false, "unsure"),
-            (Score::Min, -1.0, 4, 10, false, "sure"),
-            (Score::P10, -1.0, 10, 10, false, "unsure"),
-            (Score::P10, -3.0, 10, 10, false, "sure"),
-            (Score::Min, -1.0, 10, 9, false, "hold"),
-            (Score::Min, -1.0, 10, 9, true, "unsure"),
-            (Score::Min, -1.0, 10, 0, false, "unreported"),
-            (Score::Min, -1.0, 10, 0, true, "unreported"),
-            (Score::Min, -1.0, 0, 1, false, "sure"),
+            (Signal::Mean, -0.5, 10, 10, false, "sure"),
+            (Signal::Mean, -0.3, 10, 10, false, "unsure"),
+            (Signal::Min, -1.0, 10, 10, false, "unsure"),
+            (Signal::Min, -1.0, 4, 10, false, "sure"),
+            (Signal::P10, -1.0, 10, 10, false, "unsure"),
+            (Signal::P10, -3.0, 10, 10, false, "sure"),
+            (Signal::Min, -1.0, 10, 9, false, "hold"),
+            (Signal::Min, -1.0, 10, 9, true, "unsure"),
+            (Signal::Min, -1.0, 10, 0, false, "unreported"),
+            (Signal::Min, -1.0, 10, 0, true, "unreported"),
+            (Signal::Min, -1.0, 0, 1, false, "sure"),
         ] {
             let gate = Gate { threshold, score, hold_tokens: hold };
             let found = match gate.judge(&ten[..heard], is_over, None) {
@@ -131,9 +118,36 @@ mod tests {
 
     #[test]
     fn what_the_branch_tells_counts_where_tokens_tell_nothing() {
-        let gate = Gate { threshold: -1.0, score: Score::Mean, hold_tokens: 4 };
+        let gate = Gate { threshold: -1.0, score: Signal::Mean, hold_tokens: 4 };
         let told = crate::Confidence::of(&[-2.0]);
         assert!(matches!(gate.judge(&[], true, told), Verdict::Unsure(_)));
         assert!(matches!(gate.judge(&[-0.5], true, told), Verdict::Sure(_)));
+    }
+
+    #[test]
+    fn what_only_the_branch_knows_is_judged_at_the_end() {
+        let gate = Gate { threshold: 0.5, score: Signal::Margin, hold_tokens: usize::MAX };
+        let margin = |first_margin| {
+            let told = crate::Confidence::of(&[-2.0]).unwrap();
+            Some(crate::Confidence { first_margin, ..told })
+        };
+        assert!(matches!(gate.judge(&[-2.0; 99], false, None), Verdict::Hold));
+        assert!(matches!(gate.judge(&[-2.0], true, margin(Some(0.6))), Verdict::Sure(_)));
+        assert!(matches!(gate.judge(&[-2.0], true, margin(Some(0.4))), Verdict::Unsure(_)));
+        assert!(matches!(gate.judge(&[-2.0], true, margin(None)), Verdict::Unreported));
+    }
+
+    #[test]
+    fn a_gate_that_makes_no_sense_is_refused() {
+        for (json, holds) in [
+            (r#"{"threshold":-1}"#, true),
+            (r#"{"threshold":-1,"score":"p25","holdTokens":4294967295}"#, true),
+            (r#"{"threshold":-1,"score":[1,2,3,4,5,6,7,8]}"#, true),
+            (r#"{"threshold":-1,"score":"p99"}"#, false),
+            (r#"{"threshold":-1,"score":[1]}"#, false),
+            (r#"{"score":"mean"}"#, false),
+        ] {
+            assert_eq!(Gate::read(&serde_json::from_str(json).unwrap()).is_ok(), holds, "{json}");
+        }
     }
 }

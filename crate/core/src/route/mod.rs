@@ -31,10 +31,11 @@ pub use action::{Action, Event, Heard, StopReason, Summary};
 pub use decision::Decision;
 pub use deliberation::{Deliberation, Route};
 pub use facts::{Answers, Battery, BranchFacts, Device, Facts, Gpu, Pause, Question};
-pub use gate::{Gate, Score};
+pub use gate::Gate;
 pub use health::{BranchHealth, Health, Recalled};
 pub use plan::{Judge, Plan};
 pub use policy::{Breaker, Policy};
+pub(crate) use record::texts;
 pub use run::{Ask, Run};
 pub use strategy::{
     CapabilityStrategy, ConnectivityStrategy, CostStrategy, CustomStrategy, DeviceRequirements,

@@ -13,6 +13,8 @@ export interface RunOptions {
   sendChunk(content: string | Part[], details?: ChunkDetails): void
   readonly signal: AbortSignal
   readonly context: Record<string, unknown>
+  /** Set where another hybrid, or its shadow, runs this one: what decided there is not known here. */
+  readonly isNested?: boolean
 }
 
 /** A model's function. */
@@ -51,7 +53,7 @@ export function enforceContract(generate: (request: ModelRequest, run: RunOption
     }
     try {
       // A function that ignores its signal must not hold up its caller: whichever settles first counts.
-      const work = (async () => generate(request, { streaming: run.streaming, sendChunk, signal, context: run.context }))()
+      const work = (async () => generate(request, { ...run, sendChunk }))()
       const answer = readReply(await unlessAborted(Promise.race([breached, work]), signal), sent)
       if (run.streaming && !hasSpoken) sendChunk(answer.message.content)
       return answer

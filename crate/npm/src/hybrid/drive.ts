@@ -177,7 +177,7 @@ export class Drive {
       })
     }
     const runner = this.#circuit.branches.get(branch)?.runner
-    runner?.(requestFor(this.#request, branch), { streaming, sendChunk, signal: attempt.work.signal, context: this.#run.context }).then(
+    runner?.(requestFor(this.#request, branch), { streaming, sendChunk, signal: attempt.work.signal, context: this.#run.context, isNested: true }).then(
       (answer) => {
         attempt.answer = answer
         this.#feed((machine) => machine.finished(number, summaryOf(answer), now()))
@@ -276,7 +276,7 @@ function measured(content: readonly Part[]): { text: number; reasoning: number; 
 }
 
 /** The request as one branch gets it: a copy of its own, with its own options and without those of the others. */
-function requestFor(request: ModelRequest, branch: string): ModelRequest {
+export function requestFor(request: ModelRequest, branch: string): ModelRequest {
   const { branches, ...common } = request.config
   return cloned({ ...request, config: { ...common, ...branches?.[branch] } })
 }

@@ -5,9 +5,10 @@ import { isObject, kindOf } from '../border/json.js'
 import { kCloud, kOnDevice } from './keys.js'
 import { infoOf, RunnableModel } from '../answer/model.js'
 import { Router, type Plan, type RouterParts } from './router.js'
+import { shadowArgument } from './shadow.js'
 import { functionArgument, nameOf, numberArgument, orderArgument, strategyArgument, treeOf, type Leaf } from './strategy.js'
 import { isStatus } from '../border/thrown.js'
-import type { CascadeOptions, GenerateResponse, HybridModel, HybridOptions, HybridPolicy, Model, ModelInfo } from '../types.js'
+import type { CascadeCalibration, CascadeOptions, ConfidenceScore, GenerateResponse, HybridModel, HybridOptions, HybridPolicy, Model, ModelInfo } from '../types.js'
 
 /**
  * One model over any number of branches. The strategy picks for each request; a branch that fails in passing hands over to the
@@ -53,26 +54,34 @@ export function cascadeModel({ branches, order, accept, ...options }: CascadeOpt
 }
 
 /**
- * Runs the device first, and moves on unseen if its confidence is low: its first `holdTokens` tokens (24 by default) are held back, and
- * shown only once the chosen score of their log-probabilities (the 10 % quantile by default) reaches `threshold`.
- * A device that reports no log-probabilities is taken as sure, and the trace says so.
+ * Runs the device first, and moves to the cloud unseen if the device is unsure: its first `holdTokens` tokens (24 by default; `Infinity`
+ * for the whole answer) are held back, and shown only once the score of their log-probabilities (the 10 % quantile by default) reaches
+ * `threshold`. A `calibration`, from `calibrate` of `hybridge/learn`, brings all three.
+ * A device that does not report what the score is made of is taken as sure, and the trace states it.
  *
  * @example
- * const ai = confidenceCascade({ onDevice, cloud, threshold: -1.5 })
+ * const ai = confidenceCascade({ onDevice, cloud, threshold: -0.5 })
  */
-export function confidenceCascade({ onDevice, cloud, threshold, score = 'p10', holdTokens = 24, ...options }: CascadeOptions & { onDevice: Model; cloud: Model; threshold: number; score?: 'mean' | 'min' | 'p10'; holdTokens?: number }): HybridModel {
+export function confidenceCascade({ onDevice, cloud, threshold, score, holdTokens, calibration, ...options }: CascadeOptions & { onDevice: Model; cloud: Model; threshold?: number; score?: ConfidenceScore; holdTokens?: number; calibration?: CascadeCalibration }): HybridModel {
   const branches = branchesArgument({ [kOnDevice]: onDevice, [kCloud]: cloud })
-  numberArgument(threshold, 'threshold')
-  if (!Number.isInteger(holdTokens) || holdTokens < 1) throw invalid('holdTokens must be a whole number of at least 1')
-  if (score !== 'mean' && score !== 'min' && score !== 'p10') throw invalid('score must be \'mean\', \'min\' or \'p10\'')
-  return assemble(branches, { strategy: { fallback: { order: [kOnDevice, kCloud] } }, strategyName: 'confidence', judge: { threshold, score, holdTokens } }, { name: 'cascade', ...options })
+  if (threshold !== undefined && calibration !== undefined) throw invalid('give either a threshold or a calibration')
+  const gate = { threshold, score, holdTokens, ...calibration }
+  const held = gate.holdTokens === 'all' ? Infinity : (gate.holdTokens ?? 24)
+  const scored = gate.score ?? 'p10'
+  if (held !== Infinity && !(Number.isInteger(held) && held >= 1)) throw invalid('holdTokens must be a whole number of at least 1, or Infinity')
+  if (scored === 'custom' || !(scores.has(scored) || Array.isArray(scored))) throw invalid(`score must be one of ${[...scores].join(', ')}`)
+  // JSON has no infinity, and no answer has so many tokens.
+  const judge = { threshold: numberArgument(gate.threshold as number, 'threshold'), score: scored, holdTokens: Math.min(held, 2 ** 32 - 1) }
+  return assemble(branches, { strategy: { fallback: { order: [kOnDevice, kCloud] } }, strategyName: 'confidence', judge }, { name: 'cascade', ...options })
 }
+
+const scores: ReadonlySet<unknown> = new Set(['mean', 'min', 'p10', 'p25', 'p50', 'first', 'margin', 'entropy'])
 
 /** A hybrid out of checked branches, what decides between them, and the options that all hybrids share. */
 function assemble(
   branches: Record<string, Model>,
   decision: Pick<Plan, 'strategy' | 'strategyName' | 'judge'>,
-  { name, policy, branchPolicies = {}, onTrace }: CascadeOptions & { name: string },
+  { name, policy, branchPolicies = {}, onTrace, shadow }: CascadeOptions & Pick<HybridOptions, 'shadow'> & { name: string },
   { leaves = [], accept }: Partial<Pick<RouterParts, 'leaves' | 'accept'>> = {},
 ): HybridModel {
   if (typeof name !== 'string' || name === '') throw invalid('`name` must be a text that is not empty')
@@ -90,7 +99,7 @@ function assemble(
     branchPolicies: Object.entries(branchPolicies),
     ...(policy === undefined ? {} : { policy }),
   }
-  const router = new Router({ branches, plan, leaves, ...(accept === undefined ? {} : { accept }), ...(onTrace === undefined ? {} : { onTrace }) })
+  const router = new Router({ branches, plan, leaves, ...(accept === undefined ? {} : { accept }), ...(onTrace === undefined ? {} : { onTrace }), ...(shadow === undefined ? {} : { shadow: shadowArgument(shadow, branches) }) })
   const model = new RunnableModel(infoOver(name, Object.entries(branches)), router.run, { routes: true })
   return Object.assign(model, {
     explain: (...request: Parameters<HybridModel['explain']>) => router.explain(...request),

@@ -11,9 +11,10 @@ import { unlessAborted } from '../border/abort.js'
 import { normaliseRequest, readOptions, type ModelRequest } from '../border/request.js'
 import { RunnableModel } from '../answer/model.js'
 import type { RunOptions } from '../answer/runner.js'
+import { Shadow } from './shadow.js'
 import type { Leaf, Tree } from './strategy.js'
 import type { Answer } from '../border/replies.js'
-import type { BranchHealth, GenerateOptions, GenerateRequest, GenerateResponse, HybridPolicy, Model, RoutingContext, RoutingTrace } from '../types.js'
+import type { BranchHealth, ConfidenceScore, GenerateOptions, GenerateRequest, GenerateResponse, HybridPolicy, Model, RoutingContext, RoutingTrace, ShadowOptions } from '../types.js'
 
 /** `hybridge_core::route::Plan`. */
 export interface Plan {
@@ -24,7 +25,7 @@ export interface Plan {
   remote?: string[]
   policy?: HybridPolicy
   branchPolicies?: Array<[string, HybridPolicy]>
-  judge?: 'accept' | { threshold: number; score: 'mean' | 'min' | 'p10'; holdTokens: number }
+  judge?: 'accept' | { threshold: number; score: ConfidenceScore; holdTokens: number }
 }
 
 /** What a router is made of. */
@@ -34,6 +35,7 @@ export interface RouterParts {
   leaves: readonly Leaf[]
   accept?: (response: GenerateResponse) => boolean | Promise<boolean>
   onTrace?: (trace: RoutingTrace) => void | Promise<void>
+  shadow?: ShadowOptions
 }
 
 /** What some models have beside the face of every model. */
@@ -44,20 +46,25 @@ export class Router {
   readonly #plan: Plan
   readonly #leaves: readonly Leaf[]
   readonly #circuit: Circuit
+  readonly #shadow: Shadow | undefined
   #engine: Hybrid | undefined
 
-  constructor({ branches, plan, leaves, accept, onTrace }: RouterParts) {
+  constructor({ branches, plan, leaves, accept, onTrace, shadow }: RouterParts) {
     this.#branches = new Map(Object.entries(branches).map(([key, model]) => [key, { model, runner: RunnableModel.runnerOf(model) }]))
     this.#plan = plan
     this.#leaves = leaves
     this.#circuit = { branches: this.#branches, accept, onTrace }
+    this.#shadow = shadow && new Shadow(shadow, this.#branches)
   }
 
   /** The hybrid's runner. */
   readonly run = async (request: ModelRequest, run: RunOptions): Promise<Answer> => {
     const engine = this.#engine ?? (await this.#load(run.signal))
     const machine = engine.run(toJson({ id: newId(), streaming: run.streaming, config: request.config, stay: callerOf(request, this.#branches) }, 'the request\'s config'))
-    return new Drive(machine, this.#circuit, this.#world(request, run), request, run).answer
+    const startedAt = now()
+    const answer = await new Drive(machine, this.#circuit, this.#world(request, run), request, run).answer
+    this.#shadow?.consider(request, run, answer, now() - startedAt)
+    return answer
   }
 
   async explain(request: string | GenerateRequest, options?: GenerateOptions): Promise<Pick<RoutingTrace, 'strategy' | 'order' | 'allow' | 'reason'>> {

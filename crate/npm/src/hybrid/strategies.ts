@@ -3,7 +3,7 @@
 import { invalid } from '../border/errors.js'
 import { kCloud, kOnDevice } from './keys.js'
 import { custom, DataStrategy, functionArgument, keyArgument, numberArgument, orderArgument, strategyArgument, treeOf } from './strategy.js'
-import type { Decision, DeviceRequirements, RoutingContext, RoutingStrategy, SensitiveKind } from '../types.js'
+import type { BudgetLedger, Decision, DeviceRequirements, RoutingContext, RoutingStrategy, SensitiveKind } from '../types.js'
 
 /**
  * Always the same branches in the same order. A branch that is named twice is tried twice.
@@ -159,15 +159,24 @@ function browserIsOnline(): boolean {
 }
 
 /**
- * The good branch while there is a budget, with the cheap one behind it; the cheap one alone without.
+ * The good branch while there is a budget, with the cheap one behind it; the cheap one alone without. The budget is what a function
+ * says, or what a ledger has counted today against `daily`.
  *
  * @example
  * new CostStrategy({ budgetAvailable: () => spent < 5, premium: kCloud, cheap: kOnDevice })
+ *
+ * @example
+ * new CostStrategy({ ledger: createLedger({ prices }), daily: 0.5, premium: kCloud, cheap: kOnDevice })
  */
 export class CostStrategy extends DataStrategy {
   readonly name = 'CostStrategy'
 
-  constructor({ budgetAvailable, premium, cheap }: { budgetAvailable: () => boolean | Promise<boolean>; premium: string; cheap: string }) {
+  constructor({ premium, cheap, ...budget }: { premium: string; cheap: string } & ({ budgetAvailable: () => boolean | Promise<boolean> } | { ledger: BudgetLedger; daily: number })) {
+    const budgetAvailable = 'ledger' in budget ? async () => (await budget.ledger.spentToday()) < budget.daily : budget.budgetAvailable
+    if ('ledger' in budget) {
+      functionArgument(budget.ledger?.spentToday, 'ledger.spentToday')
+      numberArgument(budget.daily, 'daily')
+    }
     functionArgument(budgetAvailable, 'budgetAvailable')
     keyArgument(premium, 'premium')
     keyArgument(cheap, 'cheap')

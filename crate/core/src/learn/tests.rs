@@ -1,0 +1,4 @@
+//! Classifiers and calibrations as a whole.
+
+mod calibrations;
+mod classifiers;

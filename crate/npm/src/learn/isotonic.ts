@@ -1,0 +1,41 @@
+/** Isotonic regression: from a signal to the probability that an answer is right, by pooling adjacent violators. */
+
+/** Signals from `from` upwards, until the next block's, are right with this probability, by so many samples. */
+export interface Block { from: number; right: number; count: number }
+
+/** The best rising fit to pairs of a signal and whether the answer was right, by least squares. */
+export function fitIsotonic(pairs: ReadonlyArray<{ signal: number; right: boolean }>): Block[] {
+  const sorted = [...pairs].sort((a, b) => a.signal - b.signal)
+  // Counts stay whole, so that no mean depends on the order of additions.
+  const pools: Array<{ from: number; right: number; count: number }> = []
+  let last: number | undefined
+  for (const { signal, right } of sorted) {
+    const pool = pools.at(-1)
+    if (pool !== undefined && signal === last) {
+      // Equal signals cannot be told apart: they are one pool from the start.
+      pool.right += right ? 1 : 0
+      pool.count++
+    } else {
+      merge(pools)
+      pools.push({ from: signal, right: right ? 1 : 0, count: 1 })
+    }
+    last = signal
+  }
+  merge(pools)
+  return pools.map(({ from, right, count }) => ({ from, right: right / count, count }))
+}
+
+/** Pools the last one with those before it, while they are not lower. */
+function merge(pools: Array<{ right: number; count: number }>): void {
+  for (let before = pools.at(-2), last = pools.at(-1); before !== undefined && last !== undefined; before = pools.at(-2), last = pools.at(-1)) {
+    if (before.right * last.count < last.right * before.count) return
+    before.right += last.right
+    before.count += last.count
+    pools.pop()
+  }
+}
+
+/** The probability that an answer with this signal is right; `undefined` before anything was fitted. */
+export function probabilityAt(blocks: readonly Block[], signal: number): number | undefined {
+  return (blocks.findLast(({ from }) => from <= signal) ?? blocks[0])?.right
+}

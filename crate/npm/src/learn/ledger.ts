@@ -1,0 +1,263 @@
+/** What answers cost, what they would have cost in the cloud, by day, branch and feature. */
+
+import { HybridError, invalid } from '../border/errors.js'
+import type { Attempt, BudgetLedger, GenerateOptions, GenerateResponse, Model, RoutingTrace, ShadowResult } from '../types.js'
+import { addRow, costOf, entriesOf, isRow, type Price, type Row } from './ledger-rows.js'
+import { memoryStore, openStore, type LedgerStore } from './ledger-store.js'
+
+/** What a ledger is made of. */
+export interface LedgerOptions {
+  /** By branch key; `outer/inner` for a branch of a hybrid inside another. A branch without a price costs nothing. */
+  prices: Record<string, Price>
+  /** The branch that would have answered all: what it would have charged is what an answer saved. Default: the branch with the highest price. */
+  baseline?: string
+  /** Ledgers of one name share what they count, across tabs and visits. Default 'hybridge'. */
+  name?: string
+  /** 'auto' keeps it in IndexedDB where there is one. Default 'auto'. */
+  storage?: 'auto' | 'memory'
+  /** When a day begins. Default 'local'. */
+  days?: 'local' | 'utc'
+  /** For tests; default Date.now. */
+  now?: () => number
+}
+
+/** Sums over some days, branches or features. Money is in the unit of the prices. */
+export interface LedgerTotals {
+  /** Attempts that used tokens, shadows included. */
+  attempts: number
+  answers: number
+  inputTokens: number
+  outputTokens: number
+  spent: number
+  /** What the baseline would have charged for all answers, less what was spent. */
+  saved: number
+}
+
+/** Which part of a ledger is summed. Days are 'YYYY-MM-DD', both included. */
+export interface LedgerRange { from?: string; to?: string; feature?: string; branch?: string }
+
+const nano = 1e9
+
+/**
+ * Counts what branches cost. Prices are the caller's own; tokens come from each attempt's usage, rejected and failed attempts included.
+ *
+ * @example
+ * const ledger = createLedger({ prices: { [kCloud]: { inputPerMillion: 0.1, outputPerMillion: 0.4 } } })
+ * const ai = ledger.track(hybridModelOnDeviceCloud({ onDevice, cloud, strategy }), { feature: 'summaries' })
+ * await ai.generate('Summarise this')
+ * const { spent, saved } = await ledger.totals()
+ */
+export function createLedger(options: LedgerOptions): Ledger {
+  return new Ledger(options)
+}
+
+/** See `createLedger`. */
+export class Ledger implements BudgetLedger {
+  readonly #prices: Record<string, Price>
+  readonly #baseline: Price | undefined
+  readonly #days: 'local' | 'utc'
+  readonly #now: () => number
+  readonly #opening: Promise<LedgerStore>
+  /** What could not be written: counted for this visit alone. */
+  readonly #unwritten = memoryStore()
+  #problem: string | undefined
+  #isPersisted = false
+
+  constructor({ prices, baseline, name = 'hybridge', storage = 'auto', days = 'local', now = Date.now }: LedgerOptions) {
+    if (typeof prices !== 'object' || prices === null) throw invalid('prices must be an object: a price for each branch')
+    this.#prices = Object.fromEntries(Object.entries(prices).map(([key, price]) => [key, priceArgument(price, key)]))
+    if (baseline !== undefined && !Object.hasOwn(this.#prices, baseline)) throw invalid(`baseline names the branch \`${baseline}\`, which has no price`)
+    if (typeof name !== 'string' || name === '') throw invalid('name must be a text')
+    this.#baseline = baseline === undefined ? highest(Object.values(this.#prices)) : this.#prices[baseline]
+    this.#days = days
+    this.#now = now
+    this.#opening = storage === 'memory' ? Promise.resolve(memoryStore()) : this.#open(name)
+  }
+
+  /** Whether what is counted outlives the page. Known once something was counted or read. */
+  get persisted(): boolean {
+    return this.#isPersisted
+  }
+
+  /** Why something is not kept, where it is not. */
+  get problem(): string | undefined {
+    return this.#problem
+  }
+
+  /**
+   * The same model, with each run counted before its answer is handed over: what an answer cost is kept once the answer is.
+   * `context: { feature }` of a request names its feature, unless one is given here.
+   */
+  track<T extends Model>(model: T, { feature }: { feature?: string } = {}): T {
+    const counted = async (work: Promise<GenerateResponse>, options: GenerateOptions | undefined): Promise<GenerateResponse> => {
+      const named = feature ?? options?.context?.['feature']
+      const label = typeof named === 'string' ? { feature: named } : {}
+      try {
+        const response = await work
+        await this.record(response.routing, label)
+        return response
+      } catch (error) {
+        if (HybridError.isInstance(error) && error.routing !== undefined) await this.record(error.routing, label)
+        throw error
+      }
+    }
+    const tracked: Pick<Model, 'generate' | 'generateStream'> = {
+      generate: (request, options) => counted(model.generate(request, options), options),
+      generateStream: (request, options) => {
+        const source = model.generateStream(request, options)
+        const response = counted(source.response, options)
+        response.catch(() => {})
+        return over(source, { response })
+      },
+    }
+    return over(model, tracked as Partial<T>)
+  }
+
+  /** Counts a finished run; the same run is counted once. Resolves when it is kept. */
+  async record(trace: RoutingTrace, { feature = '' }: { feature?: string } = {}): Promise<void> {
+    await this.#write(trace.id, entriesOf(trace.attempts), feature)
+  }
+
+  /** Counts a shadow's answer, for `shadow.onResult`. It saves nothing: the shown answer does that. */
+  async recordShadow(result: ShadowResult, { feature = '' }: { feature?: string } = {}): Promise<void> {
+    const { shadow } = result
+    if (shadow === undefined) return
+    const attempt: Attempt = { branch: shadow.branch, outcome: 'stopped', startedAtMs: 0, durationMs: shadow.latencyMs, usage: shadow.usage }
+    await this.#write(`${result.id} shadow`, entriesOf([attempt]), feature)
+  }
+
+  /** Sums: of everything, or of some days, one branch or one feature. */
+  async totals(range: LedgerRange = {}): Promise<LedgerTotals> {
+    return totalled(await this.#rows(range))
+  }
+
+  /** Sums by day, the oldest first. */
+  byDay(range: LedgerRange = {}): Promise<Array<LedgerTotals & { day: string }>> {
+    return this.#grouped(range, 'day')
+  }
+
+  /** Sums by feature; what no feature was named for has ''. */
+  byFeature(range: LedgerRange = {}): Promise<Array<LedgerTotals & { feature: string }>> {
+    return this.#grouped(range, 'feature')
+  }
+
+  /** Sums by branch. */
+  byBranch(range: LedgerRange = {}): Promise<Array<LedgerTotals & { branch: string }>> {
+    return this.#grouped(range, 'branch')
+  }
+
+  /** What was spent today, in all tabs. */
+  async spentToday(): Promise<number> {
+    const today = this.#today()
+    return (await this.totals({ from: today, to: today })).spent
+  }
+
+  /** Forgets everything that was counted. */
+  async clear(): Promise<void> {
+    await Promise.all([(await this.#opening).clear(), this.#unwritten.clear()])
+  }
+
+  /** Closes the database. Counting opens nothing anew: a closed ledger counts for this visit alone. */
+  async close(): Promise<void> {
+    ;(await this.#opening).close()
+  }
+
+  async #write(id: string, entries: ReturnType<typeof entriesOf>, feature: string): Promise<void> {
+    if (entries.length === 0) return
+    const day = this.#today()
+    const rows = entries.map(({ path, key, usage, isAnswer }): Row => {
+      const price = this.#priceOf(path, key)
+      const cost = price === undefined ? 0 : costOf(usage, price)
+      const baseline = isAnswer && this.#baseline !== undefined ? costOf(usage, this.#baseline) : 0
+      return { day, feature, branch: path, attempts: 1, answers: isAnswer ? 1 : 0, inputTokens: whole(usage.inputTokens), outputTokens: whole(usage.outputTokens), cost, baseline }
+    })
+    const store = await this.#opening
+    try {
+      await store.add(id, day, rows)
+    } catch (cause) {
+      // An answer does not fail because its price could not be written down.
+      this.#problem = `what was counted could not be kept: ${cause instanceof Error ? cause.name : 'unknown'}`
+      await this.#unwritten.add(id, day, rows)
+    }
+  }
+
+  #priceOf(path: string, key: string): Price | undefined {
+    const prices = this.#prices
+    if (Object.hasOwn(prices, path)) return prices[path]
+    return Object.hasOwn(prices, key) ? prices[key] : undefined
+  }
+
+  async #rows({ from = '', to = '9999-99-99', feature, branch }: LedgerRange): Promise<Row[]> {
+    const store = await this.#opening
+    let kept: unknown[] = []
+    try {
+      kept = await store.read()
+    } catch (cause) {
+      this.#problem = `what was counted could not be read: ${cause instanceof Error ? cause.name : 'unknown'}`
+    }
+    // What a later version, a bug or a person left there is not counted.
+    const rows = [...kept, ...(await this.#unwritten.read())].filter(isRow)
+    return rows.filter((row) => row.day >= from && row.day <= to && (feature === undefined || row.feature === feature) && (branch === undefined || row.branch === branch))
+  }
+
+  async #grouped<K extends 'day' | 'feature' | 'branch'>(range: LedgerRange, by: K): Promise<Array<LedgerTotals & Record<K, string>>> {
+    const groups = new Map<string, Row[]>()
+    for (const row of await this.#rows(range)) groups.set(row[by], [...(groups.get(row[by]) ?? []), row])
+    const sorted = [...groups].sort(([a], [b]) => (a < b ? -1 : 1))
+    return sorted.map(([name, rows]) => ({ [by]: name, ...totalled(rows) }) as LedgerTotals & Record<K, string>)
+  }
+
+  async #open(name: string): Promise<LedgerStore> {
+    try {
+      const store = await openStore(name)
+      if (store !== undefined) {
+        this.#isPersisted = true
+        return store
+      }
+    } catch (cause) {
+      this.#problem = cause instanceof Error ? cause.message : 'the database could not be opened'
+    }
+    return memoryStore()
+  }
+
+  #today(): string {
+    const date = new Date(this.#now())
+    const [year, month, day] = this.#days === 'utc' ? [date.getUTCFullYear(), date.getUTCMonth(), date.getUTCDate()] : [date.getFullYear(), date.getMonth(), date.getDate()]
+    return `${String(year).padStart(4, '0')}-${String(month + 1).padStart(2, '0')}-${String(day).padStart(2, '0')}`
+  }
+}
+
+/** An object with some members in the place of its own. */
+function over<T extends object>(source: T, own: Partial<T>): T {
+  return new Proxy(source, {
+    get: (target, key) => {
+      if (Object.hasOwn(own, key)) return own[key as keyof T]
+      const value: unknown = Reflect.get(target, key, target)
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value
+    },
+  })
+}
+
+function totalled(rows: readonly Row[]): LedgerTotals {
+  const empty: Row = { day: '', feature: '', branch: '', attempts: 0, answers: 0, inputTokens: 0, outputTokens: 0, cost: 0, baseline: 0 }
+  const { attempts, answers, inputTokens, outputTokens, cost, baseline } = rows.reduce(addRow, empty)
+  return { attempts, answers, inputTokens, outputTokens, spent: cost / nano, saved: (baseline - cost) / nano }
+}
+
+function highest(prices: readonly Price[]): Price | undefined {
+  const weight = ({ inputPerMillion, outputPerMillion }: Price): number => inputPerMillion + outputPerMillion
+  return [...prices].sort((a, b) => weight(b) - weight(a))[0]
+}
+
+function priceArgument(price: Price, key: string): Price {
+  const { inputPerMillion, outputPerMillion, cachedInputPerMillion = inputPerMillion, perRequest = 0 } = price ?? {}
+  const isPrice = (it: unknown): boolean => typeof it === 'number' && Number.isFinite(it) && it >= 0
+  if (![inputPerMillion, outputPerMillion, cachedInputPerMillion, perRequest].every(isPrice)) throw invalid(`the price of \`${key}\` must be { inputPerMillion, outputPerMillion }, numbers that are not negative`)
+  return { inputPerMillion, outputPerMillion, cachedInputPerMillion, perRequest }
+}
+
+function whole(count: number | undefined): number {
+  return count !== undefined && Number.isSafeInteger(count) && count >= 0 ? count : 0
+}
+
+export type { Price } from './ledger-rows.js'
