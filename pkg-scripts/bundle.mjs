@@ -1,11 +1,13 @@
 /**
  * One script for each entry of the package, from TypeScript and the generated glue. Started by `pkg-scripts/build` with their names.
  * `node` is `index` with the page's wasm inside: Node and its kin fetch no files, and bundlers for servers move them.
+ * Faces stand beside both: each imports the one copy of the core that its page or process has.
  */
 
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
+import { faces } from './faces.mjs'
 
 const root = join(import.meta.dirname, '..')
 const npm = join(root, 'crate/npm')
@@ -14,17 +16,33 @@ const { build } = createRequire(join(root, 'tests/package.json'))('esbuild')
 // The worker's script is named beside the page's, but its source lies in the room of its thread.
 const sources = { node: 'index.ts', worker: 'gemma/worker/worker.ts' }
 const embedded = () => JSON.stringify(readFileSync(join(npm, 'wasm/page/hybridge_page_bg.wasm'), 'base64'))
+const shared = { outdir: join(npm, 'dist'), bundle: true, minify: true, format: 'esm', target: 'es2022', legalComments: 'none', logLevel: 'warning' }
+
+/** Faces find the core, and what they load later, by places beside them, which every loader resolves alike. */
+const beside = (core) => ({
+  name: 'beside',
+  setup({ onResolve }) {
+    const source = (path) => join(npm, 'src', path.replace(/ts$/, 'js'))
+    const later = new Map(Object.entries(faces).map(([name, path]) => [source(path), `./${name}.js`]))
+    onResolve({ filter: /^\./ }, ({ path, resolveDir, kind }) => {
+      const target = join(resolveDir, path)
+      const place = target === source('index.ts') ? core : kind === 'dynamic-import' ? later.get(target) : undefined
+      return place === undefined ? undefined : { path: place, external: true }
+    })
+  },
+})
+
+async function bundleFaces(folder, core) {
+  const entryPoints = Object.entries(faces).map(([name, path]) => ({ in: join(npm, 'src', path), out: join(folder, name) }))
+  await build({ ...shared, entryPoints, plugins: [beside(core)], external: ['react'] })
+}
 
 for (const name of process.argv.slice(2)) {
   await build({
+    ...shared,
     entryPoints: { [name]: join(npm, 'src', sources[name] ?? `${name}.ts`) },
-    outdir: join(npm, 'dist'),
-    bundle: true,
-    minify: true,
-    format: 'esm',
-    target: 'es2022',
     define: { EMBEDDED_PAGE_WASM: name === 'node' ? embedded() : 'undefined' },
-    legalComments: 'none',
-    logLevel: 'warning',
   })
+  if (name === 'index') await bundleFaces('.', './index.js')
+  if (name === 'node') await bundleFaces('node', '../node.js')
 }

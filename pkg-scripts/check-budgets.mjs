@@ -4,12 +4,14 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
+import { faces } from './faces.mjs'
 
 const npm = join(import.meta.dirname, '../crate/npm')
 const gzip = (path) => gzipSync(readFileSync(join(npm, path)), { level: 9 }).length
 
 const budgets = [['page: wasm and JavaScript', gzip('dist/index.js') + gzip('wasm/page/hybridge_page_bg.wasm'), 150 * 1024]]
 if (!process.argv.includes('--page')) budgets.push(['worker: wasm', gzip('wasm/worker/hybridge_worker_bg.wasm'), 2 * 1024 * 1024])
+for (const face of Object.keys(faces)) budgets.push([`hybridge/${face}`, gzip(`dist/${face}.js`), 8 * 1024])
 
 const isRelease = process.argv.includes('--release')
 for (const [what, bytes, limit] of budgets) {

@@ -1,0 +1,78 @@
+/** Refusals and failures in the shape of OpenAI's service. */
+
+import { HybridError } from '../../index.js'
+import type { Status } from '../../index.js'
+import { hybridErrorOf, retryDelayOf } from '../failure.js'
+
+/** The body of an error, as clients read it. */
+export interface OpenAIErrorBody { message: string; type: string; param: string | null; code: string | null }
+
+/** A request that is refused before a model runs. Two scripts of this package may each hold a copy of the class. */
+export class Refusal extends Error {
+  override readonly name = 'OpenAIRefusal'
+  constructor(readonly httpStatus: number, message: string, readonly param: string | null = null, readonly code: string | null = null) {
+    super(message)
+  }
+}
+
+/** A place in the body that cannot be honoured: `n`, `messages[2].content[0]`. What follows it in the message is `why`. */
+export function unsupported(place: string, why = 'is not supported; leave it out'): Refusal {
+  return at(place, why, 'unsupported_parameter')
+}
+
+/** A place in the body that is wrong. */
+export function malformed(place: string, why: string): Refusal {
+  return at(place, why, 'invalid_value')
+}
+
+/** Clients want the name of the field apart. */
+function at(place: string, why: string, code: string): Refusal {
+  return new Refusal(400, `\`${place}\` ${why}`, place.replace(/[[.].*/, ''), code)
+}
+
+/** Genkit's statuses on HTTP. 499 is the usual number of a request that its client closed. */
+const httpStatuses: Readonly<Record<Status, number>> = {
+  INVALID_ARGUMENT: 400, OUT_OF_RANGE: 400, FAILED_PRECONDITION: 400,
+  UNAUTHENTICATED: 401, PERMISSION_DENIED: 403, NOT_FOUND: 404, ALREADY_EXISTS: 409, ABORTED: 409,
+  RESOURCE_EXHAUSTED: 429, CANCELLED: 499,
+  INTERNAL: 500, UNKNOWN: 500, DATA_LOSS: 500, UNIMPLEMENTED: 501, UNAVAILABLE: 503, DEADLINE_EXCEEDED: 504,
+}
+
+function isRefusal(thrown: unknown): thrown is Refusal {
+  return thrown instanceof Error && thrown.name === 'OpenAIRefusal'
+}
+
+/** A failure as status, headers and body. */
+export interface Failure { status: number; headers: Record<string, string>; error: OpenAIErrorBody }
+
+export function failureOf(thrown: unknown): Failure {
+  if (isRefusal(thrown)) {
+    const { httpStatus, message, param, code } = thrown
+    return { status: httpStatus, headers: { 'x-should-retry': 'false' }, error: { message, type: typeOf(httpStatus), param, code } }
+  }
+  const error = hybridErrorOf(thrown)
+  const status = httpStatuses[error.status] ?? 500
+  const delay = retryDelayOf(error)
+  return {
+    status,
+    headers: {
+      'x-should-retry': String(delay !== undefined),
+      ...(delay === undefined ? {} : { 'retry-after-ms': String(Math.ceil(delay)) }),
+      ...(error.branch === undefined ? {} : { 'x-hybridge-branch': encodeURIComponent(error.branch) }),
+      ...(error.routing === undefined ? {} : { 'x-request-id': error.routing.id }),
+    },
+    error: { message: error.message, type: typeOf(status), param: paramOf(error), code: error.code ?? error.status },
+  }
+}
+
+/** The core names a field in its message, in backticks or plainly; clients want it apart. */
+function paramOf(error: HybridError): string | null {
+  return error.status === 'INVALID_ARGUMENT' && error.message.includes('stop sequences') ? 'stop' : null
+}
+
+function typeOf(status: number): string {
+  if (status === 401) return 'authentication_error'
+  if (status === 403) return 'permission_error'
+  if (status === 429) return 'rate_limit_error'
+  return status >= 500 ? 'server_error' : 'invalid_request_error'
+}

@@ -1,0 +1,64 @@
+/** A stream opened as far as its first content, so that an early failure is the call's and not the stream's. */
+
+import type { GenerateChunk, GenerateRequest, GenerateResponse, Model, Part } from '../index.js'
+
+/** A running answer. */
+export interface Opened {
+  /** The first chunk with content; undefined where the answer ended without one. */
+  readonly first: GenerateChunk | undefined
+  /** All chunks, the first again. */
+  readonly chunks: AsyncGenerator<GenerateChunk, void, undefined>
+  readonly response: Promise<GenerateResponse>
+  /** Stops the work; what is pending settles. */
+  stop(): void
+}
+
+/** Starts an answer and waits for its first content. Rejects with the signal's own reason where that stopped it. */
+export async function openStream(
+  model: Model,
+  request: GenerateRequest,
+  { signal, context }: { signal?: AbortSignal | undefined; context?: Record<string, unknown> | undefined },
+): Promise<Opened> {
+  signal?.throwIfAborted()
+  const work = new AbortController()
+  const onAbort = (): void => work.abort(signal?.reason)
+  signal?.addEventListener('abort', onAbort, { once: true })
+  const { stream, response } = model.generateStream(request, { signal: work.signal, ...(context === undefined ? {} : { context }) })
+  const stop = (): void => work.abort(new DOMException('the stream was left', 'AbortError'))
+  const settle = (): void => signal?.removeEventListener('abort', onAbort)
+  response.then(settle, settle)
+  const source = stream[Symbol.asyncIterator]()
+  const held: GenerateChunk[] = []
+  let first: GenerateChunk | undefined
+  try {
+    while (first === undefined) {
+      const { done, value } = await source.next()
+      if (done === true) break
+      held.push(value)
+      if (value.content.some(hasContent)) first = value
+    }
+    if (first === undefined) await response
+  } catch (thrown) {
+    signal?.throwIfAborted()
+    throw thrown
+  }
+  async function* chunks(): AsyncGenerator<GenerateChunk, void, undefined> {
+    let isOver = false
+    try {
+      yield* held
+      for (let next = await source.next(); next.done !== true; next = await source.next()) yield next.value
+      isOver = true
+    } catch (thrown) {
+      signal?.throwIfAborted()
+      throw thrown
+    } finally {
+      if (!isOver) stop()
+    }
+  }
+  return { first, chunks: chunks(), response, stop }
+}
+
+function hasContent(part: Part): boolean {
+  if ('text' in part) return part.text !== ''
+  return !('reasoning' in part) || part.reasoning !== ''
+}

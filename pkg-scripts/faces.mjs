@@ -1,0 +1,6 @@
+/** The entries of the package beside the core, script to source: each imports the core and holds nothing of it. */
+
+export const faces = {
+  openai: 'faces/openai/index.ts',
+  'openai-responses': 'faces/openai/responses.ts',
+}
