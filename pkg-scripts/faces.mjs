@@ -1,6 +1,7 @@
 /** The entries of the package beside the core, script to source: each imports the core and holds nothing of it. */
 
 export const faces = {
+  'ai-sdk': 'faces/ai-sdk/index.ts',
   openai: 'faces/openai/index.ts',
   'openai-responses': 'faces/openai/responses.ts',
 }

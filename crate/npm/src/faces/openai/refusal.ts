@@ -1,8 +1,7 @@
 /** Refusals and failures in the shape of OpenAI's service. */
 
-import { HybridError } from '../../index.js'
-import type { Status } from '../../index.js'
-import { hybridErrorOf, retryDelayOf } from '../failure.js'
+import type { HybridError } from '../../index.js'
+import { httpStatusOf, hybridErrorOf, retryDelayOf } from '../failure.js'
 
 /** The body of an error, as clients read it. */
 export interface OpenAIErrorBody { message: string; type: string; param: string | null; code: string | null }
@@ -30,14 +29,6 @@ function at(place: string, why: string, code: string): Refusal {
   return new Refusal(400, `\`${place}\` ${why}`, place.replace(/[[.].*/, ''), code)
 }
 
-/** Genkit's statuses on HTTP. 499 is the usual number of a request that its client closed. */
-const httpStatuses: Readonly<Record<Status, number>> = {
-  INVALID_ARGUMENT: 400, OUT_OF_RANGE: 400, FAILED_PRECONDITION: 400,
-  UNAUTHENTICATED: 401, PERMISSION_DENIED: 403, NOT_FOUND: 404, ALREADY_EXISTS: 409, ABORTED: 409,
-  RESOURCE_EXHAUSTED: 429, CANCELLED: 499,
-  INTERNAL: 500, UNKNOWN: 500, DATA_LOSS: 500, UNIMPLEMENTED: 501, UNAVAILABLE: 503, DEADLINE_EXCEEDED: 504,
-}
-
 function isRefusal(thrown: unknown): thrown is Refusal {
   return thrown instanceof Error && thrown.name === 'OpenAIRefusal'
 }
@@ -51,7 +42,7 @@ export function failureOf(thrown: unknown): Failure {
     return { status: httpStatus, headers: { 'x-should-retry': 'false' }, error: { message, type: typeOf(httpStatus), param, code } }
   }
   const error = hybridErrorOf(thrown)
-  const status = httpStatuses[error.status] ?? 500
+  const status = httpStatusOf(error)
   const delay = retryDelayOf(error)
   return {
     status,

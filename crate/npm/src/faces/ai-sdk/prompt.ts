@@ -1,0 +1,159 @@
+/** The AI SDK's call options as a request of ours, with a warning for each thing that no branch does. */
+
+import { HybridError } from '../../index.js'
+import type { GenerateRequest, GenerationConfig, JsonSchema, Message, Model, Part, ToolDefinition } from '../../index.js'
+import { mediaUrl, wholeMediaType } from '../media.js'
+import { callPart, modelMessage, wayBackOf, type Call } from '../way-back.js'
+import type { CallOptions, FileData, JsonObject, PromptMessage, PromptPart, ProviderRecord, ToolOutput, Warning } from './spec.js'
+
+/** A request, what the strategies are given beside it, and what is left out of it. */
+export interface Translated {
+  request: GenerateRequest
+  context?: Record<string, unknown>
+  warnings: Warning[]
+}
+
+/** Only what was given is passed on: absent settings are the branch's own defaults. */
+export function translated(options: CallOptions, { supports }: Model['info']): Translated {
+  const warnings: Warning[] = []
+  const unsupported = (feature: string, details?: string): void => {
+    warnings.push({ type: 'unsupported', feature, ...(details === undefined ? {} : { details }) })
+  }
+  for (const feature of ['presencePenalty', 'frequencyPenalty', 'reasoning'] as const) {
+    if (options[feature] !== undefined && options[feature] !== 'provider-default') unsupported(feature)
+  }
+  const { context, config: extra } = oursOf(options.providerOptions)
+  const { tools, toolChoice } = toolsOf(options, unsupported)
+  const { responseFormat } = options
+  if (responseFormat?.type === 'json' && supports.json === 'none') unsupported('responseFormat', 'no branch of this model is held to JSON')
+  if (tools.length > 0 && !supports.tools) unsupported('tools', 'no branch of this model calls tools')
+  return {
+    request: {
+      messages: messagesOf(options.prompt, unsupported),
+      config: configOf(options, extra),
+      ...(tools.length === 0 ? {} : { tools }),
+      ...(toolChoice === undefined ? {} : { toolChoice }),
+      ...(responseFormat?.type === 'json' ? { output: { format: 'json', ...(isObject(responseFormat.schema) ? { schema: responseFormat.schema as JsonSchema } : {}) } } : {}),
+    },
+    ...(isObject(context) ? { context: { ...context } } : {}),
+    warnings,
+  }
+}
+
+function configOf(options: CallOptions, extra: unknown): GenerationConfig {
+  const config: Record<string, unknown> = {}
+  for (const name of ['maxOutputTokens', 'temperature', 'topP', 'topK', 'seed', 'stopSequences'] as const) {
+    if (options[name] !== undefined) config[name] = options[name]
+  }
+  return { ...config, ...(isObject(extra) ? extra : {}) }
+}
+
+/** One named tool becomes that tool alone, required: no branch has a finer choice. */
+function toolsOf({ tools = [], toolChoice }: CallOptions, unsupported: (feature: string) => void): { tools: ToolDefinition[]; toolChoice: GenerateRequest['toolChoice'] | undefined } {
+  const known = tools.flatMap((tool): ToolDefinition[] => {
+    if (tool.type !== 'function') {
+      unsupported(`provider-defined tool ${tool.id}`)
+      return []
+    }
+    const { name, description = '', inputSchema } = tool
+    return [{ name, description, ...(isObject(inputSchema) ? { inputSchema: inputSchema as JsonSchema } : {}) }]
+  })
+  if (toolChoice?.type !== 'tool') return { tools: known, toolChoice: known.length === 0 ? undefined : toolChoice?.type }
+  const { toolName } = toolChoice
+  const only = known.filter(({ name }) => name === toolName)
+  if (only.length === 0) throw invalid(`\`toolChoice\` names the tool \`${toolName}\`, which is not among \`tools\``)
+  return { tools: only, toolChoice: 'required' }
+}
+
+// ── Messages ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+function messagesOf(prompt: PromptMessage[], unsupported: (feature: string) => void): Message[] {
+  const messages: Message[] = []
+  const references = new Map<string, string>()
+  const addResults = (parts: Part[]): void => {
+    const last = messages.at(-1)
+    if (parts.length === 0) return
+    if (last?.role === 'tool') last.content.push(...parts)
+    else messages.push({ role: 'tool', content: parts })
+  }
+  for (const message of prompt) {
+    if (message.role === 'system') {
+      messages.push({ role: 'system', content: [{ text: message.content }] })
+      continue
+    }
+    const calls: Call[] = []
+    const content: Part[] = []
+    const results: Part[] = []
+    for (const part of message.content) {
+      if (part.type === 'tool-call') {
+        const call = { id: part.toolCallId, name: part.toolName, input: part.input ?? {}, wayBack: wayBackOf(part.providerOptions?.['hybridge']) }
+        calls.push(call)
+        references.set(call.id, call.wayBack.ref ?? call.id)
+        content.push(callPart(call))
+      } else if (part.type === 'tool-result') {
+        results.push({ toolResponse: { name: part.toolName, output: outputOf(part.output, unsupported), ref: references.get(part.toolCallId) ?? part.toolCallId } })
+      } else {
+        content.push(...partsOf(part))
+      }
+    }
+    if (message.role === 'assistant') messages.push(modelMessage(content, calls))
+    else if (message.role === 'user') messages.push({ role: 'user', content })
+    addResults(results)
+  }
+  return messages
+}
+
+/** What is not for a model (approvals, parts of other providers) is left out. */
+function partsOf(part: Exclude<PromptPart, { type: 'tool-call' | 'tool-result' }>): Part[] {
+  const { metadata } = wayBackOf(part.providerOptions?.['hybridge'])
+  const beside = metadata === undefined ? {} : { metadata }
+  if (part.type === 'text') return [{ text: part.text, ...beside }]
+  if (part.type === 'reasoning') return [{ reasoning: part.text, ...beside }]
+  if (part.type === 'file') return [{ ...filePart(part.data, part.mediaType), ...beside }]
+  return []
+}
+
+function filePart(data: FileData, mediaType: string): Part {
+  switch (data.type) {
+    case 'text':
+      return { text: data.text }
+    case 'data':
+      return { media: { url: mediaUrl(data.data, mediaType), contentType: wholeMediaType(data.data, mediaType) } }
+    case 'url': {
+      const url = data.originalUrl ?? String(data.url)
+      return { media: { url, ...(/^[^/]+\/[^/*]+$/.test(mediaType) ? { contentType: mediaType } : {}) } }
+    }
+    default:
+      throw invalid('a file by reference belongs to the provider that stored it; pass its data or URL')
+  }
+}
+
+/** An error stays recognisable as one: a model must not read it as a result. */
+function outputOf(output: ToolOutput, unsupported: (feature: string) => void): unknown {
+  switch (output.type) {
+    case 'error-text':
+    case 'error-json':
+      return { error: output.value }
+    case 'execution-denied':
+      return { error: output.reason ?? 'the user denied this call' }
+    case 'content': {
+      if (output.value.every(({ type }) => type === 'text')) return output.value.map(({ text }) => text).join('\n')
+      unsupported('files in tool results')
+      return output.value.flatMap(({ type, text }) => (type === 'text' ? [text] : []))
+    }
+    default:
+      return output.value
+  }
+}
+
+function oursOf(options: ProviderRecord | undefined): JsonObject {
+  return isObject(options?.['hybridge']) ? (options['hybridge'] as JsonObject) : {}
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function invalid(message: string): HybridError {
+  return new HybridError('INVALID_ARGUMENT', message)
+}

@@ -1,0 +1,69 @@
+/** Embedders and providers of the AI SDK over ours. */
+
+import { HybridError } from '../../index.js'
+import type { Embedder, EmbeddingTask } from '../../index.js'
+import { servedOf, type Servable } from '../served.js'
+import { AiSdkCallError, AiSdkNoSuchModelError } from './error.js'
+import { aiSdkModel, type AiSdkModelOptions } from './language-model.js'
+import type { AiSdkEmbeddingModel, AiSdkProvider } from './spec.js'
+
+/**
+ * An embedder as an embedding model of the AI SDK. `providerOptions.hybridge.task` says what the vectors are for.
+ *
+ * @example
+ * const { embeddings } = await embedMany({ model: aiSdkEmbeddingModel(embedder), values: ['a', 'b'] })
+ */
+export function aiSdkEmbeddingModel(embedder: Embedder, { provider = 'hybridge', modelId = 'embedder' }: AiSdkModelOptions = {}): AiSdkEmbeddingModel {
+  if (typeof embedder?.embed !== 'function') throw new HybridError('INVALID_ARGUMENT', 'aiSdkEmbeddingModel needs an embedder')
+  return {
+    specificationVersion: 'v4',
+    provider,
+    modelId,
+    // All values go in one call; the embedder takes them one after the other.
+    maxEmbeddingsPerCall: Infinity,
+    supportsParallelCalls: false,
+    async doEmbed({ values, dimensions, abortSignal, providerOptions }) {
+      abortSignal?.throwIfAborted()
+      const task = providerOptions?.['hybridge']?.['task']
+      try {
+        const vectors = await embedder.embed(values, {
+          ...(typeof task === 'string' ? { task: task as EmbeddingTask } : {}),
+          ...(dimensions === undefined ? {} : { dimensions: dimensions as 768 }),
+          ...(abortSignal === undefined ? {} : { signal: abortSignal }),
+        })
+        return { embeddings: vectors.map((vector) => [...vector]), warnings: [] }
+      } catch (thrown) {
+        abortSignal?.throwIfAborted()
+        throw new AiSdkCallError(thrown)
+      }
+    },
+  }
+}
+
+/**
+ * Models and embedders by name, as a provider of the AI SDK; also for its registry.
+ *
+ * @example
+ * const hybridge = hybridgeProvider({ models: { ai, small }, embedders: { gemma } })
+ * const { text } = await generateText({ model: hybridge('ai'), prompt: 'Hello' })
+ */
+export function hybridgeProvider(served: Servable): AiSdkProvider {
+  const { models, embedders } = servedOf(served, 'hybridgeProvider')
+  const languageModel: AiSdkProvider['languageModel'] = (modelId) => {
+    const model = models.get(modelId)
+    if (model === undefined) throw new AiSdkNoSuchModelError(modelId, 'languageModel', [...models.keys()])
+    return aiSdkModel(model, { modelId })
+  }
+  return Object.assign((modelId: string) => languageModel(modelId), {
+    specificationVersion: 'v4' as const,
+    languageModel,
+    embeddingModel(modelId: string) {
+      const embedder = embedders.get(modelId)
+      if (embedder === undefined) throw new AiSdkNoSuchModelError(modelId, 'embeddingModel', [...embedders.keys()])
+      return aiSdkEmbeddingModel(embedder, { modelId })
+    },
+    imageModel(modelId: string): never {
+      throw new AiSdkNoSuchModelError(modelId, 'imageModel', [])
+    },
+  })
+}
