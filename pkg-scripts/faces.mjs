@@ -4,4 +4,5 @@ export const faces = {
   'ai-sdk': 'faces/ai-sdk/index.ts',
   openai: 'faces/openai/index.ts',
   'openai-responses': 'faces/openai/responses.ts',
+  'prompt-api': 'faces/prompt-api/index.ts',
 }

@@ -29,7 +29,14 @@ export interface LanguageModelGlobal {
   create(options?: LanguageModelOptions): Promise<LanguageModelSession>
 }
 
-/** The global, where this browser has it: looked up at each use, because nothing is read at import. */
+/** Marks a `LanguageModel` that is itself a model of this package, installed by `installPromptApi`. */
+const ours = Symbol.for('hybridge.prompt-api')
+
+/**
+ * The global, where this browser has it: looked up at each use, because nothing is read at import. One of ours counts as none, or a
+ * hybrid that holds the built-in model would ask itself for ever.
+ */
 export function languageModel(): LanguageModelGlobal | undefined {
-  return (globalThis as { LanguageModel?: LanguageModelGlobal }).LanguageModel
+  const { LanguageModel } = globalThis as { LanguageModel?: LanguageModelGlobal & { [ours]?: true } }
+  return LanguageModel?.[ours] === true ? undefined : LanguageModel
 }

@@ -1,0 +1,132 @@
+/** What `availability` and `create` are given, checked as the platform checks it: all or nothing. */
+
+import type { GenerationConfig, JsonSchema, Model, ToolDefinition } from '../../index.js'
+import { notSupported } from './errors.js'
+
+/** How varied answers are. */
+export type SamplingMode = 'most-predictable' | 'predictable' | 'balanced' | 'creative' | 'most-creative'
+
+/** A function that a session offers to the model. */
+export interface PromptApiTool {
+  name: string
+  description: string
+  inputSchema: object
+  execute?(input: unknown): unknown
+}
+
+type Kind = 'text' | 'image' | 'audio' | 'tool-call' | 'tool-response'
+
+/** What a session is expected to take and to give. */
+export interface PromptApiExpected { type: Kind; languages?: string[] }
+
+/** Options of `availability`. */
+export interface PromptApiCoreOptions {
+  expectedInputs?: PromptApiExpected[]
+  expectedOutputs?: PromptApiExpected[]
+  tools?: PromptApiTool[]
+  samplingMode?: SamplingMode
+  /** Accepted without effect, as on the web. */
+  topK?: number
+  temperature?: number
+}
+
+/** The options in the form that sessions use. */
+export interface Setup {
+  inputs: ReadonlySet<Kind>
+  /** Whether calls are answered by the page, and not by `execute`. */
+  isOpenLoop: boolean
+  tools: readonly PromptApiTool[]
+  definitions: ToolDefinition[]
+  samplingMode: SamplingMode
+  config: GenerationConfig
+}
+
+/** The extremes are the only modes whose meaning is stated; between them the steps are even. */
+const temperatures: Record<SamplingMode, number | undefined> = { 'most-predictable': 0, predictable: 0.4, balanced: undefined, creative: 1.2, 'most-creative': 1.5 }
+const kinds: ReadonlySet<unknown> = new Set<Kind>(['text', 'image', 'audio', 'tool-call', 'tool-response'])
+
+export function setupOf(given: PromptApiCoreOptions): Setup {
+  const { expectedInputs, expectedOutputs, tools, samplingMode = 'balanced', topK, temperature } = given
+  if (!Object.hasOwn(temperatures, samplingMode)) throw new TypeError(`samplingMode must be one of ${Object.keys(temperatures).join(', ')}`)
+  if (given.samplingMode !== undefined && (topK !== undefined || temperature !== undefined)) throw new TypeError('samplingMode must not stand beside topK or temperature')
+  const inputs = kindsOf(expectedInputs, 'expectedInputs')
+  const outputs = kindsOf(expectedOutputs, 'expectedOutputs')
+  const isOpenLoop = outputs.has('tool-call')
+  const checked = toolsOf(tools, isOpenLoop)
+  const chosen = temperatures[samplingMode]
+  return {
+    inputs: isOpenLoop ? inputs.add('tool-response') : inputs,
+    isOpenLoop,
+    tools: checked,
+    definitions: checked.map(({ name, description, inputSchema }) => ({ name, description, inputSchema: inputSchema as JsonSchema })),
+    samplingMode,
+    config: chosen === undefined ? {} : { temperature: chosen },
+  }
+}
+
+/** Why a model cannot hold such a session; undefined where it can. */
+export function obstacleOf({ inputs, tools }: Setup, { supports }: Model['info'], { expectedOutputs = [] }: PromptApiCoreOptions): string | undefined {
+  if (expectedOutputs.some(({ type }) => type === 'image' || type === 'audio')) return 'this model answers in text only'
+  if (!supports.media && (inputs.has('image') || inputs.has('audio'))) return 'this model takes text only'
+  return tools.length > 0 && !supports.tools ? 'this model calls no tools' : undefined
+}
+
+function kindsOf(expected: unknown, what: string): Set<Kind> {
+  const found = new Set<Kind>(['text'])
+  if (expected === undefined) return found
+  if (typeof expected !== 'object' || expected === null || !(Symbol.iterator in expected)) throw new TypeError(`${what} must be a list`)
+  for (const item of expected as Iterable<Partial<PromptApiExpected> | null>) {
+    if (!kinds.has(item?.type)) throw new TypeError(`${what} holds an unknown type: ${String(item?.type)}`)
+    // What is no language tag is a RangeError of the platform.
+    if (item?.languages !== undefined) Intl.getCanonicalLocales([...item.languages])
+    found.add(item?.type as Kind)
+  }
+  return found
+}
+
+function toolsOf(given: unknown, isOpenLoop: boolean): PromptApiTool[] {
+  if (given === undefined) return []
+  if (typeof given !== 'object' || given === null || !(Symbol.iterator in given)) throw new TypeError('tools must be a list')
+  const names = new Set<string>()
+  return [...(given as Iterable<Partial<PromptApiTool> | null>)].map((tool, index) => {
+    const where = `tools[${index}]`
+    const { name, description, inputSchema, execute } = tool ?? {}
+    if (typeof name !== 'string' || name === '' || names.has(name)) throw new TypeError(`${where} must have a name of its own`)
+    if (typeof description !== 'string' || description === '') throw new TypeError(`${where} must have a description`)
+    if (typeof inputSchema !== 'object' || inputSchema === null || Array.isArray(inputSchema) || jsonOf(inputSchema) === undefined) throw new TypeError(`${where}.inputSchema must be a JSON Schema object`)
+    if (execute !== undefined ? typeof execute !== 'function' : !isOpenLoop) throw new TypeError(`${where} must have a function \`execute\`, or expectedOutputs must include tool-call`)
+    names.add(name)
+    // A copy: what the page changes later is not what was checked.
+    return { name, description, inputSchema: JSON.parse(jsonOf(inputSchema) ?? '{}') as object, ...(execute === undefined ? {} : { execute }) }
+  })
+}
+
+const schemaTypes: ReadonlySet<unknown> = new Set(['string', 'number', 'integer', 'boolean', 'object', 'array', 'null'])
+
+/** The schema of one prompt's answer. Other constraints cannot be kept, so they are refused before anything runs. */
+export function constraintOf(given: unknown, { supports }: Model['info']): JsonSchema | undefined {
+  if (given === undefined || given === null) return undefined
+  if (typeof given !== 'object') throw new TypeError('responseConstraint must be an object')
+  if (given instanceof RegExp) throw notSupported('answers cannot be held to a regular expression; use a JSON Schema')
+  const json = jsonOf(given)
+  const schema: unknown = json === undefined ? undefined : JSON.parse(json)
+  if (!isSchema(schema)) throw notSupported('responseConstraint must be a JSON Schema without cycles and unknown types')
+  if (supports.json === 'none') throw notSupported('this model is not held to a JSON Schema')
+  return schema
+}
+
+function isSchema(value: unknown): value is JsonSchema {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
+  const { type, properties = {}, items = true } = value as JsonSchema
+  if (type !== undefined && ![type].flat().every((name) => schemaTypes.has(name))) return false
+  if (typeof properties !== 'object' || properties === null || !Object.values(properties).every((it) => typeof it === 'boolean' || isSchema(it))) return false
+  return typeof items === 'boolean' || Array.isArray(items) || isSchema(items)
+}
+
+function jsonOf(value: unknown): string | undefined {
+  try {
+    return JSON.stringify(value)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,195 @@
+/** One session: a queue of prompts over one remembered conversation. */
+
+import type { GenerateRequest, GenerateResponse, JsonSchema, Message, Model, Part } from '../../index.js'
+import { jsonTextOf } from '../json-text.js'
+import { openStream } from '../opening.js'
+import { randomId } from '../way-back.js'
+import type { Context, CountTokens } from './context.js'
+import { exception, exceptionOf } from './errors.js'
+import { readInput, type PromptContent, type PromptInput } from './input.js'
+import { constraintOf, type Setup } from './options.js'
+
+/** Options of one prompt. */
+export interface PromptApiPromptOptions {
+  /** A JSON Schema. */
+  responseConstraint?: object | null
+  omitResponseConstraintInput?: boolean
+  signal?: AbortSignal
+}
+
+/** How often a model may call tools before it must have answered. */
+const mostToolTurns = 32
+
+export interface SessionParts {
+  model: Model
+  setup: Setup
+  context: Context
+  count: CountTokens
+  onOverflow: () => void
+}
+
+export class Session {
+  readonly parts: SessionParts
+  readonly #life = new AbortController()
+  #queue: Promise<unknown> = Promise.resolve()
+  /** References of the model by the ids that the page was given. */
+  readonly #references: Map<string, string>
+
+  constructor(parts: SessionParts, references: ReadonlyMap<string, string> = new Map()) {
+    this.parts = parts
+    this.#references = new Map(references)
+  }
+
+  destroy(reason: unknown = exception('AbortError', 'the session was destroyed')): void {
+    this.#life.abort(reason)
+  }
+
+  /** Throws what a call must reject with before it begins. */
+  requireAlive(signal?: AbortSignal): void {
+    this.#life.signal.throwIfAborted()
+    signal?.throwIfAborted()
+  }
+
+  copy(onOverflow: () => void): Session {
+    return new Session({ ...this.parts, context: this.parts.context.copy(), onOverflow }, this.#references)
+  }
+
+  read(input: PromptInput, isInitial = false): Array<Message | Promise<Message>> {
+    return readInput(input, { inputs: this.parts.setup.inputs, isInitial, refOf: (callID) => this.#references.get(callID) ?? callID })
+  }
+
+  /** Runs when those before it are done. A stopped one that still waits never runs. */
+  async #inTurn<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    const before = this.#queue
+    const run = (async () => {
+      await before
+      signal.throwIfAborted()
+      return await work()
+    })()
+    this.#queue = run.then(() => undefined, () => undefined)
+    return await unlessAborted(run, signal)
+  }
+
+  /** One signal for a call: the caller's, the session's life, and leaving the stream. Each keeps its own reason. */
+  #work(signal: AbortSignal | undefined): { controller: AbortController; settle: () => void } {
+    const controller = new AbortController()
+    const stops = [this.#life.signal, ...(signal === undefined ? [] : [signal])].map((source) => {
+      const stop = (): void => controller.abort(source.reason)
+      source.addEventListener('abort', stop, { once: true })
+      return () => source.removeEventListener('abort', stop)
+    })
+    return { controller, settle: () => stops.forEach((stop) => stop()) }
+  }
+
+  /** Asks the model and remembers what was said. `onText` gets the words as they come. */
+  ask(input: PromptInput, options: PromptApiPromptOptions, onText?: (text: string) => void): { answer: Promise<string | PromptContent[]>; stop: (reason: unknown) => void } {
+    this.requireAlive(options.signal)
+    const { model } = this.parts
+    const schema = constraintOf(options.responseConstraint, model.info)
+    if (options.omitResponseConstraintInput === true && schema === undefined) throw new TypeError('omitResponseConstraintInput needs a responseConstraint')
+    const read = this.read(input)
+    const { controller, settle } = this.#work(options.signal)
+    const { signal } = controller
+    const answer = this.#inTurn(signal, () => this.#answer(read, schema, signal, onText))
+      .catch((thrown: unknown) => {
+        signal.throwIfAborted()
+        throw exceptionOf(thrown)
+      })
+      .finally(settle)
+    return { answer, stop: (reason) => controller.abort(reason) }
+  }
+
+  async append(input: PromptInput, signal: AbortSignal | undefined): Promise<void> {
+    this.requireAlive(signal)
+    const read = this.read(input)
+    const { controller, settle } = this.#work(signal)
+    try {
+      await this.#inTurn(controller.signal, async () => {
+        const { context, count, onOverflow } = this.parts
+        const messages = await Promise.all(read)
+        const tokens = await count(messages)
+        const { kept, isOverflow } = context.fit(tokens)
+        controller.signal.throwIfAborted()
+        context.remember(kept, { messages, tokens })
+        if (isOverflow) onOverflow()
+      })
+    } finally {
+      settle()
+    }
+  }
+
+  async measure(input: PromptInput, { signal, responseConstraint, omitResponseConstraintInput }: PromptApiPromptOptions): Promise<number> {
+    this.requireAlive(signal)
+    if (omitResponseConstraintInput === true && responseConstraint == null) throw new TypeError('omitResponseConstraintInput needs a responseConstraint')
+    constraintOf(responseConstraint, this.parts.model.info)
+    const messages = Promise.all(this.read(input))
+    const { controller, settle } = this.#work(signal)
+    try {
+      return await unlessAborted((async () => this.parts.count(await messages))(), controller.signal)
+    } finally {
+      settle()
+    }
+  }
+
+  async #answer(read: Array<Message | Promise<Message>>, schema: JsonSchema | undefined, signal: AbortSignal, onText: ((text: string) => void) | undefined): Promise<string | PromptContent[]> {
+    const { context, count, model, setup, onOverflow } = this.parts
+    const said = await Promise.all(read)
+    const tokens = await count(said)
+    const { kept, isOverflow } = context.fit(tokens)
+    if (isOverflow) onOverflow()
+    const turn = [...said]
+    const request = { config: setup.config, ...(setup.definitions.length === 0 ? {} : { tools: setup.definitions }), ...(schema === undefined ? {} : { output: { format: 'json' as const, schema } }) }
+    for (let round = 0; ; round++) {
+      const response = await this.#generate(model, { ...request, messages: [...context.messages(kept), ...turn] }, signal, onText)
+      if (response.finishReason === 'blocked') throw exception('NotReadableError', 'the answer was held back as harmful')
+      turn.push(response.message)
+      const calls = response.toolRequests
+      if (calls.length === 0 || setup.isOpenLoop) {
+        signal.throwIfAborted()
+        const isPushed = context.remember(kept, { messages: turn, tokens: tokens + (await count(turn.slice(said.length))) })
+        if (isPushed) onOverflow()
+        return calls.length === 0 ? jsonTextOf(request, response) : this.#outward(response)
+      }
+      if (round === mostToolTurns) throw exception('OperationError', `the model still calls tools after ${mostToolTurns} turns`)
+      turn.push({ role: 'tool', content: await unlessAborted(Promise.all(calls.map((call) => this.#run(call))), signal) })
+    }
+  }
+
+  async #generate(model: Model, request: GenerateRequest, signal: AbortSignal, onText: ((text: string) => void) | undefined): Promise<GenerateResponse> {
+    if (onText === undefined) return await model.generate(request, { signal })
+    const { chunks, response } = await openStream(model, request, { signal })
+    for await (const { text } of chunks) if (text !== '') onText(text)
+    return await response
+  }
+
+  async #run({ name, input, ref }: GenerateResponse['toolRequests'][number]): Promise<Part> {
+    const tool = this.parts.setup.tools.find((it) => it.name === name)
+    let output: unknown
+    try {
+      output = tool?.execute === undefined ? { error: `there is no tool \`${name}\`` } : ((await tool.execute(input ?? {})) ?? null)
+    } catch (thrown) {
+      output = { error: thrown instanceof Error ? thrown.message : String(thrown) }
+    }
+    return { toolResponse: { name, output, ...(ref === undefined ? {} : { ref }) } }
+  }
+
+  /** Calls for the page to answer, under ids that no other call has. */
+  #outward({ text, toolRequests }: GenerateResponse): PromptContent[] {
+    const calls = toolRequests.map(({ name, input, ref }): PromptContent => {
+      const callID = `call_${randomId()}`
+      if (ref !== undefined) this.#references.set(callID, ref)
+      return { type: 'tool-call', value: { callID, name, arguments: input ?? {} } }
+    })
+    return [...(text === '' ? [] : [{ type: 'text' as const, value: text }]), ...calls]
+  }
+}
+
+/** What a promise brings, or the signal's reason as soon as it is aborted. */
+export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const stop = (): void => reject(signal.reason)
+    if (signal.aborted) stop()
+    signal.addEventListener('abort', stop, { once: true })
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop))
+  })
+}
