@@ -5,4 +5,5 @@ export const faces = {
   openai: 'faces/openai/index.ts',
   'openai-responses': 'faces/openai/responses.ts',
   'prompt-api': 'faces/prompt-api/index.ts',
+  otel: 'otel/index.ts',
 }

@@ -1,0 +1,6 @@
+/** Spans and metrics of models, by OpenTelemetry's conventions for generative AI. Importing this has no effect. */
+
+export { openTelemetry, type OpenTelemetryApi } from './api.js'
+export { otlpExporter, type OtlpExporter, type OtlpOptions } from './otlp.js'
+export type { Attributes, AttributeValue, Measurement, SpanRecord } from './spans.js'
+export { withTelemetry, type TelemetryOptions, type TelemetrySink } from './telemetry.js'

@@ -1,0 +1,179 @@
+/** Spans and metrics by OTLP over HTTP, as JSON, for pages without an SDK. */
+
+import { HybridError } from '../index.js'
+import type { Attributes, AttributeValue, Measurement, SpanRecord } from './spans.js'
+import type { TelemetrySink } from './telemetry.js'
+
+/** Where telemetry goes, and how. */
+export interface OtlpOptions {
+  /** The collector, for example `http://localhost:4318`; `/v1/traces` and `/v1/metrics` are appended. */
+  url: string
+  headers?: Record<string, string>
+  /** `service.name` of the resource. Default `'hybridge'`. */
+  serviceName?: string
+  /** How long spans wait to be sent together. Default 5000. */
+  delayMs?: number
+  fetch?: typeof fetch
+}
+
+/** A sink that sends. */
+export interface OtlpExporter extends TelemetrySink {
+  /** Sends what waits. Settles when it is sent or given up; never rejects. */
+  flush(): Promise<void>
+  /** Sends what waits and stops the timer. */
+  close(): Promise<void>
+  /** Spans that could not be sent, or were more than may wait. */
+  readonly dropped: number
+}
+
+/** More than this wait only while a collector is away; the newest are dropped then. */
+const mostWaiting = 2048
+const tries = 3
+
+/**
+ * Sends spans and metrics to a collector of OpenTelemetry. A collector that is away never disturbs a request: what cannot be sent is
+ * counted in `dropped`.
+ *
+ * @example
+ * const ai = withTelemetry(hybrid, { sink: otlpExporter({ url: 'http://localhost:4318' }) })
+ */
+export function otlpExporter({ url, headers = {}, serviceName = 'hybridge', delayMs = 5000, fetch: send = globalThis.fetch.bind(globalThis) }: OtlpOptions): OtlpExporter {
+  if (!URL.canParse(url)) throw new HybridError('INVALID_ARGUMENT', 'otlpExporter needs the `url` of a collector')
+  const base = url.replace(/\/+$/, '')
+  let spans: object[] = []
+  let points: Measurement[] = []
+  let timer: ReturnType<typeof setTimeout> | undefined
+  let running: Promise<void> = Promise.resolve()
+  let dropped = 0
+  const resource = { attributes: keyValues({ 'service.name': serviceName }) }
+  const scope = { name: 'hybridge' }
+
+  /** A collector that is busy is asked again, a few times. */
+  const post = async (path: string, body: object): Promise<boolean> => {
+    for (let count = 1; count <= tries; count++) {
+      try {
+        const { ok, status } = await send(`${base}${path}`, { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(body), keepalive: true })
+        if (ok) return true
+        if (![429, 502, 503, 504].includes(status)) return false
+      } catch {
+        // Out of reach: tried again like a busy one.
+      }
+      if (count < tries) await new Promise((resolve) => setTimeout(resolve, 200 * 2 ** count))
+    }
+    return false
+  }
+  const sendWaiting = async (): Promise<void> => {
+    const [sentSpans, sentPoints] = [spans, points]
+    spans = []
+    points = []
+    if (sentSpans.length > 0 && !(await post('/v1/traces', { resourceSpans: [{ resource, scopeSpans: [{ scope, spans: sentSpans }] }] }))) dropped += sentSpans.length
+    if (sentPoints.length > 0) await post('/v1/metrics', { resourceMetrics: [{ resource, scopeMetrics: [{ scope, metrics: metricsOf(sentPoints) }] }] })
+  }
+  const flush = (): Promise<void> => {
+    clearTimeout(timer)
+    timer = undefined
+    return (running = running.then(sendWaiting))
+  }
+  const schedule = (): void => {
+    timer ??= setTimeout(() => void flush(), delayMs)
+    // In Node a timer alone must not keep the process.
+    ;(timer as { unref?: () => void }).unref?.()
+  }
+  const onHide = (): void => {
+    if (globalThis.document?.visibilityState === 'hidden') void flush()
+  }
+  globalThis.document?.addEventListener('visibilitychange', onHide)
+  return {
+    begin: () => ({
+      end(record) {
+        const flat = flatten(record, hex(16))
+        const room = Math.max(0, mostWaiting - spans.length)
+        dropped += Math.max(0, flat.length - room)
+        spans.push(...flat.slice(0, room))
+        schedule()
+      },
+    }),
+    measure(measurement) {
+      if (points.length < mostWaiting) points.push(measurement)
+      schedule()
+    },
+    flush,
+    async close() {
+      globalThis.document?.removeEventListener('visibilitychange', onHide)
+      await flush()
+    },
+    get dropped() {
+      return dropped
+    },
+  }
+}
+
+function flatten({ name, kind, startMs, endMs, attributes, error, children }: SpanRecord, traceId: string, parentSpanId?: string): object[] {
+  const spanId = hex(8)
+  const span = {
+    traceId,
+    spanId,
+    ...(parentSpanId === undefined ? {} : { parentSpanId }),
+    name,
+    kind: kind === 'client' ? 3 : 1,
+    startTimeUnixNano: nanos(startMs),
+    endTimeUnixNano: nanos(endMs),
+    attributes: keyValues(attributes),
+    status: error === undefined ? { code: 0 } : { code: 2, message: error.message },
+  }
+  return [span, ...children.flatMap((child) => flatten(child, traceId, spanId))]
+}
+
+/** Histograms of what was measured since the last sending. */
+function metricsOf(points: Measurement[]): object[] {
+  const metrics = new Map<string, { name: string; unit: string; description: string; histogram: { aggregationTemporality: 1; dataPoints: object[] } }>()
+  const groups = new Map<string, Measurement[]>()
+  for (const point of points) {
+    const key = JSON.stringify([point.name, point.attributes])
+    groups.set(key, [...(groups.get(key) ?? []), point])
+  }
+  const now = nanos(Date.now())
+  for (const group of groups.values()) {
+    const [{ name, unit, description, attributes } = {} as Measurement] = group
+    const bounds = unit === 's' ? durationBounds : tokenBounds
+    const bucketCounts = Array.from({ length: bounds.length + 1 }, () => 0)
+    for (const { value } of group) {
+      const at = bounds.findIndex((bound) => value <= bound)
+      const bucket = at === -1 ? bounds.length : at
+      bucketCounts[bucket] = (bucketCounts[bucket] ?? 0) + 1
+    }
+    const values = group.map(({ value }) => value)
+    const metric = metrics.get(name) ?? { name, unit, description, histogram: { aggregationTemporality: 1, dataPoints: [] } }
+    metrics.set(name, metric)
+    metric.histogram.dataPoints.push({
+      startTimeUnixNano: now, timeUnixNano: now, count: String(group.length), sum: values.reduce((sum, value) => sum + value, 0),
+      min: Math.min(...values), max: Math.max(...values), bucketCounts: bucketCounts.map(String), explicitBounds: bounds, attributes: keyValues(attributes),
+    })
+  }
+  return [...metrics.values()]
+}
+
+// The bounds that the conventions advise.
+const durationBounds = [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92]
+const tokenBounds = [1, 4, 16, 64, 256, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576, 4_194_304, 16_777_216, 67_108_864]
+
+function keyValues(attributes: Attributes): object[] {
+  return Object.entries(attributes).map(([key, value]) => ({ key, value: anyValue(value) }))
+}
+
+function anyValue(value: AttributeValue): object {
+  if (typeof value === 'string') return { stringValue: value }
+  if (typeof value === 'boolean') return { boolValue: value }
+  if (Array.isArray(value)) return { arrayValue: { values: value.map(anyValue) } }
+  return Number.isSafeInteger(value) ? { intValue: String(value) } : { doubleValue: value }
+}
+
+/** Nanoseconds need more digits than a number has. */
+function nanos(ms: number): string {
+  const whole = Math.floor(ms)
+  return String(BigInt(whole) * 1_000_000n + BigInt(Math.round((ms - whole) * 1_000_000)))
+}
+
+function hex(bytes: number): string {
+  return [...crypto.getRandomValues(new Uint8Array(bytes))].map((byte) => byte.toString(16).padStart(2, '0')).join('')
+}

@@ -1,0 +1,95 @@
+/** A model whose requests are traced and measured. */
+
+import { HybridError } from '../index.js'
+import type { GenerateOptions, GenerateRequest, GenerateResponse, GenerateStream, Model } from '../index.js'
+import { measurementsOf, spanOf, type Ended, type Measurement, type SpanRecord } from './spans.js'
+
+/** Where spans and measurements go. What a sink throws never reaches a request. */
+export interface TelemetrySink {
+  /** Called where a request begins, so that its span finds its parent. */
+  begin(): { end(span: SpanRecord): void }
+  measure(measurement: Measurement): void
+}
+
+/** How a model is traced. */
+export interface TelemetryOptions {
+  sink: TelemetrySink
+  /** Whether prompts and answers are written into spans. Default false. Content of a request that a strategy pinned is never written. */
+  content?: boolean
+}
+
+/**
+ * The same model, traced: one span for each request, by OpenTelemetry's conventions for generative AI, with a child for each attempt of
+ * its routing; and histograms of tokens and durations.
+ *
+ * @example
+ * import * as api from '@opentelemetry/api'
+ * const ai = withTelemetry(hybrid, { sink: openTelemetry(api) })
+ */
+export function withTelemetry<M extends Model>(model: M, { sink, content = false }: TelemetryOptions): M {
+  if (typeof model?.generate !== 'function' || typeof model.generateStream !== 'function') throw new HybridError('INVALID_ARGUMENT', 'withTelemetry needs a model')
+  if (typeof sink?.begin !== 'function') throw new HybridError('INVALID_ARGUMENT', 'withTelemetry needs a `sink`: openTelemetry(api) or otlpExporter({ url })')
+  const watch = (given: string | GenerateRequest, answer: Promise<GenerateResponse>): { onChunk: () => void } => {
+    const request = typeof given === 'string' ? { prompt: given } : given
+    const startMs = now()
+    const span = quietly(() => sink.begin())
+    let firstChunkMs: number | undefined
+    const end = (outcome: Ended['outcome']): void => {
+      const ended: Ended = { model: model.name, request, startMs, endMs: now(), content, outcome, ...(firstChunkMs === undefined ? {} : { firstChunkMs }) }
+      quietly(() => span?.end(spanOf(ended)))
+      quietly(() => measurementsOf(ended).forEach((measurement) => sink.measure(measurement)))
+    }
+    answer.then((response) => end({ response }), (thrown: unknown) => end({ thrown }))
+    return { onChunk: () => void (firstChunkMs ??= now()) }
+  }
+  const own: Pick<Model, 'generate' | 'generateStream'> = {
+    generate(request: string | GenerateRequest, options?: GenerateOptions) {
+      const answer = model.generate(request, options)
+      watch(request, answer)
+      return answer
+    },
+    generateStream(request: string | GenerateRequest, options?: GenerateOptions) {
+      const { stream, response } = model.generateStream(request, options)
+      const { onChunk } = watch(request, response)
+      const watched: GenerateStream['stream'] = { [Symbol.asyncIterator]: () => noticing(stream[Symbol.asyncIterator](), onChunk) }
+      return { stream: watched, response, [Symbol.asyncIterator]: () => watched[Symbol.asyncIterator]() }
+    },
+  }
+  // State, load, explain and the rest are the model's own.
+  return new Proxy(model, {
+    get(target, key) {
+      if (key === 'generate' || key === 'generateStream') return own[key]
+      const value: unknown = Reflect.get(target, key, target)
+      return typeof value === 'function' ? (value as (...given: unknown[]) => unknown).bind(target) : value
+    },
+  })
+}
+
+/** Passes everything through, and early ends too. */
+function noticing<T>(source: AsyncIterator<T>, onItem: () => void): AsyncIterator<T> {
+  return {
+    async next() {
+      const result = await source.next()
+      if (result.done !== true) onItem()
+      return result
+    },
+    return: async (value) => (await source.return?.(value as never)) ?? { done: true, value: undefined },
+    throw: async (error) => {
+      if (source.throw === undefined) throw error
+      return await source.throw(error)
+    },
+  }
+}
+
+function now(): number {
+  return performance.timeOrigin + performance.now()
+}
+
+/** Telemetry never fails a request. */
+function quietly<T>(work: () => T): T | undefined {
+  try {
+    return work()
+  } catch {
+    return undefined
+  }
+}
