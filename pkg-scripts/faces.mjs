@@ -2,6 +2,7 @@
 
 export const faces = {
   'ai-sdk': 'faces/ai-sdk/index.ts',
+  genkit: 'faces/genkit/index.ts',
   openai: 'faces/openai/index.ts',
   'openai-responses': 'faces/openai/responses.ts',
   'prompt-api': 'faces/prompt-api/index.ts',

@@ -21,7 +21,7 @@ before(async () => {
 after(() => Promise.all([cloud?.close(), folder && rm(folder, { recursive: true, force: true })]))
 
 const { exports } = JSON.parse(await readFile(join(root, 'crate/npm/package.json'), 'utf8'))
-const place = (name) => join(root, 'crate/npm', exports[name === 'hybridge' ? '.' : name.replace('hybridge', '.')].default)
+const place = (name) => join(root, 'crate/npm', exports[name === 'hybridge' ? '.' : name.replace('hybridge', '.')].node)
 
 for (const guide of (await readdir(guides)).filter((name) => name.endsWith('.md'))) {
   const text = await readFile(join(guides, guide), 'utf8')
@@ -30,8 +30,7 @@ for (const guide of (await readdir(guides)).filter((name) => name.endsWith('.md'
   test(guide, async () => {
     const script = example.replaceAll(/'(hybridge(?:\/[\w-]+)*)'/g, (_, name) => `'${place(name)}'`).replaceAll("baseUrl: 'https://example.com/gemini'", `baseUrl: '${cloud.origin}', apiKey: 'none'`)
     const path = join(folder, guide.replace('.md', '.mjs'))
-    const wasm = `import { configure } from '${place('hybridge')}'\nimport { readFileSync } from 'node:fs'\nconfigure({ wasmUrl: readFileSync('${join(root, 'crate/npm/wasm/page/hybridge_page_bg.wasm')}') })\n`
-    await writeFile(path, `${wasm}${script}`)
+    await writeFile(path, script)
     const { stdout } = await promisify(execFile)(process.execPath, ['--no-warnings', path], { timeout: 60_000 })
     assert.match(stdout, /You said|sky/i, stdout)
   })

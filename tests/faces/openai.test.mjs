@@ -172,7 +172,7 @@ const answersTo = [{ role: 'tool', tool_call_id: 'call_nobody', content: 'x' }]
 const refused = [
   ['n', { n: 2 }], ['n', { n: 0 }], ['audio', { audio: { voice: 'x' } }], ['modalities', { modalities: ['audio'] }], ['web_search_options', { web_search_options: {} }],
   ['presence_penalty', { presence_penalty: 1 }], ['logit_bias', { logit_bias: { 5: 1 } }], ['top_logprobs', { top_logprobs: 2 }], ['functions', { functions: [] }],
-  ['temperature', { temperature: 'hot' }], ['seed', { seed: null, max_tokens: 'many' }, 'max_tokens'], ['stop', { stop: [1] }], ['stop', { stop: ['a', 'b', 'c', 'd', 'e', 'f'] }],
+  ['temperature', { temperature: 'hot' }], ['temperature', { temperature: -1 }], ['top_p', { top_p: 5 }], ['max_completion_tokens', { max_completion_tokens: 1.5 }], ['seed', { seed: -1 }], ['seed', { seed: null, max_tokens: 'many' }, 'max_tokens'], ['stop', { stop: [1] }], ['stop', { stop: ['a', 'b', 'c', 'd', 'e', 'f'] }],
   ['stream', { stream: 'yes' }], ['response_format', { response_format: { type: 'xml' } }], ['response_format', { response_format: { type: 'json_schema' } }],
   ['tools', { tools: {} }], ['tools', { tools: [{ type: 'custom', custom: {} }] }], ['tools', { tools: [{ type: 'function', function: {} }] }],
   ['tool_choice', { tool_choice: { type: 'function', function: { name: 'nobody' } } }], ['tool_choice', { tool_choice: 'required' }],

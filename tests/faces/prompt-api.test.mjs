@@ -44,7 +44,7 @@ test('a conversation is remembered, initial prompts first, and counted piece by 
 })
 
 test('input is coerced as on the web', async () => {
-  for (const [input, expected] of [[null, ['user: null']], [{}, ['user: [object Object]']], [undefined, ['user: undefined']], [5, ['user: 5']], ['', []], [[], []]]) {
+  for (const [input, expected] of [[null, ['user: null']], [{}, ['user: [object Object]']], [undefined, ['user: undefined']], [5, ['user: 5']], ['', ['user: ']], [[], ['user: ']]]) {
     const model = scripted('m', ['ok'])
     const session = await sessionOf(model)
     await session.prompt(input)

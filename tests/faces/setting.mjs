@@ -5,14 +5,13 @@ import { join } from 'node:path'
 
 const dist = join(import.meta.dirname, '../../crate/npm')
 
-/** Imports an entry of the package by the name that `exports` gives it: `.` or `./openai`. */
+/** Imports an entry of the package by the name that `exports` gives it, as Node does: `.` or `./openai`. */
 export async function entry(name) {
   const { exports } = JSON.parse(await readFile(join(dist, 'package.json'), 'utf8'))
-  return import(join(dist, exports[name].default))
+  return import(join(dist, exports[name].node ?? exports[name].default))
 }
 
 export const hybridge = await entry('.')
-hybridge.configure({ wasmUrl: await readFile(join(dist, 'wasm/page/hybridge_page_bg.wasm')) })
 
 /**
  * A model that plays one script after another, the last one for ever. A script is a list of steps: parts to send (an array, or a

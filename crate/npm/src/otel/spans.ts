@@ -30,7 +30,6 @@ export interface Ended {
   request: GenerateRequest
   startMs: number
   endMs: number
-  firstChunkMs?: number
   outcome: { response: GenerateResponse } | { thrown: unknown }
   /** Whether prompts and answers may be written; content of a pinned request is not written in any case. */
   content: boolean
@@ -61,7 +60,9 @@ export function spanOf(ended: Ended): SpanRecord {
 }
 
 /** Token counts and durations of a request. */
-export function measurementsOf({ model, startMs, endMs, firstChunkMs, outcome }: Ended): Measurement[] {
+export function measurementsOf({ model, startMs, endMs, outcome }: Ended): Measurement[] {
+  const answered = routingOf(outcome)?.attempts.findLast(({ outcome }) => outcome === 'answered')
+  const firstChunkMs = answered?.firstTokenMs === undefined ? undefined : answered.startedAtMs + answered.firstTokenMs
   const error = 'thrown' in outcome ? { 'error.type': errorOf(outcome.thrown).type } : {}
   const branch = 'response' in outcome ? { 'hybridge.branch': outcome.response.branch } : {}
   const attributes = { ...identity(model), ...branch, ...error }

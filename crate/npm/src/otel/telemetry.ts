@@ -1,7 +1,7 @@
 /** A model whose requests are traced and measured. */
 
 import { HybridError } from '../index.js'
-import type { GenerateOptions, GenerateRequest, GenerateResponse, GenerateStream, Model } from '../index.js'
+import type { GenerateOptions, GenerateRequest, GenerateResponse, Model } from '../index.js'
 import { measurementsOf, spanOf, type Ended, type Measurement, type SpanRecord } from './spans.js'
 
 /** Where spans and measurements go. What a sink throws never reaches a request. */
@@ -29,18 +29,16 @@ export interface TelemetryOptions {
 export function withTelemetry<M extends Model>(model: M, { sink, content = false }: TelemetryOptions): M {
   if (typeof model?.generate !== 'function' || typeof model.generateStream !== 'function') throw new HybridError('INVALID_ARGUMENT', 'withTelemetry needs a model')
   if (typeof sink?.begin !== 'function') throw new HybridError('INVALID_ARGUMENT', 'withTelemetry needs a `sink`: openTelemetry(api) or otlpExporter({ url })')
-  const watch = (given: string | GenerateRequest, answer: Promise<GenerateResponse>): { onChunk: () => void } => {
+  const watch = (given: string | GenerateRequest, answer: Promise<GenerateResponse>): void => {
     const request = typeof given === 'string' ? { prompt: given } : given
     const startMs = now()
     const span = quietly(() => sink.begin())
-    let firstChunkMs: number | undefined
     const end = (outcome: Ended['outcome']): void => {
-      const ended: Ended = { model: model.name, request, startMs, endMs: now(), content, outcome, ...(firstChunkMs === undefined ? {} : { firstChunkMs }) }
+      const ended: Ended = { model: model.name, request, startMs, endMs: now(), content, outcome }
       quietly(() => span?.end(spanOf(ended)))
       quietly(() => measurementsOf(ended).forEach((measurement) => sink.measure(measurement)))
     }
     answer.then((response) => end({ response }), (thrown: unknown) => end({ thrown }))
-    return { onChunk: () => void (firstChunkMs ??= now()) }
   }
   const own: Pick<Model, 'generate' | 'generateStream'> = {
     generate(request: string | GenerateRequest, options?: GenerateOptions) {
@@ -49,10 +47,9 @@ export function withTelemetry<M extends Model>(model: M, { sink, content = false
       return answer
     },
     generateStream(request: string | GenerateRequest, options?: GenerateOptions) {
-      const { stream, response } = model.generateStream(request, options)
-      const { onChunk } = watch(request, response)
-      const watched: GenerateStream['stream'] = { [Symbol.asyncIterator]: () => noticing(stream[Symbol.asyncIterator](), onChunk) }
-      return { stream: watched, response, [Symbol.asyncIterator]: () => watched[Symbol.asyncIterator]() }
+      const stream = model.generateStream(request, options)
+      watch(request, stream.response)
+      return stream
     },
   }
   // State, load, explain and the rest are the model's own.
@@ -63,22 +60,6 @@ export function withTelemetry<M extends Model>(model: M, { sink, content = false
       return typeof value === 'function' ? (value as (...given: unknown[]) => unknown).bind(target) : value
     },
   })
-}
-
-/** Passes everything through, and early ends too. */
-function noticing<T>(source: AsyncIterator<T>, onItem: () => void): AsyncIterator<T> {
-  return {
-    async next() {
-      const result = await source.next()
-      if (result.done !== true) onItem()
-      return result
-    },
-    return: async (value) => (await source.return?.(value as never)) ?? { done: true, value: undefined },
-    throw: async (error) => {
-      if (source.throw === undefined) throw error
-      return await source.throw(error)
-    },
-  }
 }
 
 function now(): number {

@@ -56,9 +56,15 @@ export function failureOf(thrown: unknown): Failure {
   }
 }
 
-/** The core names a field in its message, in backticks or plainly; clients want it apart. */
-function paramOf(error: HybridError): string | null {
-  return error.status === 'INVALID_ARGUMENT' && error.message.includes('stop sequences') ? 'stop' : null
+/** Fields whose names differ on this wire. */
+const fields: Readonly<Record<string, string>> = {
+  stopSequences: 'stop', maxOutputTokens: 'max_completion_tokens', topP: 'top_p', topK: 'top_k', minP: 'min_p', toolChoice: 'tool_choice', output: 'response_format',
+}
+
+/** The core's message begins with the place; clients want the field apart. */
+function paramOf({ status, message }: HybridError): string | null {
+  const field = status === 'INVALID_ARGUMENT' ? /^`(?:config\.)?(\w+)/.exec(message)?.[1] : undefined
+  return field === undefined ? null : (fields[field] ?? field)
 }
 
 function typeOf(status: number): string {

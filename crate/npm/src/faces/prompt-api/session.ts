@@ -140,7 +140,7 @@ export class Session {
     const turn = [...said]
     const request = { config: setup.config, ...(setup.definitions.length === 0 ? {} : { tools: setup.definitions }), ...(schema === undefined ? {} : { output: { format: 'json' as const, schema } }) }
     for (let round = 0; ; round++) {
-      const response = await this.#generate(model, { ...request, messages: [...context.messages(kept), ...turn] }, signal, onText)
+      const response = await this.#generate(model, { ...request, messages: spoken([...context.messages(kept), ...turn]) }, signal, onText)
       if (response.finishReason === 'blocked') throw exception('NotReadableError', 'the answer was held back as harmful')
       turn.push(response.message)
       const calls = response.toolRequests
@@ -182,6 +182,11 @@ export class Session {
     })
     return [...(text === '' ? [] : [{ type: 'text' as const, value: text }]), ...calls]
   }
+}
+
+/** A model needs a message; an empty prompt is one without words. */
+function spoken(messages: Message[]): Message[] {
+  return messages.length === 0 ? [{ role: 'user', content: [{ text: '' }] }] : messages
 }
 
 /** What a promise brings, or the signal's reason as soon as it is aborted. */

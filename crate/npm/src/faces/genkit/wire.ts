@@ -1,0 +1,79 @@
+/** Genkit's model action, as far as it is used here. Its parts and messages are ours. */
+
+import type { GenerateRequest, GenerateResponse, GenerationConfig, JsonSchema, Message, Model, Part, ToolDefinition } from '../../index.js'
+
+/** What a model action is given. */
+export interface GenkitRequest {
+  messages: Message[]
+  config?: Record<string, unknown> | null
+  tools?: Array<{ name: string; description?: string; inputSchema?: unknown; outputSchema?: unknown }>
+  toolChoice?: 'auto' | 'required' | 'none'
+  output?: { format?: string; schema?: unknown; constrained?: boolean; contentType?: string } | null
+  docs?: unknown
+}
+
+/** What a model action answers. */
+export interface GenkitResponse {
+  message: Message
+  finishReason: string
+  finishMessage?: string
+  usage: GenerateResponse['usage']
+  latencyMs: number
+  /** `raw` does not survive Genkit's own layers, so what was tried travels here. */
+  custom: unknown
+}
+
+export interface GenkitChunk { role: 'model'; index: number; content: Part[] }
+
+/** A request of Genkit's. Keys and versions of services may stand in `config`; they are not for a branch of ours. */
+export function requestOf({ messages, config, tools, toolChoice, output }: GenkitRequest): GenerateRequest {
+  const { apiKey: _key, version: _version, ...settings } = config ?? {}
+  const isJson = output != null && (output.format === 'json' || output.contentType === 'application/json' || isObject(output.schema))
+  return {
+    messages,
+    config: settings as GenerationConfig,
+    ...(tools === undefined || tools.length === 0 ? {} : { tools: tools.map(toolOf) }),
+    ...(toolChoice === undefined ? {} : { toolChoice }),
+    ...(isJson ? { output: { format: 'json', ...(isObject(output.schema) ? { schema: output.schema as JsonSchema } : {}) } } : {}),
+  }
+}
+
+function toolOf({ name, description = '', inputSchema, outputSchema }: NonNullable<GenkitRequest['tools']>[number]): ToolDefinition {
+  return {
+    name,
+    description,
+    ...(isObject(inputSchema) ? { inputSchema: inputSchema as JsonSchema } : {}),
+    ...(isObject(outputSchema) ? { outputSchema: outputSchema as JsonSchema } : {}),
+  }
+}
+
+/** The message is kept whole: its metadata brings results of tools back to the branch that called. */
+export function responseOf({ message, finishReason, finishMessage, usage, latencyMs, ...rest }: GenerateResponse): GenkitResponse {
+  const { branch, inferenceSource, device, routing, confidence } = rest
+  return {
+    message,
+    finishReason: finishReason === 'aborted' ? 'other' : finishReason,
+    ...(finishMessage === undefined ? {} : { finishMessage }),
+    usage,
+    latencyMs,
+    custom: JSON.parse(JSON.stringify({ branch, inferenceSource, device, routing, confidence })) as unknown,
+  }
+}
+
+/** What Genkit's registry and Developer UI show of a model. */
+export function infoOf(key: string, { info }: Model): { label: string; supports: Record<string, unknown> } {
+  const { multiturn, media, tools, systemRole, json } = info.supports
+  return {
+    label: `hybridge - ${key}`,
+    supports: {
+      multiturn, media, tools, toolChoice: tools, systemRole, context: false,
+      output: json === 'none' ? ['text'] : ['text', 'json'],
+      // With 'none' Genkit puts a schema into words and takes it away from the request.
+      constrained: json === 'none' ? 'none' : 'all',
+    },
+  }
+}
+
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
