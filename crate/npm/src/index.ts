@@ -20,5 +20,8 @@ export { cascadeModel, confidenceCascade, hybridModel, hybridModelOnDeviceCloud 
 export { kCloud, kOnDevice } from './hybrid/keys.js'
 export { defineModel, type ModelDefinition } from './answer/model.js'
 export { runTools, type RunToolsOptions, type ToolFunction } from './answer/run-tools.js'
+export { wrapModel, type HookContext, type ModelHooks } from './answer/wrap.js'
+export { tool, type Tool, type ToolCallInfo } from './answer/tool.js'
+export type { InferSchema, Schema, StandardSchema } from './border/schema.js'
 export * from './hybrid/strategies.js'
 export type * from './types.js'

@@ -3,6 +3,7 @@
  */
 
 import type { HybridError } from './border/errors.js'
+import type { InferSchema, Schema } from './border/schema.js'
 
 // ── What travels ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -39,16 +40,27 @@ export interface GenerationConfig {
 export interface ToolDefinition { name: string; description: string; inputSchema?: JsonSchema; outputSchema?: JsonSchema }
 export type JsonSchema = Record<string, unknown>
 
-export interface GenerateRequest {
+/** What media may be in a request: an address, or the thing itself, which is read and sent as a `data:` address. */
+export type MediaSource = Blob | ImageBitmap | Uint8Array | ArrayBuffer
+
+/** A part of a request. `media` may be a Blob or File, or bytes with their `contentType`. */
+export type RequestPart = Part | { metadata?: Metadata; media: Blob | ImageBitmap | { data: MediaSource; contentType?: string } }
+export interface RequestMessage { role: Role; content: RequestPart[]; metadata?: Metadata }
+
+/** A tool in a request. Its schemas may be Standard Schemas. */
+export interface RequestTool extends Omit<ToolDefinition, 'inputSchema' | 'outputSchema'> { inputSchema?: Schema; outputSchema?: Schema }
+
+export interface GenerateRequest<S extends Schema = Schema> {
   /** Shorthand for one user message at the end. */
-  prompt?: string | Part[]
+  prompt?: string | RequestPart[]
   /** Shorthand for one system message at the start. */
   system?: string
-  messages?: Message[]
+  messages?: RequestMessage[]
   config?: GenerationConfig
-  tools?: ToolDefinition[]
+  tools?: RequestTool[]
   toolChoice?: 'auto' | 'required' | 'none'
-  output?: { format?: 'text' | 'json'; schema?: JsonSchema }
+  /** The form of the answer. `response.output` has the type that `schema` describes: a JSON Schema literal, or a Standard Schema. */
+  output?: { format?: 'text' | 'json'; schema?: S }
 }
 
 export interface GenerateOptions {
@@ -80,7 +92,7 @@ export type ConfidenceScore = 'mean' | 'min' | 'p10' | 'p25' | 'p50' | 'first' |
 /** What a cascade takes of a calibration. */
 export interface CascadeCalibration { readonly score: ConfidenceScore | 'custom'; readonly threshold: number; readonly holdTokens: number | 'all' }
 
-export interface GenerateResponse {
+export interface GenerateResponse<Output = unknown> {
   readonly message: Message
   readonly finishReason: FinishReason
   /** The provider's own word for it, e.g. 'SAFETY'. */
@@ -92,8 +104,11 @@ export interface GenerateResponse {
   /** All text parts, joined. */
   readonly text: string
   readonly reasoning: string
-  /** The text parsed as JSON, where JSON was asked for. */
-  readonly output: unknown
+  /**
+   * The text parsed as JSON, where JSON was asked for; undefined where it is none. Its type is what the schema asks for: look at
+   * `outputError` before relying on it.
+   */
+  readonly output: Output
   /** Why `output` is not what was asked for: no JSON, cut off (code OUTPUT_INCOMPLETE), or not what the schema says (OUTPUT_MISMATCH, with the path as its cause). A cascade can go by it: `accept: ({ outputError }) => outputError === undefined`. */
   readonly outputError?: HybridError
   readonly toolRequests: ReadonlyArray<{ name: string; input?: unknown; ref?: string }>
@@ -107,11 +122,11 @@ export interface GenerateResponse {
 
 export interface GenerateChunk { readonly index: number; readonly role: Role; readonly content: Part[]; readonly text: string; /** The best partial JSON so far, where JSON was asked for. */ readonly output?: unknown; readonly logprobs?: readonly number[]; readonly branch: string }
 
-export interface GenerateStream extends AsyncIterable<GenerateChunk> {
+export interface GenerateStream<Output = unknown> extends AsyncIterable<GenerateChunk> {
   /** The same chunks; leaving the loop early stops the work. */
   readonly stream: AsyncIterable<GenerateChunk>
   /** Settles even if no loop reads the chunks. Never an unhandled rejection. */
-  readonly response: Promise<GenerateResponse>
+  readonly response: Promise<GenerateResponse<Output>>
   /**
    * The text alone, chunk by chunk. Each read of this property starts at the beginning.
    *
@@ -135,9 +150,9 @@ export interface ModelInfo {
 export interface Model {
   readonly name: string
   readonly info: ModelInfo
-  generate(request: string | GenerateRequest, options?: GenerateOptions): Promise<GenerateResponse>
+  generate<const S extends Schema = JsonSchema>(request: string | GenerateRequest<S>, options?: GenerateOptions): Promise<GenerateResponse<InferSchema<S>>>
   /** Returns at once. */
-  generateStream(request: string | GenerateRequest, options?: GenerateOptions): GenerateStream
+  generateStream<const S extends Schema = JsonSchema>(request: string | GenerateRequest<S>, options?: GenerateOptions): GenerateStream<InferSchema<S>>
 }
 
 // ── Routing ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -204,7 +219,7 @@ export type ShadowResult = { readonly id: string; readonly request: RoutingConte
 export interface BudgetLedger { spentToday(): number | Promise<number> }
 
 export interface RoutingContext {
-  readonly request: { messages: Message[]; config: GenerationConfig; tools: ToolDefinition[]; output?: GenerateRequest['output'] }
+  readonly request: { messages: Message[]; config: GenerationConfig; tools: ToolDefinition[]; output?: { format?: 'text' | 'json'; schema?: JsonSchema } }
   readonly branchKeys: ReadonlySet<string>
   readonly isStreaming: boolean
   readonly device: DeviceFacts
@@ -252,6 +267,32 @@ export interface Attempt { readonly branch: string; readonly outcome: 'answered'
 export type Status =
   | 'CANCELLED' | 'UNKNOWN' | 'INVALID_ARGUMENT' | 'DEADLINE_EXCEEDED' | 'NOT_FOUND' | 'ALREADY_EXISTS' | 'PERMISSION_DENIED' | 'UNAUTHENTICATED'
   | 'RESOURCE_EXHAUSTED' | 'FAILED_PRECONDITION' | 'ABORTED' | 'OUT_OF_RANGE' | 'UNIMPLEMENTED' | 'INTERNAL' | 'UNAVAILABLE' | 'DATA_LOSS'
+
+/**
+ * The finer word beside a status. New ones may come with any version, so a `switch` over them needs a default.
+ *
+ * @example
+ * if (error.code === 'API_KEY_MISSING') askForKey()
+ */
+export type ErrorCode =
+  // The request, its branches and what they returned.
+  | 'NO_BRANCH' | 'UNKNOWN_BRANCH' | 'NOTHING_ALLOWED' | 'REPLY_MALFORMED' | 'STOPPED_ELSEWHERE' | 'OUTPUT_MISMATCH' | 'OUTPUT_INCOMPLETE'
+  | 'TOOL_TURNS_EXCEEDED' | 'TOOLS_UNSUPPORTED' | 'TOOLS_OR_JSON' | 'MEDIA_UNSUPPORTED' | 'SCHEMA_UNSUPPORTED' | 'CONTEXT_TOO_LONG' | 'CONTEXT_FULL'
+  // Cloud services.
+  | 'API_KEY_MISSING' | 'CREDENTIALS_FAILED' | 'HEADER_INVALID' | 'OFFLINE' | 'NETWORK' | 'REDIRECTED' | 'FETCH_INVALID' | 'NOT_THE_SERVICE' | 'STREAM_TRUNCATED'
+  | 'MALFORMED_ANSWER' | 'MALFORMED_EVENT' | 'EVENT_TOO_LARGE' | 'ANSWER_TOO_LARGE' | 'QUOTA_EXCEEDED' | 'QUOTA_DAILY' | 'INSUFFICIENT_QUOTA'
+  // The package's own files.
+  | 'WASM_UNAVAILABLE' | 'WORKER_UNAVAILABLE' | 'WORKER_CRASHED' | 'ENGINE_PANIC' | 'ENGINE_BUSY' | 'SIMD_UNAVAILABLE' | 'INSECURE_CONTEXT'
+  // A model on this device: its state, its GPU.
+  | 'MODEL_ABSENT' | 'MODEL_LOADING' | 'MODEL_NOT_LOADED' | 'MODEL_FAILED' | 'MODEL_IN_USE' | 'DISPOSED' | 'PAGE_LEFT' | 'CRASHED_BEFORE' | 'PROMPT_API_MISSING'
+  | 'DEVICE_UNSUITABLE' | 'DEVICE_LOST' | 'OUT_OF_MEMORY' | 'NUMERIC' | 'GPU_UNAVAILABLE' | 'GPU_UNSUPPORTED' | 'GPU_LIMITS' | 'GPU_FAILED' | 'GPU_WRONG_RESULTS'
+  // Its download and its file.
+  | 'DOWNLOAD_FAILED' | 'MODEL_GATED' | 'MODEL_HTTP' | 'MODEL_NOT_FOUND' | 'MODEL_CHANGED' | 'MODEL_SIZE_UNKNOWN' | 'CHECKSUM_MISMATCH' | 'RANGE_MISMATCH' | 'SIZE_MISMATCH'
+  | 'SOURCE_LOST' | 'SOURCE_TRUNCATED' | 'GGUF_INVALID' | 'GGUF_SPLIT' | 'GGUF_TRUNCATED' | 'GGUF_UNSUPPORTED' | 'MODEL_ARCHITECTURE' | 'MODEL_DAMAGED'
+  | 'MODEL_KEY_INVALID' | 'MODEL_KEY_MISSING' | 'MODEL_TENSOR_MISSING' | 'MODEL_TENSOR_SHAPE' | 'MODEL_TENSOR_TYPE'
+  | 'TOKENIZER_INVALID' | 'TOKENIZER_MISSING' | 'TOKENIZER_PIECE_MISSING' | 'TOKENIZER_UNSUPPORTED' | 'UNKNOWN_TOKEN'
+  // eslint-disable-next-line @typescript-eslint/ban-types -- keeps the list in the editor's completion beside any other string
+  | (string & {})
 
 // ── On the device ────────────────────────────────────────────────────────────────────────────────────────────────────
 

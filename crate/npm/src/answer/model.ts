@@ -3,9 +3,10 @@
 import { newId, now } from '../border/clock.js'
 import { invalid } from '../border/errors.js'
 import { isObject, kindOf } from '../border/json.js'
-import { normaliseRequest, readOptions, wantsJson } from '../border/request.js'
+import { readOptions, readRequest, wantsJson } from '../border/request.js'
+import type { InferSchema, Schema } from '../border/schema.js'
 import { CallerFault, fromThrown, withRouting } from '../border/thrown.js'
-import type { Attempt, GenerateChunk, GenerateOptions, GenerateRequest, GenerateResponse, GenerateStream, Model, ModelInfo, RoutingTrace } from '../types.js'
+import type { Attempt, GenerateChunk, GenerateOptions, GenerateRequest, GenerateResponse, GenerateStream, JsonSchema, Model, ModelInfo, RoutingTrace } from '../types.js'
 import { outputErrorOf } from './output.js'
 import { Chunk, Response, textOf } from './response.js'
 import { enforceContract, throughFace, type Generate, type Runner, type RunOptions } from './runner.js'
@@ -71,16 +72,22 @@ export class RunnableModel implements Model {
     return #runner in model ? model.#runner : throughFace(model)
   }
 
-  // Properties and not methods, so that a model can be spread and its functions passed around.
-  readonly generate = async (request: string | GenerateRequest, options?: GenerateOptions): Promise<GenerateResponse> =>
-    this.#launch(request, options, new AbortController(), undefined)
+  /** A model of the same name, info and way to report traces, with another runner over this one's. */
+  static around(model: Model, wrap: (runner: Runner) => Runner): RunnableModel {
+    const routes = #runner in model && model.#routes
+    return new RunnableModel(infoOf(model.name, model.info ?? {}), wrap(RunnableModel.runnerOf(model)), { routes })
+  }
 
-  readonly generateStream = (request: string | GenerateRequest, options?: GenerateOptions): GenerateStream => {
+  // Properties and not methods, so that a model can be spread and its functions passed around.
+  readonly generate = async <const S extends Schema = JsonSchema>(request: string | GenerateRequest<S>, options?: GenerateOptions): Promise<GenerateResponse<InferSchema<S>>> =>
+    (await this.#launch(request, options, new AbortController(), undefined)) as GenerateResponse<InferSchema<S>>
+
+  readonly generateStream = <const S extends Schema = JsonSchema>(request: string | GenerateRequest<S>, options?: GenerateOptions): GenerateStream<InferSchema<S>> => {
     const work = new AbortController()
     const feed = new Feed<GenerateChunk>(() => work.abort(new DOMException('the loop was left', 'AbortError')))
     const response = this.#launch(request, options, work, feed)
     response.then(() => feed.close(), (error: unknown) => feed.fail(error))
-    return streamOf(feed, response)
+    return streamOf(feed, response) as GenerateStream<InferSchema<S>>
   }
 
   /** One request from the caller's side. The work starts at once, like `fetch`, whether or not the stream is read. */
@@ -98,12 +105,12 @@ export class RunnableModel implements Model {
     try {
       const { signal, context } = readOptions(options)
       // Copied in the caller's own turn: what it changes afterwards changes nothing here.
-      const normalised = normaliseRequest(request)
+      const reading = readRequest(request)
       caller = signal
       if (caller?.aborted === true) onAbort()
       else caller?.addEventListener('abort', onAbort, { once: true })
       // Nothing of the model runs before the caller holds what it asked for.
-      await undefined
+      const normalised = await reading
       const json = wantsJson(normalised)
       let index = 0
       let textSoFar = ''

@@ -1,12 +1,12 @@
 /** The one error of the package. Branch on `status`, show `message`. */
 
-import type { Message, RoutingTrace, Status } from '../types.js'
+import type { ErrorCode, Message, RoutingTrace, Status } from '../types.js'
 
 const marker = Symbol.for('hybridge.error')
 
 /** What an error may carry beside status and message. */
 export interface HybridErrorOptions {
-  code?: string
+  code?: ErrorCode
   retryAfterMs?: number
   cause?: unknown
 }
@@ -26,7 +26,7 @@ export class HybridError extends Error {
   override readonly name: string
   readonly status: Status
   /** A finer word for code to branch on, e.g. `'GPU_UNAVAILABLE'`. */
-  declare readonly code?: string
+  declare readonly code?: ErrorCode
   declare readonly retryAfterMs?: number
   /** The branch that failed, where one did. */
   declare readonly branch?: string

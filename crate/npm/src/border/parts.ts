@@ -2,23 +2,31 @@
 
 import type { HybridError } from './errors.js'
 import { isObject, kindOf, plainCopy, plainObject } from './json.js'
+import { pendingMedia, type Pending } from './media.js'
 import type { Part } from '../types.js'
 
 /** Makes an error of a place and of what is wrong there. */
 export type RefuseAt = (path: string, problem: string) => HybridError
 
-/** How texts are taken over: a request's become well-formed, a chunk's may end in the middle of a pair. */
-export type ReadText = (text: string) => string
+/** How parts are taken over. */
+export interface PartReader {
+  readonly refuse: RefuseAt
+  /** A request's texts become well-formed, a chunk's may end in the middle of a pair. */
+  readonly readText: (text: string) => string
+  /** Media that must be read before they can be sent; refused where there is no such list. */
+  readonly pending?: Pending[]
+}
 
 const kinds = ['text', 'reasoning', 'media', 'toolRequest', 'toolResponse', 'data', 'custom'] as const
 
 /** An array of parts, each copied and checked. */
-export function readParts(value: unknown, path: string, refuse: RefuseAt, readText: ReadText): Part[] {
-  if (!Array.isArray(value)) throw refuse(path, `must be an array of parts, found ${kindOf(value)}`)
-  return Array.from(value as unknown[], (part, index) => readPart(part, `${path}[${index}]`, refuse, readText))
+export function readParts(value: unknown, path: string, reader: PartReader): Part[] {
+  if (!Array.isArray(value)) throw reader.refuse(path, `must be an array of parts, found ${kindOf(value)}`)
+  return Array.from(value as unknown[], (part, index) => readPart(part, `${path}[${index}]`, reader))
 }
 
-function readPart(value: unknown, path: string, refuse: RefuseAt, readText: ReadText): Part {
+function readPart(value: unknown, path: string, reader: PartReader): Part {
+  const { refuse } = reader
   if (!isObject(value)) throw refuse(path, `must be a part such as { text }, found ${kindOf(value)}`)
   // Each member is read once: a getter might return something else the second time.
   const found = kinds.flatMap((kind) => {
@@ -31,11 +39,11 @@ function readPart(value: unknown, path: string, refuse: RefuseAt, readText: Read
   const { kind, content } = only
   const metadata = value['metadata'] ?? undefined
   const at = `${path}.${kind}`
-  const part = readContent(kind, content, at, refuse, readText)
+  const part = readContent(kind, content, at, reader)
   return metadata === undefined ? part : { ...part, metadata: plainObject(metadata, (problem) => refuse(`${path}.metadata`, problem)) }
 }
 
-function readContent(kind: (typeof kinds)[number], content: unknown, at: string, refuse: RefuseAt, readText: ReadText): Part {
+function readContent(kind: (typeof kinds)[number], content: unknown, at: string, { refuse, readText, pending }: PartReader): Part {
   const text = (value: unknown, path: string): string => {
     if (typeof value !== 'string') throw refuse(path, `must be a string, found ${kindOf(value)}`)
     return readText(value)
@@ -51,6 +59,11 @@ function readContent(kind: (typeof kinds)[number], content: unknown, at: string,
     case 'reasoning':
       return { reasoning: text(content, at) }
     case 'media': {
+      const media = pending === undefined ? undefined : pendingMedia(content, at, refuse)
+      if (media !== undefined) {
+        pending?.push(media)
+        return { media: media.target }
+      }
       const { url, contentType } = members()
       const type = maybeText(contentType, `${at}.contentType`)
       return { media: { url: text(url, `${at}.url`), ...(type === undefined ? {} : { contentType: type }) } }

@@ -2,7 +2,7 @@
 
 import { HybridError } from './errors.js'
 import { isObject, kindOf, plainObject } from './json.js'
-import { readParts, type RefuseAt } from './parts.js'
+import { readParts, type PartReader, type RefuseAt } from './parts.js'
 import type { Confidence, FinishReason, Message, ModelInfo, Part, RoutingTrace, Usage } from '../types.js'
 
 /** What a model's function may return. */
@@ -39,6 +39,8 @@ const refuseChunk: RefuseAt = (path, problem) => new HybridError('INTERNAL', `th
 
 /** A chunk's text may end in the middle of a surrogate pair, whose other half comes with the next. */
 const asItIs = (text: string): string => text
+const replyReader: PartReader = { refuse, readText: asItIs }
+const chunkReader: PartReader = { refuse: refuseChunk, readText: asItIs }
 
 /** A reply as an answer. A reply without words is what was said in chunks. */
 export function readReply(reply: unknown, spoken: readonly Part[]): Answer {
@@ -63,7 +65,7 @@ export function readReply(reply: unknown, spoken: readonly Part[]): Answer {
 
 /** A chunk's content as parts. */
 export function readChunk(content: unknown): Part[] {
-  return typeof content === 'string' ? [{ text: content }] : readParts(content, 'content', refuseChunk, asItIs)
+  return typeof content === 'string' ? [{ text: content }] : readParts(content, 'content', chunkReader)
 }
 
 /** A chunk's details. Log-probabilities that are no numbers are NaN, which core ignores. */
@@ -88,7 +90,7 @@ function readMessage(message: unknown): Message {
   const { content, metadata } = message
   return {
     role: 'model',
-    content: readParts(content, 'message.content', refuse, asItIs),
+    content: readParts(content, 'message.content', replyReader),
     ...(metadata === undefined || metadata === null ? {} : { metadata: plainObject(metadata, (problem) => refuse('message.metadata', problem)) }),
   }
 }

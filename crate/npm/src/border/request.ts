@@ -3,8 +3,10 @@
 import { signalArgument } from './abort.js'
 import { HybridError, invalid } from './errors.js'
 import { isObject, kindOf, plainObject, wellFormed } from './json.js'
-import { readParts, type RefuseAt } from './parts.js'
-import type { GenerateOptions, GenerateRequest, GenerationConfig, Message, Part, ToolDefinition } from '../types.js'
+import { encodeMedia, type Pending } from './media.js'
+import { readParts, type PartReader, type RefuseAt } from './parts.js'
+import { jsonSchemaOf } from './schema.js'
+import type { GenerateOptions, GenerateRequest, GenerationConfig, JsonSchema, Message, ToolDefinition } from '../types.js'
 
 /** A request as a model's function gets it. */
 export interface ModelRequest {
@@ -12,7 +14,7 @@ export interface ModelRequest {
   config: GenerationConfig
   tools: ToolDefinition[]
   toolChoice?: 'auto' | 'required' | 'none'
-  output?: NonNullable<GenerateRequest['output']>
+  output?: { format?: 'text' | 'json'; schema?: JsonSchema }
 }
 
 const roles: ReadonlySet<unknown> = new Set(['system', 'user', 'model', 'tool'])
@@ -26,16 +28,28 @@ const refuse: RefuseAt = (path, problem) => invalid(`\`${path}\` ${problem}`)
  * Anything malformed is INVALID_ARGUMENT with its path, before anything runs.
  */
 export function normaliseRequest(request: string | GenerateRequest): ModelRequest {
+  return readGuarded(request, { refuse, readText: wellFormed })
+}
+
+/** The same for a request whose media may be Blobs and bytes, which are read after the copy is made. */
+export async function readRequest(request: string | GenerateRequest): Promise<ModelRequest> {
+  const pending: Pending[] = []
+  const normalised = readGuarded(request, { refuse, readText: wellFormed, pending })
+  for (const media of pending) await encodeMedia(media)
+  return normalised
+}
+
+function readGuarded(request: unknown, reader: PartReader): ModelRequest {
   try {
-    return read(request)
+    return read(request, reader)
   } catch (thrown) {
     // A getter or a proxy of the caller's may throw anything.
     throw HybridError.isInstance(thrown) ? thrown : invalid('the request cannot be read; see the cause', thrown)
   }
 }
 
-function read(request: unknown): ModelRequest {
-  if (typeof request === 'string') return { messages: [messageOf('user', request, 'prompt')], config: {}, tools: [] }
+function read(request: unknown, reader: PartReader): ModelRequest {
+  if (typeof request === 'string') return { messages: [messageOf('user', request, 'prompt', reader)], config: {}, tools: [] }
   if (!isObject(request)) throw invalid(`expected a prompt or a request object, found ${kindOf(request)}`)
   const { system, prompt, messages = [], config = {}, tools = [], toolChoice, output } = request
   if (system !== undefined && typeof system !== 'string') throw refuse('system', `must be a string, found ${kindOf(system)}`)
@@ -44,9 +58,9 @@ function read(request: unknown): ModelRequest {
   if (!Array.isArray(tools)) throw refuse('tools', `must be an array, found ${kindOf(tools)}`)
   if (toolChoice !== undefined && !toolChoices.has(toolChoice)) throw refuse('toolChoice', 'must be auto, required or none')
   const all = [
-    ...(system === undefined ? [] : [messageOf('system', system, 'system')]),
-    ...Array.from(messages as unknown[], readMessage),
-    ...(prompt === undefined ? [] : [messageOf('user', prompt as string | Part[], 'prompt')]),
+    ...(system === undefined ? [] : [messageOf('system', system, 'system', reader)]),
+    ...Array.from(messages as unknown[], (message, index) => readMessage(message, index, reader)),
+    ...(prompt === undefined ? [] : [messageOf('user', prompt, 'prompt', reader)]),
   ]
   if (all.length === 0) throw invalid('the request has no message: give `prompt` or `messages`')
   return {
@@ -58,24 +72,28 @@ function read(request: unknown): ModelRequest {
   }
 }
 
-function messageOf(role: Message['role'], content: string | Part[], path: string): Message {
-  return { role, content: typeof content === 'string' ? [{ text: wellFormed(content) }] : readParts(content, path, refuse, wellFormed) }
+function messageOf(role: Message['role'], content: unknown, path: string, reader: PartReader): Message {
+  return { role, content: typeof content === 'string' ? [{ text: wellFormed(content) }] : readParts(content, path, reader) }
 }
 
-function readMessage(message: unknown, index: number): Message {
+function readMessage(message: unknown, index: number, reader: PartReader): Message {
   const path = `messages[${index}]`
   if (!isObject(message)) throw refuse(path, `must be a message with a role and content, found ${kindOf(message)}`)
   const { role, content, metadata } = message
   if (!roles.has(role)) throw refuse(`${path}.role`, 'must be system, user, model or tool')
   return {
     role: role as Message['role'],
-    content: readParts(content, `${path}.content`, refuse, wellFormed),
+    content: readParts(content, `${path}.content`, reader),
     ...(metadata === undefined || metadata === null ? {} : { metadata: objectAt(metadata, `${path}.metadata`) }),
   }
 }
 
 function objectAt(value: unknown, path: string): Record<string, unknown> {
   return plainObject(value, (problem) => refuse(path, problem))
+}
+
+function readSchema(schema: unknown, path: string): JsonSchema {
+  return objectAt(jsonSchemaOf(schema, path), path)
 }
 
 /** The options that are known by name, with the least and the most each may be. */
@@ -118,8 +136,8 @@ function readTool(tool: unknown, index: number): ToolDefinition {
   return {
     name: wellFormed(name),
     description: wellFormed(description),
-    ...(inputSchema === undefined ? {} : { inputSchema: objectAt(inputSchema, `${path}.inputSchema`) }),
-    ...(outputSchema === undefined ? {} : { outputSchema: objectAt(outputSchema, `${path}.outputSchema`) }),
+    ...(inputSchema === undefined ? {} : { inputSchema: readSchema(inputSchema, `${path}.inputSchema`) }),
+    ...(outputSchema === undefined ? {} : { outputSchema: readSchema(outputSchema, `${path}.outputSchema`) }),
   }
 }
 
@@ -127,7 +145,7 @@ function readOutput(output: unknown): NonNullable<ModelRequest['output']> {
   if (!isObject(output)) throw refuse('output', `must be an object, found ${kindOf(output)}`)
   const { format, schema } = output
   if (format !== undefined && format !== 'text' && format !== 'json') throw refuse('output.format', 'must be text or json')
-  return { ...(format === undefined ? {} : { format }), ...(schema === undefined ? {} : { schema: objectAt(schema, 'output.schema') }) }
+  return { ...(format === undefined ? {} : { format }), ...(schema === undefined ? {} : { schema: readSchema(schema, 'output.schema') }) }
 }
 
 /** What a caller gives beside a request, checked. */

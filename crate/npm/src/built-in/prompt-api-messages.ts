@@ -1,6 +1,7 @@
-/** A conversation in the words of the Prompt API. */
+/** A conversation as the Prompt API takes it. */
 
 import { HybridError } from '../border/errors.js'
+import { readDataUrl } from '../border/media.js'
 import type { ModelRequest } from '../border/request.js'
 import type { Message, Part } from '../types.js'
 import type { LanguageModelMessage, LanguageModelOptions, LanguageModelPart } from './language-model.js'
@@ -47,13 +48,11 @@ function partOf(part: Part): LanguageModelPart[] {
 }
 
 function mediaOf({ url, contentType }: { url: string; contentType?: string }): LanguageModelPart {
-  const [, declared = '', isBase64, data = ''] = /^data:([^;,]*)[^,]*?(;base64)?,(.*)$/s.exec(url) ?? []
-  const type = contentType ?? declared
-  const kind = /^(image|audio)\//.exec(type)?.[1]
-  if (kind === undefined || data === '') throw unsupported('media other than pictures and sounds as data: URLs', 'MEDIA_UNSUPPORTED')
-  const text = isBase64 === undefined ? decodeURIComponent(data) : atob(data)
-  const value = new Blob([Uint8Array.from(text, (character) => character.charCodeAt(0))], { type })
-  return { type: kind as 'image' | 'audio', value }
+  const data = readDataUrl(url)
+  const type = contentType ?? data?.type ?? ''
+  const kind = /^(image|audio)\//i.exec(type)?.[1]?.toLowerCase()
+  if (kind === undefined || data === undefined || data.bytes.length === 0) throw unsupported('media other than pictures and sounds as data: URLs', 'MEDIA_UNSUPPORTED')
+  return { type: kind as 'image' | 'audio', value: new Blob([data.bytes], { type }) }
 }
 
 function unsupported(what: string, code: string): HybridError {

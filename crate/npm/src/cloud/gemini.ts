@@ -3,7 +3,7 @@
 import { invalid } from '../border/errors.js'
 import { isObject } from '../border/json.js'
 import { defineModel } from '../answer/model.js'
-import { normaliseRequest, readOptions } from '../border/request.js'
+import { readOptions, readRequest } from '../border/request.js'
 import { cancelled, fromThrown, unlessOurs } from '../border/thrown.js'
 import type { CloudModel, GeminiOptions } from '../types.js'
 import { callArguments, callCloud, type CloudTask, type Service } from './call.js'
@@ -40,7 +40,7 @@ export function geminiModel(options: GeminiOptions): CloudModel {
     const { signal = new AbortController().signal } = readOptions(options)
     if (signal.aborted) throw cancelled(signal.reason)
     try {
-      const { usage } = await callCloud(asking('count', normaliseRequest(request)), { signal, sendChunk: () => {} })
+      const { usage } = await callCloud(asking('count', await readRequest(request)), { signal, sendChunk: () => {} })
       return usage?.inputTokens ?? 0
     } catch (thrown) {
       throw signal.aborted ? cancelled(signal.reason) : unlessOurs(fromThrown(thrown))

@@ -8,7 +8,7 @@ import { loadPage, type Hybrid } from '../border/wasm.js'
 import { cloned, toJson } from '../border/json.js'
 import { callerOf } from './tool-turns.js'
 import { unlessAborted } from '../border/abort.js'
-import { normaliseRequest, readOptions, type ModelRequest } from '../border/request.js'
+import { readOptions, readRequest, type ModelRequest } from '../border/request.js'
 import { RunnableModel } from '../answer/model.js'
 import type { RunOptions } from '../answer/runner.js'
 import { Shadow } from './shadow.js'
@@ -69,7 +69,7 @@ export class Router {
 
   async explain(request: string | GenerateRequest, options?: GenerateOptions): Promise<Pick<RoutingTrace, 'strategy' | 'order' | 'allow' | 'reason'>> {
     const { signal = new AbortController().signal, context } = readOptions(options)
-    const normalised = normaliseRequest(request)
+    const normalised = await readRequest(request)
     const engine = this.#engine ?? (await this.#load(signal))
     const consideration = engine.consider()
     try {
