@@ -89,7 +89,7 @@ export class Ledger implements BudgetLedger {
    * `context: { feature }` of a request names its feature, unless one is given here.
    */
   track<T extends Model>(model: T, { feature }: { feature?: string } = {}): T {
-    const counted = async (work: Promise<GenerateResponse>, options: GenerateOptions | undefined): Promise<GenerateResponse> => {
+    const counted = async <Output>(work: Promise<GenerateResponse<Output>>, options: GenerateOptions | undefined): Promise<GenerateResponse<Output>> => {
       const named = feature ?? options?.context?.['feature']
       const label = typeof named === 'string' ? { feature: named } : {}
       try {

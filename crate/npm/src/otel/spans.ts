@@ -4,7 +4,7 @@
  */
 
 import { HybridError } from '../index.js'
-import type { Attempt, GenerateRequest, GenerateResponse, Message, RoutingTrace, Usage } from '../index.js'
+import type { Attempt, GenerateRequest, GenerateResponse, RequestMessage, RoutingTrace, Usage } from '../index.js'
 
 export type AttributeValue = string | number | boolean | string[]
 export type Attributes = Record<string, AttributeValue>
@@ -167,12 +167,12 @@ function contentAttributes(request: GenerateRequest, response: GenerateResponse 
   }
 }
 
-function messageOf(message: Message): { role: string; parts: object[] } {
+function messageOf(message: RequestMessage): { role: string; parts: object[] } {
   return { role: message.role === 'model' ? 'assistant' : message.role, parts: partsOf(message) }
 }
 
 /** Media is named and not written: a trace is no place for files. */
-function partsOf({ content }: Message): object[] {
+function partsOf({ content }: RequestMessage): object[] {
   return content.map((part) => {
     if ('text' in part) return { type: 'text', content: part.text }
     if ('reasoning' in part) return { type: 'reasoning', content: part.reasoning }

@@ -1,7 +1,7 @@
 /** A model whose requests are traced and measured. */
 
 import { HybridError } from '../index.js'
-import type { GenerateOptions, GenerateRequest, GenerateResponse, Model } from '../index.js'
+import type { GenerateRequest, GenerateResponse, Model } from '../index.js'
 import { measurementsOf, spanOf, type Ended, type Measurement, type SpanRecord } from './spans.js'
 
 /** Where spans and measurements go. What a sink throws never reaches a request. */
@@ -41,12 +41,12 @@ export function withTelemetry<M extends Model>(model: M, { sink, content = false
     answer.then((response) => end({ response }), (thrown: unknown) => end({ thrown }))
   }
   const own: Pick<Model, 'generate' | 'generateStream'> = {
-    generate(request: string | GenerateRequest, options?: GenerateOptions) {
+    generate(request, options) {
       const answer = model.generate(request, options)
       watch(request, answer)
       return answer
     },
-    generateStream(request: string | GenerateRequest, options?: GenerateOptions) {
+    generateStream(request, options) {
       const stream = model.generateStream(request, options)
       watch(request, stream.response)
       return stream
