@@ -35,7 +35,7 @@ export function promptApiModel({ name = 'prompt-api' }: { name?: string } = {}):
       throw new HybridError('UNIMPLEMENTED', 'the browser owns its built-in model; it is removed in the browser\'s settings')
     },
   }
-  return Object.defineProperty(Object.assign(face, more), 'state', { get: () => builtIn.state, enumerable: true }) as OnDeviceModel
+  return Object.defineProperty(Object.assign(face, more), 'state', { get: () => builtIn.state, enumerable: true }) as typeof face & OnDeviceModel
 }
 
 class BuiltIn {
