@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use serde::Serialize;
 
-use super::head::{ContentRange, Head};
+use super::head::{ContentRange, Head, empty_file, web_page};
 use super::ranges::Ranges;
 use super::transfer::{Flight, Transfer};
 use crate::{Error, Status};
@@ -28,22 +28,18 @@ impl Transfer {
             return Body::Drop;
         };
         let refused = match head.status {
-            200 | 206 if head.is_web_page() => Some(
-                Error::new(
-                    Status::NotFound,
-                    "the address answered with a web page, not with a model",
-                )
-                .with_code("MODEL_NOT_FOUND"),
-            ),
+            200 | 206 if head.is_web_page() => Some(web_page()),
             200 => return self.take_whole(flight, head),
             206 => return self.take_part(flight, asked, head),
+            // No byte at all lies at or behind the first one.
+            416 if asked.start == 0 => Some(empty_file()),
             416 => {
                 self.land(flight);
                 self.begin_anew("the model's host says the file is shorter than it said before");
                 return Body::Drop;
             }
             // A link that a redirect led to may have expired; the address itself will tell.
-            400..=499 if head.redirected && head.status != 429 => {
+            400..=499 if head.redirected && head.status != 429 && self.may_resolve() => {
                 self.land(flight);
                 return Body::Resolve;
             }
@@ -55,19 +51,14 @@ impl Transfer {
         self.land(flight);
         match refused {
             Some(error) => self.fail(error),
-            None => self.count_failure(head.outage()),
+            None => self.count_failure(flight, head.outage()),
         }
         Body::Drop
     }
 
     fn take_whole(&mut self, flight: u32, head: &Head) -> Body {
         let Some(size) = head.content_length.or(self.size()) else {
-            self.fail(
-                Error::precondition(
-                    "the model's host does not tell the file's size; name it with `bytes`",
-                )
-                .with_code("MODEL_SIZE_UNKNOWN"),
-            );
+            self.fail(size_unknown());
             return Body::Drop;
         };
         self.is_whole_only = true;
@@ -80,7 +71,7 @@ impl Transfer {
         }
         // Its bytes overwrite those of every other request, which would only be wasted.
         self.flights.clear();
-        self.flights.insert(flight, Flight { range: 0..size, has_brought: false });
+        self.flights.insert(flight, Flight::new(0..size));
         Body::Take
     }
 
@@ -101,6 +92,7 @@ impl Transfer {
         if range.is_empty() || range.start != asked.start || range.end > asked.end {
             self.land(flight);
             self.count_failure(
+                flight,
                 Error::new(
                     Status::DataLoss,
                     "the model's host answered with other bytes than were asked for",
@@ -112,6 +104,9 @@ impl Transfer {
         let Some(size) = size else {
             // Without a size ranges lead nowhere: ask for the whole, whose length is always visible.
             self.land(flight);
+            if self.is_whole_only {
+                self.fail(size_unknown());
+            }
             self.is_whole_only = true;
             return Body::Drop;
         };
@@ -150,6 +145,12 @@ impl Transfer {
         if journal.etag.is_none() {
             journal.etag = etag.map(str::to_owned);
         }
+        self.confirm();
         true
     }
+}
+
+fn size_unknown() -> Error {
+    Error::precondition("the model's host does not state the file's size; name it with `bytes`")
+        .with_code("MODEL_SIZE_UNKNOWN")
 }

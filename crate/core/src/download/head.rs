@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::{Error, Status};
 
-/// The head of an answer, as far as the browser lets it be seen: across origins a server must
+/// The head of an answer, as far as the browser shows it: across origins a server must
 /// expose `ETag` and `Content-Range` by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -27,7 +27,7 @@ pub struct Head {
     pub redirected: bool,
 }
 
-/// `bytes 0-99/1000`, as a range and the whole size where it is told.
+/// `bytes 0-99/1000`, as a range and the whole size where it is stated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ContentRange {
     pub(super) range: Option<Range<u64>>,
@@ -60,7 +60,7 @@ impl Head {
         match self.status {
             401 => Error::new(
                 Status::Unauthenticated,
-                "the model's host asks who is there (401): accept the model's licence on its page, and pass a token with `headers`",
+                "the model's host requires authentication (401): accept the model's licence on its page, and pass a token with `headers`",
             )
             .with_code("MODEL_GATED"),
             403 => Error::new(
@@ -79,11 +79,12 @@ impl Head {
     }
 
     /// The error of a status that may heal.
-    pub(super) fn outage(&self) -> Error {
+    pub(crate) fn outage(&self) -> Error {
         let error = Error::unavailable(format!("the model's host answered {}", self.status))
             .with_code("MODEL_HTTP");
         match self.retry_after {
-            Some(seconds) => error.with_retry_after_ms(seconds.saturating_mul(1000)),
+            // A year would shut the branch for the life of the page.
+            Some(seconds) => error.with_retry_after_ms(seconds.min(86_400) * 1000),
             None => error,
         }
     }
@@ -92,6 +93,25 @@ impl Head {
     pub(super) fn is_web_page(&self) -> bool {
         self.content_type.as_deref().is_some_and(|kind| kind.trim_start().starts_with("text/html"))
     }
+}
+
+/// The error of an address that leads to a page for people.
+pub(crate) fn web_page() -> Error {
+    Error::new(Status::NotFound, "the address answered with a web page, not with a model")
+        .with_code("MODEL_NOT_FOUND")
+}
+
+/// The error of a file without a byte.
+pub(crate) fn empty_file() -> Error {
+    Error::invalid("the model's file is empty").with_code("GGUF_TRUNCATED")
+}
+
+/// The error of a host that gives no answer at all.
+pub(crate) fn unreachable() -> Error {
+    Error::unavailable(
+        "the model's host cannot be reached; is the network up, and does the host allow this origin (CORS)?",
+    )
+    .with_code("NETWORK")
 }
 
 #[cfg(test)]

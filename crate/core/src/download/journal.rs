@@ -6,13 +6,15 @@ use super::ranges::Ranges;
 
 /// The layout of this record. A record of another layout counts as none.
 const VERSION: u32 = 1;
+/// No model is larger: a record that claims more is damaged.
+const LARGEST: u64 = 1 << 40;
 
 /// How far a file has come.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Journal {
     version: u32,
-    /// How long the file is, once somebody said so.
+    /// How long the file is, once the host has stated it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size: Option<u64>,
     /// The server's name for just these bytes.
@@ -51,9 +53,24 @@ impl Journal {
         let first = serde_json::Deserializer::from_str(text).into_iter::<Self>().next();
         let Some(Ok(journal)) = first else { return Self::default() };
         let fits = journal.size.is_some_and(|size| {
-            journal.held.fits(size) && (!journal.complete || journal.held.prefix() == size)
+            size <= LARGEST
+                && journal.held.fits(size)
+                && (!journal.complete || journal.held.prefix() == size)
         });
         if journal.version == VERSION && fits { journal } else { Self::default() }
+    }
+
+    /// The same record beside a file that is `length` bytes long: what is not in the file is not
+    /// held, whatever the record says. A file that is short is not complete, and its digest is not
+    /// the one that was found.
+    #[must_use]
+    pub fn clipped(mut self, length: u64) -> Self {
+        self.held.clip(length);
+        if self.size.is_none_or(|size| self.held.prefix() < size) {
+            self.complete = false;
+            self.sha256 = None;
+        }
+        self
     }
 
     /// The record as text.
@@ -88,8 +105,37 @@ mod tests {
             r#"{"version":1,"size":5,"held":[[0,10]]}"#,
             r#"{"version":1,"held":[[0,10]]}"#,
             r#"{"version":1,"size":10,"held":[[0,9]],"complete":true}"#,
+            r#"{"version":1,"size":9223372036854775808,"held":[[0,9]]}"#,
+            r#"{"version":1,"size":100,"held":"all"}"#,
+            r#"{"version":1,"size":100,"held":{"0":10}}"#,
+            r#"{"version":1,"size":100,"held":[[0,-1]]}"#,
+            r#"{"version":1,"size":100,"held":[[0,10,20]]}"#,
         ] {
             assert_eq!(Journal::read(wrong), Journal::default(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_record_promises_no_more_than_its_file_holds() {
+        let whole = Journal {
+            size: Some(100),
+            held: vec![(0, 100)].into(),
+            sha256: Some("ab".into()),
+            complete: true,
+            ..Journal::default()
+        };
+        assert_eq!(whole.clone().clipped(100), whole);
+        assert_eq!(whole.clone().clipped(200), whole, "what is behind the end is no harm");
+        for length in 0..100 {
+            let clipped = whole.clone().clipped(length);
+            assert_eq!((clipped.complete, clipped.sha256), (false, None), "{length} bytes");
+            assert_eq!(clipped.held.covered(), length);
+        }
+        let half =
+            Journal { size: Some(100), held: vec![(0, 20), (60, 80)].into(), ..Journal::default() };
+        for (length, covered) in [(0, 0), (20, 20), (40, 20), (70, 30), (80, 40), (100, 40)] {
+            assert_eq!(half.clone().clipped(length).held.covered(), covered, "{length} bytes");
+        }
+        assert_eq!(Journal::default().clipped(50), Journal::default());
     }
 }

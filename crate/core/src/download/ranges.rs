@@ -58,6 +58,14 @@ impl Ranges {
         gaps
     }
 
+    /// Drops what lies past `size`.
+    pub fn clip(&mut self, size: u64) {
+        self.0.retain(|held| held.start < size);
+        if let Some(last) = self.0.last_mut() {
+            last.end = last.end.min(size);
+        }
+    }
+
     /// Whether nothing lies past `size`.
     #[must_use]
     pub fn fits(&self, size: u64) -> bool {
@@ -66,12 +74,17 @@ impl Ranges {
 }
 
 impl From<Vec<(u64, u64)>> for Ranges {
-    fn from(pairs: Vec<(u64, u64)>) -> Self {
-        let mut ranges = Self::default();
-        for (start, end) in pairs {
-            ranges.insert(start..end);
+    /// Sorts once, so that a record of any length costs little.
+    fn from(mut pairs: Vec<(u64, u64)>) -> Self {
+        pairs.sort_unstable();
+        let mut ranges: Vec<Range<u64>> = Vec::new();
+        for (start, end) in pairs.into_iter().filter(|(start, end)| start < end) {
+            match ranges.last_mut() {
+                Some(last) if start <= last.end => last.end = last.end.max(end),
+                _ => ranges.push(start..end),
+            }
         }
-        ranges
+        Self(ranges)
     }
 }
 
@@ -113,6 +126,24 @@ mod tests {
             prop_assert!(gaps.windows(2).all(|pair| pair[0].end < pair[1].start));
             let pairs: Vec<(u64, u64)> = ranges.clone().into();
             prop_assert_eq!(Ranges::from(pairs), ranges);
+        }
+
+        /// Against insertion one by one, and against flags that are cleared.
+        #[test]
+        fn a_record_in_any_order_reads_as_insertions_do(
+            pairs in prop::collection::vec((0_u64..40, 0_u64..40), 0..12),
+            size in 0_u64..64,
+        ) {
+            let mut inserted = Ranges::default();
+            for (start, end) in &pairs {
+                inserted.insert(*start..*end);
+            }
+            let mut read = Ranges::from(pairs);
+            prop_assert_eq!(&read, &inserted);
+            read.clip(size);
+            prop_assert!(read.fits(size));
+            let covered = (0..size).filter(|at| inserted.0.iter().any(|held| held.contains(at)));
+            prop_assert_eq!(read.covered(), covered.count() as u64);
         }
     }
 }

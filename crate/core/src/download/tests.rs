@@ -1,4 +1,4 @@
-//! Stories about bad hosts, told by a host, a disk and a driver that fit on a page.
+//! Bad hosts, simulated by a host, a disk and a driver that fit on a page.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -7,6 +7,7 @@ use super::{Body, Expected, Fault, Head, Journal, Next, Policy, Transfer};
 use crate::Status;
 
 /// Numbers that look like chance and never change.
+#[derive(Clone)]
 struct Dice(u64);
 
 impl Dice {
@@ -27,10 +28,14 @@ struct Host {
     shows_headers: bool,
     /// How many of the next answers go wrong, and how.
     moods: Vec<Mood>,
+    /// How all further answers go wrong.
+    lasting: Option<fn(&mut Dice) -> Mood>,
+    dice: Dice,
 }
 
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 enum Mood {
+    None,
     Refuse(u16),
     Unreachable,
     /// The body ends after so many bytes.
@@ -41,6 +46,10 @@ enum Mood {
     Overlong(usize),
     /// The size in `Content-Range` is wrong by so much.
     Lies(i64),
+    /// A part of so many bytes whose `Content-Range` ends in `/*`, whatever was asked for.
+    Unstated(usize),
+    /// A part of so many bytes, whatever was asked for.
+    PartOnly(usize),
     Swapped(&'static str, u8),
     Page,
     Corrupt,
@@ -54,11 +63,23 @@ enum Answer {
 impl Host {
     fn good(size: usize) -> Self {
         let file = (0..size).map(|at| u8::try_from(at * 31 % 251).unwrap()).collect();
-        Self { file, etag: Some("\"one\""), knows_ranges: true, shows_headers: true, moods: vec![] }
+        Self {
+            file,
+            etag: Some("\"one\""),
+            knows_ranges: true,
+            shows_headers: true,
+            moods: vec![],
+            lasting: None,
+            dice: Dice(0x2545_f491_4f6c_dd1d),
+        }
     }
 
     fn answer(&mut self, from: u64, to: Option<u64>) -> Answer {
-        let mood = if self.moods.is_empty() { None } else { Some(self.moods.remove(0)) };
+        let mood = if self.moods.is_empty() {
+            self.lasting.map(|mood| mood(&mut self.dice))
+        } else {
+            Some(self.moods.remove(0))
+        };
         match mood {
             Some(Mood::Unreachable) => return Answer::None,
             Some(Mood::Refuse(status)) => {
@@ -67,6 +88,18 @@ impl Host {
             Some(Mood::Page) => {
                 let content_type = Some("text/html; charset=utf-8".into());
                 return Answer::Some(Head { status: 200, content_type, ..Head::default() }, vec![]);
+            }
+            Some(Mood::Unstated(length) | Mood::PartOnly(length)) => {
+                let size = self.file.len();
+                let body = self.file[..length.min(size)].to_vec();
+                let told = if matches!(mood, Some(Mood::Unstated(_))) {
+                    "*".into()
+                } else {
+                    size.to_string()
+                };
+                let content_range = Some(format!("bytes 0-{}/{told}", body.len() - 1));
+                let head = Head { status: 206, content_range, ..Head::default() };
+                return Answer::Some(head, body);
             }
             Some(Mood::Swapped(etag, byte)) => {
                 self.etag = Some(etag);
@@ -81,7 +114,8 @@ impl Host {
                 if from >= size {
                     return Answer::Some(Head { status: 416, ..Head::default() }, vec![]);
                 }
-                (from + shift).min(size - 1)..to.min(size)
+                let start = (from + shift).min(size - 1);
+                start..to.min(size).max(start + 1)
             }
             _ => 0..size,
         };
@@ -227,7 +261,7 @@ fn check(moods: &[Mood], tweak: impl FnOnce(&mut Host, &mut Expected), outcome: 
     host.moods = moods.to_vec();
     let mut disk = Disk::default();
     let ended = visit(&mut host, &mut disk, &expected, &mut Dice(7), 1, None);
-    let told = match ended {
+    let found = match ended {
         Some(Ok(())) => {
             assert_eq!(disk.bytes, host.file);
             format!("whole after {} bytes in {} requests", disk.arrived, disk.asked.len())
@@ -235,8 +269,14 @@ fn check(moods: &[Mood], tweak: impl FnOnce(&mut Host, &mut Expected), outcome: 
         Some(Err(error)) => format!("{} {}", error.status.as_str(), error.code.unwrap_or_default()),
         None => "crashed".into(),
     };
-    assert_eq!(told, outcome);
+    assert_eq!(found, outcome);
     disk
+}
+
+/// A file of 450 bytes whose host fails in the same way for ever.
+#[track_caller]
+fn check_lasting(mood: fn(&mut Dice) -> Mood, knows_ranges: bool, outcome: &str) -> Disk {
+    check(&[], |host, _| (host.lasting, host.knows_ranges) = (Some(mood), knows_ranges), outcome)
 }
 
 fn as_it_is(_: &mut Host, _: &mut Expected) {}
@@ -265,6 +305,154 @@ fn a_host_without_ranges_sends_the_whole_once() {
         |host, _| (host.knows_ranges, host.etag) = (false, None),
         "whole after 650 bytes in 2 requests",
     );
+}
+
+#[test]
+fn a_host_that_cannot_resume_is_given_up_after_some_whole_files() {
+    for etag in [None, Some("\"one\"")] {
+        let never_whole = |host: &mut Host, _: &mut Expected| {
+            (host.knows_ranges, host.etag) = (false, etag);
+            host.lasting = Some(|_| Mood::Cut(400));
+        };
+        let disk = check(&[], never_whole, "UNAVAILABLE RANGES_UNSUPPORTED");
+        assert_eq!(disk.asked.len(), 4);
+        assert_eq!(disk.paused, [10, 20, 40], "and every attempt after the first waits");
+        // Also where each attempt comes a little further.
+        let ever_further: Vec<Mood> = (0..40).map(|step| Mood::Cut(200 + step)).collect();
+        check(&ever_further, |host, _| (host.knows_ranges, host.etag) = (false, etag), {
+            "UNAVAILABLE RANGES_UNSUPPORTED"
+        });
+    }
+}
+
+#[test]
+fn a_size_that_is_never_stated_ends_in_a_clear_error() {
+    check_lasting(|_| Mood::Unstated(100), true, "FAILED_PRECONDITION MODEL_SIZE_UNKNOWN");
+    check_lasting(|_| Mood::Unstated(450), true, "DATA_LOSS RANGE_MISMATCH");
+    // Nor does such a host serve where the caller names the size.
+    let named = |host: &mut Host, expected: &mut Expected| {
+        expected.bytes = Some(450);
+        host.lasting = Some(|_| Mood::Unstated(100));
+    };
+    check(&[], named, "DATA_LOSS RANGE_MISMATCH");
+    check_lasting(|_| Mood::PartOnly(100), true, "DATA_LOSS RANGE_MISMATCH");
+    check_lasting(|_| Mood::PartOnly(1), false, "DATA_LOSS RANGE_MISMATCH");
+}
+
+#[test]
+fn cuts_that_come_thick_are_slowed_down() {
+    let disk = check_lasting(|_| Mood::Cut(1), true, "whole after 450 bytes in 450 requests");
+    assert!(disk.paused.len() > 300, "{} pauses", disk.paused.len());
+    let disk = check_lasting(|_| Mood::Cut(60), true, "whole after 450 bytes in 9 requests");
+    assert!(disk.paused.is_empty(), "a cut that brought much is none to wait for");
+}
+
+#[test]
+fn a_longer_retry_after_is_waited_for_up_to_a_minute() {
+    for (seconds, pause) in [(None, 10), (Some(0), 10), (Some(3), 3000), (Some(u64::MAX), 60_000)] {
+        let mut transfer = Transfer::new(POLICY, Expected::default(), Journal::default());
+        for (round, doubled) in [10, 20, 40].into_iter().enumerate() {
+            let Next::Fetch { flight, .. } = transfer.step() else { panic!("it fetches") };
+            let head = Head { status: 503, retry_after: seconds, ..Head::default() };
+            assert_eq!(transfer.answered(flight, &head), Body::Drop);
+            let pause_ms = pause.max(doubled);
+            assert_eq!(transfer.step(), Next::Pause { pause_ms }, "{seconds:?}, round {round}");
+        }
+        let Next::Fetch { flight, .. } = transfer.step() else { panic!("it fetches") };
+        transfer.answered(flight, &Head { status: 503, retry_after: seconds, ..Head::default() });
+        let Next::Fail { error } = transfer.step() else { panic!("it gives up") };
+        let expected = seconds.map(|seconds| seconds.min(86_400) * 1000);
+        assert_eq!(error.retry_after_ms, expected, "a day at most");
+    }
+}
+
+#[test]
+fn requests_that_fail_together_count_as_one_failure() {
+    let journal = Journal::read(r#"{"version":1,"size":1000}"#);
+    let mut transfer = Transfer::new(POLICY, Expected::default(), journal);
+    let mut rounds = 0;
+    'rounds: loop {
+        let mut flights = vec![];
+        loop {
+            match transfer.step() {
+                Next::Fetch { flight, .. } => flights.push(flight),
+                Next::Wait => break,
+                Next::Pause { .. } => {}
+                Next::Fail { .. } => break 'rounds,
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(flights.len(), 4);
+        flights.into_iter().for_each(|flight| transfer.failed(flight, Fault::Network));
+        rounds += 1;
+    }
+    assert_eq!(rounds, 4);
+}
+
+#[test]
+fn a_recorded_size_is_believed_only_once_the_host_confirms_it() {
+    let journal = Journal::read(r#"{"version":1,"size":549755813888,"held":[[0,40]]}"#);
+    let mut transfer = Transfer::new(POLICY, Expected::default(), journal.clone());
+    assert_eq!(transfer.confirmed_size(), None);
+    let named = Expected { bytes: Some(450), ..Expected::default() };
+    assert_eq!(Transfer::new(POLICY, named, journal.clone()).confirmed_size(), Some(450));
+    let Next::Fetch { flight, .. } = transfer.step() else { panic!("it fetches") };
+    let head =
+        Head { status: 206, content_range: Some("bytes 40-99/450".into()), ..Head::default() };
+    assert_eq!(transfer.answered(flight, &head), Body::Drop);
+    assert_eq!(transfer.step(), Next::Restart);
+    assert_eq!(transfer.confirmed_size(), None);
+
+    // A record that is wrong about the file heals by itself.
+    let mut host = Host::good(450);
+    let mut disk = Disk { bytes: vec![0; 40], journal: journal.write(), ..Disk::default() };
+    let ended = visit(&mut host, &mut disk, &Expected::default(), &mut Dice(3), 4, None);
+    assert_eq!((ended, disk.bytes == host.file), (Some(Ok(())), true));
+}
+
+/// Whatever a host does for ever, a visit ends, with a bounded number of requests and bytes, and
+/// what it calls whole is whole.
+#[test]
+fn no_host_keeps_a_download_going_for_ever() {
+    fn any(dice: &mut Dice) -> Mood {
+        let at = usize::try_from(dice.below(400)).unwrap();
+        match dice.below(16) {
+            0 => Mood::Refuse(503),
+            1 => Mood::Unreachable,
+            2 => Mood::Shifted(1 + at as u64),
+            3 => Mood::Overlong(at),
+            4 => Mood::Lies(i64::try_from(at).unwrap()),
+            5 => Mood::Unstated(1 + at),
+            6 => Mood::PartOnly(1 + at),
+            7 | 8 => Mood::None,
+            _ => Mood::Cut(at),
+        }
+    }
+    let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
+    let [mut whole, mut failed] = [0, 0];
+    for round in 0..3000 {
+        let size = 1 + dice.below(900);
+        let mut host = Host::good(usize::try_from(size).unwrap());
+        host.lasting = Some(any);
+        host.dice = Dice(1 + dice.below(u64::MAX));
+        host.knows_ranges = dice.below(2) == 0;
+        host.shows_headers = dice.below(3) != 0;
+        host.etag = host.etag.filter(|_| dice.below(2) == 0);
+        let mut disk = Disk::default();
+        let expected = Expected { bytes: None, sha256: Some(digest(&host.file)) };
+        let parallel = usize::try_from(1 + dice.below(4)).unwrap();
+        match visit(&mut host, &mut disk, &expected, &mut dice, parallel, None) {
+            Some(Ok(())) => {
+                assert_eq!(disk.bytes, host.file, "round {round}");
+                whole += 1;
+            }
+            Some(Err(_)) => failed += 1,
+            None => panic!("round {round}: it crashed"),
+        }
+        assert!(disk.arrived <= size * 10, "round {round}: {} of {size}", disk.arrived);
+        assert!(disk.asked.len() as u64 <= size * 4 + 100, "round {round}: {}", disk.asked.len());
+    }
+    assert!(whole > 300 && failed > 300, "{whole} whole, {failed} failed");
 }
 
 #[test]
@@ -300,13 +488,19 @@ fn outages_are_waited_out() {
 }
 
 #[test]
-fn refusals_are_told_at_once() {
+fn refusals_are_reported_at_once() {
     check(&[Mood::Refuse(401)], as_it_is, "UNAUTHENTICATED MODEL_GATED");
     check(&[Mood::Refuse(403)], as_it_is, "PERMISSION_DENIED MODEL_GATED");
     check(&[Mood::Refuse(404)], as_it_is, "NOT_FOUND MODEL_NOT_FOUND");
     check(&[Mood::Refuse(400)], as_it_is, "FAILED_PRECONDITION MODEL_HTTP");
     // Once bytes have come, a refusal is a link that has expired.
     check(&[Mood::Cut(50), Mood::Refuse(403)], as_it_is, "whole after 450 bytes in 7 requests");
+}
+
+#[test]
+fn an_empty_file_is_called_empty() {
+    check(&[Mood::Refuse(416)], as_it_is, "INVALID_ARGUMENT GGUF_TRUNCATED");
+    check(&[Mood::None, Mood::Refuse(416)], as_it_is, "whole after 550 bytes in 7 requests");
 }
 
 #[test]
@@ -335,6 +529,24 @@ fn an_expired_redirect_is_resolved_without_counting() {
         let head = Head { status: 403, redirected: true, ..Head::default() };
         assert_eq!(transfer.answered(flight, &head), Body::Resolve);
     }
+}
+
+#[test]
+fn a_redirect_whose_target_always_refuses_is_given_up() {
+    let mut transfer = Transfer::new(POLICY, Expected::default(), Journal::default());
+    let mut requests = 0;
+    let error = loop {
+        match transfer.step() {
+            Next::Fetch { flight, .. } => {
+                requests += 1;
+                let head = Head { status: 403, redirected: true, ..Head::default() };
+                transfer.answered(flight, &head);
+            }
+            Next::Fail { error } => break error,
+            _ => {}
+        }
+    };
+    assert_eq!((error.code.as_deref(), requests), (Some("MODEL_GATED"), 65));
 }
 
 #[test]

@@ -13,6 +13,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
+use super::head::unreachable;
 use super::journal::Journal;
 use crate::{Error, Status};
 
@@ -24,7 +25,8 @@ pub struct Policy {
     pub piece: u64,
     /// How many requests at once.
     pub parallel: usize,
-    /// How many failures in a row, without a byte in between, end it.
+    /// How many failures in a row, without a new byte in between, end it. Where the host cannot
+    /// resume, every cut counts, because each further attempt fetches the whole file again.
     pub failures: u32,
     /// The pause after the first failure; doubled after each further one.
     pub pause_ms: u64,
@@ -44,6 +46,10 @@ impl Default for Policy {
 const LONGEST_PAUSE_MS: u64 = 8_000;
 /// How often a file that turns out to be another one is begun anew.
 const RESTARTS: u32 = 2;
+/// How often in a row, without a new byte in between, a redirect's target may refuse.
+const RESOLVES: u32 = 64;
+/// The longest wait that a host's `Retry-After` can cause before the next request.
+const LONGEST_RETRY_AFTER_MS: u64 = 60_000;
 
 /// What the caller knows of the file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -114,7 +120,21 @@ pub enum Fault {
 pub(super) struct Flight {
     /// What it may still bring.
     pub(super) range: Range<u64>,
-    pub(super) has_brought: bool,
+    /// How many bytes it brought, new or not.
+    pub(super) brought: u64,
+    /// Whether any of them was new: an earlier attempt may have brought the same ones.
+    pub(super) has_progressed: bool,
+}
+
+impl Flight {
+    pub(super) fn new(range: Range<u64>) -> Self {
+        Self { range, brought: 0, has_progressed: false }
+    }
+
+    /// Whether it ended after a small part of what it was to bring.
+    fn is_poor(&self) -> bool {
+        self.brought < (self.range.end - self.range.start) / 8
+    }
 }
 
 /// One file on its way.
@@ -125,8 +145,16 @@ pub struct Transfer {
     pub(super) journal: Journal,
     pub(super) flights: BTreeMap<u32, Flight>,
     last_flight: u32,
+    /// The most bytes that were there at any time since the file was last begun anew.
+    most_held: u64,
     failures: u32,
+    /// Requests up to this one that fail belong to the failure that was counted last.
+    counted_up_to: u32,
+    /// How many requests in a row were cut after a small part of what they were to bring.
+    poor_cuts: u32,
     restarts: u32,
+    resolves: u32,
+    is_confirmed: bool,
     must_pause: Option<u64>,
     must_restart: bool,
     /// The server sends whole files whatever is asked for.
@@ -146,6 +174,7 @@ impl Transfer {
         let is_other = differs(journal.size);
         let done = !is_other && journal.complete && is_digest(&expected, journal.sha256.as_deref());
         Self {
+            most_held: journal.held.covered(),
             policy,
             must_restart: is_other,
             outcome: done.then_some(Ok(())),
@@ -154,7 +183,11 @@ impl Transfer {
             flights: BTreeMap::new(),
             last_flight: 0,
             failures: 0,
+            counted_up_to: 0,
+            poor_cuts: 0,
             restarts: 0,
+            resolves: 0,
+            is_confirmed: false,
             must_pause: None,
             is_whole_only: false,
             has_brought: false,
@@ -180,6 +213,13 @@ impl Transfer {
         self.journal.size.or(self.expected.bytes)
     }
 
+    /// The file's size, once the host has confirmed it or the caller has named it. What a journal
+    /// claims is only a hint: it may be damaged, and a request is cheaper than a wrong refusal.
+    #[must_use]
+    pub fn confirmed_size(&self) -> Option<u64> {
+        if self.is_confirmed { self.size() } else { self.expected.bytes }
+    }
+
     /// What to do now. Asked again after every report, until it says `Wait`.
     pub fn step(&mut self) -> Next {
         match &self.outcome {
@@ -191,6 +231,8 @@ impl Transfer {
             self.must_restart = false;
             self.flights.clear();
             self.journal = Journal::default();
+            self.most_held = 0;
+            self.is_confirmed = false;
             return Next::Restart;
         }
         if let Some(pause_ms) = self.must_pause.take() {
@@ -225,7 +267,7 @@ impl Transfer {
         let (range, to) =
             if self.is_whole_only { (0..u64::MAX, None) } else { (range.clone(), Some(range.end)) };
         let from = range.start;
-        self.flights.insert(flight, Flight { range, has_brought: false });
+        self.flights.insert(flight, Flight::new(range));
         Next::Fetch { flight, from, to }
     }
 
@@ -261,37 +303,72 @@ impl Transfer {
         }
         let end = flight.range.start.saturating_add(length).min(flight.range.end);
         self.journal.held.insert(flight.range.start..end);
+        flight.brought += end - flight.range.start;
         flight.range.start = end;
-        flight.has_brought = true;
         self.has_brought = true;
-        self.failures = 0;
+        let covered = self.journal.held.covered();
+        if covered > self.most_held {
+            self.most_held = covered;
+            flight.has_progressed = true;
+            self.resolves = 0;
+            if !self.is_whole_only {
+                self.failures = 0;
+            }
+        }
     }
 
     /// A body ended. Short ones leave a gap, which is asked for again.
     pub fn ended(&mut self, flight: u32) {
-        let Some(flight) = self.land(flight) else { return };
-        if !flight.range.is_empty() && !flight.has_brought {
-            self.count_failure(
-                Error::unavailable("the model's host ended an answer before its first byte")
-                    .with_code("NETWORK"),
-            );
+        let Some(ended) = self.land(flight) else { return };
+        if ended.range.is_empty() && (ended.has_progressed || !self.has_gaps()) {
+            self.poor_cuts = 0;
+            return;
         }
+        self.cut(
+            flight,
+            &ended,
+            Error::unavailable("the model's host ended an answer before its first new byte")
+                .with_code("NETWORK"),
+        );
     }
 
     /// A request broke.
     pub fn failed(&mut self, flight: u32, fault: Fault) {
-        let Some(flight) = self.land(flight) else { return };
-        // One that brought something is a cut, not a failure: what is left is asked for at once.
-        if flight.has_brought {
-            return;
-        }
-        let message = match fault {
-            Fault::Network => {
-                "the model's host cannot be reached; is the network up, and does the host allow this origin (CORS)?"
+        let Some(ended) = self.land(flight) else { return };
+        let error = match fault {
+            Fault::Network => unreachable(),
+            Fault::Stalled => {
+                Error::unavailable("the model's host stopped sending").with_code("NETWORK")
             }
-            Fault::Stalled => "the model's host stopped sending",
         };
-        self.count_failure(Error::unavailable(message).with_code("NETWORK"));
+        self.cut(flight, &ended, error);
+    }
+
+    /// A request ended before its time. One that brought new bytes is a cut, and the rest is asked
+    /// for at once, or after a pause where cuts come thick; any other one is a failure.
+    fn cut(&mut self, flight: u32, ended: &Flight, error: Error) {
+        if self.is_whole_only && ended.brought > 0 {
+            self.count_failure(
+                flight,
+                Error::unavailable(
+                    "the model's host breaks off and cannot resume, because it ignores range requests; use a host that supports them",
+                )
+                .with_code("RANGES_UNSUPPORTED"),
+            );
+        } else if !ended.has_progressed {
+            self.count_failure(flight, error);
+        } else if ended.is_poor() {
+            self.poor_cuts += 1;
+            if self.poor_cuts > 1 {
+                self.pause(self.backoff(self.poor_cuts - 1));
+            }
+        } else {
+            self.poor_cuts = 0;
+        }
+    }
+
+    fn has_gaps(&self) -> bool {
+        self.journal.size.is_none_or(|size| self.journal.held.prefix() < size)
     }
 
     /// The digest of the file, which `Verify` asked for.
@@ -346,15 +423,38 @@ impl Transfer {
         }
     }
 
-    pub(super) fn count_failure(&mut self, error: Error) {
-        self.failures += 1;
-        if self.failures >= self.policy.failures.max(1) {
+    /// A request failed. Several that were under way together met the same outage, and count once.
+    pub(super) fn count_failure(&mut self, flight: u32, error: Error) {
+        let is_counted = flight <= self.counted_up_to;
+        if !is_counted {
+            self.counted_up_to = self.last_flight;
+            self.failures += 1;
+        }
+        if self.failures >= self.policy.failures.max(1) && !is_counted {
             self.fail(error);
             return;
         }
-        let doubled = self.policy.pause_ms.saturating_mul(1 << (self.failures - 1).min(16));
-        let asked = error.retry_after_ms.unwrap_or(0).min(60_000);
-        self.must_pause = Some(doubled.min(LONGEST_PAUSE_MS).max(asked));
+        let asked = error.retry_after_ms.unwrap_or(0).min(LONGEST_RETRY_AFTER_MS);
+        self.pause(self.backoff(self.failures).max(asked));
+    }
+
+    /// A redirect's target refused. True where the address that led to it may be asked again.
+    pub(super) fn may_resolve(&mut self) -> bool {
+        self.resolves += 1;
+        self.resolves <= RESOLVES
+    }
+
+    fn backoff(&self, times: u32) -> u64 {
+        let doubled = self.policy.pause_ms.saturating_mul(1 << times.saturating_sub(1).min(16));
+        doubled.min(LONGEST_PAUSE_MS)
+    }
+
+    fn pause(&mut self, pause_ms: u64) {
+        self.must_pause = Some(self.must_pause.unwrap_or(0).max(pause_ms));
+    }
+
+    pub(super) fn confirm(&mut self) {
+        self.is_confirmed = true;
     }
 
     pub(super) fn fail(&mut self, error: Error) {
