@@ -1,7 +1,7 @@
 //! What the page asks about this machine before the engine is even fetched.
 
 use hybridge_core::Error;
-use hybridge_core::device::{Facts, Shape, judge};
+use hybridge_core::device::{Facts, judge};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -12,6 +12,6 @@ use crate::thrown::thrown;
 pub fn judge_device(facts: &str, header: &[u8]) -> Result<String, JsValue> {
     // They are this package's own words, so that a malformed one is no mistake of the caller.
     let mut facts = Facts::parse(facts).map_err(|error| thrown(&Error::internal(error.message)))?;
-    facts.shape = facts.shape.or_else(|| Shape::peek(header));
+    facts.read_header(header);
     Ok(serde_json::to_string(&judge(&facts)).unwrap_or_default())
 }

@@ -1,13 +1,14 @@
 //! Could this model run here, and what would it take?
 
 use serde::Serialize;
+use serde_json::Value;
 
 use super::limits::Limits;
 use super::memory::{Memory, WASM_LIMIT};
 use super::place::{Gpu, Place, Wish, place};
 use super::shape::Shape;
-use crate::download::Head;
-use crate::json::{Fields, FromJson as _, parse};
+use crate::download::{Head, empty_file, unreachable, web_page};
+use crate::json::{Fields, FromJson, parse};
 use crate::{Error, Result};
 
 /// Everything that a verdict rests on, gathered without touching the weights.
@@ -41,8 +42,12 @@ pub struct Facts {
     pub shape: Option<Shape>,
     /// What the adapter allows.
     pub limits: Limits,
-    /// What the model's host said where it gave nothing, as an HTTP status.
-    pub refused: Option<u16>,
+    /// What came of asking for the file's first bytes.
+    pub look: Look,
+    /// Why the engine itself cannot be started here: a file of it is missing, or not allowed.
+    pub engine_fault: Option<Fault>,
+    /// Why nothing that is fetched would be kept, where the browser has no storage.
+    pub store_fault: Option<String>,
     /// Whether the browser has no WebAssembly with vectors, which all of the engine needs.
     pub lacks_simd: bool,
     /// Bytes of weights that one CPU thread works through in a second, where that was measured.
@@ -51,7 +56,70 @@ pub struct Facts {
     pub saves_data: bool,
 }
 
+/// What came of asking for the file's first bytes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Look {
+    /// Nothing was asked for: the model is known by its name, or traffic costs.
+    #[default]
+    None,
+    /// They are here.
+    Read,
+    /// They are here, and are no model's.
+    Foreign(Error),
+    /// The address leads to a page for people.
+    Page,
+    /// The host refused, with a status that will be the same next time.
+    Refused(u16),
+    /// The host answered with a status that may pass, or did not answer in time.
+    Trouble(Option<u16>),
+    /// The host cannot be reached.
+    Unreachable,
+}
+
+/// A failure found before any load: a code and a sentence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    code: String,
+    message: String,
+}
+
+impl Fault {
+    fn error(&self) -> Error {
+        Error::precondition(self.message.clone()).with_code(self.code.clone())
+    }
+}
+
+impl FromJson for Fault {
+    fn from_json(json: Value) -> Result<Self> {
+        let mut fields = Fields::of("the fault", json)?;
+        Ok(Self {
+            code: fields.text("code")?.unwrap_or_default(),
+            message: fields.text("message")?.unwrap_or_default(),
+        })
+    }
+}
+
+/// The least that a model's file holds before its weights. A speed for less would be nonsense.
+const LEAST_BYTES: u64 = 4096;
+
 impl Facts {
+    /// Looks at a file's first bytes: a network's shape, or the reason why they are no model's.
+    pub fn read_header(&mut self, header: &[u8]) {
+        if self.look != Look::Read {
+            return;
+        }
+        let fault = if header.is_empty() {
+            empty_file()
+        } else if !header.starts_with(b"GGUF") {
+            Error::invalid("this is not a GGUF file: choose a model whose name ends in .gguf")
+                .with_code("GGUF_INVALID")
+        } else {
+            self.shape = self.shape.take().or_else(|| Shape::peek(header));
+            return;
+        };
+        self.look = Look::Foreign(fault);
+    }
+
     /// Reads facts, field by field: derived code brings serde's words for all that can be wrong, the printing of floats among them,
     /// which every page would download.
     ///
@@ -80,7 +148,20 @@ impl Facts {
             context_window: fields.small_count("contextWindow")?.unwrap_or_default(),
             shape: fields.value("shape").map(Shape::from_json).transpose()?,
             limits: fields.value("limits").map(Limits::from_json).transpose()?.unwrap_or_default(),
-            refused: fields.small_count("refused")?.and_then(|status| status.try_into().ok()),
+            look: match (fields.text("look")?.as_deref(), fields.small_count("status")?) {
+                (Some("read"), _) => Look::Read,
+                (Some("page"), _) => Look::Page,
+                (Some("unreachable"), _) => Look::Unreachable,
+                (Some("refused"), status) => {
+                    Look::Refused(status.and_then(|it| it.try_into().ok()).unwrap_or_default())
+                }
+                (Some("trouble"), status) => {
+                    Look::Trouble(status.and_then(|it| it.try_into().ok()))
+                }
+                _ => Look::None,
+            },
+            engine_fault: fields.value("engineFault").map(Fault::from_json).transpose()?,
+            store_fault: fields.text("storeFault")?,
             lacks_simd: fields.flag("lacksSimd")?.unwrap_or_default(),
             cpu_bytes_per_second: fields.count("cpuBytesPerSecond")?,
             saves_data: fields.flag("savesData")?.unwrap_or_default(),
@@ -91,7 +172,7 @@ impl Facts {
 impl Facts {
     /// Tokens a second on the CPU: each reads all weights once.
     fn cpu_speed(&self) -> Option<u64> {
-        Some(self.cpu_bytes_per_second? / self.bytes?.max(1))
+        Some(self.cpu_bytes_per_second? / self.bytes?.max(LEAST_BYTES))
     }
 }
 
@@ -133,12 +214,19 @@ pub struct Availability {
     /// On the CPU, where its speed was measured.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub estimated_tokens_per_second: Option<u64>,
+    /// Whether a download is kept for the next visit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kept: Option<bool>,
+    /// Why it is not, for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_kept_reason: Option<String>,
 }
 
 /// The verdict.
 #[must_use]
 pub fn judge(facts: &Facts) -> Availability {
     let to_fetch = facts.bytes.map(|bytes| bytes.saturating_sub(facts.held)).filter(|it| *it > 0);
+    let (kept, not_kept_reason) = storage(facts);
     match obstacle(facts, to_fetch) {
         Err(error) => Availability {
             status: Status::Unavailable,
@@ -148,6 +236,8 @@ pub fn judge(facts: &Facts) -> Availability {
             gpu_bytes_needed: None,
             device: None,
             estimated_tokens_per_second: None,
+            kept,
+            not_kept_reason,
         },
         Ok(place) => {
             let status = match (facts.is_complete, facts.is_downloading) {
@@ -155,40 +245,87 @@ pub fn judge(facts: &Facts) -> Availability {
                 (false, true) => Status::Downloading,
                 (false, false) => Status::Downloadable,
             };
-            let bytes_to_download = to_fetch.filter(|_| !facts.is_complete);
             let caution = caution(facts, place);
             Availability {
                 status,
-                reason: caution.map(|(_, reason)| reason.to_owned()),
-                code: caution.map(|(code, _)| code.to_owned()),
-                bytes_to_download,
-                gpu_bytes_needed: facts.bytes.filter(|_| place == Place::Gpu).map(|bytes| {
+                reason: caution.as_ref().map(|it| it.message.clone().into_owned()),
+                code: caution.and_then(|it| it.code).map(Into::into),
+                bytes_to_download: to_fetch.filter(|_| !facts.is_complete),
+                gpu_bytes_needed: facts.bytes.filter(|_| place == Some(Place::Gpu)).map(|bytes| {
                     let shape = facts.shape.as_ref();
                     shape.map_or(bytes, |shape| shape.gpu_bytes(bytes, facts.context_window))
                 }),
-                device: Some(place),
-                estimated_tokens_per_second: facts.cpu_speed().filter(|_| place == Place::Cpu),
+                device: place,
+                estimated_tokens_per_second: facts
+                    .cpu_speed()
+                    .filter(|_| place == Some(Place::Cpu))
+                    .filter(|_| facts.bytes.is_some_and(|bytes| bytes >= LEAST_BYTES)),
+                kept,
+                not_kept_reason,
             }
         }
     }
 }
 
-/// What a caller should know before it loads a model that can run.
-fn caution(facts: &Facts, place: Place) -> Option<(&'static str, &'static str)> {
-    if facts.saves_data && !facts.is_complete {
-        return Some((
-            "DATA_SAVER",
-            "this connection is metered or saves data: ask before fetching the model",
-        ));
+/// Whether a download is kept, and why it is not. Absent for a file in the caller's hand.
+fn storage(facts: &Facts) -> (Option<bool>, Option<String>) {
+    if facts.is_kept {
+        return (Some(true), None);
     }
-    (place == Place::Gpu && facts.gpu.software).then_some((
-        "GPU_SOFTWARE",
-        "this browser's GPU is a software one: the model will run slowly",
-    ))
+    match &facts.store_fault {
+        Some(fault) => (Some(false), Some(fault.clone())),
+        None => (None, None),
+    }
 }
 
-/// The first thing in the way, or where the model would run.
-fn obstacle(facts: &Facts, to_fetch: Option<u64>) -> Result<Place> {
+/// What a caller should know before it loads a model that can run.
+fn caution(facts: &Facts, place: Option<Place>) -> Option<Error> {
+    if facts.saves_data && !facts.is_complete {
+        return Some(
+            Error::unavailable(
+                "this connection is metered or saves data: ask before fetching the model",
+            )
+            .with_code("DATA_SAVER"),
+        );
+    }
+    match place {
+        // Nothing is known of the model, so that nothing can be said of the device.
+        None => trouble(facts),
+        Some(Place::Gpu) if facts.gpu.software => Some(
+            Error::unavailable("this browser's GPU is a software one: the model will run slowly")
+                .with_code("GPU_SOFTWARE"),
+        ),
+        Some(_) => None,
+    }
+}
+
+/// What kept the host from answering, where it may answer later.
+fn trouble(facts: &Facts) -> Option<Error> {
+    match facts.look {
+        Look::Trouble(Some(status)) => Some(Head { status, ..Head::default() }.outage()),
+        Look::Trouble(None) => {
+            Some(Error::unavailable("the model's host did not answer in time").with_code("NETWORK"))
+        }
+        _ => None,
+    }
+}
+
+/// What is wrong with the file or its host, where that will be the same next time.
+fn file_fault(facts: &Facts) -> Option<Error> {
+    match &facts.look {
+        Look::Foreign(fault) => Some(fault.clone()),
+        Look::Refused(status) if !facts.is_complete => {
+            Some(Head { status: *status, ..Head::default() }.refusal())
+        }
+        Look::Page if !facts.is_complete => Some(web_page()),
+        Look::Unreachable if !facts.is_complete => Some(unreachable()),
+        _ => None,
+    }
+}
+
+/// The first thing in the way, or where the model would run; no place where that rests on a size
+/// that could not be read.
+fn obstacle(facts: &Facts, to_fetch: Option<u64>) -> Result<Option<Place>> {
     if !facts.has_workers {
         return Err(Error::precondition(
             "there are no web workers here: a model runs in a browser's page",
@@ -207,10 +344,23 @@ fn obstacle(facts: &Facts, to_fetch: Option<u64>) -> Result<Place> {
         )
         .with_code("SIMD_UNAVAILABLE"));
     }
-    let place = placed(facts)?;
-    if let Some(status) = facts.refused.filter(|_| !facts.is_complete) {
-        return Err(Head { status, ..Head::default() }.refusal());
+    // Only what was read of the file may be held against the device.
+    if let Some(fault) = file_fault(facts) {
+        return Err(fault);
     }
+    if let Some(fault) = &facts.engine_fault {
+        return Err(fault.error());
+    }
+    let place = match placed(facts) {
+        Ok(place) => Some(place),
+        Err(error) => {
+            let is_unread = facts.bytes.is_none() && facts.look != Look::Read;
+            if !is_unread || facts.wish != Wish::Auto {
+                return Err(error);
+            }
+            None
+        }
+    };
     if let Some(crashed_at) = facts.crashed_at.filter(|crashed| facts.context_window >= *crashed) {
         return Err(Error::precondition(format!(
             "loading this model with a context window of {crashed_at} ended the page before; choose a smaller one, or load with `despiteCrash: true`",

@@ -1,6 +1,6 @@
 //! Verdicts, as JSON.
 
-use super::{Facts, Gpu, Limits, Shape, Wish, judge};
+use super::{Facts, Fault, Gpu, Limits, Look, Shape, Wish, judge};
 
 fn ready() -> Facts {
     Facts {
@@ -22,6 +22,7 @@ fn check(bend: impl FnOnce(&mut Facts), expected: &str) {
     bend(&mut facts);
     let mut found = serde_json::to_value(judge(&facts)).unwrap();
     let reason = found.as_object_mut().unwrap().remove("reason");
+    found.as_object_mut().unwrap().remove("kept");
     assert_eq!(reason.is_some(), found.get("code").is_some(), "a code comes with a sentence");
     assert_eq!(found.to_string(), expected);
 }
@@ -132,8 +133,8 @@ fn obstacles() {
     let huge = |it: &mut Facts| (it.wish, it.bytes) = (Wish::Cpu, Some(5 << 30));
     check(huge, &unavailable("OUT_OF_MEMORY"));
     check(|it| (it.shape, _) = (gemma_1b(), huge(it)), &unavailable("OUT_OF_MEMORY"));
-    check(|it| it.refused = Some(403), &unavailable("MODEL_GATED"));
-    check(|it| it.refused = Some(404), &unavailable("MODEL_NOT_FOUND"));
+    check(|it| it.look = Look::Refused(403), &unavailable("MODEL_GATED"));
+    check(|it| it.look = Look::Refused(404), &unavailable("MODEL_NOT_FOUND"));
     check(
         |it| it.crashed_at = Some(8192),
         r#"{"bytesToDownload":1000000000,"device":"gpu","gpuBytesNeeded":1000000000,"status":"downloadable"}"#,
@@ -143,4 +144,100 @@ fn obstacles() {
         |it| (it.free, it.is_kept) = (Some(0), false),
         r#"{"bytesToDownload":1000000000,"device":"gpu","gpuBytesNeeded":1000000000,"status":"downloadable"}"#,
     );
+}
+
+/// A machine without a GPU, where a model's size decides.
+fn without_gpu(it: &mut Facts) {
+    it.gpu = Gpu::default();
+    it.bytes = None;
+}
+
+#[test]
+fn the_device_is_judged_only_by_what_was_read() {
+    let unavailable = |code: &str| format!(r#"{{"code":"{code}","status":"unavailable"}}"#);
+    let refused = |status| move |it: &mut Facts| (it.look, ()) = (Look::Refused(status), ());
+    for (status, code) in [(401, "MODEL_GATED"), (404, "MODEL_NOT_FOUND"), (400, "MODEL_HTTP")] {
+        check(|it| (without_gpu(it), refused(status)(it)).1, &unavailable(code));
+        check(refused(status), &unavailable(code));
+    }
+    check(|it| (without_gpu(it), it.look = Look::Unreachable).1, &unavailable("NETWORK"));
+    check(|it| it.look = Look::Unreachable, &unavailable("NETWORK"));
+    check(|it| (without_gpu(it), it.look = Look::Page).1, &unavailable("MODEL_NOT_FOUND"));
+    // A host that may answer later leaves the question open.
+    let open = |code: &str| format!(r#"{{"code":"{code}","status":"downloadable"}}"#);
+    let trouble =
+        |status| move |it: &mut Facts| (without_gpu(it), it.look = Look::Trouble(status)).1;
+    check(trouble(Some(503)), &open("MODEL_HTTP"));
+    check(trouble(None), &open("NETWORK"));
+    check(|it| (without_gpu(it), it.saves_data = true).1, &open("DATA_SAVER"));
+    check(|it| (without_gpu(it), it.look = Look::None).1, r#"{"status":"downloadable"}"#);
+    check(
+        |it| (trouble(Some(503))(it), it.wish = Wish::Cpu).1,
+        r#"{"device":"cpu","status":"downloadable"}"#,
+    );
+    // A GPU that was asked for by name, or a size that is known, leaves nothing open.
+    check(|it| (trouble(None)(it), it.wish = Wish::Gpu).1, &unavailable("GPU_UNAVAILABLE"));
+    check(|it| (without_gpu(it), it.look = Look::Read).1, &unavailable("GPU_UNAVAILABLE"));
+    // What is here whole needs no host.
+    for look in [Look::Refused(404), Look::Unreachable] {
+        check(
+            |it| (it.look, it.held, it.is_complete) = (look.clone(), 1_000_000_000, true),
+            r#"{"device":"gpu","gpuBytesNeeded":1000000000,"status":"available"}"#,
+        );
+    }
+    let missing = Fault { code: "WASM_UNAVAILABLE".into(), message: "a file is missing".into() };
+    check(
+        |it| (without_gpu(it), it.engine_fault = Some(missing.clone())).1,
+        &unavailable("WASM_UNAVAILABLE"),
+    );
+}
+
+#[test]
+fn a_file_that_is_no_model_is_none_wherever_it_lies() {
+    let code = |header: &[u8], whole: bool| {
+        let mut facts = ready();
+        (facts.look, facts.is_complete) = (Look::Read, whole);
+        facts.read_header(header);
+        let found = judge(&facts);
+        (found.status, found.code)
+    };
+    use super::Status::{Available, Downloadable, Unavailable};
+    for (whole, here) in [(false, Downloadable), (true, Available)] {
+        assert_eq!(code(b"GGUF\x03\0\0\0", whole), (here, None));
+        for (header, expected) in [
+            (&b""[..], "GGUF_TRUNCATED"),
+            (b"GG", "GGUF_INVALID"),
+            (b"# README", "GGUF_INVALID"),
+            (b"<!doctype html>", "GGUF_INVALID"),
+            (b"version https://git-lfs.github.com/spec/v1", "GGUF_INVALID"),
+        ] {
+            assert_eq!(code(header, whole), (Unavailable, Some(expected.into())), "{header:?}");
+        }
+    }
+    let mut unread = ready();
+    unread.read_header(b"");
+    assert_eq!(unread, ready(), "nothing was read, so that nothing is wrong");
+}
+
+#[test]
+fn no_speed_for_less_than_a_header() {
+    for (bytes, speed) in [(0, None), (351, None), (4095, None), (4096, Some(659_179))] {
+        let facts = Facts { wish: Wish::Cpu, bytes: Some(bytes), ..ready() };
+        assert_eq!(judge(&facts).estimated_tokens_per_second, speed, "{bytes} bytes");
+    }
+}
+
+#[test]
+fn whether_a_download_is_kept() {
+    let kept = |is_kept, fault: Option<&str>| {
+        let facts = Facts { is_kept, store_fault: fault.map(Into::into), ..ready() };
+        let found = judge(&facts);
+        (found.kept, found.not_kept_reason)
+    };
+    assert_eq!(kept(true, None), (Some(true), None));
+    assert_eq!(
+        kept(false, Some("a private window")),
+        (Some(false), Some("a private window".into()))
+    );
+    assert_eq!(kept(false, None), (None, None));
 }
