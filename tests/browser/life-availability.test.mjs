@@ -11,7 +11,7 @@ before(async () => {
   bytes = it.models.read('q8_0')
 })
 after(() => it?.close())
-beforeEach(() => calm(it.host, { '/tiny.gguf': bytes }))
+beforeEach(() => calm(it.host, { '/tiny.gguf': bytes, '/empty.gguf': Buffer.alloc(0), '/words.gguf': Buffer.from('# A page of words\n'.repeat(3000)) }))
 
 /** A page whose navigator answers as told. */
 async function openOn({ adapter, connection } = {}) {
@@ -113,4 +113,77 @@ test('a connection that saves data starts nothing by itself, and is told', async
     assert.equal(load.code, undefined, load.message)
     await page.context().close()
   }
+})
+
+test('what stands in the way is named as such, and never as the device', async () => {
+  const page = await openOn()
+  for (const [options, mood, status, code] of [
+    [{ model: '/missing.gguf' }, undefined, 'unavailable', 'MODEL_NOT_FOUND'],
+    [{ model: '/tiny.gguf' }, { status: 401 }, 'unavailable', 'MODEL_GATED'],
+    [{ model: '/tiny.gguf' }, { status: 400 }, 'unavailable', 'MODEL_HTTP'],
+    [{ model: '/tiny.gguf' }, { status: 503 }, 'downloadable', 'MODEL_HTTP'],
+    [{ model: '/tiny.gguf' }, { stall: 0 }, 'downloadable', 'NETWORK'],
+    [{ model: '/tiny.gguf' }, { status: 200, body: '<h1>Sign in</h1>', headers: { 'content-type': 'text/html' } }, 'unavailable', 'MODEL_NOT_FOUND'],
+    [{ model: '/empty.gguf' }, undefined, 'unavailable', 'GGUF_TRUNCATED'],
+    [{ model: '/words.gguf' }, undefined, 'unavailable', 'GGUF_INVALID'],
+    [{ model: 'http://127.0.0.1:1/tiny.gguf' }, undefined, 'unavailable', 'NETWORK'],
+    [{ model: '/tiny.gguf', wasmUrl: '/missing.wasm' }, undefined, 'unavailable', 'WASM_UNAVAILABLE'],
+    [{ model: '/tiny.gguf', workerUrl: '/missing-worker.js' }, undefined, 'unavailable', 'WORKER_UNAVAILABLE'],
+  ]) {
+    it.host.moods = mood === undefined ? [] : [mood]
+    const model = options.model.startsWith('/') ? it.host.origin + options.model : options.model
+    // Each in a page whose CPU has not been measured, on a machine without a GPU.
+    await page.evaluate(() => localStorage.clear())
+    const found = await ask(page, { ...options, model })
+    assert.deepEqual([found.status, found.code], [status, code], JSON.stringify({ options, mood, found }))
+    assert.ok(found.reason.length > 10 && !/GPU/.test(found.reason), found.reason)
+    assert.equal(found.estimatedTokensPerSecond, undefined, 'no speed for what is no model')
+  }
+  await page.context().close()
+})
+
+test('a file in the hand that is no model is none', async () => {
+  const page = await openOn()
+  const found = await page.evaluate(async () => {
+    const files = [new Blob([]), new Blob(['# words'.repeat(9000)]), new File(['<!doctype html>'], 'x.gguf')]
+    return await Promise.all(files.map((model) => hybridge.gemmaModel({ model }).availability()))
+  })
+  assert.deepEqual(found.map(({ status, code }) => [status, code]), [['unavailable', 'GGUF_TRUNCATED'], ['unavailable', 'GGUF_INVALID'], ['unavailable', 'GGUF_INVALID']])
+  await page.context().close()
+})
+
+test('whether a download is kept, and why not', async () => {
+  const page = await openOn()
+  const model = `${it.host.origin}/tiny.gguf`
+  const kept = await ask(page, { model, device: 'cpu' })
+  assert.deepEqual([kept.kept, kept.notKeptReason], [true, undefined])
+  const none = await ask(page, { model, device: 'cpu', cache: 'none' })
+  assert.equal(none.kept, false)
+  assert.match(none.notKeptReason, /cache: 'none'/)
+  // A browser without the file system, and a private window that refuses it.
+  for (const [refuse, reason] of [[() => delete StorageManager.prototype.getDirectory, /has no private file system/], [() => (StorageManager.prototype.getDirectory = async () => { throw new DOMException('no', 'SecurityError') }), /refuses/]]) {
+    const other = await openOn()
+    await other.evaluate(refuse)
+    const found = await ask(other, { model, device: 'cpu' })
+    assert.deepEqual([found.status, found.kept], ['downloadable', false])
+    assert.match(found.notKeptReason, reason)
+    await other.context().close()
+  }
+  await page.context().close()
+})
+
+test('a GPU driver that hangs costs its two seconds once', async () => {
+  const page = await it.open()
+  await page.addInitScript(() => {
+    globalThis.asked = 0
+    Object.defineProperty(navigator, 'gpu', { value: { requestAdapter: () => (asked++, new Promise(() => {})) } })
+  })
+  await page.reload()
+  await page.waitForFunction('globalThis.isReady === true')
+  const asked = await page.evaluate(async () => {
+    for (let round = 0; round < 4; round++) await hybridge.deviceFacts()
+    return globalThis.asked
+  })
+  assert.equal(asked, 1)
+  await page.context().close()
 })

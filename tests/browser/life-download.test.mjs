@@ -1,6 +1,8 @@
 /** A model on its way to the store, from a host with moods. */
 
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { after, before, beforeEach, test } from 'node:test'
 import { calm, keptDigest, setUp } from './life/page.mjs'
 import { sha256 } from '../support/model-host.mjs'
@@ -44,6 +46,7 @@ test('a good host: ranges, progress from 0 to 1, never backwards', async () => {
   const { events } = await check([])
   assert.ok(it.host.requests.every(({ range }) => range !== undefined), 'only ranges are asked for')
   assert.deepEqual([events[0].fraction, events.at(-1).fraction], [0, 1])
+  assert.ok(events.every(({ totalBytes }) => totalBytes > 0), 'the size is known before anything is reported')
   for (const [at, event] of events.entries()) assert.ok(at === 0 || event.fraction >= events[at - 1].fraction, JSON.stringify(events))
 })
 
@@ -65,6 +68,16 @@ test('hosts without ranges, without a tag, without visible headers', async () =>
   calm(it.host, { '/tiny.gguf': bytes })
   it.host.exposes = false
   await check([])
+})
+
+test('a host that cannot resume is given up after a few whole files, and one that states no size at once', async () => {
+  it.host.knowsRanges = false
+  it.host.rule = () => ({ cut: Math.floor(bytes.length * 0.9) })
+  const found = await check([], { code: 'RANGES_UNSUPPORTED', requests: 4 })
+  assert.match(found.message, /range/)
+  calm(it.host, { '/tiny.gguf': bytes })
+  it.host.rule = () => ({ status: 206, body: bytes.subarray(0, 1000), headers: { 'content-range': 'bytes 0-999/*' } })
+  await check([], { code: 'MODEL_SIZE_UNKNOWN', requests: 2 })
 })
 
 test('refusals say what to do', async () => {
@@ -94,8 +107,10 @@ test('the second load asks nobody', async () => {
   const page = await it.open()
   assert.equal((await load(page, { url: url() })).state, 'ready')
   it.host.requests.length = 0
-  assert.equal((await load(page, { url: url() })).state, 'ready')
+  const second = await load(page, { url: url() })
+  assert.equal(second.state, 'ready')
   assert.equal(it.host.requests.length, 0)
+  assert.ok(second.events.every(({ phase, totalBytes }) => phase !== 'download' && totalBytes > 0), JSON.stringify(second.events))
   const listed = await page.evaluate(() => hybridge.listCachedModels())
   assert.deepEqual(listed.map(({ key, bytes }) => [/^tiny-[0-9a-f]{16}$/.test(key), bytes]), [[true, bytes.length]])
   await page.evaluate(async (model) => hybridge.gemmaModel({ model }).remove(), url())
@@ -121,6 +136,87 @@ test('headers go to the host that was named, and not where it redirects to', asy
   assert.ok(elsewhere.requests.length > 0 && elsewhere.requests.every(({ headers }) => headers.authorization === undefined))
   await page.context().close()
   await elsewhere.close()
+})
+
+test('a secret in a header stays at the origin that was named', async () => {
+  const { modelHost } = await import('../support/model-host.mjs')
+  const elsewhere = await modelHost({ '/signed': bytes })
+  it.host.rule = () => ({ redirect: `${elsewhere.origin}/signed` })
+  const loadWith = async (headers) => {
+    elsewhere.requests.length = 0
+    const page = await it.open()
+    const found = await page.evaluate(async ({ model, headers }) => {
+      const gemma = hybridge.gemmaModel({ model, device: 'cpu', contextWindow: 64, headers: () => headers, ...impatient })
+      const { status } = await gemma.availability()
+      return { availability: status, ...(await outcome(gemma.load())) }
+    }, { model: url(), headers })
+    await page.context().close()
+    const leaked = elsewhere.requests.filter((request) => Object.keys(headers).some((name) => request.headers[name] !== undefined))
+    assert.deepEqual(leaked, [], JSON.stringify(headers))
+    return found
+  }
+  for (const headers of [{ 'x-secret': 'one' }, { authorization: 'Bearer two', 'x-secret': 'three' }]) {
+    assert.equal((await loadWith(headers)).code, undefined)
+    assert.ok(elsewhere.requests.length > 0)
+  }
+  // Where the host insists on the secret before it redirects, both cannot be had.
+  it.host.rule = ({ headers }) => (headers['x-secret'] === 'one' ? { redirect: `${elsewhere.origin}/signed` } : { status: 403 })
+  const found = await loadWith({ 'x-secret': 'one' })
+  assert.deepEqual([found.status, found.code], ['PERMISSION_DENIED', 'MODEL_REDIRECTED'], found.message)
+  // Within the origin it goes along.
+  it.host.rule = ({ path, headers }) => (headers['x-secret'] !== 'one' && path === '/tiny.gguf' ? { status: 403 } : path === '/old.gguf' ? { redirect: `${it.host.origin}/tiny.gguf` } : undefined)
+  it.host.moods = []
+  const page = await it.open()
+  const within = await page.evaluate(async (model) => outcome(hybridge.gemmaModel({ model, device: 'cpu', contextWindow: 64, headers: () => ({ 'x-secret': 'one' }), ...impatient }).load()), url('/old.gguf'))
+  assert.equal(within.code, undefined, within.message)
+  await page.context().close()
+  await elsewhere.close()
+})
+
+test('no request of a good download is cancelled', async () => {
+  const page = await it.open()
+  const devtools = await page.context().newCDPSession(page)
+  const finished = []
+  const failed = []
+  const note = ({ method, params }) => {
+    if (method === 'Network.loadingFinished') finished.push(params.requestId)
+    if (method === 'Network.loadingFailed') failed.push(params.errorText)
+  }
+  await devtools.send('Network.enable')
+  devtools.on('Network.loadingFailed', (params) => note({ method: 'Network.loadingFailed', params }))
+  // A worker has a session of its own, which is open before its first request.
+  devtools.on('Target.receivedMessageFromTarget', ({ message }) => note(JSON.parse(message)))
+  devtools.on('Target.attachedToTarget', async ({ sessionId }) => {
+    for (const [id, method] of ['Network.enable', 'Runtime.runIfWaitingForDebugger'].entries()) await devtools.send('Target.sendMessageToTarget', { sessionId, message: JSON.stringify({ id, method, params: {} }) })
+  })
+  await devtools.send('Target.setAutoAttach', { autoAttach: true, waitForDebuggerOnStart: true, flatten: false })
+  await page.evaluate((model) => hybridge.gemmaModel({ model, device: 'cpu' }).availability(), url())
+  assert.equal((await load(page, { url: url() })).code, undefined)
+  assert.ok(finished.length > 3, `${finished.length} requests of the worker were seen`)
+  assert.deepEqual(failed, [])
+  await page.context().close()
+})
+
+test('a browser as old as the oldest one supported downloads, resumes and answers', async () => {
+  const page = await it.open()
+  const young = readFileSync(join(import.meta.dirname, 'life/young-names.mjs'), 'utf8').replace('export ', '')
+  await page.addInitScript(`${young}\nforgetYoungNames()`)
+  await page.reload()
+  await page.waitForFunction('globalThis.isReady === true')
+  await page.evaluate(() => void (globalThis.hasAny = typeof AbortSignal.any))
+  assert.equal(await page.evaluate(() => hasAny), 'undefined')
+  it.faults.push('old', 'old')
+  it.host.moods = [{}, { cut: 1000 }, { stall: 3000 }]
+  const found = await page.evaluate(async (model) => {
+    const gemma = hybridge.gemmaModel({ model, device: 'cpu', contextWindow: 64, workerUrl: '/life/faulty-worker.mjs', ...impatient })
+    const { status } = await gemma.availability()
+    const load = await outcome(gemma.load())
+    const { text } = await gemma.generate({ prompt: 'hi', config: { temperature: 0, maxOutputTokens: 4 } })
+    await gemma.remove()
+    return { status, code: load.code, hasText: text.length > 0, left: await hybridge.listCachedModels() }
+  }, url())
+  assert.deepEqual(found, { status: 'downloadable', code: undefined, hasText: true, left: [] })
+  await page.context().close()
 })
 
 test('a hundred random cuts, aborts and reloads lead to the same bytes and keep what has arrived', async () => {

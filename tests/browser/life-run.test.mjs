@@ -235,25 +235,3 @@ test('without a hardware GPU a large model is unavailable, and says why', async 
   assert.deepEqual([found.tiny.status, found.tiny.bytesToDownload], ['downloadable', bytes.length])
   await page.context().close()
 })
-
-test('a load that ended the page is remembered, and repeated only on demand', async () => {
-  const page = await openModel({ load: false })
-  // What a tab leaves that dies while it loads: its mark, and nobody who holds the lock.
-  await page.evaluate(async () => {
-    const set = Storage.prototype.removeItem
-    Storage.prototype.removeItem = () => {}
-    await gemma.load()
-    await gemma.dispose()
-    Storage.prototype.removeItem = set
-  })
-  const found = await page.evaluate(async () => {
-    const availability = await gemma.availability()
-    const load = await outcome(gemma.load())
-    await gemma.load({ despiteCrash: true })
-    await ask('hi', { maxOutputTokens: 1 })
-    await gemma.dispose()
-    return { availability: [availability.status, availability.code], load: load.code, after: (await gemma.availability()).status }
-  })
-  assert.deepEqual(found, { availability: ['unavailable', 'CRASHED_BEFORE'], load: 'CRASHED_BEFORE', after: 'available' })
-  await page.context().close()
-})

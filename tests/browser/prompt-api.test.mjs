@@ -164,6 +164,104 @@ test('tokens are counted, and the browser keeps its model', async () => {
   assert.deepEqual([count, removed, disposed], [8, 'UNIMPLEMENTED', 'DISPOSED'])
 })
 
+test('a state is never undone by what began before it', async () => {
+  const found = await run(async () => {
+    const outcome = (promise) => promise.then(() => 'done', ({ status }) => status)
+    /** A browser that answers a `create` when it is let go. */
+    const held = (options) => {
+      const real = pretend(options)
+      const { create } = real
+      const gate = {}
+      real.create = async (options) => {
+        await new Promise((resolve, reject) => {
+          gate.open = resolve
+          options.signal?.addEventListener('abort', () => reject(new DOMException('stopped', 'AbortError')))
+        })
+        return await create.call(real, options)
+      }
+      return gate
+    }
+    const soon = () => new Promise((resolve) => setTimeout(resolve))
+    const states = {}
+    let gate = held({ availability: 'downloadable' })
+    let model = hybridge.promptApiModel()
+    let load = outcome(model.load())
+    await soon()
+    await model.dispose()
+    gate.open()
+    states.disposed = [await load, model.state]
+
+    gate = held({})
+    model = hybridge.promptApiModel()
+    load = outcome(model.load())
+    await soon()
+    gate.open()
+    await load
+    const stop = new AbortController()
+    load = outcome(model.load({ signal: stop.signal }))
+    await soon()
+    const during = model.state
+    stop.abort()
+    states.aborted = [during, await load, model.state]
+
+    pretend({ hang: true })
+    model = hybridge.promptApiModel()
+    const answer = outcome(model.generate('x'))
+    await soon()
+    await soon()
+    await model.dispose()
+    states.running = [model.state]
+    void answer
+    return states
+  })
+  assert.deepEqual(found, { disposed: ['UNAVAILABLE', 'disposed'], aborted: ['ready', 'CANCELLED', 'ready'], running: ['disposed'] })
+})
+
+test('a browser that has the model already is ready before anybody asks', async () => {
+  const found = await run(async () => {
+    pretend({})
+    const cloud = hybridge.defineModel({ name: 'sky', generate: async () => 'from the cloud' })
+    const ask = async (onDevice) => {
+      const ai = hybridge.hybridModelOnDeviceCloud({ onDevice, cloud, strategy: new hybridge.ReadyStrategy() })
+      return (await ai.generate('x')).branch
+    }
+    const branches = [await ask(hybridge.promptApiModel())]
+    pretend({ availability: 'downloadable' })
+    branches.push(await ask(hybridge.promptApiModel()))
+    const slow = pretend({})
+    slow.availability = () => new Promise(() => {})
+    branches.push(await ask(hybridge.promptApiModel()))
+    return branches
+  })
+  assert.deepEqual(found, ['onDevice', 'cloud', 'cloud'])
+})
+
+test('options that the browser does not take are followed, or named', async () => {
+  const found = await run(async () => {
+    const warned = []
+    const { warn } = console
+    console.warn = (text) => warned.push(text)
+    try {
+      pretend({ words: ['one ', 'two ', 'three ', 'four'] })
+      const model = hybridge.promptApiModel()
+      const config = { stopSequences: ['o thr', '!'], seed: 5, topK: 3, maxOutputTokens: 9, temperature: 0.7 }
+      const whole = await model.generate({ prompt: 'x', config })
+      const { texts } = await streamed(model.generateStream({ prompt: 'x', config }))
+      const plain = await model.generate({ prompt: 'x', config: { temperature: 0 } })
+      return { whole: whole.text, texts, warnings: whole.raw.warnings, warned, plain: plain.raw ?? null }
+    } finally {
+      console.warn = warn
+    }
+  })
+  assert.equal(found.whole, 'one tw')
+  assert.equal(found.texts.join(''), 'one tw')
+  for (const name of ['seed', 'topK', 'maxOutputTokens', 'temperature']) {
+    assert.ok(found.warnings.some((warning) => warning.includes(`\`${name}\``)), name)
+    assert.equal(found.warned.filter((warning) => warning.includes(`\`${name}\``)).length, 1, `${name} once`)
+  }
+  assert.equal(found.plain, null)
+})
+
 test('without the global it is absent, and says so', async () => {
   const [availability, { error }] = await run(async () => {
     pretend(undefined)

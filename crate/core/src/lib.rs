@@ -4,7 +4,6 @@
 //! in as values, decisions go out as values, so that all of it is tested with a bare `cargo test`.
 
 mod base64;
-pub mod chat;
 pub mod device;
 pub mod download;
 mod error;

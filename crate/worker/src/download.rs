@@ -16,10 +16,11 @@ pub struct Download(RefCell<Transfer>);
 
 #[wasm_bindgen]
 impl Download {
-    /// Goes on from a journal's text; `policy` and `expected` are JSON.
+    /// Goes on from a journal's text beside a file of `length` bytes; `policy` and `expected` are JSON.
     #[wasm_bindgen(constructor)]
-    pub fn new(policy: &str, expected: &str, journal: &str) -> Result<Self, JsValue> {
-        let make = || Ok(Transfer::new(parse(policy)?, parse(expected)?, Journal::read(journal)));
+    pub fn new(policy: &str, expected: &str, journal: &str, length: f64) -> Result<Self, JsValue> {
+        let journal = Journal::read(journal).clipped(count(length));
+        let make = || Ok(Transfer::new(parse(policy)?, parse(expected)?, journal));
         make().map(|transfer| Self(RefCell::new(transfer))).map_err(|error| thrown(&error))
     }
 
@@ -86,9 +87,15 @@ impl Download {
         number(self.0.borrow().journal().held.prefix())
     }
 
-    /// The file's size, or -1 while nobody has told it.
+    /// The file's size, or -1 while it is unknown.
     pub fn size(&self) -> f64 {
         self.0.borrow().size().map_or(-1.0, number)
+    }
+
+    /// The file's size, or -1 while only an earlier visit's record claims one.
+    #[wasm_bindgen(js_name = confirmedSize)]
+    pub fn confirmed_size(&self) -> f64 {
+        self.0.borrow().confirmed_size().map_or(-1.0, number)
     }
 
     /// After how many milliseconds of silence a body counts as cut.

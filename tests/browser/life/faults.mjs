@@ -3,6 +3,8 @@
  * may be asked over a channel; what is to happen at its start is asked of the page's host, which tells each fault once.
  */
 
+import { forgetYoungNames } from './young-names.mjs'
+
 const channel = new BroadcastChannel('faults')
 let instance
 let isTrapArmed = false
@@ -58,16 +60,22 @@ const { arrayBuffer } = Blob.prototype
 Blob.prototype.arrayBuffer = function () {
   if (isDue('trap-on-read')) isTrapArmed = true
   if (isDue('close-on-read')) self.close()
+  if (isDue('hang-on-read')) return new Promise(() => {})
   return arrayBuffer.call(this)
 }
 
-const isCramped = isDue('little-room')
-const { estimate } = StorageManager.prototype
-StorageManager.prototype.estimate = async function () {
-  return isCramped ? { quota: 100_000, usage: 0 } : await estimate.call(this)
-}
+// What Safari 16.4, Firefox 115 or Chrome 113 do not have.
+if (isDue('old')) forgetYoungNames()
 
-if (isDue('no-store')) delete StorageManager.prototype.getDirectory
+const isCramped = isDue('little-room')
+// WebKitGTK has none in automation.
+if (globalThis.StorageManager !== undefined) {
+  const { estimate } = StorageManager.prototype
+  StorageManager.prototype.estimate = async function () {
+    return isCramped ? { quota: 100_000, usage: 0 } : await estimate.call(this)
+  }
+  if (isDue('no-store')) delete StorageManager.prototype.getDirectory
+}
 
 /** Bytes in buffers that nobody has destroyed: what garbage collection would free some day counts as held. */
 const held = new Map()

@@ -8,7 +8,8 @@ import { tinyModels } from '../../support/tiny-models.mjs'
 
 const root = join(import.meta.dirname, '../../..')
 
-const html = `<!doctype html><title>life</title><script type="module">
+/** The page of these tests: the package, and what makes it impatient. */
+export const lifePage = `<!doctype html><title>life</title><script type="module">
   import * as hybridge from '/hybridge/dist/index.js'
   // The planner's patience, for a network without distance.
   const impatient = { [Symbol.for('hybridge.downloadPolicy')]: { piece: 65536, parallel: 4, failures: 4, pauseMs: 5, stallMs: 400 } }
@@ -23,7 +24,7 @@ export async function setUp({ gpu = false, pages = {}, mounts = {}, keepsPages =
   // What the next workers will suffer, one after the other; workers ask for it as they start.
   const faults = []
   const nextFault = { type: 'text/plain', get body() { return faults.shift() ?? '' } }
-  const site = await serve({ '/hybridge/': join(root, 'crate/npm'), '/life/': import.meta.dirname, ...mounts }, { pages: { '/': { type: 'text/html', body: html }, '/fault': nextFault, ...pages } })
+  const site = await serve({ '/hybridge/': join(root, 'crate/npm'), '/life/': import.meta.dirname, ...mounts }, { pages: { '/': { type: 'text/html', body: lifePage }, '/fault': nextFault, ...pages } })
   const browser = await launch({ gpu, keepsPages })
   const contexts = []
   return {

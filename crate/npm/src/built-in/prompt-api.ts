@@ -4,7 +4,7 @@ import { HybridError } from '../border/errors.js'
 import { defineModel } from '../answer/model.js'
 import { normaliseRequest, wantsJson, type ModelRequest } from '../border/request.js'
 import type { Reply } from '../border/replies.js'
-import type { RunOptions } from '../answer/runner.js'
+import { settledState, type RunOptions } from '../answer/runner.js'
 import { cancelled } from '../border/thrown.js'
 import type { Availability, LoadProgress, OnDeviceModel } from '../types.js'
 import { languageModel, type LanguageModelGlobal, type LanguageModelSession } from './language-model.js'
@@ -14,6 +14,8 @@ import { conversationOf } from './prompt-api-messages.js'
 /**
  * Chrome's built-in model. It has no tools, no log-probabilities and no finish reason but its own;
  * where the browser has none, it is FAILED_PRECONDITION, and UNAVAILABLE until `load()` has downloaded it.
+ * Of the options it knows `temperature: 0` and `stopSequences`; any other one is ignored, and named in a warning of the
+ * console and in `response.raw.warnings`.
  *
  * @example
  * const onDevice = promptApiModel()
@@ -35,18 +37,39 @@ export function promptApiModel({ name = 'prompt-api' }: { name?: string } = {}):
       throw new HybridError('UNIMPLEMENTED', 'the browser owns its built-in model; it is removed in the browser\'s settings')
     },
   }
-  return Object.defineProperty(Object.assign(face, more), 'state', { get: () => builtIn.state, enumerable: true }) as typeof face & OnDeviceModel
+  Object.defineProperty(face, settledState, { value: () => builtIn.settled() })
+  return Object.defineProperty(Object.assign(face, more), 'state', { get: () => builtIn.state, enumerable: true }) as OnDeviceModel
 }
 
+type State = OnDeviceModel['state']
+
 class BuiltIn {
-  state: OnDeviceModel['state'] = 'absent'
+  #state: State = 'absent'
+  /** Counts loads and disposals: an older load that fails must not overwrite the state of a younger one. */
+  #turn = 0
+  #look: Promise<unknown> | undefined
+  readonly #sessions = new Set<LanguageModelSession>()
+  readonly #warned = new Set<string>()
+
+  /** The browser may have the model already, which only a question can find out; the first reader asks it. */
+  get state(): State {
+    void this.settled()
+    return this.#state
+  }
+
+  /** Resolves once the state is what the browser says. */
+  async settled(): Promise<void> {
+    if (this.#state !== 'absent' || languageModel() === undefined) return
+    await (this.#look ??= this.availability())
+  }
 
   async availability(): Promise<Availability> {
     const builtIn = languageModel()
     if (builtIn === undefined) return { status: 'unavailable', reason: 'this browser has no built-in language model', code: 'PROMPT_API_MISSING' }
     try {
       const status = await builtIn.availability()
-      if (status === 'available' && this.state === 'absent') this.state = 'ready'
+      if (status === 'available' && this.#state === 'absent') this.#state = 'ready'
+      if (status !== 'available' && this.#state === 'ready') this.#state = 'absent'
       return status === 'unavailable' ? { status, reason: 'this device cannot run the browser\'s built-in model', code: 'DEVICE_UNSUITABLE' } : { status }
     } catch (thrown) {
       const { message, code } = promptApiFailure(thrown)
@@ -56,52 +79,68 @@ class BuiltIn {
 
   async load({ onProgress, signal }: NonNullable<Parameters<OnDeviceModel['load']>[0]>): Promise<void> {
     if (signal?.aborted === true) throw cancelled(signal.reason)
-    const builtIn = await this.#usable()
-    this.state = 'loading'
+    const builtIn = this.#usable()
+    const before = this.#state
+    const turn = ++this.#turn
+    // A model that is ready stays ready for others meanwhile.
+    if (before !== 'ready') this.#state = 'loading'
     let fraction = -1
-    const tell = (next: number): void => {
+    const report = (next: number): void => {
       if (!(next > fraction)) return
       fraction = next
-      // The browser tells a share and no bytes, lest the size tell who asks.
+      // The API reports a fraction only, to prevent fingerprinting.
       const progress: LoadProgress = { phase: 'download', loadedBytes: 0, totalBytes: 0, fraction }
-      onProgress?.(progress)
+      try {
+        onProgress?.(progress)
+      } catch (thrown) {
+        globalThis.reportError?.(thrown)
+      }
     }
     try {
-      tell(0)
+      report(0)
       const session = await builtIn.create({
         ...(signal === undefined ? {} : { signal }),
-        monitor: (monitor) => monitor.addEventListener('downloadprogress', (event) => tell(Math.min((event as ProgressEvent).loaded, 1))),
+        monitor: (monitor) => monitor.addEventListener('downloadprogress', (event) => report(Math.min((event as ProgressEvent).loaded, 1))),
       })
       session.destroy()
-      this.state = 'ready'
     } catch (thrown) {
-      const failure = promptApiFailure(thrown)
-      this.state = failure.status === 'CANCELLED' ? 'absent' : 'failed'
+      const failure = this.#failure(thrown, signal)
+      const kept = before === 'failed' ? before : 'absent'
+      // Neither a `dispose` nor another load that came first is undone.
+      if (this.#turn === turn && this.#state === 'loading') this.#state = failure.status === 'CANCELLED' ? kept : 'failed'
       throw failure
     }
-    tell(1)
+    if (this.#isDisposed) throw disposed()
+    this.#state = 'ready'
+    report(1)
   }
 
   async generate(request: ModelRequest, { streaming, sendChunk, signal }: RunOptions): Promise<Reply> {
+    const warnings = this.#warn(request)
+    const stops = request.config.stopSequences ?? []
     const { session, input, options } = await this.#session(request, signal)
-    let text = ''
+    const cut = new StopCut(stops)
     try {
       if (streaming) {
         const reader = session.promptStreaming(input, options).getReader()
-        for (let read = await reader.read(); !read.done; read = await reader.read()) {
-          text += read.value
-          sendChunk(read.value)
+        for (let read = await reader.read(); !read.done && !cut.isOver; read = await reader.read()) {
+          const piece = cut.feed(read.value)
+          if (piece !== '') sendChunk(piece)
         }
+        void reader.cancel().catch(() => {})
+        const rest = cut.end()
+        if (rest !== '') sendChunk(rest)
       } else {
-        text = await session.prompt(input, options)
+        cut.feed(await session.prompt(input, options))
+        cut.end()
       }
       const totalTokens = session.contextUsage
-      return { text, finishReason: 'stop', ...(totalTokens === undefined ? {} : { usage: { totalTokens } }) }
+      return { text: cut.text, finishReason: 'stop', ...(totalTokens === undefined ? {} : { usage: { totalTokens } }), ...(warnings.length === 0 ? {} : { raw: { warnings } }) }
     } catch (thrown) {
-      if (isFiltered(thrown)) return { text, finishReason: 'blocked', finishMessage: 'NotReadableError' }
-      throw promptApiFailure(thrown)
+      if (isFiltered(thrown)) return { text: cut.text, finishReason: 'blocked', finishMessage: 'NotReadableError' }
+      throw this.#failure(thrown, signal)
     } finally {
-      session.destroy()
+      this.#end(session)
     }
   }
 
@@ -112,19 +151,51 @@ class BuiltIn {
       if (measured === undefined) throw new HybridError('UNIMPLEMENTED', 'this browser does not count the tokens of its built-in model')
       return (session.contextUsage ?? 0) + measured
     } catch (thrown) {
-      throw promptApiFailure(thrown)
+      throw this.#failure(thrown, undefined)
     } finally {
-      session.destroy()
+      this.#end(session)
     }
   }
 
   dispose(): void {
-    this.state = 'disposed'
+    this.#turn++
+    this.#state = 'disposed'
+    for (const session of [...this.#sessions]) this.#end(session)
+  }
+
+  get #isDisposed(): boolean {
+    return this.#state === 'disposed'
+  }
+
+  #end(session: LanguageModelSession): void {
+    this.#sessions.delete(session)
+    session.destroy()
+  }
+
+  /** CANCELLED stands for the caller's own signal: what ended a session otherwise lets a hybrid move on. */
+  #failure(thrown: unknown, signal: AbortSignal | undefined): HybridError {
+    if (signal?.aborted === true) return cancelled(signal.reason)
+    if (this.#isDisposed) return disposed()
+    const failure = promptApiFailure(thrown)
+    return failure.status === 'CANCELLED' ? new HybridError('UNAVAILABLE', 'the browser ended the built-in model\'s session', { cause: thrown }) : failure
+  }
+
+  /** Names the options that this model cannot follow: in the console once each, and for the reply. */
+  #warn({ config }: ModelRequest): string[] {
+    const ignored = (['topK', 'topP', 'minP', 'seed', 'maxOutputTokens'] as const).filter((name) => config[name] !== undefined).map(String)
+    if (config.temperature !== undefined && config.temperature !== 0) ignored.push('temperature')
+    const warnings = ignored.map((name) => `the browser's built-in model ignores \`${name}\``)
+    for (const warning of warnings) {
+      if (this.#warned.has(warning)) continue
+      this.#warned.add(warning)
+      console.warn(`hybridge: ${warning}`)
+    }
+    return warnings
   }
 
   /** A session of its own for each request: history is the request's, and nothing leaks from one to the next. */
   async #session(request: ModelRequest, signal: AbortSignal | undefined) {
-    const builtIn = await this.#usable()
+    const builtIn = this.#usable()
     const { initialPrompts, input, expectedInputs } = conversationOf(request)
     const shared = signal === undefined ? {} : { signal }
     const options = { ...shared, ...(wantsJson(request) ? { responseConstraint: request.output?.schema ?? {} } : {}) }
@@ -138,17 +209,74 @@ class BuiltIn {
         expectedInputs,
         ...(request.config.temperature === 0 ? { samplingMode: 'most-predictable' } : {}),
       })
-      if (this.state === 'absent') this.state = 'ready'
+      this.#sessions.add(session)
+      // Disposed of while the session was made.
+      if (this.#isDisposed) {
+        this.#end(session)
+        throw disposed()
+      }
+      if (this.#state === 'absent') this.#state = 'ready'
       return { session, input, options }
     } catch (thrown) {
-      throw promptApiFailure(thrown)
+      throw this.#failure(thrown, signal)
     }
   }
 
-  async #usable(): Promise<LanguageModelGlobal> {
-    if (this.state === 'disposed') throw new HybridError('FAILED_PRECONDITION', 'this model was disposed', { code: 'DISPOSED' })
+  #usable(): LanguageModelGlobal {
+    if (this.#isDisposed) throw new HybridError('FAILED_PRECONDITION', 'this model was disposed', { code: 'DISPOSED' })
     const builtIn = languageModel()
     if (builtIn === undefined) throw new HybridError('FAILED_PRECONDITION', 'this browser has no built-in language model', { code: 'PROMPT_API_MISSING' })
     return builtIn
+  }
+}
+
+/** Disposed of while something ran: a hybrid moves on to another branch. */
+function disposed(): HybridError {
+  return new HybridError('UNAVAILABLE', 'this model was disposed of', { code: 'DISPOSED' })
+}
+
+/** Ends a text before the first stop sequence, which the browser's model does not know. Holds back what may begin one. */
+class StopCut {
+  readonly #stops: readonly string[]
+  #held = ''
+  text = ''
+  isOver = false
+
+  constructor(stops: readonly string[]) {
+    this.#stops = stops.filter((stop) => stop !== '')
+  }
+
+  /** The next piece in; what is certain to stand before a stop sequence out. */
+  feed(piece: string): string {
+    if (this.isOver) return ''
+    const held = this.#held + piece
+    const found = this.#stops.map((stop) => held.indexOf(stop)).filter((at) => at >= 0)
+    this.isOver = found.length > 0
+    const end = this.isOver ? Math.min(...found) : held.length - this.#longestBeginning(held)
+    this.#held = this.isOver ? '' : held.slice(end)
+    return this.#add(held.slice(0, end))
+  }
+
+  /** The text is over: what was held back began nothing. */
+  end(): string {
+    const rest = this.#held
+    this.#held = ''
+    return this.#add(rest)
+  }
+
+  #add(text: string): string {
+    this.text += text
+    return text
+  }
+
+  /** How much of the text's end may be a stop sequence that has only begun. */
+  #longestBeginning(text: string): number {
+    let longest = 0
+    for (const stop of this.#stops) {
+      for (let length = Math.min(stop.length - 1, text.length); length > longest; length--) {
+        if (text.endsWith(stop.slice(0, length))) longest = length
+      }
+    }
+    return longest
   }
 }

@@ -10,7 +10,7 @@ import { callerOf } from './tool-turns.js'
 import { unlessAborted } from '../border/abort.js'
 import { readOptions, readRequest, type ModelRequest } from '../border/request.js'
 import { RunnableModel } from '../answer/model.js'
-import type { RunOptions } from '../answer/runner.js'
+import { settledState, type RunOptions } from '../answer/runner.js'
 import { Shadow } from './shadow.js'
 import type { Leaf, Tree } from './strategy.js'
 import type { Answer } from '../border/replies.js'
@@ -39,6 +39,9 @@ export interface RouterParts {
 }
 
 /** What some models have beside the face of every model. */
+/** How long a decision waits for models to find out their state. */
+const settlingMs = 500
+
 interface MoreThanAModel { state?: unknown; countTokens?: unknown; queued?: unknown }
 
 export class Router {
@@ -60,7 +63,7 @@ export class Router {
   /** The hybrid's runner. */
   readonly run = async (request: ModelRequest, run: RunOptions): Promise<Answer> => {
     const engine = this.#engine ?? (await this.#load(run.signal))
-    const machine = engine.run(toJson({ id: newId(), streaming: run.streaming, config: request.config, stay: callerOf(request, this.#branches), allow: run.allow }, 'the request\'s config'))
+    const machine = engine.run(toJson({ id: newId(), streaming: run.streaming, config: request.config, stay: callerOf(request, this.#branches) }, 'the request\'s config'))
     const startedAt = now()
     const answer = await new Drive(machine, this.#circuit, this.#world(request, run), request, run).answer
     this.#shadow?.consider(request, run, answer, now() - startedAt)
@@ -108,14 +111,26 @@ export class Router {
         branchKeys: new Set(this.#plan.keys),
         isStreaming: run.streaming,
         device: await deviceFacts(),
-        branches: this.health(),
+        branches: (await this.#settled(), this.health()),
         context: run.context,
         signal: run.signal,
       }
       rememberCounter(made, countTokens)
       return made
     }
-    return { leaves: this.#leaves, request, context: () => (context ??= makeContext()), branches: () => this.#facts(), countTokens }
+    return { leaves: this.#leaves, request, context: () => (context ??= makeContext()), branches: async () => (await this.#settled(), this.#facts()), countTokens }
+  }
+
+  /** Waits, but not for long, for models that must ask their browser before they know their state. */
+  async #settled(): Promise<void> {
+    const asked = [...this.#branches.values()].flatMap(({ model }) => (model as { [settledState]?: () => Promise<void> })[settledState]?.() ?? [])
+    if (asked.length === 0) return
+    let timer: ReturnType<typeof setTimeout> | undefined
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, settlingMs)
+    })
+    await Promise.race([Promise.allSettled(asked), late])
+    clearTimeout(timer)
   }
 
   #facts(): BranchFacts[] {

@@ -1,25 +1,42 @@
 /** Could the model run here, and what would it take? Gathers facts; core judges them. */
 
 import { deviceFacts, gpuLimits } from '../../border/device-facts.js'
+import { HybridError } from '../../border/errors.js'
+import { fromThrown } from '../../border/thrown.js'
 import { loadPage } from '../../border/wasm.js'
 import type { Availability, DeviceFacts } from '../../types.js'
+import { downloadLock, folder, hasStore, heldOf, readCard, storeFault } from '../layout.js'
 import { cpuRate } from './cpu-rate.js'
-import { findMark } from './crash-marker.js'
+import { findMark, isSuspect } from './crash-marker.js'
 import type { EngineHost } from './host.js'
-import { cardName, downloadLock, folder, hasStore, heldOf, readJson, type Card } from '../layout.js'
 import { probe } from './probe.js'
 import { gpuVerdict } from './self-test.js'
 import { hasSimd } from './simd.js'
+import { noWorkers } from './worker-client.js'
 
-/** Looks at the machine, at the store, and at the first bytes of a file that nobody knows; never at the weights. */
+/**
+ * Looks at the machine, at the store, and at the first bytes of an unknown file; never at the weights.
+ * What keeps the question from being asked at all, as on a server, is an answer too.
+ */
 export async function availabilityOf(host: EngineHost): Promise<Availability> {
+  if (typeof Worker === 'undefined') return { status: 'unavailable', reason: noWorkers, code: 'WORKER_UNAVAILABLE' }
+  try {
+    return await judged(host)
+  } catch (thrown) {
+    const { message, code } = fromThrown(thrown)
+    return { status: 'unavailable', reason: message, ...(code === undefined ? {} : { code }) }
+  }
+}
+
+async function judged(host: EngineHost): Promise<Availability> {
   const page = await loadPage()
   const { device = 'auto', cache = 'opfs', precision = 'exact', workerUrl, wasmUrl } = host.options
   const places = { ...(workerUrl === undefined ? {} : { workerUrl }), ...(wasmUrl === undefined ? {} : { wasmUrl }) }
   const lacksSimd = !hasSimd()
   const key = await host.key()
   const savesData = isMetered()
-  const [webgpu, limits, held, free, isDownloading, crash, file] = await Promise.all([
+  const { source, contextWindow } = host
+  const [webgpu, limits, held, free, isDownloading, crash, file, fault] = await Promise.all([
     device === 'cpu' ? noGpu : deviceFacts().then((facts) => facts.webgpu),
     device === 'cpu' ? {} : gpuLimits(),
     heldBytes(host, key),
@@ -27,17 +44,28 @@ export async function availabilityOf(host: EngineHost): Promise<Availability> {
     isFetching(key),
     key === undefined ? undefined : findMark(key),
     probe(host, key, !savesData),
+    notKept(host),
   ])
+  // Where the host has nothing to run, the engine need not be fetched.
+  const mayMeasure = !lacksSimd && !['refused', 'page', 'unreachable'].includes(file.look)
+  let engineFault: EngineFault | undefined
+  const measured = async <T>(measure: () => Promise<T>): Promise<T | undefined> => {
+    try {
+      return mayMeasure ? await measure() : undefined
+    } catch (thrown) {
+      engineFault ??= faultOf(thrown)
+      return undefined
+    }
+  }
   // A software adapter is looked at only where it was asked for.
   const isWanted = webgpu.available && (device === 'gpu' || !webgpu.software)
-  const isRight = isWanted && !lacksSimd ? await gpuVerdict(places) : undefined
+  const isRight = isWanted ? await measured(() => gpuVerdict(places)) : undefined
   // The CPU is measured only where it may be what the model runs on.
   const maybeOnCpu = device === 'cpu' || (device === 'auto' && (!isWanted || isRight === false))
-  const cpuBytesPerSecond = maybeOnCpu && !lacksSimd && typeof Worker !== 'undefined' ? await cpuRate(precision, places) : undefined
-  const { source, contextWindow } = host
+  const cpuBytesPerSecond = maybeOnCpu ? await measured(() => cpuRate(precision, places)) : undefined
   const facts = {
     isSecure: globalThis.isSecureContext === true,
-    hasWorkers: typeof Worker !== 'undefined',
+    hasWorkers: true,
     gpu: { available: webgpu.available, software: webgpu.software, reason: webgpu.reason, isRight },
     limits,
     wish: device,
@@ -46,23 +74,44 @@ export async function availabilityOf(host: EngineHost): Promise<Availability> {
     isComplete: held.isComplete,
     isDownloading,
     free,
-    isKept: cache === 'opfs' && hasStore(),
-    crashedAt: crash?.contextWindow,
+    isKept: source.kind === 'remote' && fault === undefined,
+    storeFault: source.kind === 'remote' ? fault : undefined,
+    crashedAt: isSuspect(crash, contextWindow) ? crash.contextWindow : undefined,
     contextWindow,
     shape: source.kind === 'blob' ? undefined : source.shape,
-    refused: file.refused,
+    look: file.look,
+    status: file.status,
     savesData,
     lacksSimd,
     cpuBytesPerSecond,
+    engineFault,
   }
   return JSON.parse(page.judge_device(JSON.stringify(facts), file.header)) as Availability
+
+  /** Why a download would not be there at the next visit. */
+  async function notKept({ source }: EngineHost): Promise<string | undefined> {
+    if (source.kind === 'blob') return undefined
+    return cache === 'none' ? 'cache: \'none\' was asked for, so the model is fetched again at each visit' : await storeFault()
+  }
 }
 
 const noGpu: DeviceFacts['webgpu'] = { available: false, software: false }
 
-/** Whether bytes cost: the person said so, or the network is one that is paid for by the byte. */
+/** `hybridge_core::device::Fault` */
+interface EngineFault {
+  readonly code: string
+  readonly message: string
+}
+
+/** A missing or forbidden file of the engine says something about the page. Anything else is found by the load. */
+function faultOf(thrown: unknown): EngineFault | undefined {
+  if (!HybridError.isInstance(thrown) || (thrown.code !== 'WASM_UNAVAILABLE' && thrown.code !== 'WORKER_UNAVAILABLE')) return undefined
+  return { code: thrown.code, message: thrown.message }
+}
+
+/** Whether bytes cost: the person asked for little traffic, or the network is one that is paid for by the byte. */
 function isMetered(): boolean {
-  const { saveData, type } = (navigator as { connection?: { saveData?: boolean; type?: string } }).connection ?? {}
+  const { saveData, type } = (globalThis.navigator as { connection?: { saveData?: boolean; type?: string } } | undefined)?.connection ?? {}
   return saveData === true || type === 'cellular'
 }
 
@@ -72,8 +121,7 @@ async function heldBytes({ source, options, loaded }: EngineHost, key: string | 
   if (key === undefined || options.cache === 'none' || !hasStore()) return { bytes: 0, isComplete: false }
   const directory = await folder(key, false).catch(() => undefined)
   if (directory === undefined) return { bytes: 0, isComplete: false }
-  const card = await readJson<Card>(directory, cardName)
-  return await heldOf(directory, card?.files ?? source.files.length)
+  return await heldOf(directory, (await readCard(directory))?.files ?? source.files.length)
 }
 
 async function freeBytes(): Promise<number | undefined> {
@@ -88,6 +136,6 @@ async function freeBytes(): Promise<number | undefined> {
 /** Whether some tab, this one included, holds the model's download lock. */
 async function isFetching(key: string | undefined): Promise<boolean> {
   if (key === undefined) return false
-  const { held = [] } = (await (navigator as { locks?: LockManager }).locks?.query()) ?? {}
+  const { held = [] } = (await (globalThis.navigator as { locks?: LockManager } | undefined)?.locks?.query().catch(() => ({ held: [] }))) ?? {}
   return held.some(({ name }) => name === downloadLock(key))
 }

@@ -6,9 +6,9 @@ import { WorkerClient, type WorkerPlaces } from './worker-client.js'
 /** Faster kernels make another version. */
 const version = 1
 
-/** Bytes a second on one thread, or undefined where no worker could tell. */
-export async function cpuRate(precision: 'exact' | 'fast', places: WorkerPlaces): Promise<number | undefined> {
-  const name = `hybridge-cpu-${version}|${precision}|${navigator.userAgent}`
+/** Bytes a second on one thread. Rejects where the engine cannot be started. */
+export async function cpuRate(precision: 'exact' | 'fast', places: WorkerPlaces): Promise<number> {
+  const name = `hybridge-cpu-${version}|${precision}|${globalThis.navigator?.userAgent}`
   const known = Number(recall(name) ?? Number.NaN)
   if (Number.isSafeInteger(known) && known > 0) return known
   const worker = new WorkerClient(places)
@@ -16,9 +16,6 @@ export async function cpuRate(precision: 'exact' | 'fast', places: WorkerPlaces)
     const rate = await worker.call('cpuRate', { precision })
     remember(name, String(rate))
     return rate
-  } catch {
-    // Whatever is wrong with the worker is told by the load.
-    return undefined
   } finally {
     worker.terminate()
   }

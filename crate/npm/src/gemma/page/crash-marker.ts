@@ -1,46 +1,93 @@
 /**
- * Remembers a load that took the tab down. Where memory runs out, a tab ends without an error that anyone could catch:
- * so a mark is set before a load and taken away after it, and one that is found later was left by a crash.
+ * Remembers loads that took the tab down. Where memory runs out, a tab ends without an error that anyone could catch:
+ * so a mark is set while weights go to the device, and removed when that ends in any other way. A mark that is found
+ * later was left by a tab that died meanwhile.
+ *
+ * Systems kill tabs for reasons of their own, too, most of all hidden ones. So a download sets no mark, a hidden page
+ * has none, one dead tab proves nothing, and after a day all is forgotten.
  */
 
 import { loadLock } from '../layout.js'
 
+/** What is kept: how often in a row this load ended its tab, or is about to. */
 export interface CrashMark {
   readonly contextWindow: number
+  readonly loads: number
+  /** Milliseconds since 1970. */
+  readonly at: number
 }
+
+/** How many dead tabs in a row make a crash. */
+const enough = 2
+
+/** How long a mark counts. */
+const lifetimeMs = 24 * 60 * 60 * 1000
 
 const nameOf = (key: string): string => `hybridge-loading-${key}`
 
-/** Sets the mark. A page that is left on purpose takes it away. */
-export function mark(key: string, crash: CrashMark): () => void {
-  const storage = localStorageOf()
-  if (storage === undefined) return () => {}
-  const clear = (): void => {
-    removeEventListener('pagehide', clear)
-    try {
-      storage.removeItem(nameOf(key))
-    } catch {
-      // Storage that went away holds no mark.
-    }
-  }
+/** Reads a mark. One that is damaged, too old, or from the future counts as none. */
+export function markOf(text: string | undefined, now: number): CrashMark | undefined {
   try {
-    storage.setItem(nameOf(key), JSON.stringify(crash))
-    addEventListener('pagehide', clear)
+    const { contextWindow, loads, at } = JSON.parse(text ?? 'null') as Partial<CrashMark>
+    if (!Number.isSafeInteger(contextWindow) || !Number.isSafeInteger(loads) || typeof at !== 'number') return undefined
+    if (!(now - at >= 0 && now - at < lifetimeMs)) return undefined
+    return { contextWindow: contextWindow as number, loads: loads as number, at }
   } catch {
-    // A full or forbidden storage only costs the memory of a crash.
+    return undefined
   }
-  return clear
 }
 
-/** The mark of a crash. One whose tab is still loading is none. */
+/** The mark of a load that begins after `previous` was left behind. */
+export function nextMark(previous: CrashMark | undefined, contextWindow: number, at: number): CrashMark {
+  const smallest = Math.min(contextWindow, previous?.contextWindow ?? contextWindow)
+  return { contextWindow: smallest, loads: (previous?.loads ?? 0) + 1, at }
+}
+
+/** Whether a mark that was left behind speaks against a load with this context window. */
+export function isSuspect(mark: CrashMark | undefined, contextWindow: number): mark is CrashMark {
+  return mark !== undefined && mark.loads >= enough && contextWindow >= mark.contextWindow
+}
+
+/** Sets the mark until the returned function is called. It is lifted while the page is hidden, or left. */
+export function mark(key: string, contextWindow: number): () => void {
+  const storage = localStorageOf()
+  if (storage === undefined) return () => {}
+  const name = nameOf(key)
+  const write = (crash: CrashMark | undefined): void => {
+    try {
+      if (crash === undefined) storage.removeItem(name)
+      else storage.setItem(name, JSON.stringify(crash))
+    } catch {
+      // A full or forbidden storage only costs the memory of a crash.
+    }
+  }
+  const previous = markOf(read(storage, name), Date.now())
+  const set = (): void => {
+    if (globalThis.document?.visibilityState !== 'hidden') write(nextMark(previous, contextWindow, Date.now()))
+  }
+  const lift = (): void => write(previous)
+  const onVisibility = (): void => (document.visibilityState === 'hidden' ? lift() : set())
+  set()
+  addEventListener('pagehide', lift)
+  addEventListener('pageshow', set)
+  globalThis.document?.addEventListener('visibilitychange', onVisibility)
+  return () => {
+    removeEventListener('pagehide', lift)
+    removeEventListener('pageshow', set)
+    globalThis.document?.removeEventListener('visibilitychange', onVisibility)
+    // It ended while the page was there to see it: whatever killed earlier tabs, this load did not.
+    write(undefined)
+  }
+}
+
+/** The mark that dead tabs left. One whose tab is still loading is none. */
 export async function findMark(key: string): Promise<CrashMark | undefined> {
+  const storage = localStorageOf()
+  const found = storage === undefined ? undefined : markOf(read(storage, nameOf(key)), Date.now())
+  if (found === undefined) return undefined
   try {
-    const text = localStorageOf()?.getItem(nameOf(key)) ?? undefined
-    if (text === undefined) return undefined
     const { held = [] } = (await (navigator as { locks?: LockManager }).locks?.query()) ?? {}
-    if (held.some(({ name }) => name === loadLock(key))) return undefined
-    const mark = JSON.parse(text) as Partial<CrashMark>
-    return typeof mark.contextWindow === 'number' ? { contextWindow: mark.contextWindow } : undefined
+    return held.some(({ name }) => name === loadLock(key)) ? undefined : found
   } catch {
     return undefined
   }
@@ -51,6 +98,14 @@ export function forgetMark(key: string): void {
     localStorageOf()?.removeItem(nameOf(key))
   } catch {
     // As above.
+  }
+}
+
+function read(storage: Storage, name: string): string | undefined {
+  try {
+    return storage.getItem(name) ?? undefined
+  } catch {
+    return undefined
   }
 }
 

@@ -42,6 +42,6 @@ export function gemmaEmbedder(options: Omit<GemmaOptions, 'waitForLoad'>): Embed
       }
     },
     dispose: () => host.dispose(),
-    remove: () => removeModel(host),
+    remove: (options) => removeModel(host, options),
   }
 }

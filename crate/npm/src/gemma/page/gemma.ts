@@ -39,7 +39,7 @@ export function gemmaModel(options: GemmaOptions): OnDeviceModel {
       return await host.call('count', { request: inDeclaredOrder(normalised) })
     },
     dispose: () => host.dispose(),
-    remove: () => removeModel(host),
+    remove: (options) => removeModel(host, options),
   }
   return Object.defineProperties(Object.assign(model, lifecycle), {
     state: { get: () => host.state, enumerable: true },

@@ -8,18 +8,20 @@
  *       failed, stopped
  * ```
  *
- * A page that is left for the back/forward cache gives everything up, and comes back as after a fault.
+ * A load is shared: it goes on as long as anyone wants its result, and one caller's abort ends only that caller's wait.
+ * A page that enters the back/forward cache gives everything up, and loads again when it is shown, as after a fault.
  */
 
 import { HybridError } from '../../border/errors.js'
 import { cancelled, fromThrown } from '../../border/thrown.js'
-import type { GemmaOptions, LoadOptions, OnDeviceModel } from '../../types.js'
-import { findMark, mark } from './crash-marker.js'
-import type { KnownModel } from './known-models.js'
-import { loadLock } from '../layout.js'
-import { ProgressMeter } from './progress.js'
-import { watchPage } from './page-life.js'
+import type { GemmaOptions, LoadOptions, LoadProgress, OnDeviceModel } from '../../types.js'
+import { folder, hasStore, heldOf, loadLock, readCard } from '../layout.js'
 import type { Calls, LoadParams, Loaded, Method, Step } from '../protocol.js'
+import { abortable, reasonOf } from './abortable.js'
+import { findMark, isSuspect, mark } from './crash-marker.js'
+import type { KnownModel } from './known-models.js'
+import { watchPage } from './page-life.js'
+import { ProgressMeter } from './progress.js'
 import { knownPlan, knownVerdict, rememberPlan, rememberVerdict } from './self-test.js'
 import { checkSimd } from './simd.js'
 import { keyOf, sourceOf, type ModelSource } from './source.js'
@@ -36,8 +38,10 @@ interface Loading {
   readonly done: Promise<Loaded>
   readonly work: AbortController
   readonly meters: Set<ProgressMeter>
-  /** How many callers want it. The last one to leave stops it. */
-  callers: number
+  /** A rebuild out of the store goes on whether or not anyone waits for it. */
+  readonly isRebuild: boolean
+  /** How many calls and requests wait for it. The last one to leave stops it. */
+  waiting: number
   last: Step | undefined
 }
 
@@ -51,7 +55,6 @@ export class EngineHost {
   #loading: Loading | undefined
   #loaded: Loaded | undefined
   #faultsInRow = 0
-  #hasRun = false
   #wasReady = false
   #unmark: () => void = () => {}
   #stopWatching: () => void = () => {}
@@ -63,11 +66,16 @@ export class EngineHost {
     this.options = options
     this.contextWindow = contextWindow
     this.#kind = kind
-    this.#client = new WorkerClient({ ...(workerUrl === undefined ? {} : { workerUrl }), ...(wasmUrl === undefined ? {} : { wasmUrl }) }, () => this.#fell())
+    this.#client = new WorkerClient({ ...(workerUrl === undefined ? {} : { workerUrl }), ...(wasmUrl === undefined ? {} : { wasmUrl }) }, () => this.#onWorkerDeath())
   }
 
   get state(): HostState {
     return this.#state
+  }
+
+  /** Whether its worker runs, which may hold locks and files. */
+  get isAtWork(): boolean {
+    return this.#client.isRunning
   }
 
   /** What is loaded, or undefined. */
@@ -82,32 +90,23 @@ export class EngineHost {
 
   async load({ onProgress, signal, despiteCrash = false }: LoadOptions = {}): Promise<void> {
     if (signal?.aborted === true) throw cancelled(signal.reason)
-    const meter = new ProgressMeter((progress) => onProgress?.(progress))
-    meter.begin(this.source.kind === 'blob' ? this.source.blob.size : (this.source.approximateBytes ?? 0))
+    const meter = new ProgressMeter(guarded(onProgress))
     if (this.#state === 'ready') {
-      meter.end()
+      meter.end(this.source.kind === 'blob' ? this.source.blob.size : (this.source.approximateBytes ?? 0))
       return
     }
     checkSimd()
     this.#faultsInRow = 0
     this.#stopWatching()
-    this.#stopWatching = watchPage({ leave: () => this.#leave(), comeBack: () => this.#comeBack() })
+    this.#stopWatching = watchPage({ leave: () => this.#onPageHide(), comeBack: () => this.#onPageShow() })
     const loading = (this.#loading ??= this.#begin({ mayDownload: true, despiteCrash }))
     loading.meters.add(meter)
-    loading.callers++
     if (loading.last !== undefined) meter.step(loading.last)
-    let onAbort: (() => void) | undefined
-    const stopped = new Promise<never>((_, reject) => {
-      onAbort = () => reject(cancelled(signal?.reason))
-      signal?.addEventListener('abort', onAbort, { once: true })
-    })
     try {
-      await Promise.race([loading.done, stopped])
+      await this.#join(loading, signal)
       meter.end()
     } finally {
       loading.meters.delete(meter)
-      if (onAbort !== undefined) signal?.removeEventListener('abort', onAbort)
-      if (--loading.callers === 0) loading.work.abort()
     }
   }
 
@@ -116,66 +115,78 @@ export class EngineHost {
     switch (this.#state) {
       case 'ready':
         return
-      case 'loading': {
+      case 'loading':
         if (!waitForLoad || this.#loading === undefined) throw new HybridError('UNAVAILABLE', 'the model is still loading; set waitForLoad to wait for it', { code: 'MODEL_LOADING' })
-        const { done } = this.#loading
-        await new Promise<void>((resolve, reject) => {
-          const onAbort = (): void => reject(cancelled(signal.reason))
-          signal.addEventListener('abort', onAbort, { once: true })
-          done.then(() => resolve(), reject).finally(() => signal.removeEventListener('abort', onAbort))
-        })
-        return
-      }
+        return await this.#join(this.#loading, signal)
       case 'failed':
-        throw new HybridError('UNAVAILABLE', 'the model failed repeatedly and rests; load it again', { code: 'MODEL_FAILED' })
+        throw new HybridError('UNAVAILABLE', 'the model failed repeatedly; call load() to retry', { code: 'MODEL_FAILED' })
       default:
         throw new HybridError('UNAVAILABLE', 'the model is not loaded; call load() first', { code: 'MODEL_ABSENT' })
     }
   }
 
+  /** Calls the worker. CANCELLED stands for the caller's own signal alone: a worker that was ended meanwhile is UNAVAILABLE. */
   call<M extends Method>(method: M, params: Calls[M]['params'], options?: CallOptions): Promise<Calls[M]['result']> {
-    return this.#client.call(method, params, options)
+    return this.#client.call(method, params, options).catch((thrown: unknown) => {
+      throw options?.signal?.aborted === true ? thrown : ofAnother(thrown)
+    })
   }
 
-  /** Something came out of the engine: the last fault is healed, and the first run did not end the tab. */
+  /** Called whenever the engine has produced something: the last fault is overcome. */
   succeeded(): void {
     this.#faultsInRow = 0
-    if (this.#hasRun) return
-    this.#hasRun = true
-    this.#unmark()
   }
 
   async dispose(): Promise<void> {
     this.#stopWatching()
-    this.#letGo('disposed')
-    await this.#client.close()
+    this.#reset('disposed', disposed())
+    await this.#client.close(disposed())
   }
 
-  #letGo(state: HostState): void {
-    this.#loading?.work.abort()
+  /** Waits for a shared load. Who stops waiting stops the load only if that was the last one who wanted it. */
+  async #join(loading: Loading, signal: AbortSignal | undefined): Promise<void> {
+    loading.waiting++
+    try {
+      await abortable(loading.done, signal)
+    } catch (thrown) {
+      throw signal?.aborted === true ? cancelled(signal.reason) : ofAnother(thrown)
+    } finally {
+      if (--loading.waiting === 0 && signal?.aborted === true && !loading.isRebuild && this.#loading === loading) {
+        this.#reset('absent', stoppedLoad())
+        // In the background: what has arrived is recorded before the worker ends.
+        void this.#client.close()
+      }
+    }
+  }
+
+  #reset(state: HostState, why: HybridError): void {
+    this.#loading?.work.abort(why)
     this.#loading = undefined
     this.#state = state
     this.#loaded = undefined
     this.#unmark()
   }
 
-  /** The page goes into the back/forward cache. */
-  #leave(): void {
-    this.#wasReady = this.#state === 'ready' || (this.#state === 'loading' && this.#loading?.callers === 0)
+  /** The page enters the back/forward cache. */
+  #onPageHide(): void {
+    this.#wasReady = this.#state === 'ready' || this.#loading?.isRebuild === true
     if (!this.#wasReady && this.#state !== 'loading') return
-    // First, so that whoever waits hears why, and not that it was stopped.
-    this.#client.terminate(new HybridError('ABORTED', 'the page was left; the model is loaded again when it is shown', { code: 'PAGE_LEFT' }))
-    this.#letGo('absent')
+    const left = new HybridError('ABORTED', 'the page was left; the model is loaded again when it is shown', { code: 'PAGE_LEFT' })
+    // First, so that calls in flight fail with this reason.
+    this.#client.terminate(left)
+    this.#reset('absent', left)
   }
 
-  /** It is shown again. What was loaded comes back out of the store; a download waits for someone who asks for it. */
-  #comeBack(): void {
+  /** It is shown again. What was loaded comes back out of the store; a download waits for a call of `load`. */
+  #onPageShow(): void {
     if (this.#wasReady && this.#state === 'absent') this.#rebuild()
   }
 
-  #begin(how: { mayDownload: boolean; despiteCrash: boolean }): Loading {
+  #begin(how: { mayDownload: boolean; despiteCrash: boolean }, isRebuild = false): Loading {
     const work = new AbortController()
-    const loading: Loading = { done: this.#run(how, work.signal, (step) => this.#report(loading, step)), work, meters: new Set(), callers: 0, last: undefined }
+    // The steps before the first await run at once, and report nothing.
+    const report = (step: Step): void => this.#report(loading, step)
+    const loading: Loading = { done: this.#run(how, work.signal, report), work, meters: new Set(), isRebuild, waiting: 0, last: undefined }
     this.#state = 'loading'
     loading.done.then(
       (loaded) => {
@@ -188,7 +199,7 @@ export class EngineHost {
         if (this.#loading !== loading) return
         this.#loading = undefined
         const { status, code } = fromThrown(thrown)
-        // What went wrong inside the engine may go wrong again; everything else leaves the world as it was before.
+        // A fault of the engine has been dealt with when the worker ended.
         if (status === 'CANCELLED') this.#state = 'absent'
         else if (!fatalCodes.has(code)) this.#state = 'failed'
         if (this.#state !== 'loading') this.#client.terminate()
@@ -203,18 +214,19 @@ export class EngineHost {
   }
 
   async #run({ mayDownload, despiteCrash }: { mayDownload: boolean; despiteCrash: boolean }, signal: AbortSignal, onProgress: (step: Step) => void): Promise<Loaded> {
-    const { source } = this
+    const { source, contextWindow } = this
     const key = await this.key()
-    const { contextWindow } = this
     if (key !== undefined && mayDownload && !despiteCrash) {
       const crash = await findMark(key)
-      if (crash !== undefined && contextWindow >= crash.contextWindow) {
-        throw new HybridError('FAILED_PRECONDITION', `loading this model with a context window of ${crash.contextWindow} ended the page before; choose a smaller one, or load with despiteCrash: true`, { code: 'CRASHED_BEFORE' })
+      if (isSuspect(crash, contextWindow)) {
+        throw new HybridError('FAILED_PRECONDITION', `loading this model with a context window of ${crash.contextWindow} ended the page ${crash.loads} times; choose a smaller one, or load with despiteCrash: true`, { code: 'CRASHED_BEFORE' })
       }
     }
     const { device = 'auto', precision = 'exact', cache = 'opfs', headers } = this.options
+    const first = await firstStep(source, cache === 'none' ? undefined : key)
+    if (first !== undefined && !signal.aborted) onProgress(first)
     const params: LoadParams = {
-      source: source.kind === 'blob' ? { blobs: [source.blob] } : { key: key ?? source.name, name: source.name, files: source.files, headers: (await headers?.()) ?? {} },
+      source: source.kind === 'blob' ? { blobs: [source.blob] } : { key: key ?? source.name, name: source.name, files: source.files, headers: (await abortable(Promise.resolve(headers?.()), signal)) ?? {} },
       kind: this.#kind,
       cache,
       mayDownload,
@@ -225,25 +237,33 @@ export class EngineHost {
       gpuPlan: device === 'cpu' ? '' : await knownPlan(precision),
       ...policyOf(this.options),
     }
-    if (source.kind === 'remote' && cache === 'opfs' && mayDownload) void askToKeep()
-    return await holding(key, async () => {
-      this.#hasRun = false
-      this.#unmark = key === undefined ? () => {} : mark(key, { contextWindow })
+    if (source.kind === 'remote' && cache === 'opfs' && mayDownload) void requestPersistence()
+    return await withLoadLock(key, signal, async () => {
+      if (signal.aborted) throw reasonOf(signal)
+      let unmark: (() => void) | undefined
+      const onStep = (step: Step): void => {
+        // From here on it is the device's memory that may end the tab.
+        if (unmark === undefined && key !== undefined && !signal.aborted && (step.phase === 'upload' || step.phase === 'warmup')) {
+          this.#unmark = unmark = once(mark(key, contextWindow))
+        }
+        onProgress(step)
+      }
       try {
-        const loaded = await this.#client.call('load', params, { signal, onProgress })
+        const loaded = await this.#client.call('load', params, { signal, onProgress: onStep })
         if (loaded.device === 'gpu' && !params.gpuIsRight) await rememberVerdict(true)
         if (loaded.gpuPlan !== undefined && loaded.gpuPlan !== params.gpuPlan) await rememberPlan(precision, loaded.gpuPlan)
         return loaded
       } catch (thrown) {
-        this.#unmark()
         if (fromThrown(thrown).code === 'GPU_WRONG_RESULTS') await rememberVerdict(false)
         throw thrown
+      } finally {
+        unmark?.()
       }
     })
   }
 
   /** The worker died or its engine did: builds it again out of the store, unless that has been tried enough. */
-  #fell(): void {
+  #onWorkerDeath(): void {
     const last = this.#loading?.last
     this.#loaded = undefined
     this.#loading = undefined
@@ -255,7 +275,7 @@ export class EngineHost {
       this.#state = 'absent'
       return
     }
-    if (this.#faultsInRow >= rebuilds || this.source.kind === 'remote' && this.options.cache === 'none') {
+    if (this.#faultsInRow >= rebuilds || (this.source.kind === 'remote' && this.options.cache === 'none')) {
       this.#state = 'failed'
       return
     }
@@ -263,22 +283,68 @@ export class EngineHost {
     this.#rebuild()
   }
 
-  /** Out of the store, without a download. Nobody waits for it; its failure is told by the next request. */
+  /** Out of the store, without a download. Its failure is reported to the next request. */
   #rebuild(): void {
-    const loading = (this.#loading = this.#begin({ mayDownload: false, despiteCrash: true }))
+    const loading = (this.#loading = this.#begin({ mayDownload: false, despiteCrash: true }, true))
     loading.done.catch(() => {})
   }
 }
 
-/** Holds the model's load lock meanwhile, so that another tab does not take this tab's mark for a crash. */
-async function holding<T>(key: string | undefined, act: () => Promise<T>): Promise<T> {
-  const locks = (navigator as { locks?: LockManager }).locks
+/** Where a load begins, as far as that is known without asking the host: out of the hand, the store, or the network. */
+async function firstStep(source: ModelSource, key: string | undefined): Promise<Step | undefined> {
+  if (source.kind === 'blob') return { phase: 'upload', loadedBytes: 0, totalBytes: source.blob.size }
+  const directory = key === undefined || !hasStore() ? undefined : await folder(key, false).catch(() => undefined)
+  const held = directory === undefined ? undefined : await heldOf(directory, (await readCard(directory))?.files ?? source.files.length).catch(() => undefined)
+  if (held?.isComplete === true) return { phase: 'upload', loadedBytes: 0, totalBytes: held.bytes }
+  const totalBytes = held?.size ?? source.approximateBytes
+  return totalBytes === undefined || totalBytes === 0 ? undefined : { phase: 'download', loadedBytes: held?.bytes ?? 0, totalBytes }
+}
+
+/** A caller's callback, whose mistakes are reported as the page's own. */
+function guarded(onProgress: LoadOptions['onProgress']): (progress: LoadProgress) => void {
+  return (progress) => {
+    try {
+      onProgress?.(progress)
+    } catch (thrown) {
+      globalThis.reportError?.(thrown)
+    }
+  }
+}
+
+function once(act: () => void): () => void {
+  let isDone = false
+  return () => {
+    if (!isDone) act()
+    isDone = true
+  }
+}
+
+/** A failure that was not caused by the caller it is reported to: another one's stop is no stop of this one. */
+function ofAnother(thrown: unknown): unknown {
+  return HybridError.isInstance(thrown) && thrown.status === 'CANCELLED' ? stoppedLoad(thrown) : thrown
+}
+
+function stoppedLoad(cause?: unknown): HybridError {
+  return new HybridError('UNAVAILABLE', 'the load was stopped by another caller; call load() again', { code: 'LOAD_STOPPED', ...(cause === undefined ? {} : { cause }) })
+}
+
+function disposed(): HybridError {
+  return new HybridError('UNAVAILABLE', 'the model was disposed of; call load() to use it again', { code: 'DISPOSED' })
+}
+
+/** Holds the model's load lock, shared: its files stay, and this tab's crash mark is not taken for a crash. */
+async function withLoadLock<T>(key: string | undefined, signal: AbortSignal, act: () => Promise<T>): Promise<T> {
+  const locks = (globalThis.navigator as { locks?: LockManager } | undefined)?.locks
   if (key === undefined || locks === undefined) return await act()
-  return (await locks.request(loadLock(key), { mode: 'shared' }, act)) as T
+  try {
+    return (await locks.request(loadLock(key), { mode: 'shared', signal }, act)) as T
+  } catch (thrown) {
+    throw signal.aborted ? reasonOf(signal) : thrown
+  }
 }
 
 /** Asks the browser not to evict the origin's files. A refusal changes nothing. */
-async function askToKeep(): Promise<void> {
+async function requestPersistence(): Promise<void> {
   try {
     await navigator.storage.persist()
   } catch {
@@ -286,7 +352,7 @@ async function askToKeep(): Promise<void> {
   }
 }
 
-/** Tests make the planner quicker than any real network wants it. */
+/** Overrides of the planner's patience, for tests on a network without distance. */
 function policyOf(options: object): { policy?: Readonly<Record<string, number>> } {
   const policy = (options as { [testing]?: Readonly<Record<string, number>> })[testing]
   return policy === undefined ? {} : { policy }

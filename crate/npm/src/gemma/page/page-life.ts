@@ -1,7 +1,7 @@
 /**
- * Hears when the page goes into the browser's back/forward cache and when it comes back.
+ * Calls back when the page enters the browser's back/forward cache and when it is shown again.
  *
- * Browsers may refuse to keep a page that holds locks or a GPU, and memory for a page that nobody sees is missing elsewhere.
+ * Browsers may refuse to keep a page that holds locks or a GPU, and memory for a hidden page is missing elsewhere.
  * A page that is merely hidden goes on.
  */
 export function watchPage({ leave, comeBack }: { leave(): void; comeBack(): void }): () => void {

@@ -1,38 +1,45 @@
-/** What a model's file says of itself in its first bytes: how large it is, and the shape of its network. No weight is fetched for it. */
+/** What a model's file states in its first bytes: how large it is, and the shape of its network. No weight is fetched for it. */
 
+import { folder, hasStore, readJournal, readKept, weightsName } from '../layout.js'
+import { requestPart, routeTo } from '../request-part.js'
+import { abortable } from './abortable.js'
 import type { EngineHost } from './host.js'
-import { folder, hasStore, journalName, readJson, readKept, weightsName, type JournalView } from '../layout.js'
 
 /** Everything that stands before the vocabulary, and more. */
 const headerBytes = 32 << 10
 
-/** A host that thinks for longer tells nothing; the question must be answered in well under a second. */
+/** A slower host counts as one that does not answer: the question must be answered in well under a second. */
 const patienceMs = 700
 
 export interface Probe {
   /** The size of all files together. */
   readonly bytes: number | undefined
   readonly header: Uint8Array<ArrayBuffer>
+  /** What came of it, as `hybridge_core::device::Look` reads it. */
+  readonly look: 'none' | 'read' | 'page' | 'refused' | 'trouble' | 'unreachable'
   /** The HTTP status of a host that gives nothing. */
-  readonly refused: number | undefined
+  readonly status: number | undefined
 }
 
-const nothing: Probe = { bytes: undefined, header: new Uint8Array(), refused: undefined }
+const nothing: Probe = { bytes: undefined, header: new Uint8Array(), look: 'none', status: undefined }
 
-/** What hosts said is asked for once for each model object. */
+/** Each model object asks its host once. */
 const answers = new WeakMap<EngineHost, Probe>()
 
-/** Looks into the caller's file or into the store; asks the host only where it `mayAsk` and nobody else knows. */
+/** Looks into the caller's file or into the store; asks the host only where it `mayAsk` and nothing else is known. */
 export async function probe(host: EngineHost, key: string | undefined, mayAsk: boolean): Promise<Probe> {
   const { source, options } = host
-  if (source.kind === 'blob') return { ...nothing, bytes: source.blob.size, header: await firstBytes(source.blob).catch(() => nothing.header) }
+  if (source.kind === 'blob') {
+    const header = await firstBytes(source.blob).catch(() => undefined)
+    return { ...nothing, bytes: source.blob.size, ...(header === undefined ? {} : { header, look: 'read' }) }
+  }
   const kept = key === undefined || options.cache === 'none' ? undefined : await keptHeader(key)
-  if (kept !== undefined) return { ...nothing, ...kept, bytes: source.files.length === 1 ? kept.bytes : undefined }
+  if (kept !== undefined) return { ...nothing, ...kept, look: 'read', bytes: source.files.length === 1 ? kept.bytes : undefined }
   if (source.shape !== undefined || !mayAsk) return nothing
   const known = answers.get(host)
   if (known !== undefined) return known
-  const found = await ask(host).catch(() => nothing)
-  if (found.bytes !== undefined) answers.set(host, found)
+  const found = await ask(host)
+  if (found.bytes !== undefined && found.look === 'read') answers.set(host, found)
   return found
 }
 
@@ -42,48 +49,72 @@ async function firstBytes(blob: Blob): Promise<Uint8Array<ArrayBuffer>> {
 
 async function keptHeader(key: string): Promise<Pick<Probe, 'header' | 'bytes'> | undefined> {
   const directory = hasStore() ? await folder(key, false).catch(() => undefined) : undefined
-  const journal = directory && (await readJson<JournalView>(directory, journalName(0)))
-  const [start = 1, end = 0] = journal?.held[0] ?? []
-  if (directory === undefined || start > 0 || end < headerBytes) return undefined
+  const journal = directory && (await readJournal(directory, 0))
+  if (directory === undefined || journal === undefined) return undefined
+  const [start = 1, end = 0] = journal.held[0] ?? []
+  if (!journal.complete && (start > 0 || end < headerBytes)) return undefined
   const header = await readKept(directory, weightsName(0), firstBytes)
-  return header && { header, bytes: journal?.size }
+  return header && { header, bytes: journal.size }
 }
 
 async function ask({ source, options }: EngineHost): Promise<Probe> {
   if (source.kind === 'blob') return nothing
-  const { headers, origin } = { headers: (await options.headers?.()) ?? {}, origin: new URL(source.files[0]?.url ?? '').origin }
   const silence = new AbortController()
   const timer = setTimeout(() => silence.abort(), patienceMs)
   try {
+    const headers = (await abortable(Promise.resolve(options.headers?.()), silence.signal)) ?? {}
+    const origin = new URL(source.files[0]?.url ?? '').origin
     const parts = await Promise.all(source.files.map(({ url }, part) => askFor(url, { headers: new URL(url).origin === origin ? headers : {}, wanted: part === 0 ? headerBytes : 1, signal: silence.signal })))
-    const refused = parts.find((part) => part.refused !== undefined)?.refused
+    const failed = parts.find(({ look }) => look !== 'read')
+    if (failed !== undefined) return failed
     const sizes = parts.map(({ bytes }) => bytes)
     const bytes = sizes.every((size) => size !== undefined) ? sizes.reduce((sum, size) => sum + size, 0) : undefined
-    return { bytes, header: parts[0]?.header ?? nothing.header, refused }
+    return { ...nothing, bytes, header: parts[0]?.header ?? nothing.header, look: 'read' }
+  } catch {
+    return { ...nothing, look: silence.signal.aborted ? 'trouble' : 'unreachable' }
   } finally {
     clearTimeout(timer)
     silence.abort()
   }
 }
 
+/** Statuses that waiting may heal. */
+const passing: ReadonlySet<number> = new Set([408, 425, 429])
+
 async function askFor(url: string, { headers, wanted, signal }: { headers: Record<string, string>; wanted: number; signal: AbortSignal }): Promise<Probe> {
-  const response = await fetch(url, { headers: { ...headers, range: `bytes=0-${wanted - 1}` }, signal, cache: 'no-store', credentials: 'omit', referrerPolicy: 'no-referrer' })
-  if (response.status !== 200 && response.status !== 206) {
-    // A host in trouble may give it later; one that says no will say it again.
-    return { ...nothing, refused: [401, 403, 404, 410].includes(response.status) ? response.status : undefined }
+  const { response } = await requestPart(routeTo(url, headers), `bytes=0-${wanted - 1}`, signal)
+  const { status } = response
+  // An empty file has no first byte.
+  if (status === 416) return { ...nothing, bytes: 0, look: 'read' }
+  if (status !== 200 && status !== 206) {
+    void response.body?.cancel().catch(() => {})
+    return { ...nothing, look: status >= 500 || passing.has(status) ? 'trouble' : 'refused', status }
   }
-  const whole = response.status === 200 ? response.headers.get('content-length') : /\/(\d+)$/.exec(response.headers.get('content-range') ?? '')?.[1]
+  if (/^\s*text\/html/i.test(response.headers.get('content-type') ?? '')) {
+    void response.body?.cancel().catch(() => {})
+    return { ...nothing, look: 'page' }
+  }
+  const whole = status === 200 ? lengthOf(response) : /\/(\d+)$/.exec(response.headers.get('content-range') ?? '')?.[1]
   const header = new Uint8Array(wanted)
   let length = 0
   const reader = response.body?.getReader()
-  while (reader !== undefined && length < wanted) {
+  let isDone = reader === undefined
+  // The end of a range is read too: a request that is cancelled just before it looks like a failure in the network panel.
+  while (reader !== undefined && !isDone && (length < wanted || status === 206)) {
     const { done, value } = await reader.read()
-    if (done) break
+    isDone = done
+    if (value === undefined) continue
     const piece = value.subarray(0, wanted - length)
     header.set(piece, length)
     length += piece.byteLength
+    if (piece.byteLength < value.byteLength) break
   }
   // A host without ranges would send everything.
-  void reader?.cancel().catch(() => {})
-  return { bytes: whole === null || whole === undefined ? undefined : Number(whole), header: header.slice(0, length), refused: undefined }
+  if (!isDone) void reader?.cancel().catch(() => {})
+  return { bytes: whole === undefined ? undefined : Number(whole), header: header.slice(0, length), look: 'read', status: undefined }
+}
+
+/** What was encoded on the way has another length than the file. */
+function lengthOf({ headers }: Response): string | undefined {
+  return headers.has('content-encoding') ? undefined : (headers.get('content-length') ?? undefined)
 }

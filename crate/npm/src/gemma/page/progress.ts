@@ -1,57 +1,64 @@
-/** Progress as people see it: one number that never falls, seldom enough to draw. */
+/** Progress as people see it: one number that never falls, in few enough events to draw each. */
 
 import type { LoadProgress } from '../../types.js'
 import type { Step } from '../protocol.js'
 
-/** Where each phase begins and ends. A download takes nearly all of the time where there is one. */
-const shares: Readonly<Record<LoadProgress['phase'], readonly [number, number]>> = {
-  download: [0, 0.85],
-  verify: [0.85, 0.9],
-  upload: [0.9, 0.97],
-  warmup: [0.97, 1],
+type Phase = LoadProgress['phase']
+
+const phases: readonly Phase[] = ['download', 'verify', 'upload', 'warmup']
+
+/** Where each phase begins and ends, by the phase a load begins with. A download takes nearly all of the time where there is one. */
+const shares: Readonly<Record<Phase, Readonly<Record<Phase, readonly [number, number]>>>> = {
+  download: { download: [0, 0.85], verify: [0.85, 0.9], upload: [0.9, 0.97], warmup: [0.97, 1] },
+  verify: { download: [0, 0], verify: [0, 0.4], upload: [0.4, 0.9], warmup: [0.9, 1] },
+  upload: { download: [0, 0], verify: [0, 0], upload: [0, 0.9], warmup: [0.9, 1] },
+  warmup: { download: [0, 0], verify: [0, 0], upload: [0, 0], warmup: [0, 1] },
 }
 
-const phases: readonly LoadProgress['phase'][] = ['download', 'verify', 'upload', 'warmup']
-
-/** Twenty a second at most, the first and the last included. */
+/** About seventeen events a second at most, the first and the last not counted. */
 const spacingMs = 60
 
 export class ProgressMeter {
   readonly #emit: (progress: LoadProgress) => void
   readonly #now: () => number
-  #last: LoadProgress = { phase: 'download', loadedBytes: 0, totalBytes: 0, fraction: 0 }
-  #toldAt = -Infinity
+  #first: Phase | undefined
+  #last: LoadProgress = { phase: 'upload', loadedBytes: 0, totalBytes: 0, fraction: 0 }
+  #bytes = 0
+  #emittedAt = -Infinity
 
   constructor(emit: (progress: LoadProgress) => void, now: () => number = () => performance.now()) {
     this.#emit = emit
     this.#now = now
   }
 
-  /** Says 0. */
-  begin(totalBytes: number): void {
-    this.#tell({ ...this.#last, totalBytes })
-  }
-
+  /** A step of the work. The first one with a size is preceded by a fraction of 0. */
   step({ phase, loadedBytes, totalBytes }: Step): void {
-    // What comes late from an earlier phase says nothing new.
-    if (phases.indexOf(phase) < phases.indexOf(this.#last.phase)) return
-    const [from, to] = shares[phase]
+    // Late steps of an earlier phase are dropped.
+    if (phases.indexOf(phase) < phases.indexOf(this.#first === undefined ? phase : this.#last.phase)) return
+    if (this.#first === undefined) this.#begin(phase, loadedBytes, totalBytes)
+    // A warm-up counts steps.
+    if (phase !== 'warmup') this.#bytes = totalBytes
+    const [from, to] = shares[this.#first ?? phase][phase]
     const within = totalBytes > 0 ? Math.min(loadedBytes / totalBytes, 1) : 0
-    // 1 is said once, by the end.
+    // 1 is reported once, by `end`.
     const fraction = Math.min(Math.max(this.#last.fraction, from + (to - from) * within), 0.999)
-    const progress = { phase, loadedBytes, totalBytes, fraction }
-    this.#last = progress
-    if (this.#now() - this.#toldAt >= spacingMs) this.#tell(progress)
+    this.#last = { phase, loadedBytes, totalBytes, fraction }
+    if (this.#now() - this.#emittedAt >= spacingMs) this.#send(this.#last)
   }
 
-  /** Says 1. */
-  end(): void {
-    const { totalBytes } = this.#last
-    this.#tell({ phase: 'warmup', loadedBytes: totalBytes, totalBytes, fraction: 1 })
+  /** Reports 1. */
+  end(totalBytes = this.#bytes): void {
+    if (this.#first === undefined) this.#begin('upload', totalBytes, totalBytes)
+    this.#send({ phase: 'warmup', loadedBytes: totalBytes, totalBytes, fraction: 1 })
   }
 
-  #tell(progress: LoadProgress): void {
-    this.#toldAt = this.#now()
+  #begin(phase: Phase, loadedBytes: number, totalBytes: number): void {
+    this.#first = phase
+    this.#send({ phase, loadedBytes, totalBytes, fraction: 0 })
+  }
+
+  #send(progress: LoadProgress): void {
+    this.#emittedAt = this.#now()
     this.#emit(progress)
   }
 }

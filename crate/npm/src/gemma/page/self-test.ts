@@ -35,8 +35,8 @@ const version = 2
 /** Other kernels may be quicker than these. */
 const planVersion = 1
 
-/** Whether this adapter computes right, looked at once for each adapter and browser version. Undefined where that could not be found out. */
-export async function gpuVerdict(places: WorkerPlaces): Promise<boolean | undefined> {
+/** Whether this adapter computes right, tested once for each adapter and browser version. Rejects where that could not be found out. */
+export async function gpuVerdict(places: WorkerPlaces): Promise<boolean> {
   const remembered = await knownVerdict()
   if (remembered !== undefined) return remembered
   try {
@@ -45,7 +45,7 @@ export async function gpuVerdict(places: WorkerPlaces): Promise<boolean | undefi
     await rememberVerdict(true)
     return true
   } catch (thrown) {
-    if (!HybridError.isInstance(thrown) || thrown.code !== 'GPU_WRONG_RESULTS') return undefined
+    if (!HybridError.isInstance(thrown) || thrown.code !== 'GPU_WRONG_RESULTS') throw thrown
     await rememberVerdict(false)
     return false
   }
@@ -73,5 +73,5 @@ export async function rememberPlan(precision: LoadParams['precision'], plan: str
 /** A driver's version is not told, but a browser's is, and both come with restarts. */
 async function nameOf(what: string, version: number): Promise<string> {
   const { vendor = '', architecture = '', software } = (await deviceFacts()).webgpu
-  return `hybridge-${what}-${version}|${vendor}|${architecture}|${software}|${navigator.userAgent}`
+  return `hybridge-${what}-${version}|${vendor}|${architecture}|${software}|${globalThis.navigator?.userAgent}`
 }

@@ -1,7 +1,7 @@
-/** A worker as an object with methods: starts at the first call, and turns every way it can die into an error on each call in flight. */
+/** A worker as an object with methods: starts at the first call, and turns every way it can end into an error on each call in flight. */
 
 import { HybridError } from '../../border/errors.js'
-import { cancelled } from '../../border/thrown.js'
+import { reasonOf } from './abortable.js'
 import type { Abort, Call, Calls, Failure, Farewell, FromWorker, Method, Step } from '../protocol.js'
 
 /** For pages whose bundler or policy needs the files named. */
@@ -11,7 +11,7 @@ export interface WorkerPlaces {
 }
 
 export interface CallOptions {
-  /** Fails the call with CANCELLED at once and stops its work in the worker. */
+  /** Fails the call at once with the signal's reason and stops its work in the worker. */
   signal?: AbortSignal
   onProgress?: (step: Step) => void
 }
@@ -34,10 +34,10 @@ const farewellMs = 1000
 
 export class WorkerClient {
   readonly #places: WorkerPlaces
-  /** Hears of every end of the worker that the page did not ask for. */
+  /** Called at every end of the worker that the page did not ask for. */
   readonly #onDeath: (error: HybridError) => void
   #worker: Worker | undefined
-  #vigil: AbortController | undefined
+  #lockWatch: AbortController | undefined
   readonly #waiting = new Map<number, Waiting>()
   #lastId = 0
 
@@ -51,7 +51,7 @@ export class WorkerClient {
   }
 
   call<M extends Method>(method: M, params: Calls[M]['params'], { signal, onProgress }: CallOptions = {}): Promise<Calls[M]['result']> {
-    if (signal?.aborted === true) return Promise.reject(cancelled(signal.reason))
+    if (signal?.aborted === true) return Promise.reject(reasonOf(signal))
     const id = ++this.#lastId
     const answer = new Promise<unknown>((resolve, reject) => {
       this.#waiting.set(id, { method, resolve, reject, onProgress })
@@ -63,7 +63,8 @@ export class WorkerClient {
         worker.postMessage(message)
       } catch (cause) {
         this.#waiting.delete(id)
-        reject(new HybridError('UNAVAILABLE', 'the worker could not be started; is its script allowed by the page’s policy (worker-src)?', { code: 'WORKER_UNAVAILABLE', cause }))
+        const message = typeof Worker === 'undefined' ? noWorkers : 'the worker could not be started; is its script allowed by the page’s policy (worker-src)?'
+        reject(new HybridError('UNAVAILABLE', message, { code: 'WORKER_UNAVAILABLE', cause }))
       }
     }) as Promise<Calls[M]['result']>
     if (signal === undefined) return answer
@@ -72,23 +73,24 @@ export class WorkerClient {
       this.#waiting.delete(id)
       const message: Abort = { abort: id }
       this.#worker?.postMessage(message)
-      waiting?.reject(cancelled(signal.reason))
+      waiting?.reject(reasonOf(signal))
     }
     signal.addEventListener('abort', onAbort, { once: true })
     return answer.finally(() => signal.removeEventListener('abort', onAbort))
   }
 
   /** Ends the worker at once; calls in flight fail with this error. */
-  terminate(error = new HybridError('CANCELLED', 'the worker was ended by the page')): void {
+  terminate(error = ended()): void {
     this.#end(error)?.terminate()
   }
 
   /**
-   * Lets the worker give its GPU back before it ends: a GPU that is merely forgotten stays taken until garbage is collected.
+   * Lets the worker give its GPU back and record what it fetched before it ends: a GPU that is merely forgotten stays
+   * taken until garbage is collected.
    * Calls in flight fail at once; a worker that does not answer is ended all the same.
    */
-  async close(): Promise<void> {
-    const worker = this.#end(new HybridError('CANCELLED', 'the worker was ended by the page'))
+  async close(error = ended()): Promise<void> {
+    const worker = this.#end(error)
     if (worker === undefined) return
     const id = ++this.#lastId
     await new Promise<void>((resolve) => {
@@ -118,7 +120,7 @@ export class WorkerClient {
         ? new Worker(new URL('./worker.js', import.meta.url), { type: 'module', name: 'hybridge' })
         : new Worker(this.#places.workerUrl, { type: 'module', name: 'hybridge' })
     worker.addEventListener('message', (event: MessageEvent<FromWorker>) => {
-      if (this.#worker === worker) this.#hear(event.data)
+      if (this.#worker === worker) this.#receive(event.data)
     })
     worker.addEventListener('error', (event) => {
       if (this.#worker !== worker) return
@@ -129,36 +131,40 @@ export class WorkerClient {
           : crashed(),
       )
     })
+    // An answer that could not be read names no call, so that all of them fail.
+    worker.addEventListener('messageerror', () => {
+      if (this.#worker === worker) this.collapse(crashed())
+    })
     return worker
   }
 
-  #hear(said: FromWorker): void {
-    if ('lock' in said) this.#keepVigil(said.lock)
-    else if ('report' in said) this.#waiting.get(said.report)?.onProgress?.(said.progress)
-    else if ('collapse' in said) this.collapse(errorOf(said.collapse))
+  #receive(message: FromWorker): void {
+    if ('lock' in message) this.#watchLock(message.lock)
+    else if ('report' in message) this.#waiting.get(message.report)?.onProgress?.(message.progress)
+    else if ('collapse' in message) this.collapse(errorOf(message.collapse))
     else {
-      const waiting = this.#waiting.get(said.id)
-      this.#waiting.delete(said.id)
-      if ('result' in said) {
-        waiting?.resolve(said.result)
+      const waiting = this.#waiting.get(message.id)
+      this.#waiting.delete(message.id)
+      if ('result' in message) {
+        waiting?.resolve(message.result)
         return
       }
-      const error = errorOf(said.failure)
+      const error = errorOf(message.failure)
       waiting?.reject(error)
       if (fatalCodes.has(error.code) || (waiting?.method !== 'load' && fatalWhileRunning.has(error.code))) this.collapse(error)
     }
   }
 
-  /** A worker that is killed says nothing; but the lock it held becomes free. */
-  #keepVigil(lock: string): void {
-    const vigil = (this.#vigil = new AbortController())
-    navigator.locks.request(lock, { signal: vigil.signal }, () => this.collapse(crashed())).catch(() => {})
+  /** A worker that is killed sends nothing; but the lock it held becomes free. */
+  #watchLock(lock: string): void {
+    const watch = (this.#lockWatch = new AbortController())
+    navigator.locks.request(lock, { signal: watch.signal }, () => this.collapse(crashed())).catch(() => {})
   }
 
-  /** Lets go of the worker and of everyone who waits for it. */
+  /** Detaches the worker and fails every call in flight. */
   #end(error: HybridError): Worker | undefined {
-    this.#vigil?.abort()
-    this.#vigil = undefined
+    this.#lockWatch?.abort()
+    this.#lockWatch = undefined
     const worker = this.#worker
     this.#worker = undefined
     const waiting = [...this.#waiting.values()]
@@ -170,6 +176,13 @@ export class WorkerClient {
 
 function errorOf(failure: Failure): HybridError {
   return new HybridError(failure.status, failure.message, failure)
+}
+
+export const noWorkers = 'there are no web workers here: a model runs in a browser’s page'
+
+/** Not CANCELLED, which is for a caller's own signal: a hybrid moves on to another branch. */
+function ended(): HybridError {
+  return new HybridError('UNAVAILABLE', 'the worker was ended by the page', { code: 'WORKER_ENDED' })
 }
 
 function crashed(): HybridError {

@@ -1,9 +1,10 @@
 /** Carries out what core's download planner decides for one file: its requests, its writes, its digest. */
 
-import type { Digest, Download } from './wasm.js'
 import type { Failure } from '../protocol.js'
+import { requestPart, routeTo, type Route } from '../request-part.js'
 import { Refusal, stopped } from './refusal.js'
 import type { Sink } from './sink.js'
+import type { Digest, Download } from './wasm.js'
 
 type Next =
   | { act: 'fetch'; flight: number; from: number; to?: number }
@@ -19,12 +20,12 @@ export interface Fetching {
   readonly sink: Sink
   readonly signal: AbortSignal
   readonly mayDownload: boolean
-  /** Once, when the file's size is known. May refuse it. */
+  /** Called once, when the host has confirmed the file's size. May refuse it. */
   onSize(): Promise<void>
-  /** Once, with the file's first bytes, while most of it is still to come. May refuse it. */
+  /** Called once, with the file's first bytes, while most of it is still to come. May refuse it. */
   onHead(head: Uint8Array<ArrayBuffer>): Promise<void>
   onBytes(): void
-  /** What has come is not what was asked for: all of it is fetched again. */
+  /** The bytes so far belong to another file: all of it is fetched again. */
   onRestart(): void
   onVerified(bytes: number): void
 }
@@ -32,20 +33,26 @@ export interface Fetching {
 /** Everything that stands before the vocabulary, and more. */
 const headBytes = 32 << 10
 
+/** Bytes and their record are flushed to the disk together, at most this often. */
+const noteEveryMs = 200
+
+/** How long a request whose bytes are all here may take to end by itself, before it is cancelled. */
+const endMs = 250
+
 /** Fetches until the file is whole. What has arrived is kept whatever happens. */
 export async function fetchFile(fetching: Fetching): Promise<void> {
   const { download, sink, signal } = fetching
-  const flights = new Map<number, AbortController>()
-  const landed: Array<() => void> = []
+  const requests = new Map<number, AbortController>()
+  const waiters: Array<() => void> = []
   const running = new Set<Promise<void>>()
-  const route: Route = { resolved: undefined }
+  const route = routeTo(fetching.url, fetching.headers)
   let failure: unknown
-  const ground = async (): Promise<void> => {
-    for (const flight of flights.values()) flight.abort()
+  const abortAll = async (): Promise<void> => {
+    for (const request of requests.values()) request.abort()
     await Promise.allSettled(running)
   }
-  const onAbort = (): void => landed.splice(0).forEach((wake) => wake())
-  signal.addEventListener('abort', onAbort)
+  const wakeWaiters = (): void => waiters.splice(0).forEach((wake) => wake())
+  signal.addEventListener('abort', wakeWaiters)
   let hashed = 0
   let isSized = false
   let isAdmitted = false
@@ -53,28 +60,29 @@ export async function fetchFile(fetching: Fetching): Promise<void> {
     for (;;) {
       if (signal.aborted) throw stopped()
       if (failure !== undefined) throw failure
-      if (!isSized && download.size() >= 0 && fetching.mayDownload) {
+      const size = download.confirmedSize()
+      if (!isSized && size >= 0 && fetching.mayDownload) {
         isSized = true
         await fetching.onSize()
       }
-      // What is there already is judged when it is opened.
+      // A complete file is judged when it is opened.
       isAdmitted ||= download.size() >= 0 && download.held() >= download.size()
-      if (!isAdmitted && fetching.mayDownload && download.size() >= 0 && download.prefix() >= Math.min(download.size(), headBytes)) {
+      if (!isAdmitted && fetching.mayDownload && size >= 0 && download.prefix() >= Math.min(size, headBytes)) {
         isAdmitted = true
-        const head = new Uint8Array(Math.min(download.size(), headBytes))
+        const head = new Uint8Array(Math.min(size, headBytes))
         sink.read(head, 0)
         await fetching.onHead(head)
       }
       const next = JSON.parse(download.step()) as Next
       switch (next.act) {
         case 'done':
+          sink.finish(download.size())
           sink.note(download.journal())
           return
         case 'fail':
-          sink.note(download.journal())
           throw new Refusal(next.error)
         case 'restart':
-          await ground()
+          await abortAll()
           fetching.onRestart()
           sink.empty()
           fetching.digest.finish()
@@ -84,7 +92,7 @@ export async function fetchFile(fetching: Fetching): Promise<void> {
           await pause(next.pauseMs, signal)
           break
         case 'wait':
-          await new Promise<void>((wake) => landed.push(wake))
+          await new Promise<void>((wake) => waiters.push(wake))
           break
         case 'verify':
           if (download.wantsDigest()) {
@@ -92,7 +100,7 @@ export async function fetchFile(fetching: Fetching): Promise<void> {
               if (signal.aborted) throw stopped()
               hashed = hashSome(fetching, hashed, 8 << 20)
               fetching.onVerified(hashed)
-              await turn()
+              await yieldToEventLoop()
             }
             download.digested(fetching.digest.finish())
             hashed = 0
@@ -100,94 +108,122 @@ export async function fetchFile(fetching: Fetching): Promise<void> {
           break
         case 'fetch': {
           if (!fetching.mayDownload) throw new Refusal({ status: 'UNAVAILABLE', code: 'MODEL_ABSENT', message: 'the model is not on this device; load it first' })
-          const flight = new AbortController()
-          flights.set(next.flight, flight)
-          const work = fly(fetching, route, next, flight.signal, () => {
+          const request = new AbortController()
+          requests.set(next.flight, request)
+          const work = fetchRange(fetching, route, next, request, () => {
             // While bytes come in order, they are digested as they come.
             if (download.wantsDigest() && download.prefix() - hashed < 16 << 20) hashed = hashSome(fetching, hashed, 4 << 20)
-            landed.splice(0).forEach((wake) => wake())
+            wakeWaiters()
           })
-            .catch((thrown: unknown) => (failure ??= thrown))
-            .finally(() => {
-              flights.delete(next.flight)
-              running.delete(work)
-              landed.splice(0).forEach((wake) => wake())
+            .catch((thrown: unknown) => {
+              failure ??= thrown
             })
-            .then(() => {})
+            .finally(() => {
+              requests.delete(next.flight)
+              running.delete(work)
+              wakeWaiters()
+            })
           running.add(work)
         }
       }
     }
   } finally {
-    signal.removeEventListener('abort', onAbort)
-    await ground()
+    signal.removeEventListener('abort', wakeWaiters)
+    await abortAll()
     sink.note(download.journal())
   }
 }
 
-/** Where a redirect to another host led. Asked without the caller's headers, and forgotten once it refuses. */
-interface Route {
-  resolved: string | undefined
-}
+/** When a file's record was last written. */
+const notedAt = new WeakMap<Sink, number>()
 
-async function fly(fetching: Fetching, route: Route, { flight, from, to }: Extract<Next, { act: 'fetch' }>, signal: AbortSignal, onProgress: () => void): Promise<void> {
+async function fetchRange(fetching: Fetching, route: Route, { flight, from, to }: Extract<Next, { act: 'fetch' }>, request: AbortController, onProgress: () => void): Promise<void> {
   const { download, sink } = fetching
-  const silence = new AbortController()
-  const both = AbortSignal.any([signal, silence.signal])
   let timer: ReturnType<typeof setTimeout> | undefined
-  const listen = (): void => {
+  let isStalled = false
+  // By hand: `AbortSignal.any` and `AbortSignal.timeout` are younger than the oldest browsers supported.
+  const restartTimer = (milliseconds = download.stallMs()): void => {
     clearTimeout(timer)
-    timer = setTimeout(() => silence.abort(), download.stallMs())
+    timer = setTimeout(() => {
+      isStalled = true
+      request.abort()
+    }, milliseconds)
   }
   let reader: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>> | undefined
-  let isWriting = false
+  // What fails while this is set is no fault of the network.
+  let isOurs = false
   try {
-    listen()
-    const redirected = route.resolved !== undefined
-    const headers = new Headers(redirected ? {} : fetching.headers)
-    if (to !== undefined) headers.set('range', `bytes=${from}-${to - 1}`)
-    const response = await fetch(route.resolved ?? fetching.url, { headers, signal: both, cache: 'no-store', credentials: 'omit', referrerPolicy: 'no-referrer' })
-    const body = JSON.parse(download.answered(flight, JSON.stringify(headOf(response, redirected)))) as 'take' | 'drop' | 'resolve'
+    restartTimer()
+    const { response, isResolved, isStripped } = await requestPart(route, to === undefined ? undefined : `bytes=${from}-${to - 1}`, request.signal)
+    if (isStripped && (response.status === 401 || response.status === 403)) {
+      isOurs = true
+      throw redirected()
+    }
+    const body = JSON.parse(download.answered(flight, JSON.stringify(headOf(response, isResolved)))) as 'take' | 'drop' | 'resolve'
     if (body === 'resolve') route.resolved = undefined
-    if (body !== 'take' || response.body === null) {
+    if (body !== 'take') {
       await response.body?.cancel()
       return
     }
-    if (response.redirected && new URL(response.url).origin !== new URL(fetching.url).origin) route.resolved = response.url
-    reader = response.body.getReader() as ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>
-    for (;;) {
-      listen()
+    reader = response.body?.getReader() as typeof reader
+    for (let isLast = reader === undefined; !isLast && reader !== undefined; ) {
+      restartTimer()
       const { done, value } = await reader.read()
       if (done) break
       const slot = JSON.parse(download.slot(flight, value.byteLength)) as { at: number; length: number; last: boolean }
-      isWriting = true
+      isOurs = true
       if (slot.length > 0) {
         sink.write(slot.length === value.byteLength ? value : value.subarray(0, slot.length), slot.at)
         download.written(flight, slot.length)
-        sink.note(download.journal())
+        noteSometimes(sink, download)
       }
       onProgress()
       fetching.onBytes()
-      isWriting = false
-      if (slot.last) {
-        await reader.cancel()
-        break
-      }
+      isOurs = false
+      isLast = slot.last
+      // A request that is cancelled just before its end looks like a failure in the network panel.
+      if (isLast) await endOf(reader)
     }
     download.ended(flight)
   } catch (thrown) {
-    if (isWriting) throw thrown
-    download.failed(flight, silence.signal.aborted)
+    if (isOurs) throw thrown
+    download.failed(flight, isStalled)
     reader?.cancel().catch(() => {})
   } finally {
     clearTimeout(timer)
   }
 }
 
+function noteSometimes(sink: Sink, download: Download): void {
+  const now = performance.now()
+  if (now - (notedAt.get(sink) ?? -Infinity) < noteEveryMs) return
+  notedAt.set(sink, now)
+  sink.note(download.journal())
+}
+
+/** Reads the end of a body whose bytes are all here, or cancels it where more comes, or nothing. */
+async function endOf(reader: ReadableStreamDefaultReader<unknown>): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const late = new Promise<{ done: boolean }>((resolve) => {
+    timer = setTimeout(resolve, endMs, { done: false })
+  })
+  const { done } = await Promise.race([reader.read(), late]).catch(() => ({ done: true }))
+  clearTimeout(timer)
+  if (!done) await reader.cancel().catch(() => {})
+}
+
+function redirected(): Refusal {
+  return new Refusal({
+    status: 'PERMISSION_DENIED',
+    code: 'MODEL_REDIRECTED',
+    message: 'the model’s address redirects, and `headers` other than `authorization` are not sent to where it leads; name the final address, or use `authorization`',
+  })
+}
+
 function headOf({ status, headers }: Response, redirected: boolean): Record<string, unknown> {
   const number = (name: string): number | undefined => {
     const value = headers.get(name)
-    return value !== null && /^\d+$/.test(value) ? Number(value) : undefined
+    return value !== null && /^\d{1,15}$/.test(value) ? Number(value) : undefined
   }
   return {
     status,
@@ -197,14 +233,20 @@ function headOf({ status, headers }: Response, redirected: boolean): Record<stri
     contentLength: headers.has('content-encoding') ? undefined : number('content-length'),
     contentType: headers.get('content-type'),
     etag: headers.get('etag'),
-    retryAfter: number('retry-after'),
+    retryAfter: number('retry-after') ?? secondsUntil(headers.get('retry-after')),
   }
+}
+
+/** `Retry-After` may be a date. */
+function secondsUntil(date: string | null): number | undefined {
+  const milliseconds = date === null ? Number.NaN : Date.parse(date) - Date.now()
+  return Number.isNaN(milliseconds) ? undefined : Math.max(Math.ceil(milliseconds / 1000), 0)
 }
 
 /** Digests what has come without a gap, at most `most` bytes of it; returns how far that is. */
 function hashSome({ download, digest, sink }: Fetching, hashed: number, most: number): number {
   const end = Math.min(download.prefix(), hashed + most)
-  const buffer = new Uint8Array(Math.min(end - hashed, 1 << 20))
+  const buffer = new Uint8Array(Math.max(Math.min(end - hashed, 1 << 20), 0))
   for (let at = hashed; at < end; at += buffer.byteLength) {
     const part = buffer.subarray(0, Math.min(buffer.byteLength, end - at))
     sink.read(part, at)
@@ -213,8 +255,8 @@ function hashSome({ download, digest, sink }: Fetching, hashed: number, most: nu
   return Math.max(hashed, end)
 }
 
-/** Lets messages in: an abort must not wait for the end of a long loop. */
-function turn(): Promise<void> {
+/** An abort must not wait for the end of a long loop. */
+function yieldToEventLoop(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 0))
 }
 

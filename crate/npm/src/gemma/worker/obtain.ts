@@ -1,12 +1,12 @@
 /** A model's bytes as blobs: out of the caller's hand, out of the store, or over the network into the store. */
 
-import type { Engine } from './wasm.js'
-import { cardName, downloadChannel, downloadLock, folder, hasStore, journalName, weightsName, type Card } from '../layout.js'
+import { cardName, downloadChannel, downloadLock, fileIn, folder, hasStore, heldOf, isNamed, journalName, weightsName, type Card } from '../layout.js'
 import type { LoadParams, RemoteFile, Step } from '../protocol.js'
 import { Arriving } from './arriving.js'
 import { fetchFile } from './fetching.js'
 import { Refusal, stopped } from './refusal.js'
-import { DiskSink, MemorySink, type Sink, type SyncHandle } from './sink.js'
+import { DiskSink, MemorySink, openFile, type Sink } from './sink.js'
+import type { Engine } from './wasm.js'
 
 interface Run {
   readonly signal: AbortSignal
@@ -23,15 +23,43 @@ type Remote = Extract<LoadParams['source'], { key: string }>
 export async function obtain(engine: Engine, params: LoadParams, run: Run): Promise<readonly Blob[]> {
   const { source, cache } = params
   if ('blobs' in source) return source.blobs
-  const isKept = cache === 'opfs' && hasStore()
-  if (!isKept) return await collect(engine, params, source, run, async () => new MemorySink())
-  return await alone(source.key, run, async (run) => {
-    const directory = await folder(source.key, true)
-    if (directory === undefined) throw new Error('a folder that was to be made is missing')
-    // Before the bytes too, so that half a model can be found and deleted.
-    await writeCard(directory, { name: source.name, files: source.files.length, lastUsed: Date.now() })
-    return await collect(engine, params, source, run, (part) => DiskSink.open(directory, weightsName(part), journalName(part)))
+  const inMemory = (): Promise<Blob[]> => collect(engine, params, source, run, async () => new MemorySink())
+  if (cache !== 'opfs' || !(await canStore())) return await inMemory()
+  return await withDownloadLock(source.key, run, async (run) => {
+    try {
+      const directory = await folder(source.key, true)
+      if (directory === undefined) throw new Error('a folder that was to be made is missing')
+      try {
+        // Before the bytes too, so that half a model can be found and deleted.
+        await writeCard(directory, { name: source.name, files: source.files.length, lastUsed: Date.now() })
+        return await collect(engine, params, source, run, (part) => DiskSink.open(directory, weightsName(part), journalName(part)))
+      } catch (thrown) {
+        await removeIfEmpty(source.key, directory, source.files.length)
+        throw thrown
+      }
+    } catch (thrown) {
+      throw storeFailure(thrown)
+    }
   })
+}
+
+/** Private windows of some browsers have the file system's functions, and refuse to open it. */
+async function canStore(): Promise<boolean> {
+  if (!hasStore()) return false
+  return await navigator.storage.getDirectory().then(
+    () => true,
+    () => false,
+  )
+}
+
+/** A load that brought nothing leaves nothing behind. */
+async function removeIfEmpty(key: string, directory: FileSystemDirectoryHandle, files: number): Promise<void> {
+  try {
+    if ((await heldOf(directory, files)).bytes > 0) return
+    await (await folder(undefined, false))?.removeEntry(key, { recursive: true })
+  } catch {
+    // It is listed as a model of 0 bytes, and can be removed.
+  }
 }
 
 /** One file after the other. Each is fetched by several requests at once, so that more files at once would gain nothing. */
@@ -40,15 +68,17 @@ async function collect(engine: Engine, { policy = {}, mayDownload, contextWindow
   const origin = new URL(files[0]?.url ?? '').origin
   const blobs: Blob[] = []
   let before = 0
+  let hasFetched = false
   for (const [part, file] of files.entries()) {
     const sink = await open(part)
-    const download = new engine.Download(JSON.stringify(policy), JSON.stringify(expectedOf(file)), sink.journal)
+    const download = new engine.Download(JSON.stringify(policy), JSON.stringify(expectedOf(file)), sink.journal, sink.length)
     const digest = new engine.Digest()
     const total = (): number => {
       sizes[part] = Math.max(download.size(), 0)
       return sizes.reduce((sum, size) => sum + size, 0)
     }
-    let told = 0
+    const reportBytes = (): void => report({ phase: 'download', loadedBytes: before + download.held(), totalBytes: total() })
+    let reportedAt = 0
     let arriving: Arriving | undefined
     try {
       await fetchFile({
@@ -76,19 +106,21 @@ async function collect(engine: Engine, { policy = {}, mayDownload, contextWindow
         },
         onRestart: () => arriving?.lose(),
         onBytes: () => {
+          hasFetched = true
           arriving?.reach(download.prefix())
-          // Chunks come by the hundred a second; nobody looks that often.
+          // Chunks come by the hundred a second, more often than anything is drawn.
           const now = performance.now()
-          if (now - told < 40) return
-          told = now
-          report({ phase: 'download', loadedBytes: before + download.held(), totalBytes: total() })
+          if (now - reportedAt < 40) return
+          reportedAt = now
+          reportBytes()
         },
         onVerified: (bytes) => report({ phase: 'verify', loadedBytes: before + bytes, totalBytes: total() }),
       })
-      report({ phase: 'download', loadedBytes: before + download.held(), totalBytes: total() })
+      // A file that was here already is no download.
+      if (hasFetched) reportBytes()
       before += Math.max(download.size(), 0)
     } catch (thrown) {
-      throw isQuota(thrown) ? quotaExceeded(download.size() - download.held(), await freeBytes()) : thrown
+      throw isNamed(thrown, 'QuotaExceededError') ? quotaExceeded(download.size() - download.held(), await freeBytes()) : thrown
     } finally {
       arriving?.hold()
       download.free()
@@ -106,8 +138,8 @@ function expectedOf({ bytes, sha256 }: RemoteFile): { bytes?: number; sha256?: s
   return { ...(bytes === undefined ? {} : { bytes }), ...(sha256 === undefined ? {} : { sha256 }) }
 }
 
-/** Under the model's lock. Who must wait hears how far the other tab is, and finds everything there when its turn comes. */
-async function alone<T>(key: string, run: Run, act: (run: Run) => Promise<T>): Promise<T> {
+/** Runs under the model's lock. While another tab holds it, that tab's progress is reported; afterwards its files are here. */
+async function withDownloadLock<T>(key: string, run: Run, act: (run: Run) => Promise<T>): Promise<T> {
   const locks = (navigator as { locks?: LockManager }).locks
   if (locks === undefined) return await act(run)
   const channel = new BroadcastChannel(downloadChannel(key))
@@ -129,26 +161,40 @@ async function alone<T>(key: string, run: Run, act: (run: Run) => Promise<T>): P
 }
 
 async function writeCard(directory: FileSystemDirectoryHandle, card: Card): Promise<void> {
-  const file = await directory.getFileHandle(cardName, { create: true })
-  const handle = await (file as unknown as { createSyncAccessHandle(): Promise<SyncHandle> }).createSyncAccessHandle()
-  const text = new TextEncoder().encode(`${JSON.stringify(card)}\n`)
-  handle.write(text, { at: 0 })
-  handle.truncate(text.byteLength)
-  handle.close()
+  const handle = await openFile(await fileIn(directory, cardName))
+  try {
+    const text = new TextEncoder().encode(`${JSON.stringify(card)}\n`)
+    handle.write(text, { at: 0 })
+    handle.truncate(text.byteLength)
+  } finally {
+    handle.close()
+  }
 }
 
-function isQuota(thrown: unknown): boolean {
-  return thrown instanceof DOMException && thrown.name === 'QuotaExceededError'
+/** What the file system refused, as a failure that names it. Everything else stays what it is. */
+function storeFailure(thrown: unknown): unknown {
+  if (!(thrown instanceof DOMException)) return thrown
+  if (isNamed(thrown, 'QuotaExceededError')) return quotaExceeded(0, 0)
+  const isHeld = isNamed(thrown, 'NoModificationAllowedError', 'InvalidStateError')
+  return new Refusal(
+    isHeld
+      ? { status: 'UNAVAILABLE', code: 'MODEL_IN_USE', message: 'another tab is using this model’s files; try again when it is done' }
+      : { status: 'UNAVAILABLE', code: 'STORE_FAILED', message: `the browser’s file system failed (${thrown.name}); try again, remove the model, or load with cache: 'none'` },
+  )
 }
 
 async function freeBytes(): Promise<number> {
-  const { quota, usage = 0 } = await navigator.storage.estimate()
-  return quota === undefined ? Infinity : Math.max(quota - usage, 0)
+  try {
+    const { quota, usage = 0 } = await navigator.storage.estimate()
+    return quota === undefined ? Infinity : Math.max(quota - usage, 0)
+  } catch {
+    return Infinity
+  }
 }
 
 function quotaExceeded(needed: number, free: number): Refusal {
-  // Chrome's estimate is the same on every machine, so that a store may be full while it speaks of gigabytes.
-  const grants = free < needed ? `the browser grants ${free}` : `and the store is full, though the browser spoke of ${free}`
+  // Chrome's estimate is the same on every machine, so that a store may be full while it promises gigabytes.
+  const grants = free < needed ? `the browser grants ${free}` : `and the store is full, though the browser promised ${free}`
   const message = `the model needs ${needed} more bytes of storage, ${grants}; free some, or load with cache: 'none'`
   return new Refusal({ status: 'FAILED_PRECONDITION', code: 'QUOTA_EXCEEDED', message })
 }

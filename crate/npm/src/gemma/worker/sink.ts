@@ -1,5 +1,7 @@
 /** Where a file's bytes go while they arrive in any order: onto the disk, or into memory. */
 
+import { fileIn } from '../layout.js'
+
 /** The part of the standard's synchronous handle that is used; only workers have it. */
 export interface SyncHandle {
   read(into: Uint8Array<ArrayBuffer>, options: { at: number }): number
@@ -15,13 +17,21 @@ export interface Sink {
   read(into: Uint8Array<ArrayBuffer>, at: number): void
   /** Forgets all bytes. */
   empty(): void
-  /** What is noted beside the bytes, for the next visit. */
+  /** How many bytes the file had when it was opened, gaps counted as bytes. */
+  readonly length: number
+  /** The record of what is here, as it was when this was opened. */
   readonly journal: string
+  /** Records what is here, for the next visit. A record that cannot be written stays behind the bytes, which is safe. */
   note(journal: string): void
+  /** The file is whole: cuts what lies behind its end. */
+  finish(size: number): void
   close(): void
   /** The whole file, once it is whole and this is closed. */
   blob(): Promise<Blob>
 }
+
+/** A record is short; a longer one is damaged. */
+const longestJournal = 1 << 20
 
 /** A file with its journal in the origin's private file system. */
 export class DiskSink implements Sink {
@@ -29,22 +39,24 @@ export class DiskSink implements Sink {
   readonly #weights: SyncHandle
   readonly #notes: SyncHandle
   readonly journal: string
+  readonly length: number
 
   private constructor(file: FileSystemFileHandle, weights: SyncHandle, notes: SyncHandle) {
     this.#file = file
     this.#weights = weights
     this.#notes = notes
-    const text = new Uint8Array(notes.getSize())
+    this.length = weights.getSize()
+    const text = new Uint8Array(Math.min(notes.getSize(), longestJournal))
     notes.read(text, { at: 0 })
     this.journal = new TextDecoder().decode(text)
   }
 
   static async open(directory: FileSystemDirectoryHandle, weightsName: string, journalName: string): Promise<DiskSink> {
-    const file = await directory.getFileHandle(weightsName, { create: true })
-    const notesFile = await directory.getFileHandle(journalName, { create: true })
-    const weights = await open(file)
+    const file = await fileIn(directory, weightsName)
+    const notesFile = await fileIn(directory, journalName)
+    const weights = await openFile(file)
     try {
-      return new DiskSink(file, weights, await open(notesFile))
+      return new DiskSink(file, weights, await openFile(notesFile))
     } catch (thrown) {
       weights.close()
       throw thrown
@@ -62,22 +74,36 @@ export class DiskSink implements Sink {
 
   empty(): void {
     // The record first: bytes without a record are fetched again, a record without bytes would be believed.
-    this.note('\n')
+    this.note('')
+    this.#notes.flush()
     this.#weights.truncate(0)
   }
 
   note(journal: string): void {
-    // Written after the bytes it tells of. A tab or browser that dies loses neither; where the whole machine does, a digest tells.
-    const text = new TextEncoder().encode(`${journal}\n`)
-    this.#notes.write(text, { at: 0 })
-    this.#notes.truncate(text.byteLength)
+    try {
+      // The bytes first, so that no record promises what a power cut took away.
+      this.#weights.flush()
+      const text = new TextEncoder().encode(`${journal}\n`)
+      this.#notes.write(text, { at: 0 })
+      this.#notes.truncate(text.byteLength)
+    } catch {
+      // A full disk. The older record is still true.
+    }
+  }
+
+  finish(size: number): void {
+    if (this.#weights.getSize() > size) this.#weights.truncate(size)
   }
 
   close(): void {
-    this.#weights.flush()
-    this.#weights.close()
-    this.#notes.flush()
-    this.#notes.close()
+    for (const handle of [this.#weights, this.#notes]) {
+      try {
+        handle.flush()
+      } catch {
+        // What could not be flushed is fetched again.
+      }
+      handle.close()
+    }
   }
 
   blob(): Promise<Blob> {
@@ -85,8 +111,20 @@ export class DiskSink implements Sink {
   }
 }
 
-async function open(file: FileSystemFileHandle): Promise<SyncHandle> {
-  return await (file as unknown as { createSyncAccessHandle(): Promise<SyncHandle> }).createSyncAccessHandle()
+/** How often a file that another worker still holds is tried, for about two seconds in all. */
+const mostTries = 20
+
+/** Opens a file exclusively. A worker that was just ended may hold it for a moment. */
+export async function openFile(file: FileSystemFileHandle): Promise<SyncHandle> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await (file as unknown as { createSyncAccessHandle(): Promise<SyncHandle> }).createSyncAccessHandle()
+    } catch (thrown) {
+      const isHeld = thrown instanceof DOMException && ['NoModificationAllowedError', 'InvalidStateError'].includes(thrown.name)
+      if (!isHeld || tries === mostTries) throw thrown
+      await new Promise((resolve) => setTimeout(resolve, 10 * tries))
+    }
+  }
 }
 
 /** Bytes in pieces of a bounded size, for where nothing can be kept. They stay outside of wasm, and the browser may move the finished blob to its disk. */
@@ -95,6 +133,7 @@ export class MemorySink implements Sink {
   #pieces: Uint8Array<ArrayBuffer>[] = []
   #size = 0
   readonly journal = ''
+  readonly length = 0
 
   write(bytes: Uint8Array<ArrayBuffer>, at: number): void {
     this.#size = Math.max(this.#size, at + bytes.byteLength)
@@ -111,6 +150,8 @@ export class MemorySink implements Sink {
   }
 
   note(): void {}
+
+  finish(): void {}
 
   close(): void {}
 

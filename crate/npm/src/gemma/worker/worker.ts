@@ -4,7 +4,7 @@ import type { Abort, Answer, Call, Calls, Collapse, Failure, Farewell, FromWorke
 import type { Arriving } from './arriving.js'
 import { EarlyLoad } from './early-load.js'
 import { obtain } from './obtain.js'
-import { Refusal } from './refusal.js'
+import { Refusal, stopped } from './refusal.js'
 import { askForSubgroups } from './subgroups.js'
 import { loadEngine, type Engine, type Generation, type Model } from './wasm.js'
 
@@ -32,7 +32,9 @@ const handlers: Handlers = {
     const { contextWindow, device, precision, kind, gpuIsRight, gpuPlan } = params
     let isHere = false
     // Until all of it is here the download is what takes the time.
-    const onProgress = (phase: Step['phase'], loadedBytes: number, totalBytes: number): void => void (isHere && run.report({ phase, loadedBytes, totalBytes }))
+    const onProgress = (phase: Step['phase'], loadedBytes: number, totalBytes: number): void => {
+      if (isHere) run.report({ phase, loadedBytes, totalBytes })
+    }
     const open = async (files: ReadonlyArray<Blob | Arriving>): Promise<Model> => {
       model?.free()
       model = undefined
@@ -47,10 +49,13 @@ const handlers: Handlers = {
       throw thrown
     }
     isHere = true
-    const loaded = await (early.model ?? early.giveUp().then(() => open(blobs)))
+    run.report({ phase: 'upload', loadedBytes: 0, totalBytes: blobs.reduce((sum, { size }) => sum + size, 0) })
+    const loaded = await (early.model ?? early.giveUp().then(() => open(blobs))).catch((thrown: unknown) => {
+      throw 'key' in params.source ? storedFailure(thrown) : thrown
+    })
     if (run.signal.aborted) {
       loaded.free()
-      throw new Refusal({ status: 'CANCELLED', message: 'stopped by the caller' })
+      throw stopped()
     }
     model = loaded
     return JSON.parse(loaded.facts()) as Calls['load']['result']
@@ -62,7 +67,7 @@ const handlers: Handlers = {
   },
   next: async (_, { generation }) => {
     const running = generations.get(generation)
-    if (running === undefined) throw new Refusal({ status: 'CANCELLED', message: 'stopped by the caller' })
+    if (running === undefined) throw stopped()
     return JSON.parse(await running.next()) as Calls['next']['result']
   },
   drop: (_, { generation }) => {
@@ -74,10 +79,18 @@ const handlers: Handlers = {
   embed: (_, params) => loaded().embed(JSON.stringify(params)),
 }
 
-/** Gives back what the model holds. Its GPU device is destroyed with it, and every buffer with that. */
-function farewell(): null {
+/** A file of the store that vanished while it was read, as when a person clears the site's data: there is no file to choose again. */
+function storedFailure(thrown: unknown): unknown {
+  if (typeof thrown !== 'string' || (JSON.parse(thrown) as Failure).code !== 'SOURCE_LOST') return thrown
+  return new Refusal({ status: 'UNAVAILABLE', code: 'SOURCE_LOST', message: 'the stored model was deleted while it was loaded; load it again' })
+}
+
+/** Stops all calls and gives back what they and the model hold: locks, files, the GPU device with every buffer. */
+async function farewell(): Promise<null> {
   for (const running of generations.values()) running.cancel()
   generations.clear()
+  for (const work of calls.values()) work.abort()
+  await Promise.allSettled(answers)
   try {
     model?.free()
   } catch {
@@ -93,6 +106,7 @@ function loaded(): Model {
 }
 
 const calls = new Map<number, AbortController>()
+const answers = new Set<Promise<void>>()
 
 /** The engine throws our error as JSON text, what fetches and stores throws a Refusal; anything else is a bug or a failed load. */
 function failureOf(thrown: unknown, isLoaded: boolean): Failure {
@@ -128,9 +142,17 @@ function say(message: FromWorker): void {
 self.addEventListener('message', (event: MessageEvent<Call | Abort | Farewell>) => {
   const message = event.data
   if ('abort' in message) calls.get(message.abort)?.abort()
-  else if ('farewell' in message) say({ id: message.farewell, result: farewell() })
-  else void answer(message).then(say)
+  else if ('farewell' in message) void farewell().then((result) => say({ id: message.farewell, result }))
+  else {
+    const answered = answer(message)
+      .then(say)
+      .finally(() => answers.delete(answered))
+    answers.add(answered)
+  }
 })
+
+// A message that could not be read names no call, so that all of them fail.
+self.addEventListener('messageerror', collapse)
 
 // A trap inside a future of Rust's settles no promise: it surfaces here, and nothing in the wasm can be trusted after it.
 function collapse(): void {

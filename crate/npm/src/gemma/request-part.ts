@@ -1,0 +1,61 @@
+/**
+ * One request to a model's host. The caller's headers are for the address that was named: a redirect to another
+ * origin gets none of them, except that the browser itself decides about `authorization` (current ones drop it).
+ */
+
+/** The way to one file, with what earlier requests found out about it. */
+export interface Route {
+  url: string
+  readonly headers: Readonly<Record<string, string>>
+  /** Where a redirect to another origin led. Forgotten once that address refuses. */
+  resolved: string | undefined
+  /** Whether the address redirects, so that headers other than `authorization` are withheld. */
+  redirects: boolean
+}
+
+/** Redirects within the origin that are followed by hand, so that the headers can go along. */
+const mostHops = 3
+
+export function routeTo(url: string, headers: Readonly<Record<string, string>>): Route {
+  return { url, headers, resolved: undefined, redirects: false }
+}
+
+/** The answer, and whether an address was asked that an earlier redirect led to. */
+export interface PartAnswer {
+  readonly response: Response
+  readonly isResolved: boolean
+  /** Whether headers of the caller were left out because of a redirect. */
+  readonly isStripped: boolean
+}
+
+/** Asks for some bytes, or for the whole file where there is no range. */
+export async function requestPart(route: Route, range: string | undefined, signal: AbortSignal): Promise<PartAnswer> {
+  const ask = (url: string, own: Readonly<Record<string, string>>, redirect: RequestRedirect): Promise<Response> => {
+    const headers = new Headers(own)
+    if (range !== undefined) headers.set('range', range)
+    return fetch(url, { headers, signal, redirect, cache: 'no-store', credentials: 'omit', referrerPolicy: 'no-referrer' })
+  }
+  if (route.resolved !== undefined) return { response: await ask(route.resolved, {}, 'follow'), isResolved: true, isStripped: false }
+  const custom = Object.keys(route.headers).filter((name) => name.toLowerCase() !== 'authorization')
+  for (let hops = 0; ; hops++) {
+    if (Object.keys(route.headers).length > 0 && !route.redirects) {
+      const response = await ask(route.url, route.headers, 'manual')
+      if (response.type !== 'opaqueredirect') return { response, isResolved: false, isStripped: false }
+      // Where it leads is hidden from scripts: so it is followed once without what must not go there.
+      route.redirects = true
+    }
+    const response = await ask(route.url, without(route.headers, custom), 'follow')
+    const isElsewhere = response.redirected && new URL(response.url).origin !== new URL(route.url).origin
+    if (isElsewhere && response.ok) route.resolved = response.url
+    if (!response.redirected || isElsewhere || custom.length === 0 || hops === mostHops) {
+      return { response, isResolved: false, isStripped: custom.length > 0 }
+    }
+    route.url = response.url
+    route.redirects = false
+    await response.body?.cancel()
+  }
+}
+
+function without(headers: Readonly<Record<string, string>>, names: readonly string[]): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !names.includes(name)))
+}

@@ -1,0 +1,231 @@
+/** A device model's life with a worker that only pretends: who stops whom, what a request is told, and how every call settles. */
+
+import assert from 'node:assert/strict'
+import { afterEach, test } from 'node:test'
+import { importSource } from '../support/source.mjs'
+
+const { gemmaModel, gemmaEmbedder } = await importSource('gemma/page/gemma.ts', 'gemma/page/embedder.ts')
+
+/** Answers as `answers[method](params, worker)` says; a method without an answer hangs until the worker ends. */
+class FakeWorker extends EventTarget {
+  static answers = {}
+  static made = []
+  aborted = []
+  calls = []
+  isEnded = false
+
+  constructor() {
+    super()
+    FakeWorker.made.push(this)
+  }
+
+  postMessage(message) {
+    queueMicrotask(() => {
+      if (this.isEnded) return
+      if ('abort' in message) return void this.aborted.push(message.abort)
+      if ('farewell' in message) return void this.emit({ id: message.farewell, result: null })
+      this.calls.push(message)
+      const answer = FakeWorker.answers[message.method]?.(message.params, this, message.id)
+      if (answer !== undefined) this.emit({ id: message.id, ...answer })
+    })
+  }
+
+  emit(data) {
+    if (!this.isEnded) this.dispatchEvent(new MessageEvent('message', { data }))
+  }
+
+  terminate() {
+    this.isEnded = true
+  }
+}
+
+globalThis.Worker = FakeWorker
+afterEach(() => {
+  FakeWorker.answers = {}
+  FakeWorker.made = []
+})
+
+const loaded = { result: { device: 'cpu', contextWindow: 64, architecture: 'gemma3' } }
+const model = (options = {}) => gemmaModel({ model: 'https://example.org/tiny.gguf', device: 'cpu', ...options })
+const outcome = (promise) => promise.then((value) => ({ value }), ({ status, code, message }) => ({ status, code, message }))
+const soon = () => new Promise((resolve) => setTimeout(resolve, 5))
+
+/** A promise's outcome, or a failure of the test where it takes too long. */
+const settles = (promise) => Promise.race([promise, new Promise((_, reject) => setTimeout(reject, 3000, new Error('it never settled')).unref())])
+
+/** Answers a load when it is let go. */
+function heldLoad() {
+  const gate = {}
+  FakeWorker.answers.load = (_, worker, id) => {
+    gate.open = (answer = loaded) => worker.emit({ id, ...answer })
+    return undefined
+  }
+  return gate
+}
+
+test('one caller’s abort is no other’s', async () => {
+  for (const other of ['load', 'generate', 'count']) {
+    const gate = heldLoad()
+    FakeWorker.answers.start = () => ({ result: 1 })
+    FakeWorker.answers.next = () => ({ result: { reply: { message: { role: 'model', content: [{ text: 'yes' }] }, finishReason: 'stop', usage: {} } } })
+    FakeWorker.answers.drop = () => ({ result: null })
+    FakeWorker.answers.count = () => ({ result: 3 })
+    const gemma = model({ waitForLoad: true })
+    const stop = new AbortController()
+    const first = outcome(gemma.load({ signal: stop.signal }))
+    const second = other === 'load' ? outcome(gemma.load()) : other === 'generate' ? outcome(gemma.generate('x')) : outcome(gemma.countTokens('x'))
+    await soon()
+    stop.abort()
+    assert.equal((await settles(first)).status, 'CANCELLED')
+    await soon()
+    assert.equal(gemma.state, 'loading', `the load goes on for ${other}`)
+    gate.open()
+    const found = await settles(second)
+    assert.equal(found.status, undefined, JSON.stringify(found))
+    assert.equal(gemma.state, 'ready')
+    await gemma.dispose()
+  }
+})
+
+test('the last one to leave stops the load, and the next call begins another', async () => {
+  let gate = heldLoad()
+  const gemma = model()
+  const stops = [new AbortController(), new AbortController()]
+  const loads = stops.map(({ signal }) => outcome(gemma.load({ signal })))
+  await soon()
+  for (const stop of stops) stop.abort()
+  for (const load of loads) assert.equal((await settles(load)).status, 'CANCELLED')
+  assert.equal(gemma.state, 'absent')
+  gate = heldLoad()
+  const again = outcome(gemma.load())
+  assert.equal(gemma.state, 'loading')
+  await soon()
+  gate.open()
+  assert.deepEqual(await settles(again), { value: undefined })
+  assert.deepEqual([gemma.state, FakeWorker.made.length, FakeWorker.made[0].isEnded], ['ready', 2, true])
+})
+
+test('a load that begins in the moment of another’s abort is not drawn into it', async () => {
+  const gate = heldLoad()
+  const gemma = model()
+  const stop = new AbortController()
+  const first = outcome(gemma.load({ signal: stop.signal }))
+  await soon()
+  stop.abort()
+  const second = outcome(gemma.load())
+  assert.equal((await settles(first)).status, 'CANCELLED')
+  await soon()
+  gate.open()
+  assert.deepEqual(await settles(second), { value: undefined })
+})
+
+test('dispose() is nobody’s own stop', async () => {
+  heldLoad()
+  const gemma = model({ waitForLoad: true })
+  const calls = [gemma.load(), gemma.load({ signal: new AbortController().signal }), gemma.generate('x'), gemma.countTokens('x')].map(outcome)
+  await soon()
+  await gemma.dispose()
+  for (const call of calls) {
+    const found = await settles(call)
+    assert.deepEqual([found.status, found.code], ['UNAVAILABLE', 'DISPOSED'])
+  }
+  assert.equal(gemma.state, 'disposed')
+})
+
+test('dispose() while a request runs lets a hybrid move on', async () => {
+  FakeWorker.answers.load = () => loaded
+  FakeWorker.answers.start = () => ({ result: 1 })
+  const gemma = model()
+  await gemma.load()
+  const answer = outcome(gemma.generate('x'))
+  const queued = outcome(gemma.generate('y'))
+  await soon()
+  await gemma.dispose()
+  assert.deepEqual([(await settles(answer)).status, (await settles(queued)).status], ['UNAVAILABLE', 'UNAVAILABLE'])
+  const embedder = gemmaEmbedder({ model: 'https://example.org/e.gguf', device: 'cpu' })
+  await embedder.load()
+  const vectors = outcome(embedder.embed('x'))
+  await soon()
+  await embedder.dispose()
+  assert.equal((await settles(vectors)).status, 'UNAVAILABLE')
+})
+
+test('a caller’s own stop stays one', async () => {
+  FakeWorker.answers.load = () => loaded
+  FakeWorker.answers.start = () => ({ result: 1 })
+  const gemma = model()
+  await gemma.load()
+  const stop = new AbortController()
+  const answer = outcome(gemma.generate('x', { signal: stop.signal }))
+  await soon()
+  stop.abort()
+  assert.equal((await settles(answer)).status, 'CANCELLED')
+  assert.equal((await settles(outcome(gemma.load({ signal: AbortSignal.abort() })))).status, 'CANCELLED')
+})
+
+test('headers that never come keep nobody from leaving', async () => {
+  const gemma = model({ headers: () => new Promise(() => {}) })
+  const stop = new AbortController()
+  const load = outcome(gemma.load({ signal: stop.signal }))
+  await soon()
+  stop.abort()
+  assert.equal((await settles(load)).status, 'CANCELLED')
+  assert.equal(gemma.state, 'absent')
+  const other = model({ headers: () => new Promise(() => {}) })
+  const waiting = outcome(other.load())
+  await soon()
+  await other.dispose()
+  assert.equal((await settles(waiting)).code, 'DISPOSED')
+})
+
+test('a message that cannot be read ends the calls, and not the page’s patience', async () => {
+  heldLoad()
+  const gemma = model()
+  const load = outcome(gemma.load())
+  await soon()
+  FakeWorker.made[0].dispatchEvent(new MessageEvent('messageerror'))
+  const found = await settles(load)
+  assert.deepEqual([found.status, found.code], ['INTERNAL', 'WORKER_CRASHED'])
+})
+
+test('a progress callback that throws costs no load', async () => {
+  const reported = []
+  globalThis.reportError = (thrown) => reported.push(thrown.message)
+  FakeWorker.answers.load = (_, worker, id) => {
+    worker.emit({ report: id, progress: { phase: 'upload', loadedBytes: 1, totalBytes: 2 } })
+    return loaded
+  }
+  const gemma = model()
+  const found = await settles(outcome(gemma.load({ onProgress: () => { throw new Error('oops') } })))
+  assert.deepEqual(found, { value: undefined })
+  assert.ok(reported.length > 0 && reported.every((message) => message === 'oops'))
+  delete globalThis.reportError
+})
+
+test('a file’s load says that it goes to the device, and never that it is downloaded', async () => {
+  FakeWorker.answers.load = (_, worker, id) => {
+    for (const loadedBytes of [0, 50, 100]) worker.emit({ report: id, progress: { phase: 'upload', loadedBytes, totalBytes: 100 } })
+    return loaded
+  }
+  const events = []
+  const gemma = model({ model: new Blob([new Uint8Array(100)]) })
+  await gemma.load({ onProgress: (event) => events.push(event) })
+  assert.ok(events.every(({ phase, totalBytes }) => phase !== 'download' && totalBytes === 100), JSON.stringify(events))
+  assert.deepEqual([events[0].fraction, events.at(-1).fraction], [0, 1])
+})
+
+test('where there are no workers, as on a server, every question has an answer', async () => {
+  delete globalThis.Worker
+  try {
+    const gemma = model({ device: 'auto' })
+    const found = await gemma.availability()
+    assert.deepEqual([found.status, found.code], ['unavailable', 'WORKER_UNAVAILABLE'])
+    const load = await settles(outcome(gemma.load()))
+    assert.deepEqual([load.status, load.code], ['UNAVAILABLE', 'WORKER_UNAVAILABLE'])
+    assert.match(load.message, /no web workers/)
+    assert.deepEqual(await settles(outcome(gemma.remove())), { value: undefined })
+    assert.deepEqual(await settles(outcome(gemma.dispose())), { value: undefined })
+  } finally {
+    globalThis.Worker = FakeWorker
+  }
+})
