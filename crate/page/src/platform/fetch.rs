@@ -165,10 +165,10 @@ impl Connection {
             };
         }
         let cause = member(thrown, "cause").and_then(|cause| text_of(&cause, "message"));
-        let is_redirect = [cause, text_of(thrown, "message")]
-            .into_iter()
-            .flatten()
-            .any(|message| message.to_ascii_lowercase().contains("redirect"));
+        let is_redirect =
+            [cause, text_of(thrown, "message")].into_iter().flatten().any(|message| {
+                message.as_bytes().windows(8).any(|it| it.eq_ignore_ascii_case(b"redirect"))
+            });
         if is_redirect {
             return redirected();
         }

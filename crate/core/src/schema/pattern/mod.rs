@@ -10,7 +10,7 @@ mod syntax;
 use std::cell::{Cell, RefCell};
 
 use program::Program;
-pub use syntax::{Expression, Ranges};
+pub use syntax::{Expression, Fault, Ranges};
 
 /// Whether a character has a Unicode property as a pattern writes it, `\p{Lu}`; nothing where the property is unknown.
 pub type HasProperty<'a> = dyn Fn(&str, char) -> Option<bool> + 'a;

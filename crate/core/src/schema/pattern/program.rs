@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use super::HasProperty;
-use super::syntax::{Expression, Ranges};
+use super::syntax::{Expression, Fault, Ranges};
 
 /// One place in a pattern.
 #[derive(Clone, Debug)]
@@ -36,14 +36,14 @@ pub(super) struct Program {
 const MOST_PLACES: usize = 8_000;
 
 impl Program {
-    pub(super) fn of(expression: &Expression) -> Result<Self, String> {
+    pub(super) fn of(expression: &Expression) -> Result<Self, Fault> {
         let mut program = Self { places: vec![Place::Done], start: 0 };
         program.start = program.build(expression, 0)?;
         Ok(program)
     }
 
     /// Builds from the end: `next` is where a match of this part goes on.
-    fn build(&mut self, expression: &Expression, next: usize) -> Result<usize, String> {
+    fn build(&mut self, expression: &Expression, next: usize) -> Result<usize, Fault> {
         match expression {
             Expression::One(ranges) => self.add(Place::One(ranges.clone(), next)),
             Expression::Class { ranges, properties, is_inverted } => self.add(Place::Class {
@@ -101,9 +101,9 @@ impl Program {
         }
     }
 
-    fn add(&mut self, place: Place) -> Result<usize, String> {
+    fn add(&mut self, place: Place) -> Result<usize, Fault> {
         if self.places.len() >= MOST_PLACES {
-            return Err("it is too large".to_owned());
+            return Err("it is too large");
         }
         self.places.push(place);
         Ok(self.places.len() - 1)

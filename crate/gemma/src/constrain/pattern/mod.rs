@@ -23,7 +23,7 @@ fn regular(pattern: &str) -> Result<Expression, String> {
     let expression = Expression::parse(pattern)?;
     match expression.irregularity() {
         None => Ok(expression),
-        Some(reason) => Err(reason),
+        Some(reason) => Err(reason.to_owned()),
     }
 }
 

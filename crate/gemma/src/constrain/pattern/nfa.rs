@@ -52,7 +52,7 @@ impl Nfa {
             Expression::Start => self.add(Place::Start(next)),
             Expression::End => self.add(Place::End(next)),
             Expression::Class { .. } | Expression::Boundary { .. } | Expression::Look { .. } => {
-                Err(expression.irregularity().unwrap_or_default())
+                Err(expression.irregularity().unwrap_or_default().to_owned())
             }
             Expression::Sequence(parts) => {
                 parts.iter().rev().try_fold(next, |next, part| self.build(part, next))
