@@ -42,6 +42,8 @@ for (const name of process.argv.slice(2)) {
     ...shared,
     entryPoints: { [name]: join(npm, 'src', sources[name] ?? `${name}.ts`) },
     define: { EMBEDDED_PAGE_WASM: name === 'node' ? embedded() : 'undefined' },
+    // Stack traces lead to the sources, which the map contains. The map of `node` would contain the wasm.
+    sourcemap: name !== 'node',
   })
   if (name === 'index') await bundleFaces('.', './index.js')
   if (name === 'node') await bundleFaces('node', '../node.js')

@@ -22,6 +22,7 @@ import { FallbackStrategy, geminiModel, gemmaModel, hybridModelOnDeviceCloud, kC
 import { tinyModel } from 'hybridge/tiny'
 const gemma = gemmaModel({ model: tinyModel, device: 'cpu', contextWindow: 1024 })
 await gemma.load()
+await gemma.generate('What is 2 + 2?')
 const { baseUrl } = globalThis
 const cloud = geminiModel({ model: 'gemini-emulator', baseUrl, apiKey: 'emulator' })
 const ai = hybridModelOnDeviceCloud({ onDevice: gemma, cloud, strategy: new FallbackStrategy([kOnDevice, kCloud]) })
@@ -48,13 +49,15 @@ before(async () => {
   mkdirSync(join(folder, 'node_modules'))
   symlinkSync(join(root, 'crate/npm'), join(folder, 'node_modules/hybridge'))
   models = tinyModels()
-  gemini = await startGemini()
+  gemini = await startGemini({ cors: ['content-type', 'x-goog-api-key', 'authorization', 'x-firebase-appcheck'] })
   const pages = { '/': { type: 'text/html', body: `<!doctype html><link rel="icon" href="data:,"><script type="importmap">{"imports":{"hybridge":"/hybridge/dist/index.js","hybridge/tiny":"/hybridge/dist/tiny.js"}}</script>` } }
   pages['/names.js'] = { type: 'text/javascript', body: names }
   for (const [index, block] of blocks.entries()) pages[`/block-${index}.js`] = { type: 'text/javascript', body: await scriptOf(block.code) }
   server = await serve({ '/hybridge/': join(root, 'crate/npm'), '/models/': models.folder }, { pages })
   browser = await launch({ gpu: false })
   ;({ page, problems } = await openPage(browser, `${server.origin}/`))
+  // A proxy of one's own, as the guide on security has it, adds the key.
+  await page.route(`${gemini.origin}/**`, (route) => route.continue({ headers: { 'x-goog-api-key': 'emulator', ...route.request().headers() } }))
   await page.evaluate(async (baseUrl) => {
     Object.assign(globalThis, { baseUrl })
     await import('/names.js')

@@ -1,9 +1,9 @@
-/** A stranger's app: a copy of a template with the packed tarball installed into it. */
+/** An app outside the repository: a copy of a template or an example with the packed tarball installed into it. */
 
 import { execFile } from 'node:child_process'
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 
 const run = promisify(execFile)
@@ -11,12 +11,11 @@ const run = promisify(execFile)
 export const tarball = process.env.HYBRIDGE_TARBALL
 if (!tarball) throw new Error('HYBRIDGE_TARBALL names no tarball: run pkg-scripts/test pack')
 
-/** The app's folder; gone after `use` is done. */
-export async function withConsumer(name, use) {
+/** A copy of `template` with the tarball and nothing else installed; deleted after `use` is done. */
+async function withCopy(template, name, use) {
   const folder = await mkdtemp(join(tmpdir(), `hybridge-${name}-`))
   try {
-    await cp(join(import.meta.dirname, 'consumers', name), folder, { recursive: true })
-    await cp(join(import.meta.dirname, 'consumers', 'app.js'), join(folder, 'app.js'))
+    await cp(template, folder, { recursive: true, filter: (path) => !path.includes('node_modules') })
     await writeFile(join(folder, 'package.json'), JSON.stringify({ name: `consumer-${name}`, private: true, type: 'module' }))
     await run('npm', ['install', '--no-audit', '--no-fund', '--offline', '--loglevel=error', tarball], { cwd: folder })
     return await use(folder)
@@ -24,6 +23,21 @@ export async function withConsumer(name, use) {
     await rm(folder, { recursive: true, force: true })
   }
 }
+
+/** One of `consumers/`, with the app that all of them share. */
+export const withConsumer = (name, use) => withCopy(join(import.meta.dirname, 'consumers', name), name, async (folder) => {
+  await cp(join(import.meta.dirname, 'consumers', 'app.js'), join(folder, 'app.js'))
+  return await use(folder)
+})
+
+/** One of the repository's `examples/`, with packages of the tests' own beside the tarball. */
+export const withExample = (name, packages, use) => withCopy(join(import.meta.dirname, '../../examples', name), name, async (folder) => {
+  for (const it of packages) {
+    await mkdir(dirname(join(folder, 'node_modules', it)), { recursive: true })
+    await symlink(join(import.meta.dirname, '../node_modules', it), join(folder, 'node_modules', it))
+  }
+  return await use(folder)
+})
 
 export const installed = (folder) => join(folder, 'node_modules/hybridge')
 

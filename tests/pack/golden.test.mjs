@@ -28,18 +28,9 @@ test('the file list', () => {
 })
 
 test('the public types', () => {
-  const dist = join(unpacked, 'package/dist')
-  const seen = new Set()
-  const visit = (file) => {
-    // What the tools generate is nobody's promise.
-    if (seen.has(file) || file.includes('wasm/')) return ''
-    seen.add(file)
-    const text = readFileSync(join(dist, file), 'utf8')
-    const within = file.split('/').slice(0, -1)
-    const imports = [...text.matchAll(/from '(\.[^']+)\.js'/g)].map(([, path]) => join(...within, `${path}.d.ts`))
-    return `// ── ${file}\n${text}\n${imports.map(visit).join('')}`
-  }
-  check('api.d.ts', visit('index.d.ts') + visit('tiny.d.ts'))
+  const { exports } = JSON.parse(readFileSync(join(unpacked, 'package/package.json'), 'utf8'))
+  const entries = Object.entries(exports).filter(([, { types }]) => types !== undefined)
+  check('api.d.ts', entries.map(([name, { types }]) => `// ── ${name.replace('.', 'hybridge')}\n${readFileSync(join(unpacked, 'package', types), 'utf8')}`).join('\n'))
 })
 
 test('nothing runs at install and nothing else is installed', () => {

@@ -1,0 +1,56 @@
+/**
+ * One file of types for each entry of the package: the public names and what they need, without the modules in between.
+ * Started by `pkg-scripts/build` with the folder that `tsc` wrote to; writes into `dist`, by the names in package.json.
+ */
+
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { join, relative } from 'node:path'
+import { pathToFileURL } from 'node:url'
+
+const root = join(import.meta.dirname, '..')
+const npm = join(root, 'crate/npm')
+const require = createRequire(join(root, 'tests/package.json'))
+const load = async (name) => await import(pathToFileURL(require.resolve(name)))
+const { rollup } = await load('rollup')
+const { dts } = await load('rollup-plugin-dts').catch(() => {
+  console.error('error: the tools in tests/node_modules are older than tests/package.json: run pkg-scripts/setup')
+  process.exit(1)
+})
+
+const [declarations] = process.argv.slice(2)
+const { exports } = JSON.parse(readFileSync(join(npm, 'package.json'), 'utf8'))
+const names = Object.values(exports).flatMap(({ types }) => (types === undefined ? [] : [types.replace(/^\.\/dist\/(.*)\.d\.ts$/, '$1')]))
+
+/** Modules that `index` is made of: other entries take what they share with it from there, so that a class is declared once. */
+const core = new Set()
+
+const bundle = await rollup({
+  input: Object.fromEntries(names.map((name) => [name, join(declarations, `${name}.d.ts`)])),
+  external: (id) => !id.startsWith('.') && !id.startsWith('/'),
+  preserveEntrySignatures: 'allow-extension',
+  plugins: [dts()],
+  onwarn: ({ code, message }) => {
+    if (code !== 'EMPTY_BUNDLE') throw new Error(`types: ${message}`)
+  },
+})
+/** Comments that open a source file: another comment follows, or nothing that they describe. */
+const headers = /^\/\*\*(?:(?!\*\/)[\s\S])*\*\/\n+(?=\/\*\*|\/\/ |export |import )/gm
+
+const { output } = await bundle.write({
+  dir: join(npm, 'dist'),
+  format: 'es',
+  plugins: [{ name: 'headers', renderChunk: (code) => code.replace(headers, '').replace(/^\/\/ ──.*\n+/gm, '') }],
+  entryFileNames: '[name].d.ts',
+  // Modules that two entries share and the core does not have.
+  chunkFileNames: ({ name }) => `${name.replace(/\.d$/, '')}.d.ts`,
+  minifyInternalExports: false,
+  manualChunks: (id, { getModuleInfo }) => {
+    if (core.size === 0) {
+      const visit = (it) => core.has(it) || (core.add(it), getModuleInfo(it).importedIds.forEach(visit))
+      visit(join(declarations, 'index.d.ts'))
+    }
+    return core.has(id) ? 'index' : undefined
+  },
+})
+for (const { fileName, exports: found } of output) console.log(`types: ${relative(root, join(npm, 'dist', fileName))}, ${found.length} names`)
