@@ -29,8 +29,12 @@ test('the file list', () => {
 
 test('the public types', () => {
   const { exports } = JSON.parse(readFileSync(join(unpacked, 'package/package.json'), 'utf8'))
-  const entries = Object.entries(exports).filter(([, { types }]) => types !== undefined)
-  check('api.d.ts', entries.map(([name, { types }]) => `// ── ${name.replace('.', 'hybridge')}\n${readFileSync(join(unpacked, 'package', types), 'utf8')}`).join('\n'))
+  const entries = Object.entries(exports).flatMap(([name, { types }]) => (types === undefined ? [] : [[name.replace('.', 'hybridge'), types.replace('./dist/', '')]]))
+  const known = new Set(entries.map(([, file]) => file))
+  // What two entries share, and the core does not have, is a file of its own.
+  const shared = readdirSync(join(unpacked, 'package/dist'), { recursive: true }).filter((file) => file.endsWith('.d.ts') && !known.has(file)).sort()
+  const files = [...entries, ...shared.map((file) => [`shared: ${file}`, file])]
+  check('api.d.ts', files.map(([name, file]) => `// ── ${name}\n${readFileSync(join(unpacked, 'package/dist', file), 'utf8')}`).join('\n'))
 })
 
 test('nothing runs at install and nothing else is installed', () => {

@@ -1,50 +1,87 @@
-// ── index.d.ts
+// ── hybridge
+/** What an error may carry beside status and message. */
+interface HybridErrorOptions {
+    code?: ErrorCode;
+    retryAfterMs?: number;
+    cause?: unknown;
+}
 /**
- * hybridge: Gemma on the visitor's own device, Gemini in the cloud, one object that decides.
- * Importing this has no effect; wasm is loaded at the first use.
- */
-export { geminiModel } from './cloud/gemini.js';
-export { openAICompatibleModel, type OpenAICompatibleOptions } from './cloud/openai-compatible.js';
-export { promptApiModel } from './cloud/prompt-api.js';
-export { configure } from './configure.js';
-export { gpuSelfTest } from './device/self-test.js';
-export type { GpuReport } from './device/protocol.js';
-export type { WorkerPlaces } from './device/worker-client.js';
-export type { WasmSource } from './glue/page.js';
-export { deviceFacts } from './device-facts.js';
-export { listCachedModels, type CachedModel } from './device/cached-models.js';
-export { gemmaEmbedder } from './device/embedder.js';
-export { gemmaModel } from './device/gemma.js';
-export { knownModels, type KnownModel } from './device/known-models.js';
-export { HybridError } from './errors.js';
-export { cascadeModel, confidenceCascade, hybridModel, hybridModelOnDeviceCloud } from './hybrid.js';
-export { kCloud, kOnDevice } from './keys.js';
-export { defineModel, type ModelDefinition } from './model.js';
-export { runTools, type RunToolsOptions, type ToolFunction } from './run-tools.js';
-export * from './strategies/index.js';
-export type * from './types.js';
-
-// ── cloud/gemini.d.ts
-/** Gemini, by Google's own wire. */
-import type { CloudModel, GeminiOptions } from '../types.js';
-/**
- * A Gemini model. The key is sent in the header `x-goog-api-key` and nowhere else; a key in a page is public,
- * so give the visitor's own, or name your proxy in `baseUrl`.
+ * Every failure the package reports. An error thrown by a branch that carries a `status` keeps that status, even if it is not a
+ * HybridError. A stop by the caller has status CANCELLED and the name `AbortError`, as with `fetch`.
  *
  * @example
- * const cloud = geminiModel({ model: 'gemini-flash-lite-latest', apiKey: () => askVisitorForKey() })
- * const { text } = await cloud.generate('Why is the sky blue?')
+ * try {
+ *   await ai.generate('Hello')
+ * } catch (error) {
+ *   if (HybridError.isInstance(error) && error.status === 'UNAUTHENTICATED') askForKey()
+ * }
  */
-export declare function geminiModel(options: GeminiOptions): CloudModel;
+declare class HybridError extends Error {
+    readonly name: string;
+    readonly status: Status;
+    /** A finer word for code to branch on, e.g. `'GPU_UNAVAILABLE'`. */
+    readonly code?: ErrorCode;
+    readonly retryAfterMs?: number;
+    /** The branch that failed, where one did. */
+    readonly branch?: string;
+    /** Everything that was tried. */
+    readonly routing?: RoutingTrace;
+    /** The answer as far as it came, where a stream broke off. Not enumerable, so that logging the error does not log the answer. */
+    readonly partial?: Message;
+    constructor(status: Status, message: string, options?: HybridErrorOptions);
+    /** Works across two copies of the package in one bundle. */
+    static isInstance(error: unknown): error is HybridError;
+}
 
-// ── types.d.ts
+/** The part of https://standardschema.dev that is used here: zod 4, valibot, arktype and others have it. */
+interface StandardSchema<Input = unknown, Output = Input> {
+    readonly '~standard': {
+        readonly version: 1;
+        readonly vendor: string;
+        readonly types?: {
+            readonly input: Input;
+            readonly output: Output;
+        } | undefined;
+    };
+}
+/** A JSON Schema, or a Standard Schema with a JSON Schema export (zod 4.2, arktype 2.1.28, `toStandardJsonSchema` of valibot). */
+type Schema = JsonSchema | StandardSchema;
+/** The type of values that a schema describes. A JSON Schema literal is read as far as types go; others are `unknown`. */
+type InferSchema<S> = S extends StandardSchema<infer Input> ? Input : S extends object ? InferJsonSchema<S> : unknown;
+type InferJsonSchema<S extends object> = S extends {
+    readonly const: infer Value;
+} ? Value : S extends {
+    readonly enum: readonly (infer Value)[];
+} ? Value : S extends {
+    readonly anyOf: readonly (infer Option)[];
+} ? InferSchema<Option> : S extends {
+    readonly type: infer Type;
+} ? InferType<Type, S> : unknown;
+type InferType<Type, S> = Type extends readonly (infer One)[] ? InferType<One, S> : Type extends 'string' ? string : Type extends 'number' | 'integer' ? number : Type extends 'boolean' ? boolean : Type extends 'null' ? null : Type extends 'array' ? (S extends {
+    readonly items: infer Item;
+} ? Array<InferSchema<Item>> : unknown[]) : Type extends 'object' ? InferObject<S> : unknown;
+type InferObject<S> = S extends {
+    readonly properties: infer Properties;
+} ? Flat<{
+    [Key in keyof Properties & RequiredKeys<S>]: InferSchema<Properties[Key]>;
+} & {
+    [Key in Exclude<keyof Properties, RequiredKeys<S>>]?: InferSchema<Properties[Key]>;
+}> : Record<string, unknown>;
+type RequiredKeys<S> = S extends {
+    readonly required: readonly (infer Key)[];
+} ? Key : never;
+/** One object type instead of an intersection, for the editor's tooltip. */
+type Flat<T> = {
+    -readonly [Key in keyof T]: T[Key];
+};
+
 /**
  * Every public type. The classes and functions that use them live beside this file, one file for each noun.
  */
-import type { HybridError } from './errors.js';
-export type Role = 'system' | 'user' | 'model' | 'tool';
-export type Metadata = Record<string, unknown>;
-export type Part = {
+
+type Role = 'system' | 'user' | 'model' | 'tool';
+type Metadata = Record<string, unknown>;
+type Part = {
     metadata?: Metadata;
 } & ({
     text: string;
@@ -72,12 +109,12 @@ export type Part = {
 } | {
     custom: Record<string, unknown>;
 });
-export interface Message {
+interface Message {
     role: Role;
     content: Part[];
     metadata?: Metadata;
 }
-export interface GenerationConfig {
+interface GenerationConfig {
     temperature?: number;
     topK?: number;
     topP?: number;
@@ -88,36 +125,59 @@ export interface GenerationConfig {
     stopSequences?: string[];
     /** Options meant for one branch only, by branch key; never sent to another. */
     branches?: Record<string, Record<string, unknown>>;
+    /** Whether the model's thinking is delivered as parts with `reasoning`, where it has any. It then counts as content. */
+    includeReasoning?: boolean;
 }
-export interface ToolDefinition {
+interface ToolDefinition {
     name: string;
     description: string;
     inputSchema?: JsonSchema;
     outputSchema?: JsonSchema;
 }
-export type JsonSchema = Record<string, unknown>;
-export interface GenerateRequest {
+type JsonSchema = Record<string, unknown>;
+/** What media may be in a request: an address, or the thing itself, which is read and sent as a `data:` address. */
+type MediaSource = Blob | ImageBitmap | Uint8Array | ArrayBuffer;
+/** A part of a request. `media` may be a Blob or File, or bytes with their `contentType`. */
+type RequestPart = Part | {
+    metadata?: Metadata;
+    media: Blob | ImageBitmap | {
+        data: MediaSource;
+        contentType?: string;
+    };
+};
+interface RequestMessage {
+    role: Role;
+    content: RequestPart[];
+    metadata?: Metadata;
+}
+/** A tool in a request. Its schemas may be Standard Schemas. */
+interface RequestTool extends Omit<ToolDefinition, 'inputSchema' | 'outputSchema'> {
+    inputSchema?: Schema;
+    outputSchema?: Schema;
+}
+interface GenerateRequest<S extends Schema = Schema> {
     /** Shorthand for one user message at the end. */
-    prompt?: string | Part[];
+    prompt?: string | RequestPart[];
     /** Shorthand for one system message at the start. */
     system?: string;
-    messages?: Message[];
+    messages?: RequestMessage[];
     config?: GenerationConfig;
-    tools?: ToolDefinition[];
+    tools?: RequestTool[];
     toolChoice?: 'auto' | 'required' | 'none';
+    /** The form of the answer. `response.output` has the type that `schema` describes: a JSON Schema literal, or a Standard Schema. */
     output?: {
         format?: 'text' | 'json';
-        schema?: JsonSchema;
+        schema?: S;
     };
 }
-export interface GenerateOptions {
+interface GenerateOptions {
     /** Stops the work wherever it runs. Never causes a fallback. */
     signal?: AbortSignal;
     /** Handed to strategies and custom models untouched. */
     context?: Record<string, unknown>;
 }
-export type FinishReason = 'stop' | 'length' | 'blocked' | 'interrupted' | 'aborted' | 'other' | 'unknown';
-export interface Usage {
+type FinishReason = 'stop' | 'length' | 'blocked' | 'interrupted' | 'aborted' | 'other' | 'unknown';
+interface Usage {
     inputTokens?: number;
     outputTokens?: number;
     totalTokens?: number;
@@ -125,13 +185,26 @@ export interface Usage {
     cachedContentTokens?: number;
 }
 /** How sure the model was, from the log-probabilities of the tokens it chose. Absent where a branch cannot tell; where a service tells the mean alone, it stands for all three. */
-export interface Confidence {
+interface Confidence {
     tokens: number;
     meanLogprob: number;
     minLogprob: number; /** 10 % quantile */
-    p10Logprob: number;
+    p10Logprob: number; /** By how much the first token was likelier than the second choice, where a branch reports it. */
+    firstMargin?: number; /** Of the choices, in nats, where a branch reports it. */
+    meanEntropy?: number;
 }
-export interface GenerateResponse {
+/**
+ * What of an answer's log-probabilities is compared with a threshold: their mean, minimum or a quantile, the first token's, what a branch
+ * reports as `firstMargin` or (negated) `meanEntropy`, or the weights that a calibration found.
+ */
+type ConfidenceScore = 'mean' | 'min' | 'p10' | 'p25' | 'p50' | 'first' | 'margin' | 'entropy' | readonly number[];
+/** What a cascade takes of a calibration. */
+interface CascadeCalibration {
+    readonly score: ConfidenceScore | 'custom';
+    readonly threshold: number;
+    readonly holdTokens: number | 'all';
+}
+interface GenerateResponse<Output = unknown> {
     readonly message: Message;
     readonly finishReason: FinishReason;
     /** The provider's own word for it, e.g. 'SAFETY'. */
@@ -143,8 +216,11 @@ export interface GenerateResponse {
     /** All text parts, joined. */
     readonly text: string;
     readonly reasoning: string;
-    /** The text parsed as JSON, where JSON was asked for. */
-    readonly output: unknown;
+    /**
+     * The text parsed as JSON, where JSON was asked for; undefined where it is none. Its type is what the schema asks for: look at
+     * `outputError` before relying on it.
+     */
+    readonly output: Output;
     /** Why `output` is not what was asked for: no JSON, cut off (code OUTPUT_INCOMPLETE), or not what the schema says (OUTPUT_MISMATCH, with the path as its cause). A cascade can go by it: `accept: ({ outputError }) => outputError === undefined`. */
     readonly outputError?: HybridError;
     readonly toolRequests: ReadonlyArray<{
@@ -159,7 +235,7 @@ export interface GenerateResponse {
     readonly device?: 'gpu' | 'cpu';
     readonly routing: RoutingTrace;
 }
-export interface GenerateChunk {
+interface GenerateChunk {
     readonly index: number;
     readonly role: Role;
     readonly content: Part[];
@@ -168,13 +244,22 @@ export interface GenerateChunk {
     readonly logprobs?: readonly number[];
     readonly branch: string;
 }
-export interface GenerateStream extends AsyncIterable<GenerateChunk> {
+interface GenerateStream<Output = unknown> extends AsyncIterable<GenerateChunk> {
     /** The same chunks; leaving the loop early stops the work. */
     readonly stream: AsyncIterable<GenerateChunk>;
-    /** Settles even if nobody iterates. Never an unhandled rejection. */
-    readonly response: Promise<GenerateResponse>;
+    /** Settles even if no loop reads the chunks. Never an unhandled rejection. */
+    readonly response: Promise<GenerateResponse<Output>>;
+    /**
+     * The text alone, chunk by chunk. Each read of this property starts at the beginning.
+     *
+     * @example
+     * for await (const text of ai.generateStream('Hello').textStream) element.append(text)
+     */
+    readonly textStream: AsyncIterable<string>;
+    /** The chunks as a web stream, e.g. for a transform or a worker. Cancelling it stops the work. */
+    toReadableStream(): ReadableStream<GenerateChunk>;
 }
-export interface ModelInfo {
+interface ModelInfo {
     readonly name: string;
     readonly supports: {
         multiturn: boolean;
@@ -186,27 +271,31 @@ export interface ModelInfo {
     readonly contextWindow?: number;
     readonly inferenceSource: 'on_device' | 'in_cloud' | 'unknown';
 }
-export interface Model {
+interface Model {
     readonly name: string;
     readonly info: ModelInfo;
-    generate(request: string | GenerateRequest, options?: GenerateOptions): Promise<GenerateResponse>;
+    generate<const S extends Schema = JsonSchema>(request: string | GenerateRequest<S>, options?: GenerateOptions): Promise<GenerateResponse<InferSchema<S>>>;
     /** Returns at once. */
-    generateStream(request: string | GenerateRequest, options?: GenerateOptions): GenerateStream;
+    generateStream<const S extends Schema = JsonSchema>(request: string | GenerateRequest<S>, options?: GenerateOptions): GenerateStream<InferSchema<S>>;
 }
-export interface HybridModel extends Model {
+interface HybridModel extends Model {
     /** What would happen to this request now, without running it. */
     explain(request: string | GenerateRequest, options?: GenerateOptions): Promise<Pick<RoutingTrace, 'strategy' | 'order' | 'allow' | 'reason'>>;
     /** How each branch is doing: open breakers, measured speeds, queue. */
     health(): Record<string, BranchHealth>;
 }
-export interface HybridPolicy {
+interface HybridPolicy {
     /** Statuses after which the next branch is tried. Default: UNAVAILABLE, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, INTERNAL. */
     fallbackOn?: Status[];
-    /** Deadlines of one attempt; passing one is DEADLINE_EXCEEDED. */
+    /**
+     * Deadline of one attempt for its first content; passing it is DEADLINE_EXCEEDED. Default 15,000 for a branch in the cloud while
+     * another branch is left to try, so that a network that stalls falls back; no deadline otherwise.
+     */
     firstTokenTimeoutMs?: number;
+    /** Deadlines of one attempt: between two chunks, and for all of it. None by default. */
     idleTimeoutMs?: number;
     totalTimeoutMs?: number;
-    /** Start the next branch too if the first has said nothing after so long; the first to speak wins, the other is stopped. Off by default. */
+    /** Start the next branch too if the first has sent nothing after so long; the first to send content wins, the other is stopped. Off by default. */
     hedgeAfterMs?: number;
     /** Skip a branch for a while after so many failures in a row. Off by default; RetryInfo and a lost GPU open it at once. */
     breaker?: {
@@ -214,19 +303,71 @@ export interface HybridPolicy {
         cooldownMs: number;
     };
 }
-export interface HybridOptions {
-    strategy: RoutingStrategy;
+/** What every router takes. */
+interface CascadeOptions {
     name?: string;
     policy?: HybridPolicy;
+    /** By branch key; each member replaces that of `policy` for this branch. */
     branchPolicies?: Record<string, HybridPolicy>;
-    onTrace?: (trace: RoutingTrace) => void;
+    /** Called with the trace of every request. What it throws goes to `reportError` and fails no request. */
+    onTrace?: (trace: RoutingTrace) => void | Promise<void>;
 }
-export interface RoutingContext {
+interface HybridOptions extends CascadeOptions {
+    strategy: RoutingStrategy;
+    shadow?: ShadowOptions;
+}
+/**
+ * A second branch that answers some requests beside the one whose answer is shown, after it and never shown: to compare, to calibrate.
+ * Requests that anything in the tree pinned to some branches have no shadow, nor have those whose last message is a tool's result, nor
+ * those that reach this hybrid as a branch of another. One shadow runs at a time.
+ */
+interface ShadowOptions {
+    branch: string;
+    /** Of the requests that may have a shadow: 0 to 1. */
+    share: number;
+    /** Gets both answers, or the shadow's failure. */
+    onResult: (result: ShadowResult) => void | Promise<void>;
+    /** Stops the shadow that runs, and all later ones. The signals of requests do not. */
+    signal?: AbortSignal;
+    /** Default 60,000. */
+    timeoutMs?: number;
+    /** For tests; default Math.random. */
+    random?: () => number;
+}
+interface ShadowAnswer {
+    readonly branch: string;
+    readonly message: Message;
+    readonly text: string;
+    readonly usage: Usage;
+    readonly latencyMs: number;
+    readonly confidence?: Confidence;
+    readonly logprobs?: readonly number[];
+}
+/** `id` is that of the shown answer's trace. */
+type ShadowResult = {
+    readonly id: string;
+    readonly request: RoutingContext['request'];
+    readonly answered: ShadowAnswer;
+} & ({
+    readonly shadow: ShadowAnswer;
+    readonly error?: never;
+} | {
+    readonly error: HybridError;
+    readonly shadow?: never;
+});
+/** What a CostStrategy asks of a ledger: `createLedger` of `hybridge/learn` makes one. */
+interface BudgetLedger {
+    spentToday(): number | Promise<number>;
+}
+interface RoutingContext {
     readonly request: {
         messages: Message[];
         config: GenerationConfig;
         tools: ToolDefinition[];
-        output?: GenerateRequest['output'];
+        output?: {
+            format?: 'text' | 'json';
+            schema?: JsonSchema;
+        };
     };
     readonly branchKeys: ReadonlySet<string>;
     readonly isStreaming: boolean;
@@ -239,17 +380,17 @@ export interface RoutingContext {
  * One key picks, several pick with fallbacks, '' / [] / undefined has no opinion.
  * `allow` is a constraint: no combinator, fallback, hedge or breaker can send the request to a branch outside it.
  */
-export type Decision = string | readonly string[] | undefined | {
+type Decision = string | readonly string[] | undefined | {
     order?: readonly string[];
     allow?: readonly string[];
     reason?: string;
 };
-export interface RoutingStrategy {
+interface RoutingStrategy {
     readonly name?: string;
     route(context: RoutingContext): Decision | Promise<Decision>;
 }
-export type SensitiveKind = 'email' | 'phone' | 'credit-card' | 'iban' | 'ssn' | 'ip-address' | 'api-key' | 'date-of-birth';
-export interface DeviceFacts {
+type SensitiveKind = 'email' | 'phone' | 'credit-card' | 'iban' | 'ssn' | 'ip-address' | 'api-key' | 'date-of-birth';
+interface DeviceFacts {
     readonly online: boolean;
     readonly saveData: boolean;
     readonly effectiveType?: string;
@@ -272,7 +413,7 @@ export interface DeviceFacts {
     };
     readonly visible: boolean;
 }
-export interface DeviceRequirements {
+interface DeviceRequirements {
     webgpu?: boolean;
     hardwareGpu?: boolean;
     minMemoryGB?: number;
@@ -280,7 +421,7 @@ export interface DeviceRequirements {
     minTokensPerSecond?: number;
     allowSaveData?: boolean;
 }
-export interface BranchHealth {
+interface BranchHealth {
     state: 'ready' | 'loading' | 'absent' | 'open' | 'failed';
     failuresInRow: number;
     openUntil?: number;
@@ -289,7 +430,7 @@ export interface BranchHealth {
     prefillTokensPerSecond?: number;
     queued: number;
 }
-export interface RoutingTrace {
+interface RoutingTrace {
     readonly id: string;
     readonly strategy: string;
     readonly order: readonly string[];
@@ -297,7 +438,7 @@ export interface RoutingTrace {
     readonly reason?: string;
     readonly attempts: ReadonlyArray<Attempt>;
 }
-export interface Attempt {
+interface Attempt {
     readonly branch: string;
     readonly outcome: 'answered' | 'failed' | 'rejected' | 'skipped' | 'stopped';
     readonly status?: Status;
@@ -310,8 +451,15 @@ export interface Attempt {
     readonly device?: 'gpu' | 'cpu'; /** The branch's own trace, where it is a hybrid itself. */
     readonly routing?: RoutingTrace;
 }
-export type Status = 'CANCELLED' | 'UNKNOWN' | 'INVALID_ARGUMENT' | 'DEADLINE_EXCEEDED' | 'NOT_FOUND' | 'ALREADY_EXISTS' | 'PERMISSION_DENIED' | 'UNAUTHENTICATED' | 'RESOURCE_EXHAUSTED' | 'FAILED_PRECONDITION' | 'ABORTED' | 'OUT_OF_RANGE' | 'UNIMPLEMENTED' | 'INTERNAL' | 'UNAVAILABLE' | 'DATA_LOSS';
-export interface GemmaOptions {
+type Status = 'CANCELLED' | 'UNKNOWN' | 'INVALID_ARGUMENT' | 'DEADLINE_EXCEEDED' | 'NOT_FOUND' | 'ALREADY_EXISTS' | 'PERMISSION_DENIED' | 'UNAUTHENTICATED' | 'RESOURCE_EXHAUSTED' | 'FAILED_PRECONDITION' | 'ABORTED' | 'OUT_OF_RANGE' | 'UNIMPLEMENTED' | 'INTERNAL' | 'UNAVAILABLE' | 'DATA_LOSS';
+/**
+ * The finer word beside a status. New ones may come with any version, so a `switch` over them needs a default.
+ *
+ * @example
+ * if (error.code === 'API_KEY_MISSING') askForKey()
+ */
+type ErrorCode = 'NO_BRANCH' | 'UNKNOWN_BRANCH' | 'NOTHING_ALLOWED' | 'REPLY_MALFORMED' | 'STOPPED_ELSEWHERE' | 'OUTPUT_MISMATCH' | 'OUTPUT_INCOMPLETE' | 'TOOL_TURNS_EXCEEDED' | 'TOOLS_UNSUPPORTED' | 'TOOLS_OR_JSON' | 'MEDIA_UNSUPPORTED' | 'SCHEMA_UNSUPPORTED' | 'CONTEXT_TOO_LONG' | 'CONTEXT_FULL' | 'API_KEY_MISSING' | 'CREDENTIALS_FAILED' | 'HEADER_INVALID' | 'OFFLINE' | 'NETWORK' | 'REDIRECTED' | 'FETCH_INVALID' | 'NOT_THE_SERVICE' | 'STREAM_TRUNCATED' | 'MALFORMED_ANSWER' | 'MALFORMED_EVENT' | 'EVENT_TOO_LARGE' | 'ANSWER_TOO_LARGE' | 'QUOTA_EXCEEDED' | 'QUOTA_DAILY' | 'INSUFFICIENT_QUOTA' | 'WASM_UNAVAILABLE' | 'WORKER_UNAVAILABLE' | 'WORKER_CRASHED' | 'ENGINE_PANIC' | 'ENGINE_BUSY' | 'SIMD_UNAVAILABLE' | 'INSECURE_CONTEXT' | 'MODEL_ABSENT' | 'MODEL_LOADING' | 'MODEL_NOT_LOADED' | 'MODEL_FAILED' | 'MODEL_IN_USE' | 'DISPOSED' | 'PAGE_LEFT' | 'CRASHED_BEFORE' | 'PROMPT_API_MISSING' | 'DEVICE_UNSUITABLE' | 'DEVICE_LOST' | 'OUT_OF_MEMORY' | 'NUMERIC' | 'GPU_UNAVAILABLE' | 'GPU_UNSUPPORTED' | 'GPU_LIMITS' | 'GPU_FAILED' | 'GPU_WRONG_RESULTS' | 'DOWNLOAD_FAILED' | 'MODEL_GATED' | 'MODEL_HTTP' | 'MODEL_NOT_FOUND' | 'MODEL_CHANGED' | 'MODEL_SIZE_UNKNOWN' | 'CHECKSUM_MISMATCH' | 'RANGE_MISMATCH' | 'SIZE_MISMATCH' | 'SOURCE_LOST' | 'SOURCE_TRUNCATED' | 'GGUF_INVALID' | 'GGUF_SPLIT' | 'GGUF_TRUNCATED' | 'GGUF_UNSUPPORTED' | 'MODEL_ARCHITECTURE' | 'MODEL_DAMAGED' | 'MODEL_KEY_INVALID' | 'MODEL_KEY_MISSING' | 'MODEL_TENSOR_MISSING' | 'MODEL_TENSOR_SHAPE' | 'MODEL_TENSOR_TYPE' | 'TOKENIZER_INVALID' | 'TOKENIZER_MISSING' | 'TOKENIZER_PIECE_MISSING' | 'TOKENIZER_UNSUPPORTED' | 'UNKNOWN_TOKEN' | (string & {});
+interface GemmaOptions {
     /** A known name, the URL of a GGUF file (or of its parts), or a file the person chose. */
     model: string | {
         url: string | string[];
@@ -326,7 +474,12 @@ export interface GemmaOptions {
     device?: 'auto' | 'gpu' | 'cpu';
     /** Where weights are kept between visits. Default 'opfs'. */
     cache?: 'opfs' | 'none';
-    /** For gated downloads: extra headers of the model request only. */
+    /**
+     * For gated downloads: extra headers of the model's requests. They are for the origin of the first address: where it
+     * redirects to another origin, only `authorization` is handed to the browser, and current browsers do not pass that on
+     * either (Chrome before 119 did). Secrets of another name never leave the origin; if the host then refuses, the
+     * load fails with MODEL_REDIRECTED.
+     */
     headers?: () => Record<string, string> | Promise<Record<string, string>>;
     /** For pages whose bundler or CSP needs them named. */
     workerUrl?: string | URL;
@@ -334,29 +487,38 @@ export interface GemmaOptions {
     /** Wait for a load in progress instead of failing UNAVAILABLE at once. Default false, so that a hybrid moves on. */
     waitForLoad?: boolean;
 }
-export type AvailabilityStatus = 'unavailable' | 'downloadable' | 'downloading' | 'available';
-export interface Availability {
+type AvailabilityStatus = 'unavailable' | 'downloadable' | 'downloading' | 'available';
+interface Availability {
     status: AvailabilityStatus;
+    /** For people: why it is unavailable, or what to know before a load. */
     reason?: string;
-    code?: string; /** Where it would run. */
+    /** For code: why. */
+    code?: string;
+    /** Where it would run. Absent where nothing could be read of the model. */
     device?: 'gpu' | 'cpu';
     bytesToDownload?: number;
     gpuBytesNeeded?: number;
     estimatedTokensPerSecond?: number;
+    /** Whether a download is kept for the next visit. Absent for a file that the person chose. */
+    kept?: boolean;
+    /** For people: why it is not. */
+    notKeptReason?: string;
 }
-export interface LoadProgress {
+interface LoadProgress {
+    /** 'download' and 'verify' only where something is fetched: a file, or a model that is kept, begins with 'upload'. */
     phase: 'download' | 'verify' | 'upload' | 'warmup';
     loadedBytes: number;
-    totalBytes: number; /** 0..1 over all phases, never backwards; 0 and 1 always arrive. */
+    totalBytes: number;
+    /** 0..1 over all phases, never backwards. 0 arrives as soon as the size is known, 1 at the end. */
     fraction: number;
 }
-export interface LoadOptions {
+interface LoadOptions {
     onProgress?: (progress: LoadProgress) => void;
     signal?: AbortSignal;
-    /** Load although this very load took the page down before. */
+    /** Load although this very load ended the page twice in a row. */
     despiteCrash?: boolean;
 }
-export interface OnDeviceModel extends Model {
+interface OnDeviceModel extends Model {
     readonly state: 'absent' | 'loading' | 'ready' | 'failed' | 'disposed';
     /** Without downloading weights: is there a GPU that computes right, room on disk, a copy already? */
     availability(): Promise<Availability>;
@@ -366,11 +528,13 @@ export interface OnDeviceModel extends Model {
     countTokens(request: string | GenerateRequest): Promise<number>;
     /** Frees the GPU and the worker; weights stay cached. */
     dispose(): Promise<void>;
-    /** Deletes the cached weights. */
-    remove(): Promise<void>;
+    /** Disposes of the model and deletes its cached weights. Rejects with MODEL_IN_USE while another model object or tab fetches or loads them. */
+    remove(options?: {
+        signal?: AbortSignal;
+    }): Promise<void>;
 }
-export type EmbeddingTask = 'query' | 'document' | 'question-answering' | 'fact-checking' | 'classification' | 'clustering' | 'similarity' | 'code';
-export interface Embedder {
+type EmbeddingTask = 'query' | 'document' | 'question-answering' | 'fact-checking' | 'classification' | 'clustering' | 'similarity' | 'code';
+interface Embedder {
     availability(): Promise<Availability>;
     load(options?: LoadOptions): Promise<void>;
     embed(texts: string | string[], options?: {
@@ -380,67 +544,41 @@ export interface Embedder {
         signal?: AbortSignal;
     }): Promise<Float32Array[]>;
     dispose(): Promise<void>;
-    remove(): Promise<void>;
+    remove(options?: {
+        signal?: AbortSignal;
+    }): Promise<void>;
 }
-export interface GeminiOptions {
+interface GeminiOptions {
     model: string;
-    /** The visitor's own key, or a function that fetches one. For production prefer `baseUrl` of your own proxy, or `appCheck`. */
+    /** The visitor's own key, or a function that fetches one. For production prefer `baseUrl` of your own proxy. */
     apiKey?: string | (() => string | Promise<string>);
     baseUrl?: string;
     headers?: () => Record<string, string> | Promise<Record<string, string>>;
+    /** Replaces the host's `fetch`. It is called as `(url, init)` and must return a Response whose body was not read. */
     fetch?: typeof fetch;
     safetySettings?: Array<{
         category: string;
         threshold: string;
     }>;
-    /** Attempts inside this branch before the router hears of a failure. Default 0. */
+    /** Further tries inside this branch before its failure reaches the router: a whole number, 0 by default. */
     retries?: number;
 }
-export interface CloudModel extends Model {
+interface CloudModel extends Model {
     countTokens(request: string | GenerateRequest, options?: GenerateOptions): Promise<number>;
 }
 
-// ── errors.d.ts
-/** The one error of the package. Branch on `status`, show `message`. */
-import type { Message, RoutingTrace, Status } from './types.js';
-/** What may be told beside status and message. */
-export interface HybridErrorOptions {
-    code?: string;
-    retryAfterMs?: number;
-    cause?: unknown;
-}
 /**
- * Every failure the package reports. An error thrown by a branch that carries a `status` is taken at its word, whoever made it.
+ * A Gemini model. The key is sent in the header `x-goog-api-key` and nowhere else; a key in a page is public,
+ * so give the visitor's own, or name your proxy in `baseUrl`.
  *
  * @example
- * try {
- *   await ai.generate('Hello')
- * } catch (error) {
- *   if (HybridError.isInstance(error) && error.status === 'UNAUTHENTICATED') askForKey()
- * }
+ * const cloud = geminiModel({ model: 'gemini-flash-lite-latest', apiKey: () => askVisitorForKey() })
+ * const { text } = await cloud.generate('Why is the sky blue?')
  */
-export declare class HybridError extends Error {
-    readonly name = "HybridError";
-    readonly status: Status;
-    /** A finer word for code to branch on, e.g. `'GPU_UNAVAILABLE'`. */
-    readonly code?: string;
-    readonly retryAfterMs?: number;
-    /** The branch that failed, where one did. */
-    readonly branch?: string;
-    /** Everything that was tried. */
-    readonly routing?: RoutingTrace;
-    /** The answer as far as it came, where a stream broke off. Not enumerable, so that logging the error does not log the answer. */
-    readonly partial?: Message;
-    constructor(status: Status, message: string, options?: HybridErrorOptions);
-    /** Works across two copies of the package in one bundle. */
-    static isInstance(error: unknown): error is HybridError;
-}
+declare function geminiModel(options: GeminiOptions): CloudModel;
 
-// ── cloud/openai-compatible.d.ts
-/** Any server that speaks OpenAI's chat completions. */
-import type { GeminiOptions, Model } from '../types.js';
-/** What such a model is made of. */
-export interface OpenAICompatibleOptions {
+/** Options of `openAICompatibleModel`. */
+interface OpenAICompatibleOptions {
     model: string;
     /** The address up to `/chat/completions`, for example `http://localhost:8000/v1`. */
     baseUrl: string;
@@ -457,188 +595,36 @@ export interface OpenAICompatibleOptions {
  * @example
  * const local = openAICompatibleModel({ model: 'gemma3:1b', baseUrl: 'http://localhost:11434/v1' })
  */
-export declare function openAICompatibleModel({ model, baseUrl, apiKey, headers, fetch, retries, name }: OpenAICompatibleOptions): Model;
+declare function openAICompatibleModel(options: OpenAICompatibleOptions): Model;
 
-// ── cloud/prompt-api.d.ts
-/** Chrome's own built-in model as a branch. The browser downloads it, keeps it and runs it. */
-import type { OnDeviceModel } from '../types.js';
 /**
  * Chrome's built-in model. It has no tools, no log-probabilities and no finish reason but its own;
  * where the browser has none, it is FAILED_PRECONDITION, and UNAVAILABLE until `load()` has downloaded it.
+ * Of the options it knows `temperature: 0` and `stopSequences`; any other one is ignored, and named in a warning of the
+ * console and in `response.raw.warnings`.
  *
  * @example
  * const onDevice = promptApiModel()
  * if ((await onDevice.availability()).status === 'downloadable') button.onclick = () => onDevice.load()
  */
-export declare function promptApiModel({ name }?: {
+declare function promptApiModel({ name }?: {
     name?: string;
 }): OnDeviceModel;
 
-// ── configure.d.ts
-/** Where the package's own files are, for the pages whose bundler or policy needs them named. */
-import { type WasmSource } from './glue/page.js';
-/**
- * Names the routing wasm, before the first use. Bundlers that understand `new URL(…, import.meta.url)` need none of this.
- *
- * @example
- * configure({ wasmUrl: '/assets/hybridge_page_bg.wasm' })
- */
-export declare function configure(options: {
-    wasmUrl: WasmSource;
-}): void;
+/** A request as a model's function gets it. */
+interface ModelRequest {
+    messages: Message[];
+    config: GenerationConfig;
+    tools: ToolDefinition[];
+    toolChoice?: 'auto' | 'required' | 'none';
+    output?: {
+        format?: 'text' | 'json';
+        schema?: JsonSchema;
+    };
+}
 
-// ── glue/page.d.ts
-/**
- * The one file that knows the page's generated glue. The wasm is fetched at the first use, never at import.
- * Addresses are seen from dist/index.js, which all of this becomes; bundlers look for just these words.
- */
-import * as page from '../../wasm/page/hybridge_page.js';
-export type Page = typeof page;
-export type { Consideration, Hybrid, Run } from '../../wasm/page/hybridge_page.js';
-/** Where the page's wasm is, for bundlers and policies that need it named; or its bytes. */
-export type WasmSource = string | URL | BufferSource;
-/** Names the wasm's place. Has no effect once it is loaded. */
-export declare function setPageWasm(wasm: WasmSource): void;
-/** The page's wasm, loaded once. A failed load is tried again at the next call. */
-export declare function loadPage(): Promise<Page>;
-
-// ── device/self-test.d.ts
-/** Does this machine's GPU compute right? */
-import type { GpuReport, LoadParams } from './protocol.js';
-import { type WorkerPlaces } from './worker-client.js';
-/**
- * Starts the engine's worker, computes a quantised product, a norm, a tile of attention and a product of burn's on the GPU and on the CPU,
- * and tells how far they are apart.
- * Fetches the engine's wasm; throws with code GPU_UNAVAILABLE where there is no adapter.
- *
- * @example
- * const { adapter, software } = await gpuSelfTest()
- */
-export declare function gpuSelfTest(places?: WorkerPlaces): Promise<GpuReport>;
-/** Whether this adapter computes right, looked at once for each adapter and browser version. Undefined where that could not be found out. */
-export declare function gpuVerdict(places: WorkerPlaces): Promise<boolean | undefined>;
-/** What was found before, without looking. */
-export declare function knownVerdict(): Promise<boolean | undefined>;
-export declare function rememberVerdict(isRight: boolean): Promise<void>;
-/** The kernels that were the quickest on this adapter, or nothing. */
-export declare function knownPlan(precision: LoadParams['precision']): Promise<string>;
-export declare function rememberPlan(precision: LoadParams['precision'], plan: string): Promise<void>;
-
-// ── device/protocol.d.ts
-/** What page and worker say to each other. Calls carry a number, answers carry it back, in any order. */
-import type { Confidence, EmbeddingTask, FinishReason, LoadProgress, Message, Part, Status, Usage } from '../types.js';
-import type { ModelRequest } from '../request.js';
-/** What the worker can be asked. */
-export interface Calls {
-    /** The engine's own kernels, and where `burn` is set a product on burn's queue too. */
-    selfTest: {
-        params: {
-            burn: boolean;
-        };
-        result: Omit<GpuReport, 'milliseconds'>;
-    };
-    /** Bytes of weights that one CPU thread works through in a second. */
-    cpuRate: {
-        params: {
-            precision: LoadParams['precision'];
-        };
-        result: number;
-    };
-    load: {
-        params: LoadParams;
-        result: Loaded;
-    };
-    count: {
-        params: {
-            request: ModelRequest;
-        };
-        result: number;
-    };
-    /** Names a generation; nothing runs before the first `next`. */
-    start: {
-        params: {
-            request: ModelRequest;
-            seed: number;
-        };
-        result: number;
-    };
-    /** The next piece of a generation: text, nothing yet, or the whole reply as its last. */
-    next: {
-        params: {
-            generation: number;
-        };
-        result: Progressed;
-    };
-    /** Stops a generation after the token in flight. Naming one that is over does nothing. */
-    drop: {
-        params: {
-            generation: number;
-        };
-        result: null;
-    };
-    embed: {
-        params: {
-            text: string;
-            task?: EmbeddingTask;
-            title?: string;
-            dimensions?: number;
-        };
-        result: Float32Array;
-    };
-}
-export type Method = keyof Calls;
-/** One file of a model, as its address promises it. */
-export interface RemoteFile {
-    readonly url: string;
-    readonly sha256?: string;
-    readonly bytes?: number;
-}
-export interface LoadParams {
-    readonly source: {
-        readonly blobs: readonly Blob[];
-    } | {
-        readonly key: string;
-        readonly name: string;
-        readonly files: readonly RemoteFile[];
-        readonly headers: Readonly<Record<string, string>>;
-    };
-    readonly kind: 'generator' | 'embedder';
-    readonly cache: 'opfs' | 'none';
-    /** Whether the network may be used. A rebuilt engine comes out of the store or not at all. */
-    readonly mayDownload: boolean;
-    readonly contextWindow: number;
-    readonly precision: 'exact' | 'fast';
-    readonly device: 'auto' | 'gpu' | 'cpu';
-    /** Whether this adapter's numbers were found right before, so that nobody looks again. */
-    readonly gpuIsRight: boolean;
-    /** The kernels that were the quickest on this adapter before; empty or unknown has them tried again. */
-    readonly gpuPlan: string;
-    /** Overrides of core's download policy, for tests. */
-    readonly policy?: Readonly<Record<string, number>>;
-}
-/** What was loaded. */
-export interface Loaded {
-    readonly device: 'gpu' | 'cpu';
-    readonly adapter?: string;
-    readonly contextWindow: number;
-    readonly architecture: string;
-    /** The kernels that a GPU decodes with, and how many were tried to find them. */
-    readonly gpuPlan?: string;
-    readonly gpuPlansTried?: number;
-}
-/** One step of a generation. */
-export interface Progressed {
-    readonly content?: Part[];
-    readonly logprobs?: number[];
-    readonly reply?: {
-        message: Message;
-        finishReason: FinishReason;
-        usage: Usage;
-        confidence?: Confidence;
-    };
-}
 /** What the adapter is, and how right it computes. */
-export interface GpuReport {
+interface GpuReport {
     readonly adapter: string;
     readonly software: boolean;
     /** The largest difference from the same numbers on the CPU. */
@@ -648,181 +634,50 @@ export interface GpuReport {
     /** From asking to knowing: loading, compiling and computing. */
     readonly milliseconds: number;
 }
-export interface Call<M extends Method = Method> {
-    readonly id: number;
-    readonly method: M;
-    readonly params: Calls[M]['params'];
-    /** Told with every call, read at the first. */
-    readonly wasmUrl: string | undefined;
-}
-/** Stops the work of a call, which then fails with CANCELLED. */
-export interface Abort {
-    readonly abort: number;
-}
-/** Asks for the GPU and all memory back, before the worker is ended. Answered as a call is. */
-export interface Farewell {
-    readonly farewell: number;
-}
-export interface Failure {
-    readonly status: Status;
-    readonly message: string;
-    readonly code?: string;
-    readonly retryAfterMs?: number;
-}
-/** Where the work of a call stands, told while it runs. */
-export interface Report {
-    readonly report: number;
-    readonly progress: Step;
-}
-export type Step = Pick<LoadProgress, 'phase' | 'loadedBytes' | 'totalBytes'>;
-export type Answer = {
-    readonly id: number;
-    readonly result: unknown;
-} | {
-    readonly id: number;
-    readonly failure: Failure;
-};
-/** The worker holds a lock of this name as long as it lives. */
-export interface Hello {
-    readonly lock: string;
-}
-/** Nothing the worker says from now on can be trusted. */
-export interface Collapse {
-    readonly collapse: Failure;
-}
-export type FromWorker = Answer | Report | Hello | Collapse;
 
-// ── request.d.ts
-/** A request with its shorthands resolved: what strategies judge and models run. */
-import type { GenerateRequest, GenerationConfig, Message, ToolDefinition } from './types.js';
-/** A request as a model's function gets it. */
-export interface ModelRequest {
-    messages: Message[];
-    config: GenerationConfig;
-    tools: ToolDefinition[];
-    toolChoice?: 'auto' | 'required' | 'none';
-    output?: NonNullable<GenerateRequest['output']>;
-}
-/** Resolves the shorthands: `system` comes first, `prompt` last. What is malformed is INVALID_ARGUMENT before anything runs. */
-export declare function normaliseRequest(request: string | GenerateRequest): ModelRequest;
-/** Whether the answer must be JSON: where it is said, or where a schema is given and nothing else is said. */
-export declare function wantsJson({ output }: ModelRequest): boolean;
-
-// ── device/worker-client.d.ts
-/** A worker as an object with methods: starts at the first call, and turns every way it can die into an error on each call in flight. */
-import { HybridError } from '../errors.js';
-import type { Calls, Method, Step } from './protocol.js';
 /** For pages whose bundler or policy needs the files named. */
-export interface WorkerPlaces {
+interface WorkerPlaces {
     workerUrl?: string | URL;
     wasmUrl?: string | URL;
 }
-export interface CallOptions {
-    /** Fails the call with CANCELLED at once and stops its work in the worker. */
-    signal?: AbortSignal;
-    onProgress?: (step: Step) => void;
-}
-/** Codes after which the engine in the worker cannot be used any more. */
-export declare const fatalCodes: ReadonlySet<string | undefined>;
-export declare class WorkerClient {
-    #private;
-    constructor(places?: WorkerPlaces, onDeath?: (error: HybridError) => void);
-    get isRunning(): boolean;
-    call<M extends Method>(method: M, params: Calls[M]['params'], { signal, onProgress }?: CallOptions): Promise<Calls[M]['result']>;
-    /** Ends the worker at once; calls in flight fail with this error. */
-    terminate(error?: HybridError): void;
-    /**
-     * Lets the worker give its GPU back before it ends: a GPU that is merely forgotten stays taken until garbage is collected.
-     * Calls in flight fail at once; a worker that does not answer is ended all the same.
-     */
-    close(): Promise<void>;
-    /** Ends a worker that cannot be trusted any more. */
-    collapse(error: HybridError): void;
-}
 
-// ── device-facts.d.ts
-/** What this machine is, as far as its browser tells. A missing API is a missing fact, never an error. */
-import type { DeviceFacts } from './types.js';
 /**
- * What this machine is, now. Works in pages, workers and on servers; what the host does not tell is absent.
+ * Starts the engine's worker, computes a quantised product, a norm, a tile of attention and a product of burn's on the GPU and on the CPU,
+ * and tells how far they are apart.
+ * Fetches the engine's wasm; throws with code GPU_UNAVAILABLE where there is no adapter.
+ *
+ * @example
+ * const { adapter, software } = await gpuSelfTest()
+ */
+declare function gpuSelfTest(places?: WorkerPlaces): Promise<GpuReport>;
+
+/** Where the page's wasm is, for bundlers and policies that need it named; or its bytes. */
+type WasmSource = string | URL | BufferSource;
+/**
+ * Names the routing wasm, before the first use. Bundlers that understand `new URL(…, import.meta.url)` need none of this, nor does Node.
+ *
+ * @example
+ * configure({ wasmUrl: '/assets/hybridge_page_bg.wasm' })
+ */
+declare function configure(options: {
+    wasmUrl: WasmSource;
+}): void;
+
+/**
+ * What this machine is, now. Works in pages, workers and on servers; what the host does not report is absent.
  *
  * @example
  * const { webgpu } = await deviceFacts()
  * if (webgpu.available && !webgpu.software) offerDownload()
  */
-export declare function deviceFacts(): Promise<DeviceFacts>;
-/** The adapter's limits, as far as it tells them. Empty where there is none. */
-export declare function gpuLimits(): Promise<Readonly<Record<string, number>>>;
+declare function deviceFacts(): Promise<DeviceFacts>;
 
-// ── device/cached-models.d.ts
-/** What is kept of models on this device, and how to be rid of it. */
-import type { EngineHost } from './host.js';
-/** A model, or a part of one, that this origin keeps. */
-export interface CachedModel {
-    key: string;
-    bytes: number;
-    /** Milliseconds since 1970. */
-    lastUsed: number;
-}
-/**
- * The models this origin keeps, half-fetched ones included. Empty where nothing can be kept.
- *
- * @example
- * for (const { key, bytes } of await listCachedModels()) console.log(key, bytes)
- */
-export declare function listCachedModels(): Promise<CachedModel[]>;
-/** Ends the model and deletes what is kept of it. Another tab's download of it is not torn away under that tab. */
-export declare function removeModel(host: EngineHost): Promise<void>;
-
-// ── device/host.d.ts
-/**
- * The engine behind a model of this package: its worker, its state, and its return after a fault.
- *
- * ```text
- * absent ──load──► loading ──► ready ──fault──► loading (from the store, at most twice in a row) ──► ready
- *    ▲                │          │                 └──► failed ──load──► loading
- *    └────────────────┘          └──dispose──► disposed ──load──► loading
- *       failed, stopped
- * ```
- *
- * A page that is left for the back/forward cache gives everything up, and comes back as after a fault.
- */
-import type { GemmaOptions, LoadOptions, OnDeviceModel } from '../types.js';
-import type { KnownModel } from './known-models.js';
-import type { Calls, Loaded, Method } from './protocol.js';
-import { type ModelSource } from './source.js';
-import { type CallOptions } from './worker-client.js';
-export type HostState = OnDeviceModel['state'];
-export declare class EngineHost {
-    #private;
-    readonly source: ModelSource;
-    readonly options: Omit<GemmaOptions, 'waitForLoad'>;
-    readonly contextWindow: number;
-    constructor(options: Omit<GemmaOptions, 'waitForLoad'>, kind: KnownModel['kind']);
-    get state(): HostState;
-    /** What is loaded, or undefined. */
-    get loaded(): Loaded | undefined;
-    /** The key of its folder; undefined for a file in the caller's hand. */
-    key(): Promise<string | undefined>;
-    load({ onProgress, signal, despiteCrash }?: LoadOptions): Promise<void>;
-    /** Resolves once the model can be run. Where a load is under way it is waited for only if `waitForLoad` says so. */
-    ready({ waitForLoad, signal }: {
-        waitForLoad: boolean;
-        signal: AbortSignal;
-    }): Promise<void>;
-    call<M extends Method>(method: M, params: Calls[M]['params'], options?: CallOptions): Promise<Calls[M]['result']>;
-    /** Something came out of the engine: the last fault is healed, and the first run did not end the tab. */
-    succeeded(): void;
-    dispose(): Promise<void>;
-}
-
-// ── device/known-models.d.ts
 /**
  * Models that have a name here: public GGUF files that ask for no account, with their size and where their licence stands.
  *
  * The addresses are those of the hosts' own listings. None of these files was ever downloaded by a test.
  */
-export interface KnownModel {
+interface KnownModel {
     readonly kind: 'generator' | 'embedder';
     readonly url: string;
     /** About; the host tells the exact size. */
@@ -831,7 +686,7 @@ export interface KnownModel {
     readonly shape: ModelShape;
 }
 /** `hybridge_core::device::Shape`: what decides how much memory a context takes. */
-export interface ModelShape {
+interface ModelShape {
     readonly layers: number;
     readonly width: number;
     readonly hidden: number;
@@ -841,34 +696,39 @@ export interface ModelShape {
     readonly window: number;
     readonly context: number;
 }
-export declare const knownModels: Readonly<Record<string, KnownModel>>;
+declare const knownModels: Readonly<Record<string, KnownModel>>;
 
-// ── device/source.d.ts
-/** What `GemmaOptions.model` names, in one form. */
-import type { GemmaOptions } from '../types.js';
-import { type KnownModel, type ModelShape } from './known-models.js';
-import type { RemoteFile } from './protocol.js';
-export type ModelSource = {
-    readonly kind: 'blob';
-    readonly name: string;
-    readonly blob: Blob;
-} | {
-    readonly kind: 'remote';
-    readonly name: string;
-    readonly files: readonly RemoteFile[]; /** About, where the exact size is not promised. */
-    readonly approximateBytes: number | undefined;
-    readonly shape: ModelShape | undefined;
-};
-/** Reads the option; what is malformed is INVALID_ARGUMENT at once, not at the first load. */
-export declare function sourceOf(model: GemmaOptions['model'], kind: KnownModel['kind']): ModelSource;
-/** The name of its folder: readable, and different for different addresses. */
-export declare function keyOf({ name, files }: Extract<ModelSource, {
-    kind: 'remote';
-}>): Promise<string>;
+/** A model, or a part of one, that this origin keeps. */
+interface CachedModel {
+    /** Names it to `removeCached`. */
+    key: string;
+    /** Its name: a known model's, or its file's. */
+    name: string;
+    /** How many of its bytes are here. */
+    bytes: number;
+    /** Whether all of them are. */
+    complete: boolean;
+    /** Milliseconds since 1970. */
+    lastUsed: number;
+}
+/**
+ * The models this origin keeps, half-fetched ones included. Empty where nothing can be kept.
+ *
+ * @example
+ * for (const { name, bytes, complete } of await listCachedModels()) console.log(name, bytes, complete)
+ */
+declare function listCachedModels(): Promise<CachedModel[]>;
+/**
+ * Deletes a model by its key, whole or half-fetched. Does nothing where it is not kept.
+ * Rejects with MODEL_IN_USE, at once, while any tab fetches or loads it.
+ *
+ * @example
+ * for (const { key, complete } of await listCachedModels()) if (!complete) await removeCached(key)
+ */
+declare function removeCached(key: string, { signal }?: {
+    signal?: AbortSignal;
+}): Promise<void>;
 
-// ── device/embedder.d.ts
-/** EmbeddingGemma: texts into vectors. */
-import type { Embedder, GemmaOptions } from '../types.js';
 /**
  * EmbeddingGemma on the visitor's own device, in a worker of its own. Vectors have length 1, so that their dot product is their cosine.
  *
@@ -877,11 +737,8 @@ import type { Embedder, GemmaOptions } from '../types.js';
  * await embedder.load()
  * const [question] = await embedder.embed('Where do I park?', { task: 'query', dimensions: 256 })
  */
-export declare function gemmaEmbedder(options: Omit<GemmaOptions, 'waitForLoad'>): Embedder;
+declare function gemmaEmbedder(options: Omit<GemmaOptions, 'waitForLoad'>): Embedder;
 
-// ── device/gemma.d.ts
-/** Gemma as a model of this package: the engine's face. */
-import type { GemmaOptions, OnDeviceModel } from '../types.js';
 /**
  * Gemma on the visitor's own device, in a worker of its own. Nothing is fetched or started before `load`.
  *
@@ -894,11 +751,8 @@ import type { GemmaOptions, OnDeviceModel } from '../types.js';
  *   for await (const { text } of gemma.generateStream('Why is the sky blue?')) print(text)
  * }
  */
-export declare function gemmaModel(options: GemmaOptions): OnDeviceModel;
+declare function gemmaModel(options: GemmaOptions): OnDeviceModel;
 
-// ── hybrid.d.ts
-/** Several models behind one, and what decides between them. */
-import type { GenerateResponse, HybridModel, HybridOptions, Model } from './types.js';
 /**
  * One model over any number of branches. The strategy picks for each request; a branch that fails in passing hands over to the
  * next before the first content, never after it.
@@ -909,7 +763,7 @@ import type { GenerateResponse, HybridModel, HybridOptions, Model } from './type
  *   strategy: new FirstMatch([new PrivacyStrategy({ keep: 'large' }), new FallbackStrategy(['tiny', 'large', 'cloud'])]),
  * })
  */
-export declare function hybridModel({ branches, strategy, name, policy, branchPolicies, onTrace }: HybridOptions & {
+declare function hybridModel({ branches, strategy, ...options }: HybridOptions & {
     branches: Record<string, Model>;
 }): HybridModel;
 /**
@@ -919,53 +773,77 @@ export declare function hybridModel({ branches, strategy, name, policy, branchPo
  * const ai = hybridModelOnDeviceCloud({ onDevice, cloud, strategy: new FallbackStrategy([kOnDevice, kCloud]) })
  * const { text, branch } = await ai.generate('Hello')
  */
-export declare function hybridModelOnDeviceCloud({ onDevice, cloud, ...options }: HybridOptions & {
+declare function hybridModelOnDeviceCloud({ onDevice, cloud, ...options }: HybridOptions & {
     onDevice: Model;
     cloud: Model;
 }): HybridModel;
 /**
- * Runs `order` left to right and moves on while `accept` says no; the last one's answer stands. The verdict needs the whole answer,
- * so a caller who streams gets it in one chunk.
+ * Runs `order` left to right and moves on while `accept` returns false; the last one's answer stands, or the last answer that was
+ * rejected where all branches after it fail. The verdict needs the whole answer, so a caller who streams gets it in one chunk.
  *
  * @example
  * const ai = cascadeModel({ branches: { small, large }, order: ['small', 'large'], accept: ({ text }) => text.length > 20 })
  */
-export declare function cascadeModel({ branches, order, accept, name }: {
+declare function cascadeModel({ branches, order, accept, ...options }: CascadeOptions & {
     branches: Record<string, Model>;
     order: string[];
     accept: (response: GenerateResponse) => boolean | Promise<boolean>;
-    name?: string;
 }): HybridModel;
 /**
- * Lets the device speak first, and hands over unseen if it is unsure: its first `holdTokens` tokens (24 by default) are kept back, and
- * shown only once the chosen score of their log-probabilities (the 10 % quantile by default) reaches `threshold`.
- * A device that reports no log-probabilities is taken as sure, and the trace says so.
+ * Runs the device first, and moves to the cloud unseen if the device is unsure: its first `holdTokens` tokens (24 by default; `Infinity`
+ * for the whole answer) are held back, and shown only once the score of their log-probabilities (the 10 % quantile by default) reaches
+ * `threshold`. A `calibration`, from `calibrate` of `hybridge/learn`, brings all three.
+ * A device that does not report what the score is made of is taken as sure, and the trace states it.
  *
  * @example
- * const ai = confidenceCascade({ onDevice, cloud, threshold: -1.5 })
+ * const ai = confidenceCascade({ onDevice, cloud, threshold: -0.5 })
  */
-export declare function confidenceCascade({ onDevice, cloud, threshold, score, holdTokens, name }: {
+declare function confidenceCascade({ onDevice, cloud, threshold, score, holdTokens, calibration, ...options }: CascadeOptions & {
     onDevice: Model;
     cloud: Model;
-    threshold: number;
-    score?: 'mean' | 'min' | 'p10';
+    threshold?: number;
+    score?: ConfidenceScore;
     holdTokens?: number;
-    name?: string;
+    calibration?: CascadeCalibration;
 }): HybridModel;
 
-// ── keys.d.ts
-/** The two keys of the common case, spelt as in genkit_hybrid. */
 /** The branch on the visitor's own device. */
-export declare const kOnDevice = "onDevice";
+declare const kOnDevice = "onDevice";
 /** The branch in the cloud. */
-export declare const kCloud = "cloud";
+declare const kCloud = "cloud";
 
-// ── model.d.ts
-/** Models: any function with the face of one. */
-import { type Generate, type Runner } from './runner.js';
-import type { Model, ModelInfo } from './types.js';
+/** What a model's function may return. */
+type Reply = string | {
+    message?: Message;
+    text?: string;
+    finishReason?: FinishReason;
+    finishMessage?: string;
+    usage?: Usage;
+    confidence?: Confidence;
+    raw?: unknown;
+    device?: 'gpu' | 'cpu';
+};
+/** What comes with a chunk. `branch` is set by routers only. */
+interface ChunkDetails {
+    /** Of the tokens in this piece, where the runtime knows them. */
+    logprobs?: readonly number[];
+    branch?: string;
+}
+
+/** What a run is given beside the request. */
+interface RunOptions {
+    readonly streaming: boolean;
+    sendChunk(content: string | Part[], details?: ChunkDetails): void;
+    readonly signal: AbortSignal;
+    readonly context: Record<string, unknown>;
+    /** Set where another hybrid, or its shadow, runs this one: what decided there is not known here. */
+    readonly isNested?: boolean;
+}
+/** A model's function. */
+type Generate = (request: ModelRequest, run: RunOptions) => Promise<Reply> | Reply;
+
 /** What a model is made of. */
-export interface ModelDefinition {
+interface ModelDefinition {
     name: string;
     info?: Partial<Omit<ModelInfo, 'name'>>;
     generate: Generate;
@@ -973,8 +851,8 @@ export interface ModelDefinition {
 /**
  * Any function as a model: a test double, another runtime, another cloud.
  *
- * The function may return a string or a reply, may send chunks, and may throw: an error with a `status` is taken at its word,
- * anything else is INTERNAL. A function that never sends a chunk streams its answer as one.
+ * The function may return a string or a reply, may send chunks, and may throw: an error with a `status` keeps it, anything else is
+ * INTERNAL. A function that never sends a chunk streams its answer as one.
  *
  * @example
  * const echo = defineModel({
@@ -985,206 +863,114 @@ export interface ModelDefinition {
  *   },
  * })
  */
-export declare function defineModel(definition: ModelDefinition): Model;
-/** What is not said about a model is assumed to work: it knows best by failing. */
-export declare function infoOf(name: string, info?: Partial<Omit<ModelInfo, 'name'>>): ModelInfo;
-/** The public face over a runner. One that `routes` tells its own trace, on answers and on errors. */
-export declare function makeModel(info: ModelInfo, runner: Runner, { routes }?: {
-    routes?: boolean;
-}): Model;
+declare function defineModel(definition: ModelDefinition): Model;
 
-// ── runner.d.ts
-/** How one model runs another: the part of a model below its public face. */
-import { type Answer, type Reply } from './response.js';
-import type { ModelRequest } from './request.js';
-import type { Model, Part } from './types.js';
-/** What is told with a chunk. `branch` is told by routers only. */
-export interface ChunkDetails {
-    /** Of the tokens in this piece, where the runtime knows them. */
-    logprobs?: readonly number[];
-    branch?: string;
-}
-/** What a run is given beside the request. */
-export interface RunOptions {
-    readonly streaming: boolean;
-    sendChunk(content: string | Part[], details?: ChunkDetails): void;
-    readonly signal: AbortSignal;
-    readonly context: Record<string, unknown>;
-}
-/** A model's function. */
-export type Generate = (request: ModelRequest, run: RunOptions) => Promise<Reply> | Reply;
-/**
- * A model's function with its manners: settles at once when stopped, says nothing afterwards, speaks at least one chunk where it streams,
- * and throws nothing but HybridError and CallerFault.
- */
-export type Runner = (request: ModelRequest, run: RunOptions) => Promise<Answer>;
-export declare function setRunner(model: Model, runner: Runner): void;
-/** Any model's runner. A model of another make is called through its public face. */
-export declare function runnerOf(model: Model): Runner;
-/** Teaches a model's function the manners a caller relies on. */
-export declare function withManners(generate: (request: ModelRequest, run: RunOptions) => Promise<Reply | Answer> | Reply): Runner;
-
-// ── response.d.ts
-/** Answers: as a model's function gives them, and as the caller reads them. */
-import { HybridError } from './errors.js';
-import type { Confidence, FinishReason, GenerateChunk, GenerateResponse, Message, ModelInfo, Part, RoutingTrace, Usage } from './types.js';
-/** What a model's function may return. */
-export type Reply = string | {
-    message?: Message;
-    text?: string;
-    finishReason?: FinishReason;
-    finishMessage?: string;
-    usage?: Usage;
-    confidence?: Confidence;
-    raw?: unknown;
-    device?: 'gpu' | 'cpu';
-};
-/** A whole answer, before it is told who gave it. A router tells that itself, a plain model leaves it out. */
-export interface Answer {
-    message: Message;
-    finishReason: FinishReason;
-    finishMessage?: string;
-    usage: Usage;
-    confidence?: Confidence;
-    raw?: unknown;
-    device?: 'gpu' | 'cpu';
-    branch?: string;
-    inferenceSource?: ModelInfo['inferenceSource'];
-    routing?: RoutingTrace;
-}
-/** A reply in its one form. A reply without words is what was said in chunks. */
-export declare function answerOf(reply: Reply, spoken: readonly Part[]): Answer;
-/** Content in its one form. */
-export declare function partsOf(content: string | Part[]): Part[];
-/** Whether something would be seen of it: empty text and empty thinking say nothing. */
-export declare function saysSomething(part: Part): boolean;
-/** All text parts, joined. */
-export declare function textOf(content: readonly Part[]): string;
-/** An answer as the caller reads it. */
-export declare class Response implements GenerateResponse {
-    #private;
-    readonly message: Message;
-    readonly finishReason: FinishReason;
-    readonly finishMessage?: string;
-    readonly usage: Usage;
-    readonly latencyMs: number;
-    readonly confidence?: Confidence;
-    readonly raw?: unknown;
-    readonly branch: string;
-    readonly inferenceSource: ModelInfo['inferenceSource'];
-    readonly device?: 'gpu' | 'cpu';
-    readonly routing: RoutingTrace;
-    readonly outputError?: HybridError;
-    constructor(answer: Answer, told: {
-        latencyMs: number;
-        branch: string;
-        inferenceSource: ModelInfo['inferenceSource'];
-        routing: RoutingTrace;
-        json: boolean;
-        outputError?: HybridError | undefined;
-    });
-    get text(): string;
-    get reasoning(): string;
-    get output(): unknown;
-    get toolRequests(): GenerateResponse['toolRequests'];
-}
-/** A piece of an answer as the caller reads it. */
-export declare class Chunk implements GenerateChunk {
-    #private;
-    readonly role = "model";
-    readonly index: number;
-    readonly content: Part[];
-    readonly logprobs?: readonly number[];
-    readonly branch: string;
-    /** `textSoFar` ends with this chunk's text, and is given where JSON was asked for. */
-    constructor(told: {
-        index: number;
-        content: Part[];
-        logprobs?: readonly number[] | undefined;
-        branch: string;
-        textSoFar: string | undefined;
-    });
-    get text(): string;
-    get output(): unknown;
-}
-
-// ── run-tools.d.ts
-/** The loop between a model that calls tools and the functions that answer. */
-import type { GenerateOptions, GenerateRequest, GenerateResponse, Model } from './types.js';
-/** What answers a call. What it returns goes to the model as JSON; what it throws ends the loop. */
-export type ToolFunction = (input: unknown, call: {
+/** What a tool's function receives beside the arguments. */
+interface ToolCallInfo {
     readonly name: string;
     readonly ref?: string;
     readonly signal: AbortSignal;
-}) => unknown;
-export interface RunToolsOptions extends GenerateOptions {
+}
+/** A tool that can be run. */
+interface Tool<Input = unknown, Output = unknown> {
+    readonly description: string;
+    readonly inputSchema?: JsonSchema;
+    execute(input: Input, call: ToolCallInfo): Output;
+}
+/**
+ * A tool, with the type of its arguments inferred from its schema: a JSON Schema literal, or a Standard Schema such as zod's.
+ *
+ * @example
+ * const weather = tool({
+ *   description: 'the weather of a city',
+ *   inputSchema: { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] },
+ *   execute: async ({ city }) => `sunny in ${city}`,
+ * })
+ * const { text } = await runTools({ model: ai, request: { prompt: 'Is it raining in Bonn?' }, tools: { weather } })
+ */
+declare function tool<const S extends Schema, Output>(definition: {
+    description: string;
+    inputSchema: S;
+    execute: (input: InferSchema<S>, call: ToolCallInfo) => Output;
+}): Tool<InferSchema<S>, Output>;
+declare function tool<Output>(definition: {
+    description: string;
+    execute: (input: unknown, call: ToolCallInfo) => Output;
+}): Tool<unknown, Output>;
+
+/** Answers a call. What it returns goes to the model as JSON; what it throws ends the loop. A method, so that it may name its own input. */
+type ToolFunction = {
+    execute(input: unknown, call: ToolCallInfo): unknown;
+}['execute'];
+interface RunToolsOptions extends GenerateOptions {
     model: Model;
-    /** With `tools`; the functions behind them are given beside it. */
+    /** With the `tools` whose functions are given beside it; those made by `tool()` are declared by themselves. */
     request: GenerateRequest;
     /** By the tool's name. A call of a tool without a function ends the loop, and is the caller's to answer. */
-    tools: Readonly<Record<string, ToolFunction>>;
+    tools: Readonly<Record<string, ToolFunction | Tool>>;
     /** How often the model may call before it must have answered. Default 5. */
     maxTurns?: number;
-    /** Hears of every answer, those that call tools too. */
+    /** Called with every answer, those that call tools too. */
     onTurn?: (response: GenerateResponse) => void;
 }
 /**
- * Asks a model, runs the functions it calls, tells it the results, and so on until it answers in words. Calls of one turn run side by
+ * Asks a model, runs the functions it calls, sends the results back, and so on until it answers in words. Calls of one turn run side by
  * side. Through a hybrid, results go to the branch that called; another takes over only if that one fails before it says anything.
  *
- * Arguments that do not satisfy the tool's schema are not passed on: the model is told what is wrong with them.
+ * Arguments that do not satisfy the tool's schema are not passed on: the model gets a sentence that says what is wrong with them.
+ * An abort ends the loop at once, also while a function ignores its signal; where one function throws, the others are aborted.
  *
  * @example
  * const { text } = await runTools({
  *   model: ai,
- *   request: { prompt: 'Is it raining in Bonn?', tools: [{ name: 'weather', description: 'the weather of a city', inputSchema: { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] } }] },
- *   tools: { weather: async ({ city }) => await weatherOf(city) },
+ *   request: { prompt: 'Is it raining in Bonn?' },
+ *   tools: {
+ *     weather: tool({
+ *       description: 'the weather of a city',
+ *       inputSchema: { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] },
+ *       execute: async ({ city }) => await weatherOf(city),
+ *     }),
+ *   },
  * })
  */
-export declare function runTools({ model, request, tools, maxTurns, onTurn, ...options }: RunToolsOptions): Promise<GenerateResponse>;
+declare function runTools({ model, request, tools, maxTurns, onTurn, ...options }: RunToolsOptions): Promise<GenerateResponse>;
 
-// ── strategies/index.d.ts
-/** The strategies. All of them decide in Rust; what is here describes them. */
-export { CapabilityStrategy, type Capability } from './capability.js';
-export { ConnectivityStrategy } from './connectivity.js';
-export { CostStrategy } from './cost.js';
-export { DeviceStrategy } from './device.js';
-export { FallbackStrategy } from './fallback.js';
-export { FirstMatch } from './first-match.js';
-export { InputSizeStrategy } from './input-size.js';
-export { LatencyStrategy } from './latency.js';
-export { PreRoutingStrategy } from './pre-routing.js';
-export { PrivacyStrategy } from './privacy.js';
-export { ReadyStrategy } from './ready.js';
-export { WithFallback } from './with-fallback.js';
-
-// ── strategies/capability.d.ts
-import { DataStrategy } from './strategy.js';
-/** What a request may need. */
-export type Capability = 'vision' | 'audio' | 'tools' | 'json';
+/** What a hook receives beside the request. */
+interface HookContext {
+    readonly model: string;
+    readonly streaming: boolean;
+    readonly signal: AbortSignal;
+    readonly context: Record<string, unknown>;
+}
+/** Hooks of `wrapModel`. Each may return nothing to leave things as they are. What one throws is thrown to the caller, and causes no fallback. */
+interface ModelHooks {
+    /** Before the model: returns another request to run, or `{ reply }` to answer without running the model. */
+    onRequest?(request: ModelRequest, context: HookContext): GenerateRequest | {
+        reply: Reply;
+    } | void | Promise<GenerateRequest | {
+        reply: Reply;
+    } | void>;
+    /** After the model: returns another reply. Chunks that were streamed are not taken back. */
+    onResponse?(reply: Exclude<Reply, string>, request: ModelRequest, context: HookContext): Reply | void | Promise<Reply | void>;
+    /** For each chunk, before it is shown: returns other content; `[]` drops it. */
+    onChunk?(content: Part[], request: ModelRequest, context: HookContext): string | Part[] | void;
+}
 /**
- * The branches that can do what the request needs: pictures, sound, tools, JSON. No opinion where none can.
- * Video and documents are not looked for.
+ * The same model with hooks around it: everything else about it, such as `load()` or `explain()`, stays as it is.
  *
  * @example
- * new CapabilityStrategy({ supports: { onDevice: ['json'], cloud: ['vision', 'audio', 'tools', 'json'] } })
+ * const cache = new Map()
+ * const cached = wrapModel(cloud, {
+ *   onRequest: (request) => (cache.has(keyOf(request)) ? { reply: cache.get(keyOf(request)) } : undefined),
+ *   onResponse: (reply, request) => void cache.set(keyOf(request), reply),
+ * })
  */
-export declare class CapabilityStrategy extends DataStrategy {
-    readonly name = "CapabilityStrategy";
-    constructor({ supports, order }: {
-        supports: Record<string, Capability[]>;
-        order?: string[];
-    });
-}
+declare function wrapModel<M extends Model>(model: M, hooks: ModelHooks): M;
 
-// ── strategies/strategy.d.ts
-/** What strategies are made of: plain data for Rust to decide by, with the caller's functions as leaves. */
-import { HybridError } from '../errors.js';
-import type { Decision, RoutingContext, RoutingStrategy } from '../types.js';
 /** A node as `hybridge_core::route::Strategy` reads it. */
-export type Tree = Record<string, unknown>;
-/** A function of the caller's at the end of a branch of the tree. `looks` says whether it wants to see the context, which has its price. */
-export type Leaf = {
+type Tree = Record<string, unknown>;
+/** A function of the caller's at the end of a branch of the tree. `looks` is whether it takes the context, which costs time to make. */
+type Leaf = {
     looks: true;
     ask: (context: RoutingContext) => unknown;
 } | {
@@ -1192,7 +978,7 @@ export type Leaf = {
     ask: () => unknown;
 };
 /** A strategy that is data. One that overrides `route` is a strategy of the caller's own, and is asked like one. */
-export declare abstract class DataStrategy implements RoutingStrategy {
+declare abstract class DataStrategy implements RoutingStrategy {
     #private;
     abstract readonly name: string;
     constructor(describe: (leaves: Leaf[]) => Tree);
@@ -1201,19 +987,95 @@ export declare abstract class DataStrategy implements RoutingStrategy {
     /** The strategy as data; its functions are added to `leaves`. */
     static describe(strategy: RoutingStrategy, leaves: Leaf[]): Tree | undefined;
 }
-/** Any strategy as data. */
-export declare function treeOf(strategy: RoutingStrategy, leaves: Leaf[]): Tree;
-export declare function custom(name: string, leaf: Leaf, leaves: Leaf[]): Tree;
-export declare function nameOf(strategy: RoutingStrategy): string;
-export declare function strategyArgument(value: RoutingStrategy, what: string): RoutingStrategy;
-export declare function keyArgument(value: string, what: string): string;
-export declare function orderArgument(value: readonly string[], what: string): string[];
-export declare function functionArgument<T>(value: T, what: string): T;
-export declare function numberArgument(value: number, what: string): number;
-export declare function invalid(message: string): HybridError;
 
-// ── strategies/connectivity.d.ts
-import { DataStrategy } from './strategy.js';
+/**
+ * Always the same branches in the same order. A branch that is named twice is tried twice.
+ *
+ * @example
+ * new FallbackStrategy([kOnDevice, kCloud])
+ */
+declare class FallbackStrategy extends DataStrategy {
+    readonly name = "FallbackStrategy";
+    constructor(order: string[]);
+}
+/**
+ * The first child with an opinion. A child that only constrains is heard, and the next is asked within its constraint:
+ * put a PrivacyStrategy first.
+ *
+ * @example
+ * new FirstMatch([new PrivacyStrategy(), new FallbackStrategy([kCloud, kOnDevice])])
+ */
+declare class FirstMatch extends DataStrategy {
+    readonly name = "FirstMatch";
+    constructor(children: RoutingStrategy[]);
+}
+/**
+ * A strategy with a fixed tail: its order, then whatever of `fallbackOrder` is not in it. Without an inner opinion the tail
+ * stands alone. A constraint of the inner strategy holds for the tail too.
+ *
+ * @example
+ * new WithFallback(new ReadyStrategy(), { fallbackOrder: [kOnDevice, kCloud] })
+ */
+declare class WithFallback extends DataStrategy {
+    readonly name = "WithFallback";
+    constructor(inner: RoutingStrategy, { fallbackOrder }: {
+        fallbackOrder: string[];
+    });
+}
+/**
+ * Decides by a function. `''`, `[]` and `undefined` are no opinion.
+ *
+ * @example
+ * new PreRoutingStrategy(({ request }) => (request.tools.length > 0 ? kCloud : kOnDevice))
+ */
+declare class PreRoutingStrategy extends DataStrategy {
+    readonly name = "PreRoutingStrategy";
+    constructor(decide: (context: RoutingContext) => Decision | Promise<Decision>);
+}
+/**
+ * Pins a request to `keep` when it holds personal data, or when `isSensitive` says so; says nothing otherwise.
+ * No combinator, fallback, hedge or cascade around it can send such a request anywhere else.
+ *
+ * @example
+ * new FirstMatch([new PrivacyStrategy({ keep: kOnDevice }), new FallbackStrategy([kCloud])])
+ */
+declare class PrivacyStrategy extends DataStrategy {
+    readonly name = "PrivacyStrategy";
+    constructor({ keep, isSensitive, detect }?: {
+        keep?: string;
+        isSensitive?: (context: RoutingContext) => boolean | Promise<boolean>;
+        detect?: SensitiveKind[];
+    });
+}
+/**
+ * Cloud now, device once its model is loaded. No request waits for a download.
+ *
+ * @example
+ * new ReadyStrategy({ ready: kOnDevice, otherwise: kCloud })
+ */
+declare class ReadyStrategy extends DataStrategy {
+    readonly name = "ReadyStrategy";
+    constructor({ ready, otherwise }?: {
+        ready?: string;
+        otherwise?: string;
+    });
+}
+/** What a request may need. */
+type Capability = 'vision' | 'audio' | 'tools' | 'json';
+/**
+ * The branches that can do what the request needs: pictures, sound, tools, JSON. No opinion where none can.
+ * Video and documents are not looked for.
+ *
+ * @example
+ * new CapabilityStrategy({ supports: { onDevice: ['json'], cloud: ['vision', 'audio', 'tools', 'json'] } })
+ */
+declare class CapabilityStrategy extends DataStrategy {
+    readonly name = "CapabilityStrategy";
+    constructor({ supports, order }: {
+        supports: Record<string, Capability[]>;
+        order?: string[];
+    });
+}
 /**
  * One branch while there is a network, another while there is none.
  *
@@ -1223,7 +1085,7 @@ import { DataStrategy } from './strategy.js';
  * @example
  * new WithFallback(new ConnectivityStrategy({ online: kCloud, offline: kOnDevice }), { fallbackOrder: [kOnDevice] })
  */
-export declare class ConnectivityStrategy extends DataStrategy {
+declare class ConnectivityStrategy extends DataStrategy {
     readonly name = "ConnectivityStrategy";
     constructor({ isOnline, online, offline }: {
         isOnline?: () => boolean | Promise<boolean>;
@@ -1231,27 +1093,28 @@ export declare class ConnectivityStrategy extends DataStrategy {
         offline: string;
     });
 }
-
-// ── strategies/cost.d.ts
-import { DataStrategy } from './strategy.js';
 /**
- * The good branch while there is a budget, with the cheap one behind it; the cheap one alone without.
+ * The good branch while there is a budget, with the cheap one behind it; the cheap one alone without. The budget is what a function
+ * says, or what a ledger has counted today against `daily`.
  *
  * @example
  * new CostStrategy({ budgetAvailable: () => spent < 5, premium: kCloud, cheap: kOnDevice })
+ *
+ * @example
+ * new CostStrategy({ ledger: createLedger({ prices }), daily: 0.5, premium: kCloud, cheap: kOnDevice })
  */
-export declare class CostStrategy extends DataStrategy {
+declare class CostStrategy extends DataStrategy {
     readonly name = "CostStrategy";
-    constructor({ budgetAvailable, premium, cheap }: {
-        budgetAvailable: () => boolean | Promise<boolean>;
+    constructor({ premium, cheap, ...budget }: {
         premium: string;
         cheap: string;
-    });
+    } & ({
+        budgetAvailable: () => boolean | Promise<boolean>;
+    } | {
+        ledger: BudgetLedger;
+        daily: number;
+    }));
 }
-
-// ── strategies/device.d.ts
-import { DataStrategy } from './strategy.js';
-import type { DeviceRequirements } from '../types.js';
 /**
  * By what this machine is: a GPU, memory, battery, data saver, a minimum measured speed.
  * What a browser does not tell is not held against the machine.
@@ -1259,7 +1122,7 @@ import type { DeviceRequirements } from '../types.js';
  * @example
  * new DeviceStrategy({ require: { hardwareGpu: true, minMemoryGB: 4, allowSaveData: false }, capable: kOnDevice, otherwise: kCloud })
  */
-export declare class DeviceStrategy extends DataStrategy {
+declare class DeviceStrategy extends DataStrategy {
     readonly name = "DeviceStrategy";
     constructor({ require, capable, otherwise }: {
         require: DeviceRequirements;
@@ -1267,37 +1130,6 @@ export declare class DeviceStrategy extends DataStrategy {
         otherwise: string;
     });
 }
-
-// ── strategies/fallback.d.ts
-import { DataStrategy } from './strategy.js';
-/**
- * Always the same branches in the same order. A branch that is named twice is tried twice.
- *
- * @example
- * new FallbackStrategy([kOnDevice, kCloud])
- */
-export declare class FallbackStrategy extends DataStrategy {
-    readonly name = "FallbackStrategy";
-    constructor(order: string[]);
-}
-
-// ── strategies/first-match.d.ts
-import { DataStrategy } from './strategy.js';
-import type { RoutingStrategy } from '../types.js';
-/**
- * The first child with an opinion. A child that only constrains is heard, and the next is asked within its constraint:
- * put a PrivacyStrategy first.
- *
- * @example
- * new FirstMatch([new PrivacyStrategy(), new FallbackStrategy([kCloud, kOnDevice])])
- */
-export declare class FirstMatch extends DataStrategy {
-    readonly name = "FirstMatch";
-    constructor(children: RoutingStrategy[]);
-}
-
-// ── strategies/input-size.d.ts
-import { DataStrategy } from './strategy.js';
 /**
  * One branch for small requests, another for large ones: strictly more than `threshold`.
  *
@@ -1307,7 +1139,7 @@ import { DataStrategy } from './strategy.js';
  * @example
  * new InputSizeStrategy({ threshold: 1000, unit: 'tokens', small: kOnDevice, large: kCloud })
  */
-export declare class InputSizeStrategy extends DataStrategy {
+declare class InputSizeStrategy extends DataStrategy {
     readonly name = "InputSizeStrategy";
     constructor({ threshold, small, large, unit }: {
         threshold: number;
@@ -1316,9 +1148,6 @@ export declare class InputSizeStrategy extends DataStrategy {
         unit?: 'characters' | 'tokens';
     });
 }
-
-// ── strategies/latency.d.ts
-import { DataStrategy } from './strategy.js';
 /**
  * Prefers the first branch whose predicted time to the first token is within the budget, by measured speeds; the others stay
  * behind it. A branch that was never measured is given its chance.
@@ -1326,7 +1155,7 @@ import { DataStrategy } from './strategy.js';
  * @example
  * new LatencyStrategy({ firstTokenBudgetMs: 800, order: [kOnDevice, kCloud] })
  */
-export declare class LatencyStrategy extends DataStrategy {
+declare class LatencyStrategy extends DataStrategy {
     readonly name = "LatencyStrategy";
     constructor({ firstTokenBudgetMs, order }: {
         firstTokenBudgetMs: number;
@@ -1334,78 +1163,1497 @@ export declare class LatencyStrategy extends DataStrategy {
     });
 }
 
-// ── strategies/pre-routing.d.ts
-import { DataStrategy } from './strategy.js';
-import type { Decision, RoutingContext } from '../types.js';
-/**
- * Decides by a function. `''`, `[]` and `undefined` are no opinion.
- *
- * @example
- * new PreRoutingStrategy(({ request }) => (request.tools.length > 0 ? kCloud : kOnDevice))
- */
-export declare class PreRoutingStrategy extends DataStrategy {
-    readonly name = "PreRoutingStrategy";
-    constructor(decide: (context: RoutingContext) => Decision | Promise<Decision>);
+export { CapabilityStrategy, ConnectivityStrategy, CostStrategy, DeviceStrategy, FallbackStrategy, FirstMatch, HybridError, InputSizeStrategy, LatencyStrategy, PreRoutingStrategy, PrivacyStrategy, ReadyStrategy, WithFallback, cascadeModel, confidenceCascade, configure, defineModel, deviceFacts, geminiModel, gemmaEmbedder, gemmaModel, gpuSelfTest, hybridModel, hybridModelOnDeviceCloud, kCloud, kOnDevice, knownModels, listCachedModels, openAICompatibleModel, promptApiModel, removeCached, runTools, tool, wrapModel };
+export type { Attempt, Availability, AvailabilityStatus, BranchHealth, BudgetLedger, CachedModel, Capability, CascadeCalibration, CascadeOptions, CloudModel, Confidence, ConfidenceScore, Decision, DeviceFacts, DeviceRequirements, Embedder, EmbeddingTask, ErrorCode, FinishReason, GeminiOptions, GemmaOptions, GenerateChunk, GenerateOptions, GenerateRequest, GenerateResponse, GenerateStream, GenerationConfig, GpuReport, HookContext, HybridModel, HybridOptions, HybridPolicy, InferSchema, JsonSchema, KnownModel, LoadOptions, LoadProgress, MediaSource, Message, Metadata, Model, ModelDefinition, ModelHooks, ModelInfo, OnDeviceModel, OpenAICompatibleOptions, Part, RequestMessage, RequestPart, RequestTool, Role, RoutingContext, RoutingStrategy, RoutingTrace, RunToolsOptions, Schema, SensitiveKind, ShadowAnswer, ShadowOptions, ShadowResult, StandardSchema, Status, Tool, ToolCallInfo, ToolDefinition, ToolFunction, Usage, WasmSource, WorkerPlaces };
+
+// ── hybridge/learn
+import { Interval } from './statistics.js';
+export { auroc, pairedDifference, wilson } from './statistics.js';
+import { Confidence, RoutingStrategy, RoutingContext, Decision, Embedder, BudgetLedger, Model, RoutingTrace, ShadowResult } from './index.js';
+
+/** Signals from `from` upwards, until the next block's, are right with this probability, by so many samples. */
+interface Block {
+    from: number;
+    right: number;
+    count: number;
 }
 
-// ── strategies/privacy.d.ts
-import { DataStrategy } from './strategy.js';
-import type { RoutingContext, SensitiveKind } from '../types.js';
+/** A signal by name. Each is higher where the model was surer. */
+type SignalName = 'mean' | 'min' | 'p10' | 'p25' | 'p50' | 'first' | 'margin' | 'entropy';
+/** A bias, then a weight for mean, min, p10, p25, p50, first and 1 / tokens. */
+type Combination = readonly number[];
+
 /**
- * Pins a request to `keep` when it holds personal data, or when `isSensitive` says so; says nothing otherwise.
- * No combinator, fallback, hedge or cascade around it can send such a request anywhere else.
+ * One answer of the device whose truth is known. `logprobs` of its tokens show the most; `confidence` is what a response carries;
+ * `signal` is any number of the caller's that is higher where the model was surer.
+ */
+interface CalibrationSample {
+    logprobs?: readonly number[];
+    confidence?: Confidence;
+    signal?: number;
+    /** Whether the device's answer was right. */
+    right: boolean;
+    /** Whether the cloud's answer was. Without it the cloud counts as always right. */
+    cloudRight?: boolean;
+}
+/** What a threshold is to reach: a share of the cloud's quality, or at most a share of calls of the cloud. */
+type CalibrationTarget = {
+    quality: number;
+} | {
+    cloudShare: number;
+};
+/** A threshold, and what is expected of it. Plain data: `JSON.stringify` keeps it. */
+interface Calibration {
+    kind: 'hybridge.calibration';
+    version: 1;
+    /** What is compared with the threshold; weights where several signals are combined, `'custom'` where the caller gave the signal. */
+    score: SignalName | Combination | 'custom';
+    /** Answers below it go to the cloud. The largest number there is where none may stay. */
+    threshold: number;
+    /** Over how many tokens the score was taken: 'all' holds back the whole answer. */
+    holdTokens: number | 'all';
+    /** How often an answer is right, with 95 % intervals; judged on samples that the threshold was not chosen by. */
+    quality: Interval;
+    /** How often the cloud is called. */
+    cloudShare: Interval;
+    /** How well the score tells right from wrong; null where all samples are alike. */
+    auroc: number | null;
+    /** From the score to the probability of being right. */
+    map: Block[];
+    samples: number;
+}
+/**
+ * Finds the score that tells right answers from wrong ones best, and the threshold that keeps a promise on answers not yet seen:
+ * `quality: 0.98` is 98 % of the cloud's quality with as few calls of the cloud as possible (49 samples are the least that can
+ * show it), `cloudShare: 0.3` is the best quality for at most 30 % of calls.
  *
  * @example
- * new FirstMatch([new PrivacyStrategy({ keep: kOnDevice }), new FallbackStrategy([kCloud])])
+ * const calibration = calibrate({ samples, target: { quality: 0.98 } })
+ * const ai = confidenceCascade({ onDevice, cloud, calibration })
  */
-export declare class PrivacyStrategy extends DataStrategy {
-    readonly name = "PrivacyStrategy";
-    constructor({ keep, isSensitive, detect }?: {
-        keep?: string;
-        isSensitive?: (context: RoutingContext) => boolean | Promise<boolean>;
-        detect?: SensitiveKind[];
-    });
-}
-
-// ── strategies/ready.d.ts
-import { DataStrategy } from './strategy.js';
+declare function calibrate({ samples, target, score, holdTokens }: {
+    samples: readonly CalibrationSample[];
+    target: CalibrationTarget;
+    score?: SignalName;
+    holdTokens?: number;
+}): Calibration;
 /**
- * Cloud now, device once its model is loaded. No request waits for a download.
+ * The probability that an answer with this signal is right, by a calibration.
  *
  * @example
- * new ReadyStrategy({ ready: kOnDevice, otherwise: kCloud })
+ * probabilityOf(calibration, { confidence: response.confidence }) // 0.93
  */
-export declare class ReadyStrategy extends DataStrategy {
-    readonly name = "ReadyStrategy";
-    constructor({ ready, otherwise }?: {
-        ready?: string;
-        otherwise?: string;
-    });
-}
-
-// ── strategies/with-fallback.d.ts
-import { DataStrategy } from './strategy.js';
-import type { RoutingStrategy } from '../types.js';
+declare function probabilityOf(calibration: Calibration, answer: Pick<CalibrationSample, 'logprobs' | 'confidence' | 'signal'>): number | undefined;
 /**
- * A strategy with a fixed tail: its order, then whatever of `fallbackOrder` is not in it. Without an inner opinion the tail
- * stands alone. A constraint of the inner strategy holds for the tail too.
+ * Reads a calibration that was kept as JSON. What is none is INVALID_ARGUMENT.
  *
  * @example
- * new WithFallback(new ReadyStrategy(), { fallbackOrder: [kOnDevice, kCloud] })
+ * const calibration = calibrationFromJSON(localStorage.getItem('calibration'))
  */
-export declare class WithFallback extends DataStrategy {
-    readonly name = "WithFallback";
-    constructor(inner: RoutingStrategy, { fallbackOrder }: {
-        fallbackOrder: string[];
-    });
+declare function calibrationFromJSON(json: unknown): Calibration;
+
+/** A prompt, or its embedding, with what it is. */
+interface LabelledPrompt {
+    prompt: string | ArrayLike<number>;
+    label: string;
+}
+/** A trained classifier as plain data. */
+interface ClassifierJson {
+    kind: 'hybridge.classifier';
+    version: 1;
+    input: 'text' | 'vector';
+    /** Buckets of a text, or numbers of an embedding. */
+    size: number;
+    labels: string[];
+    biases: number[];
+    scales: number[];
+    /** Base64 of 8-bit weights, `[vector][size]`. */
+    weights: string;
+}
+/**
+ * Hashed character n-grams and words under logistic regression: a text classifier that is trained in a page in less than a second,
+ * judges in microseconds and downloads nothing. Embeddings may stand in the place of texts.
+ *
+ * @example
+ * const classifier = Classifier.train([{ prompt: 'What is 2 + 2?', label: 'sum' }, { prompt: 'Translate "cat"', label: 'language' }])
+ * const { label, probability } = classifier.classify('What is 3 + 9?')
+ */
+declare class Classifier {
+    #private;
+    readonly labels: readonly string[];
+    readonly input: 'text' | 'vector';
+    private constructor();
+    /** Trains a classifier. The same samples, in the same order, and the same seed give the same classifier everywhere. */
+    static train(samples: readonly LabelledPrompt[], { seed, buckets }?: {
+        seed?: number;
+        buckets?: number;
+    }): Classifier;
+    /** Reads what `toJSON` wrote, as an object or as text. Anything else, and the format of a later version, is INVALID_ARGUMENT. */
+    static fromJSON(json: unknown): Classifier;
+    /** The likeliest class, and how probable each is. */
+    classify(prompt: string | ArrayLike<number>): {
+        label: string;
+        probability: number;
+        probabilities: Record<string, number>;
+    };
+    /** How probable each class is, in the order of `labels`. */
+    probabilities(prompt: string | ArrayLike<number>): number[];
+    /** The classifier as plain data, at most 64 KB of JSON. */
+    toJSON(): ClassifierJson;
 }
 
-// ── tiny.d.ts
+/** What a classifier of the caller's own may return: a label, or how probable each is. */
+type Classified = string | {
+    label: string;
+    probabilities?: Record<string, number>;
+};
+/** Options of a ClassifierStrategy. */
+interface ClassifierStrategyOptions {
+    /** What classifies: a trained classifier, its JSON, or any function. Default: the "simple" or "hard" that comes with the package. */
+    classifier?: Classifier | ClassifierJson | ((prompt: string, context: RoutingContext) => Classified | Promise<Classified>);
+    /** The decision for each label. Default: `simple` and `local` go to the device, `hard` and `cloud` to the cloud, each with the other behind it; a label that is a branch's key goes there. */
+    routes?: Record<string, Decision>;
+    /** Below this probability the strategy has no opinion. Default 0: it always has one. */
+    minProbability?: number;
+    /** Turns prompts into vectors, for a classifier that was trained on embeddings. */
+    embedder?: Pick<Embedder, 'embed'>;
+}
 /**
- * `hybridge/tiny`: a model of two million weights that comes with the package, for demos and tests.
+ * Routes by the class of the last user message, on the device and in microseconds. The probabilities stand in the reason of the trace.
  *
- * It answers from a text, does small sums, changes case, reverses words, sorts requests, fills in JSON and calls tools; of the world it knows nothing, and says so.
+ * @example
+ * // The classifier that comes with the package: "simple" or "hard".
+ * hybridModelOnDeviceCloud({ onDevice, cloud, strategy: new ClassifierStrategy() })
+ *
+ * @example
+ * const strategy = ClassifierStrategy.train([{ prompt: 'Where is my parcel?', label: 'local' }, { prompt: 'Draft a contract', label: 'cloud' }])
+ * localStorage.setItem('router', JSON.stringify(strategy))
  */
+declare class ClassifierStrategy implements RoutingStrategy {
+    #private;
+    readonly name = "ClassifierStrategy";
+    constructor(options?: ClassifierStrategyOptions);
+    /** A strategy trained on prompts with their labels: branches, task kinds, or `local` and `cloud`. */
+    static train(samples: readonly LabelledPrompt[], { seed, ...options }?: Omit<ClassifierStrategyOptions, 'classifier'> & {
+        seed?: number;
+    }): ClassifierStrategy;
+    /** A strategy with a classifier that was kept as JSON. */
+    static fromJSON(json: unknown, options?: Omit<ClassifierStrategyOptions, 'classifier'>): ClassifierStrategy;
+    /** Trains anew, in place of what was learned before. */
+    train(samples: readonly LabelledPrompt[], options?: {
+        seed?: number;
+    }): this;
+    /** The classifier as plain data, at most 64 KB. */
+    toJSON(): ClassifierJson;
+    route(context: RoutingContext): Promise<Decision>;
+}
+
+/** What a branch charges, in any currency, for a million tokens and for each request. */
+interface Price {
+    inputPerMillion: number;
+    outputPerMillion: number;
+    /** Of input tokens that the service had cached. Default: as other input. */
+    cachedInputPerMillion?: number;
+    perRequest?: number;
+}
+
+/** What a ledger is made of. */
+interface LedgerOptions {
+    /** By branch key; `outer/inner` for a branch of a hybrid inside another. A branch without a price costs nothing. */
+    prices: Record<string, Price>;
+    /** The branch that would have answered all: what it would have charged is what an answer saved. Default: the branch with the highest price. */
+    baseline?: string;
+    /** Ledgers of one name share what they count, across tabs and visits. Default 'hybridge'. */
+    name?: string;
+    /** 'auto' keeps it in IndexedDB where there is one. Default 'auto'. */
+    storage?: 'auto' | 'memory';
+    /** When a day begins. Default 'local'. */
+    days?: 'local' | 'utc';
+    /** For tests; default Date.now. */
+    now?: () => number;
+}
+/** Sums over some days, branches or features. Money is in the unit of the prices. */
+interface LedgerTotals {
+    /** Attempts that used tokens, shadows included. */
+    attempts: number;
+    answers: number;
+    inputTokens: number;
+    outputTokens: number;
+    spent: number;
+    /** What the baseline would have charged for all answers, less what was spent. */
+    saved: number;
+}
+/** Which part of a ledger is summed. Days are 'YYYY-MM-DD', both included. */
+interface LedgerRange {
+    from?: string;
+    to?: string;
+    feature?: string;
+    branch?: string;
+}
+/**
+ * Counts what branches cost. Prices are the caller's own; tokens come from each attempt's usage, rejected and failed attempts included.
+ *
+ * @example
+ * const ledger = createLedger({ prices: { [kCloud]: { inputPerMillion: 0.1, outputPerMillion: 0.4 } } })
+ * const ai = ledger.track(hybridModelOnDeviceCloud({ onDevice, cloud, strategy }), { feature: 'summaries' })
+ * await ai.generate('Summarise this')
+ * const { spent, saved } = await ledger.totals()
+ */
+declare function createLedger(options: LedgerOptions): Ledger;
+/** See `createLedger`. */
+declare class Ledger implements BudgetLedger {
+    #private;
+    constructor({ prices, baseline, name, storage, days, now }: LedgerOptions);
+    /** Whether what is counted outlives the page. Known once something was counted or read. */
+    get persisted(): boolean;
+    /** Why something is not kept, where it is not. */
+    get problem(): string | undefined;
+    /**
+     * The same model, with each run counted before its answer is handed over: what an answer cost is kept once the answer is.
+     * `context: { feature }` of a request names its feature, unless one is given here.
+     */
+    track<T extends Model>(model: T, { feature }?: {
+        feature?: string;
+    }): T;
+    /** Counts a finished run; the same run is counted once. Resolves when it is kept. */
+    record(trace: RoutingTrace, { feature }?: {
+        feature?: string;
+    }): Promise<void>;
+    /** Counts a shadow's answer, for `shadow.onResult`. It saves nothing: the shown answer does that. */
+    recordShadow(result: ShadowResult, { feature }?: {
+        feature?: string;
+    }): Promise<void>;
+    /** Sums: of everything, or of some days, one branch or one feature. */
+    totals(range?: LedgerRange): Promise<LedgerTotals>;
+    /** Sums by day, the oldest first. */
+    byDay(range?: LedgerRange): Promise<Array<LedgerTotals & {
+        day: string;
+    }>>;
+    /** Sums by feature; what no feature was named for has ''. */
+    byFeature(range?: LedgerRange): Promise<Array<LedgerTotals & {
+        feature: string;
+    }>>;
+    /** Sums by branch. */
+    byBranch(range?: LedgerRange): Promise<Array<LedgerTotals & {
+        branch: string;
+    }>>;
+    /** What was spent today, in all tabs. */
+    spentToday(): Promise<number>;
+    /** Forgets everything that was counted. */
+    clear(): Promise<void>;
+    /** Closes the database. Counting opens nothing anew: a closed ledger counts for this visit alone. */
+    close(): Promise<void>;
+}
+
+/**
+ * Tells "simple" requests, which a small model answers in one step, from "hard" ones. Trained on prompts that
+ * `tests/learn/simple-or-hard` generates from templates, and on nothing that people wrote: take it as a start, and train your own on
+ * what your users ask.
+ *
+ * @example
+ * simpleOrHard().classify('What is 2 + 2?').label // 'simple'
+ */
+declare function simpleOrHard(): Classifier;
+
+export { Classifier, ClassifierStrategy, Interval, Ledger, calibrate, calibrationFromJSON, createLedger, probabilityOf, simpleOrHard };
+export type { Block, Calibration, CalibrationSample, CalibrationTarget, Classified, ClassifierJson, ClassifierStrategyOptions, Combination, LabelledPrompt, LedgerOptions, LedgerRange, LedgerTotals, Price, SignalName };
+
+// ── hybridge/evals
+import { Interval } from './learn.js';
+import { GenerateRequest, JsonSchema, GenerateResponse, Embedder, Model } from './index.js';
+
+/** One case. A line of a .jsonl file is one as JSON. */
+interface EvalCase extends Pick<GenerateRequest, 'prompt' | 'system' | 'messages' | 'config' | 'output' | 'tools'> {
+    /** Names the case in reports. Default: its number. */
+    id?: string;
+    /** The right answer, or several. */
+    expected?: string | string[];
+    /** What the answer's JSON must be; asked for and judged. */
+    schema?: JsonSchema;
+    /** What must occur in the answer, as a regular expression. */
+    pattern?: string;
+    flags?: string;
+    /** Groups of cases that reports compare on their own. */
+    tags?: string[];
+}
+/**
+ * Reads cases from the text of a .jsonl file. Empty lines, and lines that begin with `//`, are passed over.
+ *
+ * @example
+ * const cases = parseCases(await file.text())
+ */
+declare function parseCases(text: string): EvalCase[];
+
+/** Quality where `cloudShare` of the answers come from the cloud. */
+interface CurvePoint {
+    cloudShare: number;
+    quality: number; /** Answers below it went to the cloud. */
+    threshold: number;
+}
+/** The curve by confidence, and what the best and the blindest choice would reach. */
+interface Curve {
+    byConfidence: CurvePoint[];
+    best: Array<Omit<CurvePoint, 'threshold'>>;
+    blind: [Omit<CurvePoint, 'threshold'>, Omit<CurvePoint, 'threshold'>];
+}
+
+/** What a judge sees. `reference` is what the case expects, else the baseline's answer; undefined where there is neither. */
+interface Judgement {
+    case: EvalCase;
+    text: string;
+    response: GenerateResponse;
+    reference: string | undefined;
+    signal: AbortSignal;
+}
+/** Scores an answer from 0 (wrong) to 1 (right). Of several judges the strictest counts. */
+interface Judge {
+    readonly name: string;
+    /** Which cases it judges. */
+    applies(it: EvalCase): boolean;
+    score(judgement: Judgement): number | boolean | Promise<number | boolean>;
+}
+/**
+ * Right is what the case expects, whatever its case, its space and the punctuation around it. Judges cases with `expected`.
+ *
+ * @example
+ * exactMatch({ strict: true }) // to the letter
+ */
+declare function exactMatch({ strict }?: {
+    strict?: boolean;
+}): Judge;
+/**
+ * Right is JSON that the case's schema allows, by the same validator that hybrids use. Judges cases with `schema`.
+ *
+ * @example
+ * await evaluate({ models, cases, judges: [matchesSchema()] })
+ */
+declare function matchesSchema(): Judge;
+/**
+ * Right is a text in which the case's `pattern` occurs. Matching takes linear time, whatever the pattern.
+ *
+ * @example
+ * await evaluate({ models, cases: [{ prompt: 'When?', pattern: '\\d{4}-\\d{2}-\\d{2}' }], judges: [matchesPattern()] })
+ */
+declare function matchesPattern(): Judge;
+/**
+ * Right is what means the same as the case expects: the cosine of both embeddings reaches `threshold`, 0.8 by default.
+ *
+ * @example
+ * embeddingSimilarity({ embedder: gemmaEmbedder({ model: 'embeddinggemma-300m' }), threshold: 0.85 })
+ */
+declare function embeddingSimilarity({ embedder, threshold }: {
+    embedder: Pick<Embedder, 'embed'>;
+    threshold?: number;
+}): Judge;
+/**
+ * A model compares each answer with the reference (what the case expects, else the baseline's answer), twice, with both in either
+ * place: models favour a place. At least as good in both is 1, in one 0.5. Judges cases without `expected`, or all.
+ *
+ * @example
+ * modelJudge({ model: geminiModel({ model: 'gemini-2.5-pro', apiKey }), criteria: 'Correct, complete and polite.' })
+ */
+declare function modelJudge({ model, criteria, all }: {
+    model: Model;
+    criteria?: string;
+    all?: boolean;
+}): Judge;
+
+/** What one model did with one case. */
+interface EvalResult {
+    case: string;
+    /** 0 to 1, by the strictest judge; 0 where the model failed. */
+    score: number;
+    /** Each judge's score. */
+    judges: Record<string, number>;
+    text: string;
+    latencyMs: number;
+    inputTokens: number;
+    outputTokens: number;
+    /** The branch that answered, where the model is a hybrid. */
+    branch: string;
+    isCloud: boolean;
+    /** The 10 % quantile of the answer's log-probabilities. */
+    confidence?: number;
+    /** The status of the model's failure. */
+    error?: string;
+}
+/** What is known of one model over all cases. */
+interface EvalSummary {
+    quality: Interval;
+    failures: number;
+    cloudShare: number;
+    meanLatencyMs: number;
+    inputTokens: number;
+    outputTokens: number;
+    results: EvalResult[];
+}
+/** One model against the baseline, case by case. */
+interface EvalComparison {
+    model: string;
+    baseline: string;
+    difference: Interval;
+    better: number;
+    same: number;
+    worse: number;
+    verdict: 'better' | 'worse' | 'no difference shown';
+}
+/** A report as plain data. */
+interface EvalReport {
+    kind: 'hybridge.eval';
+    version: 1;
+    name: string;
+    createdAt: string;
+    baseline: string;
+    cases: Array<{
+        id: string;
+        tags: string[];
+        prompt: string;
+        expected?: string | string[];
+    }>;
+    models: Record<string, EvalSummary>;
+    comparisons: EvalComparison[];
+    /** Quality against the share of cloud calls, where a device and a cloud were judged. */
+    curve?: Curve;
+}
+/** What is to be evaluated. */
+interface EvaluateOptions {
+    /** By the name they have in the report. */
+    models?: Record<string, Model>;
+    /** Named 'hybrid' in the report. */
+    hybrid?: Model;
+    cases: readonly EvalCase[];
+    judges: readonly Judge[];
+    /** The model that the others are compared with. Default: 'cloud' if there is one, else the last. */
+    baseline?: string;
+    /** The model whose confidence the curve is drawn by. Default: the first that is on the device. */
+    device?: string;
+    name?: string;
+    /** How many cases of one model run at a time. Default 1: a device computes one answer at a time. */
+    concurrency?: number;
+    signal?: AbortSignal;
+    onProgress?: (progress: {
+        model: string;
+        done: number;
+        total: number;
+    }) => void;
+    /** For tests; default now. */
+    createdAt?: string;
+}
+/**
+ * Runs each case on each model, lets judges score the answers, and compares the models case by case. A model that fails scores 0, with
+ * its status in the result; a judge that fails, fails the evaluation.
+ *
+ * @example
+ * const report = await evaluate({ models: { local, cloud }, hybrid: ai, cases, judges: [exactMatch()] })
+ * report.comparisons[0].verdict // 'worse'
+ */
+declare function evaluate(options: EvaluateOptions): Promise<EvalReport>;
+
+/** One model, or one tag of its cases, in two reports. */
+interface ReportChange {
+    model: string;
+    /** undefined for all cases. */
+    tag?: string;
+    cases: number;
+    before: number;
+    after: number;
+    difference: Interval;
+    verdict: EvalComparison['verdict'];
+    /** Cases that scored less than before, the largest loss first. */
+    lost: Array<{
+        case: string;
+        before: number;
+        after: number;
+    }>;
+}
+/**
+ * Compares two reports, model by model and tag by tag, over the cases that both have. A change is a verdict only where it is more than chance.
+ *
+ * @example
+ * const regressions = compareReports(before, after).filter(({ verdict }) => verdict === 'worse')
+ */
+declare function compareReports(before: EvalReport, after: EvalReport): ReportChange[];
+/**
+ * Reads a report: an object, its JSON, or the HTML that `renderReport` made of it. Anything else is INVALID_ARGUMENT.
+ *
+ * @example
+ * const before = reportFromJSON(await readFile('main.html', 'utf8'))
+ */
+declare function reportFromJSON(value: unknown): EvalReport;
+
+/**
+ * The report as one self-contained HTML file. With `before`, what became worse since then stands first.
+ *
+ * @example
+ * await writeFile('report.html', renderReport(report, { before: reportFromJSON(await readFile('main.html', 'utf8')) }))
+ */
+declare function renderReport(report: EvalReport, { before }?: {
+    before?: EvalReport;
+}): string;
+
+export { compareReports, embeddingSimilarity, evaluate, exactMatch, matchesPattern, matchesSchema, modelJudge, parseCases, renderReport, reportFromJSON };
+export type { Curve, CurvePoint, EvalCase, EvalComparison, EvalReport, EvalResult, EvalSummary, EvaluateOptions, Judge, Judgement, ReportChange };
+
+// ── hybridge/ai-sdk
+import { LoadProgress, HybridError, OnDeviceModel, Status, Model, Embedder } from '../../index.js';
+import { Servable } from '../../served.js';
+export { ServedModels } from '../../served.js';
+
+/** What a page shows of a download. A snapshot is never changed; a new state is a new object. */
+interface DownloadState {
+    readonly status: 'unavailable' | 'downloadable' | 'downloading' | 'ready' | 'failed';
+    /** From 0 to 1. */
+    readonly progress: number;
+    /** The last report of the model, while it loads. */
+    readonly report?: LoadProgress;
+    /** Why the model is unavailable, or its load failed. */
+    readonly error?: HybridError;
+}
+/** Shaped for `useSyncExternalStore(store.subscribe, store.getSnapshot, store.getServerSnapshot)`. */
+interface DownloadStore {
+    /** The first subscription asks the model what is there; it downloads nothing. */
+    subscribe(onChange: () => void): () => void;
+    getSnapshot(): DownloadState;
+    getServerSnapshot(): DownloadState;
+    /** Starts the download, or joins the one that runs. Call it from a click. Never rejects: a failure is in the state. */
+    load(): Promise<void>;
+    /** Stops the download; what is there is kept, and `load` resumes. */
+    cancel(): void;
+}
+/** What has a download: models and embedders of this device. */
+type Loadable = Pick<OnDeviceModel, 'availability' | 'load'> & {
+    readonly state?: OnDeviceModel['state'];
+};
+/**
+ * The download of a model as a store, the same one at every call.
+ *
+ * @example
+ * const store = downloadStore(gemma)
+ * const { status, progress } = useSyncExternalStore(store.subscribe, store.getSnapshot, store.getServerSnapshot)
+ */
+declare function downloadStore(model: Loadable): DownloadStore;
+
+/** A failed call, as the SDK knows it. The HybridError is its cause. */
+declare class AiSdkCallError extends Error {
+    readonly name = "AI_APICallError";
+    readonly url = "hybridge:";
+    /** Empty, because a prompt has no place in an error. */
+    readonly requestBodyValues: {};
+    readonly statusCode: number;
+    /** Where the SDK reads the delay before a retry. */
+    readonly responseHeaders?: Record<string, string>;
+    readonly isRetryable: boolean;
+    readonly status: Status;
+    readonly code?: string;
+    constructor(thrown: unknown);
+}
+/** A name that a provider does not know. */
+declare class AiSdkNoSuchModelError extends Error {
+    readonly modelId: string;
+    readonly modelType: 'languageModel' | 'embeddingModel' | 'imageModel';
+    readonly name = "AI_NoSuchModelError";
+    constructor(modelId: string, modelType: 'languageModel' | 'embeddingModel' | 'imageModel', known: string[]);
+}
+
+/**
+ * The AI SDK's provider interface, specification v4, as far as it is used here. Written out, so that an application needs no package
+ * beside `ai`; a test compares it with `@ai-sdk/provider`.
+ */
+type JsonValue = null | string | number | boolean | JsonObject | JsonValue[];
+type JsonObject = {
+    [key: string]: JsonValue | undefined;
+};
+/** By provider; ours is under `hybridge`. */
+type ProviderRecord = Record<string, JsonObject>;
+type FileData = {
+    type: 'data';
+    data: Uint8Array | string;
+} | {
+    type: 'url';
+    url: URL;
+    originalUrl?: string;
+} | {
+    type: 'reference';
+    reference: unknown;
+} | {
+    type: 'text';
+    text: string;
+};
+type ToolOutput = {
+    type: 'text' | 'error-text';
+    value: string;
+} | {
+    type: 'json' | 'error-json';
+    value: unknown;
+} | {
+    type: 'execution-denied';
+    reason?: string;
+} | {
+    type: 'content';
+    value: Array<{
+        type: string;
+        text?: string;
+    }>;
+};
+type PromptPart = {
+    providerOptions?: ProviderRecord;
+} & ({
+    type: 'text' | 'reasoning';
+    text: string;
+} | {
+    type: 'file' | 'reasoning-file';
+    data: FileData;
+    mediaType: string;
+    filename?: string;
+} | {
+    type: 'custom';
+    kind?: string;
+} | {
+    type: 'tool-call';
+    toolCallId: string;
+    toolName: string;
+    input: unknown;
+} | {
+    type: 'tool-result';
+    toolCallId: string;
+    toolName: string;
+    output: ToolOutput;
+} | {
+    type: 'tool-approval-response';
+    approvalId: string;
+    approved: boolean;
+});
+type PromptMessage = {
+    providerOptions?: ProviderRecord;
+} & ({
+    role: 'system';
+    content: string;
+} | {
+    role: 'user' | 'assistant' | 'tool';
+    content: PromptPart[];
+});
+type Tool = {
+    type: 'function';
+    name: string;
+    description?: string;
+    inputSchema: unknown;
+} | {
+    type: 'provider';
+    id: string;
+    name: string;
+};
+interface CallOptions {
+    prompt: PromptMessage[];
+    maxOutputTokens?: number;
+    temperature?: number;
+    topP?: number;
+    topK?: number;
+    stopSequences?: string[];
+    seed?: number;
+    presencePenalty?: number;
+    frequencyPenalty?: number;
+    reasoning?: string;
+    responseFormat?: {
+        type: 'text';
+    } | {
+        type: 'json';
+        schema?: unknown;
+        name?: string;
+        description?: string;
+    };
+    tools?: Tool[];
+    toolChoice?: {
+        type: 'auto' | 'none' | 'required';
+    } | {
+        type: 'tool';
+        toolName: string;
+    };
+    includeRawChunks?: boolean;
+    abortSignal?: AbortSignal;
+    headers?: Record<string, string | undefined>;
+    providerOptions?: ProviderRecord;
+}
+type Warning = {
+    type: 'unsupported' | 'compatibility';
+    feature: string;
+    details?: string;
+} | {
+    type: 'other';
+    message: string;
+};
+interface FinishReason {
+    unified: 'stop' | 'length' | 'content-filter' | 'tool-calls' | 'error' | 'other';
+    raw: string | undefined;
+}
+interface TokenUsage {
+    inputTokens: {
+        total: number | undefined;
+        noCache: number | undefined;
+        cacheRead: number | undefined;
+        cacheWrite: number | undefined;
+    };
+    outputTokens: {
+        total: number | undefined;
+        text: number | undefined;
+        reasoning: number | undefined;
+    };
+}
+type Content = {
+    providerMetadata?: ProviderRecord;
+} & ({
+    type: 'text' | 'reasoning';
+    text: string;
+} | {
+    type: 'file';
+    mediaType: string;
+    data: {
+        type: 'data';
+        data: string;
+    } | {
+        type: 'url';
+        url: URL;
+    };
+} | {
+    type: 'tool-call';
+    toolCallId: string;
+    toolName: string;
+    input: string;
+});
+interface ResponseMetadata {
+    id: string;
+    timestamp: Date;
+    modelId: string;
+}
+interface GenerateResult {
+    content: Content[];
+    structuredOutputText?: string;
+    finishReason: FinishReason;
+    usage: TokenUsage;
+    warnings: Warning[];
+    providerMetadata: ProviderRecord;
+    response: ResponseMetadata;
+}
+type StreamPart = {
+    type: 'stream-start';
+    warnings: Warning[];
+} | ({
+    type: 'response-metadata';
+} & ResponseMetadata) | {
+    type: 'text-start' | 'reasoning-start';
+    id: string;
+} | {
+    type: 'text-delta' | 'reasoning-delta';
+    id: string;
+    delta: string;
+} | {
+    type: 'text-end' | 'reasoning-end';
+    id: string;
+    providerMetadata?: ProviderRecord;
+} | {
+    type: 'tool-input-start';
+    id: string;
+    toolName: string;
+} | {
+    type: 'tool-input-delta';
+    id: string;
+    delta: string;
+} | {
+    type: 'tool-input-end';
+    id: string;
+} | Extract<Content, {
+    type: 'file' | 'tool-call';
+}> | {
+    type: 'error';
+    error: unknown;
+} | {
+    type: 'finish';
+    finishReason: FinishReason;
+    usage: TokenUsage;
+    providerMetadata?: ProviderRecord;
+};
+/** A language model of the AI SDK. */
+interface AiSdkLanguageModel {
+    readonly specificationVersion: 'v4';
+    readonly provider: string;
+    readonly modelId: string;
+    readonly supportedUrls: Record<string, RegExp[]>;
+    doGenerate(options: CallOptions): Promise<GenerateResult>;
+    doStream(options: CallOptions): Promise<{
+        stream: ReadableStream<StreamPart>;
+    }>;
+}
+/** An embedding model of the AI SDK. */
+interface AiSdkEmbeddingModel {
+    readonly specificationVersion: 'v4';
+    readonly provider: string;
+    readonly modelId: string;
+    readonly maxEmbeddingsPerCall: number | undefined;
+    readonly supportsParallelCalls: boolean;
+    doEmbed(options: {
+        values: string[];
+        dimensions?: number;
+        abortSignal?: AbortSignal;
+        providerOptions?: ProviderRecord;
+        headers?: Record<string, string | undefined>;
+    }): Promise<{
+        embeddings: number[][];
+        warnings: Warning[];
+    }>;
+}
+/** A provider of the AI SDK, callable with the name of a model. */
+interface AiSdkProvider {
+    (modelId: string): AiSdkLanguageModel;
+    readonly specificationVersion: 'v4';
+    languageModel(modelId: string): AiSdkLanguageModel;
+    embeddingModel(modelId: string): AiSdkEmbeddingModel;
+    imageModel(modelId: string): never;
+}
+
+/** How a model appears to the AI SDK. */
+interface AiSdkModelOptions {
+    /** Default `'hybridge'`. */
+    provider?: string;
+    /** Default: the model's name. */
+    modelId?: string;
+}
+/**
+ * Any model as a language model of the AI SDK: for `generateText`, `streamText`, agents and, with `DirectChatTransport`, `useChat` in
+ * the page.
+ *
+ * `providerMetadata.hybridge` of an answer has `branch`, `inferenceSource`, `device`, `routing` and `confidence`. `providerOptions.hybridge`
+ * of a call takes `context`, for strategies, and `config`, for settings that the SDK has no name for.
+ *
+ * @example
+ * const { text, providerMetadata } = await generateText({ model: aiSdkModel(hybrid), prompt: 'Hello' })
+ * console.log(text, providerMetadata?.hybridge?.branch)
+ */
+declare function aiSdkModel(model: Model, { provider, modelId }?: AiSdkModelOptions): AiSdkLanguageModel;
+
+/**
+ * An embedder as an embedding model of the AI SDK. `providerOptions.hybridge.task` says what the vectors are for.
+ *
+ * @example
+ * const { embeddings } = await embedMany({ model: aiSdkEmbeddingModel(embedder), values: ['a', 'b'] })
+ */
+declare function aiSdkEmbeddingModel(embedder: Embedder, { provider, modelId }?: AiSdkModelOptions): AiSdkEmbeddingModel;
+/**
+ * Models and embedders by name, as a provider of the AI SDK; also for its registry.
+ *
+ * @example
+ * const hybridge = hybridgeProvider({ models: { ai, small }, embedders: { gemma } })
+ * const { text } = await generateText({ model: hybridge('ai'), prompt: 'Hello' })
+ */
+declare function hybridgeProvider(served: Servable): AiSdkProvider;
+
+export { AiSdkCallError, AiSdkNoSuchModelError, Servable, aiSdkEmbeddingModel, aiSdkModel, downloadStore, hybridgeProvider };
+export type { AiSdkEmbeddingModel, AiSdkLanguageModel, AiSdkModelOptions, AiSdkProvider, DownloadState, DownloadStore, Loadable };
+
+// ── hybridge/genkit
+import { TelemetrySink } from '../../telemetry.js';
+import { ServedModels } from '../ai-sdk/index.js';
+import { ModelInfo, Model } from '../../index.js';
+
+/**
+ * Models of a page or process in Genkit's Developer UI. Its tool listens for runtimes on a WebSocket (reflection protocol, version 2);
+ * this side connects, lists the models and runs what is asked of it. For development, on this machine only.
+ */
+
+interface ConnectDevUIOptions extends ServedModels {
+    /** Where `genkit start --experimental-reflection-v2` listens, for example `ws://localhost:3200`; on this machine only. */
+    url: string;
+    /** As which this runtime appears. Default `'hybridge'`. */
+    name?: string;
+    /** Where traces go. Default: where the Developer UI says. */
+    telemetryUrl?: string;
+    WebSocket?: typeof WebSocket;
+    fetch?: typeof fetch;
+}
+/** A connection to the Developer UI. */
+interface DevUIConnection {
+    /** Resolves once the models are registered. Rejects with UNAVAILABLE where nothing listens. */
+    readonly ready: Promise<void>;
+    /** For `withTelemetry`: shows the requests of the page itself too, one trace each. */
+    readonly sink: TelemetrySink;
+    /** Stops what runs and unregisters. */
+    close(): void;
+}
+/**
+ * Shows models in Genkit's Developer UI: they can be run from there, and each run is a trace with its route and attempts.
+ *
+ * @example
+ * const devUI = connectDevUI({ models: { hybrid }, url: 'ws://localhost:3200' })
+ * await devUI.ready
+ */
+declare function connectDevUI(options: ConnectDevUIOptions): DevUIConnection;
+
+/** What of Genkit's classes is needed. */
+type GenkitErrorClass = new (options: {
+    status: never;
+    message: string;
+    detail?: unknown;
+}) => Error;
+interface HybridgePluginOptions extends ServedModels {
+    /** Models are called `NAME/KEY`. Default `'hybridge'`. */
+    name?: string;
+    /** Genkit's own error class, where a bundler has made `genkit` unreachable by name. */
+    GenkitError?: GenkitErrorClass;
+}
+/** A plugin for `genkit({ plugins })`; shaped as Genkit's first version of plugins, which needs no import. */
+type HybridgePlugin = (ai: any) => {
+    name: string;
+    initializer(): Promise<void>;
+    resolver(): Promise<void>;
+    listActions(): Promise<never[]>;
+};
+/**
+ * Models and embedders as a Genkit plugin, for Node and Electron: streaming, tools and structured output. What was tried is in
+ * `response.custom`, and the status of an error is Genkit's.
+ *
+ * @example
+ * const ai = genkit({ plugins: [hybridgePlugin({ models: { hybrid } })], model: 'hybridge/hybrid' })
+ * const { text } = await ai.generate('Hello')
+ */
+declare function hybridgePlugin({ name, GenkitError, ...served }: HybridgePluginOptions): HybridgePlugin;
+/** Genkit's instance, as far as its models are looked up. */
+interface GenkitRegistry {
+    registry: {
+        lookupAction(key: string): Promise<unknown>;
+    };
+}
+/**
+ * Any model of Genkit's as a branch: by its name, its reference, or the action itself.
+ *
+ * @example
+ * const cloud = genkitModel(ai, 'vertexai/gemini-2.5-flash', { inferenceSource: 'in_cloud' })
+ */
+declare function genkitModel(ai: GenkitRegistry, model: string | {
+    name: string;
+} | object, info?: Partial<Omit<ModelInfo, 'name'>> & {
+    name?: string;
+}): Model;
+
+export { TelemetrySink, connectDevUI, genkitModel, hybridgePlugin };
+export type { ConnectDevUIOptions, DevUIConnection, GenkitRegistry, HybridgePlugin, HybridgePluginOptions };
+
+// ── hybridge/openai
+import { responses, ChatCompletion, ChatCompletionChunk, ResponseObject, ResponseEvent, EmbeddingList, ModelList, ModelEntry } from './responses.js';
+export { Body, CompletionFinish, CompletionUsage, HybridgeField, OutputItem, TokenLogprob, ToolCall, isObject } from './responses.js';
+import { Servable, ServedModels } from '../../served.js';
+import '../../index.js';
+
+/**
+ * What the face serves. The Responses API is loaded at its first use; a service worker cannot load anything later, so there it is
+ * imported and given: `import { responses } from 'hybridge/openai/responses'`.
+ */
+type OpenAIServable = Servable | (ServedModels & {
+    responses?: typeof responses;
+});
+
+/** How a request can be stopped. */
+interface OpenAIRequestOptions {
+    signal?: AbortSignal;
+}
+/** A failure with the fields of the official client's errors. The error of ours is its cause. */
+declare class OpenAIFaceError extends Error {
+    readonly name = "OpenAIFaceError";
+    /** As HTTP counts. */
+    readonly status: number;
+    readonly code: string | null;
+    readonly type: string;
+    readonly param: string | null;
+    constructor(thrown: unknown);
+}
+type CreateBody = {
+    model: string;
+} & Record<string, unknown>;
+/** Overloads by `stream`, as in the official client. */
+interface Create<Whole, Event> {
+    (body: CreateBody & {
+        stream: true;
+    }, options?: OpenAIRequestOptions): Promise<AsyncIterable<Event>>;
+    (body: CreateBody & {
+        stream?: false | null;
+    }, options?: OpenAIRequestOptions): Promise<Whole>;
+    (body: CreateBody, options?: OpenAIRequestOptions): Promise<Whole | AsyncIterable<Event>>;
+}
+/** The part of the official client's surface that models of ours can serve. */
+interface OpenAIFaceClient {
+    readonly chat: {
+        readonly completions: {
+            readonly create: Create<ChatCompletion, ChatCompletionChunk>;
+        };
+    };
+    readonly responses: {
+        readonly create: Create<ResponseObject, ResponseEvent>;
+    };
+    readonly embeddings: {
+        create(body: CreateBody, options?: OpenAIRequestOptions): Promise<EmbeddingList>;
+    };
+    readonly models: {
+        list(): Promise<ModelList>;
+        retrieve(name: string): Promise<ModelEntry>;
+    };
+}
+/**
+ * A client with the calls of OpenAI's, over models of ours, without HTTP and without the client library.
+ *
+ * @example
+ * const client = openAIClient({ models: { hybrid } })
+ * for await (const { choices } of await client.chat.completions.create({ model: 'hybrid', messages, stream: true })) {
+ *   print(choices[0]?.delta.content ?? '')
+ * }
+ */
+declare function openAIClient(served: OpenAIServable): OpenAIFaceClient;
+
+/**
+ * A `fetch` that answers OpenAI's API with models of ours, offline too. Give it to the official client, which asks for a key and, in
+ * pages, for a flag; no key leaves, because nothing is sent anywhere.
+ *
+ * Paths count by their end, whatever the host: chat completions, responses, embeddings and models.
+ *
+ * @example
+ * const client = new OpenAI({ fetch: openAIFetch({ models: { hybrid } }), apiKey: 'none', dangerouslyAllowBrowser: true })
+ * const { choices } = await client.chat.completions.create({ model: 'hybrid', messages: [{ role: 'user', content: 'Hello' }] })
+ */
+declare function openAIFetch(served: OpenAIServable): typeof fetch;
+
+export { ChatCompletion, ChatCompletionChunk, EmbeddingList, ModelEntry, ModelList, OpenAIFaceError, ResponseEvent, ResponseObject, Servable, ServedModels, openAIClient, openAIFetch };
+export type { Create, OpenAIFaceClient, OpenAIRequestOptions, OpenAIServable };
+
+// ── hybridge/openai/responses
+import { Model } from '../../index.js';
+
+/** How a model is reached and where it answered; a field of ours on answers. */
+interface HybridgeField {
+    branch: string;
+    inferenceSource: 'on_device' | 'in_cloud' | 'unknown';
+    device?: 'gpu' | 'cpu';
+    routing: unknown;
+}
+/** `usage` of a chat completion. Thoughts are part of `completion_tokens`. */
+interface CompletionUsage {
+    prompt_tokens: number;
+    completion_tokens: number;
+    total_tokens: number;
+    prompt_tokens_details: {
+        cached_tokens: number;
+    };
+    completion_tokens_details: {
+        reasoning_tokens: number;
+    };
+}
+/** A call of a function. `arguments` is JSON text. */
+interface ToolCall {
+    id: string;
+    type: 'function';
+    function: {
+        name: string;
+        arguments: string;
+    };
+}
+/** One token with its log-probability. */
+interface TokenLogprob {
+    token: string;
+    logprob: number;
+    bytes: number[] | null;
+    top_logprobs: never[];
+}
+/** Why a completion ended. */
+type CompletionFinish = 'stop' | 'length' | 'tool_calls' | 'content_filter';
+/** A whole chat completion. */
+interface ChatCompletion {
+    id: string;
+    object: 'chat.completion';
+    /** Seconds. */
+    created: number;
+    model: string;
+    choices: Array<{
+        index: 0;
+        message: {
+            role: 'assistant';
+            content: string | null;
+            refusal: null;
+            tool_calls?: ToolCall[];
+            reasoning_content?: string;
+        };
+        logprobs: {
+            content: TokenLogprob[];
+            refusal: null;
+        } | null;
+        finish_reason: CompletionFinish;
+    }>;
+    usage: CompletionUsage;
+    hybridge: HybridgeField;
+}
+/** One event of a streamed chat completion. */
+interface ChatCompletionChunk {
+    id: string;
+    object: 'chat.completion.chunk';
+    created: number;
+    model: string;
+    choices: Array<{
+        index: 0;
+        delta: {
+            role?: 'assistant';
+            content?: string;
+            reasoning_content?: string;
+            tool_calls?: Array<ToolCall & {
+                index: number;
+            }>;
+        };
+        logprobs: {
+            content: TokenLogprob[];
+            refusal: null;
+        } | null;
+        finish_reason: CompletionFinish | null;
+    }>;
+    usage?: CompletionUsage | null;
+    hybridge?: HybridgeField;
+}
+/** Vectors of texts. */
+interface EmbeddingList {
+    object: 'list';
+    data: Array<{
+        object: 'embedding';
+        index: number;
+        embedding: number[] | string;
+    }>;
+    model: string;
+    usage: {
+        prompt_tokens: number;
+        total_tokens: number;
+    };
+}
+/** What can be asked for. */
+interface ModelEntry {
+    id: string;
+    object: 'model';
+    created: number;
+    owned_by: string;
+}
+interface ModelList {
+    object: 'list';
+    data: ModelEntry[];
+}
+/** A JSON object from outside. */
+type Body = Readonly<Record<string, unknown>>;
+declare function isObject(value: unknown): value is Body;
+
+/** An answer on its way out: whole, or as events. */
+type Outcome<Whole, Event> = {
+    kind: 'whole';
+    body: Whole;
+    branch: string;
+    requestId: string;
+} | {
+    kind: 'events';
+    events: AsyncGenerator<Event, void, undefined>;
+    stop: () => void;
+    branch: string | undefined;
+    requestId: string;
+};
+
+/** A piece of output: thinking, words, or the call of a function. */
+type OutputItem = {
+    id: string;
+    type: 'reasoning';
+    summary: SummaryText[];
+} | {
+    id: string;
+    type: 'message';
+    role: 'assistant';
+    status: 'in_progress' | 'completed' | 'incomplete';
+    content: OutputText[];
+} | {
+    id: string;
+    type: 'function_call';
+    call_id: string;
+    name: string;
+    arguments: string;
+    status: 'in_progress' | 'completed';
+};
+interface SummaryText {
+    type: 'summary_text';
+    text: string;
+}
+interface OutputText {
+    type: 'output_text';
+    text: string;
+    annotations: never[];
+}
+/** A whole response. */
+interface ResponseObject {
+    id: string;
+    object: 'response';
+    created_at: number;
+    status: 'in_progress' | 'completed' | 'incomplete';
+    model: string;
+    output: OutputItem[];
+    output_text: string;
+    error: null;
+    incomplete_details: {
+        reason: 'max_output_tokens' | 'content_filter';
+    } | null;
+    instructions: unknown;
+    metadata: Record<string, never>;
+    parallel_tool_calls: boolean;
+    temperature: unknown;
+    top_p: unknown;
+    tool_choice: unknown;
+    tools: unknown;
+    usage: {
+        input_tokens: number;
+        output_tokens: number;
+        total_tokens: number;
+        input_tokens_details: {
+            cached_tokens: number;
+        };
+        output_tokens_details: {
+            reasoning_tokens: number;
+        };
+    } | null;
+    hybridge?: HybridgeField;
+}
+/** An event of a streamed response; which fields it has goes by its type. */
+type ResponseEvent = {
+    type: string;
+    sequence_number: number;
+} & Record<string, unknown>;
+/**
+ * Answers the Responses API: runs a model as far as its first content. Passed to `openAIFetch` where nothing can be loaded later.
+ *
+ * @example
+ * import { openAIFetch } from 'hybridge/openai'
+ * import { responses } from 'hybridge/openai/responses'
+ * const answer = openAIFetch({ models: { hybrid }, responses })
+ */
+declare function responses(name: string, model: Model, body: Body, signal: AbortSignal | undefined): Promise<Outcome<ResponseObject, ResponseEvent>>;
+
+export { isObject, responses };
+export type { Body, ChatCompletion, ChatCompletionChunk, CompletionFinish, CompletionUsage, EmbeddingList, HybridgeField, ModelEntry, ModelList, OutputItem, ResponseEvent, ResponseObject, TokenLogprob, ToolCall };
+
+// ── hybridge/prompt-api
+import { Message, OnDeviceModel, Model } from '../../index.js';
+
+/** Counts messages on their own. Input without a word is nothing. */
+type CountTokens = (messages: Message[]) => number | Promise<number>;
+
+/** Prompts as messages of ours, coerced as the platform coerces them. */
+
+type PromptContent = {
+    type: 'text';
+    value: string;
+} | {
+    type: 'image' | 'audio';
+    value: unknown;
+} | {
+    type: 'tool-call';
+    value: {
+        callID: string;
+        name: string;
+        arguments?: unknown;
+    };
+} | {
+    type: 'tool-response';
+    value: {
+        callID: string;
+        name: string;
+        result?: unknown;
+        errorMessage?: string;
+    };
+};
+/** A message of a conversation. `prefix` begins the answer that is to be continued. */
+interface PromptMessage {
+    role: 'system' | 'user' | 'assistant';
+    content: string | PromptContent[];
+    prefix?: boolean;
+}
+/** Words, or messages. */
+type PromptInput = string | PromptMessage[];
+
+/** How varied answers are. */
+type SamplingMode = 'most-predictable' | 'predictable' | 'balanced' | 'creative' | 'most-creative';
+/** A function that a session offers to the model. */
+interface PromptApiTool {
+    name: string;
+    description: string;
+    inputSchema: object;
+    execute?(input: unknown): unknown;
+}
+type Kind = 'text' | 'image' | 'audio' | 'tool-call' | 'tool-response';
+/** What a session is expected to take and to give. */
+interface PromptApiExpected {
+    type: Kind;
+    languages?: string[];
+}
+/** Options of `availability`. */
+interface PromptApiCoreOptions {
+    expectedInputs?: PromptApiExpected[];
+    expectedOutputs?: PromptApiExpected[];
+    tools?: PromptApiTool[];
+    samplingMode?: SamplingMode;
+    /** Accepted without effect, as on the web. */
+    topK?: number;
+    temperature?: number;
+}
+
+/** Options of one prompt. */
+interface PromptApiPromptOptions {
+    /** A JSON Schema. */
+    responseConstraint?: object | null;
+    omitResponseConstraintInput?: boolean;
+    signal?: AbortSignal;
+}
+
+/** How a model appears as a `LanguageModel`. */
+interface PromptApiOptions {
+    /** In tokens; default: the model's own, else 8192. */
+    contextWindow?: number;
+    /** Counts messages on their own. Default: the model's own count once it is loaded, else an estimate. */
+    countTokens?: CountTokens;
+    /** The model whose download `availability` and `create` show; for a hybrid, its branch on this device. Default: the model itself, where it has one. */
+    download?: Pick<OnDeviceModel, 'availability' | 'load' | 'state'>;
+}
+/** Options of `create`. */
+interface PromptApiCreateOptions extends PromptApiCoreOptions {
+    initialPrompts?: Exclude<PromptInput, string>;
+    /** Is given an event target that reports `downloadprogress`. */
+    monitor?: (monitor: EventTarget) => void;
+    /** Stops the creation, and destroys the session later. */
+    signal?: AbortSignal;
+}
+/** A session of the Prompt API. */
+interface PromptApiSession extends EventTarget {
+    prompt(input: PromptInput, options?: PromptApiPromptOptions): Promise<string>;
+    promptStreaming(input: PromptInput, options?: PromptApiPromptOptions): ReadableStream<string>;
+    append(input: PromptInput, options?: {
+        signal?: AbortSignal;
+    }): Promise<undefined>;
+    measureContextUsage(input: PromptInput, options?: PromptApiPromptOptions): Promise<number>;
+    clone(options?: {
+        signal?: AbortSignal;
+    }): Promise<PromptApiSession>;
+    destroy(): void;
+    readonly contextUsage: number;
+    readonly contextWindow: number;
+    readonly samplingMode: SamplingMode;
+    oncontextoverflow: ((event: Event) => unknown) | null;
+}
+/** `LanguageModel` itself. */
+interface PromptApiClass {
+    readonly prototype: PromptApiSession;
+    readonly name: string;
+    availability(options?: PromptApiCoreOptions): Promise<'unavailable' | 'downloadable' | 'downloading' | 'available'>;
+    create(options?: PromptApiCreateOptions): Promise<PromptApiSession>;
+}
+/**
+ * A class with the shape of the browser's `LanguageModel` over any model. Sessions share the model; destroying one leaves it loaded.
+ *
+ * @example
+ * const LanguageModel = promptApi(hybrid)
+ * const session = await LanguageModel.create({ initialPrompts: [{ role: 'system', content: 'Answer briefly.' }] })
+ * console.log(await session.prompt('Why is the sky blue?'))
+ */
+declare function promptApi(model: Model, options?: PromptApiOptions): PromptApiClass;
+
+/**
+ * Makes a model the page's `LanguageModel` where the browser has none, or in any case with `force`. Returns a function that brings back
+ * what was there.
+ *
+ * @example
+ * const remove = installPromptApi(hybrid)
+ * const session = await LanguageModel.create()
+ */
+declare function installPromptApi(model: Model, { force, ...options }?: PromptApiOptions & {
+    force?: boolean;
+}): () => void;
+
+export { installPromptApi, promptApi };
+export type { CountTokens, PromptApiClass, PromptApiCoreOptions, PromptApiCreateOptions, PromptApiExpected, PromptApiOptions, PromptApiPromptOptions, PromptApiSession, PromptApiTool, PromptContent, PromptInput, PromptMessage, SamplingMode };
+
+// ── hybridge/otel
+import { Attributes, TelemetrySink } from '../telemetry.js';
+export { AttributeValue, Measurement, SpanRecord, TelemetryOptions, withTelemetry } from '../telemetry.js';
+import '../index.js';
+
+/** Spans and metrics into OpenTelemetry's own API, whichever SDK stands behind it. */
+
+interface ApiSpan {
+    end(endTime?: number): void;
+    setStatus(status: {
+        code: number;
+        message?: string;
+    }): unknown;
+}
+/** `@opentelemetry/api`, as far as it is used here: pass the module itself. */
+interface OpenTelemetryApi {
+    trace: {
+        getTracer(name: string): {
+            startSpan(name: string, options?: {
+                kind?: number;
+                startTime?: number;
+                attributes?: Attributes;
+            }, context?: never): ApiSpan;
+        };
+        setSpan(context: never, span: never): unknown;
+    };
+    context: {
+        active(): unknown;
+    };
+    metrics?: {
+        getMeter(name: string): {
+            createHistogram(name: string, options?: {
+                unit?: string;
+                description?: string;
+            }): {
+                record(value: number, attributes?: Attributes): void;
+            };
+        };
+    };
+}
+/**
+ * A sink into the tracer and the meter that the page has registered. Spans become children of the span that is active where the model
+ * is called.
+ *
+ * @example
+ * import * as api from '@opentelemetry/api'
+ * const ai = withTelemetry(hybrid, { sink: openTelemetry(api) })
+ */
+declare function openTelemetry(api: OpenTelemetryApi): TelemetrySink;
+
+/** Where telemetry goes, and how. */
+interface OtlpOptions {
+    /** The collector, for example `http://localhost:4318`; `/v1/traces` and `/v1/metrics` are appended. */
+    url: string;
+    headers?: Record<string, string>;
+    /** `service.name` of the resource. Default `'hybridge'`. */
+    serviceName?: string;
+    /** How long spans wait to be sent together. Default 5000. */
+    delayMs?: number;
+    fetch?: typeof fetch;
+}
+/** A sink that sends. */
+interface OtlpExporter extends TelemetrySink {
+    /** Sends what waits. Settles when it is sent or given up; never rejects. */
+    flush(): Promise<void>;
+    /** Sends what waits and stops the timer. */
+    close(): Promise<void>;
+    /** Spans that could not be sent, or were more than may wait. */
+    readonly dropped: number;
+}
+/**
+ * Sends spans and metrics to a collector of OpenTelemetry. A collector that is away never disturbs a request: what cannot be sent is
+ * counted in `dropped`.
+ *
+ * @example
+ * const ai = withTelemetry(hybrid, { sink: otlpExporter({ url: 'http://localhost:4318' }) })
+ */
+declare function otlpExporter({ url, headers, serviceName, delayMs, fetch: send }: OtlpOptions): OtlpExporter;
+
+export { Attributes, TelemetrySink, openTelemetry, otlpExporter };
+export type { OpenTelemetryApi, OtlpExporter, OtlpOptions };
+
+// ── hybridge/tiny
 /**
  * The tiny model's file, as `gemmaModel` takes it. Importing this fetches nothing.
  *
@@ -1416,9 +2664,119 @@ export declare class WithFallback extends DataStrategy {
  * await gemma.load()
  * const { text } = await gemma.generate('What is 12 + 30?')
  */
-export declare const tinyModel: {
+declare const tinyModel: {
     readonly url: string;
     readonly sha256: string;
     readonly bytes: number;
 };
 
+export { tinyModel };
+
+// ── shared: served.d.ts
+import { Model, Embedder } from './index.js';
+
+/** Models by the name that clients ask for, and embedders beside them. */
+interface ServedModels {
+    models: Readonly<Record<string, Model>>;
+    embedders?: Readonly<Record<string, Embedder>>;
+}
+/** One model under its own name, models by name, or models and embedders by name. */
+type Servable = Model | ServedModels | Readonly<Record<string, Model>>;
+
+export type { Servable, ServedModels };
+
+// ── shared: statistics.d.ts
+/** A figure and the interval that holds the true one in 95 of 100 cases. */
+interface Interval {
+    mean: number;
+    low: number;
+    high: number;
+}
+/**
+ * A share of `hits` in `count`, by Wilson's score interval; all of it possible for a count of 0.
+ *
+ * @example
+ * wilson(8, 10) // { mean: 0.8, low: 0.49, high: 0.94 }
+ */
+declare function wilson(hits: number, count: number): Interval;
+/**
+ * How probable it is that a right answer has a higher signal than a wrong one (the area under the ROC curve); ties count half.
+ * `undefined` where all answers are right, or all wrong.
+ *
+ * @example
+ * auroc([{ signal: -0.1, right: true }, { signal: -2, right: false }]) // 1
+ */
+declare function auroc(pairs: ReadonlyArray<{
+    signal: number;
+    right: boolean;
+}>): number | undefined;
+/**
+ * The mean difference of two branches on the same cases, by the bootstrap over cases. The same differences give the same interval.
+ *
+ * @example
+ * pairedDifference(cases.map(({ local, cloud }) => local - cloud))
+ */
+declare function pairedDifference(differences: readonly number[]): Interval;
+
+export { auroc, pairedDifference, wilson };
+export type { Interval };
+
+// ── shared: telemetry.d.ts
+import { Model } from './index.js';
+
+/**
+ * What happened in one request, as spans of OpenTelemetry's conventions for generative AI. A span is a plain record here: it is made
+ * when everything about it is known, and sent by a sink.
+ */
+
+type AttributeValue = string | number | boolean | string[];
+type Attributes = Record<string, AttributeValue>;
+/** A span that is over. Times are milliseconds since 1970. */
+interface SpanRecord {
+    name: string;
+    kind: 'client' | 'internal';
+    startMs: number;
+    endMs: number;
+    attributes: Attributes;
+    /** Why it failed; absent where it did not. */
+    error?: {
+        type: string;
+        message: string;
+    };
+    children: SpanRecord[];
+}
+/** A measured value for a histogram. */
+interface Measurement {
+    name: string;
+    unit: string;
+    description: string;
+    value: number;
+    attributes: Attributes;
+}
+
+/** Where spans and measurements go. What a sink throws never reaches a request. */
+interface TelemetrySink {
+    /** Called where a request begins, so that its span finds its parent. */
+    begin(): {
+        end(span: SpanRecord): void;
+    };
+    measure(measurement: Measurement): void;
+}
+/** How a model is traced. */
+interface TelemetryOptions {
+    sink: TelemetrySink;
+    /** Whether prompts and answers are written into spans. Default false. Content of a request that a strategy pinned is never written. */
+    content?: boolean;
+}
+/**
+ * The same model, traced: one span for each request, by OpenTelemetry's conventions for generative AI, with a child for each attempt of
+ * its routing; and histograms of tokens and durations.
+ *
+ * @example
+ * import * as api from '@opentelemetry/api'
+ * const ai = withTelemetry(hybrid, { sink: openTelemetry(api) })
+ */
+declare function withTelemetry<M extends Model>(model: M, { sink, content }: TelemetryOptions): M;
+
+export { withTelemetry };
+export type { AttributeValue, Attributes, Measurement, SpanRecord, TelemetryOptions, TelemetrySink };
