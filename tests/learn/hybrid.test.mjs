@@ -1,14 +1,12 @@
 /** Shadows, calibrated cascades and learned strategies on hybrids, through the real wasm of the page. */
 
 import assert from 'node:assert/strict'
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 
 const npm = join(import.meta.dirname, '../../crate/npm')
-const hybridge = await import(join(npm, 'dist/index.js'))
+const hybridge = await import(join(npm, 'dist/node.js'))
 const { calibrate, ClassifierStrategy } = await import(join(npm, 'dist/learn.js'))
-hybridge.configure({ wasmUrl: await readFile(join(npm, 'wasm/page/hybridge_page_bg.wasm')) })
 const { confidenceCascade, defineModel, FallbackStrategy, FirstMatch, HybridError, hybridModel, hybridModelOnDeviceCloud, kCloud, kOnDevice, PrivacyStrategy, WithFallback } = hybridge
 
 const says = (name, text, logprobs) => defineModel({

@@ -66,6 +66,8 @@ const FOLDS: usize = 5;
 const SPLIT_FROM: usize = 50;
 /// By how much a combination has to tell right from wrong better than the best single signal, to be worth its opacity.
 const WORTH: f64 = 0.005;
+/// Of right answers, and of wrong ones, that a choice of signals needs: with fewer, the best of many is best by chance.
+const EACH: usize = 25;
 const SEED: u32 = 0x0ca1_1b8a;
 
 /// Chooses the signal that tells right from wrong best, and a threshold for it.
@@ -83,6 +85,11 @@ pub fn calibrate(samples: &[Observed], target: Target) -> Result<Calibration> {
         Signal::Margin,
         Signal::Entropy,
     ];
+    let right = samples.iter().filter(|it| it.is_right).count();
+    if right < EACH || samples.len() - right < EACH {
+        let usual = Signal::default();
+        return calibrate_signal(usual, &pairs_of(samples, usual).unwrap_or_default(), target);
+    }
     let mut best = Signal::P10;
     let mut most = None;
     for signal in single {
@@ -213,9 +220,6 @@ fn truths(pairs: &[Judged]) -> Vec<(f64, bool)> {
 
 /// Signals of a combination that was fitted without the sample it judges.
 fn combined_unseen(samples: &[Observed]) -> Option<Vec<Judged>> {
-    if samples.len() < SPLIT_FROM {
-        return None;
-    }
     let mut all = Vec::with_capacity(samples.len());
     for (fold, others) in folds(samples) {
         all.extend(pairs_of(&fold, combine(&others)?)?);

@@ -54,6 +54,8 @@ const folds = 5
 const splitFrom = 50
 /** By how much a combination has to tell right from wrong better than the best single signal, to be worth its opacity. */
 const worth = 0.005
+/** Of right answers, and of wrong ones, that a choice of scores needs: with fewer, the best of many is best by chance. */
+const each = 25
 const seed = 0x0ca11b8a
 const names: readonly SignalName[] = ['p10', 'mean', 'min', 'p25', 'p50', 'first', 'margin', 'entropy']
 
@@ -130,6 +132,8 @@ export function calibrationFromJSON(json: unknown): Calibration {
 function best(observed: readonly Observed[], target: CalibrationTarget, held: number | 'all'): Calibration {
   let chosen: SignalName = 'p10'
   let most: number | undefined
+  const right = observed.filter((it) => it.right).length
+  if (right < each || observed.length - right < each) return decide(chosen, judgedBy(observed, chosen) ?? [], target, held)
   for (const name of names) {
     const judged = judgedBy(observed, name)
     const area = judged === undefined ? undefined : auroc(judged)
@@ -218,7 +222,6 @@ function judgedBy(observed: readonly Observed[], score: SignalName | Combination
 
 /** Signals of a combination that was fitted without the sample it judges. */
 function unseenByCombination(observed: readonly Observed[]): Judged[] | undefined {
-  if (observed.length < splitFrom) return undefined
   const all: Judged[] = []
   for (const [fold, others] of split(observed)) {
     const combination = combine(others)
