@@ -197,6 +197,9 @@ export interface HybridOptions extends CascadeOptions { strategy: RoutingStrateg
  * A second branch that answers some requests beside the one whose answer is shown, after it and never shown: to compare, to calibrate.
  * Requests that anything in the tree pinned to some branches have no shadow, nor have those whose last message is a tool's result, nor
  * those that reach this hybrid as a branch of another. One shadow runs at a time.
+ *
+ * @example
+ * hybridModelOnDeviceCloud({ onDevice, cloud, strategy, shadow: { branch: kCloud, share: 0.05, onResult: (it) => results.push(it) } })
  */
 export interface ShadowOptions {
   branch: string

@@ -1,6 +1,7 @@
 /** Runs cases on models and weighs what comes of it. */
 
 import { HybridError, invalid } from '../border/errors.js'
+import { kCloud } from '../hybrid/keys.js'
 import { signalOf, signalsOf } from '../learn/signal.js'
 import { pairedDifference, wilson, type Interval } from '../learn/statistics.js'
 import type { GenerateRequest, GenerateResponse, Model } from '../types.js'
@@ -147,7 +148,7 @@ async function judged(model: Model, it: NamedCase, judges: readonly Judge[], tol
     inputTokens: usage.inputTokens ?? 0,
     outputTokens: usage.outputTokens ?? 0,
     branch,
-    isCloud: inferenceSource === 'in_cloud',
+    isCloud: inferenceSource === 'in_cloud' || (inferenceSource === 'unknown' && branch === kCloud),
     ...(confidence === undefined || !Number.isFinite(confidence) ? {} : { confidence }),
   }
 }
