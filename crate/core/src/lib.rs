@@ -4,6 +4,7 @@
 //! in as values, decisions go out as values, so that all of it is tested with a bare `cargo test`.
 
 mod base64;
+pub mod chat;
 pub mod device;
 pub mod download;
 mod error;

@@ -2,6 +2,7 @@
  * Every public type. The classes and functions that use them live beside this file, one file for each noun.
  */
 
+import type { ExecutableTool, PausedRun } from './agent/stream-tools.js'
 import type { HybridError } from './border/errors.js'
 import type { InferSchema, Schema } from './border/schema.js'
 
@@ -68,6 +69,10 @@ export interface GenerateOptions {
   signal?: AbortSignal
   /** Handed to strategies and custom models untouched. */
   context?: Record<string, unknown>
+  /** What happens where the request is longer than a branch's context window. By default the branch decides. */
+  window?: WindowPolicy
+  /** The branches of a hybrid that may see this request, whatever its strategy says. */
+  allow?: readonly string[]
 }
 
 export type FinishReason = 'stop' | 'length' | 'blocked' | 'interrupted' | 'aborted' | 'other' | 'unknown'
@@ -153,11 +158,14 @@ export interface Model {
   generate<const S extends Schema = JsonSchema>(request: string | GenerateRequest<S>, options?: GenerateOptions): Promise<GenerateResponse<InferSchema<S>>>
   /** Returns at once. */
   generateStream<const S extends Schema = JsonSchema>(request: string | GenerateRequest<S>, options?: GenerateOptions): GenerateStream<InferSchema<S>>
+  /** Starts a conversation. Models of another make have none; `chat(model, options)` takes any. */
+  chat?(options?: ChatOptions): Chat
 }
 
 // ── Routing ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 export interface HybridModel extends Model {
+  chat(options?: ChatOptions): Chat
   /** What would happen to this request now, without running it. */
   explain(request: string | GenerateRequest, options?: GenerateOptions): Promise<Pick<RoutingTrace, 'strategy' | 'order' | 'allow' | 'reason'>>
   /** How each branch is doing: open breakers, measured speeds, queue. */
@@ -263,7 +271,7 @@ export interface RoutingTrace {
   readonly reason?: string
   readonly attempts: ReadonlyArray<Attempt>
 }
-export interface Attempt { readonly branch: string; readonly outcome: 'answered' | 'failed' | 'rejected' | 'skipped' | 'stopped'; readonly status?: Status; readonly message?: string; readonly startedAtMs: number; readonly firstTokenMs?: number; readonly durationMs: number; readonly usage?: Usage; readonly confidence?: Confidence; /** Of a model on this device: what it ran on. */ readonly device?: 'gpu' | 'cpu'; /** The branch's own trace, where it is a hybrid itself. */ readonly routing?: RoutingTrace }
+export interface Attempt { readonly branch: string; readonly outcome: 'answered' | 'failed' | 'rejected' | 'skipped' | 'stopped'; readonly status?: Status; readonly message?: string; readonly startedAtMs: number; readonly firstTokenMs?: number; readonly durationMs: number; readonly usage?: Usage; readonly confidence?: Confidence; /** Of a model on this device: what it ran on. */ readonly device?: 'gpu' | 'cpu'; /** The branch's own trace, where it is a hybrid itself. */ readonly routing?: RoutingTrace; /** What was left out to fit the branch's context window. */ readonly window?: WindowReport }
 
 // ── Errors ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -358,6 +366,7 @@ export interface LoadOptions {
 }
 
 export interface OnDeviceModel extends Model {
+  chat(options?: ChatOptions): Chat
   readonly state: 'absent' | 'loading' | 'ready' | 'failed' | 'disposed'
   /** Without downloading weights: is there a GPU that computes right, room on disk, a copy already? */
   availability(): Promise<Availability>
@@ -394,4 +403,91 @@ export interface GeminiOptions {
   /** Further tries inside this branch before its failure reaches the router: a whole number, 0 by default. */
   retries?: number
 }
-export interface CloudModel extends Model { countTokens(request: string | GenerateRequest, options?: GenerateOptions): Promise<number> }
+export interface CloudModel extends Model {
+  chat(options?: ChatOptions): Chat
+  countTokens(request: string | GenerateRequest, options?: GenerateOptions): Promise<number> }
+
+// ── Conversations ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/**
+ * What happens where a request is longer than the context window of the branch that runs it.
+ * `'trim'` leaves out the oldest turns, `'refuse'` ends with INVALID_ARGUMENT and the numbers, `summarise` replaces the oldest turns by a
+ * summary that the named branch writes, and a function returns the messages to send. The caller's history stays whole.
+ */
+export type WindowPolicy = 'trim' | 'refuse' | { summarise: { branch?: string } } | ((overflow: WindowOverflow) => Message[] | Promise<Message[]>)
+
+export interface WindowOverflow {
+  readonly messages: Message[]
+  /** Tokens of the request, and what the window leaves for it. */
+  readonly needed: number
+  readonly available: number
+  readonly window: number
+  readonly model: string
+  readonly signal: AbortSignal
+}
+
+/** What was left out of one request. */
+export interface WindowReport { readonly leftOut: number; readonly tokens: number; readonly window: number; readonly summarised?: boolean }
+
+export type ChatInput = string | Part[]
+
+export interface ChatOptions {
+  system?: string
+  /** The history to go on from. */
+  messages?: Message[]
+  tools?: Readonly<Record<string, ExecutableTool>>
+  toolChoice?: GenerateRequest['toolChoice']
+  config?: GenerationConfig
+  output?: GenerateRequest['output']
+  /** Default `'trim'`. */
+  window?: WindowPolicy
+  /** How often the model may call tools in one turn. Default 5. */
+  maxSteps?: number
+  context?: Record<string, unknown>
+  /** Keeps the conversation in IndexedDB under this name. */
+  persist?: { name: string }
+}
+
+/** One message of a conversation, with what is known of it. */
+export interface ChatEntry {
+  message: Message
+  /** `streaming` while it is written, `aborted` and `failed` where that ended early. */
+  state?: 'streaming' | 'aborted' | 'failed'
+  error?: { status: Status; code?: string }
+  branch?: string
+  usage?: Usage
+  /** The branches that this turn was kept to; later turns are kept to them as well. */
+  allow?: string[]
+  /** Tool calls that wait for a person: `chat.approve()` goes on. */
+  paused?: PausedRun
+}
+
+export interface ChatSnapshot { version: 1; entries: ChatEntry[] }
+
+export interface Chat {
+  readonly messages: readonly Message[]
+  readonly entries: readonly ChatEntry[]
+  /** All turns together. */
+  readonly usage: Usage
+  readonly lastBranch: string | undefined
+  readonly isBusy: boolean
+  /** Why the conversation is not being stored, although `persist` was asked for. */
+  readonly caution: HybridError | undefined
+  /** Settles when a stored conversation has been read. */
+  readonly ready: Promise<void>
+  /** Sends a message and streams the answer. A turn that runs is waited for. */
+  send(input: ChatInput, options?: GenerateOptions): GenerateStream
+  /** Answers the last message of the person again. */
+  regenerate(options?: GenerateOptions): GenerateStream
+  /** Decides about tool calls that wait, by `ref` or name, and goes on. */
+  approve(approvals: Readonly<Record<string, boolean | { approved: boolean; reason?: string }>>, options?: GenerateOptions): GenerateStream
+  /** Forgets everything from `index` on: the way to edit a message is `rewindTo(index)` and `send`. */
+  rewindTo(index: number): void
+  /** A copy of the conversation up to `index`, which is not stored. */
+  fork(index?: number): Chat
+  toJSON(): ChatSnapshot
+  /** Called after every change. Returns the function that ends it. */
+  onChange(listener: () => void): () => void
+  /** Ends listening to other tabs. */
+  close(): void
+}

@@ -1,5 +1,6 @@
 //! The page's wasm: routing and cloud. It converts and forwards; every decision is in `hybridge-core`.
 
+mod chat;
 mod cloud;
 mod device;
 mod platform;
@@ -9,6 +10,7 @@ mod schema;
 mod tests;
 mod thrown;
 
+pub use chat::{dangling, fit_conversation};
 pub use cloud::{CloudCall, retry_delay};
 pub use device::judge_device;
 pub use router::{Consideration, Hybrid, Run};

@@ -6,7 +6,7 @@ use super::decision::Decision;
 use super::facts::{Answers, Facts, Pause, Question};
 use super::health::Health;
 use super::plan::Plan;
-use crate::Result;
+use crate::{Error, Result};
 
 /// A decision in the making.
 #[derive(Debug, Default)]
@@ -34,6 +34,32 @@ pub struct Route {
 }
 
 impl Route {
+    /// Keeps the request to these branches, whatever the strategy decided. Where it named none of them, they are tried
+    /// in the plan's order.
+    ///
+    /// # Errors
+    /// `FAILED_PRECONDITION` where no branch is left.
+    pub(crate) fn constrain(&mut self, keys: &[String], plan: &Plan) -> Result<()> {
+        let theirs = self.allow.take();
+        let both = |key: &&String| theirs.as_ref().is_none_or(|it| it.contains(key));
+        let allow: Vec<String> = keys.iter().filter(both).cloned().collect();
+        let is_allowed = |&branch: &usize| allow.iter().any(|it| it == plan.key(branch));
+        self.branches.retain(is_allowed);
+        if self.branches.is_empty() {
+            self.branches = (0..plan.keys.len()).filter(is_allowed).collect();
+        }
+        if self.branches.is_empty() {
+            return Err(Error::precondition(
+                "no branch may see this request: the caller's `allow` and the strategy's exclude \
+                 one another",
+            )
+            .with_code("NOTHING_ALLOWED"));
+        }
+        self.order = self.branches.iter().map(|&it| plan.key(it).to_owned()).collect();
+        self.allow = Some(allow);
+        Ok(())
+    }
+
     /// Begins with the branch that the conversation belongs to, unless the constraint leaves it out.
     pub(crate) fn stay(&mut self, key: &str, plan: &Plan) {
         let is_allowed = self.allow.as_ref().is_none_or(|allow| allow.iter().any(|it| it == key));
@@ -85,5 +111,31 @@ impl Deliberation {
             reason: decision.reason,
             branches,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Deliberation, Health, Plan};
+    #[test]
+    fn a_callers_constraint_beats_the_strategy() {
+        let plan = r#"{"keys":["a","b","c"],"strategyName":"s","strategy":{"fallback":{"order":["a","b"]}}}"#;
+        let check = |allow: &[&str], expected: &str| {
+            let plan = Plan::parse(plan).unwrap();
+            let allow: Vec<String> = allow.iter().map(|&it| it.to_owned()).collect();
+            let mut route = Deliberation::default().route(&plan, &Health::new(3)).unwrap();
+            let found = match route.constrain(&allow, &plan) {
+                Ok(()) => {
+                    format!("{} of {}", route.order.join(" "), route.allow.unwrap().join(" "))
+                }
+                Err(error) => error.code.unwrap_or_default().to_string(),
+            };
+            assert_eq!(found, expected, "{allow:?}");
+        };
+        check(&["b"], "b of b");
+        check(&["c", "b", "a"], "a b of c b a");
+        check(&["c"], "c of c");
+        check(&["x"], "NOTHING_ALLOWED");
+        check(&[], "NOTHING_ALLOWED");
     }
 }

@@ -3,10 +3,12 @@
 import { newId, now } from '../border/clock.js'
 import { invalid } from '../border/errors.js'
 import { isObject, kindOf } from '../border/json.js'
-import { readOptions, readRequest, wantsJson } from '../border/request.js'
+import { readOptions, readRequest, wantsJson, type ModelRequest } from '../border/request.js'
 import type { InferSchema, Schema } from '../border/schema.js'
 import { CallerFault, fromThrown, withRouting } from '../border/thrown.js'
-import type { Attempt, GenerateChunk, GenerateOptions, GenerateRequest, GenerateResponse, GenerateStream, JsonSchema, Model, ModelInfo, RoutingTrace } from '../types.js'
+import { chat } from '../chat/chat.js'
+import { Fitter } from '../chat/window.js'
+import type { Attempt, Chat, ChatOptions, CloudModel, GenerateChunk, GenerateOptions, GenerateRequest, GenerateResponse, GenerateStream, JsonSchema, Model, ModelInfo, RoutingTrace } from '../types.js'
 import { outputErrorOf } from './output.js'
 import { Chunk, Response, textOf } from './response.js'
 import { enforceContract, throughFace, type Generate, type Runner, type RunOptions } from './runner.js'
@@ -34,7 +36,7 @@ export interface ModelDefinition {
  *   },
  * })
  */
-export function defineModel(definition: ModelDefinition): Model {
+export function defineModel(definition: ModelDefinition): RunnableModel {
   if (typeof definition?.generate !== 'function') throw invalid('a model needs a `generate` function')
   if (typeof definition.name !== 'string' || definition.name === '') throw invalid('a model needs a name')
   const { name, info = {} } = definition
@@ -63,7 +65,8 @@ export class RunnableModel implements Model {
   constructor(info: ModelInfo, runner: Runner, { routes = false }: { routes?: boolean } = {}) {
     this.name = info.name
     this.info = info
-    this.#runner = runner
+    // A router sends the whole conversation on: each branch fits it to its own window.
+    this.#runner = routes ? runner : fitted(this, runner)
     this.#routes = routes
   }
 
@@ -90,6 +93,8 @@ export class RunnableModel implements Model {
     return streamOf(feed, response) as GenerateStream<InferSchema<S>>
   }
 
+  readonly chat = (options?: ChatOptions): Chat => chat(this, options)
+
   /** One request from the caller's side. The work starts at once, like `fetch`, whether or not the stream is read. */
   async #launch(request: string | GenerateRequest, options: GenerateOptions | undefined, work: AbortController, feed: Feed<GenerateChunk> | undefined): Promise<GenerateResponse> {
     const { info } = this
@@ -103,7 +108,7 @@ export class RunnableModel implements Model {
       return { id: newId(), strategy: 'none', order: [info.name], attempts: [attempt] }
     }
     try {
-      const { signal, context } = readOptions(options)
+      const { signal, ...passed } = readOptions(options)
       // Copied in the caller's own turn: what it changes afterwards changes nothing here.
       const reading = readRequest(request)
       caller = signal
@@ -120,9 +125,9 @@ export class RunnableModel implements Model {
         firstTokenMs ??= now() - startedAtMs
         feed.push(new Chunk({ index: index++, content, logprobs, branch, textSoFar: json ? textSoFar : undefined }))
       }
-      const answer = await this.#runner(normalised, { streaming: feed !== undefined, sendChunk, signal: work.signal, context })
-      const { branch = info.name, inferenceSource = info.inferenceSource, usage, confidence, device } = answer
-      const routing = answer.routing ?? traced({ outcome: 'answered', usage, ...(confidence === undefined ? {} : { confidence }), ...(device === undefined ? {} : { device }) })
+      const answer = await this.#runner(normalised, { streaming: feed !== undefined, sendChunk, signal: work.signal, ...passed })
+      const { branch = info.name, inferenceSource = info.inferenceSource, usage, confidence, device, window } = answer
+      const routing = answer.routing ?? traced({ outcome: 'answered', usage, ...(confidence === undefined ? {} : { confidence }), ...(device === undefined ? {} : { device }), ...(window === undefined ? {} : { window }) })
       const latencyMs = now() - startedAtMs
       const outputError = await outputErrorOf(normalised, answer)
       return new Response(answer, { latencyMs, branch, inferenceSource, routing, json, outputError })
@@ -135,5 +140,18 @@ export class RunnableModel implements Model {
     } finally {
       caller?.removeEventListener('abort', onAbort)
     }
+  }
+}
+
+/** A runner whose requests fit the model's window, where the caller says how. */
+function fitted(model: Model, runner: Runner): Runner {
+  return async (request, run) => {
+    const { window, fitter = new Fitter(), signal } = run
+    if (window === undefined) return await runner(request, run)
+    const { countTokens } = model as Partial<CloudModel>
+    const counter = countTokens === undefined ? {} : { countTokens: (it: ModelRequest) => countTokens.call(model, it, { signal }) }
+    const { request: shorter, report } = await fitter.fit(request, window, { info: model.info, ...counter }, signal)
+    const answer = await runner(shorter, run)
+    return report === undefined ? answer : { ...answer, window: report }
   }
 }

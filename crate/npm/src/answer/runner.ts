@@ -4,7 +4,8 @@ import { unlessAborted } from '../border/abort.js'
 import { readChunk, readDetails, readReply, type Answer, type ChunkDetails, type Reply } from '../border/replies.js'
 import type { ModelRequest } from '../border/request.js'
 import { cancelled, CallerFault, fromThrown, unlessOurs } from '../border/thrown.js'
-import type { Model, Part } from '../types.js'
+import type { Fitter } from '../chat/window.js'
+import type { Model, Part, WindowPolicy } from '../types.js'
 import { saysSomething } from './response.js'
 
 /** A model that must ask before it knows its state has a function of this name; routers wait for it before they read `state`. */
@@ -18,6 +19,16 @@ export interface RunOptions {
   readonly context: Record<string, unknown>
   /** Set where another hybrid, or its shadow, runs this one: what decided there is not known here. */
   readonly isNested?: boolean
+  /** How a request that is too long for this model is shortened, and who remembers the cuts. */
+  readonly window?: WindowPolicy
+  readonly fitter?: Fitter
+  /** The branches that may see the request. */
+  readonly allow?: readonly string[]
+}
+
+/** The options that travel from a router to its branches unchanged. */
+export function passedOn({ context, window, fitter }: RunOptions): Pick<RunOptions, 'context' | 'window' | 'fitter'> {
+  return { context, ...(window === undefined ? {} : { window }), ...(fitter === undefined ? {} : { fitter }) }
 }
 
 /** A model's function. */
@@ -73,7 +84,7 @@ export function enforceContract(generate: (request: ModelRequest, run: RunOption
 export function throughFace(model: Model): Runner {
   return enforceContract(async ({ messages, config, tools, toolChoice, output }, run) => {
     const request = { messages, config, tools, ...(toolChoice === undefined ? {} : { toolChoice }), ...(output === undefined ? {} : { output }) }
-    const options = { signal: run.signal, context: run.context }
+    const options = { signal: run.signal, ...passedOn(run) }
     if (!run.streaming) return await model.generate(request, options)
     const { stream, response } = model.generateStream(request, options)
     // The loop may end first, with the same failure.

@@ -3,7 +3,7 @@
 import { HybridError } from './errors.js'
 import { isObject, kindOf, plainObject } from './json.js'
 import { readParts, type PartReader, type RefuseAt } from './parts.js'
-import type { Confidence, FinishReason, Message, ModelInfo, Part, RoutingTrace, Usage } from '../types.js'
+import type { Confidence, FinishReason, Message, ModelInfo, Part, RoutingTrace, Usage, WindowReport } from '../types.js'
 
 /** What a model's function may return. */
 export type Reply =
@@ -19,6 +19,8 @@ export interface Answer {
   confidence?: Confidence
   raw?: unknown
   device?: 'gpu' | 'cpu'
+  /** What was left out of the request. Set by the model's own face only. */
+  window?: WindowReport
   branch?: string
   inferenceSource?: ModelInfo['inferenceSource']
   routing?: RoutingTrace

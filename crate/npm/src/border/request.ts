@@ -6,7 +6,9 @@ import { isObject, kindOf, plainObject, wellFormed } from './json.js'
 import { encodeMedia, type Pending } from './media.js'
 import { readParts, type PartReader, type RefuseAt } from './parts.js'
 import { jsonSchemaOf } from './schema.js'
-import type { GenerateOptions, GenerateRequest, GenerationConfig, JsonSchema, Message, ToolDefinition } from '../types.js'
+import type { RunOptions } from '../answer/runner.js'
+import type { Fitter } from '../chat/window.js'
+import type { GenerateOptions, GenerateRequest, GenerationConfig, JsonSchema, Message, ToolDefinition, WindowPolicy } from '../types.js'
 
 /** A request as a model's function gets it. */
 export interface ModelRequest {
@@ -149,12 +151,24 @@ function readOutput(output: unknown): NonNullable<ModelRequest['output']> {
 }
 
 /** What a caller gives beside a request, checked. */
-export function readOptions(options: GenerateOptions | undefined): { signal: AbortSignal | undefined; context: Record<string, unknown> } {
+export function readOptions(options: (GenerateOptions & { fitter?: Fitter }) | undefined): { signal: AbortSignal | undefined } & Pick<RunOptions, 'context' | 'window' | 'fitter' | 'allow'> {
   if (options === undefined) return { signal: undefined, context: {} }
   if (!isObject(options)) throw invalid(`the options must be an object, found ${kindOf(options)}`)
-  const { signal, context = {} } = options
+  const { signal, context = {}, window, allow, fitter } = options
   if (!isObject(context)) throw refuse('context', `must be an object, found ${kindOf(context)}`)
-  return { signal: signalArgument(signal, 'signal'), context }
+  if (window !== undefined && !isWindowPolicy(window)) throw refuse('window', "must be 'trim', 'refuse', { summarise: {…} } or a function")
+  if (allow !== undefined && !(Array.isArray(allow) && allow.every((key) => typeof key === 'string'))) throw refuse('allow', 'must be a list of branch keys')
+  return {
+    signal: signalArgument(signal, 'signal'),
+    context,
+    ...(window === undefined ? {} : { window }),
+    ...(allow === undefined ? {} : { allow: [...allow] }),
+    ...(fitter === undefined ? {} : { fitter: fitter as Fitter }),
+  }
+}
+
+function isWindowPolicy(window: unknown): window is WindowPolicy {
+  return window === 'trim' || window === 'refuse' || typeof window === 'function' || (isObject(window) && isObject(window['summarise']))
 }
 
 /** Whether the answer must be JSON: where it is said, or where a schema is given and nothing else is said. */

@@ -38,7 +38,7 @@ export function promptApiModel({ name = 'prompt-api' }: { name?: string } = {}):
     },
   }
   Object.defineProperty(face, settledState, { value: () => builtIn.settled() })
-  return Object.defineProperty(Object.assign(face, more), 'state', { get: () => builtIn.state, enumerable: true }) as OnDeviceModel
+  return Object.defineProperty(Object.assign(face, more), 'state', { get: () => builtIn.state, enumerable: true }) as typeof face & OnDeviceModel
 }
 
 type State = OnDeviceModel['state']

@@ -14,10 +14,10 @@ import { outputErrorOf } from '../answer/output.js'
 import { calledBy } from './tool-turns.js'
 import { wantsJson, type ModelRequest } from '../border/request.js'
 import { Response, saysSomething } from '../answer/response.js'
-import type { RunOptions, Runner } from '../answer/runner.js'
+import { passedOn, type RunOptions, type Runner } from '../answer/runner.js'
 import type { Answer, ChunkDetails } from '../border/replies.js'
 import { CallerFault, cancelled, fromThrown, withRouting } from '../border/thrown.js'
-import type { Confidence, GenerateResponse, Model, Part, RoutingTrace } from '../types.js'
+import type { Confidence, GenerateResponse, Model, Part, RoutingTrace, WindowReport } from '../types.js'
 
 /** `hybridge_core::route::Action`. */
 type Action =
@@ -177,7 +177,7 @@ export class Drive {
       })
     }
     const runner = this.#circuit.branches.get(branch)?.runner
-    runner?.(requestFor(this.#request, branch), { streaming, sendChunk, signal: attempt.work.signal, context: this.#run.context, isNested: true }).then(
+    runner?.(requestFor(this.#request, branch), { streaming, sendChunk, signal: attempt.work.signal, ...passedOn(this.#run), isNested: true }).then(
       (answer) => {
         attempt.answer = answer
         this.#feed((machine) => machine.finished(number, summaryOf(answer), now()))
@@ -225,6 +225,7 @@ export class Drive {
     const { branch, answer } = attempt
     // What it streamed has been shown already, also where all of it was reasoning.
     if (whole && !(attempt.streaming && attempt.hasSpoken)) this.#run.sendChunk(answer.message.content, { branch })
+    if (answer.window !== undefined) noteWindow(trace, branch, answer.window)
     this.#end(trace)
     if (this.#fault !== undefined) return this.#settle.reject(this.#fault)
     const sure = answer.confidence ?? confidence
@@ -262,6 +263,12 @@ export class Drive {
       outputError: await outputErrorOf(this.#request, answer),
     })
   }
+}
+
+/** Notes what was left out of the request beside the attempt that answered. */
+function noteWindow(trace: RoutingTrace, branch: string, window: WindowReport): void {
+  const attempt = trace.attempts.findLast((it) => it.branch === branch && it.outcome === 'answered')
+  if (attempt !== undefined) Object.assign(attempt, { window })
 }
 
 /** The sizes of a chunk's kinds of content. The words themselves do not cross into the wasm. */

@@ -63,7 +63,7 @@ export class Router {
   /** The hybrid's runner. */
   readonly run = async (request: ModelRequest, run: RunOptions): Promise<Answer> => {
     const engine = this.#engine ?? (await this.#load(run.signal))
-    const machine = engine.run(toJson({ id: newId(), streaming: run.streaming, config: request.config, stay: callerOf(request, this.#branches) }, 'the request\'s config'))
+    const machine = engine.run(toJson({ id: newId(), streaming: run.streaming, config: request.config, stay: callerOf(request, this.#branches), allow: run.allow }, 'the request\'s config'))
     const startedAt = now()
     const answer = await new Drive(machine, this.#circuit, this.#world(request, run), request, run).answer
     this.#shadow?.consider(request, run, answer, now() - startedAt)

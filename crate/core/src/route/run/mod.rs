@@ -29,6 +29,8 @@ pub struct Ask {
     pub config: Map<String, Value>,
     /// The branch whose calls of tools the request answers.
     pub stay: Option<String>,
+    /// The branches that may see the request, where its caller says so.
+    pub allow: Option<Vec<String>>,
 }
 
 impl Ask {
@@ -43,6 +45,7 @@ impl Ask {
             streaming: record.flag("streaming"),
             config: config.unwrap_or_default(),
             stay: record.maybe_text("stay"),
+            allow: record.maybe_keys("allow"),
         }
     }
 }
@@ -167,6 +170,11 @@ impl Run {
     fn decide(&mut self, world: &mut World<'_>) {
         match self.deliberation.route(world.plan, world.health) {
             Ok(mut route) => {
+                if let Some(Err(error)) =
+                    self.ask.allow.as_ref().map(|allow| route.constrain(allow, world.plan))
+                {
+                    return self.fail(None, error, world);
+                }
                 if let Some(branch) = &self.ask.stay {
                     route.stay(branch, world.plan);
                 }

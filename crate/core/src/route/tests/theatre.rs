@@ -76,7 +76,7 @@ impl Stage {
     ) -> Trace {
         let config = serde_json::from_str(self.config).unwrap();
         let stay = self.stay.map(str::to_owned);
-        let ask = Ask { id: "run".into(), streaming: self.streaming, config, stay };
+        let ask = Ask { id: "run".into(), streaming: self.streaming, config, stay, allow: None };
         let mut play = Play {
             run: Run::new(ask),
             plan,
