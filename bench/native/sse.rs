@@ -2,7 +2,7 @@
 //!
 //! Built for wasm32 it exports `prepare` and `decode`, which `tests/browser/speed.test.mjs` times in a browser.
 
-use hybridge_core::sse::Decoder;
+use hybridge_core::cloud::sse::Decoder;
 
 /// Events as Gemini sends them, about this long each, in reads of 64 KB.
 const KINDS: [(&str, usize); 3] = [("20 bytes", 20), ("300 bytes", 300), ("100 KB", 100_000)];

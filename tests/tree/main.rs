@@ -4,7 +4,7 @@ mod files;
 
 use files::{File, tracked};
 
-/// Files over 400 lines, each with its reason.
+/// Files over 600 lines, each with its reason.
 const LONG_FILES: &[(&str, &str)] = &[];
 
 /// Whether a text names `word`, as a word.
@@ -135,11 +135,11 @@ fn long_files_have_reasons() {
         let lines = file.text.lines().count();
         let is_listed = LONG_FILES.iter().any(|(path, _)| *path == file.path);
         assert!(
-            lines <= 400 || is_listed,
+            lines <= 600 || is_listed,
             "invariant 13: {} has {lines} lines; split it, or list it here with its reason",
             file.path
         );
-        assert!(lines > 400 || !is_listed, "{} is short now: take it off the list", file.path);
+        assert!(lines > 600 || !is_listed, "{} is short now: take it off the list", file.path);
     }
 }
 

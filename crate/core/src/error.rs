@@ -135,16 +135,26 @@ impl Error {
     #[must_use]
     pub fn parse(json: &str) -> Self {
         let read = || -> Result<Self> {
-            let mut fields = Fields::of("an error", json::parse(json, "an error")?)?;
-            let status = Status::parse(&fields.required_text("status")?);
-            Ok(Self {
-                status: status.ok_or_else(|| fields.wrong("status", "a status"))?,
-                message: fields.required_text("message")?.into(),
-                code: fields.text("code")?.map(Cow::Owned),
-                retry_after_ms: fields.count("retryAfterMs")?,
-            })
+            let mut fields = Fields::of("an error", json::parse(json, "an error")?);
+            let status = Status::parse(&fields.required_text("status"));
+            if status.is_none() {
+                fields.wrong("status", "a status");
+            }
+            let error = Self {
+                status: status.unwrap_or(Status::Internal),
+                message: fields.required_text("message").into(),
+                code: fields.text("code").map(Cow::Owned),
+                retry_after_ms: fields.count("retryAfterMs"),
+            };
+            fields.done(error)
         };
         read().unwrap_or_else(|_| Self::internal("an error that could not be read"))
+    }
+
+    /// Whether no pause of seconds mends it: a day's quota, or an account without credit.
+    #[must_use]
+    pub fn is_hopeless(&self) -> bool {
+        matches!(self.code.as_deref(), Some("QUOTA_DAILY" | "INSUFFICIENT_QUOTA"))
     }
 
     /// The same error with a finer word for code.

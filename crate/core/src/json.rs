@@ -97,56 +97,78 @@ pub(crate) fn has(text: &str, part: &str) -> bool {
     text.as_bytes().windows(part.len().max(1)).any(|window| window == part.as_bytes())
 }
 
+/// The strings of a list; fewer than its elements where some are no strings.
+#[inline(never)]
+pub(crate) fn texts(list: &[Value]) -> Vec<String> {
+    list.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
 /// A type that reads itself from a JSON value.
 ///
-/// Requests do this by hand: derived code for the nested types of a message is four times as large, and every page
-/// downloads it. No error quotes what was found, because that may be a prompt.
+/// Written by hand: derived code for the nested types of a message is four times as large, and every page downloads
+/// it. No error quotes what was found, because that may be a prompt.
 pub(crate) trait FromJson: Sized {
     /// Reads the value.
     fn from_json(json: Value) -> Result<Self>;
-
-    /// Reads each element.
-    fn each(list: Vec<Value>) -> Result<Vec<Self>> {
-        list.into_iter().map(Self::from_json).collect()
-    }
 }
 
-/// Gives types that read themselves from JSON serde's face.
-macro_rules! deserialize_from_json {
-    ($($type:ty),+) => {$(
-        impl<'de> serde::Deserialize<'de> for $type {
-            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let json = serde_json::Value::deserialize(deserializer)?;
-                $crate::json::FromJson::from_json(json)
-                    .map_err(|error: $crate::Error| serde::de::Error::custom(error.message))
-            }
-        }
-    )+};
-}
-pub(crate) use deserialize_from_json;
-
-/// Reads JSON text. The error says nothing of what was found: it may be a prompt.
+/// Reads JSON text. The error does not quote what was found: it may be a prompt.
 pub(crate) fn parse(json: &str, what: &'static str) -> Result<Value> {
     serde_json::from_str(json)
-        .map_err(|error| Error::invalid(format!("{what} is no JSON (column {})", error.column())))
+        .map_err(|error| Error::invalid(format!("{what} is not JSON (column {})", error.column())))
 }
 
 /// The fields of an object, taken one by one. `null` counts as absent.
+///
+/// The first mistake is kept and returned by [`done`](Self::done): a `?` after each field costs every page three times
+/// the bytes. Until then, a field that is wrong reads as absent.
+#[derive(Debug)]
 pub(crate) struct Fields {
     what: &'static str,
     map: Map<String, Value>,
+    mistake: Option<Error>,
 }
 
 impl Fields {
     /// The fields of `json`, which is called `what` in errors.
-    pub(crate) fn of(what: &'static str, json: Value) -> Result<Self> {
-        match json {
-            Value::Object(map) => Ok(Self { what, map }),
-            _ => Err(Error::invalid(format!("{what} must be an object"))),
+    pub(crate) fn of(what: &'static str, json: Value) -> Self {
+        let (map, mistake) = match json {
+            Value::Object(map) => (map, None),
+            _ => (Map::new(), Some(Error::invalid(format!("{what} must be an object")))),
+        };
+        Self { what, map, mistake }
+    }
+
+    /// What was read, unless something was wrong.
+    pub(crate) fn done<T>(self, read: T) -> Result<T> {
+        match self.mistake {
+            None => Ok(read),
+            Some(error) => Err(error),
+        }
+    }
+
+    /// Notes that a field is not what it must be.
+    #[inline(never)]
+    pub(crate) fn wrong(&mut self, key: &str, expected: &str) {
+        if self.mistake.is_none() {
+            let message = format!("`{key}` of {} must be {expected}", self.what);
+            self.mistake = Some(Error::invalid(message));
+        }
+    }
+
+    /// Keeps the mistake of something read inside.
+    pub(crate) fn inner<T>(&mut self, read: Result<T>) -> Option<T> {
+        match read {
+            Ok(read) => Some(read),
+            Err(error) => {
+                self.mistake.get_or_insert(error);
+                None
+            }
         }
     }
 
     /// Whatever is there, `null` too.
+    #[inline(never)]
     pub(crate) fn any(&mut self, key: &str) -> Option<Value> {
         self.map.remove(key)
     }
@@ -155,61 +177,136 @@ impl Fields {
         self.any(key).filter(|value| !value.is_null())
     }
 
-    pub(crate) fn text(&mut self, key: &str) -> Result<Option<String>> {
-        match self.value(key) {
-            None => Ok(None),
-            Some(Value::String(text)) => Ok(Some(text)),
-            Some(_) => Err(self.wrong(key, "a string")),
+    /// A value that reads itself.
+    pub(crate) fn read<T: FromJson>(&mut self, key: &str) -> Option<T> {
+        let read = T::from_json(self.value(key)?);
+        self.inner(read)
+    }
+
+    /// The elements under `key`, each of which reads itself; none if it is absent.
+    pub(crate) fn each<T: FromJson>(&mut self, key: &str) -> Vec<T> {
+        let mut all = Vec::new();
+        for json in self.list(key) {
+            let read = T::from_json(json);
+            all.extend(self.inner(read));
+        }
+        all
+    }
+
+    #[inline(never)]
+    pub(crate) fn text(&mut self, key: &str) -> Option<String> {
+        match self.value(key)? {
+            Value::String(text) => Some(text),
+            _ => {
+                self.wrong(key, "a string");
+                None
+            }
         }
     }
 
-    pub(crate) fn required_text(&mut self, key: &str) -> Result<String> {
-        self.text(key)?.ok_or_else(|| self.wrong(key, "a string"))
+    #[inline(never)]
+    pub(crate) fn required_text(&mut self, key: &str) -> String {
+        let text = self.text(key);
+        if text.is_none() {
+            self.wrong(key, "a string");
+        }
+        text.unwrap_or_default()
     }
 
-    pub(crate) fn number(&mut self, key: &str) -> Result<Option<f64>> {
-        let Some(value) = self.value(key) else { return Ok(None) };
-        value.as_f64().map(Some).ok_or_else(|| self.wrong(key, "a number"))
+    #[inline(never)]
+    pub(crate) fn number(&mut self, key: &str) -> Option<f64> {
+        let number = self.value(key)?.as_f64();
+        if number.is_none() {
+            self.wrong(key, "a number");
+        }
+        number
     }
 
-    pub(crate) fn flag(&mut self, key: &str) -> Result<Option<bool>> {
-        let Some(value) = self.value(key) else { return Ok(None) };
-        value.as_bool().map(Some).ok_or_else(|| self.wrong(key, "true or false"))
+    pub(crate) fn required_number(&mut self, key: &str) -> f64 {
+        let number = self.number(key);
+        if number.is_none() {
+            self.wrong(key, "a number");
+        }
+        number.unwrap_or_default()
     }
 
-    pub(crate) fn count(&mut self, key: &str) -> Result<Option<u64>> {
-        let Some(value) = self.value(key) else { return Ok(None) };
-        value.as_u64().map(Some).ok_or_else(|| self.wrong(key, "a whole number of at least 0"))
+    #[inline(never)]
+    pub(crate) fn count(&mut self, key: &str) -> Option<u64> {
+        let count = self.value(key)?.as_u64();
+        if count.is_none() {
+            self.wrong(key, "a whole number of at least 0");
+        }
+        count
     }
 
-    pub(crate) fn small_count(&mut self, key: &str) -> Result<Option<u32>> {
-        Ok(self.count(key)?.map(|count| u32::try_from(count).unwrap_or(u32::MAX)))
+    /// A count that is cut to 32 bits.
+    pub(crate) fn small_count(&mut self, key: &str) -> Option<u32> {
+        self.count(key).map(|count| u32::try_from(count).unwrap_or(u32::MAX))
+    }
+
+    pub(crate) fn index(&mut self, key: &str) -> Option<usize> {
+        self.count(key).and_then(|it| usize::try_from(it).ok())
+    }
+
+    pub(crate) fn required_index(&mut self, key: &str) -> usize {
+        let index = self.index(key);
+        if index.is_none() {
+            self.wrong(key, "a whole number of at least 0");
+        }
+        index.unwrap_or_default()
+    }
+
+    #[inline(never)]
+    pub(crate) fn flag(&mut self, key: &str) -> Option<bool> {
+        let flag = self.value(key)?.as_bool();
+        if flag.is_none() {
+            self.wrong(key, "true or false");
+        }
+        flag
     }
 
     /// The elements under `key`; none if it is absent.
-    pub(crate) fn list(&mut self, key: &str) -> Result<Vec<Value>> {
+    #[inline(never)]
+    pub(crate) fn list(&mut self, key: &str) -> Vec<Value> {
         match self.value(key) {
-            None => Ok(Vec::new()),
-            Some(Value::Array(list)) => Ok(list),
-            Some(_) => Err(self.wrong(key, "an array")),
+            None => Vec::new(),
+            Some(Value::Array(list)) => list,
+            Some(_) => {
+                self.wrong(key, "an array");
+                Vec::new()
+            }
         }
     }
 
-    pub(crate) fn map(&mut self, key: &str) -> Result<Option<Map<String, Value>>> {
-        match self.value(key) {
-            None => Ok(None),
-            Some(Value::Object(map)) => Ok(Some(map)),
-            Some(_) => Err(self.wrong(key, "an object")),
+    /// The strings of a list, if there is something: a constraint that cannot be read must not pass for none.
+    #[inline(never)]
+    pub(crate) fn texts(&mut self, key: &str) -> Option<Vec<String>> {
+        let value = self.value(key)?;
+        let list = value.as_array().map_or(&[][..], Vec::as_slice);
+        let texts = texts(list);
+        if !value.is_array() || texts.len() != list.len() {
+            self.wrong(key, "an array of strings");
+        }
+        Some(texts)
+    }
+
+    /// A list of strings; empty if it is absent.
+    pub(crate) fn keys(&mut self, key: &str) -> Vec<String> {
+        self.texts(key).unwrap_or_default()
+    }
+
+    pub(crate) fn map(&mut self, key: &str) -> Option<Map<String, Value>> {
+        match self.value(key)? {
+            Value::Object(map) => Some(map),
+            _ => {
+                self.wrong(key, "an object");
+                None
+            }
         }
     }
 
-    /// What nobody has taken.
-    pub(crate) fn rest(self) -> Map<String, Value> {
-        self.map
-    }
-
-    /// The error for a field that is not what it must be.
-    pub(crate) fn wrong(&self, key: &str, expected: &str) -> Error {
-        Error::invalid(format!("`{key}` of {} must be {expected}", self.what))
+    /// The fields that were not taken.
+    pub(crate) fn rest(&mut self) -> Map<String, Value> {
+        std::mem::take(&mut self.map)
     }
 }

@@ -5,23 +5,20 @@
 
 mod base64;
 pub mod chat;
+pub mod cloud;
 pub mod device;
 pub mod download;
 mod error;
-pub mod gemini;
-pub mod http;
 mod json;
 pub mod learn;
 pub mod ledger;
 mod message;
-pub mod openai;
+mod percent;
 pub mod privacy;
 mod reply;
 mod request;
 pub mod route;
 pub mod schema;
-pub mod sse;
-mod tokens;
 
 pub use error::{Error, Result, Status};
 pub use message::{Content, Media, Message, Part, Role, ToolRequest, ToolResponse};

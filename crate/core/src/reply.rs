@@ -113,8 +113,7 @@ pub(crate) fn sort(numbers: &mut [f64]) {
 }
 
 /// One piece of an answer on its way.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Piece {
     /// What arrived.
     pub content: Vec<Part>,
@@ -124,25 +123,23 @@ pub struct Piece {
 }
 
 /// A branch's whole answer.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Reply {
     /// What the model said.
     pub message: Message,
     /// Why it ended.
-    #[serde(default)]
     pub finish_reason: FinishReason,
     /// The provider's own word for that.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub finish_message: Option<String>,
     /// What it cost.
-    #[serde(default)]
     pub usage: Usage,
     /// How sure the model was.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub confidence: Option<Confidence>,
     /// What the service said, as it said it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub raw: Option<Value>,
 }
 

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::Result;
-use crate::json::{Fields, FromJson, deserialize_from_json};
+use crate::json::{self, Fields, FromJson};
 use crate::message::Message;
 
 /// A request with its shorthands resolved: what a strategy judges and a branch runs.
@@ -109,9 +109,20 @@ pub enum Format {
 }
 
 impl Request {
-    /// Reads a request; an error names the field that is wrong, and quotes nothing.
+    /// Reads a request.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT`, which names the field that is wrong and quotes nothing.
     pub fn from_json(json: Value) -> Result<Self> {
         FromJson::from_json(json)
+    }
+
+    /// Reads a request from JSON text.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT`, as above.
+    pub fn parse(json: &str) -> Result<Self> {
+        FromJson::from_json(json::parse(json, "the request")?)
     }
 
     /// Whether the answer must be JSON.
@@ -126,70 +137,74 @@ impl Request {
 
 impl FromJson for Request {
     fn from_json(json: Value) -> Result<Self> {
-        let mut fields = Fields::of("the request", json)?;
-        Ok(Self {
-            messages: Message::each(fields.list("messages")?)?,
-            config: fields.value("config").map(Config::from_json).transpose()?.unwrap_or_default(),
-            tools: ToolDefinition::each(fields.list("tools")?)?,
-            tool_choice: match fields.text("toolChoice")?.as_deref() {
+        let mut fields = Fields::of("the request", json);
+        let request = Self {
+            messages: fields.each("messages"),
+            config: fields.read("config").unwrap_or_default(),
+            tools: fields.each("tools"),
+            tool_choice: match fields.text("toolChoice").as_deref() {
                 None => None,
                 Some("auto") => Some(ToolChoice::Auto),
                 Some("required") => Some(ToolChoice::Required),
                 Some("none") => Some(ToolChoice::None),
-                Some(_) => return Err(fields.wrong("toolChoice", "auto, required or none")),
+                Some(_) => {
+                    fields.wrong("toolChoice", "auto, required or none");
+                    None
+                }
             },
-            output: fields.value("output").map(Output::from_json).transpose()?,
-        })
+            output: fields.read("output"),
+        };
+        fields.done(request)
     }
 }
 
 impl FromJson for Config {
     fn from_json(json: Value) -> Result<Self> {
-        let mut fields = Fields::of("config", json)?;
-        let stop_sequences = fields.list("stopSequences")?.into_iter().map(|stop| match stop {
-            Value::String(stop) => Ok(stop),
-            _ => Err(crate::Error::invalid("`stopSequences` of config must be strings")),
-        });
-        Ok(Self {
-            stop_sequences: stop_sequences.collect::<Result<_>>()?,
-            temperature: fields.number("temperature")?,
-            top_k: fields.small_count("topK")?,
-            top_p: fields.number("topP")?,
-            min_p: fields.number("minP")?,
-            seed: fields.count("seed")?,
-            max_output_tokens: fields.small_count("maxOutputTokens")?,
-            branches: fields.map("branches")?.unwrap_or_default(),
+        let mut fields = Fields::of("config", json);
+        let config = Self {
+            stop_sequences: fields.keys("stopSequences"),
+            temperature: fields.number("temperature"),
+            top_k: fields.small_count("topK"),
+            top_p: fields.number("topP"),
+            min_p: fields.number("minP"),
+            seed: fields.count("seed"),
+            max_output_tokens: fields.small_count("maxOutputTokens"),
+            branches: fields.map("branches").unwrap_or_default(),
             extra: fields.rest(),
-        })
+        };
+        fields.done(config)
     }
 }
 
 impl FromJson for ToolDefinition {
     fn from_json(json: Value) -> Result<Self> {
-        let mut fields = Fields::of("a tool", json)?;
-        Ok(Self {
-            name: fields.required_text("name")?,
-            description: fields.text("description")?.unwrap_or_default(),
+        let mut fields = Fields::of("a tool", json);
+        let tool = Self {
+            name: fields.required_text("name"),
+            description: fields.text("description").unwrap_or_default(),
             input_schema: fields.value("inputSchema"),
             output_schema: fields.value("outputSchema"),
-        })
+        };
+        fields.done(tool)
     }
 }
 
 impl FromJson for Output {
     fn from_json(json: Value) -> Result<Self> {
-        let mut fields = Fields::of("output", json)?;
-        let format = match fields.text("format")?.as_deref() {
+        let mut fields = Fields::of("output", json);
+        let format = match fields.text("format").as_deref() {
             None => None,
             Some("text") => Some(Format::Text),
             Some("json") => Some(Format::Json),
-            Some(_) => return Err(fields.wrong("format", "text or json")),
+            Some(_) => {
+                fields.wrong("format", "text or json");
+                None
+            }
         };
-        Ok(Self { format, schema: fields.value("schema") })
+        let schema = fields.value("schema");
+        fields.done(Self { format, schema })
     }
 }
-
-deserialize_from_json!(Request, Config, ToolDefinition, Output);
 
 #[cfg(test)]
 mod tests {
@@ -198,7 +213,7 @@ mod tests {
 
     #[test]
     fn a_request_keeps_what_it_does_not_know_apart() {
-        let request: Request = serde_json::from_str(
+        let request = Request::parse(
             r#"{"messages":[{"role":"user","content":[{"text":"hi"}]}],"config":{"topK":3,"thinkingConfig":{"x":1}}}"#,
         )
         .unwrap();
@@ -223,7 +238,10 @@ mod tests {
             ),
             (r#"{"config":{"topK":1.5}}"#, "`topK` of config must be a whole number of at least 0"),
             (r#"{"config":{"temperature":"hot"}}"#, "`temperature` of config must be a number"),
-            (r#"{"config":{"stopSequences":[1]}}"#, "`stopSequences` of config must be strings"),
+            (
+                r#"{"config":{"stopSequences":[1]}}"#,
+                "`stopSequences` of config must be an array of strings",
+            ),
             (r#"{"tools":[{}]}"#, "`name` of a tool must be a string"),
             (
                 r#"{"toolChoice":"secret"}"#,
@@ -231,10 +249,10 @@ mod tests {
             ),
             (r#"{"output":{"format":"xml"}}"#, "`format` of output must be text or json"),
         ] {
-            let error = serde_json::from_str::<Request>(json).unwrap_err().to_string();
+            let error = Request::parse(json).unwrap_err().message;
             assert!(error.starts_with(expected), "{json}: {error}");
         }
         let nulls = r#"{"messages":null,"config":{"topK":null},"output":null,"toolChoice":null}"#;
-        assert_eq!(serde_json::from_str::<Request>(nulls).unwrap(), Request::default());
+        assert_eq!(Request::parse(nulls).unwrap(), Request::default());
     }
 }

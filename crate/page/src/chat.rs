@@ -40,7 +40,7 @@ pub fn fit_conversation(
 /// cannot be read has none: it was checked before.
 #[wasm_bindgen(js_name = danglingCalls)]
 pub fn dangling(messages: &str) -> String {
-    let messages: Vec<Message> = serde_json::from_str(messages).unwrap_or_default();
+    let messages = Message::list(messages).unwrap_or_default();
     let found = dangling_calls(&messages).into_iter().map(|it| match it {
         Dangling::Call { message, part } => {
             format!(r#"{{"kind":"call","message":{message},"part":{part}}}"#)

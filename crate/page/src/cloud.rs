@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 
-use hybridge_core::http::{Exchange, Head, HttpRequest, Service, Step, Task, retry_delay_ms};
+use hybridge_core::cloud::{Exchange, HttpHead, HttpRequest, Next, Service, Task, retry_delay_ms};
 use hybridge_core::{Error, Reply, Request, Status};
 use js_sys::Function;
 use serde_json::Value;
@@ -95,7 +95,7 @@ impl CloudCall {
         let task =
             task.ok_or_else(|| Error::invalid("`task` must be generate, stream or count"))?;
         let request = Request::from_json(field("request"))?;
-        let (exchange, http) = Exchange::new(&service, &request, task)?;
+        let (exchange, http) = service.call(&request, task)?;
         Ok(Self {
             exchange: RefCell::new(exchange),
             http,
@@ -130,7 +130,7 @@ impl CloudCall {
         let headers = self.headers.take();
         let fetch = self.fetch.take();
         let opened = self.connection.open(&self.http, &headers, fetch.as_ref()).await?;
-        self.exchange.borrow_mut().open(Head {
+        self.exchange.borrow_mut().open(HttpHead {
             status: opened.status,
             content_type: &opened.content_type,
             retry_after: opened.retry_after.as_deref(),
@@ -142,13 +142,13 @@ impl CloudCall {
         loop {
             let step = self.exchange.borrow_mut().step();
             match step {
-                Step::Piece(piece) => return json_of(&piece).map(Some),
-                Step::Done(reply) => {
+                Next::Piece(piece) => return json_of(&piece).map(Some),
+                Next::Done(reply) => {
                     *self.reply.borrow_mut() = Some(reply);
                     return Ok(None);
                 }
-                Step::Failed(error) => return Err(error),
-                Step::Read => {}
+                Next::Failed(error) => return Err(error),
+                Next::Read => {}
             }
             let read = self.connection.read().await;
             if self.connection.is_closed() {

@@ -208,7 +208,7 @@ impl Model {
         let Runner::Generator(session) = &self.runner else {
             return Err(Error::invalid("an embedding model does not write"));
         };
-        let request: Request = parse(request)?;
+        let request = Request::parse(request)?;
         let (prompt, options) = session
             .with(|session| Ok((session.prompt(&request)?, session.options(&request, seed)?)))?;
         Ok(Generation::new(session.clone(), prompt, options))

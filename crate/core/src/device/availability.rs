@@ -91,11 +91,10 @@ impl Fault {
 
 impl FromJson for Fault {
     fn from_json(json: Value) -> Result<Self> {
-        let mut fields = Fields::of("the fault", json)?;
-        Ok(Self {
-            code: fields.text("code")?.unwrap_or_default(),
-            message: fields.text("message")?.unwrap_or_default(),
-        })
+        let mut fields = Fields::of("the fault", json);
+        let code = fields.text("code").unwrap_or_default();
+        let message = fields.text("message").unwrap_or_default();
+        fields.done(Self { code, message })
     }
 }
 
@@ -126,46 +125,47 @@ impl Facts {
     /// # Errors
     /// The first field that is not what it must be.
     pub fn parse(json: &str) -> Result<Self> {
-        let mut fields = Fields::of("the facts", parse(json, "the facts")?)?;
-        Ok(Self {
-            is_secure: fields.flag("isSecure")?.unwrap_or_default(),
-            has_workers: fields.flag("hasWorkers")?.unwrap_or_default(),
-            gpu: match fields.value("gpu") {
-                Some(gpu) => Gpu::from_json(gpu)?,
-                None => Gpu::default(),
-            },
-            wish: match fields.text("wish")? {
-                Some(wish) => Wish::parse(&wish).ok_or_else(|| fields.wrong("wish", "a wish"))?,
-                None => Wish::default(),
-            },
-            bytes: fields.count("bytes")?,
-            held: fields.count("held")?.unwrap_or_default(),
-            is_complete: fields.flag("isComplete")?.unwrap_or_default(),
-            is_downloading: fields.flag("isDownloading")?.unwrap_or_default(),
-            free: fields.count("free")?,
-            is_kept: fields.flag("isKept")?.unwrap_or_default(),
-            crashed_at: fields.small_count("crashedAt")?,
-            context_window: fields.small_count("contextWindow")?.unwrap_or_default(),
-            shape: fields.value("shape").map(Shape::from_json).transpose()?,
-            limits: fields.value("limits").map(Limits::from_json).transpose()?.unwrap_or_default(),
-            look: match (fields.text("look")?.as_deref(), fields.small_count("status")?) {
+        let mut fields = Fields::of("the facts", parse(json, "the facts")?);
+        let wish = fields.text("wish");
+        let known = wish.as_deref().map_or(Some(Wish::default()), Wish::parse);
+        if known.is_none() {
+            fields.wrong("wish", "auto, gpu or cpu");
+        }
+        let mut is = |key| fields.flag(key).unwrap_or_default();
+        let (is_secure, has_workers, is_kept) = (is("isSecure"), is("hasWorkers"), is("isKept"));
+        let (is_complete, is_downloading) = (is("isComplete"), is("isDownloading"));
+        let (lacks_simd, saves_data) = (is("lacksSimd"), is("savesData"));
+        let status = fields.small_count("status").and_then(|it| u16::try_from(it).ok());
+        let facts = Self {
+            is_secure,
+            has_workers,
+            gpu: fields.read("gpu").unwrap_or_default(),
+            wish: known.unwrap_or_default(),
+            bytes: fields.count("bytes"),
+            held: fields.count("held").unwrap_or_default(),
+            is_complete,
+            is_downloading,
+            free: fields.count("free"),
+            is_kept,
+            crashed_at: fields.small_count("crashedAt"),
+            context_window: fields.small_count("contextWindow").unwrap_or_default(),
+            shape: fields.read("shape"),
+            limits: fields.read("limits").unwrap_or_default(),
+            look: match (fields.text("look").as_deref(), status) {
                 (Some("read"), _) => Look::Read,
                 (Some("page"), _) => Look::Page,
                 (Some("unreachable"), _) => Look::Unreachable,
-                (Some("refused"), status) => {
-                    Look::Refused(status.and_then(|it| it.try_into().ok()).unwrap_or_default())
-                }
-                (Some("trouble"), status) => {
-                    Look::Trouble(status.and_then(|it| it.try_into().ok()))
-                }
+                (Some("refused"), status) => Look::Refused(status.unwrap_or_default()),
+                (Some("trouble"), status) => Look::Trouble(status),
                 _ => Look::None,
             },
-            engine_fault: fields.value("engineFault").map(Fault::from_json).transpose()?,
-            store_fault: fields.text("storeFault")?,
-            lacks_simd: fields.flag("lacksSimd")?.unwrap_or_default(),
-            cpu_bytes_per_second: fields.count("cpuBytesPerSecond")?,
-            saves_data: fields.flag("savesData")?.unwrap_or_default(),
-        })
+            engine_fault: fields.read("engineFault"),
+            store_fault: fields.text("storeFault"),
+            lacks_simd,
+            cpu_bytes_per_second: fields.count("cpuBytesPerSecond"),
+            saves_data,
+        };
+        fields.done(facts)
     }
 }
 

@@ -24,15 +24,16 @@ pub struct Limits {
 
 impl FromJson for Limits {
     fn from_json(json: Value) -> Result<Self> {
-        let mut fields = Fields::of("the GPU's limits", json)?;
-        Ok(Self {
-            buffer: fields.count("maxBufferSize")?,
-            binding: fields.count("maxStorageBufferBindingSize")?,
-            invocations: fields.count("maxComputeInvocationsPerWorkgroup")?,
-            workgroup_bytes: fields.count("maxComputeWorkgroupStorageSize")?,
-            storage_buffers: fields.count("maxStorageBuffersPerShaderStage")?,
-            workgroups: fields.count("maxComputeWorkgroupsPerDimension")?,
-        })
+        let mut fields = Fields::of("the GPU's limits", json);
+        let limits = Self {
+            buffer: fields.count("maxBufferSize"),
+            binding: fields.count("maxStorageBufferBindingSize"),
+            invocations: fields.count("maxComputeInvocationsPerWorkgroup"),
+            workgroup_bytes: fields.count("maxComputeWorkgroupStorageSize"),
+            storage_buffers: fields.count("maxStorageBuffersPerShaderStage"),
+            workgroups: fields.count("maxComputeWorkgroupsPerDimension"),
+        };
+        fields.done(limits)
     }
 }
 

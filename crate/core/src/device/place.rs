@@ -69,13 +69,14 @@ pub struct Gpu {
 
 impl FromJson for Gpu {
     fn from_json(json: Value) -> Result<Self> {
-        let mut fields = Fields::of("the GPU", json)?;
-        Ok(Self {
-            available: fields.flag("available")?.unwrap_or_default(),
-            reason: fields.text("reason")?,
-            software: fields.flag("software")?.unwrap_or_default(),
-            is_right: fields.flag("isRight")?,
-        })
+        let mut fields = Fields::of("the GPU", json);
+        let gpu = Self {
+            available: fields.flag("available").unwrap_or_default(),
+            reason: fields.text("reason"),
+            software: fields.flag("software").unwrap_or_default(),
+            is_right: fields.flag("isRight"),
+        };
+        fields.done(gpu)
     }
 }
 

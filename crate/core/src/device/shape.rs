@@ -43,20 +43,21 @@ pub struct Shape {
 
 impl FromJson for Shape {
     fn from_json(json: Value) -> Result<Self> {
-        let mut fields = Fields::of("the model's shape", json)?;
-        let mut size = |key| Ok(fields.small_count(key)?.unwrap_or_default());
-        Ok(Self {
-            layers: size("layers")?,
-            width: size("width")?,
-            hidden: size("hidden")?,
-            heads: size("heads")?,
-            kv_heads: size("kvHeads")?,
-            head_dim: size("headDim")?,
-            window: size("window")?,
-            period: size("period")?,
-            context: size("context")?,
-            vocabulary: size("vocabulary")?,
-        })
+        let mut fields = Fields::of("the model's shape", json);
+        let mut size = |key| fields.small_count(key).unwrap_or_default();
+        let shape = Self {
+            layers: size("layers"),
+            width: size("width"),
+            hidden: size("hidden"),
+            heads: size("heads"),
+            kv_heads: size("kvHeads"),
+            head_dim: size("headDim"),
+            window: size("window"),
+            period: size("period"),
+            context: size("context"),
+            vocabulary: size("vocabulary"),
+        };
+        fields.done(shape)
     }
 }
 

@@ -139,7 +139,7 @@ impl Classifier {
             }
             _ => return Err(refused("it has no known version")),
         }
-        let labels = crate::route::texts(found.list("labels"));
+        let labels = json::texts(found.list("labels"));
         let is_text = match found.text("input") {
             Some("text") => true,
             Some("vector") => false,

@@ -22,7 +22,7 @@ use scan::scan;
 use serde::Serialize;
 
 use crate::base64::decode;
-use crate::http::percent_decoded;
+use crate::percent::percent_decoded;
 use crate::{Content, Message, Request};
 
 /// How much of two neighbouring parts is read as one: what is cut in two is still what it is.

@@ -262,7 +262,7 @@ fn births() {
 #[test]
 fn every_part_of_every_message_is_read() {
     let holds = |content: serde_json::Value| {
-        let request: Request = serde_json::from_value(json!({"messages": [
+        let request = Request::from_json(json!({"messages": [
             {"role": "system", "content": [{"text": "be kind"}]},
             {"role": "tool", "content": content},
         ]}))

@@ -4,10 +4,10 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::facts::Question;
-use super::record::Record;
 use super::trace::Trace;
 use crate::device::Place;
 use crate::json;
+use crate::json::Fields;
 use crate::{Confidence, Error, Usage};
 
 /// Something happened.
@@ -89,31 +89,31 @@ impl Summary {
     #[must_use]
     pub fn parse(json: &str) -> Self {
         let json = json::parse(json, "the summary").unwrap_or_default();
-        let record = Record::of("the summary", &json);
-        let mut usage = Record::of("usage", record.value("usage").unwrap_or(&Value::Null));
-        let confidence = record.value("confidence").and_then(|json| {
-            let mut record = Record::of("confidence", json);
+        let mut fields = Fields::of("the summary", json);
+        let mut usage = Fields::of("usage", fields.value("usage").unwrap_or_default());
+        let confidence = fields.value("confidence").and_then(|json| {
+            let mut fields = Fields::of("confidence", json);
             let confidence = Confidence {
-                tokens: record.maybe_count("tokens").unwrap_or_default(),
-                mean_logprob: record.number("meanLogprob"),
-                min_logprob: record.number("minLogprob"),
-                p10_logprob: record.number("p10Logprob"),
-                first_margin: record.maybe_number("firstMargin"),
-                mean_entropy: record.maybe_number("meanEntropy"),
+                tokens: fields.count("tokens").unwrap_or_default(),
+                mean_logprob: fields.required_number("meanLogprob"),
+                min_logprob: fields.required_number("minLogprob"),
+                p10_logprob: fields.required_number("p10Logprob"),
+                first_margin: fields.number("firstMargin"),
+                mean_entropy: fields.number("meanEntropy"),
             };
-            record.done(confidence).ok()
+            fields.done(confidence).ok()
         });
         Self {
             usage: Usage {
-                input_tokens: usage.maybe_count("inputTokens"),
-                output_tokens: usage.maybe_count("outputTokens"),
-                total_tokens: usage.maybe_count("totalTokens"),
-                thoughts_tokens: usage.maybe_count("thoughtsTokens"),
-                cached_content_tokens: usage.maybe_count("cachedContentTokens"),
+                input_tokens: usage.count("inputTokens"),
+                output_tokens: usage.count("outputTokens"),
+                total_tokens: usage.count("totalTokens"),
+                thoughts_tokens: usage.count("thoughtsTokens"),
+                cached_content_tokens: usage.count("cachedContentTokens"),
             },
             confidence,
-            device: record.value("device").and_then(Value::as_str).and_then(Place::parse),
-            routing: record.value("routing").cloned(),
+            device: fields.text("device").and_then(|it| Place::parse(&it)),
+            routing: fields.value("routing"),
         }
     }
 }

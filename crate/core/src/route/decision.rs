@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::record::{Record, texts};
+use crate::json::{Fields, texts};
 use crate::{Error, Result};
 
 /// A strategy's opinion. An empty order is no opinion about the order.
@@ -74,13 +74,13 @@ impl Decision {
 
     /// The object form. Unknown fields are refused: a misspelt `allow` must not pass for none.
     fn spelt_out(spoken: &Value) -> Option<Self> {
-        let mut record = Record::of("a decision", spoken);
+        let mut fields = Fields::of("a decision", spoken.clone());
         let decision = Self {
-            order: record.keys("order"),
-            allow: record.maybe_keys("allow"),
-            reason: record.maybe_text("reason"),
+            order: fields.keys("order"),
+            allow: fields.texts("allow"),
+            reason: fields.text("reason"),
         };
-        record.done(decision).ok()
+        fields.done(decision).ok()
     }
 
     /// Whether the constraint lets this branch see the request.

@@ -6,10 +6,10 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::health::Health;
-use super::record::Record;
 use crate::json;
+use crate::json::Fields;
 use crate::privacy::{self, SensitiveKind};
-use crate::{Error, Request, Result, tokens};
+use crate::{Content, Error, Request, Result};
 
 /// Something only the outside knows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -123,7 +123,7 @@ impl Answers {
                 drop(self.request.set(request));
             }
             Question::Device => {
-                let device = Device::read(&json::parse(json, "the device's facts")?);
+                let device = Device::read(json::parse(json, "the device's facts")?);
                 drop(self.device.set(device));
             }
             Question::Branches => drop(self.branches.set(BranchFacts::list(json)?)),
@@ -143,15 +143,17 @@ impl BranchFacts {
     /// # Errors
     /// `INVALID_ARGUMENT` where they are no JSON.
     pub fn list(json: &str) -> Result<Vec<Self>> {
-        let json = json::parse(json, "the branches' facts")?;
+        let Value::Array(list) = json::parse(json, "the branches' facts")? else {
+            return Ok(Vec::new());
+        };
         let mut branches = Vec::new();
-        for json in json.as_array().into_iter().flatten() {
-            let mut record = Record::of("a branch's facts", json);
+        for json in list {
+            let mut fields = Fields::of("a branch's facts", json);
             branches.push(Self {
-                key: record.text("key"),
-                state: record.maybe_text("state"),
-                counts_tokens: record.flag("countsTokens"),
-                queued: record.maybe_count("queued").and_then(|it| it.try_into().ok()),
+                key: fields.required_text("key"),
+                state: fields.text("state"),
+                counts_tokens: fields.flag("countsTokens").unwrap_or_default(),
+                queued: fields.count("queued").and_then(|it| it.try_into().ok()),
             });
         }
         Ok(branches)
@@ -159,17 +161,23 @@ impl BranchFacts {
 }
 
 impl Device {
-    fn read(json: &Value) -> Self {
-        let mut record = Record::of("the device's facts", json);
-        let mut gpu = Record::of("webgpu", record.value("webgpu").unwrap_or(&Value::Null));
-        let battery = record.value("battery").map(|json| {
-            let mut battery = Record::of("battery", json);
-            Battery { level: battery.number("level"), charging: battery.flag("charging") }
+    fn read(json: Value) -> Self {
+        let mut fields = Fields::of("the device's facts", json);
+        let mut gpu = Fields::of("webgpu", fields.value("webgpu").unwrap_or_default());
+        let battery = fields.value("battery").map(|json| {
+            let mut battery = Fields::of("battery", json);
+            Battery {
+                level: battery.required_number("level"),
+                charging: battery.flag("charging").unwrap_or_default(),
+            }
         });
         Self {
-            save_data: record.flag("saveData"),
-            webgpu: Gpu { available: gpu.flag("available"), software: gpu.flag("software") },
-            memory_gb: record.maybe_number("memoryGB"),
+            save_data: fields.flag("saveData").unwrap_or_default(),
+            webgpu: Gpu {
+                available: gpu.flag("available").unwrap_or_default(),
+                software: gpu.flag("software").unwrap_or_default(),
+            },
+            memory_gb: fields.number("memoryGB"),
             battery,
         }
     }
@@ -235,12 +243,66 @@ impl<'a> Facts<'a> {
     /// About how many tokens the request has.
     pub(crate) fn estimated_tokens(self) -> Result<u64, Pause> {
         let request = self.request()?;
-        Ok(*self.answers.estimate.get_or_init(|| tokens::estimate(request)))
+        Ok(*self.answers.estimate.get_or_init(|| estimate(request)))
     }
 
     /// Which kinds of personal data the request holds.
     pub(crate) fn sensitive(self) -> Result<&'a [SensitiveKind], Pause> {
         let request = self.request()?;
         Ok(self.answers.sensitive.get_or_init(|| privacy::kinds_in(request)))
+    }
+}
+
+/// A picture's or sound's share, about what Gemma 3 spends on a picture.
+const MEDIA: u64 = 256;
+
+/// What the turn's marks cost.
+const PER_MESSAGE: u64 = 4;
+
+/// About how many tokens the request has. Meant to be a little high: too large a guess sends a prompt to the larger window.
+#[must_use]
+fn estimate(request: &Request) -> u64 {
+    let messages = request.messages.iter().map(|message| {
+        let parts = message.content.iter().map(|part| match &part.content {
+            Content::Text(text) | Content::Reasoning(text) => in_text(text),
+            Content::Media(_) => MEDIA,
+            other => in_text(&serde_json::to_string(other).unwrap_or_default()),
+        });
+        PER_MESSAGE + parts.sum::<u64>()
+    });
+    let tools =
+        request.tools.iter().map(|it| in_text(&serde_json::to_string(it).unwrap_or_default()));
+    messages.sum::<u64>() + tools.sum::<u64>()
+}
+
+/// Letters of alphabets come about four to a token; what is written without spaces, and everything rare, about one.
+fn in_text(text: &str) -> u64 {
+    let (mut narrow, mut wide) = (0_u64, 0_u64);
+    for char in text.chars() {
+        if char < '\u{2E80}' { narrow += 1 } else { wide += 1 }
+    }
+    narrow.div_ceil(4) + wide
+}
+
+#[cfg(test)]
+mod tests {
+    use super::estimate;
+    use crate::{Content, Media, Message, Part, Request, Role};
+
+    #[test]
+    fn estimates_grow_with_what_is_said() {
+        let say = |text: &str| Request {
+            messages: vec![Message::text(Role::User, text)],
+            ..Request::default()
+        };
+        for (text, expected) in [("", 4), ("abcd", 5), ("abcde", 6), ("日本語", 7), ("привет!!", 6)]
+        {
+            assert_eq!(estimate(&say(text)), expected, "{text}");
+        }
+        assert_eq!(estimate(&Request::default()), 0);
+        let media = Media { url: "data:,".into(), content_type: None };
+        let mut request = say("abcd");
+        request.messages[0].content.push(Part::from(Content::Media(media)));
+        assert_eq!(estimate(&request), 5 + 256);
     }
 }

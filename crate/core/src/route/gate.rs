@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::record::Record;
+use crate::json::{Fields, FromJson};
 use crate::learn::{Signal, Signals};
 use crate::{Confidence, Result};
 
@@ -20,26 +20,22 @@ pub struct Gate {
 /// How many tokens are held back where nothing is said.
 const HOLD_TOKENS: usize = 24;
 
-impl Gate {
-    /// Reads a gate.
-    pub(crate) fn read(json: &Value) -> Result<Self> {
-        let mut record = Record::of("the confidence gate", json);
+impl FromJson for Gate {
+    fn from_json(json: Value) -> Result<Self> {
+        let mut fields = Fields::of("the confidence gate", json);
         let gate = Self {
-            threshold: record.number("threshold"),
-            score: match record.value("score").map(Signal::read) {
+            threshold: fields.required_number("threshold"),
+            score: match fields.value("score").map(|it| Signal::read(&it)) {
                 None => Signal::P10,
                 Some(Some(score)) => score,
                 Some(None) => {
-                    record.blame("score", "a known score, or the weights of a combination");
+                    fields.wrong("score", "a known score, or the weights of a combination");
                     Signal::P10
                 }
             },
-            hold_tokens: match record.value("holdTokens") {
-                Some(_) => record.index("holdTokens"),
-                None => HOLD_TOKENS,
-            },
+            hold_tokens: fields.index("holdTokens").unwrap_or(HOLD_TOKENS),
         };
-        record.done(gate)
+        fields.done(gate)
     }
 }
 
@@ -87,6 +83,7 @@ impl Gate {
 #[cfg(test)]
 mod tests {
     use super::{Gate, Verdict};
+    use crate::json::FromJson as _;
     use crate::learn::Signal;
 
     #[test]
@@ -147,7 +144,11 @@ mod tests {
             (r#"{"threshold":-1,"score":[1]}"#, false),
             (r#"{"score":"mean"}"#, false),
         ] {
-            assert_eq!(Gate::read(&serde_json::from_str(json).unwrap()).is_ok(), holds, "{json}");
+            assert_eq!(
+                Gate::from_json(serde_json::from_str(json).unwrap()).is_ok(),
+                holds,
+                "{json}"
+            );
         }
     }
 }

@@ -222,8 +222,7 @@ impl Health {
         let pauses = [
             told,
             // A day's quota carries a retry delay of seconds, which means nothing.
-            matches!(error.code.as_deref(), Some("QUOTA_DAILY" | "INSUFFICIENT_QUOTA"))
-                .then(|| told.unwrap_or(0.0).max(DAILY_QUOTA_MS)),
+            error.is_hopeless().then(|| told.unwrap_or(0.0).max(DAILY_QUOTA_MS)),
             (error.code.as_deref() == Some("DEVICE_LOST")).then(|| cooldown.unwrap_or(LOST_GPU_MS)),
             tripped.map(|it| it.cooldown_ms),
         ];

@@ -20,7 +20,6 @@ mod gate;
 mod health;
 mod plan;
 mod policy;
-mod record;
 mod run;
 mod strategy;
 #[cfg(test)]
@@ -35,12 +34,11 @@ pub use gate::Gate;
 pub use health::{BranchHealth, Health, Recalled};
 pub use plan::{Judge, Plan};
 pub use policy::{Breaker, Policy};
-pub(crate) use record::texts;
 pub use run::{Ask, Run};
 pub use strategy::{
-    CapabilityStrategy, ConnectivityStrategy, CostStrategy, CustomStrategy, DeviceRequirements,
-    DeviceStrategy, FallbackStrategy, FirstMatch, InputSizeStrategy, LatencyStrategy,
-    PrivacyStrategy, ReadyStrategy, Strategy, Unit, WithFallback,
+    AskStrategy, CapabilityStrategy, CustomStrategy, DeviceRequirements, DeviceStrategy,
+    FallbackStrategy, FirstMatch, InputSizeStrategy, LatencyStrategy, PrivacyStrategy,
+    ReadyStrategy, Strategy, Unit, WithFallback,
 };
 pub use trace::{Attempt, Outcome, Trace};
 

@@ -4,10 +4,9 @@ use serde_json::{Map, Value};
 
 use super::gate::Gate;
 use super::policy::Policy;
-use super::record::Record;
 use super::strategy::Strategy;
 use crate::Result;
-use crate::json;
+use crate::json::{self, Fields, FromJson as _};
 
 /// Default deadline for the first content of a branch behind a network.
 const REMOTE_PATIENCE_MS: f64 = 15_000.0;
@@ -42,36 +41,34 @@ pub enum Judge {
 }
 
 impl Plan {
-    fn read(json: &Value) -> Result<Self> {
-        let mut record = Record::of("a hybrid", json);
-        let keys = record.keys("keys");
-        let policy =
-            record.value("policy").map(Policy::read).unwrap_or_else(|| Ok(Policy::default()));
-        let policy = record.inner(policy).unwrap_or_default();
+    fn read(json: Value) -> Result<Self> {
+        let mut fields = Fields::of("a hybrid", json);
+        let keys = fields.keys("keys");
+        let policy: Policy = fields.read("policy").unwrap_or_default();
         let mut policies = vec![policy.clone(); keys.len()];
-        for pair in record.list("branchPolicies") {
+        for mut pair in fields.list("branchPolicies") {
+            let own = Policy::from_json(pair.get_mut(1).map(Value::take).unwrap_or_default());
             let key = pair.get(0).and_then(Value::as_str).unwrap_or_default();
-            let own = Policy::read(pair.get(1).unwrap_or(&Value::Null));
             let slot = keys.iter().position(|it| it == key).and_then(|it| policies.get_mut(it));
-            if let Some((slot, own)) = slot.zip(record.inner(own)) {
+            if let Some((slot, own)) = slot.zip(fields.inner(own)) {
                 *slot = policy.overlaid(Some(&own));
             }
         }
-        let strategy = Strategy::read(record.value("strategy").unwrap_or(&Value::Null));
-        let judge = match record.value("judge") {
+        let strategy = Strategy::from_json(fields.value("strategy").unwrap_or_default());
+        let judge = match fields.value("judge") {
             None => Ok(Judge::None),
             Some(Value::String(it)) if it == "accept" => Ok(Judge::Accept),
-            Some(gate) => Gate::read(gate).map(Judge::Confidence),
+            Some(gate) => Gate::from_json(gate).map(Judge::Confidence),
         };
         let plan = Self {
-            strategy: record.inner(strategy).unwrap_or_else(Strategy::none),
-            strategy_name: record.maybe_text("strategyName").unwrap_or_default(),
-            judge: record.inner(judge).unwrap_or_default(),
+            strategy: fields.inner(strategy).unwrap_or_else(Strategy::none),
+            strategy_name: fields.text("strategyName").unwrap_or_default(),
+            judge: fields.inner(judge).unwrap_or_default(),
             policies,
-            remote: record.maybe_keys("remote").unwrap_or_default(),
+            remote: fields.keys("remote"),
             keys,
         };
-        record.done(plan)
+        fields.done(plan)
     }
 
     /// Reads a plan.
@@ -79,7 +76,7 @@ impl Plan {
     /// # Errors
     /// `INVALID_ARGUMENT` where something in it is not as it must be.
     pub fn parse(json: &str) -> Result<Self> {
-        Self::read(&json::parse(json, "the routing options")?)
+        Self::read(json::parse(json, "the routing options")?)
     }
 
     pub(crate) fn policy(&self, branch: usize) -> &Policy {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::record::Record;
+use crate::json::{Fields, FromJson};
 use crate::{Result, Status};
 
 /// The public `HybridPolicy`. What is absent is off.
@@ -31,36 +31,38 @@ pub struct Breaker {
     pub cooldown_ms: f64,
 }
 
-impl Policy {
-    /// Reads a policy.
-    pub(crate) fn read(json: &Value) -> Result<Self> {
-        let mut record = Record::of("a policy", json);
-        let fallback_on = record.maybe_keys("fallbackOn").map(|words| {
+impl FromJson for Policy {
+    fn from_json(json: Value) -> Result<Self> {
+        let mut fields = Fields::of("a policy", json);
+        let fallback_on = fields.texts("fallbackOn").map(|words| {
             let statuses: Vec<_> = words.iter().filter_map(|it| Status::parse(it)).collect();
             if statuses.len() != words.len() {
-                record.blame("fallbackOn", "a list of statuses");
+                fields.wrong("fallbackOn", "a list of statuses");
             }
             statuses
         });
-        let breaker = record.value("breaker").map(|json| {
-            let mut breaker = Record::of("breaker", json);
-            let read = Breaker {
-                failures: u32::try_from(breaker.index("failures")).unwrap_or(u32::MAX),
-                cooldown_ms: breaker.number("cooldownMs"),
-            };
-            breaker.done(read)
-        });
         let policy = Self {
             fallback_on,
-            first_token_timeout_ms: record.maybe_number("firstTokenTimeoutMs"),
-            idle_timeout_ms: record.maybe_number("idleTimeoutMs"),
-            total_timeout_ms: record.maybe_number("totalTimeoutMs"),
-            hedge_after_ms: record.maybe_number("hedgeAfterMs"),
-            breaker: breaker.and_then(|it| record.inner(it)),
+            first_token_timeout_ms: fields.number("firstTokenTimeoutMs"),
+            idle_timeout_ms: fields.number("idleTimeoutMs"),
+            total_timeout_ms: fields.number("totalTimeoutMs"),
+            hedge_after_ms: fields.number("hedgeAfterMs"),
+            breaker: fields.read("breaker"),
         };
-        record.done(policy)
+        fields.done(policy)
     }
+}
 
+impl FromJson for Breaker {
+    fn from_json(json: Value) -> Result<Self> {
+        let mut fields = Fields::of("breaker", json);
+        let failures = u32::try_from(fields.required_index("failures")).unwrap_or(u32::MAX);
+        let cooldown_ms = fields.required_number("cooldownMs");
+        fields.done(Self { failures, cooldown_ms })
+    }
+}
+
+impl Policy {
     /// This policy, with everything the branch's own says instead.
     #[must_use]
     pub fn overlaid(&self, own: Option<&Self>) -> Self {
@@ -95,10 +97,11 @@ impl Policy {
 mod tests {
     use super::Policy;
     use crate::Status;
+    use crate::json::FromJson as _;
 
     #[test]
     fn a_branch_overrides_field_by_field() {
-        let policy = |json: &str| Policy::read(&serde_json::from_str(json).unwrap()).unwrap();
+        let policy = |json: &str| Policy::from_json(serde_json::from_str(json).unwrap()).unwrap();
         let base = policy(
             r#"{"totalTimeoutMs":9,"idleTimeoutMs":3,"breaker":{"failures":2,"cooldownMs":5}}"#,
         );

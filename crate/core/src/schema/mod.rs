@@ -3,16 +3,14 @@
 //! Patterns are parsed here for both ends: the engine makes automata of them that constrain what is written, and
 //! `pattern` matches them in linear time where an answer is checked.
 
-mod equality;
 mod format;
 pub mod pattern;
 mod reference;
 mod validate;
 
-pub use equality::is_equal;
 pub use format::{format_pattern, generated_format_pattern};
 pub use reference::resolve;
-pub use validate::{Mismatch, validate, validate_within};
+pub use validate::{Mismatch, is_equal, validate, validate_within};
 
 #[cfg(test)]
 mod tests;

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::percent::percent_decoded;
+
 /// What a reference within the same schema (`#/$defs/…`) points at.
 #[must_use]
 pub fn resolve<'a>(root: &'a Value, reference: &str) -> Option<&'a Value> {
@@ -9,18 +11,7 @@ pub fn resolve<'a>(root: &'a Value, reference: &str) -> Option<&'a Value> {
     if !pointer.contains('%') {
         return pointed_at(root, pointer);
     }
-    let mut bytes = Vec::new();
-    let mut rest = pointer.bytes();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'%' => {
-                let digit = |byte: Option<u8>| char::from(byte?).to_digit(16);
-                u8::try_from(digit(rest.next())? * 16 + digit(rest.next())?).ok()?
-            }
-            other => other,
-        });
-    }
-    pointed_at(root, &String::from_utf8(bytes).ok()?)
+    pointed_at(root, &String::from_utf8(percent_decoded(pointer)).ok()?)
 }
 
 /// What a JSON pointer means, as `Value::pointer` reads it. That one brings the library's search of texts, which is five kilobytes

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{format_pattern, is_equal, resolve};
+use super::{format_pattern, resolve};
 
 /// The first place where a value is not what its schema asks for.
 ///
@@ -396,4 +396,25 @@ fn is_of_type(value: &Value, name: &str) -> bool {
 fn is_multiple(value: f64, step: f64) -> bool {
     let times = value / step;
     times.is_finite() && (times - times.round()).abs() <= 1e-9 * times.abs().max(1.0)
+}
+
+/// Like `==`, but 1 and 1.0 are one number.
+#[must_use]
+pub fn is_equal(left: &Value, right: &Value) -> bool {
+    match (left, right) {
+        (Value::Number(left), Value::Number(right)) => {
+            left == right || left.as_f64() == right.as_f64()
+        }
+        (Value::Array(left), Value::Array(right)) => {
+            left.len() == right.len()
+                && left.iter().zip(right).all(|(left, right)| is_equal(left, right))
+        }
+        (Value::Object(left), Value::Object(right)) => {
+            left.len() == right.len()
+                && left
+                    .iter()
+                    .all(|(name, left)| right.get(name).is_some_and(|right| is_equal(left, right)))
+        }
+        _ => left == right,
+    }
 }

@@ -115,7 +115,7 @@ fn read_request(path: &Path) -> Result<Request> {
             set(message, "content", json!([{ "text": text }]));
         }
     }
-    serde_json::from_value(value).map_err(|error| wrong(error.to_string()))
+    Request::from_json(value)
 }
 
 fn set(message: &mut Value, key: &str, value: Value) {

@@ -5,7 +5,7 @@
 
 use std::cell::{Cell, RefCell};
 
-use hybridge_core::http::{HttpRequest, no_answer};
+use hybridge_core::cloud::{HttpRequest, no_answer};
 use hybridge_core::{Error, Status};
 use js_sys::{Array, ArrayBuffer, Function, Promise, Reflect, Uint8Array};
 use wasm_bindgen::prelude::wasm_bindgen;

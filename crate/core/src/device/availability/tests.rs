@@ -112,7 +112,7 @@ fn facts_read_as_they_are_told() {
     for (told, complaint) in [
         ("[]", "the facts must be an object"),
         (r#"{"held":-1}"#, "`held` of the facts must be a whole number of at least 0"),
-        (r#"{"wish":"npu"}"#, "`wish` of the facts must be a wish"),
+        (r#"{"wish":"npu"}"#, "`wish` of the facts must be auto, gpu or cpu"),
         (r#"{"gpu":{"software":1}}"#, "`software` of the GPU must be true or false"),
     ] {
         assert_eq!(Facts::parse(told).unwrap_err().message, complaint);

@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
+use crate::json::{Fields, texts};
 use crate::route::decision::Decision;
 use crate::route::facts::{Facts, Pause};
-use crate::route::record::{Record, texts};
 use crate::{Content, Request};
 
 /// What a request may need. Video and documents map to nothing, as in the original.
@@ -30,18 +30,18 @@ pub struct CapabilityStrategy {
 }
 
 impl CapabilityStrategy {
-    pub(super) fn read(record: &mut Record<'_>) -> Self {
+    pub(super) fn read(fields: &mut Fields) -> Self {
         let mut supports = Vec::new();
-        for pair in record.list("supports") {
+        for pair in fields.list("supports") {
             let key = pair.get(0).and_then(Value::as_str).unwrap_or_default();
-            let words = texts(pair.get(1).and_then(Value::as_array).map_or(&[], Vec::as_slice));
+            let words = texts(pair.get(1).and_then(Value::as_array).map_or(&[][..], Vec::as_slice));
             let able: Vec<_> = words.iter().filter_map(|it| Capability::parse(it)).collect();
             if able.len() != words.len() {
-                record.blame("supports", "pairs of a key and its capabilities");
+                fields.wrong("supports", "pairs of a key and its capabilities");
             }
             supports.push((key.to_owned(), able));
         }
-        Self { supports, order: record.maybe_keys("order") }
+        Self { supports, order: fields.texts("order") }
     }
 
     pub(super) fn decide(&self, facts: Facts<'_>) -> Result<Decision, Pause> {
@@ -92,14 +92,11 @@ fn needs(request: &Request) -> Vec<Capability> {
             _ => false,
         })
     };
-    let wants_json = request.output.as_ref().is_some_and(|output| {
-        output.format == Some(crate::Format::Json) || output.schema.is_some()
-    });
     [
         (has("image/"), Capability::Vision),
         (has("audio/"), Capability::Audio),
         (!request.tools.is_empty(), Capability::Tools),
-        (wants_json, Capability::Json),
+        (request.wants_json(), Capability::Json),
     ]
     .into_iter()
     .filter_map(|(is_needed, capability)| is_needed.then_some(capability))
@@ -125,6 +122,7 @@ mod tests {
             (r#"{"output":{"format":"json"}}"#, "device cloud needs json"),
             (r#"{"output":{"schema":{}}}"#, "device cloud needs json"),
             (r#"{"output":{"format":"text"}}"#, "device cloud"),
+            (r#"{"output":{"format":"text","schema":{}}}"#, "device cloud"),
             (r#"{"tools":[{"name":"f"}]}"#, "cloud needs tools"),
             (
                 r#"{"messages":[{"role":"user","content":[{"media":{"url":"https://x/y","contentType":"image/png"}}]}]}"#,

@@ -1,8 +1,8 @@
 //! A strategy of the caller's own: a function, or a class with `route()`.
 
+use crate::json::Fields;
 use crate::route::decision::Decision;
 use crate::route::facts::{Facts, Pause};
-use crate::route::record::Record;
 
 /// Asks the caller. Also what `PreRoutingStrategy` is.
 #[derive(Clone, Debug)]
@@ -14,8 +14,8 @@ pub struct CustomStrategy {
 }
 
 impl CustomStrategy {
-    pub(super) fn read(record: &mut Record<'_>) -> Self {
-        Self { leaf: record.index("leaf"), name: record.text("name") }
+    pub(super) fn read(fields: &mut Fields) -> Self {
+        Self { leaf: fields.required_index("leaf"), name: fields.required_text("name") }
     }
 
     pub(super) fn decide(&self, facts: Facts<'_>) -> Result<Decision, Pause> {

@@ -1,10 +1,8 @@
 //! By what this machine is.
 
-use serde_json::Value;
-
+use crate::json::Fields;
 use crate::route::decision::Decision;
 use crate::route::facts::{Device, Facts, Pause};
-use crate::route::record::Record;
 
 /// One branch where the machine meets the requirements, another where it does not.
 #[derive(Clone, Debug)]
@@ -35,18 +33,22 @@ pub struct DeviceRequirements {
 }
 
 impl DeviceStrategy {
-    pub(super) fn read(record: &mut Record<'_>) -> Self {
-        let mut require = Record::of("require", record.value("require").unwrap_or(&Value::Null));
+    pub(super) fn read(fields: &mut Fields) -> Self {
+        let mut require = Fields::of("require", fields.value("require").unwrap_or_default());
         let read = DeviceRequirements {
-            webgpu: require.maybe_flag("webgpu"),
-            hardware_gpu: require.maybe_flag("hardwareGpu"),
-            min_memory_gb: require.maybe_number("minMemoryGB"),
-            min_battery_level: require.maybe_number("minBatteryLevel"),
-            min_tokens_per_second: require.maybe_number("minTokensPerSecond"),
-            allow_save_data: require.maybe_flag("allowSaveData"),
+            webgpu: require.flag("webgpu"),
+            hardware_gpu: require.flag("hardwareGpu"),
+            min_memory_gb: require.number("minMemoryGB"),
+            min_battery_level: require.number("minBatteryLevel"),
+            min_tokens_per_second: require.number("minTokensPerSecond"),
+            allow_save_data: require.flag("allowSaveData"),
         };
-        let require = record.inner(require.done(read)).unwrap_or_default();
-        Self { require, capable: record.text("capable"), otherwise: record.text("otherwise") }
+        let require = fields.inner(require.done(read)).unwrap_or_default();
+        Self {
+            require,
+            capable: fields.required_text("capable"),
+            otherwise: fields.required_text("otherwise"),
+        }
     }
 
     pub(super) fn decide(&self, facts: Facts<'_>, keys: &[String]) -> Result<Decision, Pause> {

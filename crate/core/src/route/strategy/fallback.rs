@@ -1,7 +1,7 @@
 //! Always the same branches in the same order.
 
+use crate::json::Fields;
 use crate::route::decision::Decision;
-use crate::route::record::Record;
 
 /// A fixed order.
 #[derive(Clone, Debug)]
@@ -11,8 +11,8 @@ pub struct FallbackStrategy {
 }
 
 impl FallbackStrategy {
-    pub(super) fn read(record: &mut Record<'_>) -> Self {
-        Self { order: record.keys("order") }
+    pub(super) fn read(fields: &mut Fields) -> Self {
+        Self { order: fields.keys("order") }
     }
 
     pub(super) fn decide(&self) -> Decision {

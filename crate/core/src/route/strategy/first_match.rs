@@ -1,9 +1,9 @@
 //! The first child with an opinion.
 
 use super::Strategy;
+use crate::json::Fields;
 use crate::route::decision::Decision;
 use crate::route::facts::{Facts, Pause};
-use crate::route::record::Record;
 
 /// Asks its children in turn. A child that only constrains is heard, and the next one is asked within its constraint;
 /// so is one whose whole order is forbidden by then.
@@ -14,13 +14,8 @@ pub struct FirstMatch {
 }
 
 impl FirstMatch {
-    pub(super) fn read(record: &mut Record<'_>) -> Self {
-        let mut children = Vec::new();
-        for child in record.list("children") {
-            let child = Strategy::read(child);
-            children.extend(record.inner(child));
-        }
-        Self { children }
+    pub(super) fn read(fields: &mut Fields) -> Self {
+        Self { children: fields.each("children") }
     }
 
     pub(super) fn decide(&self, facts: Facts<'_>, keys: &[String]) -> Result<Decision, Pause> {

@@ -1,8 +1,8 @@
 //! One branch for small requests, another for large ones.
 
+use crate::json::Fields;
 use crate::route::decision::Decision;
 use crate::route::facts::{BranchFacts, Facts, Pause};
-use crate::route::record::Record;
 use crate::route::rounded;
 
 /// By the length of all text. Strictly more than the threshold is large.
@@ -29,12 +29,12 @@ pub enum Unit {
 }
 
 impl InputSizeStrategy {
-    pub(super) fn read(record: &mut Record<'_>) -> Self {
+    pub(super) fn read(fields: &mut Fields) -> Self {
         Self {
-            threshold: record.number("threshold"),
-            small: record.text("small"),
-            large: record.text("large"),
-            unit: match record.maybe_text("unit").as_deref() {
+            threshold: fields.required_number("threshold"),
+            small: fields.required_text("small"),
+            large: fields.required_text("large"),
+            unit: match fields.text("unit").as_deref() {
                 Some("tokens") => Unit::Tokens,
                 _ => Unit::Characters,
             },

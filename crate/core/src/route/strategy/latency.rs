@@ -1,8 +1,8 @@
 //! The first branch that will speak soon enough.
 
+use crate::json::Fields;
 use crate::route::decision::Decision;
 use crate::route::facts::{Facts, Pause};
-use crate::route::record::Record;
 use crate::route::rounded;
 
 /// By the time each branch is predicted to need for its first token. A branch that was never measured is given its chance.
@@ -15,10 +15,10 @@ pub struct LatencyStrategy {
 }
 
 impl LatencyStrategy {
-    pub(super) fn read(record: &mut Record<'_>) -> Self {
+    pub(super) fn read(fields: &mut Fields) -> Self {
         Self {
-            first_token_budget_ms: record.number("firstTokenBudgetMs"),
-            order: record.keys("order"),
+            first_token_budget_ms: fields.required_number("firstTokenBudgetMs"),
+            order: fields.keys("order"),
         }
     }
 

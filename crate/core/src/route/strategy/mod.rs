@@ -1,8 +1,7 @@
 //! The strategies: data with callbacks as leaves. One file for each, and one table of tests in it.
 
+mod ask;
 mod capability;
-mod connectivity;
-mod cost;
 mod custom;
 mod device;
 mod fallback;
@@ -19,12 +18,11 @@ use serde_json::Value;
 
 use super::decision::Decision;
 use super::facts::{Facts, Pause};
-use super::record::Record;
+use crate::json::{Fields, FromJson};
 use crate::{Error, Result};
 
+pub use ask::AskStrategy;
 pub use capability::CapabilityStrategy;
-pub use connectivity::ConnectivityStrategy;
-pub use cost::CostStrategy;
 pub use custom::CustomStrategy;
 pub use device::{DeviceRequirements, DeviceStrategy};
 pub use fallback::FallbackStrategy;
@@ -39,9 +37,8 @@ pub use with_fallback::WithFallback;
 #[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "each variant is documented at its type")]
 pub enum Strategy {
+    Ask(AskStrategy),
     Capability(CapabilityStrategy),
-    Connectivity(ConnectivityStrategy),
-    Cost(CostStrategy),
     Custom(CustomStrategy),
     Device(DeviceStrategy),
     Fallback(FallbackStrategy),
@@ -53,19 +50,22 @@ pub enum Strategy {
     WithFallback(WithFallback),
 }
 
-impl Strategy {
+impl FromJson for Strategy {
     /// Reads a node: an object with one field, named for the strategy.
-    pub(crate) fn read(json: &Value) -> Result<Self> {
-        let node = json.as_object().and_then(|it| it.iter().next());
+    fn from_json(json: Value) -> Result<Self> {
+        let node = match json {
+            Value::Object(node) => node.into_iter().next(),
+            _ => None,
+        };
         let Some((kind, data)) = node else {
             return Err(Error::invalid("a strategy must be described by an object"));
         };
-        let mut record = Record::of("a strategy", data);
-        let it = &mut record;
+        let mut fields = Fields::of("a strategy", data);
+        let it = &mut fields;
         let strategy = match kind.as_str() {
             "capability" => Self::Capability(CapabilityStrategy::read(it)),
-            "connectivity" => Self::Connectivity(ConnectivityStrategy::read(it)),
-            "cost" => Self::Cost(CostStrategy::read(it)),
+            "connectivity" => Self::Ask(AskStrategy::connectivity(it)),
+            "cost" => Self::Ask(AskStrategy::cost(it)),
             "custom" => Self::Custom(CustomStrategy::read(it)),
             "device" => Self::Device(DeviceStrategy::read(it)),
             "fallback" => Self::Fallback(FallbackStrategy::read(it)),
@@ -77,9 +77,11 @@ impl Strategy {
             "withFallback" => Self::WithFallback(WithFallback::read(it)),
             _ => return Err(Error::invalid("a strategy of this kind is not known")),
         };
-        record.done(strategy)
+        fields.done(strategy)
     }
+}
 
+impl Strategy {
     /// What never has an opinion.
     pub(crate) fn none() -> Self {
         Self::Fallback(FallbackStrategy { order: Vec::new() })
@@ -89,9 +91,8 @@ impl Strategy {
     /// a strategy holds no state of its own.
     pub(crate) fn decide(&self, facts: Facts<'_>, keys: &[String]) -> Result<Decision, Pause> {
         match self {
+            Self::Ask(it) => it.decide(facts),
             Self::Capability(it) => it.decide(facts),
-            Self::Connectivity(it) => it.decide(facts),
-            Self::Cost(it) => it.decide(facts),
             Self::Custom(it) => it.decide(facts),
             Self::Device(it) => it.decide(facts, keys),
             Self::Fallback(it) => Ok(it.decide()),

@@ -1,9 +1,9 @@
 //! Personal data stays where it is.
 
+use crate::json::Fields;
 use crate::privacy::SensitiveKind;
 use crate::route::decision::Decision;
 use crate::route::facts::{Facts, Pause};
-use crate::route::record::Record;
 
 /// Pins a request that holds personal data to one branch, whatever is composed around it.
 #[derive(Clone, Debug)]
@@ -17,16 +17,16 @@ pub struct PrivacyStrategy {
 }
 
 impl PrivacyStrategy {
-    pub(super) fn read(record: &mut Record<'_>) -> Self {
-        let detect = record.maybe_keys("detect").map(|words| {
+    pub(super) fn read(fields: &mut Fields) -> Self {
+        let detect = fields.texts("detect").map(|words| {
             let kinds: Vec<_> = words.iter().filter_map(|it| SensitiveKind::parse(it)).collect();
             if kinds.len() != words.len() {
-                record.blame("detect", "kinds of personal data");
+                fields.wrong("detect", "kinds of personal data");
             }
             kinds
         });
-        let leaf = record.value("leaf").map(|_| record.index("leaf"));
-        Self { keep: record.text("keep"), leaf, detect }
+        let leaf = fields.index("leaf");
+        Self { keep: fields.required_text("keep"), leaf, detect }
     }
 
     pub(super) fn decide(&self, facts: Facts<'_>) -> Result<Decision, Pause> {

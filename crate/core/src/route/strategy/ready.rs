@@ -1,8 +1,8 @@
 //! Cloud now, device once its model is there.
 
+use crate::json::Fields;
 use crate::route::decision::Decision;
 use crate::route::facts::{Facts, Pause};
-use crate::route::record::Record;
 
 /// By the state of a branch's model.
 #[derive(Clone, Debug)]
@@ -14,8 +14,8 @@ pub struct ReadyStrategy {
 }
 
 impl ReadyStrategy {
-    pub(super) fn read(record: &mut Record<'_>) -> Self {
-        Self { ready: record.text("ready"), otherwise: record.text("otherwise") }
+    pub(super) fn read(fields: &mut Fields) -> Self {
+        Self { ready: fields.required_text("ready"), otherwise: fields.required_text("otherwise") }
     }
 
     pub(super) fn decide(&self, facts: Facts<'_>) -> Result<Decision, Pause> {

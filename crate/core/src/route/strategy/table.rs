@@ -2,6 +2,7 @@
 
 use super::Strategy;
 use crate::Usage;
+use crate::json::FromJson as _;
 use crate::route::facts::{Answers, Facts, Pause, Question};
 use crate::route::health::{Health, Pace};
 
@@ -28,7 +29,7 @@ pub(super) fn check_measured(tree: &str, first_token_ms: &[Option<f64>], expecte
 
 #[track_caller]
 fn check_with(tree: &str, given: &[(&str, &str)], health: &Health, expected: &str) {
-    let strategy = Strategy::read(&serde_json::from_str(tree).unwrap()).unwrap();
+    let strategy = Strategy::from_json(serde_json::from_str(tree).unwrap()).unwrap();
     let keys = ["device".to_owned(), "cloud".to_owned()];
     let mut answers = Answers::default();
     let mut asked = 0;

@@ -1,11 +1,9 @@
 //! A strategy with a fixed tail.
 
-use serde_json::Value;
-
 use super::Strategy;
+use crate::json::{Fields, FromJson as _};
 use crate::route::decision::Decision;
 use crate::route::facts::{Facts, Pause};
-use crate::route::record::Record;
 
 /// The inner order, then whatever of the tail is not in it. Without an inner opinion the tail stands alone.
 /// The inner constraint holds for the tail too.
@@ -18,10 +16,10 @@ pub struct WithFallback {
 }
 
 impl WithFallback {
-    pub(super) fn read(record: &mut Record<'_>) -> Self {
-        let inner = Strategy::read(record.value("inner").unwrap_or(&Value::Null));
-        let inner = record.inner(inner).unwrap_or_else(Strategy::none);
-        Self { inner: Box::new(inner), fallback_order: record.keys("fallbackOrder") }
+    pub(super) fn read(fields: &mut Fields) -> Self {
+        let inner = Strategy::from_json(fields.value("inner").unwrap_or_default());
+        let inner = fields.inner(inner).unwrap_or_else(Strategy::none);
+        Self { inner: Box::new(inner), fallback_order: fields.keys("fallbackOrder") }
     }
 
     pub(super) fn decide(&self, facts: Facts<'_>, keys: &[String]) -> Result<Decision, Pause> {

@@ -3,14 +3,14 @@
 use serde_json::{Value, json};
 
 use super::super::OpenAi;
-use crate::http::Task;
+use crate::cloud::Task;
 use crate::{Request, Result};
 
 fn body(request: Value, task: Task) -> Result<Value> {
-    let request: Request = serde_json::from_value(request).unwrap();
+    let request = Request::from_json(request).unwrap();
     let service =
         OpenAi { model: "m".to_owned(), base_url: "http://localhost:8000/v1/".to_owned() };
-    let http = service.request(&request, task)?;
+    let http = service.http(&request, task)?;
     assert_eq!(http.url, "http://localhost:8000/v1/chat/completions");
     Ok(serde_json::from_str(&http.body).unwrap())
 }

@@ -6,7 +6,7 @@
 
 use serde_json::Value;
 
-use super::Head;
+use super::HttpHead;
 use crate::json::{Look as _, has};
 use crate::{Error, Status};
 
@@ -58,7 +58,7 @@ pub fn no_answer(is_offline: bool) -> Error {
 }
 
 /// A failed answer, from its head and whatever its body holds.
-pub(super) fn failed(head: Head<'_>, body: &[u8]) -> Error {
+pub(super) fn failed(head: HttpHead<'_>, body: &[u8]) -> Error {
     let body: Option<Value> = serde_json::from_str(&String::from_utf8_lossy(body)).ok();
     let report = body.as_ref().and_then(|body| Report::of(body, true));
     let mut error = match report {
@@ -71,7 +71,7 @@ pub(super) fn failed(head: Head<'_>, body: &[u8]) -> Error {
     if head.status == 413 && error.code.is_none() {
         error.code = Some("REQUEST_TOO_LARGE".into());
     }
-    if error.retry_after_ms.is_none() && !is_hopeless(&error) {
+    if error.retry_after_ms.is_none() && !error.is_hopeless() {
         error.retry_after_ms = head.retry_after.and_then(milliseconds);
     }
     error
@@ -137,7 +137,7 @@ impl<'a> Report<'a> {
         if let Some(code) = code {
             error = error.with_code(code.to_owned());
         }
-        if !is_hopeless(&error) {
+        if !error.is_hopeless() {
             error.retry_after_ms = self.retry_delay();
         }
         error
@@ -207,11 +207,6 @@ impl<'a> Report<'a> {
             }
         }
     }
-}
-
-/// Whether a pause of seconds would heal it.
-fn is_hopeless(error: &Error) -> bool {
-    matches!(error.code.as_deref(), Some("QUOTA_DAILY" | "INSUFFICIENT_QUOTA"))
 }
 
 /// Seconds with up to nine decimals, rounded up. Parsed by hand, since a parser of all floats weighs 16 KB.

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::super::Gemini;
-use crate::http::Task;
+use crate::cloud::Task;
 use crate::{Request, Result};
 
 fn gemini(model: &str, base_url: Option<&str>) -> Gemini {
@@ -15,8 +15,8 @@ fn gemini(model: &str, base_url: Option<&str>) -> Gemini {
 }
 
 fn body(request: Value, task: Task) -> Result<Value> {
-    let request: Request = serde_json::from_value(request).unwrap();
-    let http = gemini("m", None).request(&request, task)?;
+    let request = Request::from_json(request).unwrap();
+    let http = gemini("m", None).http(&request, task)?;
     Ok(serde_json::from_str(&http.body).unwrap())
 }
 
@@ -45,8 +45,8 @@ fn check_part(part: Value, expected: Value) {
 #[test]
 fn addresses() {
     let check = |model: &str, base_url: Option<&str>, task: Task, expected: &str| {
-        let request = serde_json::from_value(user(&json!([{ "text": "x" }]))).unwrap();
-        assert_eq!(gemini(model, base_url).request(&request, task).unwrap().url, expected);
+        let request = Request::from_json(user(&json!([{ "text": "x" }]))).unwrap();
+        assert_eq!(gemini(model, base_url).http(&request, task).unwrap().url, expected);
     };
     let google = "https://generativelanguage.googleapis.com/v1beta";
     check("g", None, Task::Generate, &format!("{google}/models/g:generateContent"));

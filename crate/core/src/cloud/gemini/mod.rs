@@ -6,7 +6,8 @@ mod schema;
 
 use serde_json::Value;
 
-pub(crate) use response::take;
+use super::{Dialect, Draft, HttpRequest, Task};
+use crate::{Piece, Request, Result};
 
 /// Where Google serves it. A `baseUrl` of one's own replaces this.
 const BASE_URL: &str = "https://generativelanguage.googleapis.com";
@@ -20,4 +21,14 @@ pub struct Gemini {
     pub base_url: Option<String>,
     /// Sent as they are.
     pub safety_settings: Vec<Value>,
+}
+
+impl Dialect for Gemini {
+    fn request(&self, request: &Request, task: Task) -> Result<HttpRequest> {
+        self.http(request, task)
+    }
+
+    fn take(&mut self, json: &Value, draft: &mut Draft) -> Option<Piece> {
+        response::take(json, draft)
+    }
 }

@@ -6,7 +6,7 @@ use crate::{Confidence, Content, FinishReason, Message, Part, Piece, Reply, Role
 
 /// The answer so far.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Draft {
+pub struct Draft {
     parts: Vec<Part>,
     logprobs: Vec<f64>,
     /// Why it ended, and the provider's word for it, once that is known.

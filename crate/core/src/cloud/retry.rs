@@ -6,8 +6,6 @@ use crate::Error;
 const FIRST_PAUSE_MS: f64 = 1_000.0;
 /// Nobody waits longer than this for a service; another branch is nearer.
 const LONGEST_PAUSE_MS: f64 = 60_000.0;
-/// Failures that a pause of seconds does not heal.
-const HOPELESS: [&str; 2] = ["QUOTA_DAILY", "INSUFFICIENT_QUOTA"];
 
 /// The pause in milliseconds before the next try, or `None` to give up.
 ///
@@ -16,8 +14,7 @@ const HOPELESS: [&str; 2] = ["QUOTA_DAILY", "INSUFFICIENT_QUOTA"];
 /// kept to the millisecond, and one longer than a minute is a reason to give up.
 #[must_use]
 pub fn retry_delay_ms(error: &Error, failures: u32, retries: u32, chance: f64) -> Option<u64> {
-    let hopeless = error.code.as_deref().is_some_and(|code| HOPELESS.contains(&code));
-    if failures > retries || !error.status.is_transient() || hopeless {
+    if failures > retries || !error.status.is_transient() || error.is_hopeless() {
         return None;
     }
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 60,000")]

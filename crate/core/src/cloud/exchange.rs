@@ -6,11 +6,9 @@ use serde_json::Value;
 
 use super::failure::{failed, not_the_service, reported};
 use super::redaction::Redaction;
-use super::{Draft, Head, HttpRequest};
-use crate::gemini::{self, Gemini};
-use crate::json::{Fields, has};
-use crate::openai::{self, OpenAi};
-use crate::sse::{Decoder, Event};
+use super::sse::{Decoder, Event};
+use super::{Dialect, Draft, HttpRequest, Task};
+use crate::json::has;
 use crate::{Error, Message, Piece, Reply, Request, Result};
 
 /// What an answer that is no stream may weigh.
@@ -18,61 +16,20 @@ const BODY_LIMIT: usize = 64 << 20;
 /// What of a failed answer is read.
 const FAILURE_LIMIT: usize = 64 << 10;
 
-/// A service and how to speak to it.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Service {
-    /// Google's own wire.
-    Gemini(Gemini),
-    /// Chat completions, whoever serves them.
-    OpenAi(OpenAi),
-}
-
-/// What is asked of it.
+/// The head of a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Task {
-    /// The whole answer at once.
-    Generate,
-    /// The answer in pieces.
-    Stream,
-    /// How many tokens the request has: a reply with nothing but `usage.input_tokens`.
-    Count,
-}
-
-impl Service {
-    /// Reads `{ dialect: 'gemini' | 'openai', model, baseUrl, safetySettings }`.
-    pub fn from_json(json: Value) -> Result<Self> {
-        let mut fields = Fields::of("the service", json)?;
-        let model = fields.required_text("model")?;
-        match fields.text("dialect")?.as_deref() {
-            Some("gemini") => Ok(Self::Gemini(Gemini {
-                model,
-                base_url: fields.text("baseUrl")?,
-                safety_settings: fields.list("safetySettings")?,
-            })),
-            Some("openai") => {
-                Ok(Self::OpenAi(OpenAi { model, base_url: fields.required_text("baseUrl")? }))
-            }
-            _ => Err(fields.wrong("dialect", "gemini or openai")),
-        }
-    }
-}
-
-impl Task {
-    /// Reads `generate`, `stream` or `count`.
-    #[must_use]
-    pub fn parse(word: &str) -> Option<Self> {
-        match word {
-            "generate" => Some(Self::Generate),
-            "stream" => Some(Self::Stream),
-            "count" => Some(Self::Count),
-            _ => None,
-        }
-    }
+pub struct HttpHead<'a> {
+    /// The HTTP status.
+    pub status: u16,
+    /// `content-type`, empty where there is none.
+    pub content_type: &'a str,
+    /// `retry-after`, where the service sent one and lets a page read it.
+    pub retry_after: Option<&'a str>,
 }
 
 /// What comes next.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Step {
+pub enum Next {
     /// Read on: feed the next bytes, or say that they ended.
     Read,
     /// Hand this out.
@@ -90,22 +47,16 @@ pub enum Step {
 ///              └──► whole  ──┘           broken ──► settled: Failed
 /// ```
 ///
-/// Nothing here returns an error: every failure is a `Step::Failed`, after the pieces before it.
+/// Nothing here returns an error: every failure is a `Next::Failed`, after the pieces before it.
 #[derive(Debug)]
 pub struct Exchange {
-    dialect: Dialect,
+    dialect: Box<dyn Dialect>,
     task: Task,
     draft: Draft,
     body: Body,
     pieces: VecDeque<Piece>,
     redaction: Redaction,
     settled: Option<Result<Box<Reply>>>,
-}
-
-#[derive(Debug)]
-enum Dialect {
-    Gemini,
-    OpenAi(openai::ToolCalls),
 }
 
 #[derive(Debug)]
@@ -123,13 +74,15 @@ enum Body {
 
 impl Exchange {
     /// The exchange, and what to send.
-    pub fn new(service: &Service, request: &Request, task: Task) -> Result<(Self, HttpRequest)> {
-        let (dialect, http) = match service {
-            Service::Gemini(gemini) => (Dialect::Gemini, gemini.request(request, task)?),
-            Service::OpenAi(openai) => {
-                (Dialect::OpenAi(openai::ToolCalls::default()), openai.request(request, task)?)
-            }
-        };
+    ///
+    /// # Errors
+    /// Whatever [`Dialect::request`] returns.
+    pub fn new(
+        dialect: Box<dyn Dialect>,
+        request: &Request,
+        task: Task,
+    ) -> Result<(Self, HttpRequest)> {
+        let http = dialect.request(request, task)?;
         let exchange = Self {
             dialect,
             task,
@@ -148,7 +101,7 @@ impl Exchange {
     }
 
     /// The answer's head has come.
-    pub fn open(&mut self, head: Head<'_>) {
+    pub fn open(&mut self, head: HttpHead<'_>) {
         let is_success = (200..300).contains(&head.status);
         let content_type = head.content_type.to_ascii_lowercase();
         let says = |word: &str| has(&content_type, word);
@@ -200,7 +153,8 @@ impl Exchange {
             Body::Unopened => self.settle(Err(truncated(false))),
             Body::Failure { status, retry_after, bytes } => {
                 let retry_after = retry_after.as_deref();
-                let error = failed(Head { status: *status, content_type: "", retry_after }, bytes);
+                let error =
+                    failed(HttpHead { status: *status, content_type: "", retry_after }, bytes);
                 self.settle(Err(error));
             }
             Body::Whole(bytes) => {
@@ -227,14 +181,14 @@ impl Exchange {
     }
 
     /// What comes next. Pieces go before the end, whatever the end is.
-    pub fn step(&mut self) -> Step {
+    pub fn step(&mut self) -> Next {
         if let Some(piece) = self.pieces.pop_front() {
-            return Step::Piece(piece);
+            return Next::Piece(piece);
         }
         match &self.settled {
-            None => Step::Read,
-            Some(Ok(reply)) => Step::Done(reply.clone()),
-            Some(Err(error)) => Step::Failed(error.clone()),
+            None => Next::Read,
+            Some(Ok(reply)) => Next::Done(reply.clone()),
+            Some(Err(error)) => Next::Failed(error.clone()),
         }
     }
 
@@ -258,12 +212,12 @@ impl Exchange {
             if is_done {
                 return Ok(());
             }
-            if matches!(dialect, Dialect::OpenAi(_)) && event.data == "[DONE]" {
+            if dialect.is_end(&event.data) {
                 is_done = true;
                 return Ok(());
             }
             match serde_json::from_str(&event.data) {
-                Ok(json) => take(dialect, draft, pieces, &json),
+                Ok(json) => take(dialect.as_mut(), draft, pieces, &json),
                 Err(_) if !event.terminated => Ok(()),
                 Err(_) => Err(Error::internal("the service sent an event that is not JSON")
                     .with_code("MALFORMED_EVENT")),
@@ -289,9 +243,9 @@ impl Exchange {
         match serde_json::from_str(&String::from_utf8_lossy(bytes)) {
             // What a stream without `alt=sse` looks like, once it is whole.
             Ok(Value::Array(events)) => {
-                events.iter().try_for_each(|event| take(dialect, draft, pieces, event))
+                events.iter().try_for_each(|event| take(dialect.as_mut(), draft, pieces, event))
             }
-            Ok(json) => take(dialect, draft, pieces, &json),
+            Ok(json) => take(dialect.as_mut(), draft, pieces, &json),
             Err(_) if looks_like_html(bytes) => Err(not_the_service()),
             Err(error) if error.is_eof() => Err(truncated(false)),
             Err(_) => Err(Error::internal("the service answered with something that is not JSON")
@@ -310,9 +264,7 @@ impl Exchange {
     }
 
     fn reply(&mut self) -> Result<Box<Reply>> {
-        if let Dialect::OpenAi(calls) = &mut self.dialect {
-            openai::finish(calls, &mut self.draft, &mut self.pieces);
-        }
+        self.dialect.finish(&mut self.draft, &mut self.pieces);
         if self.task == Task::Count && self.draft.usage.input_tokens.is_some() {
             self.draft.finish = Some(Default::default());
         }
@@ -323,7 +275,7 @@ impl Exchange {
 
 /// Reads one JSON value of the answer.
 fn take(
-    dialect: &mut Dialect,
+    dialect: &mut dyn Dialect,
     draft: &mut Draft,
     pieces: &mut VecDeque<Piece>,
     json: &Value,
@@ -331,11 +283,7 @@ fn take(
     if let Some(error) = reported(json) {
         return Err(error);
     }
-    let piece = match dialect {
-        Dialect::Gemini => gemini::take(json, draft),
-        Dialect::OpenAi(calls) => openai::take(json, calls, draft),
-    };
-    pieces.extend(piece);
+    pieces.extend(dialect.take(json, draft));
     Ok(())
 }
 

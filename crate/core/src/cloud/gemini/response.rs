@@ -2,12 +2,12 @@
 
 use serde_json::{Map, Value};
 
-use crate::http::Draft;
+use crate::cloud::Draft;
 use crate::json::{Look as _, object};
 use crate::{Content, FinishReason, Media, Part, Piece, ToolRequest};
 
 /// Reads a chunk, or a whole answer, which has the same form. Nothing in it can be relied upon to be there.
-pub(crate) fn take(chunk: &Value, draft: &mut Draft) -> Option<Piece> {
+pub(super) fn take(chunk: &Value, draft: &mut Draft) -> Option<Piece> {
     if let Some(block) = chunk.get("promptFeedback").and_then(|it| it.text("blockReason")) {
         draft.finish = Some((FinishReason::Blocked, block.to_owned()));
     }

@@ -1,7 +1,7 @@
 //! Every shape of a refusal.
 
 use super::{failed, no_answer, reported, status_of};
-use crate::http::Head;
+use crate::cloud::HttpHead;
 use crate::{Error, Status};
 
 /// `STATUS/CODE@delay`, as much of it as there is.
@@ -19,7 +19,7 @@ fn short(error: &Error) -> String {
 
 #[track_caller]
 fn check(status: u16, body: &str, expected: &str) {
-    let head = Head { status, content_type: "application/json", retry_after: None };
+    let head = HttpHead { status, content_type: "application/json", retry_after: None };
     assert_eq!(short(&failed(head, body.as_bytes())), expected, "{status} {body}");
 }
 
@@ -177,7 +177,7 @@ fn within_a_success() {
 #[test]
 fn the_header_helps_where_the_body_does_not() {
     let check = |retry_after: &str, expected: &str| {
-        let head = Head { status: 503, content_type: "", retry_after: Some(retry_after) };
+        let head = HttpHead { status: 503, content_type: "", retry_after: Some(retry_after) };
         assert_eq!(short(&failed(head, b"")), expected);
     };
     check("7", "UNAVAILABLE@7000");
@@ -187,7 +187,7 @@ fn the_header_helps_where_the_body_does_not() {
 
 #[test]
 fn messages_read_well() {
-    let head = Head { status: 400, content_type: "", retry_after: None };
+    let head = HttpHead { status: 400, content_type: "", retry_after: None };
     let body = br#"{"error":{"message":"Unknown name \"foo\".\nCannot find field.","status":"INVALID_ARGUMENT"}}"#;
     assert_eq!(
         failed(head, body).message,

@@ -2,27 +2,29 @@
 
 use serde_json::{Value, json};
 
-use super::{BODY_LIMIT, Exchange, FAILURE_LIMIT, Service, Step, Task};
-use crate::http::Head;
+use super::{BODY_LIMIT, Exchange, FAILURE_LIMIT, HttpHead, Next, Task};
+use crate::cloud::Service;
 use crate::{Error, Message, Reply, Request, Role, Status};
 
-const EVENTS: Head<'_> = Head { status: 200, content_type: "text/event-stream", retry_after: None };
-const JSON: Head<'_> = Head { status: 200, content_type: "application/json", retry_after: None };
+const EVENTS: HttpHead<'_> =
+    HttpHead { status: 200, content_type: "text/event-stream", retry_after: None };
+const JSON: HttpHead<'_> =
+    HttpHead { status: 200, content_type: "application/json", retry_after: None };
 
 fn exchange(task: Task) -> Exchange {
     let service = Service::from_json(json!({ "dialect": "gemini", "model": "m" })).unwrap();
     let messages = vec![Message::text(Role::User, "the secret of the house")];
     let request = Request { messages, ..Request::default() };
-    Exchange::new(&service, &request, task).unwrap().0
+    service.call(&request, task).unwrap().0
 }
 
 fn end(exchange: &mut Exchange) -> Result<Reply, Error> {
     loop {
         match exchange.step() {
-            Step::Piece(_) => {}
-            Step::Done(reply) => return Ok(*reply),
-            Step::Failed(error) => return Err(error),
-            Step::Read => exchange.close(),
+            Next::Piece(_) => {}
+            Next::Done(reply) => return Ok(*reply),
+            Next::Failed(error) => return Err(error),
+            Next::Read => exchange.close(),
         }
     }
 }
@@ -66,10 +68,10 @@ fn pieces_go_before_the_failure_behind_them() {
     let mut bytes = event("a", None);
     bytes.extend(b"data: {\"error\":{\"code\":500}}\n\n");
     failing.feed(&bytes);
-    assert!(matches!(failing.step(), Step::Piece(_)));
-    assert!(matches!(failing.step(), Step::Failed(_)));
+    assert!(matches!(failing.step(), Next::Piece(_)));
+    assert!(matches!(failing.step(), Next::Failed(_)));
     failing.feed(&event("b", Some("STOP")));
-    assert!(matches!(failing.step(), Step::Failed(_)), "what is settled stays so");
+    assert!(matches!(failing.step(), Next::Failed(_)), "what is settled stays so");
 }
 
 #[test]
@@ -81,18 +83,18 @@ fn endless_bodies_are_given_up() {
     assert_eq!(end(&mut whole).unwrap_err().code.as_deref(), Some("ANSWER_TOO_LARGE"));
 
     let mut refused = exchange(Task::Generate);
-    refused.open(Head { status: 500, ..JSON });
+    refused.open(HttpHead { status: 500, ..JSON });
     refused.feed(&chunk[..FAILURE_LIMIT - 1]);
-    assert_eq!(refused.step(), Step::Read);
+    assert_eq!(refused.step(), Next::Read);
     refused.feed(&chunk);
-    assert!(matches!(refused.step(), Step::Failed(_)), "enough has been read to tell why");
+    assert!(matches!(refused.step(), Next::Failed(_)), "enough has been read to tell why");
 }
 
 #[test]
 fn errors_quote_neither_prompt_nor_key() {
     let mut quoting = exchange(Task::Generate);
     quoting.hide("AIzaSyA-0123456789");
-    quoting.open(Head { status: 400, ..JSON });
+    quoting.open(HttpHead { status: 400, ..JSON });
     let body = json!({ "error": { "message": "cannot read 'the secret of the house' with AIzaSyA-0123456789" } });
     quoting.feed(body.to_string().as_bytes());
     let error = end(&mut quoting).unwrap_err();

@@ -4,13 +4,13 @@ use std::collections::VecDeque;
 
 use serde_json::Value;
 
-use crate::http::Draft;
+use crate::cloud::Draft;
 use crate::json::{Look as _, written};
 use crate::{Content, FinishReason, Part, Piece, ToolRequest};
 
 /// The calls of tools, which arrive in fragments and go out whole.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct ToolCalls {
+pub(super) struct ToolCalls {
     calls: Vec<Call>,
     is_refused: bool,
 }
@@ -24,7 +24,7 @@ struct Call {
 }
 
 /// Reads a chunk or a whole answer.
-pub(crate) fn take(chunk: &Value, calls: &mut ToolCalls, draft: &mut Draft) -> Option<Piece> {
+pub(super) fn take(chunk: &Value, calls: &mut ToolCalls, draft: &mut Draft) -> Option<Piece> {
     if let Some(usage) = chunk.some("usage") {
         take_usage(usage, draft);
     }
@@ -46,7 +46,7 @@ pub(crate) fn take(chunk: &Value, calls: &mut ToolCalls, draft: &mut Draft) -> O
 }
 
 /// The answer has ended: its calls are whole now.
-pub(crate) fn finish(calls: &mut ToolCalls, draft: &mut Draft, pieces: &mut VecDeque<Piece>) {
+pub(super) fn finish(calls: &mut ToolCalls, draft: &mut Draft, pieces: &mut VecDeque<Piece>) {
     let Some((reason, word)) = &mut draft.finish else { return };
     if std::mem::take(&mut calls.is_refused) {
         *reason = FinishReason::Blocked;

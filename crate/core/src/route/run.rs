@@ -1,22 +1,17 @@
 //! One request's way through the branches. The drawing is in the module above.
 
-mod end;
-mod judgement;
-mod time;
-
 use serde_json::{Map, Value};
 
 use super::action::{Action, Event, Heard, StopReason, Summary};
 use super::attempt::Live;
 use super::deliberation::{Deliberation, Route};
 use super::facts::Pause;
+use super::gate::Verdict;
 use super::health::{Health, Pace};
 use super::plan::{Judge, Plan, wants_reasoning};
-use super::trace::{Attempt, Outcome};
-use crate::json;
-use crate::route::record::Record;
+use super::trace::{Attempt, Outcome, Trace};
+use crate::json::{self, Fields};
 use crate::{Confidence, Error, Status};
-use judgement::Passed;
 
 /// What is known of a request from the start.
 #[derive(Clone, Debug, Default)]
@@ -38,14 +33,13 @@ impl Ask {
     #[must_use]
     pub fn parse(json: &str) -> Self {
         let json = json::parse(json, "the request").unwrap_or_default();
-        let mut record = Record::of("the request", &json);
-        let config = record.value("config").and_then(Value::as_object).cloned();
+        let mut fields = Fields::of("the request", json);
         Self {
-            id: record.text("id"),
-            streaming: record.flag("streaming"),
-            config: config.unwrap_or_default(),
-            stay: record.maybe_text("stay"),
-            allow: record.maybe_keys("allow"),
+            id: fields.required_text("id"),
+            streaming: fields.flag("streaming").unwrap_or_default(),
+            config: fields.map("config").unwrap_or_default(),
+            stay: fields.text("stay"),
+            allow: fields.texts("allow"),
         }
     }
 }
@@ -90,6 +84,13 @@ struct World<'a> {
     health: &'a mut Health,
     now: f64,
     actions: Vec<Action>,
+}
+
+/// How an attempt fared at the gate.
+enum Passed {
+    Waiting,
+    Through,
+    Refused,
 }
 
 impl Run {
@@ -334,6 +335,209 @@ impl Run {
         // A hedge that still runs is the next branch already.
         if self.live.is_empty() {
             self.advance(world);
+        }
+    }
+
+    // ── Judging answers ──────────────────────────────────────────────────────────────────────────
+
+    /// Holds an attempt against the confidence gate.
+    fn pass_gate(
+        &mut self,
+        attempt: usize,
+        is_over: bool,
+        told: Option<Confidence>,
+        world: &mut World<'_>,
+    ) -> Passed {
+        let Judge::Confidence(gate) = &world.plan.judge else { return Passed::Through };
+        let Some(live) = self.live.iter_mut().find(|it| it.attempt == attempt) else {
+            return Passed::Refused;
+        };
+        let entry = self.attempts.get_mut(attempt);
+        match gate.judge(&live.logprobs, is_over, told) {
+            Verdict::Hold => return Passed::Waiting,
+            Verdict::Sure(_) => {}
+            Verdict::Unreported => {
+                if let Some(entry) = entry {
+                    entry.message = Some("no log-probabilities reported, taken as sure".to_owned());
+                }
+            }
+            Verdict::Unsure(confidence) => {
+                if let Some(entry) = entry {
+                    entry.confidence = Some(confidence);
+                }
+                let (branch, probe) = (live.branch, live.probe);
+                self.leave(attempt, world.now);
+                world.health.stopped(branch, probe);
+                if is_over {
+                    self.rejected = Some((attempt, Some(confidence)));
+                } else {
+                    world.actions.push(Action::Stop { attempt, reason: StopReason::Unsure });
+                }
+                self.reject(attempt, "not sure enough", world);
+                return Passed::Refused;
+            }
+        }
+        live.is_open = true;
+        Passed::Through
+    }
+
+    /// An answer is not good enough: the next branch's turn.
+    fn reject(&mut self, attempt: usize, why: &str, world: &mut World<'_>) {
+        if let Some(entry) = self.attempts.get_mut(attempt) {
+            entry.outcome = Some(Outcome::Rejected);
+            entry.message = Some(why.to_owned());
+        }
+        if self.live.is_empty() {
+            self.advance(world);
+        }
+    }
+
+    /// How sure an attempt was: as it says itself, or by the tokens that were heard.
+    fn told_confidence(&self, attempt: usize, told: Option<Confidence>) -> Option<Confidence> {
+        let live = self.live.iter().find(|it| it.attempt == attempt);
+        told.or_else(|| Confidence::of(&live?.logprobs))
+    }
+
+    // ── Ending ───────────────────────────────────────────────────────────────────────────────────
+
+    fn finish(&mut self, attempt: usize, confidence: Option<Confidence>, world: &mut World<'_>) {
+        if let Some(entry) = self.attempts.get_mut(attempt) {
+            entry.outcome = Some(Outcome::Answered);
+        }
+        self.stage = Stage::Over;
+        if self.ask.streaming && world.plan.judge != Judge::Accept {
+            world.actions.push(Action::Show { attempt });
+        }
+        // Content that was held to the end has just been shown.
+        let was_heard = self.attempts.get(attempt).is_some_and(|it| it.first_token_ms.is_some());
+        let is_shown = was_heard && world.plan.judge != Judge::Accept;
+        let whole = self.ask.streaming && self.committed.is_none() && !is_shown;
+        world.actions.push(Action::Finish { attempt, whole, confidence, trace: self.trace(world) });
+    }
+
+    /// No branch is left. An answer that was refused earlier is better than none.
+    fn give_up(&mut self, attempt: Option<usize>, error: Error, world: &mut World<'_>) {
+        match self.rejected.take() {
+            Some((rejected, confidence)) => {
+                self.stop_all(StopReason::Overtaken, world);
+                self.finish(rejected, confidence, world);
+            }
+            None => self.fail(attempt, error, world),
+        }
+    }
+
+    fn fail(&mut self, attempt: Option<usize>, error: Error, world: &mut World<'_>) {
+        self.stop_all(StopReason::Overtaken, world);
+        self.stage = Stage::Over;
+        world.actions.push(Action::Fail { attempt, error, trace: self.trace(world) });
+    }
+
+    fn aborted(&mut self, world: &mut World<'_>) {
+        self.stop_all(StopReason::Aborted, world);
+        if let Stage::Judging { attempt, .. } = self.stage {
+            self.note(attempt, Outcome::Stopped, None);
+        }
+        self.fail(None, Error::cancelled(), world);
+    }
+
+    fn abandoned(&mut self, world: &mut World<'_>) {
+        self.stop_all(StopReason::Aborted, world);
+        if let Stage::Judging { attempt, .. } = self.stage {
+            self.note(attempt, Outcome::Rejected, None);
+        }
+        self.fail(None, Error::invalid("a callback of the caller threw"), world);
+    }
+
+    fn stop_others(&mut self, winner: usize, reason: StopReason, world: &mut World<'_>) {
+        let losers = self.live.iter().map(|it| it.attempt).filter(|&it| it != winner);
+        for attempt in losers.collect::<Vec<_>>() {
+            if let Some(live) = self.leave(attempt, world.now) {
+                world.health.stopped(live.branch, live.probe);
+                self.note(attempt, Outcome::Stopped, None);
+                world.actions.push(Action::Stop { attempt, reason });
+            }
+        }
+    }
+
+    fn stop_all(&mut self, reason: StopReason, world: &mut World<'_>) {
+        self.stop_others(usize::MAX, reason, world);
+    }
+
+    /// Takes an attempt off the live ones and writes down its times.
+    fn leave(&mut self, attempt: usize, now: f64) -> Option<Live> {
+        let at = self.live.iter().position(|it| it.attempt == attempt)?;
+        let live = self.live.remove(at);
+        if let Some(entry) = self.attempts.get_mut(attempt) {
+            entry.duration_ms = now - live.started;
+            entry.first_token_ms = live.first.map(|first| first - live.started);
+        }
+        Some(live)
+    }
+
+    fn note(&mut self, attempt: usize, outcome: Outcome, error: Option<&Error>) {
+        if let Some(entry) = self.attempts.get_mut(attempt) {
+            entry.outcome = Some(outcome);
+            entry.status = error.map(|it| it.status).or(entry.status);
+            entry.message =
+                error.map(|it| it.message.clone().into_owned()).or(entry.message.take());
+        }
+    }
+
+    fn trace(&self, world: &World<'_>) -> Trace {
+        let route = self.route.as_ref();
+        Trace {
+            id: self.ask.id.clone(),
+            strategy: world.plan.strategy_name.clone(),
+            order: route.map(|it| it.order.clone()).unwrap_or_default(),
+            allow: route.and_then(|it| it.allow.clone()),
+            reason: route.and_then(|it| it.reason.clone()),
+            attempts: self.attempts.clone(),
+        }
+    }
+
+    // ── Deadlines and hedges ─────────────────────────────────────────────────────────────────────
+
+    fn woke(&mut self, world: &mut World<'_>) {
+        self.alarm = None;
+        let late = self.live.iter().find_map(|live| {
+            let (at, what) = live.deadline(world.plan.policy(live.branch))?;
+            (at <= world.now).then_some((live.attempt, what))
+        });
+        if let Some((attempt, what)) = late {
+            world.actions.push(Action::Stop { attempt, reason: StopReason::Deadline });
+            self.failed(attempt, Error::new(Status::DeadlineExceeded, what), world);
+            if self.stage == Stage::Running {
+                self.woke(world); // The other one may be late too.
+            }
+            return;
+        }
+        if self.hedge_at(world.plan).is_some_and(|at| at <= world.now) {
+            self.start_next(world);
+        }
+    }
+
+    /// When a second branch starts beside the one that is silent.
+    fn hedge_at(&self, plan: &Plan) -> Option<f64> {
+        let [live] = self.live.as_slice() else { return None };
+        self.upcoming()?;
+        // Whoever called the tools is waited for.
+        if self.ask.stay.as_deref() == Some(plan.key(live.branch)) {
+            return None;
+        }
+        live.hedge_at(plan.policy(live.branch))
+    }
+
+    /// Sets the timer where something is due before it rings. One that rings too early does no harm,
+    /// so that a chunk, which only ever moves deadlines back, costs nothing here.
+    fn set_alarm(&mut self, world: &mut World<'_>) {
+        if self.stage != Stage::Running {
+            return;
+        }
+        let deadlines = self.live.iter().filter_map(|it| it.deadline(world.plan.policy(it.branch)));
+        let next = deadlines.map(|(at, _)| at).chain(self.hedge_at(world.plan)).reduce(f64::min);
+        if let Some(at) = next.filter(|&at| self.alarm.is_none_or(|alarm| at < alarm)) {
+            self.alarm = Some(at);
+            world.actions.push(Action::Wake { at });
         }
     }
 }

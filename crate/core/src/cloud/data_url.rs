@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::base64::encode;
+use crate::percent::percent_decoded;
 use crate::{Error, Media, Result};
 
 /// A `data:` URL, taken apart.
@@ -29,25 +30,6 @@ impl<'a> DataUrl<'a> {
         let content_type = media.content_type.as_deref().unwrap_or(declared);
         Ok(Some(Self { content_type, base64 }))
     }
-}
-
-/// `%40` is `@`.
-pub(crate) fn percent_decoded(text: &str) -> Vec<u8> {
-    let mut decoded = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [byte, tail @ ..] = rest {
-        rest = tail;
-        if let (b'%', [high, low, after @ ..]) = (byte, tail) {
-            let digit = |it: &u8| char::from(*it).to_digit(16);
-            if let (Some(high), Some(low)) = (digit(high), digit(low)) {
-                decoded.extend(u8::try_from(high * 16 + low));
-                rest = after;
-                continue;
-            }
-        }
-        decoded.push(*byte);
-    }
-    decoded
 }
 
 #[cfg(test)]

@@ -5,7 +5,8 @@ use std::collections::VecDeque;
 use serde_json::{Map, Value};
 
 use super::OpenAi;
-use crate::http::{DataUrl, HttpRequest, Task};
+use crate::cloud::data_url::DataUrl;
+use crate::cloud::{HttpRequest, Task};
 use crate::json::{Build as _, object, text, written};
 use crate::{
     Content, Error, Media, Message, Part, Request, Result, Role, ToolChoice, ToolDefinition,
@@ -13,7 +14,7 @@ use crate::{
 
 impl OpenAi {
     /// What to send.
-    pub(crate) fn request(&self, request: &Request, task: Task) -> Result<HttpRequest> {
+    pub(super) fn http(&self, request: &Request, task: Task) -> Result<HttpRequest> {
         let mut body = self.body(request)?;
         match task {
             Task::Generate => {}
@@ -40,7 +41,7 @@ impl OpenAi {
     fn body(&self, request: &Request) -> Result<Map<String, Value>> {
         let mut body = Map::new();
         body.put_text("model", &self.model);
-        body.put("messages", Turns::default().all(&request.messages)?.into());
+        body.put("messages", ChatMessages::default().all(&request.messages)?.into());
         let config = &request.config;
         body.put_some("temperature", config.temperature.map(Value::from));
         body.put_some("top_p", config.top_p.map(Value::from));
@@ -111,14 +112,14 @@ fn is_strict(schema: &Value) -> bool {
 
 /// Messages on their way to the wire, and the calls that wait for their answers.
 #[derive(Default)]
-struct Turns {
+struct ChatMessages {
     wire: Vec<Value>,
     made: usize,
     /// Name and id of every call without an answer.
     open: VecDeque<(String, String)>,
 }
 
-impl Turns {
+impl ChatMessages {
     fn all(mut self, messages: &[Message]) -> Result<Vec<Value>> {
         for message in messages {
             match message.role {

@@ -4,7 +4,8 @@ use serde_json::{Map, Value};
 
 use super::schema::accepted;
 use super::{BASE_URL, Gemini};
-use crate::http::{DataUrl, HttpRequest, Task};
+use crate::cloud::data_url::DataUrl;
+use crate::cloud::{HttpRequest, Task};
 use crate::json::{Build as _, object, text, written};
 use crate::{
     Config, Content, Error, Media, Message, Part, Request, Result, Role, ToolChoice, ToolDefinition,
@@ -16,7 +17,7 @@ const BESIDE_CONFIG: [&str; 6] =
 
 impl Gemini {
     /// What to send.
-    pub(crate) fn request(&self, request: &Request, task: Task) -> Result<HttpRequest> {
+    pub(super) fn http(&self, request: &Request, task: Task) -> Result<HttpRequest> {
         let mut body = self.body(request)?;
         let method = match task {
             Task::Generate => "generateContent",

@@ -1,0 +1,52 @@
+//! OpenAI's chat completions, which NIM, vLLM, llama.cpp, Ollama and many others speak too.
+
+mod request;
+mod response;
+
+use std::collections::VecDeque;
+
+use serde_json::Value;
+
+use super::{Dialect, Draft, HttpRequest, Task};
+use crate::{Piece, Request, Result};
+use response::ToolCalls;
+
+/// A model behind chat completions.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OpenAi {
+    /// Its name there.
+    pub model: String,
+    /// The address up to `/chat/completions`, for example `http://localhost:8000/v1`.
+    pub base_url: String,
+}
+
+/// One call of it.
+#[derive(Debug)]
+pub(super) struct OpenAiCall {
+    service: OpenAi,
+    calls: ToolCalls,
+}
+
+impl OpenAiCall {
+    pub(super) fn new(service: OpenAi) -> Self {
+        Self { service, calls: ToolCalls::default() }
+    }
+}
+
+impl Dialect for OpenAiCall {
+    fn request(&self, request: &Request, task: Task) -> Result<HttpRequest> {
+        self.service.http(request, task)
+    }
+
+    fn is_end(&self, data: &str) -> bool {
+        data == "[DONE]"
+    }
+
+    fn take(&mut self, json: &Value, draft: &mut Draft) -> Option<Piece> {
+        response::take(json, &mut self.calls, draft)
+    }
+
+    fn finish(&mut self, draft: &mut Draft, pieces: &mut VecDeque<Piece>) {
+        response::finish(&mut self.calls, draft, pieces);
+    }
+}
