@@ -22,6 +22,7 @@ export interface HybridgePluginOptions extends ServedModels {
 export type HybridgePlugin = (ai: any) => { name: string; initializer(): Promise<void>; resolver(): Promise<void>; listActions(): Promise<never[]> }
 
 interface Registering {
+  generate(options: { model: string; prompt: string }): Promise<unknown>
   defineModel(options: object, run: (request: GenkitRequest, options: RunOptions) => Promise<GenkitResponse>): unknown
   defineEmbedder(options: object, run: (documents: Array<{ content?: Part[] }>, options: unknown) => Promise<{ embeddings: Array<{ embedding: number[] }> }>): unknown
 }
@@ -46,13 +47,13 @@ export function hybridgePlugin({ name = 'hybridge', GenkitError, ...served }: Hy
   return (ai: Registering) => ({
     name,
     async initializer() {
-      const Failure = GenkitError ?? (await loadGenkitError())
+      const failures = new Failures(ai, GenkitError ?? (await importGenkitError()))
       for (const [key, model] of models) {
         const supports = infoOf(key, model)
-        ai.defineModel({ apiVersion: 'v2', name: `${name}/${key}`, ...supports }, (request, options) => run(model, request, options, Failure))
+        ai.defineModel({ apiVersion: 'v2', name: `${name}/${key}`, ...supports }, (request, options) => run(model, request, options, failures))
       }
       for (const [key, embedder] of embedders) {
-        ai.defineEmbedder({ name: `${name}/${key}`, info: { label: `hybridge - ${key}`, supports: { input: ['text'] } } }, (documents, options) => embed(embedder, documents, options, Failure))
+        ai.defineEmbedder({ name: `${name}/${key}`, info: { label: `hybridge - ${key}`, supports: { input: ['text'] } } }, (documents, options) => embed(embedder, documents, options, failures))
       }
     },
     // Everything is defined at the start.
@@ -61,7 +62,7 @@ export function hybridgePlugin({ name = 'hybridge', GenkitError, ...served }: Hy
   })
 }
 
-async function run(model: Model, request: GenkitRequest, { sendChunk, streamingRequested, abortSignal: signal, context }: RunOptions, Failure: GenkitErrorClass | undefined): Promise<GenkitResponse> {
+async function run(model: Model, request: GenkitRequest, { sendChunk, streamingRequested, abortSignal: signal, context }: RunOptions, failures: Failures): Promise<GenkitResponse> {
   try {
     const own = requestOf(request)
     const given = { ...(context === undefined ? {} : { context }), ...(signal === undefined ? {} : { signal }) }
@@ -70,11 +71,11 @@ async function run(model: Model, request: GenkitRequest, { sendChunk, streamingR
     for await (const { content, index } of chunks) sendChunk({ role: 'model', index, content })
     return responseOf(await response)
   } catch (thrown) {
-    throw genkitErrorOf(thrown, signal, Failure)
+    throw await failures.of(thrown, signal)
   }
 }
 
-async function embed(embedder: Embedder, documents: Array<{ content?: Part[] }>, given: unknown, Failure: GenkitErrorClass | undefined): Promise<{ embeddings: Array<{ embedding: number[] }> }> {
+async function embed(embedder: Embedder, documents: Array<{ content?: Part[] }>, given: unknown, failures: Failures): Promise<{ embeddings: Array<{ embedding: number[] }> }> {
   const { task, dimensions } = isObject(given) ? given : {}
   const texts = documents.map(({ content = [] }) => content.map((part) => ('text' in part ? part.text : '')).join(''))
   try {
@@ -84,24 +85,45 @@ async function embed(embedder: Embedder, documents: Array<{ content?: Part[] }>,
     })
     return { embeddings: vectors.map((vector) => ({ embedding: [...vector] })) }
   } catch (thrown) {
-    throw genkitErrorOf(thrown, undefined, Failure)
+    throw await failures.of(thrown, undefined)
   }
 }
 
 /** Genkit's retries and fallbacks look for its own class; anything else they repeat. A stop stays a stop. */
-function genkitErrorOf(thrown: unknown, signal: AbortSignal | undefined, Failure: GenkitErrorClass | undefined): unknown {
-  if (signal?.aborted === true) {
-    const reason: unknown = signal.reason
-    return (reason as { name?: unknown } | null)?.name === 'AbortError' ? reason : Object.defineProperty(new DOMException('stopped by the caller', 'AbortError'), 'cause', { value: reason })
+class Failures {
+  readonly #ai: Registering
+  #class: GenkitErrorClass | undefined
+
+  constructor(ai: Registering, known: GenkitErrorClass | undefined) {
+    this.#ai = ai
+    this.#class = known
   }
-  const error = hybridErrorOf(thrown)
-  if (Failure === undefined) return error
-  const { status, message, code, branch, retryAfterMs, routing } = error
-  return Object.assign(new Failure({ status: status as never, message, detail: { code, branch, retryAfterMs, routing } }), { cause: error })
+
+  async of(thrown: unknown, signal: AbortSignal | undefined): Promise<unknown> {
+    if (signal?.aborted === true) {
+      const reason: unknown = signal.reason
+      return (reason as { name?: unknown } | null)?.name === 'AbortError' ? reason : Object.defineProperty(new DOMException('stopped by the caller', 'AbortError'), 'cause', { value: reason })
+    }
+    const error = hybridErrorOf(thrown)
+    const Failure = (this.#class ??= await this.#provoke())
+    if (Failure === undefined) return error
+    const { status, message, code, branch, retryAfterMs, routing } = error
+    return Object.assign(new Failure({ status: status as never, message, detail: { code, branch, retryAfterMs, routing } }), { cause: error })
+  }
+
+  /** Where `genkit` cannot be imported by name (a bundled application), an error of the instance itself has the class. */
+  async #provoke(): Promise<GenkitErrorClass | undefined> {
+    try {
+      await this.#ai.generate({ model: 'hybridge/no-such-model', prompt: '' })
+    } catch (error) {
+      if (error instanceof Error && error.name === 'GenkitError') return error.constructor as GenkitErrorClass
+    }
+    return undefined
+  }
 }
 
 /** Genkit is there where a plugin is initialised. Bundlers for pages must not look for it, so its name is put together. */
-async function loadGenkitError(): Promise<GenkitErrorClass | undefined> {
+async function importGenkitError(): Promise<GenkitErrorClass | undefined> {
   const module = ['gen', 'kit'].join('')
   try {
     const { GenkitError } = (await import(/* webpackIgnore: true */ /* @vite-ignore */ module)) as { GenkitError: GenkitErrorClass }
