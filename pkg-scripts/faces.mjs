@@ -7,4 +7,5 @@ export const faces = {
   'openai-responses': 'faces/openai/responses.ts',
   'prompt-api': 'faces/prompt-api/index.ts',
   otel: 'otel/index.ts',
+  react: 'faces/react/index.ts',
 }

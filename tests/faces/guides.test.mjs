@@ -6,6 +6,7 @@ import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { promisify } from 'node:util'
+import { transform } from 'esbuild'
 import { startGemini } from '../emulator/gemini.mjs'
 
 const root = join(import.meta.dirname, '../..')
@@ -25,10 +26,14 @@ const place = (name) => join(root, 'crate/npm', exports[name === 'hybridge' ? '.
 
 for (const guide of (await readdir(guides)).filter((name) => name.endsWith('.md'))) {
   const text = await readFile(join(guides, guide), 'utf8')
+  for (const [index, [, jsx]] of [...text.matchAll(/```jsx\n([\s\S]*?)```/g)].entries()) {
+    test(`${guide}, component ${index + 1} is well-formed`, () => transform(jsx, { loader: 'jsx', jsx: 'automatic' }))
+  }
   const example = /```js\n([\s\S]*?)```/.exec(text)?.[1]
-  if (example === undefined) continue
+  // Fragments show nothing by themselves.
+  if (example === undefined || !example.includes('console.log')) continue
   test(guide, async () => {
-    const script = example.replaceAll(/'(hybridge(?:\/[\w-]+)*)'/g, (_, name) => `'${place(name)}'`).replaceAll("baseUrl: 'https://example.com/gemini'", `baseUrl: '${cloud.origin}', apiKey: 'none'`)
+    const script = example.replaceAll(/from '(hybridge(?:\/[\w-]+)*)'/g, (_, name) => `from '${place(name)}'`).replaceAll("baseUrl: 'https://example.com/gemini'", `baseUrl: '${cloud.origin}', apiKey: 'none'`)
     const path = join(folder, guide.replace('.md', '.mjs'))
     await writeFile(path, script)
     const { stdout } = await promisify(execFile)(process.execPath, ['--no-warnings', path], { timeout: 60_000 })

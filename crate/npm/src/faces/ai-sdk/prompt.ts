@@ -4,7 +4,7 @@ import { HybridError } from '../../index.js'
 import type { GenerateRequest, GenerationConfig, JsonSchema, Message, Model, Part, ToolDefinition } from '../../index.js'
 import { mediaUrl, wholeMediaType } from '../media.js'
 import { callPart, modelMessage, wayBackOf, type Call } from '../way-back.js'
-import type { CallOptions, FileData, JsonObject, PromptMessage, PromptPart, ProviderRecord, ToolOutput, Warning } from './spec.js'
+import type { CallOptions, FileData, GivenRecord, PromptMessage, PromptPart, ToolOutput, Warning } from './spec.js'
 
 /** A request, what the strategies are given beside it, and what is left out of it. */
 export interface Translated {
@@ -146,8 +146,8 @@ function outputOf(output: ToolOutput, unsupported: (feature: string) => void): u
   }
 }
 
-function oursOf(options: ProviderRecord | undefined): JsonObject {
-  return isObject(options?.['hybridge']) ? (options['hybridge'] as JsonObject) : {}
+function oursOf(options: GivenRecord | undefined): Record<string, unknown> {
+  return isObject(options?.['hybridge']) ? options['hybridge'] : {}
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

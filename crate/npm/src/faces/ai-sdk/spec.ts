@@ -7,6 +7,8 @@ export type JsonValue = null | string | number | boolean | JsonObject | JsonValu
 export type JsonObject = { [key: string]: JsonValue | undefined }
 /** By provider; ours is under `hybridge`. */
 export type ProviderRecord = Record<string, JsonObject>
+/** The same as it comes in. */
+export type GivenRecord = Readonly<Record<string, { readonly [key: string]: unknown }>>
 
 export type FileData =
   | { type: 'data'; data: Uint8Array | string }
@@ -20,7 +22,7 @@ export type ToolOutput =
   | { type: 'execution-denied'; reason?: string }
   | { type: 'content'; value: Array<{ type: string; text?: string }> }
 
-export type PromptPart = { providerOptions?: ProviderRecord } & (
+export type PromptPart = { providerOptions?: GivenRecord } & (
   | { type: 'text' | 'reasoning'; text: string }
   | { type: 'file' | 'reasoning-file'; data: FileData; mediaType: string; filename?: string }
   | { type: 'custom'; kind?: string }
@@ -29,7 +31,7 @@ export type PromptPart = { providerOptions?: ProviderRecord } & (
   | { type: 'tool-approval-response'; approvalId: string; approved: boolean }
 )
 
-export type PromptMessage = { providerOptions?: ProviderRecord } & (
+export type PromptMessage = { providerOptions?: GivenRecord } & (
   | { role: 'system'; content: string }
   | { role: 'user' | 'assistant' | 'tool'; content: PromptPart[] }
 )
@@ -55,7 +57,7 @@ export interface CallOptions {
   includeRawChunks?: boolean
   abortSignal?: AbortSignal
   headers?: Record<string, string | undefined>
-  providerOptions?: ProviderRecord
+  providerOptions?: GivenRecord
 }
 
 export type Warning = { type: 'unsupported' | 'compatibility'; feature: string; details?: string } | { type: 'other'; message: string }
@@ -118,7 +120,7 @@ export interface AiSdkEmbeddingModel {
   readonly modelId: string
   readonly maxEmbeddingsPerCall: number | undefined
   readonly supportsParallelCalls: boolean
-  doEmbed(options: { values: string[]; dimensions?: number; abortSignal?: AbortSignal; providerOptions?: ProviderRecord; headers?: Record<string, string | undefined> }): Promise<{ embeddings: number[][]; warnings: Warning[] }>
+  doEmbed(options: { values: string[]; dimensions?: number; abortSignal?: AbortSignal; providerOptions?: GivenRecord; headers?: Record<string, string | undefined> }): Promise<{ embeddings: number[][]; warnings: Warning[] }>
 }
 
 /** A provider of the AI SDK, callable with the name of a model. */

@@ -4,11 +4,11 @@ import type { Message, Part } from '../../index.js'
 import { base64Of, wholeMediaType } from '../media.js'
 import { exception, notSupported } from './errors.js'
 
-export type PromptContent =
-  | { type: 'text'; value: string }
-  | { type: 'image' | 'audio'; value: unknown }
-  | { type: 'tool-call'; value: { callID: string; name: string; arguments?: unknown } }
-  | { type: 'tool-response'; value: { callID: string; name: string; result?: unknown; errorMessage?: string } }
+/**
+ * A piece of a message: text, a picture or sound (a Blob, bytes, or a picture of the page), a call `{ callID, name, arguments }`, or its
+ * result `{ callID, name, result }` or `{ callID, name, errorMessage }`. As loose as the platform's own type.
+ */
+export interface PromptContent { type: 'text' | 'image' | 'audio' | 'tool-call' | 'tool-response'; value: unknown }
 
 /** A message of a conversation. `prefix` begins the answer that is to be continued. */
 export interface PromptMessage { role: 'system' | 'user' | 'assistant'; content: string | PromptContent[]; prefix?: boolean }

@@ -35,7 +35,7 @@ export interface PromptApiSession extends EventTarget {
   append(input: PromptInput, options?: { signal?: AbortSignal }): Promise<undefined>
   measureContextUsage(input: PromptInput, options?: PromptApiPromptOptions): Promise<number>
   clone(options?: { signal?: AbortSignal }): Promise<PromptApiSession>
-  destroy(): void
+  destroy(): undefined
   readonly contextUsage: number
   readonly contextWindow: number
   readonly samplingMode: SamplingMode
@@ -148,7 +148,7 @@ export function promptApi(model: Model, options: PromptApiOptions = {}): PromptA
       return LanguageModel.#make(signal, (onOverflow) => this.#session.copy(onOverflow))
     }
 
-    destroy(): void {
+    destroy(): undefined {
       this.#session.destroy()
     }
 
