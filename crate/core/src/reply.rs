@@ -33,13 +33,13 @@ pub struct Usage {
     /// Tokens read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub input_tokens: Option<u64>,
-    /// Tokens written.
+    /// Tokens written, thoughts among them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub output_tokens: Option<u64>,
-    /// Both, and thinking.
+    /// Both.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub total_tokens: Option<u64>,
-    /// Tokens thought.
+    /// Tokens thought, a part of those written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub thoughts_tokens: Option<u64>,
     /// Tokens that did not have to be read again.

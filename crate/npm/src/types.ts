@@ -79,9 +79,12 @@ export type FinishReason = 'stop' | 'length' | 'blocked' | 'interrupted' | 'abor
 
 export interface Usage {
   inputTokens?: number
+  /** All that the model wrote, thoughts among them, whatever the service counts: input and output are the total. */
   outputTokens?: number
   totalTokens?: number
+  /** The part of `outputTokens` that was thinking. */
   thoughtsTokens?: number
+  /** The part of `inputTokens` that the service had read before. */
   cachedContentTokens?: number
 }
 

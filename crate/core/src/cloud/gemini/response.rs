@@ -62,18 +62,24 @@ fn finish_reason(word: &str) -> FinishReason {
     }
 }
 
-/// The counts are cumulative: the last that is there stands. Thoughts are not part of the output's.
+/// The counts are cumulative: the last that is there stands. On this wire the candidates' count
+/// leaves thoughts out; ours has them in.
 fn take_usage(wire: &Value, draft: &mut Draft) {
     let usage = &mut draft.usage;
+    let words = usage.output_tokens.map(|it| it.saturating_sub(usage.thoughts_tokens.unwrap_or(0)));
+    let words = wire.count("candidatesTokenCount").or(words);
     for (name, count) in [
         ("promptTokenCount", &mut usage.input_tokens),
-        ("candidatesTokenCount", &mut usage.output_tokens),
         ("totalTokenCount", &mut usage.total_tokens),
         ("thoughtsTokenCount", &mut usage.thoughts_tokens),
         ("cachedContentTokenCount", &mut usage.cached_content_tokens),
     ] {
         *count = wire.count(name).or(*count);
     }
+    usage.output_tokens = match (words, usage.thoughts_tokens) {
+        (None, thoughts) => thoughts,
+        (Some(words), thoughts) => Some(words.saturating_add(thoughts.unwrap_or(0))),
+    };
 }
 
 /// Everything but the content, for whoever needs ratings, citations or the model's version.
@@ -139,8 +145,33 @@ fn part(wire: &Value) -> Option<Part> {
 
 #[cfg(test)]
 mod tests {
-    use super::finish_reason;
+    use serde_json::{Value, json};
+
+    use super::{Draft, finish_reason, take_usage};
     use crate::FinishReason;
+
+    /// Output and thoughts, after each of these was reported.
+    #[track_caller]
+    fn check_usage(wires: &[Value], output: Option<u64>, thoughts: Option<u64>) {
+        let mut draft = Draft::default();
+        for wire in wires {
+            take_usage(wire, &mut draft);
+        }
+        assert_eq!((draft.usage.output_tokens, draft.usage.thoughts_tokens), (output, thoughts));
+    }
+
+    #[test]
+    fn thoughts_are_a_part_of_the_output() {
+        let words = json!({ "candidatesTokenCount": 5 });
+        let thoughts = json!({ "thoughtsTokenCount": 3 });
+        let both = json!({ "candidatesTokenCount": 7, "thoughtsTokenCount": 4 });
+        check_usage(&[], None, None);
+        check_usage(&[words.clone()], Some(5), None);
+        check_usage(&[thoughts.clone()], Some(3), Some(3));
+        check_usage(&[thoughts.clone(), words.clone()], Some(8), Some(3));
+        check_usage(&[words.clone(), thoughts, json!({})], Some(8), Some(3));
+        check_usage(&[words, both.clone(), both], Some(11), Some(4));
+    }
 
     #[test]
     fn finish_reasons_are_genkits() {

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::cloud::Draft;
 use crate::json::{Look as _, written};
-use crate::{Content, FinishReason, Part, Piece, ToolRequest};
+use crate::{Content, FinishReason, Part, Piece, ToolRequest, Usage};
 
 /// The calls of tools, which arrive in fragments and go out whole.
 #[derive(Clone, Debug, Default)]
@@ -66,7 +66,8 @@ fn finish_reason(word: &str) -> FinishReason {
     }
 }
 
-/// Unlike Gemini's, the output's count has the thoughts in it.
+/// The output's count has the thoughts in it, as ours has. Where a server counts them beside it,
+/// its total reveals that.
 fn take_usage(wire: &Value, draft: &mut Draft) {
     let usage = &mut draft.usage;
     let within = |group: &str, name: &str| wire.get(group).and_then(|it| it.count(name));
@@ -78,6 +79,13 @@ fn take_usage(wire: &Value, draft: &mut Draft) {
         (within("prompt_tokens_details", "cached_tokens"), &mut usage.cached_content_tokens),
     ] {
         *count = found.or(*count);
+    }
+    let Usage { input_tokens, output_tokens, total_tokens, thoughts_tokens, .. } = *usage;
+    if let (Some(output), Some(thoughts @ 1..)) = (output_tokens, thoughts_tokens) {
+        let apart = input_tokens.unwrap_or(0).saturating_add(output).saturating_add(thoughts);
+        if total_tokens == Some(apart) {
+            usage.output_tokens = Some(output.saturating_add(thoughts));
+        }
     }
 }
 
@@ -142,5 +150,41 @@ impl Call {
             reference: self.id,
         })
         .into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::{Draft, take_usage};
+    use crate::Usage;
+
+    #[track_caller]
+    fn check(wires: &[Value], [input, output, thoughts, total]: [u64; 4]) {
+        let mut draft = Draft::default();
+        for wire in wires {
+            take_usage(wire, &mut draft);
+        }
+        let Usage { input_tokens, output_tokens, thoughts_tokens, total_tokens, .. } = draft.usage;
+        let found = [input_tokens, output_tokens, thoughts_tokens, total_tokens];
+        assert_eq!(found.map(Option::unwrap_or_default), [input, output, thoughts, total]);
+    }
+
+    fn usage(prompt: u64, completion: u64, reasoning: u64, total: u64) -> Value {
+        json!({
+            "prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": total,
+            "completion_tokens_details": { "reasoning_tokens": reasoning },
+        })
+    }
+
+    #[test]
+    fn thoughts_are_a_part_of_the_output() {
+        check(&[usage(7, 5, 3, 12)], [7, 5, 3, 12]);
+        check(&[usage(7, 5, 0, 12)], [7, 5, 0, 12]);
+        // A server that counts them beside it; once, however often it reports.
+        check(&[usage(7, 5, 3, 15)], [7, 8, 3, 15]);
+        check(&[usage(7, 5, 3, 15), usage(7, 5, 3, 15), json!({})], [7, 8, 3, 15]);
+        check(&[json!({ "completion_tokens": u64::MAX })], [0, u64::MAX, 0, 0]);
     }
 }
