@@ -1,4 +1,5 @@
-// What stands under an answer: where it came from, how fast, how sure, what it cost, and why.
+// The badge under an answer: place, speed, confidence, cost, attempts and reason.
+import { timeline } from './trace-panel.js'
 
 const places = { on_device: 'on this device', in_cloud: 'in the cloud', unknown: 'somewhere' }
 
@@ -8,20 +9,20 @@ function speed({ usage, routing }) {
   const { firstTokenMs, durationMs } = routing.attempts.find(({ outcome }) => outcome === 'answered') ?? {}
   if (firstTokenMs === undefined) return []
   const rate = usage.outputTokens > 1 && durationMs > firstTokenMs ? (usage.outputTokens - 1) / ((durationMs - firstTokenMs) / 1000) : undefined
-  return [rate && `${rate < 10 ? rate.toFixed(1) : Math.round(rate)} tokens/s`, `first word after ${seconds(firstTokenMs)}`]
+  return [rate && `${rate < 10 ? rate.toFixed(1) : Math.round(rate)} tokens/s`, `first token ${seconds(firstTokenMs)}`]
 }
 
-/** What the answer cost, as far as its usage and the visitor's price tell. */
+/** What the answer cost, by its usage and the visitor's price. */
 function cost({ inferenceSource, usage }, price) {
   const { inputTokens = 0, outputTokens = 0, thoughtsTokens = 0, totalTokens } = usage
-  const tokens = totalTokens === undefined ? 'tokens not told' : `${totalTokens} tokens`
+  const tokens = totalTokens === undefined ? 'tokens not reported' : `${totalTokens} tokens`
   if (inferenceSource === 'on_device') return `${tokens}, free`
-  if (price === undefined) return `${tokens}, price not given`
+  if (price === undefined) return `${tokens}, price unknown`
   const dollars = (inputTokens * price.input + (outputTokens + thoughtsTokens) * price.output) / 1e6
   return dollars === 0 ? `${tokens}, free here` : `${tokens}, about $${dollars.toPrecision(2)}`
 }
 
-/** The line of the reason: what the strategy said, and who was tried before. */
+/** The strategy's reason, and which branches were tried before. */
 function reason({ routing }) {
   const failed = routing.attempts.filter(({ outcome }) => outcome !== 'answered').map(({ branch, status, outcome }) => `${branch}: ${status ?? outcome}`)
   return [routing.reason ?? `${routing.strategy} chose ${routing.order.join(', then ')}`, failed.length > 0 && `after ${failed.join(', ')}`].filter(Boolean).join(' · ')
@@ -29,21 +30,21 @@ function reason({ routing }) {
 
 const chip = (className, text) => Object.assign(document.createElement('span'), { className: `chip ${className}`, textContent: text })
 
-/** The badge of a response. `cloud` tells the cloud's name and its price. */
+/** The badge of a response. `cloud` has the cloud's label and its price. */
 export function badge(response, cloud) {
   const { branch, inferenceSource, confidence, latencyMs } = response
   const where = inferenceSource === 'in_cloud' ? `${places.in_cloud}: ${cloud.label()}` : places[inferenceSource]
   const fast = speed(response).filter(Boolean)
   const chips = [
     chip(`where ${inferenceSource}`, where),
-    ...(fast.length > 0 ? fast : [`took ${seconds(latencyMs)}`]).map((it) => chip('', it)),
-    chip('', confidence ? `${Math.round(Math.exp(confidence.meanLogprob) * 100)} % sure of its words` : 'sureness not told'),
+    ...(fast.length > 0 ? fast : [`total ${seconds(latencyMs)}`]).map((it) => chip('', it)),
+    chip('', confidence ? `confidence ${Math.round(Math.exp(confidence.meanLogprob) * 100)} %` : 'confidence not reported'),
     chip('', cost(response, cloud.price())),
   ]
   const why = Object.assign(document.createElement('span'), { className: 'reason', textContent: reason(response) })
   const note = document.createElement('div')
   note.className = 'badge'
   note.dataset.branch = branch
-  note.append(...chips.flatMap((it) => [it, ' ']), why)
+  note.append(...chips.flatMap((it) => [it, ' ']), timeline(response.routing), why)
   return note
 }

@@ -1,9 +1,9 @@
-// The conversation: what was said and what streams in. It belongs to the page, so it goes on across branches.
+// The conversation. It belongs to the page, so it continues across branches.
 import { HybridError } from 'hybridge'
 import { badge } from './answer.js'
 import { sentence } from './next-step.js'
 
-const samples = ['What is 47 + 38?', 'Write "lemon" in capitals.', 'Why is the sky blue?', 'Write to ada@example.com that I am late.']
+export const samples = ['What is 47 + 38?', 'Write "lemon" in capitals.', 'Why is the sky blue?', 'Write to ada@example.com that I am late.']
 
 /** Wires the form to `current()`, the hybrid of the moment. */
 export function chat({ find, current, cloud, onTrace }) {
@@ -25,9 +25,9 @@ export function chat({ find, current, cloud, onTrace }) {
   }
 
   const settle = (item, response) => {
-    if (response.finishReason === 'blocked') item.append('The service refused to answer this. Say it in other words, or let this device answer.')
-    else if (response.text === '') item.append('The answer is empty. Ask in other words.')
-    if (response.finishReason === 'length') item.append(' … (cut off: the limit of tokens was reached)')
+    if (response.finishReason === 'blocked') item.append('The service blocked this answer. Rephrase the question, or let this device answer.')
+    else if (response.text === '') item.append('The answer is empty. Rephrase the question.')
+    if (response.finishReason === 'length') item.append(' … (cut off at the token limit)')
     item.append(badge(response, cloud))
     follow()
   }
@@ -56,7 +56,7 @@ export function chat({ find, current, cloud, onTrace }) {
       talk.pop()
       if (words.textContent === '') item.remove()
       const isStopped = HybridError.isInstance(error) && error.status === 'CANCELLED'
-      if (talk === messages) add(isStopped ? 'note' : 'error', isStopped ? 'Stopped. Ask again when you like.' : sentence(error))
+      if (talk === messages) add(isStopped ? 'note' : 'error', isStopped ? 'Stopped.' : sentence(error))
       if (error.routing) onTrace(error.routing)
     } finally {
       item.classList.remove('waiting')

@@ -1,10 +1,10 @@
-// Chooses the cloud: the emulator that the demo starts, or a service and a key that the visitor names.
+// Chooses the cloud: the demo's emulator, or a service and a key of the visitor's.
 import { HybridError, defineModel, geminiModel, openAICompatibleModel } from 'hybridge'
 
 const dialects = { gemini: geminiModel, openai: openAICompatibleModel }
 const none = { baseUrl: '', model: '', apiKey: '', label: '' }
 
-/** The page may be served without emulators; then there is no cloud until the visitor names one. */
+/** The page may be served without emulators; then there is no cloud until the visitor enters one. */
 async function emulatorsOfThisMachine() {
   try {
     return await (await fetch('demo.json')).json()
@@ -21,14 +21,14 @@ const noCloud = defineModel({
   },
 })
 
-/** Wires the panel. `model()`, `label()` and `price()` tell what is chosen at the moment. */
+/** Wires the panel. `model()`, `label()` and `price()` return the current choice. */
 export async function cloudPanel({ find, onCloud }) {
   const emulators = await emulatorsOfThisMachine()
   let model = noCloud
   let label = 'no cloud'
   let isEmulator = false
 
-  /** The emulator that speaks the chosen dialect, until the visitor names a service. */
+  /** The emulator of the chosen API, until the visitor enters a service. */
   function suggest() {
     const { baseUrl, model, apiKey } = emulators[find('cloud-dialect').value]
     find('cloud-url').value = baseUrl
@@ -40,14 +40,14 @@ export async function cloudPanel({ find, onCloud }) {
     const dialect = find('cloud-dialect').value
     const baseUrl = find('cloud-url').value
     if (baseUrl === '') {
-      find('cloud-state').textContent = 'No cloud is chosen. Name an endpoint and a model to have one.'
+      find('cloud-state').textContent = 'No cloud is chosen. Enter an endpoint and a model.'
       return
     }
     const apiKey = find('cloud-key').value
     model = dialects[dialect]({ model: find('cloud-model').value, baseUrl, ...(apiKey && { apiKey }) })
     isEmulator = baseUrl === emulators[dialect].baseUrl
     label = isEmulator ? emulators[dialect].label : new URL(baseUrl).host
-    find('cloud-state').textContent = `Now: ${label}.${isEmulator ? ' It says back what it is told; no text leaves this machine.' : ''}`
+    find('cloud-state').textContent = `Now: ${label}.${isEmulator ? ' No text leaves this machine.' : ''}`
   }
 
   suggest()
@@ -62,7 +62,7 @@ export async function cloudPanel({ find, onCloud }) {
   return {
     model: () => model,
     label: () => label,
-    /** Dollars for a million tokens, zero for an emulator, undefined where the visitor did not say. */
+    /** Dollars per million tokens: zero for an emulator, undefined if unknown. */
     price() {
       if (isEmulator) return { input: 0, output: 0 }
       const [input, output] = ['price-input', 'price-output'].map((id) => find(id).valueAsNumber)

@@ -1,14 +1,14 @@
-// Makes a branch fail on purpose, so that one can watch what a hybrid does about it.
+// Makes a branch fail on purpose, to show what a hybrid does about it.
 import { HybridError, defineModel } from 'hybridge'
 
-/** Every switch of the page: what it says, which branch it hurts, and how. */
+/** Every switch of the page: its label, its branch, and its failure. `applies` says whether it would happen to this model. */
 export const faults = {
-  offline: { label: 'Offline', branch: 'cloud', fail: () => new HybridError('UNAVAILABLE', 'the demo plays a lost connection', { code: 'OFFLINE' }) },
-  cloudDown: { label: 'Cloud down', branch: 'cloud', fail: () => new HybridError('UNAVAILABLE', 'the demo plays a cloud that answers 503') },
-  quota: { label: 'Cloud out of quota', branch: 'cloud', fail: () => new HybridError('RESOURCE_EXHAUSTED', 'the demo plays a used-up quota', { retryAfterMs: 5000 }) },
+  offline: { label: 'Offline', branch: 'cloud', fail: () => new HybridError('UNAVAILABLE', 'simulated: offline', { code: 'OFFLINE' }) },
+  cloudDown: { label: 'Cloud down', branch: 'cloud', fail: () => new HybridError('UNAVAILABLE', 'simulated: the cloud answered 503') },
+  quota: { label: 'Cloud out of quota', branch: 'cloud', fail: () => new HybridError('RESOURCE_EXHAUSTED', 'simulated: quota exceeded', { retryAfterMs: 5000 }) },
   slowCloud: { label: 'Slow cloud', branch: 'cloud', delayMs: 3000 },
-  noGpu: { label: 'No GPU', branch: 'onDevice', fail: () => new HybridError('UNAVAILABLE', 'the demo plays a device without a GPU', { code: 'GPU_UNAVAILABLE' }) },
-  gpuLost: { label: 'GPU lost', branch: 'onDevice', fail: () => new HybridError('UNAVAILABLE', 'the demo plays a lost GPU', { code: 'DEVICE_LOST' }) },
+  noGpu: { label: 'No GPU', branch: 'onDevice', applies: ({ runsOn }) => runsOn !== 'cpu', fail: () => new HybridError('UNAVAILABLE', 'simulated: no GPU', { code: 'GPU_UNAVAILABLE' }) },
+  gpuLost: { label: 'GPU lost', branch: 'onDevice', fail: () => new HybridError('UNAVAILABLE', 'simulated: GPU lost', { code: 'DEVICE_LOST' }) },
 }
 
 const pause = (milliseconds, signal) =>
@@ -20,18 +20,18 @@ const pause = (milliseconds, signal) =>
     })
   })
 
-/** `model` with the switched-on faults of its branch in front of it. */
-export function breakable(branch, model, isOn) {
+/** `model` behind the switched-on faults of its branch. With `isSingleTurn` it gets the last message only, and its likeliest answer counts. */
+export function breakable(branch, model, isOn, { isSingleTurn = false } = {}) {
   return defineModel({
     name: model.name,
     info: model.info,
     async generate(request, { sendChunk, signal, context }) {
       for (const [name, fault] of Object.entries(faults)) {
-        if (fault.branch !== branch || !isOn(name)) continue
+        if (fault.branch !== branch || !isOn(name) || fault.applies?.(model) === false) continue
         if (fault.fail) throw fault.fail()
         await pause(fault.delayMs, signal)
       }
-      const answer = model.generateStream(request, { signal, context })
+      const answer = model.generateStream(isSingleTurn ? { ...request, messages: request.messages.slice(-1), config: { ...request.config, temperature: 0 } } : request, { signal, context })
       for await (const { content, logprobs } of answer) sendChunk(content, logprobs && { logprobs: [...logprobs] })
       return await answer.response
     },

@@ -1,4 +1,4 @@
-// The demo: one conversation over two branches. It uses the package by its public name only.
+// The demo: one conversation over two branches. It imports the package by its public name only.
 import { HybridError, defineModel } from 'hybridge'
 import { chat } from './chat.js'
 import { cloudPanel } from './cloud-panel.js'
@@ -33,14 +33,24 @@ const noModel = defineModel({
 })
 
 let device = noModel
+let choice
 let ai
 
-/** A new hybrid for new choices. The conversation is the page's and goes on. */
+/** Makes a hybrid of the current choices. The conversation continues. */
 function choose() {
   const { build } = strategies[find('recipe').value]
   find('recipe-code').textContent = codeOf(build)
-  ai = build({ onDevice: breakable('onDevice', device, isOn), cloud: breakable('cloud', cloud.model(), isOn) })
+  ai = build({ onDevice: breakable('onDevice', device, isOn, choice), cloud: breakable('cloud', cloud.model(), isOn) })
   void preview()
+}
+
+const kinds = { email: 'an e-mail address', phone: 'a phone number', 'credit-card': 'a card number', iban: 'an IBAN', ssn: 'a social security number', 'ip-address': 'an IP address', 'api-key': 'an API key', 'date-of-birth': 'a date of birth' }
+
+/** Where a request with personal data stays, and why. */
+function pinned(allow, reason = '') {
+  const place = allow.join() === 'onDevice' ? 'Stays on this device' : `Goes to ${allow.join(', ')} only`
+  const [, found] = /^personal data: (.*)$/.exec(reason) ?? []
+  return found === undefined ? `${place}${reason && `: ${reason}`}` : `${place}: it contains ${found.split(', ').map((kind) => kinds[kind] ?? kind).join(' and ')}`
 }
 
 let asked = 0
@@ -48,18 +58,19 @@ let asked = 0
 async function preview() {
   const turn = ++asked
   const text = find('prompt').value.trim()
-  const told = text === '' ? '' : await ai.explain(text).then(
-    ({ order, allow, reason }) => [`Would try ${order.join(', then ')}`, allow && `nothing but ${allow.join(', ')} may see it`, reason].filter(Boolean).join(' · '),
+  const words = text === '' ? '' : await ai.explain(text).then(
+    ({ order, allow, reason }) => (allow === undefined ? [`Would try ${order.join(', then ')}`, reason].filter(Boolean).join(' · ') : pinned(allow, reason)),
     sentence,
   )
-  if (turn === asked) find('preview').textContent = told
+  if (turn === asked) find('preview').textContent = words
 }
 
 const cloud = await cloudPanel({ find, onCloud: () => choose() })
-modelPanel({
+const panel = modelPanel({
   root: find('model'),
-  onModel(model) {
+  onModel(model, chosen) {
     device = model ?? noModel
+    choice = model && chosen
     choose()
   },
 })
@@ -72,3 +83,5 @@ find('prompt').addEventListener('input', preview)
 choose()
 await showPlace(find('place'))
 document.body.dataset.ready = 'true'
+// The tiny model is small enough to load unasked, except where the visitor saves data. `?load=no` leaves it out.
+if (new URLSearchParams(location.search).get('load') !== 'no' && navigator.connection?.saveData !== true) void panel.load()

@@ -1,4 +1,4 @@
-// Chooses the device model; says what this device can do with it; loads, pauses, resumes and removes it.
+// Chooses the device model, shows what this device can do with it, and loads, pauses, resumes and removes it.
 import { HybridError, gemmaModel, listCachedModels } from 'hybridge'
 import { choices, size } from './model-choices.js'
 import { sentence } from './next-step.js'
@@ -6,15 +6,15 @@ import { keepsFiles } from './place.js'
 
 const phases = { download: 'Downloading', verify: 'Checking', upload: 'Moving to the device', warmup: 'Warming up' }
 
-/** What `availability()` found, as a sentence with the next step. */
+/** The result of `availability()` as a sentence with the next step. */
 function inWords({ status, reason, bytesToDownload, estimatedTokensPerSecond }) {
   const speed = estimatedTokensPerSecond === undefined ? '' : ` Expect about ${Math.round(estimatedTokensPerSecond)} tokens a second.`
-  const caution = status === 'unavailable' || reason === undefined ? '' : ` Mind: ${reason}.`
+  const caution = status === 'unavailable' || reason === undefined ? '' : ` Note: ${reason}.`
   return {
     unavailable: `This device cannot run it: ${reason ?? 'no reason was given'}. Choose a smaller model, or let the cloud answer.`,
     downloadable: `It can run here after a download${bytesToDownload === undefined ? '' : ` of ${size(bytesToDownload)}`}.${speed}${caution}`,
-    downloading: 'It is being downloaded, perhaps in another tab. Load waits for that.',
-    available: `It is on this device already.${speed}${caution}`,
+    downloading: 'It is being downloaded, perhaps in another tab. Load joins that download.',
+    available: `It is stored on this device.${speed}${caution}`,
   }[status]
 }
 
@@ -22,7 +22,7 @@ const markup = `
   <form class="models">
     <fieldset class="choices"><legend>Model</legend></fieldset>
     <div data-field="url" hidden>
-      <label for="model-url">Address of a GGUF file</label>
+      <label for="model-url">URL of a GGUF file</label>
       <input id="model-url" type="url" placeholder="https://…/model.gguf">
     </div>
     <div data-field="file" hidden>
@@ -31,16 +31,16 @@ const markup = `
     </div>
     <label for="model-device">Run on</label>
     <select id="model-device">
-      <option value="auto">what fits best</option>
-      <option value="gpu">the GPU, also a software one</option>
-      <option value="cpu">the CPU</option>
+      <option value="auto">Automatic</option>
+      <option value="gpu">GPU (even software-emulated)</option>
+      <option value="cpu">CPU</option>
     </select>
     <button id="model-load">Load</button>
     <button id="model-pause" type="button" class="quiet" hidden>Pause</button>
     <button id="model-remove" type="button" class="quiet" hidden>Remove from this device</button>
   </form>
   <progress id="model-progress" max="1" value="0" hidden aria-label="Loading the model"></progress>
-  <p id="model-state" class="hint" role="status">Nothing is fetched before you press Load.</p>
+  <p id="model-state" class="hint" role="status">Nothing is downloaded before you press Load.</p>
   <p id="model-kept" class="hint"></p>`
 
 function choiceField([name, { label, about, licence }]) {
@@ -55,7 +55,7 @@ function choiceField([name, { label, about, licence }]) {
   return field
 }
 
-/** Fills `root`; `onModel` gets the model of the moment, or undefined. */
+/** Fills `root`; `onModel` is called with the current model and its choice, or with undefined. */
 export function modelPanel({ root, onModel }) {
   root.innerHTML = markup
   const find = (name) => root.querySelector(`#model-${name}`)
@@ -71,19 +71,19 @@ export function modelPanel({ root, onModel }) {
   const isCurrent = (mine) => mine === turn
 
   let listing = 0
-  /** What is kept, by the latest look: an earlier one may come back later. */
-  async function tellKept() {
+  /** Shows what is stored. Only the latest call writes, because an earlier one may end later. */
+  async function showKept() {
     const mine = ++listing
     const kept = await listCachedModels().catch(() => [])
     if (mine !== listing) return
     const bytes = kept.reduce((sum, it) => sum + it.bytes, 0)
-    find('kept').textContent = kept.length === 0 ? '' : `This page keeps ${kept.length} ${kept.length === 1 ? 'model' : 'models'} on this device, ${size(bytes)} together.`
+    find('kept').textContent = kept.length === 0 ? '' : `${kept.length} ${kept.length === 1 ? 'model' : 'models'} stored on this device, ${size(bytes)}.`
   }
 
   /** What is chosen, as options; undefined where the address or the file is missing. */
   const chosen = () => choices[form.elements.model.value].options({ url: find('url').value, file: find('file').files[0] })
 
-  /** Lets go of the model before, makes the chosen one and says what this device can do with it. */
+  /** Disposes of the previous model, makes the chosen one and shows what this device can do with it. */
   async function look() {
     const mine = ++turn
     stopper?.abort()
@@ -95,14 +95,15 @@ export function modelPanel({ root, onModel }) {
     find('load').textContent = 'Load'
     const options = chosen()
     find('load').disabled = options === undefined
-    if (options === undefined) return say(`Name ${form.elements.model.value === 'file' ? 'a file' : 'an address'} to go on.`)
-    say('Looking at this device…')
+    if (options === undefined) return say(form.elements.model.value === 'file' ? 'Choose a .gguf file.' : find('url').value === '' ? 'Enter the URL of a .gguf file.' : 'That is not a web address.')
+    say('Checking this device…')
     const made = gemmaModel({ ...options, device: find('device').value, cache: (await keepsFiles()) ? 'opfs' : 'none' })
     if (!isCurrent(mine)) return
     model = made
     const found = await made.availability()
     if (!isCurrent(mine)) return
-    onModel(made)
+    made.runsOn = found.device
+    onModel(made, choices[form.elements.model.value])
     say(inWords(found))
     find('load').disabled = found.status === 'unavailable'
     find('remove').hidden = found.status !== 'available' || options.model instanceof Blob
@@ -116,7 +117,7 @@ export function modelPanel({ root, onModel }) {
     const began = { at: performance.now(), bytes: undefined }
     stopper = new AbortController()
     bar.hidden = find('pause').hidden = false
-    // Who works by keyboard keeps a place to stand on.
+    // Keep the keyboard's focus on a button that is enabled.
     if (document.activeElement === find('load')) find('pause').focus()
     find('load').disabled = true
     find('remove').hidden = true
@@ -134,29 +135,29 @@ export function modelPanel({ root, onModel }) {
       })
       if (!isCurrent(mine)) return
       bar.hidden = true
-      say('Ready: requests can be answered on this device.')
+      say('Ready: this device can answer.')
       find('remove').hidden = !(await keepsFiles()) || form.elements.model.value === 'file'
-      onModel(model)
+      onModel(model, choices[form.elements.model.value])
     } catch (error) {
       if (!isCurrent(mine)) return
       find('load').disabled = false
       const isPaused = HybridError.isInstance(error) && error.status === 'CANCELLED'
       if (!isPaused) bar.hidden = true
       find('load').textContent = isPaused ? 'Resume' : 'Try again'
-      say(isPaused ? 'Paused. What has arrived is kept; Resume goes on from there.' : sentence(error))
+      say(isPaused ? 'Paused. Resume continues where it stopped.' : sentence(error))
     } finally {
       if (isCurrent(mine)) {
         if (document.activeElement === find('pause')) (find('load').disabled ? find('remove').hidden ? find('device') : find('remove') : find('load')).focus()
         find('pause').hidden = true
       }
-      void tellKept()
+      void showKept()
     }
   }
 
   async function remove() {
     await model.remove()
-    await Promise.all([look(), tellKept()])
-    say('Removed from this device. Load fetches it again.')
+    await Promise.all([look(), showKept()])
+    say('Removed from this device. Load downloads it again.')
     find('load').focus()
   }
 
@@ -168,5 +169,8 @@ export function modelPanel({ root, onModel }) {
   })
   find('pause').addEventListener('click', () => stopper?.abort())
   find('remove').addEventListener('click', () => void remove().catch(complain))
-  void tellKept()
+  void showKept()
+
+  /** Loads the chosen model, as the button does. */
+  return { load: () => load().catch(complain) }
 }

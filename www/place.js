@@ -1,4 +1,4 @@
-// What this page found around it, in words: GPU, network, storage. It keeps up with the network.
+// What this device offers, in words: GPU, network, storage. Updated when the network changes.
 import { deviceFacts } from 'hybridge'
 
 /** Whether this window keeps files between visits; private windows of some browsers do not. */
@@ -12,7 +12,7 @@ export async function keepsFiles() {
 }
 
 function gpuInWords({ available, software, vendor }) {
-  if (!available) return 'no WebGPU: small models run on the CPU'
+  if (!available) return 'No WebGPU here: running small models on the CPU'
   return `WebGPU${software ? ' in software' : ''}${vendor ? ` (${vendor})` : ''}`
 }
 
@@ -22,8 +22,8 @@ export async function showPlace(list) {
   const show = () => {
     const facts = [
       gpuInWords(webgpu),
-      navigator.onLine ? 'online' : 'offline: only this device can answer',
-      keeps ? 'models are kept between visits' : 'this window keeps no files: a model is fetched again each time',
+      navigator.onLine ? 'Online' : 'Offline: only this device can answer',
+      keeps ? 'Downloads are saved' : 'This window saves no files: a model is downloaded again each time',
     ]
     list.replaceChildren(...facts.flatMap((fact) => [Object.assign(document.createElement('span'), { className: 'chip', textContent: fact }), ' ']))
   }

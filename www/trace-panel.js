@@ -1,4 +1,4 @@
-// What happened to each request: one bar per attempt, on one time line.
+// What happened to each request: one bar per attempt, on one timeline.
 
 const line = (tag, className, ...children) => {
   const element = document.createElement(tag)
@@ -7,7 +7,33 @@ const line = (tag, className, ...children) => {
   return element
 }
 
-const outcomes = { answered: 'answered', failed: 'failed', rejected: 'answered, and was not good enough', skipped: 'was skipped', stopped: 'was stopped' }
+const outcomes = { answered: 'answered', failed: 'failed', rejected: 'answered with low confidence; asked the next branch', skipped: 'was skipped', stopped: 'was stopped' }
+
+/** A bar for an attempt on the timeline of its trace. */
+function trackOf({ startedAtMs, firstTokenMs, durationMs }, { began, total }) {
+  const track = line('span', 'track')
+  track.style.setProperty('--start', (startedAtMs - began) / total)
+  track.style.setProperty('--waiting', (firstTokenMs ?? durationMs) / total)
+  track.style.setProperty('--speaking', firstTokenMs === undefined ? 0 : Math.max(0, durationMs - firstTokenMs) / total)
+  track.ariaHidden = 'true'
+  return track
+}
+
+const spanOf = ({ attempts }) => {
+  const began = Math.min(...attempts.map(({ startedAtMs }) => startedAtMs))
+  return { began, total: Math.max(1, ...attempts.map(({ startedAtMs, durationMs }) => startedAtMs + durationMs - began)) }
+}
+
+/** The attempts of one answer as bars, for the eye; the panel has them in words. */
+export function timeline(trace) {
+  const bars = trace.attempts.map((attempt) => line('span', `bar-of ${attempt.outcome}`, line('span', 'bar-name', attempt.branch), trackOf(attempt, spanOf(trace))))
+  const figure = line('span', 'timeline', ...bars)
+  figure.ariaHidden = 'true'
+  return figure
+}
+
+/** The message of a paused branch, as a person says it. */
+const inWords = (message) => message.replace(/^(?:left alone for another|circuit open for another|circuit open for) (\d+) ms (?:after it failed: |after: )?/, (_, wait) => `paused for ${(wait / 1000).toFixed(1)} s after a failure: `)
 
 /** A panel that `add(trace)` fills; the newest trace stands first. */
 export function tracePanel({ list, exportButton, empty, legend }) {
@@ -22,22 +48,18 @@ export function tracePanel({ list, exportButton, empty, legend }) {
     URL.revokeObjectURL(link.href)
   })
 
-  const bar = (attempt, began, total) => {
+  const bar = (attempt, span) => {
     const { branch, outcome, status, message, startedAtMs, firstTokenMs, durationMs, usage } = attempt
-    const track = line('span', 'track')
-    track.style.setProperty('--start', (startedAtMs - began) / total)
-    track.style.setProperty('--waiting', (firstTokenMs ?? durationMs) / total)
-    track.style.setProperty('--speaking', firstTokenMs === undefined ? 0 : Math.max(0, durationMs - firstTokenMs) / total)
-    track.ariaHidden = 'true'
+    const { began } = span
     const words = [
-      startedAtMs - began >= 1 && `began after ${Math.round(startedAtMs - began)} ms`,
-      firstTokenMs !== undefined && `first word after ${Math.round(firstTokenMs)} ms`,
-      `${Math.round(durationMs)} ms in all`,
+      startedAtMs - began >= 1 && `started at ${Math.round(startedAtMs - began)} ms`,
+      firstTokenMs !== undefined && `first token ${Math.round(firstTokenMs)} ms`,
+      `total ${Math.round(durationMs)} ms`,
       usage?.outputTokens && `${usage.outputTokens} tokens`,
     ]
     const detail = line('span', 'detail', words.filter(Boolean).join(' · '))
     const head = line('span', 'outcome', line('strong', '', branch), ` ${[outcomes[outcome], status].filter(Boolean).join(': ')}`)
-    return line('li', `attempt ${outcome}`, head, track, detail, ...(message ? [line('span', 'detail', message)] : []))
+    return line('li', `attempt ${outcome}`, head, trackOf(attempt, span), detail, ...(message ? [line('span', 'detail', inWords(message))] : []))
   }
 
   return {
@@ -45,10 +67,8 @@ export function tracePanel({ list, exportButton, empty, legend }) {
       traces.push(trace)
       exportButton.hidden = legend.hidden = false
       empty.hidden = true
-      const began = Math.min(...trace.attempts.map(({ startedAtMs }) => startedAtMs))
-      const total = Math.max(1, ...trace.attempts.map(({ startedAtMs, durationMs }) => startedAtMs + durationMs - began))
       const head = line('p', 'decision', [`${traces.length}. ${trace.strategy}: ${trace.order.join(', then ')}`, trace.allow && `allowed: ${trace.allow.join(', ')}`, trace.reason].filter(Boolean).join(' · '))
-      list.prepend(line('li', 'trace', head, line('ol', 'attempts', ...trace.attempts.map((attempt) => bar(attempt, began, total)))))
+      list.prepend(line('li', 'trace', head, line('ol', 'attempts', ...trace.attempts.map((attempt) => bar(attempt, spanOf(trace))))))
     },
   }
 }

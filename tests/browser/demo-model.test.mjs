@@ -28,7 +28,7 @@ test('the page is under 200 KB before a device model is chosen', async () => {
     await session.send('Network.enable')
     await session.send('Network.setCacheDisabled', { cacheDisabled: true })
     session.on('Network.loadingFinished', ({ requestId, encodedDataLength }) => bytes.set(requestId, encodedDataLength))
-    await page.goto(`${demo.origin}/${path}`)
+    await page.goto(`${demo.origin}/${path}?load=no`)
     await page.waitForSelector('body[data-ready]')
     if (path === '') {
       await ask(page, 'Hello')
@@ -49,7 +49,7 @@ test('the tiny model answers here, and the conversation goes on in the cloud', a
   await page.waitForSelector('.badge')
   assert.equal(await page.textContent('#log li.model .words'), 'GARDEN')
   assert.equal(await page.getAttribute('.badge', 'data-branch'), 'onDevice')
-  for (const said of [/on this device/, /first word after \d/, /\d+ % sure/, /tokens, free/, /FallbackStrategy chose onDevice/]) assert.match(await page.textContent('.badge'), said)
+  for (const said of [/on this device/, /first token \d/, /confidence \d+ %/, /tokens, free/, /onDevice/]) assert.match(await page.textContent('.badge'), said)
   await page.check('#fault-gpuLost')
   await ask(page, 'And now?')
   await page.waitForFunction(() => document.querySelectorAll('.badge').length === 2)
@@ -59,7 +59,7 @@ test('the tiny model answers here, and the conversation goes on in the cloud', a
   await context.close()
 })
 
-test('without a network the model that is kept answers', async () => {
+test('without a network the stored model answers', async () => {
   const { context, page, problems } = await open()
   await loadTiny(page)
   await context.setOffline(true)
@@ -67,15 +67,15 @@ test('without a network the model that is kept answers', async () => {
   await ask(page, 'What is 12 + 30?')
   await page.waitForSelector('.badge')
   assert.match(await page.textContent('#log li.model .words'), /42/)
-  assert.match(await page.textContent('#place'), /offline: only this device/)
+  assert.match(await page.textContent('#place'), /Offline: only this device/)
   assert.deepEqual(problems, [])
   await context.close()
 })
 
-test('pause keeps what came, resume goes on, remove deletes', async () => {
+test('pause keeps what arrived, resume continues, remove deletes', async () => {
   const { context, page, problems } = await openState(browser, demo, { init: undefined })
   await choose(page, 'url')
-  await modelSays(page, /Name an address/)
+  await modelSays(page, /Enter the URL/)
   await page.fill('#model-url', `${demo.slow.origin}/tiny.gguf`)
   await page.press('#model-url', 'Tab')
   await modelSays(page, /can run here after a download of 2\.2 MB/)
@@ -100,9 +100,9 @@ test('pause keeps what came, resume goes on, remove deletes', async () => {
   await context.close()
 })
 
-test('where files cannot be kept, the model runs all the same, and the page says so', async () => {
+test('where files cannot be stored, the model runs anyway, and the page says so', async () => {
   const { context, page, problems } = await open({ init: withoutFiles })
-  assert.match(await page.textContent('#place'), /keeps no files/)
+  assert.match(await page.textContent('#place'), /saves no files/)
   await loadTiny(page)
   assert.equal(await page.isVisible('#model-remove'), false)
   await ask(page, 'Write "garden" in capitals.')
@@ -116,16 +116,44 @@ test('a file that is no model, and a host that is not there, are sentences with 
   const { context, page } = await open()
   await choose(page, 'file')
   await page.setInputFiles('#model-file', { name: 'holiday.gguf', mimeType: 'application/octet-stream', buffer: Buffer.alloc(4096, 7) })
-  await page.waitForFunction(() => !/Name a file|Looking/.test(document.querySelector('#model-state').textContent))
+  await page.waitForFunction(() => !/Choose a \.gguf file\.$|Checking/.test(document.querySelector('#model-state').textContent))
   if (await page.isEnabled('#model-load')) await page.click('#model-load')
-  await modelSays(page, /Choose another model|Change what was asked|Choose a smaller model/)
+  await modelSays(page, /This file is not a usable GGUF model\. Choose a \.gguf file of a Gemma 3 model\./)
   await choose(page, 'url')
   await page.fill('#model-url', 'http://127.0.0.1:9/none.gguf')
   await page.press('#model-url', 'Tab')
-  await page.waitForFunction(() => !/Name an|Looking/.test(document.querySelector('#model-state').textContent))
+  await page.waitForFunction(() => !/Enter the URL|Checking/.test(document.querySelector('#model-state').textContent))
   if (await page.isEnabled('#model-load')) await page.click('#model-load')
   await modelSays(page, /\. [A-Z][^.]+\.$/)
   await page.waitForFunction(() => document.querySelector('#model-progress').hidden, undefined, { timeout: 60_000 })
+  await context.close()
+})
+
+test('the tiny model loads unasked, and its samples are answered in any order', async () => {
+  const { context, page, problems } = await open({ path: '?load=yes' })
+  await modelSays(page, /^Ready/)
+  const expected = { 'What is 47 + 38?': ['onDevice', '47 + 38 = 70 + 15 = 85.'], 'Write "lemon" in capitals.': ['onDevice', 'LEMON'], 'Why is the sky blue?': ['cloud', /blue light/] }
+  const names = Object.keys(expected)
+  const order = [...names, ...names.toReversed(), ...names]
+  for (const [index, text] of order.entries()) {
+    await ask(page, text)
+    await page.waitForFunction((count) => document.querySelectorAll('.badge').length === count, index + 1)
+    const [branch, words] = expected[text]
+    assert.equal(await page.locator('.badge').last().getAttribute('data-branch'), branch, `${index}: ${text}`)
+    assert.match(await page.locator('#log li.model .words').last().textContent(), words instanceof RegExp ? words : new RegExp(`^${words.replace(/[+.]/g, '\\$&')}$`), `${index}: ${text}`)
+  }
+  assert.deepEqual(problems, [])
+  await context.close()
+})
+
+test('without a GPU a model on the CPU still answers', async () => {
+  const { context, page, problems } = await open()
+  await loadTiny(page)
+  await page.check('#fault-noGpu')
+  await ask(page, 'What is 12 + 30?')
+  await page.waitForSelector('.badge')
+  assert.equal(await page.getAttribute('.badge', 'data-branch'), 'onDevice')
+  assert.deepEqual(problems, [])
   await context.close()
 })
 
@@ -166,7 +194,7 @@ test('by keyboard alone: a model is loaded, a question asked, a panel opened', a
   await context.close()
 })
 
-test('who wants little motion gets none', async () => {
+test('reduced motion stops the animation', async () => {
   const { context, page } = await open()
   await page.selectOption('#recipe', 'cloud')
   await page.check('#fault-slowCloud')
@@ -180,9 +208,9 @@ test('a page without emulators and without a device model says what is missing',
   const context = await browser.newContext()
   const page = await context.newPage()
   await page.route('**/demo.json', (route) => route.fulfill({ status: 200, body: 'no JSON' }))
-  await page.goto(`${demo.origin}/`)
+  await page.goto(`${demo.origin}/?load=no`)
   await page.waitForSelector('body[data-ready]')
   await ask(page, 'Hello')
-  assert.match(await page.textContent('li.error'), /No cloud is chosen\. Name one in the panel “Cloud”\./)
+  assert.match(await page.textContent('li.error'), /No cloud is chosen\. Enter one in the panel “Cloud”\./)
   await context.close()
 })

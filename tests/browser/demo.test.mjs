@@ -1,4 +1,4 @@
-/** The demo as a person uses it: ask, play a fault, read what would happen. */
+/** The demo as a person uses it: ask, simulate a failure, read what would happen. */
 
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
@@ -12,7 +12,7 @@ let demo, browser, page, problems
 before(async () => {
   demo = await startDemo({ root: join(import.meta.dirname, '../..') })
   browser = await launch({ gpu: false })
-  ;({ page, problems } = await openPage(browser, `${demo.origin}/`))
+  ;({ page, problems } = await openPage(browser, `${demo.origin}/?load=no`))
   await page.waitForSelector('body[data-ready]')
 })
 after(async () => {
@@ -49,7 +49,7 @@ test('another dialect takes over the conversation', async () => {
   assert.match(await page.locator('.badge').last().textContent(), /chat-completions emulator/)
 })
 
-test('a played fault is a sentence, not a spinner', async () => {
+test('a simulated failure is a sentence, not a spinner', async () => {
   await page.check('#fault-cloudDown')
   await ask('Still there?')
   assert.match(await page.textContent('#log li.error'), /503/)
@@ -57,10 +57,10 @@ test('a played fault is a sentence, not a spinner', async () => {
   await page.uncheck('#fault-cloudDown')
 })
 
-test('what would happen is told while typing, and personal data is pinned', async () => {
+test('the preview says what would happen, and personal data is pinned', async () => {
   await page.selectOption('#recipe', 'privacy')
   await page.fill('#prompt', 'write to ada@example.com')
-  await page.waitForFunction(() => /nothing but onDevice/.test(document.querySelector('#preview').textContent))
+  await page.waitForFunction(() => /Stays on this device: it contains an e-mail address/.test(document.querySelector('#preview').textContent))
   const asked = demo.asked()
   await page.click('#send')
   await page.waitForFunction(() => document.querySelectorAll('li.error').length === 2)

@@ -8,12 +8,13 @@ export { errorInfo, quotaFailure, refusal, refusals, retryInfo } from './gemini-
 export { gate, json } from './loopback.mjs'
 
 /**
+ * `answers`: what it says to some prompts; others are echoed.
  * `keys`: the keys it takes; any, unless given. `models`: the models it has; all called gemini-…, unless given.
  * `next(reply)` answers the next request; `chunks(…)` and `refusals` make replies.
  */
-export async function startGemini({ keys, models, cors = ['content-type', 'x-goog-api-key'], port } = {}) {
+export async function startGemini({ keys, models, answers = {}, cors = ['content-type', 'x-goog-api-key'], port } = {}) {
   const isModel = (model) => (models === undefined ? /(^|\/)gemini[\w.-]*$/.test(model) : models.some((it) => model.endsWith(it)))
-  return startLoopback({ cors, port, answer: (request) => answer(request, { keys, isModel }) })
+  return startLoopback({ cors, port, answer: (request) => answer(request, { keys, isModel, answers }) })
 }
 
 const address = /^\/v1(?:beta|alpha)?\/((?:[\w.-]+\/)*[\w.%~@-]+):(generateContent|streamGenerateContent|countTokens)$/
@@ -26,7 +27,7 @@ function answer({ method: verb, path, headers, body }, options) {
   if (no !== undefined) return no
   const request = body.generateContentRequest ?? body
   if (method === 'countTokens') return json({ totalTokens: tokensOf(request), promptTokensDetails: [{ modality: 'TEXT', tokenCount: tokensOf(request) }] })
-  return inTheFormOf(path, imagine(request))
+  return inTheFormOf(path, imagine(request, options.answers))
 }
 
 /** A reply of these chunks, in the form the request asks for: at once, as events, or as the pieces of an array. */
@@ -82,7 +83,7 @@ function tokensOf({ contents = [], systemInstruction, tools }) {
 }
 
 /** What it says where nothing is scripted. */
-function imagine(request) {
+function imagine(request, answers) {
   const { contents, generationConfig = {}, tools = [], toolConfig } = request
   const { parts } = contents.at(-1)
   const told = parts.map((part) => part.text ?? (part.functionResponse ? JSON.stringify(part.functionResponse.response) : part.inlineData ? `[${part.inlineData.mimeType}]` : '')).join(' ')
@@ -90,7 +91,7 @@ function imagine(request) {
   const called = toolConfig?.functionCallingConfig?.mode === 'ANY' ? functions[0] : functions.find(({ name }) => toolConfig?.functionCallingConfig?.mode !== 'NONE' && told.includes(name))
   const schema = generationConfig.responseJsonSchema ?? generationConfig.responseSchema
   const thoughts = generationConfig.thinkingConfig?.includeThoughts ? [{ text: 'They told me something; I say it back.', thought: true }] : []
-  const said = called !== undefined ? undefined : generationConfig.responseMimeType === 'application/json' ? JSON.stringify(sampleOf(schema ?? { type: 'object' }, told)) : `You said: ${told}`
+  const said = called !== undefined ? undefined : generationConfig.responseMimeType === 'application/json' ? JSON.stringify(sampleOf(schema ?? { type: 'object' }, told)) : Object.hasOwn(answers, told) ? answers[told] : `You said: ${told}`
   const words = said?.match(/\S+\s*/g) ?? []
   const limit = generationConfig.maxOutputTokens ?? Infinity
   const shown = words.slice(0, limit)

@@ -8,8 +8,8 @@ export { gate, json } from './loopback.mjs'
 const known = ['model', 'messages', 'temperature', 'top_p', 'top_k', 'min_p', 'seed', 'max_tokens', 'max_completion_tokens', 'stop', 'stream', 'stream_options', 'tools', 'tool_choice', 'response_format', 'logprobs', 'top_logprobs', 'n', 'user', 'presence_penalty', 'frequency_penalty', 'parallel_tool_calls', 'reasoning_effort', 'store', 'metadata']
 
 /** `keys`: the bearer keys it takes; none are needed, unless given. Pages may send two headers and no more. */
-export async function startOpenAI({ keys, models, cors, port } = {}) {
-  return startLoopback({ cors, port, answer: (request) => answer(request, { keys, models }) })
+export async function startOpenAI({ keys, models, answers = {}, cors, port } = {}) {
+  return startLoopback({ cors, port, answer: (request) => answer(request, { keys, models, answers }) })
 }
 
 /** An error in OpenAI's shape. */
@@ -26,7 +26,7 @@ export const refusals = {
   loading: () => json({ error: { code: 503, message: 'Loading model', type: 'unavailable_error' } }, { status: 503 }),
 }
 
-function answer({ method, path, headers, body }, { keys, models }) {
+function answer({ method, path, headers, body }, { keys, models, answers }) {
   if (method !== 'POST' || !path.endsWith('/chat/completions')) return json({ detail: 'Not Found' }, { status: 404 })
   if (keys !== undefined && !keys.some((key) => headers.authorization === `Bearer ${key}`)) return refusals.badKey()
   const invalid = (message, param) => refusal(400, message, 'invalid_request_error', null, param)
@@ -44,7 +44,7 @@ function answer({ method, path, headers, body }, { keys, models }) {
     if (role !== 'tool' && open.size > 0) return invalid('An assistant message with \'tool_calls\' must be followed by tool messages responding to each \'tool_call_id\'.', 'messages')
     for (const call of calls ?? []) open.add(call.id)
   }
-  return inTheFormOf(body, imagine(body))
+  return inTheFormOf(body, imagine(body, answers))
 }
 
 /** A reply of these deltas, whole or as events, whichever the request asks for. */
@@ -88,7 +88,7 @@ function inTheFormOf(body, list) {
 }
 
 /** What it says where nothing is scripted. Arguments of calls come in two pieces, as they do from real servers. */
-function imagine({ messages, tools = [], tool_choice: choice, response_format: format, logprobs, max_tokens: limit = Infinity }) {
+function imagine({ messages, tools = [], tool_choice: choice, response_format: format, logprobs, max_tokens: limit = Infinity }, answers) {
   const { content } = messages.at(-1)
   const told = typeof content === 'string' ? content : (content ?? []).map((part) => part.text ?? `[${part.type}]`).join(' ')
   const called = choice === 'required' ? tools[0]?.function : choice === 'none' ? undefined : tools.find((it) => told.includes(it.function.name))?.function
@@ -102,7 +102,7 @@ function imagine({ messages, tools = [], tool_choice: choice, response_format: f
       chunk({}, { finish_reason: 'tool_calls' }),
     ]
   }
-  const said = format === undefined || format.type === 'text' ? `You said: ${told}` : JSON.stringify(sampleOf(format.json_schema?.schema ?? { type: 'object' }, told))
+  const said = format === undefined || format.type === 'text' ? (Object.hasOwn(answers, told) ? answers[told] : `You said: ${told}`) : JSON.stringify(sampleOf(format.json_schema?.schema ?? { type: 'object' }, told))
   const words = said.match(/\S+\s*/g) ?? []
   const shown = words.slice(0, limit)
   const likely = (word) => (logprobs ? { logprobs: { content: [{ token: word, logprob: -0.25, bytes: [...Buffer.from(word)], top_logprobs: [] }], refusal: null } } : {})

@@ -35,6 +35,23 @@ export const states = [
   { name: 'empty', gpu: true },
   { name: 'empty-no-webgpu' },
   {
+    name: 'loaded-unasked',
+    path: '?load=yes',
+    async reach(page) {
+      await modelSays(page, /^Ready/)
+    },
+  },
+  {
+    name: 'samples',
+    async reach(page) {
+      await loadTiny(page)
+      for (const [index, text] of ['What is 47 + 38?', 'Why is the sky blue?'].entries()) {
+        await ask(page, text)
+        await page.waitForFunction((count) => document.querySelectorAll('.badge').length === count, index + 1)
+      }
+    },
+  },
+  {
     name: 'cloud-answers',
     async reach(page) {
       await ask(page, 'Hello there')
@@ -80,14 +97,14 @@ export const states = [
     async reach(page) {
       await page.selectOption('#recipe', 'privacy')
       await page.fill('#prompt', 'Write to ada@example.com that I am late.')
-      await until(page, '#preview', /nothing but onDevice/)
+      await until(page, '#preview', /Stays on this device/)
     },
   },
   {
     name: 'offline',
     async reach(page) {
       await page.context().setOffline(true)
-      await until(page, '#place', /offline/)
+      await until(page, '#place', /Offline/)
     },
   },
   { name: 'no-files', init: withoutFiles },
@@ -108,7 +125,7 @@ export const states = [
     name: 'model-file',
     async reach(page) {
       await choose(page, 'file')
-      await modelSays(page, /Name a file/)
+      await modelSays(page, /Choose a \.gguf file/)
     },
   },
   {
@@ -139,7 +156,7 @@ export async function slowHost(root) {
   return host
 }
 
-/** Opens `state` in a profile of its own. */
+/** Opens `state` in a profile of its own. The tiny model is not loaded unasked, so that each state decides. */
 export async function openState(browser, demo, { path = '', init, reach }, options = {}) {
   const context = await browser.newContext({ reducedMotion: 'reduce', ...options })
   const page = await context.newPage()
@@ -149,7 +166,7 @@ export async function openState(browser, demo, { path = '', init, reach }, optio
     if (message.type() === 'error') problems.push(message.text())
   })
   if (init) await page.addInitScript(init)
-  await page.goto(`${demo.origin}/${path}`)
+  await page.goto(`${demo.origin}/${path}${path.includes('?') ? '' : '?load=no'}`)
   await page.waitForSelector('body[data-ready]')
   await reach?.(page, demo)
   return { context, page, problems }

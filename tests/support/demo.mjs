@@ -5,10 +5,18 @@ import { startGemini } from '../emulator/gemini.mjs'
 import { startOpenAI } from '../emulator/openai.mjs'
 import { serve } from './server.mjs'
 
-/** Serves until `close()`. The emulators answer every prompt by saying it back. */
+/** What the emulators answer to the demo's samples. */
+const answers = {
+  'Why is the sky blue?': 'Air scatters short wavelengths of sunlight more than long ones, so blue light reaches your eyes from all over the sky.',
+  'What is 47 + 38?': '47 + 38 = 85.',
+  'Write "lemon" in capitals.': 'LEMON',
+  'Write to ada@example.com that I am late.': 'Dear Ada, I am running late and will be with you shortly.',
+}
+
+/** Serves until `close()`. The emulators answer the samples in a sentence, and echo every other prompt. */
 export async function startDemo({ root, port = 0 }) {
-  const gemini = await startGemini()
-  const openai = await startOpenAI()
+  const gemini = await startGemini({ answers })
+  const openai = await startOpenAI({ answers })
   const config = {
     gemini: { baseUrl: gemini.origin, model: 'gemini-emulator', apiKey: 'emulator', label: 'Gemini emulator on this machine' },
     openai: { baseUrl: `${openai.origin}/v1`, model: 'gpt-emulator', apiKey: 'emulator', label: 'chat-completions emulator on this machine' },
