@@ -145,6 +145,29 @@ test('half a surrogate pair becomes U+FFFD everywhere, `__proto__` is a name as 
   assert.equal(seen.messages[1].content[1].data.polluted, undefined)
 })
 
+test('whatever a model, a strategy or a tool is made of, a mistake in it is named', async () => {
+  const a = good()
+  const order = new FallbackStrategy(['a'])
+  const nonsense = [undefined, null, 5, 'x', [], {}, { branches: null }, { branches: { a: null } }, { branches: { a }, strategy: { route: 5 } }]
+  const policies = [null, 5, { breaker: null }, { breaker: {} }, { breaker: { failures: 1 } }, { totalTimeoutMs: -1 }, { totalTimeoutMs: NaN }, { totalTimeoutMs: '5' }, { fallbackOn: null }, { fallbackOn: ['SOMETIMES'] }]
+  for (const policy of policies) nonsense.push({ branches: { a }, strategy: order, policy }, { branches: { a }, strategy: order, branchPolicies: { a: policy } })
+  nonsense.push({ branches: { a }, strategy: order, branchPolicies: null }, { branches: { a }, strategy: order, branchPolicies: { b: {} } }, { branches: { a }, strategy: order, onTrace: 5 }, { branches: { a }, strategy: order, name: '' })
+  const makers = ['hybridModel', 'hybridModelOnDeviceCloud', 'cascadeModel', 'confidenceCascade', 'defineModel', 'wrapModel', 'tool', 'geminiModel', 'openAICompatibleModel', 'gemmaModel', 'gemmaEmbedder']
+  for (const name of makers) {
+    for (const [at, value] of nonsense.entries()) assert.throws(() => hybridge[name](value), { status: 'INVALID_ARGUMENT' }, `${name} ${at}`)
+  }
+  for (const name of Object.keys(hybridge).filter((it) => /Strategy$|^FirstMatch$|^WithFallback$/.test(it))) {
+    for (const value of [null, 5, 'x', { children: 5 }, { order: 5 }, [null]]) {
+      let thrown
+      try { new hybridge[name](value) } catch (error) { thrown = error }
+      // Some take no options, or options that all have defaults.
+      assert.ok(thrown === undefined || HybridError.isInstance(thrown), `${name}: ${thrown?.stack}`)
+    }
+  }
+  await assert.rejects(runTools(null), { status: 'INVALID_ARGUMENT' })
+  assert.throws(() => hybridge.configure(), { status: 'INVALID_ARGUMENT' })
+})
+
 // ── Stops ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 test('a caller’s stop ends everything at once, and is named as in the rest of the platform', () => leavingNothing(async () => {

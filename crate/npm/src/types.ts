@@ -88,7 +88,7 @@ export interface Usage {
   cachedContentTokens?: number
 }
 
-/** How sure the model was, from the log-probabilities of the tokens it chose. Absent where a branch cannot tell; where a service tells the mean alone, it stands for all three. */
+/** The model's confidence, from the log-probabilities of the tokens it chose. Absent where a branch reports none; where a service reports the mean alone, it stands for all three. */
 export interface Confidence { tokens: number; meanLogprob: number; minLogprob: number; /** 10 % quantile */ p10Logprob: number; /** By how much the first token was likelier than the second choice, where a branch reports it. */ firstMargin?: number; /** Of the choices, in nats, where a branch reports it. */ meanEntropy?: number }
 
 /**
@@ -117,7 +117,7 @@ export interface GenerateResponse<Output = unknown> {
    * `outputError` before relying on it.
    */
   readonly output: Output
-  /** Why `output` is not what was asked for: no JSON, cut off (code OUTPUT_INCOMPLETE), or not what the schema says (OUTPUT_MISMATCH, with the path as its cause). A cascade can go by it: `accept: ({ outputError }) => outputError === undefined`. */
+  /** Why `output` is not what was asked for: no JSON, cut off (code OUTPUT_INCOMPLETE), or not what the schema describes (OUTPUT_MISMATCH, with the path as its cause). A cascade can go by it: `accept: ({ outputError }) => outputError === undefined`. */
   readonly outputError?: HybridError
   readonly toolRequests: ReadonlyArray<{ name: string; input?: unknown; ref?: string }>
   /** Which branch answered, and where that ran. */

@@ -29,7 +29,7 @@ pub struct CloudCall {
 enum Progress {
     Unsent,
     Open,
-    /// Somebody is waiting for the next piece.
+    /// A call of `next` is pending.
     Waiting,
 }
 
@@ -190,5 +190,5 @@ fn parse(json: &str) -> Result<Value, Error> {
 }
 
 fn json_of<T: serde::Serialize>(value: &T) -> Result<String, Error> {
-    serde_json::to_string(value).map_err(|_| Error::internal("a piece could not be told"))
+    serde_json::to_string(value).map_err(|_| Error::internal("a chunk could not be serialised"))
 }

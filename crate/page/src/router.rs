@@ -108,7 +108,7 @@ impl Consideration {
     }
 }
 
-/// One request's way through the branches. Each method says what happened and returns the actions to take, as JSON;
+/// One request's way through the branches. Each method takes an event and returns the actions to take, as JSON;
 /// nothing at all where there is nothing to do.
 #[wasm_bindgen]
 #[derive(Debug)]
@@ -130,7 +130,7 @@ impl Run {
         self.feed(Event::Answered(answer), now)
     }
 
-    /// A branch said something: so many characters of text and of thinking, so many other parts.
+    /// A branch sent a chunk: its characters of text and of reasoning, and the number of its other parts.
     ///
     /// This is what happens for every token, so it answers with a number: 0 for nothing to do, 1 for showing this attempt
     /// and nothing else, 2 for actions that wait in `waiting`.
@@ -165,7 +165,7 @@ impl Run {
         self.waiting.take()
     }
 
-    /// A branch gave its whole answer. `summary` tells what is to be known of it.
+    /// A branch returned its whole answer; `summary` is its usage and confidence.
     pub fn finished(&self, attempt: usize, summary: &str, now: f64) -> Option<String> {
         self.feed(Event::Finished { attempt, summary: Summary::parse(summary) }, now)
     }
@@ -183,7 +183,7 @@ impl Run {
         self.feed(Event::Failed { attempt, error, routing }, now)
     }
 
-    /// `accept` has spoken. Anything but true and false is the caller's mistake.
+    /// `accept` has returned. Anything but true and false is the caller's mistake.
     pub fn judged(&self, is_good: bool, now: f64) -> Option<String> {
         self.feed(Event::Judged(is_good), now)
     }

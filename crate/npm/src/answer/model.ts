@@ -44,7 +44,7 @@ export function defineModel(definition: ModelDefinition): RunnableModel {
   return new RunnableModel(infoOf(name, info), enforceContract((request, run) => definition.generate(request, run)))
 }
 
-/** What is not said about a model is assumed to work: it knows best by failing. */
+/** Everything that a model's info leaves out is assumed to work; a model that cannot do it fails. */
 export function infoOf(name: string, info: Partial<Omit<ModelInfo, 'name'>> = {}): ModelInfo {
   const { supports, inferenceSource = 'unknown', contextWindow } = info
   return {

@@ -59,7 +59,7 @@ function attempt(text: string): unknown {
   }
 }
 
-/** The first fenced block of a text that says more than that. */
+/** The first fenced block inside a longer text. */
 function fenced(text: string): string {
   const [, , block = ''] = text.split(/```(json)?/, 3)
   return block

@@ -2,7 +2,7 @@
 
 import { unlessAborted } from '../border/abort.js'
 import { HybridError, invalid } from '../border/errors.js'
-import { isObject, kindOf } from '../border/json.js'
+import { isObject, kindOf, optionsArgument } from '../border/json.js'
 import { readOptions, readRequest } from '../border/request.js'
 import { cancelled } from '../border/thrown.js'
 import type { GenerateOptions, GenerateRequest, GenerateResponse, Message, Model, Part, ToolDefinition } from '../types.js'
@@ -28,9 +28,9 @@ const defaultTurns = 5
 
 /**
  * Asks a model, runs the functions it calls, sends the results back, and so on until it answers in words. Calls of one turn run side by
- * side. Through a hybrid, results go to the branch that called; another takes over only if that one fails before it says anything.
+ * side. Through a hybrid, results go to the branch that called; another takes over only if that one fails before its first content.
  *
- * Arguments that do not satisfy the tool's schema are not passed on: the model gets a sentence that says what is wrong with them.
+ * Arguments that do not satisfy the tool's schema are not passed on: the model gets a sentence about what is wrong with them.
  * An abort ends the loop at once, also while a function ignores its signal; where one function throws, the others are aborted.
  *
  * @example
@@ -46,7 +46,8 @@ const defaultTurns = 5
  *   },
  * })
  */
-export async function runTools({ model, request, tools, maxTurns = defaultTurns, onTurn, ...options }: RunToolsOptions): Promise<GenerateResponse> {
+export async function runTools(description: RunToolsOptions): Promise<GenerateResponse> {
+  const { model, request, tools, maxTurns = defaultTurns, onTurn, ...options } = optionsArgument(description, 'runTools')
   if (!Number.isSafeInteger(maxTurns) || maxTurns < 1) throw invalid(`\`maxTurns\` must be a positive whole number, found ${maxTurns}`)
   if (typeof model?.generate !== 'function') throw invalid('`model` must be a model; make one with defineModel()')
   if (!isObject(tools)) throw invalid(`\`tools\` must be an object of functions by name, found ${kindOf(tools)}`)

@@ -1,7 +1,7 @@
 /** Tools with their functions, typed by their schemas. */
 
 import { invalid } from '../border/errors.js'
-import { kindOf, plainObject } from '../border/json.js'
+import { kindOf, optionsArgument, plainObject } from '../border/json.js'
 import { jsonSchemaOf, type InferSchema, type Schema } from '../border/schema.js'
 import type { JsonSchema } from '../types.js'
 
@@ -28,7 +28,8 @@ export interface Tool<Input = unknown, Output = unknown> {
  */
 export function tool<const S extends Schema, Output>(definition: { description: string; inputSchema: S; execute: (input: InferSchema<S>, call: ToolCallInfo) => Output }): Tool<InferSchema<S>, Output>
 export function tool<Output>(definition: { description: string; execute: (input: unknown, call: ToolCallInfo) => Output }): Tool<unknown, Output>
-export function tool({ description, inputSchema, execute }: { description: string; inputSchema?: Schema; execute: (input: never, call: ToolCallInfo) => unknown }): Tool {
+export function tool(definition: { description: string; inputSchema?: Schema; execute: (input: never, call: ToolCallInfo) => unknown }): Tool {
+  const { description, inputSchema, execute } = optionsArgument(definition, 'tool')
   if (typeof description !== 'string') throw invalid(`a tool's \`description\` must be a string, found ${kindOf(description)}`)
   if (typeof execute !== 'function') throw invalid(`a tool's \`execute\` must be a function, found ${kindOf(execute)}`)
   const schema = inputSchema === undefined ? {} : { inputSchema: plainObject(jsonSchemaOf(inputSchema, 'inputSchema'), (problem) => invalid(`\`inputSchema\` ${problem}`)) }

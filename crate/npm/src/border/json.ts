@@ -90,6 +90,12 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
+/** Options that are an object, so that they can be taken apart. */
+export function optionsArgument<T extends object>(options: T, what: string): T {
+  if (!isObject(options)) throw new HybridError('INVALID_ARGUMENT', `${what} needs an object of options, found ${kindOf(options)}`)
+  return options
+}
+
 /** What a value is, in the words of a message; never the value itself. */
 export function kindOf(value: unknown): string {
   if (value === null) return 'null'

@@ -44,7 +44,7 @@ const asItIs = (text: string): string => text
 const replyReader: PartReader = { refuse, readText: asItIs }
 const chunkReader: PartReader = { refuse: refuseChunk, readText: asItIs }
 
-/** A reply as an answer. A reply without words is what was said in chunks. */
+/** A reply as an answer. A reply without a message is the chunks that were sent, joined. */
 export function readReply(reply: unknown, spoken: readonly Part[]): Answer {
   if (typeof reply === 'string') return { message: { role: 'model', content: [{ text: reply }] }, finishReason: 'stop', usage: {} }
   if (!isObject(reply)) throw new HybridError('INTERNAL', `the model returned ${kindOf(reply)}; expected a string or a reply object`, { code: 'REPLY_MALFORMED' })
@@ -111,7 +111,7 @@ function isTrace(value: unknown): value is RoutingTrace {
   return isObject(value) && Array.isArray(value['attempts']) && Array.isArray(value['order'])
 }
 
-/** Neighbours of the same kind become one part, unless metadata tells them apart. */
+/** Neighbours of the same kind become one part, unless one of them has metadata. */
 function joined(parts: readonly Part[]): Part[] {
   const whole: Part[] = []
   for (const part of parts) {

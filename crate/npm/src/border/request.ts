@@ -171,7 +171,7 @@ function isWindowPolicy(window: unknown): window is WindowPolicy {
   return window === 'trim' || window === 'refuse' || typeof window === 'function' || (isObject(window) && isObject(window['summarise']))
 }
 
-/** Whether the answer must be JSON: where it is said, or where a schema is given and nothing else is said. */
+/** Whether the answer must be JSON: by `format`, or by a schema where there is no `format`. */
 export function wantsJson({ output }: ModelRequest): boolean {
   return output?.format === 'json' || (output?.format === undefined && output?.schema !== undefined)
 }

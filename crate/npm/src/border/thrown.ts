@@ -19,7 +19,7 @@ export function isStatus(value: unknown): value is Status {
 
 /**
  * What a branch threw, as our error. Abort is looked at before any status, so that pressing Stop never sends a prompt elsewhere.
- * An error that carries one of our statuses keeps it, whoever made it.
+ * An error that carries one of our statuses keeps it, also where it is not a HybridError.
  */
 export function fromThrown(thrown: unknown): HybridError {
   if (isOurs(thrown)) return thrown

@@ -4,6 +4,7 @@
  */
 
 import { HybridError } from './errors.js'
+import { optionsArgument } from './json.js'
 
 export type Page = typeof import('../../wasm/page/hybridge_page.js')
 export type { Consideration, Hybrid, Run } from '../../wasm/page/hybridge_page.js'
@@ -24,7 +25,7 @@ let ready: Promise<Page> | undefined
  * configure({ wasmUrl: '/assets/hybridge_page_bg.wasm' })
  */
 export function configure(options: { wasmUrl: WasmSource }): void {
-  source = options.wasmUrl
+  source = optionsArgument(options, 'configure').wasmUrl
 }
 
 /** The page's wasm, loaded once. A failed load is tried again at the next call. */

@@ -40,7 +40,7 @@ export function callArguments({ fetch, retries, apiKey, headers }: Pick<CloudTas
   if (apiKey !== undefined && typeof apiKey !== 'string' && typeof apiKey !== 'function') throw invalid('`apiKey` must be a string or a function that returns one')
 }
 
-/** Runs it. A failure before anything was sent is tried again as often as `retries` says. */
+/** Runs it. A failure before anything was sent is tried again up to `retries` times. */
 export async function callCloud(task: CloudTask, { signal, sendChunk }: Pick<RunOptions, 'signal' | 'sendChunk'>): Promise<CloudReply> {
   const page = await loadPage()
   let hasSpoken = false

@@ -1,7 +1,7 @@
 /** Gemini, by Google's own wire. */
 
 import { invalid } from '../border/errors.js'
-import { isObject } from '../border/json.js'
+import { optionsArgument } from '../border/json.js'
 import { defineModel } from '../answer/model.js'
 import { readOptions, readRequest } from '../border/request.js'
 import { cancelled, fromThrown, unlessOurs } from '../border/thrown.js'
@@ -17,8 +17,7 @@ import { callArguments, callCloud, type CloudTask, type Service } from './call.j
  * const { text } = await cloud.generate('Why is the sky blue?')
  */
 export function geminiModel(options: GeminiOptions): CloudModel {
-  if (!isObject(options)) throw invalid('geminiModel needs an object of options')
-  const { model, apiKey, baseUrl, headers, fetch, safetySettings, retries } = options
+  const { model, apiKey, baseUrl, headers, fetch, safetySettings, retries } = optionsArgument(options, 'geminiModel')
   if (typeof model !== 'string' || model === '') throw invalid('geminiModel needs the name of a model')
   if (baseUrl !== undefined && (typeof baseUrl !== 'string' || baseUrl === '')) throw invalid('`baseUrl` must be an address')
   if (safetySettings !== undefined && !Array.isArray(safetySettings)) throw invalid('`safetySettings` must be an array')

@@ -1,7 +1,7 @@
 /** Any server with OpenAI's chat completions API. */
 
 import { invalid } from '../border/errors.js'
-import { isObject } from '../border/json.js'
+import { optionsArgument } from '../border/json.js'
 import { defineModel } from '../answer/model.js'
 import type { GeminiOptions, Model } from '../types.js'
 import { callArguments, callCloud, type Service } from './call.js'
@@ -26,8 +26,7 @@ export interface OpenAICompatibleOptions {
  * const local = openAICompatibleModel({ model: 'gemma3:1b', baseUrl: 'http://localhost:11434/v1' })
  */
 export function openAICompatibleModel(options: OpenAICompatibleOptions): Model {
-  if (!isObject(options)) throw invalid('openAICompatibleModel needs an object of options')
-  const { model, baseUrl, apiKey, headers, fetch, retries, name = model } = options
+  const { model, baseUrl, apiKey, headers, fetch, retries, name = model } = optionsArgument(options, 'openAICompatibleModel')
   if (typeof model !== 'string' || model === '') throw invalid('openAICompatibleModel needs the name of a model')
   if (typeof baseUrl !== 'string' || baseUrl === '') throw invalid('openAICompatibleModel needs the `baseUrl` of a server')
   callArguments({ fetch, retries, apiKey, headers })

@@ -1,7 +1,7 @@
 /** Several models behind one, and what decides between them. */
 
 import { invalid } from '../border/errors.js'
-import { isObject, kindOf } from '../border/json.js'
+import { isObject, kindOf, optionsArgument } from '../border/json.js'
 import { kCloud, kOnDevice } from './keys.js'
 import { infoOf, RunnableModel } from '../answer/model.js'
 import { Router, type Plan, type RouterParts } from './router.js'
@@ -20,7 +20,8 @@ import type { CascadeCalibration, CascadeOptions, ConfidenceScore, GenerateRespo
  *   strategy: new FirstMatch([new PrivacyStrategy({ keep: 'large' }), new FallbackStrategy(['tiny', 'large', 'cloud'])]),
  * })
  */
-export function hybridModel({ branches, strategy, ...options }: HybridOptions & { branches: Record<string, Model> }): HybridModel {
+export function hybridModel(description: HybridOptions & { branches: Record<string, Model> }): HybridModel {
+  const { branches, strategy, ...options } = optionsArgument(description, 'hybridModel')
   const fixed = branchesArgument(branches)
   strategyArgument(strategy, 'strategy')
   const leaves: Leaf[] = []
@@ -34,7 +35,8 @@ export function hybridModel({ branches, strategy, ...options }: HybridOptions & 
  * const ai = hybridModelOnDeviceCloud({ onDevice, cloud, strategy: new FallbackStrategy([kOnDevice, kCloud]) })
  * const { text, branch } = await ai.generate('Hello')
  */
-export function hybridModelOnDeviceCloud({ onDevice, cloud, ...options }: HybridOptions & { onDevice: Model; cloud: Model }): HybridModel {
+export function hybridModelOnDeviceCloud(description: HybridOptions & { onDevice: Model; cloud: Model }): HybridModel {
+  const { onDevice, cloud, ...options } = optionsArgument(description, 'hybridModelOnDeviceCloud')
   return hybridModel({ branches: { [kOnDevice]: onDevice, [kCloud]: cloud }, ...options })
 }
 
@@ -45,7 +47,8 @@ export function hybridModelOnDeviceCloud({ onDevice, cloud, ...options }: Hybrid
  * @example
  * const ai = cascadeModel({ branches: { small, large }, order: ['small', 'large'], accept: ({ text }) => text.length > 20 })
  */
-export function cascadeModel({ branches, order, accept, ...options }: CascadeOptions & { branches: Record<string, Model>; order: string[]; accept: (response: GenerateResponse) => boolean | Promise<boolean> }): HybridModel {
+export function cascadeModel(description: CascadeOptions & { branches: Record<string, Model>; order: string[]; accept: (response: GenerateResponse) => boolean | Promise<boolean> }): HybridModel {
+  const { branches, order, accept, ...options } = optionsArgument(description, 'cascadeModel')
   const fixed = branchesArgument(branches)
   const fixedOrder = orderArgument(order, 'order')
   for (const key of fixedOrder) knownArgument(key, fixed, 'order')
@@ -62,7 +65,8 @@ export function cascadeModel({ branches, order, accept, ...options }: CascadeOpt
  * @example
  * const ai = confidenceCascade({ onDevice, cloud, threshold: -0.5 })
  */
-export function confidenceCascade({ onDevice, cloud, threshold, score, holdTokens, calibration, ...options }: CascadeOptions & { onDevice: Model; cloud: Model; threshold?: number; score?: ConfidenceScore; holdTokens?: number; calibration?: CascadeCalibration }): HybridModel {
+export function confidenceCascade(description: CascadeOptions & { onDevice: Model; cloud: Model; threshold?: number; score?: ConfidenceScore; holdTokens?: number; calibration?: CascadeCalibration }): HybridModel {
+  const { onDevice, cloud, threshold, score, holdTokens, calibration, ...options } = optionsArgument(description, 'confidenceCascade')
   const branches = branchesArgument({ [kOnDevice]: onDevice, [kCloud]: cloud })
   if (threshold !== undefined && calibration !== undefined) throw invalid('give either a threshold or a calibration')
   const gate = { threshold, score, holdTokens, ...calibration }
@@ -141,8 +145,9 @@ function knownArgument(key: string, branches: Record<string, Model>, what: strin
 }
 
 function policyArgument(policy: HybridPolicy, what: string): void {
-  if (typeof policy !== 'object' || policy === null) throw invalid(`${what} must be an object`)
+  optionsArgument(policy, what)
   const { fallbackOn = [], firstTokenTimeoutMs, idleTimeoutMs, totalTimeoutMs, hedgeAfterMs, breaker } = policy
+  if (breaker !== undefined) optionsArgument(breaker, `${what}.breaker`)
   const times = { firstTokenTimeoutMs, idleTimeoutMs, totalTimeoutMs, hedgeAfterMs, 'breaker.failures': breaker?.failures, 'breaker.cooldownMs': breaker?.cooldownMs }
   for (const [name, time] of Object.entries(times)) {
     if (time !== undefined && numberArgument(time, `${what}.${name}`) < 0) throw invalid(`${what}.${name} must not be negative`)

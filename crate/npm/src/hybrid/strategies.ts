@@ -2,7 +2,7 @@
 
 import { invalid } from '../border/errors.js'
 import { kCloud, kOnDevice } from './keys.js'
-import { custom, DataStrategy, functionArgument, keyArgument, numberArgument, orderArgument, strategyArgument, treeOf } from './strategy.js'
+import { custom, DataStrategy, functionArgument, keyArgument, numberArgument, optionsArgument, orderArgument, strategyArgument, treeOf } from './strategy.js'
 import type { BudgetLedger, Decision, DeviceRequirements, RoutingContext, RoutingStrategy, SensitiveKind } from '../types.js'
 
 /**
@@ -21,7 +21,7 @@ export class FallbackStrategy extends DataStrategy {
 }
 
 /**
- * The first child with an opinion. A child that only constrains is heard, and the next is asked within its constraint:
+ * The first child with an opinion. A child that only constrains does so, and the next one decides within its constraint:
  * put a PrivacyStrategy first.
  *
  * @example
@@ -47,7 +47,8 @@ export class FirstMatch extends DataStrategy {
 export class WithFallback extends DataStrategy {
   readonly name = 'WithFallback'
 
-  constructor(inner: RoutingStrategy, { fallbackOrder }: { fallbackOrder: string[] }) {
+  constructor(inner: RoutingStrategy, options: { fallbackOrder: string[] }) {
+    const { fallbackOrder } = optionsArgument(options, 'WithFallback')
     strategyArgument(inner, 'WithFallback\'s inner strategy')
     if (!Array.isArray(fallbackOrder)) throw invalid('fallbackOrder must be an array of branch keys')
     const fixed = fallbackOrder.map((key, index) => keyArgument(key, `fallbackOrder[${index}]`))
@@ -73,7 +74,7 @@ export class PreRoutingStrategy extends DataStrategy {
 const kinds: ReadonlySet<unknown> = new Set<SensitiveKind>(['email', 'phone', 'credit-card', 'iban', 'ssn', 'ip-address', 'api-key', 'date-of-birth'])
 
 /**
- * Pins a request to `keep` when it holds personal data, or when `isSensitive` says so; says nothing otherwise.
+ * Pins a request to `keep` when it holds personal data, or when `isSensitive` returns true; has no opinion otherwise.
  * No combinator, fallback, hedge or cascade around it can send such a request anywhere else.
  *
  * @example
@@ -82,7 +83,8 @@ const kinds: ReadonlySet<unknown> = new Set<SensitiveKind>(['email', 'phone', 'c
 export class PrivacyStrategy extends DataStrategy {
   readonly name = 'PrivacyStrategy'
 
-  constructor({ keep = kOnDevice, isSensitive, detect }: { keep?: string; isSensitive?: (context: RoutingContext) => boolean | Promise<boolean>; detect?: SensitiveKind[] } = {}) {
+  constructor(options: { keep?: string; isSensitive?: (context: RoutingContext) => boolean | Promise<boolean>; detect?: SensitiveKind[] } = {}) {
+    const { keep = kOnDevice, isSensitive, detect } = optionsArgument(options, 'PrivacyStrategy')
     keyArgument(keep, 'keep')
     if (isSensitive !== undefined) functionArgument(isSensitive, 'isSensitive')
     if (detect !== undefined && !(Array.isArray(detect) && detect.every((it) => kinds.has(it)))) throw invalid(`detect must be a list of ${[...kinds].join(', ')}`)
@@ -100,7 +102,8 @@ export class PrivacyStrategy extends DataStrategy {
 export class ReadyStrategy extends DataStrategy {
   readonly name = 'ReadyStrategy'
 
-  constructor({ ready = kOnDevice, otherwise = kCloud }: { ready?: string; otherwise?: string } = {}) {
+  constructor(options: { ready?: string; otherwise?: string } = {}) {
+    const { ready = kOnDevice, otherwise = kCloud } = optionsArgument(options, 'ReadyStrategy')
     keyArgument(ready, 'ready')
     keyArgument(otherwise, 'otherwise')
     super(() => ({ ready: { ready, otherwise } }))
@@ -122,8 +125,9 @@ const capabilities: ReadonlySet<unknown> = new Set<Capability>(['vision', 'audio
 export class CapabilityStrategy extends DataStrategy {
   readonly name = 'CapabilityStrategy'
 
-  constructor({ supports, order }: { supports: Record<string, Capability[]>; order?: string[] }) {
-    if (typeof supports !== 'object' || supports === null) throw invalid('supports must tell for each branch what it can')
+  constructor(options: { supports: Record<string, Capability[]>; order?: string[] }) {
+    const { supports, order } = optionsArgument(options, 'CapabilityStrategy')
+    if (typeof supports !== 'object' || supports === null) throw invalid('supports must list for each branch what it can do')
     // A list keeps the order in which the branches were written.
     const listed = Object.entries(supports).map(([key, able]) => {
       if (!Array.isArray(able) || !able.every((it) => capabilities.has(it))) throw invalid(`supports.${key} must be a list of vision, audio, tools and json`)
@@ -146,7 +150,8 @@ export class CapabilityStrategy extends DataStrategy {
 export class ConnectivityStrategy extends DataStrategy {
   readonly name = 'ConnectivityStrategy'
 
-  constructor({ isOnline = browserIsOnline, online, offline }: { isOnline?: () => boolean | Promise<boolean>; online: string; offline: string }) {
+  constructor(options: { isOnline?: () => boolean | Promise<boolean>; online: string; offline: string }) {
+    const { isOnline = browserIsOnline, online, offline } = optionsArgument(options, 'ConnectivityStrategy')
     functionArgument(isOnline, 'isOnline')
     keyArgument(online, 'online')
     keyArgument(offline, 'offline')
@@ -171,7 +176,8 @@ function browserIsOnline(): boolean {
 export class CostStrategy extends DataStrategy {
   readonly name = 'CostStrategy'
 
-  constructor({ premium, cheap, ...budget }: { premium: string; cheap: string } & ({ budgetAvailable: () => boolean | Promise<boolean> } | { ledger: BudgetLedger; daily: number })) {
+  constructor(options: { premium: string; cheap: string } & ({ budgetAvailable: () => boolean | Promise<boolean> } | { ledger: BudgetLedger; daily: number })) {
+    const { premium, cheap, ...budget } = optionsArgument(options, 'CostStrategy')
     const budgetAvailable = 'ledger' in budget ? async () => (await budget.ledger.spentToday()) < budget.daily : budget.budgetAvailable
     if ('ledger' in budget) {
       functionArgument(budget.ledger?.spentToday, 'ledger.spentToday')
@@ -186,7 +192,7 @@ export class CostStrategy extends DataStrategy {
 
 /**
  * By what this machine is: a GPU, memory, battery, data saver, a minimum measured speed.
- * What a browser does not tell is not held against the machine.
+ * A fact that the browser does not report counts as fulfilled.
  *
  * @example
  * new DeviceStrategy({ require: { hardwareGpu: true, minMemoryGB: 4, allowSaveData: false }, capable: kOnDevice, otherwise: kCloud })
@@ -194,8 +200,9 @@ export class CostStrategy extends DataStrategy {
 export class DeviceStrategy extends DataStrategy {
   readonly name = 'DeviceStrategy'
 
-  constructor({ require, capable, otherwise }: { require: DeviceRequirements; capable: string; otherwise: string }) {
-    if (typeof require !== 'object' || require === null) throw invalid('require must tell what is asked of the machine')
+  constructor(options: { require: DeviceRequirements; capable: string; otherwise: string }) {
+    const { require, capable, otherwise } = optionsArgument(options, 'DeviceStrategy')
+    if (typeof require !== 'object' || require === null) throw invalid('require must be an object of requirements')
     keyArgument(capable, 'capable')
     keyArgument(otherwise, 'otherwise')
     const fixed = { ...require }
@@ -207,7 +214,7 @@ export class DeviceStrategy extends DataStrategy {
  * One branch for small requests, another for large ones: strictly more than `threshold`.
  *
  * Characters are counted over all text of all messages, as Dart and JavaScript count them. Tokens are counted exactly where a
- * branch's model is loaded and can count, and estimated otherwise; the trace's reason says which.
+ * branch's model is loaded and can count, and estimated otherwise; the trace's reason names which.
  *
  * @example
  * new InputSizeStrategy({ threshold: 1000, unit: 'tokens', small: kOnDevice, large: kCloud })
@@ -215,7 +222,8 @@ export class DeviceStrategy extends DataStrategy {
 export class InputSizeStrategy extends DataStrategy {
   readonly name = 'InputSizeStrategy'
 
-  constructor({ threshold, small, large, unit = 'characters' }: { threshold: number; small: string; large: string; unit?: 'characters' | 'tokens' }) {
+  constructor(options: { threshold: number; small: string; large: string; unit?: 'characters' | 'tokens' }) {
+    const { threshold, small, large, unit = 'characters' } = optionsArgument(options, 'InputSizeStrategy')
     numberArgument(threshold, 'threshold')
     keyArgument(small, 'small')
     keyArgument(large, 'large')
@@ -234,7 +242,8 @@ export class InputSizeStrategy extends DataStrategy {
 export class LatencyStrategy extends DataStrategy {
   readonly name = 'LatencyStrategy'
 
-  constructor({ firstTokenBudgetMs, order }: { firstTokenBudgetMs: number; order: string[] }) {
+  constructor(options: { firstTokenBudgetMs: number; order: string[] }) {
+    const { firstTokenBudgetMs, order } = optionsArgument(options, 'LatencyStrategy')
     numberArgument(firstTokenBudgetMs, 'firstTokenBudgetMs')
     const fixed = orderArgument(order, 'LatencyStrategy\'s order')
     super(() => ({ latency: { firstTokenBudgetMs, order: fixed } }))

@@ -52,6 +52,8 @@ export function strategyArgument(value: RoutingStrategy, what: string): RoutingS
   return value
 }
 
+export { optionsArgument } from '../border/json.js'
+
 export function keyArgument(value: string, what: string): string {
   if (typeof value !== 'string' || value === '') throw invalid(`${what} must be a branch key`)
   return value

@@ -37,7 +37,7 @@ pub(crate) struct Opened {
 /// A connection that is closed for good by `close`, whatever it is doing.
 pub(crate) struct Connection {
     controller: AbortController,
-    /// The body's reader, whoever made it.
+    /// The body's reader, the host's or that of a custom `fetch`.
     reader: RefCell<Option<JsValue>>,
     is_closed: Cell<bool>,
 }
@@ -122,7 +122,7 @@ impl Connection {
     }
 
     fn init(&self, http: &HttpRequest, headers: &[String]) -> Result<RequestInit, Error> {
-        // What the host says about a bad header quotes it, so its words go no further.
+        // The host's message about a bad header quotes it, so it goes no further.
         let refused = |_| {
             Error::invalid("the key or a header holds a character that HTTP does not allow")
                 .with_code("HEADER_INVALID")
@@ -247,7 +247,7 @@ fn redirected() -> Error {
     .with_code("REDIRECTED")
 }
 
-/// `navigator.onLine` can be believed when it says no.
+/// `navigator.onLine` is reliable only where it is false.
 fn is_offline() -> bool {
     let navigator = member(&js_sys::global(), "navigator");
     navigator.and_then(|it| member(&it, "onLine")).is_some_and(|it| it.is_falsy())

@@ -1,6 +1,7 @@
 /** EmbeddingGemma: texts into vectors. */
 
 import { HybridError } from '../../border/errors.js'
+import { optionsArgument } from '../../border/json.js'
 import { fromThrown } from '../../border/thrown.js'
 import type { Embedder, GemmaOptions } from '../../types.js'
 import { availabilityOf } from './availability.js'
@@ -17,7 +18,7 @@ import { Turns } from './turns.js'
  * const [question] = await embedder.embed('Where do I park?', { task: 'query', dimensions: 256 })
  */
 export function gemmaEmbedder(options: Omit<GemmaOptions, 'waitForLoad'>): Embedder {
-  const host = new EngineHost(options, 'embedder')
+  const host = new EngineHost(optionsArgument(options, 'gemmaEmbedder'), 'embedder')
   const turns = new Turns()
   return {
     availability: () => availabilityOf(host),

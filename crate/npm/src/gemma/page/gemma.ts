@@ -2,6 +2,7 @@
 
 import { HybridError } from '../../border/errors.js'
 import { infoOf, RunnableModel } from '../../answer/model.js'
+import { optionsArgument } from '../../border/json.js'
 import { normaliseRequest, type ModelRequest } from '../../border/request.js'
 import type { Reply } from '../../border/replies.js'
 import { enforceContract, type RunOptions } from '../../answer/runner.js'
@@ -25,7 +26,7 @@ import { Turns } from './turns.js'
  * }
  */
 export function gemmaModel(options: GemmaOptions): OnDeviceModel {
-  const host = new EngineHost(options, 'generator')
+  const host = new EngineHost(optionsArgument(options, 'gemmaModel'), 'generator')
   const turns = new Turns()
   const info = infoOf(host.source.name, { inferenceSource: 'on_device', contextWindow: host.contextWindow, supports: { multiturn: true, systemRole: true, tools: true, media: false, json: 'constrained' } })
   const waitForLoad = options.waitForLoad ?? false
