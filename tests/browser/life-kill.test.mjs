@@ -51,7 +51,7 @@ async function kill(page) {
 async function dieWhileUploading(context) {
   it.faults.push('hang-on-read')
   const page = await open(context)
-  await page.evaluate(() => begin({ despiteCrash: true }))
+  await page.evaluate(() => begin({ force: true }))
   await until(page, () => phases.includes('upload'))
   // The mark is written by the same step that reported the phase.
   await kill(page)
@@ -116,7 +116,7 @@ test('two tabs in a row that die while they load make a crash, one does not', as
     return code
   })
   assert.equal(later, undefined)
-  assert.equal((await witness.evaluate(() => (begin({ despiteCrash: true }), loading))).code, undefined)
+  assert.equal((await witness.evaluate(() => (begin({ force: true }), loading))).code, undefined)
   assert.deepEqual(await found(), [undefined, undefined])
   await witness.context().close()
 })

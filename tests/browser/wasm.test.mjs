@@ -67,6 +67,23 @@ test('a policy that forbids WebAssembly is named', async () => {
   }
 })
 
+test('one address names a copy of all files', async () => {
+  const copy = createServer(({ url }, response) => (url === '/copies/1/wasm/page/hybridge_page_bg.wasm' ? response.end(wasm) : response.writeHead(404).end()))
+  await new Promise((resolve) => copy.listen(0, '127.0.0.1', resolve))
+  try {
+    for (const slash of ['', '/']) {
+      const hybridge = await fresh()
+      hybridge.configure({ baseUrl: `http://127.0.0.1:${copy.address().port}/copies/1${slash}` })
+      assert.equal((await route(hybridge).generate('x')).text, 'hi')
+    }
+    const { configure } = await fresh()
+    for (const bad of [{ baseUrl: 'nowhere' }, { baseUrl: 7 }, null, 'x']) assert.throws(() => configure(bad), { status: 'INVALID_ARGUMENT' })
+  } finally {
+    copy.closeAllConnections()
+    copy.close()
+  }
+})
+
 test('an answer is an answer where the wasm cannot be had', async () => {
   const { configure, defineModel } = await fresh()
   configure({ wasmUrl: `${origin}/gone.wasm` })
@@ -86,12 +103,18 @@ test('importing needs none of the classes that a test environment may lack', asy
 })
 
 test('a host without a navigator has no device model, and is no error', async () => {
-  const { deviceFacts, promptApiModel } = await fresh('node.js')
+  const { deviceFacts, gemmaModel, listCachedModels, promptApiModel } = await fresh('node.js')
   const kept = Object.getOwnPropertyDescriptor(globalThis, 'navigator')
   delete globalThis.navigator
   try {
     assert.equal((await deviceFacts()).webgpu.available, false)
     assert.equal((await promptApiModel().availability()).status, 'unavailable')
+    const gemma = gemmaModel({ model: 'gemma-3-270m-it' })
+    assert.equal((await gemma.availability()).status, 'unavailable')
+    await assert.rejects(gemma.load(), ({ status }) => ['UNAVAILABLE', 'FAILED_PRECONDITION', 'UNIMPLEMENTED'].includes(status))
+    await assert.rejects(gemma.generate('x'), { status: 'UNAVAILABLE' })
+    assert.deepEqual(await listCachedModels(), [])
+    await gemma.dispose()
   } finally {
     if (kept !== undefined) Object.defineProperty(globalThis, 'navigator', kept)
   }

@@ -15,7 +15,7 @@ for (const [module, moduleResolution] of [['es2022', 'bundler'], ['nodenext', 'n
   test(`schemas, tools, media and streams are typed, ${moduleResolution}`, () => {
     const config = join(folder, `${moduleResolution}.json`)
     const compilerOptions = {
-      module, moduleResolution, target: 'es2022', lib: ['ES2022', 'DOM', 'DOM.Iterable', 'DOM.AsyncIterable'], types: [], strict: true, noEmit: true, skipLibCheck: true,
+      module, moduleResolution, target: 'es2022', lib: ['ES2022', 'DOM', 'DOM.Iterable', 'DOM.AsyncIterable'], types: [], strict: true, noEmit: true, skipLibCheck: false,
       exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true, verbatimModuleSyntax: true,
       paths: { hybridge: [join(tests, '../crate/npm/dist/index.d.ts')] },
     }

@@ -365,7 +365,7 @@ export interface LoadOptions {
   onProgress?: (progress: LoadProgress) => void
   signal?: AbortSignal
   /** Load although this very load ended the page twice in a row. */
-  despiteCrash?: boolean
+  force?: boolean
 }
 
 export interface OnDeviceModel extends Model {

@@ -516,7 +516,7 @@ interface LoadOptions {
     onProgress?: (progress: LoadProgress) => void;
     signal?: AbortSignal;
     /** Load although this very load ended the page twice in a row. */
-    despiteCrash?: boolean;
+    force?: boolean;
 }
 interface OnDeviceModel extends Model {
     readonly state: 'absent' | 'loading' | 'ready' | 'failed' | 'disposed';

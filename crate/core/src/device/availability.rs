@@ -363,7 +363,7 @@ fn obstacle(facts: &Facts, to_fetch: Option<u64>) -> Result<Option<Place>> {
     };
     if let Some(crashed_at) = facts.crashed_at.filter(|crashed| facts.context_window >= *crashed) {
         return Err(Error::precondition(format!(
-            "loading this model with a context window of {crashed_at} ended the page before; choose a smaller one, or load with `despiteCrash: true`",
+            "loading this model with a context window of {crashed_at} ended the page before; choose a smaller one, or load with `force: true`",
         ))
         .with_code("CRASHED_BEFORE"));
     }

@@ -1,12 +1,12 @@
 /** Waiting that a signal ends: the one place where a promise and an abort meet. */
 
-import { invalid } from './errors.js'
+import { invalid, type HybridError } from './errors.js'
 import { cancelled } from './thrown.js'
 
-/** What a promise resolves to, or CANCELLED as soon as the signal is aborted. What the promise does later is ignored. */
-export function unlessAborted<T>(work: PromiseLike<T> | T, signal: AbortSignal | undefined): Promise<T> {
+/** What a promise resolves to, or CANCELLED (or what `toError` makes of the reason) as soon as the signal is aborted. What the promise does later is ignored. */
+export function unlessAborted<T>(work: PromiseLike<T> | T, signal: AbortSignal | undefined, toError: (reason: unknown) => HybridError = cancelled): Promise<T> {
   return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(cancelled(signal?.reason))
+    const onAbort = (): void => reject(toError(signal?.reason))
     const done = Promise.resolve(work)
     done.then(resolve, reject).finally(() => signal?.removeEventListener('abort', onAbort))
     if (signal?.aborted === true) onAbort()

@@ -45,6 +45,11 @@ export function cancelled(reason?: unknown): HybridError {
   return new HybridError('CANCELLED', 'stopped by the caller', options)
 }
 
+/** Why a signal of this package's own was aborted: its reason where that is one of our errors, the caller's stop otherwise. */
+export function reasonOf(reason: unknown): HybridError {
+  return isOurs(reason) ? reason : cancelled(reason)
+}
+
 /**
  * CANCELLED means the caller's own signal. A stop that came from anywhere else (a service's 499, another caller who ended the load,
  * `dispose()`) is a branch that is not there, and a hybrid moves on.

@@ -3,7 +3,7 @@
  * Addresses are relative to dist/index.js, into which all of this is bundled; bundlers look for exactly these words.
  */
 
-import { HybridError } from './errors.js'
+import { HybridError, invalid } from './errors.js'
 import { optionsArgument } from './json.js'
 
 export type Page = typeof import('../../wasm/page/hybridge_page.js')
@@ -16,16 +16,33 @@ export type WasmSource = string | URL | BufferSource
 declare const EMBEDDED_PAGE_WASM: string | undefined
 
 let source: WasmSource | undefined
+let base: string | undefined
 let ready: Promise<Page> | undefined
 
 /**
- * Names the routing wasm, before the first use. Bundlers that understand `new URL(…, import.meta.url)` need none of this, nor does Node.
+ * Names the places of the package's own files, before the first use. Bundlers that understand `new URL(…, import.meta.url)` need none of
+ * this, nor does Node.
+ *
+ * `baseUrl` is the address of a copy of the package's folder, with `dist/` and `wasm/` inside: on the page's own host or on a CDN that
+ * allows the page by CORS. `wasmUrl` names the routing wasm alone, or is its bytes, and comes first.
  *
  * @example
- * configure({ wasmUrl: '/assets/hybridge_page_bg.wasm' })
+ * configure({ baseUrl: 'https://cdn.example.org/npm/hybridge@0.1.0/' })
  */
-export function configure(options: { wasmUrl: WasmSource }): void {
-  source = optionsArgument(options, 'configure').wasmUrl
+export function configure(options: { baseUrl?: string | URL; wasmUrl?: WasmSource }): void {
+  const { baseUrl, wasmUrl } = optionsArgument(options, 'configure')
+  if (wasmUrl !== undefined) source = wasmUrl
+  if (baseUrl === undefined) return
+  try {
+    base = new URL(`${String(baseUrl).replace(/\/+$/, '')}/`, globalThis.location?.href).href
+  } catch (cause) {
+    throw invalid('`baseUrl` must be the address of a copy of the package', cause)
+  }
+}
+
+/** The address of one of the package's files below `baseUrl`; undefined where none is configured. */
+export function configuredFile(path: string): string | undefined {
+  return base === undefined ? undefined : new URL(path, base).href
 }
 
 /** The page's wasm, loaded once. A failed load is tried again at the next call. */
@@ -39,7 +56,7 @@ export function loadPage(): Promise<Page> {
 
 async function load(): Promise<Page> {
   const page = await import('../../wasm/page/hybridge_page.js')
-  const place = source ?? ownWasm()
+  const place = source ?? configuredFile('wasm/page/hybridge_page_bg.wasm') ?? ownWasm()
   const bytes = typeof place === 'string' || place instanceof URL ? await fetchWasm(String(place)) : place
   try {
     await page.default({ module_or_path: bytes })

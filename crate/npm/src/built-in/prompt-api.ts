@@ -1,6 +1,7 @@
 /** Chrome's own built-in model as a branch. The browser downloads it, keeps it and runs it. */
 
 import { HybridError } from '../border/errors.js'
+import { optionsArgument } from '../border/json.js'
 import { defineModel } from '../answer/model.js'
 import { normaliseRequest, wantsJson, type ModelRequest } from '../border/request.js'
 import type { Reply } from '../border/replies.js'
@@ -21,7 +22,8 @@ import { conversationOf } from './prompt-api-messages.js'
  * const onDevice = promptApiModel()
  * if ((await onDevice.availability()).status === 'downloadable') button.onclick = () => onDevice.load()
  */
-export function promptApiModel({ name = 'prompt-api' }: { name?: string } = {}): OnDeviceModel {
+export function promptApiModel(options: { name?: string } = {}): OnDeviceModel {
+  const { name = 'prompt-api' } = optionsArgument(options, 'promptApiModel')
   const builtIn = new BuiltIn()
   const face = defineModel({
     name,

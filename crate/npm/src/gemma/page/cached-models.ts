@@ -1,9 +1,10 @@
 /** The models that this origin keeps, and how to delete them. */
 
+import { readOptions } from '../../border/request.js'
+import { unlessAborted } from '../../border/abort.js'
 import { HybridError } from '../../border/errors.js'
 import { cancelled } from '../../border/thrown.js'
 import { downloadLock, folder, hasStore, heldOf, isNamed, loadLock, readCard } from '../layout.js'
-import { abortable } from './abortable.js'
 import { forgetMark } from './crash-marker.js'
 import type { EngineHost } from './host.js'
 
@@ -63,7 +64,8 @@ async function foldersIn(models: FileSystemDirectoryHandle): Promise<string[]> {
  * @example
  * for (const { key, complete } of await listCachedModels()) if (!complete) await removeCached(key)
  */
-export async function removeCached(key: string, { signal }: { signal?: AbortSignal } = {}): Promise<void> {
+export async function removeCached(key: string, options: { signal?: AbortSignal } = {}): Promise<void> {
+  const { signal } = readOptions(options)
   if (typeof key !== 'string' || key === '') throw new HybridError('INVALID_ARGUMENT', '`key` must be a key that listCachedModels() returned')
   await removeFolder(key, { signal, tries: 1 })
 }
@@ -72,7 +74,7 @@ export async function removeCached(key: string, { signal }: { signal?: AbortSign
 export async function removeModel(host: EngineHost, { signal }: { signal?: AbortSignal } = {}): Promise<void> {
   if (signal?.aborted === true) throw cancelled(signal.reason)
   const wasAtWork = host.isAtWork
-  await abortable(host.dispose(), signal)
+  await unlessAborted(host.dispose(), signal)
   const key = await host.key()
   // The locks of this model's own worker become free a moment after its end.
   if (key !== undefined) await removeFolder(key, { signal, tries: wasAtWork ? 20 : 1 })
@@ -82,7 +84,7 @@ async function removeFolder(key: string, { signal, tries }: { signal: AbortSigna
   for (let left = tries - 1; ; left--) {
     if (signal?.aborted === true) throw cancelled(signal.reason)
     try {
-      if (await abortable(tryRemove(key), signal)) return
+      if (await unlessAborted(tryRemove(key), signal)) return
     } catch (thrown) {
       if (isNamed(thrown, 'NotFoundError')) return
       if (thrown instanceof HybridError) throw thrown

@@ -12,12 +12,12 @@
  * A page that enters the back/forward cache gives everything up, and loads again when it is shown, as after a fault.
  */
 
+import { unlessAborted } from '../../border/abort.js'
 import { HybridError } from '../../border/errors.js'
-import { cancelled, fromThrown } from '../../border/thrown.js'
+import { cancelled, fromThrown, reasonOf } from '../../border/thrown.js'
 import type { GemmaOptions, LoadOptions, LoadProgress, OnDeviceModel } from '../../types.js'
 import { folder, hasStore, heldOf, loadLock, readCard } from '../layout.js'
 import type { Calls, LoadParams, Loaded, Method, Step } from '../protocol.js'
-import { abortable, reasonOf } from './abortable.js'
 import { findMark, isSuspect, mark } from './crash-marker.js'
 import type { KnownModel } from './known-models.js'
 import { watchPage } from './page-life.js'
@@ -88,7 +88,7 @@ export class EngineHost {
     return this.source.kind === 'blob' || globalThis.crypto?.subtle === undefined ? undefined : await keyOf(this.source)
   }
 
-  async load({ onProgress, signal, despiteCrash = false }: LoadOptions = {}): Promise<void> {
+  async load({ onProgress, signal, force = false }: LoadOptions = {}): Promise<void> {
     if (signal?.aborted === true) throw cancelled(signal.reason)
     const meter = new ProgressMeter(guarded(onProgress))
     if (this.#state === 'ready') {
@@ -99,7 +99,7 @@ export class EngineHost {
     this.#faultsInRow = 0
     this.#stopWatching()
     this.#stopWatching = watchPage({ leave: () => this.#onPageHide(), comeBack: () => this.#onPageShow() })
-    const loading = (this.#loading ??= this.#begin({ mayDownload: true, despiteCrash }))
+    const loading = (this.#loading ??= this.#begin({ mayDownload: true, force }))
     loading.meters.add(meter)
     if (loading.last !== undefined) meter.step(loading.last)
     try {
@@ -147,7 +147,7 @@ export class EngineHost {
   async #join(loading: Loading, signal: AbortSignal | undefined): Promise<void> {
     loading.waiting++
     try {
-      await abortable(loading.done, signal)
+      await unlessAborted(loading.done, signal)
     } catch (thrown) {
       throw signal?.aborted === true ? cancelled(signal.reason) : ofAnother(thrown)
     } finally {
@@ -182,7 +182,7 @@ export class EngineHost {
     if (this.#wasReady && this.#state === 'absent') this.#rebuild()
   }
 
-  #begin(how: { mayDownload: boolean; despiteCrash: boolean }, isRebuild = false): Loading {
+  #begin(how: { mayDownload: boolean; force: boolean }, isRebuild = false): Loading {
     const work = new AbortController()
     // The steps before the first await run at once, and report nothing.
     const report = (step: Step): void => this.#report(loading, step)
@@ -213,20 +213,20 @@ export class EngineHost {
     for (const meter of loading.meters) meter.step(step)
   }
 
-  async #run({ mayDownload, despiteCrash }: { mayDownload: boolean; despiteCrash: boolean }, signal: AbortSignal, onProgress: (step: Step) => void): Promise<Loaded> {
+  async #run({ mayDownload, force }: { mayDownload: boolean; force: boolean }, signal: AbortSignal, onProgress: (step: Step) => void): Promise<Loaded> {
     const { source, contextWindow } = this
     const key = await this.key()
-    if (key !== undefined && mayDownload && !despiteCrash) {
+    if (key !== undefined && mayDownload && !force) {
       const crash = await findMark(key)
       if (isSuspect(crash, contextWindow)) {
-        throw new HybridError('FAILED_PRECONDITION', `loading this model with a context window of ${crash.contextWindow} ended the page ${crash.loads} times; choose a smaller one, or load with despiteCrash: true`, { code: 'CRASHED_BEFORE' })
+        throw new HybridError('FAILED_PRECONDITION', `loading this model with a context window of ${crash.contextWindow} ended the page ${crash.loads} times; choose a smaller one, or load with force: true`, { code: 'CRASHED_BEFORE' })
       }
     }
     const { device = 'auto', precision = 'exact', cache = 'opfs', headers } = this.options
     const first = await firstStep(source, cache === 'none' ? undefined : key)
     if (first !== undefined && !signal.aborted) onProgress(first)
     const params: LoadParams = {
-      source: source.kind === 'blob' ? { blobs: [source.blob] } : { key: key ?? source.name, name: source.name, files: source.files, headers: (await abortable(Promise.resolve(headers?.()), signal)) ?? {} },
+      source: source.kind === 'blob' ? { blobs: [source.blob] } : { key: key ?? source.name, name: source.name, files: source.files, headers: (await unlessAborted(headers?.(), signal, reasonOf)) ?? {} },
       kind: this.#kind,
       cache,
       mayDownload,
@@ -239,7 +239,7 @@ export class EngineHost {
     }
     if (source.kind === 'remote' && cache === 'opfs' && mayDownload) void requestPersistence()
     return await withLoadLock(key, signal, async () => {
-      if (signal.aborted) throw reasonOf(signal)
+      if (signal.aborted) throw reasonOf(signal.reason)
       let unmark: (() => void) | undefined
       const onStep = (step: Step): void => {
         // From here on it is the device's memory that may end the tab.
@@ -285,7 +285,7 @@ export class EngineHost {
 
   /** Out of the store, without a download. Its failure is reported to the next request. */
   #rebuild(): void {
-    const loading = (this.#loading = this.#begin({ mayDownload: false, despiteCrash: true }, true))
+    const loading = (this.#loading = this.#begin({ mayDownload: false, force: true }, true))
     loading.done.catch(() => {})
   }
 }
@@ -339,7 +339,7 @@ async function withLoadLock<T>(key: string | undefined, signal: AbortSignal, act
   try {
     return (await locks.request(loadLock(key), { mode: 'shared', signal }, act)) as T
   } catch (thrown) {
-    throw signal.aborted ? reasonOf(signal) : thrown
+    throw signal.aborted ? reasonOf(signal.reason) : thrown
   }
 }
 

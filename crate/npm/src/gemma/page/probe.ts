@@ -1,8 +1,8 @@
 /** What a model's file states in its first bytes: how large it is, and the shape of its network. No weight is fetched for it. */
 
+import { unlessAborted } from '../../border/abort.js'
 import { folder, hasStore, readJournal, readKept, weightsName } from '../layout.js'
 import { requestPart, routeTo } from '../request-part.js'
-import { abortable } from './abortable.js'
 import type { EngineHost } from './host.js'
 
 /** Everything that stands before the vocabulary, and more. */
@@ -62,7 +62,7 @@ async function ask({ source, options }: EngineHost): Promise<Probe> {
   const silence = new AbortController()
   const timer = setTimeout(() => silence.abort(), patienceMs)
   try {
-    const headers = (await abortable(Promise.resolve(options.headers?.()), silence.signal)) ?? {}
+    const headers = (await unlessAborted(options.headers?.(), silence.signal)) ?? {}
     const origin = new URL(source.files[0]?.url ?? '').origin
     const parts = await Promise.all(source.files.map(({ url }, part) => askFor(url, { headers: new URL(url).origin === origin ? headers : {}, wanted: part === 0 ? headerBytes : 1, signal: silence.signal })))
     const failed = parts.find(({ look }) => look !== 'read')

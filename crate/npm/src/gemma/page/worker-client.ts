@@ -1,7 +1,8 @@
 /** A worker as an object with methods: starts at the first call, and turns every way it can end into an error on each call in flight. */
 
+import { configuredFile } from '../../border/wasm.js'
+import { reasonOf } from '../../border/thrown.js'
 import { HybridError } from '../../border/errors.js'
-import { reasonOf } from './abortable.js'
 import type { Abort, Call, Calls, Failure, Farewell, FromWorker, Method, Step } from '../protocol.js'
 
 /** For pages whose bundler or policy needs the files named. */
@@ -51,7 +52,7 @@ export class WorkerClient {
   }
 
   call<M extends Method>(method: M, params: Calls[M]['params'], { signal, onProgress }: CallOptions = {}): Promise<Calls[M]['result']> {
-    if (signal?.aborted === true) return Promise.reject(reasonOf(signal))
+    if (signal?.aborted === true) return Promise.reject(reasonOf(signal.reason))
     const id = ++this.#lastId
     const answer = new Promise<unknown>((resolve, reject) => {
       this.#waiting.set(id, { method, resolve, reject, onProgress })
@@ -73,7 +74,7 @@ export class WorkerClient {
       this.#waiting.delete(id)
       const message: Abort = { abort: id }
       this.#worker?.postMessage(message)
-      waiting?.reject(reasonOf(signal))
+      waiting?.reject(reasonOf(signal.reason))
     }
     signal.addEventListener('abort', onAbort, { once: true })
     return answer.finally(() => signal.removeEventListener('abort', onAbort))
@@ -114,11 +115,8 @@ export class WorkerClient {
   }
 
   #start(): Worker {
-    // Written out in full, because bundlers look for just these words; seen from dist/index.js.
-    const worker =
-      this.#places.workerUrl === undefined
-        ? new Worker(new URL('./worker.js', import.meta.url), { type: 'module', name: 'hybridge' })
-        : new Worker(this.#places.workerUrl, { type: 'module', name: 'hybridge' })
+    const place = this.#places.workerUrl ?? configuredFile('dist/worker.js')
+    const worker = place === undefined ? ownWorker() : workerAt(place)
     worker.addEventListener('message', (event: MessageEvent<FromWorker>) => {
       if (this.#worker === worker) this.#receive(event.data)
     })
@@ -172,6 +170,25 @@ export class WorkerClient {
     for (const { reject } of waiting) reject(error)
     return worker
   }
+}
+
+/** The worker of this very copy of the package. */
+function ownWorker(): Worker {
+  try {
+    // Written out in full, because bundlers look for just these words; relative to dist/index.js.
+    return new Worker(new URL('./worker.js', import.meta.url), { type: 'module', name: 'hybridge' })
+  } catch (thrown) {
+    // The package's scripts come from another origin, for example from a CDN.
+    if ((thrown as { name?: unknown } | null)?.name !== 'SecurityError') throw thrown
+    return workerAt(import.meta.url.replace(/[^/]*$/, 'worker.js'))
+  }
+}
+
+/** A worker's script must be of the page's own origin; one that only imports the real script is. */
+function workerAt(place: string | URL): Worker {
+  const { origin, href } = new URL(place, location.href)
+  const script = origin === location.origin ? href : URL.createObjectURL(new Blob([`import ${JSON.stringify(href)}`], { type: 'text/javascript' }))
+  return new Worker(script, { type: 'module', name: 'hybridge' })
 }
 
 function errorOf(failure: Failure): HybridError {
