@@ -368,6 +368,15 @@ export interface LoadOptions {
   force?: boolean
 }
 
+/** What `onStateChange` reports of a model on this device. */
+export interface ModelState {
+  readonly state: OnDeviceModel['state']
+  /** How many requests wait for the running one. */
+  readonly queued: number
+  /** Of the load in progress. */
+  readonly progress?: LoadProgress
+}
+
 export interface OnDeviceModel extends Model {
   chat(options?: ChatOptions): Chat
   readonly state: 'absent' | 'loading' | 'ready' | 'failed' | 'disposed'
@@ -376,6 +385,13 @@ export interface OnDeviceModel extends Model {
   load(options?: LoadOptions): Promise<void>
   /** How many requests wait for the running one. */
   readonly queued?: number
+  /**
+   * Calls the listener whenever state, progress or queue change, whichever part of the page caused it. Returns the function that ends it.
+   *
+   * @example
+   * const stop = gemma.onStateChange(({ state, progress }) => show(state, progress?.fraction))
+   */
+  onStateChange(listener: (now: ModelState) => void): () => void
   countTokens(request: string | GenerateRequest): Promise<number>
   /** Frees the GPU and the worker; weights stay cached. */
   dispose(): Promise<void>

@@ -1,5 +1,6 @@
 /** Chrome's own built-in model as a branch. The browser downloads it, keeps it and runs it. */
 
+import { Watchers } from '../answer/watchers.js'
 import { HybridError } from '../border/errors.js'
 import { optionsArgument } from '../border/json.js'
 import { defineModel } from '../answer/model.js'
@@ -7,7 +8,7 @@ import { normaliseRequest, wantsJson, type ModelRequest } from '../border/reques
 import type { Reply } from '../border/replies.js'
 import { settledState, type RunOptions } from '../answer/runner.js'
 import { cancelled } from '../border/thrown.js'
-import type { Availability, LoadProgress, OnDeviceModel } from '../types.js'
+import type { Availability, LoadProgress, ModelState, OnDeviceModel } from '../types.js'
 import { languageModel, type LanguageModelGlobal, type LanguageModelSession } from './language-model.js'
 import { isFiltered, promptApiFailure } from './prompt-api-errors.js'
 import { conversationOf } from './prompt-api-messages.js'
@@ -32,6 +33,7 @@ export function promptApiModel(options: { name?: string } = {}): OnDeviceModel {
   })
   const more: Omit<OnDeviceModel, keyof typeof face | 'state'> = {
     availability: () => builtIn.availability(),
+    onStateChange: builtIn.watchers.add,
     load: (options = {}) => builtIn.load(options),
     countTokens: (request) => builtIn.countTokens(normaliseRequest(request)),
     dispose: async () => builtIn.dispose(),
@@ -46,12 +48,29 @@ export function promptApiModel(options: { name?: string } = {}): OnDeviceModel {
 type State = OnDeviceModel['state']
 
 class BuiltIn {
-  #state: State = 'absent'
+  readonly watchers = new Watchers<ModelState>()
+  #current: State = 'absent'
+  #progress: LoadProgress | undefined
   /** Counts loads and disposals: an older load that fails must not overwrite the state of a younger one. */
   #turn = 0
   #look: Promise<unknown> | undefined
   readonly #sessions = new Set<LanguageModelSession>()
   readonly #warned = new Set<string>()
+
+  get #state(): State {
+    return this.#current
+  }
+
+  set #state(state: State) {
+    if (state === this.#current) return
+    this.#current = state
+    if (state !== 'loading') this.#progress = undefined
+    this.#changed()
+  }
+
+  #changed(): void {
+    this.watchers.notify({ state: this.#state, queued: 0, ...(this.#progress === undefined ? {} : { progress: this.#progress }) })
+  }
 
   /** The browser may have the model already, which only a question can find out; the first reader asks it. */
   get state(): State {
@@ -92,6 +111,8 @@ class BuiltIn {
       fraction = next
       // The API reports a fraction only, to prevent fingerprinting.
       const progress: LoadProgress = { phase: 'download', loadedBytes: 0, totalBytes: 0, fraction }
+      this.#progress = progress
+      this.#changed()
       try {
         onProgress?.(progress)
       } catch (thrown) {

@@ -1,12 +1,13 @@
 /** Gemma as a model of this package: the engine's face. */
 
+import { Watchers } from '../../answer/watchers.js'
 import { HybridError } from '../../border/errors.js'
 import { infoOf, RunnableModel } from '../../answer/model.js'
 import { optionsArgument } from '../../border/json.js'
 import { normaliseRequest, type ModelRequest } from '../../border/request.js'
 import type { Reply } from '../../border/replies.js'
 import { enforceContract, type RunOptions } from '../../answer/runner.js'
-import type { GemmaOptions, Model, OnDeviceModel } from '../../types.js'
+import type { GemmaOptions, Model, ModelState, OnDeviceModel } from '../../types.js'
 import { availabilityOf } from './availability.js'
 import { removeModel } from './cached-models.js'
 import { inDeclaredOrder } from './declared-order.js'
@@ -26,13 +27,16 @@ import { Turns } from './turns.js'
  * }
  */
 export function gemmaModel(options: GemmaOptions): OnDeviceModel {
-  const host = new EngineHost(optionsArgument(options, 'gemmaModel'), 'generator')
-  const turns = new Turns()
+  const host = new EngineHost(optionsArgument(options, 'gemmaModel'), 'generator', () => changed())
+  const turns = new Turns(() => changed())
+  const watchers = new Watchers<ModelState>()
+  const changed = (): void => watchers.notify({ state: host.state, queued: turns.queued, ...(host.progress === undefined ? {} : { progress: host.progress }) })
   const info = infoOf(host.source.name, { inferenceSource: 'on_device', contextWindow: host.contextWindow, supports: { multiturn: true, systemRole: true, tools: true, media: false, json: 'constrained' } })
   const waitForLoad = options.waitForLoad ?? false
   const model: Model = new RunnableModel(info, enforceContract((request, run) => generate({ host, turns, waitForLoad }, request, run)))
   const lifecycle: Omit<OnDeviceModel, keyof typeof model | 'state'> = {
     availability: () => availabilityOf(host),
+    onStateChange: watchers.add,
     load: (load) => host.load(load),
     countTokens: async (request) => {
       const normalised = normaliseRequest(request)

@@ -51,7 +51,9 @@ export class EngineHost {
   readonly contextWindow: number
   readonly #kind: KnownModel['kind']
   readonly #client: WorkerClient
-  #state: HostState = 'absent'
+  readonly #onChange: () => void
+  #current: HostState = 'absent'
+  #progress: LoadProgress | undefined
   #loading: Loading | undefined
   #loaded: Loaded | undefined
   #faultsInRow = 0
@@ -59,7 +61,8 @@ export class EngineHost {
   #unmark: () => void = () => {}
   #stopWatching: () => void = () => {}
 
-  constructor(options: Omit<GemmaOptions, 'waitForLoad'>, kind: KnownModel['kind']) {
+  constructor(options: Omit<GemmaOptions, 'waitForLoad'>, kind: KnownModel['kind'], onChange: () => void = () => {}) {
+    this.#onChange = onChange
     const { contextWindow = defaultContextWindow, workerUrl, wasmUrl } = options
     if (!Number.isSafeInteger(contextWindow) || contextWindow < 1) throw new HybridError('INVALID_ARGUMENT', `\`contextWindow\` must be a positive whole number, found ${contextWindow}`)
     this.source = sourceOf(options.model, kind)
@@ -71,6 +74,21 @@ export class EngineHost {
 
   get state(): HostState {
     return this.#state
+  }
+
+  /** Of the load in progress. */
+  get progress(): LoadProgress | undefined {
+    return this.#state === 'loading' ? this.#progress : undefined
+  }
+
+  get #state(): HostState {
+    return this.#current
+  }
+
+  set #state(state: HostState) {
+    if (state === this.#current) return
+    this.#current = state
+    this.#onChange()
   }
 
   /** Whether its worker runs, which may hold locks and files. */
@@ -187,10 +205,18 @@ export class EngineHost {
     // The steps before the first await run at once, and report nothing.
     const report = (step: Step): void => this.#report(loading, step)
     const loading: Loading = { done: this.#run(how, work.signal, report), work, meters: new Set(), isRebuild, waiting: 0, last: undefined }
+    this.#progress = undefined
+    const meter = new ProgressMeter((progress) => {
+      if (this.#loading !== loading) return
+      this.#progress = progress
+      this.#onChange()
+    })
+    loading.meters.add(meter)
     this.#state = 'loading'
     loading.done.then(
       (loaded) => {
         if (this.#loading !== loading) return
+        meter.end()
         this.#loading = undefined
         this.#loaded = loaded
         this.#state = 'ready'

@@ -4,7 +4,12 @@ import { cancelled } from '../../border/thrown.js'
 
 export class Turns {
   readonly #waiting: Array<() => void> = []
+  readonly #onChange: () => void
   #isTaken = false
+
+  constructor(onChange: () => void = () => {}) {
+    this.#onChange = onChange
+  }
 
   /** How many wait, the running one not counted. */
   get queued(): number {
@@ -18,6 +23,7 @@ export class Turns {
       await new Promise<void>((resolve, reject) => {
         const onAbort = (): void => {
           this.#waiting.splice(this.#waiting.indexOf(go), 1)
+          this.#onChange()
           reject(cancelled(signal.reason))
         }
         const go = (): void => {
@@ -26,6 +32,7 @@ export class Turns {
         }
         signal.addEventListener('abort', onAbort, { once: true })
         this.#waiting.push(go)
+        this.#onChange()
       })
     }
     this.#isTaken = true
@@ -36,7 +43,10 @@ export class Turns {
       const next = this.#waiting.shift()
       // The turn passes on without a gap into which a newcomer could slip.
       if (next === undefined) this.#isTaken = false
-      else next()
+      else {
+        next()
+        this.#onChange()
+      }
     }
   }
 }
