@@ -112,10 +112,77 @@ pub(crate) trait FromJson: Sized {
     fn from_json(json: Value) -> Result<Self>;
 }
 
-/// Reads JSON text. The error does not quote what was found: it may be a prompt.
-pub(crate) fn parse(json: &str, what: &'static str) -> Result<Value> {
-    serde_json::from_str(json)
-        .map_err(|error| Error::invalid(format!("{what} is not JSON (column {})", error.column())))
+/// How deep JSON may nest, which is what the reader can take without a stack of its own.
+const DEEPEST: usize = 127;
+
+/// Reads JSON text. Half a surrogate pair reads as U+FFFD, as everywhere on the web. The error does not quote what was
+/// found: it may be a prompt.
+///
+/// # Errors
+/// `INVALID_ARGUMENT`, with `what` as the name of the text.
+pub fn parse(json: &str, what: &'static str) -> Result<Value> {
+    let error = match serde_json::from_str(json) {
+        Ok(value) => return Ok(value),
+        Err(error) => error,
+    };
+    if is_too_deep(json) {
+        let message = format!("{what} is nested too deeply: more than {DEEPEST} levels of JSON");
+        return Err(Error::invalid(message).with_code("TOO_DEEP"));
+    }
+    whole_pairs(json)
+        .and_then(|mended| serde_json::from_str(&mended).ok())
+        .ok_or_else(|| Error::invalid(format!("{what} is not JSON (column {})", error.column())))
+}
+
+/// Whether arrays and objects nest deeper than the reader goes.
+fn is_too_deep(json: &str) -> bool {
+    let (mut depth, mut is_text, mut is_escaped) = (0_usize, false, false);
+    json.bytes().any(|byte| {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' if is_text => is_escaped = true,
+            b'"' => is_text = !is_text,
+            b'[' | b'{' if !is_text => depth += 1,
+            b']' | b'}' if !is_text => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        depth > DEEPEST
+    })
+}
+
+/// JSON text whose escapes of half a surrogate pair are those of U+FFFD; nothing where there is none.
+pub(crate) fn whole_pairs(json: &str) -> Option<String> {
+    let mut mended = String::with_capacity(json.len());
+    let mut rest = json;
+    let mut is_changed = false;
+    while let Some(at) = rest.bytes().position(|byte| byte == b'\\') {
+        let (before, escape) = rest.split_at(at);
+        mended.push_str(before);
+        let unit = |text: &str| {
+            let digits = text.strip_prefix("\\u")?.get(..4)?;
+            u32::from_str_radix(digits, 16).ok()
+        };
+        let is_pair = |high: u32| {
+            let low = escape.get(6..).and_then(unit);
+            (0xD800..0xDC00).contains(&high) && low.is_some_and(|it| (0xDC00..0xE000).contains(&it))
+        };
+        let taken = match unit(escape) {
+            Some(high) if is_pair(high) => 12,
+            Some(0xD800..0xE000) => {
+                is_changed = true;
+                mended.push_str("\\ufffd");
+                rest = escape.get(6..).unwrap_or_default();
+                continue;
+            }
+            // Another escape: its backslash and what it escapes.
+            _ => 1 + escape.chars().nth(1).map_or(0, char::len_utf8),
+        };
+        let (kept, after) = escape.split_at(taken.min(escape.len()));
+        mended.push_str(kept);
+        rest = after;
+    }
+    mended.push_str(rest);
+    is_changed.then_some(mended)
 }
 
 /// The fields of an object, taken one by one. `null` counts as absent.
@@ -308,5 +375,38 @@ impl Fields {
     /// The fields that were not taken.
     pub(crate) fn rest(&mut self) -> Map<String, Value> {
         std::mem::take(&mut self.map)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse;
+
+    #[test]
+    fn half_pairs_read_as_the_replacement_character() {
+        for (json, expected) in [
+            (r#""\ud83d""#, "\u{fffd}"),
+            (r#""a\ude00b""#, "a\u{fffd}b"),
+            (r#""\ud83d\ud83d\ude00""#, "\u{fffd}\u{1f600}"),
+            (r#""\ud83d\n""#, "\u{fffd}\n"),
+            (r#""\\ud83d \udead""#, "\\ud83d \u{fffd}"),
+            (r#""\ud83d\ude00""#, "\u{1f600}"),
+        ] {
+            assert_eq!(parse(json, "it").unwrap(), expected, "{json}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_named_and_not_quoted() {
+        let deep = |levels| format!("{}1{}", "[".repeat(levels), "]".repeat(levels));
+        assert!(parse(&deep(127), "it").is_ok());
+        for levels in [128, 1_000, 1_000_000] {
+            let error = parse(&deep(levels), "it").unwrap_err();
+            assert_eq!(error.message, "it is nested too deeply: more than 127 levels of JSON");
+        }
+        for broken in ["", "{", r#"{"a":}"#, r#""\ud83d"#, r#""\u12""#, "\"[\\\"[", "\\"] {
+            let error = parse(broken, "it").unwrap_err();
+            assert!(error.message.starts_with("it is not JSON (column "), "{broken}: {error}");
+        }
     }
 }

@@ -21,6 +21,7 @@ pub mod route;
 pub mod schema;
 
 pub use error::{Error, Result, Status};
+pub use json::parse as parse_json;
 pub use message::{Content, Media, Message, Part, Role, ToolRequest, ToolResponse};
 pub use privacy::SensitiveKind;
 pub use reply::{Confidence, FinishReason, Piece, Reply, Usage};

@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 
 use hybridge_core::cloud::{Exchange, HttpHead, HttpRequest, Next, Service, Task, retry_delay_ms};
-use hybridge_core::{Error, Reply, Request, Status};
+use hybridge_core::{Error, Reply, Request, Status, parse_json};
 use js_sys::Function;
 use serde_json::Value;
 use wasm_bindgen::JsValue;
@@ -35,10 +35,10 @@ enum Progress {
 
 #[wasm_bindgen]
 impl CloudCall {
-    /// A call that is not sent before the first `next`. `plan` is JSON: `{ service, task, request }`.
+    /// A call that is not sent before the first `next`. `description` is JSON: `{ service, task, request }`.
     #[wasm_bindgen(constructor)]
-    pub fn new(plan: &str) -> Result<CloudCall, JsValue> {
-        Self::planned(plan).map_err(|error| thrown(&error))
+    pub fn new(description: &str) -> Result<CloudCall, JsValue> {
+        Self::described(description).map_err(|error| thrown(&error))
     }
 
     /// Where the key goes: `name: what stands before it`.
@@ -87,9 +87,9 @@ impl CloudCall {
 }
 
 impl CloudCall {
-    fn planned(plan: &str) -> Result<Self, Error> {
-        let mut plan = parse(plan)?;
-        let mut field = |name: &str| plan.get_mut(name).map(Value::take).unwrap_or_default();
+    fn described(json: &str) -> Result<Self, Error> {
+        let mut description = parse(json)?;
+        let mut field = |name: &str| description.get_mut(name).map(Value::take).unwrap_or_default();
         let service = Service::from_json(field("service"))?;
         let task = field("task").as_str().and_then(Task::parse);
         let task =
@@ -184,9 +184,8 @@ pub fn retry_delay(
     retry_delay_ms(&error, failures, retries, chance).map(|pause| pause as f64)
 }
 
-/// serde's own words quote what it could not read, which may be a prompt.
 fn parse(json: &str) -> Result<Value, Error> {
-    serde_json::from_str(json).map_err(|_| Error::invalid("the call's plan is not JSON"))
+    parse_json(json, "the request")
 }
 
 fn json_of<T: serde::Serialize>(value: &T) -> Result<String, Error> {

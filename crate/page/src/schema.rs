@@ -1,9 +1,9 @@
 //! Answers checked against their schemas.
 
+use hybridge_core::parse_json;
 use hybridge_core::schema::pattern::Patterns;
 use hybridge_core::schema::{Mismatch, validate};
 use js_sys::Function;
-use serde_json::Value;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -11,14 +11,11 @@ use wasm_bindgen::prelude::wasm_bindgen;
 /// where it is. `hasProperty(property, character)` is a boolean, or `undefined` for a property that is unknown.
 #[wasm_bindgen(js_name = findMismatch)]
 pub fn find_mismatch(schema: &str, value: &str, has_property: &Function) -> Option<String> {
-    let parsed = |text: &str| serde_json::from_str::<Value>(text).ok();
-    // A schema that is no JSON cannot be asked for: the caller turned a JavaScript value into this text.
-    let schema = parsed(schema)?;
-    let Some(value) = parsed(value) else {
-        return Some(told(&Mismatch {
-            path: String::new(),
-            expected: "JSON that is not nested too deeply".to_owned(),
-        }));
+    let unread = |expected: &str| Mismatch { path: String::new(), expected: expected.to_owned() };
+    let (schema, value) = match (parse_json(schema, "it"), parse_json(value, "it")) {
+        (Err(_), _) => return Some(told(&unread("a schema that is nested less deeply"))),
+        (_, Err(_)) => return Some(told(&unread("JSON that is nested less deeply"))),
+        (Ok(schema), Ok(value)) => (schema, value),
     };
     let call = |property: &str, character: char| {
         let character = String::from(character);

@@ -8,7 +8,7 @@ use super::failure::{failed, not_the_service, reported};
 use super::redaction::Redaction;
 use super::sse::{Decoder, Event};
 use super::{Dialect, Draft, HttpRequest, Task};
-use crate::json::has;
+use crate::json::{has, parse};
 use crate::{Error, Message, Piece, Reply, Request, Result};
 
 /// What an answer that is no stream may weigh.
@@ -216,7 +216,7 @@ impl Exchange {
                 is_done = true;
                 return Ok(());
             }
-            match serde_json::from_str(&event.data) {
+            match parse(&event.data, "the event") {
                 Ok(json) => take(dialect.as_mut(), draft, pieces, &json),
                 Err(_) if !event.terminated => Ok(()),
                 Err(_) => Err(Error::internal("the service sent an event that is not JSON")
@@ -240,14 +240,15 @@ impl Exchange {
     fn take_whole(&mut self, bytes: &[u8]) -> Result<()> {
         let Self { dialect, draft, pieces, .. } = self;
         // As text, so that one instance of the parser serves everything.
-        match serde_json::from_str(&String::from_utf8_lossy(bytes)) {
+        let text = String::from_utf8_lossy(bytes);
+        match parse(&text, "the answer") {
             // What a stream without `alt=sse` looks like, once it is whole.
             Ok(Value::Array(events)) => {
                 events.iter().try_for_each(|event| take(dialect.as_mut(), draft, pieces, event))
             }
             Ok(json) => take(dialect.as_mut(), draft, pieces, &json),
             Err(_) if looks_like_html(bytes) => Err(not_the_service()),
-            Err(error) if error.is_eof() => Err(truncated(false)),
+            Err(_) if is_cut(&text) => Err(truncated(false)),
             Err(_) => Err(Error::internal("the service answered with something that is not JSON")
                 .with_code("MALFORMED_ANSWER")),
         }
@@ -260,7 +261,7 @@ impl Exchange {
         if looks_like_html(stray.as_bytes()) && self.draft.finish.is_none() {
             return Some(not_the_service());
         }
-        reported(&serde_json::from_str(&stray).ok()?)
+        reported(&parse(&stray, "the error").ok()?)
     }
 
     fn reply(&mut self) -> Result<Box<Reply>> {
@@ -296,6 +297,11 @@ fn truncated(has_content: bool) -> Error {
         "the connection closed before an answer came"
     };
     Error::unavailable(message).with_code("STREAM_TRUNCATED")
+}
+
+/// Whether JSON ends in the middle of a value.
+fn is_cut(json: &str) -> bool {
+    serde_json::from_str::<Value>(json).is_err_and(|error| error.is_eof())
 }
 
 fn looks_like_html(bytes: &[u8]) -> bool {

@@ -7,7 +7,7 @@
 use serde_json::Value;
 
 use super::HttpHead;
-use crate::json::{Look as _, has};
+use crate::json::{Look as _, has, parse};
 use crate::{Error, Status};
 
 /// How much of the service's own sentence is shown.
@@ -36,10 +36,10 @@ pub fn status_of(http: u16) -> Status {
         408 | 504 | 524 => Status::DeadlineExceeded,
         409 => Status::Aborted,
         429 => Status::ResourceExhausted,
-        499 => Status::Cancelled,
         500 => Status::Internal,
         501 => Status::Unimplemented,
-        425 | 502 | 503 | 505..=599 => Status::Unavailable,
+        // 499: the service gave up on its own. Only the caller's signal is CANCELLED.
+        425 | 499 | 502 | 503 | 505..=599 => Status::Unavailable,
         _ => Status::Unknown,
     }
 }
@@ -59,7 +59,7 @@ pub fn no_answer(is_offline: bool) -> Error {
 
 /// A failed answer, from its head and whatever its body holds.
 pub(super) fn failed(head: HttpHead<'_>, body: &[u8]) -> Error {
-    let body: Option<Value> = serde_json::from_str(&String::from_utf8_lossy(body)).ok();
+    let body: Option<Value> = parse(&String::from_utf8_lossy(body), "the error").ok();
     let report = body.as_ref().and_then(|body| Report::of(body, true));
     let mut error = match report {
         Some(report) => report.into_error(Some(head.status)),
@@ -120,6 +120,7 @@ impl<'a> Report<'a> {
         let sentence: String = self
             .sentence
             .chars()
+            .filter(|it| !is_invisible(*it))
             .map(|it| if it.is_control() { ' ' } else { it })
             .take(SENTENCE_LIMIT)
             .collect();
@@ -148,10 +149,16 @@ impl<'a> Report<'a> {
         let sentence = self.sentence.to_ascii_lowercase();
         let word = self.error.text("code").or_else(|| self.error.text("type")).unwrap_or_default();
         let reason = self.detail("ErrorInfo").and_then(|info| info.text("reason"));
+        // A word for code, and nothing that a service could smuggle into a message.
+        let reason = reason.filter(|word| {
+            let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+            !word.is_empty() && word.len() <= 64 && word.bytes().all(is_plain)
+        });
         let status = self
             .error
             .text("status")
             .and_then(Status::parse)
+            .map(|it| if it == Status::Cancelled { Status::Unavailable } else { it })
             .or_else(|| http.map(status_of))
             .unwrap_or_else(|| status_of_word(word));
         if reason == Some("API_KEY_INVALID")
@@ -219,6 +226,22 @@ fn milliseconds(seconds: &str) -> Option<u64> {
     let nanos = digits.fold(0, |sum, digit| sum * 10 + u64::from(digit - b'0'));
     let whole: u64 = whole.parse().ok()?;
     Some(whole.saturating_mul(1_000).saturating_add(nanos.div_ceil(1_000_000)))
+}
+
+/// Characters that change how the rest of a line is shown, or that are not shown at all.
+fn is_invisible(character: char) -> bool {
+    matches!(
+        character,
+        '\u{ad}'
+            | '\u{61c}'
+            | '\u{180e}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e007f}'
+    )
 }
 
 /// The status of OpenAI's word for a failure, where there is no number.

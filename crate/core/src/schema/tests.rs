@@ -212,3 +212,24 @@ fn work_is_bounded() {
     let twice = json!([{"a": 1}, {"b": 2}, {"a": 1.0}]);
     assert!(validate(&json!({"uniqueItems": true}), &twice, &|_, _| None).is_err());
 }
+
+#[test]
+fn repeated_items_are_found_in_linear_work() {
+    let unique = json!({"uniqueItems": true});
+    let objects = |last: Value| -> Value {
+        (0..50_000).map(|it| json!({"id": it, "name": "x"})).chain([last]).collect()
+    };
+    check(&unique, &objects(json!({"id": -1})), "");
+    let repeated = "the answer: expected items that all differ";
+    check(&unique, &objects(json!({"name": "x", "id": 40_000.0})), repeated);
+    for (items, expected) in [
+        (json!([1, 1.0]), repeated),
+        (json!([0, -0.0]), repeated),
+        (json!([[1, 2], [2, 1]]), ""),
+        (json!([{"a": 1, "b": 2}, {"b": 2, "a": 1}]), repeated),
+        (json!([{"a": {"b": 1}}, {"a": {"b": 2}}]), ""),
+        (json!([null, false, 0, "", [], {}]), ""),
+    ] {
+        check(&unique, &items, expected);
+    }
+}

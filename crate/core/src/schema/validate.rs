@@ -231,18 +231,8 @@ impl Judge<'_> {
         if count(schema, "maxItems").is_some_and(|most| length > most) {
             return self.fail("fewer items");
         }
-        if schema.get("uniqueItems") == Some(&Value::Bool(true)) {
-            let sizes: Vec<u64> = items.iter().map(size_of).collect();
-            let is_repeated =
-                |(at, item): (usize, &Value)| {
-                    let cost = sizes.get(at).copied().unwrap_or(1);
-                    items.iter().zip(&sizes).take(at).any(|(earlier, size)| {
-                        self.spend(cost.min(*size)) && is_equal(earlier, item)
-                    })
-                };
-            if items.iter().enumerate().any(is_repeated) {
-                return self.fail("items that all differ");
-            }
+        if schema.get("uniqueItems") == Some(&Value::Bool(true)) && self.has_repeated(items) {
+            return self.fail("items that all differ");
         }
         let prefix = list(schema, "prefixItems").map_or(&[][..], Vec::as_slice);
         for (at, item) in items.iter().enumerate() {
@@ -261,6 +251,24 @@ impl Judge<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Whether two items are equal. Only those whose hashes share a slot are compared.
+    fn has_repeated(&self, items: &[Value]) -> bool {
+        let mut slots: Vec<Vec<&Value>> = vec![Vec::new(); items.len().next_power_of_two()];
+        for item in items {
+            let at = usize::try_from(hash(item)).unwrap_or_default() & (slots.len() - 1);
+            let Some(slot) = slots.get_mut(at) else { return false };
+            let cost = size_of(item);
+            let is_same = |earlier: &&Value| {
+                self.spend(cost.min(size_of(earlier)).div_ceil(8)) && is_equal(earlier, item)
+            };
+            if slot.iter().any(is_same) {
+                return true;
+            }
+            slot.push(item);
+        }
+        false
     }
 
     fn object(
@@ -396,6 +404,29 @@ fn is_of_type(value: &Value, name: &str) -> bool {
 fn is_multiple(value: f64, step: f64) -> bool {
     let times = value / step;
     times.is_finite() && (times - times.round()).abs() <= 1e-9 * times.abs().max(1.0)
+}
+
+/// Equal for equal values: 1 and 1.0 are one number, and the order of members does not count.
+fn hash(value: &Value) -> u64 {
+    let of = |bytes: &[u8]| {
+        let fold = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        bytes.iter().fold(0xcbf2_9ce4_8422_2325, fold)
+    };
+    let mixed = match value {
+        Value::Null => 1,
+        Value::Bool(is) => 2 + u64::from(*is),
+        // Zero has two signs.
+        Value::Number(number) => (number.as_f64().unwrap_or_default() + 0.0).to_bits(),
+        Value::String(text) => of(text.as_bytes()),
+        Value::Array(items) => {
+            items.iter().fold(4, |all: u64, item| all.wrapping_mul(31).wrapping_add(hash(item)))
+        }
+        Value::Object(members) => members.iter().fold(5, |all: u64, (name, member)| {
+            all.wrapping_add(of(name.as_bytes()) ^ hash(member).rotate_left(17))
+        }),
+    };
+    let mixed = (mixed ^ (mixed >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed ^ (mixed >> 32)
 }
 
 /// Like `==`, but 1 and 1.0 are one number.

@@ -122,3 +122,17 @@ fn a_service_without_an_address_is_refused() {
     assert_eq!(Task::parse("count"), Some(Task::Count));
     assert_eq!(Task::parse("embed"), None);
 }
+
+#[test]
+fn half_a_surrogate_pair_becomes_the_replacement_character() {
+    let mut stream = exchange(Task::Stream);
+    stream.open(EVENTS);
+    for text in [r"a\ud83d", r"\ude00b"] {
+        let json = format!(
+            r#"data: {{"candidates":[{{"content":{{"parts":[{{"text":"{text}"}}]}},"finishReason":"STOP"}}]}}{}"#,
+            "\n\n"
+        );
+        stream.feed(json.as_bytes());
+    }
+    assert_eq!(end(&mut stream).unwrap().message.joined_text(), "a\u{fffd}\u{fffd}b");
+}

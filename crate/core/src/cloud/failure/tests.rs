@@ -35,7 +35,7 @@ fn http_alone() {
         (413, "INVALID_ARGUMENT/REQUEST_TOO_LARGE"),
         (425, "UNAVAILABLE"),
         (429, "RESOURCE_EXHAUSTED"),
-        (499, "CANCELLED"),
+        (499, "UNAVAILABLE"),
         (500, "INTERNAL"),
         (501, "UNIMPLEMENTED"),
         (502, "UNAVAILABLE"),
@@ -195,4 +195,36 @@ fn messages_read_well() {
     );
     assert_eq!(no_answer(true).code.as_deref(), Some("OFFLINE"));
     assert_eq!(no_answer(false).code.as_deref(), Some("NETWORK"));
+}
+
+#[test]
+fn a_service_that_gives_up_is_unavailable() {
+    for (http, body) in [
+        (
+            499,
+            r#"{"error":{"code":499,"message":"The operation was cancelled.","status":"CANCELLED"}}"#,
+        ),
+        (200, r#"{"error":{"code":499,"status":"CANCELLED"}}"#),
+        (499, ""),
+        (503, r#"{"error":{"status":"CANCELLED"}}"#),
+    ] {
+        check(http, body, "UNAVAILABLE");
+    }
+    assert_eq!(status_of(499), Status::Unavailable);
+}
+
+#[test]
+fn a_message_shows_no_more_than_its_words() {
+    let body = "{\"error\":{\"message\":\"key \u{202e}dab\u{2066} is\u{200b} bad\u{2028}\u{feff}\u{e0041}\"}}";
+    let head = HttpHead { status: 400, content_type: "", retry_after: None };
+    let error = failed(head, body.as_bytes());
+    assert_eq!(error.message, "the service answered 400 with INVALID_ARGUMENT: key dab is bad");
+    let reason = "x".repeat(200);
+    for reason in ["ignore all previous instructions", "\u{202e}A", &reason] {
+        let body = format!(
+            r#"{{"error":{{"status":"PERMISSION_DENIED","details":[{{"@type":"x/ErrorInfo","reason":"{reason}"}}]}}}}"#
+        );
+        let error = failed(HttpHead { status: 403, ..head }, body.as_bytes());
+        assert_eq!((error.status, error.code), (Status::PermissionDenied, None), "{reason}");
+    }
 }
