@@ -122,6 +122,10 @@ test('objects, whole and streamed', async () => {
   assert.deepEqual(await streamed.object, { city: 'Oslo' })
   const fenced = scripted('f', ['```json\n{"city":"Oslo"}\n```'])
   assert.deepEqual((await generateObject({ model: aiSdkModel(fenced), schema, prompt: 'x' })).object, { city: 'Oslo' })
+  const pieces = scripted('p', [' `', '``js', 'on\n{"ci', 'ty":"O`', 'slo"}\n', '``', '`\n'])
+  const partial = streamObject({ model: aiSdkModel(pieces), schema, prompt: 'x' })
+  assert.deepEqual((await collect(partial.textStream)).join(''), '{"city":"O`slo"}')
+  assert.deepEqual(await partial.object, { city: 'O`slo' })
   // A format without a schema is JSON all the same.
   await face.doGenerate({ ...bare(), responseFormat: { type: 'json' } })
   assert.deepEqual(model.seen.at(-1).request.output, { format: 'json' })

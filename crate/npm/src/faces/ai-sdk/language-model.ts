@@ -1,7 +1,7 @@
 /** A model of ours as a language model of the AI SDK. */
 
 import type { GenerateRequest, GenerateResponse, Model } from '../../index.js'
-import { jsonTextOf } from '../json-text.js'
+import { jsonTextOf, Unfenced } from '../json-text.js'
 import { openStream, type Opened } from '../opening.js'
 import { isModel } from '../served.js'
 import { HybridError } from '../../index.js'
@@ -80,10 +80,12 @@ async function* partsOf(opened: Opened, { id, request, warnings }: { id: string;
   yield { type: 'stream-start', warnings }
   yield { type: 'response-metadata', ...responseMetadata({}, id) }
   const blocks = new Blocks()
+  const json = new Unfenced(request)
   let response: GenerateResponse
   try {
-    for await (const { content } of opened.chunks) for (const part of content) yield* blocks.add(part)
+    for await (const { content } of opened.chunks) for (const part of content) yield* blocks.add('text' in part ? { ...part, text: json.add(part.text) } : part)
     response = await opened.response
+    yield* blocks.add({ text: json.end() })
   } catch (thrown) {
     yield* blocks.end()
     yield { type: 'error', error: new AiSdkCallError(thrown) }

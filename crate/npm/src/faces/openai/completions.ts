@@ -1,7 +1,7 @@
 /** Answers of ours as chat completions, whole and streamed. */
 
 import type { GenerateChunk, GenerateResponse, Model } from '../../index.js'
-import { jsonTextOf } from '../json-text.js'
+import { jsonTextOf, Unfenced } from '../json-text.js'
 import { openStream } from '../opening.js'
 import { countedTokens } from '../usage.js'
 import { callsOf, randomId, sealedId } from '../way-back.js'
@@ -64,7 +64,7 @@ function completionOf(model: string, response: GenerateResponse, { request }: Co
 async function* chunksOf(
   model: string,
   { chunks, response: pending }: { chunks: AsyncIterable<GenerateChunk>; response: Promise<GenerateResponse> },
-  { wantsUsage, wantsLogprobs }: CompletionWish,
+  { request, wantsUsage, wantsLogprobs }: CompletionWish,
 ): AsyncGenerator<ChatCompletionChunk, void, undefined> {
   const shared = { id: `chatcmpl-${randomId()}`, object: 'chat.completion.chunk', created: seconds(), model } as const
   type Choice = ChatCompletionChunk['choices'][0]
@@ -75,16 +75,18 @@ async function* chunksOf(
   })
   yield event({ role: 'assistant', content: '' })
   let hasText = false
+  const json = new Unfenced(request)
   for await (const chunk of chunks) {
     const reasoning = chunk.content.map((part) => ('reasoning' in part ? part.reasoning : '')).join('')
     if (reasoning !== '') yield event({ reasoning_content: reasoning })
     if (chunk.text === '') continue
     hasText = true
-    yield event({ content: chunk.text }, null, logprobsOf(chunk))
+    yield event({ content: json.add(chunk.text) }, null, logprobsOf(chunk))
   }
   const response = await pending
   // A model of another make may stream nothing and answer whole.
-  if (!hasText && response.text !== '') yield event({ content: response.text })
+  const rest = hasText ? json.end() : jsonTextOf(request, response)
+  if (rest !== '') yield event({ content: rest })
   for (const [index, call] of toolCallsOf(response).entries()) yield event({ tool_calls: [{ index, ...call }] })
   const hybridge = fieldOf(response)
   yield { ...event({}, finishOf(response)), hybridge }

@@ -1,7 +1,7 @@
 /** OpenAI's Responses API over models of ours, for text and tools. Nothing is stored: a conversation is sent whole each time. */
 
 import type { GenerateRequest, GenerateResponse, Message, Model, Part } from '../../index.js'
-import { jsonTextOf } from '../json-text.js'
+import { jsonTextOf, Unfenced } from '../json-text.js'
 import { openStream } from '../opening.js'
 import { countedTokens } from '../usage.js'
 import { callPart, callsOf, modelMessage, randomId, sealedId, type Call } from '../way-back.js'
@@ -287,16 +287,20 @@ async function* eventsOf(
   writer.tell('created', { response: shell })
   writer.tell('in_progress', { response: shell })
   let spoken = ''
+  const json = new Unfenced(request)
+  const speak = (text: string): void => {
+    spoken += text
+    writer.add('message', text)
+  }
   for await (const { content } of chunks) {
     for (const part of content) {
       if ('reasoning' in part) writer.add('reasoning', part.reasoning)
-      if (!('text' in part)) continue
-      spoken += part.text
-      writer.add('message', part.text)
+      if ('text' in part) speak(json.add(part.text))
     }
     yield* writer.take()
   }
   const response = await pending
+  speak(json.end())
   // A model of another make may stream nothing and answer whole.
   if (spoken === '') writer.add('message', (spoken = jsonTextOf(request, response)), response.toolRequests.length === 0)
   writer.end(response)
