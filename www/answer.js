@@ -24,7 +24,7 @@ function cost({ inferenceSource, usage }, price) {
 
 /** The strategy's reason, and which branches were tried before. */
 function reason({ routing }) {
-  const failed = routing.attempts.filter(({ outcome }) => outcome !== 'answered').map(({ branch, status, outcome }) => `${branch}: ${status ?? outcome}`)
+  const failed = routing.attempts.filter(({ outcome }) => outcome !== 'answered').map(({ branch, status, outcome }) => `${branch}: ${status ?? (outcome === 'rejected' ? 'low confidence' : outcome)}`)
   return [routing.reason ?? `${routing.strategy} chose ${routing.order.join(', then ')}`, failed.length > 0 && `after ${failed.join(', ')}`].filter(Boolean).join(' · ')
 }
 

@@ -7,7 +7,7 @@ const line = (tag, className, ...children) => {
   return element
 }
 
-const outcomes = { answered: 'answered', failed: 'failed', rejected: 'answered with low confidence; asked the next branch', skipped: 'was skipped', stopped: 'was stopped' }
+const outcomes = { answered: 'answered', failed: 'failed', rejected: 'answered with low confidence; asked the cloud', skipped: 'was skipped', stopped: 'was stopped' }
 
 /** A bar for an attempt on the timeline of its trace. */
 function trackOf({ startedAtMs, firstTokenMs, durationMs }, { began, total }) {
@@ -59,7 +59,7 @@ export function tracePanel({ list, exportButton, empty, legend }) {
     ]
     const detail = line('span', 'detail', words.filter(Boolean).join(' · '))
     const head = line('span', 'outcome', line('strong', '', branch), ` ${[outcomes[outcome], status].filter(Boolean).join(': ')}`)
-    return line('li', `attempt ${outcome}`, head, trackOf(attempt, span), detail, ...(message ? [line('span', 'detail', inWords(message))] : []))
+    return line('li', `attempt ${outcome}`, head, trackOf(attempt, span), detail, ...(message && outcome !== 'rejected' ? [line('span', 'detail', inWords(message))] : []))
   }
 
   return {
