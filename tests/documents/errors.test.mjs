@@ -9,7 +9,7 @@ import { root, textOf } from './blocks.mjs'
 
 /** Capital words in strings that are no codes: wire formats, kernels' constants, encodings, prefixes of keys. */
 const isWire = (path) => /cloud\/(gemini|openai)\/|core\/src\/(gemini|openai)\/|privacy\/|gpu\/|quant/.test(path)
-const others = new Set(['AUTO', 'GGUF', 'INVALID', 'FAILED', 'JSON', 'NONE', 'POST', 'SCREAMING_SNAKE_CASE'])
+const others = new Set(['AUTO', 'GGUF', 'INVALID', 'FAILED', 'JSON', 'NONE', 'POST', 'SCREAMING_SNAKE_CASE', 'SECOND'])
 
 /** A file without its comments and its unit tests. */
 const codeOf = (path) => readFileSync(join(root, path), 'utf8')

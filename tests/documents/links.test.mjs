@@ -41,10 +41,10 @@ test('the map is short, and what it names exists', () => {
       assert.ok(statSync(join(root, within, name), { throwIfNoEntry: false }) !== undefined, `the map names ${within}/${name}`)
       checked++
     }
-    const folder = /`([\w./-]+)`/.exec(cells[0])[1]
+    const named = [...cells[0].matchAll(/`([\w./-]+)`/g)].map(([, name]) => name)
     for (const [, name] of cells.at(-1).matchAll(/`([\w./-]+\.\w+)`/g)) {
-      const places = [join(within, folder, name), join(within, name)]
-      assert.ok(places.some((place) => existsSync(join(root, place))), `the map names ${name} in ${within}/${folder}`)
+      const places = [...named.map((folder) => join(within, folder, name)), join(within, name)]
+      assert.ok(places.some((place) => existsSync(join(root, place))), `the map names ${name} in ${within}/${named}`)
       checked++
     }
   }
