@@ -186,6 +186,31 @@ test('a caller’s stop ends everything at once, and is named as in the rest of 
   }
 }))
 
+test('a cloud that accepts a request and never answers is given fifteen seconds, where another branch is left', async () => {
+  const stalled = (inferenceSource) => defineModel({ name: 's', info: { inferenceSource }, generate: () => never })
+  const kept = globalThis.setTimeout
+  /** The deadline that a run of these branches sets; the timer itself never fires. */
+  const deadlineOf = async (first, more = {}) => {
+    const delays = []
+    globalThis.setTimeout = (act, ms, ...rest) => (ms > 1000 ? (delays.push(ms), kept(act, ms, ...rest)) : kept(act, ms, ...rest))
+    const controller = new AbortController()
+    const running = hybridModel({ branches: { first, ok: good() }, strategy: new FallbackStrategy(['first', 'ok']), ...more }).generate('x', { signal: controller.signal })
+    await turn()
+    globalThis.setTimeout = kept
+    controller.abort()
+    await assert.rejects(running, { status: 'CANCELLED' })
+    return delays.map((ms) => Math.round(ms / 1000))
+  }
+  try {
+    assert.deepEqual(await deadlineOf(stalled('in_cloud')), [15])
+    assert.deepEqual(await deadlineOf(stalled('in_cloud'), { policy: { firstTokenTimeoutMs: 60_000 } }), [60])
+    assert.deepEqual(await deadlineOf(stalled('on_device')), [])
+    assert.deepEqual(await deadlineOf(stalled('in_cloud'), { strategy: new FallbackStrategy(['first']) }), [])
+  } finally {
+    globalThis.setTimeout = kept
+  }
+})
+
 test('a cascade keeps what `accept` refused, and takes policies and a trace', async () => {
   const traces = []
   const refused = defineModel({ name: 'r', generate: async () => 'refused' })

@@ -56,7 +56,6 @@ function told(steps, stepMs) {
   const events = []
   let now = 0
   const meter = new ProgressMeter((event) => events.push({ ...event, at: now }), () => now)
-  meter.begin(100)
   for (const step of steps) {
     now += stepMs
     meter.step(step)
