@@ -160,7 +160,8 @@ impl Model {
 
     /// How many tokens a request's prompt has.
     pub fn count(&self, request: &str) -> Result<f64, JsValue> {
-        let count = || Ok(number(render(&self.tokenizer, &parse(request)?, &[])?.len() as u64));
+        let count =
+            || Ok(number(render(&self.tokenizer, &Request::parse(request)?, &[])?.len() as u64));
         count().map_err(|error| thrown(&error))
     }
 

@@ -166,8 +166,8 @@ mod tests {
         let thoughts = json!({ "thoughtsTokenCount": 3 });
         let both = json!({ "candidatesTokenCount": 7, "thoughtsTokenCount": 4 });
         check_usage(&[], None, None);
-        check_usage(&[words.clone()], Some(5), None);
-        check_usage(&[thoughts.clone()], Some(3), Some(3));
+        check_usage(std::slice::from_ref(&words), Some(5), None);
+        check_usage(std::slice::from_ref(&thoughts), Some(3), Some(3));
         check_usage(&[thoughts.clone(), words.clone()], Some(8), Some(3));
         check_usage(&[words.clone(), thoughts, json!({})], Some(8), Some(3));
         check_usage(&[words, both.clone(), both], Some(11), Some(4));
