@@ -308,6 +308,7 @@ test('embeddings: one call, numbers, dimensions and task', async () => {
   assert.deepEqual(embeddings, [[3, 97, 0.5], [1, 98, 0.5]])
   assert.ok(embeddings.every(Array.isArray))
   assert.deepEqual([embedder.seen.length, embedder.seen[0].options.task], [1, 'query'])
+  assert.deepEqual([model.modelId, aiSdkEmbeddingModel({ ...embedder, name: 'gemma' }).modelId], ['e', 'gemma'])
   await model.doEmbed({ values: ['a'], dimensions: 256 })
   assert.equal(embedder.seen[1].options.dimensions, 256)
   const broken = aiSdkEmbeddingModel({ ...embedder, embed: async () => { throw failure('UNAVAILABLE') } })

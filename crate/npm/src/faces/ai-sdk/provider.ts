@@ -13,12 +13,12 @@ import type { AiSdkEmbeddingModel, AiSdkProvider } from './spec.js'
  * @example
  * const { embeddings } = await embedMany({ model: aiSdkEmbeddingModel(embedder), values: ['a', 'b'] })
  */
-export function aiSdkEmbeddingModel(embedder: Embedder, { provider = 'hybridge', modelId = 'embedder' }: AiSdkModelOptions = {}): AiSdkEmbeddingModel {
+export function aiSdkEmbeddingModel(embedder: Embedder, { provider = 'hybridge', modelId }: AiSdkModelOptions = {}): AiSdkEmbeddingModel {
   if (typeof embedder?.embed !== 'function') throw new HybridError('INVALID_ARGUMENT', 'aiSdkEmbeddingModel needs an embedder')
   return {
     specificationVersion: 'v4',
     provider,
-    modelId,
+    modelId: modelId ?? (embedder as { name?: string }).name ?? 'embedder',
     // All values go in one call; the embedder takes them one after the other.
     maxEmbeddingsPerCall: Infinity,
     supportsParallelCalls: false,
