@@ -116,8 +116,12 @@ export async function readKept<T>(directory: FileSystemDirectoryHandle, name: st
 
 /** A small JSON file. Undefined where it is missing or torn. */
 async function readJson(directory: FileSystemDirectoryHandle, name: string): Promise<unknown> {
-  // A record may stand in front of the rest of a longer one: its line ends it.
-  return await readKept(directory, name, async (file) => JSON.parse((await file.slice(0, 1 << 20).text()).split('\n', 1)[0] ?? '') as unknown)
+  return await readKept(directory, name, async (file) => {
+    // No record of this package is that long.
+    if (file.size > 1 << 20) return undefined
+    // A record may stand in front of the rest of a longer one: its line ends it.
+    return JSON.parse((await file.text()).split('\n', 1)[0] ?? '') as unknown
+  })
 }
 
 export async function readCard(directory: FileSystemDirectoryHandle): Promise<Card | undefined> {
