@@ -34,7 +34,7 @@ test('a stream arrives piece by piece', async () => {
   assert.equal(lastRequest().path, '/v1beta/models/gemini-x:streamGenerateContent?alt=sse')
 })
 
-test('everything a request can say is said', async () => {
+test('every field of a request is sent', async () => {
   const request = {
     system: 'be brief',
     messages: [
@@ -146,7 +146,7 @@ test('refusals have their status and code', async () => {
   }
 })
 
-test('a stream that breaks keeps what it said', async () => {
+test('a stream that breaks keeps what arrived', async () => {
   const bare = JSON.stringify({ error: { code: 503, message: 'overloaded', status: 'UNAVAILABLE' } })
   for (const [tail, code] of [[[], 'STREAM_TRUNCATED'], [['cut'], 'STREAM_TRUNCATED'], [[bare], undefined]]) {
     // A browser forgets what a torn connection brought and nobody has read yet.
@@ -236,7 +236,7 @@ test('the key goes into its header and nowhere else', async () => {
   assert.deepEqual(own.sort(), ['content-type', 'x-goog-api-key'])
 })
 
-test('no key is told before anything is sent', async () => {
+test('a missing key is reported before anything is sent', async () => {
   const before = gemini.requests.length
   const outcomes = await run(async ({ gemini: { apiKey, ...gemini } }) => {
     const ask = (more) => told(hybridge.geminiModel({ ...gemini, ...more }).generate('x'))

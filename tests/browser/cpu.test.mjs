@@ -46,7 +46,7 @@ test('both precisions answer on the CPU, and answer, trace and availability say 
   }
 })
 
-test('a machine that was measured to be slow gets no model, and hears how slow it is', async () => {
+test('a machine that was measured to be slow gets no model, and the measured speed as the reason', async () => {
   const page = await openModel()
   const found = await page.evaluate(async (bytes) => {
     localStorage.setItem(`hybridge-cpu-1|exact|${navigator.userAgent}`, String(3 * bytes))
@@ -57,7 +57,7 @@ test('a machine that was measured to be slow gets no model, and hears how slow i
   await page.context().close()
 })
 
-test('an abort stops a long prompt between two tiles, and the next request goes on from there', async () => {
+test('an abort stops a long prompt between two tiles, and the next request continues from there', async () => {
   // 62 layers: work enough to be met in the middle.
   it.host.files = { '/tiny.gguf': it.models.read('sixty_two') }
   const prompted = async (stopsAfter) => {
@@ -131,7 +131,7 @@ test('what does not fit into memory is refused before it is fetched, with the nu
   await page.context().close()
 })
 
-test('a browser without vectors hears so before anything is fetched', async () => {
+test('a browser without SIMD gets an error before anything is fetched', async () => {
   const page = await openModel({ device: 'cpu' })
   it.site.requests.length = 0
   const found = await page.evaluate(async () => {

@@ -42,7 +42,7 @@ test('the page is under 200 KB before a device model is chosen', async () => {
   }
 })
 
-test('the tiny model answers here, and the conversation goes on in the cloud', async () => {
+test('the tiny model answers here, and the conversation continues in the cloud', async () => {
   const { context, page, problems } = await open()
   await loadTiny(page)
   await ask(page, 'Write "garden" in capitals.')

@@ -34,7 +34,7 @@ test('the cloud answers where no device model is chosen, and the badge says so',
   assert.equal(await page.locator('.attempt').count(), 2)
 })
 
-test('a conversation goes on', async () => {
+test('a conversation continues', async () => {
   await ask('And more')
   await page.waitForFunction(() => document.querySelectorAll('.badge').length === 2)
   assert.equal(await page.locator('#log li').count(), 4)

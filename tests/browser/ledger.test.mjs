@@ -110,7 +110,7 @@ test('a database of the same name with other stores is no reason to fail an answ
   await tab.close()
 })
 
-test('a ledger that is closed, or whose database is deleted, goes on in memory', async () => {
+test('a ledger that is closed, or whose database is deleted, continues in memory', async () => {
   const tab = await open()
   const found = await tab.evaluate(async () => {
     const ledger = ledgerOf('closed')

@@ -31,7 +31,7 @@ async function openOn({ adapter, connection } = {}) {
 
 const ask = (page, options) => page.evaluate((options) => hybridge.gemmaModel(options).availability(), options)
 
-test('the size of a file that nobody knows, out of one small range', async () => {
+test('the size of an unknown file, from one small range request', async () => {
   const page = await openOn()
   const found = await ask(page, { model: `${it.host.origin}/tiny.gguf`, device: 'cpu' })
   assert.deepEqual([found.status, found.code, found.bytesToDownload], ['downloadable', undefined, bytes.length])
@@ -94,7 +94,7 @@ test('what a context takes on the GPU, and a GPU that is too small for it', asyn
   }
 })
 
-test('a connection that saves data starts nothing by itself, and is told', async () => {
+test('a connection that saves data starts nothing by itself, and is reported', async () => {
   for (const connection of [{ saveData: true }, { type: 'cellular' }]) {
     it.host.requests.length = 0
     const page = await openOn({ connection })
@@ -115,7 +115,7 @@ test('a connection that saves data starts nothing by itself, and is told', async
   }
 })
 
-test('what stands in the way is named as such, and never as the device', async () => {
+test('the true obstacle is named, and never the device instead', async () => {
   const page = await openOn()
   for (const [options, mood, status, code] of [
     [{ model: '/missing.gguf' }, undefined, 'unavailable', 'MODEL_NOT_FOUND'],

@@ -103,7 +103,7 @@ test('nothing kept with cache: none', async () => {
   await check([{ cut: 1000 }], { options: { cache: 'none' } })
 })
 
-test('the second load asks nobody', async () => {
+test('the second load sends no request', async () => {
   const page = await it.open()
   assert.equal((await load(page, { url: url() })).state, 'ready')
   it.host.requests.length = 0

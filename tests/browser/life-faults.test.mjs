@@ -53,7 +53,7 @@ for (const [fault, when, code] of [
   ['lose-on-submit:4', 'while it writes, before anything was shown', 'DEVICE_LOST'],
   ['invalid', 'while the prompt is read', 'GPU_FAILED'],
 ]) {
-  test(`${fault} ${when}: the cloud answers, and the model comes back`, async () => {
+  test(`${fault} ${when}: the cloud answers, and the model is rebuilt`, async () => {
     const found = await page.evaluate(async (fault) => {
       await plan(fault)
       // Not streamed, so that nothing is shown before the end.
@@ -76,7 +76,7 @@ test('lost while idle: the next answer comes from the cloud, and the one after i
   await recovered()
 })
 
-test('lost after the first words: a typed error, for nobody may go on in another voice', async () => {
+test('lost after the first token: a typed error, because no other branch may continue an answer', async () => {
   const found = await page.evaluate(async () => {
     let chunks = 0
     try {
@@ -90,7 +90,7 @@ test('lost after the first words: a typed error, for nobody may go on in another
   await recovered()
 })
 
-test('lost while it loads: the caller hears of it, and a second try needs no download', async () => {
+test('lost while it loads: the caller gets an error, and a second try needs no download', async () => {
   await page.evaluate(() => gemma.dispose())
   it.faults.push('lose-on-buffer:30')
   const found = await page.evaluate(async () => {
@@ -102,7 +102,7 @@ test('lost while it loads: the caller hears of it, and a second try needs no dow
 })
 
 for (const [fault, code] of [['trap-on-read:3', 'ENGINE_PANIC'], ['close-on-read:3', 'WORKER_CRASHED'], ['trap-on-submit', 'ENGINE_PANIC'], ['close-on-submit', 'WORKER_CRASHED']]) {
-  test(`${fault} while it loads: the caller hears of it, and the model comes back`, async () => {
+  test(`${fault} while it loads: the caller gets an error, and the model is rebuilt`, async () => {
     await page.evaluate(() => gemma.dispose())
     it.faults.push(fault)
     const found = await page.evaluate(async () => {
@@ -115,7 +115,7 @@ for (const [fault, code] of [['trap-on-read:3', 'ENGINE_PANIC'], ['close-on-read
 }
 
 for (const [fault, code] of [['trap-on-submit', 'ENGINE_PANIC'], ['close-on-submit', 'WORKER_CRASHED']]) {
-  test(`${fault} while the prompt is read: typed, the cloud answers, and the model comes back`, async () => {
+  test(`${fault} while the prompt is read: typed, the cloud answers, and the model is rebuilt`, async () => {
     const found = await page.evaluate(async (fault) => {
       await plan(fault)
       const answer = answered(await say(hybrid()))
@@ -129,7 +129,7 @@ for (const [fault, code] of [['trap-on-submit', 'ENGINE_PANIC'], ['close-on-subm
   })
 }
 
-test('no room for the weights: told as such, and a smaller wish is granted', async () => {
+test('no room for the weights: reported as such, and a smaller model loads', async () => {
   await page.evaluate(() => gemma.dispose())
   it.faults.push('full:30')
   const found = await page.evaluate(async () => {

@@ -74,7 +74,7 @@ test('a page that is left and come back to has its model again, without a downlo
   await close()
 })
 
-test('a download that is left waits for someone who asks for it, and goes on where it was', async () => {
+test('an abandoned download continues where it stopped at the next load', async () => {
   const { run, leaveAndReturn, close } = await openRaw()
   it.host.rule = ({ range }) => (range === 'bytes=0-65535' ? {} : { stall: 100 })
   await run('globalThis.loading = outcome(gemma.load())')

@@ -80,7 +80,7 @@ test('progress: 0 and 1 always, never backwards, at most twenty a second', () =>
   }
 })
 
-test('turns: in the order of asking, and whoever leaves leaves no gap', async () => {
+test('turns: in the order of the requests, without a gap for those that were cancelled', async () => {
   const turns = new Turns()
   const order = []
   const run = async (name, signal = new AbortController().signal) => {

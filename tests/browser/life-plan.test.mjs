@@ -49,7 +49,7 @@ test('kernels are tried at the first load, and again only where what is remember
   await page.context().close()
 })
 
-test('without rounding a software adapter has one choice, which nobody tries', async () => {
+test('without rounding a software adapter has one choice, which needs no trial', async () => {
   const page = await it.open()
   assert.deepEqual(await load(page, 'exact'), { tried: 0, tokens: 5, remembered: ['alone'] })
   await page.context().close()

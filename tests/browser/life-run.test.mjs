@@ -172,7 +172,7 @@ for (const [fault, code] of [['trap', 'ENGINE_PANIC'], ['reject', 'ENGINE_PANIC'
   })
 }
 
-test('three faults in a row, and it rests until it is loaded again', async () => {
+test('after three faults in a row it fails until it is loaded again', async () => {
   const page = await openModel()
   const found = await page.evaluate(async (config) => {
     const states = []
@@ -221,7 +221,7 @@ test('embeddings are the plain pass’s', async () => {
   await page.context().close()
 })
 
-test('without a hardware GPU a large model is unavailable, and says why', async () => {
+test('without a hardware GPU a large model is unavailable, with a reason', async () => {
   const page = await openModel({ load: false })
   const found = await page.evaluate(async (url) => {
     // What a slower machine than this one measured.

@@ -34,7 +34,7 @@ const load = (page, model, options = {}) => page.evaluate(async ({ model, option
 
 const numbersIn = (message) => [...message.matchAll(/\d+/g)].map(Number)
 
-test('no room, as the browser says before the download: told with both numbers, and no weights are fetched', async () => {
+test('no room, by the browser’s estimate before the download: an error with both numbers, and no weights are fetched', async () => {
   const page = await it.open()
   await page.evaluate(() => (navigator.storage.estimate = async () => ({ quota: 100_000, usage: 0 })))
   // For the worker that measures the CPU, and for the one that loads.
@@ -49,7 +49,7 @@ test('no room, as the browser says before the download: told with both numbers, 
   await page.context().close()
 })
 
-test('no room in the middle of writing: told with both numbers, and what has come stays', async () => {
+test('no room in the middle of writing: an error with both numbers, and what arrived is kept', async () => {
   const page = await it.open()
   // The browser goes on to speak of gigabytes.
   const devtools = await page.context().newCDPSession(page)
@@ -115,7 +115,7 @@ test('a model in three files: the answer of the whole one, its parts kept each, 
   assert.deepEqual(listed.map(({ bytes }) => bytes), [parts.reduce((sum, { length }) => sum + length, 0)])
   it.host.requests.length = 0
   assert.equal((await load(page, model)).text, text)
-  assert.deepEqual(it.host.requests, [], 'the second load asks nobody')
+  assert.deepEqual(it.host.requests, [], 'the second load sends no request')
   await page.context().close()
 })
 

@@ -106,7 +106,7 @@ for (const engine of engines) {
       await page.context().close()
     })
 
-    test('the engine on the CPU answers, streams, stops, and goes on', async () => {
+    test('the engine on the CPU answers, streams, stops, and continues', async () => {
       begin()
       const page = await open()
       const found = await page.evaluate(async (model) => {
@@ -176,7 +176,7 @@ for (const engine of engines) {
         assert.ok(host.requests.length > 0 && listed.length === 0 && notKeptReason.length > 10, notKeptReason)
         return await page.context().close()
       }
-      assert.equal(host.requests.length, 0, 'the second load asks nobody')
+      assert.equal(host.requests.length, 0, 'the second load sends no request')
       assert.deepEqual(listed.map(({ name, bytes, complete }) => [name, bytes, complete]), [['tiny', bytes.length, true]])
       await page.evaluate((key) => hybridge.removeCached(key), listed[0].key)
       assert.deepEqual(await page.evaluate(() => hybridge.listCachedModels()), [])

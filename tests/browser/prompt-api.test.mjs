@@ -109,7 +109,7 @@ test('what it cannot take is refused before it is asked', async () => {
   }
 })
 
-test('it is loaded from a click, and tells how far it is', async () => {
+test('it is loaded from a click, and reports progress', async () => {
   const outcome = await run(async () => {
     pretend({ availability: 'downloadable' })
     const model = hybridge.promptApiModel()
@@ -135,7 +135,7 @@ test('a download that fails can be tried again', async () => {
   assert.deepEqual([failed.error.status, failed.error.code, state], ['UNAVAILABLE', 'DOWNLOAD_FAILED', 'failed'])
 })
 
-test('it stops when told to', async () => {
+test('it stops on abort', async () => {
   for (const way of ['generate', 'stream']) {
     const { error, destroyed } = await run(async ({ way }) => {
       const { log } = pretend({ hang: true })
@@ -217,7 +217,7 @@ test('a state is never undone by what began before it', async () => {
   assert.deepEqual(found, { disposed: ['UNAVAILABLE', 'disposed'], aborted: ['ready', 'CANCELLED', 'ready'], running: ['disposed'] })
 })
 
-test('a browser that has the model already is ready before anybody asks', async () => {
+test('a browser that has the model already is ready before the first request', async () => {
   const found = await run(async () => {
     pretend({})
     const cloud = hybridge.defineModel({ name: 'sky', generate: async () => 'from the cloud' })
@@ -262,7 +262,7 @@ test('options that the browser does not take are followed, or named', async () =
   assert.equal(found.plain, null)
 })
 
-test('without the global it is absent, and says so', async () => {
+test('without the global it is absent, with a reason', async () => {
   const [availability, { error }] = await run(async () => {
     pretend(undefined)
     const model = hybridge.promptApiModel()

@@ -41,7 +41,7 @@ test('importing the package reads no global and loads nothing', async () => {
   assert.deepEqual(touched, [])
 })
 
-test('a host that tells nothing is no error', async () => {
+test('a host that reports nothing is no error', async () => {
   const { online, saveData, webgpu, visible, battery } = await hybridge.deviceFacts()
   assert.deepEqual({ online, saveData, visible, battery, available: webgpu.available }, { online: true, saveData: false, visible: true, battery: undefined, available: false })
 })

@@ -73,7 +73,7 @@ test('results go to the branch that called, whatever the strategy says by then',
   assert.equal((await model.generate('y')).branch, 'device')
 })
 
-test('another branch takes over where that one fails before it speaks', async () => {
+test('another branch takes over if that one fails before its first content', async () => {
   const first = scripted('first', [call({ a: 1, b: 1 }, 'x')], new HybridError('UNAVAILABLE', 'gone'))
   const second = scripted('second', [{ text: 'I take over' }])
   const model = hybridModel({ branches: { first, second }, strategy: new FallbackStrategy(['first', 'second']) })

@@ -239,7 +239,7 @@ const classes = [
 ]
 
 for (const [status, http, Class] of classes) {
-  test(`${status} is ${http}, told at once, and not tried again`, async () => {
+  test(`${status} is ${http}, reported at once, and not tried again`, async () => {
     for (const stream of [false, true]) {
       const model = scripted('m', [{ fail: failure(status, status === 'UNAVAILABLE' ? { code: 'MODEL_NOT_LOADED' } : {}) }])
       const error = await clientOf(model).chat.completions.create(ask(model, { stream })).then(() => assert.fail('it answered'), (thrown) => thrown)

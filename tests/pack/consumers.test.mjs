@@ -89,7 +89,7 @@ test('plain modules under a strict policy', () =>
     check(await visit(withGpu, folder, { headers: strictPolicy }))
   }))
 
-test('without a GPU the same app says so and goes on', () =>
+test('without a GPU the same app reports it and continues', () =>
   withConsumer('plain', async (folder) => {
     await replaceIn(join(folder, 'app.js'), "'hybridge'", "'/node_modules/hybridge/dist/index.js'")
     const { result } = await visit(withoutGpu, folder, { headers: strictPolicy })

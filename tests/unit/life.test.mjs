@@ -119,7 +119,7 @@ test('a load that begins in the moment of another’s abort is not drawn into it
   assert.deepEqual(await settles(second), { value: undefined })
 })
 
-test('dispose() is nobody’s own stop', async () => {
+test('dispose() is not the caller’s own stop', async () => {
   heldLoad()
   const gemma = model({ waitForLoad: true })
   const calls = [gemma.load(), gemma.load({ signal: new AbortController().signal }), gemma.generate('x'), gemma.countTokens('x')].map(outcome)
@@ -163,7 +163,7 @@ test('a caller’s own stop stays one', async () => {
   assert.equal((await settles(outcome(gemma.load({ signal: AbortSignal.abort() })))).status, 'CANCELLED')
 })
 
-test('headers that never come keep nobody from leaving', async () => {
+test('headers that never arrive do not prevent an abort', async () => {
   const gemma = model({ headers: () => new Promise(() => {}) })
   const stop = new AbortController()
   const load = outcome(gemma.load({ signal: stop.signal }))
@@ -202,7 +202,7 @@ test('a progress callback that throws costs no load', async () => {
   delete globalThis.reportError
 })
 
-test('a file’s load says that it goes to the device, and never that it is downloaded', async () => {
+test('the load of a file reports an upload, and never a download', async () => {
   FakeWorker.answers.load = (_, worker, id) => {
     for (const loadedBytes of [0, 50, 100]) worker.emit({ report: id, progress: { phase: 'upload', loadedBytes, totalBytes: 100 } })
     return loaded
