@@ -50,7 +50,7 @@ before(async () => {
   symlinkSync(join(root, 'crate/npm'), join(folder, 'node_modules/hybridge'))
   models = tinyModels()
   gemini = await startGemini({ cors: ['content-type', 'x-goog-api-key', 'authorization', 'x-firebase-appcheck'] })
-  const pages = { '/': { type: 'text/html', body: `<!doctype html><link rel="icon" href="data:,"><script type="importmap">{"imports":{"hybridge":"/hybridge/dist/index.js","hybridge/tiny":"/hybridge/dist/tiny.js"}}</script>` } }
+  const pages = { '/': { type: 'text/html', body: `<!doctype html><link rel="icon" href="data:,"><script type="importmap">{"imports":{"hybridge":"/hybridge/dist/index.js","hybridge/tiny":"/hybridge/dist/tiny.js","hybridge/learn":"/hybridge/dist/learn.js","hybridge/evals":"/hybridge/dist/evals.js"}}</script>` } }
   pages['/names.js'] = { type: 'text/javascript', body: names }
   for (const [index, block] of blocks.entries()) pages[`/block-${index}.js`] = { type: 'text/javascript', body: await scriptOf(block.code) }
   server = await serve({ '/hybridge/': join(root, 'crate/npm'), '/models/': models.folder }, { pages })
