@@ -7,6 +7,8 @@ import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
+import { launch, openPage } from '../support/chromium.mjs'
+import { serve } from '../support/server.mjs'
 import { collect, entry, failure, hybrid, hybridge, lengthEmbedder, scripted, weatherCall } from './setting.mjs'
 
 // Genkit's development features look at it when they load.
@@ -187,6 +189,33 @@ test('the Developer UI lists models, runs them, streams, and shows one trace wit
   await manager.runAction({ key: '/model/ai', input: said('hi') }, (chunk) => chunks.push(chunk))
   assert.deepEqual(chunks.map(({ content }) => content[0].text), ['a', 'b'])
   connection.close()
+  await until(() => manager.listRuntimes().length === 0, 'it is still registered')
+})
+
+test('a page in Chromium registers, runs and stores its trace', async () => {
+  const { manager, url, trace } = shared
+  const browser = await launch({ gpu: false })
+  open.push(() => browser.close())
+  const npm = join(import.meta.dirname, '../../crate/npm')
+  const body = `<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,"><script type="module">
+    import { defineModel } from '/dist/index.js'
+    import { connectDevUI } from '/dist/genkit.js'
+    const model = defineModel({ name: 'm', generate: (_, { sendChunk }) => { for (const text of ['a', 'b']) sendChunk(text); return {} } })
+    globalThis.connection = connectDevUI({ models: { page: model }, url: '${url}', name: 'a page' })
+    globalThis.ready = connection.ready.then(() => 'ready', (error) => error.message)
+  </script>`
+  const server = await serve({ '/dist/': join(npm, 'dist'), '/wasm/': join(npm, 'wasm') }, { pages: { '/': { type: 'text/html', body } } })
+  open.push(() => server.close())
+  // The telemetry server lets pages of `localhost` send to it, by that name alone.
+  const { page, problems } = await openPage(browser, server.origin.replace('127.0.0.1', 'localhost'))
+  assert.equal(await page.evaluate(() => globalThis.ready), 'ready')
+  assert.deepEqual(manager.listRuntimes().map(({ name }) => name), ['a page'])
+  const chunks = []
+  const { result, telemetry } = await manager.runAction({ key: '/model/page', input: said('hi') }, (chunk) => chunks.push(chunk.content[0].text))
+  assert.deepEqual([chunks, result.message.content[0].text], [['a', 'b'], 'ab'])
+  assert.equal(Object.keys((await trace(telemetry.traceId)).spans).length, 2)
+  assert.deepEqual(problems, [])
+  await page.evaluate(() => globalThis.connection.close())
   await until(() => manager.listRuntimes().length === 0, 'it is still registered')
 })
 
