@@ -55,8 +55,8 @@ function parse(words) {
   return plan
 }
 
-/** Where a mistake of the caller's ends: one sentence, and no trace. */
-function told(words) {
+/** The options, or one sentence without a stack trace if they are wrong. */
+function optionsOf(words) {
   try {
     return parse(words)
   } catch (error) {
@@ -65,7 +65,7 @@ function told(words) {
   }
 }
 
-const plan = told(process.argv.slice(2))
+const plan = optionsOf(process.argv.slice(2))
 if (plan.help) console.log(help)
 else {
   const report = plan.native ? natively(plan) : await inBrowser(plan)

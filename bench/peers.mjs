@@ -7,7 +7,7 @@ import { openBench, runWorker } from './browser.mjs'
 import { cache, wholeFile } from './model.mjs'
 import { exported } from './onnx.mjs'
 
-const versions = { '@wllama/wllama': '3.8.1', '@huggingface/transformers': '4.3.1' }
+const versions = { '@wllama/wllama': '3.13.0', '@huggingface/transformers': '4.3.1' }
 
 /** The `node_modules` that a package stands in. */
 function installed(name) {
@@ -61,7 +61,7 @@ function summary({ version, turns, error }) {
   return { ...(version !== undefined && { version }), load_s: of('load_s'), prefill_tps: of('prefill_tps'), decode_tps: of('decode_tps'), prompt_tokens: of('prompt_tokens') }
 }
 
-const told = (error) => String(error.message).split('\n')[0]
+const firstLine = (error) => String(error.message).split('\n')[0]
 
 /** What each reached, or why it did not run. One after the other, three times over, so that all meet the same neighbours. */
 export async function peersOf(plan) {
@@ -69,7 +69,7 @@ export async function peersOf(plan) {
     try {
       return { name, turns: [], ...make(plan) }
     } catch (error) {
-      return { name, error: told(error) }
+      return { name, error: firstLine(error) }
     }
   })
   const mounts = Object.assign({ '/model/': dirname(wholeFile(plan)) }, ...field.map((it) => it.mounts ?? {}))
@@ -80,7 +80,7 @@ export async function peersOf(plan) {
         try {
           it.turns.push(await it.run(bench.page, plan))
         } catch (error) {
-          it.error = told(error)
+          it.error = firstLine(error)
         }
       }
     }

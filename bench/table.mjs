@@ -25,7 +25,7 @@ const lines = [
   ['first_token_ms', 'first token, ms'],
   ['first_token_cached_ms', '… with a cached prefix'],
   ['left_out', 'left out'],
-  ['abort_ms', 'a stopped prompt is told, ms'],
+  ['abort_ms', 'a stopped prompt is reported, ms'],
   ['abort_gpu_ms', '… and the GPU idle, ms'],
   ['load_s', 'loading, s'],
   ['wasm_after_load_mb', 'wasm memory after loading, MB'],
@@ -34,10 +34,10 @@ const lines = [
   ['file_bytes', 'bytes of the file'],
 ]
 
-const told = (value) => (typeof value === 'object' && value !== null ? Object.entries(value).map(([at, it]) => `${it} (${at})`).join(', ') : String(value))
+const shown = (value) => (typeof value === 'object' && value !== null ? Object.entries(value).map(([at, it]) => `${it} (${at})`).join(', ') : String(value))
 
 export function table(report) {
-  const rows = lines.filter(([key]) => (report[key] ?? undefined) !== undefined).map(([key, words]) => `${words.padEnd(32)} ${told(report[key])}`)
+  const rows = lines.filter(([key]) => (report[key] ?? undefined) !== undefined).map(([key, words]) => `${words.padEnd(32)} ${shown(report[key])}`)
   const peers = Object.entries(report.peers ?? {}).map(([name, it]) => `${name.padEnd(32)} ${it.error ?? `load ${it.load_s} s, prefill ${it.prefill_tps}, decode ${it.decode_tps} tokens/s`}`)
   return [...rows, ...peers].join('\n')
 }

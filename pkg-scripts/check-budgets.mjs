@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // What a page downloads, against what was promised. With --release a broken promise is a failure;
-// before wasm-opt the figures hold names and are only told. --page leaves the engine out.
+// before wasm-opt the figures include names, so they are printed only. --page leaves the engine out.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'

@@ -7,7 +7,7 @@ export async function wllama({ tokens, prompts: [length], threads }) {
   const start = performance.now()
   await instance.loadModel([blob], { n_ctx: length + tokens + 64, n_threads: threads ? navigator.hardwareConcurrency : 1, n_gpu_layers: 0 })
   const load = performance.now() - start
-  // Words of one token each, about: how many it really were is told.
+  // Words of one token each, about: the exact number is in the result.
   const text = 'the weather is fine '.repeat(Math.ceil(length / 4))
   const { timings } = await instance.createCompletion({ prompt: text, max_tokens: tokens, temperature: 0, cache_prompt: false, ignore_eos: true })
   await instance.exit()

@@ -43,9 +43,9 @@ async function answer(model, text, tokens) {
   return { prompt, cached: pulled.reply.usage.cachedContentTokens, prefillMs: read - begun, firstTokenMs: (first ?? read) - start, tokenMs: median(times), times }
 }
 
-/** Milliseconds from stopping a prompt until that is told, and until the GPU is idle: the worst of some; nothing where prompts are read too fast to be stopped. */
+/** Milliseconds from stopping a prompt until the error arrives, and until the GPU is idle: the worst of six; nothing if prompts are too fast to be stopped. */
 async function stopping(model, length) {
-  const [told, idle] = [[], []]
+  const [reported, idle] = [[], []]
   for (let turn = 0; turn < 6; turn++) {
     const generation = model.start(user(textOf(model, length, `stop ${turn}`), 2), 1)
     const reading = generation.next().then(() => false, () => true)
@@ -53,12 +53,12 @@ async function stopping(model, length) {
     const start = performance.now()
     generation.cancel()
     const isStopped = await reading
-    const heard = performance.now()
+    const arrived = performance.now()
     await seen.device.queue.onSubmittedWorkDone()
     generation.free()
-    if (isStopped) (told.push(heard - start), idle.push(performance.now() - start))
+    if (isStopped) (reported.push(arrived - start), idle.push(performance.now() - start))
   }
-  return told.length === 0 ? {} : { abort_ms: round(Math.max(...told)), abort_gpu_ms: round(Math.max(...idle)) }
+  return reported.length === 0 ? {} : { abort_ms: round(Math.max(...reported)), abort_gpu_ms: round(Math.max(...idle)) }
 }
 
 /** Tokens a second at each context. A text goes on where the shorter one before it ended, so that what was read is kept. */
@@ -98,7 +98,7 @@ async function measure(plan) {
   await answer(model, textOf(model, 20, 'warm'), 4)
 
   report.prefill_tps = {}
-  /** Whether what takes so many seconds takes too long; then it is told. */
+  /** Whether so many seconds exceed the patience; then the report names what was left out. */
   const leaveOut = (what, seconds) => {
     const isLong = seconds > plan.patience
     if (isLong) report.left_out = { ...report.left_out, [what]: `about ${Math.round(seconds)} s to read` }

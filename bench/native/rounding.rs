@@ -22,7 +22,7 @@ fn main() -> Result<()> {
             losses.insert(format!("{name} {kind}"), pollster::block_on(loss(name, rounding))?);
         }
     }
-    // Nobody is left to be told that telling failed.
+    // A failed write to standard output has no reader left.
     let _ = writeln!(std::io::stdout(), "{}", Value::Object(losses));
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Writes what a synthetic model is computed from, for whoever computes it elsewhere:
+//! Writes what a synthetic model is computed from, so that other programs can compute it:
 //! `synthetic SHAPE FOLDER` makes `header`, `patterns` and `layout.json`.
 
 use std::path::PathBuf;

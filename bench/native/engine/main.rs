@@ -35,7 +35,7 @@ fn main() -> ExitCode {
         Ok(report) => (report.to_string(), ExitCode::SUCCESS),
         Err(error) => (format!("{error}"), ExitCode::FAILURE),
     };
-    // Nobody is left to be told that telling failed.
+    // A failed write to standard output has no reader left.
     let _ = writeln!(std::io::stdout(), "{text}");
     code
 }
