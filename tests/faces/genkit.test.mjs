@@ -188,6 +188,10 @@ test('the Developer UI lists models, runs them, streams, and shows one trace wit
   const chunks = []
   await manager.runAction({ key: '/model/ai', input: said('hi') }, (chunk) => chunks.push(chunk))
   assert.deepEqual(chunks.map(({ content }) => content[0].text), ['a', 'b'])
+  // A tool that was restarted finds its runtimes again.
+  for (const client of manager.wss.clients) client.terminate()
+  await until(() => manager.listRuntimes().length === 0, 'the connection stands')
+  await until(() => manager.listRuntimes().length === 1, 'it did not come back')
   connection.close()
   await until(() => manager.listRuntimes().length === 0, 'it is still registered')
 })

@@ -73,7 +73,7 @@ async function* chunksOf(
     choices: [{ index: 0, delta, logprobs: wantsLogprobs && logprobs.length > 0 ? { content: logprobs, refusal: null } : null, finish_reason: finish }],
     ...(wantsUsage ? { usage: null } : {}),
   })
-  yield event({ role: 'assistant', content: '' })
+  yield event({ role: 'assistant' })
   let hasText = false
   const json = new Unfenced(request)
   for await (const chunk of chunks) {
