@@ -1,10 +1,12 @@
 /**
- * How well log-probabilities tell a model's right answers from its wrong ones, and what a calibration makes of it.
+ * How well log-probabilities separate a model's right answers from its wrong ones, and what a calibration makes of it.
  *
- *   cargo run --release --manifest-path crate/tiny/Cargo.toml -- answers crate/npm/tiny/tiny.gguf --seed 3 --count 60 > answers.jsonl
+ *   cargo run --release --manifest-path crate/tiny/Cargo.toml -- answers crate/npm/tiny/tiny.gguf --seed 3 --count 60
+ * > answers.jsonl
  *   node bench/confidence.mjs answers.jsonl
  *
- * A line is `{ "task", "right", "refusal", "logprobs" }`. Half of the lines calibrate, the other half are judged, and then the other way
+ * A line is `{ "task", "right", "refusal", "logprobs" }`. Half of the lines calibrate, the other half are judged, and
+ * then the other way
  * around: no figure comes from an answer that the threshold was chosen by. The cloud counts as always right.
  */
 
@@ -15,7 +17,12 @@ const { auroc, calibrate } = await import(join(import.meta.dirname, '../crate/np
 
 const files = process.argv.slice(2)
 if (files.length === 0) throw new Error('node bench/confidence.mjs ANSWERS.jsonl …')
-const lines = (await Promise.all(files.map((file) => readFile(file, 'utf8')))).flatMap((text) => text.trim().split('\n').map((line) => JSON.parse(line)))
+const lines = (await Promise.all(files.map((file) => readFile(file, 'utf8')))).flatMap((text) =>
+  text
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line)),
+)
 
 // Shuffled by a seed: lines come task by task.
 let state = 1
@@ -31,7 +38,9 @@ const scores = ['mean', 'min', 'p10', 'p25', 'p50', 'first']
 function table(title, samples) {
   const right = samples.filter((it) => it.right).length
   console.log(`\n${title}: ${samples.length} answers, ${percent(right / samples.length)} right\n`)
-  console.log('| score | AUROC | kept on the device at 98 % (held out) | quality reached (held out) |\n|---|---:|---:|---:|')
+  console.log(
+    '| score | AUROC | kept on the device at 98 % (held out) | quality reached (held out) |\n|---|---:|---:|---:|',
+  )
   const halves = [samples.filter((_, at) => at % 2 === 0), samples.filter((_, at) => at % 2 === 1)]
   for (const score of [...scores, undefined]) {
     let [kept, good, count] = [0, 0, 0]
@@ -50,7 +59,9 @@ function table(title, samples) {
       }
     }
     const area = areas.reduce((sum, it) => sum + it) / areas.length
-    console.log(`| ${score ?? `calibrated: ${[...chosen].join(', ')}`} | ${area.toFixed(3)} | ${percent(kept / count)} | ${percent(good / count)} |`)
+    console.log(
+      `| ${score ?? `calibrated: ${[...chosen].join(', ')}`} | ${area.toFixed(3)} | ${percent(kept / count)} | ${percent(good / count)} |`,
+    )
   }
 }
 
@@ -58,7 +69,14 @@ function table(title, samples) {
 function signalOf(score, logprobs) {
   const sorted = [...logprobs].sort((a, b) => a - b)
   const rank = (parts) => sorted[Math.ceil(sorted.length / parts) - 1]
-  const values = { mean: sorted.reduce((sum, it) => sum + it, 0) / sorted.length, min: sorted[0], p10: rank(10), p25: rank(4), p50: rank(2), first: logprobs[0] }
+  const values = {
+    mean: sorted.reduce((sum, it) => sum + it, 0) / sorted.length,
+    min: sorted[0],
+    p10: rank(10),
+    p25: rank(4),
+    p50: rank(2),
+    first: logprobs[0],
+  }
   if (typeof score === 'string') return values[score]
   const features = [...scores.map((name) => Math.max(-25, values[name])), 1 / sorted.length]
   return features.reduce((sum, feature, at) => sum + feature * score[at + 1], score[0])
@@ -67,7 +85,17 @@ function signalOf(score, logprobs) {
 const known = lines.filter(({ logprobs }) => logprobs.length > 0)
 table('Every answer', known)
 if (known.some(({ refusal }) => refusal)) {
-  table('A refusal counts as no answer, as a cascade sees it', known.map((it) => ({ ...it, right: it.right && !it.refusal })))
-  table('Without refusals', known.filter(({ refusal }) => !refusal))
+  table(
+    'A refusal counts as no answer, as a cascade sees it',
+    known.map((it) => ({ ...it, right: it.right && !it.refusal })),
+  )
+  table(
+    'Without refusals',
+    known.filter(({ refusal }) => !refusal),
+  )
 }
-for (const task of process.env.TASKS === '1' ? new Set(known.map((it) => it.task)) : []) table(task, known.filter((it) => it.task === task))
+for (const task of process.env.TASKS === '1' ? new Set(known.map((it) => it.task)) : [])
+  table(
+    task,
+    known.filter((it) => it.task === task),
+  )

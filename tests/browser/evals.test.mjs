@@ -11,7 +11,12 @@ const npm = join(import.meta.dirname, '../../crate/npm')
 const { Classifier } = await import(join(npm, 'dist/learn.js'))
 let server, browser
 before(async () => {
-  server = await serve({ '/npm/': npm }, { pages: { '/': { type: 'text/html', body: '<!doctype html><title>evals</title><link rel="icon" href="data:,">' } } })
+  server = await serve(
+    { '/npm/': npm },
+    {
+      pages: { '/': { type: 'text/html', body: '<!doctype html><title>evals</title><link rel="icon" href="data:,">' } },
+    },
+  )
   browser = await launch({ gpu: false })
 })
 after(async () => {
@@ -36,21 +41,35 @@ test('models are evaluated in a page, and the report opens as a page of its own'
   const html = await page.evaluate(async () => {
     const { confidenceCascade, defineModel } = await import('/npm/dist/index.js')
     const { evaluate, exactMatch, renderReport } = await import('/npm/dist/evals.js')
-    const answers = (wrong, inferenceSource) => defineModel({
-      name: 'm',
-      info: { inferenceSource },
-      generate: ({ messages }, { sendChunk }) => {
-        const number = Number(messages.at(-1).content[0].text)
-        sendChunk([{ text: String(number + (wrong(number) ? 2 : 1)) }], { logprobs: [wrong(number) ? -2 - number / 50 : -0.2 - (number % 7) / 10] })
-        return {}
-      },
-    })
+    const answers = (wrong, inferenceSource) =>
+      defineModel({
+        name: 'm',
+        info: { inferenceSource },
+        generate: ({ messages }, { sendChunk }) => {
+          const number = Number(messages.at(-1).content[0].text)
+          sendChunk([{ text: String(number + (wrong(number) ? 2 : 1)) }], {
+            logprobs: [wrong(number) ? -2 - number / 50 : -0.2 - (number % 7) / 10],
+          })
+          return {}
+        },
+      })
     const [local, cloud] = [answers((it) => it % 3 === 0, 'on_device'), answers(() => false, 'in_cloud')]
     const cases = Array.from({ length: 40 }, (_, at) => ({ prompt: String(at), expected: String(at + 1) }))
-    return renderReport(await evaluate({ models: { local, cloud }, hybrid: confidenceCascade({ onDevice: local, cloud, threshold: -1 }), cases, judges: [exactMatch()] }))
+    return renderReport(
+      await evaluate({
+        models: { local, cloud },
+        hybrid: confidenceCascade({ onDevice: local, cloud, threshold: -1 }),
+        cases,
+        judges: [exactMatch()],
+      }),
+    )
   })
   await page.setContent(html)
-  const [rows, svgs, wide] = await page.evaluate(() => [document.querySelectorAll('details').length, document.querySelectorAll('svg polyline').length, document.documentElement.scrollWidth > innerWidth])
+  const [rows, svgs, wide] = await page.evaluate(() => [
+    document.querySelectorAll('details').length,
+    document.querySelectorAll('svg polyline').length,
+    document.documentElement.scrollWidth > innerWidth,
+  ])
   assert.deepEqual([rows, svgs, wide], [40, 3, false])
   await page.setViewportSize({ width: 360, height: 640 })
   assert.equal(await page.evaluate(() => document.documentElement.scrollWidth > innerWidth), false)

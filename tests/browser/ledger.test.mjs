@@ -8,8 +8,12 @@ import { serve } from '../support/server.mjs'
 
 let server, browser, context
 before(async () => {
-  const body = '<!doctype html><title>ledger</title><link rel="icon" href="data:,"><script type="module">import { createLedger } from "/npm/dist/learn.js"; globalThis.createLedger = createLedger; globalThis.isReady = true</script>'
-  server = await serve({ '/npm/': join(import.meta.dirname, '../../crate/npm') }, { pages: { '/': { type: 'text/html', body } } })
+  const body =
+    '<!doctype html><title>ledger</title><link rel="icon" href="data:,"><script type="module">import { createLedger } from "/npm/dist/learn.js"; globalThis.createLedger = createLedger; globalThis.isReady = true</script>'
+  server = await serve(
+    { '/npm/': join(import.meta.dirname, '../../crate/npm') },
+    { pages: { '/': { type: 'text/html', body } } },
+  )
   browser = await launch({ gpu: false })
   context = await browser.newContext()
 })
@@ -23,25 +27,50 @@ async function open() {
   await page.goto(`${server.origin}/`)
   await page.waitForFunction(() => globalThis.isReady)
   await page.evaluate(() => {
-    globalThis.ledgerOf = (name) => createLedger({ name, prices: { cloud: { inputPerMillion: 0.1, outputPerMillion: 0 } } })
-    globalThis.run = (id) => ({ id: String(id), strategy: 's', order: ['cloud'], attempts: [{ branch: 'cloud', outcome: 'answered', startedAtMs: 0, durationMs: 0, usage: { inputTokens: 1000, outputTokens: 1 } }] })
+    globalThis.ledgerOf = (name) =>
+      createLedger({ name, prices: { cloud: { inputPerMillion: 0.1, outputPerMillion: 0 } } })
+    globalThis.run = (id) => ({
+      id: String(id),
+      strategy: 's',
+      order: ['cloud'],
+      attempts: [
+        {
+          branch: 'cloud',
+          outcome: 'answered',
+          startedAtMs: 0,
+          durationMs: 0,
+          usage: { inputTokens: 1000, outputTokens: 1 },
+        },
+      ],
+    })
   })
   return page
 }
 
 test('two tabs count together, each run once', async () => {
   const tabs = [await open(), await open()]
-  await Promise.all(tabs.map((tab, at) => tab.evaluate(async (at) => {
-    const ledger = ledgerOf('tabs')
-    // Half of the runs are recorded in both tabs.
-    await Promise.all(Array.from({ length: 100 }, (_, index) => ledger.record(run(index < 50 ? index : `${at} ${index}`))))
-  }, at)))
+  await Promise.all(
+    tabs.map((tab, at) =>
+      tab.evaluate(async (at) => {
+        const ledger = ledgerOf('tabs')
+        // Half of the runs are recorded in both tabs.
+        await Promise.all(
+          Array.from({ length: 100 }, (_, index) => ledger.record(run(index < 50 ? index : `${at} ${index}`))),
+        )
+      }, at),
+    ),
+  )
   for (const tab of tabs) {
     const found = await tab.evaluate(async () => {
       const ledger = ledgerOf('tabs')
       return [await ledger.totals(), await ledger.spentToday(), ledger.persisted, ledger.problem ?? null]
     })
-    assert.deepEqual(found, [{ attempts: 150, answers: 150, inputTokens: 150_000, outputTokens: 150, spent: 0.015, saved: 0 }, 0.015, true, null])
+    assert.deepEqual(found, [
+      { attempts: 150, answers: 150, inputTokens: 150_000, outputTokens: 150, spent: 0.015, saved: 0 },
+      0.015,
+      true,
+      null,
+    ])
   }
   await Promise.all(tabs.map((tab) => tab.close()))
 })
@@ -68,11 +97,39 @@ test('rows that are none are not counted, and do not stop counting', async () =>
   const found = await tab.evaluate(async () => {
     const ledger = ledgerOf('hostile')
     await ledger.record(run(1))
-    const database = await new Promise((resolve, reject) => Object.assign(indexedDB.open('hybridge-ledger:hostile'), { onsuccess: ({ target }) => resolve(target.result), onerror: reject }))
+    const database = await new Promise((resolve, reject) =>
+      Object.assign(indexedDB.open('hybridge-ledger:hostile'), {
+        onsuccess: ({ target }) => resolve(target.result),
+        onerror: reject,
+      }),
+    )
     const stores = database.transaction(['rows', 'runs'], 'readwrite')
-    const [rows] = await new Promise((resolve) => (stores.objectStore('rows').getAllKeys().onsuccess = ({ target }) => resolve(target.result)))
-    const good = { day: '2026-01-01', feature: '', branch: 'cloud', attempts: 1, answers: 1, inputTokens: 1, outputTokens: 1, cost: 5, baseline: 5 }
-    for (const [key, value] of [['a', null], ['b', 'text'], ['c', { ...good, cost: -1 }], ['d', { ...good, cost: NaN }], ['e', { ...good, cost: 1e300 }], ['f', { ...good, day: '<b>' }], ['g', { ...good, answers: '1' }], ['h', []], [rows, { ...good, cost: 'x' }]]) stores.objectStore('rows').put(value, key)
+    const [rows] = await new Promise(
+      (resolve) => (stores.objectStore('rows').getAllKeys().onsuccess = ({ target }) => resolve(target.result)),
+    )
+    const good = {
+      day: '2026-01-01',
+      feature: '',
+      branch: 'cloud',
+      attempts: 1,
+      answers: 1,
+      inputTokens: 1,
+      outputTokens: 1,
+      cost: 5,
+      baseline: 5,
+    }
+    for (const [key, value] of [
+      ['a', null],
+      ['b', 'text'],
+      ['c', { ...good, cost: -1 }],
+      ['d', { ...good, cost: NaN }],
+      ['e', { ...good, cost: 1e300 }],
+      ['f', { ...good, day: '<b>' }],
+      ['g', { ...good, answers: '1' }],
+      ['h', []],
+      [rows, { ...good, cost: 'x' }],
+    ])
+      stores.objectStore('rows').put(value, key)
     await new Promise((resolve) => (stores.oncomplete = resolve))
     database.close()
     const before = await ledger.totals()
@@ -86,11 +143,21 @@ test('rows that are none are not counted, and do not stop counting', async () =>
 test('a later version keeps what it has; this visit is counted in memory', async () => {
   const tab = await open()
   const found = await tab.evaluate(async () => {
-    const database = await new Promise((resolve, reject) => Object.assign(indexedDB.open('hybridge-ledger:later', 7), { onsuccess: ({ target }) => resolve(target.result), onerror: reject }))
+    const database = await new Promise((resolve, reject) =>
+      Object.assign(indexedDB.open('hybridge-ledger:later', 7), {
+        onsuccess: ({ target }) => resolve(target.result),
+        onerror: reject,
+      }),
+    )
     database.close()
     const ledger = ledgerOf('later')
     await ledger.record(run(1))
-    return [(await ledger.totals()).answers, ledger.persisted, ledger.problem, (await indexedDB.databases()).find(({ name }) => name.endsWith(':later')).version]
+    return [
+      (await ledger.totals()).answers,
+      ledger.persisted,
+      ledger.problem,
+      (await indexedDB.databases()).find(({ name }) => name.endsWith(':later')).version,
+    ]
   })
   assert.deepEqual([found[0], found[1], found[3]], [1, false, 7])
   assert.match(found[2], /later version/)
@@ -100,7 +167,15 @@ test('a later version keeps what it has; this visit is counted in memory', async
 test('a database of the same name with other stores is no reason to fail an answer', async () => {
   const tab = await open()
   const found = await tab.evaluate(async () => {
-    await new Promise((resolve, reject) => Object.assign(indexedDB.open('hybridge-ledger:other', 1), { onsuccess: ({ target }) => { target.result.close(); resolve() }, onerror: reject }))
+    await new Promise((resolve, reject) =>
+      Object.assign(indexedDB.open('hybridge-ledger:other', 1), {
+        onsuccess: ({ target }) => {
+          target.result.close()
+          resolve()
+        },
+        onerror: reject,
+      }),
+    )
     const ledger = ledgerOf('other')
     await ledger.record(run(1))
     return [(await ledger.totals()).answers, ledger.problem]
@@ -119,7 +194,13 @@ test('a ledger that is closed, or whose database is deleted, continues in memory
     await ledger.record(run(2))
     const deleted = ledgerOf('deleted')
     await deleted.record(run(1))
-    await new Promise((resolve, reject) => Object.assign(indexedDB.deleteDatabase('hybridge-ledger:deleted'), { onsuccess: resolve, onerror: reject, onblocked: reject }))
+    await new Promise((resolve, reject) =>
+      Object.assign(indexedDB.deleteDatabase('hybridge-ledger:deleted'), {
+        onsuccess: resolve,
+        onerror: reject,
+        onblocked: reject,
+      }),
+    )
     await deleted.record(run(2))
     return [(await ledger.totals()).answers, ledger.problem, (await deleted.totals()).answers]
   })

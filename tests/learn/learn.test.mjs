@@ -5,7 +5,9 @@ import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { prompts } from './simple-or-hard/prompts.mjs'
 
-const { auroc, calibrate, calibrationFromJSON, Classifier, probabilityOf, simpleOrHard } = await import(join(import.meta.dirname, '../../crate/npm/dist/learn.js'))
+const { auroc, calibrate, calibrationFromJSON, Classifier, probabilityOf, simpleOrHard } = await import(
+  join(import.meta.dirname, '../../crate/npm/dist/learn.js')
+)
 
 /** Numbers from 0 to 1, by a seed. */
 function randoms(seed) {
@@ -13,7 +15,8 @@ function randoms(seed) {
   return () => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0) / 2 ** 32
 }
 
-const accuracy = (classifier, samples) => samples.filter(({ prompt, label }) => classifier.classify(prompt).label === label).length / samples.length
+const accuracy = (classifier, samples) =>
+  samples.filter(({ prompt, label }) => classifier.classify(prompt).label === label).length / samples.length
 
 /** Milliseconds of this process's own work: other processes of a busy machine do not count. */
 function cpuTime(work) {
@@ -24,7 +27,7 @@ function cpuTime(work) {
 }
 
 describe('classifiers', () => {
-  test('templates that were held out are told apart, within the promised time and size', () => {
+  test('templates that were held out are classified correctly, within the promised time and size', () => {
     let classifier
     const training = cpuTime(() => (classifier = Classifier.train(prompts(2000))))
     const held = prompts(2000, { seed: 9, heldOut: true })
@@ -35,9 +38,22 @@ describe('classifiers', () => {
     assert.ok(training < 5000 && judging / held.length < 0.5, `${training} ms, ${judging / held.length} ms each`)
   })
 
-  test('task kinds are told apart, and unknown text is unsure', () => {
-    const kinds = { translate: ['Translate "{}" into French', 'How do you say {} in Polish?', 'What is {} in German?'], sum: ['What is {} plus 3?', 'Add 4 to {}', '{} times 9'], mail: ['Write a mail to {}', 'Reply to {} that I agree', 'Draft a message for {}'], code: ['Write a function that sorts {}', 'Fix this bug: {} is undefined', 'Explain the regex {}'] }
-    const fill = (list, from) => Object.entries(list).flatMap(([label, templates]) => templates.flatMap((it) => Array.from({ length: 12 }, (_, at) => ({ prompt: it.replace('{}', `${['bread', 'seven', 'Anna', 'lists'][at % 4]}${at + from}`), label }))))
+  test('task kinds are classified correctly, and unknown text is unsure', () => {
+    const kinds = {
+      translate: ['Translate "{}" into French', 'How do you say {} in Polish?', 'What is {} in German?'],
+      sum: ['What is {} plus 3?', 'Add 4 to {}', '{} times 9'],
+      mail: ['Write a mail to {}', 'Reply to {} that I agree', 'Draft a message for {}'],
+      code: ['Write a function that sorts {}', 'Fix this bug: {} is undefined', 'Explain the regex {}'],
+    }
+    const fill = (list, from) =>
+      Object.entries(list).flatMap(([label, templates]) =>
+        templates.flatMap((it) =>
+          Array.from({ length: 12 }, (_, at) => ({
+            prompt: it.replace('{}', `${['bread', 'seven', 'Anna', 'lists'][at % 4]}${at + from}`),
+            label,
+          })),
+        ),
+      )
     const classifier = Classifier.train(fill(kinds, 0))
     assert.ok(accuracy(classifier, fill(kinds, 500)) > 0.98)
     assert.ok(classifier.classify('qqq zzz').probability < 0.9)
@@ -47,7 +63,10 @@ describe('classifiers', () => {
 
   test('labels that are wrong now and then do little harm', () => {
     const random = randoms(3)
-    const noisy = prompts(1000).map(({ prompt, label }) => ({ prompt, label: random() < 0.1 ? (label === 'hard' ? 'simple' : 'hard') : label }))
+    const noisy = prompts(1000).map(({ prompt, label }) => ({
+      prompt,
+      label: random() < 0.1 ? (label === 'hard' ? 'simple' : 'hard') : label,
+    }))
     assert.ok(accuracy(Classifier.train(noisy), prompts(500, { seed: 4, heldOut: true })) > 0.9)
   })
 
@@ -57,11 +76,67 @@ describe('classifiers', () => {
   })
 
   test('what is no classifier is refused', () => {
-    const good = Classifier.train([{ prompt: 'a', label: 'x' }, { prompt: 'b', label: 'y' }]).toJSON()
-    for (const bad of [undefined, null, 1, '', '{', '[]', [], {}, { ...good, kind: 'x' }, { ...good, version: 2 }, { ...good, version: '1' }, { ...good, input: 'image' }, { ...good, size: 3 }, { ...good, size: 1e9 }, { ...good, size: -1 }, { ...good, size: 32768 }, { ...good, labels: ['y', 'x'] }, { ...good, labels: ['x', 'x'] }, { ...good, labels: ['x'] }, { ...good, labels: [1, 2] }, { ...good, labels: { length: 2 } }, { ...good, biases: [] }, { ...good, biases: ['x'] }, { ...good, scales: [1e300] }, { ...good, scales: [null] }, { ...good, weights: '' }, { ...good, weights: `${good.weights}AAAA` }, { ...good, weights: `!${good.weights.slice(1)}` }, { ...good, weights: [] }, { ...good, weights: 'A'.repeat(1e6) }]) {
+    const good = Classifier.train([
+      { prompt: 'a', label: 'x' },
+      { prompt: 'b', label: 'y' },
+    ]).toJSON()
+    for (const bad of [
+      undefined,
+      null,
+      1,
+      '',
+      '{',
+      '[]',
+      [],
+      {},
+      { ...good, kind: 'x' },
+      { ...good, version: 2 },
+      { ...good, version: '1' },
+      { ...good, input: 'image' },
+      { ...good, size: 3 },
+      { ...good, size: 1e9 },
+      { ...good, size: -1 },
+      { ...good, size: 32768 },
+      { ...good, labels: ['y', 'x'] },
+      { ...good, labels: ['x', 'x'] },
+      { ...good, labels: ['x'] },
+      { ...good, labels: [1, 2] },
+      { ...good, labels: { length: 2 } },
+      { ...good, biases: [] },
+      { ...good, biases: ['x'] },
+      { ...good, scales: [1e300] },
+      { ...good, scales: [null] },
+      { ...good, weights: '' },
+      { ...good, weights: `${good.weights}AAAA` },
+      { ...good, weights: `!${good.weights.slice(1)}` },
+      { ...good, weights: [] },
+      { ...good, weights: 'A'.repeat(1e6) },
+    ]) {
       assert.throws(() => Classifier.fromJSON(bad), { status: 'INVALID_ARGUMENT' }, JSON.stringify(bad)?.slice(0, 200))
     }
-    for (const samples of [undefined, [], [{ prompt: 'a', label: 'x' }], [{ prompt: 'a' }, { prompt: 'b', label: 'y' }], [{ prompt: 1, label: 'x' }, { prompt: 'b', label: 'y' }], [{ prompt: [1], label: 'x' }, { prompt: [1, 2], label: 'y' }], [{ prompt: [NaN], label: 'x' }, { prompt: [1], label: 'y' }], [{ prompt: '', label: '' }, { prompt: 'b', label: 'y' }], Array.from({ length: 33 }, (_, at) => ({ prompt: 'a', label: String(at) }))]) {
+    for (const samples of [
+      undefined,
+      [],
+      [{ prompt: 'a', label: 'x' }],
+      [{ prompt: 'a' }, { prompt: 'b', label: 'y' }],
+      [
+        { prompt: 1, label: 'x' },
+        { prompt: 'b', label: 'y' },
+      ],
+      [
+        { prompt: [1], label: 'x' },
+        { prompt: [1, 2], label: 'y' },
+      ],
+      [
+        { prompt: [NaN], label: 'x' },
+        { prompt: [1], label: 'y' },
+      ],
+      [
+        { prompt: '', label: '' },
+        { prompt: 'b', label: 'y' },
+      ],
+      Array.from({ length: 33 }, (_, at) => ({ prompt: 'a', label: String(at) })),
+    ]) {
       assert.throws(() => Classifier.train(samples), { status: 'INVALID_ARGUMENT' })
     }
   })
@@ -102,7 +177,10 @@ describe('calibrations', () => {
   })
 
   test('only the tokens that are held back are judged', () => {
-    const samples = Array.from({ length: 200 }, (_, at) => ({ logprobs: [-0.1, -0.1, at % 2 === 0 ? -0.1 : -5], right: at % 2 === 0 }))
+    const samples = Array.from({ length: 200 }, (_, at) => ({
+      logprobs: [-0.1, -0.1, at % 2 === 0 ? -0.1 : -5],
+      right: at % 2 === 0,
+    }))
     assert.equal(calibrate({ samples, target: { quality: 0.98 } }).auroc, 1)
     assert.equal(calibrate({ samples, target: { quality: 0.98 }, holdTokens: 2 }).auroc, 0.5)
   })
@@ -110,15 +188,58 @@ describe('calibrations', () => {
   test('a calibration survives JSON, and what is none is refused', () => {
     const good = calibrate({ samples: answers(100, 1), target: { quality: 0.9 } })
     assert.deepEqual(calibrationFromJSON(JSON.stringify(good)), good)
-    for (const bad of [null, '', '{}', [], { ...good, version: 2 }, { ...good, score: 'p99' }, { ...good, score: [1] }, { ...good, threshold: null }, { ...good, threshold: 'x' }, { ...good, holdTokens: 0 }, { ...good, map: {} }, { ...good, map: [{ from: 1, right: 2, count: 1 }] }, { ...good, map: [...good.map, ...good.map] }, { ...good, quality: null }, { ...good, auroc: 'x' }, { ...good, samples: 0.5 }]) {
+    for (const bad of [
+      null,
+      '',
+      '{}',
+      [],
+      { ...good, version: 2 },
+      { ...good, score: 'p99' },
+      { ...good, score: [1] },
+      { ...good, threshold: null },
+      { ...good, threshold: 'x' },
+      { ...good, holdTokens: 0 },
+      { ...good, map: {} },
+      { ...good, map: [{ from: 1, right: 2, count: 1 }] },
+      { ...good, map: [...good.map, ...good.map] },
+      { ...good, quality: null },
+      { ...good, auroc: 'x' },
+      { ...good, samples: 0.5 },
+    ]) {
       assert.throws(() => calibrationFromJSON(bad), { status: 'INVALID_ARGUMENT' })
     }
   })
 
   test('what makes no sense is refused', () => {
     const samples = answers(10, 1)
-    for (const options of [{ samples: [] }, { samples: undefined }, { samples: [{}] }, { samples: [{ right: true }] }, { samples: [{ right: 'yes', signal: 1 }] }, { samples: [{ right: true, signal: NaN }] }, { samples: [{ right: true, signal: 1 }, { right: true, logprobs: [] }] }, { samples: [{ right: true, signal: 1, cloudRight: 1 }] }, { target: {} }, { target: undefined }, { target: { quality: 2 } }, { target: { quality: 0.9, cloudShare: 0.1 } }, { target: { cloudShare: NaN } }, { holdTokens: 0 }, { score: 'p99' }, { samples: [{ right: true, logprobs: [-1] }], score: 'margin' }]) {
-      assert.throws(() => calibrate({ samples, target: { quality: 0.9 }, ...options }), { status: 'INVALID_ARGUMENT' }, JSON.stringify(options))
+    for (const options of [
+      { samples: [] },
+      { samples: undefined },
+      { samples: [{}] },
+      { samples: [{ right: true }] },
+      { samples: [{ right: 'yes', signal: 1 }] },
+      { samples: [{ right: true, signal: NaN }] },
+      {
+        samples: [
+          { right: true, signal: 1 },
+          { right: true, logprobs: [] },
+        ],
+      },
+      { samples: [{ right: true, signal: 1, cloudRight: 1 }] },
+      { target: {} },
+      { target: undefined },
+      { target: { quality: 2 } },
+      { target: { quality: 0.9, cloudShare: 0.1 } },
+      { target: { cloudShare: NaN } },
+      { holdTokens: 0 },
+      { score: 'p99' },
+      { samples: [{ right: true, logprobs: [-1] }], score: 'margin' },
+    ]) {
+      assert.throws(
+        () => calibrate({ samples, target: { quality: 0.9 }, ...options }),
+        { status: 'INVALID_ARGUMENT' },
+        JSON.stringify(options),
+      )
     }
   })
 

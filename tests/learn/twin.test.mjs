@@ -5,7 +5,9 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 
-const { auroc, calibrate, Classifier, createLedger, pairedDifference, wilson } = await import(join(import.meta.dirname, '../../crate/npm/dist/learn.js'))
+const { auroc, calibrate, Classifier, createLedger, pairedDifference, wilson } = await import(
+  join(import.meta.dirname, '../../crate/npm/dist/learn.js')
+)
 const golden = JSON.parse(await readFile(join(import.meta.dirname, 'golden.json'), 'utf8'))
 
 const sorted = (it) => Object.fromEntries(Object.entries(it).sort(([a], [b]) => (a < b ? -1 : 1)))
@@ -13,9 +15,15 @@ const sorted = (it) => Object.fromEntries(Object.entries(it).sort(([a], [b]) => 
 describe('the twin of core', () => {
   for (const [index, { samples, seed, shares, json }] of golden.classifiers.entries()) {
     test(`trains and judges alike, case ${index}`, () => {
-      const trained = Classifier.train(samples.map(([prompt, label]) => ({ prompt, label })), { seed })
+      const trained = Classifier.train(
+        samples.map(([prompt, label]) => ({ prompt, label })),
+        { seed },
+      )
       // Weights fill the screen, where they differ.
-      assert.ok(JSON.stringify(sorted(trained.toJSON())) === JSON.stringify(sorted(JSON.parse(json))), 'the same classifier')
+      assert.ok(
+        JSON.stringify(sorted(trained.toJSON())) === JSON.stringify(sorted(JSON.parse(json))),
+        'the same classifier',
+      )
       const read = Classifier.fromJSON(json)
       for (const [prompt, expected] of shares) {
         assert.deepEqual(trained.probabilities(prompt), expected)
@@ -27,7 +35,10 @@ describe('the twin of core', () => {
   for (const [index, { samples, results }] of golden.calibrations.entries()) {
     test(`calibrates alike, case ${index}`, () => {
       for (const { target, chosen, mean } of results) {
-        for (const [expected, options] of [[chosen, {}], [mean, { score: 'mean' }]]) {
+        for (const [expected, options] of [
+          [chosen, {}],
+          [mean, { score: 'mean' }],
+        ]) {
           const { kind, version, holdTokens, ...found } = calibrate({ samples, target, ...options })
           assert.deepEqual([kind, version, holdTokens], ['hybridge.calibration', 1, 'all'])
           assert.deepEqual(found, expected)
@@ -45,7 +56,12 @@ describe('the twin of core', () => {
     for (const { usage, price, cost } of golden.costs) {
       const { cachedInputPerMillion, ...others } = price
       const ledger = createLedger({ prices: { a: cachedInputPerMillion === null ? others : price } })
-      await ledger.record({ id: '1', strategy: 's', order: ['a'], attempts: [{ branch: 'a', outcome: 'answered', startedAtMs: 0, durationMs: 0, usage }] })
+      await ledger.record({
+        id: '1',
+        strategy: 's',
+        order: ['a'],
+        attempts: [{ branch: 'a', outcome: 'answered', startedAtMs: 0, durationMs: 0, usage }],
+      })
       assert.equal((await ledger.totals()).spent, cost / 1e9)
     }
   })

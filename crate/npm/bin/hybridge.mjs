@@ -1,5 +1,8 @@
 #!/usr/bin/env node
-/** `npx hybridge eval`: evaluates models on a file of cases, writes a report, and fails where quality is not what it has to be. */
+/**
+ * `npx hybridge eval`: evaluates models on a file of cases, writes a report, and fails where quality is not what it
+ * has to be.
+ */
 
 import { readFile, writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
@@ -29,11 +32,36 @@ class Misuse extends Error {}
 
 async function main(given) {
   const [command, ...others] = given
-  if (command === undefined || command === 'help' || command === '--help' || command === '-h' || others.includes('--help')) return print(help)
+  if (
+    command === undefined ||
+    command === 'help' ||
+    command === '--help' ||
+    command === '-h' ||
+    others.includes('--help')
+  )
+    return print(help)
   if (command !== 'eval') throw new Misuse(`unknown command ${command}; there is: eval`)
   const many = { type: 'string', multiple: true }
   const one = { type: 'string' }
-  const { values, positionals } = read(() => parseArgs({ args: others, allowPositionals: true, options: { model: many, judge: many, 'judge-model': one, baseline: one, device: one, report: one, json: one, against: one, 'fail-under': many, concurrency: one, name: one } }))
+  const { values, positionals } = read(() =>
+    parseArgs({
+      args: others,
+      allowPositionals: true,
+      options: {
+        model: many,
+        judge: many,
+        'judge-model': one,
+        baseline: one,
+        device: one,
+        report: one,
+        json: one,
+        against: one,
+        'fail-under': many,
+        concurrency: one,
+        name: one,
+      },
+    }),
+  )
   const [file, ...superfluous] = positionals
   if (file === undefined || superfluous.length > 0) throw new Misuse('name one file of cases')
   if (values.model === undefined) throw new Misuse('name at least one --model')
@@ -61,7 +89,8 @@ async function main(given) {
     ...(values.device === undefined ? {} : { device: values.device }),
   })
   if (values.json !== undefined) await writeFile(values.json, JSON.stringify(report))
-  if (values.report !== undefined) await writeFile(values.report, evals.renderReport(report, before === undefined ? {} : { before }))
+  if (values.report !== undefined)
+    await writeFile(values.report, evals.renderReport(report, before === undefined ? {} : { before }))
   return verdict(report, before, limits, evals)
 }
 
@@ -69,10 +98,14 @@ async function main(given) {
 function verdict(report, before, limits, { compareReports }) {
   const percent = (share) => `${(share * 100).toFixed(1)} %`
   for (const [name, { quality, failures, cloudShare }] of Object.entries(report.models)) {
-    print(`${name}: ${percent(quality.mean)} (${percent(quality.low)} to ${percent(quality.high)}), ${failures} failures, ${percent(cloudShare)} cloud calls\n`)
+    print(
+      `${name}: ${percent(quality.mean)} (${percent(quality.low)} to ${percent(quality.high)}), ${failures} failures, ${percent(cloudShare)} cloud calls\n`,
+    )
   }
   for (const { model, baseline, difference, verdict } of report.comparisons) {
-    print(`${model} against ${baseline}: ${percent(difference.mean)} (${percent(difference.low)} to ${percent(difference.high)}), ${verdict}\n`)
+    print(
+      `${model} against ${baseline}: ${percent(difference.mean)} (${percent(difference.low)} to ${percent(difference.high)}), ${verdict}\n`,
+    )
   }
   const complaints = []
   for (const { names, least } of limits) {
@@ -81,10 +114,17 @@ function verdict(report, before, limits, { compareReports }) {
       if (mean < least) complaints.push(`${name} reaches ${percent(mean)}, and has to reach ${percent(least)}`)
     }
   }
-  for (const { model, tag, before: old, after, lost, verdict } of before === undefined ? [] : compareReports(before, report)) {
+  for (const { model, tag, before: old, after, lost, verdict } of before === undefined
+    ? []
+    : compareReports(before, report)) {
     if (verdict !== 'worse') continue
-    const named = lost.slice(0, 5).map((it) => it.case).join(', ')
-    complaints.push(`${model} became worse${tag === undefined ? '' : ` at ${tag}`}: ${percent(old)} before, ${percent(after)} now; lost ${named}${lost.length > 5 ? ` and ${lost.length - 5} more` : ''}`)
+    const named = lost
+      .slice(0, 5)
+      .map((it) => it.case)
+      .join(', ')
+    complaints.push(
+      `${model} became worse${tag === undefined ? '' : ` at ${tag}`}: ${percent(old)} before, ${percent(after)} now; lost ${named}${lost.length > 5 ? ` and ${lost.length - 5} more` : ''}`,
+    )
   }
   for (const complaint of complaints) print(`FAIL ${complaint}\n`, process.stderr)
   process.exitCode = complaints.length === 0 ? 0 : 1
@@ -95,18 +135,23 @@ async function modelOf(spec, hybridge) {
   const [, given, what] = /^(?:([\w-]+)=)?(.+)$/s.exec(spec) ?? []
   if (what === undefined) throw new Misuse(`${spec} names no model`)
   const [kind, rest = ''] = what.split(/:(.*)/s)
-  if (kind === 'gemini') return { name: given ?? rest, model: hybridge.geminiModel({ model: rest, apiKey: key('GEMINI_API_KEY') }) }
+  if (kind === 'gemini')
+    return { name: given ?? rest, model: hybridge.geminiModel({ model: rest, apiKey: key('GEMINI_API_KEY') }) }
   if (kind === 'openai') {
     const [, model, baseUrl] = /^(.+?)@(https?:.+)$/s.exec(rest) ?? []
     if (baseUrl === undefined) throw new Misuse(`${what} must be openai:NAME@BASE_URL`)
     const apiKey = process.env.OPENAI_API_KEY
-    return { name: given ?? model, model: hybridge.openAICompatibleModel({ model, baseUrl, ...(apiKey === undefined ? {} : { apiKey }) }) }
+    return {
+      name: given ?? model,
+      model: hybridge.openAICompatibleModel({ model, baseUrl, ...(apiKey === undefined ? {} : { apiKey }) }),
+    }
   }
   const loaded = await import(pathToFileURL(resolve(what)).href).catch((cause) => {
     throw new Misuse(`${what} could not be loaded: ${cause.message}`)
   })
   const model = typeof loaded.default === 'function' ? await loaded.default(hybridge) : loaded.default
-  if (typeof model?.generateStream !== 'function') throw new Misuse(`the default export of ${what} must be a model, or a function that makes one`)
+  if (typeof model?.generateStream !== 'function')
+    throw new Misuse(`the default export of ${what} must be a model, or a function that makes one`)
   return { name: given ?? model.name, model }
 }
 
@@ -117,14 +162,18 @@ async function judgesOf(values, hybridge, evals) {
     if (!Object.hasOwn(known, it)) throw new Misuse(`unknown judge ${it}; there are: ${Object.keys(known).join(', ')}`)
     return known[it]()
   })
-  if (values['judge-model'] !== undefined) judges.push(evals.modelJudge({ model: (await modelOf(values['judge-model'], hybridge)).model, all: named.length === 0 }))
+  if (values['judge-model'] !== undefined)
+    judges.push(
+      evals.modelJudge({ model: (await modelOf(values['judge-model'], hybridge)).model, all: named.length === 0 }),
+    )
   return judges
 }
 
 function limitOf(spec, models) {
   const [, name, share] = /^(?:(.+)=)?([\d.]+)$/.exec(spec) ?? []
   const least = Number(share)
-  if (!(least >= 0 && least <= 1) || (name !== undefined && !Object.hasOwn(models, name))) throw new Misuse(`--fail-under ${spec} must be [NAME=]SHARE, with a model's name and a share from 0 to 1`)
+  if (!(least >= 0 && least <= 1) || (name !== undefined && !Object.hasOwn(models, name)))
+    throw new Misuse(`--fail-under ${spec} must be [NAME=]SHARE, with a model's name and a share from 0 to 1`)
   return { names: name === undefined ? Object.keys(models) : [name], least }
 }
 
@@ -153,6 +202,9 @@ function print(what, stream = process.stdout) {
 }
 
 main(process.argv.slice(2)).catch((error) => {
-  print(`error: ${error instanceof Misuse || error?.status !== undefined ? error.message : (error?.stack ?? String(error))}\n`, process.stderr)
+  print(
+    `error: ${error instanceof Misuse || error?.status !== undefined ? error.message : (error?.stack ?? String(error))}\n`,
+    process.stderr,
+  )
   process.exitCode = 2
 })

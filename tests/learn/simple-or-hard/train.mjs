@@ -1,4 +1,7 @@
-/** Trains the package's own "simple" or "hard" anew: `node tests/learn/simple-or-hard/train.mjs`, after `pkg-scripts/build`. */
+/**
+ * Trains the package's own "simple" or "hard" anew: `node tests/learn/simple-or-hard/train.mjs`, after
+ * `pkg-scripts/build`.
+ */
 
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -7,7 +10,8 @@ import { prompts } from './prompts.mjs'
 const npm = join(import.meta.dirname, '../../../crate/npm')
 const { Classifier } = await import(join(npm, 'dist/learn.js'))
 
-// All templates: what is held out is held out of the figures' model alone. A quarter of the buckets, for a smaller download.
+// All templates: what is held out is held out of the figures' model alone. A quarter of the buckets, for a smaller
+// download.
 const samples = [...prompts(2000), ...prompts(1000, { seed: 2, heldOut: true })]
 const { biases, scales, weights } = Classifier.train(samples, { buckets: 4096 }).toJSON()
 const source = `/** Made by tests/learn/simple-or-hard/train.mjs from generated prompts; not edited by hand. */
@@ -16,7 +20,10 @@ export const weightsOfSimpleOrHard = {
   biases: ${JSON.stringify(biases)},
   scales: ${JSON.stringify(scales)},
   weights:
-${weights.match(/.{1,110}/g).map((line) => `    '${line}'`).join(' +\n')},
+${weights
+  .match(/.{1,110}/g)
+  .map((line) => `    '${line}'`)
+  .join(' +\n')},
 }
 `
 await writeFile(join(npm, 'src/learn/simple-or-hard-weights.ts'), source)

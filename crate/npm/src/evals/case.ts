@@ -4,7 +4,10 @@ import { invalid } from '../border/errors.js'
 import type { GenerateRequest, JsonSchema } from '../types.js'
 
 /** One case. A line of a .jsonl file is one as JSON. */
-export interface EvalCase extends Pick<GenerateRequest, 'prompt' | 'system' | 'messages' | 'config' | 'output' | 'tools'> {
+export interface EvalCase extends Pick<
+  GenerateRequest,
+  'prompt' | 'system' | 'messages' | 'config' | 'output' | 'tools'
+> {
   /** Names the case in reports. Default: its number. */
   id?: string
   /** The right answer, or several. */
@@ -48,9 +51,16 @@ export function caseArgument(value: unknown, what: string): EvalCase {
   const isText = (text: unknown): boolean => typeof text === 'string'
   if (prompt === undefined && messages === undefined) throw invalid(`${what} has neither a prompt nor messages`)
   if (id !== undefined && !isText(id)) throw invalid(`the id of ${what} must be a string`)
-  if (expected !== undefined && !(isText(expected) || (Array.isArray(expected) && expected.length > 0 && expected.every(isText)))) throw invalid(`\`expected\` of ${what} must be a string, or a list of strings`)
-  if ((pattern !== undefined && !isText(pattern)) || (flags !== undefined && !isText(flags))) throw invalid(`pattern and flags of ${what} must be strings`)
-  if (tags !== undefined && !(Array.isArray(tags) && tags.every(isText))) throw invalid(`tags of ${what} must be a list of strings`)
-  if (schema !== undefined && (typeof schema !== 'object' || schema === null)) throw invalid(`the schema of ${what} must be an object`)
+  if (
+    expected !== undefined &&
+    !(isText(expected) || (Array.isArray(expected) && expected.length > 0 && expected.every(isText)))
+  )
+    throw invalid(`\`expected\` of ${what} must be a string, or a list of strings`)
+  if ((pattern !== undefined && !isText(pattern)) || (flags !== undefined && !isText(flags)))
+    throw invalid(`pattern and flags of ${what} must be strings`)
+  if (tags !== undefined && !(Array.isArray(tags) && tags.every(isText)))
+    throw invalid(`tags of ${what} must be a list of strings`)
+  if (schema !== undefined && (typeof schema !== 'object' || schema === null))
+    throw invalid(`the schema of ${what} must be an object`)
   return it
 }

@@ -19,7 +19,8 @@ export interface ReportChange {
 }
 
 /**
- * Compares two reports, model by model and tag by tag, over the cases that both have. A change is a verdict only where it is more than chance.
+ * Compares two reports, model by model and tag by tag, over the cases that both have. A change is a verdict only
+ * where it is more than chance.
  *
  * @example
  * const regressions = compareReports(before, after).filter(({ verdict }) => verdict === 'worse')
@@ -36,7 +37,15 @@ export function compareReports(before: EvalReport, after: EvalReport): ReportCha
     if (pairs.length === 0) return []
     const names = [...new Set(pairs.flatMap((it) => tags.get(it.case) ?? []))].sort()
     const all = changeOf({ model }, pairs)
-    return [all, ...names.map((tag) => changeOf({ model, tag }, pairs.filter((it) => tags.get(it.case)?.includes(tag) === true)))]
+    return [
+      all,
+      ...names.map((tag) =>
+        changeOf(
+          { model, tag },
+          pairs.filter((it) => tags.get(it.case)?.includes(tag) === true),
+        ),
+      ),
+    ]
   })
 }
 
@@ -44,7 +53,15 @@ function changeOf(name: { model: string; tag?: string }, pairs: ReportChange['lo
   const difference = pairedDifference(pairs.map((it) => it.after - it.before))
   const mean = (of: 'before' | 'after'): number => pairs.reduce((sum, it) => sum + it[of], 0) / pairs.length
   const lost = pairs.filter((it) => it.after < it.before).sort((a, b) => a.after - a.before - (b.after - b.before))
-  return { ...name, cases: pairs.length, before: mean('before'), after: mean('after'), difference, verdict: verdictOf(difference), lost }
+  return {
+    ...name,
+    cases: pairs.length,
+    before: mean('before'),
+    after: mean('after'),
+    difference,
+    verdict: verdictOf(difference),
+    lost,
+  }
 }
 
 /**
@@ -64,11 +81,15 @@ export function reportFromJSON(value: unknown): EvalReport {
     }
   }
   const report = found as Partial<EvalReport> | null
-  if (typeof report !== 'object' || report === null || report.kind !== 'hybridge.eval' || report.version !== 1) throw invalid('its kind is not hybridge.eval of version 1')
+  if (typeof report !== 'object' || report === null || report.kind !== 'hybridge.eval' || report.version !== 1)
+    throw invalid('its kind is not hybridge.eval of version 1')
   const isCase = (it: EvalReport['cases'][number]): boolean => typeof it?.id === 'string' && Array.isArray(it.tags)
   if (!Array.isArray(report.cases) || !report.cases.every(isCase)) throw invalid('its cases are not a list')
-  const isModel = (it: EvalReport['models'][string]): boolean => Array.isArray(it?.results) && it.results.every((one) => typeof one?.case === 'string' && one.score >= 0 && one.score <= 1)
-  if (typeof report.models !== 'object' || report.models === null || !Object.values(report.models).every(isModel)) throw invalid('its models have no results')
+  const isModel = (it: EvalReport['models'][string]): boolean =>
+    Array.isArray(it?.results) &&
+    it.results.every((one) => typeof one?.case === 'string' && one.score >= 0 && one.score <= 1)
+  if (typeof report.models !== 'object' || report.models === null || !Object.values(report.models).every(isModel))
+    throw invalid('its models have no results')
   return report as EvalReport
 }
 

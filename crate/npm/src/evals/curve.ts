@@ -3,14 +3,26 @@
 import type { EvalResult } from './evaluate.js'
 
 /** Quality where `cloudShare` of the answers come from the cloud. */
-export interface CurvePoint { cloudShare: number; quality: number; /** Answers below it went to the cloud. */ threshold: number }
+export interface CurvePoint {
+  cloudShare: number
+  quality: number
+  /** Answers below it went to the cloud. */ threshold: number
+}
 
 /** The curve by confidence, and what the best and the blindest choice would reach. */
-export interface Curve { byConfidence: CurvePoint[]; best: Array<Omit<CurvePoint, 'threshold'>>; blind: [Omit<CurvePoint, 'threshold'>, Omit<CurvePoint, 'threshold'>] }
+export interface Curve {
+  byConfidence: CurvePoint[]
+  best: Array<Omit<CurvePoint, 'threshold'>>
+  blind: [Omit<CurvePoint, 'threshold'>, Omit<CurvePoint, 'threshold'>]
+}
 
 /** The curve of results case by case; undefined where the device reported no confidence. */
 export function curveOf(device: readonly EvalResult[], cloud: readonly EvalResult[]): Curve | undefined {
-  const pairs = device.map(({ score, confidence, error }, at) => ({ local: score, cloud: cloud[at]?.score ?? 0, confidence: error === undefined ? confidence : -Infinity }))
+  const pairs = device.map(({ score, confidence, error }, at) => ({
+    local: score,
+    cloud: cloud[at]?.score ?? 0,
+    confidence: error === undefined ? confidence : -Infinity,
+  }))
   if (pairs.length === 0 || pairs.some(({ confidence }) => confidence === undefined)) return undefined
   const count = pairs.length
   const local = pairs.reduce((sum, it) => sum + it.local, 0)
@@ -22,7 +34,11 @@ export function curveOf(device: readonly EvalResult[], cloud: readonly EvalResul
       ...sorted.map((it, at) => {
         quality += it.cloud - it.local
         // Between this answer and the next: what is below it goes to the cloud.
-        return { cloudShare: (at + 1) / count, quality: quality / count, threshold: Math.max(-Number.MAX_VALUE, sorted[at + 1]?.confidence ?? Number.MAX_VALUE) }
+        return {
+          cloudShare: (at + 1) / count,
+          quality: quality / count,
+          threshold: Math.max(-Number.MAX_VALUE, sorted[at + 1]?.confidence ?? Number.MAX_VALUE),
+        }
       }),
     ]
   }
@@ -30,8 +46,13 @@ export function curveOf(device: readonly EvalResult[], cloud: readonly EvalResul
   const byGain = [...pairs].sort((a, b) => b.cloud - b.local - (a.cloud - a.local))
   return {
     // A threshold cannot part answers of one confidence.
-    byConfidence: walk(bySureness).filter((_, at) => at === 0 || at === count || bySureness[at - 1]?.confidence !== bySureness[at]?.confidence),
+    byConfidence: walk(bySureness).filter(
+      (_, at) => at === 0 || at === count || bySureness[at - 1]?.confidence !== bySureness[at]?.confidence,
+    ),
     best: walk(byGain).map(({ cloudShare, quality }) => ({ cloudShare, quality })),
-    blind: [{ cloudShare: 0, quality: local / count }, { cloudShare: 1, quality: all / count }],
+    blind: [
+      { cloudShare: 0, quality: local / count },
+      { cloudShare: 1, quality: all / count },
+    ],
   }
 }

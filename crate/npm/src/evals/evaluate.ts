@@ -30,10 +30,26 @@ export interface EvalResult {
 }
 
 /** What is known of one model over all cases. */
-export interface EvalSummary { quality: Interval; failures: number; cloudShare: number; meanLatencyMs: number; inputTokens: number; outputTokens: number; results: EvalResult[] }
+export interface EvalSummary {
+  quality: Interval
+  failures: number
+  cloudShare: number
+  meanLatencyMs: number
+  inputTokens: number
+  outputTokens: number
+  results: EvalResult[]
+}
 
 /** One model against the baseline, case by case. */
-export interface EvalComparison { model: string; baseline: string; difference: Interval; better: number; same: number; worse: number; verdict: 'better' | 'worse' | 'no difference shown' }
+export interface EvalComparison {
+  model: string
+  baseline: string
+  difference: Interval
+  better: number
+  same: number
+  worse: number
+  verdict: 'better' | 'worse' | 'no difference shown'
+}
 
 /** A report as plain data. */
 export interface EvalReport {
@@ -71,7 +87,8 @@ export interface EvaluateOptions {
 }
 
 /**
- * Runs each case on each model, lets judges score the answers, and compares the models case by case. A model that fails scores 0, with
+ * Runs each case on each model, lets judges score the answers, and compares the models case by case. A model that
+ * fails scores 0, with
  * its status in the result; a judge that fails, fails the evaluation.
  *
  * @example
@@ -79,13 +96,22 @@ export interface EvaluateOptions {
  * report.comparisons[0].verdict // 'worse'
  */
 export async function evaluate(options: EvaluateOptions): Promise<EvalReport> {
-  const { judges, signal = new AbortController().signal, name = 'evaluation', concurrency = 1, onProgress, createdAt = new Date().toISOString() } = options
+  const {
+    judges,
+    signal = new AbortController().signal,
+    name = 'evaluation',
+    concurrency = 1,
+    onProgress,
+    createdAt = new Date().toISOString(),
+  } = options
   const models = modelsArgument(options)
   const cases = casesArgument(options.cases, judges)
-  if (!Number.isInteger(concurrency) || concurrency < 1) throw invalid('concurrency must be a whole number of at least 1')
+  if (!Number.isInteger(concurrency) || concurrency < 1)
+    throw invalid('concurrency must be a whole number of at least 1')
   const names = Object.keys(models)
   const baseline = options.baseline ?? (names.includes('cloud') ? 'cloud' : (names.at(-1) ?? ''))
-  if (!Object.hasOwn(models, baseline)) throw invalid(`baseline names the model \`${baseline}\`, which is not evaluated`)
+  if (!Object.hasOwn(models, baseline))
+    throw invalid(`baseline names the model \`${baseline}\`, which is not evaluated`)
   const summaries: Record<string, EvalSummary> = {}
   const references = new Map<string, string>()
   // The baseline first: its answers are references for cases that expect nothing.
@@ -102,14 +128,22 @@ export async function evaluate(options: EvaluateOptions): Promise<EvalReport> {
     summaries[model] = summaryOf(results)
   }
   const device = options.device ?? names.find((it) => models[it]?.info?.inferenceSource === 'on_device')
-  const curve = device === undefined || device === baseline ? undefined : curveOf(summaries[device]?.results ?? [], summaries[baseline]?.results ?? [])
+  const curve =
+    device === undefined || device === baseline
+      ? undefined
+      : curveOf(summaries[device]?.results ?? [], summaries[baseline]?.results ?? [])
   return {
     kind: 'hybridge.eval',
     version: 1,
     name,
     createdAt,
     baseline,
-    cases: cases.map(({ id, tags = [], prompt, messages, expected }) => ({ id, tags, prompt: typeof prompt === 'string' ? prompt : JSON.stringify(prompt ?? messages), ...(expected === undefined ? {} : { expected }) })),
+    cases: cases.map(({ id, tags = [], prompt, messages, expected }) => ({
+      id,
+      tags,
+      prompt: typeof prompt === 'string' ? prompt : JSON.stringify(prompt ?? messages),
+      ...(expected === undefined ? {} : { expected }),
+    })),
     models: Object.fromEntries(names.map((it) => [it, summaries[it] as EvalSummary])),
     comparisons: names.filter((it) => it !== baseline).map((it) => comparisonOf(it, baseline, summaries)),
     ...(curve === undefined ? {} : { curve }),
@@ -118,7 +152,13 @@ export async function evaluate(options: EvaluateOptions): Promise<EvalReport> {
 
 type NamedCase = EvalCase & { id: string }
 
-async function judged(model: Model, it: NamedCase, judges: readonly Judge[], told: string | undefined, signal: AbortSignal): Promise<EvalResult> {
+async function judged(
+  model: Model,
+  it: NamedCase,
+  judges: readonly Judge[],
+  baselineAnswer: string | undefined,
+  signal: AbortSignal,
+): Promise<EvalResult> {
   const logprobs: number[] = []
   let response: GenerateResponse
   try {
@@ -128,16 +168,32 @@ async function judged(model: Model, it: NamedCase, judges: readonly Judge[], tol
   } catch (thrown) {
     if (signal.aborted) throw thrown
     const status = HybridError.isInstance(thrown) ? thrown.status : 'INTERNAL'
-    return { case: it.id, score: 0, judges: {}, text: '', latencyMs: 0, inputTokens: 0, outputTokens: 0, branch: '', isCloud: false, error: status }
+    return {
+      case: it.id,
+      score: 0,
+      judges: {},
+      text: '',
+      latencyMs: 0,
+      inputTokens: 0,
+      outputTokens: 0,
+      branch: '',
+      isCloud: false,
+      error: status,
+    }
   }
   const { text, usage, latencyMs, branch, inferenceSource } = response
-  const reference = it.expected === undefined ? told : [it.expected].flat()[0]
+  const reference = it.expected === undefined ? baselineAnswer : [it.expected].flat()[0]
   const scores: Record<string, number> = {}
   for (const judge of judges) {
     // The baseline is what answers are compared with: without another reference it is as good as itself.
-    if (judge.applies(it)) scores[judge.name] = scoreArgument(await judge.score({ case: it, text, response, reference: reference ?? text, signal }), judge.name)
+    if (judge.applies(it))
+      scores[judge.name] = scoreArgument(
+        await judge.score({ case: it, text, response, reference: reference ?? text, signal }),
+        judge.name,
+      )
   }
-  const seen = signalsOf(logprobs) ?? (response.confidence === undefined ? undefined : { confidence: response.confidence })
+  const seen =
+    signalsOf(logprobs) ?? (response.confidence === undefined ? undefined : { confidence: response.confidence })
   const confidence = seen === undefined ? undefined : signalOf(seen, 'p10')
   return {
     case: it.id,
@@ -155,7 +211,11 @@ async function judged(model: Model, it: NamedCase, judges: readonly Judge[], tol
 
 function requestOf({ prompt, system, messages, config, output, tools, schema }: EvalCase): GenerateRequest {
   const asked = schema === undefined ? output : { ...output, schema }
-  return Object.fromEntries(Object.entries({ prompt, system, messages, config, output: asked, tools }).filter(([, value]) => value !== undefined))
+  return Object.fromEntries(
+    Object.entries({ prompt, system, messages, config, output: asked, tools }).filter(
+      ([, value]) => value !== undefined,
+    ),
+  )
 }
 
 function summaryOf(results: EvalResult[]): EvalSummary {
@@ -221,25 +281,33 @@ async function overAll<T, R>(all: readonly T[], concurrency: number, work: (it: 
 function modelsArgument({ models = {}, hybrid }: EvaluateOptions): Record<string, Model> {
   const all = { ...models, ...(hybrid === undefined ? {} : { hybrid }) }
   if (Object.keys(all).length === 0) throw invalid('evaluate needs models, or a hybrid')
-  for (const [name, model] of Object.entries(all)) if (typeof model?.generateStream !== 'function') throw invalid(`\`${name}\` is not a model`)
+  for (const [name, model] of Object.entries(all))
+    if (typeof model?.generateStream !== 'function') throw invalid(`\`${name}\` is not a model`)
   return all
 }
 
 function casesArgument(cases: readonly EvalCase[], judges: readonly Judge[]): NamedCase[] {
   if (!Array.isArray(cases) || cases.length === 0) throw invalid('evaluate needs at least one case')
-  if (!Array.isArray(judges) || judges.length === 0 || !judges.every((it) => typeof it?.score === 'function' && typeof it.applies === 'function')) throw invalid('evaluate needs judges, for example exactMatch()')
+  if (
+    !Array.isArray(judges) ||
+    judges.length === 0 ||
+    !judges.every((it) => typeof it?.score === 'function' && typeof it.applies === 'function')
+  )
+    throw invalid('evaluate needs judges, for example exactMatch()')
   const names = new Set<string>()
   return cases.map((value, index) => {
     const it = { ...caseArgument(value, `case ${index + 1}`), id: (value as EvalCase).id ?? String(index + 1) }
     if (names.has(it.id)) throw invalid(`two cases have the id \`${it.id}\``)
     names.add(it.id)
-    if (!judges.some((judge) => judge.applies(it))) throw invalid(`no judge applies to case ${it.id}: give it \`expected\`, a schema or a pattern, or add a judge`)
+    if (!judges.some((judge) => judge.applies(it)))
+      throw invalid(`no judge applies to case ${it.id}: give it \`expected\`, a schema or a pattern, or add a judge`)
     return it
   })
 }
 
 function scoreArgument(score: number | boolean, judge: string): number {
   const number = Number(score)
-  if (!(number >= 0 && number <= 1)) throw invalid(`the judge \`${judge}\` must return a number from 0 to 1, true or false`)
+  if (!(number >= 0 && number <= 1))
+    throw invalid(`the judge \`${judge}\` must return a number from 0 to 1, true or false`)
   return number
 }

@@ -1,7 +1,8 @@
 /**
  * Regular expressions in linear time: what a pattern may hold, and whether a text matches it.
  *
- * The engine's own matcher backtracks, and a case file is data: `(a+)+$` must not stop a run. All ways through a pattern are followed
+ * The engine's own matcher backtracks, and a case file is data: `(a+)+$` must not stop a run. All ways through a
+ * pattern are followed
  * side by side instead. There are no back references and no look-around; anything else of the usual syntax works.
  */
 
@@ -34,7 +35,10 @@ export class Pattern {
   readonly #start: number
   #at = 0
 
-  /** `flags` may hold i and s (the dot matches line ends too); g, m, u and y have no effect on whether a text matches, but m is not supported. */
+  /**
+   * `flags` may hold i and s (the dot matches line ends too); g, m, u and y have no effect on whether a text matches,
+   * but m is not supported.
+   */
   constructor(source: string, flags = '') {
     this.#source = Array.from(source)
     this.#ignoreCase = flags.includes('i')
@@ -76,7 +80,13 @@ export class Pattern {
       if (step === undefined || step.test !== undefined) continue
       const isWord = (index: number): boolean => /^\w$/.test(characters[index] ?? '')
       const isEdge = isWord(at - 1) !== isWord(at)
-      const holds = step.place === undefined || (step.place === 'start' ? at === 0 : step.place === 'end' ? at === characters.length : (step.place === 'edge') === isEdge)
+      const holds =
+        step.place === undefined ||
+        (step.place === 'start'
+          ? at === 0
+          : step.place === 'end'
+            ? at === characters.length
+            : (step.place === 'edge') === isEdge)
       if (holds) open.push(...step.next)
     }
   }
@@ -88,8 +98,10 @@ export class Pattern {
       return this.#steps.push(step) - 1
     }
     switch (node.kind) {
-      case 'one': return push({ test: node.test, next: [then] })
-      case 'all': return node.nodes.reduceRight((next, inner) => this.#compile(inner, next), then)
+      case 'one':
+        return push({ test: node.test, next: [then] })
+      case 'all':
+        return node.nodes.reduceRight((next, inner) => this.#compile(inner, next), then)
       case 'any': {
         const next = node.nodes.map((inner) => this.#compile(inner, then))
         return push({ next })
@@ -109,7 +121,8 @@ export class Pattern {
         for (let count = 0; count < node.least; count++) start = this.#compile(node.node, start)
         return push({ next: [start] })
       }
-      default: return push({ place: node.kind, next: [then] })
+      default:
+        return push({ place: node.kind, next: [then] })
     }
   }
 
@@ -121,7 +134,8 @@ export class Pattern {
 
   #sequence(dotAll: boolean): Node {
     const nodes: Node[] = []
-    for (let it = this.#source[this.#at]; it !== undefined && it !== '|' && it !== ')'; it = this.#source[this.#at]) nodes.push(this.#repeated(this.#atom(dotAll)))
+    for (let it = this.#source[this.#at]; it !== undefined && it !== '|' && it !== ')'; it = this.#source[this.#at])
+      nodes.push(this.#repeated(this.#atom(dotAll)))
     return { kind: 'all', nodes }
   }
 
@@ -147,17 +161,24 @@ export class Pattern {
   #atom(dotAll: boolean): Node {
     const it = this.#source[this.#at++] ?? ''
     switch (it) {
-      case '.': return { kind: 'one', test: dotAll ? () => true : (one) => one !== '\n' && one !== '\r' }
-      case '^': return { kind: 'start' }
-      case '$': return { kind: 'end' }
-      case '[': return { kind: 'one', test: this.#set() }
+      case '.':
+        return { kind: 'one', test: dotAll ? () => true : (one) => one !== '\n' && one !== '\r' }
+      case '^':
+        return { kind: 'start' }
+      case '$':
+        return { kind: 'end' }
+      case '[':
+        return { kind: 'one', test: this.#set() }
       case '(': {
         if (this.#take('?') && !this.#take(':') && !this.#name()) throw this.#bad('look-around is not supported')
         const node = this.#alternatives(dotAll)
         if (!this.#take(')')) throw this.#bad('a bracket is not closed')
         return node
       }
-      case '*': case '+': case '?': throw this.#bad('there is nothing to repeat')
+      case '*':
+      case '+':
+      case '?':
+        throw this.#bad('there is nothing to repeat')
       case '\\': {
         const next = this.#source[this.#at]
         if (next === 'b' || next === 'B') {
@@ -166,7 +187,8 @@ export class Pattern {
         }
         return { kind: 'one', test: this.#escape() }
       }
-      default: return { kind: 'one', test: this.#literal(it) }
+      default:
+        return { kind: 'one', test: this.#literal(it) }
     }
   }
 
@@ -183,9 +205,11 @@ export class Pattern {
         continue
       }
       const to = this.#source[this.#at + 1] ?? ''
-      if (to === '\\' || (to.codePointAt(0) ?? 0) < (it.codePointAt(0) ?? 0)) throw this.#bad('a range ends before it begins')
+      if (to === '\\' || (to.codePointAt(0) ?? 0) < (it.codePointAt(0) ?? 0))
+        throw this.#bad('a range ends before it begins')
       this.#at += 2
-      const inside: Test = (one) => (one.codePointAt(0) ?? 0) >= (it.codePointAt(0) ?? 0) && (one.codePointAt(0) ?? 0) <= (to.codePointAt(0) ?? 0)
+      const inside: Test = (one) =>
+        (one.codePointAt(0) ?? 0) >= (it.codePointAt(0) ?? 0) && (one.codePointAt(0) ?? 0) <= (to.codePointAt(0) ?? 0)
       tests.push(this.#ignoreCase ? (one) => inside(one) || inside(one.toUpperCase()) : inside)
     }
     return (one) => tests.some((test) => test(one)) !== isNot
@@ -198,7 +222,8 @@ export class Pattern {
     if (known !== undefined) return it === it.toLowerCase() ? known : (one) => !known(one)
     if (it === 'u' || it === 'x') {
       const digits = this.#source.slice(this.#at, this.#at + (it === 'u' ? 4 : 2)).join('')
-      if (!/^[0-9a-fA-F]+$/.test(digits)) throw this.#bad(`\\${it} needs ${it === 'u' ? 'four' : 'two'} hexadecimal digits`)
+      if (!/^[0-9a-fA-F]+$/.test(digits))
+        throw this.#bad(`\\${it} needs ${it === 'u' ? 'four' : 'two'} hexadecimal digits`)
       this.#at += digits.length
       return this.#literal(String.fromCharCode(Number.parseInt(digits, 16)))
     }

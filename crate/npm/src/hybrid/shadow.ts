@@ -24,20 +24,33 @@ export class Shadow {
   }
 
   /**
-   * Looks at a request that was answered, and may run its shadow. Afterwards, because only the whole trace shows whether anything in the
+   * Looks at a request that was answered, and may run its shadow. Afterwards, because only the whole trace shows
+   * whether anything in the
    * tree pinned the request, and because a device computes one answer at a time.
    */
   consider(request: ModelRequest, run: RunOptions, answer: Answer, latencyMs: number): void {
     const { branch, share, signal, random = Math.random } = this.#options
     const { routing } = answer
     if (this.#isRunning || run.isNested === true || run.signal.aborted || signal?.aborted === true) return
-    if (routing === undefined || isPinned(routing) || answer.branch === branch || request.messages.at(-1)?.role === 'tool') return
+    if (
+      routing === undefined ||
+      isPinned(routing) ||
+      answer.branch === branch ||
+      request.messages.at(-1)?.role === 'tool'
+    )
+      return
     if (random() >= share) return
     this.#isRunning = true
     void this.#run(request, run, answer, routing, latencyMs).finally(() => (this.#isRunning = false))
   }
 
-  async #run(request: ModelRequest, run: RunOptions, answer: Answer, routing: RoutingTrace, latencyMs: number): Promise<void> {
+  async #run(
+    request: ModelRequest,
+    run: RunOptions,
+    answer: Answer,
+    routing: RoutingTrace,
+    latencyMs: number,
+  ): Promise<void> {
     const { branch, onResult, signal } = this.#options
     const work = new AbortController()
     const stop = (): void => work.abort(signal?.reason)
@@ -51,8 +64,16 @@ export class Shadow {
       const sendChunk: RunOptions['sendChunk'] = (_, details) => logprobs.push(...(details?.logprobs ?? []))
       const runner = this.#branches.get(branch)?.runner
       if (runner === undefined) return
-      const found = await runner(requestFor(request, branch), { streaming: true, sendChunk, signal: work.signal, context: run.context, isNested: true })
-      outcome = { shadow: { ...told(branch, found, now() - startedAt), ...(logprobs.length === 0 ? {} : { logprobs }) } }
+      const found = await runner(requestFor(request, branch), {
+        streaming: true,
+        sendChunk,
+        signal: work.signal,
+        context: run.context,
+        isNested: true,
+      })
+      outcome = {
+        shadow: { ...shadowAnswerOf(branch, found, now() - startedAt), ...(logprobs.length === 0 ? {} : { logprobs }) },
+      }
     } catch (thrown) {
       outcome = { error: work.signal.reason === late ? late : fromThrown(thrown) }
     } finally {
@@ -60,7 +81,12 @@ export class Shadow {
       signal?.removeEventListener('abort', stop)
     }
     try {
-      await onResult({ id: routing.id, request, answered: told(answer.branch ?? '', answer, latencyMs), ...outcome })
+      await onResult({
+        id: routing.id,
+        request,
+        answered: shadowAnswerOf(answer.branch ?? '', answer, latencyMs),
+        ...outcome,
+      })
     } catch (thrown) {
       reportQuietly(thrown)
     }
@@ -72,12 +98,20 @@ function isPinned({ allow, attempts }: RoutingTrace): boolean {
   return allow !== undefined || attempts.some(({ routing }) => routing !== undefined && isPinned(routing))
 }
 
-function told(branch: string, { message, usage, confidence }: Answer, latencyMs: number): ShadowAnswer {
-  return { branch, message, text: textOf(message.content), usage, latencyMs, ...(confidence === undefined ? {} : { confidence }) }
+function shadowAnswerOf(branch: string, { message, usage, confidence }: Answer, latencyMs: number): ShadowAnswer {
+  return {
+    branch,
+    message,
+    text: textOf(message.content),
+    usage,
+    latencyMs,
+    ...(confidence === undefined ? {} : { confidence }),
+  }
 }
 
 export function shadowArgument(shadow: ShadowOptions, branches: Record<string, unknown>): ShadowOptions {
-  if (typeof shadow !== 'object' || shadow === null || !Object.hasOwn(branches, shadow.branch)) throw invalid('shadow.branch must be the key of a branch')
+  if (typeof shadow !== 'object' || shadow === null || !Object.hasOwn(branches, shadow.branch))
+    throw invalid('shadow.branch must be the key of a branch')
   if (!(shadow.share >= 0 && shadow.share <= 1)) throw invalid('shadow.share must be a number from 0 to 1')
   functionArgument(shadow.onResult, 'shadow.onResult')
   return { ...shadow }

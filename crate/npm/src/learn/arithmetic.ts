@@ -1,6 +1,9 @@
 /** Numbers that are the same in every engine: `hybridge_core::learn` computes them bit for bit. */
 
-/** eˣ for -40 ≤ x ≤ 40, and the nearest bound's value outside of it. `Math.exp` differs between engines in the last bit. */
+/**
+ * eˣ for -40 ≤ x ≤ 40, and the nearest bound's value outside of it. `Math.exp` differs between engines in the last
+ * bit.
+ */
 export function exp(x: number): number {
   const bounded = Math.min(40, Math.max(-40, x))
   // eˣ = 2ᵏ eʳ with |r| ≤ ln 2 / 2; ln 2 in two parts, so that nothing of r is lost.

@@ -9,7 +9,8 @@ import { combined, featuresOf, signalOf, signalsOf, type Combination, type Signa
 import { auroc, wilson, type Interval } from './statistics.js'
 
 /**
- * One answer of the device whose truth is known. `logprobs` of its tokens show the most; `confidence` is what a response carries;
+ * One answer of the device whose truth is known. `logprobs` of its tokens show the most; `confidence` is what a
+ * response carries;
  * `signal` is any number of the caller's that is higher where the model was surer.
  */
 export interface CalibrationSample {
@@ -29,7 +30,10 @@ export type CalibrationTarget = { quality: number } | { cloudShare: number }
 export interface Calibration {
   kind: 'hybridge.calibration'
   version: 1
-  /** What is compared with the threshold; weights where several signals are combined, `'custom'` where the caller gave the signal. */
+  /**
+   * What is compared with the threshold; weights where several signals are combined, `'custom'` where the caller gave
+   * the signal.
+   */
   score: SignalName | Combination | 'custom'
   /** Answers below it go to the cloud. The largest number there is where none may stay. */
   threshold: number
@@ -39,39 +43,65 @@ export interface Calibration {
   quality: Interval
   /** How often the cloud is called. */
   cloudShare: Interval
-  /** How well the score tells right from wrong; null where all samples are alike. */
+  /** How well the score separates right answers from wrong ones; null where all samples are alike. */
   auroc: number | null
   /** From the score to the probability of being right. */
   map: Block[]
   samples: number
 }
 
-interface Judged { signal: number; right: boolean; cloudRight: boolean }
-interface Observed { signals: Signals; right: boolean; cloudRight: boolean }
+interface Judged {
+  signal: number
+  right: boolean
+  cloudRight: boolean
+}
+interface Observed {
+  signals: Signals
+  right: boolean
+  cloudRight: boolean
+}
 
 const folds = 5
 /** Fewer samples are not split: what is expected is then what was seen. */
 const splitFrom = 50
-/** By how much a combination has to tell right from wrong better than the best single signal, to be worth its opacity. */
+/**
+ * By how much a combination has to separate right from wrong better than the best single signal, to be worth its
+ * opacity.
+ */
 const worth = 0.005
-/** Of right answers, and of wrong ones, that a choice of scores needs: with fewer, the best of many is best by chance. */
+/**
+ * Of right answers, and of wrong ones, that a choice of scores needs: with fewer, the best of many is best by chance.
+ */
 const each = 25
 const seed = 0x0ca11b8a
 const names: readonly SignalName[] = ['p10', 'mean', 'min', 'p25', 'p50', 'first', 'margin', 'entropy']
 
 /**
- * Finds the score that tells right answers from wrong ones best, and the threshold that keeps a promise on answers not yet seen:
- * `quality: 0.98` is 98 % of the cloud's quality with as few calls of the cloud as possible (49 samples are the least that can
+ * Finds the score that separates right answers from wrong ones best, and the threshold that keeps a promise on
+ * answers not yet seen:
+ * `quality: 0.98` is 98 % of the cloud's quality with as few calls of the cloud as possible (49 samples are the least
+ * that can
  * show it), `cloudShare: 0.3` is the best quality for at most 30 % of calls.
  *
  * @example
  * const calibration = calibrate({ samples, target: { quality: 0.98 } })
  * const ai = confidenceCascade({ onDevice, cloud, calibration })
  */
-export function calibrate({ samples, target, score, holdTokens = Infinity }: { samples: readonly CalibrationSample[]; target: CalibrationTarget; score?: SignalName; holdTokens?: number }): Calibration {
+export function calibrate({
+  samples,
+  target,
+  score,
+  holdTokens = Infinity,
+}: {
+  samples: readonly CalibrationSample[]
+  target: CalibrationTarget
+  score?: SignalName
+  holdTokens?: number
+}): Calibration {
   if (!Array.isArray(samples) || samples.length === 0) throw invalid('calibrate needs at least one sample')
   targetArgument(target)
-  if (!(holdTokens === Infinity || (Number.isInteger(holdTokens) && holdTokens >= 1))) throw invalid('holdTokens must be a whole number of at least 1, or Infinity')
+  if (!(holdTokens === Infinity || (Number.isInteger(holdTokens) && holdTokens >= 1)))
+    throw invalid('holdTokens must be a whole number of at least 1, or Infinity')
   if (score !== undefined && !names.includes(score)) throw invalid(`score must be one of ${names.join(', ')}`)
   samples.forEach((sample, index) => sampleArgument(sample, index))
   const held = holdTokens === Infinity ? 'all' : holdTokens
@@ -82,7 +112,10 @@ export function calibrate({ samples, target, score, holdTokens = Infinity }: { s
   const observed = samples.map((sample, index) => observedOf(sample, index, holdTokens))
   if (score !== undefined) {
     const judged = judgedBy(observed, score)
-    if (judged === undefined) throw invalid(`not every sample has what the score \`${score}\` is made of; log-probabilities show it, or the branch has to report it`)
+    if (judged === undefined)
+      throw invalid(
+        `not every sample has what the score \`${score}\` is made of; log-probabilities show it, or the branch has to report it`,
+      )
     return decide(score, judged, target, held)
   }
   return best(observed, target, held)
@@ -94,7 +127,10 @@ export function calibrate({ samples, target, score, holdTokens = Infinity }: { s
  * @example
  * probabilityOf(calibration, { confidence: response.confidence }) // 0.93
  */
-export function probabilityOf(calibration: Calibration, answer: Pick<CalibrationSample, 'logprobs' | 'confidence' | 'signal'>): number | undefined {
+export function probabilityOf(
+  calibration: Calibration,
+  answer: Pick<CalibrationSample, 'logprobs' | 'confidence' | 'signal'>,
+): number | undefined {
   const { score, map, holdTokens } = calibrationFromJSON(calibration)
   if (score === 'custom') return answer.signal === undefined ? undefined : probabilityAt(map, answer.signal)
   const signals = signalsIn(answer, holdTokens === 'all' ? Infinity : holdTokens)
@@ -113,16 +149,22 @@ export function calibrationFromJSON(json: unknown): Calibration {
   const bad = (why: string): never => {
     throw invalid(`this is no calibration: ${why}`)
   }
-  if (typeof found !== 'object' || found === null || found.kind !== 'hybridge.calibration') return bad('its kind is not hybridge.calibration')
+  if (typeof found !== 'object' || found === null || found.kind !== 'hybridge.calibration')
+    return bad('its kind is not hybridge.calibration')
   if (found.version !== 1) return bad('its version is not 1; calibrate again')
   const { score, threshold, holdTokens, map, quality, cloudShare, auroc: area, samples } = found
   const isWeights = Array.isArray(score) && score.length === combined && score.every(Number.isFinite)
   if (score !== 'custom' && !isWeights && !names.includes(score as SignalName)) return bad('its score is not known')
   if (!Number.isFinite(threshold)) return bad('its threshold is no number')
-  if (holdTokens !== 'all' && !(Number.isInteger(holdTokens) && (holdTokens as number) >= 1)) return bad('its holdTokens must be a whole number or \'all\'')
+  if (holdTokens !== 'all' && !(Number.isInteger(holdTokens) && (holdTokens as number) >= 1))
+    return bad("its holdTokens must be a whole number or 'all'")
   if (!isInterval(quality) || !isInterval(cloudShare)) return bad('its quality and cloudShare must be intervals')
   const isBlock = (block: Block, at: number, all: Block[]): boolean =>
-    Number.isFinite(block?.from) && block.right >= 0 && block.right <= 1 && Number.isInteger(block.count) && (at === 0 || (all[at - 1]?.from ?? 0) < block.from)
+    Number.isFinite(block?.from) &&
+    block.right >= 0 &&
+    block.right <= 1 &&
+    Number.isInteger(block.count) &&
+    (at === 0 || (all[at - 1]?.from ?? 0) < block.from)
   if (!Array.isArray(map) || !map.every(isBlock)) return bad('its map is not a rising list of blocks')
   if (area !== null && !Number.isFinite(area)) return bad('its auroc is no number')
   if (!Number.isInteger(samples)) return bad('its number of samples is no number')
@@ -133,7 +175,8 @@ function best(observed: readonly Observed[], target: CalibrationTarget, held: nu
   let chosen: SignalName = 'p10'
   let most: number | undefined
   const right = observed.filter((it) => it.right).length
-  if (right < each || observed.length - right < each) return decide(chosen, judgedBy(observed, chosen) ?? [], target, held)
+  if (right < each || observed.length - right < each)
+    return decide(chosen, judgedBy(observed, chosen) ?? [], target, held)
   for (const name of names) {
     const judged = judgedBy(observed, name)
     const area = judged === undefined ? undefined : auroc(judged)
@@ -149,7 +192,12 @@ function best(observed: readonly Observed[], target: CalibrationTarget, held: nu
 }
 
 /** Chooses a threshold for a score. No sample may have had a part in the score it is judged by. */
-function decide(score: Calibration['score'], judged: readonly Judged[], target: CalibrationTarget, holdTokens: number | 'all'): Calibration {
+function decide(
+  score: Calibration['score'],
+  judged: readonly Judged[],
+  target: CalibrationTarget,
+  holdTokens: number | 'all',
+): Calibration {
   let [right, cloud] = [0, 0]
   const add = (pairs: readonly Judged[], threshold: number): void => {
     for (const it of pairs) {
@@ -178,7 +226,8 @@ function decide(score: Calibration['score'], judged: readonly Judged[], target: 
 /**
  * The lowest threshold that keeps the promise.
  *
- * For quality this is conformal risk control: the loss of a kept answer is 1 if only the cloud's was right, and one more loss than
+ * For quality this is conformal risk control: the loss of a kept answer is 1 if only the cloud's was right, and one
+ * more loss than
  * was seen has to fit, so that the promise holds on average over what was not seen. For that, 98 % needs 49 samples.
  */
 function thresholdFor(pairs: readonly Judged[], target: CalibrationTarget): number {
@@ -188,12 +237,14 @@ function thresholdFor(pairs: readonly Judged[], target: CalibrationTarget): numb
   if ('cloudShare' in target && target.cloudShare >= 1) return Number.MAX_VALUE
   let threshold = Number.MAX_VALUE
   let losses = 0
-  for (let at = 0; at < count; ) {
+  for (let at = 0; at < count;) {
     const signal = sorted[at]?.signal ?? 0
-    for (let it = sorted[at]; it !== undefined && it.signal === signal; it = sorted[++at]) losses += (it.cloudRight ? 1 : 0) - (it.right ? 1 : 0)
+    for (let it = sorted[at]; it !== undefined && it.signal === signal; it = sorted[++at])
+      losses += (it.cloudRight ? 1 : 0) - (it.right ? 1 : 0)
     const first = Math.max(signal, -Number.MAX_VALUE)
     if ('quality' in target) {
-      // Where the device is right and the cloud is not, losses shrink again: what lies beyond the first broken promise would be chosen by chance.
+      // Where the device is right and the cloud is not, losses shrink again: what lies beyond the first broken
+      // promise would be chosen by chance.
       if ((losses + 1) / (count + 1) > (1 - target.quality) * (cloud / count)) break
       threshold = first
     } else {
@@ -207,7 +258,10 @@ function thresholdFor(pairs: readonly Judged[], target: CalibrationTarget): numb
 /** Each fifth, with the other four. */
 function split<T>(all: readonly T[]): Array<[T[], T[]]> {
   const order = new Random(seed).shuffle([...all])
-  return Array.from({ length: folds }, (_, fold) => [order.filter((_, at) => at % folds === fold), order.filter((_, at) => at % folds !== fold)])
+  return Array.from({ length: folds }, (_, fold) => [
+    order.filter((_, at) => at % folds === fold),
+    order.filter((_, at) => at % folds !== fold),
+  ])
 }
 
 function judgedBy(observed: readonly Observed[], score: SignalName | Combination): Judged[] | undefined {
@@ -232,7 +286,10 @@ function unseenByCombination(observed: readonly Observed[]): Judged[] | undefine
   return all
 }
 
-/** Weights for the features, by logistic regression; `undefined` where a feature is not known or all answers are alike. */
+/**
+ * Weights for the features, by logistic regression; `undefined` where a feature is not known or all answers are
+ * alike.
+ */
 function combine(observed: readonly Observed[]): Combination | undefined {
   const features: number[][] = []
   for (const { signals } of observed) {
@@ -271,28 +328,54 @@ function targetArgument(target: CalibrationTarget): void {
   const found = target as { quality?: number; cloudShare?: number } | undefined
   const { quality, cloudShare } = found ?? {}
   const wanted = quality ?? cloudShare
-  if ((quality === undefined) === (cloudShare === undefined) || typeof wanted !== 'number' || !(wanted >= 0 && wanted <= 1)) throw invalid('target must be { quality } or { cloudShare }, a number from 0 to 1')
+  if (
+    (quality === undefined) === (cloudShare === undefined) ||
+    typeof wanted !== 'number' ||
+    !(wanted >= 0 && wanted <= 1)
+  )
+    throw invalid('target must be { quality } or { cloudShare }, a number from 0 to 1')
 }
 
 function sampleArgument(sample: CalibrationSample, index: number): void {
-  if (typeof sample?.right !== 'boolean') throw invalid(`sample ${index} must say whether it was \`right\`, true or false`)
+  if (typeof sample?.right !== 'boolean') throw invalid(`\`right\` of sample ${index} must be true or false`)
   const { signal, cloudRight } = sample
-  if (signal !== undefined && (typeof signal !== 'number' || Number.isNaN(signal))) throw invalid(`the signal of sample ${index} must be a number`)
-  if (cloudRight !== undefined && typeof cloudRight !== 'boolean') throw invalid(`cloudRight of sample ${index} must be true or false`)
+  if (signal !== undefined && (typeof signal !== 'number' || Number.isNaN(signal)))
+    throw invalid(`the signal of sample ${index} must be a number`)
+  if (cloudRight !== undefined && typeof cloudRight !== 'boolean')
+    throw invalid(`cloudRight of sample ${index} must be true or false`)
 }
 
 function observedOf(sample: CalibrationSample, index: number, holdTokens: number): Observed {
   const signals = signalsIn(sample, holdTokens)
-  if (signals === undefined) throw invalid(`sample ${index} has neither log-probabilities nor a confidence; either all samples give a \`signal\` of their own, or none`)
+  if (signals === undefined)
+    throw invalid(
+      `sample ${index} has neither log-probabilities nor a confidence; either all samples give a \`signal\` of their own, or none`,
+    )
   return { signals, right: sample.right, cloudRight: sample.cloudRight ?? true }
 }
 
-function signalsIn({ logprobs, confidence }: Pick<CalibrationSample, 'logprobs' | 'confidence'>, holdTokens: number): Signals | undefined {
+function signalsIn(
+  { logprobs, confidence }: Pick<CalibrationSample, 'logprobs' | 'confidence'>,
+  holdTokens: number,
+): Signals | undefined {
   const seen = Array.isArray(logprobs) ? signalsOf(logprobs.slice(0, holdTokens)) : undefined
-  const told = confidence !== undefined && [confidence?.meanLogprob, confidence?.minLogprob, confidence?.p10Logprob].every((it) => typeof it === 'number' && !Number.isNaN(it)) ? confidence : undefined
-  if (seen === undefined) return told === undefined ? undefined : { confidence: told }
-  const { firstMargin, meanEntropy } = told ?? {}
-  return { ...seen, confidence: { ...seen.confidence, ...(firstMargin === undefined ? {} : { firstMargin }), ...(meanEntropy === undefined ? {} : { meanEntropy }) } }
+  const reported =
+    confidence !== undefined &&
+    [confidence?.meanLogprob, confidence?.minLogprob, confidence?.p10Logprob].every(
+      (it) => typeof it === 'number' && !Number.isNaN(it),
+    )
+      ? confidence
+      : undefined
+  if (seen === undefined) return reported === undefined ? undefined : { confidence: reported }
+  const { firstMargin, meanEntropy } = reported ?? {}
+  return {
+    ...seen,
+    confidence: {
+      ...seen.confidence,
+      ...(firstMargin === undefined ? {} : { firstMargin }),
+      ...(meanEntropy === undefined ? {} : { meanEntropy }),
+    },
+  }
 }
 
 function isInterval(value: Interval | undefined): boolean {

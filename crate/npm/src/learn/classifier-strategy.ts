@@ -11,9 +11,16 @@ export type Classified = string | { label: string; probabilities?: Record<string
 
 /** Options of a ClassifierStrategy. */
 export interface ClassifierStrategyOptions {
-  /** What classifies: a trained classifier, its JSON, or any function. Default: the "simple" or "hard" that comes with the package. */
-  classifier?: Classifier | ClassifierJson | ((prompt: string, context: RoutingContext) => Classified | Promise<Classified>)
-  /** The decision for each label. Default: `simple` and `local` go to the device, `hard` and `cloud` to the cloud, each with the other behind it; a label that is a branch's key goes there. */
+  /**
+   * What classifies: a trained classifier, its JSON, or any function. Default: the "simple" or "hard" that comes with
+   * the package.
+   */
+  classifier?:
+    Classifier | ClassifierJson | ((prompt: string, context: RoutingContext) => Classified | Promise<Classified>)
+  /**
+   * The decision for each label. Default: `simple` and `local` go to the device, `hard` and `cloud` to the cloud,
+   * each with the other behind it; a label that is a branch's key goes there.
+   */
   routes?: Record<string, Decision>
   /** Below this probability the strategy has no opinion. Default 0: it always has one. */
   minProbability?: number
@@ -29,14 +36,16 @@ const defaults: Readonly<Record<string, readonly string[]>> = {
 }
 
 /**
- * Routes by the class of the last user message, on the device and in microseconds. The probabilities stand in the reason of the trace.
+ * Routes by the class of the last user message, on the device and in microseconds. The probabilities stand in the
+ * reason of the trace.
  *
  * @example
  * // The classifier that comes with the package: "simple" or "hard".
  * hybridModelOnDeviceCloud({ onDevice, cloud, strategy: new ClassifierStrategy() })
  *
  * @example
- * const strategy = ClassifierStrategy.train([{ prompt: 'Where is my parcel?', label: 'local' }, { prompt: 'Draft a contract', label: 'cloud' }])
+ * const strategy = ClassifierStrategy.train([{ prompt: 'Where is my parcel?', label: 'local' }, { prompt: 'Draft a
+ * contract', label: 'cloud' }])
  * localStorage.setItem('router', JSON.stringify(strategy))
  */
 export class ClassifierStrategy implements RoutingStrategy {
@@ -46,18 +55,31 @@ export class ClassifierStrategy implements RoutingStrategy {
 
   constructor(options: ClassifierStrategyOptions = {}) {
     const { classifier, routes, minProbability = 0, embedder } = options
-    if (routes !== undefined && (typeof routes !== 'object' || routes === null)) throw invalid('routes must be an object: a decision for each label')
+    if (routes !== undefined && (typeof routes !== 'object' || routes === null))
+      throw invalid('routes must be an object: a decision for each label')
     if (!(minProbability >= 0 && minProbability <= 1)) throw invalid('minProbability must be a number from 0 to 1')
-    if (embedder !== undefined && typeof embedder?.embed !== 'function') throw invalid('embedder must have an embed() method')
+    if (embedder !== undefined && typeof embedder?.embed !== 'function')
+      throw invalid('embedder must have an embed() method')
     this.#options = { ...options }
     if (classifier === undefined) this.#classifier = simpleOrHard()
-    else this.#classifier = typeof classifier === 'function' || classifier instanceof Classifier ? classifier : Classifier.fromJSON(classifier)
-    if (this.#classifier instanceof Classifier && this.#classifier.input === 'vector' && embedder === undefined) throw invalid('this classifier judges embeddings; give the embedder that made them')
+    else
+      this.#classifier =
+        typeof classifier === 'function' || classifier instanceof Classifier
+          ? classifier
+          : Classifier.fromJSON(classifier)
+    if (this.#classifier instanceof Classifier && this.#classifier.input === 'vector' && embedder === undefined)
+      throw invalid('this classifier judges embeddings; give the embedder that made them')
   }
 
   /** A strategy trained on prompts with their labels: branches, task kinds, or `local` and `cloud`. */
-  static train(samples: readonly LabelledPrompt[], { seed, ...options }: Omit<ClassifierStrategyOptions, 'classifier'> & { seed?: number } = {}): ClassifierStrategy {
-    return new ClassifierStrategy({ ...options, classifier: Classifier.train(samples, seed === undefined ? {} : { seed }) })
+  static train(
+    samples: readonly LabelledPrompt[],
+    { seed, ...options }: Omit<ClassifierStrategyOptions, 'classifier'> & { seed?: number } = {},
+  ): ClassifierStrategy {
+    return new ClassifierStrategy({
+      ...options,
+      classifier: Classifier.train(samples, seed === undefined ? {} : { seed }),
+    })
   }
 
   /** A strategy with a classifier that was kept as JSON. */
@@ -73,7 +95,8 @@ export class ClassifierStrategy implements RoutingStrategy {
 
   /** The classifier as plain data, at most 64 KB. */
   toJSON(): ClassifierJson {
-    if (typeof this.#classifier === 'function') throw new HybridError('FAILED_PRECONDITION', 'this strategy classifies by a function, which has no JSON form')
+    if (typeof this.#classifier === 'function')
+      throw new HybridError('FAILED_PRECONDITION', 'this strategy classifies by a function, which has no JSON form')
     return this.#classifier.toJSON()
   }
 
@@ -82,27 +105,37 @@ export class ClassifierStrategy implements RoutingStrategy {
     if (prompt === undefined) return undefined
     const { label, probability, shares } = await this.#classify(prompt, context)
     const { routes, minProbability = 0 } = this.#options
-    const told = shares.map(([name, share]) => `${name} ${share.toFixed(3)}`).join(', ')
+    const listed = shares.map(([name, share]) => `${name} ${share.toFixed(3)}`).join(', ')
     if (probability !== undefined && probability < minProbability) return undefined
-    const reason = `classified as ${label}${told === '' ? '' : `: ${told}`}`
-    const decision = routes === undefined ? routeOf(label, context) : Object.hasOwn(routes, label) ? routes[label] : undefined
+    const reason = `classified as ${label}${listed === '' ? '' : `: ${listed}`}`
+    const decision =
+      routes === undefined ? routeOf(label, context) : Object.hasOwn(routes, label) ? routes[label] : undefined
     if (decision === undefined) return undefined
     if (typeof decision === 'object' && !Array.isArray(decision)) return { reason, ...decision }
     const order = typeof decision === 'string' ? [decision] : [...(decision as readonly string[])]
     return { order: order.filter((key) => key !== ''), reason }
   }
 
-  async #classify(prompt: string, context: RoutingContext): Promise<{ label: string; probability?: number; shares: Array<[string, number]> }> {
+  async #classify(
+    prompt: string,
+    context: RoutingContext,
+  ): Promise<{ label: string; probability?: number; shares: Array<[string, number]> }> {
     const classifier = this.#classifier
     if (typeof classifier !== 'function') {
-      const input = classifier.input === 'text' ? prompt : (await this.#options.embedder?.embed(prompt, { task: 'classification', signal: context.signal }))?.[0]
+      const input =
+        classifier.input === 'text'
+          ? prompt
+          : (await this.#options.embedder?.embed(prompt, { task: 'classification', signal: context.signal }))?.[0]
       const { label, probability, probabilities } = classifier.classify(input ?? prompt)
       return { label, probability, shares: Object.entries(probabilities).sort(([, a], [, b]) => b - a) }
     }
     const found = await classifier(prompt, context)
     const { label, probabilities = {} } = typeof found === 'string' ? { label: found } : (found ?? {})
-    if (typeof label !== 'string') throw invalid('the classifier function must return a label, or { label, probabilities }')
-    const shares = Object.entries(probabilities).filter(([, share]) => Number.isFinite(share)).sort(([, a], [, b]) => b - a)
+    if (typeof label !== 'string')
+      throw invalid('the classifier function must return a label, or { label, probabilities }')
+    const shares = Object.entries(probabilities)
+      .filter(([, share]) => Number.isFinite(share))
+      .sort(([, a], [, b]) => b - a)
     const probability = probabilities[label]
     return { label, shares, ...(probability === undefined ? {} : { probability }) }
   }

@@ -1,12 +1,21 @@
-/** What a classifier sees of a text: its character n-grams, its words and its shape, hashed into a fixed number of buckets. */
+/**
+ * What a classifier sees of a text: its character n-grams, its words and its shape, hashed into a fixed number of
+ * buckets.
+ */
 
-/** The buckets that a text fills, in the order in which they are found, and how much of each. The squares of the values sum to 1. */
+/**
+ * The buckets that a text fills, in the order in which they are found, and how much of each. The squares of the
+ * values sum to 1.
+ */
 export interface Terms {
   readonly buckets: Int32Array
   readonly values: Float64Array
 }
 
-/** Characters that are read from each end of a text, so that judging a long document takes no longer than a page of it. */
+/**
+ * Characters that are read from each end of a text, so that judging a long document takes no longer than a page of
+ * it.
+ */
 const read = 1024
 const longestGram = 4
 const basis = 0x811c9dc5
@@ -85,7 +94,17 @@ function fillShape(text: string, characters: Int32Array): void {
     if (unit === 0x0a) count(2)
     else if (unit === 0x3f) count(3)
     else if (unit >= 0x30 && unit <= 0x39) count(4)
-    else if (unit === 0x7b || unit === 0x7d || unit === 0x28 || unit === 0x29 || unit === 0x3b || unit === 0x3d || unit === 0x3c || unit === 0x3e) count(5)
+    else if (
+      unit === 0x7b ||
+      unit === 0x7d ||
+      unit === 0x28 ||
+      unit === 0x29 ||
+      unit === 0x3b ||
+      unit === 0x3d ||
+      unit === 0x3c ||
+      unit === 0x3e
+    )
+      count(5)
   }
   for (const character of characters) if (character === space) count(1)
   counts.forEach((count, kind) => fill(mix(mix(basis ^ shape, kind), 32 - Math.clz32(count)), 4))

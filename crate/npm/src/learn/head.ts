@@ -17,9 +17,12 @@ export interface Head {
   readonly biases: Float64Array
 }
 
-export interface Example { readonly terms: Terms; readonly label: number }
+export interface Example {
+  readonly terms: Terms
+  readonly label: number
+}
 
-/** How many vectors tell so many classes apart. */
+/** How many vectors so many classes need. */
 export function vectorsFor(classes: number): number {
   return classes <= 2 ? 1 : classes
 }
@@ -27,7 +30,10 @@ export function vectorsFor(classes: number): number {
 /** Trains on examples in an order that `seed` decides. */
 export function trainHead(examples: readonly Example[], classes: number, size: number, seed: number): Head {
   const vectors = vectorsFor(classes)
-  const made = (): Head => ({ weights: Array.from({ length: vectors }, () => new Float64Array(size)), biases: new Float64Array(vectors) })
+  const made = (): Head => ({
+    weights: Array.from({ length: vectors }, () => new Float64Array(size)),
+    biases: new Float64Array(vectors),
+  })
   const head = made()
   const squares = made()
   const order = examples.map((_, index) => index)
@@ -51,7 +57,8 @@ function step(head: Head, squares: Head, { terms, label }: Example): void {
     const isHit = errors.length === 1 ? label === 1 : label === vector
     const error = (errors[vector] ?? 0) - (isHit ? 1 : 0)
     squares.biases[vector] = (squares.biases[vector] ?? 0) + error * error
-    head.biases[vector] = (head.biases[vector] ?? 0) - (rate * error) / Math.sqrt((squares.biases[vector] ?? 0) + smallest)
+    head.biases[vector] =
+      (head.biases[vector] ?? 0) - (rate * error) / Math.sqrt((squares.biases[vector] ?? 0) + smallest)
     const weights = head.weights[vector] ?? new Float64Array()
     const sums = squares.weights[vector] ?? new Float64Array()
     for (let at = 0; at < buckets.length; at++) {

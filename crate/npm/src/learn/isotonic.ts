@@ -1,7 +1,11 @@
 /** Isotonic regression: from a signal to the probability that an answer is right, by pooling adjacent violators. */
 
 /** Signals from `from` upwards, until the next block's, are right with this probability, by so many samples. */
-export interface Block { from: number; right: number; count: number }
+export interface Block {
+  from: number
+  right: number
+  count: number
+}
 
 /** The best rising fit to pairs of a signal and whether the answer was right, by least squares. */
 export function fitIsotonic(pairs: ReadonlyArray<{ signal: number; right: boolean }>): Block[] {
@@ -12,7 +16,7 @@ export function fitIsotonic(pairs: ReadonlyArray<{ signal: number; right: boolea
   for (const { signal, right } of sorted) {
     const pool = pools.at(-1)
     if (pool !== undefined && signal === last) {
-      // Equal signals cannot be told apart: they are one pool from the start.
+      // Equal signals are one pool from the start: no threshold separates them.
       pool.right += right ? 1 : 0
       pool.count++
     } else {
@@ -27,7 +31,11 @@ export function fitIsotonic(pairs: ReadonlyArray<{ signal: number; right: boolea
 
 /** Pools the last one with those before it, while they are not lower. */
 function merge(pools: Array<{ right: number; count: number }>): void {
-  for (let before = pools.at(-2), last = pools.at(-1); before !== undefined && last !== undefined; before = pools.at(-2), last = pools.at(-1)) {
+  for (
+    let before = pools.at(-2), last = pools.at(-1);
+    before !== undefined && last !== undefined;
+    before = pools.at(-2), last = pools.at(-1)
+  ) {
     if (before.right * last.count < last.right * before.count) return
     before.right += last.right
     before.count += last.count

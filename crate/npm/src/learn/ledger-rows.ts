@@ -1,4 +1,7 @@
-/** What a ledger counts: whole numbers alone, so that sums are exact in any order. `hybridge_core::ledger` computes the same. */
+/**
+ * What a ledger counts: whole numbers alone, so that sums are exact in any order. `hybridge_core::ledger` computes
+ * the same.
+ */
 
 import type { Attempt, Usage } from '../types.js'
 
@@ -26,7 +29,12 @@ export interface Row {
 }
 
 /** One attempt that used something. `path` leads to it through hybrids inside of hybrids; `key` is its end. */
-export interface Entry { path: string; key: string; usage: Usage; isAnswer: boolean }
+export interface Entry {
+  path: string
+  key: string
+  usage: Usage
+  isAnswer: boolean
+}
 
 const sums = ['attempts', 'answers', 'inputTokens', 'outputTokens', 'cost', 'baseline'] as const
 
@@ -42,15 +50,20 @@ export function entriesOf(attempts: readonly Attempt[], path = '', isOnTheWay = 
 }
 
 /** What a branch charges, in billionths. */
-export function costOf({ inputTokens, outputTokens, totalTokens, thoughtsTokens, cachedContentTokens }: Usage, price: Price): number {
+export function costOf(
+  { inputTokens, outputTokens, totalTokens, thoughtsTokens, cachedContentTokens }: Usage,
+  price: Price,
+): number {
   const input = count(inputTokens)
   const output = count(outputTokens)
   const cached = Math.min(input, count(cachedContentTokens))
   // Some services count thinking within the output, some beside it: the total shows which.
   const thoughts = count(thoughtsTokens)
-  const beside = totalTokens === undefined ? thoughts : Math.min(thoughts, Math.max(0, count(totalTokens) - input - output))
+  const beside =
+    totalTokens === undefined ? thoughts : Math.min(thoughts, Math.max(0, count(totalTokens) - input - output))
   const { inputPerMillion, outputPerMillion, cachedInputPerMillion = inputPerMillion, perRequest = 0 } = price
-  const thousandths = (input - cached) * inputPerMillion + cached * cachedInputPerMillion + (output + beside) * outputPerMillion
+  const thousandths =
+    (input - cached) * inputPerMillion + cached * cachedInputPerMillion + (output + beside) * outputPerMillion
   return Math.min(Number.MAX_SAFE_INTEGER, Math.floor(thousandths * 1000 + perRequest * 1e9 + 0.5))
 }
 
@@ -61,12 +74,16 @@ export function addRow(a: Row, b: Row): Row {
   return sum
 }
 
-/** Whether this is a row, and nothing that somebody else left in its place. */
+/** Whether this is a row, and nothing else that was stored in its place. */
 export function isRow(value: unknown): value is Row {
   if (typeof value !== 'object' || value === null) return false
   const row = value as Record<string, unknown>
   const isText = [row['day'], row['feature'], row['branch']].every((it) => typeof it === 'string')
-  return isText && /^\d{4}-\d\d-\d\d$/.test(String(row['day'])) && sums.every((key) => Number.isSafeInteger(row[key]) && (row[key] as number) >= 0)
+  return (
+    isText &&
+    /^\d{4}-\d\d-\d\d$/.test(String(row['day'])) &&
+    sums.every((key) => Number.isSafeInteger(row[key]) && (row[key] as number) >= 0)
+  )
 }
 
 function count(value: number | undefined): number {

@@ -58,9 +58,13 @@ export async function openStore(name: string): Promise<LedgerStore | undefined> 
       }),
     read: async () => {
       let found: unknown[] = []
-      await transact(database, ([kept]) => {
-        kept.getAll().onsuccess = ({ target }) => (found = (target as IDBRequest<unknown[]>).result)
-      }, 'readonly')
+      await transact(
+        database,
+        ([kept]) => {
+          kept.getAll().onsuccess = ({ target }) => (found = (target as IDBRequest<unknown[]>).result)
+        },
+        'readonly',
+      )
       return found
     },
     clear: () =>
@@ -114,13 +118,23 @@ function opened(factory: IDBFactory, name: string): Promise<IDBDatabase> {
     request.onerror = () => {
       clearTimeout(timer)
       const isLater = request.error?.name === 'VersionError'
-      reject(new Error(isLater ? 'a later version of hybridge keeps this ledger; this visit is counted in memory' : `the database could not be opened (${request.error?.name ?? 'unknown'}); the ledger counts for this visit alone`))
+      reject(
+        new Error(
+          isLater
+            ? 'a later version of hybridge keeps this ledger; this visit is counted in memory'
+            : `the database could not be opened (${request.error?.name ?? 'unknown'}); the ledger counts for this visit alone`,
+        ),
+      )
     }
   })
 }
 
-/** Runs work in one transaction. Resolves once it is on disk, as far as the browser says so. */
-function transact(database: IDBDatabase, work: (stores: [IDBObjectStore, IDBObjectStore]) => void, mode: 'readonly' | 'readwrite' = 'readwrite'): Promise<void> {
+/** Runs work in one transaction. Resolves once it is on disk, as far as the browser reports. */
+function transact(
+  database: IDBDatabase,
+  work: (stores: [IDBObjectStore, IDBObjectStore]) => void,
+  mode: 'readonly' | 'readwrite' = 'readwrite',
+): Promise<void> {
   return new Promise((resolve, reject) => {
     // Throws where the database was closed, which is a failure like any other.
     const transaction = database.transaction(['rows', 'runs'], mode, { durability: 'strict' })

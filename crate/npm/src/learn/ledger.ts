@@ -1,7 +1,15 @@
 /** What answers cost, what they would have cost in the cloud, by day, branch and feature. */
 
 import { HybridError, invalid } from '../border/errors.js'
-import type { Attempt, BudgetLedger, GenerateOptions, GenerateResponse, Model, RoutingTrace, ShadowResult } from '../types.js'
+import type {
+  Attempt,
+  BudgetLedger,
+  GenerateOptions,
+  GenerateResponse,
+  Model,
+  RoutingTrace,
+  ShadowResult,
+} from '../types.js'
 import { addRow, costOf, entriesOf, isRow, type Price, type Row } from './ledger-rows.js'
 import { memoryStore, openStore, type LedgerStore } from './ledger-store.js'
 
@@ -9,7 +17,10 @@ import { memoryStore, openStore, type LedgerStore } from './ledger-store.js'
 export interface LedgerOptions {
   /** By branch key; `outer/inner` for a branch of a hybrid inside another. A branch without a price costs nothing. */
   prices: Record<string, Price>
-  /** The branch that would have answered all: what it would have charged is what an answer saved. Default: the branch with the highest price. */
+  /**
+   * The branch that would have answered all: what it would have charged is what an answer saved. Default: the branch
+   * with the highest price.
+   */
   baseline?: string
   /** Ledgers of one name share what they count, across tabs and visits. Default 'hybridge'. */
   name?: string
@@ -34,12 +45,18 @@ export interface LedgerTotals {
 }
 
 /** Which part of a ledger is summed. Days are 'YYYY-MM-DD', both included. */
-export interface LedgerRange { from?: string; to?: string; feature?: string; branch?: string }
+export interface LedgerRange {
+  from?: string
+  to?: string
+  feature?: string
+  branch?: string
+}
 
 const nano = 1e9
 
 /**
- * Counts what branches cost. Prices are the caller's own; tokens come from each attempt's usage, rejected and failed attempts included.
+ * Counts what branches cost. Prices are the caller's own; tokens come from each attempt's usage, rejected and failed
+ * attempts included.
  *
  * @example
  * const ledger = createLedger({ prices: { [kCloud]: { inputPerMillion: 0.1, outputPerMillion: 0.4 } } })
@@ -63,10 +80,19 @@ export class Ledger implements BudgetLedger {
   #problem: string | undefined
   #isPersisted = false
 
-  constructor({ prices, baseline, name = 'hybridge', storage = 'auto', days = 'local', now = Date.now }: LedgerOptions) {
-    if (typeof prices !== 'object' || prices === null) throw invalid('prices must be an object: a price for each branch')
+  constructor({
+    prices,
+    baseline,
+    name = 'hybridge',
+    storage = 'auto',
+    days = 'local',
+    now = Date.now,
+  }: LedgerOptions) {
+    if (typeof prices !== 'object' || prices === null)
+      throw invalid('prices must be an object: a price for each branch')
     this.#prices = Object.fromEntries(Object.entries(prices).map(([key, price]) => [key, priceArgument(price, key)]))
-    if (baseline !== undefined && !Object.hasOwn(this.#prices, baseline)) throw invalid(`baseline names the branch \`${baseline}\`, which has no price`)
+    if (baseline !== undefined && !Object.hasOwn(this.#prices, baseline))
+      throw invalid(`baseline names the branch \`${baseline}\`, which has no price`)
     if (typeof name !== 'string' || name === '') throw invalid('name must be a text')
     this.#baseline = baseline === undefined ? highest(Object.values(this.#prices)) : this.#prices[baseline]
     this.#days = days
@@ -85,11 +111,15 @@ export class Ledger implements BudgetLedger {
   }
 
   /**
-   * The same model, with each run counted before its answer is handed over: what an answer cost is kept once the answer is.
+   * The same model, with each run counted before its answer is handed over: what an answer cost is kept once the
+   * answer is.
    * `context: { feature }` of a request names its feature, unless one is given here.
    */
   track<T extends Model>(model: T, { feature }: { feature?: string } = {}): T {
-    const counted = async <Output>(work: Promise<GenerateResponse<Output>>, options: GenerateOptions | undefined): Promise<GenerateResponse<Output>> => {
+    const counted = async <Output>(
+      work: Promise<GenerateResponse<Output>>,
+      options: GenerateOptions | undefined,
+    ): Promise<GenerateResponse<Output>> => {
       const named = feature ?? options?.context?.['feature']
       const label = typeof named === 'string' ? { feature: named } : {}
       try {
@@ -122,7 +152,13 @@ export class Ledger implements BudgetLedger {
   async recordShadow(result: ShadowResult, { feature = '' }: { feature?: string } = {}): Promise<void> {
     const { shadow } = result
     if (shadow === undefined) return
-    const attempt: Attempt = { branch: shadow.branch, outcome: 'stopped', startedAtMs: 0, durationMs: shadow.latencyMs, usage: shadow.usage }
+    const attempt: Attempt = {
+      branch: shadow.branch,
+      outcome: 'stopped',
+      startedAtMs: 0,
+      durationMs: shadow.latencyMs,
+      usage: shadow.usage,
+    }
     await this.#write(`${result.id} shadow`, entriesOf([attempt]), feature)
   }
 
@@ -169,7 +205,17 @@ export class Ledger implements BudgetLedger {
       const price = this.#priceOf(path, key)
       const cost = price === undefined ? 0 : costOf(usage, price)
       const baseline = isAnswer && this.#baseline !== undefined ? costOf(usage, this.#baseline) : 0
-      return { day, feature, branch: path, attempts: 1, answers: isAnswer ? 1 : 0, inputTokens: whole(usage.inputTokens), outputTokens: whole(usage.outputTokens), cost, baseline }
+      return {
+        day,
+        feature,
+        branch: path,
+        attempts: 1,
+        answers: isAnswer ? 1 : 0,
+        inputTokens: whole(usage.inputTokens),
+        outputTokens: whole(usage.outputTokens),
+        cost,
+        baseline,
+      }
     })
     const store = await this.#opening
     try {
@@ -197,10 +243,19 @@ export class Ledger implements BudgetLedger {
     }
     // What a later version, a bug or a person left there is not counted.
     const rows = [...kept, ...(await this.#unwritten.read())].filter(isRow)
-    return rows.filter((row) => row.day >= from && row.day <= to && (feature === undefined || row.feature === feature) && (branch === undefined || row.branch === branch))
+    return rows.filter(
+      (row) =>
+        row.day >= from &&
+        row.day <= to &&
+        (feature === undefined || row.feature === feature) &&
+        (branch === undefined || row.branch === branch),
+    )
   }
 
-  async #grouped<K extends 'day' | 'feature' | 'branch'>(range: LedgerRange, by: K): Promise<Array<LedgerTotals & Record<K, string>>> {
+  async #grouped<K extends 'day' | 'feature' | 'branch'>(
+    range: LedgerRange,
+    by: K,
+  ): Promise<Array<LedgerTotals & Record<K, string>>> {
     const groups = new Map<string, Row[]>()
     for (const row of await this.#rows(range)) groups.set(row[by], [...(groups.get(row[by]) ?? []), row])
     const sorted = [...groups].sort(([a], [b]) => (a < b ? -1 : 1))
@@ -222,7 +277,10 @@ export class Ledger implements BudgetLedger {
 
   #today(): string {
     const date = new Date(this.#now())
-    const [year, month, day] = this.#days === 'utc' ? [date.getUTCFullYear(), date.getUTCMonth(), date.getUTCDate()] : [date.getFullYear(), date.getMonth(), date.getDate()]
+    const [year, month, day] =
+      this.#days === 'utc'
+        ? [date.getUTCFullYear(), date.getUTCMonth(), date.getUTCDate()]
+        : [date.getFullYear(), date.getMonth(), date.getDate()]
     return `${String(year).padStart(4, '0')}-${String(month + 1).padStart(2, '0')}-${String(day).padStart(2, '0')}`
   }
 }
@@ -239,7 +297,17 @@ function over<T extends object>(source: T, own: Partial<T>): T {
 }
 
 function totalled(rows: readonly Row[]): LedgerTotals {
-  const empty: Row = { day: '', feature: '', branch: '', attempts: 0, answers: 0, inputTokens: 0, outputTokens: 0, cost: 0, baseline: 0 }
+  const empty: Row = {
+    day: '',
+    feature: '',
+    branch: '',
+    attempts: 0,
+    answers: 0,
+    inputTokens: 0,
+    outputTokens: 0,
+    cost: 0,
+    baseline: 0,
+  }
   const { attempts, answers, inputTokens, outputTokens, cost, baseline } = rows.reduce(addRow, empty)
   return { attempts, answers, inputTokens, outputTokens, spent: cost / nano, saved: (baseline - cost) / nano }
 }
@@ -252,7 +320,10 @@ function highest(prices: readonly Price[]): Price | undefined {
 function priceArgument(price: Price, key: string): Price {
   const { inputPerMillion, outputPerMillion, cachedInputPerMillion = inputPerMillion, perRequest = 0 } = price ?? {}
   const isPrice = (it: unknown): boolean => typeof it === 'number' && Number.isFinite(it) && it >= 0
-  if (![inputPerMillion, outputPerMillion, cachedInputPerMillion, perRequest].every(isPrice)) throw invalid(`the price of \`${key}\` must be { inputPerMillion, outputPerMillion }, numbers that are not negative`)
+  if (![inputPerMillion, outputPerMillion, cachedInputPerMillion, perRequest].every(isPrice))
+    throw invalid(
+      `the price of \`${key}\` must be { inputPerMillion, outputPerMillion }, numbers that are not negative`,
+    )
   return { inputPerMillion, outputPerMillion, cachedInputPerMillion, perRequest }
 }
 

@@ -27,7 +27,12 @@ export function signalsOf(logprobs: readonly number[]): Signals | undefined {
   const quantile = (parts: number): number => sorted[Math.ceil(sorted.length / parts) - 1] ?? 0
   let sum = 0
   for (const it of sorted) sum += it
-  const confidence = { tokens: sorted.length, meanLogprob: sum / sorted.length, minLogprob: sorted[0] ?? 0, p10Logprob: quantile(10) }
+  const confidence = {
+    tokens: sorted.length,
+    meanLogprob: sum / sorted.length,
+    minLogprob: sorted[0] ?? 0,
+    p10Logprob: quantile(10),
+  }
   return { confidence, detail: [quantile(4), quantile(2), known[0] ?? 0] }
 }
 
@@ -47,13 +52,21 @@ export function signalOf(signals: Signals, signal: SignalName | Combination): nu
     return features?.reduce((sum, feature, at) => sum + (signal[at + 1] ?? 0) * feature, signal[0] ?? 0)
   }
   switch (signal) {
-    case 'mean': return confidence.meanLogprob
-    case 'min': return confidence.minLogprob
-    case 'p10': return confidence.p10Logprob
-    case 'p25': return detail?.[0]
-    case 'p50': return detail?.[1]
-    case 'first': return detail?.[2]
-    case 'margin': return confidence.firstMargin
-    case 'entropy': return confidence.meanEntropy === undefined ? undefined : -confidence.meanEntropy
+    case 'mean':
+      return confidence.meanLogprob
+    case 'min':
+      return confidence.minLogprob
+    case 'p10':
+      return confidence.p10Logprob
+    case 'p25':
+      return detail?.[0]
+    case 'p50':
+      return detail?.[1]
+    case 'first':
+      return detail?.[2]
+    case 'margin':
+      return confidence.firstMargin
+    case 'entropy':
+      return confidence.meanEntropy === undefined ? undefined : -confidence.meanEntropy
   }
 }

@@ -3,7 +3,11 @@
 import { Random } from './arithmetic.js'
 
 /** A figure and the interval that holds the true one in 95 of 100 cases. */
-export interface Interval { mean: number; low: number; high: number }
+export interface Interval {
+  mean: number
+  low: number
+  high: number
+}
 
 /** The quantile of a normal distribution that leaves 2.5 % on each side. */
 const z = 1.959963984540054
@@ -27,7 +31,8 @@ export function wilson(hits: number, count: number): Interval {
 }
 
 /**
- * How probable it is that a right answer has a higher signal than a wrong one (the area under the ROC curve); ties count half.
+ * How probable it is that a right answer has a higher signal than a wrong one (the area under the ROC curve); ties
+ * count half.
  * `undefined` where all answers are right, or all wrong.
  *
  * @example
@@ -36,7 +41,7 @@ export function wilson(hits: number, count: number): Interval {
 export function auroc(pairs: ReadonlyArray<{ signal: number; right: boolean }>): number | undefined {
   const sorted = [...pairs].sort((a, b) => a.signal - b.signal)
   let [wrong, right, doubled] = [0, 0, 0]
-  for (let at = 0; at < sorted.length; ) {
+  for (let at = 0; at < sorted.length;) {
     const signal = sorted[at]?.signal
     let [hits, misses] = [0, 0]
     for (; sorted[at]?.signal === signal && at < sorted.length; at++) {
@@ -51,7 +56,8 @@ export function auroc(pairs: ReadonlyArray<{ signal: number; right: boolean }>):
 }
 
 /**
- * The mean difference of two branches on the same cases, by the bootstrap over cases. The same differences give the same interval.
+ * The mean difference of two branches on the same cases, by the bootstrap over cases. The same differences give the
+ * same interval.
  *
  * @example
  * pairedDifference(cases.map(({ local, cloud }) => local - cloud))
