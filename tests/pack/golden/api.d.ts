@@ -1,38 +1,4 @@
 // ── hybridge
-/** What an error may carry beside status and message. */
-interface HybridErrorOptions {
-    code?: ErrorCode;
-    retryAfterMs?: number;
-    cause?: unknown;
-}
-/**
- * Every failure the package reports. An error thrown by a branch that carries a `status` keeps that status, even if it is not a
- * HybridError. A stop by the caller has status CANCELLED and the name `AbortError`, as with `fetch`.
- *
- * @example
- * try {
- *   await ai.generate('Hello')
- * } catch (error) {
- *   if (HybridError.isInstance(error) && error.status === 'UNAUTHENTICATED') askForKey()
- * }
- */
-declare class HybridError extends Error {
-    readonly name: string;
-    readonly status: Status;
-    /** A finer word for code to branch on, e.g. `'GPU_UNAVAILABLE'`. */
-    readonly code?: ErrorCode;
-    readonly retryAfterMs?: number;
-    /** The branch that failed, where one did. */
-    readonly branch?: string;
-    /** Everything that was tried. */
-    readonly routing?: RoutingTrace;
-    /** The answer as far as it came, where a stream broke off. Not enumerable, so that logging the error does not log the answer. */
-    readonly partial?: Message;
-    constructor(status: Status, message: string, options?: HybridErrorOptions);
-    /** Works across two copies of the package in one bundle. */
-    static isInstance(error: unknown): error is HybridError;
-}
-
 /** The part of https://standardschema.dev that is used here: zod 4, valibot, arktype and others have it. */
 interface StandardSchema<Input = unknown, Output = Input> {
     readonly '~standard': {
@@ -74,6 +40,164 @@ type RequiredKeys<S> = S extends {
 type Flat<T> = {
     -readonly [Key in keyof T]: T[Key];
 };
+
+/** What a tool's function receives beside the arguments. */
+interface ToolCallContext {
+    readonly name: string;
+    readonly ref?: string;
+    /** Aborted when the run stops or the tool's time is over. */
+    readonly signal: AbortSignal;
+    /** The `context` of the run, untouched. */
+    readonly context: Record<string, unknown>;
+}
+/** A tool with the function that runs it. */
+interface ExecutableTool {
+    description: string;
+    /** JSON Schema, or a Standard Schema that exports it. */
+    inputSchema?: Schema;
+    execute(input: unknown, call: ToolCallContext): unknown;
+    /** Whether a person must allow the call first: always, or as the function decides. */
+    needsApproval?: boolean | ((input: unknown, call: ToolCallContext) => boolean | Promise<boolean>);
+    /** After this time the call ends with an error that the model reads. Default 60,000. */
+    timeoutMs?: number;
+}
+interface ToolCall {
+    readonly name: string;
+    readonly input?: unknown;
+    readonly ref?: string;
+}
+/** What happens in a run, in order. */
+type ToolEvent = {
+    type: 'text';
+    step: number;
+    text: string;
+    branch: string;
+} | {
+    type: 'reasoning';
+    step: number;
+    text: string;
+    branch: string;
+} | {
+    type: 'toolCall';
+    step: number;
+    call: ToolCall;
+} | {
+    type: 'toolResult';
+    step: number;
+    call: ToolCall;
+    output: unknown;
+    isError: boolean;
+} | {
+    type: 'approval';
+    step: number;
+    call: ToolCall;
+} | {
+    type: 'step';
+    step: number;
+    response: GenerateResponse;
+};
+/** A run that waits for a person. It is JSON: store it, and resume it in another visit. */
+interface PausedRun {
+    readonly version: 1;
+    readonly messages: Message[];
+    readonly calls: ReadonlyArray<{
+        call: ToolCall;
+        result?: Part; /** Waits for approval. */
+        waits?: boolean;
+    }>;
+    readonly step: number;
+    readonly usage: Usage;
+}
+/** How a run ended. */
+type ToolRun = {
+    /** Every message of the run: the request's, then those that it added. */
+    readonly messages: Message[];
+    /** All steps together. */
+    readonly usage: Usage;
+    readonly steps: number;
+} & ({
+    readonly status: 'done';
+    readonly response: GenerateResponse;
+} | {
+    readonly status: 'paused';
+    readonly paused: PausedRun;
+    readonly response?: GenerateResponse;
+});
+interface ToolStream extends AsyncIterable<ToolEvent> {
+    readonly events: AsyncIterable<ToolEvent>;
+    /** Settles even without a reader. Never an unhandled rejection. */
+    readonly result: Promise<ToolRun>;
+}
+interface StreamToolsOptions extends GenerateOptions {
+    model: Model;
+    /** Not needed where `resume` is given. */
+    request?: string | GenerateRequest;
+    /** By name. A call of a tool that is not here ends the run and is the caller's to answer. */
+    tools: Readonly<Record<string, ExecutableTool>>;
+    /** How often the model may call before it must have answered. Default 5. */
+    maxSteps?: number;
+    /** How many calls of one step run at the same time. Default 4. */
+    parallel?: number;
+    /** Ends the run after a step, with that step's response. */
+    stopWhen?: (state: {
+        step: number;
+        response: GenerateResponse;
+        messages: readonly Message[];
+    }) => boolean | Promise<boolean>;
+    /** A run that was paused, with the person's decisions by `ref` (or by name, where a call has no ref). */
+    resume?: PausedRun;
+    approvals?: Readonly<Record<string, boolean | {
+        approved: boolean;
+        reason?: string;
+    }>>;
+}
+/**
+ * Runs tools until the model answers in words, and reports everything on the way.
+ *
+ * @example
+ * const run = streamTools({
+ *   model: ai,
+ *   request: 'Is it raining in Bonn?',
+ *   tools: { weather: { description: 'the weather of a city', inputSchema, execute: async ({ city }) => await weatherOf(city) } },
+ * })
+ * for await (const event of run) if (event.type === 'text') print(event.text)
+ * const { response } = await run.result
+ */
+declare function streamTools(options: StreamToolsOptions): ToolStream;
+
+/** What an error may carry beside status and message. */
+interface HybridErrorOptions {
+    code?: ErrorCode;
+    retryAfterMs?: number;
+    cause?: unknown;
+}
+/**
+ * Every failure the package reports. An error thrown by a branch that carries a `status` keeps that status, even if it is not a
+ * HybridError. A stop by the caller has status CANCELLED and the name `AbortError`, as with `fetch`.
+ *
+ * @example
+ * try {
+ *   await ai.generate('Hello')
+ * } catch (error) {
+ *   if (HybridError.isInstance(error) && error.status === 'UNAUTHENTICATED') askForKey()
+ * }
+ */
+declare class HybridError extends Error {
+    readonly name: string;
+    readonly status: Status;
+    /** A finer word for code to branch on, e.g. `'GPU_UNAVAILABLE'`. */
+    readonly code?: ErrorCode;
+    readonly retryAfterMs?: number;
+    /** The branch that failed, where one did. */
+    readonly branch?: string;
+    /** Everything that was tried. */
+    readonly routing?: RoutingTrace;
+    /** The answer as far as it came, where a stream broke off. Not enumerable, so that logging the error does not log the answer. */
+    readonly partial?: Message;
+    constructor(status: Status, message: string, options?: HybridErrorOptions);
+    /** Works across two copies of the package in one bundle. */
+    static isInstance(error: unknown): error is HybridError;
+}
 
 /**
  * Every public type. The classes and functions that use them live beside this file, one file for each noun.
@@ -175,16 +299,23 @@ interface GenerateOptions {
     signal?: AbortSignal;
     /** Handed to strategies and custom models untouched. */
     context?: Record<string, unknown>;
+    /** What happens where the request is longer than a branch's context window. By default the branch decides. */
+    window?: WindowPolicy;
+    /** The branches of a hybrid that may see this request, whatever its strategy says. */
+    allow?: readonly string[];
 }
 type FinishReason = 'stop' | 'length' | 'blocked' | 'interrupted' | 'aborted' | 'other' | 'unknown';
 interface Usage {
     inputTokens?: number;
+    /** All that the model wrote, thoughts among them, whatever the service counts: input and output are the total. */
     outputTokens?: number;
     totalTokens?: number;
+    /** The part of `outputTokens` that was thinking. */
     thoughtsTokens?: number;
+    /** The part of `inputTokens` that the service had read before. */
     cachedContentTokens?: number;
 }
-/** How sure the model was, from the log-probabilities of the tokens it chose. Absent where a branch cannot tell; where a service tells the mean alone, it stands for all three. */
+/** The model's confidence, from the log-probabilities of the tokens it chose. Absent where a branch reports none; where a service reports the mean alone, it stands for all three. */
 interface Confidence {
     tokens: number;
     meanLogprob: number;
@@ -221,7 +352,7 @@ interface GenerateResponse<Output = unknown> {
      * `outputError` before relying on it.
      */
     readonly output: Output;
-    /** Why `output` is not what was asked for: no JSON, cut off (code OUTPUT_INCOMPLETE), or not what the schema says (OUTPUT_MISMATCH, with the path as its cause). A cascade can go by it: `accept: ({ outputError }) => outputError === undefined`. */
+    /** Why `output` is not what was asked for: no JSON, cut off (code OUTPUT_INCOMPLETE), or not what the schema describes (OUTPUT_MISMATCH, with the path as its cause). A cascade can go by it: `accept: ({ outputError }) => outputError === undefined`. */
     readonly outputError?: HybridError;
     readonly toolRequests: ReadonlyArray<{
         name: string;
@@ -277,8 +408,11 @@ interface Model {
     generate<const S extends Schema = JsonSchema>(request: string | GenerateRequest<S>, options?: GenerateOptions): Promise<GenerateResponse<InferSchema<S>>>;
     /** Returns at once. */
     generateStream<const S extends Schema = JsonSchema>(request: string | GenerateRequest<S>, options?: GenerateOptions): GenerateStream<InferSchema<S>>;
+    /** Starts a conversation. Models of another make have none; `chat(model, options)` takes any. */
+    chat?(options?: ChatOptions): Chat;
 }
 interface HybridModel extends Model {
+    chat(options?: ChatOptions): Chat;
     /** What would happen to this request now, without running it. */
     explain(request: string | GenerateRequest, options?: GenerateOptions): Promise<Pick<RoutingTrace, 'strategy' | 'order' | 'allow' | 'reason'>>;
     /** How each branch is doing: open breakers, measured speeds, queue. */
@@ -320,6 +454,9 @@ interface HybridOptions extends CascadeOptions {
  * A second branch that answers some requests beside the one whose answer is shown, after it and never shown: to compare, to calibrate.
  * Requests that anything in the tree pinned to some branches have no shadow, nor have those whose last message is a tool's result, nor
  * those that reach this hybrid as a branch of another. One shadow runs at a time.
+ *
+ * @example
+ * hybridModelOnDeviceCloud({ onDevice, cloud, strategy, shadow: { branch: kCloud, share: 0.05, onResult: (it) => results.push(it) } })
  */
 interface ShadowOptions {
     branch: string;
@@ -449,7 +586,8 @@ interface Attempt {
     readonly usage?: Usage;
     readonly confidence?: Confidence; /** Of a model on this device: what it ran on. */
     readonly device?: 'gpu' | 'cpu'; /** The branch's own trace, where it is a hybrid itself. */
-    readonly routing?: RoutingTrace;
+    readonly routing?: RoutingTrace; /** What was left out to fit the branch's context window. */
+    readonly window?: WindowReport;
 }
 type Status = 'CANCELLED' | 'UNKNOWN' | 'INVALID_ARGUMENT' | 'DEADLINE_EXCEEDED' | 'NOT_FOUND' | 'ALREADY_EXISTS' | 'PERMISSION_DENIED' | 'UNAUTHENTICATED' | 'RESOURCE_EXHAUSTED' | 'FAILED_PRECONDITION' | 'ABORTED' | 'OUT_OF_RANGE' | 'UNIMPLEMENTED' | 'INTERNAL' | 'UNAVAILABLE' | 'DATA_LOSS';
 /**
@@ -458,7 +596,7 @@ type Status = 'CANCELLED' | 'UNKNOWN' | 'INVALID_ARGUMENT' | 'DEADLINE_EXCEEDED'
  * @example
  * if (error.code === 'API_KEY_MISSING') askForKey()
  */
-type ErrorCode = 'NO_BRANCH' | 'UNKNOWN_BRANCH' | 'NOTHING_ALLOWED' | 'REPLY_MALFORMED' | 'STOPPED_ELSEWHERE' | 'OUTPUT_MISMATCH' | 'OUTPUT_INCOMPLETE' | 'TOOL_TURNS_EXCEEDED' | 'TOOLS_UNSUPPORTED' | 'TOOLS_OR_JSON' | 'MEDIA_UNSUPPORTED' | 'SCHEMA_UNSUPPORTED' | 'CONTEXT_TOO_LONG' | 'CONTEXT_FULL' | 'API_KEY_MISSING' | 'CREDENTIALS_FAILED' | 'HEADER_INVALID' | 'OFFLINE' | 'NETWORK' | 'REDIRECTED' | 'FETCH_INVALID' | 'NOT_THE_SERVICE' | 'STREAM_TRUNCATED' | 'MALFORMED_ANSWER' | 'MALFORMED_EVENT' | 'EVENT_TOO_LARGE' | 'ANSWER_TOO_LARGE' | 'QUOTA_EXCEEDED' | 'QUOTA_DAILY' | 'INSUFFICIENT_QUOTA' | 'WASM_UNAVAILABLE' | 'WORKER_UNAVAILABLE' | 'WORKER_CRASHED' | 'ENGINE_PANIC' | 'ENGINE_BUSY' | 'SIMD_UNAVAILABLE' | 'INSECURE_CONTEXT' | 'MODEL_ABSENT' | 'MODEL_LOADING' | 'MODEL_NOT_LOADED' | 'MODEL_FAILED' | 'MODEL_IN_USE' | 'DISPOSED' | 'PAGE_LEFT' | 'CRASHED_BEFORE' | 'PROMPT_API_MISSING' | 'DEVICE_UNSUITABLE' | 'DEVICE_LOST' | 'OUT_OF_MEMORY' | 'NUMERIC' | 'GPU_UNAVAILABLE' | 'GPU_UNSUPPORTED' | 'GPU_LIMITS' | 'GPU_FAILED' | 'GPU_WRONG_RESULTS' | 'DOWNLOAD_FAILED' | 'MODEL_GATED' | 'MODEL_HTTP' | 'MODEL_NOT_FOUND' | 'MODEL_CHANGED' | 'MODEL_SIZE_UNKNOWN' | 'CHECKSUM_MISMATCH' | 'RANGE_MISMATCH' | 'SIZE_MISMATCH' | 'SOURCE_LOST' | 'SOURCE_TRUNCATED' | 'GGUF_INVALID' | 'GGUF_SPLIT' | 'GGUF_TRUNCATED' | 'GGUF_UNSUPPORTED' | 'MODEL_ARCHITECTURE' | 'MODEL_DAMAGED' | 'MODEL_KEY_INVALID' | 'MODEL_KEY_MISSING' | 'MODEL_TENSOR_MISSING' | 'MODEL_TENSOR_SHAPE' | 'MODEL_TENSOR_TYPE' | 'TOKENIZER_INVALID' | 'TOKENIZER_MISSING' | 'TOKENIZER_PIECE_MISSING' | 'TOKENIZER_UNSUPPORTED' | 'UNKNOWN_TOKEN' | (string & {});
+type ErrorCode = 'NO_BRANCH' | 'UNKNOWN_BRANCH' | 'NOTHING_ALLOWED' | 'REPLY_MALFORMED' | 'STOPPED_ELSEWHERE' | 'OUTPUT_MISMATCH' | 'OUTPUT_INCOMPLETE' | 'SCHEMA_MISMATCH' | 'APPROVAL_NEEDED' | 'NOTHING_TO_APPROVE' | 'CHAT_BUSY' | 'CHAT_NEWER' | 'CHAT_DAMAGED' | 'STORAGE_FULL' | 'STORE_UNAVAILABLE' | 'TOOL_TURNS_EXCEEDED' | 'TOOLS_UNSUPPORTED' | 'TOOLS_OR_JSON' | 'MEDIA_UNSUPPORTED' | 'SCHEMA_UNSUPPORTED' | 'CONTEXT_TOO_LONG' | 'CONTEXT_FULL' | 'API_KEY_MISSING' | 'CREDENTIALS_FAILED' | 'HEADER_INVALID' | 'OFFLINE' | 'NETWORK' | 'REDIRECTED' | 'FETCH_INVALID' | 'NOT_THE_SERVICE' | 'STREAM_TRUNCATED' | 'MALFORMED_ANSWER' | 'MALFORMED_EVENT' | 'EVENT_TOO_LARGE' | 'ANSWER_TOO_LARGE' | 'QUOTA_EXCEEDED' | 'QUOTA_DAILY' | 'INSUFFICIENT_QUOTA' | 'WASM_UNAVAILABLE' | 'WORKER_UNAVAILABLE' | 'WORKER_CRASHED' | 'ENGINE_PANIC' | 'ENGINE_BUSY' | 'SIMD_UNAVAILABLE' | 'INSECURE_CONTEXT' | 'MODEL_ABSENT' | 'MODEL_LOADING' | 'MODEL_NOT_LOADED' | 'MODEL_FAILED' | 'MODEL_IN_USE' | 'DISPOSED' | 'PAGE_LEFT' | 'CRASHED_BEFORE' | 'PROMPT_API_MISSING' | 'DEVICE_UNSUITABLE' | 'DEVICE_LOST' | 'OUT_OF_MEMORY' | 'NUMERIC' | 'GPU_UNAVAILABLE' | 'GPU_UNSUPPORTED' | 'GPU_LIMITS' | 'GPU_FAILED' | 'GPU_WRONG_RESULTS' | 'DOWNLOAD_FAILED' | 'MODEL_GATED' | 'MODEL_HTTP' | 'MODEL_NOT_FOUND' | 'MODEL_CHANGED' | 'MODEL_SIZE_UNKNOWN' | 'CHECKSUM_MISMATCH' | 'RANGE_MISMATCH' | 'SIZE_MISMATCH' | 'SOURCE_LOST' | 'SOURCE_TRUNCATED' | 'GGUF_INVALID' | 'GGUF_SPLIT' | 'GGUF_TRUNCATED' | 'GGUF_UNSUPPORTED' | 'MODEL_ARCHITECTURE' | 'MODEL_DAMAGED' | 'MODEL_KEY_INVALID' | 'MODEL_KEY_MISSING' | 'MODEL_TENSOR_MISSING' | 'MODEL_TENSOR_SHAPE' | 'MODEL_TENSOR_TYPE' | 'TOKENIZER_INVALID' | 'TOKENIZER_MISSING' | 'TOKENIZER_PIECE_MISSING' | 'TOKENIZER_UNSUPPORTED' | 'UNKNOWN_TOKEN' | (string & {});
 interface GemmaOptions {
     /** A known name, the URL of a GGUF file (or of its parts), or a file the person chose. */
     model: string | {
@@ -518,13 +656,29 @@ interface LoadOptions {
     /** Load although this very load ended the page twice in a row. */
     force?: boolean;
 }
+/** What `onStateChange` reports of a model on this device. */
+interface ModelState {
+    readonly state: OnDeviceModel['state'];
+    /** How many requests wait for the running one. */
+    readonly queued: number;
+    /** Of the load in progress. */
+    readonly progress?: LoadProgress;
+}
 interface OnDeviceModel extends Model {
+    chat(options?: ChatOptions): Chat;
     readonly state: 'absent' | 'loading' | 'ready' | 'failed' | 'disposed';
     /** Without downloading weights: is there a GPU that computes right, room on disk, a copy already? */
     availability(): Promise<Availability>;
     load(options?: LoadOptions): Promise<void>;
     /** How many requests wait for the running one. */
     readonly queued?: number;
+    /**
+     * Calls the listener whenever state, progress or queue change, whichever part of the page caused it. Returns the function that ends it.
+     *
+     * @example
+     * const stop = gemma.onStateChange(({ state, progress }) => show(state, progress?.fraction))
+     */
+    onStateChange(listener: (now: ModelState) => void): () => void;
     countTokens(request: string | GenerateRequest): Promise<number>;
     /** Frees the GPU and the worker; weights stay cached. */
     dispose(): Promise<void>;
@@ -564,7 +718,103 @@ interface GeminiOptions {
     retries?: number;
 }
 interface CloudModel extends Model {
+    chat(options?: ChatOptions): Chat;
     countTokens(request: string | GenerateRequest, options?: GenerateOptions): Promise<number>;
+}
+/**
+ * What happens where a request is longer than the context window of the branch that runs it.
+ * `'trim'` leaves out the oldest turns, `'refuse'` ends with INVALID_ARGUMENT and the numbers, `summarise` replaces the oldest turns by a
+ * summary that the named branch writes, and a function returns the messages to send. The caller's history stays whole.
+ */
+type WindowPolicy = 'trim' | 'refuse' | {
+    summarise: {
+        branch?: string;
+    };
+} | ((overflow: WindowOverflow) => Message[] | Promise<Message[]>);
+interface WindowOverflow {
+    readonly messages: Message[];
+    /** Tokens of the request, and what the window leaves for it. */
+    readonly needed: number;
+    readonly available: number;
+    readonly window: number;
+    readonly model: string;
+    readonly signal: AbortSignal;
+}
+/** What was left out of one request. */
+interface WindowReport {
+    readonly leftOut: number;
+    readonly tokens: number;
+    readonly window: number;
+    readonly summarised?: boolean;
+}
+type ChatInput = string | Part[];
+interface ChatOptions {
+    system?: string;
+    /** The history to go on from. */
+    messages?: Message[];
+    tools?: Readonly<Record<string, ExecutableTool>>;
+    toolChoice?: GenerateRequest['toolChoice'];
+    config?: GenerationConfig;
+    output?: GenerateRequest['output'];
+    /** Default `'trim'`. */
+    window?: WindowPolicy;
+    /** How often the model may call tools in one turn. Default 5. */
+    maxSteps?: number;
+    context?: Record<string, unknown>;
+    /** Keeps the conversation in IndexedDB under this name. */
+    persist?: {
+        name: string;
+    };
+}
+/** One message of a conversation, with what is known of it. */
+interface ChatEntry {
+    message: Message;
+    /** `streaming` while it is written, `aborted` and `failed` where that ended early. */
+    state?: 'streaming' | 'aborted' | 'failed';
+    error?: {
+        status: Status;
+        code?: string;
+    };
+    branch?: string;
+    usage?: Usage;
+    /** The branches that this turn was kept to; later turns are kept to them as well. */
+    allow?: string[];
+    /** Tool calls that wait for a person: `chat.approve()` goes on. */
+    paused?: PausedRun;
+}
+interface ChatSnapshot {
+    version: 1;
+    entries: ChatEntry[];
+}
+interface Chat {
+    readonly messages: readonly Message[];
+    readonly entries: readonly ChatEntry[];
+    /** All turns together. */
+    readonly usage: Usage;
+    readonly lastBranch: string | undefined;
+    readonly isBusy: boolean;
+    /** Why the conversation is not being stored, although `persist` was asked for. */
+    readonly caution: HybridError | undefined;
+    /** Settles when a stored conversation has been read. */
+    readonly ready: Promise<void>;
+    /** Sends a message and streams the answer. A turn that runs is waited for. */
+    send(input: ChatInput, options?: GenerateOptions): GenerateStream;
+    /** Answers the last message of the person again. */
+    regenerate(options?: GenerateOptions): GenerateStream;
+    /** Decides about tool calls that wait, by `ref` or name, and goes on. */
+    approve(approvals: Readonly<Record<string, boolean | {
+        approved: boolean;
+        reason?: string;
+    }>>, options?: GenerateOptions): GenerateStream;
+    /** Forgets everything from `index` on: the way to edit a message is `rewindTo(index)` and `send`. */
+    rewindTo(index: number): void;
+    /** A copy of the conversation up to `index`, which is not stored. */
+    fork(index?: number): Chat;
+    toJSON(): ChatSnapshot;
+    /** Called after every change. Returns the function that ends it. */
+    onChange(listener: () => void): () => void;
+    /** Ends listening to other tabs. */
+    close(): void;
 }
 
 /**
@@ -607,9 +857,86 @@ declare function openAICompatibleModel(options: OpenAICompatibleOptions): Model;
  * const onDevice = promptApiModel()
  * if ((await onDevice.availability()).status === 'downloadable') button.onclick = () => onDevice.load()
  */
-declare function promptApiModel({ name }?: {
+declare function promptApiModel(options?: {
     name?: string;
 }): OnDeviceModel;
+
+/** What a model's function may return. */
+type Reply = string | {
+    message?: Message;
+    text?: string;
+    finishReason?: FinishReason;
+    finishMessage?: string;
+    usage?: Usage;
+    confidence?: Confidence;
+    raw?: unknown;
+    device?: 'gpu' | 'cpu';
+};
+/** A complete reply. `branch`, `inferenceSource` and `routing` are set by routers only. */
+interface Answer {
+    message: Message;
+    finishReason: FinishReason;
+    finishMessage?: string;
+    usage: Usage;
+    confidence?: Confidence;
+    raw?: unknown;
+    device?: 'gpu' | 'cpu';
+    /** What was left out of the request. Set by the model's own face only. */
+    window?: WindowReport;
+    branch?: string;
+    inferenceSource?: ModelInfo['inferenceSource'];
+    routing?: RoutingTrace;
+}
+/** What comes with a chunk. `branch` is set by routers only. */
+interface ChunkDetails {
+    /** Of the tokens in this piece, where the runtime knows them. */
+    logprobs?: readonly number[];
+    branch?: string;
+}
+
+/** The model that is about to run a request. */
+interface WindowModel {
+    readonly info: ModelInfo;
+    /** Exact, where the model has a tokenizer at hand. */
+    countTokens?(request: ModelRequest, signal: AbortSignal): Promise<number>;
+}
+/** Writes a summary of messages that are left out; undefined where none can be had. */
+type Summarise = (messages: readonly Message[], previous: string | undefined, maxTokens: number, signal: AbortSignal) => Promise<string | undefined>;
+/** The fitted request, and what was done to it. */
+interface Fitted {
+    request: ModelRequest;
+    report?: WindowReport;
+}
+/** Fits the requests of one conversation. One object for each conversation: it remembers where it cut. */
+declare class Fitter {
+    #private;
+    constructor(summarise?: Summarise);
+    /** Forgets every cut, for when the history was edited. */
+    reset(): void;
+    fit(request: ModelRequest, policy: WindowPolicy, model: WindowModel, signal: AbortSignal): Promise<Fitted>;
+}
+
+/** What a run is given beside the request. */
+interface RunOptions {
+    readonly streaming: boolean;
+    sendChunk(content: string | Part[], details?: ChunkDetails): void;
+    readonly signal: AbortSignal;
+    readonly context: Record<string, unknown>;
+    /** Set where another hybrid, or its shadow, runs this one: what decided there is not known here. */
+    readonly isNested?: boolean;
+    /** How a request that is too long for this model is shortened, and who remembers the cuts. */
+    readonly window?: WindowPolicy;
+    readonly fitter?: Fitter;
+    /** The branches that may see the request. */
+    readonly allow?: readonly string[];
+}
+/** A model's function. */
+type Generate = (request: ModelRequest, run: RunOptions) => Promise<Reply> | Reply;
+/**
+ * A model's function under contract: settles at once when stopped, sends nothing afterwards, sends at least one chunk where it streams,
+ * returns what was copied and checked, and throws nothing but HybridError and CallerFault; CANCELLED only for its own signal.
+ */
+type Runner = (request: ModelRequest, run: RunOptions) => Promise<Answer>;
 
 /** A request as a model's function gets it. */
 interface ModelRequest {
@@ -654,13 +981,18 @@ declare function gpuSelfTest(places?: WorkerPlaces): Promise<GpuReport>;
 /** Where the page's wasm is, for bundlers and policies that need it named; or its bytes. */
 type WasmSource = string | URL | BufferSource;
 /**
- * Names the routing wasm, before the first use. Bundlers that understand `new URL(…, import.meta.url)` need none of this, nor does Node.
+ * Names the places of the package's own files, before the first use. Bundlers that understand `new URL(…, import.meta.url)` need none of
+ * this, nor does Node.
+ *
+ * `baseUrl` is the address of a copy of the package's folder, with `dist/` and `wasm/` inside: on the page's own host or on a CDN that
+ * allows the page by CORS. `wasmUrl` names the routing wasm alone, or is its bytes, and comes first.
  *
  * @example
- * configure({ wasmUrl: '/assets/hybridge_page_bg.wasm' })
+ * configure({ baseUrl: 'https://cdn.example.org/npm/hybridge@0.1.0/' })
  */
 declare function configure(options: {
-    wasmUrl: WasmSource;
+    baseUrl?: string | URL;
+    wasmUrl?: WasmSource;
 }): void;
 
 /**
@@ -725,7 +1057,7 @@ declare function listCachedModels(): Promise<CachedModel[]>;
  * @example
  * for (const { key, complete } of await listCachedModels()) if (!complete) await removeCached(key)
  */
-declare function removeCached(key: string, { signal }?: {
+declare function removeCached(key: string, options?: {
     signal?: AbortSignal;
 }): Promise<void>;
 
@@ -763,7 +1095,7 @@ declare function gemmaModel(options: GemmaOptions): OnDeviceModel;
  *   strategy: new FirstMatch([new PrivacyStrategy({ keep: 'large' }), new FallbackStrategy(['tiny', 'large', 'cloud'])]),
  * })
  */
-declare function hybridModel({ branches, strategy, ...options }: HybridOptions & {
+declare function hybridModel(description: HybridOptions & {
     branches: Record<string, Model>;
 }): HybridModel;
 /**
@@ -773,7 +1105,7 @@ declare function hybridModel({ branches, strategy, ...options }: HybridOptions &
  * const ai = hybridModelOnDeviceCloud({ onDevice, cloud, strategy: new FallbackStrategy([kOnDevice, kCloud]) })
  * const { text, branch } = await ai.generate('Hello')
  */
-declare function hybridModelOnDeviceCloud({ onDevice, cloud, ...options }: HybridOptions & {
+declare function hybridModelOnDeviceCloud(description: HybridOptions & {
     onDevice: Model;
     cloud: Model;
 }): HybridModel;
@@ -784,7 +1116,7 @@ declare function hybridModelOnDeviceCloud({ onDevice, cloud, ...options }: Hybri
  * @example
  * const ai = cascadeModel({ branches: { small, large }, order: ['small', 'large'], accept: ({ text }) => text.length > 20 })
  */
-declare function cascadeModel({ branches, order, accept, ...options }: CascadeOptions & {
+declare function cascadeModel(description: CascadeOptions & {
     branches: Record<string, Model>;
     order: string[];
     accept: (response: GenerateResponse) => boolean | Promise<boolean>;
@@ -798,7 +1130,7 @@ declare function cascadeModel({ branches, order, accept, ...options }: CascadeOp
  * @example
  * const ai = confidenceCascade({ onDevice, cloud, threshold: -0.5 })
  */
-declare function confidenceCascade({ onDevice, cloud, threshold, score, holdTokens, calibration, ...options }: CascadeOptions & {
+declare function confidenceCascade(description: CascadeOptions & {
     onDevice: Model;
     cloud: Model;
     threshold?: number;
@@ -812,35 +1144,141 @@ declare const kOnDevice = "onDevice";
 /** The branch in the cloud. */
 declare const kCloud = "cloud";
 
-/** What a model's function may return. */
-type Reply = string | {
-    message?: Message;
-    text?: string;
-    finishReason?: FinishReason;
-    finishMessage?: string;
-    usage?: Usage;
-    confidence?: Confidence;
-    raw?: unknown;
-    device?: 'gpu' | 'cpu';
-};
-/** What comes with a chunk. `branch` is set by routers only. */
-interface ChunkDetails {
-    /** Of the tokens in this piece, where the runtime knows them. */
-    logprobs?: readonly number[];
-    branch?: string;
-}
+/**
+ * Starts a conversation, or goes on with a stored one.
+ *
+ * @example
+ * const talk = chat(ai, { system: 'You are brief.', persist: { name: 'support' } })
+ * for await (const { text } of talk.send('Hello')) print(text)
+ * console.log(talk.messages, talk.lastBranch)
+ */
+declare function chat(model: Model, options?: ChatOptions): Chat;
+/** Deletes a stored conversation. */
+declare function deleteChat(name: string): Promise<void>;
+/** A conversation from what `toJSON` returned. */
+declare function chatFromJSON(model: Model, snapshot: ChatSnapshot, options?: ChatOptions): Chat;
 
-/** What a run is given beside the request. */
-interface RunOptions {
-    readonly streaming: boolean;
-    sendChunk(content: string | Part[], details?: ChunkDetails): void;
+/** Names and dates of the stored conversations, newest first. */
+declare function storedChats(): Promise<Array<{
+    name: string;
+    updatedAt: number;
+    messages: number;
+}>>;
+
+/** Agents: a model with instructions and tools under one name, usable as a tool of another agent. */
+
+interface AgentOptions extends Pick<StreamToolsOptions, 'maxSteps' | 'parallel' | 'stopWhen'> {
+    name: string;
+    /** What the agent is for, for people and for an agent that uses it as a tool. */
+    description: string;
+    model: Model;
+    system?: string;
+    tools?: Readonly<Record<string, ExecutableTool>>;
+    config?: GenerationConfig;
+}
+interface Agent {
+    readonly name: string;
+    readonly description: string;
+    /** Starts a run, or goes on with one that was paused. */
+    stream(input: string | Part[] | {
+        resume: PausedRun;
+        approvals: NonNullable<StreamToolsOptions['approvals']>;
+    }, options?: GenerateOptions): ToolStream;
+    /** The agent as a tool of another one: it takes a task in words and returns its answer. */
+    asTool(): ExecutableTool;
+}
+/**
+ * Defines an agent.
+ *
+ * @example
+ * const researcher = defineAgent({ name: 'researcher', description: 'looks things up', model: ai, system: 'Answer with sources.', tools: { search } })
+ * const editor = defineAgent({ name: 'editor', description: 'writes articles', model: ai, tools: { research: researcher.asTool() } })
+ * for await (const event of editor.stream('Write about the Rhine')) if (event.type === 'text') print(event.text)
+ */
+declare function defineAgent({ name, description, model, system, tools, config, maxSteps, parallel, stopWhen }: AgentOptions): Agent;
+
+/** The part of Standard Schema that is used: https://standardschema.dev */
+interface StandardValidator<Output = unknown> {
+    readonly '~standard': {
+        readonly version: 1;
+        readonly vendor: string;
+        readonly validate: (value: unknown) => StandardResult<Output> | Promise<StandardResult<Output>>;
+        readonly types?: {
+            readonly input: unknown;
+            readonly output: Output;
+        } | undefined;
+    };
+}
+type StandardResult<Output> = {
+    readonly value: Output;
+    readonly issues?: undefined;
+} | {
+    readonly issues: ReadonlyArray<{
+        readonly message: string;
+        readonly path?: ReadonlyArray<PropertyKey | {
+            readonly key: PropertyKey;
+        }> | undefined;
+    }>;
+};
+/** A Standard Schema (zod, valibot, arktype, …) or a JSON Schema. */
+type FlowSchema<T = unknown> = StandardValidator<T> | JsonSchema;
+type Checked<Schema, Otherwise> = Schema extends StandardValidator<infer Output> ? Output : Otherwise;
+interface FlowStep {
+    readonly name: string;
+    readonly startedAtMs: number;
+    readonly durationMs: number;
+    readonly outcome: 'done' | 'reused' | 'failed';
+    readonly attempts: number;
+}
+interface FlowTrace {
+    readonly id: string;
+    readonly flow: string;
+    readonly startedAtMs: number;
+    readonly durationMs: number;
+    readonly outcome: 'done' | 'failed' | 'stopped';
+    readonly steps: readonly FlowStep[];
+}
+/** What a flow's function receives beside its input. */
+interface FlowContext<Chunk> {
     readonly signal: AbortSignal;
     readonly context: Record<string, unknown>;
-    /** Set where another hybrid, or its shadow, runs this one: what decided there is not known here. */
-    readonly isNested?: boolean;
+    /** Runs a named step. A step that finished is not run again by a retry of the flow. */
+    run<T>(name: string, step: () => T | Promise<T>): Promise<T>;
+    /** Sends a chunk to whoever streams the flow. */
+    sendChunk(chunk: Chunk): void;
+    /** A model bound to this flow: its signal, its context, and the branches that the flow allows. */
+    with(model: Model): Pick<Model, 'generate' | 'generateStream'>;
 }
-/** A model's function. */
-type Generate = (request: ModelRequest, run: RunOptions) => Promise<Reply> | Reply;
+interface FlowOptions<Input, Output, Chunk> {
+    name: string;
+    inputSchema?: Input;
+    outputSchema?: Output;
+    streamSchema?: Chunk;
+    /** The branches that this flow may use, for instance `['onDevice']` for a feature that stays on the device. */
+    allow?: readonly string[];
+    /** How often a failed flow is tried again; finished steps are not repeated. Default 0. */
+    retries?: number;
+    onTrace?: (trace: FlowTrace) => void;
+}
+interface Flow<Input, Output, Chunk> {
+    (input: Input, options?: Pick<GenerateOptions, 'signal' | 'context'>): Promise<Output>;
+    readonly flowName: string;
+    stream(input: Input, options?: Pick<GenerateOptions, 'signal' | 'context'>): {
+        readonly stream: AsyncIterable<Chunk>;
+        readonly output: Promise<Output>;
+    };
+}
+/**
+ * Defines a flow.
+ *
+ * @example
+ * const menu = defineFlow({ name: 'menu', inputSchema: z.object({ theme: z.string() }), outputSchema: z.string(), allow: ['onDevice'] }, async ({ theme }, flow) => {
+ *   const dishes = await flow.run('dishes', async () => (await flow.with(ai).generate(`Three ${theme} dishes`)).text)
+ *   return await flow.run('menu', async () => (await flow.with(ai).generate(`A menu of ${dishes}`)).text)
+ * })
+ * const text = await menu({ theme: 'Rhenish' })
+ */
+declare function defineFlow<const Input extends FlowSchema | undefined = undefined, const Output extends FlowSchema | undefined = undefined, const Chunk extends FlowSchema | undefined = undefined>(options: FlowOptions<Input, Output, Chunk>, act: (input: Checked<Input, any>, flow: FlowContext<Checked<Chunk, any>>) => Checked<Output, any> | Promise<Checked<Output, any>>): Flow<Checked<Input, any>, Checked<Output, any>, Checked<Chunk, any>>;
 
 /** What a model is made of. */
 interface ModelDefinition {
@@ -863,7 +1301,23 @@ interface ModelDefinition {
  *   },
  * })
  */
-declare function defineModel(definition: ModelDefinition): Model;
+declare function defineModel(definition: ModelDefinition): RunnableModel;
+/** The public face over a runner. A model that `routes` makes its own trace, on answers and on errors. */
+declare class RunnableModel implements Model {
+    #private;
+    readonly name: string;
+    readonly info: ModelInfo;
+    constructor(info: ModelInfo, runner: Runner, { routes }?: {
+        routes?: boolean;
+    });
+    /** Any model's runner. A model of another make is called through its public face. */
+    static runnerOf(model: Model): Runner;
+    /** A model of the same name, info and way to report traces, with another runner over this one's. */
+    static around(model: Model, wrap: (runner: Runner) => Runner): RunnableModel;
+    readonly generate: <const S extends Schema = JsonSchema>(request: string | GenerateRequest<S>, options?: GenerateOptions) => Promise<GenerateResponse<InferSchema<S>>>;
+    readonly generateStream: <const S extends Schema = JsonSchema>(request: string | GenerateRequest<S>, options?: GenerateOptions) => GenerateStream<InferSchema<S>>;
+    readonly chat: (options?: ChatOptions) => Chat;
+}
 
 /** What a tool's function receives beside the arguments. */
 interface ToolCallInfo {
@@ -915,9 +1369,9 @@ interface RunToolsOptions extends GenerateOptions {
 }
 /**
  * Asks a model, runs the functions it calls, sends the results back, and so on until it answers in words. Calls of one turn run side by
- * side. Through a hybrid, results go to the branch that called; another takes over only if that one fails before it says anything.
+ * side. Through a hybrid, results go to the branch that called; another takes over only if that one fails before its first content.
  *
- * Arguments that do not satisfy the tool's schema are not passed on: the model gets a sentence that says what is wrong with them.
+ * Arguments that do not satisfy the tool's schema are not passed on: the model gets a sentence about what is wrong with them.
  * An abort ends the loop at once, also while a function ignores its signal; where one function throws, the others are aborted.
  *
  * @example
@@ -933,7 +1387,7 @@ interface RunToolsOptions extends GenerateOptions {
  *   },
  * })
  */
-declare function runTools({ model, request, tools, maxTurns, onTurn, ...options }: RunToolsOptions): Promise<GenerateResponse>;
+declare function runTools(description: RunToolsOptions): Promise<GenerateResponse>;
 
 /** What a hook receives beside the request. */
 interface HookContext {
@@ -999,7 +1453,7 @@ declare class FallbackStrategy extends DataStrategy {
     constructor(order: string[]);
 }
 /**
- * The first child with an opinion. A child that only constrains is heard, and the next is asked within its constraint:
+ * The first child with an opinion. A child that only constrains does so, and the next one decides within its constraint:
  * put a PrivacyStrategy first.
  *
  * @example
@@ -1018,7 +1472,7 @@ declare class FirstMatch extends DataStrategy {
  */
 declare class WithFallback extends DataStrategy {
     readonly name = "WithFallback";
-    constructor(inner: RoutingStrategy, { fallbackOrder }: {
+    constructor(inner: RoutingStrategy, options: {
         fallbackOrder: string[];
     });
 }
@@ -1033,7 +1487,7 @@ declare class PreRoutingStrategy extends DataStrategy {
     constructor(decide: (context: RoutingContext) => Decision | Promise<Decision>);
 }
 /**
- * Pins a request to `keep` when it holds personal data, or when `isSensitive` says so; says nothing otherwise.
+ * Pins a request to `keep` when it holds personal data, or when `isSensitive` returns true; has no opinion otherwise.
  * No combinator, fallback, hedge or cascade around it can send such a request anywhere else.
  *
  * @example
@@ -1041,7 +1495,7 @@ declare class PreRoutingStrategy extends DataStrategy {
  */
 declare class PrivacyStrategy extends DataStrategy {
     readonly name = "PrivacyStrategy";
-    constructor({ keep, isSensitive, detect }?: {
+    constructor(options?: {
         keep?: string;
         isSensitive?: (context: RoutingContext) => boolean | Promise<boolean>;
         detect?: SensitiveKind[];
@@ -1055,7 +1509,7 @@ declare class PrivacyStrategy extends DataStrategy {
  */
 declare class ReadyStrategy extends DataStrategy {
     readonly name = "ReadyStrategy";
-    constructor({ ready, otherwise }?: {
+    constructor(options?: {
         ready?: string;
         otherwise?: string;
     });
@@ -1071,7 +1525,7 @@ type Capability = 'vision' | 'audio' | 'tools' | 'json';
  */
 declare class CapabilityStrategy extends DataStrategy {
     readonly name = "CapabilityStrategy";
-    constructor({ supports, order }: {
+    constructor(options: {
         supports: Record<string, Capability[]>;
         order?: string[];
     });
@@ -1087,7 +1541,7 @@ declare class CapabilityStrategy extends DataStrategy {
  */
 declare class ConnectivityStrategy extends DataStrategy {
     readonly name = "ConnectivityStrategy";
-    constructor({ isOnline, online, offline }: {
+    constructor(options: {
         isOnline?: () => boolean | Promise<boolean>;
         online: string;
         offline: string;
@@ -1105,7 +1559,7 @@ declare class ConnectivityStrategy extends DataStrategy {
  */
 declare class CostStrategy extends DataStrategy {
     readonly name = "CostStrategy";
-    constructor({ premium, cheap, ...budget }: {
+    constructor(options: {
         premium: string;
         cheap: string;
     } & ({
@@ -1117,14 +1571,14 @@ declare class CostStrategy extends DataStrategy {
 }
 /**
  * By what this machine is: a GPU, memory, battery, data saver, a minimum measured speed.
- * What a browser does not tell is not held against the machine.
+ * A fact that the browser does not report counts as fulfilled.
  *
  * @example
  * new DeviceStrategy({ require: { hardwareGpu: true, minMemoryGB: 4, allowSaveData: false }, capable: kOnDevice, otherwise: kCloud })
  */
 declare class DeviceStrategy extends DataStrategy {
     readonly name = "DeviceStrategy";
-    constructor({ require, capable, otherwise }: {
+    constructor(options: {
         require: DeviceRequirements;
         capable: string;
         otherwise: string;
@@ -1134,14 +1588,14 @@ declare class DeviceStrategy extends DataStrategy {
  * One branch for small requests, another for large ones: strictly more than `threshold`.
  *
  * Characters are counted over all text of all messages, as Dart and JavaScript count them. Tokens are counted exactly where a
- * branch's model is loaded and can count, and estimated otherwise; the trace's reason says which.
+ * branch's model is loaded and can count, and estimated otherwise; the trace's reason names which.
  *
  * @example
  * new InputSizeStrategy({ threshold: 1000, unit: 'tokens', small: kOnDevice, large: kCloud })
  */
 declare class InputSizeStrategy extends DataStrategy {
     readonly name = "InputSizeStrategy";
-    constructor({ threshold, small, large, unit }: {
+    constructor(options: {
         threshold: number;
         small: string;
         large: string;
@@ -1157,14 +1611,14 @@ declare class InputSizeStrategy extends DataStrategy {
  */
 declare class LatencyStrategy extends DataStrategy {
     readonly name = "LatencyStrategy";
-    constructor({ firstTokenBudgetMs, order }: {
+    constructor(options: {
         firstTokenBudgetMs: number;
         order: string[];
     });
 }
 
-export { CapabilityStrategy, ConnectivityStrategy, CostStrategy, DeviceStrategy, FallbackStrategy, FirstMatch, HybridError, InputSizeStrategy, LatencyStrategy, PreRoutingStrategy, PrivacyStrategy, ReadyStrategy, WithFallback, cascadeModel, confidenceCascade, configure, defineModel, deviceFacts, geminiModel, gemmaEmbedder, gemmaModel, gpuSelfTest, hybridModel, hybridModelOnDeviceCloud, kCloud, kOnDevice, knownModels, listCachedModels, openAICompatibleModel, promptApiModel, removeCached, runTools, tool, wrapModel };
-export type { Attempt, Availability, AvailabilityStatus, BranchHealth, BudgetLedger, CachedModel, Capability, CascadeCalibration, CascadeOptions, CloudModel, Confidence, ConfidenceScore, Decision, DeviceFacts, DeviceRequirements, Embedder, EmbeddingTask, ErrorCode, FinishReason, GeminiOptions, GemmaOptions, GenerateChunk, GenerateOptions, GenerateRequest, GenerateResponse, GenerateStream, GenerationConfig, GpuReport, HookContext, HybridModel, HybridOptions, HybridPolicy, InferSchema, JsonSchema, KnownModel, LoadOptions, LoadProgress, MediaSource, Message, Metadata, Model, ModelDefinition, ModelHooks, ModelInfo, OnDeviceModel, OpenAICompatibleOptions, Part, RequestMessage, RequestPart, RequestTool, Role, RoutingContext, RoutingStrategy, RoutingTrace, RunToolsOptions, Schema, SensitiveKind, ShadowAnswer, ShadowOptions, ShadowResult, StandardSchema, Status, Tool, ToolCallInfo, ToolDefinition, ToolFunction, Usage, WasmSource, WorkerPlaces };
+export { CapabilityStrategy, ConnectivityStrategy, CostStrategy, DeviceStrategy, FallbackStrategy, FirstMatch, HybridError, InputSizeStrategy, LatencyStrategy, PreRoutingStrategy, PrivacyStrategy, ReadyStrategy, WithFallback, cascadeModel, chat, chatFromJSON, confidenceCascade, configure, defineAgent, defineFlow, defineModel, deleteChat, deviceFacts, geminiModel, gemmaEmbedder, gemmaModel, gpuSelfTest, hybridModel, hybridModelOnDeviceCloud, kCloud, kOnDevice, knownModels, listCachedModels, openAICompatibleModel, promptApiModel, removeCached, runTools, storedChats, streamTools, tool, wrapModel };
+export type { Agent, AgentOptions, Attempt, Availability, AvailabilityStatus, BranchHealth, BudgetLedger, CachedModel, Capability, CascadeCalibration, CascadeOptions, Chat, ChatEntry, ChatInput, ChatOptions, ChatSnapshot, CloudModel, Confidence, ConfidenceScore, Decision, DeviceFacts, DeviceRequirements, Embedder, EmbeddingTask, ErrorCode, ExecutableTool, FinishReason, Flow, FlowContext, FlowOptions, FlowSchema, FlowStep, FlowTrace, GeminiOptions, GemmaOptions, GenerateChunk, GenerateOptions, GenerateRequest, GenerateResponse, GenerateStream, GenerationConfig, GpuReport, HookContext, HybridModel, HybridOptions, HybridPolicy, InferSchema, JsonSchema, KnownModel, LoadOptions, LoadProgress, MediaSource, Message, Metadata, Model, ModelDefinition, ModelHooks, ModelInfo, ModelState, OnDeviceModel, OpenAICompatibleOptions, Part, PausedRun, RequestMessage, RequestPart, RequestTool, Role, RoutingContext, RoutingStrategy, RoutingTrace, RunToolsOptions, Schema, SensitiveKind, ShadowAnswer, ShadowOptions, ShadowResult, StandardSchema, StandardValidator, Status, StreamToolsOptions, Tool, ToolCall, ToolCallContext, ToolCallInfo, ToolDefinition, ToolEvent, ToolFunction, ToolRun, ToolStream, Usage, WasmSource, WindowOverflow, WindowPolicy, WindowReport, WorkerPlaces };
 
 // ── hybridge/learn
 import { Interval } from './statistics.js';
@@ -1184,7 +1638,8 @@ type SignalName = 'mean' | 'min' | 'p10' | 'p25' | 'p50' | 'first' | 'margin' | 
 type Combination = readonly number[];
 
 /**
- * One answer of the device whose truth is known. `logprobs` of its tokens show the most; `confidence` is what a response carries;
+ * One answer of the device whose truth is known. `logprobs` of its tokens show the most; `confidence` is what a
+ * response carries;
  * `signal` is any number of the caller's that is higher where the model was surer.
  */
 interface CalibrationSample {
@@ -1206,7 +1661,10 @@ type CalibrationTarget = {
 interface Calibration {
     kind: 'hybridge.calibration';
     version: 1;
-    /** What is compared with the threshold; weights where several signals are combined, `'custom'` where the caller gave the signal. */
+    /**
+     * What is compared with the threshold; weights where several signals are combined, `'custom'` where the caller gave
+     * the signal.
+     */
     score: SignalName | Combination | 'custom';
     /** Answers below it go to the cloud. The largest number there is where none may stay. */
     threshold: number;
@@ -1216,22 +1674,24 @@ interface Calibration {
     quality: Interval;
     /** How often the cloud is called. */
     cloudShare: Interval;
-    /** How well the score tells right from wrong; null where all samples are alike. */
+    /** How well the score separates right answers from wrong ones; null where all samples are alike. */
     auroc: number | null;
     /** From the score to the probability of being right. */
     map: Block[];
     samples: number;
 }
 /**
- * Finds the score that tells right answers from wrong ones best, and the threshold that keeps a promise on answers not yet seen:
- * `quality: 0.98` is 98 % of the cloud's quality with as few calls of the cloud as possible (49 samples are the least that can
+ * Finds the score that separates right answers from wrong ones best, and the threshold that keeps a promise on
+ * answers not yet seen:
+ * `quality: 0.98` is 98 % of the cloud's quality with as few calls of the cloud as possible (49 samples are the least
+ * that can
  * show it), `cloudShare: 0.3` is the best quality for at most 30 % of calls.
  *
  * @example
  * const calibration = calibrate({ samples, target: { quality: 0.98 } })
  * const ai = confidenceCascade({ onDevice, cloud, calibration })
  */
-declare function calibrate({ samples, target, score, holdTokens }: {
+declare function calibrate({ samples, target, score, holdTokens, }: {
     samples: readonly CalibrationSample[];
     target: CalibrationTarget;
     score?: SignalName;
@@ -1271,11 +1731,13 @@ interface ClassifierJson {
     weights: string;
 }
 /**
- * Hashed character n-grams and words under logistic regression: a text classifier that is trained in a page in less than a second,
+ * Hashed character n-grams and words under logistic regression: a text classifier that is trained in a page in less
+ * than a second,
  * judges in microseconds and downloads nothing. Embeddings may stand in the place of texts.
  *
  * @example
- * const classifier = Classifier.train([{ prompt: 'What is 2 + 2?', label: 'sum' }, { prompt: 'Translate "cat"', label: 'language' }])
+ * const classifier = Classifier.train([{ prompt: 'What is 2 + 2?', label: 'sum' }, { prompt: 'Translate "cat"',
+ * label: 'language' }])
  * const { label, probability } = classifier.classify('What is 3 + 9?')
  */
 declare class Classifier {
@@ -1283,12 +1745,17 @@ declare class Classifier {
     readonly labels: readonly string[];
     readonly input: 'text' | 'vector';
     private constructor();
-    /** Trains a classifier. The same samples, in the same order, and the same seed give the same classifier everywhere. */
+    /**
+     * Trains a classifier. The same samples, in the same order, and the same seed give the same classifier everywhere.
+     */
     static train(samples: readonly LabelledPrompt[], { seed, buckets }?: {
         seed?: number;
         buckets?: number;
     }): Classifier;
-    /** Reads what `toJSON` wrote, as an object or as text. Anything else, and the format of a later version, is INVALID_ARGUMENT. */
+    /**
+     * Reads what `toJSON` wrote, as an object or as text. Anything else, and the format of a later version, is
+     * INVALID_ARGUMENT.
+     */
     static fromJSON(json: unknown): Classifier;
     /** The likeliest class, and how probable each is. */
     classify(prompt: string | ArrayLike<number>): {
@@ -1309,9 +1776,15 @@ type Classified = string | {
 };
 /** Options of a ClassifierStrategy. */
 interface ClassifierStrategyOptions {
-    /** What classifies: a trained classifier, its JSON, or any function. Default: the "simple" or "hard" that comes with the package. */
+    /**
+     * What classifies: a trained classifier, its JSON, or any function. Default: the "simple" or "hard" that comes with
+     * the package.
+     */
     classifier?: Classifier | ClassifierJson | ((prompt: string, context: RoutingContext) => Classified | Promise<Classified>);
-    /** The decision for each label. Default: `simple` and `local` go to the device, `hard` and `cloud` to the cloud, each with the other behind it; a label that is a branch's key goes there. */
+    /**
+     * The decision for each label. Default: `simple` and `local` go to the device, `hard` and `cloud` to the cloud,
+     * each with the other behind it; a label that is a branch's key goes there.
+     */
     routes?: Record<string, Decision>;
     /** Below this probability the strategy has no opinion. Default 0: it always has one. */
     minProbability?: number;
@@ -1319,14 +1792,16 @@ interface ClassifierStrategyOptions {
     embedder?: Pick<Embedder, 'embed'>;
 }
 /**
- * Routes by the class of the last user message, on the device and in microseconds. The probabilities stand in the reason of the trace.
+ * Routes by the class of the last user message, on the device and in microseconds. The probabilities stand in the
+ * reason of the trace.
  *
  * @example
  * // The classifier that comes with the package: "simple" or "hard".
  * hybridModelOnDeviceCloud({ onDevice, cloud, strategy: new ClassifierStrategy() })
  *
  * @example
- * const strategy = ClassifierStrategy.train([{ prompt: 'Where is my parcel?', label: 'local' }, { prompt: 'Draft a contract', label: 'cloud' }])
+ * const strategy = ClassifierStrategy.train([{ prompt: 'Where is my parcel?', label: 'local' }, { prompt: 'Draft a
+ * contract', label: 'cloud' }])
  * localStorage.setItem('router', JSON.stringify(strategy))
  */
 declare class ClassifierStrategy implements RoutingStrategy {
@@ -1361,7 +1836,10 @@ interface Price {
 interface LedgerOptions {
     /** By branch key; `outer/inner` for a branch of a hybrid inside another. A branch without a price costs nothing. */
     prices: Record<string, Price>;
-    /** The branch that would have answered all: what it would have charged is what an answer saved. Default: the branch with the highest price. */
+    /**
+     * The branch that would have answered all: what it would have charged is what an answer saved. Default: the branch
+     * with the highest price.
+     */
     baseline?: string;
     /** Ledgers of one name share what they count, across tabs and visits. Default 'hybridge'. */
     name?: string;
@@ -1391,7 +1869,8 @@ interface LedgerRange {
     branch?: string;
 }
 /**
- * Counts what branches cost. Prices are the caller's own; tokens come from each attempt's usage, rejected and failed attempts included.
+ * Counts what branches cost. Prices are the caller's own; tokens come from each attempt's usage, rejected and failed
+ * attempts included.
  *
  * @example
  * const ledger = createLedger({ prices: { [kCloud]: { inputPerMillion: 0.1, outputPerMillion: 0.4 } } })
@@ -1403,13 +1882,14 @@ declare function createLedger(options: LedgerOptions): Ledger;
 /** See `createLedger`. */
 declare class Ledger implements BudgetLedger {
     #private;
-    constructor({ prices, baseline, name, storage, days, now }: LedgerOptions);
+    constructor({ prices, baseline, name, storage, days, now, }: LedgerOptions);
     /** Whether what is counted outlives the page. Known once something was counted or read. */
     get persisted(): boolean;
     /** Why something is not kept, where it is not. */
     get problem(): string | undefined;
     /**
-     * The same model, with each run counted before its answer is handed over: what an answer cost is kept once the answer is.
+     * The same model, with each run counted before its answer is handed over: what an answer cost is kept once the
+     * answer is.
      * `context: { feature }` of a request names its feature, unless one is given here.
      */
     track<T extends Model>(model: T, { feature }?: {
@@ -1447,7 +1927,8 @@ declare class Ledger implements BudgetLedger {
 
 /**
  * Tells "simple" requests, which a small model answers in one step, from "hard" ones. Trained on prompts that
- * `tests/learn/simple-or-hard` generates from templates, and on nothing that people wrote: take it as a start, and train your own on
+ * `tests/learn/simple-or-hard` generates from templates, and on nothing that people wrote: take it as a start, and
+ * train your own on
  * what your users ask.
  *
  * @example
@@ -1487,8 +1968,8 @@ declare function parseCases(text: string): EvalCase[];
 /** Quality where `cloudShare` of the answers come from the cloud. */
 interface CurvePoint {
     cloudShare: number;
-    quality: number; /** Answers below it went to the cloud. */
-    threshold: number;
+    quality: number;
+    /** Answers below it went to the cloud. */ threshold: number;
 }
 /** The curve by confidence, and what the best and the blindest choice would reach. */
 interface Curve {
@@ -1497,7 +1978,10 @@ interface Curve {
     blind: [Omit<CurvePoint, 'threshold'>, Omit<CurvePoint, 'threshold'>];
 }
 
-/** What a judge sees. `reference` is what the case expects, else the baseline's answer; undefined where there is neither. */
+/**
+ * What a judge sees. `reference` is what the case expects, else the baseline's answer; undefined where there is
+ * neither.
+ */
 interface Judgement {
     case: EvalCase;
     text: string;
@@ -1513,7 +1997,8 @@ interface Judge {
     score(judgement: Judgement): number | boolean | Promise<number | boolean>;
 }
 /**
- * Right is what the case expects, whatever its case, its space and the punctuation around it. Judges cases with `expected`.
+ * Right is what the case expects, whatever its case, its space and the punctuation around it. Judges cases with
+ * `expected`.
  *
  * @example
  * exactMatch({ strict: true }) // to the letter
@@ -1541,18 +2026,19 @@ declare function matchesPattern(): Judge;
  * @example
  * embeddingSimilarity({ embedder: gemmaEmbedder({ model: 'embeddinggemma-300m' }), threshold: 0.85 })
  */
-declare function embeddingSimilarity({ embedder, threshold }: {
+declare function embeddingSimilarity({ embedder, threshold, }: {
     embedder: Pick<Embedder, 'embed'>;
     threshold?: number;
 }): Judge;
 /**
- * A model compares each answer with the reference (what the case expects, else the baseline's answer), twice, with both in either
+ * A model compares each answer with the reference (what the case expects, else the baseline's answer), twice, with
+ * both in either
  * place: models favour a place. At least as good in both is 1, in one 0.5. Judges cases without `expected`, or all.
  *
  * @example
  * modelJudge({ model: geminiModel({ model: 'gemini-2.5-pro', apiKey }), criteria: 'Correct, complete and polite.' })
  */
-declare function modelJudge({ model, criteria, all }: {
+declare function modelJudge({ model, criteria, all, }: {
     model: Model;
     criteria?: string;
     all?: boolean;
@@ -1640,7 +2126,8 @@ interface EvaluateOptions {
     createdAt?: string;
 }
 /**
- * Runs each case on each model, lets judges score the answers, and compares the models case by case. A model that fails scores 0, with
+ * Runs each case on each model, lets judges score the answers, and compares the models case by case. A model that
+ * fails scores 0, with
  * its status in the result; a judge that fails, fails the evaluation.
  *
  * @example
@@ -1667,7 +2154,8 @@ interface ReportChange {
     }>;
 }
 /**
- * Compares two reports, model by model and tag by tag, over the cases that both have. A change is a verdict only where it is more than chance.
+ * Compares two reports, model by model and tag by tag, over the cases that both have. A change is a verdict only
+ * where it is more than chance.
  *
  * @example
  * const regressions = compareReports(before, after).filter(({ verdict }) => verdict === 'worse')
@@ -1695,43 +2183,10 @@ export { compareReports, embeddingSimilarity, evaluate, exactMatch, matchesPatte
 export type { Curve, CurvePoint, EvalCase, EvalComparison, EvalReport, EvalResult, EvalSummary, EvaluateOptions, Judge, Judgement, ReportChange };
 
 // ── hybridge/ai-sdk
-import { LoadProgress, HybridError, OnDeviceModel, Status, Model, Embedder } from '../../index.js';
+export { DownloadState, DownloadStore, Loadable, downloadStore } from '../../download-store.js';
 import { Servable } from '../../served.js';
 export { ServedModels } from '../../served.js';
-
-/** What a page shows of a download. A snapshot is never changed; a new state is a new object. */
-interface DownloadState {
-    readonly status: 'unavailable' | 'downloadable' | 'downloading' | 'ready' | 'failed';
-    /** From 0 to 1. */
-    readonly progress: number;
-    /** The last report of the model, while it loads. */
-    readonly report?: LoadProgress;
-    /** Why the model is unavailable, or its load failed. */
-    readonly error?: HybridError;
-}
-/** Shaped for `useSyncExternalStore(store.subscribe, store.getSnapshot, store.getServerSnapshot)`. */
-interface DownloadStore {
-    /** The first subscription asks the model what is there; it downloads nothing. */
-    subscribe(onChange: () => void): () => void;
-    getSnapshot(): DownloadState;
-    getServerSnapshot(): DownloadState;
-    /** Starts the download, or joins the one that runs. Call it from a click. Never rejects: a failure is in the state. */
-    load(): Promise<void>;
-    /** Stops the download; what is there is kept, and `load` resumes. */
-    cancel(): void;
-}
-/** What has a download: models and embedders of this device. */
-type Loadable = Pick<OnDeviceModel, 'availability' | 'load'> & {
-    readonly state?: OnDeviceModel['state'];
-};
-/**
- * The download of a model as a store, the same one at every call.
- *
- * @example
- * const store = downloadStore(gemma)
- * const { status, progress } = useSyncExternalStore(store.subscribe, store.getSnapshot, store.getServerSnapshot)
- */
-declare function downloadStore(model: Loadable): DownloadStore;
+import { Status, Model, Embedder } from '../../index.js';
 
 /** A failed call, as the SDK knows it. The HybridError is its cause. */
 declare class AiSdkCallError extends Error {
@@ -1765,6 +2220,10 @@ type JsonObject = {
 };
 /** By provider; ours is under `hybridge`. */
 type ProviderRecord = Record<string, JsonObject>;
+/** The same as it comes in. */
+type GivenRecord = Readonly<Record<string, {
+    readonly [key: string]: unknown;
+}>>;
 type FileData = {
     type: 'data';
     data: Uint8Array | string;
@@ -1796,7 +2255,7 @@ type ToolOutput = {
     }>;
 };
 type PromptPart = {
-    providerOptions?: ProviderRecord;
+    providerOptions?: GivenRecord;
 } & ({
     type: 'text' | 'reasoning';
     text: string;
@@ -1824,7 +2283,7 @@ type PromptPart = {
     approved: boolean;
 });
 type PromptMessage = {
-    providerOptions?: ProviderRecord;
+    providerOptions?: GivenRecord;
 } & ({
     role: 'system';
     content: string;
@@ -1871,7 +2330,7 @@ interface CallOptions {
     includeRawChunks?: boolean;
     abortSignal?: AbortSignal;
     headers?: Record<string, string | undefined>;
-    providerOptions?: ProviderRecord;
+    providerOptions?: GivenRecord;
 }
 type Warning = {
     type: 'unsupported' | 'compatibility';
@@ -1993,7 +2452,7 @@ interface AiSdkEmbeddingModel {
         values: string[];
         dimensions?: number;
         abortSignal?: AbortSignal;
-        providerOptions?: ProviderRecord;
+        providerOptions?: GivenRecord;
         headers?: Record<string, string | undefined>;
     }): Promise<{
         embeddings: number[][];
@@ -2045,8 +2504,8 @@ declare function aiSdkEmbeddingModel(embedder: Embedder, { provider, modelId }?:
  */
 declare function hybridgeProvider(served: Servable): AiSdkProvider;
 
-export { AiSdkCallError, AiSdkNoSuchModelError, Servable, aiSdkEmbeddingModel, aiSdkModel, downloadStore, hybridgeProvider };
-export type { AiSdkEmbeddingModel, AiSdkLanguageModel, AiSdkModelOptions, AiSdkProvider, DownloadState, DownloadStore, Loadable };
+export { AiSdkCallError, AiSdkNoSuchModelError, Servable, aiSdkEmbeddingModel, aiSdkModel, hybridgeProvider };
+export type { AiSdkEmbeddingModel, AiSdkLanguageModel, AiSdkModelOptions, AiSdkProvider };
 
 // ── hybridge/genkit
 import { TelemetrySink } from '../../telemetry.js';
@@ -2438,30 +2897,14 @@ import { Message, OnDeviceModel, Model } from '../../index.js';
 /** Counts messages on their own. Input without a word is nothing. */
 type CountTokens = (messages: Message[]) => number | Promise<number>;
 
-/** Prompts as messages of ours, coerced as the platform coerces them. */
-
-type PromptContent = {
-    type: 'text';
-    value: string;
-} | {
-    type: 'image' | 'audio';
+/**
+ * A piece of a message: text, a picture or sound (a Blob, bytes, or a picture of the page), a call `{ callID, name, arguments }`, or its
+ * result `{ callID, name, result }` or `{ callID, name, errorMessage }`. As loose as the platform's own type.
+ */
+interface PromptContent {
+    type: 'text' | 'image' | 'audio' | 'tool-call' | 'tool-response';
     value: unknown;
-} | {
-    type: 'tool-call';
-    value: {
-        callID: string;
-        name: string;
-        arguments?: unknown;
-    };
-} | {
-    type: 'tool-response';
-    value: {
-        callID: string;
-        name: string;
-        result?: unknown;
-        errorMessage?: string;
-    };
-};
+}
 /** A message of a conversation. `prefix` begins the answer that is to be continued. */
 interface PromptMessage {
     role: 'system' | 'user' | 'assistant';
@@ -2533,7 +2976,7 @@ interface PromptApiSession extends EventTarget {
     clone(options?: {
         signal?: AbortSignal;
     }): Promise<PromptApiSession>;
-    destroy(): void;
+    destroy(): undefined;
     readonly contextUsage: number;
     readonly contextWindow: number;
     readonly samplingMode: SamplingMode;
@@ -2653,6 +3096,76 @@ declare function otlpExporter({ url, headers, serviceName, delayMs, fetch: send 
 export { Attributes, TelemetrySink, openTelemetry, otlpExporter };
 export type { OpenTelemetryApi, OtlpExporter, OtlpOptions };
 
+// ── hybridge/react
+import { Message, GenerateResponse, Model, GenerateRequest, ToolFunction, HybridError, Part, LoadProgress } from '../../index.js';
+import { Loadable, DownloadState } from '../../download-store.js';
+export { DownloadStore, downloadStore } from '../../download-store.js';
+
+/** A message with a name that stays the same while it grows: the key of its element. */
+interface ChatMessage extends Message {
+    readonly id: string;
+    /** All text parts, joined. */
+    readonly text: string;
+    /** Of an answer that is complete: which branch gave it, what it used, what was tried. */
+    readonly response?: GenerateResponse;
+}
+/** What a chat shows. A snapshot is never changed; a new state is a new object. */
+interface ChatState {
+    readonly messages: readonly ChatMessage[];
+    /** `submitted` until the first chunk, `streaming` until the last. */
+    readonly status: 'ready' | 'submitted' | 'streaming' | 'error';
+    readonly error?: HybridError;
+}
+interface ChatOptions {
+    model: Model;
+    /** A system message that goes before every conversation. */
+    system?: string;
+    /** Messages to begin with, for example stored ones. */
+    initialMessages?: readonly Message[];
+    /** The rest of each request: config, tools, output. */
+    request?: Omit<GenerateRequest, 'messages' | 'prompt' | 'system'>;
+    /** What answers the calls of `request.tools`, by name. */
+    tools?: Readonly<Record<string, ToolFunction>>;
+    /** How often the model may call in one answer. Default 5. */
+    maxTurns?: number;
+}
+
+/**
+ * A model of this device with its download. All components share one state; nothing is downloaded before `load`, which belongs into a
+ * click. On a server the status is `downloadable`.
+ *
+ * @example
+ * const { status, progress, error, load } = useModel(gemma)
+ * if (status === 'downloadable') return <button onClick={load}>Download</button>
+ */
+declare function useModel(model: Loadable): DownloadState & {
+    load: () => Promise<void>;
+    cancel: () => void;
+};
+/**
+ * How far a model's load is: undefined where none runs.
+ *
+ * @example
+ * const progress = useLoadProgress(gemma)
+ * return progress && <progress value={progress.fraction} />
+ */
+declare function useLoadProgress(model: Loadable): LoadProgress | undefined;
+/**
+ * A conversation with a model, streamed into state. Leaving the page's component stops the answer.
+ *
+ * @example
+ * const { messages, status, send, stop } = useChat({ model: hybrid, system: 'Answer briefly.' })
+ */
+declare function useChat(options: ChatOptions): ChatState & {
+    send: (content: string | Part[]) => Promise<void>;
+    regenerate: () => Promise<void>;
+    stop: () => void;
+    setMessages: (messages: readonly Message[]) => void;
+};
+
+export { DownloadState, Loadable, useChat, useLoadProgress, useModel };
+export type { ChatMessage, ChatOptions, ChatState };
+
 // ── hybridge/tiny
 /**
  * The tiny model's file, as `gemmaModel` takes it. Importing this fetches nothing.
@@ -2671,6 +3184,46 @@ declare const tinyModel: {
 };
 
 export { tinyModel };
+
+// ── shared: download-store.d.ts
+import { LoadProgress, HybridError, OnDeviceModel } from './index.js';
+
+/** What a page shows of a download. A snapshot is never changed; a new state is a new object. */
+interface DownloadState {
+    readonly status: 'unavailable' | 'downloadable' | 'downloading' | 'ready' | 'failed';
+    /** From 0 to 1. */
+    readonly progress: number;
+    /** The last report of the model, while it loads. */
+    readonly report?: LoadProgress;
+    /** Why the model is unavailable, or its load failed. */
+    readonly error?: HybridError;
+}
+/** Shaped for `useSyncExternalStore(store.subscribe, store.getSnapshot, store.getServerSnapshot)`. */
+interface DownloadStore {
+    /** The first subscription asks the model what is there; it downloads nothing. */
+    subscribe(onChange: () => void): () => void;
+    getSnapshot(): DownloadState;
+    getServerSnapshot(): DownloadState;
+    /** Starts the download, or joins the one that runs. Call it from a click. Never rejects: a failure is in the state. */
+    load(): Promise<void>;
+    /** Stops the download; what is there is kept, and `load` resumes. */
+    cancel(): void;
+}
+/** What has a download: models and embedders of this device. */
+type Loadable = Pick<OnDeviceModel, 'availability' | 'load'> & {
+    readonly state?: OnDeviceModel['state'];
+};
+/**
+ * The download of a model as a store, the same one at every call.
+ *
+ * @example
+ * const store = downloadStore(gemma)
+ * const { status, progress } = useSyncExternalStore(store.subscribe, store.getSnapshot, store.getServerSnapshot)
+ */
+declare function downloadStore(model: Loadable): DownloadStore;
+
+export { downloadStore };
+export type { DownloadState, DownloadStore, Loadable };
 
 // ── shared: served.d.ts
 import { Model, Embedder } from './index.js';
@@ -2700,7 +3253,8 @@ interface Interval {
  */
 declare function wilson(hits: number, count: number): Interval;
 /**
- * How probable it is that a right answer has a higher signal than a wrong one (the area under the ROC curve); ties count half.
+ * How probable it is that a right answer has a higher signal than a wrong one (the area under the ROC curve); ties
+ * count half.
  * `undefined` where all answers are right, or all wrong.
  *
  * @example
@@ -2711,7 +3265,8 @@ declare function auroc(pairs: ReadonlyArray<{
     right: boolean;
 }>): number | undefined;
 /**
- * The mean difference of two branches on the same cases, by the bootstrap over cases. The same differences give the same interval.
+ * The mean difference of two branches on the same cases, by the bootstrap over cases. The same differences give the
+ * same interval.
  *
  * @example
  * pairedDifference(cases.map(({ local, cloud }) => local - cloud))
