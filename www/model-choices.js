@@ -25,6 +25,15 @@ export const choices = {
       },
     ]),
   ),
-  url: { label: 'Model URL', about: 'Any Gemma 3 GGUF file on a server that allows this page.', field: 'url', options: ({ url }) => (URL.canParse(url) ? { model: url } : undefined) },
+  url: { label: 'Model URL', about: 'Any Gemma 3 GGUF file on a server that allows this page.', field: 'url', options: ({ url }) => (isAddress(url) ? { model: url } : undefined) },
   file: { label: 'Open a file', about: 'A Gemma 3 GGUF file from this device. It is read here and sent nowhere.', field: 'file', options: ({ file }) => file && { model: file } },
+}
+
+/** Without `canParse`, which browsers of early 2023 lack. */
+function isAddress(text) {
+  try {
+    return Boolean(new URL(text))
+  } catch {
+    return false
+  }
 }

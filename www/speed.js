@@ -19,12 +19,23 @@ async function prompt(model, tokens) {
   return text.join(' ')
 }
 
+/** Aborts with the first of two signals: `any` is younger than the oldest browsers supported. */
+function eitherOf(...signals) {
+  const both = new AbortController()
+  for (const signal of signals) {
+    if (signal.aborted) both.abort(signal.reason)
+    signal.addEventListener('abort', () => both.abort(signal.reason), { once: true, signal: both.signal })
+  }
+  return both.signal
+}
+
 async function one(model, tokens, maxOutputTokens, signal) {
   const text = await prompt(model, tokens)
   const began = performance.now()
   let first
   let tokensAtFirst = 1
-  const answer = model.generateStream({ prompt: text, config: { temperature: 0, maxOutputTokens } }, { signal: AbortSignal.any([signal, AbortSignal.timeout(patienceMs)]) })
+  const request = { prompt: text, config: { temperature: 0, maxOutputTokens } }
+  const answer = model.generateStream(request, { signal: eitherOf(signal, AbortSignal.timeout(patienceMs)) })
   for await (const { logprobs } of answer) {
     if (first !== undefined) continue
     first = performance.now()
@@ -37,7 +48,7 @@ async function one(model, tokens, maxOutputTokens, signal) {
   return { inputTokens, outputTokens, firstMs: first - began, decoded: outputTokens - tokensAtFirst, decodeMs: ended - first }
 }
 
-/** One row for each length: tokens a second of prefill and decode, medians of three. `onStep` hears what is done. */
+/** One row for each length: tokens a second of prefill and decode, medians of three. `onStep` receives each step. */
 export async function measureSpeed(model, { lengths, maxOutputTokens, signal, onStep }) {
   onStep('a first answer to warm up')
   await one(model, 8, 4, signal)

@@ -1,4 +1,4 @@
-/** Runs in a dedicated worker: loads a generated model with the built engine, and tells what stands where. */
+/** Runs in a dedicated worker: loads a generated model with the built engine, and reports where its memory is. */
 
 import init, * as engine from '/hybridge/wasm/worker/hybridge_worker.js'
 import { GeneratedBlob } from './generated-blob.mjs'

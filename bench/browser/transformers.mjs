@@ -10,7 +10,7 @@ export async function transformers({ tokens, prompts: [length], dtype }) {
   const answer = async (count) => {
     const tensor = (value) => new Tensor('int64', BigInt64Array.from({ length }, (_, at) => BigInt(value(at))), [1, length])
     const times = []
-    // Told of the prompt before it is read, then of every token.
+    // Called for the prompt before it is read, then for every token.
     const streamer = { put: () => void times.push(performance.now()), end: () => {} }
     await model.generate({ input_ids: tensor((at) => 5 + (at % 200)), attention_mask: tensor(() => 1), max_new_tokens: count, min_new_tokens: count, do_sample: false, streamer })
     return times

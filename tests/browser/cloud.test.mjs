@@ -149,7 +149,7 @@ test('refusals have their status and code', async () => {
 test('a stream that breaks keeps what arrived', async () => {
   const bare = JSON.stringify({ error: { code: 503, message: 'overloaded', status: 'UNAVAILABLE' } })
   for (const [tail, code] of [[[], 'STREAM_TRUNCATED'], [['cut'], 'STREAM_TRUNCATED'], [[bare], undefined]]) {
-    // A browser forgets what a torn connection brought and nobody has read yet.
+    // A browser drops the unread bytes of a torn connection.
     const { wait, open } = gate()
     onFirstChunk = open
     gemini.next(stream(chunk('half '), { wait }, ...tail))

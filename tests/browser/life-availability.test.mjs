@@ -13,7 +13,7 @@ before(async () => {
 after(() => it?.close())
 beforeEach(() => calm(it.host, { '/tiny.gguf': bytes, '/empty.gguf': Buffer.alloc(0), '/words.gguf': Buffer.from('# A page of words\n'.repeat(3000)) }))
 
-/** A page whose navigator answers as told. */
+/** A page whose navigator returns scripted values. */
 async function openOn({ adapter, connection } = {}) {
   const page = await it.open()
   await page.addInitScript(({ adapter, connection }) => {
@@ -108,7 +108,7 @@ test('a connection that saves data starts nothing by itself, and is reported', a
     }, `${it.host.origin}/tiny.gguf`)
     assert.deepEqual(found, { status: 'downloadable', code: 'DATA_SAVER', text: 'from the cloud', state: 'absent' })
     assert.deepEqual(it.host.requests, [])
-    // Whoever asks for it gets it.
+    // It is used on request.
     const load = await page.evaluate((url) => outcome(hybridge.gemmaModel({ model: url, device: 'cpu', contextWindow: 64, ...impatient }).load()), `${it.host.origin}/tiny.gguf`)
     assert.equal(load.code, undefined, load.message)
     await page.context().close()

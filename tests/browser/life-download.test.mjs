@@ -18,7 +18,7 @@ beforeEach(() => calm(it.host, { '/tiny.gguf': bytes }))
 
 const url = (path = '/tiny.gguf') => it.host.origin + path
 
-/** Loads in a page and tells how it went. */
+/** Loads in a page and returns the outcome. */
 const load = (page, model, options = {}) => page.evaluate(async ({ model, options }) => {
   const gemma = hybridge.gemmaModel({ model, device: 'cpu', contextWindow: 64, ...options, ...impatient })
   const events = []

@@ -17,7 +17,7 @@ after(() => it?.close())
 
 const piece = 1 << 20
 
-/** Says nothing to whoever asks for the file's end, until it is let go. */
+/** Holds requests for the file's end until it is released. */
 function withhold(host) {
   const gate = {}
   gate.opened = new Promise((resolve) => (gate.open = resolve))
@@ -49,7 +49,7 @@ async function open(model = {}) {
     const channel = new BroadcastChannel('faults')
     globalThis.phases = []
     globalThis.load = (options) => (globalThis.loading = outcome(gemma.load({ onProgress: ({ phase }) => phases.push(phase), ...options })))
-    // A worker that has not started yet hears nothing.
+    // A worker that has not started yet receives nothing.
     globalThis.held = () => new Promise((resolve) => {
       channel.onmessage = ({ data }) => data.gpu !== undefined && resolve(data.gpu)
       channel.postMessage('memory')

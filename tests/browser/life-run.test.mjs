@@ -16,7 +16,7 @@ beforeEach(() => calm(it.host, { '/tiny.gguf': bytes, '/embedding.gguf': it.mode
 const address = (name = 'tiny') => `${it.host.origin}/${name}.gguf`
 const greedy = { temperature: 0, maxOutputTokens: 12 }
 
-/** A page with `gemma` in it, loaded unless told otherwise, with a worker that can be broken. */
+/** A page with `gemma` in it, loaded by default, with a worker that can be broken. */
 async function openModel({ options = {}, load = true } = {}) {
   const page = await it.open()
   await page.evaluate(async ({ url, options, load }) => {

@@ -47,7 +47,7 @@ for (const [device, rounds] of Object.entries(roundsOn)) {
       seconds.push((performance.now() - started) / 1000 - seconds[0])
       const isLast = device === 'cpu' || new Promise((resolve) => faults.addEventListener('message', ({ data }) => data.destroyed !== undefined && resolve()))
       await gemma.dispose()
-      // Told on another channel than the farewell.
+      // Sent on another channel than the farewell.
       await isLast
       return { loads, said, ends, seconds }
     }, { url: `${it.host.origin}/tiny.gguf`, device, rounds, answers })

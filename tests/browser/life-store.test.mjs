@@ -21,7 +21,7 @@ beforeEach(() => {
 const url = () => `${it.host.origin}/tiny.gguf`
 const partUrls = () => [1, 2, 3].map((part) => `${it.host.origin}/part-${part}.gguf`)
 
-/** Loads in a page, says something, and tells how it went. */
+/** Loads in a page, generates once, and returns the outcome. */
 const load = (page, model, options = {}) => page.evaluate(async ({ model, options }) => {
   const gemma = hybridge.gemmaModel({ model, device: 'cpu', contextWindow: 64, workerUrl: '/life/faulty-worker.mjs', ...options, ...impatient })
   const availability = await gemma.availability()

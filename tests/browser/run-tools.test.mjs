@@ -1,4 +1,4 @@
-// The tool loop over models of the test's own, and a router that brings results back to whoever called.
+// The tool loop over models of the test's own, and a router that returns results to the branch that called.
 
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'

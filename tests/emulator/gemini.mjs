@@ -1,4 +1,4 @@
-/** Gemini's REST wire on 127.0.0.1. It says back what it was told, unless a script says otherwise. */
+/** Gemini's REST wire on 127.0.0.1. It echoes the prompt unless a script says otherwise. */
 
 import { json, startLoopback } from './loopback.mjs'
 import { refused } from './gemini-wire.mjs'

@@ -1,4 +1,5 @@
-//! What core computes of learned routing, recorded for `tests/learn/twin.test.mjs`, which holds the TypeScript to it.
+//! What core computes of learned routing, recorded for `tests/learn/twin.test.mjs`, which holds the
+//! TypeScript to it.
 //!
 //! `HYBRIDGE_BLESS=1 cargo test --test learn` writes `golden.json` anew.
 
@@ -98,7 +99,8 @@ fn described(it: &Calibration) -> Value {
     })
 }
 
-/// Log-probabilities in sixty-fourths, which every reader of JSON reads alike; wrong answers have an unsure token somewhere.
+/// Log-probabilities in sixty-fourths, which every reader of JSON reads alike; wrong answers have
+/// an unsure token somewhere.
 fn calibrations() -> Vec<Value> {
     let mut cases = Vec::new();
     for (count, seed, is_mixed) in [(20, 1, false), (120, 2, false), (300, 3, true)] {
@@ -115,7 +117,8 @@ fn calibrations() -> Vec<Value> {
             if let Some(it) = logprobs.get_mut(2) {
                 *it = -(numbers.below(if is_right { 60 } else { 200 }) as f64) / 64.0;
             }
-            // What is an unsure token for one answer is an ordinary one for another: neither signal alone shows it.
+            // What is an unsure token for one answer is an ordinary one for another: neither signal
+            // alone shows it.
             if is_mixed {
                 let rest = numbers.below(64);
                 let low = 64 + numbers.below(256);

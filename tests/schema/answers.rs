@@ -1,4 +1,5 @@
-//! Two thousand random schemas and random logits: every answer that came to its end parses and is valid.
+//! Two thousand random schemas and random logits: every answer that came to its end parses and is
+//! valid.
 
 use std::sync::Arc;
 
@@ -12,7 +13,8 @@ const SCHEMAS: usize = 2_000;
 /// What is longer is cut, as by `maxOutputTokens`.
 const MOST_TOKENS: u16 = 200;
 
-/// The token with the largest of random logits among those allowed, again and again; nothing where it came to no end.
+/// The token with the largest of random logits among those allowed, again and again; nothing where
+/// it came to no end.
 fn answer(
     constraint: &Constraint,
     list: &PieceList,
@@ -55,7 +57,7 @@ fn every_finished_answer_is_valid_to_an_independent_validator() {
         }
         let mut random = Random(seed);
         let schema = random_schema(&mut random);
-        // Some allow nothing, and some have alternatives that could not be told apart.
+        // Some allow nothing, and some have alternatives that cannot be distinguished.
         let Ok(constraint) = Constraint::compile(&Wish::json(schema.clone()), &pieces) else {
             continue;
         };

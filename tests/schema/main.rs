@@ -1,5 +1,5 @@
-//! Answers written by a schema, and our validator, judged by the official test suite and by a validator that shares
-//! nothing with either.
+//! Answers written by a schema, and our validator, judged by the official test suite and by a
+//! validator that shares nothing with either.
 
 #![expect(
     clippy::unwrap_used,

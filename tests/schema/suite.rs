@@ -1,7 +1,8 @@
-//! The official JSON-Schema-Test-Suite, as accept and refuse tables for our validator and for the grammar.
+//! The official JSON-Schema-Test-Suite, as accept and refuse tables for our validator and for the
+//! grammar.
 //!
-//! It comes with a crate, in the edition of 2019-09. What 2020-12 renamed is renamed as it is read: a list under `items`
-//! is `prefixItems`, and `additionalItems` beside it is `items`.
+//! It comes with a crate, in the edition of 2019-09. What 2020-12 renamed is renamed as it is read:
+//! a list under `items` is `prefixItems`, and `additionalItems` beside it is `items`.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,7 +15,8 @@ use hybridge_gemma::testing::PieceList;
 use regex::Regex;
 use serde_json::Value;
 
-/// The formats that are kept; the others are refused by name, and there is nothing to learn from their cases.
+/// The formats that are kept; the others are refused by name, and there is nothing to learn from
+/// their cases.
 const FORMATS: [&str; 7] = ["date", "date-time", "email", "ipv4", "time", "uri", "uuid"];
 
 /// What our validator leaves out, as it says.

@@ -13,12 +13,34 @@ pub(crate) struct File {
 }
 
 impl File {
-    /// Lines with their numbers, without comments. Good enough for a rule: no line here hides code in a string with `//`.
+    /// Lines with their numbers, without comments. Good enough for a rule: no line here hides code
+    /// in a string with `//`.
     pub(crate) fn code_lines(&self) -> impl Iterator<Item = (usize, &str)> {
         self.text.lines().enumerate().filter_map(|(index, line)| {
             let code = line.split("//").next().unwrap_or_default();
             (!code.trim().is_empty()).then_some((index + 1, code))
         })
+    }
+
+    /// What follows the last dot of its name.
+    pub(crate) fn extension(&self) -> &str {
+        self.path.rsplit('/').next().unwrap_or_default().rsplit('.').next().unwrap_or_default()
+    }
+
+    /// The comment in a line, if there is one. Good enough for a rule: an address is no comment.
+    pub(crate) fn comment<'a>(&self, line: &'a str) -> Option<&'a str> {
+        let trimmed = line.trim_start();
+        let marks = match self.extension() {
+            "rs" | "ts" | "js" | "mjs" | "wgsl" => "//",
+            "css" => "/*",
+            _ => "#",
+        };
+        if marks == "//" && (trimmed.starts_with("* ") || trimmed.starts_with("/*")) {
+            return Some(trimmed);
+        }
+        let at = line.find(marks)?;
+        let is_address = line[..at].ends_with(':');
+        (!is_address).then(|| &line[at..])
     }
 
     /// Code, scripts and pages; not data, locks or prose.

@@ -32,7 +32,7 @@ pub(crate) async fn measure(plan: &Plan) -> Result<Value> {
     let begun = clock();
     let choice = choose(&device, "", plan.may_round, milliseconds).await?;
     let choice_ms = clock() - begun;
-    // Whoever names the kind of kernels wants the usual ones of that kind.
+    // Naming the kind of kernels selects the usual ones of that kind.
     let chosen = plan.software.is_none().then_some(choice.plan);
     let options = Options {
         software: plan.software,

@@ -1,4 +1,5 @@
-//! Base64 by hand: the library's, which is made for speed and every alphabet, is six kilobytes of every page's download.
+//! Base64 by hand: the library's, which is made for speed and every alphabet, is six kilobytes of
+//! every page's download.
 
 const SYMBOLS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
@@ -17,8 +18,8 @@ pub(crate) fn encode(bytes: &[u8]) -> String {
     text
 }
 
-/// The bytes that a text stands for. What is no symbol is passed over, and padding may be absent, so that whatever some
-/// reader understands is understood; both alphabets count.
+/// The bytes that a text stands for. What is no symbol is passed over, and padding may be absent,
+/// so that whatever some reader understands is understood; both alphabets count.
 pub(crate) fn decode(text: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
     let (mut bits, mut held) = (0_u32, 0);

@@ -12,7 +12,7 @@ use crate::json::{self, Fields};
 pub enum Status {
     /// Stopped by the caller. Never a reason to try another branch.
     Cancelled,
-    /// Nobody knows.
+    /// No more specific status applies.
     Unknown,
     /// The request itself is wrong.
     InvalidArgument,

@@ -70,7 +70,8 @@ impl Build for Map<String, Value> {
     }
 }
 
-/// An object of these fields. `json!` writes the same thing out at each place, at four times the bytes.
+/// An object of these fields. `json!` writes the same thing out at each place, at four times the
+/// bytes.
 pub(crate) fn object<const N: usize>(fields: [(&str, Value); N]) -> Value {
     let mut object = Map::new();
     for (key, value) in fields {
@@ -79,7 +80,8 @@ pub(crate) fn object<const N: usize>(fields: [(&str, Value); N]) -> Value {
     Value::Object(object)
 }
 
-/// JSON text of a value. `Display` says the same, through two more copies of the writer, one of them for pretty text.
+/// JSON text of a value. `Display` says the same, through two more copies of the writer, one of
+/// them for pretty text.
 #[inline(never)]
 pub(crate) fn written(value: &Value) -> String {
     serde_json::to_string(value).unwrap_or_default()
@@ -91,7 +93,8 @@ pub(crate) fn text(text: &str) -> Value {
     Value::String(text.to_owned())
 }
 
-/// Whether a text holds a part. The library's search is made for long texts, and four kilobytes; these are sentences.
+/// Whether a text holds a part. The library's search is made for long texts, and four kilobytes;
+/// these are sentences.
 #[inline(never)]
 pub(crate) fn has(text: &str, part: &str) -> bool {
     text.as_bytes().windows(part.len().max(1)).any(|window| window == part.as_bytes())
@@ -105,8 +108,8 @@ pub(crate) fn texts(list: &[Value]) -> Vec<String> {
 
 /// A type that reads itself from a JSON value.
 ///
-/// Written by hand: derived code for the nested types of a message is four times as large, and every page downloads
-/// it. No error quotes what was found, because that may be a prompt.
+/// Written by hand: derived code for the nested types of a message is four times as large, and
+/// every page downloads it. No error quotes what was found, because that may be a prompt.
 pub(crate) trait FromJson: Sized {
     /// Reads the value.
     fn from_json(json: Value) -> Result<Self>;
@@ -115,8 +118,8 @@ pub(crate) trait FromJson: Sized {
 /// How deep JSON may nest, which is what the reader can take without a stack of its own.
 const DEEPEST: usize = 127;
 
-/// Reads JSON text. Half a surrogate pair reads as U+FFFD, as everywhere on the web. The error does not quote what was
-/// found: it may be a prompt.
+/// Reads JSON text. Half a surrogate pair reads as U+FFFD, as everywhere on the web. The error does
+/// not quote what was found: it may be a prompt.
 ///
 /// # Errors
 /// `INVALID_ARGUMENT`, with `what` as the name of the text.
@@ -150,7 +153,8 @@ fn is_too_deep(json: &str) -> bool {
     })
 }
 
-/// JSON text whose escapes of half a surrogate pair are those of U+FFFD; nothing where there is none.
+/// JSON text whose escapes of half a surrogate pair are those of U+FFFD; nothing where there is
+/// none.
 pub(crate) fn whole_pairs(json: &str) -> Option<String> {
     let mut mended = String::with_capacity(json.len());
     let mut rest = json;
@@ -187,8 +191,8 @@ pub(crate) fn whole_pairs(json: &str) -> Option<String> {
 
 /// The fields of an object, taken one by one. `null` counts as absent.
 ///
-/// The first mistake is kept and returned by [`done`](Self::done): a `?` after each field costs every page three times
-/// the bytes. Until then, a field that is wrong reads as absent.
+/// The first mistake is kept and returned by [`done`](Self::done): a `?` after each field costs
+/// every page three times the bytes. Until then, a field that is wrong reads as absent.
 #[derive(Debug)]
 pub(crate) struct Fields {
     what: &'static str,
@@ -345,7 +349,8 @@ impl Fields {
         }
     }
 
-    /// The strings of a list, if there is something: a constraint that cannot be read must not pass for none.
+    /// The strings of a list, if there is something: a constraint that cannot be read must not pass
+    /// for none.
     #[inline(never)]
     pub(crate) fn texts(&mut self, key: &str) -> Option<Vec<String>> {
         let value = self.value(key)?;

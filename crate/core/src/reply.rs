@@ -95,7 +95,8 @@ impl Confidence {
     }
 }
 
-/// The least first, by Shell's method: the library's sort is five kilobytes of every page's download.
+/// The least first, by Shell's method: the library's sort is five kilobytes of every page's
+/// download.
 pub(crate) fn sort(numbers: &mut [f64]) {
     let mut gap = numbers.len();
     while gap > 1 {

@@ -35,7 +35,8 @@ enum Progress {
 
 #[wasm_bindgen]
 impl CloudCall {
-    /// A call that is not sent before the first `next`. `description` is JSON: `{ service, task, request }`.
+    /// A call that is not sent before the first `next`. `description` is JSON: `{ service, task,
+    /// request }`.
     #[wasm_bindgen(constructor)]
     pub fn new(description: &str) -> Result<CloudCall, JsValue> {
         Self::described(description).map_err(|error| thrown(&error))
@@ -47,7 +48,8 @@ impl CloudCall {
         format!("{}: {}", self.http.key_header, self.http.key_prefix)
     }
 
-    /// Headers to send, in JSON: name, value, name, value; and a `fetch` to send it with, if not the host's.
+    /// Headers to send, in JSON: name, value, name, value; and a `fetch` to send it with, if not
+    /// the host's.
     pub fn equip(&self, headers: &str, fetch: Option<Function>) -> Result<(), JsValue> {
         let headers: Vec<String> = match parse(headers) {
             Ok(Value::Array(list)) => {

@@ -7,7 +7,8 @@ use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::thrown::thrown;
 
-/// Facts as JSON and the first bytes of the model's file in, as far as they are known; an `Availability` as JSON out.
+/// Facts as JSON and the first bytes of the model's file in, as far as they are known; an
+/// `Availability` as JSON out.
 #[wasm_bindgen]
 pub fn judge_device(facts: &str, header: &[u8]) -> Result<String, JsValue> {
     // They are this package's own words, so that a malformed one is no mistake of the caller.

@@ -1,4 +1,5 @@
-//! The page's wasm: routing and cloud. It converts and forwards; every decision is in `hybridge-core`.
+//! The page's wasm: routing and cloud. It converts and forwards; every decision is in
+//! `hybridge-core`.
 
 mod chat;
 mod cloud;

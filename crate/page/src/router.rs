@@ -1,5 +1,5 @@
-//! The router for JavaScript: a synchronous face over `hybridge_core::route`. JSON in, JSON out, and no borrow outlives a call,
-//! so that a callback may call the model again from inside.
+//! The router for JavaScript: a synchronous face over `hybridge_core::route`. JSON in, JSON out,
+//! and no borrow outlives a call, so that a callback may call the model again from inside.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -42,7 +42,8 @@ impl Hybrid {
         json(&report.collect::<Vec<_>>())
     }
 
-    /// Knows of the branches what public reports say: `[[key, health], …]`. For a strategy that is asked on its own.
+    /// Knows of the branches what public reports say: `[[key, health], …]`. For a strategy that is
+    /// asked on its own.
     pub fn recall(&self, reports: &str) {
         for (key, report) in Recalled::list(reports) {
             if let Some(branch) = self.plan.keys.iter().position(|it| *it == key) {
@@ -108,8 +109,8 @@ impl Consideration {
     }
 }
 
-/// One request's way through the branches. Each method takes an event and returns the actions to take, as JSON;
-/// nothing at all where there is nothing to do.
+/// One request's way through the branches. Each method takes an event and returns the actions to
+/// take, as JSON; nothing at all where there is nothing to do.
 #[wasm_bindgen]
 #[derive(Debug)]
 pub struct Run {
@@ -130,10 +131,11 @@ impl Run {
         self.feed(Event::Answered(answer), now)
     }
 
-    /// A branch sent a chunk: its characters of text and of reasoning, and the number of its other parts.
+    /// A branch sent a chunk: its characters of text and of reasoning, and the number of its other
+    /// parts.
     ///
-    /// This is what happens for every token, so it answers with a number: 0 for nothing to do, 1 for showing this attempt
-    /// and nothing else, 2 for actions that wait in `waiting`.
+    /// This is what happens for every token, so it answers with a number: 0 for nothing to do, 1
+    /// for showing this attempt and nothing else, 2 for actions that wait in `waiting`.
     #[expect(
         clippy::needless_pass_by_value,
         reason = "an optional slice cannot cross the boundary"

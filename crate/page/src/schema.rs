@@ -7,8 +7,9 @@ use js_sys::Function;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-/// The first place where a value is not what its schema asks for, as JSON text of `{path, expected}`; `undefined`
-/// where it is. `hasProperty(property, character)` is a boolean, or `undefined` for a property that is unknown.
+/// The first place where a value is not what its schema asks for, as JSON text of `{path,
+/// expected}`; `undefined` where it is. `hasProperty(property, character)` is a boolean, or
+/// `undefined` for a property that is unknown.
 #[wasm_bindgen(js_name = findMismatch)]
 pub fn find_mismatch(schema: &str, value: &str, has_property: &Function) -> Option<String> {
     let unread = |expected: &str| Mismatch { path: String::new(), expected: expected.to_owned() };

@@ -72,7 +72,7 @@ pub(crate) async fn admit(head: &[u8], bytes: u64, options: &Options) -> Result<
         _ => None,
     };
     let chosen = place(options.device, &machine.facts, speed);
-    // Whoever opens the model looks at the same machine.
+    // The model is opened on the same machine.
     LOOKED.set(Some((options.device, machine)));
     match (chosen?, Shape::peek(head)) {
         (Place::Cpu, Some(shape)) => {

@@ -8,12 +8,13 @@ use wasm_bindgen::JsValue;
 /// Our error as JavaScript sees it: JSON text, which `worker.ts` passes on.
 pub(crate) fn thrown(error: &Error) -> JsValue {
     let json = serde_json::to_string(error).unwrap_or_else(|_| {
-        r#"{"status":"INTERNAL","message":"an error could not be told"}"#.to_owned()
+        r#"{"status":"INTERNAL","message":"an error could not be serialised"}"#.to_owned()
     });
     JsValue::from_str(&json)
 }
 
-/// Parses what `worker.ts` sent. What is wrong with it is a bug of ours, and is told without its text.
+/// Parses what `worker.ts` sent. A mistake in it is a bug of this package, and the error does not
+/// quote it.
 pub(crate) fn parse<T: DeserializeOwned>(json: &str) -> Result<T> {
     serde_json::from_str(json).map_err(|error| {
         Error::invalid(format!(

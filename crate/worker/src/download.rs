@@ -16,7 +16,8 @@ pub struct Download(RefCell<Transfer>);
 
 #[wasm_bindgen]
 impl Download {
-    /// Goes on from a journal's text beside a file of `length` bytes; `policy` and `expected` are JSON.
+    /// Goes on from a journal's text beside a file of `length` bytes; `policy` and `expected` are
+    /// JSON.
     #[wasm_bindgen(constructor)]
     pub fn new(policy: &str, expected: &str, journal: &str, length: f64) -> Result<Self, JsValue> {
         let journal = Journal::read(journal).clipped(count(length));

@@ -11,7 +11,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::boundary::{thrown, told};
 
-/// A session that whoever works with it takes out and puts back, so that no borrow outlives a wait.
+/// A session that each call takes out and puts back, so that no borrow outlives a wait.
 #[derive(Clone, Debug)]
 pub(crate) struct Shared(Rc<RefCell<Option<Session>>>);
 
@@ -102,7 +102,8 @@ impl Generation {
 async fn advance(session: &mut Session, stage: Stage) -> (Stage, Result<Pulled>) {
     match stage {
         Stage::Prompt(prompt, options) => match session.start(&prompt, *options).await {
-            // Feeding a prompt is a step of its own, so that its end can be told from the first token's.
+            // Feeding a prompt is a step of its own, so that its end is distinct from the first
+            // token's.
             Ok(generation) => (Stage::Running(Box::new(generation)), Ok(Pulled::default())),
             Err(error) => (Stage::Over, Err(error)),
         },

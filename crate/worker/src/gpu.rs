@@ -15,8 +15,9 @@ pub(crate) use present::{OpenGpu, look, report};
 
 use crate::boundary::thrown;
 
-/// Opens the GPU and checks what the engine's kernels compute there; with `burn` also a product on burn's queue, which no model needs.
-/// Resolves to a `GpuReport` as JSON, rejects with an error as JSON.
+/// Opens the GPU and checks what the engine's kernels compute there; with `burn` also a product on
+/// burn's queue, which no model needs. Resolves to a `GpuReport` as JSON, rejects with an error as
+/// JSON.
 #[wasm_bindgen]
 pub async fn self_test(burn: bool) -> Result<String, JsValue> {
     report(burn).await.map_err(|error| thrown(&error))

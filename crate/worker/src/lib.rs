@@ -1,4 +1,5 @@
-//! The worker's wasm: the engine. It converts and forwards; every decision is in `hybridge-gemma` and `hybridge-core`.
+//! The worker's wasm: the engine. It converts and forwards; every decision is in `hybridge-gemma`
+//! and `hybridge-core`.
 
 mod backend;
 mod boundary;
@@ -33,7 +34,8 @@ mod constructors {
 
 /// Runs the static constructors once, by name.
 ///
-/// Without this reference the linker wraps every export in all of them, and each crossing costs milliseconds.
+/// Without this reference the linker wraps every export in all of them, and each crossing costs
+/// milliseconds.
 pub fn construct() {
     #[cfg(target_family = "wasm")]
     constructors::run();

@@ -37,7 +37,8 @@ pub(crate) struct Options {
     /// Whether this adapter's numbers were found right before.
     #[serde(default)]
     pub(crate) gpu_is_right: bool,
-    /// The kernels that were found to be the quickest on this adapter before; anything else is tried again.
+    /// The kernels that were found to be the quickest on this adapter before; anything else is
+    /// tried again.
     #[serde(default)]
     #[cfg_attr(not(feature = "gpu"), expect(dead_code, reason = "only a GPU has a choice"))]
     pub(crate) gpu_plan: String,
@@ -133,7 +134,8 @@ enum Runner {
 
 #[wasm_bindgen]
 impl Model {
-    /// Loads a model out of its files' blobs; `progress(phase, loaded, total)` hears of it.
+    /// Loads a model out of its files' blobs; `progress(phase, loaded, total)` is called on the
+    /// way.
     pub async fn load(blobs: Array, options: String, progress: Function) -> Result<Self, JsValue> {
         let report: Report = Rc::new(move |phase, loaded, total| {
             // A listener that throws is the listener's own trouble.
@@ -165,7 +167,8 @@ impl Model {
         count().map_err(|error| thrown(&error))
     }
 
-    /// Begins an answer; nothing runs before it is pulled. `seed` stands in where the request names none.
+    /// Begins an answer; nothing runs before it is pulled. `seed` stands in where the request names
+    /// none.
     pub fn start(&self, request: &str, seed: f64) -> Result<Generation, JsValue> {
         self.begin(request, count(seed)).map_err(|error| thrown(&error))
     }

@@ -1,5 +1,5 @@
-//! The engine's GPU tests in a real browser's worker: the very ones that run natively. Decides by capability; without
-//! an adapter the error is what is tested.
+//! The engine's GPU tests in a real browser's worker: the very ones that run natively. Decides by
+//! capability; without an adapter the error is what is tested.
 
 use std::cell::RefCell;
 
@@ -15,7 +15,8 @@ thread_local! {
     static DEVICE: RefCell<Option<Device>> = const { RefCell::new(None) };
 }
 
-/// What `subgroups.ts` does in a page's worker, so that a browser compiles the kernels that shuffle too.
+/// What `subgroups.ts` does in a page's worker, so that a browser compiles the kernels that shuffle
+/// too.
 const ASK_FOR_SUBGROUPS: &str = "
     if (globalThis.GPUAdapter) {
         const { requestDevice } = GPUAdapter.prototype
@@ -25,7 +26,7 @@ const ASK_FOR_SUBGROUPS: &str = "
         }
     }";
 
-/// The GPU, or `None` after checking that its absence is told as it must be.
+/// The GPU, or `None` after checking that its absence is reported as it must be.
 async fn device() -> Option<Device> {
     crate::construct();
     let opened = DEVICE.with_borrow(Clone::clone);

@@ -1,4 +1,4 @@
-//! A source that tells how far its reader is.
+//! A source that reports how far its reader is.
 
 use std::cell::Cell;
 use std::fmt;
@@ -8,7 +8,7 @@ use futures::future::LocalBoxFuture;
 use hybridge_core::Result;
 use hybridge_gemma::source::Source;
 
-/// Who hears of it: a phase, what is done, and of how much.
+/// The listener: a phase, the bytes done, and the total.
 pub(crate) type Report = Rc<dyn Fn(&str, u64, u64)>;
 
 /// How many bytes of all files were read.

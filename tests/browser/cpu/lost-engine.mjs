@@ -22,7 +22,7 @@ const answers = {
   drop: () => ({ result: null }),
 }
 
-// The page tells each worker what it is, before it answers anything.
+// The page sends each worker its role before any request.
 const told = new Promise((resolve) => {
   channel.onmessage = ({ data }) => {
     if (data.be === undefined) return

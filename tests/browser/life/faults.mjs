@@ -1,6 +1,6 @@
 /**
  * Runs in the worker before the real script: breaks what a test asks to be broken. What is to happen while this worker lives
- * may be asked over a channel; what is to happen at its start is asked of the page's host, which tells each fault once.
+ * may be asked over a channel; what is to happen at its start is asked of the page's host, which returns each fault once.
  */
 
 import { forgetYoungNames } from './young-names.mjs'
@@ -77,7 +77,7 @@ if (globalThis.StorageManager !== undefined) {
   if (isDue('no-store')) delete StorageManager.prototype.getDirectory
 }
 
-/** Bytes in buffers that nobody has destroyed: what garbage collection would free some day counts as held. */
+/** Bytes in buffers that were not destroyed: what garbage collection would free some day counts as held. */
 const held = new Map()
 const heldBytes = () => [...held.values()].reduce((sum, { size }) => sum + size, 0)
 if (globalThis.GPUAdapter !== undefined) {
@@ -125,7 +125,7 @@ if (globalThis.GPUAdapter !== undefined) {
     if (isDue('trap-on-submit')) isTrapArmed = true
     if (isDue('close-on-submit')) self.close()
     if (isDue('lose-on-submit')) for (const device of devices) device.destroy()
-    // A buffer without a use is refused, with nobody around who expects it.
+    // A buffer without a use is refused, outside any error scope.
     if (isDue('invalid')) for (const device of devices) createBuffer.call(device, { size: 4, usage: 0 })
   }
   const { getMappedRange } = GPUBuffer.prototype

@@ -36,7 +36,7 @@ export async function read(stream) {
 }
 
 /**
- * A model that does as it is told and remembers what was done to it.
+ * A model that follows a script and records its calls.
  * `chunks` are sent in turn, a turn of the event loop apart; `failAt` throws `error` before chunk number n; `hang` never answers.
  */
 export function fake(defineModel, name, { text, chunks = [], error, failAt = chunks.length, hang = false, logprobs, reply = {}, info } = {}) {

@@ -191,7 +191,8 @@ mod tests {
             window in 0_u64..300,
             first in 0_usize..24,
         ) {
-            let role = |kind| [Role::System, Role::User, Role::Model, Role::Tool][usize::from(kind)];
+            let roles_of = [Role::System, Role::User, Role::Model, Role::Tool];
+            let role = |kind| roles_of[usize::from(kind)];
             let entries: Vec<Entry> =
                 roles.iter().map(|&(kind, tokens)| Entry { role: role(kind), tokens }).collect();
             let budget = Budget { window, answer: 20, overhead: 5 };

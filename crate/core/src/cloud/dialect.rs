@@ -31,7 +31,8 @@ impl Task {
     }
 }
 
-/// A request to send by POST. It does not contain the key: the sender adds it in the header named here.
+/// A request to send by POST. It does not contain the key: the sender adds it in the header named
+/// here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpRequest {
     /// The full address. It never contains a key.
@@ -49,7 +50,8 @@ pub trait Dialect: std::fmt::Debug {
     /// Writes the request.
     ///
     /// # Errors
-    /// `INVALID_ARGUMENT` for a request that the service cannot take, `UNIMPLEMENTED` for a task it does not offer.
+    /// `INVALID_ARGUMENT` for a request that the service cannot take, `UNIMPLEMENTED` for a task it
+    /// does not offer.
     fn request(&self, request: &Request, task: Task) -> Result<HttpRequest>;
 
     /// Whether this event's data ends the stream.

@@ -12,7 +12,7 @@ pub struct Draft {
     /// Why it ended, and the provider's word for it, once that is known.
     pub(crate) finish: Option<(FinishReason, String)>,
     pub(crate) usage: Usage,
-    /// The mean log-probability, where that is all a service tells.
+    /// The mean log-probability, where a service reports no more.
     pub(crate) mean_logprob: Option<f64>,
     /// What else the service said, as it said it.
     pub(crate) raw: Map<String, Value>,
@@ -30,8 +30,8 @@ impl Draft {
         (!content.is_empty()).then_some(Piece { content, logprobs })
     }
 
-    /// Neighbours of one kind become one part. A part with metadata stays alone, because a thought's
-    /// signature is valid only for the part it came with.
+    /// Neighbours of one kind become one part. A part with metadata stays alone, because a
+    /// thought's signature is valid only for the part it came with.
     fn push(&mut self, part: Part) {
         if part.metadata.is_none() {
             if part.is_empty() {
@@ -74,7 +74,7 @@ impl Draft {
         })
     }
 
-    /// Where a service tells the mean and nothing else, the mean stands for the other two.
+    /// Where a service reports only the mean, it is used for the other two.
     fn mean_confidence(&self) -> Option<Confidence> {
         let mean = self.mean_logprob?;
         let tokens = self.usage.output_tokens.unwrap_or_default();

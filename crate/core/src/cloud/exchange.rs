@@ -1,4 +1,4 @@
-//! One request to a service and its answer, driven by whoever holds the socket.
+//! One request to a service and its response, driven by the owner of the connection.
 
 use std::collections::VecDeque;
 
@@ -192,7 +192,7 @@ impl Exchange {
         }
     }
 
-    /// The message so far, for whoever wants the text before a failure.
+    /// The message so far, for callers that want the text before a failure.
     #[must_use]
     pub fn partial(&self) -> Message {
         self.draft.message()

@@ -1,6 +1,7 @@
 //! Every way a service says no, as one error.
 //!
-//! Google speaks `{error: {code, message, status, details}}`, the others `{error: {message, type, code}}`,
+//! Google speaks `{error: {code, message, status, details}}`, the others `{error: {message, type,
+//! code}}`,
 //! `{error: "…"}`, `{message, code}` or `{detail}`; any of them may come inside an array, from the
 //! middle of a stream, or not at all because a proxy answered with a page of HTML.
 
@@ -216,7 +217,8 @@ impl<'a> Report<'a> {
     }
 }
 
-/// Seconds with up to nine decimals, rounded up. Parsed by hand, since a parser of all floats weighs 16 KB.
+/// Seconds with up to nine decimals, rounded up. Parsed by hand, since a parser of all floats
+/// weighs 16 KB.
 fn milliseconds(seconds: &str) -> Option<u64> {
     let (whole, fraction) = seconds.trim().split_once('.').unwrap_or((seconds.trim(), ""));
     if whole.is_empty() || fraction.len() > 9 || !fraction.bytes().all(|it| it.is_ascii_digit()) {

@@ -1,11 +1,13 @@
 //! Calls of cloud services, without the network: requests and responses as values.
 //!
 //! ```text
-//! Service + Request ─► Exchange ─► HttpRequest ─ ─(the page's fetch)─ ─► HttpHead, bytes ─► Exchange ─► Next
+//! Service + Request ─► Exchange ─► HttpRequest ─ ─(the page's fetch)─ ─► HttpHead, bytes ─►
+//! Exchange ─► Next
 //! ```
 //!
-//! Each service speaks a [`Dialect`]: `gemini` and `openai` know their JSON, and everything that is the same for all
-//! of them (streams, failures, redaction, retries) knows only the trait. Arrows run one way:
+//! Each service speaks a [`Dialect`]: `gemini` and `openai` know their JSON, and everything that is
+//! the same for all of them (streams, failures, redaction, retries) knows only the trait. Arrows
+//! run one way:
 //!
 //! ```text
 //! service ─► gemini, openai ─► dialect ─► draft, data_url

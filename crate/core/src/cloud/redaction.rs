@@ -18,7 +18,7 @@ pub(crate) struct Redaction {
     hidden: Vec<String>,
 }
 
-// Not derived, lest a key be printed.
+// Not derived: it would print keys.
 impl std::fmt::Debug for Redaction {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Redaction").finish_non_exhaustive()
@@ -111,7 +111,8 @@ impl<'a> Places<'a> {
         Self { slots }
     }
 
-    /// Gives the places of a run, and forgets them: a long text of one letter would give the same ones for ever.
+    /// Gives the places of a run, and forgets them: a long text of one letter would give the same
+    /// ones for ever.
     fn take_each(&mut self, window: &[u8], mut found: impl FnMut(usize)) {
         if let Some(slot) = self.slots.get_mut(Self::slot(window)) {
             slot.retain(|(other, at)| {

@@ -1,17 +1,18 @@
-//! Whether to try the same service again, and after how long. Whoever asks does the waiting.
+//! Whether to try the same service again, and after how long. The caller does the waiting.
 
 use crate::Error;
 
 /// The first pause, doubled at every further one.
 const FIRST_PAUSE_MS: f64 = 1_000.0;
-/// Nobody waits longer than this for a service; another branch is nearer.
+/// The longest pause: another branch answers sooner.
 const LONGEST_PAUSE_MS: f64 = 60_000.0;
 
 /// The pause in milliseconds before the next try, or `None` to give up.
 ///
 /// `failures` counts the tries that have failed, this one included; `chance` is from 0 to 1 and
-/// spreads the pauses of many pages from half to one and a half of their length. A pause the service asks for is
-/// kept to the millisecond, and one longer than a minute is a reason to give up.
+/// spreads the pauses of many pages from half to one and a half of their length. A pause the
+/// service asks for is kept to the millisecond, and one longer than a minute is a reason to give
+/// up.
 #[must_use]
 pub fn retry_delay_ms(error: &Error, failures: u32, retries: u32, chance: f64) -> Option<u64> {
     if failures > retries || !error.status.is_transient() || error.is_hopeless() {

@@ -30,7 +30,7 @@ pub struct Facts {
     pub is_complete: bool,
     /// Whether some tab is fetching it.
     pub is_downloading: bool,
-    /// Room in the origin's storage, where the browser tells.
+    /// Room in the origin's storage, where the browser reports it.
     pub free: Option<u64>,
     /// Whether what is fetched is kept.
     pub is_kept: bool,
@@ -38,7 +38,7 @@ pub struct Facts {
     pub crashed_at: Option<u32>,
     /// The context window asked for.
     pub context_window: u32,
-    /// The network's sizes, where its file or our table told them.
+    /// The network's sizes, from its file or from the table of known models.
     pub shape: Option<Shape>,
     /// What the adapter allows.
     pub limits: Limits,
@@ -119,8 +119,8 @@ impl Facts {
         self.look = Look::Foreign(fault);
     }
 
-    /// Reads facts, field by field: derived code brings serde's words for all that can be wrong, the printing of floats among them,
-    /// which every page would download.
+    /// Reads facts, field by field: derived code brings serde's words for all that can be wrong,
+    /// the printing of floats among them, which every page would download.
     ///
     /// # Errors
     /// The first field that is not what it must be.
@@ -205,7 +205,8 @@ pub struct Availability {
     /// What is still to be fetched.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bytes_to_download: Option<u64>,
-    /// What weights, keys and values take on the GPU; the weights alone where the model's shape is not known.
+    /// What weights, keys and values take on the GPU; the weights alone where the model's shape is
+    /// not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gpu_bytes_needed: Option<u64>,
     /// Where it would run.

@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::json::{Fields, FromJson};
 use crate::{Error, Result};
 
-/// An adapter's limits, each where it is told.
+/// An adapter's limits, each where it is known.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
     /// `maxBufferSize`
@@ -41,7 +41,8 @@ impl Limits {
     /// The first limit that is too low, as an error; `largest` is the largest buffer of the model.
     #[must_use]
     pub fn shortfall(&self, largest: u64) -> Option<Error> {
-        // What WebGPU guarantees, and the kernels rely on; adapters of its compatibility mode may have less.
+        // What WebGPU guarantees, and the kernels rely on; adapters of its compatibility mode may
+        // have less.
         let kernels = [
             (self.invocations, 256, "invocations in a workgroup"),
             (self.workgroup_bytes, 16 << 10, "bytes of memory in a workgroup"),

@@ -84,7 +84,7 @@ impl FromJson for Gpu {
 const LEAST_TOKENS_PER_SECOND: u64 = 5;
 
 /// Where a model runs that would write so many tokens a second on the CPU, as was measured; absent
-/// where nobody measured, or where the model's size is not known.
+/// where it was not measured, or where the model's size is not known.
 pub fn place(wish: Wish, gpu: &Gpu, cpu_speed: Option<u64>) -> Result<Place> {
     let is_small = cpu_speed.is_some_and(|speed| speed >= LEAST_TOKENS_PER_SECOND);
     let beside = |reason: &str| match cpu_speed {
@@ -110,7 +110,7 @@ pub fn place(wish: Wish, gpu: &Gpu, cpu_speed: Option<u64>) -> Result<Place> {
     }
 }
 
-/// Whether a model runs on this GPU whatever the CPU can do, so that nobody need measure that.
+/// Whether a model runs on this GPU whatever the CPU can do, so that the CPU is not measured.
 #[must_use]
 pub fn takes_gpu(wish: Wish, gpu: &Gpu) -> bool {
     place(wish, gpu, None) == Ok(Place::Gpu)

@@ -1,4 +1,5 @@
-//! A model's shape, read off the first bytes of its file: what it takes is known before a weight is fetched.
+//! A model's shape, read off the first bytes of its file: what it takes is known before a weight is
+//! fetched.
 
 use serde_json::Value;
 
@@ -93,7 +94,8 @@ impl Shape {
         (!sizes.contains(&0)).then_some(shape)
     }
 
-    /// Bytes on the GPU: weights as they stand in the file, keys and values, and what lies between two kernels.
+    /// Bytes on the GPU: weights as they stand in the file, keys and values, and what lies between
+    /// two kernels.
     #[must_use]
     pub fn gpu_bytes(&self, weights: u64, context_window: u32) -> u64 {
         let capacity = self.capacity(context_window);
@@ -117,7 +119,8 @@ impl Shape {
         2 * NUMBER * self.keys() * slots
     }
 
-    /// The largest buffer that cannot be cut in two: of a matrix, of keys, or of scores. The vocabulary can be.
+    /// The largest buffer that cannot be cut in two: of a matrix, of keys, or of scores. The
+    /// vocabulary can be.
     #[must_use]
     pub fn largest_buffer(&self, weights: u64, context_window: u32) -> u64 {
         let capacity = self.capacity(context_window);
@@ -157,7 +160,7 @@ impl Shape {
 struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
-    /// Tells each entry that is a whole number, and the length of each list.
+    /// Reports each entry that is a whole number, and the length of each list.
     fn walk(&mut self, mut tell: impl FnMut(&[u8], u64)) -> Option<()> {
         if self.take(4)? != b"GGUF" {
             return None;

@@ -102,7 +102,8 @@ impl Transfer {
             return Body::Drop;
         }
         let Some(size) = size else {
-            // Without a size ranges lead nowhere: ask for the whole, whose length is always visible.
+            // Without a size ranges lead nowhere: ask for the whole, whose length is always
+            // visible.
             self.land(flight);
             if self.is_whole_only {
                 self.fail(size_unknown());

@@ -49,7 +49,8 @@ impl Journal {
     /// are fetched again, which is slow and never wrong.
     #[must_use]
     pub fn read(text: &str) -> Self {
-        // A shorter record may stand in front of the end of a longer one, so only the first value counts.
+        // A shorter record may stand in front of the end of a longer one, so only the first value
+        // counts.
         let first = serde_json::Deserializer::from_str(text).into_iter::<Self>().next();
         let Some(Ok(journal)) = first else { return Self::default() };
         let fits = journal.size.is_some_and(|size| {

@@ -153,7 +153,7 @@ struct Disk {
     arrived: u64,
 }
 
-/// Any digest will do that tells files apart.
+/// Any digest that distinguishes files will do.
 fn digest(bytes: &[u8]) -> String {
     let sum =
         bytes.iter().fold(7_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(*byte)));
@@ -466,7 +466,7 @@ fn lies() {
     check(&[Mood::Shifted(3)], as_it_is, "whole after 450 bytes in 6 requests");
     check(&[Mood::Shifted(3); 4], as_it_is, "DATA_LOSS RANGE_MISMATCH");
     check(&[Mood::Overlong(50); 5], as_it_is, "whole after 450 bytes in 5 requests");
-    // A size that is told too large is found out by the next answer, and costs a fresh start.
+    // A size that is stated too large is corrected by the next answer, and costs a fresh start.
     check(&[Mood::Lies(100)], as_it_is, "whole after 550 bytes in 7 requests");
     check(&[Mood::Lies(-400)], as_it_is, "whole after 450 bytes in 6 requests");
     check(&[Mood::Page], as_it_is, "NOT_FOUND MODEL_NOT_FOUND");

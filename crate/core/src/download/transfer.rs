@@ -239,7 +239,7 @@ impl Transfer {
             return Next::Pause { pause_ms };
         }
         let Some(size) = self.journal.size else {
-            // The first answer tells the size; nothing sensible can be asked for beside it.
+            // The first answer contains the size; no other request makes sense before it.
             if !self.flights.is_empty() {
                 return Next::Wait;
             }
@@ -271,7 +271,7 @@ impl Transfer {
         Next::Fetch { flight, from, to }
     }
 
-    /// The first missing bytes that nobody is fetching, up to a border between pieces.
+    /// The first missing bytes that no request is fetching, up to a border between pieces.
     fn next_piece(&self, size: u64) -> Option<Range<u64>> {
         let mut claimed = self.journal.held.clone();
         for flight in self.flights.values() {
@@ -283,7 +283,8 @@ impl Transfer {
         Some(gap.start..gap.end.min(border))
     }
 
-    /// Where the next `length` bytes of a body go. Nothing is noted until they are [written](Self::written).
+    /// Where the next `length` bytes of a body go. Nothing is noted until they are
+    /// [written](Self::written).
     #[must_use]
     pub fn slot(&self, flight: u32, length: u64) -> Slot {
         match self.flights.get(&flight) {
@@ -398,7 +399,7 @@ impl Transfer {
         self.expected.sha256.is_some()
     }
 
-    /// Takes a file whose digest nobody knows.
+    /// Accepts a file whose digest is not known.
     pub fn unchecked(&mut self) {
         if !self.wants_digest() {
             self.complete();

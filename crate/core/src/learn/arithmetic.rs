@@ -2,7 +2,8 @@
 
 /// eˣ for -40 ≤ x ≤ 40, and the nearest bound's value outside of it.
 ///
-/// The platform's own exponential differs in the last bit between machines, and so would everything trained with it.
+/// The platform's own exponential differs in the last bit between machines, and so would everything
+/// trained with it.
 pub(super) fn exp(x: f64) -> f64 {
     const LN_2_HIGH: f64 = 0.693_147_180_369_123_8;
     const LN_2_LOW: f64 = 1.908_214_929_270_587_7e-10;

@@ -44,13 +44,14 @@ pub enum Target {
 pub struct Calibration {
     /// What is compared with the threshold.
     pub signal: Signal,
-    /// Answers with a signal below it go to the cloud. The largest number there is where none may stay.
+    /// Answers with a signal below it go to the cloud. The largest number there is where none may
+    /// stay.
     pub threshold: f64,
     /// How often an answer is right.
     pub quality: Interval,
     /// How often the cloud is called.
     pub cloud_share: Interval,
-    /// How well the signal tells right from wrong.
+    /// How well the signal separates right from wrong.
     pub auroc: Option<f64>,
     /// From the signal to the probability of being right.
     pub map: Isotonic,
@@ -64,13 +65,15 @@ pub type Estimate = Interval;
 const FOLDS: usize = 5;
 /// Fewer samples are not split: what is expected is then what was seen.
 const SPLIT_FROM: usize = 50;
-/// By how much a combination has to tell right from wrong better than the best single signal, to be worth its opacity.
+/// By how much a combination has to tell right from wrong better than the best single signal, to be
+/// worth its opacity.
 const WORTH: f64 = 0.005;
-/// Of right answers, and of wrong ones, that a choice of signals needs: with fewer, the best of many is best by chance.
+/// Of right answers, and of wrong ones, that a choice of signals needs: with fewer, the best of
+/// many is best by chance.
 const EACH: usize = 25;
 const SEED: u32 = 0x0ca1_1b8a;
 
-/// Chooses the signal that tells right from wrong best, and a threshold for it.
+/// Chooses the signal that separates right from wrong best, and a threshold for it.
 ///
 /// # Errors
 /// `INVALID_ARGUMENT` for no samples, or a target outside of 0 to 1.
@@ -109,7 +112,8 @@ pub fn calibrate(samples: &[Observed], target: Target) -> Result<Calibration> {
     calibrate_signal(best, &pairs_of(samples, best).unwrap_or_default(), target)
 }
 
-/// Chooses a threshold for a signal that is given. No sample may have had a part in the signal it is judged by.
+/// Chooses a threshold for a signal that is given. No sample may have had a part in the signal it
+/// is judged by.
 ///
 /// # Errors
 /// As [`calibrate`].
@@ -147,8 +151,9 @@ pub fn calibrate_signal(signal: Signal, pairs: &[Judged], target: Target) -> Res
 
 /// The lowest threshold that keeps the promise.
 ///
-/// For quality this is conformal risk control: the loss of a kept answer is 1 if only the cloud's was right, and one more
-/// loss than was seen has to fit, so that the promise holds on average over what was not seen. For that, 98 % needs 49 samples.
+/// For quality this is conformal risk control: the loss of a kept answer is 1 if only the cloud's
+/// was right, and one more loss than was seen has to fit, so that the promise holds on average over
+/// what was not seen. For that, 98 % needs 49 samples.
 fn threshold_for(pairs: &[Judged], target: Target) -> f64 {
     let mut sorted = pairs.to_vec();
     sorted.sort_by(|a, b| a.signal.total_cmp(&b.signal));
@@ -165,8 +170,8 @@ fn threshold_for(pairs: &[Judged], target: Target) -> f64 {
         let Some(first) = ties.first().map(|it| it.signal.max(f64::MIN)) else { continue };
         match target {
             Target::Quality(quality) => {
-                // Where the device is right and the cloud is not, losses shrink again: what lies beyond the first
-                // broken promise would be chosen by chance.
+                // Where the device is right and the cloud is not, losses shrink again: what lies
+                // beyond the first broken promise would be chosen by chance.
                 if (losses + 1.0) / (count + 1.0) > (1.0 - quality) * (cloud / count) {
                     break;
                 }
@@ -227,7 +232,8 @@ fn combined_unseen(samples: &[Observed]) -> Option<Vec<Judged>> {
     Some(all)
 }
 
-/// Weights for the features, by logistic regression; `None` where a feature is not known or all answers are alike.
+/// Weights for the features, by logistic regression; `None` where a feature is not known or all
+/// answers are alike.
 fn combine(samples: &[Observed]) -> Option<Signal> {
     const WIDTH: usize = COMBINED - 1;
     let features: Vec<[f64; WIDTH]> =

@@ -7,7 +7,7 @@ use super::head::{Example, Head, probabilities, vectors_for};
 use crate::json::{Build, Look};
 use crate::{Error, Result, base64, json};
 
-/// Most classes that a classifier tells apart.
+/// The most classes that a classifier distinguishes.
 pub const MAX_LABELS: usize = 32;
 /// Most weights of all vectors together: 8 bits each, so that the JSON stays below 64 KB.
 const MAX_WEIGHTS: usize = 40_960;

@@ -1,4 +1,5 @@
-//! What a classifier sees of a text: its character n-grams, its words and its shape, hashed into a fixed number of buckets.
+//! What a classifier sees of a text: its character n-grams, its words and its shape, hashed into a
+//! fixed number of buckets.
 
 /// One bucket that a text fills.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -16,7 +17,8 @@ pub struct Features {
     pub buckets: usize,
 }
 
-/// Characters that are read from each end of a text, so that judging a long document takes no longer than a page of it.
+/// Characters that are read from each end of a text, so that judging a long document takes no
+/// longer than a page of it.
 const READ: usize = 1024;
 const LONGEST_GRAM: usize = 4;
 const BASIS: u32 = 0x811c_9dc5;
@@ -25,7 +27,8 @@ const PAIRS: u32 = 0x517c_c1b7;
 const SHAPE: u32 = 0x2545_f491;
 
 impl Features {
-    /// A text's terms, in the order in which they are found. The empty text has some too: its shape.
+    /// A text's terms, in the order in which they are found. The empty text has some too: its
+    /// shape.
     #[must_use]
     pub fn of(self, text: &str) -> Vec<Term> {
         let characters = normalised(text);
@@ -56,7 +59,8 @@ struct Filled {
 }
 
 impl Filled {
-    /// Each word, and each with the word before it. They count double: one word is worth several of its n-grams.
+    /// Each word, and each with the word before it. They count double: one word is worth several of
+    /// its n-grams.
     fn fill_words(&mut self, characters: &[u32]) {
         let (mut word, mut before) = (BASIS ^ WORDS, BASIS ^ PAIRS);
         let mut is_inside = false;

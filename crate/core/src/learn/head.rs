@@ -9,7 +9,8 @@ const RATE: f64 = 0.4;
 const DECAY: f64 = 2e-4;
 const SMALLEST: f64 = 1e-8;
 
-/// Weights while they are trained: one vector for each class; a single one where there are two classes.
+/// Weights while they are trained: one vector for each class; a single one where there are two
+/// classes.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Head {
     /// `[vector][term]`
@@ -43,7 +44,8 @@ impl Head {
         head
     }
 
-    /// Moves the weights a little towards one example. `squares` holds the sums of squared gradients.
+    /// Moves the weights a little towards one example. `squares` holds the sums of squared
+    /// gradients.
     fn step(&mut self, squares: &mut Self, terms: &[Term], class: usize) {
         let mut errors = self.scores(terms);
         probabilities(&mut errors);

@@ -1,4 +1,5 @@
-//! Isotonic regression: from a signal to the probability that an answer is right, by pooling adjacent violators.
+//! Isotonic regression: from a signal to the probability that an answer is right, by pooling
+//! adjacent violators.
 
 /// Signals from `from` upwards, until the next block's, are right with this probability.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -24,13 +25,14 @@ impl Isotonic {
     pub fn fit(pairs: &[(f64, bool)]) -> Self {
         let mut sorted = pairs.to_vec();
         sorted.sort_by(|a, b| a.0.total_cmp(&b.0));
-        // (least signal, right, count): counts stay whole, so that no mean depends on the order of additions.
+        // (least signal, right, count): counts stay whole, so that no mean depends on the order of
+        // additions.
         let mut pools: Vec<(f64, usize, usize)> = Vec::new();
         let mut last = None;
         for (signal, is_right) in sorted {
             let right = usize::from(is_right);
             match pools.last_mut().filter(|_| last == Some(signal)) {
-                // Equal signals cannot be told apart: they are one pool from the start.
+                // Equal signals are indistinguishable: they form one pool from the start.
                 Some(pool) => (pool.1, pool.2) = (pool.1 + right, pool.2 + 1),
                 None => {
                     merge(&mut pools);
@@ -75,7 +77,8 @@ mod tests {
 
     use super::Isotonic;
 
-    /// The fit by its formula: at each place the highest mean from any start, of the lowest to any end.
+    /// The fit by its formula: at each place the highest mean from any start, of the lowest to any
+    /// end.
     fn by_definition(pairs: &[(f64, bool)], signal: f64) -> f64 {
         let mut values: Vec<f64> = pairs.iter().map(|it| it.0).collect();
         values.sort_by(f64::total_cmp);

@@ -1,9 +1,10 @@
 //! Learned routing: a text classifier small enough to train in the page, and calibrated confidence.
 //!
-//! Training and calibration are deterministic to the last bit: they use the basic operations of IEEE 754, a generator of
-//! their own for random numbers and an exponential of their own. `crate/npm/src/learn` computes the same numbers in
-//! TypeScript, because a second wasm file would cost a page several times the bytes; `tests/learn/golden.json`, which is
-//! recorded from here, holds both to each other.
+//! Training and calibration are deterministic to the last bit: they use the basic operations of
+//! IEEE 754, a generator of their own for random numbers and an exponential of their own.
+//! `crate/npm/src/learn` computes the same numbers in TypeScript, because a second wasm file would
+//! cost a page several times the bytes; `tests/learn/golden.json`, which is recorded from here,
+//! holds both to each other.
 
 mod arithmetic;
 mod calibration;

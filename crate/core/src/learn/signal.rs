@@ -20,7 +20,8 @@ pub enum Signal {
     P50,
     /// The first token.
     First,
-    /// By how much the first token was likelier than the second choice, where the branch reports it.
+    /// By how much the first token was likelier than the second choice, where the branch reports
+    /// it.
     Margin,
     /// The negative mean entropy of the choices, where the branch reports it.
     Entropy,

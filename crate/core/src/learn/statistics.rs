@@ -32,7 +32,8 @@ pub fn wilson(hits: usize, count: usize) -> Interval {
     Interval { mean: p, low: low.max(0.0), high: high.min(1.0) }
 }
 
-/// How probable it is that a right answer has a higher signal than a wrong one; ties count half. `None` where all are alike.
+/// How probable it is that a right answer has a higher signal than a wrong one; ties count half.
+/// `None` where all are alike.
 #[must_use]
 pub fn auroc(pairs: &[(f64, bool)]) -> Option<f64> {
     let mut sorted = pairs.to_vec();

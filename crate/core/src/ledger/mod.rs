@@ -1,6 +1,8 @@
-//! What answers cost: whole numbers alone, so that sums are exact in any order and over any number of tabs.
+//! What answers cost: whole numbers alone, so that sums are exact in any order and over any number
+//! of tabs.
 //!
-//! `crate/npm/src/learn/ledger-rows.ts` computes the same in the page; `tests/learn/golden.json` holds both to each other.
+//! `crate/npm/src/learn/ledger-rows.ts` computes the same in the page; `tests/learn/golden.json`
+//! holds both to each other.
 
 use crate::Usage;
 

@@ -1,4 +1,4 @@
-//! What a run is told, and what it wants done.
+//! A run's inputs and outputs: events and actions.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -52,7 +52,8 @@ pub enum Event<'a> {
     CallerThrew,
 }
 
-/// How much of a chunk is what, in characters for words and in parts for all else. The words themselves stay outside.
+/// How much of a chunk is what, in characters for words and in parts for all else. The words
+/// themselves stay outside.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Heard {
     /// Characters of text.
@@ -64,7 +65,8 @@ pub struct Heard {
 }
 
 impl Heard {
-    /// Whether there is something in it that the caller asked for. Empty text is not; thinking only where it was asked for.
+    /// Whether there is something in it that the caller asked for. Empty text is not; thinking only
+    /// where it was asked for.
     #[must_use]
     pub fn has_content(self, wants_reasoning: bool) -> bool {
         self.text > 0 || self.other > 0 || (wants_reasoning && self.reasoning > 0)
@@ -85,7 +87,7 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Reads a summary. What in it cannot be read tells nothing: the answer is an answer all the same.
+    /// Reads a summary. Fields that cannot be read are absent: the answer stays valid.
     #[must_use]
     pub fn parse(json: &str) -> Self {
         let json = json::parse(json, "the summary").unwrap_or_default();
@@ -178,9 +180,10 @@ pub enum Action {
     Finish {
         /// Which attempt.
         attempt: usize,
-        /// Whether its answer has to be shown whole, because the caller streams and has seen nothing.
+        /// Whether its answer has to be shown whole, because the caller streams and has seen
+        /// nothing.
         whole: bool,
-        /// How sure it was, where it can be told.
+        /// How sure it was, where that is known.
         #[serde(skip_serializing_if = "Option::is_none")]
         confidence: Option<Confidence>,
         /// What was tried.

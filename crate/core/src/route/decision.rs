@@ -105,11 +105,12 @@ impl Decision {
         }
     }
 
-    /// The branches to try, or why there are none. The whole order is checked before anything runs, so that a typo in a
-    /// rarely used fallback is found at the first request.
+    /// The branches to try, or why there are none. The whole order is checked before anything runs,
+    /// so that a typo in a rarely used fallback is found at the first request.
     ///
     /// # Errors
-    /// `FAILED_PRECONDITION` for no branch at all, for a key that does not exist, and where the constraint leaves none.
+    /// `FAILED_PRECONDITION` for no branch at all, for a key that does not exist, and where the
+    /// constraint leaves none.
     pub fn resolve(&self, keys: &[String]) -> Result<Vec<usize>> {
         let known = || keys.join(", ");
         let mut order = Vec::with_capacity(self.order.len());
@@ -143,7 +144,8 @@ impl Decision {
     }
 }
 
-/// The key for a message, where it looks like one: what a strategy returned by mistake could be anything, even the prompt.
+/// The key for a message, where it looks like one: what a strategy returned by mistake could be
+/// anything, even the prompt.
 fn quoted(key: &str) -> String {
     let is_plain = |it: char| it.is_ascii_alphanumeric() || matches!(it, '_' | '-' | '.' | '/');
     let is_key = !key.is_empty() && key.len() <= 40 && key.chars().all(is_plain);

@@ -15,7 +15,7 @@ pub struct Deliberation {
     asked: Option<Question>,
 }
 
-/// What was decided, as `explain()` tells it.
+/// What was decided, as `explain()` returns it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Route {
     /// The strategy's name.
@@ -34,8 +34,8 @@ pub struct Route {
 }
 
 impl Route {
-    /// Keeps the request to these branches, whatever the strategy decided. Where it named none of them, they are tried
-    /// in the plan's order.
+    /// Keeps the request to these branches, whatever the strategy decided. Where it named none of
+    /// them, they are tried in the plan's order.
     ///
     /// # Errors
     /// `FAILED_PRECONDITION` where no branch is left.
@@ -60,7 +60,8 @@ impl Route {
         Ok(())
     }
 
-    /// Begins with the branch that the conversation belongs to, unless the constraint leaves it out.
+    /// Begins with the branch that the conversation belongs to, unless the constraint leaves it
+    /// out.
     pub(crate) fn stay(&mut self, key: &str, plan: &Plan) {
         let is_allowed = self.allow.as_ref().is_none_or(|allow| allow.iter().any(|it| it == key));
         let Some(branch) = plan.keys.iter().position(|it| it == key).filter(|_| is_allowed) else {

@@ -49,9 +49,9 @@ pub struct Device {
     pub save_data: bool,
     /// The GPU.
     pub webgpu: Gpu,
-    /// Memory, where the browser tells.
+    /// Memory, where the browser reports it.
     pub memory_gb: Option<f64>,
-    /// The battery, where there is one and the browser tells.
+    /// The battery, where there is one and the browser reports it.
     pub battery: Option<Battery>,
 }
 
@@ -228,7 +228,8 @@ impl<'a> Facts<'a> {
             .ok_or_else(|| Pause::Ask(Question::Tokens(branch.to_owned())))
     }
 
-    /// UTF-16 code units of every text part of every message: what Dart and JavaScript call a string's length.
+    /// UTF-16 code units of every text part of every message: what Dart and JavaScript call a
+    /// string's length.
     pub(crate) fn characters(self) -> Result<u64, Pause> {
         let request = self.request()?;
         Ok(*self.answers.characters.get_or_init(|| {
@@ -259,7 +260,8 @@ const MEDIA: u64 = 256;
 /// What the turn's marks cost.
 const PER_MESSAGE: u64 = 4;
 
-/// About how many tokens the request has. Meant to be a little high: too large a guess sends a prompt to the larger window.
+/// About how many tokens the request has. Meant to be a little high: too large a guess sends a
+/// prompt to the larger window.
 #[must_use]
 fn estimate(request: &Request) -> u64 {
     let messages = request.messages.iter().map(|message| {
@@ -275,7 +277,8 @@ fn estimate(request: &Request) -> u64 {
     messages.sum::<u64>() + tools.sum::<u64>()
 }
 
-/// Letters of alphabets come about four to a token; what is written without spaces, and everything rare, about one.
+/// Letters of alphabets come about four to a token; what is written without spaces, and everything
+/// rare, about one.
 fn in_text(text: &str) -> u64 {
     let (mut narrow, mut wide) = (0_u64, 0_u64);
     for char in text.chars() {

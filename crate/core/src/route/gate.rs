@@ -53,7 +53,8 @@ pub(crate) enum Verdict {
 }
 
 impl Gate {
-    /// Judges what was heard so far; `is_over` where nothing follows. Only the first tokens count, however they were cut into chunks.
+    /// Judges what was heard so far; `is_over` where nothing follows. Only the first tokens count,
+    /// however they were cut into chunks.
     pub(crate) fn judge(
         &self,
         logprobs: &[f64],

@@ -1,4 +1,5 @@
-//! How each branch has been doing: failures in a row, open breakers, measured speeds. Outlives requests.
+//! How each branch has been doing: failures in a row, open breakers, measured speeds. Outlives
+//! requests.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -8,14 +9,16 @@ use super::policy::Breaker;
 use crate::json;
 use crate::{Error, Usage};
 
-/// How long a branch is left alone that lost its GPU, or used up a day's quota, and nobody says better.
+/// Default cool-down after a lost GPU or an exhausted daily quota, if the error has no
+/// `retryAfterMs`.
 const LOST_GPU_MS: f64 = 30_000.0;
 const DAILY_QUOTA_MS: f64 = 3_600_000.0;
 
 /// No word of a service opens a breaker for longer than a day.
 const LONGEST_PAUSE_MS: f64 = 86_400_000.0;
 
-/// How many first-token times are remembered. Enough for a line through them, few enough to follow a change of network.
+/// How many first-token times are remembered. Enough for a line through them, few enough to follow
+/// a change of network.
 const SAMPLES: usize = 16;
 
 /// How much the newest speed counts.
@@ -90,7 +93,8 @@ pub struct Recalled {
 }
 
 impl Recalled {
-    /// Reads the reports of several branches: `[[key, health], …]`. What cannot be read is not recalled.
+    /// Reads the reports of several branches: `[[key, health], …]`. What cannot be read is not
+    /// recalled.
     #[must_use]
     pub fn list(json: &str) -> Vec<(String, Self)> {
         let Ok(Value::Array(list)) = json::parse(json, "the branches' health") else {
@@ -128,7 +132,8 @@ impl Health {
         Self { records: (0..branches).map(|_| Record::default()).collect(), probes: 0 }
     }
 
-    /// Knows of a branch what a public report says. For a strategy that is asked on its own, outside a hybrid.
+    /// Knows of a branch what a public report says. For a strategy that is asked on its own,
+    /// outside a hybrid.
     pub fn recall(&mut self, branch: usize, report: &Recalled) {
         let Some(record) = self.records.get_mut(branch) else { return };
         record.first_tokens.extend(report.first_token_ms.map(|it| (0.0, it)));
@@ -137,7 +142,8 @@ impl Health {
     }
 
     /// Why the branch is to be left alone now, and for how long; `None` where it may be tried.
-    /// Once the time is over, one request finds out if it has healed, and the others still go past it.
+    /// Once the time is over, one request finds out if it has healed, and the others still go past
+    /// it.
     pub(crate) fn closed_by(&self, branch: usize, now: f64) -> Option<Error> {
         let open = self.records.get(branch)?.open.as_ref()?;
         if now >= open.until && open.probe.is_none() {
@@ -153,7 +159,8 @@ impl Health {
         Some(error)
     }
 
-    /// Counts an attempt. Where the breaker is open, the attempt is its probe, and says so when it ends.
+    /// Counts an attempt. Where the breaker is open, the attempt is its probe, and says so when it
+    /// ends.
     pub(crate) fn started(&mut self, branch: usize) -> Option<Probe> {
         let record = self.records.get_mut(branch)?;
         record.live += 1;
@@ -163,7 +170,8 @@ impl Health {
         open.probe
     }
 
-    /// An attempt has ended. One that began before the breaker opened leaves the probe in flight alone.
+    /// An attempt has ended. One that began before the breaker opened leaves the probe in flight
+    /// alone.
     pub(crate) fn stopped(&mut self, branch: usize, probe: Option<Probe>) {
         let Some(record) = self.records.get_mut(branch) else { return };
         record.live = record.live.saturating_sub(1);
@@ -200,7 +208,8 @@ impl Health {
         }
     }
 
-    /// Opens the breaker where there is reason to. `counts` says whether this failure is of the kind that another branch heals.
+    /// Opens the breaker where there is reason to. `counts` says whether this failure is of the
+    /// kind that another branch heals.
     pub(crate) fn failed(
         &mut self,
         (branch, probe): (usize, Option<Probe>),
@@ -231,8 +240,9 @@ impl Health {
         }
     }
 
-    /// How long the branch will take to its first token on an input of this size; `None` before anything was measured.
-    /// A line through what was measured: the network's share does not grow with the prompt, reading does.
+    /// How long the branch will take to its first token on an input of this size; `None` before
+    /// anything was measured. A line through what was measured: the network's share does not grow
+    /// with the prompt, reading does.
     pub(crate) fn predicted_first_token_ms(&self, branch: usize, tokens: u64) -> Option<f64> {
         let samples = &self.records.get(branch)?.first_tokens;
         let count = approximate(samples.len() as u64);

@@ -1,12 +1,13 @@
 //! Routing: which branch answers a request, and what happens when it does not.
 //!
-//! Nothing here waits or calls. A [`Run`] is told what happened and says what to do next; time is a number that comes with
-//! each event. The outside owns the branches, the callbacks and the one timer.
+//! Nothing here waits or calls. A [`Run`] takes events and returns actions; time is a number that
+//! comes with each event. The outside owns the branches, the callbacks and the one timer.
 //!
 //! ```text
 //!            deciding ── all questions answered ──► running ── finished ──► answered
 //!               │                                   │  ▲ │
-//!    no branch, │                     fallback, hedge, │ ├── the judge says no ──► next branch, or the last one's answer
+//! no branch, │                     fallback, hedge, │ ├── the judge says no ──► next branch, or
+//! the last one's answer
 //!  unknown key  ▼                     next in order └──┘ │
 //!             failed ◄── permanent, none left, committed ┘        anywhere: aborted ──► cancelled
 //! ```

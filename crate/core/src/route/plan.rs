@@ -31,7 +31,7 @@ pub struct Plan {
 /// Who judges whether an answer is good enough. The last branch's answer always is.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Judge {
-    /// Nobody.
+    /// Every answer is good enough.
     #[default]
     None,
     /// The caller's `accept`, by the whole answer.
@@ -91,8 +91,8 @@ impl Plan {
         self.policies.get(branch).unwrap_or(NOTHING)
     }
 
-    /// How long the first content may take where the policy has no word on it and another branch is left:
-    /// a network that accepts a request and never answers must not hold it for ever.
+    /// How long the first content may take where the policy has no word on it and another branch is
+    /// left: a network that accepts a request and never answers must not hold it for ever.
     pub(crate) fn default_patience_ms(&self, branch: usize) -> Option<f64> {
         self.remote.iter().any(|key| key == self.key(branch)).then_some(REMOTE_PATIENCE_MS)
     }
@@ -102,7 +102,8 @@ impl Plan {
     }
 }
 
-/// Whether a request asks a branch for its thinking: by the common options, unless the branch's own say otherwise.
+/// Whether a request asks a branch for its thinking: by the common options, unless the branch's own
+/// say otherwise.
 pub(crate) fn wants_reasoning(config: &Map<String, Value>, branch: &str) -> bool {
     let own = config.get("branches").and_then(|it| it.get(branch)).and_then(Value::as_object);
     let told = |config: &Map<String, Value>| {

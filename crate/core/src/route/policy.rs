@@ -1,4 +1,5 @@
-//! What a branch is allowed: deadlines, which failures move on, when to hedge, when to leave it alone.
+//! What a branch is allowed: deadlines, which failures move on, when to hedge, when to leave it
+//! alone.
 
 use serde_json::Value;
 
@@ -77,7 +78,8 @@ impl Policy {
         }
     }
 
-    /// Whether a failure of this status moves on to the next branch. A cancelled request never does, whatever is listed.
+    /// Whether a failure of this status moves on to the next branch. A cancelled request never
+    /// does, whatever is listed.
     #[must_use]
     pub fn falls_back_on(&self, status: Status) -> bool {
         let listed = self.fallback_on.as_deref().unwrap_or(&Status::TRANSIENT);

@@ -157,7 +157,8 @@ impl Run {
                 }
             }
             (Stage::Running, Event::Woke) => self.woke(&mut world),
-            // A timer that fires while `accept` decides has fired: the next deadline needs a new one.
+            // A timer that fires while `accept` decides has fired: the next deadline needs a new
+            // one.
             (_, Event::Woke) => self.alarm = None,
             // An event that its stage does not wait for came too late.
             _ => {}
@@ -520,15 +521,15 @@ impl Run {
     fn hedge_at(&self, plan: &Plan) -> Option<f64> {
         let [live] = self.live.as_slice() else { return None };
         self.upcoming()?;
-        // Whoever called the tools is waited for.
+        // The branch that called the tools is waited for.
         if self.ask.stay.as_deref() == Some(plan.key(live.branch)) {
             return None;
         }
         live.hedge_at(plan.policy(live.branch))
     }
 
-    /// Sets the timer where something is due before it rings. One that rings too early does no harm,
-    /// so that a chunk, which only ever moves deadlines back, costs nothing here.
+    /// Sets the timer where something is due before it rings. One that rings too early does no
+    /// harm, so that a chunk, which only ever moves deadlines back, costs nothing here.
     fn set_alarm(&mut self, world: &mut World<'_>) {
         if self.stage != Stage::Running {
             return;

@@ -1,4 +1,5 @@
-//! Everything that was tried, for the response, the error and whoever debugs. Never holds a prompt, an answer or a key.
+//! Everything that was tried, for the response, the error and debugging. It never contains a
+//! prompt, an answer or a key.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -43,7 +44,7 @@ pub struct Attempt {
     pub first_token_ms: Option<f64>,
     /// From the start to the end.
     pub duration_ms: f64,
-    /// What it cost, as far as the branch told.
+    /// What it cost, as far as the branch reports it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub usage: Option<Usage>,
     /// How sure it was.

@@ -23,21 +23,21 @@ macro_rules! time {
     };
 }
 
-/// What a string must match to be of a format. Wide: what a cloud model wrote must not be refused for being unusual.
-/// Nothing for formats that are not known, which then say nothing.
+/// What a string must match to be of a format. Wide: what a cloud model wrote must not be refused
+/// for being unusual. Nothing for formats that are not known, which then say nothing.
 #[must_use]
 pub fn format_pattern(format: &str) -> Option<&'static str> {
     Some(match format {
         "email" => r"^[^\s@]+@[^\s@]+$",
         "uri" => r"^[A-Za-z][A-Za-z0-9+.\-]*:[^\s<>{}|\\^`]*$",
-        // The standard allows small letters, and nobody is asked to write them.
+        // The standard allows small letters, but no schema requires them.
         "time" => concat!("^", time!("[Zz]"), "$"),
         "date-time" => concat!("^", date!(), "[Tt]", time!("[Zz]"), "$"),
         other => return generated_format_pattern(other),
     })
 }
 
-/// What a string of a format is made from. Narrow: nobody may doubt the result.
+/// What a string of a format is made from. Narrow, so that every validator accepts the result.
 #[must_use]
 pub fn generated_format_pattern(format: &str) -> Option<&'static str> {
     macro_rules! host {

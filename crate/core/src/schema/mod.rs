@@ -1,6 +1,7 @@
 //! JSON Schema: which formats are known, and whether a value is what a schema asks for.
 //!
-//! Patterns are parsed here for both ends: the engine makes automata of them that constrain what is written, and
+//! Patterns are parsed here for both ends: the engine makes automata of them that constrain what is
+//! written, and
 //! `pattern` matches them in linear time where an answer is checked.
 
 mod format;

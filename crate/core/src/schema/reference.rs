@@ -14,8 +14,8 @@ pub fn resolve<'a>(root: &'a Value, reference: &str) -> Option<&'a Value> {
     pointed_at(root, &String::from_utf8(percent_decoded(pointer)).ok()?)
 }
 
-/// What a JSON pointer means, as `Value::pointer` reads it. That one brings the library's search of texts, which is five kilobytes
-/// of every page's download.
+/// What a JSON pointer means, as `Value::pointer` reads it. That one brings the library's search of
+/// texts, which is five kilobytes of every page's download.
 fn pointed_at<'a>(root: &'a Value, pointer: &str) -> Option<&'a Value> {
     if pointer.is_empty() {
         return Some(root);

@@ -1,4 +1,5 @@
-//! A table: schemas, values, and where they part. Patterns are substrings here: the real ones are tested where they are.
+//! A table: schemas, values, and where they part. Patterns are substrings here: the real ones are
+//! tested where they are.
 
 use serde_json::{Value, json};
 

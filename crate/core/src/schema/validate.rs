@@ -28,13 +28,16 @@ impl fmt::Display for Mismatch {
 
 /// References can go round in circles without reading anything.
 const DEEPEST: u32 = 256;
-/// Twenty levels of two alternatives are a million schemas to try. A schema that needs more work asserts nothing.
+/// Twenty levels of two alternatives are a million schemas to try. A schema that needs more work
+/// asserts nothing.
 const MOST_STEPS: u64 = 500_000;
 
-/// Judges a value by JSON Schema 2020-12: every assertion but `unevaluated…` and dynamic or remote references.
+/// Judges a value by JSON Schema 2020-12: every assertion but `unevaluated…` and dynamic or remote
+/// references.
 ///
-/// `matches(pattern, text)` says whether a pattern of ECMA-262 is found in a text, or nothing where it cannot tell;
-/// then the pattern asserts nothing. Neither does a schema that takes more work than an answer is worth.
+/// `matches(pattern, text)` says whether a pattern of ECMA-262 is found in a text, or nothing where
+/// it cannot tell; then the pattern asserts nothing. Neither does a schema that takes more work
+/// than an answer is worth.
 ///
 /// # Errors
 /// The first mismatch.
@@ -152,7 +155,8 @@ impl Judge<'_> {
         if let Some(options) = list(schema, "anyOf")
             && !options.iter().any(|option| self.holds(option, value, depth + 1))
         {
-            // With one alternative, or one that fits but for a detail, its own complaint would help more; it may mislead, too.
+            // With one alternative, or one that fits but for a detail, its own complaint would help
+            // more; it may mislead, too.
             return self.fail("a value of one of the alternatives");
         }
         if let Some(options) = list(schema, "oneOf") {

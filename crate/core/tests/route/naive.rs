@@ -1,5 +1,5 @@
-//! The slow twin of the router: the rules, written down as plainly as they are said, without suspending, without a clock,
-//! without any code of the router itself.
+//! The slow twin of the router: the rules, written down as plainly as they are said, without
+//! suspending, without a clock, without any code of the router itself.
 
 use std::collections::BTreeSet;
 
@@ -87,7 +87,8 @@ impl Tree {
         }
     }
 
-    /// The same tree as the TypeScript classes describe it; what its callbacks answer is added to `leaves`.
+    /// The same tree as the TypeScript classes describe it; what its callbacks answer is added to
+    /// `leaves`.
     pub(super) fn describe(&self, leaves: &mut Vec<Value>) -> Value {
         let mut leaf = |answer: Value| {
             leaves.push(answer);
@@ -158,7 +159,7 @@ pub(super) struct Outcome {
     pub(super) ended: Option<Result<String, Status>>,
 }
 
-/// What must become of a request. `behaviour` tells what the n-th attempt does.
+/// What must become of a request. `behaviour` returns what the n-th attempt does.
 pub(super) fn outcome(
     (order, allow): Opinion,
     keys: &[String],

@@ -1,6 +1,7 @@
 //! Random strategy trees, random branches, random clocks: what must hold of all of them.
 //!
-//! `HYBRIDGE_CASES=1000000` runs more than the usual ten thousand. A failure prints the smallest case and the seed:
+//! `HYBRIDGE_CASES=1000000` runs more than the usual ten thousand. A failure prints the smallest
+//! case and the seed:
 //! `HYBRIDGE_SEED=n` plays that run again.
 
 use std::collections::BTreeSet;
@@ -221,8 +222,8 @@ proptest! {
         prop_assert_eq!(found, expected);
     }
 
-    /// Whatever happens in whatever order: no branch outside the constraint, none after content or abort, never more than two,
-    /// and in the end everything has ended.
+    /// Whatever happens in whatever order: no branch outside the constraint, none after content or
+    /// abort, never more than two, and in the end everything has ended.
     #[test]
     fn nothing_that_happens_breaks_a_promise(
         tree in tree(),

@@ -52,7 +52,7 @@ export function defineAgent({ name, description, model, system, tools = {}, conf
       execute: async (input, { signal, context }) => {
         const run = await stream((input as { task: string }).task, { signal, context }).result
         if (run.status === 'done') return run.response.text
-        // A pause inside a tool has nobody to answer it.
+        // A pause inside a tool cannot be answered.
         throw new HybridError('FAILED_PRECONDITION', `the agent '${name}' waits for approval; agents used as tools need tools without approval`, { code: 'APPROVAL_NEEDED' })
       },
     }),

@@ -298,7 +298,7 @@ export function addUsage(one: Usage, other: Usage): Usage {
   return total
 }
 
-/** Tools as a model is told of them. */
+/** Tools as they are described to a model. */
 function definitionsOf(tools: Readonly<Record<string, CheckedTool>>): ToolDefinition[] {
   return Object.entries(tools).map(([name, { description, inputSchema }]) => ({ name, description, ...(inputSchema === undefined ? {} : { inputSchema }) }))
 }

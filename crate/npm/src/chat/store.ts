@@ -1,5 +1,5 @@
 /**
- * Conversations in IndexedDB. One record for each name; a revision number tells whether another tab wrote since.
+ * Conversations in IndexedDB. One record for each name; a revision number shows whether another tab wrote since.
  *
  * A store that cannot be opened (private windows, a blocked upgrade, no IndexedDB at all) is reported as a caution by the
  * chat, which then keeps the conversation in memory.

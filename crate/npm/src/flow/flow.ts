@@ -35,7 +35,7 @@ export interface FlowContext<Chunk> {
   readonly context: Record<string, unknown>
   /** Runs a named step. A step that finished is not run again by a retry of the flow. */
   run<T>(name: string, step: () => T | Promise<T>): Promise<T>
-  /** Sends a chunk to whoever streams the flow. */
+  /** Sends a chunk to the caller that streams the flow. */
   sendChunk(chunk: Chunk): void
   /** A model bound to this flow: its signal, its context, and the branches that the flow allows. */
   with(model: Model): Pick<Model, 'generate' | 'generateStream'>

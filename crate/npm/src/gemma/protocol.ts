@@ -38,7 +38,7 @@ export interface LoadParams {
   readonly contextWindow: number
   readonly precision: 'exact' | 'fast'
   readonly device: 'auto' | 'gpu' | 'cpu'
-  /** Whether this adapter's numbers were found right before, so that nobody looks again. */
+  /** Whether this adapter's numbers were found right before, so that they are not checked again. */
   readonly gpuIsRight: boolean
   /** The kernels that were the quickest on this adapter before; empty or unknown has them tried again. */
   readonly gpuPlan: string
@@ -80,7 +80,7 @@ export interface Call<M extends Method = Method> {
   readonly id: number
   readonly method: M
   readonly params: Calls[M]['params']
-  /** Told with every call, read at the first. */
+  /** Sent with every call, read at the first. */
   readonly wasmUrl: string | undefined
 }
 
@@ -101,7 +101,7 @@ export interface Failure {
   readonly retryAfterMs?: number
 }
 
-/** Where the work of a call stands, told while it runs. */
+/** Progress of a call, reported while it runs. */
 export interface Report {
   readonly report: number
   readonly progress: Step

@@ -6,7 +6,7 @@ import { weightsOfSimpleOrHard } from './simple-or-hard-weights.js'
 let made: Classifier | undefined
 
 /**
- * Tells "simple" requests, which a small model answers in one step, from "hard" ones. Trained on prompts that
+ * Separates "simple" requests, which a small model answers in one step, from "hard" ones. Trained on prompts that
  * `tests/learn/simple-or-hard` generates from templates, and on nothing that people wrote: take it as a start, and
  * train your own on
  * what your users ask.

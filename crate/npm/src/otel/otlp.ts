@@ -1,6 +1,7 @@
 /** Spans and metrics by OTLP over HTTP, as JSON, for pages without an SDK. */
 
 import { HybridError } from '../index.js'
+import { urlOf } from '../border/url.js'
 import type { Attributes, AttributeValue, Measurement, SpanRecord } from './spans.js'
 import type { TelemetrySink } from './telemetry.js'
 
@@ -38,7 +39,7 @@ const tries = 3
  * const ai = withTelemetry(hybrid, { sink: otlpExporter({ url: 'http://localhost:4318' }) })
  */
 export function otlpExporter({ url, headers = {}, serviceName = 'hybridge', delayMs = 5000, fetch: send = globalThis.fetch.bind(globalThis) }: OtlpOptions): OtlpExporter {
-  if (!URL.canParse(url)) throw new HybridError('INVALID_ARGUMENT', 'otlpExporter needs the `url` of a collector')
+  if (urlOf(url) === undefined) throw new HybridError('INVALID_ARGUMENT', 'otlpExporter needs the `url` of a collector')
   const base = url.replace(/\/+$/, '')
   let spans: object[] = []
   let points: Measurement[] = []

@@ -1,7 +1,8 @@
 //! One request through `fetch`, and its body in the pieces the network makes.
 //!
-//! A page may hand in a `fetch` of its own, so nothing that comes back is what it seems: each member of a response is
-//! looked up and called by hand, where what JavaScript throws is an error and not the end of the wasm.
+//! A page may hand in a `fetch` of its own, so nothing that comes back is what it seems: each
+//! member of a response is looked up and called by hand, where what JavaScript throws is an error
+//! and not the end of the wasm.
 
 use std::cell::{Cell, RefCell};
 

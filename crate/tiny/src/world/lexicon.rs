@@ -1,4 +1,4 @@
-//! Words, and names that nobody has heard before.
+//! Words, and names that occur nowhere else.
 
 use hybridge_gemma::testing::Random;
 

@@ -11,7 +11,8 @@ use crate::backend::{Backend, Machine};
 use crate::model::{GpuChoice, Kind, Options, Precision};
 use crate::platform::{has_subgroups, milliseconds};
 
-/// An open GPU. It is given back with every buffer on it when this goes, not when garbage is collected.
+/// An open GPU. It is given back with every buffer on it when this goes, not when garbage is
+/// collected.
 #[derive(Debug)]
 pub(crate) struct OpenGpu(Device);
 
@@ -69,7 +70,8 @@ pub(crate) async fn report(with_burn: bool) -> Result<String> {
     Ok(told.to_string())
 }
 
-/// Looks at the machine's GPU, unless the caller wants none; computes on it, unless its numbers were found right before.
+/// Looks at the machine's GPU, unless the caller wants none; computes on it, unless its numbers
+/// were found right before.
 pub(crate) async fn look(wish: Wish, is_known_right: bool) -> Machine {
     let none =
         |reason: Option<String>| Machine { facts: Gpu { reason, ..Gpu::default() }, device: None };

@@ -1,4 +1,5 @@
-//! Whether the browser gave the last device subgroups: `subgroups.ts` asks for them and leaves word.
+//! Whether the browser gave the last device subgroups: `subgroups.ts` asks for them and leaves
+//! word.
 
 use js_sys::{Reflect, global};
 

@@ -25,7 +25,8 @@ impl Gemini {
             Task::Count => "countTokens",
         };
         if task == Task::Count {
-            // Counting needs the whole request, or the system instruction and the tools are forgotten.
+            // Counting needs the whole request, or the system instruction and the tools are
+            // forgotten.
             body.put("model", self.path().into());
             body = Map::from_iter([("generateContentRequest".to_owned(), Value::Object(body))]);
         }
@@ -186,7 +187,8 @@ fn parts(message: &Message) -> Result<Vec<Value>> {
     Ok(parts)
 }
 
-/// `None` for what the service would refuse or not understand: an empty text, a thought of another model.
+/// `None` for what the service would refuse or not understand: an empty text, a thought of another
+/// model.
 fn wire_part(part: &Part) -> Result<Option<Map<String, Value>>> {
     let signature = part.metadata.as_ref().and_then(|it| it.get("thoughtSignature"));
     let mut wire = Map::new();

@@ -6,7 +6,8 @@ use crate::cloud::Draft;
 use crate::json::{Look as _, object};
 use crate::{Content, FinishReason, Media, Part, Piece, ToolRequest};
 
-/// Reads a chunk, or a whole answer, which has the same form. Nothing in it can be relied upon to be there.
+/// Reads a chunk, or a whole answer, which has the same form. Nothing in it can be relied upon to
+/// be there.
 pub(super) fn take(chunk: &Value, draft: &mut Draft) -> Option<Piece> {
     if let Some(block) = chunk.get("promptFeedback").and_then(|it| it.text("blockReason")) {
         draft.finish = Some((FinishReason::Blocked, block.to_owned()));
@@ -36,7 +37,8 @@ pub(super) fn take(chunk: &Value, draft: &mut Draft) -> Option<Piece> {
     draft.add(parts.iter().filter_map(part).collect(), logprobs)
 }
 
-/// The provider's word as ours, the way Genkit maps it; pictures are treated as their texts are. The list is open.
+/// The provider's word as ours, the way Genkit maps it; pictures are treated as their texts are.
+/// The list is open.
 fn finish_reason(word: &str) -> FinishReason {
     match word {
         "STOP" => FinishReason::Stop,
@@ -82,7 +84,7 @@ fn take_usage(wire: &Value, draft: &mut Draft) {
     };
 }
 
-/// Everything but the content, for whoever needs ratings, citations or the model's version.
+/// Everything but the content: ratings, citations, the model's version.
 fn keep_raw(chunk: &Value, candidate: Option<&Value>, draft: &mut Draft) {
     for (name, value) in chunk.as_object().into_iter().flatten() {
         if name != "candidates" && !value.is_null() {

@@ -3,8 +3,8 @@
 use serde_json::{Map, Value};
 
 /// The keywords of `responseJsonSchema` and `parametersJsonSchema`.
-/// Source: the reference of `GenerationConfig.responseJsonSchema`. Any other is refused with 400, so it is dropped here
-/// and still validated on this side.
+/// Source: the reference of `GenerationConfig.responseJsonSchema`. Any other is refused with 400,
+/// so it is dropped here and still validated on this side.
 const ACCEPTED: [&str; 21] = [
     "$id",
     "$defs",

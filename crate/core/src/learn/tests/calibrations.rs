@@ -125,7 +125,7 @@ fn the_signal_that_tells_most_is_chosen() {
 fn a_combination_is_taken_where_it_tells_more() {
     let mut random = Random(8);
     let mut share = || f64::from(random.next()) / 4_294_967_296.0;
-    // Right where the mean is high for the least: neither alone tells it.
+    // Right where the mean is high for the least: neither alone shows it.
     let samples: Vec<Observed> = (0..600)
         .map(|_| {
             let (low, rest) = (-4.0 * share() - 1.0, -share());

@@ -28,7 +28,8 @@ impl AskStrategy {
         }
     }
 
-    /// `budgetAvailable`: the premium branch while there is a budget, the cheap one after it and without one.
+    /// `budgetAvailable`: the premium branch while there is a budget, the cheap one after it and
+    /// without one.
     pub(super) fn cost(fields: &mut Fields) -> Self {
         let (premium, cheap) = (fields.required_text("premium"), fields.required_text("cheap"));
         Self {

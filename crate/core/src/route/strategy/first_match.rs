@@ -5,8 +5,8 @@ use crate::json::Fields;
 use crate::route::decision::Decision;
 use crate::route::facts::{Facts, Pause};
 
-/// Asks its children in turn. A child that only constrains is heard, and the next one is asked within its constraint;
-/// so is one whose whole order is forbidden by then.
+/// Asks its children in turn. A child that only constrains is heard, and the next one is asked
+/// within its constraint; so is one whose whole order is forbidden by then.
 #[derive(Clone, Debug)]
 pub struct FirstMatch {
     /// The strategies, first to last.

@@ -55,9 +55,11 @@ impl InputSizeStrategy {
         Ok(Decision::pick(key).because(format!("{size} {unit} {sign} {}", rounded(self.threshold))))
     }
 
-    /// The exact count: by the branch for small requests if it is loaded and can count, else by any that is.
+    /// The exact count: by the branch for small requests if it is loaded and can count, else by any
+    /// that is.
     fn counted(&self, facts: Facts<'_>, keys: &[String]) -> Result<Option<u64>, Pause> {
-        // A model without a state is not loaded but far away: its count would cost a request of its own.
+        // A model without a state is not loaded but far away: its count would cost a request of its
+        // own.
         let can = |it: &&BranchFacts| it.counts_tokens && it.state.as_deref() == Some("ready");
         let branches = facts.branches()?;
         let able = |key: &String| branches.iter().filter(can).find(|it| it.key == *key);

@@ -5,7 +5,8 @@ use crate::route::decision::Decision;
 use crate::route::facts::{Facts, Pause};
 use crate::route::rounded;
 
-/// By the time each branch is predicted to need for its first token. A branch that was never measured is given its chance.
+/// By the time each branch is predicted to need for its first token. A branch that was never
+/// measured is given its chance.
 #[derive(Clone, Debug)]
 pub struct LatencyStrategy {
     /// What is soon enough.
@@ -22,7 +23,8 @@ impl LatencyStrategy {
         }
     }
 
-    /// The first within the budget goes to the front; where none is, the order is by speed. The others stay as fallbacks.
+    /// The first within the budget goes to the front; where none is, the order is by speed. The
+    /// others stay as fallbacks.
     pub(super) fn decide(&self, facts: Facts<'_>, keys: &[String]) -> Result<Decision, Pause> {
         let tokens = facts.estimated_tokens()?;
         let predicted = |key: &String| {
@@ -49,7 +51,8 @@ impl LatencyStrategy {
     }
 }
 
-/// The quickest first, and of equals the preferred one. By hand, because the library's sort is five kilobytes and these are a few keys.
+/// The quickest first, and of equals the preferred one. By hand, because the library's sort is five
+/// kilobytes and these are a few keys.
 fn by_speed(mut keys: Vec<String>, time: impl Fn(&String) -> f64) -> Vec<String> {
     let mut sorted = Vec::with_capacity(keys.len());
     while !keys.is_empty() {

@@ -87,8 +87,8 @@ impl Strategy {
         Self::Fallback(FallbackStrategy { order: Vec::new() })
     }
 
-    /// Judges with what is known, or says what must be known first. Called again from the root after each answer:
-    /// a strategy holds no state of its own.
+    /// Judges with what is known, or says what must be known first. Called again from the root
+    /// after each answer: a strategy holds no state of its own.
     pub(crate) fn decide(&self, facts: Facts<'_>, keys: &[String]) -> Result<Decision, Pause> {
         match self {
             Self::Ask(it) => it.decide(facts),

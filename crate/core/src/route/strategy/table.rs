@@ -6,7 +6,8 @@ use crate::json::FromJson as _;
 use crate::route::facts::{Answers, Facts, Pause, Question};
 use crate::route::health::{Health, Pace};
 
-/// Judges `tree` over the branches `device` and `cloud`. `answers` are given when asked for, by name, and each must be asked for;
+/// Judges `tree` over the branches `device` and `cloud`. `answers` are given when asked for, by
+/// name, and each must be asked for;
 /// `expected` is `order [allow] reason`, or the beginning of the error.
 #[track_caller]
 pub(super) fn check(tree: &str, answers: &[(&str, &str)], expected: &str) {

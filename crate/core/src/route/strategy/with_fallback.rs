@@ -5,8 +5,8 @@ use crate::json::{Fields, FromJson as _};
 use crate::route::decision::Decision;
 use crate::route::facts::{Facts, Pause};
 
-/// The inner order, then whatever of the tail is not in it. Without an inner opinion the tail stands alone.
-/// The inner constraint holds for the tail too.
+/// The inner order, then whatever of the tail is not in it. Without an inner opinion the tail
+/// stands alone. The inner constraint holds for the tail too.
 #[derive(Clone, Debug)]
 pub struct WithFallback {
     /// What decides.

@@ -168,7 +168,8 @@ fn results_of_tools_go_to_the_branch_that_called() {
     two.clone()
         .answering("cloud")
         .check("0:say 0:fail=UNAVAILABLE", "start cloud, show 0, fail UNAVAILABLE");
-    // Also where the strategy would not have thought of it, but never where there is no such branch.
+    // Also where the strategy would not have thought of it, but never where there is no such
+    // branch.
     two.clone().answering("spare").check("0:say 0:done", "start spare, show 0, show 0, answer 0");
     two.answering("gone").check("0:say 0:done", "start device, show 0, show 0, answer 0");
 }

@@ -1,4 +1,5 @@
-//! The one way runs are tested: a hybrid, a script of what happens, the story of what the router does.
+//! The one way runs are tested: a hybrid, a script of what happens, the story of what the router
+//! does.
 
 use crate::route::{Action, Ask, Event, Health, Heard, Plan, Run, StopReason, Summary, Trace};
 use crate::{Error, Status, Usage};
@@ -121,8 +122,10 @@ struct Play<'a> {
 
 impl Play<'_> {
     /// One line of a script:
-    /// `0:say` (content), `0:empty`, `0:think`, `0:say=-0.1,-2` (with log-probabilities), `0:done`, `0:done=12` (tokens written),
-    /// `0:fail=UNAVAILABLE`, `0:fail=RESOURCE_EXHAUSTED/CODE@1000` (retry after), `good`, `bad`, `abort`, `throw`, `wait=100`.
+    /// `0:say` (content), `0:empty`, `0:think`, `0:say=-0.1,-2` (with log-probabilities), `0:done`,
+    /// `0:done=12` (tokens written),
+    /// `0:fail=UNAVAILABLE`, `0:fail=RESOURCE_EXHAUSTED/CODE@1000` (retry after), `good`, `bad`,
+    /// `abort`, `throw`, `wait=100`.
     fn line(&mut self, line: &str) {
         let (name, value) = line.split_once('=').unwrap_or((line, ""));
         let Some((attempt, name)) = name.split_once(':') else {

@@ -1,8 +1,10 @@
-//! Regular expressions of JSON Schema (ECMA-262), matched in time that grows with the text and not with its powers.
+//! Regular expressions of JSON Schema (ECMA-262), matched in time that grows with the text and not
+//! with its powers.
 //!
-//! What a model wrote is never given to a backtracking engine: `^(a+)+$` on forty letters would hold a page for hours.
-//! A pattern is a set of places, and a text moves all of them at once. Work is counted; where it runs out, or where a
-//! pattern refers back to its groups, the pattern asserts nothing.
+//! What a model wrote is never given to a backtracking engine: `^(a+)+$` on forty letters would
+//! hold a page for hours. A pattern is a set of places, and a text moves all of them at once. Work
+//! is counted; where it runs out, or where a pattern refers back to its groups, the pattern asserts
+//! nothing.
 
 mod program;
 mod syntax;
@@ -12,13 +14,15 @@ use std::cell::{Cell, RefCell};
 use program::Program;
 pub use syntax::{Expression, Fault, Ranges};
 
-/// Whether a character has a Unicode property as a pattern writes it, `\p{Lu}`; nothing where the property is unknown.
+/// Whether a character has a Unicode property as a pattern writes it, `\p{Lu}`; nothing where the
+/// property is unknown.
 pub type HasProperty<'a> = dyn Fn(&str, char) -> Option<bool> + 'a;
 
 /// How many places all matches together may visit: some tens of milliseconds in a browser.
 const MOST_STEPS: u64 = 5_000_000;
 
-/// The patterns of one schema, compiled at their first use, with one budget for all that is matched.
+/// The patterns of one schema, compiled at their first use, with one budget for all that is
+/// matched.
 pub struct Patterns<'a> {
     has_property: &'a HasProperty<'a>,
     compiled: RefCell<Vec<(String, Option<Program>)>>,

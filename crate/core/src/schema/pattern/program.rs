@@ -109,7 +109,8 @@ impl Program {
         Ok(self.places.len() - 1)
     }
 
-    /// Whether it is found anywhere in a text; nothing where the steps run out or a property is unknown.
+    /// Whether it is found anywhere in a text; nothing where the steps run out or a property is
+    /// unknown.
     pub(super) fn is_match(
         &self,
         text: &str,

@@ -1,6 +1,7 @@
 /** Answers of ours in the AI SDK's words. */
 
 import type { GenerateResponse, Part } from '../../index.js'
+import { urlOf } from '../../border/url.js'
 import { countedTokens } from '../usage.js'
 import { callsOf, randomId, type Call } from '../way-back.js'
 import type { Content, FinishReason, JsonObject, ProviderRecord, ResponseMetadata, StreamPart, TokenUsage } from './spec.js'
@@ -46,7 +47,8 @@ function fileOf(part: Part): Array<Extract<Content, { type: 'file' }>> {
   const [, type, data] = /^data:([^;,]*);base64,(.*)$/s.exec(url) ?? []
   const mediaType = contentType ?? (type === '' ? undefined : type) ?? 'application/octet-stream'
   if (data !== undefined) return [{ type: 'file', mediaType, data: { type: 'data', data } }]
-  return URL.canParse(url) ? [{ type: 'file', mediaType, data: { type: 'url', url: new URL(url) } }] : []
+  const address = urlOf(url)
+  return address === undefined ? [] : [{ type: 'file', mediaType, data: { type: 'url', url: address } }]
 }
 
 /** Everything that the result of the call needs to find the branch; the SDK keeps it beside the call and sends it back. */

@@ -4,6 +4,7 @@
  */
 
 import { HybridError } from '../../index.js'
+import { urlOf } from '../../border/url.js'
 import type { GenerateRequest, GenerateResponse, Model, Status } from '../../index.js'
 import { spanOf } from '../../otel/spans.js'
 import type { TelemetrySink } from '../../otel/telemetry.js'
@@ -122,7 +123,7 @@ class Connection implements DevUIConnection {
     // An error is followed by a close.
     socket.addEventListener('error', () => undefined)
     socket.addEventListener('close', () => {
-      // What ran for this connection has nobody to answer to.
+      // The work of this connection has no receiver any more.
       for (const work of this.#running.values()) work.abort(new DOMException('the connection was lost', 'AbortError'))
       if (this.#isClosed) return reject?.(new HybridError('CANCELLED', 'the connection was closed before it stood'))
       // The first connection is the caller's to judge; one that stood comes back.
@@ -237,7 +238,7 @@ function requireLoopback(url: string, what: string, protocols: string[]): void {
 }
 
 function isLoopback(url: string, protocols: string[]): boolean {
-  if (!URL.canParse(url)) return false
+  if (urlOf(url) === undefined) return false
   const { hostname, protocol } = new URL(url)
   return protocols.includes(protocol) && /^(localhost|.+\.localhost|127(\.\d+){3}|\[::1\])$/.test(hostname)
 }

@@ -25,7 +25,7 @@ export async function embeddings(name: string, embedder: Embedder, body: Body, s
   }
 }
 
-/** Little-endian floats, which the official client asks for unless told otherwise. */
+/** Little-endian floats, which the official client requests by default. */
 function base64Of(vector: ArrayLike<number>): string {
   const view = new DataView(new ArrayBuffer(vector.length * 4))
   for (let index = 0; index < vector.length; index++) view.setFloat32(index * 4, vector[index] ?? 0, true)

@@ -55,7 +55,7 @@ export function gemmaModel(options: GemmaOptions): OnDeviceModel {
 interface Setting { host: EngineHost; turns: Turns; waitForLoad: boolean }
 
 /**
- * Whoever would rather wait than go elsewhere is not told of a GPU that went away before the first word:
+ * With `waitForLoad`, retries once if the GPU is lost before the first chunk:
  * the engine comes back, on the CPU where there is no GPU any more, and answers.
  */
 async function generate(setting: Setting, request: ModelRequest, run: RunOptions): Promise<Reply> {
@@ -94,7 +94,7 @@ async function attempt({ host, turns, waitForLoad }: Setting, request: ModelRequ
     throw new HybridError('CANCELLED', 'stopped by the caller')
   } finally {
     if (onAbort !== undefined) signal.removeEventListener('abort', onAbort)
-    // Whoever is next may start only once this one's token is out of the engine.
+    // The next request may start only once this one's token is out of the engine.
     if (generation !== undefined && host.state === 'ready') await drop(host, generation)
     leave()
   }

@@ -7,7 +7,7 @@
 export interface KnownModel {
   readonly kind: 'generator' | 'embedder'
   readonly url: string
-  /** About; the host tells the exact size. */
+  /** Approximate; the host reports the exact size. */
   readonly approximateBytes: number
   readonly licence: string
   readonly shape: ModelShape

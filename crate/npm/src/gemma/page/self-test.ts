@@ -8,7 +8,7 @@ import { WorkerClient, type WorkerPlaces } from './worker-client.js'
 
 /**
  * Starts the engine's worker, computes a quantised product, a norm, a tile of attention and a product of burn's on the GPU and on the CPU,
- * and tells how far they are apart.
+ * and reports how far they are apart.
  * Fetches the engine's wasm; throws with code GPU_UNAVAILABLE where there is no adapter.
  *
  * @example
@@ -70,7 +70,7 @@ export async function rememberPlan(precision: LoadParams['precision'], plan: str
   remember(`${await nameOf('plan', planVersion)}|${precision}`, plan)
 }
 
-/** A driver's version is not told, but a browser's is, and both come with restarts. */
+/** A driver's version is not reported, but a browser's is, and both come with restarts. */
 async function nameOf(what: string, version: number): Promise<string> {
   const { vendor = '', architecture = '', software } = (await deviceFacts()).webgpu
   return `hybridge-${what}-${version}|${vendor}|${architecture}|${software}|${globalThis.navigator?.userAgent}`

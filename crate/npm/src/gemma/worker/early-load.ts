@@ -15,7 +15,7 @@ export class EarlyLoad {
   begin(file: Arriving): void {
     this.#file = file
     this.#loading = this.#open([file])
-    // Told to whoever waits for the model, after the download: a second try shall find the file.
+    // Reported to the pending load after the download, so that a second try finds the file.
     this.#loading.catch(() => {})
   }
 

@@ -162,13 +162,13 @@ function collapse(): void {
 self.addEventListener('unhandledrejection', collapse)
 self.addEventListener('error', (event) => {
   if (!(event.error instanceof WebAssembly.RuntimeError)) return
-  // Told by its name, and not once more as an unknown end of the worker.
+  // Reported by its name, and not once more as an unknown end of the worker.
   event.preventDefault()
   console.error(event.error)
   collapse()
 })
 
-// Held as long as the worker lives; whoever waits for it learns of a death that nobody announced. Missing where the context is not secure.
+// Held as long as the worker lives: a page that waits for it learns that the worker ended. Missing in insecure contexts.
 const locks = (navigator as { locks?: LockManager }).locks
 if (locks !== undefined) {
   const lock = `hybridge-worker-${crypto.randomUUID()}`
