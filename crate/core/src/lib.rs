@@ -12,6 +12,7 @@ mod error;
 mod json;
 pub mod learn;
 pub mod ledger;
+pub mod life;
 mod message;
 mod percent;
 pub mod privacy;
