@@ -14,7 +14,7 @@ const html = '<!doctype html><link rel="icon" href="data:,"><title>bench</title>
 export async function openBench(plan, mounts = {}) {
   // Isolated pages have finer clocks, and threads for those who use them.
   const headers = plan.threads || plan.isIsolated ? { 'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp' } : {}
-  const site = await serve({ '/hybridge/': join(root, 'crate/npm'), '/bench/': join(import.meta.dirname, 'browser'), '/wgsl/': join(root, 'crate/gemma/src/gpu/wgsl'), ...mounts }, { headers, pages: { '/': { type: 'text/html', body: html } } })
+  const site = await serve({ '/hybridge/': join(root, 'crate/npm'), '/bench/': join(import.meta.dirname, 'browser'), '/wgsl/': join(root, 'crate/gemma/src/gpu/kernels/wgsl'), ...mounts }, { headers, pages: { '/': { type: 'text/html', body: html } } })
   const browser = await launch({ gpu: plan.gpu ?? true })
   const page = await browser.newPage()
   page.on('console', (message) => {

@@ -6,7 +6,7 @@
 
 use hybridge_core::{Error, Result};
 
-use crate::engine::Encoder;
+use crate::engine::TextEmbedder;
 use crate::tokenizer::{Control, Tokenizer};
 
 /// What the vector is for: each use has a prefix of its own.
@@ -98,7 +98,7 @@ pub fn tokens(tokenizer: &Tokenizer, text: &str, context: usize) -> Result<Vec<u
 
 /// The vector of a text: the first `dimensions` values, or all, made of length 1 again.
 pub async fn embed(
-    encoder: &mut dyn Encoder,
+    encoder: &mut dyn TextEmbedder,
     tokenizer: &Tokenizer,
     text: &str,
     dimensions: Option<usize>,

@@ -5,7 +5,7 @@
 //! pending logits into a token. A GPU pass chooses where the logits are and reads back a few bytes.
 //!
 //! ```text
-//!            prefill(tokens)            choose(draw) -> Choice
+//!            prefill(tokens)            choose(draw) -> Sampled
 //! position ───────────────► + n, pending ──────────────► pending still
 //!    ▲                                     step(token, draw) = prefill([token]) + choose(draw)
 //!    └─ rewind(length): forgets the end
@@ -22,7 +22,7 @@ use futures::future::LocalBoxFuture;
 use hybridge_core::{Error, Result, Status};
 
 use crate::config::Config;
-use crate::sample::{Choice, Draw, choose};
+use crate::sample::{Draw, Sampled, choose};
 
 /// A network with a cache, wherever it runs.
 pub trait Pass: fmt::Debug {
@@ -68,7 +68,7 @@ pub trait Pass: fmt::Debug {
     }
 
     /// Picks a token by the pending logits, which stay pending.
-    fn choose<'a>(&'a mut self, draw: &'a Draw<'a>) -> LocalBoxFuture<'a, Result<Choice>> {
+    fn choose<'a>(&'a mut self, draw: &'a Draw<'a>) -> LocalBoxFuture<'a, Result<Sampled>> {
         Box::pin(async move { choose(&self.logits().await?, draw) })
     }
 
@@ -78,7 +78,7 @@ pub trait Pass: fmt::Debug {
         &'a mut self,
         token: u32,
         draw: &'a Draw<'a>,
-    ) -> LocalBoxFuture<'a, Result<Choice>> {
+    ) -> LocalBoxFuture<'a, Result<Sampled>> {
         Box::pin(async move {
             self.prefill(&[token]).await?;
             self.choose(draw).await
@@ -87,7 +87,7 @@ pub trait Pass: fmt::Debug {
 }
 
 /// A network that reads a whole text at once and turns it into one vector.
-pub trait Encoder: fmt::Debug {
+pub trait TextEmbedder: fmt::Debug {
     /// The network.
     fn config(&self) -> &Config;
 

@@ -7,6 +7,8 @@
 //! Everything runs natively and knows no JavaScript.
 #![recursion_limit = "256"]
 
+#[cfg(feature = "gpu")]
+pub mod burn;
 pub mod config;
 pub mod constrain;
 pub mod cpu;
@@ -29,6 +31,6 @@ pub mod tools;
 pub mod weights;
 
 pub use config::Config;
-pub use engine::{Encoder, Pass};
+pub use engine::{Pass, TextEmbedder};
 pub use tokenizer::Tokenizer;
 pub use weights::Model;

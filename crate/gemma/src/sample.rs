@@ -76,7 +76,7 @@ impl Draw<'_> {
 
 /// A choice made.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Choice {
+pub struct Sampled {
     /// The token.
     pub token: u32,
     /// Its log-probability by the plain softmax over all tokens, without temperature, cut or mask:
@@ -100,7 +100,7 @@ pub fn nothing_allowed() -> Error {
 }
 
 /// Picks a token by its logits: the definition that every backend's own way must agree with.
-pub fn choose(logits: &[f32], draw: &Draw<'_>) -> Result<Choice> {
+pub fn choose(logits: &[f32], draw: &Draw<'_>) -> Result<Sampled> {
     if logits.is_empty() || !logits.iter().all(|logit| logit.is_finite()) {
         return Err(not_finite());
     }
@@ -117,7 +117,7 @@ pub fn choose(logits: &[f32], draw: &Draw<'_>) -> Result<Choice> {
     };
     #[expect(clippy::cast_possible_truncation, reason = "log-probabilities are reported as f32")]
     let logprob = (f64::from(logit) - normaliser) as f32;
-    Ok(Choice { token, logprob, top })
+    Ok(Sampled { token, logprob, top })
 }
 
 /// Picks among candidates that [`cut`] has left, given with their logits in any order.

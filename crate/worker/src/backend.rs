@@ -5,8 +5,8 @@ use std::cell::RefCell;
 use hybridge_core::device::{Gpu, Memory, Place, Shape, WASM_LIMIT, Wish, place, takes_gpu};
 use hybridge_core::{Error, Result};
 use hybridge_gemma::config::Architecture;
-use hybridge_gemma::cpu::{Cpu, CpuEncoder, Precision, bench, memory_of};
-use hybridge_gemma::{Encoder, Model, Pass};
+use hybridge_gemma::cpu::{Cpu, CpuEmbedder, Precision, bench, memory_of};
+use hybridge_gemma::{Model, Pass, TextEmbedder};
 
 use crate::gpu;
 use crate::model::{GpuChoice, Kind, Options};
@@ -20,7 +20,7 @@ pub(crate) enum Backend {
     /// It writes.
     Generator(Box<dyn Pass>),
     /// It turns texts into vectors.
-    Embedder(Box<dyn Encoder>),
+    Embedder(Box<dyn TextEmbedder>),
 }
 
 /// A model on a device.
@@ -114,7 +114,7 @@ async fn on_cpu(model: &Model, options: &Options, context_window: usize) -> Resu
             Backend::Generator(Box::new(pass.with_pause(pace())))
         }
         Kind::Embedder => {
-            let encoder = CpuEncoder::load(model, precision).await?;
+            let encoder = CpuEmbedder::load(model, precision).await?;
             Backend::Embedder(Box::new(encoder.with_pause(pace())))
         }
     })

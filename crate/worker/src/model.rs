@@ -9,7 +9,7 @@ use hybridge_gemma as gemma;
 use hybridge_gemma::embed::{Task, embed};
 use hybridge_gemma::generate::Session;
 use hybridge_gemma::template::render;
-use hybridge_gemma::{Encoder, Tokenizer};
+use hybridge_gemma::{TextEmbedder, Tokenizer};
 use js_sys::{Array, Float32Array, Function};
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::JsValue;
@@ -129,7 +129,7 @@ pub struct Model {
 #[derive(Debug)]
 enum Runner {
     Generator(Shared),
-    Embedder(RefCell<Option<Box<dyn Encoder>>>),
+    Embedder(RefCell<Option<Box<dyn TextEmbedder>>>),
 }
 
 #[wasm_bindgen]

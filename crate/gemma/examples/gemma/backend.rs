@@ -1,8 +1,8 @@
 //! Loads a model into the forward pass that was asked for.
 
 use hybridge_core::Result;
-use hybridge_gemma::scalar::{Scalar, ScalarEncoder};
-use hybridge_gemma::{Encoder, Model, Pass};
+use hybridge_gemma::scalar::{Scalar, ScalarEmbedder};
+use hybridge_gemma::{Model, Pass, TextEmbedder};
 
 use crate::args::Backend;
 
@@ -19,9 +19,9 @@ pub(crate) async fn pass(
 }
 
 /// An encoder.
-pub(crate) async fn encoder(backend: Backend, model: &Model) -> Result<Box<dyn Encoder>> {
+pub(crate) async fn encoder(backend: Backend, model: &Model) -> Result<Box<dyn TextEmbedder>> {
     match backend {
-        Backend::Scalar => Ok(Box::new(ScalarEncoder::load(model).await?)),
+        Backend::Scalar => Ok(Box::new(ScalarEmbedder::load(model).await?)),
         Backend::Burn | Backend::Gpu => gpu::encoder(backend, model).await,
     }
 }
@@ -29,8 +29,9 @@ pub(crate) async fn encoder(backend: Backend, model: &Model) -> Result<Box<dyn E
 #[cfg(feature = "gpu")]
 mod gpu {
     use hybridge_core::Result;
-    use hybridge_gemma::gpu::{BurnEncoder, BurnPass, Device, KernelEncoder, KernelPass, Options};
-    use hybridge_gemma::{Encoder, Model, Pass};
+    use hybridge_gemma::burn::{BurnEmbedder, BurnPass};
+    use hybridge_gemma::gpu::{Device, KernelEmbedder, KernelPass, Options};
+    use hybridge_gemma::{Model, Pass, TextEmbedder};
 
     use crate::args::Backend;
 
@@ -50,13 +51,13 @@ mod gpu {
         })
     }
 
-    pub(super) async fn encoder(backend: Backend, model: &Model) -> Result<Box<dyn Encoder>> {
+    pub(super) async fn encoder(backend: Backend, model: &Model) -> Result<Box<dyn TextEmbedder>> {
         let device = Device::open().await?;
         Ok(if backend == Backend::Burn {
-            Box::new(BurnEncoder::load(&device, model).await?)
+            Box::new(BurnEmbedder::load(&device, model).await?)
         } else {
             let room = model.config.context.min(LONGEST_TEXT);
-            Box::new(KernelEncoder::load(&device, model, room, Options::USUAL).await?)
+            Box::new(KernelEmbedder::load(&device, model, room, Options::USUAL).await?)
         })
     }
 }
@@ -64,7 +65,7 @@ mod gpu {
 #[cfg(not(feature = "gpu"))]
 mod gpu {
     use hybridge_core::{Error, Result, Status};
-    use hybridge_gemma::{Encoder, Model, Pass};
+    use hybridge_gemma::{Model, Pass, TextEmbedder};
 
     use crate::args::Backend;
 
@@ -72,7 +73,7 @@ mod gpu {
         Err(not_built(backend))
     }
 
-    pub(super) async fn encoder(backend: Backend, _: &Model) -> Result<Box<dyn Encoder>> {
+    pub(super) async fn encoder(backend: Backend, _: &Model) -> Result<Box<dyn TextEmbedder>> {
         Err(not_built(backend))
     }
 

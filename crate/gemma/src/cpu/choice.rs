@@ -5,13 +5,13 @@ use hybridge_core::Result;
 
 use super::lanes::run;
 use super::vector::Survey;
-use crate::sample::{Choice, Draw, among, cut, log_sum_exp, not_finite, nothing_allowed};
+use crate::sample::{Draw, Sampled, among, cut, log_sum_exp, not_finite, nothing_allowed};
 
 /// Logits that are looked at together: most stretches hold none that counts.
 const STRETCH: usize = 64;
 
 /// Picks a token by its logits.
-pub(super) fn choose(logits: &[f32], draw: &Draw<'_>) -> Result<Choice> {
+pub(super) fn choose(logits: &[f32], draw: &Draw<'_>) -> Result<Sampled> {
     let sampler = &draw.sampler;
     let cuts = sampler.top_p < 1.0 || sampler.min_p > 0.0;
     let k = if sampler.is_greedy() { 1 } else { sampler.top_k as usize };
@@ -37,7 +37,7 @@ pub(super) fn choose(logits: &[f32], draw: &Draw<'_>) -> Result<Choice> {
     };
     #[expect(clippy::cast_possible_truncation, reason = "log-probabilities are reported as f32")]
     let logprob = (f64::from(logit) - normaliser) as f32;
-    Ok(Choice { token, logprob, top })
+    Ok(Sampled { token, logprob, top })
 }
 
 /// The `count` largest allowed logits, largest first, of equal ones the lower id first.

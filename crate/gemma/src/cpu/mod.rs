@@ -10,7 +10,7 @@ mod attention;
 pub mod bench;
 mod cache;
 mod choice;
-mod encoder;
+mod embedder;
 mod format;
 mod inputs;
 mod lanes;
@@ -24,7 +24,7 @@ mod product;
 mod synthetic;
 mod vector;
 
-pub use encoder::CpuEncoder;
+pub use embedder::CpuEmbedder;
 pub use inputs::Precision;
 pub use memory::memory_of;
 pub use pass::Cpu;

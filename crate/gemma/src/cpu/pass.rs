@@ -15,7 +15,7 @@ use super::network::{Network, Scratch, Sight};
 use super::pause::{Pause, brief};
 use crate::config::{Architecture, Config, Span};
 use crate::engine::{Pass, check_tokens, kept_after_rewind, nothing_pending};
-use crate::sample::{Choice, Draw};
+use crate::sample::{Draw, Sampled};
 use crate::weights::Model;
 
 /// Tokens that go through the layers together: enough to share the work of unpacking weights, few
@@ -207,7 +207,7 @@ impl Pass for Cpu {
         Box::pin(async { self.pending().map(<[f32]>::to_vec) })
     }
 
-    fn choose<'a>(&'a mut self, draw: &'a Draw<'a>) -> LocalBoxFuture<'a, Result<Choice>> {
+    fn choose<'a>(&'a mut self, draw: &'a Draw<'a>) -> LocalBoxFuture<'a, Result<Sampled>> {
         Box::pin(async { choice::choose(self.pending()?, draw) })
     }
 }

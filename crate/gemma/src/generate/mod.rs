@@ -15,7 +15,7 @@ use hybridge_core::{Error, FinishReason, Request, Result, Status, ToolRequest};
 
 use crate::constrain::{Constraint, Constraints, Pieces};
 use crate::engine::{Pass, context_full};
-use crate::sample::{Choice, Draw, Sampler};
+use crate::sample::{Draw, Sampled, Sampler};
 use crate::template::{Answer, render};
 use crate::tokenizer::Tokenizer;
 use crate::tools::{Dialect, Listener, wish_of};
@@ -74,7 +74,7 @@ pub struct Piece {
     /// Calls of tools, after the text.
     pub calls: Vec<ToolRequest>,
     /// The tokens chosen since the piece before.
-    pub choices: Vec<Choice>,
+    pub choices: Vec<Sampled>,
 }
 
 /// A forward pass with its tokenizer, and what its cache holds.

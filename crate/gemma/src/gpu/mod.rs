@@ -1,63 +1,28 @@
-//! Gemma on a GPU: the device shared with burn, the plain-burn pass, and the WGSL kernels.
+//! Gemma on a GPU: the device, the WGSL kernels, the forward pass made of them, and its tests.
 //!
-//! burn opens nothing here by itself: [`Device`] asks wgpu for an adapter, registers the result
-//! with burn, and hands the same wgpu device to the kernels. So tensors of burn and buffers of
-//! ours live on one queue, in one order.
+//! [`Device`] requests an adapter from wgpu and registers the result with burn, so that tensors of burn
+//! and buffers of ours share one queue and one order.
 //!
 //! ```text
-//! planes ─► upload ─┐
-//! shader ─► products, tiles, kernels ─► network ─► reading ─► kernel_pass, kernel_encoder
-//! device ─► launcher ───────────┘
+//! kernels: planes ─► upload ─┐
+//!          shader ─► products, tiles, kernels ─► pass: network ─► submissions ─► kernel_pass, kernel_embedder
+//! device:  device ─► launcher ───────┘
+//! judge:   self_check and the choice of a plan at load; the suite for tests
 //! ```
 
-#[cfg(any(test, feature = "testing"))]
-pub mod bench;
-mod buffers;
-mod burn_check;
-mod burn_model;
-mod burn_pass;
-mod candidates;
-#[cfg(any(test, feature = "testing"))]
-pub mod checks;
-mod choice;
-#[cfg(any(test, feature = "testing"))]
-mod costs;
-#[cfg(any(test, feature = "testing"))]
-mod cuts;
-mod device;
-mod fault;
-mod head;
-mod kernel_encoder;
-mod kernel_pass;
-mod kernels;
-mod launcher;
-mod network;
-mod options;
-mod pace;
-mod pending;
-mod plan;
-mod planes;
-mod portions;
-mod products;
-mod reading;
-#[cfg(any(test, feature = "testing"))]
-pub mod rounding;
-mod self_check;
-mod shader;
-#[cfg(any(test, feature = "testing"))]
-pub mod suite;
-mod tiles;
-mod upload;
+pub(crate) mod device;
+pub mod judge;
+pub(crate) mod kernels;
+pub(crate) mod pass;
 
-pub use burn_check::burn_check;
-pub use burn_model::{BurnBlock, BurnCache, BurnGemma, Place};
-pub use burn_pass::{BurnEncoder, BurnPass};
-pub use choice::{Choice, choose};
+pub use device::launcher::Counters;
 pub use device::{AdapterFacts, Device};
-pub use kernel_encoder::KernelEncoder;
-pub use kernel_pass::KernelPass;
-pub use launcher::Counters;
-pub use options::Options;
-pub use pace::Clock;
-pub use plan::Plan;
-pub use self_check::{Report, self_check};
+pub use judge::choice::{PlanChoice, choose};
+pub use judge::self_check::{Report, self_check};
+#[cfg(any(test, feature = "testing"))]
+pub use judge::{bench, checks, rounding, suite};
+pub use kernels::plan::Plan;
+pub use pass::kernel_embedder::KernelEmbedder;
+pub use pass::kernel_pass::KernelPass;
+pub use pass::options::Options;
+pub use pass::pace::Clock;

@@ -12,11 +12,11 @@
 
 mod attention;
 mod cache;
-mod encoder;
+mod embedder;
 mod matrix;
 mod network;
 mod pass;
 pub(crate) mod vector;
 
-pub use encoder::ScalarEncoder;
+pub use embedder::ScalarEmbedder;
 pub use pass::Scalar;

@@ -4,8 +4,8 @@ use std::rc::Rc;
 
 use futures::FutureExt as _;
 use hybridge_gemma::config::Architecture;
-use hybridge_gemma::cpu::{Cpu, CpuEncoder, Precision, memory_of};
-use hybridge_gemma::engine::{Encoder, Pass};
+use hybridge_gemma::cpu::{Cpu, CpuEmbedder, Precision, memory_of};
+use hybridge_gemma::engine::{Pass, TextEmbedder};
 use hybridge_gemma::sample::{Draw, Sampler};
 use hybridge_gemma::scalar::Scalar;
 use hybridge_gemma::source::Memory;
@@ -180,7 +180,7 @@ fn vectors_are_as_near_as_promised() {
         }
         for (precision, least) in [(Precision::Exact, 1.0 - 1e-6), (Precision::Fast, 0.998)] {
             let (model, golden) = open(&tiny);
-            let mut encoder = block_on(CpuEncoder::load(&model, precision)).unwrap();
+            let mut encoder = block_on(CpuEmbedder::load(&model, precision)).unwrap();
             let vector = block_on(encoder.encode(&golden.prompt)).unwrap();
             let vector: Vec<f64> = vector.into_iter().map(f64::from).collect();
             let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
@@ -194,7 +194,7 @@ fn vectors_are_as_near_as_promised() {
 fn a_model_of_the_wrong_kind_is_refused() {
     let (vectors, writer) = (open(&find("embedding").unwrap()).0, open(&find("f32").unwrap()).0);
     assert!(block_on(Cpu::load(&vectors, 8, Precision::Fast)).is_err());
-    assert!(block_on(CpuEncoder::load(&writer, Precision::Fast)).is_err());
+    assert!(block_on(CpuEmbedder::load(&writer, Precision::Fast)).is_err());
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use std::rc::Rc;
 
 use hybridge_gemma::embed::{Task, embed, tokens};
-use hybridge_gemma::engine::Encoder;
-use hybridge_gemma::scalar::{Scalar, ScalarEncoder};
+use hybridge_gemma::engine::TextEmbedder;
+use hybridge_gemma::scalar::{Scalar, ScalarEmbedder};
 use hybridge_gemma::source::Memory;
 use hybridge_gemma::testing::find;
 use hybridge_gemma::{Model, Tokenizer};
@@ -47,7 +47,7 @@ fn a_text_begins_and_ends_whatever_is_cut() {
 fn shorter_vectors_are_made_of_length_one_again() {
     let model = model("embedding");
     let tokenizer = Tokenizer::read(model.gguf()).unwrap();
-    let mut encoder = block_on(ScalarEncoder::load(&model)).unwrap();
+    let mut encoder = block_on(ScalarEmbedder::load(&model)).unwrap();
     let mut vector =
         |dimensions| block_on(embed(&mut encoder, &tokenizer, "the weather", dimensions));
     let whole = vector(None).unwrap();
@@ -68,8 +68,8 @@ fn shorter_vectors_are_made_of_length_one_again() {
 fn each_model_does_what_it_was_made_for() {
     let error = block_on(Scalar::load(&model("embedding"), 8)).unwrap_err();
     assert_eq!(error.code.as_deref(), Some("MODEL_ARCHITECTURE"));
-    assert!(block_on(ScalarEncoder::load(&model("no_window"))).is_err());
-    let mut encoder = block_on(ScalarEncoder::load(&model("embedding"))).unwrap();
+    assert!(block_on(ScalarEmbedder::load(&model("no_window"))).is_err());
+    let mut encoder = block_on(ScalarEmbedder::load(&model("embedding"))).unwrap();
     assert!(block_on(encoder.encode(&[])).is_err());
     let error = block_on(encoder.encode(&[1009])).unwrap_err();
     assert_eq!(error.code.as_deref(), Some("UNKNOWN_TOKEN"));

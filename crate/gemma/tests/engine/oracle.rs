@@ -3,10 +3,10 @@
 use std::rc::Rc;
 
 use hybridge_gemma::config::Architecture;
-use hybridge_gemma::engine::{Encoder, Pass};
+use hybridge_gemma::engine::{Pass, TextEmbedder};
 use hybridge_gemma::quant::Encoding;
 use hybridge_gemma::sample::{Draw, Sampler};
-use hybridge_gemma::scalar::{Scalar, ScalarEncoder};
+use hybridge_gemma::scalar::{Scalar, ScalarEmbedder};
 use hybridge_gemma::source::Memory;
 use hybridge_gemma::testing::{Golden, Tiny, fingerprint, golden, tiny_models};
 use hybridge_gemma::weights::Model;
@@ -136,7 +136,7 @@ fn greedy_continuations_agree() {
 fn vectors_are_exact() {
     for tiny in tiny_models().iter().filter(|it| it.architecture == Architecture::GemmaEmbedding) {
         let (model, golden) = open(tiny);
-        let mut encoder = block_on(ScalarEncoder::load(&model)).unwrap();
+        let mut encoder = block_on(ScalarEmbedder::load(&model)).unwrap();
         let vector = block_on(encoder.encode(&golden.prompt)).unwrap();
         let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
         let vector: Vec<f64> = vector.into_iter().map(f64::from).collect();

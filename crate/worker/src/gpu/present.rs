@@ -3,8 +3,9 @@
 use hybridge_core::Result;
 use hybridge_core::device::{Gpu, Wish};
 use hybridge_gemma::Model;
+use hybridge_gemma::burn::burn_check;
 use hybridge_gemma::gpu::{
-    Choice, Device, KernelEncoder, KernelPass, Options as Layout, burn_check, choose, self_check,
+    Device, KernelEmbedder, KernelPass, Options as Layout, PlanChoice, choose, self_check,
 };
 
 use crate::backend::{Backend, Machine};
@@ -35,11 +36,11 @@ impl OpenGpu {
         let device = &self.0;
         let layout = Layout { clock: Some(milliseconds), ..Layout::USUAL };
         if options.kind == Kind::Embedder {
-            let encoder = KernelEncoder::load(device, model, capacity, layout).await?;
+            let encoder = KernelEmbedder::load(device, model, capacity, layout).await?;
             return Ok((Backend::Embedder(Box::new(encoder)), None));
         }
         let may_round = options.precision == Precision::Fast;
-        let Choice { plan, tried } =
+        let PlanChoice { plan, tried } =
             choose(device, &options.gpu_plan, may_round, milliseconds).await?;
         let layout = Layout { plan: Some(plan), ..layout };
         let pass = KernelPass::load(device, model, capacity, layout).await?;

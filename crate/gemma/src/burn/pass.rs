@@ -1,0 +1,265 @@
+//! The pass by burn's plain operations, for generating and for embedding.
+
+use burn::module::Param;
+use burn::tensor::{Device as BurnDevice, Int, Tensor, TensorData};
+use futures::future::LocalBoxFuture;
+use hybridge_core::{Error, Result};
+
+use super::model::{BurnBlock, BurnCache, BurnGemma, Place, times};
+use crate::config::{Architecture, Config, Layer, Span};
+use crate::engine::{
+    Pass, TextEmbedder, check_tokens, check_vocabulary, kept_after_rewind, nothing_pending,
+};
+use crate::gpu::Device;
+use crate::sample::not_finite;
+use crate::weights::{LayerTensors, Model, Tensor as Stored, missing_tensor};
+
+/// Gemma by burn, with a cache that keeps everything.
+#[derive(Debug)]
+pub struct BurnPass {
+    config: Config,
+    adapter: String,
+    device: BurnDevice,
+    gemma: BurnGemma,
+    caches: Vec<BurnCache>,
+    capacity: usize,
+    position: usize,
+    /// The last hidden state. \[1, 1, width\]
+    last: Option<Tensor<3>>,
+}
+
+impl BurnPass {
+    /// Loads a model's weights as f32, with a cache for `capacity` tokens.
+    ///
+    /// # Errors
+    /// Whatever reading the model says.
+    pub async fn load(device: &Device, model: &Model, capacity: usize) -> Result<Self> {
+        if model.config.architecture != Architecture::Gemma3 {
+            return Err(Error::precondition(
+                "this model turns text into vectors, it does not write",
+            )
+            .with_code("MODEL_ARCHITECTURE"));
+        }
+        let burn = device.burn()?;
+        let config = model.config.clone();
+        let caches =
+            config.layers.iter().map(|_| BurnCache::new(&config, capacity, &burn)).collect();
+        Ok(Self {
+            gemma: BurnGemma::load(&burn, model).await?,
+            config,
+            adapter: device.facts().name.clone(),
+            device: burn,
+            caches,
+            capacity,
+            position: 0,
+            last: None,
+        })
+    }
+
+    fn feed(&mut self, tokens: &[u32]) -> Result<()> {
+        check_tokens(self, tokens)?;
+        if tokens.is_empty() {
+            return Ok(());
+        }
+        let (config, first, count) = (&self.config, self.position, tokens.len());
+        let places: Vec<(Layer, Place)> = kinds(config, |layer, window| {
+            let sees = |position: usize, key: usize| {
+                key <= position && window.is_none_or(|window| position - key < window)
+            };
+            Place::new(config, layer.rope, first, count, first + count, sees, &self.device)
+        });
+        let ids = ids(tokens, &self.device);
+        let caches = Some((self.caches.as_mut_slice(), first));
+        let hidden = self.gemma.hidden(config, ids, &of_layers(config, &places), caches);
+        self.last = Some(hidden.slice([0..1, count - 1..count, 0..config.width]));
+        self.position += count;
+        Ok(())
+    }
+
+    async fn read_logits(&self) -> Result<Vec<f32>> {
+        let last = self.last.clone().ok_or_else(nothing_pending)?;
+        read(self.gemma.logits(&self.config, last)).await
+    }
+}
+
+impl Pass for BurnPass {
+    fn config(&self) -> &Config {
+        &self.config
+    }
+
+    fn adapter(&self) -> String {
+        self.adapter.clone()
+    }
+
+    fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    fn position(&self) -> usize {
+        self.position
+    }
+
+    fn rewind(&mut self, length: usize) -> usize {
+        self.position = kept_after_rewind(length, self.position, None, self.capacity);
+        self.last = None;
+        self.position
+    }
+
+    fn prefill<'a>(&'a mut self, tokens: &'a [u32]) -> LocalBoxFuture<'a, Result<()>> {
+        Box::pin(async move { self.feed(tokens) })
+    }
+
+    fn logits(&mut self) -> LocalBoxFuture<'_, Result<Vec<f32>>> {
+        Box::pin(self.read_logits())
+    }
+}
+
+/// An embedding model by burn.
+#[derive(Debug)]
+pub struct BurnEmbedder {
+    config: Config,
+    adapter: String,
+    device: BurnDevice,
+    gemma: BurnGemma,
+    /// \[inner, width\]
+    dense_2: Tensor<2>,
+    /// \[outputs, inner\]
+    dense_3: Tensor<2>,
+}
+
+impl BurnEmbedder {
+    /// Loads a model's weights as f32.
+    ///
+    /// # Errors
+    /// Whatever reading the model says.
+    pub async fn load(device: &Device, model: &Model) -> Result<Self> {
+        let dense = model.tensors.dense.as_ref().ok_or_else(|| missing_tensor("dense_2.weight"))?;
+        let burn = device.burn()?;
+        Ok(Self {
+            config: model.config.clone(),
+            adapter: device.facts().name.clone(),
+            gemma: BurnGemma::load(&burn, model).await?,
+            dense_2: matrix(&burn, model, &dense.dense_2).await?.val(),
+            dense_3: matrix(&burn, model, &dense.dense_3).await?.val(),
+            device: burn,
+        })
+    }
+
+    async fn run(&self, tokens: &[u32]) -> Result<Vec<f32>> {
+        let (config, count) = (&self.config, tokens.len());
+        check_vocabulary(config, tokens)?;
+        if tokens.is_empty() {
+            return Err(Error::invalid("there is nothing to embed"));
+        }
+        let places = kinds(config, |layer, window| {
+            // Half a window on each side.
+            let sees = |position: usize, key: usize| {
+                window.is_none_or(|window| position.abs_diff(key) <= window / 2)
+            };
+            Place::new(config, layer.rope, 0, count, count, sees, &self.device)
+        });
+        let ids = ids(tokens, &self.device);
+        let hidden = self.gemma.hidden(config, ids, &of_layers(config, &places), None);
+        let mean = hidden.mean_dim(1); // [1, 1, width]
+        read(times(times(mean, self.dense_2.clone()), self.dense_3.clone())).await
+    }
+}
+
+impl TextEmbedder for BurnEmbedder {
+    fn config(&self) -> &Config {
+        &self.config
+    }
+
+    fn adapter(&self) -> String {
+        self.adapter.clone()
+    }
+
+    fn encode<'a>(&'a mut self, tokens: &'a [u32]) -> LocalBoxFuture<'a, Result<Vec<f32>>> {
+        Box::pin(self.run(tokens))
+    }
+}
+
+impl BurnGemma {
+    /// Loads a model's weights as f32.
+    ///
+    /// # Errors
+    /// Whatever reading the model says.
+    pub async fn load(device: &BurnDevice, model: &Model) -> Result<Self> {
+        let tensors = &model.tensors;
+        let mut layers = Vec::new();
+        for tensors in &tensors.layers {
+            layers.push(BurnBlock::load(device, model, tensors).await?);
+        }
+        Ok(Self {
+            embedding: matrix(device, model, &tensors.token_embd).await?,
+            output: match &tensors.output {
+                Some(tensor) => Some(matrix(device, model, tensor).await?),
+                None => None,
+            },
+            layers,
+            norm: vector(device, model, &tensors.output_norm).await?,
+        })
+    }
+}
+
+impl BurnBlock {
+    async fn load(device: &BurnDevice, model: &Model, tensors: &LayerTensors) -> Result<Self> {
+        Ok(Self {
+            attn_norm: vector(device, model, &tensors.attn_norm).await?,
+            query: matrix(device, model, &tensors.attn_q).await?,
+            key: matrix(device, model, &tensors.attn_k).await?,
+            value: matrix(device, model, &tensors.attn_v).await?,
+            query_norm: vector(device, model, &tensors.attn_q_norm).await?,
+            key_norm: vector(device, model, &tensors.attn_k_norm).await?,
+            output: matrix(device, model, &tensors.attn_output).await?,
+            post_attention_norm: vector(device, model, &tensors.post_attention_norm).await?,
+            ffn_norm: vector(device, model, &tensors.ffn_norm).await?,
+            gate: matrix(device, model, &tensors.ffn_gate).await?,
+            up: matrix(device, model, &tensors.ffn_up).await?,
+            down: matrix(device, model, &tensors.ffn_down).await?,
+            post_ffw_norm: vector(device, model, &tensors.post_ffw_norm).await?,
+        })
+    }
+}
+
+async fn matrix(device: &BurnDevice, model: &Model, stored: &Stored) -> Result<Param<Tensor<2>>> {
+    let data = TensorData::new(model.values(stored).await?, [stored.rows, stored.columns]);
+    Ok(Param::from_tensor(Tensor::from_data(data, device)))
+}
+
+async fn vector(device: &BurnDevice, model: &Model, stored: &Stored) -> Result<Param<Tensor<1>>> {
+    let data = TensorData::new(model.values(stored).await?, [stored.columns]);
+    Ok(Param::from_tensor(Tensor::from_data(data, device)))
+}
+
+/// One place for each kind of layer: they differ in two ways at most.
+fn kinds(config: &Config, place: impl Fn(&Layer, Option<usize>) -> Place) -> Vec<(Layer, Place)> {
+    let mut kinds: Vec<(Layer, Place)> = Vec::new();
+    for layer in &config.layers {
+        if kinds.iter().all(|(kind, _)| kind != layer) {
+            let window = config.window.filter(|_| layer.span == Span::Local);
+            kinds.push((*layer, place(layer, window)));
+        }
+    }
+    kinds
+}
+
+fn of_layers<'a>(config: &Config, kinds: &'a [(Layer, Place)]) -> Vec<&'a Place> {
+    let place = |layer| kinds.iter().find(|(kind, _)| kind == layer).map(|(_, place)| place);
+    config.layers.iter().filter_map(place).collect()
+}
+
+fn ids(tokens: &[u32], device: &BurnDevice) -> Tensor<2, Int> {
+    let ids: Vec<i64> = tokens.iter().map(|token| i64::from(*token)).collect();
+    Tensor::from_data(TensorData::new(ids, [1, tokens.len()]), device)
+}
+
+async fn read(tensor: Tensor<3>) -> Result<Vec<f32>> {
+    let data = tensor.into_data_async().await;
+    let data =
+        data.map_err(|error| Error::internal(format!("reading a tensor failed: {error:?}")))?;
+    let values = data
+        .try_into_vec::<f32>()
+        .map_err(|error| Error::internal(format!("a tensor of f32 is not: {error:?}")))?;
+    if values.iter().all(|value| value.is_finite()) { Ok(values) } else { Err(not_finite()) }
+}

@@ -1,0 +1,392 @@
+//! Pipelines made once, and what is sent to the GPU in one go.
+//!
+//! A [`Dispatch`] is a kernel on fixed buffers; only its grid follows the sequence. A list of them
+//! becomes one compute pass in one submission. Kernels know nothing of this: anything that can run
+//! a list is a [`Launcher`].
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use burn::tensor::wgpu::wgpu;
+use hybridge_core::Result;
+
+use crate::gpu::Device;
+use crate::gpu::kernels::shader::{Access, Source};
+use crate::gpu::pass::portions::Load;
+
+/// WebGPU's limit of workgroups in one dimension.
+pub(crate) const GROUPS_MAX: u32 = 65_535;
+
+/// Where the sequence stands: what grids follow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Progress {
+    /// Of the first token of this pass.
+    pub(crate) position: u32,
+    /// Of this pass.
+    pub(crate) tokens: u32,
+}
+
+/// How many workgroups a dispatch needs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Grid {
+    /// Always so many, folded into two dimensions where one is too short.
+    Fixed(u32),
+    /// One item for each token and each of `each`, `per_group` items in a workgroup.
+    Items { each: u32, per_group: u32 },
+    /// So many across, and tokens in groups of `each` across z.
+    Tiles { across: u32, each: u32 },
+    /// Tokens in groups of `each` across x, heads across y. A window of 0 has no limit.
+    Queries { each: u32, heads: u32, window: u32 },
+    /// So many across, and one layer for each token across z.
+    Layers(u32),
+    /// Keys across x, heads across y, tokens across z. A window of 0 has no limit.
+    Keys { per_group: u32, heads: u32, window: u32, both_ways: bool },
+}
+
+impl Grid {
+    /// The workgroups at one point of the sequence.
+    pub(crate) fn at(self, progress: Progress) -> [u32; 3] {
+        let Progress { position, tokens } = progress;
+        match self {
+            Self::Fixed(groups) => {
+                let across = groups.clamp(1, GROUPS_MAX);
+                [across, groups.div_ceil(across), 1]
+            }
+            Self::Items { each, per_group } => [(tokens * each).div_ceil(per_group), 1, 1],
+            Self::Tiles { across, each } => [across, 1, tokens.div_ceil(each)],
+            Self::Queries { each, heads, .. } => [tokens.div_ceil(each), heads, 1],
+            Self::Layers(across) => [across, 1, tokens],
+            Self::Keys { per_group, heads, window, both_ways } => {
+                let seen = position + tokens;
+                let widest = match (window, both_ways) {
+                    (0, _) => seen,
+                    (window, false) => seen.min(window),
+                    (window, true) => seen.min(window / 2 * 2 + 1),
+                };
+                [widest.div_ceil(per_group), heads, tokens]
+            }
+        }
+    }
+
+    /// How often the work is done that a dispatch says it is.
+    fn times(self, progress: Progress) -> u64 {
+        let Progress { position, tokens } = progress;
+        match self {
+            Self::Tiles { each, .. } => u64::from(tokens.next_multiple_of(each)),
+            Self::Queries { each, heads, window } => {
+                let all = u64::from(position) + u64::from(tokens);
+                let keys =
+                    if window == 0 { all } else { all.min(u64::from(window.saturating_add(each))) };
+                u64::from(tokens.next_multiple_of(each)) * u64::from(heads) * keys
+            }
+            Self::Fixed(_) | Self::Items { .. } | Self::Layers(_) | Self::Keys { .. } => 1,
+        }
+    }
+
+    /// The dimension by which it can be cut: that whose workgroups begin at the record's `first`.
+    fn axis(self) -> Option<usize> {
+        match self {
+            Self::Tiles { .. } => Some(0),
+            Self::Queries { .. } => Some(1),
+            Self::Fixed(_) | Self::Items { .. } | Self::Layers(_) | Self::Keys { .. } => None,
+        }
+    }
+}
+
+/// The compiled kernels of a device by their text, for as long as it is open: the next model, or the
+/// same one loaded again, compiles nothing twice.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Kernels(Rc<RefCell<HashMap<String, Rc<Kernel>>>>);
+
+impl Kernels {
+    /// One of them is none after all.
+    pub(crate) fn forget(&self) {
+        self.0.borrow_mut().clear();
+    }
+}
+
+/// A compiled kernel.
+#[derive(Debug)]
+pub(crate) struct Kernel {
+    pipeline: wgpu::ComputePipeline,
+    layout: wgpu::BindGroupLayout,
+    label: &'static str,
+}
+
+/// A kernel on its buffers.
+#[derive(Clone, Debug)]
+pub(crate) struct Dispatch {
+    kernel: Rc<Kernel>,
+    group: wgpu::BindGroup,
+    grid: Grid,
+    work: u64,
+}
+
+/// Multiply-adds for which a dispatch counts whatever it does: none is free.
+const LEAST: u64 = 1 << 20;
+
+impl Dispatch {
+    /// The same with work of so many multiply-adds of a product: for each token, of attention for
+    /// each key of each head of each token.
+    pub(crate) fn working(self, work: u64) -> Self {
+        Self { work, ..self }
+    }
+
+    /// What it asks for at one point of the sequence.
+    pub(crate) fn load(&self, progress: Progress) -> Load {
+        let groups = self.grid.at(progress);
+        Load {
+            cost: LEAST + self.work * self.grid.times(progress),
+            groups: self.grid.axis().and_then(|axis| groups.get(axis).copied()).unwrap_or(1).max(1),
+        }
+    }
+}
+
+/// What has been asked of the GPU so far. Tests hold decoding against it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Kernels started.
+    pub dispatches: u64,
+    /// Their workgroups.
+    pub workgroups: u64,
+    /// Command buffers submitted.
+    pub submits: u64,
+    /// Writes into buffers.
+    pub writes: u64,
+    /// Bytes read back.
+    pub bytes_read: u64,
+}
+
+impl std::ops::Sub for Counters {
+    type Output = Self;
+
+    fn sub(self, before: Self) -> Self {
+        Self {
+            dispatches: self.dispatches - before.dispatches,
+            workgroups: self.workgroups - before.workgroups,
+            submits: self.submits - before.submits,
+            writes: self.writes - before.writes,
+            bytes_read: self.bytes_read - before.bytes_read,
+        }
+    }
+}
+
+/// Anything that runs lists of dispatches.
+pub(crate) trait Launcher {
+    /// Runs the lists one after the other, then copies each first buffer into its second.
+    fn run(
+        &self,
+        lists: &[&[Dispatch]],
+        progress: Progress,
+        copies: &[(&wgpu::Buffer, &wgpu::Buffer)],
+    );
+}
+
+/// One recorder, one compute pass, one submission: what was measured to be cheapest.
+#[derive(Debug)]
+pub(crate) struct Recorder {
+    device: Device,
+    counters: Cell<Counters>,
+}
+
+impl Recorder {
+    pub(crate) fn new(device: Device) -> Self {
+        Self { device, counters: Cell::default() }
+    }
+
+    pub(crate) fn counters(&self) -> Counters {
+        self.counters.get()
+    }
+
+    pub(crate) fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// Compiles a kernel, or finds it compiled: equal text is an equal kernel.
+    ///
+    /// It compiles while we go on; whoever waits for the device next hears how that went.
+    pub(crate) fn kernel(&self, source: &Source) -> Rc<Kernel> {
+        let Kernels(kernels) = self.device.kernels();
+        let make = || {
+            let what = format!("the kernel {}", source.label);
+            Rc::new(self.device.guarded(&what, || self.compile(source)))
+        };
+        kernels.borrow_mut().entry(source.text.clone()).or_insert_with(make).clone()
+    }
+
+    fn compile(&self, source: &Source) -> Kernel {
+        let device = self.device.wgpu();
+        let entries: Vec<_> = (0..)
+            .zip(&source.accesses)
+            .map(|(binding, access)| wgpu::BindGroupLayoutEntry {
+                binding,
+                visibility: wgpu::ShaderStages::COMPUTE,
+                ty: wgpu::BindingType::Buffer {
+                    ty: match access {
+                        Access::Read => wgpu::BufferBindingType::Storage { read_only: true },
+                        Access::Write => wgpu::BufferBindingType::Storage { read_only: false },
+                        Access::Uniform => wgpu::BufferBindingType::Uniform,
+                    },
+                    has_dynamic_offset: false,
+                    min_binding_size: None,
+                },
+                count: None,
+            })
+            .collect();
+        let layout = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
+            label: Some(source.label),
+            entries: &entries,
+        });
+        let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
+            label: Some(source.label),
+            source: wgpu::ShaderSource::Wgsl(source.text.as_str().into()),
+        });
+        let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+            label: Some(source.label),
+            layout: Some(&device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+                label: Some(source.label),
+                bind_group_layouts: &[Some(&layout)],
+                immediate_size: 0,
+            })),
+            module: &module,
+            entry_point: Some("main"),
+            // Every buffer and workgroup variable is written before it is read.
+            compilation_options: wgpu::PipelineCompilationOptions {
+                zero_initialize_workgroup_memory: false,
+                ..Default::default()
+            },
+            cache: None,
+        });
+        Kernel { pipeline, layout, label: source.label }
+    }
+
+    /// Binds buffers to a kernel, in the order of its bindings.
+    pub(crate) fn bind(
+        &self,
+        kernel: &Rc<Kernel>,
+        buffers: &[&wgpu::Buffer],
+        grid: Grid,
+    ) -> Dispatch {
+        let entries: Vec<_> = (0..)
+            .zip(buffers)
+            .map(|(binding, buffer)| wgpu::BindGroupEntry {
+                binding,
+                resource: buffer.as_entire_binding(),
+            })
+            .collect();
+        let group = self.device.wgpu().create_bind_group(&wgpu::BindGroupDescriptor {
+            label: Some(kernel.label),
+            layout: &kernel.layout,
+            entries: &entries,
+        });
+        Dispatch { kernel: kernel.clone(), group, grid, work: 0 }
+    }
+
+    /// Writes into a buffer before everything that is submitted later.
+    pub(crate) fn write(&self, buffer: &wgpu::Buffer, offset: u64, bytes: &[u8]) {
+        self.count(|counters| counters.writes += 1);
+        self.device.queue().write_buffer(buffer, offset, bytes);
+    }
+
+    /// The bytes that [`Launcher::run`] copied into `staging`.
+    pub(crate) async fn read(&self, staging: &wgpu::Buffer) -> Result<Vec<u8>> {
+        let bytes = self.device.read(staging).await?;
+        self.count(|counters| counters.bytes_read += bytes.len() as u64);
+        Ok(bytes)
+    }
+
+    /// Runs so many of a dispatch's workgroups, from the one on that stands in the record.
+    pub(crate) fn run_part(&self, dispatch: &Dispatch, progress: Progress, count: u32) {
+        let mut groups = dispatch.grid.at(progress);
+        if let Some(across) = dispatch.grid.axis().and_then(|axis| groups.get_mut(axis)) {
+            *across = count;
+        }
+        let mut encoder = self.device.wgpu().create_command_encoder(&Default::default());
+        self.start(&mut recorder.begin_compute_pass(&Default::default()), dispatch, groups);
+        self.submit(recorder);
+    }
+
+    fn start(&self, pass: &mut wgpu::ComputePass<'_>, dispatch: &Dispatch, [x, y, z]: [u32; 3]) {
+        pass.set_pipeline(&dispatch.kernel.pipeline);
+        pass.set_bind_group(0, &dispatch.group, &[]);
+        pass.dispatch_workgroups(x, y, z);
+        self.count(|counters| {
+            counters.dispatches += 1;
+            counters.workgroups += u64::from(x) * u64::from(y) * u64::from(z);
+        });
+    }
+
+    fn submit(&self, encoder: wgpu::CommandEncoder) {
+        self.device.queue().submit([recorder.finish()]);
+        self.count(|counters| counters.submits += 1);
+    }
+
+    fn count(&self, change: impl FnOnce(&mut Counters)) {
+        let mut counters = self.counters.get();
+        change(&mut counters);
+        self.counters.set(counters);
+    }
+}
+
+impl Launcher for Recorder {
+    fn run(
+        &self,
+        lists: &[&[Dispatch]],
+        progress: Progress,
+        copies: &[(&wgpu::Buffer, &wgpu::Buffer)],
+    ) {
+        let mut encoder =
+            self.device.wgpu().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        {
+            let mut pass = recorder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+            for dispatch in lists.iter().copied().flatten() {
+                self.start(&mut pass, dispatch, dispatch.grid.at(progress));
+            }
+        }
+        for (source, staging) in copies {
+            recorder.copy_buffer_to_buffer(source, 0, staging, 0, staging.size());
+        }
+        self.submit(recorder);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Grid, Progress};
+
+    #[track_caller]
+    fn check(grid: Grid, position: u32, tokens: u32, expected: [u32; 3]) {
+        assert_eq!(grid.at(Progress { position, tokens }), expected);
+    }
+
+    #[test]
+    fn grids_follow_the_sequence_and_keep_to_the_limit() {
+        check(Grid::Fixed(7), 0, 1, [7, 1, 1]);
+        check(Grid::Fixed(65_536), 0, 1, [65_535, 2, 1]);
+        check(Grid::Items { each: 6, per_group: 16 }, 9, 3, [2, 1, 1]);
+        check(Grid::Tiles { across: 5, each: 4 }, 9, 9, [5, 1, 3]);
+        check(Grid::Queries { each: 8, heads: 3, window: 4 }, 9, 9, [2, 3, 1]);
+        check(Grid::Layers(5), 9, 9, [5, 1, 9]);
+        let keys = |window, both_ways| Grid::Keys { per_group: 4, heads: 2, window, both_ways };
+        check(keys(0, false), 30, 2, [8, 2, 2]);
+        check(keys(10, false), 30, 2, [3, 2, 2]);
+        check(keys(10, true), 0, 32, [3, 2, 32]);
+    }
+
+    #[track_caller]
+    fn check_times(grid: Grid, position: u32, tokens: u32, expected: u64) {
+        assert_eq!(grid.times(Progress { position, tokens }), expected);
+    }
+
+    #[test]
+    fn work_follows_tokens_and_the_keys_they_see() {
+        check_times(Grid::Fixed(7), 9, 9, 1);
+        check_times(Grid::Tiles { across: 5, each: 4 }, 9, 9, 12);
+        let queries = |window| Grid::Queries { each: 4, heads: 3, window };
+        check_times(queries(0), 90, 9, 12 * 3 * 99);
+        check_times(queries(20), 0, 9, 12 * 3 * 9);
+        check_times(queries(20), 90, 9, 12 * 3 * 24);
+        check_times(queries(0), u32::MAX, 1, 12 << 32);
+    }
+}

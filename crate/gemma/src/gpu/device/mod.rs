@@ -1,0 +1,335 @@
+//! One WebGPU device, shared by burn's tensors and our kernels.
+
+pub(crate) mod fault;
+pub(crate) mod launcher;
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::sync::{Arc, OnceLock};
+
+use burn::tensor::wgpu::{WgpuSetup, wgpu};
+use futures::future::LocalBoxFuture;
+use hybridge_core::{Error, Result};
+
+use crate::gpu::device::fault::{self, Faults};
+use crate::gpu::device::launcher::Kernels;
+
+/// Tasks burn gathers before it submits. The default of 32 splits a forward pass into many
+/// submits; 128 keeps the GPU fed and is what was measured to be quick to encode.
+const TASKS_MAX: usize = 128;
+
+/// What the adapter is, as far as anyone will tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AdapterFacts {
+    /// The adapter's own words.
+    pub name: String,
+    /// Whether a CPU stands behind it (`SwiftShader`, lavapipe).
+    pub software: bool,
+    /// Half floats in shaders. Nothing here needs them.
+    pub shader_f16: bool,
+    /// Subgroup operations. Nothing here needs them. In a browser only [`Device::with_subgroups`] knows.
+    pub subgroups: bool,
+    /// Invocations of a subgroup at least.
+    pub subgroup_min_size: u32,
+    /// Products of packed bytes in shaders. Nothing here needs them.
+    pub packed_products: bool,
+    /// Timestamps. burn cannot run in a browser without them; the kernels can.
+    pub timestamp_query: bool,
+    /// The largest buffer, in bytes.
+    pub max_buffer_size: u64,
+    /// The largest part of a buffer a shader can see at once, in bytes.
+    pub max_storage_buffer_binding_size: u64,
+}
+
+/// An open device. Cheap to clone; the last clone closes it.
+#[derive(Clone)]
+pub struct Device {
+    setup: WgpuSetup,
+    facts: AdapterFacts,
+    faults: Faults,
+    burn: Arc<OnceLock<burn::tensor::Device>>,
+    kernels: Kernels,
+    verdicts: Verdicts,
+}
+
+/// What the GPU process has yet to say of what was created, in order.
+type Verdicts = Rc<RefCell<VecDeque<LocalBoxFuture<'static, Result<()>>>>>;
+
+impl Device {
+    /// Asks for an adapter and a device with everything the adapter can do.
+    ///
+    /// # Errors
+    /// `UNAVAILABLE` with code `GPU_UNAVAILABLE` where there is no adapter or it gives no device.
+    pub async fn open() -> Result<Self> {
+        Self::open_within(|limits| limits).await
+    }
+
+    /// The same with no more than every implementation of WebGPU gives, but for sizes of buffers.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) async fn open_with_least_limits() -> Result<Self> {
+        Self::open_within(|limits| wgpu::Limits {
+            max_buffer_size: limits.max_buffer_size,
+            max_storage_buffer_binding_size: limits.max_storage_buffer_binding_size,
+            ..wgpu::Limits::default()
+        })
+        .await
+    }
+
+    async fn open_within(within: impl Fn(wgpu::Limits) -> wgpu::Limits) -> Result<Self> {
+        let backends = if cfg!(target_family = "wasm") {
+            wgpu::Backends::BROWSER_WEBGPU
+        } else {
+            wgpu::Backends::PRIMARY
+        };
+        let instance = wgpu::Instance::new(wgpu::InstanceDescriptor {
+            backends,
+            ..wgpu::InstanceDescriptor::new_without_display_handle()
+        });
+        let adapter = instance
+            .request_adapter(&wgpu::RequestAdapterOptions {
+                power_preference: wgpu::PowerPreference::HighPerformance,
+                ..Default::default()
+            })
+            .await
+            .map_err(|error| unavailable("there is no WebGPU adapter", &error))?;
+        let (device, queue) = adapter
+            .request_device(&wgpu::DeviceDescriptor {
+                required_features: usable_features(&adapter),
+                required_limits: within(adapter.limits()),
+                // Buffers are few and large; sub-allocating in big blocks would only waste.
+                memory_hints: wgpu::MemoryHints::MemoryUsage,
+                ..Default::default()
+            })
+            .await
+            .map_err(|error| unavailable("the WebGPU adapter gave no device", &error))?;
+        let info = adapter.get_info();
+        let features = device.features();
+        let limits = device.limits();
+        let facts = AdapterFacts {
+            name: info.name.clone(),
+            software: info.device_type == wgpu::DeviceType::Cpu,
+            shader_f16: features.contains(wgpu::Features::SHADER_F16),
+            subgroups: features.contains(wgpu::Features::SUBGROUP),
+            subgroup_min_size: info.subgroup_min_size,
+            packed_products: instance
+                .wgsl_language_features()
+                .contains(wgpu::WgslLanguageFeatures::Packed4x8IntegerDotProduct),
+            timestamp_query: features.contains(wgpu::Features::TIMESTAMP_QUERY),
+            max_buffer_size: limits.max_buffer_size,
+            max_storage_buffer_binding_size: limits.max_storage_buffer_binding_size,
+        };
+        let faults = Faults::default();
+        faults.watch(&device);
+        let setup = WgpuSetup { instance, adapter, device, queue, backend: info.backend };
+        Ok(Self {
+            setup,
+            facts,
+            faults,
+            burn: Arc::default(),
+            kernels: Kernels::default(),
+            verdicts: Verdicts::default(),
+        })
+    }
+
+    /// What the adapter is.
+    #[must_use]
+    pub fn facts(&self) -> &AdapterFacts {
+        &self.facts
+    }
+
+    /// The same where somebody else had the browser give it subgroups, which wgpu cannot ask for.
+    #[must_use]
+    pub fn with_subgroups(mut self, were_given: bool) -> Self {
+        self.facts.subgroups |= were_given;
+        self
+    }
+
+    /// The same that says it had halves in shaders.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn promising_halves(mut self) -> Self {
+        self.facts.shader_f16 = true;
+        self
+    }
+
+    /// burn's name for this device, registered when first asked for.
+    ///
+    /// # Errors
+    /// `UNIMPLEMENTED` in a browser whose adapter has no timestamps: cubecl 0.11 panics there at
+    /// the first tensor operation, so it must be said before one. The kernels do not ask for it.
+    pub fn burn(&self) -> Result<burn::tensor::Device> {
+        if let Some(device) = self.burn.get() {
+            return Ok(device.clone());
+        }
+        if cfg!(target_family = "wasm") && !self.facts.timestamp_query {
+            return Err(Error::new(
+                hybridge_core::Status::Unimplemented,
+                "burn needs the WebGPU feature timestamp-query, which this adapter lacks",
+            )
+            .with_code("GPU_UNSUPPORTED"));
+        }
+        let device = burn::tensor::Device::wgpu_options()
+            .setup(self.setup.clone())
+            .tasks_max(TASKS_MAX)
+            .init()
+            .map_err(|error| unavailable("burn refused the WebGPU device", &error))?;
+        // Registration installed handlers that panic.
+        self.faults.watch(&self.setup.device);
+        Ok(self.burn.get_or_init(|| device).clone())
+    }
+
+    /// The wgpu device.
+    #[must_use]
+    pub fn wgpu(&self) -> &wgpu::Device {
+        &self.setup.device
+    }
+
+    /// The queue everything goes through, burn's work included.
+    #[must_use]
+    pub fn queue(&self) -> &wgpu::Queue {
+        &self.setup.queue
+    }
+
+    /// What was compiled on it.
+    pub(crate) fn kernels(&self) -> &Kernels {
+        &self.kernels
+    }
+
+    /// What went wrong behind our back since it was last asked.
+    ///
+    /// # Errors
+    /// `UNAVAILABLE` with code `DEVICE_LOST`, or the first error nobody caught.
+    pub fn check(&self) -> Result<()> {
+        self.faults.check()
+    }
+
+    /// Runs `act`, which creates something. Whoever waits for this device next hears what the GPU process said to it:
+    /// until then pipelines compile and buffers are made while we go on.
+    ///
+    /// The first validation or memory error of `act` becomes that of [`Self::settled`], as `what` to the reader.
+    pub(crate) fn guarded<R>(&self, what: &str, act: impl FnOnce() -> R) -> R {
+        let memory = self.wgpu().push_error_scope(wgpu::ErrorFilter::OutOfMemory);
+        let validation = self.wgpu().push_error_scope(wgpu::ErrorFilter::Validation);
+        let made = act();
+        let (validation, memory) = (validation.pop(), memory.pop());
+        let what = what.to_owned();
+        self.verdicts.borrow_mut().push_back(Box::pin(async move {
+            if let Some(error) = validation.await {
+                return Err(match fault::to_error(&error) {
+                    // Chromium reports a buffer that is too large as a validation error.
+                    error if error.message.contains("size") && error.message.contains("limit") => {
+                        fault::memory_error(&what)
+                    }
+                    error => {
+                        Error { message: format!("{what}: {}", error.message).into(), ..error }
+                    }
+                });
+            }
+            memory.await.map_or(Ok(()), |_| Err(fault::memory_error(&what)))
+        }));
+        made
+    }
+
+    /// Waits for the verdicts on all that was created so far.
+    ///
+    /// # Errors
+    /// The first of them that is bad; then as [`Self::check`].
+    pub(crate) async fn settled(&self) -> Result<()> {
+        loop {
+            // Taken out, so that no borrow outlives the wait.
+            let next = self.verdicts.borrow_mut().pop_front();
+            let Some(next) = next else { return self.check() };
+            if let Err(error) = next.await {
+                self.clear_errors().await;
+                return Err(error);
+            }
+        }
+    }
+
+    /// Forgets what followed from something that could not be created, so that the device may be used again.
+    async fn clear_errors(&self) {
+        self.kernels.forget();
+        // The last verdict comes after every error that was on its way.
+        self.guarded("nothing", || ());
+        let rest = std::mem::take(&mut *self.verdicts.borrow_mut());
+        for verdict in rest {
+            // A consequence: the cause is told.
+            let _ = verdict.await;
+        }
+        self.faults.clear_errors();
+    }
+
+    /// Waits until everything submitted so far is done.
+    ///
+    /// # Errors
+    /// What was wrong with anything created before; then as [`Self::check`].
+    pub async fn idle(&self) -> Result<()> {
+        self.settled().await?;
+        let (send, receive) = futures::channel::oneshot::channel();
+        self.queue().on_submitted_work_done(move || {
+            // The receiver is gone only where nobody waits any more.
+            let _ = send.send(());
+        });
+        self.poll()?;
+        // A dropped sender means that the device went away; `check` says so.
+        let _ = receive.await;
+        self.check()
+    }
+
+    /// The bytes of a mappable buffer, once all work submitted before is done.
+    ///
+    /// # Errors
+    /// `UNAVAILABLE` with code `DEVICE_LOST` where the mapping is refused; as [`Self::idle`].
+    pub(crate) async fn read(&self, staging: &wgpu::Buffer) -> Result<Vec<u8>> {
+        self.settled().await?;
+        let (send, receive) = futures::channel::oneshot::channel();
+        staging.map_async(wgpu::MapMode::Read, .., move |result| {
+            let _ = send.send(result);
+        });
+        self.poll()?;
+        let mapped = receive.await;
+        self.check()?;
+        match mapped {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => return Err(fault::lost_error(&error.to_string())),
+            Err(_) => return Err(fault::lost_error("a read was dropped")),
+        }
+        let bytes = staging
+            .get_mapped_range(..)
+            .map(|view| view.to_vec())
+            .map_err(|error| Error::internal(format!("cannot read a mapped buffer: {error}")));
+        staging.unmap();
+        bytes
+    }
+
+    /// Natively nothing happens unless somebody polls; in a browser the event loop does.
+    fn poll(&self) -> Result<()> {
+        match self.wgpu().poll(wgpu::PollType::wait_indefinitely()) {
+            Ok(_) => Ok(()),
+            Err(error) => self.check().and(Err(fault::lost_error(&error.to_string()))),
+        }
+    }
+
+    /// Gives the device back to the system. Every buffer on it dies.
+    pub fn destroy(&self) {
+        self.wgpu().destroy();
+    }
+}
+
+impl std::fmt::Debug for Device {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Device").field("facts", &self.facts).finish_non_exhaustive()
+    }
+}
+
+/// All features but those that need `unsafe` promises or that WGSL cannot use.
+fn usable_features(adapter: &wgpu::Adapter) -> wgpu::Features {
+    adapter
+        .features()
+        .difference(wgpu::Features::MAPPABLE_PRIMARY_BUFFERS)
+        .difference(wgpu::Features::all_experimental_mask())
+}
+
+fn unavailable(what: &str, error: &impl std::fmt::Display) -> Error {
+    Error::unavailable(format!("{what}: {error}")).with_code("GPU_UNAVAILABLE")
+}

@@ -1,0 +1,290 @@
+//! Which plan is the quickest here: each is tried on one product, and that decides.
+//!
+//! What a barrier, a shuffle or a product of bytes costs differs by a factor of ten from adapter to
+//! adapter, and no name of one tells. A plan whose numbers are off is not taken, however quick.
+
+use burn::tensor::wgpu::wgpu;
+use hybridge_core::{Error, Result};
+
+use crate::gpu::device::fault;
+use crate::gpu::device::launcher::{Dispatch, Launcher as _, Progress, Recorder};
+use crate::gpu::judge::self_check::{largest_error, ramp};
+use crate::gpu::kernels::products::{Product, Rows};
+use crate::gpu::kernels::upload::{Planes, Uploader};
+use crate::gpu::pass::pace::Clock;
+use crate::gpu::{Device, Plan};
+use crate::quant::{Encoding, Rounding};
+use crate::scalar::vector::dot;
+
+/// The product: a layer's of a small model.
+const ROWS: usize = 4096;
+const COLUMNS: usize = 640;
+
+/// How often each has its turn. The quickest turn counts: others may be at work beside it.
+const TURNS: u32 = 3;
+
+/// Milliseconds of a turn at least: browsers tell no less than a tenth of one, and waiting takes some
+/// too. Real GPUs take microseconds for one product.
+const LEAST: f64 = 5.0;
+const REPEATS_MAX: usize = 1024;
+
+/// Rounding costs accuracy: it has to be quicker than this part of the time without, and the coarser
+/// one than this part of the finer one's.
+const WORTH_ROUNDING: f64 = 0.9;
+
+/// How far results may be from the CPU's, of the largest one: sums in another order, and vectors
+/// that were rounded.
+const TOLERANCE: f32 = 1e-4;
+const ROUNDING: f32 = 0.05;
+
+/// A plan, and how it was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PlanChoice {
+    /// The quickest one that computes right.
+    pub plan: Plan,
+    /// How many were tried. One that is tried again beside its roundings counts twice.
+    pub tried: usize,
+}
+
+/// Tries what this adapter may run, if there is more than one: first how rows are spread, then
+/// whether rounding pays there. `remembered` is what was chosen here before; nothing is tried where
+/// it is still known.
+///
+/// # Errors
+/// As compiling and running on the device.
+pub async fn choose(
+    device: &Device,
+    remembered: &str,
+    may_round: bool,
+    clock: Clock,
+) -> Result<PlanChoice> {
+    let facts = device.facts();
+    if let Some(plan) = Plan::parse(remembered, facts, may_round) {
+        return Ok(PlanChoice { plan, tried: 0 });
+    }
+    let mut trial = Trial { device, clock, bench: None, tried: 0 };
+    let plan = trial.quickest(Plan::spreads(facts)).await;
+    let plan = match plan {
+        Ok(plan) => trial.quickest(plan.roundings(facts, may_round)).await,
+        failed => failed,
+    };
+    // A model follows on the same device, and garbage is collected late.
+    for buffer in trial.bench.into_iter().flat_map(|it| it.buffers) {
+        buffer.destroy();
+    }
+    Ok(PlanChoice { plan: plan?, tried: trial.tried })
+}
+
+/// What plans are tried on, made when it is needed.
+struct Trial<'a> {
+    device: &'a Device,
+    clock: Clock,
+    bench: Option<Bench>,
+    tried: usize,
+}
+
+impl Trial<'_> {
+    async fn quickest(&mut self, plans: Vec<Plan>) -> Result<Plan> {
+        if let [plan] = plans.as_slice() {
+            return Ok(*plan);
+        }
+        self.tried += plans.len();
+        let bench = match self.bench.take() {
+            Some(bench) => bench,
+            None => Bench::make(self.device)?,
+        };
+        let times = self.bench.insert(bench).time(&plans, self.clock).await;
+        quickest(&times?)
+    }
+}
+
+/// The quickest one; with rounding only where that is worth it.
+fn quickest(times: &[(Plan, f64)]) -> Result<Plan> {
+    let weighed = |(plan, time): &(Plan, f64)| {
+        let steps = match plan.rounding() {
+            None => 0,
+            Some(Rounding::Halves) => 1,
+            Some(Rounding::Bytes) => 2,
+        };
+        (*plan, time / WORTH_ROUNDING.powi(steps))
+    };
+    let best = times.iter().map(weighed).min_by(|a, b| a.1.total_cmp(&b.1));
+    best.map(|(plan, _)| plan).ok_or_else(|| Error::internal("no plan computes right"))
+}
+
+const START: Progress = Progress { position: 0, tokens: 1 };
+
+struct Bench {
+    recorder: Recorder,
+    planes: Planes,
+    /// The vector as it is, and rounded.
+    inputs: Vec<(Option<Rounding>, wgpu::Buffer)>,
+    output: wgpu::Buffer,
+    progress: wgpu::Buffer,
+    staging: wgpu::Buffer,
+    /// Everything, to be freed.
+    buffers: Vec<wgpu::Buffer>,
+}
+
+impl Bench {
+    fn make(device: &Device) -> Result<Self> {
+        let mut uploader = Uploader::new(device.clone(), None);
+        let recorder = Recorder::new(device.clone());
+        let input = ramp(COLUMNS, 11);
+        let mut inputs = vec![(None, uploader.filled("input", &input)?)];
+        for rounding in Rounding::ALL {
+            let words = rounding.words(&input);
+            let buffer = uploader.values("rounded input", words.len())?;
+            let bytes: Vec<u8> = words.into_iter().flat_map(u32::to_le_bytes).collect();
+            recorder.write(&buffer, 0, &bytes);
+            inputs.push((Some(rounding), buffer));
+        }
+        let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
+        let progress = uploader.buffer("progress", 16, usage)?;
+        recorder.write(&progress, 0, &[0_u32, 1, 0, 0].map(u32::to_le_bytes).concat());
+        let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
+        let output = uploader.values("output", ROWS)?;
+        Ok(Self {
+            planes: uploader.packed(Encoding::Q4_0, [ROWS, COLUMNS], &matrix())?,
+            staging: uploader.buffer("output to read", output.size(), usage)?,
+            recorder,
+            inputs,
+            output,
+            progress,
+            buffers: uploader.finish(),
+        })
+    }
+
+    /// Milliseconds of each plan that computes right.
+    async fn time(&self, plans: &[Plan], clock: Clock) -> Result<Vec<(Plan, f64)>> {
+        let tried = self.compiled(plans).await?;
+        let expected = product_on_cpu();
+        let largest = expected.iter().fold(0.0_f32, |most, it| most.max(it.abs()));
+        let mut right = Vec::new();
+        for (plan, dispatch) in tried {
+            let list = std::slice::from_ref(&dispatch);
+            self.recorder.run(&[list], START, &[(&self.output, &self.staging)]);
+            let bytes = self.recorder.read(&self.staging).await?;
+            let words = bytes.as_chunks::<4>().0.iter().take(ROWS);
+            let found: Vec<f32> = words.map(|word| f32::from_le_bytes(*word)).collect();
+            let tolerance = if plan.rounding().is_some() { ROUNDING } else { TOLERANCE };
+            if largest_error(&expected, &found) <= tolerance * largest {
+                right.push((plan, dispatch, f64::INFINITY));
+            }
+        }
+        let mut repeats = 1;
+        if let [(_, first, _), ..] = right.as_slice() {
+            while self.turn(first, repeats, clock).await? < LEAST && repeats < REPEATS_MAX {
+                repeats *= 2;
+            }
+        }
+        for _ in 0..TURNS {
+            for (_, dispatch, best) in &mut right {
+                *best = best.min(self.turn(dispatch, repeats, clock).await?);
+            }
+        }
+        Ok(right.into_iter().map(|(plan, _, best)| (plan, best)).collect())
+    }
+
+    /// Milliseconds that a dispatch takes so many times.
+    async fn turn(&self, dispatch: &Dispatch, repeats: usize, clock: Clock) -> Result<f64> {
+        let lists = vec![std::slice::from_ref(dispatch); repeats];
+        let start = clock();
+        self.recorder.run(&lists, START, &[]);
+        self.recorder.device().idle().await?;
+        Ok(clock() - start)
+    }
+
+    /// Those that can be compiled: what a browser promises, its GPU's compiler may yet refuse.
+    async fn compiled(&self, plans: &[Plan]) -> Result<Vec<(Plan, Dispatch)>> {
+        let device = self.recorder.device();
+        // All at once, as a rule nobody refuses.
+        let tried = plans.iter().map(|plan| (*plan, self.dispatch(*plan))).collect();
+        if usable(device.settled().await)? {
+            return Ok(tried);
+        }
+        let mut tried = Vec::new();
+        for plan in plans {
+            let dispatch = self.dispatch(*plan);
+            if usable(device.settled().await)? {
+                tried.push((*plan, dispatch));
+            }
+        }
+        Ok(tried)
+    }
+
+    fn dispatch(&self, plan: Plan) -> Dispatch {
+        let product = Product {
+            label: "tried product",
+            rows: Rows::Stacked(vec![self.planes.shape]),
+            in_quads: crate::gpu::kernels::padded(COLUMNS) / 4,
+            out_stride: 0,
+            out_first: 0,
+            soft_cap: None,
+        };
+        let (source, grid) = product.for_one(plan, None);
+        let kernel = self.recorder.kernel(&source);
+        let input = self.inputs.iter().filter(|it| it.0 == plan.rounding()).map(|it| &it.1);
+        let mut bound: Vec<_> = input.chain([&self.output, &self.progress]).collect();
+        bound.extend(self.planes.buffers());
+        self.recorder.bind(&kernel, &bound, grid)
+    }
+}
+
+/// Whether what was made can be used; an error where nothing more can be.
+fn usable(verdict: Result<()>) -> Result<bool> {
+    match verdict {
+        Ok(()) => Ok(true),
+        Err(error) if error.code.as_deref() == Some(fault::FAILED) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "rounded once, at the end")]
+fn product_on_cpu() -> Vec<f32> {
+    let (bytes, input) = (matrix(), ramp(COLUMNS, 11));
+    let mut row = vec![0.0; COLUMNS];
+    let rows = bytes.chunks_exact(Encoding::Q4_0.bytes_of(COLUMNS));
+    rows.map(|bytes| {
+        Encoding::Q4_0.decode(bytes, &mut row);
+        dot(&row, &input) as f32
+    })
+    .collect()
+}
+
+/// Blocks of `Q4_0` whose scales and codes repeat late.
+fn matrix() -> Vec<u8> {
+    let mut code = 0_u8;
+    let block = |scale: &f32| {
+        let scale = half::f16::from_f32(scale / 8.0).to_le_bytes();
+        let codes: [u8; 16] = std::array::from_fn(|_| {
+            code = code.wrapping_mul(5).wrapping_add(77);
+            code
+        });
+        scale.into_iter().chain(codes)
+    };
+    ramp(ROWS * COLUMNS / 32, 7).iter().flat_map(block).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Plan, Rounding, quickest};
+
+    #[track_caller]
+    fn check(times: &[(Plan, f64)], expected: Plan) {
+        assert_eq!(quickest(times).unwrap(), expected, "{times:?}");
+    }
+
+    #[test]
+    fn rounding_must_be_worth_it() {
+        let exact = Plan::SHUFFLING_8;
+        let [halves, bytes] = Rounding::ALL.map(|it| exact.rounded(it));
+        check(&[(exact, 2.0), (bytes, 1.0)], bytes);
+        check(&[(exact, 1.0), (bytes, 0.85)], exact);
+        check(&[(exact, 1.0), (halves, 0.85), (bytes, 0.8)], halves);
+        check(&[(exact, 1.0), (halves, 0.85), (bytes, 0.7)], bytes);
+        check(&[(exact, 1.0), (halves, 0.95)], exact);
+        check(&[(Plan::TOGETHER, 3.0), (exact, 2.0)], exact);
+        assert!(quickest(&[]).is_err());
+    }
+}

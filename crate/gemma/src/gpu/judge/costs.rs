@@ -1,0 +1,245 @@
+//! What a pass asks of the GPU, counted: the same on every machine, as milliseconds are not.
+
+use std::cell::Cell;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::Poll;
+
+use hybridge_core::Result;
+
+use crate::config::Span;
+use crate::engine::Pass as _;
+use crate::gpu::device::launcher::Recorder;
+use crate::gpu::judge::checks::{GREEDY, mask, near, open, widened, wrong};
+use crate::gpu::kernels::{Shapes, norm};
+use crate::gpu::{Counters, Device, KernelPass, Options, Plan};
+use crate::sample::{Draw, Sampler};
+use crate::scalar::Scalar;
+use crate::testing::Tiny;
+
+/// A decoded token costs few dispatches, one submission and no more than 512 bytes of reading.
+///
+/// # Errors
+/// What it costs instead.
+pub(crate) async fn decoding_is_cheap(device: &Device, tiny: &Tiny) -> Result<()> {
+    let rounded = Plan::alone(device.facts()).roundings(device.facts(), true).into_iter().map(Some);
+    for plan in std::iter::once(None).chain(rounded) {
+        decoding_is_cheap_with(device, tiny, plan).await?;
+    }
+    Ok(())
+}
+
+async fn decoding_is_cheap_with(device: &Device, tiny: &Tiny, plan: Option<Plan>) -> Result<()> {
+    let model = open(tiny).await?;
+    let options = Options { plan, ..Options::USUAL };
+    let mut pass = KernelPass::load(device, &model, 64, options).await?;
+    pass.prefill(&tiny.prompt(5)).await?;
+    let sampled = Sampler { temperature: 1.0, top_k: 64, top_p: 0.95, min_p: 0.0, seed: 1 };
+    // A mask is one more write, and nothing else.
+    let mask = mask(model.config.vocabulary, 3, 0);
+    for (sampler, allowed, writes) in [
+        (Sampler::GREEDY, None, 0),
+        (sampled, None, 1),
+        (Sampler::GREEDY, Some(mask.as_slice()), 1),
+        (sampled, Some(mask.as_slice()), 2),
+    ] {
+        let draw = |step| Draw { sampler, step, top: 0, allowed };
+        let mut choice = pass.choose(&draw(0)).await?;
+        // Choosing twice moved the GPU's record on twice; the first step puts that right.
+        choice = pass.step(choice.token, &draw(1)).await?;
+        for step in 2..6 {
+            let before = pass.counters();
+            choice = pass.step(choice.token, &draw(step)).await?;
+            let Counters { dispatches, submits, writes: written, bytes_read, .. } =
+                pass.counters() - before;
+            let most = 9 * model.config.layers.len() as u64 + 5;
+            if dispatches > most || submits != 1 || written > writes || bytes_read > 512 {
+                return wrong(format!(
+                    "{dispatches} dispatches of {most}, {submits} submits, {written} writes, {bytes_read} bytes"
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// All weights on the GPU together are little more than in the file.
+///
+/// # Errors
+/// How much they are.
+pub(crate) async fn weights_stay_packed(device: &Device, tiny: &Tiny) -> Result<()> {
+    let model = open(tiny).await?;
+    let pass = KernelPass::load(device, &model, 64, Options::USUAL).await?;
+    let (taken, file) = (pass.weight_bytes(), model.tensors.bytes());
+    if taken >= file && taken * 100 < file * 105 && taken < pass.gpu_bytes() {
+        return Ok(());
+    }
+    wrong(format!("{taken} bytes on the GPU, {file} in the file"))
+}
+
+/// Whoever asks a device for a kernel that it has compiled gets that one.
+///
+/// # Errors
+/// That it was compiled again.
+pub(crate) async fn kernels_are_compiled_once(device: &Device, tiny: &Tiny) -> Result<()> {
+    let (source, _) = norm(&open(tiny).await?.config, Shapes::SOFTWARE.token, None);
+    let first = Recorder::new(device.clone()).kernel(&source);
+    let second = Recorder::new(device.clone()).kernel(&source);
+    if Rc::ptr_eq(&first, &second) { Ok(()) } else { wrong("compiled twice".to_owned()) }
+}
+
+/// A chunk of a prompt costs eight dispatches a layer and one for each shard of the embedding.
+///
+/// # Errors
+/// What it costs instead.
+pub(crate) async fn reading_is_cheap(device: &Device, tiny: &Tiny) -> Result<()> {
+    let model = open(tiny).await?;
+    let options = Options { chunk: 20, ..Options::USUAL };
+    let mut pass = KernelPass::load(device, &model, 64, options).await?;
+    let before = pass.counters();
+    pass.prefill(&tiny.prompt(40)).await?;
+    let Counters { dispatches, submits, writes, bytes_read, .. } = pass.counters() - before;
+    let each = 8 * model.config.layers.len() as u64 + 1;
+    if (dispatches, submits, writes, bytes_read) == (2 * each, 2, 4, 0) {
+        return Ok(());
+    }
+    wrong(format!("{dispatches} dispatches of {}, {submits} submits, {writes} writes", 2 * each))
+}
+
+thread_local! {
+    static SECONDS: Cell<f64> = const { Cell::new(0.0) };
+}
+
+/// Milliseconds by which everything takes a second.
+fn slow() -> f64 {
+    SECONDS.set(SECONDS.get() + 1.0);
+    1000.0 * SECONDS.get()
+}
+
+/// Drops some work where it waits for this time; whether it was over before.
+pub(crate) async fn dropped_at<T>(wait: u64, work: impl Future<Output = T>) -> bool {
+    let mut work = pin!(work);
+    let mut waited = 0;
+    poll_fn(|context| match work.as_mut().poll(context) {
+        Poll::Ready(_) => Poll::Ready(true),
+        Poll::Pending => {
+            waited += 1;
+            if waited == wait { Poll::Ready(false) } else { Poll::Pending }
+        }
+    })
+    .await
+}
+
+/// Of a prompt that nobody waits for any more the GPU is sent nothing more, a dispatch that takes
+/// long is sent alone, and what was fed before stays right.
+///
+/// # Errors
+/// What was sent, or what differs.
+pub(crate) async fn stopped_prompts_end(device: &Device, tiny: &Tiny) -> Result<()> {
+    let model = open(tiny).await?;
+    let prompt = tiny.prompt(150);
+    let (begun, rest) = prompt.split_at(40);
+    let mut scalar = Scalar::load(&model, 200).await?;
+    scalar.prefill(&prompt).await?;
+    let exact = widened(&scalar.logits().await?);
+    let options = Options { clock: Some(slow), ..Options::USUAL };
+    let mut pass = KernelPass::load(device, &model, 200, options).await?;
+    for wait in [1, 2, 5, 12] {
+        pass.rewind(0);
+        // From here on it knows that every submission takes a second.
+        pass.prefill(begun).await?;
+        let before = pass.counters();
+        let is_over = dropped_at(wait, pass.prefill(rest)).await;
+        let Counters { submits, dispatches, .. } = pass.counters() - before;
+        if is_over || submits == 0 || submits > wait || dispatches != submits {
+            return wrong(format!("{submits} submits, {dispatches} dispatches after {wait} waits"));
+        }
+        let missing = prompt.get(pass.position()..).unwrap_or_default();
+        pass.prefill(missing).await?;
+        near(&format!("stopped at wait {wait}"), &pass.logits().await?, &exact)?;
+    }
+    Ok(())
+}
+
+/// Far into a text only global layers have more to do.
+///
+/// # Errors
+/// How much more is done.
+pub(crate) async fn local_layers_are_bounded(device: &Device, tiny: &Tiny) -> Result<()> {
+    let model = open(tiny).await?;
+    let config = &model.config;
+    let mut pass = KernelPass::load(device, &model, 1100, Options::USUAL).await?;
+    let mut spent = Vec::new();
+    for position in [64, 1024] {
+        pass.skip_to(position - 1);
+        let before = pass.counters();
+        pass.step(5, &GREEDY).await?;
+        spent.push((pass.counters() - before).workgroups);
+    }
+    let global = config.layers.iter().filter(|layer| layer.span == Span::Global).count() as u64;
+    let per_group = u64::from(Options::USUAL.shapes(device).key.items());
+    let more = (1024_u64.div_ceil(per_group) - 64_u64.div_ceil(per_group)) * config.heads as u64;
+    let [near, far] = *spent.as_slice() else { return wrong("two were measured".to_owned()) };
+    if far - near == global * more {
+        return Ok(());
+    }
+    wrong(format!("{} more workgroups, {} were expected", far - near, global * more))
+}
+
+/// Steps that are sent before they are asked for change nothing: not what is written, not what can
+/// be taken back, and not what a token costs.
+///
+/// # Errors
+/// What differs.
+pub(crate) async fn looking_ahead_changes_nothing(device: &Device, tiny: &Tiny) -> Result<()> {
+    let model = open(tiny).await?;
+    let prompt = tiny.prompt(20);
+    let sampled = Sampler { temperature: 1.0, top_k: 20, top_p: 1.0, min_p: 0.0, seed: 3 };
+    let mut told: Vec<(Vec<u32>, Vec<f32>)> = Vec::new();
+    for ahead in [false, true] {
+        let mut pass = KernelPass::load(device, &model, 128, Options::USUAL).await?;
+        pass.look_ahead(ahead);
+        pass.prefill(&prompt).await?;
+        let mut ids = vec![pass.choose(&GREEDY).await?.token];
+        let mut logits = Vec::new();
+        for round in 0..4_u32 {
+            let mut last = ids.last().copied().unwrap_or_default();
+            for _ in 0..6 {
+                last = pass.step(last, &GREEDY).await?.token;
+                ids.push(last);
+            }
+            // A second look, another token than the likeliest, and a way back.
+            ids.push(pass.choose(&GREEDY).await?.token);
+            logits.extend(pass.logits().await?);
+            // Only some may be chosen: no step can be sent ahead of that.
+            let mask = mask(model.config.vocabulary, 5, round);
+            let masked = Draw { allowed: Some(&mask), ..GREEDY };
+            ids.push(pass.choose(&masked).await?.token);
+            ids.push(pass.step(9 + round, &masked).await?.token);
+            ids.push(pass.step(ids.last().copied().unwrap_or_default(), &GREEDY).await?.token);
+            let draw = Draw { sampler: sampled, step: round, top: 3, allowed: None };
+            ids.push(pass.step(7 + round, &draw).await?.token);
+            ids.push(pass.step(ids.last().copied().unwrap_or_default(), &GREEDY).await?.token);
+            let kept = pass.rewind(pass.position() - 3);
+            ids.push(u32::try_from(kept).unwrap_or(u32::MAX));
+            pass.prefill(prompt.get(..4).unwrap_or_default()).await?;
+            ids.push(pass.choose(&GREEDY).await?.token);
+        }
+        let before = pass.counters();
+        let mut last = ids.last().copied().unwrap_or_default();
+        for _ in 0..5 {
+            last = pass.step(last, &GREEDY).await?.token;
+        }
+        let Counters { submits, writes, bytes_read, .. } = pass.counters() - before;
+        // With its neighbour already under way the first of them sends nothing of its own.
+        if submits != 5 || writes > 1 || bytes_read != 5 * 512 {
+            return wrong(format!("{submits} submits, {writes} writes, {bytes_read} bytes"));
+        }
+        told.push((ids, logits));
+    }
+    match told.as_slice() {
+        [without, with] if without == with => Ok(()),
+        other => wrong(format!("{:?}", other.iter().map(|(ids, _)| ids).collect::<Vec<_>>())),
+    }
+}

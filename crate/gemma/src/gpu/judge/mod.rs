@@ -1,0 +1,16 @@
+//! What judges a device: the self-check and the choice of a plan at load, and the suite of tests.
+
+#[cfg(any(test, feature = "testing"))]
+pub mod bench;
+#[cfg(any(test, feature = "testing"))]
+pub mod checks;
+pub(crate) mod choice;
+#[cfg(any(test, feature = "testing"))]
+mod costs;
+#[cfg(any(test, feature = "testing"))]
+mod cuts;
+#[cfg(any(test, feature = "testing"))]
+pub mod rounding;
+pub(crate) mod self_check;
+#[cfg(any(test, feature = "testing"))]
+pub mod suite;

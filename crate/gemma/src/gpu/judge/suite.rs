@@ -1,0 +1,281 @@
+//! The tests of the GPU passes, each a function of a device: natively on every software adapter, and the very same
+//! ones in a browser. [`gpu_suite`](crate::gpu_suite) lists them once for both.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use hybridge_core::{Error, Result};
+
+use crate::burn::burn_check;
+use crate::config::Architecture;
+use crate::gpu::judge::checks::{self, Kind};
+use crate::gpu::judge::costs;
+use crate::gpu::judge::cuts;
+use crate::gpu::judge::rounding;
+use crate::gpu::{Device, Options, Plan, PlanChoice, choose, self_check};
+use crate::testing::{Tiny, tiny_models};
+
+/// The kernels for real GPUs, whose barriers CPU adapters are slow at.
+const BARRIERS: Kind = Kind::Kernels(kernels(40, false));
+/// The kernels for CPU adapters.
+const NO_BARRIERS: Kind = Kind::Kernels(kernels(16, true));
+
+/// Browsers compile and wait for so long that the slowest tests take less there.
+pub(crate) const IS_NATIVE: bool = cfg!(not(target_family = "wasm"));
+
+const fn kernels(chunk: usize, software: bool) -> Options {
+    Options { chunk, software: Some(software), ..Options::USUAL }
+}
+
+/// Hands the name of every test to a macro that makes tests of them.
+#[macro_export]
+macro_rules! gpu_suite {
+    ($tests:ident) => {
+        $tests! {
+            the_device_computes_right,
+            kernels_without_barriers_agree_with_the_record,
+            kernels_with_barriers_agree_with_the_record,
+            rounded_products_are_sums,
+            rounding_agrees_with_its_twin,
+            subgroups_are_right_or_told,
+            least_limits_suffice,
+            a_plan_is_chosen_once,
+            a_plan_that_is_refused_is_passed_over,
+            burn_agrees_with_the_record,
+            vectors_agree_with_the_record,
+            chunks_do_not_matter,
+            rewinding_forgets_the_end,
+            draws_are_the_same,
+            decoding_is_cheap,
+            reading_is_cheap,
+            stopped_prompts_end,
+            cutting_changes_nothing,
+            stopping_amid_a_dispatch_is_right,
+            local_layers_are_bounded,
+            weights_stay_packed,
+            kernels_are_compiled_once,
+            looking_ahead_changes_nothing,
+            what_is_no_number_is_told,
+            shards_do_not_matter,
+            too_much_memory_is_refused,
+            what_cannot_be_made_is_told,
+        }
+    };
+}
+
+/// Checks the tiny models that `take` takes, and names all that fail.
+async fn check(
+    device: &Device,
+    take: impl Fn(&Tiny) -> bool,
+    each: &impl AsyncFn(&Device, &Tiny) -> Result<()>,
+) -> Result<()> {
+    let mut failures = Vec::new();
+    for tiny in tiny_models().iter().filter(|tiny| take(tiny)) {
+        if let Err(error) = each(device, tiny).await {
+            failures.push(format!("{}: {error}", tiny.name));
+        }
+    }
+    if failures.is_empty() { Ok(()) } else { Err(Error::internal(failures.join("\n"))) }
+}
+
+fn writes(tiny: &Tiny) -> bool {
+    tiny.architecture == Architecture::Gemma3
+}
+
+fn embeds(tiny: &Tiny) -> bool {
+    tiny.architecture == Architecture::GemmaEmbedding
+}
+
+fn one_of(names: &'static [&'static str]) -> impl Fn(&Tiny) -> bool {
+    move |tiny| names.contains(&tiny.name)
+}
+
+/// The first ones everywhere, the others natively.
+fn natively_also(
+    few: &'static [&'static str],
+    others: &'static [&'static str],
+) -> impl Fn(&Tiny) -> bool {
+    move |tiny| few.contains(&tiny.name) || IS_NATIVE && others.contains(&tiny.name)
+}
+
+macro_rules! suite {
+    ($($(#[$doc:meta])* $name:ident: $take:expr, $each:expr;)*) => {$(
+        $(#[$doc])*
+        ///
+        /// # Errors
+        /// What is wrong, model by model.
+        pub async fn $name(device: &Device) -> Result<()> {
+            check(device, $take, &$each).await
+        }
+    )*};
+}
+
+suite! {
+    /// As people without a GPU get them.
+    kernels_without_barriers_agree_with_the_record: writes, async |device: &Device, tiny: &Tiny| {
+        checks::agrees_with_record(device, NO_BARRIERS, tiny).await
+    };
+    /// As people with a GPU get them.
+    kernels_with_barriers_agree_with_the_record:
+        one_of(&["q4_0", "q6_k", "mixed", "head_256", "irregular"]),
+        async |device: &Device, tiny: &Tiny| checks::agrees_with_record(device, BARRIERS, tiny).await;
+    /// Products of decoding with rounded vectors.
+    rounded_products_are_sums: one_of(&["q4_0"]), rounding::rounded_products_are_sums;
+    /// Decoding with rounded vectors.
+    rounding_agrees_with_its_twin: one_of(&["q4_0", "q6_k"]), rounding::rounding_agrees_with_its_twin;
+    /// Sums by shuffles.
+    subgroups_are_right_or_told: one_of(&["q4_0"]), rounding::subgroups_are_right_or_told;
+    /// burn's plain operations.
+    burn_agrees_with_the_record: writes, async |device: &Device, tiny: &Tiny| {
+        checks::agrees_with_record(device, Kind::Burn, tiny).await
+    };
+    /// Embeddings, by both.
+    vectors_agree_with_the_record: embeds, async |device: &Device, tiny: &Tiny| {
+        for kind in [Kind::Burn, NO_BARRIERS] {
+            checks::vector_agrees_with_record(device, kind, tiny).await?;
+        }
+        cuts::cutting_changes_no_vector(device, tiny).await
+    };
+    /// Prefill in pieces of any size.
+    chunks_do_not_matter: one_of(&["q8_0", "irregular"]), async |device: &Device, tiny: &Tiny| {
+        for kind in [Kind::Burn, NO_BARRIERS, BARRIERS] {
+            checks::chunks_do_not_matter(device, kind, tiny).await?;
+        }
+        Ok(())
+    };
+    /// A cache that goes back.
+    rewinding_forgets_the_end: one_of(&["q8_0", "no_window"]), async |device: &Device, tiny: &Tiny| {
+        for kind in [Kind::Burn, NO_BARRIERS] {
+            checks::rewinding_forgets_the_end(device, kind, tiny).await?;
+        }
+        Ok(())
+    };
+    /// Sampling.
+    draws_are_the_same: one_of(&["q4_0"]), async |device: &Device, tiny: &Tiny| {
+        for kind in [Kind::Burn, NO_BARRIERS] {
+            checks::draws_are_the_same(device, kind, tiny).await?;
+        }
+        Ok(())
+    };
+    /// Counts of a decoded token.
+    decoding_is_cheap: one_of(&["q4_0", "mixed"]), costs::decoding_is_cheap;
+    /// Counts of a prompt.
+    reading_is_cheap: one_of(&["q4_0"]), costs::reading_is_cheap;
+    /// Counts of a prompt that is given up.
+    stopped_prompts_end: natively_also(&["irregular"], &["q8_0"]), costs::stopped_prompts_end;
+    /// Submissions of any size.
+    cutting_changes_nothing: natively_also(&["q4_0", "mixed", "head_256"], &["q6_k", "irregular"]),
+        async |device: &Device, tiny: &Tiny| {
+            for options in [kernels(16, true), kernels(16, false)] {
+                cuts::cutting_changes_nothing(device, tiny, options).await?;
+            }
+            Ok(())
+        };
+    /// A prompt that is given up where a dispatch is cut.
+    stopping_amid_a_dispatch_is_right: one_of(&["irregular"]),
+        async |device: &Device, tiny: &Tiny| {
+            for options in [kernels(16, true), kernels(16, false)] {
+                cuts::stopping_amid_a_dispatch_is_right(device, tiny, options).await?;
+            }
+            Ok(())
+        };
+    /// Counts far into a text.
+    local_layers_are_bounded: one_of(&["irregular"]), costs::local_layers_are_bounded;
+    /// Bytes of weights, each layout among them.
+    weights_stay_packed: one_of(&["q5_1", "mixed", "untied"]), costs::weights_stay_packed;
+    /// The next model on the same device.
+    kernels_are_compiled_once: one_of(&["f32"]), costs::kernels_are_compiled_once;
+    /// Steps that nobody asked for yet.
+    looking_ahead_changes_nothing: one_of(&["irregular"]), costs::looking_ahead_changes_nothing;
+    /// Overflow.
+    what_is_no_number_is_told: one_of(&["f32"]), async |device: &Device, tiny: &Tiny| {
+        for kind in [Kind::Burn, NO_BARRIERS] {
+            checks::what_is_no_number_is_told(device, kind, tiny).await?;
+        }
+        Ok(())
+    };
+    /// Small binding limits.
+    shards_do_not_matter: one_of(&["f32", "untied"]), checks::shards_do_not_matter;
+    /// More than there is.
+    too_much_memory_is_refused: one_of(&["f32"]), checks::too_much_memory_is_refused;
+    /// A kernel that is none.
+    what_cannot_be_made_is_told: one_of(&["f32"]), checks::what_cannot_be_made_is_told;
+}
+
+/// A clock by which everything takes ten milliseconds: what computes right is found by any.
+fn hasty() -> f64 {
+    static NOW: AtomicU32 = AtomicU32::new(0);
+    f64::from(NOW.fetch_add(10, Ordering::Relaxed))
+}
+
+/// A plan that may run here is chosen by trying all, and not again where it is remembered; a name
+/// that means nothing here is no reason to trust it.
+///
+/// # Errors
+/// What happens instead.
+pub async fn a_plan_is_chosen_once(device: &Device) -> Result<()> {
+    for may_round in [false, true] {
+        let plans = Plan::spreads(device.facts());
+        let chosen = choose(device, "", may_round, hasty).await?;
+        let roundings = chosen.plan.exact().roundings(device.facts(), may_round);
+        let rounds = [plans.len(), roundings.len()].into_iter();
+        let tried: usize = rounds.filter(|plans| *plans > 1).sum();
+        let again = choose(device, &chosen.plan.name(), may_round, hasty).await?;
+        let broken = choose(device, "no plan", may_round, hasty).await?;
+        let found = [chosen.tried, again.tried, broken.tried];
+        if !plans.contains(&chosen.plan.exact())
+            || again.plan != chosen.plan
+            || found != [tried, 0, tried]
+        {
+            return Err(Error::internal(format!("{plans:?}: {chosen:?} {again:?} {broken:?}")));
+        }
+    }
+    Ok(())
+}
+
+/// A plan whose kernels turn out not to compile is one less to choose from.
+///
+/// # Errors
+/// What happens instead.
+pub async fn a_plan_that_is_refused_is_passed_over(device: &Device) -> Result<()> {
+    let promising = device.clone().promising_halves();
+    let PlanChoice { plan, tried } = choose(&promising, "", true, hasty).await?;
+    let may_run = plan.exact().roundings(device.facts(), true).contains(&plan);
+    if may_run && tried > 1 {
+        return Ok(());
+    }
+    Err(Error::internal(format!("{} of {tried}", plan.name())))
+}
+
+/// No kernel takes more than WebGPU promises everywhere: 16 KiB of a workgroup's memory, 256
+/// invocations, 8 storage buffers. In a browser those are tried that take the most.
+///
+/// # Errors
+/// What does.
+pub async fn least_limits_suffice(_: &Device) -> Result<()> {
+    let device = Device::open_with_least_limits().await?;
+    let each = async |device: &Device, tiny: &Tiny| {
+        if IS_NATIVE {
+            checks::agrees_with_record(device, NO_BARRIERS, tiny).await?;
+        }
+        checks::agrees_with_record(device, BARRIERS, tiny).await?;
+        checks::draws_are_the_same(device, BARRIERS, tiny).await
+    };
+    check(&device, one_of(&["mixed"]), &each).await?;
+    if IS_NATIVE {
+        rounded_products_are_sums(&device).await?;
+    }
+    self_check(&device).await.map(|_| ())
+}
+
+/// The device's own checks: of our kernels, and of burn's queue.
+///
+/// # Errors
+/// How far off it is.
+pub async fn the_device_computes_right(device: &Device) -> Result<()> {
+    for report in [self_check(device).await?, burn_check(device).await?] {
+        if report.max_error >= 1e-4 {
+            return Err(Error::internal(format!("{report:?}")));
+        }
+    }
+    Ok(())
+}

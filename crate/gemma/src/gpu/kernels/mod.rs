@@ -1,0 +1,299 @@
+//! The kernels beside products: each with the constants of one network.
+
+pub(crate) mod plan;
+pub(crate) mod planes;
+pub(crate) mod products;
+pub(crate) mod shader;
+pub(crate) mod tiles;
+pub(crate) mod upload;
+
+use crate::config::{Config, Span};
+use crate::gpu::device::launcher::Grid;
+use crate::gpu::kernels::planes::units_of;
+use crate::gpu::kernels::shader::{Access, Builder, MatrixShape, Shape, Source};
+use crate::quant::Rounding;
+
+use Access::{Read, Uniform, Write};
+
+/// How each kind of kernel is spread over invocations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Shapes {
+    /// Products with many vectors. [`crate::gpu::Plan`] has those with one.
+    pub(crate) tile: Shape,
+    /// What is done once for each token.
+    pub(crate) token: Shape,
+    /// What is done once for each head.
+    pub(crate) head: Shape,
+    /// What is done once for each key.
+    pub(crate) key: Shape,
+    /// What sums over keys.
+    pub(crate) value: Shape,
+    /// Attention of many tokens.
+    pub(crate) attend: Shape,
+    /// What is done once, by one workgroup.
+    pub(crate) single: Shape,
+}
+
+impl Shapes {
+    /// For CPU adapters, where a barrier costs as much as thousands of products: none but in the
+    /// last kernel. Small workgroups, so that few rows still reach every core.
+    pub(crate) const SOFTWARE: Self = Self {
+        tile: Shape { workgroup: 16, lanes: 1 },
+        token: Shape { workgroup: 4, lanes: 1 },
+        head: Shape { workgroup: 4, lanes: 1 },
+        key: Shape { workgroup: 16, lanes: 1 },
+        value: Shape { workgroup: 16, lanes: 1 },
+        attend: Shape { workgroup: 4, lanes: 1 },
+        single: Shape { workgroup: 16, lanes: 1 },
+    };
+
+    /// For real GPUs: neighbours read neighbouring words, and enough of them hide the latency.
+    pub(crate) const HARDWARE: Self = Self {
+        tile: Shape { workgroup: 64, lanes: 64 },
+        token: Shape { workgroup: 128, lanes: 128 },
+        head: Shape { workgroup: 64, lanes: 32 },
+        key: Shape { workgroup: 64, lanes: 8 },
+        value: Shape { workgroup: 128, lanes: 16 },
+        attend: Shape { workgroup: 64, lanes: 64 },
+        single: Shape { workgroup: 256, lanes: 1 },
+    };
+}
+
+/// Width rounded up to whole units: how far apart rows of activations are, in values.
+pub(crate) fn padded(width: usize) -> u32 {
+    to_u32(units_of(width) * crate::gpu::kernels::planes::UNIT)
+}
+
+/// Sizes are checked against the device's limits long before they come near `u32::MAX`.
+pub(crate) fn to_u32(size: usize) -> u32 {
+    u32::try_from(size).unwrap_or(u32::MAX)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "widths are far below 2^24")]
+fn to_f32(size: usize) -> f32 {
+    size as f32
+}
+
+/// Looks tokens up in one shard of the embedding and norms them for the first layer.
+/// Bindings: tokens, residual, progress, norm weights, normed, planes.
+pub(crate) fn embed(
+    config: &Config,
+    shape: Shape,
+    shard: MatrixShape,
+    first_row: u32,
+    rounding: Option<Rounding>,
+) -> (Source, Grid) {
+    let mut builder = Builder::new("embed", shape);
+    builder
+        .number("FIRST_ROW", first_row)
+        .number("ROWS", shard.rows)
+        .number("UNITS", padded(config.width) / 32)
+        .float("SCALE", config.embedding_scale)
+        .float("WIDTH", to_f32(config.width))
+        .float("EPSILON", config.norm_epsilon)
+        .bindings(&[Read, Write, Uniform, Read, Write])
+        .matrix(shard)
+        .for_matrix(include_str!("wgsl/whole.wgsl"))
+        .output_rounding(rounding)
+        .piece(include_str!("wgsl/embed.wgsl"));
+    (builder.build(), Grid::Items { each: 1, per_group: shape.items() })
+}
+
+/// Adds a branch to the residual and norms for what comes next.
+/// Bindings: branch, residual, progress, weights of both norms, normed.
+pub(crate) fn norm(config: &Config, shape: Shape, rounding: Option<Rounding>) -> (Source, Grid) {
+    let mut builder = Builder::new("norm", shape);
+    builder
+        .number("QUADS", padded(config.width) / 4)
+        .float("WIDTH", to_f32(config.width))
+        .float("EPSILON", config.norm_epsilon)
+        .bindings(&[Read, Write, Uniform, Read, Read, Write])
+        .output_rounding(rounding)
+        .piece(include_str!("wgsl/norm.wgsl"));
+    (builder.build(), Grid::Items { each: 1, per_group: shape.items() })
+}
+
+/// Norms and turns queries and keys, and puts keys and values into the cache.
+/// Bindings: projections, queries, progress, norms, angles, keys, values.
+pub(crate) fn rope(
+    config: &Config,
+    shape: Shape,
+    capacity: usize,
+    coarse: usize,
+) -> (Source, Grid) {
+    let mut builder = Builder::new("rope", shape);
+    builder
+        .number("DIM", to_u32(config.head_dim))
+        .number("HEADS", to_u32(config.heads))
+        .number("KV_HEADS", to_u32(config.kv_heads))
+        .number("CAPACITY", to_u32(capacity))
+        .number("COARSE", to_u32(coarse))
+        .number("IN_STRIDE", to_u32(config.query_width() + 2 * config.kv_width()))
+        .number("QUERY_STRIDE", to_u32(config.query_width()))
+        .float("EPSILON", config.norm_epsilon)
+        .float("QUERY_SCALE", config.query_scale)
+        .bindings(&[Read, Write, Uniform, Read, Read, Write, Write])
+        .piece(include_str!("wgsl/rope.wgsl"));
+    let heads = to_u32(config.heads + 2 * config.kv_heads);
+    (builder.build(), Grid::Items { each: heads, per_group: shape.items() })
+}
+
+/// What a layer's attention sees.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct View {
+    /// Slots of its cache.
+    pub(crate) capacity: usize,
+    /// 0 has no limit.
+    pub(crate) window: u32,
+    /// Whether tokens see those behind them.
+    pub(crate) both_ways: bool,
+    /// Scores from one head to the next.
+    pub(crate) score_stride: usize,
+}
+
+impl View {
+    /// The view of layers with this span.
+    pub(crate) fn window_of(config: &Config, span: Span) -> u32 {
+        config.window.filter(|_| span == Span::Local).map_or(0, to_u32)
+    }
+
+    fn begin(
+        self,
+        label: &'static str,
+        config: &Config,
+        shape: Shape,
+        bindings: &[Access],
+    ) -> Builder {
+        let mut builder = Builder::new(label, shape);
+        builder
+            .number("QUADS", to_u32(config.head_dim / 4))
+            .number("HEADS", to_u32(config.heads))
+            .number("GROUP", to_u32(config.group()))
+            .number("CAPACITY", to_u32(self.capacity))
+            .number("WINDOW", self.window)
+            .number("SCORE_STRIDE", to_u32(self.score_stride))
+            .bindings(bindings)
+            .piece(if self.both_ways {
+                include_str!("wgsl/span_both.wgsl")
+            } else {
+                include_str!("wgsl/span_causal.wgsl")
+            });
+        builder
+    }
+
+    /// Queries times keys. Bindings: queries, scores, progress, keys.
+    pub(crate) fn scores(self, config: &Config, shape: Shape) -> (Source, Grid) {
+        let mut builder = self.begin("scores", config, shape, &[Read, Write, Uniform, Read]);
+        builder
+            .number("QUERY_QUADS", to_u32(config.query_width() / 4))
+            .piece(include_str!("wgsl/scores.wgsl"));
+        let grid = Grid::Keys {
+            per_group: shape.items(),
+            heads: to_u32(config.heads),
+            window: self.window,
+            both_ways: self.both_ways,
+        };
+        (builder.build(), grid)
+    }
+
+    /// The softmax of scores times values. Bindings: scores, output, progress, values.
+    pub(crate) fn mix(
+        self,
+        config: &Config,
+        shape: Shape,
+        rounding: Option<Rounding>,
+    ) -> (Source, Grid) {
+        let quads = config.head_dim / 4;
+        // Without lanes an invocation repeats the softmax for its part of a head: fewer, larger parts.
+        let slice = if shape.lanes == 1 && quads.is_multiple_of(4) { 4 } else { 1 };
+        let mut builder = self.begin("mix", config, shape, &[Read, Write, Uniform, Read]);
+        builder
+            .number("SLICE", slice)
+            .number("OUT_QUADS", padded(config.query_width()) / 4)
+            .output_rounding(rounding)
+            .piece(include_str!("wgsl/mix.wgsl"));
+        let parts = to_u32(config.heads * quads) / slice;
+        (builder.build(), Grid::Layers(parts.div_ceil(shape.items())))
+    }
+
+    /// Both for many tokens. Bindings: queries, output, progress, keys, values.
+    pub(crate) fn attend(self, config: &Config, shape: Shape) -> (Source, Grid) {
+        let is_alone = shape.lanes == 1;
+        let mut builder = self.begin("attend", config, shape, &[Read, Write, Uniform, Read, Read]);
+        builder
+            .number("QUERY_QUADS", to_u32(config.query_width() / 4))
+            .number("OUT_QUADS", padded(config.query_width()) / 4)
+            .piece(if is_alone {
+                include_str!("wgsl/attend_alone.wgsl")
+            } else {
+                include_str!("wgsl/attend_shared.wgsl")
+            });
+        let each = if is_alone { shape.workgroup } else { 8 };
+        (builder.build(), Grid::Queries { each, heads: to_u32(config.heads), window: self.window })
+    }
+}
+
+/// The mean over tokens. Bindings: normed, output, progress.
+pub(crate) fn pool(config: &Config) -> (Source, Grid) {
+    let shape = Shape { workgroup: 64, lanes: 1 };
+    let quads = padded(config.width) / 4;
+    let mut builder = Builder::new("pool", shape);
+    builder
+        .number("QUADS", quads)
+        .bindings(&[Read, Write, Uniform])
+        .piece(include_str!("wgsl/pool.wgsl"));
+    (builder.build(), Grid::Fixed(quads.div_ceil(shape.workgroup)))
+}
+
+/// How the vocabulary is cut for picking: slices, and logits in each.
+///
+/// Few enough that one workgroup goes through all of them, short enough that 64 of them are few.
+pub(crate) fn slicing(vocabulary: usize) -> (usize, usize) {
+    const SLICES_MAX: usize = 4096;
+    let length = vocabulary.div_ceil(SLICES_MAX).max(16);
+    (vocabulary.div_ceil(length), length)
+}
+
+/// How a token is picked: which variant of the two kernels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Picking {
+    /// Whether the largest logits are wanted, or only the token.
+    pub(crate) keep_many: bool,
+    /// Whether only some tokens are allowed.
+    pub(crate) is_masked: bool,
+}
+
+/// Bindings: logits, slices, mask.
+pub(crate) fn slices(vocabulary: usize, picking: Picking) -> (Source, Grid) {
+    let shape = Shape { workgroup: 16, lanes: 1 };
+    let (count, _) = slicing(vocabulary);
+    let mut builder = Builder::new("slices", shape);
+    picking.write(&mut builder, vocabulary);
+    builder.bindings(&[Read, Write, Read]).piece(include_str!("wgsl/slices.wgsl"));
+    (builder.build(), Grid::Fixed(to_u32(count).div_ceil(shape.workgroup)))
+}
+
+/// Bindings: logits, slices, progress, tokens, result, mask.
+pub(crate) fn pick(vocabulary: usize, shape: Shape, picking: Picking) -> (Source, Grid) {
+    let mut builder = Builder::new(if picking.keep_many { "pick many" } else { "pick" }, shape);
+    picking.write(&mut builder, vocabulary);
+    builder
+        .flag("KEEP_MANY", picking.keep_many)
+        .bindings(&[Read, Read, Write, Write, Write, Read])
+        .piece(include_str!("wgsl/pick.wgsl"));
+    (builder.build(), Grid::Fixed(1))
+}
+
+impl Picking {
+    fn write(self, builder: &mut Builder, vocabulary: usize) {
+        let (count, length) = slicing(vocabulary);
+        builder
+            .number("VOCABULARY", to_u32(vocabulary))
+            .number("SLICE", to_u32(length))
+            .number("SLICES", to_u32(count))
+            .number("WRONG", 1 << 31)
+            .float("NOTHING", crate::gpu::pass::candidates::NOTHING)
+            .flag("MASKED", self.is_masked)
+            .piece(include_str!("wgsl/allowed.wgsl"));
+    }
+}

@@ -1,0 +1,240 @@
+//! The kernels that multiply matrices with one token's vector. [`crate::gpu::kernels::tiles`] holds those for many.
+
+use std::fmt::Write as _;
+
+use crate::gpu::device::launcher::Grid;
+use crate::gpu::kernels::plan::Plan;
+use crate::gpu::kernels::shader::{Access, Beyond, Builder, MatrixShape, Source};
+use crate::quant::Rounding;
+
+/// Rows of an invocation that works alone, as many as `rows_alone.wgsl` has room for: each unit of
+/// the vector is read once for all of them. Of a gate half of them are of the second matrix.
+const ALONE: u32 = 16;
+/// Rows that lanes form together.
+const TOGETHER: u32 = 4;
+
+/// How the matrices of one kernel belong together.
+#[derive(Clone, Debug)]
+pub(crate) enum Rows {
+    /// Their results stand side by side.
+    Stacked(Vec<MatrixShape>),
+    /// gelu(first · x) · (second · x): two matrices, or the halves of one.
+    Gated(Vec<MatrixShape>),
+}
+
+/// A product of one or more matrices with the same vectors.
+#[derive(Clone, Debug)]
+pub(crate) struct Product {
+    pub(crate) label: &'static str,
+    pub(crate) rows: Rows,
+    /// Quads from one token's input to the next one's.
+    pub(crate) in_quads: u32,
+    /// Values from one token's output to the next one's.
+    pub(crate) out_stride: u32,
+    /// Where the first row's result goes.
+    pub(crate) out_first: u32,
+    /// y becomes cap · tanh(y / cap).
+    pub(crate) soft_cap: Option<f32>,
+}
+
+impl Product {
+    /// Teams that form `side` rows each, or `gated` rows of a gate.
+    pub(crate) fn teams(&self, side: u32, gated: u32) -> u32 {
+        match &self.rows {
+            Rows::Stacked(matrices) => {
+                matrices.iter().map(|matrix| matrix.rows.div_ceil(side)).sum()
+            }
+            Rows::Gated(_) => self.gated_rows().div_ceil(gated),
+        }
+    }
+
+    /// Rows of each of the two matrices of a gate.
+    pub(crate) fn gated_rows(&self) -> u32 {
+        match &self.rows {
+            Rows::Gated(matrices) => matrices.iter().map(|matrix| matrix.rows).sum::<u32>() / 2,
+            Rows::Stacked(_) => 0,
+        }
+    }
+
+    /// Whether its vector may be rounded: the codes of all its matrices are whole numbers.
+    fn takes_rounded(&self) -> bool {
+        let (Rows::Stacked(matrices) | Rows::Gated(matrices)) = &self.rows;
+        matrices.iter().all(|matrix| matrix.format.is_whole())
+    }
+
+    /// For the last token of a pass. Bindings: input, output, progress, planes of each matrix.
+    /// The output's reader wants it rounded by `output_rounding`.
+    pub(crate) fn for_one(&self, plan: Plan, output_rounding: Option<Rounding>) -> (Source, Grid) {
+        let shape = plan.shape();
+        let rounding = plan.rounding().filter(|_| self.takes_rounded());
+        let is_alone = shape.lanes == 1;
+        let (side, gated) = if is_alone { (ALONE, ALONE / 2) } else { (TOGETHER, TOGETHER) };
+        let teams = self.teams(side, gated);
+        let rows = if is_alone {
+            include_str!("wgsl/rows_alone.wgsl")
+        } else {
+            include_str!("wgsl/rows.wgsl")
+        };
+        let dot = match rounding {
+            None => include_str!("wgsl/dot.wgsl"),
+            Some(Rounding::Halves) => include_str!("wgsl/dot_halves.wgsl"),
+            Some(Rounding::Bytes) => include_str!("wgsl/dot_bytes.wgsl"),
+        };
+        let beyond =
+            Beyond { subgroups: plan.has_subgroups(), halves: rounding == Some(Rounding::Halves) };
+        let mut builder = self.begin(Builder::with(self.label, shape, beyond), teams, &[dot, rows]);
+        builder.input(rounding).piece(&self.place(side, gated));
+        if output_rounding.is_some() {
+            builder.output_rounding(output_rounding).piece(include_str!("wgsl/store_rounded.wgsl"));
+        } else {
+            builder.piece(include_str!("wgsl/store.wgsl"));
+        }
+        if is_alone {
+            builder
+                .number("EACH", if matches!(self.rows, Rows::Gated(_)) { gated } else { side })
+                .piece(&self.alone_totals())
+                .piece(include_str!("wgsl/matvec_alone.wgsl"));
+        } else {
+            builder.piece(&self.totals()).piece(include_str!("wgsl/matvec.wgsl"));
+        }
+        (builder.build(), Grid::Fixed(teams.div_ceil(shape.items())))
+    }
+
+    /// What all products share: sizes, bindings, and each matrix with a piece of its own.
+    pub(crate) fn begin(&self, mut builder: Builder, teams: u32, for_each: &[&str]) -> Builder {
+        builder
+            .number("IN_QUADS", self.in_quads)
+            .number("OUT_STRIDE", self.out_stride)
+            .number("TEAMS", teams)
+            .bindings(&[Access::Read, Access::Write, Access::Uniform])
+            .piece(include_str!("wgsl/curves.wgsl"));
+        let (Rows::Stacked(matrices) | Rows::Gated(matrices)) = &self.rows;
+        for matrix in matrices {
+            builder.matrix(*matrix);
+            for text in for_each {
+                builder.for_matrix(text);
+            }
+        }
+        builder
+    }
+
+    /// `add`: all rows of a team. `finished`: four of its results.
+    fn alone_totals(&self) -> String {
+        let mut text = "fn add(team: u32, x: u32) {\n".to_owned();
+        let finished = match &self.rows {
+            Rows::Stacked(matrices) => {
+                for (index, first, condition) in branches(matrices, ALONE) {
+                    let row = format!("(team - {first}u) * {ALONE}u");
+                    let _ = writeln!(
+                        text,
+                        "    {condition}{{ m{index}_rows({row}, {row} + 8u, x, 0u, {ALONE}u); }}"
+                    );
+                }
+                "four(at)"
+            }
+            Rows::Gated(matrices) => {
+                let half = ALONE / 2;
+                let (row, rows) = (format!("team * {half}u"), self.gated_rows());
+                text += &if matrices.len() == 1 {
+                    format!("    m0_rows({row}, {rows}u + {row}, x, 0u, {ALONE}u);\n")
+                } else {
+                    format!(
+                        "    m0_rows({row}, 0u, x, 0u, {half}u);\n    m1_rows({row}, 0u, x, {half}u, {half}u);\n"
+                    )
+                };
+                "gelu(four(at)) * four(at + 8u)"
+            }
+        };
+        let _ = writeln!(
+            text,
+            "}}\nfn finished(at: u32) -> vec4<f32> {{\n    let total = {finished};\n    return {};\n}}",
+            self.capped("total")
+        );
+        text
+    }
+
+    /// `totals`: what a team's four rows come to.
+    fn totals(&self) -> String {
+        let summed = |name: &str| format!("sum_lanes({name}, local, local - lane, 1u)");
+        let mut text =
+            "fn totals(team: u32, x: u32, lane: u32, local: u32) -> vec4<f32> {\n".to_owned();
+        match &self.rows {
+            Rows::Stacked(matrices) => {
+                text += "    var mine = vec4<f32>();\n";
+                for (index, first, condition) in branches(matrices, 4) {
+                    let _ = writeln!(
+                        text,
+                        "    {condition}{{ mine = m{index}_rows((team - {first}u) * 4u, x, lane); }}"
+                    );
+                }
+                let _ = writeln!(text, "    let total = {};", summed("mine"));
+            }
+            Rows::Gated(matrices) => {
+                let rows = self.gated_rows();
+                text += &if matrices.len() == 1 {
+                    // One call in a loop, so that the product is compiled once.
+                    let call = format!("m0_rows(side * {rows}u + team * 4u, x, lane)");
+                    format!(
+                        "    var gate = vec4<f32>();\n    var up = vec4<f32>();\n    for (var side = 0u; side < 2u; side += 1u) {{\n        gate = up;\n        up = {call};\n    }}\n"
+                    )
+                } else {
+                    "    let gate = m0_rows(team * 4u, x, lane);\n    let up = m1_rows(team * 4u, x, lane);\n".to_owned()
+                };
+                let _ =
+                    writeln!(text, "    let total = gelu({}) * {};", summed("gate"), summed("up"));
+            }
+        }
+        text + &format!("    return {};\n}}\n", self.capped("total"))
+    }
+
+    /// `place`: where a team's rows go, and how many are left.
+    pub(crate) fn place(&self, side: u32, gated: u32) -> String {
+        let mut text = "fn place(team: u32) -> vec2<u32> {\n".to_owned();
+        match &self.rows {
+            Rows::Stacked(matrices) => {
+                let mut out = self.out_first;
+                text += "    var spot = vec2<u32>();\n";
+                for ((_, first, condition), matrix) in branches(matrices, side).zip(matrices) {
+                    let rows = matrix.rows;
+                    let _ = writeln!(
+                        text,
+                        "    {condition}{{ let row = (team - {first}u) * {side}u; spot = vec2<u32>({out}u + row, {rows}u - row); }}"
+                    );
+                    out += rows;
+                }
+                text += "    return spot;\n}\n";
+            }
+            Rows::Gated(_) => {
+                let rows = self.gated_rows();
+                let _ = writeln!(
+                    text,
+                    "    return vec2<u32>(team * {gated}u, {rows}u - team * {gated}u);\n}}"
+                );
+            }
+        }
+        text
+    }
+
+    /// A result under its cap.
+    pub(crate) fn capped(&self, name: &str) -> String {
+        self.soft_cap
+            .map_or_else(|| name.to_owned(), |cap| format!("{cap:e}f * tanh_of({name} / {cap:e}f)"))
+    }
+}
+
+/// For each of the matrices side by side: its number, its first team, and `if (…) `, `else if (…) `
+/// or `else ` before what its teams do.
+pub(crate) fn branches(
+    matrices: &[MatrixShape],
+    each: u32,
+) -> impl Iterator<Item = (usize, u32, String)> {
+    let mut end = 0;
+    matrices.iter().enumerate().map(move |(index, matrix)| {
+        let first = end;
+        end += matrix.rows.div_ceil(each);
+        let start = if index == 0 { "" } else { "else " };
+        let is_last = index + 1 == matrices.len();
+        let condition = if is_last { String::new() } else { format!("if (team < {end}u) ") };
+        (index, first, format!("{start}{condition}"))
+    })
+}

@@ -1,0 +1,252 @@
+//! WGSL put together: constants, the pieces a kernel needs, and the kernel.
+//!
+//! Sizes are baked in as constants, so that loops have known bounds. A piece that is needed once
+//! for each matrix has the prefix `M_`, which becomes `m0_`, `m1_`, ….
+
+use std::fmt::Write as _;
+
+use crate::gpu::kernels::planes::{Codes, Format, Scales, units_of};
+use crate::quant::Rounding;
+
+/// How a kernel uses a binding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    Read,
+    Write,
+    Uniform,
+}
+
+/// The text of a kernel and what its bindings are.
+#[derive(Clone, Debug)]
+pub(crate) struct Source {
+    pub(crate) label: &'static str,
+    pub(crate) text: String,
+    pub(crate) accesses: Vec<Access>,
+}
+
+/// How work is spread over invocations; chosen by what the adapter is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Shape {
+    /// Invocations of a workgroup.
+    pub(crate) workgroup: u32,
+    /// How many of them share an item. 1 needs no barrier.
+    pub(crate) lanes: u32,
+}
+
+impl Shape {
+    /// Items of a workgroup.
+    pub(crate) fn items(self) -> u32 {
+        self.workgroup / self.lanes
+    }
+}
+
+/// What a kernel needs beyond the core of WGSL.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Beyond {
+    /// Lanes sum by shuffles.
+    pub(crate) subgroups: bool,
+    /// Half floats.
+    pub(crate) halves: bool,
+}
+
+/// Two half floats of a word. Natively no bits can be cast to them.
+const HALVES: &str = if cfg!(target_family = "wasm") {
+    "fn halves(word: u32) -> vec2<f16> { return bitcast<vec2<f16>>(word); }\n"
+} else {
+    "fn halves(word: u32) -> vec2<f16> { return vec2<f16>(unpack2x16float(word)); }\n"
+};
+
+/// A matrix as a kernel sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct MatrixShape {
+    pub(crate) format: Format,
+    pub(crate) rows: u32,
+    pub(crate) columns: u32,
+}
+
+impl MatrixShape {
+    pub(crate) fn units(self) -> usize {
+        units_of(self.columns as usize)
+    }
+}
+
+/// A kernel under construction.
+pub(crate) struct Builder {
+    label: &'static str,
+    text: String,
+    accesses: Vec<Access>,
+    matrices: usize,
+}
+
+impl Builder {
+    /// Begins with the workgroup and its lanes.
+    pub(crate) fn new(label: &'static str, shape: Shape) -> Self {
+        Self::with(label, shape, Beyond::default())
+    }
+
+    /// The same with what not every adapter has.
+    pub(crate) fn with(label: &'static str, shape: Shape, beyond: Beyond) -> Self {
+        let mut builder = Self { label, text: String::new(), accesses: Vec::new(), matrices: 0 };
+        // Natively the word is unknown, and nobody needs to ask.
+        if beyond.subgroups && cfg!(target_family = "wasm") {
+            builder.piece("enable subgroups;\n");
+        }
+        if beyond.halves {
+            builder.piece("enable f16;\n");
+        }
+        builder.number("WORKGROUP", shape.workgroup).number("LANES", shape.lanes);
+        builder.piece(include_str!("wgsl/step.wgsl")).piece(if beyond.subgroups {
+            include_str!("wgsl/lanes_subgroups.wgsl")
+        } else if shape.lanes == 1 {
+            include_str!("wgsl/lanes_one.wgsl")
+        } else {
+            include_str!("wgsl/lanes_many.wgsl")
+        });
+        builder
+    }
+
+    pub(crate) fn number(&mut self, name: &str, value: u32) -> &mut Self {
+        // Writing to a string cannot fail.
+        let _ = writeln!(self.text, "const {name}: u32 = {value}u;");
+        self
+    }
+
+    pub(crate) fn float(&mut self, name: &str, value: f32) -> &mut Self {
+        // By its bits: decimal text would round a second time.
+        let _ = writeln!(self.text, "const {name}: f32 = {};", literal(value));
+        self
+    }
+
+    pub(crate) fn flag(&mut self, name: &str, value: bool) -> &mut Self {
+        let _ = writeln!(self.text, "const {name}: bool = {value};");
+        self
+    }
+
+    pub(crate) fn piece(&mut self, text: &str) -> &mut Self {
+        self.text.push_str(text);
+        self
+    }
+
+    /// How vectors are kept for the product that reads them.
+    pub(crate) fn output_rounding(&mut self, rounding: Option<Rounding>) -> &mut Self {
+        self.piece(match rounding {
+            None => include_str!("wgsl/output_exact.wgsl"),
+            Some(Rounding::Halves) => include_str!("wgsl/output_halves.wgsl"),
+            Some(Rounding::Bytes) => include_str!("wgsl/output_bytes.wgsl"),
+        })
+    }
+
+    /// A product's vector, kept so.
+    pub(crate) fn input(&mut self, rounding: Option<Rounding>) -> &mut Self {
+        match rounding {
+            None => self.piece(include_str!("wgsl/input.wgsl")),
+            Some(Rounding::Halves) => {
+                self.piece(include_str!("wgsl/input_halves.wgsl")).piece(HALVES)
+            }
+            Some(Rounding::Bytes) => self.piece(include_str!("wgsl/input_bytes.wgsl")),
+        }
+    }
+
+    pub(crate) fn bindings(&mut self, accesses: &[Access]) -> &mut Self {
+        self.accesses.extend(accesses);
+        self
+    }
+
+    /// Declares the planes of the next matrix and how to unpack them. Call after all other bindings.
+    pub(crate) fn matrix(&mut self, shape: MatrixShape) -> &mut Self {
+        let prefix = format!("m{}_", self.matrices);
+        self.matrices += 1;
+        let Format { codes, scales } = shape.format;
+        let high = shape.format.high_bytes(shape.units() * shape.rows as usize);
+        let mut at = self.accesses.len();
+        let _ = writeln!(
+            self.text,
+            "@group(0) @binding({at}) var<storage, read> {prefix}codes: array<vec4<u32>>;"
+        );
+        self.accesses.push(Access::Read);
+        if scales != Scales::None {
+            at += 1;
+            let _ = writeln!(
+                self.text,
+                "@group(0) @binding({at}) var<storage, read> {prefix}scales: array<u32>;"
+            );
+            self.accesses.push(Access::Read);
+            // In words: behind the high bits of all codes.
+            let _ = writeln!(self.text, "const {prefix}SCALES_AT: u32 = {}u;", high / 4);
+        }
+        let _ = writeln!(self.text, "const {prefix}ROWS: u32 = {}u;", shape.rows);
+        let _ = writeln!(self.text, "const {prefix}UNITS: u32 = {}u;", shape.units());
+        let _ = writeln!(self.text, "const {prefix}ZERO: f32 = {}.0;", shape.format.zero());
+        if self.matrices == 1 {
+            self.piece(include_str!("wgsl/unit.wgsl"));
+        }
+        for text in codes_texts(codes) {
+            self.prefixed(&prefix, text);
+        }
+        self.prefixed(&prefix, scales_text(scales))
+    }
+
+    /// A piece for the matrix declared last.
+    pub(crate) fn for_matrix(&mut self, text: &str) -> &mut Self {
+        let prefix = format!("m{}_", self.matrices.saturating_sub(1));
+        self.prefixed(&prefix, text)
+    }
+
+    fn prefixed(&mut self, prefix: &str, text: &str) -> &mut Self {
+        self.text.push_str(&text.replace("M_", prefix));
+        self
+    }
+
+    pub(crate) fn build(self) -> Source {
+        Source { label: self.label, text: self.text, accesses: self.accesses }
+    }
+}
+
+/// How codes are stored, and how they become floats.
+fn codes_texts(codes: Codes) -> Vec<&'static str> {
+    const WHOLE: &str = include_str!("wgsl/codes_whole.wgsl");
+    const SMALL: &str = include_str!("wgsl/spread_small.wgsl");
+    const FLOATS: &str = include_str!("wgsl/spread_floats.wgsl");
+    match codes {
+        Codes::Nibbles => vec![include_str!("wgsl/codes_nibbles.wgsl"), SMALL, WHOLE],
+        Codes::Fives => vec![include_str!("wgsl/codes_fives.wgsl"), SMALL, WHOLE],
+        Codes::Sixes => vec![include_str!("wgsl/codes_sixes.wgsl"), SMALL, WHOLE],
+        Codes::Bytes => vec![
+            include_str!("wgsl/codes_bytes.wgsl"),
+            include_str!("wgsl/spread_bytes.wgsl"),
+            WHOLE,
+        ],
+        Codes::F16 => vec![include_str!("wgsl/codes_f16.wgsl"), FLOATS],
+        Codes::Bf16 => vec![include_str!("wgsl/codes_bf16.wgsl"), FLOATS],
+        Codes::F32 => vec![include_str!("wgsl/codes_f32.wgsl"), FLOATS],
+    }
+}
+
+fn scales_text(scales: Scales) -> &'static str {
+    match scales {
+        Scales::None => include_str!("wgsl/scales_none.wgsl"),
+        Scales::Half(_) => include_str!("wgsl/scales_half.wgsl"),
+        Scales::Pair => include_str!("wgsl/scales_pair.wgsl"),
+        Scales::K => include_str!("wgsl/scales_k.wgsl"),
+        Scales::Six => include_str!("wgsl/scales_six.wgsl"),
+    }
+}
+
+/// A number as WGSL reads it back to the same bits.
+fn literal(value: f32) -> String {
+    // Rust prints the shortest decimal that reads back exactly; WGSL wants a point or an exponent.
+    format!("{value:e}f")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::literal;
+
+    #[test]
+    fn numbers_read_back_exactly() {
+        for value in [1.0_f32, 1e-6, 25.298_221, 0.088_388_35, 3.0e38] {
+            let text = literal(value);
+            assert_eq!(text.trim_end_matches('f').parse::<f32>().unwrap(), value, "{text}");
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! Weights on their way to the GPU: in bounded pieces, re-packed as they pass.
+
+use std::ops::Range;
+
+use burn::tensor::wgpu::wgpu;
+use hybridge_core::{Error, Result};
+
+use crate::gpu::Device;
+use crate::gpu::kernels::planes::{Format, Packed, pack, units_of};
+use crate::gpu::kernels::shader::MatrixShape;
+use crate::gpu::kernels::{padded, to_u32};
+use crate::quant::Encoding;
+use crate::weights::{Model, Tensor};
+
+/// Bytes of the file that are in memory at once.
+const PIECE: usize = 4 << 20;
+
+/// Bytes after which the GPU is waited for, so that what it has not taken yet stays little.
+const IN_FLIGHT: usize = 32 << 20;
+
+/// A matrix, or some rows of one, on the GPU.
+#[derive(Debug)]
+pub(crate) struct Planes {
+    pub(crate) shape: MatrixShape,
+    codes: wgpu::Buffer,
+    scales: Option<wgpu::Buffer>,
+}
+
+impl Planes {
+    /// Its bindings, in the order of [`crate::gpu::kernels::shader::Builder::matrix`].
+    pub(crate) fn buffers(&self) -> impl Iterator<Item = &wgpu::Buffer> {
+        std::iter::once(&self.codes).chain(&self.scales)
+    }
+}
+
+/// Rows of a matrix that one binding can hold.
+#[derive(Debug)]
+pub(crate) struct Shard {
+    pub(crate) first_row: u32,
+    pub(crate) planes: Planes,
+}
+
+/// Makes buffers, and knows how many bytes it made.
+#[derive(Debug)]
+pub(crate) struct Uploader {
+    device: Device,
+    /// Bytes that one binding may have.
+    limit: u64,
+    in_flight: usize,
+    made: Vec<wgpu::Buffer>,
+    weights: u64,
+}
+
+impl Uploader {
+    pub(crate) fn new(device: Device, limit: Option<u64>) -> Self {
+        let most = device.facts().max_storage_buffer_binding_size;
+        let limit = limit.map_or(most, |limit| limit.min(most)).min(device.facts().max_buffer_size);
+        Self { device, limit, in_flight: 0, made: Vec::new(), weights: 0 }
+    }
+
+    /// Bytes of the buffers that hold weights.
+    pub(crate) fn weight_bytes(&self) -> u64 {
+        self.weights
+    }
+
+    /// Everything made so far, for the one who must free it.
+    pub(crate) fn finish(mut self) -> Vec<wgpu::Buffer> {
+        std::mem::take(&mut self.made)
+    }
+
+    /// An empty buffer; WebGPU fills it with zeros.
+    pub(crate) fn buffer(
+        &mut self,
+        label: &str,
+        bytes: u64,
+        usage: wgpu::BufferUsages,
+    ) -> Result<wgpu::Buffer> {
+        if bytes > self.limit {
+            return Err(crate::gpu::device::fault::memory_error(&format!(
+                "{label}, {bytes} bytes in one buffer where {} is the most",
+                self.limit
+            )));
+        }
+        let device = self.device.clone();
+        let descriptor = wgpu::BufferDescriptor {
+            label: Some(label),
+            // No binding may be empty, and uniform ones are read in 16 bytes.
+            size: bytes.next_multiple_of(16).max(16),
+            usage,
+            mapped_at_creation: false,
+        };
+        let buffer = self.device.guarded(label, || device.wgpu().create_buffer(&descriptor));
+        self.made.push(buffer.clone());
+        Ok(buffer)
+    }
+
+    /// A buffer of numbers that kernels read and write.
+    pub(crate) fn values(&mut self, label: &str, count: usize) -> Result<wgpu::Buffer> {
+        let usage = wgpu::BufferUsages::STORAGE
+            | wgpu::BufferUsages::COPY_DST
+            | wgpu::BufferUsages::COPY_SRC;
+        self.buffer(label, count as u64 * 4, usage)
+    }
+
+    /// A buffer with these numbers in it.
+    pub(crate) fn filled(&mut self, label: &str, values: &[f32]) -> Result<wgpu::Buffer> {
+        let buffer = self.values(label, values.len())?;
+        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        self.device.queue().write_buffer(&buffer, 0, &bytes);
+        Ok(buffer)
+    }
+
+    /// The weights of a norm, with zeros up to a whole unit.
+    pub(crate) async fn norm(&mut self, model: &Model, tensor: &Tensor) -> Result<wgpu::Buffer> {
+        let mut values = model.values(tensor).await?;
+        values.resize(padded(tensor.columns) as usize, 0.0);
+        self.weights += values.len() as u64 * 4;
+        self.filled(&tensor.name, &values)
+    }
+
+    /// The weights of some norms, one behind the other.
+    pub(crate) async fn norms(
+        &mut self,
+        model: &Model,
+        tensors: &[&Tensor],
+    ) -> Result<wgpu::Buffer> {
+        let mut all = Vec::new();
+        for tensor in tensors {
+            all.extend(model.values(tensor).await?);
+        }
+        self.weights += all.len() as u64 * 4;
+        self.filled("norms", &all)
+    }
+
+    /// A small matrix out of memory.
+    pub(crate) fn packed(
+        &mut self,
+        encoding: Encoding,
+        [rows, columns]: [usize; 2],
+        bytes: &[u8],
+    ) -> Result<Planes> {
+        let format = Format::of(encoding);
+        let mut packed = Packed::default();
+        pack(encoding, columns, bytes, &mut packed)?;
+        let Packed { codes, high, scales } = packed;
+        let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST;
+        let mut made = Vec::new();
+        for mut pending in [codes, [high, scales].concat()] {
+            let buffer = self.buffer("a small matrix", pending.len() as u64, usage)?;
+            let mut writer = Writer { buffer: Some(&buffer), offset: 0 };
+            writer.write(&self.device, &mut pending, true);
+            made.push(buffer);
+        }
+        let scales = made.pop().filter(|_| format.scale_bytes(1) > 0);
+        let codes = made.pop().ok_or_else(|| Error::internal("a matrix has no codes"))?;
+        let shape = MatrixShape { format, rows: to_u32(rows), columns: to_u32(columns) };
+        Ok(Planes { shape, codes, scales })
+    }
+
+    /// A matrix that one binding must hold.
+    pub(crate) async fn matrix(&mut self, model: &Model, tensor: &Tensor) -> Result<Planes> {
+        self.rows(model, &[(tensor, 0..tensor.rows)]).await
+    }
+
+    /// Matrices with the same inputs, one below the other where they are stored alike: a kernel
+    /// over one matrix is a third of one over three, and compiles in a third of the time.
+    pub(crate) async fn joined(
+        &mut self,
+        model: &Model,
+        tensors: &[&Tensor],
+    ) -> Result<Vec<Planes>> {
+        let mut planes = Vec::new();
+        let mut rest = tensors;
+        while let Some(first) = rest.first() {
+            let format = Format::of(first.encoding);
+            let mut bytes = 0;
+            let alike = rest.iter().take_while(|tensor| {
+                bytes += format.code_bytes(units_of(tensor.columns) * tensor.rows) as u64;
+                Format::of(tensor.encoding) == format && bytes <= self.limit
+            });
+            let (group, others) = rest.split_at(alike.count().max(1));
+            let parts: Vec<_> = group.iter().map(|tensor| (*tensor, 0..tensor.rows)).collect();
+            planes.push(self.rows(model, &parts).await?);
+            rest = others;
+        }
+        Ok(planes)
+    }
+
+    /// A matrix in as many shards as the limit of a binding asks for.
+    pub(crate) async fn shards(&mut self, model: &Model, tensor: &Tensor) -> Result<Vec<Shard>> {
+        let row = Format::of(tensor.encoding).code_bytes(units_of(tensor.columns)) as u64;
+        let most = usize::try_from(self.limit / row.max(1)).unwrap_or(usize::MAX).max(1);
+        let mut shards = Vec::new();
+        for start in (0..tensor.rows).step_by(most) {
+            let rows = start..tensor.rows.min(start.saturating_add(most));
+            let planes = self.rows(model, &[(tensor, rows)]).await?;
+            shards.push(Shard { first_row: to_u32(start), planes });
+        }
+        Ok(shards)
+    }
+
+    async fn rows(&mut self, model: &Model, parts: &[(&Tensor, Range<usize>)]) -> Result<Planes> {
+        let Some((first, _)) = parts.first() else {
+            return Err(Error::internal("no matrix to load"));
+        };
+        let format = Format::of(first.encoding);
+        let count: usize = parts.iter().map(|(_, rows)| rows.len()).sum();
+        let units = units_of(first.columns) * count;
+        let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST;
+        let codes = self.buffer(&first.name, format.code_bytes(units) as u64, usage)?;
+        let scales = match format.scale_bytes(units) {
+            0 => None,
+            bytes => Some(self.buffer(&first.name, bytes as u64, usage)?),
+        };
+        self.weights += (format.code_bytes(units) + format.scale_bytes(units)) as u64;
+        let mut to_codes = Writer { buffer: Some(&codes), offset: 0 };
+        let mut to_high = Writer { buffer: scales.as_ref(), offset: 0 };
+        let mut to_scales =
+            Writer { buffer: scales.as_ref(), offset: format.high_bytes(units) as u64 };
+        let mut pending = Packed::default();
+        let mut write = |device: &Device, pending: &mut Packed, is_last: bool| {
+            to_codes.write(device, &mut pending.codes, is_last);
+            to_high.write(device, &mut pending.high, is_last);
+            to_scales.write(device, &mut pending.scales, is_last);
+        };
+        for (tensor, rows) in parts {
+            let step = (PIECE / tensor.row_bytes().max(1)).max(1);
+            for start in rows.clone().step_by(step) {
+                let piece = start..rows.end.min(start.saturating_add(step));
+                let bytes = model.rows(tensor, piece).await?;
+                pack(tensor.encoding, tensor.columns, &bytes, &mut pending).map_err(|error| {
+                    Error { message: format!("{}: {}", tensor.name, error.message).into(), ..error }
+                })?;
+                write(&self.device, &mut pending, false);
+                self.in_flight += bytes.len();
+                if self.in_flight >= IN_FLIGHT {
+                    self.in_flight = 0;
+                    // Writes are only passed on with a submission.
+                    self.device.queue().submit([]);
+                    self.device.idle().await?;
+                }
+            }
+        }
+        write(&self.device, &mut pending, true);
+        let shape = MatrixShape { format, rows: to_u32(count), columns: to_u32(first.columns) };
+        Ok(Planes { shape, codes, scales })
+    }
+}
+
+/// Loading failed half way: in a browser the garbage collector would keep what stands there.
+impl Drop for Uploader {
+    fn drop(&mut self) {
+        self.made.iter().for_each(wgpu::Buffer::destroy);
+    }
+}
+
+/// Where the next bytes of a plane go.
+struct Writer<'a> {
+    buffer: Option<&'a wgpu::Buffer>,
+    offset: u64,
+}
+
+impl Writer<'_> {
+    /// Takes what is pending but what is no whole word yet; the last time all of it.
+    fn write(&mut self, device: &Device, pending: &mut Vec<u8>, is_last: bool) {
+        let Some(buffer) = self.buffer else { return };
+        if is_last {
+            pending.resize(pending.len().next_multiple_of(4), 0);
+        }
+        let whole = pending.len() / 4 * 4;
+        if let Some(words) = pending.get(..whole).filter(|words| !words.is_empty()) {
+            device.queue().write_buffer(buffer, self.offset, words);
+            self.offset += whole as u64;
+        }
+        pending.drain(..whole);
+    }
+}

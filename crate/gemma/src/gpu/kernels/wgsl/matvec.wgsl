@@ -1,0 +1,15 @@
+// y = W·x for one token: LANES invocations form four rows together. `totals` and `place` are
+// written for the matrices at hand: side by side (queries, keys, values), or gelu(gate·x) · (up·x).
+@group(0) @binding(2) var<uniform> progress: Step;
+
+@compute @workgroup_size(WORKGROUP)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32, @builtin(num_workgroups) groups: vec3<u32>) {
+    let lane = local % LANES;
+    let team = min((group.y * groups.x + group.x) * (WORKGROUP / LANES) + local / LANES, TEAMS - 1u);
+    // The last token's, where there are more: logits are wanted for no other.
+    let total = totals(team, (progress.tokens - 1u) * TOKEN_WORDS, lane, local);
+    if (lane == 0u) {
+        let spot = place(team);
+        store(spot.x, spot.y, total);
+    }
+}

@@ -1,0 +1,78 @@
+//! What the kernels of a network write and read, made once.
+
+use burn::tensor::wgpu::wgpu;
+use hybridge_core::Result;
+
+use crate::config::Config;
+use crate::gpu::kernels::padded;
+use crate::gpu::kernels::upload::Uploader;
+use crate::gpu::pass::network::Layout;
+use crate::quant::Rounding;
+
+/// What every kernel shares.
+#[derive(Debug)]
+pub(crate) struct Buffers {
+    pub(crate) tokens: wgpu::Buffer,
+    pub(crate) progress: wgpu::Buffer,
+    pub(crate) residual: wgpu::Buffer,
+    /// As they are.
+    pub(crate) exact: Vectors,
+    /// Of a single token, rounded, for products that are quicker with those.
+    rounded: Vectors,
+    pub(crate) projections: wgpu::Buffer,
+    pub(crate) queries: wgpu::Buffer,
+    pub(crate) scores: wgpu::Buffer,
+    pub(crate) branch: wgpu::Buffer,
+}
+
+/// What products read.
+#[derive(Debug)]
+pub(crate) struct Vectors {
+    pub(crate) normed: wgpu::Buffer,
+    pub(crate) mixed: wgpu::Buffer,
+    pub(crate) inner: wgpu::Buffer,
+}
+
+impl Buffers {
+    /// What a product reads.
+    pub(crate) fn vectors(&self, rounding: Option<Rounding>) -> &Vectors {
+        if rounding.is_some() { &self.rounded } else { &self.exact }
+    }
+
+    pub(crate) fn make(config: &Config, layout: Layout, uploader: &mut Uploader) -> Result<Self> {
+        let chunk = layout.chunk;
+        let wide = |width: usize| chunk * padded(width) as usize;
+        let projected = config.query_width() + 2 * config.kv_width();
+        let usage = wgpu::BufferUsages::STORAGE
+            | wgpu::BufferUsages::UNIFORM
+            | wgpu::BufferUsages::COPY_DST;
+        // No plan rounds where it has no need: a word then stands for nothing.
+        let words = layout.plan.rounding().map_or(0, Rounding::words_of_quad);
+        Ok(Self {
+            tokens: uploader.values("tokens", chunk)?,
+            progress: uploader.buffer("progress", 16, usage)?,
+            residual: uploader.values("residual", wide(config.width))?,
+            exact: Vectors::make(config, uploader, wide)?,
+            rounded: Vectors::make(config, uploader, |width| padded(width) as usize / 4 * words)?,
+            projections: uploader.values("projections", chunk * projected)?,
+            queries: uploader.values("queries", chunk * config.query_width())?,
+            // Only a single token's are ever all there.
+            scores: uploader.values("scores", config.heads * layout.score_stride())?,
+            branch: uploader.values("branch", wide(config.width))?,
+        })
+    }
+}
+
+impl Vectors {
+    fn make(
+        config: &Config,
+        uploader: &mut Uploader,
+        words: impl Fn(usize) -> usize,
+    ) -> Result<Self> {
+        Ok(Self {
+            normed: uploader.values("normed", words(config.width))?,
+            mixed: uploader.values("mixed", words(config.query_width()))?,
+            inner: uploader.values("inner", words(config.hidden))?,
+        })
+    }
+}

@@ -1,0 +1,129 @@
+//! From hidden states to a token: the vocabulary's product, and a choice on the GPU.
+
+use burn::tensor::wgpu::wgpu;
+use hybridge_core::Result;
+
+use crate::gpu::device::launcher::{Dispatch, Recorder};
+use crate::gpu::kernels::shader::Shape;
+use crate::gpu::kernels::upload::Uploader;
+use crate::gpu::kernels::{self, Picking};
+use crate::gpu::pass::candidates::RESULT;
+use crate::gpu::pass::network::Network;
+use crate::weights::Model;
+
+/// Every way to pick.
+const PICKINGS: [Picking; 4] = [
+    Picking { keep_many: false, is_masked: false },
+    Picking { keep_many: true, is_masked: false },
+    Picking { keep_many: false, is_masked: true },
+    Picking { keep_many: true, is_masked: true },
+];
+
+/// From hidden states to a token.
+#[derive(Debug)]
+pub(crate) struct Head {
+    /// After a single token.
+    one: Vec<Dispatch>,
+    /// After many.
+    many: Vec<Dispatch>,
+    picks: Vec<(Picking, Vec<Dispatch>)>,
+    /// A bit for each token: what may be picked where not all may.
+    pub(crate) mask: wgpu::Buffer,
+    pub(crate) logits: wgpu::Buffer,
+    pub(crate) all_logits: wgpu::Buffer,
+    result: wgpu::Buffer,
+    /// Two, so that a step can be sent before the last one's result is read.
+    stagings: [wgpu::Buffer; 2],
+}
+
+impl Head {
+    /// Has those kernels compiled that need no weights, while the first of them are read.
+    pub(crate) fn compile(recorder: &Recorder, vocabulary: usize, shape: Shape) {
+        for picking in PICKINGS {
+            recorder.kernel(&kernels::slices(vocabulary, picking).0);
+            recorder.kernel(&kernels::pick(vocabulary, shape, picking).0);
+        }
+    }
+
+    pub(crate) async fn make(
+        network: &mut Network,
+        uploader: &mut Uploader,
+        model: &Model,
+    ) -> Result<Self> {
+        let vocabulary = network.config.vocabulary;
+        let logits = uploader.values("logits", vocabulary)?;
+        let own = match &model.tensors.output {
+            Some(tensor) => Some(uploader.shards(model, tensor).await?),
+            None => None,
+        };
+        let embedding = std::mem::take(&mut network.embedding);
+        let rounding = network.rounding_for(&[model.tensors.head()]);
+        let plan = network.layout.plan;
+        let (mut one, mut many) = (Vec::new(), Vec::new());
+        for shard in own.as_ref().unwrap_or(&embedding) {
+            let (planes, ends) = (&shard.planes, (shard.first_row, network.config.soft_cap));
+            let io = [network.buffers.exact.normed.clone(), logits.clone()];
+            many.push(network.last_product("head", planes, &io, ends, plan.exact()));
+            let io = [network.buffers.vectors(rounding).normed.clone(), logits.clone()];
+            one.push(network.last_product("head", planes, &io, ends, plan));
+        }
+        let (count, _) = kernels::slicing(vocabulary);
+        let slices = uploader.values("slices", 4 * count)?;
+        let result = uploader.values("result", RESULT / 4)?;
+        let mapped = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
+        let stagings = [
+            uploader.buffer("result to read", RESULT as u64, mapped)?,
+            uploader.buffer("next result to read", RESULT as u64, mapped)?,
+        ];
+        let all_logits = uploader.buffer("logits to read", logits.size(), mapped)?;
+        let mask = uploader.values("mask", vocabulary.div_ceil(32))?;
+        let mut picks = Vec::new();
+        for picking in PICKINGS {
+            let (source, grid) = kernels::slices(vocabulary, picking);
+            let kernel = network.recorder.kernel(&source);
+            let slice = network.recorder.bind(&kernel, &[&logits, &slices, &mask], grid);
+            let (source, grid) = kernels::pick(vocabulary, network.layout.shapes.single, picking);
+            let kernel = network.recorder.kernel(&source);
+            let buffers = &network.buffers;
+            let bound = [&logits, &slices, &buffers.progress, &buffers.tokens, &result, &mask];
+            picks.push((picking, vec![slice, network.recorder.bind(&kernel, &bound, grid)]));
+        }
+        Ok(Self { one, many, picks, mask, logits, all_logits, result, stagings })
+    }
+
+    /// The products that follow a pass of so many tokens.
+    pub(crate) fn products(&self, tokens: u32) -> &[Dispatch] {
+        if tokens == 1 { &self.one } else { &self.many }
+    }
+
+    /// The dispatches of one way to pick.
+    pub(crate) fn pick(&self, picking: Picking) -> &[Dispatch] {
+        self.picks.iter().find(|it| it.0 == picking).map_or(&[], |it| &it.1)
+    }
+
+    /// A mask of as many words as its buffer has. The tokenizer may know fewer tokens than the
+    /// network has rows, and those beyond are not allowed.
+    pub(crate) fn fitted(&self, words: &[u32]) -> Vec<u32> {
+        let count = usize::try_from(self.mask.size() / 4).unwrap_or(words.len());
+        words.iter().copied().chain(std::iter::repeat(0)).take(count).collect()
+    }
+
+    /// What is copied where to be read: one of two places.
+    pub(crate) fn copy(&self, slot: Slot) -> (&wgpu::Buffer, &wgpu::Buffer) {
+        let [first, second] = &self.stagings;
+        (&self.result, if slot == Slot::First { first } else { second })
+    }
+}
+
+/// Which of the two places.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Slot {
+    First,
+    Second,
+}
+
+impl Slot {
+    pub(crate) fn other(self) -> Self {
+        if self == Self::First { Self::Second } else { Self::First }
+    }
+}

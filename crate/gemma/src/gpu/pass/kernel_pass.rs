@@ -1,0 +1,337 @@
+//! The pass that people use: packed weights, few dispatches, one submission a token.
+
+mod reading;
+
+use burn::tensor::wgpu::wgpu;
+use futures::future::LocalBoxFuture;
+use hybridge_core::{Error, Result};
+
+use crate::config::{Architecture, Config, Span};
+use crate::engine::{Pass, check_tokens, kept_after_rewind, nothing_pending};
+use crate::gpu::Device;
+use crate::gpu::device::launcher::{Counters, Dispatch, Launcher as _, Progress, Recorder};
+use crate::gpu::kernels::tiles;
+use crate::gpu::kernels::upload::Uploader;
+use crate::gpu::kernels::{Picking, Shapes, to_u32};
+use crate::gpu::pass::candidates::{Candidates, only_best, suffice};
+use crate::gpu::pass::head::{Head, Slot};
+use crate::gpu::pass::network::{Layout, Network};
+use crate::gpu::pass::options::Options;
+use crate::gpu::pass::pace::Pace;
+use crate::gpu::pass::pending::{Ahead, Known, Pending};
+use crate::sample::{Draw, Sampled, choose};
+use crate::weights::Model;
+
+/// How far a ring can be rewound after it has wrapped.
+const SLACK: usize = 64;
+
+/// Gemma by kernels.
+///
+/// Dropping a future of [`Pass::prefill`] leaves the GPU what it was sent last, a tenth of a second
+/// at most; what was not through counts as not fed.
+#[derive(Debug)]
+pub struct KernelPass {
+    pub(crate) network: Network,
+    pub(crate) head: Head,
+    /// Everything on the GPU, to be freed.
+    buffers: Vec<wgpu::Buffer>,
+    weight_bytes: u64,
+    pub(crate) position: usize,
+    pending: Pending,
+    /// What the GPU's own record says, so that nothing is written that it knows already.
+    pub(crate) known: Known,
+    pace: Pace,
+    /// The end of what was ever written into the cache: rings have forgotten what is far before it.
+    pub(crate) reached: usize,
+    /// The token fed last.
+    last: u32,
+    /// Whether the caller said that it will go on.
+    looks_ahead: bool,
+    ahead: Option<Ahead>,
+    slot: Slot,
+}
+
+impl KernelPass {
+    /// Streams a model's weights to the GPU, with a cache for `capacity` tokens.
+    ///
+    /// # Errors
+    /// `FAILED_PRECONDITION` with code `OUT_OF_MEMORY`, and whatever reading the model says.
+    pub async fn load(
+        device: &Device,
+        model: &Model,
+        capacity: usize,
+        options: Options,
+    ) -> Result<Self> {
+        if model.config.architecture != Architecture::Gemma3 {
+            return Err(Error::precondition(
+                "this model turns text into vectors, it does not write",
+            )
+            .with_code("MODEL_ARCHITECTURE"));
+        }
+        let capacity = capacity.max(1);
+        let shapes = options.shapes(device);
+        let tile = tiles::tokens_of(shapes.tile);
+        let most = if shapes == Shapes::SOFTWARE { 64 } else { 256 };
+        let chunk = if options.chunk == 0 { most } else { options.chunk }.min(capacity);
+        let pace = if options.chunk == 0 { Pace::new(tile, chunk) } else { Pace::fixed(chunk) };
+        let pace = pace.timed(options.clock, options.submission);
+        let ring = model.config.window.map_or(capacity, |window| {
+            // A chunk's keys are put before its queries look: the first one still sees its window.
+            capacity.min(window + chunk.max(SLACK))
+        });
+        let plan = options.plan(device);
+        let layout = Layout { shapes, plan, capacity, ring, chunk, both_ways: false };
+        let mut uploader = Uploader::new(device.clone(), options.binding_limit);
+        let recorder = Recorder::new(device.clone());
+        Head::compile(&recorder, model.config.vocabulary, shapes.single);
+        let mut network = Network::load(recorder, &mut uploader, model, layout).await?;
+        let head = Head::make(&mut network, &mut uploader, model).await?;
+        device.idle().await?;
+        Ok(Self {
+            network,
+            head,
+            weight_bytes: uploader.weight_bytes(),
+            buffers: uploader.finish(),
+            position: 0,
+            pending: Pending::Nothing,
+            known: Known::default(),
+            pace,
+            reached: 0,
+            last: 0,
+            looks_ahead: false,
+            ahead: None,
+            slot: Slot::First,
+        })
+    }
+
+    /// What has been asked of the GPU since loading.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.network.recorder.counters()
+    }
+
+    /// Bytes that stand on the GPU.
+    #[must_use]
+    pub fn gpu_bytes(&self) -> u64 {
+        self.buffers.iter().map(wgpu::Buffer::size).sum()
+    }
+
+    /// How many of them hold weights.
+    #[must_use]
+    pub fn weight_bytes(&self) -> u64 {
+        self.weight_bytes
+    }
+
+    /// Frees everything on the GPU at once; dropping leaves that to the garbage collector.
+    pub fn dispose(self) {
+        for buffer in &self.buffers {
+            buffer.destroy();
+        }
+    }
+
+    fn body(&self, tokens: usize) -> &[Dispatch] {
+        if tokens == 1 { &self.network.one } else { &self.network.many }
+    }
+
+    fn moved_by(&mut self, tokens: &[u32], pending: Pending) {
+        self.position += tokens.len();
+        self.reached = self.reached.max(self.position);
+        self.last = tokens.last().copied().unwrap_or(self.last);
+        self.pending = pending;
+    }
+
+    /// Forgets a step that was sent ahead. Its logits have replaced those that were pending.
+    fn abandon(&mut self) {
+        if self.ahead.take().is_some() {
+            self.known = Known::default();
+            self.pending = Pending::LogitsOverwritten;
+        }
+    }
+
+    /// Feeds the last token again where a step that was sent ahead took its logits' place.
+    fn restore(&mut self) -> Option<u32> {
+        self.abandon();
+        if self.pending != Pending::LogitsOverwritten || self.position == 0 {
+            return None;
+        }
+        self.position -= 1;
+        self.pending = Pending::Nothing;
+        Some(self.last)
+    }
+
+    /// Sends what is left to do for a choice, and reads the result.
+    async fn pick(&mut self, before: &[u32], draw: &Draw<'_>) -> Result<Candidates> {
+        let has_many = !only_best(draw);
+        // What may follow a token is known only once that token is.
+        let is_plain = !has_many && draw.allowed.is_none();
+        let is_sent = is_plain
+            && matches!((self.ahead, before), (Some(Ahead { token: Some(sent) }), [token]) if sent == *token);
+        let moved = if is_sent {
+            self.ahead = None;
+            self.moved_by(before, Pending::Logits);
+            Progress { position: to_u32(self.position), tokens: 1 }
+        } else {
+            let again = if before.is_empty() { self.restore() } else { None };
+            self.abandon();
+            self.send(again.as_ref().map_or(before, std::slice::from_ref), draw)?
+        };
+        self.slot = self.slot.other();
+        // The kernel moved the record on by itself.
+        self.known = Known { progress: Some(moved), token: None };
+        let slot = self.slot;
+        if self.looks_ahead && is_plain && self.position < self.network.layout.capacity {
+            self.send_ahead();
+        }
+        let (_, staging) = self.head.copy(slot);
+        let bytes = self.network.recorder.read(staging).await?;
+        let candidates = Candidates::read(&bytes, has_many)?;
+        match &mut self.ahead {
+            Some(ahead) => ahead.token = Some(candidates.token),
+            None => self.known.token = Some(candidates.token),
+        }
+        Ok(candidates)
+    }
+
+    /// Sends the products and the choice after these tokens, or after those already fed. Where the
+    /// GPU's record stands then.
+    fn send(&mut self, before: &[u32], draw: &Draw<'_>) -> Result<Progress> {
+        let picking = Picking { keep_many: !only_best(draw), is_masked: draw.allowed.is_some() };
+        let progress = match (before, self.pending) {
+            ([], Pending::Nothing | Pending::LogitsOverwritten) => return Err(nothing_pending()),
+            ([], Pending::Hidden(tokens)) => {
+                Progress { position: to_u32(self.position) - tokens, tokens }
+            }
+            ([], Pending::Logits) => {
+                self.known.progress.unwrap_or(Progress { position: 0, tokens: 1 })
+            }
+            (tokens, _) => {
+                self.announce(tokens);
+                Progress { position: to_u32(self.position), tokens: to_u32(tokens.len()) }
+            }
+        };
+        if let Some(words) = draw.allowed {
+            self.network.recorder.write(&self.head.mask, 0, &bytes_of(&self.head.fitted(words)));
+        }
+        let mut lists: Vec<&[Dispatch]> = Vec::new();
+        if !before.is_empty() {
+            lists.push(self.body(before.len()));
+        }
+        if !before.is_empty() || self.pending != Pending::Logits {
+            lists.push(self.head.products(progress.tokens));
+        }
+        lists.push(self.head.pick(picking));
+        let copy = self.head.copy(self.slot.other());
+        self.network.recorder.run(&lists, progress, &[copy]);
+        self.moved_by(before, Pending::Logits);
+        Ok(Progress { position: progress.position + progress.tokens, tokens: 1 })
+    }
+
+    /// Sends the step after the one that is about to be read. Token and position are on the GPU.
+    fn send_ahead(&mut self) {
+        let progress = Progress { position: to_u32(self.position), tokens: 1 };
+        let picking = Picking { keep_many: false, is_masked: false };
+        let lists = [self.body(1), self.head.products(1), self.head.pick(picking)];
+        let copy = self.head.copy(self.slot.other());
+        self.network.recorder.run(&lists, progress, &[copy]);
+        self.reached = self.reached.max(self.position + 1);
+        self.ahead = Some(Ahead { token: None });
+    }
+
+    async fn read_logits(&mut self) -> Result<Vec<f32>> {
+        if let Some(token) = self.restore() {
+            self.feed_one(token);
+        }
+        let (lists, progress): (Vec<&[Dispatch]>, _) = match self.pending {
+            Pending::Nothing | Pending::LogitsOverwritten => return Err(nothing_pending()),
+            Pending::Hidden(tokens) => (
+                vec![self.head.products(tokens)],
+                Progress { position: to_u32(self.position) - tokens, tokens },
+            ),
+            Pending::Logits => (Vec::new(), Progress { position: 0, tokens: 1 }),
+        };
+        let copy = (&self.head.logits, &self.head.all_logits);
+        self.network.recorder.run(&lists, progress, &[copy]);
+        self.pending = Pending::Logits;
+        let bytes = self.network.recorder.read(&self.head.all_logits).await?;
+        let words = bytes.as_chunks::<4>().0.iter();
+        Ok(words
+            .take(self.network.config.vocabulary)
+            .map(|word| f32::from_le_bytes(*word))
+            .collect())
+    }
+
+    async fn choose_after(&mut self, before: &[u32], draw: &Draw<'_>) -> Result<Sampled> {
+        check_tokens(self, before)?;
+        if suffice(draw, self.network.config.vocabulary) {
+            return self.pick(before, draw).await?.choose(draw);
+        }
+        for token in before {
+            self.abandon();
+            self.feed_one(*token);
+        }
+        choose(&self.read_logits().await?, draw)
+    }
+}
+
+impl Pass for KernelPass {
+    fn config(&self) -> &Config {
+        &self.network.config
+    }
+
+    fn adapter(&self) -> String {
+        self.network.recorder.device().facts().name.clone()
+    }
+
+    fn chunk(&self) -> usize {
+        self.pace.tokens()
+    }
+
+    fn capacity(&self) -> usize {
+        self.network.layout.capacity
+    }
+
+    fn position(&self) -> usize {
+        self.position
+    }
+
+    fn rewind(&mut self, length: usize) -> usize {
+        let has_local = self.config().layers.iter().any(|layer| layer.span == Span::Local);
+        let window = self.config().window.filter(|_| has_local);
+        self.abandon();
+        let length = length.min(self.position);
+        self.position = kept_after_rewind(length, self.reached, window, self.network.layout.ring);
+        self.pending = Pending::Nothing;
+        if self.position == 0 {
+            self.reached = 0;
+        }
+        self.position
+    }
+
+    fn look_ahead(&mut self, wanted: bool) {
+        self.looks_ahead = wanted;
+    }
+
+    fn prefill<'a>(&'a mut self, tokens: &'a [u32]) -> LocalBoxFuture<'a, Result<()>> {
+        Box::pin(self.feed(tokens))
+    }
+
+    fn logits(&mut self) -> LocalBoxFuture<'_, Result<Vec<f32>>> {
+        Box::pin(self.read_logits())
+    }
+
+    fn choose<'a>(&'a mut self, draw: &'a Draw<'a>) -> LocalBoxFuture<'a, Result<Sampled>> {
+        Box::pin(self.choose_after(&[], draw))
+    }
+
+    fn step<'a>(
+        &'a mut self,
+        token: u32,
+        draw: &'a Draw<'a>,
+    ) -> LocalBoxFuture<'a, Result<Sampled>> {
+        Box::pin(async move { self.choose_after(&[token], draw).await })
+    }
+}
+
+fn bytes_of(words: &[u32]) -> Vec<u8> {
+    words.iter().flat_map(|word| word.to_le_bytes()).collect()
+}

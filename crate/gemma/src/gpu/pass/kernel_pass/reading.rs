@@ -1,0 +1,70 @@
+//! How prompts reach the GPU: in chunks of tokens.
+
+use hybridge_core::Result;
+
+use super::{KernelPass, bytes_of};
+use crate::engine::check_tokens;
+use crate::gpu::device::launcher::{Launcher as _, Progress};
+use crate::gpu::kernels::to_u32;
+use crate::gpu::pass::network::Network;
+use crate::gpu::pass::pending::{Known, Pending};
+
+impl KernelPass {
+    /// Feeds tokens, a submission at a time.
+    pub(super) async fn feed(&mut self, tokens: &[u32]) -> Result<()> {
+        check_tokens(self, tokens)?;
+        self.abandon();
+        let mut rest = tokens;
+        while !rest.is_empty() {
+            let (chunk, others) = rest.split_at(self.pace.tokens().min(rest.len()));
+            rest = others;
+            let start = self.pace.now();
+            self.read(chunk).await?;
+            self.pace.took_since(start, chunk.len());
+        }
+        self.network.recorder.device().check()
+    }
+
+    /// Feeds one token as decoding does: all in one submission, which is not waited for.
+    pub(super) fn feed_one(&mut self, token: u32) {
+        let progress = self.begin(&[token]);
+        self.network.recorder.run(&[&self.network.one], progress, &[]);
+        self.moved_by(&[token], Pending::Hidden(1));
+    }
+
+    async fn read(&mut self, chunk: &[u32]) -> Result<()> {
+        let progress = self.begin(chunk);
+        // A prompt may end amid a dispatch, where the record is right for nobody else.
+        self.known.progress = None;
+        let Network { one, many, .. } = &self.network;
+        let is_single = chunk.len() == 1;
+        let list = if is_single { one } else { many };
+        // What follows a single token at once is a choice, which waits by itself.
+        self.network.send(list, progress, &mut self.pace, !is_single).await?;
+        self.known.progress = Some(progress);
+        self.moved_by(chunk, Pending::Hidden(progress.tokens));
+        Ok(())
+    }
+
+    fn begin(&mut self, chunk: &[u32]) -> Progress {
+        self.announce(chunk);
+        // From here on rings hold some of this chunk, also where whoever waits for it stops.
+        self.reached = self.reached.max(self.position + chunk.len());
+        self.pending = Pending::Nothing;
+        Progress { position: to_u32(self.position), tokens: to_u32(chunk.len()) }
+    }
+
+    /// Tells the GPU what it does not know of the next pass.
+    pub(in crate::gpu) fn announce(&mut self, tokens: &[u32]) {
+        let progress = Progress { position: to_u32(self.position), tokens: to_u32(tokens.len()) };
+        if self.known.progress != Some(progress) {
+            self.network.place(progress, 0);
+        }
+        let token = tokens.first().copied();
+        if tokens.len() != 1 || self.known.token != token {
+            let Network { recorder, buffers, .. } = &self.network;
+            recorder.write(&buffers.tokens, 0, &bytes_of(tokens));
+        }
+        self.known = Known { progress: Some(progress), token };
+    }
+}

@@ -1,0 +1,372 @@
+//! A whole network as lists of dispatches on preallocated buffers.
+//!
+//! ```text
+//! embed ─► per layer: qkv ─ rope ─ scores ─ mix ─ output ─ norm ─ gate·up ─ down ─ norm ─► head ─ slices ─ pick
+//!                                  └─ attend ─┘ for many tokens
+//! ```
+//!
+//! Nine dispatches a layer, eight for many tokens. Every norm but the first is done by the kernel that adds the branch
+//! before it, so that products read what is normed already.
+
+use burn::tensor::wgpu::wgpu;
+use hybridge_core::{Error, Result, Status};
+
+use crate::config::{Config, Rope, Span};
+use crate::gpu::Plan;
+use crate::gpu::device::launcher::{Dispatch, Grid, Recorder};
+use crate::gpu::kernels::planes::Format;
+use crate::gpu::kernels::products::{Product, Rows};
+use crate::gpu::kernels::shader::{MatrixShape, Source};
+use crate::gpu::kernels::upload::{Planes, Shard, Uploader};
+use crate::gpu::kernels::{self, Shapes, View, padded, to_u32};
+use crate::gpu::pass::buffers::{Buffers, Vectors};
+use crate::quant::Rounding;
+use crate::weights::{LayerTensors, Model, Tensor};
+
+/// Positions that one row of the coarse angle table stands for.
+const FINE: usize = 64;
+
+/// How a network is laid out.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Layout {
+    pub(crate) shapes: Shapes,
+    /// The products for a single token.
+    pub(crate) plan: Plan,
+    /// Tokens the cache holds.
+    pub(crate) capacity: usize,
+    /// Slots of local layers.
+    pub(crate) ring: usize,
+    /// Tokens of one pass.
+    pub(crate) chunk: usize,
+    /// Whether tokens see those behind them.
+    pub(crate) both_ways: bool,
+}
+
+/// From tokens to normed hidden states.
+#[derive(Debug)]
+pub(crate) struct Network {
+    pub(crate) config: Config,
+    pub(crate) layout: Layout,
+    pub(crate) recorder: Recorder,
+    pub(crate) buffers: Buffers,
+    pub(crate) embedding: Vec<Shard>,
+    /// For a single token.
+    pub(crate) one: Vec<Dispatch>,
+    /// For as many as a pass holds.
+    pub(crate) many: Vec<Dispatch>,
+}
+
+impl Network {
+    /// Loads the weights and builds both lists.
+    pub(crate) async fn load(
+        recorder: Recorder,
+        uploader: &mut Uploader,
+        model: &Model,
+        layout: Layout,
+    ) -> Result<Self> {
+        let config = model.config.clone();
+        if !config.head_dim.is_multiple_of(4) {
+            return Err(Error::new(
+                Status::Unimplemented,
+                format!("heads of {} values are not a multiple of four", config.head_dim),
+            ));
+        }
+        let buffers = Buffers::make(&config, layout, uploader)?;
+        let embedding = uploader.shards(model, &model.tensors.token_embd).await?;
+        let mut network = Self {
+            config,
+            layout,
+            recorder,
+            buffers,
+            embedding,
+            one: Vec::new(),
+            many: Vec::new(),
+        };
+        network.build(uploader, model).await?;
+        Ok(network)
+    }
+
+    async fn build(&mut self, uploader: &mut Uploader, model: &Model) -> Result<()> {
+        let tensors = &model.tensors;
+        let mut norm = match tensors.layers.first() {
+            Some(first) => uploader.norm(model, &first.attn_norm).await?,
+            None => return Err(Error::invalid("the model has no layers")),
+        };
+        for index in 0..self.embedding.len() {
+            let rounding =
+                tensors.layers.first().and_then(|it| self.rounding_for(&it.projecting()));
+            self.add_embedding(index, &norm, rounding);
+        }
+        let mut angles: Vec<(Rope, wgpu::Buffer)> = Vec::new();
+        for (index, (layer, weights)) in
+            self.config.layers.clone().into_iter().zip(&tensors.layers).enumerate()
+        {
+            let table = match angles.iter().find(|(rope, _)| *rope == layer.rope) {
+                Some((_, table)) => table.clone(),
+                None => {
+                    let table = self.angles(uploader, layer.rope)?;
+                    angles.push((layer.rope, table.clone()));
+                    table
+                }
+            };
+            self.add_attention(uploader, model, weights, layer.span, &table).await?;
+            let post = uploader.norm(model, &weights.post_attention_norm).await?;
+            norm = uploader.norm(model, &weights.ffn_norm).await?;
+            let rounding = self.rounding_for(&[&weights.ffn_gate, &weights.ffn_up]);
+            self.add_norm(&post, &norm, rounding);
+            self.add_feed_forward(uploader, model, weights).await?;
+            let post = uploader.norm(model, &weights.post_ffw_norm).await?;
+            let (next, rounding) = match tensors.layers.get(index + 1) {
+                Some(next) => (&next.attn_norm, self.rounding_for(&next.projecting())),
+                None => (&tensors.output_norm, self.rounding_for(&[tensors.head()])),
+            };
+            norm = uploader.norm(model, next).await?;
+            self.add_norm(&post, &norm, rounding);
+        }
+        Ok(())
+    }
+
+    /// How decode's product with these matrices wants its vectors rounded.
+    pub(crate) fn rounding_for(&self, tensors: &[&Tensor]) -> Option<Rounding> {
+        let is_whole = |tensor: &&Tensor| Format::of(tensor.encoding).is_whole();
+        self.layout.plan.rounding().filter(|_| tensors.iter().all(is_whole))
+    }
+
+    /// A kernel for many tokens, and the one for a single token where that keeps its result rounded.
+    fn add_both(
+        &mut self,
+        rounding: Option<Rounding>,
+        make: impl Fn(Option<Rounding>) -> (Source, Grid),
+        bound: impl Fn(&Buffers, &wgpu::Buffer) -> Vec<wgpu::Buffer>,
+    ) {
+        let mut made = Vec::new();
+        for rounding in [rounding, None] {
+            let (source, grid) = make(rounding);
+            let kernel = self.recorder.kernel(&source);
+            let bound = bound(&self.buffers, &self.buffers.vectors(rounding).normed);
+            let bound: Vec<_> = bound.iter().collect();
+            made.push(self.recorder.bind(&kernel, &bound, grid));
+        }
+        self.many.extend(made.pop());
+        self.one.extend(made);
+    }
+
+    fn add_embedding(&mut self, index: usize, norm: &wgpu::Buffer, rounding: Option<Rounding>) {
+        let Some(shard) = self.embedding.get(index) else { return };
+        let (config, token) = (self.config.clone(), self.layout.shapes.token);
+        let (shape, first_row) = (shard.planes.shape, shard.first_row);
+        let planes: Vec<_> = shard.planes.buffers().cloned().collect();
+        let make = |rounding| kernels::embed(&config, token, shape, first_row, rounding);
+        let bound = |buffers: &Buffers, normed: &wgpu::Buffer| {
+            let Buffers { tokens, residual, progress, .. } = buffers;
+            let first = [tokens, residual, progress, norm, normed].into_iter().cloned();
+            first.chain(planes.iter().cloned()).collect()
+        };
+        self.add_both(rounding, make, bound);
+    }
+
+    async fn add_attention(
+        &mut self,
+        uploader: &mut Uploader,
+        model: &Model,
+        weights: &LayerTensors,
+        span: Span,
+        angles: &wgpu::Buffer,
+    ) -> Result<()> {
+        let Layout { shapes, capacity, ring, both_ways, .. } = self.layout;
+        let config = self.config.clone();
+        let rounding = self.rounding_for(&weights.projecting());
+        let projecting = uploader.joined(model, &weights.projecting()).await?;
+        let norms = uploader.norms(model, &[&weights.attn_q_norm, &weights.attn_k_norm]).await?;
+        let width = to_u32(config.query_width() + 2 * config.kv_width());
+        let qkv = Product {
+            label: "qkv",
+            rows: Rows::Stacked(projecting.iter().map(|planes| planes.shape).collect()),
+            in_quads: padded(config.width) / 4,
+            out_stride: width,
+            out_first: 0,
+            soft_cap: None,
+        };
+        let [one, many] = self.vectors(rounding).map(|it| it.normed.clone());
+        let output = self.buffers.projections.clone();
+        let io = [[one, output.clone()], [many, output]];
+        self.add_product(&qkv, &io, None, &projecting);
+
+        let slots = if span == Span::Local { ring } else { capacity };
+        // In a browser numbers have 32 bits: a cache too large to count is one too large to make.
+        let room = slots.saturating_mul(config.kv_width());
+        let keys = uploader.values("keys", room)?;
+        let values = uploader.values("values", room)?;
+        let rope = kernels::rope(&config, shapes.head, slots, coarse_rows(capacity));
+        let kernel = self.recorder.kernel(&rope.0);
+        let Buffers { projections, queries, progress, scores, .. } = &self.buffers;
+        let rope = self.recorder.bind(
+            &kernel,
+            &[projections, queries, progress, &norms, angles, &keys, &values],
+            rope.1,
+        );
+        let window = View::window_of(&config, span);
+        let view =
+            View { capacity: slots, window, both_ways, score_stride: self.layout.score_stride() };
+        let (source, grid) = view.scores(&config, shapes.key);
+        let kernel = self.recorder.kernel(&source);
+        let score = self.recorder.bind(&kernel, &[queries, scores, progress, &keys], grid);
+        let rounding = self.rounding_for(&[&weights.attn_output]);
+        let [mixed_one, mixed] = self.vectors(rounding).map(|it| it.mixed.clone());
+        let (source, grid) = view.mix(&config, shapes.value, rounding);
+        let kernel = self.recorder.kernel(&source);
+        let mix = self.recorder.bind(&kernel, &[scores, &mixed_one, progress, &values], grid);
+        let (source, grid) = view.attend(&config, shapes.attend);
+        let kernel = self.recorder.kernel(&source);
+        let bound = [queries, &mixed, progress, &keys, &values];
+        // Queries times keys and scores times values, each of which takes as long as two of a product.
+        let work = 4 * u64::from(to_u32(config.head_dim));
+        let attend = self.recorder.bind(&kernel, &bound, grid).working(work);
+        self.both(rope);
+        self.one.extend([score, mix]);
+        self.many.push(attend);
+
+        let output = uploader.matrix(model, &weights.attn_output).await?;
+        let product = Product {
+            label: "attention output",
+            rows: Rows::Stacked(vec![output.shape]),
+            in_quads: padded(config.query_width()) / 4,
+            out_stride: padded(config.width),
+            out_first: 0,
+            soft_cap: None,
+        };
+        let branch = self.buffers.branch.clone();
+        let io = [[mixed_one, branch.clone()], [mixed, branch]];
+        self.add_product(&product, &io, None, &[output]);
+        Ok(())
+    }
+
+    async fn add_feed_forward(
+        &mut self,
+        uploader: &mut Uploader,
+        model: &Model,
+        weights: &LayerTensors,
+    ) -> Result<()> {
+        let Config { width, hidden, .. } = self.config;
+        let both = uploader.joined(model, &[&weights.ffn_gate, &weights.ffn_up]).await?;
+        let down = uploader.matrix(model, &weights.ffn_down).await?;
+        let inner = Product {
+            label: "gate and up",
+            rows: Rows::Gated(both.iter().map(|planes| planes.shape).collect()),
+            in_quads: padded(width) / 4,
+            out_stride: padded(hidden),
+            out_first: 0,
+            soft_cap: None,
+        };
+        let rounding = self.rounding_for(&[&weights.ffn_gate, &weights.ffn_up]);
+        let [one, many] = self.vectors(rounding).map(|it| it.normed.clone());
+        let rounding = self.rounding_for(&[&weights.ffn_down]);
+        let [inner_one, inner_many] = self.vectors(rounding).map(|it| it.inner.clone());
+        let io = [[one, inner_one.clone()], [many, inner_many.clone()]];
+        self.add_product(&inner, &io, rounding, &both);
+        let outer = Product {
+            label: "down",
+            rows: Rows::Stacked(vec![down.shape]),
+            in_quads: padded(hidden) / 4,
+            out_stride: padded(width),
+            out_first: 0,
+            soft_cap: None,
+        };
+        let branch = self.buffers.branch.clone();
+        let io = [[inner_one, branch.clone()], [inner_many, branch]];
+        self.add_product(&outer, &io, None, &[down]);
+        Ok(())
+    }
+
+    fn add_norm(&mut self, post: &wgpu::Buffer, next: &wgpu::Buffer, rounding: Option<Rounding>) {
+        let (config, token) = (self.config.clone(), self.layout.shapes.token);
+        let bound = |buffers: &Buffers, normed: &wgpu::Buffer| {
+            let Buffers { branch, residual, progress, .. } = buffers;
+            [branch, residual, progress, post, next, normed].map(Clone::clone).to_vec()
+        };
+        self.add_both(rounding, |rounding| kernels::norm(&config, token, rounding), bound);
+    }
+
+    /// `io` is that of one token, then that of many. The output's reader wants one token's rounded
+    /// by `rounding`.
+    fn add_product(
+        &mut self,
+        product: &Product,
+        io: &[[wgpu::Buffer; 2]; 2],
+        rounding: Option<Rounding>,
+        planes: &[Planes],
+    ) {
+        let [one, many] = io;
+        let one = self.product(product.for_one(self.layout.plan, rounding), one, planes);
+        let many = self.product(product.for_many(self.layout.shapes.tile), many, planes);
+        self.one.push(one);
+        self.many.push(many);
+    }
+
+    /// What products read of one token and of many.
+    fn vectors(&self, rounding: Option<Rounding>) -> [&Vectors; 2] {
+        [self.buffers.vectors(rounding), &self.buffers.exact]
+    }
+
+    /// Compiles a product and binds it.
+    pub(crate) fn product(
+        &mut self,
+        (source, grid): (Source, Grid),
+        [input, output]: &[wgpu::Buffer; 2],
+        planes: &[Planes],
+    ) -> Dispatch {
+        let kernel = self.recorder.kernel(&source);
+        let mut bound = vec![input, output, &self.buffers.progress];
+        bound.extend(planes.iter().flat_map(|planes| planes.buffers()));
+        let weights = |it: &Planes| u64::from(it.shape.rows) * u64::from(it.shape.columns);
+        self.recorder.bind(&kernel, &bound, grid).working(planes.iter().map(weights).sum())
+    }
+
+    /// A matrix that follows the last layer: the head's shards, the dense layers.
+    pub(crate) fn last_product(
+        &mut self,
+        label: &'static str,
+        planes: &Planes,
+        io: &[wgpu::Buffer; 2],
+        (out_first, soft_cap): (u32, Option<f32>),
+        plan: Plan,
+    ) -> Dispatch {
+        let MatrixShape { columns, .. } = planes.shape;
+        let product = Product {
+            label,
+            rows: Rows::Stacked(vec![planes.shape]),
+            in_quads: padded(columns as usize) / 4,
+            out_stride: 0,
+            out_first,
+            soft_cap,
+        };
+        self.product(product.for_one(plan, None), io, std::slice::from_ref(planes))
+    }
+
+    fn both(&mut self, dispatch: Dispatch) {
+        self.one.push(dispatch.clone());
+        self.many.push(dispatch);
+    }
+
+    /// cos and sin of positions 64a, then of 0 to 63.
+    fn angles(&self, uploader: &mut Uploader, rope: Rope) -> Result<wgpu::Buffer> {
+        let coarse = (0..coarse_rows(self.layout.capacity)).map(|row| row * FINE);
+        let mut table = Vec::new();
+        for position in coarse.chain(0..FINE) {
+            let (cosines, sines) = rope.angles(position, self.config.head_dim);
+            table.extend(cosines.into_iter().zip(sines).flat_map(|(cos, sin)| [cos, sin]));
+        }
+        uploader.filled("angles", &table)
+    }
+}
+
+impl Layout {
+    /// Scores from one head to the next: the most keys that a token can see.
+    pub(crate) fn score_stride(self) -> usize {
+        self.capacity
+    }
+}
+
+fn coarse_rows(capacity: usize) -> usize {
+    capacity.div_ceil(FINE)
+}

@@ -1,9 +1,0 @@
-// Vectors are kept as four 8-bit numbers with one scale.
-alias Kept = vec2<u32>;
-fn kept(v: vec4<f32>) -> Kept {
-    let size = abs(v);
-    let most = max(max(size.x, size.y), max(size.z, size.w));
-    // So small that dividing by it could overflow, it is nothing.
-    let inverse = select(0.0, 127.0 / most, most > 1.0e-30);
-    return Kept(pack4xI8(vec4<i32>(round(v * inverse))), bitcast<u32>(most / 127.0));
-}
