@@ -1,4 +1,4 @@
-"""Records what llama.cpp and NumPy say about the tiny models: `record.py MODELS GOLDENS`."""
+"""Records what llama.cpp and NumPy say about the tiny models: `record.py MODELS GOLDENS [NAME...]`."""
 
 import json
 import pathlib
@@ -6,10 +6,15 @@ import random
 import sys
 
 import gguf
-import llama_cpp
 import numpy as np
 
 from forward import Network
+from newer import MISTAKES, Newer
+
+try:
+    import llama_cpp
+except ImportError:  # NumPy judges alone then, and what llama.cpp said before stays.
+    llama_cpp = None
 
 STEPS = 16
 
@@ -49,9 +54,27 @@ def llama_logits(llama, prompt):
     return np.ctypeslib.as_array(pointer, shape=(llama.n_vocab(),)).astype(np.float64)
 
 
+def llama_reads(network):
+    """llama.cpp fixes most sizes of Gemma 3n, and reads no tiny one."""
+    return llama_cpp is not None and network.arch != "gemma3n"
+
+
+def known_mistakes(path, network, prompt):
+    """How far each known mistake moves a logit, in standard deviations of the exact ones."""
+    exact = network.logits(prompt)
+    names = [name for name, where in MISTAKES.items() if where in ("both", network.arch)]
+    moved = {name: np.abs(Newer(path, [name]).logits(prompt) - exact).max() / exact.std() for name in names if network.sees(name)}
+    return {name: round(float(value), 6) for name, value in moved.items()}
+
+
 def of_text_model(path, network, prompt):
     exact = network.logits(prompt)
     ids, margins = continuation(network, prompt)
+    alone = {"logits": short(exact), "greedy": ids, "margins": margins}
+    if isinstance(network, Newer):
+        alone["mistakes"] = known_mistakes(path, network, prompt)
+    if not llama_reads(network):
+        return alone
     llama = open_llama(path)
     theirs = llama_logits(llama, prompt)
     llama_ids, tokens = [], list(prompt)
@@ -59,10 +82,7 @@ def of_text_model(path, network, prompt):
         llama_ids.append(int(np.argmax(llama_logits(llama, tokens))))
         tokens.append(llama_ids[-1])
     # The same logits after a decode token by token would be the same numbers again.
-    return {
-        "logits": short(exact),
-        "greedy": ids,
-        "margins": margins,
+    return alone | {
         "llama": {
             "greedy": llama_ids,
             "worst": round(float(np.abs(theirs - exact).max() / exact.std()), 6),
@@ -133,15 +153,23 @@ def blocks():
         yield {"id": int(kind), "bytes": data.tobytes().hex(), "values": short(values.ravel())}
 
 
-def main(models, goldens):
-    target = pathlib.Path(goldens) / "blocks.json"
-    target.write_text(json.dumps(list(blocks()), separators=(",", ":")) + "\n")
-    cases = tokens(pathlib.Path(models) / "f32.gguf")
-    target = pathlib.Path(goldens) / "tokens.json"
-    target.write_text(json.dumps(cases, ensure_ascii=True, separators=(",", ":")) + "\n")
+def open_network(path):
+    name = gguf.GGUFReader(path).fields["general.architecture"].contents()
+    return Newer(path) if name in ("gemma3n", "gemma4") else Network(path)
+
+
+def main(models, goldens, *only):
+    if not only:
+        target = pathlib.Path(goldens) / "blocks.json"
+        target.write_text(json.dumps(list(blocks()), separators=(",", ":")) + "\n")
+        cases = tokens(pathlib.Path(models) / "f32.gguf")
+        target = pathlib.Path(goldens) / "tokens.json"
+        target.write_text(json.dumps(cases, ensure_ascii=True, separators=(",", ":")) + "\n")
     for path in sorted(pathlib.Path(models).glob("*.gguf")):
+        if only and path.stem not in only:
+            continue
         prompt = [int(token) for token in path.with_suffix(".prompt").read_text().split(",")]
-        network = Network(path)
+        network = open_network(path)
         judge = of_vector_model if network.arch == "gemma-embedding" else of_text_model
         golden = {"model": path.stem, "fingerprint": fingerprint(path.read_bytes()), "prompt": prompt}
         golden |= judge(path, network, prompt)
@@ -150,7 +178,7 @@ def main(models, goldens):
             golden |= {"long_prompt": long, "long_logits": short(network.logits(long))}
         target = pathlib.Path(goldens) / f"{path.stem}.json"
         target.write_text(json.dumps(golden, separators=(",", ":")) + "\n")
-        print(path.stem, golden["llama"])
+        print(path.stem, golden.get("llama"), golden.get("mistakes"))
 
 
 main(*sys.argv[1:])

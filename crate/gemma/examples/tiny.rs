@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use hybridge_gemma::testing::{FUNCTION_GEMMA, tiny_models};
 
 /// Models that are also judged on a prompt so long that every ring of keys and values has wrapped.
-const LONG: [&str; 2] = ["irregular", "period_2"];
+const LONG: [&str; 4] = ["irregular", "period_2", "gemma4", "gemma3n"];
 
 /// The model that is also written in three parts.
 const SPLIT: &str = "q8_0";

@@ -9,7 +9,6 @@
 
 #[cfg(feature = "gpu")]
 pub mod burn;
-pub mod config;
 pub mod constrain;
 pub mod cpu;
 pub mod embed;
@@ -18,6 +17,7 @@ pub mod generate;
 pub mod gguf;
 #[cfg(feature = "gpu")]
 pub mod gpu;
+pub mod network;
 pub mod quant;
 pub mod sample;
 pub mod scalar;
@@ -28,7 +28,8 @@ pub mod template;
 pub mod testing;
 pub mod tokenizer;
 pub mod tools;
-pub mod weights;
+
+pub use network::{config, weights};
 
 pub use config::Config;
 pub use engine::{Pass, TextEmbedder};

@@ -22,6 +22,8 @@ pub struct Sampler {
     pub seed: u64,
 }
 
+/// Temperature comes first, then top-k, top-p and min-p, each on what the one before it left.
+/// llama.cpp applies temperature last, so that its top-p and min-p cut at other places.
 impl Sampler {
     /// Always the most likely token.
     pub const GREEDY: Self = Self { temperature: 0.0, top_k: 0, top_p: 1.0, min_p: 0.0, seed: 0 };

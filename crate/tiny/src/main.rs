@@ -161,5 +161,5 @@ fn main() -> Result<()> {
 /// What the engine's module calls its own.
 #[cfg(any(test, feature = "twin"))]
 mod config {
-    pub(crate) use hybridge_gemma::config::{Config, Rope};
+    pub(crate) use hybridge_gemma::config::{Config, Layer};
 }

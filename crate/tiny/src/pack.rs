@@ -46,8 +46,8 @@ pub(crate) fn pack(
             norm(format!("blk.{index}.{part}"), range);
         }
     }
-    let Config { width, hidden, .. } = *config;
-    let (query, kv) = (config.query_width() * width, config.kv_width() * width);
+    let (width, hidden) = (config.width, config.layers[0].hidden);
+    let (query, kv) = (config.layers[0].query_width() * width, config.layers[0].kv_width() * width);
     // The contiguous dimension comes first in GGUF.
     let mut matrix = |name: String, start: usize, length: usize, columns: usize| {
         let shape = [columns, length / columns];
@@ -60,7 +60,7 @@ pub(crate) fn pack(
             ("attn_q", qkv, query, width),
             ("attn_k", qkv + query, kv, width),
             ("attn_v", qkv + query + kv, kv, width),
-            ("attn_output", layer.output.start, query, config.query_width()),
+            ("attn_output", layer.output.start, query, config.layers[0].query_width()),
             ("ffn_gate", gate, hidden * width, width),
             ("ffn_up", gate + hidden * width, hidden * width, width),
             ("ffn_down", layer.down.start, hidden * width, hidden),
@@ -108,11 +108,11 @@ fn keys(writer: &mut Writer, config: &Config) {
         ("context_length", config.context),
         ("embedding_length", config.width),
         ("block_count", config.layers.len()),
-        ("feed_forward_length", config.hidden),
-        ("attention.head_count", config.heads),
-        ("attention.head_count_kv", config.kv_heads),
-        ("attention.key_length", config.head_dim),
-        ("attention.value_length", config.head_dim),
+        ("feed_forward_length", config.layers[0].hidden),
+        ("attention.head_count", config.layers[0].heads),
+        ("attention.head_count_kv", config.layers[0].kv_heads),
+        ("attention.key_length", config.layers[0].head_dim),
+        ("attention.value_length", config.layers[0].head_dim),
         ("attention.sliding_window", WINDOW),
         ("attention.sliding_window_pattern", PERIOD),
     ] {

@@ -25,25 +25,34 @@ impl Shape {
     /// What the file will say, as the engine reads it.
     pub(crate) fn config(self, vocabulary: usize) -> Config {
         let Self { width, hidden, heads, kv_heads, head_dim, .. } = self;
-        let layer = |index: usize| match (index + 1).is_multiple_of(PERIOD) {
-            true => Layer { span: Span::Global, rope: Rope { base: 1e6, scale: 1.0 } },
-            false => Layer { span: Span::Local, rope: Rope { base: 1e4, scale: 1.0 } },
+        let layer = |index: usize| {
+            let is_global = (index + 1).is_multiple_of(PERIOD);
+            Layer {
+                span: if is_global { Span::Global } else { Span::Local },
+                window: (!is_global).then_some(WINDOW),
+                rope: Rope::new(if is_global { 1e6 } else { 1e4 }, 1.0),
+                heads,
+                kv_heads,
+                head_dim,
+                hidden,
+                source: None,
+                sparsity: None,
+            }
         };
         Config {
             architecture: Architecture::Gemma3,
             layers: (0..self.layers).map(layer).collect(),
             width,
-            hidden,
-            heads,
-            kv_heads,
-            head_dim,
             vocabulary,
             context: CONTEXT,
-            window: Some(WINDOW),
             norm_epsilon: 1e-6,
             embedding_scale: (width as f32).sqrt(),
             query_scale: 1.0 / (head_dim as f32).sqrt(),
+            norms_values: false,
             soft_cap: None,
+            per_layer: None,
+            streams: 1,
+            suppressed: Vec::new(),
         }
     }
 }

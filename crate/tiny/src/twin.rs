@@ -4,7 +4,7 @@ use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Gradients, Int, Tensor, TensorData};
 use hybridge_gemma::Config;
-use hybridge_gemma::config::{Layer, Rope, Span};
+use hybridge_gemma::config::{Layer, Span};
 
 use crate::batch::Batch;
 use crate::burn_model::{BurnBlock, BurnGemma, Place};
@@ -26,7 +26,7 @@ pub(crate) fn network(
         Param::from_data(TensorData::new(weights[range.clone()].to_vec(), [range.len()]), device)
     };
     let (width, query, kv) =
-        (config.width, config.query_width() * config.width, config.kv_width() * config.width);
+        (config.width, config.layers[0].query_width() * config.width, config.layers[0].kv_width() * config.width);
     let layers = layout
         .layers
         .iter()
@@ -40,12 +40,12 @@ pub(crate) fn network(
                 value: matrix(qkv + query + kv..qkv + query + 2 * kv, width),
                 query_norm: norm(&layer.query_norm),
                 key_norm: norm(&layer.key_norm),
-                output: matrix(layer.output.clone(), config.query_width()),
+                output: matrix(layer.output.clone(), config.layers[0].query_width()),
                 post_attention_norm: norm(&layer.post_attention_norm),
                 ffn_norm: norm(&layer.ffn_norm),
                 gate: matrix(gate..gate + half, width),
                 up: matrix(gate + half..gate + 2 * half, width),
-                down: matrix(layer.down.clone(), config.hidden),
+                down: matrix(layer.down.clone(), config.layers[0].hidden),
                 post_ffw_norm: norm(&layer.post_ffw_norm),
             }
         })
@@ -62,10 +62,10 @@ pub(crate) fn loss(
     device: &Device,
 ) -> Tensor<1> {
     let place = |span: Span, window: usize| {
-        let rope = config.layers.iter().find(|layer| layer.span == span).map(|layer| layer.rope);
-        let rope = rope.unwrap_or(Rope { base: 1e4, scale: 1.0 });
+        let layer = config.layers.iter().find(|layer| layer.span == span);
+        let layer = layer.unwrap_or(&config.layers[0]);
         let sees = move |query: usize, key: usize| key <= query && query - key < window;
-        Place::new(config, rope, 0, batch.length, batch.length, sees, device)
+        Place::new(layer, 0, batch.length, batch.length, sees, device)
     };
     let (local, global) = (place(Span::Local, WINDOW), place(Span::Global, usize::MAX));
     let of_layer = |layer: &Layer| if layer.span == Span::Local { &local } else { &global };

@@ -38,13 +38,19 @@ pub(crate) async fn open(model: &Model, options: &Options, report: &Report) -> R
     check_kind(model.config.architecture, options.kind)?;
     let context_window = options.context_window.min(model.config.context).max(1);
     let machine = look(options).await;
-    let speed = match options.device {
+    // Only the CPU's pass reads every architecture: where the caller leaves the choice, it runs those
+    // that the GPU's refuses.
+    let wish = match options.device {
+        Wish::Auto if !model.config.is_plain() => Wish::Cpu,
+        wish => wish,
+    };
+    let speed = match wish {
         Wish::Auto if !takes_gpu(Wish::Auto, &machine.facts) => {
             Some(whole(bench::estimate(model, options.precision.into(), &milliseconds)?))
         }
         _ => None,
     };
-    let chosen = place(options.device, &machine.facts, speed)?;
+    let chosen = place(wish, &machine.facts, speed)?;
     let (mut backend, choice, gpu) = match (chosen, machine.device) {
         (Place::Gpu, Some(gpu)) => {
             let (backend, choice) = gpu.load(model, options, context_window).await?;
@@ -144,18 +150,12 @@ const GREEDY: hybridge_gemma::sample::Draw<'_> = hybridge_gemma::sample::Draw {
 };
 
 fn check_kind(architecture: Architecture, kind: Kind) -> Result<()> {
-    match (architecture, kind) {
-        (Architecture::Gemma3, Kind::Generator)
-        | (Architecture::GemmaEmbedding, Kind::Embedder) => Ok(()),
-        (Architecture::GemmaEmbedding, Kind::Generator) => {
-            Err(Error::invalid("this file holds an embedding model: use gemmaEmbedder")
-                .with_code("MODEL_ARCHITECTURE"))
-        }
-        (Architecture::Gemma3, Kind::Embedder) => {
-            Err(Error::invalid("this file holds a model that writes: use gemmaModel")
-                .with_code("MODEL_ARCHITECTURE"))
-        }
-    }
+    let message = match (architecture.writes(), kind) {
+        (true, Kind::Generator) | (false, Kind::Embedder) => return Ok(()),
+        (false, Kind::Generator) => "this file holds an embedding model: use gemmaEmbedder",
+        (true, Kind::Embedder) => "this file holds a model that writes text: use gemmaModel",
+    };
+    Err(Error::invalid(message).with_code("MODEL_ARCHITECTURE"))
 }
 
 /// What is known of the machine's GPU, and the GPU itself where it was opened.

@@ -21,7 +21,7 @@ WORK
   --info                 what the file holds
 
 OPTIONS
-  --backend NAME         gpu (default), burn or scalar
+  --backend NAME         gpu (default), cpu, burn or scalar; --exact keeps activations of cpu in f32
   --tokens N             at most N tokens (128)
   --temperature T        0 is greedy (0)
   --top-k K --top-p P --min-p P --seed S
@@ -36,6 +36,10 @@ pub(crate) enum Backend {
     Scalar,
     Burn,
     Gpu,
+    /// The CPU's fast pass, which rounds activations to 8 bits unless it is exact.
+    Cpu {
+        is_exact: bool,
+    },
 }
 
 /// Everything.
@@ -81,6 +85,7 @@ impl Args {
         let mut words = words;
         let mut model = None;
         let (mut backend, mut json, mut special) = (Backend::Gpu, false, false);
+        let mut is_exact = false;
         let (mut task, mut dimensions) = (None, None);
         let mut work = None;
         let mut prompt = None;
@@ -91,6 +96,7 @@ impl Args {
             match word.as_str() {
                 "--help" | "-h" => return Ok(None),
                 "--json" => json = true,
+                "--exact" => is_exact = true,
                 "--special" => special = true,
                 "--info" => work = Some(Work::Info),
                 "--backend" => backend = self::backend(&value()?)?,
@@ -117,6 +123,9 @@ impl Args {
                 _ => return Err(wrong(&format!("{word} is one word too many"))),
             }
         }
+        if let Backend::Cpu { .. } = backend {
+            backend = Backend::Cpu { is_exact };
+        }
         let Some(model) = model else { return Ok(None) };
         let work = match (work, prompt) {
             (Some(Work::Tokenize { text, .. }), _) => Work::Tokenize { text, special },
@@ -136,7 +145,8 @@ fn backend(name: &str) -> Result<Backend> {
         "scalar" => Ok(Backend::Scalar),
         "burn" => Ok(Backend::Burn),
         "gpu" => Ok(Backend::Gpu),
-        _ => Err(wrong("--backend is scalar, burn or gpu")),
+        "cpu" => Ok(Backend::Cpu { is_exact: false }),
+        _ => Err(wrong("--backend is scalar, cpu, burn or gpu")),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Loads a model into the forward pass that was asked for.
 
 use hybridge_core::Result;
+use hybridge_gemma::cpu::{Cpu, CpuEmbedder, Precision};
 use hybridge_gemma::scalar::{Scalar, ScalarEmbedder};
 use hybridge_gemma::{Model, Pass, TextEmbedder};
 
@@ -14,6 +15,9 @@ pub(crate) async fn pass(
 ) -> Result<Box<dyn Pass>> {
     match backend {
         Backend::Scalar => Ok(Box::new(Scalar::load(model, capacity).await?)),
+        Backend::Cpu { is_exact } => {
+            Ok(Box::new(Cpu::load(model, capacity, precision(is_exact)).await?))
+        }
         Backend::Burn | Backend::Gpu => gpu::pass(backend, model, capacity).await,
     }
 }
@@ -22,8 +26,15 @@ pub(crate) async fn pass(
 pub(crate) async fn encoder(backend: Backend, model: &Model) -> Result<Box<dyn TextEmbedder>> {
     match backend {
         Backend::Scalar => Ok(Box::new(ScalarEmbedder::load(model).await?)),
+        Backend::Cpu { is_exact } => {
+            Ok(Box::new(CpuEmbedder::load(model, precision(is_exact)).await?))
+        }
         Backend::Burn | Backend::Gpu => gpu::encoder(backend, model).await,
     }
+}
+
+fn precision(is_exact: bool) -> Precision {
+    if is_exact { Precision::Exact } else { Precision::Fast }
 }
 
 #[cfg(feature = "gpu")]
@@ -78,7 +89,8 @@ mod gpu {
     }
 
     fn not_built(backend: Backend) -> Error {
-        let message = format!("this program was built without the backend {backend:?}: use scalar");
+        let message =
+            format!("this program was built without the backend {backend:?}: use cpu or scalar");
         Error::new(Status::Unimplemented, message.to_lowercase())
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use hybridge_core::Result;
 use hybridge_gemma::Model;
-use hybridge_gemma::config::Span;
+use hybridge_gemma::config::{Config, Layer, Span};
 use serde_json::json;
 
 use crate::write::say;
@@ -28,13 +28,18 @@ pub(crate) fn show(model: &Model, is_json: bool) -> Result<()> {
         "layers": config.layers.len(),
         "spans": spans,
         "width": config.width,
-        "hidden": config.hidden,
-        "heads": config.heads,
-        "kv_heads": config.kv_heads,
-        "head_dim": config.head_dim,
+        "hidden": once(config, |layer| layer.hidden),
+        "heads": once(config, |layer| layer.heads),
+        "kv_heads": once(config, |layer| layer.kv_heads),
+        "head_dim": once(config, |layer| layer.head_dim),
+        "cache_of": config.layers.iter().any(|layer| layer.source.is_some()).then(|| {
+            (0..config.layers.len()).map(|index| config.cache_of(index)).collect::<Vec<_>>()
+        }),
+        "per_layer": config.per_layer,
+        "streams": config.streams,
         "vocabulary": config.vocabulary,
         "context": config.context,
-        "window": config.window,
+        "window": config.window(),
         "query_scale": config.query_scale,
         "soft_cap": config.soft_cap,
         "rope": config.layers.iter().map(|it| [it.rope.base, it.rope.scale]).collect::<Vec<_>>(),
@@ -53,4 +58,13 @@ pub(crate) fn show(model: &Model, is_json: bool) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// A size of the layers: once where they agree, else for each.
+fn once(config: &Config, size: impl Fn(&Layer) -> usize) -> serde_json::Value {
+    let sizes: Vec<usize> = config.layers.iter().map(size).collect();
+    match sizes.as_slice() {
+        [first, rest @ ..] if rest.iter().all(|size| size == first) => json!(first),
+        _ => json!(sizes),
+    }
 }

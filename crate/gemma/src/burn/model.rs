@@ -7,7 +7,7 @@ use burn::module::{Module, Param};
 use burn::tensor::activation::softmax;
 use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
 
-use crate::config::{Config, Rope};
+use crate::config::{Config, Layer};
 
 /// A score that no softmax notices, and that is finite, since a row may hold nothing else.
 const HIDDEN: f32 = -1e30;
@@ -81,8 +81,7 @@ impl Place {
     /// `keys` in all.
     #[must_use]
     pub fn new(
-        config: &Config,
-        rope: Rope,
+        layer: &Layer,
         first: usize,
         count: usize,
         keys: usize,
@@ -92,12 +91,12 @@ impl Place {
         let (mut cosines, mut sines) = (Vec::new(), Vec::new());
         let mut hidden = Vec::with_capacity(count * keys);
         for position in first..first + count {
-            let (cos, sin) = rope.angles(position, config.head_dim);
+            let (cos, sin) = layer.rope.angles(position, layer.head_dim);
             cosines.extend(cos);
             sines.extend(sin);
             hidden.extend((0..keys).map(|key| !sees(position, key)));
         }
-        let shape = [1, 1, count, config.head_dim / 2];
+        let shape = [1, 1, count, layer.head_dim / 2];
         Self {
             cosines: Tensor::from_data(TensorData::new(cosines, shape), device),
             sines: Tensor::from_data(TensorData::new(sines, shape), device),
@@ -126,11 +125,12 @@ impl BurnGemma {
         mut caches: Option<(&mut [BurnCache], usize)>,
     ) -> Tensor<3> {
         let mut x = self.embed(config, tokens);
-        for (index, (block, place)) in self.layers.iter().zip(places).enumerate() {
+        let layers = self.layers.iter().zip(&config.layers).zip(places);
+        for (index, ((block, layer), place)) in layers.enumerate() {
             let cache = caches
                 .as_mut()
                 .and_then(|(caches, first)| caches.get_mut(index).map(|cache| (cache, *first)));
-            x = block.forward(config, x, place, cache);
+            x = block.forward(config, layer, x, place, cache);
         }
         rms_norm(x, self.norm.val(), config.norm_epsilon)
     }
@@ -151,13 +151,14 @@ impl BurnBlock {
     fn forward(
         &self,
         config: &Config,
+        layer: &Layer,
         x: Tensor<3>,
         place: &Place,
         cache: Option<(&mut BurnCache, usize)>,
     ) -> Tensor<3> {
         let epsilon = config.norm_epsilon;
         let h = rms_norm(x.clone(), self.attn_norm.val(), epsilon);
-        let attention = self.attend(config, h, place, cache);
+        let attention = self.attend(config, layer, h, place, cache);
         let x = x + rms_norm(attention, self.post_attention_norm.val(), epsilon);
         let h = rms_norm(x.clone(), self.ffn_norm.val(), epsilon);
         let inner = gelu(times(h.clone(), self.gate.val())) * times(h, self.up.val());
@@ -168,12 +169,14 @@ impl BurnBlock {
     fn attend(
         &self,
         config: &Config,
+        layer: &Layer,
         h: Tensor<3>,
         place: &Place,
         cache: Option<(&mut BurnCache, usize)>,
     ) -> Tensor<3> {
         let [batch, seq, _] = h.dims();
-        let Config { heads, kv_heads, head_dim, norm_epsilon, .. } = *config;
+        let Layer { heads, kv_heads, head_dim, .. } = *layer;
+        let norm_epsilon = config.norm_epsilon;
         // [batch, seq, heads · dim] → [batch, heads, seq, dim]
         let split = |x: Tensor<3>, heads| x.reshape([batch, seq, heads, head_dim]).swap_dims(1, 2);
         let turned = |x: Tensor<4>, norm: &Param<Tensor<1>>| {
@@ -188,13 +191,13 @@ impl BurnBlock {
         };
         let [_, _, length, _] = keys.dims();
         // Query head j reads key head j / group: heads of one group follow each other.
-        let grouped = query.reshape([batch, kv_heads, config.group() * seq, head_dim]);
+        let grouped = query.reshape([batch, kv_heads, layer.group() * seq, head_dim]);
         let scores = grouped.mul_scalar(config.query_scale).matmul(keys.swap_dims(2, 3));
         let scores = scores.reshape([batch, heads, seq, length]);
         let hidden = place.hidden.clone().expand([batch, heads, seq, length]);
         let weights = softmax(scores.mask_fill(hidden, HIDDEN), 3);
         // softmax(q·kᵀ) v, heads side by side again
-        let weights = weights.reshape([batch, kv_heads, config.group() * seq, length]);
+        let weights = weights.reshape([batch, kv_heads, layer.group() * seq, length]);
         let mixed = weights.matmul(values).reshape([batch, heads, seq, head_dim]);
         let joined = mixed.swap_dims(1, 2).reshape([batch, seq, heads * head_dim]);
         times(joined, self.output.val())
@@ -204,8 +207,8 @@ impl BurnBlock {
 impl BurnCache {
     /// Room for `capacity` positions.
     #[must_use]
-    pub fn new(config: &Config, capacity: usize, device: &Device) -> Self {
-        let shape = [1, config.kv_heads, capacity, config.head_dim];
+    pub fn new(layer: &Layer, capacity: usize, device: &Device) -> Self {
+        let shape = [1, layer.kv_heads, capacity, layer.head_dim];
         Self { keys: Tensor::zeros(shape, device), values: Tensor::zeros(shape, device) }
     }
 

@@ -6,13 +6,13 @@ use futures::future::LocalBoxFuture;
 use hybridge_core::{Error, Result};
 
 use super::model::{BurnBlock, BurnCache, BurnGemma, Place, times};
-use crate::config::{Architecture, Config, Layer, Span};
+use crate::config::{Config, Layer, unsupported};
 use crate::engine::{
     Pass, TextEmbedder, check_tokens, check_vocabulary, kept_after_rewind, nothing_pending,
 };
 use crate::gpu::Device;
 use crate::sample::not_finite;
-use crate::weights::{LayerTensors, Model, Tensor as Stored, missing_tensor};
+use crate::weights::{KeyTensors, LayerTensors, Model, Tensor as Stored, missing_tensor};
 
 /// Gemma by burn, with a cache that keeps everything.
 #[derive(Debug)]
@@ -34,16 +34,11 @@ impl BurnPass {
     /// # Errors
     /// Whatever reading the model says.
     pub async fn load(device: &Device, model: &Model, capacity: usize) -> Result<Self> {
-        if model.config.architecture != Architecture::Gemma3 {
-            return Err(Error::precondition(
-                "this model turns text into vectors, it does not write",
-            )
-            .with_code("MODEL_ARCHITECTURE"));
-        }
+        model.config.require_text()?;
         let burn = device.burn()?;
         let config = model.config.clone();
         let caches =
-            config.layers.iter().map(|_| BurnCache::new(&config, capacity, &burn)).collect();
+            config.layers.iter().map(|layer| BurnCache::new(layer, capacity, &burn)).collect();
         Ok(Self {
             gemma: BurnGemma::load(&burn, model).await?,
             config,
@@ -62,11 +57,12 @@ impl BurnPass {
             return Ok(());
         }
         let (config, first, count) = (&self.config, self.position, tokens.len());
-        let places: Vec<(Layer, Place)> = kinds(config, |layer, window| {
+        let places: Vec<(Layer, Place)> = kinds(config, |layer| {
+            let window = layer.window;
             let sees = |position: usize, key: usize| {
                 key <= position && window.is_none_or(|window| position - key < window)
             };
-            Place::new(config, layer.rope, first, count, first + count, sees, &self.device)
+            Place::new(layer, first, count, first + count, sees, &self.device)
         });
         let ids = ids(tokens, &self.device);
         let caches = Some((self.caches.as_mut_slice(), first));
@@ -151,12 +147,13 @@ impl BurnEmbedder {
         if tokens.is_empty() {
             return Err(Error::invalid("there is nothing to embed"));
         }
-        let places = kinds(config, |layer, window| {
+        let places = kinds(config, |layer| {
+            let window = layer.window;
             // Half a window on each side.
             let sees = |position: usize, key: usize| {
                 window.is_none_or(|window| position.abs_diff(key) <= window / 2)
             };
-            Place::new(config, layer.rope, 0, count, count, sees, &self.device)
+            Place::new(layer, 0, count, count, sees, &self.device)
         });
         let ids = ids(tokens, &self.device);
         let hidden = self.gemma.hidden(config, ids, &of_layers(config, &places), None);
@@ -185,7 +182,13 @@ impl BurnGemma {
     /// # Errors
     /// Whatever reading the model says.
     pub async fn load(device: &BurnDevice, model: &Model) -> Result<Self> {
-        let tensors = &model.tensors;
+        let (tensors, config) = (&model.tensors, &model.config);
+        if !config.is_plain() {
+            return Err(unsupported(&format!(
+                "{} does not run on burn yet, only on the CPU",
+                config.architecture.name()
+            )));
+        }
         let mut layers = Vec::new();
         for tensors in &tensors.layers {
             layers.push(BurnBlock::load(device, model, tensors).await?);
@@ -204,13 +207,16 @@ impl BurnGemma {
 
 impl BurnBlock {
     async fn load(device: &BurnDevice, model: &Model, tensors: &LayerTensors) -> Result<Self> {
+        let Some(KeyTensors { attn_k, attn_v: Some(attn_v), attn_k_norm }) = &tensors.own else {
+            return Err(Error::internal("a layer without keys and values of its own"));
+        };
         Ok(Self {
             attn_norm: vector(device, model, &tensors.attn_norm).await?,
             query: matrix(device, model, &tensors.attn_q).await?,
-            key: matrix(device, model, &tensors.attn_k).await?,
-            value: matrix(device, model, &tensors.attn_v).await?,
+            key: matrix(device, model, attn_k).await?,
+            value: matrix(device, model, attn_v).await?,
             query_norm: vector(device, model, &tensors.attn_q_norm).await?,
-            key_norm: vector(device, model, &tensors.attn_k_norm).await?,
+            key_norm: vector(device, model, attn_k_norm).await?,
             output: matrix(device, model, &tensors.attn_output).await?,
             post_attention_norm: vector(device, model, &tensors.post_attention_norm).await?,
             ffn_norm: vector(device, model, &tensors.ffn_norm).await?,
@@ -233,12 +239,11 @@ async fn vector(device: &BurnDevice, model: &Model, stored: &Stored) -> Result<P
 }
 
 /// One place for each kind of layer: they differ in two ways at most.
-fn kinds(config: &Config, place: impl Fn(&Layer, Option<usize>) -> Place) -> Vec<(Layer, Place)> {
+fn kinds(config: &Config, place: impl Fn(&Layer) -> Place) -> Vec<(Layer, Place)> {
     let mut kinds: Vec<(Layer, Place)> = Vec::new();
     for layer in &config.layers {
         if kinds.iter().all(|(kind, _)| kind != layer) {
-            let window = config.window.filter(|_| layer.span == Span::Local);
-            kinds.push((*layer, place(layer, window)));
+            kinds.push((layer.clone(), place(layer)));
         }
     }
     kinds

@@ -265,7 +265,7 @@ mod tests {
     use pollster::block_on;
 
     use super::{LEAST, PROBE_BYTES, Plan, Precision, bench, rate};
-    use crate::config::Config;
+    use crate::config::{Config, Layer};
     use crate::cpu::shape_270m;
     use crate::quant::Encoding;
 
@@ -273,15 +273,10 @@ mod tests {
     #[test]
     fn networks_of_noise_are_sane() {
         for encoding in Encoding::ALL {
-            let layers = shape_270m().layers.into_iter().take(2).collect();
-            let config = Config {
-                layers,
-                width: 256,
-                hidden: 512,
-                head_dim: 128,
-                vocabulary: 512,
-                ..shape_270m()
-            };
+            let layers = shape_270m().layers.into_iter().take(2);
+            let layers = layers.map(|layer| Layer { hidden: 512, head_dim: 128, ..layer });
+            let config =
+                Config { layers: layers.collect(), width: 256, vocabulary: 512, ..shape_270m() };
             let plan =
                 Plan { config, body: encoding, head: encoding, prompt: 5, decode: 2, turns: 1 };
             let time = Cell::new(0.0);

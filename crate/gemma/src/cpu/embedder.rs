@@ -11,7 +11,7 @@ use super::matrix::Matrix;
 use super::memory::no_room;
 use super::network::{Network, Scratch, Sight};
 use super::pause::{Pause, brief};
-use crate::config::Config;
+use crate::config::{Config, Layer};
 use crate::engine::{TextEmbedder, check_vocabulary};
 use crate::weights::{Model, missing_tensor};
 
@@ -60,14 +60,16 @@ impl CpuEmbedder {
         if tokens.is_empty() {
             return Err(Error::invalid("there is nothing to embed"));
         }
-        let width = config.kv_width();
+        // Layers run one after the other over the whole text, so that one cache serves all.
+        let width = config.widest(Layer::kv_width);
         let bytes = 8 * tokens.len() as u64 * width as u64;
         let mut cache = Cache::new(width, tokens.len()).ok_or_else(|| no_room(bytes))?;
-        network.embed(tokens, &mut scratch.x);
+        network.begin(tokens, scratch).await?;
         for index in 0..network.layers.len() {
             pause().await;
             network.layer(index, &mut cache, 0, Sight::Around(tokens.len()), scratch);
         }
+        let config = &network.config;
         let mut mean = vec![0.0_f32; config.width];
         #[expect(clippy::cast_precision_loss, reason = "texts are far shorter than 2^24 tokens")]
         let share = 1.0 / tokens.len() as f32;

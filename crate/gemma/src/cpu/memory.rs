@@ -7,7 +7,7 @@ use super::cache::SLACK;
 use super::inputs::{Plain, Rounded};
 use super::pack::packed_bytes;
 use super::pass::CHUNK;
-use crate::config::Span;
+use crate::network::rows::REMEMBERED;
 use crate::weights::Model;
 
 /// What a model takes with a cache for `capacity` tokens; only its header has been read.
@@ -16,25 +16,31 @@ pub fn memory_of(model: &Model, capacity: usize) -> Memory {
     let config = &model.config;
     let weights = model
         .tensors
-        .all()
+        .held()
         .map(|tensor| packed_bytes(tensor.encoding, tensor.rows, tensor.columns))
         .sum();
-    let slots: usize = config
+    let cache: usize = config
         .layers
         .iter()
-        .map(|layer| match (layer.span, config.window) {
-            (Span::Local, Some(window)) => capacity.min(window + SLACK),
-            _ => capacity,
+        .filter(|layer| layer.source.is_none())
+        .map(|layer| {
+            let slots = layer.window.map_or(capacity, |window| capacity.min(window + SLACK));
+            slots * layer.kv_width()
         })
         .sum();
-    let widest = config.hidden.max(config.width).max(config.query_width());
+    let per_layer = config.per_layer.map_or(0, |part| part * config.layers.len());
+    let widest = config
+        .widest(|layer| layer.hidden.max(layer.query_width()))
+        .max(config.width * config.streams)
+        .max(per_layer);
     let inputs = size_of::<Plain>() + size_of::<Rounded>();
     let activations = CHUNK * (8 * widest * 4 + widest / 32 * inputs);
     let piece = 2 * (4 << 20);
+    let rows = if config.per_layer.is_some() { 2 * REMEMBERED } else { 0 };
     Memory {
         weights,
-        cache: slots as u64 * config.kv_width() as u64 * 8,
-        scratch: (activations + config.vocabulary * 8 + piece) as u64,
+        cache: cache as u64 * 8,
+        scratch: (activations + config.vocabulary * 8 + piece + rows) as u64,
     }
 }
 

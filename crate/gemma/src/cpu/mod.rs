@@ -8,6 +8,7 @@
 
 mod attention;
 pub mod bench;
+mod block;
 mod cache;
 mod choice;
 mod embedder;

@@ -1,18 +1,18 @@
-//! The weights in memory, and the block that every layer is.
+//! The weights in memory, and what happens before the first layer and after the last.
 
 use std::ops::Range;
 
 use hybridge_core::Result;
 
-use super::attention::Attend;
+use super::block::Block;
 use super::cache::Cache;
 use super::inputs::{Inputs, Precision};
-use super::lanes::run;
 use super::matrix::Matrix;
 use super::pass::CHUNK;
-use super::vector::{Gelu, Turn, norm_each};
-use crate::config::{Config, Layer, Rope, Span};
-use crate::weights::{LayerTensors, Model};
+use super::vector::{norm_each, scale_to};
+use crate::config::{Config, Rope};
+use crate::network::rows::Rows;
+use crate::weights::{InputTensors, Model, StreamTensors, Tensor};
 
 /// What both models share: the embedding, the layers, the last norm.
 #[derive(Clone, Debug)]
@@ -22,71 +22,76 @@ pub(super) struct Network {
     pub(super) embedding: Matrix,
     pub(super) layers: Vec<Block>,
     pub(super) output_norm: Vec<f32>,
+    pub(super) inputs: Option<LayerInputs>,
+    pub(super) streams: Option<Streams>,
 }
 
-/// The weights of one layer.
+/// What makes each layer's input of a token.
 #[derive(Clone, Debug)]
-pub(super) struct Block {
-    pub(super) attn_norm: Vec<f32>,
-    pub(super) query: Matrix,
-    pub(super) key: Matrix,
-    pub(super) value: Matrix,
-    pub(super) query_norm: Vec<f32>,
-    pub(super) key_norm: Vec<f32>,
-    pub(super) output: Matrix,
-    pub(super) post_attention_norm: Vec<f32>,
-    pub(super) ffn_norm: Vec<f32>,
-    pub(super) gate: Matrix,
-    pub(super) up: Matrix,
-    pub(super) down: Matrix,
-    pub(super) post_ffw_norm: Vec<f32>,
+pub(super) struct LayerInputs {
+    rows: Rows,
+    projection: Matrix,
+    norm: Vec<f32>,
+}
+
+/// What makes residual streams out of one, and one out of them.
+#[derive(Clone, Debug)]
+pub(super) struct Streams {
+    split: Vec<Matrix>,
+    join: Vec<Matrix>,
 }
 
 /// Room for what a block computes on its way, kept from one block to the next.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Scratch {
-    /// The residual stream. \[tokens, width\]
+    /// The residual stream, the active one of several. \[tokens, width\]
     pub(super) x: Vec<f32>,
-    normed: Vec<f32>,
-    query: Vec<f32>,
-    key: Vec<f32>,
-    value: Vec<f32>,
-    mixed: Vec<f32>,
-    gate: Vec<f32>,
-    up: Vec<f32>,
-    output: Vec<f32>,
-    scores: Vec<f32>,
+    /// The other residual streams. \[streams − 1\]\[tokens, width\]
+    pub(super) others: Vec<Vec<f32>>,
+    /// What layers get besides. \[tokens, layers · `per_layer`\]
+    pub(super) extra: Vec<f32>,
+    pub(super) before: Vec<f32>,
+    pub(super) normed: Vec<f32>,
+    pub(super) query: Vec<f32>,
+    pub(super) key: Vec<f32>,
+    pub(super) value: Vec<f32>,
+    pub(super) mixed: Vec<f32>,
+    pub(super) gate: Vec<f32>,
+    pub(super) up: Vec<f32>,
+    pub(super) output: Vec<f32>,
+    pub(super) scores: Vec<f32>,
     /// Of each rope that the layers have, for the positions that were last run.
-    angles: Vec<Angles>,
+    pub(super) angles: Vec<Angles>,
     pub(super) inputs: Inputs,
 }
 
 /// Cosines and sines of some positions: a power and two functions for each, and layers share them.
 #[derive(Clone, Debug)]
-struct Angles {
+pub(super) struct Angles {
     rope: Rope,
+    head_dim: usize,
     first: usize,
     /// Half a head of each. \[positions\]
-    of: Vec<(Vec<f32>, Vec<f32>)>,
+    pub(super) of: Vec<(Vec<f32>, Vec<f32>)>,
 }
 
 impl Angles {
     /// Those of a rope and of positions, out of what is kept or anew.
-    fn find(
-        all: &mut Vec<Self>,
-        rope: Rope,
-        first: usize,
-        count: usize,
+    pub(super) fn find<'a>(
+        all: &'a mut Vec<Self>,
+        rope: &Rope,
+        positions: Range<usize>,
         head_dim: usize,
-    ) -> Option<&Self> {
-        let is_known = |it: &Self| it.rope == rope && it.first == first && it.of.len() == count;
-        let known = all.iter().position(is_known);
-        if let Some(index) = known {
+    ) -> Option<&'a Self> {
+        let is_rope = |it: &Self| it.rope == *rope && it.head_dim == head_dim;
+        let (first, count) = (positions.start, positions.len());
+        let is_known = |it: &Self| is_rope(it) && it.first == first && it.of.len() == count;
+        if let Some(index) = all.iter().position(is_known) {
             all.swap(0, index);
         } else {
-            all.retain(|it| it.rope != rope);
-            let of = (first..first + count).map(|position| rope.angles(position, head_dim));
-            all.insert(0, Self { rope, first, of: of.collect() });
+            all.retain(|it| !is_rope(it));
+            let of = positions.map(|position| rope.angles(position, head_dim)).collect();
+            all.insert(0, Self { rope: rope.clone(), head_dim, first, of });
         }
         all.first()
     }
@@ -102,7 +107,7 @@ pub(super) enum Sight {
 }
 
 impl Sight {
-    fn visible(self, position: usize, window: Option<usize>) -> Range<usize> {
+    pub(super) fn visible(self, position: usize, window: Option<usize>) -> Range<usize> {
         match (self, window) {
             (Self::Back, None) => 0..position + 1,
             (Self::Back, Some(window)) => (position + 1).saturating_sub(window)..position + 1,
@@ -128,17 +133,47 @@ impl Network {
             embedding,
             layers,
             output_norm: model.values(&model.tensors.output_norm).await?,
+            inputs: match &model.tensors.inputs {
+                Some(tensors) => Some(LayerInputs::load(model, tensors).await?),
+                None => None,
+            },
+            streams: match &model.tensors.streams {
+                Some(tensors) => Some(Streams {
+                    split: each(model, &tensors.proj).await?,
+                    join: each(model, &tensors.unembd_proj).await?,
+                }),
+                None => None,
+            },
         })
     }
 
-    /// `E[token] · √width` for each token. \[tokens, width\]
-    pub(super) fn embed(&self, tokens: &[u32], x: &mut Vec<f32>) {
-        let width = self.config.width;
-        x.clear();
-        x.resize(tokens.len() * width, 0.0);
-        for (token, row) in tokens.iter().zip(x.chunks_exact_mut(width)) {
+    /// What the first layer reads: embedded tokens, each layer's inputs, all residual streams.
+    pub(super) async fn begin(&mut self, tokens: &[u32], scratch: &mut Scratch) -> Result<()> {
+        let Config { width, norm_epsilon, embedding_scale, .. } = self.config;
+        // Before anything is written: a read that fails or is dropped leaves all as it was.
+        let rows = match &mut self.inputs {
+            Some(inputs) => inputs.rows.gather(tokens).await?,
+            None => Vec::new(),
+        };
+        scratch.x.clear();
+        scratch.x.resize(tokens.len() * width, 0.0);
+        for (token, row) in tokens.iter().zip(scratch.x.chunks_exact_mut(width)) {
             self.embedding.row(*token as usize, row);
-            row.iter_mut().for_each(|value| *value *= self.config.embedding_scale);
+            row.iter_mut().for_each(|value| *value *= embedding_scale);
+        }
+        if let Some(inputs) = &self.inputs {
+            inputs.fill(rows, norm_epsilon, self.precision, scratch);
+        }
+        if let Some(streams) = &self.streams {
+            streams.split(width, self.precision, scratch);
+        }
+        Ok(())
+    }
+
+    /// Leaves in `scratch.x` what the last norm reads.
+    pub(super) fn join(&self, scratch: &mut Scratch) {
+        if let Some(streams) = &self.streams {
+            streams.join(self.config.width, self.precision, scratch);
         }
     }
 
@@ -149,12 +184,16 @@ impl Network {
         normed
     }
 
-    /// How many bytes of weights the layers have.
+    /// How many bytes of weights a token reads beside the head.
     pub(super) fn bytes(&self) -> usize {
-        self.layers.iter().flat_map(Block::matrices).map(Matrix::bytes).sum()
+        let layers = self.layers.iter().flat_map(Block::matrices);
+        let streams = self.streams.iter().flat_map(|it| it.split.iter().chain(&it.join));
+        let inputs = self.inputs.iter().map(|it| &it.projection);
+        layers.chain(streams).chain(inputs).map(Matrix::bytes).sum()
     }
 
-    /// Runs one layer over the residual stream in `scratch`, from position `first` on.
+    /// Runs one layer over the residual stream in `scratch`, from position `first` on. The cache is
+    /// its own, or that of the layer whose keys it reads.
     pub(super) fn layer(
         &self,
         index: usize,
@@ -163,147 +202,79 @@ impl Network {
         sight: Sight,
         scratch: &mut Scratch,
     ) {
-        if let (Some(block), Some(layer)) = (self.layers.get(index), self.config.layers.get(index))
-        {
-            block.run(self, layer, cache, first, sight, scratch);
+        if let Some((block, layer)) = self.layers.get(index).zip(self.config.layers.get(index)) {
+            block.run(self, (index, layer), cache, first, sight, scratch);
         }
     }
 }
 
-impl Block {
-    async fn load(model: &Model, tensors: &LayerTensors) -> Result<Self> {
+impl LayerInputs {
+    async fn load(model: &Model, tensors: &InputTensors) -> Result<Self> {
         Ok(Self {
-            attn_norm: model.values(&tensors.attn_norm).await?,
-            query: Matrix::load(model, &tensors.attn_q).await?,
-            key: Matrix::load(model, &tensors.attn_k).await?,
-            value: Matrix::load(model, &tensors.attn_v).await?,
-            query_norm: model.values(&tensors.attn_q_norm).await?,
-            key_norm: model.values(&tensors.attn_k_norm).await?,
-            output: Matrix::load(model, &tensors.attn_output).await?,
-            post_attention_norm: model.values(&tensors.post_attention_norm).await?,
-            ffn_norm: model.values(&tensors.ffn_norm).await?,
-            gate: Matrix::load(model, &tensors.ffn_gate).await?,
-            up: Matrix::load(model, &tensors.ffn_up).await?,
-            down: Matrix::load(model, &tensors.ffn_down).await?,
-            post_ffw_norm: model.values(&tensors.post_ffw_norm).await?,
+            rows: Rows::new(model, &tensors.token_embd),
+            projection: Matrix::load(model, &tensors.model_proj).await?,
+            norm: model.values(&tensors.proj_norm).await?,
         })
     }
 
-    fn matrices(&self) -> [&Matrix; 7] {
-        let Self { query, key, value, output, gate, up, down, .. } = self;
-        [query, key, value, output, gate, up, down]
-    }
-
-    fn run(
-        &self,
-        network: &Network,
-        layer: &Layer,
-        cache: &mut Cache,
-        first: usize,
-        sight: Sight,
-        scratch: &mut Scratch,
-    ) {
-        let Network { config, precision, .. } = network;
-        let (precision, epsilon) = (*precision, config.norm_epsilon);
-        let Scratch {
-            x,
-            normed,
-            query,
-            key,
-            value,
-            mixed,
-            gate,
-            up,
-            output,
-            scores,
-            angles,
-            inputs,
-        } = scratch;
-
-        resize(normed, x.len());
-        norm_each(x, &self.attn_norm, epsilon, false, normed);
-        times(
-            [&self.query, &self.key, &self.value],
-            normed,
-            inputs,
-            precision,
-            [query, key, value],
-        );
-        let tokens = query.len() / config.query_width();
-        if let Some(angles) = Angles::find(angles, layer.rope, first, tokens, config.head_dim) {
-            self.turn(config, angles, query, key);
-        }
-        self.attend(config, layer, cache, first, sight, (query, key, value), scores, mixed);
-        times([&self.output], mixed, inputs, precision, [output]);
-        norm_each(output, &self.post_attention_norm, epsilon, true, x);
-
-        norm_each(x, &self.ffn_norm, epsilon, false, normed);
-        times([&self.gate, &self.up], normed, inputs, precision, [gate, up]);
-        run(Gelu { gate, up });
-        times([&self.down], gate, inputs, precision, [output]);
-        norm_each(output, &self.post_ffw_norm, epsilon, true, x);
-    }
-
-    /// Queries and keys: normed by head, turned by position, queries scaled.
-    fn turn(&self, config: &Config, angles: &Angles, query: &mut [f32], key: &mut [f32]) {
-        let (head_dim, epsilon) = (config.head_dim, config.norm_epsilon);
-        let queries = query.chunks_exact_mut(config.query_width());
-        let keys = key.chunks_exact_mut(config.kv_width());
-        for ((cosines, sines), (query, key)) in angles.of.iter().zip(queries.zip(keys)) {
-            for (heads, weight, scale) in
-                [(query, &self.query_norm, config.query_scale), (key, &self.key_norm, 1.0)]
-            {
-                let angles = (cosines.as_slice(), sines.as_slice());
-                run(Turn { heads, head_dim, weight, epsilon, angles, scale });
-            }
-        }
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "all that a layer's attention touches")]
-    fn attend(
-        &self,
-        config: &Config,
-        layer: &Layer,
-        cache: &mut Cache,
-        first: usize,
-        sight: Sight,
-        (query, key, value): (&[f32], &[f32], &[f32]),
-        scores: &mut Vec<f32>,
-        mixed: &mut Vec<f32>,
-    ) {
-        let (query_width, width) = (config.query_width(), config.kv_width());
-        let window = config.window.filter(|_| layer.span == Span::Local);
-        let tokens = query.len() / query_width;
-        let new = |index: usize| {
-            let range = index * width..(index + 1) * width;
-            (key.get(range.clone()).unwrap_or_default(), value.get(range).unwrap_or_default())
-        };
-        if matches!(sight, Sight::Around(_)) {
-            for index in 0..tokens {
-                let (key, value) = new(index);
-                cache.put(first + index, key, value);
-            }
-        }
-        resize(mixed, query.len());
-        let heads = query.chunks_exact(query_width).zip(mixed.chunks_exact_mut(query_width));
-        for (index, (queries, out)) in heads.enumerate() {
-            let position = first + index;
-            // Each token sees the cache as it is right after its own key was put, so that a ring
-            // needs no more room than its window.
-            if matches!(sight, Sight::Back) {
-                let (key, value) = new(index);
-                cache.put(position, key, value);
-            }
-            let visible = sight.visible(position, window);
-            let stretches = cache.stretches(visible.start, visible.end);
-            let (head_dim, group) = (config.head_dim, config.group());
-            run(Attend { queries, stretches, head_dim, group, width, scores, out });
-        }
+    /// `(norm(projection · x / √width) + row · √part) / √2`, the norm over each layer's part.
+    fn fill(&self, rows: Vec<f32>, epsilon: f32, precision: Precision, scratch: &mut Scratch) {
+        let Scratch { x, extra, normed, inputs, .. } = scratch;
+        times([&self.projection], x, inputs, precision, [normed]);
+        #[expect(clippy::cast_precision_loss, reason = "widths are far below 2^24")]
+        let (scale, row_scale) =
+            (1.0 / (self.projection.columns() as f32).sqrt(), (self.norm.len() as f32).sqrt());
+        normed.iter_mut().for_each(|value| *value *= scale);
+        *extra = rows;
+        extra.iter_mut().for_each(|value| *value *= row_scale);
+        norm_each(normed, &self.norm, epsilon, true, extra);
+        extra.iter_mut().for_each(|value| *value *= std::f32::consts::FRAC_1_SQRT_2);
     }
 }
 
+impl Streams {
+    /// The other streams: projections of the embedding, brought to its length.
+    fn split(&self, width: usize, precision: Precision, scratch: &mut Scratch) {
+        let Scratch { x, others, inputs, .. } = scratch;
+        others.resize(self.split.len(), Vec::new());
+        for (matrix, other) in self.split.iter().zip(others) {
+            times([matrix], x, inputs, precision, [other]);
+            for (x, other) in x.chunks_exact(width).zip(other.chunks_exact_mut(width)) {
+                scale_to(other, x);
+            }
+        }
+    }
+
+    /// The mean of the active stream and the others' projections, brought to its length.
+    fn join(&self, width: usize, precision: Precision, scratch: &mut Scratch) {
+        let Scratch { x, others, before, output, inputs, .. } = scratch;
+        before.clone_from(x);
+        for (matrix, other) in self.join.iter().zip(others) {
+            times([matrix], other, inputs, precision, [output]);
+            for (active, other) in before.chunks_exact(width).zip(output.chunks_exact_mut(width)) {
+                scale_to(other, active);
+            }
+            for (x, other) in x.iter_mut().zip(&*output) {
+                *x += *other;
+            }
+        }
+        #[expect(clippy::cast_precision_loss, reason = "a handful")]
+        let share = 1.0 / (self.join.len() + 1) as f32;
+        x.iter_mut().for_each(|x| *x *= share);
+    }
+}
+
+/// A matrix for each stream but the active one.
+async fn each(model: &Model, stacked: &Tensor) -> Result<Vec<Matrix>> {
+    let mut matrices = Vec::new();
+    for tensor in StreamTensors::each(stacked) {
+        matrices.push(Matrix::load(model, &tensor).await?);
+    }
+    Ok(matrices)
+}
+
 /// Multiplies one input with several matrices of the same width, some tokens at a time.
-fn times<const N: usize>(
+pub(super) fn times<const N: usize>(
     matrices: [&Matrix; N],
     x: &[f32],
     inputs: &mut Inputs,
@@ -328,6 +299,6 @@ fn times<const N: usize>(
 }
 
 /// Makes room for what is overwritten anyway.
-fn resize(values: &mut Vec<f32>, length: usize) {
+pub(super) fn resize(values: &mut Vec<f32>, length: usize) {
     values.resize(length, 0.0);
 }

@@ -1,9 +1,9 @@
-//! Gemma 3 on the CPU, fast enough to be used.
+//! Gemma on the CPU, fast enough to be used.
 
 use std::fmt;
 
 use futures::future::LocalBoxFuture;
-use hybridge_core::{Error, Result};
+use hybridge_core::Result;
 
 use super::cache::{Cache, SLACK};
 use super::choice;
@@ -13,7 +13,7 @@ use super::matrix::Matrix;
 use super::memory::no_room;
 use super::network::{Network, Scratch, Sight};
 use super::pause::{Pause, brief};
-use crate::config::{Architecture, Config, Span};
+use crate::config::{Config, Span};
 use crate::engine::{Pass, check_tokens, kept_after_rewind, nothing_pending};
 use crate::sample::{Draw, Sampled};
 use crate::weights::Model;
@@ -57,12 +57,7 @@ impl fmt::Debug for Cpu {
 impl Cpu {
     /// Loads a model's weights, packed, with a cache for `capacity` tokens.
     pub async fn load(model: &Model, capacity: usize, precision: Precision) -> Result<Self> {
-        if model.config.architecture != Architecture::Gemma3 {
-            return Err(Error::precondition(
-                "this model turns text into vectors, it does not write",
-            )
-            .with_code("MODEL_ARCHITECTURE"));
-        }
+        model.config.require_text()?;
         let network = Network::load(model, precision).await?;
         let output = match &model.tensors.output {
             Some(tensor) => Some(Matrix::load(model, tensor).await?),
@@ -77,11 +72,15 @@ impl Cpu {
         capacity: usize,
     ) -> Result<Self> {
         let config = &network.config;
-        let slots = config.window.map_or(capacity, |window| capacity.min(window + SLACK));
+        let slots = config.window().map_or(capacity, |window| capacity.min(window + SLACK));
         let mut caches = Vec::new();
         for layer in &config.layers {
-            let slots = if layer.span == Span::Local { slots } else { capacity };
-            let width = config.kv_width();
+            let slots = match (layer.source, layer.span) {
+                (Some(_), _) => 0,
+                (None, Span::Local) => slots,
+                (None, Span::Global) => capacity,
+            };
+            let width = layer.kv_width();
             let bytes = 8 * slots as u64 * width as u64;
             caches.push(Cache::new(width, slots).ok_or_else(|| no_room(bytes))?);
         }
@@ -139,11 +138,15 @@ impl Cpu {
             self.last = None;
             self.logits = None;
             self.written = self.written.max(self.position + chunk.len());
-            self.network.embed(chunk, &mut self.scratch.x);
-            for (index, cache) in self.caches.iter_mut().enumerate() {
+            self.network.begin(chunk, &mut self.scratch).await?;
+            for index in 0..self.network.layers.len() {
                 (self.pause)().await;
-                self.network.layer(index, cache, self.position, Sight::Back, &mut self.scratch);
+                if let Some(cache) = self.caches.get_mut(self.network.config.cache_of(index)) {
+                    let (first, scratch) = (self.position, &mut self.scratch);
+                    self.network.layer(index, cache, first, Sight::Back, scratch);
+                }
             }
+            self.network.join(&mut self.scratch);
             self.position += chunk.len();
             let start = self.scratch.x.len().saturating_sub(self.network.config.width);
             self.last = self.scratch.x.get(start..).map(<[f32]>::to_vec);
@@ -160,9 +163,7 @@ impl Cpu {
             self.scratch.inputs.set(&normed, head.columns(), !rounded, rounded);
             let mut logits = vec![0.0; head.rows()];
             head.times(&self.scratch.inputs, self.network.precision, &mut logits);
-            if let Some(cap) = self.network.config.soft_cap {
-                logits.iter_mut().for_each(|logit| *logit = cap * (*logit / cap).tanh());
-            }
+            self.network.config.finish_logits(&mut logits);
             self.logits = Some(logits);
         }
         self.logits.as_deref().ok_or_else(nothing_pending)
@@ -187,8 +188,7 @@ impl Pass for Cpu {
     }
 
     fn rewind(&mut self, length: usize) -> usize {
-        let has_local = self.config().layers.iter().any(|layer| layer.span == Span::Local);
-        let window = self.config().window.filter(|_| has_local);
+        let window = self.config().window();
         let length = length.min(self.position);
         self.position = kept_after_rewind(length, self.written, window, self.slots);
         if self.position == 0 {

@@ -3,8 +3,9 @@
 use half::f16;
 use hybridge_core::Result;
 
+use super::block::{Block, Extras, Keys};
 use super::matrix::Matrix;
-use super::network::{Block, Network};
+use super::network::Network;
 use super::pack::{Lift, block_size};
 use super::{Cpu, Precision};
 use crate::config::{Architecture, Config, Layer, Rope, Span};
@@ -94,23 +95,34 @@ fn twos(noise: [u8; 16], form: impl Fn(f32) -> u16, scale: f32) -> [u8; 16] {
 /// The shape of Gemma 3 270M.
 #[must_use]
 pub fn shape_270m() -> Config {
-    let local = Layer { span: Span::Local, rope: Rope { base: 1e4, scale: 1.0 } };
-    let global = Layer { span: Span::Global, rope: Rope { base: 1e6, scale: 1.0 } };
+    let layer = |number: usize| {
+        let is_global = number.is_multiple_of(6);
+        Layer {
+            span: if is_global { Span::Global } else { Span::Local },
+            window: (!is_global).then_some(512),
+            rope: Rope::new(if is_global { 1e6 } else { 1e4 }, 1.0),
+            heads: 4,
+            kv_heads: 1,
+            head_dim: 256,
+            hidden: 2048,
+            source: None,
+            sparsity: None,
+        }
+    };
     Config {
         architecture: Architecture::Gemma3,
-        layers: (1..=18).map(|number| if number % 6 == 0 { global } else { local }).collect(),
+        layers: (1..=18).map(layer).collect(),
         width: 640,
-        hidden: 2048,
-        heads: 4,
-        kv_heads: 1,
-        head_dim: 256,
         vocabulary: 262_144,
         context: 32_768,
-        window: Some(512),
         norm_epsilon: 1e-6,
         embedding_scale: 640.0_f32.sqrt(),
         query_scale: 1.0 / 16.0,
+        norms_values: false,
         soft_cap: None,
+        per_layer: None,
+        streams: 1,
+        suppressed: Vec::new(),
     }
 }
 
@@ -123,22 +135,25 @@ impl Cpu {
         capacity: usize,
         precision: Precision,
     ) -> Result<Self> {
-        let Config { width, hidden, head_dim, vocabulary, .. } = config;
-        let (query, kv) = (config.query_width(), config.kv_width());
+        let Config { width, vocabulary, .. } = config;
         let mut seed = 0;
         let mut make = |rows, columns| {
             seed += 1;
             matrix(body, rows, columns, seed)
         };
         let mut layers = Vec::new();
-        for _ in &config.layers {
+        for layer in &config.layers {
+            let Layer { hidden, head_dim, .. } = *layer;
+            let (query, kv) = (layer.query_width(), layer.kv_width());
             layers.push(Block {
                 attn_norm: vec![1.0; width],
                 query: make(query, width)?,
-                key: make(kv, width)?,
-                value: make(kv, width)?,
                 query_norm: vec![1.0; head_dim],
-                key_norm: vec![1.0; head_dim],
+                own: Some(Keys {
+                    key: make(kv, width)?,
+                    value: Some(make(kv, width)?),
+                    key_norm: vec![1.0; head_dim],
+                }),
                 output: make(width, query)?,
                 post_attention_norm: vec![1.0; width],
                 ffn_norm: vec![1.0; width],
@@ -146,11 +161,20 @@ impl Cpu {
                 up: make(hidden, width)?,
                 down: make(width, hidden)?,
                 post_ffw_norm: vec![1.0; width],
+                extras: Extras::default(),
             });
         }
         let embedding = matrix(head, vocabulary, width, 0x5eed)?;
         let output_norm = vec![1.0; width];
-        let network = Network { config, precision, embedding, layers, output_norm };
+        let network = Network {
+            config,
+            precision,
+            embedding,
+            layers,
+            output_norm,
+            inputs: None,
+            streams: None,
+        };
         Self::assemble(network, None, capacity)
     }
 }

@@ -55,6 +55,51 @@ impl Kernel for Turn<'_> {
     }
 }
 
+/// Heads in place: normed without weights.
+pub(super) struct Unit<'a> {
+    pub(super) heads: &'a mut [f32],
+    pub(super) head_dim: usize,
+    pub(super) epsilon: f32,
+}
+
+impl Kernel for Unit<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, lanes: L) {
+        for head in self.heads.chunks_exact_mut(self.head_dim) {
+            let scale = inverse_root_mean_square(lanes, head, self.epsilon);
+            head.iter_mut().for_each(|x| *x *= scale);
+        }
+    }
+}
+
+/// x += factor · y
+pub(super) fn plus_scaled(x: &mut [f32], factor: f32, y: &[f32]) {
+    for (x, y) in x.iter_mut().zip(y) {
+        *x += factor * y;
+    }
+}
+
+/// x · |y| / |x|
+pub(super) fn scale_to(x: &mut [f32], y: &[f32]) {
+    let square = |x: &[f32]| x.iter().map(|x| f64::from(*x) * f64::from(*x)).sum::<f64>();
+    let factor = (square(y) / square(x)).sqrt();
+    #[expect(clippy::cast_possible_truncation, reason = "rounded once")]
+    x.iter_mut().for_each(|x| *x = (f64::from(*x) * factor) as f32);
+}
+
+/// max(0, x − (mean + deviations · standard deviation)), the deviation of a sample (n − 1).
+pub(super) fn cut_below(x: &mut [f32], deviations: f32) {
+    #[expect(clippy::cast_precision_loss, reason = "widths are far below 2^52")]
+    let count = x.len() as f64;
+    let mean = x.iter().map(|x| f64::from(*x)).sum::<f64>() / count;
+    let squares: f64 = x.iter().map(|x| (f64::from(*x) - mean).powi(2)).sum();
+    let cut = mean + f64::from(deviations) * (squares / (count - 1.0).max(1.0)).sqrt();
+    #[expect(clippy::cast_possible_truncation, reason = "rounded once")]
+    x.iter_mut().for_each(|x| *x = (f64::from(*x) - cut).max(0.0) as f32);
+}
+
 #[inline(always)]
 fn inverse_root_mean_square<L: Lanes>(lanes: L, x: &[f32], epsilon: f32) -> f32 {
     let (eights, rest) = x.as_chunks::<8>();

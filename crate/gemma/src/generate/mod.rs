@@ -141,8 +141,9 @@ impl Session {
         if prompt.is_empty() {
             return Err(Error::invalid("the prompt is empty"));
         }
-        if prompt.len() > self.pass.capacity() {
-            return Err(context_full(prompt.len(), self.pass.capacity()));
+        // An answer needs room for a token that is fed after it was chosen.
+        if prompt.len() >= self.pass.capacity() {
+            return Err(context_full(prompt.len() + 1, self.pass.capacity()));
         }
         // A step that was abandoned may have fed less than it meant to.
         self.held.truncate(self.pass.position());

@@ -11,6 +11,11 @@ pub(super) fn truncated(what: &str, needed: u64, size: u64) -> Error {
     .with_code("GGUF_TRUNCATED")
 }
 
+/// The file has no bytes at all.
+pub(super) fn empty() -> Error {
+    Error::new(Status::DataLoss, "the file is empty: download it again").with_code("GGUF_TRUNCATED")
+}
+
 /// The file contradicts its own format.
 pub(super) fn invalid(message: impl Into<String>) -> Error {
     Error::invalid(message.into()).with_code("GGUF_INVALID")

@@ -92,6 +92,9 @@ impl Gguf {
 /// Reads a growing prefix until the header is whole.
 async fn read_header(source: &dyn Source) -> Result<Header> {
     let size = source.size();
+    if size == 0 {
+        return Err(fault::empty());
+    }
     let mut prefix = Vec::new();
     let mut wanted = FIRST_READ.min(size);
     loop {

@@ -114,8 +114,21 @@ impl Header {
         for tensor in &mut tensors {
             tensor.settle(start, alignment, file_size)?;
         }
+        refuse_overlaps(&tensors)?;
         Ok(Self { metadata, tensors })
     }
+}
+
+/// Two tensors that share bytes are a damaged file: one of them is wrong.
+fn refuse_overlaps(tensors: &[TensorInfo]) -> Result<()> {
+    let mut placed: Vec<&TensorInfo> = tensors.iter().filter(|it| it.bytes > 0).collect();
+    placed.sort_by_key(|tensor| tensor.offset);
+    for (first, second) in placed.iter().zip(placed.iter().skip(1)) {
+        if first.offset + first.bytes > second.offset {
+            return Err(fault::invalid(format!("{} overlaps {}", first.name, second.name)));
+        }
+    }
+    Ok(())
 }
 
 impl TensorInfo {

@@ -4,7 +4,16 @@ use std::ops::Range;
 
 use super::cache::Cache;
 use super::vector::{dot, rounded};
-use crate::config::Config;
+use crate::config::Layer;
+
+/// Which positions a token sees.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Sight {
+    /// Itself and what came before it.
+    Back,
+    /// The whole text.
+    Around,
+}
 
 /// The positions that the query at `position` sees, looking back.
 pub(super) fn behind(position: usize, window: Option<usize>) -> Range<usize> {
@@ -24,15 +33,15 @@ pub(super) fn around(position: usize, window: Option<usize>, length: usize) -> R
 
 /// All heads of one query: \[heads · `head_dim`\] in, the same out.
 pub(super) fn attend(
-    config: &Config,
+    layer: &Layer,
     queries: &[f32],
     cache: &Cache,
     visible: &Range<usize>,
 ) -> Vec<f32> {
-    let dim = config.head_dim;
+    let dim = layer.head_dim;
     let mut mixed = Vec::with_capacity(queries.len());
     for (head, query) in queries.chunks_exact(dim).enumerate() {
-        let kv_head = head / config.group();
+        let kv_head = head / layer.group();
         let scores: Vec<f64> =
             visible.clone().map(|p| dot(query, cache.key(p, kv_head, dim))).collect();
         let most = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);

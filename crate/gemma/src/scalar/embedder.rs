@@ -1,12 +1,14 @@
 //! EmbeddingGemma on the CPU: the same blocks, looking both ways, then a mean and two matrices.
 
-use futures::future::{LocalBoxFuture, ready};
+use futures::future::LocalBoxFuture;
 use hybridge_core::{Error, Result};
 
+use super::attention::Sight;
+use super::cache::Cache;
 use super::matrix::Matrix;
 use super::network::Network;
 use super::vector::rounded;
-use crate::config::{Config, Span};
+use crate::config::Config;
 use crate::engine::{TextEmbedder, check_vocabulary};
 use crate::weights::{Model, missing_tensor};
 
@@ -29,17 +31,17 @@ impl ScalarEmbedder {
         })
     }
 
-    fn run(&self, tokens: &[u32]) -> Result<Vec<f32>> {
+    async fn run(&mut self, tokens: &[u32]) -> Result<Vec<f32>> {
         let config = &self.network.config;
         check_vocabulary(config, tokens)?;
         if tokens.is_empty() {
             return Err(Error::invalid("there is nothing to embed"));
         }
-        let mut x = self.network.embed(tokens);
-        for (block, layer) in self.network.layers.iter().zip(&config.layers) {
-            let window = config.window.filter(|_| layer.span == Span::Local);
-            block.bidirectional(config, layer.rope, window, &mut x);
-        }
+        let mut caches: Vec<Cache> =
+            config.layers.iter().map(|it| Cache::new(it.kv_width(), tokens.len())).collect();
+        let mut state = self.network.begin(tokens).await?;
+        self.network.run(&mut state, &mut caches, 0, Sight::Around);
+        let (config, x) = (&self.network.config, self.network.joined(state));
         let mut sums = vec![0.0_f64; config.width];
         for x in &x {
             for (sum, value) in sums.iter_mut().zip(self.network.normed(x)) {
@@ -59,6 +61,6 @@ impl TextEmbedder for ScalarEmbedder {
     }
 
     fn encode<'a>(&'a mut self, tokens: &'a [u32]) -> LocalBoxFuture<'a, Result<Vec<f32>>> {
-        Box::pin(ready(self.run(tokens)))
+        Box::pin(self.run(tokens))
     }
 }

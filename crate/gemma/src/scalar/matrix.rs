@@ -39,6 +39,11 @@ impl Matrix {
         values
     }
 
+    /// How many rows.
+    pub(super) fn rows(&self) -> usize {
+        self.rows
+    }
+
     /// From now on inputs are rounded, or no longer. Codes that are floats want them as they are.
     pub(super) fn round_inputs(&mut self, wanted: Option<Rounding>) {
         let is_float = matches!(self.encoding, Encoding::F32 | Encoding::F16 | Encoding::BF16);

@@ -11,6 +11,7 @@
 //! ```
 
 mod attention;
+mod block;
 mod cache;
 mod embedder;
 mod matrix;

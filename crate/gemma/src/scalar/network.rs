@@ -1,40 +1,50 @@
-//! The weights in memory, and the block that every layer is.
+//! The weights in memory, and what happens before the first layer and after the last.
 
 use hybridge_core::Result;
 
-use super::attention::attend;
+use super::attention::Sight;
+use super::block::Block;
 use super::cache::Cache;
 use super::matrix::Matrix;
-use super::vector::{add, gelu, rms_norm, rotate};
-use crate::config::{Config, Rope};
+use super::vector::{add, length, rms_norm, rounded, scaled};
+use crate::config::Config;
+use crate::network::rows::Rows;
 use crate::quant::Rounding;
-use crate::weights::{LayerTensors, Model};
+use crate::weights::{InputTensors, Model, StreamTensors, Tensor};
 
-/// What both models share: the embedding, the layers, the last norm.
+/// The embedding, the layers, and what stands around them.
 #[derive(Clone, Debug)]
 pub(super) struct Network {
     pub(super) config: Config,
     pub(super) embedding: Matrix,
     pub(super) layers: Vec<Block>,
     pub(super) output_norm: Vec<f32>,
+    inputs: Option<Inputs>,
+    streams: Option<Streams>,
 }
 
-/// The weights of one layer.
+/// What makes each layer's input of a token.
 #[derive(Clone, Debug)]
-pub(super) struct Block {
-    attn_norm: Vec<f32>,
-    query: Matrix,
-    key: Matrix,
-    value: Matrix,
-    query_norm: Vec<f32>,
-    key_norm: Vec<f32>,
-    output: Matrix,
-    post_attention_norm: Vec<f32>,
-    ffn_norm: Vec<f32>,
-    gate: Matrix,
-    up: Matrix,
-    down: Matrix,
-    post_ffw_norm: Vec<f32>,
+struct Inputs {
+    rows: Rows,
+    projection: Matrix,
+    norm: Vec<f32>,
+}
+
+/// What makes residual streams out of one, and one out of them.
+#[derive(Clone, Debug)]
+struct Streams {
+    split: Vec<Matrix>,
+    join: Vec<Matrix>,
+}
+
+/// Tokens between two layers.
+#[derive(Clone, Debug, Default)]
+pub(super) struct State {
+    /// The residual streams, the active one first. \[streams, tokens, width\]
+    pub(super) x: Vec<Vec<Vec<f32>>>,
+    /// What layers get besides. \[tokens, layers · `per_layer`\]
+    pub(super) inputs: Vec<Vec<f32>>,
 }
 
 impl Network {
@@ -48,6 +58,17 @@ impl Network {
             embedding: Matrix::load(model, &model.tensors.token_embd).await?,
             layers,
             output_norm: model.values(&model.tensors.output_norm).await?,
+            inputs: match &model.tensors.inputs {
+                Some(tensors) => Some(Inputs::load(model, tensors).await?),
+                None => None,
+            },
+            streams: match &model.tensors.streams {
+                Some(tensors) => Some(Streams {
+                    split: each(model, &tensors.proj).await?,
+                    join: each(model, &tensors.unembd_proj).await?,
+                }),
+                None => None,
+            },
         })
     }
 
@@ -55,141 +76,133 @@ impl Network {
     pub(super) fn round_inputs(&mut self, wanted: Option<Rounding>) {
         self.embedding.round_inputs(wanted);
         for block in &mut self.layers {
-            let Block { query, key, value, output, gate, up, down, .. } = block;
-            for matrix in [query, key, value, output, gate, up, down] {
-                matrix.round_inputs(wanted);
-            }
+            block.round_inputs(wanted);
         }
     }
 
-    /// `E[token] · √width` for each token. \[tokens, width\]
-    pub(super) fn embed(&self, tokens: &[u32]) -> Vec<Vec<f32>> {
-        let scaled = |token: &u32| {
-            let row = self.embedding.row(*token as usize);
-            row.iter().map(|x| x * self.config.embedding_scale).collect()
+    /// What the first layer reads: embedded tokens, each layer's inputs, all residual streams.
+    pub(super) async fn begin(&mut self, tokens: &[u32]) -> Result<State> {
+        let x = self.embed(tokens);
+        let inputs = match &mut self.inputs {
+            Some(inputs) => inputs.of(&self.config, tokens, &x).await?,
+            None => Vec::new(),
         };
-        tokens.iter().map(scaled).collect()
+        let x = match &self.streams {
+            Some(streams) => streams.split(x),
+            None => vec![x],
+        };
+        Ok(State { x, inputs })
+    }
+
+    /// Runs all layers from position `first` on.
+    pub(super) fn run(&self, state: &mut State, caches: &mut [Cache], first: usize, sight: Sight) {
+        for (index, block) in self.layers.iter().enumerate() {
+            block.run(&self.config, index, caches, first, sight, state);
+        }
+    }
+
+    /// What the last norm reads: the residual stream, or what all streams come to.
+    pub(super) fn joined(&self, state: State) -> Vec<Vec<f32>> {
+        match &self.streams {
+            Some(streams) => streams.join(&state.x),
+            None => state.x.into_iter().next().unwrap_or_default(),
+        }
     }
 
     /// The norm after the last layer.
     pub(super) fn normed(&self, x: &[f32]) -> Vec<f32> {
         rms_norm(x, &self.output_norm, self.config.norm_epsilon)
     }
+
+    /// `E[token] · √width` for each token. \[tokens, width\]
+    fn embed(&self, tokens: &[u32]) -> Vec<Vec<f32>> {
+        let scaled = |token: &u32| {
+            let row = self.embedding.row(*token as usize);
+            row.iter().map(|x| x * self.config.embedding_scale).collect()
+        };
+        tokens.iter().map(scaled).collect()
+    }
 }
 
-impl Block {
-    async fn load(model: &Model, tensors: &LayerTensors) -> Result<Self> {
+impl Inputs {
+    async fn load(model: &Model, tensors: &InputTensors) -> Result<Self> {
         Ok(Self {
-            attn_norm: model.values(&tensors.attn_norm).await?,
-            query: Matrix::load(model, &tensors.attn_q).await?,
-            key: Matrix::load(model, &tensors.attn_k).await?,
-            value: Matrix::load(model, &tensors.attn_v).await?,
-            query_norm: model.values(&tensors.attn_q_norm).await?,
-            key_norm: model.values(&tensors.attn_k_norm).await?,
-            output: Matrix::load(model, &tensors.attn_output).await?,
-            post_attention_norm: model.values(&tensors.post_attention_norm).await?,
-            ffn_norm: model.values(&tensors.ffn_norm).await?,
-            gate: Matrix::load(model, &tensors.ffn_gate).await?,
-            up: Matrix::load(model, &tensors.ffn_up).await?,
-            down: Matrix::load(model, &tensors.ffn_down).await?,
-            post_ffw_norm: model.values(&tensors.post_ffw_norm).await?,
+            rows: Rows::new(model, &tensors.token_embd),
+            projection: Matrix::load(model, &tensors.model_proj).await?,
+            norm: model.values(&tensors.proj_norm).await?,
         })
     }
 
-    /// Runs tokens from `first` on through attention that looks back: each sees the cache as it is
-    /// right after its own key was put, so that a ring needs no more room than its window.
-    pub(super) fn causal(
-        &self,
+    /// `(norm(projection · x / √width) + row · √part) / √2`, the norm over each layer's part.
+    async fn of(
+        &mut self,
         config: &Config,
-        rope: Rope,
-        window: Option<usize>,
-        cache: &mut Cache,
-        first: usize,
-        x: &mut [Vec<f32>],
-    ) {
-        let projected = self.project(config, rope, first, x);
-        let mixed: Vec<Vec<f32>> = projected
-            .zip(first..)
-            .map(|((query, key, value), position)| {
-                cache.put(position, &key, &value);
-                let visible = super::attention::behind(position, window);
-                attend(config, &query, cache, &visible)
-            })
-            .collect();
-        self.finish(config, &mixed, x);
-    }
-
-    /// Runs a whole text through attention that looks both ways.
-    pub(super) fn bidirectional(
-        &self,
-        config: &Config,
-        rope: Rope,
-        window: Option<usize>,
-        x: &mut [Vec<f32>],
-    ) {
-        let mut cache = Cache::new(config.kv_width(), x.len());
-        let queries: Vec<Vec<f32>> = self
-            .project(config, rope, 0, x)
-            .enumerate()
-            .map(|(position, (query, key, value))| {
-                cache.put(position, &key, &value);
-                query
-            })
-            .collect();
-        let mixed: Vec<Vec<f32>> = queries
-            .iter()
-            .enumerate()
-            .map(|(position, query)| {
-                let visible = super::attention::around(position, window, x.len());
-                attend(config, query, &cache, &visible)
-            })
-            .collect();
-        self.finish(config, &mixed, x);
-    }
-
-    /// Queries, keys and values of each token: normed by head, turned by position, queries scaled.
-    fn project(
-        &self,
-        config: &Config,
-        rope: Rope,
-        first: usize,
+        tokens: &[u32],
         x: &[Vec<f32>],
-    ) -> impl Iterator<Item = (Vec<f32>, Vec<f32>, Vec<f32>)> {
-        let normed = |weight: &[f32], x: &[f32]| rms_norm(x, weight, config.norm_epsilon);
-        let h: Vec<Vec<f32>> = x.iter().map(|x| normed(&self.attn_norm, x)).collect();
-        let mut queries = self.query.times(&h);
-        let mut keys = self.key.times(&h);
-        let values = self.value.times(&h);
-        for (offset, (query, key)) in queries.iter_mut().zip(&mut keys).enumerate() {
-            let (cosines, sines) = rope.angles(first + offset, config.head_dim);
-            for (heads, norm, scale) in
-                [(query, &self.query_norm, config.query_scale), (key, &self.key_norm, 1.0)]
-            {
-                for head in heads.chunks_exact_mut(config.head_dim) {
-                    head.copy_from_slice(&normed(norm, head));
-                    rotate(head, &cosines, &sines);
-                    head.iter_mut().for_each(|value| *value *= scale);
-                }
-            }
-        }
-        queries.into_iter().zip(keys).zip(values).map(|((query, key), value)| (query, key, value))
+    ) -> Result<Vec<Vec<f32>>> {
+        let rows = self.rows.gather(tokens).await?;
+        let part = self.norm.len();
+        #[expect(clippy::cast_precision_loss, reason = "widths are far below 2^24")]
+        let (row_scale, scale) = ((part as f32).sqrt(), 1.0 / (config.width as f32).sqrt());
+        let projected = self.projection.times(x);
+        let of_token = |(projected, rows): (Vec<f32>, &[f32])| {
+            let parts = projected.chunks_exact(part).zip(rows.chunks_exact(part));
+            parts
+                .flat_map(|(projected, row)| {
+                    let projected = scaled(projected, scale);
+                    let normed = rms_norm(&projected, &self.norm, config.norm_epsilon);
+                    let sum = normed
+                        .into_iter()
+                        .zip(row)
+                        .map(|(a, b)| (a + b * row_scale) * std::f32::consts::FRAC_1_SQRT_2);
+                    sum.collect::<Vec<f32>>()
+                })
+                .collect()
+        };
+        let columns = self.rows.columns();
+        Ok(projected.into_iter().zip(rows.chunks_exact(columns)).map(of_token).collect())
+    }
+}
+
+impl Streams {
+    /// The embedding, and its projections brought to its length. \[streams, tokens, width\]
+    fn split(&self, x: Vec<Vec<f32>>) -> Vec<Vec<Vec<f32>>> {
+        let others: Vec<_> =
+            self.split.iter().map(|matrix| to_lengths(matrix.times(&x), &x)).collect();
+        std::iter::once(x).chain(others).collect()
     }
 
-    /// From mixed values to the end of the block.
-    fn finish(&self, config: &Config, mixed: &[Vec<f32>], x: &mut [Vec<f32>]) {
-        let normed = |weight: &[f32], x: &[f32]| rms_norm(x, weight, config.norm_epsilon);
-        for (x, attention) in x.iter_mut().zip(self.output.times(mixed)) {
-            add(x, &normed(&self.post_attention_norm, &attention));
-        }
-        let h: Vec<Vec<f32>> = x.iter().map(|x| normed(&self.ffn_norm, x)).collect();
-        let mut inner = self.gate.times(&h);
-        for (gate, up) in inner.iter_mut().zip(self.up.times(&h)) {
-            for (gate, up) in gate.iter_mut().zip(up) {
-                *gate = gelu(*gate) * up;
+    /// The mean of the active stream and the others' projections, brought to its length.
+    fn join(&self, x: &[Vec<Vec<f32>>]) -> Vec<Vec<f32>> {
+        let Some((active, others)) = x.split_first() else { return Vec::new() };
+        let mut joined = active.clone();
+        for (matrix, stream) in self.join.iter().zip(others) {
+            for (sum, other) in joined.iter_mut().zip(to_lengths(matrix.times(stream), active)) {
+                add(sum, &other);
             }
         }
-        for (x, output) in x.iter_mut().zip(self.down.times(&inner)) {
-            add(x, &normed(&self.post_ffw_norm, &output));
-        }
+        #[expect(clippy::cast_precision_loss, reason = "a handful")]
+        let share = 1.0 / x.len() as f32;
+        joined.iter().map(|x| scaled(x, share)).collect()
     }
+}
+
+/// A matrix for each stream but the active one.
+async fn each(model: &Model, stacked: &Tensor) -> Result<Vec<Matrix>> {
+    let mut matrices = Vec::new();
+    for tensor in StreamTensors::each(stacked) {
+        matrices.push(Matrix::load(model, &tensor).await?);
+    }
+    Ok(matrices)
+}
+
+/// y · |x| / |y| for each token.
+fn to_lengths(y: Vec<Vec<f32>>, x: &[Vec<f32>]) -> Vec<Vec<f32>> {
+    y.iter()
+        .zip(x)
+        .map(|(y, x)| {
+            let factor = length(x) / length(y);
+            y.iter().map(|value| rounded(f64::from(*value) * factor)).collect()
+        })
+        .collect()
 }

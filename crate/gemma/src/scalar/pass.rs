@@ -3,10 +3,11 @@
 use futures::future::{LocalBoxFuture, ready};
 use hybridge_core::Result;
 
+use super::attention::Sight;
 use super::cache::Cache;
 use super::matrix::Matrix;
 use super::network::Network;
-use crate::config::{Architecture, Config, Span};
+use crate::config::{Config, Span};
 use crate::engine::{Pass, check_tokens, kept_after_rewind, nothing_pending};
 use crate::quant::Rounding;
 use crate::weights::Model;
@@ -32,12 +33,7 @@ pub struct Scalar {
 impl Scalar {
     /// Loads a model's weights, packed, with a cache for `capacity` tokens.
     pub async fn load(model: &Model, capacity: usize) -> Result<Self> {
-        if model.config.architecture != Architecture::Gemma3 {
-            return Err(hybridge_core::Error::precondition(
-                "this model turns text into vectors, it does not write",
-            )
-            .with_code("MODEL_ARCHITECTURE"));
-        }
+        model.config.require_text()?;
         let network = Network::load(model).await?;
         let output = match &model.tensors.output {
             Some(tensor) => Some(Matrix::load(model, tensor).await?),
@@ -45,13 +41,14 @@ impl Scalar {
         };
         let config = &network.config;
         let slots =
-            config.window.map_or(capacity, |window| capacity.min(window.saturating_add(SLACK)));
+            config.window().map_or(capacity, |window| capacity.min(window.saturating_add(SLACK)));
         let caches = config
             .layers
             .iter()
-            .map(|layer| match layer.span {
-                Span::Local => Cache::new(config.kv_width(), slots),
-                Span::Global => Cache::new(config.kv_width(), capacity),
+            .map(|layer| match (layer.source, layer.span) {
+                (Some(_), _) => Cache::new(0, 0),
+                (None, Span::Local) => Cache::new(layer.kv_width(), slots),
+                (None, Span::Global) => Cache::new(layer.kv_width(), capacity),
             })
             .collect();
         Ok(Self {
@@ -73,7 +70,7 @@ impl Scalar {
         Self { rounding: Some(rounding), ..self }
     }
 
-    fn feed(&mut self, tokens: &[u32]) -> Result<()> {
+    async fn feed(&mut self, tokens: &[u32]) -> Result<()> {
         check_tokens(self, tokens)?;
         if self.rounding.is_some() {
             let wanted = self.rounding.filter(|_| tokens.len() == 1);
@@ -82,16 +79,12 @@ impl Scalar {
                 output.round_inputs(wanted);
             }
         }
-        let config = &self.network.config;
-        let mut x = self.network.embed(tokens);
-        let layers = self.network.layers.iter().zip(&config.layers).zip(&mut self.caches);
-        for ((block, layer), cache) in layers {
-            let window = config.window.filter(|_| layer.span == Span::Local);
-            block.causal(config, layer.rope, window, cache, self.position, &mut x);
-        }
-        self.position += tokens.len();
-        if let Some(last) = x.pop() {
-            self.last = Some(last);
+        // A layer that reads another one's ring comes after all of a chunk was stored there.
+        for chunk in tokens.chunks(SLACK) {
+            let mut state = self.network.begin(chunk).await?;
+            self.network.run(&mut state, &mut self.caches, self.position, Sight::Back);
+            self.position += chunk.len();
+            self.last = self.network.joined(state).pop();
         }
         Ok(())
     }
@@ -100,9 +93,7 @@ impl Scalar {
         let last = self.last.as_ref().ok_or_else(nothing_pending)?;
         let head = self.output.as_ref().unwrap_or(&self.network.embedding);
         let mut logits = head.times(&[self.network.normed(last)]).pop().unwrap_or_default();
-        if let Some(cap) = self.network.config.soft_cap {
-            logits.iter_mut().for_each(|logit| *logit = cap * (*logit / cap).tanh());
-        }
+        self.network.config.finish_logits(&mut logits);
         Ok(logits)
     }
 }
@@ -121,15 +112,14 @@ impl Pass for Scalar {
     }
 
     fn rewind(&mut self, length: usize) -> usize {
-        let has_local = self.config().layers.iter().any(|layer| layer.span == Span::Local);
-        let window = self.config().window.filter(|_| has_local);
+        let window = self.config().window();
         self.position = kept_after_rewind(length, self.position, window, self.slots);
         self.last = None;
         self.position
     }
 
     fn prefill<'a>(&'a mut self, tokens: &'a [u32]) -> LocalBoxFuture<'a, Result<()>> {
-        Box::pin(ready(self.feed(tokens)))
+        Box::pin(self.feed(tokens))
     }
 
     fn logits(&mut self) -> LocalBoxFuture<'_, Result<Vec<f32>>> {

@@ -29,6 +29,39 @@ pub(super) fn rms_norm(x: &[f32], weight: &[f32], epsilon: f32) -> Vec<f32> {
     x.iter().zip(weight).map(|(x, w)| rounded(f64::from(*x) * scale * f64::from(*w))).collect()
 }
 
+/// x / √(mean(x²) + ε)
+pub(super) fn rms_only(x: &[f32], epsilon: f32) -> Vec<f32> {
+    rms_norm(x, &vec![1.0; x.len()], epsilon)
+}
+
+/// √Σx²
+pub(super) fn length(x: &[f32]) -> f64 {
+    dot(x, x).sqrt()
+}
+
+/// x · factor
+pub(super) fn scaled(x: &[f32], factor: f32) -> Vec<f32> {
+    x.iter().map(|x| x * factor).collect()
+}
+
+/// x += factor · y
+pub(super) fn plus_scaled(x: &mut [f32], factor: f32, y: &[f32]) {
+    for (x, y) in x.iter_mut().zip(y) {
+        *x += factor * y;
+    }
+}
+
+/// max(0, x − (mean + deviations · standard deviation)), the deviation of a sample (n − 1).
+pub(super) fn cut_below(x: &mut [f32], deviations: f32) {
+    #[expect(clippy::cast_precision_loss, reason = "widths are far below 2^52")]
+    let count = x.len() as f64;
+    let mean = x.iter().map(|x| f64::from(*x)).sum::<f64>() / count;
+    let squares: f64 = x.iter().map(|x| (f64::from(*x) - mean).powi(2)).sum();
+    let deviation = (squares / (count - 1.0).max(1.0)).sqrt();
+    let cut = mean + f64::from(deviations) * deviation;
+    x.iter_mut().for_each(|x| *x = rounded((f64::from(*x) - cut).max(0.0)));
+}
+
 /// x += y
 pub(super) fn add(x: &mut [f32], y: &[f32]) {
     for (x, y) in x.iter_mut().zip(y) {

@@ -1,5 +1,7 @@
 //! What llama.cpp and `NumPy` said about the tiny models; `tests/oracle` records it.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
 /// What is known about one tiny model.
@@ -29,8 +31,12 @@ pub struct Golden {
     /// The normalised vector, exactly. Empty for text models.
     #[serde(default)]
     pub vector: Vec<f64>,
-    /// What llama.cpp said.
+    /// What llama.cpp said; empty for networks that it does not read.
+    #[serde(default)]
     pub llama: Llama,
+    /// For Gemma 3n and 4: how far each known mistake moves a logit, in standard deviations.
+    #[serde(default)]
+    pub mistakes: BTreeMap<String, f64>,
 }
 
 /// What llama.cpp said. It rounds activations, so that its logits judge nothing.
@@ -88,6 +94,12 @@ pub fn golden(name: &str) -> Option<Golden> {
         "embedding",
         "embedding_q8_0",
         "embedding_q4_0",
+        "gemma4",
+        "gemma4_q4_0",
+        "gemma4_unused",
+        "gemma4_dense",
+        "gemma3n",
+        "gemma3n_q8_0",
     ];
     let (_, json) = all.into_iter().find(|(have, _)| *have == name)?;
     serde_json::from_str(json).ok()

@@ -4,6 +4,7 @@
 
 mod golden;
 mod network;
+mod newer;
 mod piece_list;
 mod random;
 mod schemas;
@@ -14,6 +15,7 @@ mod writer;
 
 pub use golden::{Golden, Llama, fingerprint, golden};
 pub use network::Tiny;
+pub use newer::Newer;
 pub use piece_list::PieceList;
 pub use random::Random;
 pub use schemas::random_schema;

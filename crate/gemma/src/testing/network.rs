@@ -1,5 +1,6 @@
 //! A tiny random network as a GGUF file.
 
+use super::newer::Newer;
 use super::random::Random;
 use super::vocabulary::Vocabulary;
 use super::writer::{Entry, Writer};
@@ -47,6 +48,8 @@ pub struct Tiny {
     pub dense: Option<usize>,
     /// Whether its vocabulary has FunctionGemma's pieces.
     pub has_tool_pieces: bool,
+    /// What Gemma 3n and 4 have and Gemma 3 has not.
+    pub newer: Option<Newer>,
 }
 
 impl Tiny {
@@ -106,6 +109,9 @@ impl Tiny {
         }
         set("attention.layer_norm_rms_epsilon", Entry::F32(1e-6));
         set("rope.freq_base", Entry::F32(1e6));
+        if let Some(newer) = &self.newer {
+            newer.keys(self, &mut set);
+        }
         if let Some(window) = self.window {
             set("attention.sliding_window", Entry::U32(window));
         }
@@ -131,11 +137,11 @@ impl Tiny {
     }
 }
 
-struct Weights<'a> {
-    writer: Writer,
-    random: Random,
+pub(super) struct Weights<'a> {
+    pub(super) writer: Writer,
+    pub(super) random: Random,
     turn: usize,
-    tiny: &'a Tiny,
+    pub(super) tiny: &'a Tiny,
 }
 
 impl Weights<'_> {
@@ -149,6 +155,10 @@ impl Weights<'_> {
         }
         for layer in 0..self.tiny.layers {
             let name = |part: &str| format!("blk.{layer}.{part}.weight");
+            if let Some(newer) = self.tiny.newer.clone() {
+                newer.layer(self, layer);
+                continue;
+            }
             self.norm(&name("attn_norm"), width, 1.0);
             self.norm(&name("attn_q_norm"), head_dim, 1.5);
             self.norm(&name("attn_k_norm"), head_dim, 1.5);
@@ -168,6 +178,9 @@ impl Weights<'_> {
                 self.matrix(&name(part), columns, rows, encoding);
             }
         }
+        if let Some(newer) = self.tiny.newer.clone() {
+            newer.around(self);
+        }
         if let Some(middle) = self.tiny.dense {
             let encoding = self.next_encoding(width);
             self.matrix("dense_2.weight", width, middle, encoding);
@@ -177,7 +190,7 @@ impl Weights<'_> {
     }
 
     /// The next encoding whose blocks fit, as llama.cpp falls back for odd widths.
-    fn next_encoding(&mut self, columns: usize) -> Encoding {
+    pub(super) fn next_encoding(&mut self, columns: usize) -> Encoding {
         let encodings = self.tiny.encodings;
         let encoding = encodings.get(self.turn % encodings.len().max(1)).copied();
         self.turn += 1;
@@ -187,7 +200,7 @@ impl Weights<'_> {
     }
 
     /// Values so large that outputs are as large as inputs.
-    fn matrix(&mut self, name: &str, columns: usize, rows: usize, encoding: Encoding) {
+    pub(super) fn matrix(&mut self, name: &str, columns: usize, rows: usize, encoding: Encoding) {
         #[expect(clippy::cast_precision_loss, reason = "tiny")]
         let size = (3.0 / columns as f32).sqrt();
         let values: Vec<f32> =
@@ -195,7 +208,7 @@ impl Weights<'_> {
         self.writer.tensor(name, &[columns, rows], encoding, &values);
     }
 
-    fn norm(&mut self, name: &str, width: usize, size: f32) {
+    pub(super) fn norm(&mut self, name: &str, width: usize, size: f32) {
         let values: Vec<f32> =
             (0..width).map(|_| (1.0 + 0.3 * self.random.symmetric()) * size).collect();
         self.writer.tensor(name, &[width], Encoding::F32, &values);

@@ -1,6 +1,7 @@
 //! The tiny models that goldens exist for: every encoding, and every odd shape once.
 
 use super::network::Tiny;
+use super::newer::Newer;
 use super::writer::Entry;
 use crate::config::Architecture;
 use crate::quant::Encoding;
@@ -26,6 +27,7 @@ const PLAIN: Tiny = Tiny {
     residual: 2.0,
     dense: None,
     has_tool_pieces: false,
+    newer: None,
 };
 
 /// One that speaks FunctionGemma's dialect. Its numbers are those of others, so no golden is kept of it.
@@ -44,6 +46,54 @@ const EMBEDDING: Tiny = Tiny {
     heads: 3,
     kv_heads: 1,
     dense: Some(128),
+    ..PLAIN
+};
+
+/// Gemma 4 as its E2B is: per-layer inputs, two head sizes, shared caches, wider shared layers.
+const GEMMA_4: Tiny = Tiny {
+    name: "gemma4",
+    architecture: Architecture::Gemma4,
+    layers: 9,
+    head_dim: 64,
+    soft_cap: Some(3.0),
+    residual: 0.7,
+    newer: Some(NEWER_4),
+    ..PLAIN
+};
+
+const NEWER_4: Newer = Newer {
+    period: 3,
+    shared: 3,
+    local_head: 32,
+    global_kv_heads: 2,
+    shared_hidden: 160,
+    per_layer: 32,
+    turned: 8,
+    values_are_keys: false,
+    scales_output: true,
+    keeps_unused: false,
+    sparse: 0,
+    rank: 0,
+};
+
+/// Gemma 3n with fewer layers.
+const GEMMA_3N: Tiny = Tiny {
+    name: "gemma3n",
+    architecture: Architecture::Gemma3n,
+    layers: 12,
+    soft_cap: Some(3.0),
+    residual: 0.7,
+    newer: Some(Newer {
+        period: 5,
+        shared: 4,
+        shared_hidden: 96,
+        turned: 0,
+        scales_output: false,
+        keeps_unused: true,
+        sparse: 4,
+        rank: 8,
+        ..NEWER_4
+    }),
     ..PLAIN
 };
 
@@ -124,6 +174,31 @@ pub fn tiny_models() -> Vec<Tiny> {
         EMBEDDING,
         of_encoding!(EMBEDDING, "embedding_q8_0", Q8_0),
         Tiny { name: "embedding_q4_0", encodings: &[Encoding::Q4_0], window: Some(7), ..EMBEDDING },
+        GEMMA_4,
+        of_encoding!(GEMMA_4, "gemma4_q4_0", Q4_0),
+        Tiny {
+            name: "gemma4_unused",
+            encodings: &[Encoding::Q8_0, Encoding::F16],
+            embedding: Encoding::Q8_0,
+            newer: Some(Newer { keeps_unused: true, shared_hidden: 96, ..NEWER_4 }),
+            ..GEMMA_4
+        },
+        Tiny {
+            name: "gemma4_dense",
+            layers: 6,
+            newer: Some(Newer {
+                shared: 0,
+                global_kv_heads: 1,
+                shared_hidden: 96,
+                per_layer: 0,
+                turned: 16,
+                values_are_keys: true,
+                ..NEWER_4
+            }),
+            ..GEMMA_4
+        },
+        GEMMA_3N,
+        of_encoding!(GEMMA_3N, "gemma3n_q8_0", Q8_0),
     ]
 }
 

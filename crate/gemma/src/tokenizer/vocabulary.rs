@@ -108,6 +108,9 @@ impl Vocabulary {
             None => vec![Kind::Normal; count],
             Some(_) => return Err(wrong("token_type", "are not integers")),
         };
+        if scores.iter().any(|score| !score.is_finite()) {
+            return Err(wrong("scores", "holds a score that is not a finite number"));
+        }
         if scores.len() != count || kinds.len() != count || u32::try_from(count).is_err() {
             return Err(wrong("scores or token_type", "are not as many as the tokens"));
         }
@@ -204,7 +207,9 @@ impl Vocabulary {
     /// By key and by text: some files name the end of a turn as the end of the text, and FunctionGemma waits for
     /// results after a piece of its own.
     pub(super) fn stop_ids(&self) -> Vec<u32> {
-        let by_text = ["<eos>", "<end_of_turn>", WAITS].map(|text| self.control(text));
+        // A fine-tune that forgets to end its turn begins the next one.
+        let by_text =
+            ["<eos>", "<end_of_turn>", "<start_of_turn>", WAITS].map(|text| self.control(text));
         let mut ids: Vec<u32> = by_text.into_iter().chain([self.eos, self.eot]).flatten().collect();
         ids.sort_unstable();
         ids.dedup();
@@ -218,11 +223,17 @@ pub(crate) fn byte_of(piece: &str) -> Option<u8> {
     if digits.len() == 2 { u8::from_str_radix(digits, 16).ok() } else { None }
 }
 
+/// Whether a piece like `<unused12>` stands for nothing yet: no text contains it, and none is shown.
+fn is_reserved(piece: &str) -> bool {
+    let number = piece.strip_prefix("<unused").and_then(|rest| rest.strip_suffix('>'));
+    number.is_some_and(|it| !it.is_empty() && it.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
 /// Corrects types that converters get wrong.
 fn settle(pieces: Strings, mut kinds: Vec<Kind>) -> Result<(Strings, Vec<Kind>)> {
     for (piece, kind) in pieces.iter().zip(&mut kinds) {
         let is_text = matches!(kind, Kind::Normal | Kind::UserDefined | Kind::Unused);
-        if is_text && ALWAYS_CONTROL.contains(&piece) {
+        if is_text && (ALWAYS_CONTROL.contains(&piece) || is_reserved(piece)) {
             *kind = Kind::Control;
         }
     }

@@ -8,7 +8,8 @@ use hybridge_gemma::{Model, Pass, scalar::Scalar};
 use pollster::block_on;
 
 /// The names that differ in what a cache must do.
-const SHAPES: [&str; 4] = ["q8_0", "irregular", "no_window", "period_2"];
+const SHAPES: [&str; 6] =
+    ["q8_0", "irregular", "no_window", "period_2", "gemma4_q4_0", "gemma3n_q8_0"];
 
 fn load(tiny: &Tiny, capacity: usize) -> Scalar {
     let model = block_on(Model::open(vec![Rc::new(Memory(tiny.bytes()))])).unwrap();

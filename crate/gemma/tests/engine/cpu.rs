@@ -3,7 +3,6 @@
 use std::rc::Rc;
 
 use futures::FutureExt as _;
-use hybridge_gemma::config::Architecture;
 use hybridge_gemma::cpu::{Cpu, CpuEmbedder, Precision, memory_of};
 use hybridge_gemma::engine::{Pass, TextEmbedder};
 use hybridge_gemma::sample::{Draw, Sampler};
@@ -28,7 +27,7 @@ fn load(tiny: &Tiny, capacity: usize, precision: Precision) -> Cpu {
 }
 
 fn writers() -> impl Iterator<Item = Tiny> {
-    tiny_models().into_iter().filter(|tiny| tiny.architecture == Architecture::Gemma3)
+    tiny_models().into_iter().filter(|tiny| tiny.architecture.writes())
 }
 
 fn logits(pass: &mut dyn Pass) -> Vec<f64> {
@@ -83,7 +82,18 @@ fn greedy_continuations_agree_where_the_choice_is_clear() {
 /// A prompt in pieces of any size is the same prompt: rings wrap, chunks begin anywhere.
 #[test]
 fn pieces_make_no_difference() {
-    for name in ["q4_0", "q6_k", "mixed", "no_window", "irregular", "head_256", "f16"] {
+    for name in [
+        "q4_0",
+        "q6_k",
+        "mixed",
+        "no_window",
+        "irregular",
+        "head_256",
+        "f16",
+        "gemma4_q4_0",
+        "gemma4_dense",
+        "gemma3n",
+    ] {
         let tiny = find(name).unwrap();
         let prompt = tiny.prompt(100);
         let mut whole = block_on(Scalar::load(&open(&tiny).0, 100)).unwrap();
@@ -175,7 +185,7 @@ fn what_cannot_be_fed_is_refused_whole() {
 #[test]
 fn vectors_are_as_near_as_promised() {
     for tiny in tiny_models() {
-        if tiny.architecture != Architecture::GemmaEmbedding {
+        if tiny.architecture.writes() {
             continue;
         }
         for (precision, least) in [(Precision::Exact, 1.0 - 1e-6), (Precision::Fast, 0.998)] {

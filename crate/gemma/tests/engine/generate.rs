@@ -194,6 +194,8 @@ fn prompts_that_cannot_be_are_refused() {
         error.code.map(|code| code.into_owned())
     };
     assert_eq!(code(&[2; 65]).as_deref(), Some("CONTEXT_FULL"));
+    // It fits, and leaves no room for an answer.
+    assert_eq!(code(&[2; 64]).as_deref(), Some("CONTEXT_FULL"));
     assert_eq!(code(&[]), None);
 }
 

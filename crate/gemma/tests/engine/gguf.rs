@@ -3,7 +3,10 @@
 use std::rc::Rc;
 
 use hybridge_core::{Result, Status};
+use hybridge_gemma::Tokenizer;
 use hybridge_gemma::gguf::{Header, List, Parsed, Value};
+use hybridge_gemma::quant::Encoding;
+use hybridge_gemma::scalar::Scalar;
 use hybridge_gemma::source::{Memory, Source};
 use hybridge_gemma::testing::{Entry, Tiny, Writer, find};
 use hybridge_gemma::weights::{Model, pieces};
@@ -138,6 +141,23 @@ fn what_is_missing_or_wrong_is_named() {
         "MODEL_KEY_INVALID",
         "value",
     );
+    for key in [
+        "rope.freq_base",
+        "rope.freq_base_swa",
+        "rope.local.freq_base",
+        "rope.scaling.factor",
+        "attention.layer_norm_rms_epsilon",
+    ] {
+        let key = format!("gemma3.{key}");
+        for number in [0.0, -1.0, f32::NAN, f32::INFINITY] {
+            check(|it| it.set(&key, Entry::F32(number)), "MODEL_KEY_INVALID", &key);
+        }
+    }
+    // Wider heads than any model's would keep a shader compiler busy for minutes.
+    let width = "gemma3.attention.key_length";
+    for head in [0, 7, 514, 4096] {
+        check(|it| it.set(width, Entry::U32(head)), "MODEL_KEY_INVALID", width);
+    }
     let scaling = "gemma3.rope.scaling";
     check(
         |it| {
@@ -154,7 +174,7 @@ fn what_is_missing_or_wrong_is_named() {
 
 #[test]
 fn what_is_not_built_says_its_name() {
-    for architecture in ["gemma3n", "gemma4", "gemma2", "llama"] {
+    for architecture in ["gemma2", "llama", "gemma4-assistant"] {
         let mut writer = small().writer();
         writer.set("general.architecture", Entry::Text(architecture.to_owned()));
         let error = open(vec![writer.bytes()]).unwrap_err();
@@ -202,8 +222,46 @@ fn the_container_is_held_to_its_word() {
         "output_norm",
     );
     check(|it| it.reshape("output_norm.weight", &[1 << 40]), "GGUF_TRUNCATED", "output_norm");
+    let more = "blk.0.attn_k_norm.weight";
+    check(|it| it.reshape(more, &[64]), "GGUF_INVALID", "attn_k_norm.weight overlaps blk.0.");
+    check(
+        |it| it.reshape("token_embd.weight", &[64, 701]),
+        "GGUF_INVALID",
+        "token_embd.weight overlaps",
+    );
     check(|it| it.set("general.alignment", Entry::U32(0)), "GGUF_INVALID", "alignment");
     check(|it| it.set("general.alignment", Entry::U32(48)), "GGUF_INVALID", "alignment");
     let error = open(vec![b"ggml, not GGUF, and long enough to be read".to_vec()]).unwrap_err();
     assert_eq!(error.code.as_deref(), Some("GGUF_INVALID"));
+}
+
+#[test]
+fn an_empty_file_says_so() {
+    let error = open(vec![Vec::new()]).unwrap_err();
+    assert_eq!(error.code.as_deref(), Some("GGUF_TRUNCATED"));
+    assert!(error.message.contains("the file is empty"), "{error}");
+}
+
+#[test]
+fn numbers_that_are_none_are_refused_by_name() {
+    let norm = "blk.0.ffn_norm.weight";
+    for wrong in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+        let mut writer = small().writer();
+        writer.remove_tensor(norm);
+        let values: Vec<f32> = (0..64).map(|at| if at == 63 { wrong } else { 1.0 }).collect();
+        writer.tensor(norm, &[64], Encoding::F32, &values);
+        let model = open(vec![writer.bytes()]).unwrap();
+        let error = block_on(Scalar::load(&model, 8)).unwrap_err();
+        assert_eq!(error.code.as_deref(), Some("MODEL_DAMAGED"), "{error}");
+        assert!(error.message.contains(norm), "{error}");
+
+        let mut writer = small().writer();
+        let mut scores = vec![0.0; 700];
+        scores[650] = wrong;
+        writer.set("tokenizer.ggml.scores", Entry::Floats(scores));
+        let model = open(vec![writer.bytes()]).unwrap();
+        let error = Tokenizer::read(model.gguf()).unwrap_err();
+        assert_eq!(error.code.as_deref(), Some("TOKENIZER_INVALID"), "{error}");
+        assert!(error.message.contains("scores"), "{error}");
+    }
 }

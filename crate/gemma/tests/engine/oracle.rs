@@ -2,7 +2,6 @@
 
 use std::rc::Rc;
 
-use hybridge_gemma::config::Architecture;
 use hybridge_gemma::engine::{Pass, TextEmbedder};
 use hybridge_gemma::quant::Encoding;
 use hybridge_gemma::sample::{Draw, Sampler};
@@ -16,6 +15,9 @@ use serde::Deserialize;
 /// In standard deviations of the logits. The scalar pass sums in f64 and rounds activations to
 /// f32: seven layers of that are far below; 62 layers of a random network amplify it.
 const TOLERANCE: f64 = 2e-5;
+
+/// What every pass may be off by, in standard deviations.
+const FURTHEST: f64 = 1e-3;
 
 /// llama.cpp rounds activations, so that only clear choices are the same: the larger of this and
 /// twice its own distance from the exact logits.
@@ -84,7 +86,7 @@ fn random_bits_decode_as_elsewhere() {
 
 #[test]
 fn logits_are_exact() {
-    for tiny in tiny_models().iter().filter(|it| it.architecture == Architecture::Gemma3) {
+    for tiny in tiny_models().iter().filter(|it| it.architecture.writes()) {
         let (model, golden) = open(tiny);
         let mut pass = block_on(Scalar::load(&model, 64)).unwrap();
         block_on(pass.prefill(&golden.prompt)).unwrap();
@@ -114,7 +116,7 @@ fn prompts_that_wrap_the_ring_are_exact_too() {
 
 #[test]
 fn greedy_continuations_agree() {
-    for tiny in tiny_models().iter().filter(|it| it.architecture == Architecture::Gemma3) {
+    for tiny in tiny_models().iter().filter(|it| it.architecture.writes()) {
         let (model, golden) = open(tiny);
         let mut pass = block_on(Scalar::load(&model, 64)).unwrap();
         block_on(pass.prefill(&golden.prompt)).unwrap();
@@ -125,6 +127,9 @@ fn greedy_continuations_agree() {
             ids.push(block_on(pass.step(last, &draw(step))).unwrap().token);
         }
         assert_eq!(ids, golden.greedy, "{}", tiny.name);
+        if golden.llama.greedy.is_empty() {
+            continue;
+        }
         // llama.cpp is followed as long as every choice was clear.
         let clear = CLEAR.max(2.0 * golden.llama.worst);
         let judged = golden.margins.iter().take_while(|margin| **margin > clear).count();
@@ -134,7 +139,7 @@ fn greedy_continuations_agree() {
 
 #[test]
 fn vectors_are_exact() {
-    for tiny in tiny_models().iter().filter(|it| it.architecture == Architecture::GemmaEmbedding) {
+    for tiny in tiny_models().iter().filter(|it| !it.architecture.writes()) {
         let (model, golden) = open(tiny);
         let mut encoder = block_on(ScalarEmbedder::load(&model)).unwrap();
         let vector = block_on(encoder.encode(&golden.prompt)).unwrap();
@@ -146,4 +151,20 @@ fn vectors_are_exact() {
         let least = if tiny.encodings == [Encoding::F32] { 0.999_999 } else { 0.998 };
         assert!(golden.llama.cosine > least, "{}: llama.cpp disagrees", tiny.name);
     }
+}
+
+/// Every mistake that implementations of Gemma 3n and 4 make is so far from the record that no pass
+/// which is within the tolerance can make it.
+#[test]
+fn known_mistakes_are_far_from_the_record() {
+    let mut seen = std::collections::BTreeSet::new();
+    for tiny in tiny_models().iter().filter(|it| it.newer.is_some()) {
+        let (_, golden) = open(tiny);
+        assert!(golden.mistakes.len() > 8, "{}", tiny.name);
+        for (mistake, distance) in golden.mistakes {
+            assert!(distance > 7.0 * FURTHEST, "{}: {mistake} moves {distance}", tiny.name);
+            seen.insert(mistake);
+        }
+    }
+    assert!(seen.len() >= 38, "{seen:?}");
 }

@@ -57,6 +57,20 @@ fn a_person_cannot_type_a_turn() {
     }
 }
 
+/// Some converters leave reserved pieces normal: a model that writes one writes nothing.
+#[test]
+fn reserved_pieces_are_neither_read_nor_shown() {
+    let tokenizer = written(|vocabulary| vocabulary.types[11] = 1);
+    assert_eq!(tokenizer.vocabulary().piece(11), Some("<unused5>"));
+    assert!(!tokenizer.encode("<unused5>", Control::AsText).contains(&11));
+    assert_eq!(Detokenizer::default().push(tokenizer.vocabulary(), 11), "");
+}
+
+#[test]
+fn an_answer_ends_where_the_next_turn_begins() {
+    assert_eq!(tokenizer().stop_ids(), [1, 105, 106]);
+}
+
 #[test]
 fn merges_do_not_reach_control_pieces() {
     // The steps from letters to `<eos>` are pieces: llama.cpp would end the text here.

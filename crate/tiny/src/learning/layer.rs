@@ -43,11 +43,7 @@ impl Saved {
             norm(from, w(&places.key_norm), to, &mut key_inverse[token * kv..][..kv]);
             to.chunks_exact_mut(dim).for_each(|head| rotate(head, cos, sin, 1.0));
         }
-        let window = if layer.span == Span::Local {
-            config.window.unwrap_or(usize::MAX)
-        } else {
-            usize::MAX
-        };
+        let window = layer.window.unwrap_or(usize::MAX);
         let shares = fit(&mut self.weights, rows * heads * length * length);
         let mixed = fit(&mut self.mixed, tokens * heads * dim);
         for row in 0..rows {

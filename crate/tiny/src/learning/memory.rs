@@ -65,10 +65,10 @@ impl Sizes {
             length: batch.length,
             tokens: batch.rows * batch.length,
             width: config.width,
-            hidden: config.hidden,
-            heads: config.heads,
-            kv: config.kv_heads,
-            dim: config.head_dim,
+            hidden: config.layers[0].hidden,
+            heads: config.layers[0].heads,
+            kv: config.layers[0].kv_heads,
+            dim: config.layers[0].head_dim,
         }
     }
 
@@ -85,10 +85,10 @@ pub(super) struct Angles {
 }
 
 impl Angles {
-    pub(super) fn new(config: &Config, layer: &Layer, length: usize) -> Self {
+    pub(super) fn new(layer: &Layer, length: usize) -> Self {
         let (mut cos, mut sin) = (Vec::new(), Vec::new());
         for position in 0..length {
-            let (c, s) = layer.rope.angles(position, config.head_dim);
+            let (c, s) = layer.rope.angles(position, layer.head_dim);
             cos.extend(c);
             sin.extend(s);
         }

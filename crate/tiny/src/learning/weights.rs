@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use hybridge_gemma::Config;
+use hybridge_gemma::config::Layer;
 use hybridge_gemma::testing::Random;
 
 /// Where a layer's weights stand. Query, key and value follow each other, and so do gate and up.
@@ -36,13 +37,14 @@ impl Layout {
             total += count;
             total - count..total
         };
-        let Config { width, hidden, head_dim, vocabulary, .. } = *config;
-        let query = config.query_width();
+        let Config { width, vocabulary, .. } = *config;
+        let Layer { hidden, head_dim, .. } = config.layers[0];
+        let query = config.layers[0].query_width();
         let embedding = take(vocabulary * width);
         let layers = (0..config.layers.len())
             .map(|_| LayerPlaces {
                 attn_norm: take(width),
-                qkv: take((query + 2 * config.kv_width()) * width),
+                qkv: take((query + 2 * config.layers[0].kv_width()) * width),
                 query_norm: take(head_dim),
                 key_norm: take(head_dim),
                 output: take(width * query),
@@ -93,9 +95,9 @@ pub(crate) fn untrained(config: &Config, layout: &Layout, seed: u64) -> Vec<f32>
     fill(&layout.embedding, config.width);
     for layer in &layout.layers {
         fill(&layer.qkv, config.width);
-        fill(&layer.output, config.query_width());
+        fill(&layer.output, config.layers[0].query_width());
         fill(&layer.gate_up, config.width);
-        fill(&layer.down, config.hidden);
+        fill(&layer.down, config.layers[0].hidden);
     }
     weights[layout.norm.clone()].fill(1.0);
     // What layers add starts small, so that the residual stream begins as the embedding.

@@ -303,8 +303,8 @@ impl Recorder {
             *across = count;
         }
         let mut encoder = self.device.wgpu().create_command_encoder(&Default::default());
-        self.start(&mut recorder.begin_compute_pass(&Default::default()), dispatch, groups);
-        self.submit(recorder);
+        self.start(&mut encoder.begin_compute_pass(&Default::default()), dispatch, groups);
+        self.submit(encoder);
     }
 
     fn start(&self, pass: &mut wgpu::ComputePass<'_>, dispatch: &Dispatch, [x, y, z]: [u32; 3]) {
@@ -318,7 +318,7 @@ impl Recorder {
     }
 
     fn submit(&self, encoder: wgpu::CommandEncoder) {
-        self.device.queue().submit([recorder.finish()]);
+        self.device.queue().submit([encoder.finish()]);
         self.count(|counters| counters.submits += 1);
     }
 
@@ -339,15 +339,15 @@ impl Launcher for Recorder {
         let mut encoder =
             self.device.wgpu().create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         {
-            let mut pass = recorder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+            let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
             for dispatch in lists.iter().copied().flatten() {
                 self.start(&mut pass, dispatch, dispatch.grid.at(progress));
             }
         }
         for (source, staging) in copies {
-            recorder.copy_buffer_to_buffer(source, 0, staging, 0, staging.size());
+            encoder.copy_buffer_to_buffer(source, 0, staging, 0, staging.size());
         }
-        self.submit(recorder);
+        self.submit(encoder);
     }
 }
 

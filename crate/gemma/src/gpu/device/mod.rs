@@ -12,8 +12,8 @@ use burn::tensor::wgpu::{WgpuSetup, wgpu};
 use futures::future::LocalBoxFuture;
 use hybridge_core::{Error, Result};
 
-use crate::gpu::device::fault::{self, Faults};
-use crate::gpu::device::launcher::Kernels;
+use fault::Faults;
+use launcher::Kernels;
 
 /// Tasks burn gathers before it submits. The default of 32 splits a forward pass into many
 /// submits; 128 keeps the GPU fed and is what was measured to be quick to encode.

@@ -179,7 +179,8 @@ pub(crate) async fn local_layers_are_bounded(device: &Device, tiny: &Tiny) -> Re
     }
     let global = config.layers.iter().filter(|layer| layer.span == Span::Global).count() as u64;
     let per_group = u64::from(Options::USUAL.shapes(device).key.items());
-    let more = (1024_u64.div_ceil(per_group) - 64_u64.div_ceil(per_group)) * config.heads as u64;
+    let more = (1024_u64.div_ceil(per_group) - 64_u64.div_ceil(per_group))
+        * config.widest(|layer| layer.heads) as u64;
     let [near, far] = *spent.as_slice() else { return wrong("two were measured".to_owned()) };
     if far - near == global * more {
         return Ok(());

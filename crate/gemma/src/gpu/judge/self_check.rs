@@ -8,7 +8,7 @@ use std::rc::Rc;
 use burn::tensor::wgpu::wgpu;
 use hybridge_core::{Error, Result};
 
-use crate::config::{Architecture, Config};
+use crate::config::{Architecture, Config, Layer, Rope, Span};
 use crate::gpu::device::launcher::{Dispatch, Grid, Kernel, Launcher as _, Progress, Recorder};
 use crate::gpu::kernels::planes::Format;
 use crate::gpu::kernels::products::{Product, Rows};
@@ -190,13 +190,13 @@ impl Kernels {
         };
         let window = kernels::to_u32(WINDOW);
         let view = View { capacity: SLOTS, window, both_ways: false, score_stride: SLOTS };
-        let config = config();
+        let (config, layer) = (config(), layer());
         let made = |(source, grid): (Source, Grid)| (recorder.kernel(&source), grid);
         Self {
             product: made(product.for_one(plan, None)),
             norm: made(kernels::norm(&config, shapes.token, None)),
-            scores: made(view.scores(&config, shapes.key)),
-            mix: made(view.mix(&config, shapes.value, None)),
+            scores: made(view.scores(&layer, shapes.key)),
+            mix: made(view.mix(&layer, shapes.value, None)),
         }
     }
 
@@ -244,22 +244,35 @@ impl Kernels {
     }
 }
 
-fn config() -> Config {
-    Config {
-        architecture: Architecture::Gemma3,
-        layers: Vec::new(),
-        width: WIDTH,
-        hidden: WIDTH,
+fn layer() -> Layer {
+    Layer {
+        span: Span::Local,
+        window: Some(WINDOW),
+        rope: Rope::new(1e4, 1.0),
         heads: HEADS,
         kv_heads: KV_HEADS,
         head_dim: HEAD_DIM,
+        hidden: WIDTH,
+        source: None,
+        sparsity: None,
+    }
+}
+
+fn config() -> Config {
+    Config {
+        architecture: Architecture::Gemma3,
+        layers: vec![layer()],
+        width: WIDTH,
         vocabulary: 0,
         context: SLOTS,
-        window: Some(WINDOW),
         norm_epsilon: EPSILON,
         embedding_scale: 1.0,
         query_scale: 1.0,
+        norms_values: false,
         soft_cap: None,
+        per_layer: None,
+        streams: 1,
+        suppressed: Vec::new(),
     }
 }
 

@@ -7,7 +7,7 @@ pub(crate) mod shader;
 pub(crate) mod tiles;
 pub(crate) mod upload;
 
-use crate::config::{Config, Span};
+use crate::config::{Config, Layer};
 use crate::gpu::device::launcher::Grid;
 use crate::gpu::kernels::planes::units_of;
 use crate::gpu::kernels::shader::{Access, Builder, MatrixShape, Shape, Source};
@@ -61,7 +61,7 @@ impl Shapes {
 
 /// Width rounded up to whole units: how far apart rows of activations are, in values.
 pub(crate) fn padded(width: usize) -> u32 {
-    to_u32(units_of(width) * crate::gpu::kernels::planes::UNIT)
+    to_u32(units_of(width) * planes::UNIT)
 }
 
 /// Sizes are checked against the device's limits long before they come near `u32::MAX`.
@@ -117,24 +117,25 @@ pub(crate) fn norm(config: &Config, shape: Shape, rounding: Option<Rounding>) ->
 /// Bindings: projections, queries, progress, norms, angles, keys, values.
 pub(crate) fn rope(
     config: &Config,
+    layer: &Layer,
     shape: Shape,
     capacity: usize,
     coarse: usize,
 ) -> (Source, Grid) {
     let mut builder = Builder::new("rope", shape);
     builder
-        .number("DIM", to_u32(config.head_dim))
-        .number("HEADS", to_u32(config.heads))
-        .number("KV_HEADS", to_u32(config.kv_heads))
+        .number("DIM", to_u32(layer.head_dim))
+        .number("HEADS", to_u32(layer.heads))
+        .number("KV_HEADS", to_u32(layer.kv_heads))
         .number("CAPACITY", to_u32(capacity))
         .number("COARSE", to_u32(coarse))
-        .number("IN_STRIDE", to_u32(config.query_width() + 2 * config.kv_width()))
-        .number("QUERY_STRIDE", to_u32(config.query_width()))
+        .number("IN_STRIDE", to_u32(layer.query_width() + 2 * layer.kv_width()))
+        .number("QUERY_STRIDE", to_u32(layer.query_width()))
         .float("EPSILON", config.norm_epsilon)
         .float("QUERY_SCALE", config.query_scale)
         .bindings(&[Read, Write, Uniform, Read, Read, Write, Write])
         .piece(include_str!("wgsl/rope.wgsl"));
-    let heads = to_u32(config.heads + 2 * config.kv_heads);
+    let heads = to_u32(layer.heads + 2 * layer.kv_heads);
     (builder.build(), Grid::Items { each: heads, per_group: shape.items() })
 }
 
@@ -152,23 +153,18 @@ pub(crate) struct View {
 }
 
 impl View {
-    /// The view of layers with this span.
-    pub(crate) fn window_of(config: &Config, span: Span) -> u32 {
-        config.window.filter(|_| span == Span::Local).map_or(0, to_u32)
-    }
-
     fn begin(
         self,
         label: &'static str,
-        config: &Config,
+        layer: &Layer,
         shape: Shape,
         bindings: &[Access],
     ) -> Builder {
         let mut builder = Builder::new(label, shape);
         builder
-            .number("QUADS", to_u32(config.head_dim / 4))
-            .number("HEADS", to_u32(config.heads))
-            .number("GROUP", to_u32(config.group()))
+            .number("QUADS", to_u32(layer.head_dim / 4))
+            .number("HEADS", to_u32(layer.heads))
+            .number("GROUP", to_u32(layer.group()))
             .number("CAPACITY", to_u32(self.capacity))
             .number("WINDOW", self.window)
             .number("SCORE_STRIDE", to_u32(self.score_stride))
@@ -182,14 +178,14 @@ impl View {
     }
 
     /// Queries times keys. Bindings: queries, scores, progress, keys.
-    pub(crate) fn scores(self, config: &Config, shape: Shape) -> (Source, Grid) {
-        let mut builder = self.begin("scores", config, shape, &[Read, Write, Uniform, Read]);
+    pub(crate) fn scores(self, layer: &Layer, shape: Shape) -> (Source, Grid) {
+        let mut builder = self.begin("scores", layer, shape, &[Read, Write, Uniform, Read]);
         builder
-            .number("QUERY_QUADS", to_u32(config.query_width() / 4))
+            .number("QUERY_QUADS", to_u32(layer.query_width() / 4))
             .piece(include_str!("wgsl/scores.wgsl"));
         let grid = Grid::Keys {
             per_group: shape.items(),
-            heads: to_u32(config.heads),
+            heads: to_u32(layer.heads),
             window: self.window,
             both_ways: self.both_ways,
         };
@@ -199,37 +195,37 @@ impl View {
     /// The softmax of scores times values. Bindings: scores, output, progress, values.
     pub(crate) fn mix(
         self,
-        config: &Config,
+        layer: &Layer,
         shape: Shape,
         rounding: Option<Rounding>,
     ) -> (Source, Grid) {
-        let quads = config.head_dim / 4;
+        let quads = layer.head_dim / 4;
         // Without lanes an invocation repeats the softmax for its part of a head: fewer, larger parts.
         let slice = if shape.lanes == 1 && quads.is_multiple_of(4) { 4 } else { 1 };
-        let mut builder = self.begin("mix", config, shape, &[Read, Write, Uniform, Read]);
+        let mut builder = self.begin("mix", layer, shape, &[Read, Write, Uniform, Read]);
         builder
             .number("SLICE", slice)
-            .number("OUT_QUADS", padded(config.query_width()) / 4)
+            .number("OUT_QUADS", padded(layer.query_width()) / 4)
             .output_rounding(rounding)
             .piece(include_str!("wgsl/mix.wgsl"));
-        let parts = to_u32(config.heads * quads) / slice;
+        let parts = to_u32(layer.heads * quads) / slice;
         (builder.build(), Grid::Layers(parts.div_ceil(shape.items())))
     }
 
     /// Both for many tokens. Bindings: queries, output, progress, keys, values.
-    pub(crate) fn attend(self, config: &Config, shape: Shape) -> (Source, Grid) {
+    pub(crate) fn attend(self, layer: &Layer, shape: Shape) -> (Source, Grid) {
         let is_alone = shape.lanes == 1;
-        let mut builder = self.begin("attend", config, shape, &[Read, Write, Uniform, Read, Read]);
+        let mut builder = self.begin("attend", layer, shape, &[Read, Write, Uniform, Read, Read]);
         builder
-            .number("QUERY_QUADS", to_u32(config.query_width() / 4))
-            .number("OUT_QUADS", padded(config.query_width()) / 4)
+            .number("QUERY_QUADS", to_u32(layer.query_width() / 4))
+            .number("OUT_QUADS", padded(layer.query_width()) / 4)
             .piece(if is_alone {
                 include_str!("wgsl/attend_alone.wgsl")
             } else {
                 include_str!("wgsl/attend_shared.wgsl")
             });
         let each = if is_alone { shape.workgroup } else { 8 };
-        (builder.build(), Grid::Queries { each, heads: to_u32(config.heads), window: self.window })
+        (builder.build(), Grid::Queries { each, heads: to_u32(layer.heads), window: self.window })
     }
 }
 

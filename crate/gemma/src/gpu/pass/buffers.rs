@@ -3,7 +3,7 @@
 use burn::tensor::wgpu::wgpu;
 use hybridge_core::Result;
 
-use crate::config::Config;
+use crate::config::{Config, Layer};
 use crate::gpu::kernels::padded;
 use crate::gpu::kernels::upload::Uploader;
 use crate::gpu::pass::network::Layout;
@@ -42,7 +42,9 @@ impl Buffers {
     pub(crate) fn make(config: &Config, layout: Layout, uploader: &mut Uploader) -> Result<Self> {
         let chunk = layout.chunk;
         let wide = |width: usize| chunk * padded(width) as usize;
-        let projected = config.query_width() + 2 * config.kv_width();
+        let projected = config.widest(|layer| layer.query_width() + 2 * layer.kv_width());
+        let queries = config.widest(Layer::query_width);
+        let heads = config.widest(|layer| layer.heads);
         let usage = wgpu::BufferUsages::STORAGE
             | wgpu::BufferUsages::UNIFORM
             | wgpu::BufferUsages::COPY_DST;
@@ -55,9 +57,9 @@ impl Buffers {
             exact: Vectors::make(config, uploader, wide)?,
             rounded: Vectors::make(config, uploader, |width| padded(width) as usize / 4 * words)?,
             projections: uploader.values("projections", chunk * projected)?,
-            queries: uploader.values("queries", chunk * config.query_width())?,
+            queries: uploader.values("queries", chunk * queries)?,
             // Only a single token's are ever all there.
-            scores: uploader.values("scores", config.heads * layout.score_stride())?,
+            scores: uploader.values("scores", heads * layout.score_stride())?,
             branch: uploader.values("branch", wide(config.width))?,
         })
     }
@@ -71,8 +73,8 @@ impl Vectors {
     ) -> Result<Self> {
         Ok(Self {
             normed: uploader.values("normed", words(config.width))?,
-            mixed: uploader.values("mixed", words(config.query_width()))?,
-            inner: uploader.values("inner", words(config.hidden))?,
+            mixed: uploader.values("mixed", words(config.widest(Layer::query_width)))?,
+            inner: uploader.values("inner", words(config.widest(|layer| layer.hidden)))?,
         })
     }
 }

@@ -4,9 +4,9 @@ mod reading;
 
 use burn::tensor::wgpu::wgpu;
 use futures::future::LocalBoxFuture;
-use hybridge_core::{Error, Result};
+use hybridge_core::Result;
 
-use crate::config::{Architecture, Config, Span};
+use crate::config::Config;
 use crate::engine::{Pass, check_tokens, kept_after_rewind, nothing_pending};
 use crate::gpu::Device;
 use crate::gpu::device::launcher::{Counters, Dispatch, Launcher as _, Progress, Recorder};
@@ -62,12 +62,7 @@ impl KernelPass {
         capacity: usize,
         options: Options,
     ) -> Result<Self> {
-        if model.config.architecture != Architecture::Gemma3 {
-            return Err(Error::precondition(
-                "this model turns text into vectors, it does not write",
-            )
-            .with_code("MODEL_ARCHITECTURE"));
-        }
+        model.config.require_text()?;
         let capacity = capacity.max(1);
         let shapes = options.shapes(device);
         let tile = tiles::tokens_of(shapes.tile);
@@ -75,7 +70,7 @@ impl KernelPass {
         let chunk = if options.chunk == 0 { most } else { options.chunk }.min(capacity);
         let pace = if options.chunk == 0 { Pace::new(tile, chunk) } else { Pace::fixed(chunk) };
         let pace = pace.timed(options.clock, options.submission);
-        let ring = model.config.window.map_or(capacity, |window| {
+        let ring = model.config.window().map_or(capacity, |window| {
             // A chunk's keys are put before its queries look: the first one still sees its window.
             capacity.min(window + chunk.max(SLACK))
         });
@@ -295,8 +290,7 @@ impl Pass for KernelPass {
     }
 
     fn rewind(&mut self, length: usize) -> usize {
-        let has_local = self.config().layers.iter().any(|layer| layer.span == Span::Local);
-        let window = self.config().window.filter(|_| has_local);
+        let window = self.config().window();
         self.abandon();
         let length = length.min(self.position);
         self.position = kept_after_rewind(length, self.reached, window, self.network.layout.ring);

@@ -11,7 +11,7 @@
 use burn::tensor::wgpu::wgpu;
 use hybridge_core::{Error, Result, Status};
 
-use crate::config::{Config, Rope, Span};
+use crate::config::{Config, Layer, Rope, unsupported};
 use crate::gpu::Plan;
 use crate::gpu::device::launcher::{Dispatch, Grid, Recorder};
 use crate::gpu::kernels::planes::Format;
@@ -65,10 +65,16 @@ impl Network {
         layout: Layout,
     ) -> Result<Self> {
         let config = model.config.clone();
-        if !config.head_dim.is_multiple_of(4) {
+        if !config.is_plain() {
+            return Err(unsupported(&format!(
+                "{} does not run on the GPU yet, only on the CPU",
+                config.architecture.name()
+            )));
+        }
+        if let Some(layer) = config.layers.iter().find(|it| !it.head_dim.is_multiple_of(4)) {
             return Err(Error::new(
                 Status::Unimplemented,
-                format!("heads of {} values are not a multiple of four", config.head_dim),
+                format!("heads of {} values are not a multiple of four", layer.head_dim),
             ));
         }
         let buffers = Buffers::make(&config, layout, uploader)?;
@@ -97,24 +103,26 @@ impl Network {
                 tensors.layers.first().and_then(|it| self.rounding_for(&it.projecting()));
             self.add_embedding(index, &norm, rounding);
         }
-        let mut angles: Vec<(Rope, wgpu::Buffer)> = Vec::new();
+        let mut angles: Vec<(Rope, usize, wgpu::Buffer)> = Vec::new();
         for (index, (layer, weights)) in
             self.config.layers.clone().into_iter().zip(&tensors.layers).enumerate()
         {
-            let table = match angles.iter().find(|(rope, _)| *rope == layer.rope) {
-                Some((_, table)) => table.clone(),
+            let is_known =
+                |it: &&(Rope, usize, wgpu::Buffer)| it.0 == layer.rope && it.1 == layer.head_dim;
+            let table = match angles.iter().find(is_known) {
+                Some((_, _, table)) => table.clone(),
                 None => {
-                    let table = self.angles(uploader, layer.rope)?;
-                    angles.push((layer.rope, table.clone()));
+                    let table = self.angles(uploader, &layer)?;
+                    angles.push((layer.rope.clone(), layer.head_dim, table.clone()));
                     table
                 }
             };
-            self.add_attention(uploader, model, weights, layer.span, &table).await?;
+            self.add_attention(uploader, model, weights, &layer, &table).await?;
             let post = uploader.norm(model, &weights.post_attention_norm).await?;
             norm = uploader.norm(model, &weights.ffn_norm).await?;
             let rounding = self.rounding_for(&[&weights.ffn_gate, &weights.ffn_up]);
             self.add_norm(&post, &norm, rounding);
-            self.add_feed_forward(uploader, model, weights).await?;
+            self.add_feed_forward(uploader, model, weights, layer.hidden).await?;
             let post = uploader.norm(model, &weights.post_ffw_norm).await?;
             let (next, rounding) = match tensors.layers.get(index + 1) {
                 Some(next) => (&next.attn_norm, self.rounding_for(&next.projecting())),
@@ -170,15 +178,18 @@ impl Network {
         uploader: &mut Uploader,
         model: &Model,
         weights: &LayerTensors,
-        span: Span,
+        layer: &Layer,
         angles: &wgpu::Buffer,
     ) -> Result<()> {
         let Layout { shapes, capacity, ring, both_ways, .. } = self.layout;
         let config = self.config.clone();
         let rounding = self.rounding_for(&weights.projecting());
         let projecting = uploader.joined(model, &weights.projecting()).await?;
-        let norms = uploader.norms(model, &[&weights.attn_q_norm, &weights.attn_k_norm]).await?;
-        let width = to_u32(config.query_width() + 2 * config.kv_width());
+        let Some(own) = &weights.own else {
+            return Err(Error::internal("a layer without keys of its own"));
+        };
+        let norms = uploader.norms(model, &[&weights.attn_q_norm, &own.attn_k_norm]).await?;
+        let width = to_u32(layer.query_width() + 2 * layer.kv_width());
         let qkv = Product {
             label: "qkv",
             rows: Rows::Stacked(projecting.iter().map(|planes| planes.shape).collect()),
@@ -192,12 +203,12 @@ impl Network {
         let io = [[one, output.clone()], [many, output]];
         self.add_product(&qkv, &io, None, &projecting);
 
-        let slots = if span == Span::Local { ring } else { capacity };
+        let slots = if layer.window.is_some() { ring } else { capacity };
         // In a browser numbers have 32 bits: a cache too large to count is one too large to make.
-        let room = slots.saturating_mul(config.kv_width());
+        let room = slots.saturating_mul(layer.kv_width());
         let keys = uploader.values("keys", room)?;
         let values = uploader.values("values", room)?;
-        let rope = kernels::rope(&config, shapes.head, slots, coarse_rows(capacity));
+        let rope = kernels::rope(&config, layer, shapes.head, slots, coarse_rows(capacity));
         let kernel = self.recorder.kernel(&rope.0);
         let Buffers { projections, queries, progress, scores, .. } = &self.buffers;
         let rope = self.recorder.bind(
@@ -205,22 +216,22 @@ impl Network {
             &[projections, queries, progress, &norms, angles, &keys, &values],
             rope.1,
         );
-        let window = View::window_of(&config, span);
+        let window = layer.window.map_or(0, to_u32);
         let view =
             View { capacity: slots, window, both_ways, score_stride: self.layout.score_stride() };
-        let (source, grid) = view.scores(&config, shapes.key);
+        let (source, grid) = view.scores(layer, shapes.key);
         let kernel = self.recorder.kernel(&source);
         let score = self.recorder.bind(&kernel, &[queries, scores, progress, &keys], grid);
         let rounding = self.rounding_for(&[&weights.attn_output]);
         let [mixed_one, mixed] = self.vectors(rounding).map(|it| it.mixed.clone());
-        let (source, grid) = view.mix(&config, shapes.value, rounding);
+        let (source, grid) = view.mix(layer, shapes.value, rounding);
         let kernel = self.recorder.kernel(&source);
         let mix = self.recorder.bind(&kernel, &[scores, &mixed_one, progress, &values], grid);
-        let (source, grid) = view.attend(&config, shapes.attend);
+        let (source, grid) = view.attend(layer, shapes.attend);
         let kernel = self.recorder.kernel(&source);
         let bound = [queries, &mixed, progress, &keys, &values];
         // Queries times keys and scores times values, each of which takes as long as two of a product.
-        let work = 4 * u64::from(to_u32(config.head_dim));
+        let work = 4 * u64::from(to_u32(layer.head_dim));
         let attend = self.recorder.bind(&kernel, &bound, grid).working(work);
         self.both(rope);
         self.one.extend([score, mix]);
@@ -230,7 +241,7 @@ impl Network {
         let product = Product {
             label: "attention output",
             rows: Rows::Stacked(vec![output.shape]),
-            in_quads: padded(config.query_width()) / 4,
+            in_quads: padded(layer.query_width()) / 4,
             out_stride: padded(config.width),
             out_first: 0,
             soft_cap: None,
@@ -246,8 +257,9 @@ impl Network {
         uploader: &mut Uploader,
         model: &Model,
         weights: &LayerTensors,
+        hidden: usize,
     ) -> Result<()> {
-        let Config { width, hidden, .. } = self.config;
+        let width = self.config.width;
         let both = uploader.joined(model, &[&weights.ffn_gate, &weights.ffn_up]).await?;
         let down = uploader.matrix(model, &weights.ffn_down).await?;
         let inner = Product {
@@ -349,11 +361,11 @@ impl Network {
     }
 
     /// cos and sin of positions 64a, then of 0 to 63.
-    fn angles(&self, uploader: &mut Uploader, rope: Rope) -> Result<wgpu::Buffer> {
+    fn angles(&self, uploader: &mut Uploader, layer: &Layer) -> Result<wgpu::Buffer> {
         let coarse = (0..coarse_rows(self.layout.capacity)).map(|row| row * FINE);
         let mut table = Vec::new();
         for position in coarse.chain(0..FINE) {
-            let (cosines, sines) = rope.angles(position, self.config.head_dim);
+            let (cosines, sines) = layer.rope.angles(position, layer.head_dim);
             table.extend(cosines.into_iter().zip(sines).flat_map(|(cos, sin)| [cos, sin]));
         }
         uploader.filled("angles", &table)

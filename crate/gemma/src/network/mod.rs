@@ -1,0 +1,9 @@
+//! What a file describes: the network layer by layer, its weights, and where their rows are stored.
+//!
+//! Every forward pass reads the same description, so that a new family of models is a new way to
+//! read metadata ([`config`]) and names ([`weights`]), not a new pass.
+
+pub mod config;
+mod keys;
+pub mod rows;
+pub mod weights;
