@@ -20,7 +20,7 @@ STEPS = 16
 
 
 def fingerprint(data):
-    """FNV-1a, 64 bits: tells whether a test's model is the one that was recorded."""
+    """FNV-1a, 64 bits: identifies whether a test's model is the one that was recorded."""
     state = 0xCBF29CE484222325
     for byte in data:
         state = ((state ^ byte) * 0x100000001B3) % 2**64

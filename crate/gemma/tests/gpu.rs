@@ -44,8 +44,11 @@ fn the_first_bytes_of_a_file_tell_what_it_takes() {
         let model = block_on(checks::open(&tiny)).unwrap();
         let options = Options { chunk: 64, ..Options::USUAL };
         let taken = block_on(KernelPass::load(&device, &model, 300, options)).unwrap().gpu_bytes();
-        let told = shape.gpu_bytes(model.tensors.bytes(), 300);
+        let predicted = shape.gpu_bytes(model.tensors.bytes(), 300);
         // Tables and padding are left out; they weigh nothing beside the layers of a real model.
-        assert!(told.abs_diff(taken) * 5 < taken, "{name}: told {told}, taken {taken}");
+        assert!(
+            predicted.abs_diff(taken) * 5 < taken,
+            "{name}: predicted {predicted}, taken {taken}"
+        );
     }
 }

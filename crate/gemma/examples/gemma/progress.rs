@@ -55,7 +55,7 @@ impl Bar {
     }
 }
 
-/// A source that tells a bar what is read of it.
+/// A source that reports what is read of it to a progress bar.
 #[derive(Debug)]
 pub(crate) struct Watched<S> {
     source: S,

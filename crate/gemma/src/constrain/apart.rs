@@ -5,7 +5,7 @@ use hybridge_core::Result;
 use super::alternative::{Alternative, Object};
 use super::reader::Reader;
 
-/// Objects are told apart by their members, and those by theirs, so far down.
+/// Objects are distinguished by their members, and those by theirs, down to this depth.
 const DEEPEST: u32 = 3;
 
 /// Two alternatives that one generated value could satisfy both, by place.

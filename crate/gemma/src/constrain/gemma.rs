@@ -22,7 +22,7 @@ impl Vocabulary for Gemma<'_> {
         match kind {
             // Of control pieces only those of calls are part of an answer.
             Kind::Control => control_byte(piece).map(|byte| Cow::Owned(vec![byte])),
-            // Nobody trained the model on unused pieces.
+            // The model was not trained on unused pieces.
             Kind::Unknown | Kind::Unused => None,
             // From there on no byte is part of a text, and each stands for a control piece.
             Kind::Byte => {

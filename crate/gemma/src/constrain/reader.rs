@@ -30,7 +30,7 @@ pub(super) struct Reader<'a> {
     /// Left to spend on automata, in states, and on alternatives.
     states_left: usize,
     work_left: usize,
-    /// Whether alternatives are read only to be told apart: what they are made of is judged in its own place.
+    /// Whether alternatives are read only to be distinguished; their contents are checked elsewhere.
     is_comparing: bool,
 }
 

@@ -207,7 +207,7 @@ impl State {
                     open.push((to, left - 1, 0x80, 0xBF));
                 }
             }
-            // A pattern that tells single characters apart.
+            // A pattern that distinguishes single characters.
             if open.len() > 64 {
                 return Run::Mixed;
             }

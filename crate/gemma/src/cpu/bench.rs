@@ -291,7 +291,7 @@ mod tests {
         }
     }
 
-    /// On a clock that runs by one product for each look at it, the rate can be told beforehand.
+    /// With a clock that advances by one product at each reading, the rate is known beforehand.
     #[test]
     fn a_rate_is_bytes_over_time() {
         for (milliseconds, turns) in [(LEAST, 1.0), (LEAST / 4.0, 4.0), (3.0 * LEAST, 1.0)] {

@@ -299,7 +299,7 @@ mod tests {
                         values
                     });
                     for values in decoded {
-                        // Equal as numbers: the sign of zero is nobody's business.
+                        // Equal as numbers: the sign of zero does not matter.
                         assert_eq!(values, case.weights, "{encoding:?} {rows} × {columns}, {size}");
                     }
                 }

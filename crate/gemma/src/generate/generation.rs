@@ -1,4 +1,4 @@
-//! An answer on its way: what was chosen, what of it was told, and what may follow.
+//! An answer in progress: the tokens chosen, the text returned so far, and what may follow.
 
 use hybridge_core::{Confidence, Content, FinishReason, Part, Result, Usage};
 

@@ -43,7 +43,7 @@ pub struct Options {
     pub top: usize,
     /// What the answer must satisfy.
     pub constraint: Option<Constraint>,
-    /// What tells calls of tools from words.
+    /// Separates tool calls from text.
     pub listener: Option<Listener>,
     /// Stops it.
     pub cancel: Cancel,
@@ -246,7 +246,7 @@ impl Session {
         Ok(())
     }
 
-    /// After a failure nobody knows what the cache holds.
+    /// After a failure the contents of the cache are unknown.
     fn forget(&mut self) {
         self.pass.rewind(0);
         self.held.clear();

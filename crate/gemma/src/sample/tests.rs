@@ -53,7 +53,7 @@ fn only_allowed_tokens_are_chosen() {
     let none = Draw { allowed: Some(&[0, 0, 0]), ..draw(WARM, 0) };
     let code = choose(&logits, &none).unwrap_err().code;
     assert_eq!(code.as_deref(), Some("NOTHING_ALLOWED"));
-    // A logit that is no number is told even where it could not be chosen.
+    // A logit that is no number is reported even where it could not be chosen.
     let broken = [f32::NAN, 1.0];
     assert!(choose(&broken, &Draw { allowed: Some(&[0b10]), ..draw(WARM, 0) }).is_err());
 }

@@ -1,6 +1,6 @@
 //! Gemma 3's turns: a person and the model alternate, and what the system says stands before the first question.
 //!
-//! A call is what the model says, a result what it is told.
+//! A call is written by the model, a result is given to it.
 
 use hybridge_core::{Request, Result, Role};
 

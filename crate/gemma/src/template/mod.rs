@@ -13,7 +13,7 @@
 //! ```
 //!
 //! Who says what is decided by [`gemma`] and [`function_gemma`]. Control ids are put between texts; the texts
-//! themselves are never parsed for them, so that nobody can type a turn or a call.
+//! themselves are never parsed for them, so that no user can type a turn or a call.
 
 mod function_gemma;
 mod gemma;

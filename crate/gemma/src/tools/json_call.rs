@@ -72,7 +72,7 @@ pub fn instructions(tools: &[ToolDefinition], choice: Option<ToolChoice>) -> Opt
     if tools.is_empty() || choice == Some(ToolChoice::None) {
         return None;
     }
-    let told = |tool: &ToolDefinition| {
+    let declared = |tool: &ToolDefinition| {
         let [name, description] =
             [&tool.name, &tool.description].map(|text| Value::from(text.as_str()));
         let parameters = match &tool.input_schema {
@@ -81,7 +81,7 @@ pub fn instructions(tools: &[ToolDefinition], choice: Option<ToolChoice>) -> Opt
         };
         format!("{{\"name\":{name},\"description\":{description},\"parameters\":{parameters}}}")
     };
-    let list: Vec<String> = tools.iter().map(told).collect();
+    let list: Vec<String> = tools.iter().map(declared).collect();
     let when = if choice == Some(ToolChoice::Required) {
         "Call one of them now."
     } else {

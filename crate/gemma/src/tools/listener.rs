@@ -1,4 +1,4 @@
-//! Tells calls from words while an answer is being written.
+//! Separates calls from text while an answer is being written.
 //!
 //! ```text
 //! JsonCall        first character { [ or `  ─► all of it is held, and read at the end
@@ -39,7 +39,7 @@ enum Hearing {
     Call(Vec<Segment>),
 }
 
-/// What can be told.
+/// What is certain so far.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Heard {
     /// Words.
@@ -72,7 +72,7 @@ impl Listener {
         })
     }
 
-    /// Hears a token with the text it completes.
+    /// Takes a token with the text it completes.
     pub fn push(&mut self, token: u32, text: String) -> Heard {
         let control = self.controls.iter().find(|(id, _)| *id == token).map(|(_, piece)| *piece);
         match self.dialect {

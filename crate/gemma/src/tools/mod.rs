@@ -1,4 +1,4 @@
-//! Tools: how each model is told of them, and how its calls are read.
+//! Tools: how they are declared to each model, and how its calls are read.
 //!
 //! [`json_call`] is for models without words of their own for it: a line in the prompt, and an answer that a schema
 //! holds to the form of a call. [`function_gemma`] is the one exact format FunctionGemma was trained on.

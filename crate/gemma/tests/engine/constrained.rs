@@ -42,7 +42,7 @@ fn answer(session: &mut Session, request: &Request, seed: u64) -> Generation {
         content.extend((!piece.text.is_empty()).then(|| Part::text(piece.text)));
         content.extend(piece.calls.into_iter().map(|call| Content::ToolRequest(call).into()));
     }
-    // What was streamed is what is told at the end.
+    // What was streamed is what is returned at the end.
     let text = |content: &[Part]| content.iter().filter_map(Part::as_text).collect::<String>();
     let calls = |content: &[Part]| content.iter().filter(|it| it.as_text().is_none()).count();
     assert_eq!(text(&content), text(generation.content()));
@@ -194,14 +194,15 @@ fn a_result_goes_on_where_its_call_ended() {
             Content::ToolRequest(call) => json!({"toolResponse": {"name": call.name, "output": {"ok": true}, "ref": call.reference}}),
             other => panic!("{other:?}"),
         });
-        let told = json!({"messages": [{"role": "tool", "content": results.collect::<Vec<_>>()}]});
-        let told = Request::from_json(told).unwrap().messages;
+        let results_given =
+            json!({"messages": [{"role": "tool", "content": results.collect::<Vec<_>>()}]});
+        let results_given = Request::from_json(results_given).unwrap().messages;
         second.messages.push(hybridge_core::Message {
             role: hybridge_core::Role::Model,
             content,
             metadata: None,
         });
-        second.messages.extend(told);
+        second.messages.extend(results_given);
         let prompt = session.prompt(&second).unwrap();
         assert!(
             prompt.windows(generation.ids().len()).any(|ids| ids == generation.ids()),

@@ -16,6 +16,9 @@ use pollster::block_on;
 const EXACT: f64 = 1e-3;
 /// Rounding activations to 8 bits costs this much at most, as it costs llama.cpp.
 const FAST: f64 = 0.35;
+/// Without a scale on queries, random networks of Gemma 4's kind lose more: 0.65 and 0.67 in `NumPy`
+/// with the same rounding (`gemma4_q4_0`, `gemma4_unused`).
+const FAST_4: f64 = 0.8;
 
 fn open(tiny: &Tiny) -> (Model, Golden) {
     let model = block_on(Model::open(vec![Rc::new(Memory(tiny.bytes()))])).unwrap();
@@ -49,6 +52,8 @@ fn logits_are_as_near_as_promised() {
         for (precision, most) in [(Precision::Exact, EXACT), (Precision::Fast, FAST)] {
             // 62 random layers amplify any rounding without end.
             let most = if tiny.layers > 20 { most * 10.0 } else { most };
+            let is_rounded = precision == Precision::Fast && tiny.newer.is_some();
+            let most = if is_rounded { FAST_4 } else { most };
             let (_, golden) = open(&tiny);
             let mut pass = load(&tiny, 64, precision);
             block_on(pass.prefill(&golden.prompt)).unwrap();
@@ -72,6 +77,8 @@ fn greedy_continuations_agree_where_the_choice_is_clear() {
                 let last = *ids.last().unwrap();
                 ids.push(block_on(pass.step(last, &draw(step))).unwrap().token);
             }
+            let is_rounded = precision == Precision::Fast && tiny.newer.is_some();
+            let clear = if is_rounded { 2.0 * FAST_4 } else { clear };
             let judged = golden.margins.iter().take_while(|margin| **margin > clear).count();
             assert!(judged > 0 || precision == Precision::Fast, "{}", tiny.name);
             assert_eq!(ids[..judged], golden.greedy[..judged], "{} {precision:?}", tiny.name);

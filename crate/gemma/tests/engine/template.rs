@@ -1,4 +1,4 @@
-//! Conversations as ids: the turns, and that nobody can type one.
+//! Conversations as ids: the turns, and that no user can type one.
 
 use std::rc::Rc;
 

@@ -1,4 +1,4 @@
-//! Tools in conversations, in both dialects: what is written between the turns, and that nobody can type it.
+//! Tools in conversations, in both dialects: what is written between the turns, and that no user can type it.
 
 use std::rc::Rc;
 

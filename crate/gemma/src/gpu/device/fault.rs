@@ -39,7 +39,7 @@ impl Faults {
         }));
     }
 
-    /// The first fault, if there was one. A lost device stays lost; an error is told once.
+    /// The first fault, if there was one. A lost device stays lost; an error is reported once.
     pub(crate) fn check(&self) -> Result<()> {
         self.with(|slots| match (&slots.lost, slots.error.take()) {
             (Some(lost), _) => Err(lost_error(lost)),
@@ -48,7 +48,7 @@ impl Faults {
         })
     }
 
-    /// Forgets an error whose cause was told already. A lost device stays lost.
+    /// Clears an error whose cause was already reported. A lost device stays lost.
     pub(crate) fn clear_errors(&self) {
         self.with(|slots| slots.error = None);
     }

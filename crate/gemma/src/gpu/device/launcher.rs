@@ -123,7 +123,7 @@ pub(crate) struct Dispatch {
     work: u64,
 }
 
-/// Multiply-adds for which a dispatch counts whatever it does: none is free.
+/// Minimum cost of a dispatch, in multiply-adds.
 const LEAST: u64 = 1 << 20;
 
 impl Dispatch {
@@ -205,7 +205,7 @@ impl Recorder {
 
     /// Compiles a kernel, or finds it compiled: equal text is an equal kernel.
     ///
-    /// It compiles while we go on; whoever waits for the device next hears how that went.
+    /// Compiles asynchronously; errors surface at the next `Device::settled`.
     pub(crate) fn kernel(&self, source: &Source) -> Rc<Kernel> {
         let Kernels(kernels) = self.device.kernels();
         let make = || {

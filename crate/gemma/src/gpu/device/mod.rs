@@ -198,13 +198,13 @@ impl Device {
     /// What went wrong behind our back since it was last asked.
     ///
     /// # Errors
-    /// `UNAVAILABLE` with code `DEVICE_LOST`, or the first error nobody caught.
+    /// `UNAVAILABLE` with code `DEVICE_LOST`, or the first uncaught error.
     pub fn check(&self) -> Result<()> {
         self.faults.check()
     }
 
-    /// Runs `act`, which creates something. Whoever waits for this device next hears what the GPU process said to it:
-    /// until then pipelines compile and buffers are made while we go on.
+    /// Runs `act` in an error scope whose result [`Self::settled`] returns. Until then pipelines compile
+    /// and buffers are made asynchronously.
     ///
     /// The first validation or memory error of `act` becomes that of [`Self::settled`], as `what` to the reader.
     pub(crate) fn guarded<R>(&self, what: &str, act: impl FnOnce() -> R) -> R {
@@ -253,7 +253,7 @@ impl Device {
         self.guarded("nothing", || ());
         let rest = std::mem::take(&mut *self.verdicts.borrow_mut());
         for verdict in rest {
-            // A consequence: the cause is told.
+            // A consequence: the cause is already reported.
             let _ = verdict.await;
         }
         self.faults.clear_errors();
@@ -267,7 +267,7 @@ impl Device {
         self.settled().await?;
         let (send, receive) = futures::channel::oneshot::channel();
         self.queue().on_submitted_work_done(move || {
-            // The receiver is gone only where nobody waits any more.
+            // The receiver is gone only after its future was dropped.
             let _ = send.send(());
         });
         self.poll()?;

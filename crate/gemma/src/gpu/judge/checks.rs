@@ -282,10 +282,10 @@ pub async fn too_much_memory_is_refused(device: &Device, tiny: &Tiny) -> Result<
     agrees_with_record(device, Kind::KERNELS, tiny).await
 }
 
-/// A kernel that does not compile is told to whoever waits next, and the device goes on.
+/// A kernel that does not compile fails the next wait, and the device stays usable.
 ///
 /// # Errors
-/// What was told instead.
+/// What was reported instead.
 pub(crate) async fn what_cannot_be_made_is_told(device: &Device, tiny: &Tiny) -> Result<()> {
     let recorder = Recorder::new(device.clone());
     let source = Source { label: "nonsense", text: "fn main( {".to_owned(), accesses: Vec::new() };

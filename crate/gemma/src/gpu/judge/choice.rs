@@ -1,7 +1,7 @@
 //! Which plan is the quickest here: each is tried on one product, and that decides.
 //!
 //! What a barrier, a shuffle or a product of bytes costs differs by a factor of ten from adapter to
-//! adapter, and no name of one tells. A plan whose numbers are off is not taken, however quick.
+//! adapter, and no adapter's name predicts it. A plan whose numbers are off is not taken, however quick.
 
 use burn::tensor::wgpu::wgpu;
 use hybridge_core::{Error, Result};
@@ -20,10 +20,10 @@ use crate::scalar::vector::dot;
 const ROWS: usize = 4096;
 const COLUMNS: usize = 640;
 
-/// How often each has its turn. The quickest turn counts: others may be at work beside it.
+/// Timing rounds per plan; the best counts, since other processes may interfere.
 const TURNS: u32 = 3;
 
-/// Milliseconds of a turn at least: browsers tell no less than a tenth of one, and waiting takes some
+/// Milliseconds of a turn at least: browsers report no less than a tenth of one, and waiting takes some
 /// too. Real GPUs take microseconds for one product.
 const LEAST: f64 = 5.0;
 const REPEATS_MAX: usize = 1024;
@@ -198,7 +198,7 @@ impl Bench {
     /// Those that can be compiled: what a browser promises, its GPU's compiler may yet refuse.
     async fn compiled(&self, plans: &[Plan]) -> Result<Vec<(Plan, Dispatch)>> {
         let device = self.recorder.device();
-        // All at once, as a rule nobody refuses.
+        // All at once, since plans are rarely refused.
         let tried = plans.iter().map(|plan| (*plan, self.dispatch(*plan))).collect();
         if usable(device.settled().await)? {
             return Ok(tried);

@@ -78,7 +78,7 @@ pub(crate) async fn weights_stay_packed(device: &Device, tiny: &Tiny) -> Result<
     wrong(format!("{taken} bytes on the GPU, {file} in the file"))
 }
 
-/// Whoever asks a device for a kernel that it has compiled gets that one.
+/// A device returns the kernel it has already compiled for the same text.
 ///
 /// # Errors
 /// That it was compiled again.
@@ -131,7 +131,7 @@ pub(crate) async fn dropped_at<T>(wait: u64, work: impl Future<Output = T>) -> b
     .await
 }
 
-/// Of a prompt that nobody waits for any more the GPU is sent nothing more, a dispatch that takes
+/// After a prompt's future is dropped, the GPU is sent nothing more of it, a dispatch that takes
 /// long is sent alone, and what was fed before stays right.
 ///
 /// # Errors
@@ -197,7 +197,7 @@ pub(crate) async fn looking_ahead_changes_nothing(device: &Device, tiny: &Tiny) 
     let model = open(tiny).await?;
     let prompt = tiny.prompt(20);
     let sampled = Sampler { temperature: 1.0, top_k: 20, top_p: 1.0, min_p: 0.0, seed: 3 };
-    let mut told: Vec<(Vec<u32>, Vec<f32>)> = Vec::new();
+    let mut results: Vec<(Vec<u32>, Vec<f32>)> = Vec::new();
     for ahead in [false, true] {
         let mut pass = KernelPass::load(device, &model, 128, Options::USUAL).await?;
         pass.look_ahead(ahead);
@@ -237,9 +237,9 @@ pub(crate) async fn looking_ahead_changes_nothing(device: &Device, tiny: &Tiny) 
         if submits != 5 || writes > 1 || bytes_read != 5 * 512 {
             return wrong(format!("{submits} submits, {writes} writes, {bytes_read} bytes"));
         }
-        told.push((ids, logits));
+        results.push((ids, logits));
     }
-    match told.as_slice() {
+    match results.as_slice() {
         [without, with] if without == with => Ok(()),
         other => wrong(format!("{:?}", other.iter().map(|(ids, _)| ids).collect::<Vec<_>>())),
     }

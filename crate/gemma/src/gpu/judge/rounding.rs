@@ -189,20 +189,20 @@ async fn rounding_loss(
     let mut pass = KernelPass::load(device, &model, 32, options).await?;
     let mut exact = Scalar::load(&model, 32).await?;
     let mut twin = exact.clone().rounding(rounding);
-    let mut told = Vec::new();
+    let mut results = Vec::new();
     let passes: [&mut dyn Pass; 3] = [&mut pass, &mut twin, &mut exact];
     for it in passes {
         it.prefill(prompt).await?;
-        told.push(it.logits().await?);
+        results.push(it.logits().await?);
         for token in steps {
             it.prefill(std::slice::from_ref(token)).await?;
         }
-        told.push(it.logits().await?);
+        results.push(it.logits().await?);
     }
     let apart = |found: &[f32], right: &[f32]| {
         distance(found, &right.iter().copied().map(f64::from).collect::<Vec<_>>())
     };
-    match told.as_slice() {
+    match results.as_slice() {
         [read, decoded, _, rounded, right, exact] => Ok(Loss {
             of_reading: apart(read, right),
             of_decoding: apart(decoded, exact),

@@ -184,7 +184,7 @@ suite! {
     weights_stay_packed: one_of(&["q5_1", "mixed", "untied"]), costs::weights_stay_packed;
     /// The next model on the same device.
     kernels_are_compiled_once: one_of(&["f32"]), costs::kernels_are_compiled_once;
-    /// Steps that nobody asked for yet.
+    /// Steps that were not requested yet.
     looking_ahead_changes_nothing: one_of(&["irregular"]), costs::looking_ahead_changes_nothing;
     /// Overflow.
     what_is_no_number_is_told: one_of(&["f32"]), async |device: &Device, tiny: &Tiny| {

@@ -82,7 +82,7 @@ impl Plan {
         plans.find(|plan| plan.name() == name)
     }
 
-    /// The ways to spread rows that this adapter may run, all exact; the first one where nobody tries.
+    /// The ways to spread rows that this adapter may run, all exact; the first one where no trial runs.
     #[must_use]
     pub fn spreads(facts: &AdapterFacts) -> Vec<Self> {
         let sums = |plan: &Self| {

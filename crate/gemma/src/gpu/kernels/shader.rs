@@ -87,7 +87,7 @@ impl Builder {
     /// The same with what not every adapter has.
     pub(crate) fn with(label: &'static str, shape: Shape, beyond: Beyond) -> Self {
         let mut builder = Self { label, text: String::new(), accesses: Vec::new(), matrices: 0 };
-        // Natively the word is unknown, and nobody needs to ask.
+        // Natively the directive is unknown and not needed.
         if beyond.subgroups && cfg!(target_family = "wasm") {
             builder.piece("enable subgroups;\n");
         }

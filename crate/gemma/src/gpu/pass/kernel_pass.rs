@@ -38,7 +38,7 @@ pub struct KernelPass {
     weight_bytes: u64,
     pub(crate) position: usize,
     pending: Pending,
-    /// What the GPU's own record says, so that nothing is written that it knows already.
+    /// Position and token last written to the GPU; equal values are not written again.
     pub(crate) known: Known,
     pace: Pace,
     /// The end of what was ever written into the cache: rings have forgotten what is far before it.

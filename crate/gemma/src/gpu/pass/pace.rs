@@ -69,7 +69,7 @@ impl Pace {
     }
 
     fn sent(&mut self, cost: u64, milliseconds: f64) {
-        // Little work tells nothing, unless it took too long.
+        // Little work gives no estimate, unless it took too long.
         if cost >= self.budget / 2 || milliseconds > SUBMISSION {
             self.budget = fitting(SUBMISSION, cost, milliseconds);
         }

@@ -1,4 +1,4 @@
-//! What a pass has asked of the GPU and not heard of yet.
+//! Steps submitted but not yet read back.
 
 use crate::gpu::device::launcher::Progress;
 

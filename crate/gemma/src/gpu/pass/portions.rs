@@ -92,18 +92,18 @@ mod tests {
     #[track_caller]
     fn check(loads: &str, budgets: &[u64], expected: &str) {
         let mut portions = portions(loads);
-        let mut told = Vec::new();
+        let mut cut = Vec::new();
         // The last budget stays.
         for budget in budgets.iter().chain(std::iter::repeat(budgets.last().unwrap())) {
             let Some((portion, cost)) = portions.next(*budget) else { break };
-            told.push(match portion {
+            cut.push(match portion {
                 Portion::Whole(range) => format!("{}..{}:{cost}", range.start, range.end),
                 Portion::Part(index, groups) => {
                     format!("{index}[{}..{}]:{cost}", groups.start, groups.end)
                 }
             });
         }
-        assert_eq!(told.join(" "), expected, "{loads} by {budgets:?}");
+        assert_eq!(cut.join(" "), expected, "{loads} by {budgets:?}");
     }
 
     #[test]

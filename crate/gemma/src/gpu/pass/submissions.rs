@@ -1,4 +1,4 @@
-//! How lists for many tokens reach the GPU: in submissions of so much work that whoever stops is heard soon.
+//! Splits a prompt into submissions of about 60 ms, so that stopping takes effect quickly.
 
 use hybridge_core::Result;
 
@@ -10,7 +10,7 @@ use crate::gpu::pass::portions::{Portion, Portions};
 
 impl Network {
     /// Runs a list whose record stands there already, a submission at a time. Each is waited for, the
-    /// last one only if that is wanted. Whoever is dropped meanwhile leaves the record amid a dispatch.
+    /// last one only if that is wanted. If the future is dropped meanwhile, the record stays amid a dispatch.
     pub(crate) async fn send(
         &self,
         list: &[Dispatch],
@@ -52,7 +52,7 @@ impl Network {
         Ok(())
     }
 
-    /// Tells the GPU where it stands, and from which workgroup on a dispatch goes on that is cut.
+    /// Writes the position, and the workgroup from which a cut dispatch continues.
     pub(crate) fn place(&self, progress: Progress, first: u32) {
         let words = [progress.position, progress.tokens, first, 0];
         let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();

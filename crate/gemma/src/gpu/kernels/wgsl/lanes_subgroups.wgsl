@@ -1,5 +1,5 @@
 // LANES neighbours share an item, and sum by shuffles. WGSL does not promise that they are of one
-// subgroup: whoever hears from another than it asked gives no number, which is told, not a wrong one.
+// subgroup: a shuffle that crosses it yields NaN, which is reported as an error.
 fn sum_lanes(mine: vec4<f32>, local: u32, first: u32, stride: u32) -> vec4<f32> {
     // Not of constants, which the compiler would refuse to make a NaN of.
     let nothing = vec4<f32>(bitcast<f32>(0x7fc00000u | min(local, 1u)));

@@ -181,7 +181,7 @@ fn main(@builtin(local_invocation_index) local: u32) {
         }
     }
     workgroupBarrier();
-    // Where fewer are allowed than kept, the rest is told apart by −∞.
+    // Where fewer are allowed than kept, the rest is marked by −∞.
     for (var i = local; i < kept; i += WORKGROUP) {
         result[HEAD + i] = select(0xff800000u, bitcast<u32>(logits[min(picked[i], VOCABULARY - 1u)]), is_allowed(picked[i]));
     }

@@ -34,7 +34,7 @@ impl KernelPass {
 
     async fn read(&mut self, chunk: &[u32]) -> Result<()> {
         let progress = self.begin(chunk);
-        // A prompt may end amid a dispatch, where the record is right for nobody else.
+        // A prompt may end amid a dispatch, where the record fits no other list.
         self.known.progress = None;
         let Network { one, many, .. } = &self.network;
         let is_single = chunk.len() == 1;
@@ -48,13 +48,13 @@ impl KernelPass {
 
     fn begin(&mut self, chunk: &[u32]) -> Progress {
         self.announce(chunk);
-        // From here on rings hold some of this chunk, also where whoever waits for it stops.
+        // From here on rings hold some of this chunk, even if its future is dropped.
         self.reached = self.reached.max(self.position + chunk.len());
         self.pending = Pending::Nothing;
         Progress { position: to_u32(self.position), tokens: to_u32(chunk.len()) }
     }
 
-    /// Tells the GPU what it does not know of the next pass.
+    /// Writes to the GPU what changed since the last pass.
     pub(in crate::gpu) fn announce(&mut self, tokens: &[u32]) {
         let progress = Progress { position: to_u32(self.position), tokens: to_u32(tokens.len()) };
         if self.known.progress != Some(progress) {
