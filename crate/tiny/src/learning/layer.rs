@@ -2,8 +2,6 @@
 
 use std::ops::Range;
 
-use hybridge_gemma::config::Span;
-
 use super::kernels::{View, gated, multiply, norm, rotate, softmax};
 use super::memory::{Angles, Saved, Sizes, Step, fit};
 
@@ -22,7 +20,7 @@ impl Saved {
         let matrix = View::rows(w(&places.qkv), width).turned();
         multiply(qkv, all, [tokens, all, width], false, 1.0, View::rows(normed, width), matrix);
         // Normed and turned: queries and keys with their heads, \[tokens, heads, dim\].
-        let angles = Angles::new(config, layer, length);
+        let angles = Angles::new(layer, length);
         let query = fit(&mut self.query, tokens * heads * dim);
         let key = fit(&mut self.key, tokens * kv * dim);
         let query_inverse = fit(&mut self.query_inverse, tokens * heads);

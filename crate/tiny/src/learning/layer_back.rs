@@ -149,7 +149,7 @@ impl Saved {
                 );
             }
         }
-        let angles = Angles::new(config, layer, length);
+        let angles = Angles::new(layer, length);
         let [gq, gk] = gradients
             .get_disjoint_mut([places.query_norm.clone(), places.key_norm.clone()])
             .unwrap_or_else(|_| unreachable!("two parts of one layout"));
