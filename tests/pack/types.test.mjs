@@ -82,7 +82,7 @@ for (const [name, options] of Object.entries(projects)) {
 test('the types name no generated code, and the core is one file', () => {
   assert.ok(entries().length >= 2)
   for (const { types, text } of entries()) {
-    assert.ok(!/\bwasm\//.test(text), `${types} names the generated glue`)
+    assert.ok(!/['"][^'"]*wasm\/(page|worker)\/hybridge_/.test(text), `${types} imports the generated glue`)
     if (types === './dist/index.d.ts') assert.ok(!/from ['"]\./.test(text), 'the core is one file')
   }
 })
