@@ -42,8 +42,10 @@ export class ProgressMeter {
     const within = totalBytes > 0 ? Math.min(loadedBytes / totalBytes, 1) : 0
     // 1 is reported once, by `end`.
     const fraction = Math.min(Math.max(this.#last.fraction, from + (to - from) * within), 0.999)
+    const isNews = phase !== this.#last.phase
     this.#last = { phase, loadedBytes, totalBytes, fraction }
-    if (this.#now() - this.#emittedAt >= spacingMs) this.#send(this.#last)
+    // A phase that begins is reported at once: it may be a long one whose next step is far.
+    if (isNews || this.#now() - this.#emittedAt >= spacingMs) this.#send(this.#last)
   }
 
   /** Reports 1. */
