@@ -250,7 +250,7 @@ export type Decision = string | readonly string[] | undefined | { order?: readon
 
 export interface RoutingStrategy { readonly name?: string; route(context: RoutingContext): Decision | Promise<Decision> }
 
-export type SensitiveKind = 'email' | 'phone' | 'credit-card' | 'iban' | 'ssn' | 'ip-address' | 'api-key' | 'date-of-birth'
+export type SensitiveKind = 'email' | 'phone' | 'credit-card' | 'iban' | 'ssn' | 'ip-address' | 'api-key' | 'date-of-birth' | 'national-id'
 
 export interface DeviceFacts {
   readonly online: boolean

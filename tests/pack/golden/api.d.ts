@@ -526,7 +526,7 @@ interface RoutingStrategy {
     readonly name?: string;
     route(context: RoutingContext): Decision | Promise<Decision>;
 }
-type SensitiveKind = 'email' | 'phone' | 'credit-card' | 'iban' | 'ssn' | 'ip-address' | 'api-key' | 'date-of-birth';
+type SensitiveKind = 'email' | 'phone' | 'credit-card' | 'iban' | 'ssn' | 'ip-address' | 'api-key' | 'date-of-birth' | 'national-id';
 interface DeviceFacts {
     readonly online: boolean;
     readonly saveData: boolean;

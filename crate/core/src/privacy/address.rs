@@ -1,39 +1,49 @@
-//! IP addresses, of both lengths. Those that mean "here" or "everywhere" name nobody.
+//! IP addresses, of both lengths. Those that mean "here" or "everywhere" name no machine.
 
-use super::number::{Between, Group};
-use super::scan::Text;
+use super::number::{Between, Group, TIGHT};
+use super::text::{Text, is_letter};
 
-/// Four numbers up to 255 with dots between them, and nothing more.
+/// Four numbers up to 255 with dots between them, and nothing more; no version, and no whole network.
 pub(super) fn is_four(text: Text<'_>, groups: &[Group]) -> bool {
-    let Some([a, b, c, d]) = groups.get(..4) else { return false };
-    let are_dotted = [a, b, c].iter().all(|it| it.after == Between::Dot);
-    if !are_dotted || !matches!(d.after, Between::Nothing | Between::Space | Between::Slash) {
+    let [a, b, c, d] = groups else { return false };
+    if ![a, b, c].iter().all(|it| it.after == Between::Dot && it.loose == TIGHT) {
         return false;
     }
     let mut bytes = [0_u32; 4];
     for (slot, group) in bytes.iter_mut().zip([a, b, c, d]) {
-        let digits = text.slice(group.from, group.from + group.length);
         // A leading zero is a version number's, not an address's.
-        if group.length > 3 || (group.length > 1 && digits.first() == Some(&b'0')) {
+        if group.len() > 3 || (group.len() > 1 && text.at(group.from) == b'0') {
             return false;
         }
-        *slot = digits.iter().fold(0, |sum, digit| sum * 10 + u32::from(digit - b'0'));
+        *slot = text.value(group.from, group.to);
     }
-    bytes.iter().all(|&it| it <= 255) && !matches!(bytes, [127 | 0, ..] | [255, 255, ..])
+    // `Chrome/120.0.0.7`, `tool-1.2.3.4`, `^1.2.3.4`, `>=1.2.3.4`, `1.2.3.4-beta`, `1.2.3.4.tgz`
+    let before = (text.before(a.from.saturating_sub(1)), text.before(a.from));
+    let is_version = match before {
+        (letter, b'/' | b'-' | b'_' | b'@') => is_letter(letter),
+        (b'=' | b'<' | b'>' | b'~' | b'!', b'=') | (_, b'^' | b'~' | b'<' | b'>') => true,
+        _ => false,
+    };
+    let is_longer =
+        matches!(text.at(d.to), b'-' | b'.' | b'_' | b'+') && is_letter(text.at(d.to + 1));
+    !is_version
+        && !is_longer
+        && bytes.iter().all(|&it| it <= 255)
+        && !matches!(bytes, [127 | 0, ..] | [255, 255, ..] | [.., 0])
 }
 
 /// Eight groups of hexadecimal digits, or fewer with one `::`.
-pub(super) fn is_six(text: Text<'_>, at: usize) -> bool {
+pub(super) fn six_end(text: Text<'_>, at: usize) -> Option<usize> {
     // Cheap and mostly the end of it: a first group is at most four digits, and a colon follows.
     let first = text.run(at, 5, |byte| byte.is_ascii_hexdigit());
-    if first > 4 || text.at(at + first) != b':' || matches!(text.before(at), b':' | b'.' | b'_') {
-        return false;
+    if first > 4 || text.at(at + first) != b':' || matches!(text.before(at), b':' | b'.') {
+        return None;
     }
     let (mut groups, mut gaps, mut has_digit) = (0, 0, false);
     let mut cursor = at;
     if first == 0 {
         if text.at(cursor + 1) != b':' {
-            return false;
+            return None;
         }
         cursor += 2;
         gaps = 1;
@@ -41,7 +51,7 @@ pub(super) fn is_six(text: Text<'_>, at: usize) -> bool {
     loop {
         let length = text.run(cursor, 5, |byte| byte.is_ascii_hexdigit());
         if length > 4 {
-            return false;
+            return None;
         }
         if length > 0 {
             groups += 1;
@@ -57,11 +67,12 @@ pub(super) fn is_six(text: Text<'_>, at: usize) -> bool {
             _ => break,
         }
         if groups > 8 {
-            return false;
+            return None;
         }
     }
-    let ends = !text.at(cursor).is_ascii_alphanumeric() && text.at(cursor) != b'_';
+    let is_joined = text.at(cursor) == b'_' && text.at(cursor + 1).is_ascii_alphanumeric();
+    let ends = !text.at(cursor).is_ascii_alphanumeric() && !is_joined;
     // Three groups and a digit, or every `a::b` of a program would be one.
     let is_whole = (gaps == 0 && groups == 8) || (gaps == 1 && (3..8).contains(&groups));
-    ends && is_whole && has_digit
+    (ends && is_whole && has_digit).then_some(cursor)
 }

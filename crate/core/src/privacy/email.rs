@@ -1,44 +1,67 @@
 //! E-mail addresses.
 
-use super::scan::Text;
+use super::text::Text;
 
 /// The longest name and host that the mail's own rules allow.
 const NAME: usize = 64;
 const HOST: usize = 253;
 
-/// Whether the `@` at this place stands in an address: something before it, and a host with a dot behind it.
-pub(super) fn is_around(text: Text<'_>, at: usize) -> bool {
-    let is_of_name = |byte: u8| {
-        byte.is_ascii_alphanumeric() || byte >= 0x80 || b".!#$%&'*+/=?^_`{|}~-".contains(&byte)
-    };
-    let name = (1..=NAME).take_while(|&back| back <= at && is_of_name(text.at(at - back))).count();
-    let has_letter = (1..=name).any(|back| {
-        let byte = text.at(at - back);
-        byte.is_ascii_alphanumeric() || byte >= 0x80
-    });
-    has_letter && is_host(text, at + 1)
+/// Names before an `@` that are no mailbox: of clones over SSH, and of labels in programs.
+const NAMES: [&[u8]; 5] = [b"git", b"hg", b"svn", b"this", b"return"];
+
+/// Endings that files have and hosts have not.
+const FILES: [&[u8]; 12] = [
+    b"png", b"jpg", b"jpeg", b"gif", b"svg", b"webp", b"css", b"js", b"ts", b"json", b"html",
+    b"tgz",
+];
+
+/// The address around the `@` at this place: something before it, and a host with a dot behind it.
+pub(super) fn around(text: Text<'_>, at: usize) -> Option<(usize, usize)> {
+    let to = host_end(text, at + 1)?;
+    let is_of_name = |byte: u8| is_of_label(byte) || b".!#$%&'*+/=?^_`{|}~".contains(&byte);
+    let length = text.run_back(at, NAME, is_of_name);
+    // What is quoted, set in bold or given a name in an address is not part of it.
+    let is_plain = |byte: u8| is_of_label(byte) || b".'+_".contains(&byte);
+    let plain = text.run_back(at, length, is_plain);
+    let name = text.slice(at - plain, at);
+    let trimmed = name.iter().take_while(|byte| b".'_-+".contains(byte)).count();
+    let from = if trimmed < plain { at - plain + trimmed } else { at - length };
+    let has_letter =
+        text.slice(from, at).iter().any(|&byte| byte.is_ascii_alphanumeric() || byte >= 0x80);
+    let name = text.slice(from, at);
+    if !has_letter || NAMES.iter().any(|it| name.eq_ignore_ascii_case(it)) {
+        return None;
+    }
+    Some((from, to))
 }
 
-fn is_host(text: Text<'_>, from: usize) -> bool {
-    let is_of_label = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte >= 0x80;
-    let mut at = from;
-    let mut labels = 0;
+fn is_of_label(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'-' || byte >= 0x80
+}
+
+fn host_end(text: Text<'_>, from: usize) -> Option<usize> {
+    // Pictures for dense screens are called `icon@2x.png`.
+    if text.at(from).is_ascii_digit() && text.at(from + 1) == b'x' && text.at(from + 2) == b'.' {
+        return None;
+    }
+    let (mut at, mut labels, mut end) = (from, 0, None);
     while at - from < HOST {
         let length = text.run(at, 64, is_of_label);
         if length == 0 {
-            return false;
+            break;
         }
         labels += 1;
         // The last label is letters, or an address would be found in every `x@2.5`.
-        let is_last = text.run(at, 64, |byte| byte.is_ascii_alphabetic() || byte >= 0x80) >= 2;
+        let letters = text.run(at, 64, |byte| byte.is_ascii_alphabetic() || byte >= 0x80);
         at += length;
-        if labels >= 2 && is_last {
-            return true;
+        if labels >= 2 && letters >= 2 {
+            let label = text.slice(at - length, at);
+            end = (!FILES.iter().any(|it| label.eq_ignore_ascii_case(it))).then_some(at);
         }
         if text.at(at) != b'.' {
-            return false;
+            break;
         }
         at += 1;
     }
-    false
+    end
 }

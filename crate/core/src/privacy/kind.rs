@@ -1,7 +1,7 @@
 //! The kinds of personal data.
 
 /// A kind of personal data.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SensitiveKind {
     /// An e-mail address.
     Email,
@@ -15,15 +15,17 @@ pub enum SensitiveKind {
     Ssn,
     /// An IP address.
     IpAddress,
-    /// A key or token of some service.
+    /// A key, token or password of some service.
     ApiKey,
     /// A date of birth.
     DateOfBirth,
+    /// A number by which a state knows a person: passport, tax, health or identity card.
+    NationalId,
 }
 
 impl SensitiveKind {
     /// Every kind, in the order of the public type.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Email,
         Self::Phone,
         Self::CreditCard,
@@ -32,6 +34,7 @@ impl SensitiveKind {
         Self::IpAddress,
         Self::ApiKey,
         Self::DateOfBirth,
+        Self::NationalId,
     ];
 
     /// The public spelling.
@@ -46,6 +49,7 @@ impl SensitiveKind {
             Self::IpAddress => "ip-address",
             Self::ApiKey => "api-key",
             Self::DateOfBirth => "date-of-birth",
+            Self::NationalId => "national-id",
         }
     }
 
@@ -58,22 +62,58 @@ impl SensitiveKind {
 
 /// A set of kinds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Kinds(u8);
+pub(crate) struct Kinds(u16);
 
 impl Kinds {
     pub(crate) fn add(&mut self, kind: SensitiveKind) {
-        self.0 |= 1 << kind as u8;
+        self.0 |= 1 << kind as u16;
     }
 
     pub(crate) fn has(self, kind: SensitiveKind) -> bool {
-        self.0 & (1 << kind as u8) != 0
+        self.0 & (1 << kind as u16) != 0
     }
 
     pub(crate) fn is_full(self) -> bool {
-        self.0 == u8::MAX
+        self.0 == (1 << SensitiveKind::ALL.len()) - 1
     }
 
     pub(crate) fn list(self) -> Vec<SensitiveKind> {
         SensitiveKind::ALL.into_iter().filter(|&kind| self.has(kind)).collect()
+    }
+}
+
+/// Personal data at a place in a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// What it is.
+    pub kind: SensitiveKind,
+    /// Its first byte.
+    pub from: usize,
+    /// The byte after its last.
+    pub to: usize,
+}
+
+/// What a scan has found: the kinds, and the places where they are asked for.
+#[derive(Debug, Default)]
+pub(super) struct Finds {
+    pub(super) kinds: Kinds,
+    pub(super) spans: Option<Vec<Span>>,
+}
+
+impl Finds {
+    /// Whether a find of this kind would add anything.
+    pub(super) fn wants(&self, kind: SensitiveKind) -> bool {
+        self.spans.is_some() || !self.kinds.has(kind)
+    }
+
+    pub(super) fn is_done(&self) -> bool {
+        self.spans.is_none() && self.kinds.is_full()
+    }
+
+    pub(super) fn add(&mut self, kind: SensitiveKind, from: usize, to: usize) {
+        self.kinds.add(kind);
+        if let Some(spans) = &mut self.spans {
+            spans.push(Span { kind, from, to });
+        }
     }
 }

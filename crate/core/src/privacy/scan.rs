@@ -1,123 +1,371 @@
-//! The one pass: finds where something could begin, and asks who knows.
+//! The one pass: reads a plain text word by word and number by number, and asks the detectors where something could begin.
+//!
+//! A word that says what a number is (`phone`, `born`) is remembered until a word that has nothing to do with it; a number, until
+//! a word says what it was. So every byte is read a bounded number of times, whatever the text holds.
 
-use super::kind::{Kinds, SensitiveKind};
-use super::{account, address, birth, email, number, secret};
+use super::birth::{self, NEAR};
+use super::kind::{Finds, SensitiveKind};
+use super::number::{self, Group, MOST, OVERLAP};
+use super::secret::{self, Armour, SignedTokens};
+use super::text::{Text, is_letter, is_of_word};
+use super::words::{self, Sense};
+use super::{account, address, email, national};
 
-/// Bytes with a position: what all detectors read. A position outside reads as a line's end.
+/// What a word before has announced.
+pub(super) const PHONE: u8 = 1;
+pub(super) const CALL: u8 = 2;
+pub(super) const SSN: u8 = 4;
+pub(super) const ID: u8 = 8;
+
+/// How many words may stand between a word of birth and its date.
+const BIRTH_WORDS: u8 = 6;
+
+/// A number that a word behind it may explain.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Text<'a>(&'a [u8]);
-
-impl<'a> Text<'a> {
-    pub(super) fn new(text: &'a str) -> Self {
-        Self(text.as_bytes())
-    }
-
-    pub(super) fn at(self, position: usize) -> u8 {
-        self.0.get(position).copied().unwrap_or(b'\n')
-    }
-
-    /// The byte before a position.
-    pub(super) fn before(self, position: usize) -> u8 {
-        position.checked_sub(1).map_or(b'\n', |it| self.at(it))
-    }
-
-    pub(super) fn slice(self, from: usize, to: usize) -> &'a [u8] {
-        self.0.get(from..to.min(self.0.len())).unwrap_or_default()
-    }
-
-    /// How many bytes from a position on satisfy `is`, `most` at most.
-    pub(super) fn run(self, from: usize, most: usize, is: impl Fn(u8) -> bool) -> usize {
-        self.slice(from, from.saturating_add(most)).iter().take_while(|&&it| is(it)).count()
-    }
-
-    /// Whether these letters stand at a position, in either case. `word` is in lower case.
-    pub(super) fn says(self, from: usize, word: &[u8]) -> bool {
-        self.slice(from, from + word.len()).eq_ignore_ascii_case(word)
-    }
+pub(super) struct Behind {
+    pub(super) from: usize,
+    pub(super) to: usize,
+    pub(super) digits: usize,
+    pub(super) is_social: bool,
+    pub(super) is_date: bool,
+    /// `is`, `my`, a bracket: something that ties the word to it.
+    pub(super) is_linked: bool,
 }
 
-/// Two letters that something begins with, in either case: they rule out nearly every word, in one look.
 #[derive(Debug)]
-pub(super) struct Beginnings([u32; 26]);
+pub(super) struct Scanner<'a, 'f> {
+    pub(super) text: Text<'a>,
+    pub(super) finds: &'f mut Finds,
+    pub(super) row: Vec<Group>,
+    pub(super) tokens: SignedTokens,
+    pub(super) armour: Armour,
+    /// Announced by words, with nothing but small words since.
+    pub(super) ahead: u8,
+    /// Where the last word of birth ended, and how many words followed.
+    pub(super) birth: Option<(usize, u8)>,
+    /// A year that stands alone, with a word of birth before it.
+    pub(super) year: Option<usize>,
+    pub(super) behind: Option<Behind>,
+    pub(super) last_sense: Option<Sense>,
+    pub(super) last_word: (usize, usize),
+    pub(super) last_number: (usize, usize),
+    pub(super) is_authorization: bool,
+}
 
-impl Beginnings {
-    pub(super) const fn of(pairs: &[[u8; 2]]) -> Self {
-        let mut seconds = [0; 26];
-        let mut at = 0;
-        while at < pairs.len() {
-            #[expect(clippy::indexing_slicing, reason = "checked by the compiler, which runs this")]
-            let [first, second] = pairs[at];
-            #[expect(clippy::indexing_slicing, reason = "checked by the compiler, which runs this")]
-            {
-                seconds[(first - b'a') as usize] |= Self::bit(second);
-            }
-            at += 1;
-        }
-        Self(seconds)
-    }
-
-    /// One bit for each letter, one for everything else.
-    const fn bit(byte: u8) -> u32 {
-        let byte = byte.to_ascii_lowercase();
-        if byte.is_ascii_lowercase() { 1 << (byte - b'a') } else { 1 << 26 }
-    }
-
-    pub(super) fn has(&self, first: u8, second: u8) -> bool {
-        let row = first.to_ascii_lowercase().wrapping_sub(b'a');
-        self.0.get(usize::from(row)).is_some_and(|seconds| seconds & Self::bit(second) != 0)
+/// Adds the personal data in a plain text.
+pub(super) fn scan(text: &[u8], finds: &mut Finds) {
+    let mut scanner = Scanner {
+        text: Text(text),
+        finds,
+        row: Vec::new(),
+        tokens: SignedTokens::default(),
+        armour: Armour::default(),
+        ahead: 0,
+        birth: None,
+        year: None,
+        behind: None,
+        last_sense: None,
+        last_word: (0, 0),
+        last_number: (0, 0),
+        is_authorization: false,
+    };
+    let mut at = 0;
+    while at < text.len() && !scanner.finds.is_done() {
+        at = scanner.step(at);
     }
 }
 
-/// Adds the kinds of personal data in a text.
-pub(super) fn scan(text: &str, found: &mut Kinds) {
-    let text = Text::new(text);
-    let mut at = 0;
-    let mut is_in_word = false;
-    while at < text.0.len() && !found.is_full() {
-        let byte = text.at(at);
-        let begins = !is_in_word;
-        is_in_word = byte.is_ascii_alphanumeric() || byte >= 0x80;
+impl Scanner<'_, '_> {
+    /// Reads what begins here, and returns where the next thing does.
+    fn step(&mut self, at: usize) -> usize {
+        let byte = self.text.at(at);
+        if is_letter(byte) {
+            return self.word(at);
+        }
         match byte {
-            b'@' if !found.has(SensitiveKind::Email) && email::is_around(text, at) => {
-                found.add(SensitiveKind::Email);
-            }
-            b'0'..=b'9' => {
-                // Numbers are read as a whole, with everything that belongs to them.
-                if begins && address::is_six(text, at) {
-                    found.add(SensitiveKind::IpAddress);
+            b'0'..=b'9' => return self.number(at),
+            b'@' if self.finds.wants(SensitiveKind::Email) => {
+                if let Some((from, to)) = email::around(self.text, at) {
+                    self.finds.add(SensitiveKind::Email, from, to);
                 }
-                let end = number::read(text, at, begins, found);
-                is_in_word = true;
-                at = end;
-                continue;
             }
-            b':' if begins && address::is_six(text, at) => found.add(SensitiveKind::IpAddress),
-            b'-' if begins && secret::is_private_key(text, at) => found.add(SensitiveKind::ApiKey),
-            b'a'..=b'z' | b'A'..=b'Z' if begins => {
-                word(text, at, byte, found);
-                // Its digits are an account's, and nobody's telephone.
-                let account = text.at(at + 2).is_ascii_digit().then(|| account::end(text, at));
-                if let Some(end) = account.flatten() {
-                    found.add(SensitiveKind::Iban);
-                    at = end;
-                    continue;
+            b':' => self.colon(at),
+            b'-' if self.text.at(at + 1) == b'-' && self.finds.wants(SensitiveKind::ApiKey) => {
+                if let Some(end) = self.armour.end(self.text, at) {
+                    self.finds.add(SensitiveKind::ApiKey, at, end);
+                    return end;
                 }
+            }
+            b';' | b'!' | b'?' => self.forget(),
+            b'(' => {
+                if let Some(behind) = &mut self.behind {
+                    behind.is_linked = true;
+                }
+            }
+            // A sentence ends, unless the dot shortens a word or orders a number: `Tel.`, `geb.`, `12.`
+            b'.' if self.text.at(at + 1) == b' ' => {
+                let (from, to) = self.last_word;
+                let is_short = to == at && to - from <= 4;
+                if !is_short && !self.text.before(at).is_ascii_digit() {
+                    self.forget();
+                }
+            }
+            b'\n' if self.text.at(at + 1) == b'\n' && self.text.at(at + 2) == b'\n' => {
+                self.forget();
             }
             _ => {}
         }
-        at += 1;
+        at + 1
     }
-}
 
-/// What begins with a letter, at the beginning of a word.
-fn word(text: Text<'_>, at: usize, first: u8, found: &mut Kinds) {
-    if first.is_ascii_hexdigit() && address::is_six(text, at) {
-        found.add(SensitiveKind::IpAddress);
+    /// What was said before has nothing to do with what comes.
+    fn forget(&mut self) {
+        self.ahead = 0;
+        self.birth = None;
+        self.year = None;
+        self.behind = None;
+        self.last_sense = None;
     }
-    if !found.has(SensitiveKind::ApiKey) && secret::begins(text, at, first) {
-        found.add(SensitiveKind::ApiKey);
+
+    fn colon(&mut self, at: usize) {
+        let text = self.text;
+        if text.at(at + 1) == b':'
+            && !is_of_word(text.before(at))
+            && self.finds.wants(SensitiveKind::IpAddress)
+            && let Some(end) = address::six_end(text, at)
+        {
+            self.finds.add(SensitiveKind::IpAddress, at, end);
+        }
+        if text.slice(at, at + 3) == b"://"
+            && self.finds.wants(SensitiveKind::ApiKey)
+            && let Some((from, to)) = secret::in_address(text, at)
+        {
+            self.finds.add(SensitiveKind::ApiKey, from, to);
+        }
     }
-    if !found.has(SensitiveKind::DateOfBirth) && birth::is_told(text, at, first) {
-        found.add(SensitiveKind::DateOfBirth);
+
+    /// Reads one word of a name like `dateOfBirth` or `date_of_birth`.
+    fn word(&mut self, from: usize) -> usize {
+        let text = self.text;
+        if !text.before(from).is_ascii_alphanumeric()
+            && let Some(end) = self.marked(from)
+        {
+            return end;
+        }
+        let (to, hash, is_foreign) = self.read_word(from);
+        let sense = match words::sense(hash) {
+            None if is_foreign && self.could_explain(to) => words::foreign(text.slice(from, to)),
+            sense => sense,
+        };
+        self.hear(sense, from, to);
+        self.last_sense = sense;
+        self.last_word = (from, to);
+        to
+    }
+
+    /// Whether a word that ends here stands beside a number or a value.
+    fn could_explain(&self, to: usize) -> bool {
+        let next = to + self.text.run(to, 2, |byte| b" .".contains(&byte));
+        self.behind.is_some() || b"0123456789+(:=\"".contains(&self.text.at(next))
+    }
+
+    /// Where the word ends that begins here, its hash, and whether it has letters outside ASCII.
+    fn read_word(&self, from: usize) -> (usize, u32, bool) {
+        let text = self.text;
+        let (mut hash, mut before_last) = (words::START, words::START);
+        let (mut is_upper, mut was_upper, mut is_foreign) = (false, false, false);
+        let mut at = from;
+        loop {
+            let byte = text.at(at);
+            if !is_letter(byte) || (at > from && (byte >= 0x80) != is_foreign) {
+                break;
+            }
+            let upper = byte.is_ascii_uppercase();
+            if upper && at > from && !is_upper {
+                break;
+            }
+            if !upper && is_upper && was_upper {
+                // `APIKey`: the last capital begins the next word.
+                return (at - 1, before_last, is_foreign);
+            }
+            before_last = hash;
+            hash = words::mixed(hash, byte);
+            was_upper = is_upper;
+            is_upper = upper;
+            is_foreign |= byte >= 0x80;
+            at += 1;
+        }
+        (at, hash, is_foreign)
+    }
+
+    /// What is known by how it begins, at the beginning of a word.
+    fn marked(&mut self, at: usize) -> Option<usize> {
+        let text = self.text;
+        let byte = text.at(at);
+        if self.finds.wants(SensitiveKind::ApiKey) {
+            let end = secret::marked_end(text, at).or_else(|| self.tokens.end(text, at));
+            if let Some(end) = end {
+                self.finds.add(SensitiveKind::ApiKey, at, end);
+                return Some(end);
+            }
+        }
+        if byte.is_ascii_hexdigit()
+            && (at + 1..at + 5).any(|it| text.at(it) == b':')
+            && self.finds.wants(SensitiveKind::IpAddress)
+            && let Some(end) = address::six_end(text, at)
+        {
+            self.finds.add(SensitiveKind::IpAddress, at, end);
+            return Some(end);
+        }
+        // `IBANDE89…`
+        let is_glued = text.reads(at, b"iban") && is_letter(text.at(at + 4));
+        let start = if is_glued { at + 4 } else { at };
+        if let Some(end) = account::end(text, start) {
+            self.finds.add(SensitiveKind::Iban, start, end);
+            return Some(end);
+        }
+        if byte.is_ascii_uppercase()
+            && self.finds.wants(SensitiveKind::NationalId)
+            && let Some(end) = national::lettered_end(text, at)
+        {
+            self.finds.add(SensitiveKind::NationalId, at, end);
+            return Some(end);
+        }
+        let is_cut = matches!(text.at(at + 1), b'.' | b'-');
+        if is_cut && (text.reads(at, b"d.o.b") || text.reads(at, b"b-day")) {
+            self.birth = Some((at + 5, 0));
+            self.explain(Sense::Birth);
+            return Some(at + 5);
+        }
+        None
+    }
+
+    /// Takes in what a word says.
+    fn hear(&mut self, sense: Option<Sense>, from: usize, to: usize) {
+        if let Some(year) = self.year.take() {
+            if birth::is_month(self.text, from) {
+                self.finds.add(SensitiveKind::DateOfBirth, year, to);
+            }
+            self.birth = None;
+        }
+        let announced = match sense {
+            Some(Sense::Filler) => {
+                if self.last_sense == Some(Sense::BornIf) {
+                    self.birth = Some((to, 0));
+                }
+                return;
+            }
+            Some(Sense::Link) => {
+                if let Some(behind) = &mut self.behind {
+                    behind.is_linked = true;
+                }
+                return;
+            }
+            Some(Sense::Phone) => PHONE,
+            Some(Sense::Call) => CALL,
+            Some(Sense::Ssn) => SSN,
+            Some(Sense::Security) if self.last_sense == Some(Sense::Social) => SSN,
+            Some(Sense::Id) => {
+                if let Some((from, to)) = secret::named(self.text, to, Sense::Id, true) {
+                    self.finds.add(SensitiveKind::NationalId, from, to);
+                }
+                ID
+            }
+            Some(Sense::Birth) => {
+                self.birth = Some((to, 0));
+                self.explain(Sense::Birth);
+                return;
+            }
+            Some(sense @ (Sense::Password | Sense::Secret)) => {
+                self.secret(sense, to);
+                0
+            }
+            Some(Sense::Key) => {
+                if matches!(self.last_sense, Some(Sense::Qualifier | Sense::Secret)) {
+                    self.secret(Sense::Secret, to);
+                }
+                0
+            }
+            Some(Sense::Basic) => {
+                if let Some((from, to)) =
+                    secret::basic(self.text, to).filter(|_| self.is_authorization)
+                {
+                    self.finds.add(SensitiveKind::ApiKey, from, to);
+                }
+                0
+            }
+            _ => 0,
+        };
+        if let Some((at, count)) = self.birth {
+            self.birth = (count < BIRTH_WORDS && from - at < NEAR).then_some((at, count + 1));
+        }
+        if announced == 0 {
+            // `social` waits for its `security`.
+            if sense != Some(Sense::Social) {
+                self.behind = None;
+                self.ahead = 0;
+            }
+            return;
+        }
+        self.ahead |= announced;
+        self.explain(sense.unwrap_or(Sense::Filler));
+    }
+
+    /// A word says what the number before it was.
+    fn explain(&mut self, sense: Sense) {
+        let Some(behind) = self.behind.take().filter(|it| it.is_linked) else { return };
+        let kind = match sense {
+            Sense::Phone | Sense::Call if behind.digits >= 7 && !behind.is_date => {
+                SensitiveKind::Phone
+            }
+            Sense::Ssn | Sense::Security if behind.is_social => SensitiveKind::Ssn,
+            Sense::Birth if behind.is_date => SensitiveKind::DateOfBirth,
+            Sense::Id if !behind.is_date => SensitiveKind::NationalId,
+            _ => return,
+        };
+        self.finds.add(kind, behind.from, behind.to);
+    }
+
+    /// What follows a word like `password`.
+    fn secret(&mut self, sense: Sense, to: usize) {
+        if !self.finds.wants(SensitiveKind::ApiKey) {
+            return;
+        }
+        let (start, end) = (self.last_word.1.min(to), to);
+        let is_called =
+            |word: &[u8]| end - start >= word.len() && self.text.reads(end - word.len(), word);
+        self.is_authorization |= is_called(b"authorization");
+        let is_bearer = is_called(b"bearer");
+        if let Some((from, to)) = secret::named(self.text, to, sense, is_bearer) {
+            self.finds.add(SensitiveKind::ApiKey, from, to);
+        }
+    }
+
+    /// Reads a row of numbers.
+    fn number(&mut self, from: usize) -> usize {
+        let text = self.text;
+        // A letter of a script without spaces ends a word.
+        // Digits behind a dot are a fraction's.
+        let before = text.before(from);
+        let is_joined = before == b'_' && text.before(from - 1).is_ascii_digit();
+        let begins = !before.is_ascii_alphanumeric() && before != b'.' && !is_joined;
+        if begins
+            && self.finds.wants(SensitiveKind::IpAddress)
+            && let Some(end) = address::six_end(text, from)
+        {
+            self.finds.add(SensitiveKind::IpAddress, from, end);
+            return end;
+        }
+        let mut row = core::mem::take(&mut self.row);
+        row.clear();
+        number::read(text, from, &mut row);
+        let end = row.last().map_or(from + 1, |it| it.to);
+        let is_cut = row.len() == MOST;
+        self.row(&row, begins);
+        // The next piece begins with groups that this one has seen, so that nothing is cut in two.
+        let next = row.len().checked_sub(OVERLAP).and_then(|it| row.get(it)).filter(|_| is_cut);
+        let next = next.map_or(end, |it| it.from);
+        self.row = row;
+        next
     }
 }

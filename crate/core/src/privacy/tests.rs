@@ -1,17 +1,11 @@
 //! What is personal and what is not, and that looking for it is quick whatever it meets.
 
 use proptest::prelude::{Strategy, any, prop, proptest};
-use serde_json::json;
 
-use super::kind::Kinds;
-use super::scan::scan;
-use super::{SensitiveKind, kinds_in};
-use crate::Request;
+use super::kinds_of;
 
 fn found(text: &str) -> String {
-    let mut kinds = Kinds::default();
-    scan(text, &mut kinds);
-    kinds.list().iter().map(|kind| kind.word()).collect::<Vec<_>>().join(" ")
+    kinds_of(text).iter().map(|kind| kind.word()).collect::<Vec<_>>().join(" ")
 }
 
 /// Each text must hold exactly this kind, alone and in a sentence; with `""` none.
@@ -260,38 +254,195 @@ fn births() {
 }
 
 #[test]
-fn every_part_of_every_message_is_read() {
-    let holds = |content: serde_json::Value| {
-        let request = Request::from_json(json!({"messages": [
-            {"role": "system", "content": [{"text": "be kind"}]},
-            {"role": "tool", "content": content},
-        ]}))
-        .unwrap();
-        kinds_in(&request)
-    };
-    for content in [
-        json!([{"text": "ann@example.org"}]),
-        json!([{"text": "hello"}, {"reasoning": "ann@example.org"}]),
-        json!([{"text": "ann@exam"}, {"text": "ple.org"}]),
-        json!([{"data": {"deep": [{"mail": "ann@example.org"}]}}]),
-        json!([{"data": {"ann@example.org": 1}}]),
-        json!([{"custom": {"mail": "ann@example.org"}}]),
-        json!([{"toolRequest": {"name": "send", "input": {"to": "ann@example.org"}}}]),
-        json!([{"toolResponse": {"name": "who", "output": "ann@example.org"}}]),
-        json!([{"media": {"url": "https://example.org/?user=ann@example.org"}}]),
-        json!([{"media": {"url": "data:text/plain,ann%40example.org"}}]),
-        json!([{"media": {"url": "data:text/plain;base64,YW5uQGV4YW1wbGUub3Jn"}}]),
-    ] {
-        assert_eq!(holds(content.clone()), [SensitiveKind::Email], "{content}");
+fn more_phones_as_people_write_them() {
+    check(
+        "phone",
+        &[
+            "Tel.: 02 28 / 12 34 56",
+            "+49 171 / 12 34 567",
+            "9876543210",
+            "138 1234 5678",
+            "(11) 91234-5678",
+            "8 (912) 345-67-89",
+            "06.12.34.56.78",
+            "5551234567",
+            "telephone number is 555 1234",
+            "555-1234 is my cell",
+            "我的手机号码是13812345678",
+            "тел. 8 912 345-67-89",
+            "+49\t171\t1234567",
+            "٠١٧١ ١٢٣٤٥٦٧",
+        ],
+    );
+    check(
+        "",
+        &[
+            "call stack size 91234567 exceeded",
+            "the cell count was 91234567",
+            "telemetry: 123456789 events",
+            "matrix 123 45 678 9012",
+            "const MAX = 4294967295",
+            "order 5551234567",
+            "2147483648 bytes",
+            "0123456789",
+            "-190 5180 5180",
+            "612 345 000",
+        ],
+    );
+}
+
+#[test]
+fn numbers_in_disguise() {
+    check(
+        "credit-card",
+        &[
+            "\u{200e}4111111111111111\u{200f}",
+            "４１１１１１１１１１１１１１１１",
+            "4111 11111111 1111",
+            "VISA4111111111111111",
+            r"4111\-1111\-1111\-1111",
+            "_4111111111111111_",
+            "4111%201111%201111%201111",
+            r"card:\n4111111111111111",
+            r#"{\"card\":\"4111\u002d1111\u002d1111\u002d1111\"}"#,
+            "4111  1111  1111  1111",
+            "4111\t1111\t1111\t1111",
+            "4111\n1111\n1111\n1111",
+            "4 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1",
+        ],
+    );
+    check("iban", &["IBANDE89370400440532013000", "DE89–3704–0044–0532–0130–00"]);
+    check(
+        "ssn",
+        &["my social security number is 123456789", "123456789 is my SSN", "123\t45\t6789"],
+    );
+}
+
+#[test]
+fn more_keys_and_passwords() {
+    check(
+        "api-key",
+        &[
+            "xoxb-123456789012-1234567890123-AbCdEfGhIjKlMnOpQrStUvWx",
+            "aws_secret_access_key = wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+            "AWS_SECRET_ACCESS_KEY=wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY",
+            "token=0123456789abcdef0123456789abcdef",
+            "client_secret=GOCSPX-abcdefGHIJKLmnopqrstUVWX",
+            "secretKey: aB3dE5fG7hI9jK1lM3nO",
+            "pwd=hunter2",
+            "password: hunter2",
+            "Passwort: geheim123",
+            "my password is hunter2",
+            "Authorization: Basic dXNlcjpwYXNzd29yZA==",
+            "postgres://admin:s3cretPw@localhost/x",
+            "123456789:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw-",
+            "https://hooks.slack.com/services/T00000000/B00000000/Xx1XXXXXXXXXXXXXXXXXXXXX",
+            "shpat_0123456789abcdef0123456789abcdef",
+            "dckr_pat_abcdefGHIJ0123456789xyz",
+            "pplx-abcdef0123456789abcdef0123456789",
+            "figd_abcdefGHIJ0123456789xyz_abc",
+            "-----BEGIN PGP PRIVATE KEY BLOCK-----",
+        ],
+    );
+    check(
+        "",
+        &[
+            "password: string",
+            "\"password\": {\"type\": \"string\"}",
+            "password = getPassword()",
+            "password: process.env.PASSWORD",
+            "the password is correct",
+            "https://user:password@localhost/",
+            "tokenUrl: imdsV2SessionTokenUrl",
+            "SECRET_SIZE_MIN = XXH3_SECRET_SIZE_MIN",
+            "git@github.com:acme/x.git",
+            "icon@2x.png",
+        ],
+    );
+}
+
+#[test]
+fn more_births() {
+    check(
+        "date-of-birth",
+        &[
+            "1985-03-12 is my birthday",
+            "12/03/1985 (date of birth)",
+            "\"dateOfBirth\": \"1985-03-12\"",
+            "NÉ LE 12/03/1985",
+            "born on the 12th of March 1985",
+            "生年月日: 1985年3月12日",
+            "дата рождения: 12.03.1985",
+        ],
+    );
+    check("", &["The company was born in 1999; founded 3 May 1950", "stubborn on 12 March 1985"]);
+}
+
+#[test]
+fn numbers_of_the_state() {
+    check(
+        "national-id",
+        &[
+            "111.444.777-35",
+            "756.9217.0769.85",
+            "RSSMRA85T10A562S",
+            "AB123456C",
+            "AB 12 34 56 C",
+            "12345678Z",
+            "passport no. X1234567",
+            "NHS 943 476 5919",
+            "身份证: 11010519491231002X",
+        ],
+    );
+    check("", &["111.444.777-36", "12345678A", "2.7.18-28", "QQ123456C"]);
+}
+
+#[test]
+fn versions_are_no_addresses() {
+    check(
+        "",
+        &[
+            "Chrome/120.0.0.7",
+            "version 10.15.7.2",
+            "v1.2.3.4",
+            "^1.2.3.4",
+            "tool-1.2.3.4.tgz",
+            "section 1.2.3.4",
+            "10.0.0.0",
+        ],
+    );
+}
+
+#[test]
+fn the_corpus_is_found_and_what_looks_like_it_is_not() {
+    let table = super::figures::measure(300);
+    table.print();
+    for (kind, found, of, missed) in &table.plain {
+        assert!(found * 100 >= of * 98, "{kind:?}: {found} of {of}: {missed:#?}");
     }
-    assert_eq!(
-        holds(json!([{"data": {"card": 4_111_111_111_111_111_u64}}])),
-        [SensitiveKind::CreditCard]
-    );
-    assert_eq!(
-        holds(json!([{"media": {"url": "data:image/png;base64,YW5uQGV4YW1wbGUub3Jn"}}])),
-        []
-    );
+    for (name, found, of, missed) in &table.disguised {
+        assert!(found * 100 >= of * 95, "{name}: {found} of {of}: {missed:#?}");
+    }
+    let (raised, of, texts) = &table.alarms;
+    assert!(raised * 100 <= *of, "{raised} of {of}: {texts:#?}");
+}
+
+#[test]
+fn places_of_finds_are_those_of_the_text_itself() {
+    for (text, expected) in [
+        (
+            "write ann@example.org, or call +49 171 1234567.",
+            vec!["ann@example.org", "+49 171 1234567"],
+        ),
+        ("ann%40example.org x", vec!["ann%40example.org"]),
+        (r"card:\n4111\-1111\-1111\-1111\n", vec![r"4111\-1111\-1111\-1111"]),
+        ("é ４１１１１１１１１１１１１１１１ é", vec!["４１１１１１１１１１１１１１１１"]),
+        ("password: hunter2", vec!["hunter2"]),
+        ("nothing here", vec![]),
+    ] {
+        let found: Vec<_> = super::spans_in(text).iter().map(|it| &text[it.from..it.to]).collect();
+        assert_eq!(found, expected, "{text}");
+    }
 }
 
 proptest! {
@@ -320,5 +471,18 @@ proptest! {
     #[test]
     fn no_row_of_digits_is_too_odd(text in prop::collection::vec("[0-9a-fA-F:./@() +-]{0,40}", 0..20).prop_map(|it| it.concat())) {
         found(&text);
+    }
+
+    /// Places of finds are within the text, apart, and between characters; and both ways of looking agree.
+    #[test]
+    fn places_are_places(text in prop::collection::vec("[0-9a@.%&;\\\\n ٤é\u{200b}-]{0,12}", 0..12).prop_map(|it| it.concat())) {
+        let mut end = 0;
+        let spans = super::spans_in(&text);
+        for span in &spans {
+            assert!(span.from >= end && span.to > span.from, "{spans:?} in {text:?}");
+            assert!(text.is_char_boundary(span.from) && text.is_char_boundary(span.to), "{spans:?} in {text:?}");
+            end = span.to;
+        }
+        assert_eq!(spans.is_empty(), kinds_of(&text).is_empty(), "{text:?}");
     }
 }

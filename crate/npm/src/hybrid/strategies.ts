@@ -71,7 +71,7 @@ export class PreRoutingStrategy extends DataStrategy {
   }
 }
 
-const kinds: ReadonlySet<unknown> = new Set<SensitiveKind>(['email', 'phone', 'credit-card', 'iban', 'ssn', 'ip-address', 'api-key', 'date-of-birth'])
+const kinds: ReadonlySet<unknown> = new Set<SensitiveKind>(['email', 'phone', 'credit-card', 'iban', 'ssn', 'ip-address', 'api-key', 'date-of-birth', 'national-id'])
 
 /**
  * Pins a request to `keep` when it holds personal data, or when `isSensitive` returns true; has no opinion otherwise.

@@ -1,0 +1,427 @@
+//! Texts as detectors read them: digits of every script as ASCII, one kind of space and dash, no invisible characters, accents
+//! off the letters, and in a second reading the escapes of editors and APIs undone.
+
+use memchr::memchr3;
+
+/// The zero of each script whose digits Unicode counts as decimal (general category Nd), up to Unicode 16.
+const ZEROS: [u32; 70] = [
+    0x660, 0x6F0, 0x7C0, 0x966, 0x9E6, 0xA66, 0xAE6, 0xB66, 0xBE6, 0xC66, 0xCE6, 0xD66, 0xDE6,
+    0xE50, 0xED0, 0xF20, 0x1040, 0x1090, 0x17E0, 0x1810, 0x1946, 0x19D0, 0x1A80, 0x1A90, 0x1B50,
+    0x1BB0, 0x1C40, 0x1C50, 0xA620, 0xA8D0, 0xA900, 0xA9D0, 0xA9F0, 0xAA50, 0xABF0, 0xFF10,
+    0x104A0, 0x10D30, 0x10D40, 0x11066, 0x110F0, 0x11136, 0x111D0, 0x112F0, 0x11450, 0x114D0,
+    0x11650, 0x116C0, 0x116D0, 0x116DA, 0x11730, 0x118E0, 0x11950, 0x11BF0, 0x11C50, 0x11D50,
+    0x11DA0, 0x11F50, 0x16130, 0x16A60, 0x16AC0, 0x16B50, 0x16D70, 0x1CCF0, 0x1E140, 0x1E2F0,
+    0x1E4F0, 0x1E5F1, 0x1E950, 0x1FBF0,
+];
+
+/// The five alphabets of mathematical digits follow each other without a gap.
+const MATHEMATICAL: core::ops::RangeInclusive<u32> = 0x1D7CE..=0x1D7FF;
+
+/// Letters from U+00C0 to U+017F without accents, in lower case.
+const LATIN: &[u8; 192] = b"aaaaaaaceeeeiiiidnooooo ouuuuytsaaaaaaaceeeeiiiidnooooo ouuuuyty\
+aaaaaaccccccccddddeeeeeeeeeegggggggghhhhiiiiiiiiiiiijjkkkllllllllllnnnnnnnnnoooooooorrrrrrsssssssstttttt\
+uuuuuuuuuuuuwwyyyzzzzzzs";
+
+/// Characters that look like nothing (`Default_Ignorable_Code_Point`), and marks that sit on the letter before.
+const INVISIBLE: [(u32, u32); 18] = [
+    (0xAD, 0xAD),
+    (0x300, 0x36F),
+    (0x61C, 0x61C),
+    (0x115F, 0x1160),
+    (0x17B4, 0x17B5),
+    (0x180B, 0x180F),
+    (0x200B, 0x200F),
+    (0x202A, 0x202E),
+    (0x2060, 0x206F),
+    (0x3164, 0x3164),
+    (0xFE00, 0xFE0F),
+    (0xFEFF, 0xFEFF),
+    (0xFFA0, 0xFFA0),
+    (0xFFF0, 0xFFF8),
+    (0x1BCA0, 0x1BCA3),
+    (0x1D173, 0x1D17A),
+    (0xE0000, 0xE0FFF),
+    (u32::MAX, u32::MAX),
+];
+
+/// Names of characters in HTML that stand inside personal data, and what they are.
+const ENTITIES: [(&[u8], u32); 22] = [
+    (b"amp", 0x26),
+    (b"lt", 0x3C),
+    (b"gt", 0x3E),
+    (b"quot", 0x22),
+    (b"apos", 0x27),
+    (b"nbsp", 0x20),
+    (b"ensp", 0x20),
+    (b"emsp", 0x20),
+    (b"thinsp", 0x20),
+    (b"NewLine", 0x0A),
+    (b"Tab", 0x09),
+    (b"commat", 0x40),
+    (b"period", 0x2E),
+    (b"colon", 0x3A),
+    (b"plus", 0x2B),
+    (b"lpar", 0x28),
+    (b"rpar", 0x29),
+    (b"sol", 0x2F),
+    (b"lowbar", 0x5F),
+    (b"shy", 0xAD),
+    (b"ndash", 0x2D),
+    (b"hyphen", 0x2D),
+];
+
+/// How far behind a `\`, `%` or `&` its escape may end.
+const LONGEST_ESCAPE: usize = 10;
+
+/// Bytes, and where each of them comes from if that was asked for.
+#[derive(Debug, Default)]
+pub(super) struct Plain {
+    pub(super) bytes: Vec<u8>,
+    origins: Option<Vec<usize>>,
+}
+
+impl Plain {
+    pub(super) fn new(tracks: bool) -> Self {
+        Self { bytes: Vec::new(), origins: tracks.then(Vec::new) }
+    }
+
+    fn push(&mut self, byte: u8, origin: usize) {
+        self.bytes.push(byte);
+        if let Some(origins) = &mut self.origins {
+            origins.push(origin);
+        }
+    }
+
+    fn extend(&mut self, bytes: &[u8], origin: usize) {
+        self.bytes.extend_from_slice(bytes);
+        if let Some(origins) = &mut self.origins {
+            origins.extend(origin..origin + bytes.len());
+        }
+    }
+
+    fn truncate(&mut self, length: usize) {
+        self.bytes.truncate(length);
+        if let Some(origins) = &mut self.origins {
+            origins.truncate(length);
+        }
+    }
+
+    /// Where the byte at this place comes from; `end` for the place after the last.
+    pub(super) fn origin(&self, at: usize, end: usize) -> usize {
+        match &self.origins {
+            Some(origins) => origins.get(at).copied().unwrap_or(end),
+            None => at.min(end),
+        }
+    }
+
+    /// Undoes escapes of Markdown, JSON, URLs and HTML, however they are nested; `None` where there are none.
+    pub(super) fn unescaped(text: &[u8], tracks: bool) -> Option<Self> {
+        memchr3(b'\\', b'%', b'&', text)?;
+        let mut plain = Self::new(tracks);
+        let (mut at, mut near, mut is_changed) = (0, 0, false);
+        while let Some(&byte) = text.get(at) {
+            if near == 0 {
+                let rest = text.get(at..).unwrap_or_default();
+                let width = memchr3(b'\\', b'%', b'&', rest).unwrap_or(rest.len());
+                plain.extend(rest.get(..width).unwrap_or_default(), at);
+                at += width;
+                near = 1;
+                continue;
+            }
+            plain.push(byte, at);
+            at += 1;
+            near -= 1;
+            // What an escape stands for may itself end another: `%2540`, `&amp;#64;`, `\\n`.
+            while let Some((width, code)) = escape_at_end(&plain.bytes) {
+                let start = plain.bytes.len() - width;
+                let origin = plain.origin(start, at);
+                plain.truncate(start);
+                plain.push_code(code, origin);
+                is_changed = true;
+                near = LONGEST_ESCAPE;
+            }
+            if matches!(byte, b'\\' | b'%' | b'&') {
+                near = LONGEST_ESCAPE;
+            }
+        }
+        is_changed.then_some(plain)
+    }
+
+    /// A code point as UTF-8. Halves of a pair are written too: `folded` joins them.
+    fn push_code(&mut self, code: Code, origin: usize) {
+        let code = match code {
+            Code::Byte(byte) => return self.push(byte, origin),
+            Code::Point(code) => code,
+        };
+        let byte = |shift: u32, mask: u32, mark: u32| low_byte((code >> shift) & mask | mark);
+        match code {
+            0..0x80 => self.push(byte(0, 0x7F, 0), origin),
+            0x80..0x800 => {
+                self.push(byte(6, 0x1F, 0xC0), origin);
+                self.push(byte(0, 0x3F, 0x80), origin);
+            }
+            0x800..0x10000 => {
+                self.push(byte(12, 0xF, 0xE0), origin);
+                self.push(byte(6, 0x3F, 0x80), origin);
+                self.push(byte(0, 0x3F, 0x80), origin);
+            }
+            _ => {
+                self.push(byte(18, 7, 0xF0), origin);
+                self.push(byte(12, 0x3F, 0x80), origin);
+                self.push(byte(6, 0x3F, 0x80), origin);
+                self.push(byte(0, 0x3F, 0x80), origin);
+            }
+        }
+    }
+
+    /// One spelling for everything that reads alike. Bytes that are no UTF-8 stay as they are.
+    pub(super) fn folded(text: &[u8], source: Option<&Self>, tracks: bool) -> Self {
+        let mut plain = Self::new(tracks);
+        plain.bytes.reserve(text.len());
+        let mut at = 0;
+        while let Some(&byte) = text.get(at) {
+            let origin = source.map_or(at, |it| it.origin(at, at));
+            if byte < 0x80 {
+                plain.push(byte, origin);
+                at += 1;
+                continue;
+            }
+            let (code, width) = decoded(text.get(at..).unwrap_or_default());
+            match fold(code) {
+                Fold::Drop => {}
+                Fold::To(byte) => plain.push(byte, origin),
+                Fold::Letter(code) => plain.push_code(Code::Point(code), origin),
+                Fold::Keep => {
+                    for &byte in text.get(at..at + width).unwrap_or_default() {
+                        plain.push(byte, origin);
+                    }
+                }
+            }
+            at += width;
+        }
+        plain
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Code {
+    Byte(u8),
+    Point(u32),
+}
+
+/// The escape that ends with the last byte: how long it is and what it stands for.
+fn escape_at_end(bytes: &[u8]) -> Option<(usize, Code)> {
+    match *bytes {
+        [.., b'}'] => braced(bytes),
+        [.., b';'] => entity(bytes),
+        [.., b'\\', b'\\'] => Some((2, Code::Byte(b'\\'))),
+        [.., b'\\', b'n' | b'r'] => Some((2, Code::Byte(b'\n'))),
+        [.., b'\\', b't'] => Some((2, Code::Byte(b'\t'))),
+        [.., b'\\', mark] if mark.is_ascii_punctuation() => Some((2, Code::Byte(mark))),
+        [.., b'%', high, low] => {
+            Some((3, Code::Byte(low_byte(hexadecimal(&[high, low]).filter(|it| *it > 0)?))))
+        }
+        [.., b'\\', b'x', high, low] => Some((4, Code::Point(hexadecimal(&[high, low])?))),
+        [.., b'\\', b'u', a, b, c, d] => Some((6, Code::Point(hexadecimal(&[a, b, c, d])?))),
+        _ => None,
+    }
+}
+
+/// `\u{40}`
+fn braced(bytes: &[u8]) -> Option<(usize, Code)> {
+    let start = behind_last(bytes, b'{')?;
+    let digits = bytes.get(start..bytes.len() - 1)?;
+    let is_escape = bytes.get(..start)?.ends_with(b"\\u{");
+    let code = hexadecimal(digits).filter(|_| is_escape)?;
+    Some((digits.len() + 4, Code::Point(code)))
+}
+
+/// `&#64;`, `&#x40;`, `&commat;`
+fn entity(bytes: &[u8]) -> Option<(usize, Code)> {
+    let start = behind_last(bytes, b'&')?;
+    let name = bytes.get(start..bytes.len() - 1)?;
+    let code = match name {
+        [b'#', b'x' | b'X', digits @ ..] => hexadecimal(digits)?,
+        [b'#', digits @ ..] => core::str::from_utf8(digits).ok()?.parse().ok()?,
+        name => ENTITIES.iter().find(|(it, _)| *it == name)?.1,
+    };
+    (code < 0x11_0000).then_some((name.len() + 2, Code::Point(code)))
+}
+
+fn behind_last(bytes: &[u8], mark: u8) -> Option<usize> {
+    let from = bytes.len().saturating_sub(LONGEST_ESCAPE + 1);
+    let found = bytes.get(from..)?.iter().rposition(|&byte| byte == mark)?;
+    Some(from + found + 1)
+}
+
+fn hexadecimal(digits: &[u8]) -> Option<u32> {
+    if digits.is_empty() || digits.len() > 6 {
+        return None;
+    }
+    let mut value = 0;
+    for &digit in digits {
+        value = value * 16 + char::from(digit).to_digit(16)?;
+    }
+    Some(value)
+}
+
+fn low_byte(code: u32) -> u8 {
+    code.to_le_bytes()[0]
+}
+
+/// The code point at the beginning, and its bytes. A byte that begins none stands for itself.
+fn decoded(bytes: &[u8]) -> (u32, usize) {
+    let tail = |byte: &u8| u32::from(byte & 0x3F);
+    let is_tail = |byte: &u8| byte & 0xC0 == 0x80;
+    match bytes {
+        [a @ 0xC2..=0xDF, b, ..] if is_tail(b) => (u32::from(a & 0x1F) << 6 | tail(b), 2),
+        // Half a pair, and the other.
+        [0xED, b @ 0xA0..=0xAF, c, 0xED, d @ 0xB0..=0xBF, e, ..] if is_tail(c) && is_tail(e) => {
+            let high = u32::from(b & 0xF) << 6 | tail(c);
+            (0x10000 + (high << 10 | u32::from(d & 0xF) << 6 | tail(e)), 6)
+        }
+        [a @ 0xE0..=0xEF, b, c, ..] if is_tail(b) && is_tail(c) => {
+            (u32::from(a & 0xF) << 12 | tail(b) << 6 | tail(c), 3)
+        }
+        [a @ 0xF0..=0xF4, b, c, d, ..] if is_tail(b) && is_tail(c) && is_tail(d) => {
+            (u32::from(a & 7) << 18 | tail(b) << 12 | tail(c) << 6 | tail(d), 4)
+        }
+        _ => (u32::MAX, 1),
+    }
+}
+
+enum Fold {
+    Drop,
+    To(u8),
+    Letter(u32),
+    Keep,
+}
+
+/// What a character outside ASCII reads as.
+fn fold(code: u32) -> Fold {
+    match code {
+        // Han and Hangul: most of what is outside ASCII, and nothing to look up.
+        0x3400..0xA620 | 0xAC00..0xD800 => return Fold::Keep,
+        0x85 | 0x2028 | 0x2029 => return Fold::To(b'\n'),
+        0xA0 | 0x1680 | 0x2000..=0x200A | 0x202F | 0x205F | 0x3000 => return Fold::To(b' '),
+        0x2010..=0x2015 | 0x2043 | 0x2212 | 0xFE58 | 0xFE63 => return Fold::To(b'-'),
+        0xB7 | 0x2022 | 0x2024 | 0x2027 | 0x3002 | 0xFF61 => return Fold::To(b'.'),
+        0x2044 | 0x2215 => return Fold::To(b'/'),
+        0x2018 | 0x2019 | 0x201C..=0x201E | 0xAB | 0xBB => return Fold::To(b'"'),
+        0xFE6B => return Fold::To(b'@'),
+        // Greek and Cyrillic capitals have their small letters 32 places further on.
+        0x391..=0x3A9 | 0x410..=0x42F => return Fold::Letter(code + 32),
+        _ => {}
+    }
+    let latin = code.checked_sub(0xC0).and_then(|it| LATIN.get(usize::try_from(it).ok()?));
+    if let Some(&letter) = latin {
+        return Fold::To(letter);
+    }
+    if let Some(digit) = digit(code) {
+        return Fold::To(b'0' + low_byte(digit));
+    }
+    // Full-width forms stand in ASCII's order.
+    if (0xFF01..=0xFF5E).contains(&code) {
+        return Fold::To(low_byte(code - 0xFEE0));
+    }
+    let after = INVISIBLE.partition_point(|(_, last)| *last < code);
+    match INVISIBLE.get(after) {
+        Some((first, last)) if (*first..=*last).contains(&code) && code != u32::MAX => Fold::Drop,
+        _ => Fold::Keep,
+    }
+}
+
+fn digit(code: u32) -> Option<u32> {
+    if MATHEMATICAL.contains(&code) {
+        return Some((code - MATHEMATICAL.start()) % 10);
+    }
+    let after = ZEROS.partition_point(|zero| *zero <= code);
+    let value = code - ZEROS.get(after.checked_sub(1)?)?;
+    (value < 10).then_some(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Plain, ZEROS};
+
+    fn folded(text: &str) -> String {
+        String::from_utf8(Plain::folded(text.as_bytes(), None, false).bytes).unwrap()
+    }
+
+    fn unescaped(text: &str) -> Option<String> {
+        Plain::unescaped(text.as_bytes(), true).map(|it| String::from_utf8(it.bytes).unwrap())
+    }
+
+    #[test]
+    fn what_reads_alike_is_spelled_alike() {
+        for (text, expected) in [
+            ("４１１１", "4111"),
+            ("٤١١١ ۴۱۱۱ ४१११", "4111 4111 4111"),
+            ("𝟒𝟙𝟣𝟷", "4111"),
+            ("a\u{200b}n\u{ad}n\u{2060}\u{feff}", "ann"),
+            ("\u{200e}4111\u{200f}", "4111"),
+            ("1\u{a0}2\u{2009}3\u{3000}4", "1 2 3 4"),
+            ("1–2—3−4", "1-2-3-4"),
+            ("ａｎｎ＠ｅｘａｍｐｌｅ．ｏｒｇ", "ann@example.org"),
+            ("NÉ né ne\u{301} Ł", "Ne ne ne l"),
+            ("ТЕЛЕФОН", "телефон"),
+            ("漢字 한글 日本", "漢字 한글 日本"),
+        ] {
+            assert_eq!(folded(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn every_decimal_digit_of_unicode_is_known() {
+        // The standard library counts more than decimal digits as numeric; each of ours must be among them.
+        for zero in ZEROS {
+            for value in 0..10 {
+                let Some(digit) = char::from_u32(zero + value) else { panic!("{zero:x}") };
+                assert_eq!(folded(&digit.to_string()), value.to_string(), "{zero:x} + {value}");
+            }
+        }
+        assert!(ZEROS.is_sorted());
+    }
+
+    #[test]
+    fn escapes_are_undone_however_they_are_nested() {
+        for (text, expected) in [
+            (r"4111\-1111", "4111-1111"),
+            (r"ann\_b@example.org", "ann_b@example.org"),
+            (r"card:\n4111", "card:\n4111"),
+            (r"card:\\n4111", "card:\n4111"),
+            (r"card:\\\\t4111", "card:\t4111"),
+            (r"ann\u0040example.org", "ann@example.org"),
+            (r"ann\x40example\u{2e}org", "ann@example.org"),
+            ("ann%40example%2Eorg", "ann@example.org"),
+            ("ann%2540example.org", "ann@example.org"),
+            ("ann%252525252540example.org", "ann@example.org"),
+            ("ann&#64;example&period;org", "ann@example.org"),
+            ("ann&#x40;example.org", "ann@example.org"),
+            ("ann&amp;commat;example.org", "ann@example.org"),
+            ("%EF%BC%94", "４"),
+            (r"\/\/", "//"),
+        ] {
+            assert_eq!(unescaped(text).as_deref(), Some(expected), "{text}");
+        }
+        for text in ["plain", "100% sure", "a & b", r"C:\Users", "&unknown;", "%zz", r"\u00zz"] {
+            assert_eq!(unescaped(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn halves_of_a_pair_are_joined() {
+        let plain = Plain::unescaped(br"\ud835\udfd2", false).unwrap();
+        assert_eq!(Plain::folded(&plain.bytes, None, false).bytes, b"4");
+    }
+
+    #[test]
+    fn every_byte_knows_where_it_comes_from() {
+        let text = "a%40\u{200b}４b";
+        let plain = Plain::unescaped(text.as_bytes(), true).unwrap();
+        let plain = Plain::folded(&plain.bytes, Some(&plain), true);
+        assert_eq!(plain.bytes, b"a@4b");
+        let origins: Vec<_> = (0..=4).map(|at| plain.origin(at, text.len())).collect();
+        assert_eq!(origins, [0, 1, 7, 10, 11]);
+    }
+}

@@ -1,0 +1,243 @@
+//! Where personal data may stand in a request: everything that a branch could send.
+
+use serde_json::{Map, Value};
+
+use super::kind::{Finds, SensitiveKind};
+use super::look;
+use crate::base64::decode;
+use crate::percent::percent_decoded;
+use crate::{Content, Media, Request};
+
+/// How much of the ends of two neighbouring texts is read as one: what is cut in pieces is still what it is.
+const SEAM: usize = 256;
+
+/// Ends a value: no number goes on over it, and words before it still explain what stands behind.
+const END: &str = "\n\u{1e}";
+
+/// The kinds of personal data in a request: in every part of all messages, tools, schema, configuration and metadata.
+#[must_use]
+pub fn kinds_in(request: &Request) -> Vec<SensitiveKind> {
+    let mut walk = Walk::default();
+    for message in &request.messages {
+        walk.metadata(message.metadata.as_ref());
+        for part in &message.content {
+            walk.metadata(part.metadata.as_ref());
+            walk.part(&part.content);
+        }
+    }
+    for tool in &request.tools {
+        walk.text(&tool.name);
+        walk.text(&tool.description);
+        walk.data(tool.input_schema.as_ref());
+        walk.data(tool.output_schema.as_ref());
+    }
+    walk.data(request.output.as_ref().and_then(|it| it.schema.as_ref()));
+    walk.metadata(Some(&request.config.branches));
+    walk.metadata(Some(&request.config.extra));
+    for stop in &request.config.stop_sequences {
+        walk.text(stop);
+    }
+    // Their numbers alone could be somebody's: a seed may be a telephone number.
+    let seed = request.config.seed.map(|it| it.to_string());
+    walk.text(seed.as_deref().unwrap_or_default());
+    walk.seams();
+    walk.finds.kinds.list()
+}
+
+#[derive(Default)]
+struct Walk {
+    finds: Finds,
+    /// Texts of parts, joined as dialects join them; of long ones the ends.
+    joined: String,
+    /// How many texts are in it.
+    pieces: usize,
+}
+
+impl Walk {
+    fn part(&mut self, content: &Content) {
+        match content {
+            Content::Text(text) | Content::Reasoning(text) => {
+                self.text(text);
+                self.join(text);
+            }
+            Content::Media(media) => self.media(media),
+            Content::ToolRequest(it) => {
+                self.text(&it.name);
+                self.text(it.reference.as_deref().unwrap_or_default());
+                self.data(it.input.as_ref());
+            }
+            Content::ToolResponse(it) => {
+                self.text(&it.name);
+                self.text(it.reference.as_deref().unwrap_or_default());
+                self.data(it.output.as_ref());
+            }
+            Content::Data(data) => {
+                self.data(Some(data));
+                if let Value::String(text) = data {
+                    self.join(text);
+                }
+            }
+            Content::Custom(custom) => self.metadata(Some(custom)),
+        }
+    }
+
+    fn text(&mut self, text: &str) {
+        if !text.is_empty() && !self.finds.is_done() {
+            look(text.as_bytes(), &mut self.finds);
+        }
+    }
+
+    /// A text on its own has been read; this is about what it makes with those around it.
+    fn join(&mut self, text: &str) {
+        if text.is_empty() {
+            return;
+        }
+        self.pieces += 1;
+        if text.len() <= 2 * SEAM {
+            self.joined.push_str(text);
+            return;
+        }
+        self.joined.push_str(text.get(..text.floor_char_boundary(SEAM)).unwrap_or_default());
+        self.seams();
+        self.pieces = 1;
+        let end = text.ceil_char_boundary(text.len() - SEAM);
+        self.joined.push_str(text.get(end..).unwrap_or_default());
+    }
+
+    fn seams(&mut self) {
+        let joined = core::mem::take(&mut self.joined);
+        if core::mem::take(&mut self.pieces) > 1 {
+            self.text(&joined);
+        }
+    }
+
+    fn metadata(&mut self, map: Option<&Map<String, Value>>) {
+        let Some(map) = map.filter(|it| !it.is_empty()) else { return };
+        let mut text = String::new();
+        self.fields(map, &mut text);
+        self.text(&text);
+    }
+
+    /// Values at any depth as one plain text, so that a key explains its value: `dateOfBirth: 1985-03-12`.
+    fn data(&mut self, value: Option<&Value>) {
+        let Some(value) = value else { return };
+        let mut text = String::new();
+        self.value(value, &mut text);
+        self.text(&text);
+    }
+
+    fn fields(&mut self, map: &Map<String, Value>, text: &mut String) {
+        for (key, value) in map {
+            text.push_str(key);
+            text.push_str(": ");
+            self.value(value, text);
+        }
+    }
+
+    fn value(&mut self, value: &Value, text: &mut String) {
+        match value {
+            Value::Null | Value::Bool(_) => {}
+            Value::Number(number) => text.push_str(&number.to_string()),
+            Value::String(string) if is_data_url(string) => self.address(string, None),
+            Value::String(string) => text.push_str(string),
+            Value::Array(list) => {
+                for value in list {
+                    self.value(value, text);
+                }
+                return;
+            }
+            Value::Object(map) => {
+                // Its key stands on a line of its own: a schema's `password` has no value.
+                text.push_str(END);
+                return self.fields(map, text);
+            }
+        }
+        text.push_str(END);
+    }
+
+    fn media(&mut self, media: &Media) {
+        self.text(media.content_type.as_deref().unwrap_or_default());
+        self.address(&media.url, media.content_type.as_deref());
+    }
+
+    /// An address of something far away is words; a picture in the address itself is not, but a text in it is.
+    fn address(&mut self, url: &str, content_type: Option<&str>) {
+        if !is_data_url(url) {
+            return self.text(url);
+        }
+        let (head, body) = url.get(5..).and_then(|it| it.split_once(',')).unwrap_or((url, ""));
+        self.text(head);
+        let head = head.to_ascii_lowercase();
+        let bytes = if head.trim_end().ends_with("base64") && head.contains(';') {
+            // Padding and spaces may be percent-encoded.
+            decode(&String::from_utf8_lossy(&percent_decoded(body)))
+        } else {
+            percent_decoded(body)
+        };
+        let declared = content_type.map(str::to_ascii_lowercase);
+        let is_picture = |kind: &str| {
+            let is_drawn = kind.starts_with("image/") && !kind.contains("svg");
+            is_drawn
+                || kind.starts_with("audio/")
+                || kind.starts_with("video/")
+                || kind.starts_with("font/")
+        };
+        // Where either name says text it is read, and where neither says what else it is.
+        let is_text = declared.as_deref().is_some_and(is_textual) || is_textual(&head);
+        if !is_text && (is_picture(&head) || declared.as_deref().is_some_and(is_picture)) {
+            return;
+        }
+        let is_wide = head.contains("utf-16")
+            || head.contains("utf16")
+            || declared.is_some_and(|it| it.contains("utf-16"));
+        match wide(&bytes, is_wide) {
+            Some(text) => self.text(&text),
+            None if !self.finds.is_done() => look(&bytes, &mut self.finds),
+            None => {}
+        }
+    }
+}
+
+fn is_data_url(url: &str) -> bool {
+    url.get(..5).is_some_and(|it| it.eq_ignore_ascii_case("data:"))
+}
+
+fn is_textual(kind: &str) -> bool {
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    kind.is_empty()
+        || kind.starts_with("text/")
+        || [
+            "json",
+            "xml",
+            "yaml",
+            "javascript",
+            "csv",
+            "svg",
+            "x-www-form-urlencoded",
+            "rtf",
+            "html",
+            "sql",
+            "toml",
+            "calendar",
+        ]
+        .iter()
+        .any(|it| kind.contains(it))
+}
+
+/// Text in UTF-16, where it is called that, has its mark, or every second byte is zero.
+fn wide(bytes: &[u8], is_named: bool) -> Option<String> {
+    let is_big = bytes.starts_with(&[0xFE, 0xFF])
+        || (!bytes.starts_with(&[0xFF, 0xFE]) && bytes.first() == Some(&0));
+    let is_marked = bytes.starts_with(&[0xFE, 0xFF]) || bytes.starts_with(&[0xFF, 0xFE]);
+    let zeros = bytes.iter().take(64).skip(usize::from(!is_big)).step_by(2);
+    let has_zeros = bytes.len() >= 8 && zeros.clone().all(|byte| *byte == 0);
+    if !is_named && !is_marked && !has_zeros {
+        return None;
+    }
+    let units = bytes.chunks_exact(2).map(|pair| match pair {
+        [a, b] if is_big => u16::from_be_bytes([*a, *b]),
+        [a, b] => u16::from_le_bytes([*a, *b]),
+        _ => 0,
+    });
+    Some(char::decode_utf16(units).map(|it| it.unwrap_or('\u{FFFD}')).collect())
+}

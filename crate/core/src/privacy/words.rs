@@ -1,0 +1,293 @@
+//! Words that say what a number or a text beside them is. Kept as hashes: every page downloads them.
+
+/// What a word says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sense {
+    /// Nothing by itself, and changes nothing: `number`, `the`.
+    Filler,
+    /// Ties what stands before it to what stands behind: `is`, `my`.
+    Link,
+    /// A telephone.
+    Phone,
+    /// A telephone, if the rest looks like one: `call`.
+    Call,
+    /// A US social security number.
+    Ssn,
+    /// `social`, and `security` after it.
+    Social,
+    Security,
+    /// A birth.
+    Birth,
+    /// A birth if a small word follows: `né le`, `nato il`.
+    BornIf,
+    /// A number of the state's.
+    Id,
+    /// A password.
+    Password,
+    /// A key or token of a service.
+    Secret,
+    /// A key if `key` follows: `api`, `access`.
+    Qualifier,
+    Key,
+    /// Of HTTP's `Authorization: Basic`.
+    Basic,
+    /// Numbers behind it are versions or sections.
+    Version,
+    /// Numbers behind it count or name things: `id`, `order`.
+    Count,
+    /// Numbers before it count things: `bytes`.
+    Unit,
+    /// Stands in documents where a password would.
+    Placeholder,
+}
+
+const LISTS: [(Sense, &str); 19] = [
+    (
+        Sense::Filler,
+        "date number numbers numero nummer num no nr of the a an at on in to under for or and and/or personal private work home \
+         office business direct line main du de la le el il das den der die em pa am vom von fur per a da do dos ab me us him \
+         her them you o n dd mm yyyy jj aaaa tt td th tr span div b strong em li dt value label privat geschaftlich \
+         perso fixe cel name field app contact person patient format code address",
+    ),
+    (
+        Sense::Link,
+        "is was are my our his their ist sind war est es era e er ar lautet und mein meine mi mon",
+    ),
+    (
+        Sense::Phone,
+        "phone phones telephone tel tels tlf tfn tfno telefon telefono telefone telefoon puhelin telephonenumber phonenumber \
+         phoneno mobilephone cellphone fax telefax whatsapp sms gsm whats rufnummer telefonnummer handynummer mobilnummer \
+         mobiltelefon festnetz faxnummer telefonnr tlfnr msisdn voicemail hotline portable movil celular cellulare \
+         mobil mobiel komorka",
+    ),
+    (
+        Sense::Call,
+        "call calls dial ring mobile mob cell handy ruf anrufen viber signal fon phon ph",
+    ),
+    (Sense::Ssn, "ssn ssns socialsecurity socialsecuritynumber"),
+    (Sense::Social, "social"),
+    (Sense::Security, "security"),
+    (
+        Sense::Birth,
+        "birth birthday birthdays birthdate birthdates dateofbirth dob bday born geboren geburt geburtsdatum geburtstag geb \
+         nacimiento nacido nacida naissance nascita nascimento nascido nascida geboortedatum geboorte geboortedag fodt fodd \
+         fodselsdato fodselsdag fodselsdatum fodelsedatum syntynyt syntymaaika urodzony urodzona urodzenia narozen narozena \
+         narozeni dogum szuletett szuletesi nascut nastere narodenia rojstva rodjenja",
+    ),
+    (Sense::BornIf, "ne nee nato nata"),
+    (
+        Sense::Id,
+        "passport passportno passportnumber reisepass passeport pasaporte passaporto paspoort nino nhs insee pesel bsn \
+         aadhaar aadhar cpf dni nif curp cnp personnummer personalausweis ausweisnummer steuerid steueridentifikationsnummer \
+         sozialversicherungsnummer krankenversicherungsnummer itin taxid nationalid \
+         medicare codicefiscale",
+    ),
+    (
+        Sense::Password,
+        "password passwords passwd passwort kennwort pwd passphrase passcode contrasena motdepasse wachtwoord losenord adgangskode \
+         passord senha haslo sifre heslo parola userpassword mdp passw pw",
+    ),
+    (
+        Sense::Secret,
+        "secret secrets token apikey apitoken accesstoken authtoken authkey secretkey accesskey privatekey bearer credential \
+         credentials accountkey sharedaccesskey authorization clientsecret sessionid sessiontoken apisecret",
+    ),
+    (
+        Sense::Qualifier,
+        "api access auth private signing encryption storage master subscription service shared ssh deploy admin",
+    ),
+    (Sense::Key, "key keys"),
+    (Sense::Basic, "basic"),
+    (
+        Sense::Version,
+        "version versions ver v vers release rev revision build firmware oid section sections chapter chrome chromium safari \
+         firefox edge edg opr opera sdk mozilla webkit applewebkit driver kernel python assembly assemblyversion fileversion clause \
+         table figure fig appendix step part rule spec specification headlesschrome",
+    ),
+    (
+        Sense::Count,
+        "id ids order orders invoice ticket tickets ref reference size bytes count counts total seed port pid timestamp ts sku \
+         ean upc isbn issn tracking serial case issue issues commit hash checksum index offset length duration seconds time date \
+         item items row rows part model batch job task run line lines max min limit epoch nonce sum population ratio price \
+         amount value0 event events uid gid inode address0 block height width weight quantity qty rfc cve pr bug entry entries",
+    ),
+    (
+        Sense::Unit,
+        "bytes byte kb mb gb kib mib gib ms us ns s sec secs seconds minutes hours days times items rows lines tokens users events \
+         records requests people inhabitants percent px pt points cells calls messages files entries characters chars bits hz khz mhz \
+         ghz m km kg g w kw eur usd dollars euros views downloads stars votes steps iterations ops elements words pages nodes edges",
+    ),
+    (
+        Sense::Placeholder,
+        "string str null nil none undefined true false required text any input hidden reset change your must not env number0 \
+         boolean bool optional example user username self os process args config options data req request body this props params \
+         form int object array type void unknown never pass hash hashed encrypted redacted masked placeholder here todo enter \
+         forgot missing invalid incorrect wrong empty default changeme xxx xxxx yes n/a na tbd can should will has have may protected sample test foo bar",
+    ),
+];
+
+/// In the order of `LISTS`.
+const SENSES: [Sense; LISTS.len()] = {
+    let mut senses = [Sense::Filler; LISTS.len()];
+    let mut list = 0;
+    #[expect(clippy::indexing_slicing, reason = "checked by the compiler, which runs this")]
+    while list < LISTS.len() {
+        senses[list] = LISTS[list].0;
+        list += 1;
+    }
+    senses
+};
+
+/// An empty word's hash.
+pub(super) const START: u32 = 0x811C_9DC5;
+
+/// The hash of a word with one more letter, in either case.
+pub(super) const fn mixed(hash: u32, byte: u8) -> u32 {
+    (hash ^ byte.to_ascii_lowercase() as u32).wrapping_mul(0x0100_0193)
+}
+
+const SLOTS: usize = 2048;
+
+/// Eleven bits of each word's hash and its list's number from 1 on, at the first free place from its own on. Other bits
+/// of the hash name the place, so that one unknown word in five thousand is mistaken for one of these.
+#[expect(
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    reason = "checked by the compiler, which runs this"
+)]
+const TABLE: [u16; SLOTS] = {
+    let mut table = [0; SLOTS];
+    let mut list = 0;
+    while list < LISTS.len() {
+        let words = LISTS[list].1.as_bytes();
+        let (mut at, mut hash) = (0, START);
+        while at <= words.len() {
+            let is_end = at == words.len() || words[at] == b' ';
+            if !is_end {
+                hash = mixed(hash, words[at]);
+            } else if hash != START {
+                let mut slot = slot(hash);
+                while table[slot] != 0 && table[slot] >> 5 != mark(hash) {
+                    slot = (slot + 1) % SLOTS;
+                }
+                // A word that stands in two lists keeps its first sense.
+                if table[slot] == 0 {
+                    table[slot] = mark(hash) << 5 | (list as u16 + 1);
+                }
+                hash = START;
+            }
+            at += 1;
+        }
+        list += 1;
+    }
+    table
+};
+
+const fn slot(hash: u32) -> usize {
+    (hash ^ hash >> 13) as usize % SLOTS
+}
+
+const fn mark(hash: u32) -> u16 {
+    (hash >> 21) as u16
+}
+
+/// What the word of this hash says.
+pub(super) fn sense(hash: u32) -> Option<Sense> {
+    let mut at = slot(hash);
+    loop {
+        let entry = TABLE.get(at).copied().filter(|it| *it != 0)?;
+        if entry >> 5 == mark(hash) {
+            return SENSES.get(usize::from(entry & 31).checked_sub(1)?).copied();
+        }
+        at = (at + 1) % SLOTS;
+    }
+}
+
+/// What a word says that is spelled out.
+pub(super) fn sense_of(word: &[u8]) -> Option<Sense> {
+    sense(word.iter().fold(START, |hash, &byte| mixed(hash, byte)))
+}
+
+/// Words of scripts without a hash of their own: most of them write no spaces, so that a word is found inside of others.
+const FOREIGN: [(&str, Sense); 27] = [
+    ("телефон", Sense::Phone),
+    ("тел", Sense::Phone),
+    ("моб", Sense::Phone),
+    ("τηλεφωνο", Sense::Phone),
+    ("电话", Sense::Phone),
+    ("電話", Sense::Phone),
+    ("手机", Sense::Phone),
+    ("手機", Sense::Phone),
+    ("携帯", Sense::Phone),
+    ("전화", Sense::Phone),
+    ("휴대폰", Sense::Phone),
+    ("هاتف", Sense::Phone),
+    ("फोन", Sense::Phone),
+    ("рождения", Sense::Birth),
+    ("родился", Sense::Birth),
+    ("родилась", Sense::Birth),
+    ("生年月日", Sense::Birth),
+    ("出生", Sense::Birth),
+    ("生日", Sense::Birth),
+    ("생년월일", Sense::Birth),
+    ("паспорт", Sense::Id),
+    ("身份证", Sense::Id),
+    ("身分證", Sense::Id),
+    ("주민등록번호", Sense::Id),
+    ("пароль", Sense::Password),
+    ("密码", Sense::Password),
+    ("パスワード", Sense::Password),
+];
+
+/// How much of the end of a long run of such letters is read.
+const FOREIGN_TAIL: usize = 60;
+
+/// What a run of letters outside ASCII says, by the last known word in it.
+pub(super) fn foreign(run: &[u8]) -> Option<Sense> {
+    let tail = run.get(run.len().saturating_sub(FOREIGN_TAIL)..)?;
+    let ends_after = |word: &str| {
+        let word = word.as_bytes();
+        let found = tail.windows(word.len()).rposition(|it| it == word);
+        found.map(|at| at + word.len())
+    };
+    FOREIGN
+        .iter()
+        .filter(|(word, _)| word.len() <= tail.len())
+        .filter_map(|(word, sense)| Some((ends_after(word)?, *sense)))
+        .max_by_key(|(end, _)| *end)
+        .map(|(_, sense)| sense)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{LISTS, Sense, foreign, sense_of};
+
+    #[test]
+    fn every_word_keeps_its_sense() {
+        let mut seen = std::collections::HashSet::new();
+        for (sense, words) in LISTS {
+            for word in words.split_whitespace() {
+                if seen.insert(word) {
+                    assert_eq!(sense_of(word.as_bytes()), Some(sense), "{word}");
+                    assert_eq!(sense_of(word.to_uppercase().as_bytes()), Some(sense), "{word}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn words_are_not_found_inside_of_words() {
+        for word in
+            ["telemetry", "callback", "cellar", "stubborn", "newborn", "passing", "tokenizer"]
+        {
+            assert_eq!(sense_of(word.as_bytes()), None, "{word}");
+        }
+    }
+
+    #[test]
+    fn foreign_words_are_found_inside_of_runs() {
+        assert_eq!(foreign("我的手机号码是".as_bytes()), Some(Sense::Phone));
+        assert_eq!(foreign("дата рождения".as_bytes()), Some(Sense::Birth));
+        assert_eq!(foreign("漢字".as_bytes()), None);
+    }
+}
