@@ -144,14 +144,14 @@ impl Life {
                 self.phase = Some(phase);
             }
             Event::Loaded if self.state == State::Loading => {
-                self.end(State::Ready, Ok(()), &mut actions);
+                self.end(State::Ready, &Ok(()), &mut actions);
             }
             Event::LoadFailed(error) if self.state == State::Loading => {
                 // CANCELLED is the word for a caller's own signal: here it was another's.
                 let is_stop = error.status == Status::Cancelled;
                 let error = if is_stop { stopped() } else { error };
                 let state = if is_stop { State::Absent } else { State::Failed };
-                self.end(state, Err(error), &mut actions);
+                self.end(state, &Err(error), &mut actions);
             }
             Event::EngineDied => self.died(&mut actions),
             Event::Succeeded => self.faults_in_row = 0,
@@ -159,7 +159,7 @@ impl Life {
                 self.was_ready = self.state == State::Ready || self.is_rebuild;
                 if matches!(self.state, State::Ready | State::Loading) {
                     actions.push(Action::Stop);
-                    self.end(State::Absent, Err(left()), &mut actions);
+                    self.end(State::Absent, &Err(left()), &mut actions);
                 }
             }
             Event::PageBack if self.was_ready && self.state == State::Absent => {
@@ -168,7 +168,7 @@ impl Life {
             Event::Dispose => {
                 if self.state != State::Disposed {
                     actions.push(Action::Stop);
-                    self.end(State::Disposed, Err(disposed()), &mut actions);
+                    self.end(State::Disposed, &Err(disposed()), &mut actions);
                 }
                 self.was_ready = false;
             }
@@ -209,7 +209,7 @@ impl Life {
         actions.push(Action::Settle(caller, Err(Error::cancelled())));
         if self.waiting.is_empty() && !self.is_rebuild {
             actions.push(Action::Stop);
-            self.end(State::Absent, Err(stopped()), actions);
+            self.end(State::Absent, &Err(stopped()), actions);
         }
     }
 
@@ -219,10 +219,10 @@ impl Life {
         }
         // What had not all arrived is not in the store: the next load fetches the rest.
         if self.phase == Some(Phase::Download) {
-            return self.end(State::Absent, Err(lost()), actions);
+            return self.end(State::Absent, &Err(lost()), actions);
         }
         if self.faults_in_row >= REBUILDS || !self.is_kept {
-            return self.end(State::Failed, Err(failed()), actions);
+            return self.end(State::Failed, &Err(failed()), actions);
         }
         self.faults_in_row += 1;
         // The page is still there: that was no crash to remember. Callers wait for the new engine.
@@ -230,7 +230,7 @@ impl Life {
         self.start(true, actions);
     }
 
-    fn end(&mut self, state: State, outcome: Result<(), Error>, actions: &mut Vec<Action>) {
+    fn end(&mut self, state: State, outcome: &Result<(), Error>, actions: &mut Vec<Action>) {
         self.unmark(actions);
         self.state = state;
         self.is_rebuild = false;
