@@ -5,7 +5,10 @@ mod files;
 use files::{File, tracked};
 
 /// Files over 600 lines, each with its reason.
-const LONG_FILES: &[(&str, &str)] = &[];
+const LONG_FILES: &[(&str, &str)] = &[
+    ("tests/browser/border.test.mjs", "one table: every hostile thing at every place"),
+    ("tests/faces/ai-sdk.test.mjs", "one contract, method by method"),
+];
 
 /// Where comments still have to be rewritten. An entry goes as soon as its folder is plain.
 const NOT_YET_PLAIN: &[&str] = &["crate/core/src/privacy/", "crate/gemma/"];
