@@ -13,8 +13,19 @@ const html = '<!doctype html><link rel="icon" href="data:,"><title>bench</title>
 /** A page that may start a worker of the folder `browser`, and what closes it. */
 export async function openBench(plan, mounts = {}) {
   // Isolated pages have finer clocks, and threads for those who use them.
-  const headers = plan.threads || plan.isIsolated ? { 'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp' } : {}
-  const site = await serve({ '/hybridge/': join(root, 'crate/npm'), '/bench/': join(import.meta.dirname, 'browser'), '/wgsl/': join(root, 'crate/gemma/src/gpu/kernels/wgsl'), ...mounts }, { headers, pages: { '/': { type: 'text/html', body: html } } })
+  const headers =
+    plan.threads || plan.isIsolated
+      ? { 'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp' }
+      : {}
+  const site = await serve(
+    {
+      '/hybridge/': join(root, 'crate/npm'),
+      '/bench/': join(import.meta.dirname, 'browser'),
+      '/wgsl/': join(root, 'crate/gemma/src/gpu/kernels/wgsl'),
+      ...mounts,
+    },
+    { headers, pages: { '/': { type: 'text/html', body: html } } },
+  )
   const browser = await launch({ gpu: plan.gpu ?? true })
   const page = await browser.newPage()
   page.on('console', (message) => {
@@ -26,22 +37,33 @@ export async function openBench(plan, mounts = {}) {
 
 /** Runs a worker script of the folder `browser` once. */
 export async function runWorker(page, script, plan) {
-  return await page.evaluate(async ({ script, plan }) => await new Promise((resolve, reject) => {
-    const worker = new Worker(script, { type: 'module' })
-    worker.onmessage = ({ data }) => {
-      worker.terminate()
-      if (data.report === undefined) reject(new Error(data.error))
-      else resolve(data.report)
-    }
-    worker.onerror = (event) => reject(new Error(event.message || 'the worker did not load: build the package first (pkg-scripts/build)'))
-    worker.postMessage(plan)
-  }), { script, plan })
+  return await page.evaluate(
+    async ({ script, plan }) =>
+      await new Promise((resolve, reject) => {
+        const worker = new Worker(script, { type: 'module' })
+        worker.onmessage = ({ data }) => {
+          worker.terminate()
+          if (data.report === undefined) reject(new Error(data.error))
+          else resolve(data.report)
+        }
+        worker.onerror = (event) =>
+          reject(new Error(event.message || 'the worker did not load: build the package first (pkg-scripts/build)'))
+        worker.postMessage(plan)
+      }),
+    { script, plan },
+  )
 }
 
 export async function inBrowser(plan) {
-  if (!existsSync(join(root, 'crate/npm/wasm/worker/hybridge_worker_bg.wasm'))) throw new Error('build the package first: pkg-scripts/build')
+  if (!existsSync(join(root, 'crate/npm/wasm/worker/hybridge_worker_bg.wasm')))
+    throw new Error('build the package first: pkg-scripts/build')
   const model = recipe(plan)
-  execFileSync('wasm-as', ['--enable-simd', join(import.meta.dirname, 'browser/read.wat'), '-o', join(cache, 'read.wasm')])
+  execFileSync('wasm-as', [
+    '--enable-simd',
+    join(import.meta.dirname, 'browser/read.wat'),
+    '-o',
+    join(cache, 'read.wasm'),
+  ])
   const bench = await openBench({ ...plan, isIsolated: true }, { '/model/': model, '/cache/': cache })
   try {
     return await runWorker(bench.page, '/bench/worker.mjs', { ...plan, turns: 3 })

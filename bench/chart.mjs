@@ -1,12 +1,15 @@
 /** Tokens a second over the context, as SVG. */
 
 export function chart({ decode_tps: decode, adapter, shape, where, device }) {
-  const points = Object.entries(decode).map(([context, tps]) => [Number(context), tps]).sort(([a], [b]) => a - b)
+  const points = Object.entries(decode)
+    .map(([context, tps]) => [Number(context), tps])
+    .sort(([a], [b]) => a - b)
   const [width, height, edge] = [480, 280, 48]
   const most = Math.max(...points.map(([, tps]) => tps)) * 1.15 || 1
   const [first, last] = [points[0]?.[0] ?? 1, points.at(-1)?.[0] ?? 2]
   // By doublings: contexts are 128, 1024, 8192.
-  const across = (context) => edge + (last === first ? 0.5 : Math.log2(context / first) / Math.log2(last / first)) * (width - 2 * edge)
+  const across = (context) =>
+    edge + (last === first ? 0.5 : Math.log2(context / first) / Math.log2(last / first)) * (width - 2 * edge)
   const up = (tps) => height - edge - (tps / most) * (height - 2 * edge)
   const at = ([context, tps]) => `${across(context).toFixed(1)},${up(tps).toFixed(1)}`
   const text = (x, y, words, anchor = 'middle') => `<text x="${x}" y="${y}" text-anchor="${anchor}">${words}</text>`

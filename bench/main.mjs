@@ -33,7 +33,23 @@ const numbers = new Set(['tokens', 'patience'])
 const flags = new Set(['native', 'browser', 'peers', 'json', 'threads', 'help'])
 
 function parse(words) {
-  const plan = { native: false, browser: false, peers: false, json: false, threads: false, help: false, shape: 'mini', device: 'gpu', precision: 'exact', body: 'q4_0', prompts: [128, 512], contexts: [128, 2048], tokens: 16, patience: 300, onnx: undefined }
+  const plan = {
+    native: false,
+    browser: false,
+    peers: false,
+    json: false,
+    threads: false,
+    help: false,
+    shape: 'mini',
+    device: 'gpu',
+    precision: 'exact',
+    body: 'q4_0',
+    prompts: [128, 512],
+    contexts: [128, 2048],
+    tokens: 16,
+    patience: 300,
+    onnx: undefined,
+  }
   for (let i = 0; i < words.length; i++) {
     const name = words[i].replace(/^--/, '')
     if (!words[i].startsWith('--') || !Object.hasOwn(plan, name)) throw new Error(`unknown option ${words[i]}\n${help}`)
@@ -41,14 +57,22 @@ function parse(words) {
     else {
       const value = words[++i]
       if (value === undefined) throw new Error(`${words[i - 1]} needs a value`)
-      plan[name] = lists.has(name) ? value.split(',').filter(Boolean).map(Number) : numbers.has(name) ? Number(value) : value
+      plan[name] = lists.has(name)
+        ? value.split(',').filter(Boolean).map(Number)
+        : numbers.has(name)
+          ? Number(value)
+          : value
     }
   }
   if (!['mini', '270m', '1b', '4b'].includes(plan.shape)) throw new Error('--shape is mini, 270m, 1b or 4b')
   if (plan.shape === '4b' && !plan.native) throw new Error('the 4B shape is measured with --native only')
-  if (plan.native && plan.device === 'cpu') throw new Error('--native measures the GPU; the CPU natively: cargo bench -p hybridge-gemma --no-default-features --bench cpu')
+  if (plan.native && plan.device === 'cpu')
+    throw new Error(
+      '--native measures the GPU; the CPU natively: cargo bench -p hybridge-gemma --no-default-features --bench cpu',
+    )
   if (plan.onnx !== undefined) {
-    if (!plan.peers || plan.native) throw new Error('--onnx names what a peer runs: it goes with --peers, in the browser')
+    if (!plan.peers || plan.native)
+      throw new Error('--onnx names what a peer runs: it goes with --peers, in the browser')
     plan.onnx = resolve(plan.onnx)
     exported(plan.onnx)
   }

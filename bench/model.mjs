@@ -7,12 +7,30 @@ import { join } from 'node:path'
 import { root } from './native.mjs'
 
 /** Outside the checkout, and safe to delete. */
-export const cache = join(process.env.HYBRIDGE_CACHE ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'hybridge'), 'bench')
+export const cache = join(
+  process.env.HYBRIDGE_CACHE ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'hybridge'),
+  'bench',
+)
 
 /** A folder with `header`, `patterns` and `layout.json`. */
 export function recipe({ shape, body, layers }) {
   const folder = join(cache, `${shape}-${body}${layers === undefined ? '' : `-${layers}`}`)
-  const cargo = ['run', '--quiet', '--package', 'hybridge-gemma', '--no-default-features', '--features', 'testing', '--example', 'synthetic', '--', shape, folder, body, ...(layers === undefined ? [] : [String(layers)])]
+  const cargo = [
+    'run',
+    '--quiet',
+    '--package',
+    'hybridge-gemma',
+    '--no-default-features',
+    '--features',
+    'testing',
+    '--example',
+    'synthetic',
+    '--',
+    shape,
+    folder,
+    body,
+    ...(layers === undefined ? [] : [String(layers)]),
+  ]
   execFileSync('cargo', cargo, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] })
   return folder
 }
@@ -32,7 +50,8 @@ export function wholeFile(plan) {
   for (const [start, length, pattern] of regions) {
     const repeats = Math.max(1, Math.ceil((1 << 20) / parts[pattern].length))
     const block = Buffer.concat(Array(repeats).fill(parts[pattern]))
-    for (let done = 0; done < length; done += block.length) writeSync(out, block, 0, Math.min(block.length, length - done), start + done)
+    for (let done = 0; done < length; done += block.length)
+      writeSync(out, block, 0, Math.min(block.length, length - done), start + done)
   }
   writeSync(out, Buffer.alloc(1), 0, 1, size - 1)
   closeSync(out)

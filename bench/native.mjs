@@ -7,7 +7,20 @@ export const root = join(import.meta.dirname, '..')
 
 /** One object, as the example prints it. */
 export function natively({ shape, body, precision, prompts, contexts, tokens }) {
-  const options = ['--shape', shape, '--body', body, '--precision', precision, '--prompts', String(prompts), '--contexts', String(contexts), '--tokens', String(tokens)]
+  const options = [
+    '--shape',
+    shape,
+    '--body',
+    body,
+    '--precision',
+    precision,
+    '--prompts',
+    String(prompts),
+    '--contexts',
+    String(contexts),
+    '--tokens',
+    String(tokens),
+  ]
   const cargo = ['run', '--quiet', '--release', '--package', 'hybridge-gemma', '--example', 'bench', '--', ...options]
   const text = execFileSync('cargo', cargo, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] })
   return { where: 'native', device: 'gpu', wasm_peak_mb: null, ...JSON.parse(text) }

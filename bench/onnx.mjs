@@ -9,8 +9,14 @@ const files = { q4: 'model_q4', q8: 'model_quantized', fp32: 'model', q4f16: 'mo
 /** The kind of the file that is taken; throws one sentence where there is none. */
 export function exported(folder) {
   if (!existsSync(folder)) throw new Error(`--onnx: there is no folder ${folder}`)
-  if (!existsSync(join(folder, 'config.json'))) throw new Error(`--onnx: ${folder} holds no config.json, so it is no export that Transformers.js could read`)
+  if (!existsSync(join(folder, 'config.json')))
+    throw new Error(`--onnx: ${folder} holds no config.json, so it is no export that Transformers.js could read`)
   const found = Object.keys(files).find((kind) => existsSync(join(folder, 'onnx', `${files[kind]}.onnx`)))
-  if (found === undefined) throw new Error(`--onnx: ${join(folder, 'onnx')} holds none of ${Object.values(files).map((it) => `${it}.onnx`).join(', ')}`)
+  if (found === undefined)
+    throw new Error(
+      `--onnx: ${join(folder, 'onnx')} holds none of ${Object.values(files)
+        .map((it) => `${it}.onnx`)
+        .join(', ')}`,
+    )
   return found
 }

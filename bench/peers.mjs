@@ -16,21 +16,40 @@ function installed(name) {
   if (existsSync(join(modules, name))) return modules
   mkdirSync(prefix, { recursive: true })
   try {
-    execFileSync('npm', ['install', '--prefix', prefix, '--ignore-scripts', '--no-audit', '--no-fund', `${name}@${versions[name]}`], { stdio: ['ignore', 'ignore', 'pipe'], encoding: 'utf8' })
+    execFileSync(
+      'npm',
+      ['install', '--prefix', prefix, '--ignore-scripts', '--no-audit', '--no-fund', `${name}@${versions[name]}`],
+      { stdio: ['ignore', 'ignore', 'pipe'], encoding: 'utf8' },
+    )
   } catch (error) {
-    const cause = String(error.stderr ?? error.message).split('\n').find((line) => line.includes('error')) ?? error.message
+    const cause =
+      String(error.stderr ?? error.message)
+        .split('\n')
+        .find((line) => line.includes('error')) ?? error.message
     throw new Error(`npm could not install ${name}@${versions[name]}: ${cause.trim()}`)
   }
   return modules
 }
 
-const inPage = (script, name) => async (page, plan) => await page.evaluate(async ({ script, name, plan }) => (await import(script))[name](plan), { script, name, plan })
+const inPage = (script, name) => async (page, plan) =>
+  await page.evaluate(async ({ script, name, plan }) => (await import(script))[name](plan), { script, name, plan })
 
 /** Ours through the same door as the rest: loading, one prompt, one answer. */
 async function ours(page, plan) {
   const [length] = plan.prompts
-  const report = await runWorker(page, '/bench/worker.mjs', { ...plan, prompts: [length], contexts: [length], turns: 1, isBrief: true })
-  return { load_s: report.load_s, prefill_tps: report.prefill_tps[length], decode_tps: report.decode_tps[length], prompt_tokens: length }
+  const report = await runWorker(page, '/bench/worker.mjs', {
+    ...plan,
+    prompts: [length],
+    contexts: [length],
+    turns: 1,
+    isBrief: true,
+  })
+  return {
+    load_s: report.load_s,
+    prefill_tps: report.prefill_tps[length],
+    decode_tps: report.decode_tps[length],
+    prompt_tokens: length,
+  }
 }
 
 /** Each with what it needs served, and how it runs once; making one may throw why it cannot run. */
@@ -47,7 +66,11 @@ const contestants = {
     const modules = installed('@huggingface/transformers')
     return {
       version: versions['@huggingface/transformers'],
-      mounts: { '/transformers/': join(modules, '@huggingface/transformers/dist'), '/ort/': join(modules, 'onnxruntime-web/dist'), '/onnx/exported/': onnx },
+      mounts: {
+        '/transformers/': join(modules, '@huggingface/transformers/dist'),
+        '/ort/': join(modules, 'onnxruntime-web/dist'),
+        '/onnx/exported/': onnx,
+      },
       run: async (page, plan) => await inPage('/bench/transformers.mjs', 'transformers')(page, { ...plan, dtype }),
     }
   },
@@ -58,7 +81,13 @@ const middle = (values) => values.toSorted((a, b) => a - b)[values.length >> 1]
 function summary({ version, turns, error }) {
   if (error !== undefined) return { error }
   const of = (key) => Number(middle(turns.map((it) => it[key])).toPrecision(4))
-  return { ...(version !== undefined && { version }), load_s: of('load_s'), prefill_tps: of('prefill_tps'), decode_tps: of('decode_tps'), prompt_tokens: of('prompt_tokens') }
+  return {
+    ...(version !== undefined && { version }),
+    load_s: of('load_s'),
+    prefill_tps: of('prefill_tps'),
+    decode_tps: of('decode_tps'),
+    prompt_tokens: of('prompt_tokens'),
+  }
 }
 
 const firstLine = (error) => String(error.message).split('\n')[0]

@@ -12,7 +12,14 @@ import { root } from './native.mjs'
 const [device = 'gpu', shape = 'mini'] = process.argv.slice(2)
 const file = wholeFile({ shape, body: 'q4_0' })
 const html = '<!doctype html><link rel="icon" href="data:,"><title>store</title>'
-const site = await serve({ '/hybridge/': join(root, 'crate/npm'), '/bench/': join(import.meta.dirname, 'browser'), '/model/': join(file, '..') }, { pages: { '/': { type: 'text/html', body: html } } })
+const site = await serve(
+  {
+    '/hybridge/': join(root, 'crate/npm'),
+    '/bench/': join(import.meta.dirname, 'browser'),
+    '/model/': join(file, '..'),
+  },
+  { pages: { '/': { type: 'text/html', body: html } } },
+)
 const browser = await launch({ gpu: true })
 try {
   const page = await browser.newPage()
@@ -45,7 +52,9 @@ try {
     return { bytes, load: median(loads), firstToken: median(tokens), raw: median(raws) }
   }, device)
   const { bytes, load, firstToken, raw } = found
-  console.log(`${shape} on the ${device}: ${(bytes / 1e6).toFixed(0)} MB; loaded in ${load.toFixed(0)} ms, first token after ${firstToken.toFixed(0)} ms; reading${device === 'gpu' ? ' and uploading' : ''} the same bytes ${raw.toFixed(0)} ms; ${(firstToken / raw).toFixed(1)} times that`)
+  console.log(
+    `${shape} on the ${device}: ${(bytes / 1e6).toFixed(0)} MB; loaded in ${load.toFixed(0)} ms, first token after ${firstToken.toFixed(0)} ms; reading${device === 'gpu' ? ' and uploading' : ''} the same bytes ${raw.toFixed(0)} ms; ${(firstToken / raw).toFixed(1)} times that`,
+  )
 } finally {
   await browser.close()
   await site.close()

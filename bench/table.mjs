@@ -34,10 +34,20 @@ const lines = [
   ['file_bytes', 'bytes of the file'],
 ]
 
-const shown = (value) => (typeof value === 'object' && value !== null ? Object.entries(value).map(([at, it]) => `${it} (${at})`).join(', ') : String(value))
+const shown = (value) =>
+  typeof value === 'object' && value !== null
+    ? Object.entries(value)
+        .map(([at, it]) => `${it} (${at})`)
+        .join(', ')
+    : String(value)
 
 export function table(report) {
-  const rows = lines.filter(([key]) => (report[key] ?? undefined) !== undefined).map(([key, words]) => `${words.padEnd(32)} ${shown(report[key])}`)
-  const peers = Object.entries(report.peers ?? {}).map(([name, it]) => `${name.padEnd(32)} ${it.error ?? `load ${it.load_s} s, prefill ${it.prefill_tps}, decode ${it.decode_tps} tokens/s`}`)
+  const rows = lines
+    .filter(([key]) => (report[key] ?? undefined) !== undefined)
+    .map(([key, words]) => `${words.padEnd(32)} ${shown(report[key])}`)
+  const peers = Object.entries(report.peers ?? {}).map(
+    ([name, it]) =>
+      `${name.padEnd(32)} ${it.error ?? `load ${it.load_s} s, prefill ${it.prefill_tps}, decode ${it.decode_tps} tokens/s`}`,
+  )
   return [...rows, ...peers].join('\n')
 }

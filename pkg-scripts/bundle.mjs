@@ -16,7 +16,15 @@ const { build } = createRequire(join(root, 'tests/package.json'))('esbuild')
 // The worker's script is named beside the page's, but its source lies in the room of its thread.
 const sources = { node: 'index.ts', worker: 'gemma/worker/worker.ts' }
 const embedded = () => JSON.stringify(readFileSync(join(npm, 'wasm/page/hybridge_page_bg.wasm'), 'base64'))
-const shared = { outdir: join(npm, 'dist'), bundle: true, minify: true, format: 'esm', target: 'es2022', legalComments: 'none', logLevel: 'warning' }
+const shared = {
+  outdir: join(npm, 'dist'),
+  bundle: true,
+  minify: true,
+  format: 'esm',
+  target: 'es2022',
+  legalComments: 'none',
+  logLevel: 'warning',
+}
 
 /** Faces find the core, and what they load later, by places beside them, which every loader resolves alike. */
 const beside = (core) => ({
@@ -33,7 +41,10 @@ const beside = (core) => ({
 })
 
 async function bundleFaces(folder, core) {
-  const entryPoints = Object.entries(faces).map(([name, path]) => ({ in: join(npm, 'src', path), out: join(folder, name) }))
+  const entryPoints = Object.entries(faces).map(([name, path]) => ({
+    in: join(npm, 'src', path),
+    out: join(folder, name),
+  }))
   await build({ ...shared, entryPoints, plugins: [beside(core)], external: ['react'] })
 }
 

@@ -9,14 +9,19 @@ import { faces } from './faces.mjs'
 const npm = join(import.meta.dirname, '../crate/npm')
 const gzip = (path) => gzipSync(readFileSync(join(npm, path)), { level: 9 }).length
 
-const budgets = [['page: wasm and JavaScript', gzip('dist/index.js') + gzip('wasm/page/hybridge_page_bg.wasm'), 150 * 1024]]
-if (!process.argv.includes('--page')) budgets.push(['worker: wasm', gzip('wasm/worker/hybridge_worker_bg.wasm'), 2 * 1024 * 1024])
+const budgets = [
+  ['page: wasm and JavaScript', gzip('dist/index.js') + gzip('wasm/page/hybridge_page_bg.wasm'), 150 * 1024],
+]
+if (!process.argv.includes('--page'))
+  budgets.push(['worker: wasm', gzip('wasm/worker/hybridge_worker_bg.wasm'), 2 * 1024 * 1024])
 for (const face of Object.keys(faces)) budgets.push([`hybridge/${face}`, gzip(`dist/${face}.js`), 8 * 1024])
 
 const isRelease = process.argv.includes('--release')
 for (const [what, bytes, limit] of budgets) {
   const isOver = bytes > limit
   const verdict = isRelease ? (isOver ? 'OVER BUDGET' : 'ok') : 'before wasm-opt'
-  console.log(`${what.padEnd(28)} ${(bytes / 1024).toFixed(1).padStart(8)} KB gzip of ${(limit / 1024).toFixed(0).padStart(5)}  ${verdict}`)
+  console.log(
+    `${what.padEnd(28)} ${(bytes / 1024).toFixed(1).padStart(8)} KB gzip of ${(limit / 1024).toFixed(0).padStart(5)}  ${verdict}`,
+  )
   if (isRelease && isOver) process.exitCode = 1
 }

@@ -20,7 +20,9 @@ const { dts } = await load('rollup-plugin-dts').catch(() => {
 
 const [declarations] = process.argv.slice(2)
 const { exports } = JSON.parse(readFileSync(join(npm, 'package.json'), 'utf8'))
-const names = Object.values(exports).flatMap(({ types }) => (types === undefined ? [] : [types.replace(/^\.\/dist\/(.*)\.d\.ts$/, '$1')]))
+const names = Object.values(exports).flatMap(({ types }) =>
+  types === undefined ? [] : [types.replace(/^\.\/dist\/(.*)\.d\.ts$/, '$1')],
+)
 
 /** Modules that `index` is made of: other entries take what they share with it from there, so that a class is declared once. */
 const core = new Set()
@@ -53,4 +55,5 @@ const { output } = await bundle.write({
     return core.has(id) ? 'index' : undefined
   },
 })
-for (const { fileName, exports: found } of output) console.log(`types: ${relative(root, join(npm, 'dist', fileName))}, ${found.length} names`)
+for (const { fileName, exports: found } of output)
+  console.log(`types: ${relative(root, join(npm, 'dist', fileName))}, ${found.length} names`)

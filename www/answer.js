@@ -3,12 +3,16 @@ import { timeline } from './trace-panel.js'
 
 const places = { on_device: 'on this device', in_cloud: 'in the cloud', unknown: 'somewhere' }
 
-const seconds = (milliseconds) => (milliseconds < 1000 ? `${Math.round(milliseconds)} ms` : `${(milliseconds / 1000).toFixed(1)} s`)
+const seconds = (milliseconds) =>
+  milliseconds < 1000 ? `${Math.round(milliseconds)} ms` : `${(milliseconds / 1000).toFixed(1)} s`
 
 function speed({ usage, routing }) {
   const { firstTokenMs, durationMs } = routing.attempts.find(({ outcome }) => outcome === 'answered') ?? {}
   if (firstTokenMs === undefined) return []
-  const rate = usage.outputTokens > 1 && durationMs > firstTokenMs ? (usage.outputTokens - 1) / ((durationMs - firstTokenMs) / 1000) : undefined
+  const rate =
+    usage.outputTokens > 1 && durationMs > firstTokenMs
+      ? (usage.outputTokens - 1) / ((durationMs - firstTokenMs) / 1000)
+      : undefined
   return [rate && `${rate < 10 ? rate.toFixed(1) : Math.round(rate)} tokens/s`, `first token ${seconds(firstTokenMs)}`]
 }
 
@@ -24,11 +28,21 @@ function cost({ inferenceSource, usage }, price) {
 
 /** The strategy's reason, and which branches were tried before. */
 function reason({ routing }) {
-  const failed = routing.attempts.filter(({ outcome }) => outcome !== 'answered').map(({ branch, status, outcome }) => `${branch}: ${status ?? (outcome === 'rejected' ? 'low confidence' : outcome)}`)
-  return [routing.reason ?? `${routing.strategy} chose ${routing.order.join(', then ')}`, failed.length > 0 && `after ${failed.join(', ')}`].filter(Boolean).join(' · ')
+  const failed = routing.attempts
+    .filter(({ outcome }) => outcome !== 'answered')
+    .map(
+      ({ branch, status, outcome }) => `${branch}: ${status ?? (outcome === 'rejected' ? 'low confidence' : outcome)}`,
+    )
+  return [
+    routing.reason ?? `${routing.strategy} chose ${routing.order.join(', then ')}`,
+    failed.length > 0 && `after ${failed.join(', ')}`,
+  ]
+    .filter(Boolean)
+    .join(' · ')
 }
 
-const chip = (className, text) => Object.assign(document.createElement('span'), { className: `chip ${className}`, textContent: text })
+const chip = (className, text) =>
+  Object.assign(document.createElement('span'), { className: `chip ${className}`, textContent: text })
 
 /** The badge of a response. `cloud` has the cloud's label and its price. */
 export function badge(response, cloud) {
@@ -38,7 +52,10 @@ export function badge(response, cloud) {
   const chips = [
     chip(`where ${inferenceSource}`, where),
     ...(fast.length > 0 ? fast : [`total ${seconds(latencyMs)}`]).map((it) => chip('', it)),
-    chip('', confidence ? `confidence ${Math.round(Math.exp(confidence.meanLogprob) * 100)} %` : 'confidence not reported'),
+    chip(
+      '',
+      confidence ? `confidence ${Math.round(Math.exp(confidence.meanLogprob) * 100)} %` : 'confidence not reported',
+    ),
     chip('', cost(response, cloud.price())),
   ]
   const why = Object.assign(document.createElement('span'), { className: 'reason', textContent: reason(response) })

@@ -3,7 +3,12 @@ import { HybridError } from 'hybridge'
 import { badge } from './answer.js'
 import { sentence } from './next-step.js'
 
-export const samples = ['What is 47 + 38?', 'Write "lemon" in capitals.', 'Why is the sky blue?', 'Write to ada@example.com that I am late.']
+export const samples = [
+  'What is 47 + 38?',
+  'Write "lemon" in capitals.',
+  'Why is the sky blue?',
+  'Write to ada@example.com that I am late.',
+]
 
 /** Wires the form to `current()`, the hybrid of the moment. */
 export function chat({ find, current, cloud, onTrace }) {
@@ -16,7 +21,10 @@ export function chat({ find, current, cloud, onTrace }) {
   const add = (kind, ...content) => {
     const item = document.createElement('li')
     item.className = kind
-    const who = Object.assign(document.createElement('span'), { className: 'unseen', textContent: { user: 'You: ', model: 'Answer: ' }[kind.split(' ')[0]] ?? '' })
+    const who = Object.assign(document.createElement('span'), {
+      className: 'unseen',
+      textContent: { user: 'You: ', model: 'Answer: ' }[kind.split(' ')[0]] ?? '',
+    })
     item.append(who, ...content)
     log.append(item)
     find('empty').hidden = true
@@ -25,7 +33,8 @@ export function chat({ find, current, cloud, onTrace }) {
   }
 
   const settle = (item, response) => {
-    if (response.finishReason === 'blocked') item.append('The service blocked this answer. Rephrase the question, or let this device answer.')
+    if (response.finishReason === 'blocked')
+      item.append('The service blocked this answer. Rephrase the question, or let this device answer.')
     else if (response.text === '') item.append('The answer is empty. Rephrase the question.')
     if (response.finishReason === 'length') item.append(' … (cut off at the token limit)')
     item.append(badge(response, cloud))
@@ -74,7 +83,11 @@ export function chat({ find, current, cloud, onTrace }) {
   }
 
   for (const text of samples) {
-    const button = Object.assign(document.createElement('button'), { type: 'button', className: 'quiet small', textContent: text })
+    const button = Object.assign(document.createElement('button'), {
+      type: 'button',
+      className: 'quiet small',
+      textContent: text,
+    })
     button.addEventListener('click', () => {
       put(text)
       form.prompt.focus()

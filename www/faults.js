@@ -3,12 +3,33 @@ import { HybridError, defineModel } from 'hybridge'
 
 /** Every switch of the page: its label, its branch, and its failure. `applies` says whether it would happen to this model. */
 export const faults = {
-  offline: { label: 'Offline', branch: 'cloud', fail: () => new HybridError('UNAVAILABLE', 'simulated: offline', { code: 'OFFLINE' }) },
-  cloudDown: { label: 'Cloud down', branch: 'cloud', fail: () => new HybridError('UNAVAILABLE', 'simulated: the cloud answered 503') },
-  quota: { label: 'Cloud out of quota', branch: 'cloud', fail: () => new HybridError('RESOURCE_EXHAUSTED', 'simulated: quota exceeded', { retryAfterMs: 5000 }) },
+  offline: {
+    label: 'Offline',
+    branch: 'cloud',
+    fail: () => new HybridError('UNAVAILABLE', 'simulated: offline', { code: 'OFFLINE' }),
+  },
+  cloudDown: {
+    label: 'Cloud down',
+    branch: 'cloud',
+    fail: () => new HybridError('UNAVAILABLE', 'simulated: the cloud answered 503'),
+  },
+  quota: {
+    label: 'Cloud out of quota',
+    branch: 'cloud',
+    fail: () => new HybridError('RESOURCE_EXHAUSTED', 'simulated: quota exceeded', { retryAfterMs: 5000 }),
+  },
   slowCloud: { label: 'Slow cloud', branch: 'cloud', delayMs: 3000 },
-  noGpu: { label: 'No GPU', branch: 'onDevice', applies: ({ runsOn }) => runsOn !== 'cpu', fail: () => new HybridError('UNAVAILABLE', 'simulated: no GPU', { code: 'GPU_UNAVAILABLE' }) },
-  gpuLost: { label: 'GPU lost', branch: 'onDevice', fail: () => new HybridError('UNAVAILABLE', 'simulated: GPU lost', { code: 'DEVICE_LOST' }) },
+  noGpu: {
+    label: 'No GPU',
+    branch: 'onDevice',
+    applies: ({ runsOn }) => runsOn !== 'cpu',
+    fail: () => new HybridError('UNAVAILABLE', 'simulated: no GPU', { code: 'GPU_UNAVAILABLE' }),
+  },
+  gpuLost: {
+    label: 'GPU lost',
+    branch: 'onDevice',
+    fail: () => new HybridError('UNAVAILABLE', 'simulated: GPU lost', { code: 'DEVICE_LOST' }),
+  },
 }
 
 const pause = (milliseconds, signal) =>
@@ -31,7 +52,12 @@ export function breakable(branch, model, isOn, { isSingleTurn = false } = {}) {
         if (fault.fail) throw fault.fail()
         await pause(fault.delayMs, signal)
       }
-      const answer = model.generateStream(isSingleTurn ? { ...request, messages: request.messages.slice(-1), config: { ...request.config, temperature: 0 } } : request, { signal, context })
+      const answer = model.generateStream(
+        isSingleTurn
+          ? { ...request, messages: request.messages.slice(-1), config: { ...request.config, temperature: 0 } }
+          : request,
+        { signal, context },
+      )
       for await (const { content, logprobs } of answer) sendChunk(content, logprobs && { logprobs: [...logprobs] })
       return await answer.response
     },

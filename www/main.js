@@ -44,13 +44,27 @@ function choose() {
   void preview()
 }
 
-const kinds = { email: 'an e-mail address', phone: 'a phone number', 'credit-card': 'a card number', iban: 'an IBAN', ssn: 'a social security number', 'ip-address': 'an IP address', 'api-key': 'an API key', 'date-of-birth': 'a date of birth' }
+const kinds = {
+  email: 'an e-mail address',
+  phone: 'a phone number',
+  'credit-card': 'a card number',
+  iban: 'an IBAN',
+  ssn: 'a social security number',
+  'ip-address': 'an IP address',
+  'api-key': 'an API key',
+  'date-of-birth': 'a date of birth',
+}
 
 /** Where a request with personal data stays, and why. */
 function pinned(allow, reason = '') {
   const place = allow.join() === 'onDevice' ? 'Stays on this device' : `Goes to ${allow.join(', ')} only`
   const [, found] = /^personal data: (.*)$/.exec(reason) ?? []
-  return found === undefined ? `${place}${reason && `: ${reason}`}` : `${place}: it contains ${found.split(', ').map((kind) => kinds[kind] ?? kind).join(' and ')}`
+  return found === undefined
+    ? `${place}${reason && `: ${reason}`}`
+    : `${place}: it contains ${found
+        .split(', ')
+        .map((kind) => kinds[kind] ?? kind)
+        .join(' and ')}`
 }
 
 let asked = 0
@@ -58,10 +72,18 @@ let asked = 0
 async function preview() {
   const turn = ++asked
   const text = find('prompt').value.trim()
-  const words = text === '' ? '' : await ai.explain(text).then(
-    ({ order, allow, reason }) => (allow === undefined ? [`Would try ${order.join(', then ')}`, reason].filter(Boolean).join(' · ') : pinned(allow, reason)),
-    sentence,
-  )
+  const words =
+    text === ''
+      ? ''
+      : await ai
+          .explain(text)
+          .then(
+            ({ order, allow, reason }) =>
+              allow === undefined
+                ? [`Would try ${order.join(', then ')}`, reason].filter(Boolean).join(' · ')
+                : pinned(allow, reason),
+            sentence,
+          )
   if (turn === asked) find('preview').textContent = words
 }
 
@@ -74,7 +96,12 @@ const panel = modelPanel({
     choose()
   },
 })
-const traces = tracePanel({ list: find('traces'), exportButton: find('export'), empty: find('no-traces'), legend: find('legend') })
+const traces = tracePanel({
+  list: find('traces'),
+  exportButton: find('export'),
+  empty: find('no-traces'),
+  legend: find('legend'),
+})
 chat({ find, current: () => ai, cloud, onTrace: traces.add })
 find('recipe').addEventListener('change', choose)
 find('faults').addEventListener('change', preview)
@@ -84,4 +111,5 @@ choose()
 await showPlace(find('place'))
 document.body.dataset.ready = 'true'
 // The tiny model is small enough to load unasked, except where the visitor saves data. `?load=no` leaves it out.
-if (new URLSearchParams(location.search).get('load') !== 'no' && navigator.connection?.saveData !== true) void panel.load()
+if (new URLSearchParams(location.search).get('load') !== 'no' && navigator.connection?.saveData !== true)
+  void panel.load()

@@ -49,7 +49,13 @@ function product(matrix, vector, out) {
 export async function measureCpu(signal) {
   const values = new Float64Array(bytesRead / 8).fill(1)
   let total = 0
-  const reading = await timed(() => { total = sum(values) }, 5, signal)
+  const reading = await timed(
+    () => {
+      total = sum(values)
+    },
+    5,
+    signal,
+  )
   if (total !== values.length) throw new Error('the sum over memory is wrong')
   const matrix = new Float32Array(side * side).fill(0.5)
   const out = new Float32Array(side)
@@ -93,8 +99,14 @@ async function kernel(device, { code, bytes, fill, outputs, groups, piece, expec
   input.unmap()
   const output = device.createBuffer({ size: outputs * 4, usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC })
   const back = device.createBuffer({ size: 4, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST })
-  const pipeline = await device.createComputePipelineAsync({ layout: 'auto', compute: { module: device.createShaderModule({ code }), constants: { piece } } })
-  const group = device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries: [input, output].map((buffer, binding) => ({ binding, resource: { buffer } })) })
+  const pipeline = await device.createComputePipelineAsync({
+    layout: 'auto',
+    compute: { module: device.createShaderModule({ code }), constants: { piece } },
+  })
+  const group = device.createBindGroup({
+    layout: pipeline.getBindGroupLayout(0),
+    entries: [input, output].map((buffer, binding) => ({ binding, resource: { buffer } })),
+  })
   let runs = 1
   const run = async () => {
     const encoder = device.createCommandEncoder()
@@ -126,8 +138,26 @@ export async function measureGpu(signal) {
   try {
     const threads = 65536
     const piece = bytesRead / 16 / threads
-    const reading = await kernel(device, { code: readShader, bytes: bytesRead, fill: 1, outputs: threads, groups: threads / 64, piece, expected: piece * 4, signal })
-    const multiplying = await kernel(device, { code: productShader, bytes: side * side * 4, fill: 0.5, outputs: side, groups: side, piece: side / 4, expected: side, signal })
+    const reading = await kernel(device, {
+      code: readShader,
+      bytes: bytesRead,
+      fill: 1,
+      outputs: threads,
+      groups: threads / 64,
+      piece,
+      expected: piece * 4,
+      signal,
+    })
+    const multiplying = await kernel(device, {
+      code: productShader,
+      bytes: side * side * 4,
+      fill: 0.5,
+      outputs: side,
+      groups: side,
+      piece: side / 4,
+      expected: side,
+      signal,
+    })
     return { readGBps: bytesRead / reading / 1e9, matvecGWps: (side * side) / multiplying / 1e9 }
   } finally {
     device.destroy()

@@ -2,7 +2,12 @@
 import { knownModels } from 'hybridge'
 import { tinyModel } from 'hybridge/tiny'
 
-export const size = (bytes) => (bytes >= 1e9 ? `${(bytes / 1e9).toFixed(2)} GB` : bytes >= 1e7 ? `${Math.round(bytes / 1e6)} MB` : `${(bytes / 1e6).toFixed(1)} MB`)
+export const size = (bytes) =>
+  bytes >= 1e9
+    ? `${(bytes / 1e9).toFixed(2)} GB`
+    : bytes >= 1e7
+      ? `${Math.round(bytes / 1e6)} MB`
+      : `${(bytes / 1e6).toFixed(1)} MB`
 
 /** Each choice: its label, a line about it, its licence, and its options for `gemmaModel`, from a field where there is one. */
 export const choices = {
@@ -15,18 +20,30 @@ export const choices = {
     options: () => ({ model: tinyModel, contextWindow: 512 }),
   },
   ...Object.fromEntries(
-    Object.entries(knownModels).filter(([, { kind }]) => kind === 'generator').map(([name, { approximateBytes, licence, url }]) => [
-      name,
-      {
-        label: name,
-        about: `About ${size(approximateBytes)}, from ${new URL(url).host}.`,
-        licence: { label: 'Gemma’s terms', href: licence },
-        options: () => ({ model: name }),
-      },
-    ]),
+    Object.entries(knownModels)
+      .filter(([, { kind }]) => kind === 'generator')
+      .map(([name, { approximateBytes, licence, url }]) => [
+        name,
+        {
+          label: name,
+          about: `About ${size(approximateBytes)}, from ${new URL(url).host}.`,
+          licence: { label: 'Gemma’s terms', href: licence },
+          options: () => ({ model: name }),
+        },
+      ]),
   ),
-  url: { label: 'Model URL', about: 'Any Gemma 3 GGUF file on a server that allows this page.', field: 'url', options: ({ url }) => (isAddress(url) ? { model: url } : undefined) },
-  file: { label: 'Open a file', about: 'A Gemma 3 GGUF file from this device. It is read here and sent nowhere.', field: 'file', options: ({ file }) => file && { model: file } },
+  url: {
+    label: 'Model URL',
+    about: 'Any Gemma 3 GGUF file on a server that allows this page.',
+    field: 'url',
+    options: ({ url }) => (isAddress(url) ? { model: url } : undefined),
+  },
+  file: {
+    label: 'Open a file',
+    about: 'A Gemma 3 GGUF file from this device. It is read here and sent nowhere.',
+    field: 'file',
+    options: ({ file }) => file && { model: file },
+  },
 }
 
 /** Without `canParse`, which browsers of early 2023 lack. */

@@ -8,7 +8,10 @@ const phases = { download: 'Downloading', verify: 'Checking', upload: 'Moving to
 
 /** The result of `availability()` as a sentence with the next step. */
 function inWords({ status, reason, bytesToDownload, estimatedTokensPerSecond }) {
-  const speed = estimatedTokensPerSecond === undefined ? '' : ` Expect about ${Math.round(estimatedTokensPerSecond)} tokens a second.`
+  const speed =
+    estimatedTokensPerSecond === undefined
+      ? ''
+      : ` Expect about ${Math.round(estimatedTokensPerSecond)} tokens a second.`
   const caution = status === 'unavailable' || reason === undefined ? '' : ` Note: ${reason}.`
   return {
     unavailable: `This device cannot run it: ${reason ?? 'no reason was given'}. Choose a smaller model, or let the cloud answer.`,
@@ -46,11 +49,24 @@ const markup = `
 function choiceField([name, { label, about, licence }]) {
   const field = document.createElement('div')
   field.className = 'choice'
-  const button = Object.assign(document.createElement('input'), { type: 'radio', name: 'model', id: `model-${name}-choice`, value: name })
+  const button = Object.assign(document.createElement('input'), {
+    type: 'radio',
+    name: 'model',
+    id: `model-${name}-choice`,
+    value: name,
+  })
   const words = Object.assign(document.createElement('label'), { htmlFor: button.id, textContent: label })
-  const more = Object.assign(document.createElement('p'), { id: `${button.id}-about`, className: 'hint', textContent: about })
+  const more = Object.assign(document.createElement('p'), {
+    id: `${button.id}-about`,
+    className: 'hint',
+    textContent: about,
+  })
   button.setAttribute('aria-describedby', more.id)
-  if (licence) more.append(' ', Object.assign(document.createElement('a'), { href: licence.href, textContent: licence.label, rel: 'external' }))
+  if (licence)
+    more.append(
+      ' ',
+      Object.assign(document.createElement('a'), { href: licence.href, textContent: licence.label, rel: 'external' }),
+    )
   field.append(button, words, more)
   return field
 }
@@ -77,11 +93,15 @@ export function modelPanel({ root, onModel }) {
     const kept = await listCachedModels().catch(() => [])
     if (mine !== listing) return
     const bytes = kept.reduce((sum, it) => sum + it.bytes, 0)
-    find('kept').textContent = kept.length === 0 ? '' : `${kept.length} ${kept.length === 1 ? 'model' : 'models'} stored on this device, ${size(bytes)}.`
+    find('kept').textContent =
+      kept.length === 0
+        ? ''
+        : `${kept.length} ${kept.length === 1 ? 'model' : 'models'} stored on this device, ${size(bytes)}.`
   }
 
   /** What is chosen, as options; undefined where the address or the file is missing. */
-  const chosen = () => choices[form.elements.model.value].options({ url: find('url').value, file: find('file').files[0] })
+  const chosen = () =>
+    choices[form.elements.model.value].options({ url: find('url').value, file: find('file').files[0] })
 
   /** Disposes of the previous model, makes the chosen one and shows what this device can do with it. */
   async function look() {
@@ -90,12 +110,20 @@ export function modelPanel({ root, onModel }) {
     void model?.dispose()
     model = undefined
     onModel(undefined)
-    for (const field of root.querySelectorAll('[data-field]')) field.hidden = field.dataset.field !== choices[form.elements.model.value].field
+    for (const field of root.querySelectorAll('[data-field]'))
+      field.hidden = field.dataset.field !== choices[form.elements.model.value].field
     find('remove').hidden = find('progress').hidden = true
     find('load').textContent = 'Load'
     const options = chosen()
     find('load').disabled = options === undefined
-    if (options === undefined) return say(form.elements.model.value === 'file' ? 'Choose a .gguf file.' : find('url').value === '' ? 'Enter the URL of a .gguf file.' : 'That is not a web address.')
+    if (options === undefined)
+      return say(
+        form.elements.model.value === 'file'
+          ? 'Choose a .gguf file.'
+          : find('url').value === ''
+            ? 'Enter the URL of a .gguf file.'
+            : 'That is not a web address.',
+      )
     say('Checking this device…')
     const made = gemmaModel({ ...options, device: find('device').value, cache: (await keepsFiles()) ? 'opfs' : 'none' })
     if (!isCurrent(mine)) return
@@ -128,7 +156,10 @@ export function modelPanel({ root, onModel }) {
           if (!isCurrent(mine)) return
           began.bytes ??= loadedBytes
           const rate = (loadedBytes - began.bytes) / ((performance.now() - began.at) / 1000)
-          const left = phase === 'download' && rate > 0 ? `, ${size(rate)} a second, ${Math.ceil((totalBytes - loadedBytes) / rate)} s left` : ''
+          const left =
+            phase === 'download' && rate > 0
+              ? `, ${size(rate)} a second, ${Math.ceil((totalBytes - loadedBytes) / rate)} s left`
+              : ''
           bar.value = fraction
           say(`${phases[phase]}: ${size(loadedBytes)} of ${size(totalBytes)}${left}.`)
         },
@@ -147,7 +178,8 @@ export function modelPanel({ root, onModel }) {
       say(isPaused ? 'Paused. Resume continues where it stopped.' : sentence(error))
     } finally {
       if (isCurrent(mine)) {
-        if (document.activeElement === find('pause')) (find('load').disabled ? find('remove').hidden ? find('device') : find('remove') : find('load')).focus()
+        if (document.activeElement === find('pause'))
+          (find('load').disabled ? (find('remove').hidden ? find('device') : find('remove')) : find('load')).focus()
         find('pause').hidden = true
       }
       void showKept()

@@ -28,7 +28,8 @@ const byStatus = {
 
 /** What a file is that is no model, by the code of its refusal. */
 const notAModel = (code, message) => {
-  if (/^GGUF_|^MODEL_KEY_|^TOKENIZER_/.test(code ?? '')) return /\bit has 0\b|is empty/.test(message) ? 'The file is empty.' : 'This file is not a usable GGUF model.'
+  if (/^GGUF_|^MODEL_KEY_|^TOKENIZER_/.test(code ?? ''))
+    return /\bit has 0\b|is empty/.test(message) ? 'The file is empty.' : 'This file is not a usable GGUF model.'
 }
 
 /** An error as one or two sentences; the second says what to do. */

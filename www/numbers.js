@@ -21,7 +21,12 @@ const say = (text) => (find('progress-words').textContent = text)
 
 /** A table may be wider than a phone; then it scrolls, by keyboard too. */
 function scrolling(content, name) {
-  const frame = Object.assign(document.createElement('div'), { className: 'scrolls', tabIndex: 0, role: 'region', ariaLabel: name })
+  const frame = Object.assign(document.createElement('div'), {
+    className: 'scrolls',
+    tabIndex: 0,
+    role: 'region',
+    ariaLabel: name,
+  })
   frame.append(content)
   return frame
 }
@@ -29,19 +34,43 @@ function scrolling(content, name) {
 function showSpeeds({ name, device, rows }) {
   const plots = document.createElement('div')
   plots.className = 'plots'
-  for (const [title, key] of [['Prefill', 'prefill'], ['Decode', 'decode']]) {
-    plots.append(barPlot({ title, unit: 'tokens/s', bars: rows.map((row) => ({ label: `${row.inputTokens} tokens in`, value: row[key] })) }))
+  for (const [title, key] of [
+    ['Prefill', 'prefill'],
+    ['Decode', 'decode'],
+  ]) {
+    plots.append(
+      barPlot({
+        title,
+        unit: 'tokens/s',
+        bars: rows.map((row) => ({ label: `${row.inputTokens} tokens in`, value: row[key] })),
+      }),
+    )
   }
   const caption = `${name}, asked to run on ${device}: medians of three. More is better, except for the first word. Decoding is counted from the first piece to the last; few tokens make a rough figure.`
   const columns = ['prompt', 'prefill, tokens/s', 'decode, tokens/s', 'first word, ms', 'tokens decoded']
-  const cells = rows.map(({ inputTokens, prefill, decode, firstMs, decodedTokens }) => [`${inputTokens} tokens`, brief(prefill), brief(decode), brief(firstMs), String(decodedTokens)])
+  const cells = rows.map(({ inputTokens, prefill, decode, firstMs, decodedTokens }) => [
+    `${inputTokens} tokens`,
+    brief(prefill),
+    brief(decode),
+    brief(firstMs),
+    String(decodedTokens),
+  ])
   find('speeds').replaceChildren(plots, scrolling(table({ caption, columns, rows: cells }), 'Speeds'))
 }
 
 function showMemory({ cpu, gpu }) {
-  const rows = [['CPU, one thread of JavaScript', cpu], ['GPU, WebGPU', gpu]].map(([name, found]) => [name, brief(found?.readGBps), brief(found?.matvecGWps)])
-  const caption = 'Best of several. Reading 64 MiB; a matrix of 2048 × 2048 32-bit numbers times a vector. A cache of that size flatters both.'
-  find('memory').replaceChildren(scrolling(table({ caption, columns: ['where', 'reading, GB/s', 'matrix × vector, billion weights/s'], rows }), 'Memory'))
+  const rows = [
+    ['CPU, one thread of JavaScript', cpu],
+    ['GPU, WebGPU', gpu],
+  ].map(([name, found]) => [name, brief(found?.readGBps), brief(found?.matvecGWps)])
+  const caption =
+    'Best of several. Reading 64 MiB; a matrix of 2048 × 2048 32-bit numbers times a vector. A cache of that size flatters both.'
+  find('memory').replaceChildren(
+    scrolling(
+      table({ caption, columns: ['where', 'reading, GB/s', 'matrix × vector, billion weights/s'], rows }),
+      'Memory',
+    ),
+  )
 }
 
 async function measure() {
@@ -59,12 +88,24 @@ async function measure() {
       missing.push(`The GPU was left out: ${error.message}.`)
     })
     if (gpu === undefined && missing.length === 0) missing.push('There is no WebGPU here, so the GPU was left out.')
-    results = { facts: await deviceFacts(), userAgent: navigator.userAgent, at: new Date().toISOString(), memory: { cpu, gpu } }
+    results = {
+      facts: await deviceFacts(),
+      userAgent: navigator.userAgent,
+      at: new Date().toISOString(),
+      memory: { cpu, gpu },
+    }
     showMemory(results.memory)
     if (model?.state === 'ready') {
       const device = find('model').querySelector('#model-device').selectedOptions[0].textContent
-      const fitting = lengths.filter((length) => length + maxOutputTokens + 24 <= (model.info.contextWindow ?? Infinity))
-      const rows = await measureSpeed(model, { lengths: fitting, maxOutputTokens, signal, onStep: (step) => say(`Measuring: ${step}…`) })
+      const fitting = lengths.filter(
+        (length) => length + maxOutputTokens + 24 <= (model.info.contextWindow ?? Infinity),
+      )
+      const rows = await measureSpeed(model, {
+        lengths: fitting,
+        maxOutputTokens,
+        signal,
+        onStep: (step) => say(`Measuring: ${step}…`),
+      })
       results.speed = { name: model.name, device, rows }
       showSpeeds(results.speed)
     } else missing.push('No model is loaded, so no speed of one was measured: load one above and measure again.')

@@ -25,7 +25,12 @@ export async function showPlace(list) {
       navigator.onLine ? 'Online' : 'Offline: only this device can answer',
       keeps ? 'Downloads are saved' : 'This window saves no files: a model is downloaded again each time',
     ]
-    list.replaceChildren(...facts.flatMap((fact) => [Object.assign(document.createElement('span'), { className: 'chip', textContent: fact }), ' ']))
+    list.replaceChildren(
+      ...facts.flatMap((fact) => [
+        Object.assign(document.createElement('span'), { className: 'chip', textContent: fact }),
+        ' ',
+      ]),
+    )
   }
   addEventListener('online', show)
   addEventListener('offline', show)

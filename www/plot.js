@@ -7,7 +7,8 @@ const create = (name, attributes, text) => {
   return element
 }
 
-export const brief = (value) => (value === undefined ? '–' : value >= 100 ? String(Math.round(value)) : value.toFixed(value >= 10 ? 1 : 2))
+export const brief = (value) =>
+  value === undefined ? '–' : value >= 100 ? String(Math.round(value)) : value.toFixed(value >= 10 ? 1 : 2)
 
 let made = 0
 
@@ -17,7 +18,11 @@ export function barPlot({ title, unit, bars }) {
   const [width, left, step] = [360, 96, 30]
   const height = 28 + bars.length * step
   const largest = Math.max(...bars.map(({ value }) => value ?? 0), Number.MIN_VALUE)
-  const svg = create('svg', { viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-labelledby': `${id}-title ${id}-words` })
+  const svg = create('svg', {
+    viewBox: `0 0 ${width} ${height}`,
+    role: 'img',
+    'aria-labelledby': `${id}-title ${id}-words`,
+  })
   svg.append(
     create('title', { id: `${id}-title` }, `${title}, ${unit}`),
     create('desc', { id: `${id}-words` }, bars.map(({ label, value }) => `${label}: ${brief(value)}`).join('; ')),
@@ -30,7 +35,11 @@ export function barPlot({ title, unit, bars }) {
     svg.append(
       create('text', { x: left - 8, y: y + 15, 'text-anchor': 'end', 'aria-hidden': 'true' }, label),
       create('rect', { x: left, y, width: Math.max(length, 1), height: step - 10, rx: 3, class: 'bar' }),
-      create('text', { x: left + Math.max(length, 1) + 6, y: y + 15, class: 'value', 'aria-hidden': 'true' }, brief(value)),
+      create(
+        'text',
+        { x: left + Math.max(length, 1) + 6, y: y + 15, class: 'value', 'aria-hidden': 'true' },
+        brief(value),
+      ),
     )
   }
   return svg
@@ -40,9 +49,16 @@ export function barPlot({ title, unit, bars }) {
 export function table({ caption, columns, rows }) {
   const element = document.createElement('table')
   element.createCaption().textContent = caption
-  const cell = (kind, text, attributes) => Object.assign(document.createElement(kind), { textContent: text, ...attributes })
-  element.createTHead().insertRow().append(...columns.map((text, index) => cell('th', text, { scope: 'col', className: index === 0 ? '' : 'number' })))
+  const cell = (kind, text, attributes) =>
+    Object.assign(document.createElement(kind), { textContent: text, ...attributes })
+  element
+    .createTHead()
+    .insertRow()
+    .append(...columns.map((text, index) => cell('th', text, { scope: 'col', className: index === 0 ? '' : 'number' })))
   const body = element.createTBody()
-  for (const [name, ...values] of rows) body.insertRow().append(cell('th', name, { scope: 'row' }), ...values.map((text) => cell('td', text, { className: 'number' })))
+  for (const [name, ...values] of rows)
+    body
+      .insertRow()
+      .append(cell('th', name, { scope: 'row' }), ...values.map((text) => cell('td', text, { className: 'number' })))
   return element
 }

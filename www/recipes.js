@@ -1,23 +1,82 @@
 // The strategies to choose from, each with a label in plain words.
-import { ConnectivityStrategy, DeviceStrategy, FallbackStrategy, FirstMatch, InputSizeStrategy, LatencyStrategy, PrivacyStrategy, ReadyStrategy, WithFallback, confidenceCascade, hybridModelOnDeviceCloud, kCloud, kOnDevice } from 'hybridge'
+import {
+  ConnectivityStrategy,
+  DeviceStrategy,
+  FallbackStrategy,
+  FirstMatch,
+  InputSizeStrategy,
+  LatencyStrategy,
+  PrivacyStrategy,
+  ReadyStrategy,
+  WithFallback,
+  confidenceCascade,
+  hybridModelOnDeviceCloud,
+  kCloud,
+  kOnDevice,
+} from 'hybridge'
 
 /** No wait is unbounded. */
-const branchPolicies = { [kCloud]: { firstTokenTimeoutMs: 15_000, idleTimeoutMs: 15_000 }, [kOnDevice]: { firstTokenTimeoutMs: 90_000, idleTimeoutMs: 30_000 } }
+const branchPolicies = {
+  [kCloud]: { firstTokenTimeoutMs: 15_000, idleTimeoutMs: 15_000 },
+  [kOnDevice]: { firstTokenTimeoutMs: 90_000, idleTimeoutMs: 30_000 },
+}
 
-const by = (strategy) => Object.assign((branches) => hybridModelOnDeviceCloud({ ...branches, strategy: strategy(), branchPolicies }), { code: strategy })
+const by = (strategy) =>
+  Object.assign((branches) => hybridModelOnDeviceCloud({ ...branches, strategy: strategy(), branchPolicies }), {
+    code: strategy,
+  })
 
 /** The code behind a recipe, as it stands here. */
 export const codeOf = (build) => String(build.code ?? build).replace(/^.*?=>\s*/, '')
 
 /** `isOnline` comes from the page, so that its offline switch counts. The first recipe is the default. */
 export const recipes = (isOnline) => ({
-  sure: { label: 'This device if it is sure, else the cloud', build: (branches) => confidenceCascade({ ...branches, threshold: -0.5 }) },
+  sure: {
+    label: 'This device if it is sure, else the cloud',
+    build: (branches) => confidenceCascade({ ...branches, threshold: -0.5 }),
+  },
   device: { label: 'This device first', build: by(() => new FallbackStrategy([kOnDevice, kCloud])) },
   cloud: { label: 'The cloud first', build: by(() => new FallbackStrategy([kCloud, kOnDevice])) },
-  connectivity: { label: 'The cloud while online', build: by(() => new WithFallback(new ConnectivityStrategy({ isOnline, online: kCloud, offline: kOnDevice }), { fallbackOrder: [kOnDevice] })) },
-  ready: { label: 'The cloud until the device model is loaded', build: by(() => new WithFallback(new ReadyStrategy(), { fallbackOrder: [kCloud] })) },
-  privacy: { label: 'Personal data stays here', build: by(() => new FirstMatch([new PrivacyStrategy({ keep: kOnDevice }), new FallbackStrategy([kCloud, kOnDevice])])) },
-  latency: { label: 'First token within a second', build: by(() => new LatencyStrategy({ firstTokenBudgetMs: 1000, order: [kOnDevice, kCloud] })) },
-  size: { label: 'Short here, long in the cloud', build: by(() => new WithFallback(new InputSizeStrategy({ threshold: 200, small: kOnDevice, large: kCloud }), { fallbackOrder: [kOnDevice, kCloud] })) },
-  capable: { label: 'Here if this device has a real GPU', build: by(() => new WithFallback(new DeviceStrategy({ require: { hardwareGpu: true }, capable: kOnDevice, otherwise: kCloud }), { fallbackOrder: [kCloud, kOnDevice] })) },
+  connectivity: {
+    label: 'The cloud while online',
+    build: by(
+      () =>
+        new WithFallback(new ConnectivityStrategy({ isOnline, online: kCloud, offline: kOnDevice }), {
+          fallbackOrder: [kOnDevice],
+        }),
+    ),
+  },
+  ready: {
+    label: 'The cloud until the device model is loaded',
+    build: by(() => new WithFallback(new ReadyStrategy(), { fallbackOrder: [kCloud] })),
+  },
+  privacy: {
+    label: 'Personal data stays here',
+    build: by(
+      () => new FirstMatch([new PrivacyStrategy({ keep: kOnDevice }), new FallbackStrategy([kCloud, kOnDevice])]),
+    ),
+  },
+  latency: {
+    label: 'First token within a second',
+    build: by(() => new LatencyStrategy({ firstTokenBudgetMs: 1000, order: [kOnDevice, kCloud] })),
+  },
+  size: {
+    label: 'Short here, long in the cloud',
+    build: by(
+      () =>
+        new WithFallback(new InputSizeStrategy({ threshold: 200, small: kOnDevice, large: kCloud }), {
+          fallbackOrder: [kOnDevice, kCloud],
+        }),
+    ),
+  },
+  capable: {
+    label: 'Here if this device has a real GPU',
+    build: by(
+      () =>
+        new WithFallback(
+          new DeviceStrategy({ require: { hardwareGpu: true }, capable: kOnDevice, otherwise: kCloud }),
+          { fallbackOrder: [kCloud, kOnDevice] },
+        ),
+    ),
+  },
 })

@@ -45,7 +45,13 @@ async function one(model, tokens, maxOutputTokens, signal) {
   const ended = performance.now()
   const { inputTokens, outputTokens } = (await answer.response).usage
   first ??= ended
-  return { inputTokens, outputTokens, firstMs: first - began, decoded: outputTokens - tokensAtFirst, decodeMs: ended - first }
+  return {
+    inputTokens,
+    outputTokens,
+    firstMs: first - began,
+    decoded: outputTokens - tokensAtFirst,
+    decodeMs: ended - first,
+  }
 }
 
 /** One row for each length: tokens a second of prefill and decode, medians of three. `onStep` receives each step. */

@@ -7,7 +7,13 @@ const line = (tag, className, ...children) => {
   return element
 }
 
-const outcomes = { answered: 'answered', failed: 'failed', rejected: 'answered with low confidence; asked the cloud', skipped: 'was skipped', stopped: 'was stopped' }
+const outcomes = {
+  answered: 'answered',
+  failed: 'failed',
+  rejected: 'answered with low confidence; asked the cloud',
+  skipped: 'was skipped',
+  stopped: 'was stopped',
+}
 
 /** A bar for an attempt on the timeline of its trace. */
 function trackOf({ startedAtMs, firstTokenMs, durationMs }, { began, total }) {
@@ -21,19 +27,33 @@ function trackOf({ startedAtMs, firstTokenMs, durationMs }, { began, total }) {
 
 const spanOf = ({ attempts }) => {
   const began = Math.min(...attempts.map(({ startedAtMs }) => startedAtMs))
-  return { began, total: Math.max(1, ...attempts.map(({ startedAtMs, durationMs }) => startedAtMs + durationMs - began)) }
+  return {
+    began,
+    total: Math.max(1, ...attempts.map(({ startedAtMs, durationMs }) => startedAtMs + durationMs - began)),
+  }
 }
 
 /** The attempts of one answer as bars, for the eye; the panel has them in words. */
 export function timeline(trace) {
-  const bars = trace.attempts.map((attempt) => line('span', `bar-of ${attempt.outcome}`, line('span', 'bar-name', attempt.branch), trackOf(attempt, spanOf(trace))))
+  const bars = trace.attempts.map((attempt) =>
+    line(
+      'span',
+      `bar-of ${attempt.outcome}`,
+      line('span', 'bar-name', attempt.branch),
+      trackOf(attempt, spanOf(trace)),
+    ),
+  )
   const figure = line('span', 'timeline', ...bars)
   figure.ariaHidden = 'true'
   return figure
 }
 
 /** The message of a paused branch, as a person says it. */
-const inWords = (message) => message.replace(/^(?:left alone for another|circuit open for another|circuit open for) (\d+) ms (?:after it failed: |after: )?/, (_, wait) => `paused for ${(wait / 1000).toFixed(1)} s after a failure: `)
+const inWords = (message) =>
+  message.replace(
+    /^(?:left alone for another|circuit open for another|circuit open for) (\d+) ms (?:after it failed: |after: )?/,
+    (_, wait) => `paused for ${(wait / 1000).toFixed(1)} s after a failure: `,
+  )
 
 /** A panel that `add(trace)` fills; the newest trace stands first. */
 export function tracePanel({ list, exportButton, empty, legend }) {
@@ -58,8 +78,20 @@ export function tracePanel({ list, exportButton, empty, legend }) {
       usage?.outputTokens && `${usage.outputTokens} tokens`,
     ]
     const detail = line('span', 'detail', words.filter(Boolean).join(' · '))
-    const head = line('span', 'outcome', line('strong', '', branch), ` ${[outcomes[outcome], status].filter(Boolean).join(': ')}`)
-    return line('li', `attempt ${outcome}`, head, trackOf(attempt, span), detail, ...(message && outcome !== 'rejected' ? [line('span', 'detail', inWords(message))] : []))
+    const head = line(
+      'span',
+      'outcome',
+      line('strong', '', branch),
+      ` ${[outcomes[outcome], status].filter(Boolean).join(': ')}`,
+    )
+    return line(
+      'li',
+      `attempt ${outcome}`,
+      head,
+      trackOf(attempt, span),
+      detail,
+      ...(message && outcome !== 'rejected' ? [line('span', 'detail', inWords(message))] : []),
+    )
   }
 
   return {
@@ -67,8 +99,25 @@ export function tracePanel({ list, exportButton, empty, legend }) {
       traces.push(trace)
       exportButton.hidden = legend.hidden = false
       empty.hidden = true
-      const head = line('p', 'decision', [`${traces.length}. ${trace.strategy}: ${trace.order.join(', then ')}`, trace.allow && `allowed: ${trace.allow.join(', ')}`, trace.reason].filter(Boolean).join(' · '))
-      list.prepend(line('li', 'trace', head, line('ol', 'attempts', ...trace.attempts.map((attempt) => bar(attempt, spanOf(trace))))))
+      const head = line(
+        'p',
+        'decision',
+        [
+          `${traces.length}. ${trace.strategy}: ${trace.order.join(', then ')}`,
+          trace.allow && `allowed: ${trace.allow.join(', ')}`,
+          trace.reason,
+        ]
+          .filter(Boolean)
+          .join(' · '),
+      )
+      list.prepend(
+        line(
+          'li',
+          'trace',
+          head,
+          line('ol', 'attempts', ...trace.attempts.map((attempt) => bar(attempt, spanOf(trace)))),
+        ),
+      )
     },
   }
 }

@@ -19,9 +19,16 @@ export async function ceilings() {
   const buffer = (size) => device.createBuffer({ size, usage: GPUBufferUsage.STORAGE })
   const [input, vector, output] = [buffer(words * 16), buffer(columns * 4), buffer(Math.max(threads, rows) * 4)]
   const dispatch = (code, buffers, groups) => {
-    const pipeline = device.createComputePipeline({ layout: 'auto', compute: { module: device.createShaderModule({ code }), entryPoint: 'main' } })
+    const pipeline = device.createComputePipeline({
+      layout: 'auto',
+      compute: { module: device.createShaderModule({ code }), entryPoint: 'main' },
+    })
     const entries = buffers.map((it, binding) => ({ binding, resource: { buffer: it } }))
-    return { pipeline, group: device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries }), grid: [groups] }
+    return {
+      pipeline,
+      group: device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries }),
+      grid: [groups],
+    }
   }
   let read = 0
   for (const chunk of [0, words / threads]) {

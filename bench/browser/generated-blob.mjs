@@ -15,7 +15,11 @@ export class GeneratedBlob {
   /** Out of a folder that `synthetic` wrote. */
   static async fetch(folder) {
     const bytes = async (name) => new Uint8Array(await (await fetch(`${folder}/${name}`)).arrayBuffer())
-    const [layout, header, all] = [await (await fetch(`${folder}/layout.json`)).json(), await bytes('header'), await bytes('patterns')]
+    const [layout, header, all] = [
+      await (await fetch(`${folder}/layout.json`)).json(),
+      await bytes('header'),
+      await bytes('patterns'),
+    ]
     let at = 0
     const patterns = layout.patterns.map((length) => all.subarray(at, (at += length)))
     const weights = layout.regions.reduce((sum, [, length]) => sum + length, 0)
@@ -39,7 +43,7 @@ export class GeneratedBlob {
   /** What `pattern`, repeated over `length` bytes from `from` on, puts between `start` and `end`. */
   #copy(out, start, end, from, length, pattern) {
     const last = Math.min(end, from + length)
-    for (let at = Math.max(start, from); at < last; ) {
+    for (let at = Math.max(start, from); at < last;) {
       const phase = (at - from) % pattern.length
       const part = pattern.subarray(phase, Math.min(pattern.length, phase + last - at))
       out.set(part, at - start)

@@ -12,7 +12,9 @@ self.onmessage = async ({ data: { folder, device, contextWindow } }) => {
     const options = { contextWindow, device, precision: 'exact', kind: 'generator' }
     const model = await engine.Model.load([blob], JSON.stringify(options), () => {})
     // Memory of wasm never shrinks: what it is now is the most that it ever was.
-    self.postMessage({ report: { wasm: memory.buffer.byteLength, gpu: seen.gpuBytes, file: blob.size, facts: JSON.parse(model.facts()) } })
+    self.postMessage({
+      report: { wasm: memory.buffer.byteLength, gpu: seen.gpuBytes, file: blob.size, facts: JSON.parse(model.facts()) },
+    })
     model.free()
   } catch (error) {
     self.postMessage({ error: typeof error === 'string' ? error : `${error?.message}\n${error?.stack}` })

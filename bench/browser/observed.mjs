@@ -19,12 +19,17 @@ export const seen = { device: undefined, gpuBytes: 0, mappedBytes: 0 }
 /** Sums up what is allocated; to be called before the engine opens a device. */
 export function watchMemory() {
   if (globalThis.GPUDevice === undefined) return
-  patch(GPUDevice.prototype, 'createBuffer', (original) => function (descriptor) {
-    seen.device = this
-    if (descriptor.usage & GPUBufferUsage.MAP_READ) seen.mappedBytes += descriptor.size
-    else seen.gpuBytes += descriptor.size
-    return original.call(this, descriptor)
-  })
+  patch(
+    GPUDevice.prototype,
+    'createBuffer',
+    (original) =>
+      function (descriptor) {
+        seen.device = this
+        if (descriptor.usage & GPUBufferUsage.MAP_READ) seen.mappedBytes += descriptor.size
+        else seen.gpuBytes += descriptor.size
+        return original.call(this, descriptor)
+      },
+  )
 }
 
 /** What happens while `act` runs: counts, and every dispatch with its pipeline and buffers. */
@@ -32,34 +37,65 @@ export async function recorded(act) {
   const found = { dispatches: [], submits: 0, writes: 0, readBytes: 0 }
   const states = new WeakMap()
   const state = (pass) => states.get(pass) ?? states.set(pass, {}).get(pass)
-  patch(GPUComputePassEncoder.prototype, 'setPipeline', (original) => function (pipeline) {
-    state(this).pipeline = pipeline
-    return original.call(this, pipeline)
-  })
-  patch(GPUComputePassEncoder.prototype, 'setBindGroup', (original) => function (index, group, ...rest) {
-    state(this).group = group
-    return original.call(this, index, group, ...rest)
-  })
-  patch(GPUComputePassEncoder.prototype, 'dispatchWorkgroups', (original) => function (...grid) {
-    found.dispatches.push({ ...state(this), grid, label: state(this).pipeline.label })
-    return original.apply(this, grid)
-  })
-  patch(GPUQueue.prototype, 'submit', (original) => function (buffers) {
-    found.submits++
-    return original.call(this, buffers)
-  })
-  patch(GPUQueue.prototype, 'writeBuffer', (original) => function (...args) {
-    found.writes++
-    return original.apply(this, args)
-  })
-  patch(GPUBuffer.prototype, 'mapAsync', (original) => function (...args) {
-    found.readBytes += this.size
-    return original.apply(this, args)
-  })
+  patch(
+    GPUComputePassEncoder.prototype,
+    'setPipeline',
+    (original) =>
+      function (pipeline) {
+        state(this).pipeline = pipeline
+        return original.call(this, pipeline)
+      },
+  )
+  patch(
+    GPUComputePassEncoder.prototype,
+    'setBindGroup',
+    (original) =>
+      function (index, group, ...rest) {
+        state(this).group = group
+        return original.call(this, index, group, ...rest)
+      },
+  )
+  patch(
+    GPUComputePassEncoder.prototype,
+    'dispatchWorkgroups',
+    (original) =>
+      function (...grid) {
+        found.dispatches.push({ ...state(this), grid, label: state(this).pipeline.label })
+        return original.apply(this, grid)
+      },
+  )
+  patch(
+    GPUQueue.prototype,
+    'submit',
+    (original) =>
+      function (buffers) {
+        found.submits++
+        return original.call(this, buffers)
+      },
+  )
+  patch(
+    GPUQueue.prototype,
+    'writeBuffer',
+    (original) =>
+      function (...args) {
+        found.writes++
+        return original.apply(this, args)
+      },
+  )
+  patch(
+    GPUBuffer.prototype,
+    'mapAsync',
+    (original) =>
+      function (...args) {
+        found.readBytes += this.size
+        return original.apply(this, args)
+      },
+  )
   try {
     await act()
   } finally {
-    for (const name of ['setPipeline', 'setBindGroup', 'dispatchWorkgroups']) restore(GPUComputePassEncoder.prototype, name)
+    for (const name of ['setPipeline', 'setBindGroup', 'dispatchWorkgroups'])
+      restore(GPUComputePassEncoder.prototype, name)
     for (const name of ['submit', 'writeBuffer']) restore(GPUQueue.prototype, name)
     restore(GPUBuffer.prototype, 'mapAsync')
   }
@@ -70,20 +106,35 @@ export async function recorded(act) {
 export async function encodeMilliseconds(dispatches, act) {
   const times = []
   let begun
-  patch(GPUDevice.prototype, 'createCommandEncoder', (original) => function (...args) {
-    begun = { at: performance.now(), dispatches: 0 }
-    return original.apply(this, args)
-  })
-  patch(GPUComputePassEncoder.prototype, 'dispatchWorkgroups', (original) => function (...grid) {
-    if (begun !== undefined) begun.dispatches++
-    return original.apply(this, grid)
-  })
-  patch(GPUQueue.prototype, 'submit', (original) => function (buffers) {
-    const result = original.call(this, buffers)
-    if (begun?.dispatches === dispatches) times.push(performance.now() - begun.at)
-    begun = undefined
-    return result
-  })
+  patch(
+    GPUDevice.prototype,
+    'createCommandEncoder',
+    (original) =>
+      function (...args) {
+        begun = { at: performance.now(), dispatches: 0 }
+        return original.apply(this, args)
+      },
+  )
+  patch(
+    GPUComputePassEncoder.prototype,
+    'dispatchWorkgroups',
+    (original) =>
+      function (...grid) {
+        if (begun !== undefined) begun.dispatches++
+        return original.apply(this, grid)
+      },
+  )
+  patch(
+    GPUQueue.prototype,
+    'submit',
+    (original) =>
+      function (buffers) {
+        const result = original.call(this, buffers)
+        if (begun?.dispatches === dispatches) times.push(performance.now() - begun.at)
+        begun = undefined
+        return result
+      },
+  )
   try {
     await act()
   } finally {
@@ -98,7 +149,7 @@ export async function encodeMilliseconds(dispatches, act) {
 export async function replayed(list) {
   const { device } = seen
   let [times, best] = [1, Infinity]
-  for (let batches = 0; batches < 3; ) {
+  for (let batches = 0; batches < 3;) {
     const start = performance.now()
     const encoder = device.createCommandEncoder()
     const pass = encoder.beginComputePass()

@@ -7,7 +7,8 @@ import { encodeMilliseconds, median, recorded, replayed, seen, watchMemory } fro
 
 const round = (value, digits = 3) => Number(value.toPrecision(digits + 1))
 
-const user = (text, maxOutputTokens) => JSON.stringify({ messages: [{ role: 'user', content: [{ text }] }], config: { temperature: 0, maxOutputTokens } })
+const user = (text, maxOutputTokens) =>
+  JSON.stringify({ messages: [{ role: 'user', content: [{ text }] }], config: { temperature: 0, maxOutputTokens } })
 
 /** A text that becomes about so many tokens, and begins differently each time. */
 function textOf(model, tokens, salt) {
@@ -40,7 +41,14 @@ async function answer(model, text, tokens) {
     last = now
   }
   generation.free()
-  return { prompt, cached: pulled.reply.usage.cachedContentTokens, prefillMs: read - begun, firstTokenMs: (first ?? read) - start, tokenMs: median(times), times }
+  return {
+    prompt,
+    cached: pulled.reply.usage.cachedContentTokens,
+    prefillMs: read - begun,
+    firstTokenMs: (first ?? read) - start,
+    tokenMs: median(times),
+    times,
+  }
 }
 
 /** Milliseconds from stopping a prompt until the error arrives, and until the GPU is idle: the worst of six; nothing if prompts are too fast to be stopped. */
@@ -48,7 +56,10 @@ async function stopping(model, length) {
   const [reported, idle] = [[], []]
   for (let turn = 0; turn < 6; turn++) {
     const generation = model.start(user(textOf(model, length, `stop ${turn}`), 2), 1)
-    const reading = generation.next().then(() => false, () => true)
+    const reading = generation.next().then(
+      () => false,
+      () => true,
+    )
     await new Promise((resolve) => setTimeout(resolve, 40 + 37 * turn))
     const start = performance.now()
     generation.cancel()
@@ -90,10 +101,21 @@ async function measure(plan) {
   const megabytes = () => round(wasm.memory.buffer.byteLength / 1e6)
   const { blob, shape, weights } = await GeneratedBlob.fetch('/model')
   const longest = Math.max(...plan.prompts, ...plan.contexts)
-  const options = { contextWindow: longest + 4 * plan.tokens + 64, device: plan.device, precision: plan.precision, kind: 'generator' }
+  const options = {
+    contextWindow: longest + 4 * plan.tokens + 64,
+    device: plan.device,
+    precision: plan.precision,
+    kind: 'generator',
+  }
   const start = performance.now()
   const model = await engine.Model.load([blob], JSON.stringify(options), progress)
-  Object.assign(report, { load_s: round((performance.now() - start) / 1000), adapter: await adapterName(plan.device), plan: JSON.parse(model.facts()).gpuPlan, gpu_bytes: seen.gpuBytes, file_bytes: blob.size })
+  Object.assign(report, {
+    load_s: round((performance.now() - start) / 1000),
+    adapter: await adapterName(plan.device),
+    plan: JSON.parse(model.facts()).gpuPlan,
+    gpu_bytes: seen.gpuBytes,
+    file_bytes: blob.size,
+  })
   report.wasm_after_load_mb = megabytes()
   await answer(model, textOf(model, 20, 'warm'), 4)
 
@@ -108,7 +130,8 @@ async function measure(plan) {
   for (const length of plan.prompts) {
     if (leaveOut(`reading ${length}`, (plan.turns * length) / rate)) continue
     const turns = []
-    for (let turn = 0; turn < plan.turns; turn++) turns.push(await answer(model, textOf(model, length, `read ${length} ${turn}`), 2))
+    for (let turn = 0; turn < plan.turns; turn++)
+      turns.push(await answer(model, textOf(model, length, `read ${length} ${turn}`), 2))
     const { prompt, cached } = turns[0]
     rate = ((prompt - cached) * 1000) / median(turns.map((it) => it.prefillMs))
     report.prefill_tps[length] = round(rate)
@@ -121,11 +144,16 @@ async function measure(plan) {
   }
   Object.assign(report, await writing(model, plan, leaveOut))
   if (plan.isBrief) return report
-  if (plan.device === 'gpu') Object.assign(report, await stopping(model, Math.max(...plan.prompts)), await internals(model, shape))
+  if (plan.device === 'gpu')
+    Object.assign(report, await stopping(model, Math.max(...plan.prompts)), await internals(model, shape))
   else {
     const read = await threadReading()
     const perToken = weights * Math.max(...Object.values(report.decode_tps))
-    Object.assign(report, { read_gbps: round(read / 1e9), decode_gbps: round(perToken / 1e9), decode_ratio: round(perToken / read) })
+    Object.assign(report, {
+      read_gbps: round(read / 1e9),
+      decode_gbps: round(perToken / 1e9),
+      decode_ratio: round(perToken / read),
+    })
   }
   report.wasm_peak_mb = megabytes()
   return report

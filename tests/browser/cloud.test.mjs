@@ -18,7 +18,10 @@ await setting.page.exposeFunction('chunkHasArrived', () => onFirstChunk())
 test('a question and its answer', async () => {
   const answer = await run(({ gemini }) => told(hybridge.geminiModel(gemini).generate('hello there')))
   assert.equal(answer.text, 'You said: hello there')
-  assert.deepEqual([answer.finishReason, answer.finishMessage, answer.branch, answer.inferenceSource], ['stop', 'STOP', 'gemini-x', 'in_cloud'])
+  assert.deepEqual(
+    [answer.finishReason, answer.finishMessage, answer.branch, answer.inferenceSource],
+    ['stop', 'STOP', 'gemini-x', 'in_cloud'],
+  )
   assert.deepEqual(answer.usage, { inputTokens: 3, outputTokens: 4, totalTokens: 7 })
   assert.equal(lastRequest().path, '/v1beta/models/gemini-x:generateContent')
 })
@@ -28,7 +31,9 @@ test('a stream arrives piece by piece', async () => {
   gemini.next(stream(chunk('one '), { wait }, chunk('two', { finishReason: 'STOP' }, { usageMetadata: usage(2, 2) })))
   onFirstChunk = open
   // The second chunk is sent only once the first has been read: nothing waits for a full buffer.
-  const answer = await run(({ gemini }) => streamed(hybridge.geminiModel(gemini).generateStream('x'), () => globalThis.chunkHasArrived()))
+  const answer = await run(({ gemini }) =>
+    streamed(hybridge.geminiModel(gemini).generateStream('x'), () => globalThis.chunkHasArrived()),
+  )
   assert.deepEqual(answer.texts, ['one ', 'two'])
   assert.equal(answer.text, 'one two')
   assert.equal(lastRequest().path, '/v1beta/models/gemini-x:streamGenerateContent?alt=sse')
@@ -42,46 +47,102 @@ test('every field of a request is sent', async () => {
       { role: 'model', content: [{ text: 'yes' }] },
     ],
     prompt: 'and now?',
-    config: { temperature: 0.5, topK: 3, topP: 0.9, seed: 7, maxOutputTokens: 99, stopSequences: ['END'], thinkingConfig: { thinkingBudget: 0 }, branches: { onDevice: { secret: 1 } } },
-    output: { schema: { type: 'object', properties: { zebra: { type: 'string', minLength: 2 }, apple: { type: 'integer', minimum: 3 } }, required: ['zebra', 'apple'] } },
+    config: {
+      temperature: 0.5,
+      topK: 3,
+      topP: 0.9,
+      seed: 7,
+      maxOutputTokens: 99,
+      stopSequences: ['END'],
+      thinkingConfig: { thinkingBudget: 0 },
+      branches: { onDevice: { secret: 1 } },
+    },
+    output: {
+      schema: {
+        type: 'object',
+        properties: { zebra: { type: 'string', minLength: 2 }, apple: { type: 'integer', minimum: 3 } },
+        required: ['zebra', 'apple'],
+      },
+    },
   }
-  const answer = await run(({ gemini, request }) => told(hybridge.geminiModel({ ...gemini, safetySettings: [{ category: 'HARM_CATEGORY_HARASSMENT', threshold: 'BLOCK_NONE' }] }).generate(request)), { request })
+  const answer = await run(
+    ({ gemini, request }) =>
+      told(
+        hybridge
+          .geminiModel({
+            ...gemini,
+            safetySettings: [{ category: 'HARM_CATEGORY_HARASSMENT', threshold: 'BLOCK_NONE' }],
+          })
+          .generate(request),
+      ),
+    { request },
+  )
   assert.deepEqual(answer.output, { zebra: 'and now?', apple: 3 })
   const { body, text } = lastRequest()
   assert.equal(body.systemInstruction.parts[0].text, 'be brief')
-  assert.deepEqual(body.contents.map(({ role }) => role), ['user', 'model', 'user'])
+  assert.deepEqual(
+    body.contents.map(({ role }) => role),
+    ['user', 'model', 'user'],
+  )
   assert.equal(body.generationConfig.thinkingConfig.thinkingBudget, 0)
   assert.equal(body.safetySettings[0].threshold, 'BLOCK_NONE')
-  assert.ok(text.indexOf('zebra') < text.indexOf('apple'), 'a schema keeps the order of its properties, in which a model writes them')
+  assert.ok(
+    text.indexOf('zebra') < text.indexOf('apple'),
+    'a schema keeps the order of its properties, in which a model writes them',
+  )
   assert.ok(!text.includes('secret') && !text.includes('minLength'))
 })
 
-test('tokens are counted, the system\'s too', async () => {
-  const count = await run(({ gemini }) => hybridge.geminiModel(gemini).countTokens({ system: 'sixteen letters!', prompt: 'sixteen letters!' }))
+test("tokens are counted, the system's too", async () => {
+  const count = await run(({ gemini }) =>
+    hybridge.geminiModel(gemini).countTokens({ system: 'sixteen letters!', prompt: 'sixteen letters!' }),
+  )
   assert.equal(count, 8)
 })
 
 test('thoughts stay apart, and go back with their signatures', async () => {
-  const tools = [{ name: 'weather', description: 'The weather.', inputSchema: { type: 'object', properties: { city: { type: 'string' } } } }]
-  const [first, second] = await run(async ({ gemini, tools }) => {
-    const model = hybridge.geminiModel(gemini)
-    const config = { thinkingConfig: { includeThoughts: true } }
-    const messages = [{ role: 'user', content: [{ text: 'weather in Oslo' }] }]
-    const first = await model.generate({ messages, tools, config })
-    messages.push(first.message, { role: 'tool', content: [{ toolResponse: { name: 'weather', output: 'snow' } }] })
-    return [await told(first), await told(model.generate({ messages, tools, config }))]
-  }, { tools })
+  const tools = [
+    {
+      name: 'weather',
+      description: 'The weather.',
+      inputSchema: { type: 'object', properties: { city: { type: 'string' } } },
+    },
+  ]
+  const [first, second] = await run(
+    async ({ gemini, tools }) => {
+      const model = hybridge.geminiModel(gemini)
+      const config = { thinkingConfig: { includeThoughts: true } }
+      const messages = [{ role: 'user', content: [{ text: 'weather in Oslo' }] }]
+      const first = await model.generate({ messages, tools, config })
+      messages.push(first.message, { role: 'tool', content: [{ toolResponse: { name: 'weather', output: 'snow' } }] })
+      return [await told(first), await told(model.generate({ messages, tools, config }))]
+    },
+    { tools },
+  )
   assert.match(first.reasoning, /say it back/)
   assert.deepEqual(first.toolRequests, [{ name: 'weather', input: { city: 'weather in Oslo' } }])
   assert.equal(second.text, 'You said: {"output":"snow"}')
-  assert.deepEqual(lastRequest().body.contents[1].parts, [{ functionCall: { name: 'weather', args: { city: 'weather in Oslo' } }, thoughtSignature: 'ZW11bGF0ZWQ=' }])
+  assert.deepEqual(lastRequest().body.contents[1].parts, [
+    { functionCall: { name: 'weather', args: { city: 'weather in Oslo' } }, thoughtSignature: 'ZW11bGF0ZWQ=' },
+  ])
 })
 
 test('what is blocked is an answer', async () => {
-  for (const reply of [chunks({ promptFeedback: { blockReason: 'SAFETY' } }), chunks(chunk(undefined, { finishReason: 'SAFETY' }))]) {
+  for (const reply of [
+    chunks({ promptFeedback: { blockReason: 'SAFETY' } }),
+    chunks(chunk(undefined, { finishReason: 'SAFETY' })),
+  ]) {
     for (const way of ['generate', 'generateStream']) {
       gemini.next(reply)
-      const answer = await run(({ gemini, way }) => told(way === 'generate' ? hybridge.geminiModel(gemini).generate('x') : hybridge.geminiModel(gemini).generateStream('x').response), { way })
+      const answer = await run(
+        ({ gemini, way }) =>
+          told(
+            way === 'generate'
+              ? hybridge.geminiModel(gemini).generate('x')
+              : hybridge.geminiModel(gemini).generateStream('x').response,
+          ),
+        { way },
+      )
       assert.deepEqual([answer.finishReason, answer.finishMessage, answer.text], ['blocked', 'SAFETY', ''])
     }
   }
@@ -136,10 +197,19 @@ test('refusals have their status and code', async () => {
   for (const way of ['generate', 'stream', 'count']) {
     for (const [reply, ...expected] of table) {
       gemini.next(reply)
-      const { error } = await run(({ gemini, way }) => {
-        const model = hybridge.geminiModel(gemini)
-        return told(way === 'generate' ? model.generate('x') : way === 'stream' ? model.generateStream('x').response : model.countTokens('x'))
-      }, { way })
+      const { error } = await run(
+        ({ gemini, way }) => {
+          const model = hybridge.geminiModel(gemini)
+          return told(
+            way === 'generate'
+              ? model.generate('x')
+              : way === 'stream'
+                ? model.generateStream('x').response
+                : model.countTokens('x'),
+          )
+        },
+        { way },
+      )
       assert.deepEqual([error.status, error.code, error.retryAfterMs].slice(0, expected.length), expected, way)
       assert.ok(error.isOurs)
     }
@@ -148,12 +218,18 @@ test('refusals have their status and code', async () => {
 
 test('a stream that breaks keeps what arrived', async () => {
   const bare = JSON.stringify({ error: { code: 503, message: 'overloaded', status: 'UNAVAILABLE' } })
-  for (const [tail, code] of [[[], 'STREAM_TRUNCATED'], [['cut'], 'STREAM_TRUNCATED'], [[bare], undefined]]) {
+  for (const [tail, code] of [
+    [[], 'STREAM_TRUNCATED'],
+    [['cut'], 'STREAM_TRUNCATED'],
+    [[bare], undefined],
+  ]) {
     // A browser drops the unread bytes of a torn connection.
     const { wait, open } = gate()
     onFirstChunk = open
     gemini.next(stream(chunk('half '), { wait }, ...tail))
-    const answer = await run(({ gemini }) => streamed(hybridge.geminiModel(gemini).generateStream('x'), () => globalThis.chunkHasArrived()))
+    const answer = await run(({ gemini }) =>
+      streamed(hybridge.geminiModel(gemini).generateStream('x'), () => globalThis.chunkHasArrived()),
+    )
     assert.deepEqual(answer.texts, ['half '])
     assert.deepEqual([answer.error.status, answer.error.code], ['UNAVAILABLE', code])
     assert.deepEqual(answer.error.partial, [{ text: 'half ' }])
@@ -161,7 +237,8 @@ test('a stream that breaks keeps what arrived', async () => {
 })
 
 test('a service that cannot be reached is UNAVAILABLE, with a hint', async () => {
-  const unreachable = (baseUrl) => run(({ gemini, baseUrl }) => told(hybridge.geminiModel({ ...gemini, baseUrl }).generate('x')), { baseUrl })
+  const unreachable = (baseUrl) =>
+    run(({ gemini, baseUrl }) => told(hybridge.geminiModel({ ...gemini, baseUrl }).generate('x')), { baseUrl })
   const { startGemini } = await import('../emulator/gemini.mjs')
   const withoutCors = await startGemini({ cors: false })
   try {
@@ -181,10 +258,17 @@ test('a service that cannot be reached is UNAVAILABLE, with a hint', async () =>
 })
 
 test('retries honour the pause the service asks for', async () => {
-  const ask = (retries) => run(async ({ gemini, retries }) => {
-    const started = performance.now()
-    return { ...(await told(hybridge.geminiModel({ ...gemini, retries }).generate('x'))), took: performance.now() - started }
-  }, { retries })
+  const ask = (retries) =>
+    run(
+      async ({ gemini, retries }) => {
+        const started = performance.now()
+        return {
+          ...(await told(hybridge.geminiModel({ ...gemini, retries }).generate('x'))),
+          took: performance.now() - started,
+        }
+      },
+      { retries },
+    )
   const before = gemini.requests.length
   gemini.next(refusals.rate('0.05s'))
   gemini.next(refusals.rate('0.05s'))
@@ -221,7 +305,11 @@ test('stopping ends a pause', async () => {
 test('the key goes into its header and nowhere else', async () => {
   const keys = await run(async ({ gemini, origin }) => {
     document.cookie = 'session=1'
-    const model = hybridge.geminiModel({ ...gemini, apiKey: async () => ` ${gemini.apiKey}\n`, headers: () => ({ 'x-goog-api-key': 'overruled' }) })
+    const model = hybridge.geminiModel({
+      ...gemini,
+      apiKey: async () => ` ${gemini.apiKey}\n`,
+      headers: () => ({ 'x-goog-api-key': 'overruled' }),
+    })
     return [await told(model.generate('x')), String(model), JSON.stringify(model), origin]
   })
   assert.equal(keys[0].text, 'You said: x')
@@ -232,7 +320,9 @@ test('the key goes into its header and nowhere else', async () => {
   assert.equal(headers.referer, undefined)
   assert.equal(headers.cookie, undefined)
   assert.match(headers['cache-control'], /no-cache|no-store/)
-  const own = Object.keys(headers).filter((name) => !/^(sec-|accept|user-agent|host|connection|origin|cache-control|pragma|content-length)/.test(name))
+  const own = Object.keys(headers).filter(
+    (name) => !/^(sec-|accept|user-agent|host|connection|origin|cache-control|pragma|content-length)/.test(name),
+  )
   assert.deepEqual(own.sort(), ['content-type', 'x-goog-api-key'])
 })
 
@@ -241,31 +331,63 @@ test('a missing key is reported before anything is sent', async () => {
   const outcomes = await run(async ({ gemini: { apiKey, ...gemini } }) => {
     const ask = (more) => told(hybridge.geminiModel({ ...gemini, ...more }).generate('x'))
     return [
-      await ask({ baseUrl: undefined }), await ask({ apiKey: '' }), await ask({ apiKey: () => undefined }),
-      await ask({ apiKey: () => { throw new TypeError('callback') } }),
-      await ask({ apiKey: () => { throw new hybridge.HybridError('UNAVAILABLE', 'broker is down') } }),
+      await ask({ baseUrl: undefined }),
+      await ask({ apiKey: '' }),
+      await ask({ apiKey: () => undefined }),
+      await ask({
+        apiKey: () => {
+          throw new TypeError('callback')
+        },
+      }),
+      await ask({
+        apiKey: () => {
+          throw new hybridge.HybridError('UNAVAILABLE', 'broker is down')
+        },
+      }),
       await ask({ apiKey: 'schlüssel…' }),
     ]
   })
-  assert.deepEqual(outcomes.map(({ error }) => [error.status, error.code]), [
-    ['UNAUTHENTICATED', 'API_KEY_MISSING'], ['UNAUTHENTICATED', 'API_KEY_MISSING'], ['UNAUTHENTICATED', 'API_KEY_MISSING'],
-    ['UNAUTHENTICATED', 'CREDENTIALS_FAILED'], ['UNAVAILABLE', undefined], ['INVALID_ARGUMENT', 'HEADER_INVALID'],
-  ])
+  assert.deepEqual(
+    outcomes.map(({ error }) => [error.status, error.code]),
+    [
+      ['UNAUTHENTICATED', 'API_KEY_MISSING'],
+      ['UNAUTHENTICATED', 'API_KEY_MISSING'],
+      ['UNAUTHENTICATED', 'API_KEY_MISSING'],
+      ['UNAUTHENTICATED', 'CREDENTIALS_FAILED'],
+      ['UNAVAILABLE', undefined],
+      ['INVALID_ARGUMENT', 'HEADER_INVALID'],
+    ],
+  )
   assert.equal(gemini.requests.length, before)
 })
 
-test('a fetch of the page\'s own is used', async () => {
+test("a fetch of the page's own is used", async () => {
   const [answer, seen, failed] = await run(async ({ gemini }) => {
     const seen = []
     const fetch = (url, init) => {
-      seen.push([url, init.method, init.cache, init.credentials, init.referrerPolicy, init.signal instanceof AbortSignal])
+      seen.push([
+        url,
+        init.method,
+        init.cache,
+        init.credentials,
+        init.referrerPolicy,
+        init.signal instanceof AbortSignal,
+      ])
       return globalThis.fetch(url, init)
     }
-    const failing = async () => { throw Object.assign(new Error('x'), { status: 'PERMISSION_DENIED', code: 'APP_CHECK' }) }
-    return [await told(hybridge.geminiModel({ ...gemini, fetch }).generate('x')), seen, await told(hybridge.geminiModel({ ...gemini, fetch: failing }).generate('x'))]
+    const failing = async () => {
+      throw Object.assign(new Error('x'), { status: 'PERMISSION_DENIED', code: 'APP_CHECK' })
+    }
+    return [
+      await told(hybridge.geminiModel({ ...gemini, fetch }).generate('x')),
+      seen,
+      await told(hybridge.geminiModel({ ...gemini, fetch: failing }).generate('x')),
+    ]
   })
   assert.equal(answer.text, 'You said: x')
-  assert.deepEqual(seen, [[`${gemini.origin}/v1beta/models/gemini-x:generateContent`, 'POST', 'no-store', 'omit', 'no-referrer', true]])
+  assert.deepEqual(seen, [
+    [`${gemini.origin}/v1beta/models/gemini-x:generateContent`, 'POST', 'no-store', 'omit', 'no-referrer', true],
+  ])
   assert.deepEqual([failed.error.status, failed.error.code], ['PERMISSION_DENIED', 'APP_CHECK'])
 })
 
@@ -273,24 +395,45 @@ test('many at once, and one of them stopped', async () => {
   const texts = await run(async ({ gemini }) => {
     const model = hybridge.geminiModel(gemini)
     const stop = new AbortController()
-    return Promise.all(Array.from({ length: 20 }, async (_, index) => {
-      const running = model.generateStream(`number ${index}`, index === 7 ? { signal: stop.signal } : {})
-      if (index === 7) stop.abort()
-      const { text, error } = await streamed(running)
-      return text ?? error.status
-    }))
+    return Promise.all(
+      Array.from({ length: 20 }, async (_, index) => {
+        const running = model.generateStream(`number ${index}`, index === 7 ? { signal: stop.signal } : {})
+        if (index === 7) stop.abort()
+        const { text, error } = await streamed(running)
+        return text ?? error.status
+      }),
+    )
   })
-  assert.deepEqual(texts, Array.from({ length: 20 }, (_, index) => (index === 7 ? 'CANCELLED' : `You said: number ${index}`)))
+  assert.deepEqual(
+    texts,
+    Array.from({ length: 20 }, (_, index) => (index === 7 ? 'CANCELLED' : `You said: number ${index}`)),
+  )
 })
 
 test('no error, trace or log line shows the key or the prompt', async () => {
   const secret = 'my diary says that Rosa is ill'
-  const echo = ({ text, headers }) => refusal(400, 'INVALID_ARGUMENT', `cannot read ${JSON.parse(text).contents[0].parts[0].text} with key ${headers['x-goog-api-key']}`)
-  const replies = [echo, refusals.badKey(), refusals.overloaded(), stream(chunk(secret)), stream('data: nonsense\n\n'), { status: 502, steps: [`<p>${secret} ${key}</p>`] }, chunks(chunk(secret, { finishReason: 'SAFETY' }))]
+  const echo = ({ text, headers }) =>
+    refusal(
+      400,
+      'INVALID_ARGUMENT',
+      `cannot read ${JSON.parse(text).contents[0].parts[0].text} with key ${headers['x-goog-api-key']}`,
+    )
+  const replies = [
+    echo,
+    refusals.badKey(),
+    refusals.overloaded(),
+    stream(chunk(secret)),
+    stream('data: nonsense\n\n'),
+    { status: 502, steps: [`<p>${secret} ${key}</p>`] },
+    chunks(chunk(secret, { finishReason: 'SAFETY' })),
+  ]
   const shown = []
   for (const reply of replies) {
     gemini.next(reply)
-    const { failed, error } = await run(({ gemini, secret }) => streamed(hybridge.geminiModel(gemini).generateStream(secret)), { secret })
+    const { failed, error } = await run(
+      ({ gemini, secret }) => streamed(hybridge.geminiModel(gemini).generateStream(secret)),
+      { secret },
+    )
     shown.push(failed?.shown, failed?.message, error?.shown, error?.message)
   }
   const shownAtAll = shown.filter((it) => it !== undefined)

@@ -18,14 +18,24 @@ const address = (name = 'tiny') => `${it.host.origin}/${name}.gguf`
 
 async function openModel(options = {}) {
   const page = await it.open()
-  await page.evaluate(({ url, options }) => {
-    globalThis.gemma = hybridge.gemmaModel({ model: { url }, contextWindow: 2048, ...options, ...impatient })
-  }, { url: address(), options })
+  await page.evaluate(
+    ({ url, options }) => {
+      globalThis.gemma = hybridge.gemmaModel({ model: { url }, contextWindow: 2048, ...options, ...impatient })
+    },
+    { url: address(), options },
+  )
   return page
 }
 
 test('both precisions answer on the CPU, and answer, trace and availability say so', async () => {
-  const native = it.models.answer('q8_0', ['--prompt', 'What is the capital of France?', '--temperature', '0', '--tokens', '12'])
+  const native = it.models.answer('q8_0', [
+    '--prompt',
+    'What is the capital of France?',
+    '--temperature',
+    '0',
+    '--tokens',
+    '12',
+  ])
   for (const precision of ['exact', 'fast']) {
     const page = await openModel({ precision })
     const found = await page.evaluate(async () => {
@@ -35,7 +45,11 @@ test('both precisions answer on the CPU, and answer, trace and availability say 
       const answer = await gemma.generate({ prompt: 'What is the capital of France?', config })
       const ai = hybridge.hybridModel({ branches: { here: gemma }, strategy: new hybridge.FallbackStrategy(['here']) })
       const routed = await ai.generate({ prompt: 'hi', config })
-      return { availability, text: answer.text, devices: [answer.device, answer.routing.attempts[0].device, routed.device, routed.routing.attempts[0].device] }
+      return {
+        availability,
+        text: answer.text,
+        devices: [answer.device, answer.routing.attempts[0].device, routed.device, routed.routing.attempts[0].device],
+      }
     })
     assert.deepEqual(found.devices, ['cpu', 'cpu', 'cpu', 'cpu'])
     assert.equal(found.availability.device, 'cpu')
@@ -105,7 +119,16 @@ function wideHeader(size) {
   parts.push(Buffer.from('GGUF'))
   number(3, 4)
   number(0, 8)
-  const values = { context_length: 131072, embedding_length: 3840, block_count: 48, feed_forward_length: 15360, 'attention.head_count': 16, 'attention.head_count_kv': 8, 'attention.key_length': 256, 'attention.sliding_window': 1024 }
+  const values = {
+    context_length: 131072,
+    embedding_length: 3840,
+    block_count: 48,
+    feed_forward_length: 15360,
+    'attention.head_count': 16,
+    'attention.head_count_kv': 8,
+    'attention.key_length': 256,
+    'attention.sliding_window': 1024,
+  }
   number(Object.keys(values).length + 1, 8)
   text('general.architecture')
   number(8, 4)
@@ -122,11 +145,21 @@ test('what does not fit into memory is refused before it is fetched, with the nu
   const size = 8 << 20
   it.host.files = { '/tiny.gguf': wideHeader(size) }
   const page = await openModel({ device: 'cpu', contextWindow: 131072 })
-  const found = await page.evaluate(async () => ({ load: await outcome(gemma.load()), availability: await gemma.availability() }))
+  const found = await page.evaluate(async () => ({
+    load: await outcome(gemma.load()),
+    availability: await gemma.availability(),
+  }))
   assert.equal(found.load.code, 'OUT_OF_MEMORY', JSON.stringify(found))
-  assert.match(found.load.message, /takes \d+ MiB of memory \(8 MiB of weights, \d+ MiB of keys and values, \d+ MiB beside\) where 4032 MiB can be had/)
+  assert.match(
+    found.load.message,
+    /takes \d+ MiB of memory \(8 MiB of weights, \d+ MiB of keys and values, \d+ MiB beside\) where 4032 MiB can be had/,
+  )
   assert.deepEqual([found.availability.status, found.availability.code], ['unavailable', 'OUT_OF_MEMORY'])
-  const asked = it.host.requests.reduce((sum, { range }) => sum + (/^bytes=(\d+)-(\d+)$/.exec(range ?? '') ?? []).slice(1).reduce((from, to) => to - from + 1, 0), 0)
+  const asked = it.host.requests.reduce(
+    (sum, { range }) =>
+      sum + (/^bytes=(\d+)-(\d+)$/.exec(range ?? '') ?? []).slice(1).reduce((from, to) => to - from + 1, 0),
+    0,
+  )
   assert.ok(asked < size / 2, `${asked} of ${size} bytes were asked for`)
   await page.context().close()
 })
@@ -138,9 +171,15 @@ test('a browser without SIMD gets an error before anything is fetched', async ()
     WebAssembly.validate = () => false
     return { load: await outcome(gemma.load()), state: gemma.state, availability: await gemma.availability() }
   })
-  assert.deepEqual([found.load.status, found.load.code, found.state], ['FAILED_PRECONDITION', 'SIMD_UNAVAILABLE', 'absent'])
+  assert.deepEqual(
+    [found.load.status, found.load.code, found.state],
+    ['FAILED_PRECONDITION', 'SIMD_UNAVAILABLE', 'absent'],
+  )
   assert.deepEqual([found.availability.status, found.availability.code], ['unavailable', 'SIMD_UNAVAILABLE'])
-  assert.ok(it.site.requests.every((path) => !path.includes('worker')), it.site.requests.join(' '))
+  assert.ok(
+    it.site.requests.every((path) => !path.includes('worker')),
+    it.site.requests.join(' '),
+  )
   await page.context().close()
 })
 
@@ -151,14 +190,18 @@ test('a GPU that goes away before the first word: who waits is answered by the C
     { waitForLoad: true, speaksFirst: true, expected: 'DEVICE_LOST' },
   ]) {
     const page = await openModel()
-    const found = await page.evaluate(async ({ url, waitForLoad, speaksFirst }) => {
-      const engines = new BroadcastChannel('engines')
-      let count = 0
-      engines.onmessage = ({ data }) => data.asks && engines.postMessage({ be: count++ === 0 ? 'gpu' : 'cpu', speaksFirst })
-      const gemma = hybridge.gemmaModel({ model: new Blob(['x']), waitForLoad, workerUrl: '/cpu/lost-engine.mjs' })
-      await gemma.load()
-      return await outcome(gemma.generate('hi').then(({ text, device }) => ({ text, device })))
-    }, { url: address(), waitForLoad, speaksFirst: speaksFirst === true })
+    const found = await page.evaluate(
+      async ({ url, waitForLoad, speaksFirst }) => {
+        const engines = new BroadcastChannel('engines')
+        let count = 0
+        engines.onmessage = ({ data }) =>
+          data.asks && engines.postMessage({ be: count++ === 0 ? 'gpu' : 'cpu', speaksFirst })
+        const gemma = hybridge.gemmaModel({ model: new Blob(['x']), waitForLoad, workerUrl: '/cpu/lost-engine.mjs' })
+        await gemma.load()
+        return await outcome(gemma.generate('hi').then(({ text, device }) => ({ text, device })))
+      },
+      { url: address(), waitForLoad, speaksFirst: speaksFirst === true },
+    )
     assert.deepEqual(found.value ?? found.code, expected)
     await page.context().close()
   }

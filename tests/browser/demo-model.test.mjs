@@ -49,12 +49,16 @@ test('the tiny model answers here, and the conversation continues in the cloud',
   await page.waitForSelector('.badge')
   assert.equal(await page.textContent('#log li.model .words'), 'GARDEN')
   assert.equal(await page.getAttribute('.badge', 'data-branch'), 'onDevice')
-  for (const said of [/on this device/, /first token \d/, /confidence \d+ %/, /tokens, free/, /onDevice/]) assert.match(await page.textContent('.badge'), said)
+  for (const said of [/on this device/, /first token \d/, /confidence \d+ %/, /tokens, free/, /onDevice/])
+    assert.match(await page.textContent('.badge'), said)
   await page.check('#fault-gpuLost')
   await ask(page, 'And now?')
   await page.waitForFunction(() => document.querySelectorAll('.badge').length === 2)
   assert.equal(await page.locator('.badge').last().getAttribute('data-branch'), 'cloud')
-  assert.deepEqual(demo.gemini.requests.at(-1).body.contents.map(({ role }) => role), ['user', 'model', 'user'])
+  assert.deepEqual(
+    demo.gemini.requests.at(-1).body.contents.map(({ role }) => role),
+    ['user', 'model', 'user'],
+  )
   assert.deepEqual(problems, [])
   await context.close()
 })
@@ -115,8 +119,14 @@ test('where files cannot be stored, the model runs anyway, and the page says so'
 test('a file that is no model, and a host that is not there, are sentences with a next step', async () => {
   const { context, page } = await open()
   await choose(page, 'file')
-  await page.setInputFiles('#model-file', { name: 'holiday.gguf', mimeType: 'application/octet-stream', buffer: Buffer.alloc(4096, 7) })
-  await page.waitForFunction(() => !/Choose a \.gguf file\.$|Checking/.test(document.querySelector('#model-state').textContent))
+  await page.setInputFiles('#model-file', {
+    name: 'holiday.gguf',
+    mimeType: 'application/octet-stream',
+    buffer: Buffer.alloc(4096, 7),
+  })
+  await page.waitForFunction(
+    () => !/Choose a \.gguf file\.$|Checking/.test(document.querySelector('#model-state').textContent),
+  )
   if (await page.isEnabled('#model-load')) await page.click('#model-load')
   await modelSays(page, /This file is not a usable GGUF model\. Choose a \.gguf file of a Gemma 3 model\./)
   await choose(page, 'url')
@@ -132,7 +142,11 @@ test('a file that is no model, and a host that is not there, are sentences with 
 test('the tiny model loads unasked, and its samples are answered in any order', async () => {
   const { context, page, problems } = await open({ path: '?load=yes' })
   await modelSays(page, /^Ready/)
-  const expected = { 'What is 47 + 38?': ['onDevice', '47 + 38 = 70 + 15 = 85.'], 'Write "lemon" in capitals.': ['onDevice', 'LEMON'], 'Why is the sky blue?': ['cloud', /blue light/] }
+  const expected = {
+    'What is 47 + 38?': ['onDevice', '47 + 38 = 70 + 15 = 85.'],
+    'Write "lemon" in capitals.': ['onDevice', 'LEMON'],
+    'Why is the sky blue?': ['cloud', /blue light/],
+  }
   const names = Object.keys(expected)
   const order = [...names, ...names.toReversed(), ...names]
   for (const [index, text] of order.entries()) {
@@ -140,7 +154,11 @@ test('the tiny model loads unasked, and its samples are answered in any order', 
     await page.waitForFunction((count) => document.querySelectorAll('.badge').length === count, index + 1)
     const [branch, words] = expected[text]
     assert.equal(await page.locator('.badge').last().getAttribute('data-branch'), branch, `${index}: ${text}`)
-    assert.match(await page.locator('#log li.model .words').last().textContent(), words instanceof RegExp ? words : new RegExp(`^${words.replace(/[+.]/g, '\\$&')}$`), `${index}: ${text}`)
+    assert.match(
+      await page.locator('#log li.model .words').last().textContent(),
+      words instanceof RegExp ? words : new RegExp(`^${words.replace(/[+.]/g, '\\$&')}$`),
+      `${index}: ${text}`,
+    )
   }
   assert.deepEqual(problems, [])
   await context.close()
@@ -165,7 +183,10 @@ test('by keyboard alone: a model is loaded, a question asked, a panel opened', a
   async function tabTo(id) {
     for (let turn = 0; turn < 40; turn++) {
       await press('Tab')
-      const { name, outline } = await page.evaluate(() => ({ name: document.activeElement === document.body ? undefined : document.activeElement.id, outline: getComputedStyle(document.activeElement).outlineStyle }))
+      const { name, outline } = await page.evaluate(() => ({
+        name: document.activeElement === document.body ? undefined : document.activeElement.id,
+        outline: getComputedStyle(document.activeElement).outlineStyle,
+      }))
       // Past the last element the browser itself has the focus.
       if (name === undefined) continue
       assert.notEqual(outline, 'none', `the focus on ${name} is seen`)
@@ -200,7 +221,10 @@ test('reduced motion stops the animation', async () => {
   await page.check('#fault-slowCloud')
   await ask(page, 'Wait')
   await page.waitForSelector('#log .waiting')
-  assert.equal(await page.evaluate(() => getComputedStyle(document.querySelector('#log .waiting'), '::after').animationName), 'none')
+  assert.equal(
+    await page.evaluate(() => getComputedStyle(document.querySelector('#log .waiting'), '::after').animationName),
+    'none',
+  )
   await context.close()
 })
 

@@ -14,7 +14,10 @@ before(async () => {
 })
 after(() => demo?.close())
 
-const done = (page) => page.waitForFunction(() => /^(Done|Stopped)/.test(document.querySelector('#progress-words').textContent), undefined, { timeout: 120_000 })
+const done = (page) =>
+  page.waitForFunction(() => /^(Done|Stopped)/.test(document.querySelector('#progress-words').textContent), undefined, {
+    timeout: 120_000,
+  })
 
 async function within(gpu, act) {
   const browser = await launch({ gpu })
@@ -27,43 +30,46 @@ async function within(gpu, act) {
   }
 }
 
-test('a loaded model’s speeds are plotted, tabled and taken away', () => within(false, async (page) => {
-  await loadTiny(page)
-  await page.click('#measure')
-  await done(page)
-  assert.match(await page.textContent('#progress-words'), /There is no WebGPU here/)
-  const [download] = await Promise.all([page.waitForEvent('download'), page.click('#export')])
-  const { memory, speed } = JSON.parse(readFileSync(await download.path(), 'utf8'))
-  assert.ok(memory.cpu.readGBps > 0 && memory.cpu.matvecGWps > 0)
-  assert.equal(speed.rows.length, 3)
-  for (const [index, { inputTokens, prefill, decode, firstMs }] of speed.rows.entries()) {
-    assert.ok(inputTokens > (speed.rows[index - 1]?.inputTokens ?? 0), 'prompts grow')
-    assert.ok(prefill > 0 && firstMs > 0)
-    // An answer of one piece has no speed; then there is none, instead of a wrong one.
-    assert.ok(decode === undefined || decode > 0)
-  }
-  assert.equal(await page.locator('#speeds svg[role=img]').count(), 2)
-  assert.equal(await page.locator('#speeds tbody tr').count(), 3)
-  const told = await page.textContent('#speeds svg desc')
-  for (const { inputTokens } of speed.rows) assert.ok(told.includes(`${inputTokens} tokens in: `))
-}))
+test('a loaded model’s speeds are plotted, tabled and taken away', () =>
+  within(false, async (page) => {
+    await loadTiny(page)
+    await page.click('#measure')
+    await done(page)
+    assert.match(await page.textContent('#progress-words'), /There is no WebGPU here/)
+    const [download] = await Promise.all([page.waitForEvent('download'), page.click('#export')])
+    const { memory, speed } = JSON.parse(readFileSync(await download.path(), 'utf8'))
+    assert.ok(memory.cpu.readGBps > 0 && memory.cpu.matvecGWps > 0)
+    assert.equal(speed.rows.length, 3)
+    for (const [index, { inputTokens, prefill, decode, firstMs }] of speed.rows.entries()) {
+      assert.ok(inputTokens > (speed.rows[index - 1]?.inputTokens ?? 0), 'prompts grow')
+      assert.ok(prefill > 0 && firstMs > 0)
+      // An answer of one piece has no speed; then there is none, instead of a wrong one.
+      assert.ok(decode === undefined || decode > 0)
+    }
+    assert.equal(await page.locator('#speeds svg[role=img]').count(), 2)
+    assert.equal(await page.locator('#speeds tbody tr').count(), 3)
+    const told = await page.textContent('#speeds svg desc')
+    for (const { inputTokens } of speed.rows) assert.ok(told.includes(`${inputTokens} tokens in: `))
+  }))
 
-test('a GPU is measured, and what it computed is right', () => within(true, async (page) => {
-  await page.click('#measure')
-  await done(page)
-  assert.match(await page.textContent('#progress-words'), /^Done\. No model is loaded/)
-  const cells = await page.locator('#memory tbody tr').last().locator('td').allTextContents()
-  assert.equal(cells.length, 2)
-  for (const cell of cells) assert.ok(Number(cell) >= 0, `a figure, found ${cell}`)
-}))
+test('a GPU is measured, and what it computed is right', () =>
+  within(true, async (page) => {
+    await page.click('#measure')
+    await done(page)
+    assert.match(await page.textContent('#progress-words'), /^Done\. No model is loaded/)
+    const cells = await page.locator('#memory tbody tr').last().locator('td').allTextContents()
+    assert.equal(cells.length, 2)
+    for (const cell of cells) assert.ok(Number(cell) >= 0, `a figure, found ${cell}`)
+  }))
 
-test('stop stops', () => within(false, async (page) => {
-  // At once: a busy page draws no frame for a pointer to be sure of.
-  await page.evaluate(() => {
-    document.querySelector('#measure').click()
-    document.querySelector('#stop').click()
-  })
-  await done(page)
-  assert.match(await page.textContent('#progress-words'), /^Stopped/)
-  assert.equal(await page.isEnabled('#measure'), true)
-}))
+test('stop stops', () =>
+  within(false, async (page) => {
+    // At once: a busy page draws no frame for a pointer to be sure of.
+    await page.evaluate(() => {
+      document.querySelector('#measure').click()
+      document.querySelector('#stop').click()
+    })
+    await done(page)
+    assert.match(await page.textContent('#progress-words'), /^Stopped/)
+    assert.equal(await page.isEnabled('#measure'), true)
+  }))

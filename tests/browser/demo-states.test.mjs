@@ -28,7 +28,9 @@ after(async () => {
 /** What axe-core finds serious or critical, as lines. */
 async function serious(page) {
   const { violations } = await page.evaluate(() => axe.run(document, { resultTypes: ['violations'] }))
-  return violations.filter(({ impact }) => impact === 'serious' || impact === 'critical').flatMap(({ id, nodes }) => nodes.map(({ target, failureSummary }) => `${id}: ${target} ${failureSummary}`))
+  return violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .flatMap(({ id, nodes }) => nodes.map(({ target, failureSummary }) => `${id}: ${target} ${failureSummary}`))
 }
 
 for (const state of states) {
@@ -44,7 +46,10 @@ for (const state of states) {
         assert.deepEqual(await serious(page), [], `${name}, ${colorScheme}`)
         await page.screenshot({ path: join(shots, `${state.name}-${name}-${colorScheme}.png`), fullPage: true })
       }
-      assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${name}: nothing stands out to the side`)
+      assert.ok(
+        await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth),
+        `${name}: nothing stands out to the side`,
+      )
     }
     assert.deepEqual(problems, [])
     await context.close()

@@ -60,7 +60,9 @@ test('a simulated failure is a sentence, not a spinner', async () => {
 test('the preview says what would happen, and personal data is pinned', async () => {
   await page.selectOption('#recipe', 'privacy')
   await page.fill('#prompt', 'write to ada@example.com')
-  await page.waitForFunction(() => /Stays on this device: it contains an e-mail address/.test(document.querySelector('#preview').textContent))
+  await page.waitForFunction(() =>
+    /Stays on this device: it contains an e-mail address/.test(document.querySelector('#preview').textContent),
+  )
   const asked = demo.asked()
   await page.click('#send')
   await page.waitForFunction(() => document.querySelectorAll('li.error').length === 2)

@@ -6,20 +6,39 @@ import { calm, setUp } from './life/page.mjs'
 
 const schema = {
   type: 'object',
-  properties: { words: { type: 'array', items: { type: 'string', pattern: '^[a-z]{1,5}$' }, minItems: 1, maxItems: 2 }, sky: { enum: ['blue', 'grey'] }, degrees: { type: 'integer', minimum: -40, maximum: 50 } },
+  properties: {
+    words: { type: 'array', items: { type: 'string', pattern: '^[a-z]{1,5}$' }, minItems: 1, maxItems: 2 },
+    sky: { enum: ['blue', 'grey'] },
+    degrees: { type: 'integer', minimum: -40, maximum: 50 },
+  },
   required: ['words', 'sky', 'degrees'],
 }
-const tools = [{ name: 'weather', description: 'the weather of a city', inputSchema: { type: 'object', properties: { city: { enum: ['Bonn', 'Rome'] } }, required: ['city'] } }]
+const tools = [
+  {
+    name: 'weather',
+    description: 'the weather of a city',
+    inputSchema: { type: 'object', properties: { city: { enum: ['Bonn', 'Rome'] } }, required: ['city'] },
+  },
+]
 
 for (const device of ['cpu', 'gpu']) {
   test(`on the ${device}`, async (context) => {
     const it = await setUp({ gpu: device === 'gpu' })
     const open = async (name) => {
       const page = await it.open()
-      await page.evaluate(async ({ url, device }) => {
-        globalThis.gemma = hybridge.gemmaModel({ model: { url }, device, contextWindow: 512, cache: 'none', ...impatient })
-        await gemma.load()
-      }, { url: `${it.host.origin}/${name}.gguf`, device })
+      await page.evaluate(
+        async ({ url, device }) => {
+          globalThis.gemma = hybridge.gemmaModel({
+            model: { url },
+            device,
+            contextWindow: 512,
+            cache: 'none',
+            ...impatient,
+          })
+          await gemma.load()
+        },
+        { url: `${it.host.origin}/${name}.gguf`, device },
+      )
       return page
     }
     try {
@@ -27,13 +46,29 @@ for (const device of ['cpu', 'gpu']) {
       await context.test('JSON satisfies its schema, and grows while it streams', async () => {
         const page = await open('tiny')
         const found = await page.evaluate(async (schema) => {
-          const answer = gemma.generateStream({ prompt: 'What is the weather?', output: { schema }, config: { temperature: 1, seed: 3 } })
+          const answer = gemma.generateStream({
+            prompt: 'What is the weather?',
+            output: { schema },
+            config: { temperature: 1, seed: 3 },
+          })
           let partial
           for await (const chunk of answer) partial = chunk.output ?? partial
           const { text, output, outputError, finishReason } = await answer.response
-          const cut = await gemma.generate({ prompt: 'What is the weather?', output: { schema }, config: { temperature: 0, maxOutputTokens: 3 } })
+          const cut = await gemma.generate({
+            prompt: 'What is the weather?',
+            output: { schema },
+            config: { temperature: 0, maxOutputTokens: 3 },
+          })
           const refused = await outcome(gemma.generate({ prompt: 'x', output: { schema: { not: {} } } }))
-          return { text, output, partial, error: outputError?.message, finishReason, cut: [cut.finishReason, String(cut.output), cut.outputError.code], refused: [refused.status, refused.message] }
+          return {
+            text,
+            output,
+            partial,
+            error: outputError?.message,
+            finishReason,
+            cut: [cut.finishReason, String(cut.output), cut.outputError.code],
+            refused: [refused.status, refused.message],
+          }
         }, schema)
         assert.equal(found.error, undefined)
         assert.equal(found.finishReason, 'stop')
@@ -50,18 +85,29 @@ for (const device of ['cpu', 'gpu']) {
           const found = await page.evaluate(async (tools) => {
             const asked = []
             const turns = []
-            const ended = await outcome(hybridge.runTools({
-              model: gemma,
-              request: { prompt: 'Is it raining?', tools, toolChoice: 'required', config: { seed: 1, maxOutputTokens: 200 } },
-              tools: { weather: ({ city }, { ref }) => asked.push([city, ref]) && { rain: true } },
-              maxTurns: 2,
-              onTurn: ({ toolRequests, finishReason }) => turns.push([toolRequests.length, finishReason]),
-            }))
+            const ended = await outcome(
+              hybridge.runTools({
+                model: gemma,
+                request: {
+                  prompt: 'Is it raining?',
+                  tools,
+                  toolChoice: 'required',
+                  config: { seed: 1, maxOutputTokens: 200 },
+                },
+                tools: { weather: ({ city }, { ref }) => asked.push([city, ref]) && { rain: true } },
+                maxTurns: 2,
+                onTurn: ({ toolRequests, finishReason }) => turns.push([toolRequests.length, finishReason]),
+              }),
+            )
             return { asked, turns, code: ended.code }
           }, tools)
           assert.ok(found.asked.length > 0)
           assert.ok(found.asked.every(([city]) => ['Bonn', 'Rome'].includes(city)))
-          assert.equal(new Set(found.asked.map(([, ref]) => ref)).size, found.asked.length, 'every call has an id of its own')
+          assert.equal(
+            new Set(found.asked.map(([, ref]) => ref)).size,
+            found.asked.length,
+            'every call has an id of its own',
+          )
           assert.equal(found.turns[0][1], 'stop')
           await page.context().close()
         })

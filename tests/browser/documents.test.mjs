@@ -31,7 +31,9 @@ Object.assign(globalThis, { gemma, cloud, ai, shown: [], show: (value) => shown.
 
 /** An example as the test runs it: the known names of models are files at hand. */
 async function scriptOf(code) {
-  const local = code.replace("'gemma-3-270m-it'", '{ url: new URL("/hybridge/tiny/tiny.gguf", location.href).href }').replace("'embeddinggemma-300m'", '{ url: new URL("/models/embedding.gguf", location.href).href }')
+  const local = code
+    .replace("'gemma-3-270m-it'", '{ url: new URL("/hybridge/tiny/tiny.gguf", location.href).href }')
+    .replace("'embeddinggemma-300m'", '{ url: new URL("/models/embedding.gguf", location.href).href }')
   const { code: script } = await transform(local, { loader: 'ts', target: 'es2022', format: 'esm' })
   return `${script}\nexport {}`
 }
@@ -50,14 +52,22 @@ before(async () => {
   symlinkSync(join(root, 'crate/npm'), join(folder, 'node_modules/hybridge'))
   models = tinyModels()
   gemini = await startGemini({ cors: ['content-type', 'x-goog-api-key', 'authorization', 'x-firebase-appcheck'] })
-  const pages = { '/': { type: 'text/html', body: `<!doctype html><link rel="icon" href="data:,"><script type="importmap">{"imports":{"hybridge":"/hybridge/dist/index.js","hybridge/tiny":"/hybridge/dist/tiny.js","hybridge/learn":"/hybridge/dist/learn.js","hybridge/evals":"/hybridge/dist/evals.js"}}</script>` } }
+  const pages = {
+    '/': {
+      type: 'text/html',
+      body: `<!doctype html><link rel="icon" href="data:,"><script type="importmap">{"imports":{"hybridge":"/hybridge/dist/index.js","hybridge/tiny":"/hybridge/dist/tiny.js","hybridge/learn":"/hybridge/dist/learn.js","hybridge/evals":"/hybridge/dist/evals.js"}}</script>`,
+    },
+  }
   pages['/names.js'] = { type: 'text/javascript', body: names }
-  for (const [index, block] of blocks.entries()) pages[`/block-${index}.js`] = { type: 'text/javascript', body: await scriptOf(block.code) }
+  for (const [index, block] of blocks.entries())
+    pages[`/block-${index}.js`] = { type: 'text/javascript', body: await scriptOf(block.code) }
   server = await serve({ '/hybridge/': join(root, 'crate/npm'), '/models/': models.folder }, { pages })
   browser = await launch({ gpu: false })
   ;({ page, problems } = await openPage(browser, `${server.origin}/`))
   // A proxy of one's own, as the guide on security has it, adds the key.
-  await page.route(`${gemini.origin}/**`, (route) => route.continue({ headers: { 'x-goog-api-key': 'emulator', ...route.request().headers() } }))
+  await page.route(`${gemini.origin}/**`, (route) =>
+    route.continue({ headers: { 'x-goog-api-key': 'emulator', ...route.request().headers() } }),
+  )
   await page.evaluate(async (baseUrl) => {
     Object.assign(globalThis, { baseUrl })
     await import('/names.js')
@@ -73,12 +83,28 @@ after(async () => {
 })
 
 test('every example compiles under strict', () => {
-  const options = { target: 'es2022', module: 'es2022', moduleResolution: 'bundler', lib: ['es2022', 'dom', 'dom.iterable'], types: ['node'], typeRoots: [join(root, 'tests/node_modules/@types')], strict: true, noEmit: true, skipLibCheck: false }
+  const options = {
+    target: 'es2022',
+    module: 'es2022',
+    moduleResolution: 'bundler',
+    lib: ['es2022', 'dom', 'dom.iterable'],
+    types: ['node'],
+    typeRoots: [join(root, 'tests/node_modules/@types')],
+    strict: true,
+    noEmit: true,
+    skipLibCheck: false,
+  }
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions: options, include: ['*.ts'] }))
   cpSync(join(root, 'tests/documents/globals.d.ts'), join(folder, 'globals.d.ts'))
-  for (const [index, { code }] of blocks.entries()) writeFileSync(join(folder, `block-${index}.ts`), `${code}\nexport {}\n`)
-  const { status, stdout } = spawnSync(join(root, 'tests/node_modules/.bin/tsc'), ['--project', folder], { encoding: 'utf8' })
-  const where = stdout.replace(/block-(\d+)\.ts\((\d+),/g, (_, index, line) => `${blocks[index].path}:${blocks[index].line + Number(line)} (`)
+  for (const [index, { code }] of blocks.entries())
+    writeFileSync(join(folder, `block-${index}.ts`), `${code}\nexport {}\n`)
+  const { status, stdout } = spawnSync(join(root, 'tests/node_modules/.bin/tsc'), ['--project', folder], {
+    encoding: 'utf8',
+  })
+  const where = stdout.replace(
+    /block-(\d+)\.ts\((\d+),/g,
+    (_, index, line) => `${blocks[index].path}:${blocks[index].line + Number(line)} (`,
+  )
   assert.equal(status, 0, where)
 })
 
@@ -92,7 +118,10 @@ for (const [index, block] of blocks.entries()) {
     }
     const failure = await page.evaluate(async (address) => {
       globalThis.shown.length = 0
-      return await import(address).then(() => undefined, (error) => `${error.status ?? ''} ${error.code ?? ''} ${error.stack}`)
+      return await import(address).then(
+        () => undefined,
+        (error) => `${error.status ?? ''} ${error.code ?? ''} ${error.stack}`,
+      )
     }, `/block-${index}.js`)
     assert.equal(failure, undefined)
     assert.deepEqual(problems.splice(0), [])

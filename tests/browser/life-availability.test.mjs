@@ -11,19 +11,28 @@ before(async () => {
   bytes = it.models.read('q8_0')
 })
 after(() => it?.close())
-beforeEach(() => calm(it.host, { '/tiny.gguf': bytes, '/empty.gguf': Buffer.alloc(0), '/words.gguf': Buffer.from('# A page of words\n'.repeat(3000)) }))
+beforeEach(() =>
+  calm(it.host, {
+    '/tiny.gguf': bytes,
+    '/empty.gguf': Buffer.alloc(0),
+    '/words.gguf': Buffer.from('# A page of words\n'.repeat(3000)),
+  }),
+)
 
 /** A page whose navigator returns scripted values. */
 async function openOn({ adapter, connection } = {}) {
   const page = await it.open()
-  await page.addInitScript(({ adapter, connection }) => {
-    if (connection !== undefined) Object.defineProperty(navigator, 'connection', { value: connection })
-    if (adapter === undefined) return
-    const given = { info: { vendor: 'acme', architecture: 'rocket' }, features: new Set(), limits: adapter }
-    Object.defineProperty(navigator, 'gpu', { value: { requestAdapter: async () => given } })
-    // This adapter has been looked at before, and was right.
-    localStorage.setItem(`hybridge-gpu-2|acme|rocket|false|${navigator.userAgent}`, 'right')
-  }, { adapter, connection })
+  await page.addInitScript(
+    ({ adapter, connection }) => {
+      if (connection !== undefined) Object.defineProperty(navigator, 'connection', { value: connection })
+      if (adapter === undefined) return
+      const given = { info: { vendor: 'acme', architecture: 'rocket' }, features: new Set(), limits: adapter }
+      Object.defineProperty(navigator, 'gpu', { value: { requestAdapter: async () => given } })
+      // This adapter has been looked at before, and was right.
+      localStorage.setItem(`hybridge-gpu-2|acme|rocket|false|${navigator.userAgent}`, 'right')
+    },
+    { adapter, connection },
+  )
   await page.reload()
   await page.waitForFunction('globalThis.isReady === true')
   return page
@@ -35,7 +44,10 @@ test('the size of an unknown file, from one small range request', async () => {
   const page = await openOn()
   const found = await ask(page, { model: `${it.host.origin}/tiny.gguf`, device: 'cpu' })
   assert.deepEqual([found.status, found.code, found.bytesToDownload], ['downloadable', undefined, bytes.length])
-  assert.deepEqual(it.host.requests.map(({ range }) => range), ['bytes=0-32767'])
+  assert.deepEqual(
+    it.host.requests.map(({ range }) => range),
+    ['bytes=0-32767'],
+  )
   await page.context().close()
 })
 
@@ -45,7 +57,12 @@ test('hosts without ranges, in trouble, silent, or refusing', async () => {
   it.host.knowsRanges = false
   assert.equal((await ask(page, options)).bytesToDownload, bytes.length)
   it.host.knowsRanges = true
-  for (const [mood, status, code] of [[{ status: 401 }, 'unavailable', 'MODEL_GATED'], [{ status: 404 }, 'unavailable', 'MODEL_NOT_FOUND'], [{ status: 503 }, 'downloadable', undefined], [{ stall: 0 }, 'downloadable', undefined]]) {
+  for (const [mood, status, code] of [
+    [{ status: 401 }, 'unavailable', 'MODEL_GATED'],
+    [{ status: 404 }, 'unavailable', 'MODEL_NOT_FOUND'],
+    [{ status: 503 }, 'downloadable', undefined],
+    [{ stall: 0 }, 'downloadable', undefined],
+  ]) {
     it.host.moods = [mood]
     const found = await ask(page, options)
     assert.deepEqual([found.status, found.code], [status, code], JSON.stringify(mood))
@@ -63,11 +80,17 @@ test('first bytes that are written while they are read are looked at again', asy
     const whole = Blob.prototype.arrayBuffer
     Blob.prototype.arrayBuffer = function () {
       // As Chrome does to a file that a worker has written to since the page got it.
-      return globalThis.refusals-- > 0 ? Promise.reject(new DOMException('changed', 'NotReadableError')) : whole.call(this)
+      return globalThis.refusals-- > 0
+        ? Promise.reject(new DOMException('changed', 'NotReadableError'))
+        : whole.call(this)
     }
   }, options)
   // Who cannot read them at all asks the host.
-  for (const [refusals, requests] of [[0, 0], [3, 0], [10, 1]]) {
+  for (const [refusals, requests] of [
+    [0, 0],
+    [3, 0],
+    [10, 1],
+  ]) {
     it.host.requests.length = 0
     await page.evaluate((refusals) => void (globalThis.refusals = refusals), refusals)
     const { status } = await ask(page, options)
@@ -77,15 +100,27 @@ test('first bytes that are written while they are read are looked at again', asy
 })
 
 test('what a context takes on the GPU, and a GPU that is too small for it', async () => {
-  const large = { maxBufferSize: 2 ** 31, maxStorageBufferBindingSize: 2 ** 31, maxComputeInvocationsPerWorkgroup: 256, maxComputeWorkgroupStorageSize: 16384, maxStorageBuffersPerShaderStage: 8, maxComputeWorkgroupsPerDimension: 65535 }
+  const large = {
+    maxBufferSize: 2 ** 31,
+    maxStorageBufferBindingSize: 2 ** 31,
+    maxComputeInvocationsPerWorkgroup: 256,
+    maxComputeWorkgroupStorageSize: 16384,
+    maxStorageBuffersPerShaderStage: 8,
+    maxComputeWorkgroupsPerDimension: 65535,
+  }
   const page = await openOn({ adapter: large })
-  const needs = async (contextWindow, model = 'gemma-3-4b-it') => (await ask(page, { model, contextWindow })).gpuBytesNeeded
+  const needs = async (contextWindow, model = 'gemma-3-4b-it') =>
+    (await ask(page, { model, contextWindow })).gpuBytesNeeded
   // Four heads of 256 keys and values in f32: 5 layers of 34 hold the whole context, 29 a ring.
   const [short, long] = [await needs(4096), await needs(8192)]
   assert.equal(long - short, 4096 * 5 * 2 * 4 * 1024 + 4096 * 8 * 4)
   assert.deepEqual(it.host.requests, [], 'a known name needs no host')
   await page.context().close()
-  for (const [limit, asked] of [[{ maxComputeInvocationsPerWorkgroup: 128 }, 4096], [{ maxStorageBuffersPerShaderStage: 4 }, 4096], [{ maxStorageBufferBindingSize: 2 ** 27 }, 131_072]]) {
+  for (const [limit, asked] of [
+    [{ maxComputeInvocationsPerWorkgroup: 128 }, 4096],
+    [{ maxStorageBuffersPerShaderStage: 4 }, 4096],
+    [{ maxStorageBufferBindingSize: 2 ** 27 }, 131_072],
+  ]) {
     const small = await openOn({ adapter: { ...large, ...limit } })
     const found = await ask(small, { model: 'gemma-3-4b-it', contextWindow: asked })
     assert.deepEqual([found.status, found.code], ['unavailable', 'GPU_LIMITS'], found.reason)
@@ -99,17 +134,29 @@ test('a connection that saves data starts nothing by itself, and is reported', a
     it.host.requests.length = 0
     const page = await openOn({ connection })
     const found = await page.evaluate(async (url) => {
-      const gemma = hybridge.gemmaModel({ model: { url, bytes: 400_000 }, device: 'cpu', contextWindow: 64, ...impatient })
+      const gemma = hybridge.gemmaModel({
+        model: { url, bytes: 400_000 },
+        device: 'cpu',
+        contextWindow: 64,
+        ...impatient,
+      })
       const { status, code } = await gemma.availability()
       const cloud = hybridge.defineModel({ name: 'sky', generate: async () => 'from the cloud' })
-      const ai = hybridge.hybridModelOnDeviceCloud({ onDevice: gemma, cloud, strategy: new hybridge.FallbackStrategy(['onDevice', 'cloud']) })
+      const ai = hybridge.hybridModelOnDeviceCloud({
+        onDevice: gemma,
+        cloud,
+        strategy: new hybridge.FallbackStrategy(['onDevice', 'cloud']),
+      })
       const { text } = await ai.generate('hi')
       return { status, code, text, state: gemma.state }
     }, `${it.host.origin}/tiny.gguf`)
     assert.deepEqual(found, { status: 'downloadable', code: 'DATA_SAVER', text: 'from the cloud', state: 'absent' })
     assert.deepEqual(it.host.requests, [])
     // It is used on request.
-    const load = await page.evaluate((url) => outcome(hybridge.gemmaModel({ model: url, device: 'cpu', contextWindow: 64, ...impatient }).load()), `${it.host.origin}/tiny.gguf`)
+    const load = await page.evaluate(
+      (url) => outcome(hybridge.gemmaModel({ model: url, device: 'cpu', contextWindow: 64, ...impatient }).load()),
+      `${it.host.origin}/tiny.gguf`,
+    )
     assert.equal(load.code, undefined, load.message)
     await page.context().close()
   }
@@ -123,7 +170,12 @@ test('the true obstacle is named, and never the device instead', async () => {
     [{ model: '/tiny.gguf' }, { status: 400 }, 'unavailable', 'MODEL_HTTP'],
     [{ model: '/tiny.gguf' }, { status: 503 }, 'downloadable', 'MODEL_HTTP'],
     [{ model: '/tiny.gguf' }, { stall: 0 }, 'downloadable', 'NETWORK'],
-    [{ model: '/tiny.gguf' }, { status: 200, body: '<h1>Sign in</h1>', headers: { 'content-type': 'text/html' } }, 'unavailable', 'MODEL_NOT_FOUND'],
+    [
+      { model: '/tiny.gguf' },
+      { status: 200, body: '<h1>Sign in</h1>', headers: { 'content-type': 'text/html' } },
+      'unavailable',
+      'MODEL_NOT_FOUND',
+    ],
     [{ model: '/empty.gguf' }, undefined, 'unavailable', 'GGUF_TRUNCATED'],
     [{ model: '/words.gguf' }, undefined, 'unavailable', 'GGUF_INVALID'],
     [{ model: 'http://127.0.0.1:1/tiny.gguf' }, undefined, 'unavailable', 'NETWORK'],
@@ -148,7 +200,14 @@ test('a file in the hand that is no model is none', async () => {
     const files = [new Blob([]), new Blob(['# words'.repeat(9000)]), new File(['<!doctype html>'], 'x.gguf')]
     return await Promise.all(files.map((model) => hybridge.gemmaModel({ model }).availability()))
   })
-  assert.deepEqual(found.map(({ status, code }) => [status, code]), [['unavailable', 'GGUF_TRUNCATED'], ['unavailable', 'GGUF_INVALID'], ['unavailable', 'GGUF_INVALID']])
+  assert.deepEqual(
+    found.map(({ status, code }) => [status, code]),
+    [
+      ['unavailable', 'GGUF_TRUNCATED'],
+      ['unavailable', 'GGUF_INVALID'],
+      ['unavailable', 'GGUF_INVALID'],
+    ],
+  )
   await page.context().close()
 })
 
@@ -161,7 +220,16 @@ test('whether a download is kept, and why not', async () => {
   assert.equal(none.kept, false)
   assert.match(none.notKeptReason, /cache: 'none'/)
   // A browser without the file system, and a private window that refuses it.
-  for (const [refuse, reason] of [[() => delete StorageManager.prototype.getDirectory, /has no private file system/], [() => (StorageManager.prototype.getDirectory = async () => { throw new DOMException('no', 'SecurityError') }), /refuses/]]) {
+  for (const [refuse, reason] of [
+    [() => delete StorageManager.prototype.getDirectory, /has no private file system/],
+    [
+      () =>
+        (StorageManager.prototype.getDirectory = async () => {
+          throw new DOMException('no', 'SecurityError')
+        }),
+      /refuses/,
+    ],
+  ]) {
     const other = await openOn()
     await other.evaluate(refuse)
     const found = await ask(other, { model, device: 'cpu' })

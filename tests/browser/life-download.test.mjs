@@ -19,14 +19,18 @@ beforeEach(() => calm(it.host, { '/tiny.gguf': bytes }))
 const url = (path = '/tiny.gguf') => it.host.origin + path
 
 /** Loads in a page and returns the outcome. */
-const load = (page, model, options = {}) => page.evaluate(async ({ model, options }) => {
-  const gemma = hybridge.gemmaModel({ model, device: 'cpu', contextWindow: 64, ...options, ...impatient })
-  const events = []
-  const result = await outcome(gemma.load({ onProgress: (event) => events.push(event) }))
-  const state = gemma.state
-  await gemma.dispose()
-  return { ...result, state, events }
-}, { model, options })
+const load = (page, model, options = {}) =>
+  page.evaluate(
+    async ({ model, options }) => {
+      const gemma = hybridge.gemmaModel({ model, device: 'cpu', contextWindow: 64, ...options, ...impatient })
+      const events = []
+      const result = await outcome(gemma.load({ onProgress: (event) => events.push(event) }))
+      const state = gemma.state
+      await gemma.dispose()
+      return { ...result, state, events }
+    },
+    { model, options },
+  )
 
 /** One download under some moods in a fresh profile: its outcome, and what is in the store. */
 async function check(moods, { model = { url: url() }, options, code, requests } = {}) {
@@ -44,10 +48,17 @@ async function check(moods, { model = { url: url() }, options, code, requests } 
 
 test('a good host: ranges, progress from 0 to 1, never backwards', async () => {
   const { events } = await check([])
-  assert.ok(it.host.requests.every(({ range }) => range !== undefined), 'only ranges are asked for')
+  assert.ok(
+    it.host.requests.every(({ range }) => range !== undefined),
+    'only ranges are asked for',
+  )
   assert.deepEqual([events[0].fraction, events.at(-1).fraction], [0, 1])
-  assert.ok(events.every(({ totalBytes }) => totalBytes > 0), 'the size is known before anything is reported')
-  for (const [at, event] of events.entries()) assert.ok(at === 0 || event.fraction >= events[at - 1].fraction, JSON.stringify(events))
+  assert.ok(
+    events.every(({ totalBytes }) => totalBytes > 0),
+    'the size is known before anything is reported',
+  )
+  for (const [at, event] of events.entries())
+    assert.ok(at === 0 || event.fraction >= events[at - 1].fraction, JSON.stringify(events))
 })
 
 test('cut, silent, overlong, shifted answers', async () => {
@@ -85,7 +96,9 @@ test('refusals say what to do', async () => {
   const { message } = await check([{ status: 403 }], { code: 'MODEL_GATED' })
   assert.match(message, /licence.*headers/)
   await check([{ status: 404 }], { code: 'MODEL_NOT_FOUND' })
-  await check([{ status: 200, body: '<h1>Sign in</h1>', headers: { 'content-type': 'text/html' } }], { code: 'MODEL_NOT_FOUND' })
+  await check([{ status: 200, body: '<h1>Sign in</h1>', headers: { 'content-type': 'text/html' } }], {
+    code: 'MODEL_NOT_FOUND',
+  })
   await check([{ status: 500 }, { status: 503, headers: { 'retry-after': '0' } }, { status: 429 }])
   await check(Array(4).fill({ status: 502 }), { code: 'MODEL_HTTP' })
 })
@@ -110,9 +123,15 @@ test('the second load sends no request', async () => {
   const second = await load(page, { url: url() })
   assert.equal(second.state, 'ready')
   assert.equal(it.host.requests.length, 0)
-  assert.ok(second.events.every(({ phase, totalBytes }) => phase !== 'download' && totalBytes > 0), JSON.stringify(second.events))
+  assert.ok(
+    second.events.every(({ phase, totalBytes }) => phase !== 'download' && totalBytes > 0),
+    JSON.stringify(second.events),
+  )
   const listed = await page.evaluate(() => hybridge.listCachedModels())
-  assert.deepEqual(listed.map(({ key, bytes }) => [/^tiny-[0-9a-f]{16}$/.test(key), bytes]), [[true, bytes.length]])
+  assert.deepEqual(
+    listed.map(({ key, bytes }) => [/^tiny-[0-9a-f]{16}$/.test(key), bytes]),
+    [[true, bytes.length]],
+  )
   await page.evaluate(async (model) => hybridge.gemmaModel({ model }).remove(), url())
   assert.deepEqual(await page.evaluate(() => hybridge.listCachedModels()), [])
   await page.context().close()
@@ -127,13 +146,21 @@ test('headers go to the host that was named, and not where it redirects to', asy
   elsewhere.rule = ({ headers }) => (left-- > 0 ? {} : ((left = 3), { status: 403 }))
   const page = await it.open()
   const found = await page.evaluate(async (model) => {
-    const gemma = hybridge.gemmaModel({ model, device: 'cpu', contextWindow: 64, headers: () => ({ authorization: 'Bearer secret' }), ...impatient })
+    const gemma = hybridge.gemmaModel({
+      model,
+      device: 'cpu',
+      contextWindow: 64,
+      headers: () => ({ authorization: 'Bearer secret' }),
+      ...impatient,
+    })
     return { ...(await outcome(gemma.load())), state: gemma.state }
   }, url())
   assert.deepEqual([found.code, found.state], [undefined, 'ready'])
   assert.deepEqual(await keptDigest(page), [sha256(bytes)])
   assert.ok(it.host.requests.every(({ headers }) => headers.authorization === 'Bearer secret'))
-  assert.ok(elsewhere.requests.length > 0 && elsewhere.requests.every(({ headers }) => headers.authorization === undefined))
+  assert.ok(
+    elsewhere.requests.length > 0 && elsewhere.requests.every(({ headers }) => headers.authorization === undefined),
+  )
   await page.context().close()
   await elsewhere.close()
 })
@@ -145,13 +172,24 @@ test('a secret in a header stays at the origin that was named', async () => {
   const loadWith = async (headers) => {
     elsewhere.requests.length = 0
     const page = await it.open()
-    const found = await page.evaluate(async ({ model, headers }) => {
-      const gemma = hybridge.gemmaModel({ model, device: 'cpu', contextWindow: 64, headers: () => headers, ...impatient })
-      const { status } = await gemma.availability()
-      return { availability: status, ...(await outcome(gemma.load())) }
-    }, { model: url(), headers })
+    const found = await page.evaluate(
+      async ({ model, headers }) => {
+        const gemma = hybridge.gemmaModel({
+          model,
+          device: 'cpu',
+          contextWindow: 64,
+          headers: () => headers,
+          ...impatient,
+        })
+        const { status } = await gemma.availability()
+        return { availability: status, ...(await outcome(gemma.load())) }
+      },
+      { model: url(), headers },
+    )
     await page.context().close()
-    const leaked = elsewhere.requests.filter((request) => Object.keys(headers).some((name) => request.headers[name] !== undefined))
+    const leaked = elsewhere.requests.filter((request) =>
+      Object.keys(headers).some((name) => request.headers[name] !== undefined),
+    )
     assert.deepEqual(leaked, [], JSON.stringify(headers))
     return found
   }
@@ -160,14 +198,28 @@ test('a secret in a header stays at the origin that was named', async () => {
     assert.ok(elsewhere.requests.length > 0)
   }
   // Where the host insists on the secret before it redirects, both cannot be had.
-  it.host.rule = ({ headers }) => (headers['x-secret'] === 'one' ? { redirect: `${elsewhere.origin}/signed` } : { status: 403 })
+  it.host.rule = ({ headers }) =>
+    headers['x-secret'] === 'one' ? { redirect: `${elsewhere.origin}/signed` } : { status: 403 }
   const found = await loadWith({ 'x-secret': 'one' })
   assert.deepEqual([found.status, found.code], ['PERMISSION_DENIED', 'MODEL_REDIRECTED'], found.message)
   // Within the origin it goes along.
-  it.host.rule = ({ path, headers }) => (headers['x-secret'] !== 'one' && path === '/tiny.gguf' ? { status: 403 } : path === '/old.gguf' ? { redirect: `${it.host.origin}/tiny.gguf` } : undefined)
+  it.host.rule = ({ path, headers }) =>
+    headers['x-secret'] !== 'one' && path === '/tiny.gguf'
+      ? { status: 403 }
+      : path === '/old.gguf'
+        ? { redirect: `${it.host.origin}/tiny.gguf` }
+        : undefined
   it.host.moods = []
   const page = await it.open()
-  const within = await page.evaluate(async (model) => outcome(hybridge.gemmaModel({ model, device: 'cpu', contextWindow: 64, headers: () => ({ 'x-secret': 'one' }), ...impatient }).load()), url('/old.gguf'))
+  const within = await page.evaluate(
+    async (model) =>
+      outcome(
+        hybridge
+          .gemmaModel({ model, device: 'cpu', contextWindow: 64, headers: () => ({ 'x-secret': 'one' }), ...impatient })
+          .load(),
+      ),
+    url('/old.gguf'),
+  )
   assert.equal(within.code, undefined, within.message)
   await page.context().close()
   await elsewhere.close()
@@ -187,7 +239,11 @@ test('no request of a good download is cancelled', async () => {
   // A worker has a session of its own, which is open before its first request.
   devtools.on('Target.receivedMessageFromTarget', ({ message }) => note(JSON.parse(message)))
   devtools.on('Target.attachedToTarget', async ({ sessionId }) => {
-    for (const [id, method] of ['Network.enable', 'Runtime.runIfWaitingForDebugger'].entries()) await devtools.send('Target.sendMessageToTarget', { sessionId, message: JSON.stringify({ id, method, params: {} }) })
+    for (const [id, method] of ['Network.enable', 'Runtime.runIfWaitingForDebugger'].entries())
+      await devtools.send('Target.sendMessageToTarget', {
+        sessionId,
+        message: JSON.stringify({ id, method, params: {} }),
+      })
   })
   await devtools.send('Target.setAutoAttach', { autoAttach: true, waitForDebuggerOnStart: true, flatten: false })
   await page.evaluate((model) => hybridge.gemmaModel({ model, device: 'cpu' }).availability(), url())
@@ -208,7 +264,13 @@ test('a browser as old as the oldest one supported downloads, resumes and answer
   it.faults.push('old', 'old')
   it.host.moods = [{}, { cut: 1000 }, { stall: 3000 }]
   const found = await page.evaluate(async (model) => {
-    const gemma = hybridge.gemmaModel({ model, device: 'cpu', contextWindow: 64, workerUrl: '/life/faulty-worker.mjs', ...impatient })
+    const gemma = hybridge.gemmaModel({
+      model,
+      device: 'cpu',
+      contextWindow: 64,
+      workerUrl: '/life/faulty-worker.mjs',
+      ...impatient,
+    })
     const { status } = await gemma.availability()
     const load = await outcome(gemma.load())
     const { text } = await gemma.generate({ prompt: 'hi', config: { temperature: 0, maxOutputTokens: 4 } })
@@ -235,12 +297,27 @@ test('a hundred random cuts, aborts and reloads lead to the same bytes and keep 
     const how = rounds % 2 === 0 ? 'reload' : 'abort'
     const stopAt = random(6) + 1
     const asked = it.host.requests.length
-    await page.evaluate(({ model }) => {
-      const stop = (globalThis.stop = new AbortController())
-      const gemma = (globalThis.gemma = hybridge.gemmaModel({ model, device: 'cpu', contextWindow: 64, [Symbol.for('hybridge.downloadPolicy')]: { piece: 65536, parallel: 4, failures: 1000, pauseMs: 1, stallMs: 400 } }))
-      globalThis.result = outcome(gemma.load({ signal: stop.signal }))
-    }, { model: { url: url(), sha256: sha256(bytes) } })
-    for (let waited = 0; it.host.requests.length < asked + stopAt && waited < 200; waited++) await new Promise((resolve) => setTimeout(resolve, 5))
+    await page.evaluate(
+      ({ model }) => {
+        const stop = (globalThis.stop = new AbortController())
+        const gemma = (globalThis.gemma = hybridge.gemmaModel({
+          model,
+          device: 'cpu',
+          contextWindow: 64,
+          [Symbol.for('hybridge.downloadPolicy')]: {
+            piece: 65536,
+            parallel: 4,
+            failures: 1000,
+            pauseMs: 1,
+            stallMs: 400,
+          },
+        }))
+        globalThis.result = outcome(gemma.load({ signal: stop.signal }))
+      },
+      { model: { url: url(), sha256: sha256(bytes) } },
+    )
+    for (let waited = 0; it.host.requests.length < asked + stopAt && waited < 200; waited++)
+      await new Promise((resolve) => setTimeout(resolve, 5))
     if (how === 'reload') {
       await page.reload()
       await page.waitForFunction('globalThis.isReady === true')
@@ -278,14 +355,22 @@ test('a record that is written while it is read is looked at again', async () =>
     const whole = File.prototype.text
     // Who got a file before a write is refused its text after it, or is given as much as the old length.
     const refuse = () => Promise.reject(new DOMException('changed', 'NotReadableError'))
-    const cut = async function () { return (await whole.call(this)).slice(0, 40) }
+    const cut = async function () {
+      return (await whole.call(this)).slice(0, 40)
+    }
     const listedWith = async (answers, rest) => {
-      File.prototype.text = function () { return (answers.shift() ?? rest).call(this) }
+      File.prototype.text = function () {
+        return (answers.shift() ?? rest).call(this)
+      }
       const [{ bytes }] = await hybridge.listCachedModels()
       return bytes
     }
     try {
-      return [await listedWith([whole, refuse, cut, refuse], whole), await listedWith([refuse, refuse, refuse, cut, cut, cut], whole), await listedWith([], refuse)]
+      return [
+        await listedWith([whole, refuse, cut, refuse], whole),
+        await listedWith([refuse, refuse, refuse, cut, cut, cut], whole),
+        await listedWith([], refuse),
+      ]
     } finally {
       File.prototype.text = whole
     }
@@ -299,7 +384,10 @@ test('two tabs share one download', async () => {
   const two = await it.open(one)
   it.host.requests.length = 0
   const results = await Promise.all([load(one, { url: url() }), load(two, { url: url() })])
-  assert.deepEqual(results.map(({ state }) => state), ['ready', 'ready'])
+  assert.deepEqual(
+    results.map(({ state }) => state),
+    ['ready', 'ready'],
+  )
   const starts = it.host.requests.map(({ range }) => range)
   assert.equal(new Set(starts).size, starts.length, `no range is fetched twice: ${starts}`)
   await one.context().close()

@@ -17,19 +17,37 @@ before(async () => {
   expected = await page.evaluate(async (url) => {
     globalThis.faults = new BroadcastChannel('faults')
     const cloud = hybridge.defineModel({ name: 'sky', generate: async () => 'from the cloud' })
-    globalThis.make = () => hybridge.gemmaModel({ model: { url }, device: 'gpu', contextWindow: 256, workerUrl: '/life/faulty-worker.mjs', ...impatient })
+    globalThis.make = () =>
+      hybridge.gemmaModel({
+        model: { url },
+        device: 'gpu',
+        contextWindow: 256,
+        workerUrl: '/life/faulty-worker.mjs',
+        ...impatient,
+      })
     // A new one for each fault: a lost GPU opens a hybrid's breaker at once.
-    globalThis.hybrid = () => hybridge.hybridModelOnDeviceCloud({ onDevice: gemma, cloud, strategy: new hybridge.FallbackStrategy(['onDevice', 'cloud']) })
-    globalThis.answered = ({ text, routing }) => [text, routing.attempts.map(({ branch, outcome }) => `${branch} ${outcome}`).join(', ')]
-    globalThis.say = (model, prompt = 'hi', maxOutputTokens = 6) => model.generate({ prompt, config: { temperature: 0, maxOutputTokens } })
+    globalThis.hybrid = () =>
+      hybridge.hybridModelOnDeviceCloud({
+        onDevice: gemma,
+        cloud,
+        strategy: new hybridge.FallbackStrategy(['onDevice', 'cloud']),
+      })
+    globalThis.answered = ({ text, routing }) => [
+      text,
+      routing.attempts.map(({ branch, outcome }) => `${branch} ${outcome}`).join(', '),
+    ]
+    globalThis.say = (model, prompt = 'hi', maxOutputTokens = 6) =>
+      model.generate({ prompt, config: { temperature: 0, maxOutputTokens } })
     globalThis.until = async (holds) => {
-      for (let waited = 0; !holds() && waited < 12_000; waited++) await new Promise((resolve) => setTimeout(resolve, 10))
+      for (let waited = 0; !holds() && waited < 12_000; waited++)
+        await new Promise((resolve) => setTimeout(resolve, 10))
       if (!holds()) throw new Error(`it never came: ${holds}`)
     }
-    globalThis.plan = (fault) => new Promise((resolve) => {
-      faults.onmessage = ({ data }) => data.planned === fault && resolve()
-      faults.postMessage({ plan: fault })
-    })
+    globalThis.plan = (fault) =>
+      new Promise((resolve) => {
+        faults.onmessage = ({ data }) => data.planned === fault && resolve()
+        faults.postMessage({ plan: fault })
+      })
     globalThis.gemma = make()
     await gemma.load()
     return (await say(gemma)).text
@@ -58,7 +76,12 @@ for (const [fault, when, code] of [
       await plan(fault)
       // Not streamed, so that nothing is shown before the end.
       const { text, routing } = await say(hybrid(), 'hi there')
-      return { text, attempts: routing.attempts.map(({ branch, outcome }) => `${branch} ${outcome}`), state: gemma.state, message: routing.attempts[0].message }
+      return {
+        text,
+        attempts: routing.attempts.map(({ branch, outcome }) => `${branch} ${outcome}`),
+        state: gemma.state,
+        message: routing.attempts[0].message,
+      }
     }, fault)
     assert.deepEqual([found.text, found.attempts], ['from the cloud', ['onDevice failed', 'cloud answered']])
     assert.equal(found.state, 'loading', `${code} was fatal: ${found.message}`)
@@ -80,7 +103,11 @@ test('lost after the first token: a typed error, because no other branch may con
   const found = await page.evaluate(async () => {
     let chunks = 0
     try {
-      for await (const _ of hybrid().generateStream({ prompt: 'hi there', config: { temperature: 0, maxOutputTokens: 200 } })) if (++chunks === 2) faults.postMessage('lose')
+      for await (const _ of hybrid().generateStream({
+        prompt: 'hi there',
+        config: { temperature: 0, maxOutputTokens: 200 },
+      }))
+        if (++chunks === 2) faults.postMessage('lose')
     } catch (error) {
       return [error.status, error.code, error.branch]
     }
@@ -101,7 +128,12 @@ test('lost while it loads: the caller gets an error, and a second try needs no d
   await recovered()
 })
 
-for (const [fault, code] of [['trap-on-read:3', 'ENGINE_PANIC'], ['close-on-read:3', 'WORKER_CRASHED'], ['trap-on-submit', 'ENGINE_PANIC'], ['close-on-submit', 'WORKER_CRASHED']]) {
+for (const [fault, code] of [
+  ['trap-on-read:3', 'ENGINE_PANIC'],
+  ['close-on-read:3', 'WORKER_CRASHED'],
+  ['trap-on-submit', 'ENGINE_PANIC'],
+  ['close-on-submit', 'WORKER_CRASHED'],
+]) {
   test(`${fault} while it loads: the caller gets an error, and the model is rebuilt`, async () => {
     await page.evaluate(() => gemma.dispose())
     it.faults.push(fault)
@@ -114,7 +146,10 @@ for (const [fault, code] of [['trap-on-read:3', 'ENGINE_PANIC'], ['close-on-read
   })
 }
 
-for (const [fault, code] of [['trap-on-submit', 'ENGINE_PANIC'], ['close-on-submit', 'WORKER_CRASHED']]) {
+for (const [fault, code] of [
+  ['trap-on-submit', 'ENGINE_PANIC'],
+  ['close-on-submit', 'WORKER_CRASHED'],
+]) {
   test(`${fault} while the prompt is read: typed, the cloud answers, and the model is rebuilt`, async () => {
     const found = await page.evaluate(async (fault) => {
       await plan(fault)
@@ -136,7 +171,10 @@ test('no room for the weights: reported as such, and a smaller model loads', asy
     const { status, code, message } = await outcome(gemma.load())
     return { status, code, message, state: gemma.state, cloud: answered(await say(hybrid()))[0] }
   })
-  assert.deepEqual([found.status, found.code, found.state, found.cloud], ['FAILED_PRECONDITION', 'OUT_OF_MEMORY', 'failed', 'from the cloud'])
+  assert.deepEqual(
+    [found.status, found.code, found.state, found.cloud],
+    ['FAILED_PRECONDITION', 'OUT_OF_MEMORY', 'failed', 'from the cloud'],
+  )
   assert.match(found.message, /smaller/)
   await page.evaluate(() => gemma.load())
   await recovered()
@@ -156,12 +194,26 @@ test('a GPU that computes wrong is none, is looked at once, and is remembered', 
     const load = await outcome(make().load())
     for (const name of known) localStorage.removeItem(name)
     const report = await hybridge.gpuSelfTest()
-    return { report, remembered, first: [first.status, first.code], second: [second.status, second.code], load: load.code }
+    return {
+      report,
+      remembered,
+      first: [first.status, first.code],
+      second: [second.status, second.code],
+      load: load.code,
+    }
   })
-  console.log(`${found.report.adapter}: off by ${found.report.maxError}, found out in ${found.report.checkMilliseconds.toFixed(0)} ms`)
+  console.log(
+    `${found.report.adapter}: off by ${found.report.maxError}, found out in ${found.report.checkMilliseconds.toFixed(0)} ms`,
+  )
   assert.ok(found.report.maxError < 1e-4)
   assert.deepEqual(found.remembered, ['right'], 'a load that passed is remembered too')
-  assert.deepEqual([found.first, found.second], [['unavailable', 'GPU_WRONG_RESULTS'], ['unavailable', 'GPU_WRONG_RESULTS']])
+  assert.deepEqual(
+    [found.first, found.second],
+    [
+      ['unavailable', 'GPU_WRONG_RESULTS'],
+      ['unavailable', 'GPU_WRONG_RESULTS'],
+    ],
+  )
   // One look, and the load, whose own worker found the GPU right again.
   assert.equal(looks() - before, 2)
   assert.equal(found.load, undefined)

@@ -46,15 +46,21 @@ async function open() {
     return result
   }
   const evaluate = async (work, given) => {
-    const { result, exceptionDetails } = await send('Runtime.evaluate', { expression: `(${work})(${JSON.stringify(given) ?? ''})`, awaitPromise: true, returnByValue: true })
-    if (exceptionDetails !== undefined) throw new Error(exceptionDetails.exception?.description ?? exceptionDetails.text)
+    const { result, exceptionDetails } = await send('Runtime.evaluate', {
+      expression: `(${work})(${JSON.stringify(given) ?? ''})`,
+      awaitPromise: true,
+      returnByValue: true,
+    })
+    if (exceptionDetails !== undefined)
+      throw new Error(exceptionDetails.exception?.description ?? exceptionDetails.text)
     return result.value
   }
   await until(() => evaluate(() => globalThis.isReady === true))
   await evaluate((url) => {
     globalThis.gemma = hybridge.gemmaModel({ model: url, device: 'cpu', contextWindow: 256, ...impatient })
     globalThis.seen = []
-    for (const name of ['freeze', 'resume', 'visibilitychange']) document.addEventListener(name, () => seen.push(name === 'visibilitychange' ? document.visibilityState : name))
+    for (const name of ['freeze', 'resume', 'visibilitychange'])
+      document.addEventListener(name, () => seen.push(name === 'visibilitychange' ? document.visibilityState : name))
   }, `${it.host.origin}/tiny.gguf`)
   return {
     evaluate,
@@ -88,7 +94,11 @@ test('frozen in the middle of a download', async () => {
   const found = await evaluate(() => loading)
   assert.equal(found.code, undefined, found.message)
   assert.deepEqual(await keptDigest({ evaluate }), [sha256(bytes)])
-  assert.equal(it.host.requests.filter(({ range }) => range === 'bytes=0-65535').length, 1, 'what has come is not fetched again')
+  assert.equal(
+    it.host.requests.filter(({ range }) => range === 'bytes=0-65535').length,
+    1,
+    'what has come is not fetched again',
+  )
   await close()
 })
 
@@ -101,15 +111,17 @@ test('frozen in the middle of an answer', async () => {
   })
   await evaluate(() => {
     globalThis.chunks = 0
-    globalThis.answer = outcome((async () => {
-      let text = ''
-      for await (const chunk of gemma.generateStream({ prompt: 'hi', config })) {
-        text += chunk.text
-        // A reader who takes a moment for each piece.
-        if (++chunks % 8 === 0) await new Promise((resolve) => setTimeout(resolve, 20))
-      }
-      return text
-    })())
+    globalThis.answer = outcome(
+      (async () => {
+        let text = ''
+        for await (const chunk of gemma.generateStream({ prompt: 'hi', config })) {
+          text += chunk.text
+          // A reader who takes a moment for each piece.
+          if (++chunks % 8 === 0) await new Promise((resolve) => setTimeout(resolve, 20))
+        }
+        return text
+      })(),
+    )
   })
   await until(() => evaluate(() => chunks >= 2))
   await freezeAndThaw()

@@ -17,20 +17,41 @@ const greedy = { temperature: 0, maxOutputTokens: 12 }
 
 async function openModel(options = {}) {
   const page = await it.open()
-  await page.evaluate(async ({ url, options }) => {
-    globalThis.faults = new BroadcastChannel('faults')
-    globalThis.gemma = hybridge.gemmaModel({ model: { url }, device: 'gpu', contextWindow: 256, workerUrl: '/life/faulty-worker.mjs', ...options, ...impatient })
-    globalThis.ask = (prompt, config) => outcome(gemma.generate({ prompt, config }).then(({ text, usage, finishReason }) => ({ text, usage, finishReason })))
-    globalThis.until = async (holds) => {
-      for (let waited = 0; !holds() && waited < 3000; waited++) await new Promise((resolve) => setTimeout(resolve, 10))
-      if (!holds()) throw new Error(`it never came: ${holds}, state ${gemma.state}`)
-    }
-  }, { url: `${it.host.origin}/tiny.gguf`, options })
+  await page.evaluate(
+    async ({ url, options }) => {
+      globalThis.faults = new BroadcastChannel('faults')
+      globalThis.gemma = hybridge.gemmaModel({
+        model: { url },
+        device: 'gpu',
+        contextWindow: 256,
+        workerUrl: '/life/faulty-worker.mjs',
+        ...options,
+        ...impatient,
+      })
+      globalThis.ask = (prompt, config) =>
+        outcome(
+          gemma.generate({ prompt, config }).then(({ text, usage, finishReason }) => ({ text, usage, finishReason })),
+        )
+      globalThis.until = async (holds) => {
+        for (let waited = 0; !holds() && waited < 3000; waited++)
+          await new Promise((resolve) => setTimeout(resolve, 10))
+        if (!holds()) throw new Error(`it never came: ${holds}, state ${gemma.state}`)
+      }
+    },
+    { url: `${it.host.origin}/tiny.gguf`, options },
+  )
   return page
 }
 
 test('the answer is the plain pass’s', async (t) => {
-  const native = it.models.answer('q8_0', ['--prompt', 'What is the capital of France?', '--temperature', '0', '--tokens', '12'])
+  const native = it.models.answer('q8_0', [
+    '--prompt',
+    'What is the capital of France?',
+    '--temperature',
+    '0',
+    '--tokens',
+    '12',
+  ])
   const page = await openModel()
   const found = await page.evaluate(async (config) => {
     const availability = await gemma.availability()

@@ -13,7 +13,12 @@ before(async () => {
 })
 after(() => it?.close())
 beforeEach(() => {
-  calm(it.host, { '/tiny.gguf': bytes, '/other.gguf': bytes, '/empty.gguf': Buffer.alloc(0), '/words.gguf': Buffer.from('# not a model\n'.repeat(9000)) })
+  calm(it.host, {
+    '/tiny.gguf': bytes,
+    '/other.gguf': bytes,
+    '/empty.gguf': Buffer.alloc(0),
+    '/words.gguf': Buffer.from('# not a model\n'.repeat(9000)),
+  })
   it.faults.length = 0
 })
 
@@ -23,7 +28,15 @@ const url = (path = '/tiny.gguf') => it.host.origin + path
 async function open(beside) {
   const page = await it.open(beside)
   await page.evaluate((origin) => {
-    globalThis.model = (path = '/tiny.gguf', options = {}) => hybridge.gemmaModel({ model: origin + path, device: 'cpu', contextWindow: 64, workerUrl: '/life/faulty-worker.mjs', ...options, ...impatient })
+    globalThis.model = (path = '/tiny.gguf', options = {}) =>
+      hybridge.gemmaModel({
+        model: origin + path,
+        device: 'cpu',
+        contextWindow: 64,
+        workerUrl: '/life/faulty-worker.mjs',
+        ...options,
+        ...impatient,
+      })
     globalThis.load = async (path, options) => {
       const gemma = model(path)
       const found = await outcome(gemma.load(options))
@@ -39,7 +52,8 @@ async function open(beside) {
       await writable.write(content)
       await writable.close()
     }
-    const journalOf = async (folder) => JSON.parse((await (await (await folder.getFileHandle('part-0.json')).getFile()).text()).split('\n')[0])
+    const journalOf = async (folder) =>
+      JSON.parse((await (await (await folder.getFileHandle('part-0.json')).getFile()).text()).split('\n')[0])
     globalThis.damages = {
       'weights cut in half': async ({ folder }) => {
         const file = await (await folder.getFileHandle('part-0.gguf')).getFile()
@@ -74,14 +88,34 @@ async function open(beside) {
         await write(root, 'hybridge-models', 'x')
       },
       'a journal that is a list': ({ folder }) => write(folder, 'part-0.json', '[]\n'),
-      'a journal cut short': async ({ folder }) => write(folder, 'part-0.json', JSON.stringify(await journalOf(folder)).slice(0, 30)),
+      'a journal cut short': async ({ folder }) =>
+        write(folder, 'part-0.json', JSON.stringify(await journalOf(folder)).slice(0, 30)),
       'a journal of zeros': ({ folder }) => write(folder, 'part-0.json', new Uint8Array(200)),
       'a journal of megabytes': ({ folder }) => write(folder, 'part-0.json', '['.repeat(3 << 20)),
-      'held that is no list': async ({ folder }) => write(folder, 'part-0.json', JSON.stringify({ ...(await journalOf(folder)), held: 'all' })),
-      'held backwards': async ({ folder }) => write(folder, 'part-0.json', JSON.stringify({ ...(await journalOf(folder)), held: [[9, 2]] })),
-      'an absurd size': async ({ folder }) => write(folder, 'part-0.json', JSON.stringify({ ...(await journalOf(folder)), complete: false }).replace(/"size":\d+/, '"size":9223372036854775808')),
-      'a large size': async ({ folder }) => write(folder, 'part-0.json', JSON.stringify({ ...(await journalOf(folder)), complete: false }).replace(/"size":\d+/, '"size":4503599627370496')),
-      'a card of a billion files': ({ folder }) => write(folder, 'model.json', '{"name":"tiny","files":1000000000,"lastUsed":1}\n'),
+      'held that is no list': async ({ folder }) =>
+        write(folder, 'part-0.json', JSON.stringify({ ...(await journalOf(folder)), held: 'all' })),
+      'held backwards': async ({ folder }) =>
+        write(folder, 'part-0.json', JSON.stringify({ ...(await journalOf(folder)), held: [[9, 2]] })),
+      'an absurd size': async ({ folder }) =>
+        write(
+          folder,
+          'part-0.json',
+          JSON.stringify({ ...(await journalOf(folder)), complete: false }).replace(
+            /"size":\d+/,
+            '"size":9223372036854775808',
+          ),
+        ),
+      'a large size': async ({ folder }) =>
+        write(
+          folder,
+          'part-0.json',
+          JSON.stringify({ ...(await journalOf(folder)), complete: false }).replace(
+            /"size":\d+/,
+            '"size":4503599627370496',
+          ),
+        ),
+      'a card of a billion files': ({ folder }) =>
+        write(folder, 'model.json', '{"name":"tiny","files":1000000000,"lastUsed":1}\n'),
       'a card that is no card': ({ folder }) => write(folder, 'model.json', '"tiny"'),
       'no card': ({ folder }) => folder.removeEntry('model.json'),
     }
@@ -97,9 +131,12 @@ test('a damaged store never breaks the list, and the next load heals it', async 
     for (const how of names) {
       const about = `${how}, ${half ? 'half-fetched' : 'whole'}`
       await page.evaluate(async () => {
-        for await (const name of (await navigator.storage.getDirectory()).keys()) await (await navigator.storage.getDirectory()).removeEntry(name, { recursive: true })
+        for await (const name of (await navigator.storage.getDirectory()).keys())
+          await (await navigator.storage.getDirectory()).removeEntry(name, { recursive: true })
       })
-      if (half) it.host.rule = ({ range }) => (Number(/=(\d+)/.exec(range ?? '')?.[1] ?? 0) >= bytes.length / 2 ? { status: 404 } : undefined)
+      if (half)
+        it.host.rule = ({ range }) =>
+          Number(/=(\d+)/.exec(range ?? '')?.[1] ?? 0) >= bytes.length / 2 ? { status: 404 } : undefined
       const first = await page.evaluate(() => load())
       assert.equal(first.code, half ? 'MODEL_NOT_FOUND' : undefined, about)
       it.host.rule = undefined
@@ -107,7 +144,10 @@ test('a damaged store never breaks the list, and the next load heals it', async 
       const listed = await page.evaluate(() => outcome(hybridge.listCachedModels()))
       assert.ok(Array.isArray(listed.value), `${about}: ${JSON.stringify(listed)}`)
       const availability = await page.evaluate(() => model().availability())
-      assert.ok(['downloadable', 'available'].includes(availability.status), `${about}: ${JSON.stringify(availability)}`)
+      assert.ok(
+        ['downloadable', 'available'].includes(availability.status),
+        `${about}: ${JSON.stringify(availability)}`,
+      )
       const healed = await page.evaluate(() => load())
       assert.equal(healed.code, undefined, `${about}: ${healed.message}`)
       assert.deepEqual(await keptDigest(page), [sha256(bytes)], about)
@@ -147,7 +187,13 @@ test('models are listed by name, and removed by key', async () => {
   it.host.rule = ({ range, path }) => (path === '/other.gguf' && !/=0-/.test(range ?? '') ? { status: 404 } : undefined)
   await page.evaluate(() => load('/other.gguf'))
   const listed = await page.evaluate(() => hybridge.listCachedModels())
-  assert.deepEqual(listed.map(({ name, complete }) => [name, complete]), [['other', false], ['tiny', true]])
+  assert.deepEqual(
+    listed.map(({ name, complete }) => [name, complete]),
+    [
+      ['other', false],
+      ['tiny', true],
+    ],
+  )
   const found = await page.evaluate(async (key) => {
     const wrong = []
     for (const key of ['', 5, undefined, '../x', 'a/b']) wrong.push((await outcome(hybridge.removeCached(key))).status)
@@ -167,14 +213,23 @@ test('a model that another tab fetches is in use, at once, and can be removed af
     globalThis.stop = new AbortController()
     globalThis.loading = load(undefined, { signal: stop.signal })
   })
-  for (let waited = 0; it.host.requests.length < 3 && waited < 500; waited++) await new Promise((resolve) => setTimeout(resolve, 10))
+  for (let waited = 0; it.host.requests.length < 3 && waited < 500; waited++)
+    await new Promise((resolve) => setTimeout(resolve, 10))
   const found = await two.evaluate(async () => {
     const [{ key }] = await hybridge.listCachedModels()
     const begun = performance.now()
-    const outcomes = [await outcome(model().remove()), await outcome(hybridge.removeCached(key)), await outcome(model().remove({ signal: AbortSignal.abort() }))]
+    const outcomes = [
+      await outcome(model().remove()),
+      await outcome(hybridge.removeCached(key)),
+      await outcome(model().remove({ signal: AbortSignal.abort() })),
+    ]
     return { outcomes: outcomes.map(({ status, code }) => [status, code]), took: performance.now() - begun }
   })
-  assert.deepEqual(found.outcomes, [['ABORTED', 'MODEL_IN_USE'], ['ABORTED', 'MODEL_IN_USE'], ['CANCELLED', undefined]])
+  assert.deepEqual(found.outcomes, [
+    ['ABORTED', 'MODEL_IN_USE'],
+    ['ABORTED', 'MODEL_IN_USE'],
+    ['CANCELLED', undefined],
+  ])
   assert.ok(found.took < 5000, `${found.took} ms`)
   await one.evaluate(async () => {
     stop.abort()
@@ -182,7 +237,8 @@ test('a model that another tab fetches is in use, at once, and can be removed af
   })
   await two.evaluate(async () => {
     // The other tab's worker ends a moment after its load.
-    for (let left = 100; (await outcome(model().remove())).code === 'MODEL_IN_USE' && left > 0; left--) await new Promise((resolve) => setTimeout(resolve, 20))
+    for (let left = 100; (await outcome(model().remove())).code === 'MODEL_IN_USE' && left > 0; left--)
+      await new Promise((resolve) => setTimeout(resolve, 20))
   })
   assert.deepEqual(await two.evaluate(() => hybridge.listCachedModels()), [])
   await one.context().close()
@@ -191,18 +247,22 @@ test('a model that another tab fetches is in use, at once, and can be removed af
 test('two tabs that load and remove the same model meet nothing worse than MODEL_IN_USE', async () => {
   const one = await open()
   const two = await open(one)
-  const busy = () => (async () => {
-    const seen = []
-    for (let round = 0; round < 10; round++) {
-      const gemma = model()
-      seen.push(await outcome(gemma.load()))
-      await gemma.dispose()
-      seen.push(await outcome(model().remove()))
-    }
-    return seen.map(({ code, message }) => code && `${code}: ${message}`)
-  })()
+  const busy = () =>
+    (async () => {
+      const seen = []
+      for (let round = 0; round < 10; round++) {
+        const gemma = model()
+        seen.push(await outcome(gemma.load()))
+        await gemma.dispose()
+        seen.push(await outcome(model().remove()))
+      }
+      return seen.map(({ code, message }) => code && `${code}: ${message}`)
+    })()
   const seen = (await Promise.all([one.evaluate(busy), two.evaluate(busy)])).flat()
-  assert.deepEqual(seen.filter((code) => code && !code.startsWith('MODEL_IN_USE')), [])
+  assert.deepEqual(
+    seen.filter((code) => code && !code.startsWith('MODEL_IN_USE')),
+    [],
+  )
   assert.ok(seen.includes(undefined) || seen.includes(null))
   await one.context().close()
 })

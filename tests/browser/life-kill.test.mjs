@@ -20,7 +20,15 @@ beforeEach(() => {
 async function open(beside) {
   const page = await it.open(beside)
   await page.evaluate((url) => {
-    globalThis.model = (options = {}) => hybridge.gemmaModel({ model: url, device: 'cpu', contextWindow: 64, workerUrl: '/life/faulty-worker.mjs', ...options, ...impatient })
+    globalThis.model = (options = {}) =>
+      hybridge.gemmaModel({
+        model: url,
+        device: 'cpu',
+        contextWindow: 64,
+        workerUrl: '/life/faulty-worker.mjs',
+        ...options,
+        ...impatient,
+      })
     globalThis.phases = []
     globalThis.begin = (options) => {
       const gemma = (globalThis.gemma = model())
@@ -63,7 +71,8 @@ test('a tab that dies in the middle of a download resumes, however often', async
   const witness = await open()
   for (let round = 0; round < 3; round++) {
     const from = (65536 * (round + 1)).toString()
-    it.host.rule = ({ range }) => (Number(/=(\d+)/.exec(range ?? '')?.[1] ?? 0) >= Number(from) ? { stall: 10 } : undefined)
+    it.host.rule = ({ range }) =>
+      Number(/=(\d+)/.exec(range ?? '')?.[1] ?? 0) >= Number(from) ? { stall: 10 } : undefined
     const page = await open(witness)
     await page.evaluate(() => begin())
     await until(page, () => hybridge.listCachedModels().then(([kept]) => kept?.bytes > 0))
@@ -98,11 +107,12 @@ test('a tab that dies after its load leaves no suspicion', async () => {
 
 test('two tabs in a row that die while they load make a crash, one does not', async () => {
   const witness = await open()
-  const found = () => witness.evaluate(async () => {
-    const { code } = await model().availability()
-    const small = await model({ contextWindow: 32 }).availability()
-    return [code, small.code]
-  })
+  const found = () =>
+    witness.evaluate(async () => {
+      const { code } = await model().availability()
+      const small = await model({ contextWindow: 32 }).availability()
+      return [code, small.code]
+    })
   await dieWhileUploading(witness, 1)
   assert.deepEqual(await found(), [undefined, undefined])
   await dieWhileUploading(witness, 2)
@@ -139,6 +149,9 @@ test('a hidden page has no mark, and has it again when it is shown', async () =>
   })
   assert.deepEqual(marks, [1, 0, 1, 0, 1])
   await page.evaluate(() => gemma.dispose())
-  assert.equal(await page.evaluate(() => Object.keys(localStorage).filter((name) => name.startsWith('hybridge-loading-')).length), 0)
+  assert.equal(
+    await page.evaluate(() => Object.keys(localStorage).filter((name) => name.startsWith('hybridge-loading-')).length),
+    0,
+  )
   await page.context().close()
 })

@@ -20,10 +20,15 @@ after(() => bench?.close())
 async function loaded(device) {
   const found = []
   for (const [layers, size] of sizes) {
-    const report = await runWorker(bench.page, '/bench/load-worker.mjs', { folder: `/model-${layers}`, device, contextWindow: 32 })
+    const report = await runWorker(bench.page, '/bench/load-worker.mjs', {
+      folder: `/model-${layers}`,
+      device,
+      contextWindow: 32,
+    })
     assert.equal(report.facts.device, device)
     assert.ok(Math.abs(report.file / megabyte - size) < 0.03 * size, `${report.file} bytes are not about ${size} MB`)
-    const inMegabytes = ({ wasm, gpu, file }) => [file, wasm, gpu].map((bytes) => (bytes / megabyte).toFixed(1)).join(', ')
+    const inMegabytes = ({ wasm, gpu, file }) =>
+      [file, wasm, gpu].map((bytes) => (bytes / megabyte).toFixed(1)).join(', ')
     console.log(`${device}: MB of file, wasm, GPU: ${inMegabytes(report)}`)
     found.push(report)
   }
@@ -36,7 +41,10 @@ test('on the GPU: the wasm holds pieces, and weights take 5 % more at most', asy
   for (const large of larger) {
     assert.ok(large.wasm - small.wasm < 4 * megabyte, `${large.wasm} bytes where a smaller model takes ${small.wasm}`)
     // What differs are layers: their weights, and keys and values for a few tokens.
-    assert.ok(large.gpu - small.gpu < 1.05 * (large.file - small.file), `${large.gpu - small.gpu} bytes for ${large.file - small.file}`)
+    assert.ok(
+      large.gpu - small.gpu < 1.05 * (large.file - small.file),
+      `${large.gpu - small.gpu} bytes for ${large.file - small.file}`,
+    )
   }
 })
 
@@ -45,6 +53,9 @@ test('on the CPU: the wasm holds the weights once', async () => {
   assert.ok(small.wasm - small.file < 96 * megabyte, `${small.wasm - small.file} bytes beside the file`)
   for (const large of larger) {
     const more = large.wasm - small.wasm
-    assert.ok(more < 1.05 * (large.file - small.file) + 4 * megabyte, `${more} bytes more for ${large.file - small.file}`)
+    assert.ok(
+      more < 1.05 * (large.file - small.file) + 4 * megabyte,
+      `${more} bytes more for ${large.file - small.file}`,
+    )
   }
 })

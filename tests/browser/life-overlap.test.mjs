@@ -21,7 +21,8 @@ const piece = 1 << 20
 function withhold(host) {
   const gate = {}
   gate.opened = new Promise((resolve) => (gate.open = resolve))
-  host.rule = ({ range }) => (Number(/^bytes=(\d+)/.exec(range ?? '')?.[1] ?? 0) > bytes.length - 2 * piece ? { until: gate.opened } : undefined)
+  host.rule = ({ range }) =>
+    Number(/^bytes=(\d+)/.exec(range ?? '')?.[1] ?? 0) > bytes.length - 2 * piece ? { until: gate.opened } : undefined
   return gate
 }
 
@@ -43,31 +44,45 @@ const teach = () => {
 async function open(model = {}) {
   const page = await it.open()
   await page.evaluate(teach)
-  await page.evaluate(({ url, model, piece }) => {
-    const policy = { [Symbol.for('hybridge.downloadPolicy')]: { piece, parallel: 4, failures: 4, pauseMs: 5, stallMs: 60_000 } }
-    const gemma = hybridge.gemmaModel({ model: { url, ...model }, device: 'gpu', contextWindow: 64, workerUrl: '/life/faulty-worker.mjs', ...policy })
-    const channel = new BroadcastChannel('faults')
-    globalThis.phases = []
-    globalThis.load = (options) => (globalThis.loading = outcome(gemma.load({ onProgress: ({ phase }) => phases.push(phase), ...options })))
-    // A worker that has not started yet receives nothing.
-    globalThis.held = () => new Promise((resolve) => {
-      channel.onmessage = ({ data }) => data.gpu !== undefined && resolve(data.gpu)
-      channel.postMessage('memory')
-      setTimeout(() => resolve(0), 500)
-    })
-    globalThis.answer = () => said(gemma)
-  }, { url: `${it.host.origin}/model.gguf`, model, piece })
+  await page.evaluate(
+    ({ url, model, piece }) => {
+      const policy = {
+        [Symbol.for('hybridge.downloadPolicy')]: { piece, parallel: 4, failures: 4, pauseMs: 5, stallMs: 60_000 },
+      }
+      const gemma = hybridge.gemmaModel({
+        model: { url, ...model },
+        device: 'gpu',
+        contextWindow: 64,
+        workerUrl: '/life/faulty-worker.mjs',
+        ...policy,
+      })
+      const channel = new BroadcastChannel('faults')
+      globalThis.phases = []
+      globalThis.load = (options) =>
+        (globalThis.loading = outcome(gemma.load({ onProgress: ({ phase }) => phases.push(phase), ...options })))
+      // A worker that has not started yet receives nothing.
+      globalThis.held = () =>
+        new Promise((resolve) => {
+          channel.onmessage = ({ data }) => data.gpu !== undefined && resolve(data.gpu)
+          channel.postMessage('memory')
+          setTimeout(() => resolve(0), 500)
+        })
+      globalThis.answer = () => said(gemma)
+    },
+    { url: `${it.host.origin}/model.gguf`, model, piece },
+  )
   return page
 }
 
 /** Waits until most of the weights stand on the GPU. */
-const mostlyThere = (page) => page.evaluate(async (enough) => {
-  for (let turn = 0; turn < 600; turn++) {
-    if ((await held()) > enough) return true
-    await new Promise((resolve) => setTimeout(resolve, 50))
-  }
-  return false
-}, bytes.length / 2)
+const mostlyThere = (page) =>
+  page.evaluate(async (enough) => {
+    for (let turn = 0; turn < 600; turn++) {
+      if ((await held()) > enough) return true
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+    return false
+  }, bytes.length / 2)
 
 /** What the model says after a load whose file lay in the store. */
 let plain
@@ -80,11 +95,14 @@ test('most of a model is on the GPU before its end was sent, and it answers as o
   gate.open()
   assert.equal((await page.evaluate(() => loading)).code, undefined)
   const early = await page.evaluate(() => answer())
-  plain = await page.evaluate(async ({ url }) => {
-    const gemma = hybridge.gemmaModel({ model: { url }, device: 'gpu', contextWindow: 64 })
-    await gemma.load()
-    return await said(gemma)
-  }, { url: `${it.host.origin}/model.gguf` })
+  plain = await page.evaluate(
+    async ({ url }) => {
+      const gemma = hybridge.gemmaModel({ model: { url }, device: 'gpu', contextWindow: 64 })
+      await gemma.load()
+      return await said(gemma)
+    },
+    { url: `${it.host.origin}/model.gguf` },
+  )
   assert.ok(plain.confidence !== undefined)
   assert.deepEqual(early, plain)
   await page.context().close()

@@ -7,7 +7,10 @@ import { calm, setUp } from './life/page.mjs'
 let it
 let bytes
 before(async () => {
-  it = await setUp({ keepsPages: true, pages: { '/away': { type: 'text/html', body: '<!doctype html><title>away</title>' } } })
+  it = await setUp({
+    keepsPages: true,
+    pages: { '/away': { type: 'text/html', body: '<!doctype html><title>away</title>' } },
+  })
   bytes = it.models.read('q8_0')
 })
 after(() => it?.close())
@@ -15,7 +18,8 @@ beforeEach(() => calm(it.host, { '/tiny.gguf': bytes }))
 
 const model = (url) => {
   globalThis.gemma = hybridge.gemmaModel({ model: url, device: 'cpu', contextWindow: 256, ...impatient })
-  globalThis.ask = (maxOutputTokens = 8) => outcome(gemma.generate({ prompt: 'hi', config: { temperature: 0, maxOutputTokens } }).then(({ text }) => text))
+  globalThis.ask = (maxOutputTokens = 8) =>
+    outcome(gemma.generate({ prompt: 'hi', config: { temperature: 0, maxOutputTokens } }).then(({ text }) => text))
   // One answer after the other, so that there is one whenever something happens.
   globalThis.askOn = async () => {
     for (;;) {
@@ -36,8 +40,13 @@ async function openRaw() {
   const page = await it.open()
   const devtools = await page.context().newCDPSession(page)
   const run = async (body) => {
-    const { result, exceptionDetails } = await devtools.send('Runtime.evaluate', { expression: `(async () => { ${body} })()`, awaitPromise: true, returnByValue: true })
-    if (exceptionDetails !== undefined) throw new Error(exceptionDetails.exception?.description ?? exceptionDetails.text)
+    const { result, exceptionDetails } = await devtools.send('Runtime.evaluate', {
+      expression: `(async () => { ${body} })()`,
+      awaitPromise: true,
+      returnByValue: true,
+    })
+    if (exceptionDetails !== undefined)
+      throw new Error(exceptionDetails.exception?.description ?? exceptionDetails.text)
     return result.value
   }
   const until = async (condition) => {
@@ -62,7 +71,9 @@ async function openRaw() {
 
 test('a page that is left and come back to has its model again, without a download', async () => {
   const { run, until, leaveAndReturn, close } = await openRaw()
-  const before = await run('await gemma.load(); const { value } = await ask(); globalThis.running = askOn(); return value')
+  const before = await run(
+    'await gemma.load(); const { value } = await ask(); globalThis.running = askOn(); return value',
+  )
   it.host.requests.length = 0
   await leaveAndReturn()
   // What survives proves that it is the same page, and not a reload of it.
@@ -78,14 +89,18 @@ test('an abandoned download continues where it stopped at the next load', async 
   const { run, leaveAndReturn, close } = await openRaw()
   it.host.rule = ({ range }) => (range === 'bytes=0-65535' ? {} : { stall: 100 })
   await run('globalThis.loading = outcome(gemma.load())')
-  for (let waited = 0; it.host.requests.length < 3 && waited < 500; waited++) await new Promise((resolve) => setTimeout(resolve, 10))
+  for (let waited = 0; it.host.requests.length < 3 && waited < 500; waited++)
+    await new Promise((resolve) => setTimeout(resolve, 10))
   await leaveAndReturn()
   it.host.rule = undefined
   it.host.requests.length = 0
   assert.deepEqual(await run('return [shown[0], (await loading).code, gemma.state]'), [true, 'PAGE_LEFT', 'absent'])
   assert.deepEqual(it.host.requests, [], 'nothing is fetched unasked')
   await run('await gemma.load()')
-  assert.ok(it.host.requests.length > 0 && it.host.requests.every(({ range }) => range !== 'bytes=0-65535'), 'what had arrived is not fetched again')
+  assert.ok(
+    it.host.requests.length > 0 && it.host.requests.every(({ range }) => range !== 'bytes=0-65535'),
+    'what had arrived is not fetched again',
+  )
   await close()
 })
 
@@ -102,7 +117,8 @@ test('loading and writing never hold the page’s thread for 16 ms', async () =>
     let events = 0
     await gemma.load({ onProgress: () => events++ })
     let chunks = 0
-    for await (const _ of gemma.generateStream({ prompt: 'hi', config: { temperature: 0, maxOutputTokens: 120 } })) chunks++
+    for await (const _ of gemma.generateStream({ prompt: 'hi', config: { temperature: 0, maxOutputTokens: 120 } }))
+      chunks++
     return { availability, events, chunks }
   }, `${it.host.origin}/tiny.gguf`)
   const { traceEvents } = JSON.parse(await it.browser.stopTracing())
@@ -111,7 +127,9 @@ test('loading and writing never hold the page’s thread for 16 ms', async () =>
   const mains = traceEvents.filter(({ name, args }) => name === 'thread_name' && args.name === 'CrRendererMain')
   const isMain = ({ pid, tid }) => mains.some((main) => main.pid === pid && main.tid === tid)
   // Time of the thread itself: what other processes of a busy machine take from it is not ours.
-  const tasks = traceEvents.filter((event) => event.name === 'ThreadControllerImpl::RunTask' && isMain(event) && event.tdur !== undefined)
+  const tasks = traceEvents.filter(
+    (event) => event.name === 'ThreadControllerImpl::RunTask' && isMain(event) && event.tdur !== undefined,
+  )
   const longest = Math.max(...tasks.map(({ tdur }) => tdur)) / 1000
   console.log(`${tasks.length} tasks, the longest ${longest.toFixed(1)} ms`)
   assert.ok(tasks.length > 100, `${tasks.length} tasks were seen`)

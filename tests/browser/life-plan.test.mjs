@@ -13,20 +13,32 @@ after(() => it?.close())
 
 /** Loads a model and asks it: what was compiled on trial, what is remembered afterwards, how much was answered. */
 async function load(page, precision) {
-  return await page.evaluate(async ({ url, precision }) => {
-    let tried = 0
-    const problems = []
-    const told = new BroadcastChannel('tried')
-    told.onmessage = ({ data }) => (data === 'tried product' ? tried++ : problems.push(data))
-    const gemma = hybridge.gemmaModel({ model: { url }, device: 'gpu', precision, contextWindow: 128, workerUrl: '/life/counting-worker.mjs', ...impatient })
-    await gemma.load()
-    const { usage } = await gemma.generate({ prompt: 'hi', config: { temperature: 0, maxOutputTokens: 5 } })
-    await gemma.dispose()
-    told.close()
-    const names = Object.keys(localStorage).filter((name) => name.startsWith('hybridge-plan-') && name.endsWith(`|${precision}`))
-    if (problems.length > 0) throw new Error(problems.join())
-    return { tried, tokens: usage.outputTokens, remembered: names.map((name) => localStorage.getItem(name)) }
-  }, { url: `${it.host.origin}/tiny.gguf`, precision })
+  return await page.evaluate(
+    async ({ url, precision }) => {
+      let tried = 0
+      const problems = []
+      const told = new BroadcastChannel('tried')
+      told.onmessage = ({ data }) => (data === 'tried product' ? tried++ : problems.push(data))
+      const gemma = hybridge.gemmaModel({
+        model: { url },
+        device: 'gpu',
+        precision,
+        contextWindow: 128,
+        workerUrl: '/life/counting-worker.mjs',
+        ...impatient,
+      })
+      await gemma.load()
+      const { usage } = await gemma.generate({ prompt: 'hi', config: { temperature: 0, maxOutputTokens: 5 } })
+      await gemma.dispose()
+      told.close()
+      const names = Object.keys(localStorage).filter(
+        (name) => name.startsWith('hybridge-plan-') && name.endsWith(`|${precision}`),
+      )
+      if (problems.length > 0) throw new Error(problems.join())
+      return { tried, tokens: usage.outputTokens, remembered: names.map((name) => localStorage.getItem(name)) }
+    },
+    { url: `${it.host.origin}/tiny.gguf`, precision },
+  )
 }
 
 test('kernels are tried at the first load, and again only where what is remembered means nothing', async () => {
@@ -41,7 +53,8 @@ test('kernels are tried at the first load, and again only where what is remember
   assert.deepEqual(await load(page, 'fast'), { ...first, tried: 0 })
 
   await page.evaluate(() => {
-    for (const name of Object.keys(localStorage)) if (name.startsWith('hybridge-plan-')) localStorage.setItem(name, 'no plan')
+    for (const name of Object.keys(localStorage))
+      if (name.startsWith('hybridge-plan-')) localStorage.setItem(name, 'no plan')
   })
   const again = await load(page, 'fast')
   assert.deepEqual([again.tried, again.tokens], [plans.length, 5])

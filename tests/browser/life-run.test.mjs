@@ -19,21 +19,51 @@ const greedy = { temperature: 0, maxOutputTokens: 12 }
 /** A page with `gemma` in it, loaded by default, with a worker that can be broken. */
 async function openModel({ options = {}, load = true } = {}) {
   const page = await it.open()
-  await page.evaluate(async ({ url, options, load }) => {
-    globalThis.faults = new BroadcastChannel('faults')
-    globalThis.gemma = hybridge.gemmaModel({ model: { url }, device: 'cpu', contextWindow: 256, workerUrl: '/life/faulty-worker.mjs', ...options, ...impatient })
-    globalThis.ask = (prompt, config, options) => outcome(gemma.generate({ prompt, config }, options).then(({ text, usage, finishReason, confidence, branch, inferenceSource }) => ({ text, usage, finishReason, confidence, branch, inferenceSource })))
-    globalThis.until = async (holds) => {
-      for (let waited = 0; !holds() && waited < 1000; waited++) await new Promise((resolve) => setTimeout(resolve, 10))
-      if (!holds()) throw new Error(`it never came: ${holds}, state ${gemma.state}`)
-    }
-    if (load) await gemma.load()
-  }, { url: address(), options, load })
+  await page.evaluate(
+    async ({ url, options, load }) => {
+      globalThis.faults = new BroadcastChannel('faults')
+      globalThis.gemma = hybridge.gemmaModel({
+        model: { url },
+        device: 'cpu',
+        contextWindow: 256,
+        workerUrl: '/life/faulty-worker.mjs',
+        ...options,
+        ...impatient,
+      })
+      globalThis.ask = (prompt, config, options) =>
+        outcome(
+          gemma
+            .generate({ prompt, config }, options)
+            .then(({ text, usage, finishReason, confidence, branch, inferenceSource }) => ({
+              text,
+              usage,
+              finishReason,
+              confidence,
+              branch,
+              inferenceSource,
+            })),
+        )
+      globalThis.until = async (holds) => {
+        for (let waited = 0; !holds() && waited < 1000; waited++)
+          await new Promise((resolve) => setTimeout(resolve, 10))
+        if (!holds()) throw new Error(`it never came: ${holds}, state ${gemma.state}`)
+      }
+      if (load) await gemma.load()
+    },
+    { url: address(), options, load },
+  )
   return page
 }
 
 test('the answer is the plain pass’s, streamed, with usage and confidence', async () => {
-  const native = it.models.answer('q8_0', ['--prompt', 'What is the capital of France?', '--temperature', '0', '--tokens', '12'])
+  const native = it.models.answer('q8_0', [
+    '--prompt',
+    'What is the capital of France?',
+    '--temperature',
+    '0',
+    '--tokens',
+    '12',
+  ])
   const page = await openModel()
   const found = await page.evaluate(async (config) => {
     const answer = gemma.generateStream({ prompt: 'What is the capital of France?', config })
@@ -44,35 +74,56 @@ test('the answer is the plain pass’s, streamed, with usage and confidence', as
       logprobs.push(...(chunk.logprobs ?? []))
     }
     const { text, usage, finishReason, confidence, branch, inferenceSource } = await answer.response
-    return { texts, logprobs, text, usage, finishReason, confidence, branch, inferenceSource, state: gemma.state, count: await gemma.countTokens('What is the capital of France?') }
+    return {
+      texts,
+      logprobs,
+      text,
+      usage,
+      finishReason,
+      confidence,
+      branch,
+      inferenceSource,
+      state: gemma.state,
+      count: await gemma.countTokens('What is the capital of France?'),
+    }
   }, greedy)
   assert.equal(found.text, native.text)
   assert.equal(found.texts.join(''), native.text)
   assert.ok(found.texts.length > 1, 'it streams')
   assert.deepEqual([found.branch, found.inferenceSource, found.state], ['tiny', 'on_device', 'ready'])
-  assert.deepEqual([found.usage.inputTokens, found.usage.outputTokens, found.finishReason], [native.prompt_ids.length, native.ids.length, native.finish])
+  assert.deepEqual(
+    [found.usage.inputTokens, found.usage.outputTokens, found.finishReason],
+    [native.prompt_ids.length, native.ids.length, native.finish],
+  )
   assert.equal(found.count, native.prompt_ids.length)
   assert.equal(found.logprobs.length, native.logprobs.length)
-  for (const [at, logprob] of native.logprobs.entries()) assert.ok(Math.abs(found.logprobs[at] - logprob) < 1e-4, `logprob ${at}: ${found.logprobs[at]}, natively ${logprob}`)
+  for (const [at, logprob] of native.logprobs.entries())
+    assert.ok(
+      Math.abs(found.logprobs[at] - logprob) < 1e-4,
+      `logprob ${at}: ${found.logprobs[at]}, natively ${logprob}`,
+    )
   assert.equal(found.confidence.tokens, native.ids.length)
   await page.context().close()
 })
 
 test('a file in the hand needs no host and no store', async () => {
   const page = await openModel({ load: false })
-  const found = await page.evaluate(async ({ url, config }) => {
-    const file = await (await fetch(url)).blob()
-    const gemma = hybridge.gemmaModel({ model: file, device: 'cpu', contextWindow: 128 })
-    const availability = await gemma.availability()
-    const states = [gemma.state]
-    const events = []
-    await gemma.load({ onProgress: ({ fraction }) => events.push(fraction) })
-    states.push(gemma.state)
-    const { text } = await gemma.generate({ prompt: 'hi', config })
-    await gemma.dispose()
-    states.push(gemma.state)
-    return { availability, states, events: [events[0], events.at(-1)], text, kept: await hybridge.listCachedModels() }
-  }, { url: address(), config: greedy })
+  const found = await page.evaluate(
+    async ({ url, config }) => {
+      const file = await (await fetch(url)).blob()
+      const gemma = hybridge.gemmaModel({ model: file, device: 'cpu', contextWindow: 128 })
+      const availability = await gemma.availability()
+      const states = [gemma.state]
+      const events = []
+      await gemma.load({ onProgress: ({ fraction }) => events.push(fraction) })
+      states.push(gemma.state)
+      const { text } = await gemma.generate({ prompt: 'hi', config })
+      await gemma.dispose()
+      states.push(gemma.state)
+      return { availability, states, events: [events[0], events.at(-1)], text, kept: await hybridge.listCachedModels() }
+    },
+    { url: address(), config: greedy },
+  )
   assert.equal(found.availability.status, 'available')
   assert.deepEqual(found.states, ['absent', 'ready', 'disposed'])
   assert.deepEqual(found.events, [0, 1])
@@ -110,7 +161,10 @@ test('a stopped answer leaves the next one as it would have been', async () => {
   const found = await page.evaluate(async (config) => {
     const first = await ask('Tell me of the weather.', config)
     const stop = new AbortController()
-    const long = gemma.generateStream({ prompt: 'Tell me of the garden, and of the dog.', config: { temperature: 0, maxOutputTokens: 200 } }, { signal: stop.signal })
+    const long = gemma.generateStream(
+      { prompt: 'Tell me of the garden, and of the dog.', config: { temperature: 0, maxOutputTokens: 200 } },
+      { signal: stop.signal },
+    )
     let chunks = 0
     let status
     try {
@@ -132,7 +186,13 @@ test('one answer at a time, in the order of asking; who waits can leave', async 
   const found = await page.evaluate(async (config) => {
     const order = []
     const stop = new AbortController()
-    const ask = (name, signal, maxOutputTokens = 12) => outcome(gemma.generate({ prompt: name, config: { ...config, maxOutputTokens } }, signal === undefined ? {} : { signal }).then(({ text }) => text).finally(() => order.push(name)))
+    const ask = (name, signal, maxOutputTokens = 12) =>
+      outcome(
+        gemma
+          .generate({ prompt: name, config: { ...config, maxOutputTokens } }, signal === undefined ? {} : { signal })
+          .then(({ text }) => text)
+          .finally(() => order.push(name)),
+      )
     const answers = [ask('one', undefined, 120), ask('two', stop.signal), ask('three'), ask('four')]
     const ai = hybridge.hybridModel({ branches: { gemma }, strategy: new hybridge.FallbackStrategy(['gemma']) })
     await until(() => gemma.queued === 3)
@@ -144,27 +204,39 @@ test('one answer at a time, in the order of asking; who waits can leave', async 
     const results = await Promise.all(answers)
     return { queued, order, statuses: results.map(({ status }) => status ?? 'ok'), left: ai.health().gemma.queued }
   }, greedy)
-  assert.deepEqual(found, { queued: [3, 3, true], order: ['two', 'one', 'three', 'four'], statuses: ['ok', 'CANCELLED', 'ok', 'ok'], left: 0 })
+  assert.deepEqual(found, {
+    queued: [3, 3, true],
+    order: ['two', 'one', 'three', 'four'],
+    statuses: ['ok', 'CANCELLED', 'ok', 'ok'],
+    left: 0,
+  })
   await page.context().close()
 })
 
-for (const [fault, code] of [['trap', 'ENGINE_PANIC'], ['reject', 'ENGINE_PANIC'], ['close', 'WORKER_CRASHED']]) {
+for (const [fault, code] of [
+  ['trap', 'ENGINE_PANIC'],
+  ['reject', 'ENGINE_PANIC'],
+  ['close', 'WORKER_CRASHED'],
+]) {
   test(`${fault}: a typed error, and a new engine out of the store`, async () => {
     const page = await openModel()
     it.host.requests.length = 0
-    const found = await page.evaluate(async ({ fault, config }) => {
-      const before = await ask('hi', config)
-      const running = gemma.generateStream({ prompt: 'hi there', config: { temperature: 0, maxOutputTokens: 230 } })
-      let error
-      try {
-        let chunks = 0
-        for await (const _ of running) if (++chunks === 2) faults.postMessage(fault)
-      } catch (thrown) {
-        error = { status: thrown.status, code: thrown.code }
-      }
-      await until(() => gemma.state === 'ready')
-      return { error, before, after: await ask('hi', config) }
-    }, { fault, config: greedy })
+    const found = await page.evaluate(
+      async ({ fault, config }) => {
+        const before = await ask('hi', config)
+        const running = gemma.generateStream({ prompt: 'hi there', config: { temperature: 0, maxOutputTokens: 230 } })
+        let error
+        try {
+          let chunks = 0
+          for await (const _ of running) if (++chunks === 2) faults.postMessage(fault)
+        } catch (thrown) {
+          error = { status: thrown.status, code: thrown.code }
+        }
+        await until(() => gemma.state === 'ready')
+        return { error, before, after: await ask('hi', config) }
+      },
+      { fault, config: greedy },
+    )
     assert.deepEqual(found.error, { status: 'INTERNAL', code })
     assert.deepEqual(found.after.value.text, found.before.value.text)
     assert.equal(it.host.requests.length, 0, 'nothing is fetched again')
@@ -194,13 +266,23 @@ test('a hybrid moves on when the device falls before its first word', async () =
   const page = await openModel()
   const found = await page.evaluate(async () => {
     const cloud = hybridge.defineModel({ name: 'sky', generate: async () => 'from the cloud' })
-    const ai = hybridge.hybridModelOnDeviceCloud({ onDevice: gemma, cloud, strategy: new hybridge.FallbackStrategy(['onDevice', 'cloud']) })
+    const ai = hybridge.hybridModelOnDeviceCloud({
+      onDevice: gemma,
+      cloud,
+      strategy: new hybridge.FallbackStrategy(['onDevice', 'cloud']),
+    })
     faults.postMessage('trap')
     await new Promise((resolve) => setTimeout(resolve))
     const { text, routing } = await ai.generate('hi')
     return { text, attempts: routing.attempts.map(({ branch, outcome }) => [branch, outcome]) }
   })
-  assert.deepEqual(found, { text: 'from the cloud', attempts: [['onDevice', 'failed'], ['cloud', 'answered']] })
+  assert.deepEqual(found, {
+    text: 'from the cloud',
+    attempts: [
+      ['onDevice', 'failed'],
+      ['cloud', 'answered'],
+    ],
+  })
   await page.context().close()
 })
 
@@ -228,7 +310,11 @@ test('without a hardware GPU a large model is unavailable, with a reason', async
     localStorage.setItem(`hybridge-cpu-1|exact|${navigator.userAgent}`, '2700000000')
     const large = hybridge.gemmaModel({ model: 'gemma-3-1b-it' })
     const tiny = hybridge.gemmaModel({ model: url })
-    return { large: await large.availability(), tiny: await tiny.availability(), forced: await hybridge.gemmaModel({ model: 'gemma-3-270m-it', device: 'gpu' }).availability() }
+    return {
+      large: await large.availability(),
+      tiny: await tiny.availability(),
+      forced: await hybridge.gemmaModel({ model: 'gemma-3-270m-it', device: 'gpu' }).availability(),
+    }
   }, address())
   assert.deepEqual([found.large.status, found.large.code], ['unavailable', 'GPU_UNAVAILABLE'])
   assert.deepEqual([found.forced.status, found.forced.code], ['unavailable', 'GPU_UNAVAILABLE'])

@@ -22,15 +22,29 @@ const url = () => `${it.host.origin}/tiny.gguf`
 const partUrls = () => [1, 2, 3].map((part) => `${it.host.origin}/part-${part}.gguf`)
 
 /** Loads in a page, generates once, and returns the outcome. */
-const load = (page, model, options = {}) => page.evaluate(async ({ model, options }) => {
-  const gemma = hybridge.gemmaModel({ model, device: 'cpu', contextWindow: 64, workerUrl: '/life/faulty-worker.mjs', ...options, ...impatient })
-  const availability = await gemma.availability()
-  const result = await outcome(gemma.load())
-  const text = result.code === undefined ? (await gemma.generate({ prompt: 'hi', config: { temperature: 0, maxOutputTokens: 4 } })).text : undefined
-  const found = { ...result, text, availability, state: gemma.state, after: (await gemma.availability()).status }
-  await gemma.dispose()
-  return found
-}, { model, options })
+const load = (page, model, options = {}) =>
+  page.evaluate(
+    async ({ model, options }) => {
+      const gemma = hybridge.gemmaModel({
+        model,
+        device: 'cpu',
+        contextWindow: 64,
+        workerUrl: '/life/faulty-worker.mjs',
+        ...options,
+        ...impatient,
+      })
+      const availability = await gemma.availability()
+      const result = await outcome(gemma.load())
+      const text =
+        result.code === undefined
+          ? (await gemma.generate({ prompt: 'hi', config: { temperature: 0, maxOutputTokens: 4 } })).text
+          : undefined
+      const found = { ...result, text, availability, state: gemma.state, after: (await gemma.availability()).status }
+      await gemma.dispose()
+      return found
+    },
+    { model, options },
+  )
 
 const numbersIn = (message) => [...message.matchAll(/\d+/g)].map(Number)
 
@@ -40,7 +54,11 @@ test('no room, by the browser’s estimate before the download: an error with bo
   // For the worker that measures the CPU, and for the one that loads.
   it.faults.push('little-room', 'little-room')
   const found = await load(page, { url: url() })
-  assert.deepEqual([found.status, found.code, found.state], ['FAILED_PRECONDITION', 'QUOTA_EXCEEDED', 'failed'], found.message)
+  assert.deepEqual(
+    [found.status, found.code, found.state],
+    ['FAILED_PRECONDITION', 'QUOTA_EXCEEDED', 'failed'],
+    found.message,
+  )
   const [needed, granted] = numbersIn(found.message)
   assert.ok(needed > bytes.length - 70_000 && needed <= bytes.length, found.message)
   assert.equal(granted, 100_000, found.message)
@@ -55,11 +73,21 @@ test('no room in the middle of writing: an error with both numbers, and what arr
   const devtools = await page.context().newCDPSession(page)
   await devtools.send('Storage.overrideQuotaForOrigin', { origin: it.site.origin, quotaSize: 250_000 })
   const found = await page.evaluate(async (url) => {
-    const gemma = (globalThis.gemma = hybridge.gemmaModel({ model: { url }, device: 'cpu', contextWindow: 64, workerUrl: '/life/faulty-worker.mjs', ...impatient }))
+    const gemma = (globalThis.gemma = hybridge.gemmaModel({
+      model: { url },
+      device: 'cpu',
+      contextWindow: 64,
+      workerUrl: '/life/faulty-worker.mjs',
+      ...impatient,
+    }))
     const { status, code, message } = await outcome(gemma.load())
     return { status, code, message, state: gemma.state, kept: (await hybridge.listCachedModels())[0]?.bytes }
   }, url())
-  assert.deepEqual([found.status, found.code, found.state], ['FAILED_PRECONDITION', 'QUOTA_EXCEEDED', 'failed'], found.message)
+  assert.deepEqual(
+    [found.status, found.code, found.state],
+    ['FAILED_PRECONDITION', 'QUOTA_EXCEEDED', 'failed'],
+    found.message,
+  )
   assert.ok(found.kept > 0 && found.kept < bytes.length, `${found.kept} bytes are kept`)
   const [needed, spokenOf] = numbersIn(found.message)
   assert.ok(needed > 0 && needed <= bytes.length && spokenOf > needed, found.message)
@@ -69,7 +97,10 @@ test('no room in the middle of writing: an error with both numbers, and what arr
   const again = await page.evaluate(() => outcome(gemma.load()))
   assert.equal(again.code, undefined, again.message)
   assert.deepEqual(await keptDigest(page), [sha256(bytes)])
-  const fetched = it.host.requests.reduce((sum, { range }) => sum + (([from, to]) => to - from + 1)(numbersIn(range)), 0)
+  const fetched = it.host.requests.reduce(
+    (sum, { range }) => sum + (([from, to]) => to - from + 1)(numbersIn(range)),
+    0,
+  )
   assert.ok(fetched < bytes.length, 'what was kept is not fetched again')
   await page.context().close()
 })
@@ -89,7 +120,11 @@ test('a browser without a file system keeps nothing, and runs the model out of m
     const page = await openWithoutStore()
     it.host.moods = [{}, { cut: 5000 }]
     const found = await load(page, model)
-    assert.deepEqual([found.code, found.state, found.availability.status], [undefined, 'ready', 'downloadable'], found.message)
+    assert.deepEqual(
+      [found.code, found.state, found.availability.status],
+      [undefined, 'ready', 'downloadable'],
+      found.message,
+    )
     assert.ok(found.text.length > 0)
     // By a page of the same origin whose file system was not taken away.
     const beside = await it.open(page)
@@ -112,7 +147,10 @@ test('a model in three files: the answer of the whole one, its parts kept each, 
   assert.deepEqual([found.code, found.text, found.after], [undefined, text, 'available'], found.message)
   assert.deepEqual(await keptDigest(page), parts.map(sha256))
   const listed = await page.evaluate(() => hybridge.listCachedModels())
-  assert.deepEqual(listed.map(({ bytes }) => bytes), [parts.reduce((sum, { length }) => sum + length, 0)])
+  assert.deepEqual(
+    listed.map(({ bytes }) => bytes),
+    [parts.reduce((sum, { length }) => sum + length, 0)],
+  )
   it.host.requests.length = 0
   assert.equal((await load(page, model)).text, text)
   assert.deepEqual(it.host.requests, [], 'the second load sends no request')
@@ -121,7 +159,11 @@ test('a model in three files: the answer of the whole one, its parts kept each, 
 
 test('parts that do not belong together are refused', async () => {
   const [first, second, third] = partUrls()
-  for (const urls of [[first, second], [second, third], [first, third, second, second]]) {
+  for (const urls of [
+    [first, second],
+    [second, third],
+    [first, third, second, second],
+  ]) {
     const page = await it.open()
     const { status, code, message } = await load(page, { url: urls })
     assert.equal(status, 'INVALID_ARGUMENT', `${code}: ${message}`)

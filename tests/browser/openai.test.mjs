@@ -12,43 +12,85 @@ after(() => setting.close())
 const lastRequest = () => openai.requests.at(-1)
 
 test('whole and in pieces', async () => {
-  const whole = await run(({ openai }) => told(hybridge.openAICompatibleModel({ ...openai, name: 'mine' }).generate('hello')))
-  assert.deepEqual([whole.text, whole.finishReason, whole.finishMessage, whole.branch], ['You said: hello', 'stop', 'stop', 'mine'])
-  assert.deepEqual(whole.usage, { inputTokens: 7, outputTokens: 5, totalTokens: 12, thoughtsTokens: 1, cachedContentTokens: 2 })
-  const pieces = await run(({ openai }) => streamed(hybridge.openAICompatibleModel(openai).generateStream({ prompt: 'one two', config: { maxOutputTokens: 3, logprobs: true } })))
+  const whole = await run(({ openai }) =>
+    told(hybridge.openAICompatibleModel({ ...openai, name: 'mine' }).generate('hello')),
+  )
+  assert.deepEqual(
+    [whole.text, whole.finishReason, whole.finishMessage, whole.branch],
+    ['You said: hello', 'stop', 'stop', 'mine'],
+  )
+  assert.deepEqual(whole.usage, {
+    inputTokens: 7,
+    outputTokens: 5,
+    totalTokens: 12,
+    thoughtsTokens: 1,
+    cachedContentTokens: 2,
+  })
+  const pieces = await run(({ openai }) =>
+    streamed(
+      hybridge
+        .openAICompatibleModel(openai)
+        .generateStream({ prompt: 'one two', config: { maxOutputTokens: 3, logprobs: true } }),
+    ),
+  )
   assert.deepEqual(pieces.texts, ['You ', 'said: ', 'one '])
   assert.equal(pieces.finishReason, 'length')
   assert.deepEqual(pieces.confidence, { tokens: 3, meanLogprob: -0.25, minLogprob: -0.25, p10Logprob: -0.25 })
   assert.equal(pieces.usage.inputTokens, 7)
   assert.equal(lastRequest().headers.authorization, `Bearer ${key}`)
-  const own = Object.keys(lastRequest().headers).filter((name) => !/^(sec-|accept|user-agent|host|connection|origin|cache-control|pragma|content-length)/.test(name))
+  const own = Object.keys(lastRequest().headers).filter(
+    (name) => !/^(sec-|accept|user-agent|host|connection|origin|cache-control|pragma|content-length)/.test(name),
+  )
   assert.deepEqual(own.sort(), ['authorization', 'content-type'])
 })
 
 test('[DONE] ends it, even where the server keeps the connection', async () => {
-  openai.next(stream(chunk({ content: 'a' }), chunk({}, { finish_reason: 'stop' }), 'data: [DONE]\n\n', { wait: gate().wait }))
+  openai.next(
+    stream(chunk({ content: 'a' }), chunk({}, { finish_reason: 'stop' }), 'data: [DONE]\n\n', { wait: gate().wait }),
+  )
   const { text } = await run(({ openai }) => streamed(hybridge.openAICompatibleModel(openai).generateStream('x')))
   assert.equal(text, 'a')
   assert.equal(await lastRequest().closed, 'cut')
 })
 
 test('tools, there and back', async () => {
-  const tools = [{ name: 'weather', description: 'The weather.', inputSchema: { type: 'object', properties: { city: { type: 'string' } } } }]
-  const [first, second] = await run(async ({ openai, tools }) => {
-    const model = hybridge.openAICompatibleModel(openai)
-    const messages = [{ role: 'user', content: [{ text: 'weather in Oslo' }] }]
-    const running = model.generateStream({ messages, tools, toolChoice: 'required' })
-    const { message, toolRequests } = await running.response
-    messages.push(message, { role: 'tool', content: [{ toolResponse: { name: 'weather', output: { sky: 'snow' }, ref: toolRequests[0].ref } }] })
-    return [toolRequests, await told(model.generate({ messages, tools }))]
-  }, { tools })
+  const tools = [
+    {
+      name: 'weather',
+      description: 'The weather.',
+      inputSchema: { type: 'object', properties: { city: { type: 'string' } } },
+    },
+  ]
+  const [first, second] = await run(
+    async ({ openai, tools }) => {
+      const model = hybridge.openAICompatibleModel(openai)
+      const messages = [{ role: 'user', content: [{ text: 'weather in Oslo' }] }]
+      const running = model.generateStream({ messages, tools, toolChoice: 'required' })
+      const { message, toolRequests } = await running.response
+      messages.push(message, {
+        role: 'tool',
+        content: [{ toolResponse: { name: 'weather', output: { sky: 'snow' }, ref: toolRequests[0].ref } }],
+      })
+      return [toolRequests, await told(model.generate({ messages, tools }))]
+    },
+    { tools },
+  )
   assert.deepEqual(first, [{ name: 'weather', input: { city: 'weather in Oslo' }, ref: 'call_emulated' }])
   assert.equal(second.text, 'You said: {"sky":"snow"}')
 })
 
 test('JSON by a schema, in its order', async () => {
-  const schema = { type: 'object', properties: { zebra: { type: 'string' }, apple: { type: 'integer' } }, required: ['zebra', 'apple'], additionalProperties: false }
-  const { output } = await run(({ openai, schema }) => told(hybridge.openAICompatibleModel(openai).generate({ prompt: 'Ada', output: { schema } })), { schema })
+  const schema = {
+    type: 'object',
+    properties: { zebra: { type: 'string' }, apple: { type: 'integer' } },
+    required: ['zebra', 'apple'],
+    additionalProperties: false,
+  }
+  const { output } = await run(
+    ({ openai, schema }) =>
+      told(hybridge.openAICompatibleModel(openai).generate({ prompt: 'Ada', output: { schema } })),
+    { schema },
+  )
   assert.deepEqual(output, { zebra: 'Ada', apple: 1 })
   const { body } = lastRequest()
   assert.equal(body.response_format.json_schema.strict, true)
@@ -57,7 +99,9 @@ test('JSON by a schema, in its order', async () => {
 
 test('reasoning stays apart', async () => {
   openai.next(deltas(chunk({ reasoning_content: 'hm' }), chunk({ content: 'a' }), chunk({}, { finish_reason: 'stop' })))
-  const { text, reasoning } = await run(({ openai }) => streamed(hybridge.openAICompatibleModel(openai).generateStream('x')))
+  const { text, reasoning } = await run(({ openai }) =>
+    streamed(hybridge.openAICompatibleModel(openai).generateStream('x')),
+  )
   assert.deepEqual([text, reasoning], ['a', 'hm'])
 })
 
@@ -79,7 +123,9 @@ test('refusals have their status and code', async () => {
 
 test('one that knows no key needs none', async () => {
   openai.next(deltas(chunk({ content: 'a' }), chunk({}, { finish_reason: 'stop' })))
-  const { text } = await run(({ openai: { apiKey, ...openai } }) => told(hybridge.openAICompatibleModel(openai).generate('x')))
+  const { text } = await run(({ openai: { apiKey, ...openai } }) =>
+    told(hybridge.openAICompatibleModel(openai).generate('x')),
+  )
   assert.equal(text, 'a')
   assert.equal(lastRequest().headers.authorization, undefined)
 })

@@ -10,12 +10,17 @@ configure({ wasmUrl: await readFile(new URL('../../crate/npm/wasm/page/hybridge_
 
 const schema = {
   type: 'object',
-  properties: { name: { type: 'string', pattern: '^\\p{Lu}' }, age: { type: 'integer', minimum: 0 }, tags: { items: { enum: ['a', 'b'] } } },
+  properties: {
+    name: { type: 'string', pattern: '^\\p{Lu}' },
+    age: { type: 'integer', minimum: 0 },
+    tags: { items: { enum: ['a', 'b'] } },
+  },
   required: ['name'],
 }
 const says = (text, more = {}) => defineModel({ name: 'm', generate: async () => ({ text, ...more }) })
 const ask = (text, more) => says(text, more).generate({ prompt: 'x', output: { schema } })
-const problem = ({ outputError }) => outputError && [outputError.code, outputError.cause.path, outputError.cause.expected]
+const problem = ({ outputError }) =>
+  outputError && [outputError.code, outputError.cause.path, outputError.cause.expected]
 
 for (const [text, expected, more] of [
   ['{"name":"Ada","age":36,"tags":["a"]}', undefined],
@@ -25,7 +30,11 @@ for (const [text, expected, more] of [
   ['{"name":"ada"}', ['OUTPUT_MISMATCH', '/name', 'a text that matches the pattern']],
   ['{}', ['OUTPUT_MISMATCH', '', 'a member "name"']],
   ['Ada', ['OUTPUT_MISMATCH', '', 'JSON']],
-  ['{"name":"A', ['OUTPUT_INCOMPLETE', '', 'JSON, but it was cut off at `maxOutputTokens`'], { finishReason: 'length' }],
+  [
+    '{"name":"A',
+    ['OUTPUT_INCOMPLETE', '', 'JSON, but it was cut off at `maxOutputTokens`'],
+    { finishReason: 'length' },
+  ],
   ['', undefined, { finishReason: 'blocked' }],
 ]) {
   test(`${text || 'nothing'} is ${expected === undefined ? 'right' : expected.join(', ')}`, async () => {
@@ -46,19 +55,31 @@ test('JSON without a schema must only be JSON', async () => {
 
 test('what the model made up is not in the error', async () => {
   const closed = { properties: {}, additionalProperties: { type: 'null' } }
-  const { outputError } = await says('{"secret name":"secret value"}').generate({ prompt: 'x', output: { schema: closed } })
+  const { outputError } = await says('{"secret name":"secret value"}').generate({
+    prompt: 'x',
+    output: { schema: closed },
+  })
   assert.doesNotMatch(outputError.message + JSON.stringify(outputError.cause), /secret/)
 })
 
 test('a cascade can go by it', async () => {
-  const cascade = cascadeModel({ branches: { small: says('{"name":"ada"}'), large: says('{"name":"Ada"}') }, order: ['small', 'large'], accept: ({ outputError }) => outputError === undefined })
+  const cascade = cascadeModel({
+    branches: { small: says('{"name":"ada"}'), large: says('{"name":"Ada"}') },
+    order: ['small', 'large'],
+    accept: ({ outputError }) => outputError === undefined,
+  })
   const response = await cascade.generate({ prompt: 'x', output: { schema } })
   assert.deepEqual([response.branch, response.output, response.outputError], ['large', { name: 'Ada' }, undefined])
 })
 
 test('partial JSON grows and never breaks, wherever it is cut', async () => {
-  const whole = '```json\n{"a": "x\\n\\u00e9\\"y", "b": [1, -2.5e3, true, null, {"c": {}}], "d\\"": "", "e": [[], "z"]}\n```'
-  const letters = defineModel({ name: 'm', generate: async (request, { sendChunk }) => [...whole].forEach((letter) => sendChunk(letter)) ?? { finishReason: 'stop' } })
+  const whole =
+    '```json\n{"a": "x\\n\\u00e9\\"y", "b": [1, -2.5e3, true, null, {"c": {}}], "d\\"": "", "e": [[], "z"]}\n```'
+  const letters = defineModel({
+    name: 'm',
+    generate: async (request, { sendChunk }) =>
+      [...whole].forEach((letter) => sendChunk(letter)) ?? { finishReason: 'stop' },
+  })
   const stream = letters.generateStream({ prompt: 'x', output: { format: 'json' } })
   const parts = []
   for await (const { output } of stream) parts.push(output)
@@ -69,12 +90,18 @@ test('partial JSON grows and never breaks, wherever it is cut', async () => {
   const isBeginning = (part, of, isLast) => {
     if (typeof part === 'string' && typeof of === 'string') return isLast ? of.startsWith(part) : of === part
     if (typeof part === 'number' && typeof of === 'number') return isLast || of === part
-    if (Array.isArray(part)) return Array.isArray(of) && part.every((item, at) => isBeginning(item, of[at], isLast && at === part.length - 1))
+    if (Array.isArray(part))
+      return Array.isArray(of) && part.every((item, at) => isBeginning(item, of[at], isLast && at === part.length - 1))
     if (part === null || typeof part !== 'object') return part === of
     const names = Object.keys(part)
-    return names.every((name, at) => Object.hasOwn(of, name) && isBeginning(part[name], of[name], isLast && at === names.length - 1))
+    return names.every(
+      (name, at) => Object.hasOwn(of, name) && isBeginning(part[name], of[name], isLast && at === names.length - 1),
+    )
   }
   parts.forEach((part, at) => {
-    assert.ok(part === undefined ? at + 1 < '```json\n{'.length : isBeginning(part, final, true), `${JSON.stringify(part)} at ${at}`)
+    assert.ok(
+      part === undefined ? at + 1 < '```json\n{'.length : isBeginning(part, final, true),
+      `${JSON.stringify(part)} at ${at}`,
+    )
   })
 })

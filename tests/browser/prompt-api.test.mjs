@@ -19,13 +19,26 @@ await setting.page.evaluate(async () => {
 test('a conversation becomes initial prompts and a prompt', async () => {
   const { answer, log } = await run(async () => {
     const { log } = pretend({})
-    const answer = await told(hybridge.promptApiModel().generate({
-      system: 'be brief',
-      messages: [{ role: 'user', content: [{ text: 'a' }] }, { role: 'model', content: [{ reasoning: 'hm' }, { text: 'b' }] }],
-      prompt: [{ text: 'c' }, { media: { url: 'data:image/png;base64,AAAA' } }],
-      config: { temperature: 0 },
-    }))
-    return { answer, log: { ...log, prompts: log.prompts.map(({ input }) => input.map(({ role, content }) => [role, content.map(({ type }) => type)])) } }
+    const answer = await told(
+      hybridge.promptApiModel().generate({
+        system: 'be brief',
+        messages: [
+          { role: 'user', content: [{ text: 'a' }] },
+          { role: 'model', content: [{ reasoning: 'hm' }, { text: 'b' }] },
+        ],
+        prompt: [{ text: 'c' }, { media: { url: 'data:image/png;base64,AAAA' } }],
+        config: { temperature: 0 },
+      }),
+    )
+    return {
+      answer,
+      log: {
+        ...log,
+        prompts: log.prompts.map(({ input }) =>
+          input.map(({ role, content }) => [role, content.map(({ type }) => type)]),
+        ),
+      },
+    }
   })
   assert.equal(answer.text, 'You said: c[image image/png 3]')
   assert.deepEqual([answer.finishReason, answer.inferenceSource, answer.branch], ['stop', 'on_device', 'prompt-api'])
@@ -57,7 +70,12 @@ test('it streams, and constrains', async () => {
 test('an answer that was begun is continued', async () => {
   const input = await run(async () => {
     const { log } = pretend({})
-    await hybridge.promptApiModel().generate({ messages: [{ role: 'user', content: [{ text: 'a' }] }, { role: 'model', content: [{ text: 'b' }] }] })
+    await hybridge.promptApiModel().generate({
+      messages: [
+        { role: 'user', content: [{ text: 'a' }] },
+        { role: 'model', content: [{ text: 'b' }] },
+      ],
+    })
     return log.prompts[0].input
   })
   assert.deepEqual(input, [{ role: 'assistant', content: [{ type: 'text', value: 'b' }], prefix: true }])
@@ -76,11 +94,14 @@ test('the table of errors', async () => {
     ['constructor', 'INTERNAL'],
   ]) {
     for (const way of ['generate', 'stream']) {
-      const { error } = await run(({ fail, way }) => {
-        pretend({ fail })
-        const model = hybridge.promptApiModel()
-        return told(way === 'generate' ? model.generate('x') : model.generateStream('x').response)
-      }, { fail, way })
+      const { error } = await run(
+        ({ fail, way }) => {
+          pretend({ fail })
+          const model = hybridge.promptApiModel()
+          return told(way === 'generate' ? model.generate('x') : model.generateStream('x').response)
+        },
+        { fail, way },
+      )
       assert.deepEqual([error.status, error.code], [status, code], fail)
       assert.ok(!error.shown.includes('the words of the prompt'))
     }
@@ -101,10 +122,13 @@ test('what it cannot take is refused before it is asked', async () => {
     [{ system: 'only' }, 'INVALID_ARGUMENT', undefined],
     ['x'.repeat(1001), 'INVALID_ARGUMENT', 'CONTEXT_TOO_LONG'],
   ]) {
-    const { error } = await run(({ request }) => {
-      pretend({})
-      return told(hybridge.promptApiModel().generate(request))
-    }, { request })
+    const { error } = await run(
+      ({ request }) => {
+        pretend({})
+        return told(hybridge.promptApiModel().generate(request))
+      },
+      { request },
+    )
     assert.deepEqual([error.status, error.code], [status, code])
   }
 })
@@ -137,16 +161,22 @@ test('a download that fails can be tried again', async () => {
 
 test('it stops on abort', async () => {
   for (const way of ['generate', 'stream']) {
-    const { error, destroyed } = await run(async ({ way }) => {
-      const { log } = pretend({ hang: true })
-      const stop = new AbortController()
-      const model = hybridge.promptApiModel()
-      const work = way === 'generate' ? told(model.generate('x', { signal: stop.signal })) : streamed(model.generateStream('x', { signal: stop.signal }), () => stop.abort())
-      if (way === 'generate') setTimeout(() => stop.abort())
-      const { error } = await work
-      await new Promise((resolve) => setTimeout(resolve))
-      return { error, destroyed: log.created.length - log.destroyed }
-    }, { way })
+    const { error, destroyed } = await run(
+      async ({ way }) => {
+        const { log } = pretend({ hang: true })
+        const stop = new AbortController()
+        const model = hybridge.promptApiModel()
+        const work =
+          way === 'generate'
+            ? told(model.generate('x', { signal: stop.signal }))
+            : streamed(model.generateStream('x', { signal: stop.signal }), () => stop.abort())
+        if (way === 'generate') setTimeout(() => stop.abort())
+        const { error } = await work
+        await new Promise((resolve) => setTimeout(resolve))
+        return { error, destroyed: log.created.length - log.destroyed }
+      },
+      { way },
+    )
     assert.equal(error.status, 'CANCELLED')
     assert.equal(destroyed, 0)
   }
@@ -166,7 +196,11 @@ test('tokens are counted, and the browser keeps its model', async () => {
 
 test('a state is never undone by what began before it', async () => {
   const found = await run(async () => {
-    const outcome = (promise) => promise.then(() => 'done', ({ status }) => status)
+    const outcome = (promise) =>
+      promise.then(
+        () => 'done',
+        ({ status }) => status,
+      )
     /** A browser that answers a `create` when it is let go. */
     const held = (options) => {
       const real = pretend(options)
@@ -214,7 +248,11 @@ test('a state is never undone by what began before it', async () => {
     void answer
     return states
   })
-  assert.deepEqual(found, { disposed: ['UNAVAILABLE', 'disposed'], aborted: ['ready', 'CANCELLED', 'ready'], running: ['disposed'] })
+  assert.deepEqual(found, {
+    disposed: ['UNAVAILABLE', 'disposed'],
+    aborted: ['ready', 'CANCELLED', 'ready'],
+    running: ['disposed'],
+  })
 })
 
 test('a browser that has the model already is ready before the first request', async () => {
@@ -256,7 +294,10 @@ test('options that the browser does not take are followed, or named', async () =
   assert.equal(found.whole, 'one tw')
   assert.equal(found.texts.join(''), 'one tw')
   for (const name of ['seed', 'topK', 'maxOutputTokens', 'temperature']) {
-    assert.ok(found.warnings.some((warning) => warning.includes(`\`${name}\``)), name)
+    assert.ok(
+      found.warnings.some((warning) => warning.includes(`\`${name}\``)),
+      name,
+    )
     assert.equal(found.warned.filter((warning) => warning.includes(`\`${name}\``)).length, 1, `${name} once`)
   }
   assert.equal(found.plain, null)
@@ -272,7 +313,7 @@ test('without the global it is absent, with a reason', async () => {
   assert.deepEqual([error.status, error.code], ['FAILED_PRECONDITION', 'PROMPT_API_MISSING'])
 })
 
-test('with this browser\'s own global', async (context) => {
+test("with this browser's own global", async (context) => {
   const outcome = await run(async () => {
     globalThis.LanguageModel = globalThis.real
     if (globalThis.real === undefined) return undefined
@@ -280,7 +321,10 @@ test('with this browser\'s own global', async (context) => {
     return { ...(await model.availability()), answer: await told(model.generate('x')) }
   })
   if (outcome === undefined) return context.skip('SKIP this browser has no LanguageModel')
-  console.log(`the real LanguageModel here: ${JSON.stringify({ ...outcome, answer: outcome.answer.error?.code ?? outcome.answer.text })}`)
+  console.log(
+    `the real LanguageModel here: ${JSON.stringify({ ...outcome, answer: outcome.answer.error?.code ?? outcome.answer.text })}`,
+  )
   assert.ok(['unavailable', 'downloadable', 'downloading', 'available'].includes(outcome.status))
-  if (outcome.status !== 'available') assert.ok(['FAILED_PRECONDITION', 'UNAVAILABLE'].includes(outcome.answer.error.status))
+  if (outcome.status !== 'available')
+    assert.ok(['FAILED_PRECONDITION', 'UNAVAILABLE'].includes(outcome.answer.error.status))
 })

@@ -8,12 +8,15 @@ import { launch, openPage } from '../support/chromium.mjs'
 import { serve } from '../support/server.mjs'
 
 const open = { 'access-control-allow-origin': '*', 'access-control-allow-headers': '*' }
-const listen = (server) => new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(`http://127.0.0.1:${server.address().port}`)))
+const listen = (server) =>
+  new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(`http://127.0.0.1:${server.address().port}`)))
 
 const reached = []
 const elsewhere = createServer((request, response) => {
   reached.push([request.method, request.headers['x-goog-api-key'], request.headers.authorization])
-  response.writeHead(200, { ...open, 'content-type': 'application/json' }).end('{"candidates":[{"content":{"parts":[{"text":"evil"}]},"finishReason":"STOP"}]}')
+  response
+    .writeHead(200, { ...open, 'content-type': 'application/json' })
+    .end('{"candidates":[{"content":{"parts":[{"text":"evil"}]},"finishReason":"STOP"}]}')
 })
 const place = await listen(elsewhere)
 const asked = []
@@ -23,12 +26,22 @@ const service = createServer((request, response) => {
   response.writeHead(307, { ...open, location: `${place}/stolen` }).end()
 })
 const baseUrl = await listen(service)
-const server = await serve({ '/npm/': join(import.meta.dirname, '../../crate/npm') }, { pages: { '/': { type: 'text/html', body: '<!doctype html><title>redirect</title><link rel="icon" href="data:,">' } } })
+const server = await serve(
+  { '/npm/': join(import.meta.dirname, '../../crate/npm') },
+  {
+    pages: {
+      '/': { type: 'text/html', body: '<!doctype html><title>redirect</title><link rel="icon" href="data:,">' },
+    },
+  },
+)
 const browser = await launch({ gpu: false })
 after(async () => {
   await browser.close()
   await server.close()
-  for (const each of [elsewhere, service]) { each.closeAllConnections(); each.close() }
+  for (const each of [elsewhere, service]) {
+    each.closeAllConnections()
+    each.close()
+  }
 })
 
 test('neither key nor prompt follows a redirect', async () => {
@@ -36,15 +49,24 @@ test('neither key nor prompt follows a redirect', async () => {
   const failures = await page.evaluate(async (baseUrl) => {
     const { geminiModel, openAICompatibleModel } = await import('/npm/dist/index.js')
     const found = []
-    for (const model of [geminiModel({ model: 'm', apiKey: 'secret', baseUrl }), openAICompatibleModel({ model: 'm', apiKey: 'secret', baseUrl })]) {
+    for (const model of [
+      geminiModel({ model: 'm', apiKey: 'secret', baseUrl }),
+      openAICompatibleModel({ model: 'm', apiKey: 'secret', baseUrl }),
+    ]) {
       for (const run of [() => model.generate('x'), () => model.generateStream('x').response]) {
-        const { status, message } = await run().then(() => ({ status: 'answered' }), (error) => error)
+        const { status, message } = await run().then(
+          () => ({ status: 'answered' }),
+          (error) => error,
+        )
         found.push([status, /redirect/.test(message)])
       }
     }
     return found
   }, baseUrl)
-  assert.deepEqual(failures, Array.from({ length: 4 }, () => ['UNAVAILABLE', true]))
+  assert.deepEqual(
+    failures,
+    Array.from({ length: 4 }, () => ['UNAVAILABLE', true]),
+  )
   assert.equal(asked.filter((method) => method === 'POST').length, 4)
   assert.deepEqual(reached, [])
 })

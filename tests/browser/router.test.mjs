@@ -14,7 +14,9 @@ const PATIENCE_MS = 20_000
 
 function inTime(promise) {
   let timer
-  const late = new Promise((_, reject) => { timer = setTimeout(reject, PATIENCE_MS, new Error('it hangs')) })
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(reject, PATIENCE_MS, new Error('it hangs'))
+  })
   return Promise.race([promise, late]).finally(() => clearTimeout(timer))
 }
 
@@ -32,24 +34,41 @@ test('importing the package reads no global and loads nothing', async () => {
   const names = ['fetch', 'navigator', 'document', 'WebAssembly', 'performance', 'crypto']
   const kept = names.map((name) => [name, Object.getOwnPropertyDescriptor(globalThis, name)])
   const touched = []
-  for (const [name] of kept) Object.defineProperty(globalThis, name, { configurable: true, get() { touched.push(name) } })
+  for (const [name] of kept)
+    Object.defineProperty(globalThis, name, {
+      configurable: true,
+      get() {
+        touched.push(name)
+      },
+    })
   try {
     await import(`${join(npm, 'dist/index.js')}?again`)
   } finally {
-    for (const [name, descriptor] of kept) descriptor === undefined ? delete globalThis[name] : Object.defineProperty(globalThis, name, descriptor)
+    for (const [name, descriptor] of kept)
+      descriptor === undefined ? delete globalThis[name] : Object.defineProperty(globalThis, name, descriptor)
   }
   assert.deepEqual(touched, [])
 })
 
 test('a host that reports nothing is no error', async () => {
   const { online, saveData, webgpu, visible, battery } = await hybridge.deviceFacts()
-  assert.deepEqual({ online, saveData, visible, battery, available: webgpu.available }, { online: true, saveData: false, visible: true, battery: undefined, available: false })
+  assert.deepEqual(
+    { online, saveData, visible, battery, available: webgpu.available },
+    { online: true, saveData: false, visible: true, battery: undefined, available: false },
+  )
 })
 
 describe('in Chromium', () => {
   let server, browser
   before(async () => {
-    server = await serve({ '/npm/': npm, '/router/': join(import.meta.dirname, 'router') }, { pages: { '/': { type: 'text/html', body: '<!doctype html><title>router</title><link rel="icon" href="data:,">' } } })
+    server = await serve(
+      { '/npm/': npm, '/router/': join(import.meta.dirname, 'router') },
+      {
+        pages: {
+          '/': { type: 'text/html', body: '<!doctype html><title>router</title><link rel="icon" href="data:,">' },
+        },
+      },
+    )
     browser = await launch({ gpu: false })
   })
   after(async () => {
@@ -60,20 +79,23 @@ describe('in Chromium', () => {
   for (const file of files) {
     test(`every scenario of ${file}`, async () => {
       const { page, problems } = await openPage(browser, `${server.origin}/`)
-      const failures = await page.evaluate(async ([file, patience]) => {
-        const hybridge = await import('/npm/dist/index.js')
-        const { scenarios } = await import(`/router/${file}.scenarios.mjs`)
-        const failures = []
-        addEventListener('unhandledrejection', ({ reason }) => failures.push(`unhandled rejection: ${reason}`))
-        let played = 0
-        for (const [name, run] of Object.entries(scenarios(hybridge))) {
-          played++
-          const late = new Promise((_, reject) => setTimeout(reject, patience, new Error('it hangs')))
-          await Promise.race([run(), late]).catch((error) => failures.push(`${name}: ${error?.stack ?? error}`))
-        }
-        if (played === 0) failures.push('nothing was played')
-        return failures
-      }, [file, PATIENCE_MS])
+      const failures = await page.evaluate(
+        async ([file, patience]) => {
+          const hybridge = await import('/npm/dist/index.js')
+          const { scenarios } = await import(`/router/${file}.scenarios.mjs`)
+          const failures = []
+          addEventListener('unhandledrejection', ({ reason }) => failures.push(`unhandled rejection: ${reason}`))
+          let played = 0
+          for (const [name, run] of Object.entries(scenarios(hybridge))) {
+            played++
+            const late = new Promise((_, reject) => setTimeout(reject, patience, new Error('it hangs')))
+            await Promise.race([run(), late]).catch((error) => failures.push(`${name}: ${error?.stack ?? error}`))
+          }
+          if (played === 0) failures.push('nothing was played')
+          return failures
+        },
+        [file, PATIENCE_MS],
+      )
       assert.deepEqual([...failures, ...problems], [])
       await page.close()
     })
@@ -108,13 +130,20 @@ describe('in Chromium', () => {
     assert.deepEqual(without.webgpu, { available: false, software: false, reason: 'no GPU adapter is available' })
     assert.ok(without.online && without.visible && without.cores > 0 && without.memoryGB > 0, JSON.stringify(without))
     const software = await facts({ gpu: true })
-    assert.ok(software.webgpu.available && software.webgpu.software && software.webgpu.maxBufferSize > 0, JSON.stringify(software))
+    assert.ok(
+      software.webgpu.available && software.webgpu.software && software.webgpu.maxBufferSize > 0,
+      JSON.stringify(software),
+    )
   })
 
   test('what the router adds', async (context) => {
     const { page } = await openPage(browser, `${server.origin}/`)
-    const { firstMs, eachUs, directFirstMs, directEachUs } = await page.evaluate(async () => (await import('/router/overhead.mjs')).overhead(await import('/npm/dist/index.js')))
-    context.diagnostic(`router, added: ${firstMs.toFixed(3)} ms to the first chunk (budget 0.3), ${eachUs.toFixed(1)} µs per chunk (budget 20); direct: ${directFirstMs.toFixed(3)} ms, ${directEachUs.toFixed(1)} µs`)
+    const { firstMs, eachUs, directFirstMs, directEachUs } = await page.evaluate(async () =>
+      (await import('/router/overhead.mjs')).overhead(await import('/npm/dist/index.js')),
+    )
+    context.diagnostic(
+      `router, added: ${firstMs.toFixed(3)} ms to the first chunk (budget 0.3), ${eachUs.toFixed(1)} µs per chunk (budget 20); direct: ${directFirstMs.toFixed(3)} ms, ${directEachUs.toFixed(1)} µs`,
+    )
     // The figures are for a quiet machine; a busy one gets room, a mistake of another order of magnitude does not.
     assert.ok(firstMs < 3 && eachUs < 200, `${firstMs} ms, ${eachUs} µs`)
     await page.close()

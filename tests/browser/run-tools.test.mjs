@@ -4,11 +4,24 @@ import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { test } from 'node:test'
 
-import { configure, defineModel, FallbackStrategy, HybridError, hybridModel, runTools } from '../../crate/npm/dist/index.js'
+import {
+  configure,
+  defineModel,
+  FallbackStrategy,
+  HybridError,
+  hybridModel,
+  runTools,
+} from '../../crate/npm/dist/index.js'
 
 configure({ wasmUrl: await readFile(new URL('../../crate/npm/wasm/page/hybridge_page_bg.wasm', import.meta.url)) })
 
-const tools = [{ name: 'add', description: 'adds', inputSchema: { type: 'object', properties: { a: { type: 'number' }, b: { type: 'number' } }, required: ['a', 'b'] } }]
+const tools = [
+  {
+    name: 'add',
+    description: 'adds',
+    inputSchema: { type: 'object', properties: { a: { type: 'number' }, b: { type: 'number' } }, required: ['a', 'b'] },
+  },
+]
 const call = (input, ref) => ({ toolRequest: { name: 'add', input, ...(ref === undefined ? {} : { ref }) } })
 
 /** Says these parts in turn; what it was asked is kept in `heard`. */
@@ -30,14 +43,25 @@ const add = ({ a, b }) => a + b
 test('calls are answered side by side until there are words', async () => {
   const model = scripted('m', [call({ a: 1, b: 2 }, 'x'), call({ a: 3, b: 4 }, 'y')], [{ text: '3 and 7' }])
   const turns = []
-  const { text } = await runTools({ model, request: { prompt: 'add', tools, toolChoice: 'required' }, tools: { add }, onTurn: ({ toolRequests }) => turns.push(toolRequests.length) })
+  const { text } = await runTools({
+    model,
+    request: { prompt: 'add', tools, toolChoice: 'required' },
+    tools: { add },
+    onTurn: ({ toolRequests }) => turns.push(toolRequests.length),
+  })
   assert.equal(text, '3 and 7')
   assert.deepEqual(turns, [2, 0])
   const [first, second] = model.heard
   assert.equal(first.toolChoice, 'required')
   assert.equal(second.toolChoice, undefined, 'it was required to call and has called')
-  assert.deepEqual(second.messages.map(({ role }) => role), ['user', 'model', 'tool'])
-  assert.deepEqual(second.messages[2].content, [{ toolResponse: { name: 'add', output: 3, ref: 'x' } }, { toolResponse: { name: 'add', output: 7, ref: 'y' } }])
+  assert.deepEqual(
+    second.messages.map(({ role }) => role),
+    ['user', 'model', 'tool'],
+  )
+  assert.deepEqual(second.messages[2].content, [
+    { toolResponse: { name: 'add', output: 3, ref: 'x' } },
+    { toolResponse: { name: 'add', output: 7, ref: 'y' } },
+  ])
 })
 
 test('wrong arguments go back to the model, not to the function', async () => {
@@ -45,26 +69,61 @@ test('wrong arguments go back to the model, not to the function', async () => {
   let ran = 0
   await runTools({ model, request: { prompt: 'add', tools }, tools: { add: () => ran++ } })
   assert.equal(ran, 0)
-  assert.deepEqual(model.heard[1].messages[2].content, [{ toolResponse: { name: 'add', output: { error: 'the arguments are wrong at /b: expected number' } } }])
+  assert.deepEqual(model.heard[1].messages[2].content, [
+    { toolResponse: { name: 'add', output: { error: 'the arguments are wrong at /b: expected number' } } },
+  ])
 })
 
 test('what cannot be answered is the caller’s', async () => {
   const endless = scripted('m', ...Array.from({ length: 9 }, () => [call({ a: 1, b: 1 })]))
-  await assert.rejects(runTools({ model: endless, request: { prompt: 'x', tools }, tools: { add }, maxTurns: 2 }), { status: 'ABORTED', code: 'TOOL_TURNS_EXCEEDED' })
+  await assert.rejects(runTools({ model: endless, request: { prompt: 'x', tools }, tools: { add }, maxTurns: 2 }), {
+    status: 'ABORTED',
+    code: 'TOOL_TURNS_EXCEEDED',
+  })
   assert.equal(endless.heard.length, 3)
-  const unknown = await runTools({ model: scripted('m', [call({ a: 1, b: 1 })]), request: { prompt: 'x', tools }, tools: {} })
+  const unknown = await runTools({
+    model: scripted('m', [call({ a: 1, b: 1 })]),
+    request: { prompt: 'x', tools },
+    tools: {},
+  })
   assert.equal(unknown.toolRequests.length, 1)
   const fault = new RangeError('mine')
-  await assert.rejects(runTools({ model: scripted('m', [call({ a: 1, b: 1 })]), request: { prompt: 'x', tools }, tools: { add: () => { throw fault } } }), (error) => error === fault)
-  await assert.rejects(runTools({ model: scripted('m'), request: { prompt: 'x', tools }, tools: {}, maxTurns: 0 }), { status: 'INVALID_ARGUMENT' })
+  await assert.rejects(
+    runTools({
+      model: scripted('m', [call({ a: 1, b: 1 })]),
+      request: { prompt: 'x', tools },
+      tools: {
+        add: () => {
+          throw fault
+        },
+      },
+    }),
+    (error) => error === fault,
+  )
+  await assert.rejects(runTools({ model: scripted('m'), request: { prompt: 'x', tools }, tools: {}, maxTurns: 0 }), {
+    status: 'INVALID_ARGUMENT',
+  })
   const stop = new AbortController()
   const stopped = scripted('m', [call({ a: 1, b: 1 })], [{ text: 'late' }])
-  await assert.rejects(runTools({ model: stopped, request: { prompt: 'x', tools }, tools: { add: () => stop.abort() }, signal: stop.signal }), { status: 'CANCELLED' })
+  await assert.rejects(
+    runTools({
+      model: stopped,
+      request: { prompt: 'x', tools },
+      tools: { add: () => stop.abort() },
+      signal: stop.signal,
+    }),
+    { status: 'CANCELLED' },
+  )
   assert.equal(stopped.heard.length, 1)
 })
 
 test('results go to the branch that called, whatever the strategy says by then', async () => {
-  const device = scripted('device', new HybridError('UNAVAILABLE', 'not yet'), [{ text: 'device' }], [{ text: 'device' }])
+  const device = scripted(
+    'device',
+    new HybridError('UNAVAILABLE', 'not yet'),
+    [{ text: 'device' }],
+    [{ text: 'device' }],
+  )
   const cloud = scripted('cloud', [call({ a: 1, b: 1 }, 'x')], [{ text: 'cloud' }])
   const model = hybridModel({ branches: { device, cloud }, strategy: new FallbackStrategy(['device', 'cloud']) })
   const answer = await runTools({ model, request: { prompt: 'x', tools }, tools: { add } })

@@ -25,7 +25,15 @@ const worker = {
     postMessage({ id, result: null })
   }`,
 }
-const server = await serve({ '/npm/': join(import.meta.dirname, '../../crate/npm') }, { pages: { '/worker.js': worker, '/': { type: 'text/html', body: '<!doctype html><title>state</title><link rel="icon" href="data:,">' } } })
+const server = await serve(
+  { '/npm/': join(import.meta.dirname, '../../crate/npm') },
+  {
+    pages: {
+      '/worker.js': worker,
+      '/': { type: 'text/html', body: '<!doctype html><title>state</title><link rel="icon" href="data:,">' },
+    },
+  },
+)
 const browser = await launch({ gpu: false })
 after(async () => {
   await browser.close()
@@ -40,7 +48,9 @@ test('two listeners follow one load, a queue and the end', async () => {
     const seen = []
     let reported = 0
     window.reportError = () => reported++
-    gemma.onStateChange(() => { throw new Error('mine') })
+    gemma.onStateChange(() => {
+      throw new Error('mine')
+    })
     gemma.onStateChange((now) => seen.push(now))
     const gone = gemma.onStateChange(() => seen.push('gone'))
     gone()
@@ -48,14 +58,28 @@ test('two listeners follow one load, a queue and the end', async () => {
     const texts = await Promise.all(['a', 'b', 'c'].map(async (prompt) => (await gemma.generate(prompt)).text))
     await gemma.dispose()
     const bad = []
-    for (const model of [gemma, promptApiModel()]) try { model.onStateChange(5) } catch (error) { bad.push(error.status) }
+    for (const model of [gemma, promptApiModel()])
+      try {
+        model.onStateChange(5)
+      } catch (error) {
+        bad.push(error.status)
+      }
     return { seen, texts, reported, bad }
   })
-  assert.deepEqual([found.texts, found.bad], [['hi', 'hi', 'hi'], ['INVALID_ARGUMENT', 'INVALID_ARGUMENT']])
+  assert.deepEqual(
+    [found.texts, found.bad],
+    [
+      ['hi', 'hi', 'hi'],
+      ['INVALID_ARGUMENT', 'INVALID_ARGUMENT'],
+    ],
+  )
   const states = found.seen.map(({ state }) => state).filter((state, at, all) => state !== all[at - 1])
   assert.deepEqual(states, ['loading', 'ready', 'disposed'])
   const fractions = found.seen.flatMap(({ progress }) => (progress === undefined ? [] : [progress.fraction]))
-  assert.ok(fractions[0] === 0 && fractions.at(-1) === 1 && fractions.every((it, at) => at === 0 || it >= fractions[at - 1]), JSON.stringify(fractions))
+  assert.ok(
+    fractions[0] === 0 && fractions.at(-1) === 1 && fractions.every((it, at) => at === 0 || it >= fractions[at - 1]),
+    JSON.stringify(fractions),
+  )
   assert.ok(found.seen.every(({ state, progress }) => progress === undefined || state === 'loading'))
   assert.equal(Math.max(...found.seen.map(({ queued }) => queued)), 2)
   assert.equal(found.reported, found.seen.length)

@@ -68,8 +68,9 @@ test('sums, letters, and what it is', async () => {
     ['Write "garden" in capitals.', 'GARDEN'],
     ['Reverse "stone".', 'enots'],
     ['Is this request simple or complex? Explain step by step how gravity works.', 'Complex.'],
-    ['Who are you?', 'I am hybridge\'s tiny demonstration model.'],
-  ]) assert.equal(await page.evaluate((prompt) => ask({ prompt }), prompt), answer)
+    ['Who are you?', "I am hybridge's tiny demonstration model."],
+  ])
+    assert.equal(await page.evaluate((prompt) => ask({ prompt }), prompt), answer)
 })
 
 test('a second question needs the first', async () => {
@@ -79,25 +80,35 @@ test('a second question needs the first', async () => {
     [`${text}\nWho is the baker?`, 'How old is the bridge?', 'The bridge is 48 years old.'],
     ['What is 20 + 14?', 'Add 5 to that.', '34 + 5 = 30 + 9 = 39.'],
   ]) {
-    const found = await page.evaluate(async ({ first, second }) => {
-      const said = await ask({ messages: [first] })
-      return ask({ messages: [first, { role: 'model', content: [{ text: said }] }, second] })
-    }, { first: part('user', first), second: part('user', second) })
+    const found = await page.evaluate(
+      async ({ first, second }) => {
+        const said = await ask({ messages: [first] })
+        return ask({ messages: [first, { role: 'model', content: [{ text: said }] }, second] })
+      },
+      { first: part('user', first), second: part('user', second) },
+    )
     assert.equal(found, answer)
   }
 })
 
 test('what it cannot know goes to the cloud', async () => {
-  const asked = await page.evaluate(async (prompts) => {
-    const cloud = hybridge.defineModel({ name: 'cloud', inferenceSource: 'in_cloud', generate: async () => ({ text: 'from the cloud' }) })
-    const ai = hybridge.confidenceCascade({ onDevice: gemma, cloud, threshold: -1 })
-    const answers = []
-    for (const prompt of prompts) {
-      const { text, branch } = await ai.generate({ prompt, config })
-      answers.push([text, branch])
-    }
-    return answers
-  }, [`${text}\nWho is the baker?`, 'Who wrote Velmar?', 'What is 20 + 14?', 'What is the capital of Torvik?'])
+  const asked = await page.evaluate(
+    async (prompts) => {
+      const cloud = hybridge.defineModel({
+        name: 'cloud',
+        inferenceSource: 'in_cloud',
+        generate: async () => ({ text: 'from the cloud' }),
+      })
+      const ai = hybridge.confidenceCascade({ onDevice: gemma, cloud, threshold: -1 })
+      const answers = []
+      for (const prompt of prompts) {
+        const { text, branch } = await ai.generate({ prompt, config })
+        answers.push([text, branch])
+      }
+      return answers
+    },
+    [`${text}\nWho is the baker?`, 'Who wrote Velmar?', 'What is 20 + 14?', 'What is the capital of Torvik?'],
+  )
   assert.deepEqual(asked, [
     ['The baker is Torvik.', 'onDevice'],
     ['from the cloud', 'cloud'],
@@ -107,7 +118,11 @@ test('what it cannot know goes to the cloud', async () => {
 })
 
 test('JSON by a schema parses', async () => {
-  const schema = '{"type":"object","properties":{"name":{"type":"string"},"date":{"type":"string"},"amount":{"type":"integer"}}}'
-  const answer = await page.evaluate((prompt) => ask({ prompt }), `Extract as JSON by ${schema}: Mira Torvik paid 45 euros on 7 May 2024.`)
+  const schema =
+    '{"type":"object","properties":{"name":{"type":"string"},"date":{"type":"string"},"amount":{"type":"integer"}}}'
+  const answer = await page.evaluate(
+    (prompt) => ask({ prompt }),
+    `Extract as JSON by ${schema}: Mira Torvik paid 45 euros on 7 May 2024.`,
+  )
   assert.deepEqual(JSON.parse(answer), { name: 'Mira Torvik', date: '2024-05-07', amount: 45 })
 })

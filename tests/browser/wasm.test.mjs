@@ -10,7 +10,11 @@ const wasm = await readFile(new URL('../../crate/npm/wasm/page/hybridge_page_bg.
 let copies = 0
 /** A copy of its own, which has loaded nothing. */
 const fresh = (name = 'index.js') => import(`${new URL(name, dist)}?copy=${copies++}`)
-const route = ({ defineModel, FallbackStrategy, hybridModel }) => hybridModel({ branches: { a: defineModel({ name: 'a', generate: async () => 'hi' }) }, strategy: new FallbackStrategy(['a']) })
+const route = ({ defineModel, FallbackStrategy, hybridModel }) =>
+  hybridModel({
+    branches: { a: defineModel({ name: 'a', generate: async () => 'hi' }) },
+    strategy: new FallbackStrategy(['a']),
+  })
 
 let server, origin
 before(async () => {
@@ -23,7 +27,10 @@ before(async () => {
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
   origin = `http://127.0.0.1:${server.address().port}`
 })
-after(() => { server.closeAllConnections(); server.close() })
+after(() => {
+  server.closeAllConnections()
+  server.close()
+})
 
 test('the entry for Node and its kin needs nothing', async () => {
   const hybridge = await fresh('node.js')
@@ -52,23 +59,38 @@ test('an address where no server is, and a file, are named', async () => {
   await new Promise((resolve) => closed.close(resolve))
   const hybridge = await fresh()
   hybridge.configure({ wasmUrl: `http://127.0.0.1:${port}/page.wasm` })
-  await assert.rejects(route(hybridge).generate('x'), { code: 'WASM_UNAVAILABLE', message: /page\.wasm could not be fetched.*connect-src.*CORS/ })
+  await assert.rejects(route(hybridge).generate('x'), {
+    code: 'WASM_UNAVAILABLE',
+    message: /page\.wasm could not be fetched.*connect-src.*CORS/,
+  })
   // The page's own entry, in a host that fetches no files.
-  await assert.rejects(route(await fresh()).generate('x'), { code: 'WASM_UNAVAILABLE', message: /file:.*hybridge_page_bg\.wasm is a file.*configure/ })
+  await assert.rejects(route(await fresh()).generate('x'), {
+    code: 'WASM_UNAVAILABLE',
+    message: /file:.*hybridge_page_bg\.wasm is a file.*configure/,
+  })
 })
 
 test('a policy that forbids WebAssembly is named', async () => {
   const kept = WebAssembly.instantiate
   try {
-    WebAssembly.instantiate = async () => { throw new WebAssembly.CompileError("WebAssembly.instantiate(): Refused to compile or instantiate WebAssembly module because 'unsafe-eval' is not an allowed source of script in the following Content Security Policy directive") }
-    await assert.rejects(route(await fresh('node.js')).generate('x'), { code: 'WASM_UNAVAILABLE', message: /'wasm-unsafe-eval'/ })
+    WebAssembly.instantiate = async () => {
+      throw new WebAssembly.CompileError(
+        "WebAssembly.instantiate(): Refused to compile or instantiate WebAssembly module because 'unsafe-eval' is not an allowed source of script in the following Content Security Policy directive",
+      )
+    }
+    await assert.rejects(route(await fresh('node.js')).generate('x'), {
+      code: 'WASM_UNAVAILABLE',
+      message: /'wasm-unsafe-eval'/,
+    })
   } finally {
     WebAssembly.instantiate = kept
   }
 })
 
 test('one address names a copy of all files', async () => {
-  const copy = createServer(({ url }, response) => (url === '/copies/1/wasm/page/hybridge_page_bg.wasm' ? response.end(wasm) : response.writeHead(404).end()))
+  const copy = createServer(({ url }, response) =>
+    url === '/copies/1/wasm/page/hybridge_page_bg.wasm' ? response.end(wasm) : response.writeHead(404).end(),
+  )
   await new Promise((resolve) => copy.listen(0, '127.0.0.1', resolve))
   try {
     for (const slash of ['', '/']) {
@@ -77,7 +99,8 @@ test('one address names a copy of all files', async () => {
       assert.equal((await route(hybridge).generate('x')).text, 'hi')
     }
     const { configure } = await fresh()
-    for (const bad of [{ baseUrl: 'nowhere' }, { baseUrl: 7 }, null, 'x']) assert.throws(() => configure(bad), { status: 'INVALID_ARGUMENT' })
+    for (const bad of [{ baseUrl: 'nowhere' }, { baseUrl: 7 }, null, 'x'])
+      assert.throws(() => configure(bad), { status: 'INVALID_ARGUMENT' })
   } finally {
     copy.closeAllConnections()
     copy.close()
@@ -87,12 +110,23 @@ test('one address names a copy of all files', async () => {
 test('an answer is an answer where the wasm cannot be had', async () => {
   const { configure, defineModel } = await fresh()
   configure({ wasmUrl: `${origin}/gone.wasm` })
-  const { text, output, outputError } = await defineModel({ name: 'm', generate: async () => '{"a":1}' }).generate({ prompt: 'x', output: { schema: { type: 'string' } } })
+  const { text, output, outputError } = await defineModel({ name: 'm', generate: async () => '{"a":1}' }).generate({
+    prompt: 'x',
+    output: { schema: { type: 'string' } },
+  })
   assert.deepEqual([text, output, outputError], ['{"a":1}', { a: 1 }, undefined])
 })
 
 test('importing needs none of the classes that a test environment may lack', async () => {
-  const names = ['TextDecoder', 'TextEncoder', 'ReadableStream', 'fetch', 'FinalizationRegistry', 'AbortController', 'Blob']
+  const names = [
+    'TextDecoder',
+    'TextEncoder',
+    'ReadableStream',
+    'fetch',
+    'FinalizationRegistry',
+    'AbortController',
+    'Blob',
+  ]
   const kept = names.map((name) => [name, Object.getOwnPropertyDescriptor(globalThis, name)])
   for (const [name] of kept) delete globalThis[name]
   try {
@@ -111,7 +145,9 @@ test('a host without a navigator has no device model, and is no error', async ()
     assert.equal((await promptApiModel().availability()).status, 'unavailable')
     const gemma = gemmaModel({ model: 'gemma-3-270m-it' })
     assert.equal((await gemma.availability()).status, 'unavailable')
-    await assert.rejects(gemma.load(), ({ status }) => ['UNAVAILABLE', 'FAILED_PRECONDITION', 'UNIMPLEMENTED'].includes(status))
+    await assert.rejects(gemma.load(), ({ status }) =>
+      ['UNAVAILABLE', 'FAILED_PRECONDITION', 'UNIMPLEMENTED'].includes(status),
+    )
     await assert.rejects(gemma.generate('x'), { status: 'UNAVAILABLE' })
     assert.deepEqual(await listCachedModels(), [])
     await gemma.dispose()

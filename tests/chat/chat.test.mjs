@@ -10,7 +10,9 @@ const words = (count, word = 'w') => Array(count).fill(word).join(' ')
 const texts = ({ messages }) => messages.map((message) => `${message.role[0]}:${textOf(message)}`)
 
 test('a conversation keeps its history, its usage and the branch that answered last', async () => {
-  const model = recorder('echo', { reply: ({ messages }) => ({ text: `re: ${textOf(messages.at(-1))}`, usage: { inputTokens: 3, outputTokens: 2 } }) })
+  const model = recorder('echo', {
+    reply: ({ messages }) => ({ text: `re: ${textOf(messages.at(-1))}`, usage: { inputTokens: 3, outputTokens: 2 } }),
+  })
   const talk = chat(model, { system: 'Be brief.' })
   const stream = talk.send('one')
   let streamed = ''
@@ -21,11 +23,19 @@ test('a conversation keeps its history, its usage and the branch that answered l
   assert.deepEqual(texts(talk), ['u:one', 'm:re: one', 'u:two', 'm:re: two'])
   assert.deepEqual(talk.usage, { inputTokens: 6, outputTokens: 4 })
   assert.equal(talk.lastBranch, 'echo')
-  assert.deepEqual(model.seen[1].messages.map(({ role }) => role), ['system', 'user', 'model', 'user'])
+  assert.deepEqual(
+    model.seen[1].messages.map(({ role }) => role),
+    ['system', 'user', 'model', 'user'],
+  )
 })
 
 test('turns that are sent at once run one after the other', async () => {
-  const model = recorder('slow', { reply: async ({ messages }) => (await new Promise((resolve) => setTimeout(resolve, 20)), `re ${textOf(messages.at(-1))}`) })
+  const model = recorder('slow', {
+    reply: async ({ messages }) => (
+      await new Promise((resolve) => setTimeout(resolve, 20)),
+      `re ${textOf(messages.at(-1))}`
+    ),
+  })
   const talk = chat(model)
   await Promise.all(['a', 'b', 'c'].map((text) => talk.send(text).response))
   assert.deepEqual(texts(talk), ['u:a', 'm:re a', 'u:b', 'm:re b', 'u:c', 'm:re c'])
@@ -57,7 +67,12 @@ test('a stop keeps what was shown and marks it, and the next turn goes on', asyn
 
 test('a turn that fails before its first word is answered by regenerate, or joins the next message', async () => {
   let isDown = true
-  const model = recorder('flaky', { reply: () => { if (isDown) throw new HybridError('UNAVAILABLE', 'down'); return 'up' } })
+  const model = recorder('flaky', {
+    reply: () => {
+      if (isDown) throw new HybridError('UNAVAILABLE', 'down')
+      return 'up'
+    },
+  })
   const talk = chat(model)
   await assert.rejects(talk.send('one').response, { status: 'UNAVAILABLE' })
   assert.equal(talk.entries[0].state, 'failed')
@@ -98,7 +113,8 @@ test('histories from outside are checked', () => {
     { version: 1, entries: [{ message: { role: 'robot', content: [] } }] },
     { version: 1, entries: [{ message: { role: 'user', content: 'text' } }] },
   ]
-  for (const snapshot of hostile) assert.throws(() => chatFromJSON(model, snapshot), { status: 'INVALID_ARGUMENT' }, JSON.stringify(snapshot))
+  for (const snapshot of hostile)
+    assert.throws(() => chatFromJSON(model, snapshot), { status: 'INVALID_ARGUMENT' }, JSON.stringify(snapshot))
   assert.throws(() => chat(model, { messages: [{ role: 'user' }] }), { status: 'INVALID_ARGUMENT' })
   assert.throws(() => chat({}), { status: 'INVALID_ARGUMENT' })
   assert.throws(() => chat(model, { persist: {} }), { status: 'INVALID_ARGUMENT' })
@@ -125,10 +141,18 @@ test('what does not fit is an error with the numbers, and a hybrid moves on', as
   const small = recorder('small', { contextWindow: 60 })
   const large = recorder('large', { reply: () => 'large' })
   const config = { maxOutputTokens: 10 }
-  await assert.rejects(chat(small, { config }).send(words(60)).response, { status: 'RESOURCE_EXHAUSTED', code: 'CONTEXT_FULL', message: /7\d tokens.*50 are available/ })
+  await assert.rejects(chat(small, { config }).send(words(60)).response, {
+    status: 'RESOURCE_EXHAUSTED',
+    code: 'CONTEXT_FULL',
+    message: /7\d tokens.*50 are available/,
+  })
   const refusing = chat(small, { config, window: 'refuse', messages: [user(words(20)), answered(words(20))] })
   await assert.rejects(refusing.send('on').response, { status: 'INVALID_ARGUMENT', code: 'CONTEXT_FULL' })
-  const ai = hybridModelOnDeviceCloud({ onDevice: small, cloud: large, strategy: new FallbackStrategy([kOnDevice, kCloud]) })
+  const ai = hybridModelOnDeviceCloud({
+    onDevice: small,
+    cloud: large,
+    strategy: new FallbackStrategy([kOnDevice, kCloud]),
+  })
   const talk = chat(ai, { config })
   assert.equal((await talk.send(words(60)).response).branch, 'cloud')
   assert.equal(large.seen.length, 1)
@@ -137,8 +161,18 @@ test('what does not fit is an error with the numbers, and a hybrid moves on', as
 test('each branch of a hybrid receives the conversation fitted to its own window', async () => {
   let isOffline = false
   const small = recorder('small', { contextWindow: 60, reply: () => 'small' })
-  const large = recorder('large', { contextWindow: 100_000, reply: () => { if (isOffline) throw new HybridError('UNAVAILABLE', 'offline'); return 'large' } })
-  const ai = hybridModelOnDeviceCloud({ onDevice: small, cloud: large, strategy: new FallbackStrategy([kCloud, kOnDevice]) })
+  const large = recorder('large', {
+    contextWindow: 100_000,
+    reply: () => {
+      if (isOffline) throw new HybridError('UNAVAILABLE', 'offline')
+      return 'large'
+    },
+  })
+  const ai = hybridModelOnDeviceCloud({
+    onDevice: small,
+    cloud: large,
+    strategy: new FallbackStrategy([kCloud, kOnDevice]),
+  })
   const talk = chat(ai, { config: { maxOutputTokens: 10 } })
   for (let turn = 0; turn < 4; turn++) await talk.send(words(6)).response
   isOffline = true
@@ -162,7 +196,9 @@ test('a summary stands for what is left out, and is written once until it is out
   const talk = chat(model, { config: { maxOutputTokens: 20 }, window: { summarise: {} } })
   for (let turn = 0; turn < 14; turn++) await talk.send(words(60)).response
   assert.ok(summaries >= 1 && summaries < 8, `${summaries} summaries`)
-  const last = model.seen.findLast(({ messages }) => messages.at(-1).role === 'user' && !textOf(messages.at(-1)).includes('Summarise'))
+  const last = model.seen.findLast(
+    ({ messages }) => messages.at(-1).role === 'user' && !textOf(messages.at(-1)).includes('Summarise'),
+  )
   const note = last.messages.find(({ role }) => role === 'system')
   assert.match(textOf(note), /^Summary of the conversation so far: summary \d$/)
   assert.equal(talk.messages.length, 28)
@@ -172,25 +208,37 @@ test('the window function of a caller', async () => {
   const model = recorder('small', { contextWindow: 60 })
   const seen = []
   const window = ({ messages, needed, available }) => (seen.push([needed, available]), messages.slice(-1))
-  const talk = chat(model, { config: { maxOutputTokens: 10 }, window, messages: [user(words(20)), answered(words(20))] })
+  const talk = chat(model, {
+    config: { maxOutputTokens: 10 },
+    window,
+    messages: [user(words(20)), answered(words(20))],
+  })
   await talk.send('on').response
   assert.deepEqual(texts(model.seen[0]), ['u:on'])
   assert.deepEqual(seen, [[71, 50]])
-  await assert.rejects(chat(model, { window: () => [], messages: [user(words(90))] }).send('on').response, { status: 'INVALID_ARGUMENT' })
+  await assert.rejects(chat(model, { window: () => [], messages: [user(words(90))] }).send('on').response, {
+    status: 'INVALID_ARGUMENT',
+  })
 })
 
 test('a conversation that was kept to a branch stays there, until that turn is taken back', async () => {
   const device = recorder('device', { reply: () => 'device' })
   const cloud = recorder('cloud', { reply: () => 'cloud' })
   let isPrivate = false
-  const strategy = { name: 'switch', route: () => (isPrivate ? { order: [kOnDevice], allow: [kOnDevice] } : [kCloud, kOnDevice]) }
+  const strategy = {
+    name: 'switch',
+    route: () => (isPrivate ? { order: [kOnDevice], allow: [kOnDevice] } : [kCloud, kOnDevice]),
+  }
   const talk = chat(hybridModelOnDeviceCloud({ onDevice: device, cloud, strategy }))
   assert.equal((await talk.send('open').response).branch, 'cloud')
   isPrivate = true
   assert.equal((await talk.send('secret').response).branch, 'onDevice')
   isPrivate = false
   for (const text of ['and then', 'and then']) assert.equal((await talk.send(text).response).branch, 'onDevice')
-  const copy = chatFromJSON(talk.fork().model ?? hybridModelOnDeviceCloud({ onDevice: device, cloud, strategy }), talk.toJSON())
+  const copy = chatFromJSON(
+    talk.fork().model ?? hybridModelOnDeviceCloud({ onDevice: device, cloud, strategy }),
+    talk.toJSON(),
+  )
   assert.equal((await copy.send('still').response).branch, 'onDevice')
   assert.equal(cloud.seen.length, 1)
   talk.rewindTo(2)
@@ -198,19 +246,31 @@ test('a conversation that was kept to a branch stays there, until that turn is t
 })
 
 test('tools with functions run within the turn, and their messages are kept', async () => {
-  const model = recorder('tools', { reply: (_, __, turn) => (turn === 1 ? calling(['add', { a: 1, b: 2 }, '1']) : 'three') })
-  const add = { description: 'adds', inputSchema: { type: 'object', properties: { a: { type: 'number' }, b: { type: 'number' } }, required: ['a', 'b'] }, execute: ({ a, b }) => a + b }
+  const model = recorder('tools', {
+    reply: (_, __, turn) => (turn === 1 ? calling(['add', { a: 1, b: 2 }, '1']) : 'three'),
+  })
+  const add = {
+    description: 'adds',
+    inputSchema: { type: 'object', properties: { a: { type: 'number' }, b: { type: 'number' } }, required: ['a', 'b'] },
+    execute: ({ a, b }) => a + b,
+  }
   const talk = chat(model, { tools: { add } })
   const { text } = await talk.send('1 + 2?').response
   assert.equal(text, 'three')
-  assert.deepEqual(talk.messages.map(({ role }) => role), ['user', 'model', 'tool', 'model'])
+  assert.deepEqual(
+    talk.messages.map(({ role }) => role),
+    ['user', 'model', 'tool', 'model'],
+  )
   assert.equal(talk.messages[2].content[0].toolResponse.output, 3)
   assert.equal(model.seen[0].tools[0].name, 'add')
 })
 
 test('a call that needs approval waits, also over JSON, and goes on with the decision', async () => {
   let runs = 0
-  const reply = ({ messages }) => (messages.at(-1).role === 'tool' ? `got ${JSON.stringify(messages.at(-1).content[0].toolResponse.output)}` : calling(['erase', {}, '7']))
+  const reply = ({ messages }) =>
+    messages.at(-1).role === 'tool'
+      ? `got ${JSON.stringify(messages.at(-1).content[0].toolResponse.output)}`
+      : calling(['erase', {}, '7'])
   const tools = { erase: { description: 'erases', needsApproval: true, execute: () => (runs++, 'erased') } }
   const model = recorder('tools', { reply })
   const talk = chat(model, { tools })
@@ -220,8 +280,14 @@ test('a call that needs approval waits, also over JSON, and goes on with the dec
   const later = chatFromJSON(model, JSON.parse(JSON.stringify(talk)), { tools })
   assert.equal((await later.approve({ 7: true }).response).text, 'got "erased"')
   assert.equal(runs, 1)
-  assert.deepEqual(later.messages.map(({ role }) => role), ['user', 'model', 'tool', 'model'])
-  assert.match((await talk.approve({ 7: { approved: false, reason: 'too risky' } }).response).text, /declined.*too risky/)
+  assert.deepEqual(
+    later.messages.map(({ role }) => role),
+    ['user', 'model', 'tool', 'model'],
+  )
+  assert.match(
+    (await talk.approve({ 7: { approved: false, reason: 'too risky' } }).response).text,
+    /declined.*too risky/,
+  )
   assert.equal(runs, 1)
   await assert.rejects(talk.approve({}).response, { code: 'NOTHING_TO_APPROVE' })
 })
@@ -233,7 +299,10 @@ test('a call without a result does not reach a model alone', async () => {
   const talk = chat(model, { messages: [user('a'), call, user('b'), answered(''), orphan] })
   await talk.send('c').response
   const [sent] = model.seen
-  assert.deepEqual(sent.messages.map(({ role }) => role), ['user', 'model', 'tool', 'user'])
+  assert.deepEqual(
+    sent.messages.map(({ role }) => role),
+    ['user', 'model', 'tool', 'user'],
+  )
   assert.match(sent.messages[2].content[0].toolResponse.output.error, /not run/)
 })
 
@@ -241,7 +310,9 @@ test('listeners hear of every change and can leave', async () => {
   const talk = chat(recorder('any'))
   let changes = 0
   const leave = talk.onChange(() => changes++)
-  talk.onChange(() => { throw new Error('a broken listener costs nothing') })
+  talk.onChange(() => {
+    throw new Error('a broken listener costs nothing')
+  })
   const before = globalThis.reportError
   globalThis.reportError = () => {}
   try {

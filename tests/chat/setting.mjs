@@ -9,7 +9,13 @@ hybridge.configure({ wasmUrl: readFileSync(join(npm, 'wasm/page/hybridge_page_bg
 
 /** Ten tokens a message and one for each word: counts that a test can do in its head. */
 export const tokensOf = ({ messages }) =>
-  messages.reduce((sum, { content }) => sum + 10 + content.reduce((words, part) => words + ('text' in part ? part.text.split(/\s+/).filter(Boolean).length : 5), 0), 0)
+  messages.reduce(
+    (sum, { content }) =>
+      sum +
+      10 +
+      content.reduce((words, part) => words + ('text' in part ? part.text.split(/\s+/).filter(Boolean).length : 5), 0),
+    0,
+  )
 
 /** A model that answers by `reply(request, run)` and keeps every request. */
 export function recorder(name, { contextWindow, reply = () => 'ok', counts = true, inferenceSource = 'unknown' } = {}) {
@@ -32,7 +38,12 @@ export const answered = (text) => ({ role: 'model', content: [{ text }] })
 
 /** A model reply that calls tools. */
 export const calling = (...calls) => ({
-  message: { role: 'model', content: calls.map(([name, input, ref]) => ({ toolRequest: { name, input, ...(ref === undefined ? {} : { ref }) } })) },
+  message: {
+    role: 'model',
+    content: calls.map(([name, input, ref]) => ({
+      toolRequest: { name, input, ...(ref === undefined ? {} : { ref }) },
+    })),
+  },
 })
 
 /** Waits until `is()` holds; fails after two seconds. */

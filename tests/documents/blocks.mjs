@@ -6,7 +6,12 @@ import { join } from 'node:path'
 export const root = join(import.meta.dirname, '../..')
 
 /** Paths of the documents whose code is checked, from the root. */
-export const documents = ['README.md', ...readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md')).map((name) => `docs/${name}`)]
+export const documents = [
+  'README.md',
+  ...readdirSync(join(root, 'docs'))
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => `docs/${name}`),
+]
 
 export const textOf = (path) => readFileSync(join(root, path), 'utf8')
 

@@ -12,10 +12,11 @@ const isWire = (path) => /cloud\/(gemini|openai)\/|core\/src\/(gemini|openai)\/|
 const others = new Set(['AUTO', 'GGUF', 'INVALID', 'FAILED', 'JSON', 'NONE', 'POST', 'SCREAMING_SNAKE_CASE', 'SECOND'])
 
 /** A file without its comments and its unit tests. */
-const codeOf = (path) => readFileSync(join(root, path), 'utf8')
-  .replace(/#\[cfg\(test\)\]\s*mod \w+ \{[\s\S]*/, '')
-  .replace(/\/\*[\s\S]*?\*\//g, '')
-  .replace(/^\s*\/\/.*$/gm, '')
+const codeOf = (path) =>
+  readFileSync(join(root, path), 'utf8')
+    .replace(/#\[cfg\(test\)\]\s*mod \w+ \{[\s\S]*/, '')
+    .replace(/\/\*[\s\S]*?\*\//g, '')
+    .replace(/^\s*\/\/.*$/gm, '')
 
 function codesInSources() {
   const folders = ['core', 'gemma', 'page', 'worker', 'npm'].map((name) => `crate/${name}/src`)
@@ -25,15 +26,23 @@ function codesInSources() {
   const codes = new Map()
   for (const path of paths) {
     const code = codeOf(path)
-    const declared = [...code.matchAll(/with_code\(\s*"([A-Z][A-Z0-9_]+)"|\bcode: ["']([A-Z][A-Z0-9_]+)["']/g)].map(([, rust, script]) => rust ?? script)
-    const quoted = isWire(path) ? [] : [...code.matchAll(/(?<!b)["']([A-Z][A-Z0-9]*_[A-Z0-9_]+|[A-Z]{6,})["']/g)].map(([, word]) => word)
+    const declared = [...code.matchAll(/with_code\(\s*"([A-Z][A-Z0-9_]+)"|\bcode: ["']([A-Z][A-Z0-9_]+)["']/g)].map(
+      ([, rust, script]) => rust ?? script,
+    )
+    const quoted = isWire(path)
+      ? []
+      : [...code.matchAll(/(?<!b)["']([A-Z][A-Z0-9]*_[A-Z0-9_]+|[A-Z]{6,})["']/g)].map(([, word]) => word)
     for (const word of [...declared, ...quoted]) if (!others.has(word)) codes.set(word, path)
   }
   return codes
 }
 
 /** The words in the first column of the tables. */
-const rows = new Set([...textOf('docs/errors.md').matchAll(/^\| (`[A-Z][^|]*) \|/gm)].flatMap(([, cell]) => [...cell.matchAll(/`([A-Z0-9_]+)`/g)].map(([, word]) => word)))
+const rows = new Set(
+  [...textOf('docs/errors.md').matchAll(/^\| (`[A-Z][^|]*) \|/gm)].flatMap(([, cell]) =>
+    [...cell.matchAll(/`([A-Z0-9_]+)`/g)].map(([, word]) => word),
+  ),
+)
 
 test('every code of the sources is in the table', () => {
   const missing = [...codesInSources()].filter(([word]) => !rows.has(word)).map(([word, path]) => `${word} (${path})`)
@@ -43,12 +52,18 @@ test('every code of the sources is in the table', () => {
 test('the table names no code that the sources lack', () => {
   const codes = codesInSources()
   assert.ok(codes.size > 60, 'the sources were not found')
-  assert.deepEqual([...rows].filter((word) => !codes.has(word)), [])
+  assert.deepEqual(
+    [...rows].filter((word) => !codes.has(word)),
+    [],
+  )
 })
 
 test('every status of the public type is in the table', () => {
   const [, union] = /export type Status =([\s\S]*?)\n\n/.exec(textOf('crate/npm/src/types.ts'))
   const statuses = [...union.matchAll(/'([A-Z_]+)'/g)].map(([, word]) => word)
   assert.equal(statuses.length, 16)
-  assert.deepEqual(statuses.filter((word) => !rows.has(word)), [])
+  assert.deepEqual(
+    statuses.filter((word) => !rows.has(word)),
+    [],
+  )
 })

@@ -6,10 +6,24 @@ import { dirname, join, normalize } from 'node:path'
 import { test } from 'node:test'
 import { documents, root, textOf } from './blocks.mjs'
 
-const all = [...documents, 'CONTRIBUTING.md', 'CHANGELOG.md', 'crate/ARCHITECTURE.md', 'crate/gemma/ENGINE.md', 'crate/tiny/README.md', 'bench/RESULTS.md', 'examples/README.md']
+const all = [
+  ...documents,
+  'CONTRIBUTING.md',
+  'CHANGELOG.md',
+  'crate/ARCHITECTURE.md',
+  'crate/gemma/ENGINE.md',
+  'crate/tiny/README.md',
+  'bench/RESULTS.md',
+  'examples/README.md',
+]
 
 /** A heading's anchor, as GitHub makes it. */
-const anchor = (heading) => heading.toLowerCase().replace(/[`*]/g, '').replace(/[^\p{L}\p{N}\s_-]/gu, '').replace(/\s/g, '-')
+const anchor = (heading) =>
+  heading
+    .toLowerCase()
+    .replace(/[`*]/g, '')
+    .replace(/[^\p{L}\p{N}\s_-]/gu, '')
+    .replace(/\s/g, '-')
 const anchorsOf = (path) => [...textOf(path).matchAll(/^#+ (.*)$/gm)].map(([, heading]) => anchor(heading))
 
 for (const path of all) {
@@ -20,7 +34,8 @@ for (const path of all) {
       const [file, fragment] = target.split('#')
       const linked = file === '' ? path : normalize(join(dirname(path), file))
       assert.ok(existsSync(join(root, linked)), `${path} links to ${target}, which does not exist`)
-      if (fragment !== undefined) assert.ok(anchorsOf(linked).includes(fragment), `${path} links to ${target}, and ${linked} has no such heading`)
+      if (fragment !== undefined)
+        assert.ok(anchorsOf(linked).includes(fragment), `${path} links to ${target}, and ${linked} has no such heading`)
     }
   })
 }
@@ -38,13 +53,19 @@ test('the map is short, and what it names exists', () => {
     if (section === undefined || cells.length === 0) continue
     const within = folders[section] ?? '.'
     for (const [, name] of cells[0].matchAll(/`([\w./-]+)`/g)) {
-      assert.ok(statSync(join(root, within, name), { throwIfNoEntry: false }) !== undefined, `the map names ${within}/${name}`)
+      assert.ok(
+        statSync(join(root, within, name), { throwIfNoEntry: false }) !== undefined,
+        `the map names ${within}/${name}`,
+      )
       checked++
     }
     const named = [...cells[0].matchAll(/`([\w./-]+)`/g)].map(([, name]) => name)
     for (const [, name] of cells.at(-1).matchAll(/`([\w./-]+\.\w+)`/g)) {
       const places = [...named.map((folder) => join(within, folder, name)), join(within, name)]
-      assert.ok(places.some((place) => existsSync(join(root, place))), `the map names ${name} in ${within}/${named}`)
+      assert.ok(
+        places.some((place) => existsSync(join(root, place))),
+        `the map names ${name} in ${within}/${named}`,
+      )
       checked++
     }
   }

@@ -26,8 +26,15 @@ export async function startLoopback({ answer, cors = ['authorization', 'content-
       outgoing.writeHead(cors ? 204 : 404).end()
       return
     }
-    const request = { method: incoming.method, path: incoming.url, headers: incoming.headers, text: await textOf(incoming) }
-    request.closed = new Promise((resolve) => outgoing.once('close', () => resolve(outgoing.writableFinished ? 'finished' : 'cut')))
+    const request = {
+      method: incoming.method,
+      path: incoming.url,
+      headers: incoming.headers,
+      text: await textOf(incoming),
+    }
+    request.closed = new Promise((resolve) =>
+      outgoing.once('close', () => resolve(outgoing.writableFinished ? 'finished' : 'cut')),
+    )
     try {
       request.body = JSON.parse(request.text)
     } catch {
@@ -44,19 +51,22 @@ export async function startLoopback({ answer, cors = ['authorization', 'content-
     requests,
     /** Answers the next request with this, whatever it asks. */
     next: (reply) => void script.push(reply),
-    close: () => new Promise((resolve) => {
-      server.closeAllConnections()
-      server.close(resolve)
-    }),
+    close: () =>
+      new Promise((resolve) => {
+        server.closeAllConnections()
+        server.close(resolve)
+      }),
   }
 }
 
 async function play({ status = 200, headers = {}, steps }, outgoing) {
   let isGone = false
-  const gone = new Promise((resolve) => outgoing.once('close', () => {
-    isGone = true
-    resolve()
-  }))
+  const gone = new Promise((resolve) =>
+    outgoing.once('close', () => {
+      isGone = true
+      resolve()
+    }),
+  )
   outgoing.writeHead(status, headers)
   outgoing.flushHeaders()
   for (const step of steps) {
@@ -67,7 +77,8 @@ async function play({ status = 200, headers = {}, steps }, outgoing) {
       outgoing.destroy()
       return
     }
-    if (typeof step === 'string' || Buffer.isBuffer(step)) await new Promise((resolve) => (isGone ? resolve() : outgoing.write(step, resolve)))
+    if (typeof step === 'string' || Buffer.isBuffer(step))
+      await new Promise((resolve) => (isGone ? resolve() : outgoing.write(step, resolve)))
     else await Promise.race([step.wait, gone])
   }
   outgoing.end()
@@ -81,7 +92,11 @@ async function textOf(incoming) {
 
 /** A reply of one JSON value. */
 export function json(value, { status = 200, headers = {} } = {}) {
-  return { status, headers: { 'content-type': 'application/json; charset=UTF-8', ...headers }, steps: [JSON.stringify(value, null, 2)] }
+  return {
+    status,
+    headers: { 'content-type': 'application/json; charset=UTF-8', ...headers },
+    steps: [JSON.stringify(value, null, 2)],
+  }
 }
 
 /** A promise and the function that keeps it: what a test holds a reply back with. */

@@ -12,10 +12,19 @@ const gemini = await geminiEmulator.startGemini({ keys: ['right'] })
 const openaiServer = await openaiEmulator.startOpenAI({ keys: ['right'], models: ['emulator'] })
 after(() => Promise.all([gemini.close(), openaiServer.close()]))
 
-const google = (apiKey = 'right') => new GoogleGenAI({ apiKey, httpOptions: { baseUrl: gemini.origin, retryOptions: { attempts: 1 } } }).models
+const google = (apiKey = 'right') =>
+  new GoogleGenAI({ apiKey, httpOptions: { baseUrl: gemini.origin, retryOptions: { attempts: 1 } } }).models
 const { chunk, chunks, usage, refusals } = geminiEmulator
-const schema = { type: 'object', properties: { name: { type: 'string' }, age: { type: 'integer', minimum: 3 } }, required: ['name', 'age'] }
-const weather = { name: 'weather', description: 'The weather.', parametersJsonSchema: { type: 'object', properties: { city: { type: 'string' } } } }
+const schema = {
+  type: 'object',
+  properties: { name: { type: 'string' }, age: { type: 'integer', minimum: 3 } },
+  required: ['name', 'age'],
+}
+const weather = {
+  name: 'weather',
+  description: 'The weather.',
+  parametersJsonSchema: { type: 'object', properties: { city: { type: 'string' } } },
+}
 
 async function all(stream) {
   const list = []
@@ -24,7 +33,19 @@ async function all(stream) {
 }
 
 test('google: generate', async () => {
-  const response = await google().generateContent({ model, contents: 'hello there', config: { systemInstruction: 'be brief', temperature: 0.5, topK: 3, topP: 0.9, seed: 1, stopSequences: ['x'], safetySettings: [{ category: 'HARM_CATEGORY_HARASSMENT', threshold: 'BLOCK_NONE' }] } })
+  const response = await google().generateContent({
+    model,
+    contents: 'hello there',
+    config: {
+      systemInstruction: 'be brief',
+      temperature: 0.5,
+      topK: 3,
+      topP: 0.9,
+      seed: 1,
+      stopSequences: ['x'],
+      safetySettings: [{ category: 'HARM_CATEGORY_HARASSMENT', threshold: 'BLOCK_NONE' }],
+    },
+  })
   assert.equal(response.text, 'You said: hello there')
   assert.equal(response.candidates[0].finishReason, 'STOP')
   assert.ok(response.usageMetadata.totalTokenCount > 0)
@@ -32,14 +53,20 @@ test('google: generate', async () => {
 })
 
 test('google: stream', async () => {
-  const list = await all(await google().generateContentStream({ model, contents: 'one two three', config: { maxOutputTokens: 4 } }))
+  const list = await all(
+    await google().generateContentStream({ model, contents: 'one two three', config: { maxOutputTokens: 4 } }),
+  )
   assert.equal(list.map((it) => it.text ?? '').join(''), 'You said: one two ')
   assert.equal(list.length, 5)
   assert.equal(list.at(-1).candidates[0].finishReason, 'MAX_TOKENS')
 })
 
 test('google: a stream as an array is what the wire gives without alt=sse', async () => {
-  const response = await fetch(`${gemini.origin}/v1beta/models/${model}:streamGenerateContent`, { method: 'POST', headers: { 'x-goog-api-key': 'right' }, body: JSON.stringify({ contents: [{ parts: [{ text: 'a b' }] }] }) })
+  const response = await fetch(`${gemini.origin}/v1beta/models/${model}:streamGenerateContent`, {
+    method: 'POST',
+    headers: { 'x-goog-api-key': 'right' },
+    body: JSON.stringify({ contents: [{ parts: [{ text: 'a b' }] }] }),
+  })
   const list = await response.json()
   assert.equal(list.map((it) => it.candidates[0].content.parts[0].text).join(''), 'You said: a b')
 })
@@ -66,23 +93,39 @@ test('google: tools, there and back', async () => {
 
 test('google: JSON by both kinds of schema', async () => {
   const json = { responseMimeType: 'application/json' }
-  const by = async (config) => JSON.parse((await google().generateContent({ model, contents: 'Ada', config: { ...json, ...config } })).text)
+  const by = async (config) =>
+    JSON.parse((await google().generateContent({ model, contents: 'Ada', config: { ...json, ...config } })).text)
   assert.deepEqual(await by({ responseJsonSchema: schema }), { name: 'Ada', age: 3 })
   const upper = { type: Type.OBJECT, properties: { name: { type: Type.STRING } } }
   assert.deepEqual(await by({ responseSchema: upper }), { name: 'Ada' })
 })
 
 test('google: thinking, blocked, pictures, log-probabilities', async () => {
-  const thought = await google().generateContent({ model, contents: 'x', config: { thinkingConfig: { includeThoughts: true } } })
+  const thought = await google().generateContent({
+    model,
+    contents: 'x',
+    config: { thinkingConfig: { includeThoughts: true } },
+  })
   assert.equal(thought.candidates[0].content.parts[0].thought, true)
   assert.equal(thought.text, 'You said: x')
   gemini.next(chunks({ promptFeedback: { blockReason: 'SAFETY' }, usageMetadata: usage(3, 0) }))
   assert.equal((await google().generateContent({ model, contents: 'x' })).promptFeedback.blockReason, 'SAFETY')
   gemini.next(chunks(chunk(undefined, { finishReason: 'PROHIBITED_CONTENT' })))
-  assert.equal((await google().generateContent({ model, contents: 'x' })).candidates[0].finishReason, 'PROHIBITED_CONTENT')
+  assert.equal(
+    (await google().generateContent({ model, contents: 'x' })).candidates[0].finishReason,
+    'PROHIBITED_CONTENT',
+  )
   const picture = [{ inlineData: { mimeType: 'image/png', data: 'AA==' } }, { text: 'what?' }]
   assert.equal((await google().generateContent({ model, contents: picture })).text, 'You said: [image/png] what?')
-  gemini.next(chunks(chunk('a', { finishReason: 'STOP', avgLogprobs: -0.5, logprobsResult: { chosenCandidates: [{ token: 'a', logProbability: -0.5 }] } })))
+  gemini.next(
+    chunks(
+      chunk('a', {
+        finishReason: 'STOP',
+        avgLogprobs: -0.5,
+        logprobsResult: { chosenCandidates: [{ token: 'a', logProbability: -0.5 }] },
+      }),
+    ),
+  )
   const likely = await google().generateContent({ model, contents: 'x', config: { responseLogprobs: true } })
   assert.equal(likely.candidates[0].logprobsResult.chosenCandidates[0].logProbability, -0.5)
 })
@@ -90,26 +133,54 @@ test('google: thinking, blocked, pictures, log-probabilities', async () => {
 test('google: errors', async () => {
   const failure = async (reply, call = () => google().generateContent({ model, contents: 'x' })) => {
     if (reply) gemini.next(reply)
-    const error = await call().then(() => undefined, (it) => it)
+    const error = await call().then(
+      () => undefined,
+      (it) => it,
+    )
     assert.ok(error instanceof ApiError, String(error))
     return { status: error.status, reported: JSON.parse(error.message).error }
   }
-  assert.equal((await failure(undefined, () => google('wrong').generateContent({ model, contents: 'x' }))).reported.details[0].reason, 'API_KEY_INVALID')
-  assert.equal((await failure(undefined, () => google().generateContent({ model: 'no-such', contents: 'x' }))).status, 404)
-  assert.equal((await failure(undefined, () => google().generateContent({ model, contents: [{ role: 'robot', parts: [{ text: 'x' }] }] }))).status, 400)
+  assert.equal(
+    (await failure(undefined, () => google('wrong').generateContent({ model, contents: 'x' }))).reported.details[0]
+      .reason,
+    'API_KEY_INVALID',
+  )
+  assert.equal(
+    (await failure(undefined, () => google().generateContent({ model: 'no-such', contents: 'x' }))).status,
+    404,
+  )
+  assert.equal(
+    (
+      await failure(undefined, () =>
+        google().generateContent({ model, contents: [{ role: 'robot', parts: [{ text: 'x' }] }] }),
+      )
+    ).status,
+    400,
+  )
   assert.equal((await failure(refusals.rate())).reported.details[1].retryDelay, '34.4s')
   assert.match((await failure(refusals.daily())).reported.details[0].violations[0].quotaId, /PerDay/)
   assert.equal((await failure(refusals.overloaded())).status, 503)
-  assert.equal((await failure(refusals.overloaded(), () => google().generateContentStream({ model, contents: 'x' }))).status, 503)
+  assert.equal(
+    (await failure(refusals.overloaded(), () => google().generateContentStream({ model, contents: 'x' }))).status,
+    503,
+  )
   // The failure in the middle of a stream, as their own client reads it.
   const { wait, open } = geminiEmulator.gate()
-  gemini.next(geminiEmulator.stream(chunk('half '), { wait }, JSON.stringify({ error: { code: 503, message: 'overloaded', status: 'UNAVAILABLE' } })))
+  gemini.next(
+    geminiEmulator.stream(
+      chunk('half '),
+      { wait },
+      JSON.stringify({ error: { code: 503, message: 'overloaded', status: 'UNAVAILABLE' } }),
+    ),
+  )
   await assert.rejects(async () => {
-    for await (const it of await google().generateContentStream({ model, contents: 'x' })) if (it.text === 'half ') open()
+    for await (const it of await google().generateContentStream({ model, contents: 'x' }))
+      if (it.text === 'half ') open()
   }, /overloaded/)
 })
 
-const client = (apiKey = 'right') => new OpenAI({ apiKey, baseURL: `${openaiServer.origin}/v1`, maxRetries: 0 }).chat.completions
+const client = (apiKey = 'right') =>
+  new OpenAI({ apiKey, baseURL: `${openaiServer.origin}/v1`, maxRetries: 0 }).chat.completions
 const ask = (content, more = {}) => ({ model: 'emulator', messages: [{ role: 'user', content }], ...more })
 const tools = [{ type: 'function', function: { name: 'weather', parameters: weather.parametersJsonSchema } }]
 
@@ -118,7 +189,9 @@ test('openai: generate and stream', async () => {
   assert.equal(whole.choices[0].message.content, 'You said: hello')
   assert.equal(whole.choices[0].finish_reason, 'stop')
   assert.equal(whole.usage.prompt_tokens_details.cached_tokens, 2)
-  const list = await all(await client().create(ask('one two', { stream: true, stream_options: { include_usage: true }, max_tokens: 3 })))
+  const list = await all(
+    await client().create(ask('one two', { stream: true, stream_options: { include_usage: true }, max_tokens: 3 })),
+  )
   assert.equal(list.map((it) => it.choices[0]?.delta.content ?? '').join(''), 'You said: one ')
   assert.equal(list.at(-2).choices[0].finish_reason, 'length')
   assert.ok(list.at(-1).usage.total_tokens > 0)
@@ -128,24 +201,44 @@ test('openai: tools, there and back, in fragments', async () => {
   const runner = client().stream(ask('weather in Oslo', { tools }))
   const message = await runner.finalMessage()
   assert.deepEqual(JSON.parse(message.tool_calls[0].function.arguments), { city: 'weather in Oslo' })
-  const messages = [...ask('weather in Oslo').messages, { role: 'assistant', content: null, tool_calls: message.tool_calls }, { role: 'tool', tool_call_id: message.tool_calls[0].id, content: 'snow' }]
-  assert.equal((await client().create({ model: 'emulator', messages, tools })).choices[0].message.content, 'You said: snow')
+  const messages = [
+    ...ask('weather in Oslo').messages,
+    { role: 'assistant', content: null, tool_calls: message.tool_calls },
+    { role: 'tool', tool_call_id: message.tool_calls[0].id, content: 'snow' },
+  ]
+  assert.equal(
+    (await client().create({ model: 'emulator', messages, tools })).choices[0].message.content,
+    'You said: snow',
+  )
   const whole = await client().create(ask('hi', { tools, tool_choice: 'required' }))
   assert.equal(whole.choices[0].message.tool_calls[0].function.name, 'weather')
 })
 
 test('openai: JSON and log-probabilities', async () => {
-  const format = { type: 'json_schema', json_schema: { name: 'output', schema: { ...schema, additionalProperties: false }, strict: true } }
-  assert.deepEqual((await client().parse(ask('Ada', { response_format: format }))).choices[0].message.content, '{"name":"Ada","age":3}')
+  const format = {
+    type: 'json_schema',
+    json_schema: { name: 'output', schema: { ...schema, additionalProperties: false }, strict: true },
+  }
+  assert.deepEqual(
+    (await client().parse(ask('Ada', { response_format: format }))).choices[0].message.content,
+    '{"name":"Ada","age":3}',
+  )
   assert.equal((await client().create(ask('a', { logprobs: true }))).choices[0].logprobs.content[0].logprob, -0.25)
 })
 
 test('openai: errors', async () => {
-  await assert.rejects(client('wrong').create(ask('x')), (error) => error instanceof OpenAI.AuthenticationError && error.code === 'invalid_api_key')
+  await assert.rejects(
+    client('wrong').create(ask('x')),
+    (error) => error instanceof OpenAI.AuthenticationError && error.code === 'invalid_api_key',
+  )
   await assert.rejects(client().create({ ...ask('x'), model: 'no-such' }), OpenAI.NotFoundError)
   await assert.rejects(client().create({ ...ask('x'), nonsense: 1 }), OpenAI.BadRequestError)
   openaiServer.next(openaiEmulator.refusals.rate())
   await assert.rejects(client().create(ask('x')), OpenAI.RateLimitError)
-  openaiServer.next(openaiEmulator.stream(openaiEmulator.chunk({ content: 'half' }), { error: { message: 'out of memory', type: 'server_error', code: null } }))
+  openaiServer.next(
+    openaiEmulator.stream(openaiEmulator.chunk({ content: 'half' }), {
+      error: { message: 'out of memory', type: 'server_error', code: null },
+    }),
+  )
   await assert.rejects(async () => all(await client().create(ask('x', { stream: true }))), /out of memory/)
 })

@@ -1,13 +1,39 @@
 /** JSON Schema as the two services read it: what they refuse, and some value that fits. */
 
-const known = new Set(['$id', '$defs', '$ref', '$anchor', 'type', 'format', 'title', 'description', 'enum', 'items', 'prefixItems', 'minItems', 'maxItems', 'minimum', 'maximum', 'anyOf', 'oneOf', 'properties', 'additionalProperties', 'required', 'propertyOrdering'])
+const known = new Set([
+  '$id',
+  '$defs',
+  '$ref',
+  '$anchor',
+  'type',
+  'format',
+  'title',
+  'description',
+  'enum',
+  'items',
+  'prefixItems',
+  'minItems',
+  'maxItems',
+  'minimum',
+  'maximum',
+  'anyOf',
+  'oneOf',
+  'properties',
+  'additionalProperties',
+  'required',
+  'propertyOrdering',
+])
 
 /** The first keyword that Gemini's `responseJsonSchema` does not know, with its path. */
 export function refusedKeyword(schema, path = '') {
   if (typeof schema !== 'object' || schema === null) return undefined
   for (const [keyword, value] of Object.entries(schema)) {
     if (!known.has(keyword)) return `${path}${keyword}`
-    const inner = ['properties', '$defs'].includes(keyword) ? Object.entries(value) : ['items', 'additionalProperties', 'anyOf', 'oneOf', 'prefixItems'].includes(keyword) ? [value].flat().map((it, index) => [index, it]) : []
+    const inner = ['properties', '$defs'].includes(keyword)
+      ? Object.entries(value)
+      : ['items', 'additionalProperties', 'anyOf', 'oneOf', 'prefixItems'].includes(keyword)
+        ? [value].flat().map((it, index) => [index, it])
+        : []
     for (const [name, child] of inner) {
       const found = refusedKeyword(child, `${path}${keyword}.${name}.`)
       if (found !== undefined) return found
@@ -19,19 +45,36 @@ export function refusedKeyword(schema, path = '') {
 /** Some value that satisfies the schema, with `text` wherever a free text may stand. */
 export function sampleOf(schema, text, root = schema) {
   if (typeof schema !== 'object' || schema === null) return text
-  if (schema.$ref !== undefined) return sampleOf(schema.$ref.split('/').slice(1).reduce((at, key) => at?.[key], root), text, root)
+  if (schema.$ref !== undefined)
+    return sampleOf(
+      schema.$ref
+        .split('/')
+        .slice(1)
+        .reduce((at, key) => at?.[key], root),
+      text,
+      root,
+    )
   if (schema.enum !== undefined) return schema.enum[0]
   if (schema.const !== undefined) return schema.const
   const choice = schema.anyOf ?? schema.oneOf
   if (choice !== undefined) return sampleOf(choice[0], text, root)
   const type = String([schema.type].flat()[0] ?? (schema.properties ? 'object' : 'string')).toLowerCase()
   switch (type) {
-    case 'object': return Object.fromEntries(Object.entries(schema.properties ?? {}).map(([name, it]) => [name, sampleOf(it, text, root)]))
-    case 'array': return Array.from({ length: schema.minItems ?? 1 }, () => sampleOf(schema.items, text, root))
-    case 'integer': return Math.ceil(schema.minimum ?? 1)
-    case 'number': return schema.minimum ?? 0.5
-    case 'boolean': return true
-    case 'null': return null
-    default: return text
+    case 'object':
+      return Object.fromEntries(
+        Object.entries(schema.properties ?? {}).map(([name, it]) => [name, sampleOf(it, text, root)]),
+      )
+    case 'array':
+      return Array.from({ length: schema.minItems ?? 1 }, () => sampleOf(schema.items, text, root))
+    case 'integer':
+      return Math.ceil(schema.minimum ?? 1)
+    case 'number':
+      return schema.minimum ?? 0.5
+    case 'boolean':
+      return true
+    case 'null':
+      return null
+    default:
+      return text
   }
 }

@@ -39,11 +39,22 @@ const genkitOver = (models, more = {}) => genkit({ plugins: [hybridgePlugin({ mo
 test('generate: words, reason, usage, and what was tried in `custom`', async () => {
   const cloud = scripted('cloud', [{ reply: { text: 'hello', usage: { inputTokens: 7, outputTokens: 5 } } }])
   const ai = genkitOver({ ai: hybrid(scripted('device', [{ fail: failure('UNAVAILABLE') }]), cloud) })
-  const response = await ai.generate({ model: 'hybridge/ai', system: 'be brief', prompt: 'hi', config: { temperature: 0.5, apiKey: 'secret', version: 'v9', topK: 3 } })
+  const response = await ai.generate({
+    model: 'hybridge/ai',
+    system: 'be brief',
+    prompt: 'hi',
+    config: { temperature: 0.5, apiKey: 'secret', version: 'v9', topK: 3 },
+  })
   assert.deepEqual([response.text, response.finishReason, response.usage.inputTokens], ['hello', 'stop', 7])
   assert.deepEqual([response.custom.branch, response.custom.routing.attempts.length], ['cloud', 2])
   const { request } = cloud.seen[0]
-  assert.deepEqual(request.messages.map(({ role, content }) => [role, content[0].text]), [['system', 'be brief'], ['user', 'hi']])
+  assert.deepEqual(
+    request.messages.map(({ role, content }) => [role, content[0].text]),
+    [
+      ['system', 'be brief'],
+      ['user', 'hi'],
+    ],
+  )
   assert.deepEqual(request.config, { temperature: 0.5, topK: 3 })
 })
 
@@ -60,7 +71,15 @@ test('tools: Genkit runs the loop, results find the branch that called', async (
   const device = scripted('device', [{ fail: failure('UNAVAILABLE') }], ['wrong branch'])
   const ai = genkitOver({ ai: hybrid(device, cloud) })
   const asked = []
-  const weather = ai.defineTool({ name: 'weather', description: 'The weather.', inputSchema: z.object({ city: z.string() }), outputSchema: z.object({ rain: z.boolean() }) }, async ({ city }) => (asked.push(city), { rain: true }))
+  const weather = ai.defineTool(
+    {
+      name: 'weather',
+      description: 'The weather.',
+      inputSchema: z.object({ city: z.string() }),
+      outputSchema: z.object({ rain: z.boolean() }),
+    },
+    async ({ city }) => (asked.push(city), { rain: true }),
+  )
   const { text } = await ai.generate({ model: 'hybridge/ai', prompt: 'rain in Oslo?', tools: [weather] })
   assert.deepEqual([text, asked, device.seen.length], ['It rains.', ['Oslo'], 1])
   const [, called, answered] = cloud.seen[1].request.messages
@@ -72,15 +91,26 @@ test('tools: Genkit runs the loop, results find the branch that called', async (
 
 test('structured output: the schema reaches the model that is held to it', async () => {
   const model = scripted('m', ['{"city":"Oslo"}'])
-  const { output } = await genkitOver({ m: model }).generate({ model: 'hybridge/m', prompt: 'x', output: { schema: z.object({ city: z.string() }) } })
+  const { output } = await genkitOver({ m: model }).generate({
+    model: 'hybridge/m',
+    prompt: 'x',
+    output: { schema: z.object({ city: z.string() }) },
+  })
   assert.deepEqual(output, { city: 'Oslo' })
   assert.equal(model.seen[0].request.output.schema.properties.city.type, 'string')
 })
 
-test('errors are Genkit\'s, with our code; stops are stops', async () => {
+test("errors are Genkit's, with our code; stops are stops", async () => {
   const ai = genkitOver({
     m: scripted('m', [{ fail: failure('UNAVAILABLE', { code: 'MODEL_NOT_LOADED' }) }]),
-    fault: hybridge.hybridModel({ branches: { a: scripted('a', ['x']) }, strategy: { route: () => { throw new Error('secret') } } }),
+    fault: hybridge.hybridModel({
+      branches: { a: scripted('a', ['x']) },
+      strategy: {
+        route: () => {
+          throw new Error('secret')
+        },
+      },
+    }),
   })
   const error = await ai.generate({ model: 'hybridge/m', prompt: 'x' }).catch((thrown) => thrown)
   assert.ok(error instanceof GenkitError, `${error}`)
@@ -100,25 +130,41 @@ test('errors are Genkit\'s, with our code; stops are stops', async () => {
 test('embedders', async () => {
   const embedder = lengthEmbedder()
   const ai = genkitOver({}, { embedders: { e: embedder } })
-  const [{ embedding }] = await ai.embed({ embedder: 'hybridge/e', content: 'abc', options: { task: 'query', dimensions: 256 } })
+  const [{ embedding }] = await ai.embed({
+    embedder: 'hybridge/e',
+    content: 'abc',
+    options: { task: 'query', dimensions: 256 },
+  })
   assert.deepEqual(embedding, [3, 97, 0.5])
   assert.deepEqual(embedder.seen[0].options, { task: 'query', dimensions: 256 })
 })
 
-test('a model of Genkit\'s as a branch: whole, streamed, stopped, missing', async () => {
+test("a model of Genkit's as a branch: whole, streamed, stopped, missing", async () => {
   const ai = genkit({})
   const seen = []
-  ai.defineModel({ apiVersion: 'v2', name: 'theirs/m', supports: { constrained: 'all', output: ['text', 'json'] } }, async (request, { sendChunk, abortSignal }) => {
-    seen.push({ request, abortSignal })
-    if (request.messages.at(-1).content[0].text === 'hang') await new Promise((_, reject) => abortSignal.addEventListener('abort', () => reject(abortSignal.reason)))
-    if (request.messages.at(-1).content[0].text === 'fail') throw new GenkitError({ status: 'RESOURCE_EXHAUSTED', message: 'busy' })
-    for (const text of ['a', 'b']) sendChunk({ content: [{ text }] })
-    return { message: { role: 'model', content: [{ text: 'ab' }] }, finishReason: 'stop', usage: { inputTokens: 3 } }
-  })
+  ai.defineModel(
+    { apiVersion: 'v2', name: 'theirs/m', supports: { constrained: 'all', output: ['text', 'json'] } },
+    async (request, { sendChunk, abortSignal }) => {
+      seen.push({ request, abortSignal })
+      if (request.messages.at(-1).content[0].text === 'hang')
+        await new Promise((_, reject) => abortSignal.addEventListener('abort', () => reject(abortSignal.reason)))
+      if (request.messages.at(-1).content[0].text === 'fail')
+        throw new GenkitError({ status: 'RESOURCE_EXHAUSTED', message: 'busy' })
+      for (const text of ['a', 'b']) sendChunk({ content: [{ text }] })
+      return { message: { role: 'model', content: [{ text: 'ab' }] }, finishReason: 'stop', usage: { inputTokens: 3 } }
+    },
+  )
   const branch = genkitModel(ai, 'theirs/m', { inferenceSource: 'in_cloud' })
   const combined = hybrid(scripted('device', [{ fail: failure('UNAVAILABLE') }]), branch)
-  const response = await combined.generate({ prompt: 'x', config: { temperature: 0.5, branches: { cloud: {} } }, output: { schema: { type: 'object' } } })
-  assert.deepEqual([response.text, response.branch, response.inferenceSource, response.usage.inputTokens], ['ab', 'cloud', 'in_cloud', 3])
+  const response = await combined.generate({
+    prompt: 'x',
+    config: { temperature: 0.5, branches: { cloud: {} } },
+    output: { schema: { type: 'object' } },
+  })
+  assert.deepEqual(
+    [response.text, response.branch, response.inferenceSource, response.usage.inputTokens],
+    ['ab', 'cloud', 'in_cloud', 3],
+  )
   assert.equal(seen[0].request.output.schema.type, 'object')
   assert.deepEqual(await collect(branch.generateStream('x').textStream), ['a', 'b'])
   await assert.rejects(branch.generate('fail'), { status: 'RESOURCE_EXHAUSTED' })
@@ -135,19 +181,36 @@ test('a model of Genkit\'s as a branch: whole, streamed, stopped, missing', asyn
 /** Genkit's own telemetry server and runtime manager, in this process. */
 async function tools() {
   const folder = await mkdtemp(join(tmpdir(), 'hybridge-genkit-'))
-  const { LocalFileTraceStore, LocalFileLogStore, startTelemetryServer, stopTelemetryApi } = require('@genkit-ai/telemetry-server')
+  const {
+    LocalFileTraceStore,
+    LocalFileLogStore,
+    startTelemetryServer,
+    stopTelemetryApi,
+  } = require('@genkit-ai/telemetry-server')
   const { RuntimeManagerV2 } = require(join(require.resolve('@genkit-ai/tools-common/manager'), '../manager-v2.js'))
   const port = await freePort()
-  const stores = [new LocalFileTraceStore({ storeRoot: folder, indexRoot: folder }), LocalFileLogStore && new LocalFileLogStore({ storeRoot: folder, indexRoot: folder })]
+  const stores = [
+    new LocalFileTraceStore({ storeRoot: folder, indexRoot: folder }),
+    LocalFileLogStore && new LocalFileLogStore({ storeRoot: folder, indexRoot: folder }),
+  ]
   await startTelemetryServer({ port, traceStore: stores[0], logStore: stores[1] })
-  const manager = await RuntimeManagerV2.create({ telemetryServerUrl: `http://127.0.0.1:${port}`, manageHealth: false, projectRoot: folder, reflectionV2Port: await freePort() })
+  const manager = await RuntimeManagerV2.create({
+    telemetryServerUrl: `http://127.0.0.1:${port}`,
+    manageHealth: false,
+    projectRoot: folder,
+    reflectionV2Port: await freePort(),
+  })
   open.push(async () => {
     for (const client of manager.wss.clients) client.terminate()
     await new Promise((resolve) => manager.wss.close(resolve))
     await stopTelemetryApi()
     await rm(folder, { recursive: true, force: true })
   })
-  return { manager, url: `ws://127.0.0.1:${manager.port}`, trace: async (id) => (await fetch(`http://127.0.0.1:${port}/api/traces/${id}`)).json() }
+  return {
+    manager,
+    url: `ws://127.0.0.1:${manager.port}`,
+    trace: async (id) => (await fetch(`http://127.0.0.1:${port}/api/traces/${id}`)).json(),
+  }
 }
 
 async function freePort() {
@@ -174,7 +237,10 @@ test('the Developer UI lists models, runs them, streams, and shows one trace wit
   const cloud = scripted('cloud', [{ reply: { text: 'hello', usage: { inputTokens: 7 } } }], ['a', 'b'])
   const connection = connected({ ai: hybrid(scripted('device', [{ fail: failure('UNAVAILABLE') }]), cloud) }, url)
   await connection.ready
-  assert.deepEqual(manager.listRuntimes().map(({ name }) => name), ['a test'])
+  assert.deepEqual(
+    manager.listRuntimes().map(({ name }) => name),
+    ['a test'],
+  )
   const actions = await manager.listActions()
   assert.equal(actions['/model/ai'].metadata.model.supports.multiturn, true)
   const { result, telemetry } = await manager.runAction({ key: '/model/ai', input: said('hi') })
@@ -183,11 +249,33 @@ test('the Developer UI lists models, runs them, streams, and shows one trace wit
   const { spans } = await trace(telemetry.traceId)
   const all = Object.values(spans)
   const root = all.find(({ parentSpanId }) => parentSpanId === undefined)
-  assert.deepEqual([root.displayName, root.attributes['genkit:state'], JSON.parse(root.attributes['genkit:output']).message.content[0].text], ['ai', 'success', 'hello'])
-  assert.deepEqual(all.filter((span) => span !== root).map(({ displayName, attributes, parentSpanId }) => [displayName, attributes['genkit:state'], parentSpanId === root.spanId]), [['onDevice', 'error', true], ['cloud', 'success', true]])
+  assert.deepEqual(
+    [
+      root.displayName,
+      root.attributes['genkit:state'],
+      JSON.parse(root.attributes['genkit:output']).message.content[0].text,
+    ],
+    ['ai', 'success', 'hello'],
+  )
+  assert.deepEqual(
+    all
+      .filter((span) => span !== root)
+      .map(({ displayName, attributes, parentSpanId }) => [
+        displayName,
+        attributes['genkit:state'],
+        parentSpanId === root.spanId,
+      ]),
+    [
+      ['onDevice', 'error', true],
+      ['cloud', 'success', true],
+    ],
+  )
   const chunks = []
   await manager.runAction({ key: '/model/ai', input: said('hi') }, (chunk) => chunks.push(chunk))
-  assert.deepEqual(chunks.map(({ content }) => content[0].text), ['a', 'b'])
+  assert.deepEqual(
+    chunks.map(({ content }) => content[0].text),
+    ['a', 'b'],
+  )
   // A tool that was restarted finds its runtimes again.
   for (const client of manager.wss.clients) client.terminate()
   await until(() => manager.listRuntimes().length === 0, 'the connection stands')
@@ -208,14 +296,22 @@ test('a page in Chromium registers, runs and stores its trace', async () => {
     globalThis.connection = connectDevUI({ models: { page: model }, url: '${url}', name: 'a page' })
     globalThis.ready = connection.ready.then(() => 'ready', (error) => error.message)
   </script>`
-  const server = await serve({ '/dist/': join(npm, 'dist'), '/wasm/': join(npm, 'wasm') }, { pages: { '/': { type: 'text/html', body } } })
+  const server = await serve(
+    { '/dist/': join(npm, 'dist'), '/wasm/': join(npm, 'wasm') },
+    { pages: { '/': { type: 'text/html', body } } },
+  )
   open.push(() => server.close())
   // The telemetry server lets pages of `localhost` send to it, by that name alone.
   const { page, problems } = await openPage(browser, server.origin.replace('127.0.0.1', 'localhost'))
   assert.equal(await page.evaluate(() => globalThis.ready), 'ready')
-  assert.deepEqual(manager.listRuntimes().map(({ name }) => name), ['a page'])
+  assert.deepEqual(
+    manager.listRuntimes().map(({ name }) => name),
+    ['a page'],
+  )
   const chunks = []
-  const { result, telemetry } = await manager.runAction({ key: '/model/page', input: said('hi') }, (chunk) => chunks.push(chunk.content[0].text))
+  const { result, telemetry } = await manager.runAction({ key: '/model/page', input: said('hi') }, (chunk) =>
+    chunks.push(chunk.content[0].text),
+  )
   assert.deepEqual([chunks, result.message.content[0].text], [['a', 'b'], 'ab'])
   assert.equal(Object.keys((await trace(telemetry.traceId)).spans).length, 2)
   assert.deepEqual(problems, [])
@@ -226,14 +322,26 @@ test('a page in Chromium registers, runs and stores its trace', async () => {
 test('failures and stops reach the Developer UI with their codes', async () => {
   const { manager, url } = shared
   const hanging = scripted('h', [{ hang: true }])
-  const connection = connected({ m: scripted('m', [{ fail: failure('UNAVAILABLE', { code: 'MODEL_NOT_LOADED' }) }]), h: hanging }, url)
+  const connection = connected(
+    { m: scripted('m', [{ fail: failure('UNAVAILABLE', { code: 'MODEL_NOT_LOADED' }) }]), h: hanging },
+    url,
+  )
   await connection.ready
   const error = await manager.runAction({ key: '/model/m', input: said('x') }).catch((thrown) => thrown)
   assert.equal(error.data.code, 14)
   assert.match(error.message, /scripted/)
-  assert.match((await manager.runAction({ key: '/model/nobody', input: {} }).catch((thrown) => thrown)).message, /unknown action/)
+  assert.match(
+    (await manager.runAction({ key: '/model/nobody', input: {} }).catch((thrown) => thrown)).message,
+    /unknown action/,
+  )
   let traceId
-  const running = manager.runAction({ key: '/model/h', input: said('x') }, () => {}, (id) => (traceId = id)).catch((thrown) => thrown)
+  const running = manager
+    .runAction(
+      { key: '/model/h', input: said('x') },
+      () => {},
+      (id) => (traceId = id),
+    )
+    .catch((thrown) => thrown)
   await until(() => traceId !== undefined && hanging.seen.length === 1, 'no early state')
   await manager.cancelAction({ traceId })
   const stop = await running
@@ -249,9 +357,16 @@ test('failures and stops reach the Developer UI with their codes', async () => {
 
 test('nothing there is UNAVAILABLE with words that help; only this machine is connected to', async () => {
   const models = { m: scripted('m', ['x']) }
-  await assert.rejects(connected(models, `ws://127.0.0.1:${await freePort()}`).ready, (error) => error.status === 'UNAVAILABLE' && /genkit start/.test(error.message))
-  for (const url of ['ws://example.com:3200', 'http://localhost:3200', 'nowhere', 'ws://localhost.example.com']) assert.throws(() => connectDevUI({ models, url, WebSocket }), { status: 'INVALID_ARGUMENT' })
-  assert.throws(() => connectDevUI({ models, url: 'ws://localhost:3200', telemetryUrl: 'http://example.com', WebSocket }), { status: 'INVALID_ARGUMENT' })
+  await assert.rejects(
+    connected(models, `ws://127.0.0.1:${await freePort()}`).ready,
+    (error) => error.status === 'UNAVAILABLE' && /genkit start/.test(error.message),
+  )
+  for (const url of ['ws://example.com:3200', 'http://localhost:3200', 'nowhere', 'ws://localhost.example.com'])
+    assert.throws(() => connectDevUI({ models, url, WebSocket }), { status: 'INVALID_ARGUMENT' })
+  assert.throws(
+    () => connectDevUI({ models, url: 'ws://localhost:3200', telemetryUrl: 'http://example.com', WebSocket }),
+    { status: 'INVALID_ARGUMENT' },
+  )
 })
 
 test('`genkit start` of the registry shows the requests of the page itself', async () => {
@@ -259,26 +374,50 @@ test('`genkit start` of the registry shows the requests of the page itself', asy
   await writeFile(join(folder, 'package.json'), '{"name":"page","private":true}')
   const environment = join(folder, 'genkit.env')
   const command = require.resolve('genkit-cli/package.json').replace('package.json', 'dist/bin/genkit.js')
-  const child = spawn(process.execPath, [command, 'start', '--noui', '--non-interactive', '--experimental-reflection-v2', '--write-env-file', environment], { cwd: folder, stdio: 'ignore', env: { ...process.env, GENKIT_ENV: undefined, CI: '1' } })
+  const child = spawn(
+    process.execPath,
+    [command, 'start', '--noui', '--non-interactive', '--experimental-reflection-v2', '--write-env-file', environment],
+    { cwd: folder, stdio: 'ignore', env: { ...process.env, GENKIT_ENV: undefined, CI: '1' } },
+  )
   const ended = new Promise((resolve) => child.once('exit', resolve))
   open.push(async () => {
     child.kill('SIGKILL')
     await ended
     await rm(folder, { recursive: true, force: true })
   })
-  const settings = await until(async () => {
-    const text = await readFile(environment, 'utf8').catch(() => '')
-    return /GENKIT_REFLECTION_V2_SERVER=/.test(text) && Object.fromEntries(text.split('\n').map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]))
-  }, '`genkit start` wrote no addresses', 8000)
+  const settings = await until(
+    async () => {
+      const text = await readFile(environment, 'utf8').catch(() => '')
+      return (
+        /GENKIT_REFLECTION_V2_SERVER=/.test(text) &&
+        Object.fromEntries(
+          text.split('\n').map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
+        )
+      )
+    },
+    '`genkit start` wrote no addresses',
+    8000,
+  )
   const models = { ai: hybrid(scripted('device', [{ fail: failure('UNAVAILABLE') }]), scripted('cloud', ['hello'])) }
   let connection
-  await until(async () => {
-    connection = connected(models, settings.GENKIT_REFLECTION_V2_SERVER.replace('localhost', '127.0.0.1'))
-    return connection.ready.then(() => true, () => false)
-  }, 'it could not be connected to', 200)
+  await until(
+    async () => {
+      connection = connected(models, settings.GENKIT_REFLECTION_V2_SERVER.replace('localhost', '127.0.0.1'))
+      return connection.ready.then(
+        () => true,
+        () => false,
+      )
+    },
+    'it could not be connected to',
+    200,
+  )
   await withTelemetry(models.ai, { sink: connection.sink, content: true }).generate('Hi there')
   const api = settings.GENKIT_TELEMETRY_SERVER
-  const found = await until(async () => (await (await fetch(`${api}/api/traces`)).json()).traces?.[0], 'no trace was stored', 400)
+  const found = await until(
+    async () => (await (await fetch(`${api}/api/traces`)).json()).traces?.[0],
+    'no trace was stored',
+    400,
+  )
   const { spans } = await (await fetch(`${api}/api/traces/${found.traceId}`)).json()
   const root = Object.values(spans).find(({ parentSpanId }) => parentSpanId === undefined)
   assert.match(root.attributes['genkit:input'], /Hi there/)

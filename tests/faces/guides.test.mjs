@@ -33,7 +33,9 @@ for (const guide of (await readdir(guides)).filter((name) => name.endsWith('.md'
   // Fragments show nothing by themselves.
   if (example === undefined || !example.includes('console.log')) continue
   test(guide, async () => {
-    const script = example.replaceAll(/from '(hybridge(?:\/[\w-]+)*)'/g, (_, name) => `from '${place(name)}'`).replaceAll("baseUrl: 'https://example.com/gemini'", `baseUrl: '${cloud.origin}', apiKey: 'none'`)
+    const script = example
+      .replaceAll(/from '(hybridge(?:\/[\w-]+)*)'/g, (_, name) => `from '${place(name)}'`)
+      .replaceAll("baseUrl: 'https://example.com/gemini'", `baseUrl: '${cloud.origin}', apiKey: 'none'`)
     const path = join(folder, guide.replace('.md', '.mjs'))
     await writeFile(path, script)
     const { stdout } = await promisify(execFile)(process.execPath, ['--no-warnings', path], { timeout: 60_000 })

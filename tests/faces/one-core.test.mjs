@@ -63,10 +63,19 @@ test('in Node', async () => {
 })
 
 test('in a page with an import map', async () => {
-  const imports = { hybridge: '/dist/index.js', 'hybridge/ai-sdk': '/dist/ai-sdk.js', 'hybridge/openai': '/dist/openai.js' }
+  const imports = {
+    hybridge: '/dist/index.js',
+    'hybridge/ai-sdk': '/dist/ai-sdk.js',
+    'hybridge/openai': '/dist/openai.js',
+  }
   const site = join(folder, 'plain')
   await mkdir(site)
-  await writeFile(join(site, 'index.html'), shell(`<script type="importmap">${JSON.stringify({ imports })}</script><script type="module" src="app.js"></script>`))
+  await writeFile(
+    join(site, 'index.html'),
+    shell(
+      `<script type="importmap">${JSON.stringify({ imports })}</script><script type="module" src="app.js"></script>`,
+    ),
+  )
   await writeFile(join(site, 'app.js'), app)
   assert.deepEqual(await visit({ '/': site, '/dist/': join(npm, 'dist'), '/wasm/': join(npm, 'wasm') }), expected)
 })
@@ -79,14 +88,22 @@ test('through Vite', { skip: !isWhole && 'SKIP the worker is not built' }, async
   await writeFile(join(site, 'index.html'), shell('<script type="module" src="/app.js"></script>'))
   await writeFile(join(site, 'app.js'), app)
   const { build } = await import('vite')
-  await build({ root: site, logLevel: 'error', configFile: false, build: { target: 'es2022' }, resolve: { preserveSymlinks: true } })
+  await build({
+    root: site,
+    logLevel: 'error',
+    configFile: false,
+    build: { target: 'es2022' },
+    resolve: { preserveSymlinks: true },
+  })
   assert.deepEqual(await visit({ '/': join(site, 'dist') }), expected)
 })
 
 test('a service worker answers every client of its page, streams too', async () => {
   const site = join(folder, 'worker')
   await mkdir(site)
-  await writeFile(join(site, 'sw.js'), `
+  await writeFile(
+    join(site, 'sw.js'),
+    `
     import { defineModel } from '/dist/index.js'
     import { openAIFetch } from '/dist/openai.js'
     import { responses } from '/dist/openai-responses.js'
@@ -94,8 +111,11 @@ test('a service worker answers every client of its page, streams too', async () 
     const answer = openAIFetch({ models: { m: model }, responses })
     addEventListener('install', () => skipWaiting())
     addEventListener('activate', (event) => event.waitUntil(clients.claim()))
-    addEventListener('fetch', (event) => { if (new URL(event.request.url).pathname.startsWith('/v1/')) event.respondWith(answer(event.request)) })`)
-  await writeFile(join(site, 'index.html'), shell(`<script type="module">
+    addEventListener('fetch', (event) => { if (new URL(event.request.url).pathname.startsWith('/v1/')) event.respondWith(answer(event.request)) })`,
+  )
+  await writeFile(
+    join(site, 'index.html'),
+    shell(`<script type="module">
     await navigator.serviceWorker.register('/sw.js', { type: 'module' })
     if (navigator.serviceWorker.controller === null) await new Promise((resolve) => navigator.serviceWorker.addEventListener('controllerchange', resolve))
     const post = (path, body) => fetch(path, { method: 'POST', body: JSON.stringify({ model: 'm', ...body }) })
@@ -106,12 +126,19 @@ test('a service worker answers every client of its page, streams too', async () 
     const refused = await post('/v1/chat/completions', { messages, n: 2 })
     const models = await (await fetch('/v1/models')).json()
     globalThis.result = { text: whole.choices[0].message.content, ends: stream.endsWith('data: [DONE]\\n\\n'), later: response.output_text, refused: [refused.status, (await refused.json()).error.param], models: models.data.map(({ id }) => id) }
-  </script>`))
+  </script>`),
+  )
   const server = await serve({ '/': site, '/dist/': join(npm, 'dist'), '/wasm/': join(npm, 'wasm') })
   const { page } = await openPage(browser, `${server.origin}/`)
   try {
     await page.waitForFunction(() => globalThis.result !== undefined, undefined, { timeout: 20_000 })
-    assert.deepEqual(await page.evaluate(() => globalThis.result), { text: 'ab', ends: true, later: 'ab', refused: [400, 'n'], models: ['m'] })
+    assert.deepEqual(await page.evaluate(() => globalThis.result), {
+      text: 'ab',
+      ends: true,
+      later: 'ab',
+      refused: [400, 'n'],
+      models: ['m'],
+    })
   } finally {
     await page.close()
     await server.close()

@@ -9,20 +9,40 @@ import { collect, entry, failure, hybrid, hybridge, scripted, weather, weatherCa
 
 const { openAIFetch } = await entry('./openai')
 
-const clientOf = (served, options) => new OpenAI({ apiKey: 'none', baseURL: 'http://local.test/v1', fetch: openAIFetch(served), ...options })
+const clientOf = (served, options) =>
+  new OpenAI({ apiKey: 'none', baseURL: 'http://local.test/v1', fetch: openAIFetch(served), ...options })
 const said = (content) => [{ role: 'user', content }]
 const ask = (model, fields = {}) => ({ model: model.name, messages: said('hi'), ...fields })
 const tool = { type: 'function', function: weather }
 
 test('whole: words, usage, branch, times in seconds', async () => {
-  const device = scripted('device', [{ reply: { text: 'hello', usage: { inputTokens: 7, outputTokens: 5, totalTokens: 15, thoughtsTokens: 3, cachedContentTokens: 2 } } }])
+  const device = scripted('device', [
+    {
+      reply: {
+        text: 'hello',
+        usage: { inputTokens: 7, outputTokens: 5, totalTokens: 15, thoughtsTokens: 3, cachedContentTokens: 2 },
+      },
+    },
+  ])
   const ai = hybrid(device, scripted('cloud', ['never']))
-  const { data, response, request_id: requestId } = await clientOf({ models: { ai } }).chat.completions.create({ model: 'ai', messages: said('hi') }).withResponse()
+  const {
+    data,
+    response,
+    request_id: requestId,
+  } = await clientOf({ models: { ai } })
+    .chat.completions.create({ model: 'ai', messages: said('hi') })
+    .withResponse()
   assert.equal(data.choices[0].message.content, 'hello')
   assert.equal(data.choices[0].message.refusal, null)
   assert.equal(data.choices[0].finish_reason, 'stop')
   // The total shows that this branch counts thoughts beside its output.
-  assert.deepEqual(data.usage, { prompt_tokens: 7, completion_tokens: 8, total_tokens: 15, prompt_tokens_details: { cached_tokens: 2 }, completion_tokens_details: { reasoning_tokens: 3 } })
+  assert.deepEqual(data.usage, {
+    prompt_tokens: 7,
+    completion_tokens: 8,
+    total_tokens: 15,
+    prompt_tokens_details: { cached_tokens: 2 },
+    completion_tokens_details: { reasoning_tokens: 3 },
+  })
   assert.ok(Math.abs(data.created - Date.now() / 1000) < 60)
   assert.deepEqual([data.object, data.model, data.hybridge.branch], ['chat.completion', 'ai', 'onDevice'])
   assert.equal(data.hybridge.routing.attempts[0].outcome, 'answered')
@@ -31,22 +51,38 @@ test('whole: words, usage, branch, times in seconds', async () => {
 })
 
 test('thoughts inside the output stay inside; nothing reported is 0', async () => {
-  const model = scripted('m', [{ reply: { text: 'a', usage: { inputTokens: 7, outputTokens: 5, totalTokens: 12, thoughtsTokens: 3 } } }], [{ reply: 'b' }])
+  const model = scripted(
+    'm',
+    [{ reply: { text: 'a', usage: { inputTokens: 7, outputTokens: 5, totalTokens: 12, thoughtsTokens: 3 } } }],
+    [{ reply: 'b' }],
+  )
   const client = clientOf(model)
   assert.equal((await client.chat.completions.create(ask(model))).usage.completion_tokens, 5)
   assert.deepEqual(Object.values((await client.chat.completions.create(ask(model))).usage).slice(0, 3), [0, 0, 0])
 })
 
 test('a stream: the role once, words in order, usage only if it was asked for', async () => {
-  const model = scripted('m', [[{ reasoning: 'hm' }], 'Grüß ', '👋🏽', { reply: { usage: { inputTokens: 1, outputTokens: 2 } } }])
+  const model = scripted('m', [
+    [{ reasoning: 'hm' }],
+    'Grüß ',
+    '👋🏽',
+    { reply: { usage: { inputTokens: 1, outputTokens: 2 } } },
+  ])
   for (const wantsUsage of [false, true]) {
-    const events = await collect(await clientOf(model).chat.completions.create(ask(model, { stream: true, ...(wantsUsage && { stream_options: { include_usage: true } }) })))
+    const events = await collect(
+      await clientOf(model).chat.completions.create(
+        ask(model, { stream: true, ...(wantsUsage && { stream_options: { include_usage: true } }) }),
+      ),
+    )
     assert.equal(events.filter(({ choices }) => choices[0]?.delta.role !== undefined).length, 1)
     assert.equal(events.map(({ choices }) => choices[0]?.delta.content ?? '').join(''), 'Grüß 👋🏽')
     assert.equal(events.map(({ choices }) => choices[0]?.delta.reasoning_content ?? '').join(''), 'hm')
     assert.equal(events.filter(({ choices }) => choices.length === 0).length, wantsUsage ? 1 : 0)
     assert.equal(new Set(events.map(({ id, created, model }) => `${id} ${created} ${model}`)).size, 1)
-    assert.deepEqual(events.flatMap(({ choices }) => choices[0]?.finish_reason ?? []), ['stop'])
+    assert.deepEqual(
+      events.flatMap(({ choices }) => choices[0]?.finish_reason ?? []),
+      ['stop'],
+    )
     assert.equal(events.at(-1).hybridge.branch, 'm')
     if (wantsUsage) assert.equal(events.at(-1).usage.total_tokens, 3)
   }
@@ -54,7 +90,10 @@ test('a stream: the role once, words in order, usage only if it was asked for', 
 
 test('the wire of a stream ends with [DONE], in whole events', async () => {
   const model = scripted('m', ['ä', 'ö'])
-  const answer = await openAIFetch(model)('/v1/chat/completions', { method: 'POST', body: JSON.stringify(ask(model, { stream: true })) })
+  const answer = await openAIFetch(model)('/v1/chat/completions', {
+    method: 'POST',
+    body: JSON.stringify(ask(model, { stream: true })),
+  })
   assert.match(answer.headers.get('content-type'), /^text\/event-stream/)
   const pieces = await collect(answer.body)
   for (const piece of pieces) assert.match(new TextDecoder('utf-8', { fatal: true }).decode(piece), /^data: .*\n\n$/)
@@ -64,7 +103,9 @@ test('the wire of a stream ends with [DONE], in whole events', async () => {
 test('stream(), parse() and strict schemas of the client', async () => {
   const model = scripted('m', [{ reply: { text: '```json\n{"city":"Oslo"}\n```' } }])
   const City = z.object({ city: z.string() })
-  const parsed = await clientOf(model).chat.completions.parse(ask(model, { response_format: zodResponseFormat(City, 'city') }))
+  const parsed = await clientOf(model).chat.completions.parse(
+    ask(model, { response_format: zodResponseFormat(City, 'city') }),
+  )
   assert.deepEqual(parsed.choices[0].message.parsed, { city: 'Oslo' })
   assert.equal(model.seen[0].request.output.format, 'json')
   assert.equal(model.seen[0].request.output.schema.properties.city.type, 'string')
@@ -72,21 +113,38 @@ test('stream(), parse() and strict schemas of the client', async () => {
   const runner = clientOf(words).chat.completions.stream(ask(words))
   assert.equal(await runner.finalContent(), 'ab')
   const cut = scripted('c', [{ reply: { text: '{', finishReason: 'length' } }])
-  await assert.rejects(clientOf(cut).chat.completions.parse(ask(cut, { response_format: zodResponseFormat(City, 'city') })), { name: 'Error', message: /length limit/ })
+  await assert.rejects(
+    clientOf(cut).chat.completions.parse(ask(cut, { response_format: zodResponseFormat(City, 'city') })),
+    { name: 'Error', message: /length limit/ },
+  )
   const held = scripted('h', [{ reply: { text: '', finishReason: 'blocked' } }])
   assert.equal((await clientOf(held).chat.completions.create(ask(held))).choices[0].finish_reason, 'content_filter')
 })
 
 test('JSON streams without its code fence, and other text with it', async () => {
   const pieces = ['``', '`json\n{"a"', ':"```', '"}', '\n`', '``']
-  for (const [fields, expected] of [[{ response_format: { type: 'json_object' } }, '{"a":"```"}'], [{}, pieces.join('')]]) {
+  for (const [fields, expected] of [
+    [{ response_format: { type: 'json_object' } }, '{"a":"```"}'],
+    [{}, pieces.join('')],
+  ]) {
     const model = scripted('m', pieces)
     assert.equal(await clientOf(model).chat.completions.stream(ask(model, fields)).finalContent(), expected)
-    const { output_text: text } = await clientOf(model).responses.stream({ model: 'm', input: 'x', ...(fields.response_format && { text: { format: { type: 'json_object' } } }) }).finalResponse()
+    const { output_text: text } = await clientOf(model)
+      .responses.stream({
+        model: 'm',
+        input: 'x',
+        ...(fields.response_format && { text: { format: { type: 'json_object' } } }),
+      })
+      .finalResponse()
     assert.equal(text, expected)
   }
   const unclosed = scripted('u', ['```json'])
-  assert.equal(await clientOf(unclosed).chat.completions.stream(ask(unclosed, { response_format: { type: 'json_object' } })).finalContent(), '')
+  assert.equal(
+    await clientOf(unclosed)
+      .chat.completions.stream(ask(unclosed, { response_format: { type: 'json_object' } }))
+      .finalContent(),
+    '',
+  )
 })
 
 test('tools: results find the branch that called, with reference and signature', async () => {
@@ -102,25 +160,43 @@ test('tools: results find the branch that called, with reference and signature',
       : (await client.chat.completions.create(body)).choices[0].message
     assert.equal(first.content, null)
     const [call] = first.tool_calls
-    assert.deepEqual([call.type, call.function.name, call.function.arguments], ['function', 'weather', '{"city":"Oslo"}'])
+    assert.deepEqual(
+      [call.type, call.function.name, call.function.arguments],
+      ['function', 'weather', '{"city":"Oslo"}'],
+    )
     assert.equal(cloud.seen[0].request.toolChoice, 'required')
     // Through storage: JSON text and back.
-    const history = JSON.parse(JSON.stringify([...messages, first, { role: 'tool', tool_call_id: call.id, content: '{"rain":true}' }]))
+    const history = JSON.parse(
+      JSON.stringify([...messages, first, { role: 'tool', tool_call_id: call.id, content: '{"rain":true}' }]),
+    )
     const second = await client.chat.completions.create({ model: 'ai', messages: history, tools: [tool] })
     assert.equal(second.choices[0].message.content, 'It rains.')
     assert.equal(second.hybridge.branch, 'cloud')
     assert.equal(device.seen.length, 1)
     const [, called, answered] = cloud.seen[1].request.messages
     assert.deepEqual(called.metadata, { branches: ['cloud'] })
-    assert.deepEqual(called.content, [{ toolRequest: { name: 'weather', input: { city: 'Oslo' }, ref: '0' }, metadata: { thoughtSignature: 'signed-Oslo' } }])
-    assert.deepEqual(answered, { role: 'tool', content: [{ toolResponse: { name: 'weather', output: { rain: true }, ref: '0' } }] })
+    assert.deepEqual(called.content, [
+      {
+        toolRequest: { name: 'weather', input: { city: 'Oslo' }, ref: '0' },
+        metadata: { thoughtSignature: 'signed-Oslo' },
+      },
+    ])
+    assert.deepEqual(answered, {
+      role: 'tool',
+      content: [{ toolResponse: { name: 'weather', output: { rain: true }, ref: '0' } }],
+    })
   }
 })
 
 test('several calls in one turn have ids of their own, and so have those of the next turn', async () => {
   const model = scripted('m', [[...weatherCall('Oslo', '0'), ...weatherCall('Bonn', '1')]], [weatherCall('Rome', '0')])
   const ids = []
-  for (let turn = 0; turn < 2; turn++) ids.push(...(await clientOf(model).chat.completions.create(ask(model, { tools: [tool] }))).choices[0].message.tool_calls.map(({ id }) => id))
+  for (let turn = 0; turn < 2; turn++)
+    ids.push(
+      ...(
+        await clientOf(model).chat.completions.create(ask(model, { tools: [tool] }))
+      ).choices[0].message.tool_calls.map(({ id }) => id),
+    )
   assert.equal(new Set(ids).size, 3)
 })
 
@@ -128,7 +204,11 @@ test('runTools of the client, both ways', async () => {
   for (const stream of [false, true]) {
     const model = scripted('m', [weatherCall('Oslo')], ['Rain in Oslo.'])
     const asked = []
-    const run = zodFunction({ name: 'weather', parameters: z.object({ city: z.string() }), function: ({ city }) => (asked.push(city), { rain: true }) })
+    const run = zodFunction({
+      name: 'weather',
+      parameters: z.object({ city: z.string() }),
+      function: ({ city }) => (asked.push(city), { rain: true }),
+    })
     const runner = clientOf(model).chat.completions.runTools(ask(model, { stream, tools: [run] }))
     assert.equal(await runner.finalContent(), 'Rain in Oslo.')
     assert.deepEqual(asked, ['Oslo'])
@@ -141,10 +221,19 @@ test('one named tool is that tool alone, required; a history from elsewhere work
   const other = { type: 'function', function: { name: 'other' } }
   const history = [
     ...said('hi'),
-    { role: 'assistant', content: null, tool_calls: [{ id: 'call_abc', type: 'function', function: { name: 'weather', arguments: '' } }] },
+    {
+      role: 'assistant',
+      content: null,
+      tool_calls: [{ id: 'call_abc', type: 'function', function: { name: 'weather', arguments: '' } }],
+    },
     { role: 'tool', tool_call_id: 'call_abc', content: [{ type: 'text', text: 'no JSON' }] },
   ]
-  await clientOf(model).chat.completions.create({ model: 'm', messages: history, tools: [tool, other], tool_choice: { type: 'function', function: { name: 'other' } } })
+  await clientOf(model).chat.completions.create({
+    model: 'm',
+    messages: history,
+    tools: [tool, other],
+    tool_choice: { type: 'function', function: { name: 'other' } },
+  })
   const { tools, toolChoice, messages } = model.seen[0].request
   assert.deepEqual([tools.map(({ name }) => name), toolChoice], [['other'], 'required'])
   assert.deepEqual(messages[1].content[0].toolRequest, { name: 'weather', input: {}, ref: 'call_abc' })
@@ -154,12 +243,50 @@ test('one named tool is that tool alone, required; a history from elsewhere work
 test('settings reach the model under its own names, and only those that were given', async () => {
   const model = scripted('m', ['ok'])
   const client = clientOf(model)
-  await client.chat.completions.create(ask(model, { temperature: 0.5, top_p: 0.9, seed: 4, max_completion_tokens: 9, stop: 'END', n: 1, user: 'u', store: false, metadata: {}, parallel_tool_calls: true, service_tier: 'auto', presence_penalty: 0, logit_bias: {}, response_format: null, tools: null }))
-  assert.deepEqual(model.seen[0].request.config, { temperature: 0.5, topP: 0.9, seed: 4, maxOutputTokens: 9, stopSequences: ['END'] })
-  await client.chat.completions.create(ask(model, { hybridge: { context: { tab: 1 }, config: { minP: 0.1, branches: { cloud: { a: 1 } } } } }))
+  await client.chat.completions.create(
+    ask(model, {
+      temperature: 0.5,
+      top_p: 0.9,
+      seed: 4,
+      max_completion_tokens: 9,
+      stop: 'END',
+      n: 1,
+      user: 'u',
+      store: false,
+      metadata: {},
+      parallel_tool_calls: true,
+      service_tier: 'auto',
+      presence_penalty: 0,
+      logit_bias: {},
+      response_format: null,
+      tools: null,
+    }),
+  )
+  assert.deepEqual(model.seen[0].request.config, {
+    temperature: 0.5,
+    topP: 0.9,
+    seed: 4,
+    maxOutputTokens: 9,
+    stopSequences: ['END'],
+  })
+  await client.chat.completions.create(
+    ask(model, { hybridge: { context: { tab: 1 }, config: { minP: 0.1, branches: { cloud: { a: 1 } } } } }),
+  )
   assert.deepEqual(model.seen[1].request.config, { minP: 0.1, branches: { cloud: { a: 1 } } })
   assert.deepEqual(model.seen[1].context, { tab: 1 })
-  await client.chat.completions.create({ model: 'm', messages: [{ role: 'developer', content: 'be brief' }, { role: 'user', content: [{ type: 'text', text: 'see' }, { type: 'image_url', image_url: { url: 'data:image/png;base64,AA==' } }] }] })
+  await client.chat.completions.create({
+    model: 'm',
+    messages: [
+      { role: 'developer', content: 'be brief' },
+      {
+        role: 'user',
+        content: [
+          { type: 'text', text: 'see' },
+          { type: 'image_url', image_url: { url: 'data:image/png;base64,AA==' } },
+        ],
+      },
+    ],
+  })
   assert.deepEqual(model.seen[2].request.messages, [
     { role: 'system', content: [{ text: 'be brief' }] },
     { role: 'user', content: [{ text: 'see' }, { media: { url: 'data:image/png;base64,AA==' } }] },
@@ -171,26 +298,66 @@ test('log-probabilities where the branch reports them, a refusal by name where i
   const model = scripted('m', [piece('ab', -0.5), piece('cd', -1, -2)])
   for (const stream of [false, true]) {
     const answer = await clientOf(model).chat.completions.create(ask(model, { logprobs: true, stream }))
-    const entries = stream ? (await collect(answer)).flatMap(({ choices }) => choices[0]?.logprobs?.content ?? []) : answer.choices[0].logprobs.content
-    assert.deepEqual(entries.map(({ token, logprob }) => [token, logprob]), [['ab', -0.5], ['cd', -1], ['', -2]])
+    const entries = stream
+      ? (await collect(answer)).flatMap(({ choices }) => choices[0]?.logprobs?.content ?? [])
+      : answer.choices[0].logprobs.content
+    assert.deepEqual(
+      entries.map(({ token, logprob }) => [token, logprob]),
+      [
+        ['ab', -0.5],
+        ['cd', -1],
+        ['', -2],
+      ],
+    )
   }
   const plain = scripted('plain', ['ok'])
-  for (const stream of [false, true]) await assert.rejects(clientOf(plain).chat.completions.create(ask(plain, { logprobs: true, stream })), { status: 400, param: 'logprobs' })
+  for (const stream of [false, true])
+    await assert.rejects(clientOf(plain).chat.completions.create(ask(plain, { logprobs: true, stream })), {
+      status: 400,
+      param: 'logprobs',
+    })
 })
 
 // ── What can't be done ───────────────────────────────────────────────────────────────────────────────────────────────
 
 const answersTo = [{ role: 'tool', tool_call_id: 'call_nobody', content: 'x' }]
 const refused = [
-  ['n', { n: 2 }], ['n', { n: 0 }], ['audio', { audio: { voice: 'x' } }], ['modalities', { modalities: ['audio'] }], ['web_search_options', { web_search_options: {} }],
-  ['presence_penalty', { presence_penalty: 1 }], ['logit_bias', { logit_bias: { 5: 1 } }], ['top_logprobs', { top_logprobs: 2 }], ['functions', { functions: [] }],
-  ['temperature', { temperature: 'hot' }], ['temperature', { temperature: -1 }], ['top_p', { top_p: 5 }], ['max_completion_tokens', { max_completion_tokens: 1.5 }], ['seed', { seed: -1 }], ['seed', { seed: null, max_tokens: 'many' }, 'max_tokens'], ['stop', { stop: [1] }], ['stop', { stop: ['a', 'b', 'c', 'd', 'e', 'f'] }],
-  ['stream', { stream: 'yes' }], ['response_format', { response_format: { type: 'xml' } }], ['response_format', { response_format: { type: 'json_schema' } }],
-  ['tools', { tools: {} }], ['tools', { tools: [{ type: 'custom', custom: {} }] }], ['tools', { tools: [{ type: 'function', function: {} }] }],
-  ['tool_choice', { tool_choice: { type: 'function', function: { name: 'nobody' } } }], ['tool_choice', { tool_choice: 'required' }],
-  ['messages', { messages: undefined }], ['messages', { messages: [] }], ['messages', { messages: 'hi' }], ['messages', { messages: [null] }],
-  ['messages', { messages: [{ role: 'king', content: 'x' }] }], ['messages', { messages: [{ role: 'user' }] }], ['messages', { messages: [{ role: 'user', content: [{ type: 'input_audio' }] }] }],
-  ['messages', { messages: answersTo }], ['messages', { messages: [{ role: 'assistant', tool_calls: [{ id: 'a' }] }] }], ['model', { model: undefined }], ['hybridge', { hybridge: 1 }],
+  ['n', { n: 2 }],
+  ['n', { n: 0 }],
+  ['audio', { audio: { voice: 'x' } }],
+  ['modalities', { modalities: ['audio'] }],
+  ['web_search_options', { web_search_options: {} }],
+  ['presence_penalty', { presence_penalty: 1 }],
+  ['logit_bias', { logit_bias: { 5: 1 } }],
+  ['top_logprobs', { top_logprobs: 2 }],
+  ['functions', { functions: [] }],
+  ['temperature', { temperature: 'hot' }],
+  ['temperature', { temperature: -1 }],
+  ['top_p', { top_p: 5 }],
+  ['max_completion_tokens', { max_completion_tokens: 1.5 }],
+  ['seed', { seed: -1 }],
+  ['seed', { seed: null, max_tokens: 'many' }, 'max_tokens'],
+  ['stop', { stop: [1] }],
+  ['stop', { stop: ['a', 'b', 'c', 'd', 'e', 'f'] }],
+  ['stream', { stream: 'yes' }],
+  ['response_format', { response_format: { type: 'xml' } }],
+  ['response_format', { response_format: { type: 'json_schema' } }],
+  ['tools', { tools: {} }],
+  ['tools', { tools: [{ type: 'custom', custom: {} }] }],
+  ['tools', { tools: [{ type: 'function', function: {} }] }],
+  ['tool_choice', { tool_choice: { type: 'function', function: { name: 'nobody' } } }],
+  ['tool_choice', { tool_choice: 'required' }],
+  ['messages', { messages: undefined }],
+  ['messages', { messages: [] }],
+  ['messages', { messages: 'hi' }],
+  ['messages', { messages: [null] }],
+  ['messages', { messages: [{ role: 'king', content: 'x' }] }],
+  ['messages', { messages: [{ role: 'user' }] }],
+  ['messages', { messages: [{ role: 'user', content: [{ type: 'input_audio' }] }] }],
+  ['messages', { messages: answersTo }],
+  ['messages', { messages: [{ role: 'assistant', tool_calls: [{ id: 'a' }] }] }],
+  ['model', { model: undefined }],
+  ['hybridge', { hybridge: 1 }],
 ]
 
 for (const [field, fields, param = field] of refused) {
@@ -199,7 +366,11 @@ for (const [field, fields, param = field] of refused) {
     const body = JSON.stringify(ask(model, fields))
     const answer = await openAIFetch(model)('http://x.test/v1/chat/completions', { method: 'POST', body })
     const { error } = await answer.json()
-    assert.deepEqual([answer.status, error.type, error.param, answer.headers.get('x-should-retry')], [400, 'invalid_request_error', param, 'false'], JSON.stringify(error))
+    assert.deepEqual(
+      [answer.status, error.type, error.param, answer.headers.get('x-should-retry')],
+      [400, 'invalid_request_error', param, 'false'],
+      JSON.stringify(error),
+    )
     assert.equal(typeof error.message, 'string')
   })
 }
@@ -216,9 +387,13 @@ test('paths, methods and bodies', async () => {
   for (const path of ['chat/completions', 'embeddings', 'models']) assert.ok(error.message.includes(path))
   assert.equal((await at('/chat/completions'))[0], 405)
   assert.equal((await at('/v1/models', { method: 'POST', body: '{}' }))[0], 405)
-  for (const body of ['', '{', 'null', '[]', '"x"']) assert.equal((await at('/chat/completions', { method: 'POST', body }))[0], 400)
+  for (const body of ['', '{', 'null', '[]', '"x"'])
+    assert.equal((await at('/chat/completions', { method: 'POST', body }))[0], 400)
   const [unknown, lost] = await at('/chat/completions', { method: 'POST', body: '{"model":"gpt-9"}' })
-  assert.deepEqual([unknown, lost.code, lost.param, /there are: m/.test(lost.message)], [404, 'model_not_found', 'model', true])
+  assert.deepEqual(
+    [unknown, lost.code, lost.param, /there are: m/.test(lost.message)],
+    [404, 'model_not_found', 'model', true],
+  )
   // Bodies of every kind that fetch takes.
   const text = JSON.stringify(ask(model))
   for (const [input, init] of [
@@ -226,25 +401,44 @@ test('paths, methods and bodies', async () => {
     [new URL('http://x/openai/deployments/v1/chat/completions/?a=1'), { method: 'POST', body: new Blob([text]) }],
     [new Request('http://x/v1/chat/completions', { method: 'POST', body: text })],
     [new Request('http://x/v1/chat/completions', { method: 'POST', body: '{' }), { body: text }],
-  ]) assert.equal((await face(input, init)).status, 200)
+  ])
+    assert.equal((await face(input, init)).status, 200)
   assert.throws(() => openAIFetch({ models: { m: {} } }), { status: 'INVALID_ARGUMENT' })
   assert.throws(() => openAIFetch({}), { status: 'INVALID_ARGUMENT' })
 })
 
 const classes = [
-  ['INVALID_ARGUMENT', 400, OpenAI.BadRequestError], ['OUT_OF_RANGE', 400, OpenAI.BadRequestError], ['FAILED_PRECONDITION', 400, OpenAI.BadRequestError],
-  ['UNAUTHENTICATED', 401, OpenAI.AuthenticationError], ['PERMISSION_DENIED', 403, OpenAI.PermissionDeniedError], ['NOT_FOUND', 404, OpenAI.NotFoundError],
-  ['RESOURCE_EXHAUSTED', 429, OpenAI.RateLimitError], ['INTERNAL', 500, OpenAI.InternalServerError], ['UNIMPLEMENTED', 501, OpenAI.InternalServerError],
-  ['UNAVAILABLE', 503, OpenAI.InternalServerError], ['DEADLINE_EXCEEDED', 504, OpenAI.InternalServerError], ['DATA_LOSS', 500, OpenAI.InternalServerError],
+  ['INVALID_ARGUMENT', 400, OpenAI.BadRequestError],
+  ['OUT_OF_RANGE', 400, OpenAI.BadRequestError],
+  ['FAILED_PRECONDITION', 400, OpenAI.BadRequestError],
+  ['UNAUTHENTICATED', 401, OpenAI.AuthenticationError],
+  ['PERMISSION_DENIED', 403, OpenAI.PermissionDeniedError],
+  ['NOT_FOUND', 404, OpenAI.NotFoundError],
+  ['RESOURCE_EXHAUSTED', 429, OpenAI.RateLimitError],
+  ['INTERNAL', 500, OpenAI.InternalServerError],
+  ['UNIMPLEMENTED', 501, OpenAI.InternalServerError],
+  ['UNAVAILABLE', 503, OpenAI.InternalServerError],
+  ['DEADLINE_EXCEEDED', 504, OpenAI.InternalServerError],
+  ['DATA_LOSS', 500, OpenAI.InternalServerError],
 ]
 
 for (const [status, http, Class] of classes) {
   test(`${status} is ${http}, reported at once, and not tried again`, async () => {
     for (const stream of [false, true]) {
-      const model = scripted('m', [{ fail: failure(status, status === 'UNAVAILABLE' ? { code: 'MODEL_NOT_LOADED' } : {}) }])
-      const error = await clientOf(model).chat.completions.create(ask(model, { stream })).then(() => assert.fail('it answered'), (thrown) => thrown)
+      const model = scripted('m', [
+        { fail: failure(status, status === 'UNAVAILABLE' ? { code: 'MODEL_NOT_LOADED' } : {}) },
+      ])
+      const error = await clientOf(model)
+        .chat.completions.create(ask(model, { stream }))
+        .then(
+          () => assert.fail('it answered'),
+          (thrown) => thrown,
+        )
       assert.ok(error instanceof Class, `${error}`)
-      assert.deepEqual([error.status, error.code, model.seen.length], [http, status === 'UNAVAILABLE' ? 'MODEL_NOT_LOADED' : status, 1])
+      assert.deepEqual(
+        [error.status, error.code, model.seen.length],
+        [http, status === 'UNAVAILABLE' ? 'MODEL_NOT_LOADED' : status, 1],
+      )
       assert.match(error.message, /scripted/)
     }
   })
@@ -260,9 +454,15 @@ test('only a delay invites a retry, after that delay', async () => {
 })
 
 test('what a callback throws is a 500 that shows nothing of it', async () => {
-  const strategy = { route: () => { throw new Error('secret prompt') } }
+  const strategy = {
+    route: () => {
+      throw new Error('secret prompt')
+    },
+  }
   const ai = hybridge.hybridModel({ branches: { a: scripted('a', ['ok']) }, strategy })
-  const error = await clientOf(ai).chat.completions.create(ask(ai)).catch((thrown) => thrown)
+  const error = await clientOf(ai)
+    .chat.completions.create(ask(ai))
+    .catch((thrown) => thrown)
   assert.equal(error.status, 500)
   assert.doesNotMatch(error.message, /secret/)
 })
@@ -271,7 +471,8 @@ test('a failure after words is an event that the client throws', async () => {
   const model = scripted('m', ['a', { fail: failure('INTERNAL') }])
   const words = []
   await assert.rejects(async () => {
-    for await (const { choices } of await clientOf(model).chat.completions.create(ask(model, { stream: true }))) words.push(choices[0]?.delta.content)
+    for await (const { choices } of await clientOf(model).chat.completions.create(ask(model, { stream: true })))
+      words.push(choices[0]?.delta.content)
   }, OpenAI.APIError)
   assert.equal(words.join(''), 'a')
 })
@@ -284,7 +485,14 @@ const stopped = async ({ signal }) => {
 }
 
 test('a stop before, during and after the first word ends the work, and the next call works', async () => {
-  const model = scripted('m', [{ hang: true }], ['a', { hang: true }], ['a', { hang: true }], ['a', { hang: true }], ['ok'])
+  const model = scripted(
+    'm',
+    [{ hang: true }],
+    ['a', { hang: true }],
+    ['a', { hang: true }],
+    ['a', { hang: true }],
+    ['ok'],
+  )
   const client = clientOf(model)
   const early = new AbortController()
   const waiting = client.chat.completions.create(ask(model), { signal: early.signal })
@@ -297,10 +505,14 @@ test('a stop before, during and after the first word ends the work, and the next
   for await (const { choices } of stream) if (choices[0].delta.content === 'a') stream.controller.abort()
   await stopped(model.seen[1])
 
-  for await (const { choices } of await client.chat.completions.create(ask(model, { stream: true }))) if (choices[0].delta.content === 'a') break
+  for await (const { choices } of await client.chat.completions.create(ask(model, { stream: true })))
+    if (choices[0].delta.content === 'a') break
   await stopped(model.seen[2])
 
-  const answer = await openAIFetch(model)('/chat/completions', { method: 'POST', body: JSON.stringify(ask(model, { stream: true })) })
+  const answer = await openAIFetch(model)('/chat/completions', {
+    method: 'POST',
+    body: JSON.stringify(ask(model, { stream: true })),
+  })
   const reader = answer.body.getReader()
   await reader.read()
   await reader.cancel()
@@ -315,7 +527,17 @@ test('a stop rejects with its own reason and causes no fallback', async () => {
   const reason = new Error('my own reason')
   const stop = new AbortController()
   setTimeout(() => stop.abort(reason), 10)
-  await assert.rejects(openAIFetch({ models: { ai } })('/chat/completions', { method: 'POST', body: JSON.stringify({ model: 'ai', messages: said('x') }), signal: stop.signal }), reason)
-  await assert.rejects(openAIFetch({ models: { ai } })('/chat/completions', { method: 'POST', body: '{}', signal: stop.signal }), reason)
+  await assert.rejects(
+    openAIFetch({ models: { ai } })('/chat/completions', {
+      method: 'POST',
+      body: JSON.stringify({ model: 'ai', messages: said('x') }),
+      signal: stop.signal,
+    }),
+    reason,
+  )
+  await assert.rejects(
+    openAIFetch({ models: { ai } })('/chat/completions', { method: 'POST', body: '{}', signal: stop.signal }),
+    reason,
+  )
   assert.equal(cloud.seen.length, 0)
 })

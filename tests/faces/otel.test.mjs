@@ -5,7 +5,12 @@ import { createServer } from 'node:http'
 import { after, test } from 'node:test'
 import * as api from '@opentelemetry/api'
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http'
-import { AggregationTemporality, InMemoryMetricExporter, MeterProvider, PeriodicExportingMetricReader } from '@opentelemetry/sdk-metrics'
+import {
+  AggregationTemporality,
+  InMemoryMetricExporter,
+  MeterProvider,
+  PeriodicExportingMetricReader,
+} from '@opentelemetry/sdk-metrics'
 import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base'
 import { collect, entry, failure, hybrid, hybridge, scripted } from './setting.mjs'
 
@@ -31,17 +36,45 @@ async function spansOf(work) {
 }
 
 test('one span for a request by the conventions, one child for each attempt', async () => {
-  const ai = withTelemetry(hybrid(scripted('device', [{ fail: failure('UNAVAILABLE', { code: 'MODEL_NOT_LOADED' }) }]), scripted('cloud', [answer])), { sink: openTelemetry(api) })
-  const spans = await spansOf(() => ai.generate({ prompt: secret, config: { temperature: 0.5, topK: 3, maxOutputTokens: 9, stopSequences: ['END'] } }))
+  const ai = withTelemetry(
+    hybrid(
+      scripted('device', [{ fail: failure('UNAVAILABLE', { code: 'MODEL_NOT_LOADED' }) }]),
+      scripted('cloud', [answer]),
+    ),
+    { sink: openTelemetry(api) },
+  )
+  const spans = await spansOf(() =>
+    ai.generate({ prompt: secret, config: { temperature: 0.5, topK: 3, maxOutputTokens: 9, stopSequences: ['END'] } }),
+  )
   const root = spans.find(({ name }) => name === 'chat hybrid')
   assert.equal(root.kind, api.SpanKind.CLIENT)
   const { attributes } = root
   for (const [name, value] of Object.entries({
-    'gen_ai.operation.name': 'chat', 'gen_ai.request.model': 'hybrid', 'gen_ai.request.temperature': 0.5, 'gen_ai.request.top_k': 3, 'gen_ai.request.max_tokens': 9, 'gen_ai.request.stop_sequences': ['END'],
-    'gen_ai.response.finish_reasons': ['stop'], 'gen_ai.usage.input_tokens': 7, 'gen_ai.usage.output_tokens': 5, 'hybridge.branch': 'cloud', 'hybridge.routing.attempts': 2,
-  })) assert.deepEqual(attributes[name], value, name)
+    'gen_ai.operation.name': 'chat',
+    'gen_ai.request.model': 'hybrid',
+    'gen_ai.request.temperature': 0.5,
+    'gen_ai.request.top_k': 3,
+    'gen_ai.request.max_tokens': 9,
+    'gen_ai.request.stop_sequences': ['END'],
+    'gen_ai.response.finish_reasons': ['stop'],
+    'gen_ai.usage.input_tokens': 7,
+    'gen_ai.usage.output_tokens': 5,
+    'hybridge.branch': 'cloud',
+    'hybridge.routing.attempts': 2,
+  }))
+    assert.deepEqual(attributes[name], value, name)
   const children = spans.filter((span) => span !== root)
-  assert.deepEqual(children.map(({ name, attributes: { 'hybridge.attempt.outcome': outcome }, status }) => [name, outcome, status.code]), [['attempt onDevice', 'failed', 2], ['attempt cloud', 'answered', 0]])
+  assert.deepEqual(
+    children.map(({ name, attributes: { 'hybridge.attempt.outcome': outcome }, status }) => [
+      name,
+      outcome,
+      status.code,
+    ]),
+    [
+      ['attempt onDevice', 'failed', 2],
+      ['attempt cloud', 'answered', 0],
+    ],
+  )
   for (const child of children) {
     assert.equal(child.parentSpanContext.spanId, root.spanContext().spanId)
     assert.equal(child.spanContext().traceId, root.spanContext().traceId)
@@ -51,26 +84,66 @@ test('one span for a request by the conventions, one child for each attempt', as
 })
 
 test('failures and stops: the type, no words of strangers', async () => {
-  const fault = hybridge.hybridModel({ branches: { a: scripted('a', ['x']) }, strategy: { route: () => { throw new Error(secret) } } })
+  const fault = hybridge.hybridModel({
+    branches: { a: scripted('a', ['x']) },
+    strategy: {
+      route: () => {
+        throw new Error(secret)
+      },
+    },
+  })
   const stop = new AbortController()
   const spans = await spansOf(async () => {
-    await withTelemetry(scripted('m', [{ fail: failure('UNAUTHENTICATED') }]), { sink: openTelemetry(api) }).generate('x').catch(() => {})
-    await withTelemetry(fault, { sink: openTelemetry(api) }).generate('x').catch(() => {})
+    await withTelemetry(scripted('m', [{ fail: failure('UNAUTHENTICATED') }]), { sink: openTelemetry(api) })
+      .generate('x')
+      .catch(() => {})
+    await withTelemetry(fault, { sink: openTelemetry(api) })
+      .generate('x')
+      .catch(() => {})
     setTimeout(() => stop.abort(), 5)
-    await withTelemetry(scripted('s', [{ hang: true }]), { sink: openTelemetry(api) }).generate('x', { signal: stop.signal }).catch(() => {})
+    await withTelemetry(scripted('s', [{ hang: true }]), { sink: openTelemetry(api) })
+      .generate('x', { signal: stop.signal })
+      .catch(() => {})
   })
   const roots = spans.filter(({ name }) => name.startsWith('chat'))
-  assert.deepEqual(roots.map(({ attributes, status }) => [attributes['error.type'], status.code]), [['UNAUTHENTICATED', 2], ['_OTHER', 2], ['CANCELLED', 2]])
+  assert.deepEqual(
+    roots.map(({ attributes, status }) => [attributes['error.type'], status.code]),
+    [
+      ['UNAUTHENTICATED', 2],
+      ['_OTHER', 2],
+      ['CANCELLED', 2],
+    ],
+  )
   assert.doesNotMatch(JSON.stringify(roots.map(({ status, attributes }) => [status, attributes])), /4111/)
 })
 
 test('content only where it was asked for, and of a pinned request never', async () => {
   const models = () => ({ branches: { device: scripted('device', [answer]), cloud: scripted('cloud', [answer]) } })
-  const pinned = hybridge.hybridModel({ ...models(), name: 'pinned', strategy: { route: () => ({ order: ['device'], allow: ['device'] }) } })
-  const nested = hybridge.hybridModel({ branches: { pinned, other: scripted('o', [answer]) }, name: 'nested', strategy: new hybridge.FallbackStrategy(['pinned', 'other']) })
-  const free = hybridge.hybridModel({ ...models(), name: 'free', strategy: new hybridge.FallbackStrategy(['device', 'cloud']) })
-  const request = { system: 'be brief', messages: [{ role: 'user', content: [{ media: { url: 'data:image/png;base64,AAAA' } }, { text: secret }] }] }
-  for (const [model, content, isWritten] of [[free, false, false], [free, true, true], [pinned, true, false], [nested, true, false]]) {
+  const pinned = hybridge.hybridModel({
+    ...models(),
+    name: 'pinned',
+    strategy: { route: () => ({ order: ['device'], allow: ['device'] }) },
+  })
+  const nested = hybridge.hybridModel({
+    branches: { pinned, other: scripted('o', [answer]) },
+    name: 'nested',
+    strategy: new hybridge.FallbackStrategy(['pinned', 'other']),
+  })
+  const free = hybridge.hybridModel({
+    ...models(),
+    name: 'free',
+    strategy: new hybridge.FallbackStrategy(['device', 'cloud']),
+  })
+  const request = {
+    system: 'be brief',
+    messages: [{ role: 'user', content: [{ media: { url: 'data:image/png;base64,AAAA' } }, { text: secret }] }],
+  }
+  for (const [model, content, isWritten] of [
+    [free, false, false],
+    [free, true, true],
+    [pinned, true, false],
+    [nested, true, false],
+  ]) {
     const spans = await spansOf(() => withTelemetry(model, { sink: openTelemetry(api), content }).generate(request))
     const text = JSON.stringify(spans.map(({ attributes }) => attributes))
     assert.equal(/4111/.test(text), isWritten, `${model.name} ${content}`)
@@ -86,19 +159,44 @@ test('streams: chunks pass unchanged, leaving the loop stops the work, time to t
   const model = scripted('m', ['a', 'b'], ['a', { hang: true }])
   const ai = withTelemetry(model, { sink: openTelemetry(api) })
   const { stream, response } = ai.generateStream('x')
-  assert.deepEqual((await collect(stream)).map(({ text }) => text), ['a', 'b'])
+  assert.deepEqual(
+    (await collect(stream)).map(({ text }) => text),
+    ['a', 'b'],
+  )
   assert.equal((await response).text, 'ab')
   for await (const _ of ai.generateStream('x')) break
   for (let count = 0; count < 100 && !model.seen[1].signal.aborted; count++) await turn()
   assert.equal(model.seen[1].signal.aborted, true)
   await reader.forceFlush()
-  const names = metricMemory.getMetrics().flatMap(({ scopeMetrics }) => scopeMetrics.flatMap(({ metrics }) => metrics.map(({ descriptor }) => descriptor)))
-  for (const [name, unit] of [['gen_ai.client.operation.duration', 's'], ['gen_ai.client.token.usage', '{token}'], ['gen_ai.client.operation.time_to_first_chunk', 's']]) assert.ok(names.some((it) => it.name === name && it.unit === unit), name)
+  const names = metricMemory
+    .getMetrics()
+    .flatMap(({ scopeMetrics }) => scopeMetrics.flatMap(({ metrics }) => metrics.map(({ descriptor }) => descriptor)))
+  for (const [name, unit] of [
+    ['gen_ai.client.operation.duration', 's'],
+    ['gen_ai.client.token.usage', '{token}'],
+    ['gen_ai.client.operation.time_to_first_chunk', 's'],
+  ])
+    assert.ok(
+      names.some((it) => it.name === name && it.unit === unit),
+      name,
+    )
 })
 
 test('the rest of a model is its own, and a sink that fails disturbs nothing', async () => {
-  const model = Object.assign(scripted('m', ['ok']), { state: 'ready', load() { return this === model ? 'loaded' : 'lost' } })
-  const sink = { begin: () => { throw new Error('x') }, measure: () => { throw new Error('y') } }
+  const model = Object.assign(scripted('m', ['ok']), {
+    state: 'ready',
+    load() {
+      return this === model ? 'loaded' : 'lost'
+    },
+  })
+  const sink = {
+    begin: () => {
+      throw new Error('x')
+    },
+    measure: () => {
+      throw new Error('y')
+    },
+  }
   const ai = withTelemetry(model, { sink })
   assert.deepEqual([ai.name, ai.state, ai.load(), (await ai.generate('x')).text], ['m', 'ready', 'loaded', 'ok'])
   assert.equal((await hybrid(ai, scripted('c', ['x'])).generate('x')).branch, 'onDevice')
@@ -118,7 +216,11 @@ async function collector(...statuses) {
     response.writeHead(statuses.shift() ?? 200, { 'content-type': 'application/json' }).end('{}')
   })
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
-  return { url: `http://127.0.0.1:${server.address().port}`, seen, close: () => new Promise((resolve) => server.close(resolve)) }
+  return {
+    url: `http://127.0.0.1:${server.address().port}`,
+    seen,
+    close: () => new Promise((resolve) => server.close(resolve)),
+  }
 }
 const spansIn = ({ body }) => body.resourceSpans.flatMap(({ scopeSpans }) => scopeSpans.flatMap(({ spans }) => spans))
 
@@ -126,20 +228,37 @@ test('what is sent has the form of the official exporter', async () => {
   const { url, seen, close } = await collector()
   try {
     const official = new OTLPTraceExporter({ url: `${url}/v1/traces` })
-    const theirs = await spansOf(() => withTelemetry(hybrid(scripted('d', [{ fail: failure('UNAVAILABLE') }]), scripted('c', [answer])), { sink: openTelemetry(api) }).generate('x'))
+    const theirs = await spansOf(() =>
+      withTelemetry(hybrid(scripted('d', [{ fail: failure('UNAVAILABLE') }]), scripted('c', [answer])), {
+        sink: openTelemetry(api),
+      }).generate('x'),
+    )
     await new Promise((resolve) => official.export(theirs, resolve))
     await official.shutdown()
     const exporter = otlpExporter({ url, headers: { 'x-team': 'a' }, serviceName: 'shop' })
-    await withTelemetry(hybrid(scripted('d', [{ fail: failure('UNAVAILABLE') }]), scripted('c', [answer])), { sink: exporter }).generate('x')
+    await withTelemetry(hybrid(scripted('d', [{ fail: failure('UNAVAILABLE') }]), scripted('c', [answer])), {
+      sink: exporter,
+    }).generate('x')
     await turn()
     await exporter.close()
     const traces = seen.filter(({ path }) => path === '/v1/traces')
     const [expected, sent] = [traces[0], traces[1]].map(spansIn)
     assert.equal(traces[1].headers['x-team'], 'a')
     const shape = (span) => ({
-      name: span.name, kind: span.kind, status: span.status.code,
-      types: ['traceId', 'spanId', 'startTimeUnixNano', 'endTimeUnixNano'].map((key) => [key, typeof span[key], String(span[key]).length]),
-      attributes: Object.fromEntries(span.attributes.filter(({ key }) => !/routing.id|response.id|first_token/.test(key)).map(({ key, value }) => [key, Object.keys(value)[0]]).sort()),
+      name: span.name,
+      kind: span.kind,
+      status: span.status.code,
+      types: ['traceId', 'spanId', 'startTimeUnixNano', 'endTimeUnixNano'].map((key) => [
+        key,
+        typeof span[key],
+        String(span[key]).length,
+      ]),
+      attributes: Object.fromEntries(
+        span.attributes
+          .filter(({ key }) => !/routing.id|response.id|first_token/.test(key))
+          .map(({ key, value }) => [key, Object.keys(value)[0]])
+          .sort(),
+      ),
       isChild: span.parentSpanId !== undefined,
     })
     const byName = (spans) => spans.map(shape).sort((a, b) => a.name.localeCompare(b.name))
@@ -151,7 +270,10 @@ test('what is sent has the form of the official exporter', async () => {
     const duration = metrics.find(({ name }) => name === 'gen_ai.client.operation.duration')
     const [point] = duration.histogram.dataPoints
     assert.equal(point.bucketCounts.length, point.explicitBounds.length + 1)
-    assert.equal(point.bucketCounts.reduce((sum, count) => sum + Number(count), 0), Number(point.count))
+    assert.equal(
+      point.bucketCounts.reduce((sum, count) => sum + Number(count), 0),
+      Number(point.count),
+    )
   } finally {
     await close()
   }
@@ -166,7 +288,12 @@ test('a busy collector is asked again; one that refuses or is away costs spans a
   assert.equal(busy.seen.filter(({ path }) => path === '/v1/traces').length, 3)
   assert.equal(exporter.dropped, 0)
   await busy.close()
-  for (const fetch of [async () => new Response('', { status: 400 }), async () => { throw new TypeError('x') }]) {
+  for (const fetch of [
+    async () => new Response('', { status: 400 }),
+    async () => {
+      throw new TypeError('x')
+    },
+  ]) {
     const away = otlpExporter({ url: 'http://127.0.0.1:9', fetch })
     assert.equal((await withTelemetry(scripted('m', ['x']), { sink: away }).generate('x')).text, 'x')
     await turn()

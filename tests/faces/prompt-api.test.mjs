@@ -6,11 +6,22 @@ import { collect, entry, failure, hybrid, hybridge, scripted } from './setting.m
 
 const { installPromptApi, promptApi } = await entry('./prompt-api')
 
-const words = (messages) => messages.flatMap(({ content }) => content).map((part) => part.text ?? '').join(' ').split(/\s+/).filter(Boolean).length
+const words = (messages) =>
+  messages
+    .flatMap(({ content }) => content)
+    .map((part) => part.text ?? '')
+    .join(' ')
+    .split(/\s+/)
+    .filter(Boolean).length
 const classOf = (model, options) => promptApi(model, { countTokens: words, contextWindow: 100, ...options })
 const sessionOf = (model, given, options) => classOf(model, options).create(given)
 const named = (name) => (error) => error instanceof DOMException && error.name === name
-const heard = (model, at = -1) => model.seen.at(at).request.messages.map(({ role, content }) => `${role}: ${content.map((part) => part.text ?? JSON.stringify(part)).join('|')}`)
+const heard = (model, at = -1) =>
+  model.seen
+    .at(at)
+    .request.messages.map(
+      ({ role, content }) => `${role}: ${content.map((part) => part.text ?? JSON.stringify(part)).join('|')}`,
+    )
 const turn = () => new Promise((resolve) => setTimeout(resolve, 5))
 const stopped = async ({ signal }) => {
   for (let count = 0; count < 200 && !signal.aborted; count++) await turn()
@@ -30,12 +41,36 @@ test('the class: its name, its constructor, availability', async () => {
 
 test('a conversation is remembered, initial prompts first, and counted piece by piece', async () => {
   const model = scripted('m', ['one two'], ['three'])
-  const session = await sessionOf(model, { initialPrompts: [{ role: 'system', content: 'be brief' }, { role: 'user', content: 'q' }, { role: 'assistant', content: 'a' }] })
+  const session = await sessionOf(model, {
+    initialPrompts: [
+      { role: 'system', content: 'be brief' },
+      { role: 'user', content: 'q' },
+      { role: 'assistant', content: 'a' },
+    ],
+  })
   assert.equal(session.contextUsage, 4)
   assert.equal(await session.prompt('hi there'), 'one two')
   assert.equal(session.contextUsage, 8)
-  assert.equal(await session.prompt([{ role: 'user', content: [{ type: 'text', value: 'a' }, { type: 'text', value: 'b' }] }]), 'three')
-  assert.deepEqual(heard(model), ['system: be brief', 'user: q', 'model: a', 'user: hi there', 'model: one two', 'user: ab'])
+  assert.equal(
+    await session.prompt([
+      {
+        role: 'user',
+        content: [
+          { type: 'text', value: 'a' },
+          { type: 'text', value: 'b' },
+        ],
+      },
+    ]),
+    'three',
+  )
+  assert.deepEqual(heard(model), [
+    'system: be brief',
+    'user: q',
+    'model: a',
+    'user: hi there',
+    'model: one two',
+    'user: ab',
+  ])
   await session.append([{ role: 'user', content: 'noted down' }])
   assert.equal(session.contextUsage, 12)
   assert.equal(model.seen.length, 2)
@@ -44,7 +79,14 @@ test('a conversation is remembered, initial prompts first, and counted piece by 
 })
 
 test('input is coerced as on the web', async () => {
-  for (const [input, expected] of [[null, ['user: null']], [{}, ['user: [object Object]']], [undefined, ['user: undefined']], [5, ['user: 5']], ['', ['user: ']], [[], ['user: ']]]) {
+  for (const [input, expected] of [
+    [null, ['user: null']],
+    [{}, ['user: [object Object]']],
+    [undefined, ['user: undefined']],
+    [5, ['user: 5']],
+    ['', ['user: ']],
+    [[], ['user: ']],
+  ]) {
     const model = scripted('m', ['ok'])
     const session = await sessionOf(model)
     await session.prompt(input)
@@ -55,11 +97,28 @@ test('input is coerced as on the web', async () => {
 const picture = new Blob([Uint8Array.of(0x89, 0x50, 0x4e, 0x47)], { type: 'image/png' })
 const user = (content) => [{ role: 'user', content }]
 const malformed = [
-  ['an unknown role', [{ role: 'king', content: 'x' }], TypeError], ['no role', [{ content: 'x' }], TypeError], ['no content', [{ role: 'user' }], TypeError],
-  ['an unknown type', user([{ type: 'smell', value: 'x' }]), TypeError], ['text that is none', user([{ type: 'text', value: 5 }]), TypeError],
-  ['null among messages', [null], TypeError], ['an unexpected picture', user([{ type: 'image', value: picture }]), named('NotSupportedError')],
-  ['a picture that is a string', user([{ type: 'image', value: 'x' }]), TypeError], ['a system message', [{ role: 'system', content: 'x' }], (error) => error instanceof TypeError || named('NotSupportedError')(error)],
-  ['a prefix by the user', [{ role: 'user', content: 'x', prefix: true }], named('SyntaxError')], ['a prefix that is not last', [{ role: 'assistant', content: 'x', prefix: true }, { role: 'user', content: 'y' }], named('SyntaxError')],
+  ['an unknown role', [{ role: 'king', content: 'x' }], TypeError],
+  ['no role', [{ content: 'x' }], TypeError],
+  ['no content', [{ role: 'user' }], TypeError],
+  ['an unknown type', user([{ type: 'smell', value: 'x' }]), TypeError],
+  ['text that is none', user([{ type: 'text', value: 5 }]), TypeError],
+  ['null among messages', [null], TypeError],
+  ['an unexpected picture', user([{ type: 'image', value: picture }]), named('NotSupportedError')],
+  ['a picture that is a string', user([{ type: 'image', value: 'x' }]), TypeError],
+  [
+    'a system message',
+    [{ role: 'system', content: 'x' }],
+    (error) => error instanceof TypeError || named('NotSupportedError')(error),
+  ],
+  ['a prefix by the user', [{ role: 'user', content: 'x', prefix: true }], named('SyntaxError')],
+  [
+    'a prefix that is not last',
+    [
+      { role: 'assistant', content: 'x', prefix: true },
+      { role: 'user', content: 'y' },
+    ],
+    named('SyntaxError'),
+  ],
 ]
 for (const [what, input, expected] of malformed) {
   test(`refused before anything runs: ${what}`, async () => {
@@ -76,11 +135,21 @@ for (const [what, input, expected] of malformed) {
 test('pictures: bytes and blobs as data: URLs, for the user only', async () => {
   const model = scripted('m', ['ok'])
   const session = await sessionOf(model, { expectedInputs: [{ type: 'image' }] })
-  await session.prompt(user([{ type: 'text', value: 'see' }, { type: 'image', value: picture }, { type: 'image', value: Uint8Array.of(0xff, 0xd8, 0xff) }]))
+  await session.prompt(
+    user([
+      { type: 'text', value: 'see' },
+      { type: 'image', value: picture },
+      { type: 'image', value: Uint8Array.of(0xff, 0xd8, 0xff) },
+    ]),
+  )
   assert.deepEqual(model.seen[0].request.messages[0].content.slice(1), [
-    { media: { url: 'data:image/png;base64,iVBORw==', contentType: 'image/png' } }, { media: { url: 'data:image/jpeg;base64,/9j/', contentType: 'image/jpeg' } },
+    { media: { url: 'data:image/png;base64,iVBORw==', contentType: 'image/png' } },
+    { media: { url: 'data:image/jpeg;base64,/9j/', contentType: 'image/jpeg' } },
   ])
-  await assert.rejects(session.prompt([{ role: 'assistant', content: [{ type: 'image', value: picture }] }]), named('NotSupportedError'))
+  await assert.rejects(
+    session.prompt([{ role: 'assistant', content: [{ type: 'image', value: picture }] }]),
+    named('NotSupportedError'),
+  )
   const blind = hybridge.defineModel({ name: 'blind', info: { supports: { media: false } }, generate: async () => 'x' })
   assert.equal(await classOf(blind).availability({ expectedInputs: [{ type: 'image' }] }), 'unavailable')
   await assert.rejects(sessionOf(blind, { expectedInputs: [{ type: 'image' }] }), named('NotSupportedError'))
@@ -89,16 +158,35 @@ test('pictures: bytes and blobs as data: URLs, for the user only', async () => {
 test('a prefix is continued', async () => {
   const model = scripted('m', ['rest'])
   const session = await sessionOf(model)
-  await session.prompt([{ role: 'user', content: 'x' }, { role: 'assistant', content: 'It is', prefix: true }])
+  await session.prompt([
+    { role: 'user', content: 'x' },
+    { role: 'assistant', content: 'It is', prefix: true },
+  ])
   assert.deepEqual(heard(model), ['user: x', 'model: It is'])
 })
 
 const badOptions = [
-  [{ samplingMode: 'wild' }, TypeError], [{ samplingMode: 'creative', topK: 3 }, TypeError], [{ samplingMode: 'creative', temperature: 1 }, TypeError], [{ expectedInputs: [{ type: 'smell' }] }, TypeError], [{ expectedInputs: 5 }, TypeError],
-  [{ expectedInputs: [{ type: 'text', languages: ['not a tag'] }] }, RangeError], [{ expectedOutputs: [{ type: 'image' }] }, named('NotSupportedError')],
-  [{ initialPrompts: [{ role: 'user', content: 'x' }, { role: 'system', content: 'y' }] }, TypeError], [{ initialPrompts: [{ role: 'assistant', content: 'x', prefix: true }] }, named('SyntaxError')],
+  [{ samplingMode: 'wild' }, TypeError],
+  [{ samplingMode: 'creative', topK: 3 }, TypeError],
+  [{ samplingMode: 'creative', temperature: 1 }, TypeError],
+  [{ expectedInputs: [{ type: 'smell' }] }, TypeError],
+  [{ expectedInputs: 5 }, TypeError],
+  [{ expectedInputs: [{ type: 'text', languages: ['not a tag'] }] }, RangeError],
+  [{ expectedOutputs: [{ type: 'image' }] }, named('NotSupportedError')],
+  [
+    {
+      initialPrompts: [
+        { role: 'user', content: 'x' },
+        { role: 'system', content: 'y' },
+      ],
+    },
+    TypeError,
+  ],
+  [{ initialPrompts: [{ role: 'assistant', content: 'x', prefix: true }] }, named('SyntaxError')],
 ]
-for (const [given, expected] of badOptions) test(`create refuses ${JSON.stringify(given)}`, () => assert.rejects(sessionOf(scripted('m', ['x']), given), expected))
+for (const [given, expected] of badOptions)
+  test(`create refuses ${JSON.stringify(given)}`, () =>
+    assert.rejects(sessionOf(scripted('m', ['x']), given), expected))
 
 test('sampling modes; topK and temperature are accepted without effect', async () => {
   const found = {}
@@ -161,7 +249,15 @@ test('destroy ends what is pending and what comes later; the model stays for oth
   await turn()
   session.destroy()
   session.destroy()
-  for (const it of [...pending, collect(stream), session.prompt('4'), session.append('5'), session.clone(), session.measureContextUsage('6')]) await assert.rejects(it, named('AbortError'))
+  for (const it of [
+    ...pending,
+    collect(stream),
+    session.prompt('4'),
+    session.append('5'),
+    session.clone(),
+    session.measureContextUsage('6'),
+  ])
+    await assert.rejects(it, named('AbortError'))
   assert.throws(() => session.promptStreaming('7'), named('AbortError'))
   await stopped(model.seen[0])
   assert.equal(await (await LanguageModel.create()).prompt('x'), 'ok')
@@ -206,7 +302,11 @@ test('clones share what was, not what comes; the model is not loaded again', asy
 
 test('what overflows pushes out the oldest turns; what cannot fit changes nothing', async () => {
   const model = scripted('m', ['a b'], ['c d'], ['e f'])
-  const session = await sessionOf(model, { initialPrompts: [{ role: 'system', content: 'stay' }] }, { contextWindow: 9 })
+  const session = await sessionOf(
+    model,
+    { initialPrompts: [{ role: 'system', content: 'stay' }] },
+    { contextWindow: 9 },
+  )
   const events = []
   session.addEventListener('contextoverflow', () => events.push('listener'))
   session.oncontextoverflow = () => events.push('handler')
@@ -221,7 +321,10 @@ test('what overflows pushes out the oldest turns; what cannot fit changes nothin
   assert.equal(error.name, 'QuotaExceededError')
   assert.deepEqual([error.requested, error.quota], [20, 8])
   await assert.rejects(session.append(long), named('QuotaExceededError'))
-  await assert.rejects(sessionOf(model, { initialPrompts: [{ role: 'user', content: long }] }, { contextWindow: 9 }), named('QuotaExceededError'))
+  await assert.rejects(
+    sessionOf(model, { initialPrompts: [{ role: 'user', content: long }] }, { contextWindow: 9 }),
+    named('QuotaExceededError'),
+  )
   assert.deepEqual([session.contextUsage, model.seen.length], [9, 3])
 })
 
@@ -245,9 +348,17 @@ test('a constraint holds one prompt', async () => {
   assert.equal(model.seen[1].request.output, undefined)
   const circular = {}
   circular.self = circular
-  for (const responseConstraint of [circular, { type: 'unknown' }, { type: 'object', properties: { a: { type: 'x' } } }, /a+/, []]) await assert.rejects(session.prompt('x', { responseConstraint }), named('NotSupportedError'))
+  for (const responseConstraint of [
+    circular,
+    { type: 'unknown' },
+    { type: 'object', properties: { a: { type: 'x' } } },
+    /a+/,
+    [],
+  ])
+    await assert.rejects(session.prompt('x', { responseConstraint }), named('NotSupportedError'))
   await assert.rejects(session.prompt('x', { responseConstraint: 5 }), TypeError)
-  for (const method of ['prompt', 'measureContextUsage']) await assert.rejects(session[method]('x', { omitResponseConstraintInput: true }), TypeError)
+  for (const method of ['prompt', 'measureContextUsage'])
+    await assert.rejects(session[method]('x', { omitResponseConstraintInput: true }), TypeError)
   assert.equal(model.seen.length, 2)
 })
 
@@ -265,7 +376,13 @@ test('tools with execute: run side by side, told what they throw, and remembered
   const session = await sessionOf(model, { tools: [{ ...weather, execute }] })
   assert.deepEqual(await collect(session.promptStreaming('x')), ['done'])
   assert.deepEqual(asked, ['Oslo', 'Bonn'])
-  assert.deepEqual(model.seen[1].request.messages.at(-1).content.map(({ toolResponse }) => [toolResponse.output, toolResponse.ref]), [['rain', '0'], [{ error: 'no such city' }, '1']])
+  assert.deepEqual(
+    model.seen[1].request.messages.at(-1).content.map(({ toolResponse }) => [toolResponse.output, toolResponse.ref]),
+    [
+      ['rain', '0'],
+      [{ error: 'no such city' }, '1'],
+    ],
+  )
   await session.prompt('y')
   assert.equal(model.seen[2].request.messages.length, 5)
 })
@@ -274,24 +391,64 @@ test('an open loop: calls go to the page under their own ids, results come back'
   const model = scripted('m', ['see: ', call('Oslo', '0')], ['rain'])
   const session = await sessionOf(model, { tools: [weather], expectedOutputs: [{ type: 'tool-call' }] })
   const answer = await session.prompt('x')
-  assert.deepEqual(answer.map(({ type }) => type), ['text', 'tool-call'])
+  assert.deepEqual(
+    answer.map(({ type }) => type),
+    ['text', 'tool-call'],
+  )
   const { callID, name, arguments: input } = answer[1].value
   assert.deepEqual([name, input], ['weather', { city: 'Oslo' }])
-  assert.equal(await session.prompt(user([{ type: 'tool-response', value: { callID, name, result: [{ type: 'text', value: 'rain' }] } }])), 'rain')
-  assert.deepEqual(model.seen[1].request.messages.at(-1), { role: 'tool', content: [{ toolResponse: { name: 'weather', output: 'rain', ref: '0' } }] })
+  assert.equal(
+    await session.prompt(
+      user([{ type: 'tool-response', value: { callID, name, result: [{ type: 'text', value: 'rain' }] } }]),
+    ),
+    'rain',
+  )
+  assert.deepEqual(model.seen[1].request.messages.at(-1), {
+    role: 'tool',
+    content: [{ toolResponse: { name: 'weather', output: 'rain', ref: '0' } }],
+  })
 })
 
 const circular = {}
 circular.self = circular
-const badTools = [{ ...weather }, { ...weather, name: '', execute() {} }, { ...weather, description: '', execute() {} }, { ...weather, inputSchema: 'x', execute() {} }, { ...weather, inputSchema: circular, execute() {} }, { ...weather, execute: 5 }, null]
-for (const [index, tool] of badTools.entries()) test(`a malformed tool, ${index}`, () => assert.rejects(sessionOf(scripted('m', ['x']), { tools: [tool] }), TypeError))
-test('two tools of one name', () => assert.rejects(sessionOf(scripted('m', ['x']), { tools: [{ ...weather, execute() {} }, { ...weather, execute() {} }] }), TypeError))
+const badTools = [
+  { ...weather },
+  { ...weather, name: '', execute() {} },
+  { ...weather, description: '', execute() {} },
+  { ...weather, inputSchema: 'x', execute() {} },
+  { ...weather, inputSchema: circular, execute() {} },
+  { ...weather, execute: 5 },
+  null,
+]
+for (const [index, tool] of badTools.entries())
+  test(`a malformed tool, ${index}`, () =>
+    assert.rejects(sessionOf(scripted('m', ['x']), { tools: [tool] }), TypeError))
+test('two tools of one name', () =>
+  assert.rejects(
+    sessionOf(scripted('m', ['x']), {
+      tools: [
+        { ...weather, execute() {} },
+        { ...weather, execute() {} },
+      ],
+    }),
+    TypeError,
+  ))
 
-const errors = [['PERMISSION_DENIED', 'NotAllowedError'], ['UNAUTHENTICATED', 'NotAllowedError'], ['FAILED_PRECONDITION', 'NotSupportedError'], ['UNAVAILABLE', 'NetworkError'], ['INTERNAL', 'OperationError'], ['DATA_LOSS', 'UnknownError']]
+const errors = [
+  ['PERMISSION_DENIED', 'NotAllowedError'],
+  ['UNAUTHENTICATED', 'NotAllowedError'],
+  ['FAILED_PRECONDITION', 'NotSupportedError'],
+  ['UNAVAILABLE', 'NetworkError'],
+  ['INTERNAL', 'OperationError'],
+  ['DATA_LOSS', 'UnknownError'],
+]
 for (const [status, name] of errors) {
   test(`${status} is ${name}, with our error as its cause, and leaves no trace`, async () => {
-    const session = await sessionOf(scripted('m', [{ fail: failure(status) }], ['a', { fail: failure(status) }], ['ok']))
-    for (const running of [session.prompt('x'), collect(session.promptStreaming('y'))]) await assert.rejects(running, (error) => named(name)(error) && error.cause.status === status)
+    const session = await sessionOf(
+      scripted('m', [{ fail: failure(status) }], ['a', { fail: failure(status) }], ['ok']),
+    )
+    for (const running of [session.prompt('x'), collect(session.promptStreaming('y'))])
+      await assert.rejects(running, (error) => named(name)(error) && error.cause.status === status)
     assert.equal(session.contextUsage, 0)
     assert.equal(await session.prompt('z'), 'ok')
   })
@@ -318,13 +475,17 @@ function loadable(model, { status = 'downloadable', fractions = [], fail } = {})
     async load({ onProgress, signal }) {
       loads++
       for (const fraction of fractions) onProgress({ fraction })
-      if (fail === 'hang') await new Promise((_, reject) => signal.addEventListener('abort', () => reject(failure('CANCELLED'))))
+      if (fail === 'hang')
+        await new Promise((_, reject) => signal.addEventListener('abort', () => reject(failure('CANCELLED'))))
       if (fail !== undefined) throw fail
       model.state = 'ready'
     },
   })
 }
-const monitorInto = (events) => (monitor) => monitor.addEventListener('downloadprogress', ({ loaded, total, lengthComputable }) => events.push([loaded, total, lengthComputable]))
+const monitorInto = (events) => (monitor) =>
+  monitor.addEventListener('downloadprogress', ({ loaded, total, lengthComputable }) =>
+    events.push([loaded, total, lengthComputable]),
+  )
 
 test('progress grows from 0 to 1 in steps, also when nothing is to be loaded', async () => {
   const model = loadable(scripted('m', ['x']), { fractions: [0, 0.1, 0.1, 0.1000001, 0.05, 0.9, 1, 1] })
@@ -333,15 +494,23 @@ test('progress grows from 0 to 1 in steps, also when nothing is to be loaded', a
   await sessionOf(model, { monitor: monitorInto(events) })
   const loaded = events.map(([it]) => it)
   assert.deepEqual([loaded[0], loaded.at(-1)], [0, 1])
-  assert.deepEqual(loaded, [...new Set(loaded)].sort((a, b) => a - b))
-  assert.ok(events.every(([it, total, computable]) => total === 1 && computable === true && Number.isInteger(it * 65_536)))
+  assert.deepEqual(
+    loaded,
+    [...new Set(loaded)].sort((a, b) => a - b),
+  )
+  assert.ok(
+    events.every(([it, total, computable]) => total === 1 && computable === true && Number.isInteger(it * 65_536)),
+  )
   const again = []
   await sessionOf(model, { monitor: monitorInto(again) })
   assert.deepEqual([again.map(([it]) => it), model.loads()], [[0, 1], 1])
 })
 
 test('a load that fails, is stopped, or cannot be', async () => {
-  await assert.rejects(sessionOf(loadable(scripted('m', ['x']), { fail: failure('UNAVAILABLE') })), named('NetworkError'))
+  await assert.rejects(
+    sessionOf(loadable(scripted('m', ['x']), { fail: failure('UNAVAILABLE') })),
+    named('NetworkError'),
+  )
   await assert.rejects(sessionOf(loadable(scripted('m', ['x']), { status: 'unavailable' })), named('NotSupportedError'))
   const stop = new AbortController()
   const reason = new Error('mine')
@@ -350,7 +519,14 @@ test('a load that fails, is stopped, or cannot be', async () => {
   stop.abort(reason)
   await assert.rejects(creating, reason)
   const fault = new Error('in the monitor')
-  await assert.rejects(sessionOf(scripted('m', ['x']), { monitor: () => { throw fault } }), fault)
+  await assert.rejects(
+    sessionOf(scripted('m', ['x']), {
+      monitor: () => {
+        throw fault
+      },
+    }),
+    fault,
+  )
 })
 
 test('the download of a branch is shown for a hybrid where it is named', async () => {
@@ -380,7 +556,12 @@ test('installed only where there is none, unless forced; not enumerable; removed
 
 test('a hybrid that holds the built-in model does not ask itself', async () => {
   const ai = hybrid(hybridge.promptApiModel(), scripted('cloud', ['from the cloud']))
-  const ordered = hybridge.hybridModelOnDeviceCloud({ onDevice: hybridge.promptApiModel(), cloud: scripted('c', ['from the cloud']), strategy: new hybridge.FallbackStrategy(['onDevice', 'cloud']), policy: { fallbackOn: ['FAILED_PRECONDITION', 'UNAVAILABLE'] } })
+  const ordered = hybridge.hybridModelOnDeviceCloud({
+    onDevice: hybridge.promptApiModel(),
+    cloud: scripted('c', ['from the cloud']),
+    strategy: new hybridge.FallbackStrategy(['onDevice', 'cloud']),
+    policy: { fallbackOn: ['FAILED_PRECONDITION', 'UNAVAILABLE'] },
+  })
   const remove = installPromptApi(ordered)
   try {
     assert.equal(await (await globalThis.LanguageModel.create()).prompt('x'), 'from the cloud')

@@ -7,10 +7,11 @@ const test = (globalThis.test = { loads: [], stopped: 0 })
 export const device = {
   state: 'absent',
   availability: async () => ({ status: 'downloadable' }),
-  load: ({ onProgress, signal }) => new Promise((resolve, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason))
-    test.loads.push({ onProgress, resolve })
-  }),
+  load: ({ onProgress, signal }) =>
+    new Promise((resolve, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason))
+      test.loads.push({ onProgress, resolve })
+    }),
 }
 
 export const model = defineModel({

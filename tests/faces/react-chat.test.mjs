@@ -29,11 +29,23 @@ before(async () => {
         { find: './model.js', replacement: join(import.meta.dirname, 'react-chat-model.mjs') },
         { find: /^hybridge$/, replacement: dist('index.js') },
         { find: /^hybridge\/(.*)$/, replacement: dist('$1.js') },
-        ...['react', 'react-dom', 'ai', '@ai-sdk/react'].map((name) => ({ find: new RegExp(`^${name}(?=/|$)`), replacement: join(modules, name) })),
+        ...['react', 'react-dom', 'ai', '@ai-sdk/react'].map((name) => ({
+          find: new RegExp(`^${name}(?=/|$)`),
+          replacement: join(modules, name),
+        })),
       ],
     },
     // The script of the device's worker is built by the full build alone, and nothing here starts it.
-    plugins: [{ name: 'no-worker', transform: (code, id) => (id === dist('index.js') ? code.replaceAll('new URL("./worker.js",import.meta.url)', '"worker.js"') : undefined), enforce: 'pre' }],
+    plugins: [
+      {
+        name: 'no-worker',
+        transform: (code, id) =>
+          id === dist('index.js')
+            ? code.replaceAll('new URL("./worker.js",import.meta.url)', '"worker.js"')
+            : undefined,
+        enforce: 'pre',
+      },
+    ],
   })
   server = await serve({ '/': folder })
   browser = await launch({ gpu: false })
@@ -47,7 +59,9 @@ after(async () => {
 test('a download from a click, a streamed answer, a stop', async () => {
   const { page, problems } = await openPage(browser, `${server.origin}/`)
   await page.click('text=Download the model')
-  await page.evaluate(() => globalThis.test.loads[0].onProgress({ phase: 'download', loadedBytes: 1, totalBytes: 2, fraction: 0.5 }))
+  await page.evaluate(() =>
+    globalThis.test.loads[0].onProgress({ phase: 'download', loadedBytes: 1, totalBytes: 2, fraction: 0.5 }),
+  )
   await page.waitForFunction(() => document.querySelector('progress')?.value === 0.5)
   await page.click('text=Pause')
   await page.click('text=Download the model')

@@ -13,7 +13,12 @@ import { serve } from '../support/server.mjs'
 const npm = join(import.meta.dirname, '../../crate/npm')
 const modules = join(import.meta.dirname, '../node_modules')
 const versions = { 19: modules, 18: join(modules, 'hybridge-react-18/node_modules') }
-const alias = (folder) => ({ react: join(folder, 'react'), 'react-dom': join(folder, 'react-dom'), 'hybridge/react': join(npm, 'dist/react.js'), hybridge: join(npm, 'dist/index.js') })
+const alias = (folder) => ({
+  react: join(folder, 'react'),
+  'react-dom': join(folder, 'react-dom'),
+  'hybridge/react': join(npm, 'dist/react.js'),
+  hybridge: join(npm, 'dist/index.js'),
+})
 let browser
 before(async () => (browser = await launch({ gpu: false })))
 after(() => browser?.close())
@@ -21,17 +26,34 @@ after(() => browser?.close())
 for (const [version, folder] of Object.entries(versions)) {
   test(`React ${version} in a page`, async () => {
     const dist = await mkdtemp(join(tmpdir(), 'hybridge-react-'))
-    await build({ entryPoints: [join(import.meta.dirname, 'react-app.jsx')], bundle: true, format: 'esm', jsx: 'automatic', alias: alias(folder), define: { 'process.env.NODE_ENV': '"development"' }, outfile: join(dist, 'app.js'), logLevel: 'error' })
-    await writeFile(join(dist, 'index.html'), '<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,"><body><script type="module" src="app.js"></script>')
+    await build({
+      entryPoints: [join(import.meta.dirname, 'react-app.jsx')],
+      bundle: true,
+      format: 'esm',
+      jsx: 'automatic',
+      alias: alias(folder),
+      define: { 'process.env.NODE_ENV': '"development"' },
+      outfile: join(dist, 'app.js'),
+      logLevel: 'error',
+    })
+    await writeFile(
+      join(dist, 'index.html'),
+      '<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,"><body><script type="module" src="app.js"></script>',
+    )
     const server = await serve({ '/': dist })
     const { page, problems } = await openPage(browser, `${server.origin}/`)
-    const shows = (id, text) => page.waitForFunction(([id, text]) => document.getElementById(id)?.textContent === text, [id, text], { timeout: 20_000 })
+    const shows = (id, text) =>
+      page.waitForFunction(([id, text]) => document.getElementById(id)?.textContent === text, [id, text], {
+        timeout: 20_000,
+      })
     try {
       // The download: one state for all components, from a click.
       await shows('download', 'downloadable 0 ')
       await page.click('#load')
       await page.click('#load')
-      await page.evaluate(() => loads[0].onProgress({ phase: 'download', loadedBytes: 1, totalBytes: 2, fraction: 0.5 }))
+      await page.evaluate(() =>
+        loads[0].onProgress({ phase: 'download', loadedBytes: 1, totalBytes: 2, fraction: 0.5 }),
+      )
       await shows('download', 'downloading 0.5 ')
       await shows('bar', '0.5')
       assert.equal(await page.evaluate(() => loads.length), 1)
@@ -59,13 +81,16 @@ for (const [version, folder] of Object.entries(versions)) {
       await page.evaluate(() => send('tool'))
       await shows('status', 'ready ')
       const told = await page.evaluate(() => seen.at(-1))
-      assert.deepEqual([told[0], told.at(-2), told.at(-1)], ['system: brief', 'model: toolRequest', 'tool: toolResponse'])
+      assert.deepEqual(
+        [told[0], told.at(-2), told.at(-1)],
+        ['system: brief', 'model: toolRequest', 'tool: toolResponse'],
+      )
       const before = await page.evaluate(() => document.getElementById('messages').children.length)
       await page.evaluate(() => regenerate())
       assert.equal(await page.evaluate(() => document.getElementById('messages').children.length), before)
 
       // Leaving the component stops the answer.
-      await page.evaluate(() => (globalThis.stopped = false, void send('wait')))
+      await page.evaluate(() => ((globalThis.stopped = false), void send('wait')))
       await shows('status', 'streaming ')
       await page.evaluate(() => setShown(false))
       await page.waitForFunction(() => globalThis.stopped === true)
@@ -91,9 +116,25 @@ for (const [version, folder] of Object.entries(versions)) {
         return createElement('p', null, status, ' ', messages[0].text)
       }
       export const html = renderToString(createElement(App))`
-    const { outputFiles } = await build({ stdin: { contents: source, resolveDir: modules }, bundle: true, write: false, platform: 'node', format: 'cjs', alias: { ...alias(folder), 'hybridge/react': join(npm, 'dist/node/react.js'), hybridge: join(npm, 'dist/node.js') }, logLevel: 'silent' })
+    const { outputFiles } = await build({
+      stdin: { contents: source, resolveDir: modules },
+      bundle: true,
+      write: false,
+      platform: 'node',
+      format: 'cjs',
+      alias: {
+        ...alias(folder),
+        'hybridge/react': join(npm, 'dist/node/react.js'),
+        hybridge: join(npm, 'dist/node.js'),
+      },
+      logLevel: 'silent',
+    })
     const module = { exports: {} }
-    new Function('module', 'exports', 'require', outputFiles[0].text)(module, module.exports, createRequire(import.meta.url))
+    new Function('module', 'exports', 'require', outputFiles[0].text)(
+      module,
+      module.exports,
+      createRequire(import.meta.url),
+    )
     assert.equal(module.exports.html.replaceAll('<!-- -->', ''), '<p>downloadable stored</p>')
   })
 }

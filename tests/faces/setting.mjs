@@ -28,9 +28,11 @@ export function scripted(name, ...scripts) {
       seen.push(record)
       for (const step of scripts[Math.min(seen.length, scripts.length) - 1] ?? []) {
         if (typeof step === 'string') run.sendChunk([{ text: step }])
-        else if (Array.isArray(step)) run.sendChunk(step, step.logprobs === undefined ? {} : { logprobs: step.logprobs })
+        else if (Array.isArray(step))
+          run.sendChunk(step, step.logprobs === undefined ? {} : { logprobs: step.logprobs })
         else if (step.wait !== undefined) await step.wait
-        else if (step.hang === true) await new Promise((_, reject) => run.signal.addEventListener('abort', () => reject(run.signal.reason)))
+        else if (step.hang === true)
+          await new Promise((_, reject) => run.signal.addEventListener('abort', () => reject(run.signal.reason)))
         else if (step.fail !== undefined) throw step.fail
         else if (step.reply !== undefined) return step.reply
         else throw new Error(`unknown step ${JSON.stringify(step)}`)
@@ -43,7 +45,11 @@ export function scripted(name, ...scripts) {
 
 /** A hybrid of two scripted branches, the first one first. */
 export function hybrid(onDevice, cloud) {
-  return hybridge.hybridModelOnDeviceCloud({ onDevice, cloud, strategy: new hybridge.FallbackStrategy([hybridge.kOnDevice, hybridge.kCloud]) })
+  return hybridge.hybridModelOnDeviceCloud({
+    onDevice,
+    cloud,
+    strategy: new hybridge.FallbackStrategy([hybridge.kOnDevice, hybridge.kCloud]),
+  })
 }
 
 export const failure = (status, options) => new hybridge.HybridError(status, `scripted ${status}`, options)
@@ -55,7 +61,9 @@ export const weather = {
 }
 
 /** A call of `weather`, with a reference that starts at 0 in each turn and a signature beside it. */
-export const weatherCall = (city, ref = '0') => [{ toolRequest: { name: 'weather', input: { city }, ref }, metadata: { thoughtSignature: `signed-${city}` } }]
+export const weatherCall = (city, ref = '0') => [
+  { toolRequest: { name: 'weather', input: { city }, ref }, metadata: { thoughtSignature: `signed-${city}` } },
+]
 
 /** Embeds each text as its length and its first letter. */
 export function lengthEmbedder() {

@@ -16,7 +16,10 @@ async function withCopy(template, name, use) {
   const folder = await mkdtemp(join(tmpdir(), `hybridge-${name}-`))
   try {
     await cp(template, folder, { recursive: true, filter: (path) => !path.includes('node_modules') })
-    await writeFile(join(folder, 'package.json'), JSON.stringify({ name: `consumer-${name}`, private: true, type: 'module' }))
+    await writeFile(
+      join(folder, 'package.json'),
+      JSON.stringify({ name: `consumer-${name}`, private: true, type: 'module' }),
+    )
     await run('npm', ['install', '--no-audit', '--no-fund', '--offline', '--loglevel=error', tarball], { cwd: folder })
     return await use(folder)
   } finally {
@@ -25,19 +28,21 @@ async function withCopy(template, name, use) {
 }
 
 /** One of `consumers/`, with the app that all of them share. */
-export const withConsumer = (name, use) => withCopy(join(import.meta.dirname, 'consumers', name), name, async (folder) => {
-  await cp(join(import.meta.dirname, 'consumers', 'app.js'), join(folder, 'app.js'))
-  return await use(folder)
-})
+export const withConsumer = (name, use) =>
+  withCopy(join(import.meta.dirname, 'consumers', name), name, async (folder) => {
+    await cp(join(import.meta.dirname, 'consumers', 'app.js'), join(folder, 'app.js'))
+    return await use(folder)
+  })
 
 /** One of the repository's `examples/`, with packages of the tests' own beside the tarball. */
-export const withExample = (name, packages, use) => withCopy(join(import.meta.dirname, '../../examples', name), name, async (folder) => {
-  for (const it of packages) {
-    await mkdir(dirname(join(folder, 'node_modules', it)), { recursive: true })
-    await symlink(join(import.meta.dirname, '../node_modules', it), join(folder, 'node_modules', it))
-  }
-  return await use(folder)
-})
+export const withExample = (name, packages, use) =>
+  withCopy(join(import.meta.dirname, '../../examples', name), name, async (folder) => {
+    for (const it of packages) {
+      await mkdir(dirname(join(folder, 'node_modules', it)), { recursive: true })
+      await symlink(join(import.meta.dirname, '../node_modules', it), join(folder, 'node_modules', it))
+    }
+    return await use(folder)
+  })
 
 export const installed = (folder) => join(folder, 'node_modules/hybridge')
 

@@ -61,7 +61,13 @@ test('vite', () =>
 test('webpack', () =>
   withConsumer('webpack', async (folder) => {
     const { default: webpack } = await import('webpack')
-    const compiler = webpack({ mode: 'production', context: folder, entry: './app.js', output: { path: join(folder, 'dist'), filename: 'main.js' }, performance: { hints: false } })
+    const compiler = webpack({
+      mode: 'production',
+      context: folder,
+      entry: './app.js',
+      output: { path: join(folder, 'dist'), filename: 'main.js' },
+      performance: { hints: false },
+    })
     const stats = await promisify(compiler.run.bind(compiler))()
     assert.equal(stats.hasErrors(), false, stats.toString('errors-only'))
     await cp(join(folder, 'index.html'), join(folder, 'dist/index.html'))
@@ -73,15 +79,33 @@ test('esbuild', () =>
     const dist = join(folder, 'dist')
     const { build } = await import('esbuild')
     // Splitting keeps one copy of the package between the two entries.
-    await build({ absWorkingDir: folder, entryPoints: ['places.js', 'app.js'], bundle: true, splitting: true, format: 'esm', outdir: 'dist', logLevel: 'silent' })
-    await build({ absWorkingDir: folder, entryPoints: { worker: join(installed(folder), 'dist/worker.js') }, bundle: true, format: 'esm', outdir: 'dist', logLevel: 'silent' })
+    await build({
+      absWorkingDir: folder,
+      entryPoints: ['places.js', 'app.js'],
+      bundle: true,
+      splitting: true,
+      format: 'esm',
+      outdir: 'dist',
+      logLevel: 'silent',
+    })
+    await build({
+      absWorkingDir: folder,
+      entryPoints: { worker: join(installed(folder), 'dist/worker.js') },
+      bundle: true,
+      format: 'esm',
+      outdir: 'dist',
+      logLevel: 'silent',
+    })
     await cp(join(installed(folder), 'wasm/page/hybridge_page_bg.wasm'), join(dist, 'page.wasm'))
     await cp(join(installed(folder), 'wasm/worker/hybridge_worker_bg.wasm'), join(dist, 'worker.wasm'))
     await cp(join(folder, 'index.html'), join(dist, 'index.html'))
     check(await visit(withGpu, dist))
   }))
 
-const strictPolicy = { 'content-security-policy': "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; img-src data:" }
+const strictPolicy = {
+  'content-security-policy':
+    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; img-src data:",
+}
 
 test('plain modules under a strict policy', () =>
   withConsumer('plain', async (folder) => {
@@ -104,7 +128,10 @@ test('the engine is fetched only when a device model is used', () =>
     await replaceIn(join(folder, 'app.js'), "'hybridge'", "'/node_modules/hybridge/dist/index.js'")
     const engine = /worker/
     const used = await visit(withGpu, folder)
-    assert.ok(used.requests.some((path) => engine.test(path)), 'the self-test fetches it')
+    assert.ok(
+      used.requests.some((path) => engine.test(path)),
+      'the self-test fetches it',
+    )
     await replaceIn(join(folder, 'app.js'), 'await gpuSelfTest(places)', 'await Promise.reject(new Error())')
     const unused = await visit(withGpu, folder)
     assert.equal(unused.result.text, 'one two three')

@@ -16,7 +16,11 @@ after(() => rmSync(unpacked, { recursive: true, force: true }))
 function check(name, actual) {
   const path = join(import.meta.dirname, 'golden', name)
   if (process.env.UPDATE_GOLDEN) writeFileSync(path, actual)
-  assert.equal(actual, readFileSync(path, 'utf8'), `${name} changed; if that is meant, run UPDATE_GOLDEN=1 pkg-scripts/test pack and commit the diff`)
+  assert.equal(
+    actual,
+    readFileSync(path, 'utf8'),
+    `${name} changed; if that is meant, run UPDATE_GOLDEN=1 pkg-scripts/test pack and commit the diff`,
+  )
 }
 
 test('the file list', () => {
@@ -29,12 +33,21 @@ test('the file list', () => {
 
 test('the public types', () => {
   const { exports } = JSON.parse(readFileSync(join(unpacked, 'package/package.json'), 'utf8'))
-  const entries = Object.entries(exports).flatMap(([name, { types }]) => (types === undefined ? [] : [[name.replace('.', 'hybridge'), types.replace('./dist/', '')]]))
+  const entries = Object.entries(exports).flatMap(([name, { types }]) =>
+    types === undefined ? [] : [[name.replace('.', 'hybridge'), types.replace('./dist/', '')]],
+  )
   const known = new Set(entries.map(([, file]) => file))
   // What two entries share, and the core does not have, is a file of its own.
-  const shared = readdirSync(join(unpacked, 'package/dist'), { recursive: true }).filter((file) => file.endsWith('.d.ts') && !known.has(file)).sort()
+  const shared = readdirSync(join(unpacked, 'package/dist'), { recursive: true })
+    .filter((file) => file.endsWith('.d.ts') && !known.has(file))
+    .sort()
   const files = [...entries, ...shared.map((file) => [`shared: ${file}`, file])]
-  check('api.d.ts', files.map(([name, file]) => `// ── ${name}\n${readFileSync(join(unpacked, 'package/dist', file), 'utf8')}`).join('\n'))
+  check(
+    'api.d.ts',
+    files
+      .map(([name, file]) => `// ── ${name}\n${readFileSync(join(unpacked, 'package/dist', file), 'utf8')}`)
+      .join('\n'),
+  )
 })
 
 test('nothing runs at install and nothing else is installed', () => {

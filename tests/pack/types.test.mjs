@@ -11,12 +11,32 @@ import { installed, tarball, withConsumer } from './consumer.mjs'
 
 const bin = join(import.meta.dirname, '../node_modules/.bin')
 
-const strict = { target: 'es2022', lib: ['ES2022', 'DOM', 'DOM.Iterable'], types: [], strict: true, noEmit: true, skipLibCheck: false }
+const strict = {
+  target: 'es2022',
+  lib: ['ES2022', 'DOM', 'DOM.Iterable'],
+  types: [],
+  strict: true,
+  noEmit: true,
+  skipLibCheck: false,
+}
 const projects = {
   bundler: { module: 'esnext', moduleResolution: 'bundler' },
-  'bundler, verbatim and exact': { module: 'esnext', moduleResolution: 'bundler', verbatimModuleSyntax: true, exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true, noPropertyAccessFromIndexSignature: true, isolatedModules: true },
+  'bundler, verbatim and exact': {
+    module: 'esnext',
+    moduleResolution: 'bundler',
+    verbatimModuleSyntax: true,
+    exactOptionalPropertyTypes: true,
+    noUncheckedIndexedAccess: true,
+    noPropertyAccessFromIndexSignature: true,
+    isolatedModules: true,
+  },
   node16: { module: 'node16', moduleResolution: 'node16', exactOptionalPropertyTypes: true },
-  nodenext: { module: 'nodenext', moduleResolution: 'nodenext', verbatimModuleSyntax: true, exactOptionalPropertyTypes: true },
+  nodenext: {
+    module: 'nodenext',
+    moduleResolution: 'nodenext',
+    verbatimModuleSyntax: true,
+    exactOptionalPropertyTypes: true,
+  },
   'ES2023 and DOM in one': { module: 'esnext', moduleResolution: 'bundler', lib: ['ES2023', 'DOM'] },
 }
 
@@ -46,34 +66,49 @@ export const isStop = (error: unknown): boolean => HybridError.isInstance(error)
 /** A consumer without its app, whose tests bring files of their own. */
 let folder
 let done
-before(() => new Promise((resolve, reject) => {
-  const finished = new Promise((finish) => (done = finish))
-  withConsumer('node', (made) => {
-    folder = made
-    resolve()
-    return finished
-  }).catch(reject)
-}))
+before(
+  () =>
+    new Promise((resolve, reject) => {
+      const finished = new Promise((finish) => (done = finish))
+      withConsumer('node', (made) => {
+        folder = made
+        resolve()
+        return finished
+      }).catch(reject)
+    }),
+)
 after(() => done())
 
 /** Entries with types: name in an import, text of the types. */
 function entries() {
   const { exports } = JSON.parse(readFileSync(join(installed(folder), 'package.json'), 'utf8'))
-  return Object.entries(exports).flatMap(([name, { types }]) => (types === undefined ? [] : [{ name: name.replace('.', 'hybridge'), types, text: readFileSync(join(installed(folder), types), 'utf8') }]))
+  return Object.entries(exports).flatMap(([name, { types }]) =>
+    types === undefined
+      ? []
+      : [{ name: name.replace('.', 'hybridge'), types, text: readFileSync(join(installed(folder), types), 'utf8') }],
+  )
 }
 
 /** All of them at once, but for those whose types come from packages that are not installed here. */
-const everyEntry = () => entries()
-  .filter(({ text }) => !/^(import|export) .* from ['"](?!\.|hybridge)/m.test(text))
-  .map(({ name }, index) => `export * as entry${index} from '${name}'\n`)
-  .join('')
+const everyEntry = () =>
+  entries()
+    .filter(({ text }) => !/^(import|export) .* from ['"](?!\.|hybridge)/m.test(text))
+    .map(({ name }, index) => `export * as entry${index} from '${name}'\n`)
+    .join('')
 
 for (const [name, options] of Object.entries(projects)) {
   for (const compiler of ['typescript', '@typescript/typescript6']) {
     test(`${compiler}, ${name}`, () => {
       writeFileSync(join(folder, 'app.ts'), `${app}${everyEntry()}`)
-      writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions: { ...strict, ...options }, files: ['app.ts'] }))
-      const { status, stdout } = spawnSync(join(bin, '..', compiler, 'bin', compiler === 'typescript' ? 'tsc' : 'tsc6'), ['--project', folder], { encoding: 'utf8' })
+      writeFileSync(
+        join(folder, 'tsconfig.json'),
+        JSON.stringify({ compilerOptions: { ...strict, ...options }, files: ['app.ts'] }),
+      )
+      const { status, stdout } = spawnSync(
+        join(bin, '..', compiler, 'bin', compiler === 'typescript' ? 'tsc' : 'tsc6'),
+        ['--project', folder],
+        { encoding: 'utf8' },
+      )
       assert.equal(status, 0, stdout)
     })
   }
@@ -96,7 +131,11 @@ test('@arethetypeswrong/cli finds nothing', () => {
   // What is no script has no types.
   const assets = ['tiny.gguf', 'page.wasm', 'worker.wasm', 'worker.js']
   const scratch = mkdtempSync(join(tmpdir(), 'hybridge-attw-'))
-  const { status, stdout, stderr } = spawnSync(join(bin, 'attw'), [tarball, '--profile', 'esm-only', '--exclude-entrypoints', ...assets], { encoding: 'utf8', cwd: scratch })
+  const { status, stdout, stderr } = spawnSync(
+    join(bin, 'attw'),
+    [tarball, '--profile', 'esm-only', '--exclude-entrypoints', ...assets],
+    { encoding: 'utf8', cwd: scratch },
+  )
   rmSync(scratch, { recursive: true })
   assert.equal(status, 0, stdout + stderr)
 })

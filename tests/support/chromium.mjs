@@ -3,7 +3,14 @@
 import { execFileSync } from 'node:child_process'
 import { chromium } from 'playwright-core'
 
-const quiet = ['--no-sandbox', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync']
+const quiet = [
+  '--no-sandbox',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+]
 
 function browserPath() {
   for (const name of [process.env.CHROME, 'chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable']) {
@@ -22,7 +29,10 @@ export function launch({ gpu = true, keepsPages = false } = {}) {
   return chromium.launch({
     executablePath: browserPath(),
     args: ['--headless=new', ...quiet, ...(gpu ? ['--enable-unsafe-webgpu'] : [])],
-    ignoreDefaultArgs: ['--disable-component-extensions-with-background-pages', ...(keepsPages ? ['--disable-back-forward-cache'] : [])],
+    ignoreDefaultArgs: [
+      '--disable-component-extensions-with-background-pages',
+      ...(keepsPages ? ['--disable-back-forward-cache'] : []),
+    ],
   })
 }
 

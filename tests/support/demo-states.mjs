@@ -10,7 +10,10 @@ export async function ask(page, text) {
 }
 
 const until = (page, selector, pattern) =>
-  page.waitForFunction(([selector, source]) => new RegExp(source).test(document.querySelector(selector)?.textContent ?? ''), [selector, pattern.source])
+  page.waitForFunction(
+    ([selector, source]) => new RegExp(source).test(document.querySelector(selector)?.textContent ?? ''),
+    [selector, pattern.source],
+  )
 
 /** Waits until the panel has said something that fits. */
 export const modelSays = (page, pattern) => until(page, '#model-state', pattern)

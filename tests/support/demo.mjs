@@ -7,7 +7,8 @@ import { serve } from './server.mjs'
 
 /** What the emulators answer to the demo's samples. */
 const answers = {
-  'Why is the sky blue?': 'Air scatters short wavelengths of sunlight more than long ones, so blue light reaches your eyes from all over the sky.',
+  'Why is the sky blue?':
+    'Air scatters short wavelengths of sunlight more than long ones, so blue light reaches your eyes from all over the sky.',
   'What is 47 + 38?': '47 + 38 = 85.',
   'Write "lemon" in capitals.': 'LEMON',
   'Write to ada@example.com that I am late.': 'Dear Ada, I am running late and will be with you shortly.',
@@ -18,8 +19,18 @@ export async function startDemo({ root, port = 0 }) {
   const gemini = await startGemini({ answers })
   const openai = await startOpenAI({ answers })
   const config = {
-    gemini: { baseUrl: gemini.origin, model: 'gemini-emulator', apiKey: 'emulator', label: 'Gemini emulator on this machine' },
-    openai: { baseUrl: `${openai.origin}/v1`, model: 'gpt-emulator', apiKey: 'emulator', label: 'chat-completions emulator on this machine' },
+    gemini: {
+      baseUrl: gemini.origin,
+      model: 'gemini-emulator',
+      apiKey: 'emulator',
+      label: 'Gemini emulator on this machine',
+    },
+    openai: {
+      baseUrl: `${openai.origin}/v1`,
+      model: 'gpt-emulator',
+      apiKey: 'emulator',
+      label: 'chat-completions emulator on this machine',
+    },
   }
   const server = await serve(
     { '/': join(root, 'www'), '/hybridge/': join(root, 'crate/npm') },

@@ -25,8 +25,17 @@ const preferences = {
 export async function launchFirefox({ gpu = false } = {}) {
   const profile = await mkdtemp(join(tmpdir(), 'hybridge-firefox-'))
   const all = { ...preferences, ...(gpu ? { 'dom.webgpu.enabled': true, 'gfx.webgpu.ignore-blocklist': true } : {}) }
-  await writeFile(join(profile, 'user.js'), Object.entries(all).map(([name, value]) => `user_pref(${JSON.stringify(name)}, ${JSON.stringify(value)});\n`).join(''))
-  const child = spawn(process.env.FIREFOX ?? 'firefox-esr', ['--headless', '--no-remote', '--profile', profile, '--remote-debugging-port=0'], { stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, HOME: profile, MOZ_DISABLE_SAFE_MODE_KEY: '1' } })
+  await writeFile(
+    join(profile, 'user.js'),
+    Object.entries(all)
+      .map(([name, value]) => `user_pref(${JSON.stringify(name)}, ${JSON.stringify(value)});\n`)
+      .join(''),
+  )
+  const child = spawn(
+    process.env.FIREFOX ?? 'firefox-esr',
+    ['--headless', '--no-remote', '--profile', profile, '--remote-debugging-port=0'],
+    { stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, HOME: profile, MOZ_DISABLE_SAFE_MODE_KEY: '1' } },
+  )
   const ended = new Promise((resolve) => child.once('exit', resolve))
   const address = await new Promise((resolve, reject) => {
     let text = ''
@@ -52,7 +61,12 @@ export async function launchFirefox({ gpu = false } = {}) {
     clearTimeout(timer)
     await rm(profile, { recursive: true, force: true, maxRetries: 5 })
   }
-  return { name: 'firefox', newContext: () => newContext(wire), newPage: async () => await (await newContext(wire)).newPage(), close }
+  return {
+    name: 'firefox',
+    newContext: () => newContext(wire),
+    newPage: async () => await (await newContext(wire)).newPage(),
+    close,
+  }
 }
 
 /** One WebSocket: commands by number, events by name. */
@@ -73,11 +87,12 @@ async function connect(address) {
   socket.on('close', () => waiting.forEach(({ reject, method }) => reject(new Error(`${method}: Firefox is gone`))))
   return {
     listeners,
-    send: (method, params) => new Promise((resolve, reject) => {
-      const id = ++last
-      waiting.set(id, { resolve, reject, method })
-      socket.send(JSON.stringify({ id, method, params }))
-    }),
+    send: (method, params) =>
+      new Promise((resolve, reject) => {
+        const id = ++last
+        waiting.set(id, { resolve, reject, method })
+        socket.send(JSON.stringify({ id, method, params }))
+      }),
     close: () => socket.close(),
   }
 }
@@ -100,7 +115,11 @@ async function newPage(wire, owner, userContext) {
     else handlers.console.forEach((handler) => handler({ type: () => params.level, text: () => params.text }))
   })
   const evaluate = async (work, argument) => {
-    const found = await wire.send('script.callFunction', { functionDeclaration: `async () => { ${callOf(work, argument)} }`, awaitPromise: true, target: { context } })
+    const found = await wire.send('script.callFunction', {
+      functionDeclaration: `async () => { ${callOf(work, argument)} }`,
+      awaitPromise: true,
+      target: { context },
+    })
     if (found.type === 'exception') throw new Error(found.exceptionDetails.text)
     return resultOf(found.result.value)
   }
@@ -110,7 +129,11 @@ async function newPage(wire, owner, userContext) {
     on: (event, handler) => handlers[event]?.push(handler),
     goto: (url) => wire.send('browsingContext.navigate', { context, url, wait: 'complete' }),
     reload: () => wire.send('browsingContext.reload', { context, wait: 'complete' }),
-    addInitScript: (work, argument) => wire.send('script.addPreloadScript', { functionDeclaration: `() => { (${work})(${JSON.stringify(argument)}) }`, contexts: [context] }),
+    addInitScript: (work, argument) =>
+      wire.send('script.addPreloadScript', {
+        functionDeclaration: `() => { (${work})(${JSON.stringify(argument)}) }`,
+        contexts: [context],
+      }),
     waitForFunction: (condition, argument) => until(evaluate, condition, argument),
     setDefaultTimeout() {},
     close: () => wire.send('browsingContext.close', { context }),

@@ -12,7 +12,17 @@ import { createHash } from 'node:crypto'
  * `{ redirect }` leads elsewhere.
  */
 export async function modelHost(files) {
-  const host = { files, moods: [], rule: undefined, knowsRanges: true, exposes: true, etag: undefined, requests: [], sockets: new Set(), open: 0 }
+  const host = {
+    files,
+    moods: [],
+    rule: undefined,
+    knowsRanges: true,
+    exposes: true,
+    etag: undefined,
+    requests: [],
+    sockets: new Set(),
+    open: 0,
+  }
   const server = createServer((request, response) => answer(host, request, response))
   server.on('connection', (socket) => {
     host.sockets.add(socket)
@@ -20,27 +30,35 @@ export async function modelHost(files) {
   })
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
   host.origin = `http://127.0.0.1:${server.address().port}`
-  host.close = () => new Promise((resolve) => {
-    server.closeAllConnections()
-    server.close(resolve)
-  })
+  host.close = () =>
+    new Promise((resolve) => {
+      server.closeAllConnections()
+      server.close(resolve)
+    })
   return host
 }
 
 async function answer(host, request, response) {
   const { pathname } = new URL(request.url, 'http://127.0.0.1')
-  const cors = { 'access-control-allow-origin': '*', 'access-control-allow-headers': '*, authorization', ...(host.exposes ? { 'access-control-expose-headers': 'etag, content-range, accept-ranges' } : {}) }
+  const cors = {
+    'access-control-allow-origin': '*',
+    'access-control-allow-headers': '*, authorization',
+    ...(host.exposes ? { 'access-control-expose-headers': 'etag, content-range, accept-ranges' } : {}),
+  }
   if (request.method === 'OPTIONS') return void response.writeHead(204, cors).end()
   const range = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? '')
   host.requests.push({ path: pathname, range: request.headers.range, headers: request.headers })
   const file = host.files[pathname]
-  const mood = host.rule?.({ path: pathname, range: request.headers.range, headers: request.headers }) ?? host.moods.shift() ?? {}
+  const mood =
+    host.rule?.({ path: pathname, range: request.headers.range, headers: request.headers }) ?? host.moods.shift() ?? {}
   await mood.until
   if (mood.redirect !== undefined) return void response.writeHead(302, { ...cors, location: mood.redirect }).end()
-  if (mood.status !== undefined) return void response.writeHead(mood.status, { ...cors, ...mood.headers }).end(mood.body ?? '')
+  if (mood.status !== undefined)
+    return void response.writeHead(mood.status, { ...cors, ...mood.headers }).end(mood.body ?? '')
   if (file === undefined) return void response.writeHead(404, cors).end()
   const isPart = range !== null && host.knowsRanges
-  if (isPart && Number(range[1]) >= file.length) return void response.writeHead(416, { ...cors, 'content-range': `bytes */${file.length}` }).end()
+  if (isPart && Number(range[1]) >= file.length)
+    return void response.writeHead(416, { ...cors, 'content-range': `bytes */${file.length}` }).end()
   const start = isPart ? Math.min(Number(range[1]) + (mood.shift ?? 0), file.length - 1) : 0
   const end = isPart ? Math.min(Number(range[2]) + 1, file.length) : file.length
   let body = Buffer.from(file.subarray(start, end))

@@ -13,7 +13,8 @@ export function resultOf(text) {
 function encode(value) {
   if (value === undefined) return { $: 'undefined' }
   if (Array.isArray(value)) return value.map((item) => encode(item))
-  if (typeof value === 'object' && value !== null) return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, encode(item)]))
+  if (typeof value === 'object' && value !== null)
+    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, encode(item)]))
   return value
 }
 

@@ -5,7 +5,17 @@ import { readFile, stat } from 'node:fs/promises'
 import { extname, join, normalize, sep } from 'node:path'
 import { gzipSync } from 'node:zlib'
 
-const types = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.mjs': 'text/javascript', '.css': 'text/css', '.json': 'application/json', '.wasm': 'application/wasm', '.svg': 'image/svg+xml', '.png': 'image/png', '.gguf': 'application/octet-stream' }
+const types = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript',
+  '.mjs': 'text/javascript',
+  '.css': 'text/css',
+  '.json': 'application/json',
+  '.wasm': 'application/wasm',
+  '.svg': 'image/svg+xml',
+  '.png': 'image/png',
+  '.gguf': 'application/octet-stream',
+}
 
 /**
  * Serves `mounts` (URL prefix to folder, longest prefix first) until `close()`.
@@ -33,9 +43,18 @@ export async function serve(mounts, { headers = {}, port = 0, pages = {}, compre
     try {
       if ((await stat(file)).isDirectory()) file = join(file, 'index.html')
       const bytes = await readFile(file)
-      const isSmaller = compress && !['.png', '.gguf'].includes(extname(file)) && /\bgzip\b/.test(request.headers['accept-encoding'])
+      const isSmaller =
+        compress && !['.png', '.gguf'].includes(extname(file)) && /\bgzip\b/.test(request.headers['accept-encoding'])
       const body = isSmaller ? gzipSync(bytes) : bytes
-      response.writeHead(200, { 'content-type': types[extname(file)] ?? 'application/octet-stream', 'content-length': body.length, 'cache-control': 'no-store', ...(isSmaller && { 'content-encoding': 'gzip' }), ...headers }).end(body)
+      response
+        .writeHead(200, {
+          'content-type': types[extname(file)] ?? 'application/octet-stream',
+          'content-length': body.length,
+          'cache-control': 'no-store',
+          ...(isSmaller && { 'content-encoding': 'gzip' }),
+          ...headers,
+        })
+        .end(body)
     } catch {
       response.writeHead(404, headers).end('not found')
     }
@@ -44,9 +63,10 @@ export async function serve(mounts, { headers = {}, port = 0, pages = {}, compre
   return {
     origin: `http://127.0.0.1:${server.address().port}`,
     requests,
-    close: () => new Promise((resolve) => {
-      server.closeAllConnections()
-      server.close(resolve)
-    }),
+    close: () =>
+      new Promise((resolve) => {
+        server.closeAllConnections()
+        server.close(resolve)
+      }),
   }
 }

@@ -8,8 +8,25 @@ import { join } from 'node:path'
 const root = join(import.meta.dirname, '../..')
 
 function example(name, args) {
-  const cargo = ['run', '--quiet', '--package', 'hybridge-gemma', '--no-default-features', '--features', 'testing', '--example', name, '--', ...args]
-  return execFileSync('cargo', cargo, { cwd: root, encoding: 'utf8', maxBuffer: 1 << 26, stdio: ['ignore', 'pipe', 'inherit'] })
+  const cargo = [
+    'run',
+    '--quiet',
+    '--package',
+    'hybridge-gemma',
+    '--no-default-features',
+    '--features',
+    'testing',
+    '--example',
+    name,
+    '--',
+    ...args,
+  ]
+  return execFileSync('cargo', cargo, {
+    cwd: root,
+    encoding: 'utf8',
+    maxBuffer: 1 << 26,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
 }
 
 /** All of them in a fresh folder. `read(name)` is a model's bytes, `readParts()` those of the one that is split; `answer(name, args)` what the plain pass makes of it; `remove()` deletes the folder. */

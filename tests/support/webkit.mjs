@@ -7,7 +7,14 @@ import { callOf, resultOf } from './remote-page.mjs'
 /** WebKitGTK through its driver; under a display of its own where there is none. */
 export async function launchWebKit() {
   const display = process.env.DISPLAY === undefined ? await startDisplay() : undefined
-  const env = { ...process.env, ...(display === undefined ? {} : { DISPLAY: display.name }), WEBKIT_DISABLE_COMPOSITING_MODE: '1', LIBGL_ALWAYS_SOFTWARE: '1', GDK_BACKEND: 'x11', NO_AT_BRIDGE: '1' }
+  const env = {
+    ...process.env,
+    ...(display === undefined ? {} : { DISPLAY: display.name }),
+    WEBKIT_DISABLE_COMPOSITING_MODE: '1',
+    LIBGL_ALWAYS_SOFTWARE: '1',
+    GDK_BACKEND: 'x11',
+    NO_AT_BRIDGE: '1',
+  }
   const contexts = new Set()
   const newContext = async () => {
     const context = await openContext(env, () => contexts.delete(context))
@@ -28,7 +35,13 @@ async function startDriver(env) {
   const ended = new Promise((resolve) => child.once('exit', resolve))
   const origin = `http://127.0.0.1:${port}`
   for (let looked = 0; ; looked++) {
-    if (await fetch(`${origin}/status`).then(({ ok }) => ok, () => false)) break
+    if (
+      await fetch(`${origin}/status`).then(
+        ({ ok }) => ok,
+        () => false,
+      )
+    )
+      break
     if (looked === 300) throw new Error('WebKitWebDriver did not open its port')
     await new Promise((resolve) => setTimeout(resolve, 100))
   }
@@ -36,7 +49,9 @@ async function startDriver(env) {
 }
 
 async function startDisplay() {
-  const child = spawn('Xvfb', ['-displayfd', '1', '-screen', '0', '1280x1024x24', '-nolisten', 'tcp'], { stdio: ['ignore', 'pipe', 'ignore'] })
+  const child = spawn('Xvfb', ['-displayfd', '1', '-screen', '0', '1280x1024x24', '-nolisten', 'tcp'], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
   const ended = new Promise((resolve) => child.once('exit', resolve))
   const name = await new Promise((resolve, reject) => {
     child.once('error', reject)
@@ -58,7 +73,10 @@ function freePort() {
 async function openContext(env, onClose) {
   const { origin, stop } = await startDriver(env)
   const send = async (method, path, body) => {
-    const response = await fetch(`${origin}${path}`, { method, ...(body === undefined ? {} : { body: JSON.stringify(body) }) })
+    const response = await fetch(`${origin}${path}`, {
+      method,
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    })
     const { value } = await response.json()
     if (!response.ok) throw new Error(`${path}: ${value?.error}: ${value?.message}`)
     return value
@@ -81,7 +99,9 @@ async function openContext(env, onClose) {
   let isFirst = true
   const context = {
     async newPage() {
-      const handle = isFirst ? first : (await inTurn(first, () => session('POST', '/window/new', { type: 'tab' }))).handle
+      const handle = isFirst
+        ? first
+        : (await inTurn(first, () => session('POST', '/window/new', { type: 'tab' }))).handle
       isFirst = false
       return pageOf(context, (act) => inTurn(handle, act), session)
     },

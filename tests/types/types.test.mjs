@@ -11,16 +11,30 @@ const tests = join(import.meta.dirname, '..')
 const folder = mkdtempSync(join(tmpdir(), 'hybridge-types-'))
 after(() => rmSync(folder, { recursive: true, force: true }))
 
-for (const [module, moduleResolution] of [['es2022', 'bundler'], ['nodenext', 'nodenext']]) {
+for (const [module, moduleResolution] of [
+  ['es2022', 'bundler'],
+  ['nodenext', 'nodenext'],
+]) {
   test(`schemas, tools, media and streams are typed, ${moduleResolution}`, () => {
     const config = join(folder, `${moduleResolution}.json`)
     const compilerOptions = {
-      module, moduleResolution, target: 'es2022', lib: ['ES2022', 'DOM', 'DOM.Iterable', 'DOM.AsyncIterable'], types: [], strict: true, noEmit: true, skipLibCheck: false,
-      exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true, verbatimModuleSyntax: true,
+      module,
+      moduleResolution,
+      target: 'es2022',
+      lib: ['ES2022', 'DOM', 'DOM.Iterable', 'DOM.AsyncIterable'],
+      types: [],
+      strict: true,
+      noEmit: true,
+      skipLibCheck: false,
+      exactOptionalPropertyTypes: true,
+      noUncheckedIndexedAccess: true,
+      verbatimModuleSyntax: true,
       paths: { hybridge: [join(tests, '../crate/npm/dist/index.d.ts')] },
     }
     writeFileSync(config, JSON.stringify({ compilerOptions, files: [join(import.meta.dirname, 'schemas.ts')] }))
-    const { status, stdout } = spawnSync(join(tests, 'node_modules/.bin/tsc'), ['--project', config], { encoding: 'utf8' })
+    const { status, stdout } = spawnSync(join(tests, 'node_modules/.bin/tsc'), ['--project', config], {
+      encoding: 'utf8',
+    })
     assert.equal(status, 0, stdout)
   })
 }

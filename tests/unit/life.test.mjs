@@ -47,11 +47,16 @@ afterEach(() => {
 
 const loaded = { result: { device: 'cpu', contextWindow: 64, architecture: 'gemma3' } }
 const model = (options = {}) => gemmaModel({ model: 'https://example.org/tiny.gguf', device: 'cpu', ...options })
-const outcome = (promise) => promise.then((value) => ({ value }), ({ status, code, message }) => ({ status, code, message }))
+const outcome = (promise) =>
+  promise.then(
+    (value) => ({ value }),
+    ({ status, code, message }) => ({ status, code, message }),
+  )
 const soon = () => new Promise((resolve) => setTimeout(resolve, 5))
 
 /** A promise's outcome, or a failure of the test where it takes too long. */
-const settles = (promise) => Promise.race([promise, new Promise((_, reject) => setTimeout(reject, 3000, new Error('it never settled')).unref())])
+const settles = (promise) =>
+  Promise.race([promise, new Promise((_, reject) => setTimeout(reject, 3000, new Error('it never settled')).unref())])
 
 /** Answers a load when it is let go. */
 function heldLoad() {
@@ -67,13 +72,20 @@ test('one caller’s abort is no other’s', async () => {
   for (const other of ['load', 'generate', 'count']) {
     const gate = heldLoad()
     FakeWorker.answers.start = () => ({ result: 1 })
-    FakeWorker.answers.next = () => ({ result: { reply: { message: { role: 'model', content: [{ text: 'yes' }] }, finishReason: 'stop', usage: {} } } })
+    FakeWorker.answers.next = () => ({
+      result: { reply: { message: { role: 'model', content: [{ text: 'yes' }] }, finishReason: 'stop', usage: {} } },
+    })
     FakeWorker.answers.drop = () => ({ result: null })
     FakeWorker.answers.count = () => ({ result: 3 })
     const gemma = model({ waitForLoad: true })
     const stop = new AbortController()
     const first = outcome(gemma.load({ signal: stop.signal }))
-    const second = other === 'load' ? outcome(gemma.load()) : other === 'generate' ? outcome(gemma.generate('x')) : outcome(gemma.countTokens('x'))
+    const second =
+      other === 'load'
+        ? outcome(gemma.load())
+        : other === 'generate'
+          ? outcome(gemma.generate('x'))
+          : outcome(gemma.countTokens('x'))
     await soon()
     stop.abort()
     assert.equal((await settles(first)).status, 'CANCELLED')
@@ -122,7 +134,12 @@ test('a load that begins in the moment of another’s abort is not drawn into it
 test('dispose() is not the caller’s own stop', async () => {
   heldLoad()
   const gemma = model({ waitForLoad: true })
-  const calls = [gemma.load(), gemma.load({ signal: new AbortController().signal }), gemma.generate('x'), gemma.countTokens('x')].map(outcome)
+  const calls = [
+    gemma.load(),
+    gemma.load({ signal: new AbortController().signal }),
+    gemma.generate('x'),
+    gemma.countTokens('x'),
+  ].map(outcome)
   await soon()
   await gemma.dispose()
   for (const call of calls) {
@@ -196,7 +213,15 @@ test('a progress callback that throws costs no load', async () => {
     return loaded
   }
   const gemma = model()
-  const found = await settles(outcome(gemma.load({ onProgress: () => { throw new Error('oops') } })))
+  const found = await settles(
+    outcome(
+      gemma.load({
+        onProgress: () => {
+          throw new Error('oops')
+        },
+      }),
+    ),
+  )
   assert.deepEqual(found, { value: undefined })
   assert.ok(reported.length > 0 && reported.every((message) => message === 'oops'))
   delete globalThis.reportError
@@ -204,13 +229,17 @@ test('a progress callback that throws costs no load', async () => {
 
 test('the load of a file reports an upload, and never a download', async () => {
   FakeWorker.answers.load = (_, worker, id) => {
-    for (const loadedBytes of [0, 50, 100]) worker.emit({ report: id, progress: { phase: 'upload', loadedBytes, totalBytes: 100 } })
+    for (const loadedBytes of [0, 50, 100])
+      worker.emit({ report: id, progress: { phase: 'upload', loadedBytes, totalBytes: 100 } })
     return loaded
   }
   const events = []
   const gemma = model({ model: new Blob([new Uint8Array(100)]) })
   await gemma.load({ onProgress: (event) => events.push(event) })
-  assert.ok(events.every(({ phase, totalBytes }) => phase !== 'download' && totalBytes === 100), JSON.stringify(events))
+  assert.ok(
+    events.every(({ phase, totalBytes }) => phase !== 'download' && totalBytes === 100),
+    JSON.stringify(events),
+  )
   assert.deepEqual([events[0].fraction, events.at(-1).fraction], [0, 1])
 })
 

@@ -21,8 +21,27 @@ export { kCloud, kOnDevice } from './hybrid/keys.js'
 export { chat, chatFromJSON, deleteChat } from './chat/chat.js'
 export { storedChats } from './chat/store.js'
 export { defineAgent, type Agent, type AgentOptions } from './agent/agent.js'
-export { streamTools, type ExecutableTool, type PausedRun, type StreamToolsOptions, type ToolCall, type ToolCallContext, type ToolEvent, type ToolRun, type ToolStream } from './agent/stream-tools.js'
-export { defineFlow, type Flow, type FlowContext, type FlowOptions, type FlowSchema, type FlowStep, type FlowTrace, type StandardValidator } from './flow/flow.js'
+export {
+  streamTools,
+  type ExecutableTool,
+  type PausedRun,
+  type StreamToolsOptions,
+  type ToolCall,
+  type ToolCallContext,
+  type ToolEvent,
+  type ToolRun,
+  type ToolStream,
+} from './agent/stream-tools.js'
+export {
+  defineFlow,
+  type Flow,
+  type FlowContext,
+  type FlowOptions,
+  type FlowSchema,
+  type FlowStep,
+  type FlowTrace,
+  type StandardValidator,
+} from './flow/flow.js'
 export { defineModel, type ModelDefinition } from './answer/model.js'
 export { runTools, type RunToolsOptions, type ToolFunction } from './answer/run-tools.js'
 export { wrapModel, type HookContext, type ModelHooks } from './answer/wrap.js'

@@ -6,7 +6,21 @@ export const never = new Promise(() => {})
 export const turn = () => new Promise((resolve) => setTimeout(resolve, 0))
 
 /** A value that throws whatever is done with it. */
-export const poison = () => new Proxy({}, { get() { throw new Error('poison') }, has() { throw new Error('poison') }, ownKeys() { throw new Error('poison') } })
+export const poison = () =>
+  new Proxy(
+    {},
+    {
+      get() {
+        throw new Error('poison')
+      },
+      has() {
+        throw new Error('poison')
+      },
+      ownKeys() {
+        throw new Error('poison')
+      },
+    },
+  )
 
 const cyclic = () => {
   const loop = {}
@@ -43,9 +57,17 @@ export const badReplies = {
   'a bigint': () => says([{ data: 1n }]),
   'text that is no text': () => ({ text: { toString: () => 'hi' } }),
   'a finish reason that is no text': () => ({ text: 'a', finishReason: 7 }),
-  'a getter that throws': () => ({ get text() { throw new Error('mine') } }),
+  'a getter that throws': () => ({
+    get text() {
+      throw new Error('mine')
+    },
+  }),
   'a proxy that throws': poison,
-  'a thenable that throws': () => ({ then() { throw new Error('mine') } }),
+  'a thenable that throws': () => ({
+    then() {
+      throw new Error('mine')
+    },
+  }),
   'an array-like': () => says({ length: 1e9 }),
 }
 
@@ -80,7 +102,11 @@ const thrown = {
   'a text': () => 'x',
   poison,
   'an AbortError': () => new DOMException('x', 'AbortError'),
-  'an error whose status throws': () => ({ get status() { throw new Error('no') } }),
+  'an error whose status throws': () => ({
+    get status() {
+      throw new Error('no')
+    },
+  }),
 }
 
 /** Models that a hybrid goes past: their failure is transient. */
@@ -89,35 +115,105 @@ export function hostileModels({ defineModel, HybridError }) {
   const all = {}
   for (const [name, reply] of Object.entries(badReplies)) all[`returns ${name}`] = () => model(async () => reply())
   for (const [name, chunk] of Object.entries(badChunks)) {
-    all[`sends ${name}`] = () => model(async (_, { sendChunk }) => { sendChunk(chunk); return 'late' })
-    all[`sends ${name} and goes on`] = () => model(async (_, { sendChunk }) => { try { sendChunk(chunk) } catch { /* as if nothing had happened */ } return 'late' })
+    all[`sends ${name}`] = () =>
+      model(async (_, { sendChunk }) => {
+        sendChunk(chunk)
+        return 'late'
+      })
+    all[`sends ${name} and goes on`] = () =>
+      model(async (_, { sendChunk }) => {
+        try {
+          sendChunk(chunk)
+        } catch {
+          /* as if nothing had happened */
+        }
+        return 'late'
+      })
   }
   for (const [name, make] of Object.entries(thrown)) {
-    all[`throws ${name}`] = () => model(async () => { throw make() })
-    all[`throws ${name} at once`] = () => model(() => { throw make() })
+    all[`throws ${name}`] = () =>
+      model(async () => {
+        throw make()
+      })
+    all[`throws ${name} at once`] = () =>
+      model(() => {
+        throw make()
+      })
   }
-  all['throws a frozen error of ours'] = () => model(() => { throw Object.freeze(new HybridError('UNAVAILABLE', 'x')) })
-  all['throws a CANCELLED of its own'] = () => model(() => { throw new HybridError('CANCELLED', 'x') })
-  const foreign = (face) => ({ name: 'f', generate: () => face.generate?.(), generateStream: () => face.generateStream?.() })
+  all['throws a frozen error of ours'] = () =>
+    model(() => {
+      throw Object.freeze(new HybridError('UNAVAILABLE', 'x'))
+    })
+  all['throws a CANCELLED of its own'] = () =>
+    model(() => {
+      throw new HybridError('CANCELLED', 'x')
+    })
+  const foreign = (face) => ({
+    name: 'f',
+    generate: () => face.generate?.(),
+    generateStream: () => face.generateStream?.(),
+  })
   all['foreign, returns nothing'] = () => foreign({})
-  all['foreign, streams what is no stream'] = () => foreign({ generate: async () => ({}).x, generateStream: () => ({ stream: {}, response: Promise.reject(new Error('x')) }) })
-  all['foreign, streams nulls'] = () => foreign({ generate: () => null, generateStream: () => ({ stream: (async function* () { yield null })(), response: never }) })
-  all['foreign, throws everywhere'] = () => foreign({ generate: () => { throw new Error('x') }, generateStream: () => { throw new Error('x') } })
-  all['foreign, fails twice'] = () => foreign({ generate: async () => { throw new Error('x') }, generateStream: () => ({ stream: (async function* () { throw new Error('x') })(), response: Promise.reject(new Error('x')) }) })
+  all['foreign, streams what is no stream'] = () =>
+    foreign({
+      generate: async () => ({}).x,
+      generateStream: () => ({ stream: {}, response: Promise.reject(new Error('x')) }),
+    })
+  all['foreign, streams nulls'] = () =>
+    foreign({
+      generate: () => null,
+      generateStream: () => ({
+        stream: (async function* () {
+          yield null
+        })(),
+        response: never,
+      }),
+    })
+  all['foreign, throws everywhere'] = () =>
+    foreign({
+      generate: () => {
+        throw new Error('x')
+      },
+      generateStream: () => {
+        throw new Error('x')
+      },
+    })
+  all['foreign, fails twice'] = () =>
+    foreign({
+      generate: async () => {
+        throw new Error('x')
+      },
+      generateStream: () => ({
+        stream: (async function* () {
+          throw new Error('x')
+        })(),
+        response: Promise.reject(new Error('x')),
+      }),
+    })
   return all
 }
 
 /** Routers with a model in the first place and a good one behind it. */
 export function shapes({ cascadeModel, FallbackStrategy, hybridModel }) {
-  const hybrid = (first, ok) => hybridModel({ branches: { first, ok }, strategy: new FallbackStrategy(['first', 'ok']) })
+  const hybrid = (first, ok) =>
+    hybridModel({ branches: { first, ok }, strategy: new FallbackStrategy(['first', 'ok']) })
   const cascade = (first, ok) => cascadeModel({ branches: { first, ok }, order: ['first', 'ok'], accept: () => true })
   return {
     plain: (first) => first,
     hybrid,
     cascade,
-    'hybrid in a hybrid': (first, ok) => hybridModel({ branches: { inner: hybridModel({ branches: { first }, strategy: new FallbackStrategy(['first']) }), ok }, strategy: new FallbackStrategy(['inner', 'ok']) }),
-    'cascade in a hybrid': (first, ok) => hybridModel({ branches: { inner: cascadeModel({ branches: { first }, order: ['first'], accept: () => true }), ok }, strategy: new FallbackStrategy(['inner', 'ok']) }),
-    'hybrid in a cascade': (first, ok) => cascade(hybridModel({ branches: { first }, strategy: new FallbackStrategy(['first']) }), ok),
+    'hybrid in a hybrid': (first, ok) =>
+      hybridModel({
+        branches: { inner: hybridModel({ branches: { first }, strategy: new FallbackStrategy(['first']) }), ok },
+        strategy: new FallbackStrategy(['inner', 'ok']),
+      }),
+    'cascade in a hybrid': (first, ok) =>
+      hybridModel({
+        branches: { inner: cascadeModel({ branches: { first }, order: ['first'], accept: () => true }), ok },
+        strategy: new FallbackStrategy(['inner', 'ok']),
+      }),
+    'hybrid in a cascade': (first, ok) =>
+      cascade(hybridModel({ branches: { first }, strategy: new FallbackStrategy(['first']) }), ok),
   }
 }
 
@@ -134,9 +230,17 @@ export const modes = {
 /** Fails where a promise has not settled within a time that is far more than it needs. */
 export async function settled(promise, what, ms = 1000) {
   let timer
-  const late = new Promise((_, reject) => { timer = setTimeout(() => reject(new Error(`it hangs: ${what}`)), ms) })
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`it hangs: ${what}`)), ms)
+  })
   try {
-    return await Promise.race([promise.then((value) => ({ value }), (error) => ({ error })), late])
+    return await Promise.race([
+      promise.then(
+        (value) => ({ value }),
+        (error) => ({ error }),
+      ),
+      late,
+    ])
   } finally {
     clearTimeout(timer)
   }

@@ -6,7 +6,14 @@
 const abortError = () => new DOMException('stopped', 'AbortError')
 
 /** `fail`: the name of the DOMException that prompting throws. `words`: what is streamed. `steps`: the download's events. */
-export function fakeLanguageModel({ availability = 'available', fail, words = ['You ', 'said: '], steps = [0, 0.25, 0.25, 1], quota = 1000, hang = false } = {}) {
+export function fakeLanguageModel({
+  availability = 'available',
+  fail,
+  words = ['You ', 'said: '],
+  steps = [0, 0.25, 0.25, 1],
+  quota = 1000,
+  hang = false,
+} = {}) {
   const log = { created: [], prompts: [], destroyed: 0, state: availability }
   class Session {
     #isDestroyed = false
@@ -20,7 +27,8 @@ export function fakeLanguageModel({ availability = 'available', fail, words = ['
     #check(input, { signal } = {}) {
       if (this.#isDestroyed) throw new DOMException('destroyed', 'InvalidStateError')
       if (signal?.aborted) throw abortError()
-      if (input.some(({ role }) => role === 'system')) throw new TypeError('a system prompt must be among the initial prompts')
+      if (input.some(({ role }) => role === 'system'))
+        throw new TypeError('a system prompt must be among the initial prompts')
       if (this.contextUsage + lengthOf(input) > quota) throw new DOMException('too much', 'QuotaExceededError')
       if (fail) throw new DOMException('the words of the prompt', fail)
     }
@@ -48,7 +56,8 @@ export function fakeLanguageModel({ availability = 'available', fail, words = ['
           const piece = pieces.shift()
           if (piece === undefined) return controller.close()
           controller.enqueue(piece)
-          if (hang) await new Promise((_, reject) => options.signal.addEventListener('abort', () => reject(abortError())))
+          if (hang)
+            await new Promise((_, reject) => options.signal.addEventListener('abort', () => reject(abortError())))
         },
       })
     }
@@ -70,12 +79,14 @@ export function fakeLanguageModel({ availability = 'available', fail, words = ['
     async create(options = {}) {
       if (options.signal?.aborted) throw abortError()
       if (log.state === 'unavailable') throw new DOMException('no', 'NotSupportedError')
-      if ((options.initialPrompts ?? []).slice(1).some(({ role }) => role === 'system')) throw new TypeError('a system prompt must come first')
+      if ((options.initialPrompts ?? []).slice(1).some(({ role }) => role === 'system'))
+        throw new TypeError('a system prompt must come first')
       log.created.push({ ...options, signal: undefined, monitor: undefined })
       const target = new EventTarget()
       options.monitor?.(target)
       if (log.state !== 'available') {
-        for (const loaded of steps) target.dispatchEvent(new ProgressEvent('downloadprogress', { loaded, total: 1, lengthComputable: true }))
+        for (const loaded of steps)
+          target.dispatchEvent(new ProgressEvent('downloadprogress', { loaded, total: 1, lengthComputable: true }))
         if (steps.at(-1) !== 1) throw new DOMException('no network', 'NetworkError')
         log.state = 'available'
       }
@@ -84,5 +95,8 @@ export function fakeLanguageModel({ availability = 'available', fail, words = ['
   }
 }
 
-const textOf = ({ content }) => (typeof content === 'string' ? content : content.map(({ type, value }) => (type === 'text' ? value : `[${type} ${value.type} ${value.size}]`)).join(''))
+const textOf = ({ content }) =>
+  typeof content === 'string'
+    ? content
+    : content.map(({ type, value }) => (type === 'text' ? value : `[${type} ${value.type} ${value.size}]`)).join('')
 const lengthOf = (messages) => messages.reduce((sum, message) => sum + textOf(message).length, 0)

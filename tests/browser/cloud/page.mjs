@@ -5,8 +5,32 @@ import * as hybridge from '/hybridge/dist/index.js'
 /** An answer, or an error, in what can be sent to the test. */
 export async function told(work) {
   try {
-    const { text, reasoning, message, finishReason, finishMessage, usage, confidence, output, toolRequests, branch, inferenceSource } = await work
-    return { text, reasoning, content: message.content, finishReason, finishMessage, usage, confidence, output, toolRequests, branch, inferenceSource }
+    const {
+      text,
+      reasoning,
+      message,
+      finishReason,
+      finishMessage,
+      usage,
+      confidence,
+      output,
+      toolRequests,
+      branch,
+      inferenceSource,
+    } = await work
+    return {
+      text,
+      reasoning,
+      content: message.content,
+      finishReason,
+      finishMessage,
+      usage,
+      confidence,
+      output,
+      toolRequests,
+      branch,
+      inferenceSource,
+    }
   } catch (error) {
     return { error: toldError(error) }
   }
@@ -15,8 +39,23 @@ export async function told(work) {
 function toldError(error) {
   const { name, status, code, retryAfterMs, message, partial } = error
   // Everything a careless log could show of it.
-  const shown = [String(error), JSON.stringify(error), error.stack, JSON.stringify(error.routing ?? null), JSON.stringify({ ...error })].join('\n')
-  return { isOurs: hybridge.HybridError.isInstance(error), name, status, code, retryAfterMs, message, partial: partial?.content, shown }
+  const shown = [
+    String(error),
+    JSON.stringify(error),
+    error.stack,
+    JSON.stringify(error.routing ?? null),
+    JSON.stringify({ ...error }),
+  ].join('\n')
+  return {
+    isOurs: hybridge.HybridError.isInstance(error),
+    name,
+    status,
+    code,
+    retryAfterMs,
+    message,
+    partial: partial?.content,
+    shown,
+  }
 }
 
 /** All chunks, and the answer or error behind them. */

@@ -15,14 +15,21 @@ export async function openSetting() {
   const [gemini, openai, server, browser] = await Promise.all([
     startGemini({ keys: [key] }),
     startOpenAI({ keys: [key] }),
-    serve({ '/hybridge/': join(root, 'crate/npm'), '/test/': import.meta.dirname }, { pages: { '/': { type: 'text/html', body: html } } }),
+    serve(
+      { '/hybridge/': join(root, 'crate/npm'), '/test/': import.meta.dirname },
+      { pages: { '/': { type: 'text/html', body: html } } },
+    ),
     launch({ gpu: false }),
   ])
   const { page, problems } = await openPage(browser, `${server.origin}/`)
   const logged = []
   page.on('console', (message) => logged.push(message.text()))
   await page.waitForFunction(() => globalThis.streamed)
-  const places = { gemini: { model: 'gemini-x', baseUrl: gemini.origin, apiKey: key }, openai: { model: 'm', baseUrl: `${openai.origin}/v1`, apiKey: key }, origin: server.origin }
+  const places = {
+    gemini: { model: 'gemini-x', baseUrl: gemini.origin, apiKey: key },
+    openai: { model: 'm', baseUrl: `${openai.origin}/v1`, apiKey: key },
+    origin: server.origin,
+  }
   return {
     gemini,
     openai,

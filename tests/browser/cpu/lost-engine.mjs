@@ -6,7 +6,11 @@ let speaksFirst = false
 let steps = 0
 
 const lost = { status: 'INTERNAL', code: 'DEVICE_LOST', message: 'the GPU went away' }
-const reply = () => ({ message: { role: 'model', content: [{ text: `from the ${device}` }] }, finishReason: 'stop', usage: {} })
+const reply = () => ({
+  message: { role: 'model', content: [{ text: `from the ${device}` }] },
+  finishReason: 'stop',
+  usage: {},
+})
 
 const answers = {
   load: () => ({ result: { device, contextWindow: 64, architecture: 'gemma3' } }),

@@ -14,13 +14,25 @@ const { instantiate, instantiateStreaming } = WebAssembly
 
 // A wasm's imports run in the middle of its functions: what one throws passes through it like a trap.
 function armed(imports) {
-  return Object.fromEntries(Object.entries(imports).map(([module, values]) => [module, Object.fromEntries(Object.entries(values).map(([name, value]) => [name, typeof value !== 'function' ? value : (...args) => {
-    if (isTrapArmed) {
-      isTrapArmed = false
-      throw new WebAssembly.RuntimeError('unreachable')
-    }
-    return value(...args)
-  }]))]))
+  return Object.fromEntries(
+    Object.entries(imports).map(([module, values]) => [
+      module,
+      Object.fromEntries(
+        Object.entries(values).map(([name, value]) => [
+          name,
+          typeof value !== 'function'
+            ? value
+            : (...args) => {
+                if (isTrapArmed) {
+                  isTrapArmed = false
+                  throw new WebAssembly.RuntimeError('unreachable')
+                }
+                return value(...args)
+              },
+        ]),
+      ),
+    ]),
+  )
 }
 
 WebAssembly.instantiateStreaming = async (source, imports) => {

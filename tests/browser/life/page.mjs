@@ -23,12 +23,24 @@ export async function setUp({ gpu = false, pages = {}, mounts = {}, keepsPages =
   const host = await modelHost({})
   // What the next workers will suffer, one after the other; workers ask for it as they start.
   const faults = []
-  const nextFault = { type: 'text/plain', get body() { return faults.shift() ?? '' } }
-  const site = await serve({ '/hybridge/': join(root, 'crate/npm'), '/life/': import.meta.dirname, ...mounts }, { pages: { '/': { type: 'text/html', body: lifePage }, '/fault': nextFault, ...pages } })
+  const nextFault = {
+    type: 'text/plain',
+    get body() {
+      return faults.shift() ?? ''
+    },
+  }
+  const site = await serve(
+    { '/hybridge/': join(root, 'crate/npm'), '/life/': import.meta.dirname, ...mounts },
+    { pages: { '/': { type: 'text/html', body: lifePage }, '/fault': nextFault, ...pages } },
+  )
   const browser = await launch({ gpu, keepsPages })
   const contexts = []
   return {
-    models, host, site, browser, faults,
+    models,
+    host,
+    site,
+    browser,
+    faults,
     /** A page in a profile of its own, or in that of another page. */
     open: async (beside) => {
       const context = beside?.context() ?? (await browser.newContext())
@@ -53,16 +65,17 @@ export function calm(host, files) {
 }
 
 /** The bytes that a page's store holds of the only model in it. */
-export const keptDigest = (page) => page.evaluate(async () => {
-  const models = await (await navigator.storage.getDirectory()).getDirectoryHandle('hybridge-models')
-  const digests = []
-  for await (const directory of models.values()) {
-    const parts = []
-    for await (const [name, file] of directory.entries()) if (name.endsWith('.gguf')) parts.push([name, file])
-    for (const [, file] of parts.sort(([a], [b]) => a.localeCompare(b))) {
-      const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', await (await file.getFile()).arrayBuffer()))
-      digests.push([...digest].map((byte) => byte.toString(16).padStart(2, '0')).join(''))
+export const keptDigest = (page) =>
+  page.evaluate(async () => {
+    const models = await (await navigator.storage.getDirectory()).getDirectoryHandle('hybridge-models')
+    const digests = []
+    for await (const directory of models.values()) {
+      const parts = []
+      for await (const [name, file] of directory.entries()) if (name.endsWith('.gguf')) parts.push([name, file])
+      for (const [, file] of parts.sort(([a], [b]) => a.localeCompare(b))) {
+        const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', await (await file.getFile()).arrayBuffer()))
+        digests.push([...digest].map((byte) => byte.toString(16).padStart(2, '0')).join(''))
+      }
     }
-  }
-  return digests
-})
+    return digests
+  })

@@ -18,7 +18,10 @@ const youngMethods = [
   ['Response', ['bytes']],
   ['Request', ['bytes']],
   ['ReadableStream', [Symbol.asyncIterator, 'values']],
-  ['Set', ['union', 'intersection', 'difference', 'isSubsetOf', 'isSupersetOf', 'isDisjointFrom', 'symmetricDifference']],
+  [
+    'Set',
+    ['union', 'intersection', 'difference', 'isSubsetOf', 'isSupersetOf', 'isDisjointFrom', 'symmetricDifference'],
+  ],
   ['String', ['isWellFormed', 'toWellFormed']],
   ['Uint8Array', ['toBase64', 'toHex', 'setFromBase64']],
 ]
@@ -27,7 +30,20 @@ export function forgetYoungNames() {
   for (const [owner, names] of young) for (const name of names) delete globalThis[owner]?.[name]
   for (const [owner, names] of youngMethods) for (const name of names) delete globalThis[owner]?.prototype[name]
   const iterator = Object.getPrototypeOf(Object.getPrototypeOf([][Symbol.iterator]()))
-  for (const name of ['map', 'filter', 'take', 'drop', 'flatMap', 'reduce', 'toArray', 'forEach', 'some', 'every', 'find']) delete iterator[name]
+  for (const name of [
+    'map',
+    'filter',
+    'take',
+    'drop',
+    'flatMap',
+    'reduce',
+    'toArray',
+    'forEach',
+    'some',
+    'every',
+    'find',
+  ])
+    delete iterator[name]
   delete globalThis.Iterator
   delete globalThis.Float16Array
 }

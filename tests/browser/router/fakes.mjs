@@ -39,7 +39,11 @@ export async function read(stream) {
  * A model that follows a script and records its calls.
  * `chunks` are sent in turn, a turn of the event loop apart; `failAt` throws `error` before chunk number n; `hang` never answers.
  */
-export function fake(defineModel, name, { text, chunks = [], error, failAt = chunks.length, hang = false, logprobs, reply = {}, info } = {}) {
+export function fake(
+  defineModel,
+  name,
+  { text, chunks = [], error, failAt = chunks.length, hang = false, logprobs, reply = {}, info } = {},
+) {
   const seen = { calls: 0, stopped: 0, requests: [], streaming: [] }
   const model = defineModel({
     name,

@@ -3,8 +3,25 @@
 import { assert, fake, never, read, rejection, same, turn } from './fakes.mjs'
 
 export function scenarios(hybridge) {
-  const { defineModel, ConnectivityStrategy, CostStrategy, FallbackStrategy, FirstMatch, HybridError, hybridModel, InputSizeStrategy, kCloud, kOnDevice, PreRoutingStrategy, PrivacyStrategy, WithFallback } = hybridge
-  const branches = (device = { text: 'd' }, cloud = { text: 'c' }) => ({ onDevice: fake(defineModel, 'd', device), cloud: fake(defineModel, 'c', cloud) })
+  const {
+    defineModel,
+    ConnectivityStrategy,
+    CostStrategy,
+    FallbackStrategy,
+    FirstMatch,
+    HybridError,
+    hybridModel,
+    InputSizeStrategy,
+    kCloud,
+    kOnDevice,
+    PreRoutingStrategy,
+    PrivacyStrategy,
+    WithFallback,
+  } = hybridge
+  const branches = (device = { text: 'd' }, cloud = { text: 'c' }) => ({
+    onDevice: fake(defineModel, 'd', device),
+    cloud: fake(defineModel, 'c', cloud),
+  })
   const order = new FallbackStrategy([kOnDevice, kCloud])
   const every = (callback) => [
     new PreRoutingStrategy(callback),
@@ -16,13 +33,29 @@ export function scenarios(hybridge) {
 
   return {
     'what a strategy throws is the caller’s own, and no branch runs': async () => {
-      for (const thrown of [new Error('mine'), 'mine', undefined, new HybridError('UNAVAILABLE', 'mine'), new DOMException('x', 'AbortError')]) {
-        for (const callback of [() => { throw thrown }, async () => { throw thrown }]) {
+      for (const thrown of [
+        new Error('mine'),
+        'mine',
+        undefined,
+        new HybridError('UNAVAILABLE', 'mine'),
+        new DOMException('x', 'AbortError'),
+      ]) {
+        for (const callback of [
+          () => {
+            throw thrown
+          },
+          async () => {
+            throw thrown
+          },
+        ]) {
           for (const strategy of every(callback)) {
             const all = branches()
             const traces = []
             const ai = hybridModel({ branches: all, strategy, onTrace: (trace) => traces.push(trace) })
-            const found = await ai.generate('x').then(() => assert(false, 'it must reject'), (error) => error)
+            const found = await ai.generate('x').then(
+              () => assert(false, 'it must reject'),
+              (error) => error,
+            )
             assert(found === thrown, `${strategy.name}: ${String(found)}`)
             assert((await read(ai.generateStream('x'))).error === thrown, 'the same in a loop')
             assert((await ai.explain('x').catch((error) => error)) === thrown, 'the same in explain')
@@ -33,7 +66,12 @@ export function scenarios(hybridge) {
     },
     'inside another hybrid it is still the caller’s own': async () => {
       const mine = new Error('mine')
-      const inner = hybridModel({ branches: branches(), strategy: new PreRoutingStrategy(() => { throw mine }) })
+      const inner = hybridModel({
+        branches: branches(),
+        strategy: new PreRoutingStrategy(() => {
+          throw mine
+        }),
+      })
       const cloud = fake(defineModel, 'c', { text: 'no' })
       const outer = hybridModel({ branches: { onDevice: inner, cloud }, strategy: order })
       assert((await rejection(outer.generate('x'))) === mine, 'the same object')
@@ -45,11 +83,22 @@ export function scenarios(hybridge) {
       const reported = []
       globalThis.reportError = (error) => reported.push(error)
       try {
-        for (const onTrace of [() => { throw mine }, async () => { throw mine }]) {
+        for (const onTrace of [
+          () => {
+            throw mine
+          },
+          async () => {
+            throw mine
+          },
+        ]) {
           const ai = () => hybridModel({ branches: branches({ chunks: ['a'] }), strategy: order, onTrace })
           same((await ai().generate('x')).text, 'a')
           same(await read(ai().generateStream('x')), { texts: ['a'] })
-          const failing = hybridModel({ branches: branches({ error: new HybridError('NOT_FOUND', 'gone') }), strategy: order, onTrace })
+          const failing = hybridModel({
+            branches: branches({ error: new HybridError('NOT_FOUND', 'gone') }),
+            strategy: order,
+            onTrace,
+          })
           same((await rejection(failing.generate('x'))).status, 'NOT_FOUND')
         }
         await turn()
@@ -59,22 +108,42 @@ export function scenarios(hybridge) {
       }
     },
     'nonsense from a strategy is the caller’s mistake': async () => {
-      for (const nonsense of [7, true, {}, { alow: [kCloud] }, [7], { order: kCloud }, () => kCloud, Symbol('x'), { order: [kCloud], allow: kCloud }]) {
+      for (const nonsense of [
+        7,
+        true,
+        {},
+        { alow: [kCloud] },
+        [7],
+        { order: kCloud },
+        () => kCloud,
+        Symbol('x'),
+        { order: [kCloud], allow: kCloud },
+      ]) {
         const all = branches()
-        const error = await rejection(hybridModel({ branches: all, strategy: new PreRoutingStrategy(() => nonsense) }).generate('x'))
+        const error = await rejection(
+          hybridModel({ branches: all, strategy: new PreRoutingStrategy(() => nonsense) }).generate('x'),
+        )
         const expected = JSON.stringify(nonsense) === '{}' ? 'FAILED_PRECONDITION' : 'INVALID_ARGUMENT'
         same([error.status, all.cloud.seen.calls], [expected, 0], String(JSON.stringify(nonsense)))
       }
       for (const nonsense of [undefined, null, 0, 'yes', [], 10n]) {
         for (const strategy of every(() => nonsense).slice(1, 4)) {
-          same((await rejection(hybridModel({ branches: branches(), strategy }).generate('x'))).status, 'INVALID_ARGUMENT', `${strategy.name} ${String(nonsense)}`)
+          same(
+            (await rejection(hybridModel({ branches: branches(), strategy }).generate('x'))).status,
+            'INVALID_ARGUMENT',
+            `${strategy.name} ${String(nonsense)}`,
+          )
         }
       }
     },
     'a strategy that hangs can be stopped': async () => {
       for (const strategy of every(() => never)) {
         const ai = hybridModel({ branches: branches(), strategy })
-        for (const run of [(signal) => ai.generate('x', { signal }), (signal) => ai.generateStream('x', { signal }).response, (signal) => ai.explain('x', { signal })]) {
+        for (const run of [
+          (signal) => ai.generate('x', { signal }),
+          (signal) => ai.generateStream('x', { signal }).response,
+          (signal) => ai.explain('x', { signal }),
+        ]) {
           const controller = new AbortController()
           const failed = rejection(run(controller.signal))
           await turn()
@@ -87,7 +156,13 @@ export function scenarios(hybridge) {
     'a strategy sees the abort': async () => {
       const controller = new AbortController()
       let seen
-      const strategy = new PreRoutingStrategy(({ signal }) => new Promise((resolve) => { seen = signal; signal.addEventListener('abort', () => resolve(kCloud)) }))
+      const strategy = new PreRoutingStrategy(
+        ({ signal }) =>
+          new Promise((resolve) => {
+            seen = signal
+            signal.addEventListener('abort', () => resolve(kCloud))
+          }),
+      )
       const all = branches()
       const failed = rejection(hybridModel({ branches: all, strategy }).generate('x', { signal: controller.signal }))
       while (seen === undefined) await turn()
@@ -97,19 +172,27 @@ export function scenarios(hybridge) {
     'a strategy may call the model again from inside': async () => {
       const ai = hybridModel({
         branches: branches(),
-        strategy: new PreRoutingStrategy(async ({ context }) => (context.depth > 2 ? kCloud : (await ai.generate('x', { context: { depth: (context.depth ?? 0) + 1 } })).branch)),
+        strategy: new PreRoutingStrategy(async ({ context }) =>
+          context.depth > 2
+            ? kCloud
+            : (await ai.generate('x', { context: { depth: (context.depth ?? 0) + 1 } })).branch,
+        ),
       })
       same((await ai.generate('x')).branch, 'cloud')
     },
     'a branch may call its own hybrid, also while it speaks': async () => {
       const ai = hybridModel({
         branches: {
-          onDevice: defineModel({ name: 'd', generate: async (_, { sendChunk, context }) => {
-            sendChunk('a')
-            if (!context.isInner) sendChunk((await ai.generateStream('x', { context: { isInner: true } }).response).text)
-            sendChunk('z')
-            return {}
-          } }),
+          onDevice: defineModel({
+            name: 'd',
+            generate: async (_, { sendChunk, context }) => {
+              sendChunk('a')
+              if (!context.isInner)
+                sendChunk((await ai.generateStream('x', { context: { isInner: true } }).response).text)
+              sendChunk('z')
+              return {}
+            },
+          }),
           cloud: fake(defineModel, 'c', {}),
         },
         strategy: order,
@@ -124,39 +207,110 @@ export function scenarios(hybridge) {
     },
     'onTrace may call the model again': async () => {
       let more
-      const ai = hybridModel({ branches: branches(), strategy: order, onTrace: () => { more ??= ai.generate('y') } })
+      const ai = hybridModel({
+        branches: branches(),
+        strategy: order,
+        onTrace: () => {
+          more ??= ai.generate('y')
+        },
+      })
       await ai.generate('x')
       same((await more).text, 'd')
     },
     'a branch that speaks at once, before it returns': async () => {
-      const fast = defineModel({ name: 'f', generate: (_, { sendChunk }) => { sendChunk('a'); sendChunk('b'); return 'ab' } })
-      same((await read(hybridModel({ branches: { fast }, strategy: new FallbackStrategy(['fast']) }).generateStream('x'))).texts, ['a', 'b'])
+      const fast = defineModel({
+        name: 'f',
+        generate: (_, { sendChunk }) => {
+          sendChunk('a')
+          sendChunk('b')
+          return 'ab'
+        },
+      })
+      same(
+        (await read(hybridModel({ branches: { fast }, strategy: new FallbackStrategy(['fast']) }).generateStream('x')))
+          .texts,
+        ['a', 'b'],
+      )
     },
     'a branch that speaks and throws at once': async () => {
-      const fast = defineModel({ name: 'f', generate: (_, { sendChunk }) => { sendChunk(''); throw new HybridError('UNAVAILABLE', 'x') } })
-      same((await read(hybridModel({ branches: { fast, slow: fake(defineModel, 's', { chunks: ['s'] }) }, strategy: new FallbackStrategy(['fast', 'slow']) }).generateStream('x'))).texts, ['s'])
+      const fast = defineModel({
+        name: 'f',
+        generate: (_, { sendChunk }) => {
+          sendChunk('')
+          throw new HybridError('UNAVAILABLE', 'x')
+        },
+      })
+      same(
+        (
+          await read(
+            hybridModel({
+              branches: { fast, slow: fake(defineModel, 's', { chunks: ['s'] }) },
+              strategy: new FallbackStrategy(['fast', 'slow']),
+            }).generateStream('x'),
+          )
+        ).texts,
+        ['s'],
+      )
     },
     'whatever a branch throws is INTERNAL, and moves on': async () => {
-      for (const thrown of [new Error('x'), 'x', undefined, null, 7, {}, new TypeError('x'), Object.assign(new Error('x'), { status: 418 })]) {
-        const throwing = defineModel({ name: 't', generate: () => { throw thrown } })
-        const response = await hybridModel({ branches: { throwing, next: fake(defineModel, 'n', { text: 'n' }) }, strategy: new FallbackStrategy(['throwing', 'next']) }).generate('x')
+      for (const thrown of [
+        new Error('x'),
+        'x',
+        undefined,
+        null,
+        7,
+        {},
+        new TypeError('x'),
+        Object.assign(new Error('x'), { status: 418 }),
+      ]) {
+        const throwing = defineModel({
+          name: 't',
+          generate: () => {
+            throw thrown
+          },
+        })
+        const response = await hybridModel({
+          branches: { throwing, next: fake(defineModel, 'n', { text: 'n' }) },
+          strategy: new FallbackStrategy(['throwing', 'next']),
+        }).generate('x')
         same([response.text, response.routing.attempts[0].status], ['n', 'INTERNAL'])
       }
     },
     'a branch that answers nonsense has failed': async () => {
       for (const reply of [undefined, 7, null, { message: 'x' }]) {
         const odd = defineModel({ name: 'o', generate: async () => reply })
-        same((await hybridModel({ branches: { odd, next: fake(defineModel, 'n', { text: 'n' }) }, strategy: new FallbackStrategy(['odd', 'next']) }).generate('x')).text, 'n')
+        same(
+          (
+            await hybridModel({
+              branches: { odd, next: fake(defineModel, 'n', { text: 'n' }) },
+              strategy: new FallbackStrategy(['odd', 'next']),
+            }).generate('x')
+          ).text,
+          'n',
+        )
       }
     },
     'odd log-probabilities and usage hurt nobody': async () => {
-      const odd = defineModel({ name: 'o', generate: async (_, { sendChunk }) => { sendChunk('a', { logprobs: [NaN, 'x', -Infinity] }); return { usage: { outputTokens: -3, inputTokens: 'many' }, finishReason: 'stop' } } })
-      same((await hybridModel({ branches: { odd }, strategy: new FallbackStrategy(['odd']) }).generateStream('x').response).text, 'a')
+      const odd = defineModel({
+        name: 'o',
+        generate: async (_, { sendChunk }) => {
+          sendChunk('a', { logprobs: [NaN, 'x', -Infinity] })
+          return { usage: { outputTokens: -3, inputTokens: 'many' }, finishReason: 'stop' }
+        },
+      })
+      same(
+        (await hybridModel({ branches: { odd }, strategy: new FallbackStrategy(['odd']) }).generateStream('x').response)
+          .text,
+        'a',
+      )
       const big = defineModel({ name: 'b', generate: async () => ({ text: 'b', usage: { outputTokens: 3n } }) })
       same((await hybridModel({ branches: { big }, strategy: new FallbackStrategy(['big']) }).generate('x')).text, 'b')
     },
     'half a surrogate pair, and a prompt like an escape of one': async () => {
-      const strategy = new FirstMatch([new PrivacyStrategy(), new InputSizeStrategy({ threshold: 1000, small: kOnDevice, large: kCloud })])
+      const strategy = new FirstMatch([
+        new PrivacyStrategy(),
+        new InputSizeStrategy({ threshold: 1000, small: kOnDevice, large: kCloud }),
+      ])
       for (const prompt of ['\ud83d', 'a\udc00b', '\\ud83d', '\\\\ud83d \ud83d', '\\', '"\\u0000\u0000']) {
         const all = branches()
         await hybridModel({ branches: all, strategy }).generate(prompt)
@@ -167,9 +321,24 @@ export function scenarios(hybridge) {
     'a request without a JSON form is refused before anything reads it': async () => {
       const loop = {}
       loop.self = loop
-      const ai = hybridModel({ branches: branches(), strategy: new InputSizeStrategy({ threshold: 1, small: kOnDevice, large: kCloud }) })
-      same((await rejection(ai.generate({ messages: [{ role: 'user', content: [{ data: loop }] }] }))).status, 'INVALID_ARGUMENT')
-      same((await rejection(hybridModel({ branches: branches(), strategy: order }).generate({ messages: [{ role: 'user', content: [{ data: loop }] }] }))).status, 'INVALID_ARGUMENT')
+      const ai = hybridModel({
+        branches: branches(),
+        strategy: new InputSizeStrategy({ threshold: 1, small: kOnDevice, large: kCloud }),
+      })
+      same(
+        (await rejection(ai.generate({ messages: [{ role: 'user', content: [{ data: loop }] }] }))).status,
+        'INVALID_ARGUMENT',
+      )
+      same(
+        (
+          await rejection(
+            hybridModel({ branches: branches(), strategy: order }).generate({
+              messages: [{ role: 'user', content: [{ data: loop }] }],
+            }),
+          )
+        ).status,
+        'INVALID_ARGUMENT',
+      )
     },
     'a tree deeper than anybody means is refused': async () => {
       let strategy = order
@@ -177,15 +346,31 @@ export function scenarios(hybridge) {
       same((await rejection(hybridModel({ branches: branches(), strategy }).generate('x'))).status, 'INVALID_ARGUMENT')
     },
     'a thousand requests at once': async () => {
-      const ai = hybridModel({ branches: branches({ error: new HybridError('UNAVAILABLE', 'x') }, { chunks: ['a', 'b'] }), strategy: order })
-      const all = await Promise.all(Array.from({ length: 1000 }, (_, at) => (at % 2 === 0 ? ai.generate('x') : ai.generateStream('x').response)))
-      same([all.every(({ text }) => text === 'ab'), ai.health().cloud.queued, ai.health().onDevice.failuresInRow], [true, 0, 1000])
+      const ai = hybridModel({
+        branches: branches({ error: new HybridError('UNAVAILABLE', 'x') }, { chunks: ['a', 'b'] }),
+        strategy: order,
+      })
+      const all = await Promise.all(
+        Array.from({ length: 1000 }, (_, at) => (at % 2 === 0 ? ai.generate('x') : ai.generateStream('x').response)),
+      )
+      same(
+        [all.every(({ text }) => text === 'ab'), ai.health().cloud.queued, ai.health().onDevice.failuresInRow],
+        [true, 0, 1000],
+      )
     },
     'models of another make are branches too': async () => {
       const inner = fake(defineModel, 'i', { chunks: ['a', 'b'], info: { inferenceSource: 'in_cloud' } })
-      const foreign = { name: 'foreign', info: inner.info, generate: (...args) => inner.generate(...args), generateStream: (...args) => inner.generateStream(...args) }
+      const foreign = {
+        name: 'foreign',
+        info: inner.info,
+        generate: (...args) => inner.generate(...args),
+        generateStream: (...args) => inner.generateStream(...args),
+      }
       const ai = hybridModel({ branches: { foreign }, strategy: new FallbackStrategy(['foreign']) })
-      same([(await read(ai.generateStream('x'))).texts, (await ai.generate('x')).text, (await ai.generate('x')).branch], [['a', 'b'], 'ab', 'foreign'])
+      same(
+        [(await read(ai.generateStream('x'))).texts, (await ai.generate('x')).text, (await ai.generate('x')).branch],
+        [['a', 'b'], 'ab', 'foreign'],
+      )
       const stream = ai.generateStream('x')
       for await (const _ of stream) break
       same([(await rejection(stream.response)).status, inner.seen.stopped], ['CANCELLED', 1])

@@ -8,39 +8,60 @@ export function scenarios(hybridge) {
   const pair = (device, cloud, more = {}) => {
     const onDevice = fake(defineModel, 'd', device)
     const inCloud = fake(defineModel, 'c', cloud)
-    const ai = hybridModelOnDeviceCloud({ onDevice, cloud: inCloud, strategy: new FallbackStrategy([kOnDevice, kCloud]), ...more })
+    const ai = hybridModelOnDeviceCloud({
+      onDevice,
+      cloud: inCloud,
+      strategy: new FallbackStrategy([kOnDevice, kCloud]),
+      ...more,
+    })
     return { ai, device: onDevice.seen, cloud: inCloud.seen }
   }
-  const story = ({ attempts }) => attempts.map(({ branch, outcome, status }) => [branch, outcome, status].filter(Boolean).join(' ')).join(', ')
+  const story = ({ attempts }) =>
+    attempts.map(({ branch, outcome, status }) => [branch, outcome, status].filter(Boolean).join(' ')).join(', ')
   return {
     'the first branch answers': async () => {
       const { ai, cloud } = pair({ text: 'hi', info: { inferenceSource: 'on_device' } }, { text: 'no' })
       const response = await ai.generate('x')
-      same([response.text, response.branch, response.inferenceSource, story(response.routing), cloud.calls], ['hi', 'onDevice', 'on_device', 'onDevice answered', 0])
+      same(
+        [response.text, response.branch, response.inferenceSource, story(response.routing), cloud.calls],
+        ['hi', 'onDevice', 'on_device', 'onDevice answered', 0],
+      )
     },
     'a transient failure moves on': async () => {
       const { ai } = pair({ error: down() }, { text: 'hi' })
       const response = await ai.generate('x')
-      same([response.text, response.branch, story(response.routing)], ['hi', 'cloud', 'onDevice failed UNAVAILABLE, cloud answered'])
+      same(
+        [response.text, response.branch, story(response.routing)],
+        ['hi', 'cloud', 'onDevice failed UNAVAILABLE, cloud answered'],
+      )
     },
     'a permanent failure is final': async () => {
       const { ai, cloud } = pair({ error: new HybridError('UNAUTHENTICATED', 'bad key') }, { text: 'hi' })
       const error = await rejection(ai.generate('x'))
-      same([error.status, error.message, error.branch, story(error.routing), cloud.calls], ['UNAUTHENTICATED', 'bad key', 'onDevice', 'onDevice failed UNAUTHENTICATED', 0])
+      same(
+        [error.status, error.message, error.branch, story(error.routing), cloud.calls],
+        ['UNAUTHENTICATED', 'bad key', 'onDevice', 'onDevice failed UNAUTHENTICATED', 0],
+      )
     },
     'the last error surfaces': async () => {
       const last = new HybridError('RESOURCE_EXHAUSTED', 'quota')
       const { ai } = pair({ error: down() }, { error: last })
       const error = await rejection(ai.generate('x'))
       assert(error === last, 'the very error')
-      same([error.branch, story(error.routing)], ['cloud', 'onDevice failed UNAVAILABLE, cloud failed RESOURCE_EXHAUSTED'])
+      same(
+        [error.branch, story(error.routing)],
+        ['cloud', 'onDevice failed UNAVAILABLE, cloud failed RESOURCE_EXHAUSTED'],
+      )
     },
     'chunks stream through with their branch': async () => {
       const { ai } = pair({ error: down() }, { chunks: ['a', 'b'] })
       const stream = ai.generateStream('x')
       const seen = []
       for await (const { index, text, branch } of stream) seen.push([index, text, branch])
-      same(seen, [[0, 'a', 'cloud'], [1, 'b', 'cloud']])
+      same(seen, [
+        [0, 'a', 'cloud'],
+        [1, 'b', 'cloud'],
+      ])
       same((await stream.response).text, 'ab')
     },
     'what came before the first content is held back, and dropped with its branch': async () => {
@@ -50,7 +71,10 @@ export function scenarios(hybridge) {
     'after the first content there is no other branch': async () => {
       const { ai, cloud } = pair({ chunks: ['a'], error: down() }, { chunks: ['b'] })
       const { texts, error } = await read(ai.generateStream('x'))
-      same([texts, error.status, story(error.routing), cloud.calls], [['a'], 'UNAVAILABLE', 'onDevice failed UNAVAILABLE', 0])
+      same(
+        [texts, error.status, story(error.routing), cloud.calls],
+        [['a'], 'UNAVAILABLE', 'onDevice failed UNAVAILABLE', 0],
+      )
     },
     'without a reader of chunks content commits nothing': async () => {
       const { ai } = pair({ chunks: ['a'], error: down() }, { text: 'hi' })
@@ -64,7 +88,10 @@ export function scenarios(hybridge) {
       await turn()
       controller.abort()
       const { texts, error } = await reading
-      same([texts, error.status, story(error.routing), device.stopped, cloud.calls], [['a'], 'CANCELLED', 'onDevice stopped', 1, 0])
+      same(
+        [texts, error.status, story(error.routing), device.stopped, cloud.calls],
+        [['a'], 'CANCELLED', 'onDevice stopped', 1, 0],
+      )
     },
     'leaving the loop stops the branch and never falls back': async () => {
       const { ai, device, cloud } = pair({ chunks: ['a', 'b'], hang: true }, { text: 'hi' })
@@ -73,7 +100,10 @@ export function scenarios(hybridge) {
       same([(await rejection(stream.response)).status, device.stopped, cloud.calls], ['CANCELLED', 1, 0])
     },
     'a stop that is not the caller’s moves on': async () => {
-      for (const error of [new DOMException('x', 'AbortError'), new HybridError('CANCELLED', 'stopped by the service', { code: 'CLIENT_CLOSED' })]) {
+      for (const error of [
+        new DOMException('x', 'AbortError'),
+        new HybridError('CANCELLED', 'stopped by the service', { code: 'CLIENT_CLOSED' }),
+      ]) {
         const { ai, cloud } = pair({ error }, { text: 'hi' })
         const { text, routing } = await ai.generate('x')
         same([text, cloud.calls, routing.attempts[0].status], ['hi', 1, 'UNAVAILABLE'])
@@ -84,7 +114,11 @@ export function scenarios(hybridge) {
       await turn()
     },
     'a hanging branch holds nothing up after abort': async () => {
-      const ai = hybridModelOnDeviceCloud({ onDevice: defineModel({ name: 'd', generate: () => never }), cloud: fake(defineModel, 'c', { text: '' }), strategy: new FallbackStrategy([kOnDevice, kCloud]) })
+      const ai = hybridModelOnDeviceCloud({
+        onDevice: defineModel({ name: 'd', generate: () => never }),
+        cloud: fake(defineModel, 'c', { text: '' }),
+        strategy: new FallbackStrategy([kOnDevice, kCloud]),
+      })
       const controller = new AbortController()
       const failed = rejection(ai.generate('x', { signal: controller.signal }))
       await turn()

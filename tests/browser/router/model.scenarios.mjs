@@ -7,18 +7,38 @@ export function scenarios({ defineModel, HybridError }) {
   return {
     'a string is a whole answer': async () => {
       const response = await fake(defineModel, 'm', { text: 'hi' }).generate('x')
-      same([response.text, response.finishReason, response.branch, response.inferenceSource], ['hi', 'stop', 'm', 'unknown'])
-      same(response.routing.attempts.map(({ branch, outcome }) => [branch, outcome]), [['m', 'answered']])
+      same(
+        [response.text, response.finishReason, response.branch, response.inferenceSource],
+        ['hi', 'stop', 'm', 'unknown'],
+      )
+      same(
+        response.routing.attempts.map(({ branch, outcome }) => [branch, outcome]),
+        [['m', 'answered']],
+      )
       assert(response.latencyMs >= 0, 'latency is measured')
     },
     'shorthands resolve in order: system, messages, prompt': async () => {
       const model = fake(defineModel, 'm', { text: '' })
       await model.generate({ system: 's', messages: [{ role: 'model', content: [{ text: 'm' }] }], prompt: 'p' })
-      same(model.seen.requests[0].messages.map(({ role, content }) => role + ':' + content[0].text), ['system:s', 'model:m', 'user:p'])
+      same(
+        model.seen.requests[0].messages.map(({ role, content }) => role + ':' + content[0].text),
+        ['system:s', 'model:m', 'user:p'],
+      )
     },
     'a malformed request is INVALID_ARGUMENT and runs nothing': async () => {
       const model = fake(defineModel, 'm', { text: '' })
-      for (const request of [7, null, undefined, { messages: 'x' }, { messages: [{ role: 'nobody', content: [] }] }, { messages: [null] }, { prompt: 3 }, { system: [] }, { tools: {} }, { prompt: '', config: { stopSequences: ['a', 'b', 'c', 'd', 'e', 'f'] } }]) {
+      for (const request of [
+        7,
+        null,
+        undefined,
+        { messages: 'x' },
+        { messages: [{ role: 'nobody', content: [] }] },
+        { messages: [null] },
+        { prompt: 3 },
+        { system: [] },
+        { tools: {} },
+        { prompt: '', config: { stopSequences: ['a', 'b', 'c', 'd', 'e', 'f'] } },
+      ]) {
         same((await rejection(model.generate(request))).status, 'INVALID_ARGUMENT', JSON.stringify(request))
         same((await read(model.generateStream(request))).error.status, 'INVALID_ARGUMENT', JSON.stringify(request))
       }
@@ -27,7 +47,11 @@ export function scenarios({ defineModel, HybridError }) {
     'definitions without a name or a function are refused': async () => {
       for (const definition of [undefined, {}, { name: 'x' }, { name: '', generate() {} }, { generate() {} }]) {
         let thrown
-        try { defineModel(definition) } catch (error) { thrown = error }
+        try {
+          defineModel(definition)
+        } catch (error) {
+          thrown = error
+        }
         same(thrown?.status, 'INVALID_ARGUMENT')
       }
     },
@@ -35,14 +59,21 @@ export function scenarios({ defineModel, HybridError }) {
       const stream = speaks().generateStream('x')
       const seen = []
       for await (const { index, text, role, branch } of stream) seen.push([index, text, role, branch])
-      same(seen, [[0, 'a', 'model', 'm'], [1, 'b', 'model', 'm'], [2, 'c', 'model', 'm']])
+      same(seen, [
+        [0, 'a', 'model', 'm'],
+        [1, 'b', 'model', 'm'],
+        [2, 'c', 'model', 'm'],
+      ])
       same((await stream.response).message.content, [{ text: 'abc' }])
     },
     'a model that sends no chunk streams its answer as one': async () => {
       same(await read(fake(defineModel, 'm', { text: 'whole' }).generateStream('x')), { texts: ['whole'] })
-      same(await read(fake(defineModel, 'm', { chunks: [''], text: 'whole' }).generateStream('x')), { texts: ['', 'whole'] })
+      same(await read(fake(defineModel, 'm', { chunks: [''], text: 'whole' }).generateStream('x')), {
+        texts: ['', 'whole'],
+      })
     },
-    'an empty chunk does not end a stream': async () => same(await read(speaks(['', 'a', '', 'b']).generateStream('x')), { texts: ['', 'a', '', 'b'] }),
+    'an empty chunk does not end a stream': async () =>
+      same(await read(speaks(['', 'a', '', 'b']).generateStream('x')), { texts: ['', 'a', '', 'b'] }),
     'exit: only iterated': async () => same((await read(speaks().generateStream('x'))).texts, ['a', 'b', 'c']),
     'exit: only awaited': async () => same((await speaks().generateStream('x').response).text, 'abc'),
     'exit: broken off': async () => {
@@ -68,15 +99,26 @@ export function scenarios({ defineModel, HybridError }) {
     },
     'every loop sees all of it': async () => {
       const stream = speaks().generateStream('x')
-      same((await Promise.all([read(stream), read(stream.stream)])).map(({ texts }) => texts.join('')), ['abc', 'abc'])
+      same(
+        (await Promise.all([read(stream), read(stream.stream)])).map(({ texts }) => texts.join('')),
+        ['abc', 'abc'],
+      )
       same((await read(stream)).texts.join(''), 'abc')
     },
     'concurrent next() calls are answered in order': async () => {
       const iterator = speaks().generateStream('x')[Symbol.asyncIterator]()
       const order = []
-      const calls = [0, 1, 2, 3, 4].map((n) => iterator.next().then(({ value, done }) => order.push([n, value?.text ?? done])))
+      const calls = [0, 1, 2, 3, 4].map((n) =>
+        iterator.next().then(({ value, done }) => order.push([n, value?.text ?? done])),
+      )
       await Promise.all(calls)
-      same(order, [[0, 'a'], [1, 'b'], [2, 'c'], [3, true], [4, true]])
+      same(order, [
+        [0, 'a'],
+        [1, 'b'],
+        [2, 'c'],
+        [3, true],
+        [4, true],
+      ])
     },
     'return() answers a next() that waits': async () => {
       const iterator = speaks([], { hang: true }).generateStream('x')[Symbol.asyncIterator]()
@@ -134,35 +176,77 @@ export function scenarios({ defineModel, HybridError }) {
         [new DOMException('my secret prompt', 'TimeoutError'), 'DEADLINE_EXCEEDED'],
         [Object.assign(new Error('my secret prompt'), { status: 'NOT_FOUND', code: 'GONE' }), 'NOT_FOUND'],
         [Object.assign(new Error('my secret prompt'), { status: 503 }), 'INTERNAL'],
-        [new Proxy({}, { get() { throw new Error('my secret prompt') } }), 'INTERNAL'],
+        [
+          new Proxy(
+            {},
+            {
+              get() {
+                throw new Error('my secret prompt')
+              },
+            },
+          ),
+          'INTERNAL',
+        ],
       ]
       for (const [thrown, status] of table) {
-        const model = defineModel({ name: 'm', generate: async () => { throw thrown } })
+        const model = defineModel({
+          name: 'm',
+          generate: async () => {
+            throw thrown
+          },
+        })
         const error = await rejection(model.generate('x'))
-        assert(HybridError.isInstance(error) && (error.cause === thrown || error.cause.cause === thrown), 'ours, with the cause')
+        assert(
+          HybridError.isInstance(error) && (error.cause === thrown || error.cause.cause === thrown),
+          'ours, with the cause',
+        )
         same([error.status, error.routing.attempts[0].status], [status, status])
         assert(!JSON.stringify([error.message, error.routing]).includes('secret'), 'no foreign words')
       }
     },
     'a HybridError passes as it is, with the trace': async () => {
       const thrown = new HybridError('UNAVAILABLE', 'gone', { code: 'OFFLINE', retryAfterMs: 5 })
-      const model = defineModel({ name: 'm', generate: () => { throw thrown } })
+      const model = defineModel({
+        name: 'm',
+        generate: () => {
+          throw thrown
+        },
+      })
       const error = await rejection(model.generate('x'))
       assert(error === thrown, 'the same object')
       same([error.branch, error.routing.attempts[0].message], ['m', 'gone'])
       const again = await rejection(model.generate('x'))
-      assert(again !== thrown && again.cause === thrown && again.code === 'OFFLINE' && again.retryAfterMs === 5, 'a copy, for its trace is another')
+      assert(
+        again !== thrown && again.cause === thrown && again.code === 'OFFLINE' && again.retryAfterMs === 5,
+        'a copy, for its trace is another',
+      )
     },
     'nonsense from a model is INTERNAL': async () => {
       for (const reply of [undefined, null, 7, { message: {} }]) {
-        same((await rejection(defineModel({ name: 'm', generate: async () => reply }).generate('x'))).status, 'INTERNAL', String(reply))
+        same(
+          (await rejection(defineModel({ name: 'm', generate: async () => reply }).generate('x'))).status,
+          'INTERNAL',
+          String(reply),
+        )
       }
-      const sends = defineModel({ name: 'm', generate: async (_, { sendChunk }) => { sendChunk(7); return 'x' } })
+      const sends = defineModel({
+        name: 'm',
+        generate: async (_, { sendChunk }) => {
+          sendChunk(7)
+          return 'x'
+        },
+      })
       same((await rejection(sends.generate('x'))).status, 'INTERNAL')
     },
     'a late chunk is not heard': async () => {
       let late
-      const model = defineModel({ name: 'm', generate: async (_, { sendChunk }) => { late = sendChunk; return 'done' } })
+      const model = defineModel({
+        name: 'm',
+        generate: async (_, { sendChunk }) => {
+          late = sendChunk
+          return 'done'
+        },
+      })
       const stream = model.generateStream('x')
       await stream.response
       late('late')
@@ -172,8 +256,14 @@ export function scenarios({ defineModel, HybridError }) {
       const { signal } = new AbortController()
       let listeners = 0
       const [add, remove] = [signal.addEventListener.bind(signal), signal.removeEventListener.bind(signal)]
-      signal.addEventListener = (...args) => { listeners++; add(...args) }
-      signal.removeEventListener = (...args) => { listeners--; remove(...args) }
+      signal.addEventListener = (...args) => {
+        listeners++
+        add(...args)
+      }
+      signal.removeEventListener = (...args) => {
+        listeners--
+        remove(...args)
+      }
       await speaks().generate('x', { signal })
       await rejection(speaks([], { error: new Error('x') }).generate('x', { signal }))
       same(listeners, 0)
@@ -181,16 +271,31 @@ export function scenarios({ defineModel, HybridError }) {
     'the context reaches the model untouched': async () => {
       const context = { user: { id: 1 } }
       let seen
-      await defineModel({ name: 'm', generate: async (_, run) => { seen = run.context; return '' } }).generate('x', { context })
+      await defineModel({
+        name: 'm',
+        generate: async (_, run) => {
+          seen = run.context
+          return ''
+        },
+      }).generate('x', { context })
       assert(seen === context, 'the same object')
     },
     'JSON is parsed where it was asked for, also half of it': async () => {
-      const stream = speaks(['```json\n{"a": [1, 2', '], "b": "x\\u00', 'e9", "c": tr', 'ue}\n```']).generateStream({ prompt: 'x', output: { format: 'json' } })
+      const stream = speaks(['```json\n{"a": [1, 2', '], "b": "x\\u00', 'e9", "c": tr', 'ue}\n```']).generateStream({
+        prompt: 'x',
+        output: { format: 'json' },
+      })
       const seen = []
       for await (const chunk of stream) seen.push(chunk.output)
       same(seen, [{ a: [1, 2] }, { a: [1, 2], b: 'x' }, { a: [1, 2], b: 'xé' }, { a: [1, 2], b: 'xé', c: true }])
       same((await stream.response).output, { a: [1, 2], b: 'xé', c: true })
-      same([(await speaks(['{}']).generate('x')).output ?? null, (await speaks(['no']).generate({ prompt: 'x', output: { schema: {} } })).output ?? null], [null, null])
+      same(
+        [
+          (await speaks(['{}']).generate('x')).output ?? null,
+          (await speaks(['no']).generate({ prompt: 'x', output: { schema: {} } })).output ?? null,
+        ],
+        [null, null],
+      )
     },
     'reasoning and tool requests are told apart': async () => {
       const content = [{ reasoning: 'hm' }, { text: 'ok' }, { toolRequest: { name: 'f', input: 1 } }]
@@ -198,10 +303,13 @@ export function scenarios({ defineModel, HybridError }) {
       same([response.text, response.reasoning, response.toolRequests], ['ok', 'hm', [{ name: 'f', input: 1 }]])
     },
     'a model may call itself': async () => {
-      const model = defineModel({ name: 'm', generate: async ({ messages }) => {
-        const { text } = messages[0].content[0]
-        return text.length === 0 ? '.' : text[0] + (await model.generate(text.slice(1))).text
-      } })
+      const model = defineModel({
+        name: 'm',
+        generate: async ({ messages }) => {
+          const { text } = messages[0].content[0]
+          return text.length === 0 ? '.' : text[0] + (await model.generate(text.slice(1))).text
+        },
+      })
       same((await model.generate('abc')).text, 'abc.')
     },
     'a hanging model holds nothing up after abort': async () => {

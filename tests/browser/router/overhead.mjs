@@ -14,20 +14,36 @@ async function timed(model) {
 
 /** Medians in milliseconds to the first chunk and microseconds for each later one: direct, routed, and the difference. */
 export async function overhead({ defineModel, FallbackStrategy, hybridModelOnDeviceCloud, kCloud, kOnDevice }) {
-  const branch = defineModel({ name: 'b', generate: async (_, { sendChunk }) => {
-    for (let at = 0; at < CHUNKS; at++) {
-      await undefined
-      sendChunk('a few words of an answer ')
-    }
-    return {}
-  } })
-  const routed = hybridModelOnDeviceCloud({ onDevice: branch, cloud: branch, strategy: new FallbackStrategy([kOnDevice, kCloud]) })
+  const branch = defineModel({
+    name: 'b',
+    generate: async (_, { sendChunk }) => {
+      for (let at = 0; at < CHUNKS; at++) {
+        await undefined
+        sendChunk('a few words of an answer ')
+      }
+      return {}
+    },
+  })
+  const routed = hybridModelOnDeviceCloud({
+    onDevice: branch,
+    cloud: branch,
+    strategy: new FallbackStrategy([kOnDevice, kCloud]),
+  })
   const rows = { direct: [], routed: [] }
   for (let round = 0; round < ROUNDS; round++) {
     // In turn, so that whatever else the machine does falls on both.
-    for (const [name, model] of [['direct', branch], ['routed', routed]]) rows[name].push(await timed(model))
+    for (const [name, model] of [
+      ['direct', branch],
+      ['routed', routed],
+    ])
+      rows[name].push(await timed(model))
   }
   // The first rounds are the compiler's.
   const of = (name, what) => median(rows[name].slice(ROUNDS / 3).map((row) => row[what]))
-  return { firstMs: of('routed', 'first') - of('direct', 'first'), eachUs: of('routed', 'each') - of('direct', 'each'), directFirstMs: of('direct', 'first'), directEachUs: of('direct', 'each') }
+  return {
+    firstMs: of('routed', 'first') - of('direct', 'first'),
+    eachUs: of('routed', 'each') - of('direct', 'each'),
+    directFirstMs: of('direct', 'first'),
+    directEachUs: of('direct', 'each'),
+  }
 }

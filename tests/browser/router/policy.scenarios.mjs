@@ -3,21 +3,41 @@
 import { assert, fake, read, rejection, same, turn } from './fakes.mjs'
 
 export function scenarios(hybridge) {
-  const { cascadeModel, confidenceCascade, defineModel, FallbackStrategy, HybridError, hybridModel, hybridModelOnDeviceCloud, kCloud, kOnDevice, PrivacyStrategy, FirstMatch } = hybridge
+  const {
+    cascadeModel,
+    confidenceCascade,
+    defineModel,
+    FallbackStrategy,
+    HybridError,
+    hybridModel,
+    hybridModelOnDeviceCloud,
+    kCloud,
+    kOnDevice,
+    PrivacyStrategy,
+    FirstMatch,
+  } = hybridge
   const order = new FallbackStrategy([kOnDevice, kCloud])
   const down = (more) => new HybridError('UNAVAILABLE', 'down', more)
   const pair = (device, cloud, more = {}) => {
     const [onDevice, inCloud] = [fake(defineModel, 'd', device), fake(defineModel, 'c', cloud)]
-    return { ai: hybridModelOnDeviceCloud({ onDevice, cloud: inCloud, strategy: order, ...more }), device: onDevice.seen, cloud: inCloud.seen }
+    return {
+      ai: hybridModelOnDeviceCloud({ onDevice, cloud: inCloud, strategy: order, ...more }),
+      device: onDevice.seen,
+      cloud: inCloud.seen,
+    }
   }
-  const story = ({ attempts }) => attempts.map(({ branch, outcome, status }) => [branch, outcome, status].filter(Boolean).join(' ')).join(', ')
+  const story = ({ attempts }) =>
+    attempts.map(({ branch, outcome, status }) => [branch, outcome, status].filter(Boolean).join(' ')).join(', ')
 
   return {
     'a first token that is late moves on, and the branch is stopped': async () => {
       const { ai, device } = pair({ hang: true }, { chunks: ['hi'] }, { policy: { firstTokenTimeoutMs: 10 } })
       const stream = ai.generateStream('x')
       same((await read(stream)).texts, ['hi'])
-      same([story((await stream.response).routing), device.stopped], ['onDevice failed DEADLINE_EXCEEDED, cloud answered', 1])
+      same(
+        [story((await stream.response).routing), device.stopped],
+        ['onDevice failed DEADLINE_EXCEEDED, cloud answered', 1],
+      )
     },
     'silence in the middle is an error': async () => {
       const { ai, cloud } = pair({ chunks: ['a'], hang: true }, { text: 'x' }, { policy: { idleTimeoutMs: 10 } })
@@ -25,7 +45,11 @@ export function scenarios(hybridge) {
       same([texts, error.status, cloud.calls], [['a'], 'DEADLINE_EXCEEDED', 0])
     },
     'a deadline in a month is not now': async () => {
-      const { ai } = pair({ chunks: ['a', 'b'] }, { text: 'x' }, { policy: { totalTimeoutMs: 2 ** 32, idleTimeoutMs: 2 ** 31 } })
+      const { ai } = pair(
+        { chunks: ['a', 'b'] },
+        { text: 'x' },
+        { policy: { totalTimeoutMs: 2 ** 32, idleTimeoutMs: 2 ** 31 } },
+      )
       same((await read(ai.generateStream('x'))).texts, ['a', 'b'])
     },
     'a total deadline of one branch': async () => {
@@ -41,10 +65,18 @@ export function scenarios(hybridge) {
     'fallbackOn decides': async () => {
       const missing = { error: new HybridError('NOT_FOUND', 'no model') }
       same((await pair(missing, { text: 'hi' }, { policy: { fallbackOn: ['NOT_FOUND'] } }).ai.generate('x')).text, 'hi')
-      same((await rejection(pair({ error: down() }, { text: 'hi' }, { policy: { fallbackOn: [] } }).ai.generate('x'))).status, 'UNAVAILABLE')
+      same(
+        (await rejection(pair({ error: down() }, { text: 'hi' }, { policy: { fallbackOn: [] } }).ai.generate('x')))
+          .status,
+        'UNAVAILABLE',
+      )
     },
     'a breaker opens, is told, and is gone past': async () => {
-      const { ai, device } = pair({ error: down() }, { text: 'hi' }, { policy: { breaker: { failures: 1, cooldownMs: 60_000 } } })
+      const { ai, device } = pair(
+        { error: down() },
+        { text: 'hi' },
+        { policy: { breaker: { failures: 1, cooldownMs: 60_000 } } },
+      )
       await ai.generate('x')
       const { state, failuresInRow, openUntil } = ai.health().onDevice
       assert(state === 'open' && failuresInRow === 1 && openUntil > Date.now() + 50_000, JSON.stringify(ai.health()))
@@ -59,22 +91,45 @@ export function scenarios(hybridge) {
       }
     },
     'an order whose branches are all left alone says why': async () => {
-      const { ai } = pair({ error: down({ retryAfterMs: 60_000 }) }, { error: down({ retryAfterMs: 30_000, code: 'QUOTA_EXCEEDED' }) })
+      const { ai } = pair(
+        { error: down({ retryAfterMs: 60_000 }) },
+        { error: down({ retryAfterMs: 30_000, code: 'QUOTA_EXCEEDED' }) },
+      )
       await rejection(ai.generate('x'))
       const error = await rejection(ai.generate('x'))
       assert(error.status === 'UNAVAILABLE' && error.retryAfterMs > 50_000, JSON.stringify(error))
       same(story(error.routing), 'onDevice skipped UNAVAILABLE, cloud skipped UNAVAILABLE')
     },
     'usage and confidence are in the trace': async () => {
-      const { ai } = pair({ chunks: ['a', 'b'], logprobs: [[-1], [-3]], reply: { usage: { inputTokens: 5, outputTokens: 2 } } }, {})
+      const { ai } = pair(
+        { chunks: ['a', 'b'], logprobs: [[-1], [-3]], reply: { usage: { inputTokens: 5, outputTokens: 2 } } },
+        {},
+      )
       const { routing, confidence } = await ai.generateStream('x').response
-      same([routing.attempts[0].usage, confidence], [{ inputTokens: 5, outputTokens: 2 }, { tokens: 2, meanLogprob: -2, minLogprob: -3, p10Logprob: -3 }])
+      same(
+        [routing.attempts[0].usage, confidence],
+        [
+          { inputTokens: 5, outputTokens: 2 },
+          { tokens: 2, meanLogprob: -2, minLogprob: -3, p10Logprob: -3 },
+        ],
+      )
     },
     'accept: the last one stands, and one who streams gets it whole': async () => {
-      for (const [good, expected] of [[['d'], 'd'], [['c'], 'c'], [[], 'c']]) {
+      for (const [good, expected] of [
+        [['d'], 'd'],
+        [['c'], 'c'],
+        [[], 'c'],
+      ]) {
         const [small, large] = [fake(defineModel, 's', { chunks: ['d'] }), fake(defineModel, 'l', { chunks: ['c'] })]
         const asked = []
-        const ai = cascadeModel({ branches: { small, large }, order: ['small', 'large'], accept: async ({ text, branch, routing }) => { asked.push([text, branch, routing.attempts.length]); return good.includes(text) } })
+        const ai = cascadeModel({
+          branches: { small, large },
+          order: ['small', 'large'],
+          accept: async ({ text, branch, routing }) => {
+            asked.push([text, branch, routing.attempts.length])
+            return good.includes(text)
+          },
+        })
         same((await ai.generate('x')).text, expected)
         same(await read(ai.generateStream('x')), { texts: [expected] })
         same([asked, small.seen.streaming], [Array(2).fill(['d', 'small', 1]), [false, false]])
@@ -82,13 +137,23 @@ export function scenarios(hybridge) {
     },
     'accept that throws goes to the caller as it is': async () => {
       const mine = new Error('mine')
-      const ai = cascadeModel({ branches: { a: fake(defineModel, 'a', { text: 'a' }), b: fake(defineModel, 'b', { text: 'b' }) }, order: ['a', 'b'], accept: () => { throw mine } })
+      const ai = cascadeModel({
+        branches: { a: fake(defineModel, 'a', { text: 'a' }), b: fake(defineModel, 'b', { text: 'b' }) },
+        order: ['a', 'b'],
+        accept: () => {
+          throw mine
+        },
+      })
       assert((await rejection(ai.generate('x'))) === mine, 'the same object')
       assert((await read(ai.generateStream('x'))).error === mine, 'the same object in the loop')
     },
     'accept that returns nonsense is the caller’s mistake': async () => {
       for (const nonsense of [undefined, 1, 'yes', null]) {
-        const ai = cascadeModel({ branches: { a: fake(defineModel, 'a', { text: 'a' }), b: fake(defineModel, 'b', { text: 'b' }) }, order: ['a', 'b'], accept: () => nonsense })
+        const ai = cascadeModel({
+          branches: { a: fake(defineModel, 'a', { text: 'a' }), b: fake(defineModel, 'b', { text: 'b' }) },
+          order: ['a', 'b'],
+          accept: () => nonsense,
+        })
         same((await rejection(ai.generate('x'))).status, 'INVALID_ARGUMENT')
       }
     },
@@ -96,20 +161,45 @@ export function scenarios(hybridge) {
       const a = fake(defineModel, 'a', {})
       const accept = () => true
       for (const make of [
-        () => hybridModel({ branches: {}, strategy: order }), () => hybridModel({ branches: { a: {} }, strategy: order }), () => hybridModel({ branches: { a } }), () => hybridModel({ branches: { a }, strategy: {} }),
-        () => hybridModel({ branches: { a }, strategy: order, onTrace: 1 }), () => hybridModel({ branches: { a }, strategy: order, policy: { fallbackOn: ['SOMETIMES'] } }), () => hybridModel({ branches: { a }, strategy: order, policy: { idleTimeoutMs: -1 } }), () => hybridModel({ branches: { a }, strategy: order, branchPolicies: { a: { breaker: { failures: 1 } } } }), () => hybridModel({ branches: { a }, strategy: order, branchPolicies: { b: {} } }), () => hybridModelOnDeviceCloud({ onDevice: a, strategy: order }),
-        () => cascadeModel({ branches: {}, order: ['a'], accept }), () => cascadeModel({ branches: { a }, order: [], accept }), () => cascadeModel({ branches: { a }, order: ['b'], accept }), () => cascadeModel({ branches: { a }, order: ['a'] }),
-        () => confidenceCascade({ onDevice: a, cloud: a }), () => confidenceCascade({ onDevice: a, cloud: a, threshold: -1, holdTokens: 0 }), () => confidenceCascade({ onDevice: a, cloud: a, threshold: -1, score: 'max' }),
+        () => hybridModel({ branches: {}, strategy: order }),
+        () => hybridModel({ branches: { a: {} }, strategy: order }),
+        () => hybridModel({ branches: { a } }),
+        () => hybridModel({ branches: { a }, strategy: {} }),
+        () => hybridModel({ branches: { a }, strategy: order, onTrace: 1 }),
+        () => hybridModel({ branches: { a }, strategy: order, policy: { fallbackOn: ['SOMETIMES'] } }),
+        () => hybridModel({ branches: { a }, strategy: order, policy: { idleTimeoutMs: -1 } }),
+        () => hybridModel({ branches: { a }, strategy: order, branchPolicies: { a: { breaker: { failures: 1 } } } }),
+        () => hybridModel({ branches: { a }, strategy: order, branchPolicies: { b: {} } }),
+        () => hybridModelOnDeviceCloud({ onDevice: a, strategy: order }),
+        () => cascadeModel({ branches: {}, order: ['a'], accept }),
+        () => cascadeModel({ branches: { a }, order: [], accept }),
+        () => cascadeModel({ branches: { a }, order: ['b'], accept }),
+        () => cascadeModel({ branches: { a }, order: ['a'] }),
+        () => confidenceCascade({ onDevice: a, cloud: a }),
+        () => confidenceCascade({ onDevice: a, cloud: a, threshold: -1, holdTokens: 0 }),
+        () => confidenceCascade({ onDevice: a, cloud: a, threshold: -1, score: 'max' }),
       ]) {
         let thrown
-        try { make() } catch (error) { thrown = error }
+        try {
+          make()
+        } catch (error) {
+          thrown = error
+        }
         same(thrown?.status, 'INVALID_ARGUMENT', String(make))
       }
     },
     'confidence: the unsure are never seen, the sure flow': async () => {
-      for (const [logprob, texts, trace] of [[-0.1, ['a', 'b', 'c', 'd'], 'onDevice answered'], [-5, ['C'], 'onDevice rejected, cloud answered']]) {
+      for (const [logprob, texts, trace] of [
+        [-0.1, ['a', 'b', 'c', 'd'], 'onDevice answered'],
+        [-5, ['C'], 'onDevice rejected, cloud answered'],
+      ]) {
         const onDevice = fake(defineModel, 'd', { chunks: ['a', 'b', 'c', 'd'], logprobs: Array(4).fill([logprob]) })
-        const ai = confidenceCascade({ onDevice, cloud: fake(defineModel, 'c', { chunks: ['C'] }), threshold: -1, holdTokens: 2 })
+        const ai = confidenceCascade({
+          onDevice,
+          cloud: fake(defineModel, 'c', { chunks: ['C'] }),
+          threshold: -1,
+          holdTokens: 2,
+        })
         const stream = ai.generateStream('x')
         same((await read(stream)).texts, texts)
         same(story((await stream.response).routing), trace)
@@ -122,15 +212,27 @@ export function scenarios(hybridge) {
       same(await read(ai.generateStream('x')), { texts: ['a'] })
     },
     'confidence: nothing reported is taken as sure, and told': async () => {
-      const ai = confidenceCascade({ onDevice: fake(defineModel, 'd', { chunks: ['a'] }), cloud: fake(defineModel, 'c', {}), threshold: -1 })
+      const ai = confidenceCascade({
+        onDevice: fake(defineModel, 'd', { chunks: ['a'] }),
+        cloud: fake(defineModel, 'c', {}),
+        threshold: -1,
+      })
       const response = await ai.generateStream('x').response
-      assert(response.branch === 'onDevice' && response.routing.attempts[0].message.includes('taken as sure'), JSON.stringify(response.routing))
+      assert(
+        response.branch === 'onDevice' && response.routing.attempts[0].message.includes('taken as sure'),
+        JSON.stringify(response.routing),
+      )
     },
     'no fallback, hedge or breaker leaves the constraint': async () => {
       const onDevice = fake(defineModel, 'd', { error: down({ retryAfterMs: 60_000 }) })
       const cloud = fake(defineModel, 'c', { text: 'leaked' })
       const strategy = new FirstMatch([new PrivacyStrategy(), order])
-      const ai = hybridModelOnDeviceCloud({ onDevice, cloud, strategy, policy: { hedgeAfterMs: 1, breaker: { failures: 1, cooldownMs: 60_000 } } })
+      const ai = hybridModelOnDeviceCloud({
+        onDevice,
+        cloud,
+        strategy,
+        policy: { hedgeAfterMs: 1, breaker: { failures: 1, cooldownMs: 60_000 } },
+      })
       for (let at = 0; at < 3; at++) {
         const error = await rejection(ai.generate('write to ann@example.org'))
         same([error.status, error.routing.allow, cloud.seen.calls], ['UNAVAILABLE', ['onDevice'], 0])
@@ -139,32 +241,72 @@ export function scenarios(hybridge) {
     },
     'options of one branch go to no other': async () => {
       const { ai, device, cloud } = pair({ error: down() }, { text: 'hi' })
-      await ai.generate({ prompt: 'x', config: { temperature: 1, branches: { onDevice: { minP: 0.1 }, cloud: { thinkingConfig: { budget: 1 }, temperature: 2 } } } })
-      same([device.requests[0].config, cloud.requests[0].config], [{ temperature: 1, minP: 0.1 }, { temperature: 2, thinkingConfig: { budget: 1 } }])
+      await ai.generate({
+        prompt: 'x',
+        config: {
+          temperature: 1,
+          branches: { onDevice: { minP: 0.1 }, cloud: { thinkingConfig: { budget: 1 }, temperature: 2 } },
+        },
+      })
+      same(
+        [device.requests[0].config, cloud.requests[0].config],
+        [
+          { temperature: 1, minP: 0.1 },
+          { temperature: 2, thinkingConfig: { budget: 1 } },
+        ],
+      )
     },
     'thinking commits only where it was asked for': async () => {
       const thinks = { chunks: [[{ reasoning: 'hm' }]], error: down() }
       same((await read(pair(thinks, { chunks: ['b'] }).ai.generateStream('x'))).texts, ['b'])
-      const asked = await read(pair(thinks, { chunks: ['b'] }).ai.generateStream({ prompt: 'x', config: { includeReasoning: true } }))
+      const asked = await read(
+        pair(thinks, { chunks: ['b'] }).ai.generateStream({ prompt: 'x', config: { includeReasoning: true } }),
+      )
       same([asked.texts, asked.error.status], [[''], 'UNAVAILABLE'])
     },
     'hybrids nest, and their traces with them': async () => {
       const inner = pair({ error: down() }, { text: 'deep', info: { inferenceSource: 'in_cloud' } })
-      const outer = hybridModel({ branches: { first: fake(defineModel, 'f', { error: down() }), second: inner.ai }, strategy: new FallbackStrategy(['first', 'second']) })
+      const outer = hybridModel({
+        branches: { first: fake(defineModel, 'f', { error: down() }), second: inner.ai },
+        strategy: new FallbackStrategy(['first', 'second']),
+      })
       const stream = outer.generateStream('x')
       const chunks = []
       for await (const { text, branch } of stream) chunks.push([text, branch])
       const { branch, inferenceSource, routing } = await stream.response
-      same([chunks, branch, inferenceSource, story(routing), story(routing.attempts[1].routing)], [[['deep', 'second']], 'second', 'in_cloud', 'first failed UNAVAILABLE, second answered', 'onDevice failed UNAVAILABLE, cloud answered'])
-      const failing = hybridModel({ branches: { only: pair({ error: down() }, { error: down() }).ai }, strategy: new FallbackStrategy(['only']) })
+      same(
+        [chunks, branch, inferenceSource, story(routing), story(routing.attempts[1].routing)],
+        [
+          [['deep', 'second']],
+          'second',
+          'in_cloud',
+          'first failed UNAVAILABLE, second answered',
+          'onDevice failed UNAVAILABLE, cloud answered',
+        ],
+      )
+      const failing = hybridModel({
+        branches: { only: pair({ error: down() }, { error: down() }).ai },
+        strategy: new FallbackStrategy(['only']),
+      })
       const error = await rejection(failing.generate('x'))
-      same([error.branch, story(error.routing), story(error.routing.attempts[0].routing)], ['only', 'only failed UNAVAILABLE', 'onDevice failed UNAVAILABLE, cloud failed UNAVAILABLE'])
+      same(
+        [error.branch, story(error.routing), story(error.routing.attempts[0].routing)],
+        ['only', 'only failed UNAVAILABLE', 'onDevice failed UNAVAILABLE, cloud failed UNAVAILABLE'],
+      )
     },
     'no word of prompt, answer or key is in a trace': async () => {
       const traces = []
-      const { ai } = pair({ error: Object.assign(new Error('PROMPT key=SECRET'), { status: 'UNAVAILABLE' }) }, { chunks: ['ANSWER'] }, { onTrace: (trace) => traces.push(trace) })
+      const { ai } = pair(
+        { error: Object.assign(new Error('PROMPT key=SECRET'), { status: 'UNAVAILABLE' }) },
+        { chunks: ['ANSWER'] },
+        { onTrace: (trace) => traces.push(trace) },
+      )
       await ai.generateStream('PROMPT', { context: { key: 'SECRET' } }).response
-      const failing = pair({ error: new Error('PROMPT SECRET') }, { error: 'PROMPT SECRET' }, { onTrace: (trace) => traces.push(trace) })
+      const failing = pair(
+        { error: new Error('PROMPT SECRET') },
+        { error: 'PROMPT SECRET' },
+        { onTrace: (trace) => traces.push(trace) },
+      )
       const error = await rejection(failing.ai.generate('PROMPT'))
       const told = JSON.stringify([traces, ai.health(), error.message, error.routing])
       assert(traces.length === 2 && !/PROMPT|ANSWER|SECRET/.test(told), told)

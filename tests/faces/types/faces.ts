@@ -24,12 +24,17 @@ export const provider: ProviderV4 = hybridgeProvider({ models: { model }, embedd
 export const text: Promise<{ text: string }> = generateText({ model: hybridgeProvider(model)('m'), prompt: 'x' })
 export const vectors = embedMany({ model: aiSdkEmbeddingModel(embedder), values: ['a'] })
 export const agent = new ToolLoopAgent({ model: aiSdkModel(gemma) })
-export const status: 'unavailable' | 'downloadable' | 'downloading' | 'ready' | 'failed' = downloadStore(gemma).getSnapshot().status
+export const status: 'unavailable' | 'downloadable' | 'downloading' | 'ready' | 'failed' =
+  downloadStore(gemma).getSnapshot().status
 
-export const official = new OpenAI({ apiKey: 'none', fetch: openAIFetch({ models: { model }, embedders: { embedder }, responses }) })
+export const official = new OpenAI({
+  apiKey: 'none',
+  fetch: openAIFetch({ models: { model }, embedders: { embedder }, responses }),
+})
 const client = openAIClient(model)
 export async function chat(): Promise<string | null | undefined> {
-  for await (const { choices } of await client.chat.completions.create({ model: 'm', messages: [], stream: true })) return choices[0]?.delta.content
+  for await (const { choices } of await client.chat.completions.create({ model: 'm', messages: [], stream: true }))
+    return choices[0]?.delta.content
   return (await client.chat.completions.create({ model: 'm', messages: [] })).choices[0]?.message.content
 }
 
@@ -43,7 +48,10 @@ export const sent = withTelemetry(model, { sink: otlpExporter({ url: 'http://loc
 // The browser's own types describe the face too.
 export const Class: Pick<typeof LanguageModel, 'availability'> = promptApi(model)
 export async function prompted(): Promise<string> {
-  const session: Pick<LanguageModel, 'prompt' | 'append' | 'measureContextUsage' | 'promptStreaming' | 'contextUsage' | 'contextWindow' | 'destroy'> = await promptApi(model, { download: gemma }).create({ initialPrompts: [{ role: 'system', content: 'x' }] })
+  const session: Pick<
+    LanguageModel,
+    'prompt' | 'append' | 'measureContextUsage' | 'promptStreaming' | 'contextUsage' | 'contextWindow' | 'destroy'
+  > = await promptApi(model, { download: gemma }).create({ initialPrompts: [{ role: 'system', content: 'x' }] })
   return await session.prompt('x')
 }
 export const remove: () => void = installPromptApi(model, { force: true })

@@ -15,7 +15,17 @@ import { HybridError, invalid } from '../border/errors.js'
 import { jsonSchemaOf, type Schema } from '../border/schema.js'
 import { readRequest } from '../border/request.js'
 import { CallerFault, cancelled } from '../border/thrown.js'
-import type { GenerateOptions, GenerateRequest, GenerateResponse, JsonSchema, Message, Model, Part, ToolDefinition, Usage } from '../types.js'
+import type {
+  GenerateOptions,
+  GenerateRequest,
+  GenerateResponse,
+  JsonSchema,
+  Message,
+  Model,
+  Part,
+  ToolDefinition,
+  Usage,
+} from '../types.js'
 
 /** What a tool's function receives beside the arguments. */
 export interface ToolCallContext {
@@ -39,7 +49,11 @@ export interface ExecutableTool {
   timeoutMs?: number
 }
 
-export interface ToolCall { readonly name: string; readonly input?: unknown; readonly ref?: string }
+export interface ToolCall {
+  readonly name: string
+  readonly input?: unknown
+  readonly ref?: string
+}
 
 /** What happens in a run, in order. */
 export type ToolEvent =
@@ -66,7 +80,10 @@ export type ToolRun = {
   /** All steps together. */
   readonly usage: Usage
   readonly steps: number
-} & ({ readonly status: 'done'; readonly response: GenerateResponse } | { readonly status: 'paused'; readonly paused: PausedRun; readonly response?: GenerateResponse })
+} & (
+  | { readonly status: 'done'; readonly response: GenerateResponse }
+  | { readonly status: 'paused'; readonly paused: PausedRun; readonly response?: GenerateResponse }
+)
 
 export interface ToolStream extends AsyncIterable<ToolEvent> {
   readonly events: AsyncIterable<ToolEvent>
@@ -85,7 +102,11 @@ export interface StreamToolsOptions extends GenerateOptions {
   /** How many calls of one step run at the same time. Default 4. */
   parallel?: number
   /** Ends the run after a step, with that step's response. */
-  stopWhen?: (state: { step: number; response: GenerateResponse; messages: readonly Message[] }) => boolean | Promise<boolean>
+  stopWhen?: (state: {
+    step: number
+    response: GenerateResponse
+    messages: readonly Message[]
+  }) => boolean | Promise<boolean>
   /** A run that was paused, with the person's decisions by `ref` (or by name, where a call has no ref). */
   resume?: PausedRun
   approvals?: Readonly<Record<string, boolean | { approved: boolean; reason?: string }>>
@@ -111,12 +132,19 @@ export function streamTools(options: StreamToolsOptions): ToolStream {
   const work = new AbortController()
   const feed = new Feed<ToolEvent>(() => work.abort(new DOMException('the loop was left', 'AbortError')))
   const result = follow(options.signal, work, (signal) => loop({ ...options, signal }, (event) => feed.push(event)))
-  result.then(() => feed.close(), (error: unknown) => feed.fail(error))
+  result.then(
+    () => feed.close(),
+    (error: unknown) => feed.fail(error),
+  )
   return { events: feed, result, [Symbol.asyncIterator]: () => feed[Symbol.asyncIterator]() }
 }
 
 /** Runs `act` with a signal that also follows the caller's. */
-export async function follow<T>(caller: AbortSignal | undefined, work: AbortController, act: (signal: AbortSignal) => Promise<T>): Promise<T> {
+export async function follow<T>(
+  caller: AbortSignal | undefined,
+  work: AbortController,
+  act: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
   const onAbort = (): void => work.abort(caller?.reason)
   if (caller?.aborted === true) onAbort()
   else caller?.addEventListener('abort', onAbort, { once: true })
@@ -135,11 +163,25 @@ type Turn = GenerateRequest & { messages: Message[] }
 type LoopOptions = StreamToolsOptions & { signal: AbortSignal }
 
 async function loop(options: LoopOptions, report: (event: ToolEvent) => void): Promise<ToolRun> {
-  const { model, tools, resume, stopWhen, maxSteps = usualSteps, parallel = usualParallel, approvals: _, request: asked, ...rest } = options
+  const {
+    model,
+    tools,
+    resume,
+    stopWhen,
+    maxSteps = usualSteps,
+    parallel = usualParallel,
+    approvals: _,
+    request: asked,
+    ...rest
+  } = options
   positive(maxSteps, 'maxSteps')
   positive(parallel, 'parallel')
   const checked = toolsArgument(tools)
-  const request = await readRequest(resume === undefined ? (asked ?? '') : { ...(typeof asked === 'object' ? withoutMessages(asked) : {}), messages: pausedArgument(resume).messages })
+  const request = await readRequest(
+    resume === undefined
+      ? (asked ?? '')
+      : { ...(typeof asked === 'object' ? withoutMessages(asked) : {}), messages: pausedArgument(resume).messages },
+  )
   const declared = [...request.tools.filter(({ name }) => !Object.hasOwn(checked, name)), ...definitionsOf(checked)]
   let next: Turn = { ...request, tools: declared }
   let usage: Usage = resume?.usage ?? {}
@@ -156,24 +198,46 @@ async function loop(options: LoopOptions, report: (event: ToolEvent) => void): P
     const messages = [...next.messages, response.message]
     report({ type: 'step', step, response })
     const calls = response.toolRequests
-    const isOver = calls.length === 0 || calls.some(({ name }) => !Object.hasOwn(checked, name)) || (await stops(stopWhen, { step, response, messages }))
+    const isOver =
+      calls.length === 0 ||
+      calls.some(({ name }) => !Object.hasOwn(checked, name)) ||
+      (await stops(stopWhen, { step, response, messages }))
     if (isOver) return { status: 'done', response, messages, usage, steps: step + 1 }
-    if (step >= maxSteps) throw new HybridError('ABORTED', `the model still calls tools after ${maxSteps} steps; raise maxSteps or narrow the task`, { code: 'TOOL_TURNS_EXCEEDED' })
+    if (step >= maxSteps)
+      throw new HybridError(
+        'ABORTED',
+        `the model still calls tools after ${maxSteps} steps; raise maxSteps or narrow the task`,
+        { code: 'TOOL_TURNS_EXCEEDED' },
+      )
     for (const call of calls) report({ type: 'toolCall', step, call })
-    const done = await execute(calls.map((call) => ({ call })), { ...options, tools: checked, declared, parallel, step, report })
+    const done = await execute(
+      calls.map((call) => ({ call })),
+      { ...options, tools: checked, declared, parallel, step, report },
+    )
     if (done.waiting) return { ...paused({ ...next, messages }, done.calls, step, usage), response }
     // A model that was required to call has called.
     const { toolChoice, ...free } = next
-    next = { ...free, ...(toolChoice === 'none' || toolChoice === 'auto' ? { toolChoice } : {}), messages: [...messages, resultsOf(done.calls)] }
+    next = {
+      ...free,
+      ...(toolChoice === 'none' || toolChoice === 'auto' ? { toolChoice } : {}),
+      messages: [...messages, resultsOf(done.calls)],
+    }
   }
 }
 
-async function generate(model: Model, request: GenerateRequest, options: GenerateOptions, step: number, report: (event: ToolEvent) => void): Promise<GenerateResponse> {
+async function generate(
+  model: Model,
+  request: GenerateRequest,
+  options: GenerateOptions,
+  step: number,
+  report: (event: ToolEvent) => void,
+): Promise<GenerateResponse> {
   const answer = model.generateStream(request, options)
   for await (const { content, branch } of answer.stream) {
     for (const part of content) {
       if ('text' in part && part.text !== '') report({ type: 'text', step, text: part.text, branch })
-      else if ('reasoning' in part && part.reasoning !== '') report({ type: 'reasoning', step, text: part.reasoning, branch })
+      else if ('reasoning' in part && part.reasoning !== '')
+        report({ type: 'reasoning', step, text: part.reasoning, branch })
     }
   }
   return await answer.response
@@ -182,12 +246,23 @@ async function generate(model: Model, request: GenerateRequest, options: Generat
 type Pending = PausedRun['calls'][number]
 
 /** A tool whose schema is JSON Schema. */
-interface CheckedTool extends ExecutableTool { inputSchema?: JsonSchema }
+interface CheckedTool extends ExecutableTool {
+  inputSchema?: JsonSchema
+}
 
-interface Execution extends LoopOptions { tools: Record<string, CheckedTool>; declared: readonly ToolDefinition[]; parallel: number; step: number; report: (event: ToolEvent) => void }
+interface Execution extends LoopOptions {
+  tools: Record<string, CheckedTool>
+  declared: readonly ToolDefinition[]
+  parallel: number
+  step: number
+  report: (event: ToolEvent) => void
+}
 
 /** Runs what may run. Calls that wait for a person are left without a result. */
-async function execute(pending: readonly Pending[], execution: Execution): Promise<{ calls: Pending[]; waiting: boolean }> {
+async function execute(
+  pending: readonly Pending[],
+  execution: Execution,
+): Promise<{ calls: Pending[]; waiting: boolean }> {
   const { signal, parallel, report, step } = execution
   const calls: Pending[] = [...pending]
   let at = 0
@@ -203,9 +278,15 @@ async function execute(pending: readonly Pending[], execution: Execution): Promi
         report({ type: 'approval', step, call })
         continue
       }
-      const { output, isError } = verdict === 'allowed' ? await runTool(call, execution, siblings.signal) : { output: { error: verdict.refused }, isError: true }
+      const { output, isError } =
+        verdict === 'allowed'
+          ? await runTool(call, execution, siblings.signal)
+          : { output: { error: verdict.refused }, isError: true }
       report({ type: 'toolResult', step, call, output, isError })
-      calls[index] = { call, result: { toolResponse: { name: call.name, output, ...(call.ref === undefined ? {} : { ref: call.ref }) } } }
+      calls[index] = {
+        call,
+        result: { toolResponse: { name: call.name, output, ...(call.ref === undefined ? {} : { ref: call.ref }) } },
+      }
     }
   }
   try {
@@ -217,36 +298,59 @@ async function execute(pending: readonly Pending[], execution: Execution): Promi
   return { calls, waiting: calls.some(({ waits }) => waits === true) }
 }
 
-async function approvalOf(call: ToolCall, { tools, approvals = {}, context = {}, signal }: Execution): Promise<'allowed' | 'waits' | { refused: string }> {
+async function approvalOf(
+  call: ToolCall,
+  { tools, approvals = {}, context = {}, signal }: Execution,
+): Promise<'allowed' | 'waits' | { refused: string }> {
   const { needsApproval = false } = tools[call.name] ?? {}
   const key = call.ref ?? call.name
   const decision = Object.hasOwn(approvals, key) ? approvals[key] : undefined
   if (decision !== undefined) {
     const { approved, reason } = typeof decision === 'boolean' ? { approved: decision, reason: undefined } : decision
-    return approved ? 'allowed' : { refused: `the person declined this call${reason === undefined ? '' : `: ${reason}`}` }
+    return approved
+      ? 'allowed'
+      : { refused: `the person declined this call${reason === undefined ? '' : `: ${reason}`}` }
   }
-  const needs = typeof needsApproval === 'function' ? await asCaller(async () => needsApproval(call.input, { ...call, signal, context })) : needsApproval
+  const needs =
+    typeof needsApproval === 'function'
+      ? await asCaller(async () => needsApproval(call.input, { ...call, signal, context }))
+      : needsApproval
   return needs === true ? 'waits' : 'allowed'
 }
 
 /** The result of one call. Whatever goes wrong becomes an error that the model can read. */
-async function runTool(call: ToolCall, { tools, declared, context = {}, signal }: Execution, siblings: AbortSignal): Promise<{ output: unknown; isError: boolean }> {
+async function runTool(
+  call: ToolCall,
+  { tools, declared, context = {}, signal }: Execution,
+  siblings: AbortSignal,
+): Promise<{ output: unknown; isError: boolean }> {
   const tool = tools[call.name]
   const schema = declared.find(({ name }) => name === call.name)?.inputSchema
   const mismatch = schema === undefined ? undefined : await mismatchOf(schema, call.input ?? {})
-  if (mismatch !== undefined) return failure(`the arguments are wrong${mismatch.path === '' ? '' : ` at ${mismatch.path}`}: expected ${mismatch.expected}`)
+  if (mismatch !== undefined)
+    return failure(
+      `the arguments are wrong${mismatch.path === '' ? '' : ` at ${mismatch.path}`}: expected ${mismatch.expected}`,
+    )
   const timeoutMs = tool?.timeoutMs ?? usualTimeoutMs
   const work = new AbortController()
   const stop = (): void => work.abort(signal.aborted ? signal.reason : siblings.reason)
   for (const it of [signal, siblings]) it.addEventListener('abort', stop, { once: true })
-  const timer = setTimeout(() => work.abort(new DOMException(`the tool took longer than ${timeoutMs} ms`, 'TimeoutError')), timeoutMs)
+  const timer = setTimeout(
+    () => work.abort(new DOMException(`the tool took longer than ${timeoutMs} ms`, 'TimeoutError')),
+    timeoutMs,
+  )
   try {
-    const output = await unlessAborted((async () => tool?.execute(call.input, { ...call, signal: work.signal, context }))(), work.signal)
+    const output = await unlessAborted(
+      (async () => tool?.execute(call.input, { ...call, signal: work.signal, context }))(),
+      work.signal,
+    )
     return { output: plain(output), isError: false }
   } catch (thrown) {
     if (signal.aborted || siblings.aborted) throw cancelled(signal.reason)
     if (work.signal.aborted) return failure(`the tool took longer than ${timeoutMs} ms`)
-    return failure(`the tool failed: ${thrown instanceof Error ? thrown.message : 'it threw something that is not an Error'}`)
+    return failure(
+      `the tool failed: ${thrown instanceof Error ? thrown.message : 'it threw something that is not an Error'}`,
+    )
   } finally {
     clearTimeout(timer)
     for (const it of [signal, siblings]) it.removeEventListener('abort', stop)
@@ -276,7 +380,10 @@ async function asCaller<T>(ask: () => Promise<T>): Promise<T> {
   }
 }
 
-async function stops(stopWhen: StreamToolsOptions['stopWhen'], state: Parameters<NonNullable<StreamToolsOptions['stopWhen']>>[0]): Promise<boolean> {
+async function stops(
+  stopWhen: StreamToolsOptions['stopWhen'],
+  state: Parameters<NonNullable<StreamToolsOptions['stopWhen']>>[0],
+): Promise<boolean> {
   return stopWhen !== undefined && (await asCaller(async () => stopWhen(state))) === true
 }
 
@@ -300,11 +407,19 @@ export function addUsage(one: Usage, other: Usage): Usage {
 
 /** Tools as they are described to a model. */
 function definitionsOf(tools: Readonly<Record<string, CheckedTool>>): ToolDefinition[] {
-  return Object.entries(tools).map(([name, { description, inputSchema }]) => ({ name, description, ...(inputSchema === undefined ? {} : { inputSchema }) }))
+  return Object.entries(tools).map(([name, { description, inputSchema }]) => ({
+    name,
+    description,
+    ...(inputSchema === undefined ? {} : { inputSchema }),
+  }))
 }
 
 function generateOptions({ context, window, allow }: GenerateOptions): GenerateOptions {
-  return { ...(context === undefined ? {} : { context }), ...(window === undefined ? {} : { window }), ...(allow === undefined ? {} : { allow }) }
+  return {
+    ...(context === undefined ? {} : { context }),
+    ...(window === undefined ? {} : { window }),
+    ...(allow === undefined ? {} : { allow }),
+  }
 }
 
 function withoutMessages({ messages, prompt, system, ...rest }: GenerateRequest): GenerateRequest {
@@ -317,9 +432,14 @@ function toolsArgument(tools: unknown): Record<string, CheckedTool> {
   for (const [name, tool] of Object.entries(tools as Record<string, ExecutableTool>)) {
     if (typeof tool?.execute !== 'function') throw invalid(`tools.${name} needs an \`execute\` function`)
     if (typeof tool.description !== 'string') throw invalid(`tools.${name} needs a description`)
-    if (tool.timeoutMs !== undefined && !(tool.timeoutMs > 0 && Number.isFinite(tool.timeoutMs))) throw invalid(`tools.${name}.timeoutMs must be a positive number`)
+    if (tool.timeoutMs !== undefined && !(tool.timeoutMs > 0 && Number.isFinite(tool.timeoutMs)))
+      throw invalid(`tools.${name}.timeoutMs must be a positive number`)
     const { inputSchema, ...rest } = tool
-    fixed[name] = { ...rest, execute: (input, call) => tool.execute(input, call), ...(inputSchema === undefined ? {} : { inputSchema: jsonSchemaOf(inputSchema, `tools.${name}.inputSchema`) }) }
+    fixed[name] = {
+      ...rest,
+      execute: (input, call) => tool.execute(input, call),
+      ...(inputSchema === undefined ? {} : { inputSchema: jsonSchemaOf(inputSchema, `tools.${name}.inputSchema`) }),
+    }
   }
   return fixed
 }
@@ -335,5 +455,6 @@ function pausedArgument(run: PausedRun): PausedRun {
 }
 
 function positive(value: unknown, name: string): void {
-  if (!Number.isSafeInteger(value) || (value as number) < 1) throw invalid(`\`${name}\` must be a positive whole number, found ${String(value)}`)
+  if (!Number.isSafeInteger(value) || (value as number) < 1)
+    throw invalid(`\`${name}\` must be a positive whole number, found ${String(value)}`)
 }

@@ -8,7 +8,21 @@ import type { InferSchema, Schema } from '../border/schema.js'
 import { CallerFault, fromThrown, withRouting } from '../border/thrown.js'
 import { chat } from '../chat/chat.js'
 import { Fitter } from '../chat/window.js'
-import type { Attempt, Chat, ChatOptions, CloudModel, GenerateChunk, GenerateOptions, GenerateRequest, GenerateResponse, GenerateStream, JsonSchema, Model, ModelInfo, RoutingTrace } from '../types.js'
+import type {
+  Attempt,
+  Chat,
+  ChatOptions,
+  CloudModel,
+  GenerateChunk,
+  GenerateOptions,
+  GenerateRequest,
+  GenerateResponse,
+  GenerateStream,
+  JsonSchema,
+  Model,
+  ModelInfo,
+  RoutingTrace,
+} from '../types.js'
 import { outputErrorOf } from './output.js'
 import { Chunk, Response, textOf } from './response.js'
 import { enforceContract, throughFace, type Generate, type Runner, type RunOptions } from './runner.js'
@@ -41,7 +55,10 @@ export function defineModel(definition: ModelDefinition): RunnableModel {
   if (typeof definition.name !== 'string' || definition.name === '') throw invalid('a model needs a name')
   const { name, info = {} } = definition
   if (!isObject(info)) throw invalid(`\`info\` must be an object, found ${kindOf(info)}`)
-  return new RunnableModel(infoOf(name, info), enforceContract((request, run) => definition.generate(request, run)))
+  return new RunnableModel(
+    infoOf(name, info),
+    enforceContract((request, run) => definition.generate(request, run)),
+  )
 }
 
 /** Everything that a model's info leaves out is assumed to work; a model that cannot do it fails. */
@@ -82,21 +99,35 @@ export class RunnableModel implements Model {
   }
 
   // Properties and not methods, so that a model can be spread and its functions passed around.
-  readonly generate = async <const S extends Schema = JsonSchema>(request: string | GenerateRequest<S>, options?: GenerateOptions): Promise<GenerateResponse<InferSchema<S>>> =>
+  readonly generate = async <const S extends Schema = JsonSchema>(
+    request: string | GenerateRequest<S>,
+    options?: GenerateOptions,
+  ): Promise<GenerateResponse<InferSchema<S>>> =>
     (await this.#launch(request, options, new AbortController(), undefined)) as GenerateResponse<InferSchema<S>>
 
-  readonly generateStream = <const S extends Schema = JsonSchema>(request: string | GenerateRequest<S>, options?: GenerateOptions): GenerateStream<InferSchema<S>> => {
+  readonly generateStream = <const S extends Schema = JsonSchema>(
+    request: string | GenerateRequest<S>,
+    options?: GenerateOptions,
+  ): GenerateStream<InferSchema<S>> => {
     const work = new AbortController()
     const feed = new Feed<GenerateChunk>(() => work.abort(new DOMException('the loop was left', 'AbortError')))
     const response = this.#launch(request, options, work, feed)
-    response.then(() => feed.close(), (error: unknown) => feed.fail(error))
+    response.then(
+      () => feed.close(),
+      (error: unknown) => feed.fail(error),
+    )
     return streamOf(feed, response) as GenerateStream<InferSchema<S>>
   }
 
   readonly chat = (options?: ChatOptions): Chat => chat(this, options)
 
   /** One request from the caller's side. The work starts at once, like `fetch`, whether or not the stream is read. */
-  async #launch(request: string | GenerateRequest, options: GenerateOptions | undefined, work: AbortController, feed: Feed<GenerateChunk> | undefined): Promise<GenerateResponse> {
+  async #launch(
+    request: string | GenerateRequest,
+    options: GenerateOptions | undefined,
+    work: AbortController,
+    feed: Feed<GenerateChunk> | undefined,
+  ): Promise<GenerateResponse> {
     const { info } = this
     const startedAtMs = now()
     let firstTokenMs: number | undefined
@@ -125,9 +156,22 @@ export class RunnableModel implements Model {
         firstTokenMs ??= now() - startedAtMs
         feed.push(new Chunk({ index: index++, content, logprobs, branch, textSoFar: json ? textSoFar : undefined }))
       }
-      const answer = await this.#runner(normalised, { streaming: feed !== undefined, sendChunk, signal: work.signal, ...passed })
+      const answer = await this.#runner(normalised, {
+        streaming: feed !== undefined,
+        sendChunk,
+        signal: work.signal,
+        ...passed,
+      })
       const { branch = info.name, inferenceSource = info.inferenceSource, usage, confidence, device, window } = answer
-      const routing = answer.routing ?? traced({ outcome: 'answered', usage, ...(confidence === undefined ? {} : { confidence }), ...(device === undefined ? {} : { device }), ...(window === undefined ? {} : { window }) })
+      const routing =
+        answer.routing ??
+        traced({
+          outcome: 'answered',
+          usage,
+          ...(confidence === undefined ? {} : { confidence }),
+          ...(device === undefined ? {} : { device }),
+          ...(window === undefined ? {} : { window }),
+        })
       const latencyMs = now() - startedAtMs
       const outputError = await outputErrorOf(normalised, answer)
       return new Response(answer, { latencyMs, branch, inferenceSource, routing, json, outputError })
@@ -136,7 +180,11 @@ export class RunnableModel implements Model {
       const error = fromThrown(thrown)
       if (this.#routes && error.routing !== undefined) throw error
       const { status, message } = error
-      throw withRouting(error, info.name, traced({ outcome: work.signal.aborted ? 'stopped' : 'failed', status, message }))
+      throw withRouting(
+        error,
+        info.name,
+        traced({ outcome: work.signal.aborted ? 'stopped' : 'failed', status, message }),
+      )
     } finally {
       caller?.removeEventListener('abort', onAbort)
     }
@@ -149,7 +197,8 @@ function fitted(model: Model, runner: Runner): Runner {
     const { window, fitter = new Fitter(), signal } = run
     if (window === undefined) return await runner(request, run)
     const { countTokens } = model as Partial<CloudModel>
-    const counter = countTokens === undefined ? {} : { countTokens: (it: ModelRequest) => countTokens.call(model, it, { signal }) }
+    const counter =
+      countTokens === undefined ? {} : { countTokens: (it: ModelRequest) => countTokens.call(model, it, { signal }) }
     const { request: shorter, report } = await fitter.fit(request, window, { info: model.info, ...counter }, signal)
     const answer = await runner(shorter, run)
     return report === undefined ? answer : { ...answer, window: report }

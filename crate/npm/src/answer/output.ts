@@ -13,12 +13,19 @@ import type { JsonSchema } from '../types.js'
  * What is wrong with an answer that was to be JSON; nothing where it is right, or where none was given: a blocked answer, a call of tools.
  * It never fails a request: the answer is the caller's to judge, and a cascade's.
  */
-export async function outputErrorOf(request: ModelRequest, { message, finishReason }: Answer): Promise<HybridError | undefined> {
-  if (!wantsJson(request) || finishReason === 'blocked' || message.content.some((part) => 'toolRequest' in part)) return undefined
+export async function outputErrorOf(
+  request: ModelRequest,
+  { message, finishReason }: Answer,
+): Promise<HybridError | undefined> {
+  if (!wantsJson(request) || finishReason === 'blocked' || message.content.some((part) => 'toolRequest' in part))
+    return undefined
   const value = parseJson(textOf(message.content))
   if (value === undefined) {
     const isCut = finishReason === 'length'
-    return mismatch({ path: '', expected: isCut ? 'JSON, but it was cut off at `maxOutputTokens`' : 'JSON' }, isCut ? 'OUTPUT_INCOMPLETE' : 'OUTPUT_MISMATCH')
+    return mismatch(
+      { path: '', expected: isCut ? 'JSON, but it was cut off at `maxOutputTokens`' : 'JSON' },
+      isCut ? 'OUTPUT_INCOMPLETE' : 'OUTPUT_MISMATCH',
+    )
   }
   const schema = request.output?.schema
   if (schema === undefined) return undefined
@@ -46,11 +53,17 @@ export async function mismatchOf(schema: JsonSchema, value: unknown): Promise<Mi
 }
 
 /** Where an answer is not what its schema asks for. `path` is a JSON pointer; an undeclared name shows as `*`. */
-interface Mismatch { path: string; expected: string }
+interface Mismatch {
+  path: string
+  expected: string
+}
 
 function mismatch(cause: Mismatch, code: string): HybridError {
   const place = cause.path === '' ? '' : ` at ${cause.path}`
-  return new HybridError('INTERNAL', `the answer does not satisfy its schema${place}: expected ${cause.expected}`, { code, cause })
+  return new HybridError('INTERNAL', `the answer does not satisfy its schema${place}: expected ${cause.expected}`, {
+    code,
+    cause,
+  })
 }
 
 /** Whether a character has a Unicode property, such as `\p{Lu}`; nothing where the property is unknown, which then asserts nothing. */

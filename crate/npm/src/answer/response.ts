@@ -3,7 +3,17 @@
 import type { HybridError } from '../border/errors.js'
 import type { Answer } from '../border/replies.js'
 import { parseJson, parsePartialJson } from './partial-json.js'
-import type { Confidence, FinishReason, GenerateChunk, GenerateResponse, Message, ModelInfo, Part, RoutingTrace, Usage } from '../types.js'
+import type {
+  Confidence,
+  FinishReason,
+  GenerateChunk,
+  GenerateResponse,
+  Message,
+  ModelInfo,
+  Part,
+  RoutingTrace,
+  Usage,
+} from '../types.js'
 
 /** Whether something would be seen of it: empty text and empty thinking say nothing. */
 export function saysSomething(part: Part): boolean {
@@ -31,7 +41,17 @@ export class Response implements GenerateResponse {
   declare readonly outputError?: HybridError
   readonly #json: boolean
 
-  constructor(answer: Answer, details: { latencyMs: number; branch: string; inferenceSource: ModelInfo['inferenceSource']; routing: RoutingTrace; json: boolean; outputError?: HybridError | undefined }) {
+  constructor(
+    answer: Answer,
+    details: {
+      latencyMs: number
+      branch: string
+      inferenceSource: ModelInfo['inferenceSource']
+      routing: RoutingTrace
+      json: boolean
+      outputError?: HybridError | undefined
+    },
+  ) {
     this.message = answer.message
     this.finishReason = answer.finishReason
     if (answer.finishMessage !== undefined) this.finishMessage = answer.finishMessage
@@ -74,7 +94,13 @@ export class Chunk implements GenerateChunk {
   readonly #textSoFar: string | undefined
 
   /** `textSoFar` ends with this chunk's text, and is given where JSON was asked for. */
-  constructor(details: { index: number; content: Part[]; logprobs?: readonly number[] | undefined; branch: string; textSoFar: string | undefined }) {
+  constructor(details: {
+    index: number
+    content: Part[]
+    logprobs?: readonly number[] | undefined
+    branch: string
+    textSoFar: string | undefined
+  }) {
     this.index = details.index
     this.content = details.content
     if (details.logprobs !== undefined) this.logprobs = details.logprobs

@@ -5,7 +5,15 @@ import { HybridError, invalid } from '../border/errors.js'
 import { isObject, kindOf, optionsArgument } from '../border/json.js'
 import { readOptions, readRequest } from '../border/request.js'
 import { cancelled } from '../border/thrown.js'
-import type { GenerateOptions, GenerateRequest, GenerateResponse, Message, Model, Part, ToolDefinition } from '../types.js'
+import type {
+  GenerateOptions,
+  GenerateRequest,
+  GenerateResponse,
+  Message,
+  Model,
+  Part,
+  ToolDefinition,
+} from '../types.js'
 import { mismatchOf } from './output.js'
 import type { Tool, ToolCallInfo } from './tool.js'
 
@@ -47,8 +55,16 @@ const defaultTurns = 5
  * })
  */
 export async function runTools(description: RunToolsOptions): Promise<GenerateResponse> {
-  const { model, request, tools, maxTurns = defaultTurns, onTurn, ...options } = optionsArgument(description, 'runTools')
-  if (!Number.isSafeInteger(maxTurns) || maxTurns < 1) throw invalid(`\`maxTurns\` must be a positive whole number, found ${maxTurns}`)
+  const {
+    model,
+    request,
+    tools,
+    maxTurns = defaultTurns,
+    onTurn,
+    ...options
+  } = optionsArgument(description, 'runTools')
+  if (!Number.isSafeInteger(maxTurns) || maxTurns < 1)
+    throw invalid(`\`maxTurns\` must be a positive whole number, found ${maxTurns}`)
   if (typeof model?.generate !== 'function') throw invalid('`model` must be a model; make one with defineModel()')
   if (!isObject(tools)) throw invalid(`\`tools\` must be an object of functions by name, found ${kindOf(tools)}`)
   const own: ToolDefinition[] = []
@@ -57,7 +73,11 @@ export async function runTools(description: RunToolsOptions): Promise<GenerateRe
     if (typeof run === 'function') functions[name] = run
     else if (typeof run?.execute === 'function') {
       functions[name] = (input, call) => run.execute(input, call)
-      own.push({ name, description: run.description, ...(run.inputSchema === undefined ? {} : { inputSchema: run.inputSchema }) })
+      own.push({
+        name,
+        description: run.description,
+        ...(run.inputSchema === undefined ? {} : { inputSchema: run.inputSchema }),
+      })
     } else throw invalid(`\`tools.${name}\` must be a function or a tool(), found ${kindOf(run)}`)
   }
   const { signal } = readOptions(options)
@@ -69,17 +89,29 @@ export async function runTools(description: RunToolsOptions): Promise<GenerateRe
     onTurn?.(response)
     const calls = response.toolRequests
     if (calls.length === 0 || calls.some(({ name }) => !Object.hasOwn(functions, name))) return response
-    if (turn === maxTurns) throw new HybridError('ABORTED', `the model still calls tools after ${maxTurns} turns`, { code: 'TOOL_TURNS_EXCEEDED' })
+    if (turn === maxTurns)
+      throw new HybridError('ABORTED', `the model still calls tools after ${maxTurns} turns`, {
+        code: 'TOOL_TURNS_EXCEEDED',
+      })
     const content = await answers(calls, functions, declared, signal)
     const results: Message = { role: 'tool', content }
     // It was required to call and has called.
     const { toolChoice, ...free } = next
-    next = { ...free, ...(toolChoice === undefined || toolChoice === 'required' ? {} : { toolChoice }), messages: [...(next.messages ?? []), response.message, results] }
+    next = {
+      ...free,
+      ...(toolChoice === undefined || toolChoice === 'required' ? {} : { toolChoice }),
+      messages: [...(next.messages ?? []), response.message, results],
+    }
   }
 }
 
 /** Runs the calls of one turn. The first that throws, or the caller's abort, ends all of them. */
-async function answers(calls: GenerateResponse['toolRequests'], tools: Readonly<Record<string, ToolFunction>>, declared: readonly ToolDefinition[], caller: AbortSignal | undefined): Promise<Part[]> {
+async function answers(
+  calls: GenerateResponse['toolRequests'],
+  tools: Readonly<Record<string, ToolFunction>>,
+  declared: readonly ToolDefinition[],
+  caller: AbortSignal | undefined,
+): Promise<Part[]> {
   const work = new AbortController()
   const onAbort = (): void => work.abort(caller?.reason)
   if (caller?.aborted === true) throw cancelled(caller.reason)
@@ -94,11 +126,21 @@ async function answers(calls: GenerateResponse['toolRequests'], tools: Readonly<
   }
 }
 
-async function answer({ name, input, ref }: GenerateResponse['toolRequests'][number], tools: Readonly<Record<string, ToolFunction>>, declared: readonly ToolDefinition[], signal: AbortSignal): Promise<Part> {
+async function answer(
+  { name, input, ref }: GenerateResponse['toolRequests'][number],
+  tools: Readonly<Record<string, ToolFunction>>,
+  declared: readonly ToolDefinition[],
+  signal: AbortSignal,
+): Promise<Part> {
   const known = ref === undefined ? {} : { ref }
   const schema = declared.find((tool) => tool.name === name)?.inputSchema
   const mismatch = schema === undefined ? undefined : await mismatchOf(schema, input ?? {})
   if (signal.aborted) throw cancelled(signal.reason)
-  const output = mismatch === undefined ? await tools[name]?.(input, { name, ...known, signal }) : { error: `the arguments are wrong${mismatch.path === '' ? '' : ` at ${mismatch.path}`}: expected ${mismatch.expected}` }
+  const output =
+    mismatch === undefined
+      ? await tools[name]?.(input, { name, ...known, signal })
+      : {
+          error: `the arguments are wrong${mismatch.path === '' ? '' : ` at ${mismatch.path}`}: expected ${mismatch.expected}`,
+        }
   return { toolResponse: { name, output: output ?? null, ...known } }
 }

@@ -41,7 +41,9 @@ export type Generate = (request: ModelRequest, run: RunOptions) => Promise<Reply
 export type Runner = (request: ModelRequest, run: RunOptions) => Promise<Answer>
 
 /** Adds abort handling, checks of what comes back, error mapping and single-chunk streaming to a model's function. */
-export function enforceContract(generate: (request: ModelRequest, run: RunOptions) => Promise<Reply | Answer> | Reply): Runner {
+export function enforceContract(
+  generate: (request: ModelRequest, run: RunOptions) => Promise<Reply | Answer> | Reply,
+): Runner {
   return async (request, run) => {
     const { signal } = run
     if (signal.aborted) throw cancelled(signal.reason)
@@ -83,7 +85,13 @@ export function enforceContract(generate: (request: ModelRequest, run: RunOption
 /** Runs a model of another make through its public face. */
 export function throughFace(model: Model): Runner {
   return enforceContract(async ({ messages, config, tools, toolChoice, output }, run) => {
-    const request = { messages, config, tools, ...(toolChoice === undefined ? {} : { toolChoice }), ...(output === undefined ? {} : { output }) }
+    const request = {
+      messages,
+      config,
+      tools,
+      ...(toolChoice === undefined ? {} : { toolChoice }),
+      ...(output === undefined ? {} : { output }),
+    }
     const options = { signal: run.signal, ...passedOn(run) }
     if (!run.streaming) return await model.generate(request, options)
     const { stream, response } = model.generateStream(request, options)

@@ -33,7 +33,11 @@ export class Feed<T> implements AsyncIterable<T> {
   }
 
   [Symbol.asyncIterator](): AsyncIterator<T, undefined, undefined> {
-    const calls: Array<{ at: number; resolve: (result: IteratorResult<T, undefined>) => void; reject: (error: unknown) => void }> = []
+    const calls: Array<{
+      at: number
+      resolve: (result: IteratorResult<T, undefined>) => void
+      reject: (error: unknown) => void
+    }> = []
     let asked = 0
     let isLeft = false
     const done = { done: true, value: undefined } as const
@@ -90,7 +94,8 @@ export function streamOf(feed: Feed<GenerateChunk>, response: Promise<GenerateRe
   }
   // Browsers of 2024 lack the symbol. Leaving the block stops the work, as leaving a loop does.
   const dispose = (Symbol as { asyncDispose?: symbol }).asyncDispose
-  if (dispose !== undefined) Object.defineProperty(stream, dispose, { value: async () => void (await feed[Symbol.asyncIterator]().return?.()) })
+  if (dispose !== undefined)
+    Object.defineProperty(stream, dispose, { value: async () => void (await feed[Symbol.asyncIterator]().return?.()) })
   return stream
 }
 

@@ -6,7 +6,11 @@ import { jsonSchemaOf, type InferSchema, type Schema } from '../border/schema.js
 import type { JsonSchema } from '../types.js'
 
 /** What a tool's function receives beside the arguments. */
-export interface ToolCallInfo { readonly name: string; readonly ref?: string; readonly signal: AbortSignal }
+export interface ToolCallInfo {
+  readonly name: string
+  readonly ref?: string
+  readonly signal: AbortSignal
+}
 
 /** A tool that can be run. */
 export interface Tool<Input = unknown, Output = unknown> {
@@ -26,12 +30,31 @@ export interface Tool<Input = unknown, Output = unknown> {
  * })
  * const { text } = await runTools({ model: ai, request: { prompt: 'Is it raining in Bonn?' }, tools: { weather } })
  */
-export function tool<const S extends Schema, Output>(definition: { description: string; inputSchema: S; execute: (input: InferSchema<S>, call: ToolCallInfo) => Output }): Tool<InferSchema<S>, Output>
-export function tool<Output>(definition: { description: string; execute: (input: unknown, call: ToolCallInfo) => Output }): Tool<unknown, Output>
-export function tool(definition: { description: string; inputSchema?: Schema; execute: (input: never, call: ToolCallInfo) => unknown }): Tool {
+export function tool<const S extends Schema, Output>(definition: {
+  description: string
+  inputSchema: S
+  execute: (input: InferSchema<S>, call: ToolCallInfo) => Output
+}): Tool<InferSchema<S>, Output>
+export function tool<Output>(definition: {
+  description: string
+  execute: (input: unknown, call: ToolCallInfo) => Output
+}): Tool<unknown, Output>
+export function tool(definition: {
+  description: string
+  inputSchema?: Schema
+  execute: (input: never, call: ToolCallInfo) => unknown
+}): Tool {
   const { description, inputSchema, execute } = optionsArgument(definition, 'tool')
-  if (typeof description !== 'string') throw invalid(`a tool's \`description\` must be a string, found ${kindOf(description)}`)
+  if (typeof description !== 'string')
+    throw invalid(`a tool's \`description\` must be a string, found ${kindOf(description)}`)
   if (typeof execute !== 'function') throw invalid(`a tool's \`execute\` must be a function, found ${kindOf(execute)}`)
-  const schema = inputSchema === undefined ? {} : { inputSchema: plainObject(jsonSchemaOf(inputSchema, 'inputSchema'), (problem) => invalid(`\`inputSchema\` ${problem}`)) }
+  const schema =
+    inputSchema === undefined
+      ? {}
+      : {
+          inputSchema: plainObject(jsonSchemaOf(inputSchema, 'inputSchema'), (problem) =>
+            invalid(`\`inputSchema\` ${problem}`),
+          ),
+        }
   return { description, ...schema, execute: execute as Tool['execute'] }
 }

@@ -11,14 +11,26 @@ import { RunnableModel } from './model.js'
 import type { Runner } from './runner.js'
 
 /** What a hook receives beside the request. */
-export interface HookContext { readonly model: string; readonly streaming: boolean; readonly signal: AbortSignal; readonly context: Record<string, unknown> }
+export interface HookContext {
+  readonly model: string
+  readonly streaming: boolean
+  readonly signal: AbortSignal
+  readonly context: Record<string, unknown>
+}
 
 /** Hooks of `wrapModel`. Each may return nothing to leave things as they are. What one throws is thrown to the caller, and causes no fallback. */
 export interface ModelHooks {
   /** Before the model: returns another request to run, or `{ reply }` to answer without running the model. */
-  onRequest?(request: ModelRequest, context: HookContext): GenerateRequest | { reply: Reply } | void | Promise<GenerateRequest | { reply: Reply } | void>
+  onRequest?(
+    request: ModelRequest,
+    context: HookContext,
+  ): GenerateRequest | { reply: Reply } | void | Promise<GenerateRequest | { reply: Reply } | void>
   /** After the model: returns another reply. Chunks that were streamed are not taken back. */
-  onResponse?(reply: Exclude<Reply, string>, request: ModelRequest, context: HookContext): Reply | void | Promise<Reply | void>
+  onResponse?(
+    reply: Exclude<Reply, string>,
+    request: ModelRequest,
+    context: HookContext,
+  ): Reply | void | Promise<Reply | void>
   /** For each chunk, before it is shown: returns other content; `[]` drops it. */
   onChunk?(content: Part[], request: ModelRequest, context: HookContext): string | Part[] | void
 }
@@ -34,15 +46,18 @@ export interface ModelHooks {
  * })
  */
 export function wrapModel<M extends Model>(model: M, hooks: ModelHooks): M {
-  if (typeof model?.generate !== 'function' || typeof model.generateStream !== 'function') throw invalid('wrapModel needs a model; make one with defineModel()')
+  if (typeof model?.generate !== 'function' || typeof model.generateStream !== 'function')
+    throw invalid('wrapModel needs a model; make one with defineModel()')
   if (!isObject(hooks)) throw invalid(`wrapModel needs an object of hooks, found ${kindOf(hooks)}`)
   for (const name of ['onRequest', 'onResponse', 'onChunk'] as const) {
-    if (hooks[name] !== undefined && typeof hooks[name] !== 'function') throw invalid(`\`${name}\` must be a function, found ${kindOf(hooks[name])}`)
+    if (hooks[name] !== undefined && typeof hooks[name] !== 'function')
+      throw invalid(`\`${name}\` must be a function, found ${kindOf(hooks[name])}`)
   }
   const wrapped = RunnableModel.around(model, (runner) => hooked(model.name, runner, hooks))
   const { generate, generateStream, ...rest } = Object.getOwnPropertyDescriptors(model) as PropertyDescriptorMap
   // Getters such as `state` stay getters of the model.
-  for (const [key, descriptor] of Object.entries(rest)) if (!Object.hasOwn(wrapped, key)) Object.defineProperty(wrapped, key, descriptor)
+  for (const [key, descriptor] of Object.entries(rest))
+    if (!Object.hasOwn(wrapped, key)) Object.defineProperty(wrapped, key, descriptor)
   return wrapped as Model as M
 }
 
@@ -74,14 +89,22 @@ function hooked(model: string, runner: Runner, hooks: ModelHooks): Runner {
           reject(new CallerFault(thrown))
           work.abort(new DOMException('a hook failed', 'AbortError'))
         }
-        runner(request, { ...run, signal: work.signal, sendChunk: (content, details) => sendChunk(content, details, fail) }).then(resolve, reject)
+        runner(request, {
+          ...run,
+          signal: work.signal,
+          sendChunk: (content, details) => sendChunk(content, details, fail),
+        }).then(resolve, reject)
       })
       return await after(answer)
     } finally {
       signal.removeEventListener('abort', onAbort)
     }
 
-    function sendChunk(content: string | Part[], details: ChunkDetails | undefined, fail: (thrown: unknown) => void): void {
+    function sendChunk(
+      content: string | Part[],
+      details: ChunkDetails | undefined,
+      fail: (thrown: unknown) => void,
+    ): void {
       try {
         const other = hooks.onChunk?.(cloned(content as Part[]), asked, context)
         const parts = other === undefined ? content : readChunk(other)
@@ -95,7 +118,11 @@ function hooked(model: string, runner: Runner, hooks: ModelHooks): Runner {
       const { branch, inferenceSource, routing, ...reply } = answer
       const other = await called(() => hooks.onResponse?.({ ...reply, message: cloned(reply.message) }, asked, context))
       if (other === undefined) return answer
-      const places = { ...(branch === undefined ? {} : { branch }), ...(inferenceSource === undefined ? {} : { inferenceSource }), ...(routing === undefined ? {} : { routing }) }
+      const places = {
+        ...(branch === undefined ? {} : { branch }),
+        ...(inferenceSource === undefined ? {} : { inferenceSource }),
+        ...(routing === undefined ? {} : { routing }),
+      }
       return { ...readReply(other, answer.message.content), ...places }
     }
   }

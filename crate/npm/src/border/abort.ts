@@ -4,7 +4,11 @@ import { invalid, type HybridError } from './errors.js'
 import { cancelled } from './thrown.js'
 
 /** What a promise resolves to, or CANCELLED (or what `toError` makes of the reason) as soon as the signal is aborted. What the promise does later is ignored. */
-export function unlessAborted<T>(work: PromiseLike<T> | T, signal: AbortSignal | undefined, toError: (reason: unknown) => HybridError = cancelled): Promise<T> {
+export function unlessAborted<T>(
+  work: PromiseLike<T> | T,
+  signal: AbortSignal | undefined,
+  toError: (reason: unknown) => HybridError = cancelled,
+): Promise<T> {
   return new Promise((resolve, reject) => {
     const onAbort = (): void => reject(toError(signal?.reason))
     const done = Promise.resolve(work)
@@ -25,6 +29,11 @@ export function sleep(ms: number, signal: AbortSignal): Promise<void> {
 export function signalArgument(value: unknown, what: string): AbortSignal | undefined {
   if (value === undefined) return undefined
   const { aborted, addEventListener, removeEventListener } = (value ?? {}) as Partial<AbortSignal>
-  if (typeof aborted === 'boolean' && typeof addEventListener === 'function' && typeof removeEventListener === 'function') return value as AbortSignal
+  if (
+    typeof aborted === 'boolean' &&
+    typeof addEventListener === 'function' &&
+    typeof removeEventListener === 'function'
+  )
+    return value as AbortSignal
   throw invalid(`\`${what}\` must be an AbortSignal`)
 }

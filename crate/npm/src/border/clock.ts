@@ -7,5 +7,7 @@ export function now(): number {
 
 /** A name for one run. `randomUUID` exists in secure contexts only, and a trace must not depend on that. */
 export function newId(): string {
-  return globalThis.crypto?.randomUUID?.() ?? `${Math.random().toString(16).slice(2)}-${Math.random().toString(16).slice(2)}`
+  return (
+    globalThis.crypto?.randomUUID?.() ?? `${Math.random().toString(16).slice(2)}-${Math.random().toString(16).slice(2)}`
+  )
 }

@@ -10,7 +10,10 @@ interface Adapter {
   limits?: Readonly<Record<string, number | undefined>>
   features?: { has(name: string): boolean }
 }
-interface Battery { level: number; charging: boolean }
+interface Battery {
+  level: number
+  charging: boolean
+}
 interface Host {
   onLine?: boolean
   connection?: { saveData?: boolean; effectiveType?: string }
@@ -25,10 +28,20 @@ const PATIENCE_MS = 2000
 /** How long a missing adapter counts as missing, so that a driver that hangs does not cost every request its patience. */
 const FORGET_MS = 60_000
 
-interface Gpu { readonly facts: DeviceFacts['webgpu']; readonly limits: Readonly<Record<string, number>> }
+interface Gpu {
+  readonly facts: DeviceFacts['webgpu']
+  readonly limits: Readonly<Record<string, number>>
+}
 
 /** What the engine's kernels and a model's buffers are judged against. */
-const limitNames = ['maxBufferSize', 'maxStorageBufferBindingSize', 'maxComputeInvocationsPerWorkgroup', 'maxComputeWorkgroupStorageSize', 'maxStorageBuffersPerShaderStage', 'maxComputeWorkgroupsPerDimension'] as const
+const limitNames = [
+  'maxBufferSize',
+  'maxStorageBufferBindingSize',
+  'maxComputeInvocationsPerWorkgroup',
+  'maxComputeWorkgroupStorageSize',
+  'maxStorageBuffersPerShaderStage',
+  'maxComputeWorkgroupsPerDimension',
+] as const
 
 let gpu: Promise<Gpu> | undefined
 let missingSince: number | undefined
@@ -91,11 +104,15 @@ function factsOf(adapter: Adapter): DeviceFacts['webgpu'] {
   const named = [architecture, device, description].join(' ')
   return {
     available: true,
-    software: (isFallbackAdapter ?? adapter.isFallbackAdapter ?? false) || /swiftshader|llvmpipe|lavapipe|basic render|softpipe/i.test(named),
+    software:
+      (isFallbackAdapter ?? adapter.isFallbackAdapter ?? false) ||
+      /swiftshader|llvmpipe|lavapipe|basic render|softpipe/i.test(named),
     ...(vendor === undefined || vendor === '' ? {} : { vendor }),
     ...(architecture === undefined || architecture === '' ? {} : { architecture }),
     ...(adapter.limits?.maxBufferSize === undefined ? {} : { maxBufferSize: adapter.limits.maxBufferSize }),
-    ...(adapter.limits?.maxStorageBufferBindingSize === undefined ? {} : { maxStorageBufferBindingSize: adapter.limits.maxStorageBufferBindingSize }),
+    ...(adapter.limits?.maxStorageBufferBindingSize === undefined
+      ? {}
+      : { maxStorageBufferBindingSize: adapter.limits.maxStorageBufferBindingSize }),
     shaderF16: adapter.features?.has('shader-f16') ?? false,
     subgroups: adapter.features?.has('subgroups') ?? false,
   }
@@ -105,6 +122,8 @@ function factsOf(adapter: Adapter): DeviceFacts['webgpu'] {
 function inTime<T>(fact: () => Promise<T>, otherwise: T): Promise<T> {
   return new Promise((resolve) => {
     const timer = setTimeout(resolve, PATIENCE_MS, otherwise)
-    fact().then(resolve, () => resolve(otherwise)).finally(() => clearTimeout(timer))
+    fact()
+      .then(resolve, () => resolve(otherwise))
+      .finally(() => clearTimeout(timer))
   })
 }

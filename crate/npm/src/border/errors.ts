@@ -56,7 +56,12 @@ export function invalid(message: string, cause?: unknown): HybridError {
 }
 
 /** An error as Rust sends it: `hybridge_core::Error`. */
-export interface CoreError { status: Status; message: string; code?: string; retryAfterMs?: number }
+export interface CoreError {
+  status: Status
+  message: string
+  code?: string
+  retryAfterMs?: number
+}
 
 /** Controls that reorder the text around them. A service may send them, and a page shows the message. */
 const bidiControls = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g

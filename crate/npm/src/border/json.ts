@@ -14,7 +14,9 @@ export function toJson(value: unknown, what: string): string {
     throw new HybridError('INVALID_ARGUMENT', `${what} has no JSON form`, { cause })
   }
   // Only halves are escaped this way; and only where the backslash is not itself escaped is it an escape.
-  return json?.includes('\\ud') ? json.replace(/(?<!\\)((?:\\\\)*)\\ud[89a-f][0-9a-f]{2}/g, '$1\\ufffd') : (json ?? 'null')
+  return json?.includes('\\ud')
+    ? json.replace(/(?<!\\)((?:\\\\)*)\\ud[89a-f][0-9a-f]{2}/g, '$1\\ufffd')
+    : (json ?? 'null')
 }
 
 /** A text in which each half of a surrogate pair that stands alone is U+FFFD. */
@@ -49,13 +51,16 @@ export function plainCopy(value: unknown, refuse: Refuse): unknown {
     if (typeof value !== 'object') return undefined
     if (depth >= deepest) throw refuse(`is nested too deeply: at most ${deepest} levels are possible`)
     if (open.has(value)) throw refuse('refers to itself')
-    if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) throw refuse('holds binary data, which has no JSON form')
-    if (value instanceof String || value instanceof Number || value instanceof Boolean) return copy(value.valueOf(), key, depth)
+    if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer)
+      throw refuse('holds binary data, which has no JSON form')
+    if (value instanceof String || value instanceof Number || value instanceof Boolean)
+      return copy(value.valueOf(), key, depth)
     open.add(value)
     const { toJSON } = value as { toJSON?: unknown }
     let made: unknown
     if (typeof toJSON === 'function') made = copy(toJSON.call(value, key), key, depth + 1)
-    else if (Array.isArray(value)) made = Array.from(value, (item, index) => copy(item, String(index), depth + 1) ?? null)
+    else if (Array.isArray(value))
+      made = Array.from(value, (item, index) => copy(item, String(index), depth + 1) ?? null)
     else {
       // Not by assignment, which `__proto__` would be taken for.
       made = Object.fromEntries(
@@ -92,7 +97,8 @@ export function isObject(value: unknown): value is Record<string, unknown> {
 
 /** Options that are an object, so that they can be taken apart. */
 export function optionsArgument<T extends object>(options: T, what: string): T {
-  if (!isObject(options)) throw new HybridError('INVALID_ARGUMENT', `${what} needs an object of options, found ${kindOf(options)}`)
+  if (!isObject(options))
+    throw new HybridError('INVALID_ARGUMENT', `${what} needs an object of options, found ${kindOf(options)}`)
   return options
 }
 

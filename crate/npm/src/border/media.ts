@@ -16,11 +16,13 @@ export function pendingMedia(content: unknown, path: string, refuse: RefuseAt): 
   const isWrapped = isObject(content) && !isBlob(content) && !isBitmap(content)
   const { data, contentType } = isWrapped ? content : { data: content, contentType: undefined }
   if (isWrapped && data === undefined) return undefined
-  if (contentType !== undefined && typeof contentType !== 'string') throw refuse(`${path}.contentType`, 'must be a string')
+  if (contentType !== undefined && typeof contentType !== 'string')
+    throw refuse(`${path}.contentType`, 'must be a string')
   const given = contentType === undefined ? {} : { contentType }
   if (isBitmap(data)) return { source: data, path, target: { url: '', contentType: 'image/png' } }
   if (isBlob(data)) {
-    if (data.type === '' && contentType === undefined) throw refuse(path, 'must name its `contentType`: the Blob has no type')
+    if (data.type === '' && contentType === undefined)
+      throw refuse(path, 'must name its `contentType`: the Blob has no type')
     return { source: data, path, target: { url: '', contentType: contentType ?? data.type } }
   }
   if (ArrayBuffer.isView(data) || data instanceof ArrayBuffer) {

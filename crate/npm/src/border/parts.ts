@@ -35,20 +35,29 @@ function readPart(value: unknown, path: string, reader: PartReader): Part {
   })
   const [only, other] = found
   if (only === undefined) throw refuse(path, `must be a part with one of ${kinds.join(', ')}`)
-  if (other !== undefined) throw refuse(path, `must hold one kind of content, found ${found.map(({ kind }) => kind).join(' and ')}`)
+  if (other !== undefined)
+    throw refuse(path, `must hold one kind of content, found ${found.map(({ kind }) => kind).join(' and ')}`)
   const { kind, content } = only
   const metadata = value['metadata'] ?? undefined
   const at = `${path}.${kind}`
   const part = readContent(kind, content, at, reader)
-  return metadata === undefined ? part : { ...part, metadata: plainObject(metadata, (problem) => refuse(`${path}.metadata`, problem)) }
+  return metadata === undefined
+    ? part
+    : { ...part, metadata: plainObject(metadata, (problem) => refuse(`${path}.metadata`, problem)) }
 }
 
-function readContent(kind: (typeof kinds)[number], content: unknown, at: string, { refuse, readText, pending }: PartReader): Part {
+function readContent(
+  kind: (typeof kinds)[number],
+  content: unknown,
+  at: string,
+  { refuse, readText, pending }: PartReader,
+): Part {
   const text = (value: unknown, path: string): string => {
     if (typeof value !== 'string') throw refuse(path, `must be a string, found ${kindOf(value)}`)
     return readText(value)
   }
-  const maybeText = (value: unknown, path: string): string | undefined => (value === undefined || value === null ? undefined : text(value, path))
+  const maybeText = (value: unknown, path: string): string | undefined =>
+    value === undefined || value === null ? undefined : text(value, path)
   const members = (): Record<string, unknown> => {
     if (!isObject(content)) throw refuse(at, `must be an object, found ${kindOf(content)}`)
     return content
@@ -70,11 +79,23 @@ function readContent(kind: (typeof kinds)[number], content: unknown, at: string,
     }
     case 'toolRequest': {
       const { name, input, ref } = members()
-      return { toolRequest: { name: text(name, `${at}.name`), ...optional('input', input, `${at}.input`, refuse), ...reference(maybeText(ref, `${at}.ref`)) } }
+      return {
+        toolRequest: {
+          name: text(name, `${at}.name`),
+          ...optional('input', input, `${at}.input`, refuse),
+          ...reference(maybeText(ref, `${at}.ref`)),
+        },
+      }
     }
     case 'toolResponse': {
       const { name, output, ref } = members()
-      return { toolResponse: { name: text(name, `${at}.name`), ...optional('output', output, `${at}.output`, refuse), ...reference(maybeText(ref, `${at}.ref`)) } }
+      return {
+        toolResponse: {
+          name: text(name, `${at}.name`),
+          ...optional('output', output, `${at}.output`, refuse),
+          ...reference(maybeText(ref, `${at}.ref`)),
+        },
+      }
     }
     case 'data':
       return { data: plainCopy(content, (problem) => refuse(at, problem)) }

@@ -8,7 +8,16 @@ import type { Confidence, FinishReason, Message, ModelInfo, Part, RoutingTrace, 
 /** What a model's function may return. */
 export type Reply =
   | string
-  | { message?: Message; text?: string; finishReason?: FinishReason; finishMessage?: string; usage?: Usage; confidence?: Confidence; raw?: unknown; device?: 'gpu' | 'cpu' }
+  | {
+      message?: Message
+      text?: string
+      finishReason?: FinishReason
+      finishMessage?: string
+      usage?: Usage
+      confidence?: Confidence
+      raw?: unknown
+      device?: 'gpu' | 'cpu'
+    }
 
 /** A complete reply. `branch`, `inferenceSource` and `routing` are set by routers only. */
 export interface Answer {
@@ -33,11 +42,23 @@ export interface ChunkDetails {
   branch?: string
 }
 
-const finishReasons: ReadonlySet<unknown> = new Set<FinishReason>(['stop', 'length', 'blocked', 'interrupted', 'aborted', 'other', 'unknown'])
+const finishReasons: ReadonlySet<unknown> = new Set<FinishReason>([
+  'stop',
+  'length',
+  'blocked',
+  'interrupted',
+  'aborted',
+  'other',
+  'unknown',
+])
 const sources: ReadonlySet<unknown> = new Set<ModelInfo['inferenceSource']>(['on_device', 'in_cloud', 'unknown'])
 
-const refuse: RefuseAt = (path, problem) => new HybridError('INTERNAL', `the model returned a malformed answer: \`${path}\` ${problem}`, { code: 'REPLY_MALFORMED' })
-const refuseChunk: RefuseAt = (path, problem) => new HybridError('INTERNAL', `the model sent a malformed chunk: \`${path}\` ${problem}`, { code: 'REPLY_MALFORMED' })
+const refuse: RefuseAt = (path, problem) =>
+  new HybridError('INTERNAL', `the model returned a malformed answer: \`${path}\` ${problem}`, {
+    code: 'REPLY_MALFORMED',
+  })
+const refuseChunk: RefuseAt = (path, problem) =>
+  new HybridError('INTERNAL', `the model sent a malformed chunk: \`${path}\` ${problem}`, { code: 'REPLY_MALFORMED' })
 
 /** A chunk's text may end in the middle of a surrogate pair, whose other half comes with the next. */
 const asItIs = (text: string): string => text
@@ -46,9 +67,25 @@ const chunkReader: PartReader = { refuse: refuseChunk, readText: asItIs }
 
 /** A reply as an answer. A reply without a message is the chunks that were sent, joined. */
 export function readReply(reply: unknown, spoken: readonly Part[]): Answer {
-  if (typeof reply === 'string') return { message: { role: 'model', content: [{ text: reply }] }, finishReason: 'stop', usage: {} }
-  if (!isObject(reply)) throw new HybridError('INTERNAL', `the model returned ${kindOf(reply)}; expected a string or a reply object`, { code: 'REPLY_MALFORMED' })
-  const { message, text, finishReason = 'stop', finishMessage, usage, confidence, raw, device, branch, inferenceSource, routing } = reply
+  if (typeof reply === 'string')
+    return { message: { role: 'model', content: [{ text: reply }] }, finishReason: 'stop', usage: {} }
+  if (!isObject(reply))
+    throw new HybridError('INTERNAL', `the model returned ${kindOf(reply)}; expected a string or a reply object`, {
+      code: 'REPLY_MALFORMED',
+    })
+  const {
+    message,
+    text,
+    finishReason = 'stop',
+    finishMessage,
+    usage,
+    confidence,
+    raw,
+    device,
+    branch,
+    inferenceSource,
+    routing,
+  } = reply
   if (typeof finishReason !== 'string') throw refuse('finishReason', `must be a string, found ${kindOf(finishReason)}`)
   const sure = readNumbers(confidence)
   return {
@@ -76,7 +113,9 @@ export function readDetails(details: unknown): ChunkDetails {
   const { logprobs, branch } = details
   const isList = Array.isArray(logprobs) || ArrayBuffer.isView(logprobs)
   return {
-    ...(isList ? { logprobs: Array.from(logprobs as ArrayLike<unknown>, (it) => (typeof it === 'number' ? it : NaN)) } : {}),
+    ...(isList
+      ? { logprobs: Array.from(logprobs as ArrayLike<unknown>, (it) => (typeof it === 'number' ? it : NaN)) }
+      : {}),
     ...(typeof branch === 'string' ? { branch } : {}),
   }
 }
@@ -93,18 +132,29 @@ function readMessage(message: unknown): Message {
   return {
     role: 'model',
     content: readParts(content, 'message.content', replyReader),
-    ...(metadata === undefined || metadata === null ? {} : { metadata: plainObject(metadata, (problem) => refuse('message.metadata', problem)) }),
+    ...(metadata === undefined || metadata === null
+      ? {}
+      : { metadata: plainObject(metadata, (problem) => refuse('message.metadata', problem)) }),
   }
 }
 
 /** The members that are numbers of at least one meaning: usage and confidence never fail an answer. */
 function readNumbers(value: unknown): Record<string, number> {
   if (!isObject(value)) return {}
-  return Object.fromEntries(Object.entries(value).flatMap(([name, member]) => (typeof member === 'number' && Number.isFinite(member) ? [[name, member]] : [])))
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([name, member]) =>
+      typeof member === 'number' && Number.isFinite(member) ? [[name, member]] : [],
+    ),
+  )
 }
 
 function isConfidence(value: Partial<Confidence>): value is Confidence {
-  return value.tokens !== undefined && value.meanLogprob !== undefined && value.minLogprob !== undefined && value.p10Logprob !== undefined
+  return (
+    value.tokens !== undefined &&
+    value.meanLogprob !== undefined &&
+    value.minLogprob !== undefined &&
+    value.p10Logprob !== undefined
+  )
 }
 
 function isTrace(value: unknown): value is RoutingTrace {

@@ -8,7 +8,15 @@ import { readParts, type PartReader, type RefuseAt } from './parts.js'
 import { jsonSchemaOf } from './schema.js'
 import type { RunOptions } from '../answer/runner.js'
 import type { Fitter } from '../chat/window.js'
-import type { GenerateOptions, GenerateRequest, GenerationConfig, JsonSchema, Message, ToolDefinition, WindowPolicy } from '../types.js'
+import type {
+  GenerateOptions,
+  GenerateRequest,
+  GenerationConfig,
+  JsonSchema,
+  Message,
+  ToolDefinition,
+  WindowPolicy,
+} from '../types.js'
 
 /** A request as a model's function gets it. */
 export interface ModelRequest {
@@ -51,14 +59,18 @@ function readGuarded(request: unknown, reader: PartReader): ModelRequest {
 }
 
 function read(request: unknown, reader: PartReader): ModelRequest {
-  if (typeof request === 'string') return { messages: [messageOf('user', request, 'prompt', reader)], config: {}, tools: [] }
+  if (typeof request === 'string')
+    return { messages: [messageOf('user', request, 'prompt', reader)], config: {}, tools: [] }
   if (!isObject(request)) throw invalid(`expected a prompt or a request object, found ${kindOf(request)}`)
   const { system, prompt, messages = [], config = {}, tools = [], toolChoice, output } = request
-  if (system !== undefined && typeof system !== 'string') throw refuse('system', `must be a string, found ${kindOf(system)}`)
-  if (prompt !== undefined && typeof prompt !== 'string' && !Array.isArray(prompt)) throw refuse('prompt', `must be a string or an array of parts, found ${kindOf(prompt)}`)
+  if (system !== undefined && typeof system !== 'string')
+    throw refuse('system', `must be a string, found ${kindOf(system)}`)
+  if (prompt !== undefined && typeof prompt !== 'string' && !Array.isArray(prompt))
+    throw refuse('prompt', `must be a string or an array of parts, found ${kindOf(prompt)}`)
   if (!Array.isArray(messages)) throw refuse('messages', `must be an array, found ${kindOf(messages)}`)
   if (!Array.isArray(tools)) throw refuse('tools', `must be an array, found ${kindOf(tools)}`)
-  if (toolChoice !== undefined && !toolChoices.has(toolChoice)) throw refuse('toolChoice', 'must be auto, required or none')
+  if (toolChoice !== undefined && !toolChoices.has(toolChoice))
+    throw refuse('toolChoice', 'must be auto, required or none')
   const all = [
     ...(system === undefined ? [] : [messageOf('system', system, 'system', reader)]),
     ...Array.from(messages as unknown[], (message, index) => readMessage(message, index, reader)),
@@ -75,7 +87,10 @@ function read(request: unknown, reader: PartReader): ModelRequest {
 }
 
 function messageOf(role: Message['role'], content: unknown, path: string, reader: PartReader): Message {
-  return { role, content: typeof content === 'string' ? [{ text: wellFormed(content) }] : readParts(content, path, reader) }
+  return {
+    role,
+    content: typeof content === 'string' ? [{ text: wellFormed(content) }] : readParts(content, path, reader),
+  }
 }
 
 function readMessage(message: unknown, index: number, reader: PartReader): Message {
@@ -116,15 +131,21 @@ function readConfig(config: unknown): GenerationConfig {
     if (value === undefined) continue
     const bounds = most === Number.MAX_VALUE ? `of at least ${least}` : `from ${least} to ${most}`
     if (typeof value === 'number' && value >= least && value <= most && (!isWhole || Number.isInteger(value))) continue
-    throw refuse(`config.${name}`, `must be a ${isWhole ? 'whole ' : ''}number ${bounds}, found ${typeof value === 'number' ? value : kindOf(value)}`)
+    throw refuse(
+      `config.${name}`,
+      `must be a ${isWhole ? 'whole ' : ''}number ${bounds}, found ${typeof value === 'number' ? value : kindOf(value)}`,
+    )
   }
   if (stopSequences !== undefined) {
-    if (!Array.isArray(stopSequences) || !stopSequences.every((stop) => typeof stop === 'string')) throw refuse('config.stopSequences', 'must be an array of strings')
-    if (stopSequences.length > mostStopSequences) throw refuse('config.stopSequences', `may hold at most five texts, found ${stopSequences.length}`)
+    if (!Array.isArray(stopSequences) || !stopSequences.every((stop) => typeof stop === 'string'))
+      throw refuse('config.stopSequences', 'must be an array of strings')
+    if (stopSequences.length > mostStopSequences)
+      throw refuse('config.stopSequences', `may hold at most five texts, found ${stopSequences.length}`)
   }
   if (branches !== undefined) {
     if (!isObject(branches)) throw refuse('config.branches', `must be an object, found ${kindOf(branches)}`)
-    for (const [key, own] of Object.entries(branches)) if (!isObject(own)) throw refuse(`config.branches.${key}`, `must be an object, found ${kindOf(own)}`)
+    for (const [key, own] of Object.entries(branches))
+      if (!isObject(own)) throw refuse(`config.branches.${key}`, `must be an object, found ${kindOf(own)}`)
   }
   return objectAt(config, 'config')
 }
@@ -134,7 +155,8 @@ function readTool(tool: unknown, index: number): ToolDefinition {
   if (!isObject(tool)) throw refuse(path, `must be a tool with a name, found ${kindOf(tool)}`)
   const { name, description = '', inputSchema, outputSchema } = tool
   if (typeof name !== 'string' || name === '') throw refuse(`${path}.name`, 'must be a text that is not empty')
-  if (typeof description !== 'string') throw refuse(`${path}.description`, `must be a string, found ${kindOf(description)}`)
+  if (typeof description !== 'string')
+    throw refuse(`${path}.description`, `must be a string, found ${kindOf(description)}`)
   return {
     name: wellFormed(name),
     description: wellFormed(description),
@@ -146,18 +168,26 @@ function readTool(tool: unknown, index: number): ToolDefinition {
 function readOutput(output: unknown): NonNullable<ModelRequest['output']> {
   if (!isObject(output)) throw refuse('output', `must be an object, found ${kindOf(output)}`)
   const { format, schema } = output
-  if (format !== undefined && format !== 'text' && format !== 'json') throw refuse('output.format', 'must be text or json')
-  return { ...(format === undefined ? {} : { format }), ...(schema === undefined ? {} : { schema: readSchema(schema, 'output.schema') }) }
+  if (format !== undefined && format !== 'text' && format !== 'json')
+    throw refuse('output.format', 'must be text or json')
+  return {
+    ...(format === undefined ? {} : { format }),
+    ...(schema === undefined ? {} : { schema: readSchema(schema, 'output.schema') }),
+  }
 }
 
 /** What a caller gives beside a request, checked. */
-export function readOptions(options: (GenerateOptions & { fitter?: Fitter }) | undefined): { signal: AbortSignal | undefined } & Pick<RunOptions, 'context' | 'window' | 'fitter' | 'allow'> {
+export function readOptions(
+  options: (GenerateOptions & { fitter?: Fitter }) | undefined,
+): { signal: AbortSignal | undefined } & Pick<RunOptions, 'context' | 'window' | 'fitter' | 'allow'> {
   if (options === undefined) return { signal: undefined, context: {} }
   if (!isObject(options)) throw invalid(`the options must be an object, found ${kindOf(options)}`)
   const { signal, context = {}, window, allow, fitter } = options
   if (!isObject(context)) throw refuse('context', `must be an object, found ${kindOf(context)}`)
-  if (window !== undefined && !isWindowPolicy(window)) throw refuse('window', "must be 'trim', 'refuse', { summarise: {…} } or a function")
-  if (allow !== undefined && !(Array.isArray(allow) && allow.every((key) => typeof key === 'string'))) throw refuse('allow', 'must be a list of branch keys')
+  if (window !== undefined && !isWindowPolicy(window))
+    throw refuse('window', "must be 'trim', 'refuse', { summarise: {…} } or a function")
+  if (allow !== undefined && !(Array.isArray(allow) && allow.every((key) => typeof key === 'string')))
+    throw refuse('allow', 'must be a list of branch keys')
   return {
     signal: signalArgument(signal, 'signal'),
     context,
@@ -168,7 +198,12 @@ export function readOptions(options: (GenerateOptions & { fitter?: Fitter }) | u
 }
 
 function isWindowPolicy(window: unknown): window is WindowPolicy {
-  return window === 'trim' || window === 'refuse' || typeof window === 'function' || (isObject(window) && isObject(window['summarise']))
+  return (
+    window === 'trim' ||
+    window === 'refuse' ||
+    typeof window === 'function' ||
+    (isObject(window) && isObject(window['summarise']))
+  )
 }
 
 /** Whether the answer must be JSON: by `format`, or by a schema where there is no `format`. */

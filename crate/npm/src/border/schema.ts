@@ -17,7 +17,8 @@ export interface StandardSchema<Input = unknown, Output = Input> {
 export type Schema = JsonSchema | StandardSchema
 
 /** The type of values that a schema describes. A JSON Schema literal is read as far as types go; others are `unknown`. */
-export type InferSchema<S> = S extends StandardSchema<infer Input> ? Input : S extends object ? InferJsonSchema<S> : unknown
+export type InferSchema<S> =
+  S extends StandardSchema<infer Input> ? Input : S extends object ? InferJsonSchema<S> : unknown
 
 type InferJsonSchema<S extends object> = S extends { readonly const: infer Value }
   ? Value
@@ -29,17 +30,30 @@ type InferJsonSchema<S extends object> = S extends { readonly const: infer Value
         ? InferType<Type, S>
         : unknown
 
-type InferType<Type, S> = Type extends readonly (infer One)[] ? InferType<One, S>
-  : Type extends 'string' ? string
-  : Type extends 'number' | 'integer' ? number
-  : Type extends 'boolean' ? boolean
-  : Type extends 'null' ? null
-  : Type extends 'array' ? (S extends { readonly items: infer Item } ? Array<InferSchema<Item>> : unknown[])
-  : Type extends 'object' ? InferObject<S>
-  : unknown
+type InferType<Type, S> = Type extends readonly (infer One)[]
+  ? InferType<One, S>
+  : Type extends 'string'
+    ? string
+    : Type extends 'number' | 'integer'
+      ? number
+      : Type extends 'boolean'
+        ? boolean
+        : Type extends 'null'
+          ? null
+          : Type extends 'array'
+            ? S extends { readonly items: infer Item }
+              ? Array<InferSchema<Item>>
+              : unknown[]
+            : Type extends 'object'
+              ? InferObject<S>
+              : unknown
 
 type InferObject<S> = S extends { readonly properties: infer Properties }
-  ? Flat<{ [Key in keyof Properties & RequiredKeys<S>]: InferSchema<Properties[Key]> } & { [Key in Exclude<keyof Properties, RequiredKeys<S>>]?: InferSchema<Properties[Key]> }>
+  ? Flat<
+      { [Key in keyof Properties & RequiredKeys<S>]: InferSchema<Properties[Key]> } & {
+        [Key in Exclude<keyof Properties, RequiredKeys<S>>]?: InferSchema<Properties[Key]>
+      }
+    >
   : Record<string, unknown>
 
 type RequiredKeys<S> = S extends { readonly required: readonly (infer Key)[] } ? Key : never
@@ -49,7 +63,8 @@ type Flat<T> = { -readonly [Key in keyof T]: T[Key] }
 
 /** A schema as JSON Schema. `what` names its place in messages. */
 export function jsonSchemaOf(schema: unknown, what: string): JsonSchema {
-  const standard = (schema as Partial<StandardSchema> | null | undefined)?.['~standard'] as { jsonSchema?: { input?: (options: { target: string }) => unknown } } | undefined
+  const standard = (schema as Partial<StandardSchema> | null | undefined)?.['~standard'] as
+    { jsonSchema?: { input?: (options: { target: string }) => unknown } } | undefined
   if (standard === undefined) {
     if (!isObject(schema)) throw invalid(`\`${what}\` must be a JSON Schema object, found ${kindOf(schema)}`)
     return schema
@@ -57,11 +72,17 @@ export function jsonSchemaOf(schema: unknown, what: string): JsonSchema {
   const { toJSONSchema, toJsonSchema } = schema as { toJSONSchema?: () => unknown; toJsonSchema?: () => unknown }
   let exported: unknown
   try {
-    exported = standard.jsonSchema?.input?.({ target: 'draft-2020-12' }) ?? toJSONSchema?.call(schema) ?? toJsonSchema?.call(schema)
+    exported =
+      standard.jsonSchema?.input?.({ target: 'draft-2020-12' }) ??
+      toJSONSchema?.call(schema) ??
+      toJsonSchema?.call(schema)
   } catch (cause) {
     throw invalid(`\`${what}\` has no form as JSON Schema; see the cause`, cause)
   }
-  if (!isObject(exported)) throw invalid(`\`${what}\` is a Standard Schema without JSON Schema export; give it as JSON Schema, e.g. z.toJSONSchema(schema) or toStandardJsonSchema(schema)`)
+  if (!isObject(exported))
+    throw invalid(
+      `\`${what}\` is a Standard Schema without JSON Schema export; give it as JSON Schema, e.g. z.toJSONSchema(schema) or toStandardJsonSchema(schema)`,
+    )
   // Its address in the specification helps no model.
   const { $schema, ...rest } = exported
   return rest

@@ -9,8 +9,22 @@ import { HybridError, withPartial } from './errors.js'
 import type { RoutingTrace, Status } from '../types.js'
 
 const statuses: ReadonlySet<string> = new Set<Status>([
-  'CANCELLED', 'UNKNOWN', 'INVALID_ARGUMENT', 'DEADLINE_EXCEEDED', 'NOT_FOUND', 'ALREADY_EXISTS', 'PERMISSION_DENIED', 'UNAUTHENTICATED',
-  'RESOURCE_EXHAUSTED', 'FAILED_PRECONDITION', 'ABORTED', 'OUT_OF_RANGE', 'UNIMPLEMENTED', 'INTERNAL', 'UNAVAILABLE', 'DATA_LOSS',
+  'CANCELLED',
+  'UNKNOWN',
+  'INVALID_ARGUMENT',
+  'DEADLINE_EXCEEDED',
+  'NOT_FOUND',
+  'ALREADY_EXISTS',
+  'PERMISSION_DENIED',
+  'UNAUTHENTICATED',
+  'RESOURCE_EXHAUSTED',
+  'FAILED_PRECONDITION',
+  'ABORTED',
+  'OUT_OF_RANGE',
+  'UNIMPLEMENTED',
+  'INTERNAL',
+  'UNAVAILABLE',
+  'DATA_LOSS',
 ])
 
 export function isStatus(value: unknown): value is Status {
@@ -27,7 +41,9 @@ export function fromThrown(thrown: unknown): HybridError {
   if (name === 'AbortError' || name === 'TimeoutError') return cancelled(thrown)
   const status = property(thrown, 'status')
   if (!isStatus(status)) {
-    return new HybridError('INTERNAL', 'the model threw something that is not a HybridError; see the cause', { cause: thrown })
+    return new HybridError('INTERNAL', 'the model threw something that is not a HybridError; see the cause', {
+      cause: thrown,
+    })
   }
   const code = property(thrown, 'code')
   const retryAfterMs = property(thrown, 'retryAfterMs')
@@ -41,7 +57,8 @@ export function fromThrown(thrown: unknown): HybridError {
 /** A stop by the caller's signal or by leaving the loop: CANCELLED; DEADLINE_EXCEEDED where the signal is `AbortSignal.timeout`'s. */
 export function cancelled(reason?: unknown): HybridError {
   const options = reason === undefined ? {} : { cause: reason }
-  if (property(reason, 'name') === 'TimeoutError') return new HybridError('DEADLINE_EXCEEDED', 'no answer in time', options)
+  if (property(reason, 'name') === 'TimeoutError')
+    return new HybridError('DEADLINE_EXCEEDED', 'no answer in time', options)
   return new HybridError('CANCELLED', 'stopped by the caller', options)
 }
 
@@ -57,7 +74,10 @@ export function reasonOf(reason: unknown): HybridError {
 export function unlessOurs(error: HybridError): HybridError {
   if (error.status !== 'CANCELLED') return error
   const { code = 'STOPPED_ELSEWHERE' } = error
-  return withPartial(new HybridError('UNAVAILABLE', 'the model stopped, though this request was not', { code, cause: error }), error.partial)
+  return withPartial(
+    new HybridError('UNAVAILABLE', 'the model stopped, though this request was not', { code, cause: error }),
+    error.partial,
+  )
 }
 
 /**

@@ -66,7 +66,7 @@ async function load(): Promise<Page> {
       typeof WebAssembly === 'undefined'
         ? 'this host has no WebAssembly'
         : isForbidden
-          ? 'the page\'s Content Security Policy forbids WebAssembly; add \'wasm-unsafe-eval\' to its script-src'
+          ? "the page's Content Security Policy forbids WebAssembly; add 'wasm-unsafe-eval' to its script-src"
           : 'it does not compile; is it the file of this very version of the package?',
       cause,
     )
@@ -75,7 +75,8 @@ async function load(): Promise<Page> {
 }
 
 function ownWasm(): WasmSource {
-  if (typeof EMBEDDED_PAGE_WASM === 'string') return Uint8Array.from(atob(EMBEDDED_PAGE_WASM), (character) => character.charCodeAt(0))
+  if (typeof EMBEDDED_PAGE_WASM === 'string')
+    return Uint8Array.from(atob(EMBEDDED_PAGE_WASM), (character) => character.charCodeAt(0))
   return new URL('../wasm/page/hybridge_page_bg.wasm', import.meta.url)
 }
 
@@ -90,17 +91,25 @@ async function fetchWasm(address: string): Promise<ArrayBuffer> {
     throw failed(
       address.startsWith('file:')
         ? 'is a file, which fetch does not read: serve the page over http, or give the bytes with configure({ wasmUrl })'
-        : 'could not be fetched: the network is down, or the page\'s Content Security Policy (connect-src) or the server\'s CORS headers forbid it',
+        : "could not be fetched: the network is down, or the page's Content Security Policy (connect-src) or the server's CORS headers forbid it",
       cause,
     )
   }
-  if (!response.ok) throw failed(`is not there (the server answered ${response.status}): serve the file beside the script, or name its place with configure({ wasmUrl })`)
+  if (!response.ok)
+    throw failed(
+      `is not there (the server answered ${response.status}): serve the file beside the script, or name its place with configure({ wasmUrl })`,
+    )
   const [a, b, c, d] = new Uint8Array(bytes, 0, Math.min(4, bytes.byteLength))
   if (a === 0 && b === 0x61 && c === 0x73 && d === 0x6d) return bytes
   const type = response.headers.get('content-type') ?? 'an unknown type'
-  throw failed(`is no WebAssembly (the server answered ${type}, perhaps its page for unknown addresses): serve the file beside the script, or name its place with configure({ wasmUrl })`)
+  throw failed(
+    `is no WebAssembly (the server answered ${type}, perhaps its page for unknown addresses): serve the file beside the script, or name its place with configure({ wasmUrl })`,
+  )
 }
 
 function unavailable(why: string, cause?: unknown): HybridError {
-  return new HybridError('UNAVAILABLE', `the routing engine could not be loaded: ${why}`, { code: 'WASM_UNAVAILABLE', ...(cause === undefined ? {} : { cause }) })
+  return new HybridError('UNAVAILABLE', `the routing engine could not be loaded: ${why}`, {
+    code: 'WASM_UNAVAILABLE',
+    ...(cause === undefined ? {} : { cause }),
+  })
 }

@@ -3,7 +3,11 @@
 import type { AvailabilityStatus } from '../types.js'
 
 export type LanguageModelPart = { type: 'text'; value: string } | { type: 'image' | 'audio'; value: Blob }
-export interface LanguageModelMessage { role: 'system' | 'user' | 'assistant'; content: string | LanguageModelPart[]; prefix?: boolean }
+export interface LanguageModelMessage {
+  role: 'system' | 'user' | 'assistant'
+  content: string | LanguageModelPart[]
+  prefix?: boolean
+}
 
 export interface LanguageModelOptions {
   initialPrompts?: LanguageModelMessage[]
@@ -13,7 +17,10 @@ export interface LanguageModelOptions {
   monitor?(monitor: EventTarget): void
 }
 
-export interface LanguageModelPromptOptions { responseConstraint?: Record<string, unknown>; signal?: AbortSignal }
+export interface LanguageModelPromptOptions {
+  responseConstraint?: Record<string, unknown>
+  signal?: AbortSignal
+}
 
 export interface LanguageModelSession {
   prompt(input: LanguageModelMessage[], options?: LanguageModelPromptOptions): Promise<string>

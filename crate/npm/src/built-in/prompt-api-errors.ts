@@ -8,7 +8,11 @@ import type { Status } from '../types.js'
 const table: Record<string, [Status, string, string?]> = {
   NotAllowedError: ['PERMISSION_DENIED', 'the browser or its policy does not let this page use the built-in model'],
   NotSupportedError: ['FAILED_PRECONDITION', 'the built-in model supports neither this language nor these options'],
-  QuotaExceededError: ['INVALID_ARGUMENT', 'the request is longer than the built-in model\'s context', 'CONTEXT_TOO_LONG'],
+  QuotaExceededError: [
+    'INVALID_ARGUMENT',
+    "the request is longer than the built-in model's context",
+    'CONTEXT_TOO_LONG',
+  ],
   NetworkError: ['UNAVAILABLE', 'the built-in model could not be downloaded', 'DOWNLOAD_FAILED'],
   SyntaxError: ['INVALID_ARGUMENT', 'the built-in model cannot satisfy this schema', 'SCHEMA_UNSUPPORTED'],
   InvalidStateError: ['FAILED_PRECONDITION', 'the page or the session is not active any more'],
@@ -24,7 +28,10 @@ export function promptApiFailure(thrown: unknown): HybridError {
   if (HybridError.isInstance(thrown)) return thrown
   const name = nameOf(thrown)
   if (name === 'AbortError') return cancelled(thrown)
-  const [status, message, code] = (Object.hasOwn(table, name) ? table[name] : undefined) ?? ['INTERNAL', 'the built-in model failed in an unforeseen way; see the cause']
+  const [status, message, code] = (Object.hasOwn(table, name) ? table[name] : undefined) ?? [
+    'INTERNAL',
+    'the built-in model failed in an unforeseen way; see the cause',
+  ]
   return new HybridError(status, message, { cause: thrown, ...(code === undefined ? {} : { code }) })
 }
 

@@ -17,12 +17,21 @@ export interface Conversation {
 export function conversationOf({ messages, tools }: ModelRequest): Conversation {
   if (tools.length > 0) throw unsupported('tools', 'TOOLS_UNSUPPORTED')
   const system = messages.filter(({ role }) => role === 'system').flatMap(({ content }) => content.map(systemText))
-  const turns = messages.filter(({ role }) => role !== 'system').map(turnOf).filter(({ content }) => content.length > 0)
+  const turns = messages
+    .filter(({ role }) => role !== 'system')
+    .map(turnOf)
+    .filter(({ content }) => content.length > 0)
   const last = turns.pop()
-  if (last === undefined) throw new HybridError('INVALID_ARGUMENT', 'the request has no message with content besides the system\'s')
-  const kinds = new Set([...turns, last].flatMap(({ content }) => (typeof content === 'string' ? [] : content.map(({ type }) => type))))
+  if (last === undefined)
+    throw new HybridError('INVALID_ARGUMENT', "the request has no message with content besides the system's")
+  const kinds = new Set(
+    [...turns, last].flatMap(({ content }) => (typeof content === 'string' ? [] : content.map(({ type }) => type))),
+  )
   return {
-    initialPrompts: [...(system.length === 0 ? [] : [{ role: 'system' as const, content: system.join('\n') }]), ...turns],
+    initialPrompts: [
+      ...(system.length === 0 ? [] : [{ role: 'system' as const, content: system.join('\n') }]),
+      ...turns,
+    ],
     // An answer that was begun is to be continued.
     input: [last.role === 'assistant' ? { ...last, prefix: true } : last],
     expectedInputs: [...kinds].map((type) => ({ type })),
@@ -51,7 +60,8 @@ function mediaOf({ url, contentType }: { url: string; contentType?: string }): L
   const data = readDataUrl(url)
   const type = contentType ?? data?.type ?? ''
   const kind = /^(image|audio)\//i.exec(type)?.[1]?.toLowerCase()
-  if (kind === undefined || data === undefined || data.bytes.length === 0) throw unsupported('media other than pictures and sounds as data: URLs', 'MEDIA_UNSUPPORTED')
+  if (kind === undefined || data === undefined || data.bytes.length === 0)
+    throw unsupported('media other than pictures and sounds as data: URLs', 'MEDIA_UNSUPPORTED')
   return { type: kind as 'image' | 'audio', value: new Blob([data.bytes], { type }) }
 }
 

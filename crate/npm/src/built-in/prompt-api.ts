@@ -28,7 +28,10 @@ export function promptApiModel(options: { name?: string } = {}): OnDeviceModel {
   const builtIn = new BuiltIn()
   const face = defineModel({
     name,
-    info: { supports: { multiturn: true, systemRole: true, tools: false, media: true, json: 'constrained' }, inferenceSource: 'on_device' },
+    info: {
+      supports: { multiturn: true, systemRole: true, tools: false, media: true, json: 'constrained' },
+      inferenceSource: 'on_device',
+    },
     generate: (request, run) => builtIn.generate(request, run),
   })
   const more: Omit<OnDeviceModel, keyof typeof face | 'state'> = {
@@ -38,11 +41,17 @@ export function promptApiModel(options: { name?: string } = {}): OnDeviceModel {
     countTokens: (request) => builtIn.countTokens(normaliseRequest(request)),
     dispose: async () => builtIn.dispose(),
     remove: async () => {
-      throw new HybridError('UNIMPLEMENTED', 'the browser owns its built-in model; it is removed in the browser\'s settings')
+      throw new HybridError(
+        'UNIMPLEMENTED',
+        "the browser owns its built-in model; it is removed in the browser's settings",
+      )
     },
   }
   Object.defineProperty(face, settledState, { value: () => builtIn.settled() })
-  return Object.defineProperty(Object.assign(face, more), 'state', { get: () => builtIn.state, enumerable: true }) as typeof face & OnDeviceModel
+  return Object.defineProperty(Object.assign(face, more), 'state', {
+    get: () => builtIn.state,
+    enumerable: true,
+  }) as typeof face & OnDeviceModel
 }
 
 type State = OnDeviceModel['state']
@@ -69,7 +78,11 @@ class BuiltIn {
   }
 
   #changed(): void {
-    this.watchers.notify({ state: this.#state, queued: 0, ...(this.#progress === undefined ? {} : { progress: this.#progress }) })
+    this.watchers.notify({
+      state: this.#state,
+      queued: 0,
+      ...(this.#progress === undefined ? {} : { progress: this.#progress }),
+    })
   }
 
   /** The browser may have the model already, which only a question can find out; the first reader asks it. */
@@ -86,12 +99,19 @@ class BuiltIn {
 
   async availability(): Promise<Availability> {
     const builtIn = languageModel()
-    if (builtIn === undefined) return { status: 'unavailable', reason: 'this browser has no built-in language model', code: 'PROMPT_API_MISSING' }
+    if (builtIn === undefined)
+      return {
+        status: 'unavailable',
+        reason: 'this browser has no built-in language model',
+        code: 'PROMPT_API_MISSING',
+      }
     try {
       const status = await builtIn.availability()
       if (status === 'available' && this.#state === 'absent') this.#state = 'ready'
       if (status !== 'available' && this.#state === 'ready') this.#state = 'absent'
-      return status === 'unavailable' ? { status, reason: 'this device cannot run the browser\'s built-in model', code: 'DEVICE_UNSUITABLE' } : { status }
+      return status === 'unavailable'
+        ? { status, reason: "this device cannot run the browser's built-in model", code: 'DEVICE_UNSUITABLE' }
+        : { status }
     } catch (thrown) {
       const { message, code } = promptApiFailure(thrown)
       return { status: 'unavailable', reason: message, ...(code === undefined ? {} : { code }) }
@@ -123,14 +143,16 @@ class BuiltIn {
       report(0)
       const session = await builtIn.create({
         ...(signal === undefined ? {} : { signal }),
-        monitor: (monitor) => monitor.addEventListener('downloadprogress', (event) => report(Math.min((event as ProgressEvent).loaded, 1))),
+        monitor: (monitor) =>
+          monitor.addEventListener('downloadprogress', (event) => report(Math.min((event as ProgressEvent).loaded, 1))),
       })
       session.destroy()
     } catch (thrown) {
       const failure = this.#failure(thrown, signal)
       const kept = before === 'failed' ? before : 'absent'
       // Neither a `dispose` nor another load that came first is undone.
-      if (this.#turn === turn && this.#state === 'loading') this.#state = failure.status === 'CANCELLED' ? kept : 'failed'
+      if (this.#turn === turn && this.#state === 'loading')
+        this.#state = failure.status === 'CANCELLED' ? kept : 'failed'
       throw failure
     }
     if (this.#isDisposed) throw disposed()
@@ -158,7 +180,12 @@ class BuiltIn {
         cut.end()
       }
       const totalTokens = session.contextUsage
-      return { text: cut.text, finishReason: 'stop', ...(totalTokens === undefined ? {} : { usage: { totalTokens } }), ...(warnings.length === 0 ? {} : { raw: { warnings } }) }
+      return {
+        text: cut.text,
+        finishReason: 'stop',
+        ...(totalTokens === undefined ? {} : { usage: { totalTokens } }),
+        ...(warnings.length === 0 ? {} : { raw: { warnings } }),
+      }
     } catch (thrown) {
       if (isFiltered(thrown)) return { text: cut.text, finishReason: 'blocked', finishMessage: 'NotReadableError' }
       throw this.#failure(thrown, signal)
@@ -171,7 +198,8 @@ class BuiltIn {
     const { session, input, options } = await this.#session(request, undefined)
     try {
       const measured = await session.measureContextUsage?.(input, options)
-      if (measured === undefined) throw new HybridError('UNIMPLEMENTED', 'this browser does not count the tokens of its built-in model')
+      if (measured === undefined)
+        throw new HybridError('UNIMPLEMENTED', 'this browser does not count the tokens of its built-in model')
       return (session.contextUsage ?? 0) + measured
     } catch (thrown) {
       throw this.#failure(thrown, undefined)
@@ -200,12 +228,16 @@ class BuiltIn {
     if (signal?.aborted === true) return cancelled(signal.reason)
     if (this.#isDisposed) return disposed()
     const failure = promptApiFailure(thrown)
-    return failure.status === 'CANCELLED' ? new HybridError('UNAVAILABLE', 'the browser ended the built-in model\'s session', { cause: thrown }) : failure
+    return failure.status === 'CANCELLED'
+      ? new HybridError('UNAVAILABLE', "the browser ended the built-in model's session", { cause: thrown })
+      : failure
   }
 
   /** Names the options that this model cannot follow: in the console once each, and for the reply. */
   #warn({ config }: ModelRequest): string[] {
-    const ignored = (['topK', 'topP', 'minP', 'seed', 'maxOutputTokens'] as const).filter((name) => config[name] !== undefined).map(String)
+    const ignored = (['topK', 'topP', 'minP', 'seed', 'maxOutputTokens'] as const)
+      .filter((name) => config[name] !== undefined)
+      .map(String)
     if (config.temperature !== undefined && config.temperature !== 0) ignored.push('temperature')
     const warnings = ignored.map((name) => `the browser's built-in model ignores \`${name}\``)
     for (const warning of warnings) {
@@ -224,8 +256,16 @@ class BuiltIn {
     const options = { ...shared, ...(wantsJson(request) ? { responseConstraint: request.output?.schema ?? {} } : {}) }
     try {
       const status = await builtIn.availability({ expectedInputs })
-      if (status === 'unavailable') throw new HybridError('FAILED_PRECONDITION', 'the browser\'s built-in model cannot take this request', { code: 'DEVICE_UNSUITABLE' })
-      if (status !== 'available') throw new HybridError('UNAVAILABLE', 'the browser\'s built-in model is not downloaded; call load() from a click', { code: 'MODEL_NOT_LOADED' })
+      if (status === 'unavailable')
+        throw new HybridError('FAILED_PRECONDITION', "the browser's built-in model cannot take this request", {
+          code: 'DEVICE_UNSUITABLE',
+        })
+      if (status !== 'available')
+        throw new HybridError(
+          'UNAVAILABLE',
+          "the browser's built-in model is not downloaded; call load() from a click",
+          { code: 'MODEL_NOT_LOADED' },
+        )
       const session: LanguageModelSession = await builtIn.create({
         ...shared,
         initialPrompts,
@@ -248,7 +288,10 @@ class BuiltIn {
   #usable(): LanguageModelGlobal {
     if (this.#isDisposed) throw new HybridError('FAILED_PRECONDITION', 'this model was disposed', { code: 'DISPOSED' })
     const builtIn = languageModel()
-    if (builtIn === undefined) throw new HybridError('FAILED_PRECONDITION', 'this browser has no built-in language model', { code: 'PROMPT_API_MISSING' })
+    if (builtIn === undefined)
+      throw new HybridError('FAILED_PRECONDITION', 'this browser has no built-in language model', {
+        code: 'PROMPT_API_MISSING',
+      })
     return builtIn
   }
 }

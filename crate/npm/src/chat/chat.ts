@@ -11,7 +11,23 @@ import { now } from '../border/clock.js'
 import { HybridError, invalid, reportQuietly } from '../border/errors.js'
 import { cancelled, fromThrown } from '../border/thrown.js'
 import { addUsage, follow, streamTools, type PausedRun, type StreamToolsOptions } from '../agent/stream-tools.js'
-import type { Chat, ChatEntry, ChatInput, ChatOptions, ChatSnapshot, GenerateChunk, GenerateOptions, GenerateRequest, GenerateResponse, GenerateStream, Message, Model, Part, Usage, WindowPolicy } from '../types.js'
+import type {
+  Chat,
+  ChatEntry,
+  ChatInput,
+  ChatOptions,
+  ChatSnapshot,
+  GenerateChunk,
+  GenerateOptions,
+  GenerateRequest,
+  GenerateResponse,
+  GenerateStream,
+  Message,
+  Model,
+  Part,
+  Usage,
+  WindowPolicy,
+} from '../types.js'
 import { repaired, snapshotArgument } from './history.js'
 import { loadChat, recordVersion, removeChat, saveChat, withChatLock, type ChatRecord } from './store.js'
 import { Fitter, type Summarise } from './window.js'
@@ -55,7 +71,8 @@ class Conversation implements Chat {
   constructor(model: Model, options: ChatOptions) {
     if (typeof model?.generateStream !== 'function') throw invalid('a chat needs a model')
     const { messages = [], persist, window } = options
-    if (persist !== undefined && (typeof persist.name !== 'string' || persist.name === '')) throw invalid('`persist.name` must be a name')
+    if (persist !== undefined && (typeof persist.name !== 'string' || persist.name === ''))
+      throw invalid('`persist.name` must be a name')
     this.#model = model
     this.#options = options
     this.#entries = snapshotArgument({ version: 1, entries: messages.map((message) => ({ message })) }).entries
@@ -106,7 +123,8 @@ class Conversation implements Chat {
     let resumed: Resumed | undefined
     const begin = (): void => {
       const paused = this.#entries.at(-1)?.paused
-      if (paused === undefined) throw new HybridError('FAILED_PRECONDITION', 'no tool call waits for approval', { code: 'NOTHING_TO_APPROVE' })
+      if (paused === undefined)
+        throw new HybridError('FAILED_PRECONDITION', 'no tool call waits for approval', { code: 'NOTHING_TO_APPROVE' })
       resumed = { resume: paused, approvals }
       this.#cutTo(this.#entries.findLastIndex(({ message }) => message.role === 'user') + 1)
     }
@@ -114,13 +132,18 @@ class Conversation implements Chat {
   }
 
   rewindTo(index: number): void {
-    if (this.#isBusy) throw new HybridError('FAILED_PRECONDITION', 'an answer is being written; stop it before you rewind', { code: 'CHAT_BUSY' })
+    if (this.#isBusy)
+      throw new HybridError('FAILED_PRECONDITION', 'an answer is being written; stop it before you rewind', {
+        code: 'CHAT_BUSY',
+      })
     this.#cutTo(indexArgument(index, this.#entries.length))
     this.#changed()
     const { persist } = this.#options
     if (persist === undefined) return
     // Later turns wait for this write, as they do for one another.
-    this.#turn = this.#turn.then(() => this.#locked(persist.name, new AbortController().signal, () => this.#store())).catch(() => {})
+    this.#turn = this.#turn
+      .then(() => this.#locked(persist.name, new AbortController().signal, () => this.#store()))
+      .catch(() => {})
   }
 
   fork(index = this.#entries.length): Chat {
@@ -154,7 +177,11 @@ class Conversation implements Chat {
 
   // ── One turn ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  #start(options: GenerateOptions, begin: () => void, resumed: () => Resumed | undefined = () => undefined): GenerateStream {
+  #start(
+    options: GenerateOptions,
+    begin: () => void,
+    resumed: () => Resumed | undefined = () => undefined,
+  ): GenerateStream {
     const work = new AbortController()
     const feed = new Feed<GenerateChunk>(() => work.abort(new DOMException('the loop was left', 'AbortError')))
     const before = this.#turn
@@ -162,7 +189,8 @@ class Conversation implements Chat {
       await unlessAborted(before, signal)
       if (this.#isClosed) throw new HybridError('FAILED_PRECONDITION', 'the chat is closed')
       const { persist } = this.#options
-      const turn = (): Promise<GenerateResponse> => this.#run({ ...options, signal }, begin, (chunk) => feed.push(chunk), resumed)
+      const turn = (): Promise<GenerateResponse> =>
+        this.#run({ ...options, signal }, begin, (chunk) => feed.push(chunk), resumed)
       if (persist === undefined) return await turn()
       return await this.#locked(persist.name, signal, async () => {
         await this.#load(persist.name)
@@ -170,11 +198,19 @@ class Conversation implements Chat {
       })
     })
     this.#turn = Promise.allSettled([before, response])
-    response.then(() => feed.close(), (error: unknown) => feed.fail(error))
+    response.then(
+      () => feed.close(),
+      (error: unknown) => feed.fail(error),
+    )
     return streamOf(feed, response)
   }
 
-  async #run(options: GenerateOptions & { signal: AbortSignal }, begin: () => void, push: (chunk: GenerateChunk) => void, resumed: () => Resumed | undefined): Promise<GenerateResponse> {
+  async #run(
+    options: GenerateOptions & { signal: AbortSignal },
+    begin: () => void,
+    push: (chunk: GenerateChunk) => void,
+    resumed: () => Resumed | undefined,
+  ): Promise<GenerateResponse> {
     const before = this.#entries
     begin()
     this.#isBusy = true
@@ -212,7 +248,12 @@ class Conversation implements Chat {
   }
 
   /** Runs the model, and tools where they have functions, and keeps what they add. */
-  async #answer(options: GenerateOptions & { signal: AbortSignal }, asked: number, onChunk: (chunk: GenerateChunk) => void, resumed: Resumed | undefined): Promise<GenerateResponse> {
+  async #answer(
+    options: GenerateOptions & { signal: AbortSignal },
+    asked: number,
+    onChunk: (chunk: GenerateChunk) => void,
+    resumed: Resumed | undefined,
+  ): Promise<GenerateResponse> {
     const { tools = {}, system, config, output, toolChoice, window = 'trim', maxSteps, context } = this.#options
     const history = await repaired(this.#entries.slice(0, asked).map(({ message }) => message))
     const allow = this.#allowed(options.allow)
@@ -223,7 +264,12 @@ class Conversation implements Chat {
       ...(output === undefined ? {} : { output }),
       ...(toolChoice === undefined ? {} : { toolChoice }),
     }
-    const run: GenerateOptions = { signal: options.signal, context: { ...context, ...options.context }, window: options.window ?? window, ...(allow === undefined ? {} : { allow }) }
+    const run: GenerateOptions = {
+      signal: options.signal,
+      context: { ...context, ...options.context },
+      window: options.window ?? window,
+      ...(allow === undefined ? {} : { allow }),
+    }
     const last = this.#entries[asked - 1]
     const through = watched(this.#model, this.#fitter, onChunk, (response) => this.#pin(last, response))
     if (Object.keys(tools).length === 0 && resumed === undefined) {
@@ -240,7 +286,13 @@ class Conversation implements Chat {
     return response
   }
 
-  #keep(asked: number, messages: readonly Message[], response: GenerateResponse, usage: Usage = response.usage, paused?: ChatEntry['paused']): void {
+  #keep(
+    asked: number,
+    messages: readonly Message[],
+    response: GenerateResponse,
+    usage: Usage = response.usage,
+    paused?: ChatEntry['paused'],
+  ): void {
     this.#cutTo(asked)
     this.#lastBranch = response.branch
     const answered = this.#entries[asked - 1]
@@ -250,7 +302,11 @@ class Conversation implements Chat {
     }
     for (const [index, message] of messages.entries()) {
       const isLast = index === messages.length - 1
-      this.#entries.push({ message, ...(message.role === 'model' ? { branch: response.branch } : {}), ...(isLast ? { usage, ...(paused === undefined ? {} : { paused }) } : {}) })
+      this.#entries.push({
+        message,
+        ...(message.role === 'model' ? { branch: response.branch } : {}),
+        ...(isLast ? { usage, ...(paused === undefined ? {} : { paused }) } : {}),
+      })
     }
   }
 
@@ -260,10 +316,15 @@ class Conversation implements Chat {
     const { branch, routing, status, code } = error
     this.#pinTo(this.#entries[asked - 1], routing?.allow)
     if (!shown.isEmpty) {
-      this.#entries.push({ message: { role: 'model', content: shown.content, metadata: { [state]: true } }, state, ...(branch === undefined ? {} : { branch }) })
+      this.#entries.push({
+        message: { role: 'model', content: shown.content, metadata: { [state]: true } },
+        state,
+        ...(branch === undefined ? {} : { branch }),
+      })
     } else {
       const entry = this.#entries[asked - 1]
-      if (entry !== undefined) this.#entries[asked - 1] = { ...entry, state, error: { status, ...(code === undefined ? {} : { code }) } }
+      if (entry !== undefined)
+        this.#entries[asked - 1] = { ...entry, state, error: { status, ...(code === undefined ? {} : { code }) } }
     }
   }
 
@@ -324,7 +385,13 @@ class Conversation implements Chat {
     const { persist } = this.#options
     // A record of a newer version, or a damaged one, is not written over.
     if (persist === undefined || this.#caution?.code === 'CHAT_NEWER' || this.#caution?.code === 'CHAT_DAMAGED') return
-    const record: ChatRecord = { version: recordVersion, name: persist.name, revision: this.#revision + 1, updatedAt: Date.now(), entries: structuredClone(this.#entries) }
+    const record: ChatRecord = {
+      version: recordVersion,
+      name: persist.name,
+      revision: this.#revision + 1,
+      updatedAt: Date.now(),
+      entries: structuredClone(this.#entries),
+    }
     try {
       await saveChat(record)
       this.#revision = record.revision
@@ -362,7 +429,14 @@ class Shown {
   add(content: readonly Part[]): void {
     for (const part of content) {
       const last = this.#parts.at(-1)
-      if (last !== undefined && 'text' in last && 'text' in part && last.metadata === undefined && part.metadata === undefined) this.#parts[this.#parts.length - 1] = { text: last.text + part.text }
+      if (
+        last !== undefined &&
+        'text' in last &&
+        'text' in part &&
+        last.metadata === undefined &&
+        part.metadata === undefined
+      )
+        this.#parts[this.#parts.length - 1] = { text: last.text + part.text }
       else this.#parts.push(part)
     }
   }
@@ -377,12 +451,24 @@ class Shown {
 }
 
 type Approvals = NonNullable<StreamToolsOptions['approvals']>
-interface Resumed { resume: PausedRun; approvals: Approvals }
+interface Resumed {
+  resume: PausedRun
+  approvals: Approvals
+}
 
-interface Watched { readonly model: Model; readonly last: GenerateResponse | undefined; generate(request: GenerateRequest, options: GenerateOptions): Promise<GenerateResponse> }
+interface Watched {
+  readonly model: Model
+  readonly last: GenerateResponse | undefined
+  generate(request: GenerateRequest, options: GenerateOptions): Promise<GenerateResponse>
+}
 
 /** The model, with every chunk and response also reported to the chat. */
-function watched(model: Model, fitter: Fitter, onChunk: (chunk: GenerateChunk) => void, onResponse: (response: GenerateResponse) => void): Watched {
+function watched(
+  model: Model,
+  fitter: Fitter,
+  onChunk: (chunk: GenerateChunk) => void,
+  onResponse: (response: GenerateResponse) => void,
+): Watched {
   let last: GenerateResponse | undefined
   const generateStream = (request: string | GenerateRequest, options: GenerateOptions = {}): GenerateStream => {
     const answer = model.generateStream(request, { ...options, fitter } as GenerateOptions)
@@ -396,13 +482,28 @@ function watched(model: Model, fitter: Fitter, onChunk: (chunk: GenerateChunk) =
       onResponse(last)
       return last
     })()
-    response.then(() => feed.close(), (error: unknown) => feed.fail(error))
+    response.then(
+      () => feed.close(),
+      (error: unknown) => feed.fail(error),
+    )
     return streamOf(feed, response)
   }
-  const face = { name: model.name, info: model.info, generateStream, generate: (request: string | GenerateRequest, options?: GenerateOptions) => generateStream(request, options).response }
+  const face = {
+    name: model.name,
+    info: model.info,
+    generateStream,
+    generate: (request: string | GenerateRequest, options?: GenerateOptions) =>
+      generateStream(request, options).response,
+  }
   // Outputs are typed where the caller's schema is known, which is not here.
   const wrapped = face as Model
-  return { model: wrapped, get last() { return last }, generate: (request, options) => generateStream(request, options).response }
+  return {
+    model: wrapped,
+    get last() {
+      return last
+    },
+    generate: (request, options) => generateStream(request, options).response,
+  }
 }
 
 /** Summaries by a named branch of the same model, so that the text goes to no branch that may not see it. */
@@ -410,10 +511,18 @@ function summariserOf(model: Model, window: WindowPolicy | undefined): Summarise
   if (typeof window !== 'object') return undefined
   const { branch } = window.summarise
   return async (messages, previous, maxTokens, signal) => {
-    const transcript = messages.map(({ role, content }) => `${role}: ${content.map((part) => ('text' in part ? part.text : JSON.stringify(part))).join('')}`).join('\n')
+    const transcript = messages
+      .map(
+        ({ role, content }) =>
+          `${role}: ${content.map((part) => ('text' in part ? part.text : JSON.stringify(part))).join('')}`,
+      )
+      .join('\n')
     const before = previous === undefined ? '' : `Summary of what came before: ${previous}\n\n`
     const prompt = `${before}${transcript}\n\nSummarise this conversation in at most ${Math.floor(maxTokens / 2)} words. Keep names, numbers, decisions and open questions.`
-    const { text } = await model.generate({ prompt, config: { maxOutputTokens: maxTokens, temperature: 0 } }, { signal, window: 'trim', ...(branch === undefined ? {} : { allow: [branch] }) })
+    const { text } = await model.generate(
+      { prompt, config: { maxOutputTokens: maxTokens, temperature: 0 } },
+      { signal, window: 'trim', ...(branch === undefined ? {} : { allow: [branch] }) },
+    )
     return text === '' ? undefined : text
   }
 }
@@ -433,7 +542,8 @@ function contentOf(input: ChatInput): Part[] {
 }
 
 function indexArgument(index: number, length: number): number {
-  if (!Number.isSafeInteger(index) || index < 0 || index > length) throw invalid(`the index must lie between 0 and ${length}, found ${index}`)
+  if (!Number.isSafeInteger(index) || index < 0 || index > length)
+    throw invalid(`the index must lie between 0 and ${length}, found ${index}`)
   return index
 }
 

@@ -9,10 +9,20 @@ import type { ChatEntry, ChatSnapshot, Message, Part } from '../types.js'
 /** A snapshot with every part checked and copied. */
 export function snapshotArgument(snapshot: unknown): ChatSnapshot {
   const { version, entries } = (snapshot ?? {}) as Partial<ChatSnapshot>
-  if (version !== 1 || !Array.isArray(entries)) throw invalid(typeof version === 'number' && version > 1 ? 'the conversation was written by a newer version of hybridge' : 'this is not a stored conversation')
+  if (version !== 1 || !Array.isArray(entries))
+    throw invalid(
+      typeof version === 'number' && version > 1
+        ? 'the conversation was written by a newer version of hybridge'
+        : 'this is not a stored conversation',
+    )
   if (entries.length === 0) return { version: 1, entries: [] }
-  const { messages } = normaliseRequest({ messages: entries.map((entry) => (entry as Partial<ChatEntry>)?.message as Message) })
-  return { version: 1, entries: entries.map((entry, index) => ({ ...structuredClone(entry), message: messages[index] as Message })) }
+  const { messages } = normaliseRequest({
+    messages: entries.map((entry) => (entry as Partial<ChatEntry>)?.message as Message),
+  })
+  return {
+    version: 1,
+    entries: entries.map((entry, index) => ({ ...structuredClone(entry), message: messages[index] as Message })),
+  }
 }
 
 /**
@@ -20,12 +30,19 @@ export function snapshotArgument(snapshot: unknown): ChatSnapshot {
  * empty answers too, and messages of a person that follow one another are one message.
  */
 export async function repaired(messages: readonly Message[]): Promise<Message[]> {
-  const closed = messages.some(({ content }) => content.some((part) => 'toolRequest' in part || 'toolResponse' in part)) ? await withResults(messages) : messages
+  const closed = messages.some(({ content }) => content.some((part) => 'toolRequest' in part || 'toolResponse' in part))
+    ? await withResults(messages)
+    : messages
   const sent: Message[] = []
   for (const message of closed) {
     const last = sent.at(-1)
-    if (message.role === 'model' && message.content.every((part) => ('text' in part && part.text === '') || 'reasoning' in part)) continue
-    if (message.role === 'user' && last?.role === 'user') sent[sent.length - 1] = { ...last, content: [...last.content, { text: '\n' }, ...message.content] }
+    if (
+      message.role === 'model' &&
+      message.content.every((part) => ('text' in part && part.text === '') || 'reasoning' in part)
+    )
+      continue
+    if (message.role === 'user' && last?.role === 'user')
+      sent[sent.length - 1] = { ...last, content: [...last.content, { text: '\n' }, ...message.content] }
     else sent.push(message)
   }
   return sent
@@ -33,14 +50,24 @@ export async function repaired(messages: readonly Message[]): Promise<Message[]>
 
 async function withResults(messages: readonly Message[]): Promise<Message[]> {
   const page = await loadPage()
-  const found = JSON.parse(page.danglingCalls(toJson(messages, 'the history'))) as Array<{ kind: 'call' | 'result'; message: number; part: number }>
+  const found = JSON.parse(page.danglingCalls(toJson(messages, 'the history'))) as Array<{
+    kind: 'call' | 'result'
+    message: number
+    part: number
+  }>
   const drop = new Set(found.filter(({ kind }) => kind === 'result').map(({ message, part }) => `${message}/${part}`))
   const open = new Map<number, Part[]>()
   for (const { kind, message, part } of found) {
     const call = messages[message]?.content[part]
     if (kind !== 'call' || call === undefined || !('toolRequest' in call)) continue
     const { name, ref } = call.toolRequest
-    const result: Part = { toolResponse: { name, output: { error: 'this call was not run: the answer was stopped' }, ...(ref === undefined ? {} : { ref }) } }
+    const result: Part = {
+      toolResponse: {
+        name,
+        output: { error: 'this call was not run: the answer was stopped' },
+        ...(ref === undefined ? {} : { ref }),
+      },
+    }
     open.set(message, [...(open.get(message) ?? []), result])
   }
   return messages.flatMap((message, index) => {

@@ -12,7 +12,13 @@ import type { ChatEntry } from '../types.js'
 export const recordVersion = 1
 
 /** One conversation as it is stored. */
-export interface ChatRecord { version: number; name: string; revision: number; updatedAt: number; entries: ChatEntry[] }
+export interface ChatRecord {
+  version: number
+  name: string
+  revision: number
+  updatedAt: number
+  entries: ChatEntry[]
+}
 
 const databaseName = 'hybridge-chats'
 const storeName = 'chats'
@@ -24,10 +30,14 @@ let opening: Promise<IDBDatabase> | undefined
 function open(): Promise<IDBDatabase> {
   opening ??= new Promise<IDBDatabase>((resolve, reject) => {
     if (typeof indexedDB === 'undefined') return reject(unavailable('this environment has no IndexedDB'))
-    const timer = setTimeout(() => reject(unavailable('opening IndexedDB took too long; close other tabs of this page')), openWithinMs)
+    const timer = setTimeout(
+      () => reject(unavailable('opening IndexedDB took too long; close other tabs of this page')),
+      openWithinMs,
+    )
     const request = indexedDB.open(databaseName, 1)
     request.onupgradeneeded = () => void request.result.createObjectStore(storeName, { keyPath: 'name' })
-    request.onerror = () => reject(unavailable('IndexedDB cannot be opened here (private windows may forbid it)', request.error))
+    request.onerror = () =>
+      reject(unavailable('IndexedDB cannot be opened here (private windows may forbid it)', request.error))
     request.onblocked = () => reject(unavailable('another tab blocks IndexedDB; close other tabs of this page'))
     request.onsuccess = () => {
       clearTimeout(timer)
@@ -66,10 +76,16 @@ export async function loadChat(name: string): Promise<ChatRecord | undefined> {
   if (found === undefined) return undefined
   const { version, revision, entries } = (found ?? {}) as Partial<ChatRecord>
   if (typeof version === 'number' && version > recordVersion) {
-    throw new HybridError('FAILED_PRECONDITION', `the stored conversation '${name}' was written by a newer version of hybridge; update this page`, { code: 'CHAT_NEWER' })
+    throw new HybridError(
+      'FAILED_PRECONDITION',
+      `the stored conversation '${name}' was written by a newer version of hybridge; update this page`,
+      { code: 'CHAT_NEWER' },
+    )
   }
   if (version !== recordVersion || !Array.isArray(entries) || typeof revision !== 'number') {
-    throw new HybridError('DATA_LOSS', `the stored conversation '${name}' is damaged; delete it with deleteChat()`, { code: 'CHAT_DAMAGED' })
+    throw new HybridError('DATA_LOSS', `the stored conversation '${name}' is damaged; delete it with deleteChat()`, {
+      code: 'CHAT_DAMAGED',
+    })
   }
   return found as ChatRecord
 }
@@ -84,7 +100,9 @@ export async function storedChats(): Promise<Array<{ name: string; updatedAt: nu
   return found
     .flatMap((it) => {
       const { name, updatedAt, entries } = (it ?? {}) as Partial<ChatRecord>
-      return typeof name === 'string' && typeof updatedAt === 'number' && Array.isArray(entries) ? [{ name, updatedAt, messages: entries.length }] : []
+      return typeof name === 'string' && typeof updatedAt === 'number' && Array.isArray(entries)
+        ? [{ name, updatedAt, messages: entries.length }]
+        : []
     })
     .sort((one, other) => other.updatedAt - one.updatedAt)
 }
@@ -106,7 +124,11 @@ function unavailable(message: string, cause?: unknown): HybridError {
 
 function failed(cause: DOMException | null): HybridError {
   if (cause?.name === 'QuotaExceededError') {
-    return new HybridError('RESOURCE_EXHAUSTED', 'this origin has no storage left for the conversation; delete old conversations or models', { code: 'STORAGE_FULL', cause })
+    return new HybridError(
+      'RESOURCE_EXHAUSTED',
+      'this origin has no storage left for the conversation; delete old conversations or models',
+      { code: 'STORAGE_FULL', cause },
+    )
   }
   return new HybridError('UNAVAILABLE', 'the conversation could not be stored', { code: 'STORE_UNAVAILABLE', cause })
 }

@@ -18,13 +18,25 @@ export interface WindowModel {
 }
 
 /** Writes a summary of messages that are left out; undefined where none can be had. */
-export type Summarise = (messages: readonly Message[], previous: string | undefined, maxTokens: number, signal: AbortSignal) => Promise<string | undefined>
+export type Summarise = (
+  messages: readonly Message[],
+  previous: string | undefined,
+  maxTokens: number,
+  signal: AbortSignal,
+) => Promise<string | undefined>
 
 /** What was cut for one model, so that the next request of the same conversation is cut at the same place. */
-interface Cut { first: number; /** The first kept message, to notice another history. */ anchor: string; summary?: { upTo: number; text: string } | undefined }
+interface Cut {
+  first: number
+  /** The first kept message, to notice another history. */ anchor: string
+  summary?: { upTo: number; text: string } | undefined
+}
 
 /** The fitted request, and what was done to it. */
-export interface Fitted { request: ModelRequest; report?: WindowReport }
+export interface Fitted {
+  request: ModelRequest
+  report?: WindowReport
+}
 
 const roleLetters = { system: 's', user: 'u', model: 'm', tool: 't' } as const
 /** An answer gets a quarter of the window where the request does not say, and at most this. */
@@ -56,7 +68,8 @@ export class Fitter {
     const estimate = sum(estimates) + extras
     // No tokenizer makes more tokens than bytes, so what is short by that measure is not worth a count.
     if (mostTokens(request) <= window - answer) return { request }
-    if (typeof policy === 'function') return await this.#byCaller(request, policy, { window, answer, estimate, model, signal })
+    if (typeof policy === 'function')
+      return await this.#byCaller(request, policy, { window, answer, estimate, model, signal })
     const mode = policy === 'trim' || policy === 'refuse' ? policy : 'summarise'
     return await this.#shorten(request, mode, { window, answer, extras, estimates, model, signal })
   }
@@ -64,7 +77,14 @@ export class Fitter {
   async #shorten(
     request: ModelRequest,
     mode: 'trim' | 'refuse' | 'summarise',
-    { window, answer, extras, estimates, model, signal }: { window: number; answer: number; extras: number; estimates: number[]; model: WindowModel; signal: AbortSignal },
+    {
+      window,
+      answer,
+      extras,
+      estimates,
+      model,
+      signal,
+    }: { window: number; answer: number; extras: number; estimates: number[]; model: WindowModel; signal: AbortSignal },
   ): Promise<Fitted> {
     const page = await loadPage()
     const { name } = model.info
@@ -77,12 +97,16 @@ export class Fitter {
     for (let round = 0; ; round++) {
       const tokens = Uint32Array.from(estimates, (it) => Math.ceil(it * scale))
       const noted = first > 0 && mode === 'summarise' ? summaryTokens : 0
-      const decide = (note: number): number[] => [...page.fitConversation(roles, tokens, window, answer, Math.ceil(extras * scale) + note, first)]
+      const decide = (note: number): number[] => [
+        ...page.fitConversation(roles, tokens, window, answer, Math.ceil(extras * scale) + note, first),
+      ]
       let [kind = 0, at = 0, kept = 0] = decide(noted)
       // The first cut has to make room for its summary too.
-      if (kind === 0 && at > first && noted === 0 && mode === 'summarise') [kind = 0, at = 0, kept = 0] = decide(summaryTokens)
+      if (kind === 0 && at > first && noted === 0 && mode === 'summarise')
+        [kind = 0, at = 0, kept = 0] = decide(summaryTokens)
       if (kind === 1) throw tooLong(mode, { needed: at, available: kept, window, answer })
-      if (mode === 'refuse' && at > 0) throw tooLong(mode, { needed: sum([...tokens]) + extras, available: window - answer, window, answer })
+      if (mode === 'refuse' && at > 0)
+        throw tooLong(mode, { needed: sum([...tokens]) + extras, available: window - answer, window, answer })
       first = at
       if (mode === 'summarise' && first > 0 && summary?.upTo !== first) {
         const text = await this.#summary(request.messages, summary, first, signal)
@@ -97,7 +121,12 @@ export class Fitter {
       if (first === 0) return { request }
       this.#cuts.set(name, { first, anchor: anchorOf(request.messages[first]), summary })
       const leftOut = request.messages.slice(0, first).filter(({ role }) => role !== 'system').length
-      const report: WindowReport = { leftOut, tokens: counted ?? kept + extras, window, ...(summary === undefined ? {} : { summarised: true }) }
+      const report: WindowReport = {
+        leftOut,
+        tokens: counted ?? kept + extras,
+        window,
+        ...(summary === undefined ? {} : { summarised: true }),
+      }
       return { request: fitted, report }
     }
   }
@@ -105,10 +134,17 @@ export class Fitter {
   /** How many tokens one estimated token is. */
   async #scale(request: ModelRequest, model: WindowModel, signal: AbortSignal): Promise<number> {
     const counted = await exactly(request, model, signal)
-    return counted === undefined ? 1 : counted / Math.max(1, sum(request.messages.map(messageTokens)) + extraTokens(request))
+    return counted === undefined
+      ? 1
+      : counted / Math.max(1, sum(request.messages.map(messageTokens)) + extraTokens(request))
   }
 
-  async #summary(messages: readonly Message[], previous: Cut['summary'], first: number, signal: AbortSignal): Promise<string | undefined> {
+  async #summary(
+    messages: readonly Message[],
+    previous: Cut['summary'],
+    first: number,
+    signal: AbortSignal,
+  ): Promise<string | undefined> {
     const from = previous?.upTo ?? 0
     const outgrown = messages.slice(from, first).filter(({ role }) => role !== 'system')
     try {
@@ -123,25 +159,48 @@ export class Fitter {
   async #byCaller(
     request: ModelRequest,
     policy: Extract<WindowPolicy, (...given: never[]) => unknown>,
-    { window, answer, estimate, model, signal }: { window: number; answer: number; estimate: number; model: WindowModel; signal: AbortSignal },
+    {
+      window,
+      answer,
+      estimate,
+      model,
+      signal,
+    }: { window: number; answer: number; estimate: number; model: WindowModel; signal: AbortSignal },
   ): Promise<Fitted> {
     const needed = (await exactly(request, model, signal)) ?? estimate
     const available = window - answer
     if (needed <= available) return { request }
-    const messages = await policy({ messages: structuredClone(request.messages), needed, available, window, model: model.info.name, signal })
+    const messages = await policy({
+      messages: structuredClone(request.messages),
+      needed,
+      available,
+      window,
+      model: model.info.name,
+      signal,
+    })
     if (!Array.isArray(messages) || messages.length === 0) {
       throw new HybridError('INVALID_ARGUMENT', 'the `window` function must return the messages to send')
     }
     const fitted = { ...request, messages }
     const tokens = (await exactly(fitted, model, signal)) ?? sum(messages.map(messageTokens)) + extraTokens(request)
     if (tokens > available) throw tooLong('trim', { needed: tokens, available, window, answer })
-    return { request: fitted, report: { leftOut: Math.max(0, request.messages.length - messages.length), tokens, window } }
+    return {
+      request: fitted,
+      report: { leftOut: Math.max(0, request.messages.length - messages.length), tokens, window },
+    }
   }
 }
 
 /** More tokens than any tokenizer makes of this: one for each byte, and sixteen for the markers of a message. */
 function mostTokens({ messages, tools, output }: ModelRequest): number {
-  return sum(messages.map(({ content }) => 16 + (content.some((part) => 'media' in part) ? Infinity : JSON.stringify(content).length * 3))) + JSON.stringify([tools, output]).length * 3
+  return (
+    sum(
+      messages.map(
+        ({ content }) => 16 + (content.some((part) => 'media' in part) ? Infinity : JSON.stringify(content).length * 3),
+      ),
+    ) +
+    JSON.stringify([tools, output]).length * 3
+  )
 }
 
 /** About how many tokens a message has, as `hybridge_core::tokens` estimates them. */
@@ -164,13 +223,19 @@ function textTokens(text: string): number {
 }
 
 function extraTokens({ tools, output }: ModelRequest): number {
-  return sum(tools.map((tool) => textTokens(JSON.stringify(tool)))) + (output?.schema === undefined ? 0 : textTokens(JSON.stringify(output.schema)))
+  return (
+    sum(tools.map((tool) => textTokens(JSON.stringify(tool)))) +
+    (output?.schema === undefined ? 0 : textTokens(JSON.stringify(output.schema)))
+  )
 }
 
 /** System messages wherever they stand, the summary behind them, then everything from `first` on. */
 function shortened(request: ModelRequest, first: number, summary: string | undefined): ModelRequest {
   const system = request.messages.slice(0, first).filter(({ role }) => role === 'system')
-  const note: Message[] = summary === undefined ? [] : [{ role: 'system', content: [{ text: `Summary of the conversation so far: ${summary}` }] }]
+  const note: Message[] =
+    summary === undefined
+      ? []
+      : [{ role: 'system', content: [{ text: `Summary of the conversation so far: ${summary}` }] }]
   return { ...request, messages: [...system, ...note, ...request.messages.slice(first)] }
 }
 
@@ -191,10 +256,22 @@ function anchorOf(message: Message | undefined): string {
 }
 
 /** `refuse` is the caller's word, so it ends the request; otherwise a branch with a larger window may still answer. */
-function tooLong(mode: 'trim' | 'refuse' | 'summarise', { needed, available, window, answer }: { needed: number; available: number; window: number; answer: number }): HybridError {
+function tooLong(
+  mode: 'trim' | 'refuse' | 'summarise',
+  { needed, available, window, answer }: { needed: number; available: number; window: number; answer: number },
+): HybridError {
   const room = `${needed} tokens are needed and ${Math.max(0, available)} are available (window ${window}, ${answer} kept for the answer)`
-  if (mode === 'refuse') return new HybridError('INVALID_ARGUMENT', `the conversation does not fit: ${room}; shorten it, or allow \`window: 'trim'\``, { code: 'CONTEXT_FULL' })
-  return new HybridError('RESOURCE_EXHAUSTED', `the newest turn does not fit: ${room}; shorten it, or choose a model with a larger window`, { code: 'CONTEXT_FULL' })
+  if (mode === 'refuse')
+    return new HybridError(
+      'INVALID_ARGUMENT',
+      `the conversation does not fit: ${room}; shorten it, or allow \`window: 'trim'\``,
+      { code: 'CONTEXT_FULL' },
+    )
+  return new HybridError(
+    'RESOURCE_EXHAUSTED',
+    `the newest turn does not fit: ${room}; shorten it, or choose a model with a larger window`,
+    { code: 'CONTEXT_FULL' },
+  )
 }
 
 function sum(numbers: readonly number[]): number {

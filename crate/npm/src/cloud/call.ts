@@ -33,15 +33,29 @@ type CloudReply = Exclude<Reply, string>
 type CloudCall = InstanceType<Page['CloudCall']>
 
 /** Checks the options that both services take. */
-export function callArguments({ fetch, retries, apiKey, headers }: Pick<CloudTask, 'fetch' | 'retries'> & Omit<Credentials, 'keyNeeded'>): void {
-  if (retries !== undefined && (!Number.isSafeInteger(retries) || retries < 0)) throw invalid(`\`retries\` must be a whole number of at least 0, found ${typeof retries === 'number' ? retries : kindOf(retries)}`)
-  if (fetch !== undefined && typeof fetch !== 'function') throw invalid(`\`fetch\` must be a function, found ${kindOf(fetch)}`)
-  if (headers !== undefined && typeof headers !== 'function') throw invalid(`\`headers\` must be a function that returns headers, found ${kindOf(headers)}`)
-  if (apiKey !== undefined && typeof apiKey !== 'string' && typeof apiKey !== 'function') throw invalid('`apiKey` must be a string or a function that returns one')
+export function callArguments({
+  fetch,
+  retries,
+  apiKey,
+  headers,
+}: Pick<CloudTask, 'fetch' | 'retries'> & Omit<Credentials, 'keyNeeded'>): void {
+  if (retries !== undefined && (!Number.isSafeInteger(retries) || retries < 0))
+    throw invalid(
+      `\`retries\` must be a whole number of at least 0, found ${typeof retries === 'number' ? retries : kindOf(retries)}`,
+    )
+  if (fetch !== undefined && typeof fetch !== 'function')
+    throw invalid(`\`fetch\` must be a function, found ${kindOf(fetch)}`)
+  if (headers !== undefined && typeof headers !== 'function')
+    throw invalid(`\`headers\` must be a function that returns headers, found ${kindOf(headers)}`)
+  if (apiKey !== undefined && typeof apiKey !== 'string' && typeof apiKey !== 'function')
+    throw invalid('`apiKey` must be a string or a function that returns one')
 }
 
 /** Runs it. A failure before anything was sent is tried again up to `retries` times. */
-export async function callCloud(task: CloudTask, { signal, sendChunk }: Pick<RunOptions, 'signal' | 'sendChunk'>): Promise<CloudReply> {
+export async function callCloud(
+  task: CloudTask,
+  { signal, sendChunk }: Pick<RunOptions, 'signal' | 'sendChunk'>,
+): Promise<CloudReply> {
   const page = await loadPage()
   let hasSpoken = false
   const send: RunOptions['sendChunk'] = (content, details) => {
@@ -54,7 +68,9 @@ export async function callCloud(task: CloudTask, { signal, sendChunk }: Pick<Run
       return await tryOnce(page, task, { signal, sendChunk: send })
     } catch (thrown) {
       const { status, code, retryAfterMs } = thrown as HybridError
-      const pause = hasSpoken ? undefined : page.retryDelay(status, code, retryAfterMs, failures, retries, Math.random())
+      const pause = hasSpoken
+        ? undefined
+        : page.retryDelay(status, code, retryAfterMs, failures, retries, Math.random())
       if (pause === undefined) throw thrown
       await sleep(pause, signal)
     }
@@ -62,8 +78,15 @@ export async function callCloud(task: CloudTask, { signal, sendChunk }: Pick<Run
 }
 
 /** Throws nothing but HybridError. */
-async function tryOnce(page: Page, { service, task, request, credentials, fetch }: CloudTask, { signal, sendChunk }: Pick<RunOptions, 'signal' | 'sendChunk'>): Promise<CloudReply> {
-  const plan = toJson({ service, task, request: { ...request, config: configFor(service, request.config) } }, 'the request')
+async function tryOnce(
+  page: Page,
+  { service, task, request, credentials, fetch }: CloudTask,
+  { signal, sendChunk }: Pick<RunOptions, 'signal' | 'sendChunk'>,
+): Promise<CloudReply> {
+  const plan = toJson(
+    { service, task, request: { ...request, config: configFor(service, request.config) } },
+    'the request',
+  )
   let call: CloudCall | undefined
   let step: Promise<string | undefined> | undefined
   try {
@@ -101,7 +124,10 @@ function configFor({ dialect }: Service, config: GenerationConfig): GenerationCo
 /** What the wasm threw, as our error, with the text that came before it. */
 function failureOf(thrown: unknown, call: CloudCall | undefined): HybridError {
   if (HybridError.isInstance(thrown)) return thrown
-  if (typeof thrown !== 'string') return new HybridError('INTERNAL', 'the call of the cloud service failed in an unforeseen way; see the cause', { cause: thrown })
+  if (typeof thrown !== 'string')
+    return new HybridError('INTERNAL', 'the call of the cloud service failed in an unforeseen way; see the cause', {
+      cause: thrown,
+    })
   const error = fromCore(JSON.parse(thrown) as CoreError)
   return withPartial(error, call === undefined ? undefined : (JSON.parse(call.partial()) as Message))
 }

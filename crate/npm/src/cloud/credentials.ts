@@ -26,7 +26,11 @@ export async function secretHeaders({ apiKey, headers, keyNeeded }: Credentials,
     const [name = '', before = ''] = place.split(': ')
     all.push(name, before + trimmed)
   } else if (keyNeeded) {
-    throw new HybridError('UNAUTHENTICATED', 'the service needs an `apiKey`, or `headers`, or a `baseUrl` of your own proxy', { code: 'API_KEY_MISSING' })
+    throw new HybridError(
+      'UNAUTHENTICATED',
+      'the service needs an `apiKey`, or `headers`, or a `baseUrl` of your own proxy',
+      { code: 'API_KEY_MISSING' },
+    )
   }
   return all
 }
@@ -34,7 +38,11 @@ export async function secretHeaders({ apiKey, headers, keyNeeded }: Credentials,
 /** Headers as name, value, name, value: out of a plain object, a `Headers`, or a list of pairs. */
 function pairsOf(headers: unknown): string[] {
   if (typeof headers !== 'object' || headers === null) {
-    throw new HybridError('UNAUTHENTICATED', `the \`headers\` function of this model returned ${kindOf(headers)}; expected an object of strings`, { code: 'CREDENTIALS_FAILED' })
+    throw new HybridError(
+      'UNAUTHENTICATED',
+      `the \`headers\` function of this model returned ${kindOf(headers)}; expected an object of strings`,
+      { code: 'CREDENTIALS_FAILED' },
+    )
   }
   const isIterable = typeof (headers as Partial<Iterable<unknown>>)[Symbol.iterator] === 'function'
   const pairs = isIterable ? [...(headers as Iterable<[string, unknown]>)] : Object.entries(headers)
@@ -51,6 +59,9 @@ async function called<T>(callback: () => T | Promise<T>, name: string): Promise<
   } catch (thrown) {
     const { status, name: kind } = (thrown ?? {}) as { status?: unknown; name?: unknown }
     if (isStatus(status) || kind === 'AbortError' || kind === 'TimeoutError') throw fromThrown(thrown)
-    throw new HybridError('UNAUTHENTICATED', `the \`${name}\` function of this model failed; see the cause`, { code: 'CREDENTIALS_FAILED', cause: thrown })
+    throw new HybridError('UNAUTHENTICATED', `the \`${name}\` function of this model failed; see the cause`, {
+      code: 'CREDENTIALS_FAILED',
+      cause: thrown,
+    })
   }
 }

@@ -19,7 +19,8 @@ import { callArguments, callCloud, type CloudTask, type Service } from './call.j
 export function geminiModel(options: GeminiOptions): CloudModel {
   const { model, apiKey, baseUrl, headers, fetch, safetySettings, retries } = optionsArgument(options, 'geminiModel')
   if (typeof model !== 'string' || model === '') throw invalid('geminiModel needs the name of a model')
-  if (baseUrl !== undefined && (typeof baseUrl !== 'string' || baseUrl === '')) throw invalid('`baseUrl` must be an address')
+  if (baseUrl !== undefined && (typeof baseUrl !== 'string' || baseUrl === ''))
+    throw invalid('`baseUrl` must be an address')
   if (safetySettings !== undefined && !Array.isArray(safetySettings)) throw invalid('`safetySettings` must be an array')
   callArguments({ fetch, retries, apiKey, headers })
   const service: Service = {
@@ -29,10 +30,20 @@ export function geminiModel(options: GeminiOptions): CloudModel {
     ...(safetySettings === undefined ? {} : { safetySettings }),
   }
   const credentials = { apiKey, headers, keyNeeded: baseUrl === undefined && headers === undefined }
-  const asking = (task: CloudTask['task'], request: CloudTask['request']): CloudTask => ({ service, task, request, credentials, fetch, retries })
+  const asking = (task: CloudTask['task'], request: CloudTask['request']): CloudTask => ({
+    service,
+    task,
+    request,
+    credentials,
+    fetch,
+    retries,
+  })
   const face = defineModel({
     name: model,
-    info: { supports: { multiturn: true, systemRole: true, tools: true, media: true, json: 'constrained' }, inferenceSource: 'in_cloud' },
+    info: {
+      supports: { multiturn: true, systemRole: true, tools: true, media: true, json: 'constrained' },
+      inferenceSource: 'in_cloud',
+    },
     generate: (request, run) => callCloud(asking(run.streaming ? 'stream' : 'generate', request), run),
   })
   const countTokens: CloudModel['countTokens'] = async (request, options) => {

@@ -26,15 +26,28 @@ export interface OpenAICompatibleOptions {
  * const local = openAICompatibleModel({ model: 'gemma3:1b', baseUrl: 'http://localhost:11434/v1' })
  */
 export function openAICompatibleModel(options: OpenAICompatibleOptions): Model {
-  const { model, baseUrl, apiKey, headers, fetch, retries, name = model } = optionsArgument(options, 'openAICompatibleModel')
+  const {
+    model,
+    baseUrl,
+    apiKey,
+    headers,
+    fetch,
+    retries,
+    name = model,
+  } = optionsArgument(options, 'openAICompatibleModel')
   if (typeof model !== 'string' || model === '') throw invalid('openAICompatibleModel needs the name of a model')
-  if (typeof baseUrl !== 'string' || baseUrl === '') throw invalid('openAICompatibleModel needs the `baseUrl` of a server')
+  if (typeof baseUrl !== 'string' || baseUrl === '')
+    throw invalid('openAICompatibleModel needs the `baseUrl` of a server')
   callArguments({ fetch, retries, apiKey, headers })
   const service: Service = { dialect: 'openai', model, baseUrl }
   const credentials = { apiKey, headers, keyNeeded: false }
   return defineModel({
     name,
-    info: { supports: { multiturn: true, systemRole: true, tools: true, media: true, json: 'constrained' }, inferenceSource: 'in_cloud' },
-    generate: (request, run) => callCloud({ service, task: run.streaming ? 'stream' : 'generate', request, credentials, fetch, retries }, run),
+    info: {
+      supports: { multiturn: true, systemRole: true, tools: true, media: true, json: 'constrained' },
+      inferenceSource: 'in_cloud',
+    },
+    generate: (request, run) =>
+      callCloud({ service, task: run.streaming ? 'stream' : 'generate', request, credentials, fetch, retries }, run),
   })
 }

@@ -65,7 +65,16 @@ function makeStore(model: Loadable): DownloadStore {
       if (isReady()) return set({ status: 'ready', progress: 1 })
       const { status, code, reason } = await model.availability()
       if (running !== undefined) return
-      if (status === 'unavailable') set({ status, progress: 0, error: new HybridError('FAILED_PRECONDITION', reason ?? 'this model cannot run here', code === undefined ? {} : { code }) })
+      if (status === 'unavailable')
+        set({
+          status,
+          progress: 0,
+          error: new HybridError(
+            'FAILED_PRECONDITION',
+            reason ?? 'this model cannot run here',
+            code === undefined ? {} : { code },
+          ),
+        })
       else if (isReady()) set({ status: 'ready', progress: 1 })
       else if (status === 'downloading' || model.state === 'loading') void load()
     } catch (thrown) {
@@ -75,7 +84,10 @@ function makeStore(model: Loadable): DownloadStore {
   const run = async (signal: AbortSignal): Promise<void> => {
     set({ status: 'downloading', progress: 0 })
     try {
-      await model.load({ signal, onProgress: (report) => set({ status: 'downloading', progress: report.fraction, report }) })
+      await model.load({
+        signal,
+        onProgress: (report) => set({ status: 'downloading', progress: report.fraction, report }),
+      })
       set({ status: 'ready', progress: 1 })
     } catch (thrown) {
       set(signal.aborted ? initial : { status: 'failed', progress: state.progress, error: errorOf(thrown) })
@@ -105,5 +117,7 @@ function makeStore(model: Loadable): DownloadStore {
 }
 
 function errorOf(thrown: unknown): HybridError {
-  return HybridError.isInstance(thrown) ? thrown : new HybridError('INTERNAL', 'the load failed; see the cause', { cause: thrown })
+  return HybridError.isInstance(thrown)
+    ? thrown
+    : new HybridError('INTERNAL', 'the load failed; see the cause', { cause: thrown })
 }

@@ -23,9 +23,19 @@ export function retryDelayOf({ status, retryAfterMs }: HybridError): number | un
 
 /** Statuses whose number on HTTP is not 500. 499 is the usual number of a request that its client closed. */
 const httpStatuses: Partial<Record<Status, number>> = {
-  INVALID_ARGUMENT: 400, OUT_OF_RANGE: 400, FAILED_PRECONDITION: 400,
-  UNAUTHENTICATED: 401, PERMISSION_DENIED: 403, NOT_FOUND: 404, ALREADY_EXISTS: 409, ABORTED: 409,
-  RESOURCE_EXHAUSTED: 429, CANCELLED: 499, UNIMPLEMENTED: 501, UNAVAILABLE: 503, DEADLINE_EXCEEDED: 504,
+  INVALID_ARGUMENT: 400,
+  OUT_OF_RANGE: 400,
+  FAILED_PRECONDITION: 400,
+  UNAUTHENTICATED: 401,
+  PERMISSION_DENIED: 403,
+  NOT_FOUND: 404,
+  ALREADY_EXISTS: 409,
+  ABORTED: 409,
+  RESOURCE_EXHAUSTED: 429,
+  CANCELLED: 499,
+  UNIMPLEMENTED: 501,
+  UNAVAILABLE: 503,
+  DEADLINE_EXCEEDED: 504,
 }
 
 /** Genkit's statuses on HTTP. */

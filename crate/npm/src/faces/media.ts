@@ -14,9 +14,19 @@ export function base64Of(bytes: Uint8Array): string {
 
 /** How files of a kind begin, as Latin-1 text; a dot is any byte. The first of a kind is what an unknown file is taken for. */
 const beginnings: ReadonlyArray<readonly [type: string, beginning: RegExp]> = [
-  ['image/png', /^\x89PNG/], ['image/jpeg', /^\xff\xd8\xff/], ['image/gif', /^GIF8/], ['image/webp', /^RIFF....WEBP/s], ['image/avif', /^....ftypavif/s],
-  ['audio/wav', /^RIFF....WAVE/s], ['audio/mpeg', /^(ID3|\xff[\xe0-\xff])/], ['audio/ogg', /^OggS/], ['audio/flac', /^fLaC/],
-  ['video/mp4', /^....ftyp/s], ['video/webm', /^\x1aE\xdf\xa3/], ['application/pdf', /^%PDF/], ['text/plain', /^$/],
+  ['image/png', /^\x89PNG/],
+  ['image/jpeg', /^\xff\xd8\xff/],
+  ['image/gif', /^GIF8/],
+  ['image/webp', /^RIFF....WEBP/s],
+  ['image/avif', /^....ftypavif/s],
+  ['audio/wav', /^RIFF....WAVE/s],
+  ['audio/mpeg', /^(ID3|\xff[\xe0-\xff])/],
+  ['audio/ogg', /^OggS/],
+  ['audio/flac', /^fLaC/],
+  ['video/mp4', /^....ftyp/s],
+  ['video/webm', /^\x1aE\xdf\xa3/],
+  ['application/pdf', /^%PDF/],
+  ['text/plain', /^$/],
 ]
 
 /** `image` and `image/*` are half a media type, which services refuse; the bytes complete it. */

@@ -23,7 +23,10 @@ export async function openStream(
   const work = new AbortController()
   const onAbort = (): void => work.abort(signal?.reason)
   signal?.addEventListener('abort', onAbort, { once: true })
-  const { stream, response } = model.generateStream(request, { signal: work.signal, ...(context === undefined ? {} : { context }) })
+  const { stream, response } = model.generateStream(request, {
+    signal: work.signal,
+    ...(context === undefined ? {} : { context }),
+  })
   const stop = (): void => work.abort(new DOMException('the stream was left', 'AbortError'))
   const settle = (): void => signal?.removeEventListener('abort', onAbort)
   response.then(settle, settle)

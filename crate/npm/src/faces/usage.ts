@@ -14,7 +14,11 @@ export interface CountedTokens {
 /** Models of other makes may count thoughts beside the output. Their total reveals it. */
 export function countedTokens(usage: Usage): CountedTokens {
   const { inputTokens: input, outputTokens, thoughtsTokens: thoughts, cachedContentTokens: cached, totalTokens } = usage
-  const isApart = thoughts !== undefined && thoughts > 0 && totalTokens !== undefined && totalTokens === (input ?? 0) + (outputTokens ?? 0) + thoughts
+  const isApart =
+    thoughts !== undefined &&
+    thoughts > 0 &&
+    totalTokens !== undefined &&
+    totalTokens === (input ?? 0) + (outputTokens ?? 0) + thoughts
   const output = isApart ? (outputTokens ?? 0) + thoughts : outputTokens
   const total = totalTokens ?? (input === undefined || output === undefined ? undefined : input + output)
   return { input, cached, output, thoughts, total }

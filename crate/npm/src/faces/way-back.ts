@@ -53,7 +53,9 @@ export function wayBackOf(value: unknown): WayBack {
   return {
     ...(typeof ref === 'string' ? { ref } : {}),
     ...(known === undefined ? {} : { branches: known }),
-    ...(typeof metadata === 'object' && metadata !== null && !Array.isArray(metadata) ? { metadata: metadata as Metadata } : {}),
+    ...(typeof metadata === 'object' && metadata !== null && !Array.isArray(metadata)
+      ? { metadata: metadata as Metadata }
+      : {}),
   }
 }
 

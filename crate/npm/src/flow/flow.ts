@@ -20,14 +20,34 @@ export interface StandardValidator<Output = unknown> {
     readonly types?: { readonly input: unknown; readonly output: Output } | undefined
   }
 }
-type StandardResult<Output> = { readonly value: Output; readonly issues?: undefined } | { readonly issues: ReadonlyArray<{ readonly message: string; readonly path?: ReadonlyArray<PropertyKey | { readonly key: PropertyKey }> | undefined }> }
+type StandardResult<Output> =
+  | { readonly value: Output; readonly issues?: undefined }
+  | {
+      readonly issues: ReadonlyArray<{
+        readonly message: string
+        readonly path?: ReadonlyArray<PropertyKey | { readonly key: PropertyKey }> | undefined
+      }>
+    }
 
 /** A Standard Schema (zod, valibot, arktype, …) or a JSON Schema. */
 export type FlowSchema<T = unknown> = StandardValidator<T> | JsonSchema
 type Checked<Schema, Otherwise> = Schema extends StandardValidator<infer Output> ? Output : Otherwise
 
-export interface FlowStep { readonly name: string; readonly startedAtMs: number; readonly durationMs: number; readonly outcome: 'done' | 'reused' | 'failed'; readonly attempts: number }
-export interface FlowTrace { readonly id: string; readonly flow: string; readonly startedAtMs: number; readonly durationMs: number; readonly outcome: 'done' | 'failed' | 'stopped'; readonly steps: readonly FlowStep[] }
+export interface FlowStep {
+  readonly name: string
+  readonly startedAtMs: number
+  readonly durationMs: number
+  readonly outcome: 'done' | 'reused' | 'failed'
+  readonly attempts: number
+}
+export interface FlowTrace {
+  readonly id: string
+  readonly flow: string
+  readonly startedAtMs: number
+  readonly durationMs: number
+  readonly outcome: 'done' | 'failed' | 'stopped'
+  readonly steps: readonly FlowStep[]
+}
 
 /** What a flow's function receives beside its input. */
 export interface FlowContext<Chunk> {
@@ -56,7 +76,10 @@ export interface FlowOptions<Input, Output, Chunk> {
 export interface Flow<Input, Output, Chunk> {
   (input: Input, options?: Pick<GenerateOptions, 'signal' | 'context'>): Promise<Output>
   readonly flowName: string
-  stream(input: Input, options?: Pick<GenerateOptions, 'signal' | 'context'>): { readonly stream: AsyncIterable<Chunk>; readonly output: Promise<Output> }
+  stream(
+    input: Input,
+    options?: Pick<GenerateOptions, 'signal' | 'context'>,
+  ): { readonly stream: AsyncIterable<Chunk>; readonly output: Promise<Output> }
 }
 
 /**
@@ -69,40 +92,75 @@ export interface Flow<Input, Output, Chunk> {
  * })
  * const text = await menu({ theme: 'Rhenish' })
  */
-export function defineFlow<const Input extends FlowSchema | undefined = undefined, const Output extends FlowSchema | undefined = undefined, const Chunk extends FlowSchema | undefined = undefined>(
+export function defineFlow<
+  const Input extends FlowSchema | undefined = undefined,
+  const Output extends FlowSchema | undefined = undefined,
+  const Chunk extends FlowSchema | undefined = undefined,
+>(
   options: FlowOptions<Input, Output, Chunk>,
-  act: (input: Checked<Input, any>, flow: FlowContext<Checked<Chunk, any>>) => Checked<Output, any> | Promise<Checked<Output, any>>,
+  act: (
+    input: Checked<Input, any>,
+    flow: FlowContext<Checked<Chunk, any>>,
+  ) => Checked<Output, any> | Promise<Checked<Output, any>>,
 ): Flow<Checked<Input, any>, Checked<Output, any>, Checked<Chunk, any>> {
   const { name, retries = 0 } = options
   if (typeof name !== 'string' || name === '') throw new HybridError('INVALID_ARGUMENT', 'a flow needs a name')
   if (typeof act !== 'function') throw new HybridError('INVALID_ARGUMENT', `the flow '${name}' needs a function`)
-  if (!Number.isSafeInteger(retries) || retries < 0) throw new HybridError('INVALID_ARGUMENT', `\`retries\` of the flow '${name}' must be a whole number of at least 0`)
+  if (!Number.isSafeInteger(retries) || retries < 0)
+    throw new HybridError('INVALID_ARGUMENT', `\`retries\` of the flow '${name}' must be a whole number of at least 0`)
   type Given = Pick<GenerateOptions, 'signal' | 'context'>
-  const start = (input: unknown, { signal, context = {} }: Given, work: AbortController, sendChunk: (chunk: Checked<Chunk, any>) => void) =>
-    follow(signal, work, (own) => runFlow({ options, act, retries }, input, { signal: own, context, sendChunk }))
+  const start = (
+    input: unknown,
+    { signal, context = {} }: Given,
+    work: AbortController,
+    sendChunk: (chunk: Checked<Chunk, any>) => void,
+  ) => follow(signal, work, (own) => runFlow({ options, act, retries }, input, { signal: own, context, sendChunk }))
   const call = (input: unknown, given: Given = {}) => start(input, given, new AbortController(), () => {})
   const stream = (input: unknown, given: Given = {}) => {
     const work = new AbortController()
     const feed = new Feed<Checked<Chunk, any>>(() => work.abort(new DOMException('the loop was left', 'AbortError')))
     const output = start(input, given, work, (chunk) => feed.push(chunk))
-    output.then(() => feed.close(), (error: unknown) => feed.fail(error))
+    output.then(
+      () => feed.close(),
+      (error: unknown) => feed.fail(error),
+    )
     return { stream: feed, output }
   }
-  return Object.assign(call, { flowName: name, stream }) as Flow<Checked<Input, any>, Checked<Output, any>, Checked<Chunk, any>>
+  return Object.assign(call, { flowName: name, stream }) as Flow<
+    Checked<Input, any>,
+    Checked<Output, any>,
+    Checked<Chunk, any>
+  >
 }
 
-interface Definition { options: FlowOptions<any, any, any>; act: (input: any, flow: FlowContext<any>) => unknown; retries: number }
+interface Definition {
+  options: FlowOptions<any, any, any>
+  act: (input: any, flow: FlowContext<any>) => unknown
+  retries: number
+}
 
-async function runFlow({ options, act, retries }: Definition, given: unknown, run: { signal: AbortSignal; context: Record<string, unknown>; sendChunk: (chunk: any) => void }): Promise<any> {
+async function runFlow(
+  { options, act, retries }: Definition,
+  given: unknown,
+  run: { signal: AbortSignal; context: Record<string, unknown>; sendChunk: (chunk: any) => void },
+): Promise<any> {
   const startedAtMs = now()
-  const steps = new Map<string, { outcome: FlowStep['outcome']; startedAtMs: number; durationMs: number; attempts: number; value?: unknown }>()
+  const steps = new Map<
+    string,
+    { outcome: FlowStep['outcome']; startedAtMs: number; durationMs: number; attempts: number; value?: unknown }
+  >()
   let outcome: FlowTrace['outcome'] = 'failed'
   try {
     const input = await check(options.inputSchema, given, `the input of the flow '${options.name}'`, 'INVALID_ARGUMENT')
     for (let attempt = 0; ; attempt++) {
       try {
         const output = await attemptFlow({ options, act }, input, run, steps)
-        const checked = await check(options.outputSchema, output, `the output of the flow '${options.name}'`, 'INTERNAL')
+        const checked = await check(
+          options.outputSchema,
+          output,
+          `the output of the flow '${options.name}'`,
+          'INTERNAL',
+        )
         outcome = 'done'
         return checked
       } catch (error) {
@@ -116,11 +174,23 @@ async function runFlow({ options, act, retries }: Definition, given: unknown, ru
     throw error
   } finally {
     const made = [...steps].map(([name, { value, ...step }]) => ({ name, ...step }))
-    report(options.onTrace, { id: newId(), flow: options.name, startedAtMs, durationMs: now() - startedAtMs, outcome, steps: made })
+    report(options.onTrace, {
+      id: newId(),
+      flow: options.name,
+      startedAtMs,
+      durationMs: now() - startedAtMs,
+      outcome,
+      steps: made,
+    })
   }
 }
 
-async function attemptFlow({ options, act }: Omit<Definition, 'retries'>, input: unknown, run: { signal: AbortSignal; context: Record<string, unknown>; sendChunk: (chunk: any) => void }, steps: Map<string, any>): Promise<unknown> {
+async function attemptFlow(
+  { options, act }: Omit<Definition, 'retries'>,
+  input: unknown,
+  run: { signal: AbortSignal; context: Record<string, unknown>; sendChunk: (chunk: any) => void },
+  steps: Map<string, any>,
+): Promise<unknown> {
   const { signal, context } = run
   const seen = new Set<string>()
   const flow: FlowContext<any> = {
@@ -128,7 +198,11 @@ async function attemptFlow({ options, act }: Omit<Definition, 'retries'>, input:
     context,
     run: async (name, step) => {
       if (typeof name !== 'string' || name === '') throw new HybridError('INVALID_ARGUMENT', 'a step needs a name')
-      if (seen.has(name)) throw new HybridError('INVALID_ARGUMENT', `the flow '${options.name}' has two steps named '${name}'; number them`)
+      if (seen.has(name))
+        throw new HybridError(
+          'INVALID_ARGUMENT',
+          `the flow '${options.name}' has two steps named '${name}'; number them`,
+        )
       seen.add(name)
       if (signal.aborted) throw cancelled(signal.reason)
       const before = steps.get(name)
@@ -151,16 +225,31 @@ async function attemptFlow({ options, act }: Omit<Definition, 'retries'>, input:
       if (signal.aborted) return
       run.sendChunk(chunk)
     },
-    with: (model) => bound(model, { signal, context, ...(options.allow === undefined ? {} : { allow: options.allow }) }),
+    with: (model) =>
+      bound(model, { signal, context, ...(options.allow === undefined ? {} : { allow: options.allow }) }),
   }
-  return await unlessAborted(Promise.resolve().then(() => act(input, flow)), signal)
+  return await unlessAborted(
+    Promise.resolve().then(() => act(input, flow)),
+    signal,
+  )
 }
 
 /** A model whose every request carries the flow's signal, context and branches. */
 function bound(model: Model, flow: GenerateOptions): Pick<Model, 'generate' | 'generateStream'> {
   const merged = (own: GenerateOptions = {}): GenerateOptions => {
-    const allow = flow.allow === undefined ? own.allow : own.allow === undefined ? flow.allow : own.allow.filter((key) => flow.allow?.includes(key))
-    return { ...flow, ...own, context: { ...flow.context, ...own.context }, ...(allow === undefined ? {} : { allow }), ...(own.signal === undefined ? {} : { signal: own.signal }) }
+    const allow =
+      flow.allow === undefined
+        ? own.allow
+        : own.allow === undefined
+          ? flow.allow
+          : own.allow.filter((key) => flow.allow?.includes(key))
+    return {
+      ...flow,
+      ...own,
+      context: { ...flow.context, ...own.context },
+      ...(allow === undefined ? {} : { allow }),
+      ...(own.signal === undefined ? {} : { signal: own.signal }),
+    }
   }
   return {
     generate: (request, options) => model.generate(request, merged(options)),
@@ -169,18 +258,31 @@ function bound(model: Model, flow: GenerateOptions): Pick<Model, 'generate' | 'g
 }
 
 /** A value as its schema allows it; the error names the place. */
-export async function check(schema: FlowSchema | undefined, value: unknown, what: string, status: 'INVALID_ARGUMENT' | 'INTERNAL'): Promise<unknown> {
+export async function check(
+  schema: FlowSchema | undefined,
+  value: unknown,
+  what: string,
+  status: 'INVALID_ARGUMENT' | 'INTERNAL',
+): Promise<unknown> {
   if (schema === undefined) return value
   if (isStandard(schema)) {
     const result = await schema['~standard'].validate(value)
     if (result.issues === undefined) return result.value
     const [issue] = result.issues
     const path = (issue?.path ?? []).map((step) => String(typeof step === 'object' ? step.key : step)).join('/')
-    throw new HybridError(status, `${what} is not what its schema allows${path === '' ? '' : ` at /${path}`}: ${issue?.message ?? 'it does not match'}`, { code: 'SCHEMA_MISMATCH' })
+    throw new HybridError(
+      status,
+      `${what} is not what its schema allows${path === '' ? '' : ` at /${path}`}: ${issue?.message ?? 'it does not match'}`,
+      { code: 'SCHEMA_MISMATCH' },
+    )
   }
   const mismatch = await mismatchOf(schema, value ?? null)
   if (mismatch === undefined) return value
-  throw new HybridError(status, `${what} is not what its schema allows${mismatch.path === '' ? '' : ` at ${mismatch.path}`}: expected ${mismatch.expected}`, { code: 'SCHEMA_MISMATCH' })
+  throw new HybridError(
+    status,
+    `${what} is not what its schema allows${mismatch.path === '' ? '' : ` at ${mismatch.path}`}: expected ${mismatch.expected}`,
+    { code: 'SCHEMA_MISMATCH' },
+  )
 }
 
 function isStandard(schema: FlowSchema): schema is StandardValidator {

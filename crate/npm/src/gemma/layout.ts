@@ -51,7 +51,8 @@ export function hasStore(): boolean {
 
 /** Why nothing can be kept here; undefined where it can. */
 export async function storeFault(): Promise<string | undefined> {
-  if (!hasStore()) return 'this browser has no private file system (OPFS) here, so a model is fetched again at each visit'
+  if (!hasStore())
+    return 'this browser has no private file system (OPFS) here, so a model is fetched again at each visit'
   try {
     await navigator.storage.getDirectory()
     return undefined
@@ -73,7 +74,11 @@ export async function folder(key: string | undefined, create: boolean): Promise<
   }
 }
 
-async function folderIn(parent: FileSystemDirectoryHandle, name: string, create: boolean): Promise<FileSystemDirectoryHandle> {
+async function folderIn(
+  parent: FileSystemDirectoryHandle,
+  name: string,
+  create: boolean,
+): Promise<FileSystemDirectoryHandle> {
   return await replacing(parent, name, create, () => parent.getDirectoryHandle(name, { create }))
 }
 
@@ -82,7 +87,12 @@ export async function fileIn(directory: FileSystemDirectoryHandle, name: string)
   return await replacing(directory, name, true, () => directory.getFileHandle(name, { create: true }))
 }
 
-async function replacing<T>(parent: FileSystemDirectoryHandle, name: string, mayReplace: boolean, get: () => Promise<T>): Promise<T> {
+async function replacing<T>(
+  parent: FileSystemDirectoryHandle,
+  name: string,
+  mayReplace: boolean,
+  get: () => Promise<T>,
+): Promise<T> {
   try {
     return await get()
   } catch (thrown) {
@@ -101,7 +111,11 @@ export function isNamed(thrown: unknown, ...names: readonly string[]): boolean {
 const mostReads = 10
 
 /** What `read` makes of a file that a worker may be writing to. Undefined where it is missing, or torn for good. */
-export async function readKept<T>(directory: FileSystemDirectoryHandle, name: string, read: (file: File) => Promise<T>): Promise<T | undefined> {
+export async function readKept<T>(
+  directory: FileSystemDirectoryHandle,
+  name: string,
+  read: (file: File) => Promise<T>,
+): Promise<T | undefined> {
   for (let reads = 1; ; reads++) {
     try {
       return await read(await (await directory.getFileHandle(name)).getFile())
@@ -129,7 +143,10 @@ export async function readCard(directory: FileSystemDirectoryHandle): Promise<Ca
 }
 
 /** A part's record, as far as its file bears it out. */
-export async function readJournal(directory: FileSystemDirectoryHandle, part: number): Promise<JournalView | undefined> {
+export async function readJournal(
+  directory: FileSystemDirectoryHandle,
+  part: number,
+): Promise<JournalView | undefined> {
   const journal = journalOf(await readJson(directory, journalName(part)))
   if (journal === undefined) return undefined
   const length = await readKept(directory, weightsName(part), async ({ size }) => size)
@@ -149,7 +166,10 @@ export function journalOf(json: unknown): JournalView | undefined {
   if (!isRecord(json) || json['version'] !== 1) return undefined
   const { size, held = [], complete = false } = json
   if (!isSize(size) || size > largest || !Array.isArray(held) || typeof complete !== 'boolean') return undefined
-  if (!held.every((range): range is [number, number] => Array.isArray(range) && range.length === 2 && range.every(isSize))) return undefined
+  if (
+    !held.every((range): range is [number, number] => Array.isArray(range) && range.length === 2 && range.every(isSize))
+  )
+    return undefined
   const sorted = held.filter(([start, end]) => start < end).sort(([a], [b]) => a - b)
   const joined: Array<[number, number]> = []
   for (const [start, end] of sorted) {
@@ -164,7 +184,9 @@ export function journalOf(json: unknown): JournalView | undefined {
 
 /** The same record beside a file of `length` bytes: what is not in the file is not held. */
 export function clipped({ size, held, complete }: JournalView, length: number): JournalView {
-  const inFile = held.filter(([start]) => start < length).map(([start, end]): [number, number] => [start, Math.min(end, length)])
+  const inFile = held
+    .filter(([start]) => start < length)
+    .map(([start, end]): [number, number] => [start, Math.min(end, length)])
   return { size, held: inFile, complete: complete && size !== undefined && isWhole(inFile, size) }
 }
 

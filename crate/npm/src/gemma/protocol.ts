@@ -30,7 +30,14 @@ export interface RemoteFile {
 }
 
 export interface LoadParams {
-  readonly source: { readonly blobs: readonly Blob[] } | { readonly key: string; readonly name: string; readonly files: readonly RemoteFile[]; readonly headers: Readonly<Record<string, string>> }
+  readonly source:
+    | { readonly blobs: readonly Blob[] }
+    | {
+        readonly key: string
+        readonly name: string
+        readonly files: readonly RemoteFile[]
+        readonly headers: Readonly<Record<string, string>>
+      }
   readonly kind: 'generator' | 'embedder'
   readonly cache: 'opfs' | 'none'
   /** Whether the network may be used. A rebuilt engine comes out of the store or not at all. */
@@ -109,7 +116,8 @@ export interface Report {
 
 export type Step = Pick<LoadProgress, 'phase' | 'loadedBytes' | 'totalBytes'>
 
-export type Answer = { readonly id: number; readonly result: unknown } | { readonly id: number; readonly failure: Failure }
+export type Answer =
+  { readonly id: number; readonly result: unknown } | { readonly id: number; readonly failure: Failure }
 
 /** The worker holds a lock of this name as long as it lives. */
 export interface Hello {

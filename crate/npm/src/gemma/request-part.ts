@@ -33,9 +33,17 @@ export async function requestPart(route: Route, range: string | undefined, signa
   const ask = (url: string, own: Readonly<Record<string, string>>, redirect: RequestRedirect): Promise<Response> => {
     const headers = new Headers(own)
     if (range !== undefined) headers.set('range', range)
-    return fetch(url, { headers, signal, redirect, cache: 'no-store', credentials: 'omit', referrerPolicy: 'no-referrer' })
+    return fetch(url, {
+      headers,
+      signal,
+      redirect,
+      cache: 'no-store',
+      credentials: 'omit',
+      referrerPolicy: 'no-referrer',
+    })
   }
-  if (route.resolved !== undefined) return { response: await ask(route.resolved, {}, 'follow'), isResolved: true, isStripped: false }
+  if (route.resolved !== undefined)
+    return { response: await ask(route.resolved, {}, 'follow'), isResolved: true, isStripped: false }
   const custom = Object.keys(route.headers).filter((name) => name.toLowerCase() !== 'authorization')
   for (let hops = 0; ; hops++) {
     if (Object.keys(route.headers).length > 0 && !route.redirects) {

@@ -11,7 +11,12 @@ import type { Decision, RoutingContext } from '../types.js'
 export type Question = 'request' | 'device' | 'branches' | { leaf: number } | { tokens: string }
 
 /** `hybridge_core::route::BranchFacts`. */
-export interface BranchFacts { key: string; state?: string; countsTokens: boolean; queued?: number }
+export interface BranchFacts {
+  key: string
+  state?: string
+  countsTokens: boolean
+  queued?: number
+}
 
 /** Everything a strategy can ask about one request. */
 export interface World {
@@ -33,8 +38,8 @@ export function rememberCounter(context: RoutingContext, countTokens: World['cou
 /** The answer to a question, as JSON. What a callback throws is thrown. */
 export async function answerTo(question: Question, world: World): Promise<string> {
   if (question === 'request') return toJson(world.request, 'the request')
-  if (question === 'device') return toJson(await deviceFacts(), 'the device\'s facts')
-  if (question === 'branches') return toJson(await world.branches(), 'the branches\' facts')
+  if (question === 'device') return toJson(await deviceFacts(), "the device's facts")
+  if (question === 'branches') return toJson(await world.branches(), "the branches' facts")
   if ('tokens' in question) {
     // A tokenizer that fails is one that is not there.
     const count = await world.countTokens(question.tokens).catch(() => null)
@@ -43,7 +48,9 @@ export async function answerTo(question: Question, world: World): Promise<string
   const leaf = world.leaves[question.leaf]
   const answer = await (leaf?.looks === true ? leaf.ask(await world.context()) : leaf?.ask())
   // A function or a symbol has no JSON form, and would pass for no opinion.
-  return typeof answer === 'function' || typeof answer === 'symbol' ? 'false' : toJson(answer, 'what a strategy returned')
+  return typeof answer === 'function' || typeof answer === 'symbol'
+    ? 'false'
+    : toJson(answer, 'what a strategy returned')
 }
 
 /** A hybrid in Rust. */
@@ -57,7 +64,7 @@ export function engineOf(page: Page, plan: unknown): Hybrid {
 
 /** Asks and answers until there is a decision. */
 export async function consider<T>(consideration: Consideration, kind: 'opinion' | 'route', world: World): Promise<T> {
-  for (let failure: string | undefined; ; ) {
+  for (let failure: string | undefined; ;) {
     const step = JSON.parse(failure ?? consideration[kind]()) as { ask: Question } | { done: T } | { fail: CoreError }
     if ('done' in step) return step.done
     if ('fail' in step) throw fromCore(step.fail)
@@ -70,7 +77,7 @@ export async function opinionOf(tree: Tree, leaves: readonly Leaf[], context: Ro
   const page = await loadPage()
   const health = Object.entries(context.branches ?? {})
   const hybrid = engineOf(page, { keys: [...(context.branchKeys ?? [])], strategy: tree, strategyName: '' })
-  hybrid.recall(toJson(health, 'the branches\' health'))
+  hybrid.recall(toJson(health, "the branches' health"))
   const consideration = hybrid.consider()
   const countTokens = counters.get(context)
   try {

@@ -31,7 +31,10 @@ type Action =
   | { do: 'fail'; attempt?: number; error: CoreError; trace: RoutingTrace }
 
 /** A branch as a drive sees it. */
-export interface Branch { readonly model: Model; readonly runner: Runner }
+export interface Branch {
+  readonly model: Model
+  readonly runner: Runner
+}
 
 /** What is the same for every run of a hybrid. */
 export interface Circuit {
@@ -51,7 +54,10 @@ interface Attempt {
   error?: HybridError
 }
 
-interface Settle { resolve: (answer: Answer) => void; reject: (error: unknown) => void }
+interface Settle {
+  resolve: (answer: Answer) => void
+  reject: (error: unknown) => void
+}
 
 /** The longest time a timer can be set to; a longer one would fire at once. */
 const longestSleep = 2 ** 31 - 1
@@ -122,19 +128,27 @@ export class Drive {
   #act(action: Action): void {
     switch (action.do) {
       case 'ask':
-        this.#ask(() => answerTo(action.question, this.#world), (answer) => this.#feed((machine) => machine.answer(answer, now())))
+        this.#ask(
+          () => answerTo(action.question, this.#world),
+          (answer) => this.#feed((machine) => machine.answer(answer, now())),
+        )
         break
       case 'start':
         this.#start(action.attempt, action.branch, action.streaming)
         break
       case 'stop':
-        this.#attempts.get(action.attempt)?.work.abort(new DOMException(action.reason, action.reason === 'deadline' ? 'TimeoutError' : 'AbortError'))
+        this.#attempts
+          .get(action.attempt)
+          ?.work.abort(new DOMException(action.reason, action.reason === 'deadline' ? 'TimeoutError' : 'AbortError'))
         break
       case 'show':
         this.#show(action.attempt)
         break
       case 'judge':
-        this.#ask(() => this.#accepts(action.attempt, action.trace), (isGood) => this.#feed((machine) => machine.judged(isGood, now())))
+        this.#ask(
+          () => this.#accepts(action.attempt, action.trace),
+          (isGood) => this.#feed((machine) => machine.judged(isGood, now())),
+        )
         break
       case 'wake':
         this.#sleepUntil(action.at)
@@ -144,7 +158,11 @@ export class Drive {
         break
       case 'fail': {
         const failed = action.attempt === undefined ? undefined : this.#attempts.get(action.attempt)
-        const error = withRouting(failed?.error ?? (this.#run.signal.aborted ? cancelled(this.#run.signal.reason) : fromCore(action.error)), failed?.branch, action.trace)
+        const error = withRouting(
+          failed?.error ?? (this.#run.signal.aborted ? cancelled(this.#run.signal.reason) : fromCore(action.error)),
+          failed?.branch,
+          action.trace,
+        )
         this.#end(action.trace)
         this.#settle.reject(this.#fault ?? error)
       }
@@ -162,7 +180,14 @@ export class Drive {
   }
 
   #start(number: number, branch: string, streaming: boolean): void {
-    const attempt: Attempt = { branch, work: new AbortController(), startedAt: now(), streaming, hasSpoken: false, held: [] }
+    const attempt: Attempt = {
+      branch,
+      work: new AbortController(),
+      startedAt: now(),
+      streaming,
+      hasSpoken: false,
+      held: [],
+    }
     this.#attempts.set(number, attempt)
     const sendChunk: RunOptions['sendChunk'] = (content, details = {}) => {
       if (this.#isOver || typeof content === 'string') return
@@ -177,7 +202,13 @@ export class Drive {
       })
     }
     const runner = this.#circuit.branches.get(branch)?.runner
-    runner?.(requestFor(this.#request, branch), { streaming, sendChunk, signal: attempt.work.signal, ...passedOn(this.#run), isNested: true }).then(
+    runner?.(requestFor(this.#request, branch), {
+      streaming,
+      sendChunk,
+      signal: attempt.work.signal,
+      ...passedOn(this.#run),
+      isNested: true,
+    }).then(
       (answer) => {
         attempt.answer = answer
         this.#feed((machine) => machine.finished(number, summaryOf(answer), now()))
@@ -186,7 +217,14 @@ export class Drive {
         if (thrown instanceof CallerFault) return this.#fail(thrown)
         const error = (attempt.error = fromThrown(thrown))
         const { status, message, code, retryAfterMs, routing } = error
-        this.#feed((machine) => machine.failed(number, toJson({ status, message, code, retryAfterMs: whole(retryAfterMs) }, 'the branch\'s error'), routing && toJson(routing, 'the branch\'s trace'), now()))
+        this.#feed((machine) =>
+          machine.failed(
+            number,
+            toJson({ status, message, code, retryAfterMs: whole(retryAfterMs) }, "the branch's error"),
+            routing && toJson(routing, "the branch's trace"),
+            now(),
+          ),
+        )
       },
     )
   }
@@ -201,7 +239,8 @@ export class Drive {
 
   async #accepts(number: number, routing: RoutingTrace): Promise<boolean> {
     const attempt = this.#attempts.get(number)
-    const isGood: unknown = attempt?.answer && (await this.#circuit.accept?.(await this.#response(attempt, attempt.answer, routing)))
+    const isGood: unknown =
+      attempt?.answer && (await this.#circuit.accept?.(await this.#response(attempt, attempt.answer, routing)))
     if (typeof isGood !== 'boolean') throw invalid(`accept returned neither true nor false, but ${typeof isGood}`)
     return isGood
   }
@@ -229,7 +268,14 @@ export class Drive {
     this.#end(trace)
     if (this.#fault !== undefined) return this.#settle.reject(this.#fault)
     const sure = answer.confidence ?? confidence
-    this.#settle.resolve({ ...answer, message: calledBy(answer.message, branch), branch, inferenceSource: this.#source(attempt, answer), routing: trace, ...(sure === undefined ? {} : { confidence: sure }) })
+    this.#settle.resolve({
+      ...answer,
+      message: calledBy(answer.message, branch),
+      branch,
+      inferenceSource: this.#source(attempt, answer),
+      routing: trace,
+      ...(sure === undefined ? {} : { confidence: sure }),
+    })
   }
 
   /** Frees everything the run holds and stops the attempts that still run. */
@@ -239,7 +285,8 @@ export class Drive {
     this.#run.signal.removeEventListener('abort', this.#abort)
     const attempts = [...this.#attempts.values()]
     this.#attempts.clear()
-    for (const { work, answer, error } of attempts) if (answer === undefined && error === undefined) work.abort(new DOMException('the run is over', 'AbortError'))
+    for (const { work, answer, error } of attempts)
+      if (answer === undefined && error === undefined) work.abort(new DOMException('the run is over', 'AbortError'))
   }
 
   /** Ends the run and reports its trace. What `onTrace` throws is reported, and fails no request. */
@@ -291,7 +338,7 @@ export function requestFor(request: ModelRequest, branch: string): ModelRequest 
 /** The summary of an answer for the trace; `{}` if usage or confidence cannot be serialised. */
 function summaryOf({ usage, confidence, device, routing }: Answer): string {
   try {
-    return toJson({ usage, confidence, device, routing }, 'the branch\'s summary')
+    return toJson({ usage, confidence, device, routing }, "the branch's summary")
   } catch {
     return '{}'
   }

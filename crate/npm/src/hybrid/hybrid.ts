@@ -6,9 +6,27 @@ import { kCloud, kOnDevice } from './keys.js'
 import { infoOf, RunnableModel } from '../answer/model.js'
 import { Router, type Plan, type RouterParts } from './router.js'
 import { shadowArgument } from './shadow.js'
-import { functionArgument, nameOf, numberArgument, orderArgument, strategyArgument, treeOf, type Leaf } from './strategy.js'
+import {
+  functionArgument,
+  nameOf,
+  numberArgument,
+  orderArgument,
+  strategyArgument,
+  treeOf,
+  type Leaf,
+} from './strategy.js'
 import { isStatus } from '../border/thrown.js'
-import type { CascadeCalibration, CascadeOptions, ConfidenceScore, GenerateResponse, HybridModel, HybridOptions, HybridPolicy, Model, ModelInfo } from '../types.js'
+import type {
+  CascadeCalibration,
+  CascadeOptions,
+  ConfidenceScore,
+  GenerateResponse,
+  HybridModel,
+  HybridOptions,
+  HybridPolicy,
+  Model,
+  ModelInfo,
+} from '../types.js'
 
 /**
  * One model over any number of branches. The strategy picks for each request; a branch that fails in passing hands over to the
@@ -25,7 +43,12 @@ export function hybridModel(description: HybridOptions & { branches: Record<stri
   const fixed = branchesArgument(branches)
   strategyArgument(strategy, 'strategy')
   const leaves: Leaf[] = []
-  return assemble(fixed, { strategy: treeOf(strategy, leaves), strategyName: nameOf(strategy) }, { name: 'hybrid', ...options }, { leaves })
+  return assemble(
+    fixed,
+    { strategy: treeOf(strategy, leaves), strategyName: nameOf(strategy) },
+    { name: 'hybrid', ...options },
+    { leaves },
+  )
 }
 
 /**
@@ -47,13 +70,24 @@ export function hybridModelOnDeviceCloud(description: HybridOptions & { onDevice
  * @example
  * const ai = cascadeModel({ branches: { small, large }, order: ['small', 'large'], accept: ({ text }) => text.length > 20 })
  */
-export function cascadeModel(description: CascadeOptions & { branches: Record<string, Model>; order: string[]; accept: (response: GenerateResponse) => boolean | Promise<boolean> }): HybridModel {
+export function cascadeModel(
+  description: CascadeOptions & {
+    branches: Record<string, Model>
+    order: string[]
+    accept: (response: GenerateResponse) => boolean | Promise<boolean>
+  },
+): HybridModel {
   const { branches, order, accept, ...options } = optionsArgument(description, 'cascadeModel')
   const fixed = branchesArgument(branches)
   const fixedOrder = orderArgument(order, 'order')
   for (const key of fixedOrder) knownArgument(key, fixed, 'order')
   functionArgument(accept, 'accept')
-  return assemble(fixed, { strategy: { fallback: { order: fixedOrder } }, strategyName: 'cascade', judge: 'accept' }, { name: 'cascade', ...options }, { accept })
+  return assemble(
+    fixed,
+    { strategy: { fallback: { order: fixedOrder } }, strategyName: 'cascade', judge: 'accept' },
+    { name: 'cascade', ...options },
+    { accept },
+  )
 }
 
 /**
@@ -65,18 +99,40 @@ export function cascadeModel(description: CascadeOptions & { branches: Record<st
  * @example
  * const ai = confidenceCascade({ onDevice, cloud, threshold: -0.5 })
  */
-export function confidenceCascade(description: CascadeOptions & { onDevice: Model; cloud: Model; threshold?: number; score?: ConfidenceScore; holdTokens?: number; calibration?: CascadeCalibration }): HybridModel {
-  const { onDevice, cloud, threshold, score, holdTokens, calibration, ...options } = optionsArgument(description, 'confidenceCascade')
+export function confidenceCascade(
+  description: CascadeOptions & {
+    onDevice: Model
+    cloud: Model
+    threshold?: number
+    score?: ConfidenceScore
+    holdTokens?: number
+    calibration?: CascadeCalibration
+  },
+): HybridModel {
+  const { onDevice, cloud, threshold, score, holdTokens, calibration, ...options } = optionsArgument(
+    description,
+    'confidenceCascade',
+  )
   const branches = branchesArgument({ [kOnDevice]: onDevice, [kCloud]: cloud })
   if (threshold !== undefined && calibration !== undefined) throw invalid('give either a threshold or a calibration')
   const gate = { threshold, score, holdTokens, ...calibration }
   const held = gate.holdTokens === 'all' ? Infinity : (gate.holdTokens ?? 24)
   const scored = gate.score ?? 'p10'
-  if (held !== Infinity && !(Number.isInteger(held) && held >= 1)) throw invalid('holdTokens must be a whole number of at least 1, or Infinity')
-  if (scored === 'custom' || !(scores.has(scored) || Array.isArray(scored))) throw invalid(`score must be one of ${[...scores].join(', ')}`)
+  if (held !== Infinity && !(Number.isInteger(held) && held >= 1))
+    throw invalid('holdTokens must be a whole number of at least 1, or Infinity')
+  if (scored === 'custom' || !(scores.has(scored) || Array.isArray(scored)))
+    throw invalid(`score must be one of ${[...scores].join(', ')}`)
   // JSON has no infinity, and no answer has so many tokens.
-  const judge = { threshold: numberArgument(gate.threshold as number, 'threshold'), score: scored, holdTokens: Math.min(held, 2 ** 32 - 1) }
-  return assemble(branches, { strategy: { fallback: { order: [kOnDevice, kCloud] } }, strategyName: 'confidence', judge }, { name: 'cascade', ...options })
+  const judge = {
+    threshold: numberArgument(gate.threshold as number, 'threshold'),
+    score: scored,
+    holdTokens: Math.min(held, 2 ** 32 - 1),
+  }
+  return assemble(
+    branches,
+    { strategy: { fallback: { order: [kOnDevice, kCloud] } }, strategyName: 'confidence', judge },
+    { name: 'cascade', ...options },
+  )
 }
 
 const scores: ReadonlySet<unknown> = new Set(['mean', 'min', 'p10', 'p25', 'p50', 'first', 'margin', 'entropy'])
@@ -85,7 +141,13 @@ const scores: ReadonlySet<unknown> = new Set(['mean', 'min', 'p10', 'p25', 'p50'
 function assemble(
   branches: Record<string, Model>,
   decision: Pick<Plan, 'strategy' | 'strategyName' | 'judge'>,
-  { name, policy, branchPolicies = {}, onTrace, shadow }: CascadeOptions & Pick<HybridOptions, 'shadow'> & { name: string },
+  {
+    name,
+    policy,
+    branchPolicies = {},
+    onTrace,
+    shadow,
+  }: CascadeOptions & Pick<HybridOptions, 'shadow'> & { name: string },
   { leaves = [], accept }: Partial<Pick<RouterParts, 'leaves' | 'accept'>> = {},
 ): HybridModel {
   if (typeof name !== 'string' || name === '') throw invalid('`name` must be a text that is not empty')
@@ -103,7 +165,14 @@ function assemble(
     branchPolicies: Object.entries(branchPolicies),
     ...(policy === undefined ? {} : { policy }),
   }
-  const router = new Router({ branches, plan, leaves, ...(accept === undefined ? {} : { accept }), ...(onTrace === undefined ? {} : { onTrace }), ...(shadow === undefined ? {} : { shadow: shadowArgument(shadow, branches) }) })
+  const router = new Router({
+    branches,
+    plan,
+    leaves,
+    ...(accept === undefined ? {} : { accept }),
+    ...(onTrace === undefined ? {} : { onTrace }),
+    ...(shadow === undefined ? {} : { shadow: shadowArgument(shadow, branches) }),
+  })
   const model = new RunnableModel(infoOver(name, Object.entries(branches)), router.run, { routes: true })
   return Object.assign(model, {
     explain: (...request: Parameters<HybridModel['explain']>) => router.explain(...request),
@@ -115,12 +184,20 @@ function assemble(
 function infoOver(name: string, branches: Array<[string, Model]>): ModelInfo {
   const all = branches.map(([key, { info }]) => infoOf(key, info ?? {}))
   const windows = all.flatMap(({ contextWindow }) => (contextWindow === undefined ? [] : [contextWindow]))
-  const can = (what: 'multiturn' | 'systemRole' | 'tools' | 'media'): boolean => all.some(({ supports }) => supports[what])
-  const json = (['constrained', 'prompted'] as const).find((how) => all.some(({ supports }) => supports.json === how)) ?? 'none'
+  const can = (what: 'multiturn' | 'systemRole' | 'tools' | 'media'): boolean =>
+    all.some(({ supports }) => supports[what])
+  const json =
+    (['constrained', 'prompted'] as const).find((how) => all.some(({ supports }) => supports.json === how)) ?? 'none'
   const [first, ...others] = all.map(({ inferenceSource }) => inferenceSource)
   return {
     name,
-    supports: { multiturn: can('multiturn'), systemRole: can('systemRole'), tools: can('tools'), media: can('media'), json },
+    supports: {
+      multiturn: can('multiturn'),
+      systemRole: can('systemRole'),
+      tools: can('tools'),
+      media: can('media'),
+      json,
+    },
     inferenceSource: first !== undefined && others.every((it) => it === first) ? first : 'unknown',
     ...(windows.length === 0 ? {} : { contextWindow: Math.max(...windows) }),
   }
@@ -135,23 +212,37 @@ function branchesArgument(branches: Record<string, Model>): Record<string, Model
   if (keys.length === 0) throw invalid('branches must name at least one model')
   for (const key of keys) {
     if (key === '') throw invalid('a branch key must not be empty')
-    if (typeof fixed[key]?.generate !== 'function' || typeof fixed[key].generateStream !== 'function') throw invalid(`branch \`${key}\` is not a model; make one with defineModel()`)
+    if (typeof fixed[key]?.generate !== 'function' || typeof fixed[key].generateStream !== 'function')
+      throw invalid(`branch \`${key}\` is not a model; make one with defineModel()`)
   }
   return fixed
 }
 
 function knownArgument(key: string, branches: Record<string, Model>, what: string): void {
-  if (!Object.hasOwn(branches, key)) throw invalid(`${what} names the branch \`${key}\`, which does not exist; there are: ${Object.keys(branches).join(', ')}`)
+  if (!Object.hasOwn(branches, key))
+    throw invalid(
+      `${what} names the branch \`${key}\`, which does not exist; there are: ${Object.keys(branches).join(', ')}`,
+    )
 }
 
 function policyArgument(policy: HybridPolicy, what: string): void {
   optionsArgument(policy, what)
   const { fallbackOn = [], firstTokenTimeoutMs, idleTimeoutMs, totalTimeoutMs, hedgeAfterMs, breaker } = policy
   if (breaker !== undefined) optionsArgument(breaker, `${what}.breaker`)
-  const times = { firstTokenTimeoutMs, idleTimeoutMs, totalTimeoutMs, hedgeAfterMs, 'breaker.failures': breaker?.failures, 'breaker.cooldownMs': breaker?.cooldownMs }
-  for (const [name, time] of Object.entries(times)) {
-    if (time !== undefined && numberArgument(time, `${what}.${name}`) < 0) throw invalid(`${what}.${name} must not be negative`)
+  const times = {
+    firstTokenTimeoutMs,
+    idleTimeoutMs,
+    totalTimeoutMs,
+    hedgeAfterMs,
+    'breaker.failures': breaker?.failures,
+    'breaker.cooldownMs': breaker?.cooldownMs,
   }
-  if (breaker !== undefined && (!Number.isInteger(breaker.failures) || breaker.cooldownMs === undefined)) throw invalid(`${what}.breaker needs a whole number of failures, and cooldownMs`)
-  if (!Array.isArray(fallbackOn) || !fallbackOn.every(isStatus)) throw invalid(`${what}.fallbackOn must be a list of statuses`)
+  for (const [name, time] of Object.entries(times)) {
+    if (time !== undefined && numberArgument(time, `${what}.${name}`) < 0)
+      throw invalid(`${what}.${name} must not be negative`)
+  }
+  if (breaker !== undefined && (!Number.isInteger(breaker.failures) || breaker.cooldownMs === undefined))
+    throw invalid(`${what}.breaker needs a whole number of failures, and cooldownMs`)
+  if (!Array.isArray(fallbackOn) || !fallbackOn.every(isStatus))
+    throw invalid(`${what}.fallbackOn must be a list of statuses`)
 }

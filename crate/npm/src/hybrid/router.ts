@@ -14,7 +14,18 @@ import { settledState, type RunOptions } from '../answer/runner.js'
 import { Shadow } from './shadow.js'
 import type { Leaf, Tree } from './strategy.js'
 import type { Answer } from '../border/replies.js'
-import type { BranchHealth, ConfidenceScore, GenerateOptions, GenerateRequest, GenerateResponse, HybridPolicy, Model, RoutingContext, RoutingTrace, ShadowOptions } from '../types.js'
+import type {
+  BranchHealth,
+  ConfidenceScore,
+  GenerateOptions,
+  GenerateRequest,
+  GenerateResponse,
+  HybridPolicy,
+  Model,
+  RoutingContext,
+  RoutingTrace,
+  ShadowOptions,
+} from '../types.js'
 
 /** `hybridge_core::route::Plan`. */
 export interface Plan {
@@ -42,7 +53,11 @@ export interface RouterParts {
 /** How long a decision waits for models to find out their state. */
 const settlingMs = 500
 
-interface MoreThanAModel { state?: unknown; countTokens?: unknown; queued?: unknown }
+interface MoreThanAModel {
+  state?: unknown
+  countTokens?: unknown
+  queued?: unknown
+}
 
 export class Router {
   readonly #branches: ReadonlyMap<string, Branch>
@@ -53,7 +68,9 @@ export class Router {
   #engine: Hybrid | undefined
 
   constructor({ branches, plan, leaves, accept, onTrace, shadow }: RouterParts) {
-    this.#branches = new Map(Object.entries(branches).map(([key, model]) => [key, { model, runner: RunnableModel.runnerOf(model) }]))
+    this.#branches = new Map(
+      Object.entries(branches).map(([key, model]) => [key, { model, runner: RunnableModel.runnerOf(model) }]),
+    )
     this.#plan = plan
     this.#leaves = leaves
     this.#circuit = { branches: this.#branches, accept, onTrace }
@@ -63,20 +80,37 @@ export class Router {
   /** The hybrid's runner. */
   readonly run = async (request: ModelRequest, run: RunOptions): Promise<Answer> => {
     const engine = this.#engine ?? (await this.#load(run.signal))
-    const machine = engine.run(toJson({ id: newId(), streaming: run.streaming, config: request.config, stay: callerOf(request, this.#branches), allow: run.allow }, 'the request\'s config'))
+    const machine = engine.run(
+      toJson(
+        {
+          id: newId(),
+          streaming: run.streaming,
+          config: request.config,
+          stay: callerOf(request, this.#branches),
+          allow: run.allow,
+        },
+        "the request's config",
+      ),
+    )
     const startedAt = now()
     const answer = await new Drive(machine, this.#circuit, this.#world(request, run), request, run).answer
     this.#shadow?.consider(request, run, answer, now() - startedAt)
     return answer
   }
 
-  async explain(request: string | GenerateRequest, options?: GenerateOptions): Promise<Pick<RoutingTrace, 'strategy' | 'order' | 'allow' | 'reason'>> {
+  async explain(
+    request: string | GenerateRequest,
+    options?: GenerateOptions,
+  ): Promise<Pick<RoutingTrace, 'strategy' | 'order' | 'allow' | 'reason'>> {
     const { signal = new AbortController().signal, context } = readOptions(options)
     const normalised = await readRequest(request)
     const engine = this.#engine ?? (await this.#load(signal))
     const consideration = engine.consider()
     try {
-      return await unlessAborted(consider(consideration, 'route', this.#world(normalised, { streaming: false, signal, context })), signal)
+      return await unlessAborted(
+        consider(consideration, 'route', this.#world(normalised, { streaming: false, signal, context })),
+        signal,
+      )
     } finally {
       // The caller may have stopped it while a callback still thinks; what that finds is not asked for any more.
       if (!signal.aborted) consideration.free()
@@ -88,9 +122,16 @@ export class Router {
     // Before anything has run there is nothing to know but the models' own state.
     const engine = this.#engine
     if (engine === undefined) {
-      return Object.fromEntries(facts.map(({ key, state = 'ready', queued = 0 }) => [key, { state: knownState(state), failuresInRow: 0, queued }]))
+      return Object.fromEntries(
+        facts.map(({ key, state = 'ready', queued = 0 }) => [
+          key,
+          { state: knownState(state), failuresInRow: 0, queued },
+        ]),
+      )
     }
-    return Object.fromEntries(JSON.parse(engine.health(toJson(facts, 'the branches\' facts'), now())) as Array<[string, BranchHealth]>)
+    return Object.fromEntries(
+      JSON.parse(engine.health(toJson(facts, "the branches' facts"), now())) as Array<[string, BranchHealth]>,
+    )
   }
 
   async #load(signal: AbortSignal): Promise<Hybrid> {
@@ -102,7 +143,9 @@ export class Router {
     let context: Promise<RoutingContext> | undefined
     const countTokens: World['countTokens'] = async (key) => {
       const { countTokens } = (this.#branches.get(key)?.model ?? {}) as MoreThanAModel
-      return typeof countTokens === 'function' ? (countTokens.call(this.#branches.get(key)?.model, request) as unknown) : null
+      return typeof countTokens === 'function'
+        ? (countTokens.call(this.#branches.get(key)?.model, request) as unknown)
+        : null
     }
     const makeContext = async (): Promise<RoutingContext> => {
       const made: RoutingContext = {
@@ -118,12 +161,20 @@ export class Router {
       rememberCounter(made, countTokens)
       return made
     }
-    return { leaves: this.#leaves, request, context: () => (context ??= makeContext()), branches: async () => (await this.#settled(), this.#facts()), countTokens }
+    return {
+      leaves: this.#leaves,
+      request,
+      context: () => (context ??= makeContext()),
+      branches: async () => (await this.#settled(), this.#facts()),
+      countTokens,
+    }
   }
 
   /** Waits, but not for long, for models that must ask their browser before they know their state. */
   async #settled(): Promise<void> {
-    const asked = [...this.#branches.values()].flatMap(({ model }) => (model as { [settledState]?: () => Promise<void> })[settledState]?.() ?? [])
+    const asked = [...this.#branches.values()].flatMap(
+      ({ model }) => (model as { [settledState]?: () => Promise<void> })[settledState]?.() ?? [],
+    )
     if (asked.length === 0) return
     let timer: ReturnType<typeof setTimeout> | undefined
     const late = new Promise<void>((resolve) => {
@@ -136,7 +187,12 @@ export class Router {
   #facts(): BranchFacts[] {
     return [...this.#branches].map(([key, { model }]) => {
       const { state, countTokens, queued } = model as MoreThanAModel
-      return { key, ...(typeof state === 'string' ? { state } : {}), countsTokens: typeof countTokens === 'function', ...(typeof queued === 'number' ? { queued } : {}) }
+      return {
+        key,
+        ...(typeof state === 'string' ? { state } : {}),
+        countsTokens: typeof countTokens === 'function',
+        ...(typeof queued === 'number' ? { queued } : {}),
+      }
     })
   }
 }

@@ -34,7 +34,10 @@ export abstract class DataStrategy implements RoutingStrategy {
 
 /** Any strategy as data. */
 export function treeOf(strategy: RoutingStrategy, leaves: Leaf[]): Tree {
-  return DataStrategy.describe(strategy, leaves) ?? custom(nameOf(strategy), { looks: true, ask: (context) => strategy.route(context) }, leaves)
+  return (
+    DataStrategy.describe(strategy, leaves) ??
+    custom(nameOf(strategy), { looks: true, ask: (context) => strategy.route(context) }, leaves)
+  )
 }
 
 export function custom(name: string, leaf: Leaf, leaves: Leaf[]): Tree {

@@ -13,7 +13,9 @@ export function calledBy(message: Message, branch: string): Message {
 export function callerOf({ messages }: ModelRequest, branches: ReadonlyMap<string, unknown>): string | undefined {
   if (messages.at(-1)?.role !== 'tool') return undefined
   const message = messages.findLast(({ role }) => role === 'model')
-  return message === undefined || !hasCalls(message) ? undefined : signaturesOf(message).findLast((branch) => branches.has(branch))
+  return message === undefined || !hasCalls(message)
+    ? undefined
+    : signaturesOf(message).findLast((branch) => branches.has(branch))
 }
 
 function hasCalls({ content }: Message): boolean {

@@ -38,7 +38,13 @@ const tries = 3
  * @example
  * const ai = withTelemetry(hybrid, { sink: otlpExporter({ url: 'http://localhost:4318' }) })
  */
-export function otlpExporter({ url, headers = {}, serviceName = 'hybridge', delayMs = 5000, fetch: send = globalThis.fetch.bind(globalThis) }: OtlpOptions): OtlpExporter {
+export function otlpExporter({
+  url,
+  headers = {},
+  serviceName = 'hybridge',
+  delayMs = 5000,
+  fetch: send = globalThis.fetch.bind(globalThis),
+}: OtlpOptions): OtlpExporter {
   if (urlOf(url) === undefined) throw new HybridError('INVALID_ARGUMENT', 'otlpExporter needs the `url` of a collector')
   const base = url.replace(/\/+$/, '')
   let spans: object[] = []
@@ -53,7 +59,12 @@ export function otlpExporter({ url, headers = {}, serviceName = 'hybridge', dela
   const post = async (path: string, body: object): Promise<boolean> => {
     for (let count = 1; count <= tries; count++) {
       try {
-        const { ok, status } = await send(`${base}${path}`, { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(body), keepalive: true })
+        const { ok, status } = await send(`${base}${path}`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json', ...headers },
+          body: JSON.stringify(body),
+          keepalive: true,
+        })
         if (ok) return true
         if (![429, 502, 503, 504].includes(status)) return false
       } catch {
@@ -67,8 +78,15 @@ export function otlpExporter({ url, headers = {}, serviceName = 'hybridge', dela
     const [sentSpans, sentPoints] = [spans, points]
     spans = []
     points = []
-    if (sentSpans.length > 0 && !(await post('/v1/traces', { resourceSpans: [{ resource, scopeSpans: [{ scope, spans: sentSpans }] }] }))) dropped += sentSpans.length
-    if (sentPoints.length > 0) await post('/v1/metrics', { resourceMetrics: [{ resource, scopeMetrics: [{ scope, metrics: metricsOf(sentPoints) }] }] })
+    if (
+      sentSpans.length > 0 &&
+      !(await post('/v1/traces', { resourceSpans: [{ resource, scopeSpans: [{ scope, spans: sentSpans }] }] }))
+    )
+      dropped += sentSpans.length
+    if (sentPoints.length > 0)
+      await post('/v1/metrics', {
+        resourceMetrics: [{ resource, scopeMetrics: [{ scope, metrics: metricsOf(sentPoints) }] }],
+      })
   }
   const flush = (): Promise<void> => {
     clearTimeout(timer)
@@ -109,7 +127,11 @@ export function otlpExporter({ url, headers = {}, serviceName = 'hybridge', dela
   }
 }
 
-function flatten({ name, kind, startMs, endMs, attributes, error, children }: SpanRecord, traceId: string, parentSpanId?: string): object[] {
+function flatten(
+  { name, kind, startMs, endMs, attributes, error, children }: SpanRecord,
+  traceId: string,
+  parentSpanId?: string,
+): object[] {
   const spanId = hex(8)
   const span = {
     traceId,
@@ -127,7 +149,10 @@ function flatten({ name, kind, startMs, endMs, attributes, error, children }: Sp
 
 /** Histograms of what was measured since the last sending. */
 function metricsOf(points: Measurement[]): object[] {
-  const metrics = new Map<string, { name: string; unit: string; description: string; histogram: { aggregationTemporality: 1; dataPoints: object[] } }>()
+  const metrics = new Map<
+    string,
+    { name: string; unit: string; description: string; histogram: { aggregationTemporality: 1; dataPoints: object[] } }
+  >()
   const groups = new Map<string, Measurement[]>()
   for (const point of points) {
     const key = JSON.stringify([point.name, point.attributes])
@@ -144,11 +169,23 @@ function metricsOf(points: Measurement[]): object[] {
       bucketCounts[bucket] = (bucketCounts[bucket] ?? 0) + 1
     }
     const values = group.map(({ value }) => value)
-    const metric = metrics.get(name) ?? { name, unit, description, histogram: { aggregationTemporality: 1, dataPoints: [] } }
+    const metric = metrics.get(name) ?? {
+      name,
+      unit,
+      description,
+      histogram: { aggregationTemporality: 1, dataPoints: [] },
+    }
     metrics.set(name, metric)
     metric.histogram.dataPoints.push({
-      startTimeUnixNano: now, timeUnixNano: now, count: String(group.length), sum: values.reduce((sum, value) => sum + value, 0),
-      min: Math.min(...values), max: Math.max(...values), bucketCounts: bucketCounts.map(String), explicitBounds: bounds, attributes: keyValues(attributes),
+      startTimeUnixNano: now,
+      timeUnixNano: now,
+      count: String(group.length),
+      sum: values.reduce((sum, value) => sum + value, 0),
+      min: Math.min(...values),
+      max: Math.max(...values),
+      bucketCounts: bucketCounts.map(String),
+      explicitBounds: bounds,
+      attributes: keyValues(attributes),
     })
   }
   return [...metrics.values()]
@@ -156,7 +193,9 @@ function metricsOf(points: Measurement[]): object[] {
 
 // The bounds that the conventions advise.
 const durationBounds = [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92]
-const tokenBounds = [1, 4, 16, 64, 256, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576, 4_194_304, 16_777_216, 67_108_864]
+const tokenBounds = [
+  1, 4, 16, 64, 256, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576, 4_194_304, 16_777_216, 67_108_864,
+]
 
 function keyValues(attributes: Attributes): object[] {
   return Object.entries(attributes).map(([key, value]) => ({ key, value: anyValue(value) }))

@@ -22,7 +22,13 @@ export interface SpanRecord {
 }
 
 /** A measured value for a histogram. */
-export interface Measurement { name: string; unit: string; description: string; value: number; attributes: Attributes }
+export interface Measurement {
+  name: string
+  unit: string
+  description: string
+  value: number
+  attributes: Attributes
+}
 
 /** What is known of a request once it is over. */
 export interface Ended {
@@ -68,11 +74,35 @@ export function measurementsOf({ model, startMs, endMs, outcome }: Ended): Measu
   const attributes = { ...identity(model), ...branch, ...error }
   const usage = 'response' in outcome ? outcome.response.usage : {}
   const tokens = (type: 'input' | 'output', value: number | undefined): Measurement[] =>
-    value === undefined ? [] : [{ name: 'gen_ai.client.token.usage', unit: '{token}', description: 'Number of input and output tokens used', value, attributes: { ...attributes, 'gen_ai.token.type': type } }]
-  const seconds = (name: string, description: string, ms: number): Measurement => ({ name, unit: 's', description, value: ms / 1000, attributes })
+    value === undefined
+      ? []
+      : [
+          {
+            name: 'gen_ai.client.token.usage',
+            unit: '{token}',
+            description: 'Number of input and output tokens used',
+            value,
+            attributes: { ...attributes, 'gen_ai.token.type': type },
+          },
+        ]
+  const seconds = (name: string, description: string, ms: number): Measurement => ({
+    name,
+    unit: 's',
+    description,
+    value: ms / 1000,
+    attributes,
+  })
   return [
     seconds('gen_ai.client.operation.duration', 'GenAI operation duration', endMs - startMs),
-    ...(firstChunkMs === undefined ? [] : [seconds('gen_ai.client.operation.time_to_first_chunk', 'Time to the first chunk of a streamed answer', firstChunkMs - startMs)]),
+    ...(firstChunkMs === undefined
+      ? []
+      : [
+          seconds(
+            'gen_ai.client.operation.time_to_first_chunk',
+            'Time to the first chunk of a streamed answer',
+            firstChunkMs - startMs,
+          ),
+        ]),
     ...tokens('input', usage.inputTokens),
     ...tokens('output', usage.outputTokens),
   ]
@@ -83,7 +113,12 @@ function identity(model: string): Attributes {
 }
 
 const settings = [
-  ['temperature', 'temperature'], ['topP', 'top_p'], ['topK', 'top_k'], ['maxOutputTokens', 'max_tokens'], ['seed', 'seed'], ['stopSequences', 'stop_sequences'],
+  ['temperature', 'temperature'],
+  ['topP', 'top_p'],
+  ['topK', 'top_k'],
+  ['maxOutputTokens', 'max_tokens'],
+  ['seed', 'seed'],
+  ['stopSequences', 'stop_sequences'],
 ] as const
 
 function requestAttributes({ config = {}, output }: GenerateRequest): Attributes {
@@ -96,10 +131,20 @@ function requestAttributes({ config = {}, output }: GenerateRequest): Attributes
   return attributes
 }
 
-function responseAttributes({ finishReason, toolRequests, usage, branch, inferenceSource, device, routing }: GenerateResponse): Attributes {
+function responseAttributes({
+  finishReason,
+  toolRequests,
+  usage,
+  branch,
+  inferenceSource,
+  device,
+  routing,
+}: GenerateResponse): Attributes {
   return {
     'gen_ai.response.id': routing.id,
-    'gen_ai.response.finish_reasons': [toolRequests.length > 0 && finishReason === 'stop' ? 'tool_calls' : finishReason],
+    'gen_ai.response.finish_reasons': [
+      toolRequests.length > 0 && finishReason === 'stop' ? 'tool_calls' : finishReason,
+    ],
     ...usageAttributes(usage),
     'hybridge.branch': branch,
     'hybridge.inference_source': inferenceSource,
@@ -126,7 +171,18 @@ function routingAttributes({ id, strategy, order, allow, attempts }: RoutingTrac
   }
 }
 
-function attemptSpan({ branch, outcome, status, message = '', startedAtMs, durationMs, firstTokenMs, usage = {}, device, routing }: Attempt): SpanRecord {
+function attemptSpan({
+  branch,
+  outcome,
+  status,
+  message = '',
+  startedAtMs,
+  durationMs,
+  firstTokenMs,
+  usage = {},
+  device,
+  routing,
+}: Attempt): SpanRecord {
   return {
     name: `attempt ${branch}`,
     kind: 'internal',
@@ -152,18 +208,42 @@ function attemptSpan({ branch, outcome, status, message = '', startedAtMs, durat
  * nothing is known of it, so nothing is shown.
  */
 function mayShow(routing: RoutingTrace | undefined): boolean {
-  return routing !== undefined && routing.allow === undefined && routing.attempts.every((attempt) => attempt.routing === undefined || mayShow(attempt.routing))
+  return (
+    routing !== undefined &&
+    routing.allow === undefined &&
+    routing.attempts.every((attempt) => attempt.routing === undefined || mayShow(attempt.routing))
+  )
 }
 
 function contentAttributes(request: GenerateRequest, response: GenerateResponse | undefined): Attributes {
   const { system, prompt, messages = [] } = request
-  const instructions = [...(system === undefined ? [] : [{ type: 'text', content: system }]), ...messages.filter(({ role }) => role === 'system').flatMap(partsOf)]
-  const last = prompt === undefined ? [] : [{ role: 'user', parts: typeof prompt === 'string' ? [{ type: 'text', content: prompt }] : partsOf({ role: 'user', content: prompt }) }]
+  const instructions = [
+    ...(system === undefined ? [] : [{ type: 'text', content: system }]),
+    ...messages.filter(({ role }) => role === 'system').flatMap(partsOf),
+  ]
+  const last =
+    prompt === undefined
+      ? []
+      : [
+          {
+            role: 'user',
+            parts:
+              typeof prompt === 'string'
+                ? [{ type: 'text', content: prompt }]
+                : partsOf({ role: 'user', content: prompt }),
+          },
+        ]
   const input = [...messages.filter(({ role }) => role !== 'system').map(messageOf), ...last]
   return {
     ...(instructions.length === 0 ? {} : { 'gen_ai.system_instructions': JSON.stringify(instructions) }),
     'gen_ai.input.messages': JSON.stringify(input),
-    ...(response === undefined ? {} : { 'gen_ai.output.messages': JSON.stringify([{ ...messageOf(response.message), finish_reason: response.finishReason }]) }),
+    ...(response === undefined
+      ? {}
+      : {
+          'gen_ai.output.messages': JSON.stringify([
+            { ...messageOf(response.message), finish_reason: response.finishReason },
+          ]),
+        }),
   }
 }
 
@@ -176,8 +256,19 @@ function partsOf({ content }: RequestMessage): object[] {
   return content.map((part) => {
     if ('text' in part) return { type: 'text', content: part.text }
     if ('reasoning' in part) return { type: 'reasoning', content: part.reasoning }
-    if ('toolRequest' in part) return { type: 'tool_call', id: part.toolRequest.ref ?? null, name: part.toolRequest.name, arguments: part.toolRequest.input ?? {} }
-    if ('toolResponse' in part) return { type: 'tool_call_response', id: part.toolResponse.ref ?? null, response: part.toolResponse.output ?? null }
+    if ('toolRequest' in part)
+      return {
+        type: 'tool_call',
+        id: part.toolRequest.ref ?? null,
+        name: part.toolRequest.name,
+        arguments: part.toolRequest.input ?? {},
+      }
+    if ('toolResponse' in part)
+      return {
+        type: 'tool_call_response',
+        id: part.toolResponse.ref ?? null,
+        response: part.toolResponse.output ?? null,
+      }
     return { type: Object.keys(part)[0] ?? 'unknown' }
   })
 }

@@ -27,8 +27,13 @@ export interface TelemetryOptions {
  * const ai = withTelemetry(hybrid, { sink: openTelemetry(api) })
  */
 export function withTelemetry<M extends Model>(model: M, { sink, content = false }: TelemetryOptions): M {
-  if (typeof model?.generate !== 'function' || typeof model.generateStream !== 'function') throw new HybridError('INVALID_ARGUMENT', 'withTelemetry needs a model')
-  if (typeof sink?.begin !== 'function') throw new HybridError('INVALID_ARGUMENT', 'withTelemetry needs a `sink`: openTelemetry(api) or otlpExporter({ url })')
+  if (typeof model?.generate !== 'function' || typeof model.generateStream !== 'function')
+    throw new HybridError('INVALID_ARGUMENT', 'withTelemetry needs a model')
+  if (typeof sink?.begin !== 'function')
+    throw new HybridError(
+      'INVALID_ARGUMENT',
+      'withTelemetry needs a `sink`: openTelemetry(api) or otlpExporter({ url })',
+    )
   const watch = (given: string | GenerateRequest, answer: Promise<GenerateResponse>): void => {
     const request = typeof given === 'string' ? { prompt: given } : given
     const startMs = now()
@@ -38,7 +43,10 @@ export function withTelemetry<M extends Model>(model: M, { sink, content = false
       quietly(() => span?.end(spanOf(ended)))
       quietly(() => measurementsOf(ended).forEach((measurement) => sink.measure(measurement)))
     }
-    answer.then((response) => end({ response }), (thrown: unknown) => end({ thrown }))
+    answer.then(
+      (response) => end({ response }),
+      (thrown: unknown) => end({ thrown }),
+    )
   }
   const own: Pick<Model, 'generate' | 'generateStream'> = {
     generate(request, options) {

@@ -4,7 +4,15 @@ import type { GenerateResponse, Part } from '../../index.js'
 import { urlOf } from '../../border/url.js'
 import { countedTokens } from '../usage.js'
 import { callsOf, randomId, type Call } from '../way-back.js'
-import type { Content, FinishReason, JsonObject, ProviderRecord, ResponseMetadata, StreamPart, TokenUsage } from './spec.js'
+import type {
+  Content,
+  FinishReason,
+  JsonObject,
+  ProviderRecord,
+  ResponseMetadata,
+  StreamPart,
+  TokenUsage,
+} from './spec.js'
 
 /** hybridge ends with `stop` when a model calls tools; the SDK's agents look for a reason of its own. */
 export function finishOf({ finishReason, finishMessage, toolRequests }: GenerateResponse): FinishReason {
@@ -18,8 +26,17 @@ export function finishOf({ finishReason, finishMessage, toolRequests }: Generate
 export function usageOf({ usage }: Pick<GenerateResponse, 'usage'>): TokenUsage {
   const { input, cached, output, thoughts } = countedTokens(usage)
   return {
-    inputTokens: { total: input, noCache: input === undefined || cached === undefined ? undefined : input - cached, cacheRead: cached, cacheWrite: undefined },
-    outputTokens: { total: output, text: output === undefined ? undefined : output - (thoughts ?? 0), reasoning: thoughts },
+    inputTokens: {
+      total: input,
+      noCache: input === undefined || cached === undefined ? undefined : input - cached,
+      cacheRead: cached,
+      cacheWrite: undefined,
+    },
+    outputTokens: {
+      total: output,
+      text: output === undefined ? undefined : output - (thoughts ?? 0),
+      reasoning: thoughts,
+    },
   }
 }
 
@@ -28,13 +45,19 @@ export function metadataOf({ branch, inferenceSource, device, routing, confidenc
   return { hybridge: jsonOf({ branch, inferenceSource, device, routing, confidence }) }
 }
 
-export function responseMetadata({ routing }: { routing?: GenerateResponse['routing'] }, modelId: string): ResponseMetadata {
+export function responseMetadata(
+  { routing }: { routing?: GenerateResponse['routing'] },
+  modelId: string,
+): ResponseMetadata {
   return { id: routing?.id ?? `hybridge-${randomId()}`, timestamp: new Date(), modelId }
 }
 
 export function contentOf({ message }: GenerateResponse): Content[] {
   const content = message.content.flatMap((part): Content[] => {
-    if ('text' in part) return part.text === '' && part.metadata === undefined ? [] : [{ type: 'text', text: part.text, ...besideOf(part) }]
+    if ('text' in part)
+      return part.text === '' && part.metadata === undefined
+        ? []
+        : [{ type: 'text', text: part.text, ...besideOf(part) }]
     if ('reasoning' in part) return [{ type: 'reasoning', text: part.reasoning, ...besideOf(part) }]
     return fileOf(part)
   })
@@ -53,7 +76,13 @@ function fileOf(part: Part): Array<Extract<Content, { type: 'file' }>> {
 
 /** Everything that the result of the call needs to find the branch; the SDK keeps it beside the call and sends it back. */
 function toolCallOf({ id, name, input, wayBack }: Call): Extract<Content, { type: 'tool-call' }> {
-  return { type: 'tool-call', toolCallId: id, toolName: name, input: JSON.stringify(input), providerMetadata: { hybridge: jsonOf(wayBack) } }
+  return {
+    type: 'tool-call',
+    toolCallId: id,
+    toolName: name,
+    input: JSON.stringify(input),
+    providerMetadata: { hybridge: jsonOf(wayBack) },
+  }
 }
 
 function besideOf({ metadata }: Part): { providerMetadata?: ProviderRecord } {
@@ -69,7 +98,7 @@ export class Blocks {
   /** Whether words were streamed. */
   hasText = false
   #count = 0
-  #open: { type: 'text' | 'reasoning'; id: string } | undefined
+  #open: { type: 'text' | 'reasoning'; id: string } | undefined;
 
   /** A part with metadata is a block of its own, because metadata belongs to whole blocks. */
   *add(part: Part): Generator<StreamPart, void, undefined> {

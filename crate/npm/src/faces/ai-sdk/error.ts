@@ -34,7 +34,11 @@ export class AiSdkCallError extends Error {
 /** A name that a provider does not know. */
 export class AiSdkNoSuchModelError extends Error {
   override readonly name = 'AI_NoSuchModelError'
-  constructor(readonly modelId: string, readonly modelType: 'languageModel' | 'embeddingModel' | 'imageModel', known: string[]) {
+  constructor(
+    readonly modelId: string,
+    readonly modelType: 'languageModel' | 'embeddingModel' | 'imageModel',
+    known: string[],
+  ) {
     super(`no such ${modelType}: ${modelId}; there are: ${known.join(', ') || 'none'}`)
     mark(this, 'AI_NoSuchModelError')
   }

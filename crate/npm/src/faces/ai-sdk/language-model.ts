@@ -29,7 +29,10 @@ export interface AiSdkModelOptions {
  * const { text, providerMetadata } = await generateText({ model: aiSdkModel(hybrid), prompt: 'Hello' })
  * console.log(text, providerMetadata?.hybridge?.branch)
  */
-export function aiSdkModel(model: Model, { provider = 'hybridge', modelId }: AiSdkModelOptions = {}): AiSdkLanguageModel {
+export function aiSdkModel(
+  model: Model,
+  { provider = 'hybridge', modelId }: AiSdkModelOptions = {},
+): AiSdkLanguageModel {
   if (!isModel(model)) throw new HybridError('INVALID_ARGUMENT', 'aiSdkModel needs a model')
   const id = modelId ?? model.name
   return {
@@ -42,7 +45,10 @@ export function aiSdkModel(model: Model, { provider = 'hybridge', modelId }: AiS
       return settled(options, async () => {
         const { request, context, warnings } = translated(options, model.info)
         const signal = options.abortSignal
-        const response = await model.generate(request, { ...(signal === undefined ? {} : { signal }), ...(context === undefined ? {} : { context }) })
+        const response = await model.generate(request, {
+          ...(signal === undefined ? {} : { signal }),
+          ...(context === undefined ? {} : { context }),
+        })
         const json = jsonTextOf(request, response)
         return {
           content: contentOf(response),
@@ -76,14 +82,18 @@ async function settled<T>({ abortSignal }: CallOptions, work: () => Promise<T>):
   }
 }
 
-async function* partsOf(opened: Opened, { id, request, warnings }: { id: string; request: GenerateRequest; warnings: Warning[] }): AsyncGenerator<StreamPart, void, undefined> {
+async function* partsOf(
+  opened: Opened,
+  { id, request, warnings }: { id: string; request: GenerateRequest; warnings: Warning[] },
+): AsyncGenerator<StreamPart, void, undefined> {
   yield { type: 'stream-start', warnings }
   yield { type: 'response-metadata', ...responseMetadata({}, id) }
   const blocks = new Blocks()
   const json = new Unfenced(request)
   let response: GenerateResponse
   try {
-    for await (const { content } of opened.chunks) for (const part of content) yield* blocks.add('text' in part ? { ...part, text: json.add(part.text) } : part)
+    for await (const { content } of opened.chunks)
+      for (const part of content) yield* blocks.add('text' in part ? { ...part, text: json.add(part.text) } : part)
     response = await opened.response
     yield* blocks.add({ text: json.end() })
   } catch (thrown) {
@@ -96,34 +106,46 @@ async function* partsOf(opened: Opened, { id, request, warnings }: { id: string;
   if (!blocks.hasText) yield* blocks.add({ text: jsonTextOf(request, response) })
   yield* blocks.end()
   yield* callParts(response)
-  yield { type: 'finish', finishReason: finishOf(response), usage: usageOf(response), providerMetadata: metadataOf(response) }
+  yield {
+    type: 'finish',
+    finishReason: finishOf(response),
+    usage: usageOf(response),
+    providerMetadata: metadataOf(response),
+  }
 }
 
 /** Pulled, so that nothing is held that is not read. Cancelling stops the work; a stop errors the stream with its own reason. */
-function streamOf(parts: AsyncGenerator<StreamPart, void, undefined>, { stop }: Opened, signal: AbortSignal | undefined): ReadableStream<StreamPart> {
+function streamOf(
+  parts: AsyncGenerator<StreamPart, void, undefined>,
+  { stop }: Opened,
+  signal: AbortSignal | undefined,
+): ReadableStream<StreamPart> {
   let onAbort: (() => void) | undefined
   const settle = (): void => {
     if (onAbort !== undefined) signal?.removeEventListener('abort', onAbort)
   }
-  return new ReadableStream<StreamPart>({
-    start(controller) {
-      onAbort = () => {
+  return new ReadableStream<StreamPart>(
+    {
+      start(controller) {
+        onAbort = () => {
+          stop()
+          controller.error(signal?.reason)
+        }
+        if (signal?.aborted === true) onAbort()
+        else signal?.addEventListener('abort', onAbort, { once: true })
+      },
+      async pull(controller) {
+        const { done, value } = await parts.next()
+        if (signal?.aborted === true) return
+        if (done !== true) return controller.enqueue(value)
+        settle()
+        controller.close()
+      },
+      cancel() {
+        settle()
         stop()
-        controller.error(signal?.reason)
-      }
-      if (signal?.aborted === true) onAbort()
-      else signal?.addEventListener('abort', onAbort, { once: true })
+      },
     },
-    async pull(controller) {
-      const { done, value } = await parts.next()
-      if (signal?.aborted === true) return
-      if (done !== true) return controller.enqueue(value)
-      settle()
-      controller.close()
-    },
-    cancel() {
-      settle()
-      stop()
-    },
-  }, { highWaterMark: 0 })
+    { highWaterMark: 0 },
+  )
 }

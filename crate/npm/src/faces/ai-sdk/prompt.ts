@@ -1,7 +1,15 @@
 /** The AI SDK's call options as a request of ours, with a warning for each thing that no branch does. */
 
 import { HybridError } from '../../index.js'
-import type { GenerateRequest, GenerationConfig, JsonSchema, Message, Model, Part, ToolDefinition } from '../../index.js'
+import type {
+  GenerateRequest,
+  GenerationConfig,
+  JsonSchema,
+  Message,
+  Model,
+  Part,
+  ToolDefinition,
+} from '../../index.js'
 import { mediaUrl, wholeMediaType } from '../media.js'
 import { callPart, modelMessage, wayBackOf, type Call } from '../way-back.js'
 import type { CallOptions, FileData, GivenRecord, PromptMessage, PromptPart, ToolOutput, Warning } from './spec.js'
@@ -25,7 +33,8 @@ export function translated(options: CallOptions, { supports }: Model['info']): T
   const { context, config: extra } = oursOf(options.providerOptions)
   const { tools, toolChoice } = toolsOf(options, unsupported)
   const { responseFormat } = options
-  if (responseFormat?.type === 'json' && supports.json === 'none') unsupported('responseFormat', 'no branch of this model is held to JSON')
+  if (responseFormat?.type === 'json' && supports.json === 'none')
+    unsupported('responseFormat', 'no branch of this model is held to JSON')
   if (tools.length > 0 && !supports.tools) unsupported('tools', 'no branch of this model calls tools')
   return {
     request: {
@@ -33,7 +42,14 @@ export function translated(options: CallOptions, { supports }: Model['info']): T
       config: configOf(options, extra),
       ...(tools.length === 0 ? {} : { tools }),
       ...(toolChoice === undefined ? {} : { toolChoice }),
-      ...(responseFormat?.type === 'json' ? { output: { format: 'json', ...(isObject(responseFormat.schema) ? { schema: responseFormat.schema as JsonSchema } : {}) } } : {}),
+      ...(responseFormat?.type === 'json'
+        ? {
+            output: {
+              format: 'json',
+              ...(isObject(responseFormat.schema) ? { schema: responseFormat.schema as JsonSchema } : {}),
+            },
+          }
+        : {}),
     },
     ...(isObject(context) ? { context: { ...context } } : {}),
     warnings,
@@ -49,7 +65,10 @@ function configOf(options: CallOptions, extra: unknown): GenerationConfig {
 }
 
 /** One named tool becomes that tool alone, required: no branch has a finer choice. */
-function toolsOf({ tools = [], toolChoice }: CallOptions, unsupported: (feature: string) => void): { tools: ToolDefinition[]; toolChoice: GenerateRequest['toolChoice'] | undefined } {
+function toolsOf(
+  { tools = [], toolChoice }: CallOptions,
+  unsupported: (feature: string) => void,
+): { tools: ToolDefinition[]; toolChoice: GenerateRequest['toolChoice'] | undefined } {
   const known = tools.flatMap((tool): ToolDefinition[] => {
     if (tool.type !== 'function') {
       unsupported(`provider-defined tool ${tool.id}`)
@@ -58,7 +77,8 @@ function toolsOf({ tools = [], toolChoice }: CallOptions, unsupported: (feature:
     const { name, description = '', inputSchema } = tool
     return [{ name, description, ...(isObject(inputSchema) ? { inputSchema: inputSchema as JsonSchema } : {}) }]
   })
-  if (toolChoice?.type !== 'tool') return { tools: known, toolChoice: known.length === 0 ? undefined : toolChoice?.type }
+  if (toolChoice?.type !== 'tool')
+    return { tools: known, toolChoice: known.length === 0 ? undefined : toolChoice?.type }
   const { toolName } = toolChoice
   const only = known.filter(({ name }) => name === toolName)
   if (only.length === 0) throw invalid(`\`toolChoice\` names the tool \`${toolName}\`, which is not among \`tools\``)
@@ -86,12 +106,23 @@ function messagesOf(prompt: PromptMessage[], unsupported: (feature: string) => v
     const results: Part[] = []
     for (const part of message.content) {
       if (part.type === 'tool-call') {
-        const call = { id: part.toolCallId, name: part.toolName, input: part.input ?? {}, wayBack: wayBackOf(part.providerOptions?.['hybridge']) }
+        const call = {
+          id: part.toolCallId,
+          name: part.toolName,
+          input: part.input ?? {},
+          wayBack: wayBackOf(part.providerOptions?.['hybridge']),
+        }
         calls.push(call)
         references.set(call.id, call.wayBack.ref ?? call.id)
         content.push(callPart(call))
       } else if (part.type === 'tool-result') {
-        results.push({ toolResponse: { name: part.toolName, output: outputOf(part.output, unsupported), ref: references.get(part.toolCallId) ?? part.toolCallId } })
+        results.push({
+          toolResponse: {
+            name: part.toolName,
+            output: outputOf(part.output, unsupported),
+            ref: references.get(part.toolCallId) ?? part.toolCallId,
+          },
+        })
       } else {
         content.push(...partsOf(part))
       }

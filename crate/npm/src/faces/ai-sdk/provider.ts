@@ -13,8 +13,12 @@ import type { AiSdkEmbeddingModel, AiSdkProvider } from './spec.js'
  * @example
  * const { embeddings } = await embedMany({ model: aiSdkEmbeddingModel(embedder), values: ['a', 'b'] })
  */
-export function aiSdkEmbeddingModel(embedder: Embedder, { provider = 'hybridge', modelId }: AiSdkModelOptions = {}): AiSdkEmbeddingModel {
-  if (typeof embedder?.embed !== 'function') throw new HybridError('INVALID_ARGUMENT', 'aiSdkEmbeddingModel needs an embedder')
+export function aiSdkEmbeddingModel(
+  embedder: Embedder,
+  { provider = 'hybridge', modelId }: AiSdkModelOptions = {},
+): AiSdkEmbeddingModel {
+  if (typeof embedder?.embed !== 'function')
+    throw new HybridError('INVALID_ARGUMENT', 'aiSdkEmbeddingModel needs an embedder')
   return {
     specificationVersion: 'v4',
     provider,

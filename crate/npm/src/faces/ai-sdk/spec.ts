@@ -32,8 +32,7 @@ export type PromptPart = { providerOptions?: GivenRecord } & (
 )
 
 export type PromptMessage = { providerOptions?: GivenRecord } & (
-  | { role: 'system'; content: string }
-  | { role: 'user' | 'assistant' | 'tool'; content: PromptPart[] }
+  { role: 'system'; content: string } | { role: 'user' | 'assistant' | 'tool'; content: PromptPart[] }
 )
 
 export type Tool =
@@ -60,7 +59,8 @@ export interface CallOptions {
   providerOptions?: GivenRecord
 }
 
-export type Warning = { type: 'unsupported' | 'compatibility'; feature: string; details?: string } | { type: 'other'; message: string }
+export type Warning =
+  { type: 'unsupported' | 'compatibility'; feature: string; details?: string } | { type: 'other'; message: string }
 
 export interface FinishReason {
   unified: 'stop' | 'length' | 'content-filter' | 'tool-calls' | 'error' | 'other'
@@ -68,7 +68,12 @@ export interface FinishReason {
 }
 
 export interface TokenUsage {
-  inputTokens: { total: number | undefined; noCache: number | undefined; cacheRead: number | undefined; cacheWrite: number | undefined }
+  inputTokens: {
+    total: number | undefined
+    noCache: number | undefined
+    cacheRead: number | undefined
+    cacheWrite: number | undefined
+  }
   outputTokens: { total: number | undefined; text: number | undefined; reasoning: number | undefined }
 }
 
@@ -78,7 +83,11 @@ export type Content = { providerMetadata?: ProviderRecord } & (
   | { type: 'tool-call'; toolCallId: string; toolName: string; input: string }
 )
 
-export interface ResponseMetadata { id: string; timestamp: Date; modelId: string }
+export interface ResponseMetadata {
+  id: string
+  timestamp: Date
+  modelId: string
+}
 
 export interface GenerateResult {
   content: Content[]
@@ -120,7 +129,13 @@ export interface AiSdkEmbeddingModel {
   readonly modelId: string
   readonly maxEmbeddingsPerCall: number | undefined
   readonly supportsParallelCalls: boolean
-  doEmbed(options: { values: string[]; dimensions?: number; abortSignal?: AbortSignal; providerOptions?: GivenRecord; headers?: Record<string, string | undefined> }): Promise<{ embeddings: number[][]; warnings: Warning[] }>
+  doEmbed(options: {
+    values: string[]
+    dimensions?: number
+    abortSignal?: AbortSignal
+    providerOptions?: GivenRecord
+    headers?: Record<string, string | undefined>
+  }): Promise<{ embeddings: number[][]; warnings: Warning[] }>
 }
 
 /** A provider of the AI SDK, callable with the name of a model. */

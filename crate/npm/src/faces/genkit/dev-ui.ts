@@ -40,8 +40,22 @@ const longestDelayMs = 5000
 /** Of JSON-RPC, and of Genkit's own failures. */
 const codes = { unknownMethod: -32601, unknownAction: -32602, failed: -32000 } as const
 const canonical: Status[] = [
-  'CANCELLED', 'UNKNOWN', 'INVALID_ARGUMENT', 'DEADLINE_EXCEEDED', 'NOT_FOUND', 'ALREADY_EXISTS', 'PERMISSION_DENIED', 'RESOURCE_EXHAUSTED',
-  'FAILED_PRECONDITION', 'ABORTED', 'OUT_OF_RANGE', 'UNIMPLEMENTED', 'INTERNAL', 'UNAVAILABLE', 'DATA_LOSS', 'UNAUTHENTICATED',
+  'CANCELLED',
+  'UNKNOWN',
+  'INVALID_ARGUMENT',
+  'DEADLINE_EXCEEDED',
+  'NOT_FOUND',
+  'ALREADY_EXISTS',
+  'PERMISSION_DENIED',
+  'RESOURCE_EXHAUSTED',
+  'FAILED_PRECONDITION',
+  'ABORTED',
+  'OUT_OF_RANGE',
+  'UNIMPLEMENTED',
+  'INTERNAL',
+  'UNAVAILABLE',
+  'DATA_LOSS',
+  'UNAUTHENTICATED',
 ]
 
 /**
@@ -55,7 +69,13 @@ export function connectDevUI(options: ConnectDevUIOptions): DevUIConnection {
   return new Connection(options)
 }
 
-interface Incoming { id?: string; method?: string; params?: unknown; result?: unknown; error?: { message?: string } }
+interface Incoming {
+  id?: string
+  method?: string
+  params?: unknown
+  result?: unknown
+  error?: { message?: string }
+}
 
 class Connection implements DevUIConnection {
   readonly ready: Promise<void>
@@ -100,7 +120,13 @@ class Connection implements DevUIConnection {
 
   #connect(resolve?: () => void, reject?: (error: HybridError) => void): void {
     const { url, WebSocket: Socket = globalThis.WebSocket } = this.#options
-    const refuse = (): void => reject?.(new HybridError('UNAVAILABLE', `nothing listens at ${url}: start it with \`genkit start --experimental-reflection-v2\``))
+    const refuse = (): void =>
+      reject?.(
+        new HybridError(
+          'UNAVAILABLE',
+          `nothing listens at ${url}: start it with \`genkit start --experimental-reflection-v2\``,
+        ),
+      )
     if (typeof Socket !== 'function') return refuse()
     let isRegistered = false
     const socket = new Socket(url)
@@ -108,7 +134,11 @@ class Connection implements DevUIConnection {
     socket.addEventListener('open', () => {
       const { name = 'hybridge' } = this.#options
       const pid = (globalThis as { process?: { pid?: number } }).process?.pid ?? 0
-      this.#send({ id: 'register', method: 'register', params: { id: this.#id, pid, name, genkitVersion: 'hybridge', reflectionApiSpecVersion: 1, envs: ['dev'] } })
+      this.#send({
+        id: 'register',
+        method: 'register',
+        params: { id: this.#id, pid, name, genkitVersion: 'hybridge', reflectionApiSpecVersion: 1, envs: ['dev'] },
+      })
     })
     socket.addEventListener('message', ({ data }: MessageEvent) => {
       const message = parsed(data)
@@ -134,7 +164,12 @@ class Connection implements DevUIConnection {
   }
 
   #configure({ telemetryServerUrl }: Record<string, unknown>): void {
-    if (this.#options.telemetryUrl === undefined && typeof telemetryServerUrl === 'string' && isLoopback(telemetryServerUrl, ['http:', 'https:'])) this.#telemetryUrl = telemetryServerUrl
+    if (
+      this.#options.telemetryUrl === undefined &&
+      typeof telemetryServerUrl === 'string' &&
+      isLoopback(telemetryServerUrl, ['http:', 'https:'])
+    )
+      this.#telemetryUrl = telemetryServerUrl
   }
 
   #send(message: object): void {
@@ -156,54 +191,84 @@ class Connection implements DevUIConnection {
       case 'cancelAction': {
         const work = this.#running.get(String(given['traceId']))
         work?.abort(new DOMException('stopped in the Developer UI', 'AbortError'))
-        return work === undefined ? this.#fail(id, codes.failed, 'no such action runs', 'NOT_FOUND') : answer({ message: 'Action cancelled' })
+        return work === undefined
+          ? this.#fail(id, codes.failed, 'no such action runs', 'NOT_FOUND')
+          : answer({ message: 'Action cancelled' })
       }
       case 'sendInputStreamChunk':
       case 'endInputStream':
         return
       default:
-        if (id !== undefined) this.#send({ id, error: { code: codes.unknownMethod, message: `unknown method: ${method}` } })
+        if (id !== undefined)
+          this.#send({ id, error: { code: codes.unknownMethod, message: `unknown method: ${method}` } })
     }
   }
 
   #actions(): Record<string, object> {
-    return Object.fromEntries([...this.#models].map(([name, model]) => {
-      const key = `/model/${name}`
-      return [key, { key, name, description: `hybridge - ${name}`, metadata: { model: infoOf(name, model) } }]
-    }))
+    return Object.fromEntries(
+      [...this.#models].map(([name, model]) => {
+        const key = `/model/${name}`
+        return [key, { key, name, description: `hybridge - ${name}`, metadata: { model: infoOf(name, model) } }]
+      }),
+    )
   }
 
   async #run(id: string, { key, input, context, stream }: Record<string, unknown>): Promise<void> {
     const name = String(key).replace(/^\/model\//, '')
     const model = String(key).startsWith('/model/') ? this.#models.get(name) : undefined
-    if (model === undefined) return this.#send({ id, error: { code: codes.unknownAction, message: `unknown action: ${String(key)}` } })
+    if (model === undefined)
+      return this.#send({ id, error: { code: codes.unknownAction, message: `unknown action: ${String(key)}` } })
     const traceId = hex(16)
     const work = new AbortController()
     this.#running.set(traceId, work)
     // Early, or it could not be stopped.
     this.#send({ method: 'runActionState', params: { requestId: id, state: { traceId } } })
     const startMs = now()
-    const request = isObject(input) && Array.isArray(input['messages']) ? requestOf(input as unknown as GenkitRequest) : {}
+    const request =
+      isObject(input) && Array.isArray(input['messages']) ? requestOf(input as unknown as GenkitRequest) : {}
     const end = (outcome: { response: GenerateResponse } | { thrown: unknown }, output?: unknown): Promise<void> =>
-      this.#post(traceOf(spanOf({ model: name, request, startMs, endMs: now(), outcome, content: false }), traceId, { input, output }))
+      this.#post(
+        traceOf(spanOf({ model: name, request, startMs, endMs: now(), outcome, content: false }), traceId, {
+          input,
+          output,
+        }),
+      )
     try {
-      const response = await this.#answer(model, request, { id, stream: stream === true, signal: work.signal, context: isObject(context) ? context : undefined })
+      const response = await this.#answer(model, request, {
+        id,
+        stream: stream === true,
+        signal: work.signal,
+        context: isObject(context) ? context : undefined,
+      })
       const result = responseOf(response)
       await end({ response }, result)
       this.#send({ id, result: { result, telemetry: { traceId } } })
     } catch (thrown) {
       const error = work.signal.aborted ? new HybridError('CANCELLED', 'stopped by the caller') : hybridErrorOf(thrown)
       await end({ thrown: error })
-      this.#fail(id, codes.failed, error.message, error.status, { traceId, ...(error.code === undefined ? {} : { code: error.code }) })
+      this.#fail(id, codes.failed, error.message, error.status, {
+        traceId,
+        ...(error.code === undefined ? {} : { code: error.code }),
+      })
     } finally {
       this.#running.delete(traceId)
     }
   }
 
-  async #answer(model: Model, request: GenerateRequest, { id, stream, signal, context }: { id: string; stream: boolean; signal: AbortSignal; context: Record<string, unknown> | undefined }): Promise<GenerateResponse> {
+  async #answer(
+    model: Model,
+    request: GenerateRequest,
+    {
+      id,
+      stream,
+      signal,
+      context,
+    }: { id: string; stream: boolean; signal: AbortSignal; context: Record<string, unknown> | undefined },
+  ): Promise<GenerateResponse> {
     if (!stream) return await model.generate(request, { signal, ...(context === undefined ? {} : { context }) })
     const { chunks, response } = await openStream(model, request, { signal, context })
-    for await (const { content, index } of chunks) this.#send({ method: 'streamChunk', params: { requestId: id, chunk: { role: 'model', index, content } } })
+    for await (const { content, index } of chunks)
+      this.#send({ method: 'streamChunk', params: { requestId: id, chunk: { role: 'model', index, content } } })
     return await response
   }
 
@@ -216,7 +281,11 @@ class Connection implements DevUIConnection {
     if (this.#telemetryUrl === undefined) return
     const { fetch: send = globalThis.fetch.bind(globalThis) } = this.#options
     try {
-      await send(`${this.#telemetryUrl.replace(/\/+$/, '')}/api/traces`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(trace) })
+      await send(`${this.#telemetryUrl.replace(/\/+$/, '')}/api/traces`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(trace),
+      })
     } catch {
       // The server is away, or does not take traces of this origin.
     }
@@ -234,7 +303,11 @@ function parsed(data: unknown): Incoming | undefined {
 
 /** Prompts travel here in the clear, so they stay on this machine. */
 function requireLoopback(url: string, what: string, protocols: string[]): void {
-  if (!isLoopback(url, protocols)) throw new HybridError('INVALID_ARGUMENT', `\`${what}\` must be an address of this machine that begins with ${protocols[0]}//localhost`)
+  if (!isLoopback(url, protocols))
+    throw new HybridError(
+      'INVALID_ARGUMENT',
+      `\`${what}\` must be an address of this machine that begins with ${protocols[0]}//localhost`,
+    )
 }
 
 function isLoopback(url: string, protocols: string[]): boolean {

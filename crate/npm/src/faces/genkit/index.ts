@@ -2,4 +2,10 @@
 
 export type { TelemetrySink } from '../../otel/telemetry.js'
 export { connectDevUI, type ConnectDevUIOptions, type DevUIConnection } from './dev-ui.js'
-export { genkitModel, hybridgePlugin, type GenkitRegistry, type HybridgePlugin, type HybridgePluginOptions } from './plugin.js'
+export {
+  genkitModel,
+  hybridgePlugin,
+  type GenkitRegistry,
+  type HybridgePlugin,
+  type HybridgePluginOptions,
+} from './plugin.js'

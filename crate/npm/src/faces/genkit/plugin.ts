@@ -5,7 +5,15 @@ import type { Embedder, Message, Model, ModelInfo, Part } from '../../index.js'
 import { hybridErrorOf } from '../failure.js'
 import { openStream } from '../opening.js'
 import { servedOf, type ServedModels } from '../served.js'
-import { infoOf, isObject, requestOf, responseOf, type GenkitChunk, type GenkitRequest, type GenkitResponse } from './wire.js'
+import {
+  infoOf,
+  isObject,
+  requestOf,
+  responseOf,
+  type GenkitChunk,
+  type GenkitRequest,
+  type GenkitResponse,
+} from './wire.js'
 
 /** What of Genkit's classes is needed. */
 type GenkitErrorClass = new (options: { status: never; message: string; detail?: unknown }) => Error
@@ -19,12 +27,23 @@ export interface HybridgePluginOptions extends ServedModels {
 
 /** A plugin for `genkit({ plugins })`; shaped as Genkit's first version of plugins, which needs no import. */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any
-export type HybridgePlugin = (ai: any) => { name: string; initializer(): Promise<void>; resolver(): Promise<void>; listActions(): Promise<never[]> }
+export type HybridgePlugin = (ai: any) => {
+  name: string
+  initializer(): Promise<void>
+  resolver(): Promise<void>
+  listActions(): Promise<never[]>
+}
 
 interface Registering {
   generate(options: { model: string; prompt: string }): Promise<unknown>
   defineModel(options: object, run: (request: GenkitRequest, options: RunOptions) => Promise<GenkitResponse>): unknown
-  defineEmbedder(options: object, run: (documents: Array<{ content?: Part[] }>, options: unknown) => Promise<{ embeddings: Array<{ embedding: number[] }> }>): unknown
+  defineEmbedder(
+    options: object,
+    run: (
+      documents: Array<{ content?: Part[] }>,
+      options: unknown,
+    ) => Promise<{ embeddings: Array<{ embedding: number[] }> }>,
+  ): unknown
 }
 
 interface RunOptions {
@@ -50,10 +69,15 @@ export function hybridgePlugin({ name = 'hybridge', GenkitError, ...served }: Hy
       const failures = new Failures(ai, GenkitError ?? (await importGenkitError()))
       for (const [key, model] of models) {
         const supports = infoOf(key, model)
-        ai.defineModel({ apiVersion: 'v2', name: `${name}/${key}`, ...supports }, (request, options) => run(model, request, options, failures))
+        ai.defineModel({ apiVersion: 'v2', name: `${name}/${key}`, ...supports }, (request, options) =>
+          run(model, request, options, failures),
+        )
       }
       for (const [key, embedder] of embedders) {
-        ai.defineEmbedder({ name: `${name}/${key}`, info: { label: `hybridge - ${key}`, supports: { input: ['text'] } } }, (documents, options) => embed(embedder, documents, options, failures))
+        ai.defineEmbedder(
+          { name: `${name}/${key}`, info: { label: `hybridge - ${key}`, supports: { input: ['text'] } } },
+          (documents, options) => embed(embedder, documents, options, failures),
+        )
       }
     },
     // Everything is defined at the start.
@@ -62,7 +86,12 @@ export function hybridgePlugin({ name = 'hybridge', GenkitError, ...served }: Hy
   })
 }
 
-async function run(model: Model, request: GenkitRequest, { sendChunk, streamingRequested, abortSignal: signal, context }: RunOptions, failures: Failures): Promise<GenkitResponse> {
+async function run(
+  model: Model,
+  request: GenkitRequest,
+  { sendChunk, streamingRequested, abortSignal: signal, context }: RunOptions,
+  failures: Failures,
+): Promise<GenkitResponse> {
   try {
     const own = requestOf(request)
     const given = { ...(context === undefined ? {} : { context }), ...(signal === undefined ? {} : { signal }) }
@@ -75,7 +104,12 @@ async function run(model: Model, request: GenkitRequest, { sendChunk, streamingR
   }
 }
 
-async function embed(embedder: Embedder, documents: Array<{ content?: Part[] }>, given: unknown, failures: Failures): Promise<{ embeddings: Array<{ embedding: number[] }> }> {
+async function embed(
+  embedder: Embedder,
+  documents: Array<{ content?: Part[] }>,
+  given: unknown,
+  failures: Failures,
+): Promise<{ embeddings: Array<{ embedding: number[] }> }> {
   const { task, dimensions } = isObject(given) ? given : {}
   const texts = documents.map(({ content = [] }) => content.map((part) => ('text' in part ? part.text : '')).join(''))
   try {
@@ -102,13 +136,18 @@ class Failures {
   async of(thrown: unknown, signal: AbortSignal | undefined): Promise<unknown> {
     if (signal?.aborted === true) {
       const reason: unknown = signal.reason
-      return (reason as { name?: unknown } | null)?.name === 'AbortError' ? reason : Object.defineProperty(new DOMException('stopped by the caller', 'AbortError'), 'cause', { value: reason })
+      return (reason as { name?: unknown } | null)?.name === 'AbortError'
+        ? reason
+        : Object.defineProperty(new DOMException('stopped by the caller', 'AbortError'), 'cause', { value: reason })
     }
     const error = hybridErrorOf(thrown)
     const Failure = (this.#class ??= await this.#provoke())
     if (Failure === undefined) return error
     const { status, message, code, branch, retryAfterMs, routing } = error
-    return Object.assign(new Failure({ status: status as never, message, detail: { code, branch, retryAfterMs, routing } }), { cause: error })
+    return Object.assign(
+      new Failure({ status: status as never, message, detail: { code, branch, retryAfterMs, routing } }),
+      { cause: error },
+    )
   }
 
   /** Where `genkit` cannot be imported by name (a bundled application), an error of the instance itself has the class. */
@@ -126,7 +165,9 @@ class Failures {
 async function importGenkitError(): Promise<GenkitErrorClass | undefined> {
   const module = ['gen', 'kit'].join('')
   try {
-    const { GenkitError } = (await import(/* webpackIgnore: true */ /* @vite-ignore */ module)) as { GenkitError: GenkitErrorClass }
+    const { GenkitError } = (await import(/* webpackIgnore: true */ /* @vite-ignore */ module)) as {
+      GenkitError: GenkitErrorClass
+    }
     return GenkitError
   } catch {
     return undefined
@@ -137,11 +178,20 @@ async function importGenkitError(): Promise<GenkitErrorClass | undefined> {
 
 /** An action of Genkit's, as `ai.defineModel` returns it. */
 interface ModelAction {
-  run(request: GenkitRequest, options?: { onChunk?: (chunk: { content?: Part[] }) => void; abortSignal?: AbortSignal; context?: Record<string, unknown> }): Promise<{ result: unknown }>
+  run(
+    request: GenkitRequest,
+    options?: {
+      onChunk?: (chunk: { content?: Part[] }) => void
+      abortSignal?: AbortSignal
+      context?: Record<string, unknown>
+    },
+  ): Promise<{ result: unknown }>
 }
 
 /** Genkit's instance, as far as its models are looked up. */
-export interface GenkitRegistry { registry: { lookupAction(key: string): Promise<unknown> } }
+export interface GenkitRegistry {
+  registry: { lookupAction(key: string): Promise<unknown> }
+}
 
 /**
  * Any model of Genkit's as a branch: by its name, its reference, or the action itself.
@@ -149,14 +199,25 @@ export interface GenkitRegistry { registry: { lookupAction(key: string): Promise
  * @example
  * const cloud = genkitModel(ai, 'vertexai/gemini-2.5-flash', { inferenceSource: 'in_cloud' })
  */
-export function genkitModel(ai: GenkitRegistry, model: string | { name: string } | object, info: Partial<Omit<ModelInfo, 'name'>> & { name?: string } = {}): Model {
+export function genkitModel(
+  ai: GenkitRegistry,
+  model: string | { name: string } | object,
+  info: Partial<Omit<ModelInfo, 'name'>> & { name?: string } = {},
+): Model {
   const { name: given, ...rest } = info
-  const reference = typeof model === 'string' ? model : ((model as { name?: unknown }).name ?? (model as { __action?: { name?: unknown } }).__action?.name)
+  const reference =
+    typeof model === 'string'
+      ? model
+      : ((model as { name?: unknown }).name ?? (model as { __action?: { name?: unknown } }).__action?.name)
   const name = given ?? (typeof reference === 'string' ? reference : 'genkit')
   const find = async (): Promise<ModelAction> => {
     if (typeof (model as Partial<ModelAction>).run === 'function') return model as ModelAction
     const action = await ai.registry.lookupAction(`/model/${String(reference)}`)
-    if (action === undefined || action === null) throw new HybridError('NOT_FOUND', `Genkit has no model \`${String(reference)}\`; is its plugin given to genkit()?`)
+    if (action === undefined || action === null)
+      throw new HybridError(
+        'NOT_FOUND',
+        `Genkit has no model \`${String(reference)}\`; is its plugin given to genkit()?`,
+      )
     return action as ModelAction
   }
   return defineModel({
@@ -171,7 +232,16 @@ export function genkitModel(ai: GenkitRegistry, model: string | { name: string }
           config: settings,
           tools: tools.map((tool) => ({ ...tool })),
           ...(toolChoice === undefined ? {} : { toolChoice }),
-          ...(output === undefined ? {} : { output: { ...output, ...(output.format === 'text' ? {} : { format: 'json', contentType: 'application/json', constrained: true }) } }),
+          ...(output === undefined
+            ? {}
+            : {
+                output: {
+                  ...output,
+                  ...(output.format === 'text'
+                    ? {}
+                    : { format: 'json', contentType: 'application/json', constrained: true }),
+                },
+              }),
         },
         { abortSignal: signal, context, ...(streaming ? { onChunk: ({ content = [] }) => sendChunk(content) } : {}) },
       )
@@ -183,8 +253,20 @@ export function genkitModel(ai: GenkitRegistry, model: string | { name: string }
 function replyOf(result: unknown): { message: Message; finishReason: 'stop'; usage?: object } {
   const answer = isObject(result) ? result : {}
   // Older models answer with candidates.
-  const { message, finishReason = 'unknown', finishMessage, usage } = (Array.isArray(answer['candidates']) && isObject(answer['candidates'][0]) ? { ...answer, ...answer['candidates'][0] } : answer) as {
-    message?: Message; finishReason?: string; finishMessage?: string; usage?: object
+  const {
+    message,
+    finishReason = 'unknown',
+    finishMessage,
+    usage,
+  } = (
+    Array.isArray(answer['candidates']) && isObject(answer['candidates'][0])
+      ? { ...answer, ...answer['candidates'][0] }
+      : answer
+  ) as {
+    message?: Message
+    finishReason?: string
+    finishMessage?: string
+    usage?: object
   }
   return {
     message: message ?? { role: 'model', content: [] },

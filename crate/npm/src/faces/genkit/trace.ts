@@ -3,10 +3,19 @@
 import type { SpanRecord } from '../../otel/spans.js'
 
 /** A trace in the form of `POST /api/traces`. */
-export interface GenkitTrace { traceId: string; displayName: string; startTime: number; endTime: number; spans: Record<string, object> }
+export interface GenkitTrace {
+  traceId: string
+  displayName: string
+  startTime: number
+  endTime: number
+  spans: Record<string, object>
+}
 
 /** What an action was given and gave. */
-export interface Shown { input?: unknown; output?: unknown }
+export interface Shown {
+  input?: unknown
+  output?: unknown
+}
 
 export function traceOf(root: SpanRecord, traceId: string, { input, output }: Shown = {}): GenkitTrace {
   const spans: Record<string, object> = {}
@@ -29,7 +38,9 @@ export function traceOf(root: SpanRecord, traceId: string, { input, output }: Sh
         'genkit:metadata:subtype': 'model',
         'genkit:path': own,
         'genkit:state': span.error === undefined ? 'success' : 'error',
-        ...(isRoot ? { 'genkit:isRoot': true, ...shown('genkit:input', input), ...shown('genkit:output', output) } : {}),
+        ...(isRoot
+          ? { 'genkit:isRoot': true, ...shown('genkit:input', input), ...shown('genkit:output', output) }
+          : {}),
       },
       instrumentationLibrary: { name: 'hybridge' },
       spanKind: 'INTERNAL',

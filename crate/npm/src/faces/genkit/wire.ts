@@ -1,6 +1,15 @@
 /** Genkit's model action, as far as it is used here. Its parts and messages are ours. */
 
-import type { GenerateRequest, GenerateResponse, GenerationConfig, JsonSchema, Message, Model, Part, ToolDefinition } from '../../index.js'
+import type {
+  GenerateRequest,
+  GenerateResponse,
+  GenerationConfig,
+  JsonSchema,
+  Message,
+  Model,
+  Part,
+  ToolDefinition,
+} from '../../index.js'
 
 /** What a model action is given. */
 export interface GenkitRequest {
@@ -23,22 +32,34 @@ export interface GenkitResponse {
   custom: unknown
 }
 
-export interface GenkitChunk { role: 'model'; index: number; content: Part[] }
+export interface GenkitChunk {
+  role: 'model'
+  index: number
+  content: Part[]
+}
 
 /** A request of Genkit's. Keys and versions of services may stand in `config`; they are not for a branch of ours. */
 export function requestOf({ messages, config, tools, toolChoice, output }: GenkitRequest): GenerateRequest {
   const { apiKey: _key, version: _version, ...settings } = config ?? {}
-  const isJson = output != null && (output.format === 'json' || output.contentType === 'application/json' || isObject(output.schema))
+  const isJson =
+    output != null && (output.format === 'json' || output.contentType === 'application/json' || isObject(output.schema))
   return {
     messages,
     config: settings as GenerationConfig,
     ...(tools === undefined || tools.length === 0 ? {} : { tools: tools.map(toolOf) }),
     ...(toolChoice === undefined ? {} : { toolChoice }),
-    ...(isJson ? { output: { format: 'json', ...(isObject(output.schema) ? { schema: output.schema as JsonSchema } : {}) } } : {}),
+    ...(isJson
+      ? { output: { format: 'json', ...(isObject(output.schema) ? { schema: output.schema as JsonSchema } : {}) } }
+      : {}),
   }
 }
 
-function toolOf({ name, description = '', inputSchema, outputSchema }: NonNullable<GenkitRequest['tools']>[number]): ToolDefinition {
+function toolOf({
+  name,
+  description = '',
+  inputSchema,
+  outputSchema,
+}: NonNullable<GenkitRequest['tools']>[number]): ToolDefinition {
   return {
     name,
     description,
@@ -48,7 +69,14 @@ function toolOf({ name, description = '', inputSchema, outputSchema }: NonNullab
 }
 
 /** The message is kept whole: its metadata brings results of tools back to the branch that called. */
-export function responseOf({ message, finishReason, finishMessage, usage, latencyMs, ...rest }: GenerateResponse): GenkitResponse {
+export function responseOf({
+  message,
+  finishReason,
+  finishMessage,
+  usage,
+  latencyMs,
+  ...rest
+}: GenerateResponse): GenkitResponse {
   const { branch, inferenceSource, device, routing, confidence } = rest
   return {
     message,
@@ -66,7 +94,12 @@ export function infoOf(key: string, { info }: Model): { label: string; supports:
   return {
     label: `hybridge - ${key}`,
     supports: {
-      multiturn, media, tools, toolChoice: tools, systemRole, context: false,
+      multiturn,
+      media,
+      tools,
+      toolChoice: tools,
+      systemRole,
+      context: false,
       output: json === 'none' ? ['text'] : ['text', 'json'],
       // With 'none' Genkit puts a schema into words and takes it away from the request.
       constrained: json === 'none' ? 'none' : 'all',

@@ -7,7 +7,9 @@ import { Service, type OpenAIServable } from './service.js'
 import type { ChatCompletion, ChatCompletionChunk, EmbeddingList, ModelEntry, ModelList } from './wire.js'
 
 /** How a request can be stopped. */
-export interface OpenAIRequestOptions { signal?: AbortSignal }
+export interface OpenAIRequestOptions {
+  signal?: AbortSignal
+}
 
 /** A failure with the fields of the official client's errors. The error of ours is its cause. */
 export class OpenAIFaceError extends Error {
@@ -56,21 +58,35 @@ export interface OpenAIFaceClient {
  */
 export function openAIClient(served: OpenAIServable): OpenAIFaceClient {
   const service = new Service(served, 'openAIClient')
-  const ask = async (method: string, path: string, body: unknown, { signal }: OpenAIRequestOptions = {}): Promise<unknown> => {
+  const ask = async (
+    method: string,
+    path: string,
+    body: unknown,
+    { signal }: OpenAIRequestOptions = {},
+  ): Promise<unknown> => {
     signal?.throwIfAborted()
     try {
-      const outcome = (await service.answer({ method, path, signal, body: async () => JSON.stringify(body) ?? '' })) as Outcome<unknown, unknown>
+      const outcome = (await service.answer({
+        method,
+        path,
+        signal,
+        body: async () => JSON.stringify(body) ?? '',
+      })) as Outcome<unknown, unknown>
       return outcome.kind === 'whole' ? outcome.body : eventsOf(outcome, signal)
     } catch (thrown) {
       signal?.throwIfAborted()
       throw new OpenAIFaceError(thrown)
     }
   }
-  const create = (path: string) => (body: CreateBody, options?: OpenAIRequestOptions) => ask('POST', path, body, options)
+  const create = (path: string) => (body: CreateBody, options?: OpenAIRequestOptions) =>
+    ask('POST', path, body, options)
   return {
     chat: { completions: { create: create('/chat/completions') as Create<ChatCompletion, ChatCompletionChunk> } },
     responses: { create: create('/responses') as Create<ResponseObject, ResponseEvent> },
-    embeddings: { create: (body, options) => ask('POST', '/embeddings', { encoding_format: 'float', ...body }, options) as Promise<EmbeddingList> },
+    embeddings: {
+      create: (body, options) =>
+        ask('POST', '/embeddings', { encoding_format: 'float', ...body }, options) as Promise<EmbeddingList>,
+    },
     models: {
       list: () => ask('GET', '/models', undefined) as Promise<ModelList>,
       retrieve: (name) => ask('GET', `/models/${encodeURIComponent(name)}`, undefined) as Promise<ModelEntry>,
@@ -79,7 +95,10 @@ export function openAIClient(served: OpenAIServable): OpenAIFaceClient {
 }
 
 /** Leaving the loop stops the work. */
-async function* eventsOf({ events, stop }: { events: AsyncGenerator<unknown, void, undefined>; stop: () => void }, signal: AbortSignal | undefined): AsyncGenerator<unknown, void, undefined> {
+async function* eventsOf(
+  { events, stop }: { events: AsyncGenerator<unknown, void, undefined>; stop: () => void },
+  signal: AbortSignal | undefined,
+): AsyncGenerator<unknown, void, undefined> {
   try {
     yield* events
   } catch (thrown) {

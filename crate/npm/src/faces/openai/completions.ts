@@ -7,19 +7,46 @@ import { countedTokens } from '../usage.js'
 import { callsOf, randomId, sealedId } from '../way-back.js'
 import { unsupported } from './refusal.js'
 import type { CompletionWish } from './request.js'
-import type { ChatCompletion, ChatCompletionChunk, CompletionFinish, CompletionUsage, HybridgeField, TokenLogprob, ToolCall } from './wire.js'
+import type {
+  ChatCompletion,
+  ChatCompletionChunk,
+  CompletionFinish,
+  CompletionUsage,
+  HybridgeField,
+  TokenLogprob,
+  ToolCall,
+} from './wire.js'
 
 /** An answer on its way out: whole, or as events. */
 export type Outcome<Whole, Event> =
   | { kind: 'whole'; body: Whole; branch: string; requestId: string }
-  | { kind: 'events'; events: AsyncGenerator<Event, void, undefined>; stop: () => void; branch: string | undefined; requestId: string }
+  | {
+      kind: 'events'
+      events: AsyncGenerator<Event, void, undefined>
+      stop: () => void
+      branch: string | undefined
+      requestId: string
+    }
 
 /** Runs a chat completion as far as its first content. */
-export async function complete(name: string, model: Model, wish: CompletionWish, signal: AbortSignal | undefined): Promise<Outcome<ChatCompletion, ChatCompletionChunk>> {
+export async function complete(
+  name: string,
+  model: Model,
+  wish: CompletionWish,
+  signal: AbortSignal | undefined,
+): Promise<Outcome<ChatCompletion, ChatCompletionChunk>> {
   const { request, context, streams, wantsLogprobs } = wish
   if (!streams && !wantsLogprobs) {
-    const response = await model.generate(request, { ...(signal === undefined ? {} : { signal }), ...(context === undefined ? {} : { context }) })
-    return { kind: 'whole', body: completionOf(name, response, wish, null), branch: response.branch, requestId: response.routing.id }
+    const response = await model.generate(request, {
+      ...(signal === undefined ? {} : { signal }),
+      ...(context === undefined ? {} : { context }),
+    })
+    return {
+      kind: 'whole',
+      body: completionOf(name, response, wish, null),
+      branch: response.branch,
+      requestId: response.routing.id,
+    }
   }
   // Log-probabilities travel on chunks only, so an answer with them is streamed inside even where the client wants it whole.
   const opened = await openStream(model, request, { signal, context })
@@ -28,14 +55,31 @@ export async function complete(name: string, model: Model, wish: CompletionWish,
     throw unsupported('logprobs', `is not supported by the branch that answers (${opened.first.branch}); leave it out`)
   }
   const requestId = `req_${randomId()}`
-  if (streams) return { kind: 'events', events: chunksOf(name, opened, wish), stop: opened.stop, branch: opened.first?.branch, requestId }
+  if (streams)
+    return {
+      kind: 'events',
+      events: chunksOf(name, opened, wish),
+      stop: opened.stop,
+      branch: opened.first?.branch,
+      requestId,
+    }
   const logprobs: TokenLogprob[] = []
   for await (const chunk of opened.chunks) logprobs.push(...logprobsOf(chunk))
   const response = await opened.response
-  return { kind: 'whole', body: completionOf(name, response, wish, { content: logprobs, refusal: null }), branch: response.branch, requestId: response.routing.id }
+  return {
+    kind: 'whole',
+    body: completionOf(name, response, wish, { content: logprobs, refusal: null }),
+    branch: response.branch,
+    requestId: response.routing.id,
+  }
 }
 
-function completionOf(model: string, response: GenerateResponse, { request }: CompletionWish, logprobs: ChatCompletion['choices'][0]['logprobs']): ChatCompletion {
+function completionOf(
+  model: string,
+  response: GenerateResponse,
+  { request }: CompletionWish,
+  logprobs: ChatCompletion['choices'][0]['logprobs'],
+): ChatCompletion {
   const calls = toolCallsOf(response)
   const text = jsonTextOf(request, response)
   return {
@@ -43,18 +87,20 @@ function completionOf(model: string, response: GenerateResponse, { request }: Co
     object: 'chat.completion',
     created: seconds(),
     model,
-    choices: [{
-      index: 0,
-      message: {
-        role: 'assistant',
-        content: text === '' && calls.length > 0 ? null : text,
-        refusal: null,
-        ...(response.reasoning === '' ? {} : { reasoning_content: response.reasoning }),
-        ...(calls.length === 0 ? {} : { tool_calls: calls }),
+    choices: [
+      {
+        index: 0,
+        message: {
+          role: 'assistant',
+          content: text === '' && calls.length > 0 ? null : text,
+          refusal: null,
+          ...(response.reasoning === '' ? {} : { reasoning_content: response.reasoning }),
+          ...(calls.length === 0 ? {} : { tool_calls: calls }),
+        },
+        logprobs,
+        finish_reason: finishOf(response),
       },
-      logprobs,
-      finish_reason: finishOf(response),
-    }],
+    ],
     usage: usageOf(response),
     hybridge: fieldOf(response),
   }
@@ -68,9 +114,20 @@ async function* chunksOf(
 ): AsyncGenerator<ChatCompletionChunk, void, undefined> {
   const shared = { id: `chatcmpl-${randomId()}`, object: 'chat.completion.chunk', created: seconds(), model } as const
   type Choice = ChatCompletionChunk['choices'][0]
-  const event = (delta: Choice['delta'], finish: CompletionFinish | null = null, logprobs: TokenLogprob[] = []): ChatCompletionChunk => ({
+  const event = (
+    delta: Choice['delta'],
+    finish: CompletionFinish | null = null,
+    logprobs: TokenLogprob[] = [],
+  ): ChatCompletionChunk => ({
     ...shared,
-    choices: [{ index: 0, delta, logprobs: wantsLogprobs && logprobs.length > 0 ? { content: logprobs, refusal: null } : null, finish_reason: finish }],
+    choices: [
+      {
+        index: 0,
+        delta,
+        logprobs: wantsLogprobs && logprobs.length > 0 ? { content: logprobs, refusal: null } : null,
+        finish_reason: finish,
+      },
+    ],
     ...(wantsUsage ? { usage: null } : {}),
   })
   yield event({ role: 'assistant' })
@@ -94,7 +151,11 @@ async function* chunksOf(
 }
 
 function toolCallsOf({ message }: GenerateResponse): ToolCall[] {
-  return callsOf(message, sealedId).map(({ id, name, input }) => ({ id, type: 'function', function: { name, arguments: JSON.stringify(input) } }))
+  return callsOf(message, sealedId).map(({ id, name, input }) => ({
+    id,
+    type: 'function',
+    function: { name, arguments: JSON.stringify(input) },
+  }))
 }
 
 /** hybridge ends with `stop` when a model calls tools; their clients look for a reason of its own. */
@@ -125,7 +186,12 @@ function logprobsOf({ text, logprobs = [] }: GenerateChunk): TokenLogprob[] {
   return logprobs.map((logprob, index) => {
     const token = index === 0 ? text : ''
     // -9999 is their number for "never", because JSON has no infinity.
-    return { token, logprob: Number.isFinite(logprob) ? logprob : -9999, bytes: [...new TextEncoder().encode(token)], top_logprobs: [] }
+    return {
+      token,
+      logprob: Number.isFinite(logprob) ? logprob : -9999,
+      bytes: [...new TextEncoder().encode(token)],
+      top_logprobs: [],
+    }
   })
 }
 

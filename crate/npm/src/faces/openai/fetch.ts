@@ -40,7 +40,10 @@ function callOf(input: Parameters<typeof fetch>[0], init: RequestInit = {}): Cal
     method,
     path: pathname,
     signal: init.signal === undefined ? request?.signal : (init.signal ?? undefined),
-    body: () => (given === undefined || given === null ? (request?.clone().text() ?? Promise.resolve('')) : new Response(given).text()),
+    body: () =>
+      given === undefined || given === null
+        ? (request?.clone().text() ?? Promise.resolve(''))
+        : new Response(given).text(),
   }
 }
 
@@ -52,46 +55,56 @@ function responseOf(outcome: ServiceOutcome, signal: AbortSignal | undefined): R
   }
   if (outcome.kind === 'whole') return Response.json(outcome.body, { headers })
   const body = eventStream(outcome.events, outcome.stop, signal)
-  return new Response(body, { headers: { ...headers, 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache' } })
+  return new Response(body, {
+    headers: { ...headers, 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache' },
+  })
 }
 
 /** Whole events only, so that no letter is cut between two pieces. Cancelling the body stops the work. */
-function eventStream(events: AsyncGenerator<object, void, undefined>, stop: () => void, signal: AbortSignal | undefined): ReadableStream<Uint8Array> {
+function eventStream(
+  events: AsyncGenerator<object, void, undefined>,
+  stop: () => void,
+  signal: AbortSignal | undefined,
+): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder()
-  const line = (name: string | undefined, data: string): Uint8Array => encoder.encode(`${name === undefined ? '' : `event: ${name}\n`}data: ${data}\n\n`)
+  const line = (name: string | undefined, data: string): Uint8Array =>
+    encoder.encode(`${name === undefined ? '' : `event: ${name}\n`}data: ${data}\n\n`)
   let onAbort: (() => void) | undefined
   let areNamed = false
   const settle = (): void => {
     if (onAbort !== undefined) signal?.removeEventListener('abort', onAbort)
   }
-  return new ReadableStream<Uint8Array>({
-    start(controller) {
-      onAbort = () => {
-        stop()
-        controller.error(signal?.reason)
-      }
-      signal?.addEventListener('abort', onAbort, { once: true })
-    },
-    async pull(controller) {
-      try {
-        const { done, value } = await events.next()
-        if (signal?.aborted === true) return
-        if (done !== true) {
-          areNamed = 'type' in value
-          return controller.enqueue(line('type' in value ? String(value.type) : undefined, JSON.stringify(value)))
+  return new ReadableStream<Uint8Array>(
+    {
+      start(controller) {
+        onAbort = () => {
+          stop()
+          controller.error(signal?.reason)
         }
-        // The last named event says that it is the last; unnamed ones end with a word that clients wait for.
-        if (!areNamed) controller.enqueue(line(undefined, '[DONE]'))
-      } catch (thrown) {
-        if (signal?.aborted === true) return
-        controller.enqueue(line(undefined, JSON.stringify({ error: failureOf(thrown).error })))
-      }
-      settle()
-      controller.close()
+        signal?.addEventListener('abort', onAbort, { once: true })
+      },
+      async pull(controller) {
+        try {
+          const { done, value } = await events.next()
+          if (signal?.aborted === true) return
+          if (done !== true) {
+            areNamed = 'type' in value
+            return controller.enqueue(line('type' in value ? String(value.type) : undefined, JSON.stringify(value)))
+          }
+          // The last named event says that it is the last; unnamed ones end with a word that clients wait for.
+          if (!areNamed) controller.enqueue(line(undefined, '[DONE]'))
+        } catch (thrown) {
+          if (signal?.aborted === true) return
+          controller.enqueue(line(undefined, JSON.stringify({ error: failureOf(thrown).error })))
+        }
+        settle()
+        controller.close()
+      },
+      cancel() {
+        settle()
+        stop()
+      },
     },
-    cancel() {
-      settle()
-      stop()
-    },
-  }, { highWaterMark: 0 })
+    { highWaterMark: 0 },
+  )
 }

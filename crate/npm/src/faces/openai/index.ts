@@ -3,7 +3,13 @@
  * Importing this has no effect.
  */
 
-export { openAIClient, OpenAIFaceError, type Create, type OpenAIFaceClient, type OpenAIRequestOptions } from './client.js'
+export {
+  openAIClient,
+  OpenAIFaceError,
+  type Create,
+  type OpenAIFaceClient,
+  type OpenAIRequestOptions,
+} from './client.js'
 export { openAIFetch } from './fetch.js'
 export type { OutputItem, ResponseEvent, ResponseObject } from './responses.js'
 export type { OpenAIServable } from './service.js'

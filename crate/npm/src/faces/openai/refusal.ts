@@ -4,12 +4,22 @@ import type { HybridError } from '../../index.js'
 import { httpStatusOf, hybridErrorOf, retryDelayOf } from '../failure.js'
 
 /** The body of an error, as clients read it. */
-export interface OpenAIErrorBody { message: string; type: string; param: string | null; code: string | null }
+export interface OpenAIErrorBody {
+  message: string
+  type: string
+  param: string | null
+  code: string | null
+}
 
 /** A request that is refused before a model runs. Two scripts of this package may each hold a copy of the class. */
 export class Refusal extends Error {
   override readonly name = 'OpenAIRefusal'
-  constructor(readonly httpStatus: number, message: string, readonly param: string | null = null, readonly code: string | null = null) {
+  constructor(
+    readonly httpStatus: number,
+    message: string,
+    readonly param: string | null = null,
+    readonly code: string | null = null,
+  ) {
     super(message)
   }
 }
@@ -34,12 +44,20 @@ function isRefusal(thrown: unknown): thrown is Refusal {
 }
 
 /** A failure as status, headers and body. */
-export interface Failure { status: number; headers: Record<string, string>; error: OpenAIErrorBody }
+export interface Failure {
+  status: number
+  headers: Record<string, string>
+  error: OpenAIErrorBody
+}
 
 export function failureOf(thrown: unknown): Failure {
   if (isRefusal(thrown)) {
     const { httpStatus, message, param, code } = thrown
-    return { status: httpStatus, headers: { 'x-should-retry': 'false' }, error: { message, type: typeOf(httpStatus), param, code } }
+    return {
+      status: httpStatus,
+      headers: { 'x-should-retry': 'false' },
+      error: { message, type: typeOf(httpStatus), param, code },
+    }
   }
   const error = hybridErrorOf(thrown)
   const status = httpStatusOf(error)
@@ -58,7 +76,13 @@ export function failureOf(thrown: unknown): Failure {
 
 /** Fields whose names differ on this wire. */
 const fields: Readonly<Record<string, string>> = {
-  stopSequences: 'stop', maxOutputTokens: 'max_completion_tokens', topP: 'top_p', topK: 'top_k', minP: 'min_p', toolChoice: 'tool_choice', output: 'response_format',
+  stopSequences: 'stop',
+  maxOutputTokens: 'max_completion_tokens',
+  topP: 'top_p',
+  topK: 'top_k',
+  minP: 'min_p',
+  toolChoice: 'tool_choice',
+  output: 'response_format',
 }
 
 /** The core's message begins with the place; clients want the field apart. */

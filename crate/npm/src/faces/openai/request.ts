@@ -48,7 +48,8 @@ function refuseUnsupported(body: Body): void {
   }
   if (isObject(body['logit_bias']) && Object.keys(body['logit_bias']).length > 0) throw unsupported('logit_bias')
   const modalities = body['modalities']
-  if (Array.isArray(modalities) && modalities.some((kind) => kind !== 'text')) throw unsupported('modalities', 'must be text')
+  if (Array.isArray(modalities) && modalities.some((kind) => kind !== 'text'))
+    throw unsupported('modalities', 'must be text')
   for (const name of ['stream', 'logprobs']) {
     if (has(name) && typeof body[name] !== 'boolean') throw malformed(name, 'must be true or false')
   }
@@ -67,8 +68,14 @@ export function extensionOf(body: Body): { context?: Record<string, unknown>; co
 }
 
 const numbers: ReadonlyArray<readonly [theirs: string, ours: keyof GenerationConfig]> = [
-  ['temperature', 'temperature'], ['top_p', 'topP'], ['top_k', 'topK'], ['min_p', 'minP'], ['seed', 'seed'],
-  ['max_tokens', 'maxOutputTokens'], ['max_completion_tokens', 'maxOutputTokens'], ['max_output_tokens', 'maxOutputTokens'],
+  ['temperature', 'temperature'],
+  ['top_p', 'topP'],
+  ['top_k', 'topK'],
+  ['min_p', 'minP'],
+  ['seed', 'seed'],
+  ['max_tokens', 'maxOutputTokens'],
+  ['max_completion_tokens', 'maxOutputTokens'],
+  ['max_output_tokens', 'maxOutputTokens'],
 ]
 
 /** Only what was given: an absent number is the branch's own default. */
@@ -87,7 +94,8 @@ export function configOf(body: Body, stopSequences: string[] | undefined): Gener
 function stopOf(stop: unknown): string[] | undefined {
   if (stop === undefined || stop === null) return undefined
   const list: unknown = typeof stop === 'string' ? [stop] : stop
-  if (!Array.isArray(list) || !list.every((item) => typeof item === 'string')) throw malformed('stop', 'must be a string or a list of strings')
+  if (!Array.isArray(list) || !list.every((item) => typeof item === 'string'))
+    throw malformed('stop', 'must be a string or a list of strings')
   return list.length === 0 ? undefined : list
 }
 
@@ -115,7 +123,11 @@ type ReadTool = (entry: Body) => Body | undefined
 
 const readChatTool: ReadTool = (entry) => (isObject(entry['function']) ? entry['function'] : undefined)
 
-export function toolsOf(given: unknown, choice: unknown, read: ReadTool): { tools: ToolDefinition[]; toolChoice: 'auto' | 'required' | 'none' | undefined } {
+export function toolsOf(
+  given: unknown,
+  choice: unknown,
+  read: ReadTool,
+): { tools: ToolDefinition[]; toolChoice: 'auto' | 'required' | 'none' | undefined } {
   const list = given ?? []
   if (!Array.isArray(list)) throw malformed('tools', 'must be a list')
   const tools = list.map((entry: unknown, index): ToolDefinition => {
@@ -123,7 +135,11 @@ export function toolsOf(given: unknown, choice: unknown, read: ReadTool): { tool
     if (described === undefined) throw unsupported(`tools[${index}]`, 'must be of type function')
     const { name, description, parameters } = described
     if (typeof name !== 'string' || name === '') throw malformed(`tools[${index}]`, 'must have a name')
-    return { name, description: typeof description === 'string' ? description : '', ...(isObject(parameters) ? { inputSchema: { ...parameters } as JsonSchema } : {}) }
+    return {
+      name,
+      description: typeof description === 'string' ? description : '',
+      ...(isObject(parameters) ? { inputSchema: { ...parameters } as JsonSchema } : {}),
+    }
   })
   return chosen(tools, choice)
 }
@@ -132,13 +148,17 @@ export function toolsOf(given: unknown, choice: unknown, read: ReadTool): { tool
 function chosen(tools: ToolDefinition[], choice: unknown): ReturnType<typeof toolsOf> {
   if (choice === undefined || choice === null) return { tools, toolChoice: undefined }
   if (choice === 'auto' || choice === 'none' || choice === 'required') {
-    if (choice === 'required' && tools.length === 0) throw malformed('tool_choice', 'is required, but there are no tools')
+    if (choice === 'required' && tools.length === 0)
+      throw malformed('tool_choice', 'is required, but there are no tools')
     return { tools, toolChoice: choice }
   }
   if (isObject(choice) && choice['type'] === 'allowed_tools') {
     const allowed = isObject(choice['allowed_tools']) ? choice['allowed_tools'] : choice
     const names = Array.isArray(allowed['tools']) ? allowed['tools'].map(nameOfChoice) : []
-    return { tools: tools.filter(({ name }) => names.includes(name)), toolChoice: allowed['mode'] === 'required' ? 'required' : 'auto' }
+    return {
+      tools: tools.filter(({ name }) => names.includes(name)),
+      toolChoice: allowed['mode'] === 'required' ? 'required' : 'auto',
+    }
   }
   const name = nameOfChoice(choice)
   const only = tools.filter((tool) => tool.name === name)
@@ -155,7 +175,8 @@ function nameOfChoice(choice: unknown): unknown {
 
 /** A conversation. Results that follow each other are one turn, and each must answer a call that was made. */
 function messagesOf(given: unknown): Message[] {
-  if (!Array.isArray(given) || given.length === 0) throw malformed('messages', 'must be a list with at least one message')
+  if (!Array.isArray(given) || given.length === 0)
+    throw malformed('messages', 'must be a list with at least one message')
   const messages: Message[] = []
   const calls = new Map<string, Call>()
   given.forEach((entry: unknown, index) => {
@@ -197,7 +218,8 @@ export function resultPart(id: unknown, text: string, calls: ReadonlyMap<string,
 function assistantMessage(entry: Body, where: string, calls: Map<string, Call>): Message {
   const { content, tool_calls: toolCalls, reasoning_content: reasoning } = entry
   const parts: Part[] = typeof reasoning === 'string' && reasoning !== '' ? [{ reasoning }] : []
-  if (content !== undefined && content !== null) parts.push(...contentOf(content, where).filter((part) => !('text' in part && part.text === '')))
+  if (content !== undefined && content !== null)
+    parts.push(...contentOf(content, where).filter((part) => !('text' in part && part.text === '')))
   const own: Call[] = []
   if (toolCalls !== undefined && toolCalls !== null) {
     if (!Array.isArray(toolCalls)) throw malformed(`${where}.tool_calls`, 'must be a list')
@@ -212,7 +234,8 @@ function assistantMessage(entry: Body, where: string, calls: Map<string, Call>):
 
 /** A call from the history, with what its id carries. */
 export function callOf(id: unknown, name: unknown, argumentsText: unknown, where: string): Call {
-  if (typeof id !== 'string' || typeof name !== 'string') throw malformed(where, 'must have an id and the name of a function')
+  if (typeof id !== 'string' || typeof name !== 'string')
+    throw malformed(where, 'must have an id and the name of a function')
   const text = typeof argumentsText === 'string' && argumentsText.trim() !== '' ? argumentsText : '{}'
   return { id, name, input: jsonOr(text), wayBack: openedId(id) }
 }
@@ -232,13 +255,16 @@ function partOf(part: unknown, where: string): Part {
   const url = isObject(image) ? image['url'] : image
   if ((type === 'image_url' || type === 'input_image') && typeof url === 'string') return { media: { url } }
   const data = isObject(file) ? file['file_data'] : part['file_data']
-  if ((type === 'file' || type === 'input_file') && typeof data === 'string' && data.startsWith('data:')) return { media: { url: data } }
+  if ((type === 'file' || type === 'input_file') && typeof data === 'string' && data.startsWith('data:'))
+    return { media: { url: data } }
   throw unsupported(where, 'must be text, an image by URL, or a file as a data: URL')
 }
 
 /** Text alone, as a tool's result is. */
 export function textOfContent(content: unknown, where: string): string {
-  return contentOf(content ?? '', where).map((part) => ('text' in part ? part.text : '')).join('')
+  return contentOf(content ?? '', where)
+    .map((part) => ('text' in part ? part.text : ''))
+    .join('')
 }
 
 function jsonOr(text: string): unknown {

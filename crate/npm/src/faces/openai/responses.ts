@@ -7,17 +7,47 @@ import { countedTokens } from '../usage.js'
 import { callPart, callsOf, modelMessage, randomId, sealedId, type Call } from '../way-back.js'
 import { fieldOf, seconds, type Outcome } from './completions.js'
 import { malformed, unsupported } from './refusal.js'
-import { addResult, callOf, configOf, contentOf, extensionOf, outputOf, resultPart, textOfContent, toolsOf } from './request.js'
+import {
+  addResult,
+  callOf,
+  configOf,
+  contentOf,
+  extensionOf,
+  outputOf,
+  resultPart,
+  textOfContent,
+  toolsOf,
+} from './request.js'
 import { isObject, type Body, type HybridgeField } from './wire.js'
 
 /** A piece of output: thinking, words, or the call of a function. */
 export type OutputItem =
   | { id: string; type: 'reasoning'; summary: SummaryText[] }
-  | { id: string; type: 'message'; role: 'assistant'; status: 'in_progress' | 'completed' | 'incomplete'; content: OutputText[] }
-  | { id: string; type: 'function_call'; call_id: string; name: string; arguments: string; status: 'in_progress' | 'completed' }
+  | {
+      id: string
+      type: 'message'
+      role: 'assistant'
+      status: 'in_progress' | 'completed' | 'incomplete'
+      content: OutputText[]
+    }
+  | {
+      id: string
+      type: 'function_call'
+      call_id: string
+      name: string
+      arguments: string
+      status: 'in_progress' | 'completed'
+    }
 
-interface SummaryText { type: 'summary_text'; text: string }
-interface OutputText { type: 'output_text'; text: string; annotations: never[] }
+interface SummaryText {
+  type: 'summary_text'
+  text: string
+}
+interface OutputText {
+  type: 'output_text'
+  text: string
+  annotations: never[]
+}
 
 /** A whole response. */
 export interface ResponseObject {
@@ -37,7 +67,13 @@ export interface ResponseObject {
   top_p: unknown
   tool_choice: unknown
   tools: unknown
-  usage: { input_tokens: number; output_tokens: number; total_tokens: number; input_tokens_details: { cached_tokens: number }; output_tokens_details: { reasoning_tokens: number } } | null
+  usage: {
+    input_tokens: number
+    output_tokens: number
+    total_tokens: number
+    input_tokens_details: { cached_tokens: number }
+    output_tokens_details: { reasoning_tokens: number }
+  } | null
   hybridge?: HybridgeField
 }
 
@@ -52,24 +88,44 @@ export type ResponseEvent = { type: string; sequence_number: number } & Record<s
  * import { responses } from 'hybridge/openai/responses'
  * const answer = openAIFetch({ models: { hybrid }, responses })
  */
-export async function responses(name: string, model: Model, body: Body, signal: AbortSignal | undefined): Promise<Outcome<ResponseObject, ResponseEvent>> {
+export async function responses(
+  name: string,
+  model: Model,
+  body: Body,
+  signal: AbortSignal | undefined,
+): Promise<Outcome<ResponseObject, ResponseEvent>> {
   refuseUnsupported(body)
   const request = requestOf(body)
   const { context } = extensionOf(body)
   const shell = shellOf(name, body)
   if (body['stream'] !== true) {
-    const response = await model.generate(request, { ...(signal === undefined ? {} : { signal }), ...(context === undefined ? {} : { context }) })
-    return { kind: 'whole', body: finished(shell, request, response), branch: response.branch, requestId: response.routing.id }
+    const response = await model.generate(request, {
+      ...(signal === undefined ? {} : { signal }),
+      ...(context === undefined ? {} : { context }),
+    })
+    return {
+      kind: 'whole',
+      body: finished(shell, request, response),
+      branch: response.branch,
+      requestId: response.routing.id,
+    }
   }
   const opened = await openStream(model, request, { signal, context })
-  return { kind: 'events', events: eventsOf(shell, request, opened), stop: opened.stop, branch: opened.first?.branch, requestId: `req_${randomId()}` }
+  return {
+    kind: 'events',
+    events: eventsOf(shell, request, opened),
+    stop: opened.stop,
+    branch: opened.first?.branch,
+    requestId: `req_${randomId()}`,
+  }
 }
 
 // ── In ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 function refuseUnsupported(body: Body): void {
   for (const name of ['previous_response_id', 'conversation', 'prompt']) {
-    if (body[name] !== undefined && body[name] !== null) throw unsupported(name, 'is not supported: nothing is stored, so send the whole conversation as `input`')
+    if (body[name] !== undefined && body[name] !== null)
+      throw unsupported(name, 'is not supported: nothing is stored, so send the whole conversation as `input`')
   }
   if (body['background'] === true) throw unsupported('background')
   if (isObject(body['reasoning']) && body['reasoning']['effort'] != null) throw unsupported('reasoning.effort')
@@ -79,7 +135,8 @@ function requestOf(body: Body): GenerateRequest {
   const { tools, toolChoice } = toolsOf(body['tools'], body['tool_choice'], (entry) => entry)
   const output = outputOf('text.format', isObject(body['text']) ? body['text']['format'] : undefined)
   const { instructions } = body
-  if (instructions !== undefined && instructions !== null && typeof instructions !== 'string') throw malformed('instructions', 'must be a string')
+  if (instructions !== undefined && instructions !== null && typeof instructions !== 'string')
+    throw malformed('instructions', 'must be a string')
   return {
     ...(typeof instructions === 'string' ? { system: instructions } : {}),
     messages: messagesOf(body['input']),
@@ -92,7 +149,8 @@ function requestOf(body: Body): GenerateRequest {
 
 function messagesOf(input: unknown): Message[] {
   if (typeof input === 'string') return [{ role: 'user', content: [{ text: input }] }]
-  if (!Array.isArray(input) || input.length === 0) throw malformed('input', 'must be a string or a list with at least one item')
+  if (!Array.isArray(input) || input.length === 0)
+    throw malformed('input', 'must be a string or a list with at least one item')
   const messages: Message[] = []
   const calls = new Map<string, Call>()
   input.forEach((item: unknown, index) => {
@@ -108,7 +166,10 @@ function messagesOf(input: unknown): Message[] {
       }
       case 'function_call_output': {
         const { output } = item
-        const text = typeof output === 'string' || Array.isArray(output) ? textOfContent(output, where) : JSON.stringify(output ?? null)
+        const text =
+          typeof output === 'string' || Array.isArray(output)
+            ? textOfContent(output, where)
+            : JSON.stringify(output ?? null)
         return addResult(messages, resultPart(item['call_id'], text, calls, where))
       }
       // Thinking of earlier turns is sent back by clients and needs no answer.
@@ -134,12 +195,19 @@ function addCall(messages: Message[], call: Call): void {
   const part = callPart(call)
   if (last?.role !== 'model') return void messages.push(modelMessage([part], [call]))
   const { metadata } = modelMessage([], [call])
-  messages[messages.length - 1] = { ...last, content: [...last.content, part], ...(metadata === undefined ? {} : { metadata }) }
+  messages[messages.length - 1] = {
+    ...last,
+    content: [...last.content, part],
+    ...(metadata === undefined ? {} : { metadata }),
+  }
 }
 
 // ── Out ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-function shellOf(model: string, { instructions, temperature, top_p: topP, tool_choice: toolChoice, tools }: Body): ResponseObject {
+function shellOf(
+  model: string,
+  { instructions, temperature, top_p: topP, tool_choice: toolChoice, tools }: Body,
+): ResponseObject {
   return {
     id: `resp_${randomId()}`,
     object: 'response',
@@ -175,7 +243,8 @@ function finished(shell: ResponseObject, request: GenerateRequest, response: Gen
 function ended(shell: ResponseObject, output: OutputItem[], text: string, response: GenerateResponse): ResponseObject {
   const { finishReason, usage } = response
   const { input = 0, output: produced = 0, total, cached = 0, thoughts = 0 } = countedTokens(usage)
-  const reason = finishReason === 'length' ? 'max_output_tokens' : finishReason === 'blocked' ? 'content_filter' : undefined
+  const reason =
+    finishReason === 'length' ? 'max_output_tokens' : finishReason === 'blocked' ? 'content_filter' : undefined
   return {
     ...shell,
     status: reason === undefined ? 'completed' : 'incomplete',
@@ -231,7 +300,14 @@ class Writer {
   end({ finishReason, message }: GenerateResponse): void {
     this.#close(finishReason === 'length' ? 'incomplete' : 'completed')
     for (const { id, name, input } of callsOf(message, sealedId)) {
-      const item = { id: `fc_${randomId()}`, type: 'function_call', call_id: id, name, arguments: JSON.stringify(input), status: 'completed' } as const
+      const item = {
+        id: `fc_${randomId()}`,
+        type: 'function_call',
+        call_id: id,
+        name,
+        arguments: JSON.stringify(input),
+        status: 'completed',
+      } as const
       const place = { item_id: item.id, output_index: this.output.length }
       this.#item('added', { ...item, arguments: '', status: 'in_progress' })
       this.tell('function_call_arguments.delta', { ...place, delta: item.arguments })
@@ -258,13 +334,21 @@ class Writer {
 
   #part(what: 'added' | 'done'): void {
     if (this.#open === undefined) return
-    this.#tellOpen(`${this.#open.kind === 'message' ? 'content' : 'reasoning_summary'}_part.${what}`, { part: partOf(this.#open) })
+    this.#tellOpen(`${this.#open.kind === 'message' ? 'content' : 'reasoning_summary'}_part.${what}`, {
+      part: partOf(this.#open),
+    })
   }
 
   #tellOpen(type: string, fields: Record<string, unknown>): void {
     const { kind, id } = this.#open as { kind: Spoken; id: string }
     const index = kind === 'message' ? 'content_index' : 'summary_index'
-    this.tell(type, { item_id: id, output_index: this.output.length, [index]: 0, ...(type.startsWith('output_text') ? { logprobs: [] } : {}), ...fields })
+    this.tell(type, {
+      item_id: id,
+      output_index: this.output.length,
+      [index]: 0,
+      ...(type.startsWith('output_text') ? { logprobs: [] } : {}),
+      ...fields,
+    })
   }
 }
 
@@ -272,7 +356,11 @@ function partOf({ kind, text }: { kind: Spoken; text: string }): OutputText | Su
   return kind === 'message' ? { type: 'output_text', text, annotations: [] } : { type: 'summary_text', text }
 }
 
-function itemOf({ kind, id }: { kind: Spoken; id: string }, status: 'in_progress' | 'completed' | 'incomplete', parts: Array<OutputText | SummaryText>): OutputItem {
+function itemOf(
+  { kind, id }: { kind: Spoken; id: string },
+  status: 'in_progress' | 'completed' | 'incomplete',
+  parts: Array<OutputText | SummaryText>,
+): OutputItem {
   return kind === 'message'
     ? { id, type: kind, role: 'assistant', status, content: parts as OutputText[] }
     : { id, type: kind, summary: parts as SummaryText[] }

@@ -7,7 +7,15 @@ import { embeddings } from './embeddings.js'
 import { malformed, Refusal } from './refusal.js'
 import { completionWish } from './request.js'
 import type { responses, ResponseEvent, ResponseObject } from './responses.js'
-import { isObject, type Body, type ChatCompletion, type ChatCompletionChunk, type EmbeddingList, type ModelEntry, type ModelList } from './wire.js'
+import {
+  isObject,
+  type Body,
+  type ChatCompletion,
+  type ChatCompletionChunk,
+  type EmbeddingList,
+  type ModelEntry,
+  type ModelList,
+} from './wire.js'
 
 export type ServiceOutcome =
   | Outcome<ChatCompletion, ChatCompletionChunk>
@@ -21,7 +29,12 @@ export type ServiceOutcome =
 export type OpenAIServable = Servable | (ServedModels & { responses?: typeof responses })
 
 /** What a client sent, read as far as every path needs it. */
-export interface Call { method: string; path: string; body: () => Promise<string>; signal: AbortSignal | undefined }
+export interface Call {
+  method: string
+  path: string
+  body: () => Promise<string>
+  signal: AbortSignal | undefined
+}
 
 const created = seconds()
 const paths = 'POST /chat/completions, POST /responses, POST /embeddings, GET /models'
@@ -44,7 +57,8 @@ export class Service {
       return { kind: 'whole', body: name === undefined ? this.#list() : this.#entry(decoded(name)) }
     }
     const end = /\/(chat\/completions|embeddings|responses)$/.exec(at)?.[1]
-    if (end === undefined) throw new Refusal(404, `there is nothing at ${path}; this face answers ${paths}`, null, 'not_found')
+    if (end === undefined)
+      throw new Refusal(404, `there is nothing at ${path}; this face answers ${paths}`, null, 'not_found')
     requireMethod(method, 'POST', at)
     const read = bodyOf(await body())
     if (end === 'embeddings') {
@@ -71,7 +85,10 @@ async function loadResponses(): Promise<typeof responses> {
   try {
     return (await import('./responses.js')).responses
   } catch {
-    throw new Refusal(501, 'the Responses API could not be loaded; in a service worker, import `responses` from hybridge/openai/responses and pass it beside `models`')
+    throw new Refusal(
+      501,
+      'the Responses API could not be loaded; in a service worker, import `responses` from hybridge/openai/responses and pass it beside `models`',
+    )
   }
 }
 
@@ -80,7 +97,8 @@ function entryOf(id: string): ModelEntry {
 }
 
 function requireMethod(method: string, expected: string, path: string): void {
-  if (method !== expected) throw new Refusal(405, `${path} takes ${expected}, not ${method}`, null, 'method_not_allowed')
+  if (method !== expected)
+    throw new Refusal(405, `${path} takes ${expected}, not ${method}`, null, 'method_not_allowed')
 }
 
 function bodyOf(text: string): Body {
@@ -102,7 +120,12 @@ function named<T>(all: ReadonlyMap<string, T>, { model: name }: Body, what: stri
 }
 
 function unknownModel(name: string, known: string[]): Refusal {
-  return new Refusal(404, `the model \`${name.slice(0, 100)}\` does not exist; there are: ${listOf(known)}`, 'model', 'model_not_found')
+  return new Refusal(
+    404,
+    `the model \`${name.slice(0, 100)}\` does not exist; there are: ${listOf(known)}`,
+    'model',
+    'model_not_found',
+  )
 }
 
 function listOf(names: string[]): string {

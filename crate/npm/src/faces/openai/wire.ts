@@ -18,10 +18,19 @@ export interface CompletionUsage {
 }
 
 /** A call of a function. `arguments` is JSON text. */
-export interface ToolCall { id: string; type: 'function'; function: { name: string; arguments: string } }
+export interface ToolCall {
+  id: string
+  type: 'function'
+  function: { name: string; arguments: string }
+}
 
 /** One token with its log-probability. */
-export interface TokenLogprob { token: string; logprob: number; bytes: number[] | null; top_logprobs: never[] }
+export interface TokenLogprob {
+  token: string
+  logprob: number
+  bytes: number[] | null
+  top_logprobs: never[]
+}
 
 /** Why a completion ended. */
 export type CompletionFinish = 'stop' | 'length' | 'tool_calls' | 'content_filter'
@@ -35,7 +44,13 @@ export interface ChatCompletion {
   model: string
   choices: Array<{
     index: 0
-    message: { role: 'assistant'; content: string | null; refusal: null; tool_calls?: ToolCall[]; reasoning_content?: string }
+    message: {
+      role: 'assistant'
+      content: string | null
+      refusal: null
+      tool_calls?: ToolCall[]
+      reasoning_content?: string
+    }
     logprobs: { content: TokenLogprob[]; refusal: null } | null
     finish_reason: CompletionFinish
   }>
@@ -51,7 +66,12 @@ export interface ChatCompletionChunk {
   model: string
   choices: Array<{
     index: 0
-    delta: { role?: 'assistant'; content?: string; reasoning_content?: string; tool_calls?: Array<ToolCall & { index: number }> }
+    delta: {
+      role?: 'assistant'
+      content?: string
+      reasoning_content?: string
+      tool_calls?: Array<ToolCall & { index: number }>
+    }
     logprobs: { content: TokenLogprob[]; refusal: null } | null
     finish_reason: CompletionFinish | null
   }>
@@ -68,8 +88,16 @@ export interface EmbeddingList {
 }
 
 /** What can be asked for. */
-export interface ModelEntry { id: string; object: 'model'; created: number; owned_by: string }
-export interface ModelList { object: 'list'; data: ModelEntry[] }
+export interface ModelEntry {
+  id: string
+  object: 'model'
+  created: number
+  owned_by: string
+}
+export interface ModelList {
+  object: 'list'
+  data: ModelEntry[]
+}
 
 /** A JSON object from outside. */
 export type Body = Readonly<Record<string, unknown>>

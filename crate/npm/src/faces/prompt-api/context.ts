@@ -4,7 +4,10 @@ import type { Message, Model } from '../../index.js'
 import { quotaExceeded } from './errors.js'
 
 /** A prompt with its answer, or what was appended. */
-export interface Turn { messages: Message[]; tokens: number }
+export interface Turn {
+  messages: Message[]
+  tokens: number
+}
 
 /** Where neither the model nor the page states one. */
 export const defaultContextWindow = 8192
@@ -18,7 +21,9 @@ export function counterOf(model: Model, own: CountTokens | undefined): CountToke
     if (!messages.some(({ content }) => content.some((part) => !('text' in part) || part.text !== ''))) return 0
     if (own !== undefined) return own(messages)
     const { state, countTokens } = model as { state?: unknown; countTokens?: (request: object) => Promise<number> }
-    return state === 'ready' && typeof countTokens === 'function' ? countTokens.call(model, { messages }) : estimate(messages)
+    return state === 'ready' && typeof countTokens === 'function'
+      ? countTokens.call(model, { messages })
+      : estimate(messages)
   }
 }
 
@@ -31,7 +36,11 @@ function estimate(messages: Message[]): number {
 
 export class Context {
   #turns: Turn[]
-  constructor(readonly initial: Turn, readonly window: number, turns: Turn[] = []) {
+  constructor(
+    readonly initial: Turn,
+    readonly window: number,
+    turns: Turn[] = [],
+  ) {
     this.#turns = turns
   }
 

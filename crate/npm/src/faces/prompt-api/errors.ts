@@ -4,9 +4,17 @@ import type { Status } from '../../index.js'
 import { hybridErrorOf } from '../failure.js'
 
 const names: Partial<Record<Status, string>> = {
-  PERMISSION_DENIED: 'NotAllowedError', UNAUTHENTICATED: 'NotAllowedError',
-  FAILED_PRECONDITION: 'NotSupportedError', UNIMPLEMENTED: 'NotSupportedError', INVALID_ARGUMENT: 'NotSupportedError', OUT_OF_RANGE: 'NotSupportedError',
-  CANCELLED: 'AbortError', UNAVAILABLE: 'NetworkError', DEADLINE_EXCEEDED: 'NetworkError', INTERNAL: 'OperationError', RESOURCE_EXHAUSTED: 'OperationError',
+  PERMISSION_DENIED: 'NotAllowedError',
+  UNAUTHENTICATED: 'NotAllowedError',
+  FAILED_PRECONDITION: 'NotSupportedError',
+  UNIMPLEMENTED: 'NotSupportedError',
+  INVALID_ARGUMENT: 'NotSupportedError',
+  OUT_OF_RANGE: 'NotSupportedError',
+  CANCELLED: 'AbortError',
+  UNAVAILABLE: 'NetworkError',
+  DEADLINE_EXCEEDED: 'NetworkError',
+  INTERNAL: 'OperationError',
+  RESOURCE_EXHAUSTED: 'OperationError',
 }
 
 /** Whatever a model threw. What is a DOMException already, or the caller's own error, stays what it is. */
@@ -28,7 +36,11 @@ export function notSupported(message: string): DOMException {
 /** Newer platforms have a class for it. */
 export function quotaExceeded(requested: number, quota: number): DOMException {
   const message = `the input has ${requested} tokens, and there is room for ${quota}`
-  const Class = (globalThis as { QuotaExceededError?: new (message: string, options: object) => DOMException }).QuotaExceededError
+  const Class = (globalThis as { QuotaExceededError?: new (message: string, options: object) => DOMException })
+    .QuotaExceededError
   if (typeof Class === 'function') return new Class(message, { requested, quota })
-  return Object.defineProperties(exception('QuotaExceededError', message), { requested: { value: requested, enumerable: true }, quota: { value: quota, enumerable: true } })
+  return Object.defineProperties(exception('QuotaExceededError', message), {
+    requested: { value: requested, enumerable: true },
+    quota: { value: quota, enumerable: true },
+  })
 }

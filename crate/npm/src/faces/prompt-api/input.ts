@@ -8,10 +8,17 @@ import { exception, notSupported } from './errors.js'
  * A piece of a message: text, a picture or sound (a Blob, bytes, or a picture of the page), a call `{ callID, name, arguments }`, or its
  * result `{ callID, name, result }` or `{ callID, name, errorMessage }`. As loose as the platform's own type.
  */
-export interface PromptContent { type: 'text' | 'image' | 'audio' | 'tool-call' | 'tool-response'; value: unknown }
+export interface PromptContent {
+  type: 'text' | 'image' | 'audio' | 'tool-call' | 'tool-response'
+  value: unknown
+}
 
 /** A message of a conversation. `prefix` begins the answer that is to be continued. */
-export interface PromptMessage { role: 'system' | 'user' | 'assistant'; content: string | PromptContent[]; prefix?: boolean }
+export interface PromptMessage {
+  role: 'system' | 'user' | 'assistant'
+  content: string | PromptContent[]
+  prefix?: boolean
+}
 
 /** Words, or messages. */
 export type PromptInput = string | PromptMessage[]
@@ -36,9 +43,13 @@ export function readInput(input: unknown, reading: Reading): Array<Message | Pro
   return list.map((message, index) => messageOf(message, { index, isLast: index === list.length - 1, reading }))
 }
 
-function messageOf(message: Partial<PromptMessage> | null, { index, isLast, reading }: { index: number; isLast: boolean; reading: Reading }): Message | Promise<Message> {
+function messageOf(
+  message: Partial<PromptMessage> | null,
+  { index, isLast, reading }: { index: number; isLast: boolean; reading: Reading },
+): Message | Promise<Message> {
   const { role, content, prefix = false } = message ?? {}
-  if (role !== 'system' && role !== 'user' && role !== 'assistant') throw new TypeError(`the message at ${index} has an unknown role: ${String(role)}`)
+  if (role !== 'system' && role !== 'user' && role !== 'assistant')
+    throw new TypeError(`the message at ${index} has an unknown role: ${String(role)}`)
   if (content === undefined) throw new TypeError(`the message at ${index} has no content`)
   const isList = typeof content === 'object' && content !== null && Symbol.iterator in content
   const items = isList ? [...content] : [{ type: 'text' as const, value: String(content) }]
@@ -46,7 +57,8 @@ function messageOf(message: Partial<PromptMessage> | null, { index, isLast, read
     if (!reading.isInitial) throw notSupported('a system message belongs to the initial prompts')
     if (index > 0) throw new TypeError('a system message must come first')
   }
-  if (prefix && (role !== 'assistant' || !isLast || reading.isInitial)) throw exception('SyntaxError', '`prefix` belongs to the last message of a prompt, by the assistant')
+  if (prefix && (role !== 'assistant' || !isLast || reading.isInitial))
+    throw exception('SyntaxError', '`prefix` belongs to the last message of a prompt, by the assistant')
   const parts = items.map((item) => partOf(item, role, reading))
   const made = (whole: Part[]): Message => {
     const isResult = whole.some((part) => 'toolResponse' in part)
@@ -55,7 +67,11 @@ function messageOf(message: Partial<PromptMessage> | null, { index, isLast, read
   return parts.some((part) => part instanceof Promise) ? Promise.all(parts).then(made) : made(parts as Part[])
 }
 
-function partOf(item: PromptContent | null, role: PromptMessage['role'], { inputs, refOf }: Reading): Part | Promise<Part> {
+function partOf(
+  item: PromptContent | null,
+  role: PromptMessage['role'],
+  { inputs, refOf }: Reading,
+): Part | Promise<Part> {
   switch (item?.type) {
     case 'text':
       if (typeof item.value !== 'string') throw new TypeError('text content must have a string as its value')
@@ -64,7 +80,10 @@ function partOf(item: PromptContent | null, role: PromptMessage['role'], { input
     case 'audio': {
       const { type, value } = item
       if (!isSource(value)) throw new TypeError(`${type} content must have a picture, a sound or bytes as its value`)
-      if (role !== 'user' || !inputs.has(type)) throw notSupported(role === 'user' ? `${type} input must be named in expectedInputs` : `only the user may send ${type} content`)
+      if (role !== 'user' || !inputs.has(type))
+        throw notSupported(
+          role === 'user' ? `${type} input must be named in expectedInputs` : `only the user may send ${type} content`,
+        )
       return encoded(value, type).then((media) => ({ media }))
     }
     case 'tool-call': {
@@ -86,7 +105,9 @@ function partOf(item: PromptContent | null, role: PromptMessage['role'], { input
 /** A result is a list of content; a page may pass a plain value. */
 function resultOf(result: unknown): unknown {
   const list = Array.isArray(result) ? (result as Array<{ type?: unknown; value?: unknown } | null>) : undefined
-  return list?.every((item) => item?.type === 'text') === true ? list.map((item) => String(item?.value)).join('') : (result ?? null)
+  return list?.every((item) => item?.type === 'text') === true
+    ? list.map((item) => String(item?.value)).join('')
+    : (result ?? null)
 }
 
 function objectOf(value: unknown): Record<string, unknown> {
@@ -99,7 +120,8 @@ function joined(parts: Part[]): Part[] {
   const whole: Part[] = []
   for (const part of parts) {
     const last = whole.at(-1)
-    if (last !== undefined && 'text' in last && 'text' in part) whole[whole.length - 1] = { text: last.text + part.text }
+    if (last !== undefined && 'text' in last && 'text' in part)
+      whole[whole.length - 1] = { text: last.text + part.text }
     else whole.push(part)
   }
   return whole
@@ -108,21 +130,35 @@ function joined(parts: Part[]): Part[] {
 // ── Pictures and sounds ──────────────────────────────────────────────────────────────────────────────────────────────
 
 function isSource(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && Object.prototype.toString.call(value) !== '[object Object]' && !Array.isArray(value)
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    Object.prototype.toString.call(value) !== '[object Object]' &&
+    !Array.isArray(value)
+  )
 }
 
 async function encoded(source: object, kind: 'image' | 'audio'): Promise<{ url: string; contentType: string }> {
   const isBytes = source instanceof ArrayBuffer || ArrayBuffer.isView(source)
   const blob = isBytes || source instanceof Blob ? source : kind === 'image' ? await drawn(source) : undefined
   if (blob === undefined) throw notSupported('a sound must be given encoded: as a Blob or bytes')
-  const bytes = blob instanceof Blob ? new Uint8Array(await blob.arrayBuffer()) : blob instanceof ArrayBuffer ? new Uint8Array(blob.slice(0)) : new Uint8Array(blob.buffer, blob.byteOffset, blob.byteLength).slice()
-  const contentType = wholeMediaType(bytes, (blob instanceof Blob && blob.type.startsWith(`${kind}/`) && blob.type) || kind)
+  const bytes =
+    blob instanceof Blob
+      ? new Uint8Array(await blob.arrayBuffer())
+      : blob instanceof ArrayBuffer
+        ? new Uint8Array(blob.slice(0))
+        : new Uint8Array(blob.buffer, blob.byteOffset, blob.byteLength).slice()
+  const contentType = wholeMediaType(
+    bytes,
+    (blob instanceof Blob && blob.type.startsWith(`${kind}/`) && blob.type) || kind,
+  )
   return { url: `data:${contentType};base64,${base64Of(bytes)}`, contentType }
 }
 
 /** Canvases, bitmaps, images and frames of this page, as PNG. */
 async function drawn(source: object): Promise<Blob> {
-  if (typeof OffscreenCanvas === 'undefined') throw notSupported('a picture must be given encoded here: as a Blob or bytes')
+  if (typeof OffscreenCanvas === 'undefined')
+    throw notSupported('a picture must be given encoded here: as a Blob or bytes')
   try {
     const bitmap = await createImageBitmap(source as ImageBitmapSource)
     const canvas = new OffscreenCanvas(bitmap.width, bitmap.height)

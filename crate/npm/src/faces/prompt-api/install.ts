@@ -11,11 +11,19 @@ import { promptApi, type PromptApiOptions } from './language-model.js'
  * const remove = installPromptApi(hybrid)
  * const session = await LanguageModel.create()
  */
-export function installPromptApi(model: Model, { force = false, ...options }: PromptApiOptions & { force?: boolean } = {}): () => void {
+export function installPromptApi(
+  model: Model,
+  { force = false, ...options }: PromptApiOptions & { force?: boolean } = {},
+): () => void {
   const made = promptApi(model, options)
   if ('LanguageModel' in globalThis && !force) return () => undefined
   const before = Object.getOwnPropertyDescriptor(globalThis, 'LanguageModel')
-  Object.defineProperty(globalThis, 'LanguageModel', { value: made, writable: true, enumerable: false, configurable: true })
+  Object.defineProperty(globalThis, 'LanguageModel', {
+    value: made,
+    writable: true,
+    enumerable: false,
+    configurable: true,
+  })
   return () => {
     // Another installation since then is not ours to remove.
     if ((globalThis as { LanguageModel?: unknown }).LanguageModel !== made) return

@@ -74,7 +74,8 @@ export function promptApi(model: Model, options: PromptApiOptions = {}): PromptA
 
     constructor(secret?: unknown, makeSession?: (onOverflow: () => void) => Session) {
       super()
-      if (secret !== key || makeSession === undefined) throw new TypeError('Illegal constructor; use LanguageModel.create()')
+      if (secret !== key || makeSession === undefined)
+        throw new TypeError('Illegal constructor; use LanguageModel.create()')
       this.#session = makeSession(() => this.dispatchEvent(new Event('contextoverflow')))
     }
 
@@ -127,11 +128,18 @@ export function promptApi(model: Model, options: PromptApiOptions = {}): PromptA
           // The stream was cancelled while the piece was on its way.
         }
       })
-      running.answer.then((answer) => {
-        const rest = typeof answer === 'string' ? (hasText ? [] : [answer]) : answer.filter(({ type }) => type !== 'text' || !hasText)
-        for (const piece of rest) if (piece !== '') pieces?.enqueue(piece)
-        pieces?.close()
-      }).catch((thrown: unknown) => pieces?.error(thrown))
+      running.answer
+        .then((answer) => {
+          const rest =
+            typeof answer === 'string'
+              ? hasText
+                ? []
+                : [answer]
+              : answer.filter(({ type }) => type !== 'text' || !hasText)
+          for (const piece of rest) if (piece !== '') pieces?.enqueue(piece)
+          pieces?.close()
+        })
+        .catch((thrown: unknown) => pieces?.error(thrown))
       return stream as ReadableStream<string>
     }
 
@@ -175,7 +183,14 @@ export function promptApi(model: Model, options: PromptApiOptions = {}): PromptA
     }
   }
 
-  const reader = (setup: Setup): Session => new Session({ model, setup, context: new Context({ messages: [], tokens: 0 }, window), count, onOverflow: () => undefined })
+  const reader = (setup: Setup): Session =>
+    new Session({
+      model,
+      setup,
+      context: new Context({ messages: [], tokens: 0 }, window),
+      count,
+      onOverflow: () => undefined,
+    })
   Object.defineProperty(LanguageModel, 'name', { value: 'LanguageModel', configurable: true })
   Object.defineProperty(LanguageModel, marker, { value: true })
   return LanguageModel as unknown as PromptApiClass
@@ -186,7 +201,11 @@ export function promptApi(model: Model, options: PromptApiOptions = {}): PromptA
 /** The platform reports in steps of this size. */
 const steps = 65_536
 
-async function prepare(own: Partial<Pick<OnDeviceModel, 'availability' | 'load' | 'state'>>, monitor: PromptApiCreateOptions['monitor'], signal: AbortSignal | undefined): Promise<void> {
+async function prepare(
+  own: Partial<Pick<OnDeviceModel, 'availability' | 'load' | 'state'>>,
+  monitor: PromptApiCreateOptions['monitor'],
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const target = new Monitor()
   // What a monitor throws is the caller's own error.
   monitor?.(target)
@@ -195,7 +214,10 @@ async function prepare(own: Partial<Pick<OnDeviceModel, 'availability' | 'load' 
     signal?.throwIfAborted()
     if (status === 'unavailable') throw notSupported('this model cannot run here')
     target.report(0)
-    const load = own.load({ onProgress: ({ fraction }: LoadProgress) => target.report(fraction), ...(signal === undefined ? {} : { signal }) })
+    const load = own.load({
+      onProgress: ({ fraction }: LoadProgress) => target.report(fraction),
+      ...(signal === undefined ? {} : { signal }),
+    })
     try {
       await (signal === undefined ? load : unlessAborted(load, signal))
     } catch (thrown) {
@@ -219,9 +241,13 @@ class Monitor extends EventTarget {
     if (!(loaded > this.#last)) return
     this.#last = loaded
     const fields = { loaded, total: 1, lengthComputable: true }
-    const event = typeof ProgressEvent === 'function'
-      ? new ProgressEvent('downloadprogress', fields)
-      : Object.defineProperties(new Event('downloadprogress'), Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, { value, enumerable: true }])))
+    const event =
+      typeof ProgressEvent === 'function'
+        ? new ProgressEvent('downloadprogress', fields)
+        : Object.defineProperties(
+            new Event('downloadprogress'),
+            Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, { value, enumerable: true }])),
+          )
     this.dispatchEvent(event)
     this.ondownloadprogress?.(event)
   }

@@ -17,7 +17,10 @@ export interface PromptApiTool {
 type Kind = 'text' | 'image' | 'audio' | 'tool-call' | 'tool-response'
 
 /** What a session is expected to take and to give. */
-export interface PromptApiExpected { type: Kind; languages?: string[] }
+export interface PromptApiExpected {
+  type: Kind
+  languages?: string[]
+}
 
 /** Options of `availability`. */
 export interface PromptApiCoreOptions {
@@ -42,13 +45,21 @@ export interface Setup {
 }
 
 /** The extremes are the only modes whose meaning is stated; between them the steps are even. */
-const temperatures: Record<SamplingMode, number | undefined> = { 'most-predictable': 0, predictable: 0.4, balanced: undefined, creative: 1.2, 'most-creative': 1.5 }
+const temperatures: Record<SamplingMode, number | undefined> = {
+  'most-predictable': 0,
+  predictable: 0.4,
+  balanced: undefined,
+  creative: 1.2,
+  'most-creative': 1.5,
+}
 const kinds: ReadonlySet<unknown> = new Set<Kind>(['text', 'image', 'audio', 'tool-call', 'tool-response'])
 
 export function setupOf(given: PromptApiCoreOptions): Setup {
   const { expectedInputs, expectedOutputs, tools, samplingMode = 'balanced', topK, temperature } = given
-  if (!Object.hasOwn(temperatures, samplingMode)) throw new TypeError(`samplingMode must be one of ${Object.keys(temperatures).join(', ')}`)
-  if (given.samplingMode !== undefined && (topK !== undefined || temperature !== undefined)) throw new TypeError('samplingMode must not stand beside topK or temperature')
+  if (!Object.hasOwn(temperatures, samplingMode))
+    throw new TypeError(`samplingMode must be one of ${Object.keys(temperatures).join(', ')}`)
+  if (given.samplingMode !== undefined && (topK !== undefined || temperature !== undefined))
+    throw new TypeError('samplingMode must not stand beside topK or temperature')
   const inputs = kindsOf(expectedInputs, 'expectedInputs')
   const outputs = kindsOf(expectedOutputs, 'expectedOutputs')
   const isOpenLoop = outputs.has('tool-call')
@@ -58,14 +69,22 @@ export function setupOf(given: PromptApiCoreOptions): Setup {
     inputs: isOpenLoop ? inputs.add('tool-response') : inputs,
     isOpenLoop,
     tools: checked,
-    definitions: checked.map(({ name, description, inputSchema }) => ({ name, description, inputSchema: inputSchema as JsonSchema })),
+    definitions: checked.map(({ name, description, inputSchema }) => ({
+      name,
+      description,
+      inputSchema: inputSchema as JsonSchema,
+    })),
     samplingMode,
     config: chosen === undefined ? {} : { temperature: chosen },
   }
 }
 
 /** Why a model cannot hold such a session; undefined where it can. */
-export function obstacleOf({ inputs, tools }: Setup, { supports }: Model['info'], { expectedOutputs = [] }: PromptApiCoreOptions): string | undefined {
+export function obstacleOf(
+  { inputs, tools }: Setup,
+  { supports }: Model['info'],
+  { expectedOutputs = [] }: PromptApiCoreOptions,
+): string | undefined {
   if (expectedOutputs.some(({ type }) => type === 'image' || type === 'audio')) return 'this model answers in text only'
   if (!supports.media && (inputs.has('image') || inputs.has('audio'))) return 'this model takes text only'
   return tools.length > 0 && !supports.tools ? 'this model calls no tools' : undefined
@@ -74,7 +93,8 @@ export function obstacleOf({ inputs, tools }: Setup, { supports }: Model['info']
 function kindsOf(expected: unknown, what: string): Set<Kind> {
   const found = new Set<Kind>(['text'])
   if (expected === undefined) return found
-  if (typeof expected !== 'object' || expected === null || !(Symbol.iterator in expected)) throw new TypeError(`${what} must be a list`)
+  if (typeof expected !== 'object' || expected === null || !(Symbol.iterator in expected))
+    throw new TypeError(`${what} must be a list`)
   for (const item of expected as Iterable<Partial<PromptApiExpected> | null>) {
     if (!kinds.has(item?.type)) throw new TypeError(`${what} holds an unknown type: ${String(item?.type)}`)
     // What is no language tag is a RangeError of the platform.
@@ -86,18 +106,32 @@ function kindsOf(expected: unknown, what: string): Set<Kind> {
 
 function toolsOf(given: unknown, isOpenLoop: boolean): PromptApiTool[] {
   if (given === undefined) return []
-  if (typeof given !== 'object' || given === null || !(Symbol.iterator in given)) throw new TypeError('tools must be a list')
+  if (typeof given !== 'object' || given === null || !(Symbol.iterator in given))
+    throw new TypeError('tools must be a list')
   const names = new Set<string>()
   return [...(given as Iterable<Partial<PromptApiTool> | null>)].map((tool, index) => {
     const where = `tools[${index}]`
     const { name, description, inputSchema, execute } = tool ?? {}
-    if (typeof name !== 'string' || name === '' || names.has(name)) throw new TypeError(`${where} must have a name of its own`)
+    if (typeof name !== 'string' || name === '' || names.has(name))
+      throw new TypeError(`${where} must have a name of its own`)
     if (typeof description !== 'string' || description === '') throw new TypeError(`${where} must have a description`)
-    if (typeof inputSchema !== 'object' || inputSchema === null || Array.isArray(inputSchema) || jsonOf(inputSchema) === undefined) throw new TypeError(`${where}.inputSchema must be a JSON Schema object`)
-    if (execute !== undefined ? typeof execute !== 'function' : !isOpenLoop) throw new TypeError(`${where} must have a function \`execute\`, or expectedOutputs must include tool-call`)
+    if (
+      typeof inputSchema !== 'object' ||
+      inputSchema === null ||
+      Array.isArray(inputSchema) ||
+      jsonOf(inputSchema) === undefined
+    )
+      throw new TypeError(`${where}.inputSchema must be a JSON Schema object`)
+    if (execute !== undefined ? typeof execute !== 'function' : !isOpenLoop)
+      throw new TypeError(`${where} must have a function \`execute\`, or expectedOutputs must include tool-call`)
     names.add(name)
     // A copy: what the page changes later is not what was checked.
-    return { name, description, inputSchema: JSON.parse(jsonOf(inputSchema) ?? '{}') as object, ...(execute === undefined ? {} : { execute }) }
+    return {
+      name,
+      description,
+      inputSchema: JSON.parse(jsonOf(inputSchema) ?? '{}') as object,
+      ...(execute === undefined ? {} : { execute }),
+    }
   })
 }
 
@@ -119,7 +153,12 @@ function isSchema(value: unknown): value is JsonSchema {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
   const { type, properties = {}, items = true } = value as JsonSchema
   if (type !== undefined && ![type].flat().every((name) => schemaTypes.has(name))) return false
-  if (typeof properties !== 'object' || properties === null || !Object.values(properties).every((it) => typeof it === 'boolean' || isSchema(it))) return false
+  if (
+    typeof properties !== 'object' ||
+    properties === null ||
+    !Object.values(properties).every((it) => typeof it === 'boolean' || isSchema(it))
+  )
+    return false
   return typeof items === 'boolean' || Array.isArray(items) || isSchema(items)
 }
 

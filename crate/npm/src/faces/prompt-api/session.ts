@@ -55,7 +55,11 @@ export class Session {
   }
 
   read(input: PromptInput, isInitial = false): Array<Message | Promise<Message>> {
-    return readInput(input, { inputs: this.parts.setup.inputs, isInitial, refOf: (callID) => this.#references.get(callID) ?? callID })
+    return readInput(input, {
+      inputs: this.parts.setup.inputs,
+      isInitial,
+      refOf: (callID) => this.#references.get(callID) ?? callID,
+    })
   }
 
   /** Runs when those before it are done. A stopped one that still waits never runs. */
@@ -66,7 +70,10 @@ export class Session {
       signal.throwIfAborted()
       return await work()
     })()
-    this.#queue = run.then(() => undefined, () => undefined)
+    this.#queue = run.then(
+      () => undefined,
+      () => undefined,
+    )
     return await unlessAborted(run, signal)
   }
 
@@ -82,11 +89,16 @@ export class Session {
   }
 
   /** Asks the model and remembers what was said. `onText` gets the words as they come. */
-  ask(input: PromptInput, options: PromptApiPromptOptions, onText?: (text: string) => void): { answer: Promise<string | PromptContent[]>; stop: (reason: unknown) => void } {
+  ask(
+    input: PromptInput,
+    options: PromptApiPromptOptions,
+    onText?: (text: string) => void,
+  ): { answer: Promise<string | PromptContent[]>; stop: (reason: unknown) => void } {
     this.requireAlive(options.signal)
     const { model } = this.parts
     const schema = constraintOf(options.responseConstraint, model.info)
-    if (options.omitResponseConstraintInput === true && schema === undefined) throw new TypeError('omitResponseConstraintInput needs a responseConstraint')
+    if (options.omitResponseConstraintInput === true && schema === undefined)
+      throw new TypeError('omitResponseConstraintInput needs a responseConstraint')
     const read = this.read(input)
     const { controller, settle } = this.#work(options.signal)
     const { signal } = controller
@@ -118,9 +130,13 @@ export class Session {
     }
   }
 
-  async measure(input: PromptInput, { signal, responseConstraint, omitResponseConstraintInput }: PromptApiPromptOptions): Promise<number> {
+  async measure(
+    input: PromptInput,
+    { signal, responseConstraint, omitResponseConstraintInput }: PromptApiPromptOptions,
+  ): Promise<number> {
     this.requireAlive(signal)
-    if (omitResponseConstraintInput === true && responseConstraint == null) throw new TypeError('omitResponseConstraintInput needs a responseConstraint')
+    if (omitResponseConstraintInput === true && responseConstraint == null)
+      throw new TypeError('omitResponseConstraintInput needs a responseConstraint')
     constraintOf(responseConstraint, this.parts.model.info)
     const messages = Promise.all(this.read(input))
     const { controller, settle } = this.#work(signal)
@@ -131,31 +147,58 @@ export class Session {
     }
   }
 
-  async #answer(read: Array<Message | Promise<Message>>, schema: JsonSchema | undefined, signal: AbortSignal, onText: ((text: string) => void) | undefined): Promise<string | PromptContent[]> {
+  async #answer(
+    read: Array<Message | Promise<Message>>,
+    schema: JsonSchema | undefined,
+    signal: AbortSignal,
+    onText: ((text: string) => void) | undefined,
+  ): Promise<string | PromptContent[]> {
     const { context, count, model, setup, onOverflow } = this.parts
     const said = await Promise.all(read)
     const tokens = await count(said)
     const { kept, isOverflow } = context.fit(tokens)
     if (isOverflow) onOverflow()
     const turn = [...said]
-    const request = { config: setup.config, ...(setup.definitions.length === 0 ? {} : { tools: setup.definitions }), ...(schema === undefined ? {} : { output: { format: 'json' as const, schema } }) }
+    const request = {
+      config: setup.config,
+      ...(setup.definitions.length === 0 ? {} : { tools: setup.definitions }),
+      ...(schema === undefined ? {} : { output: { format: 'json' as const, schema } }),
+    }
     for (let round = 0; ; round++) {
-      const response = await this.#generate(model, { ...request, messages: spoken([...context.messages(kept), ...turn]) }, signal, onText)
-      if (response.finishReason === 'blocked') throw exception('NotReadableError', 'the answer was held back as harmful')
+      const response = await this.#generate(
+        model,
+        { ...request, messages: spoken([...context.messages(kept), ...turn]) },
+        signal,
+        onText,
+      )
+      if (response.finishReason === 'blocked')
+        throw exception('NotReadableError', 'the answer was held back as harmful')
       turn.push(response.message)
       const calls = response.toolRequests
       if (calls.length === 0 || setup.isOpenLoop) {
         signal.throwIfAborted()
-        const isPushed = context.remember(kept, { messages: turn, tokens: tokens + (await count(turn.slice(said.length))) })
+        const isPushed = context.remember(kept, {
+          messages: turn,
+          tokens: tokens + (await count(turn.slice(said.length))),
+        })
         if (isPushed) onOverflow()
         return calls.length === 0 ? jsonTextOf(request, response) : this.#outward(response)
       }
-      if (round === mostToolTurns) throw exception('OperationError', `the model still calls tools after ${mostToolTurns} turns`)
-      turn.push({ role: 'tool', content: await unlessAborted(Promise.all(calls.map((call) => this.#run(call))), signal) })
+      if (round === mostToolTurns)
+        throw exception('OperationError', `the model still calls tools after ${mostToolTurns} turns`)
+      turn.push({
+        role: 'tool',
+        content: await unlessAborted(Promise.all(calls.map((call) => this.#run(call))), signal),
+      })
     }
   }
 
-  async #generate(model: Model, request: GenerateRequest, signal: AbortSignal, onText: ((text: string) => void) | undefined): Promise<GenerateResponse> {
+  async #generate(
+    model: Model,
+    request: GenerateRequest,
+    signal: AbortSignal,
+    onText: ((text: string) => void) | undefined,
+  ): Promise<GenerateResponse> {
     if (onText === undefined) return await model.generate(request, { signal })
     const { chunks, response } = await openStream(model, request, { signal })
     for await (const { text } of chunks) if (text !== '') onText(text)
@@ -166,7 +209,10 @@ export class Session {
     const tool = this.parts.setup.tools.find((it) => it.name === name)
     let output: unknown
     try {
-      output = tool?.execute === undefined ? { error: `there is no tool \`${name}\`` } : ((await tool.execute(input ?? {})) ?? null)
+      output =
+        tool?.execute === undefined
+          ? { error: `there is no tool \`${name}\`` }
+          : ((await tool.execute(input ?? {})) ?? null)
     } catch (thrown) {
       output = { error: thrown instanceof Error ? thrown.message : String(thrown) }
     }

@@ -89,11 +89,22 @@ export class ChatStore {
         const calls = response.toolRequests
         const functions = options.tools ?? {}
         if (calls.length === 0 || calls.some(({ name }) => !Object.hasOwn(functions, name))) break
-        if (turn === (options.maxTurns ?? 5)) throw new HybridError('ABORTED', `the model still calls tools after ${turn} turns`, { code: 'TOOL_TURNS_EXCEEDED' })
-        const results = await Promise.all(calls.map(async ({ name, input, ref }): Promise<Part> => {
-          const known = ref === undefined ? {} : { ref }
-          return { toolResponse: { name, output: (await functions[name]?.(input, { name, ...known, signal: work.signal })) ?? null, ...known } }
-        }))
+        if (turn === (options.maxTurns ?? 5))
+          throw new HybridError('ABORTED', `the model still calls tools after ${turn} turns`, {
+            code: 'TOOL_TURNS_EXCEEDED',
+          })
+        const results = await Promise.all(
+          calls.map(async ({ name, input, ref }): Promise<Part> => {
+            const known = ref === undefined ? {} : { ref }
+            return {
+              toolResponse: {
+                name,
+                output: (await functions[name]?.(input, { name, ...known, signal: work.signal })) ?? null,
+                ...known,
+              },
+            }
+          }),
+        )
         work.signal.throwIfAborted()
         soFar = [...soFar, shown({ role: 'tool', content: results })]
         set({ messages: soFar, status: 'submitted' })
@@ -101,20 +112,37 @@ export class ChatStore {
       set({ messages: soFar, status: 'ready' })
     } catch (thrown) {
       // A stop is no failure; what was said until then stays.
-      set(work.signal.aborted ? { messages: this.#state.messages, status: 'ready' } : { messages: this.#state.messages, status: 'error', error: hybridErrorOf(thrown) })
+      set(
+        work.signal.aborted
+          ? { messages: this.#state.messages, status: 'ready' }
+          : { messages: this.#state.messages, status: 'error', error: hybridErrorOf(thrown) },
+      )
     } finally {
       if (this.#work === work) this.#work = undefined
     }
   }
 
-  async #turn(messages: readonly ChatMessage[], { model, system, request }: ChatOptions, signal: AbortSignal, set: (state: ChatState) => void): Promise<GenerateResponse> {
+  async #turn(
+    messages: readonly ChatMessage[],
+    { model, system, request }: ChatOptions,
+    signal: AbortSignal,
+    set: (state: ChatState) => void,
+  ): Promise<GenerateResponse> {
     const id = nextId()
     const parts: Part[] = []
-    const plain = messages.map(({ role, content, metadata }): Message => ({ role, content, ...(metadata === undefined ? {} : { metadata }) }))
-    const { stream, response } = model.generateStream({ ...request, ...(system === undefined ? {} : { system }), messages: plain }, { signal })
+    const plain = messages.map(({ role, content, metadata }): Message => ({
+      role,
+      content,
+      ...(metadata === undefined ? {} : { metadata }),
+    }))
+    const { stream, response } = model.generateStream(
+      { ...request, ...(system === undefined ? {} : { system }), messages: plain },
+      { signal },
+    )
     for await (const { content } of stream) {
       for (const part of content) add(parts, part)
-      if (parts.length > 0) set({ messages: [...messages, shown({ role: 'model', content: [...parts] }, { id })], status: 'streaming' })
+      if (parts.length > 0)
+        set({ messages: [...messages, shown({ role: 'model', content: [...parts] }, { id })], status: 'streaming' })
     }
     return await response
   }
@@ -128,13 +156,25 @@ export class ChatStore {
 /** Words that follow each other are one part. */
 function add(parts: Part[], part: Part): void {
   const last = parts.at(-1)
-  if (last !== undefined && 'text' in last && 'text' in part && last.metadata === undefined && part.metadata === undefined) parts[parts.length - 1] = { text: last.text + part.text }
+  if (
+    last !== undefined &&
+    'text' in last &&
+    'text' in part &&
+    last.metadata === undefined &&
+    part.metadata === undefined
+  )
+    parts[parts.length - 1] = { text: last.text + part.text }
   else if (!('text' in part) || part.text !== '') parts.push(part)
 }
 
 function shown(message: Message, beside: { id?: string; response?: GenerateResponse } = {}): ChatMessage {
   const text = message.content.map((part) => ('text' in part ? part.text : '')).join('')
-  return { ...message, id: (message as { id?: unknown }).id === undefined ? nextId() : String((message as { id?: unknown }).id), text, ...beside }
+  return {
+    ...message,
+    id: (message as { id?: unknown }).id === undefined ? nextId() : String((message as { id?: unknown }).id),
+    text,
+    ...beside,
+  }
 }
 
 /** The same on a server and in a page is not needed: messages are made by sending, and stored ones bring their own. */

@@ -57,5 +57,11 @@ export function useChat(options: ChatOptions): ChatState & {
   useEffect(() => store.stop, [store])
   const send = useCallback((content: string | Part[]) => store.send(content, latest.options), [store, latest])
   const regenerate = useCallback(() => store.regenerate(latest.options), [store, latest])
-  return { ...useSyncExternalStore(store.subscribe, store.getSnapshot, store.getSnapshot), send, regenerate, stop: store.stop, setMessages: store.setMessages }
+  return {
+    ...useSyncExternalStore(store.subscribe, store.getSnapshot, store.getSnapshot),
+    send,
+    regenerate,
+    stop: store.stop,
+    setMessages: store.setMessages,
+  }
 }

@@ -69,7 +69,12 @@ async function judged(host: EngineHost): Promise<Availability> {
     gpu: { available: webgpu.available, software: webgpu.software, reason: webgpu.reason, isRight },
     limits,
     wish: device,
-    bytes: source.kind === 'blob' ? source.blob.size : held.isComplete ? held.bytes : (file.bytes ?? source.approximateBytes),
+    bytes:
+      source.kind === 'blob'
+        ? source.blob.size
+        : held.isComplete
+          ? held.bytes
+          : (file.bytes ?? source.approximateBytes),
     held: held.bytes,
     isComplete: held.isComplete,
     isDownloading,
@@ -91,7 +96,9 @@ async function judged(host: EngineHost): Promise<Availability> {
   /** Why a download would not be there at the next visit. */
   async function notKept({ source }: EngineHost): Promise<string | undefined> {
     if (source.kind === 'blob') return undefined
-    return cache === 'none' ? 'cache: \'none\' was asked for, so the model is fetched again at each visit' : await storeFault()
+    return cache === 'none'
+      ? "cache: 'none' was asked for, so the model is fetched again at each visit"
+      : await storeFault()
   }
 }
 
@@ -105,17 +112,22 @@ interface EngineFault {
 
 /** A missing or forbidden file of the engine says something about the page. Anything else is found by the load. */
 function faultOf(thrown: unknown): EngineFault | undefined {
-  if (!HybridError.isInstance(thrown) || (thrown.code !== 'WASM_UNAVAILABLE' && thrown.code !== 'WORKER_UNAVAILABLE')) return undefined
+  if (!HybridError.isInstance(thrown) || (thrown.code !== 'WASM_UNAVAILABLE' && thrown.code !== 'WORKER_UNAVAILABLE'))
+    return undefined
   return { code: thrown.code, message: thrown.message }
 }
 
 /** Whether bytes cost: the person asked for little traffic, or the network is one that is paid for by the byte. */
 function isMetered(): boolean {
-  const { saveData, type } = (globalThis.navigator as { connection?: { saveData?: boolean; type?: string } } | undefined)?.connection ?? {}
+  const { saveData, type } =
+    (globalThis.navigator as { connection?: { saveData?: boolean; type?: string } } | undefined)?.connection ?? {}
   return saveData === true || type === 'cellular'
 }
 
-async function heldBytes({ source, options, loaded }: EngineHost, key: string | undefined): Promise<{ bytes: number; isComplete: boolean }> {
+async function heldBytes(
+  { source, options, loaded }: EngineHost,
+  key: string | undefined,
+): Promise<{ bytes: number; isComplete: boolean }> {
   if (source.kind === 'blob') return { bytes: source.blob.size, isComplete: true }
   if (loaded !== undefined) return { bytes: source.approximateBytes ?? 0, isComplete: true }
   if (key === undefined || options.cache === 'none' || !hasStore()) return { bytes: 0, isComplete: false }
@@ -136,6 +148,8 @@ async function freeBytes(): Promise<number | undefined> {
 /** Whether some tab, this one included, holds the model's download lock. */
 async function isFetching(key: string | undefined): Promise<boolean> {
   if (key === undefined) return false
-  const { held = [] } = (await (globalThis.navigator as { locks?: LockManager } | undefined)?.locks?.query().catch(() => ({ held: [] }))) ?? {}
+  const { held = [] } =
+    (await (globalThis.navigator as { locks?: LockManager } | undefined)?.locks?.query().catch(() => ({ held: [] }))) ??
+    {}
   return held.some(({ name }) => name === downloadLock(key))
 }

@@ -66,7 +66,8 @@ async function foldersIn(models: FileSystemDirectoryHandle): Promise<string[]> {
  */
 export async function removeCached(key: string, options: { signal?: AbortSignal } = {}): Promise<void> {
   const { signal } = readOptions(options)
-  if (typeof key !== 'string' || key === '') throw new HybridError('INVALID_ARGUMENT', '`key` must be a key that listCachedModels() returned')
+  if (typeof key !== 'string' || key === '')
+    throw new HybridError('INVALID_ARGUMENT', '`key` must be a key that listCachedModels() returned')
   await removeFolder(key, { signal, tries: 1 })
 }
 
@@ -80,7 +81,10 @@ export async function removeModel(host: EngineHost, { signal }: { signal?: Abort
   if (key !== undefined) await removeFolder(key, { signal, tries: wasAtWork ? 20 : 1 })
 }
 
-async function removeFolder(key: string, { signal, tries }: { signal: AbortSignal | undefined; tries: number }): Promise<void> {
+async function removeFolder(
+  key: string,
+  { signal, tries }: { signal: AbortSignal | undefined; tries: number },
+): Promise<void> {
   for (let left = tries - 1; ; left--) {
     if (signal?.aborted === true) throw cancelled(signal.reason)
     try {
@@ -89,11 +93,23 @@ async function removeFolder(key: string, { signal, tries }: { signal: AbortSigna
       if (isNamed(thrown, 'NotFoundError')) return
       if (thrown instanceof HybridError) throw thrown
       // A key with a slash in it, or of another make.
-      if (thrown instanceof TypeError) throw new HybridError('INVALID_ARGUMENT', '`key` must be a key that listCachedModels() returned', { cause: thrown })
+      if (thrown instanceof TypeError)
+        throw new HybridError('INVALID_ARGUMENT', '`key` must be a key that listCachedModels() returned', {
+          cause: thrown,
+        })
       const isHeld = isNamed(thrown, 'NoModificationAllowedError', 'InvalidStateError', 'InvalidModificationError')
-      if (!isHeld) throw new HybridError('UNAVAILABLE', 'the browser’s file system failed; try again', { code: 'STORE_FAILED', cause: thrown })
+      if (!isHeld)
+        throw new HybridError('UNAVAILABLE', 'the browser’s file system failed; try again', {
+          code: 'STORE_FAILED',
+          cause: thrown,
+        })
     }
-    if (left <= 0) throw new HybridError('ABORTED', 'this model is being fetched or loaded, here or in another tab; remove it when that is done', { code: 'MODEL_IN_USE' })
+    if (left <= 0)
+      throw new HybridError(
+        'ABORTED',
+        'this model is being fetched or loaded, here or in another tab; remove it when that is done',
+        { code: 'MODEL_IN_USE' },
+      )
     await new Promise((resolve) => setTimeout(resolve, 25))
   }
 }
@@ -111,7 +127,9 @@ async function tryRemove(key: string): Promise<boolean> {
   if (locks === undefined) return await remove()
   return await locks.request(downloadLock(key), { ifAvailable: true }, async (fetching) => {
     if (fetching === null) return false
-    return await locks.request(loadLock(key), { ifAvailable: true }, async (loading) => (loading === null ? false : await remove()))
+    return await locks.request(loadLock(key), { ifAvailable: true }, async (loading) =>
+      loading === null ? false : await remove(),
+    )
   })
 }
 

@@ -9,22 +9,45 @@ export function inDeclaredOrder(request: ModelRequest): ModelRequest {
   const schema = output?.schema
   return {
     ...request,
-    tools: tools.map((tool): ToolDefinition => (tool.inputSchema === undefined ? tool : { ...tool, inputSchema: ordered(tool.inputSchema) as JsonSchema })),
+    tools: tools.map((tool): ToolDefinition =>
+      tool.inputSchema === undefined ? tool : { ...tool, inputSchema: ordered(tool.inputSchema) as JsonSchema },
+    ),
     ...(schema === undefined ? {} : { output: { ...output, schema: ordered(schema) as JsonSchema } }),
   }
 }
 
 /** Values, not schemas. */
-const values: ReadonlySet<string> = new Set(['const', 'enum', 'default', 'example', 'examples', 'required', 'propertyOrdering'])
+const values: ReadonlySet<string> = new Set([
+  'const',
+  'enum',
+  'default',
+  'example',
+  'examples',
+  'required',
+  'propertyOrdering',
+])
 /** Schemas by name. */
-const maps: ReadonlySet<string> = new Set(['properties', '$defs', 'definitions', 'patternProperties', 'dependentSchemas'])
+const maps: ReadonlySet<string> = new Set([
+  'properties',
+  '$defs',
+  'definitions',
+  'patternProperties',
+  'dependentSchemas',
+])
 
 function ordered(schema: unknown): unknown {
   if (Array.isArray(schema)) return schema.map(ordered)
   if (!isObject(schema)) return schema
-  const copy = Object.fromEntries(Object.entries(schema).map(([keyword, value]) => [keyword, values.has(keyword) ? value : maps.has(keyword) && isObject(value) ? each(value) : ordered(value)]))
+  const copy = Object.fromEntries(
+    Object.entries(schema).map(([keyword, value]) => [
+      keyword,
+      values.has(keyword) ? value : maps.has(keyword) && isObject(value) ? each(value) : ordered(value),
+    ]),
+  )
   const { properties, propertyOrdering } = schema
-  return isObject(properties) && propertyOrdering === undefined ? { ...copy, propertyOrdering: Object.keys(properties) } : copy
+  return isObject(properties) && propertyOrdering === undefined
+    ? { ...copy, propertyOrdering: Object.keys(properties) }
+    : copy
 }
 
 function each(schemas: Record<string, unknown>): Record<string, unknown> {

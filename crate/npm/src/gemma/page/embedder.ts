@@ -25,8 +25,13 @@ export function gemmaEmbedder(options: Omit<GemmaOptions, 'waitForLoad'>): Embed
     load: (load) => host.load(load),
     async embed(texts, { task, title, dimensions, signal = new AbortController().signal } = {}) {
       const all = typeof texts === 'string' ? [texts] : texts
-      if (!Array.isArray(all) || !all.every((text) => typeof text === 'string')) throw new HybridError('INVALID_ARGUMENT', '`texts` must be a string or an array of strings')
-      const wish = { ...(task === undefined ? {} : { task }), ...(title === undefined ? {} : { title }), ...(dimensions === undefined ? {} : { dimensions }) }
+      if (!Array.isArray(all) || !all.every((text) => typeof text === 'string'))
+        throw new HybridError('INVALID_ARGUMENT', '`texts` must be a string or an array of strings')
+      const wish = {
+        ...(task === undefined ? {} : { task }),
+        ...(title === undefined ? {} : { title }),
+        ...(dimensions === undefined ? {} : { dimensions }),
+      }
       try {
         await host.ready({ waitForLoad: true, signal })
         const leave = await turns.enter(signal)

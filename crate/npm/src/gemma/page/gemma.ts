@@ -30,10 +30,22 @@ export function gemmaModel(options: GemmaOptions): OnDeviceModel {
   const host = new EngineHost(optionsArgument(options, 'gemmaModel'), 'generator', () => changed())
   const turns = new Turns(() => changed())
   const watchers = new Watchers<ModelState>()
-  const changed = (): void => watchers.notify({ state: host.state, queued: turns.queued, ...(host.progress === undefined ? {} : { progress: host.progress }) })
-  const info = infoOf(host.source.name, { inferenceSource: 'on_device', contextWindow: host.contextWindow, supports: { multiturn: true, systemRole: true, tools: true, media: false, json: 'constrained' } })
+  const changed = (): void =>
+    watchers.notify({
+      state: host.state,
+      queued: turns.queued,
+      ...(host.progress === undefined ? {} : { progress: host.progress }),
+    })
+  const info = infoOf(host.source.name, {
+    inferenceSource: 'on_device',
+    contextWindow: host.contextWindow,
+    supports: { multiturn: true, systemRole: true, tools: true, media: false, json: 'constrained' },
+  })
   const waitForLoad = options.waitForLoad ?? false
-  const model: Model = new RunnableModel(info, enforceContract((request, run) => generate({ host, turns, waitForLoad }, request, run)))
+  const model: Model = new RunnableModel(
+    info,
+    enforceContract((request, run) => generate({ host, turns, waitForLoad }, request, run)),
+  )
   const lifecycle: Omit<OnDeviceModel, keyof typeof model | 'state'> = {
     availability: () => availabilityOf(host),
     onStateChange: watchers.add,
@@ -52,7 +64,11 @@ export function gemmaModel(options: GemmaOptions): OnDeviceModel {
   }) as OnDeviceModel
 }
 
-interface Setting { host: EngineHost; turns: Turns; waitForLoad: boolean }
+interface Setting {
+  host: EngineHost
+  turns: Turns
+  waitForLoad: boolean
+}
 
 /**
  * With `waitForLoad`, retries once if the GPU is lost before the first chunk:

@@ -64,12 +64,19 @@ export class EngineHost {
   constructor(options: Omit<GemmaOptions, 'waitForLoad'>, kind: KnownModel['kind'], onChange: () => void = () => {}) {
     this.#onChange = onChange
     const { contextWindow = defaultContextWindow, workerUrl, wasmUrl } = options
-    if (!Number.isSafeInteger(contextWindow) || contextWindow < 1) throw new HybridError('INVALID_ARGUMENT', `\`contextWindow\` must be a positive whole number, found ${contextWindow}`)
+    if (!Number.isSafeInteger(contextWindow) || contextWindow < 1)
+      throw new HybridError(
+        'INVALID_ARGUMENT',
+        `\`contextWindow\` must be a positive whole number, found ${contextWindow}`,
+      )
     this.source = sourceOf(options.model, kind)
     this.options = options
     this.contextWindow = contextWindow
     this.#kind = kind
-    this.#client = new WorkerClient({ ...(workerUrl === undefined ? {} : { workerUrl }), ...(wasmUrl === undefined ? {} : { wasmUrl }) }, () => this.#onWorkerDeath())
+    this.#client = new WorkerClient(
+      { ...(workerUrl === undefined ? {} : { workerUrl }), ...(wasmUrl === undefined ? {} : { wasmUrl }) },
+      () => this.#onWorkerDeath(),
+    )
   }
 
   get state(): HostState {
@@ -134,10 +141,15 @@ export class EngineHost {
       case 'ready':
         return
       case 'loading':
-        if (!waitForLoad || this.#loading === undefined) throw new HybridError('UNAVAILABLE', 'the model is still loading; set waitForLoad to wait for it', { code: 'MODEL_LOADING' })
+        if (!waitForLoad || this.#loading === undefined)
+          throw new HybridError('UNAVAILABLE', 'the model is still loading; set waitForLoad to wait for it', {
+            code: 'MODEL_LOADING',
+          })
         return await this.#join(this.#loading, signal)
       case 'failed':
-        throw new HybridError('UNAVAILABLE', 'the model failed repeatedly; call load() to retry', { code: 'MODEL_FAILED' })
+        throw new HybridError('UNAVAILABLE', 'the model failed repeatedly; call load() to retry', {
+          code: 'MODEL_FAILED',
+        })
       default:
         throw new HybridError('UNAVAILABLE', 'the model is not loaded; call load() first', { code: 'MODEL_ABSENT' })
     }
@@ -189,7 +201,9 @@ export class EngineHost {
   #onPageHide(): void {
     this.#wasReady = this.#state === 'ready' || this.#loading?.isRebuild === true
     if (!this.#wasReady && this.#state !== 'loading') return
-    const left = new HybridError('ABORTED', 'the page was left; the model is loaded again when it is shown', { code: 'PAGE_LEFT' })
+    const left = new HybridError('ABORTED', 'the page was left; the model is loaded again when it is shown', {
+      code: 'PAGE_LEFT',
+    })
     // First, so that calls in flight fail with this reason.
     this.#client.terminate(left)
     this.#reset('absent', left)
@@ -204,7 +218,14 @@ export class EngineHost {
     const work = new AbortController()
     // The steps before the first await run at once, and report nothing.
     const report = (step: Step): void => this.#report(loading, step)
-    const loading: Loading = { done: this.#run(how, work.signal, report), work, meters: new Set(), isRebuild, waiting: 0, last: undefined }
+    const loading: Loading = {
+      done: this.#run(how, work.signal, report),
+      work,
+      meters: new Set(),
+      isRebuild,
+      waiting: 0,
+      last: undefined,
+    }
     this.#progress = undefined
     const meter = new ProgressMeter((progress) => {
       if (this.#loading !== loading) return
@@ -239,20 +260,36 @@ export class EngineHost {
     for (const meter of loading.meters) meter.step(step)
   }
 
-  async #run({ mayDownload, force }: { mayDownload: boolean; force: boolean }, signal: AbortSignal, onProgress: (step: Step) => void): Promise<Loaded> {
+  async #run(
+    { mayDownload, force }: { mayDownload: boolean; force: boolean },
+    signal: AbortSignal,
+    onProgress: (step: Step) => void,
+  ): Promise<Loaded> {
     const { source, contextWindow } = this
     const key = await this.key()
     if (key !== undefined && mayDownload && !force) {
       const crash = await findMark(key)
       if (isSuspect(crash, contextWindow)) {
-        throw new HybridError('FAILED_PRECONDITION', `loading this model with a context window of ${crash.contextWindow} ended the page ${crash.loads} times; choose a smaller one, or load with force: true`, { code: 'CRASHED_BEFORE' })
+        throw new HybridError(
+          'FAILED_PRECONDITION',
+          `loading this model with a context window of ${crash.contextWindow} ended the page ${crash.loads} times; choose a smaller one, or load with force: true`,
+          { code: 'CRASHED_BEFORE' },
+        )
       }
     }
     const { device = 'auto', precision = 'exact', cache = 'opfs', headers } = this.options
     const first = await firstStep(source, cache === 'none' ? undefined : key)
     if (first !== undefined && !signal.aborted) onProgress(first)
     const params: LoadParams = {
-      source: source.kind === 'blob' ? { blobs: [source.blob] } : { key: key ?? source.name, name: source.name, files: source.files, headers: (await unlessAborted(headers?.(), signal, reasonOf)) ?? {} },
+      source:
+        source.kind === 'blob'
+          ? { blobs: [source.blob] }
+          : {
+              key: key ?? source.name,
+              name: source.name,
+              files: source.files,
+              headers: (await unlessAborted(headers?.(), signal, reasonOf)) ?? {},
+            },
       kind: this.#kind,
       cache,
       mayDownload,
@@ -269,7 +306,12 @@ export class EngineHost {
       let unmark: (() => void) | undefined
       const onStep = (step: Step): void => {
         // From here on it is the device's memory that may end the tab.
-        if (unmark === undefined && key !== undefined && !signal.aborted && (step.phase === 'upload' || step.phase === 'warmup')) {
+        if (
+          unmark === undefined &&
+          key !== undefined &&
+          !signal.aborted &&
+          (step.phase === 'upload' || step.phase === 'warmup')
+        ) {
           this.#unmark = unmark = once(mark(key, contextWindow))
         }
         onProgress(step)
@@ -277,7 +319,8 @@ export class EngineHost {
       try {
         const loaded = await this.#client.call('load', params, { signal, onProgress: onStep })
         if (loaded.device === 'gpu' && !params.gpuIsRight) await rememberVerdict(true)
-        if (loaded.gpuPlan !== undefined && loaded.gpuPlan !== params.gpuPlan) await rememberPlan(precision, loaded.gpuPlan)
+        if (loaded.gpuPlan !== undefined && loaded.gpuPlan !== params.gpuPlan)
+          await rememberPlan(precision, loaded.gpuPlan)
         return loaded
       } catch (thrown) {
         if (fromThrown(thrown).code === 'GPU_WRONG_RESULTS') await rememberVerdict(false)
@@ -320,10 +363,15 @@ export class EngineHost {
 async function firstStep(source: ModelSource, key: string | undefined): Promise<Step | undefined> {
   if (source.kind === 'blob') return { phase: 'upload', loadedBytes: 0, totalBytes: source.blob.size }
   const directory = key === undefined || !hasStore() ? undefined : await folder(key, false).catch(() => undefined)
-  const held = directory === undefined ? undefined : await heldOf(directory, (await readCard(directory))?.files ?? source.files.length).catch(() => undefined)
+  const held =
+    directory === undefined
+      ? undefined
+      : await heldOf(directory, (await readCard(directory))?.files ?? source.files.length).catch(() => undefined)
   if (held?.isComplete === true) return { phase: 'upload', loadedBytes: 0, totalBytes: held.bytes }
   const totalBytes = held?.size ?? source.approximateBytes
-  return totalBytes === undefined || totalBytes === 0 ? undefined : { phase: 'download', loadedBytes: held?.bytes ?? 0, totalBytes }
+  return totalBytes === undefined || totalBytes === 0
+    ? undefined
+    : { phase: 'download', loadedBytes: held?.bytes ?? 0, totalBytes }
 }
 
 /** A caller's callback, whose mistakes are reported as the page's own. */
@@ -351,7 +399,10 @@ function ofAnother(thrown: unknown): unknown {
 }
 
 function stoppedLoad(cause?: unknown): HybridError {
-  return new HybridError('UNAVAILABLE', 'the load was stopped by another caller; call load() again', { code: 'LOAD_STOPPED', ...(cause === undefined ? {} : { cause }) })
+  return new HybridError('UNAVAILABLE', 'the load was stopped by another caller; call load() again', {
+    code: 'LOAD_STOPPED',
+    ...(cause === undefined ? {} : { cause }),
+  })
 }
 
 function disposed(): HybridError {

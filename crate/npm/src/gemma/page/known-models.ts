@@ -28,8 +28,41 @@ export interface ModelShape {
 const licence = 'https://ai.google.dev/gemma/terms'
 
 export const knownModels: Readonly<Record<string, KnownModel>> = {
-  'gemma-3-270m-it': { kind: 'generator', url: 'https://huggingface.co/ggml-org/gemma-3-270m-it-GGUF/resolve/main/gemma-3-270m-it-Q8_0.gguf', approximateBytes: 292_000_000, licence, shape: { layers: 18, width: 640, hidden: 2048, heads: 4, kvHeads: 1, headDim: 256, window: 512, context: 32_768 } },
-  'gemma-3-1b-it': { kind: 'generator', url: 'https://huggingface.co/ggml-org/gemma-3-1b-it-GGUF/resolve/main/gemma-3-1b-it-Q4_K_M.gguf', approximateBytes: 806_000_000, licence, shape: { layers: 26, width: 1152, hidden: 6912, heads: 4, kvHeads: 1, headDim: 256, window: 512, context: 32_768 } },
-  'gemma-3-4b-it': { kind: 'generator', url: 'https://huggingface.co/ggml-org/gemma-3-4b-it-GGUF/resolve/main/gemma-3-4b-it-Q4_K_M.gguf', approximateBytes: 2_490_000_000, licence, shape: { layers: 34, width: 2560, hidden: 10_240, heads: 8, kvHeads: 4, headDim: 256, window: 1024, context: 131_072 } },
-  'embeddinggemma-300m': { kind: 'embedder', url: 'https://huggingface.co/ggml-org/embeddinggemma-300M-GGUF/resolve/main/embeddinggemma-300M-Q8_0.gguf', approximateBytes: 329_000_000, licence, shape: { layers: 24, width: 768, hidden: 1152, heads: 3, kvHeads: 1, headDim: 256, window: 512, context: 2048 } },
+  'gemma-3-270m-it': {
+    kind: 'generator',
+    url: 'https://huggingface.co/ggml-org/gemma-3-270m-it-GGUF/resolve/main/gemma-3-270m-it-Q8_0.gguf',
+    approximateBytes: 292_000_000,
+    licence,
+    shape: { layers: 18, width: 640, hidden: 2048, heads: 4, kvHeads: 1, headDim: 256, window: 512, context: 32_768 },
+  },
+  'gemma-3-1b-it': {
+    kind: 'generator',
+    url: 'https://huggingface.co/ggml-org/gemma-3-1b-it-GGUF/resolve/main/gemma-3-1b-it-Q4_K_M.gguf',
+    approximateBytes: 806_000_000,
+    licence,
+    shape: { layers: 26, width: 1152, hidden: 6912, heads: 4, kvHeads: 1, headDim: 256, window: 512, context: 32_768 },
+  },
+  'gemma-3-4b-it': {
+    kind: 'generator',
+    url: 'https://huggingface.co/ggml-org/gemma-3-4b-it-GGUF/resolve/main/gemma-3-4b-it-Q4_K_M.gguf',
+    approximateBytes: 2_490_000_000,
+    licence,
+    shape: {
+      layers: 34,
+      width: 2560,
+      hidden: 10_240,
+      heads: 8,
+      kvHeads: 4,
+      headDim: 256,
+      window: 1024,
+      context: 131_072,
+    },
+  },
+  'embeddinggemma-300m': {
+    kind: 'embedder',
+    url: 'https://huggingface.co/ggml-org/embeddinggemma-300M-GGUF/resolve/main/embeddinggemma-300M-Q8_0.gguf',
+    approximateBytes: 329_000_000,
+    licence,
+    shape: { layers: 24, width: 768, hidden: 1152, heads: 3, kvHeads: 1, headDim: 256, window: 512, context: 2048 },
+  },
 }

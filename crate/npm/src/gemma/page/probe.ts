@@ -34,7 +34,8 @@ export async function probe(host: EngineHost, key: string | undefined, mayAsk: b
     return { ...nothing, bytes: source.blob.size, ...(header === undefined ? {} : { header, look: 'read' }) }
   }
   const kept = key === undefined || options.cache === 'none' ? undefined : await keptHeader(key)
-  if (kept !== undefined) return { ...nothing, ...kept, look: 'read', bytes: source.files.length === 1 ? kept.bytes : undefined }
+  if (kept !== undefined)
+    return { ...nothing, ...kept, look: 'read', bytes: source.files.length === 1 ? kept.bytes : undefined }
   if (source.shape !== undefined || !mayAsk) return nothing
   const known = answers.get(host)
   if (known !== undefined) return known
@@ -64,7 +65,15 @@ async function ask({ source, options }: EngineHost): Promise<Probe> {
   try {
     const headers = (await unlessAborted(options.headers?.(), silence.signal)) ?? {}
     const origin = new URL(source.files[0]?.url ?? '').origin
-    const parts = await Promise.all(source.files.map(({ url }, part) => askFor(url, { headers: new URL(url).origin === origin ? headers : {}, wanted: part === 0 ? headerBytes : 1, signal: silence.signal })))
+    const parts = await Promise.all(
+      source.files.map(({ url }, part) =>
+        askFor(url, {
+          headers: new URL(url).origin === origin ? headers : {},
+          wanted: part === 0 ? headerBytes : 1,
+          signal: silence.signal,
+        }),
+      ),
+    )
     const failed = parts.find(({ look }) => look !== 'read')
     if (failed !== undefined) return failed
     const sizes = parts.map(({ bytes }) => bytes)
@@ -81,7 +90,10 @@ async function ask({ source, options }: EngineHost): Promise<Probe> {
 /** Statuses that waiting may heal. */
 const passing: ReadonlySet<number> = new Set([408, 425, 429])
 
-async function askFor(url: string, { headers, wanted, signal }: { headers: Record<string, string>; wanted: number; signal: AbortSignal }): Promise<Probe> {
+async function askFor(
+  url: string,
+  { headers, wanted, signal }: { headers: Record<string, string>; wanted: number; signal: AbortSignal },
+): Promise<Probe> {
   const { response } = await requestPart(routeTo(url, headers), `bytes=0-${wanted - 1}`, signal)
   const { status } = response
   // An empty file has no first byte.
@@ -111,7 +123,12 @@ async function askFor(url: string, { headers, wanted, signal }: { headers: Recor
   }
   // A host without ranges would send everything.
   if (!isDone) void reader?.cancel().catch(() => {})
-  return { bytes: whole === undefined ? undefined : Number(whole), header: header.slice(0, length), look: 'read', status: undefined }
+  return {
+    bytes: whole === undefined ? undefined : Number(whole),
+    header: header.slice(0, length),
+    look: 'read',
+    status: undefined,
+  }
 }
 
 /** What was encoded on the way has another length than the file. */

@@ -3,7 +3,39 @@
 import { HybridError } from '../../border/errors.js'
 
 /** The smallest module with a vector in it: one function that returns zeros. */
-const vectors = Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11)
+const vectors = Uint8Array.of(
+  0,
+  97,
+  115,
+  109,
+  1,
+  0,
+  0,
+  0,
+  1,
+  5,
+  1,
+  96,
+  0,
+  1,
+  123,
+  3,
+  2,
+  1,
+  0,
+  10,
+  10,
+  1,
+  8,
+  0,
+  65,
+  0,
+  253,
+  15,
+  253,
+  98,
+  11,
+)
 
 export function hasSimd(): boolean {
   return typeof WebAssembly !== 'undefined' && WebAssembly.validate(vectors)
@@ -11,5 +43,9 @@ export function hasSimd(): boolean {
 
 export function checkSimd(): void {
   if (hasSimd()) return
-  throw new HybridError('FAILED_PRECONDITION', 'this browser’s WebAssembly has no vectors (SIMD), which the engine is made of; Safari has them since 16.4, other browsers since 2021', { code: 'SIMD_UNAVAILABLE' })
+  throw new HybridError(
+    'FAILED_PRECONDITION',
+    'this browser’s WebAssembly has no vectors (SIMD), which the engine is made of; Safari has them since 16.4, other browsers since 2021',
+    { code: 'SIMD_UNAVAILABLE' },
+  )
 }

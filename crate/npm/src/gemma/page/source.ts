@@ -7,31 +7,59 @@ import type { RemoteFile } from '../protocol.js'
 
 export type ModelSource =
   | { readonly kind: 'blob'; readonly name: string; readonly blob: Blob }
-  | { readonly kind: 'remote'; readonly name: string; readonly files: readonly RemoteFile[]; /** About, where the exact size is not promised. */ readonly approximateBytes: number | undefined; readonly shape: ModelShape | undefined }
+  | {
+      readonly kind: 'remote'
+      readonly name: string
+      readonly files: readonly RemoteFile[]
+      /** About, where the exact size is not promised. */ readonly approximateBytes: number | undefined
+      readonly shape: ModelShape | undefined
+    }
 
 /** Reads the option; what is malformed is INVALID_ARGUMENT at once, not at the first load. */
 export function sourceOf(model: GemmaOptions['model'], kind: KnownModel['kind']): ModelSource {
-  if (typeof Blob !== 'undefined' && model instanceof Blob) return { kind: 'blob', name: model instanceof File && model.name !== '' ? model.name : 'file', blob: model }
+  if (typeof Blob !== 'undefined' && model instanceof Blob)
+    return { kind: 'blob', name: model instanceof File && model.name !== '' ? model.name : 'file', blob: model }
   if (typeof model === 'string') {
     const known = Object.hasOwn(knownModels, model) ? knownModels[model] : undefined
     if (known !== undefined) {
-      if (known.kind !== kind) throw invalid(`'${model}' is ${known.kind === 'embedder' ? 'an embedding model: use gemmaEmbedder' : 'a model that writes: use gemmaModel'}`)
-      return { kind: 'remote', name: model, files: [{ url: known.url }], approximateBytes: known.approximateBytes, shape: known.shape }
+      if (known.kind !== kind)
+        throw invalid(
+          `'${model}' is ${known.kind === 'embedder' ? 'an embedding model: use gemmaEmbedder' : 'a model that writes: use gemmaModel'}`,
+        )
+      return {
+        kind: 'remote',
+        name: model,
+        files: [{ url: known.url }],
+        approximateBytes: known.approximateBytes,
+        shape: known.shape,
+      }
     }
-    if (!looksLikeAddress(model)) throw invalid(`there is no model named '${model}'; known are ${Object.keys(knownModels).join(', ')}, and any address of a GGUF file`)
+    if (!looksLikeAddress(model))
+      throw invalid(
+        `there is no model named '${model}'; known are ${Object.keys(knownModels).join(', ')}, and any address of a GGUF file`,
+      )
     return remote([{ url: absolute(model) }])
   }
-  if (typeof model !== 'object' || model === null || !('url' in model)) throw invalid('`model` must be a name, an address, { url } or a Blob')
+  if (typeof model !== 'object' || model === null || !('url' in model))
+    throw invalid('`model` must be a name, an address, { url } or a Blob')
   const urls = Array.isArray(model.url) ? model.url : [model.url]
   const digests = model.sha256 === undefined ? [] : Array.isArray(model.sha256) ? model.sha256 : [model.sha256]
-  if (urls.length === 0 || !urls.every((url) => typeof url === 'string' && url !== '')) throw invalid('`model.url` must be an address, or several')
-  if (digests.length !== 0 && digests.length !== urls.length) throw invalid(`\`model.sha256\` must name one digest for each of ${urls.length} files, found ${digests.length}`)
-  if (!digests.every((digest) => /^[0-9a-f]{64}$/i.test(digest))) throw invalid('`model.sha256` must be 64 hexadecimal digits')
-  if (model.bytes !== undefined && !(Number.isSafeInteger(model.bytes) && model.bytes > 0)) throw invalid('`model.bytes` must be a positive whole number')
+  if (urls.length === 0 || !urls.every((url) => typeof url === 'string' && url !== ''))
+    throw invalid('`model.url` must be an address, or several')
+  if (digests.length !== 0 && digests.length !== urls.length)
+    throw invalid(`\`model.sha256\` must name one digest for each of ${urls.length} files, found ${digests.length}`)
+  if (!digests.every((digest) => /^[0-9a-f]{64}$/i.test(digest)))
+    throw invalid('`model.sha256` must be 64 hexadecimal digits')
+  if (model.bytes !== undefined && !(Number.isSafeInteger(model.bytes) && model.bytes > 0))
+    throw invalid('`model.bytes` must be a positive whole number')
   const files = urls.map((url, index): RemoteFile => {
     const sha256 = digests[index]
     // For a split model `bytes` is the sum, which says nothing about one part.
-    return { url: absolute(url), ...(sha256 === undefined ? {} : { sha256 }), ...(model.bytes === undefined || urls.length > 1 ? {} : { bytes: model.bytes }) }
+    return {
+      url: absolute(url),
+      ...(sha256 === undefined ? {} : { sha256 }),
+      ...(model.bytes === undefined || urls.length > 1 ? {} : { bytes: model.bytes }),
+    }
   })
   return { ...remote(files), approximateBytes: model.bytes }
 }
@@ -46,11 +74,23 @@ export async function keyOf({ name, files }: Extract<ModelSource, { kind: 'remot
 
 function remote(files: RemoteFile[]): Extract<ModelSource, { kind: 'remote' }> {
   const path = new URL(files[0]?.url ?? '').pathname
-  return { kind: 'remote', name: decoded(path.slice(path.lastIndexOf('/') + 1).replace(/\.gguf$/i, '')) || 'model', files, approximateBytes: undefined, shape: undefined }
+  return {
+    kind: 'remote',
+    name: decoded(path.slice(path.lastIndexOf('/') + 1).replace(/\.gguf$/i, '')) || 'model',
+    files,
+    approximateBytes: undefined,
+    shape: undefined,
+  }
 }
 
 function looksLikeAddress(text: string): boolean {
-  return /^(https?|blob|data):/i.test(text) || text.startsWith('/') || text.startsWith('./') || text.startsWith('../') || /\.gguf([?#]|$)/i.test(text)
+  return (
+    /^(https?|blob|data):/i.test(text) ||
+    text.startsWith('/') ||
+    text.startsWith('./') ||
+    text.startsWith('../') ||
+    /\.gguf([?#]|$)/i.test(text)
+  )
 }
 
 function absolute(url: string): string {

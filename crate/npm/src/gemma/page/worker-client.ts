@@ -51,7 +51,11 @@ export class WorkerClient {
     return this.#worker !== undefined
   }
 
-  call<M extends Method>(method: M, params: Calls[M]['params'], { signal, onProgress }: CallOptions = {}): Promise<Calls[M]['result']> {
+  call<M extends Method>(
+    method: M,
+    params: Calls[M]['params'],
+    { signal, onProgress }: CallOptions = {},
+  ): Promise<Calls[M]['result']> {
     if (signal?.aborted === true) return Promise.reject(reasonOf(signal.reason))
     const id = ++this.#lastId
     const answer = new Promise<unknown>((resolve, reject) => {
@@ -60,11 +64,19 @@ export class WorkerClient {
         const worker = (this.#worker ??= this.#start())
         const wasmUrl = this.#places.wasmUrl
         // A worker resolves addresses against its own script, a caller means the page's.
-        const message: Call<M> = { id, method, params, wasmUrl: wasmUrl === undefined ? undefined : new URL(wasmUrl, location.href).href }
+        const message: Call<M> = {
+          id,
+          method,
+          params,
+          wasmUrl: wasmUrl === undefined ? undefined : new URL(wasmUrl, location.href).href,
+        }
         worker.postMessage(message)
       } catch (cause) {
         this.#waiting.delete(id)
-        const message = typeof Worker === 'undefined' ? noWorkers : 'the worker could not be started; is its script allowed by the page’s policy (worker-src)?'
+        const message =
+          typeof Worker === 'undefined'
+            ? noWorkers
+            : 'the worker could not be started; is its script allowed by the page’s policy (worker-src)?'
         reject(new HybridError('UNAVAILABLE', message, { code: 'WORKER_UNAVAILABLE', cause }))
       }
     }) as Promise<Calls[M]['result']>
@@ -125,7 +137,11 @@ export class WorkerClient {
       const neverRan = event.message === undefined
       this.collapse(
         neverRan
-          ? new HybridError('UNAVAILABLE', 'the worker’s script could not be loaded; serve worker.js beside the package’s other files, or name it with workerUrl', { code: 'WORKER_UNAVAILABLE' })
+          ? new HybridError(
+              'UNAVAILABLE',
+              'the worker’s script could not be loaded; serve worker.js beside the package’s other files, or name it with workerUrl',
+              { code: 'WORKER_UNAVAILABLE' },
+            )
           : crashed(),
       )
     })
@@ -149,7 +165,8 @@ export class WorkerClient {
       }
       const error = errorOf(message.failure)
       waiting?.reject(error)
-      if (fatalCodes.has(error.code) || (waiting?.method !== 'load' && fatalWhileRunning.has(error.code))) this.collapse(error)
+      if (fatalCodes.has(error.code) || (waiting?.method !== 'load' && fatalWhileRunning.has(error.code)))
+        this.collapse(error)
     }
   }
 
@@ -187,7 +204,10 @@ function ownWorker(): Worker {
 /** A worker's script must be of the page's own origin; one that only imports the real script is. */
 function workerAt(place: string | URL): Worker {
   const { origin, href } = new URL(place, location.href)
-  const script = origin === location.origin ? href : URL.createObjectURL(new Blob([`import ${JSON.stringify(href)}`], { type: 'text/javascript' }))
+  const script =
+    origin === location.origin
+      ? href
+      : URL.createObjectURL(new Blob([`import ${JSON.stringify(href)}`], { type: 'text/javascript' }))
   return new Worker(script, { type: 'module', name: 'hybridge' })
 }
 
@@ -203,5 +223,7 @@ function ended(): HybridError {
 }
 
 function crashed(): HybridError {
-  return new HybridError('INTERNAL', 'the worker stopped unexpectedly; the browser console may hold the cause', { code: 'WORKER_CRASHED' })
+  return new HybridError('INTERNAL', 'the worker stopped unexpectedly; the browser console may hold the cause', {
+    code: 'WORKER_CRASHED',
+  })
 }

@@ -107,12 +107,18 @@ export async function fetchFile(fetching: Fetching): Promise<void> {
           } else download.unchecked()
           break
         case 'fetch': {
-          if (!fetching.mayDownload) throw new Refusal({ status: 'UNAVAILABLE', code: 'MODEL_ABSENT', message: 'the model is not on this device; load it first' })
+          if (!fetching.mayDownload)
+            throw new Refusal({
+              status: 'UNAVAILABLE',
+              code: 'MODEL_ABSENT',
+              message: 'the model is not on this device; load it first',
+            })
           const request = new AbortController()
           requests.set(next.flight, request)
           const work = fetchRange(fetching, route, next, request, () => {
             // While bytes come in order, they are digested as they come.
-            if (download.wantsDigest() && download.prefix() - hashed < 16 << 20) hashed = hashSome(fetching, hashed, 4 << 20)
+            if (download.wantsDigest() && download.prefix() - hashed < 16 << 20)
+              hashed = hashSome(fetching, hashed, 4 << 20)
             wakeWaiters()
           })
             .catch((thrown: unknown) => {
@@ -137,7 +143,13 @@ export async function fetchFile(fetching: Fetching): Promise<void> {
 /** When a file's record was last written. */
 const notedAt = new WeakMap<Sink, number>()
 
-async function fetchRange(fetching: Fetching, route: Route, { flight, from, to }: Extract<Next, { act: 'fetch' }>, request: AbortController, onProgress: () => void): Promise<void> {
+async function fetchRange(
+  fetching: Fetching,
+  route: Route,
+  { flight, from, to }: Extract<Next, { act: 'fetch' }>,
+  request: AbortController,
+  onProgress: () => void,
+): Promise<void> {
   const { download, sink } = fetching
   let timer: ReturnType<typeof setTimeout> | undefined
   let isStalled = false
@@ -154,19 +166,24 @@ async function fetchRange(fetching: Fetching, route: Route, { flight, from, to }
   let isOurs = false
   try {
     restartTimer()
-    const { response, isResolved, isStripped } = await requestPart(route, to === undefined ? undefined : `bytes=${from}-${to - 1}`, request.signal)
+    const { response, isResolved, isStripped } = await requestPart(
+      route,
+      to === undefined ? undefined : `bytes=${from}-${to - 1}`,
+      request.signal,
+    )
     if (isStripped && (response.status === 401 || response.status === 403)) {
       isOurs = true
       throw redirected()
     }
-    const body = JSON.parse(download.answered(flight, JSON.stringify(headOf(response, isResolved)))) as 'take' | 'drop' | 'resolve'
+    const body = JSON.parse(download.answered(flight, JSON.stringify(headOf(response, isResolved)))) as
+      'take' | 'drop' | 'resolve'
     if (body === 'resolve') route.resolved = undefined
     if (body !== 'take') {
       await response.body?.cancel()
       return
     }
     reader = response.body?.getReader() as typeof reader
-    for (let isLast = reader === undefined; !isLast && reader !== undefined; ) {
+    for (let isLast = reader === undefined; !isLast && reader !== undefined;) {
       restartTimer()
       const { done, value } = await reader.read()
       if (done) break
@@ -216,7 +233,8 @@ function redirected(): Refusal {
   return new Refusal({
     status: 'PERMISSION_DENIED',
     code: 'MODEL_REDIRECTED',
-    message: 'the model’s address redirects, and `headers` other than `authorization` are not sent to where it leads; name the final address, or use `authorization`',
+    message:
+      'the model’s address redirects, and `headers` other than `authorization` are not sent to where it leads; name the final address, or use `authorization`',
   })
 }
 

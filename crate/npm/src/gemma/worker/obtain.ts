@@ -1,6 +1,18 @@
 /** A model's bytes as blobs: out of the caller's hand, out of the store, or over the network into the store. */
 
-import { cardName, downloadChannel, downloadLock, fileIn, folder, hasStore, heldOf, isNamed, journalName, weightsName, type Card } from '../layout.js'
+import {
+  cardName,
+  downloadChannel,
+  downloadLock,
+  fileIn,
+  folder,
+  hasStore,
+  heldOf,
+  isNamed,
+  journalName,
+  weightsName,
+  type Card,
+} from '../layout.js'
 import type { LoadParams, RemoteFile, Step } from '../protocol.js'
 import { Arriving } from './arriving.js'
 import { fetchFile } from './fetching.js'
@@ -32,7 +44,9 @@ export async function obtain(engine: Engine, params: LoadParams, run: Run): Prom
       try {
         // Before the bytes too, so that half a model can be found and deleted.
         await writeCard(directory, { name: source.name, files: source.files.length, lastUsed: Date.now() })
-        return await collect(engine, params, source, run, (part) => DiskSink.open(directory, weightsName(part), journalName(part)))
+        return await collect(engine, params, source, run, (part) =>
+          DiskSink.open(directory, weightsName(part), journalName(part)),
+        )
       } catch (thrown) {
         await removeIfEmpty(source.key, directory, source.files.length)
         throw thrown
@@ -63,7 +77,13 @@ async function removeIfEmpty(key: string, directory: FileSystemDirectoryHandle, 
 }
 
 /** One file after the other. Each is fetched by several requests at once, so that more files at once would gain nothing. */
-async function collect(engine: Engine, { policy = {}, mayDownload, contextWindow, device, precision, kind, gpuIsRight }: LoadParams, { files, headers }: Remote, { signal, report, onArriving }: Run, open: (part: number) => Promise<Sink>): Promise<Blob[]> {
+async function collect(
+  engine: Engine,
+  { policy = {}, mayDownload, contextWindow, device, precision, kind, gpuIsRight }: LoadParams,
+  { files, headers }: Remote,
+  { signal, report, onArriving }: Run,
+  open: (part: number) => Promise<Sink>,
+): Promise<Blob[]> {
   const sizes = files.map(({ bytes }) => bytes ?? 0)
   const origin = new URL(files[0]?.url ?? '').origin
   const blobs: Blob[] = []
@@ -71,13 +91,19 @@ async function collect(engine: Engine, { policy = {}, mayDownload, contextWindow
   let hasFetched = false
   for (const [part, file] of files.entries()) {
     const sink = await open(part)
-    const download = new engine.Download(JSON.stringify(policy), JSON.stringify(expectedOf(file)), sink.journal, sink.length)
+    const download = new engine.Download(
+      JSON.stringify(policy),
+      JSON.stringify(expectedOf(file)),
+      sink.journal,
+      sink.length,
+    )
     const digest = new engine.Digest()
     const total = (): number => {
       sizes[part] = Math.max(download.size(), 0)
       return sizes.reduce((sum, size) => sum + size, 0)
     }
-    const reportBytes = (): void => report({ phase: 'download', loadedBytes: before + download.held(), totalBytes: total() })
+    const reportBytes = (): void =>
+      report({ phase: 'download', loadedBytes: before + download.held(), totalBytes: total() })
     let reportedAt = 0
     let arriving: Arriving | undefined
     try {
@@ -97,7 +123,12 @@ async function collect(engine: Engine, { policy = {}, mayDownload, contextWindow
         },
         onHead: async (head) => {
           // A part says little about the whole; a GPU's room is judged when the weights go there.
-          if (files.length === 1 && device !== 'gpu') await engine.Model.admit(head, download.size(), JSON.stringify({ contextWindow, device, precision, kind, gpuIsRight }))
+          if (files.length === 1 && device !== 'gpu')
+            await engine.Model.admit(
+              head,
+              download.size(),
+              JSON.stringify({ contextWindow, device, precision, kind, gpuIsRight }),
+            )
           // The engine opens all parts before it reads the weights of any.
           if (files.length > 1 || download.size() < worthOverlapping) return
           arriving = new Arriving(download.size(), (into, at) => sink.read(into, at))
@@ -120,7 +151,9 @@ async function collect(engine: Engine, { policy = {}, mayDownload, contextWindow
       if (hasFetched) reportBytes()
       before += Math.max(download.size(), 0)
     } catch (thrown) {
-      throw isNamed(thrown, 'QuotaExceededError') ? quotaExceeded(download.size() - download.held(), await freeBytes()) : thrown
+      throw isNamed(thrown, 'QuotaExceededError')
+        ? quotaExceeded(download.size() - download.held(), await freeBytes())
+        : thrown
     } finally {
       arriving?.hold()
       download.free()
@@ -178,8 +211,16 @@ function storeFailure(thrown: unknown): unknown {
   const isHeld = isNamed(thrown, 'NoModificationAllowedError', 'InvalidStateError')
   return new Refusal(
     isHeld
-      ? { status: 'UNAVAILABLE', code: 'MODEL_IN_USE', message: 'another tab is using this model’s files; try again when it is done' }
-      : { status: 'UNAVAILABLE', code: 'STORE_FAILED', message: `the browser’s file system failed (${thrown.name}); try again, remove the model, or load with cache: 'none'` },
+      ? {
+          status: 'UNAVAILABLE',
+          code: 'MODEL_IN_USE',
+          message: 'another tab is using this model’s files; try again when it is done',
+        }
+      : {
+          status: 'UNAVAILABLE',
+          code: 'STORE_FAILED',
+          message: `the browser’s file system failed (${thrown.name}); try again, remove the model, or load with cache: 'none'`,
+        },
   )
 }
 
@@ -194,7 +235,8 @@ async function freeBytes(): Promise<number> {
 
 function quotaExceeded(needed: number, free: number): Refusal {
   // Chrome's estimate is the same on every machine, so that a store may be full while it promises gigabytes.
-  const grants = free < needed ? `the browser grants ${free}` : `and the store is full, though the browser promised ${free}`
+  const grants =
+    free < needed ? `the browser grants ${free}` : `and the store is full, though the browser promised ${free}`
   const message = `the model needs ${needed} more bytes of storage, ${grants}; free some, or load with cache: 'none'`
   return new Refusal({ status: 'FAILED_PRECONDITION', code: 'QUOTA_EXCEEDED', message })
 }

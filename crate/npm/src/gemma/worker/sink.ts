@@ -69,7 +69,8 @@ export class DiskSink implements Sink {
   }
 
   read(into: Uint8Array<ArrayBuffer>, at: number): void {
-    if (this.#weights.read(into, { at }) !== into.byteLength) throw new DOMException('a read was cut short', 'NotReadableError')
+    if (this.#weights.read(into, { at }) !== into.byteLength)
+      throw new DOMException('a read was cut short', 'NotReadableError')
   }
 
   empty(): void {
@@ -120,7 +121,8 @@ export async function openFile(file: FileSystemFileHandle): Promise<SyncHandle> 
     try {
       return await (file as unknown as { createSyncAccessHandle(): Promise<SyncHandle> }).createSyncAccessHandle()
     } catch (thrown) {
-      const isHeld = thrown instanceof DOMException && ['NoModificationAllowedError', 'InvalidStateError'].includes(thrown.name)
+      const isHeld =
+        thrown instanceof DOMException && ['NoModificationAllowedError', 'InvalidStateError'].includes(thrown.name)
       if (!isHeld || tries === mostTries) throw thrown
       await new Promise((resolve) => setTimeout(resolve, 10 * tries))
     }
@@ -137,11 +139,15 @@ export class MemorySink implements Sink {
 
   write(bytes: Uint8Array<ArrayBuffer>, at: number): void {
     this.#size = Math.max(this.#size, at + bytes.byteLength)
-    this.#each(bytes.byteLength, at, (piece, inPiece, from, length) => piece.set(bytes.subarray(from, from + length), inPiece))
+    this.#each(bytes.byteLength, at, (piece, inPiece, from, length) =>
+      piece.set(bytes.subarray(from, from + length), inPiece),
+    )
   }
 
   read(into: Uint8Array<ArrayBuffer>, at: number): void {
-    this.#each(into.byteLength, at, (piece, inPiece, from, length) => into.set(piece.subarray(inPiece, inPiece + length), from))
+    this.#each(into.byteLength, at, (piece, inPiece, from, length) =>
+      into.set(piece.subarray(inPiece, inPiece + length), from),
+    )
   }
 
   empty(): void {
@@ -157,13 +163,19 @@ export class MemorySink implements Sink {
 
   async blob(): Promise<Blob> {
     const last = this.#size - MemorySink.#piece * (this.#pieces.length - 1)
-    const blob = new Blob(this.#pieces.map((piece, index) => (index === this.#pieces.length - 1 ? piece.subarray(0, last) : piece)))
+    const blob = new Blob(
+      this.#pieces.map((piece, index) => (index === this.#pieces.length - 1 ? piece.subarray(0, last) : piece)),
+    )
     this.#pieces = []
     return blob
   }
 
-  #each(length: number, at: number, act: (piece: Uint8Array<ArrayBuffer>, inPiece: number, from: number, length: number) => void): void {
-    for (let done = 0; done < length; ) {
+  #each(
+    length: number,
+    at: number,
+    act: (piece: Uint8Array<ArrayBuffer>, inPiece: number, from: number, length: number) => void,
+  ): void {
+    for (let done = 0; done < length;) {
       const index = Math.floor((at + done) / MemorySink.#piece)
       while (this.#pieces.length <= index) this.#pieces.push(new Uint8Array(MemorySink.#piece))
       const inPiece = (at + done) % MemorySink.#piece

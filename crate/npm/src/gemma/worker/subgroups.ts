@@ -20,6 +20,9 @@ export function askForSubgroups(): void {
   const { requestDevice } = prototype
   prototype.requestDevice = function (descriptor = {}) {
     const has = (scope.hybridgeHasSubgroups = this.features.has('subgroups'))
-    return requestDevice.call(this, has ? { ...descriptor, requiredFeatures: [...(descriptor.requiredFeatures ?? []), 'subgroups'] } : descriptor)
+    return requestDevice.call(
+      this,
+      has ? { ...descriptor, requiredFeatures: [...(descriptor.requiredFeatures ?? []), 'subgroups'] } : descriptor,
+    )
   }
 }

@@ -12,7 +12,9 @@ let ready: Promise<Engine> | undefined
 
 /** The engine's wasm, loaded once in this worker. A failed load is tried again at the next call. */
 export function loadEngine(wasmUrl: string | undefined): Promise<Engine> {
-  ready ??= init({ module_or_path: wasmUrl ?? new URL('../wasm/worker/hybridge_worker_bg.wasm', import.meta.url) }).then(
+  ready ??= init({
+    module_or_path: wasmUrl ?? new URL('../wasm/worker/hybridge_worker_bg.wasm', import.meta.url),
+  }).then(
     () => engine,
     (cause: unknown) => {
       ready = undefined

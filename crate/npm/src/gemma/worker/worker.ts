@@ -13,7 +13,13 @@ interface Run {
   report(step: Step): void
 }
 
-type Handlers = { [M in Method]: (engine: Engine, params: Calls[M]['params'], run: Run) => Promise<Calls[M]['result']> | Calls[M]['result'] }
+type Handlers = {
+  [M in Method]: (
+    engine: Engine,
+    params: Calls[M]['params'],
+    run: Run,
+  ) => Promise<Calls[M]['result']> | Calls[M]['result']
+}
 
 askForSubgroups()
 
@@ -38,7 +44,11 @@ const handlers: Handlers = {
     const open = async (files: ReadonlyArray<Blob | Arriving>): Promise<Model> => {
       model?.free()
       model = undefined
-      return await engine.Model.load([...files], JSON.stringify({ contextWindow, device, precision, kind, gpuIsRight, gpuPlan }), onProgress)
+      return await engine.Model.load(
+        [...files],
+        JSON.stringify({ contextWindow, device, precision, kind, gpuIsRight, gpuPlan }),
+        onProgress,
+      )
     }
     const early = new EarlyLoad(open)
     let blobs: readonly Blob[]
@@ -82,7 +92,11 @@ const handlers: Handlers = {
 /** A file of the store that vanished while it was read, as when a person clears the site's data: there is no file to choose again. */
 function storedFailure(thrown: unknown): unknown {
   if (typeof thrown !== 'string' || (JSON.parse(thrown) as Failure).code !== 'SOURCE_LOST') return thrown
-  return new Refusal({ status: 'UNAVAILABLE', code: 'SOURCE_LOST', message: 'the stored model was deleted while it was loaded; load it again' })
+  return new Refusal({
+    status: 'UNAVAILABLE',
+    code: 'SOURCE_LOST',
+    message: 'the stored model was deleted while it was loaded; load it again',
+  })
 }
 
 /** Stops all calls and gives back what they and the model hold: locks, files, the GPU device with every buffer. */
@@ -101,7 +115,8 @@ async function farewell(): Promise<null> {
 }
 
 function loaded(): Model {
-  if (model === undefined) throw new Refusal({ status: 'UNAVAILABLE', code: 'MODEL_ABSENT', message: 'the worker holds no model' })
+  if (model === undefined)
+    throw new Refusal({ status: 'UNAVAILABLE', code: 'MODEL_ABSENT', message: 'the worker holds no model' })
   return model
 }
 
@@ -112,11 +127,21 @@ const answers = new Set<Promise<void>>()
 function failureOf(thrown: unknown, isLoaded: boolean): Failure {
   if (typeof thrown === 'string') return JSON.parse(thrown) as Failure
   if (thrown instanceof Refusal) return thrown.failure
-  if (!isLoaded) return { status: 'UNAVAILABLE', code: 'WASM_UNAVAILABLE', message: 'the engine (hybridge_worker_bg.wasm) could not be loaded; serve it beside the worker, or name it with wasmUrl' }
+  if (!isLoaded)
+    return {
+      status: 'UNAVAILABLE',
+      code: 'WASM_UNAVAILABLE',
+      message:
+        'the engine (hybridge_worker_bg.wasm) could not be loaded; serve it beside the worker, or name it with wasmUrl',
+    }
   return panic
 }
 
-const panic: Failure = { status: 'INTERNAL', code: 'ENGINE_PANIC', message: 'the engine stopped unexpectedly; the browser console holds the cause' }
+const panic: Failure = {
+  status: 'INTERNAL',
+  code: 'ENGINE_PANIC',
+  message: 'the engine stopped unexpectedly; the browser console holds the cause',
+}
 
 async function answer<M extends Method>({ id, method, params, wasmUrl }: Call<M>): Promise<Answer> {
   let isLoaded = false
