@@ -2,7 +2,8 @@
 
 use crate::Error;
 
-/// How many tabs in a row must have ended before a load is suspected: systems end tabs for reasons of their own.
+/// How many tabs in a row must have ended before a load is suspected: systems end tabs for reasons
+/// of their own.
 const ENOUGH: u32 = 2;
 /// How long a mark counts.
 const LIFETIME_MS: f64 = 86_400_000.0;

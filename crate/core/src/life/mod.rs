@@ -1,10 +1,11 @@
-//! The life of a model on this device: who waits for a load, what a stop means for the others, when the engine is
-//! built again, and when a load is suspected of ending its tab.
+//! The life of a model on this device: who waits for a load, what a stop means for the others, when
+//! the engine is built again, and when a load is suspected of ending its tab.
 //!
-//! Like a run of the router, a [`Life`] takes events and returns actions. It owns no worker and reads no clock.
+//! Like a run of the router, a [`Life`] takes events and returns actions. It owns no worker and
+//! reads no clock.
 //!
 //! ```text
-//! absent ──load──► loading ──► ready ──fault──► loading (from the store, twice in a row at most) ──► ready
+//! absent ──load──► loading ──► ready ──fault──► loading (from the store, at most twice) ──► ready
 //!    ▲                │          │                 └──► failed ──load──► loading
 //!    └────────────────┘          └──dispose──► disposed ──load──► loading
 //!       failed, the last caller left
