@@ -7,7 +7,10 @@ import { keepsFiles } from './place.js'
 const phases = { download: 'Downloading', verify: 'Checking', upload: 'Moving to the device', warmup: 'Warming up' }
 
 /** The result of `availability()` as a sentence with the next step. */
-function inWords({ status, reason, bytesToDownload, estimatedTokensPerSecond }) {
+function inWords({ status, reason, code, bytesToDownload, estimatedTokensPerSecond }) {
+  // What is wrong with the file or its host says nothing of the device.
+  const isAboutTheFile = status === 'unavailable' && /^(GGUF|MODEL|TOKENIZER|NETWORK|OFFLINE|SOURCE)_?/.test(code ?? '')
+  if (isAboutTheFile) return sentence({ message: reason ?? 'the model cannot be read', code, status: 'UNAVAILABLE' })
   const speed =
     estimatedTokensPerSecond === undefined
       ? ''
