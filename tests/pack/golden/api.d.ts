@@ -23,9 +23,9 @@ type InferJsonSchema<S extends object> = S extends {
 } ? InferSchema<Option> : S extends {
     readonly type: infer Type;
 } ? InferType<Type, S> : unknown;
-type InferType<Type, S> = Type extends readonly (infer One)[] ? InferType<One, S> : Type extends 'string' ? string : Type extends 'number' | 'integer' ? number : Type extends 'boolean' ? boolean : Type extends 'null' ? null : Type extends 'array' ? (S extends {
+type InferType<Type, S> = Type extends readonly (infer One)[] ? InferType<One, S> : Type extends 'string' ? string : Type extends 'number' | 'integer' ? number : Type extends 'boolean' ? boolean : Type extends 'null' ? null : Type extends 'array' ? S extends {
     readonly items: infer Item;
-} ? Array<InferSchema<Item>> : unknown[]) : Type extends 'object' ? InferObject<S> : unknown;
+} ? Array<InferSchema<Item>> : unknown[] : Type extends 'object' ? InferObject<S> : unknown;
 type InferObject<S> = S extends {
     readonly properties: infer Properties;
 } ? Flat<{
@@ -970,7 +970,7 @@ interface WorkerPlaces {
 
 /**
  * Starts the engine's worker, computes a quantised product, a norm, a tile of attention and a product of burn's on the GPU and on the CPU,
- * and tells how far they are apart.
+ * and reports how far they are apart.
  * Fetches the engine's wasm; throws with code GPU_UNAVAILABLE where there is no adapter.
  *
  * @example
@@ -1012,7 +1012,7 @@ declare function deviceFacts(): Promise<DeviceFacts>;
 interface KnownModel {
     readonly kind: 'generator' | 'embedder';
     readonly url: string;
-    /** About; the host tells the exact size. */
+    /** Approximate; the host reports the exact size. */
     readonly approximateBytes: number;
     readonly licence: string;
     readonly shape: ModelShape;
@@ -1195,7 +1195,7 @@ interface Agent {
  * const editor = defineAgent({ name: 'editor', description: 'writes articles', model: ai, tools: { research: researcher.asTool() } })
  * for await (const event of editor.stream('Write about the Rhine')) if (event.type === 'text') print(event.text)
  */
-declare function defineAgent({ name, description, model, system, tools, config, maxSteps, parallel, stopWhen }: AgentOptions): Agent;
+declare function defineAgent({ name, description, model, system, tools, config, maxSteps, parallel, stopWhen, }: AgentOptions): Agent;
 
 /** The part of Standard Schema that is used: https://standardschema.dev */
 interface StandardValidator<Output = unknown> {
@@ -1244,7 +1244,7 @@ interface FlowContext<Chunk> {
     readonly context: Record<string, unknown>;
     /** Runs a named step. A step that finished is not run again by a retry of the flow. */
     run<T>(name: string, step: () => T | Promise<T>): Promise<T>;
-    /** Sends a chunk to whoever streams the flow. */
+    /** Sends a chunk to the caller that streams the flow. */
     sendChunk(chunk: Chunk): void;
     /** A model bound to this flow: its signal, its context, and the branches that the flow allows. */
     with(model: Model): Pick<Model, 'generate' | 'generateStream'>;
@@ -1926,7 +1926,7 @@ declare class Ledger implements BudgetLedger {
 }
 
 /**
- * Tells "simple" requests, which a small model answers in one step, from "hard" ones. Trained on prompts that
+ * Separates "simple" requests, which a small model answers in one step, from "hard" ones. Trained on prompts that
  * `tests/learn/simple-or-hard` generates from templates, and on nothing that people wrote: take it as a start, and
  * train your own on
  * what your users ask.
@@ -3091,7 +3091,7 @@ interface OtlpExporter extends TelemetrySink {
  * @example
  * const ai = withTelemetry(hybrid, { sink: otlpExporter({ url: 'http://localhost:4318' }) })
  */
-declare function otlpExporter({ url, headers, serviceName, delayMs, fetch: send }: OtlpOptions): OtlpExporter;
+declare function otlpExporter({ url, headers, serviceName, delayMs, fetch: send, }: OtlpOptions): OtlpExporter;
 
 export { Attributes, TelemetrySink, openTelemetry, otlpExporter };
 export type { OpenTelemetryApi, OtlpExporter, OtlpOptions };
