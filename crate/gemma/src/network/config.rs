@@ -173,7 +173,7 @@ pub struct Config {
     pub soft_cap: Option<f32>,
     /// Values of the input that each layer gets for each token; absent where layers get none.
     pub per_layer: Option<usize>,
-    /// Copies of the residual stream, of which the first one is active (AltUp); 1 in most models.
+    /// Copies of the residual stream, of which the first one is active (`AltUp`); 1 in most models.
     pub streams: usize,
     /// Tokens that must not be written: pictures and sounds, which the model only reads.
     pub suppressed: Vec<u32>,

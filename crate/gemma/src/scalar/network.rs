@@ -168,7 +168,7 @@ impl Streams {
     /// The embedding, and its projections brought to its length. \[streams, tokens, width\]
     fn split(&self, x: Vec<Vec<f32>>) -> Vec<Vec<Vec<f32>>> {
         let others: Vec<_> =
-            self.split.iter().map(|matrix| to_lengths(matrix.times(&x), &x)).collect();
+            self.split.iter().map(|matrix| to_lengths(&matrix.times(&x), &x)).collect();
         std::iter::once(x).chain(others).collect()
     }
 
@@ -177,7 +177,7 @@ impl Streams {
         let Some((active, others)) = x.split_first() else { return Vec::new() };
         let mut joined = active.clone();
         for (matrix, stream) in self.join.iter().zip(others) {
-            for (sum, other) in joined.iter_mut().zip(to_lengths(matrix.times(stream), active)) {
+            for (sum, other) in joined.iter_mut().zip(to_lengths(&matrix.times(stream), active)) {
                 add(sum, &other);
             }
         }
@@ -197,7 +197,7 @@ async fn each(model: &Model, stacked: &Tensor) -> Result<Vec<Matrix>> {
 }
 
 /// y · |x| / |y| for each token.
-fn to_lengths(y: Vec<Vec<f32>>, x: &[Vec<f32>]) -> Vec<Vec<f32>> {
+fn to_lengths(y: &[Vec<f32>], x: &[Vec<f32>]) -> Vec<Vec<f32>> {
     y.iter()
         .zip(x)
         .map(|(y, x)| {
