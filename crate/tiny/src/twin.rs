@@ -25,8 +25,11 @@ pub(crate) fn network(
     let norm = |range: &std::ops::Range<usize>| -> Param<Tensor<1>> {
         Param::from_data(TensorData::new(weights[range.clone()].to_vec(), [range.len()]), device)
     };
-    let (width, query, kv) =
-        (config.width, config.layers[0].query_width() * config.width, config.layers[0].kv_width() * config.width);
+    let (width, query, kv) = (
+        config.width,
+        config.layers[0].query_width() * config.width,
+        config.layers[0].kv_width() * config.width,
+    );
     let layers = layout
         .layers
         .iter()
