@@ -221,6 +221,56 @@ test('the window function of a caller', async () => {
   })
 })
 
+test('what the window function returns is checked, and what it throws is the caller’s', async () => {
+  const small = recorder('small', { contextWindow: 60 })
+  const large = recorder('large')
+  const ai = hybridModelOnDeviceCloud({
+    onDevice: small,
+    cloud: large,
+    strategy: new FallbackStrategy([kOnDevice, kCloud]),
+  })
+  const table = [
+    ['text', 'INVALID_ARGUMENT'],
+    [undefined, 'INVALID_ARGUMENT'],
+    [[null], 'INVALID_ARGUMENT'],
+    [[{ role: 'user', content: null }], 'INVALID_ARGUMENT'],
+    [[{ role: 'robot', content: [] }], 'INVALID_ARGUMENT'],
+  ]
+  for (const [returned, status] of table) {
+    const talk = chat(ai, { window: () => returned })
+    await assert.rejects(talk.send(words(90)).response, { status }, JSON.stringify(returned))
+  }
+  const mine = new Error('mine')
+  const throwing = chat(ai, {
+    window: () => {
+      throw mine
+    },
+  })
+  await assert.rejects(throwing.send(words(90)).response, (error) => error === mine)
+  assert.deepEqual([small.seen.length, large.seen.length], [0, 0])
+})
+
+test('a summary of a conversation that is kept to a branch goes to no other', async () => {
+  for (const branch of [undefined, 'cloud', 'onDevice']) {
+    const device = recorder('device', { contextWindow: 700 })
+    const cloud = recorder('cloud')
+    const strategy = {
+      name: 'switch',
+      route: ({ request }) =>
+        request.messages.length === 1 && !textOf(request.messages[0]).includes('Summarise')
+          ? { order: [kOnDevice], allow: [kOnDevice] }
+          : [kCloud, kOnDevice],
+    }
+    const ai = hybridModelOnDeviceCloud({ onDevice: device, cloud, strategy })
+    const window = { summarise: branch === undefined ? {} : { branch } }
+    const talk = chat(ai, { config: { maxOutputTokens: 20 }, window })
+    for (let turn = 0; turn < 14; turn++) await talk.send(words(60)).response
+    assert.equal(cloud.seen.length, 0, `${branch}`)
+    const summaries = device.seen.filter(({ messages }) => textOf(messages.at(-1)).includes('Summarise'))
+    assert.equal(summaries.length > 0, branch !== 'cloud', `${branch}`)
+  }
+})
+
 test('a conversation that was kept to a branch stays there, until that turn is taken back', async () => {
   const device = recorder('device', { reply: () => 'device' })
   const cloud = recorder('cloud', { reply: () => 'cloud' })

@@ -1,4 +1,4 @@
-/** Chat completions on 127.0.0.1, as a self-hosted server speaks them. It echoes the prompt unless a script says otherwise. */
+/** Chat completions on 127.0.0.1, as a self-hosted server sends them. Echoes the prompt unless a script differs. */
 
 import { json, startLoopback } from './loopback.mjs'
 import { sampleOf } from './schema.mjs'

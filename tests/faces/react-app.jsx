@@ -21,7 +21,7 @@ const model = defineModel({
     seen.push(messages.map(({ role, content }) => `${role}: ${content.map((part) => part.text ?? Object.keys(part)[0]).join('')}`))
     const text = messages.at(-1).content[0].text
     if (text === 'fail') throw Object.assign(new Error('x'), { status: 'UNAVAILABLE' })
-    if (text === 'tool') return { message: { role: 'model', content: [{ toolRequest: { name: tools[0].name, input: { a: 1 }, ref: '0' } }] } }
+    if (text === 'tool' || text === 'deaf') return { message: { role: 'model', content: [{ toolRequest: { name: tools[0].name, input: { a: text === 'deaf' ? undefined : 1 }, ref: '0' } }] } }
     sendChunk('one ')
     if (text === 'wait') await new Promise((_, reject) => signal.addEventListener('abort', () => (globalThis.stopped = true, reject(signal.reason))))
     sendChunk('two')
@@ -29,7 +29,8 @@ const model = defineModel({
   },
 })
 const request = { tools: [{ name: 'look', description: 'Looks.' }] }
-const tools = { look: (input) => ({ found: input.a }) }
+// Without its argument the tool ignores its signal and never ends.
+const tools = { look: (input) => (input.a === undefined ? ((globalThis.isLooking = true), new Promise(() => {})) : { found: input.a }) }
 
 function Bar() {
   const progress = useLoadProgress(device)

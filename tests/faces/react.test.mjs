@@ -89,6 +89,14 @@ for (const [version, folder] of Object.entries(versions)) {
       await page.evaluate(() => regenerate())
       assert.equal(await page.evaluate(() => document.getElementById('messages').children.length), before)
 
+      // A stop ends a turn whose tool ignores its signal.
+      await page.evaluate(
+        () => ((globalThis.isSettled = false), void send('deaf').then(() => (globalThis.isSettled = true))),
+      )
+      await page.waitForFunction(() => globalThis.isLooking === true)
+      await page.evaluate(() => stop())
+      await page.waitForFunction(() => globalThis.isSettled === true, undefined, { timeout: 5_000 })
+
       // Leaving the component stops the answer.
       await page.evaluate(() => ((globalThis.stopped = false), void send('wait')))
       await shows('status', 'streaming ')

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use crate::json::{self, Fields, FromJson};
 use crate::{Error, Result};
 
-/// Who speaks.
+/// The author of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
@@ -124,7 +124,7 @@ impl From<Content> for Part {
 /// One turn of a conversation.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Message {
-    /// Who speaks.
+    /// Who wrote it.
     pub role: Role,
     /// What is said.
     pub content: Vec<Part>,

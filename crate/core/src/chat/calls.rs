@@ -8,7 +8,7 @@ use crate::{Content, Message, Role};
 /// A call without a result, or a result without a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Dangling {
-    /// `messages[message]` calls a tool, and no result follows before someone else speaks.
+    /// `messages[message]` calls a tool, and no result follows before the next turn.
     Call {
         /// Index of the message.
         message: usize,
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn every_call_needs_a_result_before_someone_else_speaks() {
+    fn every_call_needs_a_result_before_the_next_turn() {
         check("u m?a t!a m", "");
         check("u m?a?b t!b!a m", "");
         check("u m?a?b t!b t!a m", "");

@@ -1,6 +1,6 @@
 //! Every way a service says no, as one error.
 //!
-//! Google speaks `{error: {code, message, status, details}}`, the others `{error: {message, type,
+//! Google sends `{error: {code, message, status, details}}`, the others `{error: {message, type,
 //! code}}`,
 //! `{error: "…"}`, `{message, code}` or `{detail}`; any of them may come inside an array, from the
 //! middle of a stream, or not at all because a proxy answered with a page of HTML.

@@ -5,7 +5,7 @@
 //! Exchange ─► Next
 //! ```
 //!
-//! Each service speaks a [`Dialect`]: `gemini` and `openai` know their JSON, and everything that is
+//! Each service is a [`Dialect`]: `gemini` and `openai` know their JSON, and everything that is
 //! the same for all of them (streams, failures, redaction, retries) knows only the trait. Arrows
 //! run one way:
 //!

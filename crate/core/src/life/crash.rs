@@ -33,7 +33,7 @@ impl CrashMark {
         }
     }
 
-    /// Whether it speaks against a load with this context window.
+    /// Whether it blocks a load with this context window.
     #[must_use]
     pub fn is_suspect(&self, context_window: u32, now: f64) -> bool {
         self.counts(now) && self.loads >= ENOUGH && context_window >= self.context_window

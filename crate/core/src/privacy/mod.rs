@@ -71,7 +71,7 @@ fn look(text: &[u8], finds: &mut Finds) {
     }
 }
 
-/// Folds and scans; finds are told by their places in the `source`'s own text.
+/// Folds and scans; finds are returned as places in the `source`'s own text.
 fn read(text: &[u8], source: Option<(&Plain, usize)>, finds: &mut Finds) {
     let tracks = finds.spans.is_some();
     if text.is_ascii() && source.is_none() {

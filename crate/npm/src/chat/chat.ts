@@ -61,6 +61,8 @@ class Conversation implements Chat {
   readonly #listeners = new Set<() => void>()
   readonly #channel: BroadcastChannel | undefined
   #entries: ChatEntry[]
+  /** What holds for the running turn, and for the summaries that it asks for. */
+  #bounds: Pick<GenerateOptions, 'allow' | 'context'> = {}
   #revision = 0
   #caution: HybridError | undefined
   #lastBranch: string | undefined
@@ -76,7 +78,7 @@ class Conversation implements Chat {
     this.#model = model
     this.#options = options
     this.#entries = snapshotArgument({ version: 1, entries: messages.map((message) => ({ message })) }).entries
-    this.#fitter = new Fitter(summariserOf(model, window))
+    this.#fitter = new Fitter(summariserOf(model, window, () => this.#bounds))
     this.#channel = persist === undefined ? undefined : channelOf(persist.name)
     if (this.#channel !== undefined) this.#channel.onmessage = () => void this.#refresh()
     this.ready = persist === undefined ? Promise.resolve() : this.#refresh()
@@ -270,6 +272,7 @@ class Conversation implements Chat {
       window: options.window ?? window,
       ...(allow === undefined ? {} : { allow }),
     }
+    this.#bounds = { ...(allow === undefined ? {} : { allow }), context: run.context ?? {} }
     const last = this.#entries[asked - 1]
     const through = watched(this.#model, this.#fitter, onChunk, (response) => this.#pin(last, response))
     if (Object.keys(tools).length === 0 && resumed === undefined) {
@@ -506,8 +509,15 @@ function watched(
   }
 }
 
-/** Summaries by a named branch of the same model, so that the text goes to no branch that may not see it. */
-function summariserOf(model: Model, window: WindowPolicy | undefined): Summarise | undefined {
+/**
+ * Summaries by a named branch of the same model. A summary's request carries the turns that are left out, so it is held
+ * to the branches that the conversation is kept to; where they exclude the named one there is no summary.
+ */
+function summariserOf(
+  model: Model,
+  window: WindowPolicy | undefined,
+  bounds: () => Pick<GenerateOptions, 'allow' | 'context'>,
+): Summarise | undefined {
   if (typeof window !== 'object') return undefined
   const { branch } = window.summarise
   return async (messages, previous, maxTokens, signal) => {
@@ -519,9 +529,11 @@ function summariserOf(model: Model, window: WindowPolicy | undefined): Summarise
       .join('\n')
     const before = previous === undefined ? '' : `Summary of what came before: ${previous}\n\n`
     const prompt = `${before}${transcript}\n\nSummarise this conversation in at most ${Math.floor(maxTokens / 2)} words. Keep names, numbers, decisions and open questions.`
+    const { allow: kept, ...rest } = bounds()
+    const allow = branch === undefined ? kept : kept === undefined ? [branch] : kept.filter((key) => key === branch)
     const { text } = await model.generate(
       { prompt, config: { maxOutputTokens: maxTokens, temperature: 0 } },
-      { signal, window: 'trim', ...(branch === undefined ? {} : { allow: [branch] }) },
+      { ...rest, signal, window: 'trim', ...(allow === undefined ? {} : { allow }) },
     )
     return text === '' ? undefined : text
   }

@@ -5,10 +5,11 @@
  * The caller's history is never changed: what is left out of one request is sent again where it fits.
  */
 
-import { HybridError } from '../border/errors.js'
+import { HybridError, invalid } from '../border/errors.js'
 import { loadPage } from '../border/wasm.js'
-import type { ModelRequest } from '../border/request.js'
-import type { Message, ModelInfo, Part, WindowPolicy, WindowReport } from '../types.js'
+import { normaliseRequest, type ModelRequest } from '../border/request.js'
+import { CallerFault } from '../border/thrown.js'
+import type { Message, ModelInfo, Part, WindowOverflow, WindowPolicy, WindowReport } from '../types.js'
 
 /** The model that is about to run a request. */
 export interface WindowModel {
@@ -170,7 +171,7 @@ export class Fitter {
     const needed = (await exactly(request, model, signal)) ?? estimate
     const available = window - answer
     if (needed <= available) return { request }
-    const messages = await policy({
+    const messages = await askCaller(policy, {
       messages: structuredClone(request.messages),
       needed,
       available,
@@ -178,9 +179,6 @@ export class Fitter {
       model: model.info.name,
       signal,
     })
-    if (!Array.isArray(messages) || messages.length === 0) {
-      throw new HybridError('INVALID_ARGUMENT', 'the `window` function must return the messages to send')
-    }
     const fitted = { ...request, messages }
     const tokens = (await exactly(fitted, model, signal)) ?? sum(messages.map(messageTokens)) + extraTokens(request)
     if (tokens > available) throw tooLong('trim', { needed: tokens, available, window, answer })
@@ -188,6 +186,20 @@ export class Fitter {
       request: fitted,
       report: { leftOut: Math.max(0, request.messages.length - messages.length), tokens, window },
     }
+  }
+}
+
+/** What the caller's function returns, checked as every request is. What it throws is no branch's failure. */
+async function askCaller(
+  policy: Extract<WindowPolicy, (...given: never[]) => unknown>,
+  overflow: WindowOverflow,
+): Promise<Message[]> {
+  try {
+    const messages: unknown = await policy(overflow)
+    if (!Array.isArray(messages)) throw invalid('the `window` function must return the messages to send')
+    return normaliseRequest({ messages }).messages
+  } catch (thrown) {
+    throw thrown instanceof CallerFault ? thrown : new CallerFault(thrown)
   }
 }
 

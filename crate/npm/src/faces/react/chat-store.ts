@@ -93,7 +93,7 @@ export class ChatStore {
           throw new HybridError('ABORTED', `the model still calls tools after ${turn} turns`, {
             code: 'TOOL_TURNS_EXCEEDED',
           })
-        const results = await Promise.all(
+        const working = Promise.all(
           calls.map(async ({ name, input, ref }): Promise<Part> => {
             const known = ref === undefined ? {} : { ref }
             return {
@@ -105,7 +105,8 @@ export class ChatStore {
             }
           }),
         )
-        work.signal.throwIfAborted()
+        // A function that ignores its signal is abandoned.
+        const results = await unlessStopped(working, work.signal)
         soFar = [...soFar, shown({ role: 'tool', content: results })]
         set({ messages: soFar, status: 'submitted' })
       }
@@ -180,4 +181,14 @@ function shown(message: Message, beside: { id?: string; response?: GenerateRespo
 /** The same on a server and in a page is not needed: messages are made by sending, and stored ones bring their own. */
 function nextId(): string {
   return `message-${++count}`
+}
+
+/** What a promise resolves to, or the abort's reason as soon as the chat is stopped. */
+function unlessStopped<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(signal.reason)
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
+    if (signal.aborted) onAbort()
+    else signal.addEventListener('abort', onAbort, { once: true })
+  })
 }

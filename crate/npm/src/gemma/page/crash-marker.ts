@@ -43,7 +43,7 @@ export function nextMark(previous: CrashMark | undefined, contextWindow: number,
   return { contextWindow: smallest, loads: (previous?.loads ?? 0) + 1, at }
 }
 
-/** Whether a mark that was left behind speaks against a load with this context window. */
+/** Whether a mark that was left behind blocks a load with this context window. */
 export function isSuspect(mark: CrashMark | undefined, contextWindow: number): mark is CrashMark {
   return mark !== undefined && mark.loads >= enough && contextWindow >= mark.contextWindow
 }
