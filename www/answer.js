@@ -1,4 +1,5 @@
 // The badge under an answer: place, speed, confidence, cost, attempts and reason.
+import { inWords } from './private-data.js'
 import { timeline } from './trace-panel.js'
 
 const places = { on_device: 'on this device', in_cloud: 'in the cloud', unknown: 'somewhere' }
@@ -26,19 +27,22 @@ function cost({ inferenceSource, usage }, price) {
   return dollars === 0 ? `${tokens}, free here` : `${tokens}, about $${dollars.toPrecision(2)}`
 }
 
-/** The strategy's reason, and which branches were tried before. */
-function reason({ routing }) {
+const names = { onDevice: 'this device', cloud: 'the cloud' }
+const nameOf = (branch) => names[branch] ?? branch
+
+/** Why this branch answered: what was found, who failed before, or the strategy's own reason. */
+function reason({ branch, routing, pinned }) {
+  if (pinned?.length > 0) return `Stayed on this device: it contains ${inWords(pinned)}.`
   const failed = routing.attempts
     .filter(({ outcome }) => outcome !== 'answered')
     .map(
-      ({ branch, status, outcome }) => `${branch}: ${status ?? (outcome === 'rejected' ? 'low confidence' : outcome)}`,
+      ({ branch, status, outcome }) =>
+        `${nameOf(branch)} ${outcome === 'rejected' ? 'was not sure enough' : `failed (${status ?? outcome})`}`,
     )
-  return [
-    routing.reason ?? `${routing.strategy} chose ${routing.order.join(', then ')}`,
-    failed.length > 0 && `after ${failed.join(', ')}`,
-  ]
-    .filter(Boolean)
-    .join(' · ')
+  const why = routing.reason ?? `strategy “${routing.strategy}”`
+  if (failed.length === 0) return why
+  const taker = nameOf(branch)
+  return `${failed.join(', ')}; ${taker} took over. ${routing.reason ?? ''}`
 }
 
 const chip = (className, text) =>

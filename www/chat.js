@@ -1,80 +1,214 @@
-// The conversation. It belongs to the page, so it continues across branches.
-import { HybridError } from 'hybridge'
-import { badge } from './answer.js'
-import { sentence } from './next-step.js'
+// The conversation: `ai.chat` of the package, a list of the stored ones, and the form.
+import { HybridError, chatFromJSON } from 'hybridge'
+import { button, element, entryList } from './entries.js'
+import { deleteTalk, listTalks, newName, notesOf } from './talks.js'
 
-export const samples = [
-  'What is 47 + 38?',
-  'Write "lemon" in capitals.',
-  'Why is the sky blue?',
-  'Write to ada@example.com that I am late.',
-]
+const openKey = 'hybridge-demo-open'
+const empty = { version: 1, entries: [] }
+/** A base model would write for ever. */
+const config = { maxOutputTokens: 512 }
 
-/** Wires the form to `current()`, the hybrid of the moment. */
-export function chat({ find, current, cloud, onTrace }) {
-  const [form, log, stop] = ['ask', 'log', 'stop'].map(find)
-  let messages = []
+const session = {
+  get: () => {
+    try {
+      return sessionStorage.getItem(openKey) ?? undefined
+    } catch {
+      return undefined
+    }
+  },
+  set: (name) => {
+    try {
+      if (name === undefined) sessionStorage.removeItem(openKey)
+      else sessionStorage.setItem(openKey, name)
+    } catch {
+      // Then a reload begins a new conversation.
+    }
+  },
+}
+
+const lastQuestion = ({ messages }) => {
+  const { content } = messages.findLast(({ role }) => role === 'user') ?? { content: [] }
+  return content.map(({ text }) => text ?? '').join('')
+}
+
+const titleOf = (text) => (text.length > 48 ? `${text.slice(0, 47).trimEnd()}…` : text)
+const dates = new Intl.DateTimeFormat('en', { dateStyle: 'medium', timeStyle: 'short' })
+
+/** Wires the form to `current()`, the hybrid of the moment. `boundsOf(text)` returns what keeps a message to some branches. */
+export function chat({ find, current, cloud, onTrace, onShow, boundsOf }) {
+  const [form, stop] = ['ask', 'stop'].map(find)
+  const view = entryList(find('log'))
+  let name
+  let notes
+  let talk
+  /** The hybrid that `talk` is over. */
+  let over
   let stopper
+  let failure
+  let editing
 
   const follow = () => (find('scroll').scrollTop = find('scroll').scrollHeight)
 
-  const add = (kind, ...content) => {
-    const item = document.createElement('li')
-    item.className = kind
-    const who = Object.assign(document.createElement('span'), {
-      className: 'unseen',
-      textContent: { user: 'You: ', model: 'Answer: ' }[kind.split(' ')[0]] ?? '',
+  function show() {
+    const entries = talk?.entries ?? []
+    const isBusy = stopper !== undefined
+    view.show(entries, (index) => ({
+      isLast: index === entries.length - 1,
+      isBusy,
+      note: notes?.at(index),
+      failure: index === entries.length - 1 ? failure : undefined,
+      act,
+      cloud,
+    }))
+    const waits = isBusy && entries.at(-1)?.state !== 'streaming'
+    find('log').querySelector('.until-first')?.remove()
+    if (waits) {
+      const item = element('li', { className: 'model waiting until-first' }, element('span', { className: 'words' }))
+      item.ariaBusy = 'true'
+      find('log').append(item)
+    }
+    find('empty').hidden = entries.length > 0
+    find('fresh').hidden = entries.length === 0
+    find('talk-title').textContent = notes?.title || 'New conversation'
+    const caution = talk?.caution
+    find('caution').textContent = caution ? `This conversation is kept in this window only: ${caution.message}.` : ''
+    const answered = entries.filter(({ branch }) => branch !== undefined)
+    const here = answered.filter(({ branch }) => branch === 'onDevice').length
+    find('score').textContent =
+      answered.length === 0 ? '' : `${here} of ${answered.length} answered on this device, at no cost.`
+    onShow(isBusy ? undefined : (talk?.messages ?? []))
+  }
+
+  /** A chat over the hybrid of the moment, with the same history. */
+  async function renew() {
+    if (over === current() && talk !== undefined) return
+    over = current()
+    const snapshot = talk?.toJSON() ?? empty
+    talk?.close()
+    name ??= newName()
+    notes ??= notesOf(name)
+    const made = (talk = chatFromJSON(over, snapshot, { persist: { name }, config }))
+    await made.ready
+    made.onChange(() => {
+      if (made !== talk) return
+      show()
+      if (stopper) follow()
     })
-    item.append(who, ...content)
-    log.append(item)
-    find('empty').hidden = true
-    follow()
-    return item
   }
 
-  const settle = (item, response) => {
-    if (response.finishReason === 'blocked')
-      item.append('The service blocked this answer. Rephrase the question, or let this device answer.')
-    else if (response.text === '') item.append('The answer is empty. Rephrase the question.')
-    if (response.finishReason === 'length') item.append(' … (cut off at the token limit)')
-    item.append(badge(response, cloud))
+  /** Opens a stored conversation, or an empty one. */
+  async function open(stored) {
+    stopper?.abort()
+    talk?.close()
+    talk = over = stopper = failure = undefined
+    stop.hidden = true
+    find('send').disabled = false
+    name = stored
+    notes = stored === undefined ? undefined : notesOf(stored)
+    session.set(stored)
+    edit(undefined)
+    view.clear()
+    if (stored !== undefined) await renew()
+    if (name !== stored) return
+    show()
     follow()
   }
 
-  async function ask(text) {
-    const talk = messages
-    stopper = new AbortController()
+  /** Runs one turn; `begin` starts it on the chat. */
+  async function turn(begin, text) {
+    if (stopper) return
+    const mine = (stopper = new AbortController())
+    failure = undefined
     stop.hidden = false
     find('send').disabled = true
-    add('user', text)
-    talk.push({ role: 'user', content: [{ text }] })
-    const words = Object.assign(document.createElement('span'), { className: 'words' })
-    const item = add('model waiting', words)
-    item.ariaBusy = 'true'
+    let its
     try {
-      const answer = current().generateStream({ messages: talk }, { signal: stopper.signal })
-      for await (const chunk of answer) {
-        words.append(chunk.text)
-        follow()
-      }
+      await renew()
+      its = talk
+      session.set(name)
+      const { allow, pinned } = text === undefined ? {} : await boundsOf(text)
+      mine.signal.throwIfAborted()
+      const answer = begin(its, { signal: mine.signal, ...(allow && { allow }) })
+      show()
+      follow()
       const response = await answer.response
-      talk.push(response.message)
-      settle(item, response)
+      if (its === talk) notes.put(its.entries.length - 1, { ...response, pinned })
       onTrace(response.routing)
     } catch (error) {
-      talk.pop()
-      if (words.textContent === '') item.remove()
       const isStopped = HybridError.isInstance(error) && error.status === 'CANCELLED'
-      if (talk === messages) add(isStopped ? 'note' : 'error', isStopped ? 'Stopped.' : sentence(error))
+      if (its === talk && !isStopped) failure = error
       if (error.routing) onTrace(error.routing)
     } finally {
-      item.classList.remove('waiting')
-      item.ariaBusy = 'false'
-      stopper = undefined
-      if (document.activeElement === stop) form.prompt.focus()
-      stop.hidden = true
-      find('send').disabled = false
+      if (stopper === mine) {
+        stopper = undefined
+        if (document.activeElement === stop) form.prompt.focus()
+        stop.hidden = true
+        find('send').disabled = false
+        show()
+        follow()
+        void list()
+      }
     }
+  }
+
+  const ask = (text) =>
+    turn((chat, options) => {
+      if (editing !== undefined) {
+        chat.rewindTo(editing)
+        notes.cut(editing)
+        edit(undefined)
+      }
+      if (chat.entries.length === 0) notes.title = titleOf(text)
+      return chat.send(text, options)
+    }, text)
+
+  /** Puts a message back into the form; sending it replaces the message and what follows it. */
+  function edit(index, text) {
+    editing = index
+    find('editing').hidden = index === undefined
+    if (index === undefined) return
+    put(text)
+    form.prompt.focus()
+  }
+
+  const act = {
+    edit,
+    regenerate: () =>
+      void turn((chat, options) => {
+        notes.cut(chat.entries.findLastIndex(({ message }) => message.role === 'user') + 1)
+        return chat.regenerate(options)
+      }, lastQuestion(talk)),
+    approve: ({ ref, name }, isAllowed) =>
+      void turn((chat, options) => chat.approve({ [ref ?? name]: isAllowed }, options)),
+  }
+
+  /** The stored conversations, each with the button that deletes it. */
+  async function list() {
+    const talks = await listTalks()
+    find('talks-count').textContent = talks.length === 0 ? '' : ` (${talks.length})`
+    find('talks').hidden = talks.length === 0
+    find('talk-list').replaceChildren(
+      ...talks.map(({ name: stored, title, updatedAt, messages }) => {
+        const opener = button(
+          title,
+          () => {
+            find('talks').open = false
+            void open(stored)
+          },
+          'quiet small talk',
+        )
+        if (stored === name) opener.setAttribute('aria-current', 'true')
+        const remover = button('Delete', async () => {
+          if (stored === name) await open(undefined)
+          await deleteTalk(stored)
+          await list()
+          find('talks').querySelector('summary').focus()
+        })
+        remover.setAttribute('aria-label', `Delete “${title}”`)
+        const about = `${dates.format(updatedAt)} · ${messages} messages`
+        return element('li', {}, opener, element('span', { className: 'hint', textContent: about }), remover)
+      }),
+    )
   }
 
   const put = (text) => {
@@ -82,18 +216,6 @@ export function chat({ find, current, cloud, onTrace }) {
     form.prompt.dispatchEvent(new Event('input', { bubbles: true }))
   }
 
-  for (const text of samples) {
-    const button = Object.assign(document.createElement('button'), {
-      type: 'button',
-      className: 'quiet small',
-      textContent: text,
-    })
-    button.addEventListener('click', () => {
-      put(text)
-      form.prompt.focus()
-    })
-    find('samples').append(button)
-  }
   form.addEventListener('submit', (event) => {
     event.preventDefault()
     const text = form.prompt.value.trim()
@@ -102,17 +224,37 @@ export function chat({ find, current, cloud, onTrace }) {
     void ask(text)
   })
   form.prompt.addEventListener('keydown', (event) => {
-    if (event.key === 'Escape') stopper?.abort()
+    if (event.key === 'Escape') {
+      stopper?.abort()
+      if (editing !== undefined) edit(undefined)
+    }
     if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return
     event.preventDefault()
     form.requestSubmit()
   })
   stop.addEventListener('click', () => stopper?.abort())
-  find('fresh').addEventListener('click', () => {
-    stopper?.abort()
-    messages = []
-    log.replaceChildren()
-    find('empty').hidden = false
+  find('edit-cancel').addEventListener('click', () => {
+    edit(undefined)
+    put('')
     form.prompt.focus()
   })
+  find('fresh').addEventListener('click', () => {
+    void open(undefined)
+    form.prompt.focus()
+  })
+  find('talks').addEventListener('toggle', () => {
+    if (find('talks').open) void list()
+  })
+
+  return {
+    put,
+    ask,
+    messages: () => talk?.messages ?? [],
+    /** Continues the conversation that this tab showed before a reload. */
+    async restore() {
+      await list()
+      await open(session.get())
+    },
+    show,
+  }
 }

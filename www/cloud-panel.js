@@ -62,6 +62,8 @@ export async function cloudPanel({ find, onCloud }) {
   return {
     model: () => model,
     label: () => label,
+    /** Gemini's models have a window of 2²⁰ tokens; other services do not report theirs. */
+    contextWindow: () => (find('cloud-dialect').value === 'gemini' && model !== noCloud ? 1_048_576 : undefined),
     /** Dollars per million tokens: zero for an emulator, undefined if unknown. */
     price() {
       if (isEmulator) return { input: 0, output: 0 }

@@ -3,11 +3,6 @@ import { HybridError, defineModel } from 'hybridge'
 
 /** Every switch of the page: its label, its branch, and its failure. `applies` says whether it would happen to this model. */
 export const faults = {
-  offline: {
-    label: 'Offline',
-    branch: 'cloud',
-    fail: () => new HybridError('UNAVAILABLE', 'simulated: offline', { code: 'OFFLINE' }),
-  },
   cloudDown: {
     label: 'Cloud down',
     branch: 'cloud',
@@ -41,23 +36,34 @@ const pause = (milliseconds, signal) =>
     })
   })
 
-/** `model` behind the switched-on faults of its branch. With `isSingleTurn` it gets the last message only, and its likeliest answer counts. */
-export function breakable(branch, model, isOn, { isSingleTurn = false } = {}) {
+/** From the person's last message on: a tool's result stays with the question. */
+const lastTurn = ({ messages, config, ...request }) => ({
+  ...request,
+  messages: messages.slice(
+    Math.max(
+      0,
+      messages.findLastIndex(({ role }) => role === 'user'),
+    ),
+  ),
+  config: { ...config, temperature: 0 },
+})
+
+/**
+ * `model` behind the switched-on faults of its branch. With `isSingleTurn` it gets the last turn only, and its likeliest
+ * answer counts.
+ */
+export function breakable(branch, model, isOn, { isSingleTurn = false, isOnline = () => true } = {}) {
   return defineModel({
     name: model.name,
     info: model.info,
     async generate(request, { sendChunk, signal, context }) {
+      if (!isOnline()) throw new HybridError('UNAVAILABLE', 'there is no network', { code: 'OFFLINE' })
       for (const [name, fault] of Object.entries(faults)) {
         if (fault.branch !== branch || !isOn(name) || fault.applies?.(model) === false) continue
         if (fault.fail) throw fault.fail()
         await pause(fault.delayMs, signal)
       }
-      const answer = model.generateStream(
-        isSingleTurn
-          ? { ...request, messages: request.messages.slice(-1), config: { ...request.config, temperature: 0 } }
-          : request,
-        { signal, context },
-      )
+      const answer = model.generateStream(isSingleTurn ? lastTurn(request) : request, { signal, context })
       for await (const { content, logprobs } of answer) sendChunk(content, logprobs && { logprobs: [...logprobs] })
       return await answer.response
     },

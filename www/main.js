@@ -1,21 +1,23 @@
 // The demo: one conversation over two branches. It imports the package by its public name only.
-import { HybridError, defineModel } from 'hybridge'
+import { HybridError, defineModel, kOnDevice } from 'hybridge'
 import { chat } from './chat.js'
 import { cloudPanel } from './cloud-panel.js'
 import { breakable, faults } from './faults.js'
+import { tokenMeter } from './meter.js'
 import { modelPanel } from './model-panel.js'
 import { sentence } from './next-step.js'
 import { showPlace } from './place.js'
-import { codeOf, recipes } from './recipes.js'
+import { inWords, personalIn } from './private-data.js'
+import { codeOf, offline, recipes } from './recipes.js'
+import { showProof, showSamples } from './samples.js'
 import { tracePanel } from './trace-panel.js'
 
 const find = (id) => document.getElementById(id)
 
 const isOn = (fault) => find(`fault-${fault}`).checked
-const isOnline = () => navigator.onLine && !isOn('offline')
+const isOnline = () => navigator.onLine && !find('airplane').checked
 
-const strategies = recipes(isOnline)
-for (const [name, { label }] of Object.entries(strategies)) find('recipe').append(new Option(label, name))
+for (const [name, { label }] of Object.entries(recipes)) find('recipe').append(new Option(label, name))
 for (const [name, { label }] of Object.entries(faults)) {
   const box = Object.assign(document.createElement('input'), { type: 'checkbox', id: `fault-${name}` })
   const field = document.createElement('label')
@@ -36,55 +38,36 @@ let device = noModel
 let choice
 let ai
 
-/** Makes a hybrid of the current choices. The conversation continues. */
+/** Makes a hybrid of the current choices. The conversation continues. Without a network one strategy stands for all. */
 function choose() {
-  const { build } = strategies[find('recipe').value]
+  const { build } = isOnline() ? recipes[find('recipe').value] : offline
   find('recipe-code').textContent = codeOf(build)
-  ai = build({ onDevice: breakable('onDevice', device, isOn, choice), cloud: breakable('cloud', cloud.model(), isOn) })
+  ai = build({
+    onDevice: breakable('onDevice', device, isOn, choice),
+    cloud: breakable('cloud', cloud.model(), isOn, { isOnline }),
+  })
   void preview()
 }
 
-const kinds = {
-  email: 'an e-mail address',
-  phone: 'a phone number',
-  'credit-card': 'a card number',
-  iban: 'an IBAN',
-  ssn: 'a social security number',
-  'ip-address': 'an IP address',
-  'api-key': 'an API key',
-  'date-of-birth': 'a date of birth',
-}
-
-/** Where a request with personal data stays, and why. */
-function pinned(allow, reason = '') {
-  const place = allow.join() === 'onDevice' ? 'Stays on this device' : `Goes to ${allow.join(', ')} only`
-  const [, found] = /^personal data: (.*)$/.exec(reason) ?? []
-  return found === undefined
-    ? `${place}${reason && `: ${reason}`}`
-    : `${place}: it contains ${found
-        .split(', ')
-        .map((kind) => kinds[kind] ?? kind)
-        .join(' and ')}`
-}
+/** What keeps a message on this device: the kinds found in it, where the switch is on. */
+const pinOf = async (text) => (find('private').checked ? await personalIn(text) : [])
 
 let asked = 0
 /** What would happen to the text being typed, without running it. */
 async function preview() {
   const turn = ++asked
   const text = find('prompt').value.trim()
-  const words =
-    text === ''
-      ? ''
-      : await ai
-          .explain(text)
-          .then(
-            ({ order, allow, reason }) =>
-              allow === undefined
-                ? [`Would try ${order.join(', then ')}`, reason].filter(Boolean).join(' · ')
-                : pinned(allow, reason),
-            sentence,
-          )
+  const words = text === '' ? '' : await whatWouldHappen(text).catch(sentence)
   if (turn === asked) find('preview').textContent = words
+}
+
+async function whatWouldHappen(text) {
+  const found = await pinOf(text)
+  if (found.length > 0) return `Stays on this device: it contains ${inWords(found)}`
+  const { order, reason } = await ai.explain(text)
+  const names = { onDevice: 'this device', cloud: 'the cloud' }
+  const tried = order.map((key) => names[key] ?? key).join(', then ')
+  return isOnline() ? [`Would try ${tried}`, reason].filter(Boolean).join(' · ') : 'Offline: this device answers'
 }
 
 const cloud = await cloudPanel({ find, onCloud: () => choose() })
@@ -102,14 +85,48 @@ const traces = tracePanel({
   empty: find('no-traces'),
   legend: find('legend'),
 })
-chat({ find, current: () => ai, cloud, onTrace: traces.add })
+const meter = tokenMeter(find('meters'), () => [
+  {
+    label: 'This device',
+    model: device,
+    contextWindow: device.info.contextWindow,
+    isLastOnly: choice?.isSingleTurn,
+  },
+  { label: 'Cloud', model: cloud.model(), contextWindow: cloud.contextWindow() },
+])
+const talk = chat({
+  find,
+  current: () => ai,
+  cloud,
+  onTrace: traces.add,
+  onShow: (messages) => messages && void meter(messages),
+  async boundsOf(text) {
+    const found = await pinOf(text)
+    return found.length === 0 ? {} : { allow: [kOnDevice], pinned: found }
+  },
+})
+showSamples(find('samples'), (text) => void talk.ask(text))
 find('recipe').addEventListener('change', choose)
-find('faults').addEventListener('change', preview)
-find('prompt').addEventListener('input', preview)
+for (const name of ['faults', 'private']) find(name).addEventListener('change', () => void preview())
+find('airplane').addEventListener('change', () => {
+  document.body.classList.toggle('offline', !isOnline())
+  choose()
+})
+for (const name of ['online', 'offline']) addEventListener(name, choose)
+find('prompt').addEventListener('input', () => void preview())
 
 choose()
-await showPlace(find('place'))
+await Promise.all([showPlace(find('place')), talk.restore()])
 document.body.dataset.ready = 'true'
-// The tiny model is small enough to load unasked, except where the visitor saves data. `?load=no` leaves it out.
-if (new URLSearchParams(location.search).get('load') !== 'no' && navigator.connection?.saveData !== true)
-  void panel.load()
+
+/** The tiny model is small enough to load unasked, except where the visitor saves data. `?load=no` leaves it out. */
+async function wake() {
+  if (new URLSearchParams(location.search).get('load') === 'no' || navigator.connection?.saveData === true) {
+    find('proof').textContent = 'Load a model (2 MB) to answer on this device, or just ask.'
+    return
+  }
+  await panel.load()
+  if (device.state === 'ready') await showProof(find('proof'), device)
+  else find('proof').textContent = 'The model could not be started here; the cloud answers meanwhile.'
+}
+void wake().catch((error) => (find('proof').textContent = sentence(error)))

@@ -3,10 +3,8 @@ import {
   ConnectivityStrategy,
   DeviceStrategy,
   FallbackStrategy,
-  FirstMatch,
   InputSizeStrategy,
   LatencyStrategy,
-  PrivacyStrategy,
   ReadyStrategy,
   WithFallback,
   confidenceCascade,
@@ -29,8 +27,13 @@ const by = (strategy) =>
 /** The code behind a recipe, as it stands here. */
 export const codeOf = (build) => String(build.code ?? build).replace(/^.*?=>\s*/, '')
 
-/** `isOnline` comes from the page, so that its offline switch counts. The first recipe is the default. */
-export const recipes = (isOnline) => ({
+/** Stands for every recipe while there is no network, real or simulated: nothing is tried that cannot answer. */
+export const offline = {
+  build: by(() => new ConnectivityStrategy({ isOnline: () => false, online: kCloud, offline: kOnDevice })),
+}
+
+/** The first recipe is the default. */
+export const recipes = {
   sure: {
     label: 'This device if it is sure, else the cloud',
     build: (branches) => confidenceCascade({ ...branches, threshold: -0.5 }),
@@ -41,7 +44,7 @@ export const recipes = (isOnline) => ({
     label: 'The cloud while online',
     build: by(
       () =>
-        new WithFallback(new ConnectivityStrategy({ isOnline, online: kCloud, offline: kOnDevice }), {
+        new WithFallback(new ConnectivityStrategy({ online: kCloud, offline: kOnDevice }), {
           fallbackOrder: [kOnDevice],
         }),
     ),
@@ -49,12 +52,6 @@ export const recipes = (isOnline) => ({
   ready: {
     label: 'The cloud until the device model is loaded',
     build: by(() => new WithFallback(new ReadyStrategy(), { fallbackOrder: [kCloud] })),
-  },
-  privacy: {
-    label: 'Personal data stays here',
-    build: by(
-      () => new FirstMatch([new PrivacyStrategy({ keep: kOnDevice }), new FallbackStrategy([kCloud, kOnDevice])]),
-    ),
   },
   latency: {
     label: 'First token within a second',
@@ -79,4 +76,4 @@ export const recipes = (isOnline) => ({
         ),
     ),
   },
-})
+}

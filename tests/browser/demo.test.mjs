@@ -30,7 +30,7 @@ test('the cloud answers where no device model is chosen, and the badge says so',
   await page.waitForSelector('.badge')
   assert.match(await page.textContent('#log li.model .words'), /Hello there/)
   assert.equal(await page.getAttribute('.badge', 'data-branch'), 'cloud')
-  assert.match(await page.textContent('.badge'), /emulator.*after onDevice: UNAVAILABLE/)
+  assert.match(await page.textContent('.badge'), /emulator.*this device failed \(UNAVAILABLE\); the cloud took over/)
   assert.equal(await page.locator('.attempt').count(), 2)
 })
 
@@ -58,7 +58,6 @@ test('a simulated failure is a sentence, not a spinner', async () => {
 })
 
 test('the preview says what would happen, and personal data is pinned', async () => {
-  await page.selectOption('#recipe', 'privacy')
   await page.fill('#prompt', 'write to ada@example.com')
   await page.waitForFunction(() =>
     /Stays on this device: it contains an e-mail address/.test(document.querySelector('#preview').textContent),

@@ -33,6 +33,26 @@ export const withoutFiles = () => {
   navigator.storage.getDirectory = () => Promise.reject(new DOMException('private', 'SecurityError'))
 }
 
+/** Something of everything that an answer may hold; the emulator echoes it. */
+const markdown = `**Markdown** with *style*, \`code\`, ~~errors~~ and [a link](https://example.com).
+
+## A heading
+
+1. First
+2. Second
+   - inside
+
+> A quotation.
+
+| branch | first token |
+|---|--:|
+| device | 24 ms |
+| cloud | 310 ms |
+
+\`\`\`js
+const { text } = await ai.generate('Hello')
+\`\`\``
+
 /** `path`, `gpu`, `init` (a script of the page's before it loads) and `reach(page, demo)`. */
 export const states = [
   { name: 'empty', gpu: true },
@@ -98,9 +118,44 @@ export const states = [
   {
     name: 'private-pinned',
     async reach(page) {
-      await page.selectOption('#recipe', 'privacy')
       await page.fill('#prompt', 'Write to ada@example.com that I am late.')
       await until(page, '#preview', /Stays on this device/)
+    },
+  },
+  {
+    name: 'airplane',
+    async reach(page) {
+      await loadTiny(page)
+      await page.check('#airplane')
+      await ask(page, 'Why is the sky blue?')
+      await page.waitForSelector('.badge')
+    },
+  },
+  {
+    name: 'markdown',
+    async reach(page) {
+      await ask(page, markdown)
+      await page.waitForSelector('.badge')
+    },
+  },
+  {
+    name: 'history',
+    async reach(page) {
+      for (const text of ['A first conversation', 'A second one']) {
+        if (await page.isVisible('#fresh')) await page.click('#fresh')
+        await ask(page, text)
+        await page.waitForSelector('.badge')
+      }
+      await page.click('#talks summary')
+      await page.waitForFunction(() => document.querySelectorAll('#talk-list li').length === 2)
+    },
+  },
+  {
+    name: 'editing',
+    async reach(page) {
+      await ask(page, 'Not quite what was meant')
+      await page.waitForSelector('.badge')
+      await page.locator('#log li.user').getByText('Edit').click()
     },
   },
   {

@@ -1,0 +1,33 @@
+// What in a message is personal, and where the message therefore stays. The package's detectors decide.
+import { FirstMatch, FallbackStrategy, PrivacyStrategy, defineModel, hybridModel, kCloud, kOnDevice } from 'hybridge'
+
+const kinds = {
+  email: 'an e-mail address',
+  phone: 'a phone number',
+  'credit-card': 'a card number',
+  iban: 'an IBAN',
+  ssn: 'a social security number',
+  'ip-address': 'an IP address',
+  'api-key': 'an API key',
+  'date-of-birth': 'a date of birth',
+  'national-id': 'a national identity number',
+}
+
+const branch = (name) => defineModel({ name, generate: () => '' })
+
+/** Never answers: it is only asked where a message would go. */
+const probe = hybridModel({
+  branches: { [kOnDevice]: branch('device'), [kCloud]: branch('cloud') },
+  strategy: new FirstMatch([new PrivacyStrategy({ keep: kOnDevice }), new FallbackStrategy([kOnDevice, kCloud])]),
+})
+
+/** The kinds of personal data in a text, as the detectors name them. */
+export async function personalIn(text) {
+  const { allow, reason = '' } = await probe.explain(text)
+  const [, found] = /^personal data: (.*)$/.exec(reason) ?? []
+  return allow === undefined || found === undefined ? [] : found.split(', ')
+}
+
+/** Kinds as a person reads them: "an e-mail address and an IBAN". */
+export const inWords = (found) =>
+  new Intl.ListFormat('en', { type: 'conjunction' }).format(found.map((kind) => kinds[kind] ?? kind))
