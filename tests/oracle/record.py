@@ -181,4 +181,5 @@ def main(models, goldens, *only):
         print(path.stem, golden.get("llama"), golden.get("mistakes"))
 
 
-main(*sys.argv[1:])
+if __name__ == "__main__":
+    main(*sys.argv[1:])

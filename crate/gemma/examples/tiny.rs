@@ -2,10 +2,13 @@
 
 use std::path::PathBuf;
 
-use hybridge_gemma::testing::{FUNCTION_GEMMA, tiny_models};
+use hybridge_gemma::testing::{FUNCTION_GEMMA, TinyTower, tiny_models};
 
 /// Models that are also judged on a prompt so long that every ring of keys and values has wrapped.
 const LONG: [&str; 4] = ["irregular", "period_2", "gemma4", "gemma3n"];
+
+/// What towers are judged on: one wide, one small and high.
+const PICTURES: [(usize, usize); 2] = [(160, 90), (20, 33)];
 
 /// The model that is also written in three parts.
 const SPLIT: &str = "q8_0";
@@ -28,6 +31,14 @@ fn main() -> std::io::Result<()> {
         if LONG.contains(&tiny.name) {
             write_prompt("long", 160)?;
         }
+    }
+    for tower in TinyTower::all() {
+        std::fs::write(folder.join(format!("{}.gguf", tower.name)), tower.bytes())?;
+    }
+    for (width, height) in PICTURES {
+        let mut picture = format!("P6 {width} {height} 255\n").into_bytes();
+        picture.extend(TinyTower::pixels(width, height));
+        std::fs::write(folder.join(format!("{width}x{height}.ppm")), picture)?;
     }
     Ok(())
 }

@@ -28,6 +28,7 @@ pub mod template;
 pub mod testing;
 pub mod tokenizer;
 pub mod tools;
+pub mod vision;
 
 pub use network::{config, weights};
 

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use hybridge_core::{Error, Result};
 use hybridge_gemma::embed::Task;
 use hybridge_gemma::sample::Sampler;
+use hybridge_gemma::vision::Budget;
 
 pub(crate) const HELP: &str = "\
 gemma MODEL.gguf [WORK] [OPTIONS]
@@ -19,6 +20,7 @@ WORK
   --embed TEXT           a vector; --task NAME puts that task's prefix before the text,
                          --dimensions N keeps the first N values
   --info                 what the file holds
+  --image-embeddings     the rows that pictures become
 
 OPTIONS
   --backend NAME         gpu (default), cpu, burn or scalar; --exact keeps activations of cpu in f32
@@ -27,6 +29,9 @@ OPTIONS
   --top-k K --top-p P --min-p P --seed S
   --stop TEXT            ends the answer; can be given several times
   --top-logits K         the K largest logits of the last prompt position
+  --mmproj FILE.gguf     the vision tower of the model
+  --image FILE.png       a picture; can be given several times
+  --image-tokens N       at most N tokens a picture: 70, 140, 280 (default), 560 or 1120
   --json                 one object instead of text
 ";
 
@@ -48,13 +53,23 @@ pub(crate) struct Args {
     pub(crate) model: PathBuf,
     pub(crate) backend: Backend,
     pub(crate) json: bool,
+    pub(crate) pictures: Pictures,
     pub(crate) work: Work,
+}
+
+/// Pictures, and what makes rows of them.
+#[derive(Debug)]
+pub(crate) struct Pictures {
+    pub(crate) mmproj: Option<PathBuf>,
+    pub(crate) files: Vec<PathBuf>,
+    pub(crate) budget: Budget,
 }
 
 /// What to do.
 #[derive(Debug)]
 pub(crate) enum Work {
     Info,
+    ImageEmbeddings,
     Tokenize { text: String, special: bool },
     Embed { text: String, task: Option<Task>, dimensions: Option<usize> },
     Generate(Generate),
@@ -90,6 +105,7 @@ impl Args {
         let mut work = None;
         let mut prompt = None;
         let (mut tokens, mut top_logits, mut stop) = (128, 0, Vec::new());
+        let (mut mmproj, mut files, mut budget) = (None, Vec::new(), Budget::USUAL);
         let mut sampler = Sampler { top_k: 64, top_p: 0.95, ..Sampler::GREEDY };
         while let Some(word) = words.next() {
             let mut value = || words.next().ok_or_else(|| wrong(&format!("{word} needs a value")));
@@ -98,6 +114,10 @@ impl Args {
                 "--json" => json = true,
                 "--exact" => is_exact = true,
                 "--special" => special = true,
+                "--image-embeddings" => work = Some(Work::ImageEmbeddings),
+                "--mmproj" => mmproj = Some(PathBuf::from(value()?)),
+                "--image" => files.push(PathBuf::from(value()?)),
+                "--image-tokens" => budget = Budget::new(number(&word, &value()?)?)?,
                 "--info" => work = Some(Work::Info),
                 "--backend" => backend = self::backend(&value()?)?,
                 "--prompt" => prompt = Some(Prompt::Text(value()?)),
@@ -136,7 +156,8 @@ impl Args {
             }
             (None, None) => return Ok(None),
         };
-        Ok(Some(Self { model, backend, json, work }))
+        let pictures = Pictures { mmproj, files, budget };
+        Ok(Some(Self { model, backend, json, pictures, work }))
     }
 }
 

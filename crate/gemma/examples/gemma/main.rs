@@ -7,6 +7,7 @@
 mod args;
 mod backend;
 mod info;
+mod pictures;
 mod progress;
 mod write;
 
@@ -63,6 +64,17 @@ async fn run(args: &Args) -> Result<()> {
                 json!({ "vector": vector, "adapter": encoder.adapter() }).to_string()
             } else {
                 format!("{vector:?}")
+            })
+        }
+        Work::ImageEmbeddings => {
+            let rows = pictures::rows(args, &model, &bar).await?;
+            bar.finish();
+            let rows: Vec<&[f32]> =
+                rows.iter().flat_map(|rows| rows.values.chunks_exact(rows.width.max(1))).collect();
+            say(&if args.json {
+                json!({ "image_embeddings": rows }).to_string()
+            } else {
+                rows.iter().map(|row| format!("{row:?}\n")).collect()
             })
         }
         Work::Generate(generate) => write::answer(args, generate, &model, &bar).await,

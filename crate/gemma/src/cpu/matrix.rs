@@ -9,6 +9,7 @@ use super::inputs::{Inputs, Precision};
 use super::lanes::{Kernel, Lanes, run};
 use super::pack::{Lift, ROWS, block_size, pack, packed_bytes};
 use super::product::{Many, One, Product, View};
+use crate::gguf::Gguf;
 use crate::quant::Encoding;
 use crate::weights::{Model, Tensor};
 
@@ -51,10 +52,15 @@ macro_rules! with_format {
 }
 
 impl Matrix {
-    /// Reads a tensor in pieces, each packed into place before the next is read.
+    /// Reads a tensor of a model.
     pub(super) async fn load(model: &Model, tensor: &Tensor) -> Result<Self> {
+        Self::read(model.gguf(), tensor).await
+    }
+
+    /// Reads a tensor of any file in pieces, each packed into place before the next is read.
+    pub(super) async fn read(gguf: &Gguf, tensor: &Tensor) -> Result<Self> {
         for lift in [Lift::Lifted, Lift::Flat] {
-            if let Some(matrix) = Self::load_lifted(model, tensor, lift).await? {
+            if let Some(matrix) = Self::read_lifted(gguf, tensor, lift).await? {
                 return Ok(matrix);
             }
         }
@@ -65,17 +71,30 @@ impl Matrix {
         .with_code("MODEL_DAMAGED"))
     }
 
-    async fn load_lifted(model: &Model, tensor: &Tensor, lift: Lift) -> Result<Option<Self>> {
+    async fn read_lifted(gguf: &Gguf, tensor: &Tensor, lift: Lift) -> Result<Option<Self>> {
         let Tensor { encoding, rows, columns, .. } = *tensor;
         let mut matrix = Self::empty(encoding, rows, columns, lift)?;
         let step = (PIECE / tensor.row_bytes().max(1)).next_multiple_of(ROWS);
         for start in (0..rows).step_by(step) {
-            let bytes = model.rows(tensor, start..rows.min(start + step)).await?;
+            let bytes = tensor.read(gguf, start..rows.min(start + step)).await?;
             let all: Vec<&[u8]> = bytes.chunks_exact(tensor.row_bytes().max(1)).collect();
             for group in all.chunks(ROWS) {
                 if pack(encoding, columns, group, lift, &mut matrix.chunks).is_none() {
                     return Ok(None);
                 }
+            }
+        }
+        Ok(Some(matrix))
+    }
+
+    /// Takes numbers as they are; absent where one is not finite. \[rows, columns\]
+    pub(super) fn dense(values: &[f32], rows: usize, columns: usize) -> Result<Option<Self>> {
+        let mut matrix = Self::empty(Encoding::F32, rows, columns, Lift::Lifted)?;
+        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        let all: Vec<&[u8]> = bytes.chunks_exact((4 * columns).max(1)).collect();
+        for group in all.chunks(ROWS) {
+            if pack(Encoding::F32, columns, group, Lift::Lifted, &mut matrix.chunks).is_none() {
+                return Ok(None);
             }
         }
         Ok(Some(matrix))

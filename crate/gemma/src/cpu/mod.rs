@@ -24,10 +24,12 @@ mod pause;
 mod product;
 mod synthetic;
 mod vector;
+mod vision;
 
 pub use embedder::CpuEmbedder;
 pub use inputs::Precision;
 pub use memory::memory_of;
 pub use pass::Cpu;
-pub use pause::Pause;
+pub use pause::{Pause, brief};
 pub use synthetic::shape_270m;
+pub use vision::load_tower;

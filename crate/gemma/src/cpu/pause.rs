@@ -11,6 +11,7 @@ use crate::engine::yield_once;
 pub type Pause = Rc<dyn Fn() -> LocalBoxFuture<'static, ()>>;
 
 /// Yields to the executor once.
-pub(super) fn brief() -> Pause {
+#[must_use]
+pub fn brief() -> Pause {
     Rc::new(|| Box::pin(yield_once()))
 }

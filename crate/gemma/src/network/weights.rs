@@ -48,6 +48,58 @@ impl Tensor {
     pub fn bytes(&self) -> u64 {
         self.row_bytes() as u64 * self.rows as u64
     }
+
+    /// Finds a tensor by name and holds its shape against the one that is expected.
+    pub(crate) fn find(
+        gguf: &Gguf,
+        name: &str,
+        shape: &[usize],
+        rows: usize,
+        columns: usize,
+    ) -> Result<Self> {
+        let (file, info) = gguf.tensor(name).ok_or_else(|| missing_tensor(name))?;
+        let encoding = info.encoding.map_err(|id| {
+            Error::new(
+                Status::Unimplemented,
+                format!("{name} is stored as ggml type {id}, which is not supported"),
+            )
+            .with_code("MODEL_TENSOR_TYPE")
+        })?;
+        let expected: Vec<u64> = shape.iter().map(|size| *size as u64).collect();
+        if info.shape != expected {
+            return Err(Error::invalid(format!(
+                "{name} has the shape {:?}, the metadata asks for {expected:?}",
+                info.shape
+            ))
+            .with_code("MODEL_TENSOR_SHAPE"));
+        }
+        let offset = info.offset;
+        Ok(Self { name: name.to_owned(), encoding, rows, columns, file, offset })
+    }
+
+    /// The bytes of some rows, as the file holds them.
+    pub(crate) async fn read(&self, gguf: &Gguf, rows: Range<usize>) -> Result<Vec<u8>> {
+        if rows.start > rows.end || rows.end > self.rows {
+            return Err(Error::internal(format!(
+                "rows {rows:?} of {}, which has {}",
+                self.name, self.rows
+            )));
+        }
+        // In 64 bits: an embedding of more than four gigabytes is fine where pieces are small.
+        let offset = self.offset + rows.start as u64 * self.row_bytes() as u64;
+        gguf.read(self.file, offset, rows.len() * self.row_bytes()).await
+    }
+
+    /// All values of a small tensor, a norm for example.
+    pub(crate) async fn values(&self, gguf: &Gguf) -> Result<Vec<f32>> {
+        let bytes = self.read(gguf, 0..self.rows).await?;
+        let mut values = vec![0.0; self.rows * self.columns];
+        self.encoding.decode(&bytes, &mut values);
+        if values.iter().any(|value| !value.is_finite()) {
+            return Err(damaged(&self.name));
+        }
+        Ok(values)
+    }
 }
 
 /// The weights of one layer.
@@ -314,26 +366,12 @@ impl Model {
 
     /// The bytes of some rows, as the file holds them.
     pub async fn rows(&self, tensor: &Tensor, rows: Range<usize>) -> Result<Vec<u8>> {
-        if rows.start > rows.end || rows.end > tensor.rows {
-            return Err(Error::internal(format!(
-                "rows {rows:?} of {}, which has {}",
-                tensor.name, tensor.rows
-            )));
-        }
-        // In 64 bits: an embedding of more than four gigabytes is fine where pieces are small.
-        let offset = tensor.offset + rows.start as u64 * tensor.row_bytes() as u64;
-        self.gguf.read(tensor.file, offset, rows.len() * tensor.row_bytes()).await
+        tensor.read(&self.gguf, rows).await
     }
 
     /// All values of a small tensor, a norm for example.
     pub async fn values(&self, tensor: &Tensor) -> Result<Vec<f32>> {
-        let bytes = self.rows(tensor, 0..tensor.rows).await?;
-        let mut values = vec![0.0; tensor.rows * tensor.columns];
-        tensor.encoding.decode(&bytes, &mut values);
-        if values.iter().any(|value| !value.is_finite()) {
-            return Err(damaged(&tensor.name));
-        }
-        Ok(values)
+        tensor.values(&self.gguf).await
     }
 }
 
@@ -520,24 +558,7 @@ impl Finder<'_> {
     }
 
     fn find(&self, name: &str, shape: &[usize], rows: usize, columns: usize) -> Result<Tensor> {
-        let (file, info) = self.gguf.tensor(name).ok_or_else(|| missing_tensor(name))?;
-        let encoding = info.encoding.map_err(|id| {
-            Error::new(
-                Status::Unimplemented,
-                format!("{name} is stored as ggml type {id}, which is not supported"),
-            )
-            .with_code("MODEL_TENSOR_TYPE")
-        })?;
-        let expected: Vec<u64> = shape.iter().map(|size| *size as u64).collect();
-        if info.shape != expected {
-            return Err(Error::invalid(format!(
-                "{name} has the shape {:?}, the metadata asks for {expected:?}",
-                info.shape
-            ))
-            .with_code("MODEL_TENSOR_SHAPE"));
-        }
-        let offset = info.offset;
-        Ok(Tensor { name: name.to_owned(), encoding, rows, columns, file, offset })
+        Tensor::find(self.gguf, name, shape, rows, columns)
     }
 }
 

@@ -3,6 +3,7 @@
 use hybridge_core::Result;
 
 use super::vector::{dot, rounded};
+use crate::gguf::Gguf;
 use crate::quant::{Encoding, Rounding};
 use crate::weights::{Model, Tensor, pieces};
 
@@ -22,12 +23,23 @@ pub(super) struct Matrix {
 
 impl Matrix {
     pub(super) async fn load(model: &Model, tensor: &Tensor) -> Result<Self> {
+        Self::read(model.gguf(), tensor).await
+    }
+
+    /// Reads a tensor of any file.
+    pub(super) async fn read(gguf: &Gguf, tensor: &Tensor) -> Result<Self> {
         let mut bytes = Vec::new();
         for rows in pieces(tensor, PIECE) {
-            bytes.extend(model.rows(tensor, rows).await?);
+            bytes.extend(tensor.read(gguf, rows).await?);
         }
         let Tensor { encoding, columns, rows, .. } = *tensor;
         Ok(Self { encoding, columns, rows, bytes, rounding: None })
+    }
+
+    /// Takes numbers as they are. \[rows, columns\]
+    pub(super) fn dense(values: &[f32], rows: usize, columns: usize) -> Self {
+        let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        Self { encoding: Encoding::F32, columns, rows, bytes, rounding: None }
     }
 
     /// One row, decoded; zeros where there is none.
@@ -37,6 +49,11 @@ impl Matrix {
             self.encoding.decode(bytes, &mut values);
         }
         values
+    }
+
+    /// How many values a row has.
+    pub(super) fn columns(&self) -> usize {
+        self.columns
     }
 
     /// How many rows.

@@ -18,6 +18,8 @@ mod matrix;
 mod network;
 mod pass;
 pub(crate) mod vector;
+mod vision;
 
 pub use embedder::ScalarEmbedder;
 pub use pass::Scalar;
+pub use vision::load_tower;

@@ -10,6 +10,7 @@ mod random;
 mod schemas;
 mod synthetic;
 mod tiny;
+mod tower;
 mod vocabulary;
 mod writer;
 
@@ -21,5 +22,6 @@ pub use random::Random;
 pub use schemas::random_schema;
 pub use synthetic::{Synthetic, SyntheticShape};
 pub use tiny::{FUNCTION_GEMMA, find, tiny_models};
+pub use tower::TinyTower;
 pub use vocabulary::Vocabulary;
 pub use writer::{Entry, Writer};

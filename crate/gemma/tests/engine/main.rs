@@ -12,3 +12,4 @@ mod oracle;
 mod template;
 mod tokenizer;
 mod tool_turns;
+mod vision;

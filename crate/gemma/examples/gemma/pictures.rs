@@ -1,0 +1,74 @@
+//! Pictures from files, and the rows they become.
+
+use std::fs::File;
+use std::io::BufReader;
+use std::path::Path;
+
+use hybridge_core::{Error, Result};
+use hybridge_gemma::cpu::brief;
+use hybridge_gemma::vision::{
+    Picture, PictureEncoder, PictureRows, Prepared, VisionModel, check_widths,
+};
+use hybridge_gemma::{Model, cpu, scalar};
+use png::{ColorType, Decoder, Transformations};
+
+use crate::args::{Args, Backend, Pictures};
+use crate::progress::Bar;
+
+/// The rows of each picture that the command line names.
+pub(crate) async fn rows(args: &Args, model: &Model, bar: &Bar) -> Result<Vec<PictureRows>> {
+    let Pictures { mmproj, files, budget } = &args.pictures;
+    if files.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mmproj = mmproj
+        .as_deref()
+        .ok_or_else(|| Error::invalid("pictures need --mmproj FILE.gguf".to_owned()))?;
+    let vision = VisionModel::open(crate::sources(mmproj, bar)?).await?;
+    check_widths(&vision.config, &model.config)?;
+    let encoder = encoder(args.backend, &vision).await?;
+    let mut all = Vec::new();
+    for file in files {
+        let picture = Prepared::new(&read(file)?, encoder.config(), *budget)?;
+        all.push(encoder.encode(&picture, &mut |_| {}).await?);
+    }
+    Ok(all)
+}
+
+async fn encoder(backend: Backend, vision: &VisionModel) -> Result<Box<dyn PictureEncoder>> {
+    match backend {
+        Backend::Scalar => scalar::load_tower(vision, brief()).await,
+        // The tower runs on the CPU, whatever runs the text network.
+        Backend::Cpu { .. } | Backend::Burn | Backend::Gpu => {
+            cpu::load_tower(vision, brief()).await
+        }
+    }
+}
+
+/// Decodes a PNG file to eight bits a channel.
+fn read(path: &Path) -> Result<Picture> {
+    let wrong = |error: &dyn std::fmt::Display| {
+        Error::invalid(format!("{} cannot be read as PNG: {error}", path.display()))
+            .with_code("PICTURE_INVALID")
+    };
+    let file = File::open(path).map_err(|error| wrong(&error))?;
+    let mut decoder = Decoder::new(BufReader::new(file));
+    decoder.set_transformations(Transformations::normalize_to_color8());
+    let mut reader = decoder.read_info().map_err(|error| wrong(&error))?;
+    let size = reader.output_buffer_size().ok_or_else(|| wrong(&"it is too large"))?;
+    let mut bytes = vec![0; size];
+    let info = reader.next_frame(&mut bytes).map_err(|error| wrong(&error))?;
+    bytes.truncate(info.buffer_size());
+    let (width, height) = (info.width as usize, info.height as usize);
+    match info.color_type {
+        ColorType::Rgb => Picture::new(width, height, bytes),
+        ColorType::Rgba => Picture::from_rgba(width, height, &bytes),
+        ColorType::Grayscale => Picture::new(width, height, grey(bytes.iter())),
+        ColorType::GrayscaleAlpha => Picture::new(width, height, grey(bytes.iter().step_by(2))),
+        ColorType::Indexed => Err(wrong(&"its palette was not expanded")),
+    }
+}
+
+fn grey<'a>(values: impl Iterator<Item = &'a u8>) -> Vec<u8> {
+    values.flat_map(|value| [*value; 3]).collect()
+}

@@ -1,0 +1,66 @@
+//! A vision tower, slow and obvious: the judge of the others.
+
+use hybridge_core::Result;
+
+use super::matrix::Matrix;
+use super::vector::{dot, rounded};
+use crate::cpu::Pause;
+use crate::gguf::Gguf;
+use crate::vision::tower::{Arithmetic, Heads, Tower};
+use crate::vision::{PictureEncoder, VisionModel};
+use crate::weights::Tensor;
+
+/// Loads a tower with sums in f64.
+///
+/// # Errors
+/// Whatever reading the file reports.
+pub async fn load_tower(model: &VisionModel, pause: Pause) -> Result<Box<dyn PictureEncoder>> {
+    Ok(Box::new(Tower::<Plain>::load(model, pause).await?))
+}
+
+#[derive(Debug)]
+struct Plain;
+
+impl Arithmetic for Plain {
+    type Matrix = Matrix;
+
+    async fn read(gguf: &Gguf, tensor: &Tensor) -> Result<Matrix> {
+        Matrix::read(gguf, tensor).await
+    }
+
+    fn dense(values: &[f32], rows: usize, columns: usize) -> Result<Matrix> {
+        Ok(Matrix::dense(values, rows, columns))
+    }
+
+    fn times(matrix: &Matrix, x: &[f32], out: &mut [f32]) {
+        let inputs: Vec<Vec<f32>> = x.chunks_exact(matrix.columns()).map(<[f32]>::to_vec).collect();
+        let outputs = matrix.times(&inputs);
+        for (out, values) in out.chunks_exact_mut(matrix.rows()).zip(outputs) {
+            out.copy_from_slice(&values);
+        }
+    }
+
+    fn attend(queries: &[f32], keys: &[f32], values: &[f32], heads: Heads, out: &mut [f32]) {
+        let width = heads.count * heads.dim;
+        for (query, out) in queries.chunks_exact(width).zip(out.chunks_exact_mut(width)) {
+            let each = query.chunks_exact(heads.dim).zip(out.chunks_exact_mut(heads.dim));
+            for (head, (query, out)) in each.enumerate() {
+                let of_head = |vector: &'_ [f32]| -> Vec<f32> {
+                    vector.iter().skip(head * heads.dim).take(heads.dim).copied().collect()
+                };
+                let scores: Vec<f64> =
+                    keys.chunks_exact(width).map(|key| dot(query, &of_head(key))).collect();
+                let most = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+                let weights: Vec<f64> = scores.iter().map(|score| (score - most).exp()).collect();
+                let total: f64 = weights.iter().sum();
+                let mut sums = vec![0.0_f64; heads.dim];
+                for (value, weight) in values.chunks_exact(width).zip(&weights) {
+                    for (sum, value) in sums.iter_mut().zip(of_head(value)) {
+                        *sum += weight * f64::from(value);
+                    }
+                }
+                out.iter_mut().zip(sums).for_each(|(out, sum)| *out = rounded(sum / total));
+            }
+        }
+    }
+}

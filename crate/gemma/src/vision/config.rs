@@ -1,0 +1,233 @@
+//! How an `mmproj` file describes its tower.
+
+use hybridge_core::{Error, Result, Status};
+
+use crate::gguf::{Gguf, List, Value};
+
+/// Far above any tower; below, products of sizes fit into 64 bits.
+const LARGEST_SIZE: usize = 1 << 20;
+const MOST_LAYERS: usize = 1000;
+/// The side of a square of patches that Gemma 4 pools where the file does not say.
+const POOL_OF_4: usize = 3;
+const POOL_OF_3: usize = 4;
+const EPSILON: f64 = 1e-6;
+
+/// Which kind of tower and projection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Projector {
+    /// `SigLIP` over a square picture, 256 tokens (Gemma 3).
+    Gemma3,
+    /// A tower with two-dimensional positions over pictures of any shape (Gemma 4).
+    Gemma4,
+    /// No tower: one patch is one token (Gemma 4 12B).
+    Gemma4Unified,
+}
+
+impl Projector {
+    const ALL: [Self; 3] = [Self::Gemma3, Self::Gemma4, Self::Gemma4Unified];
+
+    /// Its name in the file.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Gemma3 => "gemma3",
+            Self::Gemma4 => "gemma4v",
+            Self::Gemma4Unified => "gemma4uv",
+        }
+    }
+
+    fn parse(name: &str) -> Result<Self> {
+        Self::ALL.into_iter().find(|projector| projector.name() == name).ok_or_else(|| {
+            let known = Self::ALL.map(Self::name).join(", ");
+            let message = format!("the projector {name} is not supported, only {known}");
+            Error::new(Status::Unimplemented, message).with_code("MMPROJ_UNSUPPORTED")
+        })
+    }
+}
+
+/// The sizes of a tower.
+#[derive(Clone, Debug, PartialEq)]
+pub struct VisionConfig {
+    /// Which kind.
+    pub projector: Projector,
+    /// Values of a patch inside the tower.
+    pub width: usize,
+    /// Inner width of the feed-forward blocks.
+    pub hidden: usize,
+    /// How many layers.
+    pub layers: usize,
+    /// Attention heads.
+    pub heads: usize,
+    /// Pixels along the side of a patch.
+    pub patch: usize,
+    /// Patches along the side of the square that becomes one token.
+    pub pool: usize,
+    /// Values of a row: the text network's width.
+    pub outputs: usize,
+    /// Pixels along the side of a picture whose shape is fixed.
+    pub side: Option<usize>,
+    /// Added to variances.
+    pub epsilon: f32,
+    /// What is subtracted from each channel, between 0 and 1.
+    pub mean: [f32; 3],
+    /// What each channel is divided by after that.
+    pub deviation: [f32; 3],
+}
+
+impl VisionConfig {
+    pub(super) fn read(gguf: &Gguf) -> Result<Self> {
+        let keys = Keys { gguf };
+        keys.check_kind()?;
+        let projector = Projector::parse(keys.projector()?)?;
+        let is_gemma3 = projector == Projector::Gemma3;
+        let pool = match (projector, keys.size("projector.scale_factor")?) {
+            (Projector::Gemma3, pool) => pool.unwrap_or(POOL_OF_3),
+            (_, pool) => pool.unwrap_or(POOL_OF_4),
+        };
+        let patch = keys.required("patch_size")?;
+        let width = keys.required("embedding_length")?;
+        let has_tower = projector != Projector::Gemma4Unified;
+        let (layers, heads, hidden) = if has_tower {
+            let layers = keys.required("block_count")?;
+            if layers > MOST_LAYERS {
+                return Err(keys.wrong("block_count", "is not a number of layers"));
+            }
+            (layers, keys.required("attention.head_count")?, keys.required("feed_forward_length")?)
+        } else {
+            (0, 1, 0)
+        };
+        // Without a tower a patch is as large as what the others pool.
+        let (patch, pool) = if has_tower { (patch, pool) } else { (patch * pool, 1) };
+        let side = is_gemma3.then(|| keys.required("image_size")).transpose()?;
+        if side.is_some_and(|side| side % (patch * pool) != 0) {
+            return Err(keys.wrong("image_size", "is not a multiple of the pooled patches"));
+        }
+        if width % heads != 0 || (projector == Projector::Gemma4 && width / heads % 4 != 0) {
+            return Err(keys.wrong("attention.head_count", "does not divide the width evenly"));
+        }
+        let mean = if is_gemma3 { 0.5 } else { 0.0 };
+        let deviation = if is_gemma3 { 0.5 } else { 1.0 };
+        let deviation = keys.channels("image_std", deviation)?;
+        if deviation.iter().any(|deviation| *deviation <= 0.0) {
+            return Err(keys.wrong("image_std", "is not above 0"));
+        }
+        Ok(Self {
+            projector,
+            width,
+            hidden,
+            layers,
+            heads,
+            patch,
+            pool,
+            outputs: keys.required("projection_dim")?,
+            side,
+            epsilon: keys.epsilon()?,
+            mean: keys.channels("image_mean", mean)?,
+            deviation,
+        })
+    }
+
+    /// Values of a head.
+    #[must_use]
+    pub fn head_dim(&self) -> usize {
+        self.width / self.heads
+    }
+
+    /// Pixels along the side of the square that becomes one token.
+    #[must_use]
+    pub fn unit(&self) -> usize {
+        self.patch * self.pool
+    }
+
+    /// Values of a patch of pixels.
+    #[must_use]
+    pub fn pixels(&self) -> usize {
+        3 * self.patch * self.patch
+    }
+}
+
+/// The metadata under `clip.vision.`.
+struct Keys<'a> {
+    gguf: &'a Gguf,
+}
+
+impl Keys<'_> {
+    fn check_kind(&self) -> Result<()> {
+        let architecture = self.gguf.value("general.architecture").and_then(Value::as_text);
+        let has_vision =
+            self.gguf.value("clip.has_vision_encoder").and_then(Value::as_bool).unwrap_or(false);
+        if architecture == Some("clip") && has_vision {
+            return Ok(());
+        }
+        let message = if architecture == Some("clip") {
+            "the mmproj file holds no vision tower"
+        } else {
+            "this file is no mmproj file: general.architecture must be clip"
+        };
+        Err(Error::invalid(message.to_owned()).with_code("MMPROJ_INVALID"))
+    }
+
+    /// Files that hold a sound tower too have a key for each.
+    fn projector(&self) -> Result<&str> {
+        ["clip.vision.projector_type", "clip.projector_type"]
+            .iter()
+            .find_map(|key| self.gguf.value(key).and_then(Value::as_text))
+            .ok_or_else(|| missing("clip.projector_type"))
+    }
+
+    fn value(&self, key: &str) -> Option<&Value> {
+        self.gguf.value(&format!("clip.vision.{key}"))
+    }
+
+    fn size(&self, key: &str) -> Result<Option<usize>> {
+        self.value(key)
+            .map(|value| {
+                value
+                    .as_usize()
+                    .filter(|size| (1..=LARGEST_SIZE).contains(size))
+                    .ok_or_else(|| self.wrong(key, "is not a size"))
+            })
+            .transpose()
+    }
+
+    fn required(&self, key: &str) -> Result<usize> {
+        self.size(key)?.ok_or_else(|| missing(&format!("clip.vision.{key}")))
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "a small number in f32 all through")]
+    fn epsilon(&self) -> Result<f32> {
+        const KEY: &str = "attention.layer_norm_epsilon";
+        match self.value(KEY) {
+            None => Ok(EPSILON as f32),
+            Some(value) => value
+                .as_f64()
+                .filter(|epsilon| epsilon.is_finite() && *epsilon > 0.0)
+                .map(|epsilon| epsilon as f32)
+                .ok_or_else(|| self.wrong(KEY, "is not above 0")),
+        }
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "pixels are f32")]
+    fn channels(&self, key: &str, default: f32) -> Result<[f32; 3]> {
+        match self.value(key) {
+            None => Ok([default; 3]),
+            Some(Value::List(List::Floats(values)))
+                if values.len() == 3 && values.iter().all(|value| value.is_finite()) =>
+            {
+                let mut channels = [0.0; 3];
+                channels.iter_mut().zip(values).for_each(|(to, from)| *to = *from as f32);
+                Ok(channels)
+            }
+            Some(_) => Err(self.wrong(key, "is not three numbers")),
+        }
+    }
+
+    fn wrong(&self, key: &str, what: &str) -> Error {
+        Error::invalid(format!("the metadata key clip.vision.{key} {what}"))
+            .with_code("MODEL_KEY_INVALID")
+    }
+}
+
+fn missing(key: &str) -> Error {
+    Error::invalid(format!("the metadata key {key} is missing")).with_code("MODEL_KEY_MISSING")
+}

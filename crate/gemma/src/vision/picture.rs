@@ -1,0 +1,223 @@
+//! Pictures as they come, and as a tower takes them.
+
+use hybridge_core::{Error, Result};
+
+use super::config::{Projector, VisionConfig};
+use super::resize::{Filter, resize};
+
+/// More pixels than any camera makes: 400 megabytes.
+const MOST_PIXELS: usize = 1 << 27;
+
+/// Decoded pixels: RGB, eight bits a channel, no transparency, upright.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Picture {
+    width: usize,
+    height: usize,
+    /// \[height, width, 3\]
+    pixels: Vec<u8>,
+}
+
+impl std::fmt::Debug for Picture {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Picture({} × {})", self.width, self.height)
+    }
+}
+
+impl Picture {
+    /// Takes pixels row by row.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` with code `PICTURE_INVALID` where a side is 0, there are too many
+    /// pixels, or the bytes do not fit the sides.
+    pub fn new(width: usize, height: usize, pixels: Vec<u8>) -> Result<Self> {
+        let count = width.checked_mul(height).filter(|count| (1..=MOST_PIXELS).contains(count));
+        let Some(count) = count else {
+            return Err(invalid(format!(
+                "a picture of {width} × {height} pixels cannot be used: the most is {MOST_PIXELS} pixels"
+            )));
+        };
+        if pixels.len() != 3 * count {
+            return Err(invalid(format!(
+                "a picture of {width} × {height} pixels has {} bytes, not {}",
+                3 * count,
+                pixels.len()
+            )));
+        }
+        Ok(Self { width, height, pixels })
+    }
+
+    /// Takes pixels of four channels and drops the transparency.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn from_rgba(width: usize, height: usize, pixels: &[u8]) -> Result<Self> {
+        let rgb = pixels.chunks_exact(4).flat_map(|pixel| pixel.iter().take(3).copied()).collect();
+        Self::new(width, height, rgb)
+    }
+
+    /// Width and height in pixels.
+    #[must_use]
+    pub fn size(&self) -> (usize, usize) {
+        (self.width, self.height)
+    }
+}
+
+/// How many tokens a picture of any shape may become.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budget(usize);
+
+impl Budget {
+    /// What Gemma 4 was trained with most.
+    pub const USUAL: Self = Self(280);
+    const KNOWN: [usize; 5] = [70, 140, 280, 560, 1120];
+
+    /// One of the sizes that Gemma 4 was trained with.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` for any other number.
+    pub fn new(tokens: usize) -> Result<Self> {
+        if Self::KNOWN.contains(&tokens) {
+            return Ok(Self(tokens));
+        }
+        Err(invalid(format!("a picture's tokens must be 70, 140, 280, 560 or 1120, not {tokens}")))
+    }
+}
+
+/// A picture in the size that a tower takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prepared {
+    picture: Picture,
+}
+
+impl Prepared {
+    /// Resizes a picture as the tower was trained: stretched to a square for Gemma 3, to about
+    /// its own shape within the budget for Gemma 4.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` with code `PICTURE_INVALID` where the shape is too extreme.
+    pub fn new(picture: &Picture, config: &VisionConfig, budget: Budget) -> Result<Self> {
+        let (width, height) = match config.side {
+            Some(side) => (side, side),
+            None => fitted(picture.size(), config.unit(), budget)?,
+        };
+        let filter = match config.projector {
+            Projector::Gemma3 => Filter::Bilinear,
+            Projector::Gemma4 | Projector::Gemma4Unified => Filter::Bicubic,
+        };
+        let pixels = resize(&picture.pixels, picture.size(), (width, height), filter);
+        Ok(Self { picture: Picture::new(width, height, pixels)? })
+    }
+
+    /// Width and height in pixels.
+    #[must_use]
+    pub fn size(&self) -> (usize, usize) {
+        self.picture.size()
+    }
+
+    /// The bytes by which two pictures are known to be the same to a tower.
+    #[must_use]
+    pub fn pixels(&self) -> &[u8] {
+        &self.picture.pixels
+    }
+
+    /// How many tokens it becomes.
+    #[must_use]
+    pub fn tokens(&self, config: &VisionConfig) -> usize {
+        let unit = config.unit();
+        (self.picture.width / unit) * (self.picture.height / unit)
+    }
+
+    /// Patches in a row and in a column.
+    pub(super) fn grid(&self, config: &VisionConfig) -> (usize, usize) {
+        (self.picture.width / config.patch, self.picture.height / config.patch)
+    }
+
+    /// The pixels of one patch, channel by channel, as the tower reads them.
+    /// \[3, patch, patch\]
+    pub(super) fn patch(&self, index: usize, config: &VisionConfig, to: &mut Vec<f32>) {
+        let (columns, side) = (self.grid(config).0.max(1), config.patch);
+        let (left, top) = (index % columns * side, index / columns * side);
+        let is_signed = config.projector == Projector::Gemma4;
+        for (channel, (mean, deviation)) in config.mean.iter().zip(&config.deviation).enumerate() {
+            for y in top..top + side {
+                let start = 3 * (y * self.picture.width + left) + channel;
+                let row = self.picture.pixels.get(start..).unwrap_or_default();
+                to.extend(row.iter().step_by(3).take(side).map(|value| {
+                    let value = (f32::from(*value) / 255.0 - mean) / deviation;
+                    if is_signed { 2.0 * value - 1.0 } else { value }
+                }));
+            }
+        }
+    }
+}
+
+/// The largest size of about the same shape whose sides are whole units within the budget; small
+/// pictures are enlarged.
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "sides are below 2^27 and not negative"
+)]
+fn fitted(
+    (width, height): (usize, usize),
+    unit: usize,
+    Budget(budget): Budget,
+) -> Result<(usize, usize)> {
+    let area = (budget * unit * unit) as f64;
+    let factor = (area / (width as f64 * height as f64)).sqrt();
+    let whole = |side: usize| (factor * side as f64 / unit as f64).floor() as usize * unit;
+    let long = |long: usize, short: usize| (long / short).min(budget) * unit;
+    match (whole(width), whole(height)) {
+        (0, 0) => {
+            Err(invalid(format!("a picture of {width} × {height} pixels has no usable size")))
+        }
+        (0, _) => Ok((unit, long(height, width))),
+        (_, 0) => Ok((long(width, height), unit)),
+        size => Ok(size),
+    }
+}
+
+fn invalid(message: String) -> Error {
+    Error::invalid(message).with_code("PICTURE_INVALID")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Budget, Picture, fitted};
+
+    #[test]
+    fn sizes_are_those_of_the_reference() {
+        // Worked out by hand from the published rule.
+        for (from, budget, to) in [
+            ((768, 768), 280, (768, 768)),
+            ((1, 1), 280, (768, 768)),
+            ((1600, 1200), 280, (912, 672)),
+            ((1200, 1600), 280, (672, 912)),
+            ((10_000, 10), 280, (280 * 48, 48)),
+            ((10, 2_000), 70, (48, 70 * 48)),
+        ] {
+            assert_eq!(fitted(from, 48, Budget(budget)).unwrap(), to, "{from:?}");
+        }
+        for width in (1..4000).step_by(37) {
+            for height in (1..4000).step_by(41) {
+                let (w, h) = fitted((width, height), 48, Budget::USUAL).unwrap();
+                assert!(w > 0 && h > 0 && w % 48 == 0 && h % 48 == 0);
+                assert!(w / 48 * (h / 48) <= 280, "{width} × {height}: {w} × {h}");
+            }
+        }
+    }
+
+    #[test]
+    fn bytes_that_do_not_fit_are_refused() {
+        for (width, height, bytes) in [(0, 1, 0), (1, 1, 4), (2, 2, 11), (usize::MAX, 2, 6)] {
+            let error = Picture::new(width, height, vec![0; bytes]).unwrap_err();
+            assert_eq!(error.code.as_deref(), Some("PICTURE_INVALID"));
+        }
+        assert!(
+            Picture::from_rgba(1, 2, &[1, 2, 3, 0, 4, 5, 6, 9]).unwrap().pixels
+                == [1, 2, 3, 4, 5, 6]
+        );
+        assert!(Budget::new(281).is_err() && Budget::new(1120).is_ok());
+    }
+}
