@@ -55,8 +55,7 @@ export async function runWorker(page, script, plan) {
 }
 
 export async function inBrowser(plan) {
-  if (!existsSync(join(root, 'crate/npm/wasm/worker/hybridge_worker_bg.wasm')))
-    throw new Error('build the package first: pkg-scripts/build')
+  if (!existsSync(join(root, 'crate/npm/dist/worker.js'))) throw new Error('build the package first: pkg-scripts/build')
   const model = recipe(plan)
   execFileSync('wasm-as', [
     '--enable-simd',

@@ -14,7 +14,12 @@ const budgets = [
   ['page: wasm and JavaScript', gzip('dist/index.js') + gzip('wasm/page/hybridge_page_bg.wasm'), 208 * 1024],
 ]
 if (!process.argv.includes('--page'))
-  budgets.push(['worker: wasm', gzip('wasm/worker/hybridge_worker_bg.wasm'), 2 * 1024 * 1024])
+  budgets.push(
+    ['worker: JavaScript', gzip('dist/worker.js'), 32 * 1024],
+    // One of the two is fetched: what a visitor's device can run.
+    ['engine for GPUs: wasm', gzip('wasm/worker/hybridge_worker_bg.wasm'), 2 * 1024 * 1024],
+    ['engine for CPUs: wasm', gzip('wasm/cpu/hybridge_cpu_bg.wasm'), 400 * 1024],
+  )
 for (const face of Object.keys(faces)) budgets.push([`hybridge/${face}`, gzip(`dist/${face}.js`), 8 * 1024])
 
 const isRelease = process.argv.includes('--release')

@@ -1,13 +1,13 @@
 /** Runs in a dedicated worker: loads a generated model with the built engine, and reports where its memory is. */
 
-import init, * as engine from '/hybridge/wasm/worker/hybridge_worker.js'
+import { startEngine } from './engine.mjs'
 import { GeneratedBlob } from './generated-blob.mjs'
 import { seen, watchMemory } from './observed.mjs'
 
 self.onmessage = async ({ data: { folder, device, contextWindow } }) => {
   try {
     watchMemory()
-    const { memory } = await init({ module_or_path: '/hybridge/wasm/worker/hybridge_worker_bg.wasm' })
+    const { engine, memory } = await startEngine(device)
     const { blob } = await GeneratedBlob.fetch(folder)
     const options = { contextWindow, device, precision: 'exact', kind: 'generator' }
     const model = await engine.Model.load([blob], JSON.stringify(options), () => {})

@@ -1,7 +1,7 @@
 /** Runs in a dedicated worker: loads a generated model with the built engine and measures it. */
 
-import init, * as engine from '/hybridge/wasm/worker/hybridge_worker.js'
 import { ceilings, readbackMilliseconds, threadReading } from './ceilings.mjs'
+import { startEngine } from './engine.mjs'
 import { GeneratedBlob } from './generated-blob.mjs'
 import { encodeMilliseconds, median, recorded, replayed, seen, watchMemory } from './observed.mjs'
 
@@ -97,8 +97,8 @@ async function measure(plan) {
   const progress = () => {}
   const report = { where: 'browser', device: plan.device, shape: plan.shape, precision: plan.precision }
   watchMemory()
-  const wasm = await init({ module_or_path: '/hybridge/wasm/worker/hybridge_worker_bg.wasm' })
-  const megabytes = () => round(wasm.memory.buffer.byteLength / 1e6)
+  const { engine, memory } = await startEngine(plan.device)
+  const megabytes = () => round(memory.buffer.byteLength / 1e6)
   const { blob, shape, weights } = await GeneratedBlob.fetch('/model')
   const longest = Math.max(...plan.prompts, ...plan.contexts)
   const options = {

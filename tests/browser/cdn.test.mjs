@@ -31,6 +31,8 @@ const found = async (script, base) => {
   const { page, problems } = await openPage(browser, `${site.origin}/`)
   const result = await page.evaluate(
     async ([script, baseUrl]) => {
+      // A machine without a GPU starts no worker for its self-test.
+      Object.defineProperty(navigator, 'gpu', { value: { requestAdapter: async () => ({}) } })
       const { configure, defineModel, FallbackStrategy, gpuSelfTest, hybridModel } = await import(script)
       if (baseUrl) configure({ baseUrl })
       const ai = hybridModel({

@@ -177,7 +177,7 @@ test('a browser without SIMD gets an error before anything is fetched', async ()
   )
   assert.deepEqual([found.availability.status, found.availability.code], ['unavailable', 'SIMD_UNAVAILABLE'])
   assert.ok(
-    it.site.requests.every((path) => !path.includes('worker')),
+    it.site.requests.every((path) => !/worker|wasm\/cpu/.test(path)),
     it.site.requests.join(' '),
   )
   await page.context().close()

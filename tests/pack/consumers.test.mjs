@@ -48,6 +48,7 @@ function check({ result, problems }) {
   assert.equal(result.webgpu.available, true)
   assert.equal(result.webgpu.software, true)
   assert.ok(result.gpu.maxError < 1e-3, JSON.stringify(result.gpu))
+  assert.equal(result.cpu, true, 'the file for CPUs')
   assert.deepEqual(problems, [])
 }
 
@@ -98,6 +99,7 @@ test('esbuild', () =>
     })
     await cp(join(installed(folder), 'wasm/page/hybridge_page_bg.wasm'), join(dist, 'page.wasm'))
     await cp(join(installed(folder), 'wasm/worker/hybridge_worker_bg.wasm'), join(dist, 'worker.wasm'))
+    await cp(join(installed(folder), 'wasm/cpu/hybridge_cpu_bg.wasm'), join(dist, 'cpu.wasm'))
     await cp(join(folder, 'index.html'), join(dist, 'index.html'))
     check(await visit(withGpu, dist))
   }))
@@ -116,7 +118,12 @@ test('plain modules under a strict policy', () =>
 test('without a GPU the same app reports it and continues', () =>
   withConsumer('plain', async (folder) => {
     await replaceIn(join(folder, 'app.js'), "'hybridge'", "'/node_modules/hybridge/dist/index.js'")
-    const { result } = await visit(withoutGpu, folder, { headers: strictPolicy })
+    const { result, requests } = await visit(withoutGpu, folder, { headers: strictPolicy })
+    assert.deepEqual(
+      requests.filter((path) => /\/wasm\/(worker|cpu)/.test(path)),
+      ['/node_modules/hybridge/wasm/cpu/hybridge_cpu_bg.wasm'],
+    )
+    assert.equal(result.cpu, true)
     assert.equal(result.text, 'one two three')
     assert.equal(result.webgpu.available, false)
     assert.equal(result.gpu.status, 'UNAVAILABLE')
@@ -126,13 +133,14 @@ test('without a GPU the same app reports it and continues', () =>
 test('the engine is fetched only when a device model is used', () =>
   withConsumer('plain', async (folder) => {
     await replaceIn(join(folder, 'app.js'), "'hybridge'", "'/node_modules/hybridge/dist/index.js'")
-    const engine = /worker/
+    const engine = /worker|wasm\/cpu/
     const used = await visit(withGpu, folder)
     assert.ok(
       used.requests.some((path) => engine.test(path)),
       'the self-test fetches it',
     )
     await replaceIn(join(folder, 'app.js'), 'await gpuSelfTest(places)', 'await Promise.reject(new Error())')
+    await replaceIn(join(folder, 'app.js'), 'await measuresCpu()', 'false')
     const unused = await visit(withGpu, folder)
     assert.equal(unused.result.text, 'one two three')
     const fetched = unused.requests.filter((path) => engine.test(path))

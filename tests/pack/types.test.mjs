@@ -117,7 +117,7 @@ for (const [name, options] of Object.entries(projects)) {
 test('the types name no generated code, and the core is one file', () => {
   assert.ok(entries().length >= 2)
   for (const { types, text } of entries()) {
-    assert.ok(!/['"][^'"]*wasm\/(page|worker)\/hybridge_/.test(text), `${types} imports the generated glue`)
+    assert.ok(!/['"][^'"]*wasm\/(page|worker|cpu)\/hybridge_/.test(text), `${types} imports the generated glue`)
     if (types === './dist/index.d.ts') assert.ok(!/from ['"]\./.test(text), 'the core is one file')
   }
 })
@@ -129,7 +129,7 @@ test('publint finds nothing', async () => {
 
 test('@arethetypeswrong/cli finds nothing', () => {
   // What is no script has no types.
-  const assets = ['tiny.gguf', 'page.wasm', 'worker.wasm', 'worker.js']
+  const assets = ['tiny.gguf', 'page.wasm', 'worker.wasm', 'cpu.wasm', 'worker.js']
   const scratch = mkdtempSync(join(tmpdir(), 'hybridge-attw-'))
   const { status, stdout, stderr } = spawnSync(
     join(bin, 'attw'),

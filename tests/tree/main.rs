@@ -112,6 +112,7 @@ fn the_glue_has_one_door_each() {
     for (wasm, door) in [
         ("wasm/page/", "crate/npm/src/border/wasm.ts"),
         ("wasm/worker/", "crate/npm/src/gemma/worker/wasm.ts"),
+        ("wasm/cpu/", "crate/npm/src/gemma/worker/wasm.ts"),
     ] {
         let importers: Vec<String> = tracked()
             .into_iter()

@@ -331,7 +331,10 @@ export interface GemmaOptions {
   headers?: () => Record<string, string> | Promise<Record<string, string>>
   /** For pages whose bundler or CSP needs them named. */
   workerUrl?: string | URL
+  /** The engine's file for GPUs. Without `cpuWasmUrl` it serves visitors without a GPU too. */
   wasmUrl?: string | URL
+  /** The engine's smaller file, for visitors without a GPU. */
+  cpuWasmUrl?: string | URL
   /** Wait for a load in progress instead of failing UNAVAILABLE at once. Default false, so that a hybrid moves on. */
   waitForLoad?: boolean
 }

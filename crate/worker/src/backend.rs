@@ -31,6 +31,7 @@ pub(crate) struct Opened {
     pub(crate) adapter: Option<String>,
     pub(crate) context_window: usize,
     pub(crate) choice: Option<GpuChoice>,
+    pub(crate) gpu_is_wrong: bool,
 }
 
 /// Puts a model where the caller wants it and the machine allows it.
@@ -52,6 +53,7 @@ pub(crate) async fn open(model: &Model, options: &Options, report: &Report) -> R
         _ => None,
     };
     let chosen = place(wish, &machine.facts, speed)?;
+    let gpu_is_wrong = machine.facts.is_right == Some(false);
     let (mut backend, choice, gpu) = match (chosen, machine.device) {
         (Place::Gpu, Some(gpu)) => {
             let (backend, choice) = gpu.load(model, options, context_window).await?;
@@ -66,7 +68,7 @@ pub(crate) async fn open(model: &Model, options: &Options, report: &Report) -> R
     warm_up(&mut backend).await?;
     report("warmup", 1, 1);
     let adapter = gpu.as_ref().map(gpu::OpenGpu::name);
-    Ok(Opened { backend, gpu, place: chosen, adapter, context_window, choice })
+    Ok(Opened { backend, gpu, place: chosen, adapter, context_window, choice, gpu_is_wrong })
 }
 
 /// Refuses a model before its weights are fetched: by the first bytes of its file, and by its size.
@@ -108,7 +110,7 @@ thread_local! {
 async fn look(options: &Options) -> Machine {
     match LOOKED.take() {
         Some((looked, machine)) if looked == options.device => machine,
-        _ => gpu::look(options.device, options.gpu_is_right).await,
+        _ => gpu::look(options).await,
     }
 }
 

@@ -34,14 +34,30 @@ pub(crate) struct Options {
     pub(crate) precision: Precision,
     /// What the model is for.
     pub(crate) kind: Kind,
-    /// Whether this adapter's numbers were found right before.
+    /// Whether this adapter's numbers were right when they were checked before.
+    #[cfg(feature = "gpu")]
     #[serde(default)]
-    pub(crate) gpu_is_right: bool,
+    pub(crate) gpu_is_right: Option<bool>,
+    /// What the worker found out about the GPU before it fetched this file of the engine.
+    #[cfg(not(feature = "gpu"))]
+    #[serde(default)]
+    pub(crate) gpu: SeenGpu,
     /// The kernels that were found to be the quickest on this adapter before; anything else is
     /// tried again.
+    #[cfg(feature = "gpu")]
     #[serde(default)]
-    #[cfg_attr(not(feature = "gpu"), expect(dead_code, reason = "only a GPU has a choice"))]
     pub(crate) gpu_plan: String,
+}
+
+/// `SeenGpu` of `engine-file.ts`.
+#[cfg(not(feature = "gpu"))]
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct SeenGpu {
+    pub(crate) available: bool,
+    pub(crate) software: bool,
+    pub(crate) reason: Option<String>,
+    pub(crate) is_right: Option<bool>,
 }
 
 /// Whether activations may be rounded.
@@ -82,6 +98,9 @@ struct Facts {
     adapter: Option<String>,
     context_window: usize,
     architecture: &'static str,
+    /// Set where the GPU was found to compute wrong results.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    gpu_is_wrong: bool,
     /// The kernels a GPU decodes with, and how many were tried to find them.
     #[serde(flatten)]
     choice: Option<GpuChoice>,
@@ -197,6 +216,7 @@ impl Model {
             adapter: opened.adapter,
             context_window: opened.context_window,
             architecture: model.config.architecture.name(),
+            gpu_is_wrong: opened.gpu_is_wrong,
             choice: opened.choice,
         };
         let runner = match opened.backend {

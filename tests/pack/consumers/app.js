@@ -1,5 +1,5 @@
 // What a stranger's app does with the package: the same file in every consumer.
-import { FallbackStrategy, HybridError, defineModel, deviceFacts, gpuSelfTest, hybridModelOnDeviceCloud, kCloud, kOnDevice } from 'hybridge'
+import { FallbackStrategy, HybridError, defineModel, deviceFacts, gemmaModel, gpuSelfTest, hybridModelOnDeviceCloud, kCloud, kOnDevice } from 'hybridge'
 
 const places = globalThis.hybridgePlaces ?? {}
 
@@ -22,6 +22,12 @@ const echo = defineModel({
 
 const ai = hybridModelOnDeviceCloud({ onDevice: missing, cloud: echo, strategy: new FallbackStrategy([kOnDevice, kCloud]) })
 
+/** Whether the engine's file for CPUs was found and runs: availability measures it, and keeps the figure. */
+async function measuresCpu() {
+  await gemmaModel({ model: new Blob(['GGUF']), device: 'cpu', ...places }).availability()
+  return Object.keys(localStorage).some((name) => name.startsWith('hybridge-cpu-'))
+}
+
 async function run() {
   const pieces = []
   const stream = ai.generateStream('one two three')
@@ -40,7 +46,8 @@ async function run() {
 
   const facts = await deviceFacts()
   const gpu = await gpuSelfTest(places).catch((error) => ({ status: error.status, code: error.code, message: error.message }))
-  return { pieces, text: response.text, branch: response.branch, attempts: response.routing.attempts.map(({ branch, outcome, status }) => ({ branch, outcome, status })), broken, aborted, webgpu: facts.webgpu, gpu }
+  const cpu = await measuresCpu()
+  return { pieces, text: response.text, branch: response.branch, attempts: response.routing.attempts.map(({ branch, outcome, status }) => ({ branch, outcome, status })), broken, aborted, webgpu: facts.webgpu, gpu, cpu }
 }
 
 globalThis.result = run().catch((error) => ({ failed: `${error.status ?? ''} ${error.stack ?? error}` }))

@@ -621,7 +621,10 @@ interface GemmaOptions {
     headers?: () => Record<string, string> | Promise<Record<string, string>>;
     /** For pages whose bundler or CSP needs them named. */
     workerUrl?: string | URL;
+    /** The engine's file for GPUs. Without `cpuWasmUrl` it serves visitors without a GPU too. */
     wasmUrl?: string | URL;
+    /** The engine's smaller file, for visitors without a GPU. */
+    cpuWasmUrl?: string | URL;
     /** Wait for a load in progress instead of failing UNAVAILABLE at once. Default false, so that a hybrid moves on. */
     waitForLoad?: boolean;
 }
@@ -966,12 +969,13 @@ interface GpuReport {
 interface WorkerPlaces {
     workerUrl?: string | URL;
     wasmUrl?: string | URL;
+    cpuWasmUrl?: string | URL;
 }
 
 /**
  * Starts the engine's worker, computes a quantised product, a norm, a tile of attention and a product of burn's on the GPU and on the CPU,
  * and reports how far they are apart.
- * Fetches the engine's wasm; throws with code GPU_UNAVAILABLE where there is no adapter.
+ * Fetches the engine's file for GPUs; throws with code GPU_UNAVAILABLE where there is no adapter, and fetches nothing then.
  *
  * @example
  * const { adapter, software } = await gpuSelfTest()

@@ -10,6 +10,9 @@ interface Adapter {
   limits?: Readonly<Record<string, number | undefined>>
   features?: { has(name: string): boolean }
 }
+interface AdapterWish {
+  readonly powerPreference?: 'low-power' | 'high-performance'
+}
 interface Battery {
   level: number
   charging: boolean
@@ -19,7 +22,7 @@ interface Host {
   connection?: { saveData?: boolean; effectiveType?: string }
   deviceMemory?: number
   hardwareConcurrency?: number
-  gpu?: { requestAdapter(): Promise<Adapter | null> }
+  gpu?: { requestAdapter(wish?: AdapterWish): Promise<Adapter | null> }
   getBattery?(): Promise<Battery>
 }
 
@@ -77,6 +80,11 @@ export async function gpuLimits(): Promise<Readonly<Record<string, number>>> {
   return (await lookAtGpu((globalThis.navigator ?? {}) as Host)).limits
 }
 
+/** Asks for such an adapter now, whatever was found before. */
+export async function gpuFacts(wish: AdapterWish, patienceMs: number): Promise<DeviceFacts['webgpu']> {
+  return (await requestGpu((globalThis.navigator ?? {}) as Host, wish, patienceMs)).facts
+}
+
 function lookAtGpu(host: Host): Promise<Gpu> {
   // One that was missing may be there later.
   if (missingSince !== undefined && now() - missingSince > FORGET_MS) gpu = missingSince = undefined
@@ -86,10 +94,10 @@ function lookAtGpu(host: Host): Promise<Gpu> {
   }))
 }
 
-async function requestGpu(host: Host): Promise<Gpu> {
+async function requestGpu(host: Host, wish?: AdapterWish, patienceMs = PATIENCE_MS): Promise<Gpu> {
   const none = (reason: string): Gpu => ({ facts: { available: false, software: false, reason }, limits: {} })
   if (host.gpu === undefined) return none('this browser has no WebGPU')
-  const adapter = await inTime(async () => host.gpu?.requestAdapter() ?? null, null)
+  const adapter = await inTime(async () => host.gpu?.requestAdapter(wish) ?? null, null, patienceMs)
   if (adapter === null) return none('no GPU adapter is available')
   const limits: Record<string, number> = {}
   for (const name of limitNames) {
@@ -119,9 +127,9 @@ function factsOf(adapter: Adapter): DeviceFacts['webgpu'] {
 }
 
 /** A fact, or `otherwise` where it is refused or takes too long. */
-function inTime<T>(fact: () => Promise<T>, otherwise: T): Promise<T> {
+function inTime<T>(fact: () => Promise<T>, otherwise: T, patienceMs = PATIENCE_MS): Promise<T> {
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, PATIENCE_MS, otherwise)
+    const timer = setTimeout(resolve, patienceMs, otherwise)
     fact()
       .then(resolve, () => resolve(otherwise))
       .finally(() => clearTimeout(timer))

@@ -5,6 +5,7 @@
 
 import { HybridError, invalid } from './errors.js'
 import { optionsArgument } from './json.js'
+import { fetchWasm, foreign, startFault, unreachable, type WasmFault } from './wasm-file.js'
 
 export type Page = typeof import('../../wasm/page/hybridge_page.js')
 export type { Consideration, Hybrid, Run } from '../../wasm/page/hybridge_page.js'
@@ -57,19 +58,11 @@ export function loadPage(): Promise<Page> {
 async function load(): Promise<Page> {
   const page = await import('../../wasm/page/hybridge_page.js')
   const place = source ?? configuredFile('wasm/page/hybridge_page_bg.wasm') ?? ownWasm()
-  const bytes = typeof place === 'string' || place instanceof URL ? await fetchWasm(String(place)) : place
+  const bytes = typeof place === 'string' || place instanceof URL ? await bytesAt(String(place)) : place
   try {
     await page.default({ module_or_path: bytes })
   } catch (cause) {
-    const isForbidden = /content security policy|unsafe-eval|disallowed by embedder/i.test(String(cause))
-    throw unavailable(
-      typeof WebAssembly === 'undefined'
-        ? 'this host has no WebAssembly'
-        : isForbidden
-          ? "the page's Content Security Policy forbids WebAssembly; add 'wasm-unsafe-eval' to its script-src"
-          : 'it does not compile; is it the file of this very version of the package?',
-      cause,
-    )
+    throw unavailable(startFault(cause), cause)
   }
   return page
 }
@@ -80,32 +73,22 @@ function ownWasm(): WasmSource {
   return new URL('../wasm/page/hybridge_page_bg.wasm', import.meta.url)
 }
 
-async function fetchWasm(address: string): Promise<ArrayBuffer> {
-  const failed = (why: string, cause?: unknown): HybridError => unavailable(`${address} ${why}`, cause)
-  let response: Response
-  let bytes: ArrayBuffer
+async function bytesAt(address: string): Promise<ArrayBuffer> {
   try {
-    response = await fetch(address)
-    bytes = await response.arrayBuffer()
-  } catch (cause) {
-    throw failed(
-      address.startsWith('file:')
-        ? 'is a file, which fetch does not read: serve the page over http, or give the bytes with configure({ wasmUrl })'
-        : "could not be fetched: the network is down, or the page's Content Security Policy (connect-src) or the server's CORS headers forbid it",
-      cause,
-    )
+    const response = await fetchWasm(address, option)
+    const bytes = await response.arrayBuffer().catch((cause: unknown) => {
+      throw unreachable(address, cause)
+    })
+    const [a, b, c, d] = new Uint8Array(bytes, 0, Math.min(4, bytes.byteLength))
+    if (a === 0 && b === 0x61 && c === 0x73 && d === 0x6d) return bytes
+    throw foreign(address, response, option)
+  } catch (thrown) {
+    const { message, cause } = thrown as WasmFault
+    throw unavailable(message, cause)
   }
-  if (!response.ok)
-    throw failed(
-      `is not there (the server answered ${response.status}): serve the file beside the script, or name its place with configure({ wasmUrl })`,
-    )
-  const [a, b, c, d] = new Uint8Array(bytes, 0, Math.min(4, bytes.byteLength))
-  if (a === 0 && b === 0x61 && c === 0x73 && d === 0x6d) return bytes
-  const type = response.headers.get('content-type') ?? 'an unknown type'
-  throw failed(
-    `is no WebAssembly (the server answered ${type}, perhaps its page for unknown addresses): serve the file beside the script, or name its place with configure({ wasmUrl })`,
-  )
 }
+
+const option = 'configure({ wasmUrl })'
 
 function unavailable(why: string, cause?: unknown): HybridError {
   return new HybridError('UNAVAILABLE', `the routing engine could not be loaded: ${why}`, {

@@ -7,7 +7,7 @@ import type { ModelRequest } from '../border/request.js'
 export interface Calls {
   /** The engine's own kernels, and where `burn` is set a product on burn's queue too. */
   selfTest: { params: { burn: boolean }; result: Omit<GpuReport, 'milliseconds'> }
-  /** Bytes of weights that one CPU thread works through in a second. */
+  /** Bytes of weights that one CPU thread works through in a second. The file for GPUs is not fetched for it. */
   cpuRate: { params: { precision: LoadParams['precision'] }; result: number }
   load: { params: LoadParams; result: Loaded }
   count: { params: { request: ModelRequest }; result: number }
@@ -45,8 +45,10 @@ export interface LoadParams {
   readonly contextWindow: number
   readonly precision: 'exact' | 'fast'
   readonly device: 'auto' | 'gpu' | 'cpu'
-  /** Whether this adapter's numbers were found right before, so that they are not checked again. */
-  readonly gpuIsRight: boolean
+  /** Whether this adapter's numbers were right when they were checked before. Right ones are not checked again. */
+  readonly gpuIsRight: boolean | undefined
+  /** Whether this page has the engine's file for GPUs already, so that no other one need be fetched. */
+  readonly hasGpuFile: boolean
   /** The kernels that were the quickest on this adapter before; empty or unknown has them tried again. */
   readonly gpuPlan: string
   /** Overrides of core's download policy, for tests. */
@@ -59,6 +61,8 @@ export interface Loaded {
   readonly adapter?: string
   readonly contextWindow: number
   readonly architecture: string
+  /** Set where the GPU was found to compute wrong results. */
+  readonly gpuIsWrong?: true
   /** The kernels that a GPU decodes with, and how many were tried to find them. */
   readonly gpuPlan?: string
   readonly gpuPlansTried?: number
@@ -83,12 +87,18 @@ export interface GpuReport {
   readonly milliseconds: number
 }
 
+/** Addresses of the engine's files. One that is named alone for GPUs, which contains all, serves without a GPU too. */
+export interface WasmUrls {
+  readonly gpu?: string
+  readonly cpu?: string
+}
+
 export interface Call<M extends Method = Method> {
   readonly id: number
   readonly method: M
   readonly params: Calls[M]['params']
-  /** Sent with every call, read at the first. */
-  readonly wasmUrl: string | undefined
+  /** Where the engine's files are, if not beside the worker. Sent with every call, read where one is fetched. */
+  readonly wasmUrls: WasmUrls
 }
 
 /** Stops the work of a call, which then fails with CANCELLED. */

@@ -1,13 +1,13 @@
-//! A build for the CPU alone: quick to make, for work on everything but the GPU.
+//! The build for the CPU alone, which a visitor without a usable GPU downloads.
 
-use hybridge_core::device::{Gpu, Wish};
+use hybridge_core::device::{Gpu, Wish, takes_gpu};
 use hybridge_core::{Error, Result};
 use hybridge_gemma::Model;
 
 use crate::backend::{Backend, Machine};
-use crate::model::{GpuChoice, Options};
+use crate::model::{GpuChoice, Options, SeenGpu};
 
-const REASON: &str = "this build of the engine has no GPU";
+const REASON: &str = "this file of the engine runs models on the CPU alone";
 
 /// Nothing.
 #[derive(Debug)]
@@ -32,6 +32,65 @@ pub(crate) async fn report(_: bool) -> Result<String> {
     Err(Error::precondition(REASON).with_code("GPU_UNAVAILABLE"))
 }
 
-pub(crate) async fn look(_: Wish, _: bool) -> Machine {
-    Machine { facts: Gpu { reason: Some(REASON.to_owned()), ..Gpu::default() }, device: None }
+/// What the worker found before it chose this file. A GPU that would be used is none to this build.
+pub(crate) async fn look(options: &Options) -> Machine {
+    if options.device == Wish::Cpu {
+        return Machine { facts: Gpu::default(), device: None };
+    }
+    let SeenGpu { available, software, reason, is_right } = options.gpu.clone();
+    let seen = Gpu { available, software, reason, is_right };
+    let facts = if takes_gpu(options.device, &seen) {
+        Gpu { reason: Some(REASON.to_owned()), ..Gpu::default() }
+    } else {
+        seen
+    };
+    Machine { facts, device: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+    use hybridge_core::device::{Gpu, place};
+
+    use super::{REASON, look};
+    use crate::boundary::parse;
+
+    /// What this build knows of a GPU, and where a model runs that is small enough for the CPU.
+    #[track_caller]
+    fn check(device: &str, seen: &str, expected: &Gpu, outcome: &str) {
+        let options = format!(
+            r#"{{"contextWindow":64,"device":"{device}","precision":"exact","kind":"generator"{seen}}}"#
+        );
+        let options = parse(&options).unwrap();
+        let machine = look(&options).now_or_never().unwrap();
+        assert_eq!(&machine.facts, expected, "{device} {seen}");
+        assert!(machine.device.is_none());
+        let found = match place(options.device, &machine.facts, Some(9)) {
+            Ok(place) => format!("{place:?}"),
+            Err(error) => error.message.into_owned(),
+        };
+        assert_eq!(found, outcome, "{device} {seen}");
+    }
+
+    #[test]
+    fn the_workers_findings_are_passed_on() {
+        let none = Gpu::default();
+        let hidden = Gpu { reason: Some(REASON.to_owned()), ..none.clone() };
+        let missing = Gpu { reason: Some("no adapter".to_owned()), ..none.clone() };
+        let software = Gpu { available: true, software: true, ..none.clone() };
+        let wrong = Gpu { available: true, is_right: Some(false), ..none.clone() };
+        let is_wrong = r#","gpu":{"available":true,"software":false,"isRight":false}"#;
+        let is_software = r#","gpu":{"available":true,"software":true}"#;
+        let is_missing = r#","gpu":{"available":false,"software":false,"reason":"no adapter"}"#;
+        let is_hardware = r#","gpu":{"available":true,"software":false}"#;
+        check("auto", "", &none, "Cpu");
+        check("auto", is_missing, &missing, "Cpu");
+        check("gpu", is_missing, &missing, "no adapter");
+        check("auto", is_software, &software, "Cpu");
+        check("auto", is_wrong, &wrong, "Cpu");
+        check("cpu", is_hardware, &none, "Cpu");
+        // The worker fetches the other file then; one that a page names by itself is no GPU engine.
+        check("auto", is_hardware, &hidden, "Cpu");
+        check("gpu", is_software, &hidden, REASON);
+    }
 }

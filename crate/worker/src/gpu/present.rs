@@ -73,13 +73,13 @@ pub(crate) async fn report(with_burn: bool) -> Result<String> {
 
 /// Looks at the machine's GPU, unless the caller wants none; computes on it, unless its numbers
 /// were found right before.
-pub(crate) async fn look(wish: Wish, is_known_right: bool) -> Machine {
+pub(crate) async fn look(options: &Options) -> Machine {
     let none =
         |reason: Option<String>| Machine { facts: Gpu { reason, ..Gpu::default() }, device: None };
-    if wish == Wish::Cpu {
+    if options.device == Wish::Cpu {
         return none(None);
     }
-    match open(is_known_right).await {
+    match open(options.gpu_is_right == Some(true)).await {
         Ok((device, is_right)) => Machine {
             facts: Gpu {
                 available: true,

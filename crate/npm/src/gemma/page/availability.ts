@@ -30,8 +30,7 @@ export async function availabilityOf(host: EngineHost): Promise<Availability> {
 
 async function judged(host: EngineHost): Promise<Availability> {
   const page = await loadPage()
-  const { device = 'auto', cache = 'opfs', precision = 'exact', workerUrl, wasmUrl } = host.options
-  const places = { ...(workerUrl === undefined ? {} : { workerUrl }), ...(wasmUrl === undefined ? {} : { wasmUrl }) }
+  const { device = 'auto', cache = 'opfs', precision = 'exact' } = host.options
   const lacksSimd = !hasSimd()
   const key = await host.key()
   const savesData = isMetered()
@@ -59,10 +58,10 @@ async function judged(host: EngineHost): Promise<Availability> {
   }
   // A software adapter is looked at only where it was asked for.
   const isWanted = webgpu.available && (device === 'gpu' || !webgpu.software)
-  const isRight = isWanted ? await measured(() => gpuVerdict(places)) : undefined
+  const isRight = isWanted ? await measured(() => gpuVerdict(host.options)) : undefined
   // The CPU is measured only where it may be what the model runs on.
   const maybeOnCpu = device === 'cpu' || (device === 'auto' && (!isWanted || isRight === false))
-  const cpuBytesPerSecond = maybeOnCpu ? await measured(() => cpuRate(precision, places)) : undefined
+  const cpuBytesPerSecond = maybeOnCpu ? await measured(() => cpuRate(precision, host.options)) : undefined
   const facts = {
     isSecure: globalThis.isSecureContext === true,
     hasWorkers: true,

@@ -58,12 +58,14 @@ export class EngineHost {
   #loaded: Loaded | undefined
   #faultsInRow = 0
   #wasReady = false
+  /** A model that lost its GPU comes back without the network, whatever it runs on then. */
+  #hasGpuFile = false
   #unmark: () => void = () => {}
   #stopWatching: () => void = () => {}
 
   constructor(options: Omit<GemmaOptions, 'waitForLoad'>, kind: KnownModel['kind'], onChange: () => void = () => {}) {
     this.#onChange = onChange
-    const { contextWindow = defaultContextWindow, workerUrl, wasmUrl } = options
+    const { contextWindow = defaultContextWindow } = options
     if (!Number.isSafeInteger(contextWindow) || contextWindow < 1)
       throw new HybridError(
         'INVALID_ARGUMENT',
@@ -73,10 +75,7 @@ export class EngineHost {
     this.options = options
     this.contextWindow = contextWindow
     this.#kind = kind
-    this.#client = new WorkerClient(
-      { ...(workerUrl === undefined ? {} : { workerUrl }), ...(wasmUrl === undefined ? {} : { wasmUrl }) },
-      () => this.#onWorkerDeath(),
-    )
+    this.#client = new WorkerClient(options, () => this.#onWorkerDeath())
   }
 
   get state(): HostState {
@@ -296,7 +295,8 @@ export class EngineHost {
       contextWindow,
       precision,
       device,
-      gpuIsRight: device !== 'cpu' && (await knownVerdict()) === true,
+      gpuIsRight: device === 'cpu' ? undefined : await knownVerdict(),
+      hasGpuFile: this.#hasGpuFile,
       gpuPlan: device === 'cpu' ? '' : await knownPlan(precision),
       ...policyOf(this.options),
     }
@@ -318,7 +318,9 @@ export class EngineHost {
       }
       try {
         const loaded = await this.#client.call('load', params, { signal, onProgress: onStep })
-        if (loaded.device === 'gpu' && !params.gpuIsRight) await rememberVerdict(true)
+        if (loaded.device === 'gpu') this.#hasGpuFile = true
+        if (loaded.device === 'gpu' && params.gpuIsRight !== true) await rememberVerdict(true)
+        if (loaded.gpuIsWrong === true && params.gpuIsRight !== false) await rememberVerdict(false)
         if (loaded.gpuPlan !== undefined && loaded.gpuPlan !== params.gpuPlan)
           await rememberPlan(precision, loaded.gpuPlan)
         return loaded

@@ -9,7 +9,7 @@ import { WorkerClient, type WorkerPlaces } from './worker-client.js'
 /**
  * Starts the engine's worker, computes a quantised product, a norm, a tile of attention and a product of burn's on the GPU and on the CPU,
  * and reports how far they are apart.
- * Fetches the engine's wasm; throws with code GPU_UNAVAILABLE where there is no adapter.
+ * Fetches the engine's file for GPUs; throws with code GPU_UNAVAILABLE where there is no adapter, and fetches nothing then.
  *
  * @example
  * const { adapter, software } = await gpuSelfTest()
@@ -19,6 +19,8 @@ export async function gpuSelfTest(places: WorkerPlaces = {}): Promise<GpuReport>
 }
 
 async function look(places: WorkerPlaces, params: Calls['selfTest']['params']): Promise<GpuReport> {
+  const { available, reason = 'no GPU adapter is available' } = (await deviceFacts()).webgpu
+  if (!available) throw new HybridError('UNAVAILABLE', reason, { code: 'GPU_UNAVAILABLE' })
   const worker = new WorkerClient(places)
   const started = performance.now()
   try {

@@ -3,12 +3,13 @@
 import { configuredFile } from '../../border/wasm.js'
 import { reasonOf } from '../../border/thrown.js'
 import { HybridError } from '../../border/errors.js'
-import type { Abort, Call, Calls, Failure, Farewell, FromWorker, Method, Step } from '../protocol.js'
+import type { Abort, Call, Calls, Failure, Farewell, FromWorker, Method, Step, WasmUrls } from '../protocol.js'
 
 /** For pages whose bundler or policy needs the files named. */
 export interface WorkerPlaces {
   workerUrl?: string | URL
   wasmUrl?: string | URL
+  cpuWasmUrl?: string | URL
 }
 
 export interface CallOptions {
@@ -62,14 +63,7 @@ export class WorkerClient {
       this.#waiting.set(id, { method, resolve, reject, onProgress })
       try {
         const worker = (this.#worker ??= this.#start())
-        const wasmUrl = this.#places.wasmUrl
-        // A worker resolves addresses against its own script, a caller means the page's.
-        const message: Call<M> = {
-          id,
-          method,
-          params,
-          wasmUrl: wasmUrl === undefined ? undefined : new URL(wasmUrl, location.href).href,
-        }
+        const message: Call<M> = { id, method, params, wasmUrls: wasmUrlsOf(this.#places) }
         worker.postMessage(message)
       } catch (cause) {
         this.#waiting.delete(id)
@@ -186,6 +180,15 @@ export class WorkerClient {
     this.#waiting.clear()
     for (const { reject } of waiting) reject(error)
     return worker
+  }
+}
+
+/** A worker resolves addresses against its own script, a caller means the page's. */
+function wasmUrlsOf({ wasmUrl, cpuWasmUrl }: WorkerPlaces): WasmUrls {
+  const address = (place: string | URL): string => new URL(place, location.href).href
+  return {
+    ...(wasmUrl === undefined ? {} : { gpu: address(wasmUrl) }),
+    ...(cpuWasmUrl === undefined ? {} : { cpu: address(cpuWasmUrl) }),
   }
 }
 

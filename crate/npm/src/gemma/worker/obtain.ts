@@ -32,10 +32,11 @@ const worthOverlapping = 16 << 20
 
 type Remote = Extract<LoadParams['source'], { key: string }>
 
-export async function obtain(engine: Engine, params: LoadParams, run: Run): Promise<readonly Blob[]> {
+/** `options` are the engine's, for its first look at a file. */
+export async function obtain(engine: Engine, params: LoadParams, options: string, run: Run): Promise<readonly Blob[]> {
   const { source, cache } = params
   if ('blobs' in source) return source.blobs
-  const inMemory = (): Promise<Blob[]> => collect(engine, params, source, run, async () => new MemorySink())
+  const inMemory = (): Promise<Blob[]> => collect(engine, params, options, source, run, async () => new MemorySink())
   if (cache !== 'opfs' || !(await canStore())) return await inMemory()
   return await withDownloadLock(source.key, run, async (run) => {
     try {
@@ -44,7 +45,7 @@ export async function obtain(engine: Engine, params: LoadParams, run: Run): Prom
       try {
         // Before the bytes too, so that half a model can be found and deleted.
         await writeCard(directory, { name: source.name, files: source.files.length, lastUsed: Date.now() })
-        return await collect(engine, params, source, run, (part) =>
+        return await collect(engine, params, options, source, run, (part) =>
           DiskSink.open(directory, weightsName(part), journalName(part)),
         )
       } catch (thrown) {
@@ -79,7 +80,8 @@ async function removeIfEmpty(key: string, directory: FileSystemDirectoryHandle, 
 /** One file after the other. Each is fetched by several requests at once, so that more files at once would gain nothing. */
 async function collect(
   engine: Engine,
-  { policy = {}, mayDownload, contextWindow, device, precision, kind, gpuIsRight }: LoadParams,
+  { policy = {}, mayDownload, device }: LoadParams,
+  options: string,
   { files, headers }: Remote,
   { signal, report, onArriving }: Run,
   open: (part: number) => Promise<Sink>,
@@ -123,12 +125,7 @@ async function collect(
         },
         onHead: async (head) => {
           // A part says little about the whole; a GPU's room is judged when the weights go there.
-          if (files.length === 1 && device !== 'gpu')
-            await engine.Model.admit(
-              head,
-              download.size(),
-              JSON.stringify({ contextWindow, device, precision, kind, gpuIsRight }),
-            )
+          if (files.length === 1 && device !== 'gpu') await engine.Model.admit(head, download.size(), options)
           // The engine opens all parts before it reads the weights of any.
           if (files.length > 1 || download.size() < worthOverlapping) return
           arriving = new Arriving(download.size(), (into, at) => sink.read(into, at))

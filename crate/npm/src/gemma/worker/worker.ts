@@ -1,8 +1,9 @@
-/** Runs in the dedicated worker: loads the engine at the first call, answers each call once. Decides nothing. */
+/** Runs in the dedicated worker: loads the file of the engine that a call needs, answers each call once. */
 
 import type { Abort, Answer, Call, Calls, Collapse, Failure, Farewell, FromWorker, Method, Step } from '../protocol.js'
 import type { Arriving } from './arriving.js'
 import { EarlyLoad } from './early-load.js'
+import { fileFor, seenGpu, type EngineFile } from './engine-file.js'
 import { obtain } from './obtain.js'
 import { Refusal, stopped } from './refusal.js'
 import { askForSubgroups } from './subgroups.js'
@@ -11,14 +12,11 @@ import { loadEngine, type Engine, type Generation, type Model } from './wasm.js'
 interface Run {
   readonly signal: AbortSignal
   report(step: Step): void
+  engine(file: EngineFile): Promise<Engine>
 }
 
 type Handlers = {
-  [M in Method]: (
-    engine: Engine,
-    params: Calls[M]['params'],
-    run: Run,
-  ) => Promise<Calls[M]['result']> | Calls[M]['result']
+  [M in Method]: (params: Calls[M]['params'], run: Run) => Promise<Calls[M]['result']> | Calls[M]['result']
 }
 
 askForSubgroups()
@@ -28,14 +26,18 @@ const generations = new Map<number, Generation>()
 let lastGeneration = 0
 
 const handlers: Handlers = {
-  selfTest: async (engine, { burn }) => {
+  selfTest: async ({ burn }, run) => {
+    const engine = await run.engine('gpu')
     const started = performance.now()
     const found = JSON.parse(await engine.self_test(burn)) as Omit<Calls['selfTest']['result'], 'checkMilliseconds'>
     return { ...found, checkMilliseconds: performance.now() - started }
   },
-  cpuRate: (engine, { precision }) => engine.cpu_rate(JSON.stringify(precision)),
-  load: async (engine, params, run) => {
+  cpuRate: async ({ precision }, run) => (await run.engine('cpu')).cpu_rate(JSON.stringify(precision)),
+  load: async (params, run) => {
     const { contextWindow, device, precision, kind, gpuIsRight, gpuPlan } = params
+    const gpu = await seenGpu(params)
+    const options = JSON.stringify({ contextWindow, device, precision, kind, gpuIsRight, gpuPlan, gpu })
+    const engine = await run.engine(fileFor(params, gpu))
     let isHere = false
     // Until all of it is here the download is what takes the time.
     const onProgress = (phase: Step['phase'], loadedBytes: number, totalBytes: number): void => {
@@ -44,16 +46,12 @@ const handlers: Handlers = {
     const open = async (files: ReadonlyArray<Blob | Arriving>): Promise<Model> => {
       model?.free()
       model = undefined
-      return await engine.Model.load(
-        [...files],
-        JSON.stringify({ contextWindow, device, precision, kind, gpuIsRight, gpuPlan }),
-        onProgress,
-      )
+      return await engine.Model.load([...files], options, onProgress)
     }
     const early = new EarlyLoad(open)
     let blobs: readonly Blob[]
     try {
-      blobs = await obtain(engine, params, { ...run, onArriving: (file) => early.begin(file) })
+      blobs = await obtain(engine, params, options, { ...run, onArriving: (file) => early.begin(file) })
     } catch (thrown) {
       await early.giveUp()
       throw thrown
@@ -70,23 +68,23 @@ const handlers: Handlers = {
     model = loaded
     return JSON.parse(loaded.facts()) as Calls['load']['result']
   },
-  count: (_, { request }) => loaded().count(JSON.stringify(request)),
-  start: (_, { request, seed }) => {
+  count: ({ request }) => loaded().count(JSON.stringify(request)),
+  start: ({ request, seed }) => {
     generations.set(++lastGeneration, loaded().start(JSON.stringify(request), seed))
     return lastGeneration
   },
-  next: async (_, { generation }) => {
+  next: async ({ generation }) => {
     const running = generations.get(generation)
     if (running === undefined) throw stopped()
     return JSON.parse(await running.next()) as Calls['next']['result']
   },
-  drop: (_, { generation }) => {
+  drop: ({ generation }) => {
     const running = generations.get(generation)
     generations.delete(generation)
     running?.cancel()
     return null
   },
-  embed: (_, params) => loaded().embed(JSON.stringify(params)),
+  embed: (params) => loaded().embed(JSON.stringify(params)),
 }
 
 /** A file of the store that vanished while it was read, as when a person clears the site's data: there is no file to choose again. */
@@ -123,18 +121,10 @@ function loaded(): Model {
 const calls = new Map<number, AbortController>()
 const answers = new Set<Promise<void>>()
 
-/** The engine throws our error as JSON text, what fetches and stores throws a Refusal; anything else is a bug or a failed load. */
-function failureOf(thrown: unknown, isLoaded: boolean): Failure {
+/** The engine throws our error as JSON text, what fetches and stores throws a Refusal; anything else is a bug. */
+function failureOf(thrown: unknown): Failure {
   if (typeof thrown === 'string') return JSON.parse(thrown) as Failure
-  if (thrown instanceof Refusal) return thrown.failure
-  if (!isLoaded)
-    return {
-      status: 'UNAVAILABLE',
-      code: 'WASM_UNAVAILABLE',
-      message:
-        'the engine (hybridge_worker_bg.wasm) could not be loaded; serve it beside the worker, or name it with wasmUrl',
-    }
-  return panic
+  return thrown instanceof Refusal ? thrown.failure : panic
 }
 
 const panic: Failure = {
@@ -143,18 +133,16 @@ const panic: Failure = {
   message: 'the engine stopped unexpectedly; the browser console holds the cause',
 }
 
-async function answer<M extends Method>({ id, method, params, wasmUrl }: Call<M>): Promise<Answer> {
-  let isLoaded = false
+async function answer<M extends Method>({ id, method, params, wasmUrls }: Call<M>): Promise<Answer> {
   const work = new AbortController()
   calls.set(id, work)
   try {
-    const engine = await loadEngine(wasmUrl)
-    isLoaded = true
     const report = (progress: Step): void => say({ report: id, progress })
-    return { id, result: await handlers[method](engine, params, { signal: work.signal, report }) }
+    const engine = (file: EngineFile): Promise<Engine> => loadEngine(file, wasmUrls)
+    return { id, result: await handlers[method](params, { signal: work.signal, report, engine }) }
   } catch (thrown) {
     if (typeof thrown !== 'string' && !(thrown instanceof Refusal)) console.error(thrown)
-    return { id, failure: failureOf(thrown, isLoaded) }
+    return { id, failure: failureOf(thrown) }
   } finally {
     calls.delete(id)
   }

@@ -1,0 +1,43 @@
+/**
+ * Which file of the engine a load needs: the large one, which runs models on GPU and CPU, or the small one for the CPU
+ * alone. Decided before either is fetched, so that no visitor downloads a GPU engine that has nothing to run on.
+ */
+
+import { gpuFacts } from '../../border/device-facts.js'
+import type { LoadParams } from '../protocol.js'
+
+export type EngineFile = 'gpu' | 'cpu'
+
+/** What is known of the GPU without an engine. */
+export interface SeenGpu {
+  readonly available: boolean
+  readonly software: boolean
+  readonly reason?: string
+  readonly isRight?: boolean
+}
+
+/** Longer than the page's patience: a wrong answer here would keep a model from the GPU for as long as it is loaded. */
+const patienceMs = 10_000
+
+export async function seenGpu({ device, gpuIsRight }: Pick<LoadParams, 'device' | 'gpuIsRight'>): Promise<SeenGpu> {
+  if (device === 'cpu') return { available: false, software: false }
+  // The adapter that the engine will ask for.
+  const { available, software, reason } = await gpuFacts({ powerPreference: 'high-performance' }, patienceMs)
+  return {
+    available,
+    software,
+    ...(reason === undefined ? {} : { reason }),
+    ...(gpuIsRight === undefined ? {} : { isRight: gpuIsRight }),
+  }
+}
+
+/** As `takes_gpu` of `hybridge_core::device` decides, as far as that is possible before the GPU has been checked. */
+export function fileFor(
+  { device, hasGpuFile }: Pick<LoadParams, 'device' | 'hasGpuFile'>,
+  { available, software, isRight }: SeenGpu,
+): EngineFile {
+  // It contains the CPU's kernels too, and is in the browser's cache.
+  if (hasGpuFile) return 'gpu'
+  if (device === 'cpu' || !available) return 'cpu'
+  return device === 'gpu' || (!software && isRight !== false) ? 'gpu' : 'cpu'
+}

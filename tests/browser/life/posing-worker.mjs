@@ -1,0 +1,2 @@
+import './posing.mjs'
+import '/hybridge/dist/worker.js'
