@@ -230,7 +230,7 @@ export interface ShadowAnswer { readonly branch: string; readonly message: Messa
 export type ShadowResult = { readonly id: string; readonly request: RoutingContext['request']; readonly answered: ShadowAnswer } & ({ readonly shadow: ShadowAnswer; readonly error?: never } | { readonly error: HybridError; readonly shadow?: never })
 
 /** What a CostStrategy asks of a ledger: `createLedger` of `hybridge/learn` makes one. */
-export interface BudgetLedger { spentToday(): number | Promise<number> }
+export interface BudgetLedger { readonly spentToday: () => number | Promise<number> }
 
 export interface RoutingContext {
   readonly request: { messages: Message[]; config: GenerationConfig; tools: ToolDefinition[]; output?: { format?: 'text' | 'json'; schema?: JsonSchema } }
@@ -306,7 +306,7 @@ export type ErrorCode =
   | 'SOURCE_LOST' | 'SOURCE_TRUNCATED' | 'GGUF_INVALID' | 'GGUF_SPLIT' | 'GGUF_TRUNCATED' | 'GGUF_UNSUPPORTED' | 'MODEL_ARCHITECTURE' | 'MODEL_DAMAGED'
   | 'MODEL_KEY_INVALID' | 'MODEL_KEY_MISSING' | 'MODEL_TENSOR_MISSING' | 'MODEL_TENSOR_SHAPE' | 'MODEL_TENSOR_TYPE'
   | 'TOKENIZER_INVALID' | 'TOKENIZER_MISSING' | 'TOKENIZER_PIECE_MISSING' | 'TOKENIZER_UNSUPPORTED' | 'UNKNOWN_TOKEN'
-  // eslint-disable-next-line @typescript-eslint/ban-types -- keeps the list in the editor's completion beside any other string
+  // Keeps the list in the editor's completion beside any other string.
   | (string & {})
 
 // ── On the device ────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -494,7 +494,7 @@ type ShadowResult = {
 });
 /** What a CostStrategy asks of a ledger: `createLedger` of `hybridge/learn` makes one. */
 interface BudgetLedger {
-    spentToday(): number | Promise<number>;
+    readonly spentToday: () => number | Promise<number>;
 }
 interface RoutingContext {
     readonly request: {
@@ -922,7 +922,7 @@ declare class Fitter {
 /** What a run is given beside the request. */
 interface RunOptions {
     readonly streaming: boolean;
-    sendChunk(content: string | Part[], details?: ChunkDetails): void;
+    readonly sendChunk: (content: string | Part[], details?: ChunkDetails) => void;
     readonly signal: AbortSignal;
     readonly context: Record<string, unknown>;
     /** Set where another hybrid, or its shadow, runs this one: what decided there is not known here. */
@@ -1242,6 +1242,8 @@ interface FlowTrace {
     readonly outcome: 'done' | 'failed' | 'stopped';
     readonly steps: readonly FlowStep[];
 }
+/** What has no schema is as the app annotates it. */
+type Unchecked = any;
 /** What a flow's function receives beside its input. */
 interface FlowContext<Chunk> {
     readonly signal: AbortSignal;
@@ -1282,7 +1284,7 @@ interface Flow<Input, Output, Chunk> {
  * })
  * const text = await menu({ theme: 'Rhenish' })
  */
-declare function defineFlow<const Input extends FlowSchema | undefined = undefined, const Output extends FlowSchema | undefined = undefined, const Chunk extends FlowSchema | undefined = undefined>(options: FlowOptions<Input, Output, Chunk>, act: (input: Checked<Input, any>, flow: FlowContext<Checked<Chunk, any>>) => Checked<Output, any> | Promise<Checked<Output, any>>): Flow<Checked<Input, any>, Checked<Output, any>, Checked<Chunk, any>>;
+declare function defineFlow<const Input extends FlowSchema | undefined = undefined, const Output extends FlowSchema | undefined = undefined, const Chunk extends FlowSchema | undefined = undefined>(options: FlowOptions<Input, Output, Chunk>, act: (input: Checked<Input, Unchecked>, flow: FlowContext<Checked<Chunk, Unchecked>>) => Checked<Output, Unchecked> | Promise<Checked<Output, Unchecked>>): Flow<Checked<Input, Unchecked>, Checked<Output, Unchecked>, Checked<Chunk, Unchecked>>;
 
 /** What a model is made of. */
 interface ModelDefinition {
@@ -3205,13 +3207,13 @@ interface DownloadState {
 /** Shaped for `useSyncExternalStore(store.subscribe, store.getSnapshot, store.getServerSnapshot)`. */
 interface DownloadStore {
     /** The first subscription asks the model what is there; it downloads nothing. */
-    subscribe(onChange: () => void): () => void;
-    getSnapshot(): DownloadState;
-    getServerSnapshot(): DownloadState;
+    readonly subscribe: (onChange: () => void) => () => void;
+    readonly getSnapshot: () => DownloadState;
+    readonly getServerSnapshot: () => DownloadState;
     /** Starts the download, or joins the one that runs. Call it from a click. Never rejects: a failure is in the state. */
-    load(): Promise<void>;
+    readonly load: () => Promise<void>;
     /** Stops the download; what is there is kept, and `load` resumes. */
-    cancel(): void;
+    readonly cancel: () => void;
 }
 /** What has a download: models and embedders of this device. */
 type Loadable = Pick<OnDeviceModel, 'availability' | 'load'> & {

@@ -12,6 +12,7 @@ import { Feed } from '../answer/stream.js'
 import { mismatchOf } from '../answer/output.js'
 import { unlessAborted } from '../border/abort.js'
 import { HybridError, invalid } from '../border/errors.js'
+import { isArray } from '../border/json.js'
 import { jsonSchemaOf, type Schema } from '../border/schema.js'
 import { readRequest } from '../border/request.js'
 import { CallerFault, cancelled } from '../border/thrown.js'
@@ -150,7 +151,7 @@ export async function follow<T>(
   else caller?.addEventListener('abort', onAbort, { once: true })
   try {
     // Nothing runs before the caller holds what it asked for.
-    await undefined
+    await Promise.resolve()
     return await act(work.signal)
   } finally {
     caller?.removeEventListener('abort', onAbort)
@@ -447,10 +448,9 @@ function toolsArgument(tools: unknown): Record<string, CheckedTool> {
 /** A stored value comes from outside: its shape is checked before anything runs. */
 function pausedArgument(run: PausedRun): PausedRun {
   const { version, messages, calls, step } = (run ?? {}) as Partial<PausedRun>
-  if (version !== 1 || !Array.isArray(messages) || !Array.isArray(calls) || !Number.isSafeInteger(step)) {
-    throw invalid('`resume` is not a paused run of this version')
-  }
-  if (!calls.every((it) => typeof it?.call?.name === 'string')) throw invalid('`resume.calls` must each name a tool')
+  const isReadable = version === 1 && Array.isArray(messages) && isArray(calls) && Number.isSafeInteger(step)
+  if (!isReadable) throw invalid('`resume` is not a paused run of this version')
+  if (!calls?.every((it) => typeof it?.call?.name === 'string')) throw invalid('`resume.calls` must each name a tool')
   return run
 }
 

@@ -14,7 +14,7 @@ export const settledState: unique symbol = Symbol.for('hybridge.settledState')
 /** What a run is given beside the request. */
 export interface RunOptions {
   readonly streaming: boolean
-  sendChunk(content: string | Part[], details?: ChunkDetails): void
+  readonly sendChunk: (content: string | Part[], details?: ChunkDetails) => void
   readonly signal: AbortSignal
   readonly context: Record<string, unknown>
   /** Set where another hybrid, or its shadow, runs this one: what decided there is not known here. */
@@ -75,7 +75,8 @@ export function enforceContract(
       return answer
     } catch (thrown) {
       if (signal.aborted) throw cancelled(signal.reason)
-      throw thrown instanceof CallerFault ? thrown : unlessOurs(fromThrown(thrown))
+      if (thrown instanceof CallerFault) throw thrown
+      throw unlessOurs(fromThrown(thrown))
     } finally {
       isOver = true
     }

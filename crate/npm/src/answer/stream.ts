@@ -108,9 +108,9 @@ function readableOf(chunks: AsyncIterable<GenerateChunk>): ReadableStream<Genera
   const iterator = chunks[Symbol.asyncIterator]()
   return new ReadableStream<GenerateChunk>({
     async pull(controller) {
-      const { done, value } = await iterator.next()
-      if (done === true) controller.close()
-      else controller.enqueue(value)
+      const next = await iterator.next()
+      if (next.done === true) controller.close()
+      else controller.enqueue(next.value)
     },
     async cancel() {
       await iterator.return?.()

@@ -56,5 +56,5 @@ export function tool(definition: {
             invalid(`\`inputSchema\` ${problem}`),
           ),
         }
-  return { description, ...schema, execute: execute as Tool['execute'] }
+  return { description, ...schema, execute }
 }

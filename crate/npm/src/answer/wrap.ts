@@ -77,7 +77,7 @@ function hooked(model: string, runner: Runner, hooks: ModelHooks): Runner {
       if (run.streaming) run.sendChunk(answer.message.content)
       return await after(answer)
     }
-    const request = instead === undefined ? asked : await called(() => readRequest(instead as GenerateRequest))
+    const request = instead === undefined ? asked : await called(() => readRequest(instead))
     if (hooks.onChunk === undefined) return await after(await runner(request, run))
     // What the hook throws must not reach the model, which would take it for its own failure.
     const work = new AbortController()
@@ -86,6 +86,7 @@ function hooked(model: string, runner: Runner, hooks: ModelHooks): Runner {
     try {
       const answer = await new Promise<Answer>((resolve, reject) => {
         const fail = (thrown: unknown): void => {
+          // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- unwrapped by the outermost model
           reject(new CallerFault(thrown))
           work.abort(new DOMException('a hook failed', 'AbortError'))
         }

@@ -19,6 +19,9 @@ export function toJson(value: unknown, what: string): string {
     : (json ?? 'null')
 }
 
+/** `Array.isArray` for what is typed as an array already, without narrowing it to `any[]`. */
+export const isArray: (value: unknown) => boolean = Array.isArray
+
 /** A text in which each half of a surrogate pair that stands alone is U+FFFD. */
 export function wellFormed(text: string): string {
   const { isWellFormed } = text as { isWellFormed?: () => boolean }

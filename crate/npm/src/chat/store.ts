@@ -113,9 +113,9 @@ export async function removeChat(name: string): Promise<void> {
 
 /** Runs `act` while no other tab writes this conversation. Without Web Locks it runs at once. */
 export async function withChatLock<T>(name: string, signal: AbortSignal, act: () => Promise<T>): Promise<T> {
-  const locks = typeof navigator === 'undefined' ? undefined : (navigator as Partial<Navigator>).locks
+  const locks = typeof navigator === 'undefined' ? undefined : (navigator.locks as LockManager | undefined)
   if (locks === undefined) return await act()
-  return (await locks.request(`hybridge-chat:${name}`, { signal }, act)) as T
+  return await locks.request(`hybridge-chat:${name}`, { signal }, act)
 }
 
 function unavailable(message: string, cause?: unknown): HybridError {

@@ -197,7 +197,7 @@ async function askCaller(
   try {
     const messages: unknown = await policy(overflow)
     if (!Array.isArray(messages)) throw invalid('the `window` function must return the messages to send')
-    return normaliseRequest({ messages }).messages
+    return normaliseRequest({ messages: messages as Message[] }).messages
   } catch (thrown) {
     throw thrown instanceof CallerFault ? thrown : new CallerFault(thrown)
   }

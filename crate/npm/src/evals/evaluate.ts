@@ -1,6 +1,7 @@
 /** Runs cases on models and weighs what comes of it. */
 
 import { HybridError, invalid } from '../border/errors.js'
+import { isArray } from '../border/json.js'
 import { kCloud } from '../hybrid/keys.js'
 import { signalOf, signalsOf } from '../learn/signal.js'
 import { pairedDifference, wilson, type Interval } from '../learn/statistics.js'
@@ -289,7 +290,7 @@ function modelsArgument({ models = {}, hybrid }: EvaluateOptions): Record<string
 function casesArgument(cases: readonly EvalCase[], judges: readonly Judge[]): NamedCase[] {
   if (!Array.isArray(cases) || cases.length === 0) throw invalid('evaluate needs at least one case')
   if (
-    !Array.isArray(judges) ||
+    !isArray(judges) ||
     judges.length === 0 ||
     !judges.every((it) => typeof it?.score === 'function' && typeof it.applies === 'function')
   )

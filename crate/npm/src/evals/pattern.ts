@@ -121,7 +121,10 @@ export class Pattern {
         for (let count = 0; count < node.least; count++) start = this.#compile(node.node, start)
         return push({ next: [start] })
       }
-      default:
+      case 'start':
+      case 'end':
+      case 'edge':
+      case 'inside':
         return push({ place: node.kind, next: [then] })
     }
   }

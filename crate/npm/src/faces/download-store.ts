@@ -17,13 +17,13 @@ export interface DownloadState {
 /** Shaped for `useSyncExternalStore(store.subscribe, store.getSnapshot, store.getServerSnapshot)`. */
 export interface DownloadStore {
   /** The first subscription asks the model what is there; it downloads nothing. */
-  subscribe(onChange: () => void): () => void
-  getSnapshot(): DownloadState
-  getServerSnapshot(): DownloadState
+  readonly subscribe: (onChange: () => void) => () => void
+  readonly getSnapshot: () => DownloadState
+  readonly getServerSnapshot: () => DownloadState
   /** Starts the download, or joins the one that runs. Call it from a click. Never rejects: a failure is in the state. */
-  load(): Promise<void>
+  readonly load: () => Promise<void>
   /** Stops the download; what is there is kept, and `load` resumes. */
-  cancel(): void
+  readonly cancel: () => void
 }
 
 /** What has a download: models and embedders of this device. */

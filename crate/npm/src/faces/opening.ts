@@ -10,7 +10,7 @@ export interface Opened {
   readonly chunks: AsyncGenerator<GenerateChunk, void, undefined>
   readonly response: Promise<GenerateResponse>
   /** Stops the work; what is pending settles. */
-  stop(): void
+  readonly stop: () => void
 }
 
 /** Starts an answer and waits for its first content. Rejects with the signal's own reason where that stopped it. */
@@ -35,10 +35,10 @@ export async function openStream(
   let first: GenerateChunk | undefined
   try {
     while (first === undefined) {
-      const { done, value } = await source.next()
-      if (done === true) break
-      held.push(value)
-      if (value.content.some(hasContent)) first = value
+      const next = await source.next()
+      if (next.done === true) break
+      held.push(next.value)
+      if (next.value.content.some(hasContent)) first = next.value
     }
     if (first === undefined) await response
   } catch (thrown) {

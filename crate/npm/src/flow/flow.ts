@@ -49,6 +49,10 @@ export interface FlowTrace {
   readonly steps: readonly FlowStep[]
 }
 
+/** What has no schema is as the app annotates it. */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- `unknown` would refuse every annotation
+type Unchecked = any
+
 /** What a flow's function receives beside its input. */
 export interface FlowContext<Chunk> {
   readonly signal: AbortSignal
@@ -99,10 +103,10 @@ export function defineFlow<
 >(
   options: FlowOptions<Input, Output, Chunk>,
   act: (
-    input: Checked<Input, any>,
-    flow: FlowContext<Checked<Chunk, any>>,
-  ) => Checked<Output, any> | Promise<Checked<Output, any>>,
-): Flow<Checked<Input, any>, Checked<Output, any>, Checked<Chunk, any>> {
+    input: Checked<Input, Unchecked>,
+    flow: FlowContext<Checked<Chunk, Unchecked>>,
+  ) => Checked<Output, Unchecked> | Promise<Checked<Output, Unchecked>>,
+): Flow<Checked<Input, Unchecked>, Checked<Output, Unchecked>, Checked<Chunk, Unchecked>> {
   const { name, retries = 0 } = options
   if (typeof name !== 'string' || name === '') throw new HybridError('INVALID_ARGUMENT', 'a flow needs a name')
   if (typeof act !== 'function') throw new HybridError('INVALID_ARGUMENT', `the flow '${name}' needs a function`)
@@ -113,12 +117,15 @@ export function defineFlow<
     input: unknown,
     { signal, context = {} }: Given,
     work: AbortController,
-    sendChunk: (chunk: Checked<Chunk, any>) => void,
-  ) => follow(signal, work, (own) => runFlow({ options, act, retries }, input, { signal: own, context, sendChunk }))
+    sendChunk: (chunk: unknown) => void,
+  ) =>
+    follow(signal, work, (own) =>
+      runFlow({ options, act: act as Definition['act'], retries }, input, { signal: own, context, sendChunk }),
+    )
   const call = (input: unknown, given: Given = {}) => start(input, given, new AbortController(), () => {})
   const stream = (input: unknown, given: Given = {}) => {
     const work = new AbortController()
-    const feed = new Feed<Checked<Chunk, any>>(() => work.abort(new DOMException('the loop was left', 'AbortError')))
+    const feed = new Feed<unknown>(() => work.abort(new DOMException('the loop was left', 'AbortError')))
     const output = start(input, given, work, (chunk) => feed.push(chunk))
     output.then(
       () => feed.close(),
@@ -126,29 +133,29 @@ export function defineFlow<
     )
     return { stream: feed, output }
   }
-  return Object.assign(call, { flowName: name, stream }) as Flow<
-    Checked<Input, any>,
-    Checked<Output, any>,
-    Checked<Chunk, any>
-  >
+  return Object.assign(call, { flowName: name, stream }) as ReturnType<typeof defineFlow<Input, Output, Chunk>>
 }
 
 interface Definition {
-  options: FlowOptions<any, any, any>
-  act: (input: any, flow: FlowContext<any>) => unknown
+  options: FlowOptions<FlowSchema | undefined, FlowSchema | undefined, FlowSchema | undefined>
+  act: (input: unknown, flow: FlowContext<unknown>) => unknown
   retries: number
 }
 
-async function runFlow(
-  { options, act, retries }: Definition,
-  given: unknown,
-  run: { signal: AbortSignal; context: Record<string, unknown>; sendChunk: (chunk: any) => void },
-): Promise<any> {
+interface FlowRun {
+  signal: AbortSignal
+  context: Record<string, unknown>
+  sendChunk: (chunk: unknown) => void
+}
+
+/** A step as it ended last. */
+interface StepRecord extends Omit<FlowStep, 'name'> {
+  readonly value?: unknown
+}
+
+async function runFlow({ options, act, retries }: Definition, given: unknown, run: FlowRun): Promise<unknown> {
   const startedAtMs = now()
-  const steps = new Map<
-    string,
-    { outcome: FlowStep['outcome']; startedAtMs: number; durationMs: number; attempts: number; value?: unknown }
-  >()
+  const steps = new Map<string, StepRecord>()
   let outcome: FlowTrace['outcome'] = 'failed'
   try {
     const input = await check(options.inputSchema, given, `the input of the flow '${options.name}'`, 'INVALID_ARGUMENT')
@@ -188,15 +195,15 @@ async function runFlow(
 async function attemptFlow(
   { options, act }: Omit<Definition, 'retries'>,
   input: unknown,
-  run: { signal: AbortSignal; context: Record<string, unknown>; sendChunk: (chunk: any) => void },
-  steps: Map<string, any>,
+  run: FlowRun,
+  steps: Map<string, StepRecord>,
 ): Promise<unknown> {
   const { signal, context } = run
   const seen = new Set<string>()
-  const flow: FlowContext<any> = {
+  const flow: FlowContext<unknown> = {
     signal,
     context,
-    run: async (name, step) => {
+    run: async <T>(name: string, step: () => T | Promise<T>): Promise<T> => {
       if (typeof name !== 'string' || name === '') throw new HybridError('INVALID_ARGUMENT', 'a step needs a name')
       if (seen.has(name))
         throw new HybridError(
@@ -208,7 +215,7 @@ async function attemptFlow(
       const before = steps.get(name)
       if (before !== undefined && before.outcome !== 'failed') {
         steps.set(name, { ...before, outcome: 'reused' })
-        return before.value
+        return before.value as T
       }
       const startedAtMs = now()
       const entry = { startedAtMs, attempts: (before?.attempts ?? 0) + 1 }

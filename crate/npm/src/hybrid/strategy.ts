@@ -1,6 +1,7 @@
 /** The parts of strategies: plain data for Rust to decide by, with the caller's functions as leaves. */
 
 import { invalid } from '../border/errors.js'
+import { isArray } from '../border/json.js'
 import { opinionOf } from './consideration.js'
 import type { Decision, RoutingContext, RoutingStrategy } from '../types.js'
 
@@ -63,7 +64,7 @@ export function keyArgument(value: string, what: string): string {
 }
 
 export function orderArgument(value: readonly string[], what: string): string[] {
-  if (!Array.isArray(value) || value.length === 0) throw invalid(`${what} must name at least one branch`)
+  if (!isArray(value) || value.length === 0) throw invalid(`${what} must name at least one branch`)
   return value.map((key, index) => keyArgument(key, `${what}[${index}]`))
 }
 

@@ -1,6 +1,7 @@
 /** From answers whose truth is known to a threshold that keeps a promise. */
 
 import { invalid } from '../border/errors.js'
+import { isArray } from '../border/json.js'
 import type { Confidence } from '../types.js'
 import { Random } from './arithmetic.js'
 import { trainHead, type Example } from './head.js'
@@ -98,7 +99,7 @@ export function calibrate({
   score?: SignalName
   holdTokens?: number
 }): Calibration {
-  if (!Array.isArray(samples) || samples.length === 0) throw invalid('calibrate needs at least one sample')
+  if (!isArray(samples) || samples.length === 0) throw invalid('calibrate needs at least one sample')
   targetArgument(target)
   if (!(holdTokens === Infinity || (Number.isInteger(holdTokens) && holdTokens >= 1)))
     throw invalid('holdTokens must be a whole number of at least 1, or Infinity')

@@ -1,6 +1,7 @@
 /** A classifier of prompts: trained from labelled samples, kept as JSON of at most 64 KB. */
 
 import { HybridError, invalid } from '../border/errors.js'
+import { isArray } from '../border/json.js'
 import { probabilities } from './arithmetic.js'
 import { termsOf, type Terms } from './features.js'
 import { trainHead, vectorsFor, type Example } from './head.js'
@@ -69,7 +70,7 @@ export class Classifier {
     samples: readonly LabelledPrompt[],
     { seed = 0, buckets }: { seed?: number; buckets?: number } = {},
   ): Classifier {
-    if (!Array.isArray(samples)) throw invalid('training samples must be an array of { prompt, label }')
+    if (!isArray(samples)) throw invalid('training samples must be an array of { prompt, label }')
     samples.forEach((sample, index) => sampleArgument(sample, index))
     if (!Number.isInteger(seed)) throw invalid('seed must be a whole number')
     const labels = [...new Set(samples.map(({ label }) => label))].sort(byCodePoints)

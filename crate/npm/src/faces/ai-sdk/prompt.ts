@@ -1,15 +1,7 @@
 /** The AI SDK's call options as a request of ours, with a warning for each thing that no branch does. */
 
 import { HybridError } from '../../index.js'
-import type {
-  GenerateRequest,
-  GenerationConfig,
-  JsonSchema,
-  Message,
-  Model,
-  Part,
-  ToolDefinition,
-} from '../../index.js'
+import type { GenerateRequest, GenerationConfig, Message, Model, Part, ToolDefinition } from '../../index.js'
 import { mediaUrl, wholeMediaType } from '../media.js'
 import { callPart, modelMessage, wayBackOf, type Call } from '../way-back.js'
 import type { CallOptions, FileData, GivenRecord, PromptMessage, PromptPart, ToolOutput, Warning } from './spec.js'
@@ -46,7 +38,7 @@ export function translated(options: CallOptions, { supports }: Model['info']): T
         ? {
             output: {
               format: 'json',
-              ...(isObject(responseFormat.schema) ? { schema: responseFormat.schema as JsonSchema } : {}),
+              ...(isObject(responseFormat.schema) ? { schema: responseFormat.schema } : {}),
             },
           }
         : {}),
@@ -75,7 +67,7 @@ function toolsOf(
       return []
     }
     const { name, description = '', inputSchema } = tool
-    return [{ name, description, ...(isObject(inputSchema) ? { inputSchema: inputSchema as JsonSchema } : {}) }]
+    return [{ name, description, ...(isObject(inputSchema) ? { inputSchema } : {}) }]
   })
   if (toolChoice?.type !== 'tool')
     return { tools: known, toolChoice: known.length === 0 ? undefined : toolChoice?.type }
@@ -154,7 +146,7 @@ function filePart(data: FileData, mediaType: string): Part {
       const url = data.originalUrl ?? String(data.url)
       return { media: { url, ...(/^[^/]+\/[^/*]+$/.test(mediaType) ? { contentType: mediaType } : {}) } }
     }
-    default:
+    case 'reference':
       throw invalid('a file by reference belongs to the provider that stored it; pass its data or URL')
   }
 }
@@ -172,7 +164,8 @@ function outputOf(output: ToolOutput, unsupported: (feature: string) => void): u
       unsupported('files in tool results')
       return output.value.flatMap(({ type, text }) => (type === 'text' ? [text] : []))
     }
-    default:
+    case 'text':
+    case 'json':
       return output.value
   }
 }

@@ -10,7 +10,7 @@ import { spanOf } from '../../otel/spans.js'
 import type { TelemetrySink } from '../../otel/telemetry.js'
 import { hybridErrorOf } from '../failure.js'
 import { openStream } from '../opening.js'
-import { servedOf, type Servable, type ServedModels } from '../served.js'
+import { servedOf, type ServedModels } from '../served.js'
 import { hex, traceOf, type GenkitTrace } from './trace.js'
 import { infoOf, isObject, requestOf, responseOf, type GenkitRequest } from './wire.js'
 
@@ -92,7 +92,7 @@ class Connection implements DevUIConnection {
 
   constructor(options: ConnectDevUIOptions) {
     this.#options = options
-    this.#models = servedOf(options as Servable, 'connectDevUI').models
+    this.#models = servedOf(options, 'connectDevUI').models
     requireLoopback(options.url, 'url', ['ws:', 'wss:'])
     if (options.telemetryUrl !== undefined) requireLoopback(options.telemetryUrl, 'telemetryUrl', ['http:', 'https:'])
     this.#telemetryUrl = options.telemetryUrl
@@ -295,7 +295,7 @@ class Connection implements DevUIConnection {
 function parsed(data: unknown): Incoming | undefined {
   try {
     const message: unknown = JSON.parse(String(data))
-    return isObject(message) ? (message as Incoming) : undefined
+    return isObject(message) ? message : undefined
   } catch {
     return undefined
   }

@@ -1,15 +1,6 @@
 /** Genkit's model action, as far as it is used here. Its parts and messages are ours. */
 
-import type {
-  GenerateRequest,
-  GenerateResponse,
-  GenerationConfig,
-  JsonSchema,
-  Message,
-  Model,
-  Part,
-  ToolDefinition,
-} from '../../index.js'
+import type { GenerateRequest, GenerateResponse, Message, Model, Part, ToolDefinition } from '../../index.js'
 
 /** What a model action is given. */
 export interface GenkitRequest {
@@ -45,12 +36,10 @@ export function requestOf({ messages, config, tools, toolChoice, output }: Genki
     output != null && (output.format === 'json' || output.contentType === 'application/json' || isObject(output.schema))
   return {
     messages,
-    config: settings as GenerationConfig,
+    config: settings,
     ...(tools === undefined || tools.length === 0 ? {} : { tools: tools.map(toolOf) }),
     ...(toolChoice === undefined ? {} : { toolChoice }),
-    ...(isJson
-      ? { output: { format: 'json', ...(isObject(output.schema) ? { schema: output.schema as JsonSchema } : {}) } }
-      : {}),
+    ...(isJson ? { output: { format: 'json', ...(isObject(output.schema) ? { schema: output.schema } : {}) } } : {}),
   }
 }
 
@@ -63,8 +52,8 @@ function toolOf({
   return {
     name,
     description,
-    ...(isObject(inputSchema) ? { inputSchema: inputSchema as JsonSchema } : {}),
-    ...(isObject(outputSchema) ? { outputSchema: outputSchema as JsonSchema } : {}),
+    ...(isObject(inputSchema) ? { inputSchema } : {}),
+    ...(isObject(outputSchema) ? { outputSchema } : {}),
   }
 }
 

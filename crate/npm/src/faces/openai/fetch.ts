@@ -34,7 +34,8 @@ function callOf(input: Parameters<typeof fetch>[0], init: RequestInit = {}): Cal
   const request = typeof input === 'object' && 'url' in input ? input : undefined
   const method = (init.method ?? request?.method ?? 'GET').toUpperCase()
   // A page may use a path alone, which has no host in Node.
-  const { pathname } = new URL(request?.url ?? String(input), 'http://localhost')
+  const address = typeof input === 'string' ? input : 'url' in input ? input.url : input.href
+  const { pathname } = new URL(address, 'http://localhost')
   const given = init.body
   return {
     method,

@@ -1,6 +1,6 @@
 /** A chat completion's body as a request of ours. Everything is checked here, before a model runs. */
 
-import type { GenerateRequest, GenerationConfig, JsonSchema, Message, Part, ToolDefinition } from '../../index.js'
+import type { GenerateRequest, GenerationConfig, Message, Part, ToolDefinition } from '../../index.js'
 import { callPart, modelMessage, openedId, type Call } from '../way-back.js'
 import { malformed, unsupported } from './refusal.js'
 import { isObject, type Body } from './wire.js'
@@ -63,7 +63,7 @@ export function extensionOf(body: Body): { context?: Record<string, unknown>; co
   const { context, config } = extension
   return {
     ...(isObject(context) ? { context: { ...context } } : {}),
-    ...(isObject(config) ? { config: config as GenerationConfig } : {}),
+    ...(isObject(config) ? { config } : {}),
   }
 }
 
@@ -138,7 +138,7 @@ export function toolsOf(
     return {
       name,
       description: typeof description === 'string' ? description : '',
-      ...(isObject(parameters) ? { inputSchema: { ...parameters } as JsonSchema } : {}),
+      ...(isObject(parameters) ? { inputSchema: { ...parameters } } : {}),
     }
   })
   return chosen(tools, choice)

@@ -29,7 +29,7 @@ export interface Reading {
   /** Initial prompts alone may begin with a system message. */
   isInitial: boolean
   /** The model's own reference of a call that was passed outward. */
-  refOf(callID: string): string
+  refOf: (callID: string) => string
 }
 
 /** Reads input at once, so that nothing the page changes later counts. Pictures and sounds are encoded later, in order. */
@@ -94,9 +94,11 @@ function partOf(
     case 'tool-response': {
       if (!inputs.has('tool-response')) throw notSupported('results of tools need expectedOutputs with tool-call')
       const { callID, name, result, errorMessage } = objectOf(item.value)
+      // eslint-disable-next-line @typescript-eslint/no-base-to-string -- a page may pass an Error
       const output = errorMessage === undefined ? resultOf(result) : { error: String(errorMessage) }
       return { toolResponse: { name: String(name), output, ref: refOf(String(callID)) } }
     }
+    case undefined:
     default:
       throw new TypeError(`content has an unknown type: ${String((item as { type?: unknown } | null)?.type)}`)
   }

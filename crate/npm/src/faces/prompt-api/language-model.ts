@@ -193,7 +193,7 @@ export function promptApi(model: Model, options: PromptApiOptions = {}): PromptA
     })
   Object.defineProperty(LanguageModel, 'name', { value: 'LanguageModel', configurable: true })
   Object.defineProperty(LanguageModel, marker, { value: true })
-  return LanguageModel as unknown as PromptApiClass
+  return LanguageModel
 }
 
 // ── The download ─────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -149,7 +149,8 @@ export class EngineHost {
         throw new HybridError('UNAVAILABLE', 'the model failed repeatedly; call load() to retry', {
           code: 'MODEL_FAILED',
         })
-      default:
+      case 'absent':
+      case 'disposed':
         throw new HybridError('UNAVAILABLE', 'the model is not loaded; call load() first', { code: 'MODEL_ABSENT' })
     }
   }
@@ -416,7 +417,7 @@ async function withLoadLock<T>(key: string | undefined, signal: AbortSignal, act
   const locks = (globalThis.navigator as { locks?: LockManager } | undefined)?.locks
   if (key === undefined || locks === undefined) return await act()
   try {
-    return (await locks.request(loadLock(key), { mode: 'shared', signal }, act)) as T
+    return await locks.request(loadLock(key), { mode: 'shared', signal }, act)
   } catch (thrown) {
     throw signal.aborted ? reasonOf(signal.reason) : thrown
   }

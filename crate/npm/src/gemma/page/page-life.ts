@@ -4,7 +4,7 @@
  * Browsers may refuse to keep a page that holds locks or a GPU, and memory for a hidden page is missing elsewhere.
  * A page that is merely hidden goes on.
  */
-export function watchPage({ leave, comeBack }: { leave(): void; comeBack(): void }): () => void {
+export function watchPage({ leave, comeBack }: { leave: () => void; comeBack: () => void }): () => void {
   if (typeof document === 'undefined') return () => {}
   const onHide = ({ persisted }: PageTransitionEvent): void => {
     if (persisted) leave()

@@ -21,7 +21,7 @@ export interface CallOptions {
 interface Waiting {
   readonly method: Method
   resolve(result: unknown): void
-  reject(error: HybridError): void
+  reject: (error: HybridError) => void
   onProgress: CallOptions['onProgress']
 }
 

@@ -59,7 +59,7 @@ export async function fetchFile(fetching: Fetching): Promise<void> {
   try {
     for (;;) {
       if (signal.aborted) throw stopped()
-      if (failure !== undefined) throw failure
+      if (failure !== undefined) throw failure as unknown
       const size = download.confirmedSize()
       if (!isSized && size >= 0 && fetching.mayDownload) {
         isSized = true
@@ -182,7 +182,7 @@ async function fetchRange(
       await response.body?.cancel()
       return
     }
-    reader = response.body?.getReader() as typeof reader
+    reader = response.body?.getReader()
     for (let isLast = reader === undefined; !isLast && reader !== undefined;) {
       restartTimer()
       const { done, value } = await reader.read()

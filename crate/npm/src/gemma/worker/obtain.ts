@@ -22,9 +22,9 @@ import type { Engine } from './wasm.js'
 
 interface Run {
   readonly signal: AbortSignal
-  report(step: Step): void
+  report: (step: Step) => void
   /** The file can be read from now on, though most of it is still to come. */
-  onArriving(file: Arriving): void
+  onArriving: (file: Arriving) => void
 }
 
 /** Smaller files are there before anything could be gained. */
@@ -175,14 +175,14 @@ async function withDownloadLock<T>(key: string, run: Run, act: (run: Run) => Pro
   const channel = new BroadcastChannel(downloadChannel(key))
   channel.onmessage = ({ data }: MessageEvent<Step>) => run.report(data)
   try {
-    return (await locks.request(downloadLock(key), { signal: run.signal }, () => {
+    return await locks.request(downloadLock(key), { signal: run.signal }, () => {
       channel.onmessage = null
       const report = (step: Step): void => {
         run.report(step)
         channel.postMessage(step)
       }
       return act({ ...run, report })
-    })) as T
+    })
   } catch (thrown) {
     throw run.signal.aborted ? stopped() : thrown
   } finally {

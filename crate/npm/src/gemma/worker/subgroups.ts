@@ -9,7 +9,7 @@ interface Descriptor {
 
 interface Adapter {
   readonly features: ReadonlySet<string>
-  requestDevice(descriptor?: Descriptor): Promise<unknown>
+  requestDevice: (this: Adapter, descriptor?: Descriptor) => Promise<unknown>
 }
 
 /** Leaves word in `hybridgeHasSubgroups`, where the engine looks. */
