@@ -4,7 +4,7 @@ import { timeline } from './trace-panel.js'
 
 const places = { on_device: 'on this device', in_cloud: 'in the cloud', unknown: 'somewhere' }
 
-const seconds = (milliseconds) =>
+export const seconds = (milliseconds) =>
   milliseconds < 1000 ? `${Math.round(milliseconds)} ms` : `${(milliseconds / 1000).toFixed(1)} s`
 
 function speed({ usage, routing }) {

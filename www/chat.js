@@ -5,8 +5,6 @@ import { deleteTalk, listTalks, newName, notesOf } from './talks.js'
 
 const openKey = 'hybridge-demo-open'
 const empty = { version: 1, entries: [] }
-/** A base model would write for ever. */
-const config = { maxOutputTokens: 512 }
 
 const session = {
   get: () => {
@@ -26,23 +24,22 @@ const session = {
   },
 }
 
-const lastQuestion = ({ messages }) => {
-  const { content } = messages.findLast(({ role }) => role === 'user') ?? { content: [] }
-  return content.map(({ text }) => text ?? '').join('')
-}
+const wordsOf = (content) => content.map(({ text }) => text ?? '').join('')
+const lastQuestion = ({ messages }) => wordsOf(messages.findLast(({ role }) => role === 'user')?.content ?? [])
 
 const titleOf = (text) => (text.length > 48 ? `${text.slice(0, 47).trimEnd()}…` : text)
 const dates = new Intl.DateTimeFormat('en', { dateStyle: 'medium', timeStyle: 'short' })
 
-/** Wires the form to `current()`, the hybrid of the moment. `boundsOf(text)` returns what keeps a message to some branches. */
-export function chat({ find, current, cloud, onTrace, onShow, boundsOf }) {
+/** Wires the form to `current()`, the hybrid of the moment. `onShow` gets the messages, or undefined while an answer is written; `boundsOf(text)` returns what keeps a message to some branches. */
+export function chat({ find, current, cloud, onTrace, onShow, boundsOf, tools }) {
   const [form, stop] = ['ask', 'stop'].map(find)
   const view = entryList(find('log'))
   let name
   let notes
   let talk
-  /** The hybrid that `talk` is over. */
+  /** The hybrid and the tools that `talk` is over. */
   let over
+  let withTools
   let stopper
   let failure
   let editing
@@ -67,27 +64,30 @@ export function chat({ find, current, cloud, onTrace, onShow, boundsOf }) {
       item.ariaBusy = 'true'
       find('log').append(item)
     }
-    find('empty').hidden = entries.length > 0
-    find('fresh').hidden = entries.length === 0
+    find('fresh').hidden = find('share').hidden = entries.length === 0
+    if (entries.length === 0) find('share').open = false
     find('talk-title').textContent = notes?.title || 'New conversation'
     const caution = talk?.caution
     find('caution').textContent = caution ? `This conversation is kept in this window only: ${caution.message}.` : ''
     const answered = entries.filter(({ branch }) => branch !== undefined)
     const here = answered.filter(({ branch }) => branch === 'onDevice').length
     find('score').textContent =
-      answered.length === 0 ? '' : `${here} of ${answered.length} answered on this device, at no cost.`
+      answered.length === 0
+        ? ''
+        : `${here} of ${answered.length} answered on this device${here > 0 ? ', for nothing' : ''}.`
     onShow(isBusy ? undefined : (talk?.messages ?? []))
   }
 
   /** A chat over the hybrid of the moment, with the same history. */
   async function renew() {
-    if (over === current() && talk !== undefined) return
+    if (over === current() && withTools === tools() && talk !== undefined) return
     over = current()
+    withTools = tools()
     const snapshot = talk?.toJSON() ?? empty
     talk?.close()
     name ??= newName()
     notes ??= notesOf(name)
-    const made = (talk = chatFromJSON(over, snapshot, { persist: { name }, config }))
+    const made = (talk = chatFromJSON(over, snapshot, { persist: { name }, tools: withTools }))
     await made.ready
     made.onChange(() => {
       if (made !== talk) return
@@ -216,13 +216,6 @@ export function chat({ find, current, cloud, onTrace, onShow, boundsOf }) {
     form.prompt.dispatchEvent(new Event('input', { bubbles: true }))
   }
 
-  form.addEventListener('submit', (event) => {
-    event.preventDefault()
-    const text = form.prompt.value.trim()
-    if (!text || stopper) return
-    put('')
-    void ask(text)
-  })
   form.prompt.addEventListener('keydown', (event) => {
     if (event.key === 'Escape') {
       stopper?.abort()
@@ -249,12 +242,20 @@ export function chat({ find, current, cloud, onTrace, onShow, boundsOf }) {
   return {
     put,
     ask,
-    messages: () => talk?.messages ?? [],
+    isBusy: () => stopper !== undefined,
+    /** What a link may show: the answers whose figures are known, each with its question. */
+    turns: () =>
+      (talk?.messages ?? []).flatMap(({ role, content }, index, messages) => {
+        const note = notes?.at(index)
+        if (role !== 'model' || note === undefined) return []
+        return [{ question: lastQuestion({ messages: messages.slice(0, index) }), answer: wordsOf(content), note }]
+      }),
     /** Continues the conversation that this tab showed before a reload. */
     async restore() {
       await list()
       await open(session.get())
     },
-    show,
+    /** After the branches changed: the meters do too. */
+    refresh: () => onShow(stopper ? undefined : (talk?.messages ?? [])),
   }
 }

@@ -1,32 +1,24 @@
 // Chooses the cloud: the demo's emulator, or a service and a key of the visitor's.
-import { HybridError, defineModel, geminiModel, openAICompatibleModel } from 'hybridge'
+import { geminiModel, openAICompatibleModel } from 'hybridge'
 
 const dialects = { gemini: geminiModel, openai: openAICompatibleModel }
 const none = { baseUrl: '', model: '', apiKey: '', label: '' }
 
-/** The page may be served without emulators; then there is no cloud until the visitor enters one. */
+/** The page may be served without emulators; then its own simulated cloud answers until the visitor enters one. */
 async function emulatorsOfThisMachine() {
   try {
-    return await (await fetch('demo.json')).json()
+    return { gemini: none, openai: none, ...(await (await fetch('demo.json')).json()) }
   } catch {
     return { gemini: none, openai: none }
   }
 }
 
-const noCloud = defineModel({
-  name: 'no cloud',
-  info: { inferenceSource: 'in_cloud' },
-  async generate() {
-    throw new HybridError('UNAVAILABLE', 'no cloud is chosen', { code: 'CLOUD_ABSENT' })
-  },
-})
-
 /** Wires the panel. `model()`, `label()` and `price()` return the current choice. */
 export async function cloudPanel({ find, onCloud }) {
   const emulators = await emulatorsOfThisMachine()
-  let model = noCloud
-  let label = 'no cloud'
-  let isEmulator = false
+  let model = emulators.gemini === none && (await import('./simulated-cloud.js')).simulatedCloud
+  let label = 'simulated in this page'
+  let isEmulator = true
 
   /** The emulator of the chosen API, until the visitor enters a service. */
   function suggest() {
@@ -40,7 +32,8 @@ export async function cloudPanel({ find, onCloud }) {
     const dialect = find('cloud-dialect').value
     const baseUrl = find('cloud-url').value
     if (baseUrl === '') {
-      find('cloud-state').textContent = 'No cloud is chosen. Enter an endpoint and a model.'
+      find('cloud-state').textContent =
+        'Now: simulated in this page. Enter an endpoint, a model and a key for a real one.'
       return
     }
     const apiKey = find('cloud-key').value
@@ -63,7 +56,7 @@ export async function cloudPanel({ find, onCloud }) {
     model: () => model,
     label: () => label,
     /** Gemini's models have a window of 2²⁰ tokens; other services do not report theirs. */
-    contextWindow: () => (find('cloud-dialect').value === 'gemini' && model !== noCloud ? 1_048_576 : undefined),
+    contextWindow: () => (find('cloud-dialect').value === 'gemini' ? 1_048_576 : undefined),
     /** Dollars per million tokens: zero for an emulator, undefined if unknown. */
     price() {
       if (isEmulator) return { input: 0, output: 0 }

@@ -36,6 +36,9 @@ const pause = (milliseconds, signal) =>
     })
   })
 
+/** A base model would write for ever; and a quarter of a small window is what a chat keeps free for the answer. */
+const longest = ({ info }) => Math.min(512, Math.floor((info.contextWindow ?? 4096) / 4))
+
 /** From the person's last message on: a tool's result stays with the question. */
 const lastTurn = ({ messages, config, ...request }) => ({
   ...request,
@@ -53,16 +56,18 @@ const lastTurn = ({ messages, config, ...request }) => ({
  * answer counts.
  */
 export function breakable(branch, model, isOn, { isSingleTurn = false, isOnline = () => true } = {}) {
+  const limit = branch === 'onDevice' ? { maxOutputTokens: longest(model) } : {}
   return defineModel({
     name: model.name,
     info: model.info,
-    async generate(request, { sendChunk, signal, context }) {
+    async generate(asked, { sendChunk, signal, context }) {
       if (!isOnline()) throw new HybridError('UNAVAILABLE', 'there is no network', { code: 'OFFLINE' })
       for (const [name, fault] of Object.entries(faults)) {
         if (fault.branch !== branch || !isOn(name) || fault.applies?.(model) === false) continue
         if (fault.fail) throw fault.fail()
         await pause(fault.delayMs, signal)
       }
+      const request = { ...asked, config: { ...limit, ...asked.config } }
       const answer = model.generateStream(isSingleTurn ? lastTurn(request) : request, { signal, context })
       for await (const { content, logprobs } of answer) sendChunk(content, logprobs && { logprobs: [...logprobs] })
       return await answer.response

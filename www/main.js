@@ -6,13 +6,18 @@ import { breakable, faults } from './faults.js'
 import { tokenMeter } from './meter.js'
 import { modelPanel } from './model-panel.js'
 import { sentence } from './next-step.js'
+import { keepEngine, keepPage, takeWaiting } from './offline-app.js'
 import { showPlace } from './place.js'
 import { inWords, personalIn } from './private-data.js'
 import { codeOf, offline, recipes } from './recipes.js'
 import { showProof, showSamples } from './samples.js'
+import { toolsOver } from './tools.js'
 import { tracePanel } from './trace-panel.js'
 
 const find = (id) => document.getElementById(id)
+const isShared = location.hash.startsWith('#trace=')
+
+void takeWaiting().catch(() => undefined)
 
 const isOn = (fault) => find(`fault-${fault}`).checked
 const isOnline = () => navigator.onLine && !find('airplane').checked
@@ -37,15 +42,20 @@ const noModel = defineModel({
 let device = noModel
 let choice
 let ai
+/** The two branches by themselves, for answers side by side. */
+let branches
+let talk
 
 /** Makes a hybrid of the current choices. The conversation continues. Without a network one strategy stands for all. */
 function choose() {
   const { build } = isOnline() ? recipes[find('recipe').value] : offline
   find('recipe-code').textContent = codeOf(build)
-  ai = build({
+  branches = {
     onDevice: breakable('onDevice', device, isOn, choice),
     cloud: breakable('cloud', cloud.model(), isOn, { isOnline }),
-  })
+  }
+  ai = build(branches)
+  talk?.refresh()
   void preview()
 }
 
@@ -94,18 +104,84 @@ const meter = tokenMeter(find('meters'), () => [
   },
   { label: 'Cloud', model: cloud.model(), contextWindow: cloud.contextWindow() },
 ])
-const talk = chat({
+const someTools = toolsOver(find('place'))
+const noTools = {}
+talk = chat({
   find,
   current: () => ai,
   cloud,
   onTrace: traces.add,
-  onShow: (messages) => messages && void meter(messages),
+  tools: () => (find('tools').checked ? someTools : noTools),
+  onShow(messages) {
+    showEmpty()
+    if (messages) void meter(messages)
+  },
   async boundsOf(text) {
     const found = await pinOf(text)
     return found.length === 0 ? {} : { allow: [kOnDevice], pinned: found }
   },
 })
-showSamples(find('samples'), (text) => void talk.ask(text))
+
+/** The welcome stands where there is nothing else. */
+function showEmpty() {
+  const list = find(find('both').checked ? 'comparisons' : 'log')
+  find('empty').hidden = isShared || list.childElementCount > 0
+}
+
+let comparing
+/** Asks both branches at once. The conversation stays as it is. */
+async function askBoth(text) {
+  const { compare } = await import('./compare.js')
+  comparing = new AbortController()
+  find('stop').hidden = false
+  find('empty').hidden = true
+  try {
+    const { onDevice: device, cloud: there } = branches
+    const { signal } = comparing
+    await compare(find('comparisons'), text, { device, cloud: there, panel: cloud, found: await pinOf(text), signal })
+  } finally {
+    comparing = undefined
+    find('stop').hidden = true
+    find('scroll').scrollTop = find('scroll').scrollHeight
+  }
+}
+
+function ask(text) {
+  if (talk.isBusy() || comparing) return
+  talk.put('')
+  if (find('both').checked) void askBoth(text)
+  else void talk.ask(text)
+}
+
+find('ask').addEventListener('submit', (event) => {
+  event.preventDefault()
+  const text = find('prompt').value.trim()
+  if (text) ask(text)
+})
+find('stop').addEventListener('click', () => comparing?.abort())
+find('both').addEventListener('change', ({ target }) => {
+  find('log').hidden = target.checked
+  find('comparisons').hidden = !target.checked
+  showEmpty()
+})
+find('share-make').addEventListener('click', async () => {
+  const { linkOf } = await import('./share.js')
+  const withText = find('share-text').checked
+  const link = await linkOf(talk.turns(), { withText })
+  find('share-link').hidden = link === undefined
+  find('share-link').value = link ?? ''
+  if (link === undefined) {
+    find('share-state').textContent = 'The conversation is too long for a link: share it without the words.'
+    return
+  }
+  const kept = withText ? 'with its words' : 'without a word of it'
+  const isCopied = await navigator.clipboard.writeText(link).then(
+    () => true,
+    () => false,
+  )
+  find('share-state').textContent = isCopied ? `Copied: the conversation ${kept}.` : 'Copy the link from the field.'
+})
+showSamples(find('samples'), ask)
 find('recipe').addEventListener('change', choose)
 for (const name of ['faults', 'private']) find(name).addEventListener('change', () => void preview())
 find('airplane').addEventListener('change', () => {
@@ -116,7 +192,18 @@ for (const name of ['online', 'offline']) addEventListener(name, choose)
 find('prompt').addEventListener('input', () => void preview())
 
 choose()
-await Promise.all([showPlace(find('place')), talk.restore()])
+// On a phone the conversation comes first; the panels are a tap away.
+if (matchMedia('(max-width: 55.99rem)').matches)
+  for (const it of document.querySelectorAll('aside > details')) it.open = false
+await Promise.all([
+  showPlace(find('place')),
+  isShared
+    ? import('./shared-view.js').then((it) => it.showShared(location.hash, find('log'), find('news')))
+    : talk.restore(),
+])
+if (isShared) find('ask').hidden = true
+showEmpty()
+addEventListener('hashchange', () => location.reload())
 document.body.dataset.ready = 'true'
 
 /** The tiny model is small enough to load unasked, except where the visitor saves data. `?load=no` leaves it out. */
@@ -125,8 +212,17 @@ async function wake() {
     find('proof').textContent = 'Load a model (2 MB) to answer on this device, or just ask.'
     return
   }
-  await panel.load()
-  if (device.state === 'ready') await showProof(find('proof'), device)
+  // A model of the gallery may be large: it waits for the visitor's word.
+  if (!panel.isTiny()) {
+    find('proof').textContent = 'Press Load in the panel “Device model” to answer on this device, or just ask.'
+    return panel.look()
+  }
+  await panel.load({ isUnasked: true })
+  if (device.state === 'ready') device.runsOn = await showProof(find('proof'), device)
   else find('proof').textContent = 'The model could not be started here; the cloud answers meanwhile.'
 }
-void wake().catch((error) => (find('proof').textContent = sentence(error)))
+
+// The first answer comes first; then the page is kept for a start without a network.
+if (!isShared) await wake().catch((error) => (find('proof').textContent = sentence(error)))
+await keepPage(find('news')).catch(() => undefined)
+if (device.state === 'ready') await keepEngine()

@@ -1,4 +1,4 @@
-// How fast this device reads memory and multiplies a matrix by a vector: plain code of this page, not the package's kernels.
+// How fast this device reads memory, multiplies a matrix by a vector and starts kernels: plain code of this page, not the package's kernels.
 
 const mega = 1 << 20
 /** A matrix of 2048 × 2048 f32, 16 MiB, read again and again; the larger buffer is 64 MiB. */
@@ -130,6 +130,33 @@ async function kernel(device, { code, bytes, fill, outputs, groups, piece, expec
   return seconds
 }
 
+/** Seconds for starting one kernel that does next to nothing, in a pass of many. */
+async function dispatching(device, signal) {
+  const count = 500
+  const code = `@group(0) @binding(0) var<storage, read_write> out: array<u32>;
+@compute @workgroup_size(1) fn main() { out[0] += 1; }`
+  const output = device.createBuffer({ size: 4, usage: GPUBufferUsage.STORAGE })
+  const pipeline = await device.createComputePipelineAsync({
+    layout: 'auto',
+    compute: { module: device.createShaderModule({ code }) },
+  })
+  const entries = [{ binding: 0, resource: { buffer: output } }]
+  const group = device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries })
+  const run = async () => {
+    const encoder = device.createCommandEncoder()
+    const pass = encoder.beginComputePass()
+    pass.setPipeline(pipeline)
+    pass.setBindGroup(0, group)
+    for (let time = 0; time < count; time++) pass.dispatchWorkgroups(1)
+    pass.end()
+    device.queue.submit([encoder.finish()])
+    await device.queue.onSubmittedWorkDone()
+  }
+  const seconds = (await timed(run, 4, signal)) / count
+  output.destroy()
+  return seconds
+}
+
 /** Undefined where there is no WebGPU. */
 export async function measureGpu(signal) {
   const adapter = await navigator.gpu?.requestAdapter()
@@ -158,7 +185,8 @@ export async function measureGpu(signal) {
       expected: side,
       signal,
     })
-    return { readGBps: bytesRead / reading / 1e9, matvecGWps: (side * side) / multiplying / 1e9 }
+    const dispatchMicros = (await dispatching(device, signal)) * 1e6
+    return { readGBps: bytesRead / reading / 1e9, matvecGWps: (side * side) / multiplying / 1e9, dispatchMicros }
   } finally {
     device.destroy()
   }

@@ -17,11 +17,11 @@ async function count(model, messages) {
   return { tokens: estimate(messages), isExact: false }
 }
 
-function row({ label, contextWindow, isLastOnly }, { tokens, isExact }) {
+function row({ label, model, contextWindow, isLastOnly }, { tokens, isExact }) {
   const about = `${isExact ? '' : 'about '}${whole.format(tokens)}`
   const words =
     contextWindow === undefined
-      ? `${about} tokens, window not reported`
+      ? `${about} tokens${model.name === 'no device model' ? '; no model is loaded' : '; window not reported'}`
       : `${about} of ${whole.format(contextWindow)} tokens, ${whole.format(Math.max(0, contextWindow - tokens))} free`
   const more = isLastOnly
     ? ' (reads your last message only)'
@@ -33,7 +33,8 @@ function row({ label, contextWindow, isLastOnly }, { tokens, isExact }) {
     value: contextWindow === undefined ? 0 : Math.min(tokens, contextWindow),
     ariaLabel: `${label}: context window used`,
   })
-  return element('div', { className: 'window' }, element('span', {}, `${label}: ${words}${more}`), bar)
+  const bars = contextWindow === undefined ? [] : [bar]
+  return element('div', { className: 'window' }, element('span', {}, `${label}: ${words}${more}`), ...bars)
 }
 
 /** `branches()` lists `{ label, model, contextWindow, isLastOnly }`. Only the latest `show` writes. */

@@ -17,17 +17,21 @@ export const choices = {
     isSingleTurn: true,
     about: `${size(tinyModel.bytes)}. Sums, capitals, questions about a text; knows nothing of the world.`,
     licence: { label: 'MIT or Apache-2.0', href: 'https://www.apache.org/licenses/LICENSE-2.0' },
+    bytes: tinyModel.bytes,
+    contextWindow: 512,
     options: () => ({ model: tinyModel, contextWindow: 512 }),
   },
   ...Object.fromEntries(
     Object.entries(knownModels)
       .filter(([, { kind }]) => kind === 'generator')
-      .map(([name, { approximateBytes, licence, url }]) => [
+      .map(([name, { approximateBytes, licence, url, shape }]) => [
         name,
         {
           label: name,
           about: `About ${size(approximateBytes)}, from ${new URL(url).host}.`,
           licence: { label: 'Gemma’s terms', href: licence },
+          bytes: approximateBytes,
+          contextWindow: shape.context,
           options: () => ({ model: name }),
         },
       ]),

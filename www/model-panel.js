@@ -1,28 +1,11 @@
 // Chooses the device model, shows what this device can do with it, and loads, pauses, resumes and removes it.
 import { HybridError, gemmaModel, listCachedModels } from 'hybridge'
 import { choices, size } from './model-choices.js'
+import { inWords } from './model-words.js'
 import { sentence } from './next-step.js'
 import { keepsFiles } from './place.js'
 
 const phases = { download: 'Downloading', verify: 'Checking', upload: 'Moving to the device', warmup: 'Warming up' }
-
-/** The result of `availability()` as a sentence with the next step. */
-function inWords({ status, reason, code, bytesToDownload, estimatedTokensPerSecond }) {
-  // What is wrong with the file or its host says nothing of the device.
-  const isAboutTheFile = status === 'unavailable' && /^(GGUF|MODEL|TOKENIZER|NETWORK|OFFLINE|SOURCE)_?/.test(code ?? '')
-  if (isAboutTheFile) return sentence({ message: reason ?? 'the model cannot be read', code, status: 'UNAVAILABLE' })
-  const speed =
-    estimatedTokensPerSecond === undefined
-      ? ''
-      : ` Expect about ${Math.round(estimatedTokensPerSecond)} tokens a second.`
-  const caution = status === 'unavailable' || reason === undefined ? '' : ` Note: ${reason}.`
-  return {
-    unavailable: `This device cannot run it: ${reason ?? 'no reason was given'}. Choose a smaller model, or let the cloud answer.`,
-    downloadable: `It can run here after a download${bytesToDownload === undefined ? '' : ` of ${size(bytesToDownload)}`}.${speed}${caution}`,
-    downloading: 'It is being downloaded, perhaps in another tab. Load joins that download.',
-    available: `It is stored on this device.${speed}${caution}`,
-  }[status]
-}
 
 const markup = `
   <form class="models">
@@ -80,7 +63,8 @@ export function modelPanel({ root, onModel }) {
   const find = (name) => root.querySelector(`#model-${name}`)
   const form = root.querySelector('form')
   root.querySelector('.choices').append(...Object.entries(choices).map(choiceField))
-  form.elements.model.value = 'tiny'
+  const wanted = new URLSearchParams(location.search).get('model')
+  form.elements.model.value = Object.hasOwn(choices, wanted ?? '') ? wanted : 'tiny'
 
   let model
   let stopper
@@ -106,8 +90,11 @@ export function modelPanel({ root, onModel }) {
   const chosen = () =>
     choices[form.elements.model.value].options({ url: find('url').value, file: find('file').files[0] })
 
-  /** Disposes of the previous model, makes the chosen one and shows what this device can do with it. */
-  async function look() {
+  /**
+   * Disposes of the previous model, makes the chosen one and shows what this device can do with it. `isUnasked` skips the
+   * latter, which measures the device first.
+   */
+  async function look({ isUnasked = false } = {}) {
     const mine = ++turn
     stopper?.abort()
     void model?.dispose()
@@ -131,6 +118,7 @@ export function modelPanel({ root, onModel }) {
     const made = gemmaModel({ ...options, device: find('device').value, cache: (await keepsFiles()) ? 'opfs' : 'none' })
     if (!isCurrent(mine)) return
     model = made
+    if (isUnasked) return onModel(made, choices[form.elements.model.value])
     const found = await made.availability()
     if (!isCurrent(mine)) return
     made.runsOn = found.device
@@ -140,8 +128,8 @@ export function modelPanel({ root, onModel }) {
     find('remove').hidden = found.status !== 'available' || options.model instanceof Blob
   }
 
-  async function load() {
-    if (model === undefined) await look()
+  async function load(options) {
+    if (model === undefined) await look(options)
     if (model === undefined || find('load').disabled) return
     const mine = turn
     const bar = find('progress')
@@ -206,6 +194,11 @@ export function modelPanel({ root, onModel }) {
   find('remove').addEventListener('click', () => void remove().catch(complain))
   void showKept()
 
-  /** Loads the chosen model, as the button does. */
-  return { load: () => load().catch(complain) }
+  return {
+    /** Loads the chosen model, as the button does. */
+    load: (options) => load(options).catch(complain),
+    /** Shows what this device can do with the chosen model. */
+    look: () => look().catch(complain),
+    isTiny: () => form.elements.model.value === 'tiny',
+  }
 }

@@ -4,18 +4,19 @@ import { measureCpu, measureGpu } from './memory.js'
 import { modelPanel } from './model-panel.js'
 import { sentence } from './next-step.js'
 import { showPlace } from './place.js'
-import { barPlot, brief, table } from './plot.js'
+import { brief, linePlot, table } from './plot.js'
 import { measureSpeed } from './speed.js'
 
 const find = (id) => document.getElementById(id)
-const lengths = [32, 128, 384]
+const lengths = [32, 64, 128, 256, 384, 1024, 2048]
 const maxOutputTokens = 32
 
 let model
+let chosen
 let stopper
 let results
 
-modelPanel({ root: find('model'), onModel: (chosen) => (model = chosen) })
+modelPanel({ root: find('model'), onModel: (...now) => ([model, chosen] = now) })
 
 const say = (text) => (find('progress-words').textContent = text)
 
@@ -31,23 +32,32 @@ function scrolling(content, name) {
   return frame
 }
 
-function showSpeeds({ name, device, rows }) {
+/** Each token reads every weight once, so memory sets a limit to tokens a second. */
+function limitOf({ cpu, gpu }, runsOn, bytes) {
+  const readGBps = (runsOn === 'gpu' ? gpu : cpu)?.readGBps
+  return readGBps && bytes ? (readGBps * 1e9) / bytes : undefined
+}
+
+function showSpeeds({ name, device, rows, limit }) {
   const plots = document.createElement('div')
   plots.className = 'plots'
   for (const [title, key] of [
     ['Prefill', 'prefill'],
     ['Decode', 'decode'],
   ]) {
+    const points = rows.map((row) => ({ x: row.inputTokens, value: row[key] }))
     plots.append(
-      barPlot({
+      linePlot({
         title,
         unit: 'tokens/s',
-        bars: rows.map((row) => ({ label: `${row.inputTokens} tokens in`, value: row[key] })),
+        axis: 'tokens in',
+        points,
+        ...(key === 'decode' && limit && { limit: { name: 'memory’s limit', value: limit } }),
       }),
     )
   }
-  const caption = `${name}, asked to run on ${device}: medians of three. More is better, except for the first word. Decoding is counted from the first piece to the last; few tokens make a rough figure.`
-  const columns = ['prompt', 'prefill, tokens/s', 'decode, tokens/s', 'first word, ms', 'tokens decoded']
+  const caption = `${name}, asked to run on ${device}: medians of three, or one run where it takes long. More is better, except for the first token. Decoding is counted from the first piece to the last; few tokens make a rough figure.${limit ? ` Reading the weights once a token, this memory would allow ${brief(limit)} tokens/s.` : ''}`
+  const columns = ['prompt', 'prefill, tokens/s', 'decode, tokens/s', 'first token, ms', 'tokens decoded']
   const cells = rows.map(({ inputTokens, prefill, decode, firstMs, decodedTokens }) => [
     `${inputTokens} tokens`,
     brief(prefill),
@@ -62,12 +72,16 @@ function showMemory({ cpu, gpu }) {
   const rows = [
     ['CPU, one thread of JavaScript', cpu],
     ['GPU, WebGPU', gpu],
-  ].map(([name, found]) => [name, brief(found?.readGBps), brief(found?.matvecGWps)])
+  ].map(([name, found]) => [name, brief(found?.readGBps), brief(found?.matvecGWps), brief(found?.dispatchMicros)])
   const caption =
     'Best of several. Reading 64 MiB; a matrix of 2048 × 2048 32-bit numbers times a vector. A cache of that size flatters both.'
   find('memory').replaceChildren(
     scrolling(
-      table({ caption, columns: ['where', 'reading, GB/s', 'matrix × vector, billion weights/s'], rows }),
+      table({
+        caption,
+        columns: ['where', 'reading, GB/s', 'matrix × vector, billion weights/s', 'starting a kernel, µs'],
+        rows,
+      }),
       'Memory',
     ),
   )
@@ -106,7 +120,9 @@ async function measure() {
         signal,
         onStep: (step) => say(`Measuring: ${step}…`),
       })
-      results.speed = { name: model.name, device, rows }
+      const bytes = chosen?.bytes
+      const limit = limitOf(results.memory, model.runsOn, bytes)
+      results.speed = { name: model.name, device, runsOn: model.runsOn, bytes, limit, rows }
       showSpeeds(results.speed)
     } else missing.push('No model is loaded, so no speed of one was measured: load one above and measure again.')
     say(['Done.', ...missing].join(' '))

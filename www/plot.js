@@ -1,4 +1,4 @@
-// Bars as SVG, for the eye; the table beside them says the same to everybody.
+// Lines as SVG, for the eye; the table beside them says the same to everybody.
 
 const create = (name, attributes, text) => {
   const element = document.createElementNS('http://www.w3.org/2000/svg', name)
@@ -12,36 +12,60 @@ export const brief = (value) =>
 
 let made = 0
 
-/** One bar for each of `bars` (`{ label, value }`), lying, longest is the largest. */
-export function barPlot({ title, unit, bars }) {
+const [width, height, left, right, top, bottom] = [360, 220, 48, 16, 28, 34]
+
+/**
+ * `points` are `{ x, value }`, joined by a line; `limit`, `{ name, value }`, is what cannot be passed, as a dashed line.
+ * Both axes begin at zero.
+ */
+export function linePlot({ title, unit, axis, points, limit }) {
   const id = `plot-${++made}`
-  const [width, left, step] = [360, 96, 30]
-  const height = 28 + bars.length * step
-  const largest = Math.max(...bars.map(({ value }) => value ?? 0), Number.MIN_VALUE)
+  const known = points.filter(({ value }) => value !== undefined)
+  const farthest = Math.max(...points.map(({ x }) => x), 1)
+  // A limit far above everything measured would flatten the line: then it is only named.
+  const measured = Math.max(...known.map(({ value }) => value), Number.MIN_VALUE)
+  const isNear = limit !== undefined && limit.value < measured * 4
+  const highest = 1.1 * Math.max(measured, isNear ? limit.value : 0)
+  const at = (x) => left + (x / farthest) * (width - left - right)
+  const up = (value) => height - bottom - (value / highest) * (height - top - bottom)
+  const hidden = { 'aria-hidden': 'true' }
   const svg = create('svg', {
     viewBox: `0 0 ${width} ${height}`,
     role: 'img',
     'aria-labelledby': `${id}-title ${id}-words`,
   })
+  const words = points.map(({ x, value }) => `${x} ${axis}: ${brief(value)}`)
+  if (limit) words.push(`${limit.name}: ${brief(limit.value)}`)
   svg.append(
     create('title', { id: `${id}-title` }, `${title}, ${unit}`),
-    create('desc', { id: `${id}-words` }, bars.map(({ label, value }) => `${label}: ${brief(value)}`).join('; ')),
-    create('text', { x: 0, y: 14, class: 'value', 'aria-hidden': 'true' }, `${title}, ${unit}`),
-    create('line', { x1: left, y1: 22, x2: left, y2: height, class: 'axis' }),
+    create('desc', { id: `${id}-words` }, words.join('; ')),
+    create('text', { x: 0, y: 14, class: 'value', ...hidden }, `${title}, ${unit}`),
+    create('line', { x1: left, y1: up(0), x2: width - right, y2: up(0), class: 'axis' }),
   )
-  for (const [index, { label, value }] of bars.entries()) {
-    const y = 28 + index * step
-    const length = ((value ?? 0) / largest) * (width - left - 56)
+  for (const share of [0, 0.5, 1]) {
+    const value = share * measured
     svg.append(
-      create('text', { x: left - 8, y: y + 15, 'text-anchor': 'end', 'aria-hidden': 'true' }, label),
-      create('rect', { x: left, y, width: Math.max(length, 1), height: step - 10, rx: 3, class: 'bar' }),
       create(
         'text',
-        { x: left + Math.max(length, 1) + 6, y: y + 15, class: 'value', 'aria-hidden': 'true' },
-        brief(value),
+        { x: left - 6, y: up(value) + 4, 'text-anchor': 'end', ...hidden },
+        value === 0 ? '0' : brief(value),
       ),
     )
   }
+  for (const x of [points[0]?.x ?? 0, farthest])
+    svg.append(create('text', { x: at(x), y: height - bottom + 16, 'text-anchor': 'middle', ...hidden }, String(x)))
+  svg.append(create('text', { x: (left + width - right) / 2, y: height - 4, 'text-anchor': 'middle', ...hidden }, axis))
+  if (isNear) {
+    const y = up(limit.value)
+    svg.append(
+      create('line', { x1: left, y1: y, x2: width - right, y2: y, class: 'limit' }),
+      create('text', { x: width - right, y: y - 5, 'text-anchor': 'end', class: 'limit-name', ...hidden }, limit.name),
+    )
+  }
+  svg.append(
+    create('polyline', { points: known.map(({ x, value }) => `${at(x)},${up(value)}`).join(' '), class: 'line' }),
+    ...known.map(({ x, value }) => create('circle', { cx: at(x), cy: up(value), r: 3.5, class: 'dot' })),
+  )
   return svg
 }
 

@@ -20,14 +20,14 @@ export function showSamples(root, onPick) {
   )
 }
 
-/** Lets the model answer one question, and shows the answer with its speed. */
+/** Lets the model answer one question, and shows the answer with its speed. Returns what it ran on. */
 export async function showProof(root, model) {
   const began = performance.now()
   let firstMs
   const question = 'What is 12 + 30?'
   const answer = model.generateStream({ prompt: question, config: { temperature: 0, maxOutputTokens: 24 } })
   for await (const { text } of answer) if (text !== '') firstMs ??= performance.now() - began
-  const { text } = await answer.response
+  const { text, device } = await answer.response
   root.replaceChildren(
     'This device just answered “',
     question,
@@ -36,4 +36,5 @@ export async function showProof(root, model) {
     ` First token after ${Math.round(firstMs ?? 0)} ms, nothing sent anywhere.`,
   )
   document.body.dataset.firstAnswerMs = String(Math.round(performance.now()))
+  return device
 }

@@ -39,7 +39,8 @@ test('a loaded model’s speeds are plotted, tabled and taken away', () =>
     const [download] = await Promise.all([page.waitForEvent('download'), page.click('#export')])
     const { memory, speed } = JSON.parse(readFileSync(await download.path(), 'utf8'))
     assert.ok(memory.cpu.readGBps > 0 && memory.cpu.matvecGWps > 0)
-    assert.equal(speed.rows.length, 3)
+    assert.equal(speed.rows.length, 5)
+    assert.ok(speed.bytes > 1e6 && speed.limit > 0, 'the limit of the memory is known')
     for (const [index, { inputTokens, prefill, decode, firstMs }] of speed.rows.entries()) {
       assert.ok(inputTokens > (speed.rows[index - 1]?.inputTokens ?? 0), 'prompts grow')
       assert.ok(prefill > 0 && firstMs > 0)
@@ -47,7 +48,7 @@ test('a loaded model’s speeds are plotted, tabled and taken away', () =>
       assert.ok(decode === undefined || decode > 0)
     }
     assert.equal(await page.locator('#speeds svg[role=img]').count(), 2)
-    assert.equal(await page.locator('#speeds tbody tr').count(), 3)
+    assert.equal(await page.locator('#speeds tbody tr').count(), 5)
     const told = await page.textContent('#speeds svg desc')
     for (const { inputTokens } of speed.rows) assert.ok(told.includes(`${inputTokens} tokens in: `))
   }))
@@ -58,7 +59,7 @@ test('a GPU is measured, and what it computed is right', () =>
     await done(page)
     assert.match(await page.textContent('#progress-words'), /^Done\. No model is loaded/)
     const cells = await page.locator('#memory tbody tr').last().locator('td').allTextContents()
-    assert.equal(cells.length, 2)
+    assert.equal(cells.length, 3)
     for (const cell of cells) assert.ok(Number(cell) >= 0, `a figure, found ${cell}`)
   }))
 

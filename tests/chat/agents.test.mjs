@@ -283,3 +283,14 @@ test('a flow streams, stops, and keeps its models to its branches', async () => 
   assert.equal(await local('x'), 'here')
   assert.equal(cloud.seen.length, 0)
 })
+
+test('a decision is about the call that waited, not about a later one of the same ref', async () => {
+  const sent = []
+  const tools = { send: { description: 'sends', needsApproval: true, execute: ({ to }) => (sent.push(to), 'sent') } }
+  let turn = 0
+  const model = recorder('again', { reply: () => calling(['send', { to: `person ${++turn}` }, 'same']) })
+  const first = await streamTools({ model, request: 'go', tools }).result
+  const second = await streamTools({ model, tools, resume: first.paused, approvals: { same: true } }).result
+  assert.equal(second.status, 'paused')
+  assert.deepEqual(sent, ['person 1'])
+})

@@ -159,6 +159,48 @@ export const states = [
     },
   },
   {
+    name: 'first-answer',
+    path: '?load=yes',
+    async reach(page) {
+      await page.waitForSelector('body[data-first-answer-ms]')
+    },
+  },
+  {
+    name: 'side-by-side',
+    async reach(page) {
+      await loadTiny(page)
+      await page.check('#both')
+      await ask(page, 'What is 47 + 38?')
+      await page.waitForFunction(() => document.querySelectorAll('.side .badge').length === 2)
+    },
+  },
+  {
+    name: 'approval',
+    async reach(page) {
+      await page.check('#tools')
+      await ask(page, 'Set a timer, please.')
+      await page.waitForSelector('.approval')
+    },
+  },
+  {
+    name: 'share',
+    async reach(page) {
+      await ask(page, 'Hello there')
+      await page.waitForSelector('.badge')
+      await page.click('#share summary')
+      await page.click('#share-make')
+      await page.waitForFunction(() => document.querySelector('#share-state').textContent !== '')
+    },
+  },
+  {
+    name: 'shared-damaged',
+    path: '?shared=1#trace=damaged',
+    async reach(page) {
+      await page.waitForSelector('#news:not([hidden])')
+    },
+  },
+  { name: 'models', path: 'models.html' },
+  {
     name: 'offline',
     async reach(page) {
       await page.context().setOffline(true)

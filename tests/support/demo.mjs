@@ -3,6 +3,7 @@
 import { join } from 'node:path'
 import { startGemini } from '../emulator/gemini.mjs'
 import { startOpenAI } from '../emulator/openai.mjs'
+import { serviceWorkerFiles } from '../../pkg-scripts/demo-site.mjs'
 import { serve } from './server.mjs'
 
 /** What the emulators answer to the demo's samples. */
@@ -11,6 +12,7 @@ const answers = {
     'Air scatters short wavelengths of sunlight more than long ones, so blue light reaches your eyes from all over the sky.',
   'What is 47 + 38?': '47 + 38 = 85.',
   'Write "lemon" in capitals.': 'LEMON',
+  '{"output":"It rings in 60 seconds."}': 'The timer is set.',
   'Write to ada@example.com that I am late.': 'Dear Ada, I am running late and will be with you shortly.',
 }
 
@@ -34,7 +36,14 @@ export async function startDemo({ root, port = 0 }) {
   }
   const server = await serve(
     { '/': join(root, 'www'), '/hybridge/': join(root, 'crate/npm') },
-    { port, compress: true, pages: { '/demo.json': { type: 'application/json', body: JSON.stringify(config) } } },
+    {
+      port,
+      compress: true,
+      pages: {
+        '/demo.json': { type: 'application/json', body: JSON.stringify(config) },
+        '/sw-files.js': { type: 'text/javascript', body: serviceWorkerFiles(root) },
+      },
+    },
   )
   return {
     origin: server.origin,

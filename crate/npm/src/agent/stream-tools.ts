@@ -211,9 +211,11 @@ async function loop(options: LoopOptions, report: (event: ToolEvent) => void): P
         { code: 'TOOL_TURNS_EXCEEDED' },
       )
     for (const call of calls) report({ type: 'toolCall', step, call })
+    // Decisions are about the calls that waited, not about later ones of the same name or `ref`.
+    const approvals = resume === undefined ? (options.approvals ?? {}) : {}
     const done = await execute(
       calls.map((call) => ({ call })),
-      { ...options, tools: checked, declared, parallel, step, report },
+      { ...options, approvals, tools: checked, declared, parallel, step, report },
     )
     if (done.waiting) return { ...paused({ ...next, messages }, done.calls, step, usage), response }
     // A model that was required to call has called.

@@ -1,0 +1,57 @@
+// The page as an app: kept for starts without a network, and replaced by a newer version when there is one.
+
+/** Shows in `bar` that a newer version waits, with the button that changes to it. */
+function offer(bar, change) {
+  const button = Object.assign(document.createElement('button'), {
+    type: 'button',
+    className: 'small',
+    textContent: 'Reload',
+  })
+  button.addEventListener('click', change)
+  bar.replaceChildren('A new version of this page is ready. ', button)
+  bar.hidden = false
+}
+
+const workers = navigator.serviceWorker
+let isChanging = false
+
+function change(waiting) {
+  isChanging = true
+  waiting.postMessage('take over')
+}
+
+/** Changes to a version that has waited since the last visit. Called first, before anybody reads or types. */
+export async function takeWaiting() {
+  workers?.addEventListener('controllerchange', () => {
+    if (isChanging) location.reload()
+  })
+  const registration = await workers?.getRegistration()
+  if (registration?.waiting && workers.controller) change(registration.waiting)
+}
+
+/** Registers the service worker. A version that arrives from now on is offered in `bar`. */
+export async function keepPage(bar) {
+  if (workers === undefined) return
+  const registration = await workers.register('sw.js', { updateViaCache: 'none' })
+  const watch = (next) => {
+    const offerIt = () => {
+      // The first version has nothing to replace.
+      if (next.state === 'installed' && workers.controller) offer(bar, () => change(next))
+    }
+    offerIt()
+    next.addEventListener('statechange', offerIt)
+  }
+  for (const next of [registration.waiting, registration.installing]) if (next) watch(next)
+  registration.addEventListener('updatefound', () => watch(registration.installing))
+}
+
+/** Keeps the engine too. Settles when it is kept; never, where there is no service worker. */
+export async function keepEngine() {
+  if (workers === undefined) return
+  const { active } = await workers.ready
+  await new Promise((resolve) => {
+    workers.addEventListener('message', ({ data }) => data === 'engine kept' && resolve())
+    active.postMessage('keep the engine')
+  })
+  document.body.dataset.engineKept = 'true'
+}

@@ -1,0 +1,63 @@
+// Keeps the demo's files, so that it starts without a network. Weights are not here: the package keeps them.
+// `sw-files.js` is generated with the files: it sets `demo.version`, `demo.shell` and `demo.engine`.
+importScripts('sw-files.js')
+
+const { version, shell, engine } = self.demo
+const prefix = `hybridge-demo ${registration.scope} `
+const cacheName = prefix + version
+const known = new Set([...shell, ...engine])
+
+/** Asks the server whether its own cached copy is still right, so that no version mixes with another. */
+const fresh = (path) => new Request(new URL(path, registration.scope), { cache: 'no-cache' })
+
+/** The file that a request is for, relative to the demo; undefined where it is none of the demo's. */
+function fileOf({ url, method }) {
+  if (method !== 'GET' || !url.startsWith(registration.scope)) return undefined
+  const [path] = url.slice(registration.scope.length).split(/[?#]/)
+  const file = path === '' ? 'index.html' : path
+  return known.has(file) ? file : undefined
+}
+
+async function answer(request, file) {
+  const cache = await caches.open(cacheName)
+  const kept = await cache.match(new URL(file, registration.scope))
+  return kept ?? fetch(request)
+}
+
+/** The engine is kept once a model ran, so that nobody downloads what cannot run here. */
+async function keepEngine() {
+  const cache = await caches.open(cacheName)
+  for (const path of engine) {
+    if (!(await cache.match(new URL(path, registration.scope)))) await cache.add(fresh(path))
+  }
+}
+
+addEventListener('install', (event) => {
+  event.waitUntil(caches.open(cacheName).then((cache) => cache.addAll(shell.map(fresh))))
+})
+
+addEventListener('activate', (event) => {
+  event.waitUntil(
+    (async () => {
+      const old = (await caches.keys()).filter((name) => name.startsWith(prefix) && name !== cacheName)
+      await Promise.all(old.map((name) => caches.delete(name)))
+      await clients.claim()
+    })(),
+  )
+})
+
+addEventListener('message', (event) => {
+  if (event.data === 'take over') event.waitUntil(skipWaiting())
+  if (event.data === 'keep the engine')
+    event.waitUntil(
+      keepEngine().then(
+        () => event.source?.postMessage('engine kept'),
+        () => undefined,
+      ),
+    )
+})
+
+addEventListener('fetch', (event) => {
+  const file = fileOf(event.request)
+  if (file !== undefined) event.respondWith(answer(event.request, file))
+})
