@@ -16,6 +16,7 @@ pub mod life;
 mod message;
 mod percent;
 pub mod privacy;
+pub mod redact;
 mod reply;
 mod request;
 pub mod route;

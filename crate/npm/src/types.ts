@@ -153,6 +153,8 @@ export interface ModelInfo {
   readonly supports: { multiturn: boolean; systemRole: boolean; tools: boolean; media: boolean; json: 'constrained' | 'prompted' | 'none' }
   readonly contextWindow?: number
   readonly inferenceSource: 'on_device' | 'in_cloud' | 'unknown'
+  /** The kinds of personal data that are replaced before the model sees a request: of a model that `redacting` made. */
+  readonly redacts?: readonly string[]
 }
 
 export interface Model {
@@ -274,7 +276,7 @@ export interface RoutingTrace {
   readonly reason?: string
   readonly attempts: ReadonlyArray<Attempt>
 }
-export interface Attempt { readonly branch: string; readonly outcome: 'answered' | 'failed' | 'rejected' | 'skipped' | 'stopped'; readonly status?: Status; readonly message?: string; readonly startedAtMs: number; readonly firstTokenMs?: number; readonly durationMs: number; readonly usage?: Usage; readonly confidence?: Confidence; /** Of a model on this device: what it ran on. */ readonly device?: 'gpu' | 'cpu'; /** The branch's own trace, where it is a hybrid itself. */ readonly routing?: RoutingTrace; /** What was left out to fit the branch's context window. */ readonly window?: WindowReport }
+export interface Attempt { readonly branch: string; readonly outcome: 'answered' | 'failed' | 'rejected' | 'skipped' | 'stopped'; readonly status?: Status; readonly message?: string; readonly startedAtMs: number; readonly firstTokenMs?: number; readonly durationMs: number; readonly usage?: Usage; readonly confidence?: Confidence; /** Of a model on this device: what it ran on. */ readonly device?: 'gpu' | 'cpu'; /** The branch's own trace, where it is a hybrid itself. */ readonly routing?: RoutingTrace; /** What was left out to fit the branch's context window. */ readonly window?: WindowReport; /** How many values of each kind were replaced, where the branch redacts. */ readonly redacted?: Readonly<Record<string, number>> }
 
 // ── Errors ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -291,7 +293,7 @@ export type Status =
 export type ErrorCode =
   // The request, its branches and what they returned.
   | 'NO_BRANCH' | 'UNKNOWN_BRANCH' | 'NOTHING_ALLOWED' | 'REPLY_MALFORMED' | 'STOPPED_ELSEWHERE' | 'OUTPUT_MISMATCH' | 'OUTPUT_INCOMPLETE'
-  | 'SCHEMA_MISMATCH' | 'APPROVAL_NEEDED' | 'NOTHING_TO_APPROVE' | 'CHAT_BUSY' | 'CHAT_NEWER' | 'CHAT_DAMAGED' | 'STORAGE_FULL' | 'STORE_UNAVAILABLE'
+  | 'NOT_REDACTED' | 'REDACTION_FAILED' | 'SCHEMA_MISMATCH' | 'APPROVAL_NEEDED' | 'NOTHING_TO_APPROVE' | 'CHAT_BUSY' | 'CHAT_NEWER' | 'CHAT_DAMAGED' | 'STORAGE_FULL' | 'STORE_UNAVAILABLE'
   | 'TOOL_TURNS_EXCEEDED' | 'TOOLS_UNSUPPORTED' | 'TOOLS_OR_JSON' | 'MEDIA_UNSUPPORTED' | 'SCHEMA_UNSUPPORTED' | 'CONTEXT_TOO_LONG' | 'CONTEXT_FULL'
   // Cloud services.
   | 'API_KEY_MISSING' | 'CREDENTIALS_FAILED' | 'HEADER_INVALID' | 'OFFLINE' | 'NETWORK' | 'REDIRECTED' | 'FETCH_INVALID' | 'NOT_THE_SERVICE' | 'STREAM_TRUNCATED'

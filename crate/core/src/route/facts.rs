@@ -84,6 +84,8 @@ pub struct BranchFacts {
     pub counts_tokens: bool,
     /// How many requests wait in its own line, where it has one.
     pub queued: Option<u32>,
+    /// The kinds of data that it replaces before its model sees a request; none where it does not.
+    pub redacts: Vec<String>,
 }
 
 impl BranchFacts {
@@ -91,6 +93,12 @@ impl BranchFacts {
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.state.as_deref().is_none_or(|state| state == "ready")
+    }
+
+    /// Whether it replaces data of all these kinds.
+    #[must_use]
+    pub fn hides(&self, kinds: &[SensitiveKind]) -> bool {
+        kinds.iter().all(|kind| self.redacts.iter().any(|it| it == kind.word()))
     }
 }
 
@@ -154,6 +162,7 @@ impl BranchFacts {
                 state: fields.text("state"),
                 counts_tokens: fields.flag("countsTokens").unwrap_or_default(),
                 queued: fields.count("queued").and_then(|it| it.try_into().ok()),
+                redacts: fields.keys("redacts"),
             });
         }
         Ok(branches)
@@ -218,6 +227,20 @@ impl<'a> Facts<'a> {
     pub(crate) fn branches(self) -> Result<&'a [BranchFacts], Pause> {
         let branches = self.answers.branches.get().map(Vec::as_slice);
         branches.ok_or(Pause::Ask(Question::Branches))
+    }
+
+    /// Whether this branch replaces data of all these kinds.
+    pub(crate) fn hides(self, branch: &str, kinds: &[SensitiveKind]) -> Result<bool, Pause> {
+        let found = self.branches()?.iter().find(|it| it.key == branch);
+        match found {
+            Some(it) if it.redacts.is_empty() => Err(Error::precondition(
+                "the strategy names a branch as redacted whose model is not; make it with redacting()",
+            )
+            .with_code("NOT_REDACTED")
+            .into()),
+            // What does not exist is found where the order is resolved.
+            found => Ok(found.is_none_or(|it| it.hides(kinds))),
+        }
     }
 
     /// The branch's own count of tokens, or `None` where it cannot say.

@@ -39,7 +39,7 @@ pub use run::{Ask, Run};
 pub use strategy::{
     AskStrategy, CapabilityStrategy, CustomStrategy, DeviceRequirements, DeviceStrategy,
     FallbackStrategy, FirstMatch, InputSizeStrategy, LatencyStrategy, PrivacyStrategy,
-    ReadyStrategy, Strategy, Unit, WithFallback,
+    ReadyStrategy, SensitivityStrategy, Strategy, Unit, WithFallback,
 };
 pub use trace::{Attempt, Outcome, Trace};
 

@@ -63,12 +63,13 @@ export function defineModel(definition: ModelDefinition): RunnableModel {
 
 /** Everything that a model's info leaves out is assumed to work; a model that cannot do it fails. */
 export function infoOf(name: string, info: Partial<Omit<ModelInfo, 'name'>> = {}): ModelInfo {
-  const { supports, inferenceSource = 'unknown', contextWindow } = info
+  const { supports, inferenceSource = 'unknown', contextWindow, redacts } = info
   return {
     name,
     supports: { multiturn: true, systemRole: true, tools: true, media: true, json: 'prompted', ...supports },
     inferenceSource,
     ...(contextWindow === undefined ? {} : { contextWindow }),
+    ...(redacts === undefined ? {} : { redacts }),
   }
 }
 
@@ -92,10 +93,12 @@ export class RunnableModel implements Model {
     return #runner in model ? model.#runner : throughFace(model)
   }
 
-  /** A model of the same name, info and way to report traces, with another runner over this one's. */
-  static around(model: Model, wrap: (runner: Runner) => Runner): RunnableModel {
+  /** A model of the same name, info (with `more`) and way to report traces, with another runner over this one's. */
+  static around(model: Model, wrap: (runner: Runner) => Runner, more: Partial<ModelInfo> = {}): RunnableModel {
     const routes = #runner in model && model.#routes
-    return new RunnableModel(infoOf(model.name, model.info ?? {}), wrap(RunnableModel.runnerOf(model)), { routes })
+    return new RunnableModel(infoOf(model.name, { ...model.info, ...more }), wrap(RunnableModel.runnerOf(model)), {
+      routes,
+    })
   }
 
   // Properties and not methods, so that a model can be spread and its functions passed around.
@@ -162,7 +165,15 @@ export class RunnableModel implements Model {
         signal: work.signal,
         ...passed,
       })
-      const { branch = info.name, inferenceSource = info.inferenceSource, usage, confidence, device, window } = answer
+      const {
+        branch = info.name,
+        inferenceSource = info.inferenceSource,
+        usage,
+        confidence,
+        device,
+        window,
+        redacted,
+      } = answer
       const routing =
         answer.routing ??
         traced({
@@ -171,6 +182,7 @@ export class RunnableModel implements Model {
           ...(confidence === undefined ? {} : { confidence }),
           ...(device === undefined ? {} : { device }),
           ...(window === undefined ? {} : { window }),
+          ...(redacted === undefined ? {} : { redacted }),
         })
       const latencyMs = now() - startedAtMs
       const outputError = await outputErrorOf(normalised, answer)

@@ -54,6 +54,11 @@ export function wrapModel<M extends Model>(model: M, hooks: ModelHooks): M {
       throw invalid(`\`${name}\` must be a function, found ${kindOf(hooks[name])}`)
   }
   const wrapped = RunnableModel.around(model, (runner) => hooked(model.name, runner, hooks))
+  return withRestOf(model, wrapped)
+}
+
+/** A wrapped model with everything else that the model has, such as `load()` or `explain()`. */
+export function withRestOf<M extends Model>(model: M, wrapped: Model): M {
   const { generate, generateStream, ...rest } = Object.getOwnPropertyDescriptors(model) as PropertyDescriptorMap
   // Getters such as `state` stay getters of the model.
   for (const [key, descriptor] of Object.entries(rest))

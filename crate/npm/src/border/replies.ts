@@ -33,6 +33,8 @@ export interface Answer {
   branch?: string
   inferenceSource?: ModelInfo['inferenceSource']
   routing?: RoutingTrace
+  /** How many values of each kind were replaced in the request. Set by `redacting` only. */
+  redacted?: Readonly<Record<string, number>>
 }
 
 /** What comes with a chunk. `branch` is set by routers only. */

@@ -16,6 +16,7 @@ export interface BranchFacts {
   state?: string
   countsTokens: boolean
   queued?: number
+  redacts?: readonly string[]
 }
 
 /** Everything a strategy can ask about one request. */
@@ -28,11 +29,14 @@ export interface World {
   countTokens(key: string): Promise<unknown>
 }
 
-/** How the branches of a context count, for strategies that are asked on their own. */
-const counters = new WeakMap<object, World['countTokens']>()
+/** How the branches of a context count and what they redact, for strategies that are asked on their own. */
+const remembered = new WeakMap<object, Pick<World, 'countTokens'> & { facts: readonly BranchFacts[] }>()
 
-export function rememberCounter(context: RoutingContext, countTokens: World['countTokens']): void {
-  counters.set(context, countTokens)
+export function rememberBranches(
+  context: RoutingContext,
+  branches: Pick<World, 'countTokens'> & { facts: readonly BranchFacts[] },
+): void {
+  remembered.set(context, branches)
 }
 
 /** The answer to a question, as JSON. What a callback throws is thrown. */
@@ -79,13 +83,17 @@ export async function opinionOf(tree: Tree, leaves: readonly Leaf[], context: Ro
   const hybrid = engineOf(page, { keys: [...(context.branchKeys ?? [])], strategy: tree, strategyName: '' })
   hybrid.recall(toJson(health, "the branches' health"))
   const consideration = hybrid.consider()
-  const countTokens = counters.get(context)
+  const { countTokens, facts = [] } = remembered.get(context) ?? {}
   try {
     return await consider<Decision>(consideration, 'opinion', {
       leaves,
       request: context.request,
       context: async () => context,
-      branches: () => health.map(([key, { state }]) => ({ key, state, countsTokens: countTokens !== undefined })),
+      branches: () =>
+        health.map(([key, { state }]) => {
+          const { redacts } = facts.find((it) => it.key === key) ?? {}
+          return { key, state, countsTokens: countTokens !== undefined, ...(redacts && { redacts }) }
+        }),
       countTokens: countTokens ?? (async () => null),
     })
   } finally {

@@ -17,7 +17,7 @@ import { Response, saysSomething } from '../answer/response.js'
 import { passedOn, type RunOptions, type Runner } from '../answer/runner.js'
 import type { Answer, ChunkDetails } from '../border/replies.js'
 import { CallerFault, cancelled, fromThrown, withRouting } from '../border/thrown.js'
-import type { Confidence, GenerateResponse, Model, Part, RoutingTrace, WindowReport } from '../types.js'
+import type { Attempt as TracedAttempt, Confidence, GenerateResponse, Model, Part, RoutingTrace } from '../types.js'
 
 /** `hybridge_core::route::Action`. */
 type Action =
@@ -264,7 +264,8 @@ export class Drive {
     const { branch, answer } = attempt
     // What it streamed has been shown already, also where all of it was reasoning.
     if (whole && !(attempt.streaming && attempt.hasSpoken)) this.#run.sendChunk(answer.message.content, { branch })
-    if (answer.window !== undefined) noteWindow(trace, branch, answer.window)
+    const { window, redacted } = answer
+    note(trace, branch, { ...(window && { window }), ...(redacted && { redacted }) })
     this.#end(trace)
     if (this.#fault !== undefined) return this.#settle.reject(this.#fault)
     const sure = answer.confidence ?? confidence
@@ -312,10 +313,10 @@ export class Drive {
   }
 }
 
-/** Notes what was left out of the request beside the attempt that answered. */
-function noteWindow(trace: RoutingTrace, branch: string, window: WindowReport): void {
+/** Notes what was left out of the request, and what was replaced in it, beside the attempt that answered. */
+function note(trace: RoutingTrace, branch: string, report: Pick<TracedAttempt, 'window' | 'redacted'>): void {
   const attempt = trace.attempts.findLast((it) => it.branch === branch && it.outcome === 'answered')
-  if (attempt !== undefined) Object.assign(attempt, { window })
+  if (attempt !== undefined) Object.assign(attempt, report)
 }
 
 /** The sizes of a chunk's kinds of content. The words themselves do not cross into the wasm. */

@@ -200,7 +200,16 @@ function infoOver(name: string, branches: Array<[string, Model]>): ModelInfo {
     },
     inferenceSource: first !== undefined && others.every((it) => it === first) ? first : 'unknown',
     ...(windows.length === 0 ? {} : { contextWindow: Math.max(...windows) }),
+    ...redactsOver(all),
   }
+}
+
+/** A hybrid redacts what each of its branches redacts that does not run on this device. */
+function redactsOver(branches: ModelInfo[]): Pick<ModelInfo, 'redacts'> {
+  const remote = branches.filter(({ inferenceSource }) => inferenceSource !== 'on_device')
+  const [first, ...others] = remote.map(({ redacts }) => redacts ?? [])
+  const shared = first?.filter((kind) => others.every((it) => it.includes(kind))) ?? []
+  return shared.length === 0 ? {} : { redacts: shared }
 }
 
 // ── Arguments ────────────────────────────────────────────────────────────────────────────────────────────────────────

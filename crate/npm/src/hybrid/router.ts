@@ -1,7 +1,7 @@
 /** A hybrid below its public face: its branches, its plan, its engine in Rust once that is loaded. */
 
 import { newId, now } from '../border/clock.js'
-import { consider, engineOf, rememberCounter, type BranchFacts, type World } from './consideration.js'
+import { consider, engineOf, rememberBranches, type BranchFacts, type World } from './consideration.js'
 import { deviceFacts } from '../border/device-facts.js'
 import { Drive, type Branch, type Circuit } from './drive.js'
 import { loadPage, type Hybrid } from '../border/wasm.js'
@@ -158,7 +158,7 @@ export class Router {
         context: run.context,
         signal: run.signal,
       }
-      rememberCounter(made, countTokens)
+      rememberBranches(made, { countTokens, facts: this.#facts() })
       return made
     }
     return {
@@ -187,8 +187,10 @@ export class Router {
   #facts(): BranchFacts[] {
     return [...this.#branches].map(([key, { model }]) => {
       const { state, countTokens, queued } = model as MoreThanAModel
+      const { redacts } = model.info ?? {}
       return {
         key,
+        ...(Array.isArray(redacts) ? { redacts: redacts.map(String) } : {}),
         ...(typeof state === 'string' ? { state } : {}),
         countsTokens: typeof countTokens === 'function',
         ...(typeof queued === 'number' ? { queued } : {}),

@@ -1,8 +1,9 @@
 /** The strategies. All of them decide in Rust; what is here describes them. */
 
 import { invalid } from '../border/errors.js'
+import { kindsArgument } from '../border/sensitive.js'
 import { kCloud, kOnDevice } from './keys.js'
-import { custom, DataStrategy, functionArgument, keyArgument, numberArgument, optionsArgument, orderArgument, strategyArgument, treeOf } from './strategy.js'
+import { custom, DataStrategy, functionArgument, keyArgument, numberArgument, optionsArgument, orderArgument, strategyArgument, treeOf, type Leaf } from './strategy.js'
 import type { BudgetLedger, Decision, DeviceRequirements, RoutingContext, RoutingStrategy, SensitiveKind } from '../types.js'
 
 /**
@@ -71,11 +72,12 @@ export class PreRoutingStrategy extends DataStrategy {
   }
 }
 
-const kinds: ReadonlySet<unknown> = new Set<SensitiveKind>(['email', 'phone', 'credit-card', 'iban', 'ssn', 'ip-address', 'api-key', 'date-of-birth', 'national-id'])
-
 /**
  * Pins a request to `keep` when it holds personal data, or when `isSensitive` returns true; has no opinion otherwise.
  * No combinator, fallback, hedge or cascade around it can send such a request anywhere else.
+ *
+ * `redacted` names a branch that `redacting` made: it may have the request too, after `keep`, where it replaces every kind that was found.
+ * What `isSensitive` pins has kinds that nothing replaces, and stays with `keep`.
  *
  * @example
  * new FirstMatch([new PrivacyStrategy({ keep: kOnDevice }), new FallbackStrategy([kCloud])])
@@ -83,13 +85,79 @@ const kinds: ReadonlySet<unknown> = new Set<SensitiveKind>(['email', 'phone', 'c
 export class PrivacyStrategy extends DataStrategy {
   readonly name = 'PrivacyStrategy'
 
-  constructor(options: { keep?: string; isSensitive?: (context: RoutingContext) => boolean | Promise<boolean>; detect?: SensitiveKind[] } = {}) {
-    const { keep = kOnDevice, isSensitive, detect } = optionsArgument(options, 'PrivacyStrategy')
+  constructor(
+    options: {
+      keep?: string
+      redacted?: string
+      isSensitive?: (context: RoutingContext) => boolean | Promise<boolean>
+      detect?: SensitiveKind[]
+    } = {},
+  ) {
+    const { keep = kOnDevice, redacted, isSensitive, detect } = optionsArgument(options, 'PrivacyStrategy')
     keyArgument(keep, 'keep')
+    if (redacted !== undefined) keyArgument(redacted, 'redacted')
     if (isSensitive !== undefined) functionArgument(isSensitive, 'isSensitive')
-    if (detect !== undefined && !(Array.isArray(detect) && detect.every((it) => kinds.has(it)))) throw invalid(`detect must be a list of ${[...kinds].join(', ')}`)
-    const looked = detect === undefined ? {} : { detect: [...detect] }
-    super((leaves) => ({ privacy: { keep, ...looked, ...(isSensitive === undefined ? {} : { leaf: leaves.push({ looks: true, ask: isSensitive }) - 1 }) } }))
+    if (detect !== undefined) kindsArgument(detect, 'detect')
+    const fixed = {
+      keep,
+      ...(redacted === undefined ? {} : { redacted }),
+      ...(detect === undefined ? {} : { detect: [...detect] }),
+    }
+    super((leaves) => ({ privacy: { ...fixed, ...sensitiveLeaf(isSensitive, leaves) } }))
+  }
+}
+
+function sensitiveLeaf(
+  isSensitive: ((context: RoutingContext) => boolean | Promise<boolean>) | undefined,
+  leaves: Leaf[],
+): { leaf?: number } {
+  return isSensitive === undefined ? {} : { leaf: leaves.push({ looks: true, ask: isSensitive }) - 1 }
+}
+
+/**
+ * Three ways, by the sum of the weights of the kinds of personal data in a request: none goes to `cloud`, little to `redacted`, a branch
+ * that `redacting` made, and from `threshold` on it stays at `edge`. Only the first is without a constraint: the second may see `redacted`
+ * and `edge`, the third `edge` alone. Without `redacted`, and where it does not replace every kind that was found, all personal data
+ * stays at `edge`; so does what `isSensitive` returns true for.
+ *
+ * The weights are PRISM's unless others are given: 1 for `ssn`, `national-id` and `api-key`, 0.95 for `credit-card` and `iban`, 0.9 for
+ * `email`, 0.8 for `phone`, 0.4 for `ip-address`, 0.3 for `date-of-birth`. A weight of 0 takes a kind for harmless. Default threshold 1.
+ *
+ * @example
+ * new SensitivityStrategy({ edge: kOnDevice, redacted: 'redacted', cloud: kCloud })
+ */
+export class SensitivityStrategy extends DataStrategy {
+  readonly name = 'SensitivityStrategy'
+
+  constructor(
+    options: {
+      edge?: string
+      redacted?: string
+      cloud?: string
+      threshold?: number
+      weights?: Partial<Record<SensitiveKind, number>>
+      isSensitive?: (context: RoutingContext) => boolean | Promise<boolean>
+    } = {},
+  ) {
+    const what = 'SensitivityStrategy'
+    const { edge = kOnDevice, redacted, cloud = kCloud, threshold, weights, isSensitive } = optionsArgument(options, what)
+    keyArgument(edge, 'edge')
+    keyArgument(cloud, 'cloud')
+    if (redacted !== undefined) keyArgument(redacted, 'redacted')
+    if (threshold !== undefined) numberArgument(threshold, 'threshold')
+    if (isSensitive !== undefined) functionArgument(isSensitive, 'isSensitive')
+    for (const [kind, weight] of Object.entries(weights === undefined ? {} : optionsArgument(weights, 'weights'))) {
+      kindsArgument([kind as SensitiveKind], 'the kinds of weights')
+      if (numberArgument(weight, `weights.${kind}`) < 0) throw invalid(`weights.${kind} must not be negative`)
+    }
+    const fixed = {
+      edge,
+      cloud,
+      ...(redacted === undefined ? {} : { redacted }),
+      ...(threshold === undefined ? {} : { threshold }),
+      ...(weights === undefined ? {} : { weights: { ...weights } }),
+    }
+    super((leaves) => ({ sensitivity: { ...fixed, ...sensitiveLeaf(isSensitive, leaves) } }))
   }
 }
 

@@ -10,6 +10,7 @@ mod input_size;
 mod latency;
 mod privacy;
 mod ready;
+mod sensitivity;
 #[cfg(test)]
 mod table;
 mod with_fallback;
@@ -31,6 +32,7 @@ pub use input_size::{InputSizeStrategy, Unit};
 pub use latency::LatencyStrategy;
 pub use privacy::PrivacyStrategy;
 pub use ready::ReadyStrategy;
+pub use sensitivity::SensitivityStrategy;
 pub use with_fallback::WithFallback;
 
 /// A tree of strategies, as the TypeScript classes describe themselves.
@@ -47,6 +49,7 @@ pub enum Strategy {
     Latency(LatencyStrategy),
     Privacy(PrivacyStrategy),
     Ready(ReadyStrategy),
+    Sensitivity(SensitivityStrategy),
     WithFallback(WithFallback),
 }
 
@@ -74,6 +77,7 @@ impl FromJson for Strategy {
             "latency" => Self::Latency(LatencyStrategy::read(it)),
             "privacy" => Self::Privacy(PrivacyStrategy::read(it)),
             "ready" => Self::Ready(ReadyStrategy::read(it)),
+            "sensitivity" => Self::Sensitivity(SensitivityStrategy::read(it)),
             "withFallback" => Self::WithFallback(WithFallback::read(it)),
             _ => return Err(Error::invalid("a strategy of this kind is not known")),
         };
@@ -101,6 +105,7 @@ impl Strategy {
             Self::Latency(it) => it.decide(facts, keys),
             Self::Privacy(it) => it.decide(facts),
             Self::Ready(it) => it.decide(facts),
+            Self::Sensitivity(it) => it.decide(facts),
             Self::WithFallback(it) => it.decide(facts, keys),
         }
     }

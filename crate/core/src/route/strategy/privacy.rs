@@ -10,6 +10,8 @@ use crate::route::facts::{Facts, Pause};
 pub struct PrivacyStrategy {
     /// The branch that may see it.
     pub keep: String,
+    /// A branch that may have it too, where it replaces all that was found.
+    pub redacted: Option<String>,
     /// The number of `isSensitive`.
     pub leaf: Option<usize>,
     /// What to look for; everything by default.
@@ -26,17 +28,25 @@ impl PrivacyStrategy {
             kinds
         });
         let leaf = fields.index("leaf");
-        Self { keep: fields.required_text("keep"), leaf, detect }
+        let redacted = fields.text("redacted");
+        Self { keep: fields.required_text("keep"), redacted, leaf, detect }
     }
 
     pub(super) fn decide(&self, facts: Facts<'_>) -> Result<Decision, Pause> {
         let looks_for =
             |kind: &SensitiveKind| self.detect.as_ref().is_none_or(|it| it.contains(kind));
         if self.detect.as_ref().is_none_or(|it| !it.is_empty()) {
-            let found = facts.sensitive()?.iter().filter(|kind| looks_for(kind));
-            let words: Vec<&str> = found.map(|kind| kind.word()).collect();
-            if !words.is_empty() {
-                return Ok(self.pin(format!("personal data: {}", words.join(", "))));
+            let found: Vec<SensitiveKind> =
+                facts.sensitive()?.iter().copied().filter(looks_for).collect();
+            let redacted = match &self.redacted {
+                Some(branch) if facts.hides(branch, &found)? => Some(branch),
+                _ => None,
+            };
+            if !found.is_empty() {
+                let mut pin = self.pin(format!("personal data: {}", words_of(&found)));
+                pin.order.extend(redacted.cloned());
+                pin.allow.iter_mut().for_each(|it| it.extend(redacted.cloned()));
+                return Ok(pin);
             }
         }
         match self.leaf {
@@ -51,6 +61,12 @@ impl PrivacyStrategy {
         let allow = Some(vec![self.keep.clone()]);
         Decision { allow, ..Decision::pick(&self.keep) }.because(reason)
     }
+}
+
+/// The names of kinds, for a reason.
+pub(super) fn words_of(kinds: &[SensitiveKind]) -> String {
+    let words: Vec<&str> = kinds.iter().map(|kind| kind.word()).collect();
+    words.join(", ")
 }
 
 #[cfg(test)]
@@ -93,6 +109,24 @@ mod tests {
         );
         let silent = r#"{"privacy":{"keep":"device","leaf":0,"detect":[]}}"#;
         check(silent, &[("leaf 0", "false")], "");
+    }
+
+    #[test]
+    fn a_branch_that_redacts_what_was_found_may_have_it_too() {
+        let tree = r#"{"privacy":{"keep":"device","redacted":"cloud"}}"#;
+        let mail = saying("ann@example.org");
+        let branches = |redacts: &str| {
+            format!(r#"[{{"key":"device"}},{{"key":"cloud","redacts":{redacts}}}]"#)
+        };
+        let facts = |request: &str, redacts: &str, expected: &str| {
+            check(tree, &[("request", request), ("branches", &branches(redacts))], expected);
+        };
+        facts(&mail, r#"["email","phone"]"#, "device cloud [device cloud] personal data: email");
+        facts(&mail, r#"["phone"]"#, "device [device] personal data: email");
+        facts(&saying("hello"), r#"["phone"]"#, "");
+        // A branch that does not redact is the caller's mistake, found at the first request.
+        facts(&mail, "[]", "FAILED_PRECONDITION");
+        facts(&saying("hello"), "[]", "FAILED_PRECONDITION");
     }
 
     #[test]

@@ -1,0 +1,122 @@
+//! The kinds of data that are replaced, and how their placeholders are written.
+
+use crate::privacy::SensitiveKind;
+use crate::{Error, Result};
+
+/// A kind of data that is replaced: one of the detectors', or one that the caller named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kind {
+    /// The name in counts.
+    pub name: String,
+    /// What finds it; nothing for the caller's own kinds.
+    pub detector: Option<SensitiveKind>,
+    /// What a placeholder begins with, up to its number.
+    pub(super) prefix: String,
+    /// What follows the number.
+    pub(super) suffix: String,
+    /// The letters of the prefix in upper case, by word: `CREDIT`, `CARD`.
+    pub(super) words: Vec<String>,
+}
+
+/// How many separators may stand at one place of a placeholder.
+pub(super) const SEPARATORS: usize = 3;
+
+/// The longest text before or behind the number.
+const LONGEST: usize = 64;
+
+impl Kind {
+    /// A kind whose placeholders are written `prefix`, number, `suffix`.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` where such a placeholder could not be found again in an answer.
+    pub fn new(name: &str, prefix: &str, suffix: &str) -> Result<Self> {
+        let is_edge = |it: Option<char>| it.is_some_and(|it| !is_inner(it));
+        let words: Vec<String> = prefix
+            .split(|it: char| !it.is_ascii_alphabetic())
+            .filter(|word| !word.is_empty())
+            .map(str::to_ascii_uppercase)
+            .collect();
+        let is_plain = prefix.chars().all(|it| !it.is_alphanumeric() || it.is_ascii_alphabetic());
+        if words.is_empty()
+            || !is_plain
+            || prefix.len() > LONGEST
+            || suffix.len() > LONGEST
+            || !is_edge(prefix.chars().next())
+            || !is_edge(suffix.chars().last())
+            || suffix.chars().any(char::is_alphanumeric)
+        {
+            return Err(Error::invalid(
+                "a placeholder must be a bracket, the kind in ASCII letters, the number and a bracket, \
+                 such as [EMAIL_1]",
+            ));
+        }
+        Ok(Self {
+            name: name.to_owned(),
+            detector: SensitiveKind::parse(name),
+            prefix: prefix.to_owned(),
+            suffix: suffix.to_owned(),
+            words,
+        })
+    }
+
+    /// The placeholder of this number.
+    pub(super) fn placeholder(&self, number: u32) -> String {
+        format!("{}{number}{}", self.prefix, self.suffix)
+    }
+
+    /// Whether the two would be taken for one another.
+    pub(super) fn clashes(&self, other: &Self) -> bool {
+        self.words.concat() == other.words.concat()
+    }
+}
+
+/// What may stand inside the brackets of a placeholder, and so at neither of its ends.
+fn is_inner(it: char) -> bool {
+    it.is_alphanumeric()
+        || it.is_whitespace()
+        || is_separator(it)
+        || is_padding(it)
+        || matches!(it, '"' | '\'' | '\u{2019}')
+}
+
+/// What models write between the words of a placeholder.
+pub(super) fn is_separator(it: char) -> bool {
+    matches!(
+        it,
+        '_' | '-' | ' ' | '\\' | '.' | ':' | '#' | '\u{a0}' | '\u{202f}' | '\u{200b}'
+            ..='\u{200d}' | '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{ff3f}' | '\u{ff0d}'
+    )
+}
+
+/// What models write between a bracket and what it holds.
+pub(super) fn is_padding(it: char) -> bool {
+    matches!(it, ' ' | '\u{a0}' | '\u{202f}' | '\u{200b}'..='\u{200d}' | '\u{2060}' | '*' | '`')
+}
+
+/// The bracket that closes what this one opens.
+pub(super) fn closing(open: char) -> Option<[char; 2]> {
+    Some(match open {
+        '[' | '\u{ff3b}' => [']', '\u{ff3d}'],
+        '{' | '\u{ff5b}' => ['}', '\u{ff5d}'],
+        '<' | '\u{ff1c}' => ['>', '\u{ff1e}'],
+        '\u{3010}' | '\u{3014}' => ['\u{3011}', '\u{3015}'],
+        '\u{27e6}' | '\u{27e8}' => ['\u{27e7}', '\u{27e9}'],
+        '\u{3016}' | '\u{3018}' => ['\u{3017}', '\u{3019}'],
+        '\u{300a}' | '\u{3008}' => ['\u{300b}', '\u{3009}'],
+        '\u{ab}' | '\u{2039}' => ['\u{bb}', '\u{203a}'],
+        _ => return None,
+    })
+}
+
+/// A full-width form as plain ASCII; everything else as it is.
+pub(super) fn narrow(it: char) -> char {
+    match u32::from(it) {
+        wide @ 0xff01..=0xff5e => char::from_u32(wide - 0xfee0).unwrap_or(it),
+        _ => it,
+    }
+}
+
+/// Whether a letter beside a placeholder without brackets makes it part of a longer word. Scripts without spaces between words do not.
+pub(super) fn joins_words(it: char) -> bool {
+    it == '_' || (it.is_alphanumeric() && it < '\u{2e80}')
+}

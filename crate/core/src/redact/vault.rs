@@ -1,0 +1,42 @@
+//! Which number each value has. The same value keeps its number as long as the vault knows it.
+
+use serde_json::{Map, Value};
+
+use crate::json;
+
+/// More values than a conversation holds; a server that serves for weeks must not grow for ever.
+const MOST: usize = 20_000;
+
+#[derive(Debug, Default)]
+pub(super) struct Vault {
+    /// Number by kind and value.
+    numbers: Map<String, Value>,
+    /// The last number of each kind. Never reused.
+    last: Vec<u32>,
+}
+
+impl Vault {
+    /// The number of a value, a new one where it has none; never one of `taken`, which is sorted.
+    pub(super) fn number(&mut self, kind: usize, value: &Value, taken: &[(usize, u32)]) -> u32 {
+        let key = format!("{kind} {}", json::written(value));
+        let known = self.numbers.get(&key).and_then(Value::as_u64);
+        if let Some(number) = known.and_then(|it| u32::try_from(it).ok()) {
+            return number;
+        }
+        if self.numbers.len() >= MOST {
+            self.numbers.clear();
+        }
+        if self.last.len() <= kind {
+            self.last.resize(kind + 1, 0);
+        }
+        let mut number = self.last.get(kind).copied().unwrap_or_default() + 1;
+        while taken.binary_search(&(kind, number)).is_ok() {
+            number += 1;
+        }
+        if let Some(last) = self.last.get_mut(kind) {
+            *last = number;
+        }
+        self.numbers.insert(key, Value::from(number));
+        number
+    }
+}

@@ -1,0 +1,122 @@
+/** Answers with their placeholders replaced by what stands behind them, chunk by chunk and as a whole. */
+
+import { toJson } from '../border/json.js'
+import type { ChunkDetails } from '../border/replies.js'
+import type { Redacted, TextRestorer } from '../border/wasm.js'
+import { saysSomething } from '../answer/response.js'
+import type { RunOptions } from '../answer/runner.js'
+import type { Message, Part } from '../types.js'
+
+type TextKind = 'text' | 'reasoning'
+
+/** Restores the parts of one answer in their order. Neighbours of the same kind are one text, however it is cut into parts. */
+class PartRestorer {
+  readonly #hidden: Redacted
+  readonly #isJson: boolean
+  #open: { kind: TextKind; restorer: TextRestorer; half: string } | undefined
+
+  constructor(hidden: Redacted, isJson: boolean) {
+    this.#hidden = hidden
+    this.#isJson = isJson
+  }
+
+  /** The part restored as far as it is certain. `rest` is what was kept back of the text before it, where this part ends that. */
+  push(part: Part): { rest: Part | undefined; restored: Part } {
+    const kind = 'text' in part ? 'text' : 'reasoning' in part ? 'reasoning' : undefined
+    const rest = this.#open?.kind === kind ? undefined : this.end()
+    if (kind === undefined) return { rest, restored: restoreValue(part, this.#hidden) }
+    const open = (this.#open ??= { kind, restorer: this.#hidden.restorer(this.#isJson && kind === 'text'), half: '' })
+    const text = open.half + (part as Record<TextKind, string>)[kind]
+    // A chunk may end inside a surrogate pair, which Rust's strings cannot.
+    const whole = /[\ud800-\udbff]$/.test(text) ? text.slice(0, -1) : text
+    open.half = text.slice(whole.length)
+    const { metadata } = part
+    const restored = {
+      [kind]: open.restorer.push(whole, false),
+      ...(metadata === undefined ? {} : { metadata: restoreValue(metadata, this.#hidden) }),
+    } as Part
+    return { rest, restored }
+  }
+
+  /** What was kept back of the last text. */
+  end(): Part | undefined {
+    const open = this.#open
+    if (open === undefined) return undefined
+    this.#open = undefined
+    const text = open.restorer.push('', true) + open.half
+    open.restorer.free()
+    return text === '' ? undefined : (open.kind === 'text' ? { text } : { reasoning: text })
+  }
+}
+
+function restoreValue<T>(value: T, hidden: Redacted): T {
+  return JSON.parse(hidden.restore(toJson(value, 'the answer'))) as T
+}
+
+/** A whole message, in the parts in which it came. */
+export function restoreMessage(message: Message, hidden: Redacted, isJson: boolean): Message {
+  const restorer = new PartRestorer(hidden, isJson)
+  const content: Part[] = []
+  const append = (rest: Part | undefined): void => {
+    const last = content.at(-1)
+    if (rest === undefined || last === undefined) return
+    if ('text' in rest && 'text' in last) last.text += rest.text
+    if ('reasoning' in rest && 'reasoning' in last) last.reasoning += rest.reasoning
+  }
+  for (const part of message.content) {
+    const { rest, restored } = restorer.push(part)
+    append(rest)
+    content.push(restored)
+  }
+  append(restorer.end())
+  const { metadata } = message
+  return { ...message, content, ...(metadata === undefined ? {} : { metadata: restoreValue(metadata, hidden) }) }
+}
+
+/** Restores an answer while it streams. */
+export class StreamRestorer {
+  readonly #restorer: PartRestorer
+  readonly #show: RunOptions['sendChunk']
+  /** Of tokens whose text was kept back. */
+  #logprobs: number[] = []
+  #branch: Pick<ChunkDetails, 'branch'> = {}
+  /** Whether content was shown. */
+  hasShown = false
+
+  constructor(hidden: Redacted, isJson: boolean, show: RunOptions['sendChunk']) {
+    this.#restorer = new PartRestorer(hidden, isJson)
+    this.#show = show
+  }
+
+  readonly send: RunOptions['sendChunk'] = (content, details = {}) => {
+    const parts: Part[] = []
+    for (const part of typeof content === 'string' ? [{ text: content }] : content) {
+      const { rest, restored } = this.#restorer.push(part)
+      if (rest !== undefined) parts.push(rest)
+      parts.push(restored)
+    }
+    const { logprobs = [], branch } = details
+    this.#logprobs.push(...logprobs)
+    this.#branch = branch === undefined ? {} : { branch }
+    this.#deliver(parts.filter((part) => saysSomething(part) || part.metadata !== undefined))
+  }
+
+  /** Sends what was kept back. */
+  end(): void {
+    const rest = this.#restorer.end()
+    if (rest !== undefined || this.#logprobs.length > 0) this.#deliver(rest === undefined ? [{ text: '' }] : [rest])
+  }
+
+  /** Drops what was kept back. */
+  free(): void {
+    this.#restorer.end()
+  }
+
+  #deliver(parts: Part[]): void {
+    if (parts.length === 0) return
+    const logprobs = this.#logprobs
+    this.#logprobs = []
+    this.hasShown ||= parts.some(saysSomething)
+    this.#show(parts, { ...this.#branch, ...(logprobs.length === 0 ? {} : { logprobs }) })
+  }
+}
