@@ -14,7 +14,7 @@ const npm = join(root, 'crate/npm')
 const { build } = createRequire(join(root, 'tests/package.json'))('esbuild')
 
 // The worker's script is named beside the page's, but its source lies in the room of its thread.
-const sources = { node: 'index.ts', worker: 'gemma/worker/worker.ts' }
+const sources = { node: 'index.ts', redact: 'redact/engine.ts', worker: 'gemma/worker/worker.ts' }
 const embedded = () => JSON.stringify(readFileSync(join(npm, 'wasm/page/hybridge_page_bg.wasm'), 'base64'))
 const shared = {
   outdir: join(npm, 'dist'),
@@ -24,6 +24,12 @@ const shared = {
   target: 'es2022',
   legalComments: 'none',
   logLevel: 'warning',
+}
+
+/** The part of the core that is loaded when a model redacts. */
+const onDemand = {
+  name: 'on-demand',
+  setup: ({ onResolve }) => onResolve({ filter: /\/engine\.js$/ }, () => ({ path: './redact.js', external: true })),
 }
 
 /** Faces find the core, and what they load later, by places beside them, which every loader resolves alike. */
@@ -52,6 +58,7 @@ for (const name of process.argv.slice(2)) {
   await build({
     ...shared,
     entryPoints: { [name]: join(npm, 'src', sources[name] ?? `${name}.ts`) },
+    plugins: name === 'redact' ? [] : [onDemand],
     define: { EMBEDDED_PAGE_WASM: name === 'node' ? embedded() : 'undefined' },
     // Stack traces lead to the sources, which the map contains. The map of `node` would contain the wasm.
     sourcemap: name !== 'node',

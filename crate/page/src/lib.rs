@@ -5,7 +5,7 @@ mod chat;
 mod cloud;
 mod device;
 mod platform;
-mod redact;
+mod privacy;
 mod router;
 mod schema;
 #[cfg(all(test, target_family = "wasm"))]
@@ -15,7 +15,7 @@ mod thrown;
 pub use chat::{dangling, fit_conversation};
 pub use cloud::{CloudCall, retry_delay};
 pub use device::judge_device;
-pub use redact::{Redacted, Redaction, TextRestorer};
+pub use privacy::sensitive_spans;
 pub use router::{Consideration, Hybrid, Run};
 pub use schema::find_mismatch;
 

@@ -238,7 +238,9 @@ fn read_body(text: &str, from: usize, kind: usize, words: &[String]) -> Read {
         return Read::Nothing;
     }
     let has_underscore = between.chars().any(|it| narrow(it) == '_');
-    let stands_alone = has_underscore || (is_upper && (!between.is_empty() || letters >= 4));
+    // The number of a list's next item begins a line.
+    let stands_alone = !between.contains('\n')
+        && (has_underscore || (is_upper && (!between.is_empty() || letters >= 4)));
     Read::Body(Body { kind, number, end: at, stands_alone })
 }
 

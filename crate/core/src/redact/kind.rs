@@ -10,9 +10,7 @@ pub struct Kind {
     pub name: String,
     /// What finds it; nothing for the caller's own kinds.
     pub detector: Option<SensitiveKind>,
-    /// What a placeholder begins with, up to its number.
     pub(super) prefix: String,
-    /// What follows the number.
     pub(super) suffix: String,
     /// The letters of the prefix in upper case, by word: `CREDIT`, `CARD`.
     pub(super) words: Vec<String>,
@@ -59,6 +57,18 @@ impl Kind {
         })
     }
 
+    /// What a placeholder begins with, up to its number.
+    #[must_use]
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// What follows the number.
+    #[must_use]
+    pub fn suffix(&self) -> &str {
+        &self.suffix
+    }
+
     /// The placeholder of this number.
     pub(super) fn placeholder(&self, number: u32) -> String {
         format!("{}{number}{}", self.prefix, self.suffix)
@@ -83,14 +93,18 @@ fn is_inner(it: char) -> bool {
 pub(super) fn is_separator(it: char) -> bool {
     matches!(
         it,
-        '_' | '-' | ' ' | '\\' | '.' | ':' | '#' | '\u{a0}' | '\u{202f}' | '\u{200b}'
+        '_' | '-' | ' ' | '\t' | '\n' | '\\' | '.' | ':' | '#' | '\u{a0}' | '\u{202f}' | '\u{200b}'
             ..='\u{200d}' | '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{ff3f}' | '\u{ff0d}'
     )
 }
 
 /// What models write between a bracket and what it holds.
 pub(super) fn is_padding(it: char) -> bool {
-    matches!(it, ' ' | '\u{a0}' | '\u{202f}' | '\u{200b}'..='\u{200d}' | '\u{2060}' | '*' | '`')
+    matches!(
+        it,
+        ' ' | '\t' | '\n' | '\u{a0}' | '\u{202f}' | '\u{200b}'
+            ..='\u{200d}' | '\u{2060}' | '*' | '`'
+    )
 }
 
 /// The bracket that closes what this one opens.

@@ -179,11 +179,11 @@ fn value(value: &mut Value, visitor: &mut dyn Visitor) {
 fn object(map: &mut Map<String, Value>, visitor: &mut dyn Visitor) {
     let fields = core::mem::take(map);
     for (key, mut field) in fields {
-        let key = visitor.key(key);
-        visitor.between(": ");
         // A schema's own words.
         let is_type = key == "type" && field.as_str().is_some_and(|it| TYPES.contains(&it));
+        let key = if is_type { key } else { visitor.key(key) };
         if !is_type {
+            visitor.between(": ");
             value(&mut field, visitor);
         }
         map.insert(key, field);

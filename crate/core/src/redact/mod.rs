@@ -33,7 +33,7 @@ use work::Work;
 pub use kind::Kind;
 pub use restore::Restorer;
 
-/// From how many bytes on a value is replaced inside of longer words too.
+/// From how many characters on a value is replaced inside of longer words too.
 const LONG: usize = 8;
 
 /// Something to replace wherever it stands, with the number of its kind.
@@ -51,7 +51,7 @@ impl Term {
     /// Whether it is a word of its own where it stands. A long value is replaced inside of others too.
     fn stands_in(&self, text: &str, from: usize, to: usize) -> bool {
         let Some(value) = text.get(from..to) else { return false };
-        if !self.is_word && value.len() >= LONG {
+        if !self.is_word && value.chars().count() >= LONG {
             return true;
         }
         let is_word = |it: Option<char>| it.is_some_and(kind::joins_words);

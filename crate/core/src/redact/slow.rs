@@ -38,9 +38,8 @@ fn slow_value(
     let first = range[0];
     if narrow(first).is_ascii_alphabetic() {
         let is_bare = !before.is_some_and(joins_words) && !behind.is_some_and(joins_words);
-        let (value, has_underscore, is_upper, has_separator, letters) = slow_body(hidden, range)?;
-        return (is_bare && (has_underscore || is_upper && (has_separator || letters >= 4)))
-            .then_some(value);
+        let (value, stands_alone) = slow_body(hidden, range)?;
+        return (is_bare && stands_alone).then_some(value);
     }
     let slashes = range.iter().take_while(|it| **it == '\\').count();
     let mut inner = &range[slashes..];
@@ -77,8 +76,8 @@ fn slow_value(
     })
 }
 
-/// The value, whether the separator before the number has an underscore, whether the letters are capitals, whether there is a separator.
-fn slow_body(hidden: &Rc<Hidden>, body: &[char]) -> Option<(String, bool, bool, bool, usize)> {
+/// The value, and whether the body is a placeholder without brackets too.
+fn slow_body(hidden: &Rc<Hidden>, body: &[char]) -> Option<(String, bool)> {
     let plain: Vec<char> = body.iter().map(|it| narrow(*it)).collect();
     let digits = plain.iter().rev().take_while(|it| it.is_ascii_digit()).count();
     if digits == 0 || digits > 7 {
@@ -114,8 +113,10 @@ fn slow_body(hidden: &Rc<Hidden>, body: &[char]) -> Option<(String, bool, bool, 
         });
         if fits && rest.chars().all(is_separator) {
             let underscore = label[label.len() - separators..].iter().any(|it| narrow(*it) == '_');
+            let breaks = label[label.len() - separators..].contains(&'\n');
             let is_upper = letters.chars().all(|it| it.is_ascii_uppercase());
-            return Some((entry.text(), underscore, is_upper, separators > 0, letters.len()));
+            let is_plain = underscore || is_upper && (separators > 0 || letters.len() >= 4);
+            return Some((entry.text(), is_plain && !breaks));
         }
     }
     None

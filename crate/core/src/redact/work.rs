@@ -11,7 +11,7 @@ use super::{Entry, Kind, Redactor, Taken, Term, live, placeholder, written};
 use crate::privacy::{self, SensitiveKind};
 use crate::{Error, Result, Status, json};
 
-/// Below this many bytes a value is replaced only where it was found.
+/// Below this many characters a value is replaced only where it was found.
 const SHORT: usize = 3;
 
 /// What is found only once something else is replaced is looked for this often; two rounds are usual.
@@ -77,7 +77,7 @@ impl<'a> Work<'a> {
 
     /// Replaces what is found until nothing more is, and what looks like a placeholder then.
     pub(super) fn replace(&mut self, mut words: Vec<Term>) -> Result<()> {
-        words.retain(|it| it.text.len() > 1 && it.kind < self.kinds.len());
+        words.retain(|it| it.text.chars().count() > 1 && it.kind < self.kinds.len());
         let documents = core::mem::take(&mut self.documents);
         let Some((joined, single)) = documents.split_last() else { return Ok(()) };
         // Texts are joined once nothing is left in each of them: what ends one must not run into the next.
@@ -149,8 +149,8 @@ impl<'a> Work<'a> {
                 pieces += if is_whole { 1 } else { 2 };
             }
             if pieces == 1
-                && span.to - span.from >= SHORT
                 && let Some(value) = text.get(span.from..span.to)
+                && value.chars().count() >= SHORT
             {
                 words.push(Term { kind, text: value.to_owned(), is_word: false });
             }

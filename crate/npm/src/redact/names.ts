@@ -1,10 +1,10 @@
 /** Names of persons, places and organisations, found by a model on this device that is held to a schema. */
 
-import { HybridError } from '../border/errors.js'
 import { isObject } from '../border/json.js'
 import type { ModelRequest } from '../border/request.js'
 import type { Model } from '../types.js'
 import { nameKinds, type RedactedKind } from './options.js'
+import type { Fail } from './redactor.js'
 
 type Term = readonly [kind: number, text: string]
 
@@ -30,10 +30,12 @@ const mostPassages = 500
 export class NameFinder {
   readonly #model: Model
   readonly #kinds: readonly RedactedKind[]
+  readonly #failed: Fail
   readonly #known = new Map<string, readonly Term[]>()
 
-  constructor(model: Model, kinds: readonly RedactedKind[]) {
+  constructor(model: Model, kinds: readonly RedactedKind[], failed: Fail) {
     this.#model = model
+    this.#failed = failed
     this.#kinds = kinds
   }
 
@@ -58,15 +60,19 @@ export class NameFinder {
       answer = output
     } catch (cause) {
       if (signal.aborted) throw cause
-      throw failed(cause)
+      throw this.#unread(cause)
     }
-    if (!isObject(answer)) throw failed()
+    if (!isObject(answer)) throw this.#unread()
     return Object.entries(nameKinds).flatMap(([kind, member]) => {
       const names = answer[member]
-      if (!Array.isArray(names) || !names.every((name) => typeof name === 'string')) throw failed()
+      if (!Array.isArray(names) || !names.every((name) => typeof name === 'string')) throw this.#unread()
       const number = this.#kinds.findIndex(([name]) => name === kind)
       return names.flatMap((name) => spellings(name.trim(), passage).map((text) => [number, text] as const))
     })
+  }
+
+  #unread(cause?: unknown): Error {
+    return this.#failed('the model that finds names failed, so the request was not sent; see the cause', cause)
   }
 
   #remember(passage: string, names: readonly Term[]): void {
@@ -99,15 +105,4 @@ function passagesOf(text: string): string[] {
   for (let from = 0; from === 0 || from + overlap < text.length; from += longestPassage - overlap)
     passages.push(text.slice(from, from + longestPassage))
   return passages
-}
-
-function failed(cause?: unknown): HybridError {
-  return new HybridError(
-    'UNAVAILABLE',
-    'the model that finds names failed, so the request was not sent; see the cause',
-    {
-      code: 'REDACTION_FAILED',
-      ...(cause === undefined ? {} : { cause }),
-    },
-  )
 }

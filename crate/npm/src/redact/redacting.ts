@@ -1,18 +1,20 @@
-/** Models that see placeholders instead of personal data. What is replaced and restored is decided in `hybridge_core::redact`. */
+/** Models that read placeholders instead of personal data. What is replaced and restored is decided in `engine.ts`, loaded on demand. */
 
 import { unlessAborted } from '../border/abort.js'
-import { fromCore, HybridError, invalid, withPartial, type CoreError } from '../border/errors.js'
-import { toJson } from '../border/json.js'
+import { HybridError, invalid, withPartial } from '../border/errors.js'
 import { readRequest, wantsJson, type ModelRequest } from '../border/request.js'
+import { sensitiveKinds } from '../border/sensitive.js'
 import { CallerFault, fromThrown } from '../border/thrown.js'
-import { loadPage, type Redacted, type Redaction } from '../border/wasm.js'
+import { loadPage } from '../border/wasm.js'
 import { RunnableModel } from '../answer/model.js'
-import type { Runner, RunOptions } from '../answer/runner.js'
+import type { Runner } from '../answer/runner.js'
 import { withRestOf } from '../answer/wrap.js'
 import type { GenerateOptions, GenerateRequest, Model } from '../types.js'
-import { NameFinder } from './names.js'
 import { planOf, type RedactionOptions, type RedactionPlan } from './options.js'
-import { restoreMessage, StreamRestorer } from './restore.js'
+
+type Engine = typeof import('./engine.js')
+type Hidden = import('./engine.js').Hidden
+type Redacted = { request: ModelRequest; hidden: Hidden; engine: Engine }
 
 /**
  * The same model, which gets placeholders such as `[EMAIL_1]` where a request holds personal data. Its answers are restored while they
@@ -26,20 +28,19 @@ import { restoreMessage, StreamRestorer } from './restore.js'
 export function redacting<M extends Model>(model: M, options: RedactionOptions = {}): M {
   if (typeof model?.generate !== 'function' || typeof model.generateStream !== 'function')
     throw invalid('redacting needs a model; make one with defineModel()')
-  const redactor = new Redactor(planOf(options))
-  const wrapped = RunnableModel.around(model, (runner) => redacted(runner, redactor), {
-    redacts: redactor.plan.kinds.map(([name]) => name),
-  })
+  const plan = planOf(options)
+  const redact = redactorOf(plan)
+  const redacts = plan.kinds.map(([name]) => name)
+  const wrapped = RunnableModel.around(model, (runner) => redacted(runner, redact), { redacts })
   const { countTokens } = model as { countTokens?: TokenCounter }
   if (typeof countTokens === 'function') {
     // Services count over the network.
     const counted: TokenCounter = async (asked, given) => {
-      const hidden = await redactor.redact(await readRequest(asked), given?.signal ?? new AbortController().signal)
-      try {
-        return await countTokens.call(model, JSON.parse(hidden.request()) as ModelRequest, given)
-      } finally {
-        hidden.free()
-      }
+      const signal = given?.signal ?? new AbortController().signal
+      const { request } = await redact(await readRequest(asked), signal).catch((thrown: unknown) => {
+        throw thrown instanceof CallerFault ? thrown.fault : thrown
+      })
+      return await countTokens.call(model, request, given)
     }
     Object.defineProperty(wrapped, 'countTokens', { value: counted, enumerable: true })
   }
@@ -47,90 +48,102 @@ export function redacting<M extends Model>(model: M, options: RedactionOptions =
 }
 
 type TokenCounter = (request: string | GenerateRequest, options?: GenerateOptions) => Promise<number>
+type Redact = (request: ModelRequest, signal: AbortSignal) => Promise<Redacted>
 
 /** Redacts requests with the numbers that earlier requests of the same model gave. */
-class Redactor {
-  readonly #names: NameFinder | undefined
-  #redaction: Redaction | undefined
-
-  constructor(readonly plan: RedactionPlan) {
-    this.#names = plan.names && new NameFinder(plan.names, plan.kinds)
-  }
-
-  async redact(request: ModelRequest, signal: AbortSignal): Promise<Redacted> {
-    const page = await loadPage()
-    const names = (await this.#names?.find(request, signal)) ?? []
-    const { kinds, terms, finders } = this.plan
-    let fault: CallerFault | undefined
-    const finds = (text: string): string => {
-      try {
-        return toJson(
-          finders.flatMap(([kind, find]) => [...find(text)].filter((it) => it !== '').map((it) => [kind, it])),
-          'what was found',
-        )
-      } catch (thrown) {
-        fault ??= new CallerFault(thrown)
-        return '[]'
-      }
-    }
-    const hidden = ours(() => {
-      this.#redaction ??= new page.Redaction(toJson(kinds, 'the kinds'))
-      return this.#redaction.redact(
-        toJson(request, 'the request'),
-        toJson([...terms, ...names], 'the terms'),
-        finders.length === 0 ? undefined : finds,
+function redactorOf({ kinds, finders, terms, names }: RedactionPlan): Redact {
+  let parts: Promise<Pick<Redacted, 'engine'> & Parts> | undefined
+  const make = async (): Promise<Pick<Redacted, 'engine'> & Parts> => {
+    const [{ sensitiveSpans }, engine] = await Promise.all([loadPage(), loadEngine()])
+    const written = kinds.map((kind) => {
+      const read = engine.kindOf(...kind)
+      if (read !== undefined) return read
+      throw invalid(
+        'a placeholder must be a bracket, the kind in ASCII letters, the number and a bracket, such as [EMAIL_1]',
       )
     })
-    if (fault === undefined) return hidden
-    hidden.free()
-    throw fault
+    if (new Set(written.map(({ words }) => words.join(''))).size < written.length)
+      throw invalid('two kinds have placeholders that cannot be told apart')
+    const redactor = new engine.Redactor(written, sensitiveKinds, sensitiveSpans, failed)
+    return { engine, redactor, ...(names && { finder: new engine.NameFinder(names, kinds, failed) }) }
+  }
+  return async (request, signal) => {
+    const { engine, redactor, finder } = await (parts ??= make().catch((thrown: unknown) => {
+      parts = undefined
+      throw thrown
+    }))
+    const found = (await finder?.find(request, signal)) ?? []
+    const words = [...terms, ...found].map(([kind, text]) => ({ kind, text, isWord: true }))
+    const finds = (text: string): Array<{ kind: number; text: string; isWord: boolean }> =>
+      finders.flatMap(([kind, find]) => textsOf(() => find(text)).map((it) => ({ kind, text: it, isWord: false })))
+    return { ...redactor.redact(request, words, finds), engine }
   }
 }
 
-function redacted(runner: Runner, redactor: Redactor): Runner {
-  return async (request, run) => {
-    const hidden = await unlessAborted(redactor.redact(request, run.signal), run.signal)
-    const isJson = wantsJson(request)
+interface Parts {
+  redactor: InstanceType<Engine['Redactor']>
+  finder?: InstanceType<Engine['NameFinder']>
+}
+
+/** What a detector of the caller's returns. What it throws goes to the caller. */
+function textsOf(find: () => readonly string[]): string[] {
+  try {
+    const found = [...find()]
+    if (!found.every((it) => typeof it === 'string')) throw invalid('a function of custom must return texts')
+    return found
+  } catch (thrown) {
+    throw new CallerFault(thrown)
+  }
+}
+
+function redacted(runner: Runner, redact: Redact): Runner {
+  return async (asked, run) => {
+    const { request, hidden, engine } = await unlessAborted(redact(asked, run.signal), run.signal)
+    const isJson = wantsJson(asked)
+    const stream = new engine.StreamRestorer(hidden, isJson, run.sendChunk)
     try {
-      const stream = new StreamRestorer(hidden, isJson, run.sendChunk)
-      const sendChunk: RunOptions['sendChunk'] = (content, details) => stream.send(content, details)
-      try {
-        const answer = await runner(JSON.parse(hidden.request()) as ModelRequest, { ...run, sendChunk })
-        stream.end()
-        const counts = Object.fromEntries(JSON.parse(hidden.counts()) as Array<[string, number]>)
-        return { ...answer, message: restoreMessage(answer.message, hidden, isJson), redacted: counts }
-      } catch (thrown) {
-        if (thrown instanceof CallerFault) throw thrown
-        const error = fromThrown(thrown)
-        // Where nothing was shown yet another branch may still answer.
-        if (stream.hasShown) stream.end()
-        throw error.partial === undefined ? error : restoredError(error, hidden, isJson)
-      } finally {
-        stream.free()
+      const answer = await runner(request, { ...run, sendChunk: stream.send })
+      stream.end()
+      return {
+        ...answer,
+        message: engine.restoreMessage(answer.message, hidden, isJson),
+        redacted: hidden.counts,
       }
-    } finally {
-      hidden.free()
+    } catch (thrown) {
+      if (thrown instanceof CallerFault) throw thrown
+      // Where nothing was shown yet another branch may still answer.
+      if (stream.hasShown) stream.end()
+      const error = fromThrown(thrown)
+      const { partial } = error
+      throw partial === undefined ? error : copyWith(error, engine.restoreMessage(partial, hidden, isJson))
     }
   }
 }
 
-/** The same error with its partial answer restored. */
-function restoredError(error: HybridError, hidden: Redacted, isJson: boolean): HybridError {
-  const { status, message, code, retryAfterMs, cause, branch, routing, partial } = error
+/** The same error with another partial answer. */
+function copyWith(error: HybridError, partial: NonNullable<HybridError['partial']>): HybridError {
+  const { status, message, code, retryAfterMs, cause, branch, routing } = error
   const copy = new HybridError(status, message, {
     ...(code === undefined ? {} : { code }),
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     ...(cause === undefined ? {} : { cause }),
   })
   Object.assign(copy, branch === undefined ? {} : { branch }, routing === undefined ? {} : { routing })
-  return withPartial(copy, partial && restoreMessage(partial, hidden, isJson))
+  return withPartial(copy, partial)
 }
 
-/** Errors of Rust's, which come as JSON, as ours. */
-function ours<T>(call: () => T): T {
-  try {
-    return call()
-  } catch (thrown) {
-    throw typeof thrown === 'string' ? fromCore(JSON.parse(thrown) as CoreError) : thrown
-  }
+function failed(message: string, cause?: unknown): HybridError {
+  const options = { code: 'REDACTION_FAILED', ...(cause === undefined ? {} : { cause }) }
+  return new HybridError('UNAVAILABLE', message, options)
+}
+
+let engine: Promise<Engine> | undefined
+
+/** The rest of this, loaded once. A failed load is tried again at the next request; until then nothing is sent. */
+function loadEngine(): Promise<Engine> {
+  engine ??= import('./engine.js').catch((cause: unknown) => {
+    engine = undefined
+    throw failed('redact.js could not be loaded, so the request was not sent: serve it beside the script', cause)
+  })
+  return engine
 }

@@ -1,21 +1,19 @@
 /** Answers with their placeholders replaced by what stands behind them, chunk by chunk and as a whole. */
 
-import { toJson } from '../border/json.js'
 import type { ChunkDetails } from '../border/replies.js'
-import type { Redacted, TextRestorer } from '../border/wasm.js'
-import { saysSomething } from '../answer/response.js'
 import type { RunOptions } from '../answer/runner.js'
 import type { Message, Part } from '../types.js'
+import { TextRestorer, type Hidden } from './text-restorer.js'
 
 type TextKind = 'text' | 'reasoning'
 
 /** Restores the parts of one answer in their order. Neighbours of the same kind are one text, however it is cut into parts. */
 class PartRestorer {
-  readonly #hidden: Redacted
+  readonly #hidden: Hidden
   readonly #isJson: boolean
-  #open: { kind: TextKind; restorer: TextRestorer; half: string } | undefined
+  #open: { kind: TextKind; restorer: TextRestorer } | undefined
 
-  constructor(hidden: Redacted, isJson: boolean) {
+  constructor(hidden: Hidden, isJson: boolean) {
     this.#hidden = hidden
     this.#isJson = isJson
   }
@@ -24,16 +22,12 @@ class PartRestorer {
   push(part: Part): { rest: Part | undefined; restored: Part } {
     const kind = 'text' in part ? 'text' : 'reasoning' in part ? 'reasoning' : undefined
     const rest = this.#open?.kind === kind ? undefined : this.end()
-    if (kind === undefined) return { rest, restored: restoreValue(part, this.#hidden) }
-    const open = (this.#open ??= { kind, restorer: this.#hidden.restorer(this.#isJson && kind === 'text'), half: '' })
-    const text = open.half + (part as Record<TextKind, string>)[kind]
-    // A chunk may end inside a surrogate pair, which Rust's strings cannot.
-    const whole = /[\ud800-\udbff]$/.test(text) ? text.slice(0, -1) : text
-    open.half = text.slice(whole.length)
+    if (kind === undefined) return { rest, restored: this.#hidden.restore(part) }
+    const open = (this.#open ??= { kind, restorer: new TextRestorer(this.#hidden, this.#isJson && kind === 'text') })
     const { metadata } = part
     const restored = {
-      [kind]: open.restorer.push(whole, false),
-      ...(metadata === undefined ? {} : { metadata: restoreValue(metadata, this.#hidden) }),
+      [kind]: open.restorer.push((part as Record<TextKind, string>)[kind], false),
+      ...(metadata === undefined ? {} : { metadata: this.#hidden.restore(metadata) }),
     } as Part
     return { rest, restored }
   }
@@ -43,18 +37,13 @@ class PartRestorer {
     const open = this.#open
     if (open === undefined) return undefined
     this.#open = undefined
-    const text = open.restorer.push('', true) + open.half
-    open.restorer.free()
-    return text === '' ? undefined : (open.kind === 'text' ? { text } : { reasoning: text })
+    const text = open.restorer.push('', true)
+    return text === '' ? undefined : open.kind === 'text' ? { text } : { reasoning: text }
   }
 }
 
-function restoreValue<T>(value: T, hidden: Redacted): T {
-  return JSON.parse(hidden.restore(toJson(value, 'the answer'))) as T
-}
-
 /** A whole message, in the parts in which it came. */
-export function restoreMessage(message: Message, hidden: Redacted, isJson: boolean): Message {
+export function restoreMessage(message: Message, hidden: Hidden, isJson: boolean): Message {
   const restorer = new PartRestorer(hidden, isJson)
   const content: Part[] = []
   const append = (rest: Part | undefined): void => {
@@ -70,7 +59,7 @@ export function restoreMessage(message: Message, hidden: Redacted, isJson: boole
   }
   append(restorer.end())
   const { metadata } = message
-  return { ...message, content, ...(metadata === undefined ? {} : { metadata: restoreValue(metadata, hidden) }) }
+  return { ...message, content, ...(metadata === undefined ? {} : { metadata: hidden.restore(metadata) }) }
 }
 
 /** Restores an answer while it streams. */
@@ -83,7 +72,7 @@ export class StreamRestorer {
   /** Whether content was shown. */
   hasShown = false
 
-  constructor(hidden: Redacted, isJson: boolean, show: RunOptions['sendChunk']) {
+  constructor(hidden: Hidden, isJson: boolean, show: RunOptions['sendChunk']) {
     this.#restorer = new PartRestorer(hidden, isJson)
     this.#show = show
   }
@@ -98,7 +87,7 @@ export class StreamRestorer {
     const { logprobs = [], branch } = details
     this.#logprobs.push(...logprobs)
     this.#branch = branch === undefined ? {} : { branch }
-    this.#deliver(parts.filter((part) => saysSomething(part) || part.metadata !== undefined))
+    this.#deliver(parts.filter((part) => !isEmpty(part) || part.metadata !== undefined))
   }
 
   /** Sends what was kept back. */
@@ -107,16 +96,15 @@ export class StreamRestorer {
     if (rest !== undefined || this.#logprobs.length > 0) this.#deliver(rest === undefined ? [{ text: '' }] : [rest])
   }
 
-  /** Drops what was kept back. */
-  free(): void {
-    this.#restorer.end()
-  }
-
   #deliver(parts: Part[]): void {
     if (parts.length === 0) return
     const logprobs = this.#logprobs
     this.#logprobs = []
-    this.hasShown ||= parts.some(saysSomething)
+    this.hasShown ||= !parts.every(isEmpty)
     this.#show(parts, { ...this.#branch, ...(logprobs.length === 0 ? {} : { logprobs }) })
   }
+}
+
+function isEmpty(part: Part): boolean {
+  return ('text' in part && part.text === '') || ('reasoning' in part && part.reasoning === '')
 }
