@@ -88,7 +88,7 @@ function narrow(it: string): string {
 
 /** Whether a letter beside a placeholder without brackets makes it part of a longer word. Scripts without spaces between words do not. */
 export function joinsWords(it: string | undefined): boolean {
-  return it !== undefined && (it === '_' || (it < '\u2e80' && alphanumeric.test(it)))
+  return it !== undefined && (it < '\u0080' ? /[A-Za-z0-9_]/.test(it) : it < '\u2e80' && alphanumeric.test(it))
 }
 
 /** Looks for placeholders of the `live` kinds that `holds`. With `goesOn`, what the text's end cuts is unfinished. */
@@ -97,6 +97,8 @@ export class Finder {
   readonly #holds: (kind: number, number: number) => boolean
   /** What a placeholder can begin with. */
   readonly #starts: ReadonlySet<string>
+  /** The same for every character of ASCII, by its code: most of a text is passed over by this alone. */
+  readonly #isStart: Uint8Array
 
   constructor(kinds: readonly Kind[], live: Iterable<number>, holds: (kind: number, number: number) => boolean) {
     this.#kinds = [...live].map((index) => [index, kinds[index] as Kind] as const)
@@ -104,10 +106,15 @@ export class Finder {
     this.#starts = new Set(
       this.#kinds.flatMap(([, { prefix, words }]) => [prefix.charAt(0), words[0]?.charAt(0) ?? '']),
     )
+    this.#isStart = Uint8Array.from({ length: 128 }, (_, code) => {
+      const it = String.fromCharCode(code)
+      return '\\[{<'.includes(it) || this.#starts.has(it) || this.#starts.has(it.toUpperCase()) ? 1 : 0
+    })
   }
 
   /** What begins at this place. `before` is the character in front of it. */
   at(text: string, at: number, before: string | undefined, goesOn: boolean): Found {
+    if (this.#isStart[text.charCodeAt(at)] === 0) return undefined
     const first = text.charAt(at)
     const exact = this.#starts.has(first) ? this.#exact(text, at, goesOn) : undefined
     if (exact !== undefined) return exact
@@ -194,7 +201,7 @@ export class Finder {
   /** Every number that stands behind the letters of a kind, however little it looks like a placeholder: new ones get others. */
   *numbers(text: string): Generator<readonly [kind: number, number: number]> {
     for (let at = 0; at < text.length; at++) {
-      if (!this.#starts.has(narrow(text.charAt(at)).toUpperCase())) continue
+      if (this.#isStart[text.charCodeAt(at)] === 0 || !this.#starts.has(narrow(text.charAt(at)).toUpperCase())) continue
       for (const [kind, { words }] of this.#kinds) {
         const body = readBody(text, at, kind, words)
         if (typeof body === 'object') yield [kind, body.number]

@@ -280,15 +280,18 @@ function spread(words: readonly Term[], leaves: readonly Leaf[], cuts: Cut[]): v
     byStart.set(start, [...(byStart.get(start) ?? []), word])
   }
   if (byStart.size === 0) return
+  const firsts = new Set(words.map(({ text }) => text.charCodeAt(0)))
   for (const [leaf, { pieces }] of leaves.entries())
     for (const [piece, text] of pieces.entries()) {
       if (typeof text !== 'string') continue
-      for (let from = 0; from < text.length; from++)
+      for (let from = 0; from < text.length; from++) {
+        if (!firsts.has(text.charCodeAt(from))) continue
         for (const word of byStart.get(text.slice(from, from + 2)) ?? []) {
           const to = from + word.text.length
           if (text.startsWith(word.text, from) && standsIn(word, text, from, to))
             cuts.push({ leaf, piece, from, to, kind: word.kind })
         }
+      }
     }
 }
 
