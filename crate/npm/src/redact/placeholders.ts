@@ -99,6 +99,7 @@ export class Finder {
   readonly #starts: ReadonlySet<string>
   /** The same for every character of ASCII, by its code: most of a text is passed over by this alone. */
   readonly #isStart: Uint8Array
+  readonly #byLetter = new Map<string, Array<readonly [index: number, kind: Kind]>>()
 
   constructor(kinds: readonly Kind[], live: Iterable<number>, holds: (kind: number, number: number) => boolean) {
     this.#kinds = [...live].map((index) => [index, kinds[index] as Kind] as const)
@@ -106,6 +107,10 @@ export class Finder {
     this.#starts = new Set(
       this.#kinds.flatMap(([, { prefix, words }]) => [prefix.charAt(0), words[0]?.charAt(0) ?? '']),
     )
+    for (const it of this.#kinds) {
+      const letter = it[1].words[0]?.charAt(0) ?? ''
+      this.#byLetter.set(letter, [...this.#beginning(letter), it])
+    }
     this.#isStart = Uint8Array.from({ length: 128 }, (_, code) => {
       const it = String.fromCharCode(code)
       return '\\[{<'.includes(it) || this.#starts.has(it) || this.#starts.has(it.toUpperCase()) ? 1 : 0
@@ -123,6 +128,11 @@ export class Finder {
     if (close !== undefined) return this.#bracketed(text, at + 1, first, close, false, goesOn)
     const isLetter = this.#starts.has(narrow(first).toUpperCase()) && /[A-Za-z]/.test(narrow(first))
     return isLetter && !joinsWords(before) ? this.#bare(text, at, goesOn) : undefined
+  }
+
+  /** The kinds whose first word begins with this letter. */
+  #beginning(letter: string): ReadonlyArray<readonly [index: number, kind: Kind]> {
+    return this.#byLetter.get(narrow(letter).toUpperCase()) ?? []
   }
 
   /** As it was sent, whatever its brackets are. */
@@ -187,8 +197,9 @@ export class Finder {
   }
 
   #body(text: string, at: number): Body | 'unfinished' | undefined {
+    if (at >= text.length) return 'unfinished'
     let isUnfinished = false
-    for (const [kind, { words }] of this.#kinds) {
+    for (const [kind, { words }] of this.#beginning(text.charAt(at))) {
       const body = readBody(text, at, kind, words)
       if (body === undefined) continue
       if (body !== 'unfinished' && this.#holds(kind, body.number)) return body
@@ -202,7 +213,7 @@ export class Finder {
   *numbers(text: string): Generator<readonly [kind: number, number: number]> {
     for (let at = 0; at < text.length; at++) {
       if (this.#isStart[text.charCodeAt(at)] === 0 || !this.#starts.has(narrow(text.charAt(at)).toUpperCase())) continue
-      for (const [kind, { words }] of this.#kinds) {
+      for (const [kind, { words }] of this.#beginning(text.charAt(at))) {
         const body = readBody(text, at, kind, words)
         if (typeof body === 'object') yield [kind, body.number]
       }

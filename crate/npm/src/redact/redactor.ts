@@ -274,9 +274,10 @@ function rankOf({ kind, isWord }: Term): number {
 
 /** Cuts these words wherever they stand: what was found in one place is not sent from another. */
 function spread(words: readonly Term[], leaves: readonly Leaf[], cuts: Cut[]): void {
-  const byStart = new Map<string, Term[]>()
+  const byStart = new Map<number, Term[]>()
+  const startAt = (text: string, at: number): number => text.charCodeAt(at) * 65_536 + text.charCodeAt(at + 1)
   for (const word of words) {
-    const start = word.text.slice(0, 2)
+    const start = startAt(word.text, 0)
     byStart.set(start, [...(byStart.get(start) ?? []), word])
   }
   if (byStart.size === 0) return
@@ -286,7 +287,7 @@ function spread(words: readonly Term[], leaves: readonly Leaf[], cuts: Cut[]): v
       if (typeof text !== 'string') continue
       for (let from = 0; from < text.length; from++) {
         if (!firsts.has(text.charCodeAt(from))) continue
-        for (const word of byStart.get(text.slice(from, from + 2)) ?? []) {
+        for (const word of byStart.get(startAt(text, from)) ?? []) {
           const to = from + word.text.length
           if (text.startsWith(word.text, from) && standsIn(word, text, from, to))
             cuts.push({ leaf, piece, from, to, kind: word.kind })
