@@ -202,6 +202,8 @@ describe('options', () => {
     )
     assert.deepEqual(routing.attempts[0].redacted, { email: 1, customer: 1, project: 1, plate: 1 })
     assert.deepEqual(ai.info.redacts, ['email', 'customer', 'project', 'plate'])
+    const listed = redacting(echo(), { custom: [/C-\d+/, 'Bluebird'] })
+    assert.deepEqual((await listed.generate('C-1 of Bluebird')).routing.attempts[0].redacted, { custom: 2 })
     const other = redacting(model, { placeholder: '{{{kind}-{n}}}' })
     assert.equal((await other.generate(mail)).text, mail)
     assert.equal(model.seen[1].messages[0].content[0].text, '{{EMAIL-1}}')

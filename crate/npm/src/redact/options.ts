@@ -14,8 +14,8 @@ export type CustomDetector = RegExp | readonly string[] | ((text: string) => rea
 export interface RedactionOptions {
   /** The kinds that are replaced. All by default. */
   detectors?: readonly SensitiveKind[]
-  /** Kinds of the caller's own, by name: letters, `-` and `_`. */
-  custom?: Readonly<Record<string, CustomDetector>>
+  /** Kinds of the caller's own, by name: letters, `-` and `_`. What stands in an array is of the kind `custom`. */
+  custom?: Readonly<Record<string, CustomDetector>> | ReadonlyArray<Exclude<CustomDetector, readonly string[]> | string>
   /**
    * How a placeholder is written: a text with `{kind}` and `{n}`, or a function of both. Default `[{kind}_{n}]`, with the kind in capitals.
    * It must begin and end with something like a bracket.
@@ -46,9 +46,8 @@ export interface RedactionPlan {
 export function planOf(options: RedactionOptions): RedactionPlan {
   const { detectors = sensitiveKinds, custom = {}, placeholder, names } = optionsArgument(options, 'redacting')
   kindsArgument(detectors, 'detectors')
-  if (!isObject(custom)) throw invalid(`custom must be an object of detectors by kind, found ${kindOf(custom)}`)
   if (names !== undefined) namesArgument(names)
-  const own = Object.entries(custom as NonNullable<RedactionOptions['custom']>)
+  const own = ownKinds(custom)
   const kinds = [...new Set(detectors), ...(names === undefined ? [] : Object.keys(nameKinds))]
   for (const [name] of own) {
     if (!/^[a-z][a-z_-]{0,39}$/i.test(name))
@@ -62,6 +61,16 @@ export function planOf(options: RedactionOptions): RedactionPlan {
     terms: numbered.flatMap(([kind, it]) => (isList(it) ? it.map((text) => [kind, text] as const) : [])),
     ...(names === undefined ? {} : { names }),
   }
+}
+
+function ownKinds(custom: NonNullable<RedactionOptions['custom']>): Array<[kind: string, detector: CustomDetector]> {
+  if (Array.isArray(custom))
+    return custom.map((it: Exclude<CustomDetector, readonly string[]> | string) => [
+      'custom',
+      typeof it === 'string' ? [it] : it,
+    ])
+  if (!isObject(custom)) throw invalid(`custom must be an object of detectors by kind, found ${kindOf(custom)}`)
+  return Object.entries(custom as Readonly<Record<string, CustomDetector>>)
 }
 
 function namesArgument(names: Model): void {
