@@ -108,6 +108,14 @@ describe('the wire', () => {
     }
   })
 
+  test('Gemini: calls in a stream hold restored values', async () => {
+    gemini.next(chunks({ candidates: [{ content: { role: 'model', parts: [{ text: 'I call [EM' }, { text: 'AIL_1].' }, { functionCall: { name: 'send', args: { to: ['[ EMAIL_1 ]'] } } }] }, finishReason: 'STOP' }] })) // prettier-ignore
+    const tools = [{ name: 'send', description: 'Sends', inputSchema: { type: 'object' } }]
+    const { text, response } = await streamed(overGemini(), { prompt: mail, tools })
+    assert.equal(text, `I call ${mail}.`)
+    assert.deepEqual(response.toolRequests[0].input, { to: [mail] })
+  })
+
   test('tools run on restored values, and their results are replaced', async () => {
     const calls = [
       { index: 0, id: 'c1', type: 'function', function: { name: 'find', arguments: '{"who":"[email 1]"}' } },
@@ -400,12 +408,4 @@ describe('random streams', () => {
       assert.ok(!values.some((value) => JSON.stringify(response.routing).includes(value)))
     }
   })
-})
-
-test('Gemini: calls in a stream hold restored values', async () => {
-  gemini.next(chunks({ candidates: [{ content: { role: 'model', parts: [{ text: 'I call [EM' }, { text: 'AIL_1].' }, { functionCall: { name: 'send', args: { to: ['[ EMAIL_1 ]'] } } }] }, finishReason: 'STOP' }] })) // prettier-ignore
-  const tools = [{ name: 'send', description: 'Sends', inputSchema: { type: 'object' } }]
-  const { text, response } = await streamed(overGemini(), { prompt: mail, tools })
-  assert.equal(text, `I call ${mail}.`)
-  assert.deepEqual(response.toolRequests[0].input, { to: [mail] })
 })

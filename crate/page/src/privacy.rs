@@ -4,7 +4,8 @@ use hybridge_core::SensitiveKind;
 use hybridge_core::privacy::spans_in;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-/// The personal data in a text, in order: the number of the kind, the first UTF-16 unit, the unit after the last.
+/// The personal data in a text, in order: the number of the kind, the first UTF-16 unit, the unit
+/// after the last.
 #[wasm_bindgen(js_name = sensitiveSpans)]
 pub fn sensitive_spans(text: &str) -> Vec<u32> {
     let mut found = Vec::new();

@@ -1,7 +1,7 @@
 //! Finds placeholders in what a model wrote, in the spellings that models give them.
 //!
-//! `[EMAIL_1]` also as `[email_1]`, `[ EMAIL 1 ]`, `[Email-1]`, `\[EMAIL\_1\]`, `【EMAIL_1】`, `<EMAIL_1>`, `[EMAIL_1's]` and, without
-//! brackets, `EMAIL_1`.
+//! `[EMAIL_1]` also as `[email_1]`, `[ EMAIL 1 ]`, `[Email-1]`, `\[EMAIL\_1\]`, `【EMAIL_1】`,
+//! `<EMAIL_1>`, `[EMAIL_1's]` and, without brackets, `EMAIL_1`.
 
 use super::kind::{Kind, SEPARATORS, closing, is_padding, is_separator, joins_words, narrow};
 
@@ -12,7 +12,8 @@ pub(super) enum Found {
     Nothing,
     /// Perhaps one: the text ends inside of it.
     Unfinished,
-    /// A placeholder that ends before `end`. `tail` is text inside its brackets that belongs behind the value.
+    /// A placeholder that ends before `end`. `tail` is text inside its brackets that belongs behind
+    /// the value.
     Placeholder { kind: usize, number: u32, end: usize, tail: (usize, usize) },
 }
 
@@ -23,7 +24,7 @@ struct Body {
     kind: usize,
     number: u32,
     end: usize,
-    /// Whether it can be told from an ordinary word without brackets.
+    /// Whether it differs from an ordinary word without brackets too.
     stands_alone: bool,
 }
 
@@ -184,7 +185,8 @@ impl Finder<'_> {
         if is_unfinished { Read::Unfinished } else { Read::Nothing }
     }
 
-    /// Every number that stands behind the letters of a kind, however little it looks like a placeholder: new ones get others.
+    /// Every number that stands behind the letters of a kind, however little it looks like a
+    /// placeholder: new ones get others.
     pub(super) fn numbers(&self, text: &str, found: &mut Vec<(usize, u32)>) {
         for (at, first) in text.char_indices() {
             if !narrow(first).is_ascii_alphabetic() {

@@ -130,7 +130,8 @@ pub(super) fn narrow(it: char) -> char {
     }
 }
 
-/// Whether a letter beside a placeholder without brackets makes it part of a longer word. Scripts without spaces between words do not.
+/// Whether a letter beside a placeholder without brackets makes it part of a longer word. Scripts
+/// without spaces between words do not.
 pub(super) fn joins_words(it: char) -> bool {
     it == '_' || (it.is_alphanumeric() && it < '\u{2e80}')
 }

@@ -60,7 +60,8 @@ pub(super) trait Visitor {
     fn joins(&mut self) {}
 }
 
-/// Visits every leaf of a request, always in the same order: messages first, so that a longer conversation begins like a shorter one.
+/// Visits every leaf of a request, always in the same order: messages first, so that a longer
+/// conversation begins like a shorter one.
 pub(super) fn visit(request: &mut Value, visitor: &mut dyn Visitor) {
     let Some(request) = request.as_object_mut() else { return };
     for message in list(request.get_mut("messages")) {
@@ -127,7 +128,8 @@ fn part(part: &mut Value, visitor: &mut dyn Visitor) {
     }
 }
 
-/// Services take back their own signatures unchanged or not at all. One that is no base64 is somebody's text.
+/// Services take back their own signatures unchanged or not at all. One that is no base64 is
+/// somebody's text.
 fn metadata(value: Option<&mut Value>, visitor: &mut dyn Visitor) {
     let Some(map) = value.and_then(Value::as_object_mut) else { return };
     let is_base64 =

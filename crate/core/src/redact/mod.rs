@@ -5,9 +5,9 @@
 //! answer ◄── restorer ◄── the same entries ◄───────────────────────────────────────────────┘
 //! ```
 //!
-//! An answer is restored with the entries of its own request only: a number that a model makes up cannot bring in what another
-//! conversation held. What a request says that looks like one of its own placeholders becomes an entry too, so that
-//! `restore(redact(x)) = x` for every text.
+//! An answer is restored with the entries of its own request only: a number that a model makes up
+//! cannot bring in what another conversation held. What a request says that looks like one of its
+//! own placeholders becomes an entry too, so that `restore(redact(x)) = x` for every text.
 
 mod find;
 mod kind;
@@ -43,12 +43,14 @@ pub struct Term {
     pub kind: usize,
     /// The text.
     pub text: String,
-    /// Whether it counts as a whole word only. What a detector found is replaced inside of longer words too.
+    /// Whether it counts as a whole word only. What a detector found is replaced inside of longer
+    /// words too.
     pub is_word: bool,
 }
 
 impl Term {
-    /// Whether it is a word of its own where it stands. A long value is replaced inside of others too.
+    /// Whether it is a word of its own where it stands. A long value is replaced inside of others
+    /// too.
     fn stands_in(&self, text: &str, from: usize, to: usize) -> bool {
         let Some(value) = text.get(from..to) else { return false };
         if !self.is_word && value.chars().count() >= LONG {
@@ -134,8 +136,8 @@ impl Redactor {
         Ok(Self { kinds: kinds.into(), vault: Vault::default() })
     }
 
-    /// The request with placeholders, and what they stand for. `terms` are replaced wherever they stand as whole words;
-    /// `finds` returns what the caller's own detectors find in one text.
+    /// The request with placeholders, and what they stand for. `terms` are replaced wherever they
+    /// stand as whole words; `finds` returns what the caller's own detectors find in one text.
     ///
     /// # Errors
     /// `UNAVAILABLE` where data stands in something that cannot be changed, such as a PDF.

@@ -8,7 +8,8 @@ use super::find::{Finder, Found};
 use super::{Entry, Hidden};
 use crate::json;
 
-/// Restores one text that comes in pieces. It keeps back only what could still become a placeholder, at most a few dozen characters.
+/// Restores one text that comes in pieces. It keeps back only what could still become a
+/// placeholder, at most a few dozen characters.
 #[derive(Debug)]
 pub struct Restorer {
     hidden: Rc<Hidden>,
@@ -29,7 +30,8 @@ struct JsonPlace {
 }
 
 impl Restorer {
-    /// For an answer to a request of which `hidden` was replaced. In JSON, values are escaped as their place needs it.
+    /// For an answer to a request of which `hidden` was replaced. In JSON, values are escaped as
+    /// their place needs it.
     #[must_use]
     pub fn new(hidden: Rc<Hidden>, is_json: bool) -> Self {
         let json = is_json.then(JsonPlace::default);
@@ -108,7 +110,8 @@ impl Hidden {
         Restorer::new(Rc::clone(self), false).push(text, true)
     }
 
-    /// A value with everything that was replaced put back, in its texts and its keys. What was a number is one again.
+    /// A value with everything that was replaced put back, in its texts and its keys. What was a
+    /// number is one again.
     #[must_use]
     pub fn restore(self: &Rc<Self>, value: Value) -> Value {
         match value {

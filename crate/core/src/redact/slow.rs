@@ -1,11 +1,13 @@
-//! The slow twin of the restorer, for tests: tries every range of a whole text against a list of rules.
+//! The slow twin of the restorer, for tests: tries every range of a whole text against a list of
+//! rules.
 
 use std::rc::Rc;
 
 use super::Hidden;
 use super::kind::{closing, is_padding, is_separator, joins_words, narrow};
 
-/// A whole text restored by trying every range at every place, the longest first, against a list of rules.
+/// A whole text restored by trying every range at every place, the longest first, against a list of
+/// rules.
 pub(super) fn slow(hidden: &Rc<Hidden>, text: &str) -> String {
     let chars: Vec<char> = text.chars().collect();
     let (mut out, mut at) = (String::new(), 0);

@@ -14,7 +14,8 @@ use crate::{Error, Result, Status, json};
 /// Below this many characters a value is replaced only where it was found.
 const SHORT: usize = 3;
 
-/// What is found only once something else is replaced is looked for this often; two rounds are usual.
+/// What is found only once something else is replaced is looked for this often; two rounds are
+/// usual.
 const ROUNDS: usize = 64;
 
 /// How detectors read a placeholder: its words would explain the numbers around it.
@@ -80,13 +81,17 @@ impl<'a> Work<'a> {
         words.retain(|it| it.text.chars().count() > 1 && it.kind < self.kinds.len());
         let documents = core::mem::take(&mut self.documents);
         let Some((joined, single)) = documents.split_last() else { return Ok(()) };
-        // Texts are joined once nothing is left in each of them: what ends one must not run into the next.
+        // Texts are joined once nothing is left in each of them: what ends one must not run into
+        // the next.
         let (mut changed, mut is_joined): (Vec<usize>, bool) =
             ((0..self.leaves.len()).collect(), false);
         for _ in 0..ROUNDS {
             let mut cuts = Vec::new();
-            let is_new = |it: &&Passage| matches!(it, Passage::Leaf(leaf) if changed.binary_search(leaf).is_ok());
-            for document in single.iter().filter(|it| it.0.iter().any(|it| is_new(&it))) {
+            let is_new = |it: &Passage| match it {
+                Passage::Leaf(leaf) => changed.binary_search(leaf).is_ok(),
+                Passage::Fixed(_) => false,
+            };
+            for document in single.iter().filter(|it| it.0.iter().any(is_new)) {
                 self.detect(document, &mut cuts, &mut words);
             }
             if changed.is_empty() && !is_joined {
@@ -193,7 +198,8 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// Replaces ranges by entries, and returns the leaves that changed. Ranges that overlap are one.
+    /// Replaces ranges by entries, and returns the leaves that changed. Ranges that overlap are
+    /// one.
     fn cut(&mut self, mut cuts: Vec<Cut>) -> Result<Vec<usize>> {
         cuts.retain(|it| it.from < it.to);
         cuts.sort_unstable_by_key(|it| (it.leaf, it.piece, it.from, usize::MAX - it.to, it.kind));
@@ -210,7 +216,8 @@ impl<'a> Work<'a> {
         }
         let mut changed: Vec<usize> = apart.iter().map(|it| it.leaf).collect();
         changed.dedup();
-        // From the front, so that numbers follow the order of the text; pieces of one leaf are built anew.
+        // From the front, so that numbers follow the order of the text; pieces of one leaf are
+        // built anew.
         for cuts in apart.chunk_by(|a, b| a.leaf == b.leaf) {
             let Some(leaf) = cuts.first().map(|it| it.leaf) else { continue };
             self.cut_leaf(leaf, cuts)?;
@@ -270,7 +277,8 @@ impl<'a> Work<'a> {
         })
     }
 
-    /// Makes entries of what only looks like a placeholder of this request, and returns the leaves that changed.
+    /// Makes entries of what only looks like a placeholder of this request, and returns the leaves
+    /// that changed.
     fn escape(&mut self) -> Vec<usize> {
         let mut changed = Vec::new();
         if self.entries.is_empty() {

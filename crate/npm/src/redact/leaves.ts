@@ -1,4 +1,7 @@
-/** The texts of a request, taken out of it and put back: everything that a branch could send. `hybridge_core::redact::leaves`. */
+/**
+ * The texts of a request, taken out of it and put back: everything that a branch could send.
+ * `hybridge_core::redact::leaves`.
+ */
 
 import { isObject } from '../border/json.js'
 
@@ -17,7 +20,10 @@ export type Form = { kind: 'text' } | { kind: 'number'; value: number } | { kind
 /** A text as a detector reads it: numbers of leaves, with what stands between them. */
 export type Document = Array<number | string>
 
-/** What walks over a request: once to take its leaves out, once to put them back. Each returns what takes the value's place. */
+/**
+ * What walks over a request: once to take its leaves out, once to put them back. Each returns what takes the value's
+ * place.
+ */
 export interface Visitor {
   text(text: string): string
   number(value: number): unknown
@@ -37,7 +43,10 @@ const types: ReadonlySet<unknown> = new Set(['string', 'number', 'integer', 'boo
 
 type Fields = Record<string, unknown>
 
-/** Visits every leaf of a request, always in the same order: messages first, so that a longer conversation begins like a shorter one. */
+/**
+ * Visits every leaf of a request, always in the same order: messages first, so that a longer conversation begins like a
+ * shorter one.
+ */
 export function visit(request: object, visitor: Visitor): void {
   const { messages, tools, output, config } = request as Fields
   for (const message of listOf(messages)) {

@@ -6,8 +6,8 @@ import { sensitiveKinds, kindsArgument } from '../border/sensitive.js'
 import type { Model, SensitiveKind } from '../types.js'
 
 /**
- * What of a text is of the caller's own kind: all matches of an expression, texts to replace wherever they stand as whole words, or what
- * a function returns.
+ * What of a text is of the caller's own kind: all matches of an expression, texts to replace wherever they stand as
+ * whole words, or what a function returns.
  */
 export type CustomDetector = RegExp | readonly string[] | ((text: string) => readonly string[])
 
@@ -17,12 +17,13 @@ export interface RedactionOptions {
   /** Kinds of the caller's own, by name: letters, `-` and `_`. What stands in an array is of the kind `custom`. */
   custom?: Readonly<Record<string, CustomDetector>> | ReadonlyArray<Exclude<CustomDetector, readonly string[]> | string>
   /**
-   * How a placeholder is written: a text with `{kind}` and `{n}`, or a function of both. Default `[{kind}_{n}]`, with the kind in capitals.
-   * It must begin and end with something like a bracket.
+   * How a placeholder is written: a text with `{kind}` and `{n}`, or a function of both. Default `[{kind}_{n}]`, with
+   * the kind in capitals. It must begin and end with something like a bracket.
    */
   placeholder?: string | ((kind: string, n: number) => string)
   /**
-   * A model on this device that finds the names of persons, places and organisations. If it fails, the request fails with UNAVAILABLE.
+   * A model on this device that finds the names of persons, places and organisations. If it fails, the request fails
+   * with UNAVAILABLE.
    */
   names?: Model
 }

@@ -1,8 +1,9 @@
 /**
- * Finds placeholders in what a model wrote, in the spellings that models give them: `hybridge_core::redact::find`, line by line.
+ * Finds placeholders in what a model wrote, in the spellings that models give them: `hybridge_core::redact::find`, line
+ * by line.
  *
- * `[EMAIL_1]` also as `[email_1]`, `[ EMAIL 1 ]`, `[Email-1]`, `\[EMAIL\_1\]`, `【EMAIL_1】`, `<EMAIL_1>`, `[EMAIL_1's]` and, without
- * brackets, `EMAIL_1`.
+ * `[EMAIL_1]` also as `[email_1]`, `[ EMAIL 1 ]`, `[Email-1]`, `\[EMAIL\_1\]`, `【EMAIL_1】`, `<EMAIL_1>`, `[EMAIL_1's]`
+ * and, without brackets, `EMAIL_1`.
  */
 
 /** A kind of data that is replaced, and how its placeholders are written: prefix, number, suffix. */
@@ -14,7 +15,10 @@ export interface Kind {
   readonly words: readonly string[]
 }
 
-/** What begins at a place of a text: no placeholder, perhaps one that the text's end cuts, or one that ends before `end`. */
+/**
+ * What begins at a place of a text: no placeholder, perhaps one that the text's end cuts, or one that ends before
+ * `end`.
+ */
 export type Found =
   | undefined
   | 'unfinished'
@@ -29,7 +33,7 @@ interface Body {
   kind: number
   number: number
   end: number
-  /** Whether it can be told from an ordinary word without brackets. */
+  /** Whether it differs from an ordinary word without brackets too. */
   standsAlone: boolean
 }
 
@@ -86,7 +90,10 @@ function narrow(it: string): string {
   return code >= 0xff01 && code <= 0xff5e ? String.fromCharCode(code - 0xfee0) : it
 }
 
-/** Whether a letter beside a placeholder without brackets makes it part of a longer word. Scripts without spaces between words do not. */
+/**
+ * Whether a letter beside a placeholder without brackets makes it part of a longer word. Scripts without spaces between
+ * words do not.
+ */
 export function joinsWords(it: string | undefined): boolean {
   return it !== undefined && (it < '\u0080' ? /[A-Za-z0-9_]/.test(it) : it < '\u2e80' && alphanumeric.test(it))
 }
@@ -209,7 +216,10 @@ export class Finder {
     return isUnfinished ? 'unfinished' : undefined
   }
 
-  /** Every number that stands behind the letters of a kind, however little it looks like a placeholder: new ones get others. */
+  /**
+   * Every number that stands behind the letters of a kind, however little it looks like a placeholder: new ones get
+   * others.
+   */
   *numbers(text: string): Generator<readonly [kind: number, number: number]> {
     for (let at = 0; at < text.length; at++) {
       if (this.#isStart[text.charCodeAt(at)] === 0 || !this.#starts.has(narrow(text.charAt(at)).toUpperCase())) continue

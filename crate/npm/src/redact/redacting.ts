@@ -1,4 +1,7 @@
-/** Models that read placeholders instead of personal data. What is replaced and restored is decided in `engine.ts`, loaded on demand. */
+/**
+ * Models that read placeholders instead of personal data. What is replaced and restored is decided in `engine.ts`,
+ * loaded on demand.
+ */
 
 import { unlessAborted } from '../border/abort.js'
 import { HybridError, invalid, withPartial } from '../border/errors.js'
@@ -17,8 +20,9 @@ type Hidden = import('./engine.js').Hidden
 type Redacted = { request: ModelRequest; hidden: Hidden; engine: Engine }
 
 /**
- * The same model, which gets placeholders such as `[EMAIL_1]` where a request holds personal data. Its answers are restored while they
- * stream: text, JSON and the arguments of tool calls. What stands behind a placeholder stays in this page's memory.
+ * The same model, which gets placeholders such as `[EMAIL_1]` where a request holds personal data. Its answers are
+ * restored while they stream: text, JSON and the arguments of tool calls. What stands behind a placeholder stays in
+ * this page's memory.
  *
  * A hybrid's `PrivacyStrategy` and `SensitivityStrategy` may name such a model as `redacted`.
  *

@@ -62,8 +62,8 @@ export class Redactor {
   }
 
   /**
-   * The request with placeholders, and what they stand for. `finds` returns what the caller's own detectors find in one text.
-   * UNAVAILABLE where data stands in something that cannot be changed, such as a PDF.
+   * The request with placeholders, and what they stand for. `finds` returns what the caller's own detectors find in one
+   * text. UNAVAILABLE where data stands in something that cannot be changed, such as a PDF.
    */
   redact(
     request: ModelRequest,

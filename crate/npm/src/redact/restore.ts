@@ -7,7 +7,10 @@ import { TextRestorer, type Hidden } from './text-restorer.js'
 
 type TextKind = 'text' | 'reasoning'
 
-/** Restores the parts of one answer in their order. Neighbours of the same kind are one text, however it is cut into parts. */
+/**
+ * Restores the parts of one answer in their order. Neighbours of the same kind are one text, however it is cut into
+ * parts.
+ */
 class PartRestorer {
   readonly #hidden: Hidden
   readonly #isJson: boolean
@@ -18,7 +21,10 @@ class PartRestorer {
     this.#isJson = isJson
   }
 
-  /** The part restored as far as it is certain. `rest` is what was kept back of the text before it, where this part ends that. */
+  /**
+   * The part restored as far as it is certain. `rest` is what was kept back of the text before it, where this part ends
+   * that.
+   */
   push(part: Part): { rest: Part | undefined; restored: Part } {
     const kind = 'text' in part ? 'text' : 'reasoning' in part ? 'reasoning' : undefined
     const rest = this.#open?.kind === kind ? undefined : this.end()

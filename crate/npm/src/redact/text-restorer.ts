@@ -71,7 +71,10 @@ export function finderOf(kinds: readonly Kind[], entries: readonly Entry[]): Fin
   return new Finder(kinds, live, (kind, number) => known.has(`${kind} ${number}`))
 }
 
-/** Restores one text that comes in pieces. It keeps back only what could still become a placeholder, at most a few dozen characters. */
+/**
+ * Restores one text that comes in pieces. It keeps back only what could still become a placeholder, at most a few dozen
+ * characters.
+ */
 export class TextRestorer {
   readonly #hidden: Hidden
   readonly #isJson: boolean

@@ -1,4 +1,5 @@
-//! Three ways by how much a request gives away: on the device, in the cloud with placeholders, in the cloud as it is.
+//! Three ways by how much a request gives away: on the device, in the cloud with placeholders, in
+//! the cloud as it is.
 
 use super::privacy::words_of;
 use crate::json::Fields;
@@ -13,7 +14,7 @@ pub struct SensitivityStrategy {
     pub edge: String,
     /// The branch that replaces personal data.
     pub redacted: Option<String>,
-    /// The branch for what is nobody's.
+    /// The branch for what holds no personal data.
     pub cloud: String,
     /// The number of `isSensitive`.
     pub leaf: Option<usize>,
@@ -67,8 +68,9 @@ impl SensitivityStrategy {
         })
     }
 
-    /// PRISM's weights (AAAI 2026, arXiv 2511.22788), with those of its kinds for ours that it does not know: an IBAN as a card, keys and
-    /// national identities as a social security number, an IP address as a location.
+    /// PRISM's weights (AAAI 2026, arXiv 2511.22788), with those of its kinds for ours that it does
+    /// not know: an IBAN as a card, keys and national identities as a social security number, an IP
+    /// address as a location.
     fn weight(&self, kind: SensitiveKind) -> f64 {
         let own = self.weights.iter().find(|(it, _)| *it == kind);
         own.map_or(
