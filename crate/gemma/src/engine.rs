@@ -3,12 +3,13 @@
 //! A pass holds a sequence of tokens in its cache of keys and values. Feeding tokens lengthens it
 //! and leaves the logits of the last one pending, wherever the pass keeps them; choosing turns
 //! pending logits into a token. A GPU pass chooses where the logits are and reads back a few bytes.
+//! Sequences before it are saved ([`crate::cache`]) and resumed.
 //!
 //! ```text
 //!            prefill(tokens)            choose(draw) -> Sampled
 //! position ───────────────► + n, pending ──────────────► pending still
 //!    ▲                                     step(token, draw) = prefill([token]) + choose(draw)
-//!    └─ rewind(length): forgets the end
+//!    └─ resume(tokens): the longest prefix that is held or saved
 //! ```
 //!
 //! Futures are boxed and not `Send`: the worker holds a `dyn Pass`, and in the browser it holds
@@ -21,6 +22,7 @@ use std::task::Poll;
 use futures::future::LocalBoxFuture;
 use hybridge_core::{Error, Result, Status};
 
+use crate::cache::Reuse;
 use crate::config::Config;
 use crate::sample::{Draw, Sampled, choose};
 
@@ -42,14 +44,32 @@ pub trait Pass: fmt::Debug {
     /// How many tokens the cache can hold.
     fn capacity(&self) -> usize;
 
-    /// How many tokens the cache holds.
-    fn position(&self) -> usize;
+    /// The tokens at hand, which more are fed behind.
+    fn tokens(&self) -> &[u32];
 
-    /// Forgets all but the first `length` tokens, and says how many are really left.
-    ///
-    /// Local layers keep a ring of the last positions. Where it no longer has the window before
-    /// `length`, nothing can be kept and the answer is 0. Pending logits are forgotten too.
-    fn rewind(&mut self, length: usize) -> usize;
+    /// How many tokens are at hand.
+    fn position(&self) -> usize {
+        self.tokens().len()
+    }
+
+    /// Makes these the tokens at hand, as far as keys and values of them are anywhere; returns how
+    /// many are. Those that were at hand are saved for a later call. Pending logits are dropped.
+    fn resume(&mut self, tokens: &[u32]) -> usize;
+
+    /// Goes back to the first `length` tokens at hand, or to fewer where the memory for saved keys
+    /// and values was too short. Pending logits are dropped.
+    fn rewind(&mut self, length: usize) -> usize {
+        let tokens = self.tokens().get(..length).unwrap_or(self.tokens()).to_vec();
+        self.resume(&tokens)
+    }
+
+    /// Drops all keys and values, saved ones too: after a failure none is to be trusted.
+    fn forget(&mut self);
+
+    /// What was fed, what did not have to be, and what is saved.
+    fn reuse(&self) -> Reuse {
+        Reuse::default()
+    }
 
     /// Feeds tokens; the logits of the last one are pending then. No tokens change nothing.
     ///
@@ -141,26 +161,6 @@ pub fn check_vocabulary(config: &Config, tokens: &[u32]) -> Result<()> {
     }
 }
 
-/// How many tokens can be kept when rewinding to `length`, with rings of `slots` positions.
-///
-/// The first position that a query at `length` sees is `length + 1 − window`; the ring holds the
-/// last `slots` positions.
-#[must_use]
-pub fn kept_after_rewind(
-    length: usize,
-    position: usize,
-    window: Option<usize>,
-    slots: usize,
-) -> usize {
-    let length = length.min(position);
-    let first_needed = window.map_or(0, |window| (length + 1).saturating_sub(window));
-    let has_all = match window {
-        None => true,
-        Some(_) => first_needed >= position.saturating_sub(slots),
-    };
-    if has_all { length } else { 0 }
-}
-
 /// Pending once, woken at once: others run, and may drop the work that waits.
 pub(crate) async fn yield_once() {
     let mut has_yielded = false;
@@ -173,27 +173,4 @@ pub(crate) async fn yield_once() {
         Poll::Pending
     })
     .await;
-}
-
-#[cfg(test)]
-mod tests {
-    use super::kept_after_rewind;
-
-    #[test]
-    fn a_ring_forgets_what_it_overwrote() {
-        for (length, position, window, slots, kept) in [
-            (5, 9, None, 0, 5),
-            (9, 9, Some(4), 4, 9),
-            (12, 9, Some(4), 4, 9),
-            (8, 9, Some(4), 4, 8),
-            (7, 9, Some(4), 4, 0),
-            (7, 9, Some(4), 5, 7),
-            // Nothing was overwritten yet.
-            (1, 4, Some(4), 4, 1),
-            (0, 100, Some(4), 4, 0),
-        ] {
-            let got = kept_after_rewind(length, position, window, slots);
-            assert_eq!(got, kept, "{length} of {position}, {window:?}, {slots}");
-        }
-    }
 }

@@ -9,6 +9,7 @@
 
 #[cfg(feature = "gpu")]
 pub mod burn;
+pub mod cache;
 pub mod constrain;
 pub mod cpu;
 pub mod embed;

@@ -30,7 +30,7 @@ export interface GenerationConfig {
   minP?: number
   seed?: number
   maxOutputTokens?: number
-  /** At most five, as in Genkit. */
+  /** At most five, as in Genkit. On this device they do not cut an answer that must satisfy a schema. */
   stopSequences?: string[]
   /** Options meant for one branch only, by branch key; never sent to another. */
   branches?: Record<string, Record<string, unknown>>
@@ -84,7 +84,7 @@ export interface Usage {
   totalTokens?: number
   /** The part of `outputTokens` that was thinking. */
   thoughtsTokens?: number
-  /** The part of `inputTokens` that the service had read before. */
+  /** The part of `inputTokens` that the service, or the model on this device, had read before. */
   cachedContentTokens?: number
 }
 

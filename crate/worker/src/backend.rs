@@ -136,7 +136,7 @@ async fn warm_up(backend: &mut Backend) -> Result<()> {
         Backend::Generator(pass) => {
             pass.prefill(&[0]).await?;
             pass.choose(&GREEDY).await?;
-            pass.rewind(0);
+            pass.forget();
         }
         Backend::Embedder(encoder) => {
             encoder.encode(&[0]).await?;

@@ -6,6 +6,13 @@ use crate::{Error, Result, Status};
 /// What WebAssembly can address, less what the rest of the program takes.
 pub const WASM_LIMIT: u64 = (4 << 30) - (64 << 20);
 
+/// The most that keys and values of other conversations take in wasm memory, which never shrinks:
+/// four conversations of 2,000 tokens of a 1B model.
+const SAVED_MOST: u64 = 256 << 20;
+
+/// The least and the most that they take on a GPU.
+const SAVED_ON_GPU: [u64; 2] = [128 << 20, 512 << 20];
+
 /// What lies between two kernels, and the piece of the file that is being read.
 const PIECES: u64 = 16 << 20;
 
@@ -32,6 +39,20 @@ impl Memory {
     #[must_use]
     pub fn total(&self) -> u64 {
         self.weights + self.cache + self.scratch
+    }
+
+    /// What the keys and values of other conversations may take beside the model: half of what is
+    /// left, so that no model is refused for their sake.
+    #[must_use]
+    pub fn spare(&self, limit: u64) -> u64 {
+        (limit.saturating_sub(self.total()) / 2).min(SAVED_MOST)
+    }
+
+    /// The same on a GPU, whose memory nobody knows: a quarter of what the model takes.
+    #[must_use]
+    pub fn spare_on_gpu(taken: u64) -> u64 {
+        let [least, most] = SAVED_ON_GPU;
+        (taken / 4).clamp(least, most)
     }
 
     /// Refuses what does not fit, with the numbers.
@@ -80,5 +101,17 @@ mod tests {
             assert!(error.message.contains(part), "{part}: {}", error.message);
         }
         assert!(Memory::of(&shape, WASM_LIMIT, 1).check(WASM_LIMIT).is_err());
+    }
+
+    #[test]
+    fn other_conversations_take_what_is_left_and_no_more_than_that() {
+        let needs = |weights| Memory { weights, cache: 100 << 20, scratch: 12 << 20 };
+        for (weights, spare) in [(200_u64, 256), (3720, 100), (3919, 0), (5000, 0)] {
+            let needs = needs(weights << 20);
+            assert_eq!(needs.spare(WASM_LIMIT) >> 20, spare, "{weights} MiB of weights");
+        }
+        for (taken, spare) in [(0_u64, 128), (300, 128), (1200, 300), (9000, 512)] {
+            assert_eq!(Memory::spare_on_gpu(taken << 20) >> 20, spare, "{taken} MiB taken");
+        }
     }
 }

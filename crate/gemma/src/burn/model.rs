@@ -3,6 +3,8 @@
 //! It reads like the paper and is nothing more: weights are f32, every operation is a launch, the
 //! whole cache is kept. The kernels are judged by it, and it by the scalar pass.
 
+use std::ops::Range;
+
 use burn::module::{Module, Param};
 use burn::tensor::activation::softmax;
 use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
@@ -210,6 +212,24 @@ impl BurnCache {
     pub fn new(layer: &Layer, capacity: usize, device: &Device) -> Self {
         let shape = [1, layer.kv_heads, capacity, layer.head_dim];
         Self { keys: Tensor::zeros(shape, device), values: Tensor::zeros(shape, device) }
+    }
+
+    /// Keys and values of some positions.
+    pub(super) fn rows(&self, positions: Range<usize>) -> [Tensor<4>; 2] {
+        [&self.keys, &self.values].map(|store| {
+            let [batch, heads, _, dim] = store.dims();
+            store.clone().slice([0..batch, 0..heads, positions.clone(), 0..dim])
+        })
+    }
+
+    /// Puts the first of some rows back to these positions.
+    pub(super) fn put(&mut self, positions: Range<usize>, rows: &[Tensor<4>; 2]) {
+        for (store, rows) in [&mut self.keys, &mut self.values].into_iter().zip(rows) {
+            let [batch, heads, _, dim] = rows.dims();
+            let first = rows.clone().slice([0..batch, 0..heads, 0..positions.len(), 0..dim]);
+            let place = [0..batch, 0..heads, positions.clone(), 0..dim];
+            store.inplace(|store| store.slice_assign(place, first));
+        }
     }
 
     /// Puts new positions from `first` on, and gives all up to the last of them.

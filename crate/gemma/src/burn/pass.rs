@@ -1,15 +1,16 @@
 //! The pass by burn's plain operations, for generating and for embedding.
 
+use std::ops::Range;
+
 use burn::module::Param;
 use burn::tensor::{Device as BurnDevice, Int, Tensor, TensorData};
 use futures::future::LocalBoxFuture;
 use hybridge_core::{Error, Result};
 
 use super::model::{BurnBlock, BurnCache, BurnGemma, Place, times};
-use crate::config::{Config, Layer, unsupported};
-use crate::engine::{
-    Pass, TextEmbedder, check_tokens, check_vocabulary, kept_after_rewind, nothing_pending,
-};
+use crate::cache::{Cache, Reuse, Store};
+use crate::config::{Config, Layer, Span, unsupported};
+use crate::engine::{Pass, TextEmbedder, check_tokens, check_vocabulary, nothing_pending};
 use crate::gpu::Device;
 use crate::sample::not_finite;
 use crate::weights::{KeyTensors, LayerTensors, Model, Tensor as Stored, missing_tensor};
@@ -21,9 +22,7 @@ pub struct BurnPass {
     adapter: String,
     device: BurnDevice,
     gemma: BurnGemma,
-    caches: Vec<BurnCache>,
-    capacity: usize,
-    position: usize,
+    cache: Cache<BurnCaches>,
     /// The last hidden state. \[1, 1, width\]
     last: Option<Tensor<3>>,
 }
@@ -39,14 +38,14 @@ impl BurnPass {
         let config = model.config.clone();
         let caches =
             config.layers.iter().map(|layer| BurnCache::new(layer, capacity, &burn)).collect();
+        let row_bytes = config.layers.iter().map(|layer| 8 * layer.kv_width() as u64).sum();
         Ok(Self {
             gemma: BurnGemma::load(&burn, model).await?,
+            // Every layer keeps everything, so that none is a ring.
+            cache: Cache::new(BurnCaches { caches, row_bytes }, None, capacity, capacity),
             config,
             adapter: device.facts().name.clone(),
             device: burn,
-            caches,
-            capacity,
-            position: 0,
             last: None,
         })
     }
@@ -56,7 +55,7 @@ impl BurnPass {
         if tokens.is_empty() {
             return Ok(());
         }
-        let (config, first, count) = (&self.config, self.position, tokens.len());
+        let (config, first, count) = (&self.config, self.cache.position(), tokens.len());
         let places: Vec<(Layer, Place)> = kinds(config, |layer| {
             let window = layer.window;
             let sees = |position: usize, key: usize| {
@@ -65,10 +64,10 @@ impl BurnPass {
             Place::new(layer, first, count, first + count, sees, &self.device)
         });
         let ids = ids(tokens, &self.device);
-        let caches = Some((self.caches.as_mut_slice(), first));
+        let caches = Some((self.cache.store_mut().caches.as_mut_slice(), first));
         let hidden = self.gemma.hidden(config, ids, &of_layers(config, &places), caches);
         self.last = Some(hidden.slice([0..1, count - 1..count, 0..config.width]));
-        self.position += count;
+        self.cache.push(tokens);
         Ok(())
     }
 
@@ -88,17 +87,25 @@ impl Pass for BurnPass {
     }
 
     fn capacity(&self) -> usize {
-        self.capacity
+        self.cache.capacity()
     }
 
-    fn position(&self) -> usize {
-        self.position
+    fn tokens(&self) -> &[u32] {
+        self.cache.tokens()
     }
 
-    fn rewind(&mut self, length: usize) -> usize {
-        self.position = kept_after_rewind(length, self.position, None, self.capacity);
+    fn resume(&mut self, tokens: &[u32]) -> usize {
         self.last = None;
-        self.position
+        self.cache.resume(tokens)
+    }
+
+    fn forget(&mut self) {
+        self.last = None;
+        self.cache.forget();
+    }
+
+    fn reuse(&self) -> Reuse {
+        self.cache.reuse()
     }
 
     fn prefill<'a>(&'a mut self, tokens: &'a [u32]) -> LocalBoxFuture<'a, Result<()>> {
@@ -107,6 +114,31 @@ impl Pass for BurnPass {
 
     fn logits(&mut self) -> LocalBoxFuture<'_, Result<Vec<f32>>> {
         Box::pin(self.read_logits())
+    }
+}
+
+/// All layers' keys and values.
+#[derive(Debug)]
+struct BurnCaches {
+    caches: Vec<BurnCache>,
+    row_bytes: u64,
+}
+
+impl Store for BurnCaches {
+    type Saved = Vec<[Tensor<4>; 2]>;
+
+    fn row_bytes(&self, span: Span) -> u64 {
+        if span == Span::Global { self.row_bytes } else { 0 }
+    }
+
+    fn save(&mut self, _: Span, positions: Range<usize>) -> Option<Self::Saved> {
+        Some(self.caches.iter().map(|cache| cache.rows(positions.clone())).collect())
+    }
+
+    fn load(&mut self, _: Span, positions: Range<usize>, saved: &Self::Saved) {
+        for (cache, rows) in self.caches.iter_mut().zip(saved) {
+            cache.put(positions.clone(), rows);
+        }
     }
 }
 

@@ -84,6 +84,12 @@ impl Constraint {
         self.pieces.mask_words()
     }
 
+    /// Whether the answer may be words instead.
+    #[must_use]
+    pub fn may_be_prose(&self) -> bool {
+        self.grammar.may_be_prose
+    }
+
     /// Before the first token of an answer.
     #[must_use]
     pub fn start(&self) -> State {

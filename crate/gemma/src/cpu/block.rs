@@ -3,11 +3,11 @@
 use hybridge_core::Result;
 
 use super::attention::Attend;
-use super::cache::Cache;
 use super::lanes::run;
 use super::matrix::Matrix;
 use super::network::{Angles, Network, Scratch, Sight, resize, times};
 use super::vector::{Gelu, Turn, Unit, cut_below, norm_each, plus_scaled};
+use crate::cache::KeyValues;
 use crate::config::{Config, Layer};
 use crate::weights::{AltUpTensors, KeyTensors, LayerTensors, Model};
 
@@ -114,7 +114,7 @@ impl Block {
         &self,
         network: &Network,
         (index, layer): (usize, &Layer),
-        cache: &mut Cache,
+        cache: &mut KeyValues,
         first: usize,
         sight: Sight,
         scratch: &mut Scratch,
@@ -167,7 +167,7 @@ impl Block {
         &self,
         network: &Network,
         layer: &Layer,
-        cache: &mut Cache,
+        cache: &mut KeyValues,
         first: usize,
         sight: Sight,
         scratch: &mut Scratch,
@@ -224,7 +224,7 @@ struct New<'a> {
 
 impl New<'_> {
     /// Stores a token's key and value.
-    fn store(&self, cache: &mut Cache, index: usize) {
+    fn store(&self, cache: &mut KeyValues, index: usize) {
         let width = self.layer.kv_width();
         let range = index * width..(index + 1) * width;
         if let (Some(key), Some(value)) = (self.key.get(range.clone()), self.value.get(range)) {
@@ -232,7 +232,13 @@ impl New<'_> {
         }
     }
 
-    fn attend(&self, cache: &mut Cache, sight: Sight, scores: &mut Vec<f32>, mixed: &mut Vec<f32>) {
+    fn attend(
+        &self,
+        cache: &mut KeyValues,
+        sight: Sight,
+        scores: &mut Vec<f32>,
+        mixed: &mut Vec<f32>,
+    ) {
         let layer = self.layer;
         let (width, query_width) = (layer.kv_width(), layer.query_width());
         if matches!(sight, Sight::Around(_)) {

@@ -5,12 +5,11 @@ use std::fmt;
 use futures::future::LocalBoxFuture;
 use hybridge_core::{Error, Result};
 
-use super::cache::Cache;
 use super::inputs::{Inputs, Precision};
 use super::matrix::Matrix;
-use super::memory::no_room;
 use super::network::{Network, Scratch, Sight};
 use super::pause::{Pause, brief};
+use crate::cache::{KeyValues, no_room};
 use crate::config::{Config, Layer};
 use crate::engine::{TextEmbedder, check_vocabulary};
 use crate::weights::{Model, missing_tensor};
@@ -63,7 +62,7 @@ impl CpuEmbedder {
         // Layers run one after the other over the whole text, so that one cache serves all.
         let width = config.widest(Layer::kv_width);
         let bytes = 8 * tokens.len() as u64 * width as u64;
-        let mut cache = Cache::new(width, tokens.len()).ok_or_else(|| no_room(bytes))?;
+        let mut cache = KeyValues::new(width, tokens.len()).ok_or_else(|| no_room(bytes))?;
         network.begin(tokens, scratch).await?;
         for index in 0..network.layers.len() {
             pause().await;

@@ -113,7 +113,7 @@ impl Matrix {
         // Asked for once and exactly: growing would hold two copies for a moment.
         let has_room = size.is_ok_and(|size| chunks.try_reserve_exact(size).is_ok());
         if !has_room {
-            return Err(super::memory::no_room(bytes));
+            return Err(crate::cache::no_room(bytes));
         }
         Ok(Self { encoding, rows, columns, lift, chunks })
     }

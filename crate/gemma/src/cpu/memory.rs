@@ -1,12 +1,11 @@
 //! How much memory a model takes, before anything of it is downloaded.
 
 use hybridge_core::device::Memory;
-use hybridge_core::{Error, Status};
 
-use super::cache::SLACK;
 use super::inputs::{Plain, Rounded};
 use super::pack::packed_bytes;
 use super::pass::CHUNK;
+use crate::cache::ring_slots;
 use crate::network::rows::REMEMBERED;
 use crate::weights::Model;
 
@@ -23,10 +22,7 @@ pub fn memory_of(model: &Model, capacity: usize) -> Memory {
         .layers
         .iter()
         .filter(|layer| layer.source.is_none())
-        .map(|layer| {
-            let slots = layer.window.map_or(capacity, |window| capacity.min(window + SLACK));
-            slots * layer.kv_width()
-        })
+        .map(|layer| ring_slots(layer.window, CHUNK, capacity) * layer.kv_width())
         .sum();
     let per_layer = config.per_layer.map_or(0, |part| part * config.layers.len());
     let widest = config
@@ -42,13 +38,4 @@ pub fn memory_of(model: &Model, capacity: usize) -> Memory {
         cache: cache as u64 * 8,
         scratch: (activations + config.vocabulary * 8 + piece + rows) as u64,
     }
-}
-
-/// The error of memory that was not given.
-pub(super) fn no_room(bytes: u64) -> Error {
-    Error::new(
-        Status::FailedPrecondition,
-        format!("{} MiB of memory were asked for and not given", bytes.div_ceil(1 << 20)),
-    )
-    .with_code("OUT_OF_MEMORY")
 }

@@ -9,7 +9,6 @@
 mod attention;
 pub mod bench;
 mod block;
-mod cache;
 mod choice;
 mod embedder;
 mod format;

@@ -5,11 +5,11 @@ use std::ops::Range;
 use hybridge_core::Result;
 
 use super::block::Block;
-use super::cache::Cache;
 use super::inputs::{Inputs, Precision};
 use super::matrix::Matrix;
 use super::pass::CHUNK;
 use super::vector::{norm_each, scale_to};
+use crate::cache::KeyValues;
 use crate::config::{Config, Rope};
 use crate::network::rows::Rows;
 use crate::weights::{InputTensors, Model, StreamTensors, Tensor};
@@ -197,7 +197,7 @@ impl Network {
     pub(super) fn layer(
         &self,
         index: usize,
-        cache: &mut Cache,
+        cache: &mut KeyValues,
         first: usize,
         sight: Sight,
         scratch: &mut Scratch,

@@ -4,17 +4,18 @@ use std::fmt;
 
 use futures::future::LocalBoxFuture;
 use hybridge_core::Result;
+use hybridge_core::device::WASM_LIMIT;
 
-use super::cache::{Cache, SLACK};
 use super::choice;
 use super::format::Chunk;
 use super::inputs::Precision;
 use super::matrix::Matrix;
-use super::memory::no_room;
+use super::memory::memory_of;
 use super::network::{Network, Scratch, Sight};
 use super::pause::{Pause, brief};
-use crate::config::{Config, Span};
-use crate::engine::{Pass, check_tokens, kept_after_rewind, nothing_pending};
+use crate::cache::{Cache, InMemory, Reuse, no_room, ring_slots};
+use crate::config::Config;
+use crate::engine::{Pass, check_tokens, nothing_pending};
 use crate::sample::{Draw, Sampled};
 use crate::weights::Model;
 
@@ -31,13 +32,7 @@ pub struct Cpu {
     network: Network,
     /// Absent where the embedding serves as output too.
     output: Option<Matrix>,
-    caches: Vec<Cache>,
-    capacity: usize,
-    slots: usize,
-    position: usize,
-    /// The furthest that rings were written to since the last rewind: beyond `position` after a
-    /// prefill that was dropped.
-    written: usize,
+    cache: Cache<InMemory>,
     /// The last token's vector after the last layer, and its logits once they were asked for.
     last: Option<Vec<f32>>,
     logits: Option<Vec<f32>>,
@@ -49,7 +44,7 @@ impl fmt::Debug for Cpu {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Cpu")
             .field("precision", &self.network.precision)
-            .field("position", &self.position)
+            .field("position", &self.cache.position())
             .finish_non_exhaustive()
     }
 }
@@ -63,7 +58,8 @@ impl Cpu {
             Some(tensor) => Some(Matrix::load(model, tensor).await?),
             None => None,
         };
-        Self::assemble(network, output, capacity)
+        let spare = memory_of(model, capacity).spare(WASM_LIMIT);
+        Ok(Self::assemble(network, output, capacity)?.with_budget(spare))
     }
 
     pub(super) fn assemble(
@@ -71,27 +67,13 @@ impl Cpu {
         output: Option<Matrix>,
         capacity: usize,
     ) -> Result<Self> {
-        let config = &network.config;
-        let slots = config.window().map_or(capacity, |window| capacity.min(window + SLACK));
-        let mut caches = Vec::new();
-        for layer in &config.layers {
-            let slots = match (layer.source, layer.span) {
-                (Some(_), _) => 0,
-                (None, Span::Local) => slots,
-                (None, Span::Global) => capacity,
-            };
-            let width = layer.kv_width();
-            let bytes = 8 * slots as u64 * width as u64;
-            caches.push(Cache::new(width, slots).ok_or_else(|| no_room(bytes))?);
-        }
+        let (config, window) = (&network.config, network.config.window());
+        let slots = ring_slots(window, CHUNK, capacity);
+        let store = InMemory::new(config, slots, capacity).map_err(no_room)?;
         Ok(Self {
+            cache: Cache::new(store, window, slots, capacity),
             network,
             output,
-            caches,
-            capacity,
-            slots,
-            position: 0,
-            written: 0,
             last: None,
             logits: None,
             scratch: Scratch::default(),
@@ -103,6 +85,13 @@ impl Cpu {
     #[must_use]
     pub fn with_pause(mut self, pause: Pause) -> Self {
         self.pause = pause;
+        self
+    }
+
+    /// The same pass with so many bytes for other conversations' keys and values.
+    #[must_use]
+    pub fn with_budget(mut self, bytes: u64) -> Self {
+        self.cache.set_budget(bytes);
         self
     }
 
@@ -137,17 +126,17 @@ impl Cpu {
         for chunk in tokens.chunks(CHUNK) {
             self.last = None;
             self.logits = None;
-            self.written = self.written.max(self.position + chunk.len());
+            self.cache.make_way(chunk.len());
             self.network.begin(chunk, &mut self.scratch).await?;
             for index in 0..self.network.layers.len() {
                 (self.pause)().await;
-                if let Some(cache) = self.caches.get_mut(self.network.config.cache_of(index)) {
-                    let (first, scratch) = (self.position, &mut self.scratch);
-                    self.network.layer(index, cache, first, Sight::Back, scratch);
+                let (first, source) = (self.cache.position(), self.network.config.cache_of(index));
+                if let Some(rows) = self.cache.store_mut().layer(source) {
+                    self.network.layer(index, rows, first, Sight::Back, &mut self.scratch);
                 }
             }
             self.network.join(&mut self.scratch);
-            self.position += chunk.len();
+            self.cache.push(chunk);
             let start = self.scratch.x.len().saturating_sub(self.network.config.width);
             self.last = self.scratch.x.get(start..).map(<[f32]>::to_vec);
         }
@@ -176,27 +165,29 @@ impl Pass for Cpu {
     }
 
     fn capacity(&self) -> usize {
-        self.capacity
+        self.cache.capacity()
     }
 
-    fn position(&self) -> usize {
-        self.position
+    fn tokens(&self) -> &[u32] {
+        self.cache.tokens()
     }
 
     fn chunk(&self) -> usize {
         CHUNK
     }
 
-    fn rewind(&mut self, length: usize) -> usize {
-        let window = self.config().window();
-        let length = length.min(self.position);
-        self.position = kept_after_rewind(length, self.written, window, self.slots);
-        if self.position == 0 {
-            self.written = 0;
-        }
-        self.last = None;
-        self.logits = None;
-        self.position
+    fn resume(&mut self, tokens: &[u32]) -> usize {
+        (self.last, self.logits) = (None, None);
+        self.cache.resume(tokens)
+    }
+
+    fn forget(&mut self) {
+        (self.last, self.logits) = (None, None);
+        self.cache.forget();
+    }
+
+    fn reuse(&self) -> Reuse {
+        self.cache.reuse()
     }
 
     fn prefill<'a>(&'a mut self, tokens: &'a [u32]) -> LocalBoxFuture<'a, Result<()>> {

@@ -11,8 +11,10 @@ use crate::tools::{Heard, Listener};
 /// An answer on its way.
 #[derive(Debug)]
 pub struct Generation {
+    /// Which of its session's.
+    pub(super) number: u64,
     pub(super) options: Options,
-    pub(super) prompt_tokens: usize,
+    pub(super) prompt: Vec<u32>,
     pub(super) cached_tokens: usize,
     pub(super) ids: Vec<u32>,
     pub(super) logprobs: Vec<f64>,
@@ -45,13 +47,22 @@ impl Guard {
 }
 
 impl Generation {
-    /// Nothing said yet, after a prompt of so many tokens.
-    pub(super) fn new(options: Options, prompt_tokens: usize, cached_tokens: usize) -> Self {
+    /// Nothing said yet, after a prompt of which so many tokens were resumed.
+    pub(super) fn new(
+        number: u64,
+        options: Options,
+        prompt: Vec<u32>,
+        cached_tokens: usize,
+    ) -> Self {
+        // An answer that must satisfy a schema would be cut in the middle of its JSON.
+        let is_cut = options.constraint.as_ref().is_none_or(Constraint::may_be_prose);
+        let stops = if is_cut { options.stop_sequences.as_slice() } else { &[] };
         Self {
-            scanner: StopScanner::new(&options.stop_sequences),
+            number,
+            scanner: StopScanner::new(stops),
             guard: options.constraint.as_ref().map(Guard::new),
             options,
-            prompt_tokens,
+            prompt,
             cached_tokens,
             ids: Vec::new(),
             logprobs: Vec::new(),
@@ -89,7 +100,7 @@ impl Generation {
     /// What it cost so far.
     #[must_use]
     pub fn usage(&self) -> Usage {
-        let (input, output) = (self.prompt_tokens as u64, self.ids.len() as u64);
+        let (input, output) = (self.prompt.len() as u64, self.ids.len() as u64);
         Usage {
             input_tokens: Some(input),
             output_tokens: Some(output),

@@ -1,12 +1,13 @@
 //! From a prompt to an answer, one piece at a time, over any forward pass.
 //!
 //! ```text
-//! start: rewind to what is shared ─► feed the rest in chunks
+//! start: resume what is saved of the prompt ─► feed the rest in chunks
 //! next:  mask ─► choose or step ─► stop id? ─► text ─► stop sequence? ─► finished? length? ─► piece
 //! ```
 //!
 //! The caller pulls. Between two pulls nothing runs. A [`Cancel`] is looked at before every token,
-//! and stops the reading of a prompt wherever that waits.
+//! and stops the reading of a prompt wherever that waits. Several answers can be under way: each
+//! takes its own conversation up again where another came between.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -28,7 +29,7 @@ pub use generation::Generation;
 use generation::Guard;
 
 /// Answers that are remembered with their ids, for a conversation that goes on.
-const REMEMBERED: usize = 32;
+const REMEMBERED: usize = 256;
 
 /// How to answer.
 #[derive(Clone, Debug)]
@@ -37,7 +38,8 @@ pub struct Options {
     pub sampler: Sampler,
     /// The most tokens; the context's end is another bound.
     pub max_output_tokens: usize,
-    /// Texts that end the answer and are not part of it.
+    /// Texts that end the answer and are not part of it. They do not cut one that must satisfy a
+    /// constraint.
     pub stop_sequences: Vec<String>,
     /// How many of the largest logits come with each token.
     pub top: usize,
@@ -77,17 +79,20 @@ pub struct Piece {
     pub choices: Vec<Sampled>,
 }
 
-/// A forward pass with its tokenizer, and what its cache holds.
+/// A forward pass with its tokenizer, and the answers it gave.
 #[derive(Debug)]
 pub struct Session {
     pass: Box<dyn Pass>,
     tokenizer: Option<Rc<Tokenizer>>,
     stop_ids: Vec<u32>,
-    held: Vec<u32>,
     answers: Vec<Answer>,
     /// The vocabulary as masks need it, made for the first answer that is held to anything.
     pieces: Option<Arc<Pieces>>,
     constraints: Constraints,
+    /// How many answers were begun.
+    started: u64,
+    /// Whose tokens are at hand; unknown after a step that was given up.
+    current: Option<u64>,
 }
 
 impl Session {
@@ -99,8 +104,9 @@ impl Session {
             pass,
             tokenizer,
             stop_ids,
-            held: Vec::new(),
             answers: Vec::new(),
+            started: 0,
+            current: None,
             pieces: None,
             constraints: Constraints::default(),
         }
@@ -145,20 +151,48 @@ impl Session {
         if prompt.len() >= self.pass.capacity() {
             return Err(context_full(prompt.len() + 1, self.pass.capacity()));
         }
-        // A step that was abandoned may have fed less than it meant to.
-        self.held.truncate(self.pass.position());
         // The last token is fed in any case: its logits are wanted.
-        let shared = self.held.iter().zip(prompt).take_while(|(held, new)| held == new).count();
-        let kept = self.pass.rewind(shared.min(prompt.len() - 1));
-        self.held.truncate(kept);
-        let mut rest = prompt.get(kept..).unwrap_or_default();
+        let kept = self.read(prompt, prompt.len() - 1, &options.cancel).await?;
+        self.started += 1;
+        self.current = Some(self.started);
+        Ok(Generation::new(self.started, options, prompt.to_vec(), kept))
+    }
+
+    /// Takes up these tokens: resumes `most` of them at most and feeds the others. How many were
+    /// resumed.
+    async fn read(&mut self, tokens: &[u32], most: usize, cancel: &Cancel) -> Result<usize> {
+        cancel.check()?;
+        self.current = None;
+        let kept = self.pass.resume(tokens.get(..most).unwrap_or(tokens));
+        let mut rest = tokens.get(kept..).unwrap_or_default();
         while !rest.is_empty() {
             // A pass learns how long its chunks may be while it reads.
             let (chunk, others) = rest.split_at(self.pass.chunk().clamp(1, rest.len()));
-            self.feed(chunk, &options.cancel).await?;
+            let fed = cancel.unless(self.pass.prefill(chunk)).await;
+            // What was stopped left the cache as it was.
+            fed.inspect_err(|error| {
+                if error.status != Status::Cancelled {
+                    self.pass.forget();
+                }
+            })?;
             rest = others;
         }
-        Ok(Generation::new(options, prompt.len(), kept))
+        Ok(kept)
+    }
+
+    /// Takes an answer's conversation up again where another came between.
+    async fn take_up(&mut self, generation: &Generation) -> Result<()> {
+        if self.current == Some(generation.number) {
+            return Ok(());
+        }
+        let mut tokens = generation.prompt.clone();
+        // The last token chosen is fed by the step after it; of a prompt the logits are wanted.
+        let fed = generation.ids.len().saturating_sub(1);
+        tokens.extend(generation.ids.iter().take(fed));
+        let most = if generation.ids.is_empty() { tokens.len() - 1 } else { tokens.len() };
+        self.read(&tokens, most, &generation.options.cancel).await?;
+        self.current = Some(generation.number);
+        Ok(())
     }
 
     /// All logits after the tokens fed last.
@@ -172,6 +206,7 @@ impl Session {
         let is_silent = |piece: &Piece| piece.text.is_empty() && piece.calls.is_empty();
         while generation.finish.is_none() && is_silent(&piece) {
             generation.options.cancel.check()?;
+            self.take_up(generation).await?;
             self.token(generation, &mut piece).await?;
         }
         let is_over = is_silent(&piece) && piece.choices.is_empty();
@@ -203,11 +238,12 @@ impl Session {
                 return Ok(());
             }
             Some(last) => {
-                self.held.push(*last);
+                self.current = None;
                 self.pass.step(*last, &draw).await
             }
         };
-        let choice = choice.inspect_err(|_| self.forget())?;
+        let choice = choice.inspect_err(|_| self.pass.forget())?;
+        self.current = Some(generation.number);
         if let Some(guard) = &mut generation.guard {
             guard.state.accept(choice.token)?;
         }
@@ -232,24 +268,6 @@ impl Session {
             generation.end(FinishReason::Length, piece);
         }
         Ok(())
-    }
-
-    async fn feed(&mut self, tokens: &[u32], cancel: &Cancel) -> Result<()> {
-        let fed = cancel.unless(self.pass.prefill(tokens)).await;
-        // What was stopped left the cache as it was.
-        fed.inspect_err(|error| {
-            if error.status != Status::Cancelled {
-                self.forget();
-            }
-        })?;
-        self.held.extend(tokens);
-        Ok(())
-    }
-
-    /// After a failure the contents of the cache are unknown.
-    fn forget(&mut self) {
-        self.pass.rewind(0);
-        self.held.clear();
     }
 
     /// Keeps the ids of an answer for the turn after it, where they make exactly its text.

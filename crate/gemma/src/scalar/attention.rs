@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use super::cache::Cache;
 use super::vector::{dot, rounded};
+use crate::cache::KeyValues;
 use crate::config::Layer;
 
 /// Which positions a token sees.
@@ -35,7 +35,7 @@ pub(super) fn around(position: usize, window: Option<usize>, length: usize) -> R
 pub(super) fn attend(
     layer: &Layer,
     queries: &[f32],
-    cache: &Cache,
+    cache: &KeyValues,
     visible: &Range<usize>,
 ) -> Vec<f32> {
     let dim = layer.head_dim;

@@ -12,10 +12,10 @@
 use hybridge_core::Result;
 
 use super::attention::{Sight, around, attend, behind};
-use super::cache::Cache;
 use super::matrix::Matrix;
 use super::network::State;
 use super::vector::{add, cut_below, gelu, plus_scaled, rms_norm, rms_only, rotate, scaled};
+use crate::cache::{InMemory, KeyValues};
 use crate::config::{Config, Layer};
 use crate::quant::Rounding;
 use crate::weights::{AltUpTensors, KeyTensors, LayerTensors, Model};
@@ -133,13 +133,13 @@ impl Block {
         &self,
         config: &Config,
         index: usize,
-        caches: &mut [Cache],
+        caches: &mut InMemory,
         first: usize,
         sight: Sight,
         state: &mut State,
     ) {
         let (Some(layer), Some(cache)) =
-            (config.layers.get(index), caches.get_mut(config.cache_of(index)))
+            (config.layers.get(index), caches.layer(config.cache_of(index)))
         else {
             return;
         };
@@ -215,7 +215,7 @@ impl Block {
         &self,
         config: &Config,
         layer: &Layer,
-        cache: &mut Cache,
+        cache: &mut KeyValues,
         first: usize,
         sight: Sight,
         h: &Tokens,

@@ -4,10 +4,10 @@ use futures::future::LocalBoxFuture;
 use hybridge_core::{Error, Result};
 
 use super::attention::Sight;
-use super::cache::Cache;
 use super::matrix::Matrix;
 use super::network::Network;
 use super::vector::rounded;
+use crate::cache::{InMemory, no_room};
 use crate::config::Config;
 use crate::engine::{TextEmbedder, check_vocabulary};
 use crate::weights::{Model, missing_tensor};
@@ -37,8 +37,8 @@ impl ScalarEmbedder {
         if tokens.is_empty() {
             return Err(Error::invalid("there is nothing to embed"));
         }
-        let mut caches: Vec<Cache> =
-            config.layers.iter().map(|it| Cache::new(it.kv_width(), tokens.len())).collect();
+        let length = tokens.len();
+        let mut caches = InMemory::new(config, length, length).map_err(no_room)?;
         let mut state = self.network.begin(tokens).await?;
         self.network.run(&mut state, &mut caches, 0, Sight::Around);
         let (config, x) = (&self.network.config, self.network.joined(state));

@@ -12,7 +12,6 @@
 
 mod attention;
 mod block;
-mod cache;
 mod embedder;
 mod matrix;
 mod network;

@@ -4,9 +4,9 @@ use hybridge_core::Result;
 
 use super::attention::Sight;
 use super::block::Block;
-use super::cache::Cache;
 use super::matrix::Matrix;
 use super::vector::{add, length, rms_norm, rounded, scaled};
+use crate::cache::InMemory;
 use crate::config::Config;
 use crate::network::rows::Rows;
 use crate::quant::Rounding;
@@ -95,7 +95,7 @@ impl Network {
     }
 
     /// Runs all layers from position `first` on.
-    pub(super) fn run(&self, state: &mut State, caches: &mut [Cache], first: usize, sight: Sight) {
+    pub(super) fn run(&self, state: &mut State, caches: &mut InMemory, first: usize, sight: Sight) {
         for (index, block) in self.layers.iter().enumerate() {
             block.run(&self.config, index, caches, first, sight, state);
         }

@@ -4,17 +4,16 @@ use futures::future::{LocalBoxFuture, ready};
 use hybridge_core::Result;
 
 use super::attention::Sight;
-use super::cache::Cache;
 use super::matrix::Matrix;
 use super::network::Network;
-use crate::config::{Config, Span};
-use crate::engine::{Pass, check_tokens, kept_after_rewind, nothing_pending};
+use crate::cache::{Cache, InMemory, Reuse, no_room, ring_slots};
+use crate::config::Config;
+use crate::engine::{Pass, check_tokens, nothing_pending};
 use crate::quant::Rounding;
 use crate::weights::Model;
 
-/// How far a ring can be rewound after it has wrapped, in tokens: enough to take back what was
-/// sampled beyond a stop sequence.
-const SLACK: usize = 64;
+/// Tokens that go through the layers together.
+const CHUNK: usize = 32;
 
 /// The scalar pass with its cache.
 #[derive(Clone, Debug)]
@@ -22,10 +21,7 @@ pub struct Scalar {
     network: Network,
     /// Absent where the embedding serves as output too.
     output: Option<Matrix>,
-    caches: Vec<Cache>,
-    capacity: usize,
-    slots: usize,
-    position: usize,
+    cache: Cache<InMemory>,
     last: Option<Vec<f32>>,
     rounding: Option<Rounding>,
 }
@@ -39,28 +35,18 @@ impl Scalar {
             Some(tensor) => Some(Matrix::load(model, tensor).await?),
             None => None,
         };
-        let config = &network.config;
-        let slots =
-            config.window().map_or(capacity, |window| capacity.min(window.saturating_add(SLACK)));
-        let caches = config
-            .layers
-            .iter()
-            .map(|layer| match (layer.source, layer.span) {
-                (Some(_), _) => Cache::new(0, 0),
-                (None, Span::Local) => Cache::new(layer.kv_width(), slots),
-                (None, Span::Global) => Cache::new(layer.kv_width(), capacity),
-            })
-            .collect();
-        Ok(Self {
-            network,
-            output,
-            caches,
-            capacity,
-            slots,
-            position: 0,
-            last: None,
-            rounding: None,
-        })
+        let (config, window) = (&network.config, network.config.window());
+        let slots = ring_slots(window, CHUNK, capacity);
+        let store = InMemory::new(config, slots, capacity).map_err(no_room)?;
+        let cache = Cache::new(store, window, slots, capacity);
+        Ok(Self { network, output, cache, last: None, rounding: None })
+    }
+
+    /// The same pass with so many bytes for other conversations' keys and values.
+    #[must_use]
+    pub fn with_budget(mut self, bytes: u64) -> Self {
+        self.cache.set_budget(bytes);
+        self
     }
 
     /// The twin of the GPU's kernels that round: where a single token is fed, every product rounds
@@ -80,10 +66,12 @@ impl Scalar {
             }
         }
         // A layer that reads another one's ring comes after all of a chunk was stored there.
-        for chunk in tokens.chunks(SLACK) {
+        for chunk in tokens.chunks(CHUNK) {
             let mut state = self.network.begin(chunk).await?;
-            self.network.run(&mut state, &mut self.caches, self.position, Sight::Back);
-            self.position += chunk.len();
+            self.cache.make_way(chunk.len());
+            let first = self.cache.position();
+            self.network.run(&mut state, self.cache.store_mut(), first, Sight::Back);
+            self.cache.push(chunk);
             self.last = self.network.joined(state).pop();
         }
         Ok(())
@@ -104,18 +92,25 @@ impl Pass for Scalar {
     }
 
     fn capacity(&self) -> usize {
-        self.capacity
+        self.cache.capacity()
     }
 
-    fn position(&self) -> usize {
-        self.position
+    fn tokens(&self) -> &[u32] {
+        self.cache.tokens()
     }
 
-    fn rewind(&mut self, length: usize) -> usize {
-        let window = self.config().window();
-        self.position = kept_after_rewind(length, self.position, window, self.slots);
+    fn resume(&mut self, tokens: &[u32]) -> usize {
         self.last = None;
-        self.position
+        self.cache.resume(tokens)
+    }
+
+    fn forget(&mut self) {
+        self.last = None;
+        self.cache.forget();
+    }
+
+    fn reuse(&self) -> Reuse {
+        self.cache.reuse()
     }
 
     fn prefill<'a>(&'a mut self, tokens: &'a [u32]) -> LocalBoxFuture<'a, Result<()>> {

@@ -101,6 +101,23 @@ fn what_does_not_fit_is_told_as_length() {
     }
 }
 
+/// A stop sequence that JSON contains does not cut it; the same one cuts words.
+#[test]
+fn stop_sequences_cut_words_and_no_json() {
+    let mut session = session(&find("no_window").unwrap(), true);
+    let stops = json!({"temperature": 0, "stopSequences": ["}", "\"", ":"]});
+    let generation =
+        answer(&mut session, &request(json!({"output": {"schema": schema()}, "config": stops})), 0);
+    assert_eq!(generation.finish_reason(), Some(FinishReason::Stop));
+    let value: Value = serde_json::from_str(generation.text()).unwrap();
+    validate(&schema(), &value, &|_, _| None).unwrap();
+    let config = |stops: &[&str]| json!({"config": {"temperature": 0, "maxOutputTokens": 30, "stopSequences": stops}});
+    let whole = answer(&mut session, &request(config(&[])), 0).text().to_owned();
+    let stop: String = whole.chars().skip(2).take(2).collect();
+    let cut = answer(&mut session, &request(config(&[&stop])), 0);
+    assert_eq!(cut.text(), whole.split(&stop).next().unwrap());
+}
+
 #[test]
 fn a_schema_that_cannot_be_kept_is_refused_by_name() {
     let mut session = session(&find("no_window").unwrap(), true);

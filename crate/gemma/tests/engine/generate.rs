@@ -53,13 +53,18 @@ impl Pass for Scripted {
         self.capacity
     }
 
-    fn position(&self) -> usize {
-        self.fed.len()
+    fn tokens(&self) -> &[u32] {
+        &self.fed
     }
 
-    fn rewind(&mut self, length: usize) -> usize {
-        self.fed.truncate(length);
-        self.fed.len()
+    fn resume(&mut self, tokens: &[u32]) -> usize {
+        let shared = self.fed.iter().zip(tokens).take_while(|(fed, new)| fed == new).count();
+        self.fed.truncate(shared);
+        shared
+    }
+
+    fn forget(&mut self) {
+        self.fed.clear();
     }
 
     fn prefill<'a>(&'a mut self, tokens: &'a [u32]) -> LocalBoxFuture<'a, Result<()>> {

@@ -4,6 +4,7 @@
 mod cache;
 mod config;
 mod constrained;
+mod conversations;
 mod cpu;
 mod embed;
 mod generate;

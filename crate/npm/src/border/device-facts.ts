@@ -26,6 +26,8 @@ interface Host {
   getBattery?(): Promise<Battery>
 }
 
+/** As the engine asks: of two GPUs, facts, verdict and kernel plan must be those of the one that the model runs on. */
+const WISH: AdapterWish = { powerPreference: 'high-performance' }
 /** A driver that hangs must not hang every request. */
 const PATIENCE_MS = 2000
 /** How long a missing adapter counts as missing, so that a driver that hangs does not cost every request its patience. */
@@ -94,7 +96,7 @@ function lookAtGpu(host: Host): Promise<Gpu> {
   }))
 }
 
-async function requestGpu(host: Host, wish?: AdapterWish, patienceMs = PATIENCE_MS): Promise<Gpu> {
+async function requestGpu(host: Host, wish = WISH, patienceMs = PATIENCE_MS): Promise<Gpu> {
   const none = (reason: string): Gpu => ({ facts: { available: false, software: false, reason }, limits: {} })
   if (host.gpu === undefined) return none('this browser has no WebGPU')
   const adapter = await inTime(async () => host.gpu?.requestAdapter(wish) ?? null, null, patienceMs)

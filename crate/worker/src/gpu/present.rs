@@ -43,7 +43,8 @@ impl OpenGpu {
         let PlanChoice { plan, tried } =
             choose(device, &options.gpu_plan, may_round, milliseconds).await?;
         let layout = Layout { plan: Some(plan), ..layout };
-        let pass = KernelPass::load(device, model, capacity, layout).await?;
+        let mut pass = KernelPass::load(device, model, capacity, layout).await?;
+        pass.verify(model).await?;
         let choice = GpuChoice { gpu_plan: plan.name(), gpu_plans_tried: tried };
         Ok((Backend::Generator(Box::new(pass)), Some(choice)))
     }

@@ -48,6 +48,11 @@ impl Faults {
         })
     }
 
+    /// Takes an error that no one asked about in time; whether there was one.
+    pub(crate) fn take_error(&self) -> bool {
+        self.with(|slots| slots.error.take().is_some())
+    }
+
     /// Clears an error whose cause was already reported. A lost device stays lost.
     pub(crate) fn clear_errors(&self) {
         self.with(|slots| slots.error = None);
@@ -100,6 +105,10 @@ mod tests {
         assert_eq!(faults.check(), Ok(()));
         faults.with(|slots| slots.error = Some(Error::internal("first")));
         assert_eq!(faults.check().unwrap_err().message, "first");
+        assert_eq!(faults.check(), Ok(()));
+        assert!(!faults.take_error());
+        faults.with(|slots| slots.error = Some(Error::internal("second")));
+        assert!(faults.take_error());
         assert_eq!(faults.check(), Ok(()));
         faults.with(|slots| slots.lost = Some("Unknown: gone".into()));
         for _ in 0..2 {

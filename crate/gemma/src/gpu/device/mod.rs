@@ -190,6 +190,11 @@ impl Device {
         &self.setup.queue
     }
 
+    /// Takes an error that came too late for the request that caused it; whether there was one.
+    pub(crate) fn take_error(&self) -> bool {
+        self.faults.take_error()
+    }
+
     /// What was compiled on it.
     pub(crate) fn kernels(&self) -> &Kernels {
         &self.kernels
@@ -249,14 +254,19 @@ impl Device {
     /// Forgets what followed from something that could not be created, so that the device may be used again.
     async fn clear_errors(&self) {
         self.kernels.forget();
-        // The last verdict comes after every error that was on its way.
+        self.arrived().await;
+        self.faults.clear_errors();
+    }
+
+    /// Waits until every error that is on its way has come.
+    pub(crate) async fn arrived(&self) {
+        // The last verdict comes after all of them.
         self.guarded("nothing", || ());
         let rest = std::mem::take(&mut *self.verdicts.borrow_mut());
         for verdict in rest {
             // A consequence: the cause is already reported.
             let _ = verdict.await;
         }
-        self.faults.clear_errors();
     }
 
     /// Waits until everything submitted so far is done.

@@ -136,15 +136,14 @@ pub enum Part {
 impl KernelPass {
     /// Moves on without having fed anything: what lies between are zeros.
     pub fn skip_to(&mut self, position: usize) {
-        self.rewind(0);
-        self.position = position.min(self.capacity());
-        self.reached = self.position;
+        self.forget();
+        self.cache.skip_to(position.min(self.capacity()));
     }
 
     /// A token that is fed over and over: where it stands.
     fn rehearse(&mut self) -> Progress {
         self.announce(&[0]);
-        Progress { position: u32::try_from(self.position).unwrap_or(u32::MAX), tokens: 1 }
+        Progress { position: u32::try_from(self.position()).unwrap_or(u32::MAX), tokens: 1 }
     }
 
     /// Milliseconds that the GPU takes for a part of decoding, over and over on the same token.

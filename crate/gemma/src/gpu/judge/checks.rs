@@ -4,17 +4,20 @@
 
 use std::rc::Rc;
 
+use burn::tensor::wgpu::wgpu;
 use hybridge_core::{Error, Result};
 
 use crate::burn::{BurnEmbedder, BurnPass};
+use crate::cache::BUDGET;
 use crate::engine::{Pass, TextEmbedder};
 use crate::gpu::device::launcher::Recorder;
+use crate::gpu::judge::suite::IS_NATIVE;
 use crate::gpu::kernels::shader::Source;
 use crate::gpu::{Device, KernelEmbedder, KernelPass, Options};
 use crate::sample::{Draw, Sampler};
 use crate::scalar::Scalar;
 use crate::source::Memory;
-use crate::testing::{Tiny, golden};
+use crate::testing::{Tiny, Trial, golden, turns_agree_with_cold_starts};
 use crate::weights::Model;
 
 /// In standard deviations of the logits. f32 sums in another order; what was asked for is 1e-3.
@@ -157,7 +160,7 @@ pub async fn chunks_do_not_matter(device: &Device, kind: Kind, tiny: &Tiny) -> R
     Ok(())
 }
 
-/// Rewinding keeps what it says, also where a ring has wrapped.
+/// Rewinding keeps what it is asked for, also where a ring has wrapped.
 ///
 /// # Errors
 /// What differs.
@@ -174,7 +177,7 @@ pub async fn rewinding_forgets_the_end(device: &Device, kind: Kind, tiny: &Tiny)
         }
         pass.prefill(&prompt).await?;
         let kept = pass.rewind(keep);
-        if kept != keep && kept != 0 {
+        if kept != keep {
             return wrong(format!("rewinding to {keep} left {kept}"));
         }
         let head = prompt.get(..keep).unwrap_or_default();
@@ -184,6 +187,31 @@ pub async fn rewinding_forgets_the_end(device: &Device, kind: Kind, tiny: &Tiny)
         scalar.prefill(&[head, &other].concat()).await?;
         let exact = widened(&scalar.logits().await?);
         near(&format!("after rewinding to {keep}"), &pass.logits().await?, &exact)?;
+    }
+    Ok(())
+}
+
+/// Random conversations by turns compute what a cold start of the scalar pass computes.
+///
+/// # Errors
+/// The first turn that differs.
+pub async fn conversations_go_on(device: &Device, kind: Kind, tiny: &Tiny) -> Result<()> {
+    let model = open(tiny).await?;
+    let (room, turns) = if IS_NATIVE { (200, 12) } else { (120, 5) };
+    for (seed, saved) in [(1, u64::MAX), (2, 60_000)] {
+        let kind = match kind {
+            Kind::Kernels(options) => Kind::Kernels(Options { saved: Some(saved), ..options }),
+            Kind::Burn => Kind::Burn,
+        };
+        let mut pass = kind.load(device, &model, room).await?;
+        let mut cold = Scalar::load(&model, room).await?;
+        let has_room = saved == u64::MAX || matches!(kind, Kind::Burn);
+        let trial = Trial { seed, turns, chunk: 40, most: TOLERANCE, has_room };
+        turns_agree_with_cold_starts(&mut *pass, &mut cold, trial).await?;
+        let reuse = pass.reuse();
+        if reuse.saved_bytes > saved.max(BUDGET) || reuse.reused == 0 {
+            return wrong(format!("{reuse:?} in {saved}"));
+        }
     }
     Ok(())
 }
@@ -300,4 +328,62 @@ pub(crate) async fn what_cannot_be_made_is_told(device: &Device, tiny: &Tiny) ->
         device.idle().await?;
     }
     agrees_with_record(device, Kind::KERNELS, tiny).await
+}
+
+/// An error that arrives after its request has ended costs the cache, and fails no other request.
+///
+/// # Errors
+/// What happens instead.
+pub(crate) async fn a_late_error_fails_no_other_request(
+    device: &Device,
+    tiny: &Tiny,
+) -> Result<()> {
+    let model = open(tiny).await?;
+    let mut pass = KernelPass::load(device, &model, 64, Options::USUAL).await?;
+    let prompt = tiny.prompt(20);
+    for is_late in [false, true] {
+        pass.resume(&prompt);
+        pass.prefill(prompt.get(pass.position()..).unwrap_or_default()).await?;
+        pass.logits().await?;
+        if is_late {
+            // A buffer that cannot be, which nobody waits for.
+            device.wgpu().create_buffer(&wgpu::BufferDescriptor {
+                label: Some("nonsense"),
+                size: 16,
+                usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::MAP_WRITE,
+                mapped_at_creation: false,
+            });
+            device.arrived().await;
+        }
+        let kept = pass.resume(prompt.get(..10).unwrap_or_default());
+        if kept != if is_late { 0 } else { 10 } {
+            return wrong(format!("{kept} tokens were kept"));
+        }
+    }
+    pass.prefill(&prompt).await?;
+    let mut scalar = Scalar::load(&model, 64).await?;
+    scalar.prefill(&prompt).await?;
+    near("after a late error", &pass.logits().await?, &widened(&scalar.logits().await?))
+}
+
+/// A model's weights agree with its file however they are cut into shards, and not with another's.
+///
+/// # Errors
+/// What was found instead.
+pub(crate) async fn a_loaded_model_is_held_to_its_file(device: &Device, tiny: &Tiny) -> Result<()> {
+    let model = open(tiny).await?;
+    let other = open(&Tiny { name: "another", ..tiny.clone() }).await?;
+    for binding_limit in [None, Some(200_000)] {
+        for software in [true, false] {
+            let software = Some(software);
+            let options = Options { binding_limit, software, ..Options::USUAL };
+            let mut pass = KernelPass::load(device, &model, 64, options).await?;
+            pass.verify(&model).await?;
+            match pass.verify(&other).await {
+                Err(error) if error.code.as_deref() == Some("GPU_WRONG_RESULTS") => {}
+                found => return wrong(format!("{}: {found:?} of another file", tiny.name)),
+            }
+        }
+    }
+    Ok(())
 }

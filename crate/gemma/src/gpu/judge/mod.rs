@@ -9,6 +9,7 @@ pub(crate) mod choice;
 mod costs;
 #[cfg(any(test, feature = "testing"))]
 mod cuts;
+mod loaded;
 #[cfg(any(test, feature = "testing"))]
 pub mod rounding;
 pub(crate) mod self_check;

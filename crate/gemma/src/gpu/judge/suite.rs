@@ -44,6 +44,7 @@ macro_rules! gpu_suite {
             vectors_agree_with_the_record,
             chunks_do_not_matter,
             rewinding_forgets_the_end,
+            conversations_go_on,
             draws_are_the_same,
             decoding_is_cheap,
             reading_is_cheap,
@@ -58,6 +59,8 @@ macro_rules! gpu_suite {
             shards_do_not_matter,
             too_much_memory_is_refused,
             what_cannot_be_made_is_told,
+            a_late_error_fails_no_other_request,
+            a_loaded_model_is_held_to_its_file,
         }
     };
 }
@@ -149,6 +152,14 @@ suite! {
         }
         Ok(())
     };
+    /// Turns, edits, forks and switches.
+    conversations_go_on: natively_also(&["irregular"], &["q8_0", "no_window"]),
+        async |device: &Device, tiny: &Tiny| {
+            for kind in [Kind::Burn, NO_BARRIERS, BARRIERS] {
+                checks::conversations_go_on(device, kind, tiny).await?;
+            }
+            Ok(())
+        };
     /// Sampling.
     draws_are_the_same: one_of(&["q4_0"]), async |device: &Device, tiny: &Tiny| {
         for kind in [Kind::Burn, NO_BARRIERS] {
@@ -199,6 +210,12 @@ suite! {
     too_much_memory_is_refused: one_of(&["f32"]), checks::too_much_memory_is_refused;
     /// A kernel that is none.
     what_cannot_be_made_is_told: one_of(&["f32"]), checks::what_cannot_be_made_is_told;
+    /// Weights on the GPU against the file.
+    a_loaded_model_is_held_to_its_file:
+        natively_also(&["mixed", "soft_cap"], &["q4_0", "q6_k", "untied", "large_residual"]),
+        checks::a_loaded_model_is_held_to_its_file;
+    /// An error of the request before.
+    a_late_error_fails_no_other_request: one_of(&["f32"]), checks::a_late_error_fails_no_other_request;
 }
 
 /// A clock by which everything takes ten milliseconds: what computes right is found by any.

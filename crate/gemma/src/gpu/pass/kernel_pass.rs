@@ -5,9 +5,11 @@ mod reading;
 use burn::tensor::wgpu::wgpu;
 use futures::future::LocalBoxFuture;
 use hybridge_core::Result;
+use hybridge_core::device::Memory;
 
+use crate::cache::{Cache, PAGE, Reuse, ring_slots};
 use crate::config::Config;
-use crate::engine::{Pass, check_tokens, kept_after_rewind, nothing_pending};
+use crate::engine::{Pass, check_tokens, nothing_pending};
 use crate::gpu::Device;
 use crate::gpu::device::launcher::{Counters, Dispatch, Launcher as _, Progress, Recorder};
 use crate::gpu::kernels::tiles;
@@ -19,11 +21,9 @@ use crate::gpu::pass::network::{Layout, Network};
 use crate::gpu::pass::options::Options;
 use crate::gpu::pass::pace::Pace;
 use crate::gpu::pass::pending::{Ahead, Known, Pending};
+use crate::gpu::pass::rows::OnGpu;
 use crate::sample::{Draw, Sampled, choose};
 use crate::weights::Model;
-
-/// How far a ring can be rewound after it has wrapped.
-const SLACK: usize = 64;
 
 /// Gemma by kernels.
 ///
@@ -36,15 +36,11 @@ pub struct KernelPass {
     /// Everything on the GPU, to be freed.
     buffers: Vec<wgpu::Buffer>,
     weight_bytes: u64,
-    pub(crate) position: usize,
+    pub(crate) cache: Cache<OnGpu>,
     pending: Pending,
     /// Position and token last written to the GPU; equal values are not written again.
     pub(crate) known: Known,
     pace: Pace,
-    /// The end of what was ever written into the cache: rings have forgotten what is far before it.
-    pub(crate) reached: usize,
-    /// The token fed last.
-    last: u32,
     /// Whether the caller said that it will go on.
     looks_ahead: bool,
     ahead: Option<Ahead>,
@@ -70,10 +66,9 @@ impl KernelPass {
         let chunk = if options.chunk == 0 { most } else { options.chunk }.min(capacity);
         let pace = if options.chunk == 0 { Pace::new(tile, chunk) } else { Pace::fixed(chunk) };
         let pace = pace.timed(options.clock, options.submission);
-        let ring = model.config.window().map_or(capacity, |window| {
-            // A chunk's keys are put before its queries look: the first one still sees its window.
-            capacity.min(window + chunk.max(SLACK))
-        });
+        // A chunk's keys are put before its queries look: the first one still sees its window.
+        let window = model.config.window();
+        let ring = ring_slots(window, chunk.max(PAGE), capacity);
         let plan = options.plan(device);
         let layout = Layout { shapes, plan, capacity, ring, chunk, both_ways: false };
         let mut uploader = Uploader::new(device.clone(), options.binding_limit);
@@ -82,17 +77,21 @@ impl KernelPass {
         let mut network = Network::load(recorder, &mut uploader, model, layout).await?;
         let head = Head::make(&mut network, &mut uploader, model).await?;
         device.idle().await?;
+        let rows = OnGpu::new(device.clone(), std::mem::take(&mut network.rows));
+        let mut cache = Cache::new(rows, window, ring, capacity);
+        let weight_bytes = uploader.weight_bytes();
+        let buffers = uploader.finish();
+        let taken = buffers.iter().map(wgpu::Buffer::size).sum();
+        cache.set_budget(options.saved.unwrap_or_else(|| Memory::spare_on_gpu(taken)));
         Ok(Self {
             network,
+            cache,
             head,
-            weight_bytes: uploader.weight_bytes(),
-            buffers: uploader.finish(),
-            position: 0,
+            weight_bytes,
+            buffers,
             pending: Pending::Nothing,
             known: Known::default(),
             pace,
-            reached: 0,
-            last: 0,
             looks_ahead: false,
             ahead: None,
             slot: Slot::First,
@@ -103,6 +102,12 @@ impl KernelPass {
     #[must_use]
     pub fn counters(&self) -> Counters {
         self.network.recorder.counters()
+    }
+
+    /// Submissions that copied keys and values.
+    #[must_use]
+    pub fn copies(&self) -> u64 {
+        self.cache.store().submits()
     }
 
     /// Bytes that stand on the GPU.
@@ -129,9 +134,7 @@ impl KernelPass {
     }
 
     fn moved_by(&mut self, tokens: &[u32], pending: Pending) {
-        self.position += tokens.len();
-        self.reached = self.reached.max(self.position);
-        self.last = tokens.last().copied().unwrap_or(self.last);
+        self.cache.push(tokens);
         self.pending = pending;
     }
 
@@ -146,12 +149,12 @@ impl KernelPass {
     /// Feeds the last token again where a step that was sent ahead took its logits' place.
     fn restore(&mut self) -> Option<u32> {
         self.abandon();
-        if self.pending != Pending::LogitsOverwritten || self.position == 0 {
+        if self.pending != Pending::LogitsOverwritten {
             return None;
         }
-        self.position -= 1;
+        let last = self.cache.pop()?;
         self.pending = Pending::Nothing;
-        Some(self.last)
+        Some(last)
     }
 
     /// Sends what is left to do for a choice, and reads the result.
@@ -164,7 +167,7 @@ impl KernelPass {
         let moved = if is_sent {
             self.ahead = None;
             self.moved_by(before, Pending::Logits);
-            Progress { position: to_u32(self.position), tokens: 1 }
+            Progress { position: to_u32(self.position()), tokens: 1 }
         } else {
             let again = if before.is_empty() { self.restore() } else { None };
             self.abandon();
@@ -174,7 +177,7 @@ impl KernelPass {
         // The kernel moved the record on by itself.
         self.known = Known { progress: Some(moved), token: None };
         let slot = self.slot;
-        if self.looks_ahead && is_plain && self.position < self.network.layout.capacity {
+        if self.looks_ahead && is_plain && self.position() < self.network.layout.capacity {
             self.send_ahead();
         }
         let (_, staging) = self.head.copy(slot);
@@ -194,14 +197,15 @@ impl KernelPass {
         let progress = match (before, self.pending) {
             ([], Pending::Nothing | Pending::LogitsOverwritten) => return Err(nothing_pending()),
             ([], Pending::Hidden(tokens)) => {
-                Progress { position: to_u32(self.position) - tokens, tokens }
+                Progress { position: to_u32(self.position()) - tokens, tokens }
             }
             ([], Pending::Logits) => {
                 self.known.progress.unwrap_or(Progress { position: 0, tokens: 1 })
             }
             (tokens, _) => {
+                self.cache.make_way(tokens.len());
                 self.announce(tokens);
-                Progress { position: to_u32(self.position), tokens: to_u32(tokens.len()) }
+                Progress { position: to_u32(self.position()), tokens: to_u32(tokens.len()) }
             }
         };
         if let Some(words) = draw.allowed {
@@ -223,12 +227,12 @@ impl KernelPass {
 
     /// Sends the step after the one that is about to be read. Token and position are on the GPU.
     fn send_ahead(&mut self) {
-        let progress = Progress { position: to_u32(self.position), tokens: 1 };
+        self.cache.make_way(1);
+        let progress = Progress { position: to_u32(self.position()), tokens: 1 };
         let picking = Picking { keep_many: false, is_masked: false };
         let lists = [self.body(1), self.head.products(1), self.head.pick(picking)];
         let copy = self.head.copy(self.slot.other());
         self.network.recorder.run(&lists, progress, &[copy]);
-        self.reached = self.reached.max(self.position + 1);
         self.ahead = Some(Ahead { token: None });
     }
 
@@ -240,7 +244,7 @@ impl KernelPass {
             Pending::Nothing | Pending::LogitsOverwritten => return Err(nothing_pending()),
             Pending::Hidden(tokens) => (
                 vec![self.head.products(tokens)],
-                Progress { position: to_u32(self.position) - tokens, tokens },
+                Progress { position: to_u32(self.position()) - tokens, tokens },
             ),
             Pending::Logits => (Vec::new(), Progress { position: 0, tokens: 1 }),
         };
@@ -285,20 +289,28 @@ impl Pass for KernelPass {
         self.network.layout.capacity
     }
 
-    fn position(&self) -> usize {
-        self.position
+    fn tokens(&self) -> &[u32] {
+        self.cache.tokens()
     }
 
-    fn rewind(&mut self, length: usize) -> usize {
-        let window = self.config().window();
-        self.abandon();
-        let length = length.min(self.position);
-        self.position = kept_after_rewind(length, self.reached, window, self.network.layout.ring);
-        self.pending = Pending::Nothing;
-        if self.position == 0 {
-            self.reached = 0;
+    fn resume(&mut self, tokens: &[u32]) -> usize {
+        if self.network.recorder.device().take_error() {
+            // It belongs to the request before: this one pays with the cache, and does not fail.
+            self.forget();
         }
-        self.position
+        self.abandon();
+        self.pending = Pending::Nothing;
+        self.cache.resume(tokens)
+    }
+
+    fn forget(&mut self) {
+        self.abandon();
+        self.pending = Pending::Nothing;
+        self.cache.forget();
+    }
+
+    fn reuse(&self) -> Reuse {
+        self.cache.reuse()
     }
 
     fn look_ahead(&mut self, wanted: bool) {

@@ -10,4 +10,5 @@ pub(crate) mod options;
 pub(crate) mod pace;
 mod pending;
 pub(crate) mod portions;
+pub(crate) mod rows;
 mod submissions;

@@ -11,7 +11,7 @@
 use burn::tensor::wgpu::wgpu;
 use hybridge_core::{Error, Result, Status};
 
-use crate::config::{Config, Layer, Rope, unsupported};
+use crate::config::{Config, Layer, Rope, Span, unsupported};
 use crate::gpu::Plan;
 use crate::gpu::device::launcher::{Dispatch, Grid, Recorder};
 use crate::gpu::kernels::planes::Format;
@@ -20,6 +20,7 @@ use crate::gpu::kernels::shader::{MatrixShape, Source};
 use crate::gpu::kernels::upload::{Planes, Shard, Uploader};
 use crate::gpu::kernels::{self, Shapes, View, padded, to_u32};
 use crate::gpu::pass::buffers::{Buffers, Vectors};
+use crate::gpu::pass::rows::LayerRows;
 use crate::quant::Rounding;
 use crate::weights::{LayerTensors, Model, Tensor};
 
@@ -50,6 +51,8 @@ pub(crate) struct Network {
     pub(crate) recorder: Recorder,
     pub(crate) buffers: Buffers,
     pub(crate) embedding: Vec<Shard>,
+    /// Keys and values of each layer.
+    pub(crate) rows: Vec<LayerRows>,
     /// For a single token.
     pub(crate) one: Vec<Dispatch>,
     /// For as many as a pass holds.
@@ -85,6 +88,7 @@ impl Network {
             recorder,
             buffers,
             embedding,
+            rows: Vec::new(),
             one: Vec::new(),
             many: Vec::new(),
         };
@@ -208,6 +212,13 @@ impl Network {
         let room = slots.saturating_mul(layer.kv_width());
         let keys = uploader.values("keys", room)?;
         let values = uploader.values("values", room)?;
+        self.rows.push(LayerRows {
+            span: if layer.window.is_some() { Span::Local } else { Span::Global },
+            bytes: 4 * layer.kv_width() as u64,
+            slots,
+            keys: keys.clone(),
+            values: values.clone(),
+        });
         let rope = kernels::rope(&config, layer, shapes.head, slots, coarse_rows(capacity));
         let kernel = self.recorder.kernel(&rope.0);
         let Buffers { projections, queries, progress, scores, .. } = &self.buffers;

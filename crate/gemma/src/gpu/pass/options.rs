@@ -18,6 +18,8 @@ pub struct Options {
     /// By which prompts are read in chunks and submissions as long as the adapter manages in good time.
     /// Without one chunks stay short.
     pub clock: Option<Clock>,
+    /// Bytes for the keys and values of other conversations, where not as many as usual.
+    pub saved: Option<u64>,
     /// The products of decoding; by default exact ones that suit the kind of adapter.
     pub plan: Option<Plan>,
 }
@@ -30,6 +32,7 @@ impl Options {
         binding_limit: None,
         submission: None,
         clock: None,
+        saved: None,
         plan: None,
     };
 

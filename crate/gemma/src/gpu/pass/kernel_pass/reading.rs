@@ -3,7 +3,7 @@
 use hybridge_core::Result;
 
 use super::{KernelPass, bytes_of};
-use crate::engine::check_tokens;
+use crate::engine::{Pass as _, check_tokens};
 use crate::gpu::device::launcher::{Launcher as _, Progress};
 use crate::gpu::kernels::to_u32;
 use crate::gpu::pass::network::Network;
@@ -47,16 +47,16 @@ impl KernelPass {
     }
 
     fn begin(&mut self, chunk: &[u32]) -> Progress {
-        self.announce(chunk);
         // From here on rings hold some of this chunk, even if its future is dropped.
-        self.reached = self.reached.max(self.position + chunk.len());
+        self.cache.make_way(chunk.len());
+        self.announce(chunk);
         self.pending = Pending::Nothing;
-        Progress { position: to_u32(self.position), tokens: to_u32(chunk.len()) }
+        Progress { position: to_u32(self.position()), tokens: to_u32(chunk.len()) }
     }
 
     /// Writes to the GPU what changed since the last pass.
     pub(in crate::gpu) fn announce(&mut self, tokens: &[u32]) {
-        let progress = Progress { position: to_u32(self.position), tokens: to_u32(tokens.len()) };
+        let progress = Progress { position: to_u32(self.position()), tokens: to_u32(tokens.len()) };
         if self.known.progress != Some(progress) {
             self.network.place(progress, 0);
         }

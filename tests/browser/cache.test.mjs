@@ -1,0 +1,59 @@
+/** Several conversations on one model of this device: a turn reads what is new, and answers as if it had read all of it. */
+
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { calm, setUp } from './life/page.mjs'
+
+let it
+before(async () => {
+  it = await setUp()
+  calm(it.host, { '/tiny.gguf': it.models.read('q8_0') })
+})
+after(() => it?.close())
+
+test('two chats by turns, an edit and a fork read only what is new', async () => {
+  const page = await it.open()
+  const found = await page.evaluate(async (url) => {
+    const open = () =>
+      hybridge.gemmaModel({ model: { url }, device: 'cpu', precision: 'exact', contextWindow: 4096, ...impatient })
+    const gemma = open()
+    await gemma.load()
+    const config = { temperature: 0, maxOutputTokens: 8 }
+    const said = (role, text) => ({ role, content: [{ text }] })
+    const ask = async (model, messages) => {
+      const { text, usage } = await model.generate({ messages, config })
+      return { text, fed: usage.inputTokens - usage.cachedContentTokens, whole: usage.inputTokens }
+    }
+    const chats = ['Paris', 'Rome'].map((city) => ({ city, messages: [said('system', 'Be brief. '.repeat(20))] }))
+    const turns = []
+    for (let turn = 0; turn < 10; turn++) {
+      for (const { city, messages } of chats) {
+        messages.push(said('user', `${turn}. ${city} is the capital. `.repeat(12)))
+        const answer = await ask(gemma, messages)
+        messages.push(said('model', answer.text))
+        turns.push(answer)
+      }
+    }
+    const [{ messages }] = chats
+    const edited = [...messages.slice(0, -2), said('user', 'What is the weather?')]
+    const forked = [...messages.slice(0, 9), said('user', 'What is the weather?')]
+    const edits = [await ask(gemma, edited), await ask(gemma, forked), await ask(gemma, edited)]
+    await gemma.dispose()
+    const cold = open()
+    await cold.load()
+    const alone = []
+    for (const messages of [forked, edited]) alone.push((await ask(cold, messages)).text)
+    await cold.dispose()
+    return { turns, edits, alone }
+  }, `${it.host.origin}/tiny.gguf`)
+  const told = JSON.stringify(found)
+  const last = found.turns.at(-1)
+  assert.ok(last.whole > 1000, told)
+  assert.ok(last.fed <= 0.15 * last.whole, told)
+  // A turn's own tokens, and those of the answer before it where that is tokenised anew.
+  const [first] = found.turns
+  for (const { fed } of found.turns.slice(2)) assert.ok(fed < first.whole, told)
+  for (const { fed } of found.edits) assert.ok(fed < 40, told)
+  assert.equal(found.edits.at(-1).fed, 1, told)
+  assert.deepEqual([found.edits[1].text, found.edits[2].text], found.alone)
+})
