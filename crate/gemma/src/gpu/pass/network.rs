@@ -214,7 +214,8 @@ impl Network {
         let values = uploader.values("values", room)?;
         self.rows.push(LayerRows {
             span: if layer.window.is_some() { Span::Local } else { Span::Global },
-            bytes: 4 * layer.kv_width() as u64,
+            heads: layer.kv_heads as u64,
+            bytes: 4 * layer.head_dim as u64,
             slots,
             keys: keys.clone(),
             values: values.clone(),

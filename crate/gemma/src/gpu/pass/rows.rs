@@ -10,11 +10,12 @@ use crate::cache::Store;
 use crate::config::Span;
 use crate::gpu::Device;
 
-/// The rows of one layer, in f32. \[slots, width\]
+/// The rows of one layer, in f32. \[`kv_heads`, slots, `head_dim`\]
 #[derive(Clone, Debug)]
 pub(crate) struct LayerRows {
     pub(crate) span: Span,
-    /// Bytes of one position's keys, and of its values.
+    pub(crate) heads: u64,
+    /// Bytes of a head at one position.
     pub(crate) bytes: u64,
     pub(crate) slots: usize,
     pub(crate) keys: wgpu::Buffer,
@@ -37,7 +38,7 @@ impl fmt::Debug for OnGpu {
     }
 }
 
-/// Rows of some positions. Of each layer the keys, then the values. \[layers, 2, positions, width\]
+/// Rows of some positions. \[layers, 2 (keys, values), `kv_heads`, positions, `head_dim`\]
 #[derive(Clone, Debug)]
 pub(crate) struct Saved {
     buffer: Rc<Owned>,
@@ -83,7 +84,9 @@ impl OnGpu {
             // At most two stretches: up to the ring's end, and from its beginning.
             let until = slots.min(first + count);
             let stretches = [(first, until - first), (0, first + count - until)];
-            for rows in [&layer.keys, &layer.values] {
+            let heads = || (0..layer.heads).map(|head| head * slots as u64);
+            let keys = heads().map(|first| (&layer.keys, first));
+            for (rows, first) in keys.chain(heads().map(|first| (&layer.values, first))) {
                 let mut offset = at;
                 for (slot, count) in stretches {
                     let bytes = count as u64 * layer.bytes;
@@ -92,7 +95,7 @@ impl OnGpu {
                             saved: saved.buffer.clone(),
                             at: offset,
                             rows: rows.clone(),
-                            place: slot as u64 * layer.bytes,
+                            place: (first + slot as u64) * layer.bytes,
                             bytes,
                             is_load,
                         });
@@ -109,7 +112,8 @@ impl Store for OnGpu {
     type Saved = Saved;
 
     fn row_bytes(&self, span: Span) -> u64 {
-        self.layers.iter().filter(|layer| layer.span == span).map(|layer| 2 * layer.bytes).sum()
+        let layers = self.layers.iter().filter(|layer| layer.span == span);
+        layers.map(|layer| 2 * layer.heads * layer.bytes).sum()
     }
 
     fn save(&mut self, span: Span, positions: Range<usize>) -> Option<Saved> {
