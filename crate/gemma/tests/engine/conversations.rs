@@ -30,7 +30,7 @@ fn check<P: Pass>(load: impl Fn(&Model, u64) -> P, turns: [usize; 6], (chunk, mo
             let (seed, has_room) = (budget / 1000, budget == u64::MAX);
             let trial = Trial { seed, turns, chunk, most, has_room };
             let turns = turns_agree_with_cold_starts(&mut pass, &mut cold, trial);
-            block_on(turns).unwrap_or_else(|error| panic!("{name} in {budget}: {error}"));
+            block_on(turns).map_err(|error| format!("{name} in {budget}: {error}")).unwrap();
             let reuse = pass.reuse();
             assert!(reuse.saved_bytes <= budget && reuse.reused > 0, "{name}: {reuse:?}");
         }
