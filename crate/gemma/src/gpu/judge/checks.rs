@@ -197,7 +197,7 @@ pub async fn rewinding_forgets_the_end(device: &Device, kind: Kind, tiny: &Tiny)
 /// The first turn that differs.
 pub async fn conversations_go_on(device: &Device, kind: Kind, tiny: &Tiny) -> Result<()> {
     let model = open(tiny).await?;
-    let (room, turns) = if IS_NATIVE { (200, 12) } else { (120, 5) };
+    let (room, turns) = if IS_NATIVE { (200, 8) } else { (120, 5) };
     for (seed, saved) in [(1, u64::MAX), (2, 60_000)] {
         let kind = match kind {
             Kind::Kernels(options) => Kind::Kernels(Options { saved: Some(saved), ..options }),
