@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 /**
  * What the package adds to a cloud call, in a page: `node bench/cloud.mjs` prints the time to the first chunk beside
- * bare `fetch`, the speed of a whole stream through the package, and, where `sse_speed.wasm` is named as an argument, of the decoder alone.
+ * bare `fetch`, the speed of a whole stream through the package, and, where `sse_speed.wasm` is named as an argument,
+ * of the decoder alone.
  */
 
 import { readFileSync } from 'node:fs'

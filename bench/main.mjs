@@ -1,4 +1,7 @@
-/** How fast this machine runs Gemma, natively or in headless Chromium: a table, a drawing, and with --json one line of it. */
+/**
+ * How fast this machine runs Gemma, natively or in headless Chromium: a table, a drawing, and with --json one line of
+ * it.
+ */
 
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
@@ -23,7 +26,8 @@ const help = `bench [--native | --browser] [--shape mini|270m|1b|4b] [--device g
   --threads            serves the page cross-origin isolated, so that peers may use threads
   --patience S         leaves out prompts and contexts that would take longer to read (300)
   --peers              ours, wllama and Transformers.js in the same browser, in turn, medians of three
-  --onnx DIR           with --peers: a model of the shape exported for Transformers.js, config.json and onnx/model_q4.onnx or the like;
+  --onnx DIR           with --peers: a model of the shape exported for Transformers.js, config.json and
+                       onnx/model_q4.onnx or the like;
                        bench/random_onnx.py writes one
   --json               ends with one line of JSON
 `

@@ -1,4 +1,6 @@
-/** Other packages beside ours in the same browser, in turn, medians of three. They are installed outside the checkout. */
+/**
+ * Other packages beside ours in the same browser, in turn, medians of three. They are installed outside the checkout.
+ */
 
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync } from 'node:fs'
@@ -92,7 +94,10 @@ function summary({ version, turns, error }) {
 
 const firstLine = (error) => String(error.message).split('\n')[0]
 
-/** What each reached, or why it did not run. One after the other, three times over, so that all meet the same neighbours. */
+/**
+ * What each reached, or why it did not run. One after the other, three times over, so that all meet the same
+ * neighbours.
+ */
 export async function peersOf(plan) {
   const field = Object.entries(contestants).map(([name, make]) => {
     try {

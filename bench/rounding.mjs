@@ -1,4 +1,7 @@
-/** What rounding vectors to halves and to 8 bits costs, as a GPU does it with `precision: 'fast'`: by its scalar twin, so that it needs no GPU. */
+/**
+ * What rounding vectors to halves and to 8 bits costs, as a GPU does it with `precision: 'fast'`: by its scalar twin,
+ * so that it needs no GPU.
+ */
 
 import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
@@ -11,7 +14,10 @@ const run = (words) =>
     stdio: ['ignore', 'pipe', 'inherit'],
   })
 
-/** Of tiny random models the largest loss in standard deviations of the logits; of the trained one right answers, exact and rounded. */
+/**
+ * Of tiny random models the largest loss in standard deviations of the logits; of the trained one right answers, exact
+ * and rounded.
+ */
 export function roundingLoss() {
   const logits = JSON.parse(
     run(['--package', 'hybridge-gemma', '--no-default-features', '--features', 'testing', '--example', 'rounding']),

@@ -1,6 +1,6 @@
 /**
- * How long a model takes from the store to its first token, beside reading and uploading the same bytes and nothing else:
- * `node bench/store.mjs [gpu|cpu] [mini|270m]`, medians of three, each in a worker of its own.
+ * How long a model takes from the store to its first token, beside reading and uploading the same bytes and nothing
+ * else: `node bench/store.mjs [gpu|cpu] [mini|270m]`, medians of three, each in a worker of its own.
  */
 
 import { join } from 'node:path'

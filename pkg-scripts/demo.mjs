@@ -1,4 +1,6 @@
-/** Serves the demo with a loopback Gemini, and asks it one thing headless with `--check`. Started by `pkg-scripts/demo`. */
+/**
+ * Serves the demo with a loopback Gemini, and asks it one thing headless with `--check`. Started by `pkg-scripts/demo`.
+ */
 
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'

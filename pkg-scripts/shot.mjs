@@ -1,4 +1,7 @@
-/** Takes the README's picture: the demo after a fallback. `node pkg-scripts/shot.mjs` writes www/demo.png; Chromium must be there and the package built. */
+/**
+ * Takes the README's picture: the demo after a fallback. `node pkg-scripts/shot.mjs` writes www/demo.png; Chromium must
+ * be there and the package built.
+ */
 
 import { join } from 'node:path'
 import { launch } from '../tests/support/chromium.mjs'

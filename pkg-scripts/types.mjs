@@ -24,7 +24,10 @@ const names = Object.values(exports).flatMap(({ types }) =>
   types === undefined ? [] : [types.replace(/^\.\/dist\/(.*)\.d\.ts$/, '$1')],
 )
 
-/** Modules that `index` is made of: other entries take what they share with it from there, so that a class is declared once. */
+/**
+ * Modules that `index` is made of: other entries take what they share with it from there, so that a class is declared
+ * once.
+ */
 const core = new Set()
 
 const bundle = await rollup({

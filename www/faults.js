@@ -1,7 +1,10 @@
 // Makes a branch fail on purpose, to show what a hybrid does about it.
 import { HybridError, defineModel } from 'hybridge'
 
-/** Every switch of the page: its label, its branch, and its failure. `applies` says whether it would happen to this model. */
+/**
+ * Every switch of the page: its label, its branch, and its failure. `applies` says whether it would happen to this
+ * model.
+ */
 export const faults = {
   cloudDown: {
     label: 'Cloud down',
@@ -52,8 +55,8 @@ const lastTurn = ({ messages, config, ...request }) => ({
 })
 
 /**
- * `model` behind the switched-on faults of its branch. With `isSingleTurn` it gets the last turn only, and its likeliest
- * answer counts.
+ * `model` behind the switched-on faults of its branch. With `isSingleTurn` it gets the last turn only, and its
+ * likeliest answer counts.
  */
 export function breakable(branch, model, isOn, { isSingleTurn = false, isOnline = () => true } = {}) {
   const limit = branch === 'onDevice' ? { maxOutputTokens: longest(model) } : {}

@@ -9,7 +9,10 @@ export const size = (bytes) =>
       ? `${Math.round(bytes / 1e6)} MB`
       : `${(bytes / 1e6).toFixed(1)} MB`
 
-/** Each choice: its label, a line about it, its licence, and its options for `gemmaModel`, from a field where there is one. */
+/**
+ * Each choice: its label, a line about it, its licence, and its options for `gemmaModel`, from a field where there is
+ * one.
+ */
 export const choices = {
   tiny: {
     label: 'Tiny, included with this page',

@@ -4,7 +4,10 @@ import { median, replayed, seen } from './observed.mjs'
 
 const [rows, columns] = [16384, 640]
 
-/** Invocations that read, and 16-byte words for them: on real GPUs as many as keep all of one busy, and 256 MB, of which no cache holds much. */
+/**
+ * Invocations that read, and 16-byte words for them: on real GPUs as many as keep all of one busy, and 256 MB, of which
+ * no cache holds much.
+ */
 async function reading({ limits }) {
   const { info } = await navigator.gpu.requestAdapter()
   if (info.isFallbackAdapter || info.architecture === 'swiftshader') return [1 << 12, 1 << 21]

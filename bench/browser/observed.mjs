@@ -1,4 +1,7 @@
-/** Watches a worker's WebGPU from outside: what the engine allocates, encodes, sends and reads. Nothing of the engine knows of it. */
+/**
+ * Watches a worker's WebGPU from outside: what the engine allocates, encodes, sends and reads. Nothing of the engine
+ * knows of it.
+ */
 
 const originals = new Map()
 
@@ -102,7 +105,10 @@ export async function recorded(act) {
   return found
 }
 
-/** Milliseconds of this thread from an encoder's making to its submission, of those submissions that hold so many dispatches while `act` runs: the best and the median. */
+/**
+ * Milliseconds of this thread from an encoder's making to its submission, of those submissions that hold so many
+ * dispatches while `act` runs: the best and the median.
+ */
 export async function encodeMilliseconds(dispatches, act) {
   const times = []
   let begun

@@ -1,4 +1,7 @@
-/** Reads the one model that the store holds in pieces as large as the engine's, and puts them on the GPU where one is asked for. */
+/**
+ * Reads the one model that the store holds in pieces as large as the engine's, and puts them on the GPU where one is
+ * asked for.
+ */
 
 const piece = 4 << 20
 

@@ -1,4 +1,7 @@
-/** Transformers.js on WebGPU with an exported model and as many tokens. Ids go in as they are: an export of made-up weights has no tokenizer. */
+/**
+ * Transformers.js on WebGPU with an exported model and as many tokens. Ids go in as they are: an export of made-up
+ * weights has no tokenizer.
+ */
 
 export async function transformers({ tokens, prompts: [length], dtype }) {
   const { AutoModelForCausalLM, Tensor, env } = await import('/transformers/transformers.min.js')

@@ -51,7 +51,10 @@ async function answer(model, text, tokens) {
   }
 }
 
-/** Milliseconds from stopping a prompt until the error arrives, and until the GPU is idle: the worst of six; nothing if prompts are too fast to be stopped. */
+/**
+ * Milliseconds from stopping a prompt until the error arrives, and until the GPU is idle: the worst of six; nothing if
+ * prompts are too fast to be stopped.
+ */
 async function stopping(model, length) {
   const [reported, idle] = [[], []]
   for (let turn = 0; turn < 6; turn++) {
@@ -72,7 +75,9 @@ async function stopping(model, length) {
   return reported.length === 0 ? {} : { abort_ms: round(Math.max(...reported)), abort_gpu_ms: round(Math.max(...idle)) }
 }
 
-/** Tokens a second at each context. A text goes on where the shorter one before it ended, so that what was read is kept. */
+/**
+ * Tokens a second at each context. A text goes on where the shorter one before it ended, so that what was read is kept.
+ */
 async function writing(model, plan, leaveOut) {
   const found = { decode_tps: {} }
   let [held, rate] = [0, Infinity]

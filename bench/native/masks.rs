@@ -1,6 +1,8 @@
-//! Masks over as many pieces as Gemma has, for random schemas and random tokens, and the compiling of a large schema.
+//! Masks over as many pieces as Gemma has, for random schemas and random tokens, and the compiling
+//! of a large schema.
 //!
-//! Natively: `cargo bench -p hybridge-gemma --no-default-features --bench masks`; as wasm: `node bench/masks.mjs`.
+//! Natively: `cargo bench -p hybridge-gemma --no-default-features --bench masks`; as wasm: `node
+//! bench/masks.mjs`.
 #![expect(
     clippy::print_stdout,
     clippy::indexing_slicing,
@@ -20,7 +22,8 @@ const SCHEMAS: u64 = 300;
 const MOST_TOKENS: usize = 60;
 const ROUNDS: usize = 3;
 
-/// Words in several alphabets, many with a space before them, beside the bytes and the beginnings and ends of JSON.
+/// Words in several alphabets, many with a space before them, beside the bytes and the beginnings
+/// and ends of JSON.
 fn vocabulary() -> PieceList {
     let mut random = Random(1);
     let alphabets: [Vec<char>; 4] = [

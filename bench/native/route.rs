@@ -10,7 +10,8 @@ use hybridge_core::privacy::kinds_in;
 use hybridge_core::route::{Ask, Deliberation, Event, Health, Pause, Plan, Run};
 use hybridge_core::{Message, Request, Role};
 
-/// Five deep: a tail around a choice around a tail around a choice of a callback, sizes and capabilities.
+/// Five deep: a tail around a choice around a tail around a choice of a callback, sizes and
+/// capabilities.
 const TREE: &str = r#"{"keys":["device","cloud"],"strategyName":"bench","strategy":
     {"withFallback":{"fallbackOrder":["cloud"],"inner":
         {"firstMatch":{"children":[
@@ -22,7 +23,8 @@ const TREE: &str = r#"{"keys":["device","cloud"],"strategyName":"bench","strateg
                         {"capability":{"supports":[["device",[]]]}},
                         {"fallback":{"order":["device","cloud"]}}]}}]}}}}]}}}}}"#;
 
-/// Prose as it is typed, with numbers and punctuation, and nothing personal in it, so that every detector reads to the end.
+/// Prose as it is typed, with numbers and punctuation, and nothing personal in it, so that every
+/// detector reads to the end.
 fn prose(bytes: usize) -> String {
     let mut text = String::with_capacity(bytes + 128);
     let mut line = 0_u32;

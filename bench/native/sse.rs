@@ -1,6 +1,8 @@
-//! How fast streams are decoded: `cargo run --release -p hybridge-tests --example sse_speed` prints MB/s.
+//! How fast streams are decoded: `cargo run --release -p hybridge-tests --example sse_speed` prints
+//! MB/s.
 //!
-//! Built for wasm32 it exports `prepare` and `decode`, which `tests/browser/speed.test.mjs` times in a browser.
+//! Built for wasm32 it exports `prepare` and `decode`, which `tests/browser/speed.test.mjs` times
+//! in a browser.
 
 use hybridge_core::cloud::sse::Decoder;
 

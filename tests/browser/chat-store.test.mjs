@@ -1,4 +1,6 @@
-/** Stored conversations in Chromium: a reload amid an answer, two tabs, a newer record, and a window without IndexedDB. */
+/**
+ * Stored conversations in Chromium: a reload amid an answer, two tabs, a newer record, and a window without IndexedDB.
+ */
 
 import assert from 'node:assert/strict'
 import { join } from 'node:path'

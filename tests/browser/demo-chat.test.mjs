@@ -1,4 +1,6 @@
-/** Conversations in the demo: kept over reloads, edited, answered again; and answers in Markdown, which is never HTML. */
+/**
+ * Conversations in the demo: kept over reloads, edited, answered again; and answers in Markdown, which is never HTML.
+ */
 
 import assert from 'node:assert/strict'
 import { join } from 'node:path'

@@ -1,4 +1,7 @@
-/** Each state of the demo: nothing serious for axe-core, light and dark, on a phone and a wide screen; a picture of each in tests/shots. */
+/**
+ * Each state of the demo: nothing serious for axe-core, light and dark, on a phone and a wide screen; a picture of each
+ * in tests/shots.
+ */
 
 import assert from 'node:assert/strict'
 import { mkdirSync, readFileSync } from 'node:fs'

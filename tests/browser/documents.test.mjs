@@ -1,4 +1,7 @@
-/** The examples of the README and the guides, compiled under `strict` and run in a page with the built package and the emulator. */
+/**
+ * The examples of the README and the guides, compiled under `strict` and run in a page with the built package and the
+ * emulator.
+ */
 
 import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'

@@ -1,4 +1,5 @@
-// Hooks around models, tools with their functions, schemas of other libraries, media that are no addresses. The entry for Node, as it is shipped.
+// Hooks around models, tools with their functions, schemas of other libraries, media that are no addresses. The entry
+// for Node, as it is shipped.
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'

@@ -1,6 +1,7 @@
 /**
- * Everything that can go wrong on a GPU, made to go wrong: each is a typed error on what was in flight, a hybrid that has said nothing
- * yet moves on to the cloud, and the engine comes back out of the store, in the same page and without a request.
+ * Everything that can go wrong on a GPU, made to go wrong: each is a typed error on what was in flight, a hybrid that
+ * has said nothing yet moves on to the cloud, and the engine comes back out of the store, in the same page and without
+ * a request.
  */
 
 import assert from 'node:assert/strict'

@@ -1,4 +1,7 @@
-/** A store that anything may have happened to: what is damaged is healed, what is useless is not kept, and nothing is pulled from under a reader. */
+/**
+ * A store that anything may have happened to: what is damaged is healed, what is useless is not kept, and nothing is
+ * pulled from under a reader.
+ */
 
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, test } from 'node:test'

@@ -1,4 +1,7 @@
-/** Loading streams: beside the weights themselves a large model takes no more memory than a small one. HYBRIDGE_LARGE=1 adds one of a gigabyte. */
+/**
+ * Loading streams: beside the weights themselves a large model takes no more memory than a small one. HYBRIDGE_LARGE=1
+ * adds one of a gigabyte.
+ */
 
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'

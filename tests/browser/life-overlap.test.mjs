@@ -32,7 +32,9 @@ beforeEach(() => {
   it.host.etag = '"one"'
 })
 
-/** What a model says, and how sure it is of it: random weights say much the same whatever happens, but not as surely. */
+/**
+ * What a model says, and how sure it is of it: random weights say much the same whatever happens, but not as surely.
+ */
 const teach = () => {
   globalThis.said = async (gemma) => {
     const { text, confidence } = await gemma.generate({ prompt: 'so', config: { temperature: 0, maxOutputTokens: 6 } })

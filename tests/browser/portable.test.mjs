@@ -1,7 +1,7 @@
 /**
- * What must work in every engine, in Firefox and WebKitGTK as they come from the system: the router, both clouds, the CPU engine
- * on the model of the package, downloads, the store, the life of a model, and the demo. A browser that is not installed is a
- * skip; HYBRIDGE_REQUIRE_BROWSERS=1 makes it a failure.
+ * What must work in every engine, in Firefox and WebKitGTK as they come from the system: the router, both clouds, the
+ * CPU engine on the model of the package, downloads, the store, the life of a model, and the demo. A browser that is
+ * not installed is a skip; HYBRIDGE_REQUIRE_BROWSERS=1 makes it a failure.
  */
 
 import assert from 'node:assert/strict'

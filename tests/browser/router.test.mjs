@@ -1,4 +1,6 @@
-/** Every promise of models and of the router, through the real wasm: in Node, and the same scenarios again in Chromium. */
+/**
+ * Every promise of models and of the router, through the real wasm: in Node, and the same scenarios again in Chromium.
+ */
 
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'

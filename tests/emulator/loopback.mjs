@@ -5,9 +5,9 @@ import { createServer } from 'node:http'
 /**
  * Serves until `close()`.
  *
- * `answer(request)` gives a reply, `{ status, headers, steps }`. A step is a text or bytes to write, `{ wait: promise }`,
- * or `'cut'`, which tears the connection down in the middle. A reply pushed with `next()` goes before what `answer` says;
- * it may be a function of the request, and may keep it waiting by a promise.
+ * `answer(request)` gives a reply, `{ status, headers, steps }`. A step is a text or bytes to write, `{ wait: promise
+ * }`, or `'cut'`, which tears the connection down in the middle. A reply pushed with `next()` goes before what `answer`
+ * says; it may be a function of the request, and may keep it waiting by a promise.
  *
  * `cors`: `false` for a server that forgot about pages, or the request headers that pages may send.
  */

@@ -1,4 +1,7 @@
-/** The first example of each face's guide, run as it stands: with the built package for `hybridge`, and a cloud on 127.0.0.1. */
+/**
+ * The first example of each face's guide, run as it stands: with the built package for `hybridge`, and a cloud on
+ * 127.0.0.1.
+ */
 
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'

@@ -1,4 +1,6 @@
-/** A face and the page share one copy of the core, however they are loaded; and a service worker serves the OpenAI face. */
+/**
+ * A face and the page share one copy of the core, however they are loaded; and a service worker serves the OpenAI face.
+ */
 
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
@@ -26,7 +28,8 @@ try { aiSdkModel({}) } catch (error) { errors.push(error) }
 try { openAIClient({}) } catch (error) { errors.push(error) }
 const { choices } = await openAIClient(model).chat.completions.create({ model: 'm', messages: [{ role: 'user', content: 'x' }] })
 const { output_text: later } = await openAIClient(model).responses.create({ model: 'm', input: 'x' })
-globalThis.result = { areOne: errors.length === 2 && errors.every((error) => error instanceof HybridError), text: choices[0].message.content, later }
+const areOne = errors.length === 2 && errors.every((error) => error instanceof HybridError)
+globalThis.result = { areOne, text: choices[0].message.content, later }
 `
 const expected = { areOne: true, text: 'hello', later: 'hello' }
 

@@ -1,4 +1,7 @@
-/** `hybridge/prompt-api`: what the platform's tests for `LanguageModel` look at, each behaviour tested here in our own words. */
+/**
+ * `hybridge/prompt-api`: what the platform's tests for `LanguageModel` look at, each behaviour tested here in our own
+ * words.
+ */
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'

@@ -14,9 +14,9 @@ export async function entry(name) {
 export const hybridge = await entry('.')
 
 /**
- * A model that plays one script after another, the last one for ever. A script is a list of steps: parts to send (an array, or a
- * string), `{ reply }` to end with, `{ fail }` to throw, `{ wait }` to wait for a promise, `{ hang: true }` to wait for the signal.
- * `model.seen` has what each run was given.
+ * A model that plays one script after another, the last one for ever. A script is a list of steps: parts to send (an
+ * array, or a string), `{ reply }` to end with, `{ fail }` to throw, `{ wait }` to wait for a promise, `{ hang: true }`
+ * to wait for the signal. `model.seen` has what each run was given.
  */
 export function scripted(name, ...scripts) {
   const seen = []

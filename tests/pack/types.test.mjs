@@ -1,4 +1,7 @@
-/** The tarball's types in strict projects without `skipLibCheck`, by the compilers and resolutions that people use; and what package linters find. */
+/**
+ * The tarball's types in strict projects without `skipLibCheck`, by the compilers and resolutions that people use; and
+ * what package linters find.
+ */
 
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'

@@ -24,7 +24,10 @@ function browserPath() {
   throw new Error('no Chrome or Chromium was found: run pkg-scripts/setup, or name one in CHROME')
 }
 
-/** A fresh browser. `gpu: false` is a browser whose `requestAdapter()` gives null; `keepsPages` is one with its back/forward cache. */
+/**
+ * A fresh browser. `gpu: false` is a browser whose `requestAdapter()` gives null; `keepsPages` is one with its
+ * back/forward cache.
+ */
 export function launch({ gpu = true, keepsPages = false } = {}) {
   return chromium.launch({
     executablePath: browserPath(),

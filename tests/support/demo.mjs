@@ -1,4 +1,6 @@
-/** The demo as it is served: the page, the built package under its own path, and two loopback services as its clouds. */
+/**
+ * The demo as it is served: the page, the built package under its own path, and two loopback services as its clouds.
+ */
 
 import { join } from 'node:path'
 import { startGemini } from '../emulator/gemini.mjs'

@@ -1,15 +1,19 @@
-/** A model's host on 127.0.0.1 with moods: it cuts, stalls, lies, corrupts, refuses and redirects, as a list says, answer by answer. */
+/**
+ * A model's host on 127.0.0.1 with moods: it cuts, stalls, lies, corrupts, refuses and redirects, as a list says,
+ * answer by answer.
+ */
 
 import { createServer } from 'node:http'
 import { createHash } from 'node:crypto'
 
 /**
- * Serves `files` (path to bytes). `moods` is a list that answers to GET consume from its front; `rule(request)` may name the mood instead.
- * `requests` remembers what was asked: path, range, headers.
+ * Serves `files` (path to bytes). `moods` is a list that answers to GET consume from its front; `rule(request)` may
+ * name the mood instead. `requests` remembers what was asked: path, range, headers.
  *
- * A mood: `{ cut }` ends the body after so many bytes, `{ stall }` falls silent after so many, `{ shift }` begins the range too late,
- * `{ corrupt }` flips all bits, `{ flip }` one of the last byte, `{ until }` waits for a promise, `{ more }` sends more than promised, `{ size }` lies about the whole size, `{ status, headers }` refuses,
- * `{ redirect }` leads elsewhere.
+ * A mood: `{ cut }` ends the body after so many bytes, `{ stall }` falls silent after so many, `{ shift }` begins the
+ * range too late, `{ corrupt }` flips all bits, `{ flip }` one of the last byte, `{ until }` waits for a promise, `{
+ * more }` sends more than promised, `{ size }` lies about the whole size, `{ status, headers }` refuses, `{ redirect }`
+ * leads elsewhere.
  */
 export async function modelHost(files) {
   const host = {

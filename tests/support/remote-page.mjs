@@ -1,6 +1,12 @@
-/** Functions on their way into a page and values on their way back, as text, for browsers that are driven without Playwright. */
+/**
+ * Functions on their way into a page and values on their way back, as text, for browsers that are driven without
+ * Playwright.
+ */
 
-/** The body of an async function that runs `work` in a page and returns its result as text. Results and arguments are JSON, and `undefined`. */
+/**
+ * The body of an async function that runs `work` in a page and returns its result as text. Results and arguments are
+ * JSON, and `undefined`.
+ */
 export function callOf(work, argument) {
   const call = typeof work === 'function' ? `(${work})(decode(${JSON.stringify(encode(argument))}))` : `(${work})`
   return `const encode = ${encode}; const decode = ${decode}; return JSON.stringify(encode(await ${call}))`

@@ -1,4 +1,7 @@
-/** Tiny random models, written at test time by the engine's own maker of them, and what the engine says about them natively. */
+/**
+ * Tiny random models, written at test time by the engine's own maker of them, and what the engine says about them
+ * natively.
+ */
 
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -29,7 +32,10 @@ function example(name, args) {
   })
 }
 
-/** All of them in a fresh folder. `read(name)` is a model's bytes, `readParts()` those of the one that is split; `answer(name, args)` what the plain pass makes of it; `remove()` deletes the folder. */
+/**
+ * All of them in a fresh folder. `read(name)` is a model's bytes, `readParts()` those of the one that is split;
+ * `answer(name, args)` what the plain pass makes of it; `remove()` deletes the folder.
+ */
 export function tinyModels() {
   const folder = mkdtempSync(join(tmpdir(), 'hybridge-tiny-'))
   example('tiny', [folder])

@@ -1,4 +1,7 @@
-/** WebKitGTK over WebDriver, with as much of Playwright's pages as the portable tests use. Each context is a session of its own. */
+/**
+ * WebKitGTK over WebDriver, with as much of Playwright's pages as the portable tests use. Each context is a session of
+ * its own.
+ */
 
 import { spawn } from 'node:child_process'
 import { createServer } from 'node:net'

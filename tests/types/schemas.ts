@@ -1,4 +1,5 @@
-// What the public types promise about schemas, media and streams. Compiled by types.test.mjs; a line that should not compile says so.
+// What the public types promise about schemas, media and streams. Compiled by types.test.mjs; a line that should not
+// compile says so.
 
 import {
   defineModel,

@@ -1,4 +1,7 @@
-/** A device model's life with a worker that only pretends: who stops whom, what a request receives, and how every call settles. */
+/**
+ * A device model's life with a worker that only pretends: who stops whom, what a request receives, and how every call
+ * settles.
+ */
 
 import assert from 'node:assert/strict'
 import { afterEach, test } from 'node:test'

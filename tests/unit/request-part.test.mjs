@@ -6,7 +6,10 @@ import { importSource } from '../support/source.mjs'
 
 const { requestPart, routeTo } = await importSource('gemma/request-part.ts')
 
-/** Replaces `fetch` by hosts: address to where it redirects, or to a status. A browser drops `authorization` on the way to another origin, and nothing else. */
+/**
+ * Replaces `fetch` by hosts: address to where it redirects, or to a status. A browser drops `authorization` on the way
+ * to another origin, and nothing else.
+ */
 function pretend(hosts) {
   const seen = []
   globalThis.fetch = async (address, { headers, redirect }) => {

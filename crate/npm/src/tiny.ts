@@ -1,7 +1,8 @@
 /**
  * `hybridge/tiny`: a model of two million weights that comes with the package, for demos and tests.
  *
- * It answers from a text, does small sums, changes case, reverses words, sorts requests, fills in JSON and calls tools; it knows nothing of the world, and answers so.
+ * It answers from a text, does small sums, changes case, reverses words, sorts requests, fills in JSON and calls tools;
+ * it knows nothing of the world, and answers so.
  */
 
 /**

@@ -33,7 +33,8 @@ fn schema_of(question: &str) -> Result<Value> {
     Ok(schema)
 }
 
-/// One answer and whether it was cut: by the schema where it is held to it, else as the model likes.
+/// One answer and whether it was cut: by the schema where it is held to it, else as the model
+/// likes.
 fn answer(
     model: &Candidate,
     sample: &Sample,

@@ -93,7 +93,8 @@ fn main() -> Result<()> {
             println!("{} pieces: {:?}", vocabulary.pieces.len(), &vocabulary.pieces[494..]);
             Ok(())
         }
-        // judge NAME=FILE…: the last one's confidence is judged too. With --rounding halves|bytes as a GPU rounds.
+        // judge NAME=FILE…: the last one's confidence is judged too. With --rounding halves|bytes
+        // as a GPU rounds.
         Some("judge") => {
             let rounding = match arguments.iter().position(|argument| argument == "--rounding") {
                 None => None,

@@ -1,4 +1,7 @@
-/** Stands in for the engine's worker: a GPU that goes away under the first answer, before its first word or after it, and a CPU from then on. */
+/**
+ * Stands in for the engine's worker: a GPU that goes away under the first answer, before its first word or after it,
+ * and a CPU from then on.
+ */
 
 const channel = new BroadcastChannel('engines')
 let device = 'cpu'

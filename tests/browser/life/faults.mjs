@@ -1,6 +1,7 @@
 /**
- * Runs in the worker before the real script: breaks what a test asks to be broken. What is to happen while this worker lives
- * may be asked over a channel; what is to happen at its start is asked of the page's host, which returns each fault once.
+ * Runs in the worker before the real script: breaks what a test asks to be broken. What is to happen while this worker
+ * lives may be asked over a channel; what is to happen at its start is asked of the page's host, which returns each
+ * fault once.
  */
 
 import { forgetYoungNames } from './young-names.mjs'

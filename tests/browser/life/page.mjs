@@ -13,7 +13,8 @@ export const lifePage = `<!doctype html><title>life</title><script type="module"
   import * as hybridge from '/hybridge/dist/index.js'
   // The planner's patience, for a network without distance.
   const impatient = { [Symbol.for('hybridge.downloadPolicy')]: { piece: 65536, parallel: 4, failures: 4, pauseMs: 5, stallMs: 400 } }
-  const outcome = async (promise) => promise.then((value) => ({ value }), (error) => ({ status: error.status, code: error.code, message: error.message }))
+  const outcome = async (promise) =>
+    promise.then((value) => ({ value }), ({ status, code, message }) => ({ status, code, message }))
   Object.assign(globalThis, { hybridge, impatient, outcome })
   globalThis.isReady = true
 </script>`

@@ -1,4 +1,7 @@
-/** Reports to a channel which kernels are compiled for a trial of plans, and whether devices lack subgroups that their adapters have. */
+/**
+ * Reports to a channel which kernels are compiled for a trial of plans, and whether devices lack subgroups that their
+ * adapters have.
+ */
 
 const told = new BroadcastChannel('tried')
 const { createComputePipeline } = GPUDevice.prototype

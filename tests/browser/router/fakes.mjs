@@ -37,7 +37,8 @@ export async function read(stream) {
 
 /**
  * A model that follows a script and records its calls.
- * `chunks` are sent in turn, a turn of the event loop apart; `failAt` throws `error` before chunk number n; `hang` never answers.
+ * `chunks` are sent in turn, a turn of the event loop apart; `failAt` throws `error` before chunk number n; `hang`
+ * never answers.
  */
 export function fake(
   defineModel,

@@ -12,7 +12,9 @@ async function timed(model) {
   return { first, each: ((performance.now() - started - first) * 1000) / (CHUNKS - 1) }
 }
 
-/** Medians in milliseconds to the first chunk and microseconds for each later one: direct, routed, and the difference. */
+/**
+ * Medians in milliseconds to the first chunk and microseconds for each later one: direct, routed, and the difference.
+ */
 export async function overhead({ defineModel, FallbackStrategy, hybridModelOnDeviceCloud, kCloud, kOnDevice }) {
   const branch = defineModel({
     name: 'b',

@@ -158,7 +158,9 @@ interface StreamToolsOptions extends GenerateOptions {
  * const run = streamTools({
  *   model: ai,
  *   request: 'Is it raining in Bonn?',
- *   tools: { weather: { description: 'the weather of a city', inputSchema, execute: async ({ city }) => await weatherOf(city) } },
+ *   tools: {
+ *     weather: { description: 'the weather of a city', inputSchema, execute: async ({ city }) => await weatherOf(city) },
+ *   },
  * })
  * for await (const event of run) if (event.type === 'text') print(event.text)
  * const { response } = await run.result
@@ -401,6 +403,8 @@ interface ModelInfo {
     };
     readonly contextWindow?: number;
     readonly inferenceSource: 'on_device' | 'in_cloud' | 'unknown';
+    /** The kinds of personal data that are replaced before the model sees a request: of a model that `redacting` made. */
+    readonly redacts?: readonly string[];
 }
 interface Model {
     readonly name: string;
@@ -587,7 +591,8 @@ interface Attempt {
     readonly confidence?: Confidence; /** Of a model on this device: what it ran on. */
     readonly device?: 'gpu' | 'cpu'; /** The branch's own trace, where it is a hybrid itself. */
     readonly routing?: RoutingTrace; /** What was left out to fit the branch's context window. */
-    readonly window?: WindowReport;
+    readonly window?: WindowReport; /** How many values of each kind were replaced, where the branch redacts. */
+    readonly redacted?: Readonly<Record<string, number>>;
 }
 type Status = 'CANCELLED' | 'UNKNOWN' | 'INVALID_ARGUMENT' | 'DEADLINE_EXCEEDED' | 'NOT_FOUND' | 'ALREADY_EXISTS' | 'PERMISSION_DENIED' | 'UNAUTHENTICATED' | 'RESOURCE_EXHAUSTED' | 'FAILED_PRECONDITION' | 'ABORTED' | 'OUT_OF_RANGE' | 'UNIMPLEMENTED' | 'INTERNAL' | 'UNAVAILABLE' | 'DATA_LOSS';
 /**
@@ -596,7 +601,7 @@ type Status = 'CANCELLED' | 'UNKNOWN' | 'INVALID_ARGUMENT' | 'DEADLINE_EXCEEDED'
  * @example
  * if (error.code === 'API_KEY_MISSING') askForKey()
  */
-type ErrorCode = 'NO_BRANCH' | 'UNKNOWN_BRANCH' | 'NOTHING_ALLOWED' | 'REPLY_MALFORMED' | 'STOPPED_ELSEWHERE' | 'OUTPUT_MISMATCH' | 'OUTPUT_INCOMPLETE' | 'SCHEMA_MISMATCH' | 'APPROVAL_NEEDED' | 'NOTHING_TO_APPROVE' | 'CHAT_BUSY' | 'CHAT_NEWER' | 'CHAT_DAMAGED' | 'STORAGE_FULL' | 'STORE_UNAVAILABLE' | 'TOOL_TURNS_EXCEEDED' | 'TOOLS_UNSUPPORTED' | 'TOOLS_OR_JSON' | 'MEDIA_UNSUPPORTED' | 'SCHEMA_UNSUPPORTED' | 'CONTEXT_TOO_LONG' | 'CONTEXT_FULL' | 'API_KEY_MISSING' | 'CREDENTIALS_FAILED' | 'HEADER_INVALID' | 'OFFLINE' | 'NETWORK' | 'REDIRECTED' | 'FETCH_INVALID' | 'NOT_THE_SERVICE' | 'STREAM_TRUNCATED' | 'MALFORMED_ANSWER' | 'MALFORMED_EVENT' | 'EVENT_TOO_LARGE' | 'ANSWER_TOO_LARGE' | 'QUOTA_EXCEEDED' | 'QUOTA_DAILY' | 'INSUFFICIENT_QUOTA' | 'WASM_UNAVAILABLE' | 'WORKER_UNAVAILABLE' | 'WORKER_CRASHED' | 'ENGINE_PANIC' | 'ENGINE_BUSY' | 'SIMD_UNAVAILABLE' | 'INSECURE_CONTEXT' | 'MODEL_ABSENT' | 'MODEL_LOADING' | 'MODEL_NOT_LOADED' | 'MODEL_FAILED' | 'MODEL_IN_USE' | 'DISPOSED' | 'PAGE_LEFT' | 'CRASHED_BEFORE' | 'PROMPT_API_MISSING' | 'DEVICE_UNSUITABLE' | 'DEVICE_LOST' | 'OUT_OF_MEMORY' | 'NUMERIC' | 'GPU_UNAVAILABLE' | 'GPU_UNSUPPORTED' | 'GPU_LIMITS' | 'GPU_FAILED' | 'GPU_WRONG_RESULTS' | 'DOWNLOAD_FAILED' | 'MODEL_GATED' | 'MODEL_HTTP' | 'MODEL_NOT_FOUND' | 'MODEL_CHANGED' | 'MODEL_SIZE_UNKNOWN' | 'CHECKSUM_MISMATCH' | 'RANGE_MISMATCH' | 'SIZE_MISMATCH' | 'SOURCE_LOST' | 'SOURCE_TRUNCATED' | 'GGUF_INVALID' | 'GGUF_SPLIT' | 'GGUF_TRUNCATED' | 'GGUF_UNSUPPORTED' | 'MODEL_ARCHITECTURE' | 'MODEL_DAMAGED' | 'MODEL_KEY_INVALID' | 'MODEL_KEY_MISSING' | 'MODEL_TENSOR_MISSING' | 'MODEL_TENSOR_SHAPE' | 'MODEL_TENSOR_TYPE' | 'TOKENIZER_INVALID' | 'TOKENIZER_MISSING' | 'TOKENIZER_PIECE_MISSING' | 'TOKENIZER_UNSUPPORTED' | 'UNKNOWN_TOKEN' | (string & {});
+type ErrorCode = 'NO_BRANCH' | 'UNKNOWN_BRANCH' | 'NOTHING_ALLOWED' | 'REPLY_MALFORMED' | 'STOPPED_ELSEWHERE' | 'OUTPUT_MISMATCH' | 'OUTPUT_INCOMPLETE' | 'NOT_REDACTED' | 'REDACTION_FAILED' | 'SCHEMA_MISMATCH' | 'APPROVAL_NEEDED' | 'NOTHING_TO_APPROVE' | 'CHAT_BUSY' | 'CHAT_NEWER' | 'CHAT_DAMAGED' | 'STORAGE_FULL' | 'STORE_UNAVAILABLE' | 'TOOL_TURNS_EXCEEDED' | 'TOOLS_UNSUPPORTED' | 'TOOLS_OR_JSON' | 'MEDIA_UNSUPPORTED' | 'SCHEMA_UNSUPPORTED' | 'CONTEXT_TOO_LONG' | 'CONTEXT_FULL' | 'API_KEY_MISSING' | 'CREDENTIALS_FAILED' | 'HEADER_INVALID' | 'OFFLINE' | 'NETWORK' | 'REDIRECTED' | 'FETCH_INVALID' | 'NOT_THE_SERVICE' | 'STREAM_TRUNCATED' | 'MALFORMED_ANSWER' | 'MALFORMED_EVENT' | 'EVENT_TOO_LARGE' | 'ANSWER_TOO_LARGE' | 'QUOTA_EXCEEDED' | 'QUOTA_DAILY' | 'INSUFFICIENT_QUOTA' | 'WASM_UNAVAILABLE' | 'WORKER_UNAVAILABLE' | 'WORKER_CRASHED' | 'ENGINE_PANIC' | 'ENGINE_BUSY' | 'SIMD_UNAVAILABLE' | 'INSECURE_CONTEXT' | 'MODEL_ABSENT' | 'MODEL_LOADING' | 'MODEL_NOT_LOADED' | 'MODEL_FAILED' | 'MODEL_IN_USE' | 'DISPOSED' | 'PAGE_LEFT' | 'CRASHED_BEFORE' | 'PROMPT_API_MISSING' | 'DEVICE_UNSUITABLE' | 'DEVICE_LOST' | 'OUT_OF_MEMORY' | 'NUMERIC' | 'GPU_UNAVAILABLE' | 'GPU_UNSUPPORTED' | 'GPU_LIMITS' | 'GPU_FAILED' | 'GPU_WRONG_RESULTS' | 'DOWNLOAD_FAILED' | 'MODEL_GATED' | 'MODEL_HTTP' | 'MODEL_NOT_FOUND' | 'MODEL_CHANGED' | 'MODEL_SIZE_UNKNOWN' | 'CHECKSUM_MISMATCH' | 'RANGE_MISMATCH' | 'SIZE_MISMATCH' | 'SOURCE_LOST' | 'SOURCE_TRUNCATED' | 'GGUF_INVALID' | 'GGUF_SPLIT' | 'GGUF_TRUNCATED' | 'GGUF_UNSUPPORTED' | 'MODEL_ARCHITECTURE' | 'MODEL_DAMAGED' | 'MODEL_KEY_INVALID' | 'MODEL_KEY_MISSING' | 'MODEL_TENSOR_MISSING' | 'MODEL_TENSOR_SHAPE' | 'MODEL_TENSOR_TYPE' | 'TOKENIZER_INVALID' | 'TOKENIZER_MISSING' | 'TOKENIZER_PIECE_MISSING' | 'TOKENIZER_UNSUPPORTED' | 'UNKNOWN_TOKEN' | (string & {});
 interface GemmaOptions {
     /** A known name, the URL of a GGUF file (or of its parts), or a file the person chose. */
     model: string | {
@@ -889,6 +894,8 @@ interface Answer {
     branch?: string;
     inferenceSource?: ModelInfo['inferenceSource'];
     routing?: RoutingTrace;
+    /** How many values of each kind were replaced in the request. Set by `redacting` only. */
+    redacted?: Readonly<Record<string, number>>;
 }
 /** What comes with a chunk. `branch` is set by routers only. */
 interface ChunkDetails {
@@ -1090,13 +1097,16 @@ declare function gemmaEmbedder(options: Omit<GemmaOptions, 'waitForLoad'>): Embe
 declare function gemmaModel(options: GemmaOptions): OnDeviceModel;
 
 /**
- * One model over any number of branches. The strategy picks for each request; a branch that fails in passing hands over to the
- * next before the first content, never after it.
+ * One model over any number of branches. The strategy picks for each request; a branch that fails in passing hands over
+ * to the next before the first content, never after it.
  *
  * @example
  * const ai = hybridModel({
  *   branches: { tiny, large, cloud },
- *   strategy: new FirstMatch([new PrivacyStrategy({ keep: 'large' }), new FallbackStrategy(['tiny', 'large', 'cloud'])]),
+ *   strategy: new FirstMatch([
+ *     new PrivacyStrategy({ keep: 'large' }),
+ *     new FallbackStrategy(['tiny', 'large', 'cloud']),
+ *   ]),
  * })
  */
 declare function hybridModel(description: HybridOptions & {
@@ -1114,11 +1124,13 @@ declare function hybridModelOnDeviceCloud(description: HybridOptions & {
     cloud: Model;
 }): HybridModel;
 /**
- * Runs `order` left to right and moves on while `accept` returns false; the last one's answer stands, or the last answer that was
- * rejected where all branches after it fail. The verdict needs the whole answer, so a caller who streams gets it in one chunk.
+ * Runs `order` left to right and moves on while `accept` returns false; the last one's answer stands, or the last
+ * answer that was rejected where all branches after it fail. The verdict needs the whole answer, so a caller who
+ * streams gets it in one chunk.
  *
  * @example
- * const ai = cascadeModel({ branches: { small, large }, order: ['small', 'large'], accept: ({ text }) => text.length > 20 })
+ * const accept = ({ text }) => text.length > 20
+ * const ai = cascadeModel({ branches: { small, large }, order: ['small', 'large'], accept })
  */
 declare function cascadeModel(description: CascadeOptions & {
     branches: Record<string, Model>;
@@ -1126,10 +1138,10 @@ declare function cascadeModel(description: CascadeOptions & {
     accept: (response: GenerateResponse) => boolean | Promise<boolean>;
 }): HybridModel;
 /**
- * Runs the device first, and moves to the cloud unseen if the device is unsure: its first `holdTokens` tokens (24 by default; `Infinity`
- * for the whole answer) are held back, and shown only once the score of their log-probabilities (the 10 % quantile by default) reaches
- * `threshold`. A `calibration`, from `calibrate` of `hybridge/learn`, brings all three.
- * A device that does not report what the score is made of is taken as sure, and the trace states it.
+ * Runs the device first, and moves to the cloud unseen if the device is unsure: its first `holdTokens` tokens (24 by
+ * default; `Infinity` for the whole answer) are held back, and shown only once the score of their log-probabilities
+ * (the 10 % quantile by default) reaches `threshold`. A `calibration`, from `calibrate` of `hybridge/learn`, brings all
+ * three. A device that does not report what the score is made of is taken as sure, and the trace states it.
  *
  * @example
  * const ai = confidenceCascade({ onDevice, cloud, threshold: -0.5 })
@@ -1195,8 +1207,15 @@ interface Agent {
  * Defines an agent.
  *
  * @example
- * const researcher = defineAgent({ name: 'researcher', description: 'looks things up', model: ai, system: 'Answer with sources.', tools: { search } })
- * const editor = defineAgent({ name: 'editor', description: 'writes articles', model: ai, tools: { research: researcher.asTool() } })
+ * const researcher = defineAgent({
+ *   name: 'researcher',
+ *   description: 'looks things up',
+ *   model: ai,
+ *   system: 'Answer with sources.',
+ *   tools: { search },
+ * })
+ * const tools = { research: researcher.asTool() }
+ * const editor = defineAgent({ name: 'editor', description: 'writes articles', model: ai, tools })
  * for await (const event of editor.stream('Write about the Rhine')) if (event.type === 'text') print(event.text)
  */
 declare function defineAgent({ name, description, model, system, tools, config, maxSteps, parallel, stopWhen, }: AgentOptions): Agent;
@@ -1278,7 +1297,8 @@ interface Flow<Input, Output, Chunk> {
  * Defines a flow.
  *
  * @example
- * const menu = defineFlow({ name: 'menu', inputSchema: z.object({ theme: z.string() }), outputSchema: z.string(), allow: ['onDevice'] }, async ({ theme }, flow) => {
+ * const inputSchema = z.object({ theme: z.string() })
+ * const menu = defineFlow({ name: 'menu', inputSchema, allow: ['onDevice'] }, async ({ theme }, flow) => {
  *   const dishes = await flow.run('dishes', async () => (await flow.with(ai).generate(`Three ${theme} dishes`)).text)
  *   return await flow.run('menu', async () => (await flow.with(ai).generate(`A menu of ${dishes}`)).text)
  * })
@@ -1318,12 +1338,46 @@ declare class RunnableModel implements Model {
     });
     /** Any model's runner. A model of another make is called through its public face. */
     static runnerOf(model: Model): Runner;
-    /** A model of the same name, info and way to report traces, with another runner over this one's. */
-    static around(model: Model, wrap: (runner: Runner) => Runner): RunnableModel;
+    /** A model of the same name, info (with `more`) and way to report traces, with another runner over this one's. */
+    static around(model: Model, wrap: (runner: Runner) => Runner, more?: Partial<ModelInfo>): RunnableModel;
     readonly generate: <const S extends Schema = JsonSchema>(request: string | GenerateRequest<S>, options?: GenerateOptions) => Promise<GenerateResponse<InferSchema<S>>>;
     readonly generateStream: <const S extends Schema = JsonSchema>(request: string | GenerateRequest<S>, options?: GenerateOptions) => GenerateStream<InferSchema<S>>;
     readonly chat: (options?: ChatOptions) => Chat;
 }
+
+/**
+ * What of a text is of the caller's own kind: all matches of an expression, texts to replace wherever they stand as
+ * whole words, or what a function returns.
+ */
+type CustomDetector = RegExp | readonly string[] | ((text: string) => readonly string[]);
+interface RedactionOptions {
+    /** The kinds that are replaced. All by default. */
+    detectors?: readonly SensitiveKind[];
+    /** Kinds of the caller's own, by name: letters, `-` and `_`. What stands in an array is of the kind `custom`. */
+    custom?: Readonly<Record<string, CustomDetector>> | ReadonlyArray<Exclude<CustomDetector, readonly string[]> | string>;
+    /**
+     * How a placeholder is written: a text with `{kind}` and `{n}`, or a function of both. Default `[{kind}_{n}]`, with
+     * the kind in capitals. It must begin and end with something like a bracket.
+     */
+    placeholder?: string | ((kind: string, n: number) => string);
+    /**
+     * A model on this device that finds the names of persons, places and organisations. If it fails, the request fails
+     * with UNAVAILABLE.
+     */
+    names?: Model;
+}
+
+/**
+ * The same model, which gets placeholders such as `[EMAIL_1]` where a request holds personal data. Its answers are
+ * restored while they stream: text, JSON and the arguments of tool calls. What stands behind a placeholder stays in
+ * this page's memory.
+ *
+ * A hybrid's `PrivacyStrategy` and `SensitivityStrategy` may name such a model as `redacted`.
+ *
+ * @example
+ * const cloud = redacting(geminiModel({ model: 'gemini-2.5-flash', apiKey }), { custom: { customer: /\bC-\d{6}\b/ } })
+ */
+declare function redacting<M extends Model>(model: M, options?: RedactionOptions): M;
 
 /** What a tool's function receives beside the arguments. */
 interface ToolCallInfo {
@@ -1429,7 +1483,10 @@ declare function wrapModel<M extends Model>(model: M, hooks: ModelHooks): M;
 
 /** A node as `hybridge_core::route::Strategy` reads it. */
 type Tree = Record<string, unknown>;
-/** A function of the caller's at the end of a branch of the tree. `looks` is whether it takes the context, which costs time to make. */
+/**
+ * A function of the caller's at the end of a branch of the tree. `looks` is whether it takes the context, which costs
+ * time to make.
+ */
 type Leaf = {
     looks: true;
     ask: (context: RoutingContext) => unknown;
@@ -1496,6 +1553,9 @@ declare class PreRoutingStrategy extends DataStrategy {
  * Pins a request to `keep` when it holds personal data, or when `isSensitive` returns true; has no opinion otherwise.
  * No combinator, fallback, hedge or cascade around it can send such a request anywhere else.
  *
+ * `redacted` names a branch that `redacting` made: it may have the request too, after `keep`, where it replaces every kind that was found.
+ * What `isSensitive` pins has kinds that nothing replaces, and stays with `keep`.
+ *
  * @example
  * new FirstMatch([new PrivacyStrategy({ keep: kOnDevice }), new FallbackStrategy([kCloud])])
  */
@@ -1503,8 +1563,32 @@ declare class PrivacyStrategy extends DataStrategy {
     readonly name = "PrivacyStrategy";
     constructor(options?: {
         keep?: string;
+        redacted?: string;
         isSensitive?: (context: RoutingContext) => boolean | Promise<boolean>;
         detect?: SensitiveKind[];
+    });
+}
+/**
+ * Three ways, by the sum of the weights of the kinds of personal data in a request: none goes to `cloud`, little to `redacted`, a branch
+ * that `redacting` made, and from `threshold` on it stays at `edge`. Only the first is without a constraint: the second may see `redacted`
+ * and `edge`, the third `edge` alone. Without `redacted`, and where it does not replace every kind that was found, all personal data
+ * stays at `edge`; so does what `isSensitive` returns true for.
+ *
+ * The weights are PRISM's unless others are given: 1 for `ssn`, `national-id` and `api-key`, 0.95 for `credit-card` and `iban`, 0.9 for
+ * `email`, 0.8 for `phone`, 0.4 for `ip-address`, 0.3 for `date-of-birth`. A weight of 0 takes a kind for harmless. Default threshold 1.
+ *
+ * @example
+ * new SensitivityStrategy({ edge: kOnDevice, redacted: 'redacted', cloud: kCloud })
+ */
+declare class SensitivityStrategy extends DataStrategy {
+    readonly name = "SensitivityStrategy";
+    constructor(options?: {
+        edge?: string;
+        redacted?: string;
+        cloud?: string;
+        threshold?: number;
+        weights?: Partial<Record<SensitiveKind, number>>;
+        isSensitive?: (context: RoutingContext) => boolean | Promise<boolean>;
     });
 }
 /**
@@ -1580,7 +1664,8 @@ declare class CostStrategy extends DataStrategy {
  * A fact that the browser does not report counts as fulfilled.
  *
  * @example
- * new DeviceStrategy({ require: { hardwareGpu: true, minMemoryGB: 4, allowSaveData: false }, capable: kOnDevice, otherwise: kCloud })
+ * const require = { hardwareGpu: true, minMemoryGB: 4, allowSaveData: false }
+ * new DeviceStrategy({ require, capable: kOnDevice, otherwise: kCloud })
  */
 declare class DeviceStrategy extends DataStrategy {
     readonly name = "DeviceStrategy";
@@ -1623,8 +1708,8 @@ declare class LatencyStrategy extends DataStrategy {
     });
 }
 
-export { CapabilityStrategy, ConnectivityStrategy, CostStrategy, DeviceStrategy, FallbackStrategy, FirstMatch, HybridError, InputSizeStrategy, LatencyStrategy, PreRoutingStrategy, PrivacyStrategy, ReadyStrategy, WithFallback, cascadeModel, chat, chatFromJSON, confidenceCascade, configure, defineAgent, defineFlow, defineModel, deleteChat, deviceFacts, geminiModel, gemmaEmbedder, gemmaModel, gpuSelfTest, hybridModel, hybridModelOnDeviceCloud, kCloud, kOnDevice, knownModels, listCachedModels, openAICompatibleModel, promptApiModel, removeCached, runTools, storedChats, streamTools, tool, wrapModel };
-export type { Agent, AgentOptions, Attempt, Availability, AvailabilityStatus, BranchHealth, BudgetLedger, CachedModel, Capability, CascadeCalibration, CascadeOptions, Chat, ChatEntry, ChatInput, ChatOptions, ChatSnapshot, CloudModel, Confidence, ConfidenceScore, Decision, DeviceFacts, DeviceRequirements, Embedder, EmbeddingTask, ErrorCode, ExecutableTool, FinishReason, Flow, FlowContext, FlowOptions, FlowSchema, FlowStep, FlowTrace, GeminiOptions, GemmaOptions, GenerateChunk, GenerateOptions, GenerateRequest, GenerateResponse, GenerateStream, GenerationConfig, GpuReport, HookContext, HybridModel, HybridOptions, HybridPolicy, InferSchema, JsonSchema, KnownModel, LoadOptions, LoadProgress, MediaSource, Message, Metadata, Model, ModelDefinition, ModelHooks, ModelInfo, ModelState, OnDeviceModel, OpenAICompatibleOptions, Part, PausedRun, RequestMessage, RequestPart, RequestTool, Role, RoutingContext, RoutingStrategy, RoutingTrace, RunToolsOptions, Schema, SensitiveKind, ShadowAnswer, ShadowOptions, ShadowResult, StandardSchema, StandardValidator, Status, StreamToolsOptions, Tool, ToolCall, ToolCallContext, ToolCallInfo, ToolDefinition, ToolEvent, ToolFunction, ToolRun, ToolStream, Usage, WasmSource, WindowOverflow, WindowPolicy, WindowReport, WorkerPlaces };
+export { CapabilityStrategy, ConnectivityStrategy, CostStrategy, DeviceStrategy, FallbackStrategy, FirstMatch, HybridError, InputSizeStrategy, LatencyStrategy, PreRoutingStrategy, PrivacyStrategy, ReadyStrategy, SensitivityStrategy, WithFallback, cascadeModel, chat, chatFromJSON, confidenceCascade, configure, defineAgent, defineFlow, defineModel, deleteChat, deviceFacts, geminiModel, gemmaEmbedder, gemmaModel, gpuSelfTest, hybridModel, hybridModelOnDeviceCloud, kCloud, kOnDevice, knownModels, listCachedModels, openAICompatibleModel, promptApiModel, redacting, removeCached, runTools, storedChats, streamTools, tool, wrapModel };
+export type { Agent, AgentOptions, Attempt, Availability, AvailabilityStatus, BranchHealth, BudgetLedger, CachedModel, Capability, CascadeCalibration, CascadeOptions, Chat, ChatEntry, ChatInput, ChatOptions, ChatSnapshot, CloudModel, Confidence, ConfidenceScore, CustomDetector, Decision, DeviceFacts, DeviceRequirements, Embedder, EmbeddingTask, ErrorCode, ExecutableTool, FinishReason, Flow, FlowContext, FlowOptions, FlowSchema, FlowStep, FlowTrace, GeminiOptions, GemmaOptions, GenerateChunk, GenerateOptions, GenerateRequest, GenerateResponse, GenerateStream, GenerationConfig, GpuReport, HookContext, HybridModel, HybridOptions, HybridPolicy, InferSchema, JsonSchema, KnownModel, LoadOptions, LoadProgress, MediaSource, Message, Metadata, Model, ModelDefinition, ModelHooks, ModelInfo, ModelState, OnDeviceModel, OpenAICompatibleOptions, Part, PausedRun, RedactionOptions, RequestMessage, RequestPart, RequestTool, Role, RoutingContext, RoutingStrategy, RoutingTrace, RunToolsOptions, Schema, SensitiveKind, ShadowAnswer, ShadowOptions, ShadowResult, StandardSchema, StandardValidator, Status, StreamToolsOptions, Tool, ToolCall, ToolCallContext, ToolCallInfo, ToolDefinition, ToolEvent, ToolFunction, ToolRun, ToolStream, Usage, WasmSource, WindowOverflow, WindowPolicy, WindowReport, WorkerPlaces };
 
 // ── hybridge/learn
 import { Interval } from './statistics.js';
@@ -2217,8 +2302,8 @@ declare class AiSdkNoSuchModelError extends Error {
 }
 
 /**
- * The AI SDK's provider interface, specification v4, as far as it is used here. Written out, so that an application needs no package
- * beside `ai`; a test compares it with `@ai-sdk/provider`.
+ * The AI SDK's provider interface, specification v4, as far as it is used here. Written out, so that an application
+ * needs no package beside `ai`; a test compares it with `@ai-sdk/provider`.
  */
 type JsonValue = null | string | number | boolean | JsonObject | JsonValue[];
 type JsonObject = {
@@ -2482,11 +2567,12 @@ interface AiSdkModelOptions {
     modelId?: string;
 }
 /**
- * Any model as a language model of the AI SDK: for `generateText`, `streamText`, agents and, with `DirectChatTransport`, `useChat` in
- * the page.
+ * Any model as a language model of the AI SDK: for `generateText`, `streamText`, agents and, with
+ * `DirectChatTransport`, `useChat` in the page.
  *
- * `providerMetadata.hybridge` of an answer has `branch`, `inferenceSource`, `device`, `routing` and `confidence`. `providerOptions.hybridge`
- * of a call takes `context`, for strategies, and `config`, for settings that the SDK has no name for.
+ * `providerMetadata.hybridge` of an answer has `branch`, `inferenceSource`, `device`, `routing` and `confidence`.
+ * `providerOptions.hybridge` of a call takes `context`, for strategies, and `config`, for settings that the SDK has no
+ * name for.
  *
  * @example
  * const { text, providerMetadata } = await generateText({ model: aiSdkModel(hybrid), prompt: 'Hello' })
@@ -2519,12 +2605,15 @@ import { ServedModels } from '../ai-sdk/index.js';
 import { ModelInfo, Model } from '../../index.js';
 
 /**
- * Models of a page or process in Genkit's Developer UI. Its tool listens for runtimes on a WebSocket (reflection protocol, version 2);
- * this side connects, lists the models and runs what is asked of it. For development, on this machine only.
+ * Models of a page or process in Genkit's Developer UI. Its tool listens for runtimes on a WebSocket (reflection
+ * protocol, version 2); this side connects, lists the models and runs what is asked of it. For development, on this
+ * machine only.
  */
 
 interface ConnectDevUIOptions extends ServedModels {
-    /** Where `genkit start --experimental-reflection-v2` listens, for example `ws://localhost:3200`; on this machine only. */
+    /**
+     * Where `genkit start --experimental-reflection-v2` listens, for example `ws://localhost:3200`; on this machine only.
+     */
     url: string;
     /** As which this runtime appears. Default `'hybridge'`. */
     name?: string;
@@ -2543,7 +2632,8 @@ interface DevUIConnection {
     close(): void;
 }
 /**
- * Shows models in Genkit's Developer UI: they can be run from there, and each run is a trace with its route and attempts.
+ * Shows models in Genkit's Developer UI: they can be run from there, and each run is a trace with its route and
+ * attempts.
  *
  * @example
  * const devUI = connectDevUI({ models: { hybrid }, url: 'ws://localhost:3200' })
@@ -2571,8 +2661,8 @@ type HybridgePlugin = (ai: any) => {
     listActions(): Promise<never[]>;
 };
 /**
- * Models and embedders as a Genkit plugin, for Node and Electron: streaming, tools and structured output. What was tried is in
- * `response.custom`, and the status of an error is Genkit's.
+ * Models and embedders as a Genkit plugin, for Node and Electron: streaming, tools and structured output. What was
+ * tried is in `response.custom`, and the status of an error is Genkit's.
  *
  * @example
  * const ai = genkit({ plugins: [hybridgePlugin({ models: { hybrid } })], model: 'hybridge/hybrid' })
@@ -2607,8 +2697,8 @@ import { Servable, ServedModels } from '../../served.js';
 import '../../index.js';
 
 /**
- * What the face serves. The Responses API is loaded at its first use; a service worker cannot load anything later, so there it is
- * imported and given: `import { responses } from 'hybridge/openai/responses'`.
+ * What the face serves. The Responses API is loaded at its first use; a service worker cannot load anything later, so
+ * there it is imported and given: `import { responses } from 'hybridge/openai/responses'`.
  */
 type OpenAIServable = Servable | (ServedModels & {
     responses?: typeof responses;
@@ -2671,14 +2761,16 @@ interface OpenAIFaceClient {
 declare function openAIClient(served: OpenAIServable): OpenAIFaceClient;
 
 /**
- * A `fetch` that answers OpenAI's API with models of ours, offline too. Give it to the official client, which asks for a key and, in
- * pages, for a flag; no key leaves, because nothing is sent anywhere.
+ * A `fetch` that answers OpenAI's API with models of ours, offline too. Give it to the official client, which asks for
+ * a key and, in pages, for a flag; no key leaves, because nothing is sent anywhere.
  *
  * Paths count by their end, whatever the host: chat completions, responses, embeddings and models.
  *
  * @example
- * const client = new OpenAI({ fetch: openAIFetch({ models: { hybrid } }), apiKey: 'none', dangerouslyAllowBrowser: true })
- * const { choices } = await client.chat.completions.create({ model: 'hybrid', messages: [{ role: 'user', content: 'Hello' }] })
+ * const fetch = openAIFetch({ models: { hybrid } })
+ * const client = new OpenAI({ fetch, apiKey: 'none', dangerouslyAllowBrowser: true })
+ * const messages = [{ role: 'user', content: 'Hello' }]
+ * const { choices } = await client.chat.completions.create({ model: 'hybrid', messages })
  */
 declare function openAIFetch(served: OpenAIServable): typeof fetch;
 
@@ -2885,7 +2977,8 @@ type ResponseEvent = {
     sequence_number: number;
 } & Record<string, unknown>;
 /**
- * Answers the Responses API: runs a model as far as its first content. Passed to `openAIFetch` where nothing can be loaded later.
+ * Answers the Responses API: runs a model as far as its first content. Passed to `openAIFetch` where nothing can be
+ * loaded later.
  *
  * @example
  * import { openAIFetch } from 'hybridge/openai'
@@ -2904,8 +2997,9 @@ import { Message, OnDeviceModel, Model } from '../../index.js';
 type CountTokens = (messages: Message[]) => number | Promise<number>;
 
 /**
- * A piece of a message: text, a picture or sound (a Blob, bytes, or a picture of the page), a call `{ callID, name, arguments }`, or its
- * result `{ callID, name, result }` or `{ callID, name, errorMessage }`. As loose as the platform's own type.
+ * A piece of a message: text, a picture or sound (a Blob, bytes, or a picture of the page), a call `{ callID, name,
+ * arguments }`, or its result `{ callID, name, result }` or `{ callID, name, errorMessage }`. As loose as the
+ * platform's own type.
  */
 interface PromptContent {
     type: 'text' | 'image' | 'audio' | 'tool-call' | 'tool-response';
@@ -2960,7 +3054,10 @@ interface PromptApiOptions {
     contextWindow?: number;
     /** Counts messages on their own. Default: the model's own count once it is loaded, else an estimate. */
     countTokens?: CountTokens;
-    /** The model whose download `availability` and `create` show; for a hybrid, its branch on this device. Default: the model itself, where it has one. */
+    /**
+     * The model whose download `availability` and `create` show; for a hybrid, its branch on this device. Default: the
+     * model itself, where it has one.
+     */
     download?: Pick<OnDeviceModel, 'availability' | 'load' | 'state'>;
 }
 /** Options of `create`. */
@@ -2996,7 +3093,8 @@ interface PromptApiClass {
     create(options?: PromptApiCreateOptions): Promise<PromptApiSession>;
 }
 /**
- * A class with the shape of the browser's `LanguageModel` over any model. Sessions share the model; destroying one leaves it loaded.
+ * A class with the shape of the browser's `LanguageModel` over any model. Sessions share the model; destroying one
+ * leaves it loaded.
  *
  * @example
  * const LanguageModel = promptApi(hybrid)
@@ -3006,8 +3104,8 @@ interface PromptApiClass {
 declare function promptApi(model: Model, options?: PromptApiOptions): PromptApiClass;
 
 /**
- * Makes a model the page's `LanguageModel` where the browser has none, or in any case with `force`. Returns a function that brings back
- * what was there.
+ * Makes a model the page's `LanguageModel` where the browser has none, or in any case with `force`. Returns a function
+ * that brings back what was there.
  *
  * @example
  * const remove = installPromptApi(hybrid)
@@ -3061,8 +3159,8 @@ interface OpenTelemetryApi {
     };
 }
 /**
- * A sink into the tracer and the meter that the page has registered. Spans become children of the span that is active where the model
- * is called.
+ * A sink into the tracer and the meter that the page has registered. Spans become children of the span that is active
+ * where the model is called.
  *
  * @example
  * import * as api from '@opentelemetry/api'
@@ -3091,8 +3189,8 @@ interface OtlpExporter extends TelemetrySink {
     readonly dropped: number;
 }
 /**
- * Sends spans and metrics to a collector of OpenTelemetry. A collector that is away never disturbs a request: what cannot be sent is
- * counted in `dropped`.
+ * Sends spans and metrics to a collector of OpenTelemetry. A collector that is away never disturbs a request: what
+ * cannot be sent is counted in `dropped`.
  *
  * @example
  * const ai = withTelemetry(hybrid, { sink: otlpExporter({ url: 'http://localhost:4318' }) })
@@ -3137,8 +3235,8 @@ interface ChatOptions {
 }
 
 /**
- * A model of this device with its download. All components share one state; nothing is downloaded before `load`, which belongs into a
- * click. On a server the status is `downloadable`.
+ * A model of this device with its download. All components share one state; nothing is downloaded before `load`, which
+ * belongs into a click. On a server the status is `downloadable`.
  *
  * @example
  * const { status, progress, error, load } = useModel(gemma)
@@ -3210,7 +3308,9 @@ interface DownloadStore {
     readonly subscribe: (onChange: () => void) => () => void;
     readonly getSnapshot: () => DownloadState;
     readonly getServerSnapshot: () => DownloadState;
-    /** Starts the download, or joins the one that runs. Call it from a click. Never rejects: a failure is in the state. */
+    /**
+     * Starts the download, or joins the one that runs. Call it from a click. Never rejects: a failure is in the state.
+     */
     readonly load: () => Promise<void>;
     /** Stops the download; what is there is kept, and `load` resumes. */
     readonly cancel: () => void;
@@ -3286,8 +3386,8 @@ export type { Interval };
 import { Model } from './index.js';
 
 /**
- * What happened in one request, as spans of OpenTelemetry's conventions for generative AI. A span is a plain record here: it is made
- * when everything about it is known, and sent by a sink.
+ * What happened in one request, as spans of OpenTelemetry's conventions for generative AI. A span is a plain record
+ * here: it is made when everything about it is known, and sent by a sink.
  */
 
 type AttributeValue = string | number | boolean | string[];
@@ -3326,12 +3426,15 @@ interface TelemetrySink {
 /** How a model is traced. */
 interface TelemetryOptions {
     sink: TelemetrySink;
-    /** Whether prompts and answers are written into spans. Default false. Content of a request that a strategy pinned is never written. */
+    /**
+     * Whether prompts and answers are written into spans. Default false. Content of a request that a strategy pinned is
+     * never written.
+     */
     content?: boolean;
 }
 /**
- * The same model, traced: one span for each request, by OpenTelemetry's conventions for generative AI, with a child for each attempt of
- * its routing; and histograms of tokens and durations.
+ * The same model, traced: one span for each request, by OpenTelemetry's conventions for generative AI, with a child for
+ * each attempt of its routing; and histograms of tokens and durations.
  *
  * @example
  * import * as api from '@opentelemetry/api'

@@ -43,8 +43,15 @@ const taskSchema: JsonSchema = {
  * Defines an agent.
  *
  * @example
- * const researcher = defineAgent({ name: 'researcher', description: 'looks things up', model: ai, system: 'Answer with sources.', tools: { search } })
- * const editor = defineAgent({ name: 'editor', description: 'writes articles', model: ai, tools: { research: researcher.asTool() } })
+ * const researcher = defineAgent({
+ *   name: 'researcher',
+ *   description: 'looks things up',
+ *   model: ai,
+ *   system: 'Answer with sources.',
+ *   tools: { search },
+ * })
+ * const tools = { research: researcher.asTool() }
+ * const editor = defineAgent({ name: 'editor', description: 'writes articles', model: ai, tools })
  * for await (const event of editor.stream('Write about the Rhine')) if (event.type === 'text') print(event.text)
  */
 export function defineAgent({

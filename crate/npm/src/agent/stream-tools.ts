@@ -2,9 +2,11 @@
  * The loop between a model that calls tools and the functions that run them, as one stream.
  *
  * ```text
- *   model ── text, calls ──► check arguments ──► approval? ──► execute (in parallel, with a time limit) ──► results ──► model
+ *   model ── text, calls ──► check arguments ──► approval? ──► execute (in parallel, with a time limit) ──► results ──►
+ * model
  *                                                   │ not decided yet
- *                                                   └──► the run pauses as a JSON value and is resumed later, after a reload too
+ *                                                   └──► the run pauses as a JSON value and is resumed later, after a
+ * reload too
  * ```
  */
 
@@ -124,7 +126,9 @@ const usualTimeoutMs = 60_000
  * const run = streamTools({
  *   model: ai,
  *   request: 'Is it raining in Bonn?',
- *   tools: { weather: { description: 'the weather of a city', inputSchema, execute: async ({ city }) => await weatherOf(city) } },
+ *   tools: {
+ *     weather: { description: 'the weather of a city', inputSchema, execute: async ({ city }) => await weatherOf(city) },
+ *   },
  * })
  * for await (const event of run) if (event.type === 'text') print(event.text)
  * const { response } = await run.result

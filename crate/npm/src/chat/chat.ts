@@ -1,8 +1,9 @@
 /**
  * A conversation over any model. The history is complete and in one place; each branch receives what fits its window.
  *
- * One turn at a time: `send` while a turn runs waits for it. With `persist` a turn also waits for the same conversation in
- * other tabs, starts from what they stored, and is stored while it streams, so that a reload loses at most half a second.
+ * One turn at a time: `send` while a turn runs waits for it. With `persist` a turn also waits for the same conversation
+ * in other tabs, starts from what they stored, and is stored while it streams, so that a reload loses at most half a
+ * second.
  */
 
 import { Feed, streamOf } from '../answer/stream.js'

@@ -1,8 +1,8 @@
 /**
  * Conversations in IndexedDB. One record for each name; a revision number shows whether another tab wrote since.
  *
- * A store that cannot be opened (private windows, a blocked upgrade, no IndexedDB at all) is reported as a caution by the
- * chat, which then keeps the conversation in memory.
+ * A store that cannot be opened (private windows, a blocked upgrade, no IndexedDB at all) is reported as a caution by
+ * the chat, which then keeps the conversation in memory.
  */
 
 import { HybridError } from '../border/errors.js'

@@ -114,7 +114,9 @@ async function tryOnce(
   }
 }
 
-/** Common options in the words of a service. Reasoning is Gemini's `thinkingConfig`; other services know no such option. */
+/**
+ * Common options in the words of a service. Reasoning is Gemini's `thinkingConfig`; other services know no such option.
+ */
 function configFor({ dialect }: Service, config: GenerationConfig): GenerationConfig {
   const { includeReasoning, ...rest } = config as GenerationConfig & { thinkingConfig?: object }
   if (includeReasoning === undefined || dialect !== 'gemini') return rest

@@ -20,7 +20,9 @@ export interface DownloadStore {
   readonly subscribe: (onChange: () => void) => () => void
   readonly getSnapshot: () => DownloadState
   readonly getServerSnapshot: () => DownloadState
-  /** Starts the download, or joins the one that runs. Call it from a click. Never rejects: a failure is in the state. */
+  /**
+   * Starts the download, or joins the one that runs. Call it from a click. Never rejects: a failure is in the state.
+   */
   readonly load: () => Promise<void>
   /** Stops the download; what is there is kept, and `load` resumes. */
   readonly cancel: () => void

@@ -13,8 +13,8 @@ export function hybridErrorOf(thrown: unknown): HybridError {
 }
 
 /**
- * The delay after which trying again makes sense. A hybrid has already tried its branches, so nothing else invites a client to retry:
- * "not loaded" would take it seconds to report.
+ * The delay after which trying again makes sense. A hybrid has already tried its branches, so nothing else invites a
+ * client to retry: "not loaded" would take it seconds to report.
  */
 export function retryDelayOf({ status, retryAfterMs }: HybridError): number | undefined {
   if (status === 'INVALID_ARGUMENT' || status === 'CANCELLED') return undefined

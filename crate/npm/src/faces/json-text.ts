@@ -2,7 +2,10 @@
 
 import type { GenerateRequest, GenerateResponse } from '../index.js'
 
-/** Models that are only asked for JSON may wrap it in a code fence. Where `output` could be read and the text can't, the value is printed. */
+/**
+ * Models that are only asked for JSON may wrap it in a code fence. Where `output` could be read and the text can't, the
+ * value is printed.
+ */
 export function jsonTextOf({ output }: GenerateRequest, response: GenerateResponse): string {
   const { text } = response
   if (output?.format !== 'json' || response.output === undefined || isJson(text)) return text
@@ -10,7 +13,8 @@ export function jsonTextOf({ output }: GenerateRequest, response: GenerateRespon
 }
 
 /**
- * Takes the code fence off JSON while it streams, because clients parse each state of it. Text that is not JSON passes unchanged.
+ * Takes the code fence off JSON while it streams, because clients parse each state of it. Text that is not JSON passes
+ * unchanged.
  */
 export class Unfenced {
   #held = ''

@@ -12,7 +12,10 @@ export function base64Of(bytes: Uint8Array): string {
   return btoa(binary)
 }
 
-/** How files of a kind begin, as Latin-1 text; a dot is any byte. The first of a kind is what an unknown file is taken for. */
+/**
+ * How files of a kind begin, as Latin-1 text; a dot is any byte. The first of a kind is what an unknown file is taken
+ * for.
+ */
 const beginnings: ReadonlyArray<readonly [type: string, beginning: RegExp]> = [
   ['image/png', /^\x89PNG/],
   ['image/jpeg', /^\xff\xd8\xff/],

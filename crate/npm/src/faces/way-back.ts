@@ -1,8 +1,8 @@
 /**
  * The way back of a tool's result: which branch called, under which reference, and what it wrote beside the call.
  *
- * The clients of the faces have no metadata on messages. What they do carry unchanged is an id or an opaque record, so that is where
- * this travels: nothing is remembered, and a conversation survives reloading and storing.
+ * The clients of the faces have no metadata on messages. What they do carry unchanged is an id or an opaque record, so
+ * that is where this travels: nothing is remembered, and a conversation survives reloading and storing.
  */
 
 import type { Message, Metadata, Part } from '../index.js'

@@ -1,5 +1,6 @@
 /**
- * Flows: a function with checked input and output, named steps in its trace, and retries that do not repeat finished steps.
+ * Flows: a function with checked input and output, named steps in its trace, and retries that do not repeat finished
+ * steps.
  */
 
 import { Feed } from '../answer/stream.js'
@@ -90,7 +91,8 @@ export interface Flow<Input, Output, Chunk> {
  * Defines a flow.
  *
  * @example
- * const menu = defineFlow({ name: 'menu', inputSchema: z.object({ theme: z.string() }), outputSchema: z.string(), allow: ['onDevice'] }, async ({ theme }, flow) => {
+ * const inputSchema = z.object({ theme: z.string() })
+ * const menu = defineFlow({ name: 'menu', inputSchema, allow: ['onDevice'] }, async ({ theme }, flow) => {
  *   const dishes = await flow.run('dishes', async () => (await flow.with(ai).generate(`Three ${theme} dishes`)).text)
  *   return await flow.run('menu', async () => (await flow.with(ai).generate(`A menu of ${dishes}`)).text)
  * })

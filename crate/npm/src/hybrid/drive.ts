@@ -1,8 +1,9 @@
 /**
- * Drives one run: feeds events to the state machine in Rust and performs the actions it returns. Nothing is decided here.
+ * Drives one run: feeds events to the state machine in Rust and performs the actions it returns. Nothing is decided
+ * here.
  *
- * Branches, callbacks and timers may report while an action is being performed; the actions that follow are queued, so that all are
- * performed in the order in which Rust returned them.
+ * Branches, callbacks and timers may report while an action is being performed; the actions that follow are queued, so
+ * that all are performed in the order in which Rust returned them.
  */
 
 import { now } from '../border/clock.js'

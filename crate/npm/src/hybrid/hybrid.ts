@@ -29,13 +29,16 @@ import type {
 } from '../types.js'
 
 /**
- * One model over any number of branches. The strategy picks for each request; a branch that fails in passing hands over to the
- * next before the first content, never after it.
+ * One model over any number of branches. The strategy picks for each request; a branch that fails in passing hands over
+ * to the next before the first content, never after it.
  *
  * @example
  * const ai = hybridModel({
  *   branches: { tiny, large, cloud },
- *   strategy: new FirstMatch([new PrivacyStrategy({ keep: 'large' }), new FallbackStrategy(['tiny', 'large', 'cloud'])]),
+ *   strategy: new FirstMatch([
+ *     new PrivacyStrategy({ keep: 'large' }),
+ *     new FallbackStrategy(['tiny', 'large', 'cloud']),
+ *   ]),
  * })
  */
 export function hybridModel(description: HybridOptions & { branches: Record<string, Model> }): HybridModel {
@@ -64,11 +67,13 @@ export function hybridModelOnDeviceCloud(description: HybridOptions & { onDevice
 }
 
 /**
- * Runs `order` left to right and moves on while `accept` returns false; the last one's answer stands, or the last answer that was
- * rejected where all branches after it fail. The verdict needs the whole answer, so a caller who streams gets it in one chunk.
+ * Runs `order` left to right and moves on while `accept` returns false; the last one's answer stands, or the last
+ * answer that was rejected where all branches after it fail. The verdict needs the whole answer, so a caller who
+ * streams gets it in one chunk.
  *
  * @example
- * const ai = cascadeModel({ branches: { small, large }, order: ['small', 'large'], accept: ({ text }) => text.length > 20 })
+ * const accept = ({ text }) => text.length > 20
+ * const ai = cascadeModel({ branches: { small, large }, order: ['small', 'large'], accept })
  */
 export function cascadeModel(
   description: CascadeOptions & {
@@ -91,10 +96,10 @@ export function cascadeModel(
 }
 
 /**
- * Runs the device first, and moves to the cloud unseen if the device is unsure: its first `holdTokens` tokens (24 by default; `Infinity`
- * for the whole answer) are held back, and shown only once the score of their log-probabilities (the 10 % quantile by default) reaches
- * `threshold`. A `calibration`, from `calibrate` of `hybridge/learn`, brings all three.
- * A device that does not report what the score is made of is taken as sure, and the trace states it.
+ * Runs the device first, and moves to the cloud unseen if the device is unsure: its first `holdTokens` tokens (24 by
+ * default; `Infinity` for the whole answer) are held back, and shown only once the score of their log-probabilities
+ * (the 10 % quantile by default) reaches `threshold`. A `calibration`, from `calibrate` of `hybridge/learn`, brings all
+ * three. A device that does not report what the score is made of is taken as sure, and the trace states it.
  *
  * @example
  * const ai = confidenceCascade({ onDevice, cloud, threshold: -0.5 })

@@ -3,8 +3,26 @@
 import { invalid } from '../border/errors.js'
 import { kindsArgument } from '../border/sensitive.js'
 import { kCloud, kOnDevice } from './keys.js'
-import { custom, DataStrategy, functionArgument, keyArgument, numberArgument, optionsArgument, orderArgument, strategyArgument, treeOf, type Leaf } from './strategy.js'
-import type { BudgetLedger, Decision, DeviceRequirements, RoutingContext, RoutingStrategy, SensitiveKind } from '../types.js'
+import {
+  custom,
+  DataStrategy,
+  functionArgument,
+  keyArgument,
+  numberArgument,
+  optionsArgument,
+  orderArgument,
+  strategyArgument,
+  treeOf,
+  type Leaf,
+} from './strategy.js'
+import type {
+  BudgetLedger,
+  Decision,
+  DeviceRequirements,
+  RoutingContext,
+  RoutingStrategy,
+  SensitiveKind,
+} from '../types.js'
 
 /**
  * Always the same branches in the same order. A branch that is named twice is tried twice.
@@ -16,7 +34,7 @@ export class FallbackStrategy extends DataStrategy {
   readonly name = 'FallbackStrategy'
 
   constructor(order: string[]) {
-    const fixed = orderArgument(order, 'FallbackStrategy\'s order')
+    const fixed = orderArgument(order, "FallbackStrategy's order")
     super(() => ({ fallback: { order: fixed } }))
   }
 }
@@ -50,7 +68,7 @@ export class WithFallback extends DataStrategy {
 
   constructor(inner: RoutingStrategy, options: { fallbackOrder: string[] }) {
     const { fallbackOrder } = optionsArgument(options, 'WithFallback')
-    strategyArgument(inner, 'WithFallback\'s inner strategy')
+    strategyArgument(inner, "WithFallback's inner strategy")
     if (!Array.isArray(fallbackOrder)) throw invalid('fallbackOrder must be an array of branch keys')
     const fixed = fallbackOrder.map((key, index) => keyArgument(key, `fallbackOrder[${index}]`))
     super((leaves) => ({ withFallback: { inner: treeOf(inner, leaves), fallbackOrder: fixed } }))
@@ -67,7 +85,7 @@ export class PreRoutingStrategy extends DataStrategy {
   readonly name = 'PreRoutingStrategy'
 
   constructor(decide: (context: RoutingContext) => Decision | Promise<Decision>) {
-    functionArgument(decide, 'PreRoutingStrategy\'s decide')
+    functionArgument(decide, "PreRoutingStrategy's decide")
     super((leaves) => custom('PreRoutingStrategy', { looks: true, ask: decide }, leaves))
   }
 }
@@ -140,7 +158,14 @@ export class SensitivityStrategy extends DataStrategy {
     } = {},
   ) {
     const what = 'SensitivityStrategy'
-    const { edge = kOnDevice, redacted, cloud = kCloud, threshold, weights, isSensitive } = optionsArgument(options, what)
+    const {
+      edge = kOnDevice,
+      redacted,
+      cloud = kCloud,
+      threshold,
+      weights,
+      isSensitive,
+    } = optionsArgument(options, what)
     keyArgument(edge, 'edge')
     keyArgument(cloud, 'cloud')
     if (redacted !== undefined) keyArgument(redacted, 'redacted')
@@ -195,10 +220,12 @@ export class CapabilityStrategy extends DataStrategy {
 
   constructor(options: { supports: Record<string, Capability[]>; order?: string[] }) {
     const { supports, order } = optionsArgument(options, 'CapabilityStrategy')
-    if (typeof supports !== 'object' || supports === null) throw invalid('supports must list for each branch what it can do')
+    if (typeof supports !== 'object' || supports === null)
+      throw invalid('supports must list for each branch what it can do')
     // A list keeps the order in which the branches were written.
     const listed = Object.entries(supports).map(([key, able]) => {
-      if (!Array.isArray(able) || !able.every((it) => capabilities.has(it))) throw invalid(`supports.${key} must be a list of vision, audio, tools and json`)
+      if (!Array.isArray(able) || !able.every((it) => capabilities.has(it)))
+        throw invalid(`supports.${key} must be a list of vision, audio, tools and json`)
       return [key, [...able]]
     })
     const fixed = order?.map((key, index) => keyArgument(key, `order[${index}]`))
@@ -244,9 +271,14 @@ function browserIsOnline(): boolean {
 export class CostStrategy extends DataStrategy {
   readonly name = 'CostStrategy'
 
-  constructor(options: { premium: string; cheap: string } & ({ budgetAvailable: () => boolean | Promise<boolean> } | { ledger: BudgetLedger; daily: number })) {
+  constructor(
+    options: { premium: string; cheap: string } & (
+      { budgetAvailable: () => boolean | Promise<boolean> } | { ledger: BudgetLedger; daily: number }
+    ),
+  ) {
     const { premium, cheap, ...budget } = optionsArgument(options, 'CostStrategy')
-    const budgetAvailable = 'ledger' in budget ? async () => (await budget.ledger.spentToday()) < budget.daily : budget.budgetAvailable
+    const budgetAvailable =
+      'ledger' in budget ? async () => (await budget.ledger.spentToday()) < budget.daily : budget.budgetAvailable
     if ('ledger' in budget) {
       functionArgument(budget.ledger?.spentToday, 'ledger.spentToday')
       numberArgument(budget.daily, 'daily')
@@ -263,7 +295,8 @@ export class CostStrategy extends DataStrategy {
  * A fact that the browser does not report counts as fulfilled.
  *
  * @example
- * new DeviceStrategy({ require: { hardwareGpu: true, minMemoryGB: 4, allowSaveData: false }, capable: kOnDevice, otherwise: kCloud })
+ * const require = { hardwareGpu: true, minMemoryGB: 4, allowSaveData: false }
+ * new DeviceStrategy({ require, capable: kOnDevice, otherwise: kCloud })
  */
 export class DeviceStrategy extends DataStrategy {
   readonly name = 'DeviceStrategy'
@@ -295,7 +328,7 @@ export class InputSizeStrategy extends DataStrategy {
     numberArgument(threshold, 'threshold')
     keyArgument(small, 'small')
     keyArgument(large, 'large')
-    if (unit !== 'characters' && unit !== 'tokens') throw invalid('unit must be \'characters\' or \'tokens\'')
+    if (unit !== 'characters' && unit !== 'tokens') throw invalid("unit must be 'characters' or 'tokens'")
     super(() => ({ inputSize: { threshold, small, large, unit } }))
   }
 }
@@ -313,7 +346,7 @@ export class LatencyStrategy extends DataStrategy {
   constructor(options: { firstTokenBudgetMs: number; order: string[] }) {
     const { firstTokenBudgetMs, order } = optionsArgument(options, 'LatencyStrategy')
     numberArgument(firstTokenBudgetMs, 'firstTokenBudgetMs')
-    const fixed = orderArgument(order, 'LatencyStrategy\'s order')
+    const fixed = orderArgument(order, "LatencyStrategy's order")
     super(() => ({ latency: { firstTokenBudgetMs, order: fixed } }))
   }
 }

@@ -8,7 +8,10 @@ import type { Decision, RoutingContext, RoutingStrategy } from '../types.js'
 /** A node as `hybridge_core::route::Strategy` reads it. */
 export type Tree = Record<string, unknown>
 
-/** A function of the caller's at the end of a branch of the tree. `looks` is whether it takes the context, which costs time to make. */
+/**
+ * A function of the caller's at the end of a branch of the tree. `looks` is whether it takes the context, which costs
+ * time to make.
+ */
 export type Leaf = { looks: true; ask: (context: RoutingContext) => unknown } | { looks: false; ask: () => unknown }
 
 /** A strategy that is data. One that overrides `route` is a strategy of the caller's own, and is asked like one. */

@@ -35,8 +35,8 @@ const statusError = 2
 const kinds = { internal: 0, client: 2 } as const
 
 /**
- * A sink into the tracer and the meter that the page has registered. Spans become children of the span that is active where the model
- * is called.
+ * A sink into the tracer and the meter that the page has registered. Spans become children of the span that is active
+ * where the model is called.
  *
  * @example
  * import * as api from '@opentelemetry/api'

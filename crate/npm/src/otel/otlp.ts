@@ -32,8 +32,8 @@ const mostWaiting = 2048
 const tries = 3
 
 /**
- * Sends spans and metrics to a collector of OpenTelemetry. A collector that is away never disturbs a request: what cannot be sent is
- * counted in `dropped`.
+ * Sends spans and metrics to a collector of OpenTelemetry. A collector that is away never disturbs a request: what
+ * cannot be sent is counted in `dropped`.
  *
  * @example
  * const ai = withTelemetry(hybrid, { sink: otlpExporter({ url: 'http://localhost:4318' }) })

@@ -1,6 +1,6 @@
 /**
- * What happened in one request, as spans of OpenTelemetry's conventions for generative AI. A span is a plain record here: it is made
- * when everything about it is known, and sent by a sink.
+ * What happened in one request, as spans of OpenTelemetry's conventions for generative AI. A span is a plain record
+ * here: it is made when everything about it is known, and sent by a sink.
  */
 
 import { HybridError } from '../index.js'
@@ -204,8 +204,8 @@ function attemptSpan({
 // ── Content ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /**
- * A request that a strategy confined to some branches is pinned: its words were found to be private, or may be. Without a trace
- * nothing is known of it, so nothing is shown.
+ * A request that a strategy confined to some branches is pinned: its words were found to be private, or may be. Without
+ * a trace nothing is known of it, so nothing is shown.
  */
 function mayShow(routing: RoutingTrace | undefined): boolean {
   return (

@@ -14,13 +14,16 @@ export interface TelemetrySink {
 /** How a model is traced. */
 export interface TelemetryOptions {
   sink: TelemetrySink
-  /** Whether prompts and answers are written into spans. Default false. Content of a request that a strategy pinned is never written. */
+  /**
+   * Whether prompts and answers are written into spans. Default false. Content of a request that a strategy pinned is
+   * never written.
+   */
   content?: boolean
 }
 
 /**
- * The same model, traced: one span for each request, by OpenTelemetry's conventions for generative AI, with a child for each attempt of
- * its routing; and histograms of tokens and durations.
+ * The same model, traced: one span for each request, by OpenTelemetry's conventions for generative AI, with a child for
+ * each attempt of its routing; and histograms of tokens and durations.
  *
  * @example
  * import * as api from '@opentelemetry/api'

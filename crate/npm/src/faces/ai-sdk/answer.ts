@@ -74,7 +74,9 @@ function fileOf(part: Part): Array<Extract<Content, { type: 'file' }>> {
   return address === undefined ? [] : [{ type: 'file', mediaType, data: { type: 'url', url: address } }]
 }
 
-/** Everything that the result of the call needs to find the branch; the SDK keeps it beside the call and sends it back. */
+/**
+ * Everything that the result of the call needs to find the branch; the SDK keeps it beside the call and sends it back.
+ */
 function toolCallOf({ id, name, input, wayBack }: Call): Extract<Content, { type: 'tool-call' }> {
   return {
     type: 'tool-call',

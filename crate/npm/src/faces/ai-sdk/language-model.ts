@@ -19,11 +19,12 @@ export interface AiSdkModelOptions {
 }
 
 /**
- * Any model as a language model of the AI SDK: for `generateText`, `streamText`, agents and, with `DirectChatTransport`, `useChat` in
- * the page.
+ * Any model as a language model of the AI SDK: for `generateText`, `streamText`, agents and, with
+ * `DirectChatTransport`, `useChat` in the page.
  *
- * `providerMetadata.hybridge` of an answer has `branch`, `inferenceSource`, `device`, `routing` and `confidence`. `providerOptions.hybridge`
- * of a call takes `context`, for strategies, and `config`, for settings that the SDK has no name for.
+ * `providerMetadata.hybridge` of an answer has `branch`, `inferenceSource`, `device`, `routing` and `confidence`.
+ * `providerOptions.hybridge` of a call takes `context`, for strategies, and `config`, for settings that the SDK has no
+ * name for.
  *
  * @example
  * const { text, providerMetadata } = await generateText({ model: aiSdkModel(hybrid), prompt: 'Hello' })
@@ -114,7 +115,10 @@ async function* partsOf(
   }
 }
 
-/** Pulled, so that nothing is held that is not read. Cancelling stops the work; a stop errors the stream with its own reason. */
+/**
+ * Pulled, so that nothing is held that is not read. Cancelling stops the work; a stop errors the stream with its own
+ * reason.
+ */
 function streamOf(
   parts: AsyncGenerator<StreamPart, void, undefined>,
   { stop }: Opened,

@@ -1,6 +1,6 @@
 /**
- * The AI SDK's provider interface, specification v4, as far as it is used here. Written out, so that an application needs no package
- * beside `ai`; a test compares it with `@ai-sdk/provider`.
+ * The AI SDK's provider interface, specification v4, as far as it is used here. Written out, so that an application
+ * needs no package beside `ai`; a test compares it with `@ai-sdk/provider`.
  */
 
 export type JsonValue = null | string | number | boolean | JsonObject | JsonValue[]

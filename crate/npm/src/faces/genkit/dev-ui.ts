@@ -1,6 +1,7 @@
 /**
- * Models of a page or process in Genkit's Developer UI. Its tool listens for runtimes on a WebSocket (reflection protocol, version 2);
- * this side connects, lists the models and runs what is asked of it. For development, on this machine only.
+ * Models of a page or process in Genkit's Developer UI. Its tool listens for runtimes on a WebSocket (reflection
+ * protocol, version 2); this side connects, lists the models and runs what is asked of it. For development, on this
+ * machine only.
  */
 
 import { HybridError } from '../../index.js'
@@ -15,7 +16,9 @@ import { hex, traceOf, type GenkitTrace } from './trace.js'
 import { infoOf, isObject, requestOf, responseOf, type GenkitRequest } from './wire.js'
 
 export interface ConnectDevUIOptions extends ServedModels {
-  /** Where `genkit start --experimental-reflection-v2` listens, for example `ws://localhost:3200`; on this machine only. */
+  /**
+   * Where `genkit start --experimental-reflection-v2` listens, for example `ws://localhost:3200`; on this machine only.
+   */
   url: string
   /** As which this runtime appears. Default `'hybridge'`. */
   name?: string
@@ -59,7 +62,8 @@ const canonical: Status[] = [
 ]
 
 /**
- * Shows models in Genkit's Developer UI: they can be run from there, and each run is a trace with its route and attempts.
+ * Shows models in Genkit's Developer UI: they can be run from there, and each run is a trace with its route and
+ * attempts.
  *
  * @example
  * const devUI = connectDevUI({ models: { hybrid }, url: 'ws://localhost:3200' })

@@ -54,8 +54,8 @@ interface RunOptions {
 }
 
 /**
- * Models and embedders as a Genkit plugin, for Node and Electron: streaming, tools and structured output. What was tried is in
- * `response.custom`, and the status of an error is Genkit's.
+ * Models and embedders as a Genkit plugin, for Node and Electron: streaming, tools and structured output. What was
+ * tried is in `response.custom`, and the status of an error is Genkit's.
  *
  * @example
  * const ai = genkit({ plugins: [hybridgePlugin({ models: { hybrid } })], model: 'hybridge/hybrid' })
@@ -150,7 +150,9 @@ class Failures {
     )
   }
 
-  /** Where `genkit` cannot be imported by name (a bundled application), an error of the instance itself has the class. */
+  /**
+   * Where `genkit` cannot be imported by name (a bundled application), an error of the instance itself has the class.
+   */
   async #provoke(): Promise<GenkitErrorClass | undefined> {
     try {
       await this.#ai.generate({ model: 'hybridge/no-such-model', prompt: '' })
@@ -161,7 +163,9 @@ class Failures {
   }
 }
 
-/** Genkit is there where a plugin is initialised. Bundlers for pages must not look for it, so its name is put together. */
+/**
+ * Genkit is there where a plugin is initialised. Bundlers for pages must not look for it, so its name is put together.
+ */
 async function importGenkitError(): Promise<GenkitErrorClass | undefined> {
   const module = ['gen', 'kit'].join('')
   try {

@@ -48,7 +48,8 @@ export async function complete(
       requestId: response.routing.id,
     }
   }
-  // Log-probabilities travel on chunks only, so an answer with them is streamed inside even where the client wants it whole.
+  // Log-probabilities travel on chunks only, so an answer with them is streamed inside even where the client wants it
+  // whole.
   const opened = await openStream(model, request, { signal, context })
   if (wantsLogprobs && opened.first !== undefined && opened.first.logprobs === undefined) {
     opened.stop()
@@ -181,7 +182,10 @@ export function fieldOf({ branch, inferenceSource, device, routing }: GenerateRe
   return { branch, inferenceSource, ...(device === undefined ? {} : { device }), routing }
 }
 
-/** Tokens that arrive in one piece share its text: the first entry has it, the others are empty, so that joined they are the text. */
+/**
+ * Tokens that arrive in one piece share its text: the first entry has it, the others are empty, so that joined they are
+ * the text.
+ */
 function logprobsOf({ text, logprobs = [] }: GenerateChunk): TokenLogprob[] {
   return logprobs.map((logprob, index) => {
     const token = index === 0 ? text : ''

@@ -4,14 +4,16 @@ import { failureOf } from './refusal.js'
 import { Service, type Call, type OpenAIServable, type ServiceOutcome } from './service.js'
 
 /**
- * A `fetch` that answers OpenAI's API with models of ours, offline too. Give it to the official client, which asks for a key and, in
- * pages, for a flag; no key leaves, because nothing is sent anywhere.
+ * A `fetch` that answers OpenAI's API with models of ours, offline too. Give it to the official client, which asks for
+ * a key and, in pages, for a flag; no key leaves, because nothing is sent anywhere.
  *
  * Paths count by their end, whatever the host: chat completions, responses, embeddings and models.
  *
  * @example
- * const client = new OpenAI({ fetch: openAIFetch({ models: { hybrid } }), apiKey: 'none', dangerouslyAllowBrowser: true })
- * const { choices } = await client.chat.completions.create({ model: 'hybrid', messages: [{ role: 'user', content: 'Hello' }] })
+ * const fetch = openAIFetch({ models: { hybrid } })
+ * const client = new OpenAI({ fetch, apiKey: 'none', dangerouslyAllowBrowser: true })
+ * const messages = [{ role: 'user', content: 'Hello' }]
+ * const { choices } = await client.chat.completions.create({ model: 'hybrid', messages })
  */
 export function openAIFetch(served: OpenAIServable): typeof fetch {
   const service = new Service(served, 'openAIFetch')

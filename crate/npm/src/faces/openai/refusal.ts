@@ -24,7 +24,9 @@ export class Refusal extends Error {
   }
 }
 
-/** A place in the body that cannot be honoured: `n`, `messages[2].content[0]`. What follows it in the message is `why`. */
+/**
+ * A place in the body that cannot be honoured: `n`, `messages[2].content[0]`. What follows it in the message is `why`.
+ */
 export function unsupported(place: string, why = 'is not supported; leave it out'): Refusal {
   return at(place, why, 'unsupported_parameter')
 }

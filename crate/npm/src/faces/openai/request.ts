@@ -208,7 +208,9 @@ export function addResult(messages: Message[], part: Part): void {
   else messages.push({ role: 'tool', content: [part] })
 }
 
-/** A tool's result, under the name and reference of its call. Results are text on this wire; JSON becomes a value again. */
+/**
+ * A tool's result, under the name and reference of its call. Results are text on this wire; JSON becomes a value again.
+ */
 export function resultPart(id: unknown, text: string, calls: ReadonlyMap<string, Call>, where: string): Part {
   const call = typeof id === 'string' ? calls.get(id) : undefined
   if (call === undefined) throw malformed(where, 'answers a call that no message before it made: check its id')

@@ -1,4 +1,7 @@
-/** OpenAI's Responses API over models of ours, for text and tools. Nothing is stored: a conversation is sent whole each time. */
+/**
+ * OpenAI's Responses API over models of ours, for text and tools. Nothing is stored: a conversation is sent whole each
+ * time.
+ */
 
 import type { GenerateRequest, GenerateResponse, Message, Model, Part } from '../../index.js'
 import { jsonTextOf, Unfenced } from '../json-text.js'
@@ -81,7 +84,8 @@ export interface ResponseObject {
 export type ResponseEvent = { type: string; sequence_number: number } & Record<string, unknown>
 
 /**
- * Answers the Responses API: runs a model as far as its first content. Passed to `openAIFetch` where nothing can be loaded later.
+ * Answers the Responses API: runs a model as far as its first content. Passed to `openAIFetch` where nothing can be
+ * loaded later.
  *
  * @example
  * import { openAIFetch } from 'hybridge/openai'

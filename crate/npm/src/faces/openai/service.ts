@@ -1,4 +1,7 @@
-/** The service behind the face: what is asked for, decided by the end of the path. Throws Refusal and whatever a model throws. */
+/**
+ * The service behind the face: what is asked for, decided by the end of the path. Throws Refusal and whatever a model
+ * throws.
+ */
 
 import type { Embedder, Model } from '../../index.js'
 import { servedOf, type Servable, type Served, type ServedModels } from '../served.js'
@@ -23,8 +26,8 @@ export type ServiceOutcome =
   | { kind: 'whole'; body: EmbeddingList | ModelList | ModelEntry; branch?: never; requestId?: never }
 
 /**
- * What the face serves. The Responses API is loaded at its first use; a service worker cannot load anything later, so there it is
- * imported and given: `import { responses } from 'hybridge/openai/responses'`.
+ * What the face serves. The Responses API is loaded at its first use; a service worker cannot load anything later, so
+ * there it is imported and given: `import { responses } from 'hybridge/openai/responses'`.
  */
 export type OpenAIServable = Servable | (ServedModels & { responses?: typeof responses })
 

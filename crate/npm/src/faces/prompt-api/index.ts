@@ -1,4 +1,6 @@
-/** The browser's Prompt API over models of hybridge. Importing this has no effect; nothing is installed before a call. */
+/**
+ * The browser's Prompt API over models of hybridge. Importing this has no effect; nothing is installed before a call.
+ */
 
 export type { CountTokens } from './context.js'
 export type { PromptContent, PromptInput, PromptMessage } from './input.js'

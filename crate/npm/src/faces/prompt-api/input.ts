@@ -5,8 +5,9 @@ import { base64Of, wholeMediaType } from '../media.js'
 import { exception, notSupported } from './errors.js'
 
 /**
- * A piece of a message: text, a picture or sound (a Blob, bytes, or a picture of the page), a call `{ callID, name, arguments }`, or its
- * result `{ callID, name, result }` or `{ callID, name, errorMessage }`. As loose as the platform's own type.
+ * A piece of a message: text, a picture or sound (a Blob, bytes, or a picture of the page), a call `{ callID, name,
+ * arguments }`, or its result `{ callID, name, result }` or `{ callID, name, errorMessage }`. As loose as the
+ * platform's own type.
  */
 export interface PromptContent {
   type: 'text' | 'image' | 'audio' | 'tool-call' | 'tool-response'
@@ -32,7 +33,9 @@ export interface Reading {
   refOf: (callID: string) => string
 }
 
-/** Reads input at once, so that nothing the page changes later counts. Pictures and sounds are encoded later, in order. */
+/**
+ * Reads input at once, so that nothing the page changes later counts. Pictures and sounds are encoded later, in order.
+ */
 export function readInput(input: unknown, reading: Reading): Array<Message | Promise<Message>> {
   const isList = typeof input === 'object' && input !== null && Symbol.iterator in input
   if (!isList) {

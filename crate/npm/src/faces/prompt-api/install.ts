@@ -4,8 +4,8 @@ import type { Model } from '../../index.js'
 import { promptApi, type PromptApiOptions } from './language-model.js'
 
 /**
- * Makes a model the page's `LanguageModel` where the browser has none, or in any case with `force`. Returns a function that brings back
- * what was there.
+ * Makes a model the page's `LanguageModel` where the browser has none, or in any case with `force`. Returns a function
+ * that brings back what was there.
  *
  * @example
  * const remove = installPromptApi(hybrid)

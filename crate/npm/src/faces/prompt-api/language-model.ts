@@ -15,7 +15,10 @@ export interface PromptApiOptions {
   contextWindow?: number
   /** Counts messages on their own. Default: the model's own count once it is loaded, else an estimate. */
   countTokens?: CountTokens
-  /** The model whose download `availability` and `create` show; for a hybrid, its branch on this device. Default: the model itself, where it has one. */
+  /**
+   * The model whose download `availability` and `create` show; for a hybrid, its branch on this device. Default: the
+   * model itself, where it has one.
+   */
   download?: Pick<OnDeviceModel, 'availability' | 'load' | 'state'>
 }
 
@@ -50,12 +53,16 @@ export interface PromptApiClass {
   create(options?: PromptApiCreateOptions): Promise<PromptApiSession>
 }
 
-/** By this `promptApiModel` recognises that a page's `LanguageModel` is a model of ours, so that none asks itself for ever. */
+/**
+ * By this `promptApiModel` recognises that a page's `LanguageModel` is a model of ours, so that none asks itself for
+ * ever.
+ */
 const marker = Symbol.for('hybridge.prompt-api')
 const key = {}
 
 /**
- * A class with the shape of the browser's `LanguageModel` over any model. Sessions share the model; destroying one leaves it loaded.
+ * A class with the shape of the browser's `LanguageModel` over any model. Sessions share the model; destroying one
+ * leaves it loaded.
  *
  * @example
  * const LanguageModel = promptApi(hybrid)

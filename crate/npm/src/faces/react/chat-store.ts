@@ -60,7 +60,10 @@ export class ChatStore {
     this.#set({ messages: messages.map((message) => shown(message)), status: 'ready' })
   }
 
-  /** Says something and streams the answer. Never rejects: a failure is in the state. One answer runs at a time; a new one stops it. */
+  /**
+   * Says something and streams the answer. Never rejects: a failure is in the state. One answer runs at a time; a new
+   * one stops it.
+   */
   async send(content: string | Part[], options: ChatOptions): Promise<void> {
     this.stop()
     const message = shown({ role: 'user', content: typeof content === 'string' ? [{ text: content }] : content })

@@ -11,8 +11,8 @@ export { downloadStore, type DownloadStore } from '../download-store.js'
 export type { ChatMessage, ChatOptions, ChatState } from './chat-store.js'
 
 /**
- * A model of this device with its download. All components share one state; nothing is downloaded before `load`, which belongs into a
- * click. On a server the status is `downloadable`.
+ * A model of this device with its download. All components share one state; nothing is downloaded before `load`, which
+ * belongs into a click. On a server the status is `downloadable`.
  *
  * @example
  * const { status, progress, error, load } = useModel(gemma)
