@@ -2,7 +2,6 @@
 
 import json
 import pathlib
-import random
 import sys
 
 import gguf
@@ -10,6 +9,7 @@ import numpy as np
 
 from forward import Network
 from newer import MISTAKES, Newer
+from texts import texts
 
 try:
     import llama_cpp
@@ -104,26 +104,6 @@ def of_vector_model(path, network, prompt):
     theirs = np.ctypeslib.as_array(pointer, shape=(len(vector),)).astype(np.float64)
     cosine = float(theirs @ vector / np.linalg.norm(theirs))
     return {"vector": short(vector), "llama": {"cosine": round(cosine, 9)}}
-
-
-TEXTS = [
-    "", " ", "  ", "\n", "Hello world", "hello", " hello  world ", "What is the capital of France?",
-    "The quick brown fox", "the\nweather\n\nis  fine\t\t\tnow", "日本語のテキスト", "Straße café naïve",
-    "emoji 😀👩‍👩‍👧 and 𝒜", "def f(x):\n    return x + 1\n", "3.14159 2145906", "\u2581literal▁▁",
-    "<table><tr><td>a</td></tr></table>", "<unused5><mask>[multimodal]", "<tag237><tag23", "\r\n\x00\x7f",
-    "<start_of_turn>user\nHello<end_of_turn>\n<start_of_turn>model\n", "<bos>hi<eos>", "<0x41><unk><pad>",
-    "\n" * 31, "\n" * 32, "\n" * 100, " " * 31, " " * 40 + "x", "\t" * 9, "a\n \n b", "<<b>>", "</b></b",
-    "ﬁ ligature Å Å", "الطقس جميل", "हिन्दी पाठ", "한국어 텍스트", "\u200b zero \ufeff width", "é vs é",
-]
-
-
-def texts():
-    """The fixed ones, and some thrown together, always the same."""
-    chance = random.Random(5)
-    parts = ["the", "weather", " ", "  ", "\n", "\n\n", "\t", "▁", "<b>", "</b>", "<eos>", "ß", "語", "😀",
-             "12", "capital", "of", "<start_of_turn>", "France", "hello", ".", "<", ">", "prints ", "x"]
-    thrown = ["".join(chance.choices(parts, k=chance.randint(2, 14))) for _ in range(120)]
-    return TEXTS + thrown
 
 
 def tokens(path):

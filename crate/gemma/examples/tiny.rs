@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use hybridge_gemma::testing::{FUNCTION_GEMMA, TinyTower, tiny_models};
+use hybridge_gemma::testing::{CHAT_GEMMA_4, FUNCTION_GEMMA, TinyTower, tiny_models};
 
 /// Models that are also judged on a prompt so long that every ring of keys and values has wrapped.
 const LONG: [&str; 4] = ["irregular", "period_2", "gemma4", "gemma3n"];
@@ -16,7 +16,7 @@ const SPLIT: &str = "q8_0";
 fn main() -> std::io::Result<()> {
     let folder = PathBuf::from(std::env::args().nth(1).unwrap_or_else(|| ".".to_owned()));
     std::fs::create_dir_all(&folder)?;
-    for tiny in tiny_models().into_iter().chain([FUNCTION_GEMMA]) {
+    for tiny in tiny_models().into_iter().chain([FUNCTION_GEMMA, CHAT_GEMMA_4]) {
         std::fs::write(folder.join(format!("{}.gguf", tiny.name)), tiny.bytes())?;
         if tiny.name == SPLIT {
             for (number, part) in (1..).zip(tiny.writer().split(3)) {

@@ -66,7 +66,7 @@ impl Turn {
 /// The ids of a conversation, up to where the model's next answer begins.
 pub fn render(tokenizer: &Tokenizer, request: &Request, known: &[Answer]) -> Result<Vec<u32>> {
     let turns = match Dialect::of(tokenizer) {
-        Dialect::JsonCall => gemma::turns(request)?,
+        Dialect::JsonCall | Dialect::Gemma4 => gemma::turns(request)?,
         Dialect::FunctionGemma => function_gemma::turns(request)?,
     };
     let mut writer = Writer { tokenizer, ids: vec![tokenizer.bos()?], text: String::new() };

@@ -23,7 +23,7 @@ pub use piece_list::PieceList;
 pub use random::Random;
 pub use schemas::random_schema;
 pub use synthetic::{Synthetic, SyntheticShape};
-pub use tiny::{FUNCTION_GEMMA, find, tiny_models};
+pub use tiny::{CHAT_GEMMA_4, FUNCTION_GEMMA, find, tiny_models};
 pub use tower::TinyTower;
 pub use vocabulary::Vocabulary;
 pub use writer::{Entry, Writer};

@@ -6,6 +6,7 @@ use super::vocabulary::Vocabulary;
 use super::writer::{Entry, Writer};
 use crate::config::Architecture;
 use crate::quant::Encoding;
+use crate::tools::Dialect;
 
 /// The shape of a tiny network. Its weights follow from the seed.
 #[derive(Clone, Debug)]
@@ -46,8 +47,8 @@ pub struct Tiny {
     pub residual: f32,
     /// Middle width of the dense layers.
     pub dense: Option<usize>,
-    /// Whether its vocabulary has FunctionGemma's pieces.
-    pub has_tool_pieces: bool,
+    /// Whose marks of turns and calls its vocabulary has.
+    pub dialect: Dialect,
     /// What Gemma 3n and 4 have and Gemma 3 has not.
     pub newer: Option<Newer>,
 }
@@ -59,11 +60,7 @@ impl Tiny {
         let mut writer = Writer::default();
         self.keys(&mut writer);
         let vocabulary = Vocabulary::new(self.vocabulary);
-        if self.has_tool_pieces {
-            vocabulary.with_tool_pieces().write(&mut writer);
-        } else {
-            vocabulary.write(&mut writer);
-        }
+        vocabulary.of(self.dialect).write(&mut writer);
         let mut weights = Weights { writer, random: Random(self.seed()), turn: 0, tiny: self };
         weights.write();
         weights.writer

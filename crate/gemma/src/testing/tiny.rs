@@ -5,6 +5,7 @@ use super::newer::Newer;
 use super::writer::Entry;
 use crate::config::Architecture;
 use crate::quant::Encoding;
+use crate::tools::Dialect;
 
 /// Seven layers: five local, one global, one local at the end.
 const PLAIN: Tiny = Tiny {
@@ -26,13 +27,16 @@ const PLAIN: Tiny = Tiny {
     soft_cap: None,
     residual: 2.0,
     dense: None,
-    has_tool_pieces: false,
+    dialect: Dialect::JsonCall,
     newer: None,
 };
 
 /// One that speaks FunctionGemma's dialect. Its numbers are those of others, so no golden is kept of it.
 pub const FUNCTION_GEMMA: Tiny =
-    Tiny { name: "function_gemma", layers: 3, has_tool_pieces: true, ..PLAIN };
+    Tiny { name: "function_gemma", layers: 3, dialect: Dialect::FunctionGemma, ..PLAIN };
+
+/// A Gemma 4 with Gemma 4's tokenizer. No golden is kept of it either.
+pub const CHAT_GEMMA_4: Tiny = Tiny { name: "gemma4_chat", dialect: Dialect::Gemma4, ..GEMMA_4 };
 
 /// All 256-value blocks need rows of 256.
 const WIDE: Tiny =

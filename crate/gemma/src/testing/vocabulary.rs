@@ -1,9 +1,11 @@
 //! A vocabulary with the layout of Gemma's, and pieces merged out of a paragraph.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::writer::{Entry, Writer};
+use crate::tools::Dialect;
 use crate::tools::function_gemma::CONTROLS;
+use crate::tools::gemma4::PIECES;
 
 /// Pieces with their scores and types, by id.
 #[derive(Clone, Debug)]
@@ -14,6 +16,9 @@ pub struct Vocabulary {
     pub scores: Vec<f32>,
     /// 1 normal, 2 unknown, 3 control, 4 user-defined, 6 byte.
     pub types: Vec<i32>,
+    /// Pairs that were merged, in order. Gemma 4's files list them.
+    merges: Vec<[String; 2]>,
+    has_merges: bool,
 }
 
 /// What merges are learned from. Every letter and digit occurs.
@@ -55,7 +60,13 @@ impl Vocabulary {
     /// characters of the paragraph, its merges, and filler.
     #[must_use]
     pub fn new(size: usize) -> Self {
-        let mut it = Self { pieces: Vec::new(), scores: Vec::new(), types: Vec::new() };
+        let mut it = Self {
+            pieces: Vec::new(),
+            scores: Vec::new(),
+            types: Vec::new(),
+            merges: Vec::new(),
+            has_merges: false,
+        };
         it.fixed();
         // A word begins with its space, as in Gemma's pieces.
         let mut words: Vec<Vec<String>> = Vec::new();
@@ -72,13 +83,24 @@ impl Vocabulary {
             it.normal(character);
         }
         while it.pieces.len() < size {
-            let Some(piece) = merge_once(&mut words) else { break };
-            it.normal(piece);
+            let Some(pair) = merge_once(&mut words) else { break };
+            it.normal(pair.concat());
+            it.merges.push(pair);
         }
         while it.pieces.len() < size {
             it.normal(format!("⟨{}⟩", it.pieces.len()));
         }
         it
+    }
+
+    /// The same as a model of this dialect has it.
+    #[must_use]
+    pub fn of(self, dialect: Dialect) -> Self {
+        match dialect {
+            Dialect::JsonCall => self,
+            Dialect::FunctionGemma => self.with_tool_pieces(),
+            Dialect::Gemma4 => self.of_gemma_4(),
+        }
     }
 
     /// The same with FunctionGemma's seven pieces, where its files have them.
@@ -90,9 +112,65 @@ impl Vocabulary {
         self
     }
 
+    /// The same in Gemma 4's layout: its marks typed as its files type them, runs and tags as normal pieces, listed
+    /// merges, and scores that would merge in another order.
+    #[must_use]
+    pub fn of_gemma_4(mut self) -> Self {
+        for ((piece, kind), score) in
+            self.pieces.iter_mut().zip(&mut self.types).zip(&mut self.scores)
+        {
+            if *kind == 4 && piece.as_str() != "[multimodal]" {
+                (*piece, *kind, *score) = (piece.replace(' ', "▁"), 1, 0.0);
+            }
+            *score = -*score;
+        }
+        for (id, name) in PIECES {
+            let is_control = matches!(id, 46 | 47 | 98 | 105 | 106);
+            self.place(id, name, if is_control { 3 } else { 4 });
+        }
+        // A text that stands twice, and a piece that reaches over the border of a run of newlines.
+        let last = u32::try_from(self.pieces.len() - 1).unwrap_or(0);
+        self.place(last, "the", 1);
+        self.place(last - 1, ".\n", 1);
+        self.merges.insert(0, [".", "\n"].map(str::to_owned));
+        for mark in ["\n", "\t", "▁"] {
+            for length in (2..32).rev() {
+                let half = length / 2;
+                for split in [half, 1] {
+                    self.merges.insert(0, [length - split, split].map(|count| mark.repeat(count)));
+                }
+            }
+        }
+        self.has_merges = true;
+        self
+    }
+
+    fn place(&mut self, id: u32, piece: &str, kind: i32) {
+        let at = id as usize;
+        if let (Some(text), Some(type_id)) = (self.pieces.get_mut(at), self.types.get_mut(at)) {
+            (*text, *type_id) = (piece.to_owned(), kind);
+        }
+    }
+
+    /// The merges whose pieces and result there are, each once.
+    fn listed(&self) -> Vec<String> {
+        let known: HashSet<&str> = self.pieces.iter().map(String::as_str).collect();
+        let mut seen = HashSet::new();
+        let is_known = |pair: &&[String; 2]| {
+            let both = pair.concat();
+            [&pair[0], &pair[1], &both].iter().all(|piece| known.contains(piece.as_str()))
+        };
+        let lines = self.merges.iter().filter(is_known).map(|pair| pair.join(" "));
+        lines.filter(|line| seen.insert(line.clone())).collect()
+    }
+
     /// Writes the tokenizer's keys.
     pub fn write(&self, writer: &mut Writer) {
-        writer.set("tokenizer.ggml.model", Entry::Text("llama".to_owned()));
+        let model = if self.has_merges { "gemma4" } else { "llama" };
+        writer.set("tokenizer.ggml.model", Entry::Text(model.to_owned()));
+        if self.has_merges {
+            writer.set("tokenizer.ggml.merges", Entry::Texts(self.listed()));
+        }
         writer.set("tokenizer.ggml.tokens", Entry::Texts(self.pieces.clone()));
         writer.set("tokenizer.ggml.scores", Entry::Floats(self.scores.clone()));
         writer.set("tokenizer.ggml.token_type", Entry::Integers(self.types.clone()));
@@ -155,7 +233,7 @@ fn escape(c: char) -> char {
 }
 
 /// Merges the most frequent pair everywhere, of equally frequent ones the first by text.
-fn merge_once(words: &mut [Vec<String>]) -> Option<String> {
+fn merge_once(words: &mut [Vec<String>]) -> Option<[String; 2]> {
     let mut counts: BTreeMap<(&str, &str), usize> = BTreeMap::new();
     for word in words.iter() {
         for pair in word.windows(2) {
@@ -184,5 +262,5 @@ fn merge_once(words: &mut [Vec<String>]) -> Option<String> {
         }
         *word = merged;
     }
-    Some(left + &right)
+    Some([left, right])
 }

@@ -1,4 +1,4 @@
-//! Merges neighbours, the best score first, until no two make a piece.
+//! Merges neighbours, the best score or the lowest rank first, until no two make a piece.
 //!
 //! A heap holds candidate pairs; symbols form a linked list. A candidate whose symbols have changed
 //! since is skipped when it comes up, so that n symbols cost O(n log n).
@@ -17,6 +17,7 @@ struct Symbol {
     length: u32,
     before: u32,
     after: u32,
+    piece: Option<u32>,
 }
 
 /// Two neighbours that make a piece.
@@ -27,6 +28,7 @@ struct Candidate {
     right: u32,
     /// Of both together, when it was found: another length now means that one has changed.
     length: u32,
+    piece: u32,
 }
 
 impl Ord for Candidate {
@@ -111,6 +113,7 @@ impl<'a> Merger<'a> {
                 length: index(character.len_utf8()),
                 before: number.checked_sub(1).map_or(NONE, index),
                 after: if number + 1 < count { index(number + 1) } else { NONE },
+                piece: self.vocabulary.text(character.encode_utf8(&mut [0; 4])),
             });
         }
     }
@@ -122,19 +125,19 @@ impl<'a> Merger<'a> {
     fn propose(&mut self, word: &str, left: u32, right: u32) {
         let (Some(a), Some(b)) = (self.symbol(left), self.symbol(right)) else { return };
         let length = a.length + b.length;
-        if let Some(id) = self.vocabulary.text(slice(word, a.start, length)) {
-            let score = self.vocabulary.score(id);
-            self.queue.push(Candidate { score, left, right, length });
+        let text = slice(word, a.start, length);
+        if let Some((piece, score)) = self.vocabulary.merged(a.piece, b.piece, text) {
+            self.queue.push(Candidate { score, left, right, length, piece });
         }
     }
 
-    fn apply(&mut self, word: &str, Candidate { left, right, length, .. }: Candidate) {
+    fn apply(&mut self, word: &str, Candidate { left, right, length, piece, .. }: Candidate) {
         let (Some(a), Some(b)) = (self.symbol(left), self.symbol(right)) else { return };
         if a.length == 0 || b.length == 0 || a.length + b.length != length {
             return;
         }
         if let Some(symbol) = self.symbols.get_mut(left as usize) {
-            (symbol.length, symbol.after) = (length, b.after);
+            (symbol.length, symbol.after, symbol.piece) = (length, b.after, Some(piece));
         }
         if let Some(symbol) = self.symbols.get_mut(right as usize) {
             symbol.length = 0;
@@ -173,6 +176,18 @@ pub(super) fn splits_at_spaces(vocabulary: &Vocabulary) -> bool {
         .all(|(_, piece, _)| !piece.trim_start_matches('▁').contains('▁'))
 }
 
+/// The runs of newlines of a text and what stands between them. Listed merges join nothing across their borders.
+pub(super) fn newline_runs(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let is_newline = rest.chars().next()? == '\n';
+        let end = rest.find(|c| (c == '\n') != is_newline).unwrap_or(rest.len());
+        let (run, after) = rest.split_at_checked(end)?;
+        rest = after;
+        Some(run)
+    })
+}
+
 /// The words of a text, each with the ▁ before it; or the whole where it may not be split.
 pub(super) fn words(text: &str, is_split: bool) -> impl Iterator<Item = &str> {
     let mut rest = text;
@@ -195,7 +210,7 @@ pub(super) fn words(text: &str, is_split: bool) -> impl Iterator<Item = &str> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{Merger, emit, splits_at_spaces, words};
+    use super::{Merger, emit, newline_runs, splits_at_spaces, words};
     use crate::testing::{self, Writer};
     use crate::tokenizer::Vocabulary;
 
@@ -207,11 +222,23 @@ mod tests {
         assert_eq!(words("a▁b", false).collect::<Vec<_>>(), ["a▁b"]);
     }
 
+    #[test]
+    fn newlines_stand_apart() {
+        let runs = |text| newline_runs(text).collect::<Vec<_>>();
+        assert_eq!(runs("a\n\n▁b\nc"), ["a", "\n\n", "▁b", "\n", "c"]);
+        assert_eq!(runs("\n"), ["\n"]);
+        assert!(runs("").is_empty());
+    }
+
     fn vocabulary(crossing: &[&str]) -> Vocabulary {
         let mut vocabulary = testing::Vocabulary::new(900);
         for (id, piece) in (800..).zip(crossing) {
             vocabulary.pieces[id] = (*piece).to_owned();
         }
+        read(&vocabulary)
+    }
+
+    fn read(vocabulary: &testing::Vocabulary) -> Vocabulary {
         let mut writer = Writer::default();
         vocabulary.write(&mut writer);
         let source = std::rc::Rc::new(crate::source::Memory(writer.bytes()));
@@ -227,8 +254,9 @@ mod tests {
                 .windows(2)
                 .enumerate()
                 .filter_map(|(place, pair)| {
-                    let id = vocabulary.text(&pair.concat())?;
-                    Some((vocabulary.score(id), place))
+                    let [left, right] = [0, 1].map(|at| vocabulary.text(&pair[at]));
+                    let (_, score) = vocabulary.merged(left, right, &pair.concat())?;
+                    Some((score, place))
                 })
                 .reduce(|best, next| if next.0 > best.0 { next } else { best });
             let Some((_, place)) = best else { break };
@@ -264,6 +292,8 @@ mod tests {
                 let vocabulary = vocabulary(crossing);
                 prop_assert_eq!(fast(&vocabulary, &text), slowly(&vocabulary, &text));
             }
+            let listed = read(&testing::Vocabulary::new(900).of_gemma_4());
+            prop_assert_eq!(fast(&listed, &text), slowly(&listed, &text));
         }
     }
 }

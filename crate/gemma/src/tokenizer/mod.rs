@@ -3,6 +3,8 @@
 //! ```text
 //! text ─ cut at special pieces ─ spaces to ▁ ─ merge neighbours by score ─ bytes for the rest ─ ids
 //! ```
+//! Gemma 4's files list their merges, whose order then takes the place of the scores, and runs of newlines stand
+//! apart. All else is the same.
 //!
 //! Control pieces such as `<start_of_turn>` are found only in text that the caller vouches for:
 //! what a person types is never parsed for them.
@@ -10,6 +12,7 @@
 mod decode;
 mod index;
 mod merge;
+mod merges;
 mod partition;
 mod vocabulary;
 
@@ -70,13 +73,27 @@ impl Tokenizer {
         for fragment in self.specials.partition(text, control) {
             match fragment {
                 Fragment::Special(id) => ids.push(id),
-                Fragment::Text(text) => {
-                    let escaped = text.replace(' ', "▁");
-                    for word in merge::words(&escaped, self.is_split_at_spaces) {
-                        merger.merge(word, ids);
-                    }
-                }
+                Fragment::Text(text) => self.merge(&text.replace(' ', "▁"), &mut merger, ids),
             }
+        }
+    }
+
+    fn merge(&self, text: &str, merger: &mut Merger<'_>, ids: &mut Vec<u32>) {
+        if !self.vocabulary.has_merges() {
+            return self.merge_words(text, merger, ids);
+        }
+        for run in merge::newline_runs(text) {
+            let is_newlines = run.starts_with('\n');
+            match is_newlines.then(|| self.vocabulary.text(run)).flatten() {
+                Some(id) => ids.push(id),
+                None => self.merge_words(run, merger, ids),
+            }
+        }
+    }
+
+    fn merge_words(&self, text: &str, merger: &mut Merger<'_>, ids: &mut Vec<u32>) {
+        for word in merge::words(text, self.is_split_at_spaces) {
+            merger.merge(word, ids);
         }
     }
 

@@ -3,8 +3,9 @@
 use hybridge_core::{Error, Result, Status};
 
 use super::index::Index;
+use super::merges::Merges;
 use crate::gguf::{Gguf, List, Strings, Value};
-use crate::tools::function_gemma::WAITS;
+use crate::tools::{function_gemma, gemma4};
 
 /// What a piece is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +42,8 @@ impl Kind {
 pub struct Vocabulary {
     pieces: Strings,
     scores: Vec<f32>,
+    /// Where the file lists its merges, they decide instead of the scores.
+    merges: Option<Merges>,
     kinds: Vec<Kind>,
     /// Pieces that text can become: normal, user-defined and unused ones.
     ///
@@ -57,7 +60,7 @@ pub struct Vocabulary {
 
 /// Structure, whatever its type in the file says: official files exist in which turns are normal
 /// pieces, and a person could type them.
-const ALWAYS_CONTROL: [&str; 15] = [
+const ALWAYS_CONTROL: [&str; 34] = [
     "<pad>",
     "<bos>",
     "<eos>",
@@ -73,6 +76,26 @@ const ALWAYS_CONTROL: [&str; 15] = [
     "<start_function_response>",
     "<end_function_response>",
     "<escape>",
+    // Gemma 4's. Its files have the marks of calls and thoughts user-defined, so that programs see them printed.
+    "<|turn>",
+    "<turn|>",
+    "<|tool>",
+    "<tool|>",
+    "<|tool_call>",
+    "<tool_call|>",
+    "<|tool_response>",
+    "<tool_response|>",
+    "<|\"|>",
+    "<|think|>",
+    "<|channel>",
+    "<channel|>",
+    "<|image>",
+    "<image|>",
+    "<|image|>",
+    "<|audio>",
+    "<audio|>",
+    "<|audio|>",
+    "<|video|>",
 ];
 
 /// Where Gemma keeps runs of newlines, spaces and tabs, and tags.
@@ -82,17 +105,20 @@ const MULTIMODAL: usize = 5;
 impl Vocabulary {
     pub(super) fn read(gguf: &Gguf) -> Result<Self> {
         let value = |key: &str| gguf.value(&format!("tokenizer.ggml.{key}"));
-        match value("model").and_then(Value::as_text) {
-            Some("llama") => {}
+        let has_merges = match value("model").and_then(Value::as_text) {
+            Some("llama") => false,
+            Some("gemma4") => true,
             Some(other) => {
                 return Err(Error::new(
                     Status::Unimplemented,
-                    format!("the tokenizer {other} is not built, only llama (SentencePiece)"),
+                    format!(
+                        "the tokenizer {other} is not built, only llama (SentencePiece) and gemma4"
+                    ),
                 )
                 .with_code("TOKENIZER_UNSUPPORTED"));
             }
             None => return Err(missing("model")),
-        }
+        };
         let Some(List::Texts(pieces)) = value("tokens").and_then(Value::as_list) else {
             return Err(missing("tokens"));
         };
@@ -121,7 +147,15 @@ impl Vocabulary {
         let (bos, eos) = (id("bos"), id("eos"));
         let (unknown, eot) = (id("unknown"), id("eot"));
         let (pieces, kinds) = settle(pieces.clone(), kinds)?;
-        Ok(Self::build(pieces, scores, kinds, [bos, eos, unknown, eot]))
+        let mut vocabulary = Self::build(pieces, scores, kinds, [bos, eos, unknown, eot]);
+        if has_merges {
+            let Some(List::Texts(lines)) = value("merges").and_then(Value::as_list) else {
+                return Err(missing("merges"));
+            };
+            let merges = Merges::read(lines, &vocabulary.pieces, &vocabulary.texts)?;
+            vocabulary.merges = Some(merges);
+        }
+        Ok(vocabulary)
     }
 
     fn build(
@@ -145,7 +179,8 @@ impl Vocabulary {
         }
         let by_text = |text| controls.get(&pieces, text);
         let (bos, eos) = (bos.or_else(|| by_text("<bos>")), eos.or_else(|| by_text("<eos>")));
-        Self { pieces, scores, kinds, texts, controls, bytes, bos, eos, unknown, eot }
+        let merges = None;
+        Self { pieces, scores, merges, kinds, texts, controls, bytes, bos, eos, unknown, eot }
     }
 
     /// How many.
@@ -178,8 +213,25 @@ impl Vocabulary {
         (0..).zip(pairs).map(|(id, (piece, kind))| (id, piece, kind))
     }
 
-    pub(super) fn score(&self, id: u32) -> f32 {
-        self.scores.get(id as usize).copied().unwrap_or(f32::NEG_INFINITY)
+    /// Whether the file lists its merges.
+    pub(super) fn has_merges(&self) -> bool {
+        self.merges.is_some()
+    }
+
+    /// The piece that two neighbours make and how early they make it, the highest first. `text` is both.
+    pub(super) fn merged(
+        &self,
+        left: Option<u32>,
+        right: Option<u32>,
+        text: &str,
+    ) -> Option<(u32, f32)> {
+        let Some(merges) = &self.merges else {
+            let id = self.text(text)?;
+            return Some((id, self.scores.get(id as usize).copied()?));
+        };
+        let rank = merges.rank(left?, right?)?;
+        #[expect(clippy::cast_precision_loss, reason = "ranks are below 2^24")]
+        self.text(text).map(|id| (id, -(rank as f32)))
     }
 
     /// The piece that a text can become.
@@ -204,13 +256,14 @@ impl Vocabulary {
         self.eos
     }
 
-    /// By key and by text: some files name the end of a turn as the end of the text, and FunctionGemma waits for
-    /// results after a piece of its own.
+    /// By key and by text: some files name the end of a turn as the end of the text, and models that call tools wait
+    /// for results after a piece of its own.
     pub(super) fn stop_ids(&self) -> Vec<u32> {
         // A fine-tune that forgets to end its turn begins the next one.
-        let by_text =
-            ["<eos>", "<end_of_turn>", "<start_of_turn>", WAITS].map(|text| self.control(text));
-        let mut ids: Vec<u32> = by_text.into_iter().chain([self.eos, self.eot]).flatten().collect();
+        let turns = ["<end_of_turn>", "<start_of_turn>", gemma4::TURN[1], gemma4::TURN[0]];
+        let by_text = ["<eos>", function_gemma::WAITS, gemma4::WAITS].into_iter().chain(turns);
+        let by_text = by_text.map(|text| self.control(text));
+        let mut ids: Vec<u32> = by_text.chain([self.eos, self.eot]).flatten().collect();
         ids.sort_unstable();
         ids.dedup();
         ids
@@ -268,7 +321,7 @@ fn missing(key: &str) -> Error {
         .with_code("TOKENIZER_MISSING")
 }
 
-fn wrong(key: &str, what: &str) -> Error {
+pub(super) fn wrong(key: &str, what: &str) -> Error {
     Error::invalid(format!("the metadata under tokenizer.ggml.{key} {what}"))
         .with_code("TOKENIZER_INVALID")
 }

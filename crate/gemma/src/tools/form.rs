@@ -18,10 +18,10 @@ pub fn wish_of(request: &Request, dialect: Dialect) -> Result<Option<Wish>> {
     }
     let must_call = request.tool_choice == Some(ToolChoice::Required);
     match (dialect, output) {
-        (Dialect::JsonCall, Some(output)) if !must_call => {
+        (Dialect::JsonCall | Dialect::Gemma4, Some(output)) if !must_call => {
             Ok(Some(Wish::json(call_or_output(call_schema(&request.tools), &output))))
         }
-        (Dialect::JsonCall, _) => {
+        (Dialect::JsonCall | Dialect::Gemma4, _) => {
             let schema = call_schema(&request.tools);
             Ok(Some(Wish { schema, syntax: Syntax::Json, may_be_prose: !must_call }))
         }

@@ -63,7 +63,7 @@ impl Listener {
             dialect,
             tools: request.tools.clone().into(),
             controls: match dialect {
-                Dialect::JsonCall => Vec::new(),
+                Dialect::JsonCall | Dialect::Gemma4 => Vec::new(),
                 Dialect::FunctionGemma => CONTROLS.iter().filter_map(control).collect(),
             },
             calls: said.filter(is_call).count(),
@@ -76,7 +76,9 @@ impl Listener {
     pub fn push(&mut self, token: u32, text: String) -> Heard {
         let control = self.controls.iter().find(|(id, _)| *id == token).map(|(_, piece)| *piece);
         match self.dialect {
-            Dialect::JsonCall => Heard { text: self.hear_json(text), calls: Vec::new() },
+            Dialect::JsonCall | Dialect::Gemma4 => {
+                Heard { text: self.hear_json(text), calls: Vec::new() }
+            }
             Dialect::FunctionGemma => self.hear_segment(control, text),
         }
     }

@@ -5,6 +5,7 @@
 
 mod form;
 pub mod function_gemma;
+pub mod gemma4;
 pub mod json_call;
 mod listener;
 mod schema_text;
@@ -25,6 +26,8 @@ pub enum Dialect {
     JsonCall,
     /// See [`function_gemma`].
     FunctionGemma,
+    /// See [`gemma4`].
+    Gemma4,
 }
 
 impl Dialect {
@@ -48,7 +51,7 @@ impl Dialect {
         }
         match self {
             Self::FunctionGemma => said.extend(calls.flat_map(function_gemma::call)),
-            Self::JsonCall => {
+            Self::JsonCall | Self::Gemma4 => {
                 let calls: Vec<&ToolRequest> = calls.collect();
                 if !calls.is_empty() {
                     let space = if said.is_empty() { "" } else { "\n" };

@@ -15,11 +15,7 @@ use serde_json::{Map, Value, json};
 
 fn tokenizer(dialect: Dialect) -> Tokenizer {
     let mut writer = Writer::default();
-    let vocabulary = Vocabulary::new(1009);
-    match dialect {
-        Dialect::JsonCall => vocabulary.write(&mut writer),
-        Dialect::FunctionGemma => vocabulary.with_tool_pieces().write(&mut writer),
-    }
+    Vocabulary::new(1009).of(dialect).write(&mut writer);
     let gguf = block_on(Gguf::open(vec![Rc::new(Memory(writer.bytes()))])).unwrap();
     Tokenizer::read(&gguf).unwrap()
 }
