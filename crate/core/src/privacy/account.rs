@@ -14,39 +14,57 @@ pub(super) fn end(text: Text<'_>, at: usize) -> Option<usize> {
     const WIDEST: usize = 3;
     let is_between = |byte: u8| matches!(byte, b' ' | b'-' | b'\t' | b'\n' | b'\r' | b'.' | b'/');
     // Two letters and two digits, before anything is looked up.
+    let third = text.at(at + 2);
+    if !(third.is_ascii_digit() || is_between(third)) || !text.at(at + 1).is_ascii_alphabetic() {
+        return None;
+    }
     // A part of something with hyphens, as identifiers have.
     let before = text.before(at);
     if matches!(before, b'-' | b'_') && text.before(at.saturating_sub(1)).is_ascii_alphanumeric() {
         return None;
     }
-    let third = text.at(at + 2);
-    if !text.at(at + 1).is_ascii_alphabetic() || !(third.is_ascii_digit() || is_between(third)) {
-        return None;
-    }
     let check = at + 2 + text.run(at + 2, WIDEST, is_between);
-    if !text.at(check).is_ascii_digit() {
+    let fourth = text.at(check + 1);
+    if !text.at(check).is_ascii_digit() || !(fourth.is_ascii_digit() || is_between(fourth)) {
         return None;
     }
     let country = [text.at(at).to_ascii_uppercase(), text.at(at + 1).to_ascii_uppercase()];
     let length = length_in(country)?;
-    let mut account = [0_u8; 34];
-    let mut cursor = at;
-    let mut digits = 0;
-    for (index, slot) in account.iter_mut().take(length).enumerate() {
-        if index > 0 {
-            cursor += text.run(cursor, WIDEST, is_between);
-        }
-        let byte = text.at(cursor).to_ascii_uppercase();
-        if !byte.is_ascii_alphanumeric() || ((2..4).contains(&index) && !byte.is_ascii_digit()) {
+    // Letters read as 10 to 35, and the first four characters count last.
+    let (mut sum, mut head, mut scale) = (0_u64, 0, 1);
+    let (mut count, mut letters, mut gap) = (0, 0, 0);
+    for (place, &byte) in text.slice(at, at + (WIDEST + 1) * length).iter().enumerate() {
+        if byte.is_ascii_digit() {
+            sum = sum * 10 + u64::from(byte - b'0');
+            scale *= if count < 4 { 10 } else { 1 };
+        } else if byte.is_ascii_alphabetic() {
+            letters += 1;
+            // At least half of a number are digits, and its third and fourth characters.
+            if count == 2 || count == 3 || letters * 2 > length {
+                return None;
+            }
+            sum = sum * 100 + u64::from(byte & 31) + 9;
+            scale *= if count < 4 { 100 } else { 1 };
+        } else if is_between(byte) && count > 0 && gap < WIDEST {
+            gap += 1;
+            continue;
+        } else {
             return None;
         }
-        digits += usize::from(byte.is_ascii_digit());
-        *slot = byte;
-        cursor += 1;
+        gap = 0;
+        count += 1;
+        if count == 4 {
+            (head, sum) = (sum, 0);
+        } else if count == length {
+            let end = at + place + 1;
+            let is_whole = !text.at(end).is_ascii_alphanumeric();
+            return (is_whole && (sum % 97 * scale + head) % 97 == 1).then_some(end);
+        } else if sum >= 1 << 56 {
+            // As seldom as the number's width allows.
+            sum %= 97;
+        }
     }
-    let is_whole = !text.at(cursor).is_ascii_alphanumeric();
-    let is_number = digits * 2 >= length;
-    (is_whole && is_number && remainder(account.get(..length)?) == 1).then_some(cursor)
+    None
 }
 
 /// How long numbers of a country are.
@@ -62,16 +80,4 @@ fn length_in(country: [u8; 2]) -> Option<usize> {
         }
     }
     None
-}
-
-/// The number by 97, its first four characters moved to the end, and letters read as 10 to 35.
-fn remainder(account: &[u8]) -> u32 {
-    let (head, tail) = account.split_at(account.len().min(4));
-    tail.iter().chain(head).fold(0, |rest, &byte| {
-        if byte.is_ascii_digit() {
-            (rest * 10 + u32::from(byte - b'0')) % 97
-        } else {
-            (rest * 100 + u32::from(byte.saturating_sub(b'A')) + 10) % 97
-        }
-    })
 }

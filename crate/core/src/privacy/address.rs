@@ -32,6 +32,29 @@ pub(super) fn is_four(text: Text<'_>, groups: &[Group]) -> bool {
         && !matches!(bytes, [127 | 0, ..] | [255, 255, ..] | [.., 0])
 }
 
+/// Words for what has an address.
+const HOSTS: [&[u8]; 12] = [
+    b"ip", b"ips", b"address", b"addr", b"host", b"server", b"dns", b"ping", b"gateway", b"client",
+    b"peer", b"proxy",
+];
+
+/// Whether four numbers rather count sections, releases or objects: all of them small, and nothing beside them that says
+/// what an address is of. `word` is the one before them.
+pub(super) fn is_numbering(text: Text<'_>, groups: &[Group], word: &[u8]) -> bool {
+    let values = || groups.iter().map(|it| text.value(it.from, it.to));
+    let Some((first, last)) = groups.first().zip(groups.last()) else { return false };
+    let head = text.value(first.from, first.to);
+    // Private networks, and those that people make up or know by heart: `8.8.8.8`, `1.2.3.4`.
+    let is_known = head == 10
+        || values().all(|it| it == head)
+        || values().zip(head..).all(|(value, expected)| value == expected);
+    let is_addressed = matches!(text.before(first.from), b'@')
+        || text.slice(first.from.saturating_sub(3), first.from) == b"://"
+        || (matches!(text.at(last.to), b':' | b'/') && text.at(last.to + 1).is_ascii_digit())
+        || HOSTS.iter().any(|it| word.eq_ignore_ascii_case(it));
+    values().all(|it| it < 40) && !is_known && !is_addressed
+}
+
 /// Eight groups of hexadecimal digits, or fewer with one `::`.
 pub(super) fn six_end(text: Text<'_>, at: usize) -> Option<usize> {
     // Cheap and mostly the end of it: a first group is at most four digits, and a colon follows.

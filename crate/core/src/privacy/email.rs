@@ -10,9 +10,9 @@ const HOST: usize = 253;
 const NAMES: [&[u8]; 5] = [b"git", b"hg", b"svn", b"this", b"return"];
 
 /// Endings that files have and hosts have not.
-const FILES: [&[u8]; 12] = [
+const FILES: [&[u8]; 13] = [
     b"png", b"jpg", b"jpeg", b"gif", b"svg", b"webp", b"css", b"js", b"ts", b"json", b"html",
-    b"tgz",
+    b"tgz", b"wasm",
 ];
 
 /// The address around the `@` at this place: something before it, and a host with a dot behind it.

@@ -4,7 +4,27 @@ use super::corpus::{DISGUISES, Random, SENTENCES, plain};
 use super::{SensitiveKind, kinds_of};
 
 /// Texts that look like personal data.
-const LOOK_ALIKES: [&str; 58] = [
+const LOOK_ALIKES: [&str; 78] = [
+    "the range 07000 - 0789@",
+    "reads 512 - 26# - 23# bytes left",
+    "apiKey: process.env.MEM0_API_KEY",
+    "ConnectionTrafficSecrets::Chacha20Poly1305 {",
+    "02-1#-2019 19:4# PST",
+    "billingAccounts/0@#345-567890-ABCDEF",
+    "end\n331#\n331#\n741#\n74@#\n69@35\n7075#",
+    "0063 00#3 007# ; three letters",
+    "0111 18c0 1.52-.87 2.83-2.12 3.51.98.3# 2.03.5 3.11.5",
+    "and_npm_install_D_types_Slashnode_62##",
+    "// 2#.2.1.1  class ctype",
+    "Per 4.2.1.@, use the count",
+    "\"2.5.2#.1\"",
+    "see `3.2.2.1#`_ of the standard",
+    "since 1.7.4.@",
+    "USE_REGISTERED_RING = 21474836##,",
+    "from_u128(0x4d1e55b2_f16f_11cf_88cb_00@11100003#)",
+    "0065 0302 03## ; a letter with two marks",
+    "],\n        5#########,\n    )",
+    "001.022.233.04#",
     "call stack size ######## exceeded",
     "the cell count was ########",
     "telemetry: ######### events",
@@ -158,4 +178,48 @@ impl Table {
             self.alarms.1
         );
     }
+}
+
+/// Prints each find in the texts of the folders in `HYBRIDGE_TEXTS` (with `:` between them), for a person to judge.
+#[test]
+fn texts_of_others() {
+    let Ok(folders) = std::env::var("HYBRIDGE_TEXTS") else { return };
+    let most = std::env::var("HYBRIDGE_CASES").ok().and_then(|it| it.parse().ok()).unwrap_or(5_000);
+    let mut files = Vec::new();
+    let mut waiting: Vec<std::path::PathBuf> = folders.split(':').map(Into::into).collect();
+    while let Some(path) = waiting.pop() {
+        if path.is_symlink() {
+            continue;
+        }
+        if path.is_dir() {
+            let entries = std::fs::read_dir(&path).into_iter().flatten().flatten();
+            waiting.extend(entries.map(|it| it.path()));
+        } else {
+            files.push(path);
+        }
+    }
+    files.sort();
+    // The same choice on every run: every so many files one.
+    let step = (files.len() / most).max(1);
+    let (mut read, mut raised, mut finds) = (0, 0, 0);
+    for path in files.iter().step_by(step) {
+        let is_small = path.metadata().is_ok_and(|it| it.len() < 1_000_000);
+        let Some(text) = is_small.then(|| std::fs::read_to_string(path).ok()).flatten() else {
+            continue;
+        };
+        if text.contains('\0') {
+            continue;
+        }
+        read += 1;
+        let spans = super::spans_in(&text);
+        raised += usize::from(!spans.is_empty());
+        finds += spans.len();
+        for span in spans.iter().take(5) {
+            let from = text.floor_char_boundary(span.from.saturating_sub(40));
+            let to = text.ceil_char_boundary((span.to + 30).min(text.len()));
+            let (found, around) = (text.get(span.from..span.to), text.get(from..to));
+            println!("{}\t{found:?}\t{around:?}\t{}", span.kind.word(), path.display());
+        }
+    }
+    println!("{raised} of {read} files raised {finds} finds");
 }

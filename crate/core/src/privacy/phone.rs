@@ -5,7 +5,7 @@
 //! Turkey, Russia, India, China, Japan, Korea, Australia, New Zealand, Brazil, Mexico, Argentina, South Africa, and of others
 //! that write a zero first. Numbers of seven or eight digits only beside a word that says what they are.
 
-use super::number::{Between, Group, digits, value};
+use super::number::{Between, Group, TIGHT, digits, value};
 use super::text::Text;
 
 /// Whether the groups are a number as some country writes it: lengths as hexadecimal digits, `0x334` for `555-123-4567`.
@@ -28,6 +28,14 @@ pub(super) fn is_shaped(text: Text<'_>, groups: &[Group], lengths: u32, total: u
         return false;
     }
     if inner.iter().filter(|it| it.after == Between::Slash).count() > 1 {
+        return false;
+    }
+    // `07000 - 07899` is a range, `512 - 263 - 237` a subtraction.
+    let is_apart = |it: &Group| it.after == Between::Dash && it.loose > TIGHT;
+    if !inner.is_empty()
+        && inner.iter().all(is_apart)
+        && groups.iter().all(|it| it.len() == first.len())
+    {
         return false;
     }
     if lead == b'0' {
@@ -70,7 +78,12 @@ fn is_national(text: Text<'_>, groups: &[Group], total: usize) -> bool {
             let value = |it: &Group| text.value(it.from, it.to);
             let counts =
                 groups.windows(2).all(|it| matches!(it, [a, b] if value(a) + 1 == value(b)));
-            (2..=6).contains(&first.len()) && inner.iter().all(|it| it.len() >= 2) && !counts
+            // Numbers of characters, and addresses filled up with zeros.
+            let is_filled = inner.len() > 1 && groups.iter().all(|it| text.at(it.from) == b'0');
+            (2..=6).contains(&first.len())
+                && inner.iter().all(|it| it.len() >= 2)
+                && !counts
+                && !is_filled
         }
     }
 }

@@ -44,31 +44,30 @@ const INVISIBLE: [(u32, u32); 18] = [
     (u32::MAX, u32::MAX),
 ];
 
-/// Names of characters in HTML that stand inside personal data, and what they are.
-const ENTITIES: [(&[u8], u32); 22] = [
-    (b"amp", 0x26),
-    (b"lt", 0x3C),
-    (b"gt", 0x3E),
-    (b"quot", 0x22),
-    (b"apos", 0x27),
-    (b"nbsp", 0x20),
-    (b"ensp", 0x20),
-    (b"emsp", 0x20),
-    (b"thinsp", 0x20),
-    (b"NewLine", 0x0A),
-    (b"Tab", 0x09),
-    (b"commat", 0x40),
-    (b"period", 0x2E),
-    (b"colon", 0x3A),
-    (b"plus", 0x2B),
-    (b"lpar", 0x28),
-    (b"rpar", 0x29),
-    (b"sol", 0x2F),
-    (b"lowbar", 0x5F),
-    (b"shy", 0xAD),
-    (b"ndash", 0x2D),
-    (b"hyphen", 0x2D),
-];
+/// A character by its name in HTML, of those that stand inside personal data.
+fn named_entity(name: &[u8]) -> Option<u32> {
+    Some(match name {
+        b"amp" => 0x26,
+        b"lt" => 0x3C,
+        b"gt" => 0x3E,
+        b"quot" => 0x22,
+        b"apos" => 0x27,
+        b"nbsp" | b"ensp" | b"emsp" | b"thinsp" => 0x20,
+        b"NewLine" => 0x0A,
+        b"Tab" => 0x09,
+        b"commat" => 0x40,
+        b"period" => 0x2E,
+        b"colon" => 0x3A,
+        b"plus" => 0x2B,
+        b"lpar" => 0x28,
+        b"rpar" => 0x29,
+        b"sol" => 0x2F,
+        b"lowbar" => 0x5F,
+        b"shy" => 0xAD,
+        b"ndash" | b"hyphen" => 0x2D,
+        _ => return None,
+    })
+}
 
 /// How far behind a `\`, `%` or `&` its escape may end.
 const LONGEST_ESCAPE: usize = 10;
@@ -118,6 +117,7 @@ impl Plain {
     pub(super) fn unescaped(text: &[u8], tracks: bool) -> Option<Self> {
         memchr3(b'\\', b'%', b'&', text)?;
         let mut plain = Self::new(tracks);
+        plain.bytes.reserve(text.len());
         let (mut at, mut near, mut is_changed) = (0, 0, false);
         while let Some(&byte) = text.get(at) {
             if near == 0 {
@@ -243,7 +243,7 @@ fn entity(bytes: &[u8]) -> Option<(usize, Code)> {
     let code = match name {
         [b'#', b'x' | b'X', digits @ ..] => hexadecimal(digits)?,
         [b'#', digits @ ..] => core::str::from_utf8(digits).ok()?.parse().ok()?,
-        name => ENTITIES.iter().find(|(it, _)| *it == name)?.1,
+        name => named_entity(name)?,
     };
     (code < 0x11_0000).then_some((name.len() + 2, Code::Point(code)))
 }
@@ -311,6 +311,8 @@ fn fold(code: u32) -> Fold {
         0xFE6B => return Fold::To(b'@'),
         // Greek and Cyrillic capitals have their small letters 32 places further on.
         0x391..=0x3A9 | 0x410..=0x42F => return Fold::Letter(code + 32),
+        // Greek, Cyrillic, Hebrew, kana and more of Latin: neither digits nor anything invisible.
+        0x370..0x600 | 0x1E00..0x2000 | 0x3041..0x3100 => return Fold::Keep,
         _ => {}
     }
     let latin = code.checked_sub(0xC0).and_then(|it| LATIN.get(usize::try_from(it).ok()?));

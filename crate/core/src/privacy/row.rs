@@ -19,6 +19,18 @@ struct Place {
     begins: bool,
     /// No other number beside it.
     is_alone: bool,
+    /// Fractions on both sides, as in the path of a drawing.
+    is_listed: bool,
+}
+
+/// Whether a group begins a fraction.
+fn is_fraction(group: Option<&Group>) -> bool {
+    group.is_some_and(|it| it.after == Between::Dot && it.loose == TIGHT)
+}
+
+/// The last group but one before a place.
+fn before_last(row: &[Group], at: usize) -> Option<&Group> {
+    at.checked_sub(2).and_then(|it| row.get(it))
 }
 
 impl Scanner<'_, '_> {
@@ -48,7 +60,10 @@ impl Scanner<'_, '_> {
                     let widest =
                         row.get(start..end - 1).unwrap_or_default().iter().map(|it| it.loose).max();
                     let is_new = level == SPACED || widest == Some(level);
-                    if is_new && (level == SPACED || end - start <= SHORT) {
+                    let (from, to) = (rest.first(), rest.get(end - start - 1));
+                    let width = from.zip(to).map_or(0, |(from, to)| to.to - from.from);
+                    // Nothing that is looked for is shorter: `1.2.3.4` is an address.
+                    if is_new && width >= 7 && (level == SPACED || end - start <= SHORT) {
                         self.segment(row, start, end, free, begins);
                     }
                     start = end;
@@ -164,7 +179,15 @@ impl Scanner<'_, '_> {
             }
         }
         let is_date = matches!(first.after, Between::Dot | Between::Dash) && first.len() > 3;
-        let is_tied = is_date || text.at(to).is_ascii_alphabetic() || phone::is_binary(text, row);
+        // Numbers of characters, `0063 0043 0053`, and addresses filled up: `001.022.233.040`.
+        let is_filled = is_zeros
+            && row.len() > 2
+            && (row.iter().all(|it| text.at(it.from) == b'0')
+                || (first.after == Between::Dot && row.iter().all(|it| it.len() == 3)));
+        let is_tied = is_date
+            || is_filled
+            || text.at(to).is_ascii_alphabetic()
+            || phone::is_binary(text, row);
         if total >= 8 + usize::from(is_zeros) * 3 && !is_tied {
             self.finds.add(SensitiveKind::Phone, first.from - usize::from(is_plus), to);
         }
@@ -209,7 +232,15 @@ impl Scanner<'_, '_> {
                 }
                 let length = u32::try_from(group.len().min(15)).unwrap_or(15);
                 lengths = if last - first < 7 { lengths << 4 | length } else { 0 };
-                let is_code = last + 1 == row.len() && text.at(group.to).is_ascii_alphabetic();
+                // `12ab`, `012345-567890-ABCDEF`
+                let dash = usize::from(text.at(group.to) == b'-');
+                let next = text.at(group.to + dash);
+                let is_code = last + 1 == row.len()
+                    && if dash > 0 {
+                        next.is_ascii_uppercase()
+                    } else {
+                        next.is_ascii_alphabetic()
+                    };
                 let ends = !is_code
                     && (group.loose > inner.max(TIGHT)
                         || (group.after == Between::Slash && last > first)
@@ -217,8 +248,13 @@ impl Scanner<'_, '_> {
                 if ends && (total >= 7 || last == first + 3) && (loose > TIGHT || is_slashed) {
                     let groups = row.get(first..=last).unwrap_or_default();
                     let is_alone = loose > SPACED && group.loose > SPACED;
-                    let place =
-                        Place { is_first: first == 0, begins: begins || first > 0, is_alone };
+                    let place = Place {
+                        is_first: first == 0,
+                        begins: begins || first > 0,
+                        is_alone,
+                        is_listed: is_fraction(before_last(row, first))
+                            && is_fraction(row.get(last + 1)),
+                    };
                     self.window(groups, lengths, total, place);
                 }
                 inner = inner.max(group.loose);
@@ -237,10 +273,12 @@ impl Scanner<'_, '_> {
             let is_one = inner.windows(2).all(|it| matches!(it, [a, b] if a.after == b.after));
             let fits = groups.iter().zip(lengths).all(|(group, length)| group.len() == *length);
             // Four of many numbers with four digits are a table's, unless all of it is cards.
+            let is_lines = inner.iter().any(|it| it.loose == LINES);
             let is_table = lengths == [4, 4, 4, 4]
                 && !(end - start).is_multiple_of(4)
                 && [first.checked_sub(1), Some(first + 4)].into_iter().flatten().any(|it| {
-                    (start..end).contains(&it) && row.get(it).is_some_and(|it| it.len() == 4)
+                    let beside = row.get(it).filter(|_| (start..end).contains(&it));
+                    beside.is_some_and(|it| is_lines || it.len() == 4)
                 });
             if let [head, .., last] = groups
                 && !is_table
@@ -276,8 +314,10 @@ impl Scanner<'_, '_> {
             return;
         }
         if groups.len() == 4
+            && !place.is_listed
             && address::is_four(text, groups)
             && !self.is_after(Sense::Version, from)
+            && !address::is_numbering(text, groups, self.word_before(from))
         {
             self.finds.add(SensitiveKind::IpAddress, from, to);
             return;
@@ -296,7 +336,8 @@ impl Scanner<'_, '_> {
             return;
         }
         // A time may follow a date.
-        let starts_with_date = head.len() == 4 && birth::date(text, groups).is_some();
+        let has_year = head.len() == 4 || groups.get(2).is_some_and(|it| it.len() == 4);
+        let starts_with_date = has_year && birth::date(text, groups).is_some();
         if is_date || starts_with_date || phone::is_binary(text, groups) {
             return;
         }
@@ -326,6 +367,13 @@ impl Scanner<'_, '_> {
         }
     }
 
+    /// The word shortly before; nothing where none is.
+    fn word_before(&self, from: usize) -> &[u8] {
+        let (start, to) = self.last_word;
+        let is_near = to > 0 && from.saturating_sub(to) <= 6;
+        if is_near { self.text.slice(start, to) } else { &[] }
+    }
+
     /// Whether a word of this sense stands shortly before.
     fn is_after(&self, sense: Sense, from: usize) -> bool {
         let (_, to) = self.last_word;
@@ -340,6 +388,11 @@ impl Scanner<'_, '_> {
             let sense = words::sense_of(self.text.slice(start, start + width));
             matches!(sense, Some(Sense::Unit | Sense::Count))
         } || self.text.at(start) == b'%'
+    }
+
+    /// Whether a line ends here with a comma: a value of a program.
+    fn is_listed(&self, end: usize) -> bool {
+        self.text.at(end) == b',' && matches!(self.text.at(end + 1), b'\n' | b'\r')
     }
 
     /// Whether digits without a separator stand in a sentence, and neither in a program nor behind a word for what they count.
@@ -366,7 +419,7 @@ impl Scanner<'_, '_> {
                 b'|' => text.at(end + text.run(end, 40, is_gap)) != b'|',
                 b'#' | b'$' | b'+' | b'*' | b'~' | b'^' | b'%' | b'=' | b'<' | b'>' | b'['
                 | b'{' | b'&' => true,
-                b',' => gap == 0 || two.is_ascii_digit(),
+                b',' => gap == 0 || two.is_ascii_digit() || self.is_listed(end),
                 b'(' => quoted || is_of_word(two),
                 b':' => gap == 0 && !quoted && is_of_word(two),
                 _ => quoted && gap == 0 && is_letter(one),

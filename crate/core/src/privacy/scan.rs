@@ -6,7 +6,7 @@
 use super::birth::{self, NEAR};
 use super::kind::{Finds, SensitiveKind};
 use super::number::{self, Group, MOST, OVERLAP};
-use super::secret::{self, Armour, SignedTokens};
+use super::secret::{self, Armour, KeyRun, SignedTokens, Values};
 use super::text::{Text, is_letter, is_of_word};
 use super::words::{self, Sense};
 use super::{account, address, email, national};
@@ -37,6 +37,10 @@ pub(super) struct Scanner<'a, 'f> {
     pub(super) text: Text<'a>,
     pub(super) finds: &'f mut Finds,
     pub(super) row: Vec<Group>,
+    pub(super) keys: KeyRun,
+    pub(super) values: Values,
+    /// Where the last secret value ends: what is called a secret inside of it is part of it.
+    pub(super) covered: usize,
     pub(super) tokens: SignedTokens,
     pub(super) armour: Armour,
     /// Announced by words, with nothing but small words since.
@@ -58,6 +62,9 @@ pub(super) fn scan(text: &[u8], finds: &mut Finds) {
         text: Text(text),
         finds,
         row: Vec::new(),
+        keys: KeyRun::default(),
+        values: Values::default(),
+        covered: 0,
         tokens: SignedTokens::default(),
         armour: Armour::default(),
         ahead: 0,
@@ -203,7 +210,7 @@ impl Scanner<'_, '_> {
         let text = self.text;
         let byte = text.at(at);
         if self.finds.wants(SensitiveKind::ApiKey) {
-            let end = secret::marked_end(text, at).or_else(|| self.tokens.end(text, at));
+            let end = self.keys.marked_end(text, at).or_else(|| self.tokens.end(text, at));
             if let Some(end) = end {
                 self.finds.add(SensitiveKind::ApiKey, at, end);
                 return Some(end);
@@ -218,7 +225,7 @@ impl Scanner<'_, '_> {
             return Some(end);
         }
         // `IBANDE89…`
-        let is_glued = text.reads(at, b"iban") && is_letter(text.at(at + 4));
+        let is_glued = byte | 0x20 == b'i' && text.reads(at, b"iban") && is_letter(text.at(at + 4));
         let start = if is_glued { at + 4 } else { at };
         if let Some(end) = account::end(text, start) {
             self.finds.add(SensitiveKind::Iban, start, end);
@@ -262,11 +269,14 @@ impl Scanner<'_, '_> {
                 return;
             }
             Some(Sense::Phone) => PHONE,
+            // `USE_REGISTERED_RING = 2147483648` calls nobody.
+            Some(Sense::Call) if self.text.before(from) == b'_' => 0,
             Some(Sense::Call) => CALL,
             Some(Sense::Ssn) => SSN,
             Some(Sense::Security) if self.last_sense == Some(Sense::Social) => SSN,
             Some(Sense::Id) => {
-                if let Some((from, to)) = secret::named(self.text, to, Sense::Id, true) {
+                let values = &mut self.values;
+                if let Some((from, to)) = secret::named(self.text, values, to, Sense::Id, true) {
                     self.finds.add(SensitiveKind::NationalId, from, to);
                 }
                 ID
@@ -336,7 +346,11 @@ impl Scanner<'_, '_> {
             |word: &[u8]| end - start >= word.len() && self.text.reads(end - word.len(), word);
         self.is_authorization |= is_called(b"authorization");
         let is_bearer = is_called(b"bearer");
-        if let Some((from, to)) = secret::named(self.text, to, sense, is_bearer) {
+        if to < self.covered {
+            return;
+        }
+        if let Some((from, to)) = secret::named(self.text, &mut self.values, to, sense, is_bearer) {
+            self.covered = to;
             self.finds.add(SensitiveKind::ApiKey, from, to);
         }
     }
@@ -347,7 +361,11 @@ impl Scanner<'_, '_> {
         // A letter of a script without spaces ends a word.
         // Digits behind a dot are a fraction's.
         let before = text.before(from);
-        let is_joined = before == b'_' && text.before(from - 1).is_ascii_digit();
+        // `88cb_001111000030` goes on; `_4111…_` stands between marks of Markdown.
+        let joint = if before == b'_' { from - 1 } else { from };
+        let width = text.run_back(joint, 24, |byte| byte.is_ascii_alphanumeric());
+        let is_joined =
+            joint < from && text.slice(joint - width, joint).iter().any(u8::is_ascii_digit);
         let begins = !before.is_ascii_alphanumeric() && before != b'.' && !is_joined;
         if begins
             && self.finds.wants(SensitiveKind::IpAddress)
@@ -361,7 +379,12 @@ impl Scanner<'_, '_> {
         number::read(text, from, &mut row);
         let end = row.last().map_or(from + 1, |it| it.to);
         let is_cut = row.len() == MOST;
-        self.row(&row, begins);
+        // Fewer digits are nothing.
+        if end - from > 3 {
+            self.row(&row, begins);
+        } else {
+            self.last_number = row.last().map_or((0, 0), |it| (it.from, it.to));
+        }
         // The next piece begins with groups that this one has seen, so that nothing is cut in two.
         let next = row.len().checked_sub(OVERLAP).and_then(|it| row.get(it)).filter(|_| is_cut);
         let next = next.map_or(end, |it| it.from);

@@ -10,6 +10,7 @@ impl<'a> Text<'a> {
     }
 
     pub(super) fn at(self, position: usize) -> u8 {
+        count(1);
         self.0.get(position).copied().unwrap_or(b'\n')
     }
 
@@ -19,23 +20,35 @@ impl<'a> Text<'a> {
     }
 
     pub(super) fn slice(self, from: usize, to: usize) -> &'a [u8] {
+        let slice = self.part(from, to);
+        count(slice.len());
+        slice
+    }
+
+    fn part(self, from: usize, to: usize) -> &'a [u8] {
         self.0.get(from..to.min(self.0.len())).unwrap_or_default()
     }
 
     /// How many bytes from a position on satisfy `is`, `most` at most.
     pub(super) fn run(self, from: usize, most: usize, is: impl Fn(u8) -> bool) -> usize {
-        self.slice(from, from.saturating_add(most)).iter().take_while(|&&it| is(it)).count()
+        let part = self.part(from, from.saturating_add(most));
+        let length = part.iter().take_while(|&&it| is(it)).count();
+        count(length + 1);
+        length
     }
 
     /// How many bytes before a position satisfy `is`, `most` at most.
     pub(super) fn run_back(self, to: usize, most: usize, is: impl Fn(u8) -> bool) -> usize {
         let from = to.saturating_sub(most);
-        self.slice(from, to).iter().rev().take_while(|&&it| is(it)).count()
+        let length = self.part(from, to).iter().rev().take_while(|&&it| is(it)).count();
+        count(length + 1);
+        length
     }
 
     /// Whether these letters stand at a position, in either case. `word` is in lower case.
     pub(super) fn reads(self, from: usize, word: &[u8]) -> bool {
-        self.slice(from, from + word.len()).eq_ignore_ascii_case(word)
+        count(1);
+        self.part(from, from + word.len()).eq_ignore_ascii_case(word)
     }
 
     /// The digits' value, up to nine of them.
@@ -44,6 +57,29 @@ impl<'a> Text<'a> {
         digits.iter().fold(0, |sum, byte| sum * 10 + u32::from(byte.wrapping_sub(b'0') % 10))
     }
 }
+
+/// Counts bytes that detectors read, in tests: how long a search takes must depend on the text's length alone.
+#[cfg(all(test, debug_assertions))]
+pub(super) mod reads {
+    use std::cell::Cell;
+
+    thread_local!(static READS: Cell<usize> = const { Cell::new(0) });
+
+    /// How many bytes have been read since this was called last.
+    pub(in crate::privacy) fn take() -> usize {
+        READS.take()
+    }
+
+    pub(super) fn count(bytes: usize) {
+        READS.set(READS.get() + bytes);
+    }
+}
+
+#[cfg(all(test, debug_assertions))]
+use reads::count;
+
+#[cfg(not(all(test, debug_assertions)))]
+fn count(_: usize) {}
 
 /// Whether a byte belongs to a word: a letter, or a part of one outside ASCII.
 pub(super) fn is_letter(byte: u8) -> bool {

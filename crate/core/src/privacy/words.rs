@@ -126,6 +126,9 @@ const LISTS: [(Sense, &str); 19] = [
     ),
 ];
 
+/// No word of the lists is longer.
+pub(super) const LONGEST_WORD: usize = 31;
+
 /// In the order of `LISTS`.
 const SENSES: [Sense; LISTS.len()] = {
     let mut senses = [Sense::Filler; LISTS.len()];
@@ -242,20 +245,49 @@ const FOREIGN: [(&str, Sense); 27] = [
 /// How much of the end of a long run of such letters is read.
 const FOREIGN_TAIL: usize = 60;
 
+const FOREIGN_SLOTS: usize = 128;
+
+/// Numbers of the words above from 1 on, at the first free place from that of their last three bytes on.
+#[expect(
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    reason = "checked by the compiler, which runs this"
+)]
+const FOREIGN_TABLE: [u8; FOREIGN_SLOTS] = {
+    let mut table = [0; FOREIGN_SLOTS];
+    let mut at = 0;
+    while at < FOREIGN.len() {
+        let word = FOREIGN[at].0.as_bytes();
+        let end = word.len();
+        let mut slot = foreign_slot(word[end - 3], word[end - 2], word[end - 1]);
+        while table[slot] != 0 {
+            slot = (slot + 1) % FOREIGN_SLOTS;
+        }
+        table[slot] = at as u8 + 1;
+        at += 1;
+    }
+    table
+};
+
+const fn foreign_slot(a: u8, b: u8, c: u8) -> usize {
+    (a as usize * 5 + b as usize * 19 + c as usize * 7) % FOREIGN_SLOTS
+}
+
 /// What a run of letters outside ASCII says, by the last known word in it.
 pub(super) fn foreign(run: &[u8]) -> Option<Sense> {
-    let tail = run.get(run.len().saturating_sub(FOREIGN_TAIL)..)?;
-    let ends_after = |word: &str| {
-        let word = word.as_bytes();
-        let found = tail.windows(word.len()).rposition(|it| it == word);
-        found.map(|at| at + word.len())
-    };
-    FOREIGN
-        .iter()
-        .filter(|(word, _)| word.len() <= tail.len())
-        .filter_map(|(word, sense)| Some((ends_after(word)?, *sense)))
-        .max_by_key(|(end, _)| *end)
-        .map(|(_, sense)| sense)
+    let mut tail = run.get(run.len().saturating_sub(FOREIGN_TAIL)..)?;
+    while let [.., a, b, c] = *tail {
+        let mut slot = foreign_slot(a, b, c);
+        while let Some(index) = FOREIGN_TABLE.get(slot)?.checked_sub(1) {
+            let (word, sense) = FOREIGN.get(usize::from(index))?;
+            if tail.ends_with(word.as_bytes()) {
+                return Some(*sense);
+            }
+            slot = (slot + 1) % FOREIGN_SLOTS;
+        }
+        tail = tail.split_last()?.1;
+    }
+    None
 }
 
 #[cfg(test)]
@@ -267,6 +299,7 @@ mod tests {
         let mut seen = std::collections::HashSet::new();
         for (sense, words) in LISTS {
             for word in words.split_whitespace() {
+                assert!(word.len() <= super::LONGEST_WORD, "{word}");
                 if seen.insert(word) {
                     assert_eq!(sense_of(word.as_bytes()), Some(sense), "{word}");
                     assert_eq!(sense_of(word.to_uppercase().as_bytes()), Some(sense), "{word}");
@@ -289,5 +322,36 @@ mod tests {
         assert_eq!(foreign("我的手机号码是".as_bytes()), Some(Sense::Phone));
         assert_eq!(foreign("дата рождения".as_bytes()), Some(Sense::Birth));
         assert_eq!(foreign("漢字".as_bytes()), None);
+    }
+
+    /// The slow twin: every word at every place.
+    fn last_foreign(run: &str) -> Option<Sense> {
+        let run = run.as_bytes();
+        let tail = &run[run.len().saturating_sub(super::FOREIGN_TAIL)..];
+        let ends_after = |word: &str| {
+            tail.windows(word.len()).rposition(|it| it == word.as_bytes()).map(|at| at + word.len())
+        };
+        super::FOREIGN
+            .iter()
+            .filter_map(|(word, sense)| Some((ends_after(word)?, *sense)))
+            .max_by_key(|(end, _)| *end)
+            .map(|(_, sense)| sense)
+    }
+
+    #[test]
+    fn the_last_foreign_word_is_found_as_its_slow_twin_finds_it() {
+        let mut random = crate::privacy::corpus::Random::new(11);
+        let pieces: Vec<String> = super::FOREIGN
+            .iter()
+            .flat_map(|(word, _)| {
+                [(*word).to_owned(), word.chars().take(1).collect(), word.chars().skip(1).collect()]
+            })
+            .collect();
+        for _ in 0..20_000 {
+            let run: String = (0..random.below(12))
+                .map(|_| pieces[random.below(pieces.len())].as_str())
+                .collect();
+            assert_eq!(foreign(run.as_bytes()), last_foreign(&run), "{run}");
+        }
     }
 }
