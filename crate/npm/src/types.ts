@@ -128,7 +128,7 @@ export interface GenerateResponse<Output = unknown> {
   readonly routing: RoutingTrace
 }
 
-export interface GenerateChunk { readonly index: number; readonly role: Role; readonly content: Part[]; readonly text: string; /** The best partial JSON so far, where JSON was asked for. */ readonly output?: unknown; readonly logprobs?: readonly number[]; readonly branch: string }
+export interface GenerateChunk { readonly index: number; readonly role: Role; readonly content: Part[]; readonly text: string; /** The best partial JSON so far, where JSON was asked for. In long answers it may lag behind by a small share of the text, but not at the end. Do not change it: later chunks may share it. */ readonly output?: unknown; readonly logprobs?: readonly number[]; readonly branch: string }
 
 export interface GenerateStream<Output = unknown> extends AsyncIterable<GenerateChunk> {
   /** The same chunks; leaving the loop early stops the work. */

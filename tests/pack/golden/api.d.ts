@@ -372,7 +372,7 @@ interface GenerateChunk {
     readonly index: number;
     readonly role: Role;
     readonly content: Part[];
-    readonly text: string; /** The best partial JSON so far, where JSON was asked for. */
+    readonly text: string; /** The best partial JSON so far, where JSON was asked for. In long answers it may lag behind by a small share of the text, but not at the end. Do not change it: later chunks may share it. */
     readonly output?: unknown;
     readonly logprobs?: readonly number[];
     readonly branch: string;

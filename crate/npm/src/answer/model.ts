@@ -24,6 +24,7 @@ import type {
   RoutingTrace,
 } from '../types.js'
 import { outputErrorOf } from './output.js'
+import { PartialOutput } from './partial-json.js'
 import { Chunk, Response, textOf } from './response.js'
 import { enforceContract, throughFace, type Generate, type Runner, type RunOptions } from './runner.js'
 import { Feed, streamOf } from './stream.js'
@@ -152,12 +153,12 @@ export class RunnableModel implements Model {
       const normalised = await reading
       const json = wantsJson(normalised)
       let index = 0
-      let textSoFar = ''
+      const output = json ? new PartialOutput() : undefined
       const sendChunk: RunOptions['sendChunk'] = (content, { logprobs, branch = info.name } = {}) => {
         if (feed === undefined || typeof content === 'string') return
-        if (json) textSoFar += textOf(content)
         firstTokenMs ??= now() - startedAtMs
-        feed.push(new Chunk({ index: index++, content, logprobs, branch, textSoFar: json ? textSoFar : undefined }))
+        const outputSoFar = output?.add(textOf(content))
+        feed.push(new Chunk({ index: index++, content, logprobs, branch, outputSoFar }))
       }
       const answer = await this.#runner(normalised, {
         streaming: feed !== undefined,

@@ -5,50 +5,150 @@ export function parseJson(text: string): unknown {
   return attempt(unfenced(text)) ?? attempt(fenced(text))
 }
 
-/** The best value of an answer so far: what is open is closed, half a key or word is left out. Undefined until there is something to show. */
-export function parsePartialJson(text: string): unknown {
-  const body = unfenced(text)
-  // What closes the open brackets, innermost first; and the last place where the text could be cut and closed.
-  let closers = ''
-  let cut = { at: 0, closers: '' }
-  let isInString = false
-  // In an object a string is a key unless a colon came since the last comma or brace.
-  let isKeyNext = false
-  for (let at = 0; at < body.length; at++) {
-    const char = body[at]
-    if (isInString) {
-      if (char === '\\') at++
+/** How many characters of a growing text are parsed again at most: this many, and so many for each one of the text. */
+const allowance = { base: 4_000_000, perCharacter: 256 }
+
+/**
+ * The value of an answer that is still being written: what is open is closed, half a key or word is left out.
+ *
+ * Each character is scanned once. Parsing starts at the beginning each time, so it is rationed: short texts are parsed
+ * at every piece, and a long one when it has grown by a small share, and when it is complete.
+ */
+export class PartialJson {
+  /** The text without the fence before it. */
+  #body = ''
+  /** What may be the beginning of a fence; undefined once that is decided. */
+  #front: string | undefined = ''
+  /** What closes the open brackets, innermost last. */
+  readonly #closers: string[] = []
+  /** The last place where the text could be cut and closed. */
+  #cut = 0
+  #isInString = false
+  #isEscaped = false
+  /** In an object a string is a key unless a colon came since the last comma or brace. */
+  #isKeyNext = false
+  #isComplete = false
+  #isDue = false
+  #parsed = 0
+  #value: unknown
+
+  feed(piece: string): void {
+    if (piece === '') return
+    const rest = this.#withoutFront(piece)
+    this.#isDue = true
+    for (let at = 0; at < rest.length; at++) this.#scan(rest[at] as string, this.#body.length + at)
+    this.#body += rest
+  }
+
+  /** The best value so far. Undefined until there is something to show. */
+  get value(): unknown {
+    const cost = this.#body.length
+    if (this.#isDue && this.#parsed + cost <= allowance.base + allowance.perCharacter * cost) {
+      this.#isDue = false
+      this.#parsed += cost
+      this.#value = this.#parse()
+    }
+    return this.#value
+  }
+
+  /** A fence before the text is no part of it. */
+  #withoutFront(piece: string): string {
+    if (this.#front === undefined) return piece
+    const front = this.#front + piece
+    // More could still belong to it, though no fence is that long.
+    if (front.length < 256 && /^\s*(`{0,2}|```(j|js|jso|(json)?[^\S\n]*)?)$/.test(front)) {
+      this.#front = front
+      return ''
+    }
+    this.#front = undefined
+    return front.replace(opening, '')
+  }
+
+  #scan(char: string, at: number): void {
+    if (this.#isInString) {
+      if (this.#isEscaped) this.#isEscaped = false
+      else if (char === '\\') this.#isEscaped = true
       else if (char === '"') {
-        isInString = false
-        if (!isKeyNext) cut = { at: at + 1, closers }
+        this.#isInString = false
+        if (!this.#isKeyNext) this.#cutAt(at + 1)
       }
-    } else if (char === '"') isInString = true
-    else if (char === ':') isKeyNext = false
+    } else if (char === '"') this.#isInString = true
+    else if (char === ':') this.#isKeyNext = false
     else if (char === ',') {
-      cut = { at, closers }
-      isKeyNext = closers.startsWith('}')
+      this.#cutAt(at)
+      this.#isKeyNext = this.#closers.at(-1) === '}'
     } else if (char === '{' || char === '[') {
-      closers = (char === '{' ? '}' : ']') + closers
-      cut = { at: at + 1, closers }
-      isKeyNext = char === '{'
+      this.#closers.push(char === '{' ? '}' : ']')
+      this.#cutAt(at + 1)
+      this.#isKeyNext = char === '{'
     } else if (char === '}' || char === ']') {
-      closers = closers.slice(1)
-      cut = { at: at + 1, closers }
+      this.#closers.pop()
+      this.#cutAt(at + 1)
     }
   }
-  // A string shows as it grows, without half an escape; a number or word shows once it parses.
-  const open = isInString && !isKeyNext ? `${withoutHalves(body)}"` : body
-  return attempt(open + closers) ?? attempt(body.slice(0, cut.at) + cut.closers)
+
+  #cutAt(at: number): void {
+    this.#cut = at
+    // The whole value, once: the last chunk's output must be the answer's.
+    if (this.#closers.length > 0 || this.#isComplete) return
+    this.#isComplete = true
+    this.#parsed -= at
+  }
+
+  #parse(): unknown {
+    const body = withoutEnd(this.#body)
+    const closers = [...this.#closers].reverse().join('')
+    // A string shows as it grows, without half an escape; a number or word shows once it parses.
+    const open = this.#isInString && !this.#isKeyNext ? `${withoutHalves(body)}"` : body
+    return attempt(open + closers) ?? attempt(body.slice(0, this.#cut) + closers)
+  }
+}
+
+/** What a stream has written so far, readable at each of its chunks. */
+export class PartialOutput {
+  readonly #pieces: string[] = []
+  /** Several loops may read one stream, each at a place of its own. */
+  readonly #readers: Array<{ at: number; json: PartialJson }> = []
+
+  /** Adds a chunk's text. Returns how to read the value up to it. */
+  add(piece: string): () => unknown {
+    this.#pieces.push(piece)
+    const end = this.#pieces.length
+    return () => this.#valueAt(end)
+  }
+
+  #valueAt(end: number): unknown {
+    const behind = this.#readers.filter(({ at }) => at <= end)
+    let reader = behind.reduce<(typeof behind)[0] | undefined>(
+      (a, b) => (a !== undefined && a.at >= b.at ? a : b),
+      undefined,
+    )
+    if (reader === undefined) {
+      reader = { at: 0, json: new PartialJson() }
+      this.#readers.push(reader)
+      if (this.#readers.length > 4) this.#readers.shift()
+    }
+    while (reader.at < end) reader.json.feed(this.#pieces[reader.at++] as string)
+    return reader.json.value
+  }
 }
 
 /** Without half an escape, and without half of a character that is written as two, at the end. */
 function withoutHalves(text: string): string {
-  const at = text.lastIndexOf('\\')
-  let backslashes = 0
-  while (at >= backslashes && text[at - backslashes] === '\\') backslashes++
-  // An even number of them are escaped ones.
-  const isHalf = backslashes % 2 === 1 && /^\\(u([0-9a-f]{0,3}|d[89ab][0-9a-f]{2}))?$/i.test(text.slice(at, at + 7))
-  return isHalf ? withoutHalves(text.slice(0, at)) : text.replace(/[\ud800-\udbff]$/, '')
+  let end = text.length
+  while (end > 0) {
+    const at = text.lastIndexOf('\\', end - 1)
+    // The longest half is `\ud83d`.
+    if (at < 0 || end - at > 6) break
+    let backslashes = 1
+    while (text[at - backslashes] === '\\') backslashes++
+    // An even number of them are escaped ones.
+    const isHalf = backslashes % 2 === 1 && /^\\(u([0-9a-f]{0,3}|d[89ab][0-9a-f]{2}))?$/i.test(text.slice(at, end))
+    if (!isHalf) break
+    end = at
+  }
+  const isHighSurrogate = end > 0 && (text.charCodeAt(end - 1) & 0xfc00) === 0xd800
+  return text.slice(0, isHighSurrogate ? end - 1 : end)
 }
 
 function attempt(text: string): unknown {
@@ -59,6 +159,8 @@ function attempt(text: string): unknown {
   }
 }
 
+const opening = /^\s*```(?:json)?[^\S\n]*\n?/
+
 /** The first fenced block inside a longer text. */
 function fenced(text: string): string {
   const [, , block = ''] = text.split(/```(json)?/, 3)
@@ -66,5 +168,10 @@ function fenced(text: string): string {
 }
 
 function unfenced(text: string): string {
-  return text.replace(/^\s*```(?:json)?[^\S\n]*\n?/, '').replace(/\n?```\s*$/, '')
+  return withoutEnd(text.replace(opening, ''))
+}
+
+function withoutEnd(text: string): string {
+  const trimmed = text.trimEnd()
+  return trimmed.endsWith('```') ? trimmed.slice(0, -3).replace(/\n$/, '') : text
 }

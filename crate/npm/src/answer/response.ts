@@ -2,7 +2,7 @@
 
 import type { HybridError } from '../border/errors.js'
 import type { Answer } from '../border/replies.js'
-import { parseJson, parsePartialJson } from './partial-json.js'
+import { parseJson } from './partial-json.js'
 import type {
   Confidence,
   FinishReason,
@@ -91,21 +91,21 @@ export class Chunk implements GenerateChunk {
   readonly content: Part[]
   declare readonly logprobs?: readonly number[]
   readonly branch: string
-  readonly #textSoFar: string | undefined
+  readonly #outputSoFar: (() => unknown) | undefined
 
-  /** `textSoFar` ends with this chunk's text, and is given where JSON was asked for. */
+  /** `outputSoFar` ends with this chunk's text, and is given where JSON was asked for. */
   constructor(details: {
     index: number
     content: Part[]
     logprobs?: readonly number[] | undefined
     branch: string
-    textSoFar: string | undefined
+    outputSoFar: (() => unknown) | undefined
   }) {
     this.index = details.index
     this.content = details.content
     if (details.logprobs !== undefined) this.logprobs = details.logprobs
     this.branch = details.branch
-    this.#textSoFar = details.textSoFar
+    this.#outputSoFar = details.outputSoFar
   }
 
   get text(): string {
@@ -113,6 +113,6 @@ export class Chunk implements GenerateChunk {
   }
 
   get output(): unknown {
-    return this.#textSoFar === undefined ? undefined : parsePartialJson(this.#textSoFar)
+    return this.#outputSoFar?.()
   }
 }
