@@ -43,6 +43,8 @@ pub enum State {
 pub enum Phase {
     /// Bytes come from the network, and some are missing.
     Download,
+    /// All bytes are in the store.
+    Stored,
     /// Weights go to the device, or its kernels are compiled: the part that can end a tab.
     Device,
 }
@@ -51,18 +53,20 @@ pub enum Phase {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
     /// A caller wants the model and waits for it.
-    Load {
-        /// Its number.
-        caller: u32,
-        /// Whether a suspected crash is ignored.
-        force: bool,
-        /// The mark that was found in the store, and the context window asked for.
-        mark: Option<CrashMark>,
+    Load(u32),
+    /// A load that is not forced has found the mark of tabs that ended.
+    Marked {
+        /// What was found.
+        mark: CrashMark,
         /// The context window of this load.
         context_window: u32,
         /// Milliseconds since 1970.
         now: f64,
     },
+    /// The model is on the device without a load.
+    Found,
+    /// The model is not on the device any more.
+    Gone,
     /// A caller's own signal ended its wait.
     CallerLeft(u32),
     /// The load has reached a phase.
@@ -72,7 +76,7 @@ pub enum Event {
     /// The load failed, and the engine lives.
     LoadFailed(Error),
     /// The worker or its engine died.
-    EngineDied,
+    EngineDied(Error),
     /// The engine has produced something: the last fault is overcome.
     Succeeded,
     /// The page enters the back/forward cache.
@@ -91,8 +95,10 @@ pub enum Action {
         /// Whether it may use the network. A rebuild reads the store alone.
         may_download: bool,
     },
-    /// Stop the load in progress and end its worker.
+    /// Stop the load in progress and end its worker once what has arrived is recorded.
     Stop,
+    /// End the worker at once.
+    End,
     /// Record that this tab might end.
     Mark,
     /// Remove that record.
@@ -133,10 +139,14 @@ impl Life {
     pub fn feed(&mut self, event: Event) -> Vec<Action> {
         let mut actions = Vec::new();
         match event {
-            Event::Load { caller, force, mark, context_window, now } => {
-                let suspect = mark.filter(|it| !force && it.is_suspect(context_window, now));
-                self.load(caller, suspect, &mut actions);
+            Event::Load(caller) => self.load(caller, &mut actions),
+            Event::Marked { mark, context_window, now } if self.state == State::Loading => {
+                if mark.is_suspect(context_window, now) {
+                    self.fail(mark.error(), &mut actions);
+                }
             }
+            Event::Found if self.state == State::Absent => self.state = State::Ready,
+            Event::Gone if self.state == State::Ready => self.state = State::Absent,
             Event::CallerLeft(caller) => self.leave(caller, &mut actions),
             Event::Reached(phase) if self.state == State::Loading => {
                 if phase == Phase::Device && self.phase != Some(Phase::Device) {
@@ -148,18 +158,14 @@ impl Life {
                 self.end(State::Ready, &Ok(()), &mut actions);
             }
             Event::LoadFailed(error) if self.state == State::Loading => {
-                // CANCELLED is the word for a caller's own signal: here it was another's.
-                let is_stop = error.status == Status::Cancelled;
-                let error = if is_stop { stopped() } else { error };
-                let state = if is_stop { State::Absent } else { State::Failed };
-                self.end(state, &Err(error), &mut actions);
+                self.fail(error, &mut actions);
             }
-            Event::EngineDied => self.died(&mut actions),
+            Event::EngineDied(error) => self.died(error, &mut actions),
             Event::Succeeded => self.faults_in_row = 0,
             Event::PageLeft => {
                 self.was_ready = self.state == State::Ready || self.is_rebuild;
                 if matches!(self.state, State::Ready | State::Loading) {
-                    actions.push(Action::Stop);
+                    actions.push(Action::End);
                     self.end(State::Absent, &Err(left()), &mut actions);
                 }
             }
@@ -173,22 +179,37 @@ impl Life {
                 }
                 self.was_ready = false;
             }
-            // An event of a load that has ended came too late.
-            Event::Reached(_) | Event::Loaded | Event::LoadFailed(_) | Event::PageBack => {}
+            // What has nothing to do with the state, or came too late.
+            Event::Marked { .. }
+            | Event::Reached(_)
+            | Event::Loaded
+            | Event::LoadFailed(_)
+            | Event::Found
+            | Event::Gone
+            | Event::PageBack => {}
         }
         actions
     }
 
-    fn load(&mut self, caller: u32, suspect: Option<CrashMark>, actions: &mut Vec<Action>) {
-        match (self.state, suspect) {
-            (State::Ready, _) => actions.push(Action::Settle(caller, Ok(()))),
-            (State::Loading, _) => self.waiting.push(caller),
-            (_, Some(mark)) => actions.push(Action::Settle(caller, Err(mark.error()))),
-            (State::Absent | State::Failed | State::Disposed, None) => {
+    fn load(&mut self, caller: u32, actions: &mut Vec<Action>) {
+        match self.state {
+            State::Ready => actions.push(Action::Settle(caller, Ok(()))),
+            State::Loading => self.waiting.push(caller),
+            State::Absent | State::Failed | State::Disposed => {
                 self.faults_in_row = 0;
                 self.waiting.push(caller);
                 self.start(false, actions);
             }
+        }
+    }
+
+    fn fail(&mut self, error: Error, actions: &mut Vec<Action>) {
+        actions.push(Action::End);
+        // CANCELLED is the word for a caller's own signal: here it was another's.
+        if error.status == Status::Cancelled {
+            self.end(State::Absent, &Err(stopped()), actions);
+        } else {
+            self.end(State::Failed, &Err(error), actions);
         }
     }
 
@@ -214,21 +235,20 @@ impl Life {
         }
     }
 
-    fn died(&mut self, actions: &mut Vec<Action>) {
+    fn died(&mut self, error: Error, actions: &mut Vec<Action>) {
         if !matches!(self.state, State::Loading | State::Ready) {
             return;
         }
         // What had not all arrived is not in the store: the next load fetches the rest.
         if self.phase == Some(Phase::Download) {
-            return self.end(State::Absent, &Err(lost()), actions);
+            return self.end(State::Absent, &Err(error), actions);
         }
-        if self.faults_in_row >= REBUILDS || !self.is_kept {
-            return self.end(State::Failed, &Err(failed()), actions);
+        let is_enough = self.faults_in_row >= REBUILDS || !self.is_kept;
+        self.end(State::Failed, &Err(error), actions);
+        if !is_enough {
+            self.faults_in_row += 1;
+            self.start(true, actions);
         }
-        self.faults_in_row += 1;
-        // The page is still there: that was no crash to remember. Callers wait for the new engine.
-        self.unmark(actions);
-        self.start(true, actions);
     }
 
     fn end(&mut self, state: State, outcome: &Result<(), Error>, actions: &mut Vec<Action>) {
@@ -261,14 +281,4 @@ fn disposed() -> Error {
 fn left() -> Error {
     let message = "the page was left; the model is loaded again when it is shown";
     Error::new(Status::Aborted, message).with_code("PAGE_LEFT")
-}
-
-fn lost() -> Error {
-    Error::unavailable("the worker ended during the download; call load() to fetch the rest")
-        .with_code("WORKER_CRASHED")
-}
-
-fn failed() -> Error {
-    Error::unavailable("the model failed repeatedly; call load() to retry")
-        .with_code("MODEL_FAILED")
 }

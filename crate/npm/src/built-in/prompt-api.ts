@@ -1,5 +1,7 @@
 /** Chrome's own built-in model as a branch. The browser downloads it, keeps it and runs it. */
 
+import type { LifeTask } from '../answer/life.js'
+import { Lifecycle } from '../answer/lifecycle.js'
 import { Watchers } from '../answer/watchers.js'
 import { HybridError } from '../border/errors.js'
 import { optionsArgument } from '../border/json.js'
@@ -54,46 +56,38 @@ export function promptApiModel(options: { name?: string } = {}): OnDeviceModel {
   }) as typeof face & OnDeviceModel
 }
 
-type State = OnDeviceModel['state']
+type Report = (fraction: number) => void
 
 class BuiltIn {
   readonly watchers = new Watchers<ModelState>()
-  #current: State = 'absent'
+  readonly #life = new Lifecycle({
+    isKept: false,
+    perform: (task) => this.#perform(task),
+    onChange: () => this.#changed(),
+  })
+  /** The load in progress. */
+  #work: AbortController | undefined
+  readonly #reports = new Set<Report>()
   #progress: LoadProgress | undefined
-  /** Counts loads and disposals: an older load that fails must not overwrite the state of a younger one. */
-  #turn = 0
   #look: Promise<unknown> | undefined
   readonly #sessions = new Set<LanguageModelSession>()
   readonly #warned = new Set<string>()
 
-  get #state(): State {
-    return this.#current
-  }
-
-  set #state(state: State) {
-    if (state === this.#current) return
-    this.#current = state
-    if (state !== 'loading') this.#progress = undefined
-    this.#changed()
-  }
-
   #changed(): void {
-    this.watchers.notify({
-      state: this.#state,
-      queued: 0,
-      ...(this.#progress === undefined ? {} : { progress: this.#progress }),
-    })
+    const { state } = this.#life
+    const progress = state === 'loading' ? this.#progress : undefined
+    this.watchers.notify({ state, queued: 0, ...(progress === undefined ? {} : { progress }) })
   }
 
   /** The browser may have the model already, which only a question can find out; the first reader asks it. */
-  get state(): State {
+  get state(): OnDeviceModel['state'] {
     void this.settled()
-    return this.#state
+    return this.#life.state
   }
 
   /** Resolves once the state is what the browser says. */
   async settled(): Promise<void> {
-    if (this.#state !== 'absent' || languageModel() === undefined) return
+    if (this.#life.state !== 'absent' || languageModel() === undefined) return
     await (this.#look ??= this.availability())
   }
 
@@ -107,8 +101,7 @@ class BuiltIn {
       }
     try {
       const status = await builtIn.availability()
-      if (status === 'available' && this.#state === 'absent') this.#state = 'ready'
-      if (status !== 'available' && this.#state === 'ready') this.#state = 'absent'
+      this.#life.feed({ kind: status === 'available' ? 'found' : 'gone' })
       return status === 'unavailable'
         ? { status, reason: "this device cannot run the browser's built-in model", code: 'DEVICE_UNSUITABLE' }
         : { status }
@@ -118,29 +111,58 @@ class BuiltIn {
     }
   }
 
+  /** Loads are shared; one of a model that is ready asks the browser again. */
   async load({ onProgress, signal }: NonNullable<Parameters<OnDeviceModel['load']>[0]>): Promise<void> {
     if (signal?.aborted === true) throw cancelled(signal.reason)
-    const builtIn = this.#usable()
-    const before = this.#state
-    const turn = ++this.#turn
-    // A model that is ready stays ready for others meanwhile.
-    if (before !== 'ready') this.#state = 'loading'
-    let fraction = -1
-    const report = (next: number): void => {
-      if (!(next > fraction)) return
-      fraction = next
-      // The API reports a fraction only, to prevent fingerprinting.
-      const progress: LoadProgress = { phase: 'download', loadedBytes: 0, totalBytes: 0, fraction }
-      this.#progress = progress
-      this.#changed()
-      try {
-        onProgress?.(progress)
-      } catch (thrown) {
-        globalThis.reportError?.(thrown)
-      }
-    }
-    try {
+    const builtIn = this.#builtIn()
+    const report = reporter(onProgress)
+    if (this.#life.state === 'ready') {
       report(0)
+      await this.#open(builtIn, signal, report)
+      return report(1)
+    }
+    // The browser downloads for a click, which counts in this very turn.
+    const joined = this.#life.join(signal)
+    report(this.#progress?.fraction ?? 0)
+    this.#reports.add(report)
+    try {
+      await joined
+      report(1)
+    } finally {
+      this.#reports.delete(report)
+    }
+  }
+
+  #perform(task: LifeTask): void {
+    if (task.kind === 'start') return this.#begin()
+    if (task.kind !== 'stop' && task.kind !== 'end') return
+    this.#work?.abort(task.why)
+    this.#work = undefined
+  }
+
+  #begin(): void {
+    const work = new AbortController()
+    this.#work = work
+    const report = (fraction: number): void => {
+      if (this.#work !== work) return
+      this.#progress = progressOf(fraction)
+      this.#changed()
+      for (const each of this.#reports) each(fraction)
+    }
+    this.#progress = progressOf(0)
+    this.#open(this.#builtIn(), work.signal, report).then(
+      () => {
+        if (this.#work === work) this.#life.feed({ kind: 'loaded' })
+      },
+      (thrown: unknown) => {
+        if (this.#work === work) this.#life.feed({ kind: 'loadFailed', error: this.#failure(thrown, undefined) })
+      },
+    )
+  }
+
+  /** Has the browser make a session, for which it downloads the model. */
+  async #open(builtIn: LanguageModelGlobal, signal: AbortSignal | undefined, report: Report): Promise<void> {
+    try {
       const session = await builtIn.create({
         ...(signal === undefined ? {} : { signal }),
         monitor: (monitor) =>
@@ -148,16 +170,8 @@ class BuiltIn {
       })
       session.destroy()
     } catch (thrown) {
-      const failure = this.#failure(thrown, signal)
-      const kept = before === 'failed' ? before : 'absent'
-      // Neither a `dispose` nor another load that came first is undone.
-      if (this.#turn === turn && this.#state === 'loading')
-        this.#state = failure.status === 'CANCELLED' ? kept : 'failed'
-      throw failure
+      throw this.#failure(thrown, signal)
     }
-    if (this.#isDisposed) throw disposed()
-    this.#state = 'ready'
-    report(1)
   }
 
   async generate(request: ModelRequest, { streaming, sendChunk, signal }: RunOptions): Promise<Reply> {
@@ -209,13 +223,12 @@ class BuiltIn {
   }
 
   dispose(): void {
-    this.#turn++
-    this.#state = 'disposed'
+    this.#life.feed({ kind: 'dispose' })
     for (const session of [...this.#sessions]) this.#end(session)
   }
 
   get #isDisposed(): boolean {
-    return this.#state === 'disposed'
+    return this.#life.state === 'disposed'
   }
 
   #end(session: LanguageModelSession): void {
@@ -278,7 +291,7 @@ class BuiltIn {
         this.#end(session)
         throw disposed()
       }
-      if (this.#state === 'absent') this.#state = 'ready'
+      this.#life.feed({ kind: 'found' })
       return { session, input, options }
     } catch (thrown) {
       throw this.#failure(thrown, signal)
@@ -286,13 +299,39 @@ class BuiltIn {
   }
 
   #usable(): LanguageModelGlobal {
-    if (this.#isDisposed) throw new HybridError('FAILED_PRECONDITION', 'this model was disposed', { code: 'DISPOSED' })
+    if (this.#isDisposed)
+      throw new HybridError('FAILED_PRECONDITION', 'this model was disposed of; call load() to use it again', {
+        code: 'DISPOSED',
+      })
+    return this.#builtIn()
+  }
+
+  #builtIn(): LanguageModelGlobal {
     const builtIn = languageModel()
     if (builtIn === undefined)
       throw new HybridError('FAILED_PRECONDITION', 'this browser has no built-in language model', {
         code: 'PROMPT_API_MISSING',
       })
     return builtIn
+  }
+}
+
+/** The API reports a fraction only, to prevent fingerprinting. */
+function progressOf(fraction: number): LoadProgress {
+  return { phase: 'download', loadedBytes: 0, totalBytes: 0, fraction }
+}
+
+/** A caller's callback for growing fractions, whose mistakes are reported as the page's own. */
+function reporter(onProgress: ((progress: LoadProgress) => void) | undefined): Report {
+  let last = -1
+  return (fraction) => {
+    if (!(fraction > last)) return
+    last = fraction
+    try {
+      onProgress?.(progressOf(fraction))
+    } catch (thrown) {
+      globalThis.reportError?.(thrown)
+    }
   }
 }
 

@@ -7,21 +7,8 @@
  * has none, one dead tab proves nothing, and after a day all is forgotten.
  */
 
+import { counts, nextMark, type CrashMark } from '../../answer/life.js'
 import { loadLock } from '../layout.js'
-
-/** What is kept: how often in a row this load ended its tab, or is about to. */
-export interface CrashMark {
-  readonly contextWindow: number
-  readonly loads: number
-  /** Milliseconds since 1970. */
-  readonly at: number
-}
-
-/** How many dead tabs in a row make a crash. */
-const enough = 2
-
-/** How long a mark counts. */
-const lifetimeMs = 24 * 60 * 60 * 1000
 
 const nameOf = (key: string): string => `hybridge-loading-${key}`
 
@@ -30,22 +17,11 @@ export function markOf(text: string | undefined, now: number): CrashMark | undef
   try {
     const { contextWindow, loads, at } = JSON.parse(text ?? 'null') as Partial<CrashMark>
     if (!Number.isSafeInteger(contextWindow) || !Number.isSafeInteger(loads) || typeof at !== 'number') return undefined
-    if (!(now - at >= 0 && now - at < lifetimeMs)) return undefined
-    return { contextWindow: contextWindow as number, loads: loads as number, at }
+    const mark = { contextWindow: contextWindow as number, loads: loads as number, at }
+    return counts(mark, now) ? mark : undefined
   } catch {
     return undefined
   }
-}
-
-/** The mark of a load that begins after `previous` was left behind. */
-export function nextMark(previous: CrashMark | undefined, contextWindow: number, at: number): CrashMark {
-  const smallest = Math.min(contextWindow, previous?.contextWindow ?? contextWindow)
-  return { contextWindow: smallest, loads: (previous?.loads ?? 0) + 1, at }
-}
-
-/** Whether a mark that was left behind blocks a load with this context window. */
-export function isSuspect(mark: CrashMark | undefined, contextWindow: number): mark is CrashMark {
-  return mark !== undefined && mark.loads >= enough && contextWindow >= mark.contextWindow
 }
 
 /** Sets the mark until the returned function is called. It is lifted while the page is hidden, or left. */

@@ -1,47 +1,38 @@
 /**
  * The engine behind a model of this package: its worker, its state, and its return after a fault.
  *
- * ```text
- * absent ──load──► loading ──► ready ──fault──► loading (from the store, at most twice in a row) ──► ready
- *    ▲                │          │                 └──► failed ──load──► loading
- *    └────────────────┘          └──dispose──► disposed ──load──► loading
- *       failed, stopped
- * ```
+ * What happens is fed to its `Life`, which decides; this performs the actions that it returns.
  *
- * A load is shared: it goes on as long as anyone wants its result, and one caller's abort ends only that caller's wait.
  * A page that enters the back/forward cache gives everything up, and loads again when it is shown, as after a fault.
  */
 
+import { loadStopped, type LifeTask, type LifePhase } from '../../answer/life.js'
+import { Lifecycle } from '../../answer/lifecycle.js'
 import { unlessAborted } from '../../border/abort.js'
 import { HybridError } from '../../border/errors.js'
 import { cancelled, fromThrown, reasonOf } from '../../border/thrown.js'
 import type { GemmaOptions, LoadOptions, LoadProgress, OnDeviceModel } from '../../types.js'
 import { folder, hasStore, heldOf, loadLock, readCard } from '../layout.js'
 import type { Calls, LoadParams, Loaded, Method, Step } from '../protocol.js'
-import { findMark, isSuspect, mark } from './crash-marker.js'
+import { findMark, mark } from './crash-marker.js'
 import type { KnownModel } from './known-models.js'
 import { watchPage } from './page-life.js'
 import { ProgressMeter } from './progress.js'
 import { knownPlan, knownVerdict, rememberPlan, rememberVerdict } from './self-test.js'
 import { checkSimd } from './simd.js'
 import { keyOf, sourceOf, type ModelSource } from './source.js'
-import { fatalCodes, WorkerClient, type CallOptions } from './worker-client.js'
+import { WorkerClient, type CallOptions } from './worker-client.js'
 
 export type HostState = OnDeviceModel['state']
 
-/** How often in a row a fault is answered by building the engine again. */
-const rebuilds = 2
-
 const defaultContextWindow = 4096
 
+/** A load in progress. */
 interface Loading {
-  readonly done: Promise<Loaded>
   readonly work: AbortController
   readonly meters: Set<ProgressMeter>
-  /** A rebuild out of the store goes on whether or not anyone waits for it. */
-  readonly isRebuild: boolean
-  /** How many calls and requests wait for it. The last one to leave stops it. */
-  waiting: number
+  /** The key of its folder, once it is known. */
+  key: string | undefined
   last: Step | undefined
 }
 
@@ -52,14 +43,15 @@ export class EngineHost {
   readonly #kind: KnownModel['kind']
   readonly #client: WorkerClient
   readonly #onChange: () => void
-  #current: HostState = 'absent'
+  readonly #life: Lifecycle
+  /** Whether the next load ignores a suspected crash. */
+  #isForced = false
   #progress: LoadProgress | undefined
   #loading: Loading | undefined
   #loaded: Loaded | undefined
-  #faultsInRow = 0
-  #wasReady = false
   /** A model that lost its GPU comes back without the network, whatever it runs on then. */
   #hasGpuFile = false
+  #closing: Promise<void> = Promise.resolve()
   #unmark: () => void = () => {}
   #stopWatching: () => void = () => {}
 
@@ -75,26 +67,21 @@ export class EngineHost {
     this.options = options
     this.contextWindow = contextWindow
     this.#kind = kind
-    this.#client = new WorkerClient(options, () => this.#onWorkerDeath())
+    this.#life = new Lifecycle({
+      isKept: this.source.kind === 'blob' || options.cache !== 'none',
+      perform: (task) => this.#perform(task),
+      onChange,
+    })
+    this.#client = new WorkerClient(options, (error) => this.#onWorkerDeath(error))
   }
 
   get state(): HostState {
-    return this.#state
+    return this.#life.state
   }
 
   /** Of the load in progress. */
   get progress(): LoadProgress | undefined {
-    return this.#state === 'loading' ? this.#progress : undefined
-  }
-
-  get #state(): HostState {
-    return this.#current
-  }
-
-  set #state(state: HostState) {
-    if (state === this.#current) return
-    this.#current = state
-    this.#onChange()
+    return this.state === 'loading' ? this.#progress : undefined
   }
 
   /** Whether its worker runs, which may hold locks and files. */
@@ -104,7 +91,7 @@ export class EngineHost {
 
   /** What is loaded, or undefined. */
   get loaded(): Loaded | undefined {
-    return this.#state === 'ready' ? this.#loaded : undefined
+    return this.state === 'ready' ? this.#loaded : undefined
   }
 
   /** The key of its folder; undefined for a file in the caller's hand. */
@@ -115,36 +102,40 @@ export class EngineHost {
   async load({ onProgress, signal, force = false }: LoadOptions = {}): Promise<void> {
     if (signal?.aborted === true) throw cancelled(signal.reason)
     const meter = new ProgressMeter(guarded(onProgress))
-    if (this.#state === 'ready') {
+    if (this.state === 'ready') {
       meter.end(this.source.kind === 'blob' ? this.source.blob.size : (this.source.approximateBytes ?? 0))
       return
     }
     checkSimd()
-    this.#faultsInRow = 0
     this.#stopWatching()
-    this.#stopWatching = watchPage({ leave: () => this.#onPageHide(), comeBack: () => this.#onPageShow() })
-    const loading = (this.#loading ??= this.#begin({ mayDownload: true, force }))
-    loading.meters.add(meter)
-    if (loading.last !== undefined) meter.step(loading.last)
+    this.#stopWatching = watchPage({
+      leave: () => this.#life.feed({ kind: 'pageLeft' }),
+      comeBack: () => this.#life.feed({ kind: 'pageBack' }),
+    })
+    this.#isForced = force
+    const joined = this.#life.join(signal)
+    const loading = this.#loading
+    loading?.meters.add(meter)
+    if (loading?.last !== undefined) meter.step(loading.last)
     try {
-      await this.#join(loading, signal)
+      await joined
       meter.end()
     } finally {
-      loading.meters.delete(meter)
+      loading?.meters.delete(meter)
     }
   }
 
   /** Resolves once the model can be run. Where a load is under way it is waited for only if `waitForLoad` says so. */
   async ready({ waitForLoad, signal }: { waitForLoad: boolean; signal: AbortSignal }): Promise<void> {
-    switch (this.#state) {
+    switch (this.state) {
       case 'ready':
         return
       case 'loading':
-        if (!waitForLoad || this.#loading === undefined)
+        if (!waitForLoad)
           throw new HybridError('UNAVAILABLE', 'the model is still loading; set waitForLoad to wait for it', {
             code: 'MODEL_LOADING',
           })
-        return await this.#join(this.#loading, signal)
+        return await this.#life.join(signal)
       case 'failed':
         throw new HybridError('UNAVAILABLE', 'the model failed repeatedly; call load() to retry', {
           code: 'MODEL_FAILED',
@@ -164,68 +155,47 @@ export class EngineHost {
 
   /** Called whenever the engine has produced something: the last fault is overcome. */
   succeeded(): void {
-    this.#faultsInRow = 0
+    this.#life.feed({ kind: 'succeeded' })
   }
 
   async dispose(): Promise<void> {
     this.#stopWatching()
-    this.#reset('disposed', disposed())
-    await this.#client.close(disposed())
+    this.#life.feed({ kind: 'dispose' })
+    await this.#closing
   }
 
-  /** Waits for a shared load. Who stops waiting stops the load only if that was the last one who wanted it. */
-  async #join(loading: Loading, signal: AbortSignal | undefined): Promise<void> {
-    loading.waiting++
-    try {
-      await unlessAborted(loading.done, signal)
-    } catch (thrown) {
-      throw signal?.aborted === true ? cancelled(signal.reason) : ofAnother(thrown)
-    } finally {
-      if (--loading.waiting === 0 && signal?.aborted === true && !loading.isRebuild && this.#loading === loading) {
-        this.#reset('absent', stoppedLoad())
+  #perform(action: LifeTask): void {
+    switch (action.kind) {
+      case 'start':
+        return this.#begin({ mayDownload: action.mayDownload, force: this.#isForced || !action.mayDownload })
+      case 'stop':
+        this.#abandon(action.why)
         // In the background: what has arrived is recorded before the worker ends.
-        void this.#client.close()
-      }
+        this.#closing = this.#client.close(action.why)
+        return
+      case 'end':
+        // First, so that calls in flight fail with this reason.
+        this.#client.terminate(action.why)
+        return this.#abandon(action.why)
+      case 'mark':
+        if (this.#loading?.key !== undefined) this.#unmark = once(mark(this.#loading.key, this.contextWindow))
+        return
+      case 'unmark':
+        return this.#unmark()
     }
   }
 
-  #reset(state: HostState, why: HybridError): void {
-    this.#loading?.work.abort(why)
+  /** Whatever the load in progress still reports changes nothing any more. */
+  #abandon(why: HybridError): void {
+    const loading = this.#loading
     this.#loading = undefined
-    this.#state = state
     this.#loaded = undefined
-    this.#unmark()
+    loading?.work.abort(why)
   }
 
-  /** The page enters the back/forward cache. */
-  #onPageHide(): void {
-    this.#wasReady = this.#state === 'ready' || this.#loading?.isRebuild === true
-    if (!this.#wasReady && this.#state !== 'loading') return
-    const left = new HybridError('ABORTED', 'the page was left; the model is loaded again when it is shown', {
-      code: 'PAGE_LEFT',
-    })
-    // First, so that calls in flight fail with this reason.
-    this.#client.terminate(left)
-    this.#reset('absent', left)
-  }
-
-  /** It is shown again. What was loaded comes back out of the store; a download waits for a call of `load`. */
-  #onPageShow(): void {
-    if (this.#wasReady && this.#state === 'absent') this.#rebuild()
-  }
-
-  #begin(how: { mayDownload: boolean; force: boolean }, isRebuild = false): Loading {
-    const work = new AbortController()
-    // The steps before the first await run at once, and report nothing.
-    const report = (step: Step): void => this.#report(loading, step)
-    const loading: Loading = {
-      done: this.#run(how, work.signal, report),
-      work,
-      meters: new Set(),
-      isRebuild,
-      waiting: 0,
-      last: undefined,
-    }
+  #begin(how: { mayDownload: boolean; force: boolean }): void {
+    const loading: Loading = { work: new AbortController(), meters: new Set(), key: undefined, last: undefined }
+    this.#loading = loading
     this.#progress = undefined
     const meter = new ProgressMeter((progress) => {
       if (this.#loading !== loading) return
@@ -233,26 +203,19 @@ export class EngineHost {
       this.#onChange()
     })
     loading.meters.add(meter)
-    this.#state = 'loading'
-    loading.done.then(
+    this.#run(how, loading).then(
       (loaded) => {
         if (this.#loading !== loading) return
         meter.end()
         this.#loading = undefined
         this.#loaded = loaded
-        this.#state = 'ready'
+        this.#life.feed({ kind: 'loaded' })
       },
       (thrown: unknown) => {
-        if (this.#loading !== loading) return
-        this.#loading = undefined
-        const { status, code } = fromThrown(thrown)
-        // A fault of the engine has been dealt with when the worker ended.
-        if (status === 'CANCELLED') this.#state = 'absent'
-        else if (!fatalCodes.has(code)) this.#state = 'failed'
-        if (this.#state !== 'loading') this.#client.terminate()
+        // The worker's own end has been dealt with by then.
+        if (this.#loading === loading) this.#life.feed({ kind: 'loadFailed', error: fromThrown(thrown) })
       },
     )
-    return loading
   }
 
   #report(loading: Loading, step: Step): void {
@@ -260,26 +223,25 @@ export class EngineHost {
     for (const meter of loading.meters) meter.step(step)
   }
 
-  async #run(
-    { mayDownload, force }: { mayDownload: boolean; force: boolean },
-    signal: AbortSignal,
-    onProgress: (step: Step) => void,
-  ): Promise<Loaded> {
+  #reached(loading: Loading, phase: LifePhase): void {
+    if (this.#loading === loading) this.#life.feed({ kind: 'reached', phase })
+  }
+
+  async #run({ mayDownload, force }: { mayDownload: boolean; force: boolean }, loading: Loading): Promise<Loaded> {
     const { source, contextWindow } = this
-    const key = await this.key()
+    const { signal } = loading.work
+    const key = (loading.key = await this.key())
     if (key !== undefined && mayDownload && !force) {
       const crash = await findMark(key)
-      if (isSuspect(crash, contextWindow)) {
-        throw new HybridError(
-          'FAILED_PRECONDITION',
-          `loading this model with a context window of ${crash.contextWindow} ended the page ${crash.loads} times; choose a smaller one, or load with force: true`,
-          { code: 'CRASHED_BEFORE' },
-        )
-      }
+      if (crash !== undefined && this.#loading === loading)
+        this.#life.feed({ kind: 'marked', mark: crash, contextWindow, now: Date.now() })
     }
     const { device = 'auto', precision = 'exact', cache = 'opfs', headers } = this.options
     const first = await firstStep(source, cache === 'none' ? undefined : key)
-    if (first !== undefined && !signal.aborted) onProgress(first)
+    if (first !== undefined && !signal.aborted) {
+      this.#report(loading, first)
+      this.#reached(loading, first.phase === 'download' ? 'download' : 'stored')
+    }
     const params: LoadParams = {
       source:
         source.kind === 'blob'
@@ -304,18 +266,9 @@ export class EngineHost {
     if (source.kind === 'remote' && cache === 'opfs' && mayDownload) void requestPersistence()
     return await withLoadLock(key, signal, async () => {
       if (signal.aborted) throw reasonOf(signal.reason)
-      let unmark: (() => void) | undefined
       const onStep = (step: Step): void => {
-        // From here on it is the device's memory that may end the tab.
-        if (
-          unmark === undefined &&
-          key !== undefined &&
-          !signal.aborted &&
-          (step.phase === 'upload' || step.phase === 'warmup')
-        ) {
-          this.#unmark = unmark = once(mark(key, contextWindow))
-        }
-        onProgress(step)
+        this.#report(loading, step)
+        this.#reached(loading, phaseOf(step))
       }
       try {
         const loaded = await this.#client.call('load', params, { signal, onProgress: onStep })
@@ -328,38 +281,22 @@ export class EngineHost {
       } catch (thrown) {
         if (fromThrown(thrown).code === 'GPU_WRONG_RESULTS') await rememberVerdict(false)
         throw thrown
-      } finally {
-        unmark?.()
       }
     })
   }
 
-  /** The worker died or its engine did: builds it again out of the store, unless that has been tried enough. */
-  #onWorkerDeath(): void {
-    const last = this.#loading?.last
+  /** The worker died, or its engine did. */
+  #onWorkerDeath(error: HybridError): void {
     this.#loaded = undefined
     this.#loading = undefined
-    // The worker is gone and the page is not: that is no crash to remember.
-    this.#unmark()
-    if (this.#state === 'disposed' || this.#state === 'absent') return
-    // What had not all arrived is not in the store: the next load fetches the rest.
-    if (last?.phase === 'download' && last.loadedBytes < last.totalBytes) {
-      this.#state = 'absent'
-      return
-    }
-    if (this.#faultsInRow >= rebuilds || (this.source.kind === 'remote' && this.options.cache === 'none')) {
-      this.#state = 'failed'
-      return
-    }
-    this.#faultsInRow++
-    this.#rebuild()
+    this.#life.feed({ kind: 'engineDied', error })
   }
+}
 
-  /** Out of the store, without a download. Its failure is reported to the next request. */
-  #rebuild(): void {
-    const loading = (this.#loading = this.#begin({ mayDownload: false, force: true }, true))
-    loading.done.catch(() => {})
-  }
+/** From the upload on it is the device's memory that may end the tab. */
+function phaseOf({ phase, loadedBytes, totalBytes }: Step): LifePhase {
+  if (phase === 'upload' || phase === 'warmup') return 'device'
+  return phase === 'download' && loadedBytes < totalBytes ? 'download' : 'stored'
 }
 
 /** Where a load begins, as far as that is known without asking the host: out of the hand, the store, or the network. */
@@ -398,18 +335,7 @@ function once(act: () => void): () => void {
 
 /** A failure that was not caused by the caller it is reported to: another one's stop is no stop of this one. */
 function ofAnother(thrown: unknown): unknown {
-  return HybridError.isInstance(thrown) && thrown.status === 'CANCELLED' ? stoppedLoad(thrown) : thrown
-}
-
-function stoppedLoad(cause?: unknown): HybridError {
-  return new HybridError('UNAVAILABLE', 'the load was stopped by another caller; call load() again', {
-    code: 'LOAD_STOPPED',
-    ...(cause === undefined ? {} : { cause }),
-  })
-}
-
-function disposed(): HybridError {
-  return new HybridError('UNAVAILABLE', 'the model was disposed of; call load() to use it again', { code: 'DISPOSED' })
+  return HybridError.isInstance(thrown) && thrown.status === 'CANCELLED' ? loadStopped(thrown) : thrown
 }
 
 /** Holds the model's load lock, shared: its files stay, and this tab's crash mark is not taken for a crash. */
