@@ -158,7 +158,8 @@ impl Scanner<'_, '_> {
         let is_plus = before == b'+'
             && text.at(first.from) != b'0'
             && !is_of_word(text.before(first.from - 1))
-            && !matches!(text.before(first.from - 1), b'+' | b')' | b'=');
+            && !matches!(text.before(first.from - 1), b'+' | b')')
+            && (text.before(first.from - 1) != b'=' || self.is_query(first.from - 2));
         let next =
             if first.len() == 2 { row.get(1).map_or(0, |it| it.from) } else { first.from + 2 };
         let is_zeros = text.reads(first.from, b"00") && matches!(text.at(next), b'1'..=b'9');
@@ -390,6 +391,13 @@ impl Scanner<'_, '_> {
         } || self.text.at(start) == b'%'
     }
 
+    /// Whether a name in a query ends here, at its sign: `?phone=5551234567&…`
+    fn is_query(&self, sign: usize) -> bool {
+        let is_of_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        let name = self.text.run_back(sign, 32, is_of_name);
+        matches!(self.text.before(sign - name), b'?' | b'&')
+    }
+
     /// Whether a line ends here with a comma: a value of a program.
     fn is_listed(&self, end: usize) -> bool {
         self.text.at(end) == b',' && matches!(self.text.at(end + 1), b'\n' | b'\r')
@@ -404,12 +412,7 @@ impl Scanner<'_, '_> {
         let (start, end) = (group.from - usize::from(quoted), group.to + usize::from(quoted));
         let gap = text.run_back(start, 40, is_gap);
         let (one, two) = (text.before(start - gap), text.before((start - gap).saturating_sub(1)));
-        // A query's value: `?phone=5551234567&…`
-        let name = text.run_back((start - gap).saturating_sub(1), 32, |byte| {
-            byte.is_ascii_alphanumeric() || byte == b'_'
-        });
-        let is_query = one == b'='
-            && matches!(text.before((start - gap).saturating_sub(1 + name)), b'?' | b'&');
+        let is_query = one == b'=' && self.is_query((start - gap).saturating_sub(1));
         let is_tied = !is_query
             && match one {
                 // A dash at a line's beginning makes a list.

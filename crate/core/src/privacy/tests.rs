@@ -272,6 +272,8 @@ fn more_phones_as_people_write_them() {
             "тел. 8 912 345-67-89",
             "+49\t171\t1234567",
             "٠١٧١ ١٢٣٤٥٦٧",
+            "https://example.test/?q=%2B49%20171%201234567",
+            "https://example.test/?a=b&phone=+491711234567",
         ],
     );
     check(
