@@ -1,4 +1,5 @@
-// Random trees with a privacy pin at the root: whatever fails, hangs, hedges or is asked twice, no cloud sees a pinned request.
+// Random trees with a privacy pin at the root: whatever fails, hangs, hedges or is asked twice, no cloud sees a pinned
+// request.
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'

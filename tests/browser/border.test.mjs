@@ -655,6 +655,28 @@ test('a fetch that never answers and ignores its signal is left at once', () =>
     }
   }))
 
+test('a body without an end is given up, and leaves a stop its turn', async () => {
+  const endless = (text) => {
+    const value = new TextEncoder().encode(text)
+    // Never a turn of the event loop between two pieces.
+    return async () => reader(async () => ({ done: false, value }))
+  }
+  const events = {
+    gemini: 'data: {"candidates":[{"content":{"parts":[{"text":"a"}]}}]}\n\n',
+    openai: 'data: {"choices":[{"delta":{"content":"a"}}]}\n\n',
+  }
+  for (const [dialect, cloud] of Object.entries(clouds)) {
+    const stop = AbortSignal.timeout(50)
+    const talking = cloud({ fetch: endless(events[dialect]) }).generateStream('x', { signal: stop }).response
+    assert.equal((await settled(talking, `${dialect}, events`, 10_000)).error?.status, 'DEADLINE_EXCEEDED')
+    for (const [mode, run] of Object.entries(modes)) {
+      if (mode === 'stream, read') continue
+      const { error } = await settled(run(cloud({ fetch: endless(': c\n') }), {}), `${dialect}, ${mode}`, 30_000)
+      assert.ok(['INTERNAL', 'UNAVAILABLE'].includes(error?.status), `${dialect}, ${mode}: ${error?.stack}`)
+    }
+  }
+})
+
 test('a fetch of another realm, and one that gives texts, are read', async () => {
   const { runInNewContext } = await import('node:vm')
   for (const [dialect, cloud] of Object.entries(clouds)) {

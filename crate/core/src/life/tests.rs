@@ -1,4 +1,5 @@
-//! A table: scripts of what happens, and the story of what is done. The package's twin is held to the same file.
+//! A table: scripts of what happens, and the story of what is done. The package's twin is held to
+//! the same file.
 
 use super::{Action, CrashMark, Event, Life, Phase};
 use crate::{Error, Status};

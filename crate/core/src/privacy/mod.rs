@@ -22,11 +22,13 @@ mod plain;
 mod row;
 mod scan;
 mod secret;
-#[cfg(test)]
+#[cfg(all(test, debug_assertions))]
 mod speed;
 #[cfg(test)]
 mod tests;
 mod text;
+#[cfg(all(test, debug_assertions))]
+mod units;
 mod walk;
 mod words;
 

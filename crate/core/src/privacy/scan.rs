@@ -154,7 +154,9 @@ impl Scanner<'_, '_> {
     /// Reads one word of a name like `dateOfBirth` or `date_of_birth`.
     fn word(&mut self, from: usize) -> usize {
         let text = self.text;
-        if !text.before(from).is_ascii_alphanumeric()
+        let is_ascii = text.at(from).is_ascii();
+        if is_ascii
+            && !text.before(from).is_ascii_alphanumeric()
             && let Some(end) = self.marked(from)
         {
             return end;

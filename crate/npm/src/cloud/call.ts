@@ -29,6 +29,9 @@ export interface CloudTask {
   retries?: number | undefined
 }
 
+/** After so many pieces of an answer, everything else in the page has a turn. */
+const piecesInARow = 512
+
 type CloudReply = Exclude<Reply, string>
 type CloudCall = InstanceType<Page['CloudCall']>
 
@@ -93,7 +96,9 @@ async function tryOnce(
     call = new page.CloudCall(plan)
     const headers = await unlessAborted(secretHeaders(credentials, call.keyHeader()), signal)
     call.equip(toJson(headers, 'the headers'), fetch)
-    for (;;) {
+    for (let pieces = 1; ; pieces++) {
+      // A custom `fetch` may answer without ever leaving the page a turn, in which a stop could arrive.
+      if (pieces % piecesInARow === 0) await sleep(0, signal)
       // A `fetch` of the caller's may ignore its signal, so this does not wait for it.
       step = call.next()
       const json = await unlessAborted(step, signal)

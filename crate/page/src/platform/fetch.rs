@@ -40,15 +40,25 @@ pub(crate) struct Connection {
     controller: AbortController,
     /// The body's reader, the host's or that of a custom `fetch`.
     reader: RefCell<Option<JsValue>>,
+    reads: Cell<u32>,
     is_closed: Cell<bool>,
 }
+
+/// How many pieces an answer may have. A custom `fetch` may bring pieces without end that hold nothing, and leave the
+/// page no turn in which a stop could arrive.
+const MOST_READS: u32 = 1 << 19;
 
 impl Connection {
     pub(crate) fn new() -> Result<Self, Error> {
         let controller = AbortController::new().map_err(|_| {
             Error::new(Status::Unimplemented, "this browser has no AbortController")
         })?;
-        Ok(Self { controller, reader: RefCell::new(None), is_closed: Cell::new(false) })
+        Ok(Self {
+            controller,
+            reader: RefCell::new(None),
+            reads: Cell::new(0),
+            is_closed: Cell::new(false),
+        })
     }
 
     /// Sends the request. `headers` are name, value, name, value; the key is among them.
@@ -83,6 +93,10 @@ impl Connection {
     /// The next bytes of the body, `None` at its end.
     pub(crate) async fn read(&self) -> Result<Option<Vec<u8>>, Interrupted> {
         let Some(reader) = self.reader.borrow().clone() else { return Ok(None) };
+        self.reads.set(self.reads.get() + 1);
+        if self.reads.get() > MOST_READS {
+            return Err(Interrupted);
+        }
         let read = call(&reader, "read").map_err(|_| Interrupted)?;
         let read = JsFuture::from(Promise::resolve(&read)).await.map_err(|_| Interrupted)?;
         if !read.is_object() {
