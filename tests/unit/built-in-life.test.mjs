@@ -6,7 +6,7 @@ import { importSource } from '../support/source.mjs'
 
 const { promptApiModel } = await importSource('built-in/prompt-api.ts')
 
-/** A browser whose downloads end when they are told to. */
+/** A browser whose downloads end when the test says so. */
 class Browser {
   status = 'downloadable'
   creates = []

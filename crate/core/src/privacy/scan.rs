@@ -271,7 +271,7 @@ impl Scanner<'_, '_> {
                 return;
             }
             Some(Sense::Phone) => PHONE,
-            // `USE_REGISTERED_RING = 2147483648` calls nobody.
+            // `USE_REGISTERED_RING = 2147483648` is no call.
             Some(Sense::Call) if self.text.before(from) == b'_' => 0,
             Some(Sense::Call) => CALL,
             Some(Sense::Ssn) => SSN,

@@ -125,7 +125,8 @@ pub(crate) fn units(count: usize, mut below: impl FnMut(usize) -> usize) -> Vec<
         known.chain(pairs.step_by(if count > 1_000 { 1 } else { 7 })).collect();
     for _ in 0..count {
         let length = 1 + below(6);
-        units.push((0..length).map(|_| PIECES[below(PIECES.len())]).collect());
+        let pieces = (0..length).filter_map(|_| PIECES.get(below(PIECES.len())));
+        units.push(pieces.copied().collect());
     }
     units
 }
