@@ -1,7 +1,7 @@
 /**
  * One script for each entry of the package, from TypeScript and the generated glue. Started by `pkg-scripts/build` with
- * their names. `node` is `index` with the page's wasm inside: Node and its kin fetch no files, and bundlers for servers
- * move them. Faces stand beside both: each imports the one copy of the core that its page or process has.
+ * their names. `node` is `index` with the page's wasm inside, as the retrieval for Node holds that of the search: Node and
+ * its kin fetch no files, and bundlers for servers move them. Faces stand beside both: each imports the one copy of the core that its page or process has.
  */
 
 import { readFileSync } from 'node:fs'
@@ -15,7 +15,7 @@ const { build } = createRequire(join(root, 'tests/package.json'))('esbuild')
 
 // The worker's script is named beside the page's, but its source lies in the room of its thread.
 const sources = { node: 'index.ts', redact: 'redact/engine.ts', worker: 'gemma/worker/worker.ts' }
-const embedded = () => JSON.stringify(readFileSync(join(npm, 'wasm/page/hybridge_page_bg.wasm'), 'base64'))
+const embedded = (wasm) => JSON.stringify(readFileSync(join(npm, `wasm/${wasm}/hybridge_${wasm}_bg.wasm`), 'base64'))
 const shared = {
   outdir: join(npm, 'dist'),
   bundle: true,
@@ -51,7 +51,8 @@ async function bundleFaces(folder, core) {
     in: join(npm, 'src', path),
     out: join(folder, name),
   }))
-  await build({ ...shared, entryPoints, plugins: [beside(core)], external: ['react'] })
+  const define = { EMBEDDED_SEARCH_WASM: folder === 'node' ? embedded('search') : 'undefined' }
+  await build({ ...shared, entryPoints, define, plugins: [beside(core)], external: ['react'] })
 }
 
 for (const name of process.argv.slice(2)) {
@@ -59,7 +60,7 @@ for (const name of process.argv.slice(2)) {
     ...shared,
     entryPoints: { [name]: join(npm, 'src', sources[name] ?? `${name}.ts`) },
     plugins: name === 'redact' ? [] : [onDemand],
-    define: { EMBEDDED_PAGE_WASM: name === 'node' ? embedded() : 'undefined' },
+    define: { EMBEDDED_PAGE_WASM: name === 'node' ? embedded('page') : 'undefined' },
     // Stack traces lead to the sources, which the map contains. The map of `node` would contain the wasm.
     sourcemap: name !== 'node',
   })

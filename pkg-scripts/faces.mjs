@@ -8,4 +8,6 @@ export const faces = {
   'prompt-api': 'faces/prompt-api/index.ts',
   otel: 'otel/index.ts',
   react: 'faces/react/index.ts',
+  retrieval: 'retrieval/index.ts',
+  'retrieval-worker': 'retrieval/worker.ts',
 }

@@ -7,9 +7,21 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { root, textOf } from './blocks.mjs'
 
-/** Capital words in strings that are no codes: wire formats, kernels' constants, encodings, prefixes of keys. */
+/** Capital words in strings that are no codes: wire formats, kernels' constants, encodings, prefixes of keys, errors of operating systems. */
 const isWire = (path) => /cloud\/(gemini|openai)\/|core\/src\/(gemini|openai)\/|privacy\/|gpu\/|quant/.test(path)
-const others = new Set(['AUTO', 'GGUF', 'INVALID', 'FAILED', 'JSON', 'NONE', 'POST', 'SCREAMING_SNAKE_CASE', 'SECOND'])
+const others = new Set([
+  'AUTO',
+  'EDQUOT',
+  'ENOSPC',
+  'GGUF',
+  'INVALID',
+  'FAILED',
+  'JSON',
+  'NONE',
+  'POST',
+  'SCREAMING_SNAKE_CASE',
+  'SECOND',
+])
 
 /** A file without its comments and its unit tests. */
 const codeOf = (path) =>
@@ -19,7 +31,7 @@ const codeOf = (path) =>
     .replace(/^\s*\/\/.*$/gm, '')
 
 function codesInSources() {
-  const folders = ['core', 'gemma', 'page', 'worker', 'npm'].map((name) => `crate/${name}/src`)
+  const folders = ['core', 'gemma', 'page', 'search', 'worker', 'npm'].map((name) => `crate/${name}/src`)
   const paths = execFileSync('git', ['ls-files', ...folders], { cwd: root, encoding: 'utf8' })
     .split('\n')
     .filter((path) => /\.(rs|ts)$/.test(path) && !/(^|\/)(tests?|testing|suite|checks|table)(\.rs|\/)/.test(path))

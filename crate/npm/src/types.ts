@@ -300,6 +300,8 @@ export type ErrorCode =
   | 'MALFORMED_ANSWER' | 'MALFORMED_EVENT' | 'EVENT_TOO_LARGE' | 'ANSWER_TOO_LARGE' | 'QUOTA_EXCEEDED' | 'QUOTA_DAILY' | 'INSUFFICIENT_QUOTA'
   // The package's own files.
   | 'WASM_UNAVAILABLE' | 'WORKER_UNAVAILABLE' | 'WORKER_CRASHED' | 'ENGINE_PANIC' | 'ENGINE_BUSY' | 'SIMD_UNAVAILABLE' | 'INSECURE_CONTEXT'
+  // A vector store.
+  | 'STORE_NEWER' | 'STORE_MISMATCH' | 'STORE_DAMAGED' | 'STORE_CLOSED' | 'STORE_FAILED' | 'STORE_IN_USE' | 'DOCUMENT_EXISTS' | 'EMBEDDER_NOT_ON_DEVICE' | 'EMBEDDING_INVALID'
   // A model on this device: its state, its GPU.
   | 'MODEL_ABSENT' | 'MODEL_LOADING' | 'MODEL_NOT_LOADED' | 'MODEL_FAILED' | 'MODEL_IN_USE' | 'DISPOSED' | 'PAGE_LEFT' | 'CRASHED_BEFORE' | 'PROMPT_API_MISSING'
   | 'DEVICE_UNSUITABLE' | 'DEVICE_LOST' | 'OUT_OF_MEMORY' | 'NUMERIC' | 'GPU_UNAVAILABLE' | 'GPU_UNSUPPORTED' | 'GPU_LIMITS' | 'GPU_FAILED' | 'GPU_WRONG_RESULTS'
@@ -407,6 +409,8 @@ export interface OnDeviceModel extends Model {
 
 export type EmbeddingTask = 'query' | 'document' | 'question-answering' | 'fact-checking' | 'classification' | 'clustering' | 'similarity' | 'code'
 export interface Embedder {
+  /** Which vectors it makes, and where the texts go. */
+  readonly info?: { readonly name: string; readonly inferenceSource: ModelInfo['inferenceSource'] }
   availability(): Promise<Availability>
   load(options?: LoadOptions): Promise<void>
   embed(texts: string | string[], options?: { task?: EmbeddingTask; title?: string; dimensions?: 768 | 512 | 256 | 128; signal?: AbortSignal }): Promise<Float32Array[]>

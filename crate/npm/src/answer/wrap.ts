@@ -16,6 +16,8 @@ export interface HookContext {
   readonly streaming: boolean
   readonly signal: AbortSignal
   readonly context: Record<string, unknown>
+  /** The branches that may see the request, where its conversation is pinned to some. */
+  readonly allow?: readonly string[]
 }
 
 /** Hooks of `wrapModel`. Each may return nothing to leave things as they are. What one throws is thrown to the caller, and causes no fallback. */
@@ -69,7 +71,13 @@ export function withRestOf<M extends Model>(model: M, wrapped: Model): M {
 function hooked(model: string, runner: Runner, hooks: ModelHooks): Runner {
   return async (asked, run) => {
     const { signal } = run
-    const context: HookContext = { model, streaming: run.streaming, signal, context: run.context }
+    const context: HookContext = {
+      model,
+      streaming: run.streaming,
+      signal,
+      context: run.context,
+      ...(run.allow === undefined ? {} : { allow: run.allow }),
+    }
     const called = async <T>(hook: () => T | Promise<T>): Promise<T> => {
       const result = (async () => hook())().catch((thrown: unknown) => {
         throw new CallerFault(thrown)

@@ -21,6 +21,7 @@ export function gemmaEmbedder(options: Omit<GemmaOptions, 'waitForLoad'>): Embed
   const host = new EngineHost(optionsArgument(options, 'gemmaEmbedder'), 'embedder')
   const turns = new Turns()
   return {
+    info: { name: host.source.name, inferenceSource: 'on_device' },
     availability: () => availabilityOf(host),
     load: (load) => host.load(load),
     async embed(texts, { task, title, dimensions, signal = new AbortController().signal } = {}) {

@@ -1,0 +1,17 @@
+/** Names in the origin's private file system: `hybridge-retrieval/<store>/<generation>.store`. */
+
+export const rootFolder = 'hybridge-retrieval'
+
+/** The name of a store as the name of a folder. */
+export const folderName = (name: string): string => encodeURIComponent(name).replace(/\./g, '%2E').replace(/\*/g, '%2A')
+
+export function nameOf(folder: string): string {
+  try {
+    return decodeURIComponent(folder)
+  } catch {
+    return folder
+  }
+}
+
+/** The lock under which one tab at a time uses a store, and the channel on which others ask for it. */
+export const lockName = (name: string): string => `hybridge-retrieval:${name}`

@@ -1,0 +1,170 @@
+/**
+ * A store's files in the origin's private file system, shared by tabs.
+ *
+ * One tab at a time holds the store's lock, and with it the file. It keeps both as long as no other tab asks, so that a
+ * single tab opens its file once; a tab that needs the store asks on a channel, and gets the lock after the work in hand.
+ * A tab that is killed loses its lock, as the browser takes it back.
+ */
+
+import { fileName, generationsOf, Queue, type Files, type Place, type StoreFile } from './files.js'
+import { folderName, lockName, rootFolder } from './layout.js'
+
+/** A file that nobody used for so long is closed, so that a page that is frozen holds none. */
+const idleMs = 1000
+
+/** How often a waiting tab asks again: the lock may have gone to a third tab, which had not subscribed the first time. */
+const askAgainMs = 100
+
+/** The standard's synchronous handle; only workers have it. */
+interface SyncHandle {
+  read(into: Uint8Array<ArrayBuffer>, options: { at: number }): number
+  write(bytes: Uint8Array<ArrayBuffer>, options: { at: number }): number
+  truncate(size: number): void
+  getSize(): number
+  flush(): void
+  close(): void
+}
+
+/** Throws where there is no such file system. */
+export async function opfsPlace(name: string): Promise<Place> {
+  const folder = await (
+    await (await navigator.storage.getDirectory()).getDirectoryHandle(rootFolder, { create: true })
+  ).getDirectoryHandle(folderName(name), { create: true })
+  if (!('createSyncAccessHandle' in FileSystemFileHandle.prototype)) throw new Error('no synchronous handles')
+  return new Opfs(name, folder)
+}
+
+class Opfs implements Place {
+  readonly isPersistent = true
+  readonly #name: string
+  readonly #folder: FileSystemDirectoryHandle
+  readonly #queue = new Queue()
+  readonly #channel: BroadcastChannel
+  readonly #open = new Map<number, SyncHandle>()
+  /** Gives the lock back; undefined while it is not held. */
+  #release: (() => void) | undefined
+  #isWanted = false
+  #isWorking = false
+  #idle: ReturnType<typeof setTimeout> | undefined
+
+  constructor(name: string, folder: FileSystemDirectoryHandle) {
+    this.#name = name
+    this.#folder = folder
+    this.#channel = new BroadcastChannel(lockName(name))
+    this.#channel.addEventListener('message', () => {
+      this.#isWanted = true
+      if (!this.#isWorking) this.#letGo()
+    })
+  }
+
+  exclusively<T>(work: (files: Files) => Promise<T>): Promise<T> {
+    return this.#queue.run(async () => {
+      this.#isWorking = true
+      clearTimeout(this.#idle)
+      try {
+        if (this.#release === undefined) await this.#acquire()
+        return await work(this.#files)
+      } finally {
+        this.#isWorking = false
+        if (this.#isWanted) this.#letGo()
+        else this.#idle = setTimeout(() => this.#letGo(), idleMs)
+      }
+    })
+  }
+
+  async close(): Promise<void> {
+    this.#letGo()
+    this.#channel.close()
+  }
+
+  async #acquire(): Promise<void> {
+    const ask = (): void => this.#channel.postMessage('wanted')
+    ask()
+    const asking = setInterval(ask, askAgainMs)
+    try {
+      await new Promise<void>((resolve, reject) => {
+        navigator.locks
+          .request(
+            lockName(this.#name),
+            () =>
+              new Promise<void>((release) => {
+                this.#release = release
+                resolve()
+              }),
+          )
+          .catch(reject)
+      })
+      // Whoever asked before has had the lock since.
+      this.#isWanted = false
+    } finally {
+      clearInterval(asking)
+    }
+  }
+
+  #letGo(): void {
+    clearTimeout(this.#idle)
+    for (const handle of this.#open.values()) handle.close()
+    this.#open.clear()
+    this.#release?.()
+    this.#release = undefined
+    this.#isWanted = false
+  }
+
+  readonly #files: Files = {
+    list: async () => {
+      const names: string[] = []
+      for await (const entry of this.#folder.keys()) names.push(entry)
+      return generationsOf(names)
+    },
+    open: async (generation, create) => {
+      const known = this.#open.get(generation)
+      if (known !== undefined) return fileOf(known)
+      let file: FileSystemFileHandle
+      try {
+        file = await this.#folder.getFileHandle(fileName(generation), { create })
+      } catch (thrown) {
+        if ((thrown as { name?: unknown } | null)?.name === 'NotFoundError' && !create) return undefined
+        throw thrown
+      }
+      const handle = await openHandle(file)
+      this.#open.set(generation, handle)
+      return fileOf(handle)
+    },
+    remove: async (generation) => {
+      this.#open.get(generation)?.close()
+      this.#open.delete(generation)
+      try {
+        await this.#folder.removeEntry(fileName(generation))
+      } catch (thrown) {
+        if ((thrown as { name?: unknown } | null)?.name !== 'NotFoundError') throw thrown
+      }
+    },
+  }
+}
+
+function fileOf(handle: SyncHandle): StoreFile {
+  return {
+    size: () => handle.getSize(),
+    read: (into, at) => handle.read(into, { at }),
+    write: (bytes, at) => handle.write(bytes, { at }),
+    truncate: (size) => handle.truncate(size),
+    flush: () => handle.flush(),
+  }
+}
+
+/** How often a file that another worker still holds is tried, for about two seconds in all. */
+const mostTries = 20
+
+/** Opens a file. A worker that was just ended may hold it for a moment, although its lock is free. */
+async function openHandle(file: FileSystemFileHandle): Promise<SyncHandle> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await (file as unknown as { createSyncAccessHandle(): Promise<SyncHandle> }).createSyncAccessHandle()
+    } catch (thrown) {
+      const { name } = (thrown ?? {}) as { name?: unknown }
+      const isHeld = name === 'NoModificationAllowedError' || name === 'InvalidStateError'
+      if (!isHeld || tries === mostTries) throw thrown
+      await new Promise((resolve) => setTimeout(resolve, 10 * tries))
+    }
+  }
+}

@@ -1,0 +1,95 @@
+/** What page and worker send each other. Calls carry a number, answers carry it back, in any order. */
+
+import type { Status } from '../types.js'
+
+/** What a store is made of. The first call opens it. */
+export interface StoreSettings {
+  /** Memory where there is none. */
+  readonly place:
+    | { readonly kind: 'memory' }
+    | { readonly kind: 'opfs'; readonly name: string }
+    | { readonly kind: 'folder'; readonly path: string }
+  readonly dimensions: number | undefined
+  readonly isInt8: boolean
+  readonly embedder: string
+}
+
+/** A single value of metadata or of a filter. */
+export type PlainValue = string | number | boolean | null
+
+/** A document with its vector, checked. */
+export interface PlainDocument {
+  readonly id: string
+  readonly text: string
+  /** JSON; empty where there is none. */
+  readonly metadata: string
+  /** What can be filtered by. */
+  readonly fields: ReadonlyArray<readonly [name: string, values: readonly PlainValue[]]>
+  readonly vector: Float32Array
+}
+
+export type Comparison = 'equal' | 'less' | 'lessOrEqual' | 'greater' | 'greaterOrEqual'
+
+/** A filter, checked: each condition follows what it combines. */
+export type PlainFilter = ReadonlyArray<
+  | { readonly compare: string; readonly how: Comparison; readonly values: readonly PlainValue[] }
+  | { readonly exists: string }
+  | { readonly all: number }
+  | { readonly any: number }
+  | { readonly not: true }
+>
+
+export interface PlainHit {
+  readonly id: string
+  readonly text: string
+  readonly metadata: string
+  readonly score: number
+  readonly vectorScore?: number
+  readonly keywordScore?: number
+}
+
+/** How a store is. */
+export interface StoreState {
+  readonly count: number
+  readonly dimensions: number | undefined
+  readonly isPersistent: boolean
+  readonly caution?: Failure
+}
+
+/** What the worker can be asked. */
+export interface StoreCalls {
+  open: { params: { settings: StoreSettings; wasmUrl: string | undefined }; result: StoreState }
+  put: { params: { documents: readonly PlainDocument[]; mayReplace: boolean }; result: StoreState }
+  delete: { params: { ids: readonly string[] } | { filter: PlainFilter }; result: { deleted: number } }
+  search: {
+    params: {
+      vector: Float32Array | undefined
+      text: string | undefined
+      topK: number
+      weight: number
+      filter: PlainFilter
+    }
+    result: readonly PlainHit[]
+  }
+  get: { params: { ids: readonly string[] }; result: ReadonlyArray<Omit<PlainHit, 'score'> | undefined> }
+  state: { params: null; result: StoreState }
+  clear: { params: null; result: StoreState }
+  close: { params: null; result: null }
+}
+
+export type StoreMethod = keyof StoreCalls
+
+export interface StoreCall<M extends StoreMethod = StoreMethod> {
+  readonly id: number
+  readonly method: M
+  readonly params: StoreCalls[M]['params']
+}
+
+export interface Failure {
+  readonly status: Status
+  readonly message: string
+  readonly code?: string
+}
+
+export type StoreAnswer =
+  { readonly id: number; readonly result: unknown } | { readonly id: number; readonly failure: Failure }

@@ -1,0 +1,463 @@
+//! What JavaScript calls. Everything here converts and forwards.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use wasm_bindgen::prelude::{JsValue, wasm_bindgen};
+
+use crate::batch::Batch;
+use crate::error::Error;
+use crate::fields::{Comparison, Filter, Value};
+use crate::journal::{Header, LONGEST_HEADER};
+use crate::store::{Hit, Search, Store};
+use crate::vectors::{Encoding, MOST_DIMENSIONS};
+
+fn thrown(error: &Error) -> JsValue {
+    JsValue::from_str(&error.to_json())
+}
+
+/// Places in a file are below 2^53.
+#[expect(clippy::cast_precision_loss, reason = "no file has 2^53 bytes")]
+fn place(at: u64) -> f64 {
+    at as f64
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a conversion that saturates, of a size that JavaScript read from a file"
+)]
+fn size(bytes: f64) -> u64 {
+    bytes as u64
+}
+
+/// A store in memory, without its texts.
+#[wasm_bindgen]
+#[derive(Debug)]
+pub struct Index {
+    store: RefCell<Store>,
+    start: u64,
+}
+
+#[wasm_bindgen]
+impl Index {
+    /// A new store. `promise` is the size that a compacted file will have, 0 otherwise.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` for impossible dimensions or a name that is too long.
+    pub fn create(
+        dimensions: u32,
+        is_int8: bool,
+        embedder: &str,
+        salt: u64,
+        promise: f64,
+    ) -> Result<Self, JsValue> {
+        let dimensions = dimensions as usize;
+        if !(1..=MOST_DIMENSIONS).contains(&dimensions) || embedder.len() > LONGEST_HEADER / 2 {
+            return Err(thrown(&Error::Invalid(format!(
+                "a vector has 1 to {MOST_DIMENSIONS} numbers, found {dimensions}"
+            ))));
+        }
+        let encoding = if is_int8 { Encoding::Int8 } else { Encoding::Float32 };
+        let embedder = embedder.to_owned();
+        let promise = size(promise);
+        let header = Header { salt, promise, dimensions, encoding, embedder };
+        let start = header.to_bytes().len() as u64;
+        Ok(Self { store: RefCell::new(Store::new(header, start)), start })
+    }
+
+    /// The store of a file of this size, from its first bytes: as many of `header_bytes()` as there
+    /// are. None where the file was never finished and holds nothing.
+    ///
+    /// # Errors
+    /// `STORE_NEWER` and `STORE_DAMAGED`.
+    pub fn open(first: &[u8], bytes: f64) -> Result<Option<Self>, JsValue> {
+        let read = Header::read(first, size(bytes)).map_err(|error| thrown(&error))?;
+        Ok(read
+            .map(|(header, start)| Self { store: RefCell::new(Store::new(header, start)), start }))
+    }
+
+    /// How many bytes `open` looks at.
+    #[must_use]
+    pub fn header_bytes() -> u32 {
+        4096
+    }
+
+    /// Fails where the file was made for other vectors. What is undefined may be anything.
+    ///
+    /// # Errors
+    /// `STORE_MISMATCH`.
+    pub fn expect(
+        &self,
+        dimensions: Option<u32>,
+        is_int8: bool,
+        embedder: &str,
+    ) -> Result<(), JsValue> {
+        let store = self.store.borrow();
+        let kept = store.header();
+        let numbers = dimensions.map_or(kept.dimensions, |it| it as usize);
+        let encoding = if is_int8 { Encoding::Int8 } else { Encoding::Float32 };
+        if (kept.dimensions, kept.encoding, kept.embedder.as_str()) == (numbers, encoding, embedder)
+        {
+            return Ok(());
+        }
+        let describe = |dimensions: usize, encoding: Encoding, embedder: &str| {
+            format!("{dimensions} dimensions as {encoding:?} by the embedder '{embedder}'")
+        };
+        Err(thrown(&Error::Mismatch {
+            kept: describe(kept.dimensions, kept.encoding, &kept.embedder),
+            asked: describe(numbers, encoding, embedder),
+        }))
+    }
+
+    /// The file's first bytes.
+    #[must_use]
+    pub fn header(&self) -> Vec<u8> {
+        self.store.borrow().header().to_bytes()
+    }
+
+    /// Numbers of a vector.
+    #[must_use]
+    pub fn dimensions(&self) -> u32 {
+        crate::bytes::short(self.store.borrow().header().dimensions)
+    }
+
+    /// The size below which a compacted file is not whole.
+    #[must_use]
+    pub fn promise(&self) -> f64 {
+        place(self.store.borrow().header().promise)
+    }
+
+    /// Where the first record begins.
+    #[must_use]
+    pub fn start(&self) -> f64 {
+        place(self.start)
+    }
+
+    /// The end of the last whole record: where the next is written.
+    #[must_use]
+    pub fn end(&self) -> f64 {
+        place(self.store.borrow().end())
+    }
+
+    /// Bytes that could not be read and were skipped.
+    #[must_use]
+    pub fn damaged(&self) -> f64 {
+        place(self.store.borrow().damaged())
+    }
+
+    /// Documents that are not deleted.
+    #[must_use]
+    pub fn live(&self) -> u32 {
+        self.store.borrow().live()
+    }
+
+    /// Documents with those that are deleted: numbers of documents are below this.
+    #[must_use]
+    pub fn documents(&self) -> u32 {
+        crate::bytes::short(self.store.borrow().documents())
+    }
+
+    /// Records that were read.
+    #[must_use]
+    pub fn records(&self) -> u32 {
+        self.store.borrow().records()
+    }
+
+    /// Begins to read what follows the last record, in a file of this size.
+    pub fn grow(&self, bytes: f64) {
+        self.store.borrow_mut().grow(size(bytes));
+    }
+
+    /// Place and length of what to feed next. Empty at the end.
+    #[must_use]
+    pub fn wanted(&self) -> Vec<f64> {
+        let wanted = self.store.borrow().wanted();
+        wanted.map_or_else(Vec::new, |(at, length)| vec![place(at), place(length)])
+    }
+
+    /// Takes the bytes that were wanted.
+    pub fn feed(&self, bytes: &[u8]) {
+        self.store.borrow_mut().feed(bytes);
+    }
+
+    /// Place and length of words that a search by keywords needs. Empty where all were read.
+    #[must_use]
+    pub fn unread_keywords(&self) -> Vec<f64> {
+        let unread = self.store.borrow().unread_keywords();
+        unread.map_or_else(Vec::new, |(at, length)| vec![place(at), f64::from(length)])
+    }
+
+    /// Takes the words that were wanted.
+    pub fn feed_keywords(&self, bytes: &[u8]) {
+        self.store.borrow_mut().feed_keywords(bytes);
+    }
+
+    /// An empty batch of documents for this store.
+    #[must_use]
+    pub fn batch(&self) -> Documents {
+        Documents { batch: RefCell::new(self.store.borrow().batch()) }
+    }
+
+    /// The record of a batch, to be written at the end of the file.
+    #[must_use]
+    pub fn record_of(&self, documents: &Documents) -> Vec<u8> {
+        self.store.borrow().record_of(&documents.batch.borrow())
+    }
+
+    /// The record that deletes documents, to be written at the end of the file.
+    #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "wasm-bindgen hands a vector over")]
+    pub fn deletion_of(&self, ids: Vec<String>) -> Vec<u8> {
+        self.store.borrow().deletion_of(&ids)
+    }
+
+    /// Adds a document of this store to a batch of another.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "wasm-bindgen lends nothing that is optional"
+    )]
+    pub fn carry(
+        &self,
+        document: u32,
+        text: &str,
+        words: Option<String>,
+        metadata: &str,
+        into: &Documents,
+    ) {
+        let words = words.as_deref().unwrap_or(text);
+        let texts = [text, words, metadata];
+        self.store.borrow().carry(document, texts, &mut into.batch.borrow_mut());
+    }
+
+    /// The number of the document with this id.
+    #[must_use]
+    pub fn find(&self, id: &str) -> Option<u32> {
+        self.store.borrow().find(id)
+    }
+
+    /// The id of a document; none where it is deleted.
+    #[must_use]
+    pub fn id_of(&self, document: u32) -> Option<String> {
+        self.store.borrow().document(document).map(|(id, ..)| id.to_owned())
+    }
+
+    /// Where the text of a document is in the file, its length, and that of the metadata behind it.
+    /// Empty where it is deleted.
+    #[must_use]
+    pub fn place_of(&self, document: u32) -> Vec<f64> {
+        let store = self.store.borrow();
+        store.document(document).map_or_else(Vec::new, |(_, at, text, metadata)| {
+            vec![place(at), f64::from(text), f64::from(metadata)]
+        })
+    }
+
+    /// Ids of all documents that satisfy the conditions.
+    #[must_use]
+    pub fn select(&self, conditions: &Conditions) -> Vec<String> {
+        self.store.borrow().select(conditions.filter().as_ref())
+    }
+
+    /// The best documents by vector, by the words of a text, or by both.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` where the vector is not one of this store.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "wasm-bindgen lends nothing that is optional"
+    )]
+    pub fn search(
+        &self,
+        vector: Option<Vec<f32>>,
+        text: Option<String>,
+        most: u32,
+        weight: f32,
+        conditions: &Conditions,
+    ) -> Result<Hits, JsValue> {
+        let filter = conditions.filter();
+        let search = Search {
+            vector: vector.as_deref(),
+            text: text.as_deref(),
+            most: most as usize,
+            weight,
+            filter: filter.as_ref(),
+        };
+        let hits = self.store.borrow().search(&search).map_err(|error| thrown(&error))?;
+        Ok(Hits { hits })
+    }
+}
+
+/// What a search found, the best first.
+#[wasm_bindgen]
+#[derive(Debug)]
+pub struct Hits {
+    hits: Vec<Hit>,
+}
+
+#[wasm_bindgen]
+impl Hits {
+    /// The documents' numbers.
+    #[must_use]
+    pub fn documents(&self) -> Vec<u32> {
+        self.hits.iter().map(|it| it.document).collect()
+    }
+
+    /// For each hit its score, its vector's and its words'; NaN where there is none.
+    #[must_use]
+    pub fn scores(&self) -> Vec<f32> {
+        let scores = self
+            .hits
+            .iter()
+            .map(|it| [it.score, it.vector.unwrap_or(f32::NAN), it.keywords.unwrap_or(f32::NAN)]);
+        scores.flatten().collect()
+    }
+}
+
+/// Documents that will be one record.
+#[wasm_bindgen]
+#[derive(Debug)]
+pub struct Documents {
+    batch: RefCell<Batch>,
+}
+
+#[wasm_bindgen]
+impl Documents {
+    /// Adds a document. `words` is its text as keywords are found in it, where that differs.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` where the vector is not one of this store.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "wasm-bindgen lends nothing that is optional"
+    )]
+    pub fn push(
+        &self,
+        id: &str,
+        text: &str,
+        words: Option<String>,
+        metadata: &str,
+        vector: &[f32],
+    ) -> Result<(), JsValue> {
+        let words = words.as_deref().unwrap_or(text);
+        let pushed = self.batch.borrow_mut().push(id, [text, words, metadata], vector);
+        pushed.map_err(|error| thrown(&error))
+    }
+
+    /// Documents so far.
+    #[must_use]
+    pub fn count(&self) -> u32 {
+        crate::bytes::short(self.batch.borrow().len())
+    }
+
+    /// The last document has this field, though without a value: an empty list.
+    pub fn empty_field(&self, name: &str) {
+        self.batch.borrow_mut().field(name, None);
+    }
+
+    /// A null of the last document.
+    pub fn null_field(&self, name: &str) {
+        self.batch.borrow_mut().field(name, Some(Value::Null));
+    }
+
+    /// A boolean of the last document.
+    pub fn bool_field(&self, name: &str, value: bool) {
+        self.batch.borrow_mut().field(name, Some(Value::Bool(value)));
+    }
+
+    /// A number of the last document.
+    pub fn number_field(&self, name: &str, value: f64) {
+        self.batch.borrow_mut().field(name, Some(Value::Number(value)));
+    }
+
+    /// A text of the last document.
+    pub fn text_field(&self, name: &str, value: &str) {
+        self.batch.borrow_mut().field(name, Some(Value::Text(value.into())));
+    }
+}
+
+/// A filter, built bottom up: values, then the comparison that takes them, then what combines the
+/// comparisons before it.
+#[wasm_bindgen]
+#[derive(Debug, Default)]
+pub struct Conditions {
+    values: RefCell<Vec<Value>>,
+    parts: RefCell<Vec<Filter>>,
+}
+
+#[wasm_bindgen]
+impl Conditions {
+    /// Without any, every document is taken.
+    #[wasm_bindgen(constructor)]
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn filter(&self) -> Option<Filter> {
+        self.parts.borrow().last().cloned()
+    }
+
+    fn last(&self, count: u32) -> Vec<Filter> {
+        let mut parts = self.parts.borrow_mut();
+        let from = parts.len().saturating_sub(count as usize);
+        parts.split_off(from)
+    }
+
+    /// A value for the next comparison.
+    pub fn null_value(&self) {
+        self.values.borrow_mut().push(Value::Null);
+    }
+
+    /// A value for the next comparison.
+    pub fn bool_value(&self, value: bool) {
+        self.values.borrow_mut().push(Value::Bool(value));
+    }
+
+    /// A value for the next comparison.
+    pub fn number_value(&self, value: f64) {
+        self.values.borrow_mut().push(Value::Number(value));
+    }
+
+    /// A value for the next comparison.
+    pub fn text_value(&self, value: &str) {
+        self.values.borrow_mut().push(Value::Text(Rc::from(value)));
+    }
+
+    /// The field stands so to one of the values: 0 equal, 1 less, 2 less or equal, 3 greater, 4
+    /// greater or equal.
+    pub fn compare(&self, field: &str, how: u8) {
+        let how = match how {
+            1 => Comparison::Less,
+            2 => Comparison::LessOrEqual,
+            3 => Comparison::Greater,
+            4 => Comparison::GreaterOrEqual,
+            _ => Comparison::Equal,
+        };
+        let values = self.values.take();
+        self.parts.borrow_mut().push(Filter::Compare { field: field.into(), how, values });
+    }
+
+    /// The field is there.
+    pub fn exists(&self, field: &str) {
+        self.parts.borrow_mut().push(Filter::Exists(field.into()));
+    }
+
+    /// Takes the last so many conditions together: all of them must hold.
+    pub fn all(&self, count: u32) {
+        let parts = self.last(count);
+        self.parts.borrow_mut().push(Filter::All(parts));
+    }
+
+    /// Takes the last so many conditions together: one of them must hold.
+    pub fn any(&self, count: u32) {
+        let parts = self.last(count);
+        self.parts.borrow_mut().push(Filter::Any(parts));
+    }
+
+    /// The last condition must not hold.
+    pub fn not(&self) {
+        for part in self.last(1) {
+            self.parts.borrow_mut().push(Filter::Not(Box::new(part)));
+        }
+    }
+}

@@ -1,0 +1,297 @@
+//! Metadata by which documents are filtered: one column a field, one cell a document.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use crate::bytes::{Reader, put_text, put_varint, short};
+use crate::error::Damaged;
+
+/// A single value, as a caller gives it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Value {
+    Null,
+    Bool(bool),
+    Number(f64),
+    Text(Rc<str>),
+}
+
+/// What one document has in one field: several values where it is a list.
+pub(crate) type Field = (Rc<str>, Vec<Value>);
+
+/// A condition on documents.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Filter {
+    /// The field holds a value that stands so to one of these.
+    Compare {
+        field: Rc<str>,
+        how: Comparison,
+        values: Vec<Value>,
+    },
+    Exists(Rc<str>),
+    All(Vec<Filter>),
+    Any(Vec<Filter>),
+    Not(Box<Filter>),
+}
+
+/// How a document's value stands to a filter's. Numbers are compared with numbers, texts with texts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Comparison {
+    Equal,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+}
+
+impl Comparison {
+    fn holds(self, own: &Value, other: &Value) -> bool {
+        let order = match (own, other) {
+            (Value::Number(own), Value::Number(other)) => own.partial_cmp(other),
+            (Value::Text(own), Value::Text(other)) => Some(own.cmp(other)),
+            _ => return self == Self::Equal && own == other,
+        };
+        order.is_some_and(|order| match self {
+            Self::Equal => order.is_eq(),
+            Self::Less => order.is_lt(),
+            Self::LessOrEqual => order.is_le(),
+            Self::Greater => order.is_gt(),
+            Self::GreaterOrEqual => order.is_ge(),
+        })
+    }
+}
+
+/// All fields of all documents. A cell without values is a field that the document lacks.
+#[derive(Debug, Default)]
+pub(crate) struct Columns {
+    columns: HashMap<Rc<str>, Vec<Cell>>,
+    texts: HashMap<Rc<str>, Rc<str>>,
+    documents: usize,
+}
+
+#[derive(Clone, Debug, Default)]
+enum Cell {
+    #[default]
+    Absent,
+    One(Value),
+    Many(Box<[Value]>),
+}
+
+impl Cell {
+    fn values(&self) -> &[Value] {
+        match self {
+            Self::Absent => &[],
+            Self::One(value) => std::slice::from_ref(value),
+            Self::Many(values) => values,
+        }
+    }
+}
+
+impl Columns {
+    /// Appends a document.
+    pub(crate) fn push(&mut self, fields: impl IntoIterator<Item = Field>) {
+        let at = self.documents;
+        self.documents += 1;
+        for (name, values) in fields {
+            let mut values: Vec<Value> = values.into_iter().map(|it| self.shared(it)).collect();
+            let cell = match values.len() {
+                1 => values.pop().map_or(Cell::Absent, Cell::One),
+                _ => Cell::Many(values.into()),
+            };
+            let column = self.columns.entry(name).or_default();
+            column.resize(at + 1, Cell::Absent);
+            if let Some(last) = column.last_mut() {
+                *last = cell;
+            }
+        }
+    }
+
+    /// Equal texts are stored once.
+    fn shared(&mut self, value: Value) -> Value {
+        let Value::Text(text) = value else { return value };
+        Value::Text(Rc::clone(self.texts.entry(Rc::clone(&text)).or_insert(text)))
+    }
+
+    /// The fields of one document, in the order of their names.
+    pub(crate) fn fields_of(&self, document: usize) -> Vec<Field> {
+        let mut fields: Vec<Field> = self
+            .columns
+            .iter()
+            .filter_map(|(name, column)| match column.get(document)? {
+                Cell::Absent => None,
+                cell => Some((Rc::clone(name), cell.values().to_vec())),
+            })
+            .collect();
+        fields.sort_by(|(one, _), (other, _)| one.cmp(other));
+        fields
+    }
+
+    /// Which documents satisfy a filter.
+    pub(crate) fn select(&self, filter: &Filter) -> Vec<bool> {
+        match filter {
+            Filter::Compare { field, how, values } => self.cells(field, |cell| {
+                cell.values().iter().any(|own| values.iter().any(|it| how.holds(own, it)))
+            }),
+            Filter::Exists(field) => self.cells(field, |cell| !matches!(cell, Cell::Absent)),
+            Filter::Not(inner) => self.select(inner).into_iter().map(|it| !it).collect(),
+            Filter::All(parts) => self.combine(parts, true, |one, other| one && other),
+            Filter::Any(parts) => self.combine(parts, false, |one, other| one || other),
+        }
+    }
+
+    fn cells(&self, field: &str, test: impl Fn(&Cell) -> bool) -> Vec<bool> {
+        let column = self.columns.get(field).map_or(&[][..], Vec::as_slice);
+        let mut selected: Vec<bool> = column.iter().map(test).collect();
+        selected.resize(self.documents, false);
+        selected
+    }
+
+    fn combine(&self, parts: &[Filter], none: bool, join: fn(bool, bool) -> bool) -> Vec<bool> {
+        parts.iter().fold(vec![none; self.documents], |all, part| {
+            all.into_iter().zip(self.select(part)).map(|(one, other)| join(one, other)).collect()
+        })
+    }
+}
+
+/// Writes the fields of a batch: the names once, then each document's cells.
+pub(crate) fn put_fields(out: &mut Vec<u8>, documents: &[Vec<Field>]) {
+    let mut names: Vec<&Rc<str>> = documents.iter().flatten().map(|(name, _)| name).collect();
+    names.sort_unstable();
+    names.dedup();
+    put_varint(out, short(names.len()));
+    names.iter().for_each(|name| put_text(out, name));
+    for fields in documents {
+        put_varint(out, short(fields.len()));
+        for (name, values) in fields {
+            put_varint(out, short(names.binary_search(&name).unwrap_or_default()));
+            put_varint(out, short(values.len()));
+            values.iter().for_each(|value| put_value(out, value));
+        }
+    }
+}
+
+fn put_value(out: &mut Vec<u8>, value: &Value) {
+    match value {
+        Value::Null => out.push(0),
+        Value::Bool(value) => out.push(1 + u8::from(*value)),
+        Value::Number(value) => {
+            out.push(3);
+            out.extend(value.to_le_bytes());
+        }
+        Value::Text(text) => {
+            out.push(4);
+            put_text(out, text);
+        }
+    }
+}
+
+/// Reads what [`put_fields`] wrote for so many documents.
+pub(crate) fn read_fields(
+    reader: &mut Reader<'_>,
+    documents: usize,
+) -> Result<Vec<Vec<Field>>, Damaged> {
+    let names = (0..reader.count()?)
+        .map(|_| reader.text().map(Rc::from))
+        .collect::<Result<Vec<Rc<str>>, _>>()?;
+    (0..documents)
+        .map(|_| {
+            (0..reader.count()?)
+                .map(|_| {
+                    let name = names.get(reader.varint()? as usize).ok_or(Damaged)?;
+                    let values = (0..reader.count()?).map(|_| read_value(reader));
+                    Ok((Rc::clone(name), values.collect::<Result<_, Damaged>>()?))
+                })
+                .collect()
+        })
+        .collect()
+}
+
+fn read_value(reader: &mut Reader<'_>) -> Result<Value, Damaged> {
+    Ok(match reader.byte()? {
+        0 => Value::Null,
+        1 => Value::Bool(false),
+        2 => Value::Bool(true),
+        3 => Value::Number(reader.double()?),
+        4 => Value::Text(reader.text()?.into()),
+        _ => return Err(Damaged),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(text: &str) -> Value {
+        Value::Text(text.into())
+    }
+
+    fn field(name: &str, values: &[Value]) -> Field {
+        (name.into(), values.to_vec())
+    }
+
+    fn documents() -> Vec<Vec<Field>> {
+        vec![
+            vec![field("lang", &[text("en")]), field("year", &[Value::Number(2020.0)])],
+            vec![field("lang", &[text("de")]), field("tags", &[text("a"), text("b")])],
+            vec![],
+            vec![field("year", &[Value::Number(2024.0)]), field("draft", &[Value::Bool(true)])],
+            vec![field("lang", &[Value::Null]), field("tags", &[])],
+        ]
+    }
+
+    fn compare(name: &str, how: Comparison, values: &[Value]) -> Filter {
+        Filter::Compare { field: name.into(), how, values: values.to_vec() }
+    }
+
+    #[track_caller]
+    fn check(filter: &Filter, expected: &[usize]) {
+        let mut columns = Columns::default();
+        documents().into_iter().for_each(|fields| columns.push(fields));
+        let selected = columns.select(filter);
+        assert_eq!(selected.len(), 5);
+        let found: Vec<usize> = (0..5).filter(|at| selected[*at]).collect();
+        assert_eq!(found, expected, "{filter:?}");
+    }
+
+    #[test]
+    fn filters() {
+        use Comparison::*;
+        check(&compare("lang", Equal, &[text("en")]), &[0]);
+        check(&compare("lang", Equal, &[text("en"), text("de")]), &[0, 1]);
+        check(&compare("lang", Equal, &[Value::Null]), &[4]);
+        check(&compare("tags", Equal, &[text("b")]), &[1]);
+        check(&compare("year", Greater, &[Value::Number(2020.0)]), &[3]);
+        check(&compare("year", GreaterOrEqual, &[Value::Number(2020.0)]), &[0, 3]);
+        check(&compare("year", Less, &[text("2021")]), &[]);
+        check(&compare("lang", Less, &[text("en")]), &[1]);
+        check(&compare("absent", LessOrEqual, &[Value::Number(0.0)]), &[]);
+        check(&Filter::Exists("tags".into()), &[1, 4]);
+        let not = |filter| Filter::Not(Box::new(filter));
+        check(&not(compare("lang", Equal, &[text("en")])), &[1, 2, 3, 4]);
+        check(&Filter::All(vec![]), &[0, 1, 2, 3, 4]);
+        check(&Filter::Any(vec![]), &[]);
+        let either = Filter::Any(vec![
+            compare("draft", Equal, &[Value::Bool(true)]),
+            compare("lang", Equal, &[text("de")]),
+        ]);
+        check(&either, &[1, 3]);
+        check(&Filter::All(vec![either, not(Filter::Exists("year".into()))]), &[1]);
+    }
+
+    #[test]
+    fn fields_return_as_they_were_written() {
+        let mut bytes = Vec::new();
+        put_fields(&mut bytes, &documents());
+        let mut reader = Reader::new(&bytes);
+        assert_eq!(read_fields(&mut reader, 5), Ok(documents()));
+        assert!(reader.is_empty());
+        for cut in 0..bytes.len() {
+            assert_eq!(read_fields(&mut Reader::new(&bytes[..cut]), 5), Err(Damaged), "cut {cut}");
+        }
+        let mut columns = Columns::default();
+        documents().into_iter().for_each(|fields| columns.push(fields));
+        for (at, mut expected) in documents().into_iter().enumerate() {
+            expected.sort_by(|(one, _), (other, _)| one.cmp(other));
+            assert_eq!(columns.fields_of(at), expected);
+        }
+    }
+}
