@@ -12,7 +12,7 @@ import { exported } from './onnx.mjs'
 const versions = { '@wllama/wllama': '3.13.0', '@huggingface/transformers': '4.3.1' }
 
 /** The `node_modules` that a package stands in. */
-function installed(name) {
+export function installed(name, version = versions[name]) {
   const prefix = join(cache, 'peers', name.split('/').at(-1))
   const modules = join(prefix, 'node_modules')
   if (existsSync(join(modules, name))) return modules
@@ -20,7 +20,7 @@ function installed(name) {
   try {
     execFileSync(
       'npm',
-      ['install', '--prefix', prefix, '--ignore-scripts', '--no-audit', '--no-fund', `${name}@${versions[name]}`],
+      ['install', '--prefix', prefix, '--ignore-scripts', '--no-audit', '--no-fund', `${name}@${version}`],
       { stdio: ['ignore', 'ignore', 'pipe'], encoding: 'utf8' },
     )
   } catch (error) {
@@ -28,7 +28,7 @@ function installed(name) {
       String(error.stderr ?? error.message)
         .split('\n')
         .find((line) => line.includes('error')) ?? error.message
-    throw new Error(`npm could not install ${name}@${versions[name]}: ${cause.trim()}`)
+    throw new Error(`npm could not install ${name}@${version}: ${cause.trim()}`)
   }
   return modules
 }

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use crate::bytes::{Reader, checksum, put_text, put_varint, short};
 use crate::error::{Damaged, Error};
-use crate::fields::{Field, Value, put_fields, read_fields};
+use crate::fields::{BatchFields, Field, Value, put_fields};
 use crate::journal::{Kind, record};
 use crate::keywords::SegmentBuilder;
 use crate::vectors::{Encoding, encode};
@@ -114,7 +114,7 @@ impl Batch {
 #[derive(Debug)]
 pub(crate) struct Put<'a> {
     pub(crate) documents: Vec<Entry>,
-    pub(crate) fields: Vec<Vec<Field>>,
+    pub(crate) fields: BatchFields,
     /// Length and checksum of the words, which the body begins with.
     pub(crate) keywords: (u32, u64),
     /// The vectors' bytes, in the order of the documents.
@@ -131,7 +131,7 @@ impl<'a> Put<'a> {
                 Ok(Entry { id, text, metadata, words: reader.varint()? })
             })
             .collect::<Result<Vec<_>, Damaged>>()?;
-        let fields = read_fields(&mut reader, documents.len())?;
+        let fields = BatchFields::read(&mut reader, documents.len())?;
         let keywords = (reader.varint()?, reader.long()?);
         let vectors = reader.take(documents.len().checked_mul(vector).ok_or(Damaged)?)?;
         if reader.is_empty() {

@@ -31,6 +31,15 @@ fn size(bytes: f64) -> u64 {
     bytes as u64
 }
 
+fn encoding_of(is_int8: bool) -> Encoding {
+    if is_int8 { Encoding::Int8 } else { Encoding::Float32 }
+}
+
+fn described(header: &Header) -> String {
+    let numbers = if header.encoding == Encoding::Int8 { "8-bit numbers" } else { "floats" };
+    format!("{} {numbers} by the embedder '{}'", header.dimensions, header.embedder)
+}
+
 /// A store in memory, without its texts.
 #[wasm_bindgen]
 #[derive(Debug)]
@@ -41,7 +50,7 @@ pub struct Index {
 
 #[wasm_bindgen]
 impl Index {
-    /// A new store. `promise` is the size that a compacted file will have, 0 otherwise.
+    /// A new store.
     ///
     /// # Errors
     /// `INVALID_ARGUMENT` for impossible dimensions or a name that is too long.
@@ -50,7 +59,6 @@ impl Index {
         is_int8: bool,
         embedder: &str,
         salt: u64,
-        promise: f64,
     ) -> Result<Self, JsValue> {
         let dimensions = dimensions as usize;
         if !(1..=MOST_DIMENSIONS).contains(&dimensions) || embedder.len() > LONGEST_HEADER / 2 {
@@ -58,12 +66,20 @@ impl Index {
                 "a vector has 1 to {MOST_DIMENSIONS} numbers, found {dimensions}"
             ))));
         }
-        let encoding = if is_int8 { Encoding::Int8 } else { Encoding::Float32 };
+        let encoding = encoding_of(is_int8);
         let embedder = embedder.to_owned();
-        let promise = size(promise);
-        let header = Header { salt, promise, dimensions, encoding, embedder };
+        let header = Header { salt, promise: 0, dimensions, encoding, embedder };
         let start = header.to_bytes().len() as u64;
         Ok(Self { store: RefCell::new(Store::new(header, start)), start })
+    }
+
+    /// An empty store for the same vectors, whose file will have `promise` bytes.
+    #[must_use]
+    pub fn successor(&self, salt: u64, promise: f64) -> Self {
+        let header =
+            Header { salt, promise: size(promise), ..self.store.borrow().header().clone() };
+        let start = header.to_bytes().len() as u64;
+        Self { store: RefCell::new(Store::new(header, start)), start }
     }
 
     /// The store of a file of this size, from its first bytes: as many of `header_bytes()` as there
@@ -83,31 +99,31 @@ impl Index {
         4096
     }
 
-    /// Fails where the file was made for other vectors. What is undefined may be anything.
+    /// Fails where the file was made for other vectors. What is undefined may be anything, and so
+    /// may an embedder that has no name.
     ///
     /// # Errors
     /// `STORE_MISMATCH`.
     pub fn expect(
         &self,
         dimensions: Option<u32>,
-        is_int8: bool,
-        embedder: &str,
+        is_int8: Option<bool>,
+        embedder: Option<String>,
     ) -> Result<(), JsValue> {
         let store = self.store.borrow();
         let kept = store.header();
-        let numbers = dimensions.map_or(kept.dimensions, |it| it as usize);
-        let encoding = if is_int8 { Encoding::Int8 } else { Encoding::Float32 };
-        if (kept.dimensions, kept.encoding, kept.embedder.as_str()) == (numbers, encoding, embedder)
-        {
+        let asked = Header {
+            dimensions: dimensions.map_or(kept.dimensions, |it| it as usize),
+            encoding: is_int8.map_or(kept.encoding, encoding_of),
+            embedder: embedder
+                .filter(|it| !it.is_empty() && !kept.embedder.is_empty())
+                .unwrap_or_else(|| kept.embedder.clone()),
+            ..kept.clone()
+        };
+        if asked == *kept {
             return Ok(());
         }
-        let describe = |dimensions: usize, encoding: Encoding, embedder: &str| {
-            format!("{dimensions} dimensions as {encoding:?} by the embedder '{embedder}'")
-        };
-        Err(thrown(&Error::Mismatch {
-            kept: describe(kept.dimensions, kept.encoding, &kept.embedder),
-            asked: describe(numbers, encoding, embedder),
-        }))
+        Err(thrown(&Error::Mismatch { kept: described(kept), asked: described(&asked) }))
     }
 
     /// The file's first bytes.

@@ -1,9 +1,9 @@
 //! Metadata by which documents are filtered: one column a field, one cell a document.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
-use crate::bytes::{Reader, put_text, put_varint, short};
+use crate::bytes::{Quick, Reader, put_text, put_varint, short};
 use crate::error::Damaged;
 
 /// A single value, as a caller gives it.
@@ -33,7 +33,8 @@ pub(crate) enum Filter {
     Not(Box<Filter>),
 }
 
-/// How a document's value stands to a filter's. Numbers are compared with numbers, texts with texts.
+/// How a document's value stands to a filter's. Numbers are compared with numbers, texts with
+/// texts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Comparison {
     Equal,
@@ -63,8 +64,8 @@ impl Comparison {
 /// All fields of all documents. A cell without values is a field that the document lacks.
 #[derive(Debug, Default)]
 pub(crate) struct Columns {
-    columns: HashMap<Rc<str>, Vec<Cell>>,
-    texts: HashMap<Rc<str>, Rc<str>>,
+    columns: HashMap<Rc<str>, Vec<Cell>, Quick>,
+    texts: HashSet<Rc<str>, Quick>,
     documents: usize,
 }
 
@@ -87,20 +88,27 @@ impl Cell {
 }
 
 impl Columns {
-    /// Appends a document.
-    pub(crate) fn push(&mut self, fields: impl IntoIterator<Item = Field>) {
-        let at = self.documents;
-        self.documents += 1;
-        for (name, values) in fields {
-            let mut values: Vec<Value> = values.into_iter().map(|it| self.shared(it)).collect();
-            let cell = match values.len() {
-                1 => values.pop().map_or(Cell::Absent, Cell::One),
-                _ => Cell::Many(values.into()),
-            };
-            let column = self.columns.entry(name).or_default();
-            column.resize(at + 1, Cell::Absent);
-            if let Some(last) = column.last_mut() {
-                *last = cell;
+    /// Appends a batch of documents.
+    pub(crate) fn extend(&mut self, batch: BatchFields) {
+        let mut cells = batch.cells.into_iter();
+        for count in batch.counts {
+            let at = self.documents;
+            self.documents += 1;
+            for (name, cell) in cells.by_ref().take(count as usize) {
+                let Some(name) = batch.names.get(name as usize) else { continue };
+                let cell = match cell {
+                    Cell::One(value) => Cell::One(self.shared(value)),
+                    Cell::Many(values) => {
+                        Cell::Many(values.into_iter().map(|it| self.shared(it)).collect())
+                    }
+                    Cell::Absent => Cell::Absent,
+                };
+                if !self.columns.contains_key(name) {
+                    self.columns.insert(Rc::clone(name), Vec::new());
+                }
+                let Some(column) = self.columns.get_mut(name) else { continue };
+                column.resize(at, Cell::Absent);
+                column.push(cell);
             }
         }
     }
@@ -108,7 +116,11 @@ impl Columns {
     /// Equal texts are stored once.
     fn shared(&mut self, value: Value) -> Value {
         let Value::Text(text) = value else { return value };
-        Value::Text(Rc::clone(self.texts.entry(Rc::clone(&text)).or_insert(text)))
+        if let Some(known) = self.texts.get(&text) {
+            return Value::Text(Rc::clone(known));
+        }
+        self.texts.insert(Rc::clone(&text));
+        Value::Text(text)
     }
 
     /// The fields of one document, in the order of their names.
@@ -184,25 +196,43 @@ fn put_value(out: &mut Vec<u8>, value: &Value) {
     }
 }
 
-/// Reads what [`put_fields`] wrote for so many documents.
-pub(crate) fn read_fields(
-    reader: &mut Reader<'_>,
-    documents: usize,
-) -> Result<Vec<Vec<Field>>, Damaged> {
-    let names = (0..reader.count()?)
-        .map(|_| reader.text().map(Rc::from))
-        .collect::<Result<Vec<Rc<str>>, _>>()?;
-    (0..documents)
-        .map(|_| {
-            (0..reader.count()?)
-                .map(|_| {
-                    let name = names.get(reader.varint()? as usize).ok_or(Damaged)?;
-                    let values = (0..reader.count()?).map(|_| read_value(reader));
-                    Ok((Rc::clone(name), values.collect::<Result<_, Damaged>>()?))
-                })
-                .collect()
-        })
-        .collect()
+/// The fields of a batch as they are read, until all of them are known to be right.
+#[derive(Debug, Default)]
+pub(crate) struct BatchFields {
+    names: Vec<Rc<str>>,
+    /// How many cells each document has.
+    counts: Vec<u32>,
+    /// Name and content, document by document.
+    cells: Vec<(u32, Cell)>,
+}
+
+impl BatchFields {
+    /// Reads what [`put_fields`] wrote for so many documents.
+    pub(crate) fn read(reader: &mut Reader<'_>, documents: usize) -> Result<Self, Damaged> {
+        let mut fields = Self::default();
+        for _ in 0..reader.count()? {
+            fields.names.push(reader.text()?.into());
+        }
+        for _ in 0..documents {
+            let count = reader.count()?;
+            fields.counts.push(short(count));
+            for _ in 0..count {
+                let name = reader.varint()?;
+                if name as usize >= fields.names.len() {
+                    return Err(Damaged);
+                }
+                let cell = match reader.count()? {
+                    1 => Cell::One(read_value(reader)?),
+                    many => {
+                        let values = (0..many).map(|_| read_value(reader));
+                        Cell::Many(values.collect::<Result<_, Damaged>>()?)
+                    }
+                };
+                fields.cells.push((name, cell));
+            }
+        }
+        Ok(fields)
+    }
 }
 
 fn read_value(reader: &mut Reader<'_>) -> Result<Value, Damaged> {
@@ -242,10 +272,17 @@ mod tests {
         Filter::Compare { field: name.into(), how, values: values.to_vec() }
     }
 
+    fn columns() -> Columns {
+        let mut bytes = Vec::new();
+        put_fields(&mut bytes, &documents());
+        let mut columns = Columns::default();
+        columns.extend(BatchFields::read(&mut Reader::new(&bytes), 5).unwrap());
+        columns
+    }
+
     #[track_caller]
     fn check(filter: &Filter, expected: &[usize]) {
-        let mut columns = Columns::default();
-        documents().into_iter().for_each(|fields| columns.push(fields));
+        let columns = columns();
         let selected = columns.select(filter);
         assert_eq!(selected.len(), 5);
         let found: Vec<usize> = (0..5).filter(|at| selected[*at]).collect();
@@ -282,13 +319,11 @@ mod tests {
         let mut bytes = Vec::new();
         put_fields(&mut bytes, &documents());
         let mut reader = Reader::new(&bytes);
-        assert_eq!(read_fields(&mut reader, 5), Ok(documents()));
-        assert!(reader.is_empty());
+        assert!(BatchFields::read(&mut reader, 5).is_ok() && reader.is_empty());
         for cut in 0..bytes.len() {
-            assert_eq!(read_fields(&mut Reader::new(&bytes[..cut]), 5), Err(Damaged), "cut {cut}");
+            assert!(BatchFields::read(&mut Reader::new(&bytes[..cut]), 5).is_err(), "cut {cut}");
         }
-        let mut columns = Columns::default();
-        documents().into_iter().for_each(|fields| columns.push(fields));
+        let columns = columns();
         for (at, mut expected) in documents().into_iter().enumerate() {
             expected.sort_by(|(one, _), (other, _)| one.cmp(other));
             assert_eq!(columns.fields_of(at), expected);

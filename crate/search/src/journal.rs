@@ -5,9 +5,9 @@
 //! record   magic kind head-length body-length head-sum body-sum frame-sum | head | body
 //! ```
 //!
-//! Opening reads heads and leaves bodies, which hold the texts, where they are. A record counts once
-//! all of it is on disk, so that only the last one can be torn: its body is checked as well, and
-//! what is not whole is cut off. Damage further in front is skipped, up to the next valid record.
+//! Opening reads heads and leaves bodies, which hold the texts, where they are. A record counts
+//! once all of it is on disk, so that only the last one can be torn: its body is checked as well,
+//! and what is not whole is cut off. Damage further in front is skipped, up to the next record.
 
 use crate::bytes::{Reader, checksum, put_text, short};
 use crate::error::{Damaged, Error};

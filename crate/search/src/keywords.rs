@@ -14,8 +14,8 @@ const LONGEST: usize = 64;
 const K1: f32 = 1.2;
 const B: f32 = 0.75;
 
-/// Calls `visit` with each word of a text, in lower case. Scripts without spaces have no words here:
-/// each of their characters is one, and each two that stand side by side.
+/// Calls `visit` with each word of a text, in lower case. In scripts without spaces each character
+/// counts as a word, and so do each two that stand side by side.
 pub(crate) fn words(text: &str, mut visit: impl FnMut(&str)) {
     let mut word = String::new();
     let mut previous = None;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::rc::Rc;
 
 use crate::batch::{Batch, Entry, Put, deletion, read_deletion};
-use crate::bytes::checksum;
+use crate::bytes::{Quick, checksum};
 use crate::error::{Damaged, Error};
 use crate::fields::{Columns, Filter};
 use crate::journal::{Found, Header, Kind, Scan};
@@ -24,7 +24,7 @@ pub(crate) struct Store {
     scan: Scan,
     damaged: u64,
     documents: Vec<Document>,
-    by_id: HashMap<Rc<str>, u32>,
+    by_id: HashMap<Rc<str>, u32, Quick>,
     vectors: Vectors,
     columns: Columns,
     segments: Vec<Segment>,
@@ -79,7 +79,7 @@ impl Store {
             scan: Scan::new(header.salt, start, start),
             damaged: 0,
             documents: Vec::new(),
-            by_id: HashMap::new(),
+            by_id: HashMap::default(),
             vectors: Vectors::new(header.dimensions, header.encoding),
             columns: Columns::default(),
             segments: Vec::new(),
@@ -145,7 +145,9 @@ impl Store {
         match found.kind {
             Kind::Delete => {
                 for id in read_deletion(&found.head)? {
-                    self.bury(id);
+                    if let Some(number) = self.by_id.remove(id) {
+                        self.bury(number);
+                    }
                 }
             }
             Kind::Put => {
@@ -156,13 +158,14 @@ impl Store {
                 self.unread.push_back(Unread { at: found.body_at, length, sum, first });
                 let mut at = found.body_at + u64::from(length);
                 let vectors = put.vectors.chunks_exact(size);
-                for (number, ((entry, fields), vector)) in
-                    (first..).zip(put.documents.into_iter().zip(put.fields).zip(vectors))
+                self.columns.extend(put.fields);
+                for (number, (entry, vector)) in
+                    (first..).zip(put.documents.into_iter().zip(vectors))
                 {
-                    self.bury(&entry.id);
-                    self.by_id.insert(Rc::clone(&entry.id), number);
+                    if let Some(older) = self.by_id.insert(Rc::clone(&entry.id), number) {
+                        self.bury(older);
+                    }
                     self.vectors.push(vector);
-                    self.columns.push(fields);
                     self.live += 1;
                     self.words += u64::from(entry.words);
                     let length = u64::from(entry.text) + u64::from(entry.metadata);
@@ -175,8 +178,8 @@ impl Store {
         Ok(())
     }
 
-    fn bury(&mut self, id: &str) {
-        let Some(number) = self.by_id.remove(id) else { return };
+    /// A document is deleted or replaced.
+    fn bury(&mut self, number: u32) {
         if let Some(document) = self.documents.get_mut(number as usize) {
             document.is_live = false;
             self.live -= 1;

@@ -92,11 +92,13 @@ export class StoreClient {
     const worker = workerAt(this.#places.workerUrl ?? configuredFile('dist/retrieval-worker.js'))
     const onEnd = (error: HybridError): void => {
       worker.terminate()
-      this.#link = undefined
-      this.#opening = undefined
-      this.#failAll(error)
+      this.#restart(error)
     }
-    worker.addEventListener('message', ({ data }: MessageEvent<StoreAnswer>) => this.#receive(data))
+    worker.addEventListener('message', ({ data }: MessageEvent<StoreAnswer>) => {
+      this.#receive(data)
+      // What the wasm holds is not to be trusted any more.
+      if ('failure' in data && data.failure.code === 'STORE_FAILED') onEnd(errorOf(data.failure))
+    })
     worker.addEventListener('messageerror', () => onEnd(crashed()))
     worker.addEventListener('error', (event) => onEnd(event.message === undefined ? absent() : crashed()))
     return {
@@ -121,6 +123,13 @@ export class StoreClient {
     else waiting?.reject(errorOf(answer.failure))
   }
 
+  /** Fails every call in flight; the next one starts the worker again. */
+  #restart(error: HybridError): void {
+    this.#link = undefined
+    this.#opening = undefined
+    this.#failAll(error)
+  }
+
   #failAll(error: HybridError): void {
     const waiting = [...this.#waiting.values()]
     this.#waiting.clear()
@@ -134,7 +143,7 @@ export function errorOf({ status, message, code }: Failure): HybridError {
 
 /** A worker resolves addresses against its own script, a caller means the page's. */
 function addressOf(url: string | URL | undefined): string | undefined {
-  if (url === undefined) return configuredFile('wasm/search/hybridge_search_bg.wasm')
+  if (url === undefined) return undefined
   return typeof location === 'undefined' ? String(url) : new URL(url, location.href).href
 }
 

@@ -247,8 +247,8 @@ export class Engine {
   }
 
   async #create(files: Files, dimensions: number): Promise<Opened> {
-    const { isInt8, embedder } = this.#settings
-    const index = this.#search.Index.create(dimensions, isInt8, embedder, salt(), 0)
+    const { isInt8 = true, embedder = '' } = this.#settings
+    const index = this.#search.Index.create(dimensions, isInt8, embedder, salt())
     // A number that was never used: a tab that knew another file of this number would take this one for it.
     const generation = Math.max(this.#lastGeneration + 1, Date.now())
     this.#lastGeneration = generation
@@ -302,11 +302,9 @@ export class Engine {
   }
 
   async #compact(files: Files, { index, file, generation }: Opened): Promise<Opened> {
-    const { isInt8, embedder } = this.#settings
-    const { Index } = this.#search
     const target = this.#lastGeneration + 1
     const own = salt()
-    const headed = (promise: number): Index => Index.create(index.dimensions(), isInt8, embedder, own, promise)
+    const headed = (promise: number): Index => index.successor(own, promise)
     const copy = headed(unfinished)
     try {
       const into = (await files.open(target, true)) as StoreFile

@@ -9,7 +9,7 @@
 import { fileName, generationsOf, Queue, type Files, type Place, type StoreFile } from './files.js'
 import { folderName, lockName, rootFolder } from './layout.js'
 
-/** A file that nobody used for so long is closed, so that a page that is frozen holds none. */
+/** A file that was not used for so long is closed, so that a page that is frozen holds none. */
 const idleMs = 1000
 
 /** How often a waiting tab asks again: the lock may have gone to a third tab, which had not subscribed the first time. */
@@ -27,17 +27,20 @@ interface SyncHandle {
 
 /** Throws where there is no such file system. */
 export async function opfsPlace(name: string): Promise<Place> {
-  const folder = await (
-    await (await navigator.storage.getDirectory()).getDirectoryHandle(rootFolder, { create: true })
-  ).getDirectoryHandle(folderName(name), { create: true })
+  const folder = await folderOf(name)
   if (!('createSyncAccessHandle' in FileSystemFileHandle.prototype)) throw new Error('no synchronous handles')
   return new Opfs(name, folder)
+}
+
+async function folderOf(name: string): Promise<FileSystemDirectoryHandle> {
+  const root = await (await navigator.storage.getDirectory()).getDirectoryHandle(rootFolder, { create: true })
+  return await root.getDirectoryHandle(folderName(name), { create: true })
 }
 
 class Opfs implements Place {
   readonly isPersistent = true
   readonly #name: string
-  readonly #folder: FileSystemDirectoryHandle
+  #folder: FileSystemDirectoryHandle
   readonly #queue = new Queue()
   readonly #channel: BroadcastChannel
   readonly #open = new Map<number, SyncHandle>()
@@ -94,8 +97,13 @@ class Opfs implements Place {
           )
           .catch(reject)
       })
-      // Whoever asked before has had the lock since.
+      // Tabs that asked before have had the lock since.
       this.#isWanted = false
+      // The store may have been deleted meanwhile, which leaves a handle of nothing.
+      this.#folder = await folderOf(this.#name).catch((thrown: unknown) => {
+        this.#letGo()
+        throw thrown
+      })
     } finally {
       clearInterval(asking)
     }

@@ -10,8 +10,9 @@ export interface StoreSettings {
     | { readonly kind: 'opfs'; readonly name: string }
     | { readonly kind: 'folder'; readonly path: string }
   readonly dimensions: number | undefined
-  readonly isInt8: boolean
-  readonly embedder: string
+  /** As the file has it, and in a new file true. */
+  readonly isInt8: boolean | undefined
+  readonly embedder: string | undefined
 }
 
 /** A single value of metadata or of a filter. */

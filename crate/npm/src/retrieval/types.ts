@@ -105,7 +105,7 @@ export interface VectorStoreOptions {
   folder?: string
   /** Numbers of a vector. Default: as many as the embedder makes. */
   dimensions?: number
-  /** `'int8'` stores a number in a byte; `'none'` in four. Default `'int8'`. */
+  /** `'int8'` stores a number in a byte, `'none'` in four. Default: as the store was made, and `'int8'` for a new one. */
   quantise?: 'int8' | 'none'
   /** Allows an embedder that is not declared to run on this device, so that texts and queries leave it. Default false. */
   allowCloud?: boolean

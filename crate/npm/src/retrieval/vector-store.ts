@@ -52,7 +52,7 @@ export function vectorStore(options: VectorStoreOptions = {}): LocalVectorStore 
     name,
     folder,
     dimensions,
-    quantise = 'int8',
+    quantise,
     allowCloud = false,
     ...places
   } = optionsOf(options, 'vectorStore')
@@ -64,7 +64,8 @@ export function vectorStore(options: VectorStoreOptions = {}): LocalVectorStore 
     throw invalid('`folder` must be the path of a folder')
   if (name !== undefined && folder !== undefined)
     throw invalid('give `name` in a browser or `folder` in Node, not both')
-  if (quantise !== 'int8' && quantise !== 'none') throw invalid("`quantise` must be 'int8' or 'none'")
+  if (quantise !== undefined && quantise !== 'int8' && quantise !== 'none')
+    throw invalid("`quantise` must be 'int8' or 'none'")
   if (dimensions !== undefined) wholeNumber(dimensions, 'dimensions', mostDimensions)
   const inferenceSource = embedder === undefined ? 'on_device' : (embedder.info?.inferenceSource ?? 'unknown')
   if (inferenceSource !== 'on_device' && !allowCloud)
@@ -79,7 +80,8 @@ export function vectorStore(options: VectorStoreOptions = {}): LocalVectorStore 
       : folder !== undefined
         ? { kind: 'folder', path: folder }
         : { kind: 'memory' }
-  const settings = { place, dimensions, isInt8: quantise === 'int8', embedder: embedder?.info?.name ?? '' }
+  const isInt8 = quantise === undefined ? undefined : quantise === 'int8'
+  const settings = { place, dimensions, isInt8, embedder: embedder?.info?.name }
   return new LocalStore(new StoreClient(settings, places), embedder, dimensions, {
     name: name ?? folder ?? 'memory',
     inferenceSource,
