@@ -433,8 +433,12 @@ function contentOf(index: Index, file: StoreFile, document: number): Omit<PlainH
   }
 }
 
+/** Where reads of up to a mebibyte go: fresh memory for each would take as long as reading. */
+const scratch = new Uint8Array(1 << 20)
+
+/** Bytes that hold until the next read. */
 function readAt(file: StoreFile, at: number, length: number): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(length)
+  const bytes = length <= scratch.length ? scratch.subarray(0, length) : new Uint8Array(length)
   if (file.read(bytes, at) !== length) throw new DOMException('a read was cut short', 'NotReadableError')
   return bytes
 }

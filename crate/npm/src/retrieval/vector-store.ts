@@ -211,6 +211,9 @@ class LocalStore implements LocalVectorStore {
     }))
     const lengths = new Set(plain.map(({ vector }) => vector.length))
     if (lengths.size > 1) throw invalid(`the vectors have different lengths: ${[...lengths].join(', ')}`)
+    const [length] = lengths
+    if (this.#dimensions !== undefined && length !== undefined && length !== this.#dimensions)
+      throw invalid(`the vectors have ${length} numbers, and \`dimensions\` is ${this.#dimensions}`)
     stopIfAborted(signal)
     // From here on it is written or not, whatever the signal does: what is acknowledged must be known.
     this.#state = await this.#client.call('put', { documents: plain, mayReplace })
