@@ -111,7 +111,7 @@ test('what another version or another embedder wrote is refused by name', async 
   for (const options of [{ embedder: other }, { dimensions: 16 }, { quantise: 'none' }]) {
     const opened = open(folder, options)
     await assert.rejects(opened.count(), code('STORE_MISMATCH'))
-    await assert.rejects(opened.add({ text: 'x' }), code('STORE_MISMATCH'))
+    await assert.rejects(opened.delete('a'), code('STORE_MISMATCH'))
     await opened.close()
   }
   const path = await fileOf(folder)
