@@ -139,6 +139,20 @@ test('files that are named: the large one alone serves everyone, the small one b
   await page.close()
 })
 
+test('a missing file for GPUs is named where there is one, and only there', async () => {
+  const wasmUrl = '/no-gpu-file.wasm'
+  const missing = /\/no-gpu-file\.wasm is not there \(the server answered 404\).*wasmUrl/
+  const page = await openPage({ poses: true })
+  const found = await availability(page, { wasmUrl, cpuWasmUrl: cpuFile })
+  assert.deepEqual([found.status, found.code], ['unavailable', 'WASM_UNAVAILABLE'], JSON.stringify(found))
+  assert.match(found.reason, missing)
+  assert.match((await run(page, { wasmUrl, workerUrl: '/life/posing-worker.mjs' })).message, missing)
+  await page.close()
+  const other = await openPage({ browser: withoutGpu })
+  assert.equal((await availability(other, { wasmUrl, cpuWasmUrl: cpuFile })).status, 'downloadable')
+  await other.close()
+})
+
 test('a file that is missing, or is something else, is named with its address', async () => {
   const page = await openPage({ browser: withoutGpu })
   for (const [place, message] of [
