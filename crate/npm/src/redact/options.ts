@@ -71,7 +71,7 @@ function ownKinds(custom: NonNullable<RedactionOptions['custom']>): Array<[kind:
       typeof it === 'string' ? [it] : it,
     ])
   if (!isObject(custom)) throw invalid(`custom must be an object of detectors by kind, found ${kindOf(custom)}`)
-  return Object.entries(custom as Readonly<Record<string, CustomDetector>>)
+  return Object.entries(custom)
 }
 
 function namesArgument(names: Model): void {
