@@ -601,7 +601,7 @@ type Status = 'CANCELLED' | 'UNKNOWN' | 'INVALID_ARGUMENT' | 'DEADLINE_EXCEEDED'
  * @example
  * if (error.code === 'API_KEY_MISSING') askForKey()
  */
-type ErrorCode = 'NO_BRANCH' | 'UNKNOWN_BRANCH' | 'NOTHING_ALLOWED' | 'REPLY_MALFORMED' | 'STOPPED_ELSEWHERE' | 'OUTPUT_MISMATCH' | 'OUTPUT_INCOMPLETE' | 'NOT_REDACTED' | 'REDACTION_FAILED' | 'SCHEMA_MISMATCH' | 'APPROVAL_NEEDED' | 'NOTHING_TO_APPROVE' | 'CHAT_BUSY' | 'CHAT_NEWER' | 'CHAT_DAMAGED' | 'STORAGE_FULL' | 'STORE_UNAVAILABLE' | 'TOOL_TURNS_EXCEEDED' | 'TOOLS_UNSUPPORTED' | 'TOOLS_OR_JSON' | 'MEDIA_UNSUPPORTED' | 'SCHEMA_UNSUPPORTED' | 'CONTEXT_TOO_LONG' | 'CONTEXT_FULL' | 'API_KEY_MISSING' | 'CREDENTIALS_FAILED' | 'HEADER_INVALID' | 'OFFLINE' | 'NETWORK' | 'REDIRECTED' | 'FETCH_INVALID' | 'NOT_THE_SERVICE' | 'STREAM_TRUNCATED' | 'MALFORMED_ANSWER' | 'MALFORMED_EVENT' | 'EVENT_TOO_LARGE' | 'ANSWER_TOO_LARGE' | 'QUOTA_EXCEEDED' | 'QUOTA_DAILY' | 'INSUFFICIENT_QUOTA' | 'WASM_UNAVAILABLE' | 'WORKER_UNAVAILABLE' | 'WORKER_CRASHED' | 'ENGINE_PANIC' | 'ENGINE_BUSY' | 'SIMD_UNAVAILABLE' | 'INSECURE_CONTEXT' | 'MODEL_ABSENT' | 'MODEL_LOADING' | 'MODEL_NOT_LOADED' | 'MODEL_FAILED' | 'MODEL_IN_USE' | 'DISPOSED' | 'PAGE_LEFT' | 'CRASHED_BEFORE' | 'PROMPT_API_MISSING' | 'DEVICE_UNSUITABLE' | 'DEVICE_LOST' | 'OUT_OF_MEMORY' | 'NUMERIC' | 'GPU_UNAVAILABLE' | 'GPU_UNSUPPORTED' | 'GPU_LIMITS' | 'GPU_FAILED' | 'GPU_WRONG_RESULTS' | 'DOWNLOAD_FAILED' | 'MODEL_GATED' | 'MODEL_HTTP' | 'MODEL_NOT_FOUND' | 'MODEL_CHANGED' | 'MODEL_SIZE_UNKNOWN' | 'CHECKSUM_MISMATCH' | 'RANGE_MISMATCH' | 'SIZE_MISMATCH' | 'SOURCE_LOST' | 'SOURCE_TRUNCATED' | 'GGUF_INVALID' | 'GGUF_SPLIT' | 'GGUF_TRUNCATED' | 'GGUF_UNSUPPORTED' | 'MODEL_ARCHITECTURE' | 'MODEL_DAMAGED' | 'MODEL_KEY_INVALID' | 'MODEL_KEY_MISSING' | 'MODEL_TENSOR_MISSING' | 'MODEL_TENSOR_SHAPE' | 'MODEL_TENSOR_TYPE' | 'TOKENIZER_INVALID' | 'TOKENIZER_MISSING' | 'TOKENIZER_PIECE_MISSING' | 'TOKENIZER_UNSUPPORTED' | 'UNKNOWN_TOKEN' | (string & {});
+type ErrorCode = 'NO_BRANCH' | 'UNKNOWN_BRANCH' | 'NOTHING_ALLOWED' | 'REPLY_MALFORMED' | 'STOPPED_ELSEWHERE' | 'OUTPUT_MISMATCH' | 'OUTPUT_INCOMPLETE' | 'NOT_REDACTED' | 'REDACTION_FAILED' | 'SCHEMA_MISMATCH' | 'APPROVAL_NEEDED' | 'NOTHING_TO_APPROVE' | 'CHAT_BUSY' | 'CHAT_NEWER' | 'CHAT_DAMAGED' | 'STORAGE_FULL' | 'STORE_UNAVAILABLE' | 'TOOL_TURNS_EXCEEDED' | 'TOOLS_UNSUPPORTED' | 'TOOLS_OR_JSON' | 'MEDIA_UNSUPPORTED' | 'SCHEMA_UNSUPPORTED' | 'CONTEXT_TOO_LONG' | 'CONTEXT_FULL' | 'API_KEY_MISSING' | 'CREDENTIALS_FAILED' | 'HEADER_INVALID' | 'OFFLINE' | 'NETWORK' | 'REDIRECTED' | 'FETCH_INVALID' | 'NOT_THE_SERVICE' | 'STREAM_TRUNCATED' | 'MALFORMED_ANSWER' | 'MALFORMED_EVENT' | 'EVENT_TOO_LARGE' | 'ANSWER_TOO_LARGE' | 'QUOTA_EXCEEDED' | 'QUOTA_DAILY' | 'INSUFFICIENT_QUOTA' | 'WASM_UNAVAILABLE' | 'WORKER_UNAVAILABLE' | 'WORKER_CRASHED' | 'ENGINE_PANIC' | 'ENGINE_BUSY' | 'SIMD_UNAVAILABLE' | 'INSECURE_CONTEXT' | 'STORE_NEWER' | 'STORE_MISMATCH' | 'STORE_DAMAGED' | 'STORE_CLOSED' | 'STORE_FAILED' | 'STORE_IN_USE' | 'DOCUMENT_EXISTS' | 'EMBEDDER_NOT_ON_DEVICE' | 'EMBEDDING_INVALID' | 'MODEL_ABSENT' | 'MODEL_LOADING' | 'MODEL_NOT_LOADED' | 'MODEL_FAILED' | 'MODEL_IN_USE' | 'DISPOSED' | 'PAGE_LEFT' | 'CRASHED_BEFORE' | 'PROMPT_API_MISSING' | 'DEVICE_UNSUITABLE' | 'DEVICE_LOST' | 'OUT_OF_MEMORY' | 'NUMERIC' | 'GPU_UNAVAILABLE' | 'GPU_UNSUPPORTED' | 'GPU_LIMITS' | 'GPU_FAILED' | 'GPU_WRONG_RESULTS' | 'DOWNLOAD_FAILED' | 'MODEL_GATED' | 'MODEL_HTTP' | 'MODEL_NOT_FOUND' | 'MODEL_CHANGED' | 'MODEL_SIZE_UNKNOWN' | 'CHECKSUM_MISMATCH' | 'RANGE_MISMATCH' | 'SIZE_MISMATCH' | 'SOURCE_LOST' | 'SOURCE_TRUNCATED' | 'GGUF_INVALID' | 'GGUF_SPLIT' | 'GGUF_TRUNCATED' | 'GGUF_UNSUPPORTED' | 'MODEL_ARCHITECTURE' | 'MODEL_DAMAGED' | 'MODEL_KEY_INVALID' | 'MODEL_KEY_MISSING' | 'MODEL_TENSOR_MISSING' | 'MODEL_TENSOR_SHAPE' | 'MODEL_TENSOR_TYPE' | 'TOKENIZER_INVALID' | 'TOKENIZER_MISSING' | 'TOKENIZER_PIECE_MISSING' | 'TOKENIZER_UNSUPPORTED' | 'UNKNOWN_TOKEN' | (string & {});
 interface GemmaOptions {
     /** A known name, the URL of a GGUF file (or of its parts), or a file the person chose. */
     model: string | {
@@ -697,6 +697,11 @@ interface OnDeviceModel extends Model {
 }
 type EmbeddingTask = 'query' | 'document' | 'question-answering' | 'fact-checking' | 'classification' | 'clustering' | 'similarity' | 'code';
 interface Embedder {
+    /** Which vectors it makes, and where the texts go. */
+    readonly info?: {
+        readonly name: string;
+        readonly inferenceSource: ModelInfo['inferenceSource'];
+    };
     availability(): Promise<Availability>;
     load(options?: LoadOptions): Promise<void>;
     embed(texts: string | string[], options?: {
@@ -1005,6 +1010,8 @@ declare function configure(options: {
     baseUrl?: string | URL;
     wasmUrl?: WasmSource;
 }): void;
+/** The address of one of the package's files below `baseUrl`; undefined where none is configured. */
+declare function configuredFile(path: string): string | undefined;
 
 /**
  * What this machine is, now. Works in pages, workers and on servers; what the host does not report is absent.
@@ -1455,6 +1462,8 @@ interface HookContext {
     readonly streaming: boolean;
     readonly signal: AbortSignal;
     readonly context: Record<string, unknown>;
+    /** The branches that may see the request, where its conversation is pinned to some. */
+    readonly allow?: readonly string[];
 }
 /** Hooks of `wrapModel`. Each may return nothing to leave things as they are. What one throws is thrown to the caller, and causes no fallback. */
 interface ModelHooks {
@@ -1708,7 +1717,7 @@ declare class LatencyStrategy extends DataStrategy {
     });
 }
 
-export { CapabilityStrategy, ConnectivityStrategy, CostStrategy, DeviceStrategy, FallbackStrategy, FirstMatch, HybridError, InputSizeStrategy, LatencyStrategy, PreRoutingStrategy, PrivacyStrategy, ReadyStrategy, SensitivityStrategy, WithFallback, cascadeModel, chat, chatFromJSON, confidenceCascade, configure, defineAgent, defineFlow, defineModel, deleteChat, deviceFacts, geminiModel, gemmaEmbedder, gemmaModel, gpuSelfTest, hybridModel, hybridModelOnDeviceCloud, kCloud, kOnDevice, knownModels, listCachedModels, openAICompatibleModel, promptApiModel, redacting, removeCached, runTools, storedChats, streamTools, tool, wrapModel };
+export { CapabilityStrategy, ConnectivityStrategy, CostStrategy, DeviceStrategy, FallbackStrategy, FirstMatch, HybridError, InputSizeStrategy, LatencyStrategy, PreRoutingStrategy, PrivacyStrategy, ReadyStrategy, SensitivityStrategy, WithFallback, cascadeModel, chat, chatFromJSON, confidenceCascade, configure, configuredFile, defineAgent, defineFlow, defineModel, deleteChat, deviceFacts, geminiModel, gemmaEmbedder, gemmaModel, gpuSelfTest, hybridModel, hybridModelOnDeviceCloud, kCloud, kOnDevice, knownModels, listCachedModels, openAICompatibleModel, promptApiModel, redacting, removeCached, runTools, storedChats, streamTools, tool, wrapModel };
 export type { Agent, AgentOptions, Attempt, Availability, AvailabilityStatus, BranchHealth, BudgetLedger, CachedModel, Capability, CascadeCalibration, CascadeOptions, Chat, ChatEntry, ChatInput, ChatOptions, ChatSnapshot, CloudModel, Confidence, ConfidenceScore, CustomDetector, Decision, DeviceFacts, DeviceRequirements, Embedder, EmbeddingTask, ErrorCode, ExecutableTool, FinishReason, Flow, FlowContext, FlowOptions, FlowSchema, FlowStep, FlowTrace, GeminiOptions, GemmaOptions, GenerateChunk, GenerateOptions, GenerateRequest, GenerateResponse, GenerateStream, GenerationConfig, GpuReport, HookContext, HybridModel, HybridOptions, HybridPolicy, InferSchema, JsonSchema, KnownModel, LoadOptions, LoadProgress, MediaSource, Message, Metadata, Model, ModelDefinition, ModelHooks, ModelInfo, ModelState, OnDeviceModel, OpenAICompatibleOptions, Part, PausedRun, RedactionOptions, RequestMessage, RequestPart, RequestTool, Role, RoutingContext, RoutingStrategy, RoutingTrace, RunToolsOptions, Schema, SensitiveKind, ShadowAnswer, ShadowOptions, ShadowResult, StandardSchema, StandardValidator, Status, StreamToolsOptions, Tool, ToolCall, ToolCallContext, ToolCallInfo, ToolDefinition, ToolEvent, ToolFunction, ToolRun, ToolStream, Usage, WasmSource, WindowOverflow, WindowPolicy, WindowReport, WorkerPlaces };
 
 // ── hybridge/learn
@@ -3269,6 +3278,287 @@ declare function useChat(options: ChatOptions): ChatState & {
 
 export { DownloadState, Loadable, useChat, useLoadProgress, useModel };
 export type { ChatMessage, ChatOptions, ChatState };
+
+// ── hybridge/retrieval
+import { Metadata, Embedder, HybridError, GenerateRequest, Model, Tool } from '../index.js';
+
+/** What a store needs of an embedder: `gemmaEmbedder()` fits, and so does any object with such a function. */
+interface TextEmbedder {
+    /** Vectors of equal length, in the order of the texts. `task` distinguishes questions from what answers them. */
+    embed(texts: string[], options: {
+        task: 'query' | 'document';
+        dimensions?: EmbeddingDimensions;
+        signal?: AbortSignal;
+    }): Promise<ReadonlyArray<ArrayLike<number>>>;
+    /** Which vectors it makes, and where the texts go. An embedder that does not declare `on_device` counts as one in the cloud. */
+    readonly info?: {
+        readonly name?: string;
+        readonly inferenceSource?: 'on_device' | 'in_cloud' | 'unknown';
+    };
+}
+type EmbeddingDimensions = NonNullable<NonNullable<Parameters<Embedder['embed']>[1]>['dimensions']>;
+/** A value that documents can be filtered by. */
+type FilterValue = string | number | boolean | null;
+/**
+ * A condition on metadata. Members of one object must all hold; a field of a nested object is written `'author.name'`; a list satisfies a
+ * comparison if one of its values does. `ne` and `nin` also hold where the field is absent.
+ *
+ * @example
+ * const filter = { lang: 'en', year: { gte: 2020 }, or: [{ tags: 'guide' }, { tags: 'reference' }] }
+ */
+interface Filter {
+    and?: Filter[];
+    or?: Filter[];
+    not?: Filter;
+    [field: string]: FilterValue | FieldCondition | Filter | Filter[] | undefined;
+}
+/** All members must hold. */
+interface FieldCondition {
+    eq?: FilterValue;
+    ne?: FilterValue;
+    in?: FilterValue[];
+    nin?: FilterValue[];
+    lt?: number | string;
+    lte?: number | string;
+    gt?: number | string;
+    gte?: number | string;
+    exists?: boolean;
+}
+interface StoreDocument {
+    /** Made up where it is missing. */
+    id?: string;
+    text: string;
+    /** Any JSON. Strings, numbers, booleans, nulls and lists of them can be filtered by. */
+    metadata?: Metadata;
+    /** Instead of the embedder's. */
+    vector?: ArrayLike<number>;
+}
+interface StoredDocument {
+    readonly id: string;
+    readonly text: string;
+    readonly metadata: Metadata;
+}
+interface SearchOptions {
+    /** How many documents at most. Default 5. */
+    topK?: number;
+    filter?: Filter;
+    /**
+     * Ranks by keywords as well: both rankings are fused by reciprocal ranks. `weight` is what keywords weigh, from 0 to 1, 0.5 by default;
+     * with 1 the embedder is not called at all.
+     */
+    hybrid?: boolean | {
+        weight?: number;
+    };
+    signal?: AbortSignal;
+}
+interface SearchHit extends StoredDocument {
+    /** The best first. By vectors it is the cosine, from -1 to 1; by keywords BM25; by both it is at most 1. */
+    readonly score: number;
+    /** The cosine, where vectors ranked this document. */
+    readonly vectorScore?: number;
+    /** BM25, where keywords ranked this document. */
+    readonly keywordScore?: number;
+}
+/**
+ * All that `retriever()` and `augment()` ask of a store, so that another database can be used instead.
+ *
+ * @example
+ * const store: VectorStore = {
+ *   search: async (query, { topK = 5 } = {}) => await myDatabase.nearest(query, topK),
+ * }
+ */
+interface VectorStore {
+    search(query: string, options?: SearchOptions): Promise<readonly SearchHit[]>;
+    /** Where queries go. A store that does not declare `on_device` counts as one in the cloud. */
+    readonly info?: {
+        readonly name?: string;
+        readonly inferenceSource?: 'on_device' | 'in_cloud' | 'unknown';
+    };
+}
+interface VectorStoreOptions {
+    /** Not needed where every document and query is a vector, or where keywords are enough. */
+    embedder?: TextEmbedder;
+    /** Keeps the store under this name: in the origin's private file system. Without a name it lasts as long as the object. */
+    name?: string;
+    /** In Node: keeps the store in this folder instead. One process at a time may use it. */
+    folder?: string;
+    /** Numbers of a vector. Default: as many as the embedder makes. */
+    dimensions?: number;
+    /** `'int8'` stores a number in a byte, `'none'` in four. Default: as the store was made, and `'int8'` for a new one. */
+    quantise?: 'int8' | 'none';
+    /** Allows an embedder that is not declared to run on this device, so that texts and queries leave it. Default false. */
+    allowCloud?: boolean;
+    /** For pages whose bundler or policy needs the files named. */
+    workerUrl?: string | URL;
+    wasmUrl?: string | URL;
+}
+/** What `add` and `upsert` report while they embed. */
+interface AddProgress {
+    readonly done: number;
+    readonly total: number;
+}
+interface AddOptions {
+    signal?: AbortSignal;
+    onProgress?: (progress: AddProgress) => void;
+}
+/** A store of this package. */
+interface LocalVectorStore extends VectorStore {
+    /** Adds documents, all or none, and resolves with their ids once they are on disk. An id that is there already is ALREADY_EXISTS. */
+    add(documents: StoreDocument | readonly StoreDocument[], options?: AddOptions): Promise<string[]>;
+    /** The same, replacing documents of the same id. */
+    upsert(documents: StoreDocument | readonly StoreDocument[], options?: AddOptions): Promise<string[]>;
+    /** Deletes by id or by filter, and resolves with how many documents were there. */
+    delete(which: string | readonly string[] | Filter): Promise<number>;
+    search(query: string | ArrayLike<number>, options?: SearchOptions): Promise<SearchHit[]>;
+    get(id: string): Promise<StoredDocument | undefined>;
+    count(): Promise<number>;
+    /** Deletes every document. */
+    clear(): Promise<void>;
+    /** Ends the worker. Everything acknowledged is on disk already. */
+    close(): Promise<void>;
+    /** Opens the store before its first use. */
+    open(): Promise<void>;
+    /** Whether documents outlive this object. Known once the store is open. */
+    readonly isPersistent: boolean;
+    /** Why they do not although a name was given, or what of the file was damaged. */
+    readonly caution: HybridError | undefined;
+}
+
+/** Retrieval as a step before generation: passages go into the request, citations come with the answer. */
+
+interface AugmentOptions extends SearchOptions {
+    store: VectorStore;
+    /** What to search for. Default: the text of the last message of the person. */
+    query?: string;
+    /** Hits of a lower score are left out. The scores of hybrid and of plain search differ. */
+    minScore?: number;
+    /** The sentence above the passages. */
+    instruction?: string;
+}
+/** A passage that was put into a request, by the number under which the answer cites it. */
+interface Citation {
+    readonly index: number;
+    readonly id: string;
+    readonly score: number;
+    readonly metadata: Record<string, unknown>;
+    /** Whether the answer contains this number in brackets. Absent before there is an answer. */
+    readonly isCited?: boolean;
+}
+interface Augmented {
+    /** The request with the passages in front of the last message of the person. */
+    readonly request: GenerateRequest;
+    readonly citations: readonly Citation[];
+    readonly hits: readonly SearchHit[];
+}
+/**
+ * Searches a store for what a request asks and puts what was found into the request.
+ *
+ * @example
+ * const { request, citations } = await augment('Where do visitors park?', { store, topK: 3 })
+ * const { text } = await ai.generate(request)
+ */
+declare function augment(request: string | GenerateRequest, options: AugmentOptions): Promise<Augmented>;
+/**
+ * The same model, which searches a store before each answer. The answer's `message.metadata.citations` lists the passages; `isCited` marks
+ * those that the answer names.
+ *
+ * A request that is pinned to some branches is searched on this device only: where the store's embedder is not, by keywords alone, and not
+ * at all in a store of another make.
+ *
+ * @example
+ * const expert = withRetrieval(ai, { store, topK: 3 })
+ * const { text, message } = await expert.generate('Where do visitors park?')
+ * const cited = message.metadata?.citations
+ */
+declare function withRetrieval<M extends Model>(model: M, options: Omit<AugmentOptions, 'query' | 'signal'>): M;
+
+/** Texts cut into pieces that an embedder takes, with their places in the text. */
+interface ChunkOptions {
+    /**
+     * Where a text is cut first. `'markdown'` cuts at headings and keeps code blocks whole where they fit; `'sentences'` at sentences;
+     * `'tokens'` at words, wherever a piece is full. Default `'sentences'`.
+     */
+    by?: 'tokens' | 'sentences' | 'markdown';
+    /** The most tokens of a piece. Default 256. */
+    size?: number;
+    /** About how many tokens a piece repeats of the one before it. Default 0. */
+    overlap?: number;
+    /** How many tokens a text has. Default: a fourth of its characters, rounded up. It may ask a model: `(text) => gemma.countTokens(text)`. */
+    countTokens?: (text: string) => number | Promise<number>;
+    signal?: AbortSignal;
+}
+interface TextChunk {
+    /** `source.slice(start, end)`. */
+    readonly text: string;
+    readonly start: number;
+    readonly end: number;
+    /** With `'markdown'`: the headings above this piece, the outermost first. */
+    readonly headings: readonly string[];
+}
+/**
+ * Cuts a text into pieces of at most `size` tokens. Without overlap the pieces, joined, are the text; none ends within a character as
+ * people see it. A single character of more tokens than `size` is a piece of its own.
+ *
+ * @example
+ * const chunks = await chunkText(markdown, { by: 'markdown', size: 200, overlap: 20 })
+ * await store.add(chunks.map(({ text, start, headings }) => ({ text, metadata: { start, headings } })))
+ */
+declare function chunkText(text: string, options?: ChunkOptions): Promise<TextChunk[]>;
+
+/** A store as a tool that a model calls. */
+
+interface RetrieverOptions extends Omit<SearchOptions, 'signal'> {
+    store: VectorStore;
+    /** What the model reads about the tool: say what the store holds. */
+    description?: string;
+}
+/** What the model gets: passages to quote from, the best first. */
+interface RetrievedPassages {
+    passages: Array<{
+        id: string;
+        text: string;
+        score: number;
+        metadata: Record<string, unknown>;
+    }>;
+}
+/**
+ * A tool by which a model searches a store, for `runTools`, `streamTools`, agents and chats.
+ *
+ * @example
+ * const { text } = await runTools({
+ *   model: ai,
+ *   request: { prompt: 'Where do visitors park?' },
+ *   tools: { handbook: retriever({ store, topK: 3, description: 'searches the handbook' }) },
+ * })
+ */
+declare function retriever(options: RetrieverOptions): Tool<{
+    query: string;
+}, Promise<RetrievedPassages>>;
+
+/** Names of the stores in the origin's private file system. */
+declare function vectorStores(): Promise<string[]>;
+/**
+ * Deletes a store with all its documents, also one that cannot be opened. Rejects with STORE_IN_USE while another object or tab uses it
+ * at this moment; one that is open but idle finds an empty store at its next call.
+ *
+ * @example
+ * await deleteVectorStore('handbook')
+ */
+declare function deleteVectorStore(name: string): Promise<void>;
+
+/**
+ * A store of texts that are found by meaning, by keywords or by both. Search is exact and runs in a worker; with a `name` the store is
+ * kept in the origin's private file system and shared by tabs.
+ *
+ * @example
+ * const store = vectorStore({ embedder: gemmaEmbedder({ model: 'embeddinggemma-300m' }), name: 'handbook', dimensions: 256 })
+ * await store.add([{ id: 'parking', text: 'Visitors park in the north yard.', metadata: { lang: 'en' } }])
+ * const [hit] = await store.search('Where do I leave my car?', { topK: 3, filter: { lang: 'en' }, hybrid: true })
+ */
+declare function vectorStore(options?: VectorStoreOptions): LocalVectorStore;
+
+export { augment, chunkText, deleteVectorStore, retriever, vectorStore, vectorStores, withRetrieval };
+export type { AddOptions, AddProgress, AugmentOptions, Augmented, ChunkOptions, Citation, EmbeddingDimensions, FieldCondition, Filter, FilterValue, LocalVectorStore, RetrievedPassages, RetrieverOptions, SearchHit, SearchOptions, StoreDocument, StoredDocument, TextChunk, TextEmbedder, VectorStore, VectorStoreOptions };
 
 // ── hybridge/tiny
 /**

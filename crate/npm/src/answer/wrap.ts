@@ -65,7 +65,7 @@ export function withRestOf<M extends Model>(model: M, wrapped: Model): M {
   // Getters such as `state` stay getters of the model.
   for (const [key, descriptor] of Object.entries(rest))
     if (!Object.hasOwn(wrapped, key)) Object.defineProperty(wrapped, key, descriptor)
-  return wrapped as Model as M
+  return wrapped as M
 }
 
 function hooked(model: string, runner: Runner, hooks: ModelHooks): Runner {

@@ -46,7 +46,8 @@ export function unlessAborted<T>(work: PromiseLike<T> | T, signal: AbortSignal |
 }
 
 export function signalOf(signal: unknown): AbortSignal | undefined {
-  if (signal === undefined || typeof (signal as Partial<AbortSignal> | null)?.addEventListener === 'function')
-    return signal as AbortSignal | undefined
+  if (signal === undefined) return undefined
+  const { addEventListener } = (signal ?? {}) as Partial<AbortSignal>
+  if (typeof addEventListener === 'function') return signal as AbortSignal
   throw invalid('`signal` must be an AbortSignal')
 }

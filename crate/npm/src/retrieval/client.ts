@@ -70,7 +70,7 @@ export class StoreClient {
     const link = await (this.#link ??= this.#start())
     const id = ++this.#lastId
     return await new Promise<StoreCalls[M]['result']>((resolve, reject) => {
-      this.#waiting.set(id, { resolve: resolve as Waiting['resolve'], reject })
+      this.#waiting.set(id, { resolve, reject })
       link.send({ id, method, params })
     })
   }
@@ -133,7 +133,7 @@ export class StoreClient {
   #failAll(error: HybridError): void {
     const waiting = [...this.#waiting.values()]
     this.#waiting.clear()
-    for (const { reject } of waiting) reject(error)
+    for (const call of waiting) call.reject(error)
   }
 }
 

@@ -274,7 +274,7 @@ export class Engine {
     try {
       for (const record of records()) {
         const at = index.end()
-        writeAll(file, record as Uint8Array<ArrayBuffer>, at)
+        writeAll(file, record, at)
         // Before the next record: only the last of a file may be torn.
         file.flush()
         feed(index, at + record.length, (from, length) => record.subarray(from - at, from - at + length))

@@ -54,5 +54,5 @@ export function retriever(options: RetrieverOptions): Tool<{ query: string }, Pr
       return { passages: hits.map(({ id, text, score, metadata }) => ({ id, text, score, metadata })) }
     },
   })
-  return made as Tool<{ query: string }, Promise<RetrievedPassages>>
+  return made
 }
