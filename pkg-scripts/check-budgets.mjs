@@ -22,7 +22,9 @@ if (!process.argv.includes('--page'))
   )
 budgets.push(['redaction, where it is used', gzip('dist/redact.js'), 10 * 1024])
 budgets.push(['retrieval: wasm', gzip('wasm/search/hybridge_search_bg.wasm'), 66 * 1024])
-/** KB of the faces that need more than the others: a store's client with chunks and citations, and its engine with glue. */
+/**
+ * KB of the faces that need more than the others: a store's client with chunks and citations, and its engine with glue.
+ */
 const larger = { retrieval: 10, 'retrieval-worker': 10 }
 for (const face of Object.keys(faces))
   budgets.push([`hybridge/${face}`, gzip(`dist/${face}.js`), (larger[face] ?? 8) * 1024])

@@ -1,4 +1,6 @@
-/** The demo as a folder of files for any static host and any path on it. `node pkg-scripts/demo-site.mjs DIR` writes it. */
+/**
+ * The demo as a folder of files for any static host and any path on it. `node pkg-scripts/demo-site.mjs DIR` writes it.
+ */
 
 import { createHash } from 'node:crypto'
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'

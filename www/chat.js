@@ -30,7 +30,10 @@ const lastQuestion = ({ messages }) => wordsOf(messages.findLast(({ role }) => r
 const titleOf = (text) => (text.length > 48 ? `${text.slice(0, 47).trimEnd()}…` : text)
 const dates = new Intl.DateTimeFormat('en', { dateStyle: 'medium', timeStyle: 'short' })
 
-/** Wires the form to `current()`, the hybrid of the moment. `onShow` gets the messages, or undefined while an answer is written; `boundsOf(text)` returns what keeps a message to some branches. */
+/**
+ * Wires the form to `current()`, the hybrid of the moment. `onShow` gets the messages, or undefined while an answer is
+ * written; `boundsOf(text)` returns what keeps a message to some branches.
+ */
 export function chat({ find, current, cloud, onTrace, onShow, boundsOf, tools }) {
   const [form, stop] = ['ask', 'stop'].map(find)
   const view = entryList(find('log'))

@@ -1,4 +1,5 @@
-// How fast this device reads memory, multiplies a matrix by a vector and starts kernels: plain code of this page, not the package's kernels.
+// How fast this device reads memory, multiplies a matrix by a vector and starts kernels: plain code of this page, not
+// the package's kernels.
 
 const mega = 1 << 20
 /** A matrix of 2048 × 2048 f32, 16 MiB, read again and again; the larger buffer is 64 MiB. */
@@ -92,7 +93,10 @@ var<workgroup> parts: array<f32, 64>;
   if (lane == 0) { out[row.x] = parts[0]; }
 }`
 
-/** Runs a kernel over a buffer filled with `fill`; seconds for one run. The first number that comes out must be `expected`. */
+/**
+ * Runs a kernel over a buffer filled with `fill`; seconds for one run. The first number that comes out must be
+ * `expected`.
+ */
 async function kernel(device, { code, bytes, fill, outputs, groups, piece, expected, signal }) {
   const input = device.createBuffer({ size: bytes, usage: GPUBufferUsage.STORAGE, mappedAtCreation: true })
   new Float32Array(input.getMappedRange()).fill(fill)

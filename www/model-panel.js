@@ -91,8 +91,8 @@ export function modelPanel({ root, onModel }) {
     choices[form.elements.model.value].options({ url: find('url').value, file: find('file').files[0] })
 
   /**
-   * Disposes of the previous model, makes the chosen one and shows what this device can do with it. `isUnasked` skips the
-   * latter, which measures the device first.
+   * Disposes of the previous model, makes the chosen one and shows what this device can do with it. `isUnasked` skips
+   * the latter, which measures the device first.
    */
   async function look({ isUnasked = false } = {}) {
     const mine = ++turn

@@ -15,8 +15,8 @@ let made = 0
 const [width, height, left, right, top, bottom] = [360, 220, 48, 16, 28, 34]
 
 /**
- * `points` are `{ x, value }`, joined by a line; `limit`, `{ name, value }`, is what cannot be passed, as a dashed line.
- * Both axes begin at zero.
+ * `points` are `{ x, value }`, joined by a line; `limit`, `{ name, value }`, is what cannot be passed, as a dashed
+ * line. Both axes begin at zero.
  */
 export function linePlot({ title, unit, axis, points, limit }) {
   const id = `plot-${++made}`

@@ -56,7 +56,10 @@ async function one(model, tokens, maxOutputTokens, signal) {
   }
 }
 
-/** One row for each length: tokens a second of prefill and decode, medians of three where that is quick. `onStep` receives each step. */
+/**
+ * One row for each length: tokens a second of prefill and decode, medians of three where that is quick. `onStep`
+ * receives each step.
+ */
 export async function measureSpeed(model, { lengths, maxOutputTokens, signal, onStep }) {
   onStep('a first answer to warm up')
   await one(model, 8, 4, signal)

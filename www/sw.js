@@ -24,7 +24,7 @@ async function answer(request, file) {
   return kept ?? fetch(request)
 }
 
-/** The engine is kept once a model ran, so that nobody downloads what cannot run here. */
+/** The engine is kept once a model ran, so that no visitor downloads what cannot run here. */
 async function keepEngine() {
   const cache = await caches.open(cacheName)
   for (const path of engine) {

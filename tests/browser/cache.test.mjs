@@ -1,4 +1,6 @@
-/** Several conversations on one model of this device: a turn reads what is new, and answers as if it had read all of it. */
+/**
+ * Several conversations on one model of this device: a turn reads what is new, and answers as if it had read all of it.
+ */
 
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'

@@ -1,4 +1,6 @@
-/** The demo as an app: written as files, served from a sub-path, started and answering without its server, and updated. */
+/**
+ * The demo as an app: written as files, served from a sub-path, started and answering without its server, and updated.
+ */
 
 import assert from 'node:assert/strict'
 import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'

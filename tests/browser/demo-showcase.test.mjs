@@ -1,4 +1,6 @@
-/** What the demo shows a visitor: the first answer, airplane mode, privacy, side by side, a tool, a link, the gallery. */
+/**
+ * What the demo shows a visitor: the first answer, airplane mode, privacy, side by side, a tool, a link, the gallery.
+ */
 
 import assert from 'node:assert/strict'
 import { join } from 'node:path'

@@ -1,4 +1,7 @@
-/** Which file of the engine is fetched: the small one without a usable GPU, the large one with it, never both for one load. */
+/**
+ * Which file of the engine is fetched: the small one without a usable GPU, the large one with it, never both for one
+ * load.
+ */
 
 import assert from 'node:assert/strict'
 import { join } from 'node:path'

@@ -7,7 +7,10 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { root, textOf } from './blocks.mjs'
 
-/** Capital words in strings that are no codes: wire formats, kernels' constants, encodings, prefixes of keys, errors of operating systems. */
+/**
+ * Capital words in strings that are no codes: wire formats, kernels' constants, encodings, prefixes of keys, errors of
+ * operating systems.
+ */
 const isWire = (path) => /cloud\/(gemini|openai)\/|core\/src\/(gemini|openai)\/|privacy\/|gpu\/|quant/.test(path)
 const others = new Set([
   'AUTO',

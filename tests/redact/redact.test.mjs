@@ -109,7 +109,8 @@ describe('the wire', () => {
   })
 
   test('Gemini: calls in a stream hold restored values', async () => {
-    gemini.next(chunks({ candidates: [{ content: { role: 'model', parts: [{ text: 'I call [EM' }, { text: 'AIL_1].' }, { functionCall: { name: 'send', args: { to: ['[ EMAIL_1 ]'] } } }] }, finishReason: 'STOP' }] })) // prettier-ignore
+    // prettier-ignore
+    gemini.next(chunks({ candidates: [{ content: { role: 'model', parts: [{ text: 'I call [EM' }, { text: 'AIL_1].' }, { functionCall: { name: 'send', args: { to: ['[ EMAIL_1 ]'] } } }] }, finishReason: 'STOP' }] }))
     const tools = [{ name: 'send', description: 'Sends', inputSchema: { type: 'object' } }]
     const { text, response } = await streamed(overGemini(), { prompt: mail, tools })
     assert.equal(text, `I call ${mail}.`)
@@ -241,7 +242,8 @@ describe('options', () => {
   test('what a detector throws goes to the caller, and nothing is sent', async () => {
     const model = echo()
     const fault = new Error('mine')
-    const thrown = await redacting(model, { custom: { a: () => { throw fault } } }).generate('hello').catch((it) => it) // prettier-ignore
+    // prettier-ignore
+    const thrown = await redacting(model, { custom: { a: () => { throw fault } } }).generate('hello').catch((it) => it)
     assert.equal(thrown, fault)
     assert.equal(model.seen.length, 0)
   })
@@ -318,7 +320,8 @@ describe('hybrids', () => {
         ['onDevice', 'redacted'],
       ],
     )
-    const branches = { ...models(), onDevice: scripted(() => { throw Object.assign(new Error('x'), { status: 'UNAVAILABLE' }) }) } // prettier-ignore
+    // prettier-ignore
+    const branches = { ...models(), onDevice: scripted(() => { throw Object.assign(new Error('x'), { status: 'UNAVAILABLE' }) }) }
     const tail = new WithFallback(pin, { fallbackOrder: ['cloud', 'redacted'] })
     const { branch, text, routing } = await hybrid(tail, branches).generate(`to ${mail}`)
     assert.deepEqual([branch, text], ['redacted', `to ${mail}`])
@@ -363,7 +366,8 @@ describe('hybrids', () => {
 })
 
 describe('random streams', () => {
-  const values = [mail, 'bob.miller@mail.example.com', '+49 151 23456789', card, 'DE89370400440532013000', '123-45-6789', '203.0.113.77', 'ghp_abcdefghijklmnopqrstuvwxyz0123456789'] // prettier-ignore
+  // prettier-ignore
+  const values = [mail, 'bob.miller@mail.example.com', '+49 151 23456789', card, 'DE89370400440532013000', '123-45-6789', '203.0.113.77', 'ghp_abcdefghijklmnopqrstuvwxyz0123456789']
   const words = ['hello', 'Grüße', '日本', '😀', '[x]', '**', 'email', 'the', '\n', '{', '"', '\\']
   const manglings = [
     (it) => it,

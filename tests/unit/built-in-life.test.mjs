@@ -1,4 +1,5 @@
-// The life of the browser's own model, with a browser that only pretends: loads are shared as those of other models are.
+// The life of the browser's own model, with a browser that only pretends: loads are shared as those of other models
+// are.
 
 import assert from 'node:assert/strict'
 import { afterEach, test } from 'node:test'

@@ -48,7 +48,7 @@ impl Memory {
         (limit.saturating_sub(self.total()) / 2).min(SAVED_MOST)
     }
 
-    /// The same on a GPU, whose memory nobody knows: a quarter of what the model takes.
+    /// The same on a GPU, whose memory is unknown: a quarter of what the model takes.
     #[must_use]
     pub fn spare_on_gpu(taken: u64) -> u64 {
         let [least, most] = SAVED_ON_GPU;

@@ -127,7 +127,11 @@ const usualTimeoutMs = 60_000
  *   model: ai,
  *   request: 'Is it raining in Bonn?',
  *   tools: {
- *     weather: { description: 'the weather of a city', inputSchema, execute: async ({ city }) => await weatherOf(city) },
+ *     weather: {
+ *       description: 'the weather of a city',
+ *       inputSchema,
+ *       execute: async ({ city }) => await weatherOf(city),
+ *     },
  *   },
  * })
  * for await (const event of run) if (event.type === 'text') print(event.text)

@@ -40,8 +40,8 @@ export class FallbackStrategy extends DataStrategy {
 }
 
 /**
- * The first child with an opinion. A child that only constrains does so, and the next one decides within its constraint:
- * put a PrivacyStrategy first.
+ * The first child with an opinion. A child that only constrains does so, and the next one decides within its
+ * constraint: put a PrivacyStrategy first.
  *
  * @example
  * new FirstMatch([new PrivacyStrategy(), new FallbackStrategy([kCloud, kOnDevice])])
@@ -57,8 +57,8 @@ export class FirstMatch extends DataStrategy {
 }
 
 /**
- * A strategy with a fixed tail: its order, then whatever of `fallbackOrder` is not in it. Without an inner opinion the tail
- * stands alone. A constraint of the inner strategy holds for the tail too.
+ * A strategy with a fixed tail: its order, then whatever of `fallbackOrder` is not in it. Without an inner opinion the
+ * tail stands alone. A constraint of the inner strategy holds for the tail too.
  *
  * @example
  * new WithFallback(new ReadyStrategy(), { fallbackOrder: [kOnDevice, kCloud] })
@@ -94,8 +94,8 @@ export class PreRoutingStrategy extends DataStrategy {
  * Pins a request to `keep` when it holds personal data, or when `isSensitive` returns true; has no opinion otherwise.
  * No combinator, fallback, hedge or cascade around it can send such a request anywhere else.
  *
- * `redacted` names a branch that `redacting` made: it may have the request too, after `keep`, where it replaces every kind that was found.
- * What `isSensitive` pins has kinds that nothing replaces, and stays with `keep`.
+ * `redacted` names a branch that `redacting` made: it may have the request too, after `keep`, where it replaces every
+ * kind that was found. What `isSensitive` pins has kinds that nothing replaces, and stays with `keep`.
  *
  * @example
  * new FirstMatch([new PrivacyStrategy({ keep: kOnDevice }), new FallbackStrategy([kCloud])])
@@ -133,13 +133,15 @@ function sensitiveLeaf(
 }
 
 /**
- * Three ways, by the sum of the weights of the kinds of personal data in a request: none goes to `cloud`, little to `redacted`, a branch
- * that `redacting` made, and from `threshold` on it stays at `edge`. Only the first is without a constraint: the second may see `redacted`
- * and `edge`, the third `edge` alone. Without `redacted`, and where it does not replace every kind that was found, all personal data
- * stays at `edge`; so does what `isSensitive` returns true for.
+ * Three ways, by the sum of the weights of the kinds of personal data in a request: none goes to `cloud`, little to
+ * `redacted`, a branch that `redacting` made, and from `threshold` on it stays at `edge`. Only the first is without a
+ * constraint: the second may see `redacted` and `edge`, the third `edge` alone. Without `redacted`, and where it does
+ * not replace every kind that was found, all personal data stays at `edge`; so does what `isSensitive` returns true
+ * for.
  *
- * The weights are PRISM's unless others are given: 1 for `ssn`, `national-id` and `api-key`, 0.95 for `credit-card` and `iban`, 0.9 for
- * `email`, 0.8 for `phone`, 0.4 for `ip-address`, 0.3 for `date-of-birth`. A weight of 0 takes a kind for harmless. Default threshold 1.
+ * The weights are PRISM's unless others are given: 1 for `ssn`, `national-id` and `api-key`, 0.95 for `credit-card` and
+ * `iban`, 0.9 for `email`, 0.8 for `phone`, 0.4 for `ip-address`, 0.3 for `date-of-birth`. A weight of 0 takes a kind
+ * for harmless. Default threshold 1.
  *
  * @example
  * new SensitivityStrategy({ edge: kOnDevice, redacted: 'redacted', cloud: kCloud })
@@ -259,8 +261,8 @@ function browserIsOnline(): boolean {
 }
 
 /**
- * The good branch while there is a budget, with the cheap one behind it; the cheap one alone without. The budget is what a function
- * says, or what a ledger has counted today against `daily`.
+ * The good branch while there is a budget, with the cheap one behind it; the cheap one alone without. The budget is
+ * what a function says, or what a ledger has counted today against `daily`.
  *
  * @example
  * new CostStrategy({ budgetAvailable: () => spent < 5, premium: kCloud, cheap: kOnDevice })
@@ -314,8 +316,8 @@ export class DeviceStrategy extends DataStrategy {
 /**
  * One branch for small requests, another for large ones: strictly more than `threshold`.
  *
- * Characters are counted over all text of all messages, as Dart and JavaScript count them. Tokens are counted exactly where a
- * branch's model is loaded and can count, and estimated otherwise; the trace's reason names which.
+ * Characters are counted over all text of all messages, as Dart and JavaScript count them. Tokens are counted exactly
+ * where a branch's model is loaded and can count, and estimated otherwise; the trace's reason names which.
  *
  * @example
  * new InputSizeStrategy({ threshold: 1000, unit: 'tokens', small: kOnDevice, large: kCloud })
@@ -334,8 +336,8 @@ export class InputSizeStrategy extends DataStrategy {
 }
 
 /**
- * Prefers the first branch whose predicted time to the first token is within the budget, by measured speeds; the others stay
- * behind it. A branch that was never measured is given its chance.
+ * Prefers the first branch whose predicted time to the first token is within the budget, by measured speeds; the others
+ * stay behind it. A branch that was never measured is given its chance.
  *
  * @example
  * new LatencyStrategy({ firstTokenBudgetMs: 800, order: [kOnDevice, kCloud] })

@@ -75,11 +75,11 @@ export async function augment(request: string | GenerateRequest, options: Augmen
 }
 
 /**
- * The same model, which searches a store before each answer. The answer's `message.metadata.citations` lists the passages; `isCited` marks
- * those that the answer names.
+ * The same model, which searches a store before each answer. The answer's `message.metadata.citations` lists the
+ * passages; `isCited` marks those that the answer names.
  *
- * A request that is pinned to some branches is searched on this device only: where the store's embedder is not, by keywords alone, and not
- * at all in a store of another make.
+ * A request that is pinned to some branches is searched on this device only: where the store's embedder is not, by
+ * keywords alone, and not at all in a store of another make.
  *
  * @example
  * const expert = withRetrieval(ai, { store, topK: 3 })

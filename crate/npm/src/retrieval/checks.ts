@@ -33,7 +33,9 @@ export function stopIfAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted === true) throw stopped(signal.reason)
 }
 
-/** What a promise resolves to, or CANCELLED as soon as the signal is aborted. What the promise does later is ignored. */
+/**
+ * What a promise resolves to, or CANCELLED as soon as the signal is aborted. What the promise does later is ignored.
+ */
 export function unlessAborted<T>(work: PromiseLike<T> | T, signal: AbortSignal | undefined): Promise<T> {
   return new Promise((resolve, reject) => {
     const onAbort = (): void => reject(stopped(signal?.reason))

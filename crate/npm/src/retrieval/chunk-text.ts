@@ -4,15 +4,18 @@ import { invalid, kindOf, optionsOf, signalOf, stopIfAborted, wholeNumber } from
 
 export interface ChunkOptions {
   /**
-   * Where a text is cut first. `'markdown'` cuts at headings and keeps code blocks whole where they fit; `'sentences'` at sentences;
-   * `'tokens'` at words, wherever a piece is full. Default `'sentences'`.
+   * Where a text is cut first. `'markdown'` cuts at headings and keeps code blocks whole where they fit; `'sentences'`
+   * at sentences; `'tokens'` at words, wherever a piece is full. Default `'sentences'`.
    */
   by?: 'tokens' | 'sentences' | 'markdown'
   /** The most tokens of a piece. Default 256. */
   size?: number
   /** About how many tokens a piece repeats of the one before it. Default 0. */
   overlap?: number
-  /** How many tokens a text has. Default: a fourth of its characters, rounded up. It may ask a model: `(text) => gemma.countTokens(text)`. */
+  /**
+   * How many tokens a text has. Default: a fourth of its characters, rounded up. It may ask a model: `(text) =>
+   * gemma.countTokens(text)`.
+   */
   countTokens?: (text: string) => number | Promise<number>
   signal?: AbortSignal
 }
@@ -41,8 +44,8 @@ interface Section {
 }
 
 /**
- * Cuts a text into pieces of at most `size` tokens. Without overlap the pieces, joined, are the text; none ends within a character as
- * people see it. A single character of more tokens than `size` is a piece of its own.
+ * Cuts a text into pieces of at most `size` tokens. Without overlap the pieces, joined, are the text; none ends within
+ * a character as people see it. A single character of more tokens than `size` is a piece of its own.
  *
  * @example
  * const chunks = await chunkText(markdown, { by: 'markdown', size: 200, overlap: 20 })
@@ -120,7 +123,10 @@ class Cutter {
     return pieces
   }
 
-  /** The index behind the last span that fits into one piece with the first: by doubling and halving, as counting may be slow. */
+  /**
+   * The index behind the last span that fits into one piece with the first: by doubling and halving, as counting may be
+   * slow.
+   */
   async #longest(spans: readonly Span[], first: number): Promise<number> {
     const { start } = spans[first] as Span
     const fits = async (next: number): Promise<boolean> =>

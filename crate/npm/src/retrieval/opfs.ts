@@ -2,8 +2,8 @@
  * A store's files in the origin's private file system, shared by tabs.
  *
  * One tab at a time holds the store's lock, and with it the file. It keeps both as long as no other tab asks, so that a
- * single tab opens its file once; a tab that needs the store asks on a channel, and gets the lock after the work in hand.
- * A tab that is killed loses its lock, as the browser takes it back.
+ * single tab opens its file once; a tab that needs the store asks on a channel, and gets the lock after the work in
+ * hand. A tab that is killed loses its lock, as the browser takes it back.
  */
 
 import { fileName, generationsOf, Queue, type Files, type Place, type StoreFile } from './files.js'
@@ -12,7 +12,9 @@ import { folderName, lockName, rootFolder } from './layout.js'
 /** A file that was not used for so long is closed, so that a page that is frozen holds none. */
 const idleMs = 1000
 
-/** How often a waiting tab asks again: the lock may have gone to a third tab, which had not subscribed the first time. */
+/**
+ * How often a waiting tab asks again: the lock may have gone to a third tab, which had not subscribed the first time.
+ */
 const askAgainMs = 100
 
 /** The standard's synchronous handle; only workers have it. */

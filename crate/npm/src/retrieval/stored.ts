@@ -13,8 +13,8 @@ export async function vectorStores(): Promise<string[]> {
 }
 
 /**
- * Deletes a store with all its documents, also one that cannot be opened. Rejects with STORE_IN_USE while another object or tab uses it
- * at this moment; one that is open but idle finds an empty store at its next call.
+ * Deletes a store with all its documents, also one that cannot be opened. Rejects with STORE_IN_USE while another
+ * object or tab uses it at this moment; one that is open but idle finds an empty store at its next call.
  *
  * @example
  * await deleteVectorStore('handbook')

@@ -9,7 +9,10 @@ export interface TextEmbedder {
     texts: string[],
     options: { task: 'query' | 'document'; dimensions?: EmbeddingDimensions; signal?: AbortSignal },
   ): Promise<ReadonlyArray<ArrayLike<number>>>
-  /** Which vectors it makes, and where the texts go. An embedder that does not declare `on_device` counts as one in the cloud. */
+  /**
+   * Which vectors it makes, and where the texts go. An embedder that does not declare `on_device` counts as one in the
+   * cloud.
+   */
   readonly info?: { readonly name?: string; readonly inferenceSource?: 'on_device' | 'in_cloud' | 'unknown' }
 }
 
@@ -19,8 +22,8 @@ export type EmbeddingDimensions = NonNullable<NonNullable<Parameters<Embedder['e
 export type FilterValue = string | number | boolean | null
 
 /**
- * A condition on metadata. Members of one object must all hold; a field of a nested object is written `'author.name'`; a list satisfies a
- * comparison if one of its values does. `ne` and `nin` also hold where the field is absent.
+ * A condition on metadata. Members of one object must all hold; a field of a nested object is written `'author.name'`;
+ * a list satisfies a comparison if one of its values does. `ne` and `nin` also hold where the field is absent.
  *
  * @example
  * const filter = { lang: 'en', year: { gte: 2020 }, or: [{ tags: 'guide' }, { tags: 'reference' }] }
@@ -66,8 +69,8 @@ export interface SearchOptions {
   topK?: number
   filter?: Filter
   /**
-   * Ranks by keywords as well: both rankings are fused by reciprocal ranks. `weight` is what keywords weigh, from 0 to 1, 0.5 by default;
-   * with 1 the embedder is not called at all.
+   * Ranks by keywords as well: both rankings are fused by reciprocal ranks. `weight` is what keywords weigh, from 0 to
+   * 1, 0.5 by default; with 1 the embedder is not called at all.
    */
   hybrid?: boolean | { weight?: number }
   signal?: AbortSignal
@@ -99,15 +102,22 @@ export interface VectorStore {
 export interface VectorStoreOptions {
   /** Not needed where every document and query is a vector, or where keywords are enough. */
   embedder?: TextEmbedder
-  /** Keeps the store under this name: in the origin's private file system. Without a name it lasts as long as the object. */
+  /**
+   * Keeps the store under this name: in the origin's private file system. Without a name it lasts as long as the
+   * object.
+   */
   name?: string
   /** In Node: keeps the store in this folder instead. One process at a time may use it. */
   folder?: string
   /** Numbers of a vector. Default: as many as the embedder makes. */
   dimensions?: number
-  /** `'int8'` stores a number in a byte, `'none'` in four. Default: as the store was made, and `'int8'` for a new one. */
+  /**
+   * `'int8'` stores a number in a byte, `'none'` in four. Default: as the store was made, and `'int8'` for a new one.
+   */
   quantise?: 'int8' | 'none'
-  /** Allows an embedder that is not declared to run on this device, so that texts and queries leave it. Default false. */
+  /**
+   * Allows an embedder that is not declared to run on this device, so that texts and queries leave it. Default false.
+   */
   allowCloud?: boolean
   /** For pages whose bundler or policy needs the files named. */
   workerUrl?: string | URL
@@ -126,7 +136,10 @@ export interface AddOptions {
 
 /** A store of this package. */
 export interface LocalVectorStore extends VectorStore {
-  /** Adds documents, all or none, and resolves with their ids once they are on disk. An id that is there already is ALREADY_EXISTS. */
+  /**
+   * Adds documents, all or none, and resolves with their ids once they are on disk. An id that is there already is
+   * ALREADY_EXISTS.
+   */
   add(documents: StoreDocument | readonly StoreDocument[], options?: AddOptions): Promise<string[]>
   /** The same, replacing documents of the same id. */
   upsert(documents: StoreDocument | readonly StoreDocument[], options?: AddOptions): Promise<string[]>

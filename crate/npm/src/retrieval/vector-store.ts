@@ -38,11 +38,12 @@ const longestId = 1000
 const longestDocument = 16 << 20
 
 /**
- * A store of texts that are found by meaning, by keywords or by both. Search is exact and runs in a worker; with a `name` the store is
- * kept in the origin's private file system and shared by tabs.
+ * A store of texts that are found by meaning, by keywords or by both. Search is exact and runs in a worker; with a
+ * `name` the store is kept in the origin's private file system and shared by tabs.
  *
  * @example
- * const store = vectorStore({ embedder: gemmaEmbedder({ model: 'embeddinggemma-300m' }), name: 'handbook', dimensions: 256 })
+ * const embedder = gemmaEmbedder({ model: 'embeddinggemma-300m' })
+ * const store = vectorStore({ embedder, name: 'handbook', dimensions: 256 })
  * await store.add([{ id: 'parking', text: 'Visitors park in the north yard.', metadata: { lang: 'en' } }])
  * const [hit] = await store.search('Where do I leave my car?', { topK: 3, filter: { lang: 'en' }, hybrid: true })
  */

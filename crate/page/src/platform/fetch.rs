@@ -44,8 +44,8 @@ pub(crate) struct Connection {
     is_closed: Cell<bool>,
 }
 
-/// How many pieces an answer may have. A custom `fetch` may bring pieces without end that hold nothing, and leave the
-/// page no turn in which a stop could arrive.
+/// How many pieces an answer may have. A custom `fetch` may bring pieces without end that hold
+/// nothing, and leave the page no turn in which a stop could arrive.
 const MOST_READS: u32 = 1 << 19;
 
 impl Connection {
