@@ -14,6 +14,7 @@ pub mod learn;
 pub mod ledger;
 pub mod life;
 mod message;
+mod order;
 mod percent;
 pub mod privacy;
 pub mod redact;

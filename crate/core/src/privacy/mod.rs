@@ -35,6 +35,7 @@ mod words;
 pub use kind::{SensitiveKind, Span};
 pub use walk::kinds_in;
 
+use crate::order;
 use kind::Finds;
 use plain::Plain;
 
@@ -53,7 +54,7 @@ pub fn spans_in(text: &str) -> Vec<Span> {
     look(text.as_bytes(), &mut finds);
     let mut spans = finds.spans.unwrap_or_default();
     // The longest of those that begin at one place first; what overlaps it is another reading of the same.
-    spans.sort_by_key(|it| (it.from, usize::MAX - it.to, it.kind));
+    order::sort_by_key(&mut spans, |it| (it.from, usize::MAX - it.to, it.kind));
     let mut apart: Vec<Span> = Vec::with_capacity(spans.len());
     for span in spans {
         match apart.last_mut() {
