@@ -17,7 +17,8 @@ pub fn sensitive_spans(text: &str) -> Vec<u32> {
     };
     for span in spans_in(text) {
         let kind = SensitiveKind::ALL.iter().position(|it| *it == span.kind).unwrap_or_default();
-        found.extend([u32::try_from(kind).unwrap_or_default(), unit(span.from), unit(span.to)]);
+        let (from, to) = (text.floor_char_boundary(span.from), text.ceil_char_boundary(span.to));
+        found.extend([u32::try_from(kind).unwrap_or_default(), unit(from), unit(to)]);
     }
     found
 }

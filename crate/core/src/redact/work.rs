@@ -137,7 +137,9 @@ impl<'a> Work<'a> {
                 }
             }
         }
-        for span in privacy::spans_in(&text) {
+        for mut span in privacy::spans_in(&text) {
+            span.from = text.floor_char_boundary(span.from);
+            span.to = text.ceil_char_boundary(span.to);
             let Some(kind) = self.kind_of(span.kind) else { continue };
             let first = places.partition_point(|(_, to, ..)| *to <= span.from);
             let within = places.iter().skip(first).take_while(|(from, ..)| *from < span.to);
