@@ -66,6 +66,11 @@ pub trait Pass: fmt::Debug {
     /// Drops all keys and values, saved ones too: after a failure none is to be trusted.
     fn forget(&mut self);
 
+    /// Bounds the bytes of saved keys and values.
+    fn set_budget(&mut self, bytes: u64) {
+        let _ = bytes;
+    }
+
     /// What was fed, what did not have to be, and what is saved.
     fn reuse(&self) -> Reuse {
         Reuse::default()

@@ -104,6 +104,10 @@ impl Pass for BurnPass {
         self.cache.forget();
     }
 
+    fn set_budget(&mut self, bytes: u64) {
+        self.cache.set_budget(bytes);
+    }
+
     fn reuse(&self) -> Reuse {
         self.cache.reuse()
     }

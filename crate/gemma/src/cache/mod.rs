@@ -117,6 +117,7 @@ impl<S: Store> Cache<S> {
         self.archive.set_budget(bytes);
     }
 
+    #[cfg(feature = "gpu")]
     pub(crate) fn store(&self) -> &S {
         &self.store
     }
@@ -163,6 +164,7 @@ impl<S: Store> Cache<S> {
     }
 
     /// Drops the last token, to feed it again.
+    #[cfg(feature = "gpu")]
     pub(crate) fn pop(&mut self) -> Option<u32> {
         let last = self.tokens.pop();
         self.saved = self.saved.min(self.tokens.len());
@@ -220,7 +222,7 @@ impl<S: Store> Cache<S> {
     }
 
     /// Counts positions as fed that were not: for measurements.
-    #[cfg(any(test, feature = "testing"))]
+    #[cfg(all(feature = "gpu", any(test, feature = "testing")))]
     pub(crate) fn skip_to(&mut self, position: usize) {
         self.tokens.resize(position, 0);
         (self.reached, self.saved) = (position, position);

@@ -186,6 +186,10 @@ impl Pass for Cpu {
         self.cache.forget();
     }
 
+    fn set_budget(&mut self, bytes: u64) {
+        self.cache.set_budget(bytes);
+    }
+
     fn reuse(&self) -> Reuse {
         self.cache.reuse()
     }

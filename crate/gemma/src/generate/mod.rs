@@ -170,14 +170,23 @@ impl Session {
             let (chunk, others) = rest.split_at(self.pass.chunk().clamp(1, rest.len()));
             let fed = cancel.unless(self.pass.prefill(chunk)).await;
             // What was stopped left the cache as it was.
-            fed.inspect_err(|error| {
-                if error.status != Status::Cancelled {
-                    self.pass.forget();
-                }
-            })?;
+            fed.inspect_err(|error| self.recover(error))?;
             rest = others;
         }
         Ok(kept)
+    }
+
+    /// After a failure the contents of the cache are unknown; after one for want of memory less of
+    /// it is saved from here on.
+    fn recover(&mut self, error: &Error) {
+        if error.status == Status::Cancelled {
+            return;
+        }
+        if error.code.as_deref() == Some("OUT_OF_MEMORY") {
+            let saved = self.pass.reuse().saved_bytes;
+            self.pass.set_budget(saved / 2);
+        }
+        self.pass.forget();
     }
 
     /// Takes an answer's conversation up again where another came between.
@@ -242,7 +251,7 @@ impl Session {
                 self.pass.step(*last, &draw).await
             }
         };
-        let choice = choice.inspect_err(|_| self.pass.forget())?;
+        let choice = choice.inspect_err(|error| self.recover(error))?;
         self.current = Some(generation.number);
         if let Some(guard) = &mut generation.guard {
             guard.state.accept(choice.token)?;

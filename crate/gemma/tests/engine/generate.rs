@@ -1,10 +1,12 @@
 //! The generation loop, over a pass that says what the test wants and over a real one.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use futures::FutureExt as _;
 use futures::future::{LocalBoxFuture, join, pending, ready};
 use hybridge_core::{Error, FinishReason, Message, Request, Result, Role, Status};
+use hybridge_gemma::cache::Reuse;
 use hybridge_gemma::cpu::{Cpu, Precision};
 use hybridge_gemma::generate::{Cancel, Options, Session};
 use hybridge_gemma::sample::Sampler;
@@ -30,13 +32,24 @@ struct Scripted {
     is_broken_at: Option<usize>,
     /// Whether it never comes back from a prompt.
     is_endless: bool,
+    /// What is saved, and how much may be; more than that is more than there is.
+    saved: Rc<Cell<(u64, u64)>>,
 }
 
 impl Scripted {
     fn new(prompt: usize, script: Vec<u32>) -> Self {
         let config = model().config;
-        let (is_broken_at, is_endless) = (None, false);
-        Self { config, script, prompt, fed: Vec::new(), capacity: 64, is_broken_at, is_endless }
+        let (is_broken_at, is_endless, saved) = (None, false, Rc::default());
+        Self {
+            config,
+            script,
+            prompt,
+            fed: Vec::new(),
+            capacity: 64,
+            is_broken_at,
+            is_endless,
+            saved,
+        }
     }
 }
 
@@ -65,11 +78,24 @@ impl Pass for Scripted {
 
     fn forget(&mut self) {
         self.fed.clear();
+        self.saved.set((0, self.saved.get().1));
+    }
+
+    fn set_budget(&mut self, bytes: u64) {
+        self.saved.set((self.saved.get().0, bytes));
+    }
+
+    fn reuse(&self) -> Reuse {
+        Reuse { saved_bytes: self.saved.get().0, ..Reuse::default() }
     }
 
     fn prefill<'a>(&'a mut self, tokens: &'a [u32]) -> LocalBoxFuture<'a, Result<()>> {
         if self.is_endless {
             return Box::pin(pending());
+        }
+        if self.saved.get().0 > 1000 {
+            let error = Error::new(Status::ResourceExhausted, "the GPU ran out of memory");
+            return Box::pin(ready(Err(error.with_code("OUT_OF_MEMORY"))));
         }
         self.fed.extend(tokens);
         Box::pin(ready(Ok(())))
@@ -189,6 +215,18 @@ fn numbers_that_are_none_are_an_error_and_the_next_answer_is_clean() {
     assert_eq!(error.code.as_deref(), Some("NUMERIC"));
     let generation = block_on(session.start(&[2, 3, 4], options(9, &[]))).unwrap();
     assert_eq!(generation.usage().cached_content_tokens, Some(0));
+}
+
+/// Memory that ran out costs what was saved, and half of it is saved from then on.
+#[test]
+fn memory_that_ran_out_costs_the_cache() {
+    let saved = Rc::new(Cell::new((5000, u64::MAX)));
+    let pass = Scripted { saved: Rc::clone(&saved), ..Scripted::new(3, vec![500; 9]) };
+    let mut session = Session::new(Box::new(pass), None);
+    let error = block_on(session.start(&[2, 3, 4], options(9, &[]))).unwrap_err();
+    assert_eq!(error.code.as_deref(), Some("OUT_OF_MEMORY"));
+    assert_eq!(saved.get(), (0, 2500));
+    block_on(session.start(&[2, 3, 4], options(9, &[]))).unwrap();
 }
 
 #[test]

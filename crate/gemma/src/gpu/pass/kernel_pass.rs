@@ -309,6 +309,10 @@ impl Pass for KernelPass {
         self.cache.forget();
     }
 
+    fn set_budget(&mut self, bytes: u64) {
+        self.cache.set_budget(bytes);
+    }
+
     fn reuse(&self) -> Reuse {
         self.cache.reuse()
     }
