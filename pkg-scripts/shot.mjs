@@ -12,7 +12,7 @@ const root = join(import.meta.dirname, '..')
 const demo = await startDemo({ root })
 const browser = await launch({ gpu: false })
 try {
-  const { page } = await openState(browser, demo, {}, { viewport: { width: 1180, height: 760 }, colorScheme: 'light' })
+  const { page } = await openState(browser, demo, {}, { viewport: { width: 1180, height: 940 }, colorScheme: 'light' })
   await loadTiny(page)
   await ask(page, 'What is 47 + 38?')
   await page.waitForSelector('.badge')

@@ -39,7 +39,8 @@ function reason({ branch, routing, pinned }) {
       ({ branch, status, outcome }) =>
         `${nameOf(branch)} ${outcome === 'rejected' ? 'was not sure enough' : `failed (${status ?? outcome})`}`,
     )
-  const why = routing.reason ?? `strategy “${routing.strategy}”`
+  // A model that is asked by itself has no strategy.
+  const why = routing.reason ?? (routing.strategy === 'none' ? '' : `strategy “${routing.strategy}”`)
   if (failed.length === 0) return why
   const taker = nameOf(branch)
   return `${failed.join(', ')}; ${taker} took over. ${routing.reason ?? ''}`

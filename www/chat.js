@@ -1,6 +1,6 @@
 // The conversation: `ai.chat` of the package, a list of the stored ones, and the form.
 import { HybridError, chatFromJSON } from 'hybridge'
-import { button, element, entryList } from './entries.js'
+import { button, element, entryList, questionOf } from './entries.js'
 import { deleteTalk, listTalks, newName, notesOf } from './talks.js'
 
 const openKey = 'hybridge-demo-open'
@@ -25,7 +25,7 @@ const session = {
 }
 
 const wordsOf = (content) => content.map(({ text }) => text ?? '').join('')
-const lastQuestion = ({ messages }) => wordsOf(messages.findLast(({ role }) => role === 'user')?.content ?? [])
+const lastAsked = (messages) => messages.findLast(({ role }) => role === 'user') ?? { content: [] }
 
 const titleOf = (text) => (text.length > 48 ? `${text.slice(0, 47).trimEnd()}…` : text)
 const dates = new Intl.DateTimeFormat('en', { dateStyle: 'medium', timeStyle: 'short' })
@@ -77,7 +77,7 @@ export function chat({ find, current, cloud, onTrace, onShow, boundsOf, tools })
     find('score').textContent =
       answered.length === 0
         ? ''
-        : `${here} of ${answered.length} answered on this device${here > 0 ? ', for nothing' : ''}.`
+        : `${here} of ${answered.length} answered on this device${here > 0 ? ', at no cost' : ''}.`
     onShow(isBusy ? undefined : (talk?.messages ?? []))
   }
 
@@ -154,16 +154,19 @@ export function chat({ find, current, cloud, onTrace, onShow, boundsOf, tools })
     }
   }
 
-  const ask = (text) =>
-    turn((chat, options) => {
+  /** `passages` are texts that go along with the message, `source` is where they are from. */
+  const ask = (text, passages = [], source) => {
+    const parts = [...passages.map((it) => ({ text: `${it} `, metadata: { source } })), { text }]
+    return turn((chat, options) => {
       if (editing !== undefined) {
         chat.rewindTo(editing)
         notes.cut(editing)
         edit(undefined)
       }
       if (chat.entries.length === 0) notes.title = titleOf(text)
-      return chat.send(text, options)
-    }, text)
+      return chat.send(parts, options)
+    }, wordsOf(parts))
+  }
 
   /** Puts a message back into the form; sending it replaces the message and what follows it. */
   function edit(index, text) {
@@ -177,10 +180,13 @@ export function chat({ find, current, cloud, onTrace, onShow, boundsOf, tools })
   const act = {
     edit,
     regenerate: () =>
-      void turn((chat, options) => {
-        notes.cut(chat.entries.findLastIndex(({ message }) => message.role === 'user') + 1)
-        return chat.regenerate(options)
-      }, lastQuestion(talk)),
+      void turn(
+        (chat, options) => {
+          notes.cut(chat.entries.findLastIndex(({ message }) => message.role === 'user') + 1)
+          return chat.regenerate(options)
+        },
+        wordsOf(lastAsked(talk.messages).content),
+      ),
     approve: ({ ref, name }, isAllowed) =>
       void turn((chat, options) => chat.approve({ [ref ?? name]: isAllowed }, options)),
   }
@@ -251,7 +257,7 @@ export function chat({ find, current, cloud, onTrace, onShow, boundsOf, tools })
       (talk?.messages ?? []).flatMap(({ role, content }, index, messages) => {
         const note = notes?.at(index)
         if (role !== 'model' || note === undefined) return []
-        return [{ question: lastQuestion({ messages: messages.slice(0, index) }), answer: wordsOf(content), note }]
+        return [{ question: questionOf(lastAsked(messages.slice(0, index))), answer: wordsOf(content), note }]
       }),
     /** Continues the conversation that this tab showed before a reload. */
     async restore() {

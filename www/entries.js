@@ -10,6 +10,9 @@ export const element = (tag, properties = {}, ...children) => {
 }
 
 const textOf = ({ content }) => content.map((part) => part.text ?? '').join('')
+/** What the person wrote, without the passages that went along. */
+export const questionOf = ({ content }) => textOf({ content: content.filter(({ metadata }) => !metadata?.source) })
+const passagesIn = ({ content }) => content.filter(({ metadata }) => metadata?.source)
 
 export const button = (label, onClick, className = 'quiet small') => {
   const made = element('button', { type: 'button', className, textContent: label })
@@ -24,7 +27,7 @@ const errorOf = ({ error }, fresh) =>
   fresh ?? { status: error?.status, code: error?.code, message: 'this message was not answered' }
 
 function userItems(entry, { index, isLast, isBusy, act, failure }) {
-  const text = textOf(entry.message)
+  const text = questionOf(entry.message)
   const tools = [
     button('Copy', (it) => void copyText(text, it)),
     ...(isBusy ? [] : [button('Edit', () => act.edit(index, text))]),
@@ -35,6 +38,15 @@ function userItems(entry, { index, isLast, isBusy, act, failure }) {
     unseen('You: '),
     element('span', { className: 'words', textContent: text }),
   )
+  for (const { text, metadata } of passagesIn(entry.message))
+    item.append(
+      element(
+        'details',
+        { className: 'passage' },
+        element('summary', {}, `With a passage of ${metadata.source}`),
+        text,
+      ),
+    )
   item.append(element('div', { className: 'tools' }, ...tools))
   const again = isLast && !isBusy ? [' ', button('Try again', act.regenerate)] : []
   if (entry.state === 'aborted') return [item, element('li', { className: 'note' }, 'Stopped.', ...again)]

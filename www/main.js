@@ -150,8 +150,40 @@ function ask(text) {
   if (talk.isBusy() || comparing) return
   talk.put('')
   if (find('both').checked) void askBoth(text)
-  else void talk.ask(text)
+  else void talk.ask(text, file?.search.find(text, roomFor()), file?.name)
 }
+
+/** The text file that questions are about. */
+let file
+/** Letters of it that go along with a question: few for a model with a small window. */
+const roomFor = () => (device.info.contextWindow < 2048 ? 200 : 1500)
+
+async function openFile(chosen) {
+  if (chosen === undefined) return
+  const { readText, searchIn } = await import('./document.js')
+  try {
+    const search = searchIn(await readText(chosen), roomFor())
+    file = { name: chosen.name, search }
+    find('file-state').textContent =
+      `Questions are about ${chosen.name} (${search.count} ${search.count === 1 ? 'passage' : 'passages'}), which is read here.`
+  } catch (error) {
+    find('file-state').textContent = error.message
+  }
+  find('file-drop').hidden = file === undefined
+}
+
+find('file').addEventListener('change', ({ target }) => void openFile(target.files[0]))
+find('file-drop').addEventListener('click', () => {
+  file = undefined
+  find('file').value = find('file-state').textContent = ''
+  find('file-drop').hidden = true
+  find('file').focus()
+})
+addEventListener('dragover', (event) => event.preventDefault())
+addEventListener('drop', (event) => {
+  event.preventDefault()
+  void openFile(event.dataTransfer.files[0])
+})
 
 find('ask').addEventListener('submit', (event) => {
   event.preventDefault()
@@ -195,6 +227,8 @@ choose()
 // On a phone the conversation comes first; the panels are a tap away.
 if (matchMedia('(max-width: 55.99rem)').matches)
   for (const it of document.querySelectorAll('aside > details')) it.open = false
+// The first answer comes first; then the page is kept for a start without a network.
+const awake = isShared ? undefined : wake().catch((error) => (find('proof').textContent = sentence(error)))
 await Promise.all([
   showPlace(find('place')),
   isShared
@@ -222,7 +256,6 @@ async function wake() {
   else find('proof').textContent = 'The model could not be started here; the cloud answers meanwhile.'
 }
 
-// The first answer comes first; then the page is kept for a start without a network.
-if (!isShared) await wake().catch((error) => (find('proof').textContent = sentence(error)))
+await awake
 await keepPage(find('news')).catch(() => undefined)
 if (device.state === 'ready') await keepEngine()

@@ -156,3 +156,29 @@ test('the gallery says what this device does with the tiny model, and takes any 
   assert.deepEqual(problems, [])
   await context.close()
 })
+
+test('a text file is asked about on this device: the passage nearest to the question goes along', async () => {
+  const { context, page, problems } = await open()
+  await loadTiny(page)
+  const text = 'Nothing else is of interest here.\n\nThe baker is Torvik. The mill is red.\n\nBoats leave at noon.'
+  await page.setInputFiles('#file', { name: 'village.txt', mimeType: 'text/plain', buffer: Buffer.from(text) })
+  await page.getByText('Questions are about village.txt (3 passages), which is read here.').waitFor()
+  await ask(page, 'Who is the baker?')
+  await badges(page, 1)
+  assert.match(await page.textContent('#log li.model .words'), /Torvik/)
+  assert.equal(await page.textContent('#log li.user .words'), 'Who is the baker?')
+  assert.match(
+    await page.textContent('.passage'),
+    /With a passage of village\.txtThe baker is Torvik\. The mill is red\./,
+  )
+  await page.click('#file-drop')
+  assert.equal(await page.textContent('#file-state'), '')
+  await page.setInputFiles('#file', {
+    name: 'photo.txt',
+    mimeType: 'text/plain',
+    buffer: Buffer.from([0xff, 0xd8, 0xff]),
+  })
+  await page.getByText('This file is no plain text.').waitFor()
+  assert.deepEqual(problems, [])
+  await context.close()
+})

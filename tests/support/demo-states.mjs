@@ -199,6 +199,16 @@ export const states = [
       await page.waitForSelector('#news:not([hidden])')
     },
   },
+  {
+    name: 'text-file',
+    async reach(page) {
+      const buffer = Buffer.from('The baker is Torvik. The mill is red.')
+      await page.setInputFiles('#file', { name: 'village.txt', mimeType: 'text/plain', buffer })
+      await ask(page, 'Who is the baker?')
+      await page.waitForSelector('.badge')
+      await page.click('.passage summary')
+    },
+  },
   { name: 'models', path: 'models.html' },
   {
     name: 'offline',
