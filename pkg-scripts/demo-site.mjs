@@ -7,8 +7,13 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync
 import { dirname, join } from 'node:path'
 
 /** Of the package, what a page may ask for. */
-const shell = ['dist/index.js', 'dist/tiny.js', 'wasm/page/hybridge_page_bg.wasm']
-const engine = ['dist/worker.js', 'wasm/worker/hybridge_worker_bg.wasm']
+const shell = ['dist/index.js', 'dist/tiny.js', 'dist/redact.js', 'wasm/page/hybridge_page_bg.wasm']
+/** The engine is one of two, by what it runs on. */
+const engines = {
+  cpu: ['dist/worker.js', 'wasm/cpu/hybridge_cpu_bg.wasm'],
+  gpu: ['dist/worker.js', 'wasm/worker/hybridge_worker_bg.wasm'],
+}
+const engine = [...new Set(Object.values(engines).flat())]
 
 /** The picture of the README, and the service worker, which the browser keeps itself. */
 const isPage = (name) => name !== 'demo.png' && name !== 'sw.js'
@@ -29,7 +34,7 @@ export function serviceWorkerFiles(root) {
   const demo = {
     version: hash.digest('hex').slice(0, 16),
     shell: [...pages, ...shell.map(within)],
-    engine: engine.map(within),
+    engines: { cpu: engines.cpu.map(within), gpu: engines.gpu.map(within) },
   }
   return `self.demo = ${JSON.stringify(demo)}\n`
 }

@@ -8,7 +8,7 @@ import { modelPanel } from './model-panel.js'
 import { sentence } from './next-step.js'
 import { keepEngine, keepPage, takeWaiting } from './offline-app.js'
 import { showPlace } from './place.js'
-import { inWords, personalIn } from './private-data.js'
+import { inWords, personalIn, redactedForm } from './private-data.js'
 import { codeOf, offline, recipes } from './recipes.js'
 import { showProof, showSamples } from './samples.js'
 import { toolsOver } from './tools.js'
@@ -73,7 +73,12 @@ async function preview() {
 
 async function whatWouldHappen(text) {
   const found = await pinOf(text)
-  if (found.length > 0) return `Stays on this device: it contains ${inWords(found)}`
+  if (found.length > 0) {
+    const stays = `Stays on this device: it contains ${inWords(found)}.`
+    // Where redaction is not sure, it sends nothing; then there is nothing to show.
+    const form = await redactedForm(text).catch(() => undefined)
+    return form === undefined ? stays : `${stays} Redacted, a cloud would read: “${form}”`
+  }
   const { order, reason } = await ai.explain(text)
   const names = { onDevice: 'this device', cloud: 'the cloud' }
   const tried = order.map((key) => names[key] ?? key).join(', then ')
@@ -258,4 +263,4 @@ async function wake() {
 
 await awake
 await keepPage(find('news')).catch(() => undefined)
-if (device.state === 'ready') await keepEngine()
+if (device.state === 'ready') await keepEngine(device.runsOn)

@@ -45,13 +45,13 @@ export async function keepPage(bar) {
   registration.addEventListener('updatefound', () => watch(registration.installing))
 }
 
-/** Keeps the engine too. Settles when it is kept; never, where there is no service worker. */
-export async function keepEngine() {
+/** Keeps the engine too, by what it runs on. Settles when it is kept; never, where there is no service worker. */
+export async function keepEngine(runsOn) {
   if (workers === undefined) return
   const { active } = await workers.ready
   await new Promise((resolve) => {
     workers.addEventListener('message', ({ data }) => data === 'engine kept' && resolve())
-    active.postMessage('keep the engine')
+    active.postMessage({ keepEngine: runsOn })
   })
   document.body.dataset.engineKept = 'true'
 }

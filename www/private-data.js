@@ -1,5 +1,14 @@
 // What in a message is personal, and where the message therefore stays. The package's detectors decide.
-import { FirstMatch, FallbackStrategy, PrivacyStrategy, defineModel, hybridModel, kCloud, kOnDevice } from 'hybridge'
+import {
+  FirstMatch,
+  FallbackStrategy,
+  PrivacyStrategy,
+  defineModel,
+  hybridModel,
+  kCloud,
+  kOnDevice,
+  redacting,
+} from 'hybridge'
 
 const kinds = {
   email: 'an e-mail address',
@@ -26,6 +35,24 @@ export async function personalIn(text) {
   const { allow, reason = '' } = await probe.explain(text)
   const [, found] = /^personal data: (.*)$/.exec(reason) ?? []
   return allow === undefined || found === undefined ? [] : found.split(', ')
+}
+
+let read = ''
+/** Behind redaction, a model that only notes what it was given. */
+const reader = redacting(
+  defineModel({
+    name: 'reader',
+    generate({ messages }) {
+      read = messages[0].content[0].text
+      return ''
+    },
+  }),
+)
+
+/** What a redacted cloud would read instead of a text. Nothing is sent. */
+export async function redactedForm(text) {
+  await reader.generate(text)
+  return read
 }
 
 /** Kinds as a person reads them: "an e-mail address and an IBAN". */

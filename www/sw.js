@@ -1,11 +1,11 @@
 // Keeps the demo's files, so that it starts without a network. Weights are not here: the package keeps them.
-// `sw-files.js` is generated with the files: it sets `demo.version`, `demo.shell` and `demo.engine`.
+// `sw-files.js` is generated with the files: it sets `demo.version`, `demo.shell` and `demo.engines`.
 importScripts('sw-files.js')
 
-const { version, shell, engine } = self.demo
+const { version, shell, engines } = self.demo
 const prefix = `hybridge-demo ${registration.scope} `
 const cacheName = prefix + version
-const known = new Set([...shell, ...engine])
+const known = new Set([...shell, ...engines.cpu, ...engines.gpu])
 
 /** Asks the server whether its own cached copy is still right, so that no version mixes with another. */
 const fresh = (path) => new Request(new URL(path, registration.scope), { cache: 'no-cache' })
@@ -24,10 +24,10 @@ async function answer(request, file) {
   return kept ?? fetch(request)
 }
 
-/** The engine is kept once a model ran, so that no visitor downloads what cannot run here. */
-async function keepEngine() {
+/** The engine that a model ran on is kept, so that no visitor downloads what cannot run here. */
+async function keepEngine(runsOn) {
   const cache = await caches.open(cacheName)
-  for (const path of engine) {
+  for (const path of engines[runsOn] ?? []) {
     if (!(await cache.match(new URL(path, registration.scope)))) await cache.add(fresh(path))
   }
 }
@@ -48,9 +48,10 @@ addEventListener('activate', (event) => {
 
 addEventListener('message', (event) => {
   if (event.data === 'take over') event.waitUntil(skipWaiting())
-  if (event.data === 'keep the engine')
+  const runsOn = event.data?.keepEngine
+  if (runsOn)
     event.waitUntil(
-      keepEngine().then(
+      keepEngine(runsOn).then(
         () => event.source?.postMessage('engine kept'),
         () => undefined,
       ),

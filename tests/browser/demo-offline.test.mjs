@@ -32,8 +32,9 @@ test('the list of files names every one, and its version follows their contents'
     new Function('self', text)(self)
     return self.demo
   }
-  const { shell, engine, version } = read(serviceWorkerFiles(root))
-  for (const path of [...shell, ...engine]) assert.ok(readFileSync(join(folder, path)).length > 0, path)
+  const { shell, engines, version } = read(serviceWorkerFiles(root))
+  for (const path of [...shell, ...engines.cpu, ...engines.gpu])
+    assert.ok(readFileSync(join(folder, path)).length > 0, path)
   for (const path of ['index.html', 'main.js', 'hybridge/dist/index.js', 'app.webmanifest', 'icon-512.png'])
     assert.ok(shell.includes(path), path)
   assert.equal(read(readFileSync(join(folder, 'sw-files.js'), 'utf8')).version, version)
