@@ -368,7 +368,7 @@ test('a constraint holds one prompt', async () => {
 const weather = { name: 'weather', description: 'The weather.', inputSchema: { type: 'object' } }
 const call = (city, ref) => [{ toolRequest: { name: 'weather', input: { city }, ...(ref !== undefined && { ref }) } }]
 
-test('tools with execute: run side by side, told what they throw, and remembered', async () => {
+test('tools with execute run in parallel, what they throw is reported to the model, and their calls are remembered', async () => {
   const model = scripted('m', [[...call('Oslo', '0'), ...call('Bonn', '1')]], ['done'], ['again'])
   const asked = []
   const execute = async ({ city }) => {

@@ -180,7 +180,7 @@ export function scenarios(hybridge) {
       })
       same((await ai.generate('x')).branch, 'cloud')
     },
-    'a branch may call its own hybrid, also while it speaks': async () => {
+    'a branch may call its own hybrid, also while it streams': async () => {
       const ai = hybridModel({
         branches: {
           onDevice: defineModel({
@@ -217,7 +217,7 @@ export function scenarios(hybridge) {
       await ai.generate('x')
       same((await more).text, 'd')
     },
-    'a branch that speaks at once, before it returns': async () => {
+    'a branch that sends a chunk before it returns': async () => {
       const fast = defineModel({
         name: 'f',
         generate: (_, { sendChunk }) => {
@@ -232,7 +232,7 @@ export function scenarios(hybridge) {
         ['a', 'b'],
       )
     },
-    'a branch that speaks and throws at once': async () => {
+    'a branch that sends a chunk and throws at once': async () => {
       const fast = defineModel({
         name: 'f',
         generate: (_, { sendChunk }) => {
@@ -290,7 +290,7 @@ export function scenarios(hybridge) {
         )
       }
     },
-    'odd log-probabilities and usage hurt nobody': async () => {
+    'odd log-probabilities and usage are harmless': async () => {
       const odd = defineModel({
         name: 'o',
         generate: async (_, { sendChunk }) => {

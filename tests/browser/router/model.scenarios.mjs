@@ -297,7 +297,7 @@ export function scenarios({ defineModel, HybridError }) {
         [null, null],
       )
     },
-    'reasoning and tool requests are told apart': async () => {
+    'reasoning and tool requests are distinguished': async () => {
       const content = [{ reasoning: 'hm' }, { text: 'ok' }, { toolRequest: { name: 'f', input: 1 } }]
       const response = await fake(defineModel, 'm', { reply: { message: { role: 'model', content } } }).generate('x')
       same([response.text, response.reasoning, response.toolRequests], ['ok', 'hm', [{ name: 'f', input: 1 }]])

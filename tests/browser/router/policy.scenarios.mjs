@@ -71,7 +71,7 @@ export function scenarios(hybridge) {
         'UNAVAILABLE',
       )
     },
-    'a breaker opens, is told, and is gone past': async () => {
+    'a breaker opens, is reported, and its branch is skipped': async () => {
       const { ai, device } = pair(
         { error: down() },
         { text: 'hi' },
@@ -211,7 +211,7 @@ export function scenarios(hybridge) {
       const ai = confidenceCascade({ onDevice, cloud: fake(defineModel, 'c', {}), threshold: -1 })
       same(await read(ai.generateStream('x')), { texts: ['a'] })
     },
-    'confidence: nothing reported is taken as sure, and told': async () => {
+    'confidence: a branch that reports none is taken as sure, and the trace states it': async () => {
       const ai = confidenceCascade({
         onDevice: fake(defineModel, 'd', { chunks: ['a'] }),
         cloud: fake(defineModel, 'c', {}),

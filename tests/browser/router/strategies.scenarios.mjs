@@ -348,7 +348,7 @@ export function scenarios(hybridge) {
         )
       }
     },
-    'unknown keys are told with the known ones, before anything runs': async () => {
+    'unknown keys are refused with a list of the known ones, before anything runs': async () => {
       const all = branches()
       const error = await rejection(
         hybridModel({ branches: all, strategy: new FallbackStrategy([device, 'clud']) }).generate('x'),

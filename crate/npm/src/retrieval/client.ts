@@ -10,7 +10,7 @@ export interface StorePlaces {
 
 interface Waiting {
   resolve(result: unknown): void
-  reject(error: HybridError): void
+  reject: (error: HybridError) => void
 }
 
 /** Sends a call on its way. `end` stops what answers. */
