@@ -42,7 +42,7 @@ fn names(text: &str, word: &str) -> bool {
 
 /// Fails with every file under `within` whose code names one of `words`.
 #[track_caller]
-fn nobody_names(within: impl Fn(&str) -> bool, words: &[&str], rule: &str) {
+fn no_file_names(within: impl Fn(&str) -> bool, words: &[&str], rule: &str) {
     let mut offences = Vec::new();
     let mut seen = 0;
     for file in tracked() {
@@ -68,7 +68,7 @@ fn is_rust_in(path: &str, folder: &str) -> bool {
 
 #[test]
 fn core_touches_nothing() {
-    nobody_names(
+    no_file_names(
         |path| is_rust_in(path, "crate/core/src/"),
         &[
             "burn",
@@ -93,7 +93,7 @@ fn core_touches_nothing() {
 
 #[test]
 fn gemma_runs_natively() {
-    nobody_names(
+    no_file_names(
         |path| is_rust_in(path, "crate/gemma/"),
         &["wasm_bindgen", "js_sys", "web_sys", "gloo_net"],
         "invariant 2: gemma knows no JavaScript",
@@ -102,7 +102,7 @@ fn gemma_runs_natively() {
 
 #[test]
 fn web_sys_lives_in_platform() {
-    nobody_names(
+    no_file_names(
         |path| is_rust_in(path, "crate/") && !path.contains("/src/platform/"),
         &["web_sys"],
         "invariant 4: web_sys is named only under */src/platform/",

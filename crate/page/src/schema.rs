@@ -14,8 +14,8 @@ use wasm_bindgen::prelude::wasm_bindgen;
 pub fn find_mismatch(schema: &str, value: &str, has_property: &Function) -> Option<String> {
     let unread = |expected: &str| Mismatch { path: String::new(), expected: expected.to_owned() };
     let (schema, value) = match (parse_json(schema, "it"), parse_json(value, "it")) {
-        (Err(_), _) => return Some(told(&unread("a schema that is nested less deeply"))),
-        (_, Err(_)) => return Some(told(&unread("JSON that is nested less deeply"))),
+        (Err(_), _) => return Some(mismatch_json(&unread("a schema that is nested less deeply"))),
+        (_, Err(_)) => return Some(mismatch_json(&unread("JSON that is nested less deeply"))),
         (Ok(schema), Ok(value)) => (schema, value),
     };
     let call = |property: &str, character: char| {
@@ -25,9 +25,9 @@ pub fn find_mismatch(schema: &str, value: &str, has_property: &Function) -> Opti
     let patterns = Patterns::new(&call);
     validate(&schema, &value, &|pattern, text| patterns.is_match(pattern, text))
         .err()
-        .map(|mismatch| told(&mismatch))
+        .map(|mismatch| mismatch_json(&mismatch))
 }
 
-fn told(mismatch: &Mismatch) -> String {
+fn mismatch_json(mismatch: &Mismatch) -> String {
     serde_json::to_string(mismatch).unwrap_or_default()
 }

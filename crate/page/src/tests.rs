@@ -28,7 +28,7 @@ fn a_branch_that_is_out_of_reach_hands_over() {
 }
 
 #[wasm_bindgen_test]
-fn after_the_first_word_nobody_else_speaks() {
+fn after_the_first_chunk_no_other_branch_is_tried() {
     let run = run();
     does(run.start(0.0), r#""branch":"device""#);
     assert_eq!(run.chunk(0, 5, 0, 0, None, 1.0), 1, "shown as it comes");

@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_tells_how_slow_the_cpu_would_be() {
+    fn a_refusal_states_how_slow_the_cpu_would_be() {
         let error = place(Wish::Auto, &Gpu::default(), Some(3)).unwrap_err();
         assert!(error.message.contains("about 3 tokens a second"), "{}", error.message);
         let error = place(Wish::Gpu, &Gpu::default(), Some(3)).unwrap_err();

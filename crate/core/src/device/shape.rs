@@ -285,13 +285,13 @@ mod tests {
     fn the_first_bytes_tell_the_shape_and_every_cut_of_them_less() {
         let bytes = header();
         assert_eq!(Shape::peek(&bytes), Some(gemma_1b()));
-        let mut told = 0;
+        let mut read = 0;
         for cut in 0..bytes.len() {
             let Some(shape) = Shape::peek(&bytes[..cut]) else { continue };
-            told += 1;
+            read += 1;
             assert_eq!((shape.layers, shape.width, shape.context), (26, 1152, 32_768), "at {cut}");
         }
-        assert!(told > 0 && told < bytes.len() / 2, "{told} cuts of {}", bytes.len());
+        assert!(read > 0 && read < bytes.len() / 2, "{read} cuts of {}", bytes.len());
     }
 
     #[test]

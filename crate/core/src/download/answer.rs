@@ -76,9 +76,9 @@ impl Transfer {
     }
 
     fn take_part(&mut self, flight: u32, asked: Range<u64>, head: &Head) -> Body {
-        let told = head.content_range.as_deref().and_then(ContentRange::parse);
+        let stated = head.content_range.as_deref().and_then(ContentRange::parse);
         // Where the header cannot be seen the length must fit, and the size be known.
-        let (range, size) = match told {
+        let (range, size) = match stated {
             Some(ContentRange { range: Some(range), size }) => (range, size.or(self.size())),
             _ => match head.content_length {
                 Some(length)
@@ -137,7 +137,8 @@ impl Transfer {
             return false;
         }
         let journal = &mut self.journal;
-        let other_tag = matches!((&journal.etag, etag), (Some(known), Some(told)) if known != told);
+        let other_tag =
+            matches!((&journal.etag, etag), (Some(known), Some(stated)) if known != stated);
         if journal.size.is_some_and(|known| known != size) || other_tag {
             self.begin_anew("the file at the model's address keeps changing");
             return false;

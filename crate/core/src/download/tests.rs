@@ -92,12 +92,12 @@ impl Host {
             Some(Mood::Unstated(length) | Mood::PartOnly(length)) => {
                 let size = self.file.len();
                 let body = self.file[..length.min(size)].to_vec();
-                let told = if matches!(mood, Some(Mood::Unstated(_))) {
+                let stated = if matches!(mood, Some(Mood::Unstated(_))) {
                     "*".into()
                 } else {
                     size.to_string()
                 };
-                let content_range = Some(format!("bytes 0-{}/{told}", body.len() - 1));
+                let content_range = Some(format!("bytes 0-{}/{stated}", body.len() - 1));
                 let head = Head { status: 206, content_range, ..Head::default() };
                 return Answer::Some(head, body);
             }
@@ -121,11 +121,11 @@ impl Host {
         };
         let [start, end] = [range.start, range.end].map(|it| usize::try_from(it).unwrap());
         let mut body = self.file[start..end].to_vec();
-        let told =
+        let stated =
             size.checked_add_signed(if let Some(Mood::Lies(by)) = mood { by } else { 0 }).unwrap();
         let is_part = to.is_some() && self.knows_ranges;
         let content_range = (is_part && self.shows_headers)
-            .then(|| format!("bytes {}-{}/{told}", range.start, range.end - 1));
+            .then(|| format!("bytes {}-{}/{stated}", range.start, range.end - 1));
         let head = Head {
             status: if is_part { 206 } else { 200 },
             content_range,

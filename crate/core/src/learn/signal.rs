@@ -146,8 +146,8 @@ mod tests {
         let mut reported = Confidence::of(&ten).unwrap();
         reported.first_margin = Some(0.5);
         reported.mean_entropy = Some(2.0);
-        let (seen, told) = (Signals::of(&ten).unwrap(), Signals::reported(reported));
-        for (name, of_seen, of_told) in [
+        let (seen, stated) = (Signals::of(&ten).unwrap(), Signals::reported(reported));
+        for (name, of_seen, of_stated) in [
             ("mean", Some(-5.5), Some(-5.5)),
             ("min", Some(-10.0), Some(-10.0)),
             ("p10", Some(-10.0), Some(-10.0)),
@@ -158,10 +158,10 @@ mod tests {
             ("entropy", None, Some(-2.0)),
         ] {
             let signal = Signal::read(&json!(name)).unwrap();
-            assert_eq!((signal.of(&seen), signal.of(&told)), (of_seen, of_told), "{name}");
+            assert_eq!((signal.of(&seen), signal.of(&stated)), (of_seen, of_stated), "{name}");
         }
         let combined = Signal::read(&json!([1, 0, 0, 0, 0, 0, 2, 10])).unwrap();
-        assert_eq!((combined.of(&seen), combined.of(&told)), (Some(1.0 - 6.0 + 1.0), None));
+        assert_eq!((combined.of(&seen), combined.of(&stated)), (Some(1.0 - 6.0 + 1.0), None));
         assert_eq!(Signals::of(&[]), None);
         for unreadable in [json!("p99"), json!([1]), json!(3), json!([1, 0, 0, 0, 0, 0, 2, "x"])] {
             assert_eq!(Signal::read(&unreadable), None);

@@ -106,7 +106,7 @@ mod tests {
             cached_input_per_million: Some(0.25),
             per_request: 0.001,
         };
-        for (told, expected) in [
+        for (counts, expected) in [
             ([None; 5], 1_000_000),
             ([Some(1000), Some(100), None, None, None], 3_000_000),
             // Thinking beside the output, within it, and without a total.
@@ -118,7 +118,7 @@ mod tests {
             ([Some(u64::MAX), None, None, None, None], 1_000_000),
             ([Some(MOST), None, None, None, None], MOST),
         ] {
-            assert_eq!(price.of(&usage(told)), expected, "{told:?}");
+            assert_eq!(price.of(&usage(counts)), expected, "{counts:?}");
         }
     }
 

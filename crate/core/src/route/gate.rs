@@ -59,18 +59,18 @@ impl Gate {
         &self,
         logprobs: &[f64],
         is_over: bool,
-        told: Option<Confidence>,
+        reported: Option<Confidence>,
     ) -> Verdict {
         let hold = self.hold_tokens.max(1);
         let mut signals = match logprobs.get(..hold) {
             Some(first) => Signals::of(first),
             None if !is_over && !logprobs.is_empty() => return Verdict::Hold,
-            None => Signals::of(logprobs).or(told.map(Signals::reported)),
+            None => Signals::of(logprobs).or(reported.map(Signals::reported)),
         };
         // Tokens show neither the margin nor the entropy of a choice: the branch alone knows them.
-        if let (Some(seen), Some(told)) = (&mut signals, told) {
-            seen.confidence.first_margin = told.first_margin;
-            seen.confidence.mean_entropy = told.mean_entropy;
+        if let (Some(seen), Some(reported)) = (&mut signals, reported) {
+            seen.confidence.first_margin = reported.first_margin;
+            seen.confidence.mean_entropy = reported.mean_entropy;
         }
         let judged = signals.and_then(|it| Some((self.score.of(&it)?, it.confidence)));
         match judged {
@@ -115,19 +115,19 @@ mod tests {
     }
 
     #[test]
-    fn what_the_branch_tells_counts_where_tokens_tell_nothing() {
+    fn a_reported_score_counts_where_tokens_have_none() {
         let gate = Gate { threshold: -1.0, score: Signal::Mean, hold_tokens: 4 };
-        let told = crate::Confidence::of(&[-2.0]);
-        assert!(matches!(gate.judge(&[], true, told), Verdict::Unsure(_)));
-        assert!(matches!(gate.judge(&[-0.5], true, told), Verdict::Sure(_)));
+        let reported = crate::Confidence::of(&[-2.0]);
+        assert!(matches!(gate.judge(&[], true, reported), Verdict::Unsure(_)));
+        assert!(matches!(gate.judge(&[-0.5], true, reported), Verdict::Sure(_)));
     }
 
     #[test]
     fn what_only_the_branch_knows_is_judged_at_the_end() {
         let gate = Gate { threshold: 0.5, score: Signal::Margin, hold_tokens: usize::MAX };
         let margin = |first_margin| {
-            let told = crate::Confidence::of(&[-2.0]).unwrap();
-            Some(crate::Confidence { first_margin, ..told })
+            let reported = crate::Confidence::of(&[-2.0]).unwrap();
+            Some(crate::Confidence { first_margin, ..reported })
         };
         assert!(matches!(gate.judge(&[-2.0; 99], false, None), Verdict::Hold));
         assert!(matches!(gate.judge(&[-2.0], true, margin(Some(0.6))), Verdict::Sure(_)));

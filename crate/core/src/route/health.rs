@@ -27,7 +27,7 @@ const NEWEST: f64 = 0.3;
 /// One hybrid's branches.
 #[derive(Debug)]
 pub struct Health {
-    records: Vec<Record>,
+    records: Vec<BranchRecord>,
     /// How many probes have started, so that each has a number of its own.
     probes: u64,
 }
@@ -37,7 +37,7 @@ pub struct Health {
 pub(crate) struct Probe(u64);
 
 #[derive(Debug, Default)]
-struct Record {
+struct BranchRecord {
     failures_in_row: u32,
     open: Option<Open>,
     /// Attempts under way.
@@ -129,7 +129,7 @@ impl Health {
     /// Nothing is known of any of them.
     #[must_use]
     pub fn new(branches: usize) -> Self {
-        Self { records: (0..branches).map(|_| Record::default()).collect(), probes: 0 }
+        Self { records: (0..branches).map(|_| BranchRecord::default()).collect(), probes: 0 }
     }
 
     /// Knows of a branch what a public report says. For a strategy that is asked on its own,
@@ -225,13 +225,13 @@ impl Health {
         }
         let in_row = record.failures_in_row;
         #[expect(clippy::cast_precision_loss, reason = "a pause of 2^52 ms is not meant")]
-        let told = error.retry_after_ms.map(|it| (it as f64).min(LONGEST_PAUSE_MS));
+        let reported = error.retry_after_ms.map(|it| (it as f64).min(LONGEST_PAUSE_MS));
         let cooldown = breaker.map(|it| it.cooldown_ms);
         let tripped = breaker.filter(|it| counts && in_row >= it.failures.max(1));
         let pauses = [
-            told,
+            reported,
             // A day's quota carries a retry delay of seconds, which means nothing.
-            error.is_hopeless().then(|| told.unwrap_or(0.0).max(DAILY_QUOTA_MS)),
+            error.is_hopeless().then(|| reported.unwrap_or(0.0).max(DAILY_QUOTA_MS)),
             (error.code.as_deref() == Some("DEVICE_LOST")).then(|| cooldown.unwrap_or(LOST_GPU_MS)),
             tripped.map(|it| it.cooldown_ms),
         ];
@@ -264,7 +264,7 @@ impl Health {
     /// The public report about a branch.
     #[must_use]
     pub fn report(&self, branch: usize, facts: &BranchFacts, now: f64) -> BranchHealth {
-        let nothing = Record::default();
+        let nothing = BranchRecord::default();
         let record = self.records.get(branch).unwrap_or(&nothing);
         let is_open = self.closed_by(branch, now).is_some();
         let state = match facts.state.as_deref() {

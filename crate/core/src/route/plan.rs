@@ -106,11 +106,11 @@ impl Plan {
 /// say otherwise.
 pub(crate) fn wants_reasoning(config: &Map<String, Value>, branch: &str) -> bool {
     let own = config.get("branches").and_then(|it| it.get(branch)).and_then(Value::as_object);
-    let told = |config: &Map<String, Value>| {
+    let includes = |config: &Map<String, Value>| {
         let gemini = config.get("thinkingConfig").and_then(|it| it.get("includeThoughts"));
         gemini.or_else(|| config.get("includeReasoning")).and_then(Value::as_bool)
     };
-    own.and_then(told).or_else(|| told(config)).unwrap_or(false)
+    own.and_then(includes).or_else(|| includes(config)).unwrap_or(false)
 }
 
 #[cfg(test)]

@@ -78,8 +78,8 @@ enum Stage {
     Over,
 }
 
-/// What a run decides with, and where it writes down what it learns.
-struct World<'a> {
+/// The inputs of one call of `Run::feed`, and the actions that it collects.
+struct FeedContext<'a> {
     plan: &'a Plan,
     health: &'a mut Health,
     now: f64,
@@ -126,93 +126,93 @@ impl Run {
         plan: &Plan,
         health: &mut Health,
     ) -> Vec<Action> {
-        let mut world = World { plan, health, now, actions: Vec::new() };
+        let mut context = FeedContext { plan, health, now, actions: Vec::new() };
         match (self.stage, event) {
             (Stage::Over, _) => {}
-            (_, Event::Aborted) => self.aborted(&mut world),
-            (_, Event::CallerThrew) => self.abandoned(&mut world),
-            (Stage::Deciding, Event::Started) => self.decide(&mut world),
+            (_, Event::Aborted) => self.aborted(&mut context),
+            (_, Event::CallerThrew) => self.abandoned(&mut context),
+            (Stage::Deciding, Event::Started) => self.decide(&mut context),
             (Stage::Deciding, Event::Answered(json)) => match self.deliberation.answer(json) {
-                Ok(()) => self.decide(&mut world),
-                Err(error) => self.fail(None, error, &mut world),
+                Ok(()) => self.decide(&mut context),
+                Err(error) => self.fail(None, error, &mut context),
             },
             (Stage::Running, Event::Spoke { attempt, heard, logprobs }) => {
-                self.spoke(attempt, heard, logprobs, &mut world);
+                self.spoke(attempt, heard, logprobs, &mut context);
             }
             (Stage::Running, Event::Finished { attempt, summary }) => {
-                self.finished(attempt, summary, &mut world);
+                self.finished(attempt, summary, &mut context);
             }
             (Stage::Running, Event::Failed { attempt, error, routing }) => {
                 if let Some(entry) = self.attempts.get_mut(attempt) {
                     entry.routing = routing;
                 }
-                self.failed(attempt, error, &mut world);
+                self.failed(attempt, error, &mut context);
             }
             (Stage::Judging { attempt, confidence }, Event::Judged(is_good)) => {
                 if is_good {
-                    self.finish(attempt, confidence, &mut world);
+                    self.finish(attempt, confidence, &mut context);
                 } else {
                     self.rejected = Some((attempt, confidence));
-                    self.reject(attempt, "accept returned false", &mut world);
+                    self.reject(attempt, "accept returned false", &mut context);
                 }
             }
-            (Stage::Running, Event::Woke) => self.woke(&mut world),
+            (Stage::Running, Event::Woke) => self.woke(&mut context),
             // A timer that fires while `accept` decides has fired: the next deadline needs a new
             // one.
             (_, Event::Woke) => self.alarm = None,
             // An event that its stage does not wait for came too late.
             _ => {}
         }
-        self.set_alarm(&mut world);
-        world.actions
+        self.set_alarm(&mut context);
+        context.actions
     }
 
     // ── Deciding ─────────────────────────────────────────────────────────────────────────────────
 
-    fn decide(&mut self, world: &mut World<'_>) {
-        match self.deliberation.route(world.plan, world.health) {
+    fn decide(&mut self, context: &mut FeedContext<'_>) {
+        match self.deliberation.route(context.plan, context.health) {
             Ok(mut route) => {
                 if let Some(Err(error)) =
-                    self.ask.allow.as_ref().map(|allow| route.constrain(allow, world.plan))
+                    self.ask.allow.as_ref().map(|allow| route.constrain(allow, context.plan))
                 {
-                    return self.fail(None, error, world);
+                    return self.fail(None, error, context);
                 }
                 if let Some(branch) = &self.ask.stay {
-                    route.stay(branch, world.plan);
+                    route.stay(branch, context.plan);
                 }
                 self.route = Some(route);
                 self.stage = Stage::Running;
-                self.advance(world);
+                self.advance(context);
             }
-            Err(Pause::Ask(question)) => world.actions.push(Action::Ask { question }),
-            Err(Pause::Fail(error)) => self.fail(None, error, world),
+            Err(Pause::Ask(question)) => context.actions.push(Action::Ask { question }),
+            Err(Pause::Fail(error)) => self.fail(None, error, context),
         }
     }
 
     // ── Moving along the order ───────────────────────────────────────────────────────────────────
 
     /// Starts the next branch that may be tried; where none is left, the run has failed.
-    fn advance(&mut self, world: &mut World<'_>) {
-        if !self.start_next(world) {
+    fn advance(&mut self, context: &mut FeedContext<'_>) {
+        if !self.start_next(context) {
             let (attempt, error) = self.failure.take().unwrap_or_else(|| {
                 (None, Error::internal("the order ended without an answer and without a failure"))
             });
-            self.give_up(attempt, error, world);
+            self.give_up(attempt, error, context);
         }
     }
 
     /// Starts the next branch that may be tried, and says whether there was one.
-    fn start_next(&mut self, world: &mut World<'_>) -> bool {
+    fn start_next(&mut self, context: &mut FeedContext<'_>) -> bool {
         self.stage = Stage::Running;
         while let Some(branch) = self.upcoming() {
             self.used += 1;
             let attempt = self.attempts.len();
             self.attempts.push(Attempt {
-                branch: world.plan.key(branch).to_owned(),
+                branch: context.plan.key(branch).to_owned(),
                 outcome: None,
                 status: None,
                 message: None,
-                started_at_ms: world.now,
+                started_at_ms: context.now,
                 first_token_ms: None,
                 duration_ms: 0.0,
                 usage: None,
@@ -220,36 +220,36 @@ impl Run {
                 device: None,
                 routing: None,
             });
-            if let Some(error) = world.health.closed_by(branch, world.now) {
+            if let Some(error) = context.health.closed_by(branch, context.now) {
                 self.note(attempt, Outcome::Skipped, Some(&error));
                 // A real failure says more than one that was not even tried for.
                 self.failure.get_or_insert((None, error));
                 continue;
             }
-            self.start(attempt, branch, world);
+            self.start(attempt, branch, context);
             return true;
         }
         false
     }
 
-    fn start(&mut self, attempt: usize, branch: usize, world: &mut World<'_>) {
-        let key = world.plan.key(branch);
+    fn start(&mut self, attempt: usize, branch: usize, context: &mut FeedContext<'_>) {
+        let key = context.plan.key(branch);
         let is_last = self.upcoming().is_none();
-        let is_gated = matches!(world.plan.judge, Judge::Confidence(_)) && !is_last;
+        let is_gated = matches!(context.plan.judge, Judge::Confidence(_)) && !is_last;
         // An answer that is judged whole is not shown in pieces, so it need not come in pieces.
-        let shows = self.ask.streaming && world.plan.judge != Judge::Accept;
-        let patience = world.plan.default_patience_ms(branch).filter(|_| !is_last);
-        let listens = world.plan.policy(branch).listens() || patience.is_some();
+        let shows = self.ask.streaming && context.plan.judge != Judge::Accept;
+        let patience = context.plan.default_patience_ms(branch).filter(|_| !is_last);
+        let listens = context.plan.policy(branch).listens() || patience.is_some();
         let streaming = shows || is_gated || listens;
-        let probe = world.health.started(branch);
-        let mut live = Live::new(attempt, branch, world.now);
+        let probe = context.health.started(branch);
+        let mut live = Live::new(attempt, branch, context.now);
         live.probe = probe;
         live.default_patience_ms = patience;
         live.streams = streaming;
         live.wants_reasoning = wants_reasoning(&self.ask.config, key);
         live.is_open = !is_gated;
         self.live.push(live);
-        world.actions.push(Action::Start { attempt, branch: key.to_owned(), streaming });
+        context.actions.push(Action::Start { attempt, branch: key.to_owned(), streaming });
     }
 
     fn upcoming(&self) -> Option<usize> {
@@ -258,32 +258,38 @@ impl Run {
 
     // ── What branches do ─────────────────────────────────────────────────────────────────────────
 
-    fn spoke(&mut self, attempt: usize, heard: Heard, logprobs: &[f64], world: &mut World<'_>) {
+    fn spoke(
+        &mut self,
+        attempt: usize,
+        heard: Heard,
+        logprobs: &[f64],
+        context: &mut FeedContext<'_>,
+    ) {
         let Some(live) = self.live.iter_mut().find(|it| it.attempt == attempt) else { return };
-        let has_content = live.hear(heard, logprobs, world.now);
+        let has_content = live.hear(heard, logprobs, context.now);
         let is_shown = self.committed == Some(attempt);
         if !has_content && !is_shown {
             return; // A preamble is held back: it commits to nothing.
         }
         if !live.is_open {
-            match self.pass_gate(attempt, false, None, world) {
+            match self.pass_gate(attempt, false, None, context) {
                 Passed::Waiting | Passed::Refused => return,
                 Passed::Through => {}
             }
         }
         // The first to speak has won.
-        self.stop_others(attempt, StopReason::Overtaken, world);
-        if self.ask.streaming && world.plan.judge != Judge::Accept {
+        self.stop_others(attempt, StopReason::Overtaken, context);
+        if self.ask.streaming && context.plan.judge != Judge::Accept {
             self.committed = Some(attempt);
-            world.actions.push(Action::Show { attempt });
+            context.actions.push(Action::Show { attempt });
         }
     }
 
-    fn finished(&mut self, attempt: usize, summary: Summary, world: &mut World<'_>) {
+    fn finished(&mut self, attempt: usize, summary: Summary, context: &mut FeedContext<'_>) {
         if !self.live.iter().any(|it| it.attempt == attempt) {
             return;
         }
-        let confidence = self.told_confidence(attempt, summary.confidence);
+        let confidence = self.reported_confidence(attempt, summary.confidence);
         if let Some(entry) = self.attempts.get_mut(attempt) {
             entry.usage = Some(summary.usage);
             entry.device = summary.device;
@@ -291,51 +297,51 @@ impl Run {
             entry.confidence = confidence;
         }
         if self.live.iter().any(|it| it.attempt == attempt && !it.is_open) {
-            match self.pass_gate(attempt, true, summary.confidence, world) {
+            match self.pass_gate(attempt, true, summary.confidence, context) {
                 Passed::Refused | Passed::Waiting => return,
                 Passed::Through => {}
             }
         }
-        let Some(live) = self.leave(attempt, world.now) else { return };
+        let Some(live) = self.leave(attempt, context.now) else { return };
         let pace = Pace {
             first_token_ms: live.first.map(|first| first - live.started),
-            duration_ms: world.now - live.started,
+            duration_ms: context.now - live.started,
             usage: summary.usage,
             tokens_heard: live.logprobs.len() as u64,
         };
-        world.health.answered(live.branch, live.probe, pace);
-        self.stop_others(attempt, StopReason::Overtaken, world);
-        if world.plan.judge == Judge::Accept && self.upcoming().is_some() {
+        context.health.answered(live.branch, live.probe, pace);
+        self.stop_others(attempt, StopReason::Overtaken, context);
+        if context.plan.judge == Judge::Accept && self.upcoming().is_some() {
             self.stage = Stage::Judging { attempt, confidence };
             self.note(attempt, Outcome::Answered, None);
-            world.actions.push(Action::Judge { attempt, trace: self.trace(world) });
+            context.actions.push(Action::Judge { attempt, trace: self.trace(context) });
         } else {
-            self.finish(attempt, confidence, world);
+            self.finish(attempt, confidence, context);
         }
     }
 
-    fn failed(&mut self, attempt: usize, error: Error, world: &mut World<'_>) {
-        let Some(live) = self.leave(attempt, world.now) else { return };
+    fn failed(&mut self, attempt: usize, error: Error, context: &mut FeedContext<'_>) {
+        let Some(live) = self.leave(attempt, context.now) else { return };
         if error.status == Status::Cancelled {
-            world.health.stopped(live.branch, live.probe);
+            context.health.stopped(live.branch, live.probe);
             self.note(attempt, Outcome::Stopped, Some(&error));
-            return self.fail(Some(attempt), error, world);
+            return self.fail(Some(attempt), error, context);
         }
-        let policy = world.plan.policy(live.branch);
+        let policy = context.plan.policy(live.branch);
         let moves_on = policy.falls_back_on(error.status);
         let breaker = policy.breaker.as_ref();
-        world.health.failed((live.branch, live.probe), &error, moves_on, breaker, world.now);
+        context.health.failed((live.branch, live.probe), &error, moves_on, breaker, context.now);
         self.note(attempt, Outcome::Failed, Some(&error));
         if self.committed == Some(attempt) {
-            return self.fail(Some(attempt), error, world);
+            return self.fail(Some(attempt), error, context);
         }
         if !moves_on {
-            return self.give_up(Some(attempt), error, world);
+            return self.give_up(Some(attempt), error, context);
         }
         self.failure = Some((Some(attempt), error));
         // A hedge that still runs is the next branch already.
         if self.live.is_empty() {
-            self.advance(world);
+            self.advance(context);
         }
     }
 
@@ -346,15 +352,15 @@ impl Run {
         &mut self,
         attempt: usize,
         is_over: bool,
-        told: Option<Confidence>,
-        world: &mut World<'_>,
+        reported: Option<Confidence>,
+        context: &mut FeedContext<'_>,
     ) -> Passed {
-        let Judge::Confidence(gate) = &world.plan.judge else { return Passed::Through };
+        let Judge::Confidence(gate) = &context.plan.judge else { return Passed::Through };
         let Some(live) = self.live.iter_mut().find(|it| it.attempt == attempt) else {
             return Passed::Refused;
         };
         let entry = self.attempts.get_mut(attempt);
-        match gate.judge(&live.logprobs, is_over, told) {
+        match gate.judge(&live.logprobs, is_over, reported) {
             Verdict::Hold => return Passed::Waiting,
             Verdict::Sure(_) => {}
             Verdict::Unreported => {
@@ -367,14 +373,14 @@ impl Run {
                     entry.confidence = Some(confidence);
                 }
                 let (branch, probe) = (live.branch, live.probe);
-                self.leave(attempt, world.now);
-                world.health.stopped(branch, probe);
+                self.leave(attempt, context.now);
+                context.health.stopped(branch, probe);
                 if is_over {
                     self.rejected = Some((attempt, Some(confidence)));
                 } else {
-                    world.actions.push(Action::Stop { attempt, reason: StopReason::Unsure });
+                    context.actions.push(Action::Stop { attempt, reason: StopReason::Unsure });
                 }
-                self.reject(attempt, "not sure enough", world);
+                self.reject(attempt, "not sure enough", context);
                 return Passed::Refused;
             }
         }
@@ -383,85 +389,99 @@ impl Run {
     }
 
     /// An answer is not good enough: the next branch's turn.
-    fn reject(&mut self, attempt: usize, why: &str, world: &mut World<'_>) {
+    fn reject(&mut self, attempt: usize, why: &str, context: &mut FeedContext<'_>) {
         if let Some(entry) = self.attempts.get_mut(attempt) {
             entry.outcome = Some(Outcome::Rejected);
             entry.message = Some(why.to_owned());
         }
         if self.live.is_empty() {
-            self.advance(world);
+            self.advance(context);
         }
     }
 
     /// How sure an attempt was: as it says itself, or by the tokens that were heard.
-    fn told_confidence(&self, attempt: usize, told: Option<Confidence>) -> Option<Confidence> {
+    fn reported_confidence(
+        &self,
+        attempt: usize,
+        reported: Option<Confidence>,
+    ) -> Option<Confidence> {
         let live = self.live.iter().find(|it| it.attempt == attempt);
-        told.or_else(|| Confidence::of(&live?.logprobs))
+        reported.or_else(|| Confidence::of(&live?.logprobs))
     }
 
     // ── Ending ───────────────────────────────────────────────────────────────────────────────────
 
-    fn finish(&mut self, attempt: usize, confidence: Option<Confidence>, world: &mut World<'_>) {
+    fn finish(
+        &mut self,
+        attempt: usize,
+        confidence: Option<Confidence>,
+        context: &mut FeedContext<'_>,
+    ) {
         if let Some(entry) = self.attempts.get_mut(attempt) {
             entry.outcome = Some(Outcome::Answered);
         }
         self.stage = Stage::Over;
-        if self.ask.streaming && world.plan.judge != Judge::Accept {
-            world.actions.push(Action::Show { attempt });
+        if self.ask.streaming && context.plan.judge != Judge::Accept {
+            context.actions.push(Action::Show { attempt });
         }
         // Content that was held to the end has just been shown.
         let was_heard = self.attempts.get(attempt).is_some_and(|it| it.first_token_ms.is_some());
-        let is_shown = was_heard && world.plan.judge != Judge::Accept;
+        let is_shown = was_heard && context.plan.judge != Judge::Accept;
         let whole = self.ask.streaming && self.committed.is_none() && !is_shown;
-        world.actions.push(Action::Finish { attempt, whole, confidence, trace: self.trace(world) });
+        context.actions.push(Action::Finish {
+            attempt,
+            whole,
+            confidence,
+            trace: self.trace(context),
+        });
     }
 
     /// No branch is left. An answer that was refused earlier is better than none.
-    fn give_up(&mut self, attempt: Option<usize>, error: Error, world: &mut World<'_>) {
+    fn give_up(&mut self, attempt: Option<usize>, error: Error, context: &mut FeedContext<'_>) {
         match self.rejected.take() {
             Some((rejected, confidence)) => {
-                self.stop_all(StopReason::Overtaken, world);
-                self.finish(rejected, confidence, world);
+                self.stop_all(StopReason::Overtaken, context);
+                self.finish(rejected, confidence, context);
             }
-            None => self.fail(attempt, error, world),
+            None => self.fail(attempt, error, context),
         }
     }
 
-    fn fail(&mut self, attempt: Option<usize>, error: Error, world: &mut World<'_>) {
-        self.stop_all(StopReason::Overtaken, world);
+    fn fail(&mut self, attempt: Option<usize>, error: Error, context: &mut FeedContext<'_>) {
+        self.stop_all(StopReason::Overtaken, context);
         self.stage = Stage::Over;
-        world.actions.push(Action::Fail { attempt, error, trace: self.trace(world) });
+        context.actions.push(Action::Fail { attempt, error, trace: self.trace(context) });
     }
 
-    fn aborted(&mut self, world: &mut World<'_>) {
-        self.stop_all(StopReason::Aborted, world);
+    fn aborted(&mut self, context: &mut FeedContext<'_>) {
+        self.stop_all(StopReason::Aborted, context);
         if let Stage::Judging { attempt, .. } = self.stage {
             self.note(attempt, Outcome::Stopped, None);
         }
-        self.fail(None, Error::cancelled(), world);
+        self.fail(None, Error::cancelled(), context);
     }
 
-    fn abandoned(&mut self, world: &mut World<'_>) {
-        self.stop_all(StopReason::Aborted, world);
+    fn abandoned(&mut self, context: &mut FeedContext<'_>) {
+        self.stop_all(StopReason::Aborted, context);
         if let Stage::Judging { attempt, .. } = self.stage {
             self.note(attempt, Outcome::Rejected, None);
         }
-        self.fail(None, Error::invalid("a callback of the caller threw"), world);
+        self.fail(None, Error::invalid("a callback of the caller threw"), context);
     }
 
-    fn stop_others(&mut self, winner: usize, reason: StopReason, world: &mut World<'_>) {
+    fn stop_others(&mut self, winner: usize, reason: StopReason, context: &mut FeedContext<'_>) {
         let losers = self.live.iter().map(|it| it.attempt).filter(|&it| it != winner);
         for attempt in losers.collect::<Vec<_>>() {
-            if let Some(live) = self.leave(attempt, world.now) {
-                world.health.stopped(live.branch, live.probe);
+            if let Some(live) = self.leave(attempt, context.now) {
+                context.health.stopped(live.branch, live.probe);
                 self.note(attempt, Outcome::Stopped, None);
-                world.actions.push(Action::Stop { attempt, reason });
+                context.actions.push(Action::Stop { attempt, reason });
             }
         }
     }
 
-    fn stop_all(&mut self, reason: StopReason, world: &mut World<'_>) {
-        self.stop_others(usize::MAX, reason, world);
+    fn stop_all(&mut self, reason: StopReason, context: &mut FeedContext<'_>) {
+        self.stop_others(usize::MAX, reason, context);
     }
 
     /// Takes an attempt off the live ones and writes down its times.
@@ -484,11 +504,11 @@ impl Run {
         }
     }
 
-    fn trace(&self, world: &World<'_>) -> Trace {
+    fn trace(&self, context: &FeedContext<'_>) -> Trace {
         let route = self.route.as_ref();
         Trace {
             id: self.ask.id.clone(),
-            strategy: world.plan.strategy_name.clone(),
+            strategy: context.plan.strategy_name.clone(),
             order: route.map(|it| it.order.clone()).unwrap_or_default(),
             allow: route.and_then(|it| it.allow.clone()),
             reason: route.and_then(|it| it.reason.clone()),
@@ -498,22 +518,22 @@ impl Run {
 
     // ── Deadlines and hedges ─────────────────────────────────────────────────────────────────────
 
-    fn woke(&mut self, world: &mut World<'_>) {
+    fn woke(&mut self, context: &mut FeedContext<'_>) {
         self.alarm = None;
         let late = self.live.iter().find_map(|live| {
-            let (at, what) = live.deadline(world.plan.policy(live.branch))?;
-            (at <= world.now).then_some((live.attempt, what))
+            let (at, what) = live.deadline(context.plan.policy(live.branch))?;
+            (at <= context.now).then_some((live.attempt, what))
         });
         if let Some((attempt, what)) = late {
-            world.actions.push(Action::Stop { attempt, reason: StopReason::Deadline });
-            self.failed(attempt, Error::new(Status::DeadlineExceeded, what), world);
+            context.actions.push(Action::Stop { attempt, reason: StopReason::Deadline });
+            self.failed(attempt, Error::new(Status::DeadlineExceeded, what), context);
             if self.stage == Stage::Running {
-                self.woke(world); // The other one may be late too.
+                self.woke(context); // The other one may be late too.
             }
             return;
         }
-        if self.hedge_at(world.plan).is_some_and(|at| at <= world.now) {
-            self.start_next(world);
+        if self.hedge_at(context.plan).is_some_and(|at| at <= context.now) {
+            self.start_next(context);
         }
     }
 
@@ -530,15 +550,16 @@ impl Run {
 
     /// Sets the timer where something is due before it rings. One that rings too early does no
     /// harm, so that a chunk, which only ever moves deadlines back, costs nothing here.
-    fn set_alarm(&mut self, world: &mut World<'_>) {
+    fn set_alarm(&mut self, context: &mut FeedContext<'_>) {
         if self.stage != Stage::Running {
             return;
         }
-        let deadlines = self.live.iter().filter_map(|it| it.deadline(world.plan.policy(it.branch)));
-        let next = deadlines.map(|(at, _)| at).chain(self.hedge_at(world.plan)).reduce(f64::min);
+        let deadlines =
+            self.live.iter().filter_map(|it| it.deadline(context.plan.policy(it.branch)));
+        let next = deadlines.map(|(at, _)| at).chain(self.hedge_at(context.plan)).reduce(f64::min);
         if let Some(at) = next.filter(|&at| self.alarm.is_none_or(|alarm| at < alarm)) {
             self.alarm = Some(at);
-            world.actions.push(Action::Wake { at });
+            context.actions.push(Action::Wake { at });
         }
     }
 }

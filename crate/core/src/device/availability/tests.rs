@@ -60,7 +60,7 @@ fn gemma_1b() -> Option<Shape> {
 }
 
 #[test]
-fn a_shape_tells_what_the_context_takes_and_whether_the_gpu_is_large_enough() {
+fn a_shape_gives_the_memory_of_the_context_and_whether_the_gpu_is_large_enough() {
     let bytes = gemma_1b().unwrap().gpu_bytes(1_000_000_000, 4096);
     let fits = format!(
         r#"{{"bytesToDownload":1000000000,"device":"gpu","gpuBytesNeeded":{bytes},"status":"downloadable"}}"#
@@ -89,13 +89,13 @@ fn a_shape_tells_what_the_context_takes_and_whether_the_gpu_is_large_enough() {
 
 #[test]
 fn cautions() {
-    let told = |code: &str| {
+    let text = |code: &str| {
         format!(
             r#"{{"bytesToDownload":1000000000,"code":"{code}","device":"gpu","gpuBytesNeeded":1000000000,"status":"downloadable"}}"#
         )
     };
-    check(|it| it.saves_data = true, &told("DATA_SAVER"));
-    check(|it| (it.gpu.software, it.wish) = (true, Wish::Gpu), &told("GPU_SOFTWARE"));
+    check(|it| it.saves_data = true, &text("DATA_SAVER"));
+    check(|it| (it.gpu.software, it.wish) = (true, Wish::Gpu), &text("GPU_SOFTWARE"));
     check(
         |it| (it.saves_data, it.held, it.is_complete) = (true, 1_000_000_000, true),
         r#"{"device":"gpu","gpuBytesNeeded":1000000000,"status":"available"}"#,
@@ -103,19 +103,19 @@ fn cautions() {
 }
 
 #[test]
-fn facts_read_as_they_are_told() {
-    let told = r#"{"isSecure":true,"hasWorkers":true,"gpu":{"available":true,"isRight":true,"software":false},"wish":"auto",
+fn facts_are_read_as_reported() {
+    let text = r#"{"isSecure":true,"hasWorkers":true,"gpu":{"available":true,"isRight":true,"software":false},"wish":"auto",
         "bytes":1000000000,"held":0,"isComplete":false,"isDownloading":false,"free":2000000000,"isKept":true,"crashedAt":null,
         "contextWindow":4096,"cpuBytesPerSecond":2700000000}"#;
-    assert_eq!(Facts::parse(told), Ok(ready()));
+    assert_eq!(Facts::parse(text), Ok(ready()));
     assert_eq!(Facts::parse("{}"), Ok(Facts::default()));
-    for (told, complaint) in [
+    for (text, complaint) in [
         ("[]", "the facts must be an object"),
         (r#"{"held":-1}"#, "`held` of the facts must be a whole number of at least 0"),
         (r#"{"wish":"npu"}"#, "`wish` of the facts must be auto, gpu or cpu"),
         (r#"{"gpu":{"software":1}}"#, "`software` of the GPU must be true or false"),
     ] {
-        assert_eq!(Facts::parse(told).unwrap_err().message, complaint);
+        assert_eq!(Facts::parse(text).unwrap_err().message, complaint);
     }
 }
 

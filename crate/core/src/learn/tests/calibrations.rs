@@ -112,7 +112,7 @@ fn answers(count: usize) -> Vec<Observed> {
 }
 
 #[test]
-fn the_signal_that_tells_most_is_chosen() {
+fn the_most_informative_signal_is_chosen() {
     let found = calibrate(&answers(300), Target::Quality(0.98)).unwrap();
     assert!(found.auroc.unwrap() > 0.99);
     let means: Vec<(f64, bool)> =
@@ -122,7 +122,7 @@ fn the_signal_that_tells_most_is_chosen() {
 }
 
 #[test]
-fn a_combination_is_taken_where_it_tells_more() {
+fn a_combination_is_taken_where_it_is_more_informative() {
     let mut random = Random(8);
     let mut share = || f64::from(random.next()) / 4_294_967_296.0;
     // Right where the mean is high for the least: neither alone shows it.
@@ -138,10 +138,10 @@ fn a_combination_is_taken_where_it_tells_more() {
     assert!(matches!(found.signal, Signal::Combined(_)), "{:?}", found.signal);
     assert!(found.auroc.unwrap() > 0.97, "{:?}", found.auroc);
     // Without the single tokens there is nothing to combine.
-    let told: Vec<Observed> = samples
+    let reported: Vec<Observed> = samples
         .iter()
         .map(|it| Observed { signals: Signals::reported(it.signals.confidence), ..*it })
         .collect();
-    let found = calibrate(&told, Target::Quality(0.95)).unwrap();
+    let found = calibrate(&reported, Target::Quality(0.95)).unwrap();
     assert!(!matches!(found.signal, Signal::Combined(_)));
 }

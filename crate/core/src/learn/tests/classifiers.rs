@@ -29,7 +29,7 @@ fn it_learns_what_it_is_shown_and_generalises() {
 }
 
 #[test]
-fn embeddings_are_told_apart_too() {
+fn embeddings_are_distinguished_too() {
     let vectors: Vec<[f32; 4]> = (0_u8..30)
         .map(|at| {
             let mut vector = [0.1; 4];

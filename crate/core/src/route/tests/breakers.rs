@@ -1,6 +1,6 @@
 //! Branches that are left alone for a while.
 
-use super::theatre::{Stage, streaming, told, waiting};
+use super::theatre::{Stage, outcomes, streaming, waiting};
 use crate::route::Health;
 
 /// Plays scripts one after another, each at its time, over one hybrid.
@@ -99,7 +99,7 @@ fn a_lost_gpu_is_left_alone() {
 }
 
 #[test]
-fn where_all_are_left_alone_the_reason_is_told() {
+fn where_all_circuits_are_open_the_reason_is_reported() {
     let one = waiting("cloud");
     let plan = one.plan();
     let mut health = Health::new(3);
@@ -111,7 +111,7 @@ fn where_all_are_left_alone_the_reason_is_told() {
         "run cloud, fail RESOURCE_EXHAUSTED",
     );
     let trace = one.check_again(&plan, &mut health, 400.0, "", "fail RESOURCE_EXHAUSTED");
-    assert_eq!(told(&trace), "cloud skipped RESOURCE_EXHAUSTED");
+    assert_eq!(outcomes(&trace), "cloud skipped RESOURCE_EXHAUSTED");
     assert!(trace.attempts[0].message.as_ref().is_some_and(|it| it.contains("another 600 ms")));
 }
 

@@ -1,6 +1,6 @@
 //! Answers that are judged: whole, by the caller; in the beginning, by the log-probabilities.
 
-use super::theatre::{Stage, streaming, told, waiting};
+use super::theatre::{Stage, outcomes, streaming, waiting};
 
 fn cascade(order: &'static str) -> Stage {
     waiting(order).with("judge", "\"accept\"")
@@ -11,7 +11,7 @@ fn accept_moves_on_until_it_says_yes() {
     cascade("device cloud").check("0:done good", "run device, judge 0, answer 0");
     let trace = cascade("device cloud")
         .check("0:done bad 1:done", "run device, judge 0, run cloud, answer 1");
-    assert_eq!(told(&trace), "device rejected, cloud answered");
+    assert_eq!(outcomes(&trace), "device rejected, cloud answered");
     cascade("device cloud spare").check(
         "0:done bad 1:done bad 2:done",
         "run device, judge 0, run cloud, judge 1, run spare, answer 2",
@@ -37,7 +37,7 @@ fn a_refused_answer_is_better_than_a_failure() {
         let script = format!("0:done bad 1:fail={failure}");
         let trace =
             cascade("device cloud").check(&script, "run device, judge 0, run cloud, answer 0");
-        assert_eq!(told(&trace), format!("device answered, cloud failed {failure}"));
+        assert_eq!(outcomes(&trace), format!("device answered, cloud failed {failure}"));
         let whole = streaming("device cloud").with("judge", "\"accept\"");
         whole.check(&script, "run device, judge 0, run cloud, answer 0 whole");
     }
@@ -97,7 +97,7 @@ fn unsure_tokens_are_never_seen() {
         "0:say=-2,-2 0:say=-2,-2 0:say=-0.1 1:say 1:done",
         "start device, stop 0 unsure, start cloud, show 1, show 1, answer 1",
     );
-    assert_eq!(told(&trace), "device rejected, cloud answered");
+    assert_eq!(outcomes(&trace), "device rejected, cloud answered");
     assert_eq!(
         trace.attempts[0].confidence.map(|it| (it.tokens, it.mean_logprob)),
         Some((4, -2.0))
@@ -120,7 +120,7 @@ fn one_who_waits_is_judged_alike() {
 }
 
 #[test]
-fn nothing_reported_is_taken_as_sure_and_told() {
+fn nothing_reported_is_taken_as_sure_and_stated() {
     for (stage, story) in [
         (streaming("device cloud"), "start device, show 0, show 0, answer 0"),
         (waiting("device cloud"), "start device, answer 0"),

@@ -1,6 +1,6 @@
 //! Which failures move on, when a stream is committed, and how everything ends.
 
-use super::theatre::{streaming, told, waiting};
+use super::theatre::{outcomes, streaming, waiting};
 use crate::Status;
 use crate::route::Health;
 
@@ -30,7 +30,7 @@ fn the_last_error_surfaces() {
         "0:fail=UNAVAILABLE 1:fail=RESOURCE_EXHAUSTED",
         "run device, run cloud, fail RESOURCE_EXHAUSTED",
     );
-    assert_eq!(told(&trace), "device failed UNAVAILABLE, cloud failed RESOURCE_EXHAUSTED");
+    assert_eq!(outcomes(&trace), "device failed UNAVAILABLE, cloud failed RESOURCE_EXHAUSTED");
     waiting("device").check("0:fail=UNAVAILABLE", "run device, fail UNAVAILABLE");
 }
 
@@ -69,7 +69,7 @@ fn for_a_caller_who_waits_nothing_is_committed() {
 fn abort_stops_everything_and_never_falls_back() {
     let two = streaming("device cloud");
     let trace = two.clone().check("abort", "start device, stop 0 aborted, fail CANCELLED");
-    assert_eq!(told(&trace), "device stopped");
+    assert_eq!(outcomes(&trace), "device stopped");
     two.clone()
         .check("0:say abort 0:say 0:done", "start device, show 0, stop 0 aborted, fail CANCELLED");
     two.clone().check("0:fail=CANCELLED", "start device, fail CANCELLED");
@@ -81,7 +81,7 @@ fn abort_stops_everything_and_never_falls_back() {
 fn a_callback_that_throws_is_no_branch_failure() {
     let trace = streaming("device cloud")
         .check("throw", "start device, stop 0 aborted, fail INVALID_ARGUMENT");
-    assert_eq!(told(&trace), "device stopped");
+    assert_eq!(outcomes(&trace), "device stopped");
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn deadlines_of_an_attempt() {
         "wait=99 wait=1 1:say 1:done",
         "start device, stop 0 late, start cloud, show 1, show 1, answer 1",
     );
-    assert_eq!(told(&trace), "device failed DEADLINE_EXCEEDED, cloud answered");
+    assert_eq!(outcomes(&trace), "device failed DEADLINE_EXCEEDED, cloud answered");
     first.clone().check(
         "wait=50 0:empty wait=50 1:done",
         "start device, stop 0 late, start cloud, show 1, answer 1 whole",

@@ -1,6 +1,6 @@
 //! Two branches at once, where the first is silent.
 
-use super::theatre::{streaming, told, waiting};
+use super::theatre::{outcomes, streaming, waiting};
 
 const HEDGE: &str = r#"{"hedgeAfterMs":100}"#;
 
@@ -12,7 +12,7 @@ fn the_first_to_speak_wins() {
         "wait=100 1:say 0:say 1:done",
         "start device, start cloud, stop 0 overtaken, show 1, show 1, answer 1",
     );
-    assert_eq!(told(&trace), "device stopped, cloud answered");
+    assert_eq!(outcomes(&trace), "device stopped, cloud answered");
     two.clone().check(
         "wait=100 1:empty 0:say 1:say 0:done",
         "start device, start cloud, stop 1 overtaken, show 0, show 0, answer 0",
@@ -24,7 +24,7 @@ fn the_first_to_speak_wins() {
 }
 
 #[test]
-fn whoever_called_the_tools_is_waited_for() {
+fn the_branch_that_called_the_tools_is_waited_for() {
     let two = streaming("cloud device").policy(HEDGE).answering("device");
     two.check("wait=100 0:say 0:done", "start device, show 0, show 0, answer 0");
 }

@@ -180,7 +180,7 @@ impl Play<'_> {
 
     fn feed(&mut self, event: Event<'_>) {
         for action in self.run.feed(event, self.now, self.plan, self.health) {
-            let told = match action {
+            let line = match action {
                 Action::Ask { question } => format!("ask {question:?}"),
                 Action::Start { branch, streaming: true, .. } => format!("start {branch}"),
                 Action::Start { branch, streaming: false, .. } => format!("run {branch}"),
@@ -200,7 +200,7 @@ impl Play<'_> {
                     format!("fail {}", error.status.as_str())
                 }
             };
-            self.story.push(told);
+            self.story.push(line);
         }
     }
 }
@@ -215,7 +215,7 @@ fn word(reason: StopReason) -> &'static str {
 }
 
 /// A trace in short: `device failed UNAVAILABLE, cloud answered`.
-pub(super) fn told(trace: &Trace) -> String {
+pub(super) fn outcomes(trace: &Trace) -> String {
     let attempts = trace.attempts.iter().map(|it| {
         let outcome =
             format!("{:?}", it.outcome.expect("every attempt of a finished run has ended"));
