@@ -4,7 +4,7 @@ import { element } from './entries.js'
 const estimate = (messages) => Math.ceil(JSON.stringify(messages.map(({ content }) => content)).length / 4)
 const whole = new Intl.NumberFormat('en')
 
-/** Exact where the branch has its tokenizer at hand; `isExact` says which. */
+/** Exact where the branch has its tokenizer at hand; `isExact` is true then. */
 async function count(model, messages) {
   if (messages.length === 0) return { tokens: 0, isExact: true }
   if (model.state === 'ready') {

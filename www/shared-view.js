@@ -1,10 +1,10 @@
-// A conversation that somebody shared: read only, beside the visitor's own.
+// A conversation that was shared by a link: read only, beside the visitor's own.
 import { badge } from './answer.js'
 import { element } from './entries.js'
 import { showMarkdown } from './markdown-view.js'
 import { turnsIn } from './share.js'
 
-const nobody = { label: () => 'the sender’s cloud', price: () => undefined }
+const sender = { label: () => 'the sender’s cloud', price: () => undefined }
 
 function itemsOf({ question, answer, note }, index) {
   const words = element('div', { className: 'words' })
@@ -12,7 +12,7 @@ function itemsOf({ question, answer, note }, index) {
   else showMarkdown(words, answer)
   return [
     element('li', { className: 'user' }, question ?? `Question ${index + 1}`),
-    element('li', { className: 'model' }, words, badge(note, nobody)),
+    element('li', { className: 'model' }, words, badge(note, sender)),
   ]
 }
 

@@ -42,11 +42,13 @@ export const simulatedCloud = defineModel({
     const call = callIn(request, text)
     const usage = (outputTokens) => ({ inputTokens, outputTokens, totalTokens: inputTokens + outputTokens })
     if (call) return { message: { role: 'model', content: [{ toolRequest: call }] }, usage: usage(8) }
-    const said = toolResponse ? String(toolResponse.output?.error ?? toolResponse.output) : (answers[text] ?? otherwise)
-    for (const word of said.match(/\S+\s*/g) ?? []) {
+    const reply = toolResponse
+      ? String(toolResponse.output?.error ?? toolResponse.output)
+      : (answers[text] ?? otherwise)
+    for (const word of reply.match(/\S+\s*/g) ?? []) {
       sendChunk(word)
       await pause(wordMs, signal)
     }
-    return { message: { role: 'model', content: [{ text: said }] }, usage: usage(tokens(said)) }
+    return { message: { role: 'model', content: [{ text: reply }] }, usage: usage(tokens(reply)) }
   },
 })
