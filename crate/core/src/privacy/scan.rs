@@ -162,9 +162,10 @@ impl Scanner<'_, '_> {
             return end;
         }
         let (to, hash, is_foreign) = self.read_word(from);
-        let sense = match words::sense(hash) {
-            None if is_foreign && self.could_explain(to) => words::foreign(text.slice(from, to)),
-            sense => sense,
+        let sense = match is_foreign {
+            true if self.could_explain(to) => words::foreign(text.slice(from, to)),
+            true => None,
+            false => words::sense(hash),
         };
         self.hear(sense, from, to);
         self.last_sense = sense;
@@ -175,7 +176,8 @@ impl Scanner<'_, '_> {
     /// Whether a word that ends here stands beside a number or a value.
     fn could_explain(&self, to: usize) -> bool {
         let next = to + self.text.run(to, 2, |byte| b" .".contains(&byte));
-        self.behind.is_some() || b"0123456789+(:=\"".contains(&self.text.at(next))
+        let is_value = matches!(self.text.at(next), b'0'..=b'9' | b'+' | b'(' | b':' | b'=' | b'"');
+        is_value || self.behind.is_some()
     }
 
     /// Where the word ends that begins here, its hash, and whether it has letters outside ASCII.
