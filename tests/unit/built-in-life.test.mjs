@@ -66,6 +66,21 @@ test('loads are shared, and one caller’s abort is no other’s', async () => {
   assert.deepEqual([await outcome(two), model.state, seen], ['ok', 'ready', [0, 0.5, 1]])
 })
 
+test('progress that is reported at once is passed on in its order', async () => {
+  const browser = pretend()
+  const { create } = browser
+  browser.create = (options) => {
+    const made = create.call(browser, options)
+    browser.creates[0].progress(0.25)
+    return made
+  }
+  const seen = []
+  const load = promptApiModel().load({ onProgress: (it) => seen.push(it.fraction) })
+  browser.creates[0].done()
+  await load
+  assert.deepEqual(seen, [0, 0.25, 1])
+})
+
 test('the last caller to leave stops the download, and the next call begins another', async () => {
   const browser = pretend()
   const model = promptApiModel()

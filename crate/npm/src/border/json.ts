@@ -33,7 +33,7 @@ export function wellFormed(text: string): string {
 const deepest = 118
 
 /** More values than any request means; a small graph of shared objects can expand to more than fits in memory. */
-const mostValues = 2_000_000
+const mostValues = 500_000
 
 /** Makes an error of what is wrong: `data` + `refers to itself`. */
 export type Refuse = (problem: string) => HybridError

@@ -121,12 +121,11 @@ class BuiltIn {
       await this.#open(builtIn, signal, report)
       return report(1)
     }
-    // The browser downloads for a click, which counts in this very turn.
-    const joined = this.#life.join(signal)
-    report(this.#progress?.fraction ?? 0)
     this.#reports.add(report)
+    report((this.#life.state === 'loading' ? this.#progress?.fraction : undefined) ?? 0)
     try {
-      await joined
+      // The browser downloads for a click, which counts in this very turn.
+      await this.#life.join(signal)
       report(1)
     } finally {
       this.#reports.delete(report)
