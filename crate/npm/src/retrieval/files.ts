@@ -120,8 +120,7 @@ const folders = new Map<string, Queue>()
 
 /** A folder of Node, Bun or Deno. */
 export async function folderPlace(path: string): Promise<Place> {
-  const nodeFs = 'node:fs'
-  const fs = (await import(/* @vite-ignore */ /* webpackIgnore: true */ nodeFs)) as NodeFiles
+  const fs = await nodeFiles()
   try {
     fs.mkdirSync(path, { recursive: true })
   } catch {
@@ -172,6 +171,19 @@ export async function folderPlace(path: string): Promise<Place> {
       }),
     close: async () => {},
   }
+}
+
+/** Set by the build for Node alone. Bundlers for browsers find no import of Node's modules in the other one. */
+declare const EMBEDDED_SEARCH_WASM: string | undefined
+
+async function nodeFiles(): Promise<NodeFiles> {
+  if (typeof EMBEDDED_SEARCH_WASM === 'string') {
+    const name: string = 'node:fs'
+    return (await import(name)) as NodeFiles
+  }
+  throw new StoreFailure('FAILED_PRECONDITION', 'a store in a folder needs Node; in a browser give it a `name`', {
+    code: 'STORE_UNAVAILABLE',
+  })
 }
 
 /** The part of `node:fs` that is used. */
