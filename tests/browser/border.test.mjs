@@ -669,11 +669,9 @@ test('a body without an end is given up, and leaves a stop its turn', async () =
     const stop = AbortSignal.timeout(50)
     const talking = cloud({ fetch: endless(events[dialect]) }).generateStream('x', { signal: stop }).response
     assert.equal((await settled(talking, `${dialect}, events`, 10_000)).error?.status, 'DEADLINE_EXCEEDED')
-    for (const [mode, run] of Object.entries(modes)) {
-      if (mode === 'stream, read') continue
-      const { error } = await settled(run(cloud({ fetch: endless(': c\n') }), {}), `${dialect}, ${mode}`, 30_000)
-      assert.ok(['INTERNAL', 'UNAVAILABLE'].includes(error?.status), `${dialect}, ${mode}: ${error?.stack}`)
-    }
+    const run = modes[dialect === 'gemini' ? 'generate' : 'stream, awaited']
+    const { error } = await settled(run(cloud({ fetch: endless(': c\n') }), {}), `${dialect}, comments`, 30_000)
+    assert.ok(['INTERNAL', 'UNAVAILABLE'].includes(error?.status), `${dialect}: ${error?.stack}`)
   }
 })
 

@@ -46,7 +46,7 @@ pub(crate) struct Connection {
 
 /// How many pieces an answer may have. A custom `fetch` may bring pieces without end that hold
 /// nothing, and leave the page no turn in which a stop could arrive.
-const MOST_READS: u32 = 1 << 19;
+const MOST_READS: u32 = 1 << 17;
 
 impl Connection {
     pub(crate) fn new() -> Result<Self, Error> {
