@@ -159,7 +159,11 @@ interface StreamToolsOptions extends GenerateOptions {
  *   model: ai,
  *   request: 'Is it raining in Bonn?',
  *   tools: {
- *     weather: { description: 'the weather of a city', inputSchema, execute: async ({ city }) => await weatherOf(city) },
+ *     weather: {
+ *       description: 'the weather of a city',
+ *       inputSchema,
+ *       execute: async ({ city }) => await weatherOf(city),
+ *     },
  *   },
  * })
  * for await (const event of run) if (event.type === 'text') print(event.text)
@@ -1525,8 +1529,8 @@ declare class FallbackStrategy extends DataStrategy {
     constructor(order: string[]);
 }
 /**
- * The first child with an opinion. A child that only constrains does so, and the next one decides within its constraint:
- * put a PrivacyStrategy first.
+ * The first child with an opinion. A child that only constrains does so, and the next one decides within its
+ * constraint: put a PrivacyStrategy first.
  *
  * @example
  * new FirstMatch([new PrivacyStrategy(), new FallbackStrategy([kCloud, kOnDevice])])
@@ -1536,8 +1540,8 @@ declare class FirstMatch extends DataStrategy {
     constructor(children: RoutingStrategy[]);
 }
 /**
- * A strategy with a fixed tail: its order, then whatever of `fallbackOrder` is not in it. Without an inner opinion the tail
- * stands alone. A constraint of the inner strategy holds for the tail too.
+ * A strategy with a fixed tail: its order, then whatever of `fallbackOrder` is not in it. Without an inner opinion the
+ * tail stands alone. A constraint of the inner strategy holds for the tail too.
  *
  * @example
  * new WithFallback(new ReadyStrategy(), { fallbackOrder: [kOnDevice, kCloud] })
@@ -1562,8 +1566,8 @@ declare class PreRoutingStrategy extends DataStrategy {
  * Pins a request to `keep` when it holds personal data, or when `isSensitive` returns true; has no opinion otherwise.
  * No combinator, fallback, hedge or cascade around it can send such a request anywhere else.
  *
- * `redacted` names a branch that `redacting` made: it may have the request too, after `keep`, where it replaces every kind that was found.
- * What `isSensitive` pins has kinds that nothing replaces, and stays with `keep`.
+ * `redacted` names a branch that `redacting` made: it may have the request too, after `keep`, where it replaces every
+ * kind that was found. What `isSensitive` pins has kinds that nothing replaces, and stays with `keep`.
  *
  * @example
  * new FirstMatch([new PrivacyStrategy({ keep: kOnDevice }), new FallbackStrategy([kCloud])])
@@ -1578,13 +1582,15 @@ declare class PrivacyStrategy extends DataStrategy {
     });
 }
 /**
- * Three ways, by the sum of the weights of the kinds of personal data in a request: none goes to `cloud`, little to `redacted`, a branch
- * that `redacting` made, and from `threshold` on it stays at `edge`. Only the first is without a constraint: the second may see `redacted`
- * and `edge`, the third `edge` alone. Without `redacted`, and where it does not replace every kind that was found, all personal data
- * stays at `edge`; so does what `isSensitive` returns true for.
+ * Three ways, by the sum of the weights of the kinds of personal data in a request: none goes to `cloud`, little to
+ * `redacted`, a branch that `redacting` made, and from `threshold` on it stays at `edge`. Only the first is without a
+ * constraint: the second may see `redacted` and `edge`, the third `edge` alone. Without `redacted`, and where it does
+ * not replace every kind that was found, all personal data stays at `edge`; so does what `isSensitive` returns true
+ * for.
  *
- * The weights are PRISM's unless others are given: 1 for `ssn`, `national-id` and `api-key`, 0.95 for `credit-card` and `iban`, 0.9 for
- * `email`, 0.8 for `phone`, 0.4 for `ip-address`, 0.3 for `date-of-birth`. A weight of 0 takes a kind for harmless. Default threshold 1.
+ * The weights are PRISM's unless others are given: 1 for `ssn`, `national-id` and `api-key`, 0.95 for `credit-card` and
+ * `iban`, 0.9 for `email`, 0.8 for `phone`, 0.4 for `ip-address`, 0.3 for `date-of-birth`. A weight of 0 takes a kind
+ * for harmless. Default threshold 1.
  *
  * @example
  * new SensitivityStrategy({ edge: kOnDevice, redacted: 'redacted', cloud: kCloud })
@@ -1647,8 +1653,8 @@ declare class ConnectivityStrategy extends DataStrategy {
     });
 }
 /**
- * The good branch while there is a budget, with the cheap one behind it; the cheap one alone without. The budget is what a function
- * says, or what a ledger has counted today against `daily`.
+ * The good branch while there is a budget, with the cheap one behind it; the cheap one alone without. The budget is
+ * what a function says, or what a ledger has counted today against `daily`.
  *
  * @example
  * new CostStrategy({ budgetAvailable: () => spent < 5, premium: kCloud, cheap: kOnDevice })
@@ -1687,8 +1693,8 @@ declare class DeviceStrategy extends DataStrategy {
 /**
  * One branch for small requests, another for large ones: strictly more than `threshold`.
  *
- * Characters are counted over all text of all messages, as Dart and JavaScript count them. Tokens are counted exactly where a
- * branch's model is loaded and can count, and estimated otherwise; the trace's reason names which.
+ * Characters are counted over all text of all messages, as Dart and JavaScript count them. Tokens are counted exactly
+ * where a branch's model is loaded and can count, and estimated otherwise; the trace's reason names which.
  *
  * @example
  * new InputSizeStrategy({ threshold: 1000, unit: 'tokens', small: kOnDevice, large: kCloud })
@@ -1703,8 +1709,8 @@ declare class InputSizeStrategy extends DataStrategy {
     });
 }
 /**
- * Prefers the first branch whose predicted time to the first token is within the budget, by measured speeds; the others stay
- * behind it. A branch that was never measured is given its chance.
+ * Prefers the first branch whose predicted time to the first token is within the budget, by measured speeds; the others
+ * stay behind it. A branch that was never measured is given its chance.
  *
  * @example
  * new LatencyStrategy({ firstTokenBudgetMs: 800, order: [kOnDevice, kCloud] })
@@ -3290,7 +3296,10 @@ interface TextEmbedder {
         dimensions?: EmbeddingDimensions;
         signal?: AbortSignal;
     }): Promise<ReadonlyArray<ArrayLike<number>>>;
-    /** Which vectors it makes, and where the texts go. An embedder that does not declare `on_device` counts as one in the cloud. */
+    /**
+     * Which vectors it makes, and where the texts go. An embedder that does not declare `on_device` counts as one in the
+     * cloud.
+     */
     readonly info?: {
         readonly name?: string;
         readonly inferenceSource?: 'on_device' | 'in_cloud' | 'unknown';
@@ -3300,8 +3309,8 @@ type EmbeddingDimensions = NonNullable<NonNullable<Parameters<Embedder['embed']>
 /** A value that documents can be filtered by. */
 type FilterValue = string | number | boolean | null;
 /**
- * A condition on metadata. Members of one object must all hold; a field of a nested object is written `'author.name'`; a list satisfies a
- * comparison if one of its values does. `ne` and `nin` also hold where the field is absent.
+ * A condition on metadata. Members of one object must all hold; a field of a nested object is written `'author.name'`;
+ * a list satisfies a comparison if one of its values does. `ne` and `nin` also hold where the field is absent.
  *
  * @example
  * const filter = { lang: 'en', year: { gte: 2020 }, or: [{ tags: 'guide' }, { tags: 'reference' }] }
@@ -3343,8 +3352,8 @@ interface SearchOptions {
     topK?: number;
     filter?: Filter;
     /**
-     * Ranks by keywords as well: both rankings are fused by reciprocal ranks. `weight` is what keywords weigh, from 0 to 1, 0.5 by default;
-     * with 1 the embedder is not called at all.
+     * Ranks by keywords as well: both rankings are fused by reciprocal ranks. `weight` is what keywords weigh, from 0 to
+     * 1, 0.5 by default; with 1 the embedder is not called at all.
      */
     hybrid?: boolean | {
         weight?: number;
@@ -3378,15 +3387,22 @@ interface VectorStore {
 interface VectorStoreOptions {
     /** Not needed where every document and query is a vector, or where keywords are enough. */
     embedder?: TextEmbedder;
-    /** Keeps the store under this name: in the origin's private file system. Without a name it lasts as long as the object. */
+    /**
+     * Keeps the store under this name: in the origin's private file system. Without a name it lasts as long as the
+     * object.
+     */
     name?: string;
     /** In Node: keeps the store in this folder instead. One process at a time may use it. */
     folder?: string;
     /** Numbers of a vector. Default: as many as the embedder makes. */
     dimensions?: number;
-    /** `'int8'` stores a number in a byte, `'none'` in four. Default: as the store was made, and `'int8'` for a new one. */
+    /**
+     * `'int8'` stores a number in a byte, `'none'` in four. Default: as the store was made, and `'int8'` for a new one.
+     */
     quantise?: 'int8' | 'none';
-    /** Allows an embedder that is not declared to run on this device, so that texts and queries leave it. Default false. */
+    /**
+     * Allows an embedder that is not declared to run on this device, so that texts and queries leave it. Default false.
+     */
     allowCloud?: boolean;
     /** For pages whose bundler or policy needs the files named. */
     workerUrl?: string | URL;
@@ -3403,7 +3419,10 @@ interface AddOptions {
 }
 /** A store of this package. */
 interface LocalVectorStore extends VectorStore {
-    /** Adds documents, all or none, and resolves with their ids once they are on disk. An id that is there already is ALREADY_EXISTS. */
+    /**
+     * Adds documents, all or none, and resolves with their ids once they are on disk. An id that is there already is
+     * ALREADY_EXISTS.
+     */
     add(documents: StoreDocument | readonly StoreDocument[], options?: AddOptions): Promise<string[]>;
     /** The same, replacing documents of the same id. */
     upsert(documents: StoreDocument | readonly StoreDocument[], options?: AddOptions): Promise<string[]>;
@@ -3459,11 +3478,11 @@ interface Augmented {
  */
 declare function augment(request: string | GenerateRequest, options: AugmentOptions): Promise<Augmented>;
 /**
- * The same model, which searches a store before each answer. The answer's `message.metadata.citations` lists the passages; `isCited` marks
- * those that the answer names.
+ * The same model, which searches a store before each answer. The answer's `message.metadata.citations` lists the
+ * passages; `isCited` marks those that the answer names.
  *
- * A request that is pinned to some branches is searched on this device only: where the store's embedder is not, by keywords alone, and not
- * at all in a store of another make.
+ * A request that is pinned to some branches is searched on this device only: where the store's embedder is not, by
+ * keywords alone, and not at all in a store of another make.
  *
  * @example
  * const expert = withRetrieval(ai, { store, topK: 3 })
@@ -3475,15 +3494,18 @@ declare function withRetrieval<M extends Model>(model: M, options: Omit<AugmentO
 /** Texts cut into pieces that an embedder takes, with their places in the text. */
 interface ChunkOptions {
     /**
-     * Where a text is cut first. `'markdown'` cuts at headings and keeps code blocks whole where they fit; `'sentences'` at sentences;
-     * `'tokens'` at words, wherever a piece is full. Default `'sentences'`.
+     * Where a text is cut first. `'markdown'` cuts at headings and keeps code blocks whole where they fit; `'sentences'`
+     * at sentences; `'tokens'` at words, wherever a piece is full. Default `'sentences'`.
      */
     by?: 'tokens' | 'sentences' | 'markdown';
     /** The most tokens of a piece. Default 256. */
     size?: number;
     /** About how many tokens a piece repeats of the one before it. Default 0. */
     overlap?: number;
-    /** How many tokens a text has. Default: a fourth of its characters, rounded up. It may ask a model: `(text) => gemma.countTokens(text)`. */
+    /**
+     * How many tokens a text has. Default: a fourth of its characters, rounded up. It may ask a model: `(text) =>
+     * gemma.countTokens(text)`.
+     */
     countTokens?: (text: string) => number | Promise<number>;
     signal?: AbortSignal;
 }
@@ -3496,8 +3518,8 @@ interface TextChunk {
     readonly headings: readonly string[];
 }
 /**
- * Cuts a text into pieces of at most `size` tokens. Without overlap the pieces, joined, are the text; none ends within a character as
- * people see it. A single character of more tokens than `size` is a piece of its own.
+ * Cuts a text into pieces of at most `size` tokens. Without overlap the pieces, joined, are the text; none ends within
+ * a character as people see it. A single character of more tokens than `size` is a piece of its own.
  *
  * @example
  * const chunks = await chunkText(markdown, { by: 'markdown', size: 200, overlap: 20 })
@@ -3538,8 +3560,8 @@ declare function retriever(options: RetrieverOptions): Tool<{
 /** Names of the stores in the origin's private file system. */
 declare function vectorStores(): Promise<string[]>;
 /**
- * Deletes a store with all its documents, also one that cannot be opened. Rejects with STORE_IN_USE while another object or tab uses it
- * at this moment; one that is open but idle finds an empty store at its next call.
+ * Deletes a store with all its documents, also one that cannot be opened. Rejects with STORE_IN_USE while another
+ * object or tab uses it at this moment; one that is open but idle finds an empty store at its next call.
  *
  * @example
  * await deleteVectorStore('handbook')
@@ -3547,11 +3569,12 @@ declare function vectorStores(): Promise<string[]>;
 declare function deleteVectorStore(name: string): Promise<void>;
 
 /**
- * A store of texts that are found by meaning, by keywords or by both. Search is exact and runs in a worker; with a `name` the store is
- * kept in the origin's private file system and shared by tabs.
+ * A store of texts that are found by meaning, by keywords or by both. Search is exact and runs in a worker; with a
+ * `name` the store is kept in the origin's private file system and shared by tabs.
  *
  * @example
- * const store = vectorStore({ embedder: gemmaEmbedder({ model: 'embeddinggemma-300m' }), name: 'handbook', dimensions: 256 })
+ * const embedder = gemmaEmbedder({ model: 'embeddinggemma-300m' })
+ * const store = vectorStore({ embedder, name: 'handbook', dimensions: 256 })
  * await store.add([{ id: 'parking', text: 'Visitors park in the north yard.', metadata: { lang: 'en' } }])
  * const [hit] = await store.search('Where do I leave my car?', { topK: 3, filter: { lang: 'en' }, hybrid: true })
  */

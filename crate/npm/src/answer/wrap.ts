@@ -61,7 +61,8 @@ export function wrapModel<M extends Model>(model: M, hooks: ModelHooks): M {
 
 /** A wrapped model with everything else that the model has, such as `load()` or `explain()`. */
 export function withRestOf<M extends Model>(model: M, wrapped: Model): M {
-  const { generate, generateStream, ...rest } = Object.getOwnPropertyDescriptors(model)
+  const descriptors: PropertyDescriptorMap = Object.getOwnPropertyDescriptors(model)
+  const { generate, generateStream, ...rest } = descriptors
   // Getters such as `state` stay getters of the model.
   for (const [key, descriptor] of Object.entries(rest))
     if (!Object.hasOwn(wrapped, key)) Object.defineProperty(wrapped, key, descriptor)
