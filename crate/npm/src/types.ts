@@ -308,7 +308,7 @@ export type ErrorCode =
   // Its download and its file.
   | 'DOWNLOAD_FAILED' | 'MODEL_GATED' | 'MODEL_HTTP' | 'MODEL_NOT_FOUND' | 'MODEL_CHANGED' | 'MODEL_SIZE_UNKNOWN' | 'CHECKSUM_MISMATCH' | 'RANGE_MISMATCH' | 'SIZE_MISMATCH'
   | 'SOURCE_LOST' | 'SOURCE_TRUNCATED' | 'GGUF_INVALID' | 'GGUF_SPLIT' | 'GGUF_TRUNCATED' | 'GGUF_UNSUPPORTED' | 'MODEL_ARCHITECTURE' | 'MODEL_DAMAGED'
-  | 'MODEL_KEY_INVALID' | 'MODEL_KEY_MISSING' | 'MODEL_TENSOR_MISSING' | 'MODEL_TENSOR_SHAPE' | 'MODEL_TENSOR_TYPE'
+  | 'BASE_MODEL' | 'MODEL_KEY_INVALID' | 'MODEL_KEY_MISSING' | 'MODEL_TENSOR_MISSING' | 'MODEL_TENSOR_SHAPE' | 'MODEL_TENSOR_TYPE'
   | 'TOKENIZER_INVALID' | 'TOKENIZER_MISSING' | 'TOKENIZER_PIECE_MISSING' | 'TOKENIZER_UNSUPPORTED' | 'UNKNOWN_TOKEN'
   // Keeps the list in the editor's completion beside any other string.
   | (string & {})
@@ -324,6 +324,11 @@ export interface GemmaOptions {
   precision?: 'exact' | 'fast'
   /** Default 'auto': a hardware GPU if its arithmetic is right, else the CPU where the model is small enough for it. 'gpu' takes a software GPU too. */
   device?: 'auto' | 'gpu' | 'cpu'
+  /**
+   * 'auto', the default, puts conversations into the form of a chat, except for a base model that llama.cpp converted: it has no
+   * chat template, and continues the texts as they are. 'chat' and 'none' decide it.
+   */
+  template?: 'auto' | 'chat' | 'none'
   /** Where weights are kept between visits. Default 'opfs'. */
   cache?: 'opfs' | 'none'
   /**

@@ -120,8 +120,9 @@ impl Pulled {
     fn of(piece: Piece) -> Self {
         let logprobs = piece.choices.iter().map(|choice| choice.logprob).collect();
         let calls = piece.calls.into_iter().map(|call| Content::ToolRequest(call).into());
+        let thought = Some(piece.reasoning).filter(|text| !text.is_empty()).map(Part::reasoning);
         let words = Some(piece.text).filter(|text| !text.is_empty()).map(Part::text);
-        let content = words.into_iter().chain(calls).collect();
+        let content = thought.into_iter().chain(words).chain(calls).collect();
         Self { content: Some(content), logprobs: Some(logprobs), reply: None }
     }
 

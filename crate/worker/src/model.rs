@@ -8,7 +8,7 @@ use hybridge_core::{Error, Request, Result};
 use hybridge_gemma as gemma;
 use hybridge_gemma::embed::{Task, embed};
 use hybridge_gemma::generate::Session;
-use hybridge_gemma::template::render;
+use hybridge_gemma::template::{Form, render};
 use hybridge_gemma::{TextEmbedder, Tokenizer};
 use js_sys::{Array, Float32Array, Function};
 use serde::{Deserialize, Serialize};
@@ -34,6 +34,9 @@ pub(crate) struct Options {
     pub(crate) precision: Precision,
     /// What the model is for.
     pub(crate) kind: Kind,
+    /// Which form conversations are given.
+    #[serde(default)]
+    pub(crate) template: Form,
     /// Whether this adapter's numbers were right when they were checked before.
     #[cfg(feature = "gpu")]
     #[serde(default)]
@@ -98,6 +101,10 @@ struct Facts {
     adapter: Option<String>,
     context_window: usize,
     architecture: &'static str,
+    /// Whether the file has a chat template; a base model has none.
+    has_template: bool,
+    /// Whether texts are continued as they are, without turns.
+    is_raw: bool,
     /// Set where the GPU was found to compute wrong results.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     gpu_is_wrong: bool,
@@ -209,13 +216,15 @@ impl Model {
             .collect::<Option<Vec<_>>>()
             .ok_or_else(|| Error::internal("a model's source is no Blob"))?;
         let model = gemma::Model::open(sources).await?;
-        let tokenizer = Rc::new(Tokenizer::read(model.gguf())?);
+        let tokenizer = Rc::new(Tokenizer::read(model.gguf())?.in_form(options.template));
         let opened = backend::open(&model, &options, report).await?;
         let facts = Facts {
             device: opened.place,
             adapter: opened.adapter,
             context_window: opened.context_window,
             architecture: model.config.architecture.name(),
+            has_template: tokenizer.style().has_template,
+            is_raw: tokenizer.is_raw(),
             gpu_is_wrong: opened.gpu_is_wrong,
             choice: opened.choice,
         };

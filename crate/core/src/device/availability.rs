@@ -54,6 +54,8 @@ pub struct Facts {
     pub cpu_bytes_per_second: Option<u64>,
     /// Whether the person asked for little traffic, or pays for it.
     pub saves_data: bool,
+    /// Whether its file, once loaded, was found to have no chat template.
+    pub lacks_template: bool,
 }
 
 /// What came of asking for the file's first bytes.
@@ -135,6 +137,7 @@ impl Facts {
         let (is_secure, has_workers, is_kept) = (is("isSecure"), is("hasWorkers"), is("isKept"));
         let (is_complete, is_downloading) = (is("isComplete"), is("isDownloading"));
         let (lacks_simd, saves_data) = (is("lacksSimd"), is("savesData"));
+        let lacks_template = is("lacksTemplate");
         let status = fields.small_count("status").and_then(|it| u16::try_from(it).ok());
         let facts = Self {
             is_secure,
@@ -164,6 +167,7 @@ impl Facts {
             lacks_simd,
             cpu_bytes_per_second: fields.count("cpuBytesPerSecond"),
             saves_data,
+            lacks_template,
         };
         fields.done(facts)
     }
@@ -295,6 +299,12 @@ fn caution(facts: &Facts, place: Option<Place>) -> Option<Error> {
         Some(Place::Gpu) if facts.gpu.software => Some(
             Error::unavailable("this browser's GPU is a software one: the model will run slowly")
                 .with_code("GPU_SOFTWARE"),
+        ),
+        Some(_) if facts.lacks_template => Some(
+            Error::unavailable(
+                "this file has no chat template: a base model continues texts and answers no questions; choose an instruction-tuned file (-it)",
+            )
+            .with_code("BASE_MODEL"),
         ),
         Some(_) => None,
     }

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use hybridge_core::{Error, Result};
 use hybridge_gemma::embed::Task;
 use hybridge_gemma::sample::Sampler;
+use hybridge_gemma::template::Form;
 use hybridge_gemma::vision::Budget;
 
 pub(crate) const HELP: &str = "\
@@ -14,7 +15,7 @@ gemma MODEL.gguf [WORK] [OPTIONS]
 WORK
   --prompt TEXT          one question, through the chat template
   --messages FILE.json   a conversation or a whole request, through the chat template
-  --raw TEXT             a text after <bos>, without the template
+  --raw TEXT             a text after <bos>, without the template; control pieces in it are parsed
   --ids 2,105,...        token ids as they are
   --tokenize TEXT        the ids of a text, without <bos>; --special parses control pieces
   --embed TEXT           a vector; --task NAME puts that task's prefix before the text,
@@ -27,6 +28,9 @@ OPTIONS
   --tokens N             at most N tokens (128)
   --temperature T        0 is greedy (0)
   --top-k K --top-p P --min-p P --seed S
+  --template NAME        auto (default), chat, or none: the text alone, as auto takes it for base models
+  --think                thoughts first, on standard error, where the model knows how
+  --think-budget N       at most N tokens of thought; 0 for none
   --stop TEXT            ends the answer; can be given several times
   --top-logits K         the K largest logits of the last prompt position
   --mmproj FILE.gguf     the vision tower of the model
@@ -79,6 +83,9 @@ pub(crate) enum Work {
 #[derive(Debug)]
 pub(crate) struct Generate {
     pub(crate) prompt: Prompt,
+    pub(crate) form: Form,
+    pub(crate) thinks: bool,
+    pub(crate) think_budget: Option<u32>,
     pub(crate) sampler: Sampler,
     pub(crate) tokens: usize,
     pub(crate) stop: Vec<String>,
@@ -102,6 +109,7 @@ impl Args {
         let (mut backend, mut json, mut special) = (Backend::Gpu, false, false);
         let mut is_exact = false;
         let (mut task, mut dimensions) = (None, None);
+        let (mut form, mut thinks, mut think_budget) = (Form::Auto, false, None);
         let mut work = None;
         let mut prompt = None;
         let (mut tokens, mut top_logits, mut stop) = (128, 0, Vec::new());
@@ -130,6 +138,9 @@ impl Args {
                 }
                 "--task" => task = Some(self::task(&value()?)?),
                 "--dimensions" => dimensions = Some(number(&word, &value()?)?),
+                "--template" => form = self::form(&value()?)?,
+                "--think" => thinks = true,
+                "--think-budget" => think_budget = Some(number(&word, &value()?)?),
                 "--tokens" => tokens = number(&word, &value()?)?,
                 "--temperature" => sampler.temperature = number(&word, &value()?)?,
                 "--top-k" => sampler.top_k = number(&word, &value()?)?,
@@ -152,7 +163,17 @@ impl Args {
             (Some(Work::Embed { text, .. }), _) => Work::Embed { text, task, dimensions },
             (Some(work), _) => work,
             (None, Some(prompt)) => {
-                Work::Generate(Generate { prompt, sampler, tokens, stop, top_logits })
+                let thinks = thinks || think_budget.is_some_and(|budget| budget > 0);
+                Work::Generate(Generate {
+                    prompt,
+                    form,
+                    thinks,
+                    think_budget,
+                    sampler,
+                    tokens,
+                    stop,
+                    top_logits,
+                })
             }
             (None, None) => return Ok(None),
         };
@@ -168,6 +189,15 @@ fn backend(name: &str) -> Result<Backend> {
         "gpu" => Ok(Backend::Gpu),
         "cpu" => Ok(Backend::Cpu { is_exact: false }),
         _ => Err(wrong("--backend is scalar, cpu, burn or gpu")),
+    }
+}
+
+fn form(name: &str) -> Result<Form> {
+    match name {
+        "auto" => Ok(Form::Auto),
+        "chat" => Ok(Form::Chat),
+        "none" => Ok(Form::None),
+        _ => Err(wrong("--template is auto, chat or none")),
     }
 }
 

@@ -25,6 +25,7 @@ pub(crate) fn show(model: &Model, is_json: bool) -> Result<()> {
     let facts = json!({
         "architecture": config.architecture.name(),
         "name": model.gguf().value("general.name").and_then(|value| value.as_text()),
+        "chat_template": model.gguf().value("tokenizer.chat_template").is_some(),
         "layers": config.layers.len(),
         "spans": spans,
         "width": config.width,

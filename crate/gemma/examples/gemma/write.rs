@@ -8,7 +8,9 @@ use std::time::Instant;
 use hybridge_core::{Error, Message, Request, Result, Role};
 use hybridge_gemma::generate::{Cancel, Options, Session};
 use hybridge_gemma::sample::largest;
+use hybridge_gemma::template::render;
 use hybridge_gemma::tokenizer::Control;
+use hybridge_gemma::tools::{Dialect, Listener};
 use hybridge_gemma::{Model, Tokenizer};
 use serde_json::{Value, json};
 
@@ -20,13 +22,20 @@ use crate::progress::Bar;
 pub(crate) async fn answer(args: &Args, ask: &Generate, model: &Model, bar: &Bar) -> Result<()> {
     // Ids need no vocabulary; everything else says what is wrong with it.
     let tokenizer = match (&ask.prompt, Tokenizer::read(model.gguf())) {
-        (_, Ok(tokenizer)) => Some(Rc::new(tokenizer)),
+        (_, Ok(tokenizer)) => Some(Rc::new(tokenizer.in_form(ask.form))),
         (Prompt::Ids(_), Err(_)) => None,
         (_, Err(error)) => return Err(error),
     };
-    let prompt = prompt_ids(&ask.prompt, tokenizer.as_deref())?;
+    let request = request_of(ask)?;
+    let prompt = prompt_ids(&ask.prompt, request.as_ref(), tokenizer.as_deref())?;
     let pass = backend::pass(args.backend, model, prompt.len() + ask.tokens.max(1)).await?;
     bar.finish();
+    // Thoughts are told apart; all else stays as the model writes it.
+    let thinks = |it: &&Rc<Tokenizer>| Dialect::of(it) == Dialect::Gemma4;
+    let listener = match tokenizer.as_ref().filter(thinks).zip(request.as_ref()) {
+        Some((tokenizer, request)) => Listener::of(request, tokenizer)?,
+        None => None,
+    };
     let mut session = Session::new(pass, tokenizer);
     let options = Options {
         sampler: ask.sampler,
@@ -34,7 +43,7 @@ pub(crate) async fn answer(args: &Args, ask: &Generate, model: &Model, bar: &Bar
         stop_sequences: ask.stop.clone(),
         top: 0,
         constraint: None,
-        listener: None,
+        listener,
         cancel: Cancel::default(),
     };
     let start = Instant::now();
@@ -50,7 +59,12 @@ pub(crate) async fn answer(args: &Args, ask: &Generate, model: &Model, bar: &Bar
     while let Some(piece) = session.next(&mut generation).await? {
         logprobs.extend(piece.choices.iter().map(|choice| choice.logprob));
         if !args.json {
+            // A thought that cannot be shown is no reason to stop.
+            let _ = write!(io::stderr(), "{}", piece.reasoning);
             write_all(&piece.text)?;
+            for call in &piece.calls {
+                say(&json!({ "toolRequest": call }).to_string())?;
+            }
         }
     }
     let decode = start.elapsed();
@@ -62,6 +76,7 @@ pub(crate) async fn answer(args: &Args, ask: &Generate, model: &Model, bar: &Bar
         "prompt_ids": prompt,
         "ids": generation.ids(),
         "text": generation.text(),
+        "content": generation.content(),
         "logprobs": logprobs,
         "top_logits": top,
         "finish": finish,
@@ -80,9 +95,35 @@ fn finish_text(top: &[(u32, f32)]) -> Result<()> {
     Ok(())
 }
 
-fn prompt_ids(prompt: &Prompt, tokenizer: Option<&Tokenizer>) -> Result<Vec<u32>> {
+/// What goes through the template.
+fn request_of(ask: &Generate) -> Result<Option<Request>> {
+    let mut request = match &ask.prompt {
+        Prompt::Ids(_) | Prompt::Raw(_) => return Ok(None),
+        Prompt::Text(text) => Request {
+            messages: vec![Message::text(Role::User, text.as_str())],
+            ..Request::default()
+        },
+        Prompt::Messages(path) => read_request(path)?,
+    };
+    let extra = &mut request.config.extra;
+    if ask.thinks {
+        extra.insert("includeReasoning".to_owned(), json!(true));
+    }
+    if let Some(budget) = ask.think_budget {
+        extra.insert("thinkingConfig".to_owned(), json!({ "thinkingBudget": budget }));
+    }
+    Ok(Some(request))
+}
+
+fn prompt_ids(
+    prompt: &Prompt,
+    request: Option<&Request>,
+    tokenizer: Option<&Tokenizer>,
+) -> Result<Vec<u32>> {
     let needed = || tokenizer.ok_or_else(|| Error::internal("no tokenizer"));
-    let render = |request: &Request| hybridge_gemma::template::render(needed()?, request, &[]);
+    if let Some(request) = request {
+        return render(needed()?, request, &[]);
+    }
     match prompt {
         Prompt::Ids(ids) => Ok(ids.clone()),
         Prompt::Raw(text) => {
@@ -90,11 +131,7 @@ fn prompt_ids(prompt: &Prompt, tokenizer: Option<&Tokenizer>) -> Result<Vec<u32>
             needed()?.encode_into(text, Control::Parsed, &mut ids);
             Ok(ids)
         }
-        Prompt::Text(text) => render(&Request {
-            messages: vec![Message::text(Role::User, text.as_str())],
-            ..Request::default()
-        }),
-        Prompt::Messages(path) => render(&read_request(path)?),
+        Prompt::Text(_) | Prompt::Messages(_) => Err(Error::internal("no request")),
     }
 }
 

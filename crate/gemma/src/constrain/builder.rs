@@ -19,13 +19,13 @@ const MOST_VALUES: usize = 20_000;
 /// A tree of words takes some dozens of bytes for each of theirs.
 const MOST_WORD_BYTES: usize = 512 * 1024;
 
-/// Compiles a schema. As calls of FunctionGemma's it is an object whose properties are the tools.
+/// Compiles a schema. As calls between control pieces it is an object whose properties are the tools.
 pub(super) fn build(schema: &Json, syntax: Syntax) -> Result<Grammar> {
     let mut reader = Reader::new(schema);
     let root = reader.root()?;
     let tools = match syntax {
         Syntax::Json => Vec::new(),
-        Syntax::FunctionGemma => reader.properties(root)?,
+        Syntax::FunctionGemma | Syntax::Gemma4 => reader.properties(root)?,
     };
     let mut builder = Builder {
         reader,
@@ -189,6 +189,7 @@ impl Builder<'_> {
                 declared.push((name.clone(), others.clone()));
             }
         }
+        self.grammar.syntax.order(&mut declared, |(name, _)| name);
         let mut properties = Vec::new();
         let mut names = Vec::new();
         for (name, all) in declared {
@@ -198,7 +199,7 @@ impl Builder<'_> {
         }
         let extra = match extra {
             // Names without quotes are those declared.
-            Some(_) if self.grammar.syntax == Syntax::FunctionGemma => None,
+            Some(_) if self.grammar.syntax != Syntax::Json => None,
             Some(all) => self.extra(all, &names, object.least, object.required.len())?,
             None => None,
         };

@@ -67,7 +67,7 @@ impl Machine {
         let mut threads = Vec::new();
         let (first, after_prose) = match machine.grammar.syntax {
             Syntax::Json => (Symbol::Value(0), BOTTOM),
-            Syntax::FunctionGemma => {
+            Syntax::FunctionGemma | Syntax::Gemma4 => {
                 let calls = machine.push(Symbol::Calls { may_end: true }, BOTTOM);
                 (Symbol::Calls { may_end: false }, calls)
             }
@@ -244,7 +244,7 @@ impl Machine {
             Symbol::Members { object, next, count } => {
                 self.enter_members((object, next, count), rest, threads);
             }
-            Symbol::Space if self.grammar.syntax == Syntax::FunctionGemma => {
+            Symbol::Space if self.grammar.syntax != Syntax::Json => {
                 self.pop(rest, threads);
             }
             Symbol::Calls { may_end } => self.enter_calls(may_end, rest, threads),
@@ -345,7 +345,7 @@ impl Machine {
             // The first byte decides: an answer that begins like a call is one.
             Symbol::Prose => (byte < CONTROL
                 && (at == 1
-                    || grammar.syntax == Syntax::FunctionGemma
+                    || grammar.syntax != Syntax::Json
                     || !matches!(byte, b'{' | b'[' | b' ' | b'\n' | b'\t' | b'\r')))
             .then_some(1),
             _ => None,

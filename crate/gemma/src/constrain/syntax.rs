@@ -3,13 +3,14 @@
 //! ```text
 //! {"city":"Tokyo","days":[1,2]}                      JSON
 //! {city:<escape>Tokyo<escape>,days:[1,2]}            FunctionGemma: bare names, no white space, no escapes
+//! {city:<|"|>Tokyo<|"|>,days:[1,2]}                  Gemma 4: the same with its own pieces, members by name
 //! ```
 //! Control pieces are no text. For the machine each is one byte that no UTF-8 contains.
 
 use hybridge_core::{Error, Result};
 use serde_json::Value;
 
-use crate::tools::function_gemma::{CALL, ESCAPE};
+use crate::tools::{function_gemma, gemma4};
 
 /// A way to spell values.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,6 +20,8 @@ pub enum Syntax {
     Json,
     /// Calls between FunctionGemma's control pieces.
     FunctionGemma,
+    /// Calls between Gemma 4's.
+    Gemma4,
 }
 
 /// Every byte from here on stands for a control piece.
@@ -29,8 +32,11 @@ pub(super) const CALL_ENDS: u8 = CONTROL + 2;
 
 /// The byte that stands for a control piece; nothing for those that no answer holds.
 pub(crate) fn control_byte(piece: &str) -> Option<u8> {
-    let known = [(ESCAPE, ESCAPED), (CALL[0], CALL_STARTS), (CALL[1], CALL_ENDS)];
-    known.iter().find(|(name, _)| *name == piece).map(|(_, byte)| *byte)
+    // No vocabulary has the pieces of both.
+    let mut bytes = [&function_gemma::NOTATION, &gemma4::NOTATION]
+        .into_iter()
+        .flat_map(|it| [(it.quote, ESCAPED), (it.call[0], CALL_STARTS), (it.call[1], CALL_ENDS)]);
+    bytes.find(|(name, _)| *name == piece).map(|(_, byte)| byte)
 }
 
 impl Syntax {
@@ -38,7 +44,7 @@ impl Syntax {
     pub(super) fn quote(self) -> u8 {
         match self {
             Self::Json => b'"',
-            Self::FunctionGemma => ESCAPED,
+            Self::FunctionGemma | Self::Gemma4 => ESCAPED,
         }
     }
 
@@ -56,12 +62,21 @@ impl Syntax {
                 between(b'[', items.iter().map(|item| self.literal(item)).collect(), b']')
             }
             Value::Object(members) => {
+                let mut members: Vec<(&String, &Value)> = members.iter().collect();
+                self.order(&mut members, |(name, _)| name);
                 let member = |(name, value): (&String, &Value)| {
                     [name.as_bytes(), b":", &self.literal(value)].concat()
                 };
-                between(b'{', members.iter().map(member).collect(), b'}')
+                between(b'{', members.into_iter().map(member).collect(), b'}')
             }
             other => other.to_string().into_bytes(),
+        }
+    }
+
+    /// Brings an object's members into the order in which they are written.
+    pub(super) fn order<T>(self, members: &mut [T], name: impl Fn(&T) -> &str) {
+        if self == Self::Gemma4 {
+            members.sort_by_key(|member| name(member).to_lowercase());
         }
     }
 
@@ -72,7 +87,7 @@ impl Syntax {
     pub(super) fn name(self, name: &str) -> Result<Vec<u8>> {
         match self {
             Self::Json => Ok(Value::from(name).to_string().into_bytes()),
-            Self::FunctionGemma => Ok([bare(name)?.as_bytes(), b":"].concat()),
+            Self::FunctionGemma | Self::Gemma4 => Ok([bare(name)?.as_bytes(), b":"].concat()),
         }
     }
 }
@@ -86,6 +101,6 @@ pub(super) fn bare(name: &str) -> Result<&str> {
         return Ok(name);
     }
     Err(Error::invalid(
-        "a tool's names must be words for FunctionGemma, without brackets, colons, commas or space around them",
+        "a tool's names must be words for this model, without brackets, colons, commas or space around them",
     ))
 }

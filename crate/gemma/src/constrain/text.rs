@@ -202,7 +202,7 @@ impl Text {
                 && self.automaton.is_match(from.state))
             .then_some(Spot::Closed),
             // Between control pieces nothing needs an escape.
-            b'\t' | b'\n' | b'\\' if self.syntax == Syntax::FunctionGemma => {
+            b'\t' | b'\n' | b'\\' if self.syntax != Syntax::Json => {
                 self.char(from, byte.into()).map(Spot::Between)
             }
             b'\\' => {

@@ -17,12 +17,16 @@ pub struct Generation {
     pub(super) prompt: Vec<u32>,
     pub(super) cached_tokens: usize,
     pub(super) ids: Vec<u32>,
+    /// Those of them that are no thoughts.
+    pub(super) spoken: Vec<u32>,
     pub(super) logprobs: Vec<f64>,
     pub(super) text: String,
     pub(super) parts: Vec<Part>,
     pub(super) detokenizer: Detokenizer,
     pub(super) scanner: StopScanner,
     pub(super) guard: Option<Guard>,
+    /// A mask of one token.
+    forced: Vec<u32>,
     pub(super) finish: Option<FinishReason>,
 }
 
@@ -37,12 +41,6 @@ pub(super) struct Guard {
 impl Guard {
     fn new(constraint: &Constraint) -> Self {
         Self { state: constraint.start(), mask: vec![0; constraint.mask_words()] }
-    }
-
-    /// The mask for the next token.
-    pub(super) fn mask(&mut self) -> Result<&[u32]> {
-        self.state.mask(&mut self.mask)?;
-        Ok(&self.mask)
     }
 }
 
@@ -65,12 +63,45 @@ impl Generation {
             prompt,
             cached_tokens,
             ids: Vec::new(),
+            spoken: Vec::new(),
             logprobs: Vec::new(),
             text: String::new(),
             parts: Vec::new(),
             detokenizer: Detokenizer::default(),
+            forced: Vec::new(),
             finish: None,
         }
+    }
+
+    /// Which tokens may come next; `None` for all of them. `ends` would end the answer.
+    pub(super) fn allowed(&mut self, vocabulary: usize, ends: &[u32]) -> Result<Option<&[u32]>> {
+        let listener = self.options.listener.as_ref();
+        if let Some(token) = listener.and_then(Listener::forced) {
+            self.forced.clear();
+            self.forced.resize(vocabulary.div_ceil(32), 0);
+            set(&mut self.forced, token, true);
+            return Ok(Some(&self.forced));
+        }
+        let Some(Guard { state, mask }) = &mut self.guard else { return Ok(None) };
+        if listener.is_some_and(Listener::is_thinking) {
+            // A thought is free, but the answer may not end in it.
+            for (at, word) in mask.iter_mut().enumerate() {
+                let left = vocabulary.saturating_sub(at * 32).min(32);
+                *word = if left == 32 { u32::MAX } else { (1 << left) - 1 };
+            }
+            ends.iter().for_each(|&end| set(mask, end, false));
+        } else {
+            state.mask(mask)?;
+            if let Some(open) = listener.and_then(Listener::may_open) {
+                set(mask, open, true);
+            }
+        }
+        Ok(Some(mask))
+    }
+
+    /// Whether a token is part of a thought, which is no part of the answer.
+    pub(super) fn is_aside(&self, token: u32) -> bool {
+        self.options.listener.as_ref().is_some_and(|listener| listener.is_aside(token))
     }
 
     /// Why it ended; absent while it has not.
@@ -100,12 +131,13 @@ impl Generation {
     /// What it cost so far.
     #[must_use]
     pub fn usage(&self) -> Usage {
+        let thoughts = self.options.listener.as_ref().map_or(0, Listener::thought_tokens);
         let (input, output) = (self.prompt.len() as u64, self.ids.len() as u64);
         Usage {
             input_tokens: Some(input),
             output_tokens: Some(output),
             total_tokens: Some(input + output),
-            thoughts_tokens: None,
+            thoughts_tokens: (thoughts > 0).then_some(thoughts as u64),
             cached_content_tokens: Some(self.cached_tokens as u64),
         }
     }
@@ -120,13 +152,14 @@ impl Generation {
     pub(super) fn hear(&mut self, token: u32, text: String, piece: &mut Piece) {
         let heard = match &mut self.options.listener {
             Some(listener) => listener.push(token, text),
-            None => Heard { text, calls: Vec::new() },
+            None => Heard::words(text),
         };
         self.tell(heard, piece);
     }
 
     fn tell(&mut self, heard: Heard, piece: &mut Piece) {
         let scanned = self.scanner.push(&heard.text);
+        piece.reasoning.push_str(&heard.reasoning);
         piece.text.push_str(&scanned.text);
         piece.calls.extend(heard.calls);
         if scanned.is_stopped {
@@ -151,10 +184,23 @@ impl Generation {
     pub(super) fn keep(&mut self, piece: &Piece) {
         self.text.push_str(&piece.text);
         match self.parts.last_mut().map(|part| &mut part.content) {
+            Some(Content::Reasoning(last)) => last.push_str(&piece.reasoning),
+            _ if piece.reasoning.is_empty() => {}
+            _ => self.parts.push(Part::reasoning(piece.reasoning.clone())),
+        }
+        match self.parts.last_mut().map(|part| &mut part.content) {
             Some(Content::Text(last)) => last.push_str(&piece.text),
             _ if piece.text.is_empty() => {}
             _ => self.parts.push(Part::text(piece.text.clone())),
         }
         self.parts.extend(piece.calls.iter().cloned().map(|it| Content::ToolRequest(it).into()));
+    }
+}
+
+/// One bit for each token.
+fn set(mask: &mut [u32], token: u32, is_allowed: bool) {
+    if let Some(word) = mask.get_mut(token as usize / 32) {
+        let bit = 1 << (token % 32);
+        *word = if is_allowed { *word | bit } else { *word & !bit };
     }
 }

@@ -12,24 +12,26 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use hybridge_core::{Error, FinishReason, Request, Result, Status, ToolRequest};
+use hybridge_core::{Content, Error, FinishReason, Part, Request, Result, Status, ToolRequest};
 
 use crate::constrain::{Constraint, Constraints, Pieces};
 use crate::engine::{Pass, context_full};
 use crate::sample::{Draw, Sampled, Sampler};
 use crate::template::{Answer, render};
 use crate::tokenizer::Tokenizer;
-use crate::tools::{Dialect, Listener, wish_of};
+use crate::tools::{self, Dialect, Listener, wish_of};
 
 mod cancel;
 mod generation;
 
 pub use cancel::Cancel;
 pub use generation::Generation;
-use generation::Guard;
 
 /// Answers that are remembered with their ids, for a conversation that goes on.
 const REMEMBERED: usize = 256;
+
+/// Tokens that a text is continued by where the request sets no limit: a model without turns seldom ends by itself.
+const MOST_OF_TEXT: usize = 256;
 
 /// How to answer.
 #[derive(Clone, Debug)]
@@ -71,6 +73,8 @@ impl Options {
 /// A part of an answer.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Piece {
+    /// The model's thinking, before the text.
+    pub reasoning: String,
     /// Whole characters that cannot become part of a stop sequence; empty at most at the end.
     pub text: String,
     /// Calls of tools, after the text.
@@ -138,8 +142,12 @@ impl Session {
                 Some(self.constraints.get(&wish, pieces)?)
             }
         };
-        let listener = Listener::of(request, tokenizer);
-        Ok(Options { constraint, listener, ..Options::of(request, seed) })
+        let listener = Listener::of(request, tokenizer)?;
+        let mut options = Options { constraint, listener, ..Options::of(request, seed) };
+        if tokenizer.is_raw() && request.config.max_output_tokens.is_none() {
+            options.max_output_tokens = MOST_OF_TEXT;
+        }
+        Ok(options)
     }
 
     /// Feeds a prompt, but for what the cache already holds of it.
@@ -212,7 +220,9 @@ impl Session {
     /// The next piece of an answer; `None` once it has ended.
     pub async fn next(&mut self, generation: &mut Generation) -> Result<Option<Piece>> {
         let mut piece = Piece::default();
-        let is_silent = |piece: &Piece| piece.text.is_empty() && piece.calls.is_empty();
+        let is_silent = |piece: &Piece| {
+            piece.text.is_empty() && piece.calls.is_empty() && piece.reasoning.is_empty()
+        };
         while generation.finish.is_none() && is_silent(&piece) {
             generation.options.cancel.check()?;
             self.take_up(generation).await?;
@@ -234,12 +244,14 @@ impl Session {
             return Ok(());
         }
         let Options { sampler, top, .. } = generation.options;
-        let allowed = generation.guard.as_mut().map(Guard::mask).transpose()?;
-        let draw = Draw { sampler, step: u32::try_from(count).unwrap_or(u32::MAX), top, allowed };
+        let has_budget = generation.options.listener.as_ref().is_some_and(Listener::has_budget);
+        let last = generation.ids.last().copied();
         // What may follow a token is known only once that token is.
-        let goes_on = count + 1 < generation.options.max_output_tokens;
+        let goes_on = count + 1 < generation.options.max_output_tokens && !has_budget;
+        let allowed = generation.allowed(self.pass.config().vocabulary, &self.stop_ids)?;
+        let draw = Draw { sampler, step: u32::try_from(count).unwrap_or(u32::MAX), top, allowed };
         self.pass.look_ahead(goes_on && draw.allowed.is_none());
-        let choice = match generation.ids.last() {
+        let choice = match last {
             None => self.pass.choose(&draw).await,
             // The last token chosen has nothing left to predict into.
             Some(_) if self.pass.position() >= self.pass.capacity() => {
@@ -248,12 +260,13 @@ impl Session {
             }
             Some(last) => {
                 self.current = None;
-                self.pass.step(*last, &draw).await
+                self.pass.step(last, &draw).await
             }
         };
         let choice = choice.inspect_err(|error| self.recover(error))?;
         self.current = Some(generation.number);
-        if let Some(guard) = &mut generation.guard {
+        let is_aside = generation.is_aside(choice.token);
+        if let Some(guard) = generation.guard.as_mut().filter(|_| !is_aside) {
             guard.state.accept(choice.token)?;
         }
         if self.stop_ids.contains(&choice.token) {
@@ -261,12 +274,18 @@ impl Session {
             return Ok(());
         }
         generation.ids.push(choice.token);
-        generation.logprobs.push(f64::from(choice.logprob));
+        if !is_aside {
+            generation.spoken.push(choice.token);
+            generation.logprobs.push(f64::from(choice.logprob));
+        }
         if let Some(tokenizer) = &self.tokenizer {
             let text = generation.detokenizer.push(tokenizer.vocabulary(), choice.token);
             generation.hear(choice.token, text, piece);
         }
-        piece.choices.push(choice);
+        // How likely a thought was says nothing about the answer.
+        if !is_aside {
+            piece.choices.push(choice);
+        }
         if generation.finish.is_none()
             && generation.guard.as_ref().is_some_and(|guard| guard.state.is_finished())
         {
@@ -282,20 +301,31 @@ impl Session {
     /// Keeps the ids of an answer for the turn after it, where they make exactly its text.
     fn remember(&mut self, generation: &Generation) {
         let Some(tokenizer) = &self.tokenizer else { return };
-        let text = &generation.text;
-        let has_calls = generation.parts.iter().any(|part| part.as_text().is_none());
+        let Generation { text, parts, spoken, ids, .. } = generation;
+        let is_call = |part: &Part| matches!(part.content, Content::ToolRequest(_));
+        let has_calls = parts.iter().any(is_call);
         let is_whole = if has_calls {
             // Nothing but its end ends an answer with calls, and arguments may be spelled in many ways.
             generation.finish == Some(FinishReason::Stop)
         } else {
-            text.trim() == text && !text.is_empty() && tokenizer.decode(&generation.ids) == *text
+            text.trim() == text && !text.is_empty() && tokenizer.decode(spoken) == *text
         };
         if !is_whole {
             return;
         }
-        let said = Dialect::of(tokenizer).said(text.trim(), &generation.parts);
-        self.answers.retain(|answer| answer.said != said);
-        self.answers.push(Answer { said, ids: generation.ids.clone() });
+        let said = Dialect::of(tokenizer).said(text.trim(), parts);
+        if has_calls && let Some(Content::Reasoning(thought)) = parts.first().map(|it| &it.content)
+        {
+            // While the calls are answered, the thought that led to them stays in the conversation.
+            let said = tools::gemma4::thought(thought).into_iter().chain(said.clone()).collect();
+            self.keep(Answer { said, ids: ids.clone() });
+        }
+        self.keep(Answer { said, ids: spoken.clone() });
+    }
+
+    fn keep(&mut self, new: Answer) {
+        self.answers.retain(|answer| answer.said != new.said);
+        self.answers.push(new);
         if self.answers.len() > REMEMBERED {
             self.answers.remove(0);
         }

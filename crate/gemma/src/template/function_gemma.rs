@@ -6,7 +6,8 @@
 use hybridge_core::{Request, Result, Role, ToolChoice};
 
 use super::{DEVELOPER, MODEL, Turn, TurnPart, USER, given, no_message, words_of};
-use crate::tools::{Dialect, answered_in_order, function_gemma};
+use crate::tools::function_gemma::{NOTATION, declarations};
+use crate::tools::{Dialect, answered_in_order};
 
 /// The developer's turn, then those of a person and the model in alternation.
 pub(super) fn turns(request: &Request) -> Result<Vec<Turn>> {
@@ -29,7 +30,7 @@ pub(super) fn turns(request: &Request) -> Result<Vec<Turn>> {
             }
             Role::Tool => {
                 let results = answered_in_order(&message.content, &calls).into_iter();
-                let results = results.flat_map(function_gemma::response).collect();
+                let results = results.flat_map(|result| NOTATION.response(result)).collect();
                 (MODEL, vec![TurnPart::Given(results)])
             }
         };
@@ -46,7 +47,7 @@ pub(super) fn turns(request: &Request) -> Result<Vec<Turn>> {
                 last.parts.extend(parts);
                 last.is_open = is_result;
             }
-            None => turns.push(Turn { speaker, parts, is_open: is_result }),
+            None => turns.push(Turn { is_open: is_result, ..Turn::of(speaker, parts) }),
         }
     }
     // Only the last turn can still be open.
@@ -64,7 +65,7 @@ pub(super) fn turns(request: &Request) -> Result<Vec<Turn>> {
         if !system.is_empty() {
             developer.push(given("\n"));
         }
-        developer.push(TurnPart::Given(function_gemma::declarations(&request.tools)));
+        developer.push(TurnPart::Given(declarations(&request.tools)));
     }
     if !developer.is_empty() {
         turns.insert(0, Turn::of(DEVELOPER, developer));

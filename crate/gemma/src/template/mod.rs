@@ -12,20 +12,27 @@
 //! <start_of_turn>model
 //! ```
 //!
-//! Who says what is decided by [`gemma`] and [`function_gemma`]. Control ids are put between texts; the texts
+//! Who says what is decided by [`gemma`], [`function_gemma`] and [`gemma4`]. Control ids are put between texts; the texts
 //! themselves are never parsed for them, so that no user can type a turn or a call.
 
 mod function_gemma;
 mod gemma;
+mod gemma4;
+mod style;
+mod thinking;
 
 use hybridge_core::{Content, Error, Message, Request, Result, Status};
 
+pub use style::{Form, Style};
+pub use thinking::Thinking;
+
 use crate::tokenizer::{Control, Tokenizer};
-use crate::tools::{Dialect, Segment};
+use crate::tools::{self, Dialect, Segment};
 
 const USER: &str = "user";
 const MODEL: &str = "model";
 const DEVELOPER: &str = "developer";
+const SYSTEM: &str = "system";
 
 /// An answer that a model gave here, with the ids it chose.
 ///
@@ -47,6 +54,8 @@ struct Turn {
     parts: Vec<TurnPart>,
     /// Whether the model goes on in it.
     is_open: bool,
+    /// Whether it goes on in the turn before, so that nothing announces it.
+    is_continued: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -59,35 +68,68 @@ enum TurnPart {
 
 impl Turn {
     fn of(speaker: &'static str, parts: Vec<TurnPart>) -> Self {
-        Self { speaker, parts, is_open: false }
+        Self { speaker, parts, is_open: false, is_continued: false }
     }
 }
 
 /// The ids of a conversation, up to where the model's next answer begins.
 pub fn render(tokenizer: &Tokenizer, request: &Request, known: &[Answer]) -> Result<Vec<u32>> {
-    let turns = match Dialect::of(tokenizer) {
-        Dialect::JsonCall | Dialect::Gemma4 => gemma::turns(request)?,
+    if tokenizer.is_raw() {
+        return raw(tokenizer, request);
+    }
+    let dialect = Dialect::of(tokenizer);
+    let style = tokenizer.style();
+    let turns = match dialect {
+        Dialect::JsonCall => gemma::turns(request)?,
         Dialect::FunctionGemma => function_gemma::turns(request)?,
+        Dialect::Gemma4 => gemma4::turns(request, style)?,
+    };
+    let [open, close] = match dialect {
+        Dialect::JsonCall | Dialect::FunctionGemma => ["<start_of_turn>", "<end_of_turn>"],
+        Dialect::Gemma4 => tools::gemma4::TURN,
     };
     let mut writer = Writer { tokenizer, ids: vec![tokenizer.bos()?], text: String::new() };
     for turn in &turns {
-        writer.control("<start_of_turn>")?;
-        writer.text.push_str(turn.speaker);
-        writer.text.push('\n');
+        if !turn.is_continued {
+            writer.control(open)?;
+            writer.text.push_str(turn.speaker);
+            writer.text.push('\n');
+        }
         for part in &turn.parts {
             writer.part(part, known)?;
         }
         if !turn.is_open {
-            writer.control("<end_of_turn>")?;
+            writer.control(close)?;
             writer.text.push('\n');
         }
     }
     if !turns.last().is_some_and(|turn| turn.is_open) {
-        writer.control("<start_of_turn>")?;
+        writer.control(open)?;
         writer.text.push_str("model\n");
+        if dialect == Dialect::Gemma4 {
+            writer.segments(&gemma4::closed_thought(request, style)?)?;
+        }
     }
     writer.flush();
     Ok(writer.ids)
+}
+
+/// The texts alone, for a model to continue.
+fn raw(tokenizer: &Tokenizer, request: &Request) -> Result<Vec<u32>> {
+    if tools::has_tools(request) {
+        return Err(Error::new(
+            Status::Unimplemented,
+            "a model that continues texts calls no tools: choose an instruction-tuned file (-it)",
+        )
+        .with_code("TOOLS_UNSUPPORTED"));
+    }
+    if request.messages.is_empty() {
+        return Err(no_message());
+    }
+    let texts: Vec<String> = request.messages.iter().map(words_of).collect::<Result<_>>()?;
+    let mut ids = vec![tokenizer.bos()?];
+    tokenizer.encode_into(&texts.join("\n\n"), Control::AsText, &mut ids);
+    Ok(ids)
 }
 
 struct Writer<'a> {
@@ -121,6 +163,10 @@ impl Writer<'_> {
                 segments
             }
         };
+        self.segments(segments)
+    }
+
+    fn segments(&mut self, segments: &[Segment]) -> Result<()> {
         for segment in segments {
             match segment {
                 Segment::Control(piece) => self.control(piece)?,

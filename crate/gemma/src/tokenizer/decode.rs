@@ -16,7 +16,9 @@ impl Detokenizer {
             return String::new();
         };
         match kind {
-            Kind::Control | Kind::Unknown => {}
+            // What a control piece interrupts is never completed.
+            Kind::Control => return self.finish(),
+            Kind::Unknown => {}
             Kind::Byte => self.pending.extend(byte_of(piece)),
             Kind::UserDefined => self.pending.extend(piece.as_bytes()),
             Kind::Normal | Kind::Unused => {

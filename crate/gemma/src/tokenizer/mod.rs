@@ -23,6 +23,7 @@ pub(crate) use vocabulary::byte_of;
 pub use vocabulary::{Kind, Vocabulary};
 
 use crate::gguf::Gguf;
+use crate::template::{Form, Style};
 use merge::Merger;
 use partition::{Fragment, Specials};
 
@@ -42,6 +43,8 @@ pub struct Tokenizer {
     specials: Specials,
     /// Whether ▁ stands in pieces only at the start, so that words can be merged one by one.
     is_split_at_spaces: bool,
+    style: Style,
+    form: Form,
 }
 
 impl Tokenizer {
@@ -50,7 +53,35 @@ impl Tokenizer {
         let vocabulary = Vocabulary::read(gguf)?;
         let specials = Specials::new(&vocabulary);
         let is_split_at_spaces = merge::splits_at_spaces(&vocabulary);
-        Ok(Self { vocabulary, specials, is_split_at_spaces })
+        Ok(Self {
+            vocabulary,
+            specials,
+            is_split_at_spaces,
+            style: Style::read(gguf),
+            form: Form::Auto,
+        })
+    }
+
+    /// The same for conversations of another form.
+    #[must_use]
+    pub fn in_form(self, form: Form) -> Self {
+        Self { form, ..self }
+    }
+
+    /// Whether texts are continued as they are, without turns.
+    #[must_use]
+    pub fn is_raw(&self) -> bool {
+        match self.form {
+            Form::Auto => self.style.is_base,
+            Form::Chat => false,
+            Form::None => true,
+        }
+    }
+
+    /// What the file's chat template says.
+    #[must_use]
+    pub fn style(&self) -> Style {
+        self.style
     }
 
     /// The pieces.

@@ -18,26 +18,30 @@ pub fn wish_of(request: &Request, dialect: Dialect) -> Result<Option<Wish>> {
     }
     let must_call = request.tool_choice == Some(ToolChoice::Required);
     match (dialect, output) {
-        (Dialect::JsonCall | Dialect::Gemma4, Some(output)) if !must_call => {
+        (Dialect::JsonCall, Some(output)) if !must_call => {
             Ok(Some(Wish::json(call_or_output(call_schema(&request.tools), &output))))
         }
-        (Dialect::JsonCall | Dialect::Gemma4, _) => {
+        (Dialect::JsonCall, _) => {
             let schema = call_schema(&request.tools);
             Ok(Some(Wish { schema, syntax: Syntax::Json, may_be_prose: !must_call }))
         }
-        (Dialect::FunctionGemma, Some(_)) if !must_call => Err(Error::new(
+        (_, Some(_)) if !must_call => Err(Error::new(
             Status::Unimplemented,
             "this model calls tools or writes JSON, but cannot choose: leave `tools` or `output` out, or require a call",
         )
         .with_code("TOOLS_OR_JSON")),
-        (Dialect::FunctionGemma, _) => {
+        (Dialect::FunctionGemma | Dialect::Gemma4, _) => {
             let tools = request.tools.iter().map(|tool| {
                 let schema = tool.input_schema.clone().unwrap_or_else(|| json!({"type": "object"}));
                 (tool.name.clone(), schema)
             });
             Ok(Some(Wish {
                 schema: parts_of_one(tools),
-                syntax: Syntax::FunctionGemma,
+                syntax: if dialect == Dialect::Gemma4 {
+                    Syntax::Gemma4
+                } else {
+                    Syntax::FunctionGemma
+                },
                 may_be_prose: !must_call,
             }))
         }

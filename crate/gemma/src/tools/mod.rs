@@ -1,13 +1,15 @@
 //! Tools: how they are declared to each model, and how its calls are read.
 //!
 //! [`json_call`] is for models without words of their own for it: a line in the prompt, and an answer that a schema
-//! holds to the form of a call. [`function_gemma`] is the one exact format FunctionGemma was trained on.
+//! holds to the form of a call. [`function_gemma`] and [`gemma4`] are the exact formats that these models were trained
+//! on; both write calls in the same [`notation`].
 
 mod form;
 pub mod function_gemma;
 pub mod gemma4;
 pub mod json_call;
 mod listener;
+pub mod notation;
 mod schema_text;
 
 use std::borrow::Cow;
@@ -16,6 +18,7 @@ use hybridge_core::{Content, Part, ToolRequest, ToolResponse};
 
 pub use form::{has_tools, wish_of};
 pub use listener::{Heard, Listener};
+pub use notation::Notation;
 
 use crate::tokenizer::Tokenizer;
 
@@ -31,11 +34,27 @@ pub enum Dialect {
 }
 
 impl Dialect {
-    /// The dialect of a file: its vocabulary has FunctionGemma's control pieces or it has not.
+    /// The dialect of a file: the control pieces of its vocabulary decide.
     #[must_use]
     pub fn of(tokenizer: &Tokenizer) -> Self {
-        let has = |piece: &&str| tokenizer.control(piece).is_ok();
-        if function_gemma::CONTROLS.iter().all(has) { Self::FunctionGemma } else { Self::JsonCall }
+        let has = |piece: &str| tokenizer.control(piece).is_ok();
+        if gemma4::PIECES.iter().all(|(_, piece)| has(piece)) {
+            Self::Gemma4
+        } else if function_gemma::CONTROLS.iter().all(|piece| has(piece)) {
+            Self::FunctionGemma
+        } else {
+            Self::JsonCall
+        }
+    }
+
+    /// How calls are written between control pieces, where they are.
+    #[must_use]
+    pub fn notation(self) -> Option<&'static Notation> {
+        match self {
+            Self::JsonCall => None,
+            Self::FunctionGemma => Some(&function_gemma::NOTATION),
+            Self::Gemma4 => Some(&gemma4::NOTATION),
+        }
     }
 
     /// What the model said, as it stands in a conversation: its words, then its calls.
@@ -49,9 +68,9 @@ impl Dialect {
         if !words.is_empty() {
             said.push(Segment::text(words.to_owned()));
         }
-        match self {
-            Self::FunctionGemma => said.extend(calls.flat_map(function_gemma::call)),
-            Self::JsonCall | Self::Gemma4 => {
+        match self.notation() {
+            Some(notation) => said.extend(calls.flat_map(|call| notation.call(call))),
+            None => {
                 let calls: Vec<&ToolRequest> = calls.collect();
                 if !calls.is_empty() {
                     let space = if said.is_empty() { "" } else { "\n" };

@@ -7,7 +7,7 @@ const FIRST: [&str; 8] =
     ["type", "description", "enum", "const", "format", "properties", "required", "items"];
 
 /// They tell a program something, not a model.
-const UNSAID: [&str; 4] = ["$schema", "$id", "$comment", "propertyOrdering"];
+pub(super) const UNSAID: [&str; 4] = ["$schema", "$id", "$comment", "propertyOrdering"];
 
 /// The schema as JSON on one line.
 pub(super) fn schema_text(schema: &Value) -> String {
@@ -53,6 +53,11 @@ pub(super) fn ordered<'a>(
     let mut list: Vec<(&String, &Value)> = members.iter().collect();
     list.sort_by_key(|(name, _)| place(ordering, name));
     list.into_iter()
+}
+
+/// A member's place among others sorted by name, whatever the case of its letters.
+pub(super) fn by_name((name, _): &(&String, &Value)) -> String {
+    name.to_lowercase()
 }
 
 fn place(ordering: &[&str], name: &str) -> usize {

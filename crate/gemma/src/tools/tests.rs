@@ -78,20 +78,21 @@ fn a_response_as_the_model_card_shows_it() {
         reference: None,
     };
     assert_eq!(
-        written(&function_gemma::response(&response(
-            json!({"temperature": 15, "weather": "sunny"})
-        ))),
+        written(
+            &function_gemma::NOTATION
+                .response(&response(json!({"temperature": 15, "weather": "sunny"})))
+        ),
         "<start_function_response>response:get_current_weather{temperature:15,weather:<escape>sunny<escape>}<end_function_response>"
     );
     assert!(
-        written(&function_gemma::response(&response(json!("sunny"))))
+        written(&function_gemma::NOTATION.response(&response(json!("sunny"))))
             .contains("{value:<escape>sunny<escape>}")
     );
 }
 
 #[track_caller]
 fn check(answer: &str, expected: &[Part]) {
-    assert_eq!(function_gemma::parse(&segments(answer), 0), expected, "{answer}");
+    assert_eq!(function_gemma::NOTATION.parse(&segments(answer), 0), expected, "{answer}");
 }
 
 fn request(at: u32, name: &str, input: Value) -> Part {
@@ -146,10 +147,8 @@ fn what_is_no_call_is_left_out() {
     }
     // Spelled out by a person, it is text.
     assert_eq!(
-        function_gemma::parse(
-            &[Segment::Text("<start_function_call>call:f{}<end_function_call>".into())],
-            0
-        ),
+        function_gemma::NOTATION
+            .parse(&[Segment::Text("<start_function_call>call:f{}<end_function_call>".into())], 0),
         [Part::text("<start_function_call>call:f{}<end_function_call>")]
     );
 }
@@ -164,7 +163,7 @@ fn a_call_reads_back() {
         let part = request(0, "name", input);
         let Content::ToolRequest(call) = &part.content else { unreachable!() };
         assert_eq!(
-            function_gemma::parse(&function_gemma::call(call), 0),
+            function_gemma::NOTATION.parse(&function_gemma::NOTATION.call(call), 0),
             std::slice::from_ref(&part)
         );
     }
@@ -267,7 +266,7 @@ fn function_gemma_s_calls_have_their_tool_s_parameters() {
         assert_eq!(writes(&request, Dialect::FunctionGemma, text), is_written, "{choice:?} {text}");
         // What the grammar writes, the parser reads.
         if is_written && text.ends_with("<end_function_call>") {
-            let calls = function_gemma::parse(&segments(text), 0);
+            let calls = function_gemma::NOTATION.parse(&segments(text), 0);
             assert!(
                 matches!(calls.last().map(|it| &it.content), Some(Content::ToolRequest(_))),
                 "{text}"

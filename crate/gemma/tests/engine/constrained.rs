@@ -8,7 +8,7 @@ use hybridge_gemma::cpu::{Cpu, Precision};
 use hybridge_gemma::generate::{Generation, Session};
 use hybridge_gemma::scalar::Scalar;
 use hybridge_gemma::source::Memory;
-use hybridge_gemma::testing::{FUNCTION_GEMMA, Tiny, find};
+use hybridge_gemma::testing::{CHAT_GEMMA_4, FUNCTION_GEMMA, Tiny, find};
 use hybridge_gemma::{Model, Pass, Tokenizer};
 use pollster::block_on;
 use serde_json::{Value, json};
@@ -141,10 +141,10 @@ fn tools(choice: &str) -> Value {
     })
 }
 
-/// In both dialects: a random network that must call does, with arguments that satisfy the tool's schema.
+/// In every dialect: a random network that must call does, with arguments that satisfy the tool's schema.
 #[test]
 fn a_random_network_that_must_call_does() {
-    for tiny in [find("no_window").unwrap(), FUNCTION_GEMMA] {
+    for tiny in [find("no_window").unwrap(), FUNCTION_GEMMA, CHAT_GEMMA_4] {
         let mut session = session(&tiny, true);
         let asked = request(tools("required"));
         let mut called = 0;
@@ -173,7 +173,7 @@ fn a_random_network_that_must_call_does() {
 /// Whatever it writes where it may call: words, or calls that are valid.
 #[test]
 fn a_random_network_that_may_call_writes_words_or_calls() {
-    for tiny in [find("no_window").unwrap(), FUNCTION_GEMMA] {
+    for tiny in [find("no_window").unwrap(), FUNCTION_GEMMA, CHAT_GEMMA_4] {
         let mut session = session(&tiny, true);
         for (choice, seed) in [("auto", 1), ("auto", 2), ("auto", 3), ("none", 4)] {
             let mut more = tools(choice);
@@ -181,7 +181,7 @@ fn a_random_network_that_may_call_writes_words_or_calls() {
             let generation = answer(&mut session, &request(more), seed);
             for part in generation.content() {
                 match &part.content {
-                    Content::Text(text) => assert!(!text.contains("<start_function_call>")),
+                    Content::Text(text) => assert!(!text.contains("_call>")),
                     Content::ToolRequest(call) => {
                         assert!(
                             choice == "auto" && ["weather", "stop"].contains(&call.name.as_str())
@@ -197,7 +197,7 @@ fn a_random_network_that_may_call_writes_words_or_calls() {
 /// A call and its result come back, and the cache goes on where the call ended.
 #[test]
 fn a_result_goes_on_where_its_call_ended() {
-    for tiny in [find("no_window").unwrap(), FUNCTION_GEMMA] {
+    for tiny in [find("no_window").unwrap(), FUNCTION_GEMMA, CHAT_GEMMA_4] {
         let mut session = session(&tiny, true);
         let first = request(tools("required"));
         let generation = (0..20)

@@ -23,7 +23,7 @@ fn model() -> Model {
 
 /// Says the tokens of a script, whatever it is fed after the prompt.
 #[derive(Debug)]
-struct Scripted {
+pub(crate) struct Scripted {
     config: Config,
     script: Vec<u32>,
     prompt: usize,
@@ -37,7 +37,7 @@ struct Scripted {
 }
 
 impl Scripted {
-    fn new(prompt: usize, script: Vec<u32>) -> Self {
+    pub(crate) fn new(prompt: usize, script: Vec<u32>) -> Self {
         let config = model().config;
         let (is_broken_at, is_endless, saved) = (None, false, Rc::default());
         Self {
@@ -50,6 +50,10 @@ impl Scripted {
             is_endless,
             saved,
         }
+    }
+
+    pub(crate) fn with_room(self, capacity: usize) -> Self {
+        Self { capacity, ..self }
     }
 }
 

@@ -7,6 +7,7 @@ mod constrained;
 mod conversations;
 mod cpu;
 mod embed;
+mod gemma4;
 mod generate;
 mod gguf;
 mod oracle;

@@ -6,8 +6,8 @@ use hybridge_core::{Content, Media, Message, Part, Request, Role, Status};
 use hybridge_gemma::Tokenizer;
 use hybridge_gemma::gguf::Gguf;
 use hybridge_gemma::source::Memory;
-use hybridge_gemma::template::{Answer, render};
-use hybridge_gemma::testing::{Vocabulary, Writer};
+use hybridge_gemma::template::{Answer, Form, render};
+use hybridge_gemma::testing::{Entry, Vocabulary, Writer};
 use hybridge_gemma::tokenizer::Control;
 use hybridge_gemma::tools::Dialect;
 use pollster::block_on;
@@ -132,4 +132,40 @@ fn thoughts_are_not_said_and_pieces_are_joined() {
     let expected = "<bos><start_of_turn>user\nthe dog<end_of_turn>\n<start_of_turn>model\n";
     let ids = render(&tokenizer, &request, &[]).unwrap();
     assert_eq!(ids, tokenizer.encode(expected, Control::Parsed));
+}
+
+/// A file as llama.cpp's converter writes it for a base model: no chat template, and its type.
+#[test]
+fn a_base_model_continues_the_text() {
+    let read = |kind: Option<&str>, template: Option<&str>| {
+        let mut writer = Writer::default();
+        Vocabulary::new(1009).write(&mut writer);
+        for (key, value) in [("general.type", kind), ("tokenizer.chat_template", template)] {
+            if let Some(value) = value {
+                writer.set(key, Entry::Text(value.to_owned()));
+            }
+        }
+        let gguf = block_on(Gguf::open(vec![Rc::new(Memory(writer.bytes()))])).unwrap();
+        Tokenizer::read(&gguf).unwrap()
+    };
+    for (kind, template, is_raw) in [
+        (Some("model"), None, true),
+        (Some("model"), Some(" "), true),
+        (Some("model"), Some("{{ messages }}"), false),
+        (None, None, false),
+    ] {
+        let tokenizer = read(kind, template);
+        assert_eq!(tokenizer.style().has_template, template.is_some_and(|it| it != " "));
+        assert_eq!(tokenizer.is_raw(), is_raw, "{kind:?} {template:?}");
+        assert!(tokenizer.clone().in_form(Form::None).is_raw());
+        assert!(!tokenizer.in_form(Form::Chat).is_raw());
+    }
+    let tokenizer = read(Some("model"), None);
+    let ids = render(&tokenizer, &request(&["user: Once upon a "]), &[]).unwrap();
+    assert_eq!(ids, tokenizer.encode("<bos>Once upon a ", Control::Parsed));
+    let ids = render(&tokenizer, &request(&["system: a", "user: <eos>"]), &[]).unwrap();
+    assert_eq!(tokenizer.decode(&ids), "a\n\n<eos>", "no control piece is parsed");
+    let tools = serde_json::json!({"messages": [{"role": "user", "content": [{"text": "a"}]}], "tools": [{"name": "f", "description": ""}]});
+    let error = render(&tokenizer, &Request::from_json(tools).unwrap(), &[]).unwrap_err();
+    assert_eq!(error.code.as_deref(), Some("TOOLS_UNSUPPORTED"));
 }

@@ -233,6 +233,8 @@ fn bytes_that_make_no_character_are_replaced() {
         (vec![byte(0xe8), byte(0xaa)], "\u{fffd}"),
         (vec![byte(0xe8), byte(0xaa), byte(0x9e)], "語"),
         (vec![2, byte(0x41), 1, 9999], "A"),
+        // A control piece ends what it interrupts.
+        (vec![byte(0xe8), byte(0xaa), 106, byte(0x41)], "\u{fffd}A"),
     ] {
         assert_eq!(tokenizer.decode(&ids), text, "{ids:?}");
     }

@@ -45,6 +45,7 @@ export interface LoadParams {
   readonly contextWindow: number
   readonly precision: 'exact' | 'fast'
   readonly device: 'auto' | 'gpu' | 'cpu'
+  readonly template: 'auto' | 'chat' | 'none'
   /** Whether this adapter's numbers were right when they were checked before. Right ones are not checked again. */
   readonly gpuIsRight: boolean | undefined
   /** Whether this page has the engine's file for GPUs already, so that no other one need be fetched. */
@@ -61,6 +62,10 @@ export interface Loaded {
   readonly adapter?: string
   readonly contextWindow: number
   readonly architecture: string
+  /** Whether the file has a chat template; a base model has none. */
+  readonly hasTemplate: boolean
+  /** Whether texts are continued as they are, without turns. */
+  readonly isRaw: boolean
   /** Set where the GPU was found to compute wrong results. */
   readonly gpuIsWrong?: true
   /** The kernels that a GPU decodes with, and how many were tried to find them. */

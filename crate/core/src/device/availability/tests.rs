@@ -27,6 +27,14 @@ fn check(bend: impl FnOnce(&mut Facts), expected: &str) {
     assert_eq!(found.to_string(), expected);
 }
 
+/// Once a file is loaded it is known whether it has a chat template.
+#[test]
+fn a_base_model_is_a_caution() {
+    let verdict = judge(&Facts { lacks_template: true, ..ready() });
+    assert_eq!(verdict.code.as_deref(), Some("BASE_MODEL"));
+    assert!(verdict.status != Status::Unavailable && verdict.reason.is_some());
+}
+
 #[test]
 fn verdicts() {
     let gpu = r#""device":"gpu","gpuBytesNeeded":1000000000,"status""#;

@@ -87,6 +87,7 @@ async function judged(host: EngineHost): Promise<Availability> {
     look: file.look,
     status: file.status,
     savesData,
+    lacksTemplate: host.loaded?.hasTemplate === false,
     lacksSimd,
     cpuBytesPerSecond,
     engineFault,

@@ -30,16 +30,19 @@ export function gemmaModel(options: GemmaOptions): OnDeviceModel {
   const host = new EngineHost(optionsArgument(options, 'gemmaModel'), 'generator', () => changed())
   const turns = new Turns(() => changed())
   const watchers = new Watchers<ModelState>()
-  const changed = (): void =>
+  const changed = (): void => {
+    // A model that continues texts has neither turns nor tools, which its file alone says.
+    if (host.loaded !== undefined) Object.assign(info.supports, host.loaded.isRaw ? ofTexts : ofTurns)
     watchers.notify({
       state: host.state,
       queued: turns.queued,
       ...(host.progress === undefined ? {} : { progress: host.progress }),
     })
+  }
   const info = infoOf(host.source.name, {
     inferenceSource: 'on_device',
     contextWindow: host.contextWindow,
-    supports: { multiturn: true, systemRole: true, tools: true, media: false, json: 'constrained' },
+    supports: { ...(options.template === 'none' ? ofTexts : ofTurns), media: false, json: 'constrained' },
   })
   const waitForLoad = options.waitForLoad ?? false
   const model: Model = new RunnableModel(
@@ -63,6 +66,9 @@ export function gemmaModel(options: GemmaOptions): OnDeviceModel {
     queued: { get: () => turns.queued, enumerable: true },
   }) as OnDeviceModel
 }
+
+const ofTurns = { multiturn: true, systemRole: true, tools: true }
+const ofTexts = { multiturn: false, systemRole: false, tools: false }
 
 interface Setting {
   host: EngineHost

@@ -63,6 +63,9 @@ export class EngineHost {
         'INVALID_ARGUMENT',
         `\`contextWindow\` must be a positive whole number, found ${contextWindow}`,
       )
+    const { template = 'auto' } = options
+    if (!['auto', 'chat', 'none'].includes(template))
+      throw new HybridError('INVALID_ARGUMENT', "`template` must be 'auto', 'chat' or 'none'")
     this.source = sourceOf(options.model, kind)
     this.options = options
     this.contextWindow = contextWindow
@@ -236,7 +239,7 @@ export class EngineHost {
       if (crash !== undefined && this.#loading === loading)
         this.#life.feed({ kind: 'marked', mark: crash, contextWindow, now: Date.now() })
     }
-    const { device = 'auto', precision = 'exact', cache = 'opfs', headers } = this.options
+    const { device = 'auto', precision = 'exact', cache = 'opfs', template = 'auto', headers } = this.options
     const first = await firstStep(source, cache === 'none' ? undefined : key)
     if (first !== undefined && !signal.aborted) {
       this.#report(loading, first)
@@ -258,6 +261,7 @@ export class EngineHost {
       contextWindow,
       precision,
       device,
+      template,
       gpuIsRight: device === 'cpu' ? undefined : await knownVerdict(),
       hasGpuFile: this.#hasGpuFile,
       gpuPlan: device === 'cpu' ? '' : await knownPlan(precision),

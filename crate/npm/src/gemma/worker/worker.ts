@@ -34,9 +34,9 @@ const handlers: Handlers = {
   },
   cpuRate: async ({ precision }, run) => (await run.engine('cpu')).cpu_rate(JSON.stringify(precision)),
   load: async (params, run) => {
-    const { contextWindow, device, precision, kind, gpuIsRight, gpuPlan } = params
+    const { contextWindow, device, template, precision, kind, gpuIsRight, gpuPlan } = params
     const gpu = await seenGpu(params)
-    const options = JSON.stringify({ contextWindow, device, precision, kind, gpuIsRight, gpuPlan, gpu })
+    const options = JSON.stringify({ contextWindow, device, template, precision, kind, gpuIsRight, gpuPlan, gpu })
     const engine = await run.engine(fileFor(params, gpu))
     let isHere = false
     // Until all of it is here the download is what takes the time.

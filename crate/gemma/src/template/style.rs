@@ -1,0 +1,49 @@
+//! What a file's own chat template says: whether there is one, and what revisions of Gemma 4's differ in.
+
+use serde::Deserialize;
+
+use crate::gguf::{Gguf, Value};
+use crate::tools::gemma4::{CHANNEL, THINK};
+
+/// Facts about a file's chat template.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Style {
+    /// Whether the file has one. Base models have none; neither have files of converters that keep it elsewhere.
+    pub has_template: bool,
+    /// Whether the converter would have written one: llama.cpp's, which names the file's type.
+    pub is_base: bool,
+    /// Whether an answer without thinking begins after an empty thought.
+    pub closes_thought: bool,
+    /// Whether the mark that switches thinking on stands alone on its line.
+    pub thinks_on_own_line: bool,
+}
+
+impl Style {
+    pub(crate) fn read(gguf: &Gguf) -> Self {
+        let template = gguf.value("tokenizer.chat_template").and_then(Value::as_text);
+        let says = |text: &str| template.is_some_and(|it| it.contains(text));
+        // In a template a line break within quotes is written as two characters.
+        let says_either = |text: &str| says(&text.replace('\n', "\\n")) || says(text);
+        let has_template = template.is_some_and(|it| !it.trim().is_empty());
+        let names_type = gguf.value("general.type").and_then(Value::as_text) == Some("model");
+        Self {
+            has_template,
+            is_base: !has_template && names_type,
+            closes_thought: says_either(&format!("'{}thought\n{}'", CHANNEL[0], CHANNEL[1])),
+            thinks_on_own_line: !says(THINK) || says_either(&format!("{THINK}\n")),
+        }
+    }
+}
+
+/// Which form conversations are given.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Form {
+    /// Turns, except for a base model.
+    #[default]
+    Auto,
+    /// Turns in any case.
+    Chat,
+    /// The texts alone, which the model continues.
+    None,
+}
