@@ -1,4 +1,5 @@
-// A text file to ask about. It is read here, cut into passages, and the passages nearest to a question go along with it.
+// A text file to ask about. It is read here, cut into passages, and the passages nearest to a question go along with
+// it.
 
 const longestPassage = 300
 const mostBytes = 5_000_000
@@ -23,7 +24,10 @@ export function passagesOf(text, longest = longestPassage) {
   return passages
 }
 
-/** Finds passages by their words (BM25): `find(question, room)` returns those that fit `room` letters, in the text's order. */
+/**
+ * Finds passages by their words (BM25): `find(question, room)` returns those that fit `room` letters, in the text's
+ * order.
+ */
 export function searchIn(text, longest) {
   const passages = passagesOf(text, longest).map((passage) => ({ passage, words: wordsIn(passage) }))
   const average = passages.reduce((sum, { words }) => sum + words.length, 0) / Math.max(1, passages.length)

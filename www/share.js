@@ -1,5 +1,5 @@
-// A link that shows what happened in a conversation: branches, times, tokens. It contains messages only where the person
-// includes them. The link's data is its fragment, which browsers send to no server.
+// A link that shows what happened in a conversation: branches, times, tokens. It contains messages only where the
+// person includes them. The link's data is its fragment, which browsers send to no server.
 
 const mark = '#trace='
 /** A link longer than this is cut off by programs that pass it on. */
