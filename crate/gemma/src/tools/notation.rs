@@ -62,7 +62,7 @@ impl Notation {
         while let Some(segment) = rest.next() {
             match segment {
                 Segment::Text(text) if !text.trim().is_empty() => {
-                    parts.push(Part::text(text.clone()))
+                    parts.push(Part::text(text.clone()));
                 }
                 Segment::Control(piece) if *piece == self.call[0] => {
                     let inside: Vec<&Segment> = rest
