@@ -32,7 +32,7 @@ fn check(bend: impl FnOnce(&mut Facts), expected: &str) {
 fn a_base_model_is_a_caution() {
     let verdict = judge(&Facts { lacks_template: true, ..ready() });
     assert_eq!(verdict.code.as_deref(), Some("BASE_MODEL"));
-    assert!(verdict.status != Status::Unavailable && verdict.reason.is_some());
+    assert!(verdict.status != crate::device::Status::Unavailable && verdict.reason.is_some());
 }
 
 #[test]
