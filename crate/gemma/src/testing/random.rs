@@ -25,6 +25,12 @@ impl Random {
         u32::try_from((self.bits() >> 32) % u64::from(bound.max(1))).unwrap_or(0)
     }
 
+    /// Any byte.
+    pub fn byte(&mut self) -> u8 {
+        let [byte, ..] = self.below(256).to_le_bytes();
+        byte
+    }
+
     /// Whether it is this one of so many times.
     pub fn one_in(&mut self, times: u32) -> bool {
         self.below(times) == 0

@@ -109,7 +109,7 @@ mod tests {
     #[test]
     fn the_same_size_changes_nothing() {
         let mut random = Random(1);
-        let pixels: Vec<u8> = (0..3 * 7 * 5).map(|_| random.below(256) as u8).collect();
+        let pixels: Vec<u8> = (0..3 * 7 * 5).map(|_| random.byte()).collect();
         for filter in [Filter::Bilinear, Filter::Bicubic] {
             assert_eq!(resize(&pixels, (7, 5), (7, 5), filter), pixels, "{filter:?}");
         }
@@ -133,11 +133,11 @@ mod tests {
         let cases: Vec<serde_json::Value> = serde_json::from_str(json).unwrap();
         assert!(cases.len() > 20);
         for case in cases {
-            let size = |key: &str, at: usize| case[key][at].as_u64().unwrap() as usize;
+            let size =
+                |key: &str, at: usize| usize::try_from(case[key][at].as_u64().unwrap()).unwrap();
             let (from, to) = ((size("from", 0), size("from", 1)), (size("to", 0), size("to", 1)));
             let mut random = Random(case["seed"].as_u64().unwrap());
-            let pixels: Vec<u8> =
-                (0..3 * from.0 * from.1).map(|_| random.below(256) as u8).collect();
+            let pixels: Vec<u8> = (0..3 * from.0 * from.1).map(|_| random.byte()).collect();
             let filter =
                 if case["filter"] == "bilinear" { Filter::Bilinear } else { Filter::Bicubic };
             let resized = resize(&pixels, from, to, filter);

@@ -153,11 +153,11 @@ fn damaged_headers_never_panic() {
     let mut random = Random(3);
     for tiny in TinyTower::all() {
         let bytes = tiny.bytes();
-        let header = tiny.writer().header().len() as u32;
+        let header = u32::try_from(tiny.writer().header().len()).unwrap();
         for _ in 0..400 {
             let mut bytes = bytes.clone();
             for _ in 0..=random.below(3) {
-                bytes[random.below(header) as usize] = random.below(256) as u8;
+                bytes[random.below(header) as usize] = random.byte();
             }
             if let Ok(model) = open(bytes) {
                 let _ = block_on(cpu::load_tower(&model, brief()));
