@@ -132,7 +132,8 @@ test('publint finds nothing', async () => {
 
 test('@arethetypeswrong/cli finds nothing', () => {
   // What is no script has no types.
-  const assets = ['tiny.gguf', 'page.wasm', 'worker.wasm', 'cpu.wasm', 'worker.js']
+  const scripts = ['worker.js', 'retrieval-worker.js']
+  const assets = ['tiny.gguf', 'page.wasm', 'worker.wasm', 'cpu.wasm', 'search.wasm', ...scripts]
   const scratch = mkdtempSync(join(tmpdir(), 'hybridge-attw-'))
   const { status, stdout, stderr } = spawnSync(
     join(bin, 'attw'),
