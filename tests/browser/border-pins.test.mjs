@@ -6,6 +6,7 @@ import { test } from 'node:test'
 
 import * as hybridge from '../../crate/npm/dist/node.js'
 import { hostileModels, leavingNothing, settled, turn } from './border/shapes.mjs'
+import { randomOf } from '../support/random.mjs'
 
 const {
   cascadeModel,
@@ -26,17 +27,6 @@ const {
   WithFallback,
   wrapModel,
 } = hybridge
-
-/** Mulberry32: the same seed, the same runs. */
-function randomOf(seed) {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296
-  }
-}
 
 const random = randomOf(Number(process.env.HYBRIDGE_RANDOM_SEED ?? 1))
 const below = (end) => Math.floor(random() * end)

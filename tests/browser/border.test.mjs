@@ -18,6 +18,7 @@ import {
   shapes,
   turn,
 } from './border/shapes.mjs'
+import { randomOf } from '../support/random.mjs'
 
 const {
   cascadeModel,
@@ -882,17 +883,6 @@ test('a stream is read as text, as a web stream, and ends with its block', async
 })
 
 // ── At random ────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-/** Mulberry32: the same seed, the same runs. */
-function randomOf(seed) {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296
-  }
-}
 
 const runs = Number(process.env.HYBRIDGE_RANDOM_RUNS ?? 300)
 

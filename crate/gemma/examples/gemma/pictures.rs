@@ -19,7 +19,7 @@ use crate::progress::Bar;
 pub(crate) async fn rows(args: &Args, model: &Model, bar: &Bar) -> Result<Vec<PictureRows>> {
     let Pictures { mmproj, files, budget } = &args.pictures;
     if files.is_empty() {
-        return Ok(Vec::new());
+        return Err(Error::invalid("--image-embeddings needs --image FILE.png".to_owned()));
     }
     let mmproj = mmproj
         .as_deref()

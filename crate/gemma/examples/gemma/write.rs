@@ -30,7 +30,7 @@ pub(crate) async fn answer(args: &Args, ask: &Generate, model: &Model, bar: &Bar
     let prompt = prompt_ids(&ask.prompt, request.as_ref(), tokenizer.as_deref())?;
     let pass = backend::pass(args.backend, model, prompt.len() + ask.tokens.max(1)).await?;
     bar.finish();
-    // Thoughts are told apart; all else stays as the model writes it.
+    // Thoughts are separated; all else stays as the model writes it.
     let thinks = |it: &&Rc<Tokenizer>| Dialect::of(it) == Dialect::Gemma4;
     let listener = match tokenizer.as_ref().filter(thinks).zip(request.as_ref()) {
         Some((tokenizer, request)) => Listener::of(request, tokenizer)?,

@@ -75,7 +75,7 @@ impl TinyTower {
                 is_exchanged: true,
                 ..of_3.clone()
             },
-            // As wide as the text network: the projection's layout cannot be told by its shape.
+            // As wide as the text network: its shape does not show the projection's layout.
             Self { name: "vision_gemma3_square", outputs: 48, ..of_3.clone() },
             Self {
                 name: "vision_gemma4_standard",

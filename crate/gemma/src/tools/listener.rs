@@ -72,7 +72,7 @@ impl Heard {
 }
 
 impl Listener {
-    /// A listener for the answer to a request; none where no tool can be called and no thought can be told apart.
+    /// A listener for the answer to a request; none where the model can call no tool and marks no thoughts.
     ///
     /// # Errors
     /// `INVALID_ARGUMENT` for options of thinking that are malformed.

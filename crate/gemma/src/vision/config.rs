@@ -4,8 +4,11 @@ use hybridge_core::{Error, Result, Status};
 
 use crate::gguf::{Gguf, List, Value};
 
-/// Far above any tower; below, products of sizes fit into 64 bits.
-const LARGEST_SIZE: usize = 1 << 20;
+/// Far above any tower. The products of these fit into 32 bits, which is all that wasm has.
+const LARGEST_SIZE: usize = 1 << 16;
+const LARGEST_SIDE: usize = 1 << 14;
+const LARGEST_PATCH: usize = 1 << 10;
+const LARGEST_POOL: usize = 1 << 4;
 const MOST_LAYERS: usize = 1000;
 /// The side of a square of patches that Gemma 4 pools where the file does not say.
 const POOL_OF_4: usize = 3;
@@ -80,25 +83,26 @@ impl VisionConfig {
         keys.check_kind()?;
         let projector = Projector::parse(keys.projector()?)?;
         let is_gemma3 = projector == Projector::Gemma3;
-        let pool = match (projector, keys.size("projector.scale_factor")?) {
+        let pool = keys.size("projector.scale_factor", LARGEST_POOL)?;
+        let pool = match (projector, pool) {
             (Projector::Gemma3, pool) => pool.unwrap_or(POOL_OF_3),
             (_, pool) => pool.unwrap_or(POOL_OF_4),
         };
-        let patch = keys.required("patch_size")?;
-        let width = keys.required("embedding_length")?;
+        let patch = keys.required("patch_size", LARGEST_PATCH)?;
+        let width = keys.required("embedding_length", LARGEST_SIZE)?;
         let has_tower = projector != Projector::Gemma4Unified;
         let (layers, heads, hidden) = if has_tower {
-            let layers = keys.required("block_count")?;
-            if layers > MOST_LAYERS {
-                return Err(keys.wrong("block_count", "is not a number of layers"));
-            }
-            (layers, keys.required("attention.head_count")?, keys.required("feed_forward_length")?)
+            (
+                keys.required("block_count", MOST_LAYERS)?,
+                keys.required("attention.head_count", LARGEST_SIZE)?,
+                keys.required("feed_forward_length", LARGEST_SIZE)?,
+            )
         } else {
             (0, 1, 0)
         };
         // Without a tower a patch is as large as what the others pool.
         let (patch, pool) = if has_tower { (patch, pool) } else { (patch * pool, 1) };
-        let side = is_gemma3.then(|| keys.required("image_size")).transpose()?;
+        let side = is_gemma3.then(|| keys.required("image_size", LARGEST_SIDE)).transpose()?;
         if side.is_some_and(|side| side % (patch * pool) != 0) {
             return Err(keys.wrong("image_size", "is not a multiple of the pooled patches"));
         }
@@ -119,7 +123,7 @@ impl VisionConfig {
             heads,
             patch,
             pool,
-            outputs: keys.required("projection_dim")?,
+            outputs: keys.required("projection_dim", LARGEST_SIZE)?,
             side,
             epsilon: keys.epsilon()?,
             mean: keys.channels("image_mean", mean)?,
@@ -179,19 +183,19 @@ impl Keys<'_> {
         self.gguf.value(&format!("clip.vision.{key}"))
     }
 
-    fn size(&self, key: &str) -> Result<Option<usize>> {
+    fn size(&self, key: &str, most: usize) -> Result<Option<usize>> {
         self.value(key)
             .map(|value| {
                 value
                     .as_usize()
-                    .filter(|size| (1..=LARGEST_SIZE).contains(size))
+                    .filter(|size| (1..=most).contains(size))
                     .ok_or_else(|| self.wrong(key, "is not a size"))
             })
             .transpose()
     }
 
-    fn required(&self, key: &str) -> Result<usize> {
-        self.size(key)?.ok_or_else(|| missing(&format!("clip.vision.{key}")))
+    fn required(&self, key: &str, most: usize) -> Result<usize> {
+        self.size(key, most)?.ok_or_else(|| missing(&format!("clip.vision.{key}")))
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "a small number in f32 all through")]

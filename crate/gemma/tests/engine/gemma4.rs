@@ -123,7 +123,7 @@ fn thoughts_are_parts_of_their_own() {
     assert_eq!(usage.thoughts_tokens.unwrap() + spoken, usage.output_tokens.unwrap());
     // How sure the model was of its answer.
     assert_eq!(generation.confidence().unwrap().tokens, spoken);
-    // Thoughts that nobody asked for, or that only the model is to have, are not shown.
+    // Thoughts that were not requested, or that only the model is to have, are not shown.
     for more in [json!({}), json!({"config": {"thinkingConfig": {"thinkingBudget": -1}}})] {
         let (generation, ..) = answer(THOUGHT, more);
         assert_eq!(generation.content(), [Part::text("hello world")]);

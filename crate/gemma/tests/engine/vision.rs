@@ -114,7 +114,7 @@ fn encoding_stops_where_its_future_is_dropped() {
 #[test]
 fn files_that_are_no_towers_are_refused_by_name() {
     type Bend = fn(&mut Writer);
-    let cases: [(&str, Bend); 13] = [
+    let cases: [(&str, Bend); 15] = [
         ("MMPROJ_INVALID", |it| it.set("general.architecture", Entry::Text("gemma3".into()))),
         ("MMPROJ_INVALID", |it| it.remove("clip.has_vision_encoder")),
         ("MMPROJ_UNSUPPORTED", |it| {
@@ -123,6 +123,11 @@ fn files_that_are_no_towers_are_refused_by_name() {
         ("MODEL_KEY_MISSING", |it| it.remove("clip.vision.projector_type")),
         ("MODEL_KEY_MISSING", |it| it.remove("clip.vision.projection_dim")),
         ("MODEL_KEY_INVALID", |it| it.set("clip.vision.patch_size", Entry::U32(0))),
+        // Their product is 0 in 32 bits.
+        ("MODEL_KEY_INVALID", |it| it.set("clip.vision.patch_size", Entry::U32(1 << 16))),
+        ("MODEL_KEY_INVALID", |it| {
+            it.set("clip.vision.projector.scale_factor", Entry::U32(1 << 16));
+        }),
         ("MODEL_KEY_INVALID", |it| it.set("clip.vision.block_count", Entry::U32(1 << 19))),
         ("MODEL_KEY_INVALID", |it| it.set("clip.vision.attention.head_count", Entry::U32(7))),
         ("MODEL_KEY_INVALID", |it| {

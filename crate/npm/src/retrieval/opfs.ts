@@ -6,6 +6,7 @@
  * hand. A tab that is killed loses its lock, as the browser takes it back.
  */
 
+import { openFile, type SyncHandle } from '../border/sync-handle.js'
 import { fileName, generationsOf, Queue, type Files, type Place, type StoreFile } from './files.js'
 import { folderName, lockName, rootFolder } from './layout.js'
 
@@ -16,16 +17,6 @@ const idleMs = 1000
  * How often a waiting tab asks again: the lock may have gone to a third tab, which had not subscribed the first time.
  */
 const askAgainMs = 100
-
-/** The standard's synchronous handle; only workers have it. */
-interface SyncHandle {
-  read(into: Uint8Array<ArrayBuffer>, options: { at: number }): number
-  write(bytes: Uint8Array<ArrayBuffer>, options: { at: number }): number
-  truncate(size: number): void
-  getSize(): number
-  flush(): void
-  close(): void
-}
 
 /** Throws where there is no such file system. */
 export async function opfsPlace(name: string): Promise<Place> {
@@ -136,7 +127,7 @@ class Opfs implements Place {
         if ((thrown as { name?: unknown } | null)?.name === 'NotFoundError' && !create) return undefined
         throw thrown
       }
-      const handle = await openHandle(file)
+      const handle = await openFile(file)
       this.#open.set(generation, handle)
       return fileOf(handle)
     },
@@ -159,22 +150,5 @@ function fileOf(handle: SyncHandle): StoreFile {
     write: (bytes, at) => handle.write(bytes, { at }),
     truncate: (size) => handle.truncate(size),
     flush: () => handle.flush(),
-  }
-}
-
-/** How often a file that another worker still holds is tried, for about two seconds in all. */
-const mostTries = 20
-
-/** Opens a file. A worker that was just ended may hold it for a moment, although its lock is free. */
-async function openHandle(file: FileSystemFileHandle): Promise<SyncHandle> {
-  for (let tries = 1; ; tries++) {
-    try {
-      return await (file as unknown as { createSyncAccessHandle(): Promise<SyncHandle> }).createSyncAccessHandle()
-    } catch (thrown) {
-      const { name } = (thrown ?? {}) as { name?: unknown }
-      const isHeld = name === 'NoModificationAllowedError' || name === 'InvalidStateError'
-      if (!isHeld || tries === mostTries) throw thrown
-      await new Promise((resolve) => setTimeout(resolve, 10 * tries))
-    }
   }
 }

@@ -346,7 +346,7 @@ pub(crate) async fn a_late_error_fails_no_other_request(
         pass.prefill(prompt.get(pass.position()..).unwrap_or_default()).await?;
         pass.logits().await?;
         if is_late {
-            // A buffer that cannot be, which nobody waits for.
+            // A buffer of an impossible size, whose error no caller awaits.
             drop(device.wgpu().create_buffer(&wgpu::BufferDescriptor {
                 label: Some("nonsense"),
                 size: 16,

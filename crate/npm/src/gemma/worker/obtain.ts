@@ -1,5 +1,6 @@
 /** A model's bytes as blobs: out of the caller's hand, out of the store, or over the network into the store. */
 
+import { openFile } from '../../border/sync-handle.js'
 import {
   cardName,
   downloadChannel,
@@ -17,7 +18,7 @@ import type { LoadParams, RemoteFile, Step } from '../protocol.js'
 import { Arriving } from './arriving.js'
 import { fetchFile } from './fetching.js'
 import { Refusal, stopped } from './refusal.js'
-import { DiskSink, MemorySink, openFile, type Sink } from './sink.js'
+import { DiskSink, MemorySink, type Sink } from './sink.js'
 import type { Engine } from './wasm.js'
 
 interface Run {
