@@ -7,7 +7,7 @@ use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use hybridge_core::privacy::kinds_in;
-use hybridge_core::route::{Ask, Deliberation, Event, Health, Pause, Plan, Run};
+use hybridge_core::route::{Deliberation, Event, Health, Pause, Plan, Run, RunOptions};
 use hybridge_core::{Message, Request, Role};
 
 /// Five deep: a tail around a choice around a tail around a choice of a callback, sizes and
@@ -80,7 +80,7 @@ fn decide(criterion: &mut Criterion) {
         )
         .expect("the tree is well formed");
         bencher.iter_batched(
-            || (Run::new(Ask::default()), Health::new(2)),
+            || (Run::new(RunOptions::default()), Health::new(2)),
             |(mut run, mut health)| run.feed(Event::Started, 0.0, &plan, &mut health),
             BatchSize::SmallInput,
         );

@@ -1,18 +1,19 @@
 //! What the page asks about this machine before the engine is even fetched.
 
 use hybridge_core::Error;
-use hybridge_core::device::{Facts, judge};
+use hybridge_core::device::{AvailabilityFacts, judge};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::thrown::thrown;
 
-/// Facts as JSON and the first bytes of the model's file in, as far as they are known; an
-/// `Availability` as JSON out.
+/// Takes facts as JSON and the first bytes of the model's file, as far as they are known; returns an
+/// `Availability` as JSON.
 #[wasm_bindgen]
 pub fn judge_device(facts: &str, header: &[u8]) -> Result<String, JsValue> {
     // They are this package's own words, so that a malformed one is no mistake of the caller.
-    let mut facts = Facts::parse(facts).map_err(|error| thrown(&Error::internal(error.message)))?;
+    let mut facts =
+        AvailabilityFacts::parse(facts).map_err(|error| thrown(&Error::internal(error.message)))?;
     facts.read_header(header);
     Ok(serde_json::to_string(&judge(&facts)).unwrap_or_default())
 }

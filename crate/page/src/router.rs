@@ -5,8 +5,8 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use hybridge_core::route::{
-    self, Action, Ask, BranchFacts, Deliberation, Event, Health, Heard, Pause, Plan, Recalled,
-    Summary,
+    self, Action, BranchFacts, Deliberation, Event, Health, Heard, Pause, Plan, Recalled,
+    RunOptions, Summary,
 };
 use hybridge_core::{Error, Result};
 use serde::Serialize;
@@ -57,12 +57,12 @@ impl Hybrid {
         Consideration { hybrid: self.clone(), deliberation: RefCell::default() }
     }
 
-    /// A run. `ask` is what is known of the request from the start.
-    pub fn run(&self, ask: &str) -> Run {
-        let ask = Ask::parse(ask);
+    /// A run. `options` are what is known of the request from the start.
+    pub fn run(&self, options: &str) -> Run {
+        let options = RunOptions::parse(options);
         Run {
             hybrid: self.clone(),
-            run: RefCell::new(route::Run::new(ask)),
+            run: RefCell::new(route::Run::new(options)),
             waiting: RefCell::default(),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use hybridge_core::device::{Gpu, Memory, Place, Shape, WASM_LIMIT, Wish, place, takes_gpu};
+use hybridge_core::device::{GpuFacts, Memory, Place, Shape, WASM_LIMIT, Wish, place, takes_gpu};
 use hybridge_core::{Error, Result};
 use hybridge_gemma::config::Architecture;
 use hybridge_gemma::cpu::{Cpu, CpuEmbedder, Precision, bench, memory_of};
@@ -163,6 +163,6 @@ fn check_kind(architecture: Architecture, kind: Kind) -> Result<()> {
 
 /// What is known of the machine's GPU, and the GPU itself where it was opened.
 pub(crate) struct Machine {
-    pub(crate) facts: Gpu,
+    pub(crate) facts: GpuFacts,
     pub(crate) device: Option<gpu::OpenGpu>,
 }

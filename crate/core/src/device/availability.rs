@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::limits::Limits;
 use super::memory::{Memory, WASM_LIMIT};
-use super::place::{Gpu, Place, Wish, place};
+use super::place::{GpuFacts, Place, Wish, place};
 use super::shape::Shape;
 use crate::download::{Head, empty_file, unreachable, web_page};
 use crate::json::{Fields, FromJson, parse};
@@ -13,13 +13,13 @@ use crate::{Error, Result};
 
 /// Everything that a verdict rests on, gathered without touching the weights.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Facts {
+pub struct AvailabilityFacts {
     /// Pages served without TLS have neither WebGPU nor storage.
     pub is_secure: bool,
     /// Whether a worker can be started at all.
     pub has_workers: bool,
     /// The GPU.
-    pub gpu: Gpu,
+    pub gpu: GpuFacts,
     /// What the caller asked for.
     pub wish: Wish,
     /// The model's size, where it is known.
@@ -103,7 +103,7 @@ impl FromJson for Fault {
 /// The least that a model's file holds before its weights. A speed for less would be nonsense.
 const LEAST_BYTES: u64 = 4096;
 
-impl Facts {
+impl AvailabilityFacts {
     /// Looks at a file's first bytes: a network's shape, or the reason why they are no model's.
     pub fn read_header(&mut self, header: &[u8]) {
         if self.look != Look::Read {
@@ -173,7 +173,7 @@ impl Facts {
     }
 }
 
-impl Facts {
+impl AvailabilityFacts {
     /// Tokens a second on the CPU: each reads all weights once.
     fn cpu_speed(&self) -> Option<u64> {
         Some(self.cpu_bytes_per_second? / self.bytes?.max(LEAST_BYTES))
@@ -183,7 +183,7 @@ impl Facts {
 /// The four answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Status {
+pub enum AvailabilityStatus {
     /// It cannot run here.
     Unavailable,
     /// It can, once fetched.
@@ -199,7 +199,7 @@ pub enum Status {
 #[serde(rename_all = "camelCase")]
 pub struct Availability {
     /// The answer.
-    pub status: Status,
+    pub status: AvailabilityStatus,
     /// Why, for people. Beside another status than `Unavailable`: what to know before a load.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -229,12 +229,12 @@ pub struct Availability {
 
 /// The verdict.
 #[must_use]
-pub fn judge(facts: &Facts) -> Availability {
+pub fn judge(facts: &AvailabilityFacts) -> Availability {
     let to_fetch = facts.bytes.map(|bytes| bytes.saturating_sub(facts.held)).filter(|it| *it > 0);
     let (kept, not_kept_reason) = storage(facts);
     match obstacle(facts, to_fetch) {
         Err(error) => Availability {
-            status: Status::Unavailable,
+            status: AvailabilityStatus::Unavailable,
             reason: Some(error.message.into_owned()),
             code: error.code.map(Into::into),
             bytes_to_download: None,
@@ -246,9 +246,9 @@ pub fn judge(facts: &Facts) -> Availability {
         },
         Ok(place) => {
             let status = match (facts.is_complete, facts.is_downloading) {
-                (true, _) => Status::Available,
-                (false, true) => Status::Downloading,
-                (false, false) => Status::Downloadable,
+                (true, _) => AvailabilityStatus::Available,
+                (false, true) => AvailabilityStatus::Downloading,
+                (false, false) => AvailabilityStatus::Downloadable,
             };
             let caution = caution(facts, place);
             Availability {
@@ -273,7 +273,7 @@ pub fn judge(facts: &Facts) -> Availability {
 }
 
 /// Whether a download is kept, and why it is not. Absent for a file in the caller's hand.
-fn storage(facts: &Facts) -> (Option<bool>, Option<String>) {
+fn storage(facts: &AvailabilityFacts) -> (Option<bool>, Option<String>) {
     if facts.is_kept {
         return (Some(true), None);
     }
@@ -284,7 +284,7 @@ fn storage(facts: &Facts) -> (Option<bool>, Option<String>) {
 }
 
 /// What a caller should know before it loads a model that can run.
-fn caution(facts: &Facts, place: Option<Place>) -> Option<Error> {
+fn caution(facts: &AvailabilityFacts, place: Option<Place>) -> Option<Error> {
     if facts.saves_data && !facts.is_complete {
         return Some(
             Error::unavailable(
@@ -311,7 +311,7 @@ fn caution(facts: &Facts, place: Option<Place>) -> Option<Error> {
 }
 
 /// What kept the host from answering, where it may answer later.
-fn trouble(facts: &Facts) -> Option<Error> {
+fn trouble(facts: &AvailabilityFacts) -> Option<Error> {
     match facts.look {
         Look::Trouble(Some(status)) => Some(Head { status, ..Head::default() }.outage()),
         Look::Trouble(None) => {
@@ -322,7 +322,7 @@ fn trouble(facts: &Facts) -> Option<Error> {
 }
 
 /// What is wrong with the file or its host, where that will be the same next time.
-fn file_fault(facts: &Facts) -> Option<Error> {
+fn file_fault(facts: &AvailabilityFacts) -> Option<Error> {
     match &facts.look {
         Look::Foreign(fault) => Some(fault.clone()),
         Look::Refused(status) if !facts.is_complete => {
@@ -336,7 +336,7 @@ fn file_fault(facts: &Facts) -> Option<Error> {
 
 /// The first thing in the way, or where the model would run; no place where that rests on a size
 /// that could not be read.
-fn obstacle(facts: &Facts, to_fetch: Option<u64>) -> Result<Option<Place>> {
+fn obstacle(facts: &AvailabilityFacts, to_fetch: Option<u64>) -> Result<Option<Place>> {
     if !facts.has_workers {
         return Err(Error::precondition(
             "there are no web workers here: a model runs in a browser's page",
@@ -387,13 +387,13 @@ fn obstacle(facts: &Facts, to_fetch: Option<u64>) -> Result<Option<Place>> {
 }
 
 /// Where the model would run. A GPU that is too small for it is none.
-fn placed(facts: &Facts) -> Result<Place> {
+fn placed(facts: &AvailabilityFacts) -> Result<Place> {
     let largest = facts.shape.as_ref().zip(facts.bytes);
     let largest = largest.map_or(0, |(it, bytes)| it.largest_buffer(bytes, facts.context_window));
     let place = match facts.limits.shortfall(largest).filter(|_| facts.gpu.available) {
         None => place(facts.wish, &facts.gpu, facts.cpu_speed())?,
         Some(shortfall) => {
-            place(facts.wish, &Gpu::default(), facts.cpu_speed()).map_err(|_| shortfall)?
+            place(facts.wish, &GpuFacts::default(), facts.cpu_speed()).map_err(|_| shortfall)?
         }
     };
     match (place, &facts.shape, facts.bytes) {

@@ -6,8 +6,10 @@ mod memory;
 mod place;
 mod shape;
 
-pub use availability::{Availability, Facts, Fault, Look, Status, judge, quota_exceeded};
+pub use availability::{
+    Availability, AvailabilityFacts, AvailabilityStatus, Fault, Look, judge, quota_exceeded,
+};
 pub use limits::Limits;
 pub use memory::{Memory, WASM_LIMIT};
-pub use place::{Gpu, Place, Wish, place, takes_gpu, wrong_results};
+pub use place::{GpuFacts, Place, Wish, place, takes_gpu, wrong_results};
 pub use shape::Shape;

@@ -56,7 +56,7 @@ impl Place {
 
 /// What is known of the machine's GPU.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Gpu {
+pub struct GpuFacts {
     /// Whether an adapter was given.
     pub available: bool,
     /// Why not.
@@ -67,7 +67,7 @@ pub struct Gpu {
     pub is_right: Option<bool>,
 }
 
-impl FromJson for Gpu {
+impl FromJson for GpuFacts {
     fn from_json(json: Value) -> Result<Self> {
         let mut fields = Fields::of("the GPU", json);
         let gpu = Self {
@@ -85,7 +85,7 @@ const LEAST_TOKENS_PER_SECOND: u64 = 5;
 
 /// Where a model runs that would write so many tokens a second on the CPU, as was measured; absent
 /// where it was not measured, or where the model's size is not known.
-pub fn place(wish: Wish, gpu: &Gpu, cpu_speed: Option<u64>) -> Result<Place> {
+pub fn place(wish: Wish, gpu: &GpuFacts, cpu_speed: Option<u64>) -> Result<Place> {
     let is_small = cpu_speed.is_some_and(|speed| speed >= LEAST_TOKENS_PER_SECOND);
     let beside = |reason: &str| match cpu_speed {
         Some(speed) => no_gpu(&format!(
@@ -112,11 +112,11 @@ pub fn place(wish: Wish, gpu: &Gpu, cpu_speed: Option<u64>) -> Result<Place> {
 
 /// Whether a model runs on this GPU whatever the CPU can do, so that the CPU is not measured.
 #[must_use]
-pub fn takes_gpu(wish: Wish, gpu: &Gpu) -> bool {
+pub fn takes_gpu(wish: Wish, gpu: &GpuFacts) -> bool {
     place(wish, gpu, None) == Ok(Place::Gpu)
 }
 
-fn reason_of(gpu: &Gpu) -> &str {
+fn reason_of(gpu: &GpuFacts) -> &str {
     gpu.reason.as_deref().unwrap_or("this browser has no WebGPU adapter")
 }
 
@@ -133,24 +133,24 @@ fn no_gpu(reason: &str) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use super::{Gpu, Place, Wish, place};
+    use super::{GpuFacts, Place, Wish, place};
 
     const SMALL: Option<u64> = Some(5);
     const LARGE: Option<u64> = Some(4);
 
     #[track_caller]
-    fn check(wish: Wish, gpu: &Gpu, speed: Option<u64>, expected: Result<Place, &str>) {
+    fn check(wish: Wish, gpu: &GpuFacts, speed: Option<u64>, expected: Result<Place, &str>) {
         let found = place(wish, gpu, speed).map_err(|error| error.code.unwrap_or_default());
         assert_eq!(found, expected.map_err(Into::into));
     }
 
     #[test]
     fn every_machine_and_wish() {
-        let none = Gpu::default();
-        let hardware = Gpu { available: true, is_right: Some(true), ..none.clone() };
-        let unchecked = Gpu { is_right: None, ..hardware.clone() };
-        let software = Gpu { software: true, ..hardware.clone() };
-        let wrong = Gpu { is_right: Some(false), ..hardware.clone() };
+        let none = GpuFacts::default();
+        let hardware = GpuFacts { available: true, is_right: Some(true), ..none.clone() };
+        let unchecked = GpuFacts { is_right: None, ..hardware.clone() };
+        let software = GpuFacts { software: true, ..hardware.clone() };
+        let wrong = GpuFacts { is_right: Some(false), ..hardware.clone() };
         for (wish, gpu, bytes, expected) in [
             (Wish::Auto, &hardware, LARGE, Ok(Place::Gpu)),
             (Wish::Auto, &hardware, None, Ok(Place::Gpu)),
@@ -174,9 +174,9 @@ mod tests {
 
     #[test]
     fn a_refusal_states_how_slow_the_cpu_would_be() {
-        let error = place(Wish::Auto, &Gpu::default(), Some(3)).unwrap_err();
+        let error = place(Wish::Auto, &GpuFacts::default(), Some(3)).unwrap_err();
         assert!(error.message.contains("about 3 tokens a second"), "{}", error.message);
-        let error = place(Wish::Gpu, &Gpu::default(), Some(3)).unwrap_err();
+        let error = place(Wish::Gpu, &GpuFacts::default(), Some(3)).unwrap_err();
         assert!(!error.message.contains("CPU"), "{}", error.message);
     }
 }

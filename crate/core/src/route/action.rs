@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::facts::Question;
+use super::inputs::Question;
 use super::trace::Trace;
 use crate::device::Place;
 use crate::json;

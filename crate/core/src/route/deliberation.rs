@@ -3,15 +3,15 @@
 use serde::Serialize;
 
 use super::decision::Decision;
-use super::facts::{Answers, Facts, Pause, Question};
 use super::health::Health;
+use super::inputs::{Collected, Inputs, Pause, Question};
 use super::plan::Plan;
 use crate::{Error, Result};
 
 /// A decision in the making.
 #[derive(Debug, Default)]
 pub struct Deliberation {
-    answers: Answers,
+    collected: Collected,
     asked: Option<Question>,
 }
 
@@ -80,7 +80,7 @@ impl Deliberation {
     /// `INVALID_ARGUMENT` where it cannot be read.
     pub fn answer(&mut self, json: &str) -> Result<()> {
         match self.asked.take() {
-            Some(question) => self.answers.take(&question, json),
+            Some(question) => self.collected.take(&question, json),
             None => Ok(()),
         }
     }
@@ -90,8 +90,8 @@ impl Deliberation {
     /// # Errors
     /// The next question, or why there will be no decision.
     pub fn opinion(&mut self, plan: &Plan, health: &Health) -> Result<Decision, Pause> {
-        let facts = Facts { answers: &self.answers, health };
-        plan.strategy.decide(facts, &plan.keys).inspect_err(|pause| {
+        let inputs = Inputs { collected: &self.collected, health };
+        plan.strategy.decide(inputs, &plan.keys).inspect_err(|pause| {
             if let Pause::Ask(question) = pause {
                 self.asked = Some(question.clone());
             }

@@ -16,9 +16,9 @@ mod action;
 mod attempt;
 mod decision;
 mod deliberation;
-mod facts;
 mod gate;
 mod health;
+mod inputs;
 mod plan;
 mod policy;
 mod run;
@@ -30,12 +30,12 @@ mod trace;
 pub use action::{Action, Event, Heard, StopReason, Summary};
 pub use decision::Decision;
 pub use deliberation::{Deliberation, Route};
-pub use facts::{Answers, Battery, BranchFacts, Device, Facts, Gpu, Pause, Question};
 pub use gate::Gate;
 pub use health::{BranchHealth, Health, Recalled};
-pub use plan::{Judge, Plan};
+pub use inputs::{Battery, BranchFacts, Collected, DeviceFacts, Inputs, Pause, Question, WebGpu};
+pub use plan::{Acceptance, Plan};
 pub use policy::{Breaker, Policy};
-pub use run::{Ask, Run};
+pub use run::{Run, RunOptions};
 pub use strategy::{
     AskStrategy, CapabilityStrategy, CustomStrategy, DeviceRequirements, DeviceStrategy,
     FallbackStrategy, FirstMatch, InputSizeStrategy, LatencyStrategy, PrivacyStrategy,

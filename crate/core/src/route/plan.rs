@@ -21,7 +21,7 @@ pub struct Plan {
     /// Its name for the trace.
     pub strategy_name: String,
     /// Who judges answers.
-    pub judge: Judge,
+    pub acceptance: Acceptance,
     /// One for each branch, in the order of the keys.
     pub policies: Vec<Policy>,
     /// The branches behind a network, by key.
@@ -30,7 +30,7 @@ pub struct Plan {
 
 /// Who judges whether an answer is good enough. The last branch's answer always is.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub enum Judge {
+pub enum Acceptance {
     /// Every answer is good enough.
     #[default]
     None,
@@ -55,15 +55,15 @@ impl Plan {
             }
         }
         let strategy = Strategy::from_json(fields.value("strategy").unwrap_or_default());
-        let judge = match fields.value("judge") {
-            None => Ok(Judge::None),
-            Some(Value::String(it)) if it == "accept" => Ok(Judge::Accept),
-            Some(gate) => Gate::from_json(gate).map(Judge::Confidence),
+        let acceptance = match fields.value("judge") {
+            None => Ok(Acceptance::None),
+            Some(Value::String(it)) if it == "accept" => Ok(Acceptance::Accept),
+            Some(gate) => Gate::from_json(gate).map(Acceptance::Confidence),
         };
         let plan = Self {
             strategy: fields.inner(strategy).unwrap_or_else(Strategy::none),
             strategy_name: fields.text("strategyName").unwrap_or_default(),
-            judge: fields.inner(judge).unwrap_or_default(),
+            acceptance: fields.inner(acceptance).unwrap_or_default(),
             policies,
             remote: fields.keys("remote"),
             keys,

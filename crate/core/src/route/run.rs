@@ -5,17 +5,17 @@ use serde_json::{Map, Value};
 use super::action::{Action, Event, Heard, StopReason, Summary};
 use super::attempt::Live;
 use super::deliberation::{Deliberation, Route};
-use super::facts::Pause;
 use super::gate::Verdict;
 use super::health::{Health, Pace};
-use super::plan::{Judge, Plan, wants_reasoning};
+use super::inputs::Pause;
+use super::plan::{Acceptance, Plan, wants_reasoning};
 use super::trace::{Attempt, Outcome, Trace};
 use crate::json::{self, Fields};
 use crate::{Confidence, Error, Status};
 
 /// What is known of a request from the start.
 #[derive(Clone, Debug, Default)]
-pub struct Ask {
+pub struct RunOptions {
     /// The run's name, for the trace.
     pub id: String,
     /// Whether the caller streams.
@@ -28,7 +28,7 @@ pub struct Ask {
     pub allow: Option<Vec<String>>,
 }
 
-impl Ask {
+impl RunOptions {
     /// Reads what is known of a request.
     #[must_use]
     pub fn parse(json: &str) -> Self {
@@ -47,7 +47,7 @@ impl Ask {
 /// One request's way through the branches: events in, actions out.
 #[derive(Debug)]
 pub struct Run {
-    ask: Ask,
+    options: RunOptions,
     stage: Stage,
     deliberation: Deliberation,
     route: Option<Route>,
@@ -96,9 +96,9 @@ enum Passed {
 impl Run {
     /// A run that has not begun.
     #[must_use]
-    pub fn new(ask: Ask) -> Self {
+    pub fn new(options: RunOptions) -> Self {
         Self {
-            ask,
+            options,
             stage: Stage::Deciding,
             deliberation: Deliberation::default(),
             route: None,
@@ -173,11 +173,11 @@ impl Run {
         match self.deliberation.route(context.plan, context.health) {
             Ok(mut route) => {
                 if let Some(Err(error)) =
-                    self.ask.allow.as_ref().map(|allow| route.constrain(allow, context.plan))
+                    self.options.allow.as_ref().map(|allow| route.constrain(allow, context.plan))
                 {
                     return self.fail(None, error, context);
                 }
-                if let Some(branch) = &self.ask.stay {
+                if let Some(branch) = &self.options.stay {
                     route.stay(branch, context.plan);
                 }
                 self.route = Some(route);
@@ -235,9 +235,9 @@ impl Run {
     fn start(&mut self, attempt: usize, branch: usize, context: &mut FeedContext<'_>) {
         let key = context.plan.key(branch);
         let is_last = self.upcoming().is_none();
-        let is_gated = matches!(context.plan.judge, Judge::Confidence(_)) && !is_last;
+        let is_gated = matches!(context.plan.acceptance, Acceptance::Confidence(_)) && !is_last;
         // An answer that is judged whole is not shown in pieces, so it need not come in pieces.
-        let shows = self.ask.streaming && context.plan.judge != Judge::Accept;
+        let shows = self.options.streaming && context.plan.acceptance != Acceptance::Accept;
         let patience = context.plan.default_patience_ms(branch).filter(|_| !is_last);
         let listens = context.plan.policy(branch).listens() || patience.is_some();
         let streaming = shows || is_gated || listens;
@@ -246,7 +246,7 @@ impl Run {
         live.probe = probe;
         live.default_patience_ms = patience;
         live.streams = streaming;
-        live.wants_reasoning = wants_reasoning(&self.ask.config, key);
+        live.wants_reasoning = wants_reasoning(&self.options.config, key);
         live.is_open = !is_gated;
         self.live.push(live);
         context.actions.push(Action::Start { attempt, branch: key.to_owned(), streaming });
@@ -279,7 +279,7 @@ impl Run {
         }
         // The first to speak has won.
         self.stop_others(attempt, StopReason::Overtaken, context);
-        if self.ask.streaming && context.plan.judge != Judge::Accept {
+        if self.options.streaming && context.plan.acceptance != Acceptance::Accept {
             self.committed = Some(attempt);
             context.actions.push(Action::Show { attempt });
         }
@@ -311,7 +311,7 @@ impl Run {
         };
         context.health.answered(live.branch, live.probe, pace);
         self.stop_others(attempt, StopReason::Overtaken, context);
-        if context.plan.judge == Judge::Accept && self.upcoming().is_some() {
+        if context.plan.acceptance == Acceptance::Accept && self.upcoming().is_some() {
             self.stage = Stage::Judging { attempt, confidence };
             self.note(attempt, Outcome::Answered, None);
             context.actions.push(Action::Judge { attempt, trace: self.trace(context) });
@@ -355,7 +355,7 @@ impl Run {
         reported: Option<Confidence>,
         context: &mut FeedContext<'_>,
     ) -> Passed {
-        let Judge::Confidence(gate) = &context.plan.judge else { return Passed::Through };
+        let Acceptance::Confidence(gate) = &context.plan.acceptance else { return Passed::Through };
         let Some(live) = self.live.iter_mut().find(|it| it.attempt == attempt) else {
             return Passed::Refused;
         };
@@ -421,13 +421,13 @@ impl Run {
             entry.outcome = Some(Outcome::Answered);
         }
         self.stage = Stage::Over;
-        if self.ask.streaming && context.plan.judge != Judge::Accept {
+        if self.options.streaming && context.plan.acceptance != Acceptance::Accept {
             context.actions.push(Action::Show { attempt });
         }
         // Content that was held to the end has just been shown.
         let was_heard = self.attempts.get(attempt).is_some_and(|it| it.first_token_ms.is_some());
-        let is_shown = was_heard && context.plan.judge != Judge::Accept;
-        let whole = self.ask.streaming && self.committed.is_none() && !is_shown;
+        let is_shown = was_heard && context.plan.acceptance != Acceptance::Accept;
+        let whole = self.options.streaming && self.committed.is_none() && !is_shown;
         context.actions.push(Action::Finish {
             attempt,
             whole,
@@ -507,7 +507,7 @@ impl Run {
     fn trace(&self, context: &FeedContext<'_>) -> Trace {
         let route = self.route.as_ref();
         Trace {
-            id: self.ask.id.clone(),
+            id: self.options.id.clone(),
             strategy: context.plan.strategy_name.clone(),
             order: route.map(|it| it.order.clone()).unwrap_or_default(),
             allow: route.and_then(|it| it.allow.clone()),
@@ -542,7 +542,7 @@ impl Run {
         let [live] = self.live.as_slice() else { return None };
         self.upcoming()?;
         // The branch that called the tools is waited for.
-        if self.ask.stay.as_deref() == Some(plan.key(live.branch)) {
+        if self.options.stay.as_deref() == Some(plan.key(live.branch)) {
             return None;
         }
         live.hedge_at(plan.policy(live.branch))

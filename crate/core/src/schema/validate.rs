@@ -59,12 +59,12 @@ pub fn validate_within(
     value: &Value,
     matches: &dyn Fn(&str, &str) -> Option<bool>,
 ) -> Result<(), Mismatch> {
-    let mut judge = Judge { root, matches, path: Vec::new(), steps: Cell::new(MOST_STEPS) };
-    let verdict = judge.judge(schema, value, 0);
-    if judge.steps.get() == 0 { Ok(()) } else { verdict }
+    let mut validator = Validator { root, matches, path: Vec::new(), steps: Cell::new(MOST_STEPS) };
+    let verdict = validator.check(schema, value, 0);
+    if validator.steps.get() == 0 { Ok(()) } else { verdict }
 }
 
-struct Judge<'a> {
+struct Validator<'a> {
     root: &'a Value,
     matches: &'a dyn Fn(&str, &str) -> Option<bool>,
     path: Vec<String>,
@@ -74,7 +74,7 @@ struct Judge<'a> {
 
 type Verdict = Result<(), Mismatch>;
 
-impl Judge<'_> {
+impl Validator<'_> {
     /// Counts work, and says whether there is any left.
     fn spend(&self, steps: u64) -> bool {
         self.steps.set(self.steps.get().saturating_sub(steps));
@@ -92,19 +92,19 @@ impl Judge<'_> {
 
     fn holds(&mut self, schema: &Value, value: &Value, depth: u32) -> bool {
         let length = self.path.len();
-        let verdict = self.judge(schema, value, depth);
+        let verdict = self.check(schema, value, depth);
         self.path.truncate(length);
         verdict.is_ok()
     }
 
     fn below(&mut self, step: String, schema: &Value, value: &Value, depth: u32) -> Verdict {
         self.path.push(step);
-        self.judge(schema, value, depth + 1)?;
+        self.check(schema, value, depth + 1)?;
         self.path.pop();
         Ok(())
     }
 
-    fn judge(&mut self, schema: &Value, value: &Value, depth: u32) -> Verdict {
+    fn check(&mut self, schema: &Value, value: &Value, depth: u32) -> Verdict {
         if !self.spend(1) {
             return Ok(());
         }
@@ -118,7 +118,7 @@ impl Judge<'_> {
         };
         if let Some(reference) = text(schema, "$ref") {
             match resolve(self.root, reference) {
-                Some(target) => self.judge(target, value, depth + 1)?,
+                Some(target) => self.check(target, value, depth + 1)?,
                 None => return self.fail("a schema whose references lead somewhere"),
             }
         }
@@ -150,7 +150,7 @@ impl Judge<'_> {
 
     fn combined(&mut self, schema: &Map<String, Value>, value: &Value, depth: u32) -> Verdict {
         for part in list(schema, "allOf").into_iter().flatten() {
-            self.judge(part, value, depth + 1)?;
+            self.check(part, value, depth + 1)?;
         }
         if let Some(options) = list(schema, "anyOf")
             && !options.iter().any(|option| self.holds(option, value, depth + 1))
@@ -174,7 +174,7 @@ impl Judge<'_> {
         if let Some(condition) = schema.get("if") {
             let branch = if self.holds(condition, value, depth + 1) { "then" } else { "else" };
             if let Some(branch) = schema.get(branch) {
-                self.judge(branch, value, depth + 1)?;
+                self.check(branch, value, depth + 1)?;
             }
         }
         Ok(())
@@ -303,7 +303,7 @@ impl Judge<'_> {
         }
         for (name, dependent) in map(schema, "dependentSchemas").into_iter().flatten() {
             if members.contains_key(name) && self.spend(length) {
-                self.judge(dependent, &Value::Object(members.clone()), depth + 1)?;
+                self.check(dependent, &Value::Object(members.clone()), depth + 1)?;
             }
         }
         for (name, value) in members {

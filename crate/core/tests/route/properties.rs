@@ -13,7 +13,7 @@ use proptest::test_runner::{Config, RngSeed};
 use super::naive::{Behaviour, Outcome, Tree, World, outcome};
 use hybridge_core::Status;
 use hybridge_core::route::{
-    Action, Ask, Event, Health, Heard, Outcome as Ended, Plan, Question, Run, Summary,
+    Action, Event, Health, Heard, Outcome as Ended, Plan, Question, Run, RunOptions, Summary,
 };
 use hybridge_core::{Confidence, Error};
 
@@ -129,7 +129,7 @@ impl Setting {
 /// Plays a run in which one branch after the other does what it does.
 fn play(setting: &Setting, is_streaming: bool, behaviour: impl Fn(usize) -> Behaviour) -> Outcome {
     let mut health = Health::new(4);
-    let mut run = Run::new(Ask { streaming: is_streaming, ..Ask::default() });
+    let mut run = Run::new(RunOptions { streaming: is_streaming, ..RunOptions::default() });
     let mut found = Outcome::default();
     let mut actions = run.feed(Event::Started, 0.0, &setting.plan, &mut health);
     while let Some(action) = actions.pop() {
@@ -239,8 +239,8 @@ proptest! {
         let stays = stay.filter(|key| {
             KEYS.contains(&key.as_str()) && allow.as_ref().is_none_or(|allow| allow.contains(key))
         });
-        let ask = Ask { streaming: is_streaming, stay: stays.clone(), ..Ask::default() };
-        let mut run = Run::new(ask);
+        let options = RunOptions { streaming: is_streaming, stay: stays.clone(), ..RunOptions::default() };
+        let mut run = Run::new(options);
         let mut first = None;
         let mut watch = Watch::default();
         let mut now = 1000.0;
@@ -325,7 +325,7 @@ proptest! {
         let more = format!(r#","judge":{{"threshold":-1.5,"score":"mean","holdTokens":{hold}}}"#);
         let setting = setting(&tree, &world, &more);
         let mut health = Health::new(4);
-        let mut run = Run::new(Ask { streaming: true, ..Ask::default() });
+        let mut run = Run::new(RunOptions { streaming: true, ..RunOptions::default() });
         run.feed(Event::Started, 0.0, &setting.plan, &mut health);
         let mut rest = logprobs.as_slice();
         let mut actions = Vec::new();

@@ -1,6 +1,6 @@
 //! The build for the CPU alone, which a visitor without a usable GPU downloads.
 
-use hybridge_core::device::{Gpu, Wish, takes_gpu};
+use hybridge_core::device::{GpuFacts, Wish, takes_gpu};
 use hybridge_core::{Error, Result};
 use hybridge_gemma::Model;
 
@@ -35,12 +35,12 @@ pub(crate) async fn report(_: bool) -> Result<String> {
 /// What the worker found before it chose this file. A GPU that would be used is none to this build.
 pub(crate) async fn look(options: &Options) -> Machine {
     if options.device == Wish::Cpu {
-        return Machine { facts: Gpu::default(), device: None };
+        return Machine { facts: GpuFacts::default(), device: None };
     }
     let SeenGpu { available, software, reason, is_right } = options.gpu.clone();
-    let seen = Gpu { available, software, reason, is_right };
+    let seen = GpuFacts { available, software, reason, is_right };
     let facts = if takes_gpu(options.device, &seen) {
-        Gpu { reason: Some(REASON.to_owned()), ..Gpu::default() }
+        GpuFacts { reason: Some(REASON.to_owned()), ..GpuFacts::default() }
     } else {
         seen
     };
@@ -50,14 +50,14 @@ pub(crate) async fn look(options: &Options) -> Machine {
 #[cfg(test)]
 mod tests {
     use futures::FutureExt;
-    use hybridge_core::device::{Gpu, place};
+    use hybridge_core::device::{GpuFacts, place};
 
     use super::{REASON, look};
     use crate::boundary::parse;
 
     /// What this build knows of a GPU, and where a model runs that is small enough for the CPU.
     #[track_caller]
-    fn check(device: &str, seen: &str, expected: &Gpu, outcome: &str) {
+    fn check(device: &str, seen: &str, expected: &GpuFacts, outcome: &str) {
         let options = format!(
             r#"{{"contextWindow":64,"device":"{device}","precision":"exact","kind":"generator"{seen}}}"#
         );
@@ -74,11 +74,11 @@ mod tests {
 
     #[test]
     fn the_workers_findings_are_passed_on() {
-        let none = Gpu::default();
-        let hidden = Gpu { reason: Some(REASON.to_owned()), ..none.clone() };
-        let missing = Gpu { reason: Some("no adapter".to_owned()), ..none.clone() };
-        let software = Gpu { available: true, software: true, ..none.clone() };
-        let wrong = Gpu { available: true, is_right: Some(false), ..none.clone() };
+        let none = GpuFacts::default();
+        let hidden = GpuFacts { reason: Some(REASON.to_owned()), ..none.clone() };
+        let missing = GpuFacts { reason: Some("no adapter".to_owned()), ..none.clone() };
+        let software = GpuFacts { available: true, software: true, ..none.clone() };
+        let wrong = GpuFacts { available: true, is_right: Some(false), ..none.clone() };
         let is_wrong = r#","gpu":{"available":true,"software":false,"isRight":false}"#;
         let is_software = r#","gpu":{"available":true,"software":true}"#;
         let is_missing = r#","gpu":{"available":false,"software":false,"reason":"no adapter"}"#;

@@ -1,7 +1,7 @@
 //! The GPU through `hybridge_gemma::gpu`.
 
 use hybridge_core::Result;
-use hybridge_core::device::{Gpu, Wish};
+use hybridge_core::device::{GpuFacts, Wish};
 use hybridge_gemma::Model;
 use hybridge_gemma::burn::burn_check;
 use hybridge_gemma::gpu::{
@@ -75,14 +75,16 @@ pub(crate) async fn report(with_burn: bool) -> Result<String> {
 /// Looks at the machine's GPU, unless the caller wants none; computes on it, unless its numbers
 /// were found right before.
 pub(crate) async fn look(options: &Options) -> Machine {
-    let none =
-        |reason: Option<String>| Machine { facts: Gpu { reason, ..Gpu::default() }, device: None };
+    let none = |reason: Option<String>| Machine {
+        facts: GpuFacts { reason, ..GpuFacts::default() },
+        device: None,
+    };
     if options.device == Wish::Cpu {
         return none(None);
     }
     match open(options.gpu_is_right == Some(true)).await {
         Ok((device, is_right)) => Machine {
-            facts: Gpu {
+            facts: GpuFacts {
                 available: true,
                 reason: None,
                 software: device.0.facts().software,

@@ -1,23 +1,23 @@
 //! Verdicts, as JSON.
 
-use super::{Facts, Fault, Gpu, Limits, Look, Shape, Wish, judge};
+use super::{AvailabilityFacts, Fault, GpuFacts, Limits, Look, Shape, Wish, judge};
 
-fn ready() -> Facts {
-    Facts {
+fn ready() -> AvailabilityFacts {
+    AvailabilityFacts {
         is_secure: true,
         has_workers: true,
-        gpu: Gpu { available: true, is_right: Some(true), ..Gpu::default() },
+        gpu: GpuFacts { available: true, is_right: Some(true), ..GpuFacts::default() },
         bytes: Some(1_000_000_000),
         cpu_bytes_per_second: Some(2_700_000_000),
         free: Some(2_000_000_000),
         is_kept: true,
         context_window: 4096,
-        ..Facts::default()
+        ..AvailabilityFacts::default()
     }
 }
 
 #[track_caller]
-fn check(bend: impl FnOnce(&mut Facts), expected: &str) {
+fn check(bend: impl FnOnce(&mut AvailabilityFacts), expected: &str) {
     let mut facts = ready();
     bend(&mut facts);
     let mut found = serde_json::to_value(judge(&facts)).unwrap();
@@ -30,9 +30,12 @@ fn check(bend: impl FnOnce(&mut Facts), expected: &str) {
 /// Once a file is loaded it is known whether it has a chat template.
 #[test]
 fn a_base_model_is_a_caution() {
-    let verdict = judge(&Facts { lacks_template: true, ..ready() });
+    let verdict = judge(&AvailabilityFacts { lacks_template: true, ..ready() });
     assert_eq!(verdict.code.as_deref(), Some("BASE_MODEL"));
-    assert!(verdict.status != crate::device::Status::Unavailable && verdict.reason.is_some());
+    assert!(
+        verdict.status != crate::device::AvailabilityStatus::Unavailable
+            && verdict.reason.is_some()
+    );
 }
 
 #[test]
@@ -115,15 +118,15 @@ fn facts_are_read_as_reported() {
     let text = r#"{"isSecure":true,"hasWorkers":true,"gpu":{"available":true,"isRight":true,"software":false},"wish":"auto",
         "bytes":1000000000,"held":0,"isComplete":false,"isDownloading":false,"free":2000000000,"isKept":true,"crashedAt":null,
         "contextWindow":4096,"cpuBytesPerSecond":2700000000}"#;
-    assert_eq!(Facts::parse(text), Ok(ready()));
-    assert_eq!(Facts::parse("{}"), Ok(Facts::default()));
+    assert_eq!(AvailabilityFacts::parse(text), Ok(ready()));
+    assert_eq!(AvailabilityFacts::parse("{}"), Ok(AvailabilityFacts::default()));
     for (text, complaint) in [
         ("[]", "the facts must be an object"),
         (r#"{"held":-1}"#, "`held` of the facts must be a whole number of at least 0"),
         (r#"{"wish":"npu"}"#, "`wish` of the facts must be auto, gpu or cpu"),
         (r#"{"gpu":{"software":1}}"#, "`software` of the GPU must be true or false"),
     ] {
-        assert_eq!(Facts::parse(text).unwrap_err().message, complaint);
+        assert_eq!(AvailabilityFacts::parse(text).unwrap_err().message, complaint);
     }
 }
 
@@ -138,7 +141,7 @@ fn obstacles() {
     check(|it| it.free = Some(999_999_999), &unavailable("QUOTA_EXCEEDED"));
     check(|it| it.crashed_at = Some(4096), &unavailable("CRASHED_BEFORE"));
     check(|it| it.lacks_simd = true, &unavailable("SIMD_UNAVAILABLE"));
-    let huge = |it: &mut Facts| (it.wish, it.bytes) = (Wish::Cpu, Some(5 << 30));
+    let huge = |it: &mut AvailabilityFacts| (it.wish, it.bytes) = (Wish::Cpu, Some(5 << 30));
     check(huge, &unavailable("OUT_OF_MEMORY"));
     check(|it| (it.shape, _) = (gemma_1b(), huge(it)), &unavailable("OUT_OF_MEMORY"));
     check(|it| it.look = Look::Refused(403), &unavailable("MODEL_GATED"));
@@ -155,15 +158,16 @@ fn obstacles() {
 }
 
 /// A machine without a GPU, where a model's size decides.
-fn without_gpu(it: &mut Facts) {
-    it.gpu = Gpu::default();
+fn without_gpu(it: &mut AvailabilityFacts) {
+    it.gpu = GpuFacts::default();
     it.bytes = None;
 }
 
 #[test]
 fn the_device_is_judged_only_by_what_was_read() {
     let unavailable = |code: &str| format!(r#"{{"code":"{code}","status":"unavailable"}}"#);
-    let refused = |status| move |it: &mut Facts| (it.look, ()) = (Look::Refused(status), ());
+    let refused =
+        |status| move |it: &mut AvailabilityFacts| (it.look, ()) = (Look::Refused(status), ());
     for (status, code) in [(401, "MODEL_GATED"), (404, "MODEL_NOT_FOUND"), (400, "MODEL_HTTP")] {
         check(|it| (without_gpu(it), refused(status)(it)).1, &unavailable(code));
         check(refused(status), &unavailable(code));
@@ -173,8 +177,9 @@ fn the_device_is_judged_only_by_what_was_read() {
     check(|it| (without_gpu(it), it.look = Look::Page).1, &unavailable("MODEL_NOT_FOUND"));
     // A host that may answer later leaves the question open.
     let open = |code: &str| format!(r#"{{"code":"{code}","status":"downloadable"}}"#);
-    let trouble =
-        |status| move |it: &mut Facts| (without_gpu(it), it.look = Look::Trouble(status)).1;
+    let trouble = |status| {
+        move |it: &mut AvailabilityFacts| (without_gpu(it), it.look = Look::Trouble(status)).1
+    };
     check(trouble(Some(503)), &open("MODEL_HTTP"));
     check(trouble(None), &open("NETWORK"));
     check(|it| (without_gpu(it), it.saves_data = true).1, &open("DATA_SAVER"));
@@ -209,7 +214,7 @@ fn a_file_that_is_no_model_is_none_wherever_it_lies() {
         let found = judge(&facts);
         (found.status, found.code)
     };
-    use super::Status::{Available, Downloadable, Unavailable};
+    use super::AvailabilityStatus::{Available, Downloadable, Unavailable};
     for (whole, here) in [(false, Downloadable), (true, Available)] {
         assert_eq!(code(b"GGUF\x03\0\0\0", whole), (here, None));
         for (header, expected) in [
@@ -230,7 +235,7 @@ fn a_file_that_is_no_model_is_none_wherever_it_lies() {
 #[test]
 fn no_speed_for_less_than_a_header() {
     for (bytes, speed) in [(0, None), (351, None), (4095, None), (4096, Some(659_179))] {
-        let facts = Facts { wish: Wish::Cpu, bytes: Some(bytes), ..ready() };
+        let facts = AvailabilityFacts { wish: Wish::Cpu, bytes: Some(bytes), ..ready() };
         assert_eq!(judge(&facts).estimated_tokens_per_second, speed, "{bytes} bytes");
     }
 }
@@ -238,7 +243,7 @@ fn no_speed_for_less_than_a_header() {
 #[test]
 fn whether_a_download_is_kept() {
     let kept = |is_kept, fault: Option<&str>| {
-        let facts = Facts { is_kept, store_fault: fault.map(Into::into), ..ready() };
+        let facts = AvailabilityFacts { is_kept, store_fault: fault.map(Into::into), ..ready() };
         let found = judge(&facts);
         (found.kept, found.not_kept_reason)
     };

@@ -2,7 +2,7 @@
 
 use crate::json::Fields;
 use crate::route::decision::Decision;
-use crate::route::facts::{Facts, Pause};
+use crate::route::inputs::{Inputs, Pause};
 
 /// By what a callback returns.
 #[derive(Clone, Debug)]
@@ -40,8 +40,8 @@ impl AskStrategy {
         }
     }
 
-    pub(super) fn decide(&self, facts: Facts<'_>) -> Result<Decision, Pause> {
-        let is_yes = facts.yes(self.leaf, self.callback)?;
+    pub(super) fn decide(&self, inputs: Inputs<'_>) -> Result<Decision, Pause> {
+        let is_yes = inputs.yes(self.leaf, self.callback)?;
         Ok(if is_yes { self.yes.clone() } else { self.no.clone() })
     }
 }

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::json::{Fields, texts};
 use crate::route::decision::Decision;
-use crate::route::facts::{Facts, Pause};
+use crate::route::inputs::{Inputs, Pause};
 use crate::{Content, Request};
 
 /// What a request may need. Video and documents map to nothing, as in the original.
@@ -44,8 +44,8 @@ impl CapabilityStrategy {
         Self { supports, order: fields.texts("order") }
     }
 
-    pub(super) fn decide(&self, facts: Facts<'_>) -> Result<Decision, Pause> {
-        let needs = needs(facts.request()?);
+    pub(super) fn decide(&self, inputs: Inputs<'_>) -> Result<Decision, Pause> {
+        let needs = needs(inputs.request()?);
         let can = |key: &String| {
             let able = self.supports.iter().find(|(it, _)| it == key).map(|(_, able)| able);
             needs.iter().all(|need| able.is_some_and(|able| able.contains(need)))

@@ -2,7 +2,7 @@
 
 use crate::json::Fields;
 use crate::route::decision::Decision;
-use crate::route::facts::{Facts, Pause};
+use crate::route::inputs::{Inputs, Pause};
 
 /// Asks the caller. Also what `PreRoutingStrategy` is.
 #[derive(Clone, Debug)]
@@ -18,8 +18,8 @@ impl CustomStrategy {
         Self { leaf: fields.required_index("leaf"), name: fields.required_text("name") }
     }
 
-    pub(super) fn decide(&self, facts: Facts<'_>) -> Result<Decision, Pause> {
-        Ok(Decision::parse(facts.leaf(self.leaf)?, &self.name)?)
+    pub(super) fn decide(&self, inputs: Inputs<'_>) -> Result<Decision, Pause> {
+        Ok(Decision::parse(inputs.leaf(self.leaf)?, &self.name)?)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::json::Fields;
 use crate::route::decision::Decision;
-use crate::route::facts::{Device, Facts, Pause};
+use crate::route::inputs::{DeviceFacts, Inputs, Pause};
 
 /// One branch where the machine meets the requirements, another where it does not.
 #[derive(Clone, Debug)]
@@ -51,10 +51,10 @@ impl DeviceStrategy {
         }
     }
 
-    pub(super) fn decide(&self, facts: Facts<'_>, keys: &[String]) -> Result<Decision, Pause> {
+    pub(super) fn decide(&self, inputs: Inputs<'_>, keys: &[String]) -> Result<Decision, Pause> {
         let branch = keys.iter().position(|key| *key == self.capable);
-        let speed = branch.and_then(|it| facts.health.tokens_per_second(it));
-        Ok(match self.require.lacking(facts.device()?, speed) {
+        let speed = branch.and_then(|it| inputs.health.tokens_per_second(it));
+        Ok(match self.require.lacking(inputs.device()?, speed) {
             Some(lack) => Decision::pick(&self.otherwise).because(lack),
             None => Decision::pick(&self.capable).because("the device is capable"),
         })
@@ -63,7 +63,7 @@ impl DeviceStrategy {
 
 impl DeviceRequirements {
     /// The first requirement that is not met.
-    fn lacking(&self, device: &Device, speed: Option<f64>) -> Option<&'static str> {
+    fn lacking(&self, device: &DeviceFacts, speed: Option<f64>) -> Option<&'static str> {
         let wants = |it: Option<bool>| it == Some(true);
         let below = |found: Option<f64>, least: Option<f64>| {
             found.zip(least).is_some_and(|(found, least)| found < least)

@@ -3,7 +3,7 @@
 use super::Strategy;
 use crate::json::Fields;
 use crate::route::decision::Decision;
-use crate::route::facts::{Facts, Pause};
+use crate::route::inputs::{Inputs, Pause};
 
 /// Asks its children in turn. A child that only constrains is heard, and the next one is asked
 /// within its constraint; so is one whose whole order is forbidden by then.
@@ -18,11 +18,11 @@ impl FirstMatch {
         Self { children: fields.each("children") }
     }
 
-    pub(super) fn decide(&self, facts: Facts<'_>, keys: &[String]) -> Result<Decision, Pause> {
+    pub(super) fn decide(&self, inputs: Inputs<'_>, keys: &[String]) -> Result<Decision, Pause> {
         let mut heard = Decision::none();
         let mut forbidden = Vec::new();
         for child in &self.children {
-            let opinion = child.decide(facts, keys)?;
+            let opinion = child.decide(inputs, keys)?;
             heard.take_on(&opinion);
             if opinion.order.iter().any(|key| heard.allows(key)) {
                 return Ok(Decision { order: opinion.order, ..heard });

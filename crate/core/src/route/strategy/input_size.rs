@@ -2,7 +2,7 @@
 
 use crate::json::Fields;
 use crate::route::decision::Decision;
-use crate::route::facts::{BranchFacts, Facts, Pause};
+use crate::route::inputs::{BranchFacts, Inputs, Pause};
 use crate::route::rounded;
 
 /// By the length of all text. Strictly more than the threshold is large.
@@ -41,12 +41,12 @@ impl InputSizeStrategy {
         }
     }
 
-    pub(super) fn decide(&self, facts: Facts<'_>, keys: &[String]) -> Result<Decision, Pause> {
+    pub(super) fn decide(&self, inputs: Inputs<'_>, keys: &[String]) -> Result<Decision, Pause> {
         let (size, unit) = match self.unit {
-            Unit::Characters => (facts.characters()?, "characters"),
-            Unit::Tokens => match self.counted(facts, keys)? {
+            Unit::Characters => (inputs.characters()?, "characters"),
+            Unit::Tokens => match self.counted(inputs, keys)? {
                 Some(count) => (count, "tokens, counted"),
-                None => (facts.estimated_tokens()?, "tokens, estimated"),
+                None => (inputs.estimated_tokens()?, "tokens, estimated"),
             },
         };
         #[expect(clippy::cast_precision_loss, reason = "no prompt has 2^52 characters")]
@@ -57,14 +57,14 @@ impl InputSizeStrategy {
 
     /// The exact count: by the branch for small requests if it is loaded and can count, else by any
     /// that is.
-    fn counted(&self, facts: Facts<'_>, keys: &[String]) -> Result<Option<u64>, Pause> {
+    fn counted(&self, inputs: Inputs<'_>, keys: &[String]) -> Result<Option<u64>, Pause> {
         // A model without a state is not loaded but far away: its count would cost a request of its
         // own.
         let can = |it: &&BranchFacts| it.counts_tokens && it.state.as_deref() == Some("ready");
-        let branches = facts.branches()?;
+        let branches = inputs.branches()?;
         let able = |key: &String| branches.iter().filter(can).find(|it| it.key == *key);
         match able(&self.small).or_else(|| keys.iter().find_map(able)) {
-            Some(branch) => facts.tokens(&branch.key),
+            Some(branch) => inputs.tokens(&branch.key),
             None => Ok(None),
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::json::Fields;
 use crate::route::decision::Decision;
-use crate::route::facts::{Facts, Pause};
+use crate::route::inputs::{Inputs, Pause};
 use crate::route::rounded;
 
 /// By the time each branch is predicted to need for its first token. A branch that was never
@@ -25,11 +25,11 @@ impl LatencyStrategy {
 
     /// The first within the budget goes to the front; where none is, the order is by speed. The
     /// others stay as fallbacks.
-    pub(super) fn decide(&self, facts: Facts<'_>, keys: &[String]) -> Result<Decision, Pause> {
-        let tokens = facts.estimated_tokens()?;
+    pub(super) fn decide(&self, inputs: Inputs<'_>, keys: &[String]) -> Result<Decision, Pause> {
+        let tokens = inputs.estimated_tokens()?;
         let predicted = |key: &String| {
             let branch = keys.iter().position(|it| it == key)?;
-            facts.health.predicted_first_token_ms(branch, tokens)
+            inputs.health.predicted_first_token_ms(branch, tokens)
         };
         let mut order = self.order.clone();
         let budget = rounded(self.first_token_budget_ms);

@@ -18,7 +18,7 @@ mod with_fallback;
 use serde_json::Value;
 
 use super::decision::Decision;
-use super::facts::{Facts, Pause};
+use super::inputs::{Inputs, Pause};
 use crate::json::{Fields, FromJson};
 use crate::{Error, Result};
 
@@ -93,20 +93,20 @@ impl Strategy {
 
     /// Judges with what is known, or says what must be known first. Called again from the root
     /// after each answer: a strategy holds no state of its own.
-    pub(crate) fn decide(&self, facts: Facts<'_>, keys: &[String]) -> Result<Decision, Pause> {
+    pub(crate) fn decide(&self, inputs: Inputs<'_>, keys: &[String]) -> Result<Decision, Pause> {
         match self {
-            Self::Ask(it) => it.decide(facts),
-            Self::Capability(it) => it.decide(facts),
-            Self::Custom(it) => it.decide(facts),
-            Self::Device(it) => it.decide(facts, keys),
+            Self::Ask(it) => it.decide(inputs),
+            Self::Capability(it) => it.decide(inputs),
+            Self::Custom(it) => it.decide(inputs),
+            Self::Device(it) => it.decide(inputs, keys),
             Self::Fallback(it) => Ok(it.decide()),
-            Self::FirstMatch(it) => it.decide(facts, keys),
-            Self::InputSize(it) => it.decide(facts, keys),
-            Self::Latency(it) => it.decide(facts, keys),
-            Self::Privacy(it) => it.decide(facts),
-            Self::Ready(it) => it.decide(facts),
-            Self::Sensitivity(it) => it.decide(facts),
-            Self::WithFallback(it) => it.decide(facts, keys),
+            Self::FirstMatch(it) => it.decide(inputs, keys),
+            Self::InputSize(it) => it.decide(inputs, keys),
+            Self::Latency(it) => it.decide(inputs, keys),
+            Self::Privacy(it) => it.decide(inputs),
+            Self::Ready(it) => it.decide(inputs),
+            Self::Sensitivity(it) => it.decide(inputs),
+            Self::WithFallback(it) => it.decide(inputs, keys),
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::json::Fields;
 use crate::privacy::SensitiveKind;
 use crate::route::decision::Decision;
-use crate::route::facts::{Facts, Pause};
+use crate::route::inputs::{Inputs, Pause};
 
 /// Pins a request that holds personal data to one branch, whatever is composed around it.
 #[derive(Clone, Debug)]
@@ -32,14 +32,14 @@ impl PrivacyStrategy {
         Self { keep: fields.required_text("keep"), redacted, leaf, detect }
     }
 
-    pub(super) fn decide(&self, facts: Facts<'_>) -> Result<Decision, Pause> {
+    pub(super) fn decide(&self, inputs: Inputs<'_>) -> Result<Decision, Pause> {
         let looks_for =
             |kind: &SensitiveKind| self.detect.as_ref().is_none_or(|it| it.contains(kind));
         if self.detect.as_ref().is_none_or(|it| !it.is_empty()) {
             let found: Vec<SensitiveKind> =
-                facts.sensitive()?.iter().copied().filter(looks_for).collect();
+                inputs.sensitive()?.iter().copied().filter(looks_for).collect();
             let redacted = match &self.redacted {
-                Some(branch) if facts.hides(branch, &found)? => Some(branch),
+                Some(branch) if inputs.hides(branch, &found)? => Some(branch),
                 _ => None,
             };
             if !found.is_empty() {
@@ -50,7 +50,7 @@ impl PrivacyStrategy {
             }
         }
         match self.leaf {
-            Some(leaf) if facts.yes(leaf, "PrivacyStrategy's isSensitive")? => {
+            Some(leaf) if inputs.yes(leaf, "PrivacyStrategy's isSensitive")? => {
                 Ok(self.pin("isSensitive said so".to_owned()))
             }
             _ => Ok(Decision::none()),

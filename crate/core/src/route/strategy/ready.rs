@@ -2,7 +2,7 @@
 
 use crate::json::Fields;
 use crate::route::decision::Decision;
-use crate::route::facts::{Facts, Pause};
+use crate::route::inputs::{Inputs, Pause};
 
 /// By the state of a branch's model.
 #[derive(Clone, Debug)]
@@ -18,8 +18,8 @@ impl ReadyStrategy {
         Self { ready: fields.required_text("ready"), otherwise: fields.required_text("otherwise") }
     }
 
-    pub(super) fn decide(&self, facts: Facts<'_>) -> Result<Decision, Pause> {
-        let branch = facts.branches()?.iter().find(|it| it.key == self.ready);
+    pub(super) fn decide(&self, inputs: Inputs<'_>) -> Result<Decision, Pause> {
+        let branch = inputs.branches()?.iter().find(|it| it.key == self.ready);
         // A key that does not exist is picked, so that the order's check names it.
         Ok(match branch {
             Some(branch) if !branch.is_ready() => {

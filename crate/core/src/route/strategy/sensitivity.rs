@@ -5,7 +5,7 @@ use super::privacy::words_of;
 use crate::json::Fields;
 use crate::privacy::SensitiveKind;
 use crate::route::decision::Decision;
-use crate::route::facts::{Facts, Pause};
+use crate::route::inputs::{Inputs, Pause};
 
 /// Weighs the kinds of personal data in a request.
 #[derive(Clone, Debug)]
@@ -46,17 +46,17 @@ impl SensitivityStrategy {
         }
     }
 
-    pub(super) fn decide(&self, facts: Facts<'_>) -> Result<Decision, Pause> {
-        let weighed = facts.sensitive()?.iter().filter(|kind| self.weight(**kind) > 0.0);
+    pub(super) fn decide(&self, inputs: Inputs<'_>) -> Result<Decision, Pause> {
+        let weighed = inputs.sensitive()?.iter().filter(|kind| self.weight(**kind) > 0.0);
         let found: Vec<SensitiveKind> = weighed.copied().collect();
         let redacted = match &self.redacted {
-            Some(branch) if facts.hides(branch, &found)? => Some(branch.as_str()),
+            Some(branch) if inputs.hides(branch, &found)? => Some(branch.as_str()),
             _ => None,
         };
         let sum: f64 = found.iter().map(|kind| self.weight(*kind)).sum();
         let reason = format!("personal data: {}", words_of(&found));
         if let Some(leaf) = self.leaf
-            && facts.yes(leaf, "SensitivityStrategy's isSensitive")?
+            && inputs.yes(leaf, "SensitivityStrategy's isSensitive")?
         {
             return Ok(pin(&[&self.edge]).because("isSensitive said so"));
         }

@@ -3,8 +3,8 @@
 use super::Strategy;
 use crate::Usage;
 use crate::json::FromJson as _;
-use crate::route::facts::{Answers, Facts, Pause, Question};
 use crate::route::health::{Health, Pace};
+use crate::route::inputs::{Collected, Inputs, Pause, Question};
 
 /// Judges `tree` over the branches `device` and `cloud`. `answers` are given when asked for, by
 /// name, and each must be asked for;
@@ -32,10 +32,10 @@ pub(super) fn check_measured(tree: &str, first_token_ms: &[Option<f64>], expecte
 fn check_with(tree: &str, given: &[(&str, &str)], health: &Health, expected: &str) {
     let strategy = Strategy::from_json(serde_json::from_str(tree).unwrap()).unwrap();
     let keys = ["device".to_owned(), "cloud".to_owned()];
-    let mut answers = Answers::default();
+    let mut collected = Collected::default();
     let mut asked = 0;
     let found = loop {
-        match strategy.decide(Facts { answers: &answers, health }, &keys) {
+        match strategy.decide(Inputs { collected: &collected, health }, &keys) {
             Ok(decision) => {
                 let allow = decision.allow.map(|it| format!("[{}]", it.join(" ")));
                 let parts = [Some(decision.order.join(" ")), allow, decision.reason];
@@ -57,7 +57,7 @@ fn check_with(tree: &str, given: &[(&str, &str)], health: &Health, expected: &st
                     panic!("{name} is asked for, and not given")
                 };
                 asked += 1;
-                answers.take(&question, answer).unwrap();
+                collected.take(&question, answer).unwrap();
             }
         }
     };

@@ -3,7 +3,7 @@
 use super::Strategy;
 use crate::json::{Fields, FromJson as _};
 use crate::route::decision::Decision;
-use crate::route::facts::{Facts, Pause};
+use crate::route::inputs::{Inputs, Pause};
 
 /// The inner order, then whatever of the tail is not in it. Without an inner opinion the tail
 /// stands alone. The inner constraint holds for the tail too.
@@ -22,8 +22,8 @@ impl WithFallback {
         Self { inner: Box::new(inner), fallback_order: fields.keys("fallbackOrder") }
     }
 
-    pub(super) fn decide(&self, facts: Facts<'_>, keys: &[String]) -> Result<Decision, Pause> {
-        let mut decision = self.inner.decide(facts, keys)?;
+    pub(super) fn decide(&self, inputs: Inputs<'_>, keys: &[String]) -> Result<Decision, Pause> {
+        let mut decision = self.inner.decide(inputs, keys)?;
         for key in &self.fallback_order {
             if !decision.order.contains(key) {
                 decision.order.push(key.clone());

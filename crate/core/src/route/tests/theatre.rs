@@ -1,7 +1,9 @@
 //! The one way runs are tested: a hybrid, a script of what happens, the story of what the router
 //! does.
 
-use crate::route::{Action, Ask, Event, Health, Heard, Plan, Run, StopReason, Summary, Trace};
+use crate::route::{
+    Action, Event, Health, Heard, Plan, Run, RunOptions, StopReason, Summary, Trace,
+};
 use crate::{Error, Status, Usage};
 
 /// A hybrid over `device`, `cloud` and `spare`, and the request it gets.
@@ -77,9 +79,10 @@ impl Stage {
     ) -> Trace {
         let config = serde_json::from_str(self.config).unwrap();
         let stay = self.stay.map(str::to_owned);
-        let ask = Ask { id: "run".into(), streaming: self.streaming, config, stay, allow: None };
+        let options =
+            RunOptions { id: "run".into(), streaming: self.streaming, config, stay, allow: None };
         let mut play = Play {
-            run: Run::new(ask),
+            run: Run::new(options),
             plan,
             health,
             now: from,

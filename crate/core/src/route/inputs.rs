@@ -44,11 +44,11 @@ impl From<Error> for Pause {
 
 /// The part of `DeviceFacts` that strategies look at.
 #[derive(Clone, Debug, Default)]
-pub struct Device {
+pub struct DeviceFacts {
     /// Whether the visitor asked for little traffic.
     pub save_data: bool,
     /// The GPU.
-    pub webgpu: Gpu,
+    pub webgpu: WebGpu,
     /// Memory, where the browser reports it.
     pub memory_gb: Option<f64>,
     /// The battery, where there is one and the browser reports it.
@@ -57,7 +57,7 @@ pub struct Device {
 
 /// The GPU.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Gpu {
+pub struct WebGpu {
     /// Whether there is one for WebGPU.
     pub available: bool,
     /// Whether it is the CPU in disguise.
@@ -104,10 +104,10 @@ impl BranchFacts {
 
 /// What is known so far of one request.
 #[derive(Debug, Default)]
-pub struct Answers {
+pub struct Collected {
     leaves: Vec<(usize, Value)>,
     request: OnceCell<Request>,
-    device: OnceCell<Device>,
+    device: OnceCell<DeviceFacts>,
     branches: OnceCell<Vec<BranchFacts>>,
     tokens: Vec<(String, Option<u64>)>,
     // Measured once: the tree is judged anew after every answer.
@@ -116,7 +116,7 @@ pub struct Answers {
     sensitive: OnceCell<Vec<SensitiveKind>>,
 }
 
-impl Answers {
+impl Collected {
     /// Takes in what was asked for, as JSON.
     ///
     /// # Errors
@@ -131,7 +131,7 @@ impl Answers {
                 drop(self.request.set(request));
             }
             Question::Device => {
-                let device = Device::read(json::parse(json, "the device's facts")?);
+                let device = DeviceFacts::read(json::parse(json, "the device's facts")?);
                 drop(self.device.set(device));
             }
             Question::Branches => drop(self.branches.set(BranchFacts::list(json)?)),
@@ -169,7 +169,7 @@ impl BranchFacts {
     }
 }
 
-impl Device {
+impl DeviceFacts {
     fn read(json: Value) -> Self {
         let mut fields = Fields::of("the device's facts", json);
         let mut gpu = Fields::of("webgpu", fields.value("webgpu").unwrap_or_default());
@@ -182,7 +182,7 @@ impl Device {
         });
         Self {
             save_data: fields.flag("saveData").unwrap_or_default(),
-            webgpu: Gpu {
+            webgpu: WebGpu {
                 available: gpu.flag("available").unwrap_or_default(),
                 software: gpu.flag("software").unwrap_or_default(),
             },
@@ -194,15 +194,15 @@ impl Device {
 
 /// What a strategy sees.
 #[derive(Debug, Clone, Copy)]
-pub struct Facts<'a> {
-    pub(crate) answers: &'a Answers,
+pub struct Inputs<'a> {
+    pub(crate) collected: &'a Collected,
     pub(crate) health: &'a Health,
 }
 
-impl<'a> Facts<'a> {
+impl<'a> Inputs<'a> {
     /// What a callback returned.
     pub(crate) fn leaf(self, leaf: usize) -> Result<&'a Value, Pause> {
-        let found = self.answers.leaves.iter().find(|(it, _)| *it == leaf);
+        let found = self.collected.leaves.iter().find(|(it, _)| *it == leaf);
         found.map(|(_, value)| value).ok_or(Pause::Ask(Question::Leaf(leaf)))
     }
 
@@ -215,17 +215,17 @@ impl<'a> Facts<'a> {
 
     /// The request.
     pub(crate) fn request(self) -> Result<&'a Request, Pause> {
-        self.answers.request.get().ok_or(Pause::Ask(Question::Request))
+        self.collected.request.get().ok_or(Pause::Ask(Question::Request))
     }
 
     /// This machine.
-    pub(crate) fn device(self) -> Result<&'a Device, Pause> {
-        self.answers.device.get().ok_or(Pause::Ask(Question::Device))
+    pub(crate) fn device(self) -> Result<&'a DeviceFacts, Pause> {
+        self.collected.device.get().ok_or(Pause::Ask(Question::Device))
     }
 
     /// The branches.
     pub(crate) fn branches(self) -> Result<&'a [BranchFacts], Pause> {
-        let branches = self.answers.branches.get().map(Vec::as_slice);
+        let branches = self.collected.branches.get().map(Vec::as_slice);
         branches.ok_or(Pause::Ask(Question::Branches))
     }
 
@@ -245,7 +245,7 @@ impl<'a> Facts<'a> {
 
     /// The branch's own count of tokens, or `None` where it cannot say.
     pub(crate) fn tokens(self, branch: &str) -> Result<Option<u64>, Pause> {
-        let found = self.answers.tokens.iter().find(|(it, _)| it == branch);
+        let found = self.collected.tokens.iter().find(|(it, _)| it == branch);
         found
             .map(|(_, count)| *count)
             .ok_or_else(|| Pause::Ask(Question::Tokens(branch.to_owned())))
@@ -255,7 +255,7 @@ impl<'a> Facts<'a> {
     /// string's length.
     pub(crate) fn characters(self) -> Result<u64, Pause> {
         let request = self.request()?;
-        Ok(*self.answers.characters.get_or_init(|| {
+        Ok(*self.collected.characters.get_or_init(|| {
             let parts = request.messages.iter().flat_map(|message| &message.content);
             parts
                 .filter_map(|part| part.as_text())
@@ -267,13 +267,13 @@ impl<'a> Facts<'a> {
     /// About how many tokens the request has.
     pub(crate) fn estimated_tokens(self) -> Result<u64, Pause> {
         let request = self.request()?;
-        Ok(*self.answers.estimate.get_or_init(|| estimate(request)))
+        Ok(*self.collected.estimate.get_or_init(|| estimate(request)))
     }
 
     /// Which kinds of personal data the request holds.
     pub(crate) fn sensitive(self) -> Result<&'a [SensitiveKind], Pause> {
         let request = self.request()?;
-        Ok(self.answers.sensitive.get_or_init(|| privacy::kinds_in(request)))
+        Ok(self.collected.sensitive.get_or_init(|| privacy::kinds_in(request)))
     }
 }
 
