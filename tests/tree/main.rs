@@ -1,5 +1,8 @@
 //! The invariants of `crate/ARCHITECTURE.md` that a machine can check, over the files git tracks.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
 mod files;
 
 use files::{File, tracked};
@@ -321,4 +324,108 @@ fn nothing_is_left_to_do() {
             assert!(!names(&file.text, mark), "{} holds a left-over {mark}", file.path);
         }
     }
+}
+
+/// The first circle among rooms, as `a → b → a`.
+fn circle(arrows: &BTreeMap<String, BTreeSet<String>>) -> Option<String> {
+    fn walk<'a>(
+        room: &'a str,
+        arrows: &'a BTreeMap<String, BTreeSet<String>>,
+        path: &mut Vec<&'a str>,
+        done: &mut BTreeSet<&'a str>,
+    ) -> Option<String> {
+        if let Some(at) = path.iter().position(|it| *it == room) {
+            path.push(room);
+            return Some(path.split_off(at).join(" → "));
+        }
+        if done.contains(room) {
+            return None;
+        }
+        path.push(room);
+        let found =
+            arrows.get(room).into_iter().flatten().find_map(|to| walk(to, arrows, path, done));
+        path.pop();
+        done.insert(room);
+        found
+    }
+    let mut done = BTreeSet::new();
+    arrows.keys().find_map(|room| walk(room, arrows, &mut Vec::new(), &mut done))
+}
+
+/// The paths that a TypeScript module imports from its own package, from the root of the tree.
+fn imports(file: &File) -> Vec<PathBuf> {
+    let folder = Path::new(&file.path).parent().unwrap_or(Path::new(""));
+    let targets = file.text.split("from '").skip(1).filter_map(|it| it.split('\'').next());
+    let local = targets.filter(|it| it.starts_with('.'));
+    local
+        .map(|target| {
+            let mut path = folder.to_owned();
+            for step in target.split('/') {
+                match step {
+                    "." => {}
+                    ".." => drop(path.pop()),
+                    step => path.push(step),
+                }
+            }
+            path
+        })
+        .collect()
+}
+
+#[test]
+fn a_circle_is_found() {
+    let of = |arrows: &[(&str, &str)]| {
+        let mut all: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for (from, to) in arrows {
+            all.entry((*from).to_owned()).or_default().insert((*to).to_owned());
+        }
+        circle(&all)
+    };
+    assert_eq!(of(&[("a", "b"), ("a", "c"), ("b", "c")]), None);
+    assert_eq!(of(&[("a", "b"), ("b", "c"), ("c", "b")]).as_deref(), Some("b → c → b"));
+}
+
+#[test]
+fn folders_of_the_package_form_no_circle() {
+    let root = Path::new("crate/npm/src");
+    let mut arrows: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for file in tracked() {
+        let path = Path::new(&file.path);
+        let Some(room) = path.parent().and_then(|it| it.strip_prefix(root).ok()) else { continue };
+        if file.extension() != "ts" || room.as_os_str().is_empty() {
+            continue;
+        }
+        for target in imports(&file) {
+            let to = target.parent().and_then(|it| it.strip_prefix(root).ok());
+            // The ground floor holds the public types, which name everything.
+            if let Some(to) = to.filter(|to| *to != room && !to.as_os_str().is_empty()) {
+                let room = room.display().to_string();
+                arrows.entry(room).or_default().insert(to.display().to_string());
+            }
+        }
+    }
+    assert!(arrows.len() > 15, "the package's folders have moved: {arrows:?}");
+    assert_eq!(circle(&arrows), None, "folders of crate/npm/src import each other");
+}
+
+#[test]
+fn modules_of_core_form_no_circle() {
+    let mut arrows: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for file in tracked() {
+        let Some(path) = file.path.strip_prefix("crate/core/src/") else { continue };
+        let room = path.split(['/', '.']).next().unwrap_or_default().to_owned();
+        if room == "lib" || path.contains("test") {
+            continue;
+        }
+        let code: Vec<&str> = file.code_lines().map(|(_, line)| line).collect();
+        for target in code.join("\n").split("crate::").skip(1) {
+            let is_name = |it: char| it.is_ascii_lowercase() || it == '_';
+            let end = target.find(|it| !is_name(it)).unwrap_or(target.len());
+            if end > 0 && target[..end] != room {
+                arrows.entry(room.clone()).or_default().insert(target[..end].to_owned());
+            }
+        }
+    }
+    assert!(arrows.len() > 8, "core's modules have moved: {arrows:?}");
+    assert_eq!(circle(&arrows), None, "modules of crate/core/src use each other");
 }

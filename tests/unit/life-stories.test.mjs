@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { importSource } from '../support/source.mjs'
 
-const { Life, HybridError, counts, isSuspect, nextMark } = await importSource('answer/life.ts', 'border/errors.ts')
+const { Life, HybridError, counts, isSuspect, nextMark } = await importSource('model/life.ts', 'border/errors.ts')
 const { stories } = JSON.parse(readFileSync(new URL('../fixtures/life.json', import.meta.url), 'utf8'))
 
 const eventOf = (word) => {

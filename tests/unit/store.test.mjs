@@ -6,7 +6,7 @@ import { importSource } from '../support/source.mjs'
 
 const { cardOf, journalOf, clipped, markOf, nextMark, isSuspect, ProgressMeter } = await importSource(
   'gemma/layout.ts',
-  'answer/life.ts',
+  'model/life.ts',
   'gemma/page/crash-marker.ts',
   'gemma/page/progress.ts',
 )

@@ -9,6 +9,7 @@ pub mod cloud;
 pub mod device;
 pub mod download;
 mod error;
+mod host;
 mod json;
 pub mod learn;
 pub mod ledger;

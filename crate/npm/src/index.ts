@@ -42,11 +42,11 @@ export {
   type FlowTrace,
   type StandardValidator,
 } from './flow/flow.js'
-export { defineModel, type ModelDefinition } from './answer/model.js'
+export { defineModel, type ModelDefinition } from './model/model.js'
 export { redacting } from './redact/redacting.js'
 export type { CustomDetector, RedactionOptions } from './redact/options.js'
 export { runTools, type RunToolsOptions, type ToolFunction } from './answer/run-tools.js'
-export { wrapModel, type HookContext, type ModelHooks } from './answer/wrap.js'
+export { wrapModel, type HookContext, type ModelHooks } from './model/wrap.js'
 export { tool, type Tool, type ToolCallInfo } from './answer/tool.js'
 export type { InferSchema, Schema, StandardSchema } from './border/schema.js'
 export * from './hybrid/strategies.js'

@@ -7,8 +7,8 @@ use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::thrown::thrown;
 
-/// Takes facts as JSON and the first bytes of the model's file, as far as they are known; returns an
-/// `Availability` as JSON.
+/// Takes facts as JSON and the first bytes of the model's file, as far as they are known; returns
+/// an `Availability` as JSON.
 #[wasm_bindgen]
 pub fn judge_device(facts: &str, header: &[u8]) -> Result<String, JsValue> {
     // They are this package's own words, so that a malformed one is no mistake of the caller.

@@ -7,9 +7,8 @@ use super::limits::Limits;
 use super::memory::{Memory, WASM_LIMIT};
 use super::place::{GpuFacts, Place, Wish, place};
 use super::shape::Shape;
-use crate::download::{Head, empty_file, unreachable, web_page};
 use crate::json::{Fields, FromJson, parse};
-use crate::{Error, Result};
+use crate::{Error, Result, host};
 
 /// Everything that a verdict rests on, gathered without touching the weights.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -110,7 +109,7 @@ impl AvailabilityFacts {
             return;
         }
         let fault = if header.is_empty() {
-            empty_file()
+            host::empty_file()
         } else if !header.starts_with(b"GGUF") {
             Error::invalid("this is not a GGUF file: choose a model whose name ends in .gguf")
                 .with_code("GGUF_INVALID")
@@ -313,7 +312,7 @@ fn caution(facts: &AvailabilityFacts, place: Option<Place>) -> Option<Error> {
 /// What kept the host from answering, where it may answer later.
 fn trouble(facts: &AvailabilityFacts) -> Option<Error> {
     match facts.look {
-        Look::Trouble(Some(status)) => Some(Head { status, ..Head::default() }.outage()),
+        Look::Trouble(Some(status)) => Some(host::outage(status, None)),
         Look::Trouble(None) => {
             Some(Error::unavailable("the model's host did not answer in time").with_code("NETWORK"))
         }
@@ -325,11 +324,9 @@ fn trouble(facts: &AvailabilityFacts) -> Option<Error> {
 fn file_fault(facts: &AvailabilityFacts) -> Option<Error> {
     match &facts.look {
         Look::Foreign(fault) => Some(fault.clone()),
-        Look::Refused(status) if !facts.is_complete => {
-            Some(Head { status: *status, ..Head::default() }.refusal())
-        }
-        Look::Page if !facts.is_complete => Some(web_page()),
-        Look::Unreachable if !facts.is_complete => Some(unreachable()),
+        Look::Refused(status) if !facts.is_complete => Some(host::refusal(*status)),
+        Look::Page if !facts.is_complete => Some(host::web_page()),
+        Look::Unreachable if !facts.is_complete => Some(host::unreachable()),
         _ => None,
     }
 }

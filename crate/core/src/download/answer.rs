@@ -4,10 +4,10 @@ use std::ops::Range;
 
 use serde::Serialize;
 
-use super::head::{ContentRange, Head, empty_file, web_page};
+use super::head::{ContentRange, Head};
 use super::ranges::Ranges;
 use super::transfer::{Flight, Transfer};
-use crate::{Error, Status};
+use crate::{Error, Status, host};
 
 /// What to do with a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -28,11 +28,11 @@ impl Transfer {
             return Body::Drop;
         };
         let refused = match head.status {
-            200 | 206 if head.is_web_page() => Some(web_page()),
+            200 | 206 if head.is_web_page() => Some(host::web_page()),
             200 => return self.take_whole(flight, head),
             206 => return self.take_part(flight, asked, head),
             // No byte at all lies at or behind the first one.
-            416 if asked.start == 0 => Some(empty_file()),
+            416 if asked.start == 0 => Some(host::empty_file()),
             416 => {
                 self.land(flight);
                 self.begin_anew("the model's host says the file is shorter than it said before");
@@ -46,12 +46,12 @@ impl Transfer {
             // After bytes have come, a refusal is an expired link inside the host's own redirect.
             401 | 403 if self.has_brought => None,
             408 | 425 | 429 | 500..=599 => None,
-            _ => Some(head.refusal()),
+            _ => Some(host::refusal(head.status)),
         };
         self.land(flight);
         match refused {
             Some(error) => self.fail(error),
-            None => self.count_failure(flight, head.outage()),
+            None => self.count_failure(flight, host::outage(head.status, head.retry_after)),
         }
         Body::Drop
     }

@@ -13,7 +13,6 @@ mod transfer;
 
 pub use answer::Body;
 pub use head::Head;
-pub(crate) use head::{empty_file, unreachable, web_page};
 pub use journal::Journal;
 pub use ranges::Ranges;
 pub use transfer::{Expected, Fault, Next, Policy, Slot, Transfer};

@@ -13,9 +13,8 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::head::unreachable;
 use super::journal::Journal;
-use crate::{Error, Status};
+use crate::{Error, Status, host};
 
 /// How hard to try.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -337,7 +336,7 @@ impl Transfer {
     pub fn failed(&mut self, flight: u32, fault: Fault) {
         let Some(ended) = self.land(flight) else { return };
         let error = match fault {
-            Fault::Network => unreachable(),
+            Fault::Network => host::unreachable(),
             Fault::Stalled => {
                 Error::unavailable("the model's host stopped sending").with_code("NETWORK")
             }

@@ -4,7 +4,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::inputs::BranchFacts;
+use super::branch::BranchFacts;
 use super::policy::Breaker;
 use crate::json;
 use crate::{Error, Usage};

@@ -14,6 +14,7 @@
 
 mod action;
 mod attempt;
+mod branch;
 mod decision;
 mod deliberation;
 mod gate;
@@ -28,11 +29,12 @@ mod tests;
 mod trace;
 
 pub use action::{Action, Event, Heard, StopReason, Summary};
+pub use branch::BranchFacts;
 pub use decision::Decision;
 pub use deliberation::{Deliberation, Route};
 pub use gate::Gate;
 pub use health::{BranchHealth, Health, Recalled};
-pub use inputs::{Battery, BranchFacts, Collected, DeviceFacts, Inputs, Pause, Question, WebGpu};
+pub use inputs::{Battery, Collected, DeviceFacts, Inputs, Pause, Question, WebGpu};
 pub use plan::{Acceptance, Plan};
 pub use policy::{Breaker, Policy};
 pub use run::{Run, RunOptions};

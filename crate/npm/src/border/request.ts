@@ -6,8 +6,6 @@ import { isObject, kindOf, plainObject, wellFormed } from './json.js'
 import { encodeMedia, type Pending } from './media.js'
 import { readParts, type PartReader, type RefuseAt } from './parts.js'
 import { jsonSchemaOf } from './schema.js'
-import type { RunOptions } from '../answer/runner.js'
-import type { Fitter } from '../chat/window.js'
 import type {
   GenerateOptions,
   GenerateRequest,
@@ -176,10 +174,17 @@ function readOutput(output: unknown): NonNullable<ModelRequest['output']> {
   }
 }
 
-/** What a caller gives beside a request, checked. */
-export function readOptions(
-  options: (GenerateOptions & { fitter?: Fitter }) | undefined,
-): { signal: AbortSignal | undefined } & Pick<RunOptions, 'context' | 'window' | 'fitter' | 'allow'> {
+/** What a caller gives beside a request, checked. `F` remembers what was cut from a conversation; it is passed on unread. */
+export interface RequestOptions<F> {
+  signal: AbortSignal | undefined
+  context: Record<string, unknown>
+  window?: WindowPolicy
+  fitter?: F
+  allow?: readonly string[]
+}
+
+/** Checks what a caller gives beside a request. */
+export function readOptions<F>(options: (GenerateOptions & { fitter?: F }) | undefined): RequestOptions<F> {
   if (options === undefined) return { signal: undefined, context: {} }
   if (!isObject(options)) throw invalid(`the options must be an object, found ${kindOf(options)}`)
   const { signal, context = {}, window, allow, fitter } = options
@@ -193,7 +198,7 @@ export function readOptions(
     context,
     ...(window === undefined ? {} : { window }),
     ...(allow === undefined ? {} : { allow: [...allow] }),
-    ...(fitter === undefined ? {} : { fitter: fitter as Fitter }),
+    ...(fitter === undefined ? {} : { fitter: fitter as F }),
   }
 }
 

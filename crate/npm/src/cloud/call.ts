@@ -7,7 +7,7 @@ import type { Reply } from '../border/replies.js'
 import type { ModelRequest } from '../border/request.js'
 import { cancelled } from '../border/thrown.js'
 import { loadPage, type Page } from '../border/wasm.js'
-import type { RunOptions } from '../answer/runner.js'
+import type { RunOptions } from '../model/runner.js'
 import type { GenerationConfig, Message, Part } from '../types.js'
 import { secretHeaders, type Credentials } from './credentials.js'
 

@@ -2,7 +2,7 @@
 
 import { invalid } from '../border/errors.js'
 import { optionsArgument } from '../border/json.js'
-import { defineModel } from '../answer/model.js'
+import { defineModel } from '../model/model.js'
 import { readOptions, readRequest } from '../border/request.js'
 import { cancelled, fromThrown, unlessOurs } from '../border/thrown.js'
 import type { CloudModel, GeminiOptions } from '../types.js'

@@ -2,7 +2,7 @@
 
 import { invalid } from '../border/errors.js'
 import { optionsArgument } from '../border/json.js'
-import { defineModel } from '../answer/model.js'
+import { defineModel } from '../model/model.js'
 import type { GeminiOptions, Model } from '../types.js'
 import { callArguments, callCloud, type Service } from './call.js'
 

@@ -3,7 +3,7 @@
 import { invalid } from '../border/errors.js'
 import { isObject, kindOf, optionsArgument } from '../border/json.js'
 import { kCloud, kOnDevice } from './keys.js'
-import { infoOf, RunnableModel } from '../answer/model.js'
+import { infoOf, RunnableModel } from '../model/model.js'
 import { Router, type Plan, type RouterParts } from './router.js'
 import { shadowArgument } from './shadow.js'
 import {

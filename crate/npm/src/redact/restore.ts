@@ -1,7 +1,7 @@
 /** Answers with their placeholders replaced by what stands behind them, chunk by chunk and as a whole. */
 
 import type { ChunkDetails } from '../border/replies.js'
-import type { RunOptions } from '../answer/runner.js'
+import type { RunOptions } from '../model/runner.js'
 import type { Message, Part } from '../types.js'
 import { TextRestorer, type Hidden } from './text-restorer.js'
 

@@ -1,8 +1,9 @@
 //! One branch for small requests, another for large ones.
 
 use crate::json::Fields;
+use crate::route::branch::BranchFacts;
 use crate::route::decision::Decision;
-use crate::route::inputs::{BranchFacts, Inputs, Pause};
+use crate::route::inputs::{Inputs, Pause};
 use crate::route::rounded;
 
 /// By the length of all text. Strictly more than the threshold is large.

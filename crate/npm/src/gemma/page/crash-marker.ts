@@ -7,7 +7,7 @@
  * has none, one dead tab proves nothing, and after a day all is forgotten.
  */
 
-import { counts, nextMark, type CrashMark } from '../../answer/life.js'
+import { counts, nextMark, type CrashMark } from '../../model/life.js'
 import { loadLock } from '../layout.js'
 
 const nameOf = (key: string): string => `hybridge-loading-${key}`

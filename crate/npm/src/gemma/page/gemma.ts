@@ -1,12 +1,12 @@
 /** Gemma as a model of this package: the engine's face. */
 
-import { Watchers } from '../../answer/watchers.js'
+import { Watchers } from '../../model/watchers.js'
 import { HybridError } from '../../border/errors.js'
-import { infoOf, RunnableModel } from '../../answer/model.js'
+import { infoOf, RunnableModel } from '../../model/model.js'
 import { optionsArgument } from '../../border/json.js'
 import { normaliseRequest, type ModelRequest } from '../../border/request.js'
 import type { Reply } from '../../border/replies.js'
-import { enforceContract, type RunOptions } from '../../answer/runner.js'
+import { enforceContract, type RunOptions } from '../../model/runner.js'
 import type { GemmaOptions, Model, ModelState, OnDeviceModel } from '../../types.js'
 import { availabilityOf } from './availability.js'
 import { removeModel } from './cached-models.js'

@@ -6,8 +6,8 @@
  * A page that enters the back/forward cache gives everything up, and loads again when it is shown, as after a fault.
  */
 
-import { loadStopped, type LifeTask, type LifePhase } from '../../answer/life.js'
-import { Lifecycle } from '../../answer/lifecycle.js'
+import { loadStopped, type LifeTask, type LifePhase } from '../../model/life.js'
+import { Lifecycle } from '../../model/lifecycle.js'
 import { unlessAborted } from '../../border/abort.js'
 import { HybridError } from '../../border/errors.js'
 import { cancelled, fromThrown, reasonOf } from '../../border/thrown.js'

@@ -6,9 +6,12 @@ import type { ModelRequest } from '../border/request.js'
 import { cancelled, CallerFault, fromThrown, unlessOurs } from '../border/thrown.js'
 import type { Fitter } from '../chat/window.js'
 import type { Model, Part, WindowPolicy } from '../types.js'
-import { saysSomething } from './response.js'
+import { saysSomething } from '../answer/response.js'
 
-/** A model that must ask before it knows its state has a function of this name; routers wait for it before they read `state`. */
+/**
+ * A model that must ask before it knows its state has a function of this name; routers wait for it before they read
+ * `state`.
+ */
 export const settledState: unique symbol = Symbol.for('hybridge.settledState')
 
 /** What a run is given beside the request. */
@@ -35,8 +38,9 @@ export function passedOn({ context, window, fitter }: RunOptions): Pick<RunOptio
 export type Generate = (request: ModelRequest, run: RunOptions) => Promise<Reply> | Reply
 
 /**
- * A model's function under contract: settles at once when stopped, sends nothing afterwards, sends at least one chunk where it streams,
- * returns what was copied and checked, and throws nothing but HybridError and CallerFault; CANCELLED only for its own signal.
+ * A model's function under contract: settles at once when stopped, sends nothing afterwards, sends at least one chunk
+ * where it streams, returns what was copied and checked, and throws nothing but HybridError and CallerFault; CANCELLED
+ * only for its own signal.
  */
 export type Runner = (request: ModelRequest, run: RunOptions) => Promise<Answer>
 

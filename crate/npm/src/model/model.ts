@@ -23,11 +23,11 @@ import type {
   ModelInfo,
   RoutingTrace,
 } from '../types.js'
-import { outputErrorOf } from './output.js'
-import { PartialOutput } from './partial-json.js'
-import { Chunk, Response, textOf } from './response.js'
+import { outputErrorOf } from '../answer/output.js'
+import { PartialOutput } from '../answer/partial-json.js'
+import { Chunk, Response, textOf } from '../answer/response.js'
 import { enforceContract, throughFace, type Generate, type Runner, type RunOptions } from './runner.js'
-import { Feed, streamOf } from './stream.js'
+import { Feed, streamOf } from '../answer/stream.js'
 
 /** What a model is made of. */
 export interface ModelDefinition {
@@ -39,8 +39,8 @@ export interface ModelDefinition {
 /**
  * Any function as a model: a test double, another runtime, another cloud.
  *
- * The function may return a string or a reply, may send chunks, and may throw: an error with a `status` keeps it, anything else is
- * INTERNAL. A function that never sends a chunk streams its answer as one.
+ * The function may return a string or a reply, may send chunks, and may throw: an error with a `status` keeps it,
+ * anything else is INTERNAL. A function that never sends a chunk streams its answer as one.
  *
  * @example
  * const echo = defineModel({
@@ -143,7 +143,7 @@ export class RunnableModel implements Model {
       return { id: newId(), strategy: 'none', order: [info.name], attempts: [attempt] }
     }
     try {
-      const { signal, ...passed } = readOptions(options)
+      const { signal, ...passed } = readOptions<Fitter>(options)
       // Copied in the caller's own turn: what it changes afterwards changes nothing here.
       const reading = readRequest(request)
       caller = signal

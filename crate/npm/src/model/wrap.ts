@@ -20,7 +20,10 @@ export interface HookContext {
   readonly allow?: readonly string[]
 }
 
-/** Hooks of `wrapModel`. Each may return nothing to leave things as they are. What one throws is thrown to the caller, and causes no fallback. */
+/**
+ * Hooks of `wrapModel`. Each may return nothing to leave things as they are. What one throws is thrown to the caller,
+ * and causes no fallback.
+ */
 export interface ModelHooks {
   /** Before the model: returns another request to run, or `{ reply }` to answer without running the model. */
   onRequest?(
@@ -100,7 +103,7 @@ function hooked(model: string, runner: Runner, hooks: ModelHooks): Runner {
     try {
       const answer = await new Promise<Answer>((resolve, reject) => {
         const fail = (thrown: unknown): void => {
-          // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- unwrapped by the outermost model
+          // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- the outermost model unwraps it
           reject(new CallerFault(thrown))
           work.abort(new DOMException('a hook failed', 'AbortError'))
         }

@@ -19,7 +19,9 @@ import type { OnDeviceModel } from '../types.js'
 
 export type LifeState = OnDeviceModel['state']
 
-/** What a load is doing: fetching bytes that are missing; reading the store; filling the device, which can end a tab. */
+/**
+ * What a load is doing: fetching bytes that are missing; reading the store; filling the device, which can end a tab.
+ */
 export type LifePhase = 'download' | 'stored' | 'device'
 
 /** Something happened. Callers have numbers of the driver's choice. */
@@ -51,7 +53,9 @@ export type LifeAction =
 /** What the branch performs; callers are settled for it. */
 export type LifeTask = Exclude<LifeAction, { kind: 'settle' }>
 
-/** What is kept of loads that ended their tab: the smallest context window, how many in a row, and when the last was. */
+/**
+ * What is kept of loads that ended their tab: the smallest context window, how many in a row, and when the last was.
+ */
 export interface CrashMark {
   readonly contextWindow: number
   readonly loads: number
