@@ -1,6 +1,7 @@
 /** The entries of the package beside the core, script to source: each imports the core and holds nothing of it. */
 
 export const faces = {
+  diagnostics: 'diagnostics.ts',
   'ai-sdk': 'faces/ai-sdk/index.ts',
   genkit: 'faces/genkit/index.ts',
   openai: 'faces/openai/index.ts',

@@ -3,7 +3,7 @@
  * Started by `pkg-scripts/build` with the folder that `tsc` wrote to; writes into `dist`, by the names in package.json.
  */
 
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join, relative } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -26,9 +26,10 @@ const names = Object.values(exports).flatMap(({ types }) =>
 
 /**
  * Modules that `index` is made of: other entries take what they share with it from there, so that a class is declared
- * once.
+ * once. What no public name of the core needs belongs to the entry that exports it.
  */
 const core = new Set()
+const apart = /\/(diagnostics|gemma\/protocol|gemma\/page\/(known-shapes|worker-client))\.d\.ts$/
 
 const bundle = await rollup({
   input: Object.fromEntries(names.map((name) => [name, join(declarations, `${name}.d.ts`)])),
@@ -52,11 +53,18 @@ const { output } = await bundle.write({
   minifyInternalExports: false,
   manualChunks: (id, { getModuleInfo }) => {
     if (core.size === 0) {
-      const visit = (it) => core.has(it) || (core.add(it), getModuleInfo(it).importedIds.forEach(visit))
+      const visit = (it) =>
+        core.has(it) || apart.test(it) || (core.add(it), getModuleInfo(it).importedIds.forEach(visit))
       visit(join(declarations, 'index.d.ts'))
     }
-    return core.has(id) ? 'index' : undefined
+    return apart.test(id) ? 'diagnostics' : core.has(id) ? 'index' : undefined
   },
 })
-for (const { fileName, exports: found } of output)
-  console.log(`types: ${relative(root, join(npm, 'dist', fileName))}, ${found.length} names`)
+// The file is read by people, in editors and as the golden copy.
+const { format, resolveConfig } = (await load('prettier')).default
+for (const { fileName, exports: found } of output) {
+  const path = join(npm, 'dist', fileName)
+  const options = await resolveConfig(path, { editorconfig: false })
+  writeFileSync(path, await format(readFileSync(path, 'utf8'), { ...options, parser: 'typescript' }))
+  console.log(`types: ${relative(root, path)}, ${found.length} names`)
+}

@@ -33,7 +33,9 @@ const found = async (script, base) => {
     async ([script, baseUrl]) => {
       // A machine without a GPU starts no worker for its self-test.
       Object.defineProperty(navigator, 'gpu', { value: { requestAdapter: async () => ({}) } })
-      const { configure, defineModel, FallbackStrategy, gpuSelfTest, hybridModel } = await import(script)
+      const { configure, defineModel, FallbackStrategy, hybridModel } = await import(script)
+      // Another entry of the package, which must see what `configure` received.
+      const { gpuSelfTest } = await import(script.replace('index.js', 'diagnostics.js'))
       if (baseUrl) configure({ baseUrl })
       const ai = hybridModel({
         branches: { a: defineModel({ name: 'a', generate: () => 'hi' }) },

@@ -58,7 +58,7 @@ before(async () => {
   const pages = {
     '/': {
       type: 'text/html',
-      body: `<!doctype html><link rel="icon" href="data:,"><script type="importmap">{"imports":{"hybridge":"/hybridge/dist/index.js","hybridge/tiny":"/hybridge/dist/tiny.js","hybridge/learn":"/hybridge/dist/learn.js","hybridge/evals":"/hybridge/dist/evals.js","hybridge/retrieval":"/hybridge/dist/retrieval.js"}}</script>`,
+      body: `<!doctype html><link rel="icon" href="data:,"><script type="importmap">{"imports":{"hybridge":"/hybridge/dist/index.js","hybridge/tiny":"/hybridge/dist/tiny.js","hybridge/diagnostics":"/hybridge/dist/diagnostics.js","hybridge/learn":"/hybridge/dist/learn.js","hybridge/evals":"/hybridge/dist/evals.js","hybridge/retrieval":"/hybridge/dist/retrieval.js"}}</script>`,
     },
   }
   pages['/names.js'] = { type: 'text/javascript', body: names }

@@ -10,14 +10,16 @@ const {
   outputFiles: [parts],
 } = await build({
   stdin: {
-    contents: ['known-models', 'progress', 'source', 'turns'].map((name) => `export * from './${name}.js'`).join('\n'),
+    contents: ['known-models', 'known-shapes', 'progress', 'source', 'turns']
+      .map((name) => `export * from './${name}.js'`)
+      .join('\n'),
     resolveDir: join(import.meta.dirname, '../../crate/npm/src/gemma/page'),
   },
   bundle: true,
   format: 'esm',
   write: false,
 })
-const { ProgressMeter, Turns, keyOf, knownModels, sourceOf } = await import(
+const { ProgressMeter, Turns, keyOf, knownModels, knownShapes, sourceOf } = await import(
   `data:text/javascript;base64,${Buffer.from(parts.contents).toString('base64')}`
 )
 
@@ -28,10 +30,11 @@ test('known models have an address over https, a size and a licence', () => {
     'gemma-3-270m-it',
     'gemma-3-4b-it',
   ])
-  for (const [name, { kind, url, approximateBytes, licence, shape }] of Object.entries(knownModels)) {
+  for (const [name, { kind, url, approximateBytes, licence }] of Object.entries(knownModels)) {
     assert.match(url, /^https:\/\/[^/]+\/[^?#]+\.gguf$/, name)
     assert.ok(Number.isSafeInteger(approximateBytes) && approximateBytes > 1e8 && approximateBytes < 4e9, name)
     assert.match(licence, /^https:\/\//, name)
+    const shape = knownShapes[name]
     assert.deepEqual(
       Object.keys(shape),
       ['layers', 'width', 'hidden', 'heads', 'kvHeads', 'headDim', 'window', 'context'],
@@ -42,6 +45,8 @@ test('known models have an address over https, a size and a licence', () => {
     assert.equal(kind, name.startsWith('embedding') ? 'embedder' : 'generator')
     assert.equal(sourceOf(name, kind).name, name)
   }
+  assert.deepEqual(Object.keys(knownShapes), Object.keys(knownModels))
+  assert.throws(() => (knownModels.mine = knownModels['gemma-3-1b-it']), TypeError)
 })
 
 test('what a model may be named', () => {

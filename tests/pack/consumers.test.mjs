@@ -33,6 +33,15 @@ async function visit(browser, folder, options) {
   }
 }
 
+/** Names the package's files in the app, as a page without a bundler or an import map does. */
+async function withoutBundler(folder) {
+  for (const [name, file] of [
+    ['hybridge', 'index.js'],
+    ['hybridge/diagnostics', 'diagnostics.js'],
+  ])
+    await replaceIn(join(folder, 'app.js'), `'${name}'`, `'/node_modules/hybridge/dist/${file}'`)
+}
+
 /** The thin real path: two branches, one strategy, a stream, `break`, abort, facts; and a GPU that computes right. */
 function check({ result, problems }) {
   assert.equal(result.failed, undefined, result.failed)
@@ -111,13 +120,13 @@ const strictPolicy = {
 
 test('plain modules under a strict policy', () =>
   withConsumer('plain', async (folder) => {
-    await replaceIn(join(folder, 'app.js'), "'hybridge'", "'/node_modules/hybridge/dist/index.js'")
+    await withoutBundler(folder)
     check(await visit(withGpu, folder, { headers: strictPolicy }))
   }))
 
 test('without a GPU the same app reports it and continues', () =>
   withConsumer('plain', async (folder) => {
-    await replaceIn(join(folder, 'app.js'), "'hybridge'", "'/node_modules/hybridge/dist/index.js'")
+    await withoutBundler(folder)
     const { result, requests } = await visit(withoutGpu, folder, { headers: strictPolicy })
     assert.deepEqual(
       requests.filter((path) => /\/wasm\/(worker|cpu)/.test(path)),
@@ -132,7 +141,7 @@ test('without a GPU the same app reports it and continues', () =>
 
 test('the engine is fetched only when a device model is used', () =>
   withConsumer('plain', async (folder) => {
-    await replaceIn(join(folder, 'app.js'), "'hybridge'", "'/node_modules/hybridge/dist/index.js'")
+    await withoutBundler(folder)
     const engine = /worker|wasm\/cpu/
     const used = await visit(withGpu, folder)
     assert.ok(

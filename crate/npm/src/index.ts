@@ -6,10 +6,7 @@
 export { geminiModel } from './cloud/gemini.js'
 export { openAICompatibleModel, type OpenAICompatibleOptions } from './cloud/openai-compatible.js'
 export { promptApiModel } from './built-in/prompt-api.js'
-export { gpuSelfTest } from './gemma/page/self-test.js'
-export type { GpuReport } from './gemma/protocol.js'
-export type { WorkerPlaces } from './gemma/page/worker-client.js'
-export { configure, configuredFile, type WasmSource } from './border/wasm.js'
+export { configure, type WasmSource } from './border/wasm.js'
 export { deviceFacts } from './border/device-facts.js'
 export { listCachedModels, removeCached, type CachedModel } from './gemma/page/cached-models.js'
 export { gemmaEmbedder } from './gemma/page/embedder.js'
@@ -51,3 +48,13 @@ export { tool, type Tool, type ToolCallInfo } from './answer/tool.js'
 export type { InferSchema, Schema, StandardSchema } from './border/schema.js'
 export * from './hybrid/strategies.js'
 export type * from './types.js'
+
+// The other entries share the core's one copy of these. They are not public: the types leave them out.
+/** @internal */
+export { configuredFile } from './border/wasm.js'
+/** @internal */
+export { gpuLimits } from './border/device-facts.js'
+/** @internal */
+export { gpuSelfTest } from './gemma/page/self-test.js'
+/** @internal */
+export { knownShapes } from './gemma/page/known-shapes.js'

@@ -10,7 +10,9 @@ const root = join(import.meta.dirname, '../../..')
 
 /** The page of these tests: the package, and what makes it impatient. */
 export const lifePage = `<!doctype html><title>life</title><script type="module">
-  import * as hybridge from '/hybridge/dist/index.js'
+  import * as core from '/hybridge/dist/index.js'
+  import * as diagnostics from '/hybridge/dist/diagnostics.js'
+  const hybridge = { ...core, ...diagnostics }
   // The planner's patience, for a network without distance.
   const impatient = { [Symbol.for('hybridge.downloadPolicy')]: { piece: 65536, parallel: 4, failures: 4, pauseMs: 5, stallMs: 400 } }
   const outcome = async (promise) =>

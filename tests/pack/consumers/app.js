@@ -1,5 +1,6 @@
 // What a stranger's app does with the package: the same file in every consumer.
-import { FallbackStrategy, HybridError, defineModel, deviceFacts, gemmaModel, gpuSelfTest, hybridModelOnDeviceCloud, kCloud, kOnDevice } from 'hybridge'
+import { FallbackStrategy, HybridError, defineModel, deviceFacts, gemmaModel, hybridModelOnDeviceCloud, kCloud, kOnDevice } from 'hybridge'
+import { gpuSelfTest } from 'hybridge/diagnostics'
 
 const places = globalThis.hybridgePlaces ?? {}
 

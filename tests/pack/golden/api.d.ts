@@ -1,155 +1,202 @@
 // ── hybridge
 /** The part of https://standardschema.dev that is used here: zod 4, valibot, arktype and others have it. */
 interface StandardSchema<Input = unknown, Output = Input> {
-    readonly '~standard': {
-        readonly version: 1;
-        readonly vendor: string;
-        readonly types?: {
-            readonly input: Input;
-            readonly output: Output;
-        } | undefined;
-    };
+  readonly '~standard': {
+    readonly version: 1
+    readonly vendor: string
+    readonly types?:
+      | {
+          readonly input: Input
+          readonly output: Output
+        }
+      | undefined
+  }
 }
 /** A JSON Schema, or a Standard Schema with a JSON Schema export (zod 4.2, arktype 2.1.28, `toStandardJsonSchema` of valibot). */
-type Schema = JsonSchema | StandardSchema;
+type Schema = JsonSchema | StandardSchema
 /** The type of values that a schema describes. A JSON Schema literal is read as far as types go; others are `unknown`. */
-type InferSchema<S> = S extends StandardSchema<infer Input> ? Input : S extends object ? InferJsonSchema<S> : unknown;
+type InferSchema<S> = S extends StandardSchema<infer Input> ? Input : S extends object ? InferJsonSchema<S> : unknown
 type InferJsonSchema<S extends object> = S extends {
-    readonly const: infer Value;
-} ? Value : S extends {
-    readonly enum: readonly (infer Value)[];
-} ? Value : S extends {
-    readonly anyOf: readonly (infer Option)[];
-} ? InferSchema<Option> : S extends {
-    readonly type: infer Type;
-} ? InferType<Type, S> : unknown;
-type InferType<Type, S> = Type extends readonly (infer One)[] ? InferType<One, S> : Type extends 'string' ? string : Type extends 'number' | 'integer' ? number : Type extends 'boolean' ? boolean : Type extends 'null' ? null : Type extends 'array' ? S extends {
-    readonly items: infer Item;
-} ? Array<InferSchema<Item>> : unknown[] : Type extends 'object' ? InferObject<S> : unknown;
+  readonly const: infer Value
+}
+  ? Value
+  : S extends {
+        readonly enum: readonly (infer Value)[]
+      }
+    ? Value
+    : S extends {
+          readonly anyOf: readonly (infer Option)[]
+        }
+      ? InferSchema<Option>
+      : S extends {
+            readonly type: infer Type
+          }
+        ? InferType<Type, S>
+        : unknown
+type InferType<Type, S> = Type extends readonly (infer One)[]
+  ? InferType<One, S>
+  : Type extends 'string'
+    ? string
+    : Type extends 'number' | 'integer'
+      ? number
+      : Type extends 'boolean'
+        ? boolean
+        : Type extends 'null'
+          ? null
+          : Type extends 'array'
+            ? S extends {
+                readonly items: infer Item
+              }
+              ? Array<InferSchema<Item>>
+              : unknown[]
+            : Type extends 'object'
+              ? InferObject<S>
+              : unknown
 type InferObject<S> = S extends {
-    readonly properties: infer Properties;
-} ? Flat<{
-    [Key in keyof Properties & RequiredKeys<S>]: InferSchema<Properties[Key]>;
-} & {
-    [Key in Exclude<keyof Properties, RequiredKeys<S>>]?: InferSchema<Properties[Key]>;
-}> : Record<string, unknown>;
+  readonly properties: infer Properties
+}
+  ? Flat<
+      {
+        [Key in keyof Properties & RequiredKeys<S>]: InferSchema<Properties[Key]>
+      } & {
+        [Key in Exclude<keyof Properties, RequiredKeys<S>>]?: InferSchema<Properties[Key]>
+      }
+    >
+  : Record<string, unknown>
 type RequiredKeys<S> = S extends {
-    readonly required: readonly (infer Key)[];
-} ? Key : never;
+  readonly required: readonly (infer Key)[]
+}
+  ? Key
+  : never
 /** One object type instead of an intersection, for the editor's tooltip. */
 type Flat<T> = {
-    -readonly [Key in keyof T]: T[Key];
-};
+  -readonly [Key in keyof T]: T[Key]
+}
 
 /** What a tool's function receives beside the arguments. */
 interface ToolCallContext {
-    readonly name: string;
-    readonly ref?: string;
-    /** Aborted when the run stops or the tool's time is over. */
-    readonly signal: AbortSignal;
-    /** The `context` of the run, untouched. */
-    readonly context: Record<string, unknown>;
+  readonly name: string
+  readonly ref?: string
+  /** Aborted when the run stops or the tool's time is over. */
+  readonly signal: AbortSignal
+  /** The `context` of the run, untouched. */
+  readonly context: Record<string, unknown>
 }
 /** A tool with the function that runs it. */
 interface ExecutableTool {
-    description: string;
-    /** JSON Schema, or a Standard Schema that exports it. */
-    inputSchema?: Schema;
-    execute(input: unknown, call: ToolCallContext): unknown;
-    /** Whether a person must allow the call first: always, or as the function decides. */
-    needsApproval?: boolean | ((input: unknown, call: ToolCallContext) => boolean | Promise<boolean>);
-    /** After this time the call ends with an error that the model reads. Default 60,000. */
-    timeoutMs?: number;
+  description: string
+  /** JSON Schema, or a Standard Schema that exports it. */
+  inputSchema?: Schema
+  execute(input: unknown, call: ToolCallContext): unknown
+  /** Whether a person must allow the call first: always, or as the function decides. */
+  needsApproval?: boolean | ((input: unknown, call: ToolCallContext) => boolean | Promise<boolean>)
+  /** After this time the call ends with an error that the model reads. Default 60,000. */
+  timeoutMs?: number
 }
 interface ToolCall {
-    readonly name: string;
-    readonly input?: unknown;
-    readonly ref?: string;
+  readonly name: string
+  readonly input?: unknown
+  readonly ref?: string
 }
 /** What happens in a run, in order. */
-type ToolEvent = {
-    type: 'text';
-    step: number;
-    text: string;
-    branch: string;
-} | {
-    type: 'reasoning';
-    step: number;
-    text: string;
-    branch: string;
-} | {
-    type: 'toolCall';
-    step: number;
-    call: ToolCall;
-} | {
-    type: 'toolResult';
-    step: number;
-    call: ToolCall;
-    output: unknown;
-    isError: boolean;
-} | {
-    type: 'approval';
-    step: number;
-    call: ToolCall;
-} | {
-    type: 'step';
-    step: number;
-    response: GenerateResponse;
-};
+type ToolEvent =
+  | {
+      type: 'text'
+      step: number
+      text: string
+      branch: string
+    }
+  | {
+      type: 'reasoning'
+      step: number
+      text: string
+      branch: string
+    }
+  | {
+      type: 'toolCall'
+      step: number
+      call: ToolCall
+    }
+  | {
+      type: 'toolResult'
+      step: number
+      call: ToolCall
+      output: unknown
+      isError: boolean
+    }
+  | {
+      type: 'approval'
+      step: number
+      call: ToolCall
+    }
+  | {
+      type: 'step'
+      step: number
+      response: GenerateResponse
+    }
 /** A run that waits for a person. It is JSON: store it, and resume it in another visit. */
 interface PausedRun {
-    readonly version: 1;
-    readonly messages: Message[];
-    readonly calls: ReadonlyArray<{
-        call: ToolCall;
-        result?: Part; /** Waits for approval. */
-        waits?: boolean;
-    }>;
-    readonly step: number;
-    readonly usage: Usage;
+  readonly version: 1
+  readonly messages: Message[]
+  readonly calls: ReadonlyArray<{
+    call: ToolCall
+    result?: Part /** Waits for approval. */
+    waits?: boolean
+  }>
+  readonly step: number
+  readonly usage: Usage
 }
 /** How a run ended. */
 type ToolRun = {
-    /** Every message of the run: the request's, then those that it added. */
-    readonly messages: Message[];
-    /** All steps together. */
-    readonly usage: Usage;
-    readonly steps: number;
-} & ({
-    readonly status: 'done';
-    readonly response: GenerateResponse;
-} | {
-    readonly status: 'paused';
-    readonly paused: PausedRun;
-    readonly response?: GenerateResponse;
-});
+  /** Every message of the run: the request's, then those that it added. */
+  readonly messages: Message[]
+  /** All steps together. */
+  readonly usage: Usage
+  readonly steps: number
+} & (
+  | {
+      readonly status: 'done'
+      readonly response: GenerateResponse
+    }
+  | {
+      readonly status: 'paused'
+      readonly paused: PausedRun
+      readonly response?: GenerateResponse
+    }
+)
 interface ToolStream extends AsyncIterable<ToolEvent> {
-    readonly events: AsyncIterable<ToolEvent>;
-    /** Settles even without a reader. Never an unhandled rejection. */
-    readonly result: Promise<ToolRun>;
+  readonly events: AsyncIterable<ToolEvent>
+  /** Settles even without a reader. Never an unhandled rejection. */
+  readonly result: Promise<ToolRun>
 }
 interface StreamToolsOptions extends GenerateOptions {
-    model: Model;
-    /** Not needed where `resume` is given. */
-    request?: string | GenerateRequest;
-    /** By name. A call of a tool that is not here ends the run and is the caller's to answer. */
-    tools: Readonly<Record<string, ExecutableTool>>;
-    /** How often the model may call before it must have answered. Default 5. */
-    maxSteps?: number;
-    /** How many calls of one step run at the same time. Default 4. */
-    parallel?: number;
-    /** Ends the run after a step, with that step's response. */
-    stopWhen?: (state: {
-        step: number;
-        response: GenerateResponse;
-        messages: readonly Message[];
-    }) => boolean | Promise<boolean>;
-    /** A run that was paused, with the person's decisions by `ref` (or by name, where a call has no ref). */
-    resume?: PausedRun;
-    approvals?: Readonly<Record<string, boolean | {
-        approved: boolean;
-        reason?: string;
-    }>>;
+  model: Model
+  /** Not needed where `resume` is given. */
+  request?: string | GenerateRequest
+  /** By name. A call of a tool that is not here ends the run and is the caller's to answer. */
+  tools: Readonly<Record<string, ExecutableTool>>
+  /** How often the model may call before it must have answered. Default 5. */
+  maxSteps?: number
+  /** How many calls of one step run at the same time. Default 4. */
+  parallel?: number
+  /** Ends the run after a step, with that step's response. */
+  stopWhen?: (state: {
+    step: number
+    response: GenerateResponse
+    messages: readonly Message[]
+  }) => boolean | Promise<boolean>
+  /** A run that was paused, with the person's decisions by `ref` (or by name, where a call has no ref). */
+  resume?: PausedRun
+  approvals?: Readonly<
+    Record<
+      string,
+      | boolean
+      | {
+          approved: boolean
+          reason?: string
+        }
+    >
+  >
 }
 /**
  * Runs tools until the model answers in words, and reports everything on the way.
@@ -169,13 +216,819 @@ interface StreamToolsOptions extends GenerateOptions {
  * for await (const event of run) if (event.type === 'text') print(event.text)
  * const { response } = await run.result
  */
-declare function streamTools(options: StreamToolsOptions): ToolStream;
+declare function streamTools(options: StreamToolsOptions): ToolStream
+
+/**
+ * Every public type. The classes and functions that use them live beside this file, one file for each noun.
+ */
+
+type Role = 'system' | 'user' | 'model' | 'tool'
+type Metadata = Record<string, unknown>
+type Part = {
+  metadata?: Metadata
+} & (
+  | {
+      text: string
+    }
+  | {
+      reasoning: string
+    }
+  | {
+      media: {
+        url: string
+        contentType?: string
+      }
+    }
+  | {
+      toolRequest: {
+        name: string
+        input?: unknown
+        ref?: string
+      }
+    }
+  | {
+      toolResponse: {
+        name: string
+        output?: unknown
+        ref?: string
+      }
+    }
+  | {
+      data: unknown
+    }
+  | {
+      custom: Record<string, unknown>
+    }
+)
+interface Message {
+  role: Role
+  content: Part[]
+  metadata?: Metadata
+}
+interface GenerationConfig {
+  temperature?: number
+  topK?: number
+  topP?: number
+  minP?: number
+  seed?: number
+  maxOutputTokens?: number
+  /** At most five, as in Genkit. On this device they do not cut an answer that must satisfy a schema. */
+  stopSequences?: string[]
+  /** Options meant for one branch only, by branch key; never sent to another. */
+  branches?: Record<string, Record<string, unknown>>
+  /** Whether the model's thinking is delivered as parts with `reasoning`, where it has any. It then counts as content. */
+  includeReasoning?: boolean
+}
+interface ToolDefinition {
+  name: string
+  description: string
+  inputSchema?: JsonSchema
+  outputSchema?: JsonSchema
+}
+type JsonSchema = Record<string, unknown>
+/** What media may be in a request: an address, or the thing itself, which is read and sent as a `data:` address. */
+type MediaSource = Blob | ImageBitmap | Uint8Array | ArrayBuffer
+/** A part of a request. `media` may be a Blob or File, or bytes with their `contentType`. */
+type RequestPart =
+  | Part
+  | {
+      metadata?: Metadata
+      media:
+        | Blob
+        | ImageBitmap
+        | {
+            data: MediaSource
+            contentType?: string
+          }
+    }
+interface RequestMessage {
+  role: Role
+  content: RequestPart[]
+  metadata?: Metadata
+}
+/** A tool in a request. Its schemas may be Standard Schemas. */
+interface RequestTool extends Omit<ToolDefinition, 'inputSchema' | 'outputSchema'> {
+  inputSchema?: Schema
+  outputSchema?: Schema
+}
+interface GenerateRequest<S extends Schema = Schema> {
+  /** Shorthand for one user message at the end. */
+  prompt?: string | RequestPart[]
+  /** Shorthand for one system message at the start. */
+  system?: string
+  messages?: RequestMessage[]
+  config?: GenerationConfig
+  tools?: RequestTool[]
+  toolChoice?: 'auto' | 'required' | 'none'
+  /** The form of the answer. `response.output` has the type that `schema` describes: a JSON Schema literal, or a Standard Schema. */
+  output?: {
+    format?: 'text' | 'json'
+    schema?: S
+  }
+}
+interface GenerateOptions {
+  /** Stops the work wherever it runs. Never causes a fallback. */
+  signal?: AbortSignal
+  /** Handed to strategies and custom models untouched. */
+  context?: Record<string, unknown>
+  /** What happens where the request is longer than a branch's context window. By default the branch decides. */
+  window?: WindowPolicy
+  /** The branches of a hybrid that may see this request, whatever its strategy says. */
+  allow?: readonly string[]
+}
+type FinishReason = 'stop' | 'length' | 'blocked' | 'interrupted' | 'aborted' | 'other' | 'unknown'
+interface Usage {
+  inputTokens?: number
+  /** All that the model wrote, thoughts among them, whatever the service counts: input and output are the total. */
+  outputTokens?: number
+  totalTokens?: number
+  /** The part of `outputTokens` that was thinking. */
+  thoughtsTokens?: number
+  /** The part of `inputTokens` that the service, or the model on this device, had read before. */
+  cachedContentTokens?: number
+}
+/** The model's confidence, from the log-probabilities of the tokens it chose. Absent where a branch reports none; where a service reports the mean alone, it stands for all three. */
+interface Confidence {
+  tokens: number
+  meanLogprob: number
+  minLogprob: number /** 10 % quantile */
+  p10Logprob: number /** By how much the first token was likelier than the second choice, where a branch reports it. */
+  firstMargin?: number /** Of the choices, in nats, where a branch reports it. */
+  meanEntropy?: number
+}
+/**
+ * What of an answer's log-probabilities is compared with a threshold: their mean, minimum or a quantile, the first token's, what a branch
+ * reports as `firstMargin` or (negated) `meanEntropy`, or the weights that a calibration found.
+ */
+type ConfidenceScore = 'mean' | 'min' | 'p10' | 'p25' | 'p50' | 'first' | 'margin' | 'entropy' | readonly number[]
+/** What a cascade takes of a calibration. */
+interface CascadeCalibration {
+  readonly score: ConfidenceScore | 'custom'
+  readonly threshold: number
+  readonly holdTokens: number | 'all'
+}
+interface GenerateResponse<Output = unknown> {
+  readonly message: Message
+  readonly finishReason: FinishReason
+  /** The provider's own word for it, e.g. 'SAFETY'. */
+  readonly finishMessage?: string
+  readonly usage: Usage
+  readonly latencyMs: number
+  readonly confidence?: Confidence
+  readonly raw?: unknown
+  /** All text parts, joined. */
+  readonly text: string
+  readonly reasoning: string
+  /**
+   * The text parsed as JSON, where JSON was asked for; undefined where it is none. Its type is what the schema asks for: look at
+   * `outputError` before relying on it.
+   */
+  readonly output: Output
+  /** Why `output` is not what was asked for: no JSON, cut off (code OUTPUT_INCOMPLETE), or not what the schema describes (OUTPUT_MISMATCH, with the path as its cause). A cascade can go by it: `accept: ({ outputError }) => outputError === undefined`. */
+  readonly outputError?: HybridError
+  readonly toolRequests: ReadonlyArray<{
+    name: string
+    input?: unknown
+    ref?: string
+  }>
+  /** Which branch answered, and where that ran. */
+  readonly branch: string
+  readonly inferenceSource: 'on_device' | 'in_cloud' | 'unknown'
+  /** Of a model on this device: what it ran on. */
+  readonly device?: 'gpu' | 'cpu'
+  readonly routing: RoutingTrace
+}
+interface GenerateChunk {
+  readonly index: number
+  readonly role: Role
+  readonly content: Part[]
+  readonly text: string /** The best partial JSON so far, where JSON was asked for. In long answers it may lag behind by a small share of the text, but not at the end. Do not change it: later chunks may share it. */
+  readonly output?: unknown
+  readonly logprobs?: readonly number[]
+  readonly branch: string
+}
+interface GenerateStream<Output = unknown> extends AsyncIterable<GenerateChunk> {
+  /** The same chunks; leaving the loop early stops the work. */
+  readonly stream: AsyncIterable<GenerateChunk>
+  /** Settles even if no loop reads the chunks. Never an unhandled rejection. */
+  readonly response: Promise<GenerateResponse<Output>>
+  /**
+   * The text alone, chunk by chunk. Each read of this property starts at the beginning.
+   *
+   * @example
+   * for await (const text of ai.generateStream('Hello').textStream) element.append(text)
+   */
+  readonly textStream: AsyncIterable<string>
+  /** The chunks as a web stream, e.g. for a transform or a worker. Cancelling it stops the work. */
+  toReadableStream(): ReadableStream<GenerateChunk>
+}
+interface ModelInfo {
+  readonly name: string
+  readonly supports: {
+    multiturn: boolean
+    systemRole: boolean
+    tools: boolean
+    media: boolean
+    json: 'constrained' | 'prompted' | 'none'
+  }
+  readonly contextWindow?: number
+  readonly inferenceSource: 'on_device' | 'in_cloud' | 'unknown'
+  /** The kinds of personal data that are replaced before the model sees a request: of a model that `redacting` made. */
+  readonly redacts?: readonly string[]
+}
+interface Model {
+  readonly name: string
+  readonly info: ModelInfo
+  generate<const S extends Schema = JsonSchema>(
+    request: string | GenerateRequest<S>,
+    options?: GenerateOptions,
+  ): Promise<GenerateResponse<InferSchema<S>>>
+  /** Returns at once. */
+  generateStream<const S extends Schema = JsonSchema>(
+    request: string | GenerateRequest<S>,
+    options?: GenerateOptions,
+  ): GenerateStream<InferSchema<S>>
+  /** Starts a conversation. Models of another make have none; `chat(model, options)` takes any. */
+  chat?(options?: ChatOptions): Chat
+}
+interface HybridModel extends Model {
+  chat(options?: ChatOptions): Chat
+  /** What would happen to this request now, without running it. */
+  explain(
+    request: string | GenerateRequest,
+    options?: GenerateOptions,
+  ): Promise<Pick<RoutingTrace, 'strategy' | 'order' | 'allow' | 'reason'>>
+  /** How each branch is doing: open breakers, measured speeds, queue. */
+  health(): Record<string, BranchHealth>
+}
+interface HybridPolicy {
+  /** Statuses after which the next branch is tried. Default: UNAVAILABLE, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, INTERNAL. */
+  fallbackOn?: Status[]
+  /**
+   * Deadline of one attempt for its first content; passing it is DEADLINE_EXCEEDED. Default 15,000 for a branch in the cloud while
+   * another branch is left to try, so that a network that stalls falls back; no deadline otherwise.
+   */
+  firstTokenTimeoutMs?: number
+  /** Deadlines of one attempt: between two chunks, and for all of it. None by default. */
+  idleTimeoutMs?: number
+  totalTimeoutMs?: number
+  /** Start the next branch too if the first has sent nothing after so long; the first to send content wins, the other is stopped. Off by default. */
+  hedgeAfterMs?: number
+  /** Skip a branch for a while after so many failures in a row. Off by default; RetryInfo and a lost GPU open it at once. */
+  breaker?: {
+    failures: number
+    cooldownMs: number
+  }
+}
+/** What every router takes. */
+interface CascadeOptions {
+  name?: string
+  policy?: HybridPolicy
+  /** By branch key; each member replaces that of `policy` for this branch. */
+  branchPolicies?: Record<string, HybridPolicy>
+  /** Called with the trace of every request. What it throws goes to `reportError` and fails no request. */
+  onTrace?: (trace: RoutingTrace) => void | Promise<void>
+}
+interface HybridOptions extends CascadeOptions {
+  strategy: RoutingStrategy
+  shadow?: ShadowOptions
+}
+/**
+ * A second branch that answers some requests beside the one whose answer is shown, after it and never shown: to compare, to calibrate.
+ * Requests that anything in the tree pinned to some branches have no shadow, nor have those whose last message is a tool's result, nor
+ * those that reach this hybrid as a branch of another. One shadow runs at a time.
+ *
+ * @example
+ * hybridModelOnDeviceCloud({ onDevice, cloud, strategy, shadow: { branch: kCloud, share: 0.05, onResult: (it) => results.push(it) } })
+ */
+interface ShadowOptions {
+  branch: string
+  /** Of the requests that may have a shadow: 0 to 1. */
+  share: number
+  /** Gets both answers, or the shadow's failure. */
+  onResult: (result: ShadowResult) => void | Promise<void>
+  /** Stops the shadow that runs, and all later ones. The signals of requests do not. */
+  signal?: AbortSignal
+  /** Default 60,000. */
+  timeoutMs?: number
+  /** For tests; default Math.random. */
+  random?: () => number
+}
+interface ShadowAnswer {
+  readonly branch: string
+  readonly message: Message
+  readonly text: string
+  readonly usage: Usage
+  readonly latencyMs: number
+  readonly confidence?: Confidence
+  readonly logprobs?: readonly number[]
+}
+/** `id` is that of the shown answer's trace. */
+type ShadowResult = {
+  readonly id: string
+  readonly request: RoutingContext['request']
+  readonly answered: ShadowAnswer
+} & (
+  | {
+      readonly shadow: ShadowAnswer
+      readonly error?: never
+    }
+  | {
+      readonly error: HybridError
+      readonly shadow?: never
+    }
+)
+/** What a CostStrategy asks of a ledger: `createLedger` of `hybridge/learn` makes one. */
+interface BudgetLedger {
+  readonly spentToday: () => number | Promise<number>
+}
+interface RoutingContext {
+  readonly request: {
+    messages: Message[]
+    config: GenerationConfig
+    tools: ToolDefinition[]
+    output?: {
+      format?: 'text' | 'json'
+      schema?: JsonSchema
+    }
+  }
+  readonly branchKeys: ReadonlySet<string>
+  readonly isStreaming: boolean
+  readonly device: DeviceFacts
+  readonly branches: Readonly<Record<string, BranchHealth>>
+  readonly context: Record<string, unknown>
+  readonly signal: AbortSignal
+}
+/**
+ * One key picks, several pick with fallbacks, '' / [] / undefined has no opinion.
+ * `allow` is a constraint: no combinator, fallback, hedge or breaker can send the request to a branch outside it.
+ */
+type Decision =
+  | string
+  | readonly string[]
+  | undefined
+  | {
+      order?: readonly string[]
+      allow?: readonly string[]
+      reason?: string
+    }
+interface RoutingStrategy {
+  readonly name?: string
+  route(context: RoutingContext): Decision | Promise<Decision>
+}
+type SensitiveKind =
+  'email' | 'phone' | 'credit-card' | 'iban' | 'ssn' | 'ip-address' | 'api-key' | 'date-of-birth' | 'national-id'
+interface DeviceFacts {
+  readonly online: boolean
+  readonly saveData: boolean
+  readonly effectiveType?: string
+  readonly webgpu: {
+    available: boolean
+    reason?: string
+    software: boolean
+    vendor?: string
+    architecture?: string
+    maxBufferSize?: number
+    maxStorageBufferBindingSize?: number
+    shaderF16?: boolean
+    subgroups?: boolean
+  }
+  readonly memoryGB?: number
+  readonly cores?: number
+  readonly battery?: {
+    level: number
+    charging: boolean
+  }
+  readonly visible: boolean
+}
+interface DeviceRequirements {
+  webgpu?: boolean
+  hardwareGpu?: boolean
+  minMemoryGB?: number
+  minBatteryLevel?: number
+  minTokensPerSecond?: number
+  allowSaveData?: boolean
+}
+interface BranchHealth {
+  state: 'ready' | 'loading' | 'absent' | 'open' | 'failed'
+  failuresInRow: number
+  openUntil?: number
+  firstTokenMs?: number
+  tokensPerSecond?: number
+  prefillTokensPerSecond?: number
+  queued: number
+}
+interface RoutingTrace {
+  readonly id: string
+  readonly strategy: string
+  readonly order: readonly string[]
+  readonly allow?: readonly string[]
+  readonly reason?: string
+  readonly attempts: ReadonlyArray<Attempt>
+}
+interface Attempt {
+  readonly branch: string
+  readonly outcome: 'answered' | 'failed' | 'rejected' | 'skipped' | 'stopped'
+  readonly status?: Status
+  readonly message?: string
+  readonly startedAtMs: number
+  readonly firstTokenMs?: number
+  readonly durationMs: number
+  readonly usage?: Usage
+  readonly confidence?: Confidence /** Of a model on this device: what it ran on. */
+  readonly device?: 'gpu' | 'cpu' /** The branch's own trace, where it is a hybrid itself. */
+  readonly routing?: RoutingTrace /** What was left out to fit the branch's context window. */
+  readonly window?: WindowReport /** How many values of each kind were replaced, where the branch redacts. */
+  readonly redacted?: Readonly<Record<string, number>>
+}
+type Status =
+  | 'CANCELLED'
+  | 'UNKNOWN'
+  | 'INVALID_ARGUMENT'
+  | 'DEADLINE_EXCEEDED'
+  | 'NOT_FOUND'
+  | 'ALREADY_EXISTS'
+  | 'PERMISSION_DENIED'
+  | 'UNAUTHENTICATED'
+  | 'RESOURCE_EXHAUSTED'
+  | 'FAILED_PRECONDITION'
+  | 'ABORTED'
+  | 'OUT_OF_RANGE'
+  | 'UNIMPLEMENTED'
+  | 'INTERNAL'
+  | 'UNAVAILABLE'
+  | 'DATA_LOSS'
+/**
+ * The finer word beside a status. New ones may come with any version, so a `switch` over them needs a default.
+ *
+ * @example
+ * if (error.code === 'API_KEY_MISSING') askForKey()
+ */
+type ErrorCode =
+  | 'NO_BRANCH'
+  | 'UNKNOWN_BRANCH'
+  | 'NOTHING_ALLOWED'
+  | 'REPLY_MALFORMED'
+  | 'STOPPED_ELSEWHERE'
+  | 'OUTPUT_MISMATCH'
+  | 'OUTPUT_INCOMPLETE'
+  | 'NOT_REDACTED'
+  | 'REDACTION_FAILED'
+  | 'SCHEMA_MISMATCH'
+  | 'APPROVAL_NEEDED'
+  | 'NOTHING_TO_APPROVE'
+  | 'CHAT_BUSY'
+  | 'CHAT_NEWER'
+  | 'CHAT_DAMAGED'
+  | 'STORAGE_FULL'
+  | 'STORE_UNAVAILABLE'
+  | 'TOOL_TURNS_EXCEEDED'
+  | 'TOOLS_UNSUPPORTED'
+  | 'TOOLS_OR_JSON'
+  | 'MEDIA_UNSUPPORTED'
+  | 'SCHEMA_UNSUPPORTED'
+  | 'CONTEXT_TOO_LONG'
+  | 'CONTEXT_FULL'
+  | 'API_KEY_MISSING'
+  | 'CREDENTIALS_FAILED'
+  | 'HEADER_INVALID'
+  | 'OFFLINE'
+  | 'NETWORK'
+  | 'REDIRECTED'
+  | 'FETCH_INVALID'
+  | 'NOT_THE_SERVICE'
+  | 'STREAM_TRUNCATED'
+  | 'MALFORMED_ANSWER'
+  | 'MALFORMED_EVENT'
+  | 'EVENT_TOO_LARGE'
+  | 'ANSWER_TOO_LARGE'
+  | 'QUOTA_EXCEEDED'
+  | 'QUOTA_DAILY'
+  | 'INSUFFICIENT_QUOTA'
+  | 'WASM_UNAVAILABLE'
+  | 'WORKER_UNAVAILABLE'
+  | 'WORKER_CRASHED'
+  | 'ENGINE_PANIC'
+  | 'ENGINE_BUSY'
+  | 'SIMD_UNAVAILABLE'
+  | 'INSECURE_CONTEXT'
+  | 'STORE_NEWER'
+  | 'STORE_MISMATCH'
+  | 'STORE_DAMAGED'
+  | 'STORE_CLOSED'
+  | 'STORE_FAILED'
+  | 'STORE_IN_USE'
+  | 'DOCUMENT_EXISTS'
+  | 'EMBEDDER_NOT_ON_DEVICE'
+  | 'EMBEDDING_INVALID'
+  | 'MODEL_ABSENT'
+  | 'MODEL_LOADING'
+  | 'MODEL_NOT_LOADED'
+  | 'MODEL_FAILED'
+  | 'MODEL_IN_USE'
+  | 'DISPOSED'
+  | 'PAGE_LEFT'
+  | 'CRASHED_BEFORE'
+  | 'PROMPT_API_MISSING'
+  | 'DEVICE_UNSUITABLE'
+  | 'DEVICE_LOST'
+  | 'OUT_OF_MEMORY'
+  | 'NUMERIC'
+  | 'GPU_UNAVAILABLE'
+  | 'GPU_UNSUPPORTED'
+  | 'GPU_LIMITS'
+  | 'GPU_FAILED'
+  | 'GPU_WRONG_RESULTS'
+  | 'DOWNLOAD_FAILED'
+  | 'MODEL_GATED'
+  | 'MODEL_HTTP'
+  | 'MODEL_NOT_FOUND'
+  | 'MODEL_CHANGED'
+  | 'MODEL_SIZE_UNKNOWN'
+  | 'CHECKSUM_MISMATCH'
+  | 'RANGE_MISMATCH'
+  | 'SIZE_MISMATCH'
+  | 'SOURCE_LOST'
+  | 'SOURCE_TRUNCATED'
+  | 'GGUF_INVALID'
+  | 'GGUF_SPLIT'
+  | 'GGUF_TRUNCATED'
+  | 'GGUF_UNSUPPORTED'
+  | 'MODEL_ARCHITECTURE'
+  | 'MODEL_DAMAGED'
+  | 'BASE_MODEL'
+  | 'MODEL_KEY_INVALID'
+  | 'MODEL_KEY_MISSING'
+  | 'MODEL_TENSOR_MISSING'
+  | 'MODEL_TENSOR_SHAPE'
+  | 'MODEL_TENSOR_TYPE'
+  | 'TOKENIZER_INVALID'
+  | 'TOKENIZER_MISSING'
+  | 'TOKENIZER_PIECE_MISSING'
+  | 'TOKENIZER_UNSUPPORTED'
+  | 'UNKNOWN_TOKEN'
+  | (string & {})
+interface GemmaOptions {
+  /** A known name, the URL of a GGUF file (or of its parts), or a file the person chose. */
+  model:
+    | string
+    | {
+        url: string | string[]
+        sha256?: string | string[]
+        bytes?: number
+      }
+    | Blob
+  /** Prompt and answer together; default 4096, never more than the file allows. */
+  contextWindow?: number
+  /** 'fast' lets kernels round activations, to half floats or 8 bits, where that is faster. Default 'exact'. */
+  precision?: 'exact' | 'fast'
+  /** Default 'auto': a hardware GPU if its arithmetic is right, else the CPU where the model is small enough for it. 'gpu' takes a software GPU too. */
+  device?: 'auto' | 'gpu' | 'cpu'
+  /**
+   * 'auto', the default, puts conversations into the form of a chat, except for a base model that llama.cpp converted: it has no
+   * chat template, and continues the texts as they are. 'chat' and 'none' decide it.
+   */
+  template?: 'auto' | 'chat' | 'none'
+  /** Where weights are kept between visits. Default 'opfs'. */
+  cache?: 'opfs' | 'none'
+  /**
+   * For gated downloads: extra headers of the model's requests. They are for the origin of the first address: where it
+   * redirects to another origin, only `authorization` is handed to the browser, and current browsers do not pass that on
+   * either (Chrome before 119 did). Secrets of another name never leave the origin; if the host then refuses, the
+   * load fails with MODEL_REDIRECTED.
+   */
+  headers?: () => Record<string, string> | Promise<Record<string, string>>
+  /** For pages whose bundler or CSP needs them named. */
+  workerUrl?: string | URL
+  /** The engine's file for GPUs. Without `cpuWasmUrl` it serves visitors without a GPU too. */
+  wasmUrl?: string | URL
+  /** The engine's smaller file, for visitors without a GPU. */
+  cpuWasmUrl?: string | URL
+  /** Wait for a load in progress instead of failing UNAVAILABLE at once. Default false, so that a hybrid moves on. */
+  waitForLoad?: boolean
+}
+type AvailabilityStatus = 'unavailable' | 'downloadable' | 'downloading' | 'available'
+interface Availability {
+  status: AvailabilityStatus
+  /** For people: why it is unavailable, or what to know before a load. */
+  reason?: string
+  /** For code: why. */
+  code?: string
+  /** Where it would run. Absent where nothing could be read of the model. */
+  device?: 'gpu' | 'cpu'
+  bytesToDownload?: number
+  gpuBytesNeeded?: number
+  estimatedTokensPerSecond?: number
+  /** Whether a download is kept for the next visit. Absent for a file that the person chose. */
+  kept?: boolean
+  /** For people: why it is not. */
+  notKeptReason?: string
+}
+interface LoadProgress {
+  /** 'download' and 'verify' only where something is fetched: a file, or a model that is kept, begins with 'upload'. */
+  phase: 'download' | 'verify' | 'upload' | 'warmup'
+  loadedBytes: number
+  totalBytes: number
+  /** 0..1 over all phases, never backwards. 0 arrives as soon as the size is known, 1 at the end. */
+  fraction: number
+}
+interface LoadOptions {
+  onProgress?: (progress: LoadProgress) => void
+  signal?: AbortSignal
+  /** Load although this very load ended the page twice in a row. */
+  force?: boolean
+}
+/** What `onStateChange` reports of a model on this device. */
+interface ModelState {
+  readonly state: OnDeviceModel['state']
+  /** How many requests wait for the running one. */
+  readonly queued: number
+  /** Of the load in progress. */
+  readonly progress?: LoadProgress
+}
+interface OnDeviceModel extends Model {
+  chat(options?: ChatOptions): Chat
+  readonly state: 'absent' | 'loading' | 'ready' | 'failed' | 'disposed'
+  /** Without downloading weights: is there a GPU that computes right, room on disk, a copy already? */
+  availability(): Promise<Availability>
+  load(options?: LoadOptions): Promise<void>
+  /** How many requests wait for the running one. */
+  readonly queued?: number
+  /**
+   * Calls the listener whenever state, progress or queue change, whichever part of the page caused it. Returns the function that ends it.
+   *
+   * @example
+   * const stop = gemma.onStateChange(({ state, progress }) => show(state, progress?.fraction))
+   */
+  onStateChange(listener: (now: ModelState) => void): () => void
+  countTokens(request: string | GenerateRequest): Promise<number>
+  /** Frees the GPU and the worker; weights stay cached. */
+  dispose(): Promise<void>
+  /** Disposes of the model and deletes its cached weights. Rejects with MODEL_IN_USE while another model object or tab fetches or loads them. */
+  remove(options?: { signal?: AbortSignal }): Promise<void>
+}
+type EmbeddingTask =
+  | 'query'
+  | 'document'
+  | 'question-answering'
+  | 'fact-checking'
+  | 'classification'
+  | 'clustering'
+  | 'similarity'
+  | 'code'
+interface Embedder {
+  /** Which vectors it makes, and where the texts go. */
+  readonly info?: {
+    readonly name: string
+    readonly inferenceSource: ModelInfo['inferenceSource']
+  }
+  availability(): Promise<Availability>
+  load(options?: LoadOptions): Promise<void>
+  embed(
+    texts: string | string[],
+    options?: {
+      task?: EmbeddingTask
+      title?: string
+      dimensions?: 768 | 512 | 256 | 128
+      signal?: AbortSignal
+    },
+  ): Promise<Float32Array[]>
+  dispose(): Promise<void>
+  remove(options?: { signal?: AbortSignal }): Promise<void>
+}
+interface GeminiOptions {
+  model: string
+  /** The visitor's own key, or a function that fetches one. For production prefer `baseUrl` of your own proxy. */
+  apiKey?: string | (() => string | Promise<string>)
+  baseUrl?: string
+  headers?: () => Record<string, string> | Promise<Record<string, string>>
+  /** Replaces the host's `fetch`. It is called as `(url, init)` and must return a Response whose body was not read. */
+  fetch?: typeof fetch
+  safetySettings?: Array<{
+    category: string
+    threshold: string
+  }>
+  /** Further tries inside this branch before its failure reaches the router: a whole number, 0 by default. */
+  retries?: number
+}
+interface CloudModel extends Model {
+  chat(options?: ChatOptions): Chat
+  countTokens(request: string | GenerateRequest, options?: GenerateOptions): Promise<number>
+}
+/**
+ * What happens where a request is longer than the context window of the branch that runs it.
+ * `'trim'` leaves out the oldest turns, `'refuse'` ends with INVALID_ARGUMENT and the numbers, `summarise` replaces the oldest turns by a
+ * summary that the named branch writes, and a function returns the messages to send. The caller's history stays whole.
+ */
+type WindowPolicy =
+  | 'trim'
+  | 'refuse'
+  | {
+      summarise: {
+        branch?: string
+      }
+    }
+  | ((overflow: WindowOverflow) => Message[] | Promise<Message[]>)
+interface WindowOverflow {
+  readonly messages: Message[]
+  /** Tokens of the request, and what the window leaves for it. */
+  readonly needed: number
+  readonly available: number
+  readonly window: number
+  readonly model: string
+  readonly signal: AbortSignal
+}
+/** What was left out of one request. */
+interface WindowReport {
+  readonly leftOut: number
+  readonly tokens: number
+  readonly window: number
+  readonly summarised?: boolean
+}
+type ChatInput = string | Part[]
+interface ChatOptions {
+  system?: string
+  /** The history to go on from. */
+  messages?: Message[]
+  tools?: Readonly<Record<string, ExecutableTool>>
+  toolChoice?: GenerateRequest['toolChoice']
+  config?: GenerationConfig
+  output?: GenerateRequest['output']
+  /** Default `'trim'`. */
+  window?: WindowPolicy
+  /** How often the model may call tools in one turn. Default 5. */
+  maxSteps?: number
+  context?: Record<string, unknown>
+  /** Keeps the conversation in IndexedDB under this name. */
+  persist?: {
+    name: string
+  }
+}
+/** One message of a conversation, with what is known of it. */
+interface ChatEntry {
+  message: Message
+  /** `streaming` while it is written, `aborted` and `failed` where that ended early. */
+  state?: 'streaming' | 'aborted' | 'failed'
+  error?: {
+    status: Status
+    code?: string
+  }
+  branch?: string
+  usage?: Usage
+  /** The branches that this turn was kept to; later turns are kept to them as well. */
+  allow?: string[]
+  /** Tool calls that wait for a person: `chat.approve()` goes on. */
+  paused?: PausedRun
+}
+interface ChatSnapshot {
+  version: 1
+  entries: ChatEntry[]
+}
+interface Chat {
+  readonly messages: readonly Message[]
+  readonly entries: readonly ChatEntry[]
+  /** All turns together. */
+  readonly usage: Usage
+  readonly lastBranch: string | undefined
+  readonly isBusy: boolean
+  /** Why the conversation is not being stored, although `persist` was asked for. */
+  readonly caution: HybridError | undefined
+  /** Settles when a stored conversation has been read. */
+  readonly ready: Promise<void>
+  /** Sends a message and streams the answer. A turn that runs is waited for. */
+  send(input: ChatInput, options?: GenerateOptions): GenerateStream
+  /** Answers the last message of the person again. */
+  regenerate(options?: GenerateOptions): GenerateStream
+  /** Decides about tool calls that wait, by `ref` or name, and goes on. */
+  approve(
+    approvals: Readonly<
+      Record<
+        string,
+        | boolean
+        | {
+            approved: boolean
+            reason?: string
+          }
+      >
+    >,
+    options?: GenerateOptions,
+  ): GenerateStream
+  /** Forgets everything from `index` on: the way to edit a message is `rewindTo(index)` and `send`. */
+  rewindTo(index: number): void
+  /** A copy of the conversation up to `index`, which is not stored. */
+  fork(index?: number): Chat
+  toJSON(): ChatSnapshot
+  /** Called after every change. Returns the function that ends it. */
+  onChange(listener: () => void): () => void
+  /** Ends listening to other tabs. */
+  close(): void
+}
 
 /** What an error may carry beside status and message. */
 interface HybridErrorOptions {
-    code?: ErrorCode;
-    retryAfterMs?: number;
-    cause?: unknown;
+  code?: ErrorCode
+  retryAfterMs?: number
+  cause?: unknown
 }
 /**
  * Every failure the package reports. An error thrown by a branch that carries a `status` keeps that status, even if it is not a
@@ -189,654 +1042,32 @@ interface HybridErrorOptions {
  * }
  */
 declare class HybridError extends Error {
-    readonly name: string;
-    readonly status: Status;
-    /** A finer word for code to branch on, e.g. `'GPU_UNAVAILABLE'`. */
-    readonly code?: ErrorCode;
-    readonly retryAfterMs?: number;
-    /** The branch that failed, where one did. */
-    readonly branch?: string;
-    /** Everything that was tried. */
-    readonly routing?: RoutingTrace;
-    /** The answer as far as it came, where a stream broke off. Not enumerable, so that logging the error does not log the answer. */
-    readonly partial?: Message;
-    constructor(status: Status, message: string, options?: HybridErrorOptions);
-    /** Works across two copies of the package in one bundle. */
-    static isInstance(error: unknown): error is HybridError;
+  readonly name: string
+  readonly status: Status
+  /** A finer word for code to branch on, e.g. `'GPU_UNAVAILABLE'`. */
+  readonly code?: ErrorCode
+  readonly retryAfterMs?: number
+  /** The branch that failed, where one did. */
+  readonly branch?: string
+  /** Everything that was tried. */
+  readonly routing?: RoutingTrace
+  /** The answer as far as it came, where a stream broke off. Not enumerable, so that logging the error does not log the answer. */
+  readonly partial?: Message
+  constructor(status: Status, message: string, options?: HybridErrorOptions)
+  /** Works across two copies of the package in one bundle. */
+  static isInstance(error: unknown): error is HybridError
 }
 
-/**
- * Every public type. The classes and functions that use them live beside this file, one file for each noun.
- */
-
-type Role = 'system' | 'user' | 'model' | 'tool';
-type Metadata = Record<string, unknown>;
-type Part = {
-    metadata?: Metadata;
-} & ({
-    text: string;
-} | {
-    reasoning: string;
-} | {
-    media: {
-        url: string;
-        contentType?: string;
-    };
-} | {
-    toolRequest: {
-        name: string;
-        input?: unknown;
-        ref?: string;
-    };
-} | {
-    toolResponse: {
-        name: string;
-        output?: unknown;
-        ref?: string;
-    };
-} | {
-    data: unknown;
-} | {
-    custom: Record<string, unknown>;
-});
-interface Message {
-    role: Role;
-    content: Part[];
-    metadata?: Metadata;
-}
-interface GenerationConfig {
-    temperature?: number;
-    topK?: number;
-    topP?: number;
-    minP?: number;
-    seed?: number;
-    maxOutputTokens?: number;
-    /** At most five, as in Genkit. On this device they do not cut an answer that must satisfy a schema. */
-    stopSequences?: string[];
-    /** Options meant for one branch only, by branch key; never sent to another. */
-    branches?: Record<string, Record<string, unknown>>;
-    /** Whether the model's thinking is delivered as parts with `reasoning`, where it has any. It then counts as content. */
-    includeReasoning?: boolean;
-}
-interface ToolDefinition {
-    name: string;
-    description: string;
-    inputSchema?: JsonSchema;
-    outputSchema?: JsonSchema;
-}
-type JsonSchema = Record<string, unknown>;
-/** What media may be in a request: an address, or the thing itself, which is read and sent as a `data:` address. */
-type MediaSource = Blob | ImageBitmap | Uint8Array | ArrayBuffer;
-/** A part of a request. `media` may be a Blob or File, or bytes with their `contentType`. */
-type RequestPart = Part | {
-    metadata?: Metadata;
-    media: Blob | ImageBitmap | {
-        data: MediaSource;
-        contentType?: string;
-    };
-};
-interface RequestMessage {
-    role: Role;
-    content: RequestPart[];
-    metadata?: Metadata;
-}
-/** A tool in a request. Its schemas may be Standard Schemas. */
-interface RequestTool extends Omit<ToolDefinition, 'inputSchema' | 'outputSchema'> {
-    inputSchema?: Schema;
-    outputSchema?: Schema;
-}
-interface GenerateRequest<S extends Schema = Schema> {
-    /** Shorthand for one user message at the end. */
-    prompt?: string | RequestPart[];
-    /** Shorthand for one system message at the start. */
-    system?: string;
-    messages?: RequestMessage[];
-    config?: GenerationConfig;
-    tools?: RequestTool[];
-    toolChoice?: 'auto' | 'required' | 'none';
-    /** The form of the answer. `response.output` has the type that `schema` describes: a JSON Schema literal, or a Standard Schema. */
-    output?: {
-        format?: 'text' | 'json';
-        schema?: S;
-    };
-}
-interface GenerateOptions {
-    /** Stops the work wherever it runs. Never causes a fallback. */
-    signal?: AbortSignal;
-    /** Handed to strategies and custom models untouched. */
-    context?: Record<string, unknown>;
-    /** What happens where the request is longer than a branch's context window. By default the branch decides. */
-    window?: WindowPolicy;
-    /** The branches of a hybrid that may see this request, whatever its strategy says. */
-    allow?: readonly string[];
-}
-type FinishReason = 'stop' | 'length' | 'blocked' | 'interrupted' | 'aborted' | 'other' | 'unknown';
-interface Usage {
-    inputTokens?: number;
-    /** All that the model wrote, thoughts among them, whatever the service counts: input and output are the total. */
-    outputTokens?: number;
-    totalTokens?: number;
-    /** The part of `outputTokens` that was thinking. */
-    thoughtsTokens?: number;
-    /** The part of `inputTokens` that the service, or the model on this device, had read before. */
-    cachedContentTokens?: number;
-}
-/** The model's confidence, from the log-probabilities of the tokens it chose. Absent where a branch reports none; where a service reports the mean alone, it stands for all three. */
-interface Confidence {
-    tokens: number;
-    meanLogprob: number;
-    minLogprob: number; /** 10 % quantile */
-    p10Logprob: number; /** By how much the first token was likelier than the second choice, where a branch reports it. */
-    firstMargin?: number; /** Of the choices, in nats, where a branch reports it. */
-    meanEntropy?: number;
-}
-/**
- * What of an answer's log-probabilities is compared with a threshold: their mean, minimum or a quantile, the first token's, what a branch
- * reports as `firstMargin` or (negated) `meanEntropy`, or the weights that a calibration found.
- */
-type ConfidenceScore = 'mean' | 'min' | 'p10' | 'p25' | 'p50' | 'first' | 'margin' | 'entropy' | readonly number[];
-/** What a cascade takes of a calibration. */
-interface CascadeCalibration {
-    readonly score: ConfidenceScore | 'custom';
-    readonly threshold: number;
-    readonly holdTokens: number | 'all';
-}
-interface GenerateResponse<Output = unknown> {
-    readonly message: Message;
-    readonly finishReason: FinishReason;
-    /** The provider's own word for it, e.g. 'SAFETY'. */
-    readonly finishMessage?: string;
-    readonly usage: Usage;
-    readonly latencyMs: number;
-    readonly confidence?: Confidence;
-    readonly raw?: unknown;
-    /** All text parts, joined. */
-    readonly text: string;
-    readonly reasoning: string;
-    /**
-     * The text parsed as JSON, where JSON was asked for; undefined where it is none. Its type is what the schema asks for: look at
-     * `outputError` before relying on it.
-     */
-    readonly output: Output;
-    /** Why `output` is not what was asked for: no JSON, cut off (code OUTPUT_INCOMPLETE), or not what the schema describes (OUTPUT_MISMATCH, with the path as its cause). A cascade can go by it: `accept: ({ outputError }) => outputError === undefined`. */
-    readonly outputError?: HybridError;
-    readonly toolRequests: ReadonlyArray<{
-        name: string;
-        input?: unknown;
-        ref?: string;
-    }>;
-    /** Which branch answered, and where that ran. */
-    readonly branch: string;
-    readonly inferenceSource: 'on_device' | 'in_cloud' | 'unknown';
-    /** Of a model on this device: what it ran on. */
-    readonly device?: 'gpu' | 'cpu';
-    readonly routing: RoutingTrace;
-}
-interface GenerateChunk {
-    readonly index: number;
-    readonly role: Role;
-    readonly content: Part[];
-    readonly text: string; /** The best partial JSON so far, where JSON was asked for. In long answers it may lag behind by a small share of the text, but not at the end. Do not change it: later chunks may share it. */
-    readonly output?: unknown;
-    readonly logprobs?: readonly number[];
-    readonly branch: string;
-}
-interface GenerateStream<Output = unknown> extends AsyncIterable<GenerateChunk> {
-    /** The same chunks; leaving the loop early stops the work. */
-    readonly stream: AsyncIterable<GenerateChunk>;
-    /** Settles even if no loop reads the chunks. Never an unhandled rejection. */
-    readonly response: Promise<GenerateResponse<Output>>;
-    /**
-     * The text alone, chunk by chunk. Each read of this property starts at the beginning.
-     *
-     * @example
-     * for await (const text of ai.generateStream('Hello').textStream) element.append(text)
-     */
-    readonly textStream: AsyncIterable<string>;
-    /** The chunks as a web stream, e.g. for a transform or a worker. Cancelling it stops the work. */
-    toReadableStream(): ReadableStream<GenerateChunk>;
-}
-interface ModelInfo {
-    readonly name: string;
-    readonly supports: {
-        multiturn: boolean;
-        systemRole: boolean;
-        tools: boolean;
-        media: boolean;
-        json: 'constrained' | 'prompted' | 'none';
-    };
-    readonly contextWindow?: number;
-    readonly inferenceSource: 'on_device' | 'in_cloud' | 'unknown';
-    /** The kinds of personal data that are replaced before the model sees a request: of a model that `redacting` made. */
-    readonly redacts?: readonly string[];
-}
-interface Model {
-    readonly name: string;
-    readonly info: ModelInfo;
-    generate<const S extends Schema = JsonSchema>(request: string | GenerateRequest<S>, options?: GenerateOptions): Promise<GenerateResponse<InferSchema<S>>>;
-    /** Returns at once. */
-    generateStream<const S extends Schema = JsonSchema>(request: string | GenerateRequest<S>, options?: GenerateOptions): GenerateStream<InferSchema<S>>;
-    /** Starts a conversation. Models of another make have none; `chat(model, options)` takes any. */
-    chat?(options?: ChatOptions): Chat;
-}
-interface HybridModel extends Model {
-    chat(options?: ChatOptions): Chat;
-    /** What would happen to this request now, without running it. */
-    explain(request: string | GenerateRequest, options?: GenerateOptions): Promise<Pick<RoutingTrace, 'strategy' | 'order' | 'allow' | 'reason'>>;
-    /** How each branch is doing: open breakers, measured speeds, queue. */
-    health(): Record<string, BranchHealth>;
-}
-interface HybridPolicy {
-    /** Statuses after which the next branch is tried. Default: UNAVAILABLE, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, INTERNAL. */
-    fallbackOn?: Status[];
-    /**
-     * Deadline of one attempt for its first content; passing it is DEADLINE_EXCEEDED. Default 15,000 for a branch in the cloud while
-     * another branch is left to try, so that a network that stalls falls back; no deadline otherwise.
-     */
-    firstTokenTimeoutMs?: number;
-    /** Deadlines of one attempt: between two chunks, and for all of it. None by default. */
-    idleTimeoutMs?: number;
-    totalTimeoutMs?: number;
-    /** Start the next branch too if the first has sent nothing after so long; the first to send content wins, the other is stopped. Off by default. */
-    hedgeAfterMs?: number;
-    /** Skip a branch for a while after so many failures in a row. Off by default; RetryInfo and a lost GPU open it at once. */
-    breaker?: {
-        failures: number;
-        cooldownMs: number;
-    };
-}
-/** What every router takes. */
-interface CascadeOptions {
-    name?: string;
-    policy?: HybridPolicy;
-    /** By branch key; each member replaces that of `policy` for this branch. */
-    branchPolicies?: Record<string, HybridPolicy>;
-    /** Called with the trace of every request. What it throws goes to `reportError` and fails no request. */
-    onTrace?: (trace: RoutingTrace) => void | Promise<void>;
-}
-interface HybridOptions extends CascadeOptions {
-    strategy: RoutingStrategy;
-    shadow?: ShadowOptions;
-}
-/**
- * A second branch that answers some requests beside the one whose answer is shown, after it and never shown: to compare, to calibrate.
- * Requests that anything in the tree pinned to some branches have no shadow, nor have those whose last message is a tool's result, nor
- * those that reach this hybrid as a branch of another. One shadow runs at a time.
- *
- * @example
- * hybridModelOnDeviceCloud({ onDevice, cloud, strategy, shadow: { branch: kCloud, share: 0.05, onResult: (it) => results.push(it) } })
- */
-interface ShadowOptions {
-    branch: string;
-    /** Of the requests that may have a shadow: 0 to 1. */
-    share: number;
-    /** Gets both answers, or the shadow's failure. */
-    onResult: (result: ShadowResult) => void | Promise<void>;
-    /** Stops the shadow that runs, and all later ones. The signals of requests do not. */
-    signal?: AbortSignal;
-    /** Default 60,000. */
-    timeoutMs?: number;
-    /** For tests; default Math.random. */
-    random?: () => number;
-}
-interface ShadowAnswer {
-    readonly branch: string;
-    readonly message: Message;
-    readonly text: string;
-    readonly usage: Usage;
-    readonly latencyMs: number;
-    readonly confidence?: Confidence;
-    readonly logprobs?: readonly number[];
-}
-/** `id` is that of the shown answer's trace. */
-type ShadowResult = {
-    readonly id: string;
-    readonly request: RoutingContext['request'];
-    readonly answered: ShadowAnswer;
-} & ({
-    readonly shadow: ShadowAnswer;
-    readonly error?: never;
-} | {
-    readonly error: HybridError;
-    readonly shadow?: never;
-});
-/** What a CostStrategy asks of a ledger: `createLedger` of `hybridge/learn` makes one. */
-interface BudgetLedger {
-    readonly spentToday: () => number | Promise<number>;
-}
-interface RoutingContext {
-    readonly request: {
-        messages: Message[];
-        config: GenerationConfig;
-        tools: ToolDefinition[];
-        output?: {
-            format?: 'text' | 'json';
-            schema?: JsonSchema;
-        };
-    };
-    readonly branchKeys: ReadonlySet<string>;
-    readonly isStreaming: boolean;
-    readonly device: DeviceFacts;
-    readonly branches: Readonly<Record<string, BranchHealth>>;
-    readonly context: Record<string, unknown>;
-    readonly signal: AbortSignal;
-}
-/**
- * One key picks, several pick with fallbacks, '' / [] / undefined has no opinion.
- * `allow` is a constraint: no combinator, fallback, hedge or breaker can send the request to a branch outside it.
- */
-type Decision = string | readonly string[] | undefined | {
-    order?: readonly string[];
-    allow?: readonly string[];
-    reason?: string;
-};
-interface RoutingStrategy {
-    readonly name?: string;
-    route(context: RoutingContext): Decision | Promise<Decision>;
-}
-type SensitiveKind = 'email' | 'phone' | 'credit-card' | 'iban' | 'ssn' | 'ip-address' | 'api-key' | 'date-of-birth' | 'national-id';
-interface DeviceFacts {
-    readonly online: boolean;
-    readonly saveData: boolean;
-    readonly effectiveType?: string;
-    readonly webgpu: {
-        available: boolean;
-        reason?: string;
-        software: boolean;
-        vendor?: string;
-        architecture?: string;
-        maxBufferSize?: number;
-        maxStorageBufferBindingSize?: number;
-        shaderF16?: boolean;
-        subgroups?: boolean;
-    };
-    readonly memoryGB?: number;
-    readonly cores?: number;
-    readonly battery?: {
-        level: number;
-        charging: boolean;
-    };
-    readonly visible: boolean;
-}
-interface DeviceRequirements {
-    webgpu?: boolean;
-    hardwareGpu?: boolean;
-    minMemoryGB?: number;
-    minBatteryLevel?: number;
-    minTokensPerSecond?: number;
-    allowSaveData?: boolean;
-}
-interface BranchHealth {
-    state: 'ready' | 'loading' | 'absent' | 'open' | 'failed';
-    failuresInRow: number;
-    openUntil?: number;
-    firstTokenMs?: number;
-    tokensPerSecond?: number;
-    prefillTokensPerSecond?: number;
-    queued: number;
-}
-interface RoutingTrace {
-    readonly id: string;
-    readonly strategy: string;
-    readonly order: readonly string[];
-    readonly allow?: readonly string[];
-    readonly reason?: string;
-    readonly attempts: ReadonlyArray<Attempt>;
-}
-interface Attempt {
-    readonly branch: string;
-    readonly outcome: 'answered' | 'failed' | 'rejected' | 'skipped' | 'stopped';
-    readonly status?: Status;
-    readonly message?: string;
-    readonly startedAtMs: number;
-    readonly firstTokenMs?: number;
-    readonly durationMs: number;
-    readonly usage?: Usage;
-    readonly confidence?: Confidence; /** Of a model on this device: what it ran on. */
-    readonly device?: 'gpu' | 'cpu'; /** The branch's own trace, where it is a hybrid itself. */
-    readonly routing?: RoutingTrace; /** What was left out to fit the branch's context window. */
-    readonly window?: WindowReport; /** How many values of each kind were replaced, where the branch redacts. */
-    readonly redacted?: Readonly<Record<string, number>>;
-}
-type Status = 'CANCELLED' | 'UNKNOWN' | 'INVALID_ARGUMENT' | 'DEADLINE_EXCEEDED' | 'NOT_FOUND' | 'ALREADY_EXISTS' | 'PERMISSION_DENIED' | 'UNAUTHENTICATED' | 'RESOURCE_EXHAUSTED' | 'FAILED_PRECONDITION' | 'ABORTED' | 'OUT_OF_RANGE' | 'UNIMPLEMENTED' | 'INTERNAL' | 'UNAVAILABLE' | 'DATA_LOSS';
-/**
- * The finer word beside a status. New ones may come with any version, so a `switch` over them needs a default.
- *
- * @example
- * if (error.code === 'API_KEY_MISSING') askForKey()
- */
-type ErrorCode = 'NO_BRANCH' | 'UNKNOWN_BRANCH' | 'NOTHING_ALLOWED' | 'REPLY_MALFORMED' | 'STOPPED_ELSEWHERE' | 'OUTPUT_MISMATCH' | 'OUTPUT_INCOMPLETE' | 'NOT_REDACTED' | 'REDACTION_FAILED' | 'SCHEMA_MISMATCH' | 'APPROVAL_NEEDED' | 'NOTHING_TO_APPROVE' | 'CHAT_BUSY' | 'CHAT_NEWER' | 'CHAT_DAMAGED' | 'STORAGE_FULL' | 'STORE_UNAVAILABLE' | 'TOOL_TURNS_EXCEEDED' | 'TOOLS_UNSUPPORTED' | 'TOOLS_OR_JSON' | 'MEDIA_UNSUPPORTED' | 'SCHEMA_UNSUPPORTED' | 'CONTEXT_TOO_LONG' | 'CONTEXT_FULL' | 'API_KEY_MISSING' | 'CREDENTIALS_FAILED' | 'HEADER_INVALID' | 'OFFLINE' | 'NETWORK' | 'REDIRECTED' | 'FETCH_INVALID' | 'NOT_THE_SERVICE' | 'STREAM_TRUNCATED' | 'MALFORMED_ANSWER' | 'MALFORMED_EVENT' | 'EVENT_TOO_LARGE' | 'ANSWER_TOO_LARGE' | 'QUOTA_EXCEEDED' | 'QUOTA_DAILY' | 'INSUFFICIENT_QUOTA' | 'WASM_UNAVAILABLE' | 'WORKER_UNAVAILABLE' | 'WORKER_CRASHED' | 'ENGINE_PANIC' | 'ENGINE_BUSY' | 'SIMD_UNAVAILABLE' | 'INSECURE_CONTEXT' | 'STORE_NEWER' | 'STORE_MISMATCH' | 'STORE_DAMAGED' | 'STORE_CLOSED' | 'STORE_FAILED' | 'STORE_IN_USE' | 'DOCUMENT_EXISTS' | 'EMBEDDER_NOT_ON_DEVICE' | 'EMBEDDING_INVALID' | 'MODEL_ABSENT' | 'MODEL_LOADING' | 'MODEL_NOT_LOADED' | 'MODEL_FAILED' | 'MODEL_IN_USE' | 'DISPOSED' | 'PAGE_LEFT' | 'CRASHED_BEFORE' | 'PROMPT_API_MISSING' | 'DEVICE_UNSUITABLE' | 'DEVICE_LOST' | 'OUT_OF_MEMORY' | 'NUMERIC' | 'GPU_UNAVAILABLE' | 'GPU_UNSUPPORTED' | 'GPU_LIMITS' | 'GPU_FAILED' | 'GPU_WRONG_RESULTS' | 'DOWNLOAD_FAILED' | 'MODEL_GATED' | 'MODEL_HTTP' | 'MODEL_NOT_FOUND' | 'MODEL_CHANGED' | 'MODEL_SIZE_UNKNOWN' | 'CHECKSUM_MISMATCH' | 'RANGE_MISMATCH' | 'SIZE_MISMATCH' | 'SOURCE_LOST' | 'SOURCE_TRUNCATED' | 'GGUF_INVALID' | 'GGUF_SPLIT' | 'GGUF_TRUNCATED' | 'GGUF_UNSUPPORTED' | 'MODEL_ARCHITECTURE' | 'MODEL_DAMAGED' | 'BASE_MODEL' | 'MODEL_KEY_INVALID' | 'MODEL_KEY_MISSING' | 'MODEL_TENSOR_MISSING' | 'MODEL_TENSOR_SHAPE' | 'MODEL_TENSOR_TYPE' | 'TOKENIZER_INVALID' | 'TOKENIZER_MISSING' | 'TOKENIZER_PIECE_MISSING' | 'TOKENIZER_UNSUPPORTED' | 'UNKNOWN_TOKEN' | (string & {});
-interface GemmaOptions {
-    /** A known name, the URL of a GGUF file (or of its parts), or a file the person chose. */
-    model: string | {
-        url: string | string[];
-        sha256?: string | string[];
-        bytes?: number;
-    } | Blob;
-    /** Prompt and answer together; default 4096, never more than the file allows. */
-    contextWindow?: number;
-    /** 'fast' lets kernels round activations, to half floats or 8 bits, where that is faster. Default 'exact'. */
-    precision?: 'exact' | 'fast';
-    /** Default 'auto': a hardware GPU if its arithmetic is right, else the CPU where the model is small enough for it. 'gpu' takes a software GPU too. */
-    device?: 'auto' | 'gpu' | 'cpu';
-    /**
-     * 'auto', the default, puts conversations into the form of a chat, except for a base model that llama.cpp converted: it has no
-     * chat template, and continues the texts as they are. 'chat' and 'none' decide it.
-     */
-    template?: 'auto' | 'chat' | 'none';
-    /** Where weights are kept between visits. Default 'opfs'. */
-    cache?: 'opfs' | 'none';
-    /**
-     * For gated downloads: extra headers of the model's requests. They are for the origin of the first address: where it
-     * redirects to another origin, only `authorization` is handed to the browser, and current browsers do not pass that on
-     * either (Chrome before 119 did). Secrets of another name never leave the origin; if the host then refuses, the
-     * load fails with MODEL_REDIRECTED.
-     */
-    headers?: () => Record<string, string> | Promise<Record<string, string>>;
-    /** For pages whose bundler or CSP needs them named. */
-    workerUrl?: string | URL;
-    /** The engine's file for GPUs. Without `cpuWasmUrl` it serves visitors without a GPU too. */
-    wasmUrl?: string | URL;
-    /** The engine's smaller file, for visitors without a GPU. */
-    cpuWasmUrl?: string | URL;
-    /** Wait for a load in progress instead of failing UNAVAILABLE at once. Default false, so that a hybrid moves on. */
-    waitForLoad?: boolean;
-}
-type AvailabilityStatus = 'unavailable' | 'downloadable' | 'downloading' | 'available';
-interface Availability {
-    status: AvailabilityStatus;
-    /** For people: why it is unavailable, or what to know before a load. */
-    reason?: string;
-    /** For code: why. */
-    code?: string;
-    /** Where it would run. Absent where nothing could be read of the model. */
-    device?: 'gpu' | 'cpu';
-    bytesToDownload?: number;
-    gpuBytesNeeded?: number;
-    estimatedTokensPerSecond?: number;
-    /** Whether a download is kept for the next visit. Absent for a file that the person chose. */
-    kept?: boolean;
-    /** For people: why it is not. */
-    notKeptReason?: string;
-}
-interface LoadProgress {
-    /** 'download' and 'verify' only where something is fetched: a file, or a model that is kept, begins with 'upload'. */
-    phase: 'download' | 'verify' | 'upload' | 'warmup';
-    loadedBytes: number;
-    totalBytes: number;
-    /** 0..1 over all phases, never backwards. 0 arrives as soon as the size is known, 1 at the end. */
-    fraction: number;
-}
-interface LoadOptions {
-    onProgress?: (progress: LoadProgress) => void;
-    signal?: AbortSignal;
-    /** Load although this very load ended the page twice in a row. */
-    force?: boolean;
-}
-/** What `onStateChange` reports of a model on this device. */
-interface ModelState {
-    readonly state: OnDeviceModel['state'];
-    /** How many requests wait for the running one. */
-    readonly queued: number;
-    /** Of the load in progress. */
-    readonly progress?: LoadProgress;
-}
-interface OnDeviceModel extends Model {
-    chat(options?: ChatOptions): Chat;
-    readonly state: 'absent' | 'loading' | 'ready' | 'failed' | 'disposed';
-    /** Without downloading weights: is there a GPU that computes right, room on disk, a copy already? */
-    availability(): Promise<Availability>;
-    load(options?: LoadOptions): Promise<void>;
-    /** How many requests wait for the running one. */
-    readonly queued?: number;
-    /**
-     * Calls the listener whenever state, progress or queue change, whichever part of the page caused it. Returns the function that ends it.
-     *
-     * @example
-     * const stop = gemma.onStateChange(({ state, progress }) => show(state, progress?.fraction))
-     */
-    onStateChange(listener: (now: ModelState) => void): () => void;
-    countTokens(request: string | GenerateRequest): Promise<number>;
-    /** Frees the GPU and the worker; weights stay cached. */
-    dispose(): Promise<void>;
-    /** Disposes of the model and deletes its cached weights. Rejects with MODEL_IN_USE while another model object or tab fetches or loads them. */
-    remove(options?: {
-        signal?: AbortSignal;
-    }): Promise<void>;
-}
-type EmbeddingTask = 'query' | 'document' | 'question-answering' | 'fact-checking' | 'classification' | 'clustering' | 'similarity' | 'code';
-interface Embedder {
-    /** Which vectors it makes, and where the texts go. */
-    readonly info?: {
-        readonly name: string;
-        readonly inferenceSource: ModelInfo['inferenceSource'];
-    };
-    availability(): Promise<Availability>;
-    load(options?: LoadOptions): Promise<void>;
-    embed(texts: string | string[], options?: {
-        task?: EmbeddingTask;
-        title?: string;
-        dimensions?: 768 | 512 | 256 | 128;
-        signal?: AbortSignal;
-    }): Promise<Float32Array[]>;
-    dispose(): Promise<void>;
-    remove(options?: {
-        signal?: AbortSignal;
-    }): Promise<void>;
-}
-interface GeminiOptions {
-    model: string;
-    /** The visitor's own key, or a function that fetches one. For production prefer `baseUrl` of your own proxy. */
-    apiKey?: string | (() => string | Promise<string>);
-    baseUrl?: string;
-    headers?: () => Record<string, string> | Promise<Record<string, string>>;
-    /** Replaces the host's `fetch`. It is called as `(url, init)` and must return a Response whose body was not read. */
-    fetch?: typeof fetch;
-    safetySettings?: Array<{
-        category: string;
-        threshold: string;
-    }>;
-    /** Further tries inside this branch before its failure reaches the router: a whole number, 0 by default. */
-    retries?: number;
-}
-interface CloudModel extends Model {
-    chat(options?: ChatOptions): Chat;
-    countTokens(request: string | GenerateRequest, options?: GenerateOptions): Promise<number>;
-}
-/**
- * What happens where a request is longer than the context window of the branch that runs it.
- * `'trim'` leaves out the oldest turns, `'refuse'` ends with INVALID_ARGUMENT and the numbers, `summarise` replaces the oldest turns by a
- * summary that the named branch writes, and a function returns the messages to send. The caller's history stays whole.
- */
-type WindowPolicy = 'trim' | 'refuse' | {
-    summarise: {
-        branch?: string;
-    };
-} | ((overflow: WindowOverflow) => Message[] | Promise<Message[]>);
-interface WindowOverflow {
-    readonly messages: Message[];
-    /** Tokens of the request, and what the window leaves for it. */
-    readonly needed: number;
-    readonly available: number;
-    readonly window: number;
-    readonly model: string;
-    readonly signal: AbortSignal;
-}
-/** What was left out of one request. */
-interface WindowReport {
-    readonly leftOut: number;
-    readonly tokens: number;
-    readonly window: number;
-    readonly summarised?: boolean;
-}
-type ChatInput = string | Part[];
-interface ChatOptions {
-    system?: string;
-    /** The history to go on from. */
-    messages?: Message[];
-    tools?: Readonly<Record<string, ExecutableTool>>;
-    toolChoice?: GenerateRequest['toolChoice'];
-    config?: GenerationConfig;
-    output?: GenerateRequest['output'];
-    /** Default `'trim'`. */
-    window?: WindowPolicy;
-    /** How often the model may call tools in one turn. Default 5. */
-    maxSteps?: number;
-    context?: Record<string, unknown>;
-    /** Keeps the conversation in IndexedDB under this name. */
-    persist?: {
-        name: string;
-    };
-}
-/** One message of a conversation, with what is known of it. */
-interface ChatEntry {
-    message: Message;
-    /** `streaming` while it is written, `aborted` and `failed` where that ended early. */
-    state?: 'streaming' | 'aborted' | 'failed';
-    error?: {
-        status: Status;
-        code?: string;
-    };
-    branch?: string;
-    usage?: Usage;
-    /** The branches that this turn was kept to; later turns are kept to them as well. */
-    allow?: string[];
-    /** Tool calls that wait for a person: `chat.approve()` goes on. */
-    paused?: PausedRun;
-}
-interface ChatSnapshot {
-    version: 1;
-    entries: ChatEntry[];
-}
-interface Chat {
-    readonly messages: readonly Message[];
-    readonly entries: readonly ChatEntry[];
-    /** All turns together. */
-    readonly usage: Usage;
-    readonly lastBranch: string | undefined;
-    readonly isBusy: boolean;
-    /** Why the conversation is not being stored, although `persist` was asked for. */
-    readonly caution: HybridError | undefined;
-    /** Settles when a stored conversation has been read. */
-    readonly ready: Promise<void>;
-    /** Sends a message and streams the answer. A turn that runs is waited for. */
-    send(input: ChatInput, options?: GenerateOptions): GenerateStream;
-    /** Answers the last message of the person again. */
-    regenerate(options?: GenerateOptions): GenerateStream;
-    /** Decides about tool calls that wait, by `ref` or name, and goes on. */
-    approve(approvals: Readonly<Record<string, boolean | {
-        approved: boolean;
-        reason?: string;
-    }>>, options?: GenerateOptions): GenerateStream;
-    /** Forgets everything from `index` on: the way to edit a message is `rewindTo(index)` and `send`. */
-    rewindTo(index: number): void;
-    /** A copy of the conversation up to `index`, which is not stored. */
-    fork(index?: number): Chat;
-    toJSON(): ChatSnapshot;
-    /** Called after every change. Returns the function that ends it. */
-    onChange(listener: () => void): () => void;
-    /** Ends listening to other tabs. */
-    close(): void;
+/** A request as a model's function gets it. */
+interface ModelRequest {
+  messages: Message[]
+  config: GenerationConfig
+  tools: ToolDefinition[]
+  toolChoice?: 'auto' | 'required' | 'none'
+  output?: {
+    format?: 'text' | 'json'
+    schema?: JsonSchema
+  }
 }
 
 /**
@@ -847,18 +1078,18 @@ interface Chat {
  * const cloud = geminiModel({ model: 'gemini-flash-lite-latest', apiKey: () => askVisitorForKey() })
  * const { text } = await cloud.generate('Why is the sky blue?')
  */
-declare function geminiModel(options: GeminiOptions): CloudModel;
+declare function geminiModel(options: GeminiOptions): CloudModel
 
 /** Options of `openAICompatibleModel`. */
 interface OpenAICompatibleOptions {
-    model: string;
-    /** The address up to `/chat/completions`, for example `http://localhost:8000/v1`. */
-    baseUrl: string;
-    apiKey?: GeminiOptions['apiKey'];
-    headers?: GeminiOptions['headers'];
-    fetch?: typeof fetch;
-    retries?: number;
-    name?: string;
+  model: string
+  /** The address up to `/chat/completions`, for example `http://localhost:8000/v1`. */
+  baseUrl: string
+  apiKey?: GeminiOptions['apiKey']
+  headers?: GeminiOptions['headers']
+  fetch?: typeof fetch
+  retries?: number
+  name?: string
 }
 /**
  * A model behind chat completions: self-hosted NIM, vLLM, llama.cpp, Ollama. The server must allow this page by CORS;
@@ -867,7 +1098,7 @@ interface OpenAICompatibleOptions {
  * @example
  * const local = openAICompatibleModel({ model: 'gemma3:1b', baseUrl: 'http://localhost:11434/v1' })
  */
-declare function openAICompatibleModel(options: OpenAICompatibleOptions): Model;
+declare function openAICompatibleModel(options: OpenAICompatibleOptions): Model
 
 /**
  * Chrome's built-in model. It has no tools, no log-probabilities and no finish reason but its own;
@@ -879,132 +1110,10 @@ declare function openAICompatibleModel(options: OpenAICompatibleOptions): Model;
  * const onDevice = promptApiModel()
  * if ((await onDevice.availability()).status === 'downloadable') button.onclick = () => onDevice.load()
  */
-declare function promptApiModel(options?: {
-    name?: string;
-}): OnDeviceModel;
-
-/** What a model's function may return. */
-type Reply = string | {
-    message?: Message;
-    text?: string;
-    finishReason?: FinishReason;
-    finishMessage?: string;
-    usage?: Usage;
-    confidence?: Confidence;
-    raw?: unknown;
-    device?: 'gpu' | 'cpu';
-};
-/** A complete reply. `branch`, `inferenceSource` and `routing` are set by routers only. */
-interface Answer {
-    message: Message;
-    finishReason: FinishReason;
-    finishMessage?: string;
-    usage: Usage;
-    confidence?: Confidence;
-    raw?: unknown;
-    device?: 'gpu' | 'cpu';
-    /** What was left out of the request. Set by the model's own face only. */
-    window?: WindowReport;
-    branch?: string;
-    inferenceSource?: ModelInfo['inferenceSource'];
-    routing?: RoutingTrace;
-    /** How many values of each kind were replaced in the request. Set by `redacting` only. */
-    redacted?: Readonly<Record<string, number>>;
-}
-/** What comes with a chunk. `branch` is set by routers only. */
-interface ChunkDetails {
-    /** Of the tokens in this piece, where the runtime knows them. */
-    logprobs?: readonly number[];
-    branch?: string;
-}
-
-/** The model that is about to run a request. */
-interface WindowModel {
-    readonly info: ModelInfo;
-    /** Exact, where the model has a tokenizer at hand. */
-    countTokens?(request: ModelRequest, signal: AbortSignal): Promise<number>;
-}
-/** Writes a summary of messages that are left out; undefined where none can be had. */
-type Summarise = (messages: readonly Message[], previous: string | undefined, maxTokens: number, signal: AbortSignal) => Promise<string | undefined>;
-/** The fitted request, and what was done to it. */
-interface Fitted {
-    request: ModelRequest;
-    report?: WindowReport;
-}
-/** Fits the requests of one conversation. One object for each conversation: it remembers where it cut. */
-declare class Fitter {
-    #private;
-    constructor(summarise?: Summarise);
-    /** Forgets every cut, for when the history was edited. */
-    reset(): void;
-    fit(request: ModelRequest, policy: WindowPolicy, model: WindowModel, signal: AbortSignal): Promise<Fitted>;
-}
-
-/** What a run is given beside the request. */
-interface RunOptions {
-    readonly streaming: boolean;
-    readonly sendChunk: (content: string | Part[], details?: ChunkDetails) => void;
-    readonly signal: AbortSignal;
-    readonly context: Record<string, unknown>;
-    /** Set where another hybrid, or its shadow, runs this one: what decided there is not known here. */
-    readonly isNested?: boolean;
-    /** How a request that is too long for this model is shortened, and who remembers the cuts. */
-    readonly window?: WindowPolicy;
-    readonly fitter?: Fitter;
-    /** The branches that may see the request. */
-    readonly allow?: readonly string[];
-}
-/** A model's function. */
-type Generate = (request: ModelRequest, run: RunOptions) => Promise<Reply> | Reply;
-/**
- * A model's function under contract: settles at once when stopped, sends nothing afterwards, sends at least one chunk where it streams,
- * returns what was copied and checked, and throws nothing but HybridError and CallerFault; CANCELLED only for its own signal.
- */
-type Runner = (request: ModelRequest, run: RunOptions) => Promise<Answer>;
-
-/** A request as a model's function gets it. */
-interface ModelRequest {
-    messages: Message[];
-    config: GenerationConfig;
-    tools: ToolDefinition[];
-    toolChoice?: 'auto' | 'required' | 'none';
-    output?: {
-        format?: 'text' | 'json';
-        schema?: JsonSchema;
-    };
-}
-
-/** What the adapter is, and how right it computes. */
-interface GpuReport {
-    readonly adapter: string;
-    readonly software: boolean;
-    /** The largest difference from the same numbers on the CPU. */
-    readonly maxError: number;
-    /** Of asking for the adapter, compiling and computing alone. */
-    readonly checkMilliseconds: number;
-    /** From asking to knowing: loading, compiling and computing. */
-    readonly milliseconds: number;
-}
-
-/** For pages whose bundler or policy needs the files named. */
-interface WorkerPlaces {
-    workerUrl?: string | URL;
-    wasmUrl?: string | URL;
-    cpuWasmUrl?: string | URL;
-}
-
-/**
- * Starts the engine's worker, computes a quantised product, a norm, a tile of attention and a product of burn's on the GPU and on the CPU,
- * and reports how far they are apart.
- * Fetches the engine's file for GPUs; throws with code GPU_UNAVAILABLE where there is no adapter, and fetches nothing then.
- *
- * @example
- * const { adapter, software } = await gpuSelfTest()
- */
-declare function gpuSelfTest(places?: WorkerPlaces): Promise<GpuReport>;
+declare function promptApiModel(options?: { name?: string }): OnDeviceModel
 
 /** Where the page's wasm is, for bundlers and policies that need it named; or its bytes. */
-type WasmSource = string | URL | BufferSource;
+type WasmSource = string | URL | BufferSource
 /**
  * Names the places of the package's own files, before the first use. Bundlers that understand `new URL(…, import.meta.url)` need none of
  * this, nor does Node.
@@ -1015,12 +1124,7 @@ type WasmSource = string | URL | BufferSource;
  * @example
  * configure({ baseUrl: 'https://cdn.example.org/npm/hybridge@0.1.0/' })
  */
-declare function configure(options: {
-    baseUrl?: string | URL;
-    wasmUrl?: WasmSource;
-}): void;
-/** The address of one of the package's files below `baseUrl`; undefined where none is configured. */
-declare function configuredFile(path: string): string | undefined;
+declare function configure(options: { baseUrl?: string | URL; wasmUrl?: WasmSource }): void
 
 /**
  * What this machine is, now. Works in pages, workers and on servers; what the host does not report is absent.
@@ -1029,46 +1133,36 @@ declare function configuredFile(path: string): string | undefined;
  * const { webgpu } = await deviceFacts()
  * if (webgpu.available && !webgpu.software) offerDownload()
  */
-declare function deviceFacts(): Promise<DeviceFacts>;
+declare function deviceFacts(): Promise<DeviceFacts>
 
-/**
- * Models that have a name here: public GGUF files that ask for no account, with their size and where their licence stands.
- *
- * The addresses are those of the hosts' own listings. None of these files was ever downloaded by a test.
- */
+/** A model with a name: a public GGUF file that needs no account, its size and the address of its licence. */
 interface KnownModel {
-    readonly kind: 'generator' | 'embedder';
-    readonly url: string;
-    /** Approximate; the host reports the exact size. */
-    readonly approximateBytes: number;
-    readonly licence: string;
-    readonly shape: ModelShape;
+  readonly kind: 'generator' | 'embedder'
+  readonly url: string
+  /** Approximate; the host reports the exact size. */
+  readonly approximateBytes: number
+  readonly licence: string
 }
-/** `hybridge_core::device::Shape`: what decides how much memory a context takes. */
-interface ModelShape {
-    readonly layers: number;
-    readonly width: number;
-    readonly hidden: number;
-    readonly heads: number;
-    readonly kvHeads: number;
-    readonly headDim: number;
-    readonly window: number;
-    readonly context: number;
-}
-declare const knownModels: Readonly<Record<string, KnownModel>>;
+/**
+ * The models with a name. The addresses are those of the hosts' own listings; the project's tests download none of them.
+ *
+ * @example
+ * const small = Object.entries(knownModels).filter(([, { approximateBytes }]) => approximateBytes < 1e9)
+ */
+declare const knownModels: Readonly<Record<string, KnownModel>>
 
 /** A model, or a part of one, that this origin keeps. */
 interface CachedModel {
-    /** Names it to `removeCached`. */
-    key: string;
-    /** Its name: a known model's, or its file's. */
-    name: string;
-    /** How many of its bytes are here. */
-    bytes: number;
-    /** Whether all of them are. */
-    complete: boolean;
-    /** Milliseconds since 1970. */
-    lastUsed: number;
+  /** Names it to `removeCached`. */
+  key: string
+  /** Its name: a known model's, or its file's. */
+  name: string
+  /** How many of its bytes are here. */
+  bytes: number
+  /** Whether all of them are. */
+  complete: boolean
+  /** Milliseconds since 1970. */
+  lastUsed: number
 }
 /**
  * The models this origin keeps, half-fetched ones included. Empty where nothing can be kept.
@@ -1076,7 +1170,7 @@ interface CachedModel {
  * @example
  * for (const { name, bytes, complete } of await listCachedModels()) console.log(name, bytes, complete)
  */
-declare function listCachedModels(): Promise<CachedModel[]>;
+declare function listCachedModels(): Promise<CachedModel[]>
 /**
  * Deletes a model by its key, whole or half-fetched. Does nothing where it is not kept.
  * Rejects with MODEL_IN_USE, at once, while any tab fetches or loads it.
@@ -1084,9 +1178,12 @@ declare function listCachedModels(): Promise<CachedModel[]>;
  * @example
  * for (const { key, complete } of await listCachedModels()) if (!complete) await removeCached(key)
  */
-declare function removeCached(key: string, options?: {
-    signal?: AbortSignal;
-}): Promise<void>;
+declare function removeCached(
+  key: string,
+  options?: {
+    signal?: AbortSignal
+  },
+): Promise<void>
 
 /**
  * EmbeddingGemma on the visitor's own device, in a worker of its own. Vectors have length 1, so that their dot product is their cosine.
@@ -1096,7 +1193,7 @@ declare function removeCached(key: string, options?: {
  * await embedder.load()
  * const [question] = await embedder.embed('Where do I park?', { task: 'query', dimensions: 256 })
  */
-declare function gemmaEmbedder(options: Omit<GemmaOptions, 'waitForLoad'>): Embedder;
+declare function gemmaEmbedder(options: Omit<GemmaOptions, 'waitForLoad'>): Embedder
 
 /**
  * Gemma on the visitor's own device, in a worker of its own. Nothing is fetched or started before `load`.
@@ -1110,7 +1207,7 @@ declare function gemmaEmbedder(options: Omit<GemmaOptions, 'waitForLoad'>): Embe
  *   for await (const { text } of gemma.generateStream('Why is the sky blue?')) print(text)
  * }
  */
-declare function gemmaModel(options: GemmaOptions): OnDeviceModel;
+declare function gemmaModel(options: GemmaOptions): OnDeviceModel
 
 /**
  * One model over any number of branches. The strategy picks for each request; a branch that fails in passing hands over
@@ -1125,9 +1222,11 @@ declare function gemmaModel(options: GemmaOptions): OnDeviceModel;
  *   ]),
  * })
  */
-declare function hybridModel(description: HybridOptions & {
-    branches: Record<string, Model>;
-}): HybridModel;
+declare function hybridModel(
+  description: HybridOptions & {
+    branches: Record<string, Model>
+  },
+): HybridModel
 /**
  * The common case: a model on the device and one in the cloud, under the keys `kOnDevice` and `kCloud`.
  *
@@ -1135,10 +1234,12 @@ declare function hybridModel(description: HybridOptions & {
  * const ai = hybridModelOnDeviceCloud({ onDevice, cloud, strategy: new FallbackStrategy([kOnDevice, kCloud]) })
  * const { text, branch } = await ai.generate('Hello')
  */
-declare function hybridModelOnDeviceCloud(description: HybridOptions & {
-    onDevice: Model;
-    cloud: Model;
-}): HybridModel;
+declare function hybridModelOnDeviceCloud(
+  description: HybridOptions & {
+    onDevice: Model
+    cloud: Model
+  },
+): HybridModel
 /**
  * Runs `order` left to right and moves on while `accept` returns false; the last one's answer stands, or the last
  * answer that was rejected where all branches after it fail. The verdict needs the whole answer, so a caller who
@@ -1148,11 +1249,13 @@ declare function hybridModelOnDeviceCloud(description: HybridOptions & {
  * const accept = ({ text }) => text.length > 20
  * const ai = cascadeModel({ branches: { small, large }, order: ['small', 'large'], accept })
  */
-declare function cascadeModel(description: CascadeOptions & {
-    branches: Record<string, Model>;
-    order: string[];
-    accept: (response: GenerateResponse) => boolean | Promise<boolean>;
-}): HybridModel;
+declare function cascadeModel(
+  description: CascadeOptions & {
+    branches: Record<string, Model>
+    order: string[]
+    accept: (response: GenerateResponse) => boolean | Promise<boolean>
+  },
+): HybridModel
 /**
  * Runs the device first, and moves to the cloud unseen if the device is unsure: its first `holdTokens` tokens (24 by
  * default; `Infinity` for the whole answer) are held back, and shown only once the score of their log-probabilities
@@ -1162,19 +1265,21 @@ declare function cascadeModel(description: CascadeOptions & {
  * @example
  * const ai = confidenceCascade({ onDevice, cloud, threshold: -0.5 })
  */
-declare function confidenceCascade(description: CascadeOptions & {
-    onDevice: Model;
-    cloud: Model;
-    threshold?: number;
-    score?: ConfidenceScore;
-    holdTokens?: number;
-    calibration?: CascadeCalibration;
-}): HybridModel;
+declare function confidenceCascade(
+  description: CascadeOptions & {
+    onDevice: Model
+    cloud: Model
+    threshold?: number
+    score?: ConfidenceScore
+    holdTokens?: number
+    calibration?: CascadeCalibration
+  },
+): HybridModel
 
 /** The branch on the visitor's own device. */
-declare const kOnDevice = "onDevice";
+declare const kOnDevice = 'onDevice'
 /** The branch in the cloud. */
-declare const kCloud = "cloud";
+declare const kCloud = 'cloud'
 
 /**
  * Starts a conversation, or goes on with a stored one.
@@ -1184,40 +1289,48 @@ declare const kCloud = "cloud";
  * for await (const { text } of talk.send('Hello')) print(text)
  * console.log(talk.messages, talk.lastBranch)
  */
-declare function chat(model: Model, options?: ChatOptions): Chat;
+declare function chat(model: Model, options?: ChatOptions): Chat
 /** Deletes a stored conversation. */
-declare function deleteChat(name: string): Promise<void>;
+declare function deleteChat(name: string): Promise<void>
 /** A conversation from what `toJSON` returned. */
-declare function chatFromJSON(model: Model, snapshot: ChatSnapshot, options?: ChatOptions): Chat;
+declare function chatFromJSON(model: Model, snapshot: ChatSnapshot, options?: ChatOptions): Chat
 
 /** Names and dates of the stored conversations, newest first. */
-declare function storedChats(): Promise<Array<{
-    name: string;
-    updatedAt: number;
-    messages: number;
-}>>;
+declare function storedChats(): Promise<
+  Array<{
+    name: string
+    updatedAt: number
+    messages: number
+  }>
+>
 
 /** Agents: a model with instructions and tools under one name, usable as a tool of another agent. */
 
 interface AgentOptions extends Pick<StreamToolsOptions, 'maxSteps' | 'parallel' | 'stopWhen'> {
-    name: string;
-    /** What the agent is for, for people and for an agent that uses it as a tool. */
-    description: string;
-    model: Model;
-    system?: string;
-    tools?: Readonly<Record<string, ExecutableTool>>;
-    config?: GenerationConfig;
+  name: string
+  /** What the agent is for, for people and for an agent that uses it as a tool. */
+  description: string
+  model: Model
+  system?: string
+  tools?: Readonly<Record<string, ExecutableTool>>
+  config?: GenerationConfig
 }
 interface Agent {
-    readonly name: string;
-    readonly description: string;
-    /** Starts a run, or goes on with one that was paused. */
-    stream(input: string | Part[] | {
-        resume: PausedRun;
-        approvals: NonNullable<StreamToolsOptions['approvals']>;
-    }, options?: GenerateOptions): ToolStream;
-    /** The agent as a tool of another one: it takes a task in words and returns its answer. */
-    asTool(): ExecutableTool;
+  readonly name: string
+  readonly description: string
+  /** Starts a run, or goes on with one that was paused. */
+  stream(
+    input:
+      | string
+      | Part[]
+      | {
+          resume: PausedRun
+          approvals: NonNullable<StreamToolsOptions['approvals']>
+        },
+    options?: GenerateOptions,
+  ): ToolStream
+  /** The agent as a tool of another one: it takes a task in words and returns its answer. */
+  asTool(): ExecutableTool
 }
 /**
  * Defines an agent.
@@ -1234,80 +1347,102 @@ interface Agent {
  * const editor = defineAgent({ name: 'editor', description: 'writes articles', model: ai, tools })
  * for await (const event of editor.stream('Write about the Rhine')) if (event.type === 'text') print(event.text)
  */
-declare function defineAgent({ name, description, model, system, tools, config, maxSteps, parallel, stopWhen, }: AgentOptions): Agent;
+declare function defineAgent({
+  name,
+  description,
+  model,
+  system,
+  tools,
+  config,
+  maxSteps,
+  parallel,
+  stopWhen,
+}: AgentOptions): Agent
 
 /** The part of Standard Schema that is used: https://standardschema.dev */
 interface StandardValidator<Output = unknown> {
-    readonly '~standard': {
-        readonly version: 1;
-        readonly vendor: string;
-        readonly validate: (value: unknown) => StandardResult<Output> | Promise<StandardResult<Output>>;
-        readonly types?: {
-            readonly input: unknown;
-            readonly output: Output;
-        } | undefined;
-    };
+  readonly '~standard': {
+    readonly version: 1
+    readonly vendor: string
+    readonly validate: (value: unknown) => StandardResult<Output> | Promise<StandardResult<Output>>
+    readonly types?:
+      | {
+          readonly input: unknown
+          readonly output: Output
+        }
+      | undefined
+  }
 }
-type StandardResult<Output> = {
-    readonly value: Output;
-    readonly issues?: undefined;
-} | {
-    readonly issues: ReadonlyArray<{
-        readonly message: string;
-        readonly path?: ReadonlyArray<PropertyKey | {
-            readonly key: PropertyKey;
-        }> | undefined;
-    }>;
-};
+type StandardResult<Output> =
+  | {
+      readonly value: Output
+      readonly issues?: undefined
+    }
+  | {
+      readonly issues: ReadonlyArray<{
+        readonly message: string
+        readonly path?:
+          | ReadonlyArray<
+              | PropertyKey
+              | {
+                  readonly key: PropertyKey
+                }
+            >
+          | undefined
+      }>
+    }
 /** A Standard Schema (zod, valibot, arktype, …) or a JSON Schema. */
-type FlowSchema<T = unknown> = StandardValidator<T> | JsonSchema;
-type Checked<Schema, Otherwise> = Schema extends StandardValidator<infer Output> ? Output : Otherwise;
+type FlowSchema<T = unknown> = StandardValidator<T> | JsonSchema
+type Checked<Schema, Otherwise> = Schema extends StandardValidator<infer Output> ? Output : Otherwise
 interface FlowStep {
-    readonly name: string;
-    readonly startedAtMs: number;
-    readonly durationMs: number;
-    readonly outcome: 'done' | 'reused' | 'failed';
-    readonly attempts: number;
+  readonly name: string
+  readonly startedAtMs: number
+  readonly durationMs: number
+  readonly outcome: 'done' | 'reused' | 'failed'
+  readonly attempts: number
 }
 interface FlowTrace {
-    readonly id: string;
-    readonly flow: string;
-    readonly startedAtMs: number;
-    readonly durationMs: number;
-    readonly outcome: 'done' | 'failed' | 'stopped';
-    readonly steps: readonly FlowStep[];
+  readonly id: string
+  readonly flow: string
+  readonly startedAtMs: number
+  readonly durationMs: number
+  readonly outcome: 'done' | 'failed' | 'stopped'
+  readonly steps: readonly FlowStep[]
 }
 /** What has no schema is as the app annotates it. */
-type Unchecked = any;
+type Unchecked = any
 /** What a flow's function receives beside its input. */
 interface FlowContext<Chunk> {
-    readonly signal: AbortSignal;
-    readonly context: Record<string, unknown>;
-    /** Runs a named step. A step that finished is not run again by a retry of the flow. */
-    run<T>(name: string, step: () => T | Promise<T>): Promise<T>;
-    /** Sends a chunk to the caller that streams the flow. */
-    sendChunk(chunk: Chunk): void;
-    /** A model bound to this flow: its signal, its context, and the branches that the flow allows. */
-    with(model: Model): Pick<Model, 'generate' | 'generateStream'>;
+  readonly signal: AbortSignal
+  readonly context: Record<string, unknown>
+  /** Runs a named step. A step that finished is not run again by a retry of the flow. */
+  run<T>(name: string, step: () => T | Promise<T>): Promise<T>
+  /** Sends a chunk to the caller that streams the flow. */
+  sendChunk(chunk: Chunk): void
+  /** A model bound to this flow: its signal, its context, and the branches that the flow allows. */
+  with(model: Model): Pick<Model, 'generate' | 'generateStream'>
 }
 interface FlowOptions<Input, Output, Chunk> {
-    name: string;
-    inputSchema?: Input;
-    outputSchema?: Output;
-    streamSchema?: Chunk;
-    /** The branches that this flow may use, for instance `['onDevice']` for a feature that stays on the device. */
-    allow?: readonly string[];
-    /** How often a failed flow is tried again; finished steps are not repeated. Default 0. */
-    retries?: number;
-    onTrace?: (trace: FlowTrace) => void;
+  name: string
+  inputSchema?: Input
+  outputSchema?: Output
+  streamSchema?: Chunk
+  /** The branches that this flow may use, for instance `['onDevice']` for a feature that stays on the device. */
+  allow?: readonly string[]
+  /** How often a failed flow is tried again; finished steps are not repeated. Default 0. */
+  retries?: number
+  onTrace?: (trace: FlowTrace) => void
 }
 interface Flow<Input, Output, Chunk> {
-    (input: Input, options?: Pick<GenerateOptions, 'signal' | 'context'>): Promise<Output>;
-    readonly flowName: string;
-    stream(input: Input, options?: Pick<GenerateOptions, 'signal' | 'context'>): {
-        readonly stream: AsyncIterable<Chunk>;
-        readonly output: Promise<Output>;
-    };
+  (input: Input, options?: Pick<GenerateOptions, 'signal' | 'context'>): Promise<Output>
+  readonly flowName: string
+  stream(
+    input: Input,
+    options?: Pick<GenerateOptions, 'signal' | 'context'>,
+  ): {
+    readonly stream: AsyncIterable<Chunk>
+    readonly output: Promise<Output>
+  }
 }
 /**
  * Defines a flow.
@@ -1320,19 +1455,116 @@ interface Flow<Input, Output, Chunk> {
  * })
  * const text = await menu({ theme: 'Rhenish' })
  */
-declare function defineFlow<const Input extends FlowSchema | undefined = undefined, const Output extends FlowSchema | undefined = undefined, const Chunk extends FlowSchema | undefined = undefined>(options: FlowOptions<Input, Output, Chunk>, act: (input: Checked<Input, Unchecked>, flow: FlowContext<Checked<Chunk, Unchecked>>) => Checked<Output, Unchecked> | Promise<Checked<Output, Unchecked>>): Flow<Checked<Input, Unchecked>, Checked<Output, Unchecked>, Checked<Chunk, Unchecked>>;
+declare function defineFlow<
+  const Input extends FlowSchema | undefined = undefined,
+  const Output extends FlowSchema | undefined = undefined,
+  const Chunk extends FlowSchema | undefined = undefined,
+>(
+  options: FlowOptions<Input, Output, Chunk>,
+  act: (
+    input: Checked<Input, Unchecked>,
+    flow: FlowContext<Checked<Chunk, Unchecked>>,
+  ) => Checked<Output, Unchecked> | Promise<Checked<Output, Unchecked>>,
+): Flow<Checked<Input, Unchecked>, Checked<Output, Unchecked>, Checked<Chunk, Unchecked>>
+
+/** What a model's function may return. */
+type Reply =
+  | string
+  | {
+      message?: Message
+      text?: string
+      finishReason?: FinishReason
+      finishMessage?: string
+      usage?: Usage
+      confidence?: Confidence
+      raw?: unknown
+      device?: 'gpu' | 'cpu'
+    }
+/** A complete reply. `branch`, `inferenceSource` and `routing` are set by routers only. */
+interface Answer {
+  message: Message
+  finishReason: FinishReason
+  finishMessage?: string
+  usage: Usage
+  confidence?: Confidence
+  raw?: unknown
+  device?: 'gpu' | 'cpu'
+  /** What was left out of the request. Set by the model's own face only. */
+  window?: WindowReport
+  branch?: string
+  inferenceSource?: ModelInfo['inferenceSource']
+  routing?: RoutingTrace
+  /** How many values of each kind were replaced in the request. Set by `redacting` only. */
+  redacted?: Readonly<Record<string, number>>
+}
+/** What comes with a chunk. `branch` is set by routers only. */
+interface ChunkDetails {
+  /** Of the tokens in this piece, where the runtime knows them. */
+  logprobs?: readonly number[]
+  branch?: string
+}
+
+/** The model that is about to run a request. */
+interface WindowModel {
+  readonly info: ModelInfo
+  /** Exact, where the model has a tokenizer at hand. */
+  countTokens?(request: ModelRequest, signal: AbortSignal): Promise<number>
+}
+/** Writes a summary of messages that are left out; undefined where none can be had. */
+type Summarise = (
+  messages: readonly Message[],
+  previous: string | undefined,
+  maxTokens: number,
+  signal: AbortSignal,
+) => Promise<string | undefined>
+/** The fitted request, and what was done to it. */
+interface Fitted {
+  request: ModelRequest
+  report?: WindowReport
+}
+/** Fits the requests of one conversation. One object for each conversation: it remembers where it cut. */
+declare class Fitter {
+  #private
+  constructor(summarise?: Summarise)
+  /** Forgets every cut, for when the history was edited. */
+  reset(): void
+  fit(request: ModelRequest, policy: WindowPolicy, model: WindowModel, signal: AbortSignal): Promise<Fitted>
+}
+
+/** What a run is given beside the request. */
+interface RunOptions {
+  readonly streaming: boolean
+  readonly sendChunk: (content: string | Part[], details?: ChunkDetails) => void
+  readonly signal: AbortSignal
+  readonly context: Record<string, unknown>
+  /** Set where another hybrid, or its shadow, runs this one: what decided there is not known here. */
+  readonly isNested?: boolean
+  /** How a request that is too long for this model is shortened, and who remembers the cuts. */
+  readonly window?: WindowPolicy
+  readonly fitter?: Fitter
+  /** The branches that may see the request. */
+  readonly allow?: readonly string[]
+}
+/** A model's function. */
+type Generate = (request: ModelRequest, run: RunOptions) => Promise<Reply> | Reply
+/**
+ * A model's function under contract: settles at once when stopped, sends nothing afterwards, sends at least one chunk
+ * where it streams, returns what was copied and checked, and throws nothing but HybridError and CallerFault; CANCELLED
+ * only for its own signal.
+ */
+type Runner = (request: ModelRequest, run: RunOptions) => Promise<Answer>
 
 /** What a model is made of. */
 interface ModelDefinition {
-    name: string;
-    info?: Partial<Omit<ModelInfo, 'name'>>;
-    generate: Generate;
+  name: string
+  info?: Partial<Omit<ModelInfo, 'name'>>
+  generate: Generate
 }
 /**
  * Any function as a model: a test double, another runtime, another cloud.
  *
- * The function may return a string or a reply, may send chunks, and may throw: an error with a `status` keeps it, anything else is
- * INTERNAL. A function that never sends a chunk streams its answer as one.
+ * The function may return a string or a reply, may send chunks, and may throw: an error with a `status` keeps it,
+ * anything else is INTERNAL. A function that never sends a chunk streams its answer as one.
  *
  * @example
  * const echo = defineModel({
@@ -1343,44 +1575,56 @@ interface ModelDefinition {
  *   },
  * })
  */
-declare function defineModel(definition: ModelDefinition): RunnableModel;
+declare function defineModel(definition: ModelDefinition): RunnableModel
 /** The public face over a runner. A model that `routes` makes its own trace, on answers and on errors. */
 declare class RunnableModel implements Model {
-    #private;
-    readonly name: string;
-    readonly info: ModelInfo;
-    constructor(info: ModelInfo, runner: Runner, { routes }?: {
-        routes?: boolean;
-    });
-    /** Any model's runner. A model of another make is called through its public face. */
-    static runnerOf(model: Model): Runner;
-    /** A model of the same name, info (with `more`) and way to report traces, with another runner over this one's. */
-    static around(model: Model, wrap: (runner: Runner) => Runner, more?: Partial<ModelInfo>): RunnableModel;
-    readonly generate: <const S extends Schema = JsonSchema>(request: string | GenerateRequest<S>, options?: GenerateOptions) => Promise<GenerateResponse<InferSchema<S>>>;
-    readonly generateStream: <const S extends Schema = JsonSchema>(request: string | GenerateRequest<S>, options?: GenerateOptions) => GenerateStream<InferSchema<S>>;
-    readonly chat: (options?: ChatOptions) => Chat;
+  #private
+  readonly name: string
+  readonly info: ModelInfo
+  constructor(
+    info: ModelInfo,
+    runner: Runner,
+    {
+      routes,
+    }?: {
+      routes?: boolean
+    },
+  )
+  /** Any model's runner. A model of another make is called through its public face. */
+  static runnerOf(model: Model): Runner
+  /** A model of the same name, info (with `more`) and way to report traces, with another runner over this one's. */
+  static around(model: Model, wrap: (runner: Runner) => Runner, more?: Partial<ModelInfo>): RunnableModel
+  readonly generate: <const S extends Schema = JsonSchema>(
+    request: string | GenerateRequest<S>,
+    options?: GenerateOptions,
+  ) => Promise<GenerateResponse<InferSchema<S>>>
+  readonly generateStream: <const S extends Schema = JsonSchema>(
+    request: string | GenerateRequest<S>,
+    options?: GenerateOptions,
+  ) => GenerateStream<InferSchema<S>>
+  readonly chat: (options?: ChatOptions) => Chat
 }
 
 /**
  * What of a text is of the caller's own kind: all matches of an expression, texts to replace wherever they stand as
  * whole words, or what a function returns.
  */
-type CustomDetector = RegExp | readonly string[] | ((text: string) => readonly string[]);
+type CustomDetector = RegExp | readonly string[] | ((text: string) => readonly string[])
 interface RedactionOptions {
-    /** The kinds that are replaced. All by default. */
-    detectors?: readonly SensitiveKind[];
-    /** Kinds of the caller's own, by name: letters, `-` and `_`. What stands in an array is of the kind `custom`. */
-    custom?: Readonly<Record<string, CustomDetector>> | ReadonlyArray<Exclude<CustomDetector, readonly string[]> | string>;
-    /**
-     * How a placeholder is written: a text with `{kind}` and `{n}`, or a function of both. Default `[{kind}_{n}]`, with
-     * the kind in capitals. It must begin and end with something like a bracket.
-     */
-    placeholder?: string | ((kind: string, n: number) => string);
-    /**
-     * A model on this device that finds the names of persons, places and organisations. If it fails, the request fails
-     * with UNAVAILABLE.
-     */
-    names?: Model;
+  /** The kinds that are replaced. All by default. */
+  detectors?: readonly SensitiveKind[]
+  /** Kinds of the caller's own, by name: letters, `-` and `_`. What stands in an array is of the kind `custom`. */
+  custom?: Readonly<Record<string, CustomDetector>> | ReadonlyArray<Exclude<CustomDetector, readonly string[]> | string>
+  /**
+   * How a placeholder is written: a text with `{kind}` and `{n}`, or a function of both. Default `[{kind}_{n}]`, with
+   * the kind in capitals. It must begin and end with something like a bracket.
+   */
+  placeholder?: string | ((kind: string, n: number) => string)
+  /**
+   * A model on this device that finds the names of persons, places and organisations. If it fails, the request fails
+   * with UNAVAILABLE.
+   */
+  names?: Model
 }
 
 /**
@@ -1393,19 +1637,19 @@ interface RedactionOptions {
  * @example
  * const cloud = redacting(geminiModel({ model: 'gemini-2.5-flash', apiKey }), { custom: { customer: /\bC-\d{6}\b/ } })
  */
-declare function redacting<M extends Model>(model: M, options?: RedactionOptions): M;
+declare function redacting<M extends Model>(model: M, options?: RedactionOptions): M
 
 /** What a tool's function receives beside the arguments. */
 interface ToolCallInfo {
-    readonly name: string;
-    readonly ref?: string;
-    readonly signal: AbortSignal;
+  readonly name: string
+  readonly ref?: string
+  readonly signal: AbortSignal
 }
 /** A tool that can be run. */
 interface Tool<Input = unknown, Output = unknown> {
-    readonly description: string;
-    readonly inputSchema?: JsonSchema;
-    execute(input: Input, call: ToolCallInfo): Output;
+  readonly description: string
+  readonly inputSchema?: JsonSchema
+  execute(input: Input, call: ToolCallInfo): Output
 }
 /**
  * A tool, with the type of its arguments inferred from its schema: a JSON Schema literal, or a Standard Schema such as zod's.
@@ -1419,29 +1663,29 @@ interface Tool<Input = unknown, Output = unknown> {
  * const { text } = await runTools({ model: ai, request: { prompt: 'Is it raining in Bonn?' }, tools: { weather } })
  */
 declare function tool<const S extends Schema, Output>(definition: {
-    description: string;
-    inputSchema: S;
-    execute: (input: InferSchema<S>, call: ToolCallInfo) => Output;
-}): Tool<InferSchema<S>, Output>;
+  description: string
+  inputSchema: S
+  execute: (input: InferSchema<S>, call: ToolCallInfo) => Output
+}): Tool<InferSchema<S>, Output>
 declare function tool<Output>(definition: {
-    description: string;
-    execute: (input: unknown, call: ToolCallInfo) => Output;
-}): Tool<unknown, Output>;
+  description: string
+  execute: (input: unknown, call: ToolCallInfo) => Output
+}): Tool<unknown, Output>
 
 /** Answers a call. What it returns goes to the model as JSON; what it throws ends the loop. A method, so that it may name its own input. */
 type ToolFunction = {
-    execute(input: unknown, call: ToolCallInfo): unknown;
-}['execute'];
+  execute(input: unknown, call: ToolCallInfo): unknown
+}['execute']
 interface RunToolsOptions extends GenerateOptions {
-    model: Model;
-    /** With the `tools` whose functions are given beside it; those made by `tool()` are declared by themselves. */
-    request: GenerateRequest;
-    /** By the tool's name. A call of a tool without a function ends the loop, and is the caller's to answer. */
-    tools: Readonly<Record<string, ToolFunction | Tool>>;
-    /** How often the model may call before it must have answered. Default 5. */
-    maxTurns?: number;
-    /** Called with every answer, those that call tools too. */
-    onTurn?: (response: GenerateResponse) => void;
+  model: Model
+  /** With the `tools` whose functions are given beside it; those made by `tool()` are declared by themselves. */
+  request: GenerateRequest
+  /** By the tool's name. A call of a tool without a function ends the loop, and is the caller's to answer. */
+  tools: Readonly<Record<string, ToolFunction | Tool>>
+  /** How often the model may call before it must have answered. Default 5. */
+  maxTurns?: number
+  /** Called with every answer, those that call tools too. */
+  onTurn?: (response: GenerateResponse) => void
 }
 /**
  * Asks a model, runs the functions it calls, sends the results back, and so on until it answers in words. Calls of one turn run side by
@@ -1463,29 +1707,47 @@ interface RunToolsOptions extends GenerateOptions {
  *   },
  * })
  */
-declare function runTools(description: RunToolsOptions): Promise<GenerateResponse>;
+declare function runTools(description: RunToolsOptions): Promise<GenerateResponse>
 
 /** What a hook receives beside the request. */
 interface HookContext {
-    readonly model: string;
-    readonly streaming: boolean;
-    readonly signal: AbortSignal;
-    readonly context: Record<string, unknown>;
-    /** The branches that may see the request, where its conversation is pinned to some. */
-    readonly allow?: readonly string[];
+  readonly model: string
+  readonly streaming: boolean
+  readonly signal: AbortSignal
+  readonly context: Record<string, unknown>
+  /** The branches that may see the request, where its conversation is pinned to some. */
+  readonly allow?: readonly string[]
 }
-/** Hooks of `wrapModel`. Each may return nothing to leave things as they are. What one throws is thrown to the caller, and causes no fallback. */
+/**
+ * Hooks of `wrapModel`. Each may return nothing to leave things as they are. What one throws is thrown to the caller,
+ * and causes no fallback.
+ */
 interface ModelHooks {
-    /** Before the model: returns another request to run, or `{ reply }` to answer without running the model. */
-    onRequest?(request: ModelRequest, context: HookContext): GenerateRequest | {
-        reply: Reply;
-    } | void | Promise<GenerateRequest | {
-        reply: Reply;
-    } | void>;
-    /** After the model: returns another reply. Chunks that were streamed are not taken back. */
-    onResponse?(reply: Exclude<Reply, string>, request: ModelRequest, context: HookContext): Reply | void | Promise<Reply | void>;
-    /** For each chunk, before it is shown: returns other content; `[]` drops it. */
-    onChunk?(content: Part[], request: ModelRequest, context: HookContext): string | Part[] | void;
+  /** Before the model: returns another request to run, or `{ reply }` to answer without running the model. */
+  onRequest?(
+    request: ModelRequest,
+    context: HookContext,
+  ):
+    | GenerateRequest
+    | {
+        reply: Reply
+      }
+    | void
+    | Promise<
+        | GenerateRequest
+        | {
+            reply: Reply
+          }
+        | void
+      >
+  /** After the model: returns another reply. Chunks that were streamed are not taken back. */
+  onResponse?(
+    reply: Exclude<Reply, string>,
+    request: ModelRequest,
+    context: HookContext,
+  ): Reply | void | Promise<Reply | void>
+  /** For each chunk, before it is shown: returns other content; `[]` drops it. */
+  onChunk?(content: Part[], request: ModelRequest, context: HookContext): string | Part[] | void
 }
 /**
  * The same model with hooks around it: everything else about it, such as `load()` or `explain()`, stays as it is.
@@ -1497,30 +1759,32 @@ interface ModelHooks {
  *   onResponse: (reply, request) => void cache.set(keyOf(request), reply),
  * })
  */
-declare function wrapModel<M extends Model>(model: M, hooks: ModelHooks): M;
+declare function wrapModel<M extends Model>(model: M, hooks: ModelHooks): M
 
 /** A node as `hybridge_core::route::Strategy` reads it. */
-type Tree = Record<string, unknown>;
+type Tree = Record<string, unknown>
 /**
  * A function of the caller's at the end of a branch of the tree. `looks` is whether it takes the context, which costs
  * time to make.
  */
-type Leaf = {
-    looks: true;
-    ask: (context: RoutingContext) => unknown;
-} | {
-    looks: false;
-    ask: () => unknown;
-};
+type Leaf =
+  | {
+      looks: true
+      ask: (context: RoutingContext) => unknown
+    }
+  | {
+      looks: false
+      ask: () => unknown
+    }
 /** A strategy that is data. One that overrides `route` is a strategy of the caller's own, and is asked like one. */
 declare abstract class DataStrategy implements RoutingStrategy {
-    #private;
-    abstract readonly name: string;
-    constructor(describe: (leaves: Leaf[]) => Tree);
-    /** The decision on its own, for a strategy of the caller's that is built around this one. */
-    route(context: RoutingContext): Promise<Decision>;
-    /** The strategy as data; its functions are added to `leaves`. */
-    static describe(strategy: RoutingStrategy, leaves: Leaf[]): Tree | undefined;
+  #private
+  abstract readonly name: string
+  constructor(describe: (leaves: Leaf[]) => Tree)
+  /** The decision on its own, for a strategy of the caller's that is built around this one. */
+  route(context: RoutingContext): Promise<Decision>
+  /** The strategy as data; its functions are added to `leaves`. */
+  static describe(strategy: RoutingStrategy, leaves: Leaf[]): Tree | undefined
 }
 
 /**
@@ -1530,8 +1794,8 @@ declare abstract class DataStrategy implements RoutingStrategy {
  * new FallbackStrategy([kOnDevice, kCloud])
  */
 declare class FallbackStrategy extends DataStrategy {
-    readonly name = "FallbackStrategy";
-    constructor(order: string[]);
+  readonly name = 'FallbackStrategy'
+  constructor(order: string[])
 }
 /**
  * The first child with an opinion. A child that only constrains does so, and the next one decides within its
@@ -1541,8 +1805,8 @@ declare class FallbackStrategy extends DataStrategy {
  * new FirstMatch([new PrivacyStrategy(), new FallbackStrategy([kCloud, kOnDevice])])
  */
 declare class FirstMatch extends DataStrategy {
-    readonly name = "FirstMatch";
-    constructor(children: RoutingStrategy[]);
+  readonly name = 'FirstMatch'
+  constructor(children: RoutingStrategy[])
 }
 /**
  * A strategy with a fixed tail: its order, then whatever of `fallbackOrder` is not in it. Without an inner opinion the
@@ -1552,10 +1816,13 @@ declare class FirstMatch extends DataStrategy {
  * new WithFallback(new ReadyStrategy(), { fallbackOrder: [kOnDevice, kCloud] })
  */
 declare class WithFallback extends DataStrategy {
-    readonly name = "WithFallback";
-    constructor(inner: RoutingStrategy, options: {
-        fallbackOrder: string[];
-    });
+  readonly name = 'WithFallback'
+  constructor(
+    inner: RoutingStrategy,
+    options: {
+      fallbackOrder: string[]
+    },
+  )
 }
 /**
  * Decides by a function. `''`, `[]` and `undefined` are no opinion.
@@ -1564,8 +1831,8 @@ declare class WithFallback extends DataStrategy {
  * new PreRoutingStrategy(({ request }) => (request.tools.length > 0 ? kCloud : kOnDevice))
  */
 declare class PreRoutingStrategy extends DataStrategy {
-    readonly name = "PreRoutingStrategy";
-    constructor(decide: (context: RoutingContext) => Decision | Promise<Decision>);
+  readonly name = 'PreRoutingStrategy'
+  constructor(decide: (context: RoutingContext) => Decision | Promise<Decision>)
 }
 /**
  * Pins a request to `keep` when it holds personal data, or when `isSensitive` returns true; has no opinion otherwise.
@@ -1578,13 +1845,13 @@ declare class PreRoutingStrategy extends DataStrategy {
  * new FirstMatch([new PrivacyStrategy({ keep: kOnDevice }), new FallbackStrategy([kCloud])])
  */
 declare class PrivacyStrategy extends DataStrategy {
-    readonly name = "PrivacyStrategy";
-    constructor(options?: {
-        keep?: string;
-        redacted?: string;
-        isSensitive?: (context: RoutingContext) => boolean | Promise<boolean>;
-        detect?: SensitiveKind[];
-    });
+  readonly name = 'PrivacyStrategy'
+  constructor(options?: {
+    keep?: string
+    redacted?: string
+    isSensitive?: (context: RoutingContext) => boolean | Promise<boolean>
+    detect?: SensitiveKind[]
+  })
 }
 /**
  * Three ways, by the sum of the weights of the kinds of personal data in a request: none goes to `cloud`, little to
@@ -1601,15 +1868,15 @@ declare class PrivacyStrategy extends DataStrategy {
  * new SensitivityStrategy({ edge: kOnDevice, redacted: 'redacted', cloud: kCloud })
  */
 declare class SensitivityStrategy extends DataStrategy {
-    readonly name = "SensitivityStrategy";
-    constructor(options?: {
-        edge?: string;
-        redacted?: string;
-        cloud?: string;
-        threshold?: number;
-        weights?: Partial<Record<SensitiveKind, number>>;
-        isSensitive?: (context: RoutingContext) => boolean | Promise<boolean>;
-    });
+  readonly name = 'SensitivityStrategy'
+  constructor(options?: {
+    edge?: string
+    redacted?: string
+    cloud?: string
+    threshold?: number
+    weights?: Partial<Record<SensitiveKind, number>>
+    isSensitive?: (context: RoutingContext) => boolean | Promise<boolean>
+  })
 }
 /**
  * Cloud now, device once its model is loaded. No request waits for a download.
@@ -1618,14 +1885,11 @@ declare class SensitivityStrategy extends DataStrategy {
  * new ReadyStrategy({ ready: kOnDevice, otherwise: kCloud })
  */
 declare class ReadyStrategy extends DataStrategy {
-    readonly name = "ReadyStrategy";
-    constructor(options?: {
-        ready?: string;
-        otherwise?: string;
-    });
+  readonly name = 'ReadyStrategy'
+  constructor(options?: { ready?: string; otherwise?: string })
 }
 /** What a request may need. */
-type Capability = 'vision' | 'audio' | 'tools' | 'json';
+type Capability = 'vision' | 'audio' | 'tools' | 'json'
 /**
  * The branches that can do what the request needs: pictures, sound, tools, JSON. No opinion where none can.
  * Video and documents are not looked for.
@@ -1634,11 +1898,8 @@ type Capability = 'vision' | 'audio' | 'tools' | 'json';
  * new CapabilityStrategy({ supports: { onDevice: ['json'], cloud: ['vision', 'audio', 'tools', 'json'] } })
  */
 declare class CapabilityStrategy extends DataStrategy {
-    readonly name = "CapabilityStrategy";
-    constructor(options: {
-        supports: Record<string, Capability[]>;
-        order?: string[];
-    });
+  readonly name = 'CapabilityStrategy'
+  constructor(options: { supports: Record<string, Capability[]>; order?: string[] })
 }
 /**
  * One branch while there is a network, another while there is none.
@@ -1650,12 +1911,8 @@ declare class CapabilityStrategy extends DataStrategy {
  * new WithFallback(new ConnectivityStrategy({ online: kCloud, offline: kOnDevice }), { fallbackOrder: [kOnDevice] })
  */
 declare class ConnectivityStrategy extends DataStrategy {
-    readonly name = "ConnectivityStrategy";
-    constructor(options: {
-        isOnline?: () => boolean | Promise<boolean>;
-        online: string;
-        offline: string;
-    });
+  readonly name = 'ConnectivityStrategy'
+  constructor(options: { isOnline?: () => boolean | Promise<boolean>; online: string; offline: string })
 }
 /**
  * The good branch while there is a budget, with the cheap one behind it; the cheap one alone without. The budget is
@@ -1668,16 +1925,21 @@ declare class ConnectivityStrategy extends DataStrategy {
  * new CostStrategy({ ledger: createLedger({ prices }), daily: 0.5, premium: kCloud, cheap: kOnDevice })
  */
 declare class CostStrategy extends DataStrategy {
-    readonly name = "CostStrategy";
-    constructor(options: {
-        premium: string;
-        cheap: string;
-    } & ({
-        budgetAvailable: () => boolean | Promise<boolean>;
-    } | {
-        ledger: BudgetLedger;
-        daily: number;
-    }));
+  readonly name = 'CostStrategy'
+  constructor(
+    options: {
+      premium: string
+      cheap: string
+    } & (
+      | {
+          budgetAvailable: () => boolean | Promise<boolean>
+        }
+      | {
+          ledger: BudgetLedger
+          daily: number
+        }
+    ),
+  )
 }
 /**
  * By what this machine is: a GPU, memory, battery, data saver, a minimum measured speed.
@@ -1688,12 +1950,8 @@ declare class CostStrategy extends DataStrategy {
  * new DeviceStrategy({ require, capable: kOnDevice, otherwise: kCloud })
  */
 declare class DeviceStrategy extends DataStrategy {
-    readonly name = "DeviceStrategy";
-    constructor(options: {
-        require: DeviceRequirements;
-        capable: string;
-        otherwise: string;
-    });
+  readonly name = 'DeviceStrategy'
+  constructor(options: { require: DeviceRequirements; capable: string; otherwise: string })
 }
 /**
  * One branch for small requests, another for large ones: strictly more than `threshold`.
@@ -1705,13 +1963,8 @@ declare class DeviceStrategy extends DataStrategy {
  * new InputSizeStrategy({ threshold: 1000, unit: 'tokens', small: kOnDevice, large: kCloud })
  */
 declare class InputSizeStrategy extends DataStrategy {
-    readonly name = "InputSizeStrategy";
-    constructor(options: {
-        threshold: number;
-        small: string;
-        large: string;
-        unit?: 'characters' | 'tokens';
-    });
+  readonly name = 'InputSizeStrategy'
+  constructor(options: { threshold: number; small: string; large: string; unit?: 'characters' | 'tokens' })
 }
 /**
  * Prefers the first branch whose predicted time to the first token is within the budget, by measured speeds; the others
@@ -1721,32 +1974,234 @@ declare class InputSizeStrategy extends DataStrategy {
  * new LatencyStrategy({ firstTokenBudgetMs: 800, order: [kOnDevice, kCloud] })
  */
 declare class LatencyStrategy extends DataStrategy {
-    readonly name = "LatencyStrategy";
-    constructor(options: {
-        firstTokenBudgetMs: number;
-        order: string[];
-    });
+  readonly name = 'LatencyStrategy'
+  constructor(options: { firstTokenBudgetMs: number; order: string[] })
 }
 
-export { CapabilityStrategy, ConnectivityStrategy, CostStrategy, DeviceStrategy, FallbackStrategy, FirstMatch, HybridError, InputSizeStrategy, LatencyStrategy, PreRoutingStrategy, PrivacyStrategy, ReadyStrategy, SensitivityStrategy, WithFallback, cascadeModel, chat, chatFromJSON, confidenceCascade, configure, configuredFile, defineAgent, defineFlow, defineModel, deleteChat, deviceFacts, geminiModel, gemmaEmbedder, gemmaModel, gpuSelfTest, hybridModel, hybridModelOnDeviceCloud, kCloud, kOnDevice, knownModels, listCachedModels, openAICompatibleModel, promptApiModel, redacting, removeCached, runTools, storedChats, streamTools, tool, wrapModel };
-export type { Agent, AgentOptions, Attempt, Availability, AvailabilityStatus, BranchHealth, BudgetLedger, CachedModel, Capability, CascadeCalibration, CascadeOptions, Chat, ChatEntry, ChatInput, ChatOptions, ChatSnapshot, CloudModel, Confidence, ConfidenceScore, CustomDetector, Decision, DeviceFacts, DeviceRequirements, Embedder, EmbeddingTask, ErrorCode, ExecutableTool, FinishReason, Flow, FlowContext, FlowOptions, FlowSchema, FlowStep, FlowTrace, GeminiOptions, GemmaOptions, GenerateChunk, GenerateOptions, GenerateRequest, GenerateResponse, GenerateStream, GenerationConfig, GpuReport, HookContext, HybridModel, HybridOptions, HybridPolicy, InferSchema, JsonSchema, KnownModel, LoadOptions, LoadProgress, MediaSource, Message, Metadata, Model, ModelDefinition, ModelHooks, ModelInfo, ModelState, OnDeviceModel, OpenAICompatibleOptions, Part, PausedRun, RedactionOptions, RequestMessage, RequestPart, RequestTool, Role, RoutingContext, RoutingStrategy, RoutingTrace, RunToolsOptions, Schema, SensitiveKind, ShadowAnswer, ShadowOptions, ShadowResult, StandardSchema, StandardValidator, Status, StreamToolsOptions, Tool, ToolCall, ToolCallContext, ToolCallInfo, ToolDefinition, ToolEvent, ToolFunction, ToolRun, ToolStream, Usage, WasmSource, WindowOverflow, WindowPolicy, WindowReport, WorkerPlaces };
+export {
+  CapabilityStrategy,
+  ConnectivityStrategy,
+  CostStrategy,
+  DeviceStrategy,
+  FallbackStrategy,
+  FirstMatch,
+  HybridError,
+  InputSizeStrategy,
+  LatencyStrategy,
+  PreRoutingStrategy,
+  PrivacyStrategy,
+  ReadyStrategy,
+  SensitivityStrategy,
+  WithFallback,
+  cascadeModel,
+  chat,
+  chatFromJSON,
+  confidenceCascade,
+  configure,
+  defineAgent,
+  defineFlow,
+  defineModel,
+  deleteChat,
+  deviceFacts,
+  geminiModel,
+  gemmaEmbedder,
+  gemmaModel,
+  hybridModel,
+  hybridModelOnDeviceCloud,
+  kCloud,
+  kOnDevice,
+  knownModels,
+  listCachedModels,
+  openAICompatibleModel,
+  promptApiModel,
+  redacting,
+  removeCached,
+  runTools,
+  storedChats,
+  streamTools,
+  tool,
+  wrapModel,
+}
+export type {
+  Agent,
+  AgentOptions,
+  Attempt,
+  Availability,
+  AvailabilityStatus,
+  BranchHealth,
+  BudgetLedger,
+  CachedModel,
+  Capability,
+  CascadeCalibration,
+  CascadeOptions,
+  Chat,
+  ChatEntry,
+  ChatInput,
+  ChatOptions,
+  ChatSnapshot,
+  CloudModel,
+  Confidence,
+  ConfidenceScore,
+  CustomDetector,
+  Decision,
+  DeviceFacts,
+  DeviceRequirements,
+  Embedder,
+  EmbeddingTask,
+  ErrorCode,
+  ExecutableTool,
+  FinishReason,
+  Flow,
+  FlowContext,
+  FlowOptions,
+  FlowSchema,
+  FlowStep,
+  FlowTrace,
+  GeminiOptions,
+  GemmaOptions,
+  GenerateChunk,
+  GenerateOptions,
+  GenerateRequest,
+  GenerateResponse,
+  GenerateStream,
+  GenerationConfig,
+  HookContext,
+  HybridModel,
+  HybridOptions,
+  HybridPolicy,
+  InferSchema,
+  JsonSchema,
+  KnownModel,
+  LoadOptions,
+  LoadProgress,
+  MediaSource,
+  Message,
+  Metadata,
+  Model,
+  ModelDefinition,
+  ModelHooks,
+  ModelInfo,
+  ModelState,
+  OnDeviceModel,
+  OpenAICompatibleOptions,
+  Part,
+  PausedRun,
+  RedactionOptions,
+  RequestMessage,
+  RequestPart,
+  RequestTool,
+  Role,
+  RoutingContext,
+  RoutingStrategy,
+  RoutingTrace,
+  RunToolsOptions,
+  Schema,
+  SensitiveKind,
+  ShadowAnswer,
+  ShadowOptions,
+  ShadowResult,
+  StandardSchema,
+  StandardValidator,
+  Status,
+  StreamToolsOptions,
+  Tool,
+  ToolCall,
+  ToolCallContext,
+  ToolCallInfo,
+  ToolDefinition,
+  ToolEvent,
+  ToolFunction,
+  ToolRun,
+  ToolStream,
+  Usage,
+  WasmSource,
+  WindowOverflow,
+  WindowPolicy,
+  WindowReport,
+}
+
+// ── hybridge/diagnostics
+/** The sizes of a network, which decide how much memory a context takes. The twin of `hybridge_core::device::Shape`. */
+interface ModelShape {
+  readonly layers: number
+  readonly width: number
+  readonly hidden: number
+  readonly heads: number
+  readonly kvHeads: number
+  readonly headDim: number
+  readonly window: number
+  readonly context: number
+}
+
+/** A GPU adapter, and how far its results are from the CPU's. */
+interface GpuReport {
+  readonly adapter: string
+  readonly software: boolean
+  /** The largest difference from the same numbers on the CPU. */
+  readonly maxError: number
+  /** The time to request the adapter, to compile and to compute. */
+  readonly checkMilliseconds: number
+  /** The whole time: loading the engine, compiling and computing. */
+  readonly milliseconds: number
+}
+
+/** Addresses of the engine's files, for bundlers and policies that need them named. */
+interface WorkerPlaces {
+  workerUrl?: string | URL
+  wasmUrl?: string | URL
+  cpuWasmUrl?: string | URL
+}
+
+/**
+ * Computes a quantised product, a norm, a tile of attention and one of burn's products on the GPU and on the CPU, and
+ * reports how far they are apart.
+ *
+ * Starts the engine's worker and fetches its file for GPUs. Without an adapter it fetches nothing and throws with code
+ * GPU_UNAVAILABLE; with wrong results it throws with code GPU_WRONG_RESULTS.
+ *
+ * @example
+ * const { adapter, software, maxError } = await gpuSelfTest()
+ */
+declare const gpuSelfTest: (places?: WorkerPlaces) => Promise<GpuReport>
+/**
+ * The limits of the GPU adapter that a model would run on, by their names in WebGPU; empty without an adapter.
+ *
+ * @example
+ * const { maxStorageBufferBindingSize } = await gpuLimits()
+ */
+declare const gpuLimits: () => Promise<Readonly<Record<string, number>>>
+/** The network of each model in `knownModels`, by its name: what `availability()` computes a model's memory from. */
+declare const knownShapes: Readonly<Record<string, ModelShape>>
+
+export { gpuLimits, gpuSelfTest, knownShapes }
+export type { GpuReport, ModelShape, WorkerPlaces }
 
 // ── hybridge/learn
-import { Interval } from './statistics.js';
-export { auroc, pairedDifference, wilson } from './statistics.js';
-import { Confidence, RoutingStrategy, RoutingContext, Decision, Embedder, BudgetLedger, Model, RoutingTrace, ShadowResult } from './index.js';
+import { Interval } from './statistics.js'
+export { auroc, pairedDifference, wilson } from './statistics.js'
+import {
+  Confidence,
+  RoutingStrategy,
+  RoutingContext,
+  Decision,
+  Embedder,
+  BudgetLedger,
+  Model,
+  RoutingTrace,
+  ShadowResult,
+} from './index.js'
 
 /** Signals from `from` upwards, until the next block's, are right with this probability, by so many samples. */
 interface Block {
-    from: number;
-    right: number;
-    count: number;
+  from: number
+  right: number
+  count: number
 }
 
 /** A signal by name. Each is higher where the model was surer. */
-type SignalName = 'mean' | 'min' | 'p10' | 'p25' | 'p50' | 'first' | 'margin' | 'entropy';
+type SignalName = 'mean' | 'min' | 'p10' | 'p25' | 'p50' | 'first' | 'margin' | 'entropy'
 /** A bias, then a weight for mean, min, p10, p25, p50, first and 1 / tokens. */
-type Combination = readonly number[];
+type Combination = readonly number[]
 
 /**
  * One answer of the device whose truth is known. `logprobs` of its tokens show the most; `confidence` is what a
@@ -1754,42 +2209,44 @@ type Combination = readonly number[];
  * `signal` is any number of the caller's that is higher where the model was surer.
  */
 interface CalibrationSample {
-    logprobs?: readonly number[];
-    confidence?: Confidence;
-    signal?: number;
-    /** Whether the device's answer was right. */
-    right: boolean;
-    /** Whether the cloud's answer was. Without it the cloud counts as always right. */
-    cloudRight?: boolean;
+  logprobs?: readonly number[]
+  confidence?: Confidence
+  signal?: number
+  /** Whether the device's answer was right. */
+  right: boolean
+  /** Whether the cloud's answer was. Without it the cloud counts as always right. */
+  cloudRight?: boolean
 }
 /** What a threshold is to reach: a share of the cloud's quality, or at most a share of calls of the cloud. */
-type CalibrationTarget = {
-    quality: number;
-} | {
-    cloudShare: number;
-};
+type CalibrationTarget =
+  | {
+      quality: number
+    }
+  | {
+      cloudShare: number
+    }
 /** A threshold, and what is expected of it. Plain data: `JSON.stringify` keeps it. */
 interface Calibration {
-    kind: 'hybridge.calibration';
-    version: 1;
-    /**
-     * What is compared with the threshold; weights where several signals are combined, `'custom'` where the caller gave
-     * the signal.
-     */
-    score: SignalName | Combination | 'custom';
-    /** Answers below it go to the cloud. The largest number there is where none may stay. */
-    threshold: number;
-    /** Over how many tokens the score was taken: 'all' holds back the whole answer. */
-    holdTokens: number | 'all';
-    /** How often an answer is right, with 95 % intervals; judged on samples that the threshold was not chosen by. */
-    quality: Interval;
-    /** How often the cloud is called. */
-    cloudShare: Interval;
-    /** How well the score separates right answers from wrong ones; null where all samples are alike. */
-    auroc: number | null;
-    /** From the score to the probability of being right. */
-    map: Block[];
-    samples: number;
+  kind: 'hybridge.calibration'
+  version: 1
+  /**
+   * What is compared with the threshold; weights where several signals are combined, `'custom'` where the caller gave
+   * the signal.
+   */
+  score: SignalName | Combination | 'custom'
+  /** Answers below it go to the cloud. The largest number there is where none may stay. */
+  threshold: number
+  /** Over how many tokens the score was taken: 'all' holds back the whole answer. */
+  holdTokens: number | 'all'
+  /** How often an answer is right, with 95 % intervals; judged on samples that the threshold was not chosen by. */
+  quality: Interval
+  /** How often the cloud is called. */
+  cloudShare: Interval
+  /** How well the score separates right answers from wrong ones; null where all samples are alike. */
+  auroc: number | null
+  /** From the score to the probability of being right. */
+  map: Block[]
+  samples: number
 }
 /**
  * Finds the score that separates right answers from wrong ones best, and the threshold that keeps a promise on
@@ -1802,44 +2259,52 @@ interface Calibration {
  * const calibration = calibrate({ samples, target: { quality: 0.98 } })
  * const ai = confidenceCascade({ onDevice, cloud, calibration })
  */
-declare function calibrate({ samples, target, score, holdTokens, }: {
-    samples: readonly CalibrationSample[];
-    target: CalibrationTarget;
-    score?: SignalName;
-    holdTokens?: number;
-}): Calibration;
+declare function calibrate({
+  samples,
+  target,
+  score,
+  holdTokens,
+}: {
+  samples: readonly CalibrationSample[]
+  target: CalibrationTarget
+  score?: SignalName
+  holdTokens?: number
+}): Calibration
 /**
  * The probability that an answer with this signal is right, by a calibration.
  *
  * @example
  * probabilityOf(calibration, { confidence: response.confidence }) // 0.93
  */
-declare function probabilityOf(calibration: Calibration, answer: Pick<CalibrationSample, 'logprobs' | 'confidence' | 'signal'>): number | undefined;
+declare function probabilityOf(
+  calibration: Calibration,
+  answer: Pick<CalibrationSample, 'logprobs' | 'confidence' | 'signal'>,
+): number | undefined
 /**
  * Reads a calibration that was kept as JSON. What is none is INVALID_ARGUMENT.
  *
  * @example
  * const calibration = calibrationFromJSON(localStorage.getItem('calibration'))
  */
-declare function calibrationFromJSON(json: unknown): Calibration;
+declare function calibrationFromJSON(json: unknown): Calibration
 
 /** A prompt, or its embedding, with what it is. */
 interface LabelledPrompt {
-    prompt: string | ArrayLike<number>;
-    label: string;
+  prompt: string | ArrayLike<number>
+  label: string
 }
 /** A trained classifier as plain data. */
 interface ClassifierJson {
-    kind: 'hybridge.classifier';
-    version: 1;
-    input: 'text' | 'vector';
-    /** Buckets of a text, or numbers of an embedding. */
-    size: number;
-    labels: string[];
-    biases: number[];
-    scales: number[];
-    /** Base64 of 8-bit weights, `[vector][size]`. */
-    weights: string;
+  kind: 'hybridge.classifier'
+  version: 1
+  input: 'text' | 'vector'
+  /** Buckets of a text, or numbers of an embedding. */
+  size: number
+  labels: string[]
+  biases: number[]
+  scales: number[]
+  /** Base64 of 8-bit weights, `[vector][size]`. */
+  weights: string
 }
 /**
  * Hashed character n-grams and words under logistic regression: a text classifier that is trained in a page in less
@@ -1852,55 +2317,64 @@ interface ClassifierJson {
  * const { label, probability } = classifier.classify('What is 3 + 9?')
  */
 declare class Classifier {
-    #private;
-    readonly labels: readonly string[];
-    readonly input: 'text' | 'vector';
-    private constructor();
-    /**
-     * Trains a classifier. The same samples, in the same order, and the same seed give the same classifier everywhere.
-     */
-    static train(samples: readonly LabelledPrompt[], { seed, buckets }?: {
-        seed?: number;
-        buckets?: number;
-    }): Classifier;
-    /**
-     * Reads what `toJSON` wrote, as an object or as text. Anything else, and the format of a later version, is
-     * INVALID_ARGUMENT.
-     */
-    static fromJSON(json: unknown): Classifier;
-    /** The likeliest class, and how probable each is. */
-    classify(prompt: string | ArrayLike<number>): {
-        label: string;
-        probability: number;
-        probabilities: Record<string, number>;
-    };
-    /** How probable each class is, in the order of `labels`. */
-    probabilities(prompt: string | ArrayLike<number>): number[];
-    /** The classifier as plain data, at most 64 KB of JSON. */
-    toJSON(): ClassifierJson;
+  #private
+  readonly labels: readonly string[]
+  readonly input: 'text' | 'vector'
+  private constructor()
+  /**
+   * Trains a classifier. The same samples, in the same order, and the same seed give the same classifier everywhere.
+   */
+  static train(
+    samples: readonly LabelledPrompt[],
+    {
+      seed,
+      buckets,
+    }?: {
+      seed?: number
+      buckets?: number
+    },
+  ): Classifier
+  /**
+   * Reads what `toJSON` wrote, as an object or as text. Anything else, and the format of a later version, is
+   * INVALID_ARGUMENT.
+   */
+  static fromJSON(json: unknown): Classifier
+  /** The likeliest class, and how probable each is. */
+  classify(prompt: string | ArrayLike<number>): {
+    label: string
+    probability: number
+    probabilities: Record<string, number>
+  }
+  /** How probable each class is, in the order of `labels`. */
+  probabilities(prompt: string | ArrayLike<number>): number[]
+  /** The classifier as plain data, at most 64 KB of JSON. */
+  toJSON(): ClassifierJson
 }
 
 /** What a classifier of the caller's own may return: a label, or how probable each is. */
-type Classified = string | {
-    label: string;
-    probabilities?: Record<string, number>;
-};
+type Classified =
+  | string
+  | {
+      label: string
+      probabilities?: Record<string, number>
+    }
 /** Options of a ClassifierStrategy. */
 interface ClassifierStrategyOptions {
-    /**
-     * What classifies: a trained classifier, its JSON, or any function. Default: the "simple" or "hard" that comes with
-     * the package.
-     */
-    classifier?: Classifier | ClassifierJson | ((prompt: string, context: RoutingContext) => Classified | Promise<Classified>);
-    /**
-     * The decision for each label. Default: `simple` and `local` go to the device, `hard` and `cloud` to the cloud,
-     * each with the other behind it; a label that is a branch's key goes there.
-     */
-    routes?: Record<string, Decision>;
-    /** Below this probability the strategy has no opinion. Default 0: it always has one. */
-    minProbability?: number;
-    /** Turns prompts into vectors, for a classifier that was trained on embeddings. */
-    embedder?: Pick<Embedder, 'embed'>;
+  /**
+   * What classifies: a trained classifier, its JSON, or any function. Default: the "simple" or "hard" that comes with
+   * the package.
+   */
+  classifier?:
+    Classifier | ClassifierJson | ((prompt: string, context: RoutingContext) => Classified | Promise<Classified>)
+  /**
+   * The decision for each label. Default: `simple` and `local` go to the device, `hard` and `cloud` to the cloud,
+   * each with the other behind it; a label that is a branch's key goes there.
+   */
+  routes?: Record<string, Decision>
+  /** Below this probability the strategy has no opinion. Default 0: it always has one. */
+  minProbability?: number
+  /** Turns prompts into vectors, for a classifier that was trained on embeddings. */
+  embedder?: Pick<Embedder, 'embed'>
 }
 /**
  * Routes by the class of the last user message, on the device and in microseconds. The probabilities stand in the
@@ -1916,68 +2390,77 @@ interface ClassifierStrategyOptions {
  * localStorage.setItem('router', JSON.stringify(strategy))
  */
 declare class ClassifierStrategy implements RoutingStrategy {
-    #private;
-    readonly name = "ClassifierStrategy";
-    constructor(options?: ClassifierStrategyOptions);
-    /** A strategy trained on prompts with their labels: branches, task kinds, or `local` and `cloud`. */
-    static train(samples: readonly LabelledPrompt[], { seed, ...options }?: Omit<ClassifierStrategyOptions, 'classifier'> & {
-        seed?: number;
-    }): ClassifierStrategy;
-    /** A strategy with a classifier that was kept as JSON. */
-    static fromJSON(json: unknown, options?: Omit<ClassifierStrategyOptions, 'classifier'>): ClassifierStrategy;
-    /** Trains anew, in place of what was learned before. */
-    train(samples: readonly LabelledPrompt[], options?: {
-        seed?: number;
-    }): this;
-    /** The classifier as plain data, at most 64 KB. */
-    toJSON(): ClassifierJson;
-    route(context: RoutingContext): Promise<Decision>;
+  #private
+  readonly name = 'ClassifierStrategy'
+  constructor(options?: ClassifierStrategyOptions)
+  /** A strategy trained on prompts with their labels: branches, task kinds, or `local` and `cloud`. */
+  static train(
+    samples: readonly LabelledPrompt[],
+    {
+      seed,
+      ...options
+    }?: Omit<ClassifierStrategyOptions, 'classifier'> & {
+      seed?: number
+    },
+  ): ClassifierStrategy
+  /** A strategy with a classifier that was kept as JSON. */
+  static fromJSON(json: unknown, options?: Omit<ClassifierStrategyOptions, 'classifier'>): ClassifierStrategy
+  /** Trains anew, in place of what was learned before. */
+  train(
+    samples: readonly LabelledPrompt[],
+    options?: {
+      seed?: number
+    },
+  ): this
+  /** The classifier as plain data, at most 64 KB. */
+  toJSON(): ClassifierJson
+  route(context: RoutingContext): Promise<Decision>
 }
 
 /** What a branch charges, in any currency, for a million tokens and for each request. */
 interface Price {
-    inputPerMillion: number;
-    outputPerMillion: number;
-    /** Of input tokens that the service had cached. Default: as other input. */
-    cachedInputPerMillion?: number;
-    perRequest?: number;
+  inputPerMillion: number
+  outputPerMillion: number
+  /** Of input tokens that the service had cached. Default: as other input. */
+  cachedInputPerMillion?: number
+  perRequest?: number
 }
 
 /** What a ledger is made of. */
 interface LedgerOptions {
-    /** By branch key; `outer/inner` for a branch of a hybrid inside another. A branch without a price costs nothing. */
-    prices: Record<string, Price>;
-    /**
-     * The branch that would have answered all: what it would have charged is what an answer saved. Default: the branch
-     * with the highest price.
-     */
-    baseline?: string;
-    /** Ledgers of one name share what they count, across tabs and visits. Default 'hybridge'. */
-    name?: string;
-    /** 'auto' keeps it in IndexedDB where there is one. Default 'auto'. */
-    storage?: 'auto' | 'memory';
-    /** When a day begins. Default 'local'. */
-    days?: 'local' | 'utc';
-    /** For tests; default Date.now. */
-    now?: () => number;
+  /** By branch key; `outer/inner` for a branch of a hybrid inside another. A branch without a price costs nothing. */
+  prices: Record<string, Price>
+  /**
+   * The branch that would have answered all: what it would have charged is what an answer saved. Default: the branch
+   * with the highest price.
+   */
+  baseline?: string
+  /** Ledgers of one name share what they count, across tabs and visits. Default 'hybridge'. */
+  name?: string
+  /** 'auto' keeps it in IndexedDB where there is one. Default 'auto'. */
+  storage?: 'auto' | 'memory'
+  /** When a day begins. Default 'local'. */
+  days?: 'local' | 'utc'
+  /** For tests; default Date.now. */
+  now?: () => number
 }
 /** Sums over some days, branches or features. Money is in the unit of the prices. */
 interface LedgerTotals {
-    /** Attempts that used tokens, shadows included. */
-    attempts: number;
-    answers: number;
-    inputTokens: number;
-    outputTokens: number;
-    spent: number;
-    /** What the baseline would have charged for all answers, less what was spent. */
-    saved: number;
+  /** Attempts that used tokens, shadows included. */
+  attempts: number
+  answers: number
+  inputTokens: number
+  outputTokens: number
+  spent: number
+  /** What the baseline would have charged for all answers, less what was spent. */
+  saved: number
 }
 /** Which part of a ledger is summed. Days are 'YYYY-MM-DD', both included. */
 interface LedgerRange {
-    from?: string;
-    to?: string;
-    feature?: string;
-    branch?: string;
+  from?: string
+  to?: string
+  feature?: string
+  branch?: string
 }
 /**
  * Counts what branches cost. Prices are the caller's own; tokens come from each attempt's usage, rejected and failed
@@ -1989,51 +2472,78 @@ interface LedgerRange {
  * await ai.generate('Summarise this')
  * const { spent, saved } = await ledger.totals()
  */
-declare function createLedger(options: LedgerOptions): Ledger;
+declare function createLedger(options: LedgerOptions): Ledger
 /** See `createLedger`. */
 declare class Ledger implements BudgetLedger {
-    #private;
-    constructor({ prices, baseline, name, storage, days, now, }: LedgerOptions);
-    /** Whether what is counted outlives the page. Known once something was counted or read. */
-    get persisted(): boolean;
-    /** Why something is not kept, where it is not. */
-    get problem(): string | undefined;
-    /**
-     * The same model, with each run counted before its answer is handed over: what an answer cost is kept once the
-     * answer is.
-     * `context: { feature }` of a request names its feature, unless one is given here.
-     */
-    track<T extends Model>(model: T, { feature }?: {
-        feature?: string;
-    }): T;
-    /** Counts a finished run; the same run is counted once. Resolves when it is kept. */
-    record(trace: RoutingTrace, { feature }?: {
-        feature?: string;
-    }): Promise<void>;
-    /** Counts a shadow's answer, for `shadow.onResult`. It saves nothing: the shown answer does that. */
-    recordShadow(result: ShadowResult, { feature }?: {
-        feature?: string;
-    }): Promise<void>;
-    /** Sums: of everything, or of some days, one branch or one feature. */
-    totals(range?: LedgerRange): Promise<LedgerTotals>;
-    /** Sums by day, the oldest first. */
-    byDay(range?: LedgerRange): Promise<Array<LedgerTotals & {
-        day: string;
-    }>>;
-    /** Sums by feature; what no feature was named for has ''. */
-    byFeature(range?: LedgerRange): Promise<Array<LedgerTotals & {
-        feature: string;
-    }>>;
-    /** Sums by branch. */
-    byBranch(range?: LedgerRange): Promise<Array<LedgerTotals & {
-        branch: string;
-    }>>;
-    /** What was spent today, in all tabs. */
-    spentToday(): Promise<number>;
-    /** Forgets everything that was counted. */
-    clear(): Promise<void>;
-    /** Closes the database. Counting opens nothing anew: a closed ledger counts for this visit alone. */
-    close(): Promise<void>;
+  #private
+  constructor({ prices, baseline, name, storage, days, now }: LedgerOptions)
+  /** Whether what is counted outlives the page. Known once something was counted or read. */
+  get persisted(): boolean
+  /** Why something is not kept, where it is not. */
+  get problem(): string | undefined
+  /**
+   * The same model, with each run counted before its answer is handed over: what an answer cost is kept once the
+   * answer is.
+   * `context: { feature }` of a request names its feature, unless one is given here.
+   */
+  track<T extends Model>(
+    model: T,
+    {
+      feature,
+    }?: {
+      feature?: string
+    },
+  ): T
+  /** Counts a finished run; the same run is counted once. Resolves when it is kept. */
+  record(
+    trace: RoutingTrace,
+    {
+      feature,
+    }?: {
+      feature?: string
+    },
+  ): Promise<void>
+  /** Counts a shadow's answer, for `shadow.onResult`. It saves nothing: the shown answer does that. */
+  recordShadow(
+    result: ShadowResult,
+    {
+      feature,
+    }?: {
+      feature?: string
+    },
+  ): Promise<void>
+  /** Sums: of everything, or of some days, one branch or one feature. */
+  totals(range?: LedgerRange): Promise<LedgerTotals>
+  /** Sums by day, the oldest first. */
+  byDay(range?: LedgerRange): Promise<
+    Array<
+      LedgerTotals & {
+        day: string
+      }
+    >
+  >
+  /** Sums by feature; what no feature was named for has ''. */
+  byFeature(range?: LedgerRange): Promise<
+    Array<
+      LedgerTotals & {
+        feature: string
+      }
+    >
+  >
+  /** Sums by branch. */
+  byBranch(range?: LedgerRange): Promise<
+    Array<
+      LedgerTotals & {
+        branch: string
+      }
+    >
+  >
+  /** What was spent today, in all tabs. */
+  spentToday(): Promise<number>
+  /** Forgets everything that was counted. */
+  clear(): Promise<void>
+  /** Closes the database. Counting opens nothing anew: a closed ledger counts for this visit alone. */
+  close(): Promise<void>
 }
 
 /**
@@ -2045,28 +2555,53 @@ declare class Ledger implements BudgetLedger {
  * @example
  * simpleOrHard().classify('What is 2 + 2?').label // 'simple'
  */
-declare function simpleOrHard(): Classifier;
+declare function simpleOrHard(): Classifier
 
-export { Classifier, ClassifierStrategy, Interval, Ledger, calibrate, calibrationFromJSON, createLedger, probabilityOf, simpleOrHard };
-export type { Block, Calibration, CalibrationSample, CalibrationTarget, Classified, ClassifierJson, ClassifierStrategyOptions, Combination, LabelledPrompt, LedgerOptions, LedgerRange, LedgerTotals, Price, SignalName };
+export {
+  Classifier,
+  ClassifierStrategy,
+  Interval,
+  Ledger,
+  calibrate,
+  calibrationFromJSON,
+  createLedger,
+  probabilityOf,
+  simpleOrHard,
+}
+export type {
+  Block,
+  Calibration,
+  CalibrationSample,
+  CalibrationTarget,
+  Classified,
+  ClassifierJson,
+  ClassifierStrategyOptions,
+  Combination,
+  LabelledPrompt,
+  LedgerOptions,
+  LedgerRange,
+  LedgerTotals,
+  Price,
+  SignalName,
+}
 
 // ── hybridge/evals
-import { Interval } from './learn.js';
-import { GenerateRequest, JsonSchema, GenerateResponse, Embedder, Model } from './index.js';
+import { Interval } from './learn.js'
+import { GenerateRequest, JsonSchema, GenerateResponse, Embedder, Model } from './index.js'
 
 /** One case. A line of a .jsonl file is one as JSON. */
 interface EvalCase extends Pick<GenerateRequest, 'prompt' | 'system' | 'messages' | 'config' | 'output' | 'tools'> {
-    /** Names the case in reports. Default: its number. */
-    id?: string;
-    /** The right answer, or several. */
-    expected?: string | string[];
-    /** What the answer's JSON must be; asked for and judged. */
-    schema?: JsonSchema;
-    /** What must occur in the answer, as a regular expression. */
-    pattern?: string;
-    flags?: string;
-    /** Groups of cases that reports compare on their own. */
-    tags?: string[];
+  /** Names the case in reports. Default: its number. */
+  id?: string
+  /** The right answer, or several. */
+  expected?: string | string[]
+  /** What the answer's JSON must be; asked for and judged. */
+  schema?: JsonSchema
+  /** What must occur in the answer, as a regular expression. */
+  pattern?: string
+  flags?: string
+  /** Groups of cases that reports compare on their own. */
+  tags?: string[]
 }
 /**
  * Reads cases from the text of a .jsonl file. Empty lines, and lines that begin with `//`, are passed over.
@@ -2074,19 +2609,19 @@ interface EvalCase extends Pick<GenerateRequest, 'prompt' | 'system' | 'messages
  * @example
  * const cases = parseCases(await file.text())
  */
-declare function parseCases(text: string): EvalCase[];
+declare function parseCases(text: string): EvalCase[]
 
 /** Quality where `cloudShare` of the answers come from the cloud. */
 interface CurvePoint {
-    cloudShare: number;
-    quality: number;
-    /** Answers below it went to the cloud. */ threshold: number;
+  cloudShare: number
+  quality: number
+  /** Answers below it went to the cloud. */ threshold: number
 }
 /** The curve by confidence, and what the best and the blindest choice would reach. */
 interface Curve {
-    byConfidence: CurvePoint[];
-    best: Array<Omit<CurvePoint, 'threshold'>>;
-    blind: [Omit<CurvePoint, 'threshold'>, Omit<CurvePoint, 'threshold'>];
+  byConfidence: CurvePoint[]
+  best: Array<Omit<CurvePoint, 'threshold'>>
+  blind: [Omit<CurvePoint, 'threshold'>, Omit<CurvePoint, 'threshold'>]
 }
 
 /**
@@ -2094,18 +2629,18 @@ interface Curve {
  * neither.
  */
 interface Judgement {
-    case: EvalCase;
-    text: string;
-    response: GenerateResponse;
-    reference: string | undefined;
-    signal: AbortSignal;
+  case: EvalCase
+  text: string
+  response: GenerateResponse
+  reference: string | undefined
+  signal: AbortSignal
 }
 /** Scores an answer from 0 (wrong) to 1 (right). Of several judges the strictest counts. */
 interface Judge {
-    readonly name: string;
-    /** Which cases it judges. */
-    applies(it: EvalCase): boolean;
-    score(judgement: Judgement): number | boolean | Promise<number | boolean>;
+  readonly name: string
+  /** Which cases it judges. */
+  applies(it: EvalCase): boolean
+  score(judgement: Judgement): number | boolean | Promise<number | boolean>
 }
 /**
  * Right is what the case expects, whatever its case, its space and the punctuation around it. Judges cases with
@@ -2114,33 +2649,34 @@ interface Judge {
  * @example
  * exactMatch({ strict: true }) // to the letter
  */
-declare function exactMatch({ strict }?: {
-    strict?: boolean;
-}): Judge;
+declare function exactMatch({ strict }?: { strict?: boolean }): Judge
 /**
  * Right is JSON that the case's schema allows, by the same validator that hybrids use. Judges cases with `schema`.
  *
  * @example
  * await evaluate({ models, cases, judges: [matchesSchema()] })
  */
-declare function matchesSchema(): Judge;
+declare function matchesSchema(): Judge
 /**
  * Right is a text in which the case's `pattern` occurs. Matching takes linear time, whatever the pattern.
  *
  * @example
  * await evaluate({ models, cases: [{ prompt: 'When?', pattern: '\\d{4}-\\d{2}-\\d{2}' }], judges: [matchesPattern()] })
  */
-declare function matchesPattern(): Judge;
+declare function matchesPattern(): Judge
 /**
  * Right is what means the same as the case expects: the cosine of both embeddings reaches `threshold`, 0.8 by default.
  *
  * @example
  * embeddingSimilarity({ embedder: gemmaEmbedder({ model: 'embeddinggemma-300m' }), threshold: 0.85 })
  */
-declare function embeddingSimilarity({ embedder, threshold, }: {
-    embedder: Pick<Embedder, 'embed'>;
-    threshold?: number;
-}): Judge;
+declare function embeddingSimilarity({
+  embedder,
+  threshold,
+}: {
+  embedder: Pick<Embedder, 'embed'>
+  threshold?: number
+}): Judge
 /**
  * A model compares each answer with the reference (what the case expects, else the baseline's answer), twice, with
  * both in either
@@ -2149,92 +2685,84 @@ declare function embeddingSimilarity({ embedder, threshold, }: {
  * @example
  * modelJudge({ model: geminiModel({ model: 'gemini-2.5-pro', apiKey }), criteria: 'Correct, complete and polite.' })
  */
-declare function modelJudge({ model, criteria, all, }: {
-    model: Model;
-    criteria?: string;
-    all?: boolean;
-}): Judge;
+declare function modelJudge({ model, criteria, all }: { model: Model; criteria?: string; all?: boolean }): Judge
 
 /** What one model did with one case. */
 interface EvalResult {
-    case: string;
-    /** 0 to 1, by the strictest judge; 0 where the model failed. */
-    score: number;
-    /** Each judge's score. */
-    judges: Record<string, number>;
-    text: string;
-    latencyMs: number;
-    inputTokens: number;
-    outputTokens: number;
-    /** The branch that answered, where the model is a hybrid. */
-    branch: string;
-    isCloud: boolean;
-    /** The 10 % quantile of the answer's log-probabilities. */
-    confidence?: number;
-    /** The status of the model's failure. */
-    error?: string;
+  case: string
+  /** 0 to 1, by the strictest judge; 0 where the model failed. */
+  score: number
+  /** Each judge's score. */
+  judges: Record<string, number>
+  text: string
+  latencyMs: number
+  inputTokens: number
+  outputTokens: number
+  /** The branch that answered, where the model is a hybrid. */
+  branch: string
+  isCloud: boolean
+  /** The 10 % quantile of the answer's log-probabilities. */
+  confidence?: number
+  /** The status of the model's failure. */
+  error?: string
 }
 /** What is known of one model over all cases. */
 interface EvalSummary {
-    quality: Interval;
-    failures: number;
-    cloudShare: number;
-    meanLatencyMs: number;
-    inputTokens: number;
-    outputTokens: number;
-    results: EvalResult[];
+  quality: Interval
+  failures: number
+  cloudShare: number
+  meanLatencyMs: number
+  inputTokens: number
+  outputTokens: number
+  results: EvalResult[]
 }
 /** One model against the baseline, case by case. */
 interface EvalComparison {
-    model: string;
-    baseline: string;
-    difference: Interval;
-    better: number;
-    same: number;
-    worse: number;
-    verdict: 'better' | 'worse' | 'no difference shown';
+  model: string
+  baseline: string
+  difference: Interval
+  better: number
+  same: number
+  worse: number
+  verdict: 'better' | 'worse' | 'no difference shown'
 }
 /** A report as plain data. */
 interface EvalReport {
-    kind: 'hybridge.eval';
-    version: 1;
-    name: string;
-    createdAt: string;
-    baseline: string;
-    cases: Array<{
-        id: string;
-        tags: string[];
-        prompt: string;
-        expected?: string | string[];
-    }>;
-    models: Record<string, EvalSummary>;
-    comparisons: EvalComparison[];
-    /** Quality against the share of cloud calls, where a device and a cloud were judged. */
-    curve?: Curve;
+  kind: 'hybridge.eval'
+  version: 1
+  name: string
+  createdAt: string
+  baseline: string
+  cases: Array<{
+    id: string
+    tags: string[]
+    prompt: string
+    expected?: string | string[]
+  }>
+  models: Record<string, EvalSummary>
+  comparisons: EvalComparison[]
+  /** Quality against the share of cloud calls, where a device and a cloud were judged. */
+  curve?: Curve
 }
 /** What is to be evaluated. */
 interface EvaluateOptions {
-    /** By the name they have in the report. */
-    models?: Record<string, Model>;
-    /** Named 'hybrid' in the report. */
-    hybrid?: Model;
-    cases: readonly EvalCase[];
-    judges: readonly Judge[];
-    /** The model that the others are compared with. Default: 'cloud' if there is one, else the last. */
-    baseline?: string;
-    /** The model whose confidence the curve is drawn by. Default: the first that is on the device. */
-    device?: string;
-    name?: string;
-    /** How many cases of one model run at a time. Default 1: a device computes one answer at a time. */
-    concurrency?: number;
-    signal?: AbortSignal;
-    onProgress?: (progress: {
-        model: string;
-        done: number;
-        total: number;
-    }) => void;
-    /** For tests; default now. */
-    createdAt?: string;
+  /** By the name they have in the report. */
+  models?: Record<string, Model>
+  /** Named 'hybrid' in the report. */
+  hybrid?: Model
+  cases: readonly EvalCase[]
+  judges: readonly Judge[]
+  /** The model that the others are compared with. Default: 'cloud' if there is one, else the last. */
+  baseline?: string
+  /** The model whose confidence the curve is drawn by. Default: the first that is on the device. */
+  device?: string
+  name?: string
+  /** How many cases of one model run at a time. Default 1: a device computes one answer at a time. */
+  concurrency?: number
+  signal?: AbortSignal
+  onProgress?: (progress: { model: string; done: number; total: number }) => void
+  /** For tests; default now. */
+  createdAt?: string
 }
 /**
  * Runs each case on each model, lets judges score the answers, and compares the models case by case. A model that
@@ -2245,24 +2773,24 @@ interface EvaluateOptions {
  * const report = await evaluate({ models: { local, cloud }, hybrid: ai, cases, judges: [exactMatch()] })
  * report.comparisons[0].verdict // 'worse'
  */
-declare function evaluate(options: EvaluateOptions): Promise<EvalReport>;
+declare function evaluate(options: EvaluateOptions): Promise<EvalReport>
 
 /** One model, or one tag of its cases, in two reports. */
 interface ReportChange {
-    model: string;
-    /** undefined for all cases. */
-    tag?: string;
-    cases: number;
-    before: number;
-    after: number;
-    difference: Interval;
-    verdict: EvalComparison['verdict'];
-    /** Cases that scored less than before, the largest loss first. */
-    lost: Array<{
-        case: string;
-        before: number;
-        after: number;
-    }>;
+  model: string
+  /** undefined for all cases. */
+  tag?: string
+  cases: number
+  before: number
+  after: number
+  difference: Interval
+  verdict: EvalComparison['verdict']
+  /** Cases that scored less than before, the largest loss first. */
+  lost: Array<{
+    case: string
+    before: number
+    after: number
+  }>
 }
 /**
  * Compares two reports, model by model and tag by tag, over the cases that both have. A change is a verdict only
@@ -2271,14 +2799,14 @@ interface ReportChange {
  * @example
  * const regressions = compareReports(before, after).filter(({ verdict }) => verdict === 'worse')
  */
-declare function compareReports(before: EvalReport, after: EvalReport): ReportChange[];
+declare function compareReports(before: EvalReport, after: EvalReport): ReportChange[]
 /**
  * Reads a report: an object, its JSON, or the HTML that `renderReport` made of it. Anything else is INVALID_ARGUMENT.
  *
  * @example
  * const before = reportFromJSON(await readFile('main.html', 'utf8'))
  */
-declare function reportFromJSON(value: unknown): EvalReport;
+declare function reportFromJSON(value: unknown): EvalReport
 
 /**
  * The report as one self-contained HTML file. With `before`, what became worse since then stands first.
@@ -2286,305 +2814,384 @@ declare function reportFromJSON(value: unknown): EvalReport;
  * @example
  * await writeFile('report.html', renderReport(report, { before: reportFromJSON(await readFile('main.html', 'utf8')) }))
  */
-declare function renderReport(report: EvalReport, { before }?: {
-    before?: EvalReport;
-}): string;
+declare function renderReport(
+  report: EvalReport,
+  {
+    before,
+  }?: {
+    before?: EvalReport
+  },
+): string
 
-export { compareReports, embeddingSimilarity, evaluate, exactMatch, matchesPattern, matchesSchema, modelJudge, parseCases, renderReport, reportFromJSON };
-export type { Curve, CurvePoint, EvalCase, EvalComparison, EvalReport, EvalResult, EvalSummary, EvaluateOptions, Judge, Judgement, ReportChange };
+export {
+  compareReports,
+  embeddingSimilarity,
+  evaluate,
+  exactMatch,
+  matchesPattern,
+  matchesSchema,
+  modelJudge,
+  parseCases,
+  renderReport,
+  reportFromJSON,
+}
+export type {
+  Curve,
+  CurvePoint,
+  EvalCase,
+  EvalComparison,
+  EvalReport,
+  EvalResult,
+  EvalSummary,
+  EvaluateOptions,
+  Judge,
+  Judgement,
+  ReportChange,
+}
 
 // ── hybridge/ai-sdk
-export { DownloadState, DownloadStore, Loadable, downloadStore } from '../../download-store.js';
-import { Servable } from '../../served.js';
-export { ServedModels } from '../../served.js';
-import { Status, Model, Embedder } from '../../index.js';
+export { DownloadState, DownloadStore, Loadable, downloadStore } from '../../download-store.js'
+import { Servable } from '../../served.js'
+export { ServedModels } from '../../served.js'
+import { Status, Model, Embedder } from '../../index.js'
 
 /** A failed call, as the SDK knows it. The HybridError is its cause. */
 declare class AiSdkCallError extends Error {
-    readonly name = "AI_APICallError";
-    readonly url = "hybridge:";
-    /** Empty, because a prompt has no place in an error. */
-    readonly requestBodyValues: {};
-    readonly statusCode: number;
-    /** Where the SDK reads the delay before a retry. */
-    readonly responseHeaders?: Record<string, string>;
-    readonly isRetryable: boolean;
-    readonly status: Status;
-    readonly code?: string;
-    constructor(thrown: unknown);
+  readonly name = 'AI_APICallError'
+  readonly url = 'hybridge:'
+  /** Empty, because a prompt has no place in an error. */
+  readonly requestBodyValues: {}
+  readonly statusCode: number
+  /** Where the SDK reads the delay before a retry. */
+  readonly responseHeaders?: Record<string, string>
+  readonly isRetryable: boolean
+  readonly status: Status
+  readonly code?: string
+  constructor(thrown: unknown)
 }
 /** A name that a provider does not know. */
 declare class AiSdkNoSuchModelError extends Error {
-    readonly modelId: string;
-    readonly modelType: 'languageModel' | 'embeddingModel' | 'imageModel';
-    readonly name = "AI_NoSuchModelError";
-    constructor(modelId: string, modelType: 'languageModel' | 'embeddingModel' | 'imageModel', known: string[]);
+  readonly modelId: string
+  readonly modelType: 'languageModel' | 'embeddingModel' | 'imageModel'
+  readonly name = 'AI_NoSuchModelError'
+  constructor(modelId: string, modelType: 'languageModel' | 'embeddingModel' | 'imageModel', known: string[])
 }
 
 /**
  * The AI SDK's provider interface, specification v4, as far as it is used here. Written out, so that an application
  * needs no package beside `ai`; a test compares it with `@ai-sdk/provider`.
  */
-type JsonValue = null | string | number | boolean | JsonObject | JsonValue[];
+type JsonValue = null | string | number | boolean | JsonObject | JsonValue[]
 type JsonObject = {
-    [key: string]: JsonValue | undefined;
-};
-/** By provider; ours is under `hybridge`. */
-type ProviderRecord = Record<string, JsonObject>;
-/** The same as it comes in. */
-type GivenRecord = Readonly<Record<string, {
-    readonly [key: string]: unknown;
-}>>;
-type FileData = {
-    type: 'data';
-    data: Uint8Array | string;
-} | {
-    type: 'url';
-    url: URL;
-    originalUrl?: string;
-} | {
-    type: 'reference';
-    reference: unknown;
-} | {
-    type: 'text';
-    text: string;
-};
-type ToolOutput = {
-    type: 'text' | 'error-text';
-    value: string;
-} | {
-    type: 'json' | 'error-json';
-    value: unknown;
-} | {
-    type: 'execution-denied';
-    reason?: string;
-} | {
-    type: 'content';
-    value: Array<{
-        type: string;
-        text?: string;
-    }>;
-};
-type PromptPart = {
-    providerOptions?: GivenRecord;
-} & ({
-    type: 'text' | 'reasoning';
-    text: string;
-} | {
-    type: 'file' | 'reasoning-file';
-    data: FileData;
-    mediaType: string;
-    filename?: string;
-} | {
-    type: 'custom';
-    kind?: string;
-} | {
-    type: 'tool-call';
-    toolCallId: string;
-    toolName: string;
-    input: unknown;
-} | {
-    type: 'tool-result';
-    toolCallId: string;
-    toolName: string;
-    output: ToolOutput;
-} | {
-    type: 'tool-approval-response';
-    approvalId: string;
-    approved: boolean;
-});
-type PromptMessage = {
-    providerOptions?: GivenRecord;
-} & ({
-    role: 'system';
-    content: string;
-} | {
-    role: 'user' | 'assistant' | 'tool';
-    content: PromptPart[];
-});
-type Tool = {
-    type: 'function';
-    name: string;
-    description?: string;
-    inputSchema: unknown;
-} | {
-    type: 'provider';
-    id: string;
-    name: string;
-};
-interface CallOptions {
-    prompt: PromptMessage[];
-    maxOutputTokens?: number;
-    temperature?: number;
-    topP?: number;
-    topK?: number;
-    stopSequences?: string[];
-    seed?: number;
-    presencePenalty?: number;
-    frequencyPenalty?: number;
-    reasoning?: string;
-    responseFormat?: {
-        type: 'text';
-    } | {
-        type: 'json';
-        schema?: unknown;
-        name?: string;
-        description?: string;
-    };
-    tools?: Tool[];
-    toolChoice?: {
-        type: 'auto' | 'none' | 'required';
-    } | {
-        type: 'tool';
-        toolName: string;
-    };
-    includeRawChunks?: boolean;
-    abortSignal?: AbortSignal;
-    headers?: Record<string, string | undefined>;
-    providerOptions?: GivenRecord;
+  [key: string]: JsonValue | undefined
 }
-type Warning = {
-    type: 'unsupported' | 'compatibility';
-    feature: string;
-    details?: string;
-} | {
-    type: 'other';
-    message: string;
-};
+/** By provider; ours is under `hybridge`. */
+type ProviderRecord = Record<string, JsonObject>
+/** The same as it comes in. */
+type GivenRecord = Readonly<
+  Record<
+    string,
+    {
+      readonly [key: string]: unknown
+    }
+  >
+>
+type FileData =
+  | {
+      type: 'data'
+      data: Uint8Array | string
+    }
+  | {
+      type: 'url'
+      url: URL
+      originalUrl?: string
+    }
+  | {
+      type: 'reference'
+      reference: unknown
+    }
+  | {
+      type: 'text'
+      text: string
+    }
+type ToolOutput =
+  | {
+      type: 'text' | 'error-text'
+      value: string
+    }
+  | {
+      type: 'json' | 'error-json'
+      value: unknown
+    }
+  | {
+      type: 'execution-denied'
+      reason?: string
+    }
+  | {
+      type: 'content'
+      value: Array<{
+        type: string
+        text?: string
+      }>
+    }
+type PromptPart = {
+  providerOptions?: GivenRecord
+} & (
+  | {
+      type: 'text' | 'reasoning'
+      text: string
+    }
+  | {
+      type: 'file' | 'reasoning-file'
+      data: FileData
+      mediaType: string
+      filename?: string
+    }
+  | {
+      type: 'custom'
+      kind?: string
+    }
+  | {
+      type: 'tool-call'
+      toolCallId: string
+      toolName: string
+      input: unknown
+    }
+  | {
+      type: 'tool-result'
+      toolCallId: string
+      toolName: string
+      output: ToolOutput
+    }
+  | {
+      type: 'tool-approval-response'
+      approvalId: string
+      approved: boolean
+    }
+)
+type PromptMessage = {
+  providerOptions?: GivenRecord
+} & (
+  | {
+      role: 'system'
+      content: string
+    }
+  | {
+      role: 'user' | 'assistant' | 'tool'
+      content: PromptPart[]
+    }
+)
+type Tool =
+  | {
+      type: 'function'
+      name: string
+      description?: string
+      inputSchema: unknown
+    }
+  | {
+      type: 'provider'
+      id: string
+      name: string
+    }
+interface CallOptions {
+  prompt: PromptMessage[]
+  maxOutputTokens?: number
+  temperature?: number
+  topP?: number
+  topK?: number
+  stopSequences?: string[]
+  seed?: number
+  presencePenalty?: number
+  frequencyPenalty?: number
+  reasoning?: string
+  responseFormat?:
+    | {
+        type: 'text'
+      }
+    | {
+        type: 'json'
+        schema?: unknown
+        name?: string
+        description?: string
+      }
+  tools?: Tool[]
+  toolChoice?:
+    | {
+        type: 'auto' | 'none' | 'required'
+      }
+    | {
+        type: 'tool'
+        toolName: string
+      }
+  includeRawChunks?: boolean
+  abortSignal?: AbortSignal
+  headers?: Record<string, string | undefined>
+  providerOptions?: GivenRecord
+}
+type Warning =
+  | {
+      type: 'unsupported' | 'compatibility'
+      feature: string
+      details?: string
+    }
+  | {
+      type: 'other'
+      message: string
+    }
 interface FinishReason {
-    unified: 'stop' | 'length' | 'content-filter' | 'tool-calls' | 'error' | 'other';
-    raw: string | undefined;
+  unified: 'stop' | 'length' | 'content-filter' | 'tool-calls' | 'error' | 'other'
+  raw: string | undefined
 }
 interface TokenUsage {
-    inputTokens: {
-        total: number | undefined;
-        noCache: number | undefined;
-        cacheRead: number | undefined;
-        cacheWrite: number | undefined;
-    };
-    outputTokens: {
-        total: number | undefined;
-        text: number | undefined;
-        reasoning: number | undefined;
-    };
+  inputTokens: {
+    total: number | undefined
+    noCache: number | undefined
+    cacheRead: number | undefined
+    cacheWrite: number | undefined
+  }
+  outputTokens: {
+    total: number | undefined
+    text: number | undefined
+    reasoning: number | undefined
+  }
 }
 type Content = {
-    providerMetadata?: ProviderRecord;
-} & ({
-    type: 'text' | 'reasoning';
-    text: string;
-} | {
-    type: 'file';
-    mediaType: string;
-    data: {
-        type: 'data';
-        data: string;
-    } | {
-        type: 'url';
-        url: URL;
-    };
-} | {
-    type: 'tool-call';
-    toolCallId: string;
-    toolName: string;
-    input: string;
-});
+  providerMetadata?: ProviderRecord
+} & (
+  | {
+      type: 'text' | 'reasoning'
+      text: string
+    }
+  | {
+      type: 'file'
+      mediaType: string
+      data:
+        | {
+            type: 'data'
+            data: string
+          }
+        | {
+            type: 'url'
+            url: URL
+          }
+    }
+  | {
+      type: 'tool-call'
+      toolCallId: string
+      toolName: string
+      input: string
+    }
+)
 interface ResponseMetadata {
-    id: string;
-    timestamp: Date;
-    modelId: string;
+  id: string
+  timestamp: Date
+  modelId: string
 }
 interface GenerateResult {
-    content: Content[];
-    structuredOutputText?: string;
-    finishReason: FinishReason;
-    usage: TokenUsage;
-    warnings: Warning[];
-    providerMetadata: ProviderRecord;
-    response: ResponseMetadata;
+  content: Content[]
+  structuredOutputText?: string
+  finishReason: FinishReason
+  usage: TokenUsage
+  warnings: Warning[]
+  providerMetadata: ProviderRecord
+  response: ResponseMetadata
 }
-type StreamPart = {
-    type: 'stream-start';
-    warnings: Warning[];
-} | ({
-    type: 'response-metadata';
-} & ResponseMetadata) | {
-    type: 'text-start' | 'reasoning-start';
-    id: string;
-} | {
-    type: 'text-delta' | 'reasoning-delta';
-    id: string;
-    delta: string;
-} | {
-    type: 'text-end' | 'reasoning-end';
-    id: string;
-    providerMetadata?: ProviderRecord;
-} | {
-    type: 'tool-input-start';
-    id: string;
-    toolName: string;
-} | {
-    type: 'tool-input-delta';
-    id: string;
-    delta: string;
-} | {
-    type: 'tool-input-end';
-    id: string;
-} | Extract<Content, {
-    type: 'file' | 'tool-call';
-}> | {
-    type: 'error';
-    error: unknown;
-} | {
-    type: 'finish';
-    finishReason: FinishReason;
-    usage: TokenUsage;
-    providerMetadata?: ProviderRecord;
-};
+type StreamPart =
+  | {
+      type: 'stream-start'
+      warnings: Warning[]
+    }
+  | ({
+      type: 'response-metadata'
+    } & ResponseMetadata)
+  | {
+      type: 'text-start' | 'reasoning-start'
+      id: string
+    }
+  | {
+      type: 'text-delta' | 'reasoning-delta'
+      id: string
+      delta: string
+    }
+  | {
+      type: 'text-end' | 'reasoning-end'
+      id: string
+      providerMetadata?: ProviderRecord
+    }
+  | {
+      type: 'tool-input-start'
+      id: string
+      toolName: string
+    }
+  | {
+      type: 'tool-input-delta'
+      id: string
+      delta: string
+    }
+  | {
+      type: 'tool-input-end'
+      id: string
+    }
+  | Extract<
+      Content,
+      {
+        type: 'file' | 'tool-call'
+      }
+    >
+  | {
+      type: 'error'
+      error: unknown
+    }
+  | {
+      type: 'finish'
+      finishReason: FinishReason
+      usage: TokenUsage
+      providerMetadata?: ProviderRecord
+    }
 /** A language model of the AI SDK. */
 interface AiSdkLanguageModel {
-    readonly specificationVersion: 'v4';
-    readonly provider: string;
-    readonly modelId: string;
-    readonly supportedUrls: Record<string, RegExp[]>;
-    doGenerate(options: CallOptions): Promise<GenerateResult>;
-    doStream(options: CallOptions): Promise<{
-        stream: ReadableStream<StreamPart>;
-    }>;
+  readonly specificationVersion: 'v4'
+  readonly provider: string
+  readonly modelId: string
+  readonly supportedUrls: Record<string, RegExp[]>
+  doGenerate(options: CallOptions): Promise<GenerateResult>
+  doStream(options: CallOptions): Promise<{
+    stream: ReadableStream<StreamPart>
+  }>
 }
 /** An embedding model of the AI SDK. */
 interface AiSdkEmbeddingModel {
-    readonly specificationVersion: 'v4';
-    readonly provider: string;
-    readonly modelId: string;
-    readonly maxEmbeddingsPerCall: number | undefined;
-    readonly supportsParallelCalls: boolean;
-    doEmbed(options: {
-        values: string[];
-        dimensions?: number;
-        abortSignal?: AbortSignal;
-        providerOptions?: GivenRecord;
-        headers?: Record<string, string | undefined>;
-    }): Promise<{
-        embeddings: number[][];
-        warnings: Warning[];
-    }>;
+  readonly specificationVersion: 'v4'
+  readonly provider: string
+  readonly modelId: string
+  readonly maxEmbeddingsPerCall: number | undefined
+  readonly supportsParallelCalls: boolean
+  doEmbed(options: {
+    values: string[]
+    dimensions?: number
+    abortSignal?: AbortSignal
+    providerOptions?: GivenRecord
+    headers?: Record<string, string | undefined>
+  }): Promise<{
+    embeddings: number[][]
+    warnings: Warning[]
+  }>
 }
 /** A provider of the AI SDK, callable with the name of a model. */
 interface AiSdkProvider {
-    (modelId: string): AiSdkLanguageModel;
-    readonly specificationVersion: 'v4';
-    languageModel(modelId: string): AiSdkLanguageModel;
-    embeddingModel(modelId: string): AiSdkEmbeddingModel;
-    imageModel(modelId: string): never;
+  (modelId: string): AiSdkLanguageModel
+  readonly specificationVersion: 'v4'
+  languageModel(modelId: string): AiSdkLanguageModel
+  embeddingModel(modelId: string): AiSdkEmbeddingModel
+  imageModel(modelId: string): never
 }
 
 /** How a model appears to the AI SDK. */
 interface AiSdkModelOptions {
-    /** Default `'hybridge'`. */
-    provider?: string;
-    /** Default: the model's name. */
-    modelId?: string;
+  /** Default `'hybridge'`. */
+  provider?: string
+  /** Default: the model's name. */
+  modelId?: string
 }
 /**
  * Any model as a language model of the AI SDK: for `generateText`, `streamText`, agents and, with
@@ -2598,7 +3205,7 @@ interface AiSdkModelOptions {
  * const { text, providerMetadata } = await generateText({ model: aiSdkModel(hybrid), prompt: 'Hello' })
  * console.log(text, providerMetadata?.hybridge?.branch)
  */
-declare function aiSdkModel(model: Model, { provider, modelId }?: AiSdkModelOptions): AiSdkLanguageModel;
+declare function aiSdkModel(model: Model, { provider, modelId }?: AiSdkModelOptions): AiSdkLanguageModel
 
 /**
  * An embedder as an embedding model of the AI SDK. `providerOptions.hybridge.task` says what the vectors are for.
@@ -2606,7 +3213,7 @@ declare function aiSdkModel(model: Model, { provider, modelId }?: AiSdkModelOpti
  * @example
  * const { embeddings } = await embedMany({ model: aiSdkEmbeddingModel(embedder), values: ['a', 'b'] })
  */
-declare function aiSdkEmbeddingModel(embedder: Embedder, { provider, modelId }?: AiSdkModelOptions): AiSdkEmbeddingModel;
+declare function aiSdkEmbeddingModel(embedder: Embedder, { provider, modelId }?: AiSdkModelOptions): AiSdkEmbeddingModel
 /**
  * Models and embedders by name, as a provider of the AI SDK; also for its registry.
  *
@@ -2614,15 +3221,15 @@ declare function aiSdkEmbeddingModel(embedder: Embedder, { provider, modelId }?:
  * const hybridge = hybridgeProvider({ models: { ai, small }, embedders: { gemma } })
  * const { text } = await generateText({ model: hybridge('ai'), prompt: 'Hello' })
  */
-declare function hybridgeProvider(served: Servable): AiSdkProvider;
+declare function hybridgeProvider(served: Servable): AiSdkProvider
 
-export { AiSdkCallError, AiSdkNoSuchModelError, Servable, aiSdkEmbeddingModel, aiSdkModel, hybridgeProvider };
-export type { AiSdkEmbeddingModel, AiSdkLanguageModel, AiSdkModelOptions, AiSdkProvider };
+export { AiSdkCallError, AiSdkNoSuchModelError, Servable, aiSdkEmbeddingModel, aiSdkModel, hybridgeProvider }
+export type { AiSdkEmbeddingModel, AiSdkLanguageModel, AiSdkModelOptions, AiSdkProvider }
 
 // ── hybridge/genkit
-import { TelemetrySink } from '../../telemetry.js';
-import { ServedModels } from '../ai-sdk/index.js';
-import { ModelInfo, Model } from '../../index.js';
+import { TelemetrySink } from '../../telemetry.js'
+import { ServedModels } from '../ai-sdk/index.js'
+import { ModelInfo, Model } from '../../index.js'
 
 /**
  * Models of a page or process in Genkit's Developer UI. Its tool listens for runtimes on a WebSocket (reflection
@@ -2631,25 +3238,25 @@ import { ModelInfo, Model } from '../../index.js';
  */
 
 interface ConnectDevUIOptions extends ServedModels {
-    /**
-     * Where `genkit start --experimental-reflection-v2` listens, for example `ws://localhost:3200`; on this machine only.
-     */
-    url: string;
-    /** As which this runtime appears. Default `'hybridge'`. */
-    name?: string;
-    /** Where traces go. Default: where the Developer UI says. */
-    telemetryUrl?: string;
-    WebSocket?: typeof WebSocket;
-    fetch?: typeof fetch;
+  /**
+   * Where `genkit start --experimental-reflection-v2` listens, for example `ws://localhost:3200`; on this machine only.
+   */
+  url: string
+  /** As which this runtime appears. Default `'hybridge'`. */
+  name?: string
+  /** Where traces go. Default: where the Developer UI says. */
+  telemetryUrl?: string
+  WebSocket?: typeof WebSocket
+  fetch?: typeof fetch
 }
 /** A connection to the Developer UI. */
 interface DevUIConnection {
-    /** Resolves once the models are registered. Rejects with UNAVAILABLE where nothing listens. */
-    readonly ready: Promise<void>;
-    /** For `withTelemetry`: shows the requests of the page itself too, one trace each. */
-    readonly sink: TelemetrySink;
-    /** Stops what runs and unregisters. */
-    close(): void;
+  /** Resolves once the models are registered. Rejects with UNAVAILABLE where nothing listens. */
+  readonly ready: Promise<void>
+  /** For `withTelemetry`: shows the requests of the page itself too, one trace each. */
+  readonly sink: TelemetrySink
+  /** Stops what runs and unregisters. */
+  close(): void
 }
 /**
  * Shows models in Genkit's Developer UI: they can be run from there, and each run is a trace with its route and
@@ -2659,27 +3266,23 @@ interface DevUIConnection {
  * const devUI = connectDevUI({ models: { hybrid }, url: 'ws://localhost:3200' })
  * await devUI.ready
  */
-declare function connectDevUI(options: ConnectDevUIOptions): DevUIConnection;
+declare function connectDevUI(options: ConnectDevUIOptions): DevUIConnection
 
 /** What of Genkit's classes is needed. */
-type GenkitErrorClass = new (options: {
-    status: never;
-    message: string;
-    detail?: unknown;
-}) => Error;
+type GenkitErrorClass = new (options: { status: never; message: string; detail?: unknown }) => Error
 interface HybridgePluginOptions extends ServedModels {
-    /** Models are called `NAME/KEY`. Default `'hybridge'`. */
-    name?: string;
-    /** Genkit's own error class, where a bundler has made `genkit` unreachable by name. */
-    GenkitError?: GenkitErrorClass;
+  /** Models are called `NAME/KEY`. Default `'hybridge'`. */
+  name?: string
+  /** Genkit's own error class, where a bundler has made `genkit` unreachable by name. */
+  GenkitError?: GenkitErrorClass
 }
 /** A plugin for `genkit({ plugins })`; shaped as Genkit's first version of plugins, which needs no import. */
 type HybridgePlugin = (ai: any) => {
-    name: string;
-    initializer(): Promise<void>;
-    resolver(): Promise<void>;
-    listActions(): Promise<never[]>;
-};
+  name: string
+  initializer(): Promise<void>
+  resolver(): Promise<void>
+  listActions(): Promise<never[]>
+}
 /**
  * Models and embedders as a Genkit plugin, for Node and Electron: streaming, tools and structured output. What was
  * tried is in `response.custom`, and the status of an error is Genkit's.
@@ -2688,12 +3291,12 @@ type HybridgePlugin = (ai: any) => {
  * const ai = genkit({ plugins: [hybridgePlugin({ models: { hybrid } })], model: 'hybridge/hybrid' })
  * const { text } = await ai.generate('Hello')
  */
-declare function hybridgePlugin({ name, GenkitError, ...served }: HybridgePluginOptions): HybridgePlugin;
+declare function hybridgePlugin({ name, GenkitError, ...served }: HybridgePluginOptions): HybridgePlugin
 /** Genkit's instance, as far as its models are looked up. */
 interface GenkitRegistry {
-    registry: {
-        lookupAction(key: string): Promise<unknown>;
-    };
+  registry: {
+    lookupAction(key: string): Promise<unknown>
+  }
 }
 /**
  * Any model of Genkit's as a branch: by its name, its reference, or the action itself.
@@ -2701,73 +3304,106 @@ interface GenkitRegistry {
  * @example
  * const cloud = genkitModel(ai, 'vertexai/gemini-2.5-flash', { inferenceSource: 'in_cloud' })
  */
-declare function genkitModel(ai: GenkitRegistry, model: string | {
-    name: string;
-} | object, info?: Partial<Omit<ModelInfo, 'name'>> & {
-    name?: string;
-}): Model;
+declare function genkitModel(
+  ai: GenkitRegistry,
+  model:
+    | string
+    | {
+        name: string
+      }
+    | object,
+  info?: Partial<Omit<ModelInfo, 'name'>> & {
+    name?: string
+  },
+): Model
 
-export { TelemetrySink, connectDevUI, genkitModel, hybridgePlugin };
-export type { ConnectDevUIOptions, DevUIConnection, GenkitRegistry, HybridgePlugin, HybridgePluginOptions };
+export { TelemetrySink, connectDevUI, genkitModel, hybridgePlugin }
+export type { ConnectDevUIOptions, DevUIConnection, GenkitRegistry, HybridgePlugin, HybridgePluginOptions }
 
 // ── hybridge/openai
-import { responses, ChatCompletion, ChatCompletionChunk, ResponseObject, ResponseEvent, EmbeddingList, ModelList, ModelEntry } from './responses.js';
-export { Body, CompletionFinish, CompletionUsage, HybridgeField, OutputItem, TokenLogprob, ToolCall, isObject } from './responses.js';
-import { Servable, ServedModels } from '../../served.js';
-import '../../index.js';
+import {
+  responses,
+  ChatCompletion,
+  ChatCompletionChunk,
+  ResponseObject,
+  ResponseEvent,
+  EmbeddingList,
+  ModelList,
+  ModelEntry,
+} from './responses.js'
+export {
+  Body,
+  CompletionFinish,
+  CompletionUsage,
+  HybridgeField,
+  OutputItem,
+  TokenLogprob,
+  ToolCall,
+  isObject,
+} from './responses.js'
+import { Servable, ServedModels } from '../../served.js'
+import '../../index.js'
 
 /**
  * What the face serves. The Responses API is loaded at its first use; a service worker cannot load anything later, so
  * there it is imported and given: `import { responses } from 'hybridge/openai/responses'`.
  */
-type OpenAIServable = Servable | (ServedModels & {
-    responses?: typeof responses;
-});
+type OpenAIServable =
+  | Servable
+  | (ServedModels & {
+      responses?: typeof responses
+    })
 
 /** How a request can be stopped. */
 interface OpenAIRequestOptions {
-    signal?: AbortSignal;
+  signal?: AbortSignal
 }
 /** A failure with the fields of the official client's errors. The error of ours is its cause. */
 declare class OpenAIFaceError extends Error {
-    readonly name = "OpenAIFaceError";
-    /** As HTTP counts. */
-    readonly status: number;
-    readonly code: string | null;
-    readonly type: string;
-    readonly param: string | null;
-    constructor(thrown: unknown);
+  readonly name = 'OpenAIFaceError'
+  /** As HTTP counts. */
+  readonly status: number
+  readonly code: string | null
+  readonly type: string
+  readonly param: string | null
+  constructor(thrown: unknown)
 }
 type CreateBody = {
-    model: string;
-} & Record<string, unknown>;
+  model: string
+} & Record<string, unknown>
 /** Overloads by `stream`, as in the official client. */
 interface Create<Whole, Event> {
-    (body: CreateBody & {
-        stream: true;
-    }, options?: OpenAIRequestOptions): Promise<AsyncIterable<Event>>;
-    (body: CreateBody & {
-        stream?: false | null;
-    }, options?: OpenAIRequestOptions): Promise<Whole>;
-    (body: CreateBody, options?: OpenAIRequestOptions): Promise<Whole | AsyncIterable<Event>>;
+  (
+    body: CreateBody & {
+      stream: true
+    },
+    options?: OpenAIRequestOptions,
+  ): Promise<AsyncIterable<Event>>
+  (
+    body: CreateBody & {
+      stream?: false | null
+    },
+    options?: OpenAIRequestOptions,
+  ): Promise<Whole>
+  (body: CreateBody, options?: OpenAIRequestOptions): Promise<Whole | AsyncIterable<Event>>
 }
 /** The part of the official client's surface that models of ours can serve. */
 interface OpenAIFaceClient {
-    readonly chat: {
-        readonly completions: {
-            readonly create: Create<ChatCompletion, ChatCompletionChunk>;
-        };
-    };
-    readonly responses: {
-        readonly create: Create<ResponseObject, ResponseEvent>;
-    };
-    readonly embeddings: {
-        create(body: CreateBody, options?: OpenAIRequestOptions): Promise<EmbeddingList>;
-    };
-    readonly models: {
-        list(): Promise<ModelList>;
-        retrieve(name: string): Promise<ModelEntry>;
-    };
+  readonly chat: {
+    readonly completions: {
+      readonly create: Create<ChatCompletion, ChatCompletionChunk>
+    }
+  }
+  readonly responses: {
+    readonly create: Create<ResponseObject, ResponseEvent>
+  }
+  readonly embeddings: {
+    create(body: CreateBody, options?: OpenAIRequestOptions): Promise<EmbeddingList>
+  }
+  readonly models: {
+    list(): Promise<ModelList>
+    retrieve(name: string): Promise<ModelEntry>
+  }
 }
 /**
  * A client with the calls of OpenAI's, over models of ours, without HTTP and without the client library.
@@ -2778,7 +3414,7 @@ interface OpenAIFaceClient {
  *   print(choices[0]?.delta.content ?? '')
  * }
  */
-declare function openAIClient(served: OpenAIServable): OpenAIFaceClient;
+declare function openAIClient(served: OpenAIServable): OpenAIFaceClient
 
 /**
  * A `fetch` that answers OpenAI's API with models of ours, offline too. Give it to the official client, which asks for
@@ -2792,210 +3428,230 @@ declare function openAIClient(served: OpenAIServable): OpenAIFaceClient;
  * const messages = [{ role: 'user', content: 'Hello' }]
  * const { choices } = await client.chat.completions.create({ model: 'hybrid', messages })
  */
-declare function openAIFetch(served: OpenAIServable): typeof fetch;
+declare function openAIFetch(served: OpenAIServable): typeof fetch
 
-export { ChatCompletion, ChatCompletionChunk, EmbeddingList, ModelEntry, ModelList, OpenAIFaceError, ResponseEvent, ResponseObject, Servable, ServedModels, openAIClient, openAIFetch };
-export type { Create, OpenAIFaceClient, OpenAIRequestOptions, OpenAIServable };
+export {
+  ChatCompletion,
+  ChatCompletionChunk,
+  EmbeddingList,
+  ModelEntry,
+  ModelList,
+  OpenAIFaceError,
+  ResponseEvent,
+  ResponseObject,
+  Servable,
+  ServedModels,
+  openAIClient,
+  openAIFetch,
+}
+export type { Create, OpenAIFaceClient, OpenAIRequestOptions, OpenAIServable }
 
 // ── hybridge/openai/responses
-import { Model } from '../../index.js';
+import { Model } from '../../index.js'
 
 /** How a model is reached and where it answered; a field of ours on answers. */
 interface HybridgeField {
-    branch: string;
-    inferenceSource: 'on_device' | 'in_cloud' | 'unknown';
-    device?: 'gpu' | 'cpu';
-    routing: unknown;
+  branch: string
+  inferenceSource: 'on_device' | 'in_cloud' | 'unknown'
+  device?: 'gpu' | 'cpu'
+  routing: unknown
 }
 /** `usage` of a chat completion. Thoughts are part of `completion_tokens`. */
 interface CompletionUsage {
-    prompt_tokens: number;
-    completion_tokens: number;
-    total_tokens: number;
-    prompt_tokens_details: {
-        cached_tokens: number;
-    };
-    completion_tokens_details: {
-        reasoning_tokens: number;
-    };
+  prompt_tokens: number
+  completion_tokens: number
+  total_tokens: number
+  prompt_tokens_details: {
+    cached_tokens: number
+  }
+  completion_tokens_details: {
+    reasoning_tokens: number
+  }
 }
 /** A call of a function. `arguments` is JSON text. */
 interface ToolCall {
-    id: string;
-    type: 'function';
-    function: {
-        name: string;
-        arguments: string;
-    };
+  id: string
+  type: 'function'
+  function: {
+    name: string
+    arguments: string
+  }
 }
 /** One token with its log-probability. */
 interface TokenLogprob {
-    token: string;
-    logprob: number;
-    bytes: number[] | null;
-    top_logprobs: never[];
+  token: string
+  logprob: number
+  bytes: number[] | null
+  top_logprobs: never[]
 }
 /** Why a completion ended. */
-type CompletionFinish = 'stop' | 'length' | 'tool_calls' | 'content_filter';
+type CompletionFinish = 'stop' | 'length' | 'tool_calls' | 'content_filter'
 /** A whole chat completion. */
 interface ChatCompletion {
-    id: string;
-    object: 'chat.completion';
-    /** Seconds. */
-    created: number;
-    model: string;
-    choices: Array<{
-        index: 0;
-        message: {
-            role: 'assistant';
-            content: string | null;
-            refusal: null;
-            tool_calls?: ToolCall[];
-            reasoning_content?: string;
-        };
-        logprobs: {
-            content: TokenLogprob[];
-            refusal: null;
-        } | null;
-        finish_reason: CompletionFinish;
-    }>;
-    usage: CompletionUsage;
-    hybridge: HybridgeField;
+  id: string
+  object: 'chat.completion'
+  /** Seconds. */
+  created: number
+  model: string
+  choices: Array<{
+    index: 0
+    message: {
+      role: 'assistant'
+      content: string | null
+      refusal: null
+      tool_calls?: ToolCall[]
+      reasoning_content?: string
+    }
+    logprobs: {
+      content: TokenLogprob[]
+      refusal: null
+    } | null
+    finish_reason: CompletionFinish
+  }>
+  usage: CompletionUsage
+  hybridge: HybridgeField
 }
 /** One event of a streamed chat completion. */
 interface ChatCompletionChunk {
-    id: string;
-    object: 'chat.completion.chunk';
-    created: number;
-    model: string;
-    choices: Array<{
-        index: 0;
-        delta: {
-            role?: 'assistant';
-            content?: string;
-            reasoning_content?: string;
-            tool_calls?: Array<ToolCall & {
-                index: number;
-            }>;
-        };
-        logprobs: {
-            content: TokenLogprob[];
-            refusal: null;
-        } | null;
-        finish_reason: CompletionFinish | null;
-    }>;
-    usage?: CompletionUsage | null;
-    hybridge?: HybridgeField;
+  id: string
+  object: 'chat.completion.chunk'
+  created: number
+  model: string
+  choices: Array<{
+    index: 0
+    delta: {
+      role?: 'assistant'
+      content?: string
+      reasoning_content?: string
+      tool_calls?: Array<
+        ToolCall & {
+          index: number
+        }
+      >
+    }
+    logprobs: {
+      content: TokenLogprob[]
+      refusal: null
+    } | null
+    finish_reason: CompletionFinish | null
+  }>
+  usage?: CompletionUsage | null
+  hybridge?: HybridgeField
 }
 /** Vectors of texts. */
 interface EmbeddingList {
-    object: 'list';
-    data: Array<{
-        object: 'embedding';
-        index: number;
-        embedding: number[] | string;
-    }>;
-    model: string;
-    usage: {
-        prompt_tokens: number;
-        total_tokens: number;
-    };
+  object: 'list'
+  data: Array<{
+    object: 'embedding'
+    index: number
+    embedding: number[] | string
+  }>
+  model: string
+  usage: {
+    prompt_tokens: number
+    total_tokens: number
+  }
 }
 /** What can be asked for. */
 interface ModelEntry {
-    id: string;
-    object: 'model';
-    created: number;
-    owned_by: string;
+  id: string
+  object: 'model'
+  created: number
+  owned_by: string
 }
 interface ModelList {
-    object: 'list';
-    data: ModelEntry[];
+  object: 'list'
+  data: ModelEntry[]
 }
 /** A JSON object from outside. */
-type Body = Readonly<Record<string, unknown>>;
-declare function isObject(value: unknown): value is Body;
+type Body = Readonly<Record<string, unknown>>
+declare function isObject(value: unknown): value is Body
 
 /** An answer on its way out: whole, or as events. */
-type Outcome<Whole, Event> = {
-    kind: 'whole';
-    body: Whole;
-    branch: string;
-    requestId: string;
-} | {
-    kind: 'events';
-    events: AsyncGenerator<Event, void, undefined>;
-    stop: () => void;
-    branch: string | undefined;
-    requestId: string;
-};
+type Outcome<Whole, Event> =
+  | {
+      kind: 'whole'
+      body: Whole
+      branch: string
+      requestId: string
+    }
+  | {
+      kind: 'events'
+      events: AsyncGenerator<Event, void, undefined>
+      stop: () => void
+      branch: string | undefined
+      requestId: string
+    }
 
 /** A piece of output: thinking, words, or the call of a function. */
-type OutputItem = {
-    id: string;
-    type: 'reasoning';
-    summary: SummaryText[];
-} | {
-    id: string;
-    type: 'message';
-    role: 'assistant';
-    status: 'in_progress' | 'completed' | 'incomplete';
-    content: OutputText[];
-} | {
-    id: string;
-    type: 'function_call';
-    call_id: string;
-    name: string;
-    arguments: string;
-    status: 'in_progress' | 'completed';
-};
+type OutputItem =
+  | {
+      id: string
+      type: 'reasoning'
+      summary: SummaryText[]
+    }
+  | {
+      id: string
+      type: 'message'
+      role: 'assistant'
+      status: 'in_progress' | 'completed' | 'incomplete'
+      content: OutputText[]
+    }
+  | {
+      id: string
+      type: 'function_call'
+      call_id: string
+      name: string
+      arguments: string
+      status: 'in_progress' | 'completed'
+    }
 interface SummaryText {
-    type: 'summary_text';
-    text: string;
+  type: 'summary_text'
+  text: string
 }
 interface OutputText {
-    type: 'output_text';
-    text: string;
-    annotations: never[];
+  type: 'output_text'
+  text: string
+  annotations: never[]
 }
 /** A whole response. */
 interface ResponseObject {
-    id: string;
-    object: 'response';
-    created_at: number;
-    status: 'in_progress' | 'completed' | 'incomplete';
-    model: string;
-    output: OutputItem[];
-    output_text: string;
-    error: null;
-    incomplete_details: {
-        reason: 'max_output_tokens' | 'content_filter';
-    } | null;
-    instructions: unknown;
-    metadata: Record<string, never>;
-    parallel_tool_calls: boolean;
-    temperature: unknown;
-    top_p: unknown;
-    tool_choice: unknown;
-    tools: unknown;
-    usage: {
-        input_tokens: number;
-        output_tokens: number;
-        total_tokens: number;
-        input_tokens_details: {
-            cached_tokens: number;
-        };
-        output_tokens_details: {
-            reasoning_tokens: number;
-        };
-    } | null;
-    hybridge?: HybridgeField;
+  id: string
+  object: 'response'
+  created_at: number
+  status: 'in_progress' | 'completed' | 'incomplete'
+  model: string
+  output: OutputItem[]
+  output_text: string
+  error: null
+  incomplete_details: {
+    reason: 'max_output_tokens' | 'content_filter'
+  } | null
+  instructions: unknown
+  metadata: Record<string, never>
+  parallel_tool_calls: boolean
+  temperature: unknown
+  top_p: unknown
+  tool_choice: unknown
+  tools: unknown
+  usage: {
+    input_tokens: number
+    output_tokens: number
+    total_tokens: number
+    input_tokens_details: {
+      cached_tokens: number
+    }
+    output_tokens_details: {
+      reasoning_tokens: number
+    }
+  } | null
+  hybridge?: HybridgeField
 }
 /** An event of a streamed response; which fields it has goes by its type. */
 type ResponseEvent = {
-    type: string;
-    sequence_number: number;
-} & Record<string, unknown>;
+  type: string
+  sequence_number: number
+} & Record<string, unknown>
 /**
  * Answers the Responses API: runs a model as far as its first content. Passed to `openAIFetch` where nothing can be
  * loaded later.
@@ -3005,16 +3661,36 @@ type ResponseEvent = {
  * import { responses } from 'hybridge/openai/responses'
  * const answer = openAIFetch({ models: { hybrid }, responses })
  */
-declare function responses(name: string, model: Model, body: Body, signal: AbortSignal | undefined): Promise<Outcome<ResponseObject, ResponseEvent>>;
+declare function responses(
+  name: string,
+  model: Model,
+  body: Body,
+  signal: AbortSignal | undefined,
+): Promise<Outcome<ResponseObject, ResponseEvent>>
 
-export { isObject, responses };
-export type { Body, ChatCompletion, ChatCompletionChunk, CompletionFinish, CompletionUsage, EmbeddingList, HybridgeField, ModelEntry, ModelList, OutputItem, ResponseEvent, ResponseObject, TokenLogprob, ToolCall };
+export { isObject, responses }
+export type {
+  Body,
+  ChatCompletion,
+  ChatCompletionChunk,
+  CompletionFinish,
+  CompletionUsage,
+  EmbeddingList,
+  HybridgeField,
+  ModelEntry,
+  ModelList,
+  OutputItem,
+  ResponseEvent,
+  ResponseObject,
+  TokenLogprob,
+  ToolCall,
+}
 
 // ── hybridge/prompt-api
-import { Message, OnDeviceModel, Model } from '../../index.js';
+import { Message, OnDeviceModel, Model } from '../../index.js'
 
 /** Counts messages on their own. Input without a word is nothing. */
-type CountTokens = (messages: Message[]) => number | Promise<number>;
+type CountTokens = (messages: Message[]) => number | Promise<number>
 
 /**
  * A piece of a message: text, a picture or sound (a Blob, bytes, or a picture of the page), a call `{ callID, name,
@@ -3022,95 +3698,96 @@ type CountTokens = (messages: Message[]) => number | Promise<number>;
  * platform's own type.
  */
 interface PromptContent {
-    type: 'text' | 'image' | 'audio' | 'tool-call' | 'tool-response';
-    value: unknown;
+  type: 'text' | 'image' | 'audio' | 'tool-call' | 'tool-response'
+  value: unknown
 }
 /** A message of a conversation. `prefix` begins the answer that is to be continued. */
 interface PromptMessage {
-    role: 'system' | 'user' | 'assistant';
-    content: string | PromptContent[];
-    prefix?: boolean;
+  role: 'system' | 'user' | 'assistant'
+  content: string | PromptContent[]
+  prefix?: boolean
 }
 /** Words, or messages. */
-type PromptInput = string | PromptMessage[];
+type PromptInput = string | PromptMessage[]
 
 /** How varied answers are. */
-type SamplingMode = 'most-predictable' | 'predictable' | 'balanced' | 'creative' | 'most-creative';
+type SamplingMode = 'most-predictable' | 'predictable' | 'balanced' | 'creative' | 'most-creative'
 /** A function that a session offers to the model. */
 interface PromptApiTool {
-    name: string;
-    description: string;
-    inputSchema: object;
-    execute?(input: unknown): unknown;
+  name: string
+  description: string
+  inputSchema: object
+  execute?(input: unknown): unknown
 }
-type Kind = 'text' | 'image' | 'audio' | 'tool-call' | 'tool-response';
+type Kind = 'text' | 'image' | 'audio' | 'tool-call' | 'tool-response'
 /** What a session is expected to take and to give. */
 interface PromptApiExpected {
-    type: Kind;
-    languages?: string[];
+  type: Kind
+  languages?: string[]
 }
 /** Options of `availability`. */
 interface PromptApiCoreOptions {
-    expectedInputs?: PromptApiExpected[];
-    expectedOutputs?: PromptApiExpected[];
-    tools?: PromptApiTool[];
-    samplingMode?: SamplingMode;
-    /** Accepted without effect, as on the web. */
-    topK?: number;
-    temperature?: number;
+  expectedInputs?: PromptApiExpected[]
+  expectedOutputs?: PromptApiExpected[]
+  tools?: PromptApiTool[]
+  samplingMode?: SamplingMode
+  /** Accepted without effect, as on the web. */
+  topK?: number
+  temperature?: number
 }
 
 /** Options of one prompt. */
 interface PromptApiPromptOptions {
-    /** A JSON Schema. */
-    responseConstraint?: object | null;
-    omitResponseConstraintInput?: boolean;
-    signal?: AbortSignal;
+  /** A JSON Schema. */
+  responseConstraint?: object | null
+  omitResponseConstraintInput?: boolean
+  signal?: AbortSignal
 }
 
 /** How a model appears as a `LanguageModel`. */
 interface PromptApiOptions {
-    /** In tokens; default: the model's own, else 8192. */
-    contextWindow?: number;
-    /** Counts messages on their own. Default: the model's own count once it is loaded, else an estimate. */
-    countTokens?: CountTokens;
-    /**
-     * The model whose download `availability` and `create` show; for a hybrid, its branch on this device. Default: the
-     * model itself, where it has one.
-     */
-    download?: Pick<OnDeviceModel, 'availability' | 'load' | 'state'>;
+  /** In tokens; default: the model's own, else 8192. */
+  contextWindow?: number
+  /** Counts messages on their own. Default: the model's own count once it is loaded, else an estimate. */
+  countTokens?: CountTokens
+  /**
+   * The model whose download `availability` and `create` show; for a hybrid, its branch on this device. Default: the
+   * model itself, where it has one.
+   */
+  download?: Pick<OnDeviceModel, 'availability' | 'load' | 'state'>
 }
 /** Options of `create`. */
 interface PromptApiCreateOptions extends PromptApiCoreOptions {
-    initialPrompts?: Exclude<PromptInput, string>;
-    /** Is given an event target that reports `downloadprogress`. */
-    monitor?: (monitor: EventTarget) => void;
-    /** Stops the creation, and destroys the session later. */
-    signal?: AbortSignal;
+  initialPrompts?: Exclude<PromptInput, string>
+  /** Is given an event target that reports `downloadprogress`. */
+  monitor?: (monitor: EventTarget) => void
+  /** Stops the creation, and destroys the session later. */
+  signal?: AbortSignal
 }
 /** A session of the Prompt API. */
 interface PromptApiSession extends EventTarget {
-    prompt(input: PromptInput, options?: PromptApiPromptOptions): Promise<string>;
-    promptStreaming(input: PromptInput, options?: PromptApiPromptOptions): ReadableStream<string>;
-    append(input: PromptInput, options?: {
-        signal?: AbortSignal;
-    }): Promise<undefined>;
-    measureContextUsage(input: PromptInput, options?: PromptApiPromptOptions): Promise<number>;
-    clone(options?: {
-        signal?: AbortSignal;
-    }): Promise<PromptApiSession>;
-    destroy(): undefined;
-    readonly contextUsage: number;
-    readonly contextWindow: number;
-    readonly samplingMode: SamplingMode;
-    oncontextoverflow: ((event: Event) => unknown) | null;
+  prompt(input: PromptInput, options?: PromptApiPromptOptions): Promise<string>
+  promptStreaming(input: PromptInput, options?: PromptApiPromptOptions): ReadableStream<string>
+  append(
+    input: PromptInput,
+    options?: {
+      signal?: AbortSignal
+    },
+  ): Promise<undefined>
+  measureContextUsage(input: PromptInput, options?: PromptApiPromptOptions): Promise<number>
+  clone(options?: { signal?: AbortSignal }): Promise<PromptApiSession>
+  destroy(): undefined
+  readonly contextUsage: number
+  readonly contextWindow: number
+  readonly samplingMode: SamplingMode
+  oncontextoverflow: ((event: Event) => unknown) | null
 }
 /** `LanguageModel` itself. */
 interface PromptApiClass {
-    readonly prototype: PromptApiSession;
-    readonly name: string;
-    availability(options?: PromptApiCoreOptions): Promise<'unavailable' | 'downloadable' | 'downloading' | 'available'>;
-    create(options?: PromptApiCreateOptions): Promise<PromptApiSession>;
+  readonly prototype: PromptApiSession
+  readonly name: string
+  availability(options?: PromptApiCoreOptions): Promise<'unavailable' | 'downloadable' | 'downloading' | 'available'>
+  create(options?: PromptApiCreateOptions): Promise<PromptApiSession>
 }
 /**
  * A class with the shape of the browser's `LanguageModel` over any model. Sessions share the model; destroying one
@@ -3121,7 +3798,7 @@ interface PromptApiClass {
  * const session = await LanguageModel.create({ initialPrompts: [{ role: 'system', content: 'Answer briefly.' }] })
  * console.log(await session.prompt('Why is the sky blue?'))
  */
-declare function promptApi(model: Model, options?: PromptApiOptions): PromptApiClass;
+declare function promptApi(model: Model, options?: PromptApiOptions): PromptApiClass
 
 /**
  * Makes a model the page's `LanguageModel` where the browser has none, or in any case with `force`. Returns a function
@@ -3131,52 +3808,76 @@ declare function promptApi(model: Model, options?: PromptApiOptions): PromptApiC
  * const remove = installPromptApi(hybrid)
  * const session = await LanguageModel.create()
  */
-declare function installPromptApi(model: Model, { force, ...options }?: PromptApiOptions & {
-    force?: boolean;
-}): () => void;
+declare function installPromptApi(
+  model: Model,
+  {
+    force,
+    ...options
+  }?: PromptApiOptions & {
+    force?: boolean
+  },
+): () => void
 
-export { installPromptApi, promptApi };
-export type { CountTokens, PromptApiClass, PromptApiCoreOptions, PromptApiCreateOptions, PromptApiExpected, PromptApiOptions, PromptApiPromptOptions, PromptApiSession, PromptApiTool, PromptContent, PromptInput, PromptMessage, SamplingMode };
+export { installPromptApi, promptApi }
+export type {
+  CountTokens,
+  PromptApiClass,
+  PromptApiCoreOptions,
+  PromptApiCreateOptions,
+  PromptApiExpected,
+  PromptApiOptions,
+  PromptApiPromptOptions,
+  PromptApiSession,
+  PromptApiTool,
+  PromptContent,
+  PromptInput,
+  PromptMessage,
+  SamplingMode,
+}
 
 // ── hybridge/otel
-import { Attributes, TelemetrySink } from '../telemetry.js';
-export { AttributeValue, Measurement, SpanRecord, TelemetryOptions, withTelemetry } from '../telemetry.js';
-import '../index.js';
+import { Attributes, TelemetrySink } from '../telemetry.js'
+export { AttributeValue, Measurement, SpanRecord, TelemetryOptions, withTelemetry } from '../telemetry.js'
+import '../index.js'
 
 /** Spans and metrics into OpenTelemetry's own API, whichever SDK stands behind it. */
 
 interface ApiSpan {
-    end(endTime?: number): void;
-    setStatus(status: {
-        code: number;
-        message?: string;
-    }): unknown;
+  end(endTime?: number): void
+  setStatus(status: { code: number; message?: string }): unknown
 }
 /** `@opentelemetry/api`, as far as it is used here: pass the module itself. */
 interface OpenTelemetryApi {
-    trace: {
-        getTracer(name: string): {
-            startSpan(name: string, options?: {
-                kind?: number;
-                startTime?: number;
-                attributes?: Attributes;
-            }, context?: never): ApiSpan;
-        };
-        setSpan(context: never, span: never): unknown;
-    };
-    context: {
-        active(): unknown;
-    };
-    metrics?: {
-        getMeter(name: string): {
-            createHistogram(name: string, options?: {
-                unit?: string;
-                description?: string;
-            }): {
-                record(value: number, attributes?: Attributes): void;
-            };
-        };
-    };
+  trace: {
+    getTracer(name: string): {
+      startSpan(
+        name: string,
+        options?: {
+          kind?: number
+          startTime?: number
+          attributes?: Attributes
+        },
+        context?: never,
+      ): ApiSpan
+    }
+    setSpan(context: never, span: never): unknown
+  }
+  context: {
+    active(): unknown
+  }
+  metrics?: {
+    getMeter(name: string): {
+      createHistogram(
+        name: string,
+        options?: {
+          unit?: string
+          description?: string
+        },
+      ): {
+        record(value: number, attributes?: Attributes): void
+      }
+    }
+  }
 }
 /**
  * A sink into the tracer and the meter that the page has registered. Spans become children of the span that is active
@@ -3186,27 +3887,27 @@ interface OpenTelemetryApi {
  * import * as api from '@opentelemetry/api'
  * const ai = withTelemetry(hybrid, { sink: openTelemetry(api) })
  */
-declare function openTelemetry(api: OpenTelemetryApi): TelemetrySink;
+declare function openTelemetry(api: OpenTelemetryApi): TelemetrySink
 
 /** Where telemetry goes, and how. */
 interface OtlpOptions {
-    /** The collector, for example `http://localhost:4318`; `/v1/traces` and `/v1/metrics` are appended. */
-    url: string;
-    headers?: Record<string, string>;
-    /** `service.name` of the resource. Default `'hybridge'`. */
-    serviceName?: string;
-    /** How long spans wait to be sent together. Default 5000. */
-    delayMs?: number;
-    fetch?: typeof fetch;
+  /** The collector, for example `http://localhost:4318`; `/v1/traces` and `/v1/metrics` are appended. */
+  url: string
+  headers?: Record<string, string>
+  /** `service.name` of the resource. Default `'hybridge'`. */
+  serviceName?: string
+  /** How long spans wait to be sent together. Default 5000. */
+  delayMs?: number
+  fetch?: typeof fetch
 }
 /** A sink that sends. */
 interface OtlpExporter extends TelemetrySink {
-    /** Sends what waits. Settles when it is sent or given up; never rejects. */
-    flush(): Promise<void>;
-    /** Sends what waits and stops the timer. */
-    close(): Promise<void>;
-    /** Spans that could not be sent, or were more than may wait. */
-    readonly dropped: number;
+  /** Sends what waits. Settles when it is sent or given up; never rejects. */
+  flush(): Promise<void>
+  /** Sends what waits and stops the timer. */
+  close(): Promise<void>
+  /** Spans that could not be sent, or were more than may wait. */
+  readonly dropped: number
 }
 /**
  * Sends spans and metrics to a collector of OpenTelemetry. A collector that is away never disturbs a request: what
@@ -3215,43 +3916,52 @@ interface OtlpExporter extends TelemetrySink {
  * @example
  * const ai = withTelemetry(hybrid, { sink: otlpExporter({ url: 'http://localhost:4318' }) })
  */
-declare function otlpExporter({ url, headers, serviceName, delayMs, fetch: send, }: OtlpOptions): OtlpExporter;
+declare function otlpExporter({ url, headers, serviceName, delayMs, fetch: send }: OtlpOptions): OtlpExporter
 
-export { Attributes, TelemetrySink, openTelemetry, otlpExporter };
-export type { OpenTelemetryApi, OtlpExporter, OtlpOptions };
+export { Attributes, TelemetrySink, openTelemetry, otlpExporter }
+export type { OpenTelemetryApi, OtlpExporter, OtlpOptions }
 
 // ── hybridge/react
-import { Message, GenerateResponse, Model, GenerateRequest, ToolFunction, HybridError, Part, LoadProgress } from '../../index.js';
-import { Loadable, DownloadState } from '../../download-store.js';
-export { DownloadStore, downloadStore } from '../../download-store.js';
+import {
+  Message,
+  GenerateResponse,
+  Model,
+  GenerateRequest,
+  ToolFunction,
+  HybridError,
+  Part,
+  LoadProgress,
+} from '../../index.js'
+import { Loadable, DownloadState } from '../../download-store.js'
+export { DownloadStore, downloadStore } from '../../download-store.js'
 
 /** A message with a name that stays the same while it grows: the key of its element. */
 interface ChatMessage extends Message {
-    readonly id: string;
-    /** All text parts, joined. */
-    readonly text: string;
-    /** Of an answer that is complete: which branch gave it, what it used, what was tried. */
-    readonly response?: GenerateResponse;
+  readonly id: string
+  /** All text parts, joined. */
+  readonly text: string
+  /** Of an answer that is complete: which branch gave it, what it used, what was tried. */
+  readonly response?: GenerateResponse
 }
 /** What a chat shows. A snapshot is never changed; a new state is a new object. */
 interface ChatState {
-    readonly messages: readonly ChatMessage[];
-    /** `submitted` until the first chunk, `streaming` until the last. */
-    readonly status: 'ready' | 'submitted' | 'streaming' | 'error';
-    readonly error?: HybridError;
+  readonly messages: readonly ChatMessage[]
+  /** `submitted` until the first chunk, `streaming` until the last. */
+  readonly status: 'ready' | 'submitted' | 'streaming' | 'error'
+  readonly error?: HybridError
 }
 interface ChatOptions {
-    model: Model;
-    /** A system message that goes before every conversation. */
-    system?: string;
-    /** Messages to begin with, for example stored ones. */
-    initialMessages?: readonly Message[];
-    /** The rest of each request: config, tools, output. */
-    request?: Omit<GenerateRequest, 'messages' | 'prompt' | 'system'>;
-    /** What answers the calls of `request.tools`, by name. */
-    tools?: Readonly<Record<string, ToolFunction>>;
-    /** How often the model may call in one answer. Default 5. */
-    maxTurns?: number;
+  model: Model
+  /** A system message that goes before every conversation. */
+  system?: string
+  /** Messages to begin with, for example stored ones. */
+  initialMessages?: readonly Message[]
+  /** The rest of each request: config, tools, output. */
+  request?: Omit<GenerateRequest, 'messages' | 'prompt' | 'system'>
+  /** What answers the calls of `request.tools`, by name. */
+  tools?: Readonly<Record<string, ToolFunction>>
+  /** How often the model may call in one answer. Default 5. */
+  maxTurns?: number
 }
 
 /**
@@ -3263,9 +3973,9 @@ interface ChatOptions {
  * if (status === 'downloadable') return <button onClick={load}>Download</button>
  */
 declare function useModel(model: Loadable): DownloadState & {
-    load: () => Promise<void>;
-    cancel: () => void;
-};
+  load: () => Promise<void>
+  cancel: () => void
+}
 /**
  * How far a model's load is: undefined where none runs.
  *
@@ -3273,7 +3983,7 @@ declare function useModel(model: Loadable): DownloadState & {
  * const progress = useLoadProgress(gemma)
  * return progress && <progress value={progress.fraction} />
  */
-declare function useLoadProgress(model: Loadable): LoadProgress | undefined;
+declare function useLoadProgress(model: Loadable): LoadProgress | undefined
 /**
  * A conversation with a model, streamed into state. Leaving the page's component stops the answer.
  *
@@ -3281,38 +3991,41 @@ declare function useLoadProgress(model: Loadable): LoadProgress | undefined;
  * const { messages, status, send, stop } = useChat({ model: hybrid, system: 'Answer briefly.' })
  */
 declare function useChat(options: ChatOptions): ChatState & {
-    send: (content: string | Part[]) => Promise<void>;
-    regenerate: () => Promise<void>;
-    stop: () => void;
-    setMessages: (messages: readonly Message[]) => void;
-};
+  send: (content: string | Part[]) => Promise<void>
+  regenerate: () => Promise<void>
+  stop: () => void
+  setMessages: (messages: readonly Message[]) => void
+}
 
-export { DownloadState, Loadable, useChat, useLoadProgress, useModel };
-export type { ChatMessage, ChatOptions, ChatState };
+export { DownloadState, Loadable, useChat, useLoadProgress, useModel }
+export type { ChatMessage, ChatOptions, ChatState }
 
 // ── hybridge/retrieval
-import { Metadata, Embedder, HybridError, GenerateRequest, Model, Tool } from '../index.js';
+import { Metadata, Embedder, HybridError, GenerateRequest, Model, Tool } from '../index.js'
 
 /** What a store needs of an embedder: `gemmaEmbedder()` fits, and so does any object with such a function. */
 interface TextEmbedder {
-    /** Vectors of equal length, in the order of the texts. `task` distinguishes questions from what answers them. */
-    embed(texts: string[], options: {
-        task: 'query' | 'document';
-        dimensions?: EmbeddingDimensions;
-        signal?: AbortSignal;
-    }): Promise<ReadonlyArray<ArrayLike<number>>>;
-    /**
-     * Which vectors it makes, and where the texts go. An embedder that does not declare `on_device` counts as one in the
-     * cloud.
-     */
-    readonly info?: {
-        readonly name?: string;
-        readonly inferenceSource?: 'on_device' | 'in_cloud' | 'unknown';
-    };
+  /** Vectors of equal length, in the order of the texts. `task` distinguishes questions from what answers them. */
+  embed(
+    texts: string[],
+    options: {
+      task: 'query' | 'document'
+      dimensions?: EmbeddingDimensions
+      signal?: AbortSignal
+    },
+  ): Promise<ReadonlyArray<ArrayLike<number>>>
+  /**
+   * Which vectors it makes, and where the texts go. An embedder that does not declare `on_device` counts as one in the
+   * cloud.
+   */
+  readonly info?: {
+    readonly name?: string
+    readonly inferenceSource?: 'on_device' | 'in_cloud' | 'unknown'
+  }
 }
-type EmbeddingDimensions = NonNullable<NonNullable<Parameters<Embedder['embed']>[1]>['dimensions']>;
+type EmbeddingDimensions = NonNullable<NonNullable<Parameters<Embedder['embed']>[1]>['dimensions']>
 /** A value that documents can be filtered by. */
-type FilterValue = string | number | boolean | null;
+type FilterValue = string | number | boolean | null
 /**
  * A condition on metadata. Members of one object must all hold; a field of a nested object is written `'author.name'`;
  * a list satisfies a comparison if one of its values does. `ne` and `nin` also hold where the field is absent.
@@ -3321,57 +4034,59 @@ type FilterValue = string | number | boolean | null;
  * const filter = { lang: 'en', year: { gte: 2020 }, or: [{ tags: 'guide' }, { tags: 'reference' }] }
  */
 interface Filter {
-    and?: Filter[];
-    or?: Filter[];
-    not?: Filter;
-    [field: string]: FilterValue | FieldCondition | Filter | Filter[] | undefined;
+  and?: Filter[]
+  or?: Filter[]
+  not?: Filter
+  [field: string]: FilterValue | FieldCondition | Filter | Filter[] | undefined
 }
 /** All members must hold. */
 interface FieldCondition {
-    eq?: FilterValue;
-    ne?: FilterValue;
-    in?: FilterValue[];
-    nin?: FilterValue[];
-    lt?: number | string;
-    lte?: number | string;
-    gt?: number | string;
-    gte?: number | string;
-    exists?: boolean;
+  eq?: FilterValue
+  ne?: FilterValue
+  in?: FilterValue[]
+  nin?: FilterValue[]
+  lt?: number | string
+  lte?: number | string
+  gt?: number | string
+  gte?: number | string
+  exists?: boolean
 }
 interface StoreDocument {
-    /** Made up where it is missing. */
-    id?: string;
-    text: string;
-    /** Any JSON. Strings, numbers, booleans, nulls and lists of them can be filtered by. */
-    metadata?: Metadata;
-    /** Instead of the embedder's. */
-    vector?: ArrayLike<number>;
+  /** Made up where it is missing. */
+  id?: string
+  text: string
+  /** Any JSON. Strings, numbers, booleans, nulls and lists of them can be filtered by. */
+  metadata?: Metadata
+  /** Instead of the embedder's. */
+  vector?: ArrayLike<number>
 }
 interface StoredDocument {
-    readonly id: string;
-    readonly text: string;
-    readonly metadata: Metadata;
+  readonly id: string
+  readonly text: string
+  readonly metadata: Metadata
 }
 interface SearchOptions {
-    /** How many documents at most. Default 5. */
-    topK?: number;
-    filter?: Filter;
-    /**
-     * Ranks by keywords as well: both rankings are fused by reciprocal ranks. `weight` is what keywords weigh, from 0 to
-     * 1, 0.5 by default; with 1 the embedder is not called at all.
-     */
-    hybrid?: boolean | {
-        weight?: number;
-    };
-    signal?: AbortSignal;
+  /** How many documents at most. Default 5. */
+  topK?: number
+  filter?: Filter
+  /**
+   * Ranks by keywords as well: both rankings are fused by reciprocal ranks. `weight` is what keywords weigh, from 0 to
+   * 1, 0.5 by default; with 1 the embedder is not called at all.
+   */
+  hybrid?:
+    | boolean
+    | {
+        weight?: number
+      }
+  signal?: AbortSignal
 }
 interface SearchHit extends StoredDocument {
-    /** The best first. By vectors it is the cosine, from -1 to 1; by keywords BM25; by both it is at most 1. */
-    readonly score: number;
-    /** The cosine, where vectors ranked this document. */
-    readonly vectorScore?: number;
-    /** BM25, where keywords ranked this document. */
-    readonly keywordScore?: number;
+  /** The best first. By vectors it is the cosine, from -1 to 1; by keywords BM25; by both it is at most 1. */
+  readonly score: number
+  /** The cosine, where vectors ranked this document. */
+  readonly vectorScore?: number
+  /** BM25, where keywords ranked this document. */
+  readonly keywordScore?: number
 }
 /**
  * All that `retriever()` and `augment()` ask of a store, so that another database can be used instead.
@@ -3382,97 +4097,97 @@ interface SearchHit extends StoredDocument {
  * }
  */
 interface VectorStore {
-    search(query: string, options?: SearchOptions): Promise<readonly SearchHit[]>;
-    /** Where queries go. A store that does not declare `on_device` counts as one in the cloud. */
-    readonly info?: {
-        readonly name?: string;
-        readonly inferenceSource?: 'on_device' | 'in_cloud' | 'unknown';
-    };
+  search(query: string, options?: SearchOptions): Promise<readonly SearchHit[]>
+  /** Where queries go. A store that does not declare `on_device` counts as one in the cloud. */
+  readonly info?: {
+    readonly name?: string
+    readonly inferenceSource?: 'on_device' | 'in_cloud' | 'unknown'
+  }
 }
 interface VectorStoreOptions {
-    /** Not needed where every document and query is a vector, or where keywords are enough. */
-    embedder?: TextEmbedder;
-    /**
-     * Keeps the store under this name: in the origin's private file system. Without a name it lasts as long as the
-     * object.
-     */
-    name?: string;
-    /** In Node: keeps the store in this folder instead. One process at a time may use it. */
-    folder?: string;
-    /** Numbers of a vector. Default: as many as the embedder makes. */
-    dimensions?: number;
-    /**
-     * `'int8'` stores a number in a byte, `'none'` in four. Default: as the store was made, and `'int8'` for a new one.
-     */
-    quantise?: 'int8' | 'none';
-    /**
-     * Allows an embedder that is not declared to run on this device, so that texts and queries leave it. Default false.
-     */
-    allowCloud?: boolean;
-    /** For pages whose bundler or policy needs the files named. */
-    workerUrl?: string | URL;
-    wasmUrl?: string | URL;
+  /** Not needed where every document and query is a vector, or where keywords are enough. */
+  embedder?: TextEmbedder
+  /**
+   * Keeps the store under this name: in the origin's private file system. Without a name it lasts as long as the
+   * object.
+   */
+  name?: string
+  /** In Node: keeps the store in this folder instead. One process at a time may use it. */
+  folder?: string
+  /** Numbers of a vector. Default: as many as the embedder makes. */
+  dimensions?: number
+  /**
+   * `'int8'` stores a number in a byte, `'none'` in four. Default: as the store was made, and `'int8'` for a new one.
+   */
+  quantise?: 'int8' | 'none'
+  /**
+   * Allows an embedder that is not declared to run on this device, so that texts and queries leave it. Default false.
+   */
+  allowCloud?: boolean
+  /** For pages whose bundler or policy needs the files named. */
+  workerUrl?: string | URL
+  wasmUrl?: string | URL
 }
 /** What `add` and `upsert` report while they embed. */
 interface AddProgress {
-    readonly done: number;
-    readonly total: number;
+  readonly done: number
+  readonly total: number
 }
 interface AddOptions {
-    signal?: AbortSignal;
-    onProgress?: (progress: AddProgress) => void;
+  signal?: AbortSignal
+  onProgress?: (progress: AddProgress) => void
 }
 /** A store of this package. */
 interface LocalVectorStore extends VectorStore {
-    /**
-     * Adds documents, all or none, and resolves with their ids once they are on disk. An id that is there already is
-     * ALREADY_EXISTS.
-     */
-    add(documents: StoreDocument | readonly StoreDocument[], options?: AddOptions): Promise<string[]>;
-    /** The same, replacing documents of the same id. */
-    upsert(documents: StoreDocument | readonly StoreDocument[], options?: AddOptions): Promise<string[]>;
-    /** Deletes by id or by filter, and resolves with how many documents were there. */
-    delete(which: string | readonly string[] | Filter): Promise<number>;
-    search(query: string | ArrayLike<number>, options?: SearchOptions): Promise<SearchHit[]>;
-    get(id: string): Promise<StoredDocument | undefined>;
-    count(): Promise<number>;
-    /** Deletes every document. */
-    clear(): Promise<void>;
-    /** Ends the worker. Everything acknowledged is on disk already. */
-    close(): Promise<void>;
-    /** Opens the store before its first use. */
-    open(): Promise<void>;
-    /** Whether documents outlive this object. Known once the store is open. */
-    readonly isPersistent: boolean;
-    /** Why they do not although a name was given, or what of the file was damaged. */
-    readonly caution: HybridError | undefined;
+  /**
+   * Adds documents, all or none, and resolves with their ids once they are on disk. An id that is there already is
+   * ALREADY_EXISTS.
+   */
+  add(documents: StoreDocument | readonly StoreDocument[], options?: AddOptions): Promise<string[]>
+  /** The same, replacing documents of the same id. */
+  upsert(documents: StoreDocument | readonly StoreDocument[], options?: AddOptions): Promise<string[]>
+  /** Deletes by id or by filter, and resolves with how many documents were there. */
+  delete(which: string | readonly string[] | Filter): Promise<number>
+  search(query: string | ArrayLike<number>, options?: SearchOptions): Promise<SearchHit[]>
+  get(id: string): Promise<StoredDocument | undefined>
+  count(): Promise<number>
+  /** Deletes every document. */
+  clear(): Promise<void>
+  /** Ends the worker. Everything acknowledged is on disk already. */
+  close(): Promise<void>
+  /** Opens the store before its first use. */
+  open(): Promise<void>
+  /** Whether documents outlive this object. Known once the store is open. */
+  readonly isPersistent: boolean
+  /** Why they do not although a name was given, or what of the file was damaged. */
+  readonly caution: HybridError | undefined
 }
 
 /** Retrieval as a step before generation: passages go into the request, citations come with the answer. */
 
 interface AugmentOptions extends SearchOptions {
-    store: VectorStore;
-    /** What to search for. Default: the text of the last message of the person. */
-    query?: string;
-    /** Hits of a lower score are left out. The scores of hybrid and of plain search differ. */
-    minScore?: number;
-    /** The sentence above the passages. */
-    instruction?: string;
+  store: VectorStore
+  /** What to search for. Default: the text of the last message of the person. */
+  query?: string
+  /** Hits of a lower score are left out. The scores of hybrid and of plain search differ. */
+  minScore?: number
+  /** The sentence above the passages. */
+  instruction?: string
 }
 /** A passage that was put into a request, by the number under which the answer cites it. */
 interface Citation {
-    readonly index: number;
-    readonly id: string;
-    readonly score: number;
-    readonly metadata: Record<string, unknown>;
-    /** Whether the answer contains this number in brackets. Absent before there is an answer. */
-    readonly isCited?: boolean;
+  readonly index: number
+  readonly id: string
+  readonly score: number
+  readonly metadata: Record<string, unknown>
+  /** Whether the answer contains this number in brackets. Absent before there is an answer. */
+  readonly isCited?: boolean
 }
 interface Augmented {
-    /** The request with the passages in front of the last message of the person. */
-    readonly request: GenerateRequest;
-    readonly citations: readonly Citation[];
-    readonly hits: readonly SearchHit[];
+  /** The request with the passages in front of the last message of the person. */
+  readonly request: GenerateRequest
+  readonly citations: readonly Citation[]
+  readonly hits: readonly SearchHit[]
 }
 /**
  * Searches a store for what a request asks and puts what was found into the request.
@@ -3481,7 +4196,7 @@ interface Augmented {
  * const { request, citations } = await augment('Where do visitors park?', { store, topK: 3 })
  * const { text } = await ai.generate(request)
  */
-declare function augment(request: string | GenerateRequest, options: AugmentOptions): Promise<Augmented>;
+declare function augment(request: string | GenerateRequest, options: AugmentOptions): Promise<Augmented>
 /**
  * The same model, which searches a store before each answer. The answer's `message.metadata.citations` lists the
  * passages; `isCited` marks those that the answer names.
@@ -3494,33 +4209,33 @@ declare function augment(request: string | GenerateRequest, options: AugmentOpti
  * const { text, message } = await expert.generate('Where do visitors park?')
  * const cited = message.metadata?.citations
  */
-declare function withRetrieval<M extends Model>(model: M, options: Omit<AugmentOptions, 'query' | 'signal'>): M;
+declare function withRetrieval<M extends Model>(model: M, options: Omit<AugmentOptions, 'query' | 'signal'>): M
 
 /** Texts cut into pieces that an embedder takes, with their places in the text. */
 interface ChunkOptions {
-    /**
-     * Where a text is cut first. `'markdown'` cuts at headings and keeps code blocks whole where they fit; `'sentences'`
-     * at sentences; `'tokens'` at words, wherever a piece is full. Default `'sentences'`.
-     */
-    by?: 'tokens' | 'sentences' | 'markdown';
-    /** The most tokens of a piece. Default 256. */
-    size?: number;
-    /** About how many tokens a piece repeats of the one before it. Default 0. */
-    overlap?: number;
-    /**
-     * How many tokens a text has. Default: a fourth of its characters, rounded up. It may ask a model: `(text) =>
-     * gemma.countTokens(text)`.
-     */
-    countTokens?: (text: string) => number | Promise<number>;
-    signal?: AbortSignal;
+  /**
+   * Where a text is cut first. `'markdown'` cuts at headings and keeps code blocks whole where they fit; `'sentences'`
+   * at sentences; `'tokens'` at words, wherever a piece is full. Default `'sentences'`.
+   */
+  by?: 'tokens' | 'sentences' | 'markdown'
+  /** The most tokens of a piece. Default 256. */
+  size?: number
+  /** About how many tokens a piece repeats of the one before it. Default 0. */
+  overlap?: number
+  /**
+   * How many tokens a text has. Default: a fourth of its characters, rounded up. It may ask a model: `(text) =>
+   * gemma.countTokens(text)`.
+   */
+  countTokens?: (text: string) => number | Promise<number>
+  signal?: AbortSignal
 }
 interface TextChunk {
-    /** `source.slice(start, end)`. */
-    readonly text: string;
-    readonly start: number;
-    readonly end: number;
-    /** With `'markdown'`: the headings above this piece, the outermost first. */
-    readonly headings: readonly string[];
+  /** `source.slice(start, end)`. */
+  readonly text: string
+  readonly start: number
+  readonly end: number
+  /** With `'markdown'`: the headings above this piece, the outermost first. */
+  readonly headings: readonly string[]
 }
 /**
  * Cuts a text into pieces of at most `size` tokens. Without overlap the pieces, joined, are the text; none ends within
@@ -3530,23 +4245,23 @@ interface TextChunk {
  * const chunks = await chunkText(markdown, { by: 'markdown', size: 200, overlap: 20 })
  * await store.add(chunks.map(({ text, start, headings }) => ({ text, metadata: { start, headings } })))
  */
-declare function chunkText(text: string, options?: ChunkOptions): Promise<TextChunk[]>;
+declare function chunkText(text: string, options?: ChunkOptions): Promise<TextChunk[]>
 
 /** A store as a tool that a model calls. */
 
 interface RetrieverOptions extends Omit<SearchOptions, 'signal'> {
-    store: VectorStore;
-    /** What the model reads about the tool: say what the store holds. */
-    description?: string;
+  store: VectorStore
+  /** What the model reads about the tool: say what the store holds. */
+  description?: string
 }
 /** What the model gets: passages to quote from, the best first. */
 interface RetrievedPassages {
-    passages: Array<{
-        id: string;
-        text: string;
-        score: number;
-        metadata: Record<string, unknown>;
-    }>;
+  passages: Array<{
+    id: string
+    text: string
+    score: number
+    metadata: Record<string, unknown>
+  }>
 }
 /**
  * A tool by which a model searches a store, for `runTools`, `streamTools`, agents and chats.
@@ -3558,12 +4273,15 @@ interface RetrievedPassages {
  *   tools: { handbook: retriever({ store, topK: 3, description: 'searches the handbook' }) },
  * })
  */
-declare function retriever(options: RetrieverOptions): Tool<{
-    query: string;
-}, Promise<RetrievedPassages>>;
+declare function retriever(options: RetrieverOptions): Tool<
+  {
+    query: string
+  },
+  Promise<RetrievedPassages>
+>
 
 /** Names of the stores in the origin's private file system. */
-declare function vectorStores(): Promise<string[]>;
+declare function vectorStores(): Promise<string[]>
 /**
  * Deletes a store with all its documents, also one that cannot be opened. Rejects with STORE_IN_USE while another
  * object or tab uses it at this moment; one that is open but idle finds an empty store at its next call.
@@ -3571,7 +4289,7 @@ declare function vectorStores(): Promise<string[]>;
  * @example
  * await deleteVectorStore('handbook')
  */
-declare function deleteVectorStore(name: string): Promise<void>;
+declare function deleteVectorStore(name: string): Promise<void>
 
 /**
  * A store of texts that are found by meaning, by keywords or by both. Search is exact and runs in a worker; with a
@@ -3583,10 +4301,32 @@ declare function deleteVectorStore(name: string): Promise<void>;
  * await store.add([{ id: 'parking', text: 'Visitors park in the north yard.', metadata: { lang: 'en' } }])
  * const [hit] = await store.search('Where do I leave my car?', { topK: 3, filter: { lang: 'en' }, hybrid: true })
  */
-declare function vectorStore(options?: VectorStoreOptions): LocalVectorStore;
+declare function vectorStore(options?: VectorStoreOptions): LocalVectorStore
 
-export { augment, chunkText, deleteVectorStore, retriever, vectorStore, vectorStores, withRetrieval };
-export type { AddOptions, AddProgress, AugmentOptions, Augmented, ChunkOptions, Citation, EmbeddingDimensions, FieldCondition, Filter, FilterValue, LocalVectorStore, RetrievedPassages, RetrieverOptions, SearchHit, SearchOptions, StoreDocument, StoredDocument, TextChunk, TextEmbedder, VectorStore, VectorStoreOptions };
+export { augment, chunkText, deleteVectorStore, retriever, vectorStore, vectorStores, withRetrieval }
+export type {
+  AddOptions,
+  AddProgress,
+  AugmentOptions,
+  Augmented,
+  ChunkOptions,
+  Citation,
+  EmbeddingDimensions,
+  FieldCondition,
+  Filter,
+  FilterValue,
+  LocalVectorStore,
+  RetrievedPassages,
+  RetrieverOptions,
+  SearchHit,
+  SearchOptions,
+  StoreDocument,
+  StoredDocument,
+  TextChunk,
+  TextEmbedder,
+  VectorStore,
+  VectorStoreOptions,
+}
 
 // ── hybridge/tiny
 /**
@@ -3600,43 +4340,43 @@ export type { AddOptions, AddProgress, AugmentOptions, Augmented, ChunkOptions, 
  * const { text } = await gemma.generate('What is 12 + 30?')
  */
 declare const tinyModel: {
-    readonly url: string;
-    readonly sha256: string;
-    readonly bytes: number;
-};
+  readonly url: string
+  readonly sha256: string
+  readonly bytes: number
+}
 
-export { tinyModel };
+export { tinyModel }
 
 // ── shared: download-store.d.ts
-import { LoadProgress, HybridError, OnDeviceModel } from './index.js';
+import { LoadProgress, HybridError, OnDeviceModel } from './index.js'
 
 /** What a page shows of a download. A snapshot is never changed; a new state is a new object. */
 interface DownloadState {
-    readonly status: 'unavailable' | 'downloadable' | 'downloading' | 'ready' | 'failed';
-    /** From 0 to 1. */
-    readonly progress: number;
-    /** The last report of the model, while it loads. */
-    readonly report?: LoadProgress;
-    /** Why the model is unavailable, or its load failed. */
-    readonly error?: HybridError;
+  readonly status: 'unavailable' | 'downloadable' | 'downloading' | 'ready' | 'failed'
+  /** From 0 to 1. */
+  readonly progress: number
+  /** The last report of the model, while it loads. */
+  readonly report?: LoadProgress
+  /** Why the model is unavailable, or its load failed. */
+  readonly error?: HybridError
 }
 /** Shaped for `useSyncExternalStore(store.subscribe, store.getSnapshot, store.getServerSnapshot)`. */
 interface DownloadStore {
-    /** The first subscription asks the model what is there; it downloads nothing. */
-    readonly subscribe: (onChange: () => void) => () => void;
-    readonly getSnapshot: () => DownloadState;
-    readonly getServerSnapshot: () => DownloadState;
-    /**
-     * Starts the download, or joins the one that runs. Call it from a click. Never rejects: a failure is in the state.
-     */
-    readonly load: () => Promise<void>;
-    /** Stops the download; what is there is kept, and `load` resumes. */
-    readonly cancel: () => void;
+  /** The first subscription asks the model what is there; it downloads nothing. */
+  readonly subscribe: (onChange: () => void) => () => void
+  readonly getSnapshot: () => DownloadState
+  readonly getServerSnapshot: () => DownloadState
+  /**
+   * Starts the download, or joins the one that runs. Call it from a click. Never rejects: a failure is in the state.
+   */
+  readonly load: () => Promise<void>
+  /** Stops the download; what is there is kept, and `load` resumes. */
+  readonly cancel: () => void
 }
 /** What has a download: models and embedders of this device. */
 type Loadable = Pick<OnDeviceModel, 'availability' | 'load'> & {
-    readonly state?: OnDeviceModel['state'];
-};
+  readonly state?: OnDeviceModel['state']
+}
 /**
  * The download of a model as a store, the same one at every call.
  *
@@ -3644,30 +4384,30 @@ type Loadable = Pick<OnDeviceModel, 'availability' | 'load'> & {
  * const store = downloadStore(gemma)
  * const { status, progress } = useSyncExternalStore(store.subscribe, store.getSnapshot, store.getServerSnapshot)
  */
-declare function downloadStore(model: Loadable): DownloadStore;
+declare function downloadStore(model: Loadable): DownloadStore
 
-export { downloadStore };
-export type { DownloadState, DownloadStore, Loadable };
+export { downloadStore }
+export type { DownloadState, DownloadStore, Loadable }
 
 // ── shared: served.d.ts
-import { Model, Embedder } from './index.js';
+import { Model, Embedder } from './index.js'
 
 /** Models by the name that clients ask for, and embedders beside them. */
 interface ServedModels {
-    models: Readonly<Record<string, Model>>;
-    embedders?: Readonly<Record<string, Embedder>>;
+  models: Readonly<Record<string, Model>>
+  embedders?: Readonly<Record<string, Embedder>>
 }
 /** One model under its own name, models by name, or models and embedders by name. */
-type Servable = Model | ServedModels | Readonly<Record<string, Model>>;
+type Servable = Model | ServedModels | Readonly<Record<string, Model>>
 
-export type { Servable, ServedModels };
+export type { Servable, ServedModels }
 
 // ── shared: statistics.d.ts
 /** A figure and the interval that holds the true one in 95 of 100 cases. */
 interface Interval {
-    mean: number;
-    low: number;
-    high: number;
+  mean: number
+  low: number
+  high: number
 }
 /**
  * A share of `hits` in `count`, by Wilson's score interval; all of it possible for a count of 0.
@@ -3675,7 +4415,7 @@ interface Interval {
  * @example
  * wilson(8, 10) // { mean: 0.8, low: 0.49, high: 0.94 }
  */
-declare function wilson(hits: number, count: number): Interval;
+declare function wilson(hits: number, count: number): Interval
 /**
  * How probable it is that a right answer has a higher signal than a wrong one (the area under the ROC curve); ties
  * count half.
@@ -3684,10 +4424,12 @@ declare function wilson(hits: number, count: number): Interval;
  * @example
  * auroc([{ signal: -0.1, right: true }, { signal: -2, right: false }]) // 1
  */
-declare function auroc(pairs: ReadonlyArray<{
-    signal: number;
-    right: boolean;
-}>): number | undefined;
+declare function auroc(
+  pairs: ReadonlyArray<{
+    signal: number
+    right: boolean
+  }>,
+): number | undefined
 /**
  * The mean difference of two branches on the same cases, by the bootstrap over cases. The same differences give the
  * same interval.
@@ -3695,60 +4437,60 @@ declare function auroc(pairs: ReadonlyArray<{
  * @example
  * pairedDifference(cases.map(({ local, cloud }) => local - cloud))
  */
-declare function pairedDifference(differences: readonly number[]): Interval;
+declare function pairedDifference(differences: readonly number[]): Interval
 
-export { auroc, pairedDifference, wilson };
-export type { Interval };
+export { auroc, pairedDifference, wilson }
+export type { Interval }
 
 // ── shared: telemetry.d.ts
-import { Model } from './index.js';
+import { Model } from './index.js'
 
 /**
  * What happened in one request, as spans of OpenTelemetry's conventions for generative AI. A span is a plain record
  * here: it is made when everything about it is known, and sent by a sink.
  */
 
-type AttributeValue = string | number | boolean | string[];
-type Attributes = Record<string, AttributeValue>;
+type AttributeValue = string | number | boolean | string[]
+type Attributes = Record<string, AttributeValue>
 /** A span that is over. Times are milliseconds since 1970. */
 interface SpanRecord {
-    name: string;
-    kind: 'client' | 'internal';
-    startMs: number;
-    endMs: number;
-    attributes: Attributes;
-    /** Why it failed; absent where it did not. */
-    error?: {
-        type: string;
-        message: string;
-    };
-    children: SpanRecord[];
+  name: string
+  kind: 'client' | 'internal'
+  startMs: number
+  endMs: number
+  attributes: Attributes
+  /** Why it failed; absent where it did not. */
+  error?: {
+    type: string
+    message: string
+  }
+  children: SpanRecord[]
 }
 /** A measured value for a histogram. */
 interface Measurement {
-    name: string;
-    unit: string;
-    description: string;
-    value: number;
-    attributes: Attributes;
+  name: string
+  unit: string
+  description: string
+  value: number
+  attributes: Attributes
 }
 
 /** Where spans and measurements go. What a sink throws never reaches a request. */
 interface TelemetrySink {
-    /** Called where a request begins, so that its span finds its parent. */
-    begin(): {
-        end(span: SpanRecord): void;
-    };
-    measure(measurement: Measurement): void;
+  /** Called where a request begins, so that its span finds its parent. */
+  begin(): {
+    end(span: SpanRecord): void
+  }
+  measure(measurement: Measurement): void
 }
 /** How a model is traced. */
 interface TelemetryOptions {
-    sink: TelemetrySink;
-    /**
-     * Whether prompts and answers are written into spans. Default false. Content of a request that a strategy pinned is
-     * never written.
-     */
-    content?: boolean;
+  sink: TelemetrySink
+  /**
+   * Whether prompts and answers are written into spans. Default false. Content of a request that a strategy pinned is
+   * never written.
+   */
+  content?: boolean
 }
 /**
  * The same model, traced: one span for each request, by OpenTelemetry's conventions for generative AI, with a child for
@@ -3758,7 +4500,7 @@ interface TelemetryOptions {
  * import * as api from '@opentelemetry/api'
  * const ai = withTelemetry(hybrid, { sink: openTelemetry(api) })
  */
-declare function withTelemetry<M extends Model>(model: M, { sink, content }: TelemetryOptions): M;
+declare function withTelemetry<M extends Model>(model: M, { sink, content }: TelemetryOptions): M
 
-export { withTelemetry };
-export type { AttributeValue, Attributes, Measurement, SpanRecord, TelemetryOptions, TelemetrySink };
+export { withTelemetry }
+export type { AttributeValue, Attributes, Measurement, SpanRecord, TelemetryOptions, TelemetrySink }

@@ -80,15 +80,15 @@ export interface Progressed {
   readonly reply?: { message: Message; finishReason: FinishReason; usage: Usage; confidence?: Confidence }
 }
 
-/** What the adapter is, and how right it computes. */
+/** A GPU adapter, and how far its results are from the CPU's. */
 export interface GpuReport {
   readonly adapter: string
   readonly software: boolean
   /** The largest difference from the same numbers on the CPU. */
   readonly maxError: number
-  /** Of asking for the adapter, compiling and computing alone. */
+  /** The time to request the adapter, to compile and to compute. */
   readonly checkMilliseconds: number
-  /** From asking to knowing: loading, compiling and computing. */
+  /** The whole time: loading the engine, compiling and computing. */
   readonly milliseconds: number
 }
 

@@ -6,14 +6,7 @@ import type { Calls, GpuReport, LoadParams } from '../protocol.js'
 import { recall, remember } from './remembered.js'
 import { WorkerClient, type WorkerPlaces } from './worker-client.js'
 
-/**
- * Starts the engine's worker, computes a quantised product, a norm, a tile of attention and a product of burn's on the GPU and on the CPU,
- * and reports how far they are apart.
- * Fetches the engine's file for GPUs; throws with code GPU_UNAVAILABLE where there is no adapter, and fetches nothing then.
- *
- * @example
- * const { adapter, software } = await gpuSelfTest()
- */
+/** The public self-test: with a product of burn's, which no model needs. `diagnostics.ts` documents it. */
 export async function gpuSelfTest(places: WorkerPlaces = {}): Promise<GpuReport> {
   return await look(places, { burn: true })
 }

@@ -2,7 +2,8 @@
 
 import { HybridError } from '../../border/errors.js'
 import type { GemmaOptions } from '../../types.js'
-import { knownModels, type KnownModel, type ModelShape } from './known-models.js'
+import { knownModels, type KnownModel } from './known-models.js'
+import { knownShapes, type ModelShape } from './known-shapes.js'
 import type { RemoteFile } from '../protocol.js'
 
 export type ModelSource =
@@ -31,7 +32,7 @@ export function sourceOf(model: GemmaOptions['model'], kind: KnownModel['kind'])
         name: model,
         files: [{ url: known.url }],
         approximateBytes: known.approximateBytes,
-        shape: known.shape,
+        shape: knownShapes[model],
       }
     }
     if (!looksLikeAddress(model))

@@ -5,7 +5,7 @@ import { reasonOf } from '../../border/thrown.js'
 import { HybridError } from '../../border/errors.js'
 import type { Abort, Call, Calls, Failure, Farewell, FromWorker, Method, Step, WasmUrls } from '../protocol.js'
 
-/** For pages whose bundler or policy needs the files named. */
+/** Addresses of the engine's files, for bundlers and policies that need them named. */
 export interface WorkerPlaces {
   workerUrl?: string | URL
   wasmUrl?: string | URL
