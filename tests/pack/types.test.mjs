@@ -62,7 +62,7 @@ export async function ask(messages: Message[]): Promise<{ text: string; trace: R
   const response: GenerateResponse = await stream.response
   return { text, trace: response.routing }
 }
-export const words = (parts: Part[]): string[] => parts.flatMap((part) => ('text' in part && typeof part.text === 'string' ? [part.text] : []))
+export const words = (parts: Part[]): string[] => parts.flatMap(({ text }) => text ?? [])
 export const isStop = (error: unknown): boolean => HybridError.isInstance(error) && error.status === 'CANCELLED'
 `
 

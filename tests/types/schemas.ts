@@ -9,6 +9,8 @@ import {
   tool,
   wrapModel,
   type Model,
+  type Part,
+  type PartOf,
   type StandardSchema,
 } from 'hybridge'
 
@@ -72,6 +74,50 @@ export async function media(file: File, bytes: Uint8Array): Promise<void> {
   })
   // @ts-expect-error a number is no picture
   await ai.generate({ prompt: [{ media: 5 }] })
+}
+
+/** Every kind of part has its case, and the compiler reports one that has none. */
+function shown(part: Part): string {
+  switch (true) {
+    case part.text !== undefined:
+      return part.text
+    case part.reasoning !== undefined:
+      return part.reasoning
+    case part.media !== undefined:
+      return part.media.url
+    case part.toolRequest !== undefined:
+      return part.toolRequest.name
+    case part.toolResponse !== undefined:
+      return part.toolResponse.name
+    case part.custom !== undefined:
+      return Object.keys(part.custom).join()
+    default:
+      return JSON.stringify((part satisfies PartOf<'data'>).data)
+  }
+}
+
+/** Without the case of calls, what is left is not `data` alone. */
+export function forgotten(part: Part): unknown {
+  if (part.text !== undefined || part.reasoning !== undefined || part.media !== undefined) return part
+  if (part.toolResponse !== undefined || part.custom !== undefined) return part
+  // @ts-expect-error it may be a call
+  return part satisfies PartOf<'data'>
+}
+
+export async function parts(): Promise<void> {
+  const { stream, response } = ai.generateStream({
+    prompt: [{ text: 'a' }, { reasoning: 'b', metadata: {} }],
+    messages: [{ role: 'user', content: [{ text: 'c' }] }],
+  })
+  for await (const { content } of stream) is<string[]>(content.map(shown))
+  const { content } = (await response).message
+  is<string>(content.map(({ text }) => text ?? '').join(''))
+  // A part of a reply is a part of a request.
+  await ai.generate({ messages: [{ role: 'model', content }] })
+  // @ts-expect-error a part holds one kind of content
+  await ai.generate({ prompt: [{ text: 'a', reasoning: 'b' }] })
+  // @ts-expect-error a part holds some kind of content
+  await ai.generate({ prompt: [{ metadata: {} }] })
 }
 
 export function models(): void {

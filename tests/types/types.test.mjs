@@ -11,12 +11,14 @@ const tests = join(import.meta.dirname, '..')
 const folder = mkdtempSync(join(tmpdir(), 'hybridge-types-'))
 after(() => rmSync(folder, { recursive: true, force: true }))
 
-for (const [module, moduleResolution] of [
-  ['es2022', 'bundler'],
-  ['nodenext', 'nodenext'],
+for (const [module, moduleResolution, exactOptionalPropertyTypes] of [
+  ['es2022', 'bundler', true],
+  ['es2022', 'bundler', false],
+  ['nodenext', 'nodenext', true],
 ]) {
-  test(`schemas, tools, media and streams are typed, ${moduleResolution}`, () => {
-    const config = join(folder, `${moduleResolution}.json`)
+  const exact = exactOptionalPropertyTypes ? 'exact' : 'optional'
+  test(`schemas, tools, media, parts and streams are typed, ${moduleResolution}, ${exact}`, () => {
+    const config = join(folder, `${moduleResolution}-${exact}.json`)
     const compilerOptions = {
       module,
       moduleResolution,
@@ -26,7 +28,7 @@ for (const [module, moduleResolution] of [
       strict: true,
       noEmit: true,
       skipLibCheck: false,
-      exactOptionalPropertyTypes: true,
+      exactOptionalPropertyTypes,
       noUncheckedIndexedAccess: true,
       verbatimModuleSyntax: true,
       paths: { hybridge: [join(tests, '../crate/npm/dist/index.d.ts')] },

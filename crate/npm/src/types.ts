@@ -11,15 +11,35 @@ import type { InferSchema, Schema } from './border/schema.js'
 export type Role = 'system' | 'user' | 'model' | 'tool'
 export type Metadata = Record<string, unknown>
 
-export type Part = { metadata?: Metadata } & (
-  | { text: string }
-  | { reasoning: string }
-  | { media: { url: string; contentType?: string } }
-  | { toolRequest: { name: string; input?: unknown; ref?: string } }
-  | { toolResponse: { name: string; output?: unknown; ref?: string } }
-  | { data: unknown }
-  | { custom: Record<string, unknown> }
-)
+/** What a part may hold, by the name of the member that holds it. */
+export interface PartContents {
+  text: string
+  reasoning: string
+  media: { url: string; contentType?: string }
+  toolRequest: { name: string; input?: unknown; ref?: string }
+  toolResponse: { name: string; output?: unknown; ref?: string }
+  data: unknown
+  custom: Record<string, unknown>
+}
+
+/**
+ * A piece of a message. It has exactly one of the members of `PartContents`, as in Genkit, so that a part is the same in
+ * a request, in a reply and in storage. Read a member directly, or narrow by it:
+ *
+ * @example
+ * const text = parts.map((part) => part.text ?? '').join('')
+ * for (const part of parts) {
+ *   switch (true) {
+ *     case part.text !== undefined: show(part.text); break
+ *     case part.media !== undefined: show(part.media.url); break
+ *   }
+ * }
+ */
+export type Part = { [K in keyof PartContents]: PartOf<K> }[keyof PartContents]
+
+/** A part with one member, and none of the others. */
+export type PartOf<K extends keyof PartContents, Content = PartContents[K]> =
+  { metadata?: Metadata } & { [Only in K]: Content } & { [Other in Exclude<keyof PartContents, K>]?: never }
 
 export interface Message { role: Role; content: Part[]; metadata?: Metadata }
 
@@ -45,7 +65,7 @@ export type JsonSchema = Record<string, unknown>
 export type MediaSource = Blob | ImageBitmap | Uint8Array | ArrayBuffer
 
 /** A part of a request. `media` may be a Blob or File, or bytes with their `contentType`. */
-export type RequestPart = Part | { metadata?: Metadata; media: Blob | ImageBitmap | { data: MediaSource; contentType?: string } }
+export type RequestPart = Part | PartOf<'media', Blob | ImageBitmap | { data: MediaSource; contentType?: string }>
 export interface RequestMessage { role: Role; content: RequestPart[]; metadata?: Metadata }
 
 /** A tool in a request. Its schemas may be Standard Schemas. */

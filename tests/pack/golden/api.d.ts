@@ -224,42 +224,51 @@ declare function streamTools(options: StreamToolsOptions): ToolStream
 
 type Role = 'system' | 'user' | 'model' | 'tool'
 type Metadata = Record<string, unknown>
+/** What a part may hold, by the name of the member that holds it. */
+interface PartContents {
+  text: string
+  reasoning: string
+  media: {
+    url: string
+    contentType?: string
+  }
+  toolRequest: {
+    name: string
+    input?: unknown
+    ref?: string
+  }
+  toolResponse: {
+    name: string
+    output?: unknown
+    ref?: string
+  }
+  data: unknown
+  custom: Record<string, unknown>
+}
+/**
+ * A piece of a message. It has exactly one of the members of `PartContents`, as in Genkit, so that a part is the same in
+ * a request, in a reply and in storage. Read a member directly, or narrow by it:
+ *
+ * @example
+ * const text = parts.map((part) => part.text ?? '').join('')
+ * for (const part of parts) {
+ *   switch (true) {
+ *     case part.text !== undefined: show(part.text); break
+ *     case part.media !== undefined: show(part.media.url); break
+ *   }
+ * }
+ */
 type Part = {
+  [K in keyof PartContents]: PartOf<K>
+}[keyof PartContents]
+/** A part with one member, and none of the others. */
+type PartOf<K extends keyof PartContents, Content = PartContents[K]> = {
   metadata?: Metadata
-} & (
-  | {
-      text: string
-    }
-  | {
-      reasoning: string
-    }
-  | {
-      media: {
-        url: string
-        contentType?: string
-      }
-    }
-  | {
-      toolRequest: {
-        name: string
-        input?: unknown
-        ref?: string
-      }
-    }
-  | {
-      toolResponse: {
-        name: string
-        output?: unknown
-        ref?: string
-      }
-    }
-  | {
-      data: unknown
-    }
-  | {
-      custom: Record<string, unknown>
-    }
-)
+} & {
+  [Only in K]: Content
+} & {
+  [Other in Exclude<keyof PartContents, K>]?: never
+}
 interface Message {
   role: Role
   content: Part[]
@@ -291,16 +300,15 @@ type MediaSource = Blob | ImageBitmap | Uint8Array | ArrayBuffer
 /** A part of a request. `media` may be a Blob or File, or bytes with their `contentType`. */
 type RequestPart =
   | Part
-  | {
-      metadata?: Metadata
-      media:
-        | Blob
-        | ImageBitmap
-        | {
-            data: MediaSource
-            contentType?: string
-          }
-    }
+  | PartOf<
+      'media',
+      | Blob
+      | ImageBitmap
+      | {
+          data: MediaSource
+          contentType?: string
+        }
+    >
 interface RequestMessage {
   role: Role
   content: RequestPart[]
@@ -2085,6 +2093,8 @@ export type {
   OnDeviceModel,
   OpenAICompatibleOptions,
   Part,
+  PartContents,
+  PartOf,
   PausedRun,
   RedactionOptions,
   RequestMessage,

@@ -94,7 +94,8 @@ async function* partsOf(
   let response: GenerateResponse
   try {
     for await (const { content } of opened.chunks)
-      for (const part of content) yield* blocks.add('text' in part ? { ...part, text: json.add(part.text) } : part)
+      for (const part of content)
+        yield* blocks.add(part.text === undefined ? part : { ...part, text: json.add(part.text) })
     response = await opened.response
     yield* blocks.add({ text: json.end() })
   } catch (thrown) {
