@@ -65,9 +65,12 @@ class Network:
         seen = distance >= 0
         return seen & (distance < self.window) if is_local else seen
 
+    def embed(self, tokens):
+        return self.weights["token_embd.weight"][tokens] * np.sqrt(self.width)
+
     def hidden(self, tokens):
         count = len(tokens)
-        x = self.weights["token_embd.weight"][tokens] * np.sqrt(self.width)
+        x = self.embed(tokens)
         for layer in range(self.layers):
             name, is_local = f"blk.{layer}", self.is_local(layer)
             product = lambda part, h: h @ self.weights[f"{name}.{part}.weight"].T

@@ -111,6 +111,12 @@ class Newer:
             return same[-2] if len(same) > 1 else same[-1]
         return same[-1]
 
+    def mask(self, distance, layer):
+        seen = distance >= 0
+        if self.local[layer] and not self.wrong("no window"):
+            seen = seen & (distance < self.window + self.wrong("window one wider"))
+        return seen
+
     def attention(self, h, layer, kept):
         name, count, dim = f"blk.{layer}", len(h), self.head_dim(layer)
         product = lambda part: h @ self.weights[f"{name}.{part}"].T
@@ -137,10 +143,7 @@ class Newer:
         scale = 1 / np.sqrt(dim) if self.wrong("queries scaled") else 1.0
         scores = np.einsum("qhd,khd->hqk", q, k) * scale
         distance = np.arange(count)[:, None] - np.arange(count)[None, :]
-        seen = distance >= 0
-        if self.local[layer] and not self.wrong("no window"):
-            seen = seen & (distance < self.window + self.wrong("window one wider"))
-        scores = np.where(seen[None], scores, -np.inf)
+        scores = np.where(self.mask(distance, layer)[None], scores, -np.inf)
         scores = np.exp(scores - scores.max(-1, keepdims=True))
         scores /= scores.sum(-1, keepdims=True)
         mixed = np.einsum("hqk,khd->qhd", scores, v).reshape(count, -1)
@@ -237,8 +240,11 @@ class Newer:
             corrected[first:] += p
         return corrected
 
+    def embed(self, tokens):
+        return self.weights["token_embd"][tokens] * np.sqrt(self.width)
+
     def hidden(self, tokens):
-        x = self.weights["token_embd"][tokens] * np.sqrt(self.width)
+        x = self.embed(tokens)
         inputs = self.inputs(tokens, x) if self.part else None
         kept = {}
         if not self.is_3n:

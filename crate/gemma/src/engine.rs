@@ -19,11 +19,11 @@ use std::fmt;
 use std::future::poll_fn;
 use std::task::Poll;
 
-use futures::future::LocalBoxFuture;
+use futures::future::{LocalBoxFuture, ready};
 use hybridge_core::{Error, Result, Status};
 
 use crate::cache::Reuse;
-use crate::config::Config;
+use crate::config::{Config, PictureSight};
 use crate::sample::{Draw, Sampled, choose};
 
 /// A network with a cache, wherever it runs.
@@ -81,6 +81,18 @@ pub trait Pass: fmt::Debug {
     /// Fails with [`context_full`] if they do not fit and with [`unknown_token`] for an id outside
     /// of the vocabulary, without having fed anything.
     fn prefill<'a>(&'a mut self, tokens: &'a [u32]) -> LocalBoxFuture<'a, Result<()>>;
+
+    /// Feeds rows of one picture instead of embedded tokens; `ids` name them in the sequence at hand
+    /// ([`FIRST_ROW`]). Where rows see each other, these are the picture's last ones, all that are
+    /// not held yet. As with tokens, the logits of the last one are pending then.
+    fn prefill_rows<'a>(
+        &'a mut self,
+        ids: &'a [u32],
+        rows: &'a [f32],
+    ) -> LocalBoxFuture<'a, Result<()>> {
+        let _ = (ids, rows);
+        Box::pin(ready(Err(reads_no_pictures())))
+    }
 
     /// All pending logits, after the soft cap.
     fn logits(&mut self) -> LocalBoxFuture<'_, Result<Vec<f32>>>;
@@ -143,6 +155,17 @@ pub fn unknown_token(token: u32, vocabulary: usize) -> Error {
         .with_code("UNKNOWN_TOKEN")
 }
 
+/// Ids from here on name rows of pictures, each of which a session numbers once: the same id is always
+/// the same row, so that what was computed of it is found again as that of a token is.
+pub const FIRST_ROW: u32 = 1 << 31;
+
+/// A pass that takes tokens alone was given a picture.
+#[must_use]
+pub fn reads_no_pictures() -> Error {
+    Error::new(Status::Unimplemented, "this pass of the engine reads no pictures: use the CPU's")
+        .with_code("MEDIA_UNSUPPORTED")
+}
+
 /// Logits were asked for before anything was fed.
 #[must_use]
 pub fn nothing_pending() -> Error {
@@ -156,6 +179,27 @@ pub fn check_tokens(pass: &(impl Pass + ?Sized), tokens: &[u32]) -> Result<()> {
         return Err(context_full(wanted, pass.capacity()));
     }
     check_vocabulary(pass.config(), tokens)
+}
+
+/// Refuses rows that a pass may not be fed; `most` is how many can go through its layers together.
+pub(crate) fn check_rows(
+    pass: &(impl Pass + ?Sized),
+    ids: &[u32],
+    rows: &[f32],
+    most: usize,
+) -> Result<()> {
+    let wanted = pass.position() + ids.len();
+    if wanted > pass.capacity() {
+        return Err(context_full(wanted, pass.capacity()));
+    }
+    let config = pass.config();
+    if rows.len() != ids.len() * config.width || ids.iter().any(|id| *id < FIRST_ROW) {
+        return Err(Error::internal("rows of a picture do not fit the network"));
+    }
+    if config.picture_sight() != PictureSight::Behind && ids.len() > most {
+        return Err(Error::internal("the pass has no room for a picture of so many rows"));
+    }
+    Ok(())
 }
 
 /// Refuses tokens that the network has no embedding for.

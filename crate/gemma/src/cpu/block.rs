@@ -162,6 +162,25 @@ impl Block {
         }
     }
 
+    /// Stores keys and values of `scratch.x`, so that rows of a picture find those of later ones.
+    pub(super) fn store(
+        &self,
+        network: &Network,
+        layer: &Layer,
+        cache: &mut KeyValues,
+        first: usize,
+        scratch: &mut Scratch,
+    ) {
+        resize(&mut scratch.normed, scratch.x.len());
+        let Scratch { x, normed, .. } = scratch;
+        norm_each(x, &self.attn_norm, network.config.norm_epsilon, false, normed);
+        self.project(network, layer, first, Wanted::Keys, scratch);
+        let Scratch { query, key, value, .. } = scratch;
+        let tokens = key.len() / layer.kv_width();
+        let new = New { layer, first, query, key, value };
+        (0..tokens).for_each(|index| new.store(cache, index));
+    }
+
     /// softmax(q·k) v of all heads, from `scratch.normed` to `scratch.mixed`.
     fn attention(
         &self,
@@ -172,29 +191,53 @@ impl Block {
         sight: Sight,
         scratch: &mut Scratch,
     ) {
+        let wanted = match sight {
+            Sight::Back | Sight::Around(_) => Wanted::All,
+            Sight::Stored | Sight::Until(_) => Wanted::Queries,
+        };
+        self.project(network, layer, first, wanted, scratch);
+        let Scratch { query, key, value, mixed, scores, .. } = scratch;
+        let new = New { layer, first, query, key, value };
+        new.attend(cache, sight, scores, mixed);
+    }
+
+    /// Queries, keys and values of `scratch.normed`, normed and turned.
+    fn project(
+        &self,
+        network: &Network,
+        layer: &Layer,
+        first: usize,
+        wanted: Wanted,
+        scratch: &mut Scratch,
+    ) {
         let Network { config, precision, .. } = network;
-        let Scratch { normed, query, key, value, mixed, scores, angles, inputs, .. } = scratch;
-        match &self.own {
-            Some(Keys { key: keys, value: Some(values), .. }) => {
+        let Scratch { normed, query, key, value, angles, inputs, .. } = scratch;
+        let own = self.own.as_ref().filter(|_| wanted != Wanted::Queries);
+        [&mut *query, &mut *key, &mut *value].into_iter().for_each(Vec::clear);
+        match (wanted == Wanted::Keys, own) {
+            (false, Some(Keys { key: keys, value: Some(values), .. })) => {
                 let matrices = [&self.query, keys, values];
                 times(matrices, normed, inputs, *precision, [query, key, value]);
             }
-            Some(Keys { key: keys, value: None, .. }) => {
+            (false, Some(Keys { key: keys, value: None, .. })) => {
                 times([&self.query, keys], normed, inputs, *precision, [query, key]);
                 value.clone_from(key);
             }
-            None => {
-                times([&self.query], normed, inputs, *precision, [query]);
-                key.clear();
-                value.clear();
+            (false, None) => times([&self.query], normed, inputs, *precision, [query]),
+            (true, Some(Keys { key: keys, value: Some(values), .. })) => {
+                times([keys, values], normed, inputs, *precision, [key, value]);
             }
+            (true, Some(Keys { key: keys, value: None, .. })) => {
+                times([keys], normed, inputs, *precision, [key]);
+                value.clone_from(key);
+            }
+            (true, None) => {}
         }
         let (head_dim, epsilon) = (layer.head_dim, config.norm_epsilon);
         if config.norms_values {
             run(Unit { heads: value, head_dim, epsilon });
         }
-        let tokens = query.len() / layer.query_width();
-        let positions = first..first + tokens;
+        let positions = first..first + normed.len() / config.width;
         if let Some(angles) = Angles::find(angles, &layer.rope, positions, head_dim) {
             let norm = self.own.as_ref().map(|own| own.key_norm.as_slice()).unwrap_or_default();
             let all = [
@@ -208,9 +251,15 @@ impl Block {
                 }
             }
         }
-        let new = New { layer, first, query, key, value };
-        new.attend(cache, sight, scores, mixed);
     }
+}
+
+/// What is projected of a layer's input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wanted {
+    All,
+    Queries,
+    Keys,
 }
 
 /// Queries of some tokens, with their keys and values where the layer has its own.

@@ -22,7 +22,9 @@ pub fn memory_of(model: &Model, capacity: usize) -> Memory {
         .layers
         .iter()
         .filter(|layer| layer.source.is_none())
-        .map(|layer| ring_slots(layer.window, CHUNK, capacity) * layer.kv_width())
+        .map(|layer| {
+            ring_slots(layer.window, model.longest_chunk(CHUNK), capacity) * layer.kv_width()
+        })
         .sum();
     let per_layer = config.per_layer.map_or(0, |part| part * config.layers.len());
     let widest = config

@@ -102,15 +102,20 @@ impl Angles {
 pub(super) enum Sight {
     /// Itself and what came before it.
     Back,
+    /// As [`Self::Back`], with all keys of the picture stored before.
+    Stored,
+    /// Itself, what came before it, and what is stored up to the end of its picture.
+    Until(usize),
     /// The whole text, of this length.
     Around(usize),
 }
 
 impl Sight {
     pub(super) fn visible(self, position: usize, window: Option<usize>) -> Range<usize> {
+        let start = window.map_or(0, |window| (position + 1).saturating_sub(window));
         match (self, window) {
-            (Self::Back, None) => 0..position + 1,
-            (Self::Back, Some(window)) => (position + 1).saturating_sub(window)..position + 1,
+            (Self::Back | Self::Stored, _) => start..position + 1,
+            (Self::Until(end), _) => start..end.max(position + 1),
             (Self::Around(length), None) => 0..length,
             // Half a window on each side: that is how llama.cpp reads a symmetric window.
             (Self::Around(length), Some(window)) => {
@@ -149,25 +154,46 @@ impl Network {
 
     /// What the first layer reads: embedded tokens, each layer's inputs, all residual streams.
     pub(super) async fn begin(&mut self, tokens: &[u32], scratch: &mut Scratch) -> Result<()> {
-        let Config { width, norm_epsilon, embedding_scale, .. } = self.config;
+        let Config { width, embedding_scale, .. } = self.config;
         // Before anything is written: a read that fails or is dropped leaves all as it was.
-        let rows = match &mut self.inputs {
-            Some(inputs) => inputs.rows.gather(tokens).await?,
-            None => Vec::new(),
-        };
+        let extra = self.gather(tokens).await?;
         scratch.x.clear();
         scratch.x.resize(tokens.len() * width, 0.0);
         for (token, row) in tokens.iter().zip(scratch.x.chunks_exact_mut(width)) {
             self.embedding.row(*token as usize, row);
             row.iter_mut().for_each(|value| *value *= embedding_scale);
         }
+        self.spread(extra, scratch);
+        Ok(())
+    }
+
+    /// The same for rows of a picture, which are not scaled. Their part of the per-layer table is
+    /// that of token 0.
+    pub(super) async fn begin_rows(&mut self, rows: &[f32], scratch: &mut Scratch) -> Result<()> {
+        let extra = self.gather(&vec![0; rows.len() / self.config.width]).await?;
+        scratch.x.clear();
+        scratch.x.extend_from_slice(rows);
+        self.spread(extra, scratch);
+        Ok(())
+    }
+
+    /// Rows of the per-layer table. \[tokens, layers · `per_layer`\]
+    async fn gather(&mut self, tokens: &[u32]) -> Result<Vec<f32>> {
+        match &mut self.inputs {
+            Some(inputs) => inputs.rows.gather(tokens).await,
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// Makes each layer's inputs and the other residual streams out of `scratch.x`.
+    fn spread(&self, extra: Vec<f32>, scratch: &mut Scratch) {
+        let Config { width, norm_epsilon, .. } = self.config;
         if let Some(inputs) = &self.inputs {
-            inputs.fill(rows, norm_epsilon, self.precision, scratch);
+            inputs.fill(extra, norm_epsilon, self.precision, scratch);
         }
         if let Some(streams) = &self.streams {
             streams.split(width, self.precision, scratch);
         }
-        Ok(())
     }
 
     /// Leaves in `scratch.x` what the last norm reads.
@@ -190,6 +216,19 @@ impl Network {
         let streams = self.streams.iter().flat_map(|it| it.split.iter().chain(&it.join));
         let inputs = self.inputs.iter().map(|it| &it.projection);
         layers.chain(streams).chain(inputs).map(Matrix::bytes).sum()
+    }
+
+    /// Stores one layer's keys and values of the residual stream in `scratch`, and nothing else.
+    pub(super) fn store(
+        &self,
+        index: usize,
+        cache: &mut KeyValues,
+        first: usize,
+        scratch: &mut Scratch,
+    ) {
+        if let Some((block, layer)) = self.layers.get(index).zip(self.config.layers.get(index)) {
+            block.store(self, layer, cache, first, scratch);
+        }
     }
 
     /// Runs one layer over the residual stream in `scratch`, from position `first` on. The cache is

@@ -14,8 +14,8 @@ use super::memory::memory_of;
 use super::network::{Network, Scratch, Sight};
 use super::pause::{Pause, brief};
 use crate::cache::{Cache, InMemory, Reuse, no_room, ring_slots};
-use crate::config::Config;
-use crate::engine::{Pass, check_tokens, nothing_pending};
+use crate::config::{Config, PictureSight};
+use crate::engine::{Pass, check_rows, check_tokens, nothing_pending};
 use crate::sample::{Draw, Sampled};
 use crate::weights::Model;
 
@@ -38,6 +38,8 @@ pub struct Cpu {
     logits: Option<Vec<f32>>,
     scratch: Scratch,
     pause: Pause,
+    /// Rows of a picture that can go through a layer together.
+    longest_chunk: usize,
 }
 
 impl fmt::Debug for Cpu {
@@ -59,16 +61,18 @@ impl Cpu {
             None => None,
         };
         let spare = memory_of(model, capacity).spare(WASM_LIMIT);
-        Ok(Self::assemble(network, output, capacity)?.with_budget(spare))
+        let longest_chunk = model.longest_chunk(CHUNK);
+        Ok(Self::assemble(network, output, capacity, longest_chunk)?.with_budget(spare))
     }
 
     pub(super) fn assemble(
         network: Network,
         output: Option<Matrix>,
         capacity: usize,
+        longest_chunk: usize,
     ) -> Result<Self> {
         let (config, window) = (&network.config, network.config.window());
-        let slots = ring_slots(window, CHUNK, capacity);
+        let slots = ring_slots(window, longest_chunk, capacity);
         let store = InMemory::new(config, slots, capacity).map_err(no_room)?;
         Ok(Self {
             cache: Cache::new(store, window, slots, capacity),
@@ -78,6 +82,7 @@ impl Cpu {
             logits: None,
             scratch: Scratch::default(),
             pause: brief(),
+            longest_chunk,
         })
     }
 
@@ -124,22 +129,87 @@ impl Cpu {
     async fn feed(&mut self, tokens: &[u32]) -> Result<()> {
         check_tokens(self, tokens)?;
         for chunk in tokens.chunks(CHUNK) {
-            self.last = None;
-            self.logits = None;
-            self.cache.make_way(chunk.len());
+            self.make_way(chunk.len());
             self.network.begin(chunk, &mut self.scratch).await?;
-            for index in 0..self.network.layers.len() {
+            self.run_layers().await;
+            self.finish(chunk);
+        }
+        Ok(())
+    }
+
+    fn make_way(&mut self, count: usize) {
+        (self.last, self.logits) = (None, None);
+        self.cache.make_way(count);
+    }
+
+    /// Takes `scratch.x` through all layers, each token seeing what came before it.
+    async fn run_layers(&mut self) {
+        for index in 0..self.network.layers.len() {
+            (self.pause)().await;
+            let (first, source) = (self.cache.position(), self.network.config.cache_of(index));
+            if let Some(rows) = self.cache.store_mut().layer(source) {
+                self.network.layer(index, rows, first, Sight::Back, &mut self.scratch);
+            }
+        }
+    }
+
+    /// These ids' rows are stored, and `scratch.x` holds what the last layer made of them, or of the
+    /// last of them.
+    fn finish(&mut self, ids: &[u32]) {
+        self.network.join(&mut self.scratch);
+        self.cache.push(ids);
+        let start = self.scratch.x.len().saturating_sub(self.network.config.width);
+        self.last = self.scratch.x.get(start..).map(<[f32]>::to_vec);
+    }
+
+    async fn feed_rows(&mut self, ids: &[u32], rows: &[f32]) -> Result<()> {
+        check_rows(self, ids, rows, self.longest_chunk)?;
+        if self.network.config.picture_sight() != PictureSight::Behind {
+            return self.feed_together(ids, rows).await;
+        }
+        let width = self.network.config.width;
+        for (ids, rows) in ids.chunks(CHUNK).zip(rows.chunks(CHUNK * width)) {
+            self.make_way(ids.len());
+            self.network.begin_rows(rows, &mut self.scratch).await?;
+            self.run_layers().await;
+            self.finish(ids);
+        }
+        Ok(())
+    }
+
+    /// Rows that see each other: a layer stores the keys of all of them before any looks, both in
+    /// slabs, so that others run in between and activations stay in the cache.
+    async fn feed_together(&mut self, ids: &[u32], rows: &[f32]) -> Result<()> {
+        self.make_way(ids.len());
+        let first = self.cache.position();
+        let size = CHUNK * self.network.config.width;
+        // [rows, width]
+        let mut x = rows.to_vec();
+        for index in 0..self.network.layers.len() {
+            let config = &self.network.config;
+            let source = config.cache_of(index);
+            let is_ahead = config.layers.get(index).is_some_and(|layer| config.sees_ahead(layer));
+            let sight = if is_ahead { Sight::Until(first + ids.len()) } else { Sight::Stored };
+            for (slab, x) in x.chunks(size).enumerate() {
                 (self.pause)().await;
-                let (first, source) = (self.cache.position(), self.network.config.cache_of(index));
+                self.scratch.x.clear();
+                self.scratch.x.extend_from_slice(x);
                 if let Some(rows) = self.cache.store_mut().layer(source) {
-                    self.network.layer(index, rows, first, Sight::Back, &mut self.scratch);
+                    self.network.store(index, rows, first + slab * CHUNK, &mut self.scratch);
                 }
             }
-            self.network.join(&mut self.scratch);
-            self.cache.push(chunk);
-            let start = self.scratch.x.len().saturating_sub(self.network.config.width);
-            self.last = self.scratch.x.get(start..).map(<[f32]>::to_vec);
+            for (slab, x) in x.chunks_mut(size).enumerate() {
+                (self.pause)().await;
+                self.scratch.x.clear();
+                self.scratch.x.extend_from_slice(x);
+                if let Some(rows) = self.cache.store_mut().layer(source) {
+                    let first = first + slab * CHUNK;
+                    self.network.layer(index, rows, first, sight, &mut self.scratch);
+                }
+                x.copy_from_slice(&self.scratch.x);
+            }
         }
+        self.finish(ids);
         Ok(())
     }
 
@@ -196,6 +266,14 @@ impl Pass for Cpu {
 
     fn prefill<'a>(&'a mut self, tokens: &'a [u32]) -> LocalBoxFuture<'a, Result<()>> {
         Box::pin(self.feed(tokens))
+    }
+
+    fn prefill_rows<'a>(
+        &'a mut self,
+        ids: &'a [u32],
+        rows: &'a [f32],
+    ) -> LocalBoxFuture<'a, Result<()>> {
+        Box::pin(self.feed_rows(ids, rows))
     }
 
     fn logits(&mut self) -> LocalBoxFuture<'_, Result<Vec<f32>>> {

@@ -7,6 +7,7 @@ use super::block::{Block, Extras, Keys};
 use super::matrix::Matrix;
 use super::network::Network;
 use super::pack::{Lift, block_size};
+use super::pass::CHUNK;
 use super::{Cpu, Precision};
 use crate::config::{Architecture, Config, Layer, Rope, Span};
 use crate::quant::Encoding;
@@ -175,6 +176,6 @@ impl Cpu {
             inputs: None,
             streams: None,
         };
-        Self::assemble(network, None, capacity)
+        Self::assemble(network, None, capacity, CHUNK)
     }
 }

@@ -144,6 +144,17 @@ impl Layer {
     }
 }
 
+/// What the rows of a picture see beyond themselves and what came before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PictureSight {
+    /// Nothing.
+    Behind,
+    /// All of their picture on local layers (Gemma 4 without per-layer inputs).
+    Local,
+    /// All of their picture on every layer (Gemma 3).
+    Everywhere,
+}
+
 /// The logit of a suppressed token: no softmax notices it, and it is finite, since a logit that is not
 /// counts as a fault.
 pub(crate) const SUPPRESSED: f32 = -1e30;
@@ -202,6 +213,27 @@ impl Config {
     #[must_use]
     pub fn is_plain(&self) -> bool {
         matches!(self.architecture, Architecture::Gemma3 | Architecture::GemmaEmbedding)
+    }
+
+    /// What rows of a picture see. No key says so: Gemma 4's small models, which see nothing ahead,
+    /// are those with per-layer inputs.
+    #[must_use]
+    pub fn picture_sight(&self) -> PictureSight {
+        match self.architecture {
+            Architecture::Gemma3 => PictureSight::Everywhere,
+            Architecture::Gemma4 if self.per_layer.is_none() => PictureSight::Local,
+            _ => PictureSight::Behind,
+        }
+    }
+
+    /// Whether rows of a picture see all of it on a layer.
+    #[must_use]
+    pub fn sees_ahead(&self, layer: &Layer) -> bool {
+        match self.picture_sight() {
+            PictureSight::Behind => false,
+            PictureSight::Local => layer.span == Span::Local,
+            PictureSight::Everywhere => true,
+        }
     }
 
     /// The largest value of a size over all layers.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use hybridge_core::{Error, Result, Status};
 
-use super::config::{Architecture, Config, Span};
+use super::config::{Architecture, Config, PictureSight, Span};
 use crate::gguf::Gguf;
 use crate::quant::Encoding;
 use crate::source::Source;
@@ -325,6 +325,7 @@ pub struct Model {
     /// Its weights.
     pub tensors: Tensors,
     gguf: Rc<Gguf>,
+    longest_picture: usize,
 }
 
 impl Model {
@@ -334,7 +335,7 @@ impl Model {
         let config = Config::read(&gguf)?;
         let finder = Finder { gguf: &gguf, config: &config };
         let (tensors, divisors) = (finder.tensors()?, finder.rope_divisors()?);
-        let mut model = Self { config, tensors, gguf: Rc::new(gguf) };
+        let mut model = Self { config, tensors, gguf: Rc::new(gguf), longest_picture: 0 };
         if let Some(tensor) = divisors {
             model.divide_global_ropes(&tensor).await?;
         }
@@ -356,6 +357,23 @@ impl Model {
             layer.rope.divisors = Some(Arc::clone(&divisors));
         }
         Ok(())
+    }
+
+    /// The same model, which also reads pictures of at most so many rows each. Passes make their
+    /// rings as large as that needs.
+    #[must_use]
+    pub fn with_pictures(self, most_rows: usize) -> Self {
+        Self { longest_picture: most_rows, ..self }
+    }
+
+    /// How many positions go through the layers together where a pass takes `chunk` of text: a
+    /// picture whose rows see each other is not cut.
+    #[must_use]
+    pub fn longest_chunk(&self, chunk: usize) -> usize {
+        match self.config.picture_sight() {
+            PictureSight::Behind => chunk,
+            PictureSight::Local | PictureSight::Everywhere => chunk.max(self.longest_picture),
+        }
     }
 
     /// The files, for metadata such as the vocabulary.

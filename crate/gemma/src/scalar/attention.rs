@@ -11,6 +11,9 @@ use crate::config::Layer;
 pub(super) enum Sight {
     /// Itself and what came before it.
     Back,
+    /// As [`Self::Back`] on layers where pictures are read so, and else up to this position too:
+    /// the end of a picture.
+    Until(usize),
     /// The whole text.
     Around,
 }
@@ -19,6 +22,11 @@ pub(super) enum Sight {
 pub(super) fn behind(position: usize, window: Option<usize>) -> Range<usize> {
     let start = window.map_or(0, |window| (position + 1).saturating_sub(window));
     start..position + 1
+}
+
+/// The positions that a picture's row sees: those behind it, and up to the picture's end.
+pub(super) fn until(position: usize, window: Option<usize>, end: usize) -> Range<usize> {
+    behind(position, window).start..end.max(position + 1)
 }
 
 /// The positions that the query at `position` sees, looking both ways over `length` tokens.

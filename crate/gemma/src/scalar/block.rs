@@ -11,7 +11,7 @@
 
 use hybridge_core::Result;
 
-use super::attention::{Sight, around, attend, behind};
+use super::attention::{Sight, around, attend, behind, until};
 use super::matrix::Matrix;
 use super::network::State;
 use super::vector::{add, cut_below, gelu, plus_scaled, rms_norm, rms_only, rotate, scaled};
@@ -243,7 +243,9 @@ impl Block {
             let norm = self.own.as_ref().map(|own| own.key_norm.as_slice()).unwrap_or_default();
             turn(key, at, norm, 1.0);
         }
-        if matches!(sight, Sight::Around) {
+        // Each token sees the cache right after its own key was stored, so that a ring needs no
+        // more room than its window; where some see ahead, all are stored before.
+        if !matches!(sight, Sight::Back) {
             for (at, (key, value)) in new.iter().enumerate() {
                 cache.put(first + at, key, value);
             }
@@ -252,13 +254,13 @@ impl Block {
             let position = first + at;
             let visible = match sight {
                 Sight::Back => {
-                    // Each token sees the cache right after its own key was stored, so that a ring
-                    // needs no more room than its window.
                     if let Some((key, value)) = new.get(at) {
                         cache.put(position, key, value);
                     }
                     behind(position, layer.window)
                 }
+                Sight::Until(end) if config.sees_ahead(layer) => until(position, layer.window, end),
+                Sight::Until(_) => behind(position, layer.window),
                 Sight::Around => around(position, layer.window, h.len()),
             };
             attend(layer, query, cache, &visible)

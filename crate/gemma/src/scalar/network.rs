@@ -83,6 +83,17 @@ impl Network {
     /// What the first layer reads: embedded tokens, each layer's inputs, all residual streams.
     pub(super) async fn begin(&mut self, tokens: &[u32]) -> Result<State> {
         let x = self.embed(tokens);
+        self.begin_with(tokens, x).await
+    }
+
+    /// The same for rows of a picture, which are not scaled. Their part of the per-layer table is
+    /// that of token 0.
+    pub(super) async fn begin_rows(&mut self, rows: &[f32]) -> Result<State> {
+        let x: Vec<Vec<f32>> = rows.chunks_exact(self.config.width).map(<[f32]>::to_vec).collect();
+        self.begin_with(&vec![0; x.len()], x).await
+    }
+
+    async fn begin_with(&mut self, tokens: &[u32], x: Vec<Vec<f32>>) -> Result<State> {
         let inputs = match &mut self.inputs {
             Some(inputs) => inputs.of(&self.config, tokens, &x).await?,
             None => Vec::new(),

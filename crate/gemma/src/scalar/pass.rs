@@ -8,7 +8,7 @@ use super::matrix::Matrix;
 use super::network::Network;
 use crate::cache::{Cache, InMemory, Reuse, no_room, ring_slots};
 use crate::config::Config;
-use crate::engine::{Pass, check_tokens, nothing_pending};
+use crate::engine::{Pass, check_rows, check_tokens, nothing_pending};
 use crate::quant::Rounding;
 use crate::weights::Model;
 
@@ -24,6 +24,8 @@ pub struct Scalar {
     cache: Cache<InMemory>,
     last: Option<Vec<f32>>,
     rounding: Option<Rounding>,
+    /// Rows that can go through the layers together.
+    longest_chunk: usize,
 }
 
 impl Scalar {
@@ -36,10 +38,11 @@ impl Scalar {
             None => None,
         };
         let (config, window) = (&network.config, network.config.window());
-        let slots = ring_slots(window, CHUNK, capacity);
+        let longest_chunk = model.longest_chunk(CHUNK);
+        let slots = ring_slots(window, longest_chunk, capacity);
         let store = InMemory::new(config, slots, capacity).map_err(no_room)?;
         let cache = Cache::new(store, window, slots, capacity);
-        Ok(Self { network, output, cache, last: None, rounding: None })
+        Ok(Self { network, output, cache, last: None, rounding: None, longest_chunk })
     }
 
     /// The same pass with so many bytes for other conversations' keys and values.
@@ -72,6 +75,22 @@ impl Scalar {
             let first = self.cache.position();
             self.network.run(&mut state, self.cache.store_mut(), first, Sight::Back);
             self.cache.push(chunk);
+            self.last = self.network.joined(state).pop();
+        }
+        Ok(())
+    }
+
+    async fn feed_rows(&mut self, ids: &[u32], rows: &[f32]) -> Result<()> {
+        check_rows(self, ids, rows, self.longest_chunk)?;
+        // Rows that see nothing ahead may go in any pieces.
+        let longest = self.longest_chunk.max(1);
+        for (ids, rows) in ids.chunks(longest).zip(rows.chunks(longest * self.config().width)) {
+            let mut state = self.network.begin_rows(rows).await?;
+            self.cache.make_way(ids.len());
+            let first = self.cache.position();
+            let sight = Sight::Until(first + ids.len());
+            self.network.run(&mut state, self.cache.store_mut(), first, sight);
+            self.cache.push(ids);
             self.last = self.network.joined(state).pop();
         }
         Ok(())
@@ -119,6 +138,14 @@ impl Pass for Scalar {
 
     fn prefill<'a>(&'a mut self, tokens: &'a [u32]) -> LocalBoxFuture<'a, Result<()>> {
         Box::pin(self.feed(tokens))
+    }
+
+    fn prefill_rows<'a>(
+        &'a mut self,
+        ids: &'a [u32],
+        rows: &'a [f32],
+    ) -> LocalBoxFuture<'a, Result<()>> {
+        Box::pin(self.feed_rows(ids, rows))
     }
 
     fn logits(&mut self) -> LocalBoxFuture<'_, Result<Vec<f32>>> {

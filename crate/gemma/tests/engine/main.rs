@@ -11,6 +11,7 @@ mod gemma4;
 mod generate;
 mod gguf;
 mod oracle;
+mod seeing;
 mod template;
 mod tokenizer;
 mod tool_turns;
