@@ -150,6 +150,13 @@ impl Message {
         }
     }
 
+    /// Whether it is an answer that was begun: the model is to go on in it, and not to begin one.
+    #[must_use]
+    pub fn is_prefix(&self) -> bool {
+        let mark = self.metadata.as_ref().and_then(|it| it.get("prefix"));
+        self.role == Role::Model && mark == Some(&Value::Bool(true))
+    }
+
     /// All its text, joined.
     #[must_use]
     pub fn joined_text(&self) -> String {

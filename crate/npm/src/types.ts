@@ -93,6 +93,12 @@ export interface GenerateOptions {
   window?: WindowPolicy
   /** The branches of a hybrid that may see this request, whatever its strategy says. */
   allow?: readonly string[]
+  /**
+   * Where a stream breaks off after content, the next branch of a hybrid goes on from the text so far, where the failure is one that falls
+   * back. Message and trace are marked with `continued`. Without it such a failure is the caller's, as it is for answers in JSON and
+   * after calls of tools.
+   */
+  continueFrom?: 'partial'
 }
 
 export type FinishReason = 'stop' | 'length' | 'blocked' | 'interrupted' | 'aborted' | 'other' | 'unknown'
@@ -170,7 +176,7 @@ export interface GenerateStream<Output = unknown> extends AsyncIterable<Generate
 
 export interface ModelInfo {
   readonly name: string
-  readonly supports: { multiturn: boolean; systemRole: boolean; tools: boolean; media: boolean; json: 'constrained' | 'prompted' | 'none' }
+  readonly supports: { multiturn: boolean; systemRole: boolean; tools: boolean; media: boolean; json: 'constrained' | 'prompted' | 'none'; /** Whether it goes on in the very text of a last message of the model's that is marked `metadata: { prefix: true }`. */ prefix?: boolean }
   readonly contextWindow?: number
   readonly inferenceSource: 'on_device' | 'in_cloud' | 'unknown'
   /** The kinds of personal data that are replaced before the model sees a request: of a model that `redacting` made. */
@@ -212,6 +218,8 @@ export interface HybridPolicy {
   hedgeAfterMs?: number
   /** Skip a branch for a while after so many failures in a row. Off by default; RetryInfo and a lost GPU open it at once. */
   breaker?: { failures: number; cooldownMs: number }
+  /** As the option of requests: another branch may go on in an answer that broke off. Off by default. */
+  continueFrom?: 'partial'
 }
 
 /** What every router takes. */
@@ -296,7 +304,8 @@ export interface RoutingTrace {
   readonly reason?: string
   readonly attempts: ReadonlyArray<Attempt>
 }
-export interface Attempt { readonly branch: string; readonly outcome: 'answered' | 'failed' | 'rejected' | 'skipped' | 'stopped'; readonly status?: Status; readonly message?: string; readonly startedAtMs: number; readonly firstTokenMs?: number; readonly durationMs: number; readonly usage?: Usage; readonly confidence?: Confidence; /** Of a model on this device: what it ran on. */ readonly device?: 'gpu' | 'cpu'; /** The branch's own trace, where it is a hybrid itself. */ readonly routing?: RoutingTrace; /** What was left out to fit the branch's context window. */ readonly window?: WindowReport; /** How many values of each kind were replaced, where the branch redacts. */ readonly redacted?: Readonly<Record<string, number>> }
+export interface Attempt { readonly branch: string; readonly outcome: 'answered' | 'failed' | 'rejected' | 'skipped' | 'stopped'; readonly status?: Status; readonly message?: string; readonly startedAtMs: number; readonly firstTokenMs?: number; readonly durationMs: number; readonly usage?: Usage; readonly confidence?: Confidence; /** Of a model on this device: what it ran on. */ readonly device?: 'gpu' | 'cpu'; /** The branch's own trace, where it is a hybrid itself. */ readonly routing?: RoutingTrace; /** What was left out to fit the branch's context window. */ readonly window?: WindowReport; /** How many values of each kind were replaced, where the branch redacts. */ readonly redacted?: Readonly<Record<string, number>>; /** Whose answer it went on in, and behind how many characters of text. */ readonly continued?: Continued; /** Why its answer, which broke off, was not continued although `continueFrom` allows it. */ readonly notContinued?: 'permanent' | 'json' | 'tool-call' | 'last-branch' | 'not-allowed' }
+export interface Continued { readonly from: string; readonly at: number }
 
 // ── Errors ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -498,6 +507,8 @@ export interface ChatOptions {
   /** How often the model may call tools in one turn. Default 5. */
   maxSteps?: number
   context?: Record<string, unknown>
+  /** For every turn: another branch may go on in an answer that broke off. */
+  continueFrom?: 'partial'
   /** Keeps the conversation in IndexedDB under this name. */
   persist?: { name: string }
 }

@@ -217,6 +217,41 @@ impl Run {
     }
 }
 
+/// Joins a text and its continuation by another branch.
+#[wasm_bindgen]
+#[derive(Debug)]
+pub struct Seam(RefCell<route::Seam>);
+
+#[wasm_bindgen]
+impl Seam {
+    /// A seam behind `before`; `exact` where the model goes on in the very text.
+    #[wasm_bindgen(constructor)]
+    pub fn new(before: &str, exact: bool) -> Self {
+        Self(RefCell::new(route::Seam::new(before, exact)))
+    }
+
+    /// Takes the next piece and returns what is new in it.
+    pub fn push(&self, piece: &str) -> String {
+        self.0.borrow_mut().push(piece)
+    }
+
+    /// Returns what was held and is new: nothing follows.
+    pub fn end(&self) -> String {
+        self.0.borrow_mut().end()
+    }
+
+    /// Whether everything from now on is new.
+    #[wasm_bindgen(js_name = isPassed)]
+    pub fn is_passed(&self) -> bool {
+        self.0.borrow().is_passed()
+    }
+
+    /// UTF-16 code units at the beginning of the continuation that were dropped.
+    pub fn dropped(&self) -> usize {
+        self.0.borrow().dropped()
+    }
+}
+
 fn step<T: Serialize>(found: Result<T, Pause>) -> String {
     json(&match found {
         Ok(found) => Step::Done(found),

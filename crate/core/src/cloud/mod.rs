@@ -10,10 +10,11 @@
 //! run one way:
 //!
 //! ```text
-//! service ─► gemini, openai ─► dialect ─► draft, data_url
+//! service ─► gemini, openai ─► dialect ─► draft, data_url, continuation
 //!    └─────► exchange ────────────┘ └─► sse, failure, redaction
 //! ```
 
+mod continuation;
 mod data_url;
 mod dialect;
 mod draft;

@@ -164,6 +164,12 @@ pub enum Action {
         /// Which attempt.
         attempt: usize,
     },
+    /// From now on, questions and branches are about the request with the text that the caller has
+    /// seen: the attempt's answer broke off, and another branch may go on in it.
+    Extend {
+        /// Which attempt.
+        attempt: usize,
+    },
     /// Ask `accept` about an attempt's answer.
     Judge {
         /// Which attempt.

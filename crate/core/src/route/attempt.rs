@@ -23,6 +23,10 @@ pub(crate) struct Live {
     /// When it last said anything.
     last: f64,
     pub(crate) logprobs: Vec<f64>,
+    /// UTF-16 code units of its text.
+    pub(crate) text: u64,
+    /// Whether it sent more than text and thinking.
+    pub(crate) has_other: bool,
     /// Whether the gate has let it pass. Open from the start where there is no gate.
     pub(crate) is_open: bool,
 }
@@ -40,6 +44,8 @@ impl Live {
             first: None,
             last: now,
             logprobs: Vec::new(),
+            text: 0,
+            has_other: false,
             is_open: true,
         }
     }
@@ -47,6 +53,8 @@ impl Live {
     /// Takes in a chunk and says whether it has content.
     pub(crate) fn hear(&mut self, heard: Heard, logprobs: &[f64], now: f64) -> bool {
         self.last = now;
+        self.text += u64::from(heard.text);
+        self.has_other |= heard.other > 0;
         // A branch that reports what is no number has not reported it.
         self.logprobs.extend(logprobs.iter().filter(|it| !it.is_nan()));
         let has_content = heard.has_content(self.wants_reasoning);

@@ -14,6 +14,8 @@ pub struct BranchFacts {
     pub state: Option<String>,
     /// Whether it counts tokens itself.
     pub counts_tokens: bool,
+    /// The tokens of its context window, where that is known.
+    pub window: Option<u64>,
     /// How many requests wait in its own line, where it has one.
     pub queued: Option<u32>,
     /// The kinds of data that it replaces before its model sees a request; none where it does not.
@@ -37,6 +39,7 @@ impl BranchFacts {
                 state: fields.text("state"),
                 counts_tokens: fields.flag("countsTokens").unwrap_or_default(),
                 queued: fields.count("queued").and_then(|it| it.try_into().ok()),
+                window: fields.count("window"),
                 redacts: fields.keys("redacts"),
             });
         }

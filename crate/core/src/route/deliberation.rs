@@ -60,6 +60,24 @@ impl Route {
         Ok(())
     }
 
+    /// Takes on the constraint of a later decision about the same request. Branches behind `used`
+    /// that it leaves out are not tried any more; its order is not listened to.
+    pub(crate) fn narrow(&mut self, again: &Self, used: usize, plan: &Plan) {
+        let Some(theirs) = &again.allow else { return };
+        let both = |key: &&String| self.allow.as_ref().is_none_or(|it| it.contains(key));
+        let allow: Vec<String> = theirs.iter().filter(both).cloned().collect();
+        let used = used.min(self.branches.len());
+        let mut left = self.branches.split_off(used);
+        left.retain(|&branch| allow.iter().any(|it| it == plan.key(branch)));
+        self.branches.append(&mut left);
+        self.order = self.branches.iter().map(|&it| plan.key(it).to_owned()).collect();
+        self.allow = Some(allow);
+        if self.reason.as_ref() != again.reason.as_ref() {
+            let reasons = [self.reason.take(), again.reason.clone()];
+            self.reason = Some(reasons.into_iter().flatten().collect::<Vec<_>>().join("; "));
+        }
+    }
+
     /// Begins with the branch that the conversation belongs to, unless the constraint leaves it
     /// out.
     pub(crate) fn stay(&mut self, key: &str, plan: &Plan) {

@@ -85,6 +85,7 @@ pub struct Collected {
     // Measured once: the tree is judged anew after every answer.
     characters: OnceCell<u64>,
     estimate: OnceCell<u64>,
+    most: OnceCell<Option<u64>>,
     sensitive: OnceCell<Vec<SensitiveKind>>,
 }
 
@@ -218,6 +219,13 @@ impl<'a> Inputs<'a> {
         Ok(*self.collected.estimate.get_or_init(|| estimate(request)))
     }
 
+    /// More tokens than any tokenizer makes of the request; `None` where it holds media, whose
+    /// tokens no length bounds.
+    pub(crate) fn most_tokens(self) -> Result<Option<u64>, Pause> {
+        let request = self.request()?;
+        Ok(*self.collected.most.get_or_init(|| most_tokens(request)))
+    }
+
     /// Which kinds of personal data the request holds.
     pub(crate) fn sensitive(self) -> Result<&'a [SensitiveKind], Pause> {
         let request = self.request()?;
@@ -230,6 +238,25 @@ const MEDIA: u64 = 256;
 
 /// What the turn's marks cost.
 const PER_MESSAGE: u64 = 4;
+
+/// One token for each byte, and sixteen for the marks of each message.
+fn most_tokens(request: &Request) -> Option<u64> {
+    let length = |value: serde_json::Result<String>| value.map_or(0, |it| it.len() as u64);
+    let mut most = 0;
+    for message in &request.messages {
+        most += 16;
+        for part in &message.content {
+            most += match &part.content {
+                Content::Text(text) | Content::Reasoning(text) => text.len() as u64,
+                Content::Media(_) => return None,
+                other => length(serde_json::to_string(other)),
+            };
+        }
+    }
+    let tools = request.tools.iter().map(|it| length(serde_json::to_string(it)));
+    let schema = request.output.as_ref().and_then(|it| it.schema.as_ref());
+    Some(most + tools.sum::<u64>() + schema.map_or(0, |it| length(serde_json::to_string(it))))
+}
 
 /// About how many tokens the request has. Meant to be a little high: too large a guess sends a
 /// prompt to the larger window.

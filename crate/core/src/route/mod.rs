@@ -23,6 +23,7 @@ mod inputs;
 mod plan;
 mod policy;
 mod run;
+mod seam;
 mod strategy;
 #[cfg(test)]
 mod tests;
@@ -38,12 +39,13 @@ pub use inputs::{Battery, Collected, DeviceFacts, Inputs, Pause, Question, WebGp
 pub use plan::{Acceptance, Plan};
 pub use policy::{Breaker, Policy};
 pub use run::{Run, RunOptions};
+pub use seam::Seam;
 pub use strategy::{
     AskStrategy, CapabilityStrategy, CustomStrategy, DeviceRequirements, DeviceStrategy,
     FallbackStrategy, FirstMatch, InputSizeStrategy, LatencyStrategy, PrivacyStrategy,
-    ReadyStrategy, SensitivityStrategy, Strategy, Unit, WithFallback,
+    ReadyStrategy, SensitivityStrategy, Strategy, Unit, WindowStrategy, WithFallback,
 };
-pub use trace::{Attempt, Outcome, Trace};
+pub use trace::{Attempt, Continued, NotContinued, Outcome, Trace};
 
 /// A number for people. Printing a fraction would bring a page six kilobytes of digits.
 #[expect(clippy::cast_possible_truncation, reason = "a cast from float saturates")]

@@ -87,6 +87,7 @@ impl Plan {
             total_timeout_ms: None,
             hedge_after_ms: None,
             breaker: None,
+            continues: None,
         };
         self.policies.get(branch).unwrap_or(NOTHING)
     }

@@ -21,6 +21,8 @@ pub struct Policy {
     pub hedge_after_ms: Option<f64>,
     /// When to leave the branch alone.
     pub breaker: Option<Breaker>,
+    /// Whether another branch may go on in an answer of this one that broke off.
+    pub continues: Option<bool>,
 }
 
 /// When to leave a branch alone.
@@ -49,6 +51,7 @@ impl FromJson for Policy {
             total_timeout_ms: fields.number("totalTimeoutMs"),
             hedge_after_ms: fields.number("hedgeAfterMs"),
             breaker: fields.read("breaker"),
+            continues: fields.text("continueFrom").map(|_| true),
         };
         fields.done(policy)
     }
@@ -75,6 +78,7 @@ impl Policy {
             total_timeout_ms: own.total_timeout_ms.or(self.total_timeout_ms),
             hedge_after_ms: own.hedge_after_ms.or(self.hedge_after_ms),
             breaker: own.breaker.clone().or_else(|| self.breaker.clone()),
+            continues: own.continues.or(self.continues),
         }
     }
 

@@ -1,5 +1,7 @@
 //! One request's way through the branches. The drawing is in the module above.
 
+mod continuation;
+
 use serde_json::{Map, Value};
 
 use super::action::{Action, Event, Heard, StopReason, Summary};
@@ -9,9 +11,10 @@ use super::gate::Verdict;
 use super::health::{Health, Pace};
 use super::inputs::Pause;
 use super::plan::{Acceptance, Plan, wants_reasoning};
-use super::trace::{Attempt, Outcome, Trace};
+use super::trace::{Attempt, NotContinued, Outcome, Trace};
 use crate::json::{self, Fields};
 use crate::{Confidence, Error, Status};
+use continuation::Partial;
 
 /// What is known of a request from the start.
 #[derive(Clone, Debug, Default)]
@@ -26,6 +29,10 @@ pub struct RunOptions {
     pub stay: Option<String>,
     /// The branches that may see the request, where its caller says so.
     pub allow: Option<Vec<String>>,
+    /// Whether another branch may go on in an answer that broke off.
+    pub continues: bool,
+    /// Whether the answer must be JSON.
+    pub wants_json: bool,
 }
 
 impl RunOptions {
@@ -40,6 +47,8 @@ impl RunOptions {
             config: fields.map("config").unwrap_or_default(),
             stay: fields.text("stay"),
             allow: fields.texts("allow"),
+            continues: fields.text("continueFrom").is_some(),
+            wants_json: fields.flag("wantsJson").unwrap_or_default(),
         }
     }
 }
@@ -58,6 +67,8 @@ pub struct Run {
     attempts: Vec<Attempt>,
     /// The attempt whose content the caller has seen. From then on there is no other.
     committed: Option<usize>,
+    /// The answer that broke off and is to be continued.
+    partial: Option<Partial>,
     /// The last answer that `accept` or the gate refused, for when every branch after it fails.
     rejected: Option<(usize, Option<Confidence>)>,
     /// The last failure, reported if nothing better comes.
@@ -69,6 +80,8 @@ pub struct Run {
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Stage {
     Deciding,
+    /// The strategy is asked again, about the request with the text so far.
+    Reconsidering,
     Running,
     /// `accept` is asked about this attempt's answer.
     Judging {
@@ -106,6 +119,7 @@ impl Run {
             live: Vec::new(),
             attempts: Vec::new(),
             committed: None,
+            partial: None,
             rejected: None,
             failure: None,
             alarm: None,
@@ -135,6 +149,12 @@ impl Run {
             (Stage::Deciding, Event::Answered(json)) => match self.deliberation.answer(json) {
                 Ok(()) => self.decide(&mut context),
                 Err(error) => self.fail(None, error, &mut context),
+            },
+            (Stage::Reconsidering, Event::Answered(json)) => match self.deliberation.answer(json) {
+                Ok(()) => self.reconsider(&mut context),
+                Err(error) => {
+                    self.leave_broken(NotContinued::NotAllowed, Some(error), &mut context)
+                }
             },
             (Stage::Running, Event::Spoke { attempt, heard, logprobs }) => {
                 self.spoke(attempt, heard, logprobs, &mut context);
@@ -219,6 +239,8 @@ impl Run {
                 confidence: None,
                 device: None,
                 routing: None,
+                continued: None,
+                not_continued: None,
             });
             if let Some(error) = context.health.closed_by(branch, context.now) {
                 self.note(attempt, Outcome::Skipped, Some(&error));
@@ -235,7 +257,10 @@ impl Run {
     fn start(&mut self, attempt: usize, branch: usize, context: &mut FeedContext<'_>) {
         let key = context.plan.key(branch);
         let is_last = self.upcoming().is_none();
-        let is_gated = matches!(context.plan.acceptance, Acceptance::Confidence(_)) && !is_last;
+        // What goes on in an answer that is shown already is not held back.
+        let is_gated = matches!(context.plan.acceptance, Acceptance::Confidence(_))
+            && !is_last
+            && self.partial.is_none();
         // An answer that is judged whole is not shown in pieces, so it need not come in pieces.
         let shows = self.options.streaming && context.plan.acceptance != Acceptance::Accept;
         let patience = context.plan.default_patience_ms(branch).filter(|_| !is_last);
@@ -249,6 +274,9 @@ impl Run {
         live.wants_reasoning = wants_reasoning(&self.options.config, key);
         live.is_open = !is_gated;
         self.live.push(live);
+        if let Some(entry) = self.attempts.get_mut(attempt) {
+            entry.continued = self.partial.as_ref().map(Partial::mark);
+        }
         context.actions.push(Action::Start { attempt, branch: key.to_owned(), streaming });
     }
 
@@ -333,7 +361,7 @@ impl Run {
         context.health.failed((live.branch, live.probe), &error, moves_on, breaker, context.now);
         self.note(attempt, Outcome::Failed, Some(&error));
         if self.committed == Some(attempt) {
-            return self.fail(Some(attempt), error, context);
+            return self.broke_off(&live, moves_on, error, context);
         }
         if !moves_on {
             return self.give_up(Some(attempt), error, context);
@@ -438,7 +466,8 @@ impl Run {
 
     /// No branch is left. An answer that was refused earlier is better than none.
     fn give_up(&mut self, attempt: Option<usize>, error: Error, context: &mut FeedContext<'_>) {
-        match self.rejected.take() {
+        // Behind an answer that was shown in part there can be no other.
+        match self.rejected.take().filter(|_| self.committed.is_none()) {
             Some((rejected, confidence)) => {
                 self.stop_all(StopReason::Overtaken, context);
                 self.finish(rejected, confidence, context);

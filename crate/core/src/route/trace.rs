@@ -56,6 +56,37 @@ pub struct Attempt {
     /// The branch's own trace, where it is a router itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub routing: Option<Value>,
+    /// Whose answer it went on in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub continued: Option<Continued>,
+    /// Why its answer, which broke off, was not continued although the caller allows it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_continued: Option<NotContinued>,
+}
+
+/// Where an attempt goes on in the answer of another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Continued {
+    /// The branch that wrote before.
+    pub from: String,
+    /// UTF-16 code units of text before it.
+    pub at: u64,
+}
+
+/// Why an answer that broke off was not continued.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NotContinued {
+    /// The failure is one after which no other branch is tried.
+    Permanent,
+    /// JSON was asked for: no branch can be held to a schema from the middle on.
+    Json,
+    /// It holds more than text, for example a call of a tool.
+    ToolCall,
+    /// No branch is left.
+    LastBranch,
+    /// No branch that is left may see the request with the text so far.
+    NotAllowed,
 }
 
 /// The public `RoutingTrace`.

@@ -157,6 +157,7 @@ fn play(setting: &Setting, is_streaming: bool, behaviour: impl Fn(usize) -> Beha
             }
             Action::Fail { error, .. } => found.ended = Some(Err(error.status)),
             Action::Show { .. }
+            | Action::Extend { .. }
             | Action::Stop { .. }
             | Action::Wake { .. }
             | Action::Judge { .. } => {}
@@ -231,6 +232,7 @@ proptest! {
         is_streaming in any::<bool>(),
         more in more(),
         stay in prop::option::weighted(0.3, key()),
+        continues in any::<bool>(),
         happenings in prop::collection::vec(happening(), 0..24),
     ) {
         let setting = setting(&tree, &world, &more);
@@ -239,7 +241,8 @@ proptest! {
         let stays = stay.filter(|key| {
             KEYS.contains(&key.as_str()) && allow.as_ref().is_none_or(|allow| allow.contains(key))
         });
-        let options = RunOptions { streaming: is_streaming, stay: stays.clone(), ..RunOptions::default() };
+        let options =
+            RunOptions { streaming: is_streaming, stay: stays.clone(), continues, ..RunOptions::default() };
         let mut run = Run::new(options);
         let mut first = None;
         let mut watch = Watch::default();
@@ -393,6 +396,11 @@ impl Watch {
                     answers.count(),
                     usize::from(matches!(action, Action::Finish { .. }))
                 );
+            }
+            // Only what broke off and was shown is gone on in.
+            Action::Extend { attempt } => {
+                prop_assert!(self.shown.remove(attempt), "{} was not shown", attempt);
+                prop_assert!(!self.live.contains(attempt), "{} runs on", attempt);
             }
             Action::Ask { .. } | Action::Wake { .. } | Action::Judge { .. } => {}
         }

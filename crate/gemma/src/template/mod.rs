@@ -79,11 +79,19 @@ pub fn render(tokenizer: &Tokenizer, request: &Request, known: &[Answer]) -> Res
     }
     let dialect = Dialect::of(tokenizer);
     let style = tokenizer.style();
-    let turns = match dialect {
+    let mut turns = match dialect {
         Dialect::JsonCall => gemma::turns(request)?,
         Dialect::FunctionGemma => function_gemma::turns(request)?,
         Dialect::Gemma4 => gemma4::turns(request, style)?,
     };
+    let begun = turns.last_mut().filter(|it| it.speaker == MODEL && !it.is_open);
+    if let Some(turn) = begun.filter(|_| request.messages.last().is_some_and(Message::is_prefix)) {
+        // An answer that was begun is gone on in: its turn stays open.
+        turn.is_open = true;
+        if dialect == Dialect::Gemma4 {
+            turn.parts.insert(0, TurnPart::Given(gemma4::closed_thought(request, style)?));
+        }
+    }
     let [open, close] = match dialect {
         Dialect::JsonCall | Dialect::FunctionGemma => ["<start_of_turn>", "<end_of_turn>"],
         Dialect::Gemma4 => tools::gemma4::TURN,

@@ -425,11 +425,12 @@ function definitionsOf(tools: Readonly<Record<string, CheckedTool>>): ToolDefini
   }))
 }
 
-function generateOptions({ context, window, allow }: GenerateOptions): GenerateOptions {
+function generateOptions({ context, window, allow, continueFrom }: GenerateOptions): GenerateOptions {
   return {
     ...(context === undefined ? {} : { context }),
     ...(window === undefined ? {} : { window }),
     ...(allow === undefined ? {} : { allow }),
+    ...(continueFrom === undefined ? {} : { continueFrom }),
   }
 }
 

@@ -181,25 +181,33 @@ export interface RequestOptions<F> {
   window?: WindowPolicy
   fitter?: F
   allow?: readonly string[]
+  continueFrom?: 'partial'
 }
 
 /** Checks what a caller gives beside a request. */
 export function readOptions<F>(options: (GenerateOptions & { fitter?: F }) | undefined): RequestOptions<F> {
   if (options === undefined) return { signal: undefined, context: {} }
   if (!isObject(options)) throw invalid(`the options must be an object, found ${kindOf(options)}`)
-  const { signal, context = {}, window, allow, fitter } = options
+  const { signal, context = {}, window, allow, fitter, continueFrom } = options
   if (!isObject(context)) throw refuse('context', `must be an object, found ${kindOf(context)}`)
   if (window !== undefined && !isWindowPolicy(window))
     throw refuse('window', "must be 'trim', 'refuse', { summarise: {…} } or a function")
   if (allow !== undefined && !(Array.isArray(allow) && allow.every((key) => typeof key === 'string')))
     throw refuse('allow', 'must be a list of branch keys')
+  continueFromArgument(continueFrom, 'continueFrom')
   return {
     signal: signalArgument(signal, 'signal'),
     context,
     ...(window === undefined ? {} : { window }),
     ...(allow === undefined ? {} : { allow: [...allow] }),
     ...(fitter === undefined ? {} : { fitter: fitter as F }),
+    ...(continueFrom === undefined ? {} : { continueFrom: 'partial' }),
   }
+}
+
+/** Whether another branch may go on in an answer that broke off. */
+export function continueFromArgument(value: unknown, path: string): void {
+  if (value !== undefined && value !== 'partial') throw refuse(path, "must be 'partial', or left out")
 }
 
 function isWindowPolicy(window: unknown): window is WindowPolicy {

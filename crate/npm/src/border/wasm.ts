@@ -8,7 +8,7 @@ import { optionsArgument } from './json.js'
 import { fetchWasm, foreign, startFault, unreachable, type WasmFault } from './wasm-file.js'
 
 export type Page = typeof import('../../wasm/page/hybridge_page.js')
-export type { Consideration, Hybrid, Run } from '../../wasm/page/hybridge_page.js'
+export type { Consideration, Hybrid, Run, Seam } from '../../wasm/page/hybridge_page.js'
 
 /** Where the page's wasm is, for bundlers and policies that need it named; or its bytes. */
 export type WasmSource = string | URL | BufferSource

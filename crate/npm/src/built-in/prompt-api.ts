@@ -31,7 +31,7 @@ export function promptApiModel(options: { name?: string } = {}): OnDeviceModel {
   const face = defineModel({
     name,
     info: {
-      supports: { multiturn: true, systemRole: true, tools: false, media: true, json: 'constrained' },
+      supports: { multiturn: true, systemRole: true, tools: false, media: true, json: 'constrained', prefix: true },
       inferenceSource: 'on_device',
     },
     generate: (request, run) => builtIn.generate(request, run),

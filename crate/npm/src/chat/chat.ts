@@ -10,6 +10,7 @@ import { Feed, streamOf } from '../answer/stream.js'
 import { unlessAborted } from '../border/abort.js'
 import { now } from '../border/clock.js'
 import { HybridError, invalid, reportQuietly } from '../border/errors.js'
+import { continueFromArgument } from '../border/request.js'
 import { cancelled, fromThrown } from '../border/thrown.js'
 import { addUsage, follow, streamTools, type PausedRun, type StreamToolsOptions } from '../agent/stream-tools.js'
 import type {
@@ -76,6 +77,7 @@ class Conversation implements Chat {
     const { messages = [], persist, window } = options
     if (persist !== undefined && (typeof persist.name !== 'string' || persist.name === ''))
       throw invalid('`persist.name` must be a name')
+    continueFromArgument(options.continueFrom, 'continueFrom')
     this.#model = model
     this.#options = options
     this.#entries = snapshotArgument({ version: 1, entries: messages.map((message) => ({ message })) }).entries
@@ -267,11 +269,13 @@ class Conversation implements Chat {
       ...(output === undefined ? {} : { output }),
       ...(toolChoice === undefined ? {} : { toolChoice }),
     }
+    const continueFrom = options.continueFrom ?? this.#options.continueFrom
     const run: GenerateOptions = {
       signal: options.signal,
       context: { ...context, ...options.context },
       window: options.window ?? window,
       ...(allow === undefined ? {} : { allow }),
+      ...(continueFrom === undefined ? {} : { continueFrom }),
     }
     this.#bounds = { ...(allow === undefined ? {} : { allow }), context: run.context ?? {} }
     const last = this.#entries[asked - 1]

@@ -17,6 +17,7 @@ export interface BranchFacts {
   countsTokens: boolean
   queued?: number
   redacts?: readonly string[]
+  window?: number
 }
 
 /** Everything a strategy can ask about one request. */
@@ -91,8 +92,14 @@ export async function opinionOf(tree: Tree, leaves: readonly Leaf[], context: Ro
       context: async () => context,
       branches: () =>
         health.map(([key, { state }]) => {
-          const { redacts } = facts.find((it) => it.key === key) ?? {}
-          return { key, state, countsTokens: countTokens !== undefined, ...(redacts && { redacts }) }
+          const { redacts, window } = facts.find((it) => it.key === key) ?? {}
+          return {
+            key,
+            state,
+            countsTokens: countTokens !== undefined,
+            ...(redacts && { redacts }),
+            ...(window !== undefined && { window }),
+          }
         }),
       countTokens: countTokens ?? (async () => null),
     })

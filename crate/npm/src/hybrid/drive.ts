@@ -9,16 +9,25 @@
 import { now } from '../border/clock.js'
 import { fromCore, HybridError, invalid, reportQuietly, type CoreError } from '../border/errors.js'
 import { answerTo, type Question, type World } from './consideration.js'
-import type { Run } from '../border/wasm.js'
+import type { Run, Seam } from '../border/wasm.js'
 import { cloned, toJson } from '../border/json.js'
 import { outputErrorOf } from '../answer/output.js'
+import { Continuation, withPartial } from './continuation.js'
 import { calledBy } from './tool-turns.js'
 import { wantsJson, type ModelRequest } from '../border/request.js'
 import { Response, saysSomething } from '../answer/response.js'
 import { passedOn, type RunOptions, type Runner } from '../model/runner.js'
 import type { Answer, ChunkDetails } from '../border/replies.js'
 import { CallerFault, cancelled, fromThrown, withRouting } from '../border/thrown.js'
-import type { Attempt as TracedAttempt, Confidence, GenerateResponse, Model, Part, RoutingTrace } from '../types.js'
+import type {
+  Attempt as TracedAttempt,
+  Confidence,
+  GenerateResponse,
+  Message,
+  Model,
+  Part,
+  RoutingTrace,
+} from '../types.js'
 
 /** `hybridge_core::route::Action`. */
 type Action =
@@ -26,6 +35,7 @@ type Action =
   | { do: 'start'; attempt: number; branch: string; streaming: boolean }
   | { do: 'stop'; attempt: number; reason: 'aborted' | 'deadline' | 'overtaken' | 'unsure' }
   | { do: 'show'; attempt: number }
+  | { do: 'extend'; attempt: number }
   | { do: 'judge'; attempt: number; trace: RoutingTrace }
   | { do: 'wake'; at: number }
   | { do: 'finish'; attempt: number; whole: boolean; confidence?: Confidence; trace: RoutingTrace }
@@ -42,6 +52,8 @@ export interface Circuit {
   readonly branches: ReadonlyMap<string, Branch>
   readonly accept?: ((response: GenerateResponse) => boolean | Promise<boolean>) | undefined
   readonly onTrace?: ((trace: RoutingTrace) => void | Promise<void>) | undefined
+  /** The place where a text goes on; `isExact` where the model goes on in the very text. */
+  readonly makeSeam: (before: string, isExact: boolean) => Seam
 }
 
 interface Attempt {
@@ -50,6 +62,8 @@ interface Attempt {
   readonly startedAt: number
   readonly streaming: boolean
   hasSpoken: boolean
+  /** Where it goes on in what another began. */
+  readonly continuation?: Continuation
   held: Array<{ content: Part[]; details: ChunkDetails }>
   answer?: Answer
   error?: HybridError
@@ -66,7 +80,7 @@ const longestSleep = 2 ** 31 - 1
 export class Drive {
   readonly #machine: Run
   readonly #circuit: Circuit
-  readonly #world: World
+  readonly #worldOf: (request: ModelRequest) => World
   readonly #request: ModelRequest
   readonly #run: RunOptions
   readonly #attempts = new Map<number, Attempt>()
@@ -74,16 +88,27 @@ export class Drive {
   readonly #actions: Action[] = []
   readonly #abort = (): void => this.#feed((machine) => machine.aborted(now()))
   readonly answer: Promise<Answer>
+  /** Everything that the caller has seen. */
+  readonly #shown: Part[] = []
+  /** What strategies and branches see: the request, with the text so far where another branch goes on in it. */
+  #asked: { request: ModelRequest; world: World; isBegun: boolean }
   #isActing = false
   #isOver = false
   #timer: ReturnType<typeof setTimeout> | undefined
   #fault: CallerFault | undefined
 
-  constructor(machine: Run, circuit: Circuit, world: World, request: ModelRequest, run: RunOptions) {
+  constructor(
+    machine: Run,
+    circuit: Circuit,
+    worldOf: (request: ModelRequest) => World,
+    request: ModelRequest,
+    run: RunOptions,
+  ) {
     this.#machine = machine
     this.#circuit = circuit
-    this.#world = world
+    this.#worldOf = worldOf
     this.#request = request
+    this.#asked = { request, world: worldOf(request), isBegun: false }
     this.#run = run
     // Not `Promise.withResolvers`, which browsers of 2023 lack.
     let settle: Settle = { resolve: () => {}, reject: () => {} }
@@ -130,7 +155,7 @@ export class Drive {
     switch (action.do) {
       case 'ask':
         this.#ask(
-          () => answerTo(action.question, this.#world),
+          () => answerTo(action.question, this.#asked.world),
           (answer) => this.#feed((machine) => machine.answer(answer, now())),
         )
         break
@@ -145,6 +170,11 @@ export class Drive {
       case 'show':
         this.#show(action.attempt)
         break
+      case 'extend': {
+        const request = withPartial(this.#request, this.#shown)
+        this.#asked = { request, world: this.#worldOf(request), isBegun: true }
+        break
+      }
       case 'judge':
         this.#ask(
           () => this.#accepts(action.attempt, action.trace),
@@ -181,6 +211,9 @@ export class Drive {
   }
 
   #start(number: number, branch: string, streaming: boolean): void {
+    const { request, isBegun } = this.#asked
+    const entry = this.#circuit.branches.get(branch)
+    const isExact = entry?.model.info?.supports?.prefix === true
     const attempt: Attempt = {
       branch,
       work: new AbortController(),
@@ -188,10 +221,12 @@ export class Drive {
       streaming,
       hasSpoken: false,
       held: [],
+      ...(isBegun && {
+        continuation: new Continuation([...this.#shown], (before) => this.#circuit.makeSeam(before, isExact)),
+      }),
     }
     this.#attempts.set(number, attempt)
-    const sendChunk: RunOptions['sendChunk'] = (content, details = {}) => {
-      if (this.#isOver || typeof content === 'string') return
+    const deliver = (content: Part[], details: ChunkDetails): void => {
       attempt.hasSpoken ||= content.some(saysSomething)
       if (this.#run.streaming && streaming) attempt.held.push({ content, details })
       const { text, reasoning, other } = measured(content)
@@ -202,32 +237,39 @@ export class Drive {
         return next === 2 ? machine.waiting() : undefined
       })
     }
-    const runner = this.#circuit.branches.get(branch)?.runner
-    runner?.(requestFor(this.#request, branch), {
-      streaming,
-      sendChunk,
-      signal: attempt.work.signal,
-      ...passedOn(this.#run),
-      isNested: true,
-    }).then(
-      (answer) => {
-        attempt.answer = answer
-        this.#feed((machine) => machine.finished(number, summaryOf(answer), now()))
-      },
-      (thrown: unknown) => {
-        if (thrown instanceof CallerFault) return this.#fail(thrown)
-        const error = (attempt.error = fromThrown(thrown))
-        const { status, message, code, retryAfterMs, routing } = error
-        this.#feed((machine) =>
-          machine.failed(
-            number,
-            toJson({ status, message, code, retryAfterMs: whole(retryAfterMs) }, "the branch's error"),
-            routing && toJson(routing, "the branch's trace"),
-            now(),
-          ),
-        )
-      },
-    )
+    const sendChunk: RunOptions['sendChunk'] = (content, details = {}) => {
+      if (this.#isOver || typeof content === 'string') return
+      deliver(attempt.continuation?.add(content) ?? content, details)
+    }
+    entry
+      ?.runner(requestFor(request, branch), {
+        streaming,
+        sendChunk,
+        signal: attempt.work.signal,
+        ...passedOn(this.#run),
+        isNested: true,
+      })
+      .then(
+        (answer) => {
+          attempt.answer = answer
+          const rest = this.#isOver ? [] : (attempt.continuation?.end() ?? [])
+          if (rest.length > 0) deliver(rest, {})
+          this.#feed((machine) => machine.finished(number, summaryOf(answer), now()))
+        },
+        (thrown: unknown) => {
+          if (thrown instanceof CallerFault) return this.#fail(thrown)
+          const error = (attempt.error = fromThrown(thrown))
+          const { status, message, code, retryAfterMs, routing } = error
+          this.#feed((machine) =>
+            machine.failed(
+              number,
+              toJson({ status, message, code, retryAfterMs: whole(retryAfterMs) }, "the branch's error"),
+              routing && toJson(routing, "the branch's trace"),
+              now(),
+            ),
+          )
+        },
+      )
   }
 
   #show(number: number): void {
@@ -235,6 +277,7 @@ export class Drive {
     if (attempt === undefined) return
     const pieces = attempt.held
     attempt.held = []
+    for (const { content } of pieces) this.#shown.push(...content)
     for (const { content, details } of pieces) this.#run.sendChunk(content, { ...details, branch: attempt.branch })
   }
 
@@ -272,7 +315,7 @@ export class Drive {
     const sure = answer.confidence ?? confidence
     this.#settle.resolve({
       ...answer,
-      message: calledBy(answer.message, branch),
+      message: calledBy(wholeMessage(attempt, answer.message, trace.attempts[number]), branch),
       branch,
       inferenceSource: this.#source(attempt, answer),
       routing: trace,
@@ -312,6 +355,14 @@ export class Drive {
       outputError: await outputErrorOf(this.#request, answer),
     })
   }
+}
+
+/** The answer's message, behind what other branches wrote of it. */
+function wholeMessage({ continuation }: Attempt, message: Message, traced: TracedAttempt | undefined): Message {
+  if (continuation === undefined) return message
+  const { continued } = traced ?? {}
+  const content = continuation.whole(message.content)
+  return { ...message, content, metadata: { ...message.metadata, ...(continued && { continued }) } }
 }
 
 /** Notes what was left out of the request, and what was replaced in it, beside the attempt that answered. */

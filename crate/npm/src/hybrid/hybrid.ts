@@ -2,6 +2,7 @@
 
 import { invalid } from '../border/errors.js'
 import { isObject, kindOf, optionsArgument } from '../border/json.js'
+import { continueFromArgument } from '../border/request.js'
 import { kCloud, kOnDevice } from './keys.js'
 import { infoOf, RunnableModel } from '../model/model.js'
 import { Router, type Plan, type RouterParts } from './router.js'
@@ -257,6 +258,7 @@ function policyArgument(policy: HybridPolicy, what: string): void {
   }
   if (breaker !== undefined && (!Number.isInteger(breaker.failures) || breaker.cooldownMs === undefined))
     throw invalid(`${what}.breaker needs a whole number of failures, and cooldownMs`)
+  continueFromArgument(policy.continueFrom, `${what}.continueFrom`)
   if (!Array.isArray(fallbackOn) || !fallbackOn.every(isStatus))
     throw invalid(`${what}.fallbackOn must be a list of statuses`)
 }

@@ -4,11 +4,11 @@ import { newId, now } from '../border/clock.js'
 import { consider, engineOf, rememberBranches, type BranchFacts, type World } from './consideration.js'
 import { deviceFacts } from '../border/device-facts.js'
 import { Drive, type Branch, type Circuit } from './drive.js'
-import { loadPage, type Hybrid } from '../border/wasm.js'
+import { loadPage, type Hybrid, type Page } from '../border/wasm.js'
 import { cloned, toJson } from '../border/json.js'
 import { callerOf } from './tool-turns.js'
 import { unlessAborted } from '../border/abort.js'
-import { readOptions, readRequest, type ModelRequest } from '../border/request.js'
+import { readOptions, readRequest, wantsJson, type ModelRequest } from '../border/request.js'
 import { RunnableModel } from '../model/model.js'
 import { settledState, type RunOptions } from '../model/runner.js'
 import { Shadow } from './shadow.js'
@@ -64,6 +64,7 @@ export class Router {
   readonly #plan: Plan
   readonly #leaves: readonly Leaf[]
   readonly #circuit: Circuit
+  #page: Page | undefined
   readonly #shadow: Shadow | undefined
   #engine: Hybrid | undefined
 
@@ -73,7 +74,13 @@ export class Router {
     )
     this.#plan = plan
     this.#leaves = leaves
-    this.#circuit = { branches: this.#branches, accept, onTrace }
+    this.#circuit = {
+      branches: this.#branches,
+      accept,
+      onTrace,
+      // The engine was made of it.
+      makeSeam: (before, isExact) => new (this.#page as Page).Seam(before, isExact),
+    }
     this.#shadow = shadow && new Shadow(shadow, this.#branches)
   }
 
@@ -88,12 +95,14 @@ export class Router {
           config: request.config,
           stay: callerOf(request, this.#branches),
           allow: run.allow,
+          continueFrom: run.continueFrom,
+          wantsJson: wantsJson(request),
         },
         "the request's config",
       ),
     )
     const startedAt = now()
-    const answer = await new Drive(machine, this.#circuit, this.#world(request, run), request, run).answer
+    const answer = await new Drive(machine, this.#circuit, (it) => this.#world(it, run), request, run).answer
     this.#shadow?.consider(request, run, answer, now() - startedAt)
     return answer
   }
@@ -135,7 +144,7 @@ export class Router {
   }
 
   async #load(signal: AbortSignal): Promise<Hybrid> {
-    const page = await unlessAborted(loadPage(), signal)
+    const page = (this.#page = await unlessAborted(loadPage(), signal))
     return (this.#engine ??= engineOf(page, this.#plan))
   }
 
@@ -187,10 +196,11 @@ export class Router {
   #facts(): BranchFacts[] {
     return [...this.#branches].map(([key, { model }]) => {
       const { state, countTokens, queued } = model as MoreThanAModel
-      const { redacts } = model.info ?? {}
+      const { redacts, contextWindow } = model.info ?? {}
       return {
         key,
         ...(Array.isArray(redacts) ? { redacts: redacts.map(String) } : {}),
+        ...(Number.isSafeInteger(contextWindow) && { window: contextWindow as number }),
         ...(typeof state === 'string' ? { state } : {}),
         countsTokens: typeof countTokens === 'function',
         ...(typeof queued === 'number' ? { queued } : {}),

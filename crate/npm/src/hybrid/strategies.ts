@@ -352,3 +352,26 @@ export class LatencyStrategy extends DataStrategy {
     super(() => ({ latency: { firstTokenBudgetMs, order: fixed } }))
   }
 }
+
+/**
+ * Prefers the branches whose context window holds the whole request with its answer. The others stay behind them, the
+ * largest window first: they can answer what was shortened. A branch whose window is not known holds everything.
+ *
+ * Tokens are counted exactly where a branch's model is loaded and can count, and estimated otherwise; the trace's
+ * reason names which. An answer is given `maxOutputTokens` of the request, else `answerTokens`, else a quarter of the
+ * window and at most 1,024.
+ *
+ * @example
+ * new WindowStrategy({ order: [kOnDevice, kCloud] })
+ */
+export class WindowStrategy extends DataStrategy {
+  readonly name = 'WindowStrategy'
+
+  constructor(options: { order?: string[]; answerTokens?: number } = {}) {
+    const { order = [kOnDevice, kCloud], answerTokens } = optionsArgument(options, 'WindowStrategy')
+    const fixed = orderArgument(order, "WindowStrategy's order")
+    if (answerTokens !== undefined && !(Number.isSafeInteger(answerTokens) && answerTokens >= 0))
+      throw invalid('answerTokens must be a whole number of at least 0')
+    super(() => ({ window: { order: fixed, ...(answerTokens === undefined ? {} : { answerTokens }) } }))
+  }
+}

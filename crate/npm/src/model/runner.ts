@@ -27,11 +27,23 @@ export interface RunOptions {
   readonly fitter?: Fitter
   /** The branches that may see the request. */
   readonly allow?: readonly string[]
+  /** Whether another branch may go on in an answer that broke off. */
+  readonly continueFrom?: 'partial'
 }
 
 /** The options that travel from a router to its branches unchanged. */
-export function passedOn({ context, window, fitter }: RunOptions): Pick<RunOptions, 'context' | 'window' | 'fitter'> {
-  return { context, ...(window === undefined ? {} : { window }), ...(fitter === undefined ? {} : { fitter }) }
+export function passedOn({
+  context,
+  window,
+  fitter,
+  continueFrom,
+}: RunOptions): Pick<RunOptions, 'context' | 'window' | 'fitter' | 'continueFrom'> {
+  return {
+    context,
+    ...(window === undefined ? {} : { window }),
+    ...(fitter === undefined ? {} : { fitter }),
+    ...(continueFrom === undefined ? {} : { continueFrom }),
+  }
 }
 
 /** A model's function. */

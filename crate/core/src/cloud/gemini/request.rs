@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::schema::accepted;
 use super::{BASE_URL, Gemini};
+use crate::cloud::continuation::request_to_continue;
 use crate::cloud::data_url::DataUrl;
 use crate::cloud::{HttpRequest, Task};
 use crate::json::{Build as _, object, text, written};
@@ -92,6 +93,10 @@ impl Gemini {
                 None => contents
                     .push(object([("role", text(role(message.role))), ("parts", parts.into())])),
             }
+        }
+        if let Some(asked) = request_to_continue(&request.messages) {
+            let parts = vec![object([("text", asked.into())])];
+            contents.push(object([("role", text("user")), ("parts", parts.into())]));
         }
         if contents.is_empty() {
             return Err(Error::invalid(

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use serde_json::{Map, Value};
 
 use super::OpenAi;
+use crate::cloud::continuation::request_to_continue;
 use crate::cloud::data_url::DataUrl;
 use crate::cloud::{HttpRequest, Task};
 use crate::json::{Build as _, object, text, written};
@@ -127,6 +128,9 @@ impl ChatMessages {
                 Role::Model => self.answered(message),
                 Role::Tool => self.returned(message),
             }
+        }
+        if let Some(asked) = request_to_continue(messages) {
+            self.wire.push(object([("role", text("user")), ("content", asked.into())]));
         }
         if self.wire.is_empty() {
             return Err(Error::invalid("the request has no message with content"));

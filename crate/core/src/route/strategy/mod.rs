@@ -13,6 +13,7 @@ mod ready;
 mod sensitivity;
 #[cfg(test)]
 mod table;
+mod window;
 mod with_fallback;
 
 use serde_json::Value;
@@ -33,6 +34,7 @@ pub use latency::LatencyStrategy;
 pub use privacy::PrivacyStrategy;
 pub use ready::ReadyStrategy;
 pub use sensitivity::SensitivityStrategy;
+pub use window::WindowStrategy;
 pub use with_fallback::WithFallback;
 
 /// A tree of strategies, as the TypeScript classes describe themselves.
@@ -50,6 +52,7 @@ pub enum Strategy {
     Privacy(PrivacyStrategy),
     Ready(ReadyStrategy),
     Sensitivity(SensitivityStrategy),
+    Window(WindowStrategy),
     WithFallback(WithFallback),
 }
 
@@ -78,6 +81,7 @@ impl FromJson for Strategy {
             "privacy" => Self::Privacy(PrivacyStrategy::read(it)),
             "ready" => Self::Ready(ReadyStrategy::read(it)),
             "sensitivity" => Self::Sensitivity(SensitivityStrategy::read(it)),
+            "window" => Self::Window(WindowStrategy::read(it)),
             "withFallback" => Self::WithFallback(WithFallback::read(it)),
             _ => return Err(Error::invalid("a strategy of this kind is not known")),
         };
@@ -106,6 +110,7 @@ impl Strategy {
             Self::Privacy(it) => it.decide(inputs),
             Self::Ready(it) => it.decide(inputs),
             Self::Sensitivity(it) => it.decide(inputs),
+            Self::Window(it) => it.decide(inputs),
             Self::WithFallback(it) => it.decide(inputs, keys),
         }
     }

@@ -2,6 +2,7 @@
 
 mod breakers;
 mod cascades;
+mod continuations;
 mod fallbacks;
 mod hedges;
 mod theatre;

@@ -14,11 +14,23 @@ pub(super) struct Stage {
     streaming: bool,
     config: &'static str,
     stay: Option<&'static str>,
+    continues: bool,
+    wants_json: bool,
+    strategy: Option<&'static str>,
 }
 
 /// A caller who streams, over these branches in this order.
 pub(super) fn streaming(order: &'static str) -> Stage {
-    Stage { order, more: String::new(), streaming: true, config: "{}", stay: None }
+    Stage {
+        order,
+        more: String::new(),
+        streaming: true,
+        config: "{}",
+        stay: None,
+        continues: false,
+        wants_json: false,
+        strategy: None,
+    }
 }
 
 /// A caller who waits for the whole answer.
@@ -50,11 +62,27 @@ impl Stage {
         self
     }
 
+    /// Where another branch may go on in an answer that broke off.
+    pub(super) fn continuing(self) -> Self {
+        Self { continues: true, ..self }
+    }
+
+    /// With JSON asked for.
+    pub(super) fn json(self) -> Self {
+        Self { wants_json: true, ..self }
+    }
+
+    /// With another strategy than the order.
+    pub(super) fn strategy(self, json: &'static str) -> Self {
+        Self { strategy: Some(json), ..self }
+    }
+
     pub(super) fn plan(&self) -> Plan {
         let order: Vec<String> = self.order.split(' ').map(|it| format!("\"{it}\"")).collect();
+        let fallback = format!(r#"{{"fallback":{{"order":[{}]}}}}"#, order.join(","));
         Plan::parse(&format!(
-            r#"{{"keys":["device","cloud","spare"],"strategy":{{"fallback":{{"order":[{}]}}}},"strategyName":"test"{}}}"#,
-            order.join(","),
+            r#"{{"keys":["device","cloud","spare"],"strategy":{},"strategyName":"test"{}}}"#,
+            self.strategy.unwrap_or(&fallback),
             self.more
         ))
         .unwrap()
@@ -79,8 +107,15 @@ impl Stage {
     ) -> Trace {
         let config = serde_json::from_str(self.config).unwrap();
         let stay = self.stay.map(str::to_owned);
-        let options =
-            RunOptions { id: "run".into(), streaming: self.streaming, config, stay, allow: None };
+        let options = RunOptions {
+            id: "run".into(),
+            streaming: self.streaming,
+            config,
+            stay,
+            allow: None,
+            continues: self.continues,
+            wants_json: self.wants_json,
+        };
         let mut play = Play {
             run: Run::new(options),
             plan,
@@ -125,16 +160,17 @@ struct Play<'a> {
 
 impl Play<'_> {
     /// One line of a script:
-    /// `0:say` (content), `0:empty`, `0:think`, `0:say=-0.1,-2` (with log-probabilities), `0:done`,
+    /// `0:say` (content), `0:empty`, `0:think`, `0:call`, `answer={"order":["device"]}`, `0:say=-0.1,-2` (with log-probabilities), `0:done`,
     /// `0:done=12` (tokens written),
     /// `0:fail=UNAVAILABLE`, `0:fail=RESOURCE_EXHAUSTED/CODE@1000` (retry after), `good`, `bad`,
     /// `abort`, `throw`, `wait=100`.
     fn line(&mut self, line: &str) {
         let (name, value) = line.split_once('=').unwrap_or((line, ""));
-        let Some((attempt, name)) = name.split_once(':') else {
+        let Some((attempt, name)) = name.split_once(':').filter(|_| name != "answer") else {
             return match name {
                 "good" => self.feed(Event::Judged(true)),
                 "bad" => self.feed(Event::Judged(false)),
+                "answer" => self.feed(Event::Answered(value)),
                 "abort" => self.feed(Event::Aborted),
                 "throw" => self.feed(Event::CallerThrew),
                 "wait" => self.wait(value.parse().unwrap()),
@@ -146,6 +182,7 @@ impl Play<'_> {
         match name {
             "say" => self.speak(attempt, Heard { text: 3, ..Heard::default() }, &logprobs),
             "empty" => self.speak(attempt, Heard::default(), &logprobs),
+            "call" => self.speak(attempt, Heard { other: 1, ..Heard::default() }, &[]),
             "think" => self.speak(attempt, Heard { reasoning: 3, ..Heard::default() }, &[]),
             "done" => {
                 let usage = Usage { output_tokens: value.parse().ok(), ..Usage::default() };
@@ -188,6 +225,7 @@ impl Play<'_> {
                 Action::Start { branch, streaming: true, .. } => format!("start {branch}"),
                 Action::Start { branch, streaming: false, .. } => format!("run {branch}"),
                 Action::Stop { attempt, reason } => format!("stop {attempt} {}", word(reason)),
+                Action::Extend { attempt } => format!("extend {attempt}"),
                 Action::Show { attempt } => format!("show {attempt}"),
                 Action::Judge { attempt, .. } => format!("judge {attempt}"),
                 Action::Wake { at } => {

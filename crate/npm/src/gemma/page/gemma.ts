@@ -42,7 +42,7 @@ export function gemmaModel(options: GemmaOptions): OnDeviceModel {
   const info = infoOf(host.source.name, {
     inferenceSource: 'on_device',
     contextWindow: host.contextWindow,
-    supports: { ...(options.template === 'none' ? ofTexts : ofTurns), media: false, json: 'constrained' },
+    supports: { ...(options.template === 'none' ? ofTexts : ofTurns), media: false, json: 'constrained', prefix: true },
   })
   const waitForLoad = options.waitForLoad ?? false
   const model: Model = new RunnableModel(

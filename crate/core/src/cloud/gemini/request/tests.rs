@@ -43,6 +43,17 @@ fn check_part(part: Value, expected: Value) {
 }
 
 #[test]
+fn an_answer_to_go_on_in_is_followed_by_a_request_for_it() {
+    let begun = json!({ "role": "model", "content": [{ "text": "One two" }], "metadata": { "prefix": true } });
+    let question = json!({ "role": "user", "content": [{ "text": "a" }] });
+    let body = body(json!({ "messages": [question, begun] }), Task::Stream).unwrap();
+    let contents = body["contents"].as_array().unwrap();
+    assert_eq!(contents[1], json!({ "role": "model", "parts": [{ "text": "One two" }] }));
+    assert_eq!(contents[2]["role"], "user");
+    assert!(contents[2]["parts"][0]["text"].as_str().unwrap().contains("«One two»"));
+}
+
+#[test]
 fn addresses() {
     let check = |model: &str, base_url: Option<&str>, task: Task, expected: &str| {
         let request = Request::from_json(user(&json!([{ "text": "x" }]))).unwrap();

@@ -38,6 +38,17 @@ fn refuse(request: Value, message: &str) {
 }
 
 #[test]
+fn an_answer_to_go_on_in_is_followed_by_a_request_for_it() {
+    let begun = json!({ "role": "model", "content": [{ "text": "One two" }], "metadata": { "prefix": true } });
+    let question = json!({ "role": "user", "content": [{ "text": "a" }] });
+    let body = body(json!({ "messages": [question, begun] }), Task::Generate).unwrap();
+    let messages = body["messages"].as_array().unwrap();
+    assert_eq!(messages[1], json!({ "role": "assistant", "content": "One two" }));
+    assert_eq!(messages[2]["role"], "user");
+    assert!(messages[2]["content"].as_str().unwrap().contains("«One two»"));
+}
+
+#[test]
 fn turns() {
     check(
         json!({ "messages": [

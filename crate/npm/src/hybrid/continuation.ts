@@ -1,0 +1,112 @@
+/** How one branch goes on in the answer of another. Where its text begins is decided in Rust (`hybridge_core::route::Seam`). */
+
+import { wellFormed } from '../border/json.js'
+import type { ModelRequest } from '../border/request.js'
+import type { Seam } from '../border/wasm.js'
+import { textOf } from '../answer/response.js'
+import type { Part } from '../types.js'
+
+/** The request with the text so far, as the last message. Its mark asks the model to go on in it. */
+export function withPartial(request: ModelRequest, shown: readonly Part[]): ModelRequest {
+  const text = wellFormed(textOf(shown))
+  if (text === '') return request
+  const begun = { role: 'model' as const, content: [{ text }], metadata: { prefix: true } }
+  return { ...request, messages: [...request.messages, begun] }
+}
+
+/** One attempt's text behind that of the attempts before it. */
+export class Continuation {
+  readonly #before: readonly Part[]
+  readonly #seam: Seam
+  #dropped = 0
+  #isPassed = false
+  /** Half of a letter, whose other half comes with the next piece. */
+  #half = ''
+
+  constructor(before: readonly Part[], makeSeam: (before: string) => Seam) {
+    this.#before = before
+    this.#seam = makeSeam(textOf(before))
+    this.#settle()
+  }
+
+  /** What is new in a piece. Text in front of anything else is not held back for longer. */
+  add(content: readonly Part[]): Part[] {
+    return content.flatMap((part): Part[] => {
+      if (this.#isPassed || 'reasoning' in part) return [part]
+      if (!('text' in part)) return [...this.end(), part]
+      const { text, ...rest } = part
+      const added = this.#push(text)
+      return added === '' && rest.metadata === undefined ? [] : [{ ...rest, text: added }]
+    })
+  }
+
+  /** What was held and is new: no more text follows. */
+  end(): Part[] {
+    if (this.#isPassed) return []
+    const text = this.#seam.end() + this.#half
+    this.#half = ''
+    this.#settle(true)
+    return text === '' ? [] : [{ text }]
+  }
+
+  /** The whole message: what was shown before, and what is new in the attempt's own. */
+  whole(content: readonly Part[]): Part[] {
+    this.end()
+    let left = this.#dropped
+    const own = content.flatMap((part): Part[] => {
+      if (!('text' in part) || left === 0) return [part]
+      const { text, ...rest } = part
+      const cut = Math.min(left, text.length)
+      left -= cut
+      return cut === text.length && rest.metadata === undefined ? [] : [{ ...rest, text: text.slice(cut) }]
+    })
+    return joined([...this.#before, ...own])
+  }
+
+  #push(text: string): string {
+    // The other half of a letter in which the text broke off: such text is gone on in, and not repeated.
+    if (isLow(text.charCodeAt(0)) && isHigh(textOf(this.#before).at(-1)?.charCodeAt(0))) {
+      this.#settle(true)
+      return text
+    }
+    const piece = this.#half + text
+    const isHalf = isHigh(piece.charCodeAt(piece.length - 1))
+    this.#half = isHalf ? piece.slice(-1) : ''
+    const added = this.#seam.push(isHalf ? piece.slice(0, -1) : piece)
+    this.#settle()
+    if (!this.#isPassed) return added
+    const rest = this.#half
+    this.#half = ''
+    return added + rest
+  }
+
+  /** Frees the seam once everything that follows is new. */
+  #settle(isOver = false): void {
+    if (this.#isPassed || !(isOver || this.#seam.isPassed())) return
+    this.#dropped = this.#seam.dropped()
+    this.#isPassed = true
+    this.#seam.free()
+  }
+}
+
+function isHigh(unit = 0): boolean {
+  return unit >= 0xd800 && unit <= 0xdbff
+}
+
+function isLow(unit: number): boolean {
+  return unit >= 0xdc00 && unit <= 0xdfff
+}
+
+/** Parts whose neighbours of one kind are one part. */
+function joined(parts: readonly Part[]): Part[] {
+  const whole: Part[] = []
+  for (const part of parts) {
+    const last = whole.at(-1)
+    const isBare = last !== undefined && last.metadata === undefined && part.metadata === undefined
+    if (isBare && 'text' in last && 'text' in part) whole[whole.length - 1] = { text: last.text + part.text }
+    else if (isBare && 'reasoning' in last && 'reasoning' in part)
+      whole[whole.length - 1] = { reasoning: last.reasoning + part.reasoning }
+    else whole.push(part)
+  }
+  return whole
+}
