@@ -343,6 +343,12 @@ interface GenerateOptions {
   window?: WindowPolicy
   /** The branches of a hybrid that may see this request, whatever its strategy says. */
   allow?: readonly string[]
+  /**
+   * Where a stream breaks off after content, the next branch of a hybrid goes on from the text so far, where the failure is one that falls
+   * back. Message and trace are marked with `continued`. Without it such a failure is the caller's, as it is for answers in JSON and
+   * after calls of tools.
+   */
+  continueFrom?: 'partial'
 }
 type FinishReason = 'stop' | 'length' | 'blocked' | 'interrupted' | 'aborted' | 'other' | 'unknown'
 interface Usage {
@@ -437,7 +443,11 @@ interface ModelInfo {
     systemRole: boolean
     tools: boolean
     media: boolean
-    json: 'constrained' | 'prompted' | 'none'
+    json:
+      | 'constrained'
+      | 'prompted'
+      | 'none' /** Whether it goes on in the very text of a last message of the model's that is marked `metadata: { prefix: true }`. */
+    prefix?: boolean
   }
   readonly contextWindow?: number
   readonly inferenceSource: 'on_device' | 'in_cloud' | 'unknown'
@@ -487,6 +497,8 @@ interface HybridPolicy {
     failures: number
     cooldownMs: number
   }
+  /** As the option of requests: another branch may go on in an answer that broke off. Off by default. */
+  continueFrom?: 'partial'
 }
 /** What every router takes. */
 interface CascadeOptions {
@@ -647,7 +659,15 @@ interface Attempt {
   readonly device?: 'gpu' | 'cpu' /** The branch's own trace, where it is a hybrid itself. */
   readonly routing?: RoutingTrace /** What was left out to fit the branch's context window. */
   readonly window?: WindowReport /** How many values of each kind were replaced, where the branch redacts. */
-  readonly redacted?: Readonly<Record<string, number>>
+  readonly redacted?: Readonly<
+    Record<string, number>
+  > /** Whose answer it went on in, and behind how many characters of text. */
+  readonly continued?: Continued /** Why its answer, which broke off, was not continued although `continueFrom` allows it. */
+  readonly notContinued?: 'permanent' | 'json' | 'tool-call' | 'last-branch' | 'not-allowed'
+}
+interface Continued {
+  readonly from: string
+  readonly at: number
 }
 type Status =
   | 'CANCELLED'
@@ -967,6 +987,8 @@ interface ChatOptions {
   /** How often the model may call tools in one turn. Default 5. */
   maxSteps?: number
   context?: Record<string, unknown>
+  /** For every turn: another branch may go on in an answer that broke off. */
+  continueFrom?: 'partial'
   /** Keeps the conversation in IndexedDB under this name. */
   persist?: {
     name: string
@@ -1552,6 +1574,8 @@ interface RunOptions {
   readonly fitter?: Fitter
   /** The branches that may see the request. */
   readonly allow?: readonly string[]
+  /** Whether another branch may go on in an answer that broke off. */
+  readonly continueFrom?: 'partial'
 }
 /** A model's function. */
 type Generate = (request: ModelRequest, run: RunOptions) => Promise<Reply> | Reply
@@ -1985,6 +2009,21 @@ declare class LatencyStrategy extends DataStrategy {
   readonly name = 'LatencyStrategy'
   constructor(options: { firstTokenBudgetMs: number; order: string[] })
 }
+/**
+ * Prefers the branches whose context window holds the whole request with its answer. The others stay behind them, the
+ * largest window first: they can answer what was shortened. A branch whose window is not known holds everything.
+ *
+ * Tokens are counted exactly where a branch's model is loaded and can count, and estimated otherwise; the trace's
+ * reason names which. An answer is given `maxOutputTokens` of the request, else `answerTokens`, else a quarter of the
+ * window and at most 1,024.
+ *
+ * @example
+ * new WindowStrategy({ order: [kOnDevice, kCloud] })
+ */
+declare class WindowStrategy extends DataStrategy {
+  readonly name = 'WindowStrategy'
+  constructor(options?: { order?: string[]; answerTokens?: number })
+}
 
 export {
   CapabilityStrategy,
@@ -2000,6 +2039,7 @@ export {
   PrivacyStrategy,
   ReadyStrategy,
   SensitivityStrategy,
+  WindowStrategy,
   WithFallback,
   cascadeModel,
   chat,
@@ -2050,6 +2090,7 @@ export type {
   CloudModel,
   Confidence,
   ConfidenceScore,
+  Continued,
   CustomDetector,
   Decision,
   DeviceFacts,

@@ -153,7 +153,7 @@ impl Run {
             (Stage::Reconsidering, Event::Answered(json)) => match self.deliberation.answer(json) {
                 Ok(()) => self.reconsider(&mut context),
                 Err(error) => {
-                    self.leave_broken(NotContinued::NotAllowed, Some(error), &mut context)
+                    self.leave_broken(NotContinued::NotAllowed, Some(error), &mut context);
                 }
             },
             (Stage::Running, Event::Spoke { attempt, heard, logprobs }) => {
