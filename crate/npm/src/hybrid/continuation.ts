@@ -34,9 +34,8 @@ export class Continuation {
     return content.flatMap((part): Part[] => {
       if (this.#isPassed || 'reasoning' in part) return [part]
       if (!('text' in part)) return [...this.end(), part]
-      const { text, ...rest } = part
-      const added = this.#push(text)
-      return added === '' && rest.metadata === undefined ? [] : [{ ...rest, text: added }]
+      const added = this.#push(part.text)
+      return added === '' && part.metadata === undefined ? [] : [{ ...part, text: added }]
     })
   }
 
@@ -55,10 +54,10 @@ export class Continuation {
     let left = this.#dropped
     const own = content.flatMap((part): Part[] => {
       if (!('text' in part) || left === 0) return [part]
-      const { text, ...rest } = part
+      const { text, metadata } = part
       const cut = Math.min(left, text.length)
       left -= cut
-      return cut === text.length && rest.metadata === undefined ? [] : [{ ...rest, text: text.slice(cut) }]
+      return cut === text.length && metadata === undefined ? [] : [{ ...part, text: text.slice(cut) }]
     })
     return joined([...this.#before, ...own])
   }
