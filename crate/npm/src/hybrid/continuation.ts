@@ -32,8 +32,8 @@ export class Continuation {
   /** What is new in a piece. Text in front of anything else is not held back for longer. */
   add(content: readonly Part[]): Part[] {
     return content.flatMap((part): Part[] => {
-      if (this.#isPassed || 'reasoning' in part) return [part]
-      if (!('text' in part)) return [...this.end(), part]
+      if (this.#isPassed || part.reasoning !== undefined) return [part]
+      if (part.text === undefined) return [...this.end(), part]
       const added = this.#push(part.text)
       return added === '' && part.metadata === undefined ? [] : [{ ...part, text: added }]
     })
@@ -53,7 +53,7 @@ export class Continuation {
     this.end()
     let left = this.#dropped
     const own = content.flatMap((part): Part[] => {
-      if (!('text' in part) || left === 0) return [part]
+      if (part.text === undefined || left === 0) return [part]
       const { text, metadata } = part
       const cut = Math.min(left, text.length)
       left -= cut
