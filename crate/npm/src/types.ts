@@ -93,6 +93,8 @@ export interface GenerateOptions {
   window?: WindowPolicy
   /** The branches of a hybrid that may see this request, whatever its strategy says. */
   allow?: readonly string[]
+  /** What becomes of pictures and sounds where a branch takes none (`info.supports.media`). By default such a branch fails. */
+  media?: MediaPolicy
   /**
    * Where a stream breaks off after content, the next branch of a hybrid goes on from the text so far, where the failure is one that falls
    * back. Message and trace are marked with `continued`. Without it such a failure is the caller's, as it is for answers in JSON and
@@ -304,7 +306,7 @@ export interface RoutingTrace {
   readonly reason?: string
   readonly attempts: ReadonlyArray<Attempt>
 }
-export interface Attempt { readonly branch: string; readonly outcome: 'answered' | 'failed' | 'rejected' | 'skipped' | 'stopped'; readonly status?: Status; readonly message?: string; readonly startedAtMs: number; readonly firstTokenMs?: number; readonly durationMs: number; readonly usage?: Usage; readonly confidence?: Confidence; /** Of a model on this device: what it ran on. */ readonly device?: 'gpu' | 'cpu'; /** The branch's own trace, where it is a hybrid itself. */ readonly routing?: RoutingTrace; /** What was left out to fit the branch's context window. */ readonly window?: WindowReport; /** How many values of each kind were replaced, where the branch redacts. */ readonly redacted?: Readonly<Record<string, number>>; /** Whose answer it went on in, and behind how many characters of text. */ readonly continued?: Continued; /** Why its answer, which broke off, was not continued although `continueFrom` allows it. */ readonly notContinued?: 'permanent' | 'json' | 'tool-call' | 'last-branch' | 'not-allowed' }
+export interface Attempt { readonly branch: string; readonly outcome: 'answered' | 'failed' | 'rejected' | 'skipped' | 'stopped'; readonly status?: Status; readonly message?: string; readonly startedAtMs: number; readonly firstTokenMs?: number; readonly durationMs: number; readonly usage?: Usage; readonly confidence?: Confidence; /** Of a model on this device: what it ran on. */ readonly device?: 'gpu' | 'cpu'; /** The branch's own trace, where it is a hybrid itself. */ readonly routing?: RoutingTrace; /** What was left out to fit the branch's context window. */ readonly window?: WindowReport; /** What became of pictures and sounds that the branch does not take. */ readonly media?: MediaReport; /** How many values of each kind were replaced, where the branch redacts. */ readonly redacted?: Readonly<Record<string, number>>; /** Whose answer it went on in, and behind how many characters of text. */ readonly continued?: Continued; /** Why its answer, which broke off, was not continued although `continueFrom` allows it. */ readonly notContinued?: 'permanent' | 'json' | 'tool-call' | 'last-branch' | 'not-allowed' }
 export interface Continued { readonly from: string; readonly at: number }
 
 // ── Errors ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -492,6 +494,16 @@ export interface WindowOverflow {
 /** What was left out of one request. */
 export interface WindowReport { readonly leftOut: number; readonly tokens: number; readonly window: number; readonly summarised?: boolean }
 
+/**
+ * What becomes of pictures and sounds where a branch takes none. `'drop'` puts a note in their place, `'drop-earlier'` does so for those
+ * before the newest message, and `describe` has pictures described by a branch of the hybrid that sees them (the named one, else the first),
+ * once for each picture; what cannot be described is dropped. The caller's history stays whole.
+ */
+export type MediaPolicy = 'drop' | 'drop-earlier' | { describe: { branch?: string } }
+
+/** What became of the media of one request, and which branch described. */
+export interface MediaReport { readonly dropped: number; readonly described: number; readonly by?: string }
+
 export type ChatInput = string | Part[]
 
 export interface ChatOptions {
@@ -504,6 +516,8 @@ export interface ChatOptions {
   output?: GenerateRequest['output']
   /** Default `'trim'`. */
   window?: WindowPolicy
+  /** Default `'drop-earlier'`. */
+  media?: MediaPolicy
   /** How often the model may call tools in one turn. Default 5. */
   maxSteps?: number
   context?: Record<string, unknown>

@@ -343,6 +343,8 @@ interface GenerateOptions {
   window?: WindowPolicy
   /** The branches of a hybrid that may see this request, whatever its strategy says. */
   allow?: readonly string[]
+  /** What becomes of pictures and sounds where a branch takes none (`info.supports.media`). By default such a branch fails. */
+  media?: MediaPolicy
   /**
    * Where a stream breaks off after content, the next branch of a hybrid goes on from the text so far, where the failure is one that falls
    * back. Message and trace are marked with `continued`. Without it such a failure is the caller's, as it is for answers in JSON and
@@ -658,7 +660,8 @@ interface Attempt {
   readonly confidence?: Confidence /** Of a model on this device: what it ran on. */
   readonly device?: 'gpu' | 'cpu' /** The branch's own trace, where it is a hybrid itself. */
   readonly routing?: RoutingTrace /** What was left out to fit the branch's context window. */
-  readonly window?: WindowReport /** How many values of each kind were replaced, where the branch redacts. */
+  readonly window?: WindowReport /** What became of pictures and sounds that the branch does not take. */
+  readonly media?: MediaReport /** How many values of each kind were replaced, where the branch redacts. */
   readonly redacted?: Readonly<
     Record<string, number>
   > /** Whose answer it went on in, and behind how many characters of text. */
@@ -973,6 +976,25 @@ interface WindowReport {
   readonly window: number
   readonly summarised?: boolean
 }
+/**
+ * What becomes of pictures and sounds where a branch takes none. `'drop'` puts a note in their place, `'drop-earlier'` does so for those
+ * before the newest message, and `describe` has pictures described by a branch of the hybrid that sees them (the named one, else the first),
+ * once for each picture; what cannot be described is dropped. The caller's history stays whole.
+ */
+type MediaPolicy =
+  | 'drop'
+  | 'drop-earlier'
+  | {
+      describe: {
+        branch?: string
+      }
+    }
+/** What became of the media of one request, and which branch described. */
+interface MediaReport {
+  readonly dropped: number
+  readonly described: number
+  readonly by?: string
+}
 type ChatInput = string | Part[]
 interface ChatOptions {
   system?: string
@@ -984,6 +1006,8 @@ interface ChatOptions {
   output?: GenerateRequest['output']
   /** Default `'trim'`. */
   window?: WindowPolicy
+  /** Default `'drop-earlier'`. */
+  media?: MediaPolicy
   /** How often the model may call tools in one turn. Default 5. */
   maxSteps?: number
   context?: Record<string, unknown>
@@ -1521,6 +1545,8 @@ interface Answer {
   device?: 'gpu' | 'cpu'
   /** What was left out of the request. Set by the model's own face only. */
   window?: WindowReport
+  /** What became of media that the model does not take. Set by the model's own face only. */
+  media?: MediaReport
   branch?: string
   inferenceSource?: ModelInfo['inferenceSource']
   routing?: RoutingTrace
@@ -1533,6 +1559,24 @@ interface ChunkDetails {
   logprobs?: readonly number[]
   branch?: string
 }
+
+/** Describes a picture in words; undefined where no branch may, or can. */
+type Describe = (
+  media: Media,
+  signal: AbortSignal,
+) => Promise<
+  | {
+      text: string
+      by: string
+    }
+  | undefined
+>
+type Media = Extract<
+  Part,
+  {
+    media: unknown
+  }
+>['media']
 
 /** The model that is about to run a request. */
 interface WindowModel {
@@ -1574,6 +1618,9 @@ interface RunOptions {
   readonly fitter?: Fitter
   /** The branches that may see the request. */
   readonly allow?: readonly string[]
+  /** What becomes of pictures and sounds that the model does not take, and who describes pictures. */
+  readonly media?: MediaPolicy
+  readonly describe?: Describe
   /** Whether another branch may go on in an answer that broke off. */
   readonly continueFrom?: 'partial'
 }
@@ -2123,6 +2170,8 @@ export type {
   KnownModel,
   LoadOptions,
   LoadProgress,
+  MediaPolicy,
+  MediaReport,
   MediaSource,
   Message,
   Metadata,

@@ -151,6 +151,9 @@ pub enum Action {
         branch: String,
         /// Whether it shall stream.
         streaming: bool,
+        /// The constraint, which holds for every branch that helps this one too.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        allow: Option<Vec<String>>,
     },
     /// Stop a branch. What it says from now on is not heard.
     Stop {

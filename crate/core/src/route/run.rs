@@ -277,7 +277,8 @@ impl Run {
         if let Some(entry) = self.attempts.get_mut(attempt) {
             entry.continued = self.partial.as_ref().map(Partial::mark);
         }
-        context.actions.push(Action::Start { attempt, branch: key.to_owned(), streaming });
+        let allow = self.route.as_ref().and_then(|it| it.allow.clone());
+        context.actions.push(Action::Start { attempt, branch: key.to_owned(), streaming, allow });
     }
 
     fn upcoming(&self) -> Option<usize> {

@@ -425,11 +425,12 @@ function definitionsOf(tools: Readonly<Record<string, CheckedTool>>): ToolDefini
   }))
 }
 
-function generateOptions({ context, window, allow, continueFrom }: GenerateOptions): GenerateOptions {
+function generateOptions({ context, window, allow, media, continueFrom }: GenerateOptions): GenerateOptions {
   return {
     ...(context === undefined ? {} : { context }),
     ...(window === undefined ? {} : { window }),
     ...(allow === undefined ? {} : { allow }),
+    ...(media === undefined ? {} : { media }),
     ...(continueFrom === undefined ? {} : { continueFrom }),
   }
 }

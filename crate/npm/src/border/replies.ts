@@ -3,7 +3,17 @@
 import { HybridError } from './errors.js'
 import { isObject, kindOf, plainObject } from './json.js'
 import { readParts, type PartReader, type RefuseAt } from './parts.js'
-import type { Confidence, FinishReason, Message, ModelInfo, Part, RoutingTrace, Usage, WindowReport } from '../types.js'
+import type {
+  Confidence,
+  FinishReason,
+  MediaReport,
+  Message,
+  ModelInfo,
+  Part,
+  RoutingTrace,
+  Usage,
+  WindowReport,
+} from '../types.js'
 
 /** What a model's function may return. */
 export type Reply =
@@ -30,6 +40,8 @@ export interface Answer {
   device?: 'gpu' | 'cpu'
   /** What was left out of the request. Set by the model's own face only. */
   window?: WindowReport
+  /** What became of media that the model does not take. Set by the model's own face only. */
+  media?: MediaReport
   branch?: string
   inferenceSource?: ModelInfo['inferenceSource']
   routing?: RoutingTrace

@@ -11,6 +11,7 @@ import type {
   GenerateRequest,
   GenerationConfig,
   JsonSchema,
+  MediaPolicy,
   Message,
   ToolDefinition,
   WindowPolicy,
@@ -181,6 +182,7 @@ export interface RequestOptions<F> {
   window?: WindowPolicy
   fitter?: F
   allow?: readonly string[]
+  media?: MediaPolicy
   continueFrom?: 'partial'
 }
 
@@ -188,12 +190,13 @@ export interface RequestOptions<F> {
 export function readOptions<F>(options: (GenerateOptions & { fitter?: F }) | undefined): RequestOptions<F> {
   if (options === undefined) return { signal: undefined, context: {} }
   if (!isObject(options)) throw invalid(`the options must be an object, found ${kindOf(options)}`)
-  const { signal, context = {}, window, allow, fitter, continueFrom } = options
+  const { signal, context = {}, window, allow, fitter, media, continueFrom } = options
   if (!isObject(context)) throw refuse('context', `must be an object, found ${kindOf(context)}`)
   if (window !== undefined && !isWindowPolicy(window))
     throw refuse('window', "must be 'trim', 'refuse', { summarise: {…} } or a function")
   if (allow !== undefined && !(Array.isArray(allow) && allow.every((key) => typeof key === 'string')))
     throw refuse('allow', 'must be a list of branch keys')
+  mediaArgument(media, 'media')
   continueFromArgument(continueFrom, 'continueFrom')
   return {
     signal: signalArgument(signal, 'signal'),
@@ -201,8 +204,20 @@ export function readOptions<F>(options: (GenerateOptions & { fitter?: F }) | und
     ...(window === undefined ? {} : { window }),
     ...(allow === undefined ? {} : { allow: [...allow] }),
     ...(fitter === undefined ? {} : { fitter: fitter as F }),
+    ...(media === undefined ? {} : { media: media as MediaPolicy }),
     ...(continueFrom === undefined ? {} : { continueFrom: 'partial' }),
   }
+}
+
+/** What becomes of media that a branch does not take. */
+export function mediaArgument(value: unknown, path: string): void {
+  const { describe } = isObject(value) ? value : {}
+  const isKnown =
+    value === undefined ||
+    value === 'drop' ||
+    value === 'drop-earlier' ||
+    (isObject(describe) && ['string', 'undefined'].includes(typeof describe['branch']))
+  if (!isKnown) throw refuse(path, "must be 'drop', 'drop-earlier' or { describe: { branch } }")
 }
 
 /** Whether another branch may go on in an answer that broke off. */

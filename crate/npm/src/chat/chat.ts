@@ -10,7 +10,7 @@ import { Feed, streamOf } from '../answer/stream.js'
 import { unlessAborted } from '../border/abort.js'
 import { now } from '../border/clock.js'
 import { HybridError, invalid, reportQuietly } from '../border/errors.js'
-import { continueFromArgument } from '../border/request.js'
+import { continueFromArgument, mediaArgument } from '../border/request.js'
 import { cancelled, fromThrown } from '../border/thrown.js'
 import { addUsage, follow, streamTools, type PausedRun, type StreamToolsOptions } from '../agent/stream-tools.js'
 import type {
@@ -78,6 +78,7 @@ class Conversation implements Chat {
     if (persist !== undefined && (typeof persist.name !== 'string' || persist.name === ''))
       throw invalid('`persist.name` must be a name')
     continueFromArgument(options.continueFrom, 'continueFrom')
+    mediaArgument(options.media, 'media')
     this.#model = model
     this.#options = options
     this.#entries = snapshotArgument({ version: 1, entries: messages.map((message) => ({ message })) }).entries
@@ -274,6 +275,7 @@ class Conversation implements Chat {
       signal: options.signal,
       context: { ...context, ...options.context },
       window: options.window ?? window,
+      media: options.media ?? this.#options.media ?? 'drop-earlier',
       ...(allow === undefined ? {} : { allow }),
       ...(continueFrom === undefined ? {} : { continueFrom }),
     }

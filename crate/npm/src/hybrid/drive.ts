@@ -13,6 +13,7 @@ import type { Run, Seam } from '../border/wasm.js'
 import { cloned, toJson } from '../border/json.js'
 import { outputErrorOf } from '../answer/output.js'
 import { Continuation, withPartial } from './continuation.js'
+import type { Describer } from './describer.js'
 import { calledBy } from './tool-turns.js'
 import { wantsJson, type ModelRequest } from '../border/request.js'
 import { Response, saysSomething } from '../answer/response.js'
@@ -32,7 +33,7 @@ import type {
 /** `hybridge_core::route::Action`. */
 type Action =
   | { do: 'ask'; question: Question }
-  | { do: 'start'; attempt: number; branch: string; streaming: boolean }
+  | { do: 'start'; attempt: number; branch: string; streaming: boolean; allow?: string[] }
   | { do: 'stop'; attempt: number; reason: 'aborted' | 'deadline' | 'overtaken' | 'unsure' }
   | { do: 'show'; attempt: number }
   | { do: 'extend'; attempt: number }
@@ -52,6 +53,7 @@ export interface Circuit {
   readonly branches: ReadonlyMap<string, Branch>
   readonly accept?: ((response: GenerateResponse) => boolean | Promise<boolean>) | undefined
   readonly onTrace?: ((trace: RoutingTrace) => void | Promise<void>) | undefined
+  readonly describer: Describer
   /** The place where a text goes on; `isExact` where the model goes on in the very text. */
   readonly makeSeam: (before: string, isExact: boolean) => Seam
 }
@@ -160,7 +162,7 @@ export class Drive {
         )
         break
       case 'start':
-        this.#start(action.attempt, action.branch, action.streaming)
+        this.#start(action)
         break
       case 'stop':
         this.#attempts
@@ -210,7 +212,7 @@ export class Drive {
     this.#feed((machine) => machine.callerThrew(now()))
   }
 
-  #start(number: number, branch: string, streaming: boolean): void {
+  #start({ attempt: number, branch, streaming, allow }: Extract<Action, { do: 'start' }>): void {
     const { request, isBegun } = this.#asked
     const entry = this.#circuit.branches.get(branch)
     const isExact = entry?.model.info?.supports?.prefix === true
@@ -247,6 +249,7 @@ export class Drive {
         sendChunk,
         signal: attempt.work.signal,
         ...passedOn(this.#run),
+        ...this.#eyes(allow),
         isNested: true,
       })
       .then(
@@ -270,6 +273,14 @@ export class Drive {
           )
         },
       )
+  }
+
+  /** How a branch gets pictures in words: by another branch of this hybrid, or of one around it. */
+  #eyes(allow: readonly string[] | undefined): Pick<RunOptions, 'describe'> {
+    const { media, describe: around } = this.#run
+    if (typeof media !== 'object') return {}
+    const describe = this.#circuit.describer.of(media.describe.branch, allow, this.#run) ?? around
+    return describe === undefined ? {} : { describe }
   }
 
   #show(number: number): void {
@@ -308,8 +319,8 @@ export class Drive {
     const { branch, answer } = attempt
     // What it streamed has been shown already, also where all of it was reasoning.
     if (whole && !(attempt.streaming && attempt.hasSpoken)) this.#run.sendChunk(answer.message.content, { branch })
-    const { window, redacted } = answer
-    note(trace, branch, { ...(window && { window }), ...(redacted && { redacted }) })
+    const { window, media, redacted } = answer
+    note(trace, branch, { ...(window && { window }), ...(media && { media }), ...(redacted && { redacted }) })
     this.#end(trace)
     if (this.#fault !== undefined) return this.#settle.reject(this.#fault)
     const sure = answer.confidence ?? confidence
@@ -365,8 +376,8 @@ function wholeMessage({ continuation }: Attempt, message: Message, traced: Trace
   return { ...message, content, metadata: { ...message.metadata, ...(continued && { continued }) } }
 }
 
-/** Notes what was left out of the request, and what was replaced in it, beside the attempt that answered. */
-function note(trace: RoutingTrace, branch: string, report: Pick<TracedAttempt, 'window' | 'redacted'>): void {
+/** Notes what was left out of the request, put into words, and replaced in it, beside the attempt that answered. */
+function note(trace: RoutingTrace, branch: string, report: Pick<TracedAttempt, 'window' | 'media' | 'redacted'>): void {
   const attempt = trace.attempts.findLast((it) => it.branch === branch && it.outcome === 'answered')
   if (attempt !== undefined) Object.assign(attempt, report)
 }

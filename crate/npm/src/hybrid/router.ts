@@ -3,6 +3,7 @@
 import { newId, now } from '../border/clock.js'
 import { consider, engineOf, rememberBranches, type BranchFacts, type World } from './consideration.js'
 import { deviceFacts } from '../border/device-facts.js'
+import { Describer } from './describer.js'
 import { Drive, type Branch, type Circuit } from './drive.js'
 import { loadPage, type Hybrid, type Page } from '../border/wasm.js'
 import { cloned, toJson } from '../border/json.js'
@@ -78,6 +79,7 @@ export class Router {
       branches: this.#branches,
       accept,
       onTrace,
+      describer: new Describer(this.#branches),
       // The engine was made of it.
       makeSeam: (before, isExact) => new (this.#page as Page).Seam(before, isExact),
     }

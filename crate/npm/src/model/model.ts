@@ -7,6 +7,7 @@ import { readOptions, readRequest, wantsJson, type ModelRequest } from '../borde
 import type { InferSchema, Schema } from '../border/schema.js'
 import { CallerFault, fromThrown, withRouting } from '../border/thrown.js'
 import { chat } from '../chat/chat.js'
+import { withoutMedia } from '../chat/media.js'
 import { Fitter } from '../chat/window.js'
 import type {
   Attempt,
@@ -85,7 +86,7 @@ export class RunnableModel implements Model {
     this.name = info.name
     this.info = info
     // A router sends the whole conversation on: each branch fits it to its own window.
-    this.#runner = routes ? runner : fitted(this, runner)
+    this.#runner = routes ? runner : inWords(this, fitted(this, runner))
     this.#routes = routes
   }
 
@@ -173,6 +174,7 @@ export class RunnableModel implements Model {
         confidence,
         device,
         window,
+        media,
         redacted,
       } = answer
       const routing =
@@ -183,6 +185,7 @@ export class RunnableModel implements Model {
           ...(confidence === undefined ? {} : { confidence }),
           ...(device === undefined ? {} : { device }),
           ...(window === undefined ? {} : { window }),
+          ...(media === undefined ? {} : { media }),
           ...(redacted === undefined ? {} : { redacted }),
         })
       const latencyMs = now() - startedAtMs
@@ -215,5 +218,16 @@ function fitted(model: Model, runner: Runner): Runner {
     const { request: shorter, report } = await fitter.fit(request, window, { info: model.info, ...counter }, signal)
     const answer = await runner(shorter, run)
     return report === undefined ? answer : { ...answer, window: report }
+  }
+}
+
+/** A runner whose requests hold no media, where the model takes none and the caller says what becomes of them. */
+function inWords({ info }: Model, runner: Runner): Runner {
+  return async (request, run) => {
+    const { media, describe, signal } = run
+    if (media === undefined || info.supports.media) return await runner(request, run)
+    const { request: words, report } = await withoutMedia(request, media, describe, signal)
+    const answer = await runner(words, run)
+    return report === undefined ? answer : { ...answer, media: report }
   }
 }

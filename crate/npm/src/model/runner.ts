@@ -4,8 +4,9 @@ import { unlessAborted } from '../border/abort.js'
 import { readChunk, readDetails, readReply, type Answer, type ChunkDetails, type Reply } from '../border/replies.js'
 import type { ModelRequest } from '../border/request.js'
 import { cancelled, CallerFault, fromThrown, unlessOurs } from '../border/thrown.js'
+import type { Describe } from '../chat/media.js'
 import type { Fitter } from '../chat/window.js'
-import type { Model, Part, WindowPolicy } from '../types.js'
+import type { MediaPolicy, Model, Part, WindowPolicy } from '../types.js'
 import { saysSomething } from '../answer/response.js'
 
 /**
@@ -27,6 +28,9 @@ export interface RunOptions {
   readonly fitter?: Fitter
   /** The branches that may see the request. */
   readonly allow?: readonly string[]
+  /** What becomes of pictures and sounds that the model does not take, and who describes pictures. */
+  readonly media?: MediaPolicy
+  readonly describe?: Describe
   /** Whether another branch may go on in an answer that broke off. */
   readonly continueFrom?: 'partial'
 }
@@ -36,12 +40,14 @@ export function passedOn({
   context,
   window,
   fitter,
+  media,
   continueFrom,
-}: RunOptions): Pick<RunOptions, 'context' | 'window' | 'fitter' | 'continueFrom'> {
+}: RunOptions): Pick<RunOptions, 'context' | 'window' | 'fitter' | 'media' | 'continueFrom'> {
   return {
     context,
     ...(window === undefined ? {} : { window }),
     ...(fitter === undefined ? {} : { fitter }),
+    ...(media === undefined ? {} : { media }),
     ...(continueFrom === undefined ? {} : { continueFrom }),
   }
 }
