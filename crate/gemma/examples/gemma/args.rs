@@ -16,7 +16,7 @@ WORK
   --prompt TEXT          one question, through the chat template
   --messages FILE.json   a conversation or a whole request, through the chat template
   --raw TEXT             a text after <bos>, without the template; control pieces in it are parsed
-  --ids 2,105,...        token ids as they are
+  --ids 2,105,-1,...     token ids as they are; -1 is the next row of the pictures given
   --tokenize TEXT        the ids of a text, without <bos>; --special parses control pieces
   --embed TEXT           a vector; --task NAME puts that task's prefix before the text,
                          --dimensions N keeps the first N values
@@ -24,7 +24,8 @@ WORK
   --image-embeddings     the rows that pictures become
 
 OPTIONS
-  --backend NAME         gpu (default), cpu, burn or scalar; --exact keeps activations of cpu in f32
+  --backend NAME         gpu (default), cpu, burn or scalar; --exact keeps activations of cpu in f32;
+                         with pictures gpu and burn mean cpu --exact
   --tokens N             at most N tokens (128)
   --temperature T        0 is greedy (0)
   --top-k K --top-p P --min-p P --seed S
@@ -98,7 +99,8 @@ pub(crate) enum Prompt {
     Text(String),
     Messages(PathBuf),
     Raw(String),
-    Ids(Vec<u32>),
+    /// Where there is none, the next row of a picture stands.
+    Ids(Vec<Option<u32>>),
 }
 
 impl Args {
@@ -208,8 +210,12 @@ fn task(name: &str) -> Result<Task> {
     })
 }
 
-fn ids(text: &str) -> Result<Vec<u32>> {
-    text.split(',').map(|id| number("--ids", id.trim())).collect()
+fn ids(text: &str) -> Result<Vec<Option<u32>>> {
+    let id = |text: &str| match text.trim() {
+        "-1" => Ok(None),
+        text => number("--ids", text).map(Some),
+    };
+    text.split(',').map(id).collect()
 }
 
 fn number<T: FromStr>(name: &str, text: &str) -> Result<T> {

@@ -7,7 +7,7 @@ use std::path::Path;
 use hybridge_core::{Error, Result};
 use hybridge_gemma::cpu::brief;
 use hybridge_gemma::vision::{
-    Picture, PictureEncoder, PictureRows, Prepared, VisionModel, check_widths,
+    Gallery, LoadTower, Picture, PictureEncoder, PictureRows, Prepared, VisionModel, check_match,
 };
 use hybridge_gemma::{Model, cpu, scalar};
 use png::{ColorType, Decoder, Transformations};
@@ -17,15 +17,12 @@ use crate::progress::Bar;
 
 /// The rows of each picture that the command line names.
 pub(crate) async fn rows(args: &Args, model: &Model, bar: &Bar) -> Result<Vec<PictureRows>> {
-    let Pictures { mmproj, files, budget } = &args.pictures;
+    let Pictures { files, budget, .. } = &args.pictures;
     if files.is_empty() {
         return Err(Error::invalid("--image-embeddings needs --image FILE.png".to_owned()));
     }
-    let mmproj = mmproj
-        .as_deref()
-        .ok_or_else(|| Error::invalid("pictures need --mmproj FILE.gguf".to_owned()))?;
-    let vision = VisionModel::open(crate::sources(mmproj, bar)?).await?;
-    check_widths(&vision.config, &model.config)?;
+    let vision = open(args, bar).await?;
+    check_match(&vision.config, &model.config)?;
     let encoder = encoder(args.backend, &vision).await?;
     let mut all = Vec::new();
     for file in files {
@@ -33,6 +30,23 @@ pub(crate) async fn rows(args: &Args, model: &Model, bar: &Bar) -> Result<Vec<Pi
         all.push(encoder.encode(&picture, &mut |_| {}).await?);
     }
     Ok(all)
+}
+
+/// The tower that the command line names.
+pub(crate) async fn open(args: &Args, bar: &Bar) -> Result<VisionModel> {
+    let mmproj = args
+        .pictures
+        .mmproj
+        .as_deref()
+        .ok_or_else(|| Error::invalid("pictures need --mmproj FILE.gguf".to_owned()))?;
+    VisionModel::open(crate::sources(mmproj, bar)?).await
+}
+
+/// A gallery that runs the tower as the command line asks.
+pub(crate) fn gallery(args: &Args, vision: VisionModel) -> Gallery {
+    let backend = args.backend;
+    let load: LoadTower = Box::new(move |vision| Box::pin(encoder(backend, vision)));
+    Gallery::new(vision, args.pictures.budget, load)
 }
 
 async fn encoder(backend: Backend, vision: &VisionModel) -> Result<Box<dyn PictureEncoder>> {
@@ -46,7 +60,7 @@ async fn encoder(backend: Backend, vision: &VisionModel) -> Result<Box<dyn Pictu
 }
 
 /// Decodes a PNG file to eight bits a channel.
-fn read(path: &Path) -> Result<Picture> {
+pub(crate) fn read(path: &Path) -> Result<Picture> {
     let wrong = |error: &dyn std::fmt::Display| {
         Error::invalid(format!("{} cannot be read as PNG: {error}", path.display()))
             .with_code("PICTURE_INVALID")

@@ -5,17 +5,20 @@ use std::path::Path;
 use std::rc::Rc;
 use std::time::Instant;
 
-use hybridge_core::{Error, Message, Request, Result, Role};
+use hybridge_core::{Content, Error, Media, Message, Request, Result, Role};
+use hybridge_gemma::engine::FIRST_ROW;
 use hybridge_gemma::generate::{Cancel, Options, Session};
 use hybridge_gemma::sample::largest;
-use hybridge_gemma::template::render;
+use hybridge_gemma::template::render_with;
 use hybridge_gemma::tokenizer::Control;
 use hybridge_gemma::tools::{Dialect, Listener};
+use hybridge_gemma::vision::{Shown, attach};
 use hybridge_gemma::{Model, Tokenizer};
 use serde_json::{Value, json};
 
-use crate::args::{Args, Generate, Prompt};
+use crate::args::{Args, Backend, Generate, Prompt};
 use crate::backend;
+use crate::pictures;
 use crate::progress::Bar;
 
 /// Generates and shows an answer.
@@ -26,9 +29,27 @@ pub(crate) async fn answer(args: &Args, ask: &Generate, model: &Model, bar: &Bar
         (Prompt::Ids(_), Err(_)) => None,
         (_, Err(error)) => return Err(error),
     };
-    let request = request_of(ask)?;
-    let prompt = prompt_ids(&ask.prompt, request.as_ref(), tokenizer.as_deref())?;
-    let pass = backend::pass(args.backend, model, prompt.len() + ask.tokens.max(1)).await?;
+    let request = request_of(ask, args.pictures.files.len())?;
+    let mut model = model.clone();
+    let mut gallery = None;
+    if args.pictures.mmproj.is_some() || !args.pictures.files.is_empty() {
+        let vision = pictures::open(args, bar).await?;
+        model = attach(model, &vision.config, args.pictures.budget, tokenizer.as_deref())?;
+        gallery = Some(pictures::gallery(args, vision));
+    }
+    let mut shown = Vec::new();
+    for file in &args.pictures.files {
+        if let Some(gallery) = &mut gallery {
+            shown.push(gallery.show(&pictures::read(file)?)?);
+        }
+    }
+    let ids = prompt_ids(&ask.prompt, request.as_ref(), tokenizer.as_deref(), &shown)?;
+    // Pictures are read by the passes that run on the CPU.
+    let backend = match args.backend {
+        Backend::Gpu | Backend::Burn if gallery.is_some() => Backend::Cpu { is_exact: true },
+        backend => backend,
+    };
+    let pass = backend::pass(backend, &model, ids.len() + ask.tokens.max(1)).await?;
     bar.finish();
     // Thoughts are separated; all else stays as the model writes it.
     let thinks = |it: &&Rc<Tokenizer>| Dialect::of(it) == Dialect::Gemma4;
@@ -37,6 +58,9 @@ pub(crate) async fn answer(args: &Args, ask: &Generate, model: &Model, bar: &Bar
         None => None,
     };
     let mut session = Session::new(pass, tokenizer);
+    if let Some(gallery) = gallery {
+        session = session.with_gallery(gallery);
+    }
     let options = Options {
         sampler: ask.sampler,
         max_output_tokens: ask.tokens,
@@ -45,9 +69,12 @@ pub(crate) async fn answer(args: &Args, ask: &Generate, model: &Model, bar: &Bar
         constraint: None,
         listener,
         cancel: Cancel::default(),
+        progress: None,
     };
     let start = Instant::now();
-    let mut generation = session.start(&prompt, options).await?;
+    let prompt_ids: Vec<i64> = ids.iter().map(|id| shown_id(*id)).collect();
+    let prompt = hybridge_gemma::generate::Prompt { ids, pictures: shown };
+    let mut generation = session.start(prompt, options).await?;
     // Asked for before any token is chosen: they are those of the last prompt position.
     let top = match ask.top_logits {
         0 => Vec::new(),
@@ -73,7 +100,7 @@ pub(crate) async fn answer(args: &Args, ask: &Generate, model: &Model, bar: &Bar
     }
     let finish = generation.finish_reason().unwrap_or_default();
     say(&json!({
-        "prompt_ids": prompt,
+        "prompt_ids": prompt_ids,
         "ids": generation.ids(),
         "text": generation.text(),
         "content": generation.content(),
@@ -96,13 +123,16 @@ fn finish_text(top: &[(u32, f32)]) -> Result<()> {
 }
 
 /// What goes through the template.
-fn request_of(ask: &Generate) -> Result<Option<Request>> {
+fn request_of(ask: &Generate, pictures: usize) -> Result<Option<Request>> {
     let mut request = match &ask.prompt {
         Prompt::Ids(_) | Prompt::Raw(_) => return Ok(None),
-        Prompt::Text(text) => Request {
-            messages: vec![Message::text(Role::User, text.as_str())],
-            ..Request::default()
-        },
+        Prompt::Text(text) => {
+            let mut message = Message::text(Role::User, text.as_str());
+            let media = Media { url: String::new(), content_type: None };
+            let media = std::iter::repeat_n(Content::Media(media).into(), pictures);
+            message.content.splice(0..0, media);
+            Request { messages: vec![message], ..Request::default() }
+        }
         Prompt::Messages(path) => read_request(path)?,
     };
     let extra = &mut request.config.extra;
@@ -119,13 +149,18 @@ fn prompt_ids(
     prompt: &Prompt,
     request: Option<&Request>,
     tokenizer: Option<&Tokenizer>,
+    shown: &[Shown],
 ) -> Result<Vec<u32>> {
     let needed = || tokenizer.ok_or_else(|| Error::internal("no tokenizer"));
     if let Some(request) = request {
-        return render(needed()?, request, &[]);
+        return render_with(needed()?, request, &[], shown);
     }
     match prompt {
-        Prompt::Ids(ids) => Ok(ids.clone()),
+        Prompt::Ids(ids) => {
+            let mut rows = shown.iter().flat_map(Shown::ids);
+            let none = || Error::invalid("--ids names more rows than the pictures have");
+            ids.iter().map(|id| id.or_else(|| rows.next()).ok_or_else(none)).collect()
+        }
         Prompt::Raw(text) => {
             let mut ids = vec![needed()?.bos()?];
             needed()?.encode_into(text, Control::Parsed, &mut ids);
@@ -133,6 +168,11 @@ fn prompt_ids(
         }
         Prompt::Text(_) | Prompt::Messages(_) => Err(Error::internal("no request")),
     }
+}
+
+/// As `--ids` takes it: −1 for a row.
+fn shown_id(id: u32) -> i64 {
+    if id < FIRST_ROW { i64::from(id) } else { -1 }
 }
 
 /// A request, or only its messages. Content may be plain text, and the model an assistant.

@@ -2,7 +2,7 @@
 
 use hybridge_core::{Confidence, Content, FinishReason, Part, Result, Usage};
 
-use super::{Options, Piece};
+use super::{Options, Piece, Prompt};
 use crate::constrain::{Constraint, State};
 use crate::stop::StopScanner;
 use crate::tokenizer::Detokenizer;
@@ -14,7 +14,7 @@ pub struct Generation {
     /// Which of its session's.
     pub(super) number: u64,
     pub(super) options: Options,
-    pub(super) prompt: Vec<u32>,
+    pub(super) prompt: Prompt,
     pub(super) cached_tokens: usize,
     pub(super) ids: Vec<u32>,
     /// Those of them that are no thoughts.
@@ -46,12 +46,7 @@ impl Guard {
 
 impl Generation {
     /// Nothing said yet, after a prompt of which so many tokens were resumed.
-    pub(super) fn new(
-        number: u64,
-        options: Options,
-        prompt: Vec<u32>,
-        cached_tokens: usize,
-    ) -> Self {
+    pub(super) fn new(number: u64, options: Options, prompt: Prompt, cached_tokens: usize) -> Self {
         // An answer that must satisfy a schema would be cut in the middle of its JSON.
         let is_cut = options.constraint.as_ref().is_none_or(Constraint::may_be_prose);
         let stops = if is_cut { options.stop_sequences.as_slice() } else { &[] };
@@ -132,7 +127,7 @@ impl Generation {
     #[must_use]
     pub fn usage(&self) -> Usage {
         let thoughts = self.options.listener.as_ref().map_or(0, Listener::thought_tokens);
-        let (input, output) = (self.prompt.len() as u64, self.ids.len() as u64);
+        let (input, output) = (self.prompt.ids.len() as u64, self.ids.len() as u64);
         Usage {
             input_tokens: Some(input),
             output_tokens: Some(output),

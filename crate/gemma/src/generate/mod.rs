@@ -17,15 +17,19 @@ use hybridge_core::{Content, Error, FinishReason, Part, Request, Result, Status,
 use crate::constrain::{Constraint, Constraints, Pieces};
 use crate::engine::{Pass, context_full};
 use crate::sample::{Draw, Sampled, Sampler};
-use crate::template::{Answer, render};
+use crate::template::{Answer, render_with};
 use crate::tokenizer::Tokenizer;
 use crate::tools::{self, Dialect, Listener, wish_of};
+use crate::vision::{Gallery, Picture, Shown};
 
 mod cancel;
 mod generation;
+mod prompt;
 
 pub use cancel::Cancel;
 pub use generation::Generation;
+pub use prompt::Prompt;
+use prompt::{Run, first_run};
 
 /// Answers that are remembered with their ids, for a conversation that goes on.
 const REMEMBERED: usize = 256;
@@ -51,6 +55,30 @@ pub struct Options {
     pub listener: Option<Listener>,
     /// Stops it.
     pub cancel: Cancel,
+    /// Learns how far the work on a picture is.
+    pub progress: Option<Progress>,
+}
+
+/// Who learns how far the work on a picture is: the share that is done, from 0 to 1.
+#[derive(Clone)]
+pub struct Progress(Rc<dyn Fn(f32)>);
+
+impl Progress {
+    /// Calls `report` with each share.
+    #[must_use]
+    pub fn new(report: impl Fn(f32) + 'static) -> Self {
+        Self(Rc::new(report))
+    }
+
+    fn report(&self, share: f32) {
+        (self.0)(share);
+    }
+}
+
+impl std::fmt::Debug for Progress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Progress")
+    }
 }
 
 impl Options {
@@ -66,6 +94,7 @@ impl Options {
             constraint: None,
             listener: None,
             cancel: Cancel::default(),
+            progress: None,
         }
     }
 }
@@ -88,6 +117,8 @@ pub struct Piece {
 pub struct Session {
     pass: Box<dyn Pass>,
     tokenizer: Option<Rc<Tokenizer>>,
+    /// Where the model reads pictures.
+    gallery: Option<Gallery>,
     stop_ids: Vec<u32>,
     answers: Vec<Answer>,
     /// The vocabulary as masks need it, made for the first answer that is held to anything.
@@ -107,6 +138,7 @@ impl Session {
         Self {
             pass,
             tokenizer,
+            gallery: None,
             stop_ids,
             answers: Vec::new(),
             started: 0,
@@ -114,6 +146,20 @@ impl Session {
             pieces: None,
             constraints: Constraints::default(),
         }
+    }
+
+    /// The same session, for a model that [`crate::vision::attach`] made ready for pictures.
+    #[must_use]
+    pub fn with_gallery(self, gallery: Gallery) -> Self {
+        Self { gallery: Some(gallery), ..self }
+    }
+
+    /// Gives a picture's rows ids, for a prompt.
+    ///
+    /// # Errors
+    /// `MEDIA_UNSUPPORTED` where the model reads none, `PICTURE_INVALID` for an extreme shape.
+    pub fn show(&mut self, picture: &Picture) -> Result<Shown> {
+        self.gallery.as_mut().ok_or_else(sees_nothing)?.show(picture)
     }
 
     /// The forward pass.
@@ -124,8 +170,17 @@ impl Session {
 
     /// The ids of a request: earlier answers of this session as they were chosen.
     pub fn prompt(&self, request: &Request) -> Result<Vec<u32>> {
+        self.prompt_with(request, Vec::new()).map(|prompt| prompt.ids)
+    }
+
+    /// The same with the pictures of the request's media parts, in order.
+    ///
+    /// # Errors
+    /// `MEDIA_UNSUPPORTED` where a part has no picture.
+    pub fn prompt_with(&self, request: &Request, pictures: Vec<Shown>) -> Result<Prompt> {
         let tokenizer = self.tokenizer.as_ref().ok_or_else(no_tokenizer)?;
-        render(tokenizer, request, &self.answers)
+        let ids = render_with(tokenizer, request, &self.answers, &pictures)?;
+        Ok(Prompt { ids, pictures })
     }
 
     /// All that a request asks of its answer; `seed` where it names none.
@@ -151,37 +206,79 @@ impl Session {
     }
 
     /// Feeds a prompt, but for what the cache already holds of it.
-    pub async fn start(&mut self, prompt: &[u32], options: Options) -> Result<Generation> {
-        if prompt.is_empty() {
+    pub async fn start(
+        &mut self,
+        prompt: impl Into<Prompt>,
+        options: Options,
+    ) -> Result<Generation> {
+        let prompt: Prompt = prompt.into();
+        let length = prompt.ids.len();
+        if prompt.ids.is_empty() {
             return Err(Error::invalid("the prompt is empty"));
         }
         // An answer needs room for a token that is fed after it was chosen.
-        if prompt.len() >= self.pass.capacity() {
-            return Err(context_full(prompt.len() + 1, self.pass.capacity()));
+        if length >= self.pass.capacity() {
+            return Err(context_full(length + 1, self.pass.capacity()));
         }
         // The last token is fed in any case: its logits are wanted.
-        let kept = self.read(prompt, prompt.len() - 1, &options.cancel).await?;
+        let kept = self.read(&prompt.ids, &prompt.pictures, length - 1, &options).await?;
         self.started += 1;
         self.current = Some(self.started);
-        Ok(Generation::new(self.started, options, prompt.to_vec(), kept))
+        Ok(Generation::new(self.started, options, prompt, kept))
     }
 
     /// Takes up these tokens: resumes `most` of them at most and feeds the others. How many were
     /// resumed.
-    async fn read(&mut self, tokens: &[u32], most: usize, cancel: &Cancel) -> Result<usize> {
-        cancel.check()?;
+    async fn read(
+        &mut self,
+        ids: &[u32],
+        pictures: &[Shown],
+        most: usize,
+        options: &Options,
+    ) -> Result<usize> {
+        options.cancel.check()?;
         self.current = None;
-        let kept = self.pass.resume(tokens.get(..most).unwrap_or(tokens));
-        let mut rest = tokens.get(kept..).unwrap_or_default();
+        let kept = self.pass.resume(ids.get(..most).unwrap_or(ids));
+        let fed = self.feed(ids.get(kept..).unwrap_or_default(), pictures, options).await;
+        if let Some(gallery) = &mut self.gallery {
+            gallery.free_tower();
+        }
+        fed.map(|()| kept)
+    }
+
+    async fn feed(&mut self, ids: &[u32], pictures: &[Shown], options: &Options) -> Result<()> {
+        let cancel = &options.cancel;
+        let mut rest = ids;
         while !rest.is_empty() {
-            // A pass learns how long its chunks may be while it reads.
-            let (chunk, others) = rest.split_at(self.pass.chunk().clamp(1, rest.len()));
-            let fed = cancel.unless(self.pass.prefill(chunk)).await;
+            let run = first_run(rest, pictures)
+                .ok_or_else(|| Error::internal("a prompt names a row of no picture"))?;
+            let fed = match run {
+                Run::Tokens(count) => {
+                    // A pass learns how long its chunks may be while it reads.
+                    let count = self.pass.chunk().clamp(1, count);
+                    let (chunk, others) = rest.split_at(count);
+                    rest = others;
+                    cancel.unless(self.pass.prefill(chunk)).await
+                }
+                Run::Rows(shown, range) => {
+                    let (chunk, others) = rest.split_at(range.len());
+                    rest = others;
+                    let gallery = self.gallery.as_mut().ok_or_else(sees_nothing)?;
+                    let mut report = |share| {
+                        if let Some(progress) = &options.progress {
+                            progress.report(share);
+                        }
+                    };
+                    let rows = cancel.unless(gallery.rows(shown, &mut report)).await?;
+                    let width = rows.width;
+                    let rows = rows.values.get(range.start * width..range.end * width);
+                    cancel.unless(self.pass.prefill_rows(chunk, rows.unwrap_or_default())).await
+                }
+            };
             // What was stopped left the cache as it was.
             fed.inspect_err(|error| self.recover(error))?;
-            rest = others;
         }
-        Ok(kept)
+        Ok(())
     }
 
     /// After a failure the contents of the cache are unknown; after one for want of memory less of
@@ -202,12 +299,12 @@ impl Session {
         if self.current == Some(generation.number) {
             return Ok(());
         }
-        let mut tokens = generation.prompt.clone();
+        let mut tokens = generation.prompt.ids.clone();
         // The last token chosen is fed by the step after it; of a prompt the logits are wanted.
         let fed = generation.ids.len().saturating_sub(1);
         tokens.extend(generation.ids.iter().take(fed));
         let most = if generation.ids.is_empty() { tokens.len() - 1 } else { tokens.len() };
-        self.read(&tokens, most, &generation.options.cancel).await?;
+        self.read(&tokens, &generation.prompt.pictures, most, &generation.options).await?;
         self.current = Some(generation.number);
         Ok(())
     }
@@ -330,6 +427,13 @@ impl Session {
             self.answers.remove(0);
         }
     }
+}
+
+fn sees_nothing() -> Error {
+    Error::invalid(
+        "this model was loaded without a vision tower and reads no pictures: pass its mmproj file, or ask a model that takes pictures",
+    )
+    .with_code("MEDIA_UNSUPPORTED")
 }
 
 fn no_tokenizer() -> Error {

@@ -4,16 +4,17 @@
 
 use hybridge_core::{Request, Result, Role};
 
-use super::{MODEL, Turn, TurnPart, USER, given, no_message, words_of};
+use super::{MODEL, Pictures, Turn, TurnPart, USER, given, no_message, spoken, words_of};
 use crate::tools::{Dialect, answered_in_order, json_call};
 
 /// Turns that alternate, beginning with a person's.
-pub(super) fn turns(request: &Request) -> Result<Vec<Turn>> {
+pub(super) fn turns(request: &Request, pictures: &mut Pictures<'_>) -> Result<Vec<Turn>> {
     let mut system = String::new();
     let mut turns: Vec<Turn> = Vec::new();
     let mut calls = Vec::new();
     for message in &request.messages {
-        let words = words_of(message)?;
+        let is_user = message.role == Role::User;
+        let words = if is_user { String::new() } else { words_of(message)? };
         let (speaker, parts) = match message.role {
             Role::System if turns.is_empty() => {
                 system.push_str(&words);
@@ -21,7 +22,8 @@ pub(super) fn turns(request: &Request) -> Result<Vec<Turn>> {
                 continue;
             }
             // Later instructions have no place of their own: they are said by the person.
-            Role::System | Role::User => (USER, vec![given(words.trim())]),
+            Role::System => (USER, vec![given(words.trim())]),
+            Role::User => (USER, spoken(message, pictures)?),
             Role::Model => {
                 calls = message.content.clone();
                 let said = Dialect::JsonCall.said(words.trim(), &message.content);

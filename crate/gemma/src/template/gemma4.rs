@@ -15,14 +15,21 @@
 
 use hybridge_core::{Content, Part, Request, Result, Role};
 
-use super::{MODEL, SYSTEM, Style, Thinking, Turn, TurnPart, USER, given, no_message, words_of};
+use super::{
+    MODEL, Pictures, SYSTEM, Style, Thinking, Turn, TurnPart, USER, given, no_message, spoken,
+    words_of,
+};
 use crate::tools::gemma4::{
     CHANNEL, NOTATION, THINK, THOUGHT, WAITS, declarations, thought, without_thoughts,
 };
 use crate::tools::{Dialect, Segment, answered_in_order, has_tools};
 
 /// The system's turn where there is one, then one for each message.
-pub(super) fn turns(request: &Request, style: Style) -> Result<Vec<Turn>> {
+pub(super) fn turns(
+    request: &Request,
+    style: Style,
+    pictures: &mut Pictures<'_>,
+) -> Result<Vec<Turn>> {
     let thinks = Thinking::of(&request.config)?.is_on;
     let mut messages = request.messages.as_slice();
     let mut system = Vec::new();
@@ -50,11 +57,12 @@ pub(super) fn turns(request: &Request, style: Style) -> Result<Vec<Turn>> {
     let last_question = messages.iter().rposition(|message| message.role == Role::User);
     let mut calls = Vec::new();
     for (at, message) in messages.iter().enumerate() {
-        let words = words_of(message)?;
+        let is_user = message.role == Role::User;
+        let words = if is_user { String::new() } else { words_of(message)? };
         let words = words.trim();
         match message.role {
             Role::System => turns.push(Turn::of(SYSTEM, vec![given(words)])),
-            Role::User => turns.push(Turn::of(USER, vec![given(words)])),
+            Role::User => turns.push(Turn::of(USER, spoken(message, pictures)?)),
             Role::Model => {
                 calls = message.content.clone();
                 let has_calls =

@@ -21,13 +21,19 @@ mod gemma4;
 mod style;
 mod thinking;
 
-use hybridge_core::{Content, Error, Message, Request, Result, Status};
+use std::ops::Range;
+
+use hybridge_core::{Content, Error, Message, Part, Request, Result, Status};
 
 pub use style::{Form, Style};
 pub use thinking::Thinking;
 
 use crate::tokenizer::{Control, Tokenizer};
 use crate::tools::{self, Dialect, Segment};
+use crate::vision::Shown;
+
+/// Source: transformers' processor of Gemma 3.
+const AROUND_PICTURE: &str = "\n\n";
 
 const USER: &str = "user";
 const MODEL: &str = "model";
@@ -47,6 +53,15 @@ pub struct Answer {
     pub ids: Vec<u32>,
 }
 
+/// What stands around a picture's rows.
+#[must_use]
+pub fn marks_of_pictures(dialect: Dialect) -> [&'static str; 2] {
+    match dialect {
+        Dialect::JsonCall | Dialect::FunctionGemma => ["<start_of_image>", "<end_of_image>"],
+        Dialect::Gemma4 => ["<|image>", "<image|>"],
+    }
+}
+
 /// A turn under way.
 #[derive(Clone, Debug)]
 struct Turn {
@@ -64,6 +79,8 @@ enum TurnPart {
     Said(Vec<Segment>),
     /// By anybody else.
     Given(Vec<Segment>),
+    /// A picture, by the ids of its rows.
+    Picture(Range<u32>),
 }
 
 impl Turn {
@@ -74,15 +91,26 @@ impl Turn {
 
 /// The ids of a conversation, up to where the model's next answer begins.
 pub fn render(tokenizer: &Tokenizer, request: &Request, known: &[Answer]) -> Result<Vec<u32>> {
+    render_with(tokenizer, request, known, &[])
+}
+
+/// The same with the pictures of the request's media parts, in order.
+pub fn render_with(
+    tokenizer: &Tokenizer,
+    request: &Request,
+    known: &[Answer],
+    pictures: &[Shown],
+) -> Result<Vec<u32>> {
+    let mut pictures = Pictures(pictures.iter());
     if tokenizer.is_raw() {
         return raw(tokenizer, request);
     }
     let dialect = Dialect::of(tokenizer);
     let style = tokenizer.style();
     let mut turns = match dialect {
-        Dialect::JsonCall => gemma::turns(request)?,
+        Dialect::JsonCall => gemma::turns(request, &mut pictures)?,
         Dialect::FunctionGemma => function_gemma::turns(request)?,
-        Dialect::Gemma4 => gemma4::turns(request, style)?,
+        Dialect::Gemma4 => gemma4::turns(request, style, &mut pictures)?,
     };
     let begun = turns.last_mut().filter(|it| it.speaker == MODEL && !it.is_open);
     if let Some(turn) = begun.filter(|_| request.messages.last().is_some_and(Message::is_prefix)) {
@@ -96,7 +124,8 @@ pub fn render(tokenizer: &Tokenizer, request: &Request, known: &[Answer]) -> Res
         Dialect::JsonCall | Dialect::FunctionGemma => ["<start_of_turn>", "<end_of_turn>"],
         Dialect::Gemma4 => tools::gemma4::TURN,
     };
-    let mut writer = Writer { tokenizer, ids: vec![tokenizer.bos()?], text: String::new() };
+    let ids = vec![tokenizer.bos()?];
+    let mut writer = Writer { tokenizer, dialect, ids, text: String::new() };
     for turn in &turns {
         if !turn.is_continued {
             writer.control(open)?;
@@ -142,6 +171,7 @@ fn raw(tokenizer: &Tokenizer, request: &Request) -> Result<Vec<u32>> {
 
 struct Writer<'a> {
     tokenizer: &'a Tokenizer,
+    dialect: Dialect,
     ids: Vec<u32>,
     /// Not yet ids: words that follow each other are cut into pieces as one.
     text: String,
@@ -162,6 +192,7 @@ impl Writer<'_> {
     fn part(&mut self, part: &TurnPart, known: &[Answer]) -> Result<()> {
         let segments = match part {
             TurnPart::Given(segments) => segments,
+            TurnPart::Picture(ids) => return self.picture(ids.clone()),
             TurnPart::Said(segments) => {
                 if let Some(answer) = known.iter().find(|answer| answer.said == *segments) {
                     self.flush();
@@ -172,6 +203,18 @@ impl Writer<'_> {
             }
         };
         self.segments(segments)
+    }
+
+    /// A picture's rows between the marks that the models were trained with.
+    fn picture(&mut self, ids: Range<u32>) -> Result<()> {
+        let around = if self.dialect == Dialect::Gemma4 { "" } else { AROUND_PICTURE };
+        let [open, close] = marks_of_pictures(self.dialect);
+        self.text.push_str(around);
+        self.control(open)?;
+        self.ids.extend(ids);
+        self.control(close)?;
+        self.text.push_str(around);
+        Ok(())
     }
 
     fn segments(&mut self, segments: &[Segment]) -> Result<()> {
@@ -185,16 +228,41 @@ impl Writer<'_> {
     }
 }
 
+/// Pictures that have not been placed yet.
+struct Pictures<'a>(std::slice::Iter<'a, Shown>);
+
+/// What a person says: words and pictures in order.
+fn spoken(message: &Message, pictures: &mut Pictures<'_>) -> Result<Vec<TurnPart>> {
+    let is_media = |part: &Part| matches!(part.content, Content::Media(_));
+    let mut parts = Vec::new();
+    for group in message.content.chunk_by(|a, b| !is_media(a) && !is_media(b)) {
+        if group.iter().any(is_media) {
+            let shown = pictures.0.next().ok_or_else(no_picture)?;
+            parts.push(TurnPart::Picture(shown.ids()));
+        } else {
+            parts.push(given(words_of_parts(group)?.trim()));
+        }
+    }
+    if parts.is_empty() {
+        parts.push(given(""));
+    }
+    Ok(parts)
+}
+
 /// The words of a message. What the model thought is not part of the conversation, and calls and results are written
 /// by each dialect.
 fn words_of(message: &Message) -> Result<String> {
+    words_of_parts(&message.content)
+}
+
+fn words_of_parts(parts: &[Part]) -> Result<String> {
     let mut text = String::new();
-    for part in &message.content {
+    for part in parts {
         match &part.content {
             Content::Text(part) => text.push_str(part),
             Content::Data(value) => text.push_str(&value.to_string()),
             Content::Reasoning(_) | Content::ToolRequest(_) | Content::ToolResponse(_) => {}
-            Content::Media(_) => return Err(unsupported("media", "MEDIA_UNSUPPORTED")),
+            Content::Media(_) => return Err(no_picture()),
             Content::Custom(_) => return Err(unsupported("custom parts", "PART_UNSUPPORTED")),
         }
     }
@@ -208,6 +276,14 @@ fn given(text: impl Into<String>) -> TurnPart {
 fn unsupported(what: &'static str, code: &'static str) -> Error {
     Error::new(Status::Unimplemented, format!("{what} are not built for this model"))
         .with_code(code)
+}
+
+/// Where nobody made a picture of a media part, or where a model reads none.
+fn no_picture() -> Error {
+    Error::invalid(
+        "this model reads pictures only in a user's message, and only if it was loaded with its mmproj file: ask a model that takes media",
+    )
+    .with_code("MEDIA_UNSUPPORTED")
 }
 
 fn no_message() -> Error {

@@ -59,8 +59,7 @@ impl Tiny {
     pub fn writer(&self) -> Writer {
         let mut writer = Writer::default();
         self.keys(&mut writer);
-        let vocabulary = Vocabulary::new(self.vocabulary);
-        vocabulary.of(self.dialect).write(&mut writer);
+        Vocabulary::new(self.vocabulary).of(self.dialect).write(&mut writer);
         let mut weights = Weights { writer, random: Random(self.seed()), turn: 0, tiny: self };
         weights.write();
         weights.writer

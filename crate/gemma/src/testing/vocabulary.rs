@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::writer::{Entry, Writer};
+use crate::template::marks_of_pictures;
 use crate::tools::Dialect;
 use crate::tools::function_gemma::CONTROLS;
 use crate::tools::gemma4::PIECES;
@@ -142,6 +143,15 @@ impl Vocabulary {
             }
         }
         self.has_merges = true;
+        self
+    }
+
+    /// The same with the marks around pictures, where files of models that read them have them.
+    #[must_use]
+    pub fn with_picture_marks(mut self, dialect: Dialect) -> Self {
+        for (id, mark) in (60..).zip(marks_of_pictures(dialect)) {
+            self.place(id, mark, 3);
+        }
         self
     }
 

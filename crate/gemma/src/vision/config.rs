@@ -2,6 +2,7 @@
 
 use hybridge_core::{Error, Result, Status};
 
+use super::picture::Budget;
 use crate::gguf::{Gguf, List, Value};
 
 /// Far above any tower. The products of these fit into 32 bits, which is all that wasm has.
@@ -141,6 +142,12 @@ impl VisionConfig {
     #[must_use]
     pub fn unit(&self) -> usize {
         self.patch * self.pool
+    }
+
+    /// The most tokens that a picture becomes.
+    #[must_use]
+    pub fn most_tokens(&self, budget: Budget) -> usize {
+        self.side.map_or(budget.tokens(), |side| (side / self.unit()).pow(2))
     }
 
     /// Values of a patch of pixels.

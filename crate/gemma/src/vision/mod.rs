@@ -13,6 +13,7 @@
 //! The tower is written once ([`tower`]) over an arithmetic: an obvious one judges the fast one.
 
 mod config;
+mod gallery;
 mod norm;
 mod picture;
 mod resize;
@@ -25,10 +26,12 @@ use futures::future::LocalBoxFuture;
 use hybridge_core::{Error, Result};
 
 pub use config::{Projector, VisionConfig};
+pub use gallery::{Gallery, LoadTower, Shown};
 pub use picture::{Budget, Picture, Prepared};
 pub use tensors::VisionModel;
 
-use crate::config::Config;
+use crate::config::{Architecture, Config};
+use crate::{Model, Tokenizer};
 
 /// What stands for a picture among embedded tokens. Rows are not scaled as embeddings are.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,17 +65,56 @@ pub trait PictureEncoder: fmt::Debug {
     ) -> LocalBoxFuture<'a, Result<PictureRows>>;
 }
 
-/// Refuses a tower whose rows are not as wide as the text network.
+/// Pieces of vocabularies that stand for pictures and sounds, which a model reads and must not write.
+const MARKS: [&str; 10] = [
+    "<start_of_image>",
+    "<end_of_image>",
+    "<image_soft_token>",
+    "<|image>",
+    "<image|>",
+    "<|image|>",
+    "<|audio>",
+    "<audio|>",
+    "<|audio|>",
+    "<|video|>",
+];
+
+/// The model as one that reads pictures of this tower: with room for their rows, and without the marks
+/// around them in its answers.
 ///
 /// # Errors
 /// `INVALID_ARGUMENT` with code `MMPROJ_MISMATCH`.
-pub fn check_widths(vision: &VisionConfig, text: &Config) -> Result<()> {
-    if vision.outputs == text.width {
-        return Ok(());
+pub fn attach(
+    mut model: Model,
+    vision: &VisionConfig,
+    budget: Budget,
+    tokenizer: Option<&Tokenizer>,
+) -> Result<Model> {
+    check_match(vision, &model.config)?;
+    for id in MARKS.iter().filter_map(|mark| tokenizer?.control(mark).ok()) {
+        if !model.config.suppressed.contains(&id) {
+            model.config.suppressed.push(id);
+        }
     }
-    let message = format!(
-        "the mmproj file makes rows of {} values and the model takes {}: use the mmproj file of this model",
-        vision.outputs, text.width
-    );
+    Ok(model.with_pictures(vision.most_tokens(budget)))
+}
+
+/// Refuses a tower that was not made for the text network.
+///
+/// # Errors
+/// `INVALID_ARGUMENT` with code `MMPROJ_MISMATCH`.
+pub fn check_match(vision: &VisionConfig, text: &Config) -> Result<()> {
+    let family = match vision.projector {
+        Projector::Gemma3 => Architecture::Gemma3,
+        Projector::Gemma4 | Projector::Gemma4Unified => Architecture::Gemma4,
+    };
+    let message = if family != text.architecture {
+        format!("is of a {} model and the model is a {}", family.name(), text.architecture.name())
+    } else if vision.outputs != text.width {
+        format!("makes rows of {} values and the model takes {}", vision.outputs, text.width)
+    } else {
+        return Ok(());
+    };
+    let message = format!("the mmproj file {message}: use the mmproj file of this model");
     Err(Error::invalid(message).with_code("MMPROJ_MISMATCH"))
 }

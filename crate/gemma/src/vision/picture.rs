@@ -71,6 +71,12 @@ impl Budget {
     pub const USUAL: Self = Self(280);
     const KNOWN: [usize; 5] = [70, 140, 280, 560, 1120];
 
+    /// The most tokens.
+    #[must_use]
+    pub fn tokens(self) -> usize {
+        self.0
+    }
+
     /// One of the sizes that Gemma 4 was trained with.
     ///
     /// # Errors

@@ -103,6 +103,7 @@ impl Chat {
             constraint: None,
             listener: None,
             cancel: Cancel::default(),
+            progress: None,
         };
         let mut generation = block_on(session.start(&self.prompt, options)).unwrap();
         while block_on(session.next(&mut generation)).unwrap().is_some() {}

@@ -126,6 +126,7 @@ fn options(max_output_tokens: usize, stop: &[&str]) -> Options {
         constraint: None,
         listener: None,
         cancel: Cancel::default(),
+        progress: None,
     }
 }
 

@@ -11,6 +11,7 @@ mod gemma4;
 mod generate;
 mod gguf;
 mod oracle;
+mod pictures;
 mod seeing;
 mod template;
 mod tokenizer;

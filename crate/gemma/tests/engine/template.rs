@@ -123,12 +123,12 @@ fn what_has_no_place_is_refused_by_name() {
         messages: vec![Message { role: Role::User, content: vec![content.into()], metadata: None }],
         ..Request::default()
     };
-    for (request, code) in [
-        (of(Content::Media(media)), "MEDIA_UNSUPPORTED"),
-        (of(Content::Custom(serde_json::Map::new())), "PART_UNSUPPORTED"),
+    for (request, status, code) in [
+        (of(Content::Media(media)), Status::InvalidArgument, "MEDIA_UNSUPPORTED"),
+        (of(Content::Custom(serde_json::Map::new())), Status::Unimplemented, "PART_UNSUPPORTED"),
     ] {
         let error = render(&tokenizer, &request, &[]).unwrap_err();
-        assert_eq!((error.status, error.code.as_deref()), (Status::Unimplemented, Some(code)));
+        assert_eq!((error.status, error.code.as_deref()), (status, Some(code)));
     }
     let error = render(&tokenizer, &Request::default(), &[]).unwrap_err();
     assert_eq!(error.status, Status::InvalidArgument);

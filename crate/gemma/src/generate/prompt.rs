@@ -1,0 +1,58 @@
+//! What is fed before an answer: ids of tokens and of pictures' rows.
+
+use crate::engine::FIRST_ROW;
+use crate::vision::Shown;
+
+/// Ids, and the pictures whose rows some of them name.
+#[derive(Clone, Debug, Default)]
+pub struct Prompt {
+    /// Tokens; from [`FIRST_ROW`] on rows of `pictures`.
+    pub ids: Vec<u32>,
+    /// Every picture that occurs, in any order.
+    pub pictures: Vec<Shown>,
+}
+
+impl From<Vec<u32>> for Prompt {
+    fn from(ids: Vec<u32>) -> Self {
+        Self { ids, pictures: Vec::new() }
+    }
+}
+
+impl From<&Vec<u32>> for Prompt {
+    fn from(ids: &Vec<u32>) -> Self {
+        ids.clone().into()
+    }
+}
+
+impl From<&[u32]> for Prompt {
+    fn from(ids: &[u32]) -> Self {
+        ids.to_vec().into()
+    }
+}
+
+impl<const N: usize> From<&[u32; N]> for Prompt {
+    fn from(ids: &[u32; N]) -> Self {
+        ids.to_vec().into()
+    }
+}
+
+/// What ids begin with: so many tokens, or rows of a picture.
+#[derive(Debug)]
+pub(super) enum Run<'a> {
+    Tokens(usize),
+    /// The picture, and which of its rows.
+    Rows(&'a Shown, std::ops::Range<usize>),
+}
+
+/// The longest beginning of one kind; `None` where a row of no picture stands.
+pub(super) fn first_run<'a>(ids: &[u32], pictures: &'a [Shown]) -> Option<Run<'a>> {
+    let tokens = ids.iter().take_while(|id| **id < FIRST_ROW).count();
+    if tokens > 0 {
+        return Some(Run::Tokens(tokens));
+    }
+    let first = *ids.first()?;
+    let shown = pictures.iter().find(|shown| shown.ids().contains(&first))?;
+    let start = (first - shown.ids().start) as usize;
+    let count = ids.iter().zip(first..shown.ids().end).take_while(|(id, row)| *id == row).count();
+    Some(Run::Rows(shown, start..start + count))
+}
