@@ -21,6 +21,7 @@ const model = defineModel({
     seen.push(messages.map(({ role, content }) => `${role}: ${content.map((part) => part.text ?? Object.keys(part)[0]).join('')}`))
     const text = messages.at(-1).content[0].text
     if (text === 'fail') throw Object.assign(new Error('x'), { status: 'UNAVAILABLE' })
+    if (text === 'wrong') return { message: { role: 'model', content: [{ toolRequest: { name: 'count', input: { to: 'ten' }, ref: '0' } }, { toolRequest: { name: 'look', input: { a: 2 }, ref: '1' } }] } }
     if (text === 'tool' || text === 'deaf') return { message: { role: 'model', content: [{ toolRequest: { name: tools[0].name, input: { a: text === 'deaf' ? undefined : 1 }, ref: '0' } }] } }
     sendChunk('one ')
     if (text === 'wait') await new Promise((_, reject) => signal.addEventListener('abort', () => (globalThis.stopped = true, reject(signal.reason))))
@@ -30,7 +31,8 @@ const model = defineModel({
 })
 const request = { tools: [{ name: 'look', description: 'Looks.' }] }
 // Without its argument the tool ignores its signal and never ends.
-const tools = { look: (input) => (input.a === undefined ? ((globalThis.isLooking = true), new Promise(() => {})) : { found: input.a }) }
+const count = { description: 'Counts.', inputSchema: { type: 'object', properties: { to: { type: 'number' } } }, execute: () => (globalThis.hasCounted = true) }
+const tools = { look: (input) => (input.a === undefined ? ((globalThis.isLooking = true), new Promise(() => {})) : { found: input.a }), count }
 
 function Bar() {
   const progress = useLoadProgress(device)
@@ -44,7 +46,7 @@ function Download() {
 
 function Chat() {
   const { messages, status, error, send, stop, regenerate } = useChat({ model, system: 'brief', request, tools })
-  Object.assign(globalThis, { send, stop, regenerate })
+  Object.assign(globalThis, { send, stop, regenerate, messages })
   return <><p id="status">{`${status} ${error?.status ?? ''}`}</p><ol id="messages">{messages.map(({ id, role, text }) => <li key={id}>{`${role}: ${text}`}</li>)}</ol></>
 }
 

@@ -40,7 +40,8 @@ for (const [version, folder] of Object.entries(versions)) {
       join(dist, 'index.html'),
       '<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,"><body><script type="module" src="app.js"></script>',
     )
-    const server = await serve({ '/': dist })
+    // The core's wasm checks arguments; the bundle looks for it above its own folder.
+    const server = await serve({ '/': dist, '/wasm': join(npm, 'wasm') })
     const { page, problems } = await openPage(browser, `${server.origin}/`)
     const shows = (id, text) =>
       page.waitForFunction(([id, text]) => document.getElementById(id)?.textContent === text, [id, text], {
@@ -88,6 +89,14 @@ for (const [version, folder] of Object.entries(versions)) {
       const before = await page.evaluate(() => document.getElementById('messages').children.length)
       await page.evaluate(() => regenerate())
       assert.equal(await page.evaluate(() => document.getElementById('messages').children.length), before)
+
+      // Wrong arguments reach no function: the model reads an error, in the order of the calls.
+      await page.evaluate(() => send('wrong'))
+      await shows('status', 'ready ')
+      const results = await page.evaluate(() => messages.at(-2).content.map((it) => it.toolResponse))
+      assert.match(results[0].output.error, /^the arguments are wrong at .*to/)
+      assert.deepEqual(results[1], { name: 'look', ref: '1', output: { found: 2 } })
+      assert.equal(await page.evaluate(() => globalThis.hasCounted), undefined)
 
       // A stop ends a turn whose tool ignores its signal.
       await page.evaluate(

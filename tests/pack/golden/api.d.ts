@@ -4028,6 +4028,7 @@ import {
   Model,
   GenerateRequest,
   ToolFunction,
+  ExecutableTool,
   HybridError,
   Part,
   LoadProgress,
@@ -4058,8 +4059,8 @@ interface ChatOptions {
   initialMessages?: readonly Message[]
   /** The rest of each request: config, tools, output. */
   request?: Omit<GenerateRequest, 'messages' | 'prompt' | 'system'>
-  /** What answers the calls of `request.tools`, by name. */
-  tools?: Readonly<Record<string, ToolFunction>>
+  /** What answers the model's calls, by name: whole tools, or functions for those that `request.tools` describes. */
+  tools?: Readonly<Record<string, ToolFunction | ExecutableTool>>
   /** How often the model may call in one answer. Default 5. */
   maxTurns?: number
 }

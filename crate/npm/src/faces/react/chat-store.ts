@@ -1,7 +1,18 @@
 /** A conversation as a store: what a page shows of it, and what it can do. */
 
-import { HybridError } from '../../index.js'
-import type { GenerateRequest, GenerateResponse, Message, Model, Part, ToolFunction } from '../../index.js'
+import { streamTools } from '../../index.js'
+import type {
+  ExecutableTool,
+  GenerateRequest,
+  GenerateResponse,
+  HybridError,
+  Message,
+  Model,
+  Part,
+  ToolCall,
+  ToolFunction,
+  ToolStream,
+} from '../../index.js'
 import { hybridErrorOf } from '../failure.js'
 
 /** A message with a name that stays the same while it grows: the key of its element. */
@@ -29,8 +40,8 @@ export interface ChatOptions {
   initialMessages?: readonly Message[]
   /** The rest of each request: config, tools, output. */
   request?: Omit<GenerateRequest, 'messages' | 'prompt' | 'system'>
-  /** What answers the calls of `request.tools`, by name. */
-  tools?: Readonly<Record<string, ToolFunction>>
+  /** What answers the model's calls, by name: whole tools, or functions for those that `request.tools` describes. */
+  tools?: Readonly<Record<string, ToolFunction | ExecutableTool>>
   /** How often the model may call in one answer. Default 5. */
   maxTurns?: number
 }
@@ -83,35 +94,25 @@ export class ChatStore {
     const set = (state: ChatState): void => {
       if (this.#work === work) this.#set(state)
     }
-    let soFar = messages
-    set({ messages: soFar, status: 'submitted' })
+    const shownFirst = messages.map(({ role, content, metadata }): Message => ({
+      role,
+      content,
+      ...(metadata === undefined ? {} : { metadata }),
+    }))
+    const { model, system, request, maxTurns } = options
+    set({ messages, status: 'submitted' })
     try {
-      for (let turn = 0; ; turn++) {
-        const response = await this.#turn(soFar, options, work.signal, set)
-        soFar = [...soFar, shown(response.message, { id: nextId(), response })]
-        const calls = response.toolRequests
-        const functions = options.tools ?? {}
-        if (calls.length === 0 || calls.some(({ name }) => !Object.hasOwn(functions, name))) break
-        if (turn === (options.maxTurns ?? 5))
-          throw new HybridError('ABORTED', `the model still calls tools after ${turn} turns`, {
-            code: 'TOOL_TURNS_EXCEEDED',
-          })
-        const working = Promise.all(
-          calls.map(async ({ name, input, ref }): Promise<Part> => {
-            const known = ref === undefined ? {} : { ref }
-            return {
-              toolResponse: {
-                name,
-                output: (await functions[name]?.(input, { name, ...known, signal: work.signal })) ?? null,
-                ...known,
-              },
-            }
-          }),
-        )
-        // A function that ignores its signal is abandoned.
-        const results = await unlessStopped(working, work.signal)
-        soFar = [...soFar, shown({ role: 'tool', content: results })]
-        set({ messages: soFar, status: 'submitted' })
+      const run = streamTools({
+        model,
+        request: { ...request, ...(system === undefined ? {} : { system }), messages: shownFirst },
+        tools: executable(options),
+        signal: work.signal,
+        ...(maxTurns === undefined ? {} : { maxSteps: maxTurns }),
+      })
+      let soFar = messages
+      for await (const state of following(run, messages)) {
+        soFar = state.messages
+        set(state)
       }
       set({ messages: soFar, status: 'ready' })
     } catch (thrown) {
@@ -126,49 +127,74 @@ export class ChatStore {
     }
   }
 
-  async #turn(
-    messages: readonly ChatMessage[],
-    { model, system, request }: ChatOptions,
-    signal: AbortSignal,
-    set: (state: ChatState) => void,
-  ): Promise<GenerateResponse> {
-    const id = nextId()
-    const parts: Part[] = []
-    const plain = messages.map(({ role, content, metadata }): Message => ({
-      role,
-      content,
-      ...(metadata === undefined ? {} : { metadata }),
-    }))
-    const { stream, response } = model.generateStream(
-      { ...request, ...(system === undefined ? {} : { system }), messages: plain },
-      { signal },
-    )
-    for await (const { content } of stream) {
-      for (const part of content) add(parts, part)
-      if (parts.length > 0)
-        set({ messages: [...messages, shown({ role: 'model', content: [...parts] }, { id })], status: 'streaming' })
-    }
-    return await response
-  }
-
   #set(state: ChatState): void {
     this.#state = Object.freeze(state)
     for (const listener of [...this.#listeners]) listener()
   }
 }
 
+/** The states that a run leads through: an answer that grows, then the whole one, then the results of its calls. */
+async function* following(run: ToolStream, begin: readonly ChatMessage[]): AsyncGenerator<ChatState> {
+  let messages = begin
+  let id = nextId()
+  let parts: Part[] = []
+  let calls: ToolCall[] = []
+  const results = new Map<ToolCall, Part>()
+  for await (const event of run) {
+    if (event.type === 'text' || event.type === 'reasoning') {
+      grow(parts, event.type, event.text)
+      yield {
+        messages: [...messages, shown({ role: 'model', content: [...parts] }, { id })],
+        status: 'streaming',
+      }
+    } else if (event.type === 'step') {
+      messages = [...messages, shown(event.response.message, { id, response: event.response })]
+      id = nextId()
+      parts = []
+      calls = []
+      results.clear()
+      yield { messages, status: 'streaming' }
+    } else if (event.type === 'toolCall') {
+      calls.push(event.call)
+    } else if (event.type === 'toolResult') {
+      const { name, ref } = event.call
+      results.set(event.call, {
+        toolResponse: { name, output: event.output, ...(ref === undefined ? {} : { ref }) },
+      })
+      if (results.size < calls.length) continue
+      // In the order of the calls, whichever ended first.
+      const content = calls.flatMap((call) => results.get(call) ?? [])
+      messages = [...messages, shown({ role: 'tool', content })]
+      yield { messages, status: 'submitted' }
+    }
+  }
+  await run.result
+}
+
 /** Words that follow each other are one part. */
-function add(parts: Part[], part: Part): void {
+function grow(parts: Part[], kind: 'text' | 'reasoning', words: string): void {
   const last = parts.at(-1)
-  if (
-    last !== undefined &&
-    'text' in last &&
-    'text' in part &&
-    last.metadata === undefined &&
-    part.metadata === undefined
-  )
-    parts[parts.length - 1] = { text: last.text + part.text }
-  else if (!('text' in part) || part.text !== '') parts.push(part)
+  const before = last?.[kind]
+  const at = before === undefined ? parts.length : parts.length - 1
+  parts[at] = kind === 'text' ? { text: (before ?? '') + words } : { reasoning: (before ?? '') + words }
+}
+
+/** The tools with their functions. One that is no tool yet takes its description from the request. */
+function executable({ tools = {}, request }: ChatOptions): Record<string, ExecutableTool> {
+  const ready: Record<string, ExecutableTool> = {}
+  for (const [name, given] of Object.entries(tools)) {
+    if (typeof given !== 'function') {
+      ready[name] = given
+      continue
+    }
+    const { description = '', inputSchema } = request?.tools?.find((it) => it.name === name) ?? {}
+    ready[name] = {
+      description,
+      ...(inputSchema === undefined ? {} : { inputSchema }),
+      execute: (input, { ref, signal }) => given(input, { name, signal, ...(ref === undefined ? {} : { ref }) }),
+    }
+  }
+  return ready
 }
 
 function shown(message: Message, beside: { id?: string; response?: GenerateResponse } = {}): ChatMessage {
@@ -184,14 +210,4 @@ function shown(message: Message, beside: { id?: string; response?: GenerateRespo
 /** The same on a server and in a page is not needed: messages are made by sending, and stored ones bring their own. */
 function nextId(): string {
   return `message-${++count}`
-}
-
-/** What a promise resolves to, or the abort's reason as soon as the chat is stopped. */
-function unlessStopped<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason)
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
-    if (signal.aborted) onAbort()
-    else signal.addEventListener('abort', onAbort, { once: true })
-  })
 }
