@@ -391,6 +391,34 @@ test("a fetch of the page's own is used", async () => {
   assert.deepEqual([failed.error.status, failed.error.code], ['PERMISSION_DENIED', 'APP_CHECK'])
 })
 
+test('doubles cross both ways to their last bit', async () => {
+  const [sent, called, returned] = await run(async ({ gemini }) => {
+    let state = 1
+    const doubles = Array.from({ length: 2_000 }, () => {
+      state = (state * 48_271) % 2_147_483_647
+      return (state / 2_147_483_647) * 10 ** ((state % 40) - 20)
+    })
+    const bodies = []
+    const fetch = async (_, { body }) => {
+      bodies.push(JSON.parse(body))
+      const parts = [{ functionCall: { name: 'plot', args: { doubles } } }]
+      return Response.json({ candidates: [{ content: { role: 'model', parts }, finishReason: 'STOP' }] })
+    }
+    const model = hybridge.geminiModel({ ...gemini, fetch })
+    const tools = [{ name: 'plot', description: 'x', inputSchema: { type: 'object' } }]
+    const messages = [{ role: 'user', content: [{ text: 'x' }] }]
+    const answer = await model.generate({ messages, tools })
+    const [{ toolRequest }] = answer.message.content.filter((part) => part.toolRequest)
+    const output = { name: 'plot', ...(toolRequest.ref && { ref: toolRequest.ref }), output: { doubles } }
+    const tool = { role: 'tool', content: [{ toolResponse: output }] }
+    await model.generate({ messages: [...messages, answer.message, tool], tools })
+    const [response] = bodies[1].contents.at(-1).parts
+    return [doubles, toolRequest.input.doubles, response.functionResponse.response.doubles]
+  })
+  assert.deepEqual(called, sent)
+  assert.deepEqual(returned, sent)
+})
+
 test('many at once, and one of them stopped', async () => {
   const texts = await run(async ({ gemini }) => {
     const model = hybridge.geminiModel(gemini)

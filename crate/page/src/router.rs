@@ -8,7 +8,7 @@ use hybridge_core::route::{
     self, Action, BranchFacts, Deliberation, Event, Health, Heard, Pause, Plan, Recalled,
     RunOptions, Summary,
 };
-use hybridge_core::{Error, Result};
+use hybridge_core::{Error, Result, parse_json};
 use serde::Serialize;
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -181,7 +181,7 @@ impl Run {
         now: f64,
     ) -> Option<String> {
         let error = Error::parse(error);
-        let routing = routing.and_then(|it| serde_json::from_str(&it).ok());
+        let routing = routing.and_then(|it| parse_json(&it, "a trace").ok());
         self.feed(Event::Failed { attempt, error, routing }, now)
     }
 

@@ -8,7 +8,7 @@ use super::failure::{failed, not_the_service, reported};
 use super::redaction::Redaction;
 use super::sse::{Decoder, Event};
 use super::{Dialect, Draft, HttpRequest, Task};
-use crate::json::{has, parse};
+use crate::json::{has, is_cut, parse};
 use crate::{Error, Message, Piece, Reply, Request, Result};
 
 /// What an answer that is no stream may weigh.
@@ -297,11 +297,6 @@ fn truncated(has_content: bool) -> Error {
         "the connection closed before an answer came"
     };
     Error::unavailable(message).with_code("STREAM_TRUNCATED")
-}
-
-/// Whether JSON ends in the middle of a value.
-fn is_cut(json: &str) -> bool {
-    serde_json::from_str::<Value>(json).is_err_and(|error| error.is_eof())
 }
 
 fn looks_like_html(bytes: &[u8]) -> bool {

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use serde_json::Value;
 
 use crate::cloud::Draft;
-use crate::json::{Look as _, written};
+use crate::json::{Look as _, parse, written};
 use crate::{Content, FinishReason, Part, Piece, ToolRequest, Usage};
 
 /// The calls of tools, which arrive in fragments and go out whole.
@@ -142,7 +142,7 @@ impl Call {
         let input = if self.arguments.trim().is_empty() {
             Value::Object(serde_json::Map::new())
         } else {
-            serde_json::from_str(&self.arguments).unwrap_or(Value::String(self.arguments))
+            parse(&self.arguments, "arguments").unwrap_or(Value::String(self.arguments))
         };
         Content::ToolRequest(ToolRequest {
             name: self.name,

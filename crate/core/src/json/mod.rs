@@ -1,8 +1,12 @@
 //! Looking into JSON of which nothing can be taken for granted, reading it, and building it.
 
+mod number;
+mod reader;
+
 use serde_json::{Map, Value};
 
 use crate::{Error, Result};
+use reader::{DEEPEST, Fault};
 
 /// Reads that answer with `None` whatever the shape is.
 pub(crate) trait Look {
@@ -115,78 +119,25 @@ pub(crate) trait FromJson: Sized {
     fn from_json(json: Value) -> Result<Self>;
 }
 
-/// How deep JSON may nest, which is what the reader can take without a stack of its own.
-const DEEPEST: usize = 127;
-
 /// Reads JSON text. Half a surrogate pair reads as U+FFFD, as everywhere on the web. The error does
 /// not quote what was found: it may be a prompt.
 ///
 /// # Errors
 /// `INVALID_ARGUMENT`, with `what` as the name of the text.
 pub fn parse(json: &str, what: &'static str) -> Result<Value> {
-    let error = match serde_json::from_str(json) {
-        Ok(value) => return Ok(value),
-        Err(error) => error,
-    };
-    if is_too_deep(json) {
-        let message = format!("{what} is nested too deeply: more than {DEEPEST} levels of JSON");
-        return Err(Error::invalid(message).with_code("TOO_DEEP"));
-    }
-    whole_pairs(json)
-        .and_then(|mended| serde_json::from_str(&mended).ok())
-        .ok_or_else(|| Error::invalid(format!("{what} is not JSON (column {})", error.column())))
-}
-
-/// Whether arrays and objects nest deeper than the reader goes.
-fn is_too_deep(json: &str) -> bool {
-    let (mut depth, mut is_text, mut is_escaped) = (0_usize, false, false);
-    json.bytes().any(|byte| {
-        match byte {
-            _ if is_escaped => is_escaped = false,
-            b'\\' if is_text => is_escaped = true,
-            b'"' => is_text = !is_text,
-            b'[' | b'{' if !is_text => depth += 1,
-            b']' | b'}' if !is_text => depth = depth.saturating_sub(1),
-            _ => {}
+    reader::read(json).map_err(|(fault, at)| match fault {
+        Fault::Deep => {
+            let message =
+                format!("{what} is nested too deeply: more than {DEEPEST} levels of JSON");
+            Error::invalid(message).with_code("TOO_DEEP")
         }
-        depth > DEEPEST
+        _ => Error::invalid(format!("{what} is not JSON (after {at} bytes)")),
     })
 }
 
-/// JSON text whose escapes of half a surrogate pair are those of U+FFFD; nothing where there is
-/// none.
-pub(crate) fn whole_pairs(json: &str) -> Option<String> {
-    let mut mended = String::with_capacity(json.len());
-    let mut rest = json;
-    let mut is_changed = false;
-    while let Some(at) = rest.bytes().position(|byte| byte == b'\\') {
-        let (before, escape) = rest.split_at(at);
-        mended.push_str(before);
-        let unit = |text: &str| {
-            let digits = text.strip_prefix("\\u")?.get(..4)?;
-            u32::from_str_radix(digits, 16).ok()
-        };
-        let is_pair = |high: u32| {
-            let low = escape.get(6..).and_then(unit);
-            (0xD800..0xDC00).contains(&high) && low.is_some_and(|it| (0xDC00..0xE000).contains(&it))
-        };
-        let taken = match unit(escape) {
-            Some(high) if is_pair(high) => 12,
-            Some(0xD800..0xE000) => {
-                is_changed = true;
-                mended.push_str("\\ufffd");
-                rest = escape.get(6..).unwrap_or_default();
-                continue;
-            }
-            // Another escape: its backslash and what it escapes.
-            _ => 1 + escape.chars().nth(1).map_or(0, char::len_utf8),
-        };
-        let (kept, after) = escape.split_at(taken.min(escape.len()));
-        mended.push_str(kept);
-        rest = after;
-    }
-    mended.push_str(rest);
-    is_changed.then_some(mended)
+/// Whether JSON ends in the middle of a value.
+pub(crate) fn is_cut(json: &str) -> bool {
+    reader::read(json).is_err_and(|(fault, _)| fault == Fault::Cut)
 }
 
 /// The fields of an object, taken one by one. `null` counts as absent.
@@ -411,7 +362,7 @@ mod tests {
         }
         for broken in ["", "{", r#"{"a":}"#, r#""\ud83d"#, r#""\u12""#, "\"[\\\"[", "\\"] {
             let error = parse(broken, "it").unwrap_err();
-            assert!(error.message.starts_with("it is not JSON (column "), "{broken}: {error}");
+            assert!(error.message.starts_with("it is not JSON (after "), "{broken}: {error}");
         }
     }
 }

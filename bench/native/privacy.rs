@@ -1,0 +1,37 @@
+//! How long 10 MB of a repeated unit take through all detectors: `cargo run --release -p hybridge-tests --example
+//! privacy_speed [COUNT]`, with so many random units beside the known ones. Prints the slowest.
+
+use std::time::Instant;
+
+use hybridge_core::privacy::kinds_of;
+
+#[path = "../../crate/core/src/privacy/units.rs"]
+mod units;
+
+const BYTES: usize = 10_000_000;
+const WANTED_MS: f64 = 150.0;
+
+fn main() {
+    let count = std::env::args().nth(1).and_then(|it| it.parse().ok()).unwrap_or(400);
+    let mut state = 1_u64;
+    let below = |end: usize| {
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(state >> 33).unwrap_or(0) % end.max(1)
+    };
+    let mut times: Vec<(f64, String)> = units::units(count, below)
+        .into_iter()
+        .map(|unit| {
+            let text = units::repeated(&unit, BYTES);
+            let start = Instant::now();
+            std::hint::black_box(kinds_of(&text));
+            (start.elapsed().as_secs_f64() * 1e3, unit)
+        })
+        .collect();
+    times.sort_by(|one, other| other.0.total_cmp(&one.0));
+    let over = times.iter().filter(|it| it.0 > WANTED_MS).count();
+    println!("{} units, {over} over {WANTED_MS} ms", times.len());
+    for (time, unit) in times.iter().take(40) {
+        println!("{time:7.0} ms {unit:?}");
+    }
+}
