@@ -1,5 +1,6 @@
-//! How long 10 MB of a repeated unit take through all detectors: `cargo run --release -p hybridge-tests --example
-//! privacy_speed [COUNT]`, with so many random units beside the known ones. Prints the slowest.
+//! How long 10 MB of a repeated unit take through all detectors, with COUNT random units beside the
+//! known ones: `cargo run --release -p hybridge-tests --example privacy_speed [COUNT]`. Prints the
+//! slowest.
 
 use std::time::Instant;
 

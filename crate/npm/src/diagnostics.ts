@@ -1,6 +1,6 @@
 /**
- * `hybridge/diagnostics`: what a report about a device contains. It shares the core's copy of everything it reads, so that
- * `configure` counts here too.
+ * `hybridge/diagnostics`: what a report about a device contains. It shares the core's copy of everything it reads, so
+ * that `configure` counts here too.
  */
 
 import * as core from './index.js'

@@ -1,8 +1,8 @@
 //! How a service is asked to go on in an answer that another branch began.
 //!
-//! A chat service begins a new answer after each message, whoever wrote the last one. So it is asked
-//! in words, and told to begin with the last words of the text: where it does, the seam
-//! (`route::Seam`) finds the place, and drops them.
+//! A chat service begins a new answer after each message, whoever wrote the last one. So the request
+//! asks it in words to begin with the last words of the text: where it does, the seam
+//! (`route::Seam`) finds the place and drops them.
 
 use crate::Message;
 

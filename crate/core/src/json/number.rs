@@ -259,7 +259,9 @@ mod tests {
         }
 
         #[test]
-        fn points_halfway_round_to_the_even_double(bits in 1e-5_f64.to_bits()..1e15_f64.to_bits(), nudge in -1..=1) {
+        fn points_halfway_round_to_the_even_double(
+            bits in 1e-5_f64.to_bits()..1e15_f64.to_bits(), nudge in -1..=1,
+        ) {
             // The exact decimal expansion of the point between two doubles, one digit more or less.
             let (low, high) = (f64::from_bits(bits), f64::from_bits(bits + 1));
             let middle = format!("{low:.1100}");

@@ -262,7 +262,7 @@ mod tests {
         match (read(json), serde_json::from_str::<Value>(json)) {
             // Written out, -0 differs from 0.
             (Ok(ours), Ok(theirs)) => written(&ours) == written(&theirs),
-            // `serde_json` calls a broken `\\u` cut where less than four bytes follow, whatever they are.
+            // `serde_json` calls a broken `\\u` cut where fewer than four bytes follow.
             (Err(_), Err(_)) if json.contains("\\u") => true,
             (Err((fault, _)), Err(theirs)) => (fault == Fault::Cut) == theirs.is_eof(),
             (Ok(_), Err(_)) => json.contains("\\u"),

@@ -160,8 +160,8 @@ struct Play<'a> {
 
 impl Play<'_> {
     /// One line of a script:
-    /// `0:say` (content), `0:empty`, `0:think`, `0:call`, `answer={"order":["device"]}`, `0:say=-0.1,-2` (with log-probabilities), `0:done`,
-    /// `0:done=12` (tokens written),
+    /// `0:say` (content), `0:empty`, `0:think`, `0:call`, `answer={"order":["device"]}`,
+    /// `0:say=-0.1,-2` (with log-probabilities), `0:done`, `0:done=12` (tokens written),
     /// `0:fail=UNAVAILABLE`, `0:fail=RESOURCE_EXHAUSTED/CODE@1000` (retry after), `good`, `bad`,
     /// `abort`, `throw`, `wait=100`.
     fn line(&mut self, line: &str) {
