@@ -1,7 +1,7 @@
 //! How a service is asked to go on in an answer that another branch began.
 //!
-//! A chat service begins a new answer after each message, whoever wrote the last one. So the request
-//! asks it in words to begin with the last words of the text: where it does, the seam
+//! A chat service begins a new answer after each message, also after one of its own. So the
+//! request asks it to begin with the last words of the text: where it does, the seam
 //! (`route::Seam`) finds the place and drops them.
 
 use crate::Message;

@@ -1,4 +1,4 @@
-/** How one branch goes on in the answer of another. Rust decides where its text begins (`hybridge_core::route::Seam`). */
+/** How one branch goes on in another's answer. Rust decides where its text begins (`hybridge_core::route::Seam`). */
 
 import { wellFormed } from '../border/json.js'
 import type { ModelRequest } from '../border/request.js'
