@@ -369,6 +369,40 @@ test('nothing there is UNAVAILABLE with words that help; only this machine is co
   )
 })
 
+test('flows run from the Developer UI: chunks, result, and one trace with steps, requests and attempts', async () => {
+  const { manager, url, trace } = shared
+  const ai = hybrid(scripted('device', [{ fail: failure('UNAVAILABLE') }]), scripted('cloud', ['soup']))
+  const flow = hybridge.defineFlow({ name: 'menu' }, async ({ theme }, flow) => {
+    flow.sendChunk('thinking')
+    return await flow.run('dish', async () => `${theme} ${(await flow.with(ai).generate(theme)).text}`)
+  })
+  const connection = connected({ ai }, url, { flows: [flow] })
+  await connection.ready
+  assert.equal((await manager.listActions())['/flow/menu'].name, 'menu')
+  const chunks = []
+  const { result, telemetry } = await manager.runAction({ key: '/flow/menu', input: { theme: 'leek' } }, (chunk) =>
+    chunks.push(chunk),
+  )
+  assert.deepEqual([result, chunks], ['leek soup', ['thinking']])
+  const spans = Object.values((await trace(telemetry.traceId)).spans)
+  const parent = ({ parentSpanId }) => spans.find(({ spanId }) => spanId === parentSpanId)?.displayName
+  assert.deepEqual(
+    spans.map((span) => [span.displayName, span.attributes['genkit:type'], parent(span)]),
+    [
+      ['menu', 'action', undefined],
+      ['dish', 'flowStep', 'menu'],
+      ['hybrid', 'action', 'dish'],
+      ['onDevice', 'action', 'hybrid'],
+      ['cloud', 'action', 'hybrid'],
+    ],
+  )
+  assert.equal(spans[0].attributes['genkit:metadata:subtype'], 'flow')
+  await assert.rejects(manager.runAction({ key: '/flow/menu', input: null }))
+  for (const flows of [[{}], [() => 1], {}])
+    assert.throws(() => connectDevUI({ models: { ai }, flows, url, WebSocket }), { status: 'INVALID_ARGUMENT' })
+  connection.close()
+})
+
 test('`genkit start` of the registry shows the requests of the page itself', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'hybridge-genkit-start-'))
   await writeFile(join(folder, 'package.json'), '{"name":"page","private":true}')

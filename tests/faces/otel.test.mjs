@@ -302,3 +302,114 @@ test('a busy collector is asked again; one that refuses or is away costs spans a
   }
   assert.throws(() => otlpExporter({ url: 'nowhere' }), { status: 'INVALID_ARGUMENT' })
 })
+
+const named = (spans, name) => spans.find((span) => span.name === name)
+
+test('tools are spans by the conventions, without arguments and results', async () => {
+  const { tracedTools } = await entry('./otel')
+  const tools = tracedTools(
+    {
+      look: { description: 'Looks.', execute: async ({ at }) => ({ found: at }) },
+      fail: {
+        description: '',
+        execute: () => {
+          throw new Error(secret)
+        },
+      },
+    },
+    { sink: openTelemetry(api) },
+  )
+  const calls = [
+    {
+      reply: {
+        message: {
+          role: 'model',
+          content: [
+            { toolRequest: { name: 'look', input: { at: secret }, ref: '7' } },
+            { toolRequest: { name: 'fail', input: {} } },
+          ],
+        },
+      },
+    },
+  ]
+  const model = scripted('m', calls, ['done'])
+  let result
+  const spans = await spansOf(async () => {
+    result = await hybridge.streamTools({ model, request: 'x', tools }).result
+  })
+  assert.deepEqual(result.messages[2].content[0].toolResponse.output, { found: secret })
+  const look = named(spans, 'execute_tool look')
+  assert.equal(look.kind, api.SpanKind.INTERNAL)
+  assert.deepEqual(look.attributes, {
+    'gen_ai.operation.name': 'execute_tool',
+    'gen_ai.tool.name': 'look',
+    'gen_ai.tool.type': 'function',
+    'gen_ai.tool.description': 'Looks.',
+    'gen_ai.tool.call.id': '7',
+  })
+  const fail = named(spans, 'execute_tool fail')
+  assert.equal(fail.status.code, api.SpanStatusCode.ERROR)
+  assert.equal(fail.attributes['error.type'], '_OTHER')
+  assert.equal(JSON.stringify(spans.map(({ attributes, status }) => [attributes, status])).includes(secret), false)
+  assert.throws(() => tracedTools({ look: {} }, { sink: openTelemetry(api) }), { status: 'INVALID_ARGUMENT' })
+  assert.throws(() => tracedTools({}, {}), { status: 'INVALID_ARGUMENT' })
+})
+
+test('embeddings are spans without their texts', async () => {
+  const { tracedEmbedder } = await entry('./otel')
+  const embedder = {
+    info: { name: 'e', inferenceSource: 'on_device' },
+    embed: async (texts) => {
+      if (texts === '') throw failure('UNAVAILABLE', { code: 'MODEL_NOT_LOADED' })
+      return [texts].flat().map(() => new Float32Array(128))
+    },
+    load: async () => 'loaded',
+  }
+  const traced = tracedEmbedder(embedder, { sink: openTelemetry(api) })
+  const spans = await spansOf(async () => {
+    assert.equal((await traced.embed([secret, 'b'])).length, 2)
+    await assert.rejects(traced.embed(''), { code: 'MODEL_NOT_LOADED' })
+  })
+  const [good, bad] = spans.filter(({ name }) => name === 'embeddings e')
+  assert.equal(good.kind, api.SpanKind.CLIENT)
+  assert.deepEqual(good.attributes, {
+    'gen_ai.operation.name': 'embeddings',
+    'gen_ai.provider.name': 'hybridge',
+    'gen_ai.request.model': 'e',
+    'hybridge.inference_source': 'on_device',
+    'hybridge.embeddings.texts': 2,
+    'gen_ai.embeddings.dimension.count': 128,
+  })
+  assert.equal(bad.attributes['error.type'], 'MODEL_NOT_LOADED')
+  assert.equal(await traced.load(), 'loaded')
+  assert.throws(() => tracedEmbedder({}, { sink: openTelemetry(api) }), { status: 'INVALID_ARGUMENT' })
+})
+
+test('a flow is one trace with its steps, and the requests within them', async () => {
+  const { flowTelemetry } = await entry('./otel')
+  const ai = hybrid(scripted('device', [{ fail: failure('UNAVAILABLE') }]), scripted('cloud', ['soup'], ['more']))
+  const flow = hybridge.defineFlow(
+    { name: 'menu', onTrace: flowTelemetry({ sink: openTelemetry(api) }) },
+    async (theme, flow) => {
+      const dish = await flow.run('dish', async () => (await flow.with(ai).generate(theme)).text)
+      await flow.with(ai).generateStream(secret).response
+      return dish
+    },
+  )
+  const spans = await spansOf(async () => assert.equal(await flow(secret), 'soup'))
+  const root = named(spans, 'invoke_workflow menu')
+  const step = named(spans, 'step dish')
+  const parentOf = (span) => spans.find((it) => it.spanContext().spanId === span.parentSpanContext?.spanId)
+  assert.equal(root.attributes['gen_ai.workflow.name'], 'menu')
+  assert.equal(parentOf(step), root)
+  const chats = spans.filter(({ name }) => name === 'chat hybrid')
+  assert.deepEqual(chats.map(parentOf), [step, root])
+  const attempts = spans.filter(({ name }) => name.startsWith('attempt '))
+  assert.deepEqual(attempts.map(({ name }) => name).sort(), [
+    'attempt cloud',
+    'attempt cloud',
+    'attempt onDevice',
+    'attempt onDevice',
+  ])
+  assert.equal(JSON.stringify(spans.map(({ attributes }) => attributes)).includes(secret), false)
+})

@@ -33,6 +33,7 @@ export {
   defineFlow,
   type Flow,
   type FlowContext,
+  type FlowRequest,
   type FlowOptions,
   type FlowSchema,
   type FlowStep,

@@ -1455,6 +1455,15 @@ interface FlowStep {
   readonly outcome: 'done' | 'reused' | 'failed'
   readonly attempts: number
 }
+/** A request that the flow made through `flow.with`. */
+interface FlowRequest {
+  readonly model: string
+  readonly startedAtMs: number
+  readonly durationMs: number
+  readonly outcome: 'done' | 'failed'
+  /** What was tried for it. Absent where a failure carries none. */
+  readonly routing?: RoutingTrace
+}
 interface FlowTrace {
   readonly id: string
   readonly flow: string
@@ -1462,6 +1471,8 @@ interface FlowTrace {
   readonly durationMs: number
   readonly outcome: 'done' | 'failed' | 'stopped'
   readonly steps: readonly FlowStep[]
+  /** In the order in which they began. */
+  readonly requests: readonly FlowRequest[]
 }
 /** What has no schema is as the app annotates it. */
 type Unchecked = any
@@ -2150,6 +2161,7 @@ export type {
   Flow,
   FlowContext,
   FlowOptions,
+  FlowRequest,
   FlowSchema,
   FlowStep,
   FlowTrace,
@@ -3328,8 +3340,8 @@ export type { AiSdkEmbeddingModel, AiSdkLanguageModel, AiSdkModelOptions, AiSdkP
 
 // ── hybridge/genkit
 import { TelemetrySink } from '../../telemetry.js'
+import { Flow, ModelInfo, Model } from '../../index.js'
 import { ServedModels } from '../ai-sdk/index.js'
-import { ModelInfo, Model } from '../../index.js'
 
 /**
  * Models of a page or process in Genkit's Developer UI. Its tool listens for runtimes on a WebSocket (reflection
@@ -3338,6 +3350,8 @@ import { ModelInfo, Model } from '../../index.js'
  */
 
 interface ConnectDevUIOptions extends ServedModels {
+  /** Flows of `defineFlow`, which can be run from there too: one trace each, with steps, requests and attempts. */
+  flows?: readonly Flow<never, unknown, unknown>[]
   /**
    * Where `genkit start --experimental-reflection-v2` listens, for example `ws://localhost:3200`; on this machine only.
    */
@@ -3938,7 +3952,7 @@ export type {
 // ── hybridge/otel
 import { Attributes, TelemetrySink } from '../telemetry.js'
 export { AttributeValue, Measurement, SpanRecord, TelemetryOptions, withTelemetry } from '../telemetry.js'
-import '../index.js'
+import { FlowTrace, Embedder, ExecutableTool } from '../index.js'
 
 /** Spans and metrics into OpenTelemetry's own API, whichever SDK stands behind it. */
 
@@ -4018,7 +4032,47 @@ interface OtlpExporter extends TelemetrySink {
  */
 declare function otlpExporter({ url, headers, serviceName, delayMs, fetch: send }: OtlpOptions): OtlpExporter
 
-export { Attributes, TelemetrySink, openTelemetry, otlpExporter }
+/**
+ * The same tools, traced: one span `execute_tool NAME` for each call, by OpenTelemetry's conventions. Arguments and
+ * results are not written: what a strategy pinned may be in them.
+ *
+ * @example
+ * const tools = tracedTools({ weather }, { sink: openTelemetry(api) })
+ * const run = streamTools({ model: ai, request, tools })
+ */
+declare function tracedTools<T extends Readonly<Record<string, ExecutableTool>>>(
+  tools: T,
+  {
+    sink,
+  }: {
+    sink: TelemetrySink
+  },
+): T
+/**
+ * The same embedder, traced: one span `embeddings NAME` for each call. The texts are never written.
+ *
+ * @example
+ * const embedder = tracedEmbedder(gemmaEmbedder({ model }), { sink: openTelemetry(api) })
+ */
+declare function tracedEmbedder<E extends Embedder>(
+  embedder: E,
+  {
+    sink,
+  }: {
+    sink: TelemetrySink
+  },
+): E
+/**
+ * An `onTrace` for flows: one span `invoke_workflow NAME` for each run, with a child for each step and each request
+ * that the flow made through `flow.with`.
+ *
+ * @example
+ * const menu = defineFlow({ name: 'menu', onTrace: flowTelemetry({ sink: openTelemetry(api) }) }, async (theme, flow) =>
+ *   await flow.run('dish', async () => (await flow.with(ai).generate(theme)).text))
+ */
+declare function flowTelemetry({ sink }: { sink: TelemetrySink }): (trace: FlowTrace) => void
+
+export { Attributes, TelemetrySink, flowTelemetry, openTelemetry, otlpExporter, tracedEmbedder, tracedTools }
 export type { OpenTelemetryApi, OtlpExporter, OtlpOptions }
 
 // ── hybridge/react

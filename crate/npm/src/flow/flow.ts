@@ -10,7 +10,7 @@ import { unlessAborted } from '../border/abort.js'
 import { HybridError, reportQuietly } from '../border/errors.js'
 import { cancelled, fromThrown } from '../border/thrown.js'
 import { follow } from '../agent/stream-tools.js'
-import type { GenerateOptions, JsonSchema, Model } from '../types.js'
+import type { GenerateOptions, GenerateResponse, JsonSchema, Model, RoutingTrace } from '../types.js'
 
 /** The part of Standard Schema that is used: https://standardschema.dev */
 export interface StandardValidator<Output = unknown> {
@@ -41,6 +41,15 @@ export interface FlowStep {
   readonly outcome: 'done' | 'reused' | 'failed'
   readonly attempts: number
 }
+/** A request that the flow made through `flow.with`. */
+export interface FlowRequest {
+  readonly model: string
+  readonly startedAtMs: number
+  readonly durationMs: number
+  readonly outcome: 'done' | 'failed'
+  /** What was tried for it. Absent where a failure carries none. */
+  readonly routing?: RoutingTrace
+}
 export interface FlowTrace {
   readonly id: string
   readonly flow: string
@@ -48,6 +57,8 @@ export interface FlowTrace {
   readonly durationMs: number
   readonly outcome: 'done' | 'failed' | 'stopped'
   readonly steps: readonly FlowStep[]
+  /** In the order in which they began. */
+  readonly requests: readonly FlowRequest[]
 }
 
 /** What has no schema is as the app annotates it. */
@@ -77,6 +88,9 @@ export interface FlowOptions<Input, Output, Chunk> {
   retries?: number
   onTrace?: (trace: FlowTrace) => void
 }
+
+/** Under this key a flow runs for a tool that wants its trace, besides the flow's own `onTrace`. */
+export const tracedFlow: unique symbol = Symbol.for('hybridge.tracedFlow')
 
 export interface Flow<Input, Output, Chunk> {
   (input: Input, options?: Pick<GenerateOptions, 'signal' | 'context'>): Promise<Output>
@@ -120,9 +134,10 @@ export function defineFlow<
     { signal, context = {} }: Given,
     work: AbortController,
     sendChunk: (chunk: unknown) => void,
+    onTrace?: (trace: FlowTrace) => void,
   ) =>
     follow(signal, work, (own) =>
-      runFlow({ options, act: act as Definition['act'], retries }, input, { signal: own, context, sendChunk }),
+      runFlow({ options, act: act as Definition['act'], retries }, input, { signal: own, context, sendChunk, onTrace }),
     )
   const call = (input: unknown, given: Given = {}) => start(input, given, new AbortController(), () => {})
   const stream = (input: unknown, given: Given = {}) => {
@@ -135,7 +150,20 @@ export function defineFlow<
     )
     return { stream: feed, output }
   }
-  return Object.assign(call, { flowName: name, stream }) as ReturnType<typeof defineFlow<Input, Output, Chunk>>
+  const traced = ({ input, sendChunk, onTrace, ...given }: TracedRun): Promise<unknown> =>
+    start(input, given, new AbortController(), sendChunk, onTrace)
+  return Object.assign(call, { flowName: name, stream, [tracedFlow]: traced }) as ReturnType<
+    typeof defineFlow<Input, Output, Chunk>
+  >
+}
+
+/** How `tracedFlow` is called. */
+export interface TracedRun {
+  input: unknown
+  signal: AbortSignal
+  context: Record<string, unknown>
+  sendChunk: (chunk: unknown) => void
+  onTrace: (trace: FlowTrace) => void
 }
 
 interface Definition {
@@ -148,6 +176,7 @@ interface FlowRun {
   signal: AbortSignal
   context: Record<string, unknown>
   sendChunk: (chunk: unknown) => void
+  onTrace?: ((trace: FlowTrace) => void) | undefined
 }
 
 /** A step as it ended last. */
@@ -158,12 +187,13 @@ interface StepRecord extends Omit<FlowStep, 'name'> {
 async function runFlow({ options, act, retries }: Definition, given: unknown, run: FlowRun): Promise<unknown> {
   const startedAtMs = now()
   const steps = new Map<string, StepRecord>()
+  const requests: FlowRequest[] = []
   let outcome: FlowTrace['outcome'] = 'failed'
   try {
     const input = await check(options.inputSchema, given, `the input of the flow '${options.name}'`, 'INVALID_ARGUMENT')
     for (let attempt = 0; ; attempt++) {
       try {
-        const output = await attemptFlow({ options, act }, input, run, steps)
+        const output = await attemptFlow({ options, act }, input, run, { steps, requests })
         const checked = await check(
           options.outputSchema,
           output,
@@ -183,14 +213,17 @@ async function runFlow({ options, act, retries }: Definition, given: unknown, ru
     throw error
   } finally {
     const made = [...steps].map(([name, { value, ...step }]) => ({ name, ...step }))
-    report(options.onTrace, {
+    const trace: FlowTrace = {
       id: newId(),
       flow: options.name,
       startedAtMs,
       durationMs: now() - startedAtMs,
       outcome,
       steps: made,
-    })
+      requests: [...requests],
+    }
+    report(options.onTrace, trace)
+    report(run.onTrace, trace)
   }
 }
 
@@ -198,7 +231,7 @@ async function attemptFlow(
   { options, act }: Omit<Definition, 'retries'>,
   input: unknown,
   run: FlowRun,
-  steps: Map<string, StepRecord>,
+  { steps, requests }: { steps: Map<string, StepRecord>; requests: FlowRequest[] },
 ): Promise<unknown> {
   const { signal, context } = run
   const seen = new Set<string>()
@@ -235,7 +268,7 @@ async function attemptFlow(
       run.sendChunk(chunk)
     },
     with: (model) =>
-      bound(model, { signal, context, ...(options.allow === undefined ? {} : { allow: options.allow }) }),
+      bound(model, { signal, context, ...(options.allow === undefined ? {} : { allow: options.allow }) }, requests),
   }
   return await unlessAborted(
     Promise.resolve().then(() => act(input, flow)),
@@ -243,8 +276,32 @@ async function attemptFlow(
   )
 }
 
-/** A model whose every request carries the flow's signal, context and branches. */
-function bound(model: Model, flow: GenerateOptions): Pick<Model, 'generate' | 'generateStream'> {
+/** A model whose every request carries the flow's signal, context and branches, and is noted for the trace. */
+function bound(
+  model: Model,
+  flow: GenerateOptions,
+  requests: FlowRequest[],
+): Pick<Model, 'generate' | 'generateStream'> {
+  const noted = <T extends Promise<GenerateResponse>>(answer: T): T => {
+    const at = requests.length
+    const startedAtMs = now()
+    const note = (outcome: FlowRequest['outcome'], routing: RoutingTrace | undefined): void => {
+      requests[at] = {
+        model: model.name,
+        startedAtMs,
+        durationMs: now() - startedAtMs,
+        outcome,
+        ...(routing === undefined ? {} : { routing }),
+      }
+    }
+    // A request that the flow did not wait for has no end in the trace.
+    note('failed', undefined)
+    answer.then(
+      ({ routing }) => note('done', routing),
+      (error: unknown) => note('failed', HybridError.isInstance(error) ? error.routing : undefined),
+    )
+    return answer
+  }
   const merged = (own: GenerateOptions = {}): GenerateOptions => {
     const allow =
       flow.allow === undefined
@@ -261,8 +318,12 @@ function bound(model: Model, flow: GenerateOptions): Pick<Model, 'generate' | 'g
     }
   }
   return {
-    generate: (request, options) => model.generate(request, merged(options)),
-    generateStream: (request, options) => model.generateStream(request, merged(options)),
+    generate: (request, options) => noted(model.generate(request, merged(options))),
+    generateStream: (request, options) => {
+      const stream = model.generateStream(request, merged(options))
+      void noted(stream.response)
+      return stream
+    },
   }
 }
 

@@ -4,7 +4,15 @@
  */
 
 import { HybridError } from '../index.js'
-import type { Attempt, GenerateRequest, GenerateResponse, RequestMessage, RoutingTrace, Usage } from '../index.js'
+import type {
+  Attempt,
+  FlowRequest,
+  GenerateRequest,
+  GenerateResponse,
+  RequestMessage,
+  RoutingTrace,
+  Usage,
+} from '../index.js'
 
 export type AttributeValue = string | number | boolean | string[]
 export type Attributes = Record<string, AttributeValue>
@@ -106,6 +114,20 @@ export function measurementsOf({ model, startMs, endMs, outcome }: Ended): Measu
     ...tokens('input', usage.inputTokens),
     ...tokens('output', usage.outputTokens),
   ]
+}
+
+/** A request of which the routing alone is known. */
+export function routedSpan({ model, startedAtMs, durationMs, outcome, routing }: FlowRequest): SpanRecord {
+  const error = { type: 'UNKNOWN', message: 'the request failed' }
+  return {
+    name: `chat ${model}`,
+    kind: 'client',
+    startMs: startedAtMs,
+    endMs: startedAtMs + durationMs,
+    attributes: { ...identity(model), ...(routing === undefined ? {} : routingAttributes(routing)) },
+    ...(outcome === 'failed' ? { error } : {}),
+    children: routing?.attempts.map(attemptSpan) ?? [],
+  }
 }
 
 function identity(model: string): Attributes {
@@ -279,7 +301,7 @@ function routingOf(outcome: Ended['outcome']): RoutingTrace | undefined {
 }
 
 /** Words of foreign errors may hold a prompt, so they are not written. */
-function errorOf(thrown: unknown): { type: string; message: string } {
+export function errorOf(thrown: unknown): { type: string; message: string } {
   if (HybridError.isInstance(thrown)) return { type: thrown.code ?? thrown.status, message: thrown.message }
   return { type: '_OTHER', message: 'a function of the application failed' }
 }

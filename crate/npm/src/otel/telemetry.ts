@@ -39,10 +39,10 @@ export function withTelemetry<M extends Model>(model: M, { sink, content = false
     )
   const watch = (given: string | GenerateRequest, answer: Promise<GenerateResponse>): void => {
     const request = typeof given === 'string' ? { prompt: given } : given
-    const startMs = now()
+    const startMs = wallClock()
     const span = quietly(() => sink.begin())
     const end = (outcome: Ended['outcome']): void => {
-      const ended: Ended = { model: model.name, request, startMs, endMs: now(), content, outcome }
+      const ended: Ended = { model: model.name, request, startMs, endMs: wallClock(), content, outcome }
       quietly(() => span?.end(spanOf(ended)))
       quietly(() => measurementsOf(ended).forEach((measurement) => sink.measure(measurement)))
     }
@@ -73,12 +73,13 @@ export function withTelemetry<M extends Model>(model: M, { sink, content = false
   })
 }
 
-function now(): number {
+/** Milliseconds since 1970. */
+export function wallClock(): number {
   return performance.timeOrigin + performance.now()
 }
 
 /** Telemetry never fails a request. */
-function quietly<T>(work: () => T): T | undefined {
+export function quietly<T>(work: () => T): T | undefined {
   try {
     return work()
   } catch {

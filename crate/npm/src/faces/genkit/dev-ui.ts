@@ -6,9 +6,11 @@
 
 import { HybridError } from '../../index.js'
 import { urlOf } from '../../border/url.js'
-import type { GenerateRequest, GenerateResponse, Model, Status } from '../../index.js'
-import { spanOf } from '../../otel/spans.js'
+import type { Flow, FlowTrace, GenerateRequest, GenerateResponse, Model, Status } from '../../index.js'
+import { spanOf, type SpanRecord } from '../../otel/spans.js'
 import type { TelemetrySink } from '../../otel/telemetry.js'
+import { flowSpan } from '../../otel/work.js'
+import type { TracedRun } from '../../flow/flow.js'
 import { hybridErrorOf } from '../failure.js'
 import { openStream } from '../opening.js'
 import { servedOf, type ServedModels } from '../served.js'
@@ -16,6 +18,8 @@ import { hex, traceOf, type GenkitTrace } from './trace.js'
 import { infoOf, isObject, requestOf, responseOf, type GenkitRequest } from './wire.js'
 
 export interface ConnectDevUIOptions extends ServedModels {
+  /** Flows of `defineFlow`, which can be run from there too: one trace each, with steps, requests and attempts. */
+  flows?: readonly Flow<never, unknown, unknown>[]
   /**
    * Where `genkit start --experimental-reflection-v2` listens, for example `ws://localhost:3200`; on this machine only.
    */
@@ -85,6 +89,7 @@ class Connection implements DevUIConnection {
   readonly ready: Promise<void>
   readonly sink: TelemetrySink
   readonly #models: ReadonlyMap<string, Model>
+  readonly #flows: ReadonlyMap<string, RunFlow>
   readonly #options: ConnectDevUIOptions
   readonly #id = `hybridge-${hex(8)}`
   readonly #running = new Map<string, AbortController>()
@@ -97,6 +102,7 @@ class Connection implements DevUIConnection {
   constructor(options: ConnectDevUIOptions) {
     this.#options = options
     this.#models = servedOf(options, 'connectDevUI').models
+    this.#flows = flowsArgument(options.flows)
     requireLoopback(options.url, 'url', ['ws:', 'wss:'])
     if (options.telemetryUrl !== undefined) requireLoopback(options.telemetryUrl, 'telemetryUrl', ['http:', 'https:'])
     this.#telemetryUrl = options.telemetryUrl
@@ -209,24 +215,66 @@ class Connection implements DevUIConnection {
   }
 
   #actions(): Record<string, object> {
-    return Object.fromEntries(
-      [...this.#models].map(([name, model]) => {
+    const flows = [...this.#flows.keys()].map((name): [string, object] => {
+      const key = `/flow/${name}`
+      return [key, { key, name, metadata: {} }]
+    })
+    return Object.fromEntries([
+      ...[...this.#models].map(([name, model]): [string, object] => {
         const key = `/model/${name}`
         return [key, { key, name, description: `hybridge - ${name}`, metadata: { model: infoOf(name, model) } }]
       }),
-    )
+      ...flows,
+    ])
   }
 
   async #run(id: string, { key, input, context, stream }: Record<string, unknown>): Promise<void> {
-    const name = String(key).replace(/^\/model\//, '')
-    const model = String(key).startsWith('/model/') ? this.#models.get(name) : undefined
-    if (model === undefined)
+    const [, kind, name = ''] = /^\/(model|flow)\/(.*)$/s.exec(String(key)) ?? []
+    const model = kind === 'model' ? this.#models.get(name) : undefined
+    const flow = kind === 'flow' ? this.#flows.get(name) : undefined
+    if (model === undefined && flow === undefined)
       return this.#send({ id, error: { code: codes.unknownAction, message: `unknown action: ${String(key)}` } })
     const traceId = hex(16)
     const work = new AbortController()
     this.#running.set(traceId, work)
     // Early, or it could not be stopped.
     this.#send({ method: 'runActionState', params: { requestId: id, state: { traceId } } })
+    const given = isObject(context) ? context : undefined
+    const run = { id, stream: stream === true, signal: work.signal, context: given, input, traceId }
+    try {
+      const result = await (flow === undefined ? this.#runModel(name, model as Model, run) : this.#runFlow(flow, run))
+      this.#send({ id, result: { result, telemetry: { traceId } } })
+    } catch (thrown) {
+      const error = work.signal.aborted ? new HybridError('CANCELLED', 'stopped by the caller') : hybridErrorOf(thrown)
+      this.#fail(id, codes.failed, error.message, error.status, {
+        traceId,
+        ...(error.code === undefined ? {} : { code: error.code }),
+      })
+    } finally {
+      this.#running.delete(traceId)
+    }
+  }
+
+  async #runFlow(flow: RunFlow, { id, stream, signal, context = {}, input, traceId }: ActionRun): Promise<unknown> {
+    let span: SpanRecord | undefined
+    const onTrace = (trace: FlowTrace): void => void (span = flowSpan(trace))
+    const sendChunk = (chunk: unknown): void => {
+      if (stream) this.#send({ method: 'streamChunk', params: { requestId: id, chunk } })
+    }
+    let output: unknown
+    try {
+      output = await flow({ input, signal, context, sendChunk, onTrace })
+      return output
+    } finally {
+      if (span !== undefined) await this.#post(traceOf(span, traceId, { input, output }))
+    }
+  }
+
+  async #runModel(
+    name: string,
+    model: Model,
+    { id, stream, signal, context, input, traceId }: ActionRun,
+  ): Promise<object> {
     const startMs = now()
     const request =
       isObject(input) && Array.isArray(input['messages']) ? requestOf(input as unknown as GenkitRequest) : {}
@@ -238,24 +286,13 @@ class Connection implements DevUIConnection {
         }),
       )
     try {
-      const response = await this.#answer(model, request, {
-        id,
-        stream: stream === true,
-        signal: work.signal,
-        context: isObject(context) ? context : undefined,
-      })
+      const response = await this.#answer(model, request, { id, stream, signal, context })
       const result = responseOf(response)
       await end({ response }, result)
-      this.#send({ id, result: { result, telemetry: { traceId } } })
+      return result
     } catch (thrown) {
-      const error = work.signal.aborted ? new HybridError('CANCELLED', 'stopped by the caller') : hybridErrorOf(thrown)
-      await end({ thrown: error })
-      this.#fail(id, codes.failed, error.message, error.status, {
-        traceId,
-        ...(error.code === undefined ? {} : { code: error.code }),
-      })
-    } finally {
-      this.#running.delete(traceId)
+      await end({ thrown: signal.aborted ? new HybridError('CANCELLED', 'stopped by the caller') : thrown })
+      throw thrown
     }
   }
 
@@ -294,6 +331,33 @@ class Connection implements DevUIConnection {
       // The server is away, or does not take traces of this origin.
     }
   }
+}
+
+/** An action that the Developer UI runs. */
+interface ActionRun {
+  id: string
+  stream: boolean
+  signal: AbortSignal
+  context: Record<string, unknown> | undefined
+  input: unknown
+  traceId: string
+}
+
+type RunFlow = (run: TracedRun) => Promise<unknown>
+
+/** Under this key the core's flows run with a listener for their trace. */
+const traced = Symbol.for('hybridge.tracedFlow')
+
+function flowsArgument(flows: ConnectDevUIOptions['flows'] = []): Map<string, RunFlow> {
+  if (!Array.isArray(flows)) throw new HybridError('INVALID_ARGUMENT', '`flows` must be a list of flows')
+  return new Map(
+    flows.map((flow: Partial<Flow<never, unknown, unknown>> & { [traced]?: RunFlow }): [string, RunFlow] => {
+      const run = flow?.[traced]
+      if (typeof run !== 'function' || flow.flowName === undefined)
+        throw new HybridError('INVALID_ARGUMENT', '`flows` must be made by defineFlow()')
+      return [flow.flowName, run]
+    }),
+  )
 }
 
 function parsed(data: unknown): Incoming | undefined {

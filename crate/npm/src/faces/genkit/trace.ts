@@ -21,8 +21,8 @@ export function traceOf(root: SpanRecord, traceId: string, { input, output }: Sh
   const spans: Record<string, object> = {}
   const add = (span: SpanRecord, parentSpanId: string | undefined, path: string): void => {
     const spanId = hex(8)
-    const name = span.name.replace(/^(chat|attempt) /, '')
-    const own = `${path}/{${name},t:action,s:model}`
+    const { name, type, subtype } = kindOf(span.name)
+    const own = `${path}/{${name},t:${type}${subtype === undefined ? '' : `,s:${subtype}`}}`
     const isRoot = parentSpanId === undefined
     spans[spanId] = {
       spanId,
@@ -34,8 +34,8 @@ export function traceOf(root: SpanRecord, traceId: string, { input, output }: Sh
       attributes: {
         ...span.attributes,
         'genkit:name': name,
-        'genkit:type': 'action',
-        'genkit:metadata:subtype': 'model',
+        'genkit:type': type,
+        ...(subtype === undefined ? {} : { 'genkit:metadata:subtype': subtype }),
         'genkit:path': own,
         'genkit:state': span.error === undefined ? 'success' : 'error',
         ...(isRoot
@@ -49,7 +49,15 @@ export function traceOf(root: SpanRecord, traceId: string, { input, output }: Sh
     for (const child of span.children) add(child, spanId, own)
   }
   add(root, undefined, '')
-  return { traceId, displayName: root.name.replace(/^chat /, ''), startTime: root.startMs, endTime: root.endMs, spans }
+  return { traceId, displayName: kindOf(root.name).name, startTime: root.startMs, endTime: root.endMs, spans }
+}
+
+/** What Genkit calls a span of ours. */
+function kindOf(spanName: string): { name: string; type: string; subtype?: string } {
+  const [, operation = '', name = spanName] = /^(\S+) (.*)$/s.exec(spanName) ?? []
+  if (operation === 'step') return { name, type: 'flowStep' }
+  const subtypes: Record<string, string> = { invoke_workflow: 'flow', execute_tool: 'tool', embeddings: 'embedder' }
+  return { name, type: 'action', subtype: subtypes[operation] ?? 'model' }
 }
 
 function shown(name: string, value: unknown): Record<string, string> {
