@@ -4067,7 +4067,8 @@ declare function tracedEmbedder<E extends Embedder>(
  * that the flow made through `flow.with`.
  *
  * @example
- * const menu = defineFlow({ name: 'menu', onTrace: flowTelemetry({ sink: openTelemetry(api) }) }, async (theme, flow) =>
+ * const onTrace = flowTelemetry({ sink: openTelemetry(api) })
+ * const menu = defineFlow({ name: 'menu', onTrace }, async (theme, flow) =>
  *   await flow.run('dish', async () => (await flow.with(ai).generate(theme)).text))
  */
 declare function flowTelemetry({ sink }: { sink: TelemetrySink }): (trace: FlowTrace) => void

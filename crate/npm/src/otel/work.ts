@@ -76,7 +76,8 @@ export function tracedEmbedder<E extends Embedder>(embedder: E, { sink }: { sink
  * that the flow made through `flow.with`.
  *
  * @example
- * const menu = defineFlow({ name: 'menu', onTrace: flowTelemetry({ sink: openTelemetry(api) }) }, async (theme, flow) =>
+ * const onTrace = flowTelemetry({ sink: openTelemetry(api) })
+ * const menu = defineFlow({ name: 'menu', onTrace }, async (theme, flow) =>
  *   await flow.run('dish', async () => (await flow.with(ai).generate(theme)).text))
  */
 export function flowTelemetry({ sink }: { sink: TelemetrySink }): (trace: FlowTrace) => void {
