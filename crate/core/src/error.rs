@@ -128,7 +128,13 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// An error with nothing but its essentials.
     pub fn new(status: Status, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, message: message.into(), code: None, retry_after_ms: None }
+        Self::made(status, message.into())
+    }
+
+    // Once, and not at each of the hundreds of places that fail.
+    #[inline(never)]
+    fn made(status: Status, message: Cow<'static, str>) -> Self {
+        Self { status, message, code: None, retry_after_ms: None }
     }
 
     /// Reads an error. One that cannot be read is `INTERNAL`.
@@ -160,8 +166,13 @@ impl Error {
     /// The same error with a finer word for code.
     #[must_use]
     pub fn with_code(mut self, code: impl Into<Cow<'static, str>>) -> Self {
-        self.code = Some(code.into());
+        self.set_code(code.into());
         self
+    }
+
+    #[inline(never)]
+    fn set_code(&mut self, code: Cow<'static, str>) {
+        self.code = Some(code);
     }
 
     /// The same error with the pause the service asked for.

@@ -3,7 +3,7 @@
 //! Services refuse a history in which the two do not match: an answer that was stopped between
 //! call and result leaves one behind, and so does an edited or imported history.
 
-use crate::{Content, Message, Role};
+use crate::{Content, Message, Role, order};
 
 /// A call without a result, or a result without a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,7 +53,7 @@ pub fn dangling_calls(messages: &[Message]) -> Vec<Dangling> {
         }
     }
     found.extend(open.into_iter().map(|(_, call)| call));
-    found.sort_by_key(|it| match *it {
+    order::sort_by_key(&mut found, |it| match *it {
         Dangling::Call { message, part } | Dangling::Result { message, part } => (message, part),
     });
     found

@@ -1,7 +1,5 @@
 //! One request to a service and its response, driven by the owner of the connection.
 
-use std::collections::VecDeque;
-
 use serde_json::Value;
 
 use super::failure::{failed, not_the_service, reported};
@@ -54,7 +52,9 @@ pub struct Exchange {
     task: Task,
     draft: Draft,
     body: Body,
-    pieces: VecDeque<Piece>,
+    pieces: Vec<Piece>,
+    /// How many of them have been taken.
+    taken: usize,
     redaction: Redaction,
     settled: Option<Result<Box<Reply>>>,
 }
@@ -88,7 +88,8 @@ impl Exchange {
             task,
             draft: Draft::default(),
             body: Body::Unopened,
-            pieces: VecDeque::new(),
+            pieces: Vec::new(),
+            taken: 0,
             redaction: Redaction::of(request),
             settled: None,
         };
@@ -182,9 +183,12 @@ impl Exchange {
 
     /// What comes next. Pieces go before the end, whatever the end is.
     pub fn step(&mut self) -> Next {
-        if let Some(piece) = self.pieces.pop_front() {
-            return Next::Piece(piece);
+        if let Some(piece) = self.pieces.get_mut(self.taken) {
+            self.taken += 1;
+            return Next::Piece(std::mem::take(piece));
         }
+        self.pieces.clear();
+        self.taken = 0;
         match &self.settled {
             None => Next::Read,
             Some(Ok(reply)) => Next::Done(reply.clone()),
@@ -278,7 +282,7 @@ impl Exchange {
 fn take(
     dialect: &mut dyn Dialect,
     draft: &mut Draft,
-    pieces: &mut VecDeque<Piece>,
+    pieces: &mut Vec<Piece>,
     json: &Value,
 ) -> Result<()> {
     if let Some(error) = reported(json) {

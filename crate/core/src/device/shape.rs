@@ -134,8 +134,10 @@ impl Shape {
         let [width, hidden] = [self.width, self.hidden].map(u64::from);
         let layer = width * (3 * hidden + 2 * self.queries() + 2 * self.keys());
         let all = u64::from(self.layers) * layer + u64::from(self.vocabulary()) * width;
-        let share = u128::from(weights) * u128::from(width * hidden) / u128::from(all.max(1));
-        u64::try_from(share).unwrap_or(u64::MAX)
+        let (part, all) = (width * hidden, all.max(1));
+        // The product of both may not fit 64 bits, and division of 128 is a kilobyte of code.
+        let rest = (weights % all).saturating_mul(part) / all;
+        (weights / all).saturating_mul(part).saturating_add(rest)
     }
 
     fn capacity(&self, context_window: u32) -> u64 {

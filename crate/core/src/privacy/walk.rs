@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use super::kind::{Finds, SensitiveKind};
 use super::look;
 use crate::base64::decode;
+use crate::json::has;
 use crate::percent::percent_decoded;
 use crate::{Content, Media, Request};
 
@@ -176,7 +177,7 @@ impl Walk {
         };
         let declared = content_type.map(str::to_ascii_lowercase);
         let is_picture = |kind: &str| {
-            let is_drawn = kind.starts_with("image/") && !kind.contains("svg");
+            let is_drawn = kind.starts_with("image/") && !has(kind, "svg");
             is_drawn
                 || kind.starts_with("audio/")
                 || kind.starts_with("video/")
@@ -187,9 +188,9 @@ impl Walk {
         if !is_text && (is_picture(&head) || declared.as_deref().is_some_and(is_picture)) {
             return;
         }
-        let is_wide = head.contains("utf-16")
-            || head.contains("utf16")
-            || declared.is_some_and(|it| it.contains("utf-16"));
+        let is_wide = has(&head, "utf-16")
+            || has(&head, "utf16")
+            || declared.is_some_and(|it| has(&it, "utf-16"));
         match wide(&bytes, is_wide) {
             Some(text) => self.text(&text),
             None if !self.finds.is_done() => look(&bytes, &mut self.finds),
@@ -221,7 +222,7 @@ fn is_textual(kind: &str) -> bool {
             "calendar",
         ]
         .iter()
-        .any(|it| kind.contains(it))
+        .any(|it| has(kind, it))
 }
 
 /// Text in UTF-16, where it is called that, has its mark, or every second byte is zero.

@@ -3,8 +3,6 @@
 mod request;
 mod response;
 
-use std::collections::VecDeque;
-
 use serde_json::Value;
 
 use super::{Dialect, Draft, HttpRequest, Task};
@@ -46,7 +44,7 @@ impl Dialect for OpenAiCall {
         response::take(json, &mut self.calls, draft)
     }
 
-    fn finish(&mut self, draft: &mut Draft, pieces: &mut VecDeque<Piece>) {
+    fn finish(&mut self, draft: &mut Draft, pieces: &mut Vec<Piece>) {
         response::finish(&mut self.calls, draft, pieces);
     }
 }

@@ -1,7 +1,5 @@
 //! A request as chat completions.
 
-use std::collections::VecDeque;
-
 use serde_json::{Map, Value};
 
 use super::OpenAi;
@@ -117,7 +115,7 @@ struct ChatMessages {
     wire: Vec<Value>,
     made: usize,
     /// Name and id of every call without an answer.
-    open: VecDeque<(String, String)>,
+    open: Vec<(String, String)>,
 }
 
 impl ChatMessages {
@@ -175,7 +173,7 @@ impl ChatMessages {
                 ("type", text("function")),
                 ("function", function),
             ]));
-            self.open.push_back((call.name.clone(), id));
+            self.open.push((call.name.clone(), id));
         }
         if said.is_empty() && calls.is_empty() {
             return;
@@ -196,7 +194,7 @@ impl ChatMessages {
                 Some(reference) => id == reference,
                 None => *name == result.name,
             });
-            let open = position.and_then(|position| self.open.remove(position));
+            let open = position.map(|position| self.open.remove(position));
             let id = result.reference.clone().or(open.map(|(_, id)| id)).unwrap_or_default();
             let content = match &result.output {
                 Some(Value::String(text)) => text.clone(),

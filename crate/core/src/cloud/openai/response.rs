@@ -1,7 +1,5 @@
 //! An answer as chat completions: whole (`message`) or in pieces (`delta`).
 
-use std::collections::VecDeque;
-
 use serde_json::Value;
 
 use crate::cloud::Draft;
@@ -46,7 +44,7 @@ pub(super) fn take(chunk: &Value, calls: &mut ToolCalls, draft: &mut Draft) -> O
 }
 
 /// The answer has ended: its calls are whole now.
-pub(super) fn finish(calls: &mut ToolCalls, draft: &mut Draft, pieces: &mut VecDeque<Piece>) {
+pub(super) fn finish(calls: &mut ToolCalls, draft: &mut Draft, pieces: &mut Vec<Piece>) {
     let Some((reason, word)) = &mut draft.finish else { return };
     if std::mem::take(&mut calls.is_refused) {
         *reason = FinishReason::Blocked;
