@@ -39,13 +39,7 @@ pub(crate) async fn open(model: &Model, options: &Options, report: &Report) -> R
     check_kind(model.config.architecture, options.kind)?;
     let context_window = options.context_window.min(model.config.context).max(1);
     let machine = look(options).await;
-    // Only the CPU's pass reads every architecture: where the caller leaves the choice, it runs
-    // those
-    // that the GPU's refuses.
-    let wish = match options.device {
-        Wish::Auto if !model.config.is_plain() => Wish::Cpu,
-        wish => wish,
-    };
+    let wish = options.device;
     let speed = match wish {
         Wish::Auto if !takes_gpu(Wish::Auto, &machine.facts) => {
             Some(whole(bench::estimate(model, options.precision.into(), &milliseconds)?))

@@ -268,11 +268,23 @@ impl Recorder {
         buffers: &[&wgpu::Buffer],
         grid: Grid,
     ) -> Dispatch {
+        let whole: Vec<_> =
+            buffers.iter().map(|buffer| buffer.as_entire_buffer_binding()).collect();
+        self.bind_parts(kernel, &whole, grid)
+    }
+
+    /// The same with parts of buffers.
+    pub(crate) fn bind_parts(
+        &self,
+        kernel: &Rc<Kernel>,
+        parts: &[wgpu::BufferBinding<'_>],
+        grid: Grid,
+    ) -> Dispatch {
         let entries: Vec<_> = (0..)
-            .zip(buffers)
-            .map(|(binding, buffer)| wgpu::BindGroupEntry {
+            .zip(parts)
+            .map(|(binding, part)| wgpu::BindGroupEntry {
                 binding,
-                resource: buffer.as_entire_binding(),
+                resource: wgpu::BindingResource::Buffer(part.clone()),
             })
             .collect();
         let group = self.device.wgpu().create_bind_group(&wgpu::BindGroupDescriptor {

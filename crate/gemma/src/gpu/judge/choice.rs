@@ -9,7 +9,7 @@ use hybridge_core::{Error, Result};
 use crate::gpu::device::fault;
 use crate::gpu::device::launcher::{Dispatch, Launcher as _, Progress, Recorder};
 use crate::gpu::judge::self_check::{largest_error, ramp};
-use crate::gpu::kernels::products::{Product, Rows};
+use crate::gpu::kernels::products::{Ending, Product, Rows};
 use crate::gpu::kernels::upload::{Planes, Uploader};
 use crate::gpu::pass::pace::Clock;
 use crate::gpu::{Device, Plan};
@@ -220,7 +220,7 @@ impl Bench {
             in_quads: crate::gpu::kernels::padded(COLUMNS) / 4,
             out_stride: 0,
             out_first: 0,
-            soft_cap: None,
+            ending: Ending::Plain,
         };
         let (source, grid) = product.for_one(plan, None);
         let kernel = self.recorder.kernel(&source);

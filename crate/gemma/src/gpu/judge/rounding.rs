@@ -10,7 +10,7 @@ use crate::gpu::device::launcher::{Launcher as _, Progress, Recorder};
 use crate::gpu::judge::checks::{Kind, agrees_with_record, distance, open, wrong};
 use crate::gpu::judge::self_check::ramp;
 use crate::gpu::kernels::planes::Format;
-use crate::gpu::kernels::products::{Product, Rows};
+use crate::gpu::kernels::products::{Ending, Product, Rows};
 use crate::gpu::kernels::upload::Uploader;
 use crate::gpu::{Device, KernelPass, Options, Plan};
 use crate::quant::{Encoding, Rounding, encode::encode};
@@ -132,7 +132,7 @@ async fn product(
         in_quads: crate::gpu::kernels::to_u32(COLUMNS / 4),
         out_stride: 0,
         out_first: 0,
-        soft_cap: None,
+        ending: Ending::Plain,
     };
     let (source, grid) = product.for_one(plan, None);
     let kernel = recorder.kernel(&source);

@@ -11,7 +11,7 @@ use hybridge_core::{Error, Result};
 use crate::config::{Architecture, Config, Layer, Rope, Span};
 use crate::gpu::device::launcher::{Dispatch, Grid, Kernel, Launcher as _, Progress, Recorder};
 use crate::gpu::kernels::planes::Format;
-use crate::gpu::kernels::products::{Product, Rows};
+use crate::gpu::kernels::products::{Ending, Product, Rows};
 use crate::gpu::kernels::shader::{MatrixShape, Source};
 use crate::gpu::kernels::upload::Uploader;
 use crate::gpu::kernels::{self, Shapes, View};
@@ -186,7 +186,7 @@ impl Kernels {
             in_quads: kernels::padded(WIDTH) / 4,
             out_stride: 0,
             out_first: 0,
-            soft_cap: None,
+            ending: Ending::Plain,
         };
         let window = kernels::to_u32(WINDOW);
         let view = View { capacity: SLOTS, window, both_ways: false, score_stride: SLOTS };

@@ -34,6 +34,13 @@ macro_rules! gpu_suite {
             the_device_computes_right,
             kernels_without_barriers_agree_with_the_record,
             kernels_with_barriers_agree_with_the_record,
+            newer_kernels_agree_with_the_record,
+            newer_chunks_do_not_matter,
+            newer_conversations_go_on,
+            newer_draws_are_the_same,
+            newer_costs_are_counted,
+            newer_weights_stay_packed,
+            newer_models_are_held_to_their_file,
             rounded_products_are_sums,
             rounding_agrees_with_its_twin,
             subgroups_are_right_or_told,
@@ -121,6 +128,42 @@ suite! {
     kernels_with_barriers_agree_with_the_record:
         one_of(&["q4_0", "q6_k", "mixed", "head_256", "irregular"]),
         async |device: &Device, tiny: &Tiny| checks::agrees_with_record(device, BARRIERS, tiny).await;
+    /// Gemma 3n and 4, with both kinds of kernels.
+    newer_kernels_agree_with_the_record: natively_also(
+        &["gemma4", "gemma3n"],
+        &["gemma4_q4_0", "gemma4_unused", "gemma4_dense", "gemma3n_q8_0"],
+    ), async |device: &Device, tiny: &Tiny| {
+        for kind in [NO_BARRIERS, BARRIERS] {
+            checks::agrees_with_record(device, kind, tiny).await?;
+        }
+        Ok(())
+    };
+    /// Their prompts in pieces of any size: rings that other layers read, inputs by chunk.
+    newer_chunks_do_not_matter: natively_also(&["gemma4_q4_0"], &["gemma3n"]),
+        async |device: &Device, tiny: &Tiny| {
+            checks::chunks_do_not_matter(device, NO_BARRIERS, tiny).await?;
+            if IS_NATIVE {
+                checks::chunks_do_not_matter(device, BARRIERS, tiny).await?;
+            }
+            Ok(())
+        };
+    /// Their caches between turns.
+    newer_conversations_go_on: natively_also(&[], &["gemma4", "gemma3n"]),
+        async |device: &Device, tiny: &Tiny| {
+            checks::conversations_go_on(device, NO_BARRIERS, tiny).await
+        };
+    /// Their sampling.
+    newer_draws_are_the_same: one_of(&["gemma4"]), async |device: &Device, tiny: &Tiny| {
+        checks::draws_are_the_same(device, NO_BARRIERS, tiny).await
+    };
+    /// Their dispatches, decoding and reading.
+    newer_costs_are_counted: one_of(&["gemma4", "gemma4_dense", "gemma3n"]),
+        costs::newer_costs_are_counted;
+    /// Their bytes, without the table of inputs.
+    newer_weights_stay_packed: one_of(&["gemma4_q4_0"]), costs::weights_stay_packed;
+    /// Their weights on the GPU against the file.
+    newer_models_are_held_to_their_file: natively_also(&["gemma4"], &["gemma3n_q8_0"]),
+        checks::a_loaded_model_is_held_to_its_file;
     /// Products of decoding with rounded vectors.
     rounded_products_are_sums: one_of(&["q4_0"]), rounding::rounded_products_are_sums;
     /// Decoding with rounded vectors.

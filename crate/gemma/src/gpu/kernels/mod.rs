@@ -1,5 +1,6 @@
 //! The kernels beside products: each with the constants of one network.
 
+pub(crate) mod newer;
 pub(crate) mod plan;
 pub(crate) mod planes;
 pub(crate) mod products;
@@ -70,7 +71,7 @@ pub(crate) fn to_u32(size: usize) -> u32 {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "widths are far below 2^24")]
-fn to_f32(size: usize) -> f32 {
+pub(crate) fn to_f32(size: usize) -> f32 {
     size as f32
 }
 
@@ -99,18 +100,62 @@ pub(crate) fn embed(
     (builder.build(), Grid::Items { each: 1, per_group: shape.items() })
 }
 
+/// What a norm does beside adding its branch.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Adding {
+    /// Whether the sum is scaled by what stands behind the branch's weights.
+    pub(crate) scales: bool,
+    /// Whether it is normed for what comes next.
+    pub(crate) norms: bool,
+}
+
 /// Adds a branch to the residual and norms for what comes next.
 /// Bindings: branch, residual, progress, weights of both norms, normed.
 pub(crate) fn norm(config: &Config, shape: Shape, rounding: Option<Rounding>) -> (Source, Grid) {
+    add(config, shape, Adding { scales: false, norms: true }, rounding)
+}
+
+/// The same as a network's layers need it.
+pub(crate) fn add(
+    config: &Config,
+    shape: Shape,
+    adding: Adding,
+    rounding: Option<Rounding>,
+) -> (Source, Grid) {
     let mut builder = Builder::new("norm", shape);
     builder
         .number("QUADS", padded(config.width) / 4)
         .float("WIDTH", to_f32(config.width))
         .float("EPSILON", config.norm_epsilon)
+        .flag("SCALES", adding.scales)
+        .flag("NORMS", adding.norms)
         .bindings(&[Read, Write, Uniform, Read, Read, Write])
         .output_rounding(rounding)
         .piece(include_str!("wgsl/norm.wgsl"));
     (builder.build(), Grid::Items { each: 1, per_group: shape.items() })
+}
+
+/// What a layer's projection makes beside queries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Making {
+    /// An earlier layer's keys and values are read.
+    Nothing,
+    /// Keys, which before their norm are the values too.
+    Keys,
+    /// Keys and values.
+    KeysAndValues,
+}
+
+impl Making {
+    /// Values of a token's projections.
+    pub(crate) fn width(self, layer: &Layer) -> usize {
+        let parts = match self {
+            Self::Nothing => 0,
+            Self::Keys => 1,
+            Self::KeysAndValues => 2,
+        };
+        layer.query_width() + parts * layer.kv_width()
+    }
 }
 
 /// Norms and turns queries and keys, and puts keys and values into the cache.
@@ -118,24 +163,28 @@ pub(crate) fn norm(config: &Config, shape: Shape, rounding: Option<Rounding>) ->
 pub(crate) fn rope(
     config: &Config,
     layer: &Layer,
+    making: Making,
     shape: Shape,
     capacity: usize,
     coarse: usize,
 ) -> (Source, Grid) {
+    let kv_heads = if making == Making::Nothing { 0 } else { layer.kv_heads };
     let mut builder = Builder::new("rope", shape);
     builder
         .number("DIM", to_u32(layer.head_dim))
         .number("HEADS", to_u32(layer.heads))
-        .number("KV_HEADS", to_u32(layer.kv_heads))
+        .number("KV_HEADS", to_u32(kv_heads))
         .number("CAPACITY", to_u32(capacity))
         .number("COARSE", to_u32(coarse))
-        .number("IN_STRIDE", to_u32(layer.query_width() + 2 * layer.kv_width()))
+        .number("IN_STRIDE", to_u32(making.width(layer)))
         .number("QUERY_STRIDE", to_u32(layer.query_width()))
         .float("EPSILON", config.norm_epsilon)
         .float("QUERY_SCALE", config.query_scale)
+        .flag("NORMS_VALUES", config.norms_values)
+        .flag("VALUES_ARE_KEYS", making == Making::Keys)
         .bindings(&[Read, Write, Uniform, Read, Read, Write, Write])
         .piece(include_str!("wgsl/rope.wgsl"));
-    let heads = to_u32(layer.heads + 2 * layer.kv_heads);
+    let heads = to_u32(layer.heads + 2 * kv_heads);
     (builder.build(), Grid::Items { each: heads, per_group: shape.items() })
 }
 

@@ -33,8 +33,25 @@ pub(crate) struct Product {
     pub(crate) out_stride: u32,
     /// Where the first row's result goes.
     pub(crate) out_first: u32,
-    /// y becomes cap · tanh(y / cap).
-    pub(crate) soft_cap: Option<f32>,
+    pub(crate) ending: Ending,
+}
+
+/// What becomes of a sum before it is stored.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Ending {
+    Plain,
+    /// cap · tanh(y / cap)
+    Capped(f32),
+    /// gelu(y) · factor, whose factors stand so many values apart from one token to the next. They
+    /// are bound behind the record of the sequence.
+    Gating(u32),
+}
+
+impl Ending {
+    /// Under a cap, where there is one.
+    pub(crate) fn of(soft_cap: Option<f32>) -> Self {
+        soft_cap.map_or(Self::Plain, Self::Capped)
+    }
 }
 
 impl Product {
@@ -108,6 +125,14 @@ impl Product {
             .number("TEAMS", teams)
             .bindings(&[Access::Read, Access::Write, Access::Uniform])
             .piece(include_str!("wgsl/curves.wgsl"));
+        if let Ending::Gating(stride) = self.ending {
+            builder
+                .bindings(&[Access::Read])
+                .number("FACTOR_STRIDE", stride)
+                .piece(include_str!("wgsl/kept_times.wgsl"));
+        } else {
+            builder.piece(include_str!("wgsl/kept_plain.wgsl"));
+        }
         let (Rows::Stacked(matrices) | Rows::Gated(matrices)) = &self.rows;
         for matrix in matrices {
             builder.matrix(*matrix);
@@ -148,7 +173,7 @@ impl Product {
         let _ = writeln!(
             text,
             "}}\nfn finished(at: u32) -> vec4<f32> {{\n    let total = {finished};\n    return {};\n}}",
-            self.capped("total")
+            self.curved("total")
         );
         text
     }
@@ -184,7 +209,7 @@ impl Product {
                     writeln!(text, "    let total = gelu({}) * {};", summed("gate"), summed("up"));
             }
         }
-        text + &format!("    return {};\n}}\n", self.capped("total"))
+        text + &format!("    return {};\n}}\n", self.curved("total"))
     }
 
     /// `place`: where a team's rows go, and how many are left.
@@ -215,10 +240,13 @@ impl Product {
         text
     }
 
-    /// A result under its cap.
-    pub(crate) fn capped(&self, name: &str) -> String {
-        self.soft_cap
-            .map_or_else(|| name.to_owned(), |cap| format!("{cap:e}f * tanh_of({name} / {cap:e}f)"))
+    /// A result under its cap, or through its curve.
+    pub(crate) fn curved(&self, name: &str) -> String {
+        match self.ending {
+            Ending::Plain => name.to_owned(),
+            Ending::Capped(cap) => format!("{cap:e}f * tanh_of({name} / {cap:e}f)"),
+            Ending::Gating(_) => format!("gelu({name})"),
+        }
     }
 }
 

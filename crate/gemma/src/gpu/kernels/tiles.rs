@@ -50,7 +50,7 @@ impl Product {
     /// `finished`: from sums to results.
     fn finished(&self) -> String {
         let body = match &self.rows {
-            Rows::Stacked(_) => format!("mat2x4<f32>({}, {})", self.capped("a"), self.capped("b")),
+            Rows::Stacked(_) => format!("mat2x4<f32>({}, {})", self.curved("a"), self.curved("b")),
             Rows::Gated(_) => "mat2x4<f32>(gelu(a) * b, vec4<f32>())".to_owned(),
         };
         format!("fn finished(a: vec4<f32>, b: vec4<f32>) -> mat2x4<f32> {{ return {body}; }}\n")

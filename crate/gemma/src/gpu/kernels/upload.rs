@@ -118,6 +118,39 @@ impl Uploader {
         self.filled(&tensor.name, &values)
     }
 
+    /// The same, and behind it what its output is scaled by.
+    pub(crate) async fn norm_and(
+        &mut self,
+        model: &Model,
+        tensor: &Tensor,
+        scale: Option<f32>,
+    ) -> Result<wgpu::Buffer> {
+        let Some(scale) = scale else { return self.norm(model, tensor).await };
+        let mut values = model.values(tensor).await?;
+        values.resize(padded(tensor.columns) as usize, 0.0);
+        values.extend([scale, 0.0, 0.0, 0.0]);
+        self.weights += values.len() as u64 * 4;
+        self.filled(&tensor.name, &values)
+    }
+
+    /// All rows of some small matrices with equal inputs, each with zeros up to a whole unit.
+    pub(crate) async fn rows_of(
+        &mut self,
+        model: &Model,
+        tensors: &[&Tensor],
+    ) -> Result<wgpu::Buffer> {
+        let mut all = Vec::new();
+        for tensor in tensors {
+            let values = model.values(tensor).await?;
+            for row in values.chunks(tensor.columns.max(1)) {
+                all.extend_from_slice(row);
+                all.resize(all.len() + padded(row.len()) as usize - row.len(), 0.0);
+            }
+        }
+        self.weights += all.len() as u64 * 4;
+        self.filled("rows", &all)
+    }
+
     /// The weights of some norms, one behind the other.
     pub(crate) async fn norms(
         &mut self,

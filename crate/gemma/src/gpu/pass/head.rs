@@ -67,6 +67,10 @@ impl Head {
             let io = [network.buffers.vectors(rounding).normed.clone(), logits.clone()];
             one.push(network.last_product("head", planes, &io, ends, plan));
         }
+        if let Some(dispatch) = network.suppression(uploader, &logits)? {
+            many.push(dispatch.clone());
+            one.push(dispatch);
+        }
         let (count, _) = kernels::slicing(vocabulary);
         let slices = uploader.values("slices", 4 * count)?;
         let result = uploader.values("result", RESULT / 4)?;

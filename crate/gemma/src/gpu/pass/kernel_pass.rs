@@ -171,13 +171,17 @@ impl KernelPass {
         } else {
             let again = if before.is_empty() { self.restore() } else { None };
             self.abandon();
-            self.send(again.as_ref().map_or(before, std::slice::from_ref), draw)?
+            let before = again.as_ref().map_or(before, std::slice::from_ref);
+            self.network.fetch(before).await?;
+            self.send(before, draw)?
         };
         self.slot = self.slot.other();
         // The kernel moved the record on by itself.
         self.known = Known { progress: Some(moved), token: None };
         let slot = self.slot;
-        if self.looks_ahead && is_plain && self.position() < self.network.layout.capacity {
+        // Rows of a token can be read when it is known here.
+        let may_go_on = is_plain && !self.network.added.reads_rows();
+        if self.looks_ahead && may_go_on && self.position() < self.network.layout.capacity {
             self.send_ahead();
         }
         let (_, staging) = self.head.copy(slot);
@@ -238,7 +242,7 @@ impl KernelPass {
 
     async fn read_logits(&mut self) -> Result<Vec<f32>> {
         if let Some(token) = self.restore() {
-            self.feed_one(token);
+            self.feed_one(token).await?;
         }
         let (lists, progress): (Vec<&[Dispatch]>, _) = match self.pending {
             Pending::Nothing | Pending::LogitsOverwritten => return Err(nothing_pending()),
@@ -266,7 +270,7 @@ impl KernelPass {
         }
         for token in before {
             self.abandon();
-            self.feed_one(*token);
+            self.feed_one(*token).await?;
         }
         choose(&self.read_logits().await?, draw)
     }

@@ -6,6 +6,7 @@ mod head;
 pub(crate) mod kernel_embedder;
 pub(crate) mod kernel_pass;
 pub(crate) mod network;
+pub(crate) mod newer;
 pub(crate) mod options;
 pub(crate) mod pace;
 mod pending;

@@ -6,20 +6,22 @@
 //! ```
 //!
 //! Nine dispatches a layer, eight for many tokens. Every norm but the first is done by the kernel that adds the branch
-//! before it, so that products read what is normed already.
+//! before it, so that products read what is normed already. [`super::newer`] has what
+//! Gemma 3n and 4 do beside this.
 
 use burn::tensor::wgpu::wgpu;
 use hybridge_core::{Error, Result, Status};
 
-use crate::config::{Config, Layer, Rope, Span, unsupported};
+use crate::config::{Config, Layer, Rope, Span};
 use crate::gpu::Plan;
 use crate::gpu::device::launcher::{Dispatch, Grid, Recorder};
 use crate::gpu::kernels::planes::Format;
-use crate::gpu::kernels::products::{Product, Rows};
+use crate::gpu::kernels::products::{Ending, Product, Rows};
 use crate::gpu::kernels::shader::{MatrixShape, Source};
 use crate::gpu::kernels::upload::{Planes, Shard, Uploader};
-use crate::gpu::kernels::{self, Shapes, View, padded, to_u32};
+use crate::gpu::kernels::{self, Adding, Making, Shapes, View, padded, to_u32};
 use crate::gpu::pass::buffers::{Buffers, Vectors};
+use crate::gpu::pass::newer::Added;
 use crate::gpu::pass::rows::LayerRows;
 use crate::quant::Rounding;
 use crate::weights::{LayerTensors, Model, Tensor};
@@ -51,8 +53,12 @@ pub(crate) struct Network {
     pub(crate) recorder: Recorder,
     pub(crate) buffers: Buffers,
     pub(crate) embedding: Vec<Shard>,
-    /// Keys and values of each layer.
+    /// Keys and values of each layer that has its own.
     pub(crate) rows: Vec<LayerRows>,
+    /// Which of them each layer reads.
+    row_of: Vec<usize>,
+    /// What networks newer than Gemma 3 have besides.
+    pub(crate) added: Added,
     /// For a single token.
     pub(crate) one: Vec<Dispatch>,
     /// For as many as a pass holds.
@@ -68,12 +74,9 @@ impl Network {
         layout: Layout,
     ) -> Result<Self> {
         let config = model.config.clone();
-        if !config.is_plain() {
-            return Err(unsupported(&format!(
-                "{} does not run on the GPU yet, only on the CPU",
-                config.architecture.name()
-            )));
-        }
+        // Kernels over several streams read and write vectors as they are.
+        let plan = if config.streams > 1 { layout.plan.exact() } else { layout.plan };
+        let layout = Layout { plan, ..layout };
         if let Some(layer) = config.layers.iter().find(|it| !it.head_dim.is_multiple_of(4)) {
             return Err(Error::new(
                 Status::Unimplemented,
@@ -81,6 +84,7 @@ impl Network {
             ));
         }
         let buffers = Buffers::make(&config, layout, uploader)?;
+        let added = Added::make(model, layout.chunk, uploader).await?;
         let embedding = uploader.shards(model, &model.tensors.token_embd).await?;
         let mut network = Self {
             config,
@@ -89,6 +93,8 @@ impl Network {
             buffers,
             embedding,
             rows: Vec::new(),
+            row_of: Vec::new(),
+            added,
             one: Vec::new(),
             many: Vec::new(),
         };
@@ -107,6 +113,8 @@ impl Network {
                 tensors.layers.first().and_then(|it| self.rounding_for(&it.projecting()));
             self.add_embedding(index, &norm, rounding);
         }
+        self.add_inputs(uploader, model).await?;
+        self.add_split(uploader, model).await?;
         let mut angles: Vec<(Rope, usize, wgpu::Buffer)> = Vec::new();
         for (index, (layer, weights)) in
             self.config.layers.clone().into_iter().zip(&tensors.layers).enumerate()
@@ -121,21 +129,27 @@ impl Network {
                     table
                 }
             };
-            self.add_attention(uploader, model, weights, &layer, &table).await?;
+            self.add_attention(uploader, model, weights, index, &table).await?;
+            if weights.altup.is_some() {
+                self.add_merge(uploader, model, weights).await?;
+                self.add_feed_forward(uploader, model, weights, &layer).await?;
+                self.add_correction(uploader, model, index).await?;
+                continue;
+            }
             let post = uploader.norm(model, &weights.post_attention_norm).await?;
             norm = uploader.norm(model, &weights.ffn_norm).await?;
             let rounding = self.rounding_for(&[&weights.ffn_gate, &weights.ffn_up]);
-            self.add_norm(&post, &norm, rounding);
-            self.add_feed_forward(uploader, model, weights, layer.hidden).await?;
-            let post = uploader.norm(model, &weights.post_ffw_norm).await?;
+            let adding = Adding { scales: false, norms: true };
+            self.add_norm([&post, &norm], adding, rounding);
+            self.add_feed_forward(uploader, model, weights, &layer).await?;
             let (next, rounding) = match tensors.layers.get(index + 1) {
                 Some(next) => (&next.attn_norm, self.rounding_for(&next.projecting())),
                 None => (&tensors.output_norm, self.rounding_for(&[tensors.head()])),
             };
             norm = uploader.norm(model, next).await?;
-            self.add_norm(&post, &norm, rounding);
+            self.add_end(uploader, model, index, (&norm, rounding)).await?;
         }
-        Ok(())
+        self.add_join(uploader, model).await
     }
 
     /// How decode's product with these matrices wants its vectors rounded.
@@ -182,45 +196,38 @@ impl Network {
         uploader: &mut Uploader,
         model: &Model,
         weights: &LayerTensors,
-        layer: &Layer,
+        index: usize,
         angles: &wgpu::Buffer,
     ) -> Result<()> {
-        let Layout { shapes, capacity, ring, both_ways, .. } = self.layout;
+        let Layout { shapes, capacity, both_ways, .. } = self.layout;
         let config = self.config.clone();
+        let layer = config.layers.get(index).ok_or_else(|| Error::internal("no such layer"))?;
         let rounding = self.rounding_for(&weights.projecting());
         let projecting = uploader.joined(model, &weights.projecting()).await?;
-        let Some(own) = &weights.own else {
-            return Err(Error::internal("a layer without keys of its own"));
+        let mut norms = vec![&weights.attn_q_norm];
+        norms.extend(weights.own.as_ref().map(|own| &own.attn_k_norm));
+        let norms = uploader.norms(model, &norms).await?;
+        let making = match &weights.own {
+            None => Making::Nothing,
+            Some(own) if own.attn_v.is_none() => Making::Keys,
+            Some(_) => Making::KeysAndValues,
         };
-        let norms = uploader.norms(model, &[&weights.attn_q_norm, &own.attn_k_norm]).await?;
-        let width = to_u32(layer.query_width() + 2 * layer.kv_width());
+        let width = to_u32(making.width(layer));
         let qkv = Product {
             label: "qkv",
             rows: Rows::Stacked(projecting.iter().map(|planes| planes.shape).collect()),
             in_quads: padded(config.width) / 4,
             out_stride: width,
             out_first: 0,
-            soft_cap: None,
+            ending: Ending::Plain,
         };
         let [one, many] = self.vectors(rounding).map(|it| it.normed.clone());
         let output = self.buffers.projections.clone();
         let io = [[one, output.clone()], [many, output]];
         self.add_product(&qkv, &io, None, &projecting);
 
-        let slots = if layer.window.is_some() { ring } else { capacity };
-        // In a browser numbers have 32 bits: a cache too large to count is one too large to make.
-        let room = slots.saturating_mul(layer.kv_width());
-        let keys = uploader.values("keys", room)?;
-        let values = uploader.values("values", room)?;
-        self.rows.push(LayerRows {
-            span: if layer.window.is_some() { Span::Local } else { Span::Global },
-            heads: layer.kv_heads as u64,
-            bytes: 4 * layer.head_dim as u64,
-            slots,
-            keys: keys.clone(),
-            values: values.clone(),
-        });
-        let rope = kernels::rope(&config, layer, shapes.head, slots, coarse_rows(capacity));
+        let LayerRows { slots, keys, values, .. } = self.rows_for(uploader, index)?;
+        let rope = kernels::rope(&config, layer, making, shapes.head, slots, coarse_rows(capacity));
         let kernel = self.recorder.kernel(&rope.0);
         let Buffers { projections, queries, progress, scores, .. } = &self.buffers;
         let rope = self.recorder.bind(
@@ -256,7 +263,7 @@ impl Network {
             in_quads: padded(layer.query_width()) / 4,
             out_stride: padded(config.width),
             out_first: 0,
-            soft_cap: None,
+            ending: Ending::Plain,
         };
         let branch = self.buffers.branch.clone();
         let io = [[mixed_one, branch.clone()], [mixed, branch]];
@@ -264,37 +271,82 @@ impl Network {
         Ok(())
     }
 
+    /// Where a layer's keys and values stand: its own, or those of the layer that it reads.
+    fn rows_for(&mut self, uploader: &mut Uploader, index: usize) -> Result<LayerRows> {
+        let source = self.config.cache_of(index);
+        if let Some(rows) = self.row_of.get(source).and_then(|at| self.rows.get(*at)) {
+            let rows = rows.clone();
+            self.row_of.extend(self.row_of.get(source).copied());
+            return Ok(rows);
+        }
+        let layer =
+            self.config.layers.get(index).ok_or_else(|| Error::internal("no such layer"))?;
+        let (span, slots) = match layer.window {
+            Some(_) => (Span::Local, self.layout.ring),
+            None => (Span::Global, self.layout.capacity),
+        };
+        // In a browser numbers have 32 bits: a cache too large to count is one too large to make.
+        let room = slots.saturating_mul(layer.kv_width());
+        let rows = LayerRows {
+            span,
+            heads: layer.kv_heads as u64,
+            bytes: 4 * layer.head_dim as u64,
+            slots,
+            keys: uploader.values("keys", room)?,
+            values: uploader.values("values", room)?,
+        };
+        self.row_of.push(self.rows.len());
+        self.rows.push(rows.clone());
+        Ok(rows)
+    }
+
     async fn add_feed_forward(
         &mut self,
         uploader: &mut Uploader,
         model: &Model,
         weights: &LayerTensors,
-        hidden: usize,
+        layer: &Layer,
     ) -> Result<()> {
-        let width = self.config.width;
+        let (width, hidden) = (self.config.width, layer.hidden);
         let both = uploader.joined(model, &[&weights.ffn_gate, &weights.ffn_up]).await?;
         let down = uploader.matrix(model, &weights.ffn_down).await?;
+        let shapes = both.iter().map(|planes| planes.shape).collect();
+        let (rows, out_stride) = match layer.sparsity {
+            // Which gates are cut is known when all of them are.
+            Some(_) => (Rows::Stacked(shapes), 2 * to_u32(hidden)),
+            None => (Rows::Gated(shapes), padded(hidden)),
+        };
         let inner = Product {
             label: "gate and up",
-            rows: Rows::Gated(both.iter().map(|planes| planes.shape).collect()),
+            rows,
             in_quads: padded(width) / 4,
-            out_stride: padded(hidden),
+            out_stride,
             out_first: 0,
-            soft_cap: None,
+            ending: Ending::Plain,
         };
         let rounding = self.rounding_for(&[&weights.ffn_gate, &weights.ffn_up]);
         let [one, many] = self.vectors(rounding).map(|it| it.normed.clone());
         let rounding = self.rounding_for(&[&weights.ffn_down]);
         let [inner_one, inner_many] = self.vectors(rounding).map(|it| it.inner.clone());
-        let io = [[one, inner_one.clone()], [many, inner_many.clone()]];
-        self.add_product(&inner, &io, rounding, &both);
+        if let Some(deviations) = layer.sparsity {
+            let gates = self.added.gates()?;
+            self.add_product(&inner, &[[one, gates.clone()], [many, gates.clone()]], None, &both);
+            let (source, grid) =
+                kernels::newer::sparse(layer, deviations, self.layout.shapes.token);
+            let kernel = self.recorder.kernel(&source);
+            let bound = [&gates, &inner_many, &self.buffers.progress];
+            self.both(self.recorder.bind(&kernel, &bound, grid));
+        } else {
+            let io = [[one, inner_one.clone()], [many, inner_many.clone()]];
+            self.add_product(&inner, &io, rounding, &both);
+        }
         let outer = Product {
             label: "down",
             rows: Rows::Stacked(vec![down.shape]),
             in_quads: padded(hidden) / 4,
             out_stride: padded(width),
             out_first: 0,
-            soft_cap: None,
+            ending: Ending::Plain,
         };
         let branch = self.buffers.branch.clone();
         let io = [[inner_one, branch.clone()], [inner_many, branch]];
@@ -302,18 +354,36 @@ impl Network {
         Ok(())
     }
 
-    fn add_norm(&mut self, post: &wgpu::Buffer, next: &wgpu::Buffer, rounding: Option<Rounding>) {
+    /// Adds the branch, and as a rule norms for what comes next.
+    pub(super) fn add_norm(
+        &mut self,
+        weights: [&wgpu::Buffer; 2],
+        adding: Adding,
+        rounding: Option<Rounding>,
+    ) {
+        let branch = self.buffers.branch.clone();
+        self.add_norm_of(&branch, weights, adding, rounding);
+    }
+
+    /// The same of another branch.
+    pub(super) fn add_norm_of(
+        &mut self,
+        branch: &wgpu::Buffer,
+        [post, next]: [&wgpu::Buffer; 2],
+        adding: Adding,
+        rounding: Option<Rounding>,
+    ) {
         let (config, token) = (self.config.clone(), self.layout.shapes.token);
         let bound = |buffers: &Buffers, normed: &wgpu::Buffer| {
-            let Buffers { branch, residual, progress, .. } = buffers;
+            let Buffers { residual, progress, .. } = buffers;
             [branch, residual, progress, post, next, normed].map(Clone::clone).to_vec()
         };
-        self.add_both(rounding, |rounding| kernels::norm(&config, token, rounding), bound);
+        self.add_both(rounding, |rounding| kernels::add(&config, token, adding, rounding), bound);
     }
 
     /// `io` is that of one token, then that of many. The output's reader wants one token's rounded
     /// by `rounding`.
-    fn add_product(
+    pub(super) fn add_product(
         &mut self,
         product: &Product,
         io: &[[wgpu::Buffer; 2]; 2],
@@ -362,12 +432,12 @@ impl Network {
             in_quads: padded(columns as usize) / 4,
             out_stride: 0,
             out_first,
-            soft_cap,
+            ending: Ending::of(soft_cap),
         };
         self.product(product.for_one(plan, None), io, std::slice::from_ref(planes))
     }
 
-    fn both(&mut self, dispatch: Dispatch) {
+    pub(super) fn both(&mut self, dispatch: Dispatch) {
         self.one.push(dispatch.clone());
         self.many.push(dispatch);
     }

@@ -1,8 +1,8 @@
-// x += rms(o) · w_post; h = rms(x) · w_next.
+// x = (x + rms(o) · w_post) · scale where there is one; h = rms(x) · w_next where that is wanted.
 @group(0) @binding(0) var<storage, read> branch: array<vec4<f32>>; // [tokens, QUADS]
 @group(0) @binding(1) var<storage, read_write> residual: array<vec4<f32>>; // [tokens, QUADS]
 @group(0) @binding(2) var<uniform> progress: Step;
-@group(0) @binding(3) var<storage, read> post: array<vec4<f32>>; // [QUADS]
+@group(0) @binding(3) var<storage, read> post: array<vec4<f32>>; // [QUADS], then the scale
 @group(0) @binding(4) var<storage, read> next: array<vec4<f32>>; // [QUADS]
 @group(0) @binding(5) var<storage, read_write> normed: array<Rounded>; // [tokens, QUADS]
 
@@ -23,11 +23,13 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     squares = vec4<f32>();
     if (live) {
         for (var i = lane; i < QUADS; i += LANES) {
-            let x = residual[at + i] + branch[at + i] * inner * post[i];
+            var x = residual[at + i] + branch[at + i] * inner * post[i];
+            if (SCALES) { x *= post[QUADS].x; }
             residual[at + i] = x;
             squares += x * x;
         }
     }
+    if (!NORMS) { return; }
     let second = sum_lanes(squares, local, local - lane, 1u);
     let outer = 1.0 / sqrt((second.x + second.y + second.z + second.w) / WIDTH + EPSILON);
     if (live) {

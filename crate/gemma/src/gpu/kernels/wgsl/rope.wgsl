@@ -1,7 +1,9 @@
-// q̂ = rope(rms(q) · w_q) · QUERY_SCALE; k̂ = rope(rms(k) · w_k) and v go to their slot of the cache.
+// q̂ = rope(rms(q) · w_q) · QUERY_SCALE; k̂ = rope(rms(k) · w_k) and v, normed where NORMS_VALUES, go to
+// their slot of the cache. Without keys of its own (KV_HEADS = 0) a layer has queries only; where values
+// are keys before their norm, the heads of v are those of k.
 // rope turns the pairs (j, j + DIM/2) by an angle; cos and sin of position 64a + b come from those
 // of 64a and of b, so that two short tables, exact to f32, serve any context.
-@group(0) @binding(0) var<storage, read> input: array<f32>; // [tokens, IN_STRIDE]: heads of q, of k, of v
+@group(0) @binding(0) var<storage, read> input: array<f32>; // [tokens, IN_STRIDE]: heads of q, of k, of v if they are not those of k
 @group(0) @binding(1) var<storage, read_write> queries: array<f32>; // [tokens, QUERY_STRIDE]
 @group(0) @binding(2) var<uniform> progress: Step;
 @group(0) @binding(3) var<storage, read> norms: array<f32>; // [2, DIM]
@@ -18,7 +20,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let live = item < progress.tokens * all;
     let token = min(item / all, progress.tokens - 1u);
     let head = item % all;
-    let start = token * IN_STRIDE + head * DIM;
+    let source = select(head, head - KV_HEADS, VALUES_ARE_KEYS && head >= HEADS + KV_HEADS);
+    let start = token * IN_STRIDE + source * DIM;
     let position = progress.position + token;
     let slot = position % CAPACITY;
     var squares = 0.0;
@@ -32,7 +35,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     if (!live) { return; }
     if (head >= HEADS + KV_HEADS) {
         let to = ((head - HEADS - KV_HEADS) * CAPACITY + slot) * DIM;
-        for (var j = lane; j < DIM; j += LANES) { values[to + j] = input[start + j]; }
+        for (var j = lane; j < DIM; j += LANES) { values[to + j] = input[start + j] * select(1.0, factor, NORMS_VALUES); }
         return;
     }
     let is_key = head >= HEADS;

@@ -10,8 +10,8 @@ fn store(token: u32, team: u32, a: vec4<f32>, b: vec4<f32>) {
     let spot = place(team);
     var total = finished(a, b);
     let at = token * OUT_STRIDE + spot.x;
-    for (var i = 0u; i < min(4u, spot.y); i += 1u) { output[at + i] = total[0][i]; }
-    for (var i = 4u; i < min(EACH, spot.y); i += 1u) { output[at + i] = total[1][i - 4u]; }
+    for (var i = 0u; i < min(4u, spot.y); i += 1u) { output[at + i] = kept(token, spot.x + i, total[0][i]); }
+    for (var i = 4u; i < min(EACH, spot.y); i += 1u) { output[at + i] = kept(token, spot.x + i, total[1][i - 4u]); }
 }
 fn eight(w: Rows, x: vec4<f32>) -> mat2x4<f32> {
     return mat2x4<f32>(

@@ -26,7 +26,7 @@ fn store(token: u32, block: u32, down: u32, a: vec4<f32>, b: vec4<f32>) {
     let at = token * OUT_STRIDE + spot.x;
     for (var i = 0u; i < EACH / 8u; i += 1u) {
         let row = down + 8u * i;
-        if (row < spot.y) { output[at + row] = total[i / 4u][i % 4u]; }
+        if (row < spot.y) { output[at + row] = kept(token, spot.x + row, total[i / 4u][i % 4u]); }
     }
 }
 

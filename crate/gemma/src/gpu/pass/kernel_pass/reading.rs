@@ -26,13 +26,16 @@ impl KernelPass {
     }
 
     /// Feeds one token as decoding does: all in one submission, which is not waited for.
-    pub(super) fn feed_one(&mut self, token: u32) {
+    pub(super) async fn feed_one(&mut self, token: u32) -> Result<()> {
+        self.network.fetch(&[token]).await?;
         let progress = self.begin(&[token]);
         self.network.recorder.run(&[&self.network.one], progress, &[]);
         self.moved_by(&[token], Pending::Hidden(1));
+        Ok(())
     }
 
     async fn read(&mut self, chunk: &[u32]) -> Result<()> {
+        self.network.fetch(chunk).await?;
         let progress = self.begin(chunk);
         // A prompt may end amid a dispatch, where the record fits no other list.
         self.known.progress = None;
