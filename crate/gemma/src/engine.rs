@@ -82,9 +82,9 @@ pub trait Pass: fmt::Debug {
     /// of the vocabulary, without having fed anything.
     fn prefill<'a>(&'a mut self, tokens: &'a [u32]) -> LocalBoxFuture<'a, Result<()>>;
 
-    /// Feeds rows of one picture instead of embedded tokens; `ids` name them in the sequence at hand
-    /// ([`FIRST_ROW`]). Where rows see each other, these are the picture's last ones, all that are
-    /// not held yet. As with tokens, the logits of the last one are pending then.
+    /// Feeds rows of one picture instead of embedded tokens; `ids` name them in the sequence at
+    /// hand ([`FIRST_ROW`]). Where rows see each other, these are the picture's last ones, all that
+    /// are not held yet. As with tokens, the logits of the last one are pending then.
     fn prefill_rows<'a>(
         &'a mut self,
         ids: &'a [u32],
@@ -98,8 +98,8 @@ pub trait Pass: fmt::Debug {
     fn logits(&mut self) -> LocalBoxFuture<'_, Result<Vec<f32>>>;
 
     /// Whether the token picked next will be fed by [`Self::step`]: a pass that chooses where the
-    /// logits are may then begin with that step before it is asked for. What it began is thrown away
-    /// where something else comes instead.
+    /// logits are may then begin with that step before it is asked for. What it began is thrown
+    /// away where something else comes instead.
     fn look_ahead(&mut self, wanted: bool) {
         let _ = wanted;
     }
@@ -155,8 +155,8 @@ pub fn unknown_token(token: u32, vocabulary: usize) -> Error {
         .with_code("UNKNOWN_TOKEN")
 }
 
-/// Ids from here on name rows of pictures, each of which a session numbers once: the same id is always
-/// the same row, so that what was computed of it is found again as that of a token is.
+/// Ids from here on name rows of pictures, each of which a session numbers once: the same id is
+/// always the same row, so that what was computed of it is found again as that of a token is.
 pub const FIRST_ROW: u32 = 1 << 31;
 
 /// A pass that takes tokens alone was given a picture.

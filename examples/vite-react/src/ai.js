@@ -6,4 +6,8 @@ export const gemma = gemmaModel({ model: tinyModel })
 // Replace this by geminiModel({ model, apiKey }) or your own proxy.
 const cloud = defineModel({ name: 'stand-in', generate: () => 'A cloud model would answer here.' })
 
-export const ai = hybridModelOnDeviceCloud({ onDevice: gemma, cloud, strategy: new FallbackStrategy([kOnDevice, kCloud]) })
+export const ai = hybridModelOnDeviceCloud({
+  onDevice: gemma,
+  cloud,
+  strategy: new FallbackStrategy([kOnDevice, kCloud]),
+})

@@ -1,5 +1,14 @@
 // What a stranger's app does with the package: the same file in every consumer.
-import { FallbackStrategy, HybridError, defineModel, deviceFacts, gemmaModel, hybridModelOnDeviceCloud, kCloud, kOnDevice } from 'hybridge'
+import {
+  FallbackStrategy,
+  HybridError,
+  defineModel,
+  deviceFacts,
+  gemmaModel,
+  hybridModelOnDeviceCloud,
+  kCloud,
+  kOnDevice,
+} from 'hybridge'
 import { gpuSelfTest } from 'hybridge/diagnostics'
 
 const places = globalThis.hybridgePlaces ?? {}
@@ -21,7 +30,11 @@ const echo = defineModel({
   },
 })
 
-const ai = hybridModelOnDeviceCloud({ onDevice: missing, cloud: echo, strategy: new FallbackStrategy([kOnDevice, kCloud]) })
+const ai = hybridModelOnDeviceCloud({
+  onDevice: missing,
+  cloud: echo,
+  strategy: new FallbackStrategy([kOnDevice, kCloud]),
+})
 
 /** Whether the engine's file for CPUs was found and runs: availability measures it, and keeps the figure. */
 async function measuresCpu() {
@@ -43,12 +56,29 @@ async function run() {
 
   const controller = new AbortController()
   controller.abort()
-  const aborted = await ai.generate('x', { signal: controller.signal }).then(() => 'answered', (error) => (HybridError.isInstance(error) ? error.status : String(error)))
+  const aborted = await ai.generate('x', { signal: controller.signal }).then(
+    () => 'answered',
+    (error) => (HybridError.isInstance(error) ? error.status : String(error)),
+  )
 
   const facts = await deviceFacts()
-  const gpu = await gpuSelfTest(places).catch((error) => ({ status: error.status, code: error.code, message: error.message }))
+  const gpu = await gpuSelfTest(places).catch((error) => ({
+    status: error.status,
+    code: error.code,
+    message: error.message,
+  }))
   const cpu = await measuresCpu()
-  return { pieces, text: response.text, branch: response.branch, attempts: response.routing.attempts.map(({ branch, outcome, status }) => ({ branch, outcome, status })), broken, aborted, webgpu: facts.webgpu, gpu, cpu }
+  return {
+    pieces,
+    text: response.text,
+    branch: response.branch,
+    attempts: response.routing.attempts.map(({ branch, outcome, status }) => ({ branch, outcome, status })),
+    broken,
+    aborted,
+    webgpu: facts.webgpu,
+    gpu,
+    cpu,
+  }
 }
 
 globalThis.result = run().catch((error) => ({ failed: `${error.status ?? ''} ${error.stack ?? error}` }))

@@ -102,7 +102,9 @@ mod tests {
     proptest! {
         /// Against one flag for each byte.
         #[test]
-        fn agrees_with_a_flag_for_each_byte(added in prop::collection::vec((0_u64..40, 0_u64..12), 0..12)) {
+        fn agrees_with_a_flag_for_each_byte(
+            added in prop::collection::vec((0_u64..40, 0_u64..12), 0..12),
+        ) {
             const SIZE: u64 = 64;
             let mut flags = vec![false; 64];
             let mut ranges = Ranges::default();

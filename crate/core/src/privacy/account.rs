@@ -9,7 +9,8 @@ FO18FR27GB22GE22GI23GL18GR27GT28HR21HU28IE22IL23IQ23IS26IT27JO30KW30KZ20LB28LC32
 MC27MD24ME22MK19MN20MR27MT31MU30NI28NL18NO15OM23PK24PL28PS29PT25QA29RO24RS22RU33SA24SC31SD18SE24SI19\
 SK24SM27SO23ST25SV28TL23TN24TR26UA29VA22VG24XK20YE30";
 
-/// Where the account number ends that begins here: a country, its length, and a remainder of 1 by 97.
+/// Where the account number ends that begins here: a country, its length, and a remainder of 1 by
+/// 97.
 pub(super) fn end(text: Text<'_>, at: usize) -> Option<usize> {
     const WIDEST: usize = 3;
     let is_between = |byte: u8| matches!(byte, b' ' | b'-' | b'\t' | b'\n' | b'\r' | b'.' | b'/');

@@ -3,7 +3,8 @@
 use super::number::{Between, Group, TIGHT};
 use super::text::{Text, is_letter};
 
-/// Four numbers up to 255 with dots between them, and nothing more; no version, and no whole network.
+/// Four numbers up to 255 with dots between them, and nothing more; no version, and no whole
+/// network.
 pub(super) fn is_four(text: Text<'_>, groups: &[Group]) -> bool {
     let [a, b, c, d] = groups else { return false };
     if ![a, b, c].iter().all(|it| it.after == Between::Dot && it.loose == TIGHT) {
@@ -38,8 +39,8 @@ const HOSTS: [&[u8]; 12] = [
     b"peer", b"proxy",
 ];
 
-/// Whether four numbers rather count sections, releases or objects: all of them small, and nothing beside them that says
-/// what an address is of. `word` is the one before them.
+/// Whether four numbers rather count sections, releases or objects: all of them small, and nothing
+/// beside them that says what an address is of. `word` is the one before them.
 pub(super) fn is_numbering(text: Text<'_>, groups: &[Group], word: &[u8]) -> bool {
     let values = || groups.iter().map(|it| text.value(it.from, it.to));
     let Some((first, last)) = groups.first().zip(groups.last()) else { return false };

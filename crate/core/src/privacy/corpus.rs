@@ -1,6 +1,6 @@
-//! A corpus that is generated, the same on every machine: personal data of every kind as people write it, in the disguises that
-//! editors and APIs put on it, and texts that look like it and are not. The table of figures is printed by
-//! `cargo test -p hybridge-core corpus -- --nocapture`.
+//! A corpus that is generated, the same on every machine: personal data of every kind as people
+//! write it, in the disguises that editors and APIs put on it, and texts that look like it and are
+//! not. The table of figures is printed by `cargo test -p hybridge-core corpus -- --nocapture`.
 
 use super::SensitiveKind;
 
@@ -23,8 +23,8 @@ impl Random {
         list[self.below(list.len())]
     }
 
-    /// `#` is a digit, `@` one from 1 on, `?` one from 2 on, `x` a hexadecimal digit, `a` a small letter, `A` a capital, `*` either
-    /// or a digit; behind `\` a character is itself.
+    /// `#` is a digit, `@` one from 1 on, `?` one from 2 on, `x` a hexadecimal digit, `a` a small
+    /// letter, `A` a capital, `*` either or a digit; behind `\` a character is itself.
     pub(crate) fn form(&mut self, form: &str) -> String {
         let mut text = String::new();
         let mut is_itself = false;

@@ -1,8 +1,10 @@
 //! Personal data in requests: which kinds there are and where, never what it is.
 //!
-//! A text is read twice: with digits, spaces and letters of one spelling, and again with its escapes undone where it has any. Each
-//! reading is one pass, in which what looks closer looks at a bounded window or remembers how far it has looked, so that the time
-//! depends on a text's length alone. A false alarm costs a slower answer, a miss costs somebody's privacy: where in doubt, it is personal.
+//! A text is read twice: with digits, spaces and letters of one spelling, and again with its
+//! escapes undone where it has any. Each reading is one pass, in which what looks closer looks at a
+//! bounded window or remembers how far it has looked, so that the time depends on a text's length
+//! alone. A false alarm costs a slower answer, a miss costs somebody's privacy: where in doubt, it
+//! is personal.
 
 mod account;
 mod address;
@@ -53,7 +55,8 @@ pub fn spans_in(text: &str) -> Vec<Span> {
     let mut finds = Finds { spans: Some(Vec::new()), ..Finds::default() };
     look(text.as_bytes(), &mut finds);
     let mut spans = finds.spans.unwrap_or_default();
-    // The longest of those that begin at one place first; what overlaps it is another reading of the same.
+    // The longest of those that begin at one place first; what overlaps it is another reading of
+    // the same.
     order::sort_by_key(&mut spans, |it| (it.from, usize::MAX - it.to, it.kind));
     let mut apart: Vec<Span> = Vec::with_capacity(spans.len());
     for span in spans {

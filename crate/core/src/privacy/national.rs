@@ -1,5 +1,6 @@
-//! Numbers by which states know people, where a check digit or a strict form gives them away: Brazil, China, France, Germany,
-//! India, Italy, Korea, Spain, Sweden, Switzerland, the United Kingdom. Others are found beside a word that names them.
+//! Numbers by which states know people, where a check digit or a strict form gives them away:
+//! Brazil, China, France, Germany, India, Italy, Korea, Spain, Sweden, Switzerland, the United
+//! Kingdom. Others are found beside a word that names them.
 
 use super::number::{Between, Group, digits, luhn, value};
 use super::text::Text;
@@ -60,7 +61,8 @@ pub(super) fn is_lettered(text: Text<'_>, group: &Group) -> bool {
         && !text.at(group.to + dash + 1).is_ascii_alphanumeric()
 }
 
-/// Where a number ends that begins with letters: Italy's tax code, Britain's national insurance number, Spain's for foreigners.
+/// Where a number ends that begins with letters: Italy's tax code, Britain's national insurance
+/// number, Spain's for foreigners.
 pub(super) fn lettered_end(text: Text<'_>, at: usize) -> Option<usize> {
     const FORMS: [&[u8]; 3] = [b"aaaaaa00a00a000a", b"aa000000a", b"a0000000a"];
     // Britain's is written in pairs.
@@ -106,7 +108,8 @@ fn modulo_11_10(digits: impl Iterator<Item = u32>) -> bool {
     product == 2
 }
 
-/// Verhoeff's check: the digits' product in the group of a pentagon's symmetries, each permuted by its place.
+/// Verhoeff's check: the digits' product in the group of a pentagon's symmetries, each permuted by
+/// its place.
 fn verhoeff(digits: impl Iterator<Item = u32> + Clone) -> bool {
     const PERMUTED: [u32; 10] = [1, 5, 7, 6, 2, 8, 3, 0, 9, 4];
     let product = |a: u32, b: u32| match (a / 5, b / 5) {

@@ -52,7 +52,8 @@ pub(super) fn read(text: Text<'_>, from: usize, row: &mut Vec<Group>) {
     }
 }
 
-/// What stands between two groups, how loose that is and how wide; nothing where no digits follow soon.
+/// What stands between two groups, how loose that is and how wide; nothing where no digits follow
+/// soon.
 fn between(text: Text<'_>, at: usize) -> (Between, u8, usize) {
     const WIDEST: usize = 6;
     const NOTHING: (Between, u8, usize) = (Between::Nothing, u8::MAX, 0);
@@ -106,7 +107,8 @@ pub(super) fn value(digits: impl Iterator<Item = u32>, from: usize, length: usiz
     digits.skip(from).take(length).fold(0, |sum, digit| sum * 10 + digit)
 }
 
-/// The check digit of payment cards: every second digit from the right doubled, its own digits summed, all of it divisible by ten.
+/// The check digit of payment cards: every second digit from the right doubled, its own digits
+/// summed, all of it divisible by ten.
 pub(super) fn luhn(digits: impl Iterator<Item = u32> + Clone) -> bool {
     let count = digits.clone().count();
     let sum: u32 = digits

@@ -1,15 +1,16 @@
 //! Telephone numbers as people write them.
 //!
-//! With `+` or `00` of every country. Without it: in the national forms of North America, Germany, Austria, Switzerland,
-//! France, Italy, Spain, Portugal, Poland, Czechia, the United Kingdom, Ireland, the Netherlands, Belgium, Sweden, Finland,
-//! Turkey, Russia, India, China, Japan, Korea, Australia, New Zealand, Brazil, Mexico, Argentina, South Africa, and of others
-//! that write a zero first. Numbers of seven or eight digits only beside a word that says what they are.
+//! With `+` or `00` of every country. Without it: in the national forms of North America, Germany,
+//! Austria, Switzerland, France, Italy, Spain, Portugal, Poland, Czechia, the United Kingdom,
+//! Ireland, the Netherlands, Belgium, Sweden, Finland, Turkey, Russia, India, China, Japan, Korea,
+//! Australia, New Zealand, Brazil, Mexico, Argentina, South Africa, and of others that write a zero
+//! first. Numbers of seven or eight digits only beside a word that says what they are.
 
 use super::number::{Between, Group, TIGHT, digits, value};
 use super::text::Text;
 
-/// Whether the groups are a number as some country writes it: lengths as hexadecimal digits, `0x334` for `555-123-4567`.
-/// `has_bracket` where the first group stands in brackets.
+/// Whether the groups are a number as some country writes it: lengths as hexadecimal digits,
+/// `0x334` for `555-123-4567`. `has_bracket` where the first group stands in brackets.
 pub(super) fn is_shaped(text: Text<'_>, groups: &[Group], lengths: u32, total: usize) -> bool {
     let Some(first) = groups.first() else { return false };
     let (lead, second) = (text.at(first.from), text.at(first.from + 1));
@@ -99,7 +100,8 @@ pub(super) fn is_binary(text: Text<'_>, groups: &[Group]) -> bool {
     digits(text, groups).all(|digit| digit < 2)
 }
 
-/// One group of digits that somebody could dial, in the plans that people write without any separator.
+/// One group of digits that somebody could dial, in the plans that people write without any
+/// separator.
 pub(super) fn is_bare(text: Text<'_>, group: &Group) -> bool {
     let (lead, second) = (text.at(group.from), text.at(group.from + 1));
     let is_dialled = match group.len() {

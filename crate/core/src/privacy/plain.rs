@@ -1,9 +1,11 @@
-//! Texts as detectors read them: digits of every script as ASCII, one kind of space and dash, no invisible characters, accents
-//! off the letters, and in a second reading the escapes of editors and APIs undone.
+//! Texts as detectors read them: digits of every script as ASCII, one kind of space and dash, no
+//! invisible characters, accents off the letters, and in a second reading the escapes of editors
+//! and APIs undone.
 
 use memchr::memchr3;
 
-/// The zero of each script whose digits Unicode counts as decimal (general category Nd), up to Unicode 16.
+/// The zero of each script whose digits Unicode counts as decimal (general category Nd), up to
+/// Unicode 16.
 const ZEROS: [u32; 70] = [
     0x660, 0x6F0, 0x7C0, 0x966, 0x9E6, 0xA66, 0xAE6, 0xB66, 0xBE6, 0xC66, 0xCE6, 0xD66, 0xDE6,
     0xE50, 0xED0, 0xF20, 0x1040, 0x1090, 0x17E0, 0x1810, 0x1946, 0x19D0, 0x1A80, 0x1A90, 0x1B50,
@@ -22,7 +24,8 @@ const LATIN: &[u8; 192] = b"aaaaaaaceeeeiiiidnooooo ouuuuytsaaaaaaaceeeeiiiidnoo
 aaaaaaccccccccddddeeeeeeeeeegggggggghhhhiiiiiiiiiiiijjkkkllllllllllnnnnnnnnnoooooooorrrrrrsssssssstttttt\
 uuuuuuuuuuuuwwyyyzzzzzzs";
 
-/// Characters that look like nothing (`Default_Ignorable_Code_Point`), and marks that sit on the letter before.
+/// Characters that look like nothing (`Default_Ignorable_Code_Point`), and marks that sit on the
+/// letter before.
 const INVISIBLE: [(u32, u32); 18] = [
     (0xAD, 0xAD),
     (0x300, 0x36F),
@@ -113,7 +116,8 @@ impl Plain {
         }
     }
 
-    /// Undoes escapes of Markdown, JSON, URLs and HTML, however they are nested; `None` where there are none.
+    /// Undoes escapes of Markdown, JSON, URLs and HTML, however they are nested; `None` where there
+    /// are none.
     pub(super) fn unescaped(text: &[u8], tracks: bool) -> Option<Self> {
         memchr3(b'\\', b'%', b'&', text)?;
         let mut plain = Self::new(tracks);
@@ -375,7 +379,8 @@ mod tests {
 
     #[test]
     fn every_decimal_digit_of_unicode_is_known() {
-        // The standard library counts more than decimal digits as numeric; each of ours must be among them.
+        // The standard library counts more than decimal digits as numeric; each of ours must be
+        // among them.
         for zero in ZEROS {
             for value in 0..10 {
                 let Some(digit) = char::from_u32(zero + value) else { panic!("{zero:x}") };

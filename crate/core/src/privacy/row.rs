@@ -1,4 +1,5 @@
-//! What a row of digit groups could be: a card, a telephone, a date, an address, a number of the state.
+//! What a row of digit groups could be: a card, a telephone, a date, an address, a number of the
+//! state.
 
 use super::birth::{self, NEAR};
 use super::kind::SensitiveKind;
@@ -209,7 +210,8 @@ impl Scanner<'_, '_> {
         (3..=12).contains(&letters) && !is_of_word(self.text.before(from - letters))
     }
 
-    /// Reads numbers of one looseness. `free` says whether a card may begin with the first, `begins` whether anything may.
+    /// Reads numbers of one looseness. `free` says whether a card may begin with the first,
+    /// `begins` whether anything may.
     fn segment(&mut self, row: &[Group], start: usize, end: usize, free: bool, begins: bool) {
         let text = self.text;
         let is_short = end - start <= SHORT;
@@ -403,7 +405,8 @@ impl Scanner<'_, '_> {
         self.text.at(end) == b',' && matches!(self.text.at(end + 1), b'\n' | b'\r')
     }
 
-    /// Whether digits without a separator stand in a sentence, and neither in a program nor behind a word for what they count.
+    /// Whether digits without a separator stand in a sentence, and neither in a program nor behind
+    /// a word for what they count.
     fn is_free_number(&self, group: &Group) -> bool {
         let text = self.text;
         let is_gap = |byte: u8| byte.is_ascii_whitespace();

@@ -1,7 +1,9 @@
-//! The one pass: reads a plain text word by word and number by number, and asks the detectors where something could begin.
+//! The one pass: reads a plain text word by word and number by number, and asks the detectors where
+//! something could begin.
 //!
-//! A word that says what a number is (`phone`, `born`) is remembered until a word that has nothing to do with it; a number, until
-//! a word says what it was. So every byte is read a bounded number of times, whatever the text holds.
+//! A word that says what a number is (`phone`, `born`) is remembered until a word that has nothing
+//! to do with it; a number, until a word says what it was. So every byte is read a bounded number
+//! of times, whatever the text holds.
 
 use super::birth::{self, NEAR};
 use super::kind::{Finds, SensitiveKind};
@@ -109,7 +111,8 @@ impl Scanner<'_, '_> {
                     behind.is_linked = true;
                 }
             }
-            // A sentence ends, unless the dot shortens a word or orders a number: `Tel.`, `geb.`, `12.`
+            // A sentence ends, unless the dot shortens a word or orders a number: `Tel.`, `geb.`,
+            // `12.`
             b'.' if self.text.at(at + 1) == b' ' => {
                 let (from, to) = self.last_word;
                 let is_short = to == at && to - from <= 4;

@@ -1,11 +1,12 @@
-//! Keys and tokens of services by the marks their makers put on them, passwords in addresses, and whatever is called a key or a
-//! password.
+//! Keys and tokens of services by the marks their makers put on them, passwords in addresses, and
+//! whatever is called a key or a password.
 
 use super::text::{Text, is_letter};
 use super::words::{LONGEST_WORD, Sense, sense_of};
 use crate::base64::decode;
 
-/// How keys begin, in the case they are made in, and in the last two digits how many more characters follow at least.
+/// How keys begin, in the case they are made in, and in the last two digits how many more
+/// characters follow at least.
 const MARKS: &[u8] = b"\
 AIza30 AKIA16 ASIA16 ATATT20 AGE-SECRET-KEY-50 GOCSPX-20 NRAK-20 PMAK-24 SG.30 \
 dop_v1_32 doo_v1_32 dor_v1_32 dckr_pat_20 dckr_oat_20 dapi32 \
@@ -19,7 +20,8 @@ xoxe-10 xapp-10 xai-20 xkeysib-30 ya29.20";
 
 const MARK_SLOTS: usize = 256;
 
-/// Where the marks of three first letters begin in `MARKS`, plus one, at the first free place from the letters' own on.
+/// Where the marks of three first letters begin in `MARKS`, plus one, at the first free place from
+/// the letters' own on.
 #[expect(
     clippy::indexing_slicing,
     clippy::cast_possible_truncation,
@@ -75,8 +77,8 @@ fn is_of_token(byte: u8) -> bool {
 /// The longest key that is marked from its beginning to its end.
 const LONGEST: usize = 400;
 
-/// The run of key characters around a place, and where each sort of them comes next. Remembers how far it has looked,
-/// so that many marks in one run cost no more than the run.
+/// The run of key characters around a place, and where each sort of them comes next. Remembers how
+/// far it has looked, so that many marks in one run cost no more than the run.
 #[derive(Debug, Default)]
 pub(super) struct KeyRun {
     from: usize,
@@ -159,7 +161,8 @@ impl KeyRun {
     }
 }
 
-/// JSON web tokens: three parts in base64, of which the first is an object. Remembers how far it has looked.
+/// JSON web tokens: three parts in base64, of which the first is an object. Remembers how far it
+/// has looked.
 #[derive(Debug, Default)]
 pub(super) struct SignedTokens {
     head: usize,
@@ -191,7 +194,8 @@ pub(super) struct Armour {
 }
 
 impl Armour {
-    /// Where a private key ends that begins here: with its last line, or with its first if that is far away.
+    /// Where a private key ends that begins here: with its last line, or with its first if that is
+    /// far away.
     pub(super) fn end(&mut self, text: Text<'_>, at: usize) -> Option<usize> {
         const LONGEST_ARMOUR: usize = 8192;
         if !text.reads(at, b"-----begin ") {
@@ -229,7 +233,8 @@ pub(super) fn in_address(text: Text<'_>, at: usize) -> Option<(usize, usize)> {
     (text.at(to) == b'@' && is_real).then_some((user + 1, to))
 }
 
-/// The password of `Authorization: Basic`, from the end of `Basic` on: base64 of a name, a colon and a password.
+/// The password of `Authorization: Basic`, from the end of `Basic` on: base64 of a name, a colon
+/// and a password.
 pub(super) fn basic(text: Text<'_>, at: usize) -> Option<(usize, usize)> {
     let from = at + text.run(at, 2, |byte| byte == b' ');
     let to = from + text.run(from, LONGEST, is_of_key);
@@ -328,7 +333,8 @@ fn holds_code(value: &[u8]) -> bool {
         })
 }
 
-/// The value that follows a name of a password or key, which ends at `at`: `api_key = "…"`, `Password: …`, `Bearer …`.
+/// The value that follows a name of a password or key, which ends at `at`: `api_key = "…"`,
+/// `Password: …`, `Bearer …`.
 pub(super) fn named(
     text: Text<'_>,
     values: &mut Values,
@@ -484,7 +490,8 @@ fn is_key(value: &[u8], traits: Traits, lines: usize) -> bool {
     if traits.marks > 2 || lines > 1 || !value.iter().all(|&byte| is_of_key(byte)) {
         return false;
     }
-    // `my-secret-1234`, `config.token2`, `imdsV2SessionToken`: names, of words with joints and few digits.
+    // `my-secret-1234`, `config.token2`, `imdsV2SessionToken`: names, of words with joints and few
+    // digits.
     let is_name = (traits.lower == 0 && (value.contains(&b'_') || traits.digits * 8 < value.len()))
         || (traits.joints > 0 && traits.upper == 0 && traits.digits * 4 < value.len())
         || (traits.digits < 3 && traits.longest > 4 && traits.shouts < 2)

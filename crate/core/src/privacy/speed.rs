@@ -1,5 +1,5 @@
-//! Looking takes work in proportion to the text, whatever it holds. Bytes that detectors read are counted, which is the
-//! same on every machine; `bench/native/privacy.rs` prints times.
+//! Looking takes work in proportion to the text, whatever it holds. Bytes that detectors read are
+//! counted, which is the same on every machine; `bench/native/privacy.rs` prints times.
 
 use super::corpus::Random;
 use super::text::reads::take;

@@ -475,7 +475,8 @@ proptest! {
         found(&text);
     }
 
-    /// Places of finds are within the text, apart, and between characters; and both ways of looking agree.
+    /// Places of finds are within the text, apart, and between characters; and both ways of looking
+    /// agree.
     #[test]
     fn places_are_places(text in prop::collection::vec("[0-9a@.%&;\\\\n ٤é\u{200b}-]{0,12}", 0..12).prop_map(|it| it.concat())) {
         let mut end = 0;

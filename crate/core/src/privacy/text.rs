@@ -58,7 +58,8 @@ impl<'a> Text<'a> {
     }
 }
 
-/// Counts bytes that detectors read, in tests: how long a search takes must depend on the text's length alone.
+/// Counts bytes that detectors read, in tests: how long a search takes must depend on the text's
+/// length alone.
 #[cfg(all(test, debug_assertions))]
 pub(super) mod reads {
     use std::cell::Cell;

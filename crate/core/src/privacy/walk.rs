@@ -9,13 +9,15 @@ use crate::json::has;
 use crate::percent::percent_decoded;
 use crate::{Content, Media, Request};
 
-/// How much of the ends of two neighbouring texts is read as one: what is cut in pieces is still what it is.
+/// How much of the ends of two neighbouring texts is read as one: what is cut in pieces is still
+/// what it is.
 const SEAM: usize = 256;
 
 /// Ends a value: no number goes on over it, and words before it still explain what stands behind.
 const END: &str = "\n\u{1e}";
 
-/// The kinds of personal data in a request: in every part of all messages, tools, schema, configuration and metadata.
+/// The kinds of personal data in a request: in every part of all messages, tools, schema,
+/// configuration and metadata.
 #[must_use]
 pub fn kinds_in(request: &Request) -> Vec<SensitiveKind> {
     let mut walk = Walk::default();
@@ -119,7 +121,8 @@ impl Walk {
         self.text(&text);
     }
 
-    /// Values at any depth as one plain text, so that a key explains its value: `dateOfBirth: 1985-03-12`.
+    /// Values at any depth as one plain text, so that a key explains its value: `dateOfBirth:
+    /// 1985-03-12`.
     fn data(&mut self, value: Option<&Value>) {
         let Some(value) = value else { return };
         let mut text = String::new();
@@ -161,7 +164,8 @@ impl Walk {
         self.address(&media.url, media.content_type.as_deref());
     }
 
-    /// An address of something far away is words; a picture in the address itself is not, but a text in it is.
+    /// An address of something far away is words; a picture in the address itself is not, but a
+    /// text in it is.
     fn address(&mut self, url: &str, content_type: Option<&str>) {
         if !is_data_url(url) {
             return self.text(url);

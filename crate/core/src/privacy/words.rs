@@ -1,4 +1,5 @@
-//! Words that say what a number or a text beside them is. Kept as hashes: every page downloads them.
+//! Words that say what a number or a text beside them is. Kept as hashes: every page downloads
+//! them.
 
 /// What a word says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -151,8 +152,9 @@ pub(super) const fn mixed(hash: u32, byte: u8) -> u32 {
 
 const SLOTS: usize = 2048;
 
-/// Eleven bits of each word's hash and its list's number from 1 on, at the first free place from its own on. Other bits
-/// of the hash name the place, so that one unknown word in five thousand is mistaken for one of these.
+/// Eleven bits of each word's hash and its list's number from 1 on, at the first free place from
+/// its own on. Other bits of the hash name the place, so that one unknown word in five thousand is
+/// mistaken for one of these.
 #[expect(
     clippy::indexing_slicing,
     clippy::cast_possible_truncation,
@@ -211,7 +213,8 @@ pub(super) fn sense_of(word: &[u8]) -> Option<Sense> {
     sense(word.iter().fold(START, |hash, &byte| mixed(hash, byte)))
 }
 
-/// Words of scripts without a hash of their own: most of them write no spaces, so that a word is found inside of others.
+/// Words of scripts without a hash of their own: most of them write no spaces, so that a word is
+/// found inside of others.
 const FOREIGN: [(&str, Sense); 27] = [
     ("телефон", Sense::Phone),
     ("тел", Sense::Phone),
@@ -247,7 +250,8 @@ const FOREIGN_TAIL: usize = 60;
 
 const FOREIGN_SLOTS: usize = 128;
 
-/// Numbers of the words above from 1 on, at the first free place from that of their last three bytes on.
+/// Numbers of the words above from 1 on, at the first free place from that of their last three
+/// bytes on.
 #[expect(
     clippy::indexing_slicing,
     clippy::cast_possible_truncation,

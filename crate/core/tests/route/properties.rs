@@ -181,9 +181,11 @@ enum Happening {
 fn happening() -> impl Strategy<Value = Happening> {
     let which = 0..4_usize;
     prop_oneof![
-        6 => (which.clone(), any::<bool>(), prop::collection::vec(-3.0..0.0, 0..3)).prop_map(|(at, content, logprobs)| Happening::Says(at, content, logprobs)),
+        6 => (which.clone(), any::<bool>(), prop::collection::vec(-3.0..0.0, 0..3))
+            .prop_map(|(at, content, logprobs)| Happening::Says(at, content, logprobs)),
         3 => which.clone().prop_map(Happening::Finishes),
-        5 => (which, select(&Status::TRANSIENT[..])).prop_map(|(at, status)| Happening::Fails(at, status)),
+        5 => (which, select(&Status::TRANSIENT[..]))
+            .prop_map(|(at, status)| Happening::Fails(at, status)),
         2 => any::<bool>().prop_map(Happening::Judged),
         6 => (1.0..80.0).prop_map(Happening::Time),
         1 => Just(Happening::Aborted),
@@ -241,8 +243,12 @@ proptest! {
         let stays = stay.filter(|key| {
             KEYS.contains(&key.as_str()) && allow.as_ref().is_none_or(|allow| allow.contains(key))
         });
-        let options =
-            RunOptions { streaming: is_streaming, stay: stays.clone(), continues, ..RunOptions::default() };
+        let options = RunOptions {
+            streaming: is_streaming,
+            stay: stays.clone(),
+            continues,
+            ..RunOptions::default()
+        };
         let mut run = Run::new(options);
         let mut first = None;
         let mut watch = Watch::default();
@@ -256,7 +262,9 @@ proptest! {
             while !actions.is_empty() {
                 let action = actions.remove(0);
                 if let Action::Ask { question } = &action {
-                    actions.extend(run.feed(Event::Answered(&setting.answer(question)), now, &setting.plan, &mut health));
+                    let answer = setting.answer(question);
+                    let event = Event::Answered(&answer);
+                    actions.extend(run.feed(event, now, &setting.plan, &mut health));
                     continue;
                 }
                 if let Action::Wake { at } = &action {
@@ -281,20 +289,25 @@ proptest! {
                 }
                 Some(Happening::Says(at, content, logprobs)) => {
                     let heard = Heard { text: u32::from(*content), ..Heard::default() };
-                    run.feed(Event::Spoke { attempt: target(*at), heard, logprobs }, now, &setting.plan, &mut health)
+                    let event = Event::Spoke { attempt: target(*at), heard, logprobs };
+                    run.feed(event, now, &setting.plan, &mut health)
                 }
                 Some(Happening::Finishes(at)) => {
                     let attempt = target(*at);
                     watch.live.remove(&attempt);
-                    run.feed(Event::Finished { attempt, summary: Summary::default() }, now, &setting.plan, &mut health)
+                    let event = Event::Finished { attempt, summary: Summary::default() };
+                    run.feed(event, now, &setting.plan, &mut health)
                 }
                 Some(Happening::Fails(at, status)) => {
                     let attempt = target(*at);
                     watch.live.remove(&attempt);
                     let error = Error::new(*status, "random");
-                    run.feed(Event::Failed { attempt, error, routing: None }, now, &setting.plan, &mut health)
+                    let event = Event::Failed { attempt, error, routing: None };
+                    run.feed(event, now, &setting.plan, &mut health)
                 }
-                Some(Happening::Judged(is_good)) => run.feed(Event::Judged(*is_good), now, &setting.plan, &mut health),
+                Some(Happening::Judged(is_good)) => {
+                    run.feed(Event::Judged(*is_good), now, &setting.plan, &mut health)
+                }
                 Some(Happening::Time(time)) => {
                     now += time;
                     if alarm <= now {
@@ -322,7 +335,11 @@ proptest! {
 
     /// What is held back is judged alike, however it is cut into chunks.
     #[test]
-    fn the_gate_does_not_see_cuts(logprobs in prop::collection::vec(-3.0..0.0, 1..40), cuts in prop::collection::vec(1..5_usize, 40), hold in 1..12_usize) {
+    fn the_gate_does_not_see_cuts(
+        logprobs in prop::collection::vec(-3.0..0.0, 1..40),
+        cuts in prop::collection::vec(1..5_usize, 40),
+        hold in 1..12_usize,
+    ) {
         let tree = Tree::Fallback(vec!["a".into(), "b".into()]);
         let world = World { has_gpu: false, is_sensitive: false, size: 0, ready: BTreeSet::new() };
         let more = format!(r#","judge":{{"threshold":-1.5,"score":"mean","holdTokens":{hold}}}"#);
@@ -337,10 +354,12 @@ proptest! {
             rest = tail;
             if !head.is_empty() {
                 let heard = Heard { text: 1, ..Heard::default() };
-                actions.extend(run.feed(Event::Spoke { attempt: 0, heard, logprobs: head }, 0.0, &setting.plan, &mut health));
+                let event = Event::Spoke { attempt: 0, heard, logprobs: head };
+                actions.extend(run.feed(event, 0.0, &setting.plan, &mut health));
             }
         }
-        actions.extend(run.feed(Event::Finished { attempt: 0, summary: Summary::default() }, 0.0, &setting.plan, &mut health));
+        let event = Event::Finished { attempt: 0, summary: Summary::default() };
+        actions.extend(run.feed(event, 0.0, &setting.plan, &mut health));
         let judged = &logprobs[..hold.min(logprobs.len())];
         let is_sure = Confidence::of(judged).unwrap().mean_logprob >= -1.5;
         prop_assert_eq!(actions.iter().any(|it| matches!(it, Action::Show { .. })), is_sure);

@@ -1,7 +1,8 @@
 //! Gemma in a terminal: generation, token ids, vectors, and what a file holds.
 //!
 //! ```text
-//! cargo run --release -p hybridge-gemma --example gemma -- MODEL.gguf --prompt "Why is the sky blue?"
+//! cargo run --release -p hybridge-gemma --example gemma -- \
+//!   MODEL.gguf --prompt "Why is the sky blue?"
 //! ```
 
 mod args;

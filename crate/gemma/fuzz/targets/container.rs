@@ -1,4 +1,5 @@
-//! Any bytes as a model file: an error or a model, never a panic, and never much memory for a small file.
+//! Any bytes as a model file: an error or a model, never a panic, and never much memory for a small
+//! file.
 #![no_main]
 
 use std::rc::Rc;

@@ -1,4 +1,5 @@
-//! Any JSON as a schema: refused by name, or compiled; and whatever is then written at random can go on or end.
+//! Any JSON as a schema: refused by name, or compiled; and whatever is then written at random can
+//! go on or end.
 #![no_main]
 
 use std::borrow::Cow;

@@ -1,4 +1,5 @@
-//! Whether the alternatives of a `oneOf` exclude each other: only then is any one of them exactly one.
+//! Whether the alternatives of a `oneOf` exclude each other: only then is any one of them exactly
+//! one.
 
 use hybridge_core::Result;
 
@@ -32,8 +33,8 @@ fn are_apart(
     for a in &left.1 {
         for b in &right.1 {
             let is_apart = match (a, b) {
-                // Literals are judged by the whole schema later, and those of both sides dropped; but then the other
-                // side must not offer the same text in another guise.
+                // Literals are judged by the whole schema later, and those of both sides dropped;
+                // but then the other side must not offer the same text in another guise.
                 (Alternative::Literal(a), Alternative::Literal(b)) => a != b,
                 (Alternative::Literal(value), other) => {
                     !other.is_kind_of(value) || !reader.is_valid(&[right.0], value)?
@@ -91,8 +92,8 @@ fn are_objects_apart(
     Ok(false)
 }
 
-/// Whether nothing written as `left` can be valid as `right`. What is written has only declared members unless the
-/// schema speaks of others.
+/// Whether nothing written as `left` can be valid as `right`. What is written has only declared
+/// members unless the schema speaks of others.
 fn cannot_be(left: &Object, right: &Object) -> bool {
     let is_never_written = |name: &String| {
         left.property(name).is_none()

@@ -19,7 +19,8 @@ const MOST_VALUES: usize = 20_000;
 /// A tree of words takes some dozens of bytes for each of theirs.
 const MOST_WORD_BYTES: usize = 512 * 1024;
 
-/// Compiles a schema. As calls between control pieces it is an object whose properties are the tools.
+/// Compiles a schema. As calls between control pieces it is an object whose properties are the
+/// tools.
 pub(super) fn build(schema: &Json, syntax: Syntax) -> Result<Grammar> {
     let mut reader = Reader::new(schema);
     let root = reader.root()?;
@@ -176,8 +177,8 @@ impl Builder<'_> {
 
     fn object(&mut self, object: alternative::Object) -> Result<Shape> {
         let mut declared = object.properties;
-        // An object of which nothing is declared is free; one with declared members has those only, unless the
-        // schema speaks of others: small models ramble.
+        // An object of which nothing is declared is free; one with declared members has those only,
+        // unless the schema speaks of others: small models ramble.
         let is_free = declared.is_empty();
         let others = object.extra.clone().unwrap_or_default();
         let extra = object

@@ -1,4 +1,5 @@
-//! Which keywords of JSON Schema the grammar keeps, which only describe, and how the others are refused.
+//! Which keywords of JSON Schema the grammar keeps, which only describe, and how the others are
+//! refused.
 
 use hybridge_core::{Error, Result};
 use serde_json::{Map, Value};

@@ -1,7 +1,8 @@
 //! Reads an answer byte by byte, along every way the grammar leaves open at once.
 //!
-//! A *thread* is one such way: what it is reading, and a stack of what must follow. A *configuration* is a set of
-//! threads; it gets a number and a row of where each byte leads, filled as bytes are tried. Stacks share their tails.
+//! A *thread* is one such way: what it is reading, and a stack of what must follow. A
+//! *configuration* is a set of threads; it gets a number and a row of where each byte leads, filled
+//! as bytes are tried. Stacks share their tails.
 //! ```text
 //! {"a":[1,2          reading Number, then Items{count 2}, then Members{next 1}
 //! ```
@@ -29,7 +30,8 @@ pub(super) type Key = Vec<(Symbol, u32, u64, Option<u32>)>;
 pub(super) const DEAD: u32 = 0;
 const UNKNOWN: u32 = u32::MAX;
 const BOTTOM: u32 = 0;
-/// Ambiguous schemas can multiply ways without end. Dropping some keeps every answer valid: it only allows fewer.
+/// Ambiguous schemas can multiply ways without end. Dropping some keeps every answer valid: it only
+/// allows fewer.
 const MOST_THREADS: usize = 256;
 /// A configuration's row takes a kilobyte.
 const MOST_CONFIGURATIONS: usize = 12_000;
@@ -91,7 +93,8 @@ impl Machine {
         self.configuration(Vec::new());
     }
 
-    /// Forgets all but one configuration where the tables have grown large; gives its number from now on.
+    /// Forgets all but one configuration where the tables have grown large; gives its number from
+    /// now on.
     pub(super) fn tidied(&mut self, configuration: u32) -> Option<u32> {
         if self.configurations.len() < MOST_CONFIGURATIONS && self.frames.len() < MOST_FRAMES {
             return None;
@@ -258,7 +261,8 @@ impl Machine {
         }
     }
 
-    /// A thread that has just read something: on with it, and with what follows where it may be over.
+    /// A thread that has just read something: on with it, and with what follows where it may be
+    /// over.
     fn arrive(&mut self, thread: Thread, threads: &mut Vec<Thread>) {
         let Thread { symbol, at, rest } = thread;
         let grammar = Arc::clone(&self.grammar);

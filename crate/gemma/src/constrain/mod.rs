@@ -1,13 +1,14 @@
 //! Answers that satisfy a JSON Schema: which tokens may come next.
 //!
-//! A schema is read into alternatives ([`reader`](self)), those into tables, and the tables are followed byte by byte
-//! by a machine that keeps every way open at once. A mask is one walk over the vocabulary's pieces, sorted as a tree;
-//! inside strings nearly all of them are decided together. Whatever is allowed can be finished: there is no dead end,
-//! and the end of the answer is allowed exactly where it is complete.
+//! A schema is read into alternatives ([`reader`](self)), those into tables, and the tables are
+//! followed byte by byte by a machine that keeps every way open at once. A mask is one walk over
+//! the vocabulary's pieces, sorted as a tree; inside strings nearly all of them are decided
+//! together. Whatever is allowed can be finished: there is no dead end, and the end of the answer
+//! is allowed exactly where it is complete.
 //!
-//! What is written is a subset of what is valid: members in the schema's order, little white space, at most
-//! fifteen digits, and only declared members unless the schema speaks of others. A keyword that would not be kept is
-//! refused by name.
+//! What is written is a subset of what is valid: members in the schema's order, little white space,
+//! at most fifteen digits, and only declared members unless the schema speaks of others. A keyword
+//! that would not be kept is refused by name.
 
 mod alternative;
 mod apart;
@@ -43,12 +44,13 @@ use grammar::Grammar;
 /// What is asked of an answer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Wish {
-    /// What the value must satisfy; of calls in FunctionGemma's format an object with the tools as its properties.
+    /// What the value must satisfy; of calls in FunctionGemma's format an object with the tools as
+    /// its properties.
     pub schema: Value,
     /// How it is spelled.
     pub syntax: Syntax,
-    /// Whether the answer may be prose instead: as JSON anything that begins with neither a bracket nor white space,
-    /// else anything, with calls after it.
+    /// Whether the answer may be prose instead: as JSON anything that begins with neither a bracket
+    /// nor white space, else anything, with calls after it.
     pub may_be_prose: bool,
 }
 
@@ -71,7 +73,8 @@ impl Constraint {
     /// Compiles a wish.
     ///
     /// # Errors
-    /// `INVALID_ARGUMENT` where the schema is malformed, asks for something that would not be kept, or allows nothing.
+    /// `INVALID_ARGUMENT` where the schema is malformed, asks for something that would not be kept,
+    /// or allows nothing.
     pub fn compile(wish: &Wish, pieces: &Arc<Pieces>) -> Result<Self> {
         let mut grammar = builder::build(&wish.schema, wish.syntax)?;
         grammar.may_be_prose = wish.may_be_prose;

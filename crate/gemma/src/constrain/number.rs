@@ -63,7 +63,8 @@ struct Decimal {
 
 impl Decimal {
     fn of(bound: Bound) -> Self {
-        // `Display` writes the shortest digits that read back as the same double, never an exponent.
+        // `Display` writes the shortest digits that read back as the same double, never an
+        // exponent.
         let text = bound.value.abs().to_string();
         let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
         let digits = |text: &str| text.bytes().map(|byte| byte - b'0').collect();
@@ -78,7 +79,8 @@ impl Decimal {
         self.fraction.get(usize::from(at)).copied().unwrap_or(0)
     }
 
-    /// How a whole part of so many digits compares, whose digits compare like `prefix` with the first ones here.
+    /// How a whole part of so many digits compares, whose digits compare like `prefix` with the
+    /// first ones here.
     fn order_of_whole(&self, digits: u8, prefix: Ordering) -> Ordering {
         usize::from(digits).cmp(&self.whole.len()).then(prefix)
     }

@@ -30,7 +30,8 @@ pub(super) struct Reader<'a> {
     /// Left to spend on automata, in states, and on alternatives.
     states_left: usize,
     work_left: usize,
-    /// Whether alternatives are read only to be distinguished; their contents are checked elsewhere.
+    /// Whether alternatives are read only to be distinguished; their contents are checked
+    /// elsewhere.
     is_comparing: bool,
 }
 
@@ -112,7 +113,8 @@ impl<'a> Reader<'a> {
         Ok(kept)
     }
 
-    /// The schemas without the lists of values they give: literals come from there, and long lists take long.
+    /// The schemas without the lists of values they give: literals come from there, and long lists
+    /// take long.
     fn without_literals(&self, all: &[u32]) -> Vec<Cow<'a, Value>> {
         let schemas = all.iter().filter_map(|&schema| self.schemas.get(schema as usize));
         let rest = schemas.filter_map(|(schema, _)| {

@@ -55,8 +55,9 @@ impl State {
         }
     }
 
-    /// Writes which tokens may come next: one bit each, the lowest first, in as many words as [`Pieces::mask_words`]
-    /// says. The ends are among them where the answer is complete; after an end there is nothing.
+    /// Writes which tokens may come next: one bit each, the lowest first, in as many words as
+    /// [`Pieces::mask_words`] says. The ends are among them where the answer is complete; after an
+    /// end there is nothing.
     ///
     /// # Errors
     /// `INVALID_ARGUMENT` where the slice has another length.
@@ -98,7 +99,8 @@ impl State {
         }
     }
 
-    /// Where it depends on the characters: piece by piece, unless that was done in a place like this one.
+    /// Where it depends on the characters: piece by piece, unless that was done in a place like
+    /// this one.
     fn walk_plain(&mut self, bits: &mut [u32]) {
         let pieces = Arc::clone(&self.pieces);
         let (machine, start) = (&mut self.machine, self.configuration);
@@ -222,7 +224,8 @@ impl State {
     /// Goes on by one token.
     ///
     /// # Errors
-    /// `INVALID_ARGUMENT` where the token is not allowed here; then the answer stands where it stood.
+    /// `INVALID_ARGUMENT` where the token is not allowed here; then the answer stands where it
+    /// stood.
     pub fn accept(&mut self, token: u32) -> Result<()> {
         let pieces = Arc::clone(&self.pieces);
         if pieces.ends().contains(&token) {
@@ -271,7 +274,8 @@ impl State {
         self.is_ended || self.machine.is_complete(self.configuration)
     }
 
-    /// Whether the answer is complete and nothing but its end may follow: the next step can be saved.
+    /// Whether the answer is complete and nothing but its end may follow: the next step can be
+    /// saved.
     #[must_use]
     pub fn is_finished(&self) -> bool {
         self.is_ended

@@ -2,8 +2,10 @@
 //!
 //! ```text
 //! {"city":"Tokyo","days":[1,2]}                      JSON
-//! {city:<escape>Tokyo<escape>,days:[1,2]}            FunctionGemma: bare names, no white space, no escapes
-//! {city:<|"|>Tokyo<|"|>,days:[1,2]}                  Gemma 4: the same with its own pieces, members by name
+//! {city:<escape>Tokyo<escape>,days:[1,2]}  FunctionGemma: bare names, no white space,
+//!                                          no escapes
+//! {city:<|"|>Tokyo<|"|>,days:[1,2]}        Gemma 4: the same with its own pieces,
+//!                                          members by name
 //! ```
 //! Control pieces are no text. For the machine each is one byte that no UTF-8 contains.
 

@@ -14,7 +14,8 @@ pub(super) struct Text {
     least: u32,
     most: Option<u32>,
     syntax: Syntax,
-    /// By characters so far, then by state: whether an end within the lengths can be reached. Nothing where it always can.
+    /// By characters so far, then by state: whether an end within the lengths can be reached.
+    /// Nothing where it always can.
     can_end: Option<Vec<Vec<bool>>>,
     /// By state: what it has in common with others, as far as [`SHORT`] characters can tell.
     alike: Vec<u32>,
@@ -29,7 +30,8 @@ pub(super) enum Spot {
     Between(Count),
     /// Inside a character: wherever it ends, it leads to the same place.
     Rest { to: Count, left: u8 },
-    /// Inside a character: its bits so far, and the least its number must be (UTF-8 has no overlong forms).
+    /// Inside a character: its bits so far, and the least its number must be (UTF-8 has no overlong
+    /// forms).
     Partial { from: Count, code: u32, left: u8, floor: u32 },
     /// After a backslash.
     Escape(Count),
@@ -86,7 +88,8 @@ impl Text {
         if states.saturating_mul(last as usize) > MOST_CELLS {
             return Err("its pattern and lengths together are too large".to_owned());
         }
-        // From the longest length backwards. Without a longest one, the shortest counts on in itself.
+        // From the longest length backwards. Without a longest one, the shortest counts on in
+        // itself.
         let mut rows: Vec<Vec<bool>> = Vec::new();
         for chars in (0..=last).rev() {
             let after = rows.last();
@@ -127,7 +130,8 @@ impl Text {
         self.counted(from, self.automaton.next(from.state, code)?)
     }
 
-    /// The one place all characters of a range lead to; nothing where they part, or some lead nowhere.
+    /// The one place all characters of a range lead to; nothing where they part, or some lead
+    /// nowhere.
     fn common(&self, from: Count, low: u32, high: u32) -> Option<Count> {
         let ways = self.automaton.ways(from.state);
         let way = ways.get(ways.partition_point(|way| way.high < low))?;
@@ -147,14 +151,16 @@ impl Text {
             .any(|way| self.counted(from, way.to).is_some())
     }
 
-    /// What decides about the plain characters that follow, up to [`SHORT`] of them: equal keys, equal answers.
-    /// Nothing inside of a character, which is not a place where strings spend their time.
+    /// What decides about the plain characters that follow, up to [`SHORT`] of them: equal keys,
+    /// equal answers. Nothing inside of a character, which is not a place where strings spend their
+    /// time.
     pub(super) fn key(&self, spot: Spot) -> Option<(u32, u64)> {
         let Spot::Between(Count { state, chars }) = spot else { return None };
         let alike = *self.alike.get(state as usize)?;
         let room = self.most.map_or(SHORT, |most| SHORT.min(most - chars.min(most)));
         let Some(rows) = &self.can_end else { return Some((alike, room.into())) };
-        // Which states can end after each of the next characters; only the first rows can differ without a longest length.
+        // Which states can end after each of the next characters; only the first rows can differ
+        // without a longest length.
         let next = (chars as usize)..=(chars + room.max(1)) as usize;
         let mut hasher = DefaultHasher::new();
         for at in next {

@@ -27,7 +27,8 @@ pub(super) struct Trie {
 pub(super) const LONGEST_PIECE: usize = 255;
 
 impl Trie {
-    /// Builds from pieces sorted by their bytes, none of them empty or longer than [`LONGEST_PIECE`].
+    /// Builds from pieces sorted by their bytes, none of them empty or longer than
+    /// [`LONGEST_PIECE`].
     pub(super) fn build<'a>(sorted: impl Iterator<Item = (&'a [u8], u32)>) -> Self {
         let mut trie = Self::default();
         let mut path: Vec<usize> = Vec::new();

@@ -21,8 +21,9 @@ pub trait Vocabulary {
 
 /// A vocabulary made ready for masks. Built once per model and shared by all its constraints.
 ///
-/// Nearly all pieces are *plain*: whole characters, none of which JSON treats specially inside a string. Inside a
-/// string they are allowed together, or up to some number of characters, and only the few others are looked at.
+/// Nearly all pieces are *plain*: whole characters, none of which JSON treats specially inside a
+/// string. Inside a string they are allowed together, or up to some number of characters, and only
+/// the few others are looked at.
 #[derive(Debug)]
 pub struct Pieces {
     size: usize,
@@ -42,8 +43,8 @@ pub struct Pieces {
     up_to_chars: Vec<usize>,
 }
 
-/// Few pieces are longer. What follows so many characters from here decides about all others, and where two places in
-/// a pattern are alike that far, so are their masks.
+/// Few pieces are longer. What follows so many characters from here decides about all others, and
+/// where two places in a pattern are alike that far, so are their masks.
 pub(super) const SHORT: u32 = 16;
 
 impl Pieces {

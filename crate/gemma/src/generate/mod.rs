@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! start: resume what is saved of the prompt ─► feed the rest in chunks
-//! next:  mask ─► choose or step ─► stop id? ─► text ─► stop sequence? ─► finished? length? ─► piece
+//! next:  mask ─► choose or step ─► stop id? ─► text
+//!        ─► stop sequence? ─► finished? length? ─► piece
 //! ```
 //!
 //! The caller pulls. Between two pulls nothing runs. A [`Cancel`] is looked at before every token,
@@ -34,7 +35,8 @@ use prompt::{Run, first_run};
 /// Answers that are remembered with their ids, for a conversation that goes on.
 const REMEMBERED: usize = 256;
 
-/// Tokens that a text is continued by where the request sets no limit: a model without turns seldom ends by itself.
+/// Tokens that a text is continued by where the request sets no limit: a model without turns seldom
+/// ends by itself.
 const MOST_OF_TEXT: usize = 256;
 
 /// How to answer.
@@ -82,7 +84,8 @@ impl std::fmt::Debug for Progress {
 }
 
 impl Options {
-    /// How a request asks to sample; `seed` where it names none. [`Session::options`] knows the rest.
+    /// How a request asks to sample; `seed` where it names none. [`Session::options`] knows the
+    /// rest.
     #[must_use]
     pub fn of(request: &Request, seed: u64) -> Self {
         let config = &request.config;
@@ -186,7 +189,8 @@ impl Session {
     /// All that a request asks of its answer; `seed` where it names none.
     ///
     /// # Errors
-    /// `INVALID_ARGUMENT` for a schema that the device cannot hold an answer to, with the keyword's name.
+    /// `INVALID_ARGUMENT` for a schema that the device cannot hold an answer to, with the keyword's
+    /// name.
     pub fn options(&mut self, request: &Request, seed: u64) -> Result<Options> {
         let tokenizer = self.tokenizer.as_ref().ok_or_else(no_tokenizer)?;
         let constraint = match wish_of(request, Dialect::of(tokenizer))? {
@@ -402,7 +406,8 @@ impl Session {
         let is_call = |part: &Part| matches!(part.content, Content::ToolRequest(_));
         let has_calls = parts.iter().any(is_call);
         let is_whole = if has_calls {
-            // Nothing but its end ends an answer with calls, and arguments may be spelled in many ways.
+            // Nothing but its end ends an answer with calls, and arguments may be spelled in many
+            // ways.
             generation.finish == Some(FinishReason::Stop)
         } else {
             text.trim() == text && !text.is_empty() && tokenizer.decode(spoken) == *text

@@ -24,7 +24,8 @@ pub enum Value {
 /// Several values of one kind.
 #[derive(Clone, Debug, PartialEq)]
 pub enum List {
-    /// Integers of any width up to 64 bits signed; larger unsigned ones wrap and are of no use here.
+    /// Integers of any width up to 64 bits signed; larger unsigned ones wrap and are of no use
+    /// here.
     Integers(Vec<i64>),
     /// Scores and scales.
     Floats(Vec<f64>),

@@ -1,6 +1,7 @@
 //! Decoders of the encodings with 32 values in a block.
 //!
-//! In the four- and five-bit ones byte j holds value j in its low half and value j + 16 in its high.
+//! In the four- and five-bit ones byte j holds value j in its low half and value j + 16 in its
+//! high.
 
 use super::half;
 

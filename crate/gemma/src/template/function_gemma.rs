@@ -1,5 +1,5 @@
-//! FunctionGemma's turns: a developer's first, with the declarations; calls, their results and the words after them
-//! share one turn of the model's.
+//! FunctionGemma's turns: a developer's first, with the declarations; calls, their results and the
+//! words after them share one turn of the model's.
 //!
 //! Source: the model's card and its chat template.
 

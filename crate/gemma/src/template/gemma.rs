@@ -1,4 +1,5 @@
-//! Gemma 3's turns: a person and the model alternate, and what the system says stands before the first question.
+//! Gemma 3's turns: a person and the model alternate, and what the system says stands before the
+//! first question.
 //!
 //! A call is written by the model, a result is given to it.
 

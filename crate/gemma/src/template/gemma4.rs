@@ -1,5 +1,6 @@
-//! Gemma 4's turns: the system's first, with the switch of thinking and the declarations; then one for each message, in
-//! which calls, their results and the words after them share one turn of the model's.
+//! Gemma 4's turns: the system's first, with the switch of thinking and the declarations; then one
+//! for each message, in which calls, their results and the words after them share one turn of the
+//! model's.
 //!
 //! ```text
 //! <bos><|turn>system
@@ -10,8 +11,8 @@
 //! <|turn>model
 //! {call}{result}{words}<turn|>
 //! ```
-//! Source: the chat template of the released files. One thing is done otherwise: words that a model wrote before a call
-//! stand before it here too, and not after the results.
+//! Source: the chat template of the released files. One thing is done otherwise: words that a model
+//! wrote before a call stand before it here too, and not after the results.
 
 use hybridge_core::{Content, Part, Request, Result, Role};
 
@@ -67,7 +68,8 @@ pub(super) fn turns(
                 calls = message.content.clone();
                 let has_calls =
                     calls.iter().any(|part| matches!(part.content, Content::ToolRequest(_)));
-                // A thought is part of the conversation only while the question that it is about is open.
+                // A thought is part of the conversation only while the question that it is about is
+                // open.
                 let is_open = last_question.is_none_or(|question| at > question);
                 let mut said = thought_of(&message.content, has_calls && is_open);
                 said.extend(Dialect::Gemma4.said(without_thoughts(words).trim(), &message.content));

@@ -12,8 +12,9 @@
 //! <start_of_turn>model
 //! ```
 //!
-//! Who says what is decided by [`gemma`], [`function_gemma`] and [`gemma4`]. Control ids are put between texts; the texts
-//! themselves are never parsed for them, so that no user can type a turn or a call.
+//! Who says what is decided by [`gemma`], [`function_gemma`] and [`gemma4`]. Control ids are put
+//! between texts; the texts themselves are never parsed for them, so that no user can type a turn
+//! or a call.
 
 mod function_gemma;
 mod gemma;
@@ -43,8 +44,8 @@ const SYSTEM: &str = "system";
 /// An answer that a model gave here, with the ids it chose.
 ///
 /// The ids of its text can be others: a model may spell a word in pieces that the tokenizer would
-/// have merged. Where the answer comes back in a conversation, these ids stand for it, and the cache
-/// goes on where it ended.
+/// have merged. Where the answer comes back in a conversation, these ids stand for it, and the
+/// cache goes on where it ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     /// All of it, as [`Dialect::said`] writes it.
@@ -249,8 +250,8 @@ fn spoken(message: &Message, pictures: &mut Pictures<'_>) -> Result<Vec<TurnPart
     Ok(parts)
 }
 
-/// The words of a message. What the model thought is not part of the conversation, and calls and results are written
-/// by each dialect.
+/// The words of a message. What the model thought is not part of the conversation, and calls and
+/// results are written by each dialect.
 fn words_of(message: &Message) -> Result<String> {
     words_of_parts(&message.content)
 }

@@ -1,4 +1,5 @@
-//! What a file's own chat template says: whether there is one, and what revisions of Gemma 4's differ in.
+//! What a file's own chat template says: whether there is one, and what revisions of Gemma 4's
+//! differ in.
 
 use serde::Deserialize;
 
@@ -8,7 +9,8 @@ use crate::tools::gemma4::{CHANNEL, THINK};
 /// Facts about a file's chat template.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Style {
-    /// Whether the file has one. Base models have none; neither have files of converters that keep it elsewhere.
+    /// Whether the file has one. Base models have none; neither have files of converters that keep
+    /// it elsewhere.
     pub has_template: bool,
     /// Whether the converter would have written one: llama.cpp's, which names the file's type.
     pub is_base: bool,

@@ -15,8 +15,8 @@ pub struct Thinking {
 }
 
 impl Thinking {
-    /// `includeReasoning`, or Gemini's own `thinkingConfig`, which goes before it. A budget of 0 switches thinking off,
-    /// one of -1 leaves its length to the model.
+    /// `includeReasoning`, or Gemini's own `thinkingConfig`, which goes before it. A budget of 0
+    /// switches thinking off, one of -1 leaves its length to the model.
     ///
     /// # Errors
     /// `INVALID_ARGUMENT` for a value of another type.

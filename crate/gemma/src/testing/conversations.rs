@@ -114,8 +114,8 @@ pub struct Trial {
     pub has_room: bool,
 }
 
-/// Takes turns on `pass`, and holds the logits after each prompt and answer against those of `cold`,
-/// fed from nothing.
+/// Takes turns on `pass`, and holds the logits after each prompt and answer against those of
+/// `cold`, fed from nothing.
 ///
 /// # Errors
 /// The first turn after which they differ.

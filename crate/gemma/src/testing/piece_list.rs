@@ -26,7 +26,8 @@ impl PieceList {
         Self::new((0..=u8::MAX).map(|byte| vec![byte]).collect())
     }
 
-    /// Bytes, and pieces like those of a real vocabulary: words, runs, half characters, ends and beginnings of JSON.
+    /// Bytes, and pieces like those of a real vocabulary: words, runs, half characters, ends and
+    /// beginnings of JSON.
     #[must_use]
     pub fn mixed() -> Self {
         Self::new(mixed())

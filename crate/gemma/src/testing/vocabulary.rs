@@ -113,8 +113,8 @@ impl Vocabulary {
         self
     }
 
-    /// The same in Gemma 4's layout: its marks typed as its files type them, runs and tags as normal pieces, listed
-    /// merges, and scores that would merge in another order.
+    /// The same in Gemma 4's layout: its marks typed as its files type them, runs and tags as
+    /// normal pieces, listed merges, and scores that would merge in another order.
     #[must_use]
     pub fn of_gemma_4(mut self) -> Self {
         for ((piece, kind), score) in

@@ -83,7 +83,8 @@ impl Writer {
         }
     }
 
-    /// Adds a tensor whose bytes somebody else brings: [`Self::header`] and [`Self::places`] know of it.
+    /// Adds a tensor whose bytes somebody else brings: [`Self::header`] and [`Self::places`] know
+    /// of it.
     pub fn announce(&mut self, name: &str, shape: &[usize], type_id: u32, length: usize) {
         let shape = shape.iter().map(|size| *size as u64).collect();
         let bytes = Vec::new();

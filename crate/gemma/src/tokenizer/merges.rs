@@ -10,8 +10,8 @@ use crate::gguf::Strings;
 const MOST: usize = 1 << 24;
 const EMPTY: u32 = u32::MAX;
 
-/// Ranks by the ids of both pieces: open addressing, because half a million pairs of owned strings would cost more
-/// than the vocabulary itself.
+/// Ranks by the ids of both pieces: open addressing, because half a million pairs of owned strings
+/// would cost more than the vocabulary itself.
 #[derive(Clone, Debug)]
 pub(super) struct Merges {
     /// Left and right, by rank.

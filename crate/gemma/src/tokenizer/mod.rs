@@ -1,10 +1,11 @@
 //! Text to token ids and back, by the vocabulary in the file.
 //!
 //! ```text
-//! text ─ cut at special pieces ─ spaces to ▁ ─ merge neighbours by score ─ bytes for the rest ─ ids
+//! text ─ cut at special pieces ─ spaces to ▁
+//!      ─ merge neighbours by score ─ bytes for the rest ─ ids
 //! ```
-//! Gemma 4's files list their merges, whose order then takes the place of the scores, and runs of newlines stand
-//! apart. All else is the same.
+//! Gemma 4's files list their merges, whose order then takes the place of the scores, and runs of
+//! newlines stand apart. All else is the same.
 //!
 //! Control pieces such as `<start_of_turn>` are found only in text that the caller vouches for:
 //! what a person types is never parsed for them.

@@ -76,7 +76,8 @@ const ALWAYS_CONTROL: [&str; 34] = [
     "<start_function_response>",
     "<end_function_response>",
     "<escape>",
-    // Gemma 4's. Its files have the marks of calls and thoughts user-defined, so that programs see them printed.
+    // Gemma 4's. Its files have the marks of calls and thoughts user-defined, so that programs see
+    // them printed.
     "<|turn>",
     "<turn|>",
     "<|tool>",
@@ -218,7 +219,8 @@ impl Vocabulary {
         self.merges.is_some()
     }
 
-    /// The piece that two neighbours make and how early they make it, the highest first. `text` is both.
+    /// The piece that two neighbours make and how early they make it, the highest first. `text` is
+    /// both.
     pub(super) fn merged(
         &self,
         left: Option<u32>,
@@ -256,8 +258,8 @@ impl Vocabulary {
         self.eos
     }
 
-    /// By key and by text: some files name the end of a turn as the end of the text, and models that call tools wait
-    /// for results after a piece of its own.
+    /// By key and by text: some files name the end of a turn as the end of the text, and models
+    /// that call tools wait for results after a piece of its own.
     pub(super) fn stop_ids(&self) -> Vec<u32> {
         // A fine-tune that forgets to end its turn begins the next one.
         let turns = ["<end_of_turn>", "<start_of_turn>", gemma4::TURN[1], gemma4::TURN[0]];
@@ -276,7 +278,8 @@ pub(crate) fn byte_of(piece: &str) -> Option<u8> {
     if digits.len() == 2 { u8::from_str_radix(digits, 16).ok() } else { None }
 }
 
-/// Whether a piece like `<unused12>` stands for nothing yet: no text contains it, and none is shown.
+/// Whether a piece like `<unused12>` stands for nothing yet: no text contains it, and none is
+/// shown.
 fn is_reserved(piece: &str) -> bool {
     let number = piece.strip_prefix("<unused").and_then(|rest| rest.strip_suffix('>'));
     number.is_some_and(|it| !it.is_empty() && it.bytes().all(|byte| byte.is_ascii_digit()))

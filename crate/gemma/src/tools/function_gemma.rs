@@ -1,5 +1,5 @@
-//! FunctionGemma's format: declarations, calls and responses between control pieces, keys without quotes, texts
-//! between two `<escape>` pieces.
+//! FunctionGemma's format: declarations, calls and responses between control pieces, keys without
+//! quotes, texts between two `<escape>` pieces.
 //!
 //! ```text
 //! <start_function_call>call:get_weather{city:<escape>Tokyo<escape>}<end_function_call>
@@ -13,7 +13,8 @@ use super::Segment;
 use super::notation::{Notation, Writer};
 use super::schema_text::{ordered, ordering_of};
 
-/// The sentence that switches calling on, as the model was trained with. It opens a turn of the role `developer`.
+/// The sentence that switches calling on, as the model was trained with. It opens a turn of the
+/// role `developer`.
 pub const PREAMBLE: &str =
     "You are a model that can do function calling with the following functions";
 
@@ -54,7 +55,8 @@ pub fn declarations(tools: &[ToolDefinition]) -> Vec<Segment> {
     writer.segments
 }
 
-/// A schema: its keywords in alphabetical order, types in capitals. Only what the model was trained on is said.
+/// A schema: its keywords in alphabetical order, types in capitals. Only what the model was trained
+/// on is said.
 fn schema(writer: &mut Writer, schema: &Value, is_root: bool) {
     let keyword = |name: &str| schema.get(name);
     let ordering = schema.as_object().map(ordering_of).unwrap_or_default();

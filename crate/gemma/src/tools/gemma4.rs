@@ -25,7 +25,8 @@ pub const CHANNEL: [&str; 2] = ["<|channel>", "<channel|>"];
 /// Around each turn.
 pub const TURN: [&str; 2] = ["<|turn>", "<turn|>"];
 
-/// Every piece of the format with the id it has in the released vocabulary; they are looked up by text.
+/// Every piece of the format with the id it has in the released vocabulary; they are looked up by
+/// text.
 pub const PIECES: [(u32, &str); 12] = [
     (46, TOOL[0]),
     (47, TOOL[1]),
@@ -106,7 +107,8 @@ fn is_empty(value: &Value) -> bool {
     value.as_object().is_none_or(Map::is_empty)
 }
 
-/// Names that the template takes for keywords, so that the model was never shown parameters of these names.
+/// Names that the template takes for keywords, so that the model was never shown parameters of
+/// these names.
 const UNSHOWN: [&str; 5] = ["description", "type", "properties", "required", "nullable"];
 
 /// Properties by name, each with its keywords in a fixed order and its type last.

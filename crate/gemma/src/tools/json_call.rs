@@ -1,4 +1,5 @@
-//! A call as one JSON object, for Gemma 3 and every model that was trained on no format in particular.
+//! A call as one JSON object, for Gemma 3 and every model that was trained on no format in
+//! particular.
 //!
 //! ```text
 //! {"name":"get_weather","parameters":{"city":"Tokyo"}}          one call
@@ -35,7 +36,8 @@ pub(super) fn call_schema(tools: &[ToolDefinition]) -> Value {
     json!({"anyOf": [call, {"type": "array", "items": call, "minItems": 1}], "$defs": parts})
 }
 
-/// A schema that now stands at `place` in another one, so that its references still lead where they led.
+/// A schema that now stands at `place` in another one, so that its references still lead where they
+/// led.
 pub(super) fn moved(schema: &Value, place: &str) -> Value {
     match schema {
         Value::Object(map) => {
@@ -94,7 +96,8 @@ pub fn instructions(tools: &[ToolDefinition], choice: Option<ToolChoice>) -> Opt
     ))
 }
 
-/// The calls of an answer; nothing where it is words. Calls are numbered from `first`, so that results find them.
+/// The calls of an answer; nothing where it is words. Calls are numbered from `first`, so that
+/// results find them.
 #[must_use]
 pub fn parse(answer: &str, tools: &[ToolDefinition], first: usize) -> Option<Vec<ToolRequest>> {
     let value: Value = serde_json::from_str(unfenced(answer)).ok()?;

@@ -72,7 +72,8 @@ impl Heard {
 }
 
 impl Listener {
-    /// A listener for the answer to a request; none where the model can call no tool and marks no thoughts.
+    /// A listener for the answer to a request; none where the model can call no tool and marks no
+    /// thoughts.
     ///
     /// # Errors
     /// `INVALID_ARGUMENT` for options of thinking that are malformed.
@@ -252,7 +253,8 @@ impl Listener {
         }
     }
 
-    /// Nothing more comes. A call that was cut off is left out: what it would have asked for is not known.
+    /// Nothing more comes. A call that was cut off is left out: what it would have asked for is not
+    /// known.
     pub fn finish(&mut self) -> Heard {
         let Hearing::Json(held) = std::mem::replace(&mut self.hearing, Hearing::Words) else {
             return Heard::default();

@@ -1,8 +1,8 @@
 //! Tools: how they are declared to each model, and how its calls are read.
 //!
-//! [`json_call`] is for models without words of their own for it: a line in the prompt, and an answer that a schema
-//! holds to the form of a call. [`function_gemma`] and [`gemma4`] are the exact formats that these models were trained
-//! on; both write calls in the same [`notation`].
+//! [`json_call`] is for models without words of their own for it: a line in the prompt, and an
+//! answer that a schema holds to the form of a call. [`function_gemma`] and [`gemma4`] are the
+//! exact formats that these models were trained on; both write calls in the same [`notation`].
 
 mod form;
 pub mod function_gemma;
@@ -82,7 +82,8 @@ impl Dialect {
     }
 }
 
-/// The results of a message in the order of the calls they answer, which models expect; others after them.
+/// The results of a message in the order of the calls they answer, which models expect; others
+/// after them.
 pub(crate) fn answered_in_order<'a>(results: &'a [Part], calls: &[Part]) -> Vec<&'a ToolResponse> {
     let mut results: Vec<&ToolResponse> = results
         .iter()
@@ -102,7 +103,8 @@ pub(crate) fn answered_in_order<'a>(results: &'a [Part], calls: &[Part]) -> Vec<
     results
 }
 
-/// A part of a prompt or an answer: a control piece by its text, or text that stays text whatever stands in it.
+/// A part of a prompt or an answer: a control piece by its text, or text that stays text whatever
+/// stands in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Segment {
     /// One control piece.

@@ -1,5 +1,5 @@
-//! Calls and results between marks, keys without quotes, texts between two marks of their own: what FunctionGemma
-//! and Gemma 4 have in common.
+//! Calls and results between marks, keys without quotes, texts between two marks of their own: what
+//! FunctionGemma and Gemma 4 have in common.
 //!
 //! ```text
 //! ⟨call⟩call:get_weather{city:⟨quote⟩Tokyo⟨quote⟩,days:3}⟨end of call⟩
@@ -51,9 +51,11 @@ impl Notation {
         writer.segments
     }
 
-    /// The parts of an answer: words, and calls with numbers from `first`, by which results find them.
+    /// The parts of an answer: words, and calls with numbers from `first`, by which results find
+    /// them.
     ///
-    /// A call that is cut off or not in the format is left out: what it would have asked for is not known.
+    /// A call that is cut off or not in the format is left out: what it would have asked for is not
+    /// known.
     #[must_use]
     pub fn parse(&self, segments: &[Segment], first: usize) -> Vec<Part> {
         let mut parts = Vec::new();

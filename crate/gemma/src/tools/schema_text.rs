@@ -1,8 +1,10 @@
-//! A schema as a prompt shows it: the same text wherever it was read, members in their declared order.
+//! A schema as a prompt shows it: the same text wherever it was read, members in their declared
+//! order.
 
 use serde_json::{Map, Value};
 
-/// What comes first, as people write it; the rest follows by name. A map may have lost the order it was written in.
+/// What comes first, as people write it; the rest follows by name. A map may have lost the order it
+/// was written in.
 const FIRST: [&str; 8] =
     ["type", "description", "enum", "const", "format", "properties", "required", "items"];
 

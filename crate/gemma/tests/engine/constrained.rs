@@ -1,4 +1,5 @@
-//! A random network that can only write what it was asked for: the whole way from a request to an answer.
+//! A random network that can only write what it was asked for: the whole way from a request to an
+//! answer.
 
 use std::rc::Rc;
 
@@ -141,7 +142,8 @@ fn tools(choice: &str) -> Value {
     })
 }
 
-/// In every dialect: a random network that must call does, with arguments that satisfy the tool's schema.
+/// In every dialect: a random network that must call does, with arguments that satisfy the tool's
+/// schema.
 #[test]
 fn a_random_network_that_must_call_does() {
     for tiny in [find("no_window").unwrap(), FUNCTION_GEMMA, CHAT_GEMMA_4] {

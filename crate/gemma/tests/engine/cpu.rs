@@ -16,8 +16,8 @@ use pollster::block_on;
 const EXACT: f64 = 1e-3;
 /// Rounding activations to 8 bits costs this much at most, as it costs llama.cpp.
 const FAST: f64 = 0.35;
-/// Without a scale on queries, random networks of Gemma 4's kind lose more: 0.65 and 0.67 in `NumPy`
-/// with the same rounding (`gemma4_q4_0`, `gemma4_unused`).
+/// Without a scale on queries, random networks of Gemma 4's kind lose more: 0.65 and 0.67 in
+/// `NumPy` with the same rounding (`gemma4_q4_0`, `gemma4_unused`).
 const FAST_4: f64 = 0.8;
 
 fn open(tiny: &Tiny) -> (Model, Golden) {

@@ -1,4 +1,5 @@
-//! Gemma 4's conversations as its own template renders them, and its answers: thoughts, calls and words apart.
+//! Gemma 4's conversations as its own template renders them, and its answers: thoughts, calls and
+//! words apart.
 
 use std::rc::Rc;
 
@@ -39,7 +40,8 @@ struct Chat {
     text: String,
 }
 
-/// Recorded with the template of the 31B file; those of the small files differ in the empty thought alone.
+/// Recorded with the template of the 31B file; those of the small files differ in the empty thought
+/// alone.
 #[test]
 fn conversations_are_those_of_the_official_template() {
     let json = include_str!("../../../../tests/oracle/goldens/chats_gemma4.json");

@@ -1,4 +1,5 @@
-//! Conversations with pictures: where their rows stand, what of them is computed again, and what is refused.
+//! Conversations with pictures: where their rows stand, what of them is computed again, and what is
+//! refused.
 
 use std::cell::Cell;
 use std::rc::Rc;

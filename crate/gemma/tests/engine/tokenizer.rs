@@ -44,7 +44,8 @@ fn ids_are_those_of_llama_cpp() {
     check(&tokenizer(), include_str!("../../../../tests/oracle/goldens/tokens.json"));
 }
 
-/// Scores in this vocabulary would merge in another order, a piece reaches over a newline, and a text stands twice.
+/// Scores in this vocabulary would merge in another order, a piece reaches over a newline, and a
+/// text stands twice.
 #[test]
 fn ids_of_gemma_4_are_those_of_its_merges() {
     check(&gemma_4(), include_str!("../../../../tests/oracle/goldens/tokens_gemma4.json"));
@@ -180,7 +181,8 @@ fn merges_are_read_or_refused() {
 fn a_megabyte_takes_well_under_a_second() {
     let words = "the weather is fine and they walk through the garden, 12 times. ";
     let parts = [words, "x", "\n", " ", "語", "<", "<b>", "\t\n", "aé"];
-    // Of listed merges a quarter: there no run of newlines or spaces is a piece of its own beforehand.
+    // Of listed merges a quarter: there no run of newlines or spaces is a piece of its own
+    // beforehand.
     let [ours, newer] = [(&tokenizer(), 1 << 20), (&gemma_4(), 1 << 18)];
     for ((tokenizer, size), part) in
         [ours, newer].iter().flat_map(|it| parts.map(|part| (it, part)))

@@ -10,8 +10,8 @@ import { textOf } from './response.js'
 import type { JsonSchema } from '../types.js'
 
 /**
- * What is wrong with an answer that was to be JSON; nothing where it is right, or where none was given: a blocked answer, a call of tools.
- * It never fails a request: the answer is the caller's to judge, and a cascade's.
+ * What is wrong with an answer that was to be JSON; nothing where it is right, or where none was given: a blocked
+ * answer, a call of tools. It never fails a request: the answer is the caller's to judge, and a cascade's.
  */
 export async function outputErrorOf(
   request: ModelRequest,
@@ -66,7 +66,10 @@ function mismatch(cause: Mismatch, code: string): HybridError {
   })
 }
 
-/** Whether a character has a Unicode property, such as `\p{Lu}`; nothing where the property is unknown, which then asserts nothing. */
+/**
+ * Whether a character has a Unicode property, such as `\p{Lu}`; nothing where the property is unknown, which then
+ * asserts nothing.
+ */
 function isOfProperty(property: string, character: string): boolean | undefined {
   try {
     return new RegExp(`^${property}$`, 'u').test(character)

@@ -17,7 +17,10 @@ import type {
 import { mismatchOf } from './output.js'
 import type { Tool, ToolCallInfo } from './tool.js'
 
-/** Answers a call. What it returns goes to the model as JSON; what it throws ends the loop. A method, so that it may name its own input. */
+/**
+ * Answers a call. What it returns goes to the model as JSON; what it throws ends the loop. A method, so that it may
+ * name its own input.
+ */
 export type ToolFunction = { execute(input: unknown, call: ToolCallInfo): unknown }['execute']
 
 export interface RunToolsOptions extends GenerateOptions {
@@ -35,11 +38,13 @@ export interface RunToolsOptions extends GenerateOptions {
 const defaultTurns = 5
 
 /**
- * Asks a model, runs the functions it calls, sends the results back, and so on until it answers in words. Calls of one turn run side by
- * side. Through a hybrid, results go to the branch that called; another takes over only if that one fails before its first content.
+ * Asks a model, runs the functions it calls, sends the results back, and so on until it answers in words. Calls of one
+ * turn run side by side. Through a hybrid, results go to the branch that called; another takes over only if that one
+ * fails before its first content.
  *
- * Arguments that do not satisfy the tool's schema are not passed on: the model gets a sentence about what is wrong with them.
- * An abort ends the loop at once, also while a function ignores its signal; where one function throws, the others are aborted.
+ * Arguments that do not satisfy the tool's schema are not passed on: the model gets a sentence about what is wrong with
+ * them. An abort ends the loop at once, also while a function ignores its signal; where one function throws, the others
+ * are aborted.
  *
  * @example
  * const { text } = await runTools({

@@ -3,8 +3,9 @@
 import type { GenerateChunk, GenerateResponse, GenerateStream } from '../types.js'
 
 /**
- * A list that is still being written. Every loop over it sees all of it from the start, so `stream` and the object itself are the same.
- * Concurrent `next()` calls are answered in the order they were made. Leaving a loop early calls `abandon`.
+ * A list that is still being written. Every loop over it sees all of it from the start, so `stream` and the object
+ * itself are the same. Concurrent `next()` calls are answered in the order they were made. Leaving a loop early calls
+ * `abandon`.
  */
 export class Feed<T> implements AsyncIterable<T> {
   readonly #items: T[] = []

@@ -20,7 +20,8 @@ export interface Tool<Input = unknown, Output = unknown> {
 }
 
 /**
- * A tool, with the type of its arguments inferred from its schema: a JSON Schema literal, or a Standard Schema such as zod's.
+ * A tool, with the type of its arguments inferred from its schema: a JSON Schema literal, or a Standard Schema such as
+ * zod's.
  *
  * @example
  * const weather = tool({

@@ -3,7 +3,10 @@
 import { invalid, type HybridError } from './errors.js'
 import { cancelled } from './thrown.js'
 
-/** What a promise resolves to, or CANCELLED (or what `toError` makes of the reason) as soon as the signal is aborted. What the promise does later is ignored. */
+/**
+ * What a promise resolves to, or CANCELLED (or what `toError` makes of the reason) as soon as the signal is aborted.
+ * What the promise does later is ignored.
+ */
 export function unlessAborted<T>(
   work: PromiseLike<T> | T,
   signal: AbortSignal | undefined,

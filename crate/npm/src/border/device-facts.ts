@@ -30,7 +30,9 @@ interface Host {
 const WISH: AdapterWish = { powerPreference: 'high-performance' }
 /** A driver that hangs must not hang every request. */
 const PATIENCE_MS = 2000
-/** How long a missing adapter counts as missing, so that a driver that hangs does not cost every request its patience. */
+/**
+ * How long a missing adapter counts as missing, so that a driver that hangs does not cost every request its patience.
+ */
 const FORGET_MS = 60_000
 
 interface Gpu {

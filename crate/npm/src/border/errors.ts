@@ -12,8 +12,8 @@ export interface HybridErrorOptions {
 }
 
 /**
- * Every failure the package reports. An error thrown by a branch that carries a `status` keeps that status, even if it is not a
- * HybridError. A stop by the caller has status CANCELLED and the name `AbortError`, as with `fetch`.
+ * Every failure the package reports. An error thrown by a branch that carries a `status` keeps that status, even if it
+ * is not a HybridError. A stop by the caller has status CANCELLED and the name `AbortError`, as with `fetch`.
  *
  * @example
  * try {
@@ -32,7 +32,10 @@ export class HybridError extends Error {
   declare readonly branch?: string
   /** Everything that was tried. */
   declare readonly routing?: RoutingTrace
-  /** The answer as far as it came, where a stream broke off. Not enumerable, so that logging the error does not log the answer. */
+  /**
+   * The answer as far as it came, where a stream broke off. Not enumerable, so that logging the error does not log the
+   * answer.
+   */
   declare readonly partial?: Message
 
   constructor(status: Status, message: string, options: HybridErrorOptions = {}) {

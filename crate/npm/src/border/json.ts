@@ -39,8 +39,8 @@ const mostValues = 500_000
 export type Refuse = (problem: string) => HybridError
 
 /**
- * A copy of a value as its JSON would read: getters and `toJSON` run once, here, so that what is judged later is what is sent.
- * Members without a JSON form are left out, numbers that are none become null.
+ * A copy of a value as its JSON would read: getters and `toJSON` run once, here, so that what is judged later is what
+ * is sent. Members without a JSON form are left out, numbers that are none become null.
  */
 export function plainCopy(value: unknown, refuse: Refuse): unknown {
   const open = new Set<object>()
@@ -87,7 +87,10 @@ export function plainObject(value: unknown, refuse: Refuse): Record<string, unkn
   return copy
 }
 
-/** A copy of what `plainCopy` or a border function has made: data without cycles, getters or odd objects. Texts are shared. */
+/**
+ * A copy of what `plainCopy` or a border function has made: data without cycles, getters or odd objects. Texts are
+ * shared.
+ */
 export function cloned<T>(value: T): T {
   if (typeof value !== 'object' || value === null) return value
   if (Array.isArray(value)) return value.map(cloned) as T

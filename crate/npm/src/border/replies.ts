@@ -1,4 +1,7 @@
-/** Replies and chunks as branches hand them in: copied and checked before anything reads them. Malformed ones are the branch's INTERNAL. */
+/**
+ * Replies and chunks as branches hand them in: copied and checked before anything reads them. Malformed ones are the
+ * branch's INTERNAL.
+ */
 
 import { HybridError } from './errors.js'
 import { isObject, kindOf, plainObject } from './json.js'

@@ -33,8 +33,8 @@ const mostStopSequences = 5
 const refuse: RefuseAt = (path, problem) => invalid(`\`${path}\` ${problem}`)
 
 /**
- * A request with its shorthands resolved: `system` comes first, `prompt` last. The result shares nothing with what was handed in.
- * Anything malformed is INVALID_ARGUMENT with its path, before anything runs.
+ * A request with its shorthands resolved: `system` comes first, `prompt` last. The result shares nothing with what was
+ * handed in. Anything malformed is INVALID_ARGUMENT with its path, before anything runs.
  */
 export function normaliseRequest(request: string | GenerateRequest): ModelRequest {
   return readGuarded(request, { refuse, readText: wellFormed })
@@ -175,7 +175,10 @@ function readOutput(output: unknown): NonNullable<ModelRequest['output']> {
   }
 }
 
-/** What a caller gives beside a request, checked. `F` remembers what was cut from a conversation; it is passed on unread. */
+/**
+ * What a caller gives beside a request, checked. `F` remembers what was cut from a conversation; it is passed on
+ * unread.
+ */
 export interface RequestOptions<F> {
   signal: AbortSignal | undefined
   context: Record<string, unknown>

@@ -1,4 +1,7 @@
-/** Schemas as callers write them: JSON Schema, or a Standard Schema that exports it. Types are inferred from both; neither is a dependency. */
+/**
+ * Schemas as callers write them: JSON Schema, or a Standard Schema that exports it. Types are inferred from both;
+ * neither is a dependency.
+ */
 
 import { invalid } from './errors.js'
 import { isObject, kindOf } from './json.js'
@@ -13,10 +16,15 @@ export interface StandardSchema<Input = unknown, Output = Input> {
   }
 }
 
-/** A JSON Schema, or a Standard Schema with a JSON Schema export (zod 4.2, arktype 2.1.28, `toStandardJsonSchema` of valibot). */
+/**
+ * A JSON Schema, or a Standard Schema with a JSON Schema export (zod 4.2, arktype 2.1.28, `toStandardJsonSchema` of
+ * valibot).
+ */
 export type Schema = JsonSchema | StandardSchema
 
-/** The type of values that a schema describes. A JSON Schema literal is read as far as types go; others are `unknown`. */
+/**
+ * The type of values that a schema describes. A JSON Schema literal is read as far as types go; others are `unknown`.
+ */
 export type InferSchema<S> =
   S extends StandardSchema<infer Input> ? Input : S extends object ? InferJsonSchema<S> : unknown
 

@@ -1,8 +1,8 @@
 /**
  * Maps anything that was thrown to our error, in one total function.
  *
- * The message of a foreign error may contain a prompt, an answer or a key, so it never becomes our message and never enters a trace:
- * it stays on `cause`, for debugging. The message of a HybridError was written for people, and is kept.
+ * The message of a foreign error may contain a prompt, an answer or a key, so it never becomes our message and never
+ * enters a trace: it stays on `cause`, for debugging. The message of a HybridError was written for people, and is kept.
  */
 
 import { HybridError, withPartial } from './errors.js'
@@ -32,8 +32,8 @@ export function isStatus(value: unknown): value is Status {
 }
 
 /**
- * What a branch threw, as our error. Abort is looked at before any status, so that pressing Stop never sends a prompt elsewhere.
- * An error that carries one of our statuses keeps it, also where it is not a HybridError.
+ * What a branch threw, as our error. Abort is looked at before any status, so that pressing Stop never sends a prompt
+ * elsewhere. An error that carries one of our statuses keeps it, also where it is not a HybridError.
  */
 export function fromThrown(thrown: unknown): HybridError {
   if (isOurs(thrown)) return thrown
@@ -54,7 +54,10 @@ export function fromThrown(thrown: unknown): HybridError {
   })
 }
 
-/** A stop by the caller's signal or by leaving the loop: CANCELLED; DEADLINE_EXCEEDED where the signal is `AbortSignal.timeout`'s. */
+/**
+ * A stop by the caller's signal or by leaving the loop: CANCELLED; DEADLINE_EXCEEDED where the signal is
+ * `AbortSignal.timeout`'s.
+ */
 export function cancelled(reason?: unknown): HybridError {
   const options = reason === undefined ? {} : { cause: reason }
   if (property(reason, 'name') === 'TimeoutError')
@@ -62,14 +65,17 @@ export function cancelled(reason?: unknown): HybridError {
   return new HybridError('CANCELLED', 'stopped by the caller', options)
 }
 
-/** Why a signal of this package's own was aborted: its reason where that is one of our errors, the caller's stop otherwise. */
+/**
+ * Why a signal of this package's own was aborted: its reason where that is one of our errors, the caller's stop
+ * otherwise.
+ */
 export function reasonOf(reason: unknown): HybridError {
   return isOurs(reason) ? reason : cancelled(reason)
 }
 
 /**
- * CANCELLED means the caller's own signal. A stop that came from anywhere else (a service's 499, another caller who ended the load,
- * `dispose()`) is a branch that is not there, and a hybrid moves on.
+ * CANCELLED means the caller's own signal. A stop that came from anywhere else (a service's 499, another caller who
+ * ended the load, `dispose()`) is a branch that is not there, and a hybrid moves on.
  */
 export function unlessOurs(error: HybridError): HybridError {
   if (error.status !== 'CANCELLED') return error
@@ -81,7 +87,8 @@ export function unlessOurs(error: HybridError): HybridError {
 }
 
 /**
- * The same error with what was tried. One that has been through a router already, or cannot be written to, is kept as the cause of a copy.
+ * The same error with what was tried. One that has been through a router already, or cannot be written to, is kept as
+ * the cause of a copy.
  */
 export function withRouting(error: HybridError, branch: string | undefined, routing: RoutingTrace): HybridError {
   const details = { routing, ...(branch === undefined ? {} : { branch }) }

@@ -13,7 +13,10 @@ export type { Consideration, Hybrid, Run, Seam } from '../../wasm/page/hybridge_
 /** Where the page's wasm is, for bundlers and policies that need it named; or its bytes. */
 export type WasmSource = string | URL | BufferSource
 
-/** The wasm itself in base64, where `pkg-scripts/bundle.mjs` builds the entry for Node and its kin, which fetch no files. */
+/**
+ * The wasm itself in base64, where `pkg-scripts/bundle.mjs` builds the entry for Node and its kin, which fetch no
+ * files.
+ */
 declare const EMBEDDED_PAGE_WASM: string | undefined
 
 let source: WasmSource | undefined
@@ -21,11 +24,11 @@ let base: string | undefined
 let ready: Promise<Page> | undefined
 
 /**
- * Names the places of the package's own files, before the first use. Bundlers that understand `new URL(…, import.meta.url)` need none of
- * this, nor does Node.
+ * Names the places of the package's own files, before the first use. Bundlers that understand `new URL(…,
+ * import.meta.url)` need none of this, nor does Node.
  *
- * `baseUrl` is the address of a copy of the package's folder, with `dist/` and `wasm/` inside: on the page's own host or on a CDN that
- * allows the page by CORS. `wasmUrl` names the routing wasm alone, or is its bytes, and comes first.
+ * `baseUrl` is the address of a copy of the package's folder, with `dist/` and `wasm/` inside: on the page's own host
+ * or on a CDN that allows the page by CORS. `wasmUrl` names the routing wasm alone, or is its bytes, and comes first.
  *
  * @example
  * configure({ baseUrl: 'https://cdn.example.org/npm/hybridge@0.1.0/' })

@@ -40,8 +40,8 @@ export interface LanguageModelGlobal {
 const ours = Symbol.for('hybridge.prompt-api')
 
 /**
- * The global, where this browser has it: looked up at each use, because nothing is read at import. One of ours counts as none, or a
- * hybrid that holds the built-in model would ask itself for ever.
+ * The global, where this browser has it: looked up at each use, because nothing is read at import. One of ours counts
+ * as none, or a hybrid that holds the built-in model would ask itself for ever.
  */
 export function languageModel(): LanguageModelGlobal | undefined {
   const { LanguageModel } = globalThis as { LanguageModel?: LanguageModelGlobal & { [ours]?: true } }

@@ -4,7 +4,9 @@ import { HybridError } from '../border/errors.js'
 import { cancelled } from '../border/thrown.js'
 import type { Status } from '../types.js'
 
-/** The error table of the specification. `NotReadableError` is not in it: filtered output is a result, not a failure. */
+/**
+ * The error table of the specification. `NotReadableError` is not in it: filtered output is a result, not a failure.
+ */
 const table: Record<string, [Status, string, string?]> = {
   NotAllowedError: ['PERMISSION_DENIED', 'the browser or its policy does not let this page use the built-in model'],
   NotSupportedError: ['FAILED_PRECONDITION', 'the built-in model supports neither this language nor these options'],

@@ -339,7 +339,9 @@ function disposed(): HybridError {
   return new HybridError('UNAVAILABLE', 'this model was disposed of', { code: 'DISPOSED' })
 }
 
-/** Ends a text before the first stop sequence, which the browser's model does not know. Holds back what may begin one. */
+/**
+ * Ends a text before the first stop sequence, which the browser's model does not know. Holds back what may begin one.
+ */
 class StopCut {
   readonly #stops: readonly string[]
   #held = ''

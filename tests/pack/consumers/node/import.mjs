@@ -6,4 +6,10 @@ const ai = hybridge.hybridModelOnDeviceCloud({
   cloud: hybridge.defineModel({ name: 'b', generate: async () => 'b' }),
   strategy: new hybridge.FallbackStrategy([hybridge.kOnDevice, hybridge.kCloud]),
 })
-console.log(JSON.stringify({ name: ai.name, online: (await hybridge.deviceFacts()).online, exports: Object.keys(hybridge).sort() }))
+console.log(
+  JSON.stringify({
+    name: ai.name,
+    online: (await hybridge.deviceFacts()).online,
+    exports: Object.keys(hybridge).sort(),
+  }),
+)

@@ -204,7 +204,10 @@ fn stream() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn agrees_with_the_twin(text in stream(), cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..6)) {
+    fn agrees_with_the_twin(
+        text in stream(),
+        cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..6),
+    ) {
         let bytes = text.as_bytes();
         let mut at: Vec<usize> = cuts.iter().map(|cut| cut.index(bytes.len() + 1)).collect();
         at.extend([0, bytes.len()]);

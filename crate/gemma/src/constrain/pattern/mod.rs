@@ -1,4 +1,5 @@
-//! Regular expressions of JSON Schema (ECMA-262) as automata over characters. Their grammar is core's, where answers are checked.
+//! Regular expressions of JSON Schema (ECMA-262) as automata over characters. Their grammar is
+//! core's, where answers are checked.
 
 mod automaton;
 mod nfa;

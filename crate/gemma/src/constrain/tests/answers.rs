@@ -1,4 +1,5 @@
-//! Random schemas, random logits: whatever is finished is valid, and every mask agrees with its slow twin.
+//! Random schemas, random logits: whatever is finished is valid, and every mask agrees with its
+//! slow twin.
 
 use std::sync::Arc;
 
@@ -8,7 +9,8 @@ use super::support::{judge, pieces};
 use crate::constrain::{Constraint, Pieces, Vocabulary, Wish};
 use crate::testing::{PieceList, Random, random_schema};
 
-/// Draws tokens by their logits from what is allowed. The answer's bytes, and whether it came to its end.
+/// Draws tokens by their logits from what is allowed. The answer's bytes, and whether it came to
+/// its end.
 fn answer(
     constraint: &Constraint,
     list: &PieceList,

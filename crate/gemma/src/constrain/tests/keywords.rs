@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use super::support::{compile, judge, pieces, writes};
 use crate::testing::PieceList;
 
-/// What is to be written must be valid to the validator too; what is not need not be invalid, only unwanted.
+/// What is to be written must be valid to the validator too; what is not need not be invalid, only
+/// unwanted.
 #[track_caller]
 fn check(schema: &Value, written: &[&str], refused: &[&str]) {
     let constraint = compile(schema, &pieces(&PieceList::bytes()));

@@ -1,4 +1,7 @@
-/** How fast this machine's CPU works through weights: measured once for each browser version, in about a tenth of a second. */
+/**
+ * How fast this machine's CPU works through weights: measured once for each browser version, in about a tenth of a
+ * second.
+ */
 
 import { recall, remember } from './remembered.js'
 import { WorkerClient, type WorkerPlaces } from './worker-client.js'

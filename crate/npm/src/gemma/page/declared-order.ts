@@ -1,4 +1,7 @@
-/** The order in which a schema declares its properties, listed by name: the engine's reader of JSON forgets the order of members. */
+/**
+ * The order in which a schema declares its properties, listed by name: the engine's reader of JSON forgets the order of
+ * members.
+ */
 
 import type { ModelRequest } from '../../border/request.js'
 import type { JsonSchema, ToolDefinition } from '../../types.js'

@@ -10,7 +10,8 @@ import { EngineHost } from './host.js'
 import { Turns } from './turns.js'
 
 /**
- * EmbeddingGemma on the visitor's own device, in a worker of its own. Vectors have length 1, so that their dot product is their cosine.
+ * EmbeddingGemma on the visitor's own device, in a worker of its own. Vectors have length 1, so that their dot product
+ * is their cosine.
  *
  * @example
  * const embedder = gemmaEmbedder({ model: 'embeddinggemma-300m' })

@@ -17,7 +17,8 @@ import { Turns } from './turns.js'
 /**
  * Gemma on the visitor's own device, in a worker of its own. Nothing is fetched or started before `load`.
  *
- * `model` is a known name (`'gemma-3-270m-it'`, `'gemma-3-1b-it'`, `'gemma-3-4b-it'`), the address of a GGUF file, the addresses of its parts, or a file the person chose.
+ * `model` is a known name (`'gemma-3-270m-it'`, `'gemma-3-1b-it'`, `'gemma-3-4b-it'`), the address of a GGUF file, the
+ * addresses of its parts, or a file the person chose.
  *
  * @example
  * const gemma = gemmaModel({ model: 'gemma-3-270m-it' })

@@ -149,7 +149,10 @@ export class EngineHost {
     }
   }
 
-  /** Calls the worker. CANCELLED stands for the caller's own signal alone: a worker that was ended meanwhile is UNAVAILABLE. */
+  /**
+   * Calls the worker. CANCELLED stands for the caller's own signal alone: a worker that was ended meanwhile is
+   * UNAVAILABLE.
+   */
   call<M extends Method>(method: M, params: Calls[M]['params'], options?: CallOptions): Promise<Calls[M]['result']> {
     return this.#client.call(method, params, options).catch((thrown: unknown) => {
       throw options?.signal?.aborted === true ? thrown : ofAnother(thrown)

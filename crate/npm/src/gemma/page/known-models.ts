@@ -12,7 +12,8 @@ export interface KnownModel {
 const licence = 'https://ai.google.dev/gemma/terms'
 
 /**
- * The models with a name. The addresses are those of the hosts' own listings; the project's tests download none of them.
+ * The models with a name. The addresses are those of the hosts' own listings; the project's tests download none of
+ * them.
  *
  * @example
  * const small = Object.entries(knownModels).filter(([, { approximateBytes }]) => approximateBytes < 1e9)

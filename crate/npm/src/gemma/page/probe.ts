@@ -1,4 +1,7 @@
-/** What a model's file states in its first bytes: how large it is, and the shape of its network. No weight is fetched for it. */
+/**
+ * What a model's file states in its first bytes: how large it is, and the shape of its network. No weight is fetched
+ * for it.
+ */
 
 import { unlessAborted } from '../../border/abort.js'
 import { folder, hasStore, readJournal, readKept, weightsName } from '../layout.js'
@@ -111,7 +114,8 @@ async function askFor(
   let length = 0
   const reader = response.body?.getReader()
   let isDone = reader === undefined
-  // The end of a range is read too: a request that is cancelled just before it looks like a failure in the network panel.
+  // The end of a range is read too: a request that is cancelled just before it looks like a failure in the network
+  // panel.
   while (reader !== undefined && !isDone && (length < wanted || status === 206)) {
     const { done, value } = await reader.read()
     isDone = done

@@ -7,7 +7,10 @@ type Phase = LoadProgress['phase']
 
 const phases: readonly Phase[] = ['download', 'verify', 'upload', 'warmup']
 
-/** Where each phase begins and ends, by the phase a load begins with. A download takes nearly all of the time where there is one. */
+/**
+ * Where each phase begins and ends, by the phase a load begins with. A download takes nearly all of the time where
+ * there is one.
+ */
 const shares: Readonly<Record<Phase, Readonly<Record<Phase, readonly [number, number]>>>> = {
   download: { download: [0, 0.85], verify: [0.85, 0.9], upload: [0.9, 0.97], warmup: [0.97, 1] },
   verify: { download: [0, 0], verify: [0, 0.4], upload: [0.4, 0.9], warmup: [0.9, 1] },

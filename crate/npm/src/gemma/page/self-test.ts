@@ -30,7 +30,10 @@ const version = 2
 /** Other kernels may be quicker than these. */
 const planVersion = 1
 
-/** Whether this adapter computes right, tested once for each adapter and browser version. Rejects where that could not be found out. */
+/**
+ * Whether this adapter computes right, tested once for each adapter and browser version. Rejects where that could not
+ * be found out.
+ */
 export async function gpuVerdict(places: WorkerPlaces): Promise<boolean> {
   const remembered = await knownVerdict()
   if (remembered !== undefined) return remembered

@@ -1,4 +1,7 @@
-/** Whether this browser's WebAssembly has vectors: the whole engine is refused where it has none, so it is not even fetched there. */
+/**
+ * Whether this browser's WebAssembly has vectors: the whole engine is refused where it has none, so it is not even
+ * fetched there.
+ */
 
 import { HybridError } from '../../border/errors.js'
 

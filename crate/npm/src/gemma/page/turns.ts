@@ -16,7 +16,9 @@ export class Turns {
     return this.#waiting.length
   }
 
-  /** Resolves when it is one's turn, to the function that ends it. Rejects with CANCELLED where the signal comes first. */
+  /**
+   * Resolves when it is one's turn, to the function that ends it. Rejects with CANCELLED where the signal comes first.
+   */
   async enter(signal: AbortSignal): Promise<() => void> {
     if (signal.aborted) throw cancelled(signal.reason)
     if (this.#isTaken) {

@@ -1,4 +1,7 @@
-/** A worker as an object with methods: starts at the first call, and turns every way it can end into an error on each call in flight. */
+/**
+ * A worker as an object with methods: starts at the first call, and turns every way it can end into an error on each
+ * call in flight.
+ */
 
 import { configuredFile } from '../../border/wasm.js'
 import { reasonOf } from '../../border/thrown.js'
@@ -28,7 +31,9 @@ interface Waiting {
 /** Codes after which the engine in the worker cannot be used any more. */
 export const fatalCodes: ReadonlySet<string | undefined> = new Set(['ENGINE_PANIC', 'WORKER_CRASHED', 'DEVICE_LOST'])
 
-/** Codes after which a loaded model's state is not to be trusted. A load that meets them has failed, and would again. */
+/**
+ * Codes after which a loaded model's state is not to be trusted. A load that meets them has failed, and would again.
+ */
 const fatalWhileRunning: ReadonlySet<string | undefined> = new Set(['OUT_OF_MEMORY', 'GPU_FAILED'])
 
 /** How long a worker may take to free what it holds before it is ended as it is. */

@@ -1,4 +1,7 @@
-/** A load that begins while the file is still on its way, so that packing, uploading and compiling take no time of their own. */
+/**
+ * A load that begins while the file is still on its way, so that packing, uploading and compiling take no time of their
+ * own.
+ */
 
 import type { Model } from './wasm.js'
 import type { Arriving } from './arriving.js'

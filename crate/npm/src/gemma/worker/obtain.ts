@@ -78,7 +78,9 @@ async function removeIfEmpty(key: string, directory: FileSystemDirectoryHandle, 
   }
 }
 
-/** One file after the other. Each is fetched by several requests at once, so that more files at once would gain nothing. */
+/**
+ * One file after the other. Each is fetched by several requests at once, so that more files at once would gain nothing.
+ */
 async function collect(
   engine: Engine,
   { policy = {}, mayDownload, device }: LoadParams,
@@ -169,7 +171,10 @@ function expectedOf({ bytes, sha256 }: RemoteFile): { bytes?: number; sha256?: s
   return { ...(bytes === undefined ? {} : { bytes }), ...(sha256 === undefined ? {} : { sha256 }) }
 }
 
-/** Runs under the model's lock. While another tab holds it, that tab's progress is reported; afterwards its files are here. */
+/**
+ * Runs under the model's lock. While another tab holds it, that tab's progress is reported; afterwards its files are
+ * here.
+ */
 async function withDownloadLock<T>(key: string, run: Run, act: (run: Run) => Promise<T>): Promise<T> {
   const locks = (navigator as { locks?: LockManager }).locks
   if (locks === undefined) return await act(run)

@@ -12,7 +12,9 @@ export interface Sink {
   readonly length: number
   /** The record of what is here, as it was when this was opened. */
   readonly journal: string
-  /** Records what is here, for the next visit. A record that cannot be written stays behind the bytes, which is safe. */
+  /**
+   * Records what is here, for the next visit. A record that cannot be written stays behind the bytes, which is safe.
+   */
   note(journal: string): void
   /** The file is whole: cuts what lies behind its end. */
   finish(size: number): void
@@ -103,7 +105,10 @@ export class DiskSink implements Sink {
   }
 }
 
-/** Bytes in pieces of a bounded size, for where nothing can be kept. They stay outside of wasm, and the browser may move the finished blob to its disk. */
+/**
+ * Bytes in pieces of a bounded size, for where nothing can be kept. They stay outside of wasm, and the browser may move
+ * the finished blob to its disk.
+ */
 export class MemorySink implements Sink {
   static readonly #piece = 4 << 20
   #pieces: Uint8Array<ArrayBuffer>[] = []

@@ -87,7 +87,10 @@ const handlers: Handlers = {
   embed: (params) => loaded().embed(JSON.stringify(params)),
 }
 
-/** A file of the store that vanished while it was read, as when a person clears the site's data: there is no file to choose again. */
+/**
+ * A file of the store that vanished while it was read, as when a person clears the site's data: there is no file to
+ * choose again.
+ */
 function storedFailure(thrown: unknown): unknown {
   if (typeof thrown !== 'string' || (JSON.parse(thrown) as Failure).code !== 'SOURCE_LOST') return thrown
   return new Refusal({
@@ -167,7 +170,8 @@ self.addEventListener('message', (event: MessageEvent<Call | Abort | Farewell>) 
 // A message that could not be read names no call, so that all of them fail.
 self.addEventListener('messageerror', collapse)
 
-// A trap inside a future of Rust's settles no promise: it surfaces here, and nothing in the wasm can be trusted after it.
+// A trap inside a future of Rust's settles no promise: it surfaces here, and nothing in the wasm can be trusted after
+// it.
 function collapse(): void {
   const message: Collapse = { collapse: panic }
   say(message)
@@ -181,7 +185,8 @@ self.addEventListener('error', (event) => {
   collapse()
 })
 
-// Held as long as the worker lives: a page that waits for it learns that the worker ended. Missing in insecure contexts.
+// Held as long as the worker lives: a page that waits for it learns that the worker ended. Missing in insecure
+// contexts.
 const locks = (navigator as { locks?: LockManager }).locks
 if (locks !== undefined) {
   const lock = `hybridge-worker-${crypto.randomUUID()}`
