@@ -84,6 +84,12 @@ pub struct Sampled {
     /// Its log-probability by the plain softmax over all tokens, without temperature, cut or mask:
     /// what the model would have said by itself.
     pub logprob: f32,
+    /// By how much its logit is above the best of the other allowed tokens, in nats; below 0 where
+    /// chance chose another. Absent where it was the only one, and where no other is known.
+    pub margin: Option<f32>,
+    /// The entropy of the softmax over all tokens, in nats. Absent where a backend brings back no
+    /// more than the best logits: of those alone it would be another number.
+    pub entropy: Option<f32>,
     /// The largest logits among the allowed tokens, largest first.
     pub top: Vec<(u32, f32)>,
 }
@@ -112,6 +118,7 @@ pub fn choose(logits: &[f32], draw: &Draw<'_>) -> Result<Sampled> {
         return Err(nothing_allowed());
     }
     let top = first(allowed.clone(), draw.top);
+    let best = first(allowed.clone(), 2);
     let (token, logit) = if draw.sampler.is_greedy() {
         allowed.into_iter().reduce(larger).ok_or_else(not_finite)?
     } else {
@@ -119,7 +126,32 @@ pub fn choose(logits: &[f32], draw: &Draw<'_>) -> Result<Sampled> {
     };
     #[expect(clippy::cast_possible_truncation, reason = "log-probabilities are reported as f32")]
     let logprob = (f64::from(logit) - normaliser) as f32;
-    Ok(Sampled { token, logprob, top })
+    let margin = margin(token, logit, best.into_iter());
+    Ok(Sampled { token, logprob, margin, entropy: finite(entropy(logits, normaliser)), top })
+}
+
+/// The margin of a token over the best of the others: of all allowed ones, the two best suffice.
+#[must_use]
+pub fn margin(token: u32, logit: f32, mut best: impl Iterator<Item = (u32, f32)>) -> Option<f32> {
+    best.find(|(other, _)| *other != token).map(|(_, other)| logit - other)
+}
+
+/// The entropy of the softmax of logits in nats, where `normaliser` is their log Σ exp.
+#[must_use]
+pub fn entropy(logits: &[f32], normaliser: f64) -> f64 {
+    let surprises = logits.iter().map(|&logit| {
+        let logprob = f64::from(logit) - normaliser;
+        // p·ln p is 0 where p is.
+        if logprob < -700.0 { 0.0 } else { -logprob * logprob.exp() }
+    });
+    surprises.sum()
+}
+
+/// A number for a report.
+pub(crate) fn finite(number: f64) -> Option<f32> {
+    #[expect(clippy::cast_possible_truncation, reason = "reported as f32")]
+    let small = number as f32;
+    small.is_finite().then_some(small)
 }
 
 /// Picks among candidates that [`cut`] has left, given with their logits in any order.

@@ -368,7 +368,7 @@ interface Confidence {
   tokens: number
   meanLogprob: number
   minLogprob: number /** 10 % quantile */
-  p10Logprob: number /** By how much the first token was likelier than the second choice, where a branch reports it. */
+  p10Logprob: number /** By how much the first token was likelier than the best other, in nats, where a branch reports it. */
   firstMargin?: number /** Of the choices, in nats, where a branch reports it. */
   meanEntropy?: number
 }

@@ -5,7 +5,9 @@ use hybridge_core::Result;
 
 use super::lanes::run;
 use super::vector::Survey;
-use crate::sample::{Draw, Sampled, among, cut, log_sum_exp, not_finite, nothing_allowed};
+use crate::sample::{
+    Draw, Sampled, among, cut, finite, log_sum_exp, margin, not_finite, nothing_allowed,
+};
 
 /// Logits that are looked at together: most stretches hold none that counts.
 const STRETCH: usize = 64;
@@ -18,12 +20,13 @@ pub(super) fn choose(logits: &[f32], draw: &Draw<'_>) -> Result<Sampled> {
     if k == 0 || logits.is_empty() {
         return crate::sample::choose(logits, draw);
     }
-    let (_, normaliser) = run(Survey { logits }).ok_or_else(not_finite)?;
-    let mut sorted = largest(logits, draw, k.max(draw.top));
+    let (_, normaliser, entropy) = run(Survey { logits }).ok_or_else(not_finite)?;
+    let mut sorted = largest(logits, draw, k.max(draw.top).max(2));
     if sorted.is_empty() {
         return Err(nothing_allowed());
     }
     let top = sorted.get(..draw.top).unwrap_or(&sorted).to_vec();
+    let best = [sorted.first().copied(), sorted.get(1).copied()];
     sorted.truncate(k);
     let (token, logit) = if sampler.is_greedy() {
         *sorted.first().ok_or_else(not_finite)?
@@ -37,7 +40,8 @@ pub(super) fn choose(logits: &[f32], draw: &Draw<'_>) -> Result<Sampled> {
     };
     #[expect(clippy::cast_possible_truncation, reason = "log-probabilities are reported as f32")]
     let logprob = (f64::from(logit) - normaliser) as f32;
-    Ok(Sampled { token, logprob, top })
+    let margin = margin(token, logit, best.into_iter().flatten());
+    Ok(Sampled { token, logprob, margin, entropy: finite(entropy), top })
 }
 
 /// The `count` largest allowed logits, largest first, of equal ones the lower id first.
@@ -106,6 +110,9 @@ mod tests {
                     let right = crate::sample::choose(&logits, &draw).unwrap();
                     assert_eq!((got.token, &got.top), (right.token, &right.top), "{draw:?}");
                     assert!((got.logprob - right.logprob).abs() < 1e-5, "{draw:?}");
+                    assert_eq!(got.margin, right.margin, "{draw:?}");
+                    let [got, right] = [got, right].map(|it| it.entropy.unwrap());
+                    assert!((got - right).abs() < 1e-4, "{draw:?}: {got} {right}");
                 }
             }
         }

@@ -209,16 +209,17 @@ fn exp_of_differences<L: Lanes>(lanes: L, x: &mut [f32], most: f32) -> f32 {
     total
 }
 
-/// The largest of logits, of equal ones the first, and log Σ exp; `None` where one is no number.
+/// The largest of logits, of equal ones the first, log Σ exp, and the entropy of their softmax in
+/// nats; `None` where one is no number.
 pub(super) struct Survey<'a> {
     pub(super) logits: &'a [f32],
 }
 
 impl Kernel for Survey<'_> {
-    type Output = Option<(f32, f64)>;
+    type Output = Option<(f32, f64, f64)>;
 
     #[inline(always)]
-    fn run<L: Lanes>(self, lanes: L) -> Option<(f32, f64)> {
+    fn run<L: Lanes>(self, lanes: L) -> Option<(f32, f64, f64)> {
         let (eights, rest) = self.logits.as_chunks::<8>();
         let mut most = lanes.splat(f32::MIN);
         // x · 0 is 0 for a finite number and not a number for all else.
@@ -235,6 +236,7 @@ impl Kernel for Survey<'_> {
         }
         // f32 within a stretch, f64 across: 262144 terms in f32 would lose four digits.
         let mut total = 0.0_f64;
+        let mut weighted = 0.0_f64;
         for stretch in self.logits.chunks(512) {
             let mut copy = [f32::MIN; 512];
             for (to, from) in copy.iter_mut().zip(stretch) {
@@ -242,10 +244,27 @@ impl Kernel for Survey<'_> {
             }
             if let Some(copy) = copy.get_mut(..stretch.len()) {
                 total += f64::from(exp_of_differences(lanes, copy, most));
+                weighted += f64::from(sum_of_weighted(lanes, copy, stretch, most));
             }
         }
-        Some((most, f64::from(most) + total.ln()))
+        // H = −Σ p·ln p, with p = exp(x − most) / total.
+        Some((most, f64::from(most) + total.ln(), total.ln() - weighted / total))
     }
+}
+
+/// Σ weight · (x − most).
+#[inline(always)]
+fn sum_of_weighted<L: Lanes>(lanes: L, weights: &[f32], x: &[f32], most: f32) -> f32 {
+    let (weights, few_weights) = weights.as_chunks::<8>();
+    let (x, few) = x.as_chunks::<8>();
+    let most_of_all = lanes.splat(most);
+    let mut sum = lanes.splat(0.0);
+    for (weight, x) in weights.iter().zip(x) {
+        let below = lanes.sub(lanes.load(x), most_of_all);
+        sum = lanes.add(sum, lanes.mul(lanes.load(weight), below));
+    }
+    let few = few_weights.iter().zip(few).map(|(weight, x)| weight * (x - most));
+    lanes.total(sum) + few.sum::<f32>()
 }
 
 /// Norms each token's vector. \[tokens, width\]
@@ -343,9 +362,10 @@ mod tests {
     fn a_survey_finds_the_largest_and_whatever_is_no_number() {
         for length in [1, 8, 600, 1009] {
             let logits: Vec<f32> = (0..length).map(|i| ((i * 37) % 101) as f32 * 0.3).collect();
-            let (most, sum) = run(Survey { logits: &logits }).unwrap();
+            let (most, sum, entropy) = run(Survey { logits: &logits }).unwrap();
             assert_eq!(most, logits.iter().copied().fold(0.0, f32::max));
             assert!((sum - log_sum_exp(logits.iter().copied())).abs() < 1e-5);
+            assert!((entropy - crate::sample::entropy(&logits, sum)).abs() < 1e-4, "{length}");
             for wrong in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
                 for place in [0, length / 2, length - 1] {
                     let mut logits = logits.clone();

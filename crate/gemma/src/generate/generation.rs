@@ -20,6 +20,10 @@ pub struct Generation {
     /// Those of them that are no thoughts.
     pub(super) spoken: Vec<u32>,
     pub(super) logprobs: Vec<f64>,
+    /// Of the first of those choices.
+    pub(super) first_margin: Option<f32>,
+    /// Of all of them, where the backend knows it.
+    pub(super) entropies: Vec<f32>,
     pub(super) text: String,
     pub(super) parts: Vec<Part>,
     pub(super) detokenizer: Detokenizer,
@@ -60,6 +64,8 @@ impl Generation {
             ids: Vec::new(),
             spoken: Vec::new(),
             logprobs: Vec::new(),
+            first_margin: None,
+            entropies: Vec::new(),
             text: String::new(),
             parts: Vec::new(),
             detokenizer: Detokenizer::default(),
@@ -140,7 +146,13 @@ impl Generation {
     /// How sure the model was so far.
     #[must_use]
     pub fn confidence(&self) -> Option<Confidence> {
-        Confidence::of(&self.logprobs)
+        let confidence = Confidence::of(&self.logprobs)?;
+        let is_known = self.entropies.len() == self.logprobs.len();
+        let sum: f64 = self.entropies.iter().copied().map(f64::from).sum();
+        #[expect(clippy::cast_precision_loss, reason = "no answer has 2^52 tokens")]
+        let mean_entropy = is_known.then(|| sum / self.entropies.len() as f64);
+        let first_margin = self.first_margin.map(f64::from);
+        Some(Confidence { first_margin, mean_entropy, ..confidence })
     }
 
     /// Takes the text that a token completes.

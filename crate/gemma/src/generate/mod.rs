@@ -377,7 +377,11 @@ impl Session {
         generation.ids.push(choice.token);
         if !is_aside {
             generation.spoken.push(choice.token);
+            if generation.logprobs.is_empty() {
+                generation.first_margin = choice.margin;
+            }
             generation.logprobs.push(f64::from(choice.logprob));
+            generation.entropies.extend(choice.entropy);
         }
         if let Some(tokenizer) = &self.tokenizer {
             let text = generation.detokenizer.push(tokenizer.vocabulary(), choice.token);

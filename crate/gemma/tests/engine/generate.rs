@@ -156,6 +156,14 @@ fn check_ids(script: Vec<u32>, options: &Options, expected: (&str, FinishReason,
     assert_eq!(got, expected);
     assert_eq!(usage.input_tokens, Some(3));
     assert_eq!(generation.confidence().map_or(0, |it| it.tokens), expected.2);
+    if let Some(confidence) = generation.confidence() {
+        // One logit is 9 and all others are 0.
+        let others = (model().config.vocabulary - 1) as f64;
+        let total = 9.0_f64.exp() + others;
+        let entropy = total.ln() - 9.0 * 9.0_f64.exp() / total;
+        assert_eq!(confidence.first_margin, Some(9.0));
+        assert!((confidence.mean_entropy.unwrap() - entropy).abs() < 1e-5);
+    }
     // Again is still the end.
     assert_eq!(block_on(session.next(&mut generation)).unwrap(), None);
 }

@@ -8,7 +8,9 @@
 
 use hybridge_core::{Error, Result};
 
-use crate::sample::{Draw, Sampled, Sampler, among, cut, log_sum_exp, not_finite, nothing_allowed};
+use crate::sample::{
+    Draw, Sampled, Sampler, among, cut, log_sum_exp, margin, not_finite, nothing_allowed,
+};
 
 /// Bytes of a result.
 pub(crate) const RESULT: usize = 512;
@@ -86,7 +88,9 @@ impl Candidates {
             reason = "log-probabilities are reported as f32"
         )]
         let logprob = (f64::from(logit) - self.normaliser) as f32;
-        Ok(Sampled { token, logprob, top: self.sorted.iter().take(draw.top).copied().collect() })
+        let margin = margin(token, logit, self.sorted.iter().copied());
+        let top = self.sorted.iter().take(draw.top).copied().collect();
+        Ok(Sampled { token, logprob, margin, entropy: None, top })
     }
 
     fn permitted(&self, sampler: &Sampler) -> Vec<(u32, f32)> {
