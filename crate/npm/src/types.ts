@@ -117,7 +117,17 @@ export interface Usage {
 }
 
 /** The model's confidence, from the log-probabilities of the tokens it chose. Absent where a branch reports none; where a service reports the mean alone, it stands for all three. */
-export interface Confidence { tokens: number; meanLogprob: number; minLogprob: number; /** 10 % quantile */ p10Logprob: number; /** By how much the first token was likelier than the best other, in nats, where a branch reports it. */ firstMargin?: number; /** Of the choices, in nats, where a branch reports it. */ meanEntropy?: number }
+export interface Confidence {
+  tokens: number
+  meanLogprob: number
+  minLogprob: number
+  /** 10 % quantile */
+  p10Logprob: number
+  /** By how much the first token was likelier than the best other, in nats, where a branch reports it. */
+  firstMargin?: number
+  /** Of the choices, in nats, where a branch reports it. */
+  meanEntropy?: number
+}
 
 /**
  * What of an answer's log-probabilities is compared with a threshold: their mean, minimum or a quantile, the first token's, what a branch

@@ -367,9 +367,12 @@ interface Usage {
 interface Confidence {
   tokens: number
   meanLogprob: number
-  minLogprob: number /** 10 % quantile */
-  p10Logprob: number /** By how much the first token was likelier than the best other, in nats, where a branch reports it. */
-  firstMargin?: number /** Of the choices, in nats, where a branch reports it. */
+  minLogprob: number
+  /** 10 % quantile */
+  p10Logprob: number
+  /** By how much the first token was likelier than the best other, in nats, where a branch reports it. */
+  firstMargin?: number
+  /** Of the choices, in nats, where a branch reports it. */
   meanEntropy?: number
 }
 /**
