@@ -272,6 +272,14 @@ test('the clouds are asked in words, each in its dialect', async () => {
       assert.equal((await read(stream)).text, 'It rains in Bonn today, and tomorrow too.', name)
       assert.equal((await stream.response).text, 'It rains in Bonn today, and tomorrow too.')
     }
+    // A last message that is marked is gone on in without a hybrid too, streamed or not.
+    const marked = {
+      messages: [
+        { role: 'user', content: [{ text: 'The weather?' }] },
+        { role: 'model', content: [{ text: begun }], metadata: { prefix: true } },
+      ],
+    }
+    assert.equal((await read(clouds.openai.generateStream(marked))).text, ' tomorrow too.')
     const [, model, asked] = gemini.seen[0].contents
     assert.deepEqual(model, { role: 'model', parts: [{ text: begun }] })
     assert.match(asked.parts[0].text, /«in Bonn today, and»/)

@@ -166,6 +166,7 @@ test('a prefix is continued', async () => {
     { role: 'assistant', content: 'It is', prefix: true },
   ])
   assert.deepEqual(heard(model), ['user: x', 'model: It is'])
+  assert.deepEqual(model.seen[0].request.messages.at(-1).metadata, { prefix: true })
 })
 
 const badOptions = [

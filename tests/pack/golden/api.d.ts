@@ -12,9 +12,14 @@ interface StandardSchema<Input = unknown, Output = Input> {
       | undefined
   }
 }
-/** A JSON Schema, or a Standard Schema with a JSON Schema export (zod 4.2, arktype 2.1.28, `toStandardJsonSchema` of valibot). */
+/**
+ * A JSON Schema, or a Standard Schema with a JSON Schema export (zod 4.2, arktype 2.1.28, `toStandardJsonSchema` of
+ * valibot).
+ */
 type Schema = JsonSchema | StandardSchema
-/** The type of values that a schema describes. A JSON Schema literal is read as far as types go; others are `unknown`. */
+/**
+ * The type of values that a schema describes. A JSON Schema literal is read as far as types go; others are `unknown`.
+ */
 type InferSchema<S> = S extends StandardSchema<infer Input> ? Input : S extends object ? InferJsonSchema<S> : unknown
 type InferJsonSchema<S extends object> = S extends {
   readonly const: infer Value
@@ -1088,8 +1093,8 @@ interface HybridErrorOptions {
   cause?: unknown
 }
 /**
- * Every failure the package reports. An error thrown by a branch that carries a `status` keeps that status, even if it is not a
- * HybridError. A stop by the caller has status CANCELLED and the name `AbortError`, as with `fetch`.
+ * Every failure the package reports. An error thrown by a branch that carries a `status` keeps that status, even if it
+ * is not a HybridError. A stop by the caller has status CANCELLED and the name `AbortError`, as with `fetch`.
  *
  * @example
  * try {
@@ -1108,7 +1113,10 @@ declare class HybridError extends Error {
   readonly branch?: string
   /** Everything that was tried. */
   readonly routing?: RoutingTrace
-  /** The answer as far as it came, where a stream broke off. Not enumerable, so that logging the error does not log the answer. */
+  /**
+   * The answer as far as it came, where a stream broke off. Not enumerable, so that logging the error does not log the
+   * answer.
+   */
   readonly partial?: Message
   constructor(status: Status, message: string, options?: HybridErrorOptions)
   /** Works across two copies of the package in one bundle. */
@@ -1172,11 +1180,11 @@ declare function promptApiModel(options?: { name?: string }): OnDeviceModel
 /** Where the page's wasm is, for bundlers and policies that need it named; or its bytes. */
 type WasmSource = string | URL | BufferSource
 /**
- * Names the places of the package's own files, before the first use. Bundlers that understand `new URL(…, import.meta.url)` need none of
- * this, nor does Node.
+ * Names the places of the package's own files, before the first use. Bundlers that understand `new URL(…,
+ * import.meta.url)` need none of this, nor does Node.
  *
- * `baseUrl` is the address of a copy of the package's folder, with `dist/` and `wasm/` inside: on the page's own host or on a CDN that
- * allows the page by CORS. `wasmUrl` names the routing wasm alone, or is its bytes, and comes first.
+ * `baseUrl` is the address of a copy of the package's folder, with `dist/` and `wasm/` inside: on the page's own host
+ * or on a CDN that allows the page by CORS. `wasmUrl` names the routing wasm alone, or is its bytes, and comes first.
  *
  * @example
  * configure({ baseUrl: 'https://cdn.example.org/npm/hybridge@0.1.0/' })
@@ -1201,7 +1209,8 @@ interface KnownModel {
   readonly licence: string
 }
 /**
- * The models with a name. The addresses are those of the hosts' own listings; the project's tests download none of them.
+ * The models with a name. The addresses are those of the hosts' own listings; the project's tests download none of
+ * them.
  *
  * @example
  * const small = Object.entries(knownModels).filter(([, { approximateBytes }]) => approximateBytes < 1e9)
@@ -1243,7 +1252,8 @@ declare function removeCached(
 ): Promise<void>
 
 /**
- * EmbeddingGemma on the visitor's own device, in a worker of its own. Vectors have length 1, so that their dot product is their cosine.
+ * EmbeddingGemma on the visitor's own device, in a worker of its own. Vectors have length 1, so that their dot product
+ * is their cosine.
  *
  * @example
  * const embedder = gemmaEmbedder({ model: 'embeddinggemma-300m' })
@@ -1255,7 +1265,8 @@ declare function gemmaEmbedder(options: Omit<GemmaOptions, 'waitForLoad'>): Embe
 /**
  * Gemma on the visitor's own device, in a worker of its own. Nothing is fetched or started before `load`.
  *
- * `model` is a known name (`'gemma-3-270m-it'`, `'gemma-3-1b-it'`, `'gemma-3-4b-it'`), the address of a GGUF file, the addresses of its parts, or a file the person chose.
+ * `model` is a known name (`'gemma-3-270m-it'`, `'gemma-3-1b-it'`, `'gemma-3-4b-it'`), the address of a GGUF file, the
+ * addresses of its parts, or a file the person chose.
  *
  * @example
  * const gemma = gemmaModel({ model: 'gemma-3-270m-it' })
@@ -1745,7 +1756,8 @@ interface Tool<Input = unknown, Output = unknown> {
   execute(input: Input, call: ToolCallInfo): Output
 }
 /**
- * A tool, with the type of its arguments inferred from its schema: a JSON Schema literal, or a Standard Schema such as zod's.
+ * A tool, with the type of its arguments inferred from its schema: a JSON Schema literal, or a Standard Schema such as
+ * zod's.
  *
  * @example
  * const weather = tool({
@@ -1765,7 +1777,10 @@ declare function tool<Output>(definition: {
   execute: (input: unknown, call: ToolCallInfo) => Output
 }): Tool<unknown, Output>
 
-/** Answers a call. What it returns goes to the model as JSON; what it throws ends the loop. A method, so that it may name its own input. */
+/**
+ * Answers a call. What it returns goes to the model as JSON; what it throws ends the loop. A method, so that it may
+ * name its own input.
+ */
 type ToolFunction = {
   execute(input: unknown, call: ToolCallInfo): unknown
 }['execute']
@@ -1781,11 +1796,13 @@ interface RunToolsOptions extends GenerateOptions {
   onTurn?: (response: GenerateResponse) => void
 }
 /**
- * Asks a model, runs the functions it calls, sends the results back, and so on until it answers in words. Calls of one turn run side by
- * side. Through a hybrid, results go to the branch that called; another takes over only if that one fails before its first content.
+ * Asks a model, runs the functions it calls, sends the results back, and so on until it answers in words. Calls of one
+ * turn run side by side. Through a hybrid, results go to the branch that called; another takes over only if that one
+ * fails before its first content.
  *
- * Arguments that do not satisfy the tool's schema are not passed on: the model gets a sentence about what is wrong with them.
- * An abort ends the loop at once, also while a function ignores its signal; where one function throws, the others are aborted.
+ * Arguments that do not satisfy the tool's schema are not passed on: the model gets a sentence about what is wrong with
+ * them. An abort ends the loop at once, also while a function ignores its signal; where one function throws, the others
+ * are aborted.
  *
  * @example
  * const { text } = await runTools({

@@ -5,6 +5,7 @@ import { fromCore, HybridError, invalid, withPartial, type CoreError } from '../
 import { kindOf, toJson } from '../border/json.js'
 import type { Reply } from '../border/replies.js'
 import type { ModelRequest } from '../border/request.js'
+import { Continuation } from '../answer/continuation.js'
 import { cancelled } from '../border/thrown.js'
 import { loadPage, type Page } from '../border/wasm.js'
 import type { RunOptions } from '../model/runner.js'
@@ -61,14 +62,19 @@ export async function callCloud(
 ): Promise<CloudReply> {
   const page = await loadPage()
   let hasSpoken = false
+  // A service is asked in words to go on, and repeats some: what it repeats is not its answer.
+  const begun = task.request.messages.at(-1)
+  const goesOn = begun?.role === 'model' && begun.metadata?.['prefix'] === true
+  const continuation = goesOn ? new Continuation(begun.content, (before) => new page.Seam(before, false)) : undefined
   const send: RunOptions['sendChunk'] = (content, details) => {
     hasSpoken = true
-    sendChunk(content, details)
+    sendChunk(typeof content === 'string' ? content : (continuation?.add(content) ?? content), details)
   }
   const retries = Math.min(task.retries ?? 0, 2 ** 32 - 1)
   for (let failures = 1; ; failures++) {
     try {
-      return await tryOnce(page, task, { signal, sendChunk: send })
+      const reply = await tryOnce(page, task, { signal, sendChunk: send })
+      return continuation === undefined ? reply : without(continuation, reply, sendChunk)
     } catch (thrown) {
       const { status, code, retryAfterMs } = thrown as HybridError
       const pause = hasSpoken
@@ -78,6 +84,18 @@ export async function callCloud(
       await sleep(pause, signal)
     }
   }
+}
+
+/** The reply behind what it repeats. */
+function without(continuation: Continuation, reply: CloudReply, sendChunk: RunOptions['sendChunk']): CloudReply {
+  const { message } = reply
+  // A reply that did not stream goes through the seam as one piece.
+  if (message !== undefined) continuation.see(message.content)
+  const rest = continuation.end()
+  if (rest.length > 0) sendChunk(rest)
+  return message === undefined
+    ? reply
+    : { ...reply, message: { ...message, content: continuation.own(message.content) } }
 }
 
 /** Throws nothing but HybridError. */

@@ -41,7 +41,7 @@ export function geminiModel(options: GeminiOptions): CloudModel {
   const face = defineModel({
     name: model,
     info: {
-      supports: { multiturn: true, systemRole: true, tools: true, media: true, json: 'constrained' },
+      supports: { multiturn: true, systemRole: true, tools: true, media: true, json: 'constrained', prefix: true },
       inferenceSource: 'in_cloud',
     },
     generate: (request, run) => callCloud(asking(run.streaming ? 'stream' : 'generate', request), run),

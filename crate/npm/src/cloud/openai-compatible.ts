@@ -44,7 +44,7 @@ export function openAICompatibleModel(options: OpenAICompatibleOptions): Model {
   return defineModel({
     name,
     info: {
-      supports: { multiturn: true, systemRole: true, tools: true, media: true, json: 'constrained' },
+      supports: { multiturn: true, systemRole: true, tools: true, media: true, json: 'constrained', prefix: true },
       inferenceSource: 'in_cloud',
     },
     generate: (request, run) =>

@@ -65,7 +65,11 @@ function messageOf(
   const parts = items.map((item) => partOf(item, role, reading))
   const made = (whole: Part[]): Message => {
     const isResult = whole.some((part) => 'toolResponse' in part)
-    return { role: isResult ? 'tool' : role === 'assistant' ? 'model' : role, content: joined(whole) }
+    return {
+      role: isResult ? 'tool' : role === 'assistant' ? 'model' : role,
+      content: joined(whole),
+      ...(prefix && { metadata: { prefix: true } }),
+    }
   }
   return parts.some((part) => part instanceof Promise) ? Promise.all(parts).then(made) : made(parts as Part[])
 }

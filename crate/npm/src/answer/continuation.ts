@@ -3,7 +3,7 @@
 import { wellFormed } from '../border/json.js'
 import type { ModelRequest } from '../border/request.js'
 import type { Seam } from '../border/wasm.js'
-import { textOf } from '../answer/response.js'
+import { textOf } from './response.js'
 import type { Part } from '../types.js'
 
 /** The request with the text so far, as the last message. Its mark asks the model to go on in it. */
@@ -20,6 +20,7 @@ export class Continuation {
   readonly #seam: Seam
   #dropped = 0
   #isPassed = false
+  #hasRead = false
   /** Half of a letter, whose other half comes with the next piece. */
   #half = ''
 
@@ -31,6 +32,7 @@ export class Continuation {
 
   /** What is new in a piece. Text in front of anything else is not held back for longer. */
   add(content: readonly Part[]): Part[] {
+    this.#hasRead = true
     return content.flatMap((part): Part[] => {
       if (this.#isPassed || part.reasoning !== undefined) return [part]
       if (part.text === undefined) return [...this.end(), part]
@@ -51,15 +53,24 @@ export class Continuation {
   /** The whole message: what was shown before, and what is new in the attempt's own. */
   whole(content: readonly Part[]): Part[] {
     this.end()
+    return joined([...this.#before, ...this.own(content)])
+  }
+
+  /** Reads a message that came whole, where nothing was streamed. */
+  see(content: readonly Part[]): void {
+    if (!this.#hasRead) this.add(content)
+  }
+
+  /** What is new in the attempt's own message. */
+  own(content: readonly Part[]): Part[] {
     let left = this.#dropped
-    const own = content.flatMap((part): Part[] => {
+    return content.flatMap((part): Part[] => {
       if (part.text === undefined || left === 0) return [part]
       const { text, metadata } = part
       const cut = Math.min(left, text.length)
       left -= cut
       return cut === text.length && metadata === undefined ? [] : [{ ...part, text: text.slice(cut) }]
     })
-    return joined([...this.#before, ...own])
   }
 
   #push(text: string): string {
