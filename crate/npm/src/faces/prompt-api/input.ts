@@ -57,7 +57,7 @@ function messageOf(
   const isList = typeof content === 'object' && content !== null && Symbol.iterator in content
   const items = isList ? [...content] : [{ type: 'text' as const, value: String(content) }]
   if (role === 'system') {
-    if (!reading.isInitial) throw notSupported('a system message belongs to the initial prompts')
+    if (!reading.isInitial) throw new TypeError('a system message belongs to the initial prompts')
     if (index > 0) throw new TypeError('a system message must come first')
   }
   if (prefix && (role !== 'assistant' || !isLast || reading.isInitial))
@@ -96,7 +96,7 @@ function partOf(
     case 'tool-call': {
       const { callID, name, arguments: input } = objectOf(item.value)
       if (role !== 'assistant') throw new TypeError('only the assistant calls tools')
-      return { toolRequest: { name: String(name), input: input ?? {}, ref: refOf(String(callID)) } }
+      return { toolRequest: { name: String(name), input: argumentsOf(input), ref: refOf(String(callID)) } }
     }
     case 'tool-response': {
       if (!inputs.has('tool-response')) throw notSupported('results of tools need expectedOutputs with tool-call')
@@ -117,6 +117,19 @@ function resultOf(result: unknown): unknown {
   return list?.every((item) => item?.type === 'text') === true
     ? list.map((item) => String(item?.value)).join('')
     : (result ?? null)
+}
+
+/** The arguments of a call, copied: an object that JSON can hold. */
+function argumentsOf(given: unknown = {}): object {
+  let copy: unknown
+  try {
+    copy = JSON.parse(JSON.stringify(given ?? {}))
+  } catch {
+    copy = undefined
+  }
+  if (typeof copy !== 'object' || copy === null || Array.isArray(copy))
+    throw exception('DataError', 'the arguments of a call must be an object without cycles')
+  return copy
 }
 
 function objectOf(value: unknown): Record<string, unknown> {

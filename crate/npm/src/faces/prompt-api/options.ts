@@ -115,13 +115,7 @@ function toolsOf(given: unknown, isOpenLoop: boolean): PromptApiTool[] {
     if (typeof name !== 'string' || name === '' || names.has(name))
       throw new TypeError(`${where} must have a name of its own`)
     if (typeof description !== 'string' || description === '') throw new TypeError(`${where} must have a description`)
-    if (
-      typeof inputSchema !== 'object' ||
-      inputSchema === null ||
-      Array.isArray(inputSchema) ||
-      jsonOf(inputSchema) === undefined
-    )
-      throw new TypeError(`${where}.inputSchema must be a JSON Schema object`)
+    const schema = argumentsSchemaOf(inputSchema, `${where}.inputSchema`)
     if (execute !== undefined ? typeof execute !== 'function' : !isOpenLoop)
       throw new TypeError(`${where} must have a function \`execute\`, or expectedOutputs must include tool-call`)
     names.add(name)
@@ -129,10 +123,21 @@ function toolsOf(given: unknown, isOpenLoop: boolean): PromptApiTool[] {
     return {
       name,
       description,
-      inputSchema: JSON.parse(jsonOf(inputSchema) ?? '{}') as object,
+      inputSchema: schema,
       ...(execute === undefined ? {} : { execute }),
     }
   })
+}
+
+/** A tool's schema, copied. It describes an object; what its getters throw is the page's own error. */
+function argumentsSchemaOf(given: unknown, where: string): object {
+  if (typeof given !== 'object' || given === null) throw new TypeError(`${where} must be a JSON Schema of an object`)
+  const { type, properties = {}, required = [] } = given as JsonSchema
+  const isPlain = typeof properties === 'object' && properties !== null && !Array.isArray(properties)
+  if (type !== 'object' || !isPlain || !Array.isArray(required))
+    throw new TypeError(`${where} must be a JSON Schema of an object`)
+  // A cycle is a TypeError of JSON itself.
+  return JSON.parse(JSON.stringify(given)) as object
 }
 
 const schemaTypes: ReadonlySet<unknown> = new Set(['string', 'number', 'integer', 'boolean', 'object', 'array', 'null'])
