@@ -10,7 +10,7 @@ const npm = join(import.meta.dirname, '../crate/npm')
 const gzip = (path) => gzipSync(readFileSync(join(npm, path)), { level: 9 }).length
 
 const budgets = [
-  // 150 KB are wanted; bench/RESULTS.md says what came on top.
+  // 150 KB are wanted; bench/RESULTS.md lists what was added.
   ['page: wasm and JavaScript', gzip('dist/index.js') + gzip('wasm/page/hybridge_page_bg.wasm'), 204 * 1024],
 ]
 if (!process.argv.includes('--page'))
@@ -18,7 +18,7 @@ if (!process.argv.includes('--page'))
     ['worker: JavaScript', gzip('dist/worker.js'), 32 * 1024],
     // One of the two is fetched: what a visitor's device can run.
     ['engine for GPUs: wasm', gzip('wasm/worker/hybridge_worker_bg.wasm'), 2 * 1024 * 1024],
-    // 400 KB are wanted; bench/RESULTS.md says what came on top.
+    // 400 KB are wanted; bench/RESULTS.md lists what was added.
     ['engine for CPUs: wasm', gzip('wasm/cpu/hybridge_cpu_bg.wasm'), 448 * 1024],
   )
 budgets.push(['redaction, where it is used', gzip('dist/redact.js'), 10 * 1024])

@@ -10,7 +10,7 @@ export const element = (tag, properties = {}, ...children) => {
 }
 
 const textOf = ({ content }) => content.map((part) => part.text ?? '').join('')
-/** What the person wrote, without the passages that went along. */
+/** The person's text, without the retrieved passages. */
 export const questionOf = ({ content }) => textOf({ content: content.filter(({ metadata }) => !metadata?.source) })
 const passagesIn = ({ content }) => content.filter(({ metadata }) => metadata?.source)
 

@@ -4,7 +4,7 @@ import { sentence } from './next-step.js'
 
 /** The result of `availability()` as a sentence with the next step. */
 export function inWords({ status, reason, code, bytesToDownload, estimatedTokensPerSecond }) {
-  // What is wrong with the file or its host says nothing of the device.
+  // A fault of the file or its host is no fault of the device.
   const isAboutTheFile = status === 'unavailable' && /^(GGUF|MODEL|TOKENIZER|NETWORK|OFFLINE|SOURCE)_?/.test(code ?? '')
   if (isAboutTheFile) return sentence({ message: reason ?? 'the model cannot be read', code, status: 'UNAVAILABLE' })
   const speed =

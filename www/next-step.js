@@ -32,7 +32,7 @@ const notAModel = (code, message) => {
     return /\bit has 0\b|is empty/.test(message) ? 'The file is empty.' : 'This file is not a usable GGUF model.'
 }
 
-/** An error as one or two sentences; the second says what to do. */
+/** An error as one or two sentences; the second is the advice. */
 export function sentence({ message, code, status }) {
   const file = notAModel(code, message)
   if (file !== undefined) return `${file} Choose a .gguf file of a Gemma 3 model.`

@@ -5,7 +5,7 @@ const median = (values) => values.sort((a, b) => a - b)[Math.floor(values.length
 const rounds = 3
 /** What takes longer than this is not repeated. */
 const longMs = 5000
-/** An answer that says nothing for so long is given up. */
+/** How long an answer may be silent before it is given up. */
 const patienceMs = 60_000
 
 /** A prompt of about `tokens` tokens, different each time from its first word on. */

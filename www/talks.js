@@ -1,4 +1,4 @@
-// What the demo knows of conversations beside their messages: titles, and the figures of each answer.
+// What the demo stores of conversations beside their messages: titles, and the figures of each answer.
 // The messages are the package's (`persist`); this is the page's own, in local storage, and may be lost.
 import { deleteChat, storedChats } from 'hybridge'
 

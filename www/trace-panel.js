@@ -48,7 +48,7 @@ export function timeline(trace) {
   return figure
 }
 
-/** The message of a paused branch, as a person says it. */
+/** The message of a paused branch, in everyday words. */
 const inWords = (message) =>
   message.replace(
     /^(?:left alone for another|circuit open for another|circuit open for) (\d+) ms (?:after it failed: |after: )?/,

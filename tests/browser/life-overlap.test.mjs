@@ -86,7 +86,7 @@ const mostlyThere = (page) =>
     return false
   }, bytes.length / 2)
 
-/** What the model says after a load whose file lay in the store. */
+/** The model's answer after a load from the store. */
 let plain
 test('most of a model is on the GPU before its end was sent, and it answers as one out of the store', async () => {
   const gate = withhold(it.host)

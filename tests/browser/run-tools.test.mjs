@@ -24,7 +24,7 @@ const tools = [
 ]
 const call = (input, ref) => ({ toolRequest: { name: 'add', input, ...(ref === undefined ? {} : { ref }) } })
 
-/** Says these parts in turn; what it was asked is kept in `heard`. */
+/** Returns these parts in turn, and records its requests in `heard`. */
 function scripted(name, ...script) {
   const heard = []
   const model = defineModel({

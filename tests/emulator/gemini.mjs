@@ -8,7 +8,7 @@ export { errorInfo, quotaFailure, refusal, refusals, retryInfo } from './gemini-
 export { gate, json } from './loopback.mjs'
 
 /**
- * `answers`: what it says to some prompts; others are echoed.
+ * `answers`: its answers to some prompts; others are echoed.
  * `keys`: the keys it takes; any, unless given. `models`: the models it has; all called gemini-…, unless given.
  * `next(reply)` answers the next request; `chunks(…)` and `refusals` make replies.
  */
@@ -125,7 +125,7 @@ function tokensOf({ contents = [], systemInstruction, tools }) {
   return Math.max(1, Math.ceil(text.length / 4))
 }
 
-/** What it says where nothing is scripted. */
+/** The answer without a script. */
 function imagine(request, answers) {
   const { contents, generationConfig = {}, tools = [], toolConfig } = request
   const { parts } = contents.at(-1)

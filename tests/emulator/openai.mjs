@@ -166,7 +166,7 @@ function inTheFormOf(body, list) {
   })
 }
 
-/** What it says where nothing is scripted. Arguments of calls come in two pieces, as they do from real servers. */
+/** The answer without a script. Arguments of calls come in two pieces, as they do from real servers. */
 function imagine(
   { messages, tools = [], tool_choice: choice, response_format: format, logprobs, max_tokens: limit = Infinity },
   answers,

@@ -13,8 +13,8 @@ const SCHEMAS: usize = 2_000;
 /// What is longer is cut, as by `maxOutputTokens`.
 const MOST_TOKENS: u16 = 200;
 
-/// The token with the largest of random logits among those allowed, again and again; nothing where
-/// it came to no end.
+/// The token with the largest of random logits among those allowed, again and again; `None`
+/// without an end.
 fn answer(
     constraint: &Constraint,
     list: &PieceList,

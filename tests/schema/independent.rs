@@ -10,7 +10,7 @@ pub(crate) struct Independent {
 }
 
 impl Independent {
-    /// Nothing where it refuses the schema.
+    /// `None` if it refuses the schema.
     pub(crate) fn new(schema: &Value) -> Option<Self> {
         let address = "http://127.0.0.1/schema.json";
         let (mut compiler, mut schemas) = (Compiler::new(), Schemas::new());

@@ -19,7 +19,7 @@ use serde_json::Value;
 /// their cases.
 const FORMATS: [&str; 7] = ["date", "date-time", "email", "ipv4", "time", "uri", "uuid"];
 
-/// What our validator leaves out, as it says.
+/// What our validator leaves out, by its own documentation.
 const LEFT_OUT: [&str; 6] = [
     "$anchor",
     "$id",

@@ -15,7 +15,7 @@ const until = (page, selector, pattern) =>
     [selector, pattern.source],
   )
 
-/** Waits until the panel has said something that fits. */
+/** Waits until the panel shows a text that matches. */
 export const modelSays = (page, pattern) => until(page, '#model-state', pattern)
 
 export async function choose(page, model) {

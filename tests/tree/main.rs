@@ -14,7 +14,12 @@ const LONG_FILES: &[(&str, &str)] = &[
 ];
 
 /// Where comments still have to be rewritten. An entry goes as soon as its folder is plain.
-const NOT_YET_PLAIN: &[&str] = &["crate/core/src/privacy/", "crate/gemma/"];
+const NOT_YET_PLAIN: &[&str] = &[
+    "crate/gemma/src/burn/",
+    "crate/gemma/src/gpu/",
+    "crate/gemma/src/network/",
+    "crate/npm/src/faces/",
+];
 
 /// Files with lines that cannot be cut, each with its reason.
 const LONG_LINES: &[(&str, &str)] = &[
@@ -209,8 +214,16 @@ fn lines_end_in_time() {
 #[test]
 fn comments_are_plain_english() {
     // Machines return, report, send and store. Spelled apart, so that this file does not name them.
-    let words =
-        [["to", "ld"], ["tel", "ls"], ["le", "st"], ["who", "ever"], ["no", "body"], ["hea", "rs"]];
+    let words = [
+        ["to", "ld"],
+        ["tel", "ls"],
+        ["le", "st"],
+        ["who", "ever"],
+        ["no", "body"],
+        ["hea", "rs"],
+        // Say what is returned: `None`, undefined, an error.
+        ["nothing ", "where"],
+    ];
     let words = words.map(|it| it.concat());
     let mut offences = Vec::new();
     for file in tracked().into_iter().filter(File::is_written_by_hand) {
@@ -227,7 +240,7 @@ fn comments_are_plain_english() {
     }
     assert!(
         offences.is_empty(),
-        "say *returns, reports, sends, stores*: machines have no mouth and no ears\n{}",
+        "say *returns, reports, sends, stores*: machines do not talk, and a result has a name\n{}",
         offences.join("\n")
     );
 }

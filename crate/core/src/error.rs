@@ -65,7 +65,7 @@ impl Status {
         Self::DataLoss,
     ];
 
-    /// The statuses after which another branch is tried unless a policy says otherwise.
+    /// The statuses after which another branch is tried, unless a policy names others.
     pub const TRANSIENT: [Self; 4] =
         [Self::Unavailable, Self::DeadlineExceeded, Self::ResourceExhausted, Self::Internal];
 

@@ -57,7 +57,7 @@ pub enum Content {
 pub struct Media {
     /// A `data:` or other URL.
     pub url: String,
-    /// Its type, where the URL does not say.
+    /// Its type, if the URL does not contain it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub content_type: Option<String>,
 }
@@ -126,7 +126,7 @@ impl From<Content> for Part {
 pub struct Message {
     /// Who wrote it.
     pub role: Role,
-    /// What is said.
+    /// The parts.
     pub content: Vec<Part>,
     /// What travels with it untouched.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -118,7 +118,7 @@ pub(crate) fn sort(numbers: &mut [f64]) {
 pub struct Piece {
     /// What arrived.
     pub content: Vec<Part>,
-    /// Log-probabilities of its tokens, where the runtime knows them.
+    /// Log-probabilities of its tokens, where the runtime reports them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub logprobs: Option<Vec<f64>>,
 }
@@ -127,7 +127,7 @@ pub struct Piece {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Reply {
-    /// What the model said.
+    /// The model's message.
     pub message: Message,
     /// Why it ended.
     pub finish_reason: FinishReason,
@@ -139,7 +139,7 @@ pub struct Reply {
     /// How sure the model was.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub confidence: Option<Confidence>,
-    /// What the service said, as it said it.
+    /// The service's reply, unchanged.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub raw: Option<Value>,
 }

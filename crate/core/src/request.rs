@@ -54,7 +54,7 @@ pub struct Config {
     /// Options meant for one branch only, by branch key; never sent to another.
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub branches: Map<String, Value>,
-    /// Further options a branch may know by name.
+    /// Further options, which a branch may support.
     #[serde(flatten)]
     pub extra: Map<String, Value>,
 }
@@ -90,7 +90,7 @@ pub enum ToolChoice {
 /// What the answer must look like.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Output {
-    /// Text unless said otherwise; a schema alone means JSON.
+    /// Text by default; a schema alone means JSON.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub format: Option<Format>,
     /// What the JSON must satisfy.

@@ -1,4 +1,4 @@
-//! What every forward pass can do, so that generation does not know which one it drives.
+//! The interface of every forward pass: generation works with any of them.
 //!
 //! A pass holds a sequence of tokens in its cache of keys and values. Feeding tokens lengthens it
 //! and leaves the logits of the last one pending, wherever the pass keeps them; choosing turns

@@ -4,7 +4,7 @@
 //! [`weights`]); a forward pass ([`engine`]: scalar, burn, kernels or [`cpu`]) runs it. A request
 //! becomes ids ([`template`], [`tokenizer`]), and ids an answer ([`generate`]) or a vector
 //! ([`embed`]).
-//! Everything runs natively and knows no JavaScript.
+//! Everything runs natively and is independent of JavaScript.
 #![recursion_limit = "256"]
 
 #[cfg(feature = "gpu")]

@@ -370,7 +370,7 @@ impl Documents {
         self.batch.borrow_mut().field(name, None);
     }
 
-    /// A null of the last document.
+    /// Adds `null` to the metadata of the last document.
     pub fn null_field(&self, name: &str) {
         self.batch.borrow_mut().field(name, Some(Value::Null));
     }
@@ -458,13 +458,13 @@ impl Conditions {
         self.parts.borrow_mut().push(Filter::Exists(field.into()));
     }
 
-    /// Takes the last so many conditions together: all of them must hold.
+    /// Joins the last `count` conditions: all of them must hold.
     pub fn all(&self, count: u32) {
         let parts = self.last(count);
         self.parts.borrow_mut().push(Filter::All(parts));
     }
 
-    /// Takes the last so many conditions together: one of them must hold.
+    /// Joins the last `count` conditions: one of them must hold.
     pub fn any(&self, count: u32) {
         let parts = self.last(count);
         self.parts.borrow_mut().push(Filter::Any(parts));

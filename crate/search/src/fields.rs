@@ -207,7 +207,7 @@ pub(crate) struct BatchFields {
 }
 
 impl BatchFields {
-    /// Reads what [`put_fields`] wrote for so many documents.
+    /// Reads what [`put_fields`] wrote for this many documents.
     pub(crate) fn read(reader: &mut Reader<'_>, documents: usize) -> Result<Self, Damaged> {
         let mut fields = Self::default();
         for _ in 0..reader.count()? {

@@ -26,12 +26,12 @@ const FRAME: usize = 40;
 /// How much is searched at once for the record after a damaged one.
 const SEARCH: u64 = 1 << 16;
 
-/// What a file says of itself.
+/// A file's header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Header {
     /// Makes checksums of this file differ from those of any other.
     pub(crate) salt: u64,
-    /// A compacted file is whole only with so many bytes.
+    /// A compacted file is complete only with this many bytes.
     pub(crate) promise: u64,
     pub(crate) dimensions: usize,
     pub(crate) encoding: Encoding,

@@ -167,7 +167,7 @@ impl Segment {
     }
 }
 
-/// What BM25 knows of all documents.
+/// The statistics of all documents that BM25 needs.
 pub(crate) struct Corpus<'a> {
     pub(crate) segments: &'a [Segment],
     /// Documents that are not deleted, and their words together.

@@ -14,7 +14,8 @@ use crate::vectors::{Best, Scored, Vectors};
 /// Ranks count less the further down they are; with this constant of reciprocal rank fusion, the
 /// second place is worth 98 % of the first.
 const RANK_SMOOTHING: f32 = 60.0;
-/// How far down each ranking the fusion looks: four times what was asked for, and at least so many.
+/// How far down each ranking the fusion looks: four times the requested number, and at least this
+/// many.
 const FUSED: usize = 100;
 
 /// A store as its file describes it.

@@ -55,7 +55,7 @@ impl Disk {
         Self { file, store }
     }
 
-    /// What a file holds, cut where the store says that it must be.
+    /// A file's bytes, cut where the store requires it.
     fn open(mut file: Vec<u8>) -> Option<Self> {
         let (header, start) = Header::read(&file, file.len() as u64).unwrap()?;
         let mut store = Store::new(header, start);

@@ -314,7 +314,7 @@ mod kernel {
     }
 }
 
-/// The best so many of all that are offered: the highest score first, then the lowest number.
+/// The best `most` of all candidates: the highest score first, then the lowest number.
 #[derive(Debug)]
 pub(crate) struct Best {
     most: usize,

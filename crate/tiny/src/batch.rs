@@ -12,7 +12,7 @@ use crate::world::{self, Sample};
 pub(crate) struct Row {
     /// All of it, from `<bos>` to the last `<end_of_turn>`.
     pub(crate) ids: Vec<u32>,
-    /// Which of them the model has to say.
+    /// Which of them the model must generate.
     pub(crate) is_answer: Vec<bool>,
     /// Whether its last answer is one of several that are equally right.
     pub(crate) is_refusal: bool,

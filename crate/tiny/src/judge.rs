@@ -20,7 +20,7 @@ use crate::world::{self, Sample, Split, Task};
 /// No right answer is longer.
 const LONGEST: usize = 96;
 
-/// What a model said to one sample.
+/// A model's answer to one sample.
 pub(crate) struct Said {
     pub(crate) prompt: Vec<u32>,
     pub(crate) ids: Vec<u32>,

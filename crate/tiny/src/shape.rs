@@ -22,7 +22,7 @@ pub(crate) struct Shape {
 }
 
 impl Shape {
-    /// What the file will say, as the engine reads it.
+    /// The file's metadata, as the engine reads it.
     pub(crate) fn config(self, vocabulary: usize) -> Config {
         let Self { width, hidden, heads, kv_heads, head_dim, .. } = self;
         let layer = |index: usize| {

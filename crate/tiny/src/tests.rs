@@ -1,4 +1,4 @@
-//! The world says what is right, in the form that the engine renders.
+//! The right answers come from the world, in the form that the engine renders.
 
 use std::collections::BTreeSet;
 use std::rc::Rc;

@@ -41,7 +41,7 @@ impl Download {
         told(&self.0.borrow().slot(flight, count(length)))
     }
 
-    /// So many bytes of a body stand in the file.
+    /// The file now has this many bytes of a body.
     pub fn written(&self, flight: u32, length: f64) {
         self.0.borrow_mut().written(flight, count(length));
     }

@@ -54,7 +54,7 @@ enum Stage {
     Prompt(Vec<u32>, Box<Options>),
     /// Some of it is out.
     Running(Box<generate::Generation>),
-    /// All is said, or a step is under way.
+    /// The answer is complete, or a step is in progress.
     Over,
 }
 

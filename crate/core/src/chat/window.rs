@@ -12,7 +12,7 @@
 
 use crate::Role;
 
-/// What fitting needs to know about one message.
+/// What fitting needs of one message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// Who wrote it.

@@ -61,7 +61,7 @@ impl Draft {
         Message { role: Role::Model, content: self.parts.clone(), metadata: None }
     }
 
-    /// The reply, if the service has said why it ended.
+    /// The reply, once the service has reported why it ended.
     pub(crate) fn reply(&self) -> Option<Reply> {
         let (finish_reason, word) = self.finish.clone()?;
         Some(Reply {

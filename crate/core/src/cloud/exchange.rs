@@ -28,7 +28,7 @@ pub struct HttpHead<'a> {
 /// What comes next.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Next {
-    /// Read on: feed the next bytes, or say that they ended.
+    /// Read more: feed the next bytes, or report their end.
     Read,
     /// Hand this out.
     Piece(Piece),

@@ -1,4 +1,4 @@
-//! Every way a service says no, as one error.
+//! Every failure of a service, as one error.
 //!
 //! Google sends `{error: {code, message, status, details}}`, the others `{error: {message, type,
 //! code}}`,
@@ -14,7 +14,7 @@ use crate::{Error, Status};
 /// How much of the service's own sentence is shown.
 const SENTENCE_LIMIT: usize = 300;
 
-/// Ways to say that the request is longer than the model's context.
+/// Messages of services whose context is too small for the request.
 const TOO_LONG: [&str; 7] = [
     "input token count",
     "context_length_exceeded",
@@ -45,7 +45,7 @@ pub fn status_of(http: u16) -> Status {
     }
 }
 
-/// No answer at all: `fetch` itself failed, and a page cannot know why.
+/// No answer at all: `fetch` itself failed, and browsers hide the reason.
 #[must_use]
 pub fn no_answer(is_offline: bool) -> Error {
     if is_offline {
@@ -98,7 +98,7 @@ struct Report<'a> {
 }
 
 impl<'a> Report<'a> {
-    /// `is_failure`: the HTTP status says so, and looser shapes are believed.
+    /// `is_failure`: the HTTP status is one of a failure, so looser shapes are accepted.
     fn of(json: &'a Value, is_failure: bool) -> Option<Self> {
         let json = match json {
             Value::Array(list) => list.first()?,

@@ -1,12 +1,12 @@
 //! Keeps keys and prompts out of error messages.
 //!
-//! What a service says about a failure is worth showing, and may quote the request. So it is shown
-//! without any run of characters that it shares with a secret or with what was said.
+//! A service's message about a failure is useful to people, and may quote the request. So it is
+//! shown without any run of characters that it shares with a secret or with what was said.
 
 use crate::json::written;
 use crate::{Content, Error, Request};
 
-/// A shared run of so many bytes is a quotation; shorter ones are chance.
+/// A shared run of at least this many bytes is a quotation; shorter ones are chance.
 const RUN: usize = 12;
 /// What is hidden is hidden as a whole if it is shorter than that, down to this length.
 const SHORTEST: usize = 6;
@@ -26,7 +26,7 @@ impl std::fmt::Debug for Redaction {
 }
 
 impl Redaction {
-    /// Hides everything said in the request.
+    /// Hides all text of the request.
     pub(crate) fn of(request: &Request) -> Self {
         let mut redaction = Self::default();
         let parts = request.messages.iter().flat_map(|message| &message.content);

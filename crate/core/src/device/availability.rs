@@ -282,7 +282,7 @@ fn storage(facts: &AvailabilityFacts) -> (Option<bool>, Option<String>) {
     }
 }
 
-/// What a caller should know before it loads a model that can run.
+/// A caution for callers, beside a model that can run.
 fn caution(facts: &AvailabilityFacts, place: Option<Place>) -> Option<Error> {
     if facts.saves_data && !facts.is_complete {
         return Some(
@@ -293,7 +293,7 @@ fn caution(facts: &AvailabilityFacts, place: Option<Place>) -> Option<Error> {
         );
     }
     match place {
-        // Nothing is known of the model, so that nothing can be said of the device.
+        // Without knowledge of the model there is no verdict about the device.
         None => trouble(facts),
         Some(Place::Gpu) if facts.gpu.software => Some(
             Error::unavailable("this browser's GPU is a software one: the model will run slowly")

@@ -13,7 +13,7 @@ const SAVED_MOST: u64 = 256 << 20;
 /// The least and the most that they take on a GPU.
 const SAVED_ON_GPU: [u64; 2] = [128 << 20, 512 << 20];
 
-/// What lies between two kernels, and the piece of the file that is being read.
+/// Intermediate results between kernels, and the piece of the file that is being read.
 const PIECES: u64 = 16 << 20;
 
 /// Bytes of a loaded model.

@@ -34,7 +34,7 @@ pub struct Shape {
     pub head_dim: u32,
     /// How far local layers see; 0 where there are none.
     pub window: u32,
-    /// One layer in so many sees everything; 0 is the usual six.
+    /// The period of global layers; 0 means the usual six.
     pub period: u32,
     /// The longest context.
     pub context: u32,

@@ -1,4 +1,4 @@
-//! What to make of an answer: whether its body is worth reading, and what it says of the file.
+//! What to make of an answer: whether to read its body, and what it reveals of the file.
 
 use std::ops::Range;
 
@@ -31,7 +31,7 @@ impl Transfer {
             200 | 206 if head.is_web_page() => Some(host::web_page()),
             200 => return self.take_whole(flight, head),
             206 => return self.take_part(flight, asked, head),
-            // No byte at all lies at or behind the first one.
+            // The file has no byte at or after the first one requested.
             416 if asked.start == 0 => Some(host::empty_file()),
             416 => {
                 self.land(flight);
@@ -65,7 +65,7 @@ impl Transfer {
         if !self.is_same_file(size, head.etag.as_deref()) {
             return Body::Drop;
         }
-        // Nothing says that what is there belongs to these bytes.
+        // Nothing proves that the stored bytes belong to this file.
         if head.etag.is_none() {
             self.journal.held = Ranges::default();
         }

@@ -58,7 +58,7 @@ impl Ranges {
         gaps
     }
 
-    /// Drops what lies past `size`.
+    /// Drops everything beyond `size`.
     pub fn clip(&mut self, size: u64) {
         self.0.retain(|held| held.start < size);
         if let Some(last) = self.0.last_mut() {
@@ -66,7 +66,7 @@ impl Ranges {
         }
     }
 
-    /// Whether nothing lies past `size`.
+    /// Whether no range extends beyond `size`.
     #[must_use]
     pub fn fits(&self, size: u64) -> bool {
         self.0.last().is_none_or(|held| held.end <= size)

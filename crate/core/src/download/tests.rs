@@ -38,7 +38,7 @@ enum Mood {
     None,
     Refuse(u16),
     Unreachable,
-    /// The body ends after so many bytes.
+    /// The body ends after this many bytes.
     Cut(usize),
     /// The range begins this much too late.
     Shifted(u64),
@@ -46,9 +46,9 @@ enum Mood {
     Overlong(usize),
     /// The size in `Content-Range` is wrong by so much.
     Lies(i64),
-    /// A part of so many bytes whose `Content-Range` ends in `/*`, whatever was asked for.
+    /// A part of this many bytes whose `Content-Range` ends in `/*`, whatever was asked for.
     Unstated(usize),
-    /// A part of so many bytes, whatever was asked for.
+    /// A part of this many bytes, whatever range was requested.
     PartOnly(usize),
     Swapped(&'static str, u8),
     Page,

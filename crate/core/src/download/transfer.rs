@@ -50,7 +50,7 @@ const RESOLVES: u32 = 64;
 /// The longest wait that a host's `Retry-After` can cause before the next request.
 const LONGEST_RETRY_AFTER_MS: u64 = 60_000;
 
-/// What the caller knows of the file.
+/// The caller's expectations of the file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Expected {
@@ -164,7 +164,7 @@ pub struct Transfer {
 }
 
 impl Transfer {
-    /// Goes on from where a journal says the file stands.
+    /// Continues from the state that a journal records.
     #[must_use]
     pub fn new(policy: Policy, expected: Expected, journal: Journal) -> Self {
         let differs = |known: Option<u64>| {
@@ -219,7 +219,7 @@ impl Transfer {
         if self.is_confirmed { self.size() } else { self.expected.bytes }
     }
 
-    /// What to do now. Asked again after every report, until it says `Wait`.
+    /// Returns the next step. Call it after every report, until it returns `Wait`.
     pub fn step(&mut self) -> Next {
         match &self.outcome {
             Some(Ok(())) => return Next::Done,
@@ -295,7 +295,7 @@ impl Transfer {
         }
     }
 
-    /// So many bytes of a body stand in the file.
+    /// The file now has this many bytes of a body.
     pub fn written(&mut self, flight: u32, length: u64) {
         let Some(flight) = self.flights.get_mut(&flight) else { return };
         if length == 0 {

@@ -84,7 +84,7 @@ pub(crate) fn object<const N: usize>(fields: [(&str, Value); N]) -> Value {
     Value::Object(object)
 }
 
-/// JSON text of a value. `Display` says the same, through two more copies of the writer, one of
+/// JSON text of a value. `Display` writes the same, through two more copies of the writer, one of
 /// them for pretty text.
 #[inline(never)]
 pub(crate) fn written(value: &Value) -> String {

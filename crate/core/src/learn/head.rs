@@ -19,7 +19,7 @@ pub(super) struct Head {
     pub(super) biases: Vec<f64>,
 }
 
-/// How many vectors tell so many classes apart.
+/// How many vectors separate this many classes.
 pub(super) fn vectors_for(classes: usize) -> usize {
     if classes <= 2 { 1 } else { classes }
 }

@@ -54,7 +54,7 @@ pub enum Phase {
 pub enum Event {
     /// A caller wants the model and waits for it.
     Load(u32),
-    /// A load that is not forced has found the mark of tabs that ended.
+    /// A load without `force` found the mark of tabs that crashed.
     Marked {
         /// What was found.
         mark: CrashMark,

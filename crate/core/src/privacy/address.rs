@@ -45,7 +45,7 @@ pub(super) fn is_numbering(text: Text<'_>, groups: &[Group], word: &[u8]) -> boo
     let values = || groups.iter().map(|it| text.value(it.from, it.to));
     let Some((first, last)) = groups.first().zip(groups.last()) else { return false };
     let head = text.value(first.from, first.to);
-    // Private networks, and those that people make up or know by heart: `8.8.8.8`, `1.2.3.4`.
+    // Private networks, and well-known or invented addresses: `8.8.8.8`, `1.2.3.4`.
     let is_known = head == 10
         || values().all(|it| it == head)
         || values().zip(head..).all(|(value, expected)| value == expected);

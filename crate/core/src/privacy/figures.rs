@@ -101,7 +101,7 @@ fn look_alike(random: &mut Random) -> String {
     random.form(&escaped)
 }
 
-/// Found of each kind, of so many.
+/// How many of each kind were found, of how many.
 pub(crate) struct Table {
     pub(crate) plain: Vec<(SensitiveKind, usize, usize, Vec<String>)>,
     pub(crate) disguised: Vec<(&'static str, usize, usize, Vec<String>)>,

@@ -19,7 +19,7 @@ pub enum SensitiveKind {
     ApiKey,
     /// A date of birth.
     DateOfBirth,
-    /// A number by which a state knows a person: passport, tax, health or identity card.
+    /// A number that a state assigns to a person: passport, tax, health or identity card.
     NationalId,
 }
 

@@ -1,4 +1,4 @@
-//! Numbers by which states know people, where a check digit or a strict form gives them away:
+//! Numbers that states assign to people, recognised by a check digit or a strict form:
 //! Brazil, China, France, Germany, India, Italy, Korea, Spain, Sweden, Switzerland, the United
 //! Kingdom. Others are found beside a word that names them.
 

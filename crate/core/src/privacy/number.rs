@@ -52,7 +52,7 @@ pub(super) fn read(text: Text<'_>, from: usize, row: &mut Vec<Group>) {
     }
 }
 
-/// What stands between two groups, how loose that is and how wide; nothing where no digits follow
+/// The separator of two groups, how loose and how wide it is. No separator if no digits follow
 /// soon.
 fn between(text: Text<'_>, at: usize) -> (Between, u8, usize) {
     const WIDEST: usize = 6;

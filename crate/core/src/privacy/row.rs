@@ -370,7 +370,7 @@ impl Scanner<'_, '_> {
         }
     }
 
-    /// The word shortly before; nothing where none is.
+    /// The word shortly before, if there is one.
     fn word_before(&self, from: usize) -> &[u8] {
         let (start, to) = self.last_word;
         let is_near = to > 0 && from.saturating_sub(to) <= 6;

@@ -128,7 +128,7 @@ impl Scanner<'_, '_> {
         at + 1
     }
 
-    /// What was said before has nothing to do with what comes.
+    /// Forgets the words before: they do not explain what follows.
     fn forget(&mut self) {
         self.ahead = 0;
         self.birth = None;
@@ -254,7 +254,7 @@ impl Scanner<'_, '_> {
         None
     }
 
-    /// Takes in what a word says.
+    /// Records the meaning of a word.
     fn hear(&mut self, sense: Option<Sense>, from: usize, to: usize) {
         if let Some(year) = self.year.take() {
             if birth::is_month(self.text, from) {
@@ -328,7 +328,7 @@ impl Scanner<'_, '_> {
         self.explain(sense.unwrap_or(Sense::Filler));
     }
 
-    /// A word says what the number before it was.
+    /// A word explains the number before it.
     fn explain(&mut self, sense: Sense) {
         let Some(behind) = self.behind.take().filter(|it| it.is_linked) else { return };
         let kind = match sense {

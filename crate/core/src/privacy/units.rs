@@ -110,7 +110,7 @@ pub(crate) const LONG: [&str; 24] = [
     "\\u{00004",
 ];
 
-/// A text of so many bytes that repeats a unit.
+/// A text of this many bytes that repeats a unit.
 pub(crate) fn repeated(unit: &str, bytes: usize) -> String {
     let mut text = unit.repeat(bytes / unit.len().max(1) + 1);
     text.truncate(text.floor_char_boundary(bytes));

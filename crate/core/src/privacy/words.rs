@@ -1,7 +1,7 @@
 //! Words that say what a number or a text beside them is. Kept as hashes: every page downloads
 //! them.
 
-/// What a word says.
+/// The meaning of a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sense {
     /// Nothing by itself, and changes nothing: `number`, `the`.
@@ -196,7 +196,7 @@ const fn mark(hash: u32) -> u16 {
     (hash >> 21) as u16
 }
 
-/// What the word of this hash says.
+/// The meaning of the word with this hash.
 pub(super) fn sense(hash: u32) -> Option<Sense> {
     let mut at = slot(hash);
     loop {
@@ -208,7 +208,7 @@ pub(super) fn sense(hash: u32) -> Option<Sense> {
     }
 }
 
-/// What a word says that is spelled out.
+/// The meaning of a word that is spelled out.
 pub(super) fn sense_of(word: &[u8]) -> Option<Sense> {
     sense(word.iter().fold(START, |hash, &byte| mixed(hash, byte)))
 }
@@ -277,7 +277,7 @@ const fn foreign_slot(a: u8, b: u8, c: u8) -> usize {
     (a as usize * 5 + b as usize * 19 + c as usize * 7) % FOREIGN_SLOTS
 }
 
-/// What a run of letters outside ASCII says, by the last known word in it.
+/// The meaning of a run of letters outside ASCII, by the last known word in it.
 pub(super) fn foreign(run: &[u8]) -> Option<Sense> {
     let mut tail = run.get(run.len().saturating_sub(FOREIGN_TAIL)..)?;
     while let [.., a, b, c] = *tail {

@@ -1,4 +1,4 @@
-//! Which number each value has. The same value keeps its number as long as the vault knows it.
+//! The number of each value. A value keeps its number as long as it is in the vault.
 
 use serde_json::{Map, Value};
 

@@ -17,7 +17,7 @@ pub enum Event<'a> {
     Started,
     /// The question asked last is answered, as JSON.
     Answered(&'a str),
-    /// A branch said something.
+    /// A branch sent a chunk.
     Spoke {
         /// Which attempt.
         attempt: usize,
@@ -78,7 +78,7 @@ impl Heard {
 pub struct Summary {
     /// What it cost.
     pub usage: Usage,
-    /// How sure the branch says it was.
+    /// The confidence that the branch reports.
     pub confidence: Option<Confidence>,
     /// What a model on this device ran on.
     pub device: Option<Place>,
@@ -155,7 +155,7 @@ pub enum Action {
         #[serde(skip_serializing_if = "Option::is_none")]
         allow: Option<Vec<String>>,
     },
-    /// Stop a branch. What it says from now on is not heard.
+    /// Stop a branch. Its later events are ignored.
     Stop {
         /// Which attempt.
         attempt: usize,

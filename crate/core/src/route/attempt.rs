@@ -1,4 +1,4 @@
-//! One branch at work: what it has said so far, and until when it may be silent.
+//! One branch at work: what it has sent so far, and its deadlines.
 
 use super::action::Heard;
 use super::health::Probe;
@@ -20,7 +20,7 @@ pub(crate) struct Live {
     pub(crate) started: f64,
     /// When its first content came.
     pub(crate) first: Option<f64>,
-    /// When it last said anything.
+    /// When it last sent anything.
     last: f64,
     pub(crate) logprobs: Vec<f64>,
     /// UTF-16 code units of its text.
@@ -50,7 +50,7 @@ impl Live {
         }
     }
 
-    /// Takes in a chunk and says whether it has content.
+    /// Records a chunk and returns whether it has content.
     pub(crate) fn hear(&mut self, heard: Heard, logprobs: &[f64], now: f64) -> bool {
         self.last = now;
         self.text += u64::from(heard.text);
@@ -64,7 +64,7 @@ impl Live {
         has_content
     }
 
-    /// The deadline that comes first, and what is to be said when it has passed.
+    /// The earliest deadline, and the message of the error after it.
     pub(crate) fn deadline(&self, policy: &Policy) -> Option<(f64, &'static str)> {
         let first = match self.first {
             None if self.streams => {
@@ -88,7 +88,7 @@ impl Live {
         .min_by(|a, b| f64::total_cmp(&a.0, &b.0))
     }
 
-    /// When the next branch is to start too, because this one has said nothing.
+    /// When the next branch starts as well, because this one has sent nothing.
     pub(crate) fn hedge_at(&self, policy: &Policy) -> Option<f64> {
         let after = policy.hedge_after_ms.filter(|_| self.first.is_none())?;
         Some(self.started + after)

@@ -1,4 +1,4 @@
-//! What a strategy says: which branches, in which order, and which ones at most.
+//! A strategy's decision: which branches to try, in which order, and which ones are allowed.
 
 use serde::Serialize;
 use serde_json::Value;

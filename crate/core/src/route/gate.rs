@@ -17,7 +17,7 @@ pub struct Gate {
     pub hold_tokens: usize,
 }
 
-/// How many tokens are held back where nothing is said.
+/// How many tokens are held back by default.
 const HOLD_TOKENS: usize = 24;
 
 impl FromJson for Gate {
@@ -39,7 +39,7 @@ impl FromJson for Gate {
     }
 }
 
-/// What the gate says.
+/// The gate's verdict.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Verdict {
     /// Not enough tokens yet.
@@ -53,7 +53,7 @@ pub(crate) enum Verdict {
 }
 
 impl Gate {
-    /// Judges what was heard so far; `is_over` where nothing follows. Only the first tokens count,
+    /// Judges the tokens so far; `is_over` after the last. Only the first tokens count,
     /// however they were cut into chunks.
     pub(crate) fn judge(
         &self,
@@ -67,7 +67,8 @@ impl Gate {
             None if !is_over && !logprobs.is_empty() => return Verdict::Hold,
             None => Signals::of(logprobs).or(reported.map(Signals::reported)),
         };
-        // Tokens show neither the margin nor the entropy of a choice: the branch alone knows them.
+        // Tokens show neither the margin nor the entropy of a choice: only the branch can report
+        // them.
         if let (Some(seen), Some(reported)) = (&mut signals, reported) {
             seen.confidence.first_margin = reported.first_margin;
             seen.confidence.mean_entropy = reported.mean_entropy;

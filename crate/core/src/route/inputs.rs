@@ -12,7 +12,7 @@ use crate::json::Fields;
 use crate::privacy::{self, SensitiveKind};
 use crate::{Content, Error, Request, Result};
 
-/// Something only the outside knows.
+/// A fact that the driver must supply.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Question {
@@ -24,7 +24,7 @@ pub enum Question {
     Device,
     /// How the branches are: loaded, able to count.
     Branches,
-    /// How many tokens the request has for the branch of this key; null where it cannot say.
+    /// How many tokens the request has for the branch of this key; null if it cannot count them.
     Tokens(String),
 }
 
@@ -155,7 +155,7 @@ impl<'a> Inputs<'a> {
         found.map(|(_, value)| value).ok_or(Pause::Ask(Question::Leaf(leaf)))
     }
 
-    /// What a callback returned that must say yes or no.
+    /// The result of a callback that must return a boolean.
     pub(crate) fn yes(self, leaf: usize, what: &str) -> Result<bool, Pause> {
         self.leaf(leaf)?
             .as_bool()
@@ -192,7 +192,7 @@ impl<'a> Inputs<'a> {
         }
     }
 
-    /// The branch's own count of tokens, or `None` where it cannot say.
+    /// The branch's own count of tokens, or `None` if it cannot count them.
     pub(crate) fn tokens(self, branch: &str) -> Result<Option<u64>, Pause> {
         let found = self.collected.tokens.iter().find(|(it, _)| it == branch);
         found

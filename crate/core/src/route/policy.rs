@@ -28,7 +28,7 @@ pub struct Policy {
 /// When to leave a branch alone.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Breaker {
-    /// After so many failures in a row.
+    /// After this many failures in a row.
     pub failures: u32,
     /// For so long.
     pub cooldown_ms: f64,
@@ -67,7 +67,7 @@ impl FromJson for Breaker {
 }
 
 impl Policy {
-    /// This policy, with everything the branch's own says instead.
+    /// This policy, overridden by what the branch's own sets.
     #[must_use]
     pub fn overlaid(&self, own: Option<&Self>) -> Self {
         let Some(own) = own else { return self.clone() };

@@ -23,11 +23,11 @@ pub struct RunOptions {
     pub id: String,
     /// Whether the caller streams.
     pub streaming: bool,
-    /// The request's options, as far as they say what counts as content.
+    /// The request's options that decide what counts as content.
     pub config: Map<String, Value>,
     /// The branch whose calls of tools the request answers.
     pub stay: Option<String>,
-    /// The branches that may see the request, where its caller says so.
+    /// The branches that may see the request, if its caller names them.
     pub allow: Option<Vec<String>>,
     /// Whether another branch may go on in an answer that broke off.
     pub continues: bool,
@@ -132,7 +132,7 @@ impl Run {
         self.stage == Stage::Over
     }
 
-    /// Takes in what happened and says what to do. `now` never runs backwards.
+    /// Takes an event and returns the actions to perform. `now` never decreases.
     pub fn feed(
         &mut self,
         event: Event<'_>,
@@ -221,7 +221,7 @@ impl Run {
         }
     }
 
-    /// Starts the next branch that may be tried, and says whether there was one.
+    /// Starts the next branch that may be tried, and returns whether there was one.
     fn start_next(&mut self, context: &mut FeedContext<'_>) -> bool {
         self.stage = Stage::Running;
         while let Some(branch) = self.upcoming() {
@@ -244,7 +244,7 @@ impl Run {
             });
             if let Some(error) = context.health.closed_by(branch, context.now) {
                 self.note(attempt, Outcome::Skipped, Some(&error));
-                // A real failure says more than one that was not even tried for.
+                // A real failure is more informative than a branch that was skipped.
                 self.failure.get_or_insert((None, error));
                 continue;
             }
@@ -306,7 +306,7 @@ impl Run {
                 Passed::Through => {}
             }
         }
-        // The first to speak has won.
+        // The first branch with content wins.
         self.stop_others(attempt, StopReason::Overtaken, context);
         if self.options.streaming && context.plan.acceptance != Acceptance::Accept {
             self.committed = Some(attempt);
@@ -428,7 +428,7 @@ impl Run {
         }
     }
 
-    /// How sure an attempt was: as it says itself, or by the tokens that were heard.
+    /// An attempt's confidence: as the branch reports it, or computed from the tokens so far.
     fn reported_confidence(
         &self,
         attempt: usize,

@@ -140,7 +140,7 @@ enum Overlap {
     /// More of the continuation decides.
     Open,
     None,
-    /// So many bytes.
+    /// A number of bytes.
     Of(usize),
 }
 

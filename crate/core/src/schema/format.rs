@@ -24,7 +24,7 @@ macro_rules! time {
 }
 
 /// What a string must match to be of a format. Wide: what a cloud model wrote must not be refused
-/// for being unusual. Nothing for formats that are not known, which then say nothing.
+/// for being unusual. Unknown formats are ignored.
 #[must_use]
 pub fn format_pattern(format: &str) -> Option<&'static str> {
     Some(match format {

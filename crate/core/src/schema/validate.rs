@@ -35,9 +35,9 @@ const MOST_STEPS: u64 = 500_000;
 /// Judges a value by JSON Schema 2020-12: every assertion but `unevaluated…` and dynamic or remote
 /// references.
 ///
-/// `matches(pattern, text)` says whether a pattern of ECMA-262 is found in a text, or nothing where
-/// it cannot tell; then the pattern asserts nothing. Neither does a schema that takes more work
-/// than an answer is worth.
+/// `matches(pattern, text)` returns whether a pattern of ECMA-262 is found in a text, or `None` if
+/// that is undecided; then the pattern is ignored. So is the rest of a schema that takes more work
+/// than the limit.
 ///
 /// # Errors
 /// The first mismatch.
@@ -75,7 +75,7 @@ struct Validator<'a> {
 type Verdict = Result<(), Mismatch>;
 
 impl Validator<'_> {
-    /// Counts work, and says whether there is any left.
+    /// Counts work, and returns whether any is left.
     fn spend(&self, steps: u64) -> bool {
         self.steps.set(self.steps.get().saturating_sub(steps));
         self.steps.get() > 0

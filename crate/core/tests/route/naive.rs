@@ -10,7 +10,7 @@ use hybridge_core::Status;
 /// A tree of strategies together with what its callbacks answer.
 #[derive(Clone, Debug)]
 pub(super) enum Tree {
-    /// The order, the constraint; as a caller's own strategy says it.
+    /// The order and the constraint, as a caller's own strategy returns them.
     Custom(Vec<String>, Option<Vec<String>>),
     Fallback(Vec<String>),
     /// The answer, then the branch for yes and the branch for no.
@@ -38,7 +38,7 @@ pub(super) struct World {
 pub(super) type Opinion = (Vec<String>, Option<BTreeSet<String>>);
 
 impl Tree {
-    /// What the strategy says.
+    /// The strategy's decision.
     pub(super) fn opinion(&self, world: &World, keys: &[String]) -> Opinion {
         let pick =
             |yes: bool, a: &String, b: &String| (vec![if yes { a } else { b }.clone()], None);

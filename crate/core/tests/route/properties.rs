@@ -210,7 +210,7 @@ fn more() -> impl Strategy<Value = String> {
 proptest! {
     #![proptest_config(config())]
 
-    /// The same order, the same outcome, the same error as the rules say.
+    /// The order, the outcome and the error are those of the naive rules.
     #[test]
     fn the_router_does_what_the_rules_say(
         tree in tree(),
@@ -367,7 +367,7 @@ proptest! {
     }
 }
 
-/// Sees every action and knows what must not be.
+/// Checks every action against what must never happen.
 #[derive(Default)]
 struct Watch {
     live: BTreeSet<usize>,

@@ -23,7 +23,7 @@ use crate::progress::Bar;
 
 /// Generates and shows an answer.
 pub(crate) async fn answer(args: &Args, ask: &Generate, model: &Model, bar: &Bar) -> Result<()> {
-    // Ids need no vocabulary; everything else says what is wrong with it.
+    // Ids need no vocabulary; everything else reports what is wrong with it.
     let tokenizer = match (&ask.prompt, Tokenizer::read(model.gguf())) {
         (_, Ok(tokenizer)) => Some(Rc::new(tokenizer.in_form(ask.form))),
         (Prompt::Ids(_), Err(_)) => None,

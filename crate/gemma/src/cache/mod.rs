@@ -26,7 +26,7 @@ pub(crate) use memory::{InMemory, KeyValues, no_room};
 
 use crate::config::Span;
 
-/// Bytes that other conversations' keys and values may take, where the caller does not say.
+/// Default limit for the keys and values of other conversations, in bytes.
 pub(crate) const BUDGET: u64 = 256 << 20;
 
 /// What a pass writes keys and values into.

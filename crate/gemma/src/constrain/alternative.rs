@@ -41,7 +41,7 @@ pub(super) struct Array {
 pub(super) struct Object {
     pub(super) properties: Vec<(String, All)>,
     pub(super) required: Vec<String>,
-    /// What other members must be; nothing where the schema does not say.
+    /// The schema of other members, if there is one.
     pub(super) extra: Option<All>,
     /// Whether that is `false`.
     pub(super) is_closed: bool,

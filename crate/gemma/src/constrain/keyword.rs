@@ -39,7 +39,7 @@ const KEPT: [&str; 27] = [
     "propertyOrdering",
 ];
 
-/// They say nothing about which values are valid.
+/// They do not constrain which values are valid.
 const DESCRIPTIONS: [&str; 14] = [
     "$schema",
     "$comment",

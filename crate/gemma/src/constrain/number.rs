@@ -133,7 +133,7 @@ pub(super) struct Number {
 }
 
 impl Number {
-    /// Nothing where no number is in range.
+    /// `None` if no number is in range.
     pub(super) fn of(range: &Range) -> Option<Self> {
         let maker = Maker::new(range);
         let start = Spot {

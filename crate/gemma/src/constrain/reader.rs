@@ -80,7 +80,7 @@ impl<'a> Reader<'a> {
         Ok(number)
     }
 
-    /// One schema asked for, as a list: nothing where it asks for nothing.
+    /// A schema as a list, which is empty if it constrains nothing.
     fn one(&mut self, schema: &'a Value, path: String) -> Result<All> {
         let asks_nothing = schema == &Value::Bool(true)
             || schema.as_object().is_some_and(serde_json::Map::is_empty);

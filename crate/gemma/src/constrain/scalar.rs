@@ -18,7 +18,7 @@ pub(super) fn literals(keywords: &Keywords<'_, '_>) -> Result<Option<Vec<Alterna
     Ok(values.map(|values| values.iter().cloned().map(Alternative::Literal).collect()))
 }
 
-/// The types a schema names, or else those its keywords are about; nothing where it says neither.
+/// The types that a schema names, or else those of its keywords, if it has any.
 pub(super) fn types<'a>(keywords: &Keywords<'a, '_>) -> Result<Option<Vec<&'a str>>> {
     match keywords.get("type") {
         Some(Value::String(name)) => return Ok(Some(vec![name])),

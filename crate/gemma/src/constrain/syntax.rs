@@ -1,7 +1,7 @@
 //! How values are spelled: as JSON, or as FunctionGemma spells arguments.
 //!
 //! ```text
-//! {"city":"Tokyo","days":[1,2]}                      JSON
+//! {"city":"Tokyo","days":[1,2]}            JSON
 //! {city:<escape>Tokyo<escape>,days:[1,2]}  FunctionGemma: bare names, no white space,
 //!                                          no escapes
 //! {city:<|"|>Tokyo<|"|>,days:[1,2]}        Gemma 4: the same with its own pieces,

@@ -15,7 +15,7 @@ pub(super) struct Text {
     most: Option<u32>,
     syntax: Syntax,
     /// By characters so far, then by state: whether an end within the lengths can be reached.
-    /// Nothing where it always can.
+    /// `None` if it always can.
     can_end: Option<Vec<Vec<bool>>>,
     /// By state: what it has in common with others, as far as [`SHORT`] characters can tell.
     alike: Vec<u32>,
@@ -61,7 +61,7 @@ const SHORT_ESCAPES: [(u8, u32); 8] = [
 const MOST_CELLS: usize = 4_000_000;
 
 impl Text {
-    /// Nothing where no string is in it.
+    /// `None` if it contains no string.
     pub(super) fn new(
         automaton: Automaton,
         (least, most): (u32, Option<u32>),
@@ -130,8 +130,8 @@ impl Text {
         self.counted(from, self.automaton.next(from.state, code)?)
     }
 
-    /// The one place all characters of a range lead to; nothing where they part, or some lead
-    /// nowhere.
+    /// The state that all characters of a range lead to; `None` if they lead to several, or some
+    /// to none.
     fn common(&self, from: Count, low: u32, high: u32) -> Option<Count> {
         let ways = self.automaton.ways(from.state);
         let way = ways.get(ways.partition_point(|way| way.high < low))?;

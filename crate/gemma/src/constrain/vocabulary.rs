@@ -39,7 +39,7 @@ pub struct Pieces {
     plain_mask: Vec<u32>,
     /// Plain pieces, shortest first.
     plain_by_chars: Vec<u32>,
-    /// How many of them have at most so many characters.
+    /// How many of them have at most this many characters.
     up_to_chars: Vec<usize>,
 }
 
@@ -155,7 +155,7 @@ impl Pieces {
         self.up_to_chars.len().saturating_sub(1)
     }
 
-    /// Makes `bits` hold exactly the plain pieces of at most so many characters.
+    /// Sets `bits` to exactly the plain pieces of at most this many characters.
     pub(super) fn fill_plain(&self, chars: usize, bits: &mut [u32]) {
         let count = self.up_to_chars.get(chars).copied().unwrap_or(self.plain_by_chars.len());
         let (short, long) = self.plain_by_chars.split_at(count.min(self.plain_by_chars.len()));

@@ -49,7 +49,7 @@ impl Guard {
 }
 
 impl Generation {
-    /// Nothing said yet, after a prompt of which so many tokens were resumed.
+    /// The start, after a prompt of which this many tokens were resumed.
     pub(super) fn new(number: u64, options: Options, prompt: Prompt, cached_tokens: usize) -> Self {
         // An answer that must satisfy a schema would be cut in the middle of its JSON.
         let is_cut = options.constraint.as_ref().is_none_or(Constraint::may_be_prose);
@@ -123,7 +123,7 @@ impl Generation {
         &self.text
     }
 
-    /// All that was said so far: words and calls.
+    /// Everything generated so far: text and calls.
     #[must_use]
     pub fn content(&self) -> &[Part] {
         &self.parts

@@ -134,7 +134,7 @@ pub struct Session {
 }
 
 impl Session {
-    /// A session with an empty cache. Without a tokenizer it speaks in ids alone.
+    /// A session with an empty cache. Without a tokenizer it takes and returns ids alone.
     #[must_use]
     pub fn new(pass: Box<dyn Pass>, tokenizer: Option<Rc<Tokenizer>>) -> Self {
         let stop_ids = tokenizer.as_ref().map_or_else(Vec::new, |it| it.stop_ids());
@@ -387,7 +387,7 @@ impl Session {
             let text = generation.detokenizer.push(tokenizer.vocabulary(), choice.token);
             generation.hear(choice.token, text, piece);
         }
-        // How likely a thought was says nothing about the answer.
+        // The log-probabilities of a thought do not describe the answer.
         if !is_aside {
             piece.choices.push(choice);
         }

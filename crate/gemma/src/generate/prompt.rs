@@ -36,7 +36,7 @@ impl<const N: usize> From<&[u32; N]> for Prompt {
     }
 }
 
-/// What ids begin with: so many tokens, or rows of a picture.
+/// The beginning of ids: a number of tokens, or rows of a picture.
 #[derive(Debug)]
 pub(super) enum Run<'a> {
     Tokens(usize),

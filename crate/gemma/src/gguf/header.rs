@@ -18,7 +18,7 @@ const SHORTEST_KEY: u64 = 8 + 4 + 1;
 const SHORTEST_TENSOR: u64 = 8 + 4 + 4 + 8;
 const DEFAULT_ALIGNMENT: u64 = 32;
 
-/// What a file says about itself.
+/// A file's metadata.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Header {
     metadata: BTreeMap<String, Value>,

@@ -22,7 +22,7 @@ pub(super) fn turns(request: &Request, pictures: &mut Pictures<'_>) -> Result<Ve
                 system.push_str("\n\n");
                 continue;
             }
-            // Later instructions have no place of their own: they are said by the person.
+            // The template has no place for later instructions: they become the user's turn.
             Role::System => (USER, vec![given(words.trim())]),
             Role::User => (USER, spoken(message, pictures)?),
             Role::Model => {

@@ -48,7 +48,7 @@ const SYSTEM: &str = "system";
 /// cache goes on where it ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
-    /// All of it, as [`Dialect::said`] writes it.
+    /// The whole turn, as [`Dialect::said`] writes it.
     pub said: Vec<Segment>,
     /// The ids that make it.
     pub ids: Vec<u32>,
@@ -232,7 +232,7 @@ impl Writer<'_> {
 /// Pictures that have not been placed yet.
 struct Pictures<'a>(std::slice::Iter<'a, Shown>);
 
-/// What a person says: words and pictures in order.
+/// A user's message: text and pictures in order.
 fn spoken(message: &Message, pictures: &mut Pictures<'_>) -> Result<Vec<TurnPart>> {
     let is_media = |part: &Part| matches!(part.content, Content::Media(_));
     let mut parts = Vec::new();
@@ -279,7 +279,7 @@ fn unsupported(what: &'static str, code: &'static str) -> Error {
         .with_code(code)
 }
 
-/// Where nobody made a picture of a media part, or where a model reads none.
+/// The error of a media part without rows of a picture, or of a model that reads none.
 fn no_picture() -> Error {
     Error::invalid(
         "this model reads pictures only in a user's message, and only if it was loaded with its mmproj file: ask a model that takes media",

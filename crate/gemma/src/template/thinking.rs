@@ -1,4 +1,4 @@
-//! What a request asks of the model's thinking, in the words that clouds know too.
+//! The thinking that a request asks for, in the options that clouds use too.
 
 use hybridge_core::{Config, Error, Result};
 use serde_json::Value;

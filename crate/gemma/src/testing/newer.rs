@@ -8,7 +8,7 @@ use crate::quant::Encoding;
 /// The sizes and oddities of a newer network. `Tiny::head_dim` is that of global layers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Newer {
-    /// One layer in so many is global.
+    /// The period of global layers.
     pub period: usize,
     /// Layers at the end without keys of their own.
     pub shared: usize,

@@ -31,7 +31,7 @@ impl Random {
         byte
     }
 
-    /// Whether it is this one of so many times.
+    /// True once in this many times, on average.
     pub fn one_in(&mut self, times: u32) -> bool {
         self.below(times) == 0
     }

@@ -28,7 +28,7 @@ use crate::template::{Form, Style};
 use merge::Merger;
 use partition::{Fragment, Specials};
 
-/// Whether control pieces in a text mean what they say.
+/// Whether control pieces in a text are parsed as such.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Control {
     /// They are letters like any others: text of a person, of a model, of a document.
@@ -79,7 +79,7 @@ impl Tokenizer {
         }
     }
 
-    /// What the file's chat template says.
+    /// What the file's chat template reveals.
     #[must_use]
     pub fn style(&self) -> Style {
         self.style
@@ -154,7 +154,7 @@ impl Tokenizer {
         self.vocabulary.control(text).ok_or_else(|| missing_piece(text))
     }
 
-    /// The ids after which a model has nothing more to say.
+    /// The ids that end an answer.
     #[must_use]
     pub fn stop_ids(&self) -> Vec<u32> {
         self.vocabulary.stop_ids()

@@ -7,7 +7,7 @@ use super::Dialect;
 use super::json_call::{call_schema, moved};
 use crate::constrain::{Syntax, Wish};
 
-/// The wish that a request amounts to; nothing where the answer is free.
+/// The form that a request demands; `None` if the answer is free.
 ///
 /// # Errors
 /// `UNIMPLEMENTED` where a dialect cannot leave the choice that is asked for.

@@ -68,7 +68,7 @@ pub(super) fn moved(schema: &Value, place: &str) -> Value {
     }
 }
 
-/// What the prompt says about the tools, to stand before the first question.
+/// The prompt's description of the tools, placed before the first question.
 #[must_use]
 pub fn instructions(tools: &[ToolDefinition], choice: Option<ToolChoice>) -> Option<String> {
     if tools.is_empty() || choice == Some(ToolChoice::None) {
@@ -96,7 +96,7 @@ pub fn instructions(tools: &[ToolDefinition], choice: Option<ToolChoice>) -> Opt
     ))
 }
 
-/// The calls of an answer; nothing where it is words. Calls are numbered from `first`, so that
+/// The calls of an answer; `None` if it is text. Calls are numbered from `first`, so that
 /// results find them.
 #[must_use]
 pub fn parse(answer: &str, tools: &[ToolDefinition], first: usize) -> Option<Vec<ToolRequest>> {

@@ -22,7 +22,7 @@ pub use notation::Notation;
 
 use crate::tokenizer::Tokenizer;
 
-/// How a model speaks of tools.
+/// A model's notation for tools.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
     /// As Gemma 3 and every model without a format of its own: see [`json_call`].

@@ -130,7 +130,7 @@ fn two_chats_by_turns_feed_what_is_new() {
         }
     }
     assert!(chat.prompt.len() >= 2000);
-    // An edit of what was said last, far beyond what the rings hold.
+    // An edit of the last message, far beyond what the rings hold.
     let mut edited = chat.prompt.clone();
     edited.truncate(1500);
     edited.extend(tiny.prompt(40));

@@ -152,7 +152,7 @@ fn rewinding_forgets() {
     }
 }
 
-/// A prefill that is dropped half-way leaves a pass that goes on from where it says it is.
+/// A prefill that is dropped half-way leaves a pass that continues from its reported position.
 #[test]
 fn a_dropped_prefill_leaves_the_pass_whole() {
     let tiny = find("q4_0").unwrap();

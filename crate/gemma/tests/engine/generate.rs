@@ -1,4 +1,4 @@
-//! The generation loop, over a pass that says what the test wants and over a real one.
+//! The generation loop, over a scripted pass and over a real one.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -21,7 +21,7 @@ fn model() -> Model {
     block_on(Model::open(vec![Rc::new(Memory(find("no_window").unwrap().bytes()))])).unwrap()
 }
 
-/// Says the tokens of a script, whatever it is fed after the prompt.
+/// Generates the tokens of a script, whatever it is fed after the prompt.
 #[derive(Debug)]
 pub(crate) struct Scripted {
     config: Config,
@@ -108,7 +108,7 @@ impl Pass for Scripted {
     fn logits(&mut self) -> LocalBoxFuture<'_, Result<Vec<f32>>> {
         let step = self.fed.len() - self.prompt;
         let mut logits = vec![0.0; self.config.vocabulary];
-        // Past the script it says the newline.
+        // After the script it generates newlines.
         let next = self.script.get(step).copied().unwrap_or(107);
         if let Some(logit) = logits.get_mut(next as usize) {
             *logit = if self.is_broken_at == Some(step) { f32::NAN } else { 9.0 };

@@ -1,4 +1,4 @@
-//! The scalar pass against what `NumPy` and llama.cpp said about the same tiny models.
+//! The scalar pass against recorded results of `NumPy` and llama.cpp on the same tiny models.
 
 use std::rc::Rc;
 

@@ -10,8 +10,9 @@ import { textOf } from './response.js'
 import type { JsonSchema } from '../types.js'
 
 /**
- * What is wrong with an answer that was to be JSON; nothing where it is right, or where none was given: a blocked
- * answer, a call of tools. It never fails a request: the answer is the caller's to judge, and a cascade's.
+ * What is wrong with an answer that was to be JSON; undefined if it is valid, or if there is no
+ * answer: a blocked one, a call of tools. It never fails a request: the answer is the caller's to judge, and a
+ * cascade's.
  */
 export async function outputErrorOf(
   request: ModelRequest,
@@ -67,8 +68,8 @@ function mismatch(cause: Mismatch, code: string): HybridError {
 }
 
 /**
- * Whether a character has a Unicode property, such as `\p{Lu}`; nothing where the property is unknown, which then
- * asserts nothing.
+ * Whether a character has a Unicode property, such as `\p{Lu}`; undefined if the property is unknown, which is then
+ * ignored.
  */
 function isOfProperty(property: string, character: string): boolean | undefined {
   try {

@@ -15,7 +15,7 @@ import type {
   Usage,
 } from '../types.js'
 
-/** Whether something would be seen of it: empty text and empty thinking say nothing. */
+/** Whether the part is visible: empty text and empty reasoning are not. */
 export function saysSomething(part: Part): boolean {
   return !('text' in part && part.text === '') && !('reasoning' in part && part.reasoning === '')
 }

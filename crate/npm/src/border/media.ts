@@ -11,7 +11,7 @@ export interface Pending {
   readonly target: { url: string; contentType?: string }
 }
 
-/** What is to be read of a part's `media`; nothing where it has an address. Bytes are copied at once. */
+/** The bytes to read of a part's `media`; undefined if it has an address. Bytes are copied at once. */
 export function pendingMedia(content: unknown, path: string, refuse: RefuseAt): Pending | undefined {
   const isWrapped = isObject(content) && !isBlob(content) && !isBitmap(content)
   const { data, contentType } = isWrapped ? content : { data: content, contentType: undefined }
@@ -45,7 +45,9 @@ export async function encodeMedia({ source, path, target }: Pending): Promise<vo
   target.url = `data:${target.contentType ?? ''};base64,${base64Of(bytes)}`
 }
 
-/** The bytes and the type of a `data:` address; nothing where it is none, INVALID_ARGUMENT where it is malformed. */
+/**
+ * The bytes and the type of a `data:` address; undefined if it is another address, INVALID_ARGUMENT if it is malformed.
+ */
 export function readDataUrl(url: string): { type: string; bytes: Uint8Array<ArrayBuffer> } | undefined {
   const [, head, data = ''] = /^data:([^,]*),(.*)$/is.exec(url) ?? []
   if (head === undefined) return undefined

@@ -85,7 +85,7 @@ class BuiltIn {
     return this.#life.state
   }
 
-  /** Resolves once the state is what the browser says. */
+  /** Resolves once the state is what the browser reports. */
   async settled(): Promise<void> {
     if (this.#life.state !== 'absent' || languageModel() === undefined) return
     await (this.#look ??= this.availability())

@@ -30,7 +30,7 @@ export interface CloudTask {
   retries?: number | undefined
 }
 
-/** After so many pieces of an answer, everything else in the page has a turn. */
+/** After this many pieces of an answer, the event loop runs other tasks. */
 const piecesInARow = 512
 
 type CloudReply = Exclude<Reply, string>
@@ -138,7 +138,7 @@ async function tryOnce(
 }
 
 /**
- * Common options in the words of a service. Reasoning is Gemini's `thinkingConfig`; other services know no such option.
+ * Common options in the words of a service. Reasoning is Gemini's `thinkingConfig`; other services have no such option.
  */
 function configFor({ dialect }: Service, config: GenerationConfig): GenerationConfig {
   const { includeReasoning, ...rest } = config as GenerationConfig & { thinkingConfig?: object }

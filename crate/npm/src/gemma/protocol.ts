@@ -1,4 +1,4 @@
-/** What page and worker say to each other. Calls carry a number, answers carry it back, in any order. */
+/** The messages between page and worker. Calls carry a number, and answers carry it back, in any order. */
 
 import type { Confidence, EmbeddingTask, FinishReason, LoadProgress, Message, Part, Status, Usage } from '../types.js'
 import type { ModelRequest } from '../border/request.js'
@@ -139,7 +139,7 @@ export interface Hello {
   readonly lock: string
 }
 
-/** Nothing the worker says from now on can be trusted. */
+/** Nothing that the worker sends from now on can be trusted. */
 export interface Collapse {
   readonly collapse: Failure
 }

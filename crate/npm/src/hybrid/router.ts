@@ -130,7 +130,7 @@ export class Router {
 
   health(): Record<string, BranchHealth> {
     const facts = this.#facts()
-    // Before anything has run there is nothing to know but the models' own state.
+    // Before anything has run, the models' own state is all there is.
     const engine = this.#engine
     if (engine === undefined) {
       return Object.fromEntries(

@@ -207,7 +207,7 @@ export class RunnableModel implements Model {
   }
 }
 
-/** A runner whose requests fit the model's window, where the caller says how. */
+/** A runner whose requests are fitted to the model's window, if the caller sets a policy. */
 function fitted(model: Model, runner: Runner): Runner {
   return async (request, run) => {
     const { window, fitter = new Fitter(), signal } = run
@@ -221,7 +221,7 @@ function fitted(model: Model, runner: Runner): Runner {
   }
 }
 
-/** A runner whose requests hold no media, where the model takes none and the caller says what becomes of them. */
+/** A runner whose requests have no media, if the model takes none and the caller sets a policy for them. */
 function inWords({ info }: Model, runner: Runner): Runner {
   return async (request, run) => {
     const { media, describe, signal } = run

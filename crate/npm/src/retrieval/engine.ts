@@ -185,7 +185,7 @@ export class Engine {
     }
   }
 
-  /** The file with an index that knows all of it; undefined where there is none. */
+  /** The newest file with an index of all its records, if there is one. */
   async #opened(files: Files): Promise<Opened | undefined> {
     if (this.#known !== undefined) {
       const { index, generation } = this.#known

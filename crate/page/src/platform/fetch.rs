@@ -171,7 +171,7 @@ impl Connection {
         if name == "TimeoutError" {
             return Error::new(Status::DeadlineExceeded, "no answer in time");
         }
-        // A `fetch` of the page's own that knows better is taken at its word.
+        // An error with a status, thrown by a `fetch` of the page's own, keeps that status.
         if let Some(status) = text_of(thrown, "status").as_deref().and_then(Status::parse) {
             let error = Error::new(status, "the fetch function of this model failed");
             return match text_of(thrown, "code") {
@@ -189,7 +189,7 @@ impl Connection {
         }
         let mut error = no_answer(is_offline());
         if error.code.as_deref() == Some("NETWORK") {
-            // Browsers say no more than that the request failed.
+            // Browsers report only that the request failed.
             let message = format!("{}; or it redirects, which is not followed", error.message);
             error.message = message.into();
         }
@@ -226,7 +226,7 @@ fn head_of(response: &JsValue) -> Result<Opened, Error> {
     })
 }
 
-/// The body's reader; nothing where there is no body.
+/// The body's reader, if there is a body.
 fn reader_of(response: &JsValue) -> Result<Option<JsValue>, Error> {
     let is_true =
         |object: &JsValue, key: &str| member(object, key).is_some_and(|it| it.is_truthy());

@@ -81,7 +81,7 @@ impl Layout {
     }
 }
 
-/// Weights that know nothing yet.
+/// Untrained weights.
 pub(crate) fn untrained(config: &Config, layout: &Layout, seed: u64) -> Vec<f32> {
     let mut random = Random(seed);
     let mut weights = vec![0.0; layout.total];

@@ -1,4 +1,4 @@
-//! OpenAI's chat completions, which NIM, vLLM, llama.cpp, Ollama and many others speak too.
+//! OpenAI's chat completions, which NIM, vLLM, llama.cpp, Ollama and many others implement too.
 
 mod request;
 mod response;

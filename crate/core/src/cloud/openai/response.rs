@@ -88,7 +88,7 @@ fn take_usage(wire: &Value, draft: &mut Draft) {
 }
 
 impl ToolCalls {
-    /// What is said in words; calls are collected.
+    /// Returns the text of a delta; calls are collected.
     fn take(&mut self, said: &Value) -> Vec<Part> {
         let mut parts = Vec::new();
         // Two spellings are about: DeepSeek's and vLLM's first, then OpenRouter's and vLLM's later.

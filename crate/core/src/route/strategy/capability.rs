@@ -20,7 +20,7 @@ pub enum Capability {
     Json,
 }
 
-/// By what each branch is said to support.
+/// By what each branch declares to support.
 #[derive(Clone, Debug)]
 pub struct CapabilityStrategy {
     /// What each branch can do, in the order they were given.

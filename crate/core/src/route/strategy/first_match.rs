@@ -5,7 +5,7 @@ use crate::json::Fields;
 use crate::route::decision::Decision;
 use crate::route::inputs::{Inputs, Pause};
 
-/// Asks its children in turn. A child that only constrains is heard, and the next one is asked
+/// Asks its children in turn. A child that only constrains is applied, and the next one is asked
 /// within its constraint; so is one whose whole order is forbidden by then.
 #[derive(Clone, Debug)]
 pub struct FirstMatch {

@@ -1,4 +1,4 @@
-//! The first branch that will speak soon enough.
+//! The first branch whose predicted time to the first token is short enough.
 
 use crate::json::Fields;
 use crate::route::decision::Decision;

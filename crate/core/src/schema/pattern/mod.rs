@@ -14,7 +14,7 @@ use std::cell::{Cell, RefCell};
 use program::Program;
 pub use syntax::{Expression, Fault, Ranges};
 
-/// Whether a character has a Unicode property as a pattern writes it, `\p{Lu}`; nothing where the
+/// Whether a character has a Unicode property as a pattern writes it, `\p{Lu}`; `None` if the
 /// property is unknown.
 pub type HasProperty<'a> = dyn Fn(&str, char) -> Option<bool> + 'a;
 
@@ -42,7 +42,7 @@ impl<'a> Patterns<'a> {
         Self { has_property, compiled: RefCell::default(), steps: Cell::new(MOST_STEPS) }
     }
 
-    /// Whether a pattern is found in a text; nothing where that cannot be said.
+    /// Whether a pattern is found in a text; `None` if that is undecided.
     #[must_use]
     pub fn is_match(&self, pattern: &str, text: &str) -> Option<bool> {
         let mut compiled = self.compiled.borrow_mut();

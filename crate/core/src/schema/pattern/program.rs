@@ -56,7 +56,7 @@ impl Program {
             Expression::End => self.add(Place::End(next)),
             Expression::Boundary { is_inverted } => self.add(Place::Boundary(*is_inverted, next)),
             Expression::Look { is_behind, is_negative, inner } => {
-                // Every part ends in the same `Done`: what runs it knows which part it runs.
+                // Every part ends in the same `Done`; the caller tracks which part it runs.
                 let inner = self.build(inner, 0)?;
                 self.add(Place::Look {
                     is_behind: *is_behind,
@@ -109,7 +109,7 @@ impl Program {
         Ok(self.places.len() - 1)
     }
 
-    /// Whether it is found anywhere in a text; nothing where the steps run out or a property is
+    /// Whether it is found anywhere in a text; `None` if the steps run out or a property is
     /// unknown.
     pub(super) fn is_match(
         &self,

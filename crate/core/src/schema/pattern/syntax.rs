@@ -27,7 +27,7 @@ pub enum Expression {
     Sequence(Vec<Expression>),
     /// Any one of them.
     Either(Vec<Expression>),
-    /// So many times; no end means any number.
+    /// Repetitions; no end means any number.
     Repeat(Box<Expression>, u32, Option<u32>),
     /// The text's beginning.
     Start,
@@ -368,7 +368,7 @@ impl Parser<'_> {
     }
 }
 
-/// `n}`, `n,}` or `n,m}`; nothing where the brace is a literal one.
+/// `n}`, `n,}` or `n,m}`; `None` if the brace is a literal.
 fn bounds(chars: &mut Peekable<Chars<'_>>) -> Result<Option<(u32, Option<u32>)>, Fault> {
     let Some(least) = number(chars)? else { return Ok(None) };
     let most = if chars.next_if_eq(&',').is_some() { number(chars)? } else { Some(least) };

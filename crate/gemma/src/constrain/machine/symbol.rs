@@ -14,12 +14,12 @@ pub(in super::super) enum Symbol {
     Words(u32),
     Text(u32),
     Number(u32),
-    /// After so many items: another one, or the end.
+    /// After this many items: another one, or the end.
     Items {
         array: u32,
         count: u32,
     },
-    /// Before property `next`, after so many members: another one, or the end.
+    /// Before property `next`, after this many members: another one, or the end.
     Members {
         object: u32,
         next: u32,

@@ -182,8 +182,8 @@ impl Automaton {
         self
     }
 
-    /// Numbers the states so that those with equal numbers let the same texts of up to so many
-    /// characters go on.
+    /// Numbers the states: states with equal numbers accept the same continuations of up to
+    /// `chars` characters.
     pub(in super::super) fn alike(&self, chars: u32) -> Vec<u32> {
         let mut numbers = vec![0; self.states.len()];
         let mut kinds = 1;

@@ -24,7 +24,7 @@ pub(super) fn writes(constraint: &Constraint, text: &str) -> bool {
     text.bytes().all(|byte| state.accept(byte.into()).is_ok()) && state.is_complete()
 }
 
-/// What the validator says, which shares nothing with the grammar but the automata of patterns.
+/// The validator's verdict. It shares only the automata of patterns with the grammar.
 pub(super) fn judge(schema: &Value, value: &Value) -> Result<(), Mismatch> {
     validate(schema, value, &|pattern, text| Some(pattern::compile(pattern).unwrap().matches(text)))
 }

@@ -111,7 +111,7 @@ interface EngineFault {
   readonly message: string
 }
 
-/** A missing or forbidden file of the engine says something about the page. Anything else is found by the load. */
+/** A missing or forbidden file of the engine is a fault of the page. Anything else is found by the load. */
 function faultOf(thrown: unknown): EngineFault | undefined {
   if (!HybridError.isInstance(thrown) || (thrown.code !== 'WASM_UNAVAILABLE' && thrown.code !== 'WORKER_UNAVAILABLE'))
     return undefined

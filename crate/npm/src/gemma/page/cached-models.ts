@@ -58,7 +58,7 @@ async function foldersIn(models: FileSystemDirectoryHandle): Promise<string[]> {
 }
 
 /**
- * Deletes a model by its key, whole or half-fetched. Does nothing where it is not kept.
+ * Deletes a model by its key, whole or half-fetched. Does nothing if it is not stored.
  * Rejects with MODEL_IN_USE, at once, while any tab fetches or loads it.
  *
  * @example

@@ -131,7 +131,7 @@ async function drop(host: EngineHost, generation: number): Promise<void> {
   }
 }
 
-/** Chance comes from the page; the engine knows none. */
+/** Seeds come from the page; the engine has no source of randomness. */
 function seed(): number {
   return crypto.getRandomValues(new Uint32Array(1))[0] ?? 0
 }

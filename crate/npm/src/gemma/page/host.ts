@@ -128,7 +128,7 @@ export class EngineHost {
     }
   }
 
-  /** Resolves once the model can be run. Where a load is under way it is waited for only if `waitForLoad` says so. */
+  /** Resolves once the model can be run. A load in progress is awaited only with `waitForLoad`. */
   async ready({ waitForLoad, signal }: { waitForLoad: boolean; signal: AbortSignal }): Promise<void> {
     switch (this.state) {
       case 'ready':

@@ -55,7 +55,7 @@ export function sourceOf(model: GemmaOptions['model'], kind: KnownModel['kind'])
     throw invalid('`model.bytes` must be a positive whole number')
   const files = urls.map((url, index): RemoteFile => {
     const sha256 = digests[index]
-    // For a split model `bytes` is the sum, which says nothing about one part.
+    // For a split model `bytes` is the sum, which does not describe a single part.
     return {
       url: absolute(url),
       ...(sha256 === undefined ? {} : { sha256 }),

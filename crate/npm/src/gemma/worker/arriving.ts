@@ -23,7 +23,7 @@ export class Arriving {
     return { arrayBuffer: async () => await this.#bytes(start, end) }
   }
 
-  /** So many bytes are there without a gap. Fewer than before are other ones. */
+  /** How many bytes are stored without a gap. A smaller number than before means another file. */
   reach(prefix: number): void {
     if (prefix < this.#reached) return this.lose()
     this.#reached = prefix

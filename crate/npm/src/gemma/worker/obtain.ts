@@ -127,7 +127,7 @@ async function collect(
           if (missing > free) throw quotaExceeded(missing, free)
         },
         onHead: async (head) => {
-          // A part says little about the whole; a GPU's room is judged when the weights go there.
+          // A part reveals little about the whole; a GPU's memory is judged when the weights are uploaded.
           if (files.length === 1 && device !== 'gpu') await engine.Model.admit(head, download.size(), options)
           // The engine opens all parts before it reads the weights of any.
           if (files.length > 1 || download.size() < worthOverlapping) return

@@ -16,7 +16,7 @@ export interface Sink {
    * Records what is here, for the next visit. A record that cannot be written stays behind the bytes, which is safe.
    */
   note(journal: string): void
-  /** The file is whole: cuts what lies behind its end. */
+  /** The file is whole: cuts everything after its end. */
   finish(size: number): void
   close(): void
   /** The whole file, once it is whole and this is closed. */
