@@ -1,4 +1,4 @@
-/** Random conversations over a device and a cloud: what is private never reaches the cloud, whatever happens on the way. */
+/** Random conversations over a device and a cloud: whatever happens, what is private never reaches the cloud. */
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'

@@ -180,6 +180,8 @@ fn an_answer_ends_for_a_reason() {
         ("hello world", Stop, count("hello world")),
     );
     check("hello<eos>", &options(99, &[]), ("hello", Stop, count("hello")));
+    // An answer that goes on in another begins with its space.
+    check(" three<eos>", &options(99, &[]), (" three", Stop, count(" three")));
     check("<end_of_turn>", &options(99, &[]), ("", Stop, 0));
     check("hello<eos>", &options(1, &[]), ("hello", Length, count("hello")));
     check("hello", &options(0, &[]), ("", Length, 0));
