@@ -11,7 +11,7 @@ import { exported } from './onnx.mjs'
 
 const versions = { '@wllama/wllama': '3.13.0', '@huggingface/transformers': '4.3.1' }
 
-/** The `node_modules` that a package stands in. */
+/** The `node_modules` that a package is in. */
 export function installed(name, version = versions[name]) {
   const prefix = join(cache, 'peers', name.split('/').at(-1))
   const modules = join(prefix, 'node_modules')

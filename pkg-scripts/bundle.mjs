@@ -1,7 +1,7 @@
 /**
  * One script for each entry of the package, from TypeScript and the generated glue. Started by `pkg-scripts/build` with
  * their names. `node` is `index` with the page's wasm inside, as the retrieval for Node holds that of the search: Node
- * and its kin fetch no files, and bundlers for servers move them. Faces stand beside both: each imports the one copy of
+ * and its kin fetch no files, and bundlers for servers move them. Faces are beside both: each imports the one copy of
  * the core that its page or process has.
  */
 

@@ -49,7 +49,7 @@ export function writeSite(root, folder) {
   for (const path of [...pages, 'sw.js']) copy(`www/${path}`, path)
   for (const path of [...shell, ...engine, 'tiny/tiny.gguf']) copy(`crate/npm/${path}`, `hybridge/${path}`)
   writeFileSync(join(folder, 'sw-files.js'), serviceWorkerFiles(root))
-  // No emulator stands beside it.
+  // No emulator is beside it.
   writeFileSync(join(folder, 'demo.json'), '{}\n')
 }
 

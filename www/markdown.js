@@ -87,7 +87,7 @@ function list(lines, at, depth) {
       current = [rest]
       items.push(current)
     } else if (isBlank(line)) {
-      // A blank line ends the list unless the list goes on behind it.
+      // A blank line ends the list unless the list continues behind it.
       const following = lines[end + 1]
       if (following === undefined || isBlank(following)) break
       const [, further, another] = item.exec(following) ?? []

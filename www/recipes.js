@@ -24,7 +24,7 @@ const by = (strategy) =>
     code: strategy,
   })
 
-/** The code behind a recipe, as it stands here. */
+/** The code behind a recipe, as it is here. */
 export const codeOf = (build) => String(build.code ?? build).replace(/^.*?=>\s*/, '')
 
 /** Stands for every recipe while there is no network, real or simulated: nothing is tried that cannot answer. */

@@ -24,7 +24,7 @@ const pause = (milliseconds, signal) =>
 
 const tokens = (text) => Math.ceil(text.length / 4)
 
-/** Asks for the timer where it is offered and wanted, as a model would. */
+/** Calls the timer where it is offered and wanted, as a model would. */
 function callIn({ messages, tools = [] }, text) {
   if (messages.at(-1).role === 'tool' || !/\btimer\b/i.test(text)) return undefined
   const timer = tools.find(({ name }) => name === 'timer')

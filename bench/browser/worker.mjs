@@ -76,7 +76,8 @@ async function stopping(model, length) {
 }
 
 /**
- * Tokens a second at each context. A text goes on where the shorter one before it ended, so that what was read is kept.
+ * Tokens a second at each context. A text continues where the shorter one before it ended, so that what was read is
+ * kept.
  */
 async function writing(model, plan, leaveOut) {
   const found = { decode_tps: {} }

@@ -11,7 +11,7 @@ after(() => setting.close())
 
 const lastRequest = () => gemini.requests.at(-1)
 
-// What the server waits for before it goes on, where a test wants the page to have read so far.
+// What the server waits for before it continues, where a test wants the page to have read so far.
 let onFirstChunk = () => {}
 await setting.page.exposeFunction('chunkHasArrived', () => onFirstChunk())
 

@@ -1,4 +1,4 @@
-/** JSON and tools on the device, in the real worker: a random network that can only write what it was asked for. */
+/** JSON and tools on the device, in the real worker: a random network that can only write what was requested. */
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'

@@ -24,7 +24,7 @@ beforeEach(() => {
   it.faults.length = 0
 })
 
-/** How often each file was asked for. The host forbids caching, so each worker asks once. */
+/** How often each file was requested. The host forbids caching, so each worker asks once. */
 const fetched = () =>
   [gpuFile, cpuFile].map((file) => it.site.requests.filter((path) => path.toLowerCase() === file).length)
 

@@ -80,7 +80,7 @@ test('what was recorded is there after the tab went away', async () => {
   const counted = await tab.evaluate(async () => {
     const ledger = ledgerOf('crash')
     for (let at = 0; at < 20; at++) await ledger.record(run(at))
-    // This one is under way when the tab closes: it is counted or it is not, and nothing else suffers.
+    // This one is in progress when the tab closes: it is counted or it is not, and nothing else suffers.
     void ledger.record(run('last'))
     return 20
   })

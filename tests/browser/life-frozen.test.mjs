@@ -1,4 +1,4 @@
-/** A page that is hidden, frozen and thawed again: what was under way goes on, and nothing of it is lost. */
+/** A page that is hidden, frozen and thawed again: what was in progress continues, and nothing of it is lost. */
 
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, test } from 'node:test'

@@ -76,7 +76,7 @@ async function open(model = {}) {
   return page
 }
 
-/** Waits until most of the weights stand on the GPU. */
+/** Waits until most of the weights are on the GPU. */
 const mostlyThere = (page) =>
   page.evaluate(async (enough) => {
     for (let turn = 0; turn < 600; turn++) {

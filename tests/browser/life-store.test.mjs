@@ -69,7 +69,7 @@ test('no room, by the browser’s estimate before the download: an error with bo
 
 test('no room in the middle of writing: an error with both numbers, and what arrived is kept', async () => {
   const page = await it.open()
-  // The browser goes on to speak of gigabytes.
+  // The browser continues to speak of gigabytes.
   const devtools = await page.context().newCDPSession(page)
   await devtools.send('Storage.overrideQuotaForOrigin', { origin: it.site.origin, quotaSize: 250_000 })
   const found = await page.evaluate(async (url) => {

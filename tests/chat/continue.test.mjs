@@ -1,4 +1,4 @@
-/** Answers that broke off, and the branches that go on in them. */
+/** Answers that broke off, and the branches that continue them. */
 
 import assert from 'node:assert/strict'
 import { createServer } from 'node:http'
@@ -214,7 +214,7 @@ test('random breaks over three branches: the text is whole, and the trace says w
     const words = Array.from({ length: 12 }, (_, at) => `word${at}x${random(1000)}`)
     const whole = words.join(' ')
     const cuts = [random(whole.length), random(whole.length)].sort((a, b) => a - b)
-    // A model without `prefix` may repeat; this one goes on behind the text that it was given.
+    // A model without `prefix` may repeat; this one continues behind the text that it was given.
     const going = (end) => (request, run) => {
       const last = request.messages.at(-1)
       const from = last.role === 'model' ? textOf(last).length : 0
@@ -272,7 +272,7 @@ test('the clouds are asked in words, each in its dialect', async () => {
       assert.equal((await read(stream)).text, 'It rains in Bonn today, and tomorrow too.', name)
       assert.equal((await stream.response).text, 'It rains in Bonn today, and tomorrow too.')
     }
-    // A last message that is marked is gone on in without a hybrid too, streamed or not.
+    // A last message that is marked is continued without a hybrid too, streamed or not.
     const marked = {
       messages: [
         { role: 'user', content: [{ text: 'The weather?' }] },

@@ -52,7 +52,7 @@ export function chunks(...list) {
 }
 
 /**
- * Chunks with something between them: steps (`'cut'`, `gate()`) may stand among the chunks.
+ * Chunks with something between them: steps (`'cut'`, `gate()`) may be among the chunks.
  * Only for streams of events, which is what a cut is interesting in.
  */
 export function stream(...list) {

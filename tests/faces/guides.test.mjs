@@ -1,5 +1,5 @@
 /**
- * The first example of each face's guide, run as it stands: with the built package for `hybridge`, and a cloud on
+ * The first example of each face's guide, run as it is: with the built package for `hybridge`, and a cloud on
  * 127.0.0.1.
  */
 

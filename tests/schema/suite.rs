@@ -157,7 +157,7 @@ fn outcome(case: &Case, pieces: &Arc<Pieces>) -> Outcome {
     }
 }
 
-/// Valid, and never written: by what stands in the case's name how many, and why.
+/// Valid, and never written: by what is in the case's name how many, and why.
 const NARROW: [(&str, usize, &str); 12] = [
     (": ignores ", 69, "without a type a value is of the one that the keywords are about"),
     ("pseudo-array is valid", 2, "the same"),

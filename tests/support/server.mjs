@@ -1,5 +1,5 @@
 /**
- * A static server on 127.0.0.1 for tests and the demo: right MIME types, optional headers, a log of what was asked for.
+ * A static server on 127.0.0.1 for tests and the demo: right MIME types, optional headers, a log of what was requested.
  */
 
 import { createServer } from 'node:http'

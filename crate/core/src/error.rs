@@ -175,7 +175,7 @@ impl Error {
         self.code = Some(code);
     }
 
-    /// The same error with the pause the service asked for.
+    /// The same error with the pause the service requested.
     #[must_use]
     pub fn with_retry_after_ms(mut self, retry_after_ms: u64) -> Self {
         self.retry_after_ms = Some(retry_after_ms);

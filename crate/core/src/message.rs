@@ -150,7 +150,7 @@ impl Message {
         }
     }
 
-    /// Whether it is an answer that was begun: the model is to go on in it, and not to begin one.
+    /// Whether it is an answer that was begun: the model is to continue it, and not to begin one.
     #[must_use]
     pub fn is_prefix(&self) -> bool {
         let mark = self.metadata.as_ref().and_then(|it| it.get("prefix"));

@@ -98,7 +98,7 @@ pub trait Pass: fmt::Debug {
     fn logits(&mut self) -> LocalBoxFuture<'_, Result<Vec<f32>>>;
 
     /// Whether the token picked next will be fed by [`Self::step`]: a pass that chooses where the
-    /// logits are may then begin with that step before it is asked for. What it began is thrown
+    /// logits are may then begin with that step before it is requested. What it began is thrown
     /// away where something else comes instead.
     fn look_ahead(&mut self, wanted: bool) {
         let _ = wanted;
@@ -166,7 +166,7 @@ pub fn reads_no_pictures() -> Error {
         .with_code("MEDIA_UNSUPPORTED")
 }
 
-/// Logits were asked for before anything was fed.
+/// Logits were requested before anything was fed.
 #[must_use]
 pub fn nothing_pending() -> Error {
     Error::precondition("no token has been fed, so there are no logits")

@@ -28,7 +28,7 @@ impl Sampler {
     /// Always the most likely token.
     pub const GREEDY: Self = Self { temperature: 0.0, top_k: 0, top_p: 1.0, min_p: 0.0, seed: 0 };
 
-    /// What a request asks for, and Gemma's own defaults for the rest. `seed` stands in where the
+    /// What a request asks for, and Gemma's own defaults for the rest. `seed` is used if the
     /// request names none: this module has no source of randomness.
     #[must_use]
     pub fn of(config: &Request, seed: u64) -> Self {

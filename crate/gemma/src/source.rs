@@ -1,4 +1,4 @@
-//! Where a model's bytes come from: anything that can be asked for a range of them.
+//! Where a model's bytes come from: anything from which a range of them can be read.
 //!
 //! Natively that is memory or a file; in the browser a `Blob`, HTTP ranges or the origin's private
 //! file system. A reader asks for what it needs and never for the whole.

@@ -42,7 +42,7 @@ impl CloudCall {
         Self::described(description).map_err(|error| thrown(&error))
     }
 
-    /// Where the key goes: `name: what stands before it`.
+    /// Where the key goes: `name: what precedes it`.
     #[wasm_bindgen(js_name = keyHeader)]
     pub fn key_header(&self) -> String {
         format!("{}: {}", self.http.key_header, self.http.key_prefix)

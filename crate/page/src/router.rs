@@ -224,7 +224,7 @@ pub struct Seam(RefCell<route::Seam>);
 
 #[wasm_bindgen]
 impl Seam {
-    /// A seam behind `before`; `exact` where the model goes on in the very text.
+    /// A seam behind `before`; `exact` where the model continues the very text.
     #[wasm_bindgen(constructor)]
     pub fn new(before: &str, exact: bool) -> Self {
         Self(RefCell::new(route::Seam::new(before, exact)))

@@ -7,7 +7,7 @@ use js_sys::Function;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-/// The first place where a value is not what its schema asks for, as JSON text of `{path,
+/// The first place where a value is not what its schema requires, as JSON text of `{path,
 /// expected}`; `undefined` where it is. `hasProperty(property, character)` is a boolean, or
 /// `undefined` for a property that is unknown.
 #[wasm_bindgen(js_name = findMismatch)]

@@ -92,7 +92,7 @@ impl Batch {
         self.documents.len()
     }
 
-    /// The record, as it will stand at `at`.
+    /// The record, as it will be at `at`.
     pub(crate) fn to_record(&self, salt: u64, at: u64) -> Vec<u8> {
         let mut head = Vec::new();
         put_varint(&mut head, short(self.documents.len()));

@@ -103,7 +103,7 @@ pub(crate) enum Kind {
     Delete,
 }
 
-/// A whole record that will stand at `at`.
+/// A whole record that will be at `at`.
 pub(crate) fn record(salt: u64, at: u64, kind: Kind, head: &[u8], body: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(FRAME + head.len() + body.len());
     bytes.extend(RECORD_MAGIC);

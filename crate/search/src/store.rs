@@ -112,7 +112,7 @@ impl Store {
 
     // ── The file ────────────────────────────────────────────────────────────────────────────────
 
-    /// Begins to read what stands behind the last record, in a file of this size.
+    /// Begins to read what follows the last record, in a file of this size.
     pub(crate) fn grow(&mut self, size: u64) {
         self.damaged += self.scan.damaged();
         self.scan = Scan::new(self.header.salt, self.end(), size);

@@ -250,7 +250,7 @@ mod kernel {
         let mut low = w::i32x4_splat(0);
         let mut high = w::i32x4_splat(0);
         for (query, codes) in query.iter().zip(row) {
-            // SAFETY: 32 bytes stand behind `query` and 16 behind `codes`; any alignment is good.
+            // SAFETY: 32 bytes are behind `query` and 16 behind `codes`; any alignment is good.
             let (first, second, codes) = unsafe {
                 let query = query.as_ptr().cast::<w::v128>();
                 (
@@ -276,7 +276,7 @@ mod kernel {
         for (query, numbers) in query.iter().zip(row) {
             let (query, numbers) = (query.as_chunks::<4>().0, numbers.as_chunks::<4>().0);
             for ((sum, query), numbers) in sums.iter_mut().zip(query).zip(numbers) {
-                // SAFETY: 16 bytes stand behind each reference; any alignment is good.
+                // SAFETY: 16 bytes are behind each reference; any alignment is good.
                 let (query, numbers) = unsafe {
                     (w::v128_load(query.as_ptr().cast()), w::v128_load(numbers.as_ptr().cast()))
                 };

@@ -193,7 +193,7 @@ impl Model {
         count().map_err(|error| thrown(&error))
     }
 
-    /// Begins an answer; nothing runs before it is pulled. `seed` stands in where the request names
+    /// Begins an answer; nothing runs before it is pulled. `seed` is used if the request names
     /// none.
     pub fn start(&self, request: &str, seed: f64) -> Result<Generation, JsValue> {
         self.begin(request, count(seed)).map_err(|error| thrown(&error))

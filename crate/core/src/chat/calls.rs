@@ -15,7 +15,7 @@ pub enum Dangling {
         /// Index of the part.
         part: usize,
     },
-    /// `messages[message]` holds a result that no call in front of it asked for.
+    /// `messages[message]` holds a result that no call in front of it requested.
     Result {
         /// Index of the message.
         message: usize,

@@ -110,7 +110,7 @@ fn turn_starts(entries: &[Entry]) -> Vec<usize> {
     starts
 }
 
-/// Tokens of a request that begins at `first`: system messages count wherever they stand.
+/// Tokens of a request that begins at `first`: system messages count wherever they are.
 fn tokens_from(entries: &[Entry], first: usize) -> u64 {
     let kept = entries.iter().enumerate();
     kept.filter(|(index, entry)| *index >= first || entry.role == Role::System)

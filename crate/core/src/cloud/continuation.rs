@@ -1,4 +1,4 @@
-//! How a service is asked to go on in an answer that another branch began.
+//! How a service is asked to continue an answer that another branch began.
 //!
 //! A chat service begins a new answer after each message, also after one of its own. So the
 //! request asks it to begin with the last words of the text: where it does, the seam
@@ -9,7 +9,7 @@ use crate::Message;
 /// An anchor has at least so many letters where the text has, so that it is found for certain.
 const LEAST_ANCHOR: usize = 16;
 
-/// What is asked behind the last message, where that is an answer to go on in.
+/// What is asked behind the last message, where that is an answer to continue.
 pub(crate) fn request_to_continue(messages: &[Message]) -> Option<String> {
     let begun = messages.last().filter(|it| it.is_prefix())?.joined_text();
     let anchor = anchor_of(begun.trim());

@@ -25,7 +25,7 @@ pub struct HttpHead<'a> {
     pub retry_after: Option<&'a str>,
 }
 
-/// What comes next.
+/// The next step.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Next {
     /// Read more: feed the next bytes, or report their end.
@@ -181,7 +181,7 @@ impl Exchange {
         self.settle(outcome);
     }
 
-    /// What comes next. Pieces go before the end, whatever the end is.
+    /// The next step. Pieces go before the end, whatever the end is.
     pub fn step(&mut self) -> Next {
         if let Some(piece) = self.pieces.get_mut(self.taken) {
             self.taken += 1;

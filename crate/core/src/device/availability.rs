@@ -19,7 +19,7 @@ pub struct AvailabilityFacts {
     pub has_workers: bool,
     /// The GPU.
     pub gpu: GpuFacts,
-    /// What the caller asked for.
+    /// What the caller requested.
     pub wish: Wish,
     /// The model's size, where it is known.
     pub bytes: Option<u64>,
@@ -60,7 +60,7 @@ pub struct AvailabilityFacts {
 /// What came of asking for the file's first bytes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Look {
-    /// Nothing was asked for: the model is known by its name, or traffic costs.
+    /// Nothing was requested: the model is known by its name, or traffic costs.
     #[default]
     None,
     /// They are here.

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::json::{Fields, FromJson};
 use crate::{Error, Result};
 
-/// What the caller asked for.
+/// What the caller requested.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Wish {
@@ -61,7 +61,7 @@ pub struct GpuFacts {
     pub available: bool,
     /// Why not.
     pub reason: Option<String>,
-    /// Whether a CPU stands behind it. A software GPU is slower than the CPU alone.
+    /// Whether a CPU emulates it. A software GPU is slower than the CPU alone.
     pub software: bool,
     /// Whether its numbers were right; absent before they were looked at.
     pub is_right: Option<bool>,

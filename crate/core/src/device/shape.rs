@@ -63,7 +63,7 @@ impl FromJson for Shape {
 }
 
 impl Shape {
-    /// Reads what stands before the vocabulary. `None` where that is not enough, or no GGUF file.
+    /// Reads what precedes the vocabulary. `None` where that is not enough, or no GGUF file.
     #[must_use]
     pub fn peek(prefix: &[u8]) -> Option<Self> {
         let mut shape = Self { head_dim: HEAD_DIM, ..Self::default() };
@@ -94,7 +94,7 @@ impl Shape {
         (!sizes.contains(&0)).then_some(shape)
     }
 
-    /// Bytes on the GPU: weights as they stand in the file, keys and values, and what lies between
+    /// Bytes on the GPU: weights as they are in the file, keys and values, and what lies between
     /// two kernels.
     #[must_use]
     pub fn gpu_bytes(&self, weights: u64, context_window: u32) -> u64 {

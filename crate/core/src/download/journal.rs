@@ -26,7 +26,7 @@ pub struct Journal {
     /// The digest that the whole file was found to have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
-    /// Whether the file is whole and was checked in every way that was asked for.
+    /// Whether the file is whole and was checked in every way that was requested.
     #[serde(default)]
     pub complete: bool,
 }
@@ -49,7 +49,7 @@ impl Journal {
     /// are fetched again, which is slow and never wrong.
     #[must_use]
     pub fn read(text: &str) -> Self {
-        // A shorter record may stand in front of the end of a longer one, so only the first value
+        // A shorter record may be in front of the end of a longer one, so only the first value
         // counts.
         let first = serde_json::Deserializer::from_str(text).into_iter::<Self>().next();
         let Some(Ok(journal)) = first else { return Self::default() };

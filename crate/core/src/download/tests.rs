@@ -46,7 +46,7 @@ enum Mood {
     Overlong(usize),
     /// The size in `Content-Range` is wrong by so much.
     Lies(i64),
-    /// A part of this many bytes whose `Content-Range` ends in `/*`, whatever was asked for.
+    /// A part of this many bytes whose `Content-Range` ends in `/*`, whatever was requested.
     Unstated(usize),
     /// A part of this many bytes, whatever range was requested.
     PartOnly(usize),
@@ -457,7 +457,7 @@ fn no_host_keeps_a_download_going_for_ever() {
 
 #[test]
 fn a_host_that_hides_its_headers() {
-    // The first answer's size cannot be seen, so that the whole is asked for.
+    // The first answer's size cannot be seen, so that the whole is requested.
     check(&[], |host, _| host.shows_headers = false, "whole after 450 bytes in 2 requests");
 }
 

@@ -99,7 +99,7 @@ pub enum Next {
 pub struct Slot {
     /// Where the first of them goes.
     pub at: u64,
-    /// How many of them count; what is beyond was not asked for.
+    /// How many of them count; what is beyond was not requested.
     pub length: u64,
     /// Whether the body has nothing more to bring.
     pub last: bool,
@@ -156,7 +156,7 @@ pub struct Transfer {
     is_confirmed: bool,
     must_pause: Option<u64>,
     must_restart: bool,
-    /// The server sends whole files whatever is asked for.
+    /// The server sends whole files whatever is requested.
     pub(super) is_whole_only: bool,
     pub(super) has_brought: bool,
     refetched: bool,
@@ -317,7 +317,7 @@ impl Transfer {
         }
     }
 
-    /// A body ended. Short ones leave a gap, which is asked for again.
+    /// A body ended. Short ones leave a gap, which is requested again.
     pub fn ended(&mut self, flight: u32) {
         let Some(ended) = self.land(flight) else { return };
         if ended.range.is_empty() && (ended.has_progressed || !self.has_gaps()) {
@@ -392,7 +392,7 @@ impl Transfer {
         }
     }
 
-    /// Whether anybody asked for a digest; where not, `Verify` is answered by [`Self::unchecked`].
+    /// Whether anybody requested a digest; where not, `Verify` is answered by [`Self::unchecked`].
     #[must_use]
     pub fn wants_digest(&self) -> bool {
         self.expected.sha256.is_some()
@@ -423,7 +423,8 @@ impl Transfer {
         }
     }
 
-    /// A request failed. Several that were under way together met the same outage, and count once.
+    /// A request failed. Several that were in progress together met the same outage, and count
+    /// once.
     pub(super) fn count_failure(&mut self, flight: u32, error: Error) {
         let is_counted = flight <= self.counted_up_to;
         if !is_counted {

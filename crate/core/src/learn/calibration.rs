@@ -55,7 +55,7 @@ pub struct Calibration {
     pub auroc: Option<f64>,
     /// From the signal to the probability of being right.
     pub map: Isotonic,
-    /// How many samples all of this stands on.
+    /// The number of samples behind all of this.
     pub samples: usize,
 }
 

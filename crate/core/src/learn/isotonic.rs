@@ -8,7 +8,7 @@ pub struct Block {
     pub from: f64,
     /// How probable it is that an answer in it is right.
     pub right: f64,
-    /// How many samples it stands on.
+    /// The number of samples that it pools.
     pub count: usize,
 }
 

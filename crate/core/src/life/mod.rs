@@ -113,7 +113,7 @@ pub struct Life {
     state: State,
     /// The callers that wait for the load in progress.
     waiting: Vec<u32>,
-    /// A rebuild goes on whether or not a caller waits for it.
+    /// A rebuild continues whether or not a caller waits for it.
     is_rebuild: bool,
     phase: Option<Phase>,
     faults_in_row: u32,
@@ -135,7 +135,7 @@ impl Life {
         self.state
     }
 
-    /// Takes in what happened and returns what to do, in order.
+    /// Takes an event and returns what to do, in order.
     pub fn feed(&mut self, event: Event) -> Vec<Action> {
         let mut actions = Vec::new();
         match event {

@@ -126,7 +126,7 @@ pub(crate) fn measure(count: usize) -> Table {
         let mut missed = Vec::new();
         for at in 0..count {
             let mut kind = SensitiveKind::ALL[at % SensitiveKind::ALL.len()];
-            // What stands between digits is part of a key and of an address.
+            // What is between digits is part of a key and of an address.
             let is_between =
                 ["spaces", "dashes", "tabs", "breaks"].iter().any(|it| name.ends_with(it));
             if is_between

@@ -93,7 +93,7 @@ pub struct Span {
     pub to: usize,
 }
 
-/// What a scan has found: the kinds, and the places where they are asked for.
+/// What a scan has found: the kinds, and the places where they are requested.
 #[derive(Debug, Default)]
 pub(super) struct Finds {
     pub(super) kinds: Kinds,

@@ -1,4 +1,4 @@
-//! Rows of digit groups, with what stands between them.
+//! Rows of digit groups, with what is between them.
 
 use super::text::Text;
 
@@ -6,7 +6,7 @@ use super::text::Text;
 pub(super) const MOST: usize = 64;
 pub(super) const OVERLAP: usize = 20;
 
-/// What stands between two groups.
+/// What is between two groups.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Between {
     Nothing,

@@ -10,7 +10,7 @@ use super::number::{Between, Group, TIGHT, digits, value};
 use super::text::Text;
 
 /// Whether the groups are a number as some country writes it: lengths as hexadecimal digits,
-/// `0x334` for `555-123-4567`. `has_bracket` where the first group stands in brackets.
+/// `0x334` for `555-123-4567`. `has_bracket` where the first group is in brackets.
 pub(super) fn is_shaped(text: Text<'_>, groups: &[Group], lengths: u32, total: usize) -> bool {
     let Some(first) = groups.first() else { return false };
     let (lead, second) = (text.at(first.from), text.at(first.from + 1));

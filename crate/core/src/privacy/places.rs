@@ -1,4 +1,4 @@
-//! A request is read everywhere, and a text holds the same wherever it stands.
+//! A request is read everywhere, and a text holds the same wherever it is.
 
 use serde_json::json;
 
@@ -41,7 +41,7 @@ fn every_part_of_every_message_is_read() {
     );
 }
 
-/// Everywhere a text may stand in a request that is sent.
+/// Everywhere a text may be in a request that is sent.
 fn places(text: &str) -> Vec<(&'static str, serde_json::Value)> {
     let part = |part: serde_json::Value| json!({"messages": [{"role": "user", "content": [part]}]});
     let (begin, end) = text.split_at(text.floor_char_boundary(text.len() / 2));

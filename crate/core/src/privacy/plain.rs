@@ -47,7 +47,7 @@ const INVISIBLE: [(u32, u32); 18] = [
     (u32::MAX, u32::MAX),
 ];
 
-/// A character by its name in HTML, of those that stand inside personal data.
+/// A character by its name in HTML, of those that are inside personal data.
 fn named_entity(name: &[u8]) -> Option<u32> {
     Some(match name {
         b"amp" => 0x26,
@@ -75,7 +75,7 @@ fn named_entity(name: &[u8]) -> Option<u32> {
 /// How far behind a `\`, `%` or `&` its escape may end.
 const LONGEST_ESCAPE: usize = 10;
 
-/// Bytes, and where each of them comes from if that was asked for.
+/// Bytes, and where each of them comes from if that was requested.
 #[derive(Debug, Default)]
 pub(super) struct Plain {
     pub(super) bytes: Vec<u8>,
@@ -326,7 +326,7 @@ fn fold(code: u32) -> Fold {
     if let Some(digit) = digit(code) {
         return Fold::To(b'0' + low_byte(digit));
     }
-    // Full-width forms stand in ASCII's order.
+    // Full-width forms are in ASCII's order.
     if (0xFF01..=0xFF5E).contains(&code) {
         return Fold::To(low_byte(code - 0xFEE0));
     }

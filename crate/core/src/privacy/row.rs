@@ -12,7 +12,7 @@ use super::{address, national, phone};
 /// A row up to this long is also read across tabs and lines, and digit by digit.
 const SHORT: usize = 24;
 
-/// How a number stands in its row.
+/// A number's position in its row.
 #[derive(Clone, Copy, Debug)]
 struct Place {
     is_first: bool,
@@ -204,7 +204,7 @@ impl Scanner<'_, '_> {
         }
     }
 
-    /// Whether a word stands right before the number, as in `VISA4111111111111111`.
+    /// Whether a word is right before the number, as in `VISA4111111111111111`.
     fn is_named_card(&self, from: usize) -> bool {
         let letters = self.text.run_back(from, 13, |byte| byte.is_ascii_alphabetic());
         (3..=12).contains(&letters) && !is_of_word(self.text.before(from - letters))
@@ -296,7 +296,7 @@ impl Scanner<'_, '_> {
         }
     }
 
-    /// Groups that hang together and stand free: what could they be?
+    /// Groups that hang together, with nothing attached: what could they be?
     fn window(&mut self, groups: &[Group], lengths: u32, total: usize, place: Place) {
         let text = self.text;
         let (Some(head), Some(last)) = (groups.first(), groups.last()) else { return };
@@ -377,7 +377,7 @@ impl Scanner<'_, '_> {
         if is_near { self.text.slice(start, to) } else { &[] }
     }
 
-    /// Whether a word of this sense stands shortly before.
+    /// Whether a word of this sense is shortly before.
     fn is_after(&self, sense: Sense, from: usize) -> bool {
         let (_, to) = self.last_word;
         self.last_sense == Some(sense) && from.saturating_sub(to) <= 6
@@ -405,7 +405,7 @@ impl Scanner<'_, '_> {
         self.text.at(end) == b',' && matches!(self.text.at(end + 1), b'\n' | b'\r')
     }
 
-    /// Whether digits without a separator stand in a sentence, and neither in a program nor behind
+    /// Whether digits without a separator are in a sentence, and neither in a program nor behind
     /// a word for what they count.
     fn is_free_number(&self, group: &Group) -> bool {
         let text = self.text;

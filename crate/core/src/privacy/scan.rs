@@ -19,7 +19,7 @@ pub(super) const CALL: u8 = 2;
 pub(super) const SSN: u8 = 4;
 pub(super) const ID: u8 = 8;
 
-/// How many words may stand between a word of birth and its date.
+/// How many words may be between a word of birth and its date.
 const BIRTH_WORDS: u8 = 6;
 
 /// A number that a word behind it may explain.
@@ -176,7 +176,7 @@ impl Scanner<'_, '_> {
         to
     }
 
-    /// Whether a word that ends here stands beside a number or a value.
+    /// Whether a word that ends here is beside a number or a value.
     fn could_explain(&self, to: usize) -> bool {
         let next = to + self.text.run(to, 2, |byte| b" .".contains(&byte));
         let is_value = matches!(self.text.at(next), b'0'..=b'9' | b'+' | b'(' | b':' | b'=' | b'"');
@@ -368,7 +368,7 @@ impl Scanner<'_, '_> {
         // A letter of a script without spaces ends a word.
         // Digits behind a dot are a fraction's.
         let before = text.before(from);
-        // `88cb_001111000030` goes on; `_4111…_` stands between marks of Markdown.
+        // `88cb_001111000030` continues; `_4111…_` is between marks of Markdown.
         let joint = if before == b'_' { from - 1 } else { from };
         let width = text.run_back(joint, 24, |byte| byte.is_ascii_alphanumeric());
         let is_joined =

@@ -97,7 +97,7 @@ struct Next {
 }
 
 impl Next {
-    /// Whether there is one in a slice. Slices are asked for from left to right.
+    /// Whether there is one in a slice. Slices are requested from left to right.
     fn is_in(&mut self, text: Text<'_>, from: usize, to: usize, is: impl Fn(u8) -> bool) -> bool {
         if from < self.from || self.at < from {
             (self.from, self.at) = (from, from);
@@ -521,7 +521,7 @@ mod tests {
             let found = marks_from([mark[0], mark[1], mark[2]]).expect("a beginning");
             assert!(found.windows(entry.len()).any(|it| it == entry), "{entry:?}");
         }
-        // Those with the same three letters stand together.
+        // Those with the same three letters are together.
         let beginnings: Vec<_> = MARKS.split(|byte| *byte == b' ').map(|it| &it[..3]).collect();
         let groups = beginnings.chunk_by(|a, b| a == b).count();
         let distinct: std::collections::HashSet<_> = beginnings.iter().collect();

@@ -462,14 +462,14 @@ proptest! {
         assert_eq!(right, 1, "{account}");
     }
 
-    /// Whatever stands around it, an address between spaces is found; and nothing panics.
+    /// Whatever surrounds it, an address between spaces is found; and nothing panics.
     #[test]
     fn surroundings_hide_nothing(before in any::<String>(), after in any::<String>()) {
         assert!(found(&format!("{before} ann@example.org {after}")).contains("email"));
         assert!(found(&format!("{before}\n4111111111111111\n{after}")).contains("credit-card"));
     }
 
-    /// Digits and what stands between them, in any disorder.
+    /// Digits and what is between them, in any disorder.
     #[test]
     fn no_row_of_digits_is_too_odd(text in prop::collection::vec("[0-9a-fA-F:./@() +-]{0,40}", 0..20).prop_map(|it| it.concat())) {
         found(&text);

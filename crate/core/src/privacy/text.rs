@@ -45,7 +45,7 @@ impl<'a> Text<'a> {
         length
     }
 
-    /// Whether these letters stand at a position, in either case. `word` is in lower case.
+    /// Whether these letters are at a position, in either case. `word` is in lower case.
     pub(super) fn reads(self, from: usize, word: &[u8]) -> bool {
         count(1);
         self.part(from, from + word.len()).eq_ignore_ascii_case(word)

@@ -1,4 +1,4 @@
-//! Where personal data may stand in a request: everything that a branch could send.
+//! Where personal data may be in a request: everything that a branch could send.
 
 use serde_json::{Map, Value};
 
@@ -13,7 +13,7 @@ use crate::{Content, Media, Request};
 /// what it is.
 const SEAM: usize = 256;
 
-/// Ends a value: no number goes on over it, and words before it still explain what stands behind.
+/// Ends a value: no number continues over it, and words before it still explain what follows.
 const END: &str = "\n\u{1e}";
 
 /// The kinds of personal data in a request: in every part of all messages, tools, schema,
@@ -151,7 +151,7 @@ impl Walk {
                 return;
             }
             Value::Object(map) => {
-                // Its key stands on a line of its own: a schema's `password` has no value.
+                // Its key is on a line of its own: a schema's `password` has no value.
                 text.push_str(END);
                 return self.fields(map, text);
             }

@@ -6,7 +6,7 @@
 pub(super) enum Sense {
     /// Nothing by itself, and changes nothing: `number`, `the`.
     Filler,
-    /// Ties what stands before it to what stands behind: `is`, `my`.
+    /// Ties what precedes it to what follows: `is`, `my`.
     Link,
     /// A telephone.
     Phone,
@@ -175,7 +175,7 @@ const TABLE: [u16; SLOTS] = {
                 while table[slot] != 0 && table[slot] >> 5 != mark(hash) {
                     slot = (slot + 1) % SLOTS;
                 }
-                // A word that stands in two lists keeps its first sense.
+                // A word that is in two lists keeps its first sense.
                 if table[slot] == 0 {
                     table[slot] = mark(hash) << 5 | (list as u16 + 1);
                 }

@@ -44,7 +44,7 @@ pub(super) struct Finder<'a> {
     pub(super) live: &'a [usize],
     /// Which placeholders there are.
     pub(super) holds: &'a dyn Fn(usize, u32) -> bool,
-    /// Whether the text goes on, so that what its end cuts is no end.
+    /// Whether the text continues, so that what its end cuts is no end.
     pub(super) goes_on: bool,
 }
 
@@ -185,7 +185,7 @@ impl Finder<'_> {
         if is_unfinished { Read::Unfinished } else { Read::Nothing }
     }
 
-    /// Every number that stands behind the letters of a kind, however little it looks like a
+    /// Every number that is behind the letters of a kind, however little it looks like a
     /// placeholder: new ones get others.
     pub(super) fn numbers(&self, text: &str, found: &mut Vec<(usize, u32)>) {
         for (at, first) in text.char_indices() {
@@ -246,7 +246,7 @@ fn read_body(text: &str, from: usize, kind: usize, words: &[String]) -> Read {
     Read::Body(Body { kind, number, end: at, stands_alone })
 }
 
-/// Where `'s` ends, if it stands here.
+/// Where `'s` ends, if it is here.
 fn possessive(text: &str, at: usize) -> usize {
     let rest = text.get(at..).unwrap_or_default();
     let mut chars = rest.chars();

@@ -16,7 +16,7 @@ pub struct Kind {
     pub(super) words: Vec<String>,
 }
 
-/// How many separators may stand at one place of a placeholder.
+/// How many separators may be at one place of a placeholder.
 pub(super) const SEPARATORS: usize = 3;
 
 /// The longest text before or behind the number.
@@ -80,7 +80,7 @@ impl Kind {
     }
 }
 
-/// What may stand inside the brackets of a placeholder, and so at neither of its ends.
+/// What may be inside the brackets of a placeholder, and so at neither of its ends.
 fn is_inner(it: char) -> bool {
     it.is_alphanumeric()
         || it.is_whitespace()

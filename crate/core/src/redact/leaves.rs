@@ -6,7 +6,7 @@ use crate::base64;
 use crate::json;
 use crate::percent::percent_decoded;
 
-/// Ends a value: no number goes on over it, and words before it still explain what stands behind.
+/// Ends a value: no number continues over it, and words before it still explain what follows.
 const END: &str = "\n\u{1e}";
 
 /// One text, number or key of a request.
@@ -34,7 +34,7 @@ pub(super) enum Piece {
     Entry(usize),
 }
 
-/// A text as a detector reads it: leaves with what stands between them.
+/// A text as a detector reads it: leaves with what is between them.
 #[derive(Debug, Default)]
 pub(super) struct Document(pub(super) Vec<Passage>);
 
@@ -52,7 +52,7 @@ pub(super) trait Visitor {
     fn number(&mut self, number: &mut Value);
     /// A key.
     fn key(&mut self, key: String) -> String;
-    /// What stands between two leaves.
+    /// What is between two leaves.
     fn between(&mut self, _text: &str) {}
     /// The document is complete.
     fn end(&mut self) {}

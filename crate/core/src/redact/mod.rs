@@ -36,7 +36,7 @@ pub use restore::Restorer;
 /// From how many characters on a value is replaced inside of longer words too.
 const LONG: usize = 8;
 
-/// Something to replace wherever it stands, with the number of its kind.
+/// Something to replace wherever it is, with the number of its kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Term {
     /// Which kind.
@@ -64,7 +64,7 @@ impl Term {
     }
 }
 
-/// What stands behind one placeholder.
+/// What follows one placeholder.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
     kind: usize,
@@ -140,7 +140,7 @@ impl Redactor {
     /// stand as whole words; `finds` returns what the caller's own detectors find in one text.
     ///
     /// # Errors
-    /// `UNAVAILABLE` where data stands in something that cannot be changed, such as a PDF.
+    /// `UNAVAILABLE` where data is in something that cannot be changed, such as a PDF.
     pub fn redact(
         &mut self,
         mut request: Value,

@@ -441,7 +441,7 @@ proptest! {
                 let is_long = span.chars().count() >= super::LONG;
                 prop_assert!(!is_long || wire.iter().all(|it| !it.contains(&span)), "{} in {:?}", span, wire);
             }
-            // What is still found is a placeholder, with what stands around it.
+            // What is still found is a placeholder, with what surrounds it.
             for text in &wire {
                 let mut neutral = text.clone();
                 for entry in &hidden.entries {

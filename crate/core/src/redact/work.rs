@@ -115,7 +115,7 @@ impl<'a> Work<'a> {
         Err(unchangeable("personal data in the request could not be replaced, so it was not sent"))
     }
 
-    /// What the detectors find in a document, and the values among it that stand in one piece.
+    /// What the detectors find in a document, and the values among it that are in one piece.
     fn detect(&self, document: &Document, cuts: &mut Vec<Cut>, words: &mut Vec<Term>) {
         let mut text = String::new();
         let mut places = Vec::new();
@@ -147,7 +147,7 @@ impl<'a> Work<'a> {
             for (from, to, leaf, piece) in within {
                 let (start, end) = (span.from.max(*from), span.to.min(*to));
                 let own = text.get(start..end).unwrap_or_default();
-                // Of what stands around a placeholder, only words and numbers matter.
+                // Of what surrounds a placeholder, only words and numbers matter.
                 let is_whole = (start, end) == (span.from, span.to);
                 if is_whole || own.contains(char::is_alphanumeric) {
                     let (from, to) = (start - from, end - from);
@@ -168,7 +168,7 @@ impl<'a> Work<'a> {
         self.kinds.iter().position(|kind| kind.detector == Some(detector))
     }
 
-    /// Cuts these words wherever they stand: what was found in one place is not sent from another.
+    /// Cuts these words wherever they are: what was found in one place is not sent from another.
     fn spread(&self, words: &[Term], cuts: &mut Vec<Cut>) {
         let mut begins = [false; 256];
         for first in words.iter().filter_map(|it| it.text.bytes().next()) {
@@ -184,7 +184,7 @@ impl<'a> Work<'a> {
                         continue;
                     }
                     let rest = text.as_bytes().get(from..).unwrap_or_default();
-                    // The words are sorted: those that begin alike stand together.
+                    // The words are sorted: those that begin alike are together.
                     let head = rest.get(..rest.len().min(2)).unwrap_or_default();
                     let first = words.partition_point(|it| it.text.as_bytes() < head);
                     let alike = words.iter().skip(first);

@@ -65,8 +65,8 @@ pub struct Heard {
 }
 
 impl Heard {
-    /// Whether there is something in it that the caller asked for. Empty text is not; thinking only
-    /// where it was asked for.
+    /// Whether there is something in it that the caller requested. Empty text is not; thinking only
+    /// where it was requested.
     #[must_use]
     pub fn has_content(self, wants_reasoning: bool) -> bool {
         self.text > 0 || self.other > 0 || (wants_reasoning && self.reasoning > 0)
@@ -168,7 +168,7 @@ pub enum Action {
         attempt: usize,
     },
     /// From now on, questions and branches are about the request with the text that the caller has
-    /// seen: the attempt's answer broke off, and another branch may go on in it.
+    /// seen: the attempt's answer broke off, and another branch may continue it.
     Extend {
         /// Which attempt.
         attempt: usize,

@@ -4,7 +4,7 @@ use super::action::Heard;
 use super::health::Probe;
 use super::policy::Policy;
 
-/// An attempt under way.
+/// An attempt in progress.
 #[derive(Debug)]
 pub(crate) struct Live {
     /// Its number, which is also its place in the trace.

@@ -92,7 +92,7 @@ impl Route {
 }
 
 impl Deliberation {
-    /// Takes in the answer to the question asked last; what was not asked for is not listened to.
+    /// Records the answer to the question asked last; anything else is ignored.
     ///
     /// # Errors
     /// `INVALID_ARGUMENT` where it cannot be read.

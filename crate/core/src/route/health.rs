@@ -40,7 +40,7 @@ pub(crate) struct Probe(u64);
 struct BranchRecord {
     failures_in_row: u32,
     open: Option<Open>,
-    /// Attempts under way.
+    /// Attempts in progress.
     live: u32,
     /// (input tokens, milliseconds to the first token), newest last.
     first_tokens: Vec<(f64, f64)>,
@@ -77,7 +77,7 @@ pub struct BranchHealth {
     /// Speed of reading.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prefill_tokens_per_second: Option<f64>,
-    /// Requests that wait in the model's own line; attempts under way where it has none.
+    /// Requests that wait in the model's own line; attempts in progress where it has none.
     pub queued: u32,
 }
 

@@ -1,4 +1,4 @@
-//! What a decision may depend on: asked for one by one, and only when a strategy needs it.
+//! What a decision may depend on: requested one by one, and only when a strategy needs it.
 
 use std::cell::OnceCell;
 
@@ -18,7 +18,7 @@ use crate::{Content, Error, Request, Result};
 pub enum Question {
     /// What the callback of this number returns.
     Leaf(usize),
-    /// The request, as JSON. Not asked for where no strategy looks at it: a prompt can be large.
+    /// The request, as JSON. Not requested where no strategy looks at it: a prompt can be large.
     Request,
     /// What this machine is.
     Device,
@@ -90,7 +90,7 @@ pub struct Collected {
 }
 
 impl Collected {
-    /// Takes in what was asked for, as JSON.
+    /// Records what was requested, as JSON.
     ///
     /// # Errors
     /// `INVALID_ARGUMENT` where it cannot be read.

@@ -21,7 +21,7 @@ pub struct Policy {
     pub hedge_after_ms: Option<f64>,
     /// When to leave the branch alone.
     pub breaker: Option<Breaker>,
-    /// Whether another branch may go on in an answer of this one that broke off.
+    /// Whether another branch may continue an answer of this one that broke off.
     pub continues: Option<bool>,
 }
 

@@ -29,7 +29,7 @@ pub struct RunOptions {
     pub stay: Option<String>,
     /// The branches that may see the request, if its caller names them.
     pub allow: Option<Vec<String>>,
-    /// Whether another branch may go on in an answer that broke off.
+    /// Whether another branch may continue an answer that broke off.
     pub continues: bool,
     /// Whether the answer must be JSON.
     pub wants_json: bool,
@@ -257,7 +257,7 @@ impl Run {
     fn start(&mut self, attempt: usize, branch: usize, context: &mut FeedContext<'_>) {
         let key = context.plan.key(branch);
         let is_last = self.upcoming().is_none();
-        // What goes on in an answer that is shown already is not held back.
+        // What continues an answer that is shown already is not held back.
         let is_gated = matches!(context.plan.acceptance, Acceptance::Confidence(_))
             && !is_last
             && self.partial.is_none();

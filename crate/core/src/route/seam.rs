@@ -1,6 +1,6 @@
-//! The place where one branch goes on in the text of another.
+//! The place where one branch continues the text of another.
 //!
-//! A model that is asked to go on may begin with the last words once more, or with the whole
+//! A model that is asked to continue may begin with the last words once more, or with the whole
 //! answer. The seam holds what it sends until it is known whether that is a repetition, and drops
 //! the repetition.
 
@@ -23,7 +23,7 @@ pub struct Seam {
 }
 
 impl Seam {
-    /// A seam behind `before`. An `exact` continuation is by a model that goes on in the very text,
+    /// A seam behind `before`. An `exact` continuation is by a model that continues the very text,
     /// so that nothing in it is a repetition but white space.
     #[must_use]
     pub fn new(before: &str, exact: bool) -> Self {

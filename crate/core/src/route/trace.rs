@@ -56,7 +56,7 @@ pub struct Attempt {
     /// The branch's own trace, where it is a router itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub routing: Option<Value>,
-    /// Whose answer it went on in.
+    /// Whose answer it continued.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub continued: Option<Continued>,
     /// Why its answer, which broke off, was not continued although the caller allows it.
@@ -64,7 +64,7 @@ pub struct Attempt {
     pub not_continued: Option<NotContinued>,
 }
 
-/// Where an attempt goes on in the answer of another.
+/// Where an attempt continues the answer of another.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Continued {
     /// The branch that wrote before.
@@ -79,7 +79,7 @@ pub struct Continued {
 pub enum NotContinued {
     /// The failure is one after which no other branch is tried.
     Permanent,
-    /// JSON was asked for: no branch can be held to a schema from the middle on.
+    /// JSON was requested: no branch can be held to a schema from the middle on.
     Json,
     /// It holds more than text, for example a call of a tool.
     ToolCall,

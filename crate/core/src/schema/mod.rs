@@ -1,4 +1,4 @@
-//! JSON Schema: which formats are known, and whether a value is what a schema asks for.
+//! JSON Schema: which formats are known, and whether a value is what a schema requires.
 //!
 //! Patterns are parsed here for both ends: the engine makes automata of them that constrain what is
 //! written, and

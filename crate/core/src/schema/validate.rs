@@ -1,4 +1,4 @@
-//! Whether a value is what a schema asks for, and where it is not.
+//! Whether a value is what a schema requires, and where it is not.
 
 use std::cell::Cell;
 use std::fmt;
@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::{format_pattern, resolve};
 
-/// The first place where a value is not what its schema asks for.
+/// The first place where a value is not what its schema requires.
 ///
 /// Neither holds anything the model made up: a name that the schema does not declare shows as `*`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

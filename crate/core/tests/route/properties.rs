@@ -416,7 +416,7 @@ impl Watch {
                     usize::from(matches!(action, Action::Finish { .. }))
                 );
             }
-            // Only what broke off and was shown is gone on in.
+            // Only what broke off and was shown is continued.
             Action::Extend { attempt } => {
                 prop_assert!(self.shown.remove(attempt), "{} was not shown", attempt);
                 prop_assert!(!self.live.contains(attempt), "{} runs on", attempt);

@@ -10,7 +10,7 @@ use hybridge_gemma::source::{Memory, Source};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|file: &[u8]| {
-    // A parser that asks for more must be content with what it asked for.
+    // A parser that asks for more must be content with what it requested.
     let (mut length, mut turns) = (file.len().min(16), 0);
     while let Ok(Parsed::NeedMore(bytes)) = Header::parse(&file[..length], file.len() as u64) {
         let bytes = usize::try_from(bytes).expect("no more than the file");

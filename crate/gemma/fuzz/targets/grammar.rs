@@ -1,5 +1,5 @@
 //! Any JSON as a schema: refused by name, or compiled; and whatever is then written at random can
-//! go on or end.
+//! continue or end.
 #![no_main]
 
 use std::borrow::Cow;

@@ -11,7 +11,7 @@
 //! A pass writes into its [`Store`]: every position on global layers, a ring of the last ones on
 //! local layers. The [`Archive`] holds copies of rows under the tokens that made them, so that a
 //! prefix is found again whatever conversation it came from. Rows are copied as they are: a
-//! sequence that goes on computes what it would have computed without a break.
+//! sequence that continues computes what it would have computed without a break.
 
 mod archive;
 mod memory;
@@ -58,7 +58,7 @@ pub(crate) trait Store {
 pub struct Reuse {
     /// Tokens that went through the network.
     pub fed: u64,
-    /// Tokens that were asked for and did not have to.
+    /// Tokens that were requested and did not have to.
     pub reused: u64,
     /// Bytes of the rows that are saved.
     pub saved_bytes: u64,
@@ -157,7 +157,7 @@ impl<S: Store> Cache<S> {
         }
     }
 
-    /// These tokens' rows stand behind those of the others.
+    /// These tokens' rows are behind those of the others.
     pub(crate) fn push(&mut self, tokens: &[u32]) {
         self.tokens.extend(tokens);
         self.fed += tokens.len() as u64;
@@ -270,7 +270,7 @@ impl<S: Store> Cache<S> {
 
     /// Copies rows back: global ones beyond `common`, local ones that the next token sees.
     fn load(&mut self, steps: &[Step], common: usize, length: usize) {
-        // The last page goes on to be filled, so that it is wanted whole.
+        // The last page continues to be filled, so that it is wanted whole.
         let needed = self.first_needed(length).min(length.saturating_sub(1));
         self.start = if self.window.is_some() { length } else { 0 };
         for step in steps {

@@ -29,7 +29,7 @@ pub(super) struct Grammar {
 /// A call in FunctionGemma's format.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Call {
-    /// What stands before the arguments, as words of which there is one.
+    /// What precedes the arguments, as words of which there is one.
     pub(super) head: u32,
     pub(super) arguments: u32,
 }

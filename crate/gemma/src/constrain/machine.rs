@@ -230,7 +230,7 @@ impl Machine {
         }
     }
 
-    /// What comes next on a stack.
+    /// The next step on a stack.
     fn pop(&mut self, rest: u32, threads: &mut Vec<Thread>) {
         let Some(&Frame { symbol, below, .. }) = self.frames.get(rest as usize) else { return };
         self.enter(symbol, below, threads);

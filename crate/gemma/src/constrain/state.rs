@@ -1,4 +1,4 @@
-//! An answer under way, and the masks for its next token.
+//! An answer in progress, and the masks for its next token.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -42,7 +42,7 @@ pub(crate) fn control_byte(piece: &str) -> Option<u8> {
 }
 
 impl Syntax {
-    /// What stands before and after a text.
+    /// What surrounds a text.
     pub(super) fn quote(self) -> u8 {
         match self {
             Self::Json => b'"',
@@ -94,7 +94,7 @@ impl Syntax {
     }
 }
 
-/// A name that can stand without quotes.
+/// A name that needs no quotes.
 pub(super) fn bare(name: &str) -> Result<&str> {
     let is_bare = !name.is_empty()
         && name.trim() == name

@@ -2,7 +2,7 @@
 
 use super::small;
 
-/// One byte of one or more pieces. Nodes stand in depth-first order.
+/// One byte of one or more pieces. Nodes are in depth-first order.
 #[derive(Clone, Copy, Debug)]
 struct Node {
     /// Where the pieces that end here begin in `tokens`.

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! The caller pulls. Between two pulls nothing runs. A [`Cancel`] is looked at before every token,
-//! and stops the reading of a prompt wherever that waits. Several answers can be under way: each
+//! and stops the reading of a prompt wherever that waits. Several answers can be in progress: each
 //! takes its own conversation up again where another came between.
 
 use std::rc::Rc;
@@ -32,7 +32,7 @@ pub use generation::Generation;
 pub use prompt::Prompt;
 use prompt::{Run, first_run};
 
-/// Answers that are remembered with their ids, for a conversation that goes on.
+/// Answers that are remembered with their ids, for a conversation that continues.
 const REMEMBERED: usize = 256;
 
 /// Tokens that a text is continued by where the request sets no limit: a model without turns seldom

@@ -13,7 +13,7 @@ use crate::source::Source;
 /// The vocabulary of Gemma 3 takes six to eight megabytes: most headers arrive with the first read.
 const FIRST_READ: u64 = 16 << 20;
 
-/// One model: its metadata, and where each tensor stands in which file.
+/// One model: its metadata, and where each tensor is in which file.
 #[derive(Clone, Debug)]
 pub struct Gguf {
     sources: Vec<Rc<dyn Source>>,
@@ -55,7 +55,7 @@ impl Gguf {
         Ok(Self { sources, header, places })
     }
 
-    /// The metadata, which stands in the first part.
+    /// The metadata, which is in the first part.
     #[must_use]
     pub fn header(&self) -> &Header {
         &self.header

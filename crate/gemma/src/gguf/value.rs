@@ -3,7 +3,7 @@
 use super::cursor::{Cursor, Stop};
 use super::fault;
 
-/// How deep arrays may stand in arrays. No known key nests at all.
+/// How deep arrays may be in arrays. No known key nests at all.
 const DEEPEST: u32 = 4;
 
 /// A metadata value.

@@ -1,4 +1,4 @@
-//! Gemma 3's turns: a person and the model alternate, and what the system says stands before the
+//! Gemma 3's turns: a person and the model alternate, and the system's text precedes the
 //! first question.
 //!
 //! A call is written by the model, a result is given to it.

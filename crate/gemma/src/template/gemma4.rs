@@ -12,7 +12,7 @@
 //! {call}{result}{words}<turn|>
 //! ```
 //! Source: the chat template of the released files. One thing is done otherwise: words that a model
-//! wrote before a call stand before it here too, and not after the results.
+//! wrote before a call are before it here too, and not after the results.
 
 use hybridge_core::{Content, Part, Request, Result, Role};
 

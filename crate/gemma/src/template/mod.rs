@@ -45,7 +45,7 @@ const SYSTEM: &str = "system";
 ///
 /// The ids of its text can be others: a model may spell a word in pieces that the tokenizer would
 /// have merged. Where the answer comes back in a conversation, these ids stand for it, and the
-/// cache goes on where it ended.
+/// cache continues where it ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     /// The whole turn, as [`Dialect::said`] writes it.
@@ -54,7 +54,7 @@ pub struct Answer {
     pub ids: Vec<u32>,
 }
 
-/// What stands around a picture's rows.
+/// What surrounds a picture's rows.
 #[must_use]
 pub fn marks_of_pictures(dialect: Dialect) -> [&'static str; 2] {
     match dialect {
@@ -63,14 +63,14 @@ pub fn marks_of_pictures(dialect: Dialect) -> [&'static str; 2] {
     }
 }
 
-/// A turn under way.
+/// A turn in progress.
 #[derive(Clone, Debug)]
 struct Turn {
     speaker: &'static str,
     parts: Vec<TurnPart>,
-    /// Whether the model goes on in it.
+    /// Whether the model continues it.
     is_open: bool,
-    /// Whether it goes on in the turn before, so that nothing announces it.
+    /// Whether it continues the turn before, so that nothing announces it.
     is_continued: bool,
 }
 
@@ -115,7 +115,7 @@ pub fn render_with(
     };
     let begun = turns.last_mut().filter(|it| it.speaker == MODEL && !it.is_open);
     if let Some(turn) = begun.filter(|_| request.messages.last().is_some_and(Message::is_prefix)) {
-        // An answer that was begun is gone on in: its turn stays open.
+        // An answer that was begun is continued: its turn stays open.
         turn.is_open = true;
         if dialect == Dialect::Gemma4 {
             turn.parts.insert(0, TurnPart::Given(gemma4::closed_thought(request, style)?));

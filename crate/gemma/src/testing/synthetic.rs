@@ -1,4 +1,4 @@
-//! Models as large as real ones that stand nowhere: the header is made, and the weights are a
+//! Models as large as real ones that are stored nowhere: the header is made, and the weights are a
 //! short pattern over and over. For measuring speed and memory; what they write means nothing.
 
 use std::fmt;

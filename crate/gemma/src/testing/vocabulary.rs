@@ -129,7 +129,7 @@ impl Vocabulary {
             let is_control = matches!(id, 46 | 47 | 98 | 105 | 106);
             self.place(id, name, if is_control { 3 } else { 4 });
         }
-        // A text that stands twice, and a piece that reaches over the border of a run of newlines.
+        // A text that occurs twice, and a piece that reaches over the border of a run of newlines.
         let last = u32::try_from(self.pieces.len() - 1).unwrap_or(0);
         self.place(last, "the", 1);
         self.place(last - 1, ".\n", 1);

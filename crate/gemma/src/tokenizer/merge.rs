@@ -176,7 +176,7 @@ pub(super) fn splits_at_spaces(vocabulary: &Vocabulary) -> bool {
         .all(|(_, piece, _)| !piece.trim_start_matches('▁').contains('▁'))
 }
 
-/// The runs of newlines of a text and what stands between them. Listed merges join nothing across
+/// The runs of newlines of a text and what is between them. Listed merges join nothing across
 /// their borders.
 pub(super) fn newline_runs(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = text;

@@ -39,7 +39,7 @@ impl Merges {
         Ok(merges)
     }
 
-    /// Of a pair that stands twice the first counts.
+    /// Of a pair that occurs twice the first counts.
     fn insert(&mut self, pair: [u32; 2]) {
         let place = self.place(pair);
         if let Some(slot) = self.slots.get_mut(place).filter(|slot| **slot == EMPTY) {

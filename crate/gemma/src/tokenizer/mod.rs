@@ -42,7 +42,7 @@ pub enum Control {
 pub struct Tokenizer {
     vocabulary: Vocabulary,
     specials: Specials,
-    /// Whether ▁ stands in pieces only at the start, so that words can be merged one by one.
+    /// Whether ▁ is in pieces only at the start, so that words can be merged one by one.
     is_split_at_spaces: bool,
     style: Style,
     form: Form,

@@ -10,7 +10,7 @@ use crate::constrain::{Syntax, Wish};
 /// The form that a request demands; `None` if the answer is free.
 ///
 /// # Errors
-/// `UNIMPLEMENTED` where a dialect cannot leave the choice that is asked for.
+/// `UNIMPLEMENTED` where a dialect cannot leave the choice that is requested.
 pub fn wish_of(request: &Request, dialect: Dialect) -> Result<Option<Wish>> {
     let output = request.wants_json().then(|| output_schema(request));
     if !has_tools(request) {

@@ -61,7 +61,7 @@ fn schema(writer: &mut Writer, schema: &Value, is_root: bool) {
     let keyword = |name: &str| schema.get(name);
     let ordering = schema.as_object().map(ordering_of).unwrap_or_default();
     let mut said: Vec<(&str, &Value)> = Vec::new();
-    // At the root the tool's own description stands outside.
+    // At the root the tool's own description is outside.
     for name in ["description", "enum", "items", "properties", "required"] {
         said.extend(
             keyword(name).filter(|_| !is_root || name != "description").map(|value| (name, value)),

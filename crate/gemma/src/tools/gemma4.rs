@@ -16,11 +16,11 @@ use super::schema_text::{UNSAID, by_name};
 const TOOL: [&str; 2] = ["<|tool>", "<tool|>"];
 pub(crate) const CALL: [&str; 2] = ["<|tool_call>", "<tool_call|>"];
 const RESPONSE: [&str; 2] = ["<|tool_response>", "<tool_response|>"];
-/// Stands before and after a text.
+/// Surrounds a text.
 pub(crate) const QUOTE: &str = "<|\"|>";
 /// In the system's turn it switches thinking on.
 pub const THINK: &str = "<|think|>";
-/// What stands between them is the model's thinking.
+/// What is between them is the model's thinking.
 pub const CHANNEL: [&str; 2] = ["<|channel>", "<channel|>"];
 /// Around each turn.
 pub const TURN: [&str; 2] = ["<|turn>", "<turn|>"];
@@ -49,10 +49,10 @@ pub const WAITS: &str = RESPONSE[0];
 pub static NOTATION: Notation =
     Notation { call: CALL, response: RESPONSE, quote: QUOTE, null: "None", is_sorted: true };
 
-/// What stands before a thought's text, on a line of its own.
+/// What precedes a thought's text, on a line of its own.
 pub(crate) const THOUGHT: &str = "thought\n";
 
-/// A thought, as it stands before the calls that it led to.
+/// A thought, as it precedes the calls that it led to.
 #[must_use]
 pub fn thought(text: &str) -> Vec<Segment> {
     vec![

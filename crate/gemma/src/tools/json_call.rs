@@ -36,7 +36,7 @@ pub(super) fn call_schema(tools: &[ToolDefinition]) -> Value {
     json!({"anyOf": [call, {"type": "array", "items": call, "minItems": 1}], "$defs": parts})
 }
 
-/// A schema that now stands at `place` in another one, so that its references still lead where they
+/// A schema that now is at `place` in another one, so that its references still lead where they
 /// led.
 pub(super) fn moved(schema: &Value, place: &str) -> Value {
     match schema {

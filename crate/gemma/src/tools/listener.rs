@@ -173,7 +173,7 @@ impl Listener {
         String::new()
     }
 
-    /// `text` stands before the control piece.
+    /// `text` is before the control piece.
     fn hear_segment(
         &mut self,
         notation: &'static Notation,

@@ -57,7 +57,7 @@ impl Dialect {
         }
     }
 
-    /// What the model said, as it stands in a conversation: its words, then its calls.
+    /// What the model said, as it is in a conversation: its words, then its calls.
     #[must_use]
     pub fn said(self, words: &str, content: &[Part]) -> Vec<Segment> {
         let calls = content.iter().filter_map(|part| match &part.content {
@@ -104,7 +104,7 @@ pub(crate) fn answered_in_order<'a>(results: &'a [Part], calls: &[Part]) -> Vec<
 }
 
 /// A part of a prompt or an answer: a control piece by its text, or text that stays text whatever
-/// stands in it.
+/// is in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Segment {
     /// One control piece.

@@ -39,7 +39,7 @@ impl Notation {
         writer.segments
     }
 
-    /// A result. It stands in the model's own turn, right after the calls.
+    /// A result. It is in the model's own turn, right after the calls.
     #[must_use]
     pub fn response(&'static self, response: &ToolResponse) -> Vec<Segment> {
         let mut writer = Writer::new(self);
@@ -174,7 +174,7 @@ impl Writer {
     }
 }
 
-/// What a call is made of. A text between two quotes is one token, whatever stands in it.
+/// What a call is made of. A text between two quotes is one token, whatever is in it.
 #[derive(Clone, Debug, PartialEq)]
 enum Token {
     Mark(char),
@@ -202,7 +202,7 @@ impl<'a> Reader<'a> {
                 },
                 (Segment::Text(text), Some(open)) => open.push_str(text),
                 (Segment::Text(text), None) => split(text, &mut tokens),
-                // No other control piece stands inside a call.
+                // No other control piece is inside a call.
                 (Segment::Control(_), _) => tokens.push(Token::Mark('\0')),
             }
         }

@@ -110,7 +110,7 @@ fn calls_are_read() {
         "<start_function_call>call:get_current_weather{location:<escape>Tokyo, Japan<escape>}<end_function_call><start_function_response>",
         &[request(0, "get_current_weather", json!({"location": "Tokyo, Japan"}))],
     );
-    // Whatever stands between two escapes is text.
+    // Whatever is between two escapes is text.
     check(
         "<start_function_call>call:f{a:<escape>}{:,call:g[<escape>}<end_function_call>",
         &[request(0, "f", json!({"a": "}{:,call:g["}))],

@@ -1,4 +1,4 @@
-//! A random network that can only write what it was asked for: the whole way from a request to an
+//! A random network that can only write what was requested: the whole way from a request to an
 //! answer.
 
 use std::rc::Rc;
@@ -196,7 +196,7 @@ fn a_random_network_that_may_call_writes_words_or_calls() {
     }
 }
 
-/// A call and its result come back, and the cache goes on where the call ended.
+/// A call and its result come back, and the cache continues where the call ended.
 #[test]
 fn a_result_goes_on_where_its_call_ended() {
     for tiny in [find("no_window").unwrap(), FUNCTION_GEMMA, CHAT_GEMMA_4] {

@@ -1,4 +1,4 @@
-//! Text to vectors: what stands around it, and how many values are kept.
+//! Text to vectors: what surrounds it, and how many values are kept.
 
 use std::rc::Rc;
 

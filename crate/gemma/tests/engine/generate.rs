@@ -211,7 +211,7 @@ fn cancelling_stops_at_the_next_token() {
     options.cancel.cancel();
     let error = block_on(session.next(&mut generation)).unwrap_err();
     assert_eq!(error, Error::cancelled());
-    // Before the prompt is fed, too; and the session goes on with another switch.
+    // Before the prompt is fed, too; and the session continues with another switch.
     let error = block_on(session.start(&[2, 3, 4, 5], options)).unwrap_err();
     assert_eq!(error, Error::cancelled());
     block_on(session.start(&[2, 3, 4], self::options(9, &[]))).unwrap();

@@ -45,7 +45,7 @@ fn ids_are_those_of_llama_cpp() {
 }
 
 /// Scores in this vocabulary would merge in another order, a piece reaches over a newline, and a
-/// text stands twice.
+/// text occurs twice.
 #[test]
 fn ids_of_gemma_4_are_those_of_its_merges() {
     check(&gemma_4(), include_str!("../../../../tests/oracle/goldens/tokens_gemma4.json"));

@@ -56,7 +56,7 @@ fn check(dialect: Dialect, messages: Value, more: Value, expected: &str) {
     assert_eq!(ids, spelled, "{}\nnot\n{}", tokenizer.decode(&ids), tokenizer.decode(&spelled));
 }
 
-/// What stands before the first question. Models are trained on exactly this: a change to it is a
+/// What precedes the first question. Models are trained on exactly this: a change to it is a
 /// change to them.
 const AUTO: &str = r#"You can call functions. Call one only if it helps. A call is a JSON object {"name": function name, "parameters": {argument name: value}} and nothing else; several calls are a JSON array of such objects.
 [{"name":"weather","description":"the weather of a city","parameters":{"type":"object","properties":{"city":{"type":"string"},"day":{"type":"integer"}},"required":["city"]}}]"#;
@@ -129,7 +129,7 @@ fn function_gemma_s_calls_and_results_share_a_turn() {
         call("Bonn"),
         call("Rome"),
     );
-    // After a result the model goes on in its own turn.
+    // After a result the model continues its own turn.
     let until_results: Vec<Value> =
         conversation().as_array().unwrap().iter().take(3).cloned().collect();
     check(until_results.into(), json!({}), &asked);

@@ -1,4 +1,4 @@
-/** How one branch goes on in another's answer. Rust decides where its text begins (`hybridge_core::route::Seam`). */
+/** How one branch continues another's answer. Rust decides where its text begins (`hybridge_core::route::Seam`). */
 
 import { wellFormed } from '../border/json.js'
 import type { ModelRequest } from '../border/request.js'
@@ -6,7 +6,7 @@ import type { Seam } from '../border/wasm.js'
 import { textOf } from './response.js'
 import type { Part } from '../types.js'
 
-/** The request with the text so far, as the last message. Its mark asks the model to go on in it. */
+/** The request with the text so far, as the last message. Its mark asks the model to continue it. */
 export function withPartial(request: ModelRequest, shown: readonly Part[]): ModelRequest {
   const text = wellFormed(textOf(shown))
   if (text === '') return request
@@ -74,7 +74,7 @@ export class Continuation {
   }
 
   #push(text: string): string {
-    // The other half of a letter in which the text broke off: such text is gone on in, and not repeated.
+    // The other half of a letter in which the text broke off: such text is continued, and not repeated.
     if (isLow(text.charCodeAt(0)) && isHigh(textOf(this.#before).at(-1)?.charCodeAt(0))) {
       this.#settle(true)
       return text

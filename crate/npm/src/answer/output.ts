@@ -1,4 +1,4 @@
-/** Answers checked against the schema they were asked for, wherever they were made. */
+/** Answers checked against the schema of their request, wherever they were made. */
 
 import { HybridError } from '../border/errors.js'
 import { loadPage } from '../border/wasm.js'
@@ -39,7 +39,7 @@ export async function outputErrorOf(
   }
 }
 
-/** The first place where a value is not what a schema asks for. */
+/** The first place where a value is not what a schema requires. */
 export async function mismatchOf(schema: JsonSchema, value: unknown): Promise<Mismatch | undefined> {
   const { findMismatch } = await loadPage()
   const asked = toJson(schema, 'the schema')
@@ -53,7 +53,7 @@ export async function mismatchOf(schema: JsonSchema, value: unknown): Promise<Mi
   return found === undefined ? undefined : (JSON.parse(found) as Mismatch)
 }
 
-/** Where an answer is not what its schema asks for. `path` is a JSON pointer; an undeclared name shows as `*`. */
+/** Where an answer is not what its schema requires. `path` is a JSON pointer; an undeclared name shows as `*`. */
 interface Mismatch {
   path: string
   expected: string

@@ -93,7 +93,7 @@ export class Chunk implements GenerateChunk {
   readonly branch: string
   readonly #outputSoFar: (() => unknown) | undefined
 
-  /** `outputSoFar` ends with this chunk's text, and is given where JSON was asked for. */
+  /** `outputSoFar` ends with this chunk's text, and is given where JSON was requested. */
   constructor(details: {
     index: number
     content: Part[]

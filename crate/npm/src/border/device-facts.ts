@@ -84,7 +84,7 @@ export async function gpuLimits(): Promise<Readonly<Record<string, number>>> {
   return (await lookAtGpu((globalThis.navigator ?? {}) as Host)).limits
 }
 
-/** Asks for such an adapter now, whatever was found before. */
+/** Requests such an adapter now, whatever was found before. */
 export async function gpuFacts(wish: AdapterWish, patienceMs: number): Promise<DeviceFacts['webgpu']> {
   return (await requestGpu((globalThis.navigator ?? {}) as Host, wish, patienceMs)).facts
 }

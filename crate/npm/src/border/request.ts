@@ -223,7 +223,7 @@ export function mediaArgument(value: unknown, path: string): void {
   if (!isKnown) throw refuse(path, "must be 'drop', 'drop-earlier' or { describe: { branch } }")
 }
 
-/** Whether another branch may go on in an answer that broke off. */
+/** Whether another branch may continue an answer that broke off. */
 export function continueFromArgument(value: unknown, path: string): void {
   if (value !== undefined && value !== 'partial') throw refuse(path, "must be 'partial', or left out")
 }

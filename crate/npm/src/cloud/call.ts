@@ -62,7 +62,7 @@ export async function callCloud(
 ): Promise<CloudReply> {
   const page = await loadPage()
   let hasSpoken = false
-  // A service is asked in words to go on, and repeats some: what it repeats is not its answer.
+  // A service is asked in words to continue, and repeats some: what it repeats is not its answer.
   const begun = task.request.messages.at(-1)
   const goesOn = begun?.role === 'model' && begun.metadata?.['prefix'] === true
   const continuation = goesOn ? new Continuation(begun.content, (before) => new page.Seam(before, false)) : undefined

@@ -1,4 +1,4 @@
-/** A report as one HTML file: nothing is loaded, nothing runs, and the data stand in it for the next comparison. */
+/** A report as one HTML file: nothing is loaded, nothing runs, and the data are in it for the next comparison. */
 
 import { compareReports, reportFromJSON, type ReportChange } from './compare.js'
 import type { Curve } from './curve.js'

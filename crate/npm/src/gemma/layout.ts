@@ -133,7 +133,7 @@ async function readJson(directory: FileSystemDirectoryHandle, name: string): Pro
   return await readKept(directory, name, async (file) => {
     // No record of this package is that long.
     if (file.size > 1 << 20) return undefined
-    // A record may stand in front of the rest of a longer one: its line ends it.
+    // A record may be in front of the rest of a longer one: its line ends it.
     return JSON.parse((await file.text()).split('\n', 1)[0] ?? '') as unknown
   })
 }

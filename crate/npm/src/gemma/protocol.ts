@@ -111,7 +111,7 @@ export interface Abort {
   readonly abort: number
 }
 
-/** Asks for the GPU and all memory back, before the worker is ended. Answered as a call is. */
+/** Requests the GPU and all memory back, before the worker is ended. Answered as a call is. */
 export interface Farewell {
   readonly farewell: number
 }

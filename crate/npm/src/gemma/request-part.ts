@@ -28,7 +28,7 @@ export interface PartAnswer {
   readonly isStripped: boolean
 }
 
-/** Asks for some bytes, or for the whole file where there is no range. */
+/** Requests some bytes, or the whole file where there is no range. */
 export async function requestPart(route: Route, range: string | undefined, signal: AbortSignal): Promise<PartAnswer> {
   const ask = (url: string, own: Readonly<Record<string, string>>, redirect: RequestRedirect): Promise<Response> => {
     const headers = new Headers(own)

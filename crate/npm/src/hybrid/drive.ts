@@ -54,7 +54,7 @@ export interface Circuit {
   readonly accept?: ((response: GenerateResponse) => boolean | Promise<boolean>) | undefined
   readonly onTrace?: ((trace: RoutingTrace) => void | Promise<void>) | undefined
   readonly describer: Describer
-  /** The place where a text goes on; `isExact` where the model goes on in the very text. */
+  /** The place where a text continues; `isExact` where the model continues the very text. */
   readonly makeSeam: (before: string, isExact: boolean) => Seam
 }
 
@@ -64,7 +64,7 @@ interface Attempt {
   readonly startedAt: number
   readonly streaming: boolean
   hasSpoken: boolean
-  /** Where it goes on in what another began. */
+  /** Where it continues what another began. */
   readonly continuation?: Continuation
   held: Array<{ content: Part[]; details: ChunkDetails }>
   answer?: Answer
@@ -92,7 +92,7 @@ export class Drive {
   readonly answer: Promise<Answer>
   /** Everything that the caller has seen. */
   readonly #shown: Part[] = []
-  /** What strategies and branches see: the request, with the text so far where another branch goes on in it. */
+  /** What strategies and branches see: the request, with the text so far where another branch continues it. */
   #asked: { request: ModelRequest; world: World; isBegun: boolean }
   #isActing = false
   #isOver = false

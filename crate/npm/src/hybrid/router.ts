@@ -123,7 +123,7 @@ export class Router {
         signal,
       )
     } finally {
-      // The caller may have stopped it while a callback still thinks; what that finds is not asked for any more.
+      // The caller may have stopped it while a callback still thinks; what that finds is not requested any more.
       if (!signal.aborted) consideration.free()
     }
   }

@@ -92,7 +92,7 @@ export class Life {
   #state: LifeState = 'absent'
   /** The callers that wait for the load in progress. */
   #waiting: number[] = []
-  /** A rebuild goes on whether or not a caller waits for it. */
+  /** A rebuild continues whether or not a caller waits for it. */
   #isRebuild = false
   #phase: LifePhase | undefined
   #faultsInRow = 0
@@ -108,7 +108,7 @@ export class Life {
     return this.#state
   }
 
-  /** Takes in what happened and returns what to do, in order. What comes too late changes nothing. */
+  /** Takes an event and returns what to do, in order. What comes too late changes nothing. */
   feed(event: LifeEvent): LifeAction[] {
     const actions: LifeAction[] = []
     const isLoading = this.#state === 'loading'

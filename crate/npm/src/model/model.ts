@@ -150,7 +150,7 @@ export class RunnableModel implements Model {
       caller = signal
       if (caller?.aborted === true) onAbort()
       else caller?.addEventListener('abort', onAbort, { once: true })
-      // Nothing of the model runs before the caller holds what it asked for.
+      // Nothing of the model runs before the caller holds what it requested.
       const normalised = await reading
       const json = wantsJson(normalised)
       let index = 0

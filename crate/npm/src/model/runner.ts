@@ -31,7 +31,7 @@ export interface RunOptions {
   /** What becomes of pictures and sounds that the model does not take, and who describes pictures. */
   readonly media?: MediaPolicy
   readonly describe?: Describe
-  /** Whether another branch may go on in an answer that broke off. */
+  /** Whether another branch may continue an answer that broke off. */
   readonly continueFrom?: 'partial'
 }
 

@@ -183,7 +183,7 @@ function segments(text: string, span: Span, granularity: 'sentence' | 'grapheme'
   }))
 }
 
-/** Spans of a pattern's matches, each with what stands between it and the next. */
+/** Spans of a pattern's matches, each with what is between it and the next. */
 function between(text: string, span: Span, ends: RegExp): Span[] {
   const spans: Span[] = []
   let start = span.start

@@ -1,6 +1,6 @@
 //! A `Blob` as a source of bytes: a file the person chose, one out of the origin's private file
 //! system, or a download held in memory. The browser keeps it wherever it likes; only the range
-//! that is asked for is copied.
+//! that is requested is copied.
 
 use futures::future::LocalBoxFuture;
 use hybridge_core::{Error, Result, Status};

@@ -188,7 +188,7 @@ fn the_device_is_judged_only_by_what_was_read() {
         |it| (trouble(Some(503))(it), it.wish = Wish::Cpu).1,
         r#"{"device":"cpu","status":"downloadable"}"#,
     );
-    // A GPU that was asked for by name, or a size that is known, leaves nothing open.
+    // A GPU that was requested by name, or a size that is known, leaves nothing open.
     check(|it| (trouble(None)(it), it.wish = Wish::Gpu).1, &unavailable("GPU_UNAVAILABLE"));
     check(|it| (without_gpu(it), it.look = Look::Read).1, &unavailable("GPU_UNAVAILABLE"));
     // What is here whole needs no host.

@@ -1,5 +1,5 @@
-//! Answers that broke off after content, where the caller lets another branch go on from the text
-//! so far.
+//! Answers that broke off after content, where the caller lets another branch continue from the
+//! text so far.
 //!
 //! The text so far is part of what the next branch reads, so the strategy is asked again about the
 //! request with it: a constraint may narrow, and never widens. The order stays.

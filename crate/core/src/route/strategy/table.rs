@@ -7,7 +7,7 @@ use crate::route::health::{Health, Pace};
 use crate::route::inputs::{Collected, Inputs, Pause, Question};
 
 /// Judges `tree` over the branches `device` and `cloud`. `answers` are given when asked for, by
-/// name, and each must be asked for;
+/// name, and each must be requested;
 /// `expected` is `order [allow] reason`, or the beginning of the error.
 #[track_caller]
 pub(super) fn check(tree: &str, answers: &[(&str, &str)], expected: &str) {

@@ -1,9 +1,9 @@
-//! Answers that broke off after content, where the caller lets another branch go on.
+//! Answers that broke off after content, where the caller lets another branch continue.
 
 use super::theatre::{outcomes, streaming, waiting};
 use crate::route::Trace;
 
-/// In short: `1 goes on in device at 6; 0 stays: Json`.
+/// In short: `1 continues device at 6; 0 stays: Json`.
 #[track_caller]
 fn check_marks(trace: &Trace, expected: &str) {
     let marks = trace.attempts.iter().enumerate().flat_map(|(at, it)| {

@@ -50,7 +50,7 @@ fn content_commits_and_a_preamble_does_not() {
     two.clone()
         .check("0:empty 0:say 0:empty 0:done", "start device, show 0, show 0, show 0, answer 0");
     two.clone().check("0:empty 0:done", "start device, show 0, answer 0 whole");
-    // Thinking is content only where it was asked for.
+    // Thinking is content only where it was requested.
     two.clone().check(
         "0:think 0:fail=UNAVAILABLE 1:done",
         "start device, start cloud, show 1, answer 1 whole",

@@ -62,7 +62,7 @@ impl Stage {
         self
     }
 
-    /// Where another branch may go on in an answer that broke off.
+    /// Where another branch may continue an answer that broke off.
     pub(super) fn continuing(self) -> Self {
         Self { continues: true, ..self }
     }

@@ -8,9 +8,9 @@ use super::syntax::{Expression, Fault, Ranges};
 /// One place in a pattern.
 #[derive(Clone, Debug)]
 enum Place {
-    /// Reads one character and goes on.
+    /// Reads one character and continues.
     One(Ranges, usize),
-    /// Reads one character of a class with properties and goes on.
+    /// Reads one character of a class with properties and continues.
     Class { ranges: Ranges, properties: Vec<String>, is_inverted: bool, next: usize },
     /// Goes on in two ways.
     Both(usize, usize),
@@ -42,7 +42,7 @@ impl Program {
         Ok(program)
     }
 
-    /// Builds from the end: `next` is where a match of this part goes on.
+    /// Builds from the end: `next` is where a match of this part continues.
     fn build(&mut self, expression: &Expression, next: usize) -> Result<usize, Fault> {
         match expression {
             Expression::One(ranges) => self.add(Place::One(ranges.clone(), next)),

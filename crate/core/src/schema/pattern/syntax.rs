@@ -293,7 +293,7 @@ impl Parser<'_> {
         if char == '\\' { self.escape(true) } else { Ok(vec![(char.into(), char.into())]) }
     }
 
-    /// What stands after a backslash.
+    /// What follows a backslash.
     fn escape(&mut self, in_class: bool) -> Result<Ranges, Fault> {
         let Some(char) = self.chars.next() else { return Err("it ends in a backslash") };
         let code = match char {

@@ -1,4 +1,4 @@
-//! What may stand where: the shapes of values, the items of arrays, the members of objects.
+//! Which symbols may follow: the shapes of values, the items of arrays, the members of objects.
 
 use std::sync::Arc;
 

@@ -6,7 +6,7 @@ use hybridge_core::schema::pattern::{Expression, Ranges};
 /// One place in a pattern.
 #[derive(Clone, Debug)]
 pub(super) enum Place {
-    /// Reads one character and goes on.
+    /// Reads one character and continues.
     One(Ranges, u32),
     /// Goes on in two ways.
     Both(u32, u32),

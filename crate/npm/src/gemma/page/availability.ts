@@ -57,7 +57,7 @@ async function judged(host: EngineHost): Promise<Availability> {
       return undefined
     }
   }
-  // A software adapter is looked at only where it was asked for.
+  // A software adapter is looked at only where it was requested.
   const isWanted = webgpu.available && (device === 'gpu' || !webgpu.software)
   const isRight = isWanted ? await measured(() => gpuVerdict(host.options)) : undefined
   // The CPU is measured only where it may be what the model runs on.

@@ -8,7 +8,7 @@ import { folder, hasStore, readJournal, readKept, weightsName } from '../layout.
 import { requestPart, routeTo } from '../request-part.js'
 import type { EngineHost } from './host.js'
 
-/** Everything that stands before the vocabulary, and more. */
+/** Everything that precedes the vocabulary, and more. */
 const headerBytes = 32 << 10
 
 /** A slower host counts as one that does not answer: the question must be answered in well under a second. */

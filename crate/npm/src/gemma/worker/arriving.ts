@@ -30,12 +30,12 @@ export class Arriving {
     this.#wake()
   }
 
-  /** It can't be read for a moment: what is asked for waits until it is complete. */
+  /** It can't be read for a moment: what is requested waits until it is complete. */
   hold(): void {
     this.#read = undefined
   }
 
-  /** All of it is there, and stands here from now on. */
+  /** All of it is there, and is here from now on. */
   complete(whole: Blob): void {
     this.#whole = whole
     this.#wake()

@@ -30,7 +30,7 @@ export interface Fetching {
   onVerified(bytes: number): void
 }
 
-/** Everything that stands before the vocabulary, and more. */
+/** Everything that precedes the vocabulary, and more. */
 const headBytes = 32 << 10
 
 /** Bytes and their record are flushed to the disk together, at most this often. */
