@@ -83,6 +83,17 @@ test('one span for a request by the conventions, one child for each attempt', as
   assert.doesNotMatch(JSON.stringify(spans.map(({ attributes, status }) => [attributes, status])), /4111/)
 })
 
+test('an attempt shows whose answer it went on in', async () => {
+  const ai = withTelemetry(
+    hybrid(scripted('device', ['one ', { fail: failure('UNAVAILABLE') }]), scripted('cloud', ['two'])),
+    { sink: openTelemetry(api) },
+  )
+  const spans = await spansOf(() => ai.generateStream('x', { continueFrom: 'partial' }).response)
+  const { attributes } = spans.find(({ name }) => name === 'attempt cloud')
+  assert.equal(attributes['hybridge.attempt.continued_from'], 'onDevice')
+  assert.equal(attributes['hybridge.attempt.continued_at'], 4)
+})
+
 test('failures and stops: the type, no words of strangers', async () => {
   const fault = hybridge.hybridModel({
     branches: { a: scripted('a', ['x']) },

@@ -204,6 +204,8 @@ function attemptSpan({
   usage = {},
   device,
   routing,
+  continued,
+  media,
 }: Attempt): SpanRecord {
   return {
     name: `attempt ${branch}`,
@@ -216,6 +218,12 @@ function attemptSpan({
       ...(firstTokenMs === undefined ? {} : { 'hybridge.attempt.first_token_ms': firstTokenMs }),
       ...(device === undefined ? {} : { 'hybridge.device': device }),
       ...(status === undefined ? {} : { 'error.type': status }),
+      ...(continued === undefined
+        ? {}
+        : { 'hybridge.attempt.continued_from': continued.from, 'hybridge.attempt.continued_at': continued.at }),
+      ...(media === undefined
+        ? {}
+        : { 'hybridge.attempt.media_dropped': media.dropped, 'hybridge.attempt.media_described': media.described }),
       ...usageAttributes(usage),
     },
     ...(outcome === 'failed' ? { error: { type: status ?? 'UNKNOWN', message } } : {}),
