@@ -16,7 +16,7 @@ beforeEach(() => calm(it.host, { '/tiny.gguf': bytes }))
 
 const wait = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds))
 
-/** Bounded, and fails where it never comes true. */
+/** Waits for a limited time, and fails if the condition never becomes true. */
 async function until(holds) {
   for (let looked = 0; looked < 1000; looked++) {
     if (await holds()) return

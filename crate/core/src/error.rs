@@ -110,9 +110,9 @@ impl Status {
 #[error("{}: {message}", status.as_str())]
 #[serde(rename_all = "camelCase")]
 pub struct Error {
-    /// What code branches on.
+    /// The status, for code.
     pub status: Status,
-    /// What people read: what was expected, what was found, what to do.
+    /// The message, for people: what was expected, what was found, what to do.
     pub message: Cow<'static, str>,
     /// A finer word for code, for example `"API_KEY_INVALID"`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,4 +1,4 @@
-//! What a model's host can answer instead of the model, as errors.
+//! The answers of a model's host that are not the model, as errors.
 
 use crate::{Error, Status};
 

@@ -23,10 +23,10 @@ pub enum Role {
 /// One piece of a message: exactly one kind of content, with optional metadata beside it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Part {
-    /// What the piece is.
+    /// The content.
     #[serde(flatten)]
     pub content: Content,
-    /// What travels with it untouched, for example a thought's signature.
+    /// Metadata, passed on unchanged, for example a thought's signature.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Map<String, Value>>,
 }
@@ -43,7 +43,7 @@ pub enum Content {
     Media(Media),
     /// The model asks for a tool.
     ToolRequest(ToolRequest),
-    /// What the tool answered.
+    /// The tool's result.
     ToolResponse(ToolResponse),
     /// Structured data.
     Data(Value),
@@ -75,7 +75,7 @@ pub struct ToolRequest {
     pub reference: Option<String>,
 }
 
-/// What a tool answered.
+/// A tool's result.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ToolResponse {
     /// The tool's name.
@@ -128,7 +128,7 @@ pub struct Message {
     pub role: Role,
     /// The parts.
     pub content: Vec<Part>,
-    /// What travels with it untouched.
+    /// Metadata, passed on unchanged.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Map<String, Value>>,
 }

@@ -26,7 +26,7 @@ pub enum FinishReason {
     Unknown,
 }
 
-/// What an answer cost, in tokens.
+/// The usage of an answer, in tokens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Usage {
@@ -116,7 +116,7 @@ pub(crate) fn sort(numbers: &mut [f64]) {
 /// One piece of an answer on its way.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Piece {
-    /// What arrived.
+    /// The new parts.
     pub content: Vec<Part>,
     /// Log-probabilities of its tokens, where the runtime reports them.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -134,7 +134,7 @@ pub struct Reply {
     /// The provider's own word for that.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub finish_message: Option<String>,
-    /// What it cost.
+    /// The usage.
     pub usage: Usage,
     /// How sure the model was.
     #[serde(skip_serializing_if = "Option::is_none")]

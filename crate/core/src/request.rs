@@ -15,13 +15,13 @@ pub struct Request {
     pub messages: Vec<Message>,
     /// How to sample.
     pub config: Config,
-    /// What the model may call.
+    /// The tools that the model may call.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tools: Vec<ToolDefinition>,
     /// Whether it must.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tool_choice: Option<ToolChoice>,
-    /// What the answer must look like.
+    /// The required form of the answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub output: Option<Output>,
 }
@@ -65,7 +65,7 @@ pub struct Config {
 pub struct ToolDefinition {
     /// Its name.
     pub name: String,
-    /// What it does, for the model to read.
+    /// The description, for the model.
     pub description: String,
     /// JSON Schema of its arguments.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -87,13 +87,13 @@ pub enum ToolChoice {
     None,
 }
 
-/// What the answer must look like.
+/// The required form of the answer.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Output {
     /// Text by default; a schema alone means JSON.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub format: Option<Format>,
-    /// What the JSON must satisfy.
+    /// The schema of the JSON.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub schema: Option<Value>,
 }

@@ -303,7 +303,7 @@ impl Index {
     }
 }
 
-/// What a search found, the best first.
+/// The results of a search, the best first.
 #[wasm_bindgen]
 #[derive(Debug)]
 pub struct Hits {

@@ -59,7 +59,7 @@ pub(crate) struct Search<'a> {
     pub(crate) vector: Option<&'a [f32]>,
     pub(crate) text: Option<&'a str>,
     pub(crate) most: usize,
-    /// What the keywords' ranking weighs beside the vectors', 0 to 1.
+    /// The weight of the keywords' ranking beside the vectors', 0 to 1.
     pub(crate) weight: f32,
     pub(crate) filter: Option<&'a Filter>,
 }
@@ -118,7 +118,7 @@ impl Store {
         self.scan = Scan::new(self.header.salt, self.end(), size);
     }
 
-    /// What to feed next; none once everything was read.
+    /// The bytes to feed next; `None` once everything was read.
     pub(crate) fn wanted(&self) -> Option<(u64, u64)> {
         self.scan.wanted()
     }

@@ -14,7 +14,7 @@ use crate::pace::pace;
 use crate::platform::milliseconds;
 use crate::watched::Report;
 
-/// What runs a model.
+/// The implementations that run a model.
 #[derive(Debug)]
 pub(crate) enum Backend {
     /// It writes.

@@ -25,7 +25,7 @@ impl Download {
         make().map(|transfer| Self(RefCell::new(transfer))).map_err(|error| thrown(&error))
     }
 
-    /// What to do now: a `Next` as JSON.
+    /// The next step: a `Next` as JSON.
     pub fn step(&self) -> String {
         told(&self.0.borrow_mut().step())
     }
@@ -73,7 +73,7 @@ impl Download {
         self.0.borrow_mut().unchecked();
     }
 
-    /// What is to be kept beside the file.
+    /// The state to store beside the file.
     pub fn journal(&self) -> String {
         self.0.borrow().journal().write()
     }

@@ -58,7 +58,7 @@ enum Stage {
     Over,
 }
 
-/// What a pull brings.
+/// The result of a pull.
 #[derive(Debug, Default, Serialize)]
 struct Pulled {
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -22,7 +22,7 @@ use crate::gpu::OpenGpu;
 use crate::platform::{BlobSource, turn};
 use crate::watched::{Meter, Report};
 
-/// What a caller may choose.
+/// The options of a load.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Options {
@@ -32,7 +32,7 @@ pub(crate) struct Options {
     pub(crate) device: Wish,
     /// Whether activations may be rounded where that is faster.
     pub(crate) precision: Precision,
-    /// What the model is for.
+    /// The purpose of the model.
     pub(crate) kind: Kind,
     /// Which form conversations are given.
     #[serde(default)]
@@ -82,7 +82,7 @@ impl From<Precision> for hybridge_gemma::cpu::Precision {
     }
 }
 
-/// What a model is for.
+/// The purpose of a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Kind {
@@ -92,7 +92,7 @@ pub(crate) enum Kind {
     Embedder,
 }
 
-/// What was loaded.
+/// The loaded model.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Facts {
@@ -128,7 +128,7 @@ pub fn cpu_rate(precision: &str) -> Result<f64, JsValue> {
     rate().map_err(|error| thrown(&error))
 }
 
-/// What a text is to become.
+/// The options of an embedding.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Embedding {
@@ -181,7 +181,7 @@ impl Model {
         admitted.await.map_err(|error| thrown(&error))
     }
 
-    /// What was loaded, as JSON.
+    /// The loaded model, as JSON.
     pub fn facts(&self) -> String {
         told(&self.facts)
     }

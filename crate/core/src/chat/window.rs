@@ -12,7 +12,7 @@
 
 use crate::Role;
 
-/// What fitting needs of one message.
+/// The facts of one message that decide whether it fits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// Who wrote it.
@@ -33,14 +33,14 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// What remains for messages.
+    /// The tokens that remain for messages.
     #[must_use]
     pub fn available(&self) -> u64 {
         self.window.saturating_sub(self.answer).saturating_sub(self.overhead)
     }
 }
 
-/// What one request carries.
+/// The messages of one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fit {
     /// System messages, and the messages from `first` on. Nothing is left out if `dropped` is 0.
@@ -56,7 +56,7 @@ pub enum Fit {
     TooLong {
         /// Their tokens.
         needed: u64,
-        /// What the budget leaves for messages.
+        /// The tokens that the budget leaves for messages.
         available: u64,
     },
 }

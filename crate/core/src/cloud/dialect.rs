@@ -1,11 +1,11 @@
-//! What a service's wire format must provide.
+//! The interface of a service's wire format.
 
 use serde_json::Value;
 
 use super::Draft;
 use crate::{Piece, Request, Result};
 
-/// What a call is for.
+/// The purpose of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Task {
     /// The whole answer at once.
@@ -37,7 +37,7 @@ pub struct HttpRequest {
     pub url: String,
     /// The header that carries the key.
     pub key_header: &'static str,
-    /// What precedes the key in that header.
+    /// The prefix of the key in that header.
     pub key_prefix: &'static str,
     /// JSON, sent as `application/json`: the one header a dialect needs besides the key.
     pub body: String,

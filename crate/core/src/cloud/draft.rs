@@ -14,7 +14,7 @@ pub struct Draft {
     pub(crate) usage: Usage,
     /// The mean log-probability, where a service reports no more.
     pub(crate) mean_logprob: Option<f64>,
-    /// What else the service said, as it said it.
+    /// Other fields of the service's reply, unchanged.
     pub(crate) raw: Map<String, Value>,
 }
 

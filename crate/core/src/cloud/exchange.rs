@@ -9,9 +9,9 @@ use super::{Dialect, Draft, HttpRequest, Task};
 use crate::json::{has, is_cut, parse};
 use crate::{Error, Message, Piece, Reply, Request, Result};
 
-/// What an answer that is no stream may weigh.
+/// The size limit of an answer that is not streamed.
 const BODY_LIMIT: usize = 64 << 20;
-/// What of a failed answer is read.
+/// How many bytes of a failed answer are read.
 const FAILURE_LIMIT: usize = 64 << 10;
 
 /// The head of a response.
@@ -246,7 +246,7 @@ impl Exchange {
         // As text, so that one instance of the parser serves everything.
         let text = String::from_utf8_lossy(bytes);
         match parse(&text, "the answer") {
-            // What a stream without `alt=sse` looks like, once it is whole.
+            // The form of a complete stream without `alt=sse`.
             Ok(Value::Array(events)) => {
                 events.iter().try_for_each(|event| take(dialect.as_mut(), draft, pieces, event))
             }

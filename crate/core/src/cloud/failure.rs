@@ -91,7 +91,7 @@ pub(super) fn not_the_service() -> Error {
     .with_code("NOT_THE_SERVICE")
 }
 
-/// What the error objects have in common.
+/// The common fields of error objects.
 struct Report<'a> {
     sentence: &'a str,
     error: &'a Value,

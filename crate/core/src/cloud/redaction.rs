@@ -12,7 +12,7 @@ const RUN: usize = 12;
 const SHORTEST: usize = 6;
 const MARK: &str = "[…]";
 
-/// What must not be shown.
+/// The secrets and texts to hide.
 #[derive(Clone, Default)]
 pub(crate) struct Redaction {
     hidden: Vec<String>,

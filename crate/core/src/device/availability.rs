@@ -19,7 +19,7 @@ pub struct AvailabilityFacts {
     pub has_workers: bool,
     /// The GPU.
     pub gpu: GpuFacts,
-    /// What the caller requested.
+    /// The caller's choice of device.
     pub wish: Wish,
     /// The model's size, where it is known.
     pub bytes: Option<u64>,
@@ -39,9 +39,9 @@ pub struct AvailabilityFacts {
     pub context_window: u32,
     /// The network's sizes, from its file or from the table of known models.
     pub shape: Option<Shape>,
-    /// What the adapter allows.
+    /// The adapter's limits.
     pub limits: Limits,
-    /// What came of asking for the file's first bytes.
+    /// The result of reading the file's first bytes.
     pub look: Look,
     /// Why the engine itself cannot be started here: a file of it is missing, or not allowed.
     pub engine_fault: Option<Fault>,
@@ -57,7 +57,7 @@ pub struct AvailabilityFacts {
     pub lacks_template: bool,
 }
 
-/// What came of asking for the file's first bytes.
+/// The result of reading the file's first bytes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Look {
     /// Nothing was requested: the model is known by its name, or traffic costs.
@@ -205,7 +205,7 @@ pub struct Availability {
     /// Why, for code.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
-    /// What is still to be fetched.
+    /// The bytes still to download.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bytes_to_download: Option<u64>,
     /// What weights, keys and values take on the GPU; the weights alone where the model's shape is
@@ -309,7 +309,7 @@ fn caution(facts: &AvailabilityFacts, place: Option<Place>) -> Option<Error> {
     }
 }
 
-/// What kept the host from answering, where it may answer later.
+/// The host's temporary failure, if there was one.
 fn trouble(facts: &AvailabilityFacts) -> Option<Error> {
     match facts.look {
         Look::Trouble(Some(status)) => Some(host::outage(status, None)),

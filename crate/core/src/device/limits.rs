@@ -1,4 +1,4 @@
-//! What an adapter allows, against what the kernels need.
+//! An adapter's limits, compared with the needs of the kernels.
 
 use serde_json::Value;
 

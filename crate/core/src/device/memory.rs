@@ -28,7 +28,7 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// What a model of this shape takes, before its weights are there.
+    /// The memory of a model of this shape, computed before its weights are loaded.
     #[must_use]
     pub fn of(shape: &Shape, weights: u64, context_window: u32) -> Self {
         let logits = 8 * u64::from(shape.vocabulary());

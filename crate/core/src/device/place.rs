@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::json::{Fields, FromJson};
 use crate::{Error, Result};
 
-/// What the caller requested.
+/// The caller's choice of device.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Wish {
@@ -54,7 +54,7 @@ impl Place {
     }
 }
 
-/// What is known of the machine's GPU.
+/// The known facts about the GPU.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GpuFacts {
     /// Whether an adapter was given.

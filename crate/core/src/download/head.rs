@@ -1,4 +1,4 @@
-//! What a server answered, before its body.
+//! The head of a server's response.
 
 use std::ops::Range;
 

@@ -38,7 +38,7 @@ impl Ranges {
         self.0.first().filter(|held| held.start == 0).map_or(0, |held| held.end)
     }
 
-    /// What is missing below `size`, first to last.
+    /// The gaps below `size`, first to last.
     #[must_use]
     pub fn gaps(&self, size: u64) -> Vec<Range<u64>> {
         let mut gaps = Vec::new();

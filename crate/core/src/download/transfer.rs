@@ -60,7 +60,7 @@ pub struct Expected {
     pub sha256: Option<String>,
 }
 
-/// What to do now.
+/// The driver's next step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "act", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Next {
@@ -117,7 +117,7 @@ pub enum Fault {
 
 #[derive(Clone, Debug)]
 pub(super) struct Flight {
-    /// What it may still bring.
+    /// The bytes that it may still deliver.
     pub(super) range: Range<u64>,
     /// How many bytes it brought, new or not.
     pub(super) brought: u64,
@@ -194,7 +194,7 @@ impl Transfer {
         }
     }
 
-    /// What is to be kept for the next visit.
+    /// The state to store for the next visit.
     #[must_use]
     pub fn journal(&self) -> &Journal {
         &self.journal

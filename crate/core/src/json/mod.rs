@@ -161,7 +161,7 @@ impl Fields {
         Self { what, map, mistake }
     }
 
-    /// What was read, unless something was wrong.
+    /// Returns the value, or the first mistake.
     pub(crate) fn done<T>(self, read: T) -> Result<T> {
         match self.mistake {
             None => Ok(read),

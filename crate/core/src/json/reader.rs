@@ -58,7 +58,7 @@ impl Reader<'_> {
         is_next
     }
 
-    /// What is next after spaces, which are taken.
+    /// Skips white space and returns the next byte.
     fn skip_spaces(&mut self) -> Option<u8> {
         while matches!(self.byte(), Some(b' ' | b'\n' | b'\t' | b'\r')) {
             self.at += 1;
@@ -165,7 +165,7 @@ impl Reader<'_> {
         }
     }
 
-    /// What follows a backslash.
+    /// Reads an escape after its backslash.
     fn escape(&mut self) -> Read<char> {
         Ok(match self.next()? {
             byte @ (b'"' | b'\\' | b'/') => char::from(byte),

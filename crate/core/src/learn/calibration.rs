@@ -11,7 +11,7 @@ use crate::{Error, Result};
 /// One answer of the device, and whether it and the cloud's were right.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Observed {
-    /// What its log-probabilities show.
+    /// The signal of its log-probabilities.
     pub signals: Signals,
     /// Whether it was right.
     pub is_right: bool,
@@ -30,7 +30,7 @@ pub struct Judged {
     pub is_cloud_right: bool,
 }
 
-/// What a threshold is to reach.
+/// The goal of a threshold.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Target {
     /// This share of the cloud's quality, with as few calls of the cloud as possible.
@@ -42,7 +42,7 @@ pub enum Target {
 /// A threshold, and what is expected of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Calibration {
-    /// What is compared with the threshold.
+    /// The score that is compared with the threshold.
     pub signal: Signal,
     /// Answers with a signal below it go to the cloud. The largest number there is where none may
     /// stay.

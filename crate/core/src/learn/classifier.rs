@@ -16,7 +16,7 @@ const MAX_LABEL_BYTES: usize = 128;
 const KIND: &str = "hybridge.classifier";
 const VERSION: u64 = 1;
 
-/// What a classifier judges.
+/// The input of a classifier.
 #[derive(Clone, Copy, Debug)]
 pub enum Input<'a> {
     /// A prompt.

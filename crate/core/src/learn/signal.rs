@@ -35,7 +35,7 @@ pub const COMBINED: usize = 8;
 /// Log-probabilities in the few numbers that signals are made of.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Signals {
-    /// What is reported to callers.
+    /// The confidence reported to callers.
     pub confidence: Confidence,
     /// The 25 % quantile, the median and the first, where tokens were seen one by one.
     pub detail: Option<[f64; 3]>,
@@ -57,13 +57,13 @@ impl Signals {
         Some(Self { confidence, detail: Some([quantile(4), quantile(2), first]) })
     }
 
-    /// What a branch reports of itself, without its tokens.
+    /// The signals that a branch reports itself, without its tokens.
     #[must_use]
     pub fn reported(confidence: Confidence) -> Self {
         Self { confidence, detail: None }
     }
 
-    /// What a combination weighs; `None` where a part of it is not known.
+    /// The weighted sum of a combination; `None` if a part of it is unknown.
     #[must_use]
     pub fn features(&self) -> Option<[f64; COMBINED - 1]> {
         let Confidence { tokens, mean_logprob, min_logprob, p10_logprob, .. } = self.confidence;

@@ -9,7 +9,7 @@ use crate::Usage;
 /// The largest whole number that JavaScript counts exactly. Sums stop there.
 pub const MOST: u64 = (1 << 53) - 1;
 
-/// What a branch charges, in any currency.
+/// The prices of a branch, in any currency.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Price {
     /// For a million tokens that it reads.
@@ -33,14 +33,14 @@ pub struct Row {
     pub input_tokens: u64,
     /// Tokens written.
     pub output_tokens: u64,
-    /// What was charged.
+    /// The cost.
     pub cost: u64,
-    /// What the baseline would have charged for the answers.
+    /// The cost of the same answers by the baseline.
     pub baseline: u64,
 }
 
 impl Price {
-    /// What this usage costs, in billionths.
+    /// The cost of this usage, in billionths.
     #[must_use]
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a cast saturates")]
     pub fn of(&self, usage: &Usage) -> u64 {

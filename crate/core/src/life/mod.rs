@@ -38,7 +38,7 @@ pub enum State {
     Disposed,
 }
 
-/// What a load is doing.
+/// The phase of a load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
     /// Bytes come from the network, and some are missing.
@@ -56,7 +56,7 @@ pub enum Event {
     Load(u32),
     /// A load without `force` found the mark of tabs that crashed.
     Marked {
-        /// What was found.
+        /// The mark.
         mark: CrashMark,
         /// The context window of this load.
         context_window: u32,
@@ -179,7 +179,7 @@ impl Life {
                 }
                 self.was_ready = false;
             }
-            // What has nothing to do with the state, or came too late.
+            // Events that do not concern this state, or arrive too late.
             Event::Marked { .. }
             | Event::Reached(_)
             | Event::Loaded

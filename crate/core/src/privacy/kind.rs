@@ -85,7 +85,7 @@ impl Kinds {
 /// Personal data at a place in a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
-    /// What it is.
+    /// The kind.
     pub kind: SensitiveKind,
     /// Its first byte.
     pub from: usize,

@@ -6,7 +6,7 @@ use super::text::Text;
 pub(super) const MOST: usize = 64;
 pub(super) const OVERLAP: usize = 20;
 
-/// What is between two groups.
+/// The separator of two groups.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Between {
     Nothing,

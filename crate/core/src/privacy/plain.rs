@@ -301,7 +301,7 @@ enum Fold {
     Keep,
 }
 
-/// What a character outside ASCII reads as.
+/// The plain form of a character outside ASCII.
 fn fold(code: u32) -> Fold {
     match code {
         // Han and Hangul: most of what is outside ASCII, and nothing to look up.

@@ -13,7 +13,7 @@ use super::text::{Text, is_letter, is_of_word};
 use super::words::{self, Sense};
 use super::{account, address, email, national};
 
-/// What a word before has announced.
+/// The kind of number that an earlier word announced.
 pub(super) const PHONE: u8 = 1;
 pub(super) const CALL: u8 = 2;
 pub(super) const SSN: u8 = 4;
@@ -212,7 +212,7 @@ impl Scanner<'_, '_> {
         (at, hash, is_foreign)
     }
 
-    /// What is known by how it begins, at the beginning of a word.
+    /// Finds data with a known prefix, at the beginning of a word.
     fn marked(&mut self, at: usize) -> Option<usize> {
         let text = self.text;
         let byte = text.at(at);
@@ -343,7 +343,7 @@ impl Scanner<'_, '_> {
         self.finds.add(kind, behind.from, behind.to);
     }
 
-    /// What follows a word like `password`.
+    /// Finds the value after a word like `password`.
     fn secret(&mut self, sense: Sense, to: usize) {
         if !self.finds.wants(SensitiveKind::ApiKey) {
             return;

@@ -265,7 +265,7 @@ const SORTS: [u8; 256] = {
     sorts
 };
 
-/// What a text is made of.
+/// The classes of characters in a text.
 #[derive(Clone, Copy, Debug, Default)]
 struct Traits {
     digits: usize,

@@ -90,7 +90,7 @@ impl Walk {
         }
     }
 
-    /// A text on its own has been read; this is about what it makes with those around it.
+    /// Joins a text with its neighbours: personal data may be split over several.
     fn join(&mut self, text: &str) {
         if text.is_empty() {
             return;

@@ -30,7 +30,7 @@ pub enum Event<'a> {
     Finished {
         /// Which attempt.
         attempt: usize,
-        /// What is to be known of it.
+        /// The summary of the answer.
         summary: Summary,
     },
     /// A branch failed.
@@ -76,11 +76,11 @@ impl Heard {
 /// What is to be known of a whole answer. The answer itself stays outside.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Summary {
-    /// What it cost.
+    /// The usage.
     pub usage: Usage,
     /// The confidence that the branch reports.
     pub confidence: Option<Confidence>,
-    /// What a model on this device ran on.
+    /// The device that a local model ran on.
     pub device: Option<Place>,
     /// The branch's own trace, where it is a router itself.
     pub routing: Option<Value>,
@@ -177,7 +177,7 @@ pub enum Action {
     Judge {
         /// Which attempt.
         attempt: usize,
-        /// What was tried, as if the answer were good.
+        /// The trace, as if the answer were accepted.
         trace: Trace,
     },
     /// Ring at this time, and forget any other time.
@@ -195,7 +195,7 @@ pub enum Action {
         /// How sure it was, where that is known.
         #[serde(skip_serializing_if = "Option::is_none")]
         confidence: Option<Confidence>,
-        /// What was tried.
+        /// The trace.
         trace: Trace,
     },
     /// There is no answer.
@@ -205,7 +205,7 @@ pub enum Action {
         attempt: Option<usize>,
         /// The failure.
         error: Error,
-        /// What was tried.
+        /// The trace.
         trace: Trace,
     },
 }

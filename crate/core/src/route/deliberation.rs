@@ -15,7 +15,7 @@ pub struct Deliberation {
     asked: Option<Question>,
 }
 
-/// What was decided, as `explain()` returns it.
+/// The decision, as `explain()` returns it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Route {
     /// The strategy's name.

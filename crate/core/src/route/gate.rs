@@ -11,7 +11,7 @@ use crate::{Confidence, Result};
 pub struct Gate {
     /// The least score that is shown.
     pub threshold: f64,
-    /// What is scored.
+    /// The score.
     pub score: Signal,
     /// How many tokens are held back.
     pub hold_tokens: usize,

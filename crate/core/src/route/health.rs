@@ -51,7 +51,7 @@ struct BranchRecord {
 #[derive(Debug)]
 struct Open {
     until: f64,
-    /// What opened it.
+    /// The error that opened the breaker.
     cause: Error,
     /// The attempt that is finding out just now if it has healed.
     probe: Option<Probe>,
@@ -81,7 +81,7 @@ pub struct BranchHealth {
     pub queued: u32,
 }
 
-/// What of a public report decides.
+/// The fields of a public report that affect decisions.
 #[derive(Clone, Debug, Default)]
 pub struct Recalled {
     /// Mean time to the first token.

@@ -16,11 +16,11 @@ use crate::{Content, Error, Request, Result};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Question {
-    /// What the callback of this number returns.
+    /// The result of the callback with this number.
     Leaf(usize),
     /// The request, as JSON. Not requested where no strategy looks at it: a prompt can be large.
     Request,
-    /// What this machine is.
+    /// The facts about this device.
     Device,
     /// How the branches are: loaded, able to count.
     Branches,
@@ -74,7 +74,7 @@ pub struct Battery {
     pub charging: bool,
 }
 
-/// What is known so far of one request.
+/// The inputs collected so far for one request.
 #[derive(Debug, Default)]
 pub struct Collected {
     leaves: Vec<(usize, Value)>,
@@ -141,7 +141,7 @@ impl DeviceFacts {
     }
 }
 
-/// What a strategy sees.
+/// The inputs of a strategy.
 #[derive(Debug, Clone, Copy)]
 pub struct Inputs<'a> {
     pub(crate) collected: &'a Collected,
@@ -149,7 +149,7 @@ pub struct Inputs<'a> {
 }
 
 impl<'a> Inputs<'a> {
-    /// What a callback returned.
+    /// The result of a callback.
     pub(crate) fn leaf(self, leaf: usize) -> Result<&'a Value, Pause> {
         let found = self.collected.leaves.iter().find(|(it, _)| *it == leaf);
         found.map(|(_, value)| value).ok_or(Pause::Ask(Question::Leaf(leaf)))
@@ -187,7 +187,7 @@ impl<'a> Inputs<'a> {
             )
             .with_code("NOT_REDACTED")
             .into()),
-            // What does not exist is found where the order is resolved.
+            // Unknown branches are reported when the order is resolved.
             found => Ok(found.is_none_or(|it| it.hides(kinds))),
         }
     }
@@ -236,7 +236,7 @@ impl<'a> Inputs<'a> {
 /// A picture's or sound's share, about what Gemma 3 spends on a picture.
 const MEDIA: u64 = 256;
 
-/// What the turn's marks cost.
+/// The tokens of a turn's marks.
 const PER_MESSAGE: u64 = 4;
 
 /// One token for each byte, and sixteen for the marks of each message.

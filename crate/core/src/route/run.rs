@@ -16,7 +16,7 @@ use crate::json::{self, Fields};
 use crate::{Confidence, Error, Status};
 use continuation::Partial;
 
-/// What is known of a request from the start.
+/// The facts of a request that are known from the start.
 #[derive(Clone, Debug, Default)]
 pub struct RunOptions {
     /// The run's name, for the trace.
@@ -257,7 +257,7 @@ impl Run {
     fn start(&mut self, attempt: usize, branch: usize, context: &mut FeedContext<'_>) {
         let key = context.plan.key(branch);
         let is_last = self.upcoming().is_none();
-        // What continues an answer that is shown already is not held back.
+        // The continuation of an answer that is already shown is not held back.
         let is_gated = matches!(context.plan.acceptance, Acceptance::Confidence(_))
             && !is_last
             && self.partial.is_none();

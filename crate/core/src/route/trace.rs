@@ -44,13 +44,13 @@ pub struct Attempt {
     pub first_token_ms: Option<f64>,
     /// From the start to the end.
     pub duration_ms: f64,
-    /// What it cost, as far as the branch reports it.
+    /// The usage, as far as the branch reports it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub usage: Option<Usage>,
     /// How sure it was.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub confidence: Option<Confidence>,
-    /// What a model on this device ran on.
+    /// The device that a local model ran on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub device: Option<Place>,
     /// The branch's own trace, where it is a router itself.
@@ -104,6 +104,6 @@ pub struct Trace {
     /// Why.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// What was tried, in the order it was started.
+    /// The attempts, in the order of their starts.
     pub attempts: Vec<Attempt>,
 }

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::percent::percent_decoded;
 
-/// What a reference within the same schema (`#/$defs/…`) points at.
+/// Resolves a reference within the same schema (`#/$defs/…`).
 #[must_use]
 pub fn resolve<'a>(root: &'a Value, reference: &str) -> Option<&'a Value> {
     let pointer = reference.strip_prefix('#')?;

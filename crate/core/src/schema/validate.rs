@@ -15,7 +15,7 @@ use super::{format_pattern, resolve};
 pub struct Mismatch {
     /// A JSON pointer into the value; empty for the value itself.
     pub path: String,
-    /// What was expected there.
+    /// The expectation, in words.
     pub expected: String,
 }
 
@@ -68,7 +68,7 @@ struct Validator<'a> {
     root: &'a Value,
     matches: &'a dyn Fn(&str, &str) -> Option<bool>,
     path: Vec<String>,
-    /// What work is left; at 0 nothing is asserted any more.
+    /// The remaining steps; at 0 every check passes.
     steps: Cell<u64>,
 }
 
@@ -372,7 +372,7 @@ fn count(schema: &Map<String, Value>, keyword: &str) -> Option<u64> {
         .or_else(|| value.as_f64().filter(|it| it.fract() == 0.0 && *it >= 0.0).map(|it| it as u64))
 }
 
-/// What comparing a value costs at most.
+/// An upper bound for the steps of comparing a value.
 fn size_of(value: &Value) -> u64 {
     match value {
         Value::String(text) => 1 + text.len() as u64 / 64,

@@ -29,7 +29,7 @@ use crate::config::Span;
 /// Default limit for the keys and values of other conversations, in bytes.
 pub(crate) const BUDGET: u64 = 256 << 20;
 
-/// What a pass writes keys and values into.
+/// The storage that a pass writes keys and values into.
 pub(crate) trait Store {
     /// Copied rows of all layers of a span.
     type Saved;
@@ -175,7 +175,7 @@ impl<S: Store> Cache<S> {
     pub(crate) fn resume(&mut self, tokens: &[u32]) -> usize {
         let tokens = tokens.get(..self.capacity).unwrap_or(tokens);
         let common = shared(&self.tokens, tokens);
-        // What is wanted is not dropped for what goes.
+        // Rows that are needed are not dropped with those that are evicted.
         self.archive.begin_turn();
         self.archive.path(tokens);
         if common < self.tokens.len() {

@@ -1,4 +1,4 @@
-//! What a schema's values look like, as tables a machine can follow.
+//! The grammar of a schema's values, as tables for the machine.
 
 use super::number::Number;
 use super::syntax::Syntax;

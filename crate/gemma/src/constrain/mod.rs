@@ -41,7 +41,7 @@ pub use vocabulary::{Pieces, Vocabulary};
 
 use grammar::Grammar;
 
-/// What is asked of an answer.
+/// The constraint of an answer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Wish {
     /// What the value must satisfy; of calls in FunctionGemma's format an object with the tools as
@@ -62,7 +62,7 @@ impl Wish {
     }
 }
 
-/// What an answer must satisfy, ready for use with one vocabulary.
+/// A constraint, compiled for one vocabulary.
 #[derive(Clone, Debug)]
 pub struct Constraint {
     grammar: Arc<Grammar>,

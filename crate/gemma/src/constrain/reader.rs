@@ -253,7 +253,7 @@ impl<'a> Reader<'a> {
         Ok(whole)
     }
 
-    /// What the keywords of single types ask for.
+    /// The constraints by the keywords of single types.
     fn base(&mut self, keywords: &Keywords<'a, '_>, path: &str) -> Result<Vec<Alternative>> {
         let Some(types) = types(keywords)? else { return Ok(Alternative::any()) };
         let mut base = Vec::new();

@@ -24,7 +24,7 @@ pub struct State {
     shorts: HashMap<Key, Box<[u32]>>,
 }
 
-/// What plain characters do from a configuration.
+/// The effect of plain characters on a configuration.
 #[derive(Clone, Debug)]
 enum Run {
     /// Every one leads on, to one of these.

@@ -42,7 +42,7 @@ pub(crate) fn control_byte(piece: &str) -> Option<u8> {
 }
 
 impl Syntax {
-    /// What surrounds a text.
+    /// The quotes of a text.
     pub(super) fn quote(self) -> u8 {
         match self {
             Self::Json => b'"',

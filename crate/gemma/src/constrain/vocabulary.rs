@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::small;
 use super::trie::{LONGEST_PIECE, Trie, clear, set};
 
-/// What is asked of a tokenizer.
+/// The interface of a tokenizer.
 pub trait Vocabulary {
     /// How many ids there are, special ones included.
     fn len(&self) -> usize;

@@ -129,7 +129,7 @@ impl Generation {
         &self.parts
     }
 
-    /// What it cost so far.
+    /// The usage so far.
     #[must_use]
     pub fn usage(&self) -> Usage {
         let thoughts = self.options.listener.as_ref().map_or(0, Listener::thought_tokens);

@@ -51,7 +51,7 @@ pub struct Options {
     pub stop_sequences: Vec<String>,
     /// How many of the largest logits come with each token.
     pub top: usize,
-    /// What the answer must satisfy.
+    /// The constraint of the answer.
     pub constraint: Option<Constraint>,
     /// Separates tool calls from text.
     pub listener: Option<Listener>,
@@ -279,7 +279,7 @@ impl Session {
                     cancel.unless(self.pass.prefill_rows(chunk, rows.unwrap_or_default())).await
                 }
             };
-            // What was stopped left the cache as it was.
+            // A stopped step leaves the cache unchanged.
             fed.inspect_err(|error| self.recover(error))?;
         }
         Ok(())

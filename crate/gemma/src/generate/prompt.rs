@@ -1,4 +1,4 @@
-//! What is fed before an answer: ids of tokens and of pictures' rows.
+//! The prompt: ids of tokens and of pictures' rows.
 
 use crate::engine::FIRST_ROW;
 use crate::vision::Shown;

@@ -25,7 +25,7 @@ pub struct Header {
     tensors: Vec<TensorInfo>,
 }
 
-/// What a prefix of a file turned out to be.
+/// The result of parsing a prefix of a file.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Parsed {
     /// The whole header was in it.

@@ -54,7 +54,7 @@ pub struct Answer {
     pub ids: Vec<u32>,
 }
 
-/// What surrounds a picture's rows.
+/// The pieces around a picture's rows.
 #[must_use]
 pub fn marks_of_pictures(dialect: Dialect) -> [&'static str; 2] {
     match dialect {

@@ -19,7 +19,7 @@ const BLOCKS: usize = 1021;
 /// The sizes of a network.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SyntheticShape {
-    /// What a command line calls it.
+    /// Its name on the command line.
     pub name: &'static str,
     /// How many layers; every sixth is global.
     pub layers: usize,

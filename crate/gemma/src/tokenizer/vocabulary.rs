@@ -7,7 +7,7 @@ use super::merges::Merges;
 use crate::gguf::{Gguf, List, Strings, Value};
 use crate::tools::{function_gemma, gemma4};
 
-/// What a piece is.
+/// The kind of a piece.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// The result of merges.
@@ -202,7 +202,7 @@ impl Vocabulary {
         self.pieces.get(id as usize)
     }
 
-    /// What a piece is.
+    /// The kind of a piece.
     #[must_use]
     pub fn kind(&self, id: u32) -> Option<Kind> {
         self.kinds.get(id as usize).copied()

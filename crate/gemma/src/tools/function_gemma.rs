@@ -35,7 +35,7 @@ pub const WAITS: &str = RESPONSE[0];
 pub static NOTATION: Notation =
     Notation { call: CALL, response: RESPONSE, quote: ESCAPE, null: "null", is_sorted: false };
 
-/// What the developer's turn holds.
+/// The content of the developer's turn.
 #[must_use]
 pub fn declarations(tools: &[ToolDefinition]) -> Vec<Segment> {
     let mut writer = Writer::new(&NOTATION);

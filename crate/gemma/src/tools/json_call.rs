@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::schema_text::schema_text;
 
-/// What a call, or a list of them, looks like.
+/// The schema of a call, or of a list of them.
 #[must_use]
 pub(super) fn call_schema(tools: &[ToolDefinition]) -> Value {
     let mut parts = Map::new();
@@ -126,7 +126,7 @@ pub fn call_text(call: &ToolRequest) -> String {
     format!("{{\"name\":{},\"parameters\":{parameters}}}", Value::from(call.name.as_str()))
 }
 
-/// What the model wrote: one call, or a list of several.
+/// The model's output: one call, or a list of several.
 #[must_use]
 pub fn calls_text(calls: &[&ToolRequest]) -> String {
     let texts: Vec<String> = calls.iter().map(|call| call_text(call)).collect();

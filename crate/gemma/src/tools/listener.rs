@@ -39,7 +39,7 @@ enum Hearing {
     Silence,
     /// Words: they pass.
     Words,
-    /// What may be a call in JSON.
+    /// Text that may be a call in JSON.
     Json(String),
     /// A call between control pieces.
     Call(Vec<Segment>),
@@ -54,7 +54,7 @@ enum Hearing {
     },
 }
 
-/// What is certain so far.
+/// The certain part of the text so far.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Heard {
     /// The model's thinking, before the words.

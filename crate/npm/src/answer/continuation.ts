@@ -41,7 +41,7 @@ export class Continuation {
     })
   }
 
-  /** What was held and is new: no more text follows. */
+  /** Returns the held text that is new, at the end of the stream. */
   end(): Part[] {
     if (this.#isPassed) return []
     const text = this.#seam.end() + this.#half
@@ -61,7 +61,7 @@ export class Continuation {
     if (!this.#hasRead) this.add(content)
   }
 
-  /** What is new in the attempt's own message. */
+  /** The new content of the attempt's own message. */
   own(content: readonly Part[]): Part[] {
     let left = this.#dropped
     return content.flatMap((part): Part[] => {

@@ -19,7 +19,7 @@ export class PartialJson {
   #body = ''
   /** What may be the beginning of a fence; undefined once that is decided. */
   #front: string | undefined = ''
-  /** What closes the open brackets, innermost last. */
+  /** The brackets that close the open ones, innermost last. */
   readonly #closers: string[] = []
   /** The last place where the text could be cut and closed. */
   #cut = 0
@@ -104,7 +104,7 @@ export class PartialJson {
   }
 }
 
-/** What a stream has written so far, readable at each of its chunks. */
+/** The JSON of a stream so far, parsed at each chunk. */
 export class PartialOutput {
   readonly #pieces: string[] = []
   /** Several loops may read one stream, each at a place of its own. */

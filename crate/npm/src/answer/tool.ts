@@ -5,7 +5,7 @@ import { kindOf, optionsArgument, plainObject } from '../border/json.js'
 import { jsonSchemaOf, type InferSchema, type Schema } from '../border/schema.js'
 import type { JsonSchema } from '../types.js'
 
-/** What a tool's function receives beside the arguments. */
+/** The context of a tool's function, passed after the arguments. */
 export interface ToolCallInfo {
   readonly name: string
   readonly ref?: string

@@ -4,7 +4,7 @@ import type { ErrorCode, Message, RoutingTrace, Status } from '../types.js'
 
 const marker = Symbol.for('hybridge.error')
 
-/** What an error may carry beside status and message. */
+/** Optional fields of an error. */
 export interface HybridErrorOptions {
   code?: ErrorCode
   retryAfterMs?: number

@@ -4,7 +4,7 @@ import { HybridError } from './errors.js'
 
 /**
  * A value as JSON. Half a surrogate pair, which JavaScript's strings may contain and Rust's may not, becomes U+FFFD.
- * What has no JSON form (a cycle, a bigint) is INVALID_ARGUMENT.
+ * A value without a JSON form (a cycle, a bigint) is INVALID_ARGUMENT.
  */
 export function toJson(value: unknown, what: string): string {
   let json: string | undefined

@@ -18,7 +18,7 @@ import type {
   WindowReport,
 } from '../types.js'
 
-/** What a model's function may return. */
+/** The return value of a model's function. */
 export type Reply =
   | string
   | {

@@ -1,4 +1,4 @@
-/** What the Prompt API throws, as our error. */
+/** Converts the errors of the Prompt API. */
 
 import { HybridError } from '../border/errors.js'
 import { cancelled } from '../border/thrown.js'

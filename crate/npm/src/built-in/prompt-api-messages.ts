@@ -6,7 +6,7 @@ import type { ModelRequest } from '../border/request.js'
 import type { Message, Part } from '../types.js'
 import type { LanguageModelMessage, LanguageModelOptions, LanguageModelPart } from './language-model.js'
 
-/** What a session begins with, and what it is then asked. */
+/** The initial prompts of a session, and its question. */
 export interface Conversation {
   initialPrompts: LanguageModelMessage[]
   input: LanguageModelMessage[]

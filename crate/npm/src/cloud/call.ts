@@ -20,7 +20,7 @@ export interface Service {
   safetySettings?: ReadonlyArray<{ category: string; threshold: string }>
 }
 
-/** What is asked of a service, and how. */
+/** A task for a service, with its credentials and options. */
 export interface CloudTask {
   service: Service
   task: 'generate' | 'stream' | 'count'

@@ -7,7 +7,7 @@ import { fromThrown, isStatus } from '../border/thrown.js'
 /** A text, or a function that fetches one. */
 export type Secret = string | (() => string | Promise<string>)
 
-/** What a service is shown. */
+/** The credentials for a service. */
 export interface Credentials {
   apiKey?: Secret | undefined
   headers?: (() => Record<string, string> | Promise<Record<string, string>>) | undefined

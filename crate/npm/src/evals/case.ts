@@ -12,9 +12,9 @@ export interface EvalCase extends Pick<
   id?: string
   /** The right answer, or several. */
   expected?: string | string[]
-  /** What the answer's JSON must be; asked for and judged. */
+  /** The schema of the answer's JSON: sent with the request, and judged. */
   schema?: JsonSchema
-  /** What must occur in the answer, as a regular expression. */
+  /** A regular expression that must match the answer. */
   pattern?: string
   flags?: string
   /** Groups of cases that reports compare on their own. */

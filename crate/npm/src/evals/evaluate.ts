@@ -10,7 +10,7 @@ import { caseArgument, type EvalCase } from './case.js'
 import { curveOf, type Curve } from './curve.js'
 import type { Judge } from './judges.js'
 
-/** What one model did with one case. */
+/** The result of one model on one case. */
 export interface EvalResult {
   case: string
   /** 0 to 1, by the strictest judge; 0 where the model failed. */
@@ -30,7 +30,7 @@ export interface EvalResult {
   error?: string
 }
 
-/** What is known of one model over all cases. */
+/** The results of one model over all cases. */
 export interface EvalSummary {
   quality: Interval
   failures: number
@@ -66,7 +66,7 @@ export interface EvalReport {
   curve?: Curve
 }
 
-/** What is to be evaluated. */
+/** The models to evaluate. */
 export interface EvaluateOptions {
   /** By the name they have in the report. */
   models?: Record<string, Model>

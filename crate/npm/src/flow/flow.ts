@@ -65,7 +65,7 @@ export interface FlowTrace {
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- `unknown` would refuse every annotation
 type Unchecked = any
 
-/** What a flow's function receives beside its input. */
+/** The context of a flow's function, passed after its input. */
 export interface FlowContext<Chunk> {
   readonly signal: AbortSignal
   readonly context: Record<string, unknown>

@@ -18,7 +18,7 @@ export interface Card {
   readonly lastUsed: number
 }
 
-/** What the page reads of a download planner's journal. */
+/** The fields of a download planner's journal that the page reads. */
 export interface JournalView {
   readonly size: number | undefined
   readonly held: ReadonlyArray<readonly [number, number]>
@@ -202,7 +202,7 @@ function isSize(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0
 }
 
-/** What a folder holds of a model. */
+/** The state of a model's folder. */
 export interface Held {
   readonly bytes: number
   readonly isComplete: boolean

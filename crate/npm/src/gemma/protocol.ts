@@ -3,7 +3,7 @@
 import type { Confidence, EmbeddingTask, FinishReason, LoadProgress, Message, Part, Status, Usage } from '../types.js'
 import type { ModelRequest } from '../border/request.js'
 
-/** What the worker can be asked. */
+/** The calls of the worker. */
 export interface Calls {
   /** The engine's own kernels, and where `burn` is set a product on burn's queue too. */
   selfTest: { params: { burn: boolean }; result: Omit<GpuReport, 'milliseconds'> }
@@ -56,7 +56,7 @@ export interface LoadParams {
   readonly policy?: Readonly<Record<string, number>>
 }
 
-/** What was loaded. */
+/** The loaded model. */
 export interface Loaded {
   readonly device: 'gpu' | 'cpu'
   readonly adapter?: string

@@ -48,7 +48,7 @@ export interface Branch {
   readonly runner: Runner
 }
 
-/** What is the same for every run of a hybrid. */
+/** The parts that all runs of a hybrid share. */
 export interface Circuit {
   readonly branches: ReadonlyMap<string, Branch>
   readonly accept?: ((response: GenerateResponse) => boolean | Promise<boolean>) | undefined

@@ -40,7 +40,7 @@ export interface Plan {
   judge?: 'accept' | { threshold: number; score: ConfidenceScore; holdTokens: number }
 }
 
-/** What a router is made of. */
+/** The parts of a router. */
 export interface RouterParts {
   branches: Record<string, Model>
   plan: Plan
@@ -50,7 +50,7 @@ export interface RouterParts {
   shadow?: ShadowOptions
 }
 
-/** What some models have beside the face of every model. */
+/** Optional members of a model. */
 /** How long a decision waits for models to find out their state. */
 const settlingMs = 500
 

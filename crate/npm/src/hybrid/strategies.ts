@@ -205,7 +205,7 @@ export class ReadyStrategy extends DataStrategy {
   }
 }
 
-/** What a request may need. */
+/** The capabilities that a request may need. */
 export type Capability = 'vision' | 'audio' | 'tools' | 'json'
 
 const capabilities: ReadonlySet<unknown> = new Set<Capability>(['vision', 'audio', 'tools', 'json'])

@@ -50,7 +50,7 @@ export type LifeAction =
   | { kind: 'mark' | 'unmark' }
   | { kind: 'settle'; caller: number; error?: HybridError }
 
-/** What the branch performs; callers are settled for it. */
+/** The tasks that the branch performs; `Lifecycle` settles the callers. */
 export type LifeTask = Exclude<LifeAction, { kind: 'settle' }>
 
 /**

@@ -30,7 +30,7 @@ import { Chunk, Response, textOf } from '../answer/response.js'
 import { enforceContract, throughFace, type Generate, type Runner, type RunOptions } from './runner.js'
 import { Feed, streamOf } from '../answer/stream.js'
 
-/** What a model is made of. */
+/** The parts of a model. */
 export interface ModelDefinition {
   name: string
   info?: Partial<Omit<ModelInfo, 'name'>>

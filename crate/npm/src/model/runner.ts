@@ -15,7 +15,7 @@ import { saysSomething } from '../answer/response.js'
  */
 export const settledState: unique symbol = Symbol.for('hybridge.settledState')
 
-/** What a run is given beside the request. */
+/** The options of a run. */
 export interface RunOptions {
   readonly streaming: boolean
   readonly sendChunk: (content: string | Part[], details?: ChunkDetails) => void

@@ -10,7 +10,7 @@ import type { GenerateRequest, Model, Part } from '../types.js'
 import { RunnableModel } from './model.js'
 import type { Runner } from './runner.js'
 
-/** What a hook receives beside the request. */
+/** The context of a hook, passed after the request. */
 export interface HookContext {
   readonly model: string
   readonly streaming: boolean

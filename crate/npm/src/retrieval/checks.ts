@@ -1,4 +1,4 @@
-/** What every function of this entry asks of its arguments. */
+/** Checks of arguments that the functions of this entry share. */
 
 import { isObject, kindOf, plainObject } from '../border/json.js'
 import { HybridError } from '../index.js'

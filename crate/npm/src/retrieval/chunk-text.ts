@@ -88,7 +88,7 @@ function estimate(text: string): number {
   return Math.ceil(text.length / 4)
 }
 
-/** What a span is cut into next, where it does not fit. */
+/** The next smaller unit for a span that does not fit. */
 type Grain = 'sentences' | 'words' | 'characters'
 const finer: Readonly<Record<Grain, Grain | undefined>> = {
   sentences: 'words',

@@ -96,7 +96,7 @@ export class StoreClient {
     }
     worker.addEventListener('message', ({ data }: MessageEvent<StoreAnswer>) => {
       this.#receive(data)
-      // What the wasm holds is not to be trusted any more.
+      // The state in the wasm can no longer be trusted.
       if ('failure' in data && data.failure.code === 'STORE_FAILED') onEnd(errorOf(data.failure))
     })
     worker.addEventListener('messageerror', () => onEnd(crashed()))

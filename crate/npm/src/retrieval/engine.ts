@@ -44,7 +44,7 @@ export class Engine {
   readonly #place: Place
   readonly #settings: StoreSettings
   readonly #caution: Failure | undefined
-  /** What the file held when it was last looked at. */
+  /** The file's state when it was last read. */
   #known: { index: Index; generation: number } | undefined
   #lastGeneration = 0
 

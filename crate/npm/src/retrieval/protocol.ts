@@ -24,7 +24,7 @@ export interface PlainDocument {
   readonly text: string
   /** JSON; empty where there is none. */
   readonly metadata: string
-  /** What can be filtered by. */
+  /** The metadata that filters compare. */
   readonly fields: ReadonlyArray<readonly [name: string, values: readonly PlainValue[]]>
   readonly vector: Float32Array
 }
@@ -57,7 +57,7 @@ export interface StoreState {
   readonly caution?: Failure
 }
 
-/** What the worker can be asked. */
+/** The calls of the worker. */
 export interface StoreCalls {
   open: { params: { settings: StoreSettings; wasmUrl: string | undefined }; result: StoreState }
   put: { params: { documents: readonly PlainDocument[]; mayReplace: boolean }; result: StoreState }

@@ -6,11 +6,11 @@ import type { SearchOptions, VectorStore } from './types.js'
 
 export interface RetrieverOptions extends Omit<SearchOptions, 'signal'> {
   store: VectorStore
-  /** What the model reads about the tool: say what the store holds. */
+  /** The tool's description for the model: name the store's contents. */
   description?: string
 }
 
-/** What the model gets: passages to quote from, the best first. */
+/** The tool's result: passages to quote from, the best first. */
 export interface RetrievedPassages {
   passages: Array<{ id: string; text: string; score: number; metadata: Record<string, unknown> }>
 }

@@ -124,7 +124,7 @@ export interface VectorStoreOptions {
   wasmUrl?: string | URL
 }
 
-/** What `add` and `upsert` report while they embed. */
+/** The progress of `add` and `upsert` while they embed. */
 export interface AddProgress {
   readonly done: number
   readonly total: number

@@ -1,4 +1,4 @@
-//! What the browser gives: named here and nowhere else.
+//! The browser's APIs: named here and nowhere else.
 
 mod blob;
 mod clock;

@@ -17,7 +17,7 @@ const BESIDE_CONFIG: [&str; 6] =
     ["cachedContent", "labels", "safetySettings", "serviceTier", "store", "toolConfig"];
 
 impl Gemini {
-    /// What to send.
+    /// The HTTP request.
     pub(super) fn http(&self, request: &Request, task: Task) -> Result<HttpRequest> {
         let mut body = self.body(request)?;
         let method = match task {

@@ -12,7 +12,7 @@ use crate::{
 };
 
 impl OpenAi {
-    /// What to send.
+    /// The HTTP request.
     pub(super) fn http(&self, request: &Request, task: Task) -> Result<HttpRequest> {
         let mut body = self.body(request)?;
         match task {
@@ -210,7 +210,7 @@ impl ChatMessages {
     }
 }
 
-/// What of a part is words.
+/// The text of a part, if it has any.
 fn words(part: &Part) -> Option<String> {
     match &part.content {
         Content::Text(text) => Some(text.clone()),

@@ -23,7 +23,7 @@ pub enum Capability {
 /// By what each branch declares to support.
 #[derive(Clone, Debug)]
 pub struct CapabilityStrategy {
-    /// What each branch can do, in the order they were given.
+    /// The capabilities of each branch, in the order of declaration.
     pub supports: Vec<(String, Vec<Capability>)>,
     /// The branches to consider, first to last; by default all, as given.
     pub order: Option<Vec<String>>,

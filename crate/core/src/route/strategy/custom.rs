@@ -9,7 +9,7 @@ use crate::route::inputs::{Inputs, Pause};
 pub struct CustomStrategy {
     /// The callback's number.
     pub leaf: usize,
-    /// What it is called in messages.
+    /// Its name in messages.
     pub name: String,
 }
 

@@ -7,7 +7,7 @@ use crate::route::inputs::{DeviceFacts, Inputs, Pause};
 /// One branch where the machine meets the requirements, another where it does not.
 #[derive(Clone, Debug)]
 pub struct DeviceStrategy {
-    /// What is asked of the machine.
+    /// The requirements on the device.
     pub require: DeviceRequirements,
     /// The branch where it is met.
     pub capable: String,
@@ -15,7 +15,7 @@ pub struct DeviceStrategy {
     pub otherwise: String,
 }
 
-/// What is asked of the machine. What a browser does not tell is not held against the machine.
+/// The requirements on the device. What a browser does not tell is not held against the machine.
 #[derive(Clone, Debug, Default)]
 pub struct DeviceRequirements {
     /// A GPU for WebGPU, of whatever kind.

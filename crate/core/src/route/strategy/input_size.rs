@@ -15,11 +15,11 @@ pub struct InputSizeStrategy {
     pub small: String,
     /// The branch for large ones.
     pub large: String,
-    /// What is counted.
+    /// The unit of size.
     pub unit: Unit,
 }
 
-/// What is counted.
+/// The unit of size.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Unit {
     /// UTF-16 code units, as Dart's `String.length` does.

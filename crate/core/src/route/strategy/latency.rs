@@ -9,7 +9,7 @@ use crate::route::rounded;
 /// measured is given its chance.
 #[derive(Clone, Debug)]
 pub struct LatencyStrategy {
-    /// What is soon enough.
+    /// The limit for the first token.
     pub first_token_budget_ms: f64,
     /// The branches, the preferred first.
     pub order: Vec<String>,

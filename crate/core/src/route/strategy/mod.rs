@@ -90,7 +90,7 @@ impl FromJson for Strategy {
 }
 
 impl Strategy {
-    /// What never has an opinion.
+    /// A strategy without an opinion.
     pub(crate) fn none() -> Self {
         Self::Fallback(FallbackStrategy { order: Vec::new() })
     }

@@ -14,7 +14,7 @@ pub struct PrivacyStrategy {
     pub redacted: Option<String>,
     /// The number of `isSensitive`.
     pub leaf: Option<usize>,
-    /// What to look for; everything by default.
+    /// The kinds to look for; all by default.
     pub detect: Option<Vec<SensitiveKind>>,
 }
 

@@ -68,7 +68,7 @@ impl WindowStrategy {
         let answer = limit.or(self.answer).unwrap_or_else(|| USUAL_ANSWER.min(window / 4));
         let available = window.saturating_sub(answer);
         let (tokens, how) = match inputs.most_tokens()? {
-            // What is short by any measure is not worth a count.
+            // A request that is short by any measure is not counted.
             Some(most) if most <= available => (most, "tokens at most"),
             _ => match counted(branch, inputs)? {
                 Some(count) => (count, "tokens, counted"),

@@ -9,9 +9,9 @@ use crate::route::inputs::{Inputs, Pause};
 /// stands alone. The inner constraint holds for the tail too.
 #[derive(Clone, Debug)]
 pub struct WithFallback {
-    /// What decides.
+    /// The inner strategy.
     pub inner: Box<Strategy>,
-    /// What comes after.
+    /// The branches to append.
     pub fallback_order: Vec<String>,
 }
 

@@ -3,7 +3,7 @@
 use std::iter::Peekable;
 use std::str::Chars;
 
-/// What is wrong with a pattern, as the end of a sentence.
+/// The mistake in a pattern, as the end of a sentence.
 pub type Fault = &'static str;
 
 /// Sorted, disjoint ranges of code points, both ends included.
@@ -44,7 +44,7 @@ pub enum Expression {
         is_behind: bool,
         /// Whether nothing may match there.
         is_negative: bool,
-        /// What matches there.
+        /// The characters that match.
         inner: Box<Expression>,
     },
 }
@@ -80,7 +80,7 @@ impl Expression {
     /// Reads a pattern.
     ///
     /// # Errors
-    /// What is wrong with it, as the end of a sentence.
+    /// The mistake, as the end of a sentence.
     pub fn parse(pattern: &str) -> Result<Self, Fault> {
         let mut parser = Parser { chars: pattern.chars().peekable(), depth: 0 };
         let whole = parser.either()?;
@@ -293,7 +293,7 @@ impl Parser<'_> {
         if char == '\\' { self.escape(true) } else { Ok(vec![(char.into(), char.into())]) }
     }
 
-    /// What follows a backslash.
+    /// Parses an escape after its backslash.
     fn escape(&mut self, in_class: bool) -> Result<Ranges, Fault> {
         let Some(char) = self.chars.next() else { return Err("it ends in a backslash") };
         let code = match char {

@@ -1,6 +1,6 @@
 //! What the machine can be reading, and what it remembers of what must follow.
 
-/// What a thread reads, or will.
+/// The symbols that a thread reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(in super::super) enum Symbol {
     /// Nothing more. First, so that it is never among the threads dropped.
@@ -49,7 +49,7 @@ pub(super) struct Thread {
     pub(super) rest: u32,
 }
 
-/// What follows, and what follows that.
+/// The next symbol, and the rest.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Frame {
     pub(super) symbol: Symbol,

@@ -92,7 +92,7 @@ export class EngineHost {
     return this.#client.isRunning
   }
 
-  /** What is loaded, or undefined. */
+  /** The loaded model, or undefined. */
   get loaded(): Loaded | undefined {
     return this.state === 'ready' ? this.#loaded : undefined
   }

@@ -18,7 +18,7 @@ export interface Probe {
   /** The size of all files together. */
   readonly bytes: number | undefined
   readonly header: Uint8Array<ArrayBuffer>
-  /** What came of it, as `hybridge_core::device::Look` reads it. */
+  /** The result, as `hybridge_core::device::Look` reads it. */
   readonly look: 'none' | 'read' | 'page' | 'refused' | 'trouble' | 'unreachable'
   /** The HTTP status of a host that gives nothing. */
   readonly status: number | undefined
@@ -135,7 +135,7 @@ async function askFor(
   }
 }
 
-/** What was encoded on the way has another length than the file. */
+/** A response with a content encoding has another length than the file. */
 function lengthOf({ headers }: Response): string | undefined {
   return headers.has('content-encoding') ? undefined : (headers.get('content-length') ?? undefined)
 }

@@ -8,7 +8,7 @@ import type { LoadParams } from '../protocol.js'
 
 export type EngineFile = 'gpu' | 'cpu'
 
-/** What is known of the GPU without an engine. */
+/** The facts about the GPU that need no engine. */
 export interface SeenGpu {
   readonly available: boolean
   readonly software: boolean

@@ -162,7 +162,7 @@ async function fetchRange(
     }, milliseconds)
   }
   let reader: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>> | undefined
-  // What fails while this is set is no fault of the network.
+  // While this is set, failures are no faults of the network.
   let isOurs = false
   try {
     restartTimer()
@@ -247,7 +247,7 @@ function headOf({ status, headers }: Response, redirected: boolean): Record<stri
     status,
     redirected,
     contentRange: headers.get('content-range'),
-    // What was encoded on the way has another length than the file.
+    // A response with a content encoding has another length than the file.
     contentLength: headers.has('content-encoding') ? undefined : number('content-length'),
     contentType: headers.get('content-type'),
     etag: headers.get('etag'),

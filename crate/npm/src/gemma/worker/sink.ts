@@ -94,7 +94,7 @@ export class DiskSink implements Sink {
       try {
         handle.flush()
       } catch {
-        // What could not be flushed is fetched again.
+        // Bytes that could not be flushed are fetched again.
       }
       handle.close()
     }
