@@ -11,7 +11,7 @@ const gzip = (path) => gzipSync(readFileSync(join(npm, path)), { level: 9 }).len
 
 const budgets = [
   // 150 KB are wanted; bench/RESULTS.md lists what was added.
-  ['page: wasm and JavaScript', gzip('dist/index.js') + gzip('wasm/page/hybridge_page_bg.wasm'), 204 * 1024],
+  ['page: wasm and JavaScript', gzip('dist/index.js') + gzip('wasm/page/hybridge_page_bg.wasm'), 206 * 1024],
 ]
 if (!process.argv.includes('--page'))
   budgets.push(
@@ -19,7 +19,7 @@ if (!process.argv.includes('--page'))
     // One of the two is fetched: what a visitor's device can run.
     ['engine for GPUs: wasm', gzip('wasm/worker/hybridge_worker_bg.wasm'), 2 * 1024 * 1024],
     // 400 KB are wanted; bench/RESULTS.md lists what was added.
-    ['engine for CPUs: wasm', gzip('wasm/cpu/hybridge_cpu_bg.wasm'), 448 * 1024],
+    ['engine for CPUs: wasm', gzip('wasm/cpu/hybridge_cpu_bg.wasm'), 488 * 1024],
   )
 budgets.push(['redaction, where it is used', gzip('dist/redact.js'), 10 * 1024])
 budgets.push(['retrieval: wasm', gzip('wasm/search/hybridge_search_bg.wasm'), 70 * 1024])

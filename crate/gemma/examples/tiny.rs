@@ -2,13 +2,16 @@
 
 use std::path::PathBuf;
 
-use hybridge_gemma::testing::{CHAT_GEMMA_4, FUNCTION_GEMMA, TinyTower, tiny_models};
+use hybridge_gemma::testing::{CHAT_GEMMA_4, FUNCTION_GEMMA, TinyTower, find, tiny_models};
 
 /// Models that are also judged on a prompt so long that every ring of keys and values has wrapped.
 const LONG: [&str; 4] = ["irregular", "period_2", "gemma4", "gemma3n"];
 
 /// What towers are judged on: one wide, one small and high.
 const PICTURES: [(usize, usize); 2] = [(160, 90), (20, 33)];
+
+/// The Gemma 3 that is also written with the marks around pictures.
+const SEEING: &str = "period_2";
 
 /// The model that is also written in three parts.
 const SPLIT: &str = "q8_0";
@@ -31,6 +34,10 @@ fn main() -> std::io::Result<()> {
         if LONG.contains(&tiny.name) {
             write_prompt("long", 160)?;
         }
+    }
+    for (name, tiny) in [("seeing_3", find(SEEING)), ("seeing_4", Some(CHAT_GEMMA_4))] {
+        let writer = tiny.map(|tiny| tiny.seeing_writer()).unwrap_or_default();
+        std::fs::write(folder.join(format!("{name}.gguf")), writer.bytes())?;
     }
     for tower in TinyTower::all() {
         std::fs::write(folder.join(format!("{}.gguf", tower.name)), tower.bytes())?;

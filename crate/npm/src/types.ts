@@ -359,6 +359,13 @@ export type ErrorCode =
 export interface GemmaOptions {
   /** A known name, the URL of a GGUF file (or of its parts), or a file the person chose. */
   model: string | { url: string | string[]; sha256?: string | string[]; bytes?: number } | Blob
+  /**
+   * The model's vision tower (`mmproj` file), with which it reads pictures: an address, a file the person chose, or
+   * `true` for the one of a known model. Such a model runs on the CPU.
+   */
+  mmproj?: true | string | { url: string | string[]; sha256?: string | string[]; bytes?: number } | Blob
+  /** The most tokens of a picture, for Gemma 4; default 280. Gemma 3 always takes 256. */
+  imageTokens?: 70 | 140 | 280 | 560 | 1120
   /** Prompt and answer together; default 4096, never more than the file allows. */
   contextWindow?: number
   /** 'fast' lets kernels round activations, to half floats or 8 bits, where that is faster. Default 'exact'. */

@@ -5,7 +5,8 @@ use std::cell::RefCell;
 use hybridge_core::device::{GpuFacts, Memory, Place, Shape, WASM_LIMIT, Wish, place, takes_gpu};
 use hybridge_core::{Error, Result};
 use hybridge_gemma::config::Architecture;
-use hybridge_gemma::cpu::{Cpu, CpuEmbedder, Precision, bench, memory_of};
+use hybridge_gemma::cpu::{Cpu, CpuEmbedder, Precision, bench, memory_of, memory_with_tower};
+use hybridge_gemma::vision::VisionModel;
 use hybridge_gemma::{Model, Pass, TextEmbedder};
 
 use crate::gpu;
@@ -35,11 +36,17 @@ pub(crate) struct Opened {
 }
 
 /// Puts a model where the caller wants it and the machine allows it.
-pub(crate) async fn open(model: &Model, options: &Options, report: &Report) -> Result<Opened> {
+pub(crate) async fn open(
+    model: &Model,
+    vision: Option<&VisionModel>,
+    options: &Options,
+    report: &Report,
+) -> Result<Opened> {
     check_kind(model.config.architecture, options.kind)?;
     let context_window = options.context_window.min(model.config.context).max(1);
     let machine = look(options).await;
-    let wish = options.device;
+    // Only the CPU's pass reads pictures.
+    let wish = if vision.is_some() { Wish::Cpu } else { options.device };
     let speed = match wish {
         Wish::Auto if !takes_gpu(Wish::Auto, &machine.facts) => {
             Some(whole(bench::estimate(model, options.precision.into(), &milliseconds)?))
@@ -56,7 +63,7 @@ pub(crate) async fn open(model: &Model, options: &Options, report: &Report) -> R
         (Place::Gpu, None) => {
             return Err(Error::internal("a GPU was chosen that was never opened"));
         }
-        (Place::Cpu, _) => (on_cpu(model, options, context_window).await?, None, None),
+        (Place::Cpu, _) => (on_cpu(model, vision, options, context_window).await?, None, None),
     };
     report("warmup", 0, 1);
     warm_up(&mut backend).await?;
@@ -108,12 +115,22 @@ async fn look(options: &Options) -> Machine {
     }
 }
 
-async fn on_cpu(model: &Model, options: &Options, context_window: usize) -> Result<Backend> {
-    memory_of(model, context_window).check(WASM_LIMIT)?;
+async fn on_cpu(
+    model: &Model,
+    vision: Option<&VisionModel>,
+    options: &Options,
+    context_window: usize,
+) -> Result<Backend> {
+    let memory = match vision {
+        Some(vision) => memory_with_tower(model, context_window, vision),
+        None => memory_of(model, context_window),
+    };
+    memory.check(WASM_LIMIT)?;
     let precision = Precision::from(options.precision);
     Ok(match options.kind {
         Kind::Generator => {
             let pass = Cpu::load(model, context_window, precision).await?;
+            let pass = pass.with_budget(memory.spare(WASM_LIMIT));
             Backend::Generator(Box::new(pass.with_pause(pace())))
         }
         Kind::Embedder => {

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use hybridge_core::{Confidence, Content, Error, FinishReason, Message, Part, Result, Role, Usage};
-use hybridge_gemma::generate::{self, Cancel, Options, Piece, Session};
+use hybridge_gemma::generate::{self, Cancel, Options, Piece, Prompt, Session};
 use serde::Serialize;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -51,7 +51,7 @@ pub struct Generation {
 #[derive(Debug)]
 enum Stage {
     /// Nothing was fed yet.
-    Prompt(Vec<u32>, Box<Options>),
+    Prompt(Prompt, Box<Options>),
     /// Some of it is out.
     Running(Box<generate::Generation>),
     /// The answer is complete, or a step is in progress.
@@ -80,7 +80,7 @@ struct Reply {
 }
 
 impl Generation {
-    pub(crate) fn new(session: Shared, prompt: Vec<u32>, options: Options) -> Self {
+    pub(crate) fn new(session: Shared, prompt: Prompt, options: Options) -> Self {
         let cancel = options.cancel.clone();
         Self { session, cancel, stage: RefCell::new(Stage::Prompt(prompt, Box::new(options))) }
     }
@@ -101,7 +101,7 @@ impl Generation {
 /// One step: the prompt, or a piece.
 async fn advance(session: &mut Session, stage: Stage) -> (Stage, Result<Pulled>) {
     match stage {
-        Stage::Prompt(prompt, options) => match session.start(&prompt, *options).await {
+        Stage::Prompt(prompt, options) => match session.start(prompt, *options).await {
             // Feeding a prompt is a step of its own, so that its end is distinct from the first
             // token's.
             Ok(generation) => (Stage::Running(Box::new(generation)), Ok(Pulled::default())),

@@ -8,6 +8,7 @@ mod generation;
 mod gpu;
 mod model;
 mod pace;
+mod picture;
 mod platform;
 #[cfg(all(test, target_family = "wasm", feature = "gpu"))]
 mod tests;

@@ -1,14 +1,19 @@
 //! A loaded model, as `worker.ts` holds it.
 
 use std::cell::RefCell;
+use std::ops::Range;
 use std::rc::Rc;
 
 use hybridge_core::device::{Place, Wish};
 use hybridge_core::{Error, Request, Result};
 use hybridge_gemma as gemma;
+use hybridge_gemma::cpu::load_tower;
 use hybridge_gemma::embed::{Task, embed};
 use hybridge_gemma::generate::Session;
-use hybridge_gemma::template::{Form, render};
+use hybridge_gemma::generate::sees_nothing;
+use hybridge_gemma::source::Source;
+use hybridge_gemma::template::{Form, render_with};
+use hybridge_gemma::vision::{Budget, Gallery, LoadTower, VisionModel, attach};
 use hybridge_gemma::{TextEmbedder, Tokenizer};
 use js_sys::{Array, Float32Array, Function};
 use serde::{Deserialize, Serialize};
@@ -19,6 +24,8 @@ use crate::backend::{self, Backend};
 use crate::boundary::{count, number, parse, thrown, told};
 use crate::generation::{Generation, Shared};
 use crate::gpu::OpenGpu;
+use crate::pace::pace;
+use crate::picture::{Picture, Sight};
 use crate::platform::{BlobSource, turn};
 use crate::watched::{Meter, Report};
 
@@ -37,6 +44,9 @@ pub(crate) struct Options {
     /// Which form conversations are given.
     #[serde(default)]
     pub(crate) template: Form,
+    /// The most tokens of a picture whose shape is free.
+    #[serde(default)]
+    pub(crate) image_tokens: Option<usize>,
     /// Whether this adapter's numbers were right when they were checked before.
     #[cfg(feature = "gpu")]
     #[serde(default)]
@@ -148,6 +158,8 @@ pub struct Model {
     runner: Runner,
     tokenizer: Rc<Tokenizer>,
     facts: Facts,
+    /// Where it reads pictures.
+    sight: Option<Sight>,
     /// Last, so that it outlives what runs on it.
     _gpu: Option<OpenGpu>,
 }
@@ -160,9 +172,14 @@ enum Runner {
 
 #[wasm_bindgen]
 impl Model {
-    /// Loads a model out of its files' blobs; `progress(phase, loaded, total)` is called on the
-    /// way.
-    pub async fn load(blobs: Array, options: String, progress: Function) -> Result<Self, JsValue> {
+    /// Loads a model out of its files' blobs, and its vision tower's, of which there may be none;
+    /// `progress(phase, loaded, total)` is called on the way.
+    pub async fn load(
+        blobs: Array,
+        mmproj: Array,
+        options: String,
+        progress: Function,
+    ) -> Result<Self, JsValue> {
         let report: Report = Rc::new(move |phase, loaded, total| {
             // A listener that throws is the listener's own trouble.
             let _ = progress.call3(
@@ -172,7 +189,7 @@ impl Model {
                 &number(total).into(),
             );
         });
-        Self::open(&blobs, &options, &report).await.map_err(|error| thrown(&error))
+        Self::open(&blobs, &mmproj, &options, &report).await.map_err(|error| thrown(&error))
     }
 
     /// Refuses a model by the first bytes of its file and its size, before the rest is fetched.
@@ -186,17 +203,27 @@ impl Model {
         told(&self.facts)
     }
 
-    /// How many tokens a request's prompt has.
-    pub fn count(&self, request: &str) -> Result<f64, JsValue> {
-        let count =
-            || Ok(number(render(&self.tokenizer, &Request::parse(request)?, &[])?.len() as u64));
-        count().map_err(|error| thrown(&error))
+    /// How many tokens a request's prompt has; `sides` are width and height of each picture in it.
+    pub fn count(&self, request: &str, sides: &[u32]) -> Result<f64, JsValue> {
+        self.tokens(request, sides)
+            .map(|tokens| number(tokens as u64))
+            .map_err(|error| thrown(&error))
     }
 
-    /// Begins an answer; nothing runs before it is pulled. `seed` is used if the request names
-    /// none.
-    pub fn start(&self, request: &str, seed: f64) -> Result<Generation, JsValue> {
-        self.begin(request, count(seed)).map_err(|error| thrown(&error))
+    /// A picture of this size for a request, whose rows are still to come.
+    pub fn picture(&self, width: f64, height: f64) -> Result<Picture, JsValue> {
+        self.expect_picture(width, height).map_err(|error| thrown(&error))
+    }
+
+    /// Begins an answer; nothing runs before it is pulled. `pictures` are those of the request's
+    /// media parts, in order. `seed` is used if the request names none.
+    pub fn start(
+        &self,
+        request: &str,
+        pictures: Vec<Picture>,
+        seed: f64,
+    ) -> Result<Generation, JsValue> {
+        self.begin(request, pictures, count(seed)).map_err(|error| thrown(&error))
     }
 
     /// One text as a vector of length 1; what to do with it is JSON.
@@ -207,17 +234,32 @@ impl Model {
 }
 
 impl Model {
-    async fn open(blobs: &Array, options: &str, report: &Report) -> Result<Self> {
+    async fn open(blobs: &Array, mmproj: &Array, options: &str, report: &Report) -> Result<Self> {
         let options: Options = parse(options)?;
         let meter = Meter::new(report.clone());
+        let no_blob = || Error::internal("a model's source is no Blob");
         let sources = blobs
             .iter()
             .map(|blob| BlobSource::of(blob).map(|source| meter.watch(source)))
             .collect::<Option<Vec<_>>>()
-            .ok_or_else(|| Error::internal("a model's source is no Blob"))?;
-        let model = gemma::Model::open(sources).await?;
+            .ok_or_else(no_blob)?;
+        // Read when a picture comes, which is no part of the load.
+        let towers = mmproj
+            .iter()
+            .map(|blob| BlobSource::of(blob).map(|source| Rc::new(source) as Rc<dyn Source>))
+            .collect::<Option<Vec<_>>>()
+            .ok_or_else(no_blob)?;
+        let mut model = gemma::Model::open(sources).await?;
         let tokenizer = Rc::new(Tokenizer::read(model.gguf())?.in_form(options.template));
-        let opened = backend::open(&model, &options, report).await?;
+        let budget = options.image_tokens.map_or(Ok(Budget::USUAL), Budget::new)?;
+        let mut vision = None;
+        if !towers.is_empty() {
+            let opened = VisionModel::open(towers).await?;
+            model = attach(model, &opened.config, budget, Some(&tokenizer))?;
+            vision = Some(opened);
+        }
+        let opened = backend::open(&model, vision.as_ref(), &options, report).await?;
+        let sight = vision.as_ref().map(|it| Sight { config: it.config.clone(), budget });
         let facts = Facts {
             device: opened.place,
             adapter: opened.adapter,
@@ -230,20 +272,42 @@ impl Model {
         };
         let runner = match opened.backend {
             Backend::Generator(pass) => {
-                Runner::Generator(Shared::new(Session::new(pass, Some(tokenizer.clone()))))
+                let mut session = Session::new(pass, Some(tokenizer.clone()));
+                if let Some(vision) = vision {
+                    let load: LoadTower = Box::new(|vision| Box::pin(load_tower(vision, pace())));
+                    session = session.with_gallery(Gallery::new(vision, budget, load));
+                }
+                Runner::Generator(Shared::new(session))
             }
             Backend::Embedder(encoder) => Runner::Embedder(RefCell::new(Some(encoder))),
         };
-        Ok(Self { runner, tokenizer, facts, _gpu: opened.gpu })
+        Ok(Self { runner, tokenizer, facts, sight, _gpu: opened.gpu })
     }
 
-    fn begin(&self, request: &str, seed: u64) -> Result<Generation> {
+    fn tokens(&self, request: &str, sides: &[u32]) -> Result<usize> {
+        let tokens = self.sight.as_ref().map_or(Ok(Vec::new()), |sight| sight.tokens(sides))?;
+        // Any ids serve to count by.
+        let rows: Vec<Range<u32>> = tokens.into_iter().map(|tokens| 0..tokens).collect();
+        Ok(render_with(&self.tokenizer, &Request::parse(request)?, &[], &rows)?.len())
+    }
+
+    fn expect_picture(&self, width: f64, height: f64) -> Result<Picture> {
+        let sight = self.sight.as_ref().ok_or_else(sees_nothing)?;
+        let side = |side: f64| usize::try_from(count(side)).unwrap_or(usize::MAX);
+        Picture::new((side(width), side(height)), sight)
+    }
+
+    fn begin(&self, request: &str, pictures: Vec<Picture>, seed: u64) -> Result<Generation> {
         let Runner::Generator(session) = &self.runner else {
             return Err(Error::invalid("an embedding model does not write"));
         };
         let request = Request::parse(request)?;
-        let (prompt, options) = session
-            .with(|session| Ok((session.prompt(&request)?, session.options(&request, seed)?)))?;
+        let pictures = pictures.into_iter().map(Picture::finish).collect::<Result<Vec<_>>>()?;
+        let (prompt, options) = session.with(|session| {
+            let shown = pictures.into_iter().map(|picture| session.show_prepared(picture));
+            let shown = shown.collect::<Result<Vec<_>>>()?;
+            Ok((session.prompt_with(&request, shown)?, session.options(&request, seed)?))
+        })?;
         Ok(Generation::new(session.clone(), prompt, options))
     }
 

@@ -196,6 +196,18 @@ export function scenarios(hybridge) {
           { system: 'x', prompt: 'x' },
           'onDevice',
         ],
+        [
+          new WithFallback(new PrivacyStrategy({ keepImages: 'onDevice' }), { fallbackOrder: [cloud] }),
+          {
+            messages: [
+              { role: 'user', content: [{ media: { url: 'data:image/png;base64,AA' } }] },
+              { role: 'model', content: [{ text: 'a cat' }] },
+              { role: 'user', content: [{ text: 'and now?' }] },
+            ],
+          },
+          'onDevice',
+          'a picture',
+        ],
       ]),
     'LatencyStrategy follows what was measured': async () => {
       let slow = true
@@ -333,6 +345,7 @@ export function scenarios(hybridge) {
         () => new CostStrategy({ premium: cloud, cheap: device }),
         () => new PrivacyStrategy({ detect: ['name'] }),
         () => new PrivacyStrategy({ isSensitive: true }),
+        () => new PrivacyStrategy({ keepImages: true }),
         () => new LatencyStrategy({ firstTokenBudgetMs: 1, order: [] }),
         () => new DeviceStrategy({ capable: device, otherwise: cloud }),
       ]) {

@@ -817,6 +817,21 @@ interface GemmaOptions {
         bytes?: number
       }
     | Blob
+  /**
+   * The model's vision tower (`mmproj` file), with which it reads pictures: an address, a file the person chose, or
+   * `true` for the one of a known model. Such a model runs on the CPU.
+   */
+  mmproj?:
+    | true
+    | string
+    | {
+        url: string | string[]
+        sha256?: string | string[]
+        bytes?: number
+      }
+    | Blob
+  /** The most tokens of a picture, for Gemma 4; default 280. Gemma 3 always takes 256. */
+  imageTokens?: 70 | 140 | 280 | 560 | 1120
   /** Prompt and answer together; default 4096, never more than the file allows. */
   contextWindow?: number
   /** 'fast' lets kernels round activations, to half floats or 8 bits, where that is faster. Default 'exact'. */
@@ -1207,6 +1222,11 @@ interface KnownModel {
   /** Approximate; the host reports the exact size. */
   readonly approximateBytes: number
   readonly licence: string
+  /** The vision tower of a model that reads pictures. Fetched only with `mmproj: true`. */
+  readonly mmproj?: {
+    readonly url: string
+    readonly approximateBytes: number
+  }
 }
 /**
  * The models with a name. The addresses are those of the hosts' own listings; the project's tests download none of
@@ -1264,6 +1284,8 @@ declare function gemmaEmbedder(options: Omit<GemmaOptions, 'waitForLoad'>): Embe
 
 /**
  * Gemma on the visitor's own device, in a worker of its own. Nothing is fetched or started before `load`.
+ *
+ * With `mmproj`, the vision tower's file, it reads pictures in the user's messages.
  *
  * `model` is a known name (`'gemma-3-270m-it'`, `'gemma-3-1b-it'`, `'gemma-3-4b-it'`), the address of a GGUF file, the
  * addresses of its parts, or a file the person chose.
@@ -1951,6 +1973,8 @@ declare class PreRoutingStrategy extends DataStrategy {
  * `redacted` names a branch that `redacting` made: it may have the request too, after `keep`, where it replaces every
  * kind that was found. What `isSensitive` pins has kinds that nothing replaces, and stays with `keep`.
  *
+ * `keepImages: 'onDevice'` pins every request with a picture in any of its messages: no pattern finds what it shows.
+ *
  * @example
  * new FirstMatch([new PrivacyStrategy({ keep: kOnDevice }), new FallbackStrategy([kCloud])])
  */
@@ -1961,6 +1985,7 @@ declare class PrivacyStrategy extends DataStrategy {
     redacted?: string
     isSensitive?: (context: RoutingContext) => boolean | Promise<boolean>
     detect?: SensitiveKind[]
+    keepImages?: 'onDevice'
   })
 }
 /**

@@ -18,6 +18,7 @@ mod kind;
 mod national;
 mod number;
 mod phone;
+mod picture;
 #[cfg(test)]
 mod places;
 mod plain;
@@ -35,6 +36,7 @@ mod walk;
 mod words;
 
 pub use kind::{SensitiveKind, Span};
+pub use picture::holds_picture;
 pub use walk::kinds_in;
 
 use crate::order;

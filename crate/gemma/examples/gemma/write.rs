@@ -153,7 +153,8 @@ fn prompt_ids(
 ) -> Result<Vec<u32>> {
     let needed = || tokenizer.ok_or_else(|| Error::internal("no tokenizer"));
     if let Some(request) = request {
-        return render_with(needed()?, request, &[], shown);
+        let rows: Vec<std::ops::Range<u32>> = shown.iter().map(Shown::ids).collect();
+        return render_with(needed()?, request, &[], &rows);
     }
     match prompt {
         Prompt::Ids(ids) => {

@@ -7,6 +7,7 @@ use super::pack::packed_bytes;
 use super::pass::CHUNK;
 use crate::cache::ring_slots;
 use crate::network::rows::REMEMBERED;
+use crate::vision::{Budget, VisionConfig, VisionModel};
 use crate::weights::Model;
 
 /// What a model takes with a cache for `capacity` tokens; only its header has been read.
@@ -40,4 +41,15 @@ pub fn memory_of(model: &Model, capacity: usize) -> Memory {
         cache: cache as u64 * 8,
         scratch: (activations + config.vocabulary * 8 + piece + rows) as u64,
     }
+}
+
+/// The same beside a vision tower at work.
+#[must_use]
+pub fn memory_with_tower(model: &Model, capacity: usize, vision: &VisionModel) -> Memory {
+    let Memory { weights, cache, scratch } = memory_of(model, capacity);
+    let VisionConfig { width, pool, .. } = vision.config;
+    let patches = vision.config.most_tokens(Budget::LARGEST) * pool * pool;
+    // The residual stream, keys and values of all patches.
+    let whole = 3 * 4 * patches * width;
+    Memory { weights: weights + vision.bytes(), cache, scratch: scratch + whole as u64 }
 }

@@ -27,7 +27,7 @@ mod vision;
 
 pub use embedder::CpuEmbedder;
 pub use inputs::Precision;
-pub use memory::memory_of;
+pub use memory::{memory_of, memory_with_tower};
 pub use pass::Cpu;
 pub use pause::{Pause, brief};
 pub use synthetic::shape_270m;

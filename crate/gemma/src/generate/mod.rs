@@ -10,6 +10,7 @@
 //! and stops the reading of a prompt wherever that waits. Several answers can be in progress: each
 //! takes its own conversation up again where another came between.
 
+use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -21,7 +22,7 @@ use crate::sample::{Draw, Sampled, Sampler};
 use crate::template::{Answer, render_with};
 use crate::tokenizer::Tokenizer;
 use crate::tools::{self, Dialect, Listener, wish_of};
-use crate::vision::{Gallery, Picture, Shown};
+use crate::vision::{Gallery, Picture, Prepared, Shown};
 
 mod cancel;
 mod generation;
@@ -165,6 +166,14 @@ impl Session {
         self.gallery.as_mut().ok_or_else(sees_nothing)?.show(picture)
     }
 
+    /// The same for a picture of the tower's size.
+    ///
+    /// # Errors
+    /// `MEDIA_UNSUPPORTED` where the model reads none.
+    pub fn show_prepared(&mut self, picture: Prepared) -> Result<Shown> {
+        self.gallery.as_mut().ok_or_else(sees_nothing)?.show_prepared(picture)
+    }
+
     /// The forward pass.
     #[must_use]
     pub fn pass(&self) -> &dyn Pass {
@@ -182,7 +191,8 @@ impl Session {
     /// `MEDIA_UNSUPPORTED` where a part has no picture.
     pub fn prompt_with(&self, request: &Request, pictures: Vec<Shown>) -> Result<Prompt> {
         let tokenizer = self.tokenizer.as_ref().ok_or_else(no_tokenizer)?;
-        let ids = render_with(tokenizer, request, &self.answers, &pictures)?;
+        let rows: Vec<Range<u32>> = pictures.iter().map(Shown::ids).collect();
+        let ids = render_with(tokenizer, request, &self.answers, &rows)?;
         Ok(Prompt { ids, pictures })
     }
 
@@ -438,7 +448,9 @@ impl Session {
     }
 }
 
-fn sees_nothing() -> Error {
+/// A picture came to a model without a tower.
+#[must_use]
+pub fn sees_nothing() -> Error {
     Error::invalid(
         "this model was loaded without a vision tower and reads no pictures: pass its mmproj file, or ask a model that takes pictures",
     )

@@ -31,7 +31,6 @@ pub use thinking::Thinking;
 
 use crate::tokenizer::{Control, Tokenizer};
 use crate::tools::{self, Dialect, Segment};
-use crate::vision::Shown;
 
 /// Source: transformers' processor of Gemma 3.
 const AROUND_PICTURE: &str = "\n\n";
@@ -95,12 +94,12 @@ pub fn render(tokenizer: &Tokenizer, request: &Request, known: &[Answer]) -> Res
     render_with(tokenizer, request, known, &[])
 }
 
-/// The same with the pictures of the request's media parts, in order.
+/// The same with the pictures of the request's media parts, in order, by the ids of their rows.
 pub fn render_with(
     tokenizer: &Tokenizer,
     request: &Request,
     known: &[Answer],
-    pictures: &[Shown],
+    pictures: &[Range<u32>],
 ) -> Result<Vec<u32>> {
     let mut pictures = Pictures(pictures.iter());
     if tokenizer.is_raw() {
@@ -230,7 +229,7 @@ impl Writer<'_> {
 }
 
 /// Pictures that have not been placed yet.
-struct Pictures<'a>(std::slice::Iter<'a, Shown>);
+struct Pictures<'a>(std::slice::Iter<'a, Range<u32>>);
 
 /// A user's message: text and pictures in order.
 fn spoken(message: &Message, pictures: &mut Pictures<'_>) -> Result<Vec<TurnPart>> {
@@ -239,7 +238,7 @@ fn spoken(message: &Message, pictures: &mut Pictures<'_>) -> Result<Vec<TurnPart
     for group in message.content.chunk_by(|a, b| !is_media(a) && !is_media(b)) {
         if group.iter().any(is_media) {
             let shown = pictures.0.next().ok_or_else(no_picture)?;
-            parts.push(TurnPart::Picture(shown.ids()));
+            parts.push(TurnPart::Picture(shown.clone()));
         } else {
             parts.push(given(words_of_parts(group)?.trim()));
         }

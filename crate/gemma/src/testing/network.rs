@@ -65,6 +65,15 @@ impl Tiny {
         weights.writer
     }
 
+    /// The same with the marks around pictures in its vocabulary.
+    #[must_use]
+    pub fn seeing_writer(&self) -> Writer {
+        let mut writer = self.writer();
+        let vocabulary = Vocabulary::new(self.vocabulary).of(self.dialect);
+        vocabulary.with_picture_marks(self.dialect).write(&mut writer);
+        writer
+    }
+
     /// The file.
     #[must_use]
     pub fn bytes(&self) -> Vec<u8> {

@@ -80,7 +80,14 @@ impl Gallery {
     /// # Errors
     /// `INVALID_ARGUMENT` with code `PICTURE_INVALID` where the shape is too extreme.
     pub fn show(&mut self, picture: &Picture) -> Result<Shown> {
-        let prepared = Prepared::new(picture, &self.model.config, self.budget)?;
+        self.show_prepared(Prepared::new(picture, &self.model.config, self.budget)?)
+    }
+
+    /// Gives the rows of a picture of the tower's size ids.
+    ///
+    /// # Errors
+    /// Only after 2³¹ rows.
+    pub fn show_prepared(&mut self, prepared: Prepared) -> Result<Shown> {
         let (width, height) = prepared.size();
         let mut digest = Sha256::new();
         digest.update([width.to_le_bytes(), height.to_le_bytes()].concat());

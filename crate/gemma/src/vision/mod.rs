@@ -27,7 +27,7 @@ use hybridge_core::{Error, Result};
 
 pub use config::{Projector, VisionConfig};
 pub use gallery::{Gallery, LoadTower, Shown};
-pub use picture::{Budget, Picture, Prepared};
+pub use picture::{Budget, Incoming, Picture, Prepared, tokens_of};
 pub use tensors::VisionModel;
 
 use crate::config::{Architecture, Config};

@@ -3,7 +3,7 @@
 use hybridge_core::{Error, Result};
 
 use super::config::{Projector, VisionConfig};
-use super::resize::{Filter, resize};
+use super::resize::{Filter, Resizer, resize};
 
 /// More pixels than any camera makes: 400 megabytes.
 const MOST_PIXELS: usize = 1 << 27;
@@ -30,12 +30,7 @@ impl Picture {
     /// `INVALID_ARGUMENT` with code `PICTURE_INVALID` where a side is 0, there are too many
     /// pixels, or the bytes do not fit the sides.
     pub fn new(width: usize, height: usize, pixels: Vec<u8>) -> Result<Self> {
-        let count = width.checked_mul(height).filter(|count| (1..=MOST_PIXELS).contains(count));
-        let Some(count) = count else {
-            return Err(invalid(format!(
-                "a picture of {width} × {height} pixels cannot be used: the most is {MOST_PIXELS} pixels"
-            )));
-        };
+        let count = pixel_count((width, height))?;
         if pixels.len() != 3 * count {
             return Err(invalid(format!(
                 "a picture of {width} × {height} pixels has {} bytes, not {}",
@@ -69,6 +64,8 @@ pub struct Budget(usize);
 impl Budget {
     /// What Gemma 4 was trained with most.
     pub const USUAL: Self = Self(280);
+    /// The largest that Gemma 4 was trained with.
+    pub const LARGEST: Self = Self(1120);
     const KNOWN: [usize; 5] = [70, 140, 280, 560, 1120];
 
     /// The most tokens.
@@ -102,14 +99,8 @@ impl Prepared {
     /// # Errors
     /// `INVALID_ARGUMENT` with code `PICTURE_INVALID` where the shape is too extreme.
     pub fn new(picture: &Picture, config: &VisionConfig, budget: Budget) -> Result<Self> {
-        let (width, height) = match config.side {
-            Some(side) => (side, side),
-            None => fitted(picture.size(), config.unit(), budget)?,
-        };
-        let filter = match config.projector {
-            Projector::Gemma3 => Filter::Bilinear,
-            Projector::Gemma4 | Projector::Gemma4Unified => Filter::Bicubic,
-        };
+        let (width, height) = size_for(picture.size(), config, budget)?;
+        let filter = filter_of(config);
         let pixels = resize(&picture.pixels, picture.size(), (width, height), filter);
         Ok(Self { picture: Picture::new(width, height, pixels)? })
     }
@@ -155,6 +146,82 @@ impl Prepared {
             }
         }
     }
+}
+
+/// A picture whose rows come one after the other, of which only what the tower takes is held.
+pub struct Incoming {
+    from: (usize, usize),
+    to: (usize, usize),
+    resizer: Resizer,
+}
+
+impl std::fmt::Debug for Incoming {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Incoming({:?} → {:?})", self.from, self.to)
+    }
+}
+
+impl Incoming {
+    /// A picture of this size, of which nothing has come.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` with code `PICTURE_INVALID` where a side is 0, there are too many pixels,
+    /// or the shape is too extreme.
+    pub fn new(from: (usize, usize), config: &VisionConfig, budget: Budget) -> Result<Self> {
+        pixel_count(from)?;
+        let to = size_for(from, config, budget)?;
+        Ok(Self { from, to, resizer: Resizer::new(from, to, filter_of(config)) })
+    }
+
+    /// Takes the next whole rows. The transparency is dropped. \[rows, width, 4\]
+    pub fn rows(&mut self, rgba: &[u8]) {
+        self.resizer.rows(rgba, 4);
+    }
+
+    /// The picture as the tower takes it.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` with code `PICTURE_INVALID` where rows are missing or too many.
+    pub fn finish(self) -> Result<Prepared> {
+        let (rows, height) = (self.resizer.row_count(), self.from.1);
+        if rows != height {
+            return Err(invalid(format!("a picture of {height} rows came with {rows}")));
+        }
+        Ok(Prepared { picture: Picture::new(self.to.0, self.to.1, self.resizer.finish())? })
+    }
+}
+
+/// How many tokens a picture of this size becomes.
+///
+/// # Errors
+/// As [`Incoming::new`].
+pub fn tokens_of(from: (usize, usize), config: &VisionConfig, budget: Budget) -> Result<usize> {
+    pixel_count(from)?;
+    let (width, height) = size_for(from, config, budget)?;
+    Ok((width / config.unit()) * (height / config.unit()))
+}
+
+fn filter_of(config: &VisionConfig) -> Filter {
+    match config.projector {
+        Projector::Gemma3 => Filter::Bilinear,
+        Projector::Gemma4 | Projector::Gemma4Unified => Filter::Bicubic,
+    }
+}
+
+fn size_for(from: (usize, usize), config: &VisionConfig, budget: Budget) -> Result<(usize, usize)> {
+    match config.side {
+        Some(side) => Ok((side, side)),
+        None => fitted(from, config.unit(), budget),
+    }
+}
+
+fn pixel_count((width, height): (usize, usize)) -> Result<usize> {
+    let count = width.checked_mul(height).filter(|count| (1..=MOST_PIXELS).contains(count));
+    count.ok_or_else(|| {
+        invalid(format!(
+            "a picture of {width} × {height} pixels is refused: {MOST_PIXELS} are the most"
+        ))
+    })
 }
 
 /// The largest size of about the same shape whose sides are whole units within the budget; small
@@ -211,6 +278,37 @@ mod tests {
                 assert!(w > 0 && h > 0 && w % 48 == 0 && h % 48 == 0);
                 assert!(w / 48 * (h / 48) <= 280, "{width} × {height}: {w} × {h}");
             }
+        }
+    }
+
+    #[test]
+    fn a_picture_in_bands_is_the_same_picture() {
+        use super::{Incoming, Prepared, tokens_of};
+        use crate::testing::{Random, TinyTower};
+        let mut random = Random(7);
+        for tower in TinyTower::all() {
+            let model = crate::vision::VisionModel::open(vec![std::rc::Rc::new(
+                crate::source::Memory(tower.bytes()),
+            )]);
+            let config = pollster::block_on(model).unwrap().config;
+            let (width, height) = (1 + random.below(90) as usize, 1 + random.below(90) as usize);
+            let rgba: Vec<u8> = (0..4 * width * height).map(|_| random.byte()).collect();
+            let whole = Picture::from_rgba(width, height, &rgba).unwrap();
+            let whole = Prepared::new(&whole, &config, Budget::USUAL).unwrap();
+            let size = (width, height);
+            let tokens = tokens_of(size, &config, Budget::USUAL).unwrap();
+            assert_eq!(tokens, whole.tokens(&config));
+            let mut incoming = Incoming::new(size, &config, Budget::USUAL).unwrap();
+            let mut rest = rgba.as_slice();
+            while !rest.is_empty() {
+                let rows = 1 + random.below(20) as usize;
+                let (band, others) = rest.split_at((4 * width * rows).min(rest.len()));
+                incoming.rows(band);
+                rest = others;
+            }
+            assert_eq!(incoming.finish().unwrap(), whole);
+            let short = Incoming::new(size, &config, Budget::USUAL).unwrap().finish();
+            assert_eq!(short.unwrap_err().code.as_deref(), Some("PICTURE_INVALID"));
         }
     }
 

@@ -36,30 +36,63 @@ struct Taps {
     weights: Vec<i32>,
 }
 
+/// Resizes one picture whose rows come one after the other, so that it is never held whole.
+pub(super) struct Resizer {
+    across: Vec<Taps>,
+    /// Rows of the new width. \[rows, `to_width`, 3\]
+    narrow: Vec<u8>,
+    from: (usize, usize),
+    to: (usize, usize),
+    filter: Filter,
+}
+
+impl Resizer {
+    pub(super) fn new(from: (usize, usize), to: (usize, usize), filter: Filter) -> Self {
+        let across = taps(from.0, to.0, filter);
+        Self { across, narrow: Vec::new(), from, to, filter }
+    }
+
+    /// Takes the next rows of three or four channels, of which the fourth is dropped.
+    /// \[rows, width, channels\]
+    pub(super) fn rows(&mut self, pixels: &[u8], channels: usize) {
+        for row in pixels.chunks_exact(channels * self.from.0.max(1)) {
+            for taps in &self.across {
+                let samples = row.get(channels * taps.start..).unwrap_or_default();
+                self.narrow.extend(mixed(samples.chunks_exact(channels), &taps.weights));
+            }
+        }
+    }
+
+    /// How many rows have come.
+    pub(super) fn row_count(&self) -> usize {
+        self.narrow.len() / (3 * self.to.0).max(1)
+    }
+
+    /// The picture. \[`to_height`, `to_width`, 3\]
+    pub(super) fn finish(self) -> Vec<u8> {
+        let (width, height) = self.to;
+        let mut out = Vec::with_capacity(3 * width * height);
+        for taps in taps(self.from.1, height, self.filter) {
+            let rows = self.narrow.get(3 * width * taps.start..).unwrap_or_default();
+            for x in 0..width {
+                let column = rows.get(3 * x..).unwrap_or_default();
+                out.extend(mixed(column.chunks(3 * width), &taps.weights));
+            }
+        }
+        out
+    }
+}
+
 /// Resizes one picture of three channels. \[height, width, 3\] in, the same out.
 pub(super) fn resize(
     pixels: &[u8],
-    (width, height): (usize, usize),
-    (to_width, to_height): (usize, usize),
+    from: (usize, usize),
+    to: (usize, usize),
     filter: Filter,
 ) -> Vec<u8> {
-    let across = taps(width, to_width, filter);
-    let mut narrow = Vec::with_capacity(3 * to_width * height);
-    for row in pixels.chunks_exact(3 * width.max(1)) {
-        for taps in &across {
-            let samples = row.get(3 * taps.start..).unwrap_or_default();
-            narrow.extend(mixed(samples.chunks_exact(3), &taps.weights));
-        }
-    }
-    let mut out = Vec::with_capacity(3 * to_width * to_height);
-    for taps in taps(height, to_height, filter) {
-        let rows = narrow.get(3 * to_width * taps.start..).unwrap_or_default();
-        for x in 0..to_width {
-            let column = rows.get(3 * x..).unwrap_or_default();
-            out.extend(mixed(column.chunks(3 * to_width), &taps.weights));
-        }
-    }
-    out
+    let mut resizer = Resizer::new(from, to, filter);
+    resizer.rows(pixels, 3);
+    resizer.finish()
 }
 
 /// Σ weight · sample for each channel, rounded and kept within a byte.

@@ -11,7 +11,7 @@ use hybridge_gemma::engine::FIRST_ROW;
 use hybridge_gemma::generate::{Generation, Options, Progress, Prompt, Session};
 use hybridge_gemma::source::Memory;
 use hybridge_gemma::template::marks_of_pictures;
-use hybridge_gemma::testing::{CHAT_GEMMA_4, Random, Tiny, TinyTower, Vocabulary, find};
+use hybridge_gemma::testing::{CHAT_GEMMA_4, Random, Tiny, TinyTower, find};
 use hybridge_gemma::vision::{Budget, Gallery, Picture, VisionModel, attach};
 use hybridge_gemma::{Model, Tokenizer};
 use pollster::block_on;
@@ -32,11 +32,7 @@ fn pairs() -> [Pair; 2] {
 
 impl Pair {
     fn open(&self) -> (Model, VisionModel) {
-        let mut writer = self.tiny.writer();
-        Vocabulary::new(self.tiny.vocabulary)
-            .of(self.tiny.dialect)
-            .with_picture_marks(self.tiny.dialect)
-            .write(&mut writer);
+        let writer = self.tiny.seeing_writer();
         let tower = TinyTower::all().into_iter().find(|it| it.name == self.tower).unwrap();
         let model = block_on(Model::open(vec![Rc::new(Memory(writer.bytes()))])).unwrap();
         let vision = block_on(VisionModel::open(vec![Rc::new(Memory(tower.bytes()))])).unwrap();

@@ -29,15 +29,22 @@ export interface RemoteFile {
   readonly bytes?: number
 }
 
+/** Where a model's files come from. */
+export type FileSource =
+  | { readonly blobs: readonly Blob[] }
+  | {
+      readonly key: string
+      readonly name: string
+      readonly files: readonly RemoteFile[]
+      readonly headers: Readonly<Record<string, string>>
+    }
+
 export interface LoadParams {
-  readonly source:
-    | { readonly blobs: readonly Blob[] }
-    | {
-        readonly key: string
-        readonly name: string
-        readonly files: readonly RemoteFile[]
-        readonly headers: Readonly<Record<string, string>>
-      }
+  readonly source: FileSource
+  /** The vision tower's files, where the model is to read pictures. */
+  readonly mmproj?: FileSource
+  /** The most tokens of a picture whose shape is free. */
+  readonly imageTokens?: number
   readonly kind: 'generator' | 'embedder'
   readonly cache: 'opfs' | 'none'
   /** Whether the network may be used. A rebuilt engine comes out of the store or not at all. */

@@ -97,6 +97,8 @@ export class PreRoutingStrategy extends DataStrategy {
  * `redacted` names a branch that `redacting` made: it may have the request too, after `keep`, where it replaces every
  * kind that was found. What `isSensitive` pins has kinds that nothing replaces, and stays with `keep`.
  *
+ * `keepImages: 'onDevice'` pins every request with a picture in any of its messages: no pattern finds what it shows.
+ *
  * @example
  * new FirstMatch([new PrivacyStrategy({ keep: kOnDevice }), new FallbackStrategy([kCloud])])
  */
@@ -109,9 +111,11 @@ export class PrivacyStrategy extends DataStrategy {
       redacted?: string
       isSensitive?: (context: RoutingContext) => boolean | Promise<boolean>
       detect?: SensitiveKind[]
+      keepImages?: 'onDevice'
     } = {},
   ) {
-    const { keep = kOnDevice, redacted, isSensitive, detect } = optionsArgument(options, 'PrivacyStrategy')
+    const { keep = kOnDevice, redacted, isSensitive, detect, keepImages } = optionsArgument(options, 'PrivacyStrategy')
+    if (keepImages !== undefined && keepImages !== 'onDevice') throw invalid("keepImages must be 'onDevice'")
     keyArgument(keep, 'keep')
     if (redacted !== undefined) keyArgument(redacted, 'redacted')
     if (isSensitive !== undefined) functionArgument(isSensitive, 'isSensitive')
@@ -120,6 +124,7 @@ export class PrivacyStrategy extends DataStrategy {
       keep,
       ...(redacted === undefined ? {} : { redacted }),
       ...(detect === undefined ? {} : { detect: [...detect] }),
+      ...(keepImages === undefined ? {} : { keepImages: true }),
     }
     super((leaves) => ({ privacy: { ...fixed, ...sensitiveLeaf(isSensitive, leaves) } }))
   }

@@ -1,7 +1,7 @@
 //! Personal data stays where it is.
 
 use crate::json::Fields;
-use crate::privacy::SensitiveKind;
+use crate::privacy::{SensitiveKind, holds_picture};
 use crate::route::decision::Decision;
 use crate::route::inputs::{Inputs, Pause};
 
@@ -16,6 +16,8 @@ pub struct PrivacyStrategy {
     pub leaf: Option<usize>,
     /// The kinds to look for; all by default.
     pub detect: Option<Vec<SensitiveKind>>,
+    /// Whether a request with a picture stays too.
+    pub keeps_images: bool,
 }
 
 impl PrivacyStrategy {
@@ -29,10 +31,15 @@ impl PrivacyStrategy {
         });
         let leaf = fields.index("leaf");
         let redacted = fields.text("redacted");
-        Self { keep: fields.required_text("keep"), redacted, leaf, detect }
+        let keeps_images = fields.flag("keepImages") == Some(true);
+        Self { keep: fields.required_text("keep"), redacted, leaf, detect, keeps_images }
     }
 
     pub(super) fn decide(&self, inputs: Inputs<'_>) -> Result<Decision, Pause> {
+        // First: nothing replaces what a picture shows, so that no branch that redacts may have it.
+        if self.keeps_images && holds_picture(inputs.request()?) {
+            return Ok(self.pin("a picture".to_owned()));
+        }
         let looks_for =
             |kind: &SensitiveKind| self.detect.as_ref().is_none_or(|it| it.contains(kind));
         if self.detect.as_ref().is_none_or(|it| !it.is_empty()) {
@@ -88,6 +95,27 @@ mod tests {
         );
         let only_cards = r#"{"privacy":{"keep":"device","detect":["credit-card"]}}"#;
         check(only_cards, &[("request", &saying("mail ann@example.org"))], "");
+    }
+
+    #[test]
+    fn a_picture_pins_where_that_was_asked_for() {
+        let holding = |more: &str| {
+            let media = r#"{"media":{"url":"data:image/png,"}}"#;
+            format!(r#"{{"messages":[{{"role":"user","content":[{media}{more}]}}]}}"#)
+        };
+        let (picture, harmless) = (holding(r#",{"text":"ann@example.org"}"#), holding(""));
+        let (picture, harmless) = (picture.as_str(), harmless.as_str());
+        let keeps = r#"{"privacy":{"keep":"device","keepImages":true}}"#;
+        check(keeps, &[("request", harmless)], "device [device] a picture");
+        check(keeps, &[("request", &saying("hello"))], "");
+        check(r#"{"privacy":{"keep":"device"}}"#, &[("request", harmless)], "");
+        let silent = r#"{"privacy":{"keep":"device","keepImages":true,"detect":[]}}"#;
+        check(silent, &[("request", harmless)], "device [device] a picture");
+        // A branch that redacts words does not redact pictures.
+        let redacted = r#"{"privacy":{"keep":"device","redacted":"cloud","keepImages":true}}"#;
+        check(redacted, &[("request", picture)], "device [device] a picture");
+        let tail = format!(r#"{{"withFallback":{{"inner":{keeps},"fallbackOrder":["cloud"]}}}}"#);
+        check(&tail, &[("request", harmless)], "device cloud [device] a picture");
     }
 
     #[test]

@@ -11,6 +11,7 @@ import { isSuspect } from '../../model/life.js'
 import { findMark } from './crash-marker.js'
 import type { EngineHost } from './host.js'
 import { probe } from './probe.js'
+import type { ModelSource } from './source.js'
 import { gpuVerdict } from './self-test.js'
 import { hasSimd } from './simd.js'
 import { noWorkers } from './worker-client.js'
@@ -35,17 +36,32 @@ async function judged(host: EngineHost): Promise<Availability> {
   const lacksSimd = !hasSimd()
   const key = await host.key()
   const savesData = isMetered()
-  const { source, contextWindow } = host
-  const [webgpu, limits, held, free, isDownloading, crash, file, fault] = await Promise.all([
+  const { source, tower, contextWindow } = host
+  const towerKey = await host.towerKey()
+  const [webgpu, limits, heldModel, heldTower, free, isDownloading, crash, model, eyes, fault] = await Promise.all([
     device === 'cpu' ? noGpu : deviceFacts().then((facts) => facts.webgpu),
     device === 'cpu' ? {} : gpuLimits(),
-    heldBytes(host, key),
+    heldBytes(source, host, key),
+    tower && heldBytes(tower, host, towerKey),
     freeBytes(),
-    isFetching(key),
+    Promise.all([isFetching(key), isFetching(towerKey)]).then((all) => all.includes(true)),
     key === undefined ? undefined : findMark(key),
-    probe(host, key, !savesData),
+    probe(source, host.options, key, !savesData),
+    // Where its size is known nothing else of it matters.
+    tower && (sizeOf(tower) === undefined ? probe(tower, host.options, towerKey, !savesData) : undefined),
     notKept(host),
   ])
+  const held = {
+    bytes: heldModel.bytes + (heldTower?.bytes ?? 0),
+    isComplete: heldModel.isComplete && heldTower?.isComplete !== false,
+  }
+  const bytes = sum(
+    heldModel.isComplete ? heldModel.bytes : (model.bytes ?? sizeOf(source)),
+    tower && heldTower && (heldTower.isComplete ? heldTower.bytes : (sizeOf(tower) ?? eyes?.bytes)),
+    tower !== undefined,
+  )
+  // What keeps the tower from coming keeps the model from running.
+  const file = eyes === undefined || ['none', 'read'].includes(eyes.look) ? model : { ...eyes, header: model.header }
   // Where the host has nothing to run, the engine need not be fetched.
   const mayMeasure = !lacksSimd && !['refused', 'page', 'unreachable'].includes(file.look)
   let engineFault: EngineFault | undefined
@@ -63,24 +79,20 @@ async function judged(host: EngineHost): Promise<Availability> {
   // The CPU is measured only where it may be what the model runs on.
   const maybeOnCpu = device === 'cpu' || (device === 'auto' && (!isWanted || isRight === false))
   const cpuBytesPerSecond = maybeOnCpu ? await measured(() => cpuRate(precision, host.options)) : undefined
+  const isRemote = [source, tower].some((it) => it?.kind === 'remote')
   const facts = {
     isSecure: globalThis.isSecureContext === true,
     hasWorkers: true,
     gpu: { available: webgpu.available, software: webgpu.software, reason: webgpu.reason, isRight },
     limits,
     wish: device,
-    bytes:
-      source.kind === 'blob'
-        ? source.blob.size
-        : held.isComplete
-          ? held.bytes
-          : (file.bytes ?? source.approximateBytes),
+    bytes,
     held: held.bytes,
     isComplete: held.isComplete,
     isDownloading,
     free,
-    isKept: source.kind === 'remote' && fault === undefined,
-    storeFault: source.kind === 'remote' ? fault : undefined,
+    isKept: isRemote && fault === undefined,
+    storeFault: isRemote ? fault : undefined,
     crashedAt: isSuspect(crash, contextWindow) ? crash.contextWindow : undefined,
     contextWindow,
     shape: source.kind === 'blob' ? undefined : source.shape,
@@ -95,8 +107,8 @@ async function judged(host: EngineHost): Promise<Availability> {
   return JSON.parse(page.judge_device(JSON.stringify(facts), file.header)) as Availability
 
   /** Why a download would not be there at the next visit. */
-  async function notKept({ source }: EngineHost): Promise<string | undefined> {
-    if (source.kind === 'blob') return undefined
+  async function notKept({ source, tower }: EngineHost): Promise<string | undefined> {
+    if (source.kind === 'blob' && tower?.kind !== 'remote') return undefined
     return cache === 'none'
       ? "cache: 'none' was asked for, so the model is fetched again at each visit"
       : await storeFault()
@@ -125,8 +137,19 @@ function isMetered(): boolean {
   return saveData === true || type === 'cellular'
 }
 
+/** The bytes of a source, as far as it states them. */
+const sizeOf = (source: ModelSource): number | undefined =>
+  source.kind === 'blob' ? source.blob.size : source.approximateBytes
+
+/** Of both files, where both sizes are known. */
+function sum(model: number | undefined, tower: number | undefined, hasTower: boolean): number | undefined {
+  if (!hasTower || model === undefined) return model
+  return tower === undefined ? undefined : model + tower
+}
+
 async function heldBytes(
-  { source, options, loaded }: EngineHost,
+  source: ModelSource,
+  { options, loaded }: EngineHost,
   key: string | undefined,
 ): Promise<{ bytes: number; isComplete: boolean }> {
   if (source.kind === 'blob') return { bytes: source.blob.size, isComplete: true }

@@ -76,9 +76,9 @@ export async function removeModel(host: EngineHost, { signal }: { signal?: Abort
   if (signal?.aborted === true) throw cancelled(signal.reason)
   const wasAtWork = host.isAtWork
   await unlessAborted(host.dispose(), signal)
-  const key = await host.key()
   // The locks of this model's own worker become free a moment after its end.
-  if (key !== undefined) await removeFolder(key, { signal, tries: wasAtWork ? 20 : 1 })
+  for (const key of [await host.key(), await host.towerKey()])
+    if (key !== undefined) await removeFolder(key, { signal, tries: wasAtWork ? 20 : 1 })
 }
 
 async function removeFolder(

@@ -17,6 +17,8 @@ import { Turns } from './turns.js'
 /**
  * Gemma on the visitor's own device, in a worker of its own. Nothing is fetched or started before `load`.
  *
+ * With `mmproj`, the vision tower's file, it reads pictures in the user's messages.
+ *
  * `model` is a known name (`'gemma-3-270m-it'`, `'gemma-3-1b-it'`, `'gemma-3-4b-it'`), the address of a GGUF file, the
  * addresses of its parts, or a file the person chose.
  *
@@ -43,7 +45,12 @@ export function gemmaModel(options: GemmaOptions): OnDeviceModel {
   const info = infoOf(host.source.name, {
     inferenceSource: 'on_device',
     contextWindow: host.contextWindow,
-    supports: { ...(options.template === 'none' ? ofTexts : ofTurns), media: false, json: 'constrained', prefix: true },
+    supports: {
+      ...(options.template === 'none' ? ofTexts : ofTurns),
+      media: host.tower !== undefined,
+      json: 'constrained',
+      prefix: true,
+    },
   })
   const waitForLoad = options.waitForLoad ?? false
   const model: Model = new RunnableModel(
@@ -56,6 +63,7 @@ export function gemmaModel(options: GemmaOptions): OnDeviceModel {
     load: (load) => host.load(load),
     countTokens: async (request) => {
       const normalised = normaliseRequest(request)
+      refuseMedia(host, normalised)
       await host.ready({ waitForLoad, signal: new AbortController().signal })
       return await host.call('count', { request: inDeclaredOrder(normalised) })
     },
@@ -98,6 +106,7 @@ async function generate(setting: Setting, request: ModelRequest, run: RunOptions
 
 async function attempt({ host, turns, waitForLoad }: Setting, request: ModelRequest, run: RunOptions): Promise<Reply> {
   const { signal } = run
+  refuseMedia(host, request)
   await host.ready({ waitForLoad, signal })
   const leave = await turns.enter(signal)
   let generation: number | undefined
@@ -121,6 +130,16 @@ async function attempt({ host, turns, waitForLoad }: Setting, request: ModelRequ
     if (generation !== undefined && host.state === 'ready') await drop(host, generation)
     leave()
   }
+}
+
+/** A model without a tower reads no pictures, whatever its state is. */
+function refuseMedia({ source, tower }: EngineHost, { messages }: ModelRequest): void {
+  if (tower !== undefined || !messages.some(({ content }) => content.some(({ media }) => media !== undefined))) return
+  throw new HybridError(
+    'INVALID_ARGUMENT',
+    `${source.name} reads no pictures: pass its vision tower as \`mmproj\`, or route by need (CapabilityStrategy)`,
+    { code: 'MEDIA_UNSUPPORTED' },
+  )
 }
 
 async function drop(host: EngineHost, generation: number): Promise<void> {

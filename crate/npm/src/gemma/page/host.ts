@@ -13,14 +13,14 @@ import { HybridError } from '../../border/errors.js'
 import { cancelled, fromThrown, reasonOf } from '../../border/thrown.js'
 import type { GemmaOptions, LoadOptions, LoadProgress, OnDeviceModel } from '../../types.js'
 import { folder, hasStore, heldOf, loadLock, readCard } from '../layout.js'
-import type { Calls, LoadParams, Loaded, Method, Step } from '../protocol.js'
+import type { Calls, FileSource, LoadParams, Loaded, Method, Step } from '../protocol.js'
 import { findMark, mark } from './crash-marker.js'
 import type { KnownModel } from './known-models.js'
 import { watchPage } from './page-life.js'
 import { ProgressMeter } from './progress.js'
 import { knownPlan, knownVerdict, rememberPlan, rememberVerdict } from './self-test.js'
 import { checkSimd } from './simd.js'
-import { keyOf, sourceOf, type ModelSource } from './source.js'
+import { keyOf, sourceOf, towerOf, type ModelSource } from './source.js'
 import { WorkerClient, type CallOptions } from './worker-client.js'
 
 export type HostState = OnDeviceModel['state']
@@ -38,6 +38,8 @@ interface Loading {
 
 export class EngineHost {
   readonly source: ModelSource
+  /** Its vision tower, where it reads pictures. */
+  readonly tower: ModelSource | undefined
   readonly options: Omit<GemmaOptions, 'waitForLoad'>
   readonly contextWindow: number
   readonly #kind: KnownModel['kind']
@@ -67,7 +69,12 @@ export class EngineHost {
     if (!['auto', 'chat', 'none'].includes(template))
       throw new HybridError('INVALID_ARGUMENT', "`template` must be 'auto', 'chat' or 'none'")
     this.source = sourceOf(options.model, kind)
-    this.options = options
+    this.tower = towerOf(options)
+    if (this.tower !== undefined && kind === 'embedder')
+      throw new HybridError('INVALID_ARGUMENT', 'an embedding model reads no pictures: leave out `mmproj`')
+    if (this.tower !== undefined && options.device === 'gpu')
+      throw new HybridError('INVALID_ARGUMENT', "a model with `mmproj` runs on the CPU: leave out `device: 'gpu'`")
+    this.options = this.tower === undefined ? options : { ...options, device: 'cpu' }
     this.contextWindow = contextWindow
     this.#kind = kind
     this.#life = new Lifecycle({
@@ -99,14 +106,19 @@ export class EngineHost {
 
   /** The key of its folder; undefined for a file in the caller's hand. */
   async key(): Promise<string | undefined> {
-    return this.source.kind === 'blob' || globalThis.crypto?.subtle === undefined ? undefined : await keyOf(this.source)
+    return await keyIn(this.source)
+  }
+
+  /** The key of its vision tower's folder. */
+  async towerKey(): Promise<string | undefined> {
+    return this.tower && (await keyIn(this.tower))
   }
 
   async load({ onProgress, signal, force = false }: LoadOptions = {}): Promise<void> {
     if (signal?.aborted === true) throw cancelled(signal.reason)
     const meter = new ProgressMeter(guarded(onProgress))
     if (this.state === 'ready') {
-      meter.end(this.source.kind === 'blob' ? this.source.blob.size : (this.source.approximateBytes ?? 0))
+      meter.end(approximateSize(this.source) + (this.tower === undefined ? 0 : approximateSize(this.tower)))
       return
     }
     checkSimd()
@@ -234,7 +246,7 @@ export class EngineHost {
   }
 
   async #run({ mayDownload, force }: { mayDownload: boolean; force: boolean }, loading: Loading): Promise<Loaded> {
-    const { source, contextWindow } = this
+    const { source, tower, contextWindow } = this
     const { signal } = loading.work
     const key = (loading.key = await this.key())
     if (key !== undefined && mayDownload && !force) {
@@ -242,22 +254,30 @@ export class EngineHost {
       if (crash !== undefined && this.#loading === loading)
         this.#life.feed({ kind: 'marked', mark: crash, contextWindow, now: Date.now() })
     }
-    const { device = 'auto', precision = 'exact', cache = 'opfs', template = 'auto', headers } = this.options
-    const first = await firstStep(source, cache === 'none' ? undefined : key)
+    const {
+      device = 'auto',
+      precision = 'exact',
+      cache = 'opfs',
+      template = 'auto',
+      headers,
+      imageTokens,
+    } = this.options
+    const towerKey = await this.towerKey()
+    const isKept = cache !== 'none'
+    const first = joined(
+      await firstStep(source, isKept ? key : undefined),
+      tower && ((await firstStep(tower, isKept ? towerKey : undefined)) ?? 'unknown'),
+    )
     if (first !== undefined && !signal.aborted) {
       this.#report(loading, first)
       this.#reached(loading, first.phase === 'download' ? 'download' : 'stored')
     }
+    const isRemote = source.kind === 'remote' || tower?.kind === 'remote'
+    const sent = isRemote ? ((await unlessAborted(headers?.(), signal, reasonOf)) ?? {}) : {}
     const params: LoadParams = {
-      source:
-        source.kind === 'blob'
-          ? { blobs: [source.blob] }
-          : {
-              key: key ?? source.name,
-              name: source.name,
-              files: source.files,
-              headers: (await unlessAborted(headers?.(), signal, reasonOf)) ?? {},
-            },
+      source: filesOf(source, key, sent),
+      ...(tower === undefined ? {} : { mmproj: filesOf(tower, towerKey, sameOrigin(source, tower) ? sent : {}) }),
+      ...(imageTokens === undefined ? {} : { imageTokens }),
       kind: this.#kind,
       cache,
       mayDownload,
@@ -270,8 +290,8 @@ export class EngineHost {
       gpuPlan: device === 'cpu' ? '' : await knownPlan(precision),
       ...policyOf(this.options),
     }
-    if (source.kind === 'remote' && cache === 'opfs' && mayDownload) void requestPersistence()
-    return await withLoadLock(key, signal, async () => {
+    if (isRemote && cache === 'opfs' && mayDownload) void requestPersistence()
+    return await withLoadLocks([key, towerKey], signal, async () => {
       if (signal.aborted) throw reasonOf(signal.reason)
       const onStep = (step: Step): void => {
         this.#report(loading, step)
@@ -304,6 +324,39 @@ export class EngineHost {
 function phaseOf({ phase, loadedBytes, totalBytes }: Step): LifePhase {
   if (phase === 'upload' || phase === 'warmup') return 'device'
   return phase === 'download' && loadedBytes < totalBytes ? 'download' : 'stored'
+}
+
+/** The key of a source's folder; undefined for a file in the caller's hand. */
+async function keyIn(source: ModelSource): Promise<string | undefined> {
+  return source.kind === 'blob' || globalThis.crypto?.subtle === undefined ? undefined : await keyOf(source)
+}
+
+const approximateSize = (source: ModelSource): number =>
+  source.kind === 'blob' ? source.blob.size : (source.approximateBytes ?? 0)
+
+function filesOf(source: ModelSource, key: string | undefined, headers: Record<string, string>): FileSource {
+  return source.kind === 'blob'
+    ? { blobs: [source.blob] }
+    : { key: key ?? source.name, name: source.name, files: source.files, headers }
+}
+
+/** The caller's headers are for the host of the model's first address alone. */
+function sameOrigin(model: ModelSource, tower: ModelSource): boolean {
+  const originOf = (it: ModelSource): string | undefined =>
+    it.kind === 'blob' ? undefined : new URL(it.files[0]?.url ?? '').origin
+  return originOf(model) === undefined || originOf(model) === originOf(tower)
+}
+
+/** Where a load of two sources begins: both out of the store, or with the download that is missing. */
+function joined(model: Step | undefined, tower: Step | 'unknown' | undefined): Step | undefined {
+  if (tower === undefined || model === undefined || tower === 'unknown') return tower === undefined ? model : undefined
+  const isFetched = model.phase === 'download' || tower.phase === 'download'
+  const held = ({ phase, loadedBytes, totalBytes }: Step): number => (phase === 'download' ? loadedBytes : totalBytes)
+  return {
+    phase: isFetched ? 'download' : 'upload',
+    loadedBytes: isFetched ? held(model) + held(tower) : 0,
+    totalBytes: model.totalBytes + tower.totalBytes,
+  }
 }
 
 /** Where a load begins, as far as that is known without asking the host: out of the hand, the store, or the network. */
@@ -343,6 +396,15 @@ function once(act: () => void): () => void {
 /** A failure that was not caused by the caller it is reported to: another one's stop is no stop of this one. */
 function ofAnother(thrown: unknown): unknown {
   return HybridError.isInstance(thrown) && thrown.status === 'CANCELLED' ? loadStopped(thrown) : thrown
+}
+
+/** Holds the load locks of all folders. */
+async function withLoadLocks<T>(
+  [key, ...others]: ReadonlyArray<string | undefined>,
+  signal: AbortSignal,
+  act: () => Promise<T>,
+): Promise<T> {
+  return await withLoadLock(key, signal, () => (others.length === 0 ? act() : withLoadLocks(others, signal, act)))
 }
 
 /** Holds the model's load lock, shared: its files stay, and this tab's crash mark is not taken for a crash. */

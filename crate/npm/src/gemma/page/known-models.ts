@@ -7,6 +7,8 @@ export interface KnownModel {
   /** Approximate; the host reports the exact size. */
   readonly approximateBytes: number
   readonly licence: string
+  /** The vision tower of a model that reads pictures. Fetched only with `mmproj: true`. */
+  readonly mmproj?: { readonly url: string; readonly approximateBytes: number }
 }
 
 const licence = 'https://ai.google.dev/gemma/terms'
@@ -36,6 +38,10 @@ export const knownModels: Readonly<Record<string, KnownModel>> = /* @__PURE__ */
     url: 'https://huggingface.co/ggml-org/gemma-3-4b-it-GGUF/resolve/main/gemma-3-4b-it-Q4_K_M.gguf',
     approximateBytes: 2_490_000_000,
     licence,
+    mmproj: {
+      url: 'https://huggingface.co/ggml-org/gemma-3-4b-it-GGUF/resolve/main/mmproj-model-f16.gguf',
+      approximateBytes: 851_000_000,
+    },
   },
   'embeddinggemma-300m': {
     kind: 'embedder',

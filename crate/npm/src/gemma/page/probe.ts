@@ -7,6 +7,7 @@ import { unlessAborted } from '../../border/abort.js'
 import { folder, hasStore, readJournal, readKept, weightsName } from '../layout.js'
 import { requestPart, routeTo } from '../request-part.js'
 import type { EngineHost } from './host.js'
+import type { ModelSource } from './source.js'
 
 /** Everything that precedes the vocabulary, and more. */
 const headerBytes = 32 << 10
@@ -26,12 +27,16 @@ export interface Probe {
 
 const nothing: Probe = { bytes: undefined, header: new Uint8Array(), look: 'none', status: undefined }
 
-/** Each model object asks its host once. */
-const answers = new WeakMap<EngineHost, Probe>()
+/** Each model object asks the host of each source once. */
+const answers = new WeakMap<ModelSource, Probe>()
 
 /** Looks into the caller's file or into the store; asks the host only where it `mayAsk` and nothing else is known. */
-export async function probe(host: EngineHost, key: string | undefined, mayAsk: boolean): Promise<Probe> {
-  const { source, options } = host
+export async function probe(
+  source: ModelSource,
+  options: EngineHost['options'],
+  key: string | undefined,
+  mayAsk: boolean,
+): Promise<Probe> {
   if (source.kind === 'blob') {
     const header = await firstBytes(source.blob).catch(() => undefined)
     return { ...nothing, bytes: source.blob.size, ...(header === undefined ? {} : { header, look: 'read' }) }
@@ -40,10 +45,10 @@ export async function probe(host: EngineHost, key: string | undefined, mayAsk: b
   if (kept !== undefined)
     return { ...nothing, ...kept, look: 'read', bytes: source.files.length === 1 ? kept.bytes : undefined }
   if (source.shape !== undefined || !mayAsk) return nothing
-  const known = answers.get(host)
+  const known = answers.get(source)
   if (known !== undefined) return known
-  const found = await ask(host)
-  if (found.bytes !== undefined && found.look === 'read') answers.set(host, found)
+  const found = await ask(source, options)
+  if (found.bytes !== undefined && found.look === 'read') answers.set(source, found)
   return found
 }
 
@@ -61,7 +66,7 @@ async function keptHeader(key: string): Promise<Pick<Probe, 'header' | 'bytes'> 
   return header && { header, bytes: journal.size }
 }
 
-async function ask({ source, options }: EngineHost): Promise<Probe> {
+async function ask(source: ModelSource, options: EngineHost['options']): Promise<Probe> {
   if (source.kind === 'blob') return nothing
   const silence = new AbortController()
   const timer = setTimeout(() => silence.abort(), patienceMs)

@@ -17,7 +17,7 @@ export type ModelSource =
     }
 
 /** Reads the option; what is malformed is INVALID_ARGUMENT at once, not at the first load. */
-export function sourceOf(model: GemmaOptions['model'], kind: KnownModel['kind']): ModelSource {
+export function sourceOf(model: GemmaOptions['model'], kind: KnownModel['kind'], option = 'model'): ModelSource {
   if (typeof Blob !== 'undefined' && model instanceof Blob)
     return { kind: 'blob', name: model instanceof File && model.name !== '' ? model.name : 'file', blob: model }
   if (typeof model === 'string') {
@@ -42,17 +42,17 @@ export function sourceOf(model: GemmaOptions['model'], kind: KnownModel['kind'])
     return remote([{ url: absolute(model) }])
   }
   if (typeof model !== 'object' || model === null || !('url' in model))
-    throw invalid('`model` must be a name, an address, { url } or a Blob')
+    throw invalid(`\`${option}\` must be a name, an address, { url } or a Blob`)
   const urls = Array.isArray(model.url) ? model.url : [model.url]
   const digests = model.sha256 === undefined ? [] : Array.isArray(model.sha256) ? model.sha256 : [model.sha256]
   if (urls.length === 0 || !urls.every((url) => typeof url === 'string' && url !== ''))
-    throw invalid('`model.url` must be an address, or several')
+    throw invalid(`\`${option}.url\` must be an address, or several`)
   if (digests.length !== 0 && digests.length !== urls.length)
-    throw invalid(`\`model.sha256\` must name one digest for each of ${urls.length} files, found ${digests.length}`)
+    throw invalid(`\`${option}.sha256\` must name one digest for each of ${urls.length} files, found ${digests.length}`)
   if (!digests.every((digest) => /^[0-9a-f]{64}$/i.test(digest)))
-    throw invalid('`model.sha256` must be 64 hexadecimal digits')
+    throw invalid(`\`${option}.sha256\` must be 64 hexadecimal digits`)
   if (model.bytes !== undefined && !(Number.isSafeInteger(model.bytes) && model.bytes > 0))
-    throw invalid('`model.bytes` must be a positive whole number')
+    throw invalid(`\`${option}.bytes\` must be a positive whole number`)
   const files = urls.map((url, index): RemoteFile => {
     const sha256 = digests[index]
     // For a split model `bytes` is the sum, which does not describe a single part.
@@ -63,6 +63,21 @@ export function sourceOf(model: GemmaOptions['model'], kind: KnownModel['kind'])
     }
   })
   return { ...remote(files), approximateBytes: model.bytes }
+}
+
+/** Reads the option of a vision tower; undefined where there is none. */
+export function towerOf({ model, mmproj, imageTokens = 280 }: Partial<GemmaOptions>): ModelSource | undefined {
+  if (![70, 140, 280, 560, 1120].includes(imageTokens)) throw invalid('`imageTokens` must be 70, 140, 280, 560 or 1120')
+  if (mmproj === undefined) return undefined
+  if (mmproj === true) {
+    const known = typeof model === 'string' && Object.hasOwn(knownModels, model) ? knownModels[model] : undefined
+    if (known?.mmproj === undefined)
+      throw invalid('`mmproj: true` needs a known model that reads pictures; name the address of its mmproj file')
+    return { ...remote([{ url: known.mmproj.url }]), approximateBytes: known.mmproj.approximateBytes }
+  }
+  if (typeof mmproj === 'string' && !looksLikeAddress(mmproj))
+    throw invalid('`mmproj` must be the address of a GGUF file, { url }, a Blob or true')
+  return sourceOf(mmproj, 'generator', 'mmproj')
 }
 
 /** The name of its folder: readable, and different for different addresses. */

@@ -33,8 +33,13 @@ const worthOverlapping = 16 << 20
 
 type Remote = Extract<LoadParams['source'], { key: string }>
 
-/** `options` are the engine's, for its first look at a file. */
-export async function obtain(engine: Engine, params: LoadParams, options: string, run: Run): Promise<readonly Blob[]> {
+/** `options` are the engine's, for its first look at a model's file; a tower's file has none. */
+export async function obtain(
+  engine: Engine,
+  params: LoadParams,
+  options: string | undefined,
+  run: Run,
+): Promise<readonly Blob[]> {
   const { source, cache } = params
   if ('blobs' in source) return source.blobs
   const inMemory = (): Promise<Blob[]> => collect(engine, params, options, source, run, async () => new MemorySink())
@@ -84,7 +89,7 @@ async function removeIfEmpty(key: string, directory: FileSystemDirectoryHandle, 
 async function collect(
   engine: Engine,
   { policy = {}, mayDownload, device }: LoadParams,
-  options: string,
+  options: string | undefined,
   { files, headers }: Remote,
   { signal, report, onArriving }: Run,
   open: (part: number) => Promise<Sink>,
@@ -128,9 +133,10 @@ async function collect(
         },
         onHead: async (head) => {
           // A part reveals little about the whole; a GPU's memory is judged when the weights are uploaded.
-          if (files.length === 1 && device !== 'gpu') await engine.Model.admit(head, download.size(), options)
+          if (options !== undefined && files.length === 1 && device !== 'gpu')
+            await engine.Model.admit(head, download.size(), options)
           // The engine opens all parts before it reads the weights of any.
-          if (files.length > 1 || download.size() < worthOverlapping) return
+          if (options === undefined || files.length > 1 || download.size() < worthOverlapping) return
           arriving = new Arriving(download.size(), (into, at) => sink.read(into, at))
           arriving.reach(download.prefix())
           onArriving(arriving)

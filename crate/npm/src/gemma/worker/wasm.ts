@@ -13,7 +13,7 @@ import { Refusal } from './refusal.js'
 /** What `glue.d.ts` gives the build for the CPU, whose exports are the same. */
 export type Glue = typeof engine
 export type Engine = Pick<Glue, 'Model' | 'Download' | 'Digest' | 'self_test' | 'cpu_rate'>
-export type { Digest, Download, Generation, Model } from '../../../wasm/worker/hybridge_worker.js'
+export type { Digest, Download, Generation, Model, Picture } from '../../../wasm/worker/hybridge_worker.js'
 
 const builds = {
   gpu: {

@@ -4,7 +4,9 @@ import type { Abort, Answer, Call, Calls, Collapse, Failure, Farewell, FromWorke
 import type { Arriving } from './arriving.js'
 import { EarlyLoad } from './early-load.js'
 import { fileFor, seenGpu, type EngineFile } from './engine-file.js'
+import { JoinedMeter } from './joined-meter.js'
 import { obtain } from './obtain.js'
+import { hasMedia, SeeingGeneration, sidesOf, withoutBytes } from './pictures.js'
 import { Refusal, stopped } from './refusal.js'
 import { askForSubgroups } from './subgroups.js'
 import { loadEngine, type Engine, type Generation, type Model } from './wasm.js'
@@ -22,7 +24,7 @@ type Handlers = {
 askForSubgroups()
 
 let model: Model | undefined
-const generations = new Map<number, Generation>()
+const generations = new Map<number, Pick<Generation, 'next' | 'cancel'>>()
 let lastGeneration = 0
 
 const handlers: Handlers = {
@@ -34,24 +36,38 @@ const handlers: Handlers = {
   },
   cpuRate: async ({ precision }, run) => (await run.engine('cpu')).cpu_rate(JSON.stringify(precision)),
   load: async (params, run) => {
-    const { contextWindow, device, template, precision, kind, gpuIsRight, gpuPlan } = params
+    const { contextWindow, device, template, precision, kind, gpuIsRight, gpuPlan, imageTokens, mmproj } = params
     const gpu = await seenGpu(params)
-    const options = JSON.stringify({ contextWindow, device, template, precision, kind, gpuIsRight, gpuPlan, gpu })
+    const shared = { contextWindow, device, template, precision, kind, gpuIsRight, gpuPlan, gpu, imageTokens }
+    const options = JSON.stringify(shared)
     const engine = await run.engine(fileFor(params, gpu))
     let isHere = false
     // Until all of it is here the download is what takes the time.
     const onProgress = (phase: Step['phase'], loadedBytes: number, totalBytes: number): void => {
       if (isHere) run.report({ phase, loadedBytes, totalBytes })
     }
+    let tower: readonly Blob[] = []
     const open = async (files: ReadonlyArray<Blob | Arriving>): Promise<Model> => {
       model?.free()
       model = undefined
-      return await engine.Model.load([...files], options, onProgress)
+      return await engine.Model.load([...files], [...tower], options, onProgress)
     }
     const early = new EarlyLoad(open)
     let blobs: readonly Blob[]
     try {
-      blobs = await obtain(engine, params, options, { ...run, onArriving: (file) => early.begin(file) })
+      const meter = new JoinedMeter((step) => run.report(step), params)
+      blobs = await obtain(engine, params, options, {
+        ...run,
+        report: meter.model,
+        // Without the tower's file the engine cannot be opened.
+        onArriving: (file) => mmproj === undefined && early.begin(file),
+      })
+      if (mmproj !== undefined)
+        tower = await obtain(engine, { ...params, source: mmproj }, undefined, {
+          ...run,
+          report: meter.tower,
+          onArriving: () => {},
+        })
     } catch (thrown) {
       await early.giveUp()
       throw thrown
@@ -59,7 +75,7 @@ const handlers: Handlers = {
     isHere = true
     run.report({ phase: 'upload', loadedBytes: 0, totalBytes: blobs.reduce((sum, { size }) => sum + size, 0) })
     const loaded = await (early.model ?? early.giveUp().then(() => open(blobs))).catch((thrown: unknown) => {
-      throw 'key' in params.source ? storedFailure(thrown) : thrown
+      throw 'key' in params.source || (mmproj !== undefined && 'key' in mmproj) ? storedFailure(thrown) : thrown
     })
     if (run.signal.aborted) {
       loaded.free()
@@ -68,9 +84,16 @@ const handlers: Handlers = {
     model = loaded
     return JSON.parse(loaded.facts()) as Calls['load']['result']
   },
-  count: ({ request }) => loaded().count(JSON.stringify(request)),
+  count: async ({ request }) => {
+    const sides = hasMedia(request) ? await sidesOf(request) : new Uint32Array()
+    return loaded().count(JSON.stringify(withoutBytes(request)), sides)
+  },
   start: ({ request, seed }) => {
-    generations.set(++lastGeneration, loaded().start(JSON.stringify(request), seed))
+    const model = loaded()
+    const generation = hasMedia(request)
+      ? new SeeingGeneration(model, request, seed)
+      : model.start(JSON.stringify(request), [], seed)
+    generations.set(++lastGeneration, generation)
     return lastGeneration
   },
   next: async ({ generation }) => {

@@ -1,0 +1,158 @@
+/** Pictures of a request: decoded by the browser, and handed to the engine in bands of rows. */
+
+import { readDataUrl } from '../../border/media.js'
+import type { ModelRequest } from '../../border/request.js'
+import { fromThrown } from '../../border/thrown.js'
+import type { Message, Part } from '../../types.js'
+import { Refusal, stopped } from './refusal.js'
+import type { Generation, Model, Picture } from './wasm.js'
+
+/** Pixels that are copied at once: 4 MB. */
+const bandPixels = 1 << 20
+
+/** Whether a request holds anything to decode. */
+export function hasMedia({ messages }: ModelRequest): boolean {
+  return messages.some(({ content }) => content.some(isMedia))
+}
+
+/** The request as the engine reads it: where a picture stands, and no bytes of it. */
+export function withoutBytes(request: ModelRequest): ModelRequest {
+  const strip = (part: Part): Part => (isMedia(part) ? { media: { url: 'data:,' } } : part)
+  const messages = request.messages.map((message): Message => ({ ...message, content: message.content.map(strip) }))
+  return { ...request, messages }
+}
+
+/** Width and height of each picture that the user sent, in order. */
+export async function sidesOf(request: ModelRequest): Promise<Uint32Array> {
+  const sides: number[] = []
+  for (const bitmap of bitmapsOf(request)) {
+    const decoded = await bitmap()
+    sides.push(decoded.width, decoded.height)
+    decoded.close()
+  }
+  return Uint32Array.from(sides)
+}
+
+/** An answer whose pictures are decoded at the first pull, so that a stop meets that work too. */
+export class SeeingGeneration implements Pick<Generation, 'next' | 'cancel'> {
+  readonly #model: Model
+  readonly #request: ModelRequest
+  readonly #seed: number
+  readonly #work = new AbortController()
+  #generation: Generation | undefined
+
+  constructor(model: Model, request: ModelRequest, seed: number) {
+    this.#model = model
+    this.#request = request
+    this.#seed = seed
+  }
+
+  async next(): Promise<string> {
+    if (this.#generation !== undefined) return await this.#generation.next()
+    const pictures: Picture[] = []
+    try {
+      for (const bitmap of bitmapsOf(this.#request))
+        pictures.push(await pictureOf(await bitmap(), this.#model, this.#work.signal))
+      if (this.#work.signal.aborted) throw stopped()
+    } catch (thrown) {
+      for (const picture of pictures) picture.free()
+      throw thrown
+    }
+    // The engine takes the pictures over.
+    this.#generation = this.#model.start(JSON.stringify(withoutBytes(this.#request)), pictures, this.#seed)
+    return '{}'
+  }
+
+  cancel(): void {
+    this.#work.abort()
+    this.#generation?.cancel()
+  }
+}
+
+interface Decoded {
+  readonly width: number
+  readonly height: number
+  /** Draws rows from `top` on, and returns their bytes: four a pixel. */
+  rows(top: number, count: number): Uint8Array
+  close(): void
+}
+
+/** How to decode each picture. The engine refuses media of other roles by name. */
+function bitmapsOf({ messages }: ModelRequest): Array<() => Promise<Decoded>> {
+  const parts = messages.filter(({ role }) => role === 'user').flatMap(({ content }) => content)
+  return parts.filter(isMedia).map(
+    ({ media }) =>
+      () =>
+        decode(media),
+  )
+}
+
+async function decode({ url, contentType }: { url: string; contentType?: string | undefined }): Promise<Decoded> {
+  const { type, bytes } = read(url)
+  const named = contentType ?? type
+  if (!/^image\//i.test(named))
+    throw refusal('MEDIA_UNSUPPORTED', `the device reads pictures and no other media (${named || 'no type'})`)
+  let bitmap: ImageBitmap
+  try {
+    // Upright by its EXIF orientation, in sRGB; of an animation the first frame.
+    bitmap = await createImageBitmap(new Blob([bytes], { type: named }), { premultiplyAlpha: 'none' })
+  } catch {
+    throw refusal('PICTURE_INVALID', `a picture (${named}) cannot be decoded: convert it to PNG, JPEG or WebP`)
+  }
+  const { width, height } = bitmap
+  let context: OffscreenCanvasRenderingContext2D | null = null
+  return {
+    width,
+    height,
+    rows(top, count) {
+      context ??= new OffscreenCanvas(width, bandOf(width)).getContext('2d', { willReadFrequently: true })
+      if (context === null) throw refusal('PICTURE_INVALID', 'the browser gives no canvas to decode pictures with')
+      context.clearRect(0, 0, width, count)
+      context.drawImage(bitmap, 0, top, width, count, 0, 0, width, count)
+      return new Uint8Array(context.getImageData(0, 0, width, count).data.buffer)
+    },
+    close: () => bitmap.close(),
+  }
+}
+
+function read(url: string): { type: string; bytes: Uint8Array<ArrayBuffer> } {
+  let found: ReturnType<typeof readDataUrl>
+  try {
+    found = readDataUrl(url)
+  } catch (thrown) {
+    throw refusal('PICTURE_INVALID', fromThrown(thrown).message)
+  }
+  if (found === undefined)
+    throw refusal('MEDIA_UNSUPPORTED', 'the device fetches no media: pass the picture itself or a data: address')
+  return found
+}
+
+const bandOf = (width: number): number => Math.max(1, Math.floor(bandPixels / width))
+
+async function pictureOf(decoded: Decoded, model: Model, signal: AbortSignal): Promise<Picture> {
+  const { width, height } = decoded
+  const step = bandOf(width)
+  const picture = model.picture(width, height)
+  try {
+    for (let top = 0; top < height; top += step) {
+      if (signal.aborted) throw stopped()
+      picture.rows(decoded.rows(top, Math.min(step, height - top)))
+      // Large pictures take a while, in which a stop may arrive.
+      if (top + step < height) await new Promise((resolve) => setTimeout(resolve))
+    }
+    return picture
+  } catch (thrown) {
+    picture.free()
+    throw thrown
+  } finally {
+    decoded.close()
+  }
+}
+
+function isMedia(part: Part): part is Part & { media: { url: string; contentType?: string } } {
+  return part.media !== undefined
+}
+
+function refusal(code: 'PICTURE_INVALID' | 'MEDIA_UNSUPPORTED', message: string): Refusal {
+  return new Refusal({ status: 'INVALID_ARGUMENT', code, message })
+}
