@@ -316,10 +316,27 @@ impl Traits {
 fn is_known_word(word: &[u8]) -> bool {
     let trimmed = word.iter().rev().take_while(|it| !it.is_ascii_alphanumeric()).count();
     let bare = word.get(..word.len() - trimmed).unwrap_or_default();
-    (bare.len() <= LONGEST_WORD && sense_of(bare).is_some())
-        || [b"pass".as_slice(), b"secret", b"your", b"example", b"xxx", b"..."]
-            .iter()
-            .any(|it| bare.windows(it.len()).any(|part| part.eq_ignore_ascii_case(it)))
+    (bare.len() <= LONGEST_WORD && sense_of(bare).is_some()) || is_placeholder(bare)
+}
+
+/// Whether a value is made of a word like `password` and little else. `pass` among letters
+/// and digits is chance.
+fn is_placeholder(value: &[u8]) -> bool {
+    const WORDS: [&[u8]; 6] = [b"pass", b"secret", b"your", b"example", b"xxx", b"..."];
+    const OTHERS: [&[u8]; 6] = [b"word", b"key", b"token", b"user", b"my", b"here"];
+    let begins = |rest: &[u8], word: &[u8]| {
+        rest.get(..word.len()).is_some_and(|it| it.eq_ignore_ascii_case(word))
+    };
+    let (mut is_named, mut letters, mut digits) = (false, 0, 0);
+    let mut rest = value;
+    while let [byte, behind @ ..] = rest {
+        let word = WORDS.iter().chain(&OTHERS).find(|word| begins(rest, word));
+        is_named |= WORDS.iter().any(|word| begins(rest, word));
+        letters += usize::from(word.is_none() && byte.is_ascii_alphabetic());
+        digits += usize::from(word.is_none() && byte.is_ascii_digit());
+        rest = word.and_then(|word| rest.get(word.len()..)).unwrap_or(behind);
+    }
+    is_named && (letters == 0 || digits == 0 || letters + digits < 4)
 }
 
 /// What values in programs hold and secrets do not: `${`, `::`, `->` and the like.

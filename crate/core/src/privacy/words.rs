@@ -208,9 +208,11 @@ pub(super) fn sense(hash: u32) -> Option<Sense> {
     }
 }
 
-/// The meaning of a word that is spelled out.
+/// The meaning of a word that is spelled out. What has several digits could
+/// only have the hash of one.
 pub(super) fn sense_of(word: &[u8]) -> Option<Sense> {
-    sense(word.iter().fold(START, |hash, &byte| mixed(hash, byte)))
+    let hash = word.iter().fold(START, |hash, &byte| mixed(hash, byte));
+    sense(hash).filter(|_| word.iter().filter(|byte| byte.is_ascii_digit()).count() < 2)
 }
 
 /// Words of scripts without a hash of their own: most of them write no spaces, so that a word is
