@@ -126,3 +126,42 @@ test('JSON by a schema parses', async () => {
   )
   assert.deepEqual(JSON.parse(answer), { name: 'Mira Torvik', date: '2024-05-07', amount: 45 })
 })
+
+test('an answer that broke off between words is gone on in to the letter', async () => {
+  const whole = 'The bridge is 48 years old.'
+  const answers = await page.evaluate(
+    async ({ prompt, whole, config }) => {
+      const { defineModel, FallbackStrategy, HybridError, hybridModel } = hybridge
+      const answers = []
+      for (const at of [3, 4, 10, 11, 13, 14, 16, 17, 22, 23, 26]) {
+        const cloud = defineModel({
+          name: 'cloud',
+          generate: (_, { sendChunk }) => {
+            sendChunk(whole.slice(0, at))
+            throw new HybridError('UNAVAILABLE', 'the stream broke off')
+          },
+        })
+        const ai = hybridModel({ branches: { cloud, gemma }, strategy: new FallbackStrategy(['cloud', 'gemma']) })
+        const { text, message } = await ai.generateStream({ prompt, config }, { continueFrom: 'partial' }).response
+        answers.push([text, message.metadata.continued.at])
+      }
+      return answers
+    },
+    { prompt: `${text}\nHow old is the bridge?`, whole, config: { temperature: 0, maxOutputTokens: 96 } },
+  )
+  for (const [answer] of answers) assert.equal(answer, whole)
+  assert.deepEqual(
+    answers.map(([, at]) => at),
+    [3, 4, 10, 11, 13, 14, 16, 17, 22, 23, 26],
+  )
+})
+
+test('confidence comes with the margin of the first token and the entropy of all', async () => {
+  const { confidence } = await page.evaluate(async (prompt) => {
+    const { confidence } = await gemma.generate({ prompt, config })
+    return { confidence }
+  }, `${text}\nWho is the baker?`)
+  assert.ok(confidence.firstMargin > 0, 'the likeliest token was chosen')
+  // Entropy is at least as large as a sure choice's, and at most that of an even one.
+  assert.ok(confidence.meanEntropy >= 0 && confidence.meanEntropy < 5, String(confidence.meanEntropy))
+})
