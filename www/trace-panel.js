@@ -51,7 +51,7 @@ export function timeline(trace) {
 /** The message of a paused branch, in everyday words. */
 const inWords = (message) =>
   message.replace(
-    /^(?:left alone for another|circuit open for another|circuit open for) (\d+) ms (?:after it failed: |after: )?/,
+    /^paused for another (\d+) ms after a failure: /,
     (_, wait) => `paused for ${(wait / 1000).toFixed(1)} s after a failure: `,
   )
 

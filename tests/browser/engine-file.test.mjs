@@ -160,7 +160,7 @@ test('a file that is missing, or is something else, is named with its address', 
   const page = await openPage({ browser: withoutGpu })
   for (const [place, message] of [
     ['/missing.wasm', /\/missing\.wasm is not there \(the server answered 404\).*cpuWasmUrl/],
-    ['/', /is no WebAssembly \(the server answered text\/html.*cpuWasmUrl/],
+    ['/', /is not WebAssembly \(the server answered text\/html.*cpuWasmUrl/],
     ['/life/page.mjs', /page\.mjs: it does not compile/],
     ['http://127.0.0.1:1/engine.wasm', /127\.0\.0\.1:1\/engine\.wasm could not be fetched.*connect-src/],
   ]) {

@@ -39,7 +39,7 @@ test('the entry for Node and its kin needs nothing', async () => {
 
 for (const [what, place, message] of [
   ['a missing file', '/gone.wasm', /\/gone\.wasm is not there \(the server answered 404\).*configure\(\{ wasmUrl \}\)/],
-  ['a page of HTML', '/app', /\/app is no WebAssembly \(the server answered text\/html/],
+  ['a page of HTML', '/app', /\/app is not WebAssembly \(the server answered text\/html/],
   ['half a file', '/old.wasm', /does not compile/],
 ]) {
   test(`${what} is named, and the next request tries again`, async () => {

@@ -117,7 +117,7 @@ pub struct Error {
     /// A finer word for code, for example `"API_KEY_INVALID"`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<Cow<'static, str>>,
-    /// How long the service asked to be left alone.
+    /// How long to wait before another try, by the service's request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after_ms: Option<u64>,
 }

@@ -116,7 +116,7 @@ fn normalised(vector: &[f32]) -> Result<Vec<f32>> {
     let length = vector.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt();
     if !length.is_finite() || length == 0.0 {
         return Err(
-            Error::internal("the model computed a vector without a direction").with_code("NUMERIC")
+            Error::internal("the model computed a vector of length zero").with_code("NUMERIC")
         );
     }
     #[expect(clippy::cast_possible_truncation, reason = "vectors are f32")]

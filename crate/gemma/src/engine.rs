@@ -197,7 +197,7 @@ pub(crate) fn check_rows(
         return Err(Error::internal("rows of a picture do not fit the network"));
     }
     if config.picture_sight() != PictureSight::Behind && ids.len() > most {
-        return Err(Error::internal("the pass has no room for a picture of so many rows"));
+        return Err(Error::internal("the pass has no room for a picture of this many rows"));
     }
     Ok(())
 }

@@ -439,8 +439,8 @@ impl Conditions {
         self.values.borrow_mut().push(Value::Text(Rc::from(value)));
     }
 
-    /// The field stands so to one of the values: 0 equal, 1 less, 2 less or equal, 3 greater, 4
-    /// greater or equal.
+    /// The field compares with one of the values by `how`: 0 equal, 1 less, 2 less or equal,
+    /// 3 greater, 4 greater or equal.
     pub fn compare(&self, field: &str, how: u8) {
         let how = match how {
             1 => Comparison::Less,

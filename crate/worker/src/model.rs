@@ -237,7 +237,7 @@ impl Model {
     async fn open(blobs: &Array, mmproj: &Array, options: &str, report: &Report) -> Result<Self> {
         let options: Options = parse(options)?;
         let meter = Meter::new(report.clone());
-        let no_blob = || Error::internal("a model's source is no Blob");
+        let no_blob = || Error::internal("a model's source is not a Blob");
         let sources = blobs
             .iter()
             .map(|blob| BlobSource::of(blob).map(|source| meter.watch(source)))
@@ -313,7 +313,9 @@ impl Model {
 
     async fn vector(&self, wish: &str) -> Result<Vec<f32>> {
         let Runner::Embedder(slot) = &self.runner else {
-            return Err(Error::invalid("a model that writes makes no vectors"));
+            return Err(Error::invalid(
+                "this model generates text; load an embedding model for vectors",
+            ));
         };
         let Embedding { text, task, title, dimensions } = parse(wish)?;
         let text = match task.as_deref().map(Task::parse) {

@@ -90,7 +90,7 @@ export function scenarios(hybridge) {
         same([device.calls, ai.health().onDevice.state], [1, 'open'], JSON.stringify(more))
       }
     },
-    'an order whose branches are all left alone says why': async () => {
+    'an order whose branches are all paused reports why': async () => {
       const { ai } = pair(
         { error: down({ retryAfterMs: 60_000 }) },
         { error: down({ retryAfterMs: 30_000, code: 'QUOTA_EXCEEDED' }) },

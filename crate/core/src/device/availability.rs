@@ -348,7 +348,7 @@ fn obstacle(facts: &AvailabilityFacts, to_fetch: Option<u64>) -> Result<Option<P
     }
     if facts.lacks_simd {
         return Err(Error::precondition(
-            "this browser's WebAssembly has no vectors (SIMD), which the engine is made of; Safari has them since 16.4, other browsers since 2021",
+            "this browser has no WebAssembly SIMD, which the engine needs (in Safari since 16.4)",
         )
         .with_code("SIMD_UNAVAILABLE"));
     }

@@ -35,7 +35,7 @@ impl Transfer {
             416 if asked.start == 0 => Some(host::empty_file()),
             416 => {
                 self.land(flight);
-                self.begin_anew("the model's host says the file is shorter than it said before");
+                self.begin_anew("the model's host reports a smaller file than before");
                 return Body::Drop;
             }
             // A link that a redirect led to may have expired; the address itself will tell.

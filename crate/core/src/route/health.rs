@@ -141,7 +141,7 @@ impl Health {
         record.prefill_tokens_per_second = report.prefill_tokens_per_second;
     }
 
-    /// Why the branch is to be left alone now, and for how long; `None` where it may be tried.
+    /// Why the branch is paused now, and for how long; `None` if it may be tried.
     /// Once the time is over, one request finds out if it has healed, and the others still go past
     /// it.
     pub(crate) fn closed_by(&self, branch: usize, now: f64) -> Option<Error> {
@@ -152,7 +152,7 @@ impl Health {
         let wait = whole((open.until - now).max(0.0));
         let mut error = Error::new(
             open.cause.status,
-            format!("left alone for another {wait} ms after it failed: {}", open.cause.message),
+            format!("paused for another {wait} ms after a failure: {}", open.cause.message),
         );
         error.code = open.cause.code.clone();
         error.retry_after_ms = Some(wait);

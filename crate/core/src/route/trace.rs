@@ -17,7 +17,7 @@ pub enum Outcome {
     Failed,
     /// It answered, and its answer was not good enough.
     Rejected,
-    /// It was left alone: its breaker is open.
+    /// It was skipped: its breaker is open.
     Skipped,
     /// It was stopped: by the caller, or because another was faster.
     Stopped,

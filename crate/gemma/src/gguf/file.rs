@@ -45,7 +45,7 @@ impl Gguf {
             for info in header.tensors() {
                 let place = Place { file, info: info.clone() };
                 if places.insert(info.name.clone(), place).is_some() {
-                    return Err(fault::invalid(format!("the tensor {} stands twice", info.name)));
+                    return Err(fault::invalid(format!("the tensor {} occurs twice", info.name)));
                 }
             }
             sources.push(source);

@@ -101,7 +101,7 @@ impl Header {
             let key = cursor.name("a metadata key")?;
             let value = Value::read(cursor, key)?;
             if metadata.insert(key.to_owned(), value).is_some() {
-                return Err(fault::invalid(format!("the key {key} stands twice")).into());
+                return Err(fault::invalid(format!("the key {key} occurs twice")).into());
             }
         }
         cursor.expect(tensor_count, SHORTEST_TENSOR, "the tensor descriptions")?;

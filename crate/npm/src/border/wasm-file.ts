@@ -34,7 +34,7 @@ export function unreachable(address: string, cause: unknown): WasmFault {
 export function foreign(address: string, response: Response, option: Option): WasmFault {
   const type = response.headers.get('content-type') ?? 'an unknown type'
   return new WasmFault(
-    `${address} is no WebAssembly (the server answered ${type}, perhaps its page for unknown addresses): ${beside(option)}`,
+    `${address} is not WebAssembly (the server answered ${type}, perhaps a fallback page): ${beside(option)}`,
   )
 }
 

@@ -238,13 +238,13 @@ fn reader_of(response: &JsValue) -> Result<Option<JsValue>, Error> {
         return Ok(None);
     }
     if !body.is_object() {
-        return Err(unfit("returned an object whose `body` is no stream"));
+        return Err(unfit("returned an object whose `body` is not a stream"));
     }
     if is_true(&body, "locked") {
         return Err(unfit("returned a Response whose body is being read; read a clone() of it"));
     }
     let reader = call(&body, "getReader").ok().filter(|reader| method(reader, "read").is_some());
-    reader.map(Some).ok_or_else(|| unfit("returned an object whose `body` is no stream"))
+    reader.map(Some).ok_or_else(|| unfit("returned an object whose `body` is not a stream"))
 }
 
 fn unfit(what: &str) -> Error {

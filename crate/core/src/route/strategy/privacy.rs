@@ -58,7 +58,7 @@ impl PrivacyStrategy {
         }
         match self.leaf {
             Some(leaf) if inputs.yes(leaf, "PrivacyStrategy's isSensitive")? => {
-                Ok(self.pin("isSensitive said so".to_owned()))
+                Ok(self.pin("isSensitive returned true".to_owned()))
             }
             _ => Ok(Decision::none()),
         }
@@ -125,7 +125,7 @@ mod tests {
         check(
             tree,
             &[("request", &plain), ("leaf 0", "true")],
-            "device [device] isSensitive said so",
+            "device [device] isSensitive returned true",
         );
         check(tree, &[("request", &plain), ("leaf 0", "false")], "");
         // Saying nothing must not pass for harmless.

@@ -58,7 +58,7 @@ impl SensitivityStrategy {
         if let Some(leaf) = self.leaf
             && inputs.yes(leaf, "SensitivityStrategy's isSensitive")?
         {
-            return Ok(pin(&[&self.edge]).because("isSensitive said so"));
+            return Ok(pin(&[&self.edge]).because("isSensitive returned true"));
         }
         Ok(match redacted {
             _ if found.is_empty() => Decision::order(&[self.cloud.clone(), self.edge.clone()]),
@@ -136,7 +136,7 @@ mod tests {
         );
         facts(r#","weights":{"email":1}"#, MAIL, "device [device] personal data: email");
         facts(r#","weights":{"email":0}"#, MAIL, "cloud device");
-        facts(r#","leaf":0"#, "hello", "device [device] isSensitive said so");
+        facts(r#","leaf":0"#, "hello", "device [device] isSensitive returned true");
         for weights in [r#"{"mail":1}"#, r#"{"email":-1}"#, "1"] {
             let node =
                 format!(r#"{{"sensitivity":{{"edge":"a","cloud":"b","weights":{weights}}}}}"#);

@@ -1,4 +1,4 @@
-//! Branches that are left alone for a while.
+//! Branches that are paused after failures.
 
 use super::theatre::{Stage, outcomes, streaming, waiting};
 use crate::route::Health;

@@ -48,7 +48,7 @@ export function checkSimd(): void {
   if (hasSimd()) return
   throw new HybridError(
     'FAILED_PRECONDITION',
-    'this browser’s WebAssembly has no vectors (SIMD), which the engine is made of; Safari has them since 16.4, other browsers since 2021',
+    'this browser has no WebAssembly SIMD, which the engine needs (in Safari since 16.4)',
     { code: 'SIMD_UNAVAILABLE' },
   )
 }

@@ -25,7 +25,9 @@ export function sourceOf(model: GemmaOptions['model'], kind: KnownModel['kind'],
     if (known !== undefined) {
       if (known.kind !== kind)
         throw invalid(
-          `'${model}' is ${known.kind === 'embedder' ? 'an embedding model: use gemmaEmbedder' : 'a model that writes: use gemmaModel'}`,
+          known.kind === 'embedder'
+            ? `'${model}' is an embedding model: use gemmaEmbedder`
+            : `'${model}' is a model that generates text: use gemmaModel`,
         )
       return {
         kind: 'remote',
