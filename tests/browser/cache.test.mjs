@@ -11,7 +11,7 @@ before(async () => {
 })
 after(() => it?.close())
 
-test('two chats by turns, an edit and a fork read only what is new', async () => {
+test('two chats by turns, an edit and a fork read only what is new', async (t) => {
   const page = await it.open()
   const found = await page.evaluate(async (url) => {
     const open = () =>
@@ -21,8 +21,12 @@ test('two chats by turns, an edit and a fork read only what is new', async () =>
     const config = { temperature: 0, maxOutputTokens: 8 }
     const said = (role, text) => ({ role, content: [{ text }] })
     const ask = async (model, messages) => {
-      const { text, usage } = await model.generate({ messages, config })
-      return { text, fed: usage.inputTokens - usage.cachedContentTokens, whole: usage.inputTokens }
+      const startedAt = performance.now()
+      let firstMs
+      const stream = model.generateStream({ messages, config })
+      for await (const _ of stream) firstMs ??= performance.now() - startedAt
+      const { text, usage } = await stream.response
+      return { firstMs, text, fed: usage.inputTokens - usage.cachedContentTokens, whole: usage.inputTokens }
     }
     const chats = ['Paris', 'Rome'].map((city) => ({ city, messages: [said('system', 'Be brief. '.repeat(20))] }))
     const turns = []
@@ -38,12 +42,18 @@ test('two chats by turns, an edit and a fork read only what is new', async () =>
     const edited = [...messages.slice(0, -2), said('user', 'What is the weather?')]
     const forked = [...messages.slice(0, 9), said('user', 'What is the weather?')]
     const edits = [await ask(gemma, edited), await ask(gemma, forked), await ask(gemma, edited)]
+    // The same conversation where nothing of it was read: it differs in its first words.
+    const [system, ...rest] = messages.slice(0, -1)
+    const cold = await ask(gemma, [said('system', `Now. ${system.content[0].text}`), ...rest])
     await gemma.dispose()
-    return { turns, edits }
+    return { turns, edits, cold }
   }, `${it.host.origin}/tiny.gguf`)
   const told = JSON.stringify(found)
   const last = found.turns.at(-1)
+  const ms = (number) => Math.round(number)
+  t.diagnostic(`first token of turn 10 in ${ms(last.firstMs)} ms, of a cold start in ${ms(found.cold.firstMs)} ms`)
   assert.ok(last.whole > 1000, told)
+  assert.ok(found.cold.fed > 0.95 * found.cold.whole, told)
   assert.ok(last.fed <= 0.15 * last.whole, told)
   // A turn's own tokens, and those of the answer before it where that is tokenised anew.
   const [first] = found.turns
