@@ -13,10 +13,11 @@ import { peersOf } from './peers.mjs'
 import { roundingLoss } from './rounding.mjs'
 import { table } from './table.mjs'
 
-const help = `bench [--native | --browser] [--shape mini|270m|1b|4b] [--device gpu|cpu] [--peers [--onnx DIR]] [--json]
+const help = `bench [--native | --browser] [--shape NAME] [--device gpu|cpu] [--peers [--onnx DIR]] [--json]
 
   --native             the kernels through Vulkan or Metal; otherwise --browser, the built package in headless Chromium
-  --shape NAME         a synthetic model of these sizes (mini; 4b natively only)
+  --shape NAME         a synthetic model of these sizes (mini; 270m, 1b; natively also 4b, 3n-e2b,
+                       4-e2b, 4-e4b)
   --device NAME        where the package runs it (gpu)
   --precision NAME     exact or fast (exact)
   --body ENCODING      of the layers (q4_0); the head is q8_0
@@ -32,6 +33,7 @@ const help = `bench [--native | --browser] [--shape mini|270m|1b|4b] [--device g
   --json               ends with one line of JSON
 `
 
+const shapes = ['mini', '270m', '1b', '4b', '3n-e2b', '4-e2b', '4-e4b']
 const lists = new Set(['prompts', 'contexts'])
 const numbers = new Set(['tokens', 'patience'])
 const flags = new Set(['native', 'browser', 'peers', 'json', 'threads', 'help'])
@@ -68,7 +70,7 @@ function parse(words) {
           : value
     }
   }
-  if (!['mini', '270m', '1b', '4b'].includes(plan.shape)) throw new Error('--shape is mini, 270m, 1b or 4b')
+  if (!shapes.includes(plan.shape)) throw new Error(`--shape is one of ${shapes.join(', ')}`)
   if (plan.shape === '4b' && !plan.native) throw new Error('the 4B shape is measured with --native only')
   if (plan.native && plan.device === 'cpu')
     throw new Error(

@@ -13,8 +13,9 @@ fn main() -> std::io::Result<()> {
     let [shape, folder, rest @ ..] = words.as_slice() else {
         return Err(std::io::Error::other("synthetic SHAPE FOLDER [BODY-ENCODING] [LAYERS]"));
     };
-    let mut shape = SyntheticShape::named(shape)
-        .ok_or_else(|| std::io::Error::other("the shape is mini, 270m, 1b or 4b"))?;
+    let mut shape = SyntheticShape::named(shape).ok_or_else(|| {
+        std::io::Error::other("the shape is mini, 270m, 1b, 4b, 3n-e2b, 4-e2b or 4-e4b")
+    })?;
     if let Some(name) = rest.first() {
         shape.body = Encoding::ALL
             .into_iter()

@@ -54,8 +54,9 @@ fn plan() -> Result<Plan> {
         let value = words.next().ok_or_else(|| wrong(&format!("{word} needs a value")))?;
         match word.as_str() {
             "--shape" => {
-                plan.shape = SyntheticShape::named(&value)
-                    .ok_or_else(|| wrong("--shape is mini, 270m, 1b or 4b"))?;
+                plan.shape = SyntheticShape::named(&value).ok_or_else(|| {
+                    wrong("--shape is mini, 270m, 1b, 4b, 3n-e2b, 4-e2b or 4-e4b")
+                })?;
             }
             "--body" => plan.shape.body = encoding(&value)?,
             "--head" => plan.shape.head = encoding(&value)?,

@@ -5,7 +5,11 @@ use hybridge_core::Status;
 use hybridge_core::device::Shape;
 use hybridge_gemma::engine::Pass;
 use hybridge_gemma::gpu::{Device, KernelPass, Options, checks, suite};
-use hybridge_gemma::testing::find;
+use std::rc::Rc;
+
+use hybridge_gemma::Model;
+use hybridge_gemma::testing::{Synthetic, SyntheticShape, find};
+use hybridge_gemma::weights::Tensor;
 use pollster::block_on;
 
 macro_rules! tests {
@@ -34,10 +38,35 @@ fn a_lost_device_is_told() {
     assert_eq!(error.code.as_deref(), Some("DEVICE_LOST"), "{error}");
 }
 
+/// Of a network as wide as Gemma 4 E2B, with fewer layers and pieces.
+#[test]
+fn the_table_of_inputs_never_stands_on_the_gpu() {
+    let device = block_on(Device::open()).unwrap();
+    let shape = SyntheticShape { vocabulary: 65_536, ..SyntheticShape::GEMMA_4_E2B.cut(12, 6) };
+    let model = block_on(Model::open(vec![Rc::new(Synthetic::new(&shape))])).unwrap();
+    let mut pass = block_on(KernelPass::load(&device, &model, 512, Options::USUAL)).unwrap();
+    let body: u64 = model.tensors.held().map(Tensor::bytes).sum();
+    let table = model.tensors.inputs.as_ref().unwrap().token_embd.bytes();
+    let cache: usize = 8
+        * 512
+        * model
+            .config
+            .layers
+            .iter()
+            .filter(|layer| layer.source.is_none())
+            .map(|layer| layer.kv_width())
+            .sum::<usize>();
+    let (taken, least) = (pass.gpu_bytes(), body + cache as u64);
+    assert!(taken * 100 <= least * 103, "{taken} bytes, {body} of weights, {cache} of keys");
+    assert!(table > least / 10 && taken < body + table);
+    block_on(pass.prefill(&[1, 2, 3])).unwrap();
+    assert!(block_on(pass.logits()).unwrap().iter().all(|logit| logit.is_finite()));
+}
+
 #[test]
 fn the_first_bytes_of_a_file_tell_what_it_takes() {
     let device = block_on(Device::open()).unwrap();
-    for name in ["q8_0", "irregular", "no_window"] {
+    for name in ["q8_0", "irregular", "no_window", "gemma4"] {
         let tiny = find(name).unwrap();
         let bytes = tiny.bytes();
         let shape = Shape::peek(&bytes[..bytes.len().min(32 << 10)]).unwrap();

@@ -2,7 +2,6 @@
 
 mod batch;
 #[cfg(any(test, feature = "twin"))]
-#[path = "../../gemma/src/burn/model.rs"]
 #[expect(dead_code, reason = "training has no cache, which the engine's module has")]
 mod burn_model;
 mod curve;

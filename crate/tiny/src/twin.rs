@@ -7,7 +7,7 @@ use hybridge_gemma::Config;
 use hybridge_gemma::config::{Layer, Span};
 
 use crate::batch::Batch;
-use crate::burn_model::{BurnBlock, BurnGemma, Place};
+use crate::burn_model::{BurnBlock, BurnGemma, BurnKeys, Place};
 use crate::learning::weights::Layout;
 use crate::shape::WINDOW;
 
@@ -39,10 +39,12 @@ pub(crate) fn network(
             BurnBlock {
                 attn_norm: norm(&layer.attn_norm),
                 query: matrix(qkv..qkv + query, width),
-                key: matrix(qkv + query..qkv + query + kv, width),
-                value: matrix(qkv + query + kv..qkv + query + 2 * kv, width),
+                own: Some(BurnKeys {
+                    key: matrix(qkv + query..qkv + query + kv, width),
+                    value: Some(matrix(qkv + query + kv..qkv + query + 2 * kv, width)),
+                    key_norm: norm(&layer.key_norm),
+                }),
                 query_norm: norm(&layer.query_norm),
-                key_norm: norm(&layer.key_norm),
                 output: matrix(layer.output.clone(), config.layers[0].query_width()),
                 post_attention_norm: norm(&layer.post_attention_norm),
                 ffn_norm: norm(&layer.ffn_norm),
@@ -50,11 +52,16 @@ pub(crate) fn network(
                 up: matrix(gate + half..gate + 2 * half, width),
                 down: matrix(layer.down.clone(), config.layers[0].hidden),
                 post_ffw_norm: norm(&layer.post_ffw_norm),
+                per_layer: None,
+                output_scale: None,
+                altup: None,
+                laurel: None,
             }
         })
         .collect();
     let embedding = matrix(layout.embedding.clone(), width);
-    BurnGemma { embedding, output: None, layers, norm: norm(&layout.norm) }
+    let norm = norm(&layout.norm);
+    BurnGemma { embedding, output: None, layers, norm, inputs: None, streams: None }
 }
 
 /// The mean of −log p over all that the model has to say.
@@ -77,7 +84,7 @@ pub(crate) fn loss(
         TensorData::new(batch.inputs.clone(), [batch.rows, batch.length]),
         device,
     );
-    let hidden = network.hidden(config, tokens, &places, None);
+    let hidden = network.hidden(config, tokens, None, &places, None);
     let flat = hidden.reshape([batch.rows * batch.length, config.width]);
     let count = batch.places.len();
     let at: Tensor<1, Int> =

@@ -32,6 +32,7 @@ impl Memory {
     #[must_use]
     pub fn of(shape: &Shape, weights: u64, context_window: u32) -> Self {
         let logits = 8 * u64::from(shape.vocabulary());
+        let weights = shape.held(weights);
         Self { weights, cache: shape.cache_bytes(context_window), scratch: PIECES + logits }
     }
 

@@ -14,6 +14,8 @@ const HEAD_DIM: u32 = 256;
 const PERIOD: u32 = 6;
 /// Tokens of one pass on a GPU, and slots of a ring beside its window: the engine's own numbers.
 const CHUNK: u64 = 64;
+/// Layers of Gemma 3n with keys of their own.
+const OWN_CACHES_3N: u32 = 20;
 /// Bytes of a number on the GPU.
 const NUMBER: u64 = 4;
 
@@ -40,6 +42,12 @@ pub struct Shape {
     pub context: u32,
     /// Pieces of the vocabulary; 0 is Gemma's.
     pub vocabulary: u32,
+    /// Values of a head of local layers; 0 where all heads are alike.
+    pub local_head_dim: u32,
+    /// Layers at the end that read earlier layers' keys and values.
+    pub shared: u32,
+    /// Values of each layer's input of a token; their table is read from the file row by row.
+    pub per_layer: u32,
 }
 
 impl FromJson for Shape {
@@ -57,6 +65,9 @@ impl FromJson for Shape {
             period: size("period"),
             context: size("context"),
             vocabulary: size("vocabulary"),
+            local_head_dim: size("localHeadDim"),
+            shared: size("shared"),
+            per_layer: size("perLayer"),
         };
         fields.done(shape)
     }
@@ -67,11 +78,13 @@ impl Shape {
     #[must_use]
     pub fn peek(prefix: &[u8]) -> Option<Self> {
         let mut shape = Self { head_dim: HEAD_DIM, ..Self::default() };
+        let mut is_3n = false;
         let mut reader = Reader(prefix);
         // Where the prefix ends inside of an entry, all before it was heard.
         let _ = reader.walk(|key, size| {
             let size = u32::try_from(size).unwrap_or(u32::MAX);
             let name = key.iter().position(|byte| *byte == b'.').and_then(|dot| key.get(dot + 1..));
+            is_3n |= key.starts_with(b"gemma3n.");
             let slot = match name {
                 Some(b"block_count") => &mut shape.layers,
                 Some(b"embedding_length") => &mut shape.width,
@@ -79,6 +92,9 @@ impl Shape {
                 Some(b"attention.head_count") => &mut shape.heads,
                 Some(b"attention.head_count_kv") => &mut shape.kv_heads,
                 Some(b"attention.key_length") => &mut shape.head_dim,
+                Some(b"attention.key_length_swa") => &mut shape.local_head_dim,
+                Some(b"attention.shared_kv_layers") => &mut shape.shared,
+                Some(b"embedding_length_per_layer_input") => &mut shape.per_layer,
                 Some(b"attention.sliding_window") => &mut shape.window,
                 Some(b"attention.sliding_window_pattern") => &mut shape.period,
                 Some(b"context_length") => &mut shape.context,
@@ -90,6 +106,10 @@ impl Shape {
         if shape.kv_heads == 0 {
             shape.kv_heads = shape.heads;
         }
+        if is_3n && shape.shared == 0 {
+            // Some files hold the number as a fraction, and some do not hold it.
+            shape.shared = shape.layers.saturating_sub(OWN_CACHES_3N);
+        }
         let sizes = [shape.layers, shape.width, shape.hidden, shape.heads, shape.context];
         (!sizes.contains(&0)).then_some(shape)
     }
@@ -97,13 +117,23 @@ impl Shape {
     /// Bytes on the GPU: weights as they are in the file, keys and values, and what lies between
     /// two kernels.
     #[must_use]
-    pub fn gpu_bytes(&self, weights: u64, context_window: u32) -> u64 {
+    pub fn gpu_bytes(&self, file: u64, context_window: u32) -> u64 {
         let capacity = self.capacity(context_window);
         let width = u64::from(self.width);
+        let inputs = 3 * u64::from(self.layers) * u64::from(self.per_layer);
         let between = 4 * width + 3 * self.queries() + 2 * self.keys() + u64::from(self.hidden);
         let logits = 2 * u64::from(self.vocabulary());
-        let scratch = CHUNK * between + u64::from(self.heads) * capacity + logits;
-        weights + self.cache_bytes(context_window) + NUMBER * scratch
+        let scratch = CHUNK * (between + inputs) + u64::from(self.heads) * capacity + logits;
+        self.held(file) + self.cache_bytes(context_window) + NUMBER * scratch
+    }
+
+    /// Bytes of the weights that are held, of all in the file: by the mean size of a weight all but
+    /// the table of layers' inputs.
+    #[must_use]
+    pub fn held(&self, file: u64) -> u64 {
+        let row = u64::from(self.layers) * u64::from(self.per_layer);
+        let table = u64::from(self.vocabulary()).saturating_mul(row);
+        file - share(file, table, self.values().saturating_add(table)).min(file)
     }
 
     /// Bytes of keys and values. Local layers keep a ring of their window.
@@ -111,12 +141,18 @@ impl Shape {
     pub fn cache_bytes(&self, context_window: u32) -> u64 {
         let capacity = self.capacity(context_window);
         let period = if self.period == 0 { PERIOD } else { self.period };
+        let own = self.layers.saturating_sub(self.shared);
         let (local, ring) = match self.window {
             0 => (0, 0),
-            window => (self.layers - self.layers / period, capacity.min(u64::from(window) + CHUNK)),
+            window => (own - own / period, capacity.min(u64::from(window) + CHUNK)),
         };
-        let slots = u64::from(local) * ring + u64::from(self.layers - local) * capacity;
-        2 * NUMBER * self.keys() * slots
+        let local_keys = match self.local_head_dim {
+            0 => self.keys(),
+            head_dim => u64::from(self.kv_heads) * u64::from(head_dim),
+        };
+        let values =
+            u64::from(local) * ring * local_keys + u64::from(own - local) * capacity * self.keys();
+        2 * NUMBER * values
     }
 
     /// The largest buffer that cannot be cut in two: of a matrix, of keys, or of scores. The
@@ -130,14 +166,16 @@ impl Shape {
     }
 
     /// Bytes of a feed-forward matrix, by the mean size of a weight.
-    fn largest_matrix(&self, weights: u64) -> u64 {
+    fn largest_matrix(&self, file: u64) -> u64 {
+        let part = u64::from(self.width) * u64::from(self.hidden);
+        share(self.held(file), part, self.values())
+    }
+
+    /// Values of layers and vocabulary.
+    fn values(&self) -> u64 {
         let [width, hidden] = [self.width, self.hidden].map(u64::from);
         let layer = width * (3 * hidden + 2 * self.queries() + 2 * self.keys());
-        let all = u64::from(self.layers) * layer + u64::from(self.vocabulary()) * width;
-        let (part, all) = (width * hidden, all.max(1));
-        // The product of both may not fit 64 bits, and division of 128 is a kilobyte of code.
-        let rest = (weights % all).saturating_mul(part) / all;
-        (weights / all).saturating_mul(part).saturating_add(rest)
+        u64::from(self.layers) * layer + u64::from(self.vocabulary()) * width
     }
 
     fn capacity(&self, context_window: u32) -> u64 {
@@ -158,11 +196,20 @@ impl Shape {
     }
 }
 
+/// The bytes of a part of some values.
+fn share(bytes: u64, part: u64, all: u64) -> u64 {
+    let all = all.max(1);
+    // The product of both may not fit 64 bits, and division of 128 is a kilobyte of code.
+    let rest = (bytes % all).saturating_mul(part) / all;
+    (bytes / all).saturating_mul(part).saturating_add(rest)
+}
+
 /// The first part of a GGUF file.
 struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
-    /// Reports each entry that is a whole number, and the length of each list.
+    /// Reports each entry that is a whole number, the largest of a list of numbers of 32 bits, of a
+    /// list of flags how many there are for each that is not set, and the length of other lists.
     fn walk(&mut self, mut tell: impl FnMut(&[u8], u64)) -> Option<()> {
         if self.take(4)? != b"GGUF" {
             return None;
@@ -174,8 +221,16 @@ impl<'a> Reader<'a> {
                 8 => drop(self.text()?),
                 9 => {
                     let (kind, count) = (self.number(4)?, self.number(8)?);
-                    tell(key, count);
-                    self.skip(kind, count)?;
+                    if kind == 8 {
+                        // Of a vocabulary often no more than this is at hand.
+                        tell(key, count);
+                    }
+                    let items = self.skip(kind, count)?;
+                    match kind {
+                        4 | 5 => tell(key, largest(items)),
+                        7 => tell(key, count / unset(items).max(1)),
+                        _ => {}
+                    }
                 }
                 kind => {
                     let width = width_of(kind)?;
@@ -190,12 +245,13 @@ impl<'a> Reader<'a> {
         Some(())
     }
 
-    fn skip(&mut self, kind: u64, count: u64) -> Option<()> {
+    fn skip(&mut self, kind: u64, count: u64) -> Option<&'a [u8]> {
         if kind == 8 {
-            return (0..count).try_for_each(|_| self.text().map(drop));
+            (0..count).try_for_each(|_| self.text().map(drop))?;
+            return Some(&[]);
         }
         let bytes = count.checked_mul(width_of(kind)? as u64)?;
-        self.take(usize::try_from(bytes).ok()?).map(drop)
+        self.take(usize::try_from(bytes).ok()?)
     }
 
     fn text(&mut self) -> Option<&'a [u8]> {
@@ -213,6 +269,15 @@ impl<'a> Reader<'a> {
         self.0 = rest;
         Some(taken)
     }
+}
+
+fn largest(items: &[u8]) -> u64 {
+    let items = items.as_chunks::<4>().0.iter();
+    u64::from(items.map(|item| u32::from_le_bytes(*item)).max().unwrap_or(0))
+}
+
+fn unset(flags: &[u8]) -> u64 {
+    flags.iter().filter(|flag| **flag == 0).count() as u64
 }
 
 /// Bytes of a value of this type; lists in lists are in no file of Gemma's.
@@ -242,7 +307,102 @@ mod tests {
             period: 0,
             context: 32_768,
             vocabulary: 262_144,
+            ..Shape::default()
         }
+    }
+
+    /// Gemma 4 E2B.
+    fn gemma_4_e2b() -> Shape {
+        Shape {
+            layers: 35,
+            width: 1536,
+            hidden: 12_288,
+            heads: 8,
+            head_dim: 512,
+            period: 5,
+            context: 131_072,
+            local_head_dim: 256,
+            shared: 20,
+            per_layer: 256,
+            ..gemma_1b()
+        }
+    }
+
+    /// A header's keys: a list of numbers, or of flags, or one of both.
+    enum Key<'a> {
+        Number(u32),
+        Numbers(&'a [u32]),
+        Flags(&'a [u8]),
+    }
+
+    fn header_of(prefix: &str, keys: &[(&str, Key<'_>)]) -> Vec<u8> {
+        let mut bytes = b"GGUF".to_vec();
+        bytes.extend(3_u32.to_le_bytes());
+        bytes.extend(0_u64.to_le_bytes());
+        bytes.extend((keys.len() as u64).to_le_bytes());
+        for (key, value) in keys {
+            text(&mut bytes, &format!("{prefix}.{key}"));
+            let list = |kind: u32, count: usize| {
+                [&9_u32.to_le_bytes()[..], &kind.to_le_bytes(), &(count as u64).to_le_bytes()]
+                    .concat()
+            };
+            match value {
+                Key::Number(number) => {
+                    bytes.extend([4_u32, *number].map(u32::to_le_bytes).concat());
+                }
+                Key::Numbers(numbers) => {
+                    bytes.extend(list(4, numbers.len()));
+                    bytes.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));
+                }
+                Key::Flags(flags) => {
+                    bytes.extend(list(7, flags.len()));
+                    bytes.extend_from_slice(flags);
+                }
+            }
+        }
+        bytes
+    }
+
+    #[test]
+    fn sizes_by_layer_are_read() {
+        let hidden: Vec<u32> =
+            (0..35).map(|layer| if layer < 15 { 6144 } else { 12_288 }).collect();
+        let local: Vec<u8> = (0..35).map(|layer| u8::from(layer % 5 != 4)).collect();
+        let keys = [
+            ("block_count", Key::Number(35)),
+            ("context_length", Key::Number(131_072)),
+            ("embedding_length", Key::Number(1536)),
+            ("feed_forward_length", Key::Numbers(&hidden)),
+            ("attention.head_count", Key::Number(8)),
+            ("attention.head_count_kv", Key::Number(1)),
+            ("attention.key_length", Key::Number(512)),
+            ("attention.key_length_swa", Key::Number(256)),
+            ("attention.sliding_window", Key::Number(512)),
+            ("attention.sliding_window_pattern", Key::Flags(&local)),
+            ("attention.shared_kv_layers", Key::Number(20)),
+            ("embedding_length_per_layer_input", Key::Number(256)),
+        ];
+        let found = Shape::peek(&header_of("gemma4", &keys)).unwrap();
+        assert_eq!(found, Shape { vocabulary: 0, ..gemma_4_e2b() });
+        let keys = [
+            ("block_count", Key::Number(30)),
+            ("context_length", Key::Number(32_768)),
+            ("embedding_length", Key::Number(2048)),
+            ("feed_forward_length", Key::Number(8192)),
+            ("attention.head_count", Key::Number(8)),
+        ];
+        assert_eq!(Shape::peek(&header_of("gemma3n", &keys)).unwrap().shared, 10);
+        assert_eq!(Shape::peek(&header_of("gemma3", &keys)).unwrap().shared, 0);
+    }
+
+    #[test]
+    fn tables_are_not_held_and_shared_caches_are_counted_once() {
+        let (shape, file) = (gemma_4_e2b(), 2_841_481_184);
+        // Of the published file about 1.5 GB are no table.
+        assert!((1_200_000_000..1_600_000_000).contains(&shape.held(file)), "{}", shape.held(file));
+        assert_eq!(gemma_1b().held(file), file);
+        // 12 rings and 3 whole layers.
+        assert_eq!(shape.cache_bytes(4096), 8 * (12 * 576 * 256 + 3 * 4096 * 512));
     }
 
     fn text(bytes: &mut Vec<u8>, text: &str) {

@@ -1,9 +1,12 @@
 //! Gemma by plain burn tensors: the slow twin of the kernels, and one check that burn's queue computes.
 
 mod check;
+mod load;
 mod model;
+mod newer;
 mod pass;
 
 pub use check::burn_check;
-pub use model::{BurnBlock, BurnCache, BurnGemma, Place};
+pub use model::{BurnBlock, BurnCache, BurnGemma, BurnKeys, Place};
+pub use newer::{BurnAltUp, BurnInputs, BurnLaurel, BurnPerLayer, BurnStreams};
 pub use pass::{BurnEmbedder, BurnPass};

@@ -1,4 +1,5 @@
-//! Gemma 3 out of burn's plain operations: any backend runs it, and with autodiff it trains.
+//! Gemma out of burn's plain operations: any backend runs it, and with autodiff it trains.
+//! What Gemma 3n and 4 add stands in [`super::newer`].
 //!
 //! It reads like the paper and is nothing more: weights are f32, every operation is a launch, the
 //! whole cache is kept. The kernels are judged by it, and it by the scalar pass.
@@ -9,6 +10,7 @@ use burn::module::{Module, Param};
 use burn::tensor::activation::softmax;
 use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
 
+use super::newer::{BurnAltUp, BurnInputs, BurnLaurel, BurnPerLayer, BurnStreams, cut_below};
 use crate::config::{Config, Layer};
 
 /// A score that no softmax notices, and that is finite, since a row may hold nothing else.
@@ -25,6 +27,10 @@ pub struct BurnGemma {
     pub layers: Vec<BurnBlock>,
     /// After the last layer. \[width\]
     pub norm: Param<Tensor<1>>,
+    /// Where layers get inputs of their own.
+    pub inputs: Option<BurnInputs>,
+    /// Where there are several residual streams.
+    pub streams: Option<BurnStreams>,
 }
 
 /// One layer. Matrices are \[outputs, inputs\], as in the file.
@@ -34,14 +40,10 @@ pub struct BurnBlock {
     pub attn_norm: Param<Tensor<1>>,
     /// \[heads · `head_dim`, width\]
     pub query: Param<Tensor<2>>,
-    /// \[`kv_heads` · `head_dim`, width\]
-    pub key: Param<Tensor<2>>,
-    /// \[`kv_heads` · `head_dim`, width\]
-    pub value: Param<Tensor<2>>,
+    /// Its own keys; absent where an earlier layer's are read.
+    pub own: Option<BurnKeys>,
     /// \[`head_dim`\]
     pub query_norm: Param<Tensor<1>>,
-    /// \[`head_dim`\]
-    pub key_norm: Param<Tensor<1>>,
     /// \[width, heads · `head_dim`\]
     pub output: Param<Tensor<2>>,
     /// On the output of attention. \[width\]
@@ -56,6 +58,35 @@ pub struct BurnBlock {
     pub down: Param<Tensor<2>>,
     /// On the output of the feed-forward block. \[width\]
     pub post_ffw_norm: Param<Tensor<1>>,
+    /// What adds the layer's own input of each token.
+    pub per_layer: Option<BurnPerLayer>,
+    /// What the residual stream is multiplied with at the end. \[1\]
+    pub output_scale: Option<Param<Tensor<1>>>,
+    /// What mixes the residual streams.
+    pub altup: Option<BurnAltUp>,
+    /// A low-rank residual beside attention.
+    pub laurel: Option<BurnLaurel>,
+}
+
+/// What makes a layer's keys and values.
+#[derive(Module, Debug)]
+pub struct BurnKeys {
+    /// \[`kv_heads` · `head_dim`, width\]
+    pub key: Param<Tensor<2>>,
+    /// \[`kv_heads` · `head_dim`, width\]; absent where values are the keys before their norm.
+    pub value: Option<Param<Tensor<2>>>,
+    /// \[`head_dim`\]
+    pub key_norm: Param<Tensor<1>>,
+}
+
+/// Tokens between two layers.
+struct State {
+    /// The residual streams, the active one first.
+    streams: Vec<Tensor<3>>,
+    /// Each layer's input of each token. \[batch, seq, layers, part\]
+    inputs: Option<Tensor<4>>,
+    /// Keys and values of the layers so far, as far as they have their own.
+    made: Vec<Option<[Tensor<4>; 2]>>,
 }
 
 /// Keys and values of one layer. \[1, `kv_heads`, capacity, `head_dim`\]
@@ -63,7 +94,7 @@ pub struct BurnBlock {
 pub struct BurnCache {
     /// Normed and turned.
     pub keys: Tensor<4>,
-    /// As projected.
+    /// As projected, or normed.
     pub values: Tensor<4>,
 }
 
@@ -116,25 +147,40 @@ impl BurnGemma {
         rows.reshape([batch, seq, config.width]).mul_scalar(config.embedding_scale)
     }
 
-    /// Runs all layers and the last norm. `places` has one place for each layer; `caches` likewise,
-    /// or nothing where the tokens are all there is.
+    /// Runs all layers and the last norm. `rows` are the tokens' rows of the table of inputs, where
+    /// there is one. `places` has one place for each layer; `caches` has one cache for each layer
+    /// with its own keys, or nothing where the tokens are all there is.
     #[must_use]
     pub fn hidden(
         &self,
         config: &Config,
         tokens: Tensor<2, Int>,
+        rows: Option<Tensor<3>>,
         places: &[&Place],
         mut caches: Option<(&mut [BurnCache], usize)>,
     ) -> Tensor<3> {
-        let mut x = self.embed(config, tokens);
-        let layers = self.layers.iter().zip(&config.layers).zip(places);
-        for (index, ((block, layer), place)) in layers.enumerate() {
+        let x = self.embed(config, tokens);
+        let inputs =
+            self.inputs.as_ref().zip(rows).map(|(it, rows)| it.of(config, x.clone(), rows));
+        let streams = match &self.streams {
+            Some(streams) => streams.split(&x),
+            None => vec![x.clone()],
+        };
+        let mut state = State { streams, inputs, made: Vec::new() };
+        let mut owners = 0;
+        for (index, (block, place)) in self.layers.iter().zip(places).enumerate() {
             let cache = caches
                 .as_mut()
-                .and_then(|(caches, first)| caches.get_mut(index).map(|cache| (cache, *first)));
-            x = block.forward(config, layer, x, place, cache);
+                .filter(|_| block.own.is_some())
+                .and_then(|(caches, first)| caches.get_mut(owners).map(|cache| (cache, *first)));
+            owners += usize::from(block.own.is_some());
+            block.forward(config, index, &mut state, place, cache);
         }
-        rms_norm(x, self.norm.val(), config.norm_epsilon)
+        let joined = match &self.streams {
+            Some(streams) => streams.join(state.streams),
+            None => state.streams.into_iter().next(),
+        };
+        rms_norm(joined.unwrap_or(x), self.norm.val(), config.norm_epsilon)
     }
 
     /// `E · h`, soft-capped. \[batch, seq, width\] → \[batch, seq, vocabulary\]
@@ -153,19 +199,84 @@ impl BurnBlock {
     fn forward(
         &self,
         config: &Config,
-        layer: &Layer,
-        x: Tensor<3>,
+        index: usize,
+        state: &mut State,
         place: &Place,
         cache: Option<(&mut BurnCache, usize)>,
-    ) -> Tensor<3> {
-        let epsilon = config.norm_epsilon;
-        let h = rms_norm(x.clone(), self.attn_norm.val(), epsilon);
-        let attention = self.attend(config, layer, h, place, cache);
-        let x = x + rms_norm(attention, self.post_attention_norm.val(), epsilon);
-        let h = rms_norm(x.clone(), self.ffn_norm.val(), epsilon);
-        let inner = gelu(times(h.clone(), self.gate.val())) * times(h, self.up.val());
-        let output = times(inner, self.down.val());
-        x + rms_norm(output, self.post_ffw_norm.val(), epsilon)
+    ) {
+        let Some(layer) = config.layers.get(index) else { return };
+        let norm = |x: Tensor<3>, weight: &Param<Tensor<1>>| {
+            rms_norm(x, weight.val(), config.norm_epsilon)
+        };
+        if let Some(altup) = &self.altup {
+            altup.predict(config, &mut state.streams);
+        }
+        let Some(before) = state.streams.first().cloned() else { return };
+        let h = norm(before.clone(), &self.attn_norm);
+        let made = self.keys(config, layer, h.clone(), place, cache);
+        state.made.push(made);
+        let source = state.made.get(config.cache_of(index)).cloned().flatten();
+        let Some([keys, values]) = source else { return };
+        let attention = self.attend(config, layer, h.clone(), place, [keys, values]);
+        let mut x = before + norm(attention, &self.post_attention_norm);
+        if let Some(laurel) = &self.laurel {
+            x = laurel.merged(config, x, h);
+        }
+        let n = norm(x.clone(), &self.ffn_norm);
+        let mut gate = times(n.clone(), self.gate.val());
+        if let Some(deviations) = layer.sparsity {
+            gate = cut_below(gate, deviations);
+        }
+        let inner = gelu(gate) * times(n, self.up.val());
+        x = x + norm(times(inner, self.down.val()), &self.post_ffw_norm);
+        match &self.altup {
+            Some(altup) => altup.correct(config, x, &mut state.streams),
+            None => state.streams = vec![x],
+        }
+        self.add_input(config, index, state);
+        if let (Some(scale), Some(x)) = (&self.output_scale, state.streams.first_mut()) {
+            x.inplace(|x| x * scale.val().unsqueeze());
+        }
+    }
+
+    /// Adds the layer's own input of each token; with several streams to all but the active one.
+    fn add_input(&self, config: &Config, index: usize, state: &mut State) {
+        let (Some(per_layer), Some(inputs)) = (&self.per_layer, &state.inputs) else { return };
+        let Some(mut read) = state.streams.first().cloned() else { return };
+        if let Some(altup) = &self.altup {
+            read = read * altup.correct_scale.val().unsqueeze();
+        }
+        let [batch, seq, _, part] = inputs.dims();
+        let input = inputs.clone().slice([0..batch, 0..seq, index..index + 1, 0..part]);
+        let branch = per_layer.branch(config, read, input.reshape([batch, seq, part]));
+        for x in state.streams.iter_mut().skip(usize::from(self.altup.is_some())) {
+            x.inplace(|x| x + branch.clone());
+        }
+    }
+
+    /// Its own keys and values, those of the cache before them.
+    fn keys(
+        &self,
+        config: &Config,
+        layer: &Layer,
+        h: Tensor<3>,
+        place: &Place,
+        cache: Option<(&mut BurnCache, usize)>,
+    ) -> Option<[Tensor<4>; 2]> {
+        let own = self.own.as_ref()?;
+        let raw = heads_of(times(h.clone(), own.key.val()), layer.kv_heads);
+        let mut value = match &own.value {
+            Some(weight) => heads_of(times(h, weight.val()), layer.kv_heads),
+            None => raw.clone(),
+        };
+        if config.norms_values {
+            value = rms_only(value, config.norm_epsilon);
+        }
+        let key = rotate(rms_norm(raw, own.key_norm.val(), config.norm_epsilon), place);
+        Some(match cache {
+            Some((cache, first)) => cache.extend(first, key, value),
+            None => [key, value],
+        })
     }
 
     fn attend(
@@ -174,23 +285,13 @@ impl BurnBlock {
         layer: &Layer,
         h: Tensor<3>,
         place: &Place,
-        cache: Option<(&mut BurnCache, usize)>,
+        [keys, values]: [Tensor<4>; 2],
     ) -> Tensor<3> {
         let [batch, seq, _] = h.dims();
         let Layer { heads, kv_heads, head_dim, .. } = *layer;
-        let norm_epsilon = config.norm_epsilon;
-        // [batch, seq, heads · dim] → [batch, heads, seq, dim]
-        let split = |x: Tensor<3>, heads| x.reshape([batch, seq, heads, head_dim]).swap_dims(1, 2);
-        let turned = |x: Tensor<4>, norm: &Param<Tensor<1>>| {
-            rotate(rms_norm(x, norm.val(), norm_epsilon), place)
-        };
-        let query = turned(split(times(h.clone(), self.query.val()), heads), &self.query_norm);
-        let key = turned(split(times(h.clone(), self.key.val()), kv_heads), &self.key_norm);
-        let value = split(times(h, self.value.val()), kv_heads);
-        let (keys, values) = match cache {
-            Some((cache, first)) => cache.extend(first, key, value),
-            None => (key, value),
-        };
+        let query = heads_of(times(h, self.query.val()), heads);
+        let query = rms_norm(query, self.query_norm.val(), config.norm_epsilon);
+        let query = rotate(query, place);
         let [_, _, length, _] = keys.dims();
         // Query head j reads key head j / group: heads of one group follow each other.
         let grouped = query.reshape([batch, kv_heads, layer.group() * seq, head_dim]);
@@ -233,14 +334,14 @@ impl BurnCache {
     }
 
     /// Puts new positions from `first` on, and gives all up to the last of them.
-    fn extend(&mut self, first: usize, key: Tensor<4>, value: Tensor<4>) -> (Tensor<4>, Tensor<4>) {
+    fn extend(&mut self, first: usize, key: Tensor<4>, value: Tensor<4>) -> [Tensor<4>; 2] {
         let [batch, heads, count, dim] = key.dims();
         let end = first + count;
         let at = [0..batch, 0..heads, first..end, 0..dim];
         let so_far = [0..batch, 0..heads, 0..end, 0..dim];
         self.keys.inplace(|keys| keys.slice_assign(at.clone(), key));
         self.values.inplace(|values| values.slice_assign(at, value));
-        (self.keys.clone().slice(so_far.clone()), self.values.clone().slice(so_far))
+        [self.keys.clone().slice(so_far.clone()), self.values.clone().slice(so_far)]
     }
 }
 
@@ -252,10 +353,21 @@ pub(crate) fn times(x: Tensor<3>, weight: Tensor<2>) -> Tensor<3> {
     flat.matmul(weight.transpose()).reshape([batch, seq, outputs])
 }
 
-/// x / √(mean(x²) + ε) · w over the last dimension.
-fn rms_norm<const D: usize>(x: Tensor<D>, weight: Tensor<1>, epsilon: f32) -> Tensor<D> {
+/// \[batch, seq, heads · dim\] → \[batch, heads, seq, dim\]
+fn heads_of(x: Tensor<3>, heads: usize) -> Tensor<4> {
+    let [batch, seq, width] = x.dims();
+    x.reshape([batch, seq, heads, width / heads.max(1)]).swap_dims(1, 2)
+}
+
+/// x / √(mean(x²) + ε) over the last dimension.
+fn rms_only<const D: usize>(x: Tensor<D>, epsilon: f32) -> Tensor<D> {
     let mean = (x.clone() * x.clone()).mean_dim(D - 1);
-    x / mean.add_scalar(epsilon).sqrt() * weight.unsqueeze()
+    x / mean.add_scalar(epsilon).sqrt()
+}
+
+/// The same times w.
+pub(super) fn rms_norm<const D: usize>(x: Tensor<D>, weight: Tensor<1>, epsilon: f32) -> Tensor<D> {
+    rms_only(x, epsilon) * weight.unsqueeze()
 }
 
 /// Turns the pairs (j, j + dim/2) of each head by its position's angles.
@@ -271,7 +383,7 @@ fn rotate(x: Tensor<4>, place: &Place) -> Tensor<4> {
 
 /// x/2 · (1 + tanh(√(2/π) · (x + 0.044715 x³))); clamped where f32 cannot tell tanh from ±1,
 /// because fast drivers give NaN for large arguments.
-fn gelu(x: Tensor<3>) -> Tensor<3> {
+pub(super) fn gelu(x: Tensor<3>) -> Tensor<3> {
     let cube = x.clone() * x.clone() * x.clone();
     let inner = (x.clone() + cube.mul_scalar(0.044_715_f32)).mul_scalar(0.797_884_6_f32);
     let bounded = inner.clamp(-9.010_913_f32, 9.010_913_f32);

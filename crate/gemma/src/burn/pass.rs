@@ -2,18 +2,19 @@
 
 use std::ops::Range;
 
-use burn::module::Param;
 use burn::tensor::{Device as BurnDevice, Int, Tensor, TensorData};
 use futures::future::LocalBoxFuture;
 use hybridge_core::{Error, Result};
 
-use super::model::{BurnBlock, BurnCache, BurnGemma, Place, times};
+use super::load::matrix;
+use super::model::{BurnCache, BurnGemma, Place, times};
 use crate::cache::{Cache, Reuse, Store};
-use crate::config::{Config, Layer, Span, unsupported};
+use crate::config::{Config, Layer, Span};
 use crate::engine::{Pass, TextEmbedder, check_tokens, check_vocabulary, nothing_pending};
 use crate::gpu::Device;
+use crate::network::rows::Rows;
 use crate::sample::not_finite;
-use crate::weights::{KeyTensors, LayerTensors, Model, Tensor as Stored, missing_tensor};
+use crate::weights::{Model, missing_tensor};
 
 /// Gemma by burn, with a cache that keeps everything.
 #[derive(Debug)]
@@ -22,6 +23,8 @@ pub struct BurnPass {
     adapter: String,
     device: BurnDevice,
     gemma: BurnGemma,
+    /// The table of inputs, where layers get inputs of their own.
+    rows: Option<Rows>,
     cache: Cache<BurnCaches>,
     /// The last hidden state. \[1, 1, width\]
     last: Option<Tensor<3>>,
@@ -36,10 +39,12 @@ impl BurnPass {
         model.config.require_text()?;
         let burn = device.burn()?;
         let config = model.config.clone();
-        let caches =
-            config.layers.iter().map(|layer| BurnCache::new(layer, capacity, &burn)).collect();
-        let row_bytes = config.layers.iter().map(|layer| 8 * layer.kv_width() as u64).sum();
+        let owners = || config.layers.iter().filter(|layer| layer.source.is_none());
+        let caches = owners().map(|layer| BurnCache::new(layer, capacity, &burn)).collect();
+        let row_bytes = owners().map(|layer| 8 * layer.kv_width() as u64).sum();
+        let inputs = model.tensors.inputs.as_ref();
         Ok(Self {
+            rows: inputs.map(|inputs| Rows::new(model, &inputs.token_embd)),
             gemma: BurnGemma::load(&burn, model).await?,
             // Every layer keeps everything, so that none is a ring.
             cache: Cache::new(BurnCaches { caches, row_bytes }, None, capacity, capacity),
@@ -50,11 +55,19 @@ impl BurnPass {
         })
     }
 
-    fn feed(&mut self, tokens: &[u32]) -> Result<()> {
+    async fn feed(&mut self, tokens: &[u32]) -> Result<()> {
         check_tokens(self, tokens)?;
         if tokens.is_empty() {
             return Ok(());
         }
+        let rows = match &mut self.rows {
+            Some(rows) => {
+                let shape = [1, tokens.len(), rows.columns()];
+                let values = TensorData::new(rows.gather(tokens).await?, shape);
+                Some(Tensor::from_data(values, &self.device))
+            }
+            None => None,
+        };
         let (config, first, count) = (&self.config, self.cache.position(), tokens.len());
         let places: Vec<(Layer, Place)> = kinds(config, |layer| {
             let window = layer.window;
@@ -65,7 +78,7 @@ impl BurnPass {
         });
         let ids = ids(tokens, &self.device);
         let caches = Some((self.cache.store_mut().caches.as_mut_slice(), first));
-        let hidden = self.gemma.hidden(config, ids, &of_layers(config, &places), caches);
+        let hidden = self.gemma.hidden(config, ids, rows, &of_layers(config, &places), caches);
         self.last = Some(hidden.slice([0..1, count - 1..count, 0..config.width]));
         self.cache.push(tokens);
         Ok(())
@@ -73,7 +86,9 @@ impl BurnPass {
 
     async fn read_logits(&self) -> Result<Vec<f32>> {
         let last = self.last.clone().ok_or_else(nothing_pending)?;
-        read(self.gemma.logits(&self.config, last)).await
+        let mut logits = read(self.gemma.logits(&self.config, last)).await?;
+        self.config.suppress(&mut logits);
+        Ok(logits)
     }
 }
 
@@ -113,7 +128,7 @@ impl Pass for BurnPass {
     }
 
     fn prefill<'a>(&'a mut self, tokens: &'a [u32]) -> LocalBoxFuture<'a, Result<()>> {
-        Box::pin(async move { self.feed(tokens) })
+        Box::pin(self.feed(tokens))
     }
 
     fn logits(&mut self) -> LocalBoxFuture<'_, Result<Vec<f32>>> {
@@ -192,7 +207,7 @@ impl BurnEmbedder {
             Place::new(layer, 0, count, count, sees, &self.device)
         });
         let ids = ids(tokens, &self.device);
-        let hidden = self.gemma.hidden(config, ids, &of_layers(config, &places), None);
+        let hidden = self.gemma.hidden(config, ids, None, &of_layers(config, &places), None);
         let mean = hidden.mean_dim(1); // [1, 1, width]
         read(times(times(mean, self.dense_2.clone()), self.dense_3.clone())).await
     }
@@ -210,68 +225,6 @@ impl TextEmbedder for BurnEmbedder {
     fn encode<'a>(&'a mut self, tokens: &'a [u32]) -> LocalBoxFuture<'a, Result<Vec<f32>>> {
         Box::pin(self.run(tokens))
     }
-}
-
-impl BurnGemma {
-    /// Loads a model's weights as f32.
-    ///
-    /// # Errors
-    /// Whatever reading the model says.
-    pub async fn load(device: &BurnDevice, model: &Model) -> Result<Self> {
-        let (tensors, config) = (&model.tensors, &model.config);
-        if !config.is_plain() {
-            return Err(unsupported(&format!(
-                "{} does not run on burn yet, only on the CPU",
-                config.architecture.name()
-            )));
-        }
-        let mut layers = Vec::new();
-        for tensors in &tensors.layers {
-            layers.push(BurnBlock::load(device, model, tensors).await?);
-        }
-        Ok(Self {
-            embedding: matrix(device, model, &tensors.token_embd).await?,
-            output: match &tensors.output {
-                Some(tensor) => Some(matrix(device, model, tensor).await?),
-                None => None,
-            },
-            layers,
-            norm: vector(device, model, &tensors.output_norm).await?,
-        })
-    }
-}
-
-impl BurnBlock {
-    async fn load(device: &BurnDevice, model: &Model, tensors: &LayerTensors) -> Result<Self> {
-        let Some(KeyTensors { attn_k, attn_v: Some(attn_v), attn_k_norm }) = &tensors.own else {
-            return Err(Error::internal("a layer without keys and values of its own"));
-        };
-        Ok(Self {
-            attn_norm: vector(device, model, &tensors.attn_norm).await?,
-            query: matrix(device, model, &tensors.attn_q).await?,
-            key: matrix(device, model, attn_k).await?,
-            value: matrix(device, model, attn_v).await?,
-            query_norm: vector(device, model, &tensors.attn_q_norm).await?,
-            key_norm: vector(device, model, attn_k_norm).await?,
-            output: matrix(device, model, &tensors.attn_output).await?,
-            post_attention_norm: vector(device, model, &tensors.post_attention_norm).await?,
-            ffn_norm: vector(device, model, &tensors.ffn_norm).await?,
-            gate: matrix(device, model, &tensors.ffn_gate).await?,
-            up: matrix(device, model, &tensors.ffn_up).await?,
-            down: matrix(device, model, &tensors.ffn_down).await?,
-            post_ffw_norm: vector(device, model, &tensors.post_ffw_norm).await?,
-        })
-    }
-}
-
-async fn matrix(device: &BurnDevice, model: &Model, stored: &Stored) -> Result<Param<Tensor<2>>> {
-    let data = TensorData::new(model.values(stored).await?, [stored.rows, stored.columns]);
-    Ok(Param::from_tensor(Tensor::from_data(data, device)))
-}
-
-async fn vector(device: &BurnDevice, model: &Model, stored: &Stored) -> Result<Param<Tensor<1>>> {
-    let data = TensorData::new(model.values(stored).await?, [stored.columns]);
-    Ok(Param::from_tensor(Tensor::from_data(data, device)))
 }
 
 /// One place for each kind of layer: they differ in two ways at most.

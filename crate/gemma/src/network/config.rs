@@ -208,13 +208,6 @@ impl Config {
         self.layers.get(index).and_then(|layer| layer.source).unwrap_or(index)
     }
 
-    /// Whether only Gemma 3's operations occur: one residual stream, no per-layer inputs, every
-    /// layer with its own cache and all of one shape.
-    #[must_use]
-    pub fn is_plain(&self) -> bool {
-        matches!(self.architecture, Architecture::Gemma3 | Architecture::GemmaEmbedding)
-    }
-
     /// What rows of a picture see. No key says so: Gemma 4's small models, which see nothing ahead,
     /// are those with per-layer inputs.
     #[must_use]
@@ -247,6 +240,11 @@ impl Config {
         if let Some(cap) = self.soft_cap {
             logits.iter_mut().for_each(|logit| *logit = cap * (*logit / cap).tanh());
         }
+        self.suppress(logits);
+    }
+
+    /// Makes the suppressed tokens' logits negligible.
+    pub(crate) fn suppress(&self, logits: &mut [f32]) {
         for token in &self.suppressed {
             if let Some(logit) = logits.get_mut(*token as usize) {
                 *logit = SUPPRESSED;

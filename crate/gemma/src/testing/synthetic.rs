@@ -7,6 +7,7 @@ use futures::future::{LocalBoxFuture, ready};
 use hybridge_core::Result;
 
 use super::random::Random;
+use super::synthetic_newer::NewerShape;
 use super::vocabulary::Vocabulary;
 use super::writer::{ALIGNMENT, Entry, Writer};
 use crate::quant::Encoding;
@@ -39,6 +40,8 @@ pub struct SyntheticShape {
     pub body: Encoding,
     /// Encoding of the embedding, which is the output too.
     pub head: Encoding,
+    /// What Gemma 3n and 4 have besides; their other sizes are those of local layers.
+    pub newer: Option<NewerShape>,
 }
 
 /// Values of a head, in all of them.
@@ -60,6 +63,7 @@ impl SyntheticShape {
         window: 512,
         body: Encoding::Q4_0,
         head: Encoding::Q8_0,
+        newer: None,
     };
     /// Gemma 3 1B.
     pub const MEDIUM: Self =
@@ -79,11 +83,14 @@ impl SyntheticShape {
     /// The shape of this name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
-        [Self::MINI, Self::SMALL, Self::MEDIUM, Self::LARGE].into_iter().find(|it| it.name == name)
+        let gemma_3 = [Self::MINI, Self::SMALL, Self::MEDIUM, Self::LARGE];
+        let newer = [Self::GEMMA_3N_E2B, Self::GEMMA_4_E2B, Self::GEMMA_4_E4B];
+        gemma_3.into_iter().chain(newer).find(|it| it.name == name)
     }
 
     fn keys(&self, writer: &mut Writer) {
-        writer.set("general.architecture", Entry::Text("gemma3".to_owned()));
+        let architecture = self.newer.as_ref().map_or("gemma3", |newer| newer.architecture);
+        writer.set("general.architecture", Entry::Text(architecture.to_owned()));
         writer.set("general.name", Entry::Text(format!("synthetic {}", self.name)));
         let number = |size: usize| Entry::U32(u32::try_from(size).unwrap_or(u32::MAX));
         for (key, entry) in [
@@ -99,13 +106,19 @@ impl SyntheticShape {
             ("attention.layer_norm_rms_epsilon", Entry::F32(1e-6)),
             ("rope.freq_base", Entry::F32(1e6)),
         ] {
-            writer.set(&format!("gemma3.{key}"), entry);
+            writer.set(&format!("{architecture}.{key}"), entry);
+        }
+        if let Some(newer) = &self.newer {
+            newer.keys(self, writer);
         }
         Vocabulary::new(self.vocabulary).write(writer);
     }
 
     /// Every tensor's name and size; the first is the embedding.
     pub(crate) fn tensors(&self) -> Vec<(String, usize, usize, Encoding)> {
+        if let Some(newer) = &self.newer {
+            return newer.tensors(self);
+        }
         let Self { width, hidden, body, .. } = *self;
         let (query, kv) = (self.heads * HEAD, self.kv_heads * HEAD);
         let mut all = vec![
@@ -162,7 +175,14 @@ impl Synthetic {
         let (mut patterns, mut which) = (Vec::<(Encoding, usize, Vec<u8>)>::new(), Vec::new());
         for (name, columns, rows, encoding) in shape.tensors() {
             let length = encoding.bytes_of(columns) * rows;
-            let sizes: &[usize] = if rows == 1 { &[columns] } else { &[columns, rows] };
+            let sizes: &[usize] = match rows {
+                1 => &[columns],
+                // A square matrix for each stream but one.
+                _ if name.contains("altup_") && name.ends_with("proj.weight") => {
+                    &[columns, columns, rows / columns]
+                }
+                _ => &[columns, rows],
+            };
             writer.announce(&name, sizes, encoding.id(), length);
             let have = patterns.iter().position(|(e, c, _)| (*e, *c) == (encoding, columns));
             let pattern = have.unwrap_or_else(|| {

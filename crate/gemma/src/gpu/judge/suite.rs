@@ -35,6 +35,7 @@ macro_rules! gpu_suite {
             kernels_without_barriers_agree_with_the_record,
             kernels_with_barriers_agree_with_the_record,
             newer_kernels_agree_with_the_record,
+            burn_reads_newer_networks,
             newer_chunks_do_not_matter,
             newer_conversations_go_on,
             newer_draws_are_the_same,
@@ -135,6 +136,18 @@ suite! {
     ), async |device: &Device, tiny: &Tiny| {
         for kind in [NO_BARRIERS, BARRIERS] {
             checks::agrees_with_record(device, kind, tiny).await?;
+        }
+        Ok(())
+    };
+    /// The same by burn's plain operations, and its caches, of which several layers read one.
+    burn_reads_newer_networks: natively_also(
+        &["gemma4", "gemma3n"],
+        &["gemma4_unused", "gemma4_dense", "gemma3n_q8_0"],
+    ), async |device: &Device, tiny: &Tiny| {
+        checks::agrees_with_record(device, Kind::Burn, tiny).await?;
+        if IS_NATIVE && one_of(&["gemma4", "gemma3n"])(tiny) {
+            checks::chunks_do_not_matter(device, Kind::Burn, tiny).await?;
+            checks::conversations_go_on(device, Kind::Burn, tiny).await?;
         }
         Ok(())
     };
