@@ -15,3 +15,5 @@ pub mod rounding;
 pub(crate) mod self_check;
 #[cfg(any(test, feature = "testing"))]
 pub mod suite;
+#[cfg(any(test, feature = "testing"))]
+mod suppressed;

@@ -11,6 +11,7 @@ use crate::gpu::judge::checks::{self, Kind};
 use crate::gpu::judge::costs;
 use crate::gpu::judge::cuts;
 use crate::gpu::judge::rounding;
+use crate::gpu::judge::suppressed;
 use crate::gpu::{Device, Options, Plan, PlanChoice, choose, self_check};
 use crate::testing::{Tiny, tiny_models};
 
@@ -42,6 +43,8 @@ macro_rules! gpu_suite {
             newer_costs_are_counted,
             newer_weights_stay_packed,
             newer_models_are_held_to_their_file,
+            newer_rounding_agrees_with_its_twin,
+            suppressed_tokens_are_not_written,
             rounded_products_are_sums,
             rounding_agrees_with_its_twin,
             subgroups_are_right_or_told,
@@ -177,6 +180,12 @@ suite! {
     /// Their weights on the GPU against the file.
     newer_models_are_held_to_their_file: natively_also(&["gemma4"], &["gemma3n_q8_0"]),
         checks::a_loaded_model_is_held_to_its_file;
+    /// Decoding with rounded vectors, where layers have inputs and share keys.
+    newer_rounding_agrees_with_its_twin: natively_also(&[], &["gemma4_q4_0"]),
+        rounding::rounding_agrees_with_its_twin;
+    /// Tokens that are only read.
+    suppressed_tokens_are_not_written: one_of(&["gemma4"]),
+        suppressed::suppressed_tokens_are_not_written;
     /// Products of decoding with rounded vectors.
     rounded_products_are_sums: one_of(&["q4_0"]), rounding::rounded_products_are_sums;
     /// Decoding with rounded vectors.
