@@ -31,7 +31,7 @@ import type {
 
 /**
  * One model over any number of branches. The strategy picks for each request; a branch that fails in passing hands over
- * to the next before the first content, never after it.
+ * to the next before the first content, and after it only where `continueFrom` allows it.
  *
  * @example
  * const ai = hybridModel({
