@@ -9,6 +9,7 @@ use files::{File, tracked};
 
 /// Files over 600 lines, each with its reason.
 const LONG_FILES: &[(&str, &str)] = &[
+    ("crate/npm/src/types.ts", "every public type, in one list"),
     ("tests/browser/border.test.mjs", "one table: every hostile thing at every place"),
     ("tests/faces/ai-sdk.test.mjs", "one contract, method by method"),
 ];
@@ -39,7 +40,6 @@ const NOT_YET_WRAPPED: &[&str] = &[
     "crate/gemma/src/network/",
     "crate/gemma/src/scalar/",
     "crate/gemma/src/vision/",
-    "crate/npm/src/types.ts",
 ];
 
 /// Whether a text names `word`, as a word.

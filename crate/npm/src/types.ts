@@ -23,8 +23,8 @@ export interface PartContents {
 }
 
 /**
- * A piece of a message. It has exactly one of the members of `PartContents`, as in Genkit, so that a part is the same in
- * a request, in a reply and in storage. Read a member directly, or narrow by it:
+ * A piece of a message. It has exactly one of the members of `PartContents`, as in Genkit, so that a part is the same
+ * in a request, in a reply and in storage. Read a member directly, or narrow by it:
  *
  * @example
  * const text = parts.map((part) => part.text ?? '').join('')
@@ -38,10 +38,15 @@ export interface PartContents {
 export type Part = { [K in keyof PartContents]: PartOf<K> }[keyof PartContents]
 
 /** A part with one member, and none of the others. */
-export type PartOf<K extends keyof PartContents, Content = PartContents[K]> =
-  { metadata?: Metadata } & { [Only in K]: Content } & { [Other in Exclude<keyof PartContents, K>]?: never }
+export type PartOf<K extends keyof PartContents, Content = PartContents[K]> = { metadata?: Metadata } & {
+  [Only in K]: Content
+} & { [Other in Exclude<keyof PartContents, K>]?: never }
 
-export interface Message { role: Role; content: Part[]; metadata?: Metadata }
+export interface Message {
+  role: Role
+  content: Part[]
+  metadata?: Metadata
+}
 
 export interface GenerationConfig {
   temperature?: number
@@ -54,11 +59,18 @@ export interface GenerationConfig {
   stopSequences?: string[]
   /** Options meant for one branch only, by branch key; never sent to another. */
   branches?: Record<string, Record<string, unknown>>
-  /** Whether the model's thinking is delivered as parts with `reasoning`, where it has any. It then counts as content. */
+  /**
+   * Whether the model's thinking is delivered as parts with `reasoning`, where it has any. It then counts as content.
+   */
   includeReasoning?: boolean
 }
 
-export interface ToolDefinition { name: string; description: string; inputSchema?: JsonSchema; outputSchema?: JsonSchema }
+export interface ToolDefinition {
+  name: string
+  description: string
+  inputSchema?: JsonSchema
+  outputSchema?: JsonSchema
+}
 export type JsonSchema = Record<string, unknown>
 
 /** What media may be in a request: an address, or the thing itself, which is read and sent as a `data:` address. */
@@ -66,10 +78,17 @@ export type MediaSource = Blob | ImageBitmap | Uint8Array | ArrayBuffer
 
 /** A part of a request. `media` may be a Blob or File, or bytes with their `contentType`. */
 export type RequestPart = Part | PartOf<'media', Blob | ImageBitmap | { data: MediaSource; contentType?: string }>
-export interface RequestMessage { role: Role; content: RequestPart[]; metadata?: Metadata }
+export interface RequestMessage {
+  role: Role
+  content: RequestPart[]
+  metadata?: Metadata
+}
 
 /** A tool in a request. Its schemas may be Standard Schemas. */
-export interface RequestTool extends Omit<ToolDefinition, 'inputSchema' | 'outputSchema'> { inputSchema?: Schema; outputSchema?: Schema }
+export interface RequestTool extends Omit<ToolDefinition, 'inputSchema' | 'outputSchema'> {
+  inputSchema?: Schema
+  outputSchema?: Schema
+}
 
 export interface GenerateRequest<S extends Schema = Schema> {
   /** Shorthand for one user message at the end. */
@@ -80,7 +99,10 @@ export interface GenerateRequest<S extends Schema = Schema> {
   config?: GenerationConfig
   tools?: RequestTool[]
   toolChoice?: 'auto' | 'required' | 'none'
-  /** The form of the answer. `response.output` has the type that `schema` describes: a JSON Schema literal, or a Standard Schema. */
+  /**
+   * The form of the answer. `response.output` has the type that `schema` describes: a JSON Schema literal, or a
+   * Standard Schema.
+   */
   output?: { format?: 'text' | 'json'; schema?: S }
 }
 
@@ -93,12 +115,15 @@ export interface GenerateOptions {
   window?: WindowPolicy
   /** The branches of a hybrid that may see this request, whatever its strategy says. */
   allow?: readonly string[]
-  /** What becomes of pictures and sounds where a branch takes none (`info.supports.media`). By default such a branch fails. */
+  /**
+   * What becomes of pictures and sounds where a branch takes none (`info.supports.media`). By default such a branch
+   * fails.
+   */
   media?: MediaPolicy
   /**
-   * Where a stream breaks off after content, the next branch of a hybrid goes on from the text so far, where the failure is one that falls
-   * back. Message and trace are marked with `continued`. Without it such a failure is the caller's, as it is for answers in JSON and
-   * after calls of tools.
+   * Where a stream breaks off after content, the next branch of a hybrid goes on from the text so far, where the
+   * failure is one that falls back. Message and trace are marked with `continued`. Without it such a failure is the
+   * caller's, as it is for answers in JSON and after calls of tools.
    */
   continueFrom?: 'partial'
 }
@@ -116,7 +141,10 @@ export interface Usage {
   cachedContentTokens?: number
 }
 
-/** The model's confidence, from the log-probabilities of the tokens it chose. Absent where a branch reports none; where a service reports the mean alone, it stands for all three. */
+/**
+ * The model's confidence, from the log-probabilities of the tokens it chose. Absent where a branch reports none; where
+ * a service reports the mean alone, it stands for all three.
+ */
 export interface Confidence {
   tokens: number
   meanLogprob: number
@@ -130,13 +158,18 @@ export interface Confidence {
 }
 
 /**
- * What of an answer's log-probabilities is compared with a threshold: their mean, minimum or a quantile, the first token's, what a branch
- * reports as `firstMargin` or (negated) `meanEntropy`, or the weights that a calibration found.
+ * What of an answer's log-probabilities is compared with a threshold: their mean, minimum or a quantile, the first
+ * token's, what a branch reports as `firstMargin` or (negated) `meanEntropy`, or the weights that a calibration found.
  */
-export type ConfidenceScore = 'mean' | 'min' | 'p10' | 'p25' | 'p50' | 'first' | 'margin' | 'entropy' | readonly number[]
+export type ConfidenceScore =
+  'mean' | 'min' | 'p10' | 'p25' | 'p50' | 'first' | 'margin' | 'entropy' | readonly number[]
 
 /** What a cascade takes of a calibration. */
-export interface CascadeCalibration { readonly score: ConfidenceScore | 'custom'; readonly threshold: number; readonly holdTokens: number | 'all' }
+export interface CascadeCalibration {
+  readonly score: ConfidenceScore | 'custom'
+  readonly threshold: number
+  readonly holdTokens: number | 'all'
+}
 
 export interface GenerateResponse<Output = unknown> {
   readonly message: Message
@@ -151,11 +184,15 @@ export interface GenerateResponse<Output = unknown> {
   readonly text: string
   readonly reasoning: string
   /**
-   * The text parsed as JSON, where JSON was asked for; undefined where it is none. Its type is what the schema asks for: look at
-   * `outputError` before relying on it.
+   * The text parsed as JSON, where JSON was asked for; undefined where it is none. Its type is what the schema asks
+   * for: look at `outputError` before relying on it.
    */
   readonly output: Output
-  /** Why `output` is not what was asked for: no JSON, cut off (code OUTPUT_INCOMPLETE), or not what the schema describes (OUTPUT_MISMATCH, with the path as its cause). A cascade can go by it: `accept: ({ outputError }) => outputError === undefined`. */
+  /**
+   * Why `output` is not what was asked for: no JSON, cut off (code OUTPUT_INCOMPLETE), or not what the schema describes
+   * (OUTPUT_MISMATCH, with the path as its cause). A cascade can go by it: `accept: ({ outputError }) => outputError
+   * === undefined`.
+   */
   readonly outputError?: HybridError
   readonly toolRequests: ReadonlyArray<{ name: string; input?: unknown; ref?: string }>
   /** Which branch answered, and where that ran. */
@@ -166,7 +203,19 @@ export interface GenerateResponse<Output = unknown> {
   readonly routing: RoutingTrace
 }
 
-export interface GenerateChunk { readonly index: number; readonly role: Role; readonly content: Part[]; readonly text: string; /** The best partial JSON so far, where JSON was asked for. In long answers it may lag behind by a small share of the text, but not at the end. Do not change it: later chunks may share it. */ readonly output?: unknown; readonly logprobs?: readonly number[]; readonly branch: string }
+export interface GenerateChunk {
+  readonly index: number
+  readonly role: Role
+  readonly content: Part[]
+  readonly text: string
+  /**
+   * The best partial JSON so far, where JSON was asked for. In long answers it may lag behind by a small share of the
+   * text, but not at the end. Do not change it: later chunks may share it.
+   */
+  readonly output?: unknown
+  readonly logprobs?: readonly number[]
+  readonly branch: string
+}
 
 export interface GenerateStream<Output = unknown> extends AsyncIterable<GenerateChunk> {
   /** The same chunks; leaving the loop early stops the work. */
@@ -188,7 +237,17 @@ export interface GenerateStream<Output = unknown> extends AsyncIterable<Generate
 
 export interface ModelInfo {
   readonly name: string
-  readonly supports: { multiturn: boolean; systemRole: boolean; tools: boolean; media: boolean; json: 'constrained' | 'prompted' | 'none'; /** Whether it goes on in the very text of a last message of the model's that is marked `metadata: { prefix: true }`. */ prefix?: boolean }
+  readonly supports: {
+    multiturn: boolean
+    systemRole: boolean
+    tools: boolean
+    media: boolean
+    json: 'constrained' | 'prompted' | 'none'
+    /**
+     * Whether it goes on in the very text of a last message of the model's that is marked `metadata: { prefix: true }`.
+     */
+    prefix?: boolean
+  }
   readonly contextWindow?: number
   readonly inferenceSource: 'on_device' | 'in_cloud' | 'unknown'
   /** The kinds of personal data that are replaced before the model sees a request: of a model that `redacting` made. */
@@ -198,9 +257,15 @@ export interface ModelInfo {
 export interface Model {
   readonly name: string
   readonly info: ModelInfo
-  generate<const S extends Schema = JsonSchema>(request: string | GenerateRequest<S>, options?: GenerateOptions): Promise<GenerateResponse<InferSchema<S>>>
+  generate<const S extends Schema = JsonSchema>(
+    request: string | GenerateRequest<S>,
+    options?: GenerateOptions,
+  ): Promise<GenerateResponse<InferSchema<S>>>
   /** Returns at once. */
-  generateStream<const S extends Schema = JsonSchema>(request: string | GenerateRequest<S>, options?: GenerateOptions): GenerateStream<InferSchema<S>>
+  generateStream<const S extends Schema = JsonSchema>(
+    request: string | GenerateRequest<S>,
+    options?: GenerateOptions,
+  ): GenerateStream<InferSchema<S>>
   /** Starts a conversation. Models of another make have none; `chat(model, options)` takes any. */
   chat?(options?: ChatOptions): Chat
 }
@@ -210,25 +275,37 @@ export interface Model {
 export interface HybridModel extends Model {
   chat(options?: ChatOptions): Chat
   /** What would happen to this request now, without running it. */
-  explain(request: string | GenerateRequest, options?: GenerateOptions): Promise<Pick<RoutingTrace, 'strategy' | 'order' | 'allow' | 'reason'>>
+  explain(
+    request: string | GenerateRequest,
+    options?: GenerateOptions,
+  ): Promise<Pick<RoutingTrace, 'strategy' | 'order' | 'allow' | 'reason'>>
   /** How each branch is doing: open breakers, measured speeds, queue. */
   health(): Record<string, BranchHealth>
 }
 
 export interface HybridPolicy {
-  /** Statuses after which the next branch is tried. Default: UNAVAILABLE, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, INTERNAL. */
+  /**
+   * Statuses after which the next branch is tried. Default: UNAVAILABLE, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED,
+   * INTERNAL.
+   */
   fallbackOn?: Status[]
   /**
-   * Deadline of one attempt for its first content; passing it is DEADLINE_EXCEEDED. Default 15,000 for a branch in the cloud while
-   * another branch is left to try, so that a network that stalls falls back; no deadline otherwise.
+   * Deadline of one attempt for its first content; passing it is DEADLINE_EXCEEDED. Default 15,000 for a branch in the
+   * cloud while another branch is left to try, so that a network that stalls falls back; no deadline otherwise.
    */
   firstTokenTimeoutMs?: number
   /** Deadlines of one attempt: between two chunks, and for all of it. None by default. */
   idleTimeoutMs?: number
   totalTimeoutMs?: number
-  /** Start the next branch too if the first has sent nothing after so long; the first to send content wins, the other is stopped. Off by default. */
+  /**
+   * Start the next branch too if the first has sent nothing after so long; the first to send content wins, the other is
+   * stopped. Off by default.
+   */
   hedgeAfterMs?: number
-  /** Skip a branch for a while after so many failures in a row. Off by default; RetryInfo and a lost GPU open it at once. */
+  /**
+   * Skip a branch for a while after so many failures in a row. Off by default; RetryInfo and a lost GPU open it at
+   * once.
+   */
   breaker?: { failures: number; cooldownMs: number }
   /** As the option of requests: another branch may go on in an answer that broke off. Off by default. */
   continueFrom?: 'partial'
@@ -244,15 +321,20 @@ export interface CascadeOptions {
   onTrace?: (trace: RoutingTrace) => void | Promise<void>
 }
 
-export interface HybridOptions extends CascadeOptions { strategy: RoutingStrategy; shadow?: ShadowOptions }
+export interface HybridOptions extends CascadeOptions {
+  strategy: RoutingStrategy
+  shadow?: ShadowOptions
+}
 
 /**
- * A second branch that answers some requests beside the one whose answer is shown, after it and never shown: to compare, to calibrate.
- * Requests that anything in the tree pinned to some branches have no shadow, nor have those whose last message is a tool's result, nor
- * those that reach this hybrid as a branch of another. One shadow runs at a time.
+ * A second branch that answers some requests beside the one whose answer is shown, after it and never shown: to
+ * compare, to calibrate. Requests that anything in the tree pinned to some branches have no shadow, nor have those
+ * whose last message is a tool's result, nor those that reach this hybrid as a branch of another. One shadow runs at a
+ * time.
  *
  * @example
- * hybridModelOnDeviceCloud({ onDevice, cloud, strategy, shadow: { branch: kCloud, share: 0.05, onResult: (it) => results.push(it) } })
+ * hybridModelOnDeviceCloud({ onDevice, cloud, strategy, shadow: { branch: kCloud, share: 0.05, onResult: (it) =>
+ * results.push(it) } })
  */
 export interface ShadowOptions {
   branch: string
@@ -267,15 +349,36 @@ export interface ShadowOptions {
   /** For tests; default Math.random. */
   random?: () => number
 }
-export interface ShadowAnswer { readonly branch: string; readonly message: Message; readonly text: string; readonly usage: Usage; readonly latencyMs: number; readonly confidence?: Confidence; readonly logprobs?: readonly number[] }
+export interface ShadowAnswer {
+  readonly branch: string
+  readonly message: Message
+  readonly text: string
+  readonly usage: Usage
+  readonly latencyMs: number
+  readonly confidence?: Confidence
+  readonly logprobs?: readonly number[]
+}
 /** `id` is that of the shown answer's trace. */
-export type ShadowResult = { readonly id: string; readonly request: RoutingContext['request']; readonly answered: ShadowAnswer } & ({ readonly shadow: ShadowAnswer; readonly error?: never } | { readonly error: HybridError; readonly shadow?: never })
+export type ShadowResult = {
+  readonly id: string
+  readonly request: RoutingContext['request']
+  readonly answered: ShadowAnswer
+} & (
+  { readonly shadow: ShadowAnswer; readonly error?: never } | { readonly error: HybridError; readonly shadow?: never }
+)
 
 /** What a CostStrategy asks of a ledger: `createLedger` of `hybridge/learn` makes one. */
-export interface BudgetLedger { readonly spentToday: () => number | Promise<number> }
+export interface BudgetLedger {
+  readonly spentToday: () => number | Promise<number>
+}
 
 export interface RoutingContext {
-  readonly request: { messages: Message[]; config: GenerationConfig; tools: ToolDefinition[]; output?: { format?: 'text' | 'json'; schema?: JsonSchema } }
+  readonly request: {
+    messages: Message[]
+    config: GenerationConfig
+    tools: ToolDefinition[]
+    output?: { format?: 'text' | 'json'; schema?: JsonSchema }
+  }
   readonly branchKeys: ReadonlySet<string>
   readonly isStreaming: boolean
   readonly device: DeviceFacts
@@ -288,25 +391,55 @@ export interface RoutingContext {
  * One key picks, several pick with fallbacks, '' / [] / undefined has no opinion.
  * `allow` is a constraint: no combinator, fallback, hedge or breaker can send the request to a branch outside it.
  */
-export type Decision = string | readonly string[] | undefined | { order?: readonly string[]; allow?: readonly string[]; reason?: string }
+export type Decision =
+  string | readonly string[] | undefined | { order?: readonly string[]; allow?: readonly string[]; reason?: string }
 
-export interface RoutingStrategy { readonly name?: string; route(context: RoutingContext): Decision | Promise<Decision> }
+export interface RoutingStrategy {
+  readonly name?: string
+  route(context: RoutingContext): Decision | Promise<Decision>
+}
 
-export type SensitiveKind = 'email' | 'phone' | 'credit-card' | 'iban' | 'ssn' | 'ip-address' | 'api-key' | 'date-of-birth' | 'national-id'
+export type SensitiveKind =
+  'email' | 'phone' | 'credit-card' | 'iban' | 'ssn' | 'ip-address' | 'api-key' | 'date-of-birth' | 'national-id'
 
 export interface DeviceFacts {
   readonly online: boolean
   readonly saveData: boolean
   readonly effectiveType?: string
-  readonly webgpu: { available: boolean; reason?: string; software: boolean; vendor?: string; architecture?: string; maxBufferSize?: number; maxStorageBufferBindingSize?: number; shaderF16?: boolean; subgroups?: boolean }
+  readonly webgpu: {
+    available: boolean
+    reason?: string
+    software: boolean
+    vendor?: string
+    architecture?: string
+    maxBufferSize?: number
+    maxStorageBufferBindingSize?: number
+    shaderF16?: boolean
+    subgroups?: boolean
+  }
   readonly memoryGB?: number
   readonly cores?: number
   readonly battery?: { level: number; charging: boolean }
   readonly visible: boolean
 }
-export interface DeviceRequirements { webgpu?: boolean; hardwareGpu?: boolean; minMemoryGB?: number; minBatteryLevel?: number; minTokensPerSecond?: number; allowSaveData?: boolean }
+export interface DeviceRequirements {
+  webgpu?: boolean
+  hardwareGpu?: boolean
+  minMemoryGB?: number
+  minBatteryLevel?: number
+  minTokensPerSecond?: number
+  allowSaveData?: boolean
+}
 
-export interface BranchHealth { state: 'ready' | 'loading' | 'absent' | 'open' | 'failed'; failuresInRow: number; openUntil?: number; firstTokenMs?: number; tokensPerSecond?: number; prefillTokensPerSecond?: number; queued: number }
+export interface BranchHealth {
+  state: 'ready' | 'loading' | 'absent' | 'open' | 'failed'
+  failuresInRow: number
+  openUntil?: number
+  firstTokenMs?: number
+  tokensPerSecond?: number
+  prefillTokensPerSecond?: number
+  queued: number
+}
 
 export interface RoutingTrace {
   readonly id: string
@@ -316,14 +449,55 @@ export interface RoutingTrace {
   readonly reason?: string
   readonly attempts: ReadonlyArray<Attempt>
 }
-export interface Attempt { readonly branch: string; readonly outcome: 'answered' | 'failed' | 'rejected' | 'skipped' | 'stopped'; readonly status?: Status; readonly message?: string; readonly startedAtMs: number; readonly firstTokenMs?: number; readonly durationMs: number; readonly usage?: Usage; readonly confidence?: Confidence; /** Of a model on this device: what it ran on. */ readonly device?: 'gpu' | 'cpu'; /** The branch's own trace, where it is a hybrid itself. */ readonly routing?: RoutingTrace; /** What was left out to fit the branch's context window. */ readonly window?: WindowReport; /** What became of pictures and sounds that the branch does not take. */ readonly media?: MediaReport; /** How many values of each kind were replaced, where the branch redacts. */ readonly redacted?: Readonly<Record<string, number>>; /** Whose answer it went on in, and behind how many characters of text. */ readonly continued?: Continued; /** Why its answer, which broke off, was not continued although `continueFrom` allows it. */ readonly notContinued?: 'permanent' | 'json' | 'tool-call' | 'last-branch' | 'not-allowed' }
-export interface Continued { readonly from: string; readonly at: number }
+export interface Attempt {
+  readonly branch: string
+  readonly outcome: 'answered' | 'failed' | 'rejected' | 'skipped' | 'stopped'
+  readonly status?: Status
+  readonly message?: string
+  readonly startedAtMs: number
+  readonly firstTokenMs?: number
+  readonly durationMs: number
+  readonly usage?: Usage
+  readonly confidence?: Confidence
+  /** Of a model on this device: what it ran on. */
+  readonly device?: 'gpu' | 'cpu'
+  /** The branch's own trace, where it is a hybrid itself. */
+  readonly routing?: RoutingTrace
+  /** What was left out to fit the branch's context window. */
+  readonly window?: WindowReport
+  /** What became of pictures and sounds that the branch does not take. */
+  readonly media?: MediaReport
+  /** How many values of each kind were replaced, where the branch redacts. */
+  readonly redacted?: Readonly<Record<string, number>>
+  /** Whose answer it went on in, and behind how many characters of text. */
+  readonly continued?: Continued
+  /** Why its answer, which broke off, was not continued although `continueFrom` allows it. */
+  readonly notContinued?: 'permanent' | 'json' | 'tool-call' | 'last-branch' | 'not-allowed'
+}
+export interface Continued {
+  readonly from: string
+  readonly at: number
+}
 
 // ── Errors ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 export type Status =
-  | 'CANCELLED' | 'UNKNOWN' | 'INVALID_ARGUMENT' | 'DEADLINE_EXCEEDED' | 'NOT_FOUND' | 'ALREADY_EXISTS' | 'PERMISSION_DENIED' | 'UNAUTHENTICATED'
-  | 'RESOURCE_EXHAUSTED' | 'FAILED_PRECONDITION' | 'ABORTED' | 'OUT_OF_RANGE' | 'UNIMPLEMENTED' | 'INTERNAL' | 'UNAVAILABLE' | 'DATA_LOSS'
+  | 'CANCELLED'
+  | 'UNKNOWN'
+  | 'INVALID_ARGUMENT'
+  | 'DEADLINE_EXCEEDED'
+  | 'NOT_FOUND'
+  | 'ALREADY_EXISTS'
+  | 'PERMISSION_DENIED'
+  | 'UNAUTHENTICATED'
+  | 'RESOURCE_EXHAUSTED'
+  | 'FAILED_PRECONDITION'
+  | 'ABORTED'
+  | 'OUT_OF_RANGE'
+  | 'UNIMPLEMENTED'
+  | 'INTERNAL'
+  | 'UNAVAILABLE'
+  | 'DATA_LOSS'
 
 /**
  * The finer word beside a status. New ones may come with any version, so a `switch` over them needs a default.
@@ -333,24 +507,113 @@ export type Status =
  */
 export type ErrorCode =
   // The request, its branches and what they returned.
-  | 'NO_BRANCH' | 'UNKNOWN_BRANCH' | 'NOTHING_ALLOWED' | 'REPLY_MALFORMED' | 'STOPPED_ELSEWHERE' | 'OUTPUT_MISMATCH' | 'OUTPUT_INCOMPLETE'
-  | 'NOT_REDACTED' | 'REDACTION_FAILED' | 'SCHEMA_MISMATCH' | 'APPROVAL_NEEDED' | 'NOTHING_TO_APPROVE' | 'CHAT_BUSY' | 'CHAT_NEWER' | 'CHAT_DAMAGED' | 'STORAGE_FULL' | 'STORE_UNAVAILABLE'
-  | 'TOOL_TURNS_EXCEEDED' | 'TOOLS_UNSUPPORTED' | 'TOOLS_OR_JSON' | 'MEDIA_UNSUPPORTED' | 'SCHEMA_UNSUPPORTED' | 'CONTEXT_TOO_LONG' | 'CONTEXT_FULL'
+  | 'NO_BRANCH'
+  | 'UNKNOWN_BRANCH'
+  | 'NOTHING_ALLOWED'
+  | 'REPLY_MALFORMED'
+  | 'STOPPED_ELSEWHERE'
+  | 'OUTPUT_MISMATCH'
+  | 'OUTPUT_INCOMPLETE'
+  | 'NOT_REDACTED'
+  | 'REDACTION_FAILED'
+  | 'SCHEMA_MISMATCH'
+  | 'APPROVAL_NEEDED'
+  | 'NOTHING_TO_APPROVE'
+  | 'CHAT_BUSY'
+  | 'CHAT_NEWER'
+  | 'CHAT_DAMAGED'
+  | 'STORAGE_FULL'
+  | 'STORE_UNAVAILABLE'
+  | 'TOOL_TURNS_EXCEEDED'
+  | 'TOOLS_UNSUPPORTED'
+  | 'TOOLS_OR_JSON'
+  | 'MEDIA_UNSUPPORTED'
+  | 'SCHEMA_UNSUPPORTED'
+  | 'CONTEXT_TOO_LONG'
+  | 'CONTEXT_FULL'
   // Cloud services.
-  | 'API_KEY_MISSING' | 'CREDENTIALS_FAILED' | 'HEADER_INVALID' | 'OFFLINE' | 'NETWORK' | 'REDIRECTED' | 'FETCH_INVALID' | 'NOT_THE_SERVICE' | 'STREAM_TRUNCATED'
-  | 'MALFORMED_ANSWER' | 'MALFORMED_EVENT' | 'EVENT_TOO_LARGE' | 'ANSWER_TOO_LARGE' | 'QUOTA_EXCEEDED' | 'QUOTA_DAILY' | 'INSUFFICIENT_QUOTA'
+  | 'API_KEY_MISSING'
+  | 'CREDENTIALS_FAILED'
+  | 'HEADER_INVALID'
+  | 'OFFLINE'
+  | 'NETWORK'
+  | 'REDIRECTED'
+  | 'FETCH_INVALID'
+  | 'NOT_THE_SERVICE'
+  | 'STREAM_TRUNCATED'
+  | 'MALFORMED_ANSWER'
+  | 'MALFORMED_EVENT'
+  | 'EVENT_TOO_LARGE'
+  | 'ANSWER_TOO_LARGE'
+  | 'QUOTA_EXCEEDED'
+  | 'QUOTA_DAILY'
+  | 'INSUFFICIENT_QUOTA'
   // The package's own files.
-  | 'WASM_UNAVAILABLE' | 'WORKER_UNAVAILABLE' | 'WORKER_CRASHED' | 'ENGINE_PANIC' | 'ENGINE_BUSY' | 'SIMD_UNAVAILABLE' | 'INSECURE_CONTEXT'
+  | 'WASM_UNAVAILABLE'
+  | 'WORKER_UNAVAILABLE'
+  | 'WORKER_CRASHED'
+  | 'ENGINE_PANIC'
+  | 'ENGINE_BUSY'
+  | 'SIMD_UNAVAILABLE'
+  | 'INSECURE_CONTEXT'
   // A vector store.
-  | 'STORE_NEWER' | 'STORE_MISMATCH' | 'STORE_DAMAGED' | 'STORE_CLOSED' | 'STORE_FAILED' | 'STORE_IN_USE' | 'DOCUMENT_EXISTS' | 'EMBEDDER_NOT_ON_DEVICE' | 'EMBEDDING_INVALID'
+  | 'STORE_NEWER'
+  | 'STORE_MISMATCH'
+  | 'STORE_DAMAGED'
+  | 'STORE_CLOSED'
+  | 'STORE_FAILED'
+  | 'STORE_IN_USE'
+  | 'DOCUMENT_EXISTS'
+  | 'EMBEDDER_NOT_ON_DEVICE'
+  | 'EMBEDDING_INVALID'
   // A model on this device: its state, its GPU.
-  | 'MODEL_ABSENT' | 'MODEL_LOADING' | 'MODEL_NOT_LOADED' | 'MODEL_FAILED' | 'MODEL_IN_USE' | 'DISPOSED' | 'PAGE_LEFT' | 'CRASHED_BEFORE' | 'PROMPT_API_MISSING'
-  | 'DEVICE_UNSUITABLE' | 'DEVICE_LOST' | 'OUT_OF_MEMORY' | 'NUMERIC' | 'GPU_UNAVAILABLE' | 'GPU_UNSUPPORTED' | 'GPU_LIMITS' | 'GPU_FAILED' | 'GPU_WRONG_RESULTS'
+  | 'MODEL_ABSENT'
+  | 'MODEL_LOADING'
+  | 'MODEL_NOT_LOADED'
+  | 'MODEL_FAILED'
+  | 'MODEL_IN_USE'
+  | 'DISPOSED'
+  | 'PAGE_LEFT'
+  | 'CRASHED_BEFORE'
+  | 'PROMPT_API_MISSING'
+  | 'DEVICE_UNSUITABLE'
+  | 'DEVICE_LOST'
+  | 'OUT_OF_MEMORY'
+  | 'NUMERIC'
+  | 'GPU_UNAVAILABLE'
+  | 'GPU_UNSUPPORTED'
+  | 'GPU_LIMITS'
+  | 'GPU_FAILED'
+  | 'GPU_WRONG_RESULTS'
   // Its download and its file.
-  | 'DOWNLOAD_FAILED' | 'MODEL_GATED' | 'MODEL_HTTP' | 'MODEL_NOT_FOUND' | 'MODEL_CHANGED' | 'MODEL_SIZE_UNKNOWN' | 'CHECKSUM_MISMATCH' | 'RANGE_MISMATCH' | 'SIZE_MISMATCH'
-  | 'SOURCE_LOST' | 'SOURCE_TRUNCATED' | 'GGUF_INVALID' | 'GGUF_SPLIT' | 'GGUF_TRUNCATED' | 'GGUF_UNSUPPORTED' | 'MODEL_ARCHITECTURE' | 'MODEL_DAMAGED'
-  | 'BASE_MODEL' | 'MODEL_KEY_INVALID' | 'MODEL_KEY_MISSING' | 'MODEL_TENSOR_MISSING' | 'MODEL_TENSOR_SHAPE' | 'MODEL_TENSOR_TYPE'
-  | 'TOKENIZER_INVALID' | 'TOKENIZER_MISSING' | 'TOKENIZER_PIECE_MISSING' | 'TOKENIZER_UNSUPPORTED' | 'UNKNOWN_TOKEN'
+  | 'DOWNLOAD_FAILED'
+  | 'MODEL_GATED'
+  | 'MODEL_HTTP'
+  | 'MODEL_NOT_FOUND'
+  | 'MODEL_CHANGED'
+  | 'MODEL_SIZE_UNKNOWN'
+  | 'CHECKSUM_MISMATCH'
+  | 'RANGE_MISMATCH'
+  | 'SIZE_MISMATCH'
+  | 'SOURCE_LOST'
+  | 'SOURCE_TRUNCATED'
+  | 'GGUF_INVALID'
+  | 'GGUF_SPLIT'
+  | 'GGUF_TRUNCATED'
+  | 'GGUF_UNSUPPORTED'
+  | 'MODEL_ARCHITECTURE'
+  | 'MODEL_DAMAGED'
+  | 'BASE_MODEL'
+  | 'MODEL_KEY_INVALID'
+  | 'MODEL_KEY_MISSING'
+  | 'MODEL_TENSOR_MISSING'
+  | 'MODEL_TENSOR_SHAPE'
+  | 'MODEL_TENSOR_TYPE'
+  | 'TOKENIZER_INVALID'
+  | 'TOKENIZER_MISSING'
+  | 'TOKENIZER_PIECE_MISSING'
+  | 'TOKENIZER_UNSUPPORTED'
+  | 'UNKNOWN_TOKEN'
   // Keeps the list in the editor's completion beside any other string.
   | (string & {})
 
@@ -370,19 +633,22 @@ export interface GemmaOptions {
   contextWindow?: number
   /** 'fast' lets kernels round activations, to half floats or 8 bits, where that is faster. Default 'exact'. */
   precision?: 'exact' | 'fast'
-  /** Default 'auto': a hardware GPU if its arithmetic is right, else the CPU where the model is small enough for it. 'gpu' takes a software GPU too. */
+  /**
+   * Default 'auto': a hardware GPU if its arithmetic is right, else the CPU where the model is small enough for it.
+   * 'gpu' takes a software GPU too.
+   */
   device?: 'auto' | 'gpu' | 'cpu'
   /**
-   * 'auto', the default, puts conversations into the form of a chat, except for a base model that llama.cpp converted: it has no
-   * chat template, and continues the texts as they are. 'chat' and 'none' decide it.
+   * 'auto', the default, puts conversations into the form of a chat, except for a base model that llama.cpp converted:
+   * it has no chat template, and continues the texts as they are. 'chat' and 'none' decide it.
    */
   template?: 'auto' | 'chat' | 'none'
   /** Where weights are kept between visits. Default 'opfs'. */
   cache?: 'opfs' | 'none'
   /**
    * For gated downloads: extra headers of the model's requests. They are for the origin of the first address: where it
-   * redirects to another origin, only `authorization` is handed to the browser, and current browsers do not pass that on
-   * either (Chrome before 119 did). Secrets of another name never leave the origin; if the host then refuses, the
+   * redirects to another origin, only `authorization` is handed to the browser, and current browsers do not pass that
+   * on either (Chrome before 119 did). Secrets of another name never leave the origin; if the host then refuses, the
    * load fails with MODEL_REDIRECTED.
    */
   headers?: () => Record<string, string> | Promise<Record<string, string>>
@@ -447,7 +713,8 @@ export interface OnDeviceModel extends Model {
   /** How many requests wait for the running one. */
   readonly queued?: number
   /**
-   * Calls the listener whenever state, progress or queue change, whichever part of the page caused it. Returns the function that ends it.
+   * Calls the listener whenever state, progress or queue change, whichever part of the page caused it. Returns the
+   * function that ends it.
    *
    * @example
    * const stop = gemma.onStateChange(({ state, progress }) => show(state, progress?.fraction))
@@ -456,17 +723,31 @@ export interface OnDeviceModel extends Model {
   countTokens(request: string | GenerateRequest): Promise<number>
   /** Frees the GPU and the worker; weights stay cached. */
   dispose(): Promise<void>
-  /** Disposes of the model and deletes its cached weights. Rejects with MODEL_IN_USE while another model object or tab fetches or loads them. */
+  /**
+   * Disposes of the model and deletes its cached weights. Rejects with MODEL_IN_USE while another model object or tab
+   * fetches or loads them.
+   */
   remove(options?: { signal?: AbortSignal }): Promise<void>
 }
 
-export type EmbeddingTask = 'query' | 'document' | 'question-answering' | 'fact-checking' | 'classification' | 'clustering' | 'similarity' | 'code'
+export type EmbeddingTask =
+  | 'query'
+  | 'document'
+  | 'question-answering'
+  | 'fact-checking'
+  | 'classification'
+  | 'clustering'
+  | 'similarity'
+  | 'code'
 export interface Embedder {
   /** Which vectors it makes, and where the texts go. */
   readonly info?: { readonly name: string; readonly inferenceSource: ModelInfo['inferenceSource'] }
   availability(): Promise<Availability>
   load(options?: LoadOptions): Promise<void>
-  embed(texts: string | string[], options?: { task?: EmbeddingTask; title?: string; dimensions?: 768 | 512 | 256 | 128; signal?: AbortSignal }): Promise<Float32Array[]>
+  embed(
+    texts: string | string[],
+    options?: { task?: EmbeddingTask; title?: string; dimensions?: 768 | 512 | 256 | 128; signal?: AbortSignal },
+  ): Promise<Float32Array[]>
   dispose(): Promise<void>
   remove(options?: { signal?: AbortSignal }): Promise<void>
 }
@@ -487,16 +768,22 @@ export interface GeminiOptions {
 }
 export interface CloudModel extends Model {
   chat(options?: ChatOptions): Chat
-  countTokens(request: string | GenerateRequest, options?: GenerateOptions): Promise<number> }
+  countTokens(request: string | GenerateRequest, options?: GenerateOptions): Promise<number>
+}
 
 // ── Conversations ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /**
  * What happens where a request is longer than the context window of the branch that runs it.
- * `'trim'` leaves out the oldest turns, `'refuse'` ends with INVALID_ARGUMENT and the numbers, `summarise` replaces the oldest turns by a
- * summary that the named branch writes, and a function returns the messages to send. The caller's history stays whole.
+ * `'trim'` leaves out the oldest turns, `'refuse'` ends with INVALID_ARGUMENT and the numbers, `summarise` replaces the
+ * oldest turns by a summary that the named branch writes, and a function returns the messages to send. The caller's
+ * history stays whole.
  */
-export type WindowPolicy = 'trim' | 'refuse' | { summarise: { branch?: string } } | ((overflow: WindowOverflow) => Message[] | Promise<Message[]>)
+export type WindowPolicy =
+  | 'trim'
+  | 'refuse'
+  | { summarise: { branch?: string } }
+  | ((overflow: WindowOverflow) => Message[] | Promise<Message[]>)
 
 export interface WindowOverflow {
   readonly messages: Message[]
@@ -509,17 +796,27 @@ export interface WindowOverflow {
 }
 
 /** What was left out of one request. */
-export interface WindowReport { readonly leftOut: number; readonly tokens: number; readonly window: number; readonly summarised?: boolean }
+export interface WindowReport {
+  readonly leftOut: number
+  readonly tokens: number
+  readonly window: number
+  readonly summarised?: boolean
+}
 
 /**
- * What becomes of pictures and sounds where a branch takes none. `'drop'` puts a note in their place, `'drop-earlier'` does so for those
- * before the newest message, and `describe` has pictures described by a branch of the hybrid that sees them (the named one, else the first),
- * once for each picture; what cannot be described is dropped. The caller's history stays whole.
+ * What becomes of pictures and sounds where a branch takes none. `'drop'` puts a note in their place, `'drop-earlier'`
+ * does so for those before the newest message, and `describe` has pictures described by a branch of the hybrid that
+ * sees them (the named one, else the first), once for each picture; what cannot be described is dropped. The caller's
+ * history stays whole.
  */
 export type MediaPolicy = 'drop' | 'drop-earlier' | { describe: { branch?: string } }
 
 /** What became of the media of one request, and which branch described. */
-export interface MediaReport { readonly dropped: number; readonly described: number; readonly by?: string }
+export interface MediaReport {
+  readonly dropped: number
+  readonly described: number
+  readonly by?: string
+}
 
 export type ChatInput = string | Part[]
 
@@ -558,7 +855,10 @@ export interface ChatEntry {
   paused?: PausedRun
 }
 
-export interface ChatSnapshot { version: 1; entries: ChatEntry[] }
+export interface ChatSnapshot {
+  version: 1
+  entries: ChatEntry[]
+}
 
 export interface Chat {
   readonly messages: readonly Message[]
@@ -576,7 +876,10 @@ export interface Chat {
   /** Answers the last message of the person again. */
   regenerate(options?: GenerateOptions): GenerateStream
   /** Decides about tool calls that wait, by `ref` or name, and goes on. */
-  approve(approvals: Readonly<Record<string, boolean | { approved: boolean; reason?: string }>>, options?: GenerateOptions): GenerateStream
+  approve(
+    approvals: Readonly<Record<string, boolean | { approved: boolean; reason?: string }>>,
+    options?: GenerateOptions,
+  ): GenerateStream
   /** Forgets everything from `index` on: the way to edit a message is `rewindTo(index)` and `send`. */
   rewindTo(index: number): void
   /** A copy of the conversation up to `index`, which is not stored. */

@@ -251,8 +251,8 @@ interface PartContents {
   custom: Record<string, unknown>
 }
 /**
- * A piece of a message. It has exactly one of the members of `PartContents`, as in Genkit, so that a part is the same in
- * a request, in a reply and in storage. Read a member directly, or narrow by it:
+ * A piece of a message. It has exactly one of the members of `PartContents`, as in Genkit, so that a part is the same
+ * in a request, in a reply and in storage. Read a member directly, or narrow by it:
  *
  * @example
  * const text = parts.map((part) => part.text ?? '').join('')
@@ -290,7 +290,9 @@ interface GenerationConfig {
   stopSequences?: string[]
   /** Options meant for one branch only, by branch key; never sent to another. */
   branches?: Record<string, Record<string, unknown>>
-  /** Whether the model's thinking is delivered as parts with `reasoning`, where it has any. It then counts as content. */
+  /**
+   * Whether the model's thinking is delivered as parts with `reasoning`, where it has any. It then counts as content.
+   */
   includeReasoning?: boolean
 }
 interface ToolDefinition {
@@ -333,7 +335,10 @@ interface GenerateRequest<S extends Schema = Schema> {
   config?: GenerationConfig
   tools?: RequestTool[]
   toolChoice?: 'auto' | 'required' | 'none'
-  /** The form of the answer. `response.output` has the type that `schema` describes: a JSON Schema literal, or a Standard Schema. */
+  /**
+   * The form of the answer. `response.output` has the type that `schema` describes: a JSON Schema literal, or a
+   * Standard Schema.
+   */
   output?: {
     format?: 'text' | 'json'
     schema?: S
@@ -348,12 +353,15 @@ interface GenerateOptions {
   window?: WindowPolicy
   /** The branches of a hybrid that may see this request, whatever its strategy says. */
   allow?: readonly string[]
-  /** What becomes of pictures and sounds where a branch takes none (`info.supports.media`). By default such a branch fails. */
+  /**
+   * What becomes of pictures and sounds where a branch takes none (`info.supports.media`). By default such a branch
+   * fails.
+   */
   media?: MediaPolicy
   /**
-   * Where a stream breaks off after content, the next branch of a hybrid goes on from the text so far, where the failure is one that falls
-   * back. Message and trace are marked with `continued`. Without it such a failure is the caller's, as it is for answers in JSON and
-   * after calls of tools.
+   * Where a stream breaks off after content, the next branch of a hybrid goes on from the text so far, where the
+   * failure is one that falls back. Message and trace are marked with `continued`. Without it such a failure is the
+   * caller's, as it is for answers in JSON and after calls of tools.
    */
   continueFrom?: 'partial'
 }
@@ -368,7 +376,10 @@ interface Usage {
   /** The part of `inputTokens` that the service, or the model on this device, had read before. */
   cachedContentTokens?: number
 }
-/** The model's confidence, from the log-probabilities of the tokens it chose. Absent where a branch reports none; where a service reports the mean alone, it stands for all three. */
+/**
+ * The model's confidence, from the log-probabilities of the tokens it chose. Absent where a branch reports none; where
+ * a service reports the mean alone, it stands for all three.
+ */
 interface Confidence {
   tokens: number
   meanLogprob: number
@@ -381,8 +392,8 @@ interface Confidence {
   meanEntropy?: number
 }
 /**
- * What of an answer's log-probabilities is compared with a threshold: their mean, minimum or a quantile, the first token's, what a branch
- * reports as `firstMargin` or (negated) `meanEntropy`, or the weights that a calibration found.
+ * What of an answer's log-probabilities is compared with a threshold: their mean, minimum or a quantile, the first
+ * token's, what a branch reports as `firstMargin` or (negated) `meanEntropy`, or the weights that a calibration found.
  */
 type ConfidenceScore = 'mean' | 'min' | 'p10' | 'p25' | 'p50' | 'first' | 'margin' | 'entropy' | readonly number[]
 /** What a cascade takes of a calibration. */
@@ -404,11 +415,15 @@ interface GenerateResponse<Output = unknown> {
   readonly text: string
   readonly reasoning: string
   /**
-   * The text parsed as JSON, where JSON was asked for; undefined where it is none. Its type is what the schema asks for: look at
-   * `outputError` before relying on it.
+   * The text parsed as JSON, where JSON was asked for; undefined where it is none. Its type is what the schema asks
+   * for: look at `outputError` before relying on it.
    */
   readonly output: Output
-  /** Why `output` is not what was asked for: no JSON, cut off (code OUTPUT_INCOMPLETE), or not what the schema describes (OUTPUT_MISMATCH, with the path as its cause). A cascade can go by it: `accept: ({ outputError }) => outputError === undefined`. */
+  /**
+   * Why `output` is not what was asked for: no JSON, cut off (code OUTPUT_INCOMPLETE), or not what the schema describes
+   * (OUTPUT_MISMATCH, with the path as its cause). A cascade can go by it: `accept: ({ outputError }) => outputError
+   * === undefined`.
+   */
   readonly outputError?: HybridError
   readonly toolRequests: ReadonlyArray<{
     name: string
@@ -426,7 +441,11 @@ interface GenerateChunk {
   readonly index: number
   readonly role: Role
   readonly content: Part[]
-  readonly text: string /** The best partial JSON so far, where JSON was asked for. In long answers it may lag behind by a small share of the text, but not at the end. Do not change it: later chunks may share it. */
+  readonly text: string
+  /**
+   * The best partial JSON so far, where JSON was asked for. In long answers it may lag behind by a small share of the
+   * text, but not at the end. Do not change it: later chunks may share it.
+   */
   readonly output?: unknown
   readonly logprobs?: readonly number[]
   readonly branch: string
@@ -453,10 +472,10 @@ interface ModelInfo {
     systemRole: boolean
     tools: boolean
     media: boolean
-    json:
-      | 'constrained'
-      | 'prompted'
-      | 'none' /** Whether it goes on in the very text of a last message of the model's that is marked `metadata: { prefix: true }`. */
+    json: 'constrained' | 'prompted' | 'none'
+    /**
+     * Whether it goes on in the very text of a last message of the model's that is marked `metadata: { prefix: true }`.
+     */
     prefix?: boolean
   }
   readonly contextWindow?: number
@@ -490,19 +509,28 @@ interface HybridModel extends Model {
   health(): Record<string, BranchHealth>
 }
 interface HybridPolicy {
-  /** Statuses after which the next branch is tried. Default: UNAVAILABLE, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, INTERNAL. */
+  /**
+   * Statuses after which the next branch is tried. Default: UNAVAILABLE, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED,
+   * INTERNAL.
+   */
   fallbackOn?: Status[]
   /**
-   * Deadline of one attempt for its first content; passing it is DEADLINE_EXCEEDED. Default 15,000 for a branch in the cloud while
-   * another branch is left to try, so that a network that stalls falls back; no deadline otherwise.
+   * Deadline of one attempt for its first content; passing it is DEADLINE_EXCEEDED. Default 15,000 for a branch in the
+   * cloud while another branch is left to try, so that a network that stalls falls back; no deadline otherwise.
    */
   firstTokenTimeoutMs?: number
   /** Deadlines of one attempt: between two chunks, and for all of it. None by default. */
   idleTimeoutMs?: number
   totalTimeoutMs?: number
-  /** Start the next branch too if the first has sent nothing after so long; the first to send content wins, the other is stopped. Off by default. */
+  /**
+   * Start the next branch too if the first has sent nothing after so long; the first to send content wins, the other is
+   * stopped. Off by default.
+   */
   hedgeAfterMs?: number
-  /** Skip a branch for a while after so many failures in a row. Off by default; RetryInfo and a lost GPU open it at once. */
+  /**
+   * Skip a branch for a while after so many failures in a row. Off by default; RetryInfo and a lost GPU open it at
+   * once.
+   */
   breaker?: {
     failures: number
     cooldownMs: number
@@ -524,12 +552,14 @@ interface HybridOptions extends CascadeOptions {
   shadow?: ShadowOptions
 }
 /**
- * A second branch that answers some requests beside the one whose answer is shown, after it and never shown: to compare, to calibrate.
- * Requests that anything in the tree pinned to some branches have no shadow, nor have those whose last message is a tool's result, nor
- * those that reach this hybrid as a branch of another. One shadow runs at a time.
+ * A second branch that answers some requests beside the one whose answer is shown, after it and never shown: to
+ * compare, to calibrate. Requests that anything in the tree pinned to some branches have no shadow, nor have those
+ * whose last message is a tool's result, nor those that reach this hybrid as a branch of another. One shadow runs at a
+ * time.
  *
  * @example
- * hybridModelOnDeviceCloud({ onDevice, cloud, strategy, shadow: { branch: kCloud, share: 0.05, onResult: (it) => results.push(it) } })
+ * hybridModelOnDeviceCloud({ onDevice, cloud, strategy, shadow: { branch: kCloud, share: 0.05, onResult: (it) =>
+ * results.push(it) } })
  */
 interface ShadowOptions {
   branch: string
@@ -665,15 +695,20 @@ interface Attempt {
   readonly firstTokenMs?: number
   readonly durationMs: number
   readonly usage?: Usage
-  readonly confidence?: Confidence /** Of a model on this device: what it ran on. */
-  readonly device?: 'gpu' | 'cpu' /** The branch's own trace, where it is a hybrid itself. */
-  readonly routing?: RoutingTrace /** What was left out to fit the branch's context window. */
-  readonly window?: WindowReport /** What became of pictures and sounds that the branch does not take. */
-  readonly media?: MediaReport /** How many values of each kind were replaced, where the branch redacts. */
-  readonly redacted?: Readonly<
-    Record<string, number>
-  > /** Whose answer it went on in, and behind how many characters of text. */
-  readonly continued?: Continued /** Why its answer, which broke off, was not continued although `continueFrom` allows it. */
+  readonly confidence?: Confidence
+  /** Of a model on this device: what it ran on. */
+  readonly device?: 'gpu' | 'cpu'
+  /** The branch's own trace, where it is a hybrid itself. */
+  readonly routing?: RoutingTrace
+  /** What was left out to fit the branch's context window. */
+  readonly window?: WindowReport
+  /** What became of pictures and sounds that the branch does not take. */
+  readonly media?: MediaReport
+  /** How many values of each kind were replaced, where the branch redacts. */
+  readonly redacted?: Readonly<Record<string, number>>
+  /** Whose answer it went on in, and behind how many characters of text. */
+  readonly continued?: Continued
+  /** Why its answer, which broke off, was not continued although `continueFrom` allows it. */
   readonly notContinued?: 'permanent' | 'json' | 'tool-call' | 'last-branch' | 'not-allowed'
 }
 interface Continued {
@@ -836,19 +871,22 @@ interface GemmaOptions {
   contextWindow?: number
   /** 'fast' lets kernels round activations, to half floats or 8 bits, where that is faster. Default 'exact'. */
   precision?: 'exact' | 'fast'
-  /** Default 'auto': a hardware GPU if its arithmetic is right, else the CPU where the model is small enough for it. 'gpu' takes a software GPU too. */
+  /**
+   * Default 'auto': a hardware GPU if its arithmetic is right, else the CPU where the model is small enough for it.
+   * 'gpu' takes a software GPU too.
+   */
   device?: 'auto' | 'gpu' | 'cpu'
   /**
-   * 'auto', the default, puts conversations into the form of a chat, except for a base model that llama.cpp converted: it has no
-   * chat template, and continues the texts as they are. 'chat' and 'none' decide it.
+   * 'auto', the default, puts conversations into the form of a chat, except for a base model that llama.cpp converted:
+   * it has no chat template, and continues the texts as they are. 'chat' and 'none' decide it.
    */
   template?: 'auto' | 'chat' | 'none'
   /** Where weights are kept between visits. Default 'opfs'. */
   cache?: 'opfs' | 'none'
   /**
    * For gated downloads: extra headers of the model's requests. They are for the origin of the first address: where it
-   * redirects to another origin, only `authorization` is handed to the browser, and current browsers do not pass that on
-   * either (Chrome before 119 did). Secrets of another name never leave the origin; if the host then refuses, the
+   * redirects to another origin, only `authorization` is handed to the browser, and current browsers do not pass that
+   * on either (Chrome before 119 did). Secrets of another name never leave the origin; if the host then refuses, the
    * load fails with MODEL_REDIRECTED.
    */
   headers?: () => Record<string, string> | Promise<Record<string, string>>
@@ -909,7 +947,8 @@ interface OnDeviceModel extends Model {
   /** How many requests wait for the running one. */
   readonly queued?: number
   /**
-   * Calls the listener whenever state, progress or queue change, whichever part of the page caused it. Returns the function that ends it.
+   * Calls the listener whenever state, progress or queue change, whichever part of the page caused it. Returns the
+   * function that ends it.
    *
    * @example
    * const stop = gemma.onStateChange(({ state, progress }) => show(state, progress?.fraction))
@@ -918,7 +957,10 @@ interface OnDeviceModel extends Model {
   countTokens(request: string | GenerateRequest): Promise<number>
   /** Frees the GPU and the worker; weights stay cached. */
   dispose(): Promise<void>
-  /** Disposes of the model and deletes its cached weights. Rejects with MODEL_IN_USE while another model object or tab fetches or loads them. */
+  /**
+   * Disposes of the model and deletes its cached weights. Rejects with MODEL_IN_USE while another model object or tab
+   * fetches or loads them.
+   */
   remove(options?: { signal?: AbortSignal }): Promise<void>
 }
 type EmbeddingTask =
@@ -971,8 +1013,9 @@ interface CloudModel extends Model {
 }
 /**
  * What happens where a request is longer than the context window of the branch that runs it.
- * `'trim'` leaves out the oldest turns, `'refuse'` ends with INVALID_ARGUMENT and the numbers, `summarise` replaces the oldest turns by a
- * summary that the named branch writes, and a function returns the messages to send. The caller's history stays whole.
+ * `'trim'` leaves out the oldest turns, `'refuse'` ends with INVALID_ARGUMENT and the numbers, `summarise` replaces the
+ * oldest turns by a summary that the named branch writes, and a function returns the messages to send. The caller's
+ * history stays whole.
  */
 type WindowPolicy =
   | 'trim'
@@ -1000,9 +1043,10 @@ interface WindowReport {
   readonly summarised?: boolean
 }
 /**
- * What becomes of pictures and sounds where a branch takes none. `'drop'` puts a note in their place, `'drop-earlier'` does so for those
- * before the newest message, and `describe` has pictures described by a branch of the hybrid that sees them (the named one, else the first),
- * once for each picture; what cannot be described is dropped. The caller's history stays whole.
+ * What becomes of pictures and sounds where a branch takes none. `'drop'` puts a note in their place, `'drop-earlier'`
+ * does so for those before the newest message, and `describe` has pictures described by a branch of the hybrid that
+ * sees them (the named one, else the first), once for each picture; what cannot be described is dropped. The caller's
+ * history stays whole.
  */
 type MediaPolicy =
   | 'drop'
@@ -1101,7 +1145,7 @@ interface Chat {
   close(): void
 }
 
-/** What an error may carry beside status and message. */
+/** Optional fields of an error. */
 interface HybridErrorOptions {
   code?: ErrorCode
   retryAfterMs?: number
@@ -1258,7 +1302,7 @@ interface CachedModel {
  */
 declare function listCachedModels(): Promise<CachedModel[]>
 /**
- * Deletes a model by its key, whole or half-fetched. Does nothing where it is not kept.
+ * Deletes a model by its key, whole or half-fetched. Does nothing if it is not stored.
  * Rejects with MODEL_IN_USE, at once, while any tab fetches or loads it.
  *
  * @example
@@ -1512,7 +1556,7 @@ interface FlowTrace {
 }
 /** What has no schema is as the app annotates it. */
 type Unchecked = any
-/** What a flow's function receives beside its input. */
+/** The context of a flow's function, passed after its input. */
 interface FlowContext<Chunk> {
   readonly signal: AbortSignal
   readonly context: Record<string, unknown>
@@ -1568,7 +1612,7 @@ declare function defineFlow<
   ) => Checked<Output, Unchecked> | Promise<Checked<Output, Unchecked>>,
 ): Flow<Checked<Input, Unchecked>, Checked<Output, Unchecked>, Checked<Chunk, Unchecked>>
 
-/** What a model's function may return. */
+/** The return value of a model's function. */
 type Reply =
   | string
   | {
@@ -1652,7 +1696,7 @@ declare class Fitter {
   fit(request: ModelRequest, policy: WindowPolicy, model: WindowModel, signal: AbortSignal): Promise<Fitted>
 }
 
-/** What a run is given beside the request. */
+/** The options of a run. */
 interface RunOptions {
   readonly streaming: boolean
   readonly sendChunk: (content: string | Part[], details?: ChunkDetails) => void
@@ -1668,7 +1712,7 @@ interface RunOptions {
   /** What becomes of pictures and sounds that the model does not take, and who describes pictures. */
   readonly media?: MediaPolicy
   readonly describe?: Describe
-  /** Whether another branch may go on in an answer that broke off. */
+  /** Whether another branch may continue an answer that broke off. */
   readonly continueFrom?: 'partial'
 }
 /** A model's function. */
@@ -1680,7 +1724,7 @@ type Generate = (request: ModelRequest, run: RunOptions) => Promise<Reply> | Rep
  */
 type Runner = (request: ModelRequest, run: RunOptions) => Promise<Answer>
 
-/** What a model is made of. */
+/** The parts of a model. */
 interface ModelDefinition {
   name: string
   info?: Partial<Omit<ModelInfo, 'name'>>
@@ -1765,7 +1809,7 @@ interface RedactionOptions {
  */
 declare function redacting<M extends Model>(model: M, options?: RedactionOptions): M
 
-/** What a tool's function receives beside the arguments. */
+/** The context of a tool's function, passed after the arguments. */
 interface ToolCallInfo {
   readonly name: string
   readonly ref?: string
@@ -1841,7 +1885,7 @@ interface RunToolsOptions extends GenerateOptions {
  */
 declare function runTools(description: RunToolsOptions): Promise<GenerateResponse>
 
-/** What a hook receives beside the request. */
+/** The context of a hook, passed after the request. */
 interface HookContext {
   readonly model: string
   readonly streaming: boolean
@@ -2023,7 +2067,7 @@ declare class ReadyStrategy extends DataStrategy {
   readonly name = 'ReadyStrategy'
   constructor(options?: { ready?: string; otherwise?: string })
 }
-/** What a request may need. */
+/** The capabilities that a request may need. */
 type Capability = 'vision' | 'audio' | 'tools' | 'json'
 /**
  * The branches that can do what the request needs: pictures, sound, tools, JSON. No opinion where none can.
@@ -2752,9 +2796,9 @@ interface EvalCase extends Pick<GenerateRequest, 'prompt' | 'system' | 'messages
   id?: string
   /** The right answer, or several. */
   expected?: string | string[]
-  /** What the answer's JSON must be; asked for and judged. */
+  /** The schema of the answer's JSON: sent with the request, and judged. */
   schema?: JsonSchema
-  /** What must occur in the answer, as a regular expression. */
+  /** A regular expression that must match the answer. */
   pattern?: string
   flags?: string
   /** Groups of cases that reports compare on their own. */
@@ -2844,7 +2888,7 @@ declare function embeddingSimilarity({
  */
 declare function modelJudge({ model, criteria, all }: { model: Model; criteria?: string; all?: boolean }): Judge
 
-/** What one model did with one case. */
+/** The result of one model on one case. */
 interface EvalResult {
   case: string
   /** 0 to 1, by the strictest judge; 0 where the model failed. */
@@ -2863,7 +2907,7 @@ interface EvalResult {
   /** The status of the model's failure. */
   error?: string
 }
-/** What is known of one model over all cases. */
+/** The results of one model over all cases. */
 interface EvalSummary {
   quality: Interval
   failures: number
@@ -2901,7 +2945,7 @@ interface EvalReport {
   /** Quality against the share of cloud calls, where a device and a cloud were judged. */
   curve?: Curve
 }
-/** What is to be evaluated. */
+/** The models to evaluate. */
 interface EvaluateOptions {
   /** By the name they have in the report. */
   models?: Record<string, Model>
@@ -4329,7 +4373,7 @@ interface VectorStoreOptions {
   workerUrl?: string | URL
   wasmUrl?: string | URL
 }
-/** What `add` and `upsert` report while they embed. */
+/** The progress of `add` and `upsert` while they embed. */
 interface AddProgress {
   readonly done: number
   readonly total: number
@@ -4452,10 +4496,10 @@ declare function chunkText(text: string, options?: ChunkOptions): Promise<TextCh
 
 interface RetrieverOptions extends Omit<SearchOptions, 'signal'> {
   store: VectorStore
-  /** What the model reads about the tool: say what the store holds. */
+  /** The tool's description for the model: name the store's contents. */
   description?: string
 }
-/** What the model gets: passages to quote from, the best first. */
+/** The tool's result: passages to quote from, the best first. */
 interface RetrievedPassages {
   passages: Array<{
     id: string
