@@ -1345,7 +1345,7 @@ declare function gemmaModel(options: GemmaOptions): OnDeviceModel
 
 /**
  * One model over any number of branches. The strategy picks for each request; a branch that fails in passing hands over
- * to the next before the first content, never after it.
+ * to the next before the first content, and after it only where `continueFrom` allows it.
  *
  * @example
  * const ai = hybridModel({
