@@ -256,7 +256,7 @@ export const states = [
   },
 ]
 
-/** A host that gives the tiny model's first half and then falls silent. */
+/** A host that sends the first half of the tiny model and then stalls. */
 export async function slowHost(root) {
   const host = await modelHost({ '/tiny.gguf': readFileSync(join(root, 'crate/npm/tiny/tiny.gguf')) })
   host.rule = ({ range }) => {

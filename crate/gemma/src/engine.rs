@@ -44,7 +44,7 @@ pub trait Pass: fmt::Debug {
     /// How many tokens the cache can hold.
     fn capacity(&self) -> usize;
 
-    /// The tokens at hand, which more are fed behind.
+    /// The current tokens; more are fed after them.
     fn tokens(&self) -> &[u32];
 
     /// How many tokens are at hand.

@@ -38,7 +38,7 @@ impl StopScanner {
         Scanned { text, is_stopped: false }
     }
 
-    /// What was held back, when nothing more comes.
+    /// The text that was held back, at the end of the answer.
     pub fn finish(&mut self) -> String {
         std::mem::take(&mut self.held)
     }

@@ -235,7 +235,7 @@ impl Seam {
         self.0.borrow_mut().push(piece)
     }
 
-    /// Returns what was held and is new: nothing follows.
+    /// Returns the held text that is new, at the end of the stream.
     pub fn end(&self) -> String {
         self.0.borrow_mut().end()
     }

@@ -44,7 +44,7 @@ struct Document {
     is_live: bool,
 }
 
-/// Words of a record that were not needed yet.
+/// The words of a record, before they are needed.
 #[derive(Debug)]
 struct Unread {
     at: u64,

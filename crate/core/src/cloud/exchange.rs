@@ -292,8 +292,8 @@ fn take(
     Ok(())
 }
 
-/// A stream that just stops is worth another branch as long as nothing was seen of it; whether that
-/// is so is the router's to know.
+/// The error of a stream that stops without an end. It is transient: the router tries another
+/// branch if nothing was shown yet.
 fn truncated(has_content: bool) -> Error {
     let message = if has_content {
         "the answer broke off in the middle"

@@ -27,7 +27,7 @@ pub struct AvailabilityFacts {
     pub held: u64,
     /// Whether all of them are.
     pub is_complete: bool,
-    /// Whether some tab is fetching it.
+    /// Whether a tab is downloading it.
     pub is_downloading: bool,
     /// Room in the origin's storage, where the browser reports it.
     pub free: Option<u64>,

@@ -17,7 +17,7 @@ pub enum Body {
     Take,
     /// Close it unread.
     Drop,
-    /// Close it unread, and ask the address given by the caller again: what it led to has expired.
+    /// Close it unread, and request the caller's address again: the redirect's target has expired.
     Resolve,
 }
 

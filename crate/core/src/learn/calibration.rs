@@ -55,7 +55,7 @@ pub struct Calibration {
     pub auroc: Option<f64>,
     /// From the signal to the probability of being right.
     pub map: Isotonic,
-    /// The number of samples behind all of this.
+    /// The number of samples of the calibration.
     pub samples: usize,
 }
 

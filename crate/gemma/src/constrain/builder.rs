@@ -199,7 +199,7 @@ impl Builder<'_> {
             names.push(name);
         }
         let extra = match extra {
-            // Names without quotes are those declared.
+            // Only declared names can go without quotes.
             Some(_) if self.grammar.syntax != Syntax::Json => None,
             Some(all) => self.extra(all, &names, object.least, object.required.len())?,
             None => None,

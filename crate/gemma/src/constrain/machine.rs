@@ -237,7 +237,7 @@ impl Machine {
     }
 
     fn enter(&mut self, symbol: Symbol, rest: u32, threads: &mut Vec<Thread>) {
-        // Whatever stands beyond is dropped later anyway; stop the work here already.
+        // Everything beyond is dropped later, so the work stops here.
         if threads.len() > 4 * MOST_THREADS {
             return;
         }

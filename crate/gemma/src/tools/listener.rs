@@ -253,7 +253,7 @@ impl Listener {
         }
     }
 
-    /// Nothing more comes. A call that was cut off is left out: what it would have asked for is not
+    /// Ends the answer. A call that was cut off is left out: what it would have asked for is not
     /// known.
     pub fn finish(&mut self) -> Heard {
         let Hearing::Json(held) = std::mem::replace(&mut self.hearing, Hearing::Words) else {

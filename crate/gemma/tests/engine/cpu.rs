@@ -133,7 +133,7 @@ fn odd_heads_agree_with_the_scalar_pass() {
     }
 }
 
-/// After going back the pass is as if the forgotten had never been.
+/// After a rollback the pass behaves as if the dropped tokens had never been fed.
 #[test]
 fn rewinding_forgets() {
     let tiny = find("q8_0").unwrap();

@@ -363,7 +363,7 @@ class StopCut {
     return this.#add(held.slice(0, end))
   }
 
-  /** The text is over: what was held back began nothing. */
+  /** At the end of the text, returns what was held back: it was no stop sequence. */
   end(): string {
     const rest = this.#held
     this.#held = ''

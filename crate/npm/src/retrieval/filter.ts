@@ -84,7 +84,7 @@ function isValue(value: unknown): value is PlainValue {
   )
 }
 
-/** What metadata can be filtered by: values, and lists of values; members of nested objects under their path. */
+/** The metadata that filters can compare: values, and lists of values; members of nested objects under their path. */
 export function fieldsOf(metadata: Record<string, unknown>): Array<readonly [string, readonly PlainValue[]]> {
   const fields: Array<readonly [string, readonly PlainValue[]]> = []
   const visit = (object: Record<string, unknown>, prefix: string): void => {

@@ -45,7 +45,7 @@ pub(crate) struct Connection {
 }
 
 /// How many pieces an answer may have. A custom `fetch` may bring pieces without end that hold
-/// nothing, and leave the page no turn in which a stop could arrive.
+/// nothing, and so keep the event loop from delivering a stop.
 const MOST_READS: u32 = 1 << 17;
 
 impl Connection {

@@ -109,7 +109,7 @@ fn is_strict(schema: &Value) -> bool {
     }
 }
 
-/// Messages on their way to the wire, and the calls that wait for their answers.
+/// The messages in wire format so far, and the calls without a result.
 #[derive(Default)]
 struct ChatMessages {
     wire: Vec<Value>,

@@ -21,7 +21,7 @@ export interface Probe {
   readonly header: Uint8Array<ArrayBuffer>
   /** The result, as `hybridge_core::device::Look` reads it. */
   readonly look: 'none' | 'read' | 'page' | 'refused' | 'trouble' | 'unreachable'
-  /** The HTTP status of a host that gives nothing. */
+  /** The HTTP status of a host that refuses the file. */
   readonly status: number | undefined
 }
 

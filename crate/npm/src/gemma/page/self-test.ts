@@ -68,7 +68,7 @@ export async function rememberPlan(precision: LoadParams['precision'], plan: str
   remember(`${await nameOf('plan', planVersion)}|${precision}`, plan)
 }
 
-/** A driver's version is not reported, but a browser's is, and both come with restarts. */
+/** Browsers report their own version and not a driver's; both change at restarts only. */
 async function nameOf(what: string, version: number): Promise<string> {
   const { vendor = '', architecture = '', software } = (await deviceFacts()).webgpu
   return `hybridge-${what}-${version}|${vendor}|${architecture}|${software}|${globalThis.navigator?.userAgent}`

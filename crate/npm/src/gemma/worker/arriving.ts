@@ -41,7 +41,7 @@ export class Arriving {
     this.#wake()
   }
 
-  /** Nothing more comes, or what came was wrong. */
+  /** The download ended early, or its bytes were wrong. */
   lose(): void {
     this.#isLost = true
     this.#wake()

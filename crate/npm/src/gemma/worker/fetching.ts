@@ -1,4 +1,4 @@
-/** Carries out what core's download planner decides for one file: its requests, its writes, its digest. */
+/** Performs the decisions of core's download planner for one file: requests, writes, the digest. */
 
 import type { Failure } from '../protocol.js'
 import { requestPart, routeTo, type Route } from '../request-part.js'
