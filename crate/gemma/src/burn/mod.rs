@@ -1,4 +1,5 @@
-//! Gemma by plain burn tensors: the slow twin of the kernels, and one check that burn's queue computes.
+//! Gemma by plain burn tensors: the slow twin of the kernels, and one check that burn's queue
+//! computes.
 
 mod check;
 mod load;

@@ -149,7 +149,7 @@ impl BurnGemma {
 
     /// Runs all layers and the last norm. `rows` are the tokens' rows of the table of inputs, where
     /// there is one. `places` has one place for each layer; `caches` has one cache for each layer
-    /// with its own keys, or nothing where the tokens are all there is.
+    /// with its own keys, or is empty if there are no tokens but these.
     #[must_use]
     pub fn hidden(
         &self,

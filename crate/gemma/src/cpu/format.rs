@@ -4,12 +4,12 @@
 //! needs no sum across lanes. Memory is in chunks of 16 bytes; a block of eight rows is
 //!
 //! ```text
-//! Q4_0   1 of scales, 8 of nibbles                 Q4_K  1 of scales, 1 of minima, 4 of sub-scales,
-//! Q4_1   1 of scales, 1 of minima, 8 of nibbles          4 of sub-minima, 8 × 8 of nibbles
-//! Q5_0   as Q4_0, and 2 of fifth bits              Q5_K  as Q4_K, and 8 × 2 of fifth bits
-//! Q5_1   as Q4_1, and 2 of fifth bits              Q6_K  1 of scales, 8 of sub-scales,
-//! Q8_0   1 of scales, 16 of bytes                        8 × 8 of nibbles, 8 × 4 of high bits
-//! F16, BF16  32 of values, one for each column     F32   64 of values, two for each column
+//! Q4_0   1 of scales, 8 of nibbles                Q4_K  1 of scales, 1 of minima, 4 of sub-scales,
+//! Q4_1   1 of scales, 1 of minima, 8 of nibbles         4 of sub-minima, 8 × 8 of nibbles
+//! Q5_0   as Q4_0, and 2 of fifth bits             Q5_K  as Q4_K, and 8 × 2 of fifth bits
+//! Q5_1   as Q4_1, and 2 of fifth bits             Q6_K  1 of scales, 8 of sub-scales,
+//! Q8_0   1 of scales, 16 of bytes                       8 × 8 of nibbles, 8 × 4 of high bits
+//! F16, BF16  32 of values, one for each column    F32   64 of values, two for each column
 //! ```
 //!
 //! as many bytes as in the file but for `Q4_K` and `Q5_K`, whose six-bit scales take a byte each
@@ -292,7 +292,10 @@ impl Codes for Q6K {
 }
 
 macro_rules! numbers {
-    ($name:ident, $chunks:literal, |$lanes:ident, $block:ident, $factor:ident, $k:ident| $value:expr) => {
+    (
+        $name:ident, $chunks:literal,
+        |$lanes:ident, $block:ident, $factor:ident, $k:ident| $value:expr
+    ) => {
         /// The encoding of that name.
         #[derive(Clone, Copy, Debug)]
         pub(super) struct $name;

@@ -153,8 +153,8 @@ impl Cpu {
         }
     }
 
-    /// These ids' rows are stored, and `scratch.x` holds what the last layer made of them, or of the
-    /// last of them.
+    /// These ids' rows are stored, and `scratch.x` holds what the last layer made of them, or of
+    /// the last of them.
     fn finish(&mut self, ids: &[u32]) {
         self.network.join(&mut self.scratch);
         self.cache.push(ids);

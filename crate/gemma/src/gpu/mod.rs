@@ -1,11 +1,12 @@
 //! Gemma on a GPU: the device, the WGSL kernels, the forward pass made of them, and its tests.
 //!
-//! [`Device`] requests an adapter from wgpu and registers the result with burn, so that tensors of burn
-//! and buffers of ours share one queue and one order.
+//! [`Device`] requests an adapter from wgpu and registers the result with burn, so that tensors of
+//! burn and buffers of ours share one queue and one order.
 //!
 //! ```text
 //! kernels: planes ─► upload ─┐
-//!          shader ─► products, tiles, kernels ─► pass: network ─► submissions ─► kernel_pass, kernel_embedder
+//!          shader ─► products, tiles, kernels ─► pass: network ─► submissions
+//!                                                     ─► kernel_pass, kernel_embedder
 //! device:  device ─► launcher ───────┘
 //! judge:   self_check and the choice of a plan at load; the suite for tests
 //! ```

@@ -155,8 +155,8 @@ pub enum PictureSight {
     Everywhere,
 }
 
-/// The logit of a suppressed token: no softmax notices it, and it is finite, since a logit that is not
-/// counts as a fault.
+/// The logit of a suppressed token: no softmax notices it, and it is finite, since a logit that is
+/// not counts as a fault.
 pub(crate) const SUPPRESSED: f32 = -1e30;
 
 /// A network, as its file describes it.

@@ -450,7 +450,7 @@ fn head_dim(keys: &Keys<'_>) -> Result<usize> {
     Ok(head_dim)
 }
 
-/// A period, or a flag for each layer (true is local), or nothing where there is a default.
+/// A period, or a flag for each layer (true is local), or absent if there is a default.
 fn spans(keys: &Keys<'_>, count: usize, default: Option<usize>) -> Result<Vec<Span>> {
     const KEY: &str = "attention.sliding_window_pattern";
     let span = |is_local: bool| if is_local { Span::Local } else { Span::Global };

@@ -72,7 +72,8 @@ impl Network {
         })
     }
 
-    /// From now on products round what they read, or no longer. The embedding is looked up as it is.
+    /// From now on products round what they read, or no longer. The embedding is looked up as it
+    /// is.
     pub(super) fn round_inputs(&mut self, wanted: Option<Rounding>) {
         self.embedding.round_inputs(wanted);
         for block in &mut self.layers {

@@ -65,7 +65,8 @@ pub trait PictureEncoder: fmt::Debug {
     ) -> LocalBoxFuture<'a, Result<PictureRows>>;
 }
 
-/// Pieces of vocabularies that stand for pictures and sounds, which a model reads and must not write.
+/// Pieces of vocabularies that stand for pictures and sounds, which a model reads and must not
+/// write.
 const MARKS: [&str; 10] = [
     "<start_of_image>",
     "<end_of_image>",
@@ -79,8 +80,8 @@ const MARKS: [&str; 10] = [
     "<|video|>",
 ];
 
-/// The model as one that reads pictures of this tower: with room for their rows, and without the marks
-/// around them in its answers.
+/// The model as one that reads pictures of this tower: with room for their rows, and without the
+/// marks around them in its answers.
 ///
 /// # Errors
 /// `INVALID_ARGUMENT` with code `MMPROJ_MISMATCH`.

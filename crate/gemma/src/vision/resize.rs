@@ -1,4 +1,5 @@
-//! Resizing with an antialiased filter, to the bit as Pillow does it: the models were trained on that.
+//! Resizing with an antialiased filter, to the bit as Pillow does it: the models were trained on
+//! that.
 
 /// Weights are fixed-point numbers of so many bits.
 const BITS: u32 = 22;
@@ -159,7 +160,8 @@ mod tests {
         }
     }
 
-    /// Recorded from Pillow 11.3 (13 may take the other axis first) by `tests/oracle/vision.py resize`.
+    /// Recorded from Pillow 11.3 (13 may take the other axis first) by `tests/oracle/vision.py
+    /// resize`.
     #[test]
     fn bytes_are_those_of_pillow() {
         let json = include_str!("../../../../tests/oracle/goldens/resize.json");

@@ -80,7 +80,7 @@ export function sealedId(wayBack: WayBack): string {
   return `${id}_${toBase64Url(JSON.stringify(wayBack))}`
 }
 
-/** What an id carries: nothing where it was made elsewhere. */
+/** The contents of an id; empty if it was made elsewhere. */
 export function openedId(id: string): WayBack {
   const packed = sealed.exec(id)?.[1]
   if (packed === undefined) return {}

@@ -94,8 +94,8 @@ impl Grid {
     }
 }
 
-/// The compiled kernels of a device by their text, for as long as it is open: the next model, or the
-/// same one loaded again, compiles nothing twice.
+/// The compiled kernels of a device by their text, for as long as it is open: the next model, or
+/// the same one loaded again, compiles nothing twice.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Kernels(Rc<RefCell<HashMap<String, Rc<Kernel>>>>);
 

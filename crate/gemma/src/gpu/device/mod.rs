@@ -28,7 +28,8 @@ pub struct AdapterFacts {
     pub software: bool,
     /// Half floats in shaders. Nothing here needs them.
     pub shader_f16: bool,
-    /// Subgroup operations. Nothing here needs them. In a browser only [`Device::with_subgroups`] knows.
+    /// Subgroup operations. Nothing here needs them. In a browser only [`Device::with_subgroups`]
+    /// knows.
     pub subgroups: bool,
     /// Invocations of a subgroup at least.
     pub subgroup_min_size: u32,
@@ -208,10 +209,11 @@ impl Device {
         self.faults.check()
     }
 
-    /// Runs `act` in an error scope whose result [`Self::settled`] returns. Until then pipelines compile
-    /// and buffers are made asynchronously.
+    /// Runs `act` in an error scope whose result [`Self::settled`] returns. Until then pipelines
+    /// compile and buffers are made asynchronously.
     ///
-    /// The first validation or memory error of `act` becomes that of [`Self::settled`], as `what` to the reader.
+    /// The first validation or memory error of `act` becomes that of [`Self::settled`], as `what`
+    /// to the reader.
     pub(crate) fn guarded<R>(&self, what: &str, act: impl FnOnce() -> R) -> R {
         let memory = self.wgpu().push_error_scope(wgpu::ErrorFilter::OutOfMemory);
         let validation = self.wgpu().push_error_scope(wgpu::ErrorFilter::Validation);
@@ -251,7 +253,8 @@ impl Device {
         }
     }
 
-    /// Forgets what followed from something that could not be created, so that the device may be used again.
+    /// Forgets what followed from something that could not be created, so that the device may be
+    /// used again.
     async fn clear_errors(&self) {
         self.kernels.forget();
         self.arrived().await;

@@ -64,8 +64,8 @@ pub async fn ceilings(device: &Device, clock: Clock<'_>) -> Result<Ceilings> {
     Ok(Ceilings { read, reference: f64::from(ROWS * COLUMNS) * 1000.0 / each })
 }
 
-/// Invocations that read, and 16-byte words for them: on real GPUs as many as keep all of one busy, and
-/// 256 MB, of which no cache holds much.
+/// Invocations that read, and 16-byte words for them: on real GPUs as many as keep all of one busy,
+/// and 256 MB, of which no cache holds much.
 fn reading(device: &Device) -> (u32, u32) {
     let facts = device.facts();
     if facts.software {

@@ -244,7 +244,8 @@ pub async fn draws_are_the_same(device: &Device, kind: Kind, tiny: &Tiny) -> Res
     ] {
         let mut scalar = Scalar::load(&model, 64).await?;
         let mut pass = kind.load(device, &model, 64).await?;
-        // Every token allowed, then one of seven, then fewer than are kept or shown, other ones at each step.
+        // Every token allowed, then one of seven, then fewer than are kept or shown, other ones at
+        // each step.
         for share in [1, 7, 400] {
             scalar.rewind(0);
             pass.rewind(0);

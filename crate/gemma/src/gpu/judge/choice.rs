@@ -1,7 +1,8 @@
 //! Which plan is the quickest here: each is tried on one product, and that decides.
 //!
 //! What a barrier, a shuffle or a product of bytes costs differs by a factor of ten from adapter to
-//! adapter, and no adapter's name predicts it. A plan whose numbers are off is not taken, however quick.
+//! adapter, and no adapter's name predicts it. A plan whose numbers are off is not taken, however
+//! quick.
 
 use burn::tensor::wgpu::wgpu;
 use hybridge_core::{Error, Result};
@@ -23,13 +24,13 @@ const COLUMNS: usize = 640;
 /// Timing rounds per plan; the best counts, since other processes may interfere.
 const TURNS: u32 = 3;
 
-/// Milliseconds of a turn at least: browsers report no less than a tenth of one, and waiting takes some
-/// too. Real GPUs take microseconds for one product.
+/// Milliseconds of a turn at least: browsers report no less than a tenth of one, and waiting takes
+/// some too. Real GPUs take microseconds for one product.
 const LEAST: f64 = 5.0;
 const REPEATS_MAX: usize = 1024;
 
-/// Rounding costs accuracy: it has to be quicker than this part of the time without, and the coarser
-/// one than this part of the finer one's.
+/// Rounding costs accuracy: it has to be quicker than this part of the time without, and the
+/// coarser one than this part of the finer one's.
 const WORTH_ROUNDING: f64 = 0.9;
 
 /// How far results may be from the CPU's, of the largest one: sums in another order, and vectors

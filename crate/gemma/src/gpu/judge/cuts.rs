@@ -38,7 +38,8 @@ pub(crate) async fn cutting_changes_nothing(
 ) -> Result<()> {
     let (expected, whole) = read(device, tiny, options).await?;
     let mut most = whole.submits;
-    // Each workgroup alone. In a browser a wait for each takes long: for most, each dispatch in two or more.
+    // Each workgroup alone. In a browser a wait for each takes long: for most, each dispatch in two
+    // or more.
     let finest = if IS_NATIVE || tiny.name == "q4_0" { 1 } else { 600_000 };
     for budget in [20_000_000, 1_500_000, finest] {
         let submission = Some(budget);

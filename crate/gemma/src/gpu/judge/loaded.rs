@@ -1,7 +1,7 @@
 //! Are a loaded model's weights read right? Rows of its largest matrices against its own file.
 //!
-//! The self-check sees a matrix of 256 rows. A real vocabulary's has bindings beyond 2²⁷ bytes, grids
-//! in two dimensions and several shards, and every encoding has kernels of its own.
+//! The self-check sees a matrix of 256 rows. A real vocabulary's has bindings beyond 2²⁷ bytes,
+//! grids in two dimensions and several shards, and every encoding has kernels of its own.
 
 use burn::tensor::wgpu::wgpu;
 use hybridge_core::{Error, Result};

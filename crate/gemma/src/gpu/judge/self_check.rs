@@ -1,7 +1,9 @@
-//! Does this GPU compute right? The kernels that make a token, on a small layer, against plain Rust.
+//! Does this GPU compute right? The kernels that make a token, on a small layer, against plain
+//! Rust.
 //!
-//! A quantised product, a norm and an attention tile whose ring has wrapped, each on what the one before it made.
-//! It is asked before a model is downloaded, so it must be quick: four kernels, one submission.
+//! A quantised product, a norm and an attention tile whose ring has wrapped, each on what the one
+//! before it made. It is asked before a model is downloaded, so it must be quick: four kernels, one
+//! submission.
 
 use std::rc::Rc;
 
@@ -200,7 +202,8 @@ impl Kernels {
         }
     }
 
-    /// Runs them all, and copies to where it can be read what the product, the norm and attention wrote.
+    /// Runs them all, and copies to where it can be read what the product, the norm and attention
+    /// wrote.
     fn run(
         self,
         recorder: &Recorder,
@@ -334,7 +337,8 @@ mod tests {
 
     #[test]
     fn what_is_checked_is_worth_checking() {
-        // Numbers of the size of one, so that a tolerance in absolute terms means something, and none twice in a row.
+        // Numbers of the size of one, so that a tolerance in absolute terms means something, and
+        // none twice in a row.
         for values in Inputs::make().outcome() {
             let largest = values.iter().fold(0.0_f32, |most, it| most.max(it.abs()));
             assert!((0.05..50.0).contains(&largest), "{largest}");

@@ -1,5 +1,5 @@
-//! The tests of the GPU passes, each a function of a device: natively on every software adapter, and the very same
-//! ones in a browser. [`gpu_suite`](crate::gpu_suite) lists them once for both.
+//! The tests of the GPU passes, each a function of a device: natively on every software adapter,
+//! and the very same ones in a browser. [`gpu_suite`](crate::gpu_suite) lists them once for both.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 

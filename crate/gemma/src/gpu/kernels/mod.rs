@@ -249,7 +249,8 @@ impl View {
         rounding: Option<Rounding>,
     ) -> (Source, Grid) {
         let quads = layer.head_dim / 4;
-        // Without lanes an invocation repeats the softmax for its part of a head: fewer, larger parts.
+        // Without lanes an invocation repeats the softmax for its part of a head: fewer, larger
+        // parts.
         let slice = if shape.lanes == 1 && quads.is_multiple_of(4) { 4 } else { 1 };
         let mut builder = self.begin("mix", layer, shape, &[Read, Write, Uniform, Read]);
         builder

@@ -1,6 +1,7 @@
 //! Which kernels multiply for a single token: by how many lanes, and whether with rounded vectors.
 //!
-//! No adapter is quickest with the same ones, so that [`crate::gpu::judge::choice`] tries those that may run.
+//! No adapter is quickest with the same ones, so that [`crate::gpu::judge::choice`] tries those
+//! that may run.
 
 use crate::gpu::AdapterFacts;
 use crate::gpu::kernels::shader::Shape;
@@ -43,8 +44,9 @@ impl Plan {
         Self { lanes, ..Self::TOGETHER }
     }
 
-    /// For CPU adapters, where a barrier costs as much as thousands of products. Alone they are few,
-    /// as each has many rows: no more to a workgroup than run in one vector still reach every core.
+    /// For CPU adapters, where a barrier costs as much as thousands of products. Alone they are
+    /// few, as each has many rows: no more to a workgroup than run in one vector still reach every
+    /// core.
     #[must_use]
     pub fn alone(facts: &AdapterFacts) -> Self {
         Self { workgroup: facts.subgroup_min_size.clamp(4, 16), ..Self::ALONE }
@@ -82,7 +84,8 @@ impl Plan {
         plans.find(|plan| plan.name() == name)
     }
 
-    /// The ways to spread rows that this adapter may run, all exact; the first one where no trial runs.
+    /// The ways to spread rows that this adapter may run, all exact; the first one where no trial
+    /// runs.
     #[must_use]
     pub fn spreads(facts: &AdapterFacts) -> Vec<Self> {
         let sums = |plan: &Self| {

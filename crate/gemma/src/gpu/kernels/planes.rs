@@ -22,7 +22,8 @@ pub(crate) const UNIT: usize = 32;
 pub(crate) enum Codes {
     /// 4 bits each, the low halves of a word's bytes before the high ones: 16 bytes.
     Nibbles,
-    /// 5 bits each: low halves as of nibbles and 4 bytes of high bits, as [`Sink::split`] lays them out.
+    /// 5 bits each: low halves as of nibbles and 4 bytes of high bits, as [`Sink::split`] lays them
+    /// out.
     Fives,
     /// 6 bits each, 32 more than what they stand for: as fives, with 8 bytes of high bits.
     Sixes,

@@ -1,4 +1,5 @@
-//! The kernels that multiply matrices with one token's vector. [`crate::gpu::kernels::tiles`] holds those for many.
+//! The kernels that multiply matrices with one token's vector. [`crate::gpu::kernels::tiles`] holds
+//! those for many.
 
 use std::fmt::Write as _;
 

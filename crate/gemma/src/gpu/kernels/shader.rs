@@ -152,7 +152,8 @@ impl Builder {
         self
     }
 
-    /// Declares the planes of the next matrix and how to unpack them. Call after all other bindings.
+    /// Declares the planes of the next matrix and how to unpack them. Call after all other
+    /// bindings.
     pub(crate) fn matrix(&mut self, shape: MatrixShape) -> &mut Self {
         let prefix = format!("m{}_", self.matrices);
         self.matrices += 1;

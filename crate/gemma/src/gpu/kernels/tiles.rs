@@ -1,7 +1,7 @@
 //! The kernels that multiply matrices with the vectors of many tokens.
 //!
-//! For CPU adapters an invocation works alone, on eight rows of eight tokens: nothing is shared, and
-//! none waits. For real GPUs 64 of them unpack 64 rows into workgroup memory, and share them.
+//! For CPU adapters an invocation works alone, on eight rows of eight tokens: nothing is shared,
+//! and none waits. For real GPUs 64 of them unpack 64 rows into workgroup memory, and share them.
 
 use std::fmt::Write as _;
 

@@ -1,7 +1,8 @@
 //! The 512 bytes that come back for each token.
 //!
 //! ```text
-//! words 0..16    token, its logit, log Σ exp(logit − largest), not a number?, position, count, largest
+//! words 0..16    token, its logit, log Σ exp(logit − largest), not a number?, position, count,
+//!                largest
 //! words 16..80   the largest allowed logits, in any order; −∞ where there are fewer
 //! words 80..128  their tokens, three bytes each
 //! ```

@@ -1,13 +1,15 @@
 //! A whole network as lists of dispatches on preallocated buffers.
 //!
 //! ```text
-//! embed ─► per layer: qkv ─ rope ─ scores ─ mix ─ output ─ norm ─ gate·up ─ down ─ norm ─► head ─ slices ─ pick
+//! embed ─► per layer: qkv ─ rope ─ scores ─ mix ─ output ─ norm
 //!                                  └─ attend ─┘ for many tokens
+//!                     ─ gate·up ─ down ─ norm
+//!       ─► head ─ slices ─ pick
 //! ```
 //!
-//! Nine dispatches a layer, eight for many tokens. Every norm but the first is done by the kernel that adds the branch
-//! before it, so that products read what is normed already. [`super::newer`] has what
-//! Gemma 3n and 4 do beside this.
+//! Nine dispatches a layer, eight for many tokens. Every norm but the first is done by the kernel
+//! that adds the branch before it, so that products read what is normed already. [`super::newer`]
+//! has what Gemma 3n and 4 do beside this.
 
 use burn::tensor::wgpu::wgpu;
 use hybridge_core::{Error, Result, Status};
@@ -158,7 +160,8 @@ impl Network {
         self.layout.plan.rounding().filter(|_| tensors.iter().all(is_whole))
     }
 
-    /// A kernel for many tokens, and the one for a single token where that keeps its result rounded.
+    /// A kernel for many tokens, and the one for a single token where that keeps its result
+    /// rounded.
     fn add_both(
         &mut self,
         rounding: Option<Rounding>,
@@ -249,7 +252,8 @@ impl Network {
         let (source, grid) = view.attend(layer, shapes.attend);
         let kernel = self.recorder.kernel(&source);
         let bound = [queries, &mixed, progress, &keys, &values];
-        // Queries times keys and scores times values, each of which takes as long as two of a product.
+        // Queries times keys and scores times values, each of which takes as long as two of a
+        // product.
         let work = 4 * u64::from(to_u32(layer.head_dim));
         let attend = self.recorder.bind(&kernel, &bound, grid).working(work);
         self.both(rope);

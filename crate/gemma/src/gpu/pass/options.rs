@@ -3,7 +3,8 @@
 use crate::gpu::kernels::Shapes;
 use crate::gpu::{Clock, Device, Plan};
 
-/// How the kernels are laid out. Most of it is for tests; people get what is usual, timed by a clock.
+/// How the kernels are laid out. Most of it is for tests; people get what is usual, timed by a
+/// clock.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
     /// Tokens of one pass; long prompts take several. 0 is the default.
@@ -12,11 +13,11 @@ pub struct Options {
     pub software: Option<bool>,
     /// Bytes that one binding may have, where less than the adapter's own limit.
     pub binding_limit: Option<u64>,
-    /// Multiply-adds of a prompt's first submission; those after it follow the clock where there is one.
-    /// By default small with a clock, and without one there is no bound.
+    /// Multiply-adds of a prompt's first submission; those after it follow the clock where there is
+    /// one. By default small with a clock, and without one there is no bound.
     pub submission: Option<u64>,
-    /// By which prompts are read in chunks and submissions as long as the adapter manages in good time.
-    /// Without one chunks stay short.
+    /// By which prompts are read in chunks and submissions as long as the adapter manages in good
+    /// time. Without one chunks stay short.
     pub clock: Option<Clock>,
     /// Bytes for the keys and values of other conversations, where not as many as usual.
     pub saved: Option<u64>,

@@ -1,5 +1,6 @@
-//! How many tokens of a prompt go to the GPU at once, and how much work in a submission: few enough that a
-//! caller who stops is heard soon and that no watchdog takes the GPU for hung, as many as that allows.
+//! How many tokens of a prompt go to the GPU at once, and how much work in a submission: few enough
+//! that a caller who stops is heard soon and that no watchdog takes the GPU for hung, as many as
+//! that allows.
 
 /// Milliseconds of the caller's clock.
 pub type Clock = fn() -> f64;
@@ -11,7 +12,8 @@ const SUBMISSION: f64 = 60.0;
 /// Multiply-adds of the first submission that is timed: milliseconds even of a slow CPU.
 const FIRST: u64 = 1 << 23;
 
-/// Tokens of the next chunk and multiply-adds of the next submission, by how long the last ones took.
+/// Tokens of the next chunk and multiply-adds of the next submission, by how long the last ones
+/// took.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pace {
     tokens: usize,
@@ -32,8 +34,8 @@ impl Pace {
         Self { tokens, budget: u64::MAX, tile: tokens, most: tokens, clock: None }
     }
 
-    /// The same by a clock, with so many multiply-adds in the first submission: by default few where
-    /// there is a clock, and without one there is no bound.
+    /// The same by a clock, with so many multiply-adds in the first submission: by default few
+    /// where there is a clock, and without one there is no bound.
     pub(crate) fn timed(self, clock: Option<Clock>, first: Option<u64>) -> Self {
         let usual = if clock.is_some() { FIRST } else { u64::MAX };
         Self { clock, budget: first.unwrap_or(usual), ..self }

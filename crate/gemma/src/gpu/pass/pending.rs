@@ -3,7 +3,8 @@
 use crate::gpu::device::launcher::Progress;
 
 /// A step that was sent before anybody asked for it, with the token that the GPU chose itself.
-/// Nothing but the logits is lost when it is not wanted: its key is overwritten by the next token's.
+/// Nothing but the logits is lost when it is not wanted: its key is overwritten by the next
+/// token's.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ahead {
     /// Unknown until the step before was read.
@@ -21,7 +22,7 @@ pub(crate) enum Pending {
     LogitsOverwritten,
 }
 
-/// What the GPU's own record says; nothing where that is not known.
+/// The GPU's own record, as far as it is known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Known {
     pub(crate) progress: Option<Progress>,

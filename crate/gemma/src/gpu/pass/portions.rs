@@ -1,5 +1,5 @@
-//! What of a list of dispatches goes to the GPU at once: as many as a budget allows, and a share of one that is dearer
-//! than all of it.
+//! What of a list of dispatches goes to the GPU at once: as many as a budget allows, and a share of
+//! one that is dearer than all of it.
 
 use std::ops::Range;
 

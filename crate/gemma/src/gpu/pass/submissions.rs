@@ -9,8 +9,9 @@ use crate::gpu::pass::pace::Pace;
 use crate::gpu::pass::portions::{Portion, Portions};
 
 impl Network {
-    /// Runs a list whose record stands there already, a submission at a time. Each is waited for, the
-    /// last one only if that is wanted. If the future is dropped meanwhile, the record stays amid a dispatch.
+    /// Runs a list whose record stands there already, a submission at a time. Each is waited for,
+    /// the last one only if that is wanted. If the future is dropped meanwhile, the record stays
+    /// amid a dispatch.
     pub(crate) async fn send(
         &self,
         list: &[Dispatch],
