@@ -10,7 +10,7 @@ self.onmessage = async ({ data: { folder, device, contextWindow } }) => {
     const { engine, memory } = await startEngine(device)
     const { blob } = await GeneratedBlob.fetch(folder)
     const options = { contextWindow, device, precision: 'exact', kind: 'generator' }
-    const model = await engine.Model.load([blob], JSON.stringify(options), () => {})
+    const model = await engine.Model.load([blob], [], JSON.stringify(options), () => {})
     // Memory of wasm never shrinks: what it is now is the most that it ever was.
     self.postMessage({
       report: { wasm: memory.buffer.byteLength, gpu: seen.gpuBytes, file: blob.size, facts: JSON.parse(model.facts()) },

@@ -16,7 +16,7 @@ function textOf(model, tokens, salt) {
   let [low, high] = [0, tokens]
   while (low < high) {
     const middle = Math.ceil((low + high) / 2)
-    if (model.count(user(text(middle), 1)) <= tokens) low = middle
+    if (model.count(user(text(middle), 1), new Uint32Array()) <= tokens) low = middle
     else high = middle - 1
   }
   return text(low)
@@ -24,9 +24,9 @@ function textOf(model, tokens, salt) {
 
 /** Reads a prompt, then decodes: times and counts. */
 async function answer(model, text, tokens) {
-  const generation = model.start(user(text, tokens), 1)
+  const generation = model.start(user(text, tokens), [], 1)
   const start = performance.now()
-  const prompt = model.count(user(text, tokens))
+  const prompt = model.count(user(text, tokens), new Uint32Array())
   const begun = performance.now()
   let pulled = JSON.parse(await generation.next())
   const read = performance.now()
@@ -58,7 +58,7 @@ async function answer(model, text, tokens) {
 async function stopping(model, length) {
   const [reported, idle] = [[], []]
   for (let turn = 0; turn < 6; turn++) {
-    const generation = model.start(user(textOf(model, length, `stop ${turn}`), 2), 1)
+    const generation = model.start(user(textOf(model, length, `stop ${turn}`), 2), [], 1)
     const reading = generation.next().then(
       () => false,
       () => true,
@@ -114,7 +114,7 @@ async function measure(plan) {
     kind: 'generator',
   }
   const start = performance.now()
-  const model = await engine.Model.load([blob], JSON.stringify(options), progress)
+  const model = await engine.Model.load([blob], [], JSON.stringify(options), progress)
   Object.assign(report, {
     load_s: round((performance.now() - start) / 1000),
     adapter: await adapterName(plan.device),
