@@ -1,5 +1,6 @@
-//! How long a picture takes through Gemma 3's tower on this CPU: real widths and patches, a few layers of
-//! random weights. `tower [LAYERS]`
+//! How long a picture takes through Gemma 3's tower on this CPU: real widths and patches, a few
+//! layers of random weights. `tower [LAYERS]`
+#![expect(clippy::print_stdout, reason = "its purpose")]
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -56,6 +57,7 @@ fn main() -> Result<()> {
         "seconds_of_27_layers": (each * REAL_LAYERS).as_secs_f64(),
         "longest_ms_without_a_pause": longest.get().as_secs_f64() * 1e3,
     });
+    println!("{report}");
     println!("{report}");
     Ok(())
 }

@@ -16,6 +16,8 @@ use crate::weights::{Tensor, damaged};
 
 /// Patches that go through a layer together.
 const SLAB: usize = 32;
+/// Of them, those that look at all others before a pause.
+const QUERIES: usize = 8;
 /// Of the angles along each axis.
 const ROPE_BASE: f64 = 100.0;
 /// Of Gemma 4's norms without a tower.
@@ -252,11 +254,16 @@ impl<A: Arithmetic> Tower<A> {
                 }
             }
             let mut mixed = vec![0.0; x.len()];
-            A::attend(&queries, &keys, &values, heads, &mut mixed);
             self.pause.0().await;
+            let size = QUERIES * width;
+            for (queries, mixed) in queries.chunks(size).zip(mixed.chunks_mut(size)) {
+                A::attend(queries, &keys, &values, heads, mixed);
+                self.pause.0().await;
+            }
             let mut out = vec![0.0; x.len()];
             layer.output.times(&mut mixed, &mut out);
             add_normed(x, out, layer.after_attention.as_ref(), width);
+            self.pause.0().await;
             let out = layer.feed_forward(x, width);
             add_normed(x, out, layer.after_ffn.as_ref(), width);
             self.pause.0().await;
