@@ -2,6 +2,7 @@
 //! With `same`, the record was made from this very file, and logits are compared too. Ends with one
 //! line of JSON, of which `pkg-scripts/real` makes a table.
 
+use std::io::Write as _;
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -11,7 +12,7 @@ use hybridge_gemma::source::Memory;
 use hybridge_gemma::tokenizer::Control;
 use hybridge_gemma::{Model, Tokenizer};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
@@ -60,25 +61,25 @@ fn main() -> Outcome<()> {
         ids
     };
     let same = record.tokens.iter().filter(|it| ids(&it.text) == it.ids).count();
-    let mut passes = serde_json::Map::new();
+    let mut passes = Map::new();
     for (name, precision) in [("exact", Precision::Exact), ("fast", Precision::Fast)] {
         let start = Instant::now();
         let mut pass = pollster::block_on(Cpu::load(&model, 2_048, precision))?;
         let load_ms = milliseconds(start);
         let mut report = measure(&mut pass, &[vec![tokenizer.bos()?], ids(&text)].concat())?;
-        report["load_ms"] = json!(load_ms);
+        report.insert("load_ms".to_owned(), json!(load_ms));
         if is_same {
-            report["surprise_recorded"] = json!(record.text.surprise);
+            report.insert("surprise_recorded".to_owned(), json!(record.text.surprise));
             let (distances, alike, clear) = compare(&mut pass, &record)?;
-            report["worst"] = json!(distances.last());
-            report["median"] = json!(distances.get(distances.len() / 2));
-            report["alike"] = json!(alike);
-            report["clear"] = json!(clear);
+            report.insert("worst".to_owned(), json!(distances.last()));
+            report.insert("median".to_owned(), json!(distances.get(distances.len() / 2)));
+            report.insert("alike".to_owned(), json!(alike));
+            report.insert("clear".to_owned(), json!(clear));
         }
-        passes.insert(name.to_owned(), report);
+        passes.insert(name.to_owned(), Value::Object(report));
     }
     let report = json!({ "texts": record.tokens.len(), "texts_alike": same, "passes": passes });
-    println!("{report}");
+    writeln!(std::io::stdout(), "{report}")?;
     Ok(())
 }
 
@@ -87,7 +88,7 @@ fn milliseconds(start: Instant) -> f64 {
 }
 
 /// The mean of -ln p over the text, and how fast a prompt of it is read and an answer written.
-fn measure(pass: &mut Cpu, ids: &[u32]) -> Outcome<Value> {
+fn measure(pass: &mut Cpu, ids: &[u32]) -> Outcome<Map<String, Value>> {
     let mut total = 0.0;
     pass.forget();
     for (id, next) in ids.iter().zip(ids.iter().skip(1)) {
@@ -111,12 +112,12 @@ fn measure(pass: &mut Cpu, ids: &[u32]) -> Outcome<Value> {
         written.push(milliseconds(start));
     }
     let count = |count: usize| f64::from(u32::try_from(count).unwrap_or(u32::MAX));
-    Ok(json!({
-        "tokens": ids.len(),
-        "surprise": total / count(ids.len() - 1),
-        "prefill_tps": count(prompt.len()) / middle(read) * 1e3,
-        "decode_tps": 32.0 / middle(written) * 1e3,
-    }))
+    let report = [
+        ("surprise", total / count(ids.len() - 1)),
+        ("prefill_tps", count(prompt.len()) / middle(read) * 1e3),
+        ("decode_tps", 32.0 / middle(written) * 1e3),
+    ];
+    Ok(report.into_iter().map(|(key, value)| (key.to_owned(), json!(value))).collect())
 }
 
 fn middle(mut values: Vec<f64>) -> f64 {
