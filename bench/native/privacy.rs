@@ -2,6 +2,7 @@
 //! known ones: `cargo run --release -p hybridge-tests --example privacy_speed [COUNT]`. Prints the
 //! slowest.
 
+use std::io::Write as _;
 use std::time::Instant;
 
 use hybridge_core::privacy::kinds_of;
@@ -12,7 +13,7 @@ mod units;
 const BYTES: usize = 10_000_000;
 const WANTED_MS: f64 = 150.0;
 
-fn main() {
+fn main() -> std::io::Result<()> {
     let count = std::env::args().nth(1).and_then(|it| it.parse().ok()).unwrap_or(400);
     let mut state = 1_u64;
     let below = |end: usize| {
@@ -31,8 +32,10 @@ fn main() {
         .collect();
     times.sort_by(|one, other| other.0.total_cmp(&one.0));
     let over = times.iter().filter(|it| it.0 > WANTED_MS).count();
-    println!("{} units, {over} over {WANTED_MS} ms", times.len());
+    let mut out = std::io::stdout();
+    writeln!(out, "{} units, {over} over {WANTED_MS} ms", times.len())?;
     for (time, unit) in times.iter().take(40) {
-        println!("{time:7.0} ms {unit:?}");
+        writeln!(out, "{time:7.0} ms {unit:?}")?;
     }
+    Ok(())
 }
