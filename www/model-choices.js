@@ -27,14 +27,14 @@ export const choices = {
   ...Object.fromEntries(
     Object.entries(knownModels)
       .filter(([, { kind }]) => kind === 'generator')
-      .map(([name, { approximateBytes, licence, url, shape }]) => [
+      .map(([name, { approximateBytes, licence, url, contextWindow }]) => [
         name,
         {
           label: name,
           about: `About ${size(approximateBytes)}, from ${new URL(url).host}.`,
           licence: { label: 'Gemma’s terms', href: licence },
           bytes: approximateBytes,
-          contextWindow: shape.context,
+          contextWindow,
           options: () => ({ model: name }),
         },
       ]),

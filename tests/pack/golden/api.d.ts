@@ -1266,6 +1266,8 @@ interface KnownModel {
   /** Approximate; the host reports the exact size. */
   readonly approximateBytes: number
   readonly licence: string
+  /** The most tokens that the network was trained to read and write together. */
+  readonly contextWindow: number
   /** The vision tower of a model that reads pictures. Fetched only with `mmproj: true`. */
   readonly mmproj?: {
     readonly url: string

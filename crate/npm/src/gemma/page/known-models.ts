@@ -7,6 +7,8 @@ export interface KnownModel {
   /** Approximate; the host reports the exact size. */
   readonly approximateBytes: number
   readonly licence: string
+  /** The most tokens that the network was trained to read and write together. */
+  readonly contextWindow: number
   /** The vision tower of a model that reads pictures. Fetched only with `mmproj: true`. */
   readonly mmproj?: { readonly url: string; readonly approximateBytes: number }
 }
@@ -26,18 +28,21 @@ export const knownModels: Readonly<Record<string, KnownModel>> = /* @__PURE__ */
     url: 'https://huggingface.co/ggml-org/gemma-3-270m-it-GGUF/resolve/main/gemma-3-270m-it-Q8_0.gguf',
     approximateBytes: 292_000_000,
     licence,
+    contextWindow: 32_768,
   },
   'gemma-3-1b-it': {
     kind: 'generator',
     url: 'https://huggingface.co/ggml-org/gemma-3-1b-it-GGUF/resolve/main/gemma-3-1b-it-Q4_K_M.gguf',
     approximateBytes: 806_000_000,
     licence,
+    contextWindow: 32_768,
   },
   'gemma-3-4b-it': {
     kind: 'generator',
     url: 'https://huggingface.co/ggml-org/gemma-3-4b-it-GGUF/resolve/main/gemma-3-4b-it-Q4_K_M.gguf',
     approximateBytes: 2_490_000_000,
     licence,
+    contextWindow: 131_072,
     mmproj: {
       url: 'https://huggingface.co/ggml-org/gemma-3-4b-it-GGUF/resolve/main/mmproj-model-f16.gguf',
       approximateBytes: 851_000_000,
@@ -48,5 +53,6 @@ export const knownModels: Readonly<Record<string, KnownModel>> = /* @__PURE__ */
     url: 'https://huggingface.co/ggml-org/embeddinggemma-300M-GGUF/resolve/main/embeddinggemma-300M-Q8_0.gguf',
     approximateBytes: 329_000_000,
     licence,
+    contextWindow: 2048,
   },
 } satisfies Record<string, KnownModel>)
