@@ -57,6 +57,13 @@ const outcome = (promise) =>
   )
 const soon = () => new Promise((resolve) => setTimeout(resolve, 5))
 
+/** Waits until something is so, however busy the machine is. */
+async function until(isSo) {
+  for (let turn = 0; turn < 400 && !isSo(); turn++) await soon()
+  assert.ok(isSo(), `it never came true: ${isSo}`)
+}
+const isAsked = (at) => FakeWorker.made[at]?.calls.some(({ method }) => method === 'load') ?? false
+
 /** A promise's outcome, or a failure of the test where it takes too long. */
 const settles = (promise) =>
   Promise.race([promise, new Promise((_, reject) => setTimeout(reject, 3000, new Error('it never settled')).unref())])
@@ -107,14 +114,14 @@ test('the last one to leave stops the load, and the next call begins another', a
   const gemma = model()
   const stops = [new AbortController(), new AbortController()]
   const loads = stops.map(({ signal }) => outcome(gemma.load({ signal })))
-  await soon()
+  await until(() => isAsked(0))
   for (const stop of stops) stop.abort()
   for (const load of loads) assert.equal((await settles(load)).status, 'CANCELLED')
   assert.equal(gemma.state, 'absent')
   gate = heldLoad()
   const again = outcome(gemma.load())
   assert.equal(gemma.state, 'loading')
-  await soon()
+  await until(() => isAsked(1))
   gate.open()
   assert.deepEqual(await settles(again), { value: undefined })
   assert.deepEqual([gemma.state, FakeWorker.made.length, FakeWorker.made[0].isEnded], ['ready', 2, true])
@@ -125,11 +132,11 @@ test('a load that begins in the moment of another’s abort is not drawn into it
   const gemma = model()
   const stop = new AbortController()
   const first = outcome(gemma.load({ signal: stop.signal }))
-  await soon()
+  await until(() => isAsked(0))
   stop.abort()
   const second = outcome(gemma.load())
   assert.equal((await settles(first)).status, 'CANCELLED')
-  await soon()
+  await until(() => isAsked(1))
   gate.open()
   assert.deepEqual(await settles(second), { value: undefined })
 })
