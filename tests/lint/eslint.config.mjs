@@ -13,10 +13,10 @@ const require = createRequire(join(root, 'tests/node_modules/hybridge-lint/packa
 const { configs } = require('typescript-eslint')
 
 const missing = ['page', 'worker'].filter((it) => !existsSync(join(root, `crate/npm/wasm/${it}/hybridge_${it}.d.ts`)))
-/** Rules that report every value whose type is unknown, which is all that comes from glue that is not built. */
+/** Rules that judge values whose type is unknown, as is all that comes from glue that is not built. */
 const needGlue = ['argument', 'assignment', 'call', 'member-access', 'return']
   .map((it) => `@typescript-eslint/no-unsafe-${it}`)
-  .concat('@typescript-eslint/no-redundant-type-constituents')
+  .concat(['redundant-type-constituents', 'unnecessary-type-assertion'].map((it) => `@typescript-eslint/no-${it}`))
 if (missing.length > 0)
   console.error(`SKIP ${needGlue.length} rules: the glue of ${missing.join(' and ')} is not built (pkg-scripts/build)`)
 
