@@ -49,6 +49,13 @@ let browser
 let page
 let problems
 
+/** The entries of the package that the documents import, as a page names them. */
+function importMap() {
+  const entries = ['tiny', 'diagnostics', 'learn', 'evals', 'retrieval']
+  const imports = entries.map((name) => [`hybridge/${name}`, `/hybridge/dist/${name}.js`])
+  return JSON.stringify({ imports: { hybridge: '/hybridge/dist/index.js', ...Object.fromEntries(imports) } })
+}
+
 before(async () => {
   folder = mkdtempSync(join(tmpdir(), 'hybridge-documents-'))
   mkdirSync(join(folder, 'node_modules'))
@@ -58,7 +65,7 @@ before(async () => {
   const pages = {
     '/': {
       type: 'text/html',
-      body: `<!doctype html><link rel="icon" href="data:,"><script type="importmap">{"imports":{"hybridge":"/hybridge/dist/index.js","hybridge/tiny":"/hybridge/dist/tiny.js","hybridge/diagnostics":"/hybridge/dist/diagnostics.js","hybridge/learn":"/hybridge/dist/learn.js","hybridge/evals":"/hybridge/dist/evals.js","hybridge/retrieval":"/hybridge/dist/retrieval.js"}}</script>`,
+      body: `<!doctype html><link rel="icon" href="data:,"><script type="importmap">${importMap()}</script>`,
     },
   }
   pages['/names.js'] = { type: 'text/javascript', body: names }

@@ -58,7 +58,7 @@ pub(crate) struct Batch {
     pub(crate) length: usize,
     /// rows · length
     pub(crate) inputs: Vec<i32>,
-    /// Places in `inputs` after which the model speaks, and what it is to say.
+    /// Places in `inputs` after which the model answers, and the tokens it should choose.
     pub(crate) places: Vec<i32>,
     pub(crate) targets: Vec<i32>,
     /// Which row a place belongs to.

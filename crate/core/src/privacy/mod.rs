@@ -36,8 +36,7 @@ mod walk;
 mod words;
 
 pub use kind::{SensitiveKind, Span};
-pub use picture::holds_picture;
-pub use walk::kinds_in;
+pub use walk::{holds_picture, kinds_in};
 
 use crate::order;
 use kind::Finds;

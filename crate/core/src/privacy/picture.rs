@@ -1,30 +1,26 @@
-//! Whether a request holds a picture: personal data that no pattern finds.
+//! Pictures: personal data that no pattern finds.
 
-use serde_json::Value;
+use memchr::memchr_iter;
 
-use crate::json::has;
-use crate::{Content, Media, Request};
+use super::plain::Plain;
+use crate::Media;
 
 /// Types that are certainly no pictures. What has another type, or none, may be one.
 const OTHERS: [&str; 5] = ["audio/", "video/", "text/", "application/pdf", "application/json"];
 
-const INLINE: &str = "data:image/";
-
-/// Whether any message holds a picture: as media, or as a `data:` address in a text or in a value.
-#[must_use]
-pub fn holds_picture(request: &Request) -> bool {
-    let parts = request.messages.iter().flat_map(|message| &message.content);
-    parts.into_iter().any(|part| match &part.content {
-        Content::Text(text) | Content::Reasoning(text) => has(text, INLINE),
-        Content::Media(media) => may_be_picture(media),
-        Content::ToolRequest(it) => it.input.as_ref().is_some_and(is_in),
-        Content::ToolResponse(it) => it.output.as_ref().is_some_and(is_in),
-        Content::Data(data) => is_in(data),
-        Content::Custom(custom) => custom.values().any(is_in),
-    })
+/// Whether a text names a picture that stands in it, in any case and behind any escape.
+pub(super) fn names_picture(text: &[u8]) -> bool {
+    let is_named = |text: &[u8]| {
+        memchr_iter(b':', text).any(|at| {
+            let around = text.get(at.saturating_sub(4)..at + 7);
+            around.is_some_and(|it| it.eq_ignore_ascii_case(b"data:image/"))
+        })
+    };
+    is_named(text) || Plain::unescaped(text, false).is_some_and(|it| is_named(&it.bytes))
 }
 
-fn may_be_picture(media: &Media) -> bool {
+/// Whether media may be a picture, by its type and its address.
+pub(super) fn may_be_picture(media: &Media) -> bool {
     let inline = media.url.get(..5).is_some_and(|it| it.eq_ignore_ascii_case("data:"));
     let stated = inline.then(|| media.url.get(5..).unwrap_or_default());
     let types = [media.content_type.as_deref(), stated];
@@ -37,19 +33,10 @@ fn may_be_picture(media: &Media) -> bool {
     stated.peek().is_none() || !stated.all(is_other)
 }
 
-fn is_in(value: &Value) -> bool {
-    match value {
-        Value::String(text) => has(text, INLINE),
-        Value::Array(values) => values.iter().any(is_in),
-        Value::Object(members) => members.values().any(is_in),
-        Value::Null | Value::Bool(_) | Value::Number(_) => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::holds_picture;
     use crate::Request;
+    use crate::privacy::holds_picture;
 
     #[test]
     fn pictures_are_found_wherever_they_stand() {
@@ -66,6 +53,14 @@ mod tests {
             (r#"{"media":{"url":"data:image/png,","contentType":"audio/wav"}}"#, true),
             (r#"{"media":{"url":"data:application/pdf;base64,AA"}}"#, false),
             (r#"{"text":"![](data:image/png;base64,AA)"}"#, true),
+            (r#"{"text":"<img src='DATA:Image/PNG;base64,AA'>"}"#, true),
+            (r#"{"text":"{\"src\":\"data:image\\/png;base64,AA\"}"}"#, true),
+            (r#"{"text":"data%3Aimage%2Fpng;base64,AA"}"#, true),
+            (r#"{"text":"data:ima"},{"text":"ge/png;base64,AA"}"#, true),
+            (r#"{"text":"image data: image/png"}"#, false),
+            (r#"{"media":{"url":"data:text/html,<img src=data:image/png,>"}}"#, true),
+            (r#"{"data":{"data:image/png,":1}}"#, true),
+            (r#"{"text":"a","metadata":{"shot":"DATA:IMAGE/png,"}}"#, true),
             (r#"{"data":{"shots":[{"src":"data:image/png;base64,AA"}]}}"#, true),
             (r#"{"toolResponse":{"name":"a","output":["data:image/gif,"]}}"#, true),
             (r#"{"toolResponse":{"name":"a","output":{"width":3}}}"#, false),

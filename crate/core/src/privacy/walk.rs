@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::kind::{Finds, SensitiveKind};
 use super::look;
+use super::picture::{may_be_picture, names_picture};
 use crate::base64::decode;
 use crate::json::has;
 use crate::percent::percent_decoded;
@@ -21,35 +22,23 @@ const END: &str = "\n\u{1e}";
 #[must_use]
 pub fn kinds_in(request: &Request) -> Vec<SensitiveKind> {
     let mut walk = Walk::default();
-    for message in &request.messages {
-        walk.metadata(message.metadata.as_ref());
-        for part in &message.content {
-            walk.metadata(part.metadata.as_ref());
-            walk.part(&part.content);
-        }
-    }
-    for tool in &request.tools {
-        walk.text(&tool.name);
-        walk.text(&tool.description);
-        walk.data(tool.input_schema.as_ref());
-        walk.data(tool.output_schema.as_ref());
-    }
-    walk.data(request.output.as_ref().and_then(|it| it.schema.as_ref()));
-    walk.metadata(Some(&request.config.branches));
-    walk.metadata(Some(&request.config.extra));
-    for stop in &request.config.stop_sequences {
-        walk.text(stop);
-    }
-    // Their numbers alone could be somebody's: a seed may be a telephone number.
-    let seed = request.config.seed.map(|it| it.to_string());
-    walk.text(seed.as_deref().unwrap_or_default());
-    walk.seams();
+    walk.request(request);
     walk.finds.kinds.list()
+}
+
+/// Whether a request holds a picture: as media, or as a `data:` address anywhere in it.
+#[must_use]
+pub fn holds_picture(request: &Request) -> bool {
+    let mut walk = Walk { picture: Some(false), ..Walk::default() };
+    walk.request(request);
+    walk.picture == Some(true)
 }
 
 #[derive(Default)]
 struct Walk {
     finds: Finds,
+    /// Whether there is a picture; absent where personal data is looked for.
+    picture: Option<bool>,
     /// Texts of parts, joined as dialects join them; of long ones the ends.
     joined: String,
     /// How many texts are in it.
@@ -57,6 +46,33 @@ struct Walk {
 }
 
 impl Walk {
+    fn request(&mut self, request: &Request) {
+        let walk = self;
+        for message in &request.messages {
+            walk.metadata(message.metadata.as_ref());
+            for part in &message.content {
+                walk.metadata(part.metadata.as_ref());
+                walk.part(&part.content);
+            }
+        }
+        for tool in &request.tools {
+            walk.text(&tool.name);
+            walk.text(&tool.description);
+            walk.data(tool.input_schema.as_ref());
+            walk.data(tool.output_schema.as_ref());
+        }
+        walk.data(request.output.as_ref().and_then(|it| it.schema.as_ref()));
+        walk.metadata(Some(&request.config.branches));
+        walk.metadata(Some(&request.config.extra));
+        for stop in &request.config.stop_sequences {
+            walk.text(stop);
+        }
+        // Their numbers alone could be somebody's: a seed may be a telephone number.
+        let seed = request.config.seed.map(|it| it.to_string());
+        walk.text(seed.as_deref().unwrap_or_default());
+        walk.seams();
+    }
+
     fn part(&mut self, content: &Content) {
         match content {
             Content::Text(text) | Content::Reasoning(text) => {
@@ -85,8 +101,14 @@ impl Walk {
     }
 
     fn text(&mut self, text: &str) {
-        if !text.is_empty() && !self.finds.is_done() {
-            look(text.as_bytes(), &mut self.finds);
+        self.bytes(text.as_bytes());
+    }
+
+    fn bytes(&mut self, text: &[u8]) {
+        match &mut self.picture {
+            Some(found) => *found = *found || names_picture(text),
+            None if text.is_empty() || self.finds.is_done() => {}
+            None => look(text, &mut self.finds),
         }
     }
 
@@ -160,6 +182,9 @@ impl Walk {
     }
 
     fn media(&mut self, media: &Media) {
+        if let Some(found) = &mut self.picture {
+            *found = *found || may_be_picture(media);
+        }
         self.text(media.content_type.as_deref().unwrap_or_default());
         self.address(&media.url, media.content_type.as_deref());
     }
@@ -169,6 +194,9 @@ impl Walk {
     fn address(&mut self, url: &str, content_type: Option<&str>) {
         if !is_data_url(url) {
             return self.text(url);
+        }
+        if self.picture.is_some() {
+            self.text(url);
         }
         let (head, body) = url.get(5..).and_then(|it| it.split_once(',')).unwrap_or((url, ""));
         self.text(head);
@@ -197,8 +225,7 @@ impl Walk {
             || declared.is_some_and(|it| has(&it, "utf-16"));
         match wide(&bytes, is_wide) {
             Some(text) => self.text(&text),
-            None if !self.finds.is_done() => look(&bytes, &mut self.finds),
-            None => {}
+            None => self.bytes(&bytes),
         }
     }
 }

@@ -61,7 +61,7 @@ impl Route {
     }
 
     /// Takes on the constraint of a later decision about the same request. Branches behind `used`
-    /// that it leaves out are not tried any more; its order is not listened to.
+    /// that it leaves out are not tried any more; its order does not count.
     pub(crate) fn narrow(&mut self, again: &Self, used: usize, plan: &Plan) {
         let Some(theirs) = &again.allow else { return };
         let both = |key: &&String| self.allow.as_ref().is_none_or(|it| it.contains(key));

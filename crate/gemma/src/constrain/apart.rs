@@ -93,7 +93,7 @@ fn are_objects_apart(
 }
 
 /// Whether nothing written as `left` can be valid as `right`. What is written has only declared
-/// members unless the schema speaks of others.
+/// members unless the schema names others.
 fn cannot_be(left: &Object, right: &Object) -> bool {
     let is_never_written = |name: &String| {
         left.property(name).is_none()

@@ -178,7 +178,7 @@ impl Builder<'_> {
     fn object(&mut self, object: alternative::Object) -> Result<Shape> {
         let mut declared = object.properties;
         // An object of which nothing is declared is free; one with declared members has those only,
-        // unless the schema speaks of others: small models ramble.
+        // unless the schema names others: small models ramble.
         let is_free = declared.is_empty();
         let others = object.extra.clone().unwrap_or_default();
         let extra = object

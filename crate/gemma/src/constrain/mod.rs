@@ -7,7 +7,7 @@
 //! is allowed exactly where it is complete.
 //!
 //! What is written is a subset of what is valid: members in the schema's order, little white space,
-//! at most fifteen digits, and only declared members unless the schema speaks of others. A keyword
+//! at most fifteen digits, and only declared members unless the schema names others. A keyword
 //! that would not be kept is refused by name.
 
 mod alternative;

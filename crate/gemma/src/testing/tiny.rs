@@ -31,7 +31,7 @@ const PLAIN: Tiny = Tiny {
     newer: None,
 };
 
-/// One that speaks FunctionGemma's dialect. Its numbers are those of others, so no golden is kept
+/// One with FunctionGemma's dialect. Its numbers are those of others, so no golden is kept
 /// of it.
 pub const FUNCTION_GEMMA: Tiny =
     Tiny { name: "function_gemma", layers: 3, dialect: Dialect::FunctionGemma, ..PLAIN };

@@ -1,4 +1,4 @@
-//! What an answer may look like, by what a request asks for and how the model speaks.
+//! The forms that an answer may take, by what the request asks for and the model's own notation.
 
 use hybridge_core::{Error, Request, Result, Status, ToolChoice};
 use serde_json::{Map, Value, json};

@@ -7,8 +7,10 @@ import type { RunOptions } from '../model/runner.js'
 /** Descriptions that are kept. The picture's address is their key, which may be the picture itself. */
 const mostKept = 16
 const mostTokens = 200
-const question =
-  'Describe this picture in at most eighty words, for someone who cannot see it: what it shows, every text in it word for word, and numbers and colours where they matter.'
+const question = [
+  'Describe this picture in at most eighty words, for someone who cannot see it:',
+  'what it shows, every text in it word for word, and numbers and colours where they matter.',
+].join(' ')
 
 /** One for each hybrid, so that a picture is described once for all of its conversations. */
 export class Describer {

@@ -153,5 +153,5 @@ fn the_strategy_is_asked_again_and_may_only_narrow() {
         "1 goes on in device at 3",
     );
     check(r#"{"allow":["device"]}"#, "", "fail UNAVAILABLE", "0 stays: NotAllowed");
-    check(r#"["nobody"]"#, "", "fail UNAVAILABLE", "0 stays: NotAllowed");
+    check(r#"["another"]"#, "", "fail UNAVAILABLE", "0 stays: NotAllowed");
 }
