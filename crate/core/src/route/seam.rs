@@ -242,6 +242,9 @@ mod tests {
             // A model repeats at least so much, or nothing.
             let is_long = repeated + super::LEAST_OVERLAP <= before.trim_end().len();
             let after = if is_long { &text[repeated..] } else { &text[cut..] };
+            // A text this short that comes twice by chance is taken for a repetition.
+            let is_chance = !before.is_empty() && after.starts_with(before);
+            prop_assume!(is_long || !is_chance);
             let bytes: Vec<&str> = after
                 .as_bytes()
                 .chunks(size)
