@@ -1,4 +1,4 @@
-//! The one error of hybridge: a status to branch on, a sentence to read.
+//! The error type of hybridge: a status for code and a message for people.
 
 use std::borrow::Cow;
 
@@ -6,39 +6,40 @@ use serde::{Deserialize, Serialize};
 
 use crate::json::{self, Fields};
 
-/// What went wrong, in Genkit's sixteen words. Code branches on this; people read the message.
+/// The kind of failure, with the sixteen status names of Genkit. Code branches on it; people read
+/// the message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Status {
-    /// Stopped by the caller. Never a reason to try another branch.
+    /// The caller stopped the request. No other branch is tried.
     Cancelled,
     /// No more specific status applies.
     Unknown,
-    /// The request itself is wrong.
+    /// The request itself is invalid.
     InvalidArgument,
-    /// No answer in time.
+    /// The deadline passed before an answer arrived.
     DeadlineExceeded,
-    /// No such model or file.
+    /// The model or file does not exist.
     NotFound,
-    /// It is there already.
+    /// The object already exists.
     AlreadyExists,
-    /// The key or the origin may not do this.
+    /// The key or the origin lacks permission.
     PermissionDenied,
     /// The key is missing or wrong.
     Unauthenticated,
-    /// Quota, rate limit or memory is used up for now.
+    /// Quota, rate limit or memory is exhausted for now.
     ResourceExhausted,
-    /// The world is not as the request needs it, and waiting will not heal that.
+    /// The system is not in the state that the request requires, and waiting will not change that.
     FailedPrecondition,
-    /// Overtaken by another operation.
+    /// Another operation took precedence.
     Aborted,
-    /// Past the end of what is valid.
+    /// The value is past the end of the valid range.
     OutOfRange,
-    /// Not built, here or at all.
+    /// Not implemented, or not available here.
     Unimplemented,
-    /// A bug, ours or a branch's.
+    /// A bug in hybridge or in a branch.
     Internal,
-    /// Out of reach for now.
+    /// Not reachable for now.
     Unavailable,
     /// Bytes are lost or damaged.
     DataLoss,
@@ -69,7 +70,7 @@ impl Status {
     pub const TRANSIENT: [Self; 4] =
         [Self::Unavailable, Self::DeadlineExceeded, Self::ResourceExhausted, Self::Internal];
 
-    /// Whether another branch may do better.
+    /// Whether another branch may succeed.
     #[must_use]
     pub fn is_transient(self) -> bool {
         Self::TRANSIENT.contains(&self)
@@ -105,7 +106,7 @@ impl Status {
     }
 }
 
-/// An error of any part. The message never holds prompt text, answer text or a key.
+/// The error type of every module. The message never contains prompt text, answer text or a key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{}: {message}", status.as_str())]
 #[serde(rename_all = "camelCase")]
@@ -114,30 +115,30 @@ pub struct Error {
     pub status: Status,
     /// The message, for people: what was expected, what was found, what to do.
     pub message: Cow<'static, str>,
-    /// A finer word for code, for example `"API_KEY_INVALID"`.
+    /// A more specific code, for example `"API_KEY_INVALID"`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<Cow<'static, str>>,
-    /// How long to wait before another try, by the service's request.
+    /// How long to wait before another attempt, as requested by the service.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after_ms: Option<u64>,
 }
 
-/// A result of any part.
+/// A result with hybridge's error.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
-    /// An error with nothing but its essentials.
+    /// Creates an error from a status and a message.
     pub fn new(status: Status, message: impl Into<Cow<'static, str>>) -> Self {
         Self::made(status, message.into())
     }
 
-    // Once, and not at each of the hundreds of places that fail.
+    // Converted here once, not at each of the hundreds of call sites.
     #[inline(never)]
     fn made(status: Status, message: Cow<'static, str>) -> Self {
         Self { status, message, code: None, retry_after_ms: None }
     }
 
-    /// Reads an error. One that cannot be read is `INTERNAL`.
+    /// Reads an error. An unreadable one becomes `INTERNAL`.
     #[must_use]
     pub fn parse(json: &str) -> Self {
         let read = || -> Result<Self> {
@@ -157,13 +158,13 @@ impl Error {
         read().unwrap_or_else(|_| Self::internal("an error that could not be read"))
     }
 
-    /// Whether no pause of seconds mends it: a day's quota, or an account without credit.
+    /// Whether a short pause cannot help: a daily quota, or an account without credit.
     #[must_use]
     pub fn is_hopeless(&self) -> bool {
         matches!(self.code.as_deref(), Some("QUOTA_DAILY" | "INSUFFICIENT_QUOTA"))
     }
 
-    /// The same error with a finer word for code.
+    /// Returns the error with a more specific code.
     #[must_use]
     pub fn with_code(mut self, code: impl Into<Cow<'static, str>>) -> Self {
         self.set_code(code.into());
@@ -175,29 +176,29 @@ impl Error {
         self.code = Some(code);
     }
 
-    /// The same error with the pause the service requested.
+    /// Returns the error with the pause that the service requested.
     #[must_use]
     pub fn with_retry_after_ms(mut self, retry_after_ms: u64) -> Self {
         self.retry_after_ms = Some(retry_after_ms);
         self
     }
 
-    /// `INVALID_ARGUMENT`: the request itself is wrong.
+    /// `INVALID_ARGUMENT`: the request itself is invalid.
     pub fn invalid(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Status::InvalidArgument, message)
     }
 
-    /// `FAILED_PRECONDITION`: the world is not as the request needs it.
+    /// `FAILED_PRECONDITION`: the system is not in the state that the request requires.
     pub fn precondition(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Status::FailedPrecondition, message)
     }
 
-    /// `UNAVAILABLE`: out of reach for now.
+    /// `UNAVAILABLE`: not reachable for now.
     pub fn unavailable(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Status::Unavailable, message)
     }
 
-    /// `INTERNAL`: a bug, ours or a branch's.
+    /// `INTERNAL`: a bug in hybridge or in a branch.
     pub fn internal(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Status::Internal, message)
     }

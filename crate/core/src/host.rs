@@ -1,8 +1,8 @@
-//! The answers of a model's host that are not the model, as errors.
+//! Errors for a model host's responses that don't contain the model.
 
 use crate::{Error, Status};
 
-/// The error of a status that does not change by waiting.
+/// Returns the error for a permanent status.
 pub(crate) fn refusal(status: u16) -> Error {
     match status {
         401 => Error::new(
@@ -25,29 +25,29 @@ pub(crate) fn refusal(status: u16) -> Error {
     }
 }
 
-/// The error of a status that may pass, with the seconds that the host asks to wait.
+/// Returns the error for a temporary status, with the pause in seconds that the host requests.
 pub(crate) fn outage(status: u16, retry_after: Option<u64>) -> Error {
     let error =
         Error::unavailable(format!("the model's host answered {status}")).with_code("MODEL_HTTP");
     match retry_after {
-        // A year would shut the branch for the life of the page.
+        // A pause of a year would close the branch for the life of the page.
         Some(seconds) => error.with_retry_after_ms(seconds.min(86_400) * 1000),
         None => error,
     }
 }
 
-/// The error of an address that returns a web page.
+/// Returns the error for an address that returns a web page.
 pub(crate) fn web_page() -> Error {
     Error::new(Status::NotFound, "the address answered with a web page, not with a model")
         .with_code("MODEL_NOT_FOUND")
 }
 
-/// The error of a file without a byte.
+/// Returns the error for an empty file.
 pub(crate) fn empty_file() -> Error {
     Error::invalid("the model's file is empty").with_code("GGUF_TRUNCATED")
 }
 
-/// The error of a host that cannot be reached.
+/// Returns the error for a host that cannot be reached.
 pub(crate) fn unreachable() -> Error {
     Error::unavailable(
         "the model's host cannot be reached; is the network up, and does the host allow this origin (CORS)?",

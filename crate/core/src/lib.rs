@@ -1,7 +1,8 @@
-//! Every decision of hybridge, and nothing that touches the world.
+//! Every decision of hybridge, without side effects.
 //!
-//! No I/O, no clock, no task is started here, and neither burn nor JavaScript is named: facts come
-//! in as values, decisions go out as values, so that all of it is tested with a bare `cargo test`.
+//! This crate does no I/O, reads no clock and starts no task, and depends on neither burn nor
+//! JavaScript. Facts are passed in as values and decisions returned as values, so a bare `cargo
+//! test` covers everything.
 
 mod base64;
 pub mod chat;

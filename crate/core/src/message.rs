@@ -12,7 +12,7 @@ use crate::{Error, Result};
 pub enum Role {
     /// Instructions for the model.
     System,
-    /// The person.
+    /// The user.
     User,
     /// The model.
     Model,
@@ -20,7 +20,7 @@ pub enum Role {
     Tool,
 }
 
-/// One piece of a message: exactly one kind of content, with optional metadata beside it.
+/// One part of a message: exactly one kind of content, with optional metadata.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Part {
     /// The content.
@@ -35,34 +35,34 @@ pub struct Part {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Content {
-    /// Words.
+    /// Text.
     Text(String),
-    /// The model's thinking, kept apart from its answer.
+    /// The model's reasoning, separate from its answer.
     Reasoning(String),
-    /// A picture, sound or document, as a `data:` or other URL.
+    /// An image, audio file or document, as a `data:` or other URL.
     Media(Media),
-    /// The model asks for a tool.
+    /// A tool call by the model.
     ToolRequest(ToolRequest),
-    /// The tool's result.
+    /// The result of a tool call.
     ToolResponse(ToolResponse),
     /// Structured data.
     Data(Value),
-    /// Anything else.
+    /// Custom content.
     Custom(Map<String, Value>),
 }
 
-/// A picture, sound or document.
+/// An image, audio file or document.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Media {
     /// A `data:` or other URL.
     pub url: String,
-    /// Its type, if the URL does not contain it.
+    /// The media type, if the URL does not contain it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub content_type: Option<String>,
 }
 
-/// The model asks for a tool.
+/// A tool call by the model.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ToolRequest {
     /// The tool's name.
@@ -70,12 +70,12 @@ pub struct ToolRequest {
     /// Its arguments.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub input: Option<Value>,
-    /// Which call this is, so that the response finds it.
+    /// The ID of this call, to match it with its response.
     #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
 }
 
-/// A tool's result.
+/// The result of a tool call.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ToolResponse {
     /// The tool's name.
@@ -83,23 +83,23 @@ pub struct ToolResponse {
     /// Its result.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub output: Option<Value>,
-    /// Which call this answers.
+    /// The ID of the call that this answers.
     #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
 }
 
 impl Part {
-    /// A piece of text.
+    /// Creates a text part.
     pub fn text(text: impl Into<String>) -> Self {
         Content::Text(text.into()).into()
     }
 
-    /// A piece of thinking.
+    /// Creates a reasoning part.
     pub fn reasoning(text: impl Into<String>) -> Self {
         Content::Reasoning(text.into()).into()
     }
 
-    /// The text, if it is text.
+    /// Returns the text of a text part.
     #[must_use]
     pub fn as_text(&self) -> Option<&str> {
         match &self.content {
@@ -108,7 +108,7 @@ impl Part {
         }
     }
 
-    /// Whether nothing would be seen of it: empty text, empty thinking.
+    /// Whether nothing of the part would be visible: empty text, empty reasoning.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         matches!(&self.content, Content::Text(text) | Content::Reasoning(text) if text.is_empty())
@@ -121,10 +121,10 @@ impl From<Content> for Part {
     }
 }
 
-/// One turn of a conversation.
+/// One message of a conversation.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Message {
-    /// Who wrote it.
+    /// The author's role.
     pub role: Role,
     /// The parts.
     pub content: Vec<Part>,
@@ -134,7 +134,7 @@ pub struct Message {
 }
 
 impl Message {
-    /// A turn of one piece of text.
+    /// Creates a message with one text part.
     pub fn text(role: Role, text: impl Into<String>) -> Self {
         Self { role, content: vec![Part::text(text)], metadata: None }
     }
@@ -142,7 +142,8 @@ impl Message {
     /// Reads a list of messages from JSON text.
     ///
     /// # Errors
-    /// `INVALID_ARGUMENT`, which names the field that is wrong and quotes nothing.
+    ///
+    /// Returns `INVALID_ARGUMENT` with the name of the invalid field and without its value.
     pub fn list(json: &str) -> Result<Vec<Self>> {
         match json::parse(json, "the messages")? {
             Value::Array(list) => list.into_iter().map(Self::from_json).collect(),
@@ -150,14 +151,14 @@ impl Message {
         }
     }
 
-    /// Whether it is an answer that was begun: the model is to continue it, and not to begin one.
+    /// Whether this is a partial answer that the model is to continue.
     #[must_use]
     pub fn is_prefix(&self) -> bool {
         let mark = self.metadata.as_ref().and_then(|it| it.get("prefix"));
         self.role == Role::Model && mark == Some(&Value::Bool(true))
     }
 
-    /// All its text, joined.
+    /// Returns all its text, joined.
     #[must_use]
     pub fn joined_text(&self) -> String {
         self.content.iter().filter_map(Part::as_text).collect()
@@ -259,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn empty_text_shows_nothing() {
+    fn empty_text_is_invisible() {
         assert!(Part::text("").is_empty());
         assert!(Part::reasoning("").is_empty());
         assert!(!Part::from(Content::Data(serde_json::Value::Null)).is_empty());

@@ -1,10 +1,10 @@
-//! Sorting in a few hundred bytes: the library's sorts are made for speed, and two kilobytes of
-//! every page's download.
+//! Sorting in a few hundred bytes: the standard library's sorts would add two kilobytes to every
+//! page's download.
 
-/// Sorts by a key, in place, in O(n log n) steps. Equal keys may change places.
+/// Sorts by a key, in place, in O(n log n) steps. The sort is not stable.
 pub(crate) fn sort_by_key<T, K: Ord>(list: &mut [T], key: impl Fn(&T) -> K) {
     let at = |list: &[T], index: usize| list.get(index).map(&key);
-    // A heap, the largest first.
+    // Heapsort: the largest element is at the root.
     let sift = |list: &mut [T], mut root: usize, end: usize| {
         loop {
             let mut child = 2 * root + 1;
@@ -37,7 +37,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_orders_as_the_library_does(mut list in vec(any::<u8>(), 0..200)) {
+        fn orders_like_the_standard_library(mut list in vec(any::<u8>(), 0..200)) {
             let mut expected = list.clone();
             expected.sort_unstable();
             sort_by_key(&mut list, |it| *it);

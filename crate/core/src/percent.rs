@@ -1,7 +1,6 @@
-//! Percent-encoding, as addresses and JSON pointers use it.
+//! Percent-encoding in URLs and JSON pointers.
 
-/// The bytes of a percent-encoded text: `%40` becomes `@`.
-/// A `%` without two hexadecimal digits stays as it is.
+/// Decodes percent-encoded text: `%40` becomes `@`. A `%` without two hexadecimal digits is kept.
 pub(crate) fn percent_decoded(text: &str) -> Vec<u8> {
     let mut decoded = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();

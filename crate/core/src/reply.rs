@@ -1,4 +1,4 @@
-//! Replies: pieces on their way, whole answers, and what is known of them.
+//! Replies: streamed chunks, complete answers, and their metadata.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -9,66 +9,67 @@ use crate::message::{Message, Part};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum FinishReason {
-    /// It was complete, or met a stop sequence.
+    /// The answer is complete, or reached a stop sequence.
     #[default]
     Stop,
-    /// It reached `maxOutputTokens` or the context's end.
+    /// The answer reached `maxOutputTokens` or the end of the context window.
     Length,
-    /// The service refused the prompt or the answer.
+    /// The service blocked the prompt or the answer.
     Blocked,
-    /// It waits for the caller, for example for a tool.
+    /// The model waits for the caller, for example for a tool result.
     Interrupted,
-    /// It was stopped.
+    /// The caller stopped it.
     Aborted,
-    /// A known reason with no word here.
+    /// Another reason.
     Other,
-    /// No reason was given.
+    /// The branch gave no reason.
     Unknown,
 }
 
-/// The usage of an answer, in tokens.
+/// The token usage of an answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Usage {
-    /// Tokens read.
+    /// Prompt tokens.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub input_tokens: Option<u64>,
-    /// Tokens written, thoughts among them.
+    /// Generated tokens, including reasoning.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub output_tokens: Option<u64>,
-    /// Both.
+    /// The sum of both.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub total_tokens: Option<u64>,
-    /// Tokens thought, a part of those written.
+    /// Reasoning tokens, a part of the generated ones.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub thoughts_tokens: Option<u64>,
-    /// Tokens that did not have to be read again.
+    /// Prompt tokens that were cached.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cached_content_tokens: Option<u64>,
 }
 
-/// How sure the model was, from the log-probabilities of the tokens it chose.
+/// The model's confidence, from the log-probabilities of the tokens it chose.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Confidence {
-    /// Over how many tokens.
+    /// The number of tokens.
     pub tokens: u64,
-    /// Their mean.
+    /// The mean log-probability.
     pub mean_logprob: f64,
-    /// The least sure one.
+    /// The minimum.
     pub min_logprob: f64,
     /// The 10 % quantile.
     pub p10_logprob: f64,
-    /// By how much the first token was likelier than the second choice, where a branch reports it.
+    /// The margin of the first token's log-probability over the second choice, if the branch
+    /// reports it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_margin: Option<f64>,
-    /// The mean entropy of the choices in nats, where a branch reports it.
+    /// The mean entropy of the choices in nats, if the branch reports it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mean_entropy: Option<f64>,
 }
 
 impl Confidence {
-    /// Summarises log-probabilities; `None` for none.
+    /// Summarises log-probabilities. Returns `None` for an empty list.
     #[must_use]
     pub fn of(logprobs: &[f64]) -> Option<Self> {
         let mut sorted = logprobs.to_vec();
@@ -79,7 +80,7 @@ impl Confidence {
     /// The same for log-probabilities in rising order.
     pub(crate) fn of_sorted(sorted: &[f64]) -> Option<Self> {
         let &min_logprob = sorted.first()?;
-        // Nearest rank: the smallest value with at least a tenth of all at or below it.
+        // Nearest rank: the smallest value that at least a tenth of all values don't exceed.
         let rank = sorted.len().div_ceil(10).saturating_sub(1);
         let p10_logprob = sorted.get(rank).copied().unwrap_or(min_logprob);
         #[expect(clippy::cast_precision_loss, reason = "no answer has 2^52 tokens")]
@@ -95,8 +96,8 @@ impl Confidence {
     }
 }
 
-/// The least first, by Shell's method: the library's sort is five kilobytes of every page's
-/// download.
+/// Shellsort in ascending order: the standard library's sort would add five kilobytes to every
+/// page's download.
 pub(crate) fn sort(numbers: &mut [f64]) {
     let mut gap = numbers.len();
     while gap > 1 {
@@ -113,30 +114,30 @@ pub(crate) fn sort(numbers: &mut [f64]) {
     }
 }
 
-/// One piece of an answer on its way.
+/// One streamed chunk of an answer.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Piece {
     /// The new parts.
     pub content: Vec<Part>,
-    /// Log-probabilities of its tokens, where the runtime reports them.
+    /// Log-probabilities of its tokens, if the runtime reports them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub logprobs: Option<Vec<f64>>,
 }
 
-/// A branch's whole answer.
+/// A branch's complete answer.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Reply {
     /// The model's message.
     pub message: Message,
-    /// Why it ended.
+    /// Why the answer ended.
     pub finish_reason: FinishReason,
-    /// The provider's own word for that.
+    /// The provider's own name for the reason.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub finish_message: Option<String>,
-    /// The usage.
+    /// The token usage.
     pub usage: Usage,
-    /// How sure the model was.
+    /// The model's confidence.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub confidence: Option<Confidence>,
     /// The service's reply, unchanged.
@@ -154,7 +155,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_sorts_as_the_library_does(numbers in vec(any::<f64>(), 0..200)) {
+        fn sorts_like_the_standard_library(numbers in vec(any::<f64>(), 0..200)) {
             let (mut ours, mut theirs) = (numbers.clone(), numbers);
             sort(&mut ours);
             theirs.sort_unstable_by(f64::total_cmp);

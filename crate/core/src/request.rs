@@ -1,4 +1,4 @@
-//! Requests: what a strategy judges and a branch runs.
+//! Requests, as strategies judge them and branches run them.
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -7,18 +7,18 @@ use crate::Result;
 use crate::json::{self, Fields, FromJson};
 use crate::message::Message;
 
-/// A request with its shorthands resolved: what a strategy judges and a branch runs.
+/// A request in full form, with its shorthands expanded.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Request {
     /// The conversation so far.
     pub messages: Vec<Message>,
-    /// How to sample.
+    /// The sampling configuration.
     pub config: Config,
     /// The tools that the model may call.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tools: Vec<ToolDefinition>,
-    /// Whether it must.
+    /// Whether the model must call a tool.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tool_choice: Option<ToolChoice>,
     /// The required form of the answer.
@@ -26,32 +26,32 @@ pub struct Request {
     pub output: Option<Output>,
 }
 
-/// How to sample. Absent means the branch's own default.
+/// The sampling configuration. Absent values mean the branch's own default.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Config {
-    /// 0 is greedy.
+    /// Temperature; 0 is greedy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub temperature: Option<f64>,
-    /// Only the k most likely tokens.
+    /// Sample from the k most likely tokens only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub top_k: Option<u32>,
-    /// Only the most likely tokens that together reach p.
+    /// Sample from the most likely tokens that together reach probability p only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub top_p: Option<f64>,
-    /// Only tokens at least this likely, relative to the most likely one.
+    /// Sample tokens of at least this probability only, relative to the most likely one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub min_p: Option<f64>,
-    /// Same seed, same text.
+    /// Seed; the same seed gives the same text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
-    /// Where to stop at the latest.
+    /// The maximum number of tokens to generate.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_output_tokens: Option<u32>,
     /// Texts that end the answer. At most five.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub stop_sequences: Vec<String>,
-    /// Options meant for one branch only, by branch key; never sent to another.
+    /// Options for one branch only, by branch key. They are never sent to another.
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub branches: Map<String, Value>,
     /// Further options, which a branch may support.
@@ -59,11 +59,11 @@ pub struct Config {
     pub extra: Map<String, Value>,
 }
 
-/// A tool the model may call.
+/// A tool that the model may call.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ToolDefinition {
-    /// Its name.
+    /// The tool's name.
     pub name: String,
     /// The description, for the model.
     pub description: String,
@@ -79,11 +79,11 @@ pub struct ToolDefinition {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ToolChoice {
-    /// As it likes.
+    /// The model decides.
     Auto,
-    /// It must.
+    /// The model must call a tool.
     Required,
-    /// It must not.
+    /// The model must not call a tool.
     None,
 }
 
@@ -102,7 +102,7 @@ pub struct Output {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
-    /// Words.
+    /// Text.
     Text,
     /// One JSON value.
     Json,
@@ -112,7 +112,8 @@ impl Request {
     /// Reads a request.
     ///
     /// # Errors
-    /// `INVALID_ARGUMENT`, which names the field that is wrong and quotes nothing.
+    ///
+    /// Returns `INVALID_ARGUMENT` with the name of the invalid field and without its value.
     pub fn from_json(json: Value) -> Result<Self> {
         FromJson::from_json(json)
     }
@@ -120,7 +121,8 @@ impl Request {
     /// Reads a request from JSON text.
     ///
     /// # Errors
-    /// `INVALID_ARGUMENT`, as above.
+    ///
+    /// As for [`Self::read`].
     pub fn parse(json: &str) -> Result<Self> {
         FromJson::from_json(json::parse(json, "the request")?)
     }
@@ -212,7 +214,7 @@ mod tests {
     use crate::message::{Message, Role};
 
     #[test]
-    fn a_request_keeps_what_it_does_not_know_apart() {
+    fn unknown_fields_of_a_request_are_kept_apart() {
         let request = Request::parse(
             r#"{"messages":[{"role":"user","content":[{"text":"hi"}]}],"config":{"topK":3,"thinkingConfig":{"x":1}}}"#,
         )
@@ -223,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_shape_is_named_and_not_quoted() {
+    fn an_invalid_field_is_named_and_not_quoted() {
         for (json, expected) in [
             ("[]", "the request must be an object"),
             (r#"{"messages":1}"#, "`messages` of the request must be an array"),

@@ -24,11 +24,11 @@ pub enum Dangling {
     },
 }
 
-/// Everything in `messages` that lacks its other half, in the order of the messages.
+/// Returns every call and result in `messages` that lacks its counterpart, in message order.
 #[must_use]
 pub fn dangling_calls(messages: &[Message]) -> Vec<Dangling> {
     let mut found = Vec::new();
-    // Calls of the model message before, with the key under which a result names them.
+    // Calls of the preceding model message, with the key by which a result refers to each.
     let mut open: Vec<(&str, Dangling)> = Vec::new();
     for (message, Message { role, content, .. }) in messages.iter().enumerate() {
         // Results may be spread over several tool messages; anything else ends the wait for them.

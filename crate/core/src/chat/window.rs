@@ -12,57 +12,57 @@
 
 use crate::Role;
 
-/// The facts of one message that decide whether it fits.
+/// The properties of a message that decide whether it fits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// Who wrote it.
+    /// The author's role.
     pub role: Role,
-    /// Its length, markers included.
+    /// Length in tokens, markers included.
     pub tokens: u64,
 }
 
-/// The space of one branch.
+/// The token budget of one branch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budget {
-    /// Prompt and answer together.
+    /// Context window: prompt and answer together.
     pub window: u64,
-    /// Tokens kept free for the answer.
+    /// Tokens reserved for the answer.
     pub answer: u64,
-    /// Tokens of everything else that is sent: tools, schemas, a summary of what is left out.
+    /// Tokens of everything else in the request: tools, schemas, a summary of the omitted turns.
     pub overhead: u64,
 }
 
 impl Budget {
-    /// The tokens that remain for messages.
+    /// Returns the number of tokens available for messages.
     #[must_use]
     pub fn available(&self) -> u64 {
         self.window.saturating_sub(self.answer).saturating_sub(self.overhead)
     }
 }
 
-/// The messages of one request.
+/// The messages selected for one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fit {
     /// System messages, and the messages from `first` on. Nothing is left out if `dropped` is 0.
     From {
         /// Index of the first message that is kept besides system messages.
         first: usize,
-        /// How many messages are left out.
+        /// The number of messages left out.
         dropped: usize,
         /// Tokens of all messages that are kept.
         tokens: u64,
     },
-    /// System messages and the newest turn alone are too long.
+    /// The system messages and the newest turn alone exceed the budget.
     TooLong {
-        /// Their tokens.
+        /// Tokens of these messages.
         needed: u64,
-        /// The tokens that the budget leaves for messages.
+        /// Tokens that the budget has for messages.
         available: u64,
     },
 }
 
-/// After a cut, this share of the available space is in use, so that the next turns only append
-/// and a cache of keys and values stays valid.
+/// The share of the available space that is in use after a cut, so that the next turns only append
+/// and the cache of keys and values stays valid.
 const FILL_AFTER_CUT: (u64, u64) = (3, 4);
 
 /// Decides which messages one request carries. `first` is where the previous request of the same
@@ -76,7 +76,7 @@ pub fn fit(entries: &[Entry], budget: Budget, first: usize) -> Fit {
     if needed > available {
         return Fit::TooLong { needed, available };
     }
-    // A cut that is not at a turn's start comes from another history.
+    // A cut that isn't at the start of a turn comes from another history.
     let first = if first == 0 || starts.contains(&first) { first } else { 0 };
     let kept = tokens_from(entries, first);
     if kept <= available {
@@ -94,7 +94,8 @@ fn from(entries: &[Entry], first: usize, tokens: u64) -> Fit {
     Fit::From { first, dropped, tokens }
 }
 
-/// Indices of user messages that follow another speaker. Consecutive user messages are one turn.
+/// Returns the indices of user messages that follow a message of another role. Consecutive user
+/// messages are one turn.
 fn turn_starts(entries: &[Entry]) -> Vec<usize> {
     let mut starts = Vec::new();
     let mut previous = None;
@@ -110,7 +111,7 @@ fn turn_starts(entries: &[Entry]) -> Vec<usize> {
     starts
 }
 
-/// Tokens of a request that begins at `first`: system messages count wherever they are.
+/// Counts the tokens of a request that begins at `first`. System messages count wherever they are.
 fn tokens_from(entries: &[Entry], first: usize) -> u64 {
     let kept = entries.iter().enumerate();
     kept.filter(|(index, entry)| *index >= first || entry.role == Role::System)
@@ -124,7 +125,7 @@ mod tests {
     use super::{Budget, Entry, Fit, fit};
     use crate::Role;
 
-    /// `s5 u10 m3` as entries.
+    /// Parses `s5 u10 m3` into entries.
     fn entries(text: &str) -> Vec<Entry> {
         text.split_whitespace()
             .map(|word| {
@@ -151,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn what_fits_is_sent_whole() {
+    fn a_conversation_that_fits_is_sent_whole() {
         check("", 20, 0, "from 0, -0, 0");
         check("u10", 20, 0, "from 0, -0, 10");
         check("s5 u5 m5 u5", 30, 0, "from 0, -0, 20");
@@ -184,7 +185,7 @@ mod tests {
     }
 
     proptest! {
-        /// The obvious version: try every turn from the oldest on.
+        /// Naive version: tries every turn from the oldest on.
         #[test]
         fn agrees_with_the_naive_version(
             roles in proptest::collection::vec((0_u8..4, 0_u64..50), 0..24),

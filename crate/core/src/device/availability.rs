@@ -1,4 +1,4 @@
-//! Could this model run here, and what would it take?
+//! Decides whether a model can run on this machine, and what it takes.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -10,74 +10,74 @@ use super::shape::Shape;
 use crate::json::{Fields, FromJson, parse};
 use crate::{Error, Result, host};
 
-/// Everything that a verdict rests on, gathered without touching the weights.
+/// Everything that the verdict depends on, gathered without downloading weights.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AvailabilityFacts {
-    /// Pages served without TLS have neither WebGPU nor storage.
+    /// Whether the page is a secure context. Without TLS there is neither WebGPU nor storage.
     pub is_secure: bool,
-    /// Whether a worker can be started at all.
+    /// Whether a worker can be started.
     pub has_workers: bool,
-    /// The GPU.
+    /// Facts about the GPU.
     pub gpu: GpuFacts,
-    /// The caller's choice of device.
+    /// The device that the caller requested.
     pub wish: Wish,
-    /// The model's size, where it is known.
+    /// The model's size in bytes, if known.
     pub bytes: Option<u64>,
-    /// How many of its bytes are kept already, or in the caller's hand.
+    /// The number of the model's bytes that are stored already or supplied by the caller.
     pub held: u64,
-    /// Whether all of them are.
+    /// Whether all of the model's bytes are stored.
     pub is_complete: bool,
-    /// Whether a tab is downloading it.
+    /// Whether a tab is downloading the model.
     pub is_downloading: bool,
-    /// Room in the origin's storage, where the browser reports it.
+    /// Free space in the origin's storage, if the browser reports it.
     pub free: Option<u64>,
-    /// Whether what is fetched is kept.
+    /// Whether downloads are stored.
     pub is_kept: bool,
-    /// The context window of a load that ended the tab, where one did.
+    /// The context window of a load that crashed the tab, if one did.
     pub crashed_at: Option<u32>,
-    /// The context window asked for.
+    /// The requested context window.
     pub context_window: u32,
-    /// The network's sizes, from its file or from the table of known models.
+    /// The network's sizes, from the model's file or the table of known models.
     pub shape: Option<Shape>,
     /// The adapter's limits.
     pub limits: Limits,
     /// The result of reading the file's first bytes.
     pub look: Look,
-    /// Why the engine itself cannot be started here: a file of it is missing, or not allowed.
+    /// Why the engine cannot be started: one of its files is missing or blocked.
     pub engine_fault: Option<Fault>,
-    /// Why nothing that is fetched would be kept, where the browser has no storage.
+    /// Why a download would not be stored, if the browser has no storage.
     pub store_fault: Option<String>,
-    /// Whether the browser has no WebAssembly with vectors, which all of the engine needs.
+    /// Whether the browser lacks WebAssembly SIMD, which the engine requires.
     pub lacks_simd: bool,
-    /// Bytes of weights that one CPU thread works through in a second, where that was measured.
+    /// Bytes of weights that one CPU thread processes per second, if measured.
     pub cpu_bytes_per_second: Option<u64>,
-    /// Whether the person asked for little traffic, or pays for it.
+    /// Whether the user asked to save data or is on a metered connection.
     pub saves_data: bool,
-    /// Whether its file, once loaded, was found to have no chat template.
+    /// Whether the loaded file turned out to have no chat template.
     pub lacks_template: bool,
 }
 
 /// The result of reading the file's first bytes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Look {
-    /// Nothing was requested: the model is known by its name, or traffic costs.
+    /// No bytes were requested: the model is known by its name, or the connection is metered.
     #[default]
     None,
-    /// They are here.
+    /// The first bytes were read.
     Read,
-    /// They are here, and are no model's.
+    /// The first bytes were read, and the file isn't a supported model.
     Foreign(Error),
-    /// The address leads to a page for people.
+    /// The address returned a web page.
     Page,
-    /// The host refused, with a status that will be the same next time.
+    /// The host refused with a permanent status.
     Refused(u16),
-    /// The host answered with a status that may pass, or did not answer in time.
+    /// The host answered with a temporary status, or did not answer in time.
     Trouble(Option<u16>),
     /// The host cannot be reached.
     Unreachable,
 }
 
-/// A failure found before any load: a code and a sentence.
+/// A failure found before any load.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     code: String,
@@ -99,11 +99,12 @@ impl FromJson for Fault {
     }
 }
 
-/// The least that a model's file holds before its weights. A speed for less would be nonsense.
+/// The smallest plausible file size. A speed is not estimated for anything smaller.
 const LEAST_BYTES: u64 = 4096;
 
 impl AvailabilityFacts {
-    /// Looks at a file's first bytes: a network's shape, or the reason why they are no model's.
+    /// Parses a file's first bytes into the network's shape, or the reason why the file isn't a
+    /// model.
     pub fn read_header(&mut self, header: &[u8]) {
         if self.look != Look::Read {
             return;
@@ -120,11 +121,12 @@ impl AvailabilityFacts {
         self.look = Look::Foreign(fault);
     }
 
-    /// Reads facts, field by field: derived code brings serde's words for all that can be wrong,
-    /// the printing of floats among them, which every page would download.
+    /// Reads the facts field by field: derived code would add serde's error formatting, including
+    /// that of floats, to every page's download.
     ///
     /// # Errors
-    /// The first field that is not what it must be.
+    ///
+    /// Returns an error that names the first invalid field.
     pub fn parse(json: &str) -> Result<Self> {
         let mut fields = Fields::of("the facts", parse(json, "the facts")?);
         let wish = fields.text("wish");
@@ -173,23 +175,23 @@ impl AvailabilityFacts {
 }
 
 impl AvailabilityFacts {
-    /// Tokens a second on the CPU: each reads all weights once.
+    /// Tokens per second on the CPU: each token reads all weights once.
     fn cpu_speed(&self) -> Option<u64> {
         Some(self.cpu_bytes_per_second? / self.bytes?.max(LEAST_BYTES))
     }
 }
 
-/// The four answers.
+/// The four possible verdicts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AvailabilityStatus {
-    /// It cannot run here.
+    /// The model cannot run here.
     Unavailable,
-    /// It can, once fetched.
+    /// The model can run after a download.
     Downloadable,
-    /// It is on its way.
+    /// The model is being downloaded.
     Downloading,
-    /// It is here.
+    /// The model is stored.
     Available,
 }
 
@@ -197,36 +199,37 @@ pub enum AvailabilityStatus {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Availability {
-    /// The answer.
+    /// The status.
     pub status: AvailabilityStatus,
-    /// Why, for people. Beside another status than `Unavailable`: what to know before a load.
+    /// The reason, for people. With a status other than `Unavailable`, a caution to show before a
+    /// load.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// Why, for code.
+    /// The reason, for code.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
-    /// The bytes still to download.
+    /// Bytes left to download.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bytes_to_download: Option<u64>,
-    /// What weights, keys and values take on the GPU; the weights alone where the model's shape is
-    /// not known.
+    /// Memory of weights, keys and values on the GPU; of the weights alone if the model's shape is
+    /// unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gpu_bytes_needed: Option<u64>,
-    /// Where it would run.
+    /// The device on which the model would run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub device: Option<Place>,
-    /// On the CPU, where its speed was measured.
+    /// Tokens per second on the CPU, if measured.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub estimated_tokens_per_second: Option<u64>,
-    /// Whether a download is kept for the next visit.
+    /// Whether the download is kept for the next visit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kept: Option<bool>,
-    /// Why it is not, for people.
+    /// Why the download is not kept, for people.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub not_kept_reason: Option<String>,
 }
 
-/// The verdict.
+/// Returns the verdict for these facts.
 #[must_use]
 pub fn judge(facts: &AvailabilityFacts) -> Availability {
     let to_fetch = facts.bytes.map(|bytes| bytes.saturating_sub(facts.held)).filter(|it| *it > 0);
@@ -271,7 +274,8 @@ pub fn judge(facts: &AvailabilityFacts) -> Availability {
     }
 }
 
-/// Whether a download is kept, and why it is not. Absent for a file in the caller's hand.
+/// Returns whether a download is kept and, if not, the reason. `None` for a file that the caller
+/// supplies.
 fn storage(facts: &AvailabilityFacts) -> (Option<bool>, Option<String>) {
     if facts.is_kept {
         return (Some(true), None);
@@ -282,7 +286,7 @@ fn storage(facts: &AvailabilityFacts) -> (Option<bool>, Option<String>) {
     }
 }
 
-/// A caution for callers, beside a model that can run.
+/// Returns a caution to show with a model that can run.
 fn caution(facts: &AvailabilityFacts, place: Option<Place>) -> Option<Error> {
     if facts.saves_data && !facts.is_complete {
         return Some(
@@ -293,7 +297,7 @@ fn caution(facts: &AvailabilityFacts, place: Option<Place>) -> Option<Error> {
         );
     }
     match place {
-        // Without knowledge of the model there is no verdict about the device.
+        // Without knowledge of the model, the device cannot be judged.
         None => trouble(facts),
         Some(Place::Gpu) if facts.gpu.software => Some(
             Error::unavailable("this browser's GPU is a software one: the model will run slowly")
@@ -309,7 +313,7 @@ fn caution(facts: &AvailabilityFacts, place: Option<Place>) -> Option<Error> {
     }
 }
 
-/// The host's temporary failure, if there was one.
+/// Returns the host's temporary failure, if there was one.
 fn trouble(facts: &AvailabilityFacts) -> Option<Error> {
     match facts.look {
         Look::Trouble(Some(status)) => Some(host::outage(status, None)),
@@ -320,7 +324,7 @@ fn trouble(facts: &AvailabilityFacts) -> Option<Error> {
     }
 }
 
-/// What is wrong with the file or its host, where that will be the same next time.
+/// Returns a permanent fault of the file or its host.
 fn file_fault(facts: &AvailabilityFacts) -> Option<Error> {
     match &facts.look {
         Look::Foreign(fault) => Some(fault.clone()),
@@ -331,8 +335,8 @@ fn file_fault(facts: &AvailabilityFacts) -> Option<Error> {
     }
 }
 
-/// The first thing in the way, or where the model would run; no place where that rests on a size
-/// that could not be read.
+/// Returns the first obstacle, or the device on which the model would run. The device is `None` if
+/// it depends on a size that could not be read.
 fn obstacle(facts: &AvailabilityFacts, to_fetch: Option<u64>) -> Result<Option<Place>> {
     if !facts.has_workers {
         return Err(Error::precondition(
@@ -352,7 +356,7 @@ fn obstacle(facts: &AvailabilityFacts, to_fetch: Option<u64>) -> Result<Option<P
         )
         .with_code("SIMD_UNAVAILABLE"));
     }
-    // Only what was read of the file may be held against the device.
+    // Only an address that was read can rule out the device.
     if let Some(fault) = file_fault(facts) {
         return Err(fault);
     }
@@ -383,7 +387,8 @@ fn obstacle(facts: &AvailabilityFacts, to_fetch: Option<u64>) -> Result<Option<P
     }
 }
 
-/// Where the model would run. A GPU that is too small for it is none.
+/// Returns the device on which the model would run. A GPU with limits that are too low doesn't
+/// count.
 fn placed(facts: &AvailabilityFacts) -> Result<Place> {
     let largest = facts.shape.as_ref().zip(facts.bytes);
     let largest = largest.map_or(0, |(it, bytes)| it.largest_buffer(bytes, facts.context_window));
@@ -405,7 +410,7 @@ fn placed(facts: &AvailabilityFacts) -> Result<Place> {
     Ok(place)
 }
 
-/// The origin's storage has no room.
+/// Checks that the origin's storage has room for the model.
 #[must_use]
 pub fn quota_exceeded(needed: u64, free: u64) -> Error {
     Error::precondition(format!(

@@ -1,11 +1,11 @@
-//! An adapter's limits, compared with the needs of the kernels.
+//! Compares an adapter's limits with the needs of the kernels.
 
 use serde_json::Value;
 
 use crate::json::{Fields, FromJson};
 use crate::{Error, Result};
 
-/// An adapter's limits, each where it is known.
+/// An adapter's limits, each if known.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
     /// `maxBufferSize`
@@ -38,11 +38,12 @@ impl FromJson for Limits {
 }
 
 impl Limits {
-    /// The first limit that is too low, as an error; `largest` is the largest buffer of the model.
+    /// Returns the first limit that is too low, as an error. `largest` is the size of the model's
+    /// largest buffer.
     #[must_use]
     pub fn shortfall(&self, largest: u64) -> Option<Error> {
-        // What WebGPU guarantees, and the kernels rely on; adapters of its compatibility mode may
-        // have less.
+        // WebGPU guarantees these minimums and the kernels rely on them; adapters in compatibility
+        // mode may have less.
         let kernels = [
             (self.invocations, 256, "invocations in a workgroup"),
             (self.workgroup_bytes, 16 << 10, "bytes of memory in a workgroup"),
@@ -83,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn limits_against_needs() {
+    fn limits_are_compared_with_needs() {
         check("{}", u64::MAX, None);
         let usual = r#"{"maxBufferSize":268435456,"maxStorageBufferBindingSize":134217728,"maxComputeInvocationsPerWorkgroup":256,
             "maxComputeWorkgroupStorageSize":16384,"maxStorageBuffersPerShaderStage":8,"maxComputeWorkgroupsPerDimension":65535}"#;

@@ -1,34 +1,34 @@
-//! What a model takes on the CPU, where WebAssembly has 4 GB for everything.
+//! Memory that a model takes on the CPU, where WebAssembly addresses 4 GB in all.
 
 use super::shape::Shape;
 use crate::{Error, Result, Status};
 
-/// What WebAssembly can address, less what the rest of the program takes.
+/// WebAssembly's address space, less the memory that the rest of the program uses.
 pub const WASM_LIMIT: u64 = (4 << 30) - (64 << 20);
 
-/// The most that keys and values of other conversations take in wasm memory, which never shrinks:
-/// four conversations of 2,000 tokens of a 1B model.
+/// The maximum for keys and values of other conversations in wasm memory, which never shrinks: four
+/// conversations of 2,000 tokens of a 1B model.
 const SAVED_MOST: u64 = 256 << 20;
 
-/// The least and the most that they take on a GPU.
+/// The minimum and maximum for keys and values of other conversations on a GPU.
 const SAVED_ON_GPU: [u64; 2] = [128 << 20, 512 << 20];
 
-/// Intermediate results between kernels, and the piece of the file that is being read.
+/// Intermediate results between kernels, and the chunk of the file being read.
 const PIECES: u64 = 16 << 20;
 
-/// Bytes of a loaded model.
+/// Memory of a loaded model, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Memory {
     /// Packed weights.
     pub weights: u64,
     /// Keys and values.
     pub cache: u64,
-    /// Activations, logits, and the piece of the file that is being read.
+    /// Activations, logits, and the chunk of the file being read.
     pub scratch: u64,
 }
 
 impl Memory {
-    /// The memory of a model of this shape, computed before its weights are loaded.
+    /// Computes the memory of a model of this shape before its weights are loaded.
     #[must_use]
     pub fn of(shape: &Shape, weights: u64, context_window: u32) -> Self {
         let logits = 8 * u64::from(shape.vocabulary());
@@ -36,27 +36,27 @@ impl Memory {
         Self { weights, cache: shape.cache_bytes(context_window), scratch: PIECES + logits }
     }
 
-    /// All together.
+    /// Returns the total.
     #[must_use]
     pub fn total(&self) -> u64 {
         self.weights + self.cache + self.scratch
     }
 
-    /// What the keys and values of other conversations may take beside the model: half of what is
-    /// left, so that no model is refused for their sake.
+    /// Returns the space beside the model for keys and values of other conversations: half of the
+    /// rest, so that they never cause a model to be refused.
     #[must_use]
     pub fn spare(&self, limit: u64) -> u64 {
         (limit.saturating_sub(self.total()) / 2).min(SAVED_MOST)
     }
 
-    /// The same on a GPU, whose memory is unknown: a quarter of what the model takes.
+    /// The same on a GPU, whose total memory is unknown: a quarter of the model's memory.
     #[must_use]
     pub fn spare_on_gpu(taken: u64) -> u64 {
         let [least, most] = SAVED_ON_GPU;
         (taken / 4).clamp(least, most)
     }
 
-    /// Refuses what does not fit, with the numbers.
+    /// Returns an error with the numbers if the model does not fit.
     pub fn check(&self, limit: u64) -> Result<()> {
         if self.total() <= limit {
             return Ok(());
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn other_conversations_take_what_is_left_and_no_more_than_that() {
+    fn other_conversations_take_no_more_than_the_remaining_space() {
         let needs = |weights| Memory { weights, cache: 100 << 20, scratch: 12 << 20 };
         for (weights, spare) in [(200_u64, 256), (3720, 100), (3919, 0), (5000, 0)] {
             let needs = needs(weights << 20);

@@ -1,4 +1,4 @@
-//! What a machine can do with a model: facts come in, a verdict goes out.
+//! Decides whether and where a machine can run a model. Facts are passed in and verdicts returned.
 
 mod availability;
 mod limits;

@@ -1,4 +1,4 @@
-//! Where a model runs: on the GPU, on the CPU, or nowhere on this machine.
+//! Decides where a model runs: on the GPU, on the CPU, or not at all.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -6,14 +6,14 @@ use serde_json::Value;
 use crate::json::{Fields, FromJson};
 use crate::{Error, Result};
 
-/// The caller's choice of device.
+/// The device that the caller requested.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Wish {
-    /// A hardware GPU if it computes right, else the CPU where the model is small enough for it.
+    /// A hardware GPU that computes correctly, else the CPU if the model is small enough for it.
     #[default]
     Auto,
-    /// A GPU, be it a software one.
+    /// A GPU, including a software one.
     Gpu,
     /// The CPU.
     Cpu,
@@ -32,13 +32,13 @@ impl Wish {
     }
 }
 
-/// Where a model runs.
+/// The device on which a model runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Place {
-    /// Kernels on a GPU.
+    /// Compute shaders on a GPU.
     Gpu,
-    /// Plain code in the worker.
+    /// The worker's CPU code.
     Cpu,
 }
 
@@ -57,13 +57,13 @@ impl Place {
 /// The known facts about the GPU.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GpuFacts {
-    /// Whether an adapter was given.
+    /// Whether the browser returned an adapter.
     pub available: bool,
-    /// Why not.
+    /// Why there is no adapter.
     pub reason: Option<String>,
-    /// Whether a CPU emulates it. A software GPU is slower than the CPU alone.
+    /// Whether a CPU emulates the GPU, which is slower than the CPU engine.
     pub software: bool,
-    /// Whether its numbers were right; absent before they were looked at.
+    /// Whether the GPU passed the self-test; absent before the test.
     pub is_right: Option<bool>,
 }
 
@@ -80,11 +80,11 @@ impl FromJson for GpuFacts {
     }
 }
 
-/// The least speed at which `Auto` takes the CPU, in tokens a second: that of a slow reader.
+/// The minimum speed at which `Auto` chooses the CPU, in tokens per second: that of a slow reader.
 const LEAST_TOKENS_PER_SECOND: u64 = 5;
 
-/// Where a model runs that would write so many tokens a second on the CPU, as was measured; absent
-/// where it was not measured, or where the model's size is not known.
+/// Chooses a device. `tokens_per_second` is the measured speed on the CPU; absent if it was not
+/// measured or the model's size is unknown.
 pub fn place(wish: Wish, gpu: &GpuFacts, cpu_speed: Option<u64>) -> Result<Place> {
     let is_small = cpu_speed.is_some_and(|speed| speed >= LEAST_TOKENS_PER_SECOND);
     let beside = |reason: &str| match cpu_speed {
@@ -110,7 +110,8 @@ pub fn place(wish: Wish, gpu: &GpuFacts, cpu_speed: Option<u64>) -> Result<Place
     }
 }
 
-/// Whether a model runs on this GPU whatever the CPU can do, so that the CPU is not measured.
+/// Whether the model runs on this GPU regardless of the CPU's speed, which then need not be
+/// measured.
 #[must_use]
 pub fn takes_gpu(wish: Wish, gpu: &GpuFacts) -> bool {
     place(wish, gpu, None) == Ok(Place::Gpu)
@@ -120,7 +121,7 @@ fn reason_of(gpu: &GpuFacts) -> &str {
     gpu.reason.as_deref().unwrap_or("this browser has no WebGPU adapter")
 }
 
-/// The GPU computes, but wrong.
+/// The GPU computes wrong results.
 #[must_use]
 pub fn wrong_results() -> Error {
     Error::precondition("this machine's GPU computes wrong results, so that no model runs on it")
@@ -145,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn every_machine_and_wish() {
+    fn every_machine_and_preference() {
         let none = GpuFacts::default();
         let hardware = GpuFacts { available: true, is_right: Some(true), ..none.clone() };
         let unchecked = GpuFacts { is_right: None, ..hardware.clone() };

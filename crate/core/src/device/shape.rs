@@ -1,52 +1,52 @@
-//! A model's shape, read off the first bytes of its file: what it takes is known before a weight is
-//! fetched.
+//! Reads a model's shape from the first bytes of its file, so that its memory is known before any
+//! weights are downloaded.
 
 use serde_json::Value;
 
 use crate::Result;
 use crate::json::{Fields, FromJson};
 
-/// Gemma's vocabulary, for files that name their shape first and their pieces out of sight.
+/// Size of Gemma's vocabulary, for files whose vocabulary lies beyond the bytes that were read.
 const VOCABULARY: u32 = 262_144;
-/// The width of a head where a file does not tell, as its converters had it.
+/// Width of a head in files that don't state it, as their converters assumed.
 const HEAD_DIM: u32 = 256;
-/// Every sixth layer sees everything where a file does not tell.
+/// Every sixth layer is global in files that don't state the pattern.
 const PERIOD: u32 = 6;
-/// Tokens of one pass on a GPU, and slots of a ring beside its window: the engine's own numbers.
+/// Tokens of one pass on a GPU, and slots of a ring beyond its window, as the engine has them.
 const CHUNK: u64 = 64;
-/// Layers of Gemma 3n with keys of their own.
+/// Layers of Gemma 3n with their own keys and values.
 const OWN_CACHES_3N: u32 = 20;
-/// Bytes of a number on the GPU.
+/// Bytes of a value in GPU buffers.
 const NUMBER: u64 = 4;
 
 /// The sizes of a network.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Shape {
-    /// Layers.
+    /// Number of layers.
     pub layers: u32,
-    /// Values of the residual stream.
+    /// Width of the residual stream.
     pub width: u32,
-    /// Values between the two products of a layer's network.
+    /// Width of the hidden layer of a feed-forward network.
     pub hidden: u32,
-    /// Heads of queries.
+    /// Number of query heads.
     pub heads: u32,
-    /// Heads of keys and values.
+    /// Number of key/value heads.
     pub kv_heads: u32,
-    /// Values of a head.
+    /// Width of a head.
     pub head_dim: u32,
-    /// How far local layers see; 0 where there are none.
+    /// Window of local layers; 0 if there are none.
     pub window: u32,
-    /// The period of global layers; 0 means the usual six.
+    /// Period of global layers; 0 means the usual six.
     pub period: u32,
-    /// The longest context.
+    /// Maximum context length.
     pub context: u32,
-    /// Pieces of the vocabulary; 0 is Gemma's.
+    /// Size of the vocabulary; 0 means Gemma's.
     pub vocabulary: u32,
-    /// Values of a head of local layers; 0 where all heads are alike.
+    /// Width of the heads of local layers; 0 if all heads have the same width.
     pub local_head_dim: u32,
-    /// Layers at the end that read earlier layers' keys and values.
+    /// Number of layers at the end that share the keys and values of earlier layers.
     pub shared: u32,
-    /// Values of each layer's input of a token; their table is read from the file row by row.
+    /// Width of each layer's per-token input. Its table is read from the file row by row.
     pub per_layer: u32,
 }
 
@@ -74,13 +74,14 @@ impl FromJson for Shape {
 }
 
 impl Shape {
-    /// Reads what precedes the vocabulary. `None` where that is not enough, or no GGUF file.
+    /// Reads the metadata before the vocabulary. Returns `None` if the prefix is too short or isn't
+    /// GGUF.
     #[must_use]
     pub fn peek(prefix: &[u8]) -> Option<Self> {
         let mut shape = Self { head_dim: HEAD_DIM, ..Self::default() };
         let mut is_3n = false;
         let mut reader = Reader(prefix);
-        // Where the prefix ends inside of an entry, all before it was heard.
+        // If the prefix ends inside an entry, all entries before it have been read.
         let _ = reader.walk(|key, size| {
             let size = u32::try_from(size).unwrap_or(u32::MAX);
             let name = key.iter().position(|byte| *byte == b'.').and_then(|dot| key.get(dot + 1..));
@@ -107,15 +108,15 @@ impl Shape {
             shape.kv_heads = shape.heads;
         }
         if is_3n && shape.shared == 0 {
-            // Some files hold the number as a fraction, and some do not hold it.
+            // Some files store the number as a fraction, and some omit it.
             shape.shared = shape.layers.saturating_sub(OWN_CACHES_3N);
         }
         let sizes = [shape.layers, shape.width, shape.hidden, shape.heads, shape.context];
         (!sizes.contains(&0)).then_some(shape)
     }
 
-    /// Bytes on the GPU: weights as they are in the file, keys and values, and what lies between
-    /// two kernels.
+    /// Returns the bytes on the GPU: weights as stored in the file, keys and values, and
+    /// intermediate results.
     #[must_use]
     pub fn gpu_bytes(&self, file: u64, context_window: u32) -> u64 {
         let capacity = self.capacity(context_window);
@@ -127,8 +128,8 @@ impl Shape {
         self.held(file) + self.cache_bytes(context_window) + NUMBER * scratch
     }
 
-    /// Bytes of the weights that are held, of all in the file: by the mean size of a weight all but
-    /// the table of layers' inputs.
+    /// Returns the bytes of the weights kept in memory, out of all in the file: all but the table
+    /// of per-layer inputs, by the mean size of a weight.
     #[must_use]
     pub fn held(&self, file: u64) -> u64 {
         let row = u64::from(self.layers) * u64::from(self.per_layer);
@@ -136,7 +137,7 @@ impl Shape {
         file - share(file, table, self.values().saturating_add(table)).min(file)
     }
 
-    /// Bytes of keys and values. Local layers keep a ring of their window.
+    /// Returns the bytes of keys and values. Local layers keep a ring of their window.
     #[must_use]
     pub fn cache_bytes(&self, context_window: u32) -> u64 {
         let capacity = self.capacity(context_window);
@@ -155,8 +156,8 @@ impl Shape {
         2 * NUMBER * values
     }
 
-    /// The largest buffer that cannot be cut in two: of a matrix, of keys, or of scores. The
-    /// vocabulary can be.
+    /// Returns the size of the largest buffer that cannot be split: a matrix, the keys, or the
+    /// scores. The vocabulary can be split.
     #[must_use]
     pub fn largest_buffer(&self, weights: u64, context_window: u32) -> u64 {
         let capacity = self.capacity(context_window);
@@ -165,13 +166,13 @@ impl Shape {
         scores.max(keys).max(self.largest_matrix(weights))
     }
 
-    /// Bytes of a feed-forward matrix, by the mean size of a weight.
+    /// Returns the bytes of a feed-forward matrix, by the mean size of a weight.
     fn largest_matrix(&self, file: u64) -> u64 {
         let part = u64::from(self.width) * u64::from(self.hidden);
         share(self.held(file), part, self.values())
     }
 
-    /// Values of layers and vocabulary.
+    /// Counts the weights of the layers and the vocabulary.
     fn values(&self) -> u64 {
         let [width, hidden] = [self.width, self.hidden].map(u64::from);
         let layer = width * (3 * hidden + 2 * self.queries() + 2 * self.keys());
@@ -190,16 +191,16 @@ impl Shape {
         u64::from(self.kv_heads) * u64::from(self.head_dim)
     }
 
-    /// How many pieces there are, and so how many logits.
+    /// Returns the size of the vocabulary, which is also the number of logits.
     pub(super) fn vocabulary(&self) -> u32 {
         if self.vocabulary == 0 { VOCABULARY } else { self.vocabulary }
     }
 }
 
-/// The bytes of a part of some values.
+/// Returns `bytes · part / all`.
 fn share(bytes: u64, part: u64, all: u64) -> u64 {
     let all = all.max(1);
-    // The product of both may not fit 64 bits, and division of 128 is a kilobyte of code.
+    // The product may not fit 64 bits, and 128-bit division adds a kilobyte of code.
     let rest = (bytes % all).saturating_mul(part) / all;
     (bytes / all).saturating_mul(part).saturating_add(rest)
 }
@@ -208,8 +209,8 @@ fn share(bytes: u64, part: u64, all: u64) -> u64 {
 struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
-    /// Reports each entry that is a whole number, the largest of a list of numbers of 32 bits, of a
-    /// list of flags how many there are for each that is not set, and the length of other lists.
+    /// Calls `tell` with each integer entry, the maximum of each list of 32-bit integers, the
+    /// period of each list of flags, and the length of each other list.
     fn walk(&mut self, mut tell: impl FnMut(&[u8], u64)) -> Option<()> {
         if self.take(4)? != b"GGUF" {
             return None;
@@ -222,7 +223,8 @@ impl<'a> Reader<'a> {
                 9 => {
                     let (kind, count) = (self.number(4)?, self.number(8)?);
                     if kind == 8 {
-                        // Of a vocabulary often no more than this is at hand.
+                        // The prefix often ends inside the vocabulary, so its length is reported
+                        // first.
                         tell(key, count);
                     }
                     let items = self.skip(kind, count)?;
@@ -235,7 +237,7 @@ impl<'a> Reader<'a> {
                 kind => {
                     let width = width_of(kind)?;
                     let value = self.number(width)?;
-                    // Neither a fraction nor a yes.
+                    // Floats and booleans are skipped.
                     if !matches!(kind, 6 | 7 | 12) {
                         tell(key, value);
                     }
@@ -280,7 +282,8 @@ fn unset(flags: &[u8]) -> u64 {
     flags.iter().filter(|flag| **flag == 0).count() as u64
 }
 
-/// Bytes of a value of this type; lists in lists are in no file of Gemma's.
+/// Returns the bytes of a value of this type. Nested lists are not supported, because no Gemma file
+/// has any.
 fn width_of(kind: u64) -> Option<usize> {
     match kind {
         0 | 1 | 7 => Some(1),
@@ -311,7 +314,7 @@ mod tests {
         }
     }
 
-    /// Gemma 4 E2B.
+    /// A header with the shape of Gemma 4 E2B.
     fn gemma_4_e2b() -> Shape {
         Shape {
             layers: 35,
@@ -328,7 +331,7 @@ mod tests {
         }
     }
 
-    /// A header's keys: a list of numbers, or of flags, or one of both.
+    /// A header's key and value: a list of numbers, a list of flags, or a single value.
     enum Key<'a> {
         Number(u32),
         Numbers(&'a [u32]),
@@ -398,10 +401,10 @@ mod tests {
     #[test]
     fn tables_are_not_held_and_shared_caches_are_counted_once() {
         let (shape, file) = (gemma_4_e2b(), 2_841_481_184);
-        // Of the published file about 1.5 GB are no table.
+        // About 1.5 GB of the published file are not tables.
         assert!((1_200_000_000..1_600_000_000).contains(&shape.held(file)), "{}", shape.held(file));
         assert_eq!(gemma_1b().held(file), file);
-        // 12 rings and 3 whole layers.
+        // 12 rings and 3 full-context layers.
         assert_eq!(shape.cache_bytes(4096), 8 * (12 * 576 * 256 + 3 * 4096 * 512));
     }
 
@@ -410,7 +413,7 @@ mod tests {
         bytes.extend(text.as_bytes());
     }
 
-    /// The beginning of a file, in the order of the usual converter.
+    /// The beginning of a file, with keys in the order of the usual converter.
     fn header() -> Vec<u8> {
         let mut bytes = b"GGUF".to_vec();
         bytes.extend(3_u32.to_le_bytes());
@@ -444,7 +447,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_bytes_tell_the_shape_and_every_cut_of_them_less() {
+    fn the_first_bytes_give_the_shape_and_every_cut_of_them_less() {
         let bytes = header();
         assert_eq!(Shape::peek(&bytes), Some(gemma_1b()));
         let mut read = 0;
@@ -457,31 +460,31 @@ mod tests {
     }
 
     #[test]
-    fn damage_is_no_shape() {
+    fn damaged_bytes_give_no_shape() {
         let bytes = header();
         assert_eq!(Shape::peek(b"<!doctype html>"), None);
         for at in 0..bytes.len() {
             let mut damaged = bytes.clone();
             damaged[at] = 0xff;
-            // Whatever comes of it, it comes.
+            // Any result is accepted as long as nothing panics.
             let _ = Shape::peek(&damaged);
         }
     }
 
     #[test]
-    fn what_a_context_takes() {
+    fn memory_of_a_context() {
         let (shape, file) = (gemma_1b(), 806_000_000);
-        // 22 rings of 576 and 4 whole layers, 2 · 4 bytes for each of 256 values.
+        // 22 rings of 576 and 4 full-context layers, 2 · 4 bytes for each of 256 values.
         assert_eq!(shape.cache_bytes(4096), 8 * 256 * (22 * 576 + 4 * 4096));
         assert_eq!(shape.cache_bytes(100), 8 * 256 * 26 * 100);
-        // Never more than the file allows.
+        // The window never exceeds the file's maximum.
         assert_eq!(shape.cache_bytes(1 << 20), shape.cache_bytes(32_768));
         let unlimited = Shape { window: 0, ..gemma_1b() };
         assert_eq!(unlimited.cache_bytes(4096), 8 * 256 * 26 * 4096);
         let extra = shape.gpu_bytes(file, 4096) - file - shape.cache_bytes(4096);
         assert!((5 << 20..20 << 20).contains(&extra), "{extra} bytes beside");
         assert!(shape.gpu_bytes(file, 8192) > shape.gpu_bytes(file, 4096));
-        // Short contexts are bound by a matrix, long ones by keys.
+        // A matrix is the largest buffer for short contexts, keys are for long ones.
         assert!((5 << 20..9 << 20).contains(&shape.largest_buffer(file, 512)));
         assert_eq!(shape.largest_buffer(file, 32_768), 4 * 256 * 32_768);
     }

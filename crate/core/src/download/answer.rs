@@ -1,4 +1,5 @@
-//! What to make of an answer: whether to read its body, and what it reveals of the file.
+//! Decides what to do with a response: whether to read its body, and what it reveals about the
+//! file.
 
 use std::ops::Range;
 
@@ -9,20 +10,21 @@ use super::ranges::Ranges;
 use super::transfer::{Flight, Transfer};
 use crate::{Error, Status, host};
 
-/// What to do with a body.
+/// What the driver does with a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Body {
-    /// Read it.
+    /// Read the body.
     Take,
-    /// Close it unread.
+    /// Close the body unread.
     Drop,
-    /// Close it unread, and request the caller's address again: the redirect's target has expired.
+    /// Close the body unread, and request the caller's address again: the redirect's target has
+    /// expired.
     Resolve,
 }
 
 impl Transfer {
-    /// A request was answered.
+    /// Handles the response to a request.
     pub fn answered(&mut self, flight: u32, head: &Head) -> Body {
         let Some(asked) = self.flights.get(&flight).map(|it| it.range.clone()) else {
             return Body::Drop;
@@ -38,12 +40,14 @@ impl Transfer {
                 self.begin_anew("the model's host reports a smaller file than before");
                 return Body::Drop;
             }
-            // A link that a redirect led to may have expired; the address itself will tell.
+            // A link that a redirect led to may have expired; a request to the original address
+            // will show.
             400..=499 if head.redirected && head.status != 429 && self.may_resolve() => {
                 self.land(flight);
                 return Body::Resolve;
             }
-            // After bytes have come, a refusal is an expired link inside the host's own redirect.
+            // Once bytes have arrived, a refusal means that a link inside the host's own redirect
+            // expired.
             401 | 403 if self.has_brought => None,
             408 | 425 | 429 | 500..=599 => None,
             _ => Some(host::refusal(head.status)),
@@ -69,7 +73,7 @@ impl Transfer {
         if head.etag.is_none() {
             self.journal.held = Ranges::default();
         }
-        // Its bytes overwrite those of every other request, which would only be wasted.
+        // Its bytes would overwrite those of every other request.
         self.flights.clear();
         self.flights.insert(flight, Flight::new(0..size));
         Body::Take
@@ -77,7 +81,7 @@ impl Transfer {
 
     fn take_part(&mut self, flight: u32, asked: Range<u64>, head: &Head) -> Body {
         let stated = head.content_range.as_deref().and_then(ContentRange::parse);
-        // Where the header cannot be seen the length must fit, and the size be known.
+        // If the header cannot be read, the length must match and the size be known.
         let (range, size) = match stated {
             Some(ContentRange { range: Some(range), size }) => (range, size.or(self.size())),
             _ => match head.content_length {
@@ -102,8 +106,8 @@ impl Transfer {
             return Body::Drop;
         }
         let Some(size) = size else {
-            // Without a size ranges lead nowhere: ask for the whole, whose length is always
-            // visible.
+            // Without a size, range requests cannot be planned: request the whole file, whose
+            // length is always visible.
             self.land(flight);
             if self.is_whole_only {
                 self.fail(size_unknown());
@@ -124,7 +128,7 @@ impl Transfer {
         Body::Take
     }
 
-    /// Whether an answer is about the file in the journal; begins anew where it is not.
+    /// Returns whether a response belongs to the file in the journal, and restarts the file if not.
     fn is_same_file(&mut self, size: u64, etag: Option<&str>) -> bool {
         if let Some(bytes) = self.expected.bytes.filter(|bytes| *bytes != size) {
             self.fail(

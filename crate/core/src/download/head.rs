@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use serde::Deserialize;
 
-/// The head of an answer, as far as the browser shows it: across origins a server must
-/// expose `ETag` and `Content-Range` by name.
+/// The head of a response, as far as the browser exposes it: a cross-origin server must list `ETag`
+/// and `Content-Range` by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Head {
@@ -21,11 +21,11 @@ pub struct Head {
     pub etag: Option<String>,
     /// `Retry-After`, in seconds.
     pub retry_after: Option<u64>,
-    /// Whether an address was asked that an earlier redirect led to.
+    /// Whether the request went to an address that an earlier redirect led to.
     pub redirected: bool,
 }
 
-/// `bytes 0-99/1000`, as a range and the whole size where it is stated.
+/// Parses `bytes 0-99/1000` into a range and the total size, if present.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ContentRange {
     pub(super) range: Option<Range<u64>>,
@@ -53,7 +53,8 @@ impl ContentRange {
 }
 
 impl Head {
-    /// A page for people where a model should be: a login, or an application's catch-all.
+    /// Whether the response is a web page instead of a model: a login, or an application's
+    /// catch-all route.
     pub(super) fn is_web_page(&self) -> bool {
         self.content_type.as_deref().is_some_and(|kind| kind.trim_start().starts_with("text/html"))
     }

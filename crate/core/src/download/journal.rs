@@ -1,32 +1,32 @@
-//! What is known of a file between visits: kept beside it, and written whenever bytes arrive.
+//! The record of a partial file, stored beside it and updated whenever bytes arrive.
 
 use serde::{Deserialize, Serialize};
 
 use super::ranges::Ranges;
 
-/// The layout of this record. A record of another layout counts as none.
+/// The layout version of this record. Records with another version are ignored.
 const VERSION: u32 = 1;
-/// No model is larger: a record that claims more is damaged.
+/// An upper bound for the size of a model: a record that exceeds it is damaged.
 const LARGEST: u64 = 1 << 40;
 
-/// How far a file has come.
+/// The progress of one file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Journal {
     version: u32,
-    /// How long the file is, once the host has stated it.
+    /// The file's length, once the host has stated it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size: Option<u64>,
-    /// The server's name for just these bytes.
+    /// The entity tag that the server gave for this content.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub etag: Option<String>,
-    /// Which bytes are there.
+    /// The byte ranges that are stored.
     #[serde(default)]
     pub held: Ranges,
-    /// The digest that the whole file was found to have.
+    /// The digest of the whole file, once computed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
-    /// Whether the file is whole and was checked in every way that was requested.
+    /// Whether the file is complete and passed every requested check.
     #[serde(default)]
     pub complete: bool,
 }
@@ -45,11 +45,11 @@ impl Default for Journal {
 }
 
 impl Journal {
-    /// Reads a record. One that is damaged, torn or of another time is as good as none: the bytes
-    /// are fetched again, which is slow and never wrong.
+    /// Reads a record. A damaged, truncated or outdated record is ignored: the bytes are fetched
+    /// again, which is slow but never wrong.
     #[must_use]
     pub fn read(text: &str) -> Self {
-        // A shorter record may be in front of the end of a longer one, so only the first value
+        // A shorter record may have overwritten the start of a longer one, so only the first value
         // counts.
         let first = serde_json::Deserializer::from_str(text).into_iter::<Self>().next();
         let Some(Ok(journal)) = first else { return Self::default() };
@@ -61,9 +61,8 @@ impl Journal {
         if journal.version == VERSION && fits { journal } else { Self::default() }
     }
 
-    /// The same record beside a file that is `length` bytes long: what is not in the file is not
-    /// held, whatever the record says. A file that is short is not complete, and its digest is not
-    /// the one that was found.
+    /// Limits the record to a file of `length` bytes: ranges beyond the end of the file are
+    /// dropped. A truncated file is not complete, and its digest is discarded.
     #[must_use]
     pub fn clipped(mut self, length: u64) -> Self {
         self.held.clip(length);
@@ -74,10 +73,10 @@ impl Journal {
         self
     }
 
-    /// The record as text.
+    /// Returns the record as text.
     #[must_use]
     pub fn write(&self) -> String {
-        // Text and integers only: nothing in it can fail to be written.
+        // Text and integers only, so serialisation cannot fail.
         serde_json::to_string(self).unwrap_or_default()
     }
 }
@@ -87,7 +86,7 @@ mod tests {
     use super::Journal;
 
     #[test]
-    fn reads_what_it_wrote_and_nothing_else() {
+    fn reads_its_own_output_and_nothing_else() {
         let mut journal =
             Journal { size: Some(100), etag: Some("\"x\"".into()), ..Journal::default() };
         journal.held.insert(0..10);
@@ -117,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_promises_no_more_than_its_file_holds() {
+    fn a_record_claims_no_more_than_its_file_contains() {
         let whole = Journal {
             size: Some(100),
             held: vec![(0, 100)].into(),

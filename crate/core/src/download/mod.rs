@@ -1,7 +1,7 @@
-//! Downloads without a socket or a disk: what to fetch, what to believe, what to keep.
+//! Downloads without a socket or a disk: decides what to fetch, what to trust and what to keep.
 //!
-//! A driver owns the connections and the file. It asks [`Transfer::step`], does it, and reports.
-//! So every cut, lie and restart is a test that takes microseconds.
+//! A driver owns the connections and the file. It calls [`Transfer::step`], performs the step and
+//! reports the outcome, so tests of every cut and every misbehaving server take microseconds.
 
 mod answer;
 mod head;

@@ -1,16 +1,16 @@
-//! Which bytes of a file are there.
+//! The byte ranges of a file that are stored.
 
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-/// Byte ranges: sorted, apart from each other, none of them empty.
+/// Byte ranges: sorted, disjoint and non-empty, with gaps between them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Vec<(u64, u64)>", into = "Vec<(u64, u64)>")]
 pub struct Ranges(Vec<Range<u64>>);
 
 impl Ranges {
-    /// Adds a range; what it overlaps or touches becomes one with it.
+    /// Adds a range and merges it with those that it overlaps or touches.
     pub fn insert(&mut self, mut added: Range<u64>) {
         if added.is_empty() {
             return;
@@ -26,19 +26,19 @@ impl Ranges {
         self.0.insert(at, added);
     }
 
-    /// How many bytes are there.
+    /// Returns the number of bytes in all ranges.
     #[must_use]
     pub fn covered(&self) -> u64 {
         self.0.iter().map(|held| held.end - held.start).sum()
     }
 
-    /// How many are there from the start on without a gap.
+    /// Returns the number of bytes from the start up to the first gap.
     #[must_use]
     pub fn prefix(&self) -> u64 {
         self.0.first().filter(|held| held.start == 0).map_or(0, |held| held.end)
     }
 
-    /// The gaps below `size`, first to last.
+    /// Returns the gaps below `size`, in order.
     #[must_use]
     pub fn gaps(&self, size: u64) -> Vec<Range<u64>> {
         let mut gaps = Vec::new();
@@ -66,7 +66,7 @@ impl Ranges {
         }
     }
 
-    /// Whether no range extends beyond `size`.
+    /// Whether all ranges end at or before `size`.
     #[must_use]
     pub fn fits(&self, size: u64) -> bool {
         self.0.last().is_none_or(|held| held.end <= size)
@@ -74,7 +74,7 @@ impl Ranges {
 }
 
 impl From<Vec<(u64, u64)>> for Ranges {
-    /// Sorts once, so that a record of any length costs little.
+    /// Sorts once, so that the cost stays low for any number of ranges.
     fn from(mut pairs: Vec<(u64, u64)>) -> Self {
         pairs.sort_unstable();
         let mut ranges: Vec<Range<u64>> = Vec::new();
@@ -100,7 +100,7 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
-        /// Against one flag for each byte.
+        /// Compares with one flag per byte.
         #[test]
         fn agrees_with_a_flag_for_each_byte(
             added in prop::collection::vec((0_u64..40, 0_u64..12), 0..12),
@@ -130,9 +130,9 @@ mod tests {
             prop_assert_eq!(Ranges::from(pairs), ranges);
         }
 
-        /// Against insertion one by one, and against flags that are cleared.
+        /// Compares with insertion one by one, and with flags that are cleared.
         #[test]
-        fn a_record_in_any_order_reads_as_insertions_do(
+        fn a_record_in_any_order_equals_insertion_one_by_one(
             pairs in prop::collection::vec((0_u64..40, 0_u64..40), 0..12),
             size in 0_u64..64,
         ) {

@@ -1,4 +1,4 @@
-//! Bad hosts, simulated by a host, a disk and a driver that fit on a page.
+//! Misbehaving hosts, simulated by a host, a disk and a driver that fit on a page.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::{Body, Expected, Fault, Head, Journal, Next, Policy, Transfer};
 use crate::Status;
 
-/// Numbers that look like chance and never change.
+/// Deterministic pseudo-random numbers.
 #[derive(Clone)]
 struct Dice(u64);
 
@@ -19,16 +19,16 @@ impl Dice {
     }
 }
 
-/// A host and its moods.
+/// A simulated host and its faults.
 #[derive(Clone)]
 struct Host {
     file: Vec<u8>,
     etag: Option<&'static str>,
     knows_ranges: bool,
     shows_headers: bool,
-    /// How many of the next answers go wrong, and how.
+    /// How many of the next responses are faulty, and how.
     moods: Vec<Mood>,
-    /// How all further answers go wrong.
+    /// The fault of all further responses.
     lasting: Option<fn(&mut Dice) -> Mood>,
     dice: Dice,
 }
@@ -40,11 +40,11 @@ enum Mood {
     Unreachable,
     /// The body ends after this many bytes.
     Cut(usize),
-    /// The range begins this much too late.
+    /// The range begins this many bytes too late.
     Shifted(u64),
-    /// More bytes come than were promised.
+    /// The body is longer than announced.
     Overlong(usize),
-    /// The size in `Content-Range` is wrong by so much.
+    /// The size in `Content-Range` is wrong by this much.
     Lies(i64),
     /// A part of this many bytes whose `Content-Range` ends in `/*`, whatever was requested.
     Unstated(usize),
@@ -143,7 +143,7 @@ impl Host {
     }
 }
 
-/// What a visit to the host left behind.
+/// The state that a visit left behind.
 #[derive(Default)]
 struct Disk {
     bytes: Vec<u8>,
@@ -153,7 +153,7 @@ struct Disk {
     arrived: u64,
 }
 
-/// Any digest that distinguishes files will do.
+/// A stand-in for SHA-256: any digest that distinguishes files will do.
 fn digest(bytes: &[u8]) -> String {
     let sum =
         bytes.iter().fold(7_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(*byte)));
@@ -162,7 +162,7 @@ fn digest(bytes: &[u8]) -> String {
 
 const POLICY: Policy = Policy { piece: 100, parallel: 4, failures: 4, pause_ms: 10, stall_ms: 1 };
 
-/// One visit. `crash_at` ends it without a farewell after so many bytes.
+/// Simulates one visit. `crash_at` ends it abruptly after that many bytes.
 fn visit(
     host: &mut Host,
     disk: &mut Disk,
@@ -252,7 +252,7 @@ fn a_thousand_crashes_and_cuts_lead_to_the_same_bytes_and_fetch_none_twice() {
     }
 }
 
-/// A file of 450 bytes under some moods: how it ends, and how many bytes came.
+/// Downloads 450 bytes from a faulty host and returns the outcome and the number of bytes sent.
 #[track_caller]
 fn check(moods: &[Mood], tweak: impl FnOnce(&mut Host, &mut Expected), outcome: &str) -> Disk {
     let mut host = Host::good(450);
@@ -273,7 +273,7 @@ fn check(moods: &[Mood], tweak: impl FnOnce(&mut Host, &mut Expected), outcome: 
     disk
 }
 
-/// A file of 450 bytes whose host fails in the same way for ever.
+/// Downloads 450 bytes from a host that fails in the same way every time.
 #[track_caller]
 fn check_lasting(mood: fn(&mut Dice) -> Mood, knows_ranges: bool, outcome: &str) -> Disk {
     check(&[], |host, _| (host.lasting, host.knows_ranges) = (Some(mood), knows_ranges), outcome)
@@ -308,7 +308,7 @@ fn a_host_without_ranges_sends_the_whole_once() {
 }
 
 #[test]
-fn a_host_that_cannot_resume_is_given_up_after_some_whole_files() {
+fn a_host_that_cannot_resume_is_given_up_after_a_few_whole_files() {
     for etag in [None, Some("\"one\"")] {
         let never_whole = |host: &mut Host, _: &mut Expected| {
             (host.knows_ranges, host.etag) = (false, etag);
@@ -317,7 +317,7 @@ fn a_host_that_cannot_resume_is_given_up_after_some_whole_files() {
         let disk = check(&[], never_whole, "UNAVAILABLE RANGES_UNSUPPORTED");
         assert_eq!(disk.asked.len(), 4);
         assert_eq!(disk.paused, [10, 20, 40], "and every attempt after the first waits");
-        // Also where each attempt comes a little further.
+        // The same holds if each attempt gets a little further.
         let ever_further: Vec<Mood> = (0..40).map(|step| Mood::Cut(200 + step)).collect();
         check(&ever_further, |host, _| (host.knows_ranges, host.etag) = (false, etag), {
             "UNAVAILABLE RANGES_UNSUPPORTED"
@@ -329,7 +329,7 @@ fn a_host_that_cannot_resume_is_given_up_after_some_whole_files() {
 fn a_size_that_is_never_stated_ends_in_a_clear_error() {
     check_lasting(|_| Mood::Unstated(100), true, "FAILED_PRECONDITION MODEL_SIZE_UNKNOWN");
     check_lasting(|_| Mood::Unstated(450), true, "DATA_LOSS RANGE_MISMATCH");
-    // Nor does such a host serve where the caller names the size.
+    // Such a host fails even if the caller names the size.
     let named = |host: &mut Host, expected: &mut Expected| {
         expected.bytes = Some(450);
         host.lasting = Some(|_| Mood::Unstated(100));
@@ -340,7 +340,7 @@ fn a_size_that_is_never_stated_ends_in_a_clear_error() {
 }
 
 #[test]
-fn cuts_that_come_thick_are_slowed_down() {
+fn frequent_cuts_are_slowed_down() {
     let disk = check_lasting(|_| Mood::Cut(1), true, "whole after 450 bytes in 450 requests");
     assert!(disk.paused.len() > 300, "{} pauses", disk.paused.len());
     let disk = check_lasting(|_| Mood::Cut(60), true, "whole after 450 bytes in 9 requests");
@@ -403,15 +403,15 @@ fn a_recorded_size_is_believed_only_once_the_host_confirms_it() {
     assert_eq!(transfer.step(), Next::Restart);
     assert_eq!(transfer.confirmed_size(), None);
 
-    // A record that is wrong about the file heals by itself.
+    // A record that is wrong about the file corrects itself.
     let mut host = Host::good(450);
     let mut disk = Disk { bytes: vec![0; 40], journal: journal.write(), ..Disk::default() };
     let ended = visit(&mut host, &mut disk, &Expected::default(), &mut Dice(3), 4, None);
     assert_eq!((ended, disk.bytes == host.file), (Some(Ok(())), true));
 }
 
-/// Whatever a host does for ever, a visit ends, with a bounded number of requests and bytes, and
-/// what it calls whole is whole.
+/// Whatever a host does, a visit ends after a bounded number of requests and bytes, and a file
+/// reported as complete is complete.
 #[test]
 fn no_host_keeps_a_download_going_for_ever() {
     fn any(dice: &mut Dice) -> Mood {
@@ -457,16 +457,16 @@ fn no_host_keeps_a_download_going_for_ever() {
 
 #[test]
 fn a_host_that_hides_its_headers() {
-    // The first answer's size cannot be seen, so that the whole is requested.
+    // The size of the first response cannot be read, so the whole file is requested.
     check(&[], |host, _| host.shows_headers = false, "whole after 450 bytes in 2 requests");
 }
 
 #[test]
-fn lies() {
+fn false_headers_are_caught() {
     check(&[Mood::Shifted(3)], as_it_is, "whole after 450 bytes in 6 requests");
     check(&[Mood::Shifted(3); 4], as_it_is, "DATA_LOSS RANGE_MISMATCH");
     check(&[Mood::Overlong(50); 5], as_it_is, "whole after 450 bytes in 5 requests");
-    // A size that is stated too large is corrected by the next answer, and costs a fresh start.
+    // A size that is too large is corrected by the next response, at the cost of a fresh start.
     check(&[Mood::Lies(100)], as_it_is, "whole after 550 bytes in 7 requests");
     check(&[Mood::Lies(-400)], as_it_is, "whole after 450 bytes in 6 requests");
     check(&[Mood::Page], as_it_is, "NOT_FOUND MODEL_NOT_FOUND");
@@ -493,18 +493,18 @@ fn refusals_are_reported_at_once() {
     check(&[Mood::Refuse(403)], as_it_is, "PERMISSION_DENIED MODEL_GATED");
     check(&[Mood::Refuse(404)], as_it_is, "NOT_FOUND MODEL_NOT_FOUND");
     check(&[Mood::Refuse(400)], as_it_is, "FAILED_PRECONDITION MODEL_HTTP");
-    // Once bytes have come, a refusal is a link that has expired.
+    // Once bytes have arrived, a refusal means an expired link.
     check(&[Mood::Cut(50), Mood::Refuse(403)], as_it_is, "whole after 450 bytes in 7 requests");
 }
 
 #[test]
-fn an_empty_file_is_called_empty() {
+fn an_empty_file_is_reported_as_empty() {
     check(&[Mood::Refuse(416)], as_it_is, "INVALID_ARGUMENT GGUF_TRUNCATED");
     check(&[Mood::None, Mood::Refuse(416)], as_it_is, "whole after 550 bytes in 7 requests");
 }
 
 #[test]
-fn another_file_under_the_same_address_begins_anew() {
+fn another_file_at_the_same_address_restarts_the_download() {
     check(
         &[Mood::Cut(50), Mood::Swapped("\"two\"", 9)],
         as_it_is,
@@ -558,7 +558,7 @@ fn a_whole_file_needs_no_request() {
     disk.asked.clear();
     assert_eq!(visit(&mut host, &mut disk, &expected, &mut Dice(1), 4, None), Some(Ok(())));
     assert_eq!(disk.asked, []);
-    // A caller who knows another digest, or another size, does not get the old file.
+    // A caller who gives another digest or size does not get the old file.
     let other = Expected { sha256: Some("00".into()), ..expected };
     let error = visit(&mut host, &mut disk, &other, &mut Dice(1), 4, None).unwrap().unwrap_err();
     assert_eq!(

@@ -1,4 +1,4 @@
-//! One file on its way: what to ask for next, and what to make of each answer.
+//! The download of one file: decides what to request next and how to treat each response.
 //!
 //! ```text
 //! step() ──► Fetch ─► answered() ─► Take ─► slot(), write, written() … ─► ended() ─┐
@@ -16,26 +16,26 @@ use serde::{Deserialize, Serialize};
 use super::journal::Journal;
 use crate::{Error, Status, host};
 
-/// How hard to try.
+/// Limits and pauses of a download.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Policy {
-    /// The most bytes to ask for at once.
+    /// The maximum number of bytes per request.
     pub piece: u64,
-    /// How many requests at once.
+    /// The maximum number of parallel requests.
     pub parallel: usize,
-    /// How many failures in a row, without a new byte in between, end it. Where the host cannot
-    /// resume, every cut counts, because each further attempt fetches the whole file again.
+    /// The number of consecutive failures without a new byte that ends the download. If the host
+    /// cannot resume, every cut counts, because each further attempt fetches the whole file again.
     pub failures: u32,
-    /// The pause after the first failure; doubled after each further one.
+    /// The pause after the first failure, doubled after each further one.
     pub pause_ms: u64,
-    /// A body that brings nothing for so long counts as cut.
+    /// A body that delivers nothing for this long counts as cut.
     pub stall_ms: u64,
 }
 
 impl Default for Policy {
-    /// Pieces large enough that a round trip does not count, small enough that a cut costs little.
-    /// Four at once is what HTTP/1.1 leaves room for beside the page's own requests.
+    /// Chunks are large enough to hide the round trip and small enough that a cut costs little.
+    /// Four at once leaves room in HTTP/1.1's six connections for the page's own requests.
     fn default() -> Self {
         Self { piece: 8 << 20, parallel: 4, failures: 6, pause_ms: 250, stall_ms: 20_000 }
     }
@@ -43,20 +43,20 @@ impl Default for Policy {
 
 /// The longest pause between two attempts.
 const LONGEST_PAUSE_MS: u64 = 8_000;
-/// How often a file that turns out to be another one is begun anew.
+/// How often the download restarts because the file has changed.
 const RESTARTS: u32 = 2;
-/// How often in a row, without a new byte in between, a redirect's target may refuse.
+/// How many times in a row, without a new byte, a redirect's target may refuse.
 const RESOLVES: u32 = 64;
-/// The longest wait that a host's `Retry-After` can cause before the next request.
+/// The maximum wait that a host's `Retry-After` can cause before the next request.
 const LONGEST_RETRY_AFTER_MS: u64 = 60_000;
 
 /// The caller's expectations of the file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Expected {
-    /// Its size.
+    /// The size in bytes.
     pub bytes: Option<u64>,
-    /// Its digest in hexadecimal, of either case.
+    /// The digest in hexadecimal, in either case.
     pub sha256: Option<String>,
 }
 
@@ -64,64 +64,64 @@ pub struct Expected {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "act", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Next {
-    /// Ask for the bytes of `from..to`, or for the whole file where `to` is absent.
+    /// Request the bytes `from..to`, or the whole file if `to` is absent.
     Fetch {
-        /// A name for this request.
+        /// The number of this request.
         flight: u32,
         /// The first byte.
         from: u64,
-        /// Past the last byte.
+        /// One past the last byte.
         #[serde(skip_serializing_if = "Option::is_none")]
         to: Option<u64>,
     },
-    /// Nothing until a request in flight reports.
+    /// Wait until a request in flight reports.
     Wait,
-    /// Nothing for a while, then ask again.
+    /// Pause, then call `step` again.
     Pause {
-        /// How long.
+        /// The duration of the pause.
         pause_ms: u64,
     },
-    /// Stop every request in flight, empty the file, then ask again.
+    /// Stop every request in flight, empty the file, then call `step` again.
     Restart,
-    /// All bytes are there: report the file's digest to [`Transfer::digested`].
+    /// All bytes are stored: report the file's digest to [`Transfer::digested`].
     Verify,
-    /// The file is whole.
+    /// The file is complete.
     Done,
-    /// It cannot be had. What arrived stays for the next time.
+    /// The download failed. The bytes that arrived are kept for the next attempt.
     Fail {
-        /// Why.
+        /// The reason.
         error: Error,
     },
 }
 
-/// Where some received bytes belong.
+/// Where received bytes are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Slot {
-    /// Where the first of them goes.
+    /// The offset of the first byte.
     pub at: u64,
-    /// How many of them count; what is beyond was not requested.
+    /// How many of the bytes to write; those beyond were not requested.
     pub length: u64,
-    /// Whether the body has nothing more to bring.
+    /// Whether the body is complete.
     pub last: bool,
 }
 
-/// How a request ended before its time.
+/// How a request ended early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Fault {
-    /// No answer, or the connection broke.
+    /// There was no response, or the connection broke.
     Network,
-    /// Nothing came for too long.
+    /// The body delivered nothing for too long.
     Stalled,
 }
 
 #[derive(Clone, Debug)]
 pub(super) struct Flight {
-    /// The bytes that it may still deliver.
+    /// The bytes that the request may still deliver.
     pub(super) range: Range<u64>,
-    /// How many bytes it brought, new or not.
+    /// The number of bytes it delivered, new or not.
     pub(super) brought: u64,
-    /// Whether any of them was new: an earlier attempt may have brought the same ones.
+    /// Whether any of the bytes were new: an earlier attempt may have delivered the same ones.
     pub(super) has_progressed: bool,
 }
 
@@ -130,13 +130,13 @@ impl Flight {
         Self { range, brought: 0, has_progressed: false }
     }
 
-    /// Whether it ended after a small part of what it was to bring.
+    /// Whether the request ended after a small part of its range.
     fn is_poor(&self) -> bool {
         self.brought < (self.range.end - self.range.start) / 8
     }
 }
 
-/// One file on its way.
+/// The download of one file.
 #[derive(Clone, Debug)]
 pub struct Transfer {
     policy: Policy,
@@ -144,19 +144,19 @@ pub struct Transfer {
     pub(super) journal: Journal,
     pub(super) flights: BTreeMap<u32, Flight>,
     last_flight: u32,
-    /// The most bytes that were there at any time since the file was last begun anew.
+    /// The highest number of bytes stored since the last restart.
     most_held: u64,
     failures: u32,
-    /// Requests up to this one that fail belong to the failure that was counted last.
+    /// Failures of requests up to this one belong to the failure that was counted last.
     counted_up_to: u32,
-    /// How many requests in a row were cut after a small part of what they were to bring.
+    /// The number of consecutive requests cut after a small part of their range.
     poor_cuts: u32,
     restarts: u32,
     resolves: u32,
     is_confirmed: bool,
     must_pause: Option<u64>,
     must_restart: bool,
-    /// The server sends whole files whatever is requested.
+    /// Whether the server sends whole files regardless of the requested range.
     pub(super) is_whole_only: bool,
     pub(super) has_brought: bool,
     refetched: bool,
@@ -164,7 +164,7 @@ pub struct Transfer {
 }
 
 impl Transfer {
-    /// Continues from the state that a journal records.
+    /// Continues from the state in a journal.
     #[must_use]
     pub fn new(policy: Policy, expected: Expected, journal: Journal) -> Self {
         let differs = |known: Option<u64>| {
@@ -194,26 +194,27 @@ impl Transfer {
         }
     }
 
-    /// The state to store for the next visit.
+    /// Returns the state to store for the next visit.
     #[must_use]
     pub fn journal(&self) -> &Journal {
         &self.journal
     }
 
-    /// How long a body may bring nothing.
+    /// Returns how long a body may deliver nothing.
     #[must_use]
     pub fn stall_ms(&self) -> u64 {
         self.policy.stall_ms
     }
 
-    /// The file's size, once known.
+    /// Returns the file's size, once known.
     #[must_use]
     pub fn size(&self) -> Option<u64> {
         self.journal.size.or(self.expected.bytes)
     }
 
-    /// The file's size, once the host has confirmed it or the caller has named it. What a journal
-    /// claims is only a hint: it may be damaged, and a request is cheaper than a wrong refusal.
+    /// Returns the file's size, once the host has confirmed it or the caller has given it. The size
+    /// in a journal is only a hint: it may be damaged, and a request is cheaper than a wrong
+    /// refusal.
     #[must_use]
     pub fn confirmed_size(&self) -> Option<u64> {
         if self.is_confirmed { self.size() } else { self.expected.bytes }
@@ -238,7 +239,7 @@ impl Transfer {
             return Next::Pause { pause_ms };
         }
         let Some(size) = self.journal.size else {
-            // The first answer contains the size; no other request makes sense before it.
+            // The first response contains the size; further requests have to wait for it.
             if !self.flights.is_empty() {
                 return Next::Wait;
             }
@@ -270,7 +271,7 @@ impl Transfer {
         Next::Fetch { flight, from, to }
     }
 
-    /// The first missing bytes that no request is fetching, up to a border between pieces.
+    /// Returns the first missing bytes that no request is fetching, up to a chunk boundary.
     fn next_piece(&self, size: u64) -> Option<Range<u64>> {
         let mut claimed = self.journal.held.clone();
         for flight in self.flights.values() {
@@ -282,8 +283,8 @@ impl Transfer {
         Some(gap.start..gap.end.min(border))
     }
 
-    /// Where the next `length` bytes of a body go. Nothing is noted until they are
-    /// [written](Self::written).
+    /// Returns where to write the next `length` bytes of a body. They are recorded only once they
+    /// are [written](Self::written).
     #[must_use]
     pub fn slot(&self, flight: u32, length: u64) -> Slot {
         match self.flights.get(&flight) {
@@ -295,7 +296,7 @@ impl Transfer {
         }
     }
 
-    /// The file now has this many bytes of a body.
+    /// Records that this many bytes of a body were written.
     pub fn written(&mut self, flight: u32, length: u64) {
         let Some(flight) = self.flights.get_mut(&flight) else { return };
         if length == 0 {
@@ -317,7 +318,7 @@ impl Transfer {
         }
     }
 
-    /// A body ended. Short ones leave a gap, which is requested again.
+    /// Handles the end of a body. A short one leaves a gap, which is requested again.
     pub fn ended(&mut self, flight: u32) {
         let Some(ended) = self.land(flight) else { return };
         if ended.range.is_empty() && (ended.has_progressed || !self.has_gaps()) {
@@ -332,7 +333,7 @@ impl Transfer {
         );
     }
 
-    /// A request broke.
+    /// Handles a request that failed.
     pub fn failed(&mut self, flight: u32, fault: Fault) {
         let Some(ended) = self.land(flight) else { return };
         let error = match fault {
@@ -344,8 +345,8 @@ impl Transfer {
         self.cut(flight, &ended, error);
     }
 
-    /// A request ended before its time. One that brought new bytes is a cut, and the rest is asked
-    /// for at once, or after a pause where cuts come thick; any other one is a failure.
+    /// Handles a request that ended early. If it delivered new bytes, the rest is requested at
+    /// once, or after a pause if cuts are frequent; otherwise it counts as a failure.
     fn cut(&mut self, flight: u32, ended: &Flight, error: Error) {
         if self.is_whole_only && ended.brought > 0 {
             self.count_failure(
@@ -371,7 +372,7 @@ impl Transfer {
         self.journal.size.is_none_or(|size| self.journal.held.prefix() < size)
     }
 
-    /// The digest of the file, which `Verify` asked for.
+    /// Checks the digest of the file, which `Verify` requested.
     pub fn digested(&mut self, sha256: &str) {
         if is_digest(&self.expected, Some(sha256)) {
             self.journal.sha256 = Some(sha256.to_ascii_lowercase());
@@ -392,7 +393,7 @@ impl Transfer {
         }
     }
 
-    /// Whether anybody requested a digest; where not, `Verify` is answered by [`Self::unchecked`].
+    /// Whether the caller gave a digest. If not, [`Self::unchecked`] answers `Verify`.
     #[must_use]
     pub fn wants_digest(&self) -> bool {
         self.expected.sha256.is_some()
@@ -423,8 +424,7 @@ impl Transfer {
         }
     }
 
-    /// A request failed. Several that were in progress together met the same outage, and count
-    /// once.
+    /// Counts a failed request. Requests that fail together met the same outage and count once.
     pub(super) fn count_failure(&mut self, flight: u32, error: Error) {
         let is_counted = flight <= self.counted_up_to;
         if !is_counted {
@@ -439,7 +439,8 @@ impl Transfer {
         self.pause(self.backoff(self.failures).max(asked));
     }
 
-    /// A redirect's target refused. True where the address that led to it may be asked again.
+    /// Handles a refusal by a redirect's target. Returns true if the original address may be
+    /// requested again.
     pub(super) fn may_resolve(&mut self) -> bool {
         self.resolves += 1;
         self.resolves <= RESOLVES

@@ -1,26 +1,26 @@
-//! Loads that ended their tab.
+//! Detects loads that crashed their tab.
 
 use crate::Error;
 
-/// How many tabs in a row must have ended before a load is suspected: systems end tabs for reasons
-/// of their own.
+/// How many tabs in a row must have ended before a load is suspected. Systems end tabs for other
+/// reasons, too.
 const ENOUGH: u32 = 2;
-/// How long a mark counts.
+/// How long a record remains valid.
 const LIFETIME_MS: f64 = 86_400_000.0;
 
-/// The record of loads that ended their tab while weights went to the device.
+/// The record of loads during whose upload to the device the tab ended.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CrashMark {
-    /// The smallest context window among them.
+    /// The smallest context window of these loads.
     pub context_window: u32,
-    /// How many in a row.
+    /// The number of consecutive loads.
     pub loads: u32,
-    /// When the last one was set, in milliseconds since 1970.
+    /// The time of the last one, in milliseconds since 1970.
     pub at: f64,
 }
 
 impl CrashMark {
-    /// The mark to set for a load that begins after `previous` was found.
+    /// Returns the record to store for a load that begins after `previous` was found.
     #[must_use]
     pub fn next(previous: Option<Self>, context_window: u32, now: f64) -> Self {
         match previous.filter(|it| it.counts(now)) {
@@ -33,13 +33,13 @@ impl CrashMark {
         }
     }
 
-    /// Whether it blocks a load with this context window.
+    /// Whether the record blocks a load with this context window.
     #[must_use]
     pub fn is_suspect(&self, context_window: u32, now: f64) -> bool {
         self.counts(now) && self.loads >= ENOUGH && context_window >= self.context_window
     }
 
-    /// Neither too old nor from the future.
+    /// Whether the record is neither expired nor from the future.
     fn counts(&self, now: f64) -> bool {
         (0.0..LIFETIME_MS).contains(&(now - self.at))
     }

@@ -1,5 +1,6 @@
-//! The life of a model on this device: who waits for a load, what a stop means for the others, when
-//! the engine is built again, and when a load is suspected of ending its tab.
+//! The life cycle of a model on this device: which callers wait for a load, how an abort by one
+//! affects the others, when the engine is rebuilt, and when a load is suspected of crashing its
+//! tab.
 //!
 //! Like a run of the router, a [`Life`] takes events and returns actions. It owns no worker and
 //! reads no clock.
@@ -19,44 +20,44 @@ pub use crash::CrashMark;
 
 use crate::{Error, Status};
 
-/// How often in a row a fault is answered by building the engine again.
+/// How many times in a row the engine is rebuilt after a fault.
 const REBUILDS: u32 = 2;
 
-/// Where a model is.
+/// The state of a model.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum State {
     /// Not loaded.
     #[default]
     Absent,
-    /// On its way.
+    /// Loading.
     Loading,
-    /// It can be run.
+    /// Ready to run.
     Ready,
     /// The engine failed repeatedly.
     Failed,
-    /// Disposed of; a load brings it back.
+    /// Disposed of; a load restores it.
     Disposed,
 }
 
 /// The phase of a load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// Bytes come from the network, and some are missing.
+    /// Bytes are being downloaded.
     Download,
-    /// All bytes are in the store.
+    /// All bytes are stored.
     Stored,
-    /// Weights go to the device, or its kernels are compiled: the part that can end a tab.
+    /// Weights are being uploaded or kernels compiled: the part that can crash a tab.
     Device,
 }
 
-/// Something happened. Callers have numbers of the outside's choice.
+/// An event. The driver assigns each caller a number.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
-    /// A caller wants the model and waits for it.
+    /// A caller requests the model and waits for it.
     Load(u32),
-    /// A load without `force` found the mark of tabs that crashed.
+    /// A load without `force` found the record of tabs that crashed.
     Marked {
-        /// The mark.
+        /// The record.
         mark: CrashMark,
         /// The context window of this load.
         context_window: u32,
@@ -65,19 +66,19 @@ pub enum Event {
     },
     /// The model is on the device without a load.
     Found,
-    /// The model is not on the device any more.
+    /// The model is no longer on the device.
     Gone,
-    /// A caller's own signal ended its wait.
+    /// A caller's own signal aborted its wait.
     CallerLeft(u32),
     /// The load has reached a phase.
     Reached(Phase),
-    /// The load is done.
+    /// The load has finished.
     Loaded,
-    /// The load failed, and the engine lives.
+    /// The load failed, and the engine still runs.
     LoadFailed(Error),
     /// The worker or its engine died.
     EngineDied(Error),
-    /// The engine has produced something: the last fault is overcome.
+    /// The engine has produced output, so the last fault no longer counts.
     Succeeded,
     /// The page enters the back/forward cache.
     PageLeft,
@@ -87,7 +88,7 @@ pub enum Event {
     Dispose,
 }
 
-/// Something to do.
+/// An action for the driver.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action {
     /// Start a load.
@@ -95,7 +96,7 @@ pub enum Action {
         /// Whether it may use the network. A rebuild reads the store alone.
         may_download: bool,
     },
-    /// Stop the load in progress and end its worker once what has arrived is recorded.
+    /// Abort the load in progress and end its worker once the received bytes are recorded.
     Stop,
     /// End the worker at once.
     End,
@@ -103,11 +104,11 @@ pub enum Action {
     Mark,
     /// Remove that record.
     Unmark,
-    /// A caller's wait is over: well, or with an error.
+    /// Settle a caller's wait, with an error if the load failed.
     Settle(u32, Result<(), Error>),
 }
 
-/// One model's life.
+/// The life cycle of one model.
 #[derive(Debug, Default)]
 pub struct Life {
     state: State,
@@ -118,24 +119,24 @@ pub struct Life {
     phase: Option<Phase>,
     faults_in_row: u32,
     was_ready: bool,
-    /// Whether weights are kept, so that the engine can be built again from them.
+    /// Whether the weights are stored, so that the engine can be rebuilt from them.
     is_kept: bool,
 }
 
 impl Life {
-    /// A model that is not loaded. `is_kept` is whether its weights stay in the store.
+    /// Creates a model that is not loaded. `is_kept` is whether its weights stay stored.
     #[must_use]
     pub fn new(is_kept: bool) -> Self {
         Self { is_kept, ..Self::default() }
     }
 
-    /// Where the model is.
+    /// Returns the model's state.
     #[must_use]
     pub fn state(&self) -> State {
         self.state
     }
 
-    /// Takes an event and returns what to do, in order.
+    /// Handles an event and returns the actions to run, in order.
     pub fn feed(&mut self, event: Event) -> Vec<Action> {
         let mut actions = Vec::new();
         match event {
@@ -179,7 +180,7 @@ impl Life {
                 }
                 self.was_ready = false;
             }
-            // Events that do not concern this state, or arrive too late.
+            // Events that don't apply to this state, or arrive too late.
             Event::Marked { .. }
             | Event::Reached(_)
             | Event::Loaded
@@ -205,7 +206,7 @@ impl Life {
 
     fn fail(&mut self, error: Error, actions: &mut Vec<Action>) {
         actions.push(Action::End);
-        // CANCELLED is the word for a caller's own signal: here it was another's.
+        // CANCELLED is reserved for a caller's own signal; here another caller aborted.
         if error.status == Status::Cancelled {
             self.end(State::Absent, &Err(stopped()), actions);
         } else {
@@ -221,7 +222,7 @@ impl Life {
         actions.push(Action::Start { may_download: !is_rebuild });
     }
 
-    /// One caller's stop ends its own wait. The last one to leave stops the load.
+    /// Ends one caller's wait. The load is aborted when no caller is left.
     fn leave(&mut self, caller: u32, actions: &mut Vec<Action>) {
         let before = self.waiting.len();
         self.waiting.retain(|it| *it != caller);
@@ -239,7 +240,7 @@ impl Life {
         if !matches!(self.state, State::Loading | State::Ready) {
             return;
         }
-        // What had not all arrived is not in the store: the next load fetches the rest.
+        // Weights that had not arrived completely are not stored: the next load fetches the rest.
         if self.phase == Some(Phase::Download) {
             return self.end(State::Absent, &Err(error), actions);
         }

@@ -1,5 +1,5 @@
-//! A table: scripts of what happens, and the story of what is done. The package's twin is held to
-//! the same file.
+//! A table of scripts: events, and the actions expected for them. The package's TypeScript twin is
+//! tested with the same file.
 
 use super::{Action, CrashMark, Event, Life, Phase};
 use crate::{Error, Status};
@@ -56,7 +56,7 @@ fn story(script: &str) -> String {
 }
 
 #[test]
-fn every_script_has_its_story() {
+fn every_script_runs_as_recorded() {
     let file = include_str!("../../../../tests/fixtures/life.json");
     let file: serde_json::Value = serde_json::from_str(file).unwrap();
     let stories = file.get("stories").and_then(|it| it.as_array()).unwrap();

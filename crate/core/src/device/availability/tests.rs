@@ -1,4 +1,4 @@
-//! Verdicts, as JSON.
+//! Table of verdicts, as JSON.
 
 use super::{AvailabilityFacts, Fault, GpuFacts, Limits, Look, Shape, Wish, judge};
 
@@ -27,7 +27,7 @@ fn check(bend: impl FnOnce(&mut AvailabilityFacts), expected: &str) {
     assert_eq!(found.to_string(), expected);
 }
 
-/// Once a file is loaded it is known whether it has a chat template.
+/// Only a loaded file shows whether it has a chat template.
 #[test]
 fn a_base_model_is_a_caution() {
     let verdict = judge(&AvailabilityFacts { lacks_template: true, ..ready() });
@@ -82,7 +82,7 @@ fn a_shape_gives_the_memory_of_the_context_and_whether_the_gpu_is_large_enough()
     let tight = Limits { binding: Some(2 << 20), ..Limits::default() };
     check(|it| (it.shape, it.limits) = (gemma_1b(), tight.clone()), too_small);
     check(|it| it.limits = Limits { invocations: Some(128), ..Limits::default() }, too_small);
-    // A machine that was measured to be fast takes what another refuses.
+    // A CPU that was measured to be fast accepts a model that a slow one refuses.
     check(
         |it| (it.gpu.available, it.cpu_bytes_per_second) = (false, Some(5_000_000_000)),
         r#"{"bytesToDownload":1000000000,"device":"cpu","estimatedTokensPerSecond":5,"status":"downloadable"}"#,
@@ -91,7 +91,7 @@ fn a_shape_gives_the_memory_of_the_context_and_whether_the_gpu_is_large_enough()
         |it| (it.gpu.available, it.cpu_bytes_per_second) = (false, Some(4_900_000_000)),
         r#"{"code":"GPU_UNAVAILABLE","status":"unavailable"}"#,
     );
-    // A small model does without.
+    // A small model does not depend on these limits.
     check(
         |it| (it.shape, it.limits, it.bytes) = (gemma_1b(), tight, Some(27_000_000)),
         r#"{"bytesToDownload":27000000,"device":"cpu","estimatedTokensPerSecond":100,"status":"downloadable"}"#,
@@ -114,7 +114,7 @@ fn cautions() {
 }
 
 #[test]
-fn facts_are_read_as_reported() {
+fn facts_are_parsed_as_reported() {
     let text = r#"{"isSecure":true,"hasWorkers":true,"gpu":{"available":true,"isRight":true,"software":false},"wish":"auto",
         "bytes":1000000000,"held":0,"isComplete":false,"isDownloading":false,"free":2000000000,"isKept":true,"crashedAt":null,
         "contextWindow":4096,"cpuBytesPerSecond":2700000000}"#;
@@ -150,21 +150,21 @@ fn obstacles() {
         |it| it.crashed_at = Some(8192),
         r#"{"bytesToDownload":1000000000,"device":"gpu","gpuBytesNeeded":1000000000,"status":"downloadable"}"#,
     );
-    // What is not kept needs no room, and neither does what is there.
+    // A download that is not kept needs no storage, and neither do stored bytes.
     check(
         |it| (it.free, it.is_kept) = (Some(0), false),
         r#"{"bytesToDownload":1000000000,"device":"gpu","gpuBytesNeeded":1000000000,"status":"downloadable"}"#,
     );
 }
 
-/// A machine without a GPU, where a model's size decides.
+/// A machine without a GPU, where the model's size decides.
 fn without_gpu(it: &mut AvailabilityFacts) {
     it.gpu = GpuFacts::default();
     it.bytes = None;
 }
 
 #[test]
-fn the_device_is_judged_only_by_what_was_read() {
+fn the_device_is_judged_only_by_a_file_that_was_read() {
     let unavailable = |code: &str| format!(r#"{{"code":"{code}","status":"unavailable"}}"#);
     let refused =
         |status| move |it: &mut AvailabilityFacts| (it.look, ()) = (Look::Refused(status), ());
@@ -175,7 +175,7 @@ fn the_device_is_judged_only_by_what_was_read() {
     check(|it| (without_gpu(it), it.look = Look::Unreachable).1, &unavailable("NETWORK"));
     check(|it| it.look = Look::Unreachable, &unavailable("NETWORK"));
     check(|it| (without_gpu(it), it.look = Look::Page).1, &unavailable("MODEL_NOT_FOUND"));
-    // A host that may answer later leaves the question open.
+    // A host that may answer later leaves the verdict open.
     let open = |code: &str| format!(r#"{{"code":"{code}","status":"downloadable"}}"#);
     let trouble = |status| {
         move |it: &mut AvailabilityFacts| (without_gpu(it), it.look = Look::Trouble(status)).1
@@ -188,10 +188,10 @@ fn the_device_is_judged_only_by_what_was_read() {
         |it| (trouble(Some(503))(it), it.wish = Wish::Cpu).1,
         r#"{"device":"cpu","status":"downloadable"}"#,
     );
-    // A GPU that was requested by name, or a size that is known, leaves nothing open.
+    // With a GPU requested by name, or a known size, the verdict is final.
     check(|it| (trouble(None)(it), it.wish = Wish::Gpu).1, &unavailable("GPU_UNAVAILABLE"));
     check(|it| (without_gpu(it), it.look = Look::Read).1, &unavailable("GPU_UNAVAILABLE"));
-    // What is here whole needs no host.
+    // A model that is stored completely needs no host.
     for look in [Look::Refused(404), Look::Unreachable] {
         check(
             |it| (it.look, it.held, it.is_complete) = (look.clone(), 1_000_000_000, true),
@@ -206,7 +206,7 @@ fn the_device_is_judged_only_by_what_was_read() {
 }
 
 #[test]
-fn a_file_that_is_no_model_is_none_wherever_it_lies() {
+fn a_file_that_isnt_a_model_is_rejected_wherever_it_is_stored() {
     let code = |header: &[u8], whole: bool| {
         let mut facts = ready();
         (facts.look, facts.is_complete) = (Look::Read, whole);
@@ -233,7 +233,7 @@ fn a_file_that_is_no_model_is_none_wherever_it_lies() {
 }
 
 #[test]
-fn no_speed_for_less_than_a_header() {
+fn no_speed_is_reported_for_a_file_smaller_than_a_header() {
     for (bytes, speed) in [(0, None), (351, None), (4095, None), (4096, Some(659_179))] {
         let facts = AvailabilityFacts { wish: Wish::Cpu, bytes: Some(bytes), ..ready() };
         assert_eq!(judge(&facts).estimated_tokens_per_second, speed, "{bytes} bytes");
