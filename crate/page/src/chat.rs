@@ -1,12 +1,12 @@
-//! Conversations for JavaScript: what fits a window, and which calls lack a result.
+//! Conversations for JavaScript: fits them to a context window and finds unmatched tool calls.
 
 use hybridge_core::chat::{Budget, Dangling, Entry, Fit, dangling_calls, fit};
 use hybridge_core::{Message, Role};
 use wasm_bindgen::prelude::wasm_bindgen;
 
 /// Decides which messages one request carries. `roles` has a letter for each message (`s`, `u`,
-/// `m`, `t`), `tokens` its length. The result is `[0, first, tokens]` for messages from `first` on,
-/// or `[1, needed, available]` where even the newest turn is too long.
+/// `m`, `t`), `tokens` its length. Returns `[0, first, tokens]` for messages from `first` on, or
+/// `[1, needed, available]` if even the newest turn is too long.
 #[wasm_bindgen(js_name = fitConversation)]
 pub fn fit_conversation(
     roles: &str,
@@ -36,8 +36,8 @@ pub fn fit_conversation(
     }
 }
 
-/// Calls without a result and results without a call, as JSON text of `[{ kind, message, part },
-/// …]`. A history that cannot be read has none: it was checked before.
+/// Returns calls without a result and results without a call, as JSON text of `[{ kind, message,
+/// part }, …]`. An unreadable history yields an empty list: it was validated before.
 #[wasm_bindgen(js_name = danglingCalls)]
 pub fn dangling(messages: &str) -> String {
     let messages = Message::list(messages).unwrap_or_default();

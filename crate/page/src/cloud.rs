@@ -1,4 +1,4 @@
-//! Calls of cloud services, as JavaScript drives them: it asks for the next piece.
+//! Calls of cloud services for JavaScript, which pulls each chunk.
 
 use std::cell::{Cell, RefCell};
 
@@ -12,7 +12,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use crate::platform::{Connection, Interrupted};
 use crate::thrown::thrown;
 
-/// One call. Pieces first, then the reply; every failure is thrown as an `Error` in JSON.
+/// One cloud call: first its chunks, then the reply. Every failure is thrown as an `Error` in JSON.
 #[wasm_bindgen]
 #[expect(missing_debug_implementations, reason = "it holds a key, which no log may show")]
 pub struct CloudCall {
@@ -35,21 +35,21 @@ enum Progress {
 
 #[wasm_bindgen]
 impl CloudCall {
-    /// A call that is not sent before the first `next`. `description` is JSON: `{ service, task,
+    /// Creates a call, which is sent by the first `next`. `description` is JSON: `{ service, task,
     /// request }`.
     #[wasm_bindgen(constructor)]
     pub fn new(description: &str) -> Result<CloudCall, JsValue> {
         Self::described(description).map_err(|error| thrown(&error))
     }
 
-    /// Where the key goes: `name: what precedes it`.
+    /// Adds the key's header as `name: prefix`.
     #[wasm_bindgen(js_name = keyHeader)]
     pub fn key_header(&self) -> String {
         format!("{}: {}", self.http.key_header, self.http.key_prefix)
     }
 
-    /// Headers to send, in JSON: name, value, name, value; and a `fetch` to send it with, if not
-    /// the host's.
+    /// Sets the headers, as a JSON list of alternating names and values, and an optional custom
+    /// `fetch`.
     pub fn equip(&self, headers: &str, fetch: Option<Function>) -> Result<(), JsValue> {
         let headers: Vec<String> = match parse(headers) {
             Ok(Value::Array(list)) => {
@@ -65,24 +65,24 @@ impl CloudCall {
         Ok(())
     }
 
-    /// The next `Piece` as JSON, `undefined` after the last.
+    /// Returns the next `Piece` as JSON, or `undefined` after the last.
     pub async fn next(&self) -> Result<Option<String>, JsValue> {
         self.advance().await.map_err(|error| thrown(&error))
     }
 
-    /// The `Reply` as JSON, once `next` has given `undefined`.
+    /// Returns the `Reply` as JSON, once `next` has returned `undefined`.
     pub fn reply(&self) -> Result<String, JsValue> {
         let reply = self.reply.borrow();
         let reply = reply.as_ref().ok_or_else(|| Error::precondition("the answer is not complete"));
         reply.and_then(json_of).map_err(|error| thrown(&error))
     }
 
-    /// The message as far as it came, as JSON.
+    /// Returns the partial message received so far, as JSON.
     pub fn partial(&self) -> Result<String, JsValue> {
         json_of(&self.exchange.borrow().partial()).map_err(|error| thrown(&error))
     }
 
-    /// Closes the connection at once. Calling it again does nothing.
+    /// Closes the connection at once. Idempotent.
     pub fn cancel(&self) {
         self.connection.close();
     }
@@ -166,8 +166,8 @@ impl CloudCall {
     }
 }
 
-/// The pause in milliseconds before a failed call is tried again; `undefined` to give up.
-/// `failures` counts the tries so far, `chance` is a random number from 0 to 1.
+/// Returns the pause in milliseconds before a failed call is retried, or `undefined` to give up.
+/// `failures` counts the attempts so far; `chance` is a random number from 0 to 1.
 #[wasm_bindgen(js_name = retryDelay)]
 pub fn retry_delay(
     status: &str,

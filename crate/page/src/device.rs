@@ -1,4 +1,4 @@
-//! What the page asks about this machine before the engine is even fetched.
+//! Judges this machine before the engine is downloaded.
 
 use hybridge_core::Error;
 use hybridge_core::device::{AvailabilityFacts, judge};
@@ -11,7 +11,7 @@ use crate::thrown::thrown;
 /// an `Availability` as JSON.
 #[wasm_bindgen]
 pub fn judge_device(facts: &str, header: &[u8]) -> Result<String, JsValue> {
-    // They are this package's own words, so that a malformed one is no mistake of the caller.
+    // The facts come from this package, so malformed ones are not the caller's mistake.
     let mut facts =
         AvailabilityFacts::parse(facts).map_err(|error| thrown(&Error::internal(error.message)))?;
     facts.read_header(header);

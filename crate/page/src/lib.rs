@@ -1,4 +1,4 @@
-//! The page's wasm: routing and cloud. It converts and forwards; every decision is in
+//! The page's wasm: routing and cloud. It converts and forwards; every decision is made in
 //! `hybridge-core`.
 
 mod chat;

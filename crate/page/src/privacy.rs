@@ -1,11 +1,11 @@
-//! Personal data in texts, for redaction.
+//! Detects personal data in texts, for redaction.
 
 use hybridge_core::SensitiveKind;
 use hybridge_core::privacy::spans_in;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-/// The personal data in a text, in order: the number of the kind, the first UTF-16 unit, the unit
-/// after the last.
+/// Returns the personal data in a text, in order: three numbers each for the kind, the start and
+/// the end in UTF-16 code units.
 #[wasm_bindgen(js_name = sensitiveSpans)]
 pub fn sensitive_spans(text: &str) -> Vec<u32> {
     let mut found = Vec::new();

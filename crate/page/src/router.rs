@@ -1,5 +1,5 @@
-//! The router for JavaScript: a synchronous face over `hybridge_core::route`. JSON in, JSON out,
-//! and no borrow outlives a call, so that a callback may call the model again from inside.
+//! The router for JavaScript: a synchronous interface to `hybridge_core::route`, with JSON in both
+//! directions. No borrow outlives a call, so a callback may call the model again.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -12,7 +12,7 @@ use hybridge_core::{Error, Result, parse_json};
 use serde::Serialize;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-/// A hybrid: its plan, and what was learnt about its branches.
+/// A hybrid: its plan and the health of its branches.
 #[wasm_bindgen]
 #[derive(Clone, Debug)]
 pub struct Hybrid {
@@ -22,7 +22,7 @@ pub struct Hybrid {
 
 #[wasm_bindgen]
 impl Hybrid {
-    /// Reads a plan. What is thrown is our error, as JSON.
+    /// Reads a plan. Throws our error as JSON.
     #[wasm_bindgen(constructor)]
     pub fn new(plan: &str) -> Result<Self, String> {
         let plan = Plan::parse(plan).map_err(|error| json(&error))?;
@@ -30,7 +30,8 @@ impl Hybrid {
         Ok(Self { plan: Rc::new(plan), health: Rc::new(RefCell::new(health)) })
     }
 
-    /// The public report about every branch: `[[key, health], …]`. `facts` are the branches' facts.
+    /// Returns the public health report of every branch: `[[key, health], …]`. `facts` are the
+    /// branches' facts.
     pub fn health(&self, facts: &str, now: f64) -> String {
         let facts = BranchFacts::list(facts).unwrap_or_default();
         let health = self.health.borrow();
@@ -42,8 +43,8 @@ impl Hybrid {
         json(&report.collect::<Vec<_>>())
     }
 
-    /// Knows of the branches what public reports say: `[[key, health], …]`. For a strategy that is
-    /// asked on its own.
+    /// Sets the branches' health from public reports, `[[key, health], …]`, for a strategy that is
+    /// evaluated on its own.
     pub fn recall(&self, reports: &str) {
         for (key, report) in Recalled::list(reports) {
             if let Some(branch) = self.plan.keys.iter().position(|it| *it == key) {
@@ -52,12 +53,12 @@ impl Hybrid {
         }
     }
 
-    /// A decision without a run.
+    /// Starts a decision without a run.
     pub fn consider(&self) -> Consideration {
         Consideration { hybrid: self.clone(), deliberation: RefCell::default() }
     }
 
-    /// A run. `options` are what is known of the request from the start.
+    /// Starts a run. `options` are the properties of the request that are known from the start.
     pub fn run(&self, options: &str) -> Run {
         let options = RunOptions::parse(options);
         Run {
@@ -68,7 +69,7 @@ impl Hybrid {
     }
 }
 
-/// A decision in the making: what `explain()` and a strategy's own `route()` are made of.
+/// A decision in progress, as used by `explain()` and a strategy's own `route()`.
 #[wasm_bindgen]
 #[derive(Debug)]
 pub struct Consideration {
@@ -76,7 +77,7 @@ pub struct Consideration {
     deliberation: RefCell<Deliberation>,
 }
 
-/// How far a decision is.
+/// The state of a decision.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 enum Step<T> {
@@ -87,7 +88,7 @@ enum Step<T> {
 
 #[wasm_bindgen]
 impl Consideration {
-    /// Answers the question asked last, as JSON.
+    /// Answers the last question, as JSON.
     pub fn answer(&self, answer: &str) -> Option<String> {
         self.deliberation
             .borrow_mut()
@@ -96,21 +97,21 @@ impl Consideration {
             .map(|error| json(&Step::<()>::Fail(error)))
     }
 
-    /// The next question, or the strategy's own opinion.
+    /// Returns the next question, or the strategy's own decision.
     pub fn opinion(&self) -> String {
         let health = self.hybrid.health.borrow();
         step(self.deliberation.borrow_mut().opinion(&self.hybrid.plan, &health))
     }
 
-    /// The next question, or the route.
+    /// Returns the next question, or the route.
     pub fn route(&self) -> String {
         let health = self.hybrid.health.borrow();
         step(self.deliberation.borrow_mut().route(&self.hybrid.plan, &health))
     }
 }
 
-/// One request's way through the branches. Each method takes an event and returns the actions to
-/// take, as JSON; nothing at all where there is nothing to do.
+/// One request's run through the branches. Each method takes an event and returns the actions to
+/// run, as JSON, or nothing if there are none.
 #[wasm_bindgen]
 #[derive(Debug)]
 pub struct Run {
@@ -121,21 +122,21 @@ pub struct Run {
 
 #[wasm_bindgen]
 impl Run {
-    /// The run begins.
+    /// Starts the run.
     pub fn start(&self, now: f64) -> Option<String> {
         self.feed(Event::Started, now)
     }
 
-    /// The question asked last is answered, as JSON.
+    /// Answers the last question, as JSON.
     pub fn answer(&self, answer: &str, now: f64) -> Option<String> {
         self.feed(Event::Answered(answer), now)
     }
 
-    /// A branch sent a chunk: its characters of text and of reasoning, and the number of its other
-    /// parts.
+    /// Handles a chunk from a branch: its characters of text and of reasoning, and the number of
+    /// its other parts.
     ///
-    /// This is what happens for every token, so it answers with a number: 0 for nothing to do, 1
-    /// for showing this attempt and nothing else, 2 for actions that wait in `waiting`.
+    /// This is called for every token, so it returns a number: 0 for no action, 1 for showing this
+    /// attempt only, 2 if actions wait in `waiting`.
     #[expect(
         clippy::needless_pass_by_value,
         reason = "an optional slice cannot cross the boundary"
@@ -162,17 +163,17 @@ impl Run {
         }
     }
 
-    /// The actions that wait after `chunk` answered 2.
+    /// Returns the waiting actions after `chunk` returned 2.
     pub fn waiting(&self) -> Option<String> {
         self.waiting.take()
     }
 
-    /// A branch returned its whole answer; `summary` is its usage and confidence.
+    /// Handles a branch's complete answer; `summary` is its usage and confidence.
     pub fn finished(&self, attempt: usize, summary: &str, now: f64) -> Option<String> {
         self.feed(Event::Finished { attempt, summary: Summary::parse(summary) }, now)
     }
 
-    /// A branch failed; `routing` is its own trace, where it is a router itself.
+    /// Handles a branch's failure; `routing` is its own trace if the branch is a router.
     pub fn failed(
         &self,
         attempt: usize,
@@ -185,22 +186,22 @@ impl Run {
         self.feed(Event::Failed { attempt, error, routing }, now)
     }
 
-    /// `accept` has returned. Anything but true and false is the caller's mistake.
+    /// Handles the result of `accept`. Anything but true and false is the caller's mistake.
     pub fn judged(&self, is_good: bool, now: f64) -> Option<String> {
         self.feed(Event::Judged(is_good), now)
     }
 
-    /// The timer rang.
+    /// Handles the timer.
     pub fn woke(&self, now: f64) -> Option<String> {
         self.feed(Event::Woke, now)
     }
 
-    /// The caller wants no more.
+    /// Handles the caller's abort.
     pub fn aborted(&self, now: f64) -> Option<String> {
         self.feed(Event::Aborted, now)
     }
 
-    /// A callback of the caller threw.
+    /// Handles an exception from a callback.
     #[wasm_bindgen(js_name = callerThrew)]
     pub fn caller_threw(&self, now: f64) -> Option<String> {
         self.feed(Event::CallerThrew, now)
@@ -217,36 +218,36 @@ impl Run {
     }
 }
 
-/// Joins a text and its continuation by another branch.
+/// Joins a text and its continuation by another branch, dropping the overlap.
 #[wasm_bindgen]
 #[derive(Debug)]
 pub struct Seam(RefCell<route::Seam>);
 
 #[wasm_bindgen]
 impl Seam {
-    /// A seam behind `before`; `exact` where the model continues the very text.
+    /// Creates a seam after `before`; with `exact`, the model continues the text token by token.
     #[wasm_bindgen(constructor)]
     pub fn new(before: &str, exact: bool) -> Self {
         Self(RefCell::new(route::Seam::new(before, exact)))
     }
 
-    /// Takes the next piece and returns what is new in it.
+    /// Takes the next chunk and returns its new text.
     pub fn push(&self, piece: &str) -> String {
         self.0.borrow_mut().push(piece)
     }
 
-    /// Returns the held text that is new, at the end of the stream.
+    /// Returns the new part of the held text, at the end of the stream.
     pub fn end(&self) -> String {
         self.0.borrow_mut().end()
     }
 
-    /// Whether everything from now on is new.
+    /// Whether all further text is new.
     #[wasm_bindgen(js_name = isPassed)]
     pub fn is_passed(&self) -> bool {
         self.0.borrow().is_passed()
     }
 
-    /// UTF-16 code units at the beginning of the continuation that were dropped.
+    /// Returns how many UTF-16 code units at the beginning of the continuation were dropped.
     pub fn dropped(&self) -> usize {
         self.0.borrow().dropped()
     }
@@ -260,7 +261,7 @@ fn step<T: Serialize>(found: Result<T, Pause>) -> String {
     })
 }
 
-/// What is sent is data without maps of odd keys: writing it cannot fail.
+/// The actions contain no maps with non-string keys, so serialisation cannot fail.
 fn json<T: Serialize>(value: &T) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! Answers checked against their schemas.
+//! Validates answers against their schemas.
 
 use hybridge_core::parse_json;
 use hybridge_core::schema::pattern::Patterns;
@@ -7,9 +7,9 @@ use js_sys::Function;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-/// The first place where a value is not what its schema requires, as JSON text of `{path,
-/// expected}`; `undefined` where it is. `hasProperty(property, character)` is a boolean, or
-/// `undefined` for a property that is unknown.
+/// Returns the first mismatch of a value with its schema, as JSON text of `{path, expected}`, or
+/// `undefined` if it is valid. `hasProperty(property, character)` returns a boolean, or `undefined`
+/// for an unknown Unicode property.
 #[wasm_bindgen(js_name = findMismatch)]
 pub fn find_mismatch(schema: &str, value: &str, has_property: &Function) -> Option<String> {
     let unread = |expected: &str| Mismatch { path: String::new(), expected: expected.to_owned() };

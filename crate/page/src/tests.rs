@@ -1,4 +1,4 @@
-//! The router's boundary in a real browser: JSON in, JSON out, and nothing that can trap.
+//! Tests the router's boundary in a real browser: JSON in both directions, and no traps.
 
 use crate::{Hybrid, Run};
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
@@ -11,7 +11,7 @@ fn run() -> Run {
     Hybrid::new(PLAN).unwrap().run(r#"{"id":"1","streaming":true}"#)
 }
 
-/// Fails unless the actions hold `wanted`.
+/// Fails unless the actions contain `wanted`.
 #[track_caller]
 fn does(actions: Option<String>, wanted: &str) {
     let actions = actions.unwrap_or_default();
@@ -19,7 +19,7 @@ fn does(actions: Option<String>, wanted: &str) {
 }
 
 #[wasm_bindgen_test]
-fn a_branch_that_is_out_of_reach_hands_over() {
+fn an_unreachable_branch_falls_back() {
     let run = run();
     does(run.start(0.0), r#""branch":"device""#);
     let gone = r#"{"status":"UNAVAILABLE","message":"not here"}"#;
@@ -37,7 +37,7 @@ fn after_the_first_chunk_no_other_branch_is_tried() {
 }
 
 #[wasm_bindgen_test]
-fn a_plan_that_is_none_is_an_error_as_json() {
+fn an_invalid_plan_throws_an_error_as_json() {
     for plan in ["", "{", r#"{"keys":["a"],"strategy":{"nonsense":{}}}"#] {
         let error = Hybrid::new(plan).err().unwrap_or_else(|| panic!("{plan} was taken"));
         assert!(error.contains(r#""status":"#), "{error}");

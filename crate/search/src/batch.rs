@@ -1,4 +1,4 @@
-//! The content of records: documents that are put, ids that are deleted.
+//! The content of records: added documents, and IDs of deleted ones.
 
 use std::rc::Rc;
 
@@ -9,7 +9,7 @@ use crate::journal::{Kind, record};
 use crate::keywords::SegmentBuilder;
 use crate::vectors::{Encoding, encode};
 
-/// Documents that will be one record.
+/// Documents to be written as one record.
 #[derive(Debug)]
 pub(crate) struct Batch {
     dimensions: usize,
@@ -21,7 +21,7 @@ pub(crate) struct Batch {
     bodies: Vec<u8>,
 }
 
-/// A document as a head lists it.
+/// A document's entry in the head of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Entry {
     pub(crate) id: Rc<str>,
@@ -43,8 +43,8 @@ impl Batch {
         }
     }
 
-    /// Adds a document. Its metadata is JSON, which is stored and not read; `words` is its text as
-    /// keywords are found in it.
+    /// Adds a document. Its metadata is JSON, which is stored unparsed; `words` is its text for
+    /// keyword search.
     pub(crate) fn push(
         &mut self,
         id: &str,
@@ -63,7 +63,7 @@ impl Batch {
         Ok(())
     }
 
-    /// Adds a document that another file holds, with the bytes of its vector.
+    /// Adds a document from another file, with the bytes of its vector.
     pub(crate) fn carry(&mut self, id: &str, texts: [&str; 3], vector: &[u8], fields: Vec<Field>) {
         self.vectors.extend_from_slice(vector);
         self.push_entry(id, texts, fields);
@@ -92,7 +92,7 @@ impl Batch {
         self.documents.len()
     }
 
-    /// The record, as it will be at `at`.
+    /// Returns the record for the position `at`.
     pub(crate) fn to_record(&self, salt: u64, at: u64) -> Vec<u8> {
         let mut head = Vec::new();
         put_varint(&mut head, short(self.documents.len()));
@@ -115,9 +115,9 @@ impl Batch {
 pub(crate) struct Put<'a> {
     pub(crate) documents: Vec<Entry>,
     pub(crate) fields: BatchFields,
-    /// Length and checksum of the words, which the body begins with.
+    /// Length and checksum of the words, with which the body begins.
     pub(crate) keywords: (u32, u64),
-    /// The vectors' bytes, in the order of the documents.
+    /// The bytes of the vectors, in the order of the documents.
     pub(crate) vectors: &'a [u8],
 }
 
@@ -142,7 +142,7 @@ impl<'a> Put<'a> {
     }
 }
 
-/// The record that deletes documents.
+/// Returns the record that deletes documents.
 pub(crate) fn deletion(ids: &[String], salt: u64, at: u64) -> Vec<u8> {
     let mut head = Vec::new();
     put_varint(&mut head, short(ids.len()));

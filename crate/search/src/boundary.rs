@@ -1,4 +1,4 @@
-//! What JavaScript calls. Everything here converts and forwards.
+//! The interface for JavaScript, which converts and forwards only.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -16,7 +16,7 @@ fn thrown(error: &Error) -> JsValue {
     JsValue::from_str(&error.to_json())
 }
 
-/// Places in a file are below 2^53.
+/// Offsets in a file are below 2^53.
 #[expect(clippy::cast_precision_loss, reason = "no file has 2^53 bytes")]
 fn place(at: u64) -> f64 {
     at as f64
@@ -50,10 +50,11 @@ pub struct Index {
 
 #[wasm_bindgen]
 impl Index {
-    /// A new store.
+    /// Creates a store.
     ///
     /// # Errors
-    /// `INVALID_ARGUMENT` for impossible dimensions or a name that is too long.
+    ///
+    /// Returns `INVALID_ARGUMENT` for invalid dimensions or a name that is too long.
     pub fn create(
         dimensions: u32,
         is_int8: bool,
@@ -73,7 +74,7 @@ impl Index {
         Ok(Self { store: RefCell::new(Store::new(header, start)), start })
     }
 
-    /// An empty store for the same vectors, whose file will have `promise` bytes.
+    /// Creates an empty store for the same vectors, whose file will have `promise` bytes.
     #[must_use]
     pub fn successor(&self, salt: u64, promise: f64) -> Self {
         let header =
@@ -82,28 +83,30 @@ impl Index {
         Self { store: RefCell::new(Store::new(header, start)), start }
     }
 
-    /// The store of a file of this size, from its first bytes: as many of `header_bytes()` as there
-    /// are. None where the file was never finished and holds nothing.
+    /// Opens the store of a file of this size from its first `header_bytes()` bytes. Returns `None`
+    /// if the file was never completed and is empty.
     ///
     /// # Errors
-    /// `STORE_NEWER` and `STORE_DAMAGED`.
+    ///
+    /// Returns `STORE_NEWER` or `STORE_DAMAGED`.
     pub fn open(first: &[u8], bytes: f64) -> Result<Option<Self>, JsValue> {
         let read = Header::read(first, size(bytes)).map_err(|error| thrown(&error))?;
         Ok(read
             .map(|(header, start)| Self { store: RefCell::new(Store::new(header, start)), start }))
     }
 
-    /// How many bytes `open` looks at.
+    /// Returns the number of bytes that `open` reads.
     #[must_use]
     pub fn header_bytes() -> u32 {
         4096
     }
 
-    /// Fails where the file was made for other vectors. What is undefined may be anything, and so
-    /// may an embedder that has no name.
+    /// Fails if the file was made for other vectors. Undefined values match anything, as does an
+    /// embedder without a name.
     ///
     /// # Errors
-    /// `STORE_MISMATCH`.
+    ///
+    /// Returns `STORE_MISMATCH`.
     pub fn expect(
         &self,
         dimensions: Option<u32>,
@@ -126,109 +129,109 @@ impl Index {
         Err(thrown(&Error::Mismatch { kept: described(kept), asked: described(&asked) }))
     }
 
-    /// The file's first bytes.
+    /// Returns the file's first bytes.
     #[must_use]
     pub fn header(&self) -> Vec<u8> {
         self.store.borrow().header().to_bytes()
     }
 
-    /// Numbers of a vector.
+    /// Returns the number of dimensions of a vector.
     #[must_use]
     pub fn dimensions(&self) -> u32 {
         crate::bytes::short(self.store.borrow().header().dimensions)
     }
 
-    /// The size below which a compacted file is not whole.
+    /// Returns the size below which a compacted file is incomplete.
     #[must_use]
     pub fn promise(&self) -> f64 {
         place(self.store.borrow().header().promise)
     }
 
-    /// Where the first record begins.
+    /// Returns the offset of the first record.
     #[must_use]
     pub fn start(&self) -> f64 {
         place(self.start)
     }
 
-    /// The end of the last whole record: where the next is written.
+    /// Returns the end of the last complete record, where the next one is written.
     #[must_use]
     pub fn end(&self) -> f64 {
         place(self.store.borrow().end())
     }
 
-    /// Bytes that could not be read and were skipped.
+    /// Returns the number of unreadable bytes that were skipped.
     #[must_use]
     pub fn damaged(&self) -> f64 {
         place(self.store.borrow().damaged())
     }
 
-    /// Documents that are not deleted.
+    /// Returns the number of documents that are not deleted.
     #[must_use]
     pub fn live(&self) -> u32 {
         self.store.borrow().live()
     }
 
-    /// Documents with those that are deleted: numbers of documents are below this.
+    /// Returns the number of documents including deleted ones; all document numbers are below it.
     #[must_use]
     pub fn documents(&self) -> u32 {
         crate::bytes::short(self.store.borrow().documents())
     }
 
-    /// Records that were read.
+    /// Returns the number of records that were read.
     #[must_use]
     pub fn records(&self) -> u32 {
         self.store.borrow().records()
     }
 
-    /// Begins to read what follows the last record, in a file of this size.
+    /// Starts reading after the last record, in a file of this size.
     pub fn grow(&self, bytes: f64) {
         self.store.borrow_mut().grow(size(bytes));
     }
 
-    /// Place and length of what to feed next. Empty at the end.
+    /// Returns offset and length of the bytes to feed next; empty at the end.
     #[must_use]
     pub fn wanted(&self) -> Vec<f64> {
         let wanted = self.store.borrow().wanted();
         wanted.map_or_else(Vec::new, |(at, length)| vec![place(at), place(length)])
     }
 
-    /// Takes the bytes that were wanted.
+    /// Takes the requested bytes.
     pub fn feed(&self, bytes: &[u8]) {
         self.store.borrow_mut().feed(bytes);
     }
 
-    /// Place and length of words that a search by keywords needs. Empty where all were read.
+    /// Returns offset and length of words that a keyword search needs; empty once all are loaded.
     #[must_use]
     pub fn unread_keywords(&self) -> Vec<f64> {
         let unread = self.store.borrow().unread_keywords();
         unread.map_or_else(Vec::new, |(at, length)| vec![place(at), f64::from(length)])
     }
 
-    /// Takes the words that were wanted.
+    /// Takes the requested words.
     pub fn feed_keywords(&self, bytes: &[u8]) {
         self.store.borrow_mut().feed_keywords(bytes);
     }
 
-    /// An empty batch of documents for this store.
+    /// Creates an empty batch of documents for this store.
     #[must_use]
     pub fn batch(&self) -> Documents {
         Documents { batch: RefCell::new(self.store.borrow().batch()) }
     }
 
-    /// The record of a batch, to be written at the end of the file.
+    /// Returns the record of a batch, to be appended to the file.
     #[must_use]
     pub fn record_of(&self, documents: &Documents) -> Vec<u8> {
         self.store.borrow().record_of(&documents.batch.borrow())
     }
 
-    /// The record that deletes documents, to be written at the end of the file.
+    /// Returns the record that deletes documents, to be appended to the file.
     #[must_use]
     #[expect(clippy::needless_pass_by_value, reason = "wasm-bindgen hands a vector over")]
     pub fn deletion_of(&self, ids: Vec<String>) -> Vec<u8> {
         self.store.borrow().deletion_of(&ids)
     }
 
-    /// Adds a document of this store to a batch of another.
+    /// Adds a document of this store to the batch of another.
     #[expect(
         clippy::needless_pass_by_value,
         reason = "wasm-bindgen lends nothing that is optional"
@@ -246,20 +249,20 @@ impl Index {
         self.store.borrow().carry(document, texts, &mut into.batch.borrow_mut());
     }
 
-    /// The number of the document with this id.
+    /// Returns the number of the document with this ID.
     #[must_use]
     pub fn find(&self, id: &str) -> Option<u32> {
         self.store.borrow().find(id)
     }
 
-    /// The id of a document; none where it is deleted.
+    /// Returns the ID of a document, or `None` if it is deleted.
     #[must_use]
     pub fn id_of(&self, document: u32) -> Option<String> {
         self.store.borrow().document(document).map(|(id, ..)| id.to_owned())
     }
 
-    /// Where the text of a document is in the file, its length, and that of the metadata behind it.
-    /// Empty where it is deleted.
+    /// Returns the offset and length of a document's text in the file, and the length of the
+    /// metadata after it. Empty if the document is deleted.
     #[must_use]
     pub fn place_of(&self, document: u32) -> Vec<f64> {
         let store = self.store.borrow();
@@ -268,16 +271,17 @@ impl Index {
         })
     }
 
-    /// Ids of all documents that satisfy the conditions.
+    /// Returns the IDs of all documents that satisfy the filter.
     #[must_use]
     pub fn select(&self, conditions: &Conditions) -> Vec<String> {
         self.store.borrow().select(conditions.filter().as_ref())
     }
 
-    /// The best documents by vector, by the words of a text, or by both.
+    /// Returns the best documents by vector, by keywords of a text, or by both.
     ///
     /// # Errors
-    /// `INVALID_ARGUMENT` where the vector is not one of this store.
+    ///
+    /// Returns `INVALID_ARGUMENT` if the vector has the wrong dimensions.
     #[expect(
         clippy::needless_pass_by_value,
         reason = "wasm-bindgen lends nothing that is optional"
@@ -312,13 +316,14 @@ pub struct Hits {
 
 #[wasm_bindgen]
 impl Hits {
-    /// The documents' numbers.
+    /// Returns the documents' numbers.
     #[must_use]
     pub fn documents(&self) -> Vec<u32> {
         self.hits.iter().map(|it| it.document).collect()
     }
 
-    /// For each hit its score, its vector's and its words'; NaN where there is none.
+    /// Returns for each hit its score, its vector score and its keyword score; NaN if there is
+    /// none.
     #[must_use]
     pub fn scores(&self) -> Vec<f32> {
         let scores = self
@@ -329,7 +334,7 @@ impl Hits {
     }
 }
 
-/// Documents that will be one record.
+/// Documents to be written as one record.
 #[wasm_bindgen]
 #[derive(Debug)]
 pub struct Documents {
@@ -338,10 +343,11 @@ pub struct Documents {
 
 #[wasm_bindgen]
 impl Documents {
-    /// Adds a document. `words` is its text as keywords are found in it, where that differs.
+    /// Adds a document. `words` is its text for keyword search, if different.
     ///
     /// # Errors
-    /// `INVALID_ARGUMENT` where the vector is not one of this store.
+    ///
+    /// Returns `INVALID_ARGUMENT` if the vector has the wrong dimensions.
     #[expect(
         clippy::needless_pass_by_value,
         reason = "wasm-bindgen lends nothing that is optional"
@@ -359,13 +365,13 @@ impl Documents {
         pushed.map_err(|error| thrown(&error))
     }
 
-    /// Documents so far.
+    /// Returns the number of documents added so far.
     #[must_use]
     pub fn count(&self) -> u32 {
         crate::bytes::short(self.batch.borrow().len())
     }
 
-    /// The last document has this field, though without a value: an empty list.
+    /// Gives the last document this field with an empty list as its value.
     pub fn empty_field(&self, name: &str) {
         self.batch.borrow_mut().field(name, None);
     }
@@ -375,24 +381,24 @@ impl Documents {
         self.batch.borrow_mut().field(name, Some(Value::Null));
     }
 
-    /// A boolean of the last document.
+    /// Adds a boolean to the metadata of the last document.
     pub fn bool_field(&self, name: &str, value: bool) {
         self.batch.borrow_mut().field(name, Some(Value::Bool(value)));
     }
 
-    /// A number of the last document.
+    /// Adds a number to the metadata of the last document.
     pub fn number_field(&self, name: &str, value: f64) {
         self.batch.borrow_mut().field(name, Some(Value::Number(value)));
     }
 
-    /// A text of the last document.
+    /// Adds a string to the metadata of the last document.
     pub fn text_field(&self, name: &str, value: &str) {
         self.batch.borrow_mut().field(name, Some(Value::Text(value.into())));
     }
 }
 
-/// A filter, built bottom up: values, then the comparison that takes them, then what combines the
-/// comparisons before it.
+/// A filter, built in postfix order: values, then the comparison that uses them, then the operator
+/// that combines the preceding comparisons.
 #[wasm_bindgen]
 #[derive(Debug, Default)]
 pub struct Conditions {
@@ -402,7 +408,7 @@ pub struct Conditions {
 
 #[wasm_bindgen]
 impl Conditions {
-    /// Without any, every document is taken.
+    /// Creates a filter that every document satisfies.
     #[wasm_bindgen(constructor)]
     #[must_use]
     pub fn new() -> Self {
@@ -419,28 +425,28 @@ impl Conditions {
         parts.split_off(from)
     }
 
-    /// A value for the next comparison.
+    /// Adds a boolean for the next comparison.
     pub fn null_value(&self) {
         self.values.borrow_mut().push(Value::Null);
     }
 
-    /// A value for the next comparison.
+    /// Adds a number for the next comparison.
     pub fn bool_value(&self, value: bool) {
         self.values.borrow_mut().push(Value::Bool(value));
     }
 
-    /// A value for the next comparison.
+    /// Adds a string for the next comparison.
     pub fn number_value(&self, value: f64) {
         self.values.borrow_mut().push(Value::Number(value));
     }
 
-    /// A value for the next comparison.
+    /// Adds `null` for the next comparison.
     pub fn text_value(&self, value: &str) {
         self.values.borrow_mut().push(Value::Text(Rc::from(value)));
     }
 
-    /// The field compares with one of the values by `how`: 0 equal, 1 less, 2 less or equal,
-    /// 3 greater, 4 greater or equal.
+    /// Compares the field with the values by `how`: 0 equal, 1 less, 2 less or equal, 3 greater, 4
+    /// greater or equal.
     pub fn compare(&self, field: &str, how: u8) {
         let how = match how {
             1 => Comparison::Less,
@@ -453,24 +459,24 @@ impl Conditions {
         self.parts.borrow_mut().push(Filter::Compare { field: field.into(), how, values });
     }
 
-    /// The field is there.
+    /// Requires the field to exist.
     pub fn exists(&self, field: &str) {
         self.parts.borrow_mut().push(Filter::Exists(field.into()));
     }
 
-    /// Joins the last `count` conditions: all of them must hold.
+    /// Combines the last `count` conditions: all must hold.
     pub fn all(&self, count: u32) {
         let parts = self.last(count);
         self.parts.borrow_mut().push(Filter::All(parts));
     }
 
-    /// Joins the last `count` conditions: one of them must hold.
+    /// Combines the last `count` conditions: at least one must hold.
     pub fn any(&self, count: u32) {
         let parts = self.last(count);
         self.parts.borrow_mut().push(Filter::Any(parts));
     }
 
-    /// The last condition must not hold.
+    /// Negates the last condition.
     pub fn not(&self) {
         for part in self.last(1) {
             self.parts.borrow_mut().push(Filter::Not(Box::new(part)));

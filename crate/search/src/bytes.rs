@@ -1,10 +1,10 @@
-//! Numbers and texts in a row of bytes, and the checksum of one.
+//! Encodes numbers and strings as bytes, and computes checksums.
 
 use std::hash::{BuildHasher, Hasher};
 
 use crate::error::Damaged;
 
-/// Reads what [`put_varint`] and its neighbours write. Nothing in the bytes is trusted.
+/// Reads the output of [`put_varint`] and related functions. The bytes are not trusted.
 #[derive(Debug)]
 pub(crate) struct Reader<'a> {
     rest: &'a [u8],
@@ -45,7 +45,7 @@ impl<'a> Reader<'a> {
         Ok(f64::from_le_bytes(self.array()?))
     }
 
-    /// Seven bits a byte, the lowest first.
+    /// Seven bits per byte, the lowest first.
     pub(crate) fn varint(&mut self) -> Result<u32, Damaged> {
         let mut value = 0_u32;
         for shift in [0, 7, 14, 21, 28] {
@@ -62,7 +62,8 @@ impl<'a> Reader<'a> {
         Err(Damaged)
     }
 
-    /// A varint that counts bytes or entries, each of which takes at least one of the bytes left.
+    /// Reads a varint that counts bytes or entries, each of which takes at least one of the
+    /// remaining bytes.
     pub(crate) fn count(&mut self) -> Result<usize, Damaged> {
         let count = self.varint()? as usize;
         if count > self.rest.len() { Err(Damaged) } else { Ok(count) }
@@ -82,7 +83,7 @@ pub(crate) fn put_varint(out: &mut Vec<u8>, mut value: u32) {
     out.push(value.to_le_bytes()[0]);
 }
 
-/// A length as the format stores it. Nothing that is written comes near the limit.
+/// A length as the format stores it. Lengths stay far below the limit.
 pub(crate) fn short(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
 }
@@ -92,8 +93,8 @@ pub(crate) fn put_text(out: &mut Vec<u8>, text: &str) {
     out.extend_from_slice(text.as_bytes());
 }
 
-/// A 64-bit checksum. For one seed, each step maps states and words one to one, so that a change
-/// within one word of eight bytes is always found; others are missed once in 2^64.
+/// A 64-bit checksum. For a given seed, each step is a bijection of states and words, so a change
+/// within one word of eight bytes is always detected; others are missed once in 2^64.
 pub(crate) fn checksum(seed: u64, bytes: &[u8]) -> u64 {
     let mut state = mix(seed ^ bytes.len() as u64);
     let (words, rest) = bytes.as_chunks::<8>();
@@ -107,9 +108,9 @@ pub(crate) fn checksum(seed: u64, bytes: &[u8]) -> u64 {
     mix(mix(state ^ u64::from_le_bytes(last)))
 }
 
-/// Hashes of ids and texts for the maps in memory. The maps' own hasher withstands collisions that
-/// someone seeks, and takes a third of the time that opening a store takes; colliding ids only slow
-/// down the store of the one who made them.
+/// Hashes IDs and strings for in-memory maps. The standard hasher resists deliberate collisions but
+/// would take a third of the time to open a store; colliding IDs only slow down the store of their
+/// author.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Quick;
 
@@ -135,7 +136,7 @@ impl Hasher for QuickHasher {
     }
 }
 
-/// One to one: an odd factor has an inverse, and so does a shifted xor.
+/// A bijection: an odd factor has an inverse, and so has a shifted xor.
 fn mix(value: u64) -> u64 {
     let product = value.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     product ^ (product >> 32)
@@ -146,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn varints_return_what_was_written() {
+    fn varints_round_trip() {
         for value in [0, 1, 127, 128, 16_383, 16_384, u32::MAX - 1, u32::MAX] {
             let mut bytes = Vec::new();
             put_varint(&mut bytes, value);

@@ -1,24 +1,24 @@
-//! What can go wrong, with the status and the code that JavaScript branches on.
+//! Errors, with the status and the code that JavaScript branches on.
 
-/// Bytes that are not what the format describes. What to do about them depends on where they are.
+/// The bytes don't follow the format. How this is handled depends on their position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Damaged;
 
-/// A failure that the caller of the package sees.
+/// A failure reported to the caller of the package.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Error {
     /// The file was written by a later version of the format.
     Newer { found: u32 },
     /// The header cannot be read, although documents follow it.
     Header,
-    /// The file was made with other vectors.
+    /// The file was made for other vectors.
     Mismatch { kept: String, asked: String },
-    /// An argument that cannot be stored or searched.
+    /// An argument is invalid for storing or searching.
     Invalid(String),
 }
 
 impl Error {
-    /// Status, code and sentence, as JSON text. No part of a document is in it.
+    /// Returns status, code and message as JSON text. It contains no part of a document.
     pub(crate) fn to_json(&self) -> String {
         let (status, code, message) = match self {
             Self::Newer { found } => (

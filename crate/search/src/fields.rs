@@ -1,4 +1,4 @@
-//! Metadata by which documents are filtered: one column a field, one cell a document.
+//! Metadata for filtering documents: one column per field, one cell per document.
 
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
@@ -6,7 +6,7 @@ use std::rc::Rc;
 use crate::bytes::{Quick, Reader, put_text, put_varint, short};
 use crate::error::Damaged;
 
-/// A single value, as a caller gives it.
+/// A single value from the caller.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Value {
     Null,
@@ -15,13 +15,13 @@ pub(crate) enum Value {
     Text(Rc<str>),
 }
 
-/// What one document has in one field: several values where it is a list.
+/// The values of one document in one field; several for a list.
 pub(crate) type Field = (Rc<str>, Vec<Value>);
 
 /// A condition on documents.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Filter {
-    /// The field holds a value that stands so to one of these.
+    /// The field has a value that compares in this way with one of these.
     Compare {
         field: Rc<str>,
         how: Comparison,
@@ -33,8 +33,7 @@ pub(crate) enum Filter {
     Not(Box<Filter>),
 }
 
-/// How a document's value stands to a filter's. Numbers are compared with numbers, texts with
-/// texts.
+/// A comparison operator. Numbers are compared with numbers, strings with strings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Comparison {
     Equal,
@@ -61,7 +60,7 @@ impl Comparison {
     }
 }
 
-/// All fields of all documents. A cell without values is a field that the document lacks.
+/// All fields of all documents. An empty cell means that the document lacks the field.
 #[derive(Debug, Default)]
 pub(crate) struct Columns {
     columns: HashMap<Rc<str>, Vec<Cell>, Quick>,
@@ -113,7 +112,7 @@ impl Columns {
         }
     }
 
-    /// Equal texts are stored once.
+    /// Equal strings are stored once.
     fn shared(&mut self, value: Value) -> Value {
         let Value::Text(text) = value else { return value };
         if let Some(known) = self.texts.get(&text) {
@@ -123,7 +122,7 @@ impl Columns {
         Value::Text(text)
     }
 
-    /// The fields of one document, in the order of their names.
+    /// Returns the fields of one document, in the order of their names.
     pub(crate) fn fields_of(&self, document: usize) -> Vec<Field> {
         let mut fields: Vec<Field> = self
             .columns
@@ -137,7 +136,7 @@ impl Columns {
         fields
     }
 
-    /// Which documents satisfy a filter.
+    /// Returns which documents satisfy a filter.
     pub(crate) fn select(&self, filter: &Filter) -> Vec<bool> {
         match filter {
             Filter::Compare { field, how, values } => self.cells(field, |cell| {
@@ -164,7 +163,7 @@ impl Columns {
     }
 }
 
-/// Writes the fields of a batch: the names once, then each document's cells.
+/// Writes the fields of a batch: the names once, then the cells of each document.
 pub(crate) fn put_fields(out: &mut Vec<u8>, documents: &[Vec<Field>]) {
     let mut names: Vec<&Rc<str>> = documents.iter().flatten().map(|(name, _)| name).collect();
     names.sort_unstable();
@@ -196,18 +195,18 @@ fn put_value(out: &mut Vec<u8>, value: &Value) {
     }
 }
 
-/// The fields of a batch as they are read, until all of them are known to be right.
+/// The fields of a batch while they are read and validated.
 #[derive(Debug, Default)]
 pub(crate) struct BatchFields {
     names: Vec<Rc<str>>,
-    /// How many cells each document has.
+    /// The number of cells of each document.
     counts: Vec<u32>,
-    /// Name and content, document by document.
+    /// Field and value of each cell, document by document.
     cells: Vec<(u32, Cell)>,
 }
 
 impl BatchFields {
-    /// Reads what [`put_fields`] wrote for this many documents.
+    /// Reads the output of [`put_fields`] for this many documents.
     pub(crate) fn read(reader: &mut Reader<'_>, documents: usize) -> Result<Self, Damaged> {
         let mut fields = Self::default();
         for _ in 0..reader.count()? {
@@ -315,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_return_as_they_were_written() {
+    fn fields_round_trip() {
         let mut bytes = Vec::new();
         put_fields(&mut bytes, &documents());
         let mut reader = Reader::new(&bytes);

@@ -5,9 +5,10 @@
 //! record   magic kind head-length body-length head-sum body-sum frame-sum | head | body
 //! ```
 //!
-//! Opening reads heads and leaves bodies, which hold the texts, where they are. A record counts
-//! once all of it is on disk, so that only the last one can be torn: its body is checked as well,
-//! and what is not whole is cut off. Damage further in front is skipped, up to the next record.
+//! Opening reads the heads only and leaves the bodies, which contain the texts, on disk. A record
+//! is valid once it is completely on disk, so only the last one can be torn: its body is checked as
+//! well, and an incomplete record is cut off. Damage further ahead is skipped up to the next
+//! record.
 
 use crate::bytes::{Reader, checksum, put_text, short};
 use crate::error::{Damaged, Error};
@@ -15,23 +16,23 @@ use crate::vectors::{Encoding, MOST_DIMENSIONS};
 
 const FILE_MAGIC: &[u8; 8] = b"hybstore";
 const RECORD_MAGIC: [u8; 4] = *b"rec\x01";
-/// The format that is written, and the highest that is read.
+/// The format version that is written, and the highest that can be read.
 const VERSION: u32 = 1;
-/// Magic, version, length and checksum: these keep their places in all versions.
+/// Magic, version, length and checksum: they have the same offsets in all versions.
 const HEADER_START: usize = 24;
-/// Where the header is looked for; it is shorter.
+/// The number of bytes read to find the header, which is shorter.
 pub(crate) const LONGEST_HEADER: usize = 4096;
-/// Bytes of a record before its head.
+/// The size of a record before its head.
 const FRAME: usize = 40;
-/// How much is searched at once for the record after a damaged one.
+/// The window size when searching for the record after a damaged one.
 const SEARCH: u64 = 1 << 16;
 
 /// A file's header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Header {
-    /// Makes checksums of this file differ from those of any other.
+    /// A seed that makes the checksums of this file differ from those of any other.
     pub(crate) salt: u64,
-    /// A compacted file is complete only with this many bytes.
+    /// A compacted file is complete only if it has this many bytes.
     pub(crate) promise: u64,
     pub(crate) dimensions: usize,
     pub(crate) encoding: Encoding,
@@ -54,8 +55,8 @@ impl Header {
         bytes
     }
 
-    /// The header of a file of this size, from its first bytes; none where the file was never
-    /// finished and holds nothing.
+    /// Parses the header of a file of this size from its first bytes. Returns `None` if the file
+    /// was never completed and is empty.
     pub(crate) fn read(first: &[u8], size: u64) -> Result<Option<(Self, u64)>, Error> {
         let read = |bytes: &mut Reader<'_>| -> Result<(u32, u32, u64), Damaged> {
             if bytes.take(8)? != FILE_MAGIC {
@@ -103,7 +104,7 @@ pub(crate) enum Kind {
     Delete,
 }
 
-/// A whole record that will be at `at`.
+/// Returns a complete record for the position `at`.
 pub(crate) fn record(salt: u64, at: u64, kind: Kind, head: &[u8], body: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(FRAME + head.len() + body.len());
     bytes.extend(RECORD_MAGIC);
@@ -112,7 +113,7 @@ pub(crate) fn record(salt: u64, at: u64, kind: Kind, head: &[u8], body: &[u8]) -
     bytes.extend(short(body.len()).to_le_bytes());
     bytes.extend(checksum(salt, head).to_le_bytes());
     bytes.extend(checksum(salt, body).to_le_bytes());
-    // With its place, so that a record that someone stored as a text is none.
+    // The checksum includes the position, so a record stored inside a text isn't recognised as one.
     let sum = checksum(salt ^ at, &bytes);
     bytes.extend(sum.to_le_bytes());
     bytes.extend(head);
@@ -155,7 +156,7 @@ impl Frame {
     }
 }
 
-/// A record that was found whole.
+/// A record that was found complete.
 #[derive(Debug)]
 pub(crate) struct Found {
     pub(crate) kind: Kind,
@@ -163,16 +164,16 @@ pub(crate) struct Found {
     pub(crate) body_at: u64,
 }
 
-/// Reads records one after the other. It performs no reading itself: [`wanted`](Self::wanted) says
-/// what to read, [`feed`](Self::feed) takes it.
+/// Reads records one after the other. It does no I/O itself: [`wanted`](Self::wanted) returns the
+/// bytes to read, and [`feed`](Self::feed) takes them.
 #[derive(Debug)]
 pub(crate) struct Scan {
     salt: u64,
     size: u64,
-    /// Where the frame stands that is read now, or the record whose head is.
+    /// The position of the current frame, or of the record whose head is read.
     at: u64,
     state: State,
-    /// The record in front of it, until another one follows or its body was checked.
+    /// The previous record, until another one follows or its body is checked.
     held: Option<Held>,
     end: u64,
     damaged: u64,
@@ -189,7 +190,7 @@ struct Held {
 enum State {
     Frame,
     Head(Frame),
-    /// Of the record that is held.
+    /// The position of the previous record.
     Body {
         at: u64,
         length: u64,
@@ -201,7 +202,8 @@ enum State {
 }
 
 impl Scan {
-    /// Of the bytes from `start` to `size`; `start` is the end of a record or of the header.
+    /// Creates a scan of the bytes from `start` to `size`; `start` is the end of a record or of the
+    /// header.
     pub(crate) fn new(salt: u64, start: u64, size: u64) -> Self {
         let state = State::Done;
         let mut scan = Self { salt, size, at: start, state, held: None, end: start, damaged: 0 };
@@ -209,17 +211,17 @@ impl Scan {
         scan
     }
 
-    /// The end of the last whole record. What follows is cut off.
+    /// Returns the end of the last complete record. Everything after it is cut off.
     pub(crate) fn end(&self) -> u64 {
         self.end
     }
 
-    /// Bytes that were skipped in front of a whole record.
+    /// Returns the number of bytes skipped before complete records.
     pub(crate) fn damaged(&self) -> u64 {
         self.damaged
     }
 
-    /// The place and the number of bytes to feed next; none at the end.
+    /// Returns offset and length of the bytes to feed next, or `None` at the end.
     pub(crate) fn wanted(&self) -> Option<(u64, u64)> {
         match &self.state {
             State::Frame => Some((self.at, FRAME as u64)),
@@ -230,13 +232,12 @@ impl Scan {
         }
     }
 
-    /// Takes exactly the bytes that were wanted. Returns a record once all of it that must be
-    /// checked was.
+    /// Takes exactly the requested bytes. Returns a record once its checks have passed.
     pub(crate) fn feed(&mut self, bytes: &[u8]) -> Option<Found> {
         match std::mem::replace(&mut self.state, State::Done) {
             State::Frame => match Frame::read(self.salt, self.at, bytes) {
                 Ok(frame) => {
-                    // Nothing can follow a record that is longer than the file.
+                    // A record cannot be longer than the file.
                     if frame.end(self.at) <= self.size {
                         self.state = State::Head(frame);
                     }
@@ -291,7 +292,7 @@ impl Scan {
         }
     }
 
-    /// The record that was held, which counts from now on.
+    /// Returns the previous record, which is valid from now on.
     fn release(&mut self) -> Option<Found> {
         let Held { frame, head, at } = self.held.take()?;
         self.damaged += at - self.end;
@@ -308,7 +309,7 @@ impl Scan {
         }
     }
 
-    /// No record follows, so that the one in front may be torn.
+    /// No record follows, so the previous one may be torn.
     fn check_held(&mut self) {
         match &self.held {
             Some(Held { frame, at, .. }) => {
@@ -342,7 +343,7 @@ mod tests {
         }
     }
 
-    /// Heads and places of bodies that a scan finds, and where it ends.
+    /// Returns heads and body positions that a scan finds, and where it ends.
     fn scan(file: &[u8], start: usize) -> (Vec<(Vec<u8>, u64)>, u64, u64) {
         let mut scan = Scan::new(SALT, start as u64, file.len() as u64);
         let mut all = Vec::new();
@@ -356,7 +357,7 @@ mod tests {
         (all, scan.end(), scan.damaged())
     }
 
-    /// Three records behind a start of 10 bytes, with the ends of each.
+    /// Returns three records after 10 bytes of header, and the end of each.
     fn three() -> (Vec<u8>, Vec<usize>) {
         let mut file = vec![9; 10];
         let mut ends = vec![10];
@@ -369,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_returns_as_it_was_written() {
+    fn a_header_round_trips() {
         let bytes = header().to_bytes();
         let length = bytes.len() as u64;
         assert_eq!(Header::read(&bytes, length), Ok(Some((header(), length))));
@@ -394,7 +395,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_cut_off_costs_only_the_torn_record() {
+    fn any_truncation_costs_only_the_torn_record() {
         let (file, ends) = three();
         for cut in 10..=file.len() {
             let whole = ends.iter().filter(|end| **end <= cut).count() - 1;
@@ -404,7 +405,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tail_of_zeros_or_of_noise_is_cut_off() {
+    fn a_tail_of_zeros_or_noise_is_cut_off() {
         let (file, ends) = three();
         for from in ends[2]..file.len() {
             for byte in [0, 0xff, RECORD_MAGIC[0]] {
@@ -430,7 +431,7 @@ mod tests {
     }
 
     #[test]
-    fn a_search_goes_on_over_its_windows() {
+    fn a_search_continues_across_its_windows() {
         let mut file = vec![9; 10];
         file.extend(record(SALT, 10, Kind::Put, &vec![7; 200_000], b""));
         let at = file.len();
@@ -443,7 +444,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_within_a_text_is_none() {
+    fn a_record_inside_a_text_is_ignored() {
         let inner = record(SALT, 10, Kind::Put, b"inner", b"");
         let mut file = vec![9; 10];
         file.extend(record(SALT, 10, Kind::Put, b"outer", &inner));

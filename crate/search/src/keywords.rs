@@ -1,21 +1,23 @@
-//! Words of documents and their BM25 scores.
+//! Keywords of documents and their BM25 scores.
 //!
-//! A batch of documents brings one segment: its words in order, and for each the documents that
-//! contain it with how often. A segment is used as it is stored; nothing is built from it.
+//! A batch of documents adds one segment: its words in order, and for each word the documents that
+//! contain it with the number of occurrences. A segment is used in its stored form, without
+//! building an index from it.
 
 use std::collections::BTreeMap;
 
 use crate::bytes::{Reader, put_varint, short};
 use crate::error::Damaged;
 
-/// Longer words are cut: they are addresses and encodings, and their beginnings identify them.
+/// Longer words are truncated: they are addresses and encodings, which their beginnings identify.
 const LONGEST: usize = 64;
-/// How quickly further occurrences of a word stop counting, and how much long documents lose.
+/// BM25's k1 and b: how quickly further occurrences of a word stop counting, and how much long
+/// documents are penalised.
 const K1: f32 = 1.2;
 const B: f32 = 0.75;
 
-/// Calls `visit` with each word of a text, in lower case. In scripts without spaces each character
-/// counts as a word, and so do each two that stand side by side.
+/// Calls `visit` with each word of a text, in lower case. In scripts without spaces, each character
+/// and each pair of adjacent characters counts as a word.
 pub(crate) fn words(text: &str, mut visit: impl FnMut(&str)) {
     let mut word = String::new();
     let mut previous = None;
@@ -42,7 +44,7 @@ pub(crate) fn words(text: &str, mut visit: impl FnMut(&str)) {
                 word.extend(character.to_lowercase());
             }
         } else if !matches!(character, '\u{300}'..='\u{36f}') {
-            // An accent that is a character of its own neither ends a word nor belongs to it.
+            // A combining accent neither ends a word nor belongs to it.
             end(&mut word);
         }
     }
@@ -58,7 +60,7 @@ fn is_unspaced(character: char) -> bool {
         && character.is_alphanumeric()
 }
 
-/// A segment as it is built: word to documents of the batch, in order, with counts.
+/// A segment under construction: from word to documents of the batch, in order, with counts.
 #[derive(Debug, Default)]
 pub(crate) struct SegmentBuilder {
     postings: BTreeMap<Box<str>, Vec<(u32, u32)>>,
@@ -66,7 +68,7 @@ pub(crate) struct SegmentBuilder {
 }
 
 impl SegmentBuilder {
-    /// Adds the next document; returns how many words it has.
+    /// Adds the next document and returns its number of words.
     pub(crate) fn push(&mut self, text: &str) -> u32 {
         let document = self.documents;
         self.documents += 1;
@@ -108,7 +110,7 @@ impl SegmentBuilder {
     }
 }
 
-/// A segment as it is read, with the number of its first document.
+/// A stored segment, with the number of its first document.
 #[derive(Debug)]
 pub(crate) struct Segment {
     first: u32,
@@ -144,7 +146,7 @@ impl Segment {
         self.bytes.get(4 + 8 * self.words + names..)?.get(start..end)
     }
 
-    /// Calls `visit` with every document that contains the word, and how often it does.
+    /// Calls `visit` with every document that contains the word, and the number of occurrences.
     fn find(&self, word: &str, mut visit: impl FnMut(u32, u32)) {
         let (mut low, mut high) = (0, self.words);
         while low < high {
@@ -167,17 +169,17 @@ impl Segment {
     }
 }
 
-/// The statistics of all documents that BM25 needs.
+/// The statistics of all documents that BM25 requires.
 pub(crate) struct Corpus<'a> {
     pub(crate) segments: &'a [Segment],
-    /// Documents that are not deleted, and their words together.
+    /// The number of documents that are not deleted, and the sum of their words.
     pub(crate) documents: u32,
     pub(crate) words: u64,
 }
 
 impl Corpus<'_> {
-    /// The scores of all documents that share a word with the query. `length_of` is a document's
-    /// number of words; documents without one are deleted and count nowhere.
+    /// Returns the scores of all documents that share a word with the query. `length_of` returns a
+    /// document's number of words; documents without one are deleted and don't count.
     #[expect(clippy::cast_precision_loss, reason = "scores rank; counts far below 2^24 stay exact")]
     pub(crate) fn score(
         &self,
@@ -241,7 +243,7 @@ mod tests {
         check("привет мир", &["привет", "мир"]);
     }
 
-    /// BM25 from its formula, document by document.
+    /// BM25 computed from its formula, document by document.
     fn slow(texts: &[&str], query: &str) -> Vec<f32> {
         let tokens = |text: &str| {
             let mut all = Vec::new();
@@ -264,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn scores_are_those_of_the_formula() {
+    fn scores_follow_the_formula() {
         let texts = [
             "the cat sat on the mat",
             "a dog and a cat and another cat",
@@ -272,7 +274,7 @@ mod tests {
             "completely different words here",
             "cat",
         ];
-        // Two segments, so that documents are numbered across them.
+        // Two segments, so that document numbers continue across them.
         let mut segments = Vec::new();
         let mut lengths = Vec::new();
         for (first, part) in [(0, &texts[..2]), (2, &texts[2..])] {
@@ -292,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn no_bytes_of_a_segment_can_break_it() {
+    fn damaged_segments_dont_panic() {
         let mut builder = SegmentBuilder::default();
         builder.push("one two three two");
         let bytes = builder.to_bytes();

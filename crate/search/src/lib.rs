@@ -1,5 +1,5 @@
-//! The wasm of retrieval. It performs no I/O: JavaScript reads and writes the file where these
-//! functions ask for it.
+//! The wasm of retrieval. It does no I/O: JavaScript reads and writes the file at the offsets that
+//! these functions return.
 
 mod batch;
 mod boundary;

@@ -1,4 +1,4 @@
-//! All documents of a store in memory, except for their texts; and the search over them.
+//! All documents of a store in memory, except for their texts, and the search over them.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::rc::Rc;
@@ -11,14 +11,13 @@ use crate::journal::{Found, Header, Kind, Scan};
 use crate::keywords::{Corpus, Segment};
 use crate::vectors::{Best, Scored, Vectors};
 
-/// Ranks count less the further down they are; with this constant of reciprocal rank fusion, the
-/// second place is worth 98 % of the first.
+/// The constant of reciprocal rank fusion: with it, the second rank is worth 98 % of the first.
 const RANK_SMOOTHING: f32 = 60.0;
-/// How far down each ranking the fusion looks: four times the requested number, and at least this
+/// How many entries of each ranking are fused: four times the requested number, and at least this
 /// many.
 const FUSED: usize = 100;
 
-/// A store as its file describes it.
+/// A store as described by its file.
 #[derive(Debug)]
 pub(crate) struct Store {
     header: Header,
@@ -30,7 +29,7 @@ pub(crate) struct Store {
     columns: Columns,
     segments: Vec<Segment>,
     unread: VecDeque<Unread>,
-    /// Documents that are not deleted, and their words together.
+    /// The number of documents that are not deleted, and the sum of their words.
     live: u32,
     words: u64,
     records: u32,
@@ -39,12 +38,12 @@ pub(crate) struct Store {
 #[derive(Debug)]
 struct Document {
     entry: Entry,
-    /// Where its text is in the file; its metadata follows.
+    /// The offset of its text in the file, followed by its metadata.
     at: u64,
     is_live: bool,
 }
 
-/// The words of a record, before they are needed.
+/// The words of a record, loaded when first needed.
 #[derive(Debug)]
 struct Unread {
     at: u64,
@@ -53,18 +52,18 @@ struct Unread {
     first: u32,
 }
 
-/// What to search for. At least one of vector and text is there.
+/// A query. At least one of vector and text is set.
 #[derive(Debug, Default)]
 pub(crate) struct Search<'a> {
     pub(crate) vector: Option<&'a [f32]>,
     pub(crate) text: Option<&'a str>,
     pub(crate) most: usize,
-    /// The weight of the keywords' ranking beside the vectors', 0 to 1.
+    /// The weight of the keyword ranking relative to the vector ranking, 0 to 1.
     pub(crate) weight: f32,
     pub(crate) filter: Option<&'a Filter>,
 }
 
-/// A document that was found. A score is missing where the document was not ranked by it.
+/// A document found by a search. A score is `None` if the document was not ranked by it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Hit {
     pub(crate) document: u32,
@@ -74,7 +73,7 @@ pub(crate) struct Hit {
 }
 
 impl Store {
-    /// Of a file with this header, whose records begin at `start`.
+    /// Creates a store for a file with this header, whose records begin at `start`.
     pub(crate) fn new(header: Header, start: u64) -> Self {
         Self {
             scan: Scan::new(header.salt, start, start),
@@ -96,12 +95,12 @@ impl Store {
         &self.header
     }
 
-    /// Documents that are not deleted.
+    /// Returns the number of documents that are not deleted.
     pub(crate) fn live(&self) -> u32 {
         self.live
     }
 
-    /// Documents with those that are deleted.
+    /// Returns the number of documents including deleted ones.
     pub(crate) fn documents(&self) -> usize {
         self.documents.len()
     }
@@ -112,13 +111,13 @@ impl Store {
 
     // ── The file ────────────────────────────────────────────────────────────────────────────────
 
-    /// Begins to read what follows the last record, in a file of this size.
+    /// Starts reading after the last record, in a file of this size.
     pub(crate) fn grow(&mut self, size: u64) {
         self.damaged += self.scan.damaged();
         self.scan = Scan::new(self.header.salt, self.end(), size);
     }
 
-    /// The bytes to feed next; `None` once everything was read.
+    /// Returns the bytes to feed next, or `None` once everything was read.
     pub(crate) fn wanted(&self) -> Option<(u64, u64)> {
         self.scan.wanted()
     }
@@ -127,17 +126,17 @@ impl Store {
         if let Some(found) = self.scan.feed(bytes)
             && self.apply(&found).is_err()
         {
-            // The checksum was right, so that another program wrote this.
+            // The checksum was right, so another program wrote this.
             self.damaged += found.head.len() as u64;
         }
     }
 
-    /// The end of the last whole record.
+    /// Returns the end of the last complete record.
     pub(crate) fn end(&self) -> u64 {
         self.scan.end()
     }
 
-    /// Bytes that could not be read and were skipped.
+    /// Returns the number of unreadable bytes that were skipped.
     pub(crate) fn damaged(&self) -> u64 {
         self.damaged + self.scan.damaged()
     }
@@ -179,7 +178,7 @@ impl Store {
         Ok(())
     }
 
-    /// A document is deleted or replaced.
+    /// Handles a document that is deleted or replaced.
     fn bury(&mut self, number: u32) {
         if let Some(document) = self.documents.get_mut(number as usize) {
             document.is_live = false;
@@ -188,7 +187,7 @@ impl Store {
         }
     }
 
-    /// Words that a search by keywords needs and that were not read yet: place and length.
+    /// Returns offset and length of words that a keyword search needs and that aren't loaded yet.
     pub(crate) fn unread_keywords(&self) -> Option<(u64, u32)> {
         self.unread.front().map(|it| (it.at, it.length))
     }
@@ -220,14 +219,14 @@ impl Store {
         self.by_id.get(id).copied()
     }
 
-    /// Id, place, length of the text and of the metadata of a document that is not deleted.
+    /// Returns ID, offset, and lengths of text and metadata of a document that is not deleted.
     pub(crate) fn document(&self, number: u32) -> Option<(&str, u64, u32, u32)> {
         let document = self.documents.get(number as usize).filter(|it| it.is_live)?;
         let Entry { id, text, metadata, .. } = &document.entry;
         Some((id, document.at, *text, *metadata))
     }
 
-    /// Adds a document of this store to a batch of another file.
+    /// Adds a document of this store to the batch of another file.
     pub(crate) fn carry(&self, number: u32, texts: [&str; 3], batch: &mut Batch) {
         let Some((id, ..)) = self.document(number) else { return };
         let mut vector = Vec::new();
@@ -236,7 +235,7 @@ impl Store {
         batch.carry(id, texts, &vector, fields);
     }
 
-    /// Ids of the documents that satisfy a filter, in the order in which they were added.
+    /// Returns the IDs of the documents that satisfy a filter, in insertion order.
     pub(crate) fn select(&self, filter: Option<&Filter>) -> Vec<String> {
         let selected = filter.map(|filter| self.columns.select(filter));
         let documents = self.documents.iter().enumerate();
@@ -248,7 +247,8 @@ impl Store {
 
     // ── Search ──────────────────────────────────────────────────────────────────────────────────
 
-    /// The best documents. With a vector and a text, both rankings are fused by their ranks.
+    /// Returns the best documents. With both a vector and a text, the two rankings are fused by
+    /// rank.
     pub(crate) fn search(&self, search: &Search<'_>) -> Result<Vec<Hit>, Error> {
         let most = search.most.min(self.documents.len());
         let selected = search.filter.map(|filter| self.columns.select(filter));
@@ -299,8 +299,8 @@ fn is_in(selected: Option<&[bool]>, number: usize) -> bool {
     selected.is_none_or(|selected| selected.get(number).copied().unwrap_or_default())
 }
 
-/// One ranking of two. With both, a score is `(1 - w) / (60 + rank) + w / (60 + rank)`, scaled so
-/// that the first of both rankings has 1.
+/// Adds one of two rankings. With both, a score is `(1 - w) / (60 + rank) + w / (60 + rank)`,
+/// scaled so that the first rank in both rankings scores 1.
 fn fuse(by_vector: &[Scored], by_keywords: &[Scored], search: &Search<'_>) -> Vec<Hit> {
     let hit =
         |it: &Scored| Hit { document: it.document, score: it.score, vector: None, keywords: None };

@@ -1,4 +1,4 @@
-//! A store over a file in memory: what is written, cut, damaged and searched.
+//! Tests a store over a file in memory: writing, truncation, damage and search.
 #![expect(
     clippy::cast_possible_truncation,
     clippy::cast_precision_loss,
@@ -15,7 +15,7 @@ use crate::vectors::{Best, Encoding, Vectors, encode};
 
 const DIMENSIONS: usize = 5;
 
-/// Small numbers without a crate: xorshift.
+/// A xorshift generator of small numbers.
 struct Random(u64);
 
 impl Random {
@@ -39,10 +39,10 @@ fn header(encoding: Encoding) -> Header {
     Header { salt: 42, promise: 0, dimensions: DIMENSIONS, encoding, embedder: "e".to_owned() }
 }
 
-/// Id to text and metadata.
+/// From ID to text and metadata.
 type Contents = BTreeMap<String, (String, String)>;
 
-/// A file of a store with the store itself.
+/// A store and its file.
 struct Disk {
     file: Vec<u8>,
     store: Store,
@@ -55,7 +55,7 @@ impl Disk {
         Self { file, store }
     }
 
-    /// A file's bytes, cut where the store requires it.
+    /// Returns a file's bytes, truncated where the store requires it.
     fn open(mut file: Vec<u8>) -> Option<Self> {
         let (header, start) = Header::read(&file, file.len() as u64).unwrap()?;
         let mut store = Store::new(header, start);
@@ -91,11 +91,11 @@ impl Disk {
         self.append(&record);
     }
 
-    /// What the file has.
+    /// Returns the documents in the file.
     fn contents(&self) -> Contents {
         let text = |at: u64, length: u32| {
             let bytes = &self.file[at as usize..at as usize + length as usize];
-            // A text is not checked when it is read: a changed byte costs a character.
+            // A text has no checksum when it is read, so a changed byte changes a character.
             String::from_utf8_lossy(bytes).into_owned()
         };
         (0..self.store.documents() as u32)
@@ -133,7 +133,7 @@ fn axis(at: usize) -> Vec<f32> {
     (0..DIMENSIONS).map(|it| if it == at { 2.0 } else { 0.0 }).collect()
 }
 
-/// A store after some history, with the size of the file and the contents after each step.
+/// Returns a store after some history, with the size of the file and the contents after each step.
 fn history(encoding: Encoding) -> (Disk, Vec<(usize, Contents)>) {
     let mut disk = Disk::new(encoding);
     let mut steps = vec![(disk.file.len(), disk.contents())];
@@ -162,7 +162,7 @@ fn contents_follow_puts_and_deletes() {
 }
 
 #[test]
-fn a_file_cut_at_every_byte_holds_what_was_acknowledged() {
+fn a_file_cut_at_every_byte_contains_acknowledged_documents() {
     for encoding in [Encoding::Int8, Encoding::Float32] {
         let (disk, steps) = history(encoding);
         for cut in 0..=disk.file.len() {
@@ -173,7 +173,7 @@ fn a_file_cut_at_every_byte_holds_what_was_acknowledged() {
             let mut opened = Disk::open(disk.file[..cut].to_vec()).unwrap();
             assert_eq!(opened.contents(), steps[last].1, "cut {cut}");
             assert_eq!((opened.file.len(), opened.store.damaged()), (steps[last].0, 0));
-            // The file is as good as new.
+            // The file can be written to as before.
             opened.put(&[("z", "after the cut", axis(0))]);
             let again = Disk::open(opened.file.clone()).unwrap();
             assert_eq!(again.contents(), opened.contents(), "cut {cut}");
@@ -183,7 +183,7 @@ fn a_file_cut_at_every_byte_holds_what_was_acknowledged() {
 }
 
 #[test]
-fn no_changed_byte_breaks_a_store() {
+fn no_changed_byte_makes_a_store_unreadable() {
     let (disk, _) = history(Encoding::Int8);
     let start = header(Encoding::Int8).to_bytes().len();
     for at in start..disk.file.len() {
@@ -213,7 +213,7 @@ fn another_tab_sees_what_was_appended() {
 }
 
 #[test]
-fn a_compacted_file_holds_the_same() {
+fn a_compacted_file_has_the_same_contents() {
     let (mut disk, _) = history(Encoding::Int8);
     let mut copy = Disk::new(Encoding::Int8);
     let mut batch = copy.store.batch();
@@ -284,12 +284,12 @@ fn rankings_are_fused_by_their_ranks() {
         assert!((hit.score - expected).abs() < 1e-6, "{hit:?} {expected}");
     }
     assert_eq!(fused[2].1.keywords, None);
-    // Weights at the ends rank by one of both alone.
+    // Weights at the extremes rank by one of both alone.
     assert_eq!(disk.found(&search(vector, text, 0.0))[0], "vector");
 }
 
 #[test]
-fn exact_search_finds_what_floats_find() {
+fn exact_search_agrees_with_floats() {
     let mut random = Random(7);
     for dimensions in [1, 5, 15, 16, 17, 64, 256, 700] {
         for encoding in [Encoding::Int8, Encoding::Float32] {
@@ -358,13 +358,13 @@ fn rows_beyond_one_slab_are_found() {
 }
 
 #[test]
-fn odd_vectors() {
+fn unusual_vectors() {
     let mut out = Vec::new();
     for number in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
         let refused = encode(&[1.0, number], Encoding::Int8, &mut out);
         assert!(matches!(refused, Err(Error::Invalid(_))), "{number}");
     }
-    // Neither zeros nor the largest numbers make a score that is none.
+    // Neither zeros nor the largest numbers produce a non-finite score.
     for vector in [[0.0, 0.0], [f32::MAX, f32::MIN_POSITIVE], [-f32::MAX, f32::MAX]] {
         for encoding in [Encoding::Int8, Encoding::Float32] {
             let mut bytes = Vec::new();
@@ -386,7 +386,7 @@ fn odd_vectors() {
 }
 
 #[test]
-fn the_best_are_in_order_and_ties_by_age() {
+fn the_best_are_in_order_and_ties_sort_by_age() {
     let mut random = Random(3);
     for most in [0, 1, 3, 10, 50] {
         let scores: Vec<f32> = (0..40).map(|_| random.below(6) as f32).collect();
@@ -401,7 +401,7 @@ fn the_best_are_in_order_and_ties_by_age() {
     }
 }
 
-/// Random histories against a map: after every step, and after opening what was written.
+/// Compares random histories with a map, after every step and after reopening the file.
 #[test]
 fn random_histories_agree_with_a_map() {
     let mut random = Random(11);

@@ -1,7 +1,7 @@
 //! Vectors in memory, and their dot products with a query.
 //!
-//! A vector is stored with length 1, so that a dot product is a cosine. With `Int8` each number is
-//! one of 255 steps of the vector's own largest; the query keeps 12 bits.
+//! A vector is stored with length 1, so that a dot product is a cosine. With `Int8`, each number is
+//! one of 255 steps scaled to the vector's largest; the query has 12 bits.
 
 use crate::error::Error;
 
@@ -21,16 +21,16 @@ impl Encoding {
     }
 }
 
-/// The largest code of a query: 127 · 2047 · 8192 is still below 2^31.
+/// The largest code of a query: 127 · 2047 · 8192 is less than 2^31.
 const QUERY_STEPS: f32 = 2047.0;
-/// The most dimensions of a vector.
+/// The maximum number of dimensions.
 pub(crate) const MOST_DIMENSIONS: usize = 8192;
-/// Numbers that a kernel takes at once; rows are padded to a multiple with zeros.
+/// The number of values that a kernel processes at once; rows are zero-padded to a multiple.
 const LANES: usize = 16;
-/// Rows of one allocation: growing copies nothing, and a slab of 256 dimensions is 1 MiB.
+/// Rows per allocation: growth copies nothing, and a slab of 256 dimensions is 1 MiB.
 const SLAB_ROWS: usize = 4096;
 
-/// A vector in the bytes of its encoding: for `Int8` the size of a step, then the codes.
+/// Encodes a vector as bytes: for `Int8` the size of a step, then the codes.
 pub(crate) fn encode(vector: &[f32], encoding: Encoding, out: &mut Vec<u8>) -> Result<(), Error> {
     let unit = unit_of(vector)?;
     match encoding {
@@ -45,12 +45,12 @@ pub(crate) fn encode(vector: &[f32], encoding: Encoding, out: &mut Vec<u8>) -> R
     Ok(())
 }
 
-/// The vector of length 1 in the same direction; zeros stay zeros.
+/// Normalises a vector to length 1; a zero vector stays zero.
 fn unit_of(vector: &[f32]) -> Result<Vec<f32>, Error> {
     if vector.iter().any(|it| !it.is_finite()) {
         return Err(Error::Invalid("a vector holds a number that is not finite".to_owned()));
     }
-    // In doubles, so that no square overflows.
+    // In f64, so that no square overflows.
     let length = vector.iter().map(|it| f64::from(*it).powi(2)).sum::<f64>().sqrt();
     if length == 0.0 {
         return Ok(vector.to_vec());
@@ -59,7 +59,7 @@ fn unit_of(vector: &[f32]) -> Result<Vec<f32>, Error> {
     Ok(vector.iter().map(|it| (f64::from(*it) / length) as f32).collect())
 }
 
-/// The size of a step, and the vector in such steps, the largest of which is `most`.
+/// Returns the size of a step, and the vector in steps with absolute values of at most `most`.
 fn steps_of(unit: &[f32], most: f32) -> (f32, Vec<f32>) {
     let largest = unit.iter().fold(0.0_f32, |largest, it| largest.max(it.abs()));
     if largest == 0.0 {
@@ -69,7 +69,7 @@ fn steps_of(unit: &[f32], most: f32) -> (f32, Vec<f32>) {
     (step, unit.iter().map(|it| (it / step).round().clamp(-most, most)).collect())
 }
 
-/// All vectors of a store, one row a document.
+/// All vectors of a store, one row per document.
 #[derive(Debug)]
 pub(crate) struct Vectors {
     dimensions: usize,
@@ -83,7 +83,7 @@ enum Kind {
     Int8 { codes: Vec<Vec<[i8; LANES]>>, steps: Vec<f32> },
 }
 
-/// A query, prepared for the rows' encoding.
+/// A query in the encoding of the rows.
 #[derive(Debug)]
 pub(crate) enum Query {
     Float32(Vec<[f32; LANES]>),
@@ -104,12 +104,12 @@ impl Vectors {
         self.dimensions
     }
 
-    /// Blocks of a row.
+    /// The number of blocks in a row.
     fn blocks(&self) -> usize {
         self.dimensions.div_ceil(LANES)
     }
 
-    /// Appends a row in the bytes that [`encode`] writes. Missing bytes read as zeros.
+    /// Appends a row of bytes from [`encode`]. Missing bytes read as zeros.
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         let blocks = self.blocks();
         match &mut self.kind {
@@ -127,7 +127,7 @@ impl Vectors {
         self.rows += 1;
     }
 
-    /// The bytes of a row, as they were pushed.
+    /// Returns the bytes of a row.
     pub(crate) fn row(&self, row: usize, out: &mut Vec<u8>) {
         let blocks = self.blocks();
         match &self.kind {
@@ -162,7 +162,7 @@ impl Vectors {
         })
     }
 
-    /// Calls `visit` with the score of every row that `wanted` names, in their order.
+    /// Calls `visit` with the score of every row in `wanted`, in their order.
     pub(crate) fn score(
         &self,
         query: &Query,
@@ -189,7 +189,7 @@ impl Vectors {
                     }
                 }
             }
-            // A query is made by the store it is for.
+            // The query was made for this store.
             _ => {}
         }
     }
@@ -211,7 +211,7 @@ fn push_row<T: Copy + Default>(
     numbers: impl Iterator<Item = T>,
 ) {
     if row.is_multiple_of(SLAB_ROWS) {
-        // A first slab that grows, so that a store of ten documents stays small.
+        // The first slab grows, so that a store of ten documents stays small.
         let capacity = if row == 0 { 0 } else { SLAB_ROWS * blocks };
         slabs.push(Vec::with_capacity(capacity));
     }
@@ -237,7 +237,7 @@ fn padded<T: Copy + Default>(mut numbers: impl Iterator<Item = T>) -> Vec<[T; LA
     blocks
 }
 
-/// The kernels of browsers; `plain` is the twin that judges them.
+/// Kernels with SIMD; `plain` is the scalar twin that tests them.
 #[cfg(target_family = "wasm")]
 mod kernel {
     #![expect(unsafe_code, reason = "pointers come from references to arrays of the loaded size")]
@@ -250,7 +250,7 @@ mod kernel {
         let mut low = w::i32x4_splat(0);
         let mut high = w::i32x4_splat(0);
         for (query, codes) in query.iter().zip(row) {
-            // SAFETY: 32 bytes are behind `query` and 16 behind `codes`; any alignment is good.
+            // SAFETY: 32 bytes are readable at `query` and 16 at `codes`; any alignment is allowed.
             let (first, second, codes) = unsafe {
                 let query = query.as_ptr().cast::<w::v128>();
                 (
@@ -276,7 +276,7 @@ mod kernel {
         for (query, numbers) in query.iter().zip(row) {
             let (query, numbers) = (query.as_chunks::<4>().0, numbers.as_chunks::<4>().0);
             for ((sum, query), numbers) in sums.iter_mut().zip(query).zip(numbers) {
-                // SAFETY: 16 bytes are behind each reference; any alignment is good.
+                // SAFETY: 16 bytes are readable at each reference; any alignment is allowed.
                 let (query, numbers) = unsafe {
                     (w::v128_load(query.as_ptr().cast()), w::v128_load(numbers.as_ptr().cast()))
                 };
@@ -290,7 +290,7 @@ mod kernel {
     }
 }
 
-/// The same without vector instructions, in the same order of additions.
+/// Scalar twin, with the same order of additions.
 #[cfg(not(target_family = "wasm"))]
 mod kernel {
     use super::LANES;
@@ -314,14 +314,14 @@ mod kernel {
     }
 }
 
-/// The best `most` of all candidates: the highest score first, then the lowest number.
+/// Returns the best `most` candidates: by descending score, then by ascending number.
 #[derive(Debug)]
 pub(crate) struct Best {
     most: usize,
     heap: std::collections::BinaryHeap<std::cmp::Reverse<Scored>>,
 }
 
-/// A document's number with its score.
+/// A document's number and its score.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Scored {
     pub(crate) score: f32,

@@ -1,4 +1,4 @@
-//! Conversations as rows of tokens, and rows of like length as batches.
+//! Tokenises conversations, and batches rows of similar length.
 
 use hybridge_gemma::Tokenizer;
 use hybridge_gemma::testing::Random;
@@ -10,16 +10,16 @@ use crate::world::{self, Sample};
 /// A conversation in tokens.
 #[derive(Clone, Debug)]
 pub(crate) struct Row {
-    /// All of it, from `<bos>` to the last `<end_of_turn>`.
+    /// All tokens, from `<bos>` to the last `<end_of_turn>`.
     pub(crate) ids: Vec<u32>,
-    /// Which of them the model must generate.
+    /// Which of the tokens the model must generate.
     pub(crate) is_answer: Vec<bool>,
-    /// Whether its last answer is one of several that are equally right.
+    /// Whether the last answer is one of several that are equally right.
     pub(crate) is_refusal: bool,
 }
 
 impl Row {
-    /// As [`hybridge_gemma::template`] renders it; a test compares both.
+    /// Renders a conversation like [`hybridge_gemma::template`]; a test compares both.
     pub(crate) fn new(tokenizer: &Tokenizer, sample: &Sample) -> Result<Self> {
         let start = tokenizer.control("<start_of_turn>")?;
         let end = tokenizer.control("<end_of_turn>")?;
@@ -51,19 +51,19 @@ impl Row {
     }
 }
 
-/// Rows filled up to one length. A token's target is the one after it.
+/// Rows padded to one length. The target of a token is the one after it.
 #[derive(Clone, Debug)]
 pub(crate) struct Batch {
     pub(crate) rows: usize,
     pub(crate) length: usize,
     /// rows · length
     pub(crate) inputs: Vec<i32>,
-    /// Places in `inputs` after which the model answers, and the tokens it should choose.
+    /// Positions in `inputs` after which the model answers, and the target tokens.
     pub(crate) places: Vec<i32>,
     pub(crate) targets: Vec<i32>,
-    /// Which row a place belongs to.
+    /// The row of each position.
     pub(crate) owners: Vec<usize>,
-    /// Of each row, whether the token that its last answer begins with is one of several.
+    /// For each row, whether the first token of its last answer is one of several.
     pub(crate) refuses: Vec<bool>,
 }
 
@@ -95,7 +95,7 @@ impl Batch {
     }
 }
 
-/// Samples that are sorted by length together.
+/// The number of samples that are sorted by length together.
 const POOL: usize = 1024;
 
 /// An endless stream of batches of about `tokens` tokens each.
@@ -111,7 +111,7 @@ impl<'a> Batches<'a> {
         Self { tokenizer, random: Random(seed), tokens, ready: Vec::new() }
     }
 
-    /// A batch in at most `parts` parts of like size.
+    /// Splits a batch into at most `parts` parts of similar size.
     pub(crate) fn next(&mut self, parts: usize) -> Result<Vec<Batch>> {
         loop {
             if let Some(rows) = self.ready.pop() {

@@ -1,4 +1,4 @@
-//! The loss and the held-out accuracy over the steps, as a picture.
+//! Draws the loss and the held-out accuracy over the steps as an SVG.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use crate::world::Task;
 const WIDTH: f32 = 900.0;
 const HEIGHT: f32 = 420.0;
 const MARGIN: f32 = 50.0;
-/// Points of the loss's line: each the mean of the steps around it.
+/// The number of points of the loss curve, each a mean over neighbouring steps.
 const POINTS: usize = 300;
 const COLOURS: [&str; 11] = [
     "#4e79a7", "#f28e2b", "#59a14f", "#e15759", "#76b7b2", "#edc948", "#b07aa1", "#ff9da7",

@@ -1,4 +1,4 @@
-//! Extraction with and without the grammar: the same model, the same prompts.
+//! Compares extraction with and without the grammar, for the same model and prompts.
 
 use hybridge_core::schema::validate;
 use hybridge_core::{FinishReason, Output, Request};
@@ -9,19 +9,19 @@ use crate::Result;
 use crate::judge::{Candidate, request};
 use crate::world::{self, Sample, Split, Task};
 
-/// No right answer is longer.
+/// The maximum length of an answer; every right one is shorter.
 const LONGEST: usize = 96;
 
-/// How often an answer is the wanted one, and how often it is what its schema asks for.
+/// How often an answer is right, and how often it is valid for its schema.
 #[derive(Default)]
 struct Score {
     right: usize,
     valid: usize,
-    /// How often it was longer than any right answer.
+    /// How often the answer exceeded the maximum length.
     cut: usize,
 }
 
-/// The schema in a question, with its members in the order in which they stand there.
+/// Parses the schema in a question, with its members in their order there.
 fn schema_of(question: &str) -> Result<Value> {
     let text = &question[question.find('{').ok_or("no schema")?..];
     let mut values = serde_json::Deserializer::from_str(text).into_iter::<Value>();
@@ -33,8 +33,7 @@ fn schema_of(question: &str) -> Result<Value> {
     Ok(schema)
 }
 
-/// One answer and whether it was cut: by the schema where it is held to it, else as the model
-/// likes.
+/// Generates one answer, with or without the grammar, and returns whether it was cut.
 fn answer(
     model: &Candidate,
     sample: &Sample,
@@ -44,7 +43,7 @@ fn answer(
 ) -> Result<(String, bool)> {
     let mut session = model.session();
     let asked = request(sample);
-    // The prompt is that without a schema: the question names it already.
+    // The prompt has no schema section, because the question contains the schema.
     let prompt = session.prompt(&asked)?;
     let output = is_held.then(|| Output { schema: Some(schema.clone()), ..Output::default() });
     let mut options = session.options(&Request { output, ..asked }, 0)?;
@@ -57,7 +56,7 @@ fn answer(
     })
 }
 
-/// A table for people.
+/// Formats a table.
 pub(crate) fn table(model: &Candidate, seed: u64, count: usize) -> Result<String> {
     let mut random = hybridge_gemma::testing::Random(seed);
     let samples: Vec<Sample> =

@@ -1,4 +1,5 @@
-//! How often a model is right on what was held out, and whether it knows when it is not.
+//! Measures how often a model is right on held-out samples, and how well its confidence predicts
+//! that.
 
 use std::rc::Rc;
 
@@ -17,7 +18,7 @@ use crate::Result;
 use crate::shape::CONTEXT;
 use crate::world::{self, Sample, Split, Task};
 
-/// No right answer is longer.
+/// The maximum length of an answer; every right one is shorter.
 const LONGEST: usize = 96;
 
 /// A model's answer to one sample.
@@ -29,26 +30,26 @@ pub(crate) struct Said {
     pub(crate) is_refusal: bool,
     /// The mean of its tokens' log-probabilities.
     pub(crate) confidence: f64,
-    /// All of them.
+    /// All log-probabilities.
     pub(crate) logprobs: Vec<f32>,
 }
 
-/// A model of a file.
+/// A model loaded from a file.
 pub(crate) struct Candidate {
     engine: Engine,
     tokenizer: Rc<Tokenizer>,
 }
 
-/// What runs it.
+/// The implementation that runs it.
 enum Engine {
     /// The exact pass for CPUs.
     Exact(Box<Cpu>),
-    /// The twin of what a GPU does with `precision: 'fast'`.
+    /// The twin of the GPU's computation with `precision: 'fast'`.
     Rounding(Box<Scalar>),
 }
 
 impl Candidate {
-    /// `rounding` is for what a GPU's costs.
+    /// Opens a model; `rounding` measures the cost of a GPU's rounding.
     pub(crate) fn open(bytes: Vec<u8>, rounding: Option<Rounding>) -> Result<Self> {
         let model = pollster::block_on(Model::open(vec![Rc::new(Memory(bytes))]))?;
         let tokenizer = Rc::new(Tokenizer::read(model.gguf())?);
@@ -65,7 +66,7 @@ impl Candidate {
         Ok(Self { engine, tokenizer })
     }
 
-    /// A conversation that begins.
+    /// Starts a conversation.
     pub(crate) fn session(&self) -> Session {
         let pass: Box<dyn Pass> = match &self.engine {
             Engine::Exact(pass) => pass.clone(),
@@ -74,7 +75,7 @@ impl Candidate {
         Session::new(pass, Some(Rc::clone(&self.tokenizer)))
     }
 
-    /// The likeliest answer, token by token.
+    /// Generates the most likely answer, token by token.
     pub(crate) fn answer(&self, sample: &Sample) -> Result<Said> {
         let mut session = self.session();
         let request = request(sample);
@@ -105,7 +106,7 @@ impl Candidate {
     }
 }
 
-/// The request that a page would send for the last question.
+/// Returns the request that a page would send for the last question.
 pub(crate) fn request(sample: &Sample) -> Request {
     let mut messages = Vec::new();
     if !sample.system.is_empty() {
@@ -120,7 +121,7 @@ pub(crate) fn request(sample: &Sample) -> Request {
     Request { messages, ..Request::default() }
 }
 
-/// Held-out samples of every task, the same for every model.
+/// Returns held-out samples of every task, the same for every model.
 pub(crate) fn exam(seed: u64, count: usize) -> Vec<Sample> {
     let mut random = Random(seed);
     Task::SHARES
@@ -130,7 +131,8 @@ pub(crate) fn exam(seed: u64, count: usize) -> Vec<Sample> {
         .collect()
 }
 
-/// How probable it is that a right answer has more confidence than a wrong one; ties count half.
+/// Returns the probability that a right answer has more confidence than a wrong one (AUROC); ties
+/// count half.
 pub(crate) fn auroc(answers: &[(f64, bool)]) -> Option<f64> {
     let (mut wins, mut pairs) = (0.0, 0.0);
     for (right, _) in answers.iter().filter(|(_, is_right)| *is_right) {
@@ -148,7 +150,7 @@ pub(crate) fn auroc(answers: &[(f64, bool)]) -> Option<f64> {
     (pairs > 0.0).then(|| wins / pairs)
 }
 
-/// Judges models by name on the same samples and writes a table for people.
+/// Evaluates models by name on the same samples and writes a table.
 pub(crate) fn table(models: &[(String, Candidate)], seed: u64, count: usize) -> Result<String> {
     let exam = exam(seed, count);
     let mut columns = Vec::new();
@@ -164,7 +166,7 @@ pub(crate) fn table(models: &[(String, Candidate)], seed: u64, count: usize) -> 
         names.last().unwrap_or(&""),
         "---:|".repeat(names.len())
     );
-    // A fact that the text does not state is another matter than one that it does.
+    // Facts that the text doesn't state are a task of their own.
     let name = |sample: &Sample| match (sample.task, sample.is_refusal()) {
         (Task::Fact, true) => format!("{}, not stated", sample.task.name()),
         (task, _) => task.name().to_owned(),

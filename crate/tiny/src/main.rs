@@ -1,4 +1,4 @@
-//! Trains, judges and packs the tiny model. See README.md beside this crate.
+//! Trains, evaluates and packs the tiny model. See README.md beside this crate.
 
 mod batch;
 #[cfg(any(test, feature = "twin"))]
@@ -92,8 +92,8 @@ fn main() -> Result<()> {
             println!("{} pieces: {:?}", vocabulary.pieces.len(), &vocabulary.pieces[494..]);
             Ok(())
         }
-        // judge NAME=FILE…: the last one's confidence is judged too. With --rounding halves|bytes
-        // as a GPU rounds.
+        // judge NAME=FILE…: the last model's confidence is evaluated as well. --rounding
+        // halves|bytes rounds like a GPU.
         Some("judge") => {
             let rounding = match arguments.iter().position(|argument| argument == "--rounding") {
                 None => None,
@@ -135,7 +135,7 @@ fn main() -> Result<()> {
             };
             Ok(std::fs::write(to, pack::repack(&std::fs::read(from)?, &vocabulary, encoding)?)?)
         }
-        // answers FILE: JSON lines of prompts and answers, for another engine to be held against.
+        // answers FILE: JSON lines of prompts and answers, to compare with another engine.
         Some("answers") => {
             let path = arguments.get(1).ok_or("answers FILE")?;
             let model = judge::Candidate::open(std::fs::read(path)?, None)?;
@@ -158,7 +158,7 @@ fn main() -> Result<()> {
     }
 }
 
-/// What the engine's module calls its own.
+/// Paths that the engine's module refers to.
 #[cfg(any(test, feature = "twin"))]
 mod config {
     pub(crate) use hybridge_gemma::config::{Config, Layer};

@@ -1,4 +1,4 @@
-//! The network as a GGUF file.
+//! Writes the network as a GGUF file.
 
 use std::ops::Range;
 use std::rc::Rc;
@@ -15,7 +15,7 @@ use crate::shape::{PERIOD, WINDOW};
 /// Gemma 3's own template, for engines that read it from the file.
 const TEMPLATE: &str = "{{ bos_token }}{% if messages[0]['role'] == 'system' %}{% set prefix = messages[0]['content'] + '\\n\\n' %}{% set rest = messages[1:] %}{% else %}{% set prefix = '' %}{% set rest = messages %}{% endif %}{% for message in rest %}{% set role = 'model' if message['role'] == 'assistant' else message['role'] %}{{ '<start_of_turn>' + role + '\\n' + (prefix if loop.first else '') + message['content'] | trim + '<end_of_turn>\\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<start_of_turn>model\\n' }}{% endif %}";
 
-/// The whole file, matrices in one encoding, norms in f32.
+/// Returns the whole file, with matrices in the given encoding and norms in f32.
 pub(crate) fn pack(
     weights: &[f32],
     layout: &Layout,
@@ -71,14 +71,14 @@ pub(crate) fn pack(
     writer.bytes()
 }
 
-/// A file of ours again, its matrices in another encoding.
+/// Re-encodes the matrices of a file.
 pub(crate) fn repack(bytes: &[u8], vocabulary: &Vocabulary, encoding: Encoding) -> Result<Vec<u8>> {
     let model = pollster::block_on(Model::open(vec![Rc::new(Memory(bytes.to_vec()))]))?;
     let mut writer = Writer::default();
     header(&mut writer, &model.config, vocabulary);
     for tensor in model.tensors.all() {
         let values = pollster::block_on(model.values(tensor))?;
-        // A norm has one row, and stays exact.
+        // A norm has one row, and stays in f32.
         if tensor.rows == 1 {
             writer.tensor(&tensor.name, &[tensor.columns], Encoding::F32, &values);
         } else {

@@ -3,11 +3,11 @@
 use hybridge_gemma::Config;
 use hybridge_gemma::config::{Architecture, Layer, Rope, Span};
 
-/// Positions that a local layer sees.
+/// The window of a local layer.
 pub(crate) const WINDOW: usize = 64;
-/// Every second layer sees everything.
+/// Every second layer is global.
 pub(crate) const PERIOD: usize = 2;
-/// Positions that the model was trained for, and some.
+/// The context length: the maximum in training, and some more.
 pub(crate) const CONTEXT: usize = 512;
 
 /// The shape of the network.
@@ -22,7 +22,7 @@ pub(crate) struct Shape {
 }
 
 impl Shape {
-    /// The file's metadata, as the engine reads it.
+    /// Returns the file's metadata, as the engine reads it.
     pub(crate) fn config(self, vocabulary: usize) -> Config {
         let Self { width, hidden, heads, kv_heads, head_dim, .. } = self;
         let layer = |index: usize| {

@@ -1,4 +1,4 @@
-//! What a step costs here and with burn's autodiff, on one thread.
+//! Compares the time of a training step with burn's autodiff, on one thread.
 
 use std::time::Instant;
 
@@ -14,7 +14,7 @@ use crate::twin;
 
 const STEPS: u32 = 6;
 
-/// Prints tokens a second of both, for batches as the training has them.
+/// Prints tokens per second of both, for batches like those of the training.
 pub(crate) fn compare(shape: Shape, vocabulary: usize) -> Result<()> {
     let config = shape.config(vocabulary);
     let layout = Layout::new(&config);

@@ -1,4 +1,4 @@
-//! The right answers come from the world, in the form that the engine renders.
+//! Checks that right answers agree with the world, in the form that the engine renders.
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -31,7 +31,7 @@ fn samples(split: Split, seed: u64, count: usize) -> Vec<Sample> {
 }
 
 #[test]
-fn rows_are_what_the_engine_renders() {
+fn rows_equal_the_engines_rendering() {
     let tokenizer = tokenizer();
     for sample in samples(Split::HeldOut, 11, 40) {
         let row = Row::new(&tokenizer, &sample).unwrap();
@@ -45,7 +45,7 @@ fn rows_are_what_the_engine_renders() {
 
 #[test]
 fn nothing_held_out_is_trained_on() {
-    // Questions with no number, name or word in them are the same in both halves, and few.
+    // Questions without a number, name or word are the same in both halves, and few.
     let last = |sample: &Sample| sample.turns.last().unwrap().clone();
     let trained: BTreeSet<_> = samples(Split::Training, 12, 2000).iter().map(last).collect();
     for sample in samples(Split::HeldOut, 13, 200) {
@@ -83,7 +83,7 @@ fn sums_add_up() {
 }
 
 #[test]
-fn json_is_json_and_names_a_tool_that_was_shown() {
+fn json_is_valid_and_names_one_of_the_tools() {
     for sample in samples(Split::Training, 15, 300) {
         let (_, answer) = &sample.turns[0];
         let is_call = sample.task == Task::Tools && answer.starts_with('{');
@@ -100,7 +100,7 @@ fn json_is_json_and_names_a_tool_that_was_shown() {
 }
 
 #[test]
-fn tools_are_shown_as_the_engine_shows_them() {
+fn tools_are_rendered_as_by_the_engine() {
     let mut seen = 0;
     for sample in samples(Split::Training, 16, 300).iter().filter(|it| it.task == Task::Tools) {
         let (head, list) = sample.system.split_once('\n').unwrap();
@@ -117,14 +117,14 @@ fn tools_are_shown_as_the_engine_shows_them() {
         let choice = head.contains("Call one of them now.").then_some(ToolChoice::Required);
         let engines = json_call::instructions(&tools, choice).unwrap();
         assert_eq!(engines.split_once('\n').unwrap().0, head);
-        // The model saw keys sorted and in their order; the engine has one of both ways.
+        // In training, keys were sorted or in their original order; the engine uses one of both.
         seen += usize::from(engines == sample.system);
     }
     assert!(seen > 20, "{seen} were shown as the engine does");
 }
 
 #[test]
-fn quoted_words_fall_into_letters() {
+fn quoted_words_are_split_into_letters() {
     let tokenizer = tokenizer();
     for word in ["lemon", "theatre", "TOMORROW", "isotope", "What"] {
         let quoted = tokenizer.encode(&format!("Reverse \"{word}\"."), Control::AsText);

@@ -1,4 +1,4 @@
-//! The training: batches, steps, progress, checkpoints, a curve.
+//! The training loop: batches, steps, progress, checkpoints, and a loss curve.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ use crate::shape::Shape;
 use crate::world::{self, Split, Task};
 use crate::{Result, curve, pack};
 
-/// What a training is made of. The same plan makes the same model.
+/// The settings of a training. The same plan produces the same model.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     pub(crate) seed: u64,
@@ -25,21 +25,21 @@ pub(crate) struct Plan {
     pub(crate) tokens: usize,
     pub(crate) rate: f32,
     pub(crate) shape: Shape,
-    /// Whether burn's autodiff learns, and not the passes.
+    /// Whether to train with burn's autodiff instead of the hand-written passes.
     pub(crate) by_burn: bool,
-    /// Where checkpoints, the curve and the log go.
+    /// The folder for checkpoints, the curve and the log.
     pub(crate) folder: PathBuf,
 }
 
-/// Parts of a batch, each on its own thread. Fixed, so that sums come out the same everywhere.
+/// Parts of a batch, each on its own thread. Fixed, so that sums are the same on every machine.
 const PARTS: usize = 2;
-/// Steps between two looks at the held-out half, each of which writes a checkpoint.
+/// The number of steps between evaluations on the held-out half, each of which writes a checkpoint.
 const LOOK: usize = 500;
-/// Held-out samples of each task that a look takes.
+/// The number of held-out samples of each task per evaluation.
 const LOOKED_AT: usize = 48;
 
 impl Plan {
-    /// Up in a straight line, down along a cosine to a twentieth.
+    /// Linear warm-up, then a cosine decay to a twentieth.
     fn rate_at(&self, step: usize) -> f32 {
         let warm = (self.steps / 30).clamp(20, 300);
         if step < warm {
@@ -50,7 +50,7 @@ impl Plan {
     }
 }
 
-/// Trains, and leaves `tiny-f32.gguf` and `curve.svg` in the folder.
+/// Trains, and writes `tiny-f32.gguf` and `curve.svg` to the folder.
 pub(crate) fn train(plan: &Plan, vocabulary: &Vocabulary, tokenizer: &Tokenizer) -> Result<()> {
     std::fs::create_dir_all(&plan.folder)?;
     let config = plan.shape.config(vocabulary.pieces.len());
@@ -135,7 +135,7 @@ pub(crate) fn train(plan: &Plan, vocabulary: &Vocabulary, tokenizer: &Tokenizer)
     Ok(())
 }
 
-/// Held-out rows with their tasks, a batch of each.
+/// Held-out rows by task, a batch of each.
 fn exam(tokenizer: &Tokenizer, tokens: usize) -> Result<Vec<(Task, Vec<Batch>)>> {
     let mut random = Random(0xe7a3);
     let mut exam = Vec::new();
@@ -149,7 +149,7 @@ fn exam(tokenizer: &Tokenizer, tokens: usize) -> Result<Vec<(Task, Vec<Batch>)>>
     Ok(exam)
 }
 
-/// The share of rows in which every token of every answer is the likeliest.
+/// Returns the share of rows in which every token of every answer is the most likely one.
 fn look(
     pass: &mut Pass,
     config: &Config,
@@ -167,7 +167,7 @@ fn look(
             let rows = pass.logits.chunks_exact(config.vocabulary);
             for ((row, target), owner) in rows.zip(&batch.targets).zip(&batch.owners) {
                 let is_likeliest = |id: usize| row.iter().all(|logit| *logit <= row[id]);
-                // A refusal has one turn and begins in one of several ways.
+                // A refusal has one turn and several possible beginnings.
                 is_right[*owner] &= is_likeliest(*target as usize)
                     || (batch.refuses[*owner] && openers.iter().any(|id| is_likeliest(*id)));
             }
@@ -179,7 +179,7 @@ fn look(
     scores
 }
 
-/// Prints a line, and keeps it.
+/// Prints a line and appends it to the log.
 fn say(folder: &Path, line: &str) -> Result<()> {
     use std::io::Write;
     println!("{line}");

@@ -1,4 +1,4 @@
-//! The engine's own burn module with autodiff: the slow twin that judges the fast passes.
+//! The engine's burn module with autodiff: the slow twin that tests the fast passes.
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::activation::log_softmax;
@@ -11,7 +11,7 @@ use crate::burn_model::{BurnBlock, BurnGemma, BurnKeys, Place};
 use crate::learning::weights::Layout;
 use crate::shape::WINDOW;
 
-/// The module with the weights of a vector.
+/// Builds the module from a vector of weights.
 pub(crate) fn network(
     config: &Config,
     layout: &Layout,
@@ -64,7 +64,7 @@ pub(crate) fn network(
     BurnGemma { embedding, output: None, layers, norm, inputs: None, streams: None }
 }
 
-/// The mean of −log p over all that the model has to say.
+/// Returns the mean of −log p over all target tokens.
 pub(crate) fn loss(
     network: &BurnGemma,
     config: &Config,
@@ -96,7 +96,7 @@ pub(crate) fn loss(
     log_softmax(logits, 1).gather(1, targets).mean().neg()
 }
 
-/// Takes the gradients out in the module's order, which is the layout's.
+/// Extracts the gradients in the module's order, which is the layout's.
 struct Collector<'a> {
     gradients: &'a Gradients,
     found: Vec<f32>,
@@ -110,8 +110,8 @@ impl ModuleVisitor for Collector<'_> {
     }
 }
 
-/// What `Pass::forward` and `Pass::backward` do, by burn: Σ −log p, and what every weight owes
-/// where one place counts `share`.
+/// Computes with burn what `Pass::forward` and `Pass::backward` compute: Σ −log p, and the gradient
+/// of every weight where one position has the weight `share`.
 pub(crate) fn learn(
     config: &Config,
     layout: &Layout,

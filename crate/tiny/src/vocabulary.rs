@@ -1,8 +1,8 @@
-//! The model's own vocabulary: Gemma's control pieces at Gemma's ids, bytes, characters, and words.
+//! The tiny model's vocabulary: Gemma's control tokens at Gemma's IDs, bytes, characters, and
+//! words.
 //!
-//! Words are user-defined pieces: they are found whole, and need no pieces in between to be merged
-//! from. So every word that is not one of them falls into letters, and that is what makes names
-//! easy to copy and words easy to turn around.
+//! Words are user-defined tokens, which are matched whole without merges. Any other word is split
+//! into letters, which makes names easy to copy and words easy to reverse.
 
 use std::collections::BTreeMap;
 
@@ -10,13 +10,14 @@ use hybridge_gemma::testing::{Random, Vocabulary};
 
 use crate::world;
 
-/// Pieces of [`Vocabulary`] that stand where Gemma's stand; the rest of it is not used.
+/// The size of [`Vocabulary`] up to Gemma's last control token; other entries are unused.
 const FIXED: usize = 494;
-/// Samples that words are counted in, and how often one has to come to be a piece.
+/// The number of samples in which words are counted, and the minimum count for a word to become a
+/// token.
 const COUNTED: usize = 30_000;
 const OFTEN: usize = 60;
 
-/// What is always the same in prompts and answers.
+/// Fixed words of prompts and answers.
 const PHRASES: [&str; 36] = [
     "You can call functions. ",
     "Call one only if it helps.",
@@ -56,7 +57,7 @@ const PHRASES: [&str; 36] = [
     "book_table",
     "user",
 ];
-/// Keys of JSON objects: they stand between quotes, where no space leads to them.
+/// Keys of JSON objects. They stand in quotes, without a leading space.
 const KEYS: [&str; 19] = [
     "model",
     "name",
@@ -79,7 +80,7 @@ const KEYS: [&str; 19] = [
     "I don't know.",
 ];
 
-/// The pieces, the same for every seed of the training.
+/// Returns the tokens, the same for every seed of the training.
 pub(crate) fn vocabulary() -> Vocabulary {
     let mut vocabulary = Vocabulary::new(700);
     vocabulary.pieces.truncate(FIXED);
@@ -103,7 +104,7 @@ pub(crate) fn vocabulary() -> Vocabulary {
     vocabulary
 }
 
-/// Words that come often: with the space before them, or with a capital at the start of a text.
+/// Returns frequent words: with a leading space, or with a capital at the start of a text.
 fn words() -> Vec<String> {
     let mut random = Random(0x70c4_b01a);
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! The one place where a model is put on a device.
+//! Puts a model on a device.
 
 use std::cell::RefCell;
 
@@ -18,9 +18,9 @@ use crate::watched::Report;
 /// The implementations that run a model.
 #[derive(Debug)]
 pub(crate) enum Backend {
-    /// It writes.
+    /// A model that generates text.
     Generator(Box<dyn Pass>),
-    /// It turns texts into vectors.
+    /// A model that embeds texts as vectors.
     Embedder(Box<dyn TextEmbedder>),
 }
 
@@ -35,7 +35,7 @@ pub(crate) struct Opened {
     pub(crate) gpu_is_wrong: bool,
 }
 
-/// Puts a model where the caller wants it and the machine allows it.
+/// Loads a model on the device that the caller requested or the machine allows.
 pub(crate) async fn open(
     model: &Model,
     vision: Option<&VisionModel>,
@@ -45,7 +45,7 @@ pub(crate) async fn open(
     check_kind(model.config.architecture, options.kind)?;
     let context_window = options.context_window.min(model.config.context).max(1);
     let machine = look(options).await;
-    // Only the CPU's pass reads pictures.
+    // Only the CPU implementation reads pictures.
     let wish = if vision.is_some() { Wish::Cpu } else { options.device };
     let speed = match wish {
         Wish::Auto if !takes_gpu(Wish::Auto, &machine.facts) => {
@@ -72,7 +72,8 @@ pub(crate) async fn open(
     Ok(Opened { backend, gpu, place: chosen, adapter, context_window, choice, gpu_is_wrong })
 }
 
-/// Refuses a model before its weights are fetched: by the first bytes of its file, and by its size.
+/// Refuses an unsuitable model before its weights are downloaded, by the first bytes of its file
+/// and its size.
 pub(crate) async fn admit(head: &[u8], bytes: u64, options: &Options) -> Result<()> {
     let machine = look(options).await;
     let speed = match options.device {
@@ -93,7 +94,7 @@ pub(crate) async fn admit(head: &[u8], bytes: u64, options: &Options) -> Result<
     }
 }
 
-/// Bytes of weights that this machine's CPU works through in a second.
+/// Measures how many bytes of weights this machine's CPU processes per second.
 pub(crate) fn rate(precision: Precision) -> Result<u64> {
     Ok(whole(bench::rate(precision, &milliseconds)?))
 }
@@ -104,7 +105,7 @@ fn whole(number: f64) -> u64 {
 }
 
 thread_local! {
-    /// What was looked at before a download: looking twice would open the GPU twice.
+    /// Findings about the machine from before a download, so that the GPU isn't opened twice.
     static LOOKED: RefCell<Option<(Wish, Machine)>> = const { RefCell::new(None) };
 }
 
@@ -140,8 +141,8 @@ async fn on_cpu(
     })
 }
 
-/// One token through the whole network: what compiles at the first use compiles now, and a number
-/// that is none is found before anyone asks for an answer.
+/// Runs one token through the whole network, so that kernels compile now and non-finite numbers are
+/// found before the first request.
 async fn warm_up(backend: &mut Backend) -> Result<()> {
     match backend {
         Backend::Generator(pass) => {
@@ -172,7 +173,7 @@ fn check_kind(architecture: Architecture, kind: Kind) -> Result<()> {
     Err(Error::invalid(message).with_code("MODEL_ARCHITECTURE"))
 }
 
-/// What is known of the machine's GPU, and the GPU itself where it was opened.
+/// Facts about the machine's GPU, and the GPU itself if it was opened.
 pub(crate) struct Machine {
     pub(crate) facts: GpuFacts,
     pub(crate) device: Option<gpu::OpenGpu>,

@@ -1,11 +1,11 @@
-//! Values on their way between Rust and JavaScript: JSON text in both directions.
+//! Converts values between Rust and JavaScript, as JSON text in both directions.
 
 use hybridge_core::{Error, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use wasm_bindgen::JsValue;
 
-/// Our error as JavaScript sees it: JSON text, which `worker.ts` passes on.
+/// Converts our error to JSON text, which `worker.ts` forwards.
 pub(crate) fn thrown(error: &Error) -> JsValue {
     let json = serde_json::to_string(error).unwrap_or_else(|_| {
         r#"{"status":"INTERNAL","message":"an error could not be serialised"}"#.to_owned()
@@ -13,8 +13,8 @@ pub(crate) fn thrown(error: &Error) -> JsValue {
     JsValue::from_str(&json)
 }
 
-/// Parses what `worker.ts` sent. A mistake in it is a bug of this package, and the error does not
-/// quote it.
+/// Parses a message from `worker.ts`. A malformed one is a bug of this package, and the error does
+/// not quote it.
 pub(crate) fn parse<T: DeserializeOwned>(json: &str) -> Result<T> {
     serde_json::from_str(json).map_err(|error| {
         Error::invalid(format!(
@@ -25,19 +25,19 @@ pub(crate) fn parse<T: DeserializeOwned>(json: &str) -> Result<T> {
     })
 }
 
-/// Text for `worker.ts`.
+/// Serialises a value for `worker.ts`.
 pub(crate) fn told(value: &impl Serialize) -> String {
-    // Numbers, texts and lists of ours: nothing in them can fail to be written.
+    // The value contains numbers, strings and lists only, so serialisation cannot fail.
     serde_json::to_string(value).unwrap_or_default()
 }
 
-/// A size as JavaScript counts.
+/// Converts a size to a JavaScript number.
 #[expect(clippy::cast_precision_loss, reason = "files are shorter than 2^52 bytes")]
 pub(crate) fn number(size: u64) -> f64 {
     size as f64
 }
 
-/// A count out of JavaScript. Nonsense becomes 0.
+/// Converts a JavaScript number to a count. Invalid numbers become 0.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
 pub(crate) fn count(number: f64) -> u64 {
     number as u64

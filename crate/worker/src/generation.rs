@@ -1,4 +1,4 @@
-//! One answer on its way, as `worker.ts` pulls it.
+//! The generation of one answer, which `worker.ts` pulls step by step.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -11,7 +11,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::boundary::{thrown, told};
 
-/// A session that each call takes out and puts back, so that no borrow outlives a wait.
+/// A session that each call takes out and puts back, so that no borrow outlives an await.
 #[derive(Clone, Debug)]
 pub(crate) struct Shared(Rc<RefCell<Option<Session>>>);
 
@@ -30,7 +30,7 @@ impl Shared {
         self.0.replace(Some(session));
     }
 
-    /// A short look at the session.
+    /// Borrows the session for the duration of a call.
     pub(crate) fn with<R>(&self, look: impl FnOnce(&mut Session) -> Result<R>) -> Result<R> {
         let mut session = self.take()?;
         let found = look(&mut session);
@@ -39,7 +39,7 @@ impl Shared {
     }
 }
 
-/// One answer on its way.
+/// The generation of one answer.
 #[wasm_bindgen]
 #[derive(Debug)]
 pub struct Generation {
@@ -50,15 +50,15 @@ pub struct Generation {
 
 #[derive(Debug)]
 enum Stage {
-    /// Nothing was fed yet.
+    /// The prompt has not been processed yet.
     Prompt(Prompt, Box<Options>),
-    /// Some of it is out.
+    /// Part of the answer is generated.
     Running(Box<generate::Generation>),
     /// The answer is complete, or a step is in progress.
     Over,
 }
 
-/// The result of a pull.
+/// The result of one step.
 #[derive(Debug, Default, Serialize)]
 struct Pulled {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -98,12 +98,11 @@ impl Generation {
     }
 }
 
-/// One step: the prompt, or a piece.
+/// Runs one step: the prompt, or a chunk.
 async fn advance(session: &mut Session, stage: Stage) -> (Stage, Result<Pulled>) {
     match stage {
         Stage::Prompt(prompt, options) => match session.start(prompt, *options).await {
-            // Feeding a prompt is a step of its own, so that its end is distinct from the first
-            // token's.
+            // The prompt is a step of its own, so that its end is distinct from the first token's.
             Ok(generation) => (Stage::Running(Box::new(generation)), Ok(Pulled::default())),
             Err(error) => (Stage::Over, Err(error)),
         },
@@ -143,12 +142,12 @@ impl Pulled {
 
 #[wasm_bindgen]
 impl Generation {
-    /// The next step as JSON: nothing yet, some content, or the whole reply as the last.
+    /// Returns the next step as JSON: nothing yet, some content, or finally the complete reply.
     pub async fn next(&self) -> Result<String, JsValue> {
         self.pull().await.map(|pulled| told(&pulled)).map_err(|error| thrown(&error))
     }
 
-    /// Stops after the token in flight. Again does nothing.
+    /// Stops after the token in flight. Idempotent.
     pub fn cancel(&self) {
         self.cancel.cancel();
     }

@@ -1,4 +1,4 @@
-//! The GPU, where this build has one.
+//! The GPU, if this build supports one.
 
 #[cfg(not(feature = "gpu"))]
 mod absent;

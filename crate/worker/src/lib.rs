@@ -1,5 +1,5 @@
-//! The worker's wasm: the engine. It converts and forwards; every decision is in `hybridge-gemma`
-//! and `hybridge-core`.
+//! The worker's wasm: the engine. It converts and forwards; every decision is made in
+//! `hybridge-gemma` and `hybridge-core`.
 
 mod backend;
 mod boundary;
@@ -28,14 +28,15 @@ mod constructors {
     }
 
     pub(super) fn run() {
-        // SAFETY: it takes and returns nothing, and running it more than once is harmless.
+        // SAFETY: the function takes and returns nothing, and running it more than once is
+        // harmless.
         unsafe { __wasm_call_ctors() }
     }
 }
 
-/// Runs the static constructors once, by name.
+/// Runs the static constructors once, explicitly.
 ///
-/// Without this reference the linker wraps every export in all of them, and each crossing costs
+/// Without this call the linker wraps every export in all of them, and each crossing costs
 /// milliseconds.
 pub fn construct() {
     #[cfg(target_family = "wasm")]

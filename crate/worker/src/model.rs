@@ -1,4 +1,4 @@
-//! A loaded model, as `worker.ts` holds it.
+//! A loaded model, owned by `worker.ts`.
 
 use std::cell::RefCell;
 use std::ops::Range;
@@ -33,30 +33,29 @@ use crate::watched::{Meter, Report};
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Options {
-    /// Prompt and answer together.
+    /// Context window: prompt and answer together.
     pub(crate) context_window: usize,
-    /// Where to run.
+    /// The requested device.
     pub(crate) device: Wish,
-    /// Whether activations may be rounded where that is faster.
+    /// Whether activations may be rounded if that is faster.
     pub(crate) precision: Precision,
     /// The purpose of the model.
     pub(crate) kind: Kind,
-    /// Which form conversations are given.
+    /// The form in which conversations are rendered.
     #[serde(default)]
     pub(crate) template: Form,
-    /// The most tokens of a picture whose shape is free.
+    /// The maximum number of tokens of a picture, for models with variable picture sizes.
     #[serde(default)]
     pub(crate) image_tokens: Option<usize>,
-    /// Whether this adapter's numbers were right when they were checked before.
+    /// Whether this adapter passed an earlier self-test.
     #[cfg(feature = "gpu")]
     #[serde(default)]
     pub(crate) gpu_is_right: Option<bool>,
-    /// What the worker found out about the GPU before it fetched this file of the engine.
+    /// The worker's findings about the GPU from before it fetched this file of the engine.
     #[cfg(not(feature = "gpu"))]
     #[serde(default)]
     pub(crate) gpu: SeenGpu,
-    /// The kernels that were found to be the quickest on this adapter before; anything else is
-    /// tried again.
+    /// The kernels that were the fastest on this adapter before; otherwise they are tuned again.
     #[cfg(feature = "gpu")]
     #[serde(default)]
     pub(crate) gpu_plan: String,
@@ -77,9 +76,9 @@ pub(crate) struct SeenGpu {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Precision {
-    /// No.
+    /// Never.
     Exact,
-    /// Yes.
+    /// If that is faster.
     Fast,
 }
 
@@ -96,9 +95,9 @@ impl From<Precision> for hybridge_gemma::cpu::Precision {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Kind {
-    /// It writes.
+    /// Text generation.
     Generator,
-    /// It turns texts into vectors.
+    /// Embedding of texts.
     Embedder,
 }
 
@@ -115,15 +114,15 @@ struct Facts {
     has_template: bool,
     /// Whether texts are continued as they are, without turns.
     is_raw: bool,
-    /// Set where the GPU was found to compute wrong results.
+    /// Set if the GPU was found to compute wrong results.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     gpu_is_wrong: bool,
-    /// The kernels a GPU decodes with, and how many were tried to find them.
+    /// The kernels that a GPU decodes with, and how many were tried to find them.
     #[serde(flatten)]
     choice: Option<GpuChoice>,
 }
 
-/// The kernels that were the quickest.
+/// The fastest kernels.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct GpuChoice {
@@ -131,7 +130,7 @@ pub(crate) struct GpuChoice {
     pub(crate) gpu_plans_tried: usize,
 }
 
-/// Bytes of weights a second that the CPU works through here, measured for about 100 ms.
+/// Measures for about 100 ms how many bytes of weights the CPU processes per second.
 #[wasm_bindgen]
 pub fn cpu_rate(precision: &str) -> Result<f64, JsValue> {
     let rate = || Ok(number(backend::rate(parse::<Precision>(precision)?.into())?));
@@ -158,9 +157,9 @@ pub struct Model {
     runner: Runner,
     tokenizer: Rc<Tokenizer>,
     facts: Facts,
-    /// Where it reads pictures.
+    /// The vision tower, if there is one.
     sight: Option<Sight>,
-    /// Last, so that it outlives what runs on it.
+    /// The last field, so that it is dropped after everything that runs on it.
     _gpu: Option<OpenGpu>,
 }
 
@@ -172,8 +171,8 @@ enum Runner {
 
 #[wasm_bindgen]
 impl Model {
-    /// Loads a model out of its files' blobs, and its vision tower's, of which there may be none;
-    /// `progress(phase, loaded, total)` is called on the way.
+    /// Loads a model from the blobs of its files and, optionally, of its vision tower; calls
+    /// `progress(phase, loaded, total)` on the way.
     pub async fn load(
         blobs: Array,
         mmproj: Array,
@@ -181,7 +180,7 @@ impl Model {
         progress: Function,
     ) -> Result<Self, JsValue> {
         let report: Report = Rc::new(move |phase, loaded, total| {
-            // A listener that throws is the listener's own trouble.
+            // An exception in the listener does not affect the load.
             let _ = progress.call3(
                 &JsValue::NULL,
                 &phase.into(),
@@ -192,31 +191,32 @@ impl Model {
         Self::open(&blobs, &mmproj, &options, &report).await.map_err(|error| thrown(&error))
     }
 
-    /// Refuses a model by the first bytes of its file and its size, before the rest is fetched.
+    /// Refuses an unsuitable model by the first bytes of its file and its size, before the rest is
+    /// downloaded.
     pub async fn admit(head: Vec<u8>, size: f64, options: String) -> Result<(), JsValue> {
         let admitted = async { backend::admit(&head, count(size), &parse(&options)?).await };
         admitted.await.map_err(|error| thrown(&error))
     }
 
-    /// The loaded model, as JSON.
+    /// Returns the properties of the loaded model, as JSON.
     pub fn facts(&self) -> String {
         told(&self.facts)
     }
 
-    /// How many tokens a request's prompt has; `sides` are width and height of each picture in it.
+    /// Counts the tokens of a request's prompt; `sides` are width and height of each picture in it.
     pub fn count(&self, request: &str, sides: &[u32]) -> Result<f64, JsValue> {
         self.tokens(request, sides)
             .map(|tokens| number(tokens as u64))
             .map_err(|error| thrown(&error))
     }
 
-    /// A picture of this size for a request, whose rows are still to come.
+    /// Creates a picture of this size for a request; its rows follow.
     pub fn picture(&self, width: f64, height: f64) -> Result<Picture, JsValue> {
         self.expect_picture(width, height).map_err(|error| thrown(&error))
     }
 
-    /// Begins an answer; nothing runs before it is pulled. `pictures` are those of the request's
-    /// media parts, in order. `seed` is used if the request names none.
+    /// Starts an answer; nothing runs before it is pulled. `pictures` belong to the request's media
+    /// parts, in order. `seed` is used if the request has none.
     pub fn start(
         &self,
         request: &str,
@@ -226,7 +226,7 @@ impl Model {
         self.begin(request, pictures, count(seed)).map_err(|error| thrown(&error))
     }
 
-    /// One text as a vector of length 1; what to do with it is JSON.
+    /// Embeds one text as a vector of length 1; `task` is JSON.
     pub async fn embed(&self, wish: String) -> Result<Float32Array, JsValue> {
         let vector = self.vector(&wish).await.map_err(|error| thrown(&error))?;
         Ok(Float32Array::from(vector.as_slice()))
@@ -243,7 +243,7 @@ impl Model {
             .map(|blob| BlobSource::of(blob).map(|source| meter.watch(source)))
             .collect::<Option<Vec<_>>>()
             .ok_or_else(no_blob)?;
-        // Read when a picture comes, which is no part of the load.
+        // Loaded with the first picture, not with the model.
         let towers = mmproj
             .iter()
             .map(|blob| BlobSource::of(blob).map(|source| Rc::new(source) as Rc<dyn Source>))
@@ -286,7 +286,7 @@ impl Model {
 
     fn tokens(&self, request: &str, sides: &[u32]) -> Result<usize> {
         let tokens = self.sight.as_ref().map_or(Ok(Vec::new()), |sight| sight.tokens(sides))?;
-        // Any ids serve to count by.
+        // Any token IDs will do for counting.
         let rows: Vec<Range<u32>> = tokens.into_iter().map(|tokens| 0..tokens).collect();
         Ok(render_with(&self.tokenizer, &Request::parse(request)?, &[], &rows)?.len())
     }
@@ -323,7 +323,7 @@ impl Model {
             Some(Some(task)) => task.prefix(title.as_deref()) + &text,
             Some(None) => return Err(Error::invalid("there is no embedding task of this name")),
         };
-        // Taken out and put back, so that no borrow outlives the wait.
+        // Taken out and put back, so that no borrow outlives the await.
         let mut encoder = slot.borrow_mut().take().ok_or_else(|| {
             Error::precondition("the engine is busy with another text").with_code("ENGINE_BUSY")
         })?;

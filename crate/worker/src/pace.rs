@@ -1,4 +1,4 @@
-//! How the CPU's work lets messages in: it holds the worker's only thread while it computes.
+//! Yields to the event loop during CPU work, which otherwise occupies the worker's only thread.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -8,10 +8,10 @@ use hybridge_gemma::cpu::Pause;
 
 use crate::platform::{milliseconds, turn};
 
-/// About one frame. A turn costs some hundredths of a millisecond.
+/// About one frame. A yield costs some hundredths of a millisecond.
 const MILLISECONDS: f64 = 16.0;
 
-/// A turn of the event loop wherever the last one is a frame ago.
+/// Yields to the event loop if the last yield was a frame ago.
 pub(crate) fn pace() -> Pause {
     let last = Rc::new(Cell::new(milliseconds()));
     Rc::new(move || {

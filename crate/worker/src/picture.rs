@@ -1,5 +1,4 @@
-//! A picture on its way into the engine, in bands of rows: decoded it can be larger than wasm
-//! memory.
+//! Passes a picture to the engine in bands of rows, because a decoded one can exceed wasm memory.
 
 use std::cell::RefCell;
 
@@ -7,7 +6,7 @@ use hybridge_core::{Error, Result};
 use hybridge_gemma::vision::{Budget, Incoming, Prepared, VisionConfig, tokens_of};
 use wasm_bindgen::prelude::wasm_bindgen;
 
-/// How a model sees.
+/// How a model processes pictures.
 #[derive(Clone, Debug)]
 pub(crate) struct Sight {
     pub(crate) config: VisionConfig,
@@ -15,7 +14,7 @@ pub(crate) struct Sight {
 }
 
 impl Sight {
-    /// The rows of one picture after another as they would be numbered: for counting.
+    /// The token IDs of pictures one after another, for counting.
     pub(crate) fn tokens(&self, sides: &[u32]) -> Result<Vec<u32>> {
         let (pairs, _) = sides.as_chunks::<2>();
         let tokens = |[width, height]: &[u32; 2]| {
@@ -26,7 +25,7 @@ impl Sight {
     }
 }
 
-/// A picture of which some rows have come.
+/// A picture whose rows are arriving.
 #[wasm_bindgen]
 #[derive(Debug)]
 pub struct Picture(RefCell<Incoming>);
@@ -43,8 +42,7 @@ impl Picture {
 
 #[wasm_bindgen]
 impl Picture {
-    /// Takes the next whole rows: four bytes a pixel, of which the last, the transparency, is
-    /// dropped.
+    /// Takes the next complete rows: four bytes per pixel, of which the alpha channel is dropped.
     pub fn rows(&self, rgba: &[u8]) {
         self.0.borrow_mut().rows(rgba);
     }

@@ -1,5 +1,5 @@
-//! The engine's GPU tests in a real browser's worker: the very ones that run natively. Decides by
-//! capability; without an adapter the error is what is tested.
+//! The engine's GPU tests in a real browser's worker, the same as the native ones. Without an
+//! adapter, the tests check the error.
 
 use std::cell::RefCell;
 
@@ -11,12 +11,12 @@ use crate::platform::has_subgroups;
 wasm_bindgen_test_configure!(run_in_dedicated_worker);
 
 thread_local! {
-    /// One for all tests: what it has compiled, burn's kernels and ours, serves the next one.
+    /// One GPU for all tests, so that compiled kernels, burn's and ours, are reused.
     static DEVICE: RefCell<Option<Device>> = const { RefCell::new(None) };
 }
 
-/// What `subgroups.ts` does in a page's worker, so that a browser compiles the kernels that shuffle
-/// too.
+/// Requests subgroups as `subgroups.ts` does in a page's worker, so that kernels with subgroups are
+/// compiled too.
 const ASK_FOR_SUBGROUPS: &str = "
     if (globalThis.GPUAdapter) {
         const { requestDevice } = GPUAdapter.prototype
@@ -26,7 +26,7 @@ const ASK_FOR_SUBGROUPS: &str = "
         }
     }";
 
-/// The GPU, or `None` after checking that its absence is reported as it must be.
+/// Returns the GPU, or `None` after checking that its absence is reported correctly.
 async fn device() -> Option<Device> {
     crate::construct();
     let opened = DEVICE.with_borrow(Clone::clone);

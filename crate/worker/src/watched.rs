@@ -1,4 +1,4 @@
-//! A source that reports how far its reader is.
+//! A source of bytes that reports how much has been read.
 
 use std::cell::Cell;
 use std::fmt;
@@ -11,7 +11,7 @@ use hybridge_gemma::source::Source;
 /// The listener: a phase, the bytes done, and the total.
 pub(crate) type Report = Rc<dyn Fn(&str, u64, u64)>;
 
-/// How many bytes of all files were read.
+/// The number of bytes read from all files.
 pub(crate) struct Meter {
     report: Report,
     read: Cell<u64>,
@@ -23,14 +23,14 @@ impl Meter {
         Rc::new(Self { report, read: Cell::new(0), total: Cell::new(0) })
     }
 
-    /// The same source, watched.
+    /// Wraps the source.
     pub(crate) fn watch(self: &Rc<Self>, source: impl Source + 'static) -> Rc<dyn Source> {
         self.total.set(self.total.get() + source.size());
         Rc::new(Watched { source, meter: self.clone() })
     }
 
     fn add(&self, length: usize) {
-        // A header may be read twice, which is no more than all of it.
+        // A header may be read twice; the count is capped at the total.
         self.read.set((self.read.get() + length as u64).min(self.total.get()));
         (self.report)("upload", self.read.get(), self.total.get());
     }

@@ -1,8 +1,8 @@
-//! One request through `fetch`, and its body in the pieces the network makes.
+//! One request through `fetch`, and its body in the chunks that the network delivers.
 //!
-//! A page may hand in a `fetch` of its own, so nothing that comes back is what it seems: each
-//! member of a response is looked up and called by hand, where what JavaScript throws is an error
-//! and not the end of the wasm.
+//! A page may supply its own `fetch`, so nothing that it returns is trusted: each member of a
+//! response is looked up and called dynamically, and exceptions become errors instead of aborting
+//! the wasm.
 
 use std::cell::{Cell, RefCell};
 
@@ -19,15 +19,15 @@ use web_sys::{
 
 #[wasm_bindgen]
 extern "C" {
-    /// The host's own, looked up at each call, so that a page may replace it.
+    /// The browser's `fetch`, looked up at each call, so that a page may replace it.
     #[wasm_bindgen(js_name = fetch, catch)]
     fn host_fetch(url: &str, init: &RequestInit) -> Result<JsValue, JsValue>;
 }
 
-/// The body broke off while it was read.
+/// The body broke off while being read.
 pub(crate) struct Interrupted;
 
-/// How the answer begins.
+/// Status and headers of the response.
 #[derive(Debug)]
 pub(crate) struct Opened {
     pub(crate) status: u16,
@@ -35,17 +35,17 @@ pub(crate) struct Opened {
     pub(crate) retry_after: Option<String>,
 }
 
-/// A connection that is closed for good by `close`, whatever it is doing.
+/// A connection. `close` ends it permanently in any state.
 pub(crate) struct Connection {
     controller: AbortController,
-    /// The body's reader, the host's or that of a custom `fetch`.
+    /// The body's reader, from the browser or a custom `fetch`.
     reader: RefCell<Option<JsValue>>,
     reads: Cell<u32>,
     is_closed: Cell<bool>,
 }
 
-/// How many pieces an answer may have. A custom `fetch` may bring pieces without end that hold
-/// nothing, and so keep the event loop from delivering a stop.
+/// The maximum number of chunks in an answer. A custom `fetch` could otherwise deliver empty chunks
+/// for ever and keep the event loop from delivering an abort.
 const MOST_READS: u32 = 1 << 17;
 
 impl Connection {
@@ -61,7 +61,7 @@ impl Connection {
         })
     }
 
-    /// Sends the request. `headers` are name, value, name, value; the key is among them.
+    /// Sends the request. `headers` alternates names and values and includes the key.
     pub(crate) async fn open(
         &self,
         http: &HttpRequest,
@@ -90,7 +90,7 @@ impl Connection {
         Ok(opened)
     }
 
-    /// The next bytes of the body, `None` at its end.
+    /// Returns the next bytes of the body, or `None` at its end.
     pub(crate) async fn read(&self) -> Result<Option<Vec<u8>>, Interrupted> {
         let Some(reader) = self.reader.borrow().clone() else { return Ok(None) };
         self.reads.set(self.reads.get() + 1);
@@ -106,7 +106,8 @@ impl Connection {
             return Ok(None);
         }
         match member(&read, "value") {
-            // An array of another realm is no `Uint8Array` of this one, and is copied all the same.
+            // An array from another realm isn't an instance of this realm's `Uint8Array`; copy it
+            // anyway.
             Some(bytes) if ArrayBuffer::is_view(&bytes) => {
                 Ok(Some(Uint8Array::new(&bytes).to_vec()))
             }
@@ -115,7 +116,7 @@ impl Connection {
         }
     }
 
-    /// Ends the request at once, before or during the body. Calling it again does nothing.
+    /// Ends the request at once, before or during the body. Idempotent.
     pub(crate) fn close(&self) {
         if !self.is_closed.replace(true) {
             self.controller.abort();
@@ -123,12 +124,12 @@ impl Connection {
         }
     }
 
-    /// Whether it has been closed from this side.
+    /// Whether `close` was called.
     pub(crate) fn is_closed(&self) -> bool {
         self.is_closed.get()
     }
 
-    /// A `fetch` of the page's own may not heed the signal; its body is cancelled all the same.
+    /// A custom `fetch` may ignore the signal, so its body is cancelled as well.
     fn release(&self) {
         let reader = self.reader.borrow_mut().take();
         if let Some(cancelled) = reader.and_then(|reader| call(&reader, "cancel").ok()) {
@@ -137,7 +138,7 @@ impl Connection {
     }
 
     fn init(&self, http: &HttpRequest, headers: &[String]) -> Result<RequestInit, Error> {
-        // The host's message about a bad header quotes it, so it goes no further.
+        // The browser's message about an invalid header quotes it, so it is dropped.
         let refused = |_| {
             Error::invalid("the key or a header holds a character that HTTP does not allow")
                 .with_code("HEADER_INVALID")
@@ -157,12 +158,14 @@ impl Connection {
         init.set_cache(RequestCache::NoStore);
         init.set_credentials(RequestCredentials::Omit);
         init.set_referrer_policy(ReferrerPolicy::NoReferrer);
-        // Browsers strip one header from a redirect to another origin, and it is not the key's.
+        // On a redirect to another origin, browsers strip only `Authorization`, which isn't the
+        // key's header.
         init.set_redirect(RequestRedirect::Error);
         Ok(init)
     }
 
-    /// What `fetch` threw. This is the one place where its `TypeError` means that no answer came.
+    /// Converts an exception from `fetch`. Only here does its `TypeError` mean that there was no
+    /// response.
     fn failure(&self, thrown: &JsValue) -> Error {
         let name = text_of(thrown, "name").unwrap_or_default();
         if self.is_closed.get() || name == "AbortError" {
@@ -171,7 +174,7 @@ impl Connection {
         if name == "TimeoutError" {
             return Error::new(Status::DeadlineExceeded, "no answer in time");
         }
-        // An error with a status, thrown by a `fetch` of the page's own, keeps that status.
+        // An error with a status, thrown by a custom `fetch`, keeps that status.
         if let Some(status) = text_of(thrown, "status").as_deref().and_then(Status::parse) {
             let error = Error::new(status, "the fetch function of this model failed");
             return match text_of(thrown, "code") {
@@ -189,7 +192,7 @@ impl Connection {
         }
         let mut error = no_answer(is_offline());
         if error.code.as_deref() == Some("NETWORK") {
-            // Browsers report only that the request failed.
+            // Browsers report only that the request failed, not why.
             let message = format!("{}; or it redirects, which is not followed", error.message);
             error.message = message.into();
         }
@@ -197,7 +200,7 @@ impl Connection {
     }
 }
 
-/// Status and headers. `expected` names what a `fetch` must return.
+/// Reads status and headers. `expected` names what a `fetch` must return.
 fn head_of(response: &JsValue) -> Result<Opened, Error> {
     if !response.is_object() {
         return Err(unfit(&format!("returned {}", kind_of(response))));
@@ -226,7 +229,7 @@ fn head_of(response: &JsValue) -> Result<Opened, Error> {
     })
 }
 
-/// The body's reader, if there is a body.
+/// Returns the body's reader, if there is a body.
 fn reader_of(response: &JsValue) -> Result<Option<JsValue>, Error> {
     let is_true =
         |object: &JsValue, key: &str| member(object, key).is_some_and(|it| it.is_truthy());
@@ -262,13 +265,13 @@ fn redirected() -> Error {
     .with_code("REDIRECTED")
 }
 
-/// `navigator.onLine` is reliable only where it is false.
+/// Whether the browser reports being offline: `navigator.onLine` is reliable only if false.
 fn is_offline() -> bool {
     let navigator = member(&js_sys::global(), "navigator");
     navigator.and_then(|it| member(&it, "onLine")).is_some_and(|it| it.is_falsy())
 }
 
-/// A member that is there; a getter that throws reads as absent.
+/// Returns a member that is set; one whose getter throws counts as unset.
 fn member(object: &JsValue, key: &str) -> Option<JsValue> {
     let value = Reflect::get(object, &JsValue::from_str(key)).ok()?;
     (!value.is_undefined() && !value.is_null()).then_some(value)

@@ -1,4 +1,4 @@
-//! What only a browser has. Nothing outside this folder names `web_sys`.
+//! Browser APIs. Nothing outside this folder names `web_sys`.
 
 mod fetch;
 

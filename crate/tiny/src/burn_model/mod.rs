@@ -1,4 +1,4 @@
-//! The engine's own burn module, compiled here with autodiff.
+//! The engine's burn module, compiled here with autodiff.
 
 #[path = "../../../gemma/src/burn/model.rs"]
 mod model;

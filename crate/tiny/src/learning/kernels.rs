@@ -1,8 +1,8 @@
-//! The few operations that training is made of, forwards and backwards, over slices.
+//! The operations of training, forwards and backwards, over slices.
 
 use gemm::{Parallelism, gemm};
 
-/// How a matrix lies in memory: values from one row to the next, and within a row.
+/// A matrix's strides: between rows, and within a row.
 #[derive(Clone, Copy)]
 pub(crate) struct View<'a> {
     values: &'a [f32],
@@ -43,7 +43,7 @@ pub(crate) fn multiply(
             && last(b, k, n) < b.values.len()
     );
     let step = |step: usize| step.cast_signed();
-    // SAFETY: the assertions above keep every index inside of its slice.
+    // SAFETY: the assertions above keep every index inside its slice.
     unsafe {
         gemm(
             m,
@@ -69,7 +69,7 @@ pub(crate) fn multiply(
     }
 }
 
-/// e^x to a few units in the last place, in a form that becomes vector instructions.
+/// e^x to a few units in the last place, in a form that compiles to vector instructions.
 #[inline(always)]
 pub(crate) fn exp(x: f32) -> f32 {
     let x = x.clamp(-87.0, 88.0);
@@ -85,7 +85,7 @@ pub(crate) fn exp(x: f32) -> f32 {
     y * f32::from_bits(((n as i32 + 127) as u32) << 23)
 }
 
-/// Normalises rows; keeps 1/√(mean(x²) + ε) of each.
+/// Normalises rows; stores 1/√(mean(x²) + ε) of each.
 #[inline(always)]
 fn plain_norm(x: &[f32], weight: &[f32], out: &mut [f32], inverses: &mut [f32]) {
     let width = weight.len();
@@ -99,7 +99,7 @@ fn plain_norm(x: &[f32], weight: &[f32], out: &mut [f32], inverses: &mut [f32]) 
     }
 }
 
-/// A sum in sixteen lanes, which compilers may not make of a plain one.
+/// A sum in sixteen lanes, because compilers must not reorder a plain one.
 #[inline(always)]
 fn lanes(like: &[f32], value: impl Fn(usize) -> f32) -> f32 {
     let mut sums = [0.0_f32; 16];
@@ -112,7 +112,7 @@ fn lanes(like: &[f32], value: impl Fn(usize) -> f32) -> f32 {
     sums.iter().sum::<f32>() + (whole..like.len()).map(value).sum::<f32>()
 }
 
-/// Adds what a norm's output owes its input to `dx`, and what it owes its weight to `dweight`.
+/// Adds the gradients of a norm's input to `dx`, and of its weight to `dweight`.
 #[inline(always)]
 fn plain_norm_back(
     dy: &[f32],
@@ -143,7 +143,7 @@ fn tanh(x: f32) -> f32 {
     (e - 1.0) / (e + 1.0)
 }
 
-/// gelu(gate) · up, where each row holds the gates and then the ups.
+/// gelu(gate) · up, where each row contains the gates and then the ups.
 #[inline(always)]
 fn plain_gated(both: &[f32], hidden: usize, out: &mut [f32]) {
     for (both, out) in both.chunks_exact(2 * hidden).zip(out.chunks_exact_mut(hidden)) {
@@ -155,7 +155,7 @@ fn plain_gated(both: &[f32], hidden: usize, out: &mut [f32]) {
     }
 }
 
-/// Turns `both` into what its values owe, by what the product owes.
+/// Replaces `both` by its gradients, given the product's.
 #[inline(always)]
 fn plain_gated_back(dy: &[f32], hidden: usize, both: &mut [f32]) {
     for (both, dy) in both.chunks_exact_mut(2 * hidden).zip(dy.chunks_exact(hidden)) {
@@ -171,7 +171,7 @@ fn plain_gated_back(dy: &[f32], hidden: usize, both: &mut [f32]) {
     }
 }
 
-/// Turns the pairs (j, j + half) of a head by a position's angles; the other way with −sin.
+/// Rotates the pairs (j, j + half) of a head by a position's angles; backwards with −sin.
 #[inline(always)]
 pub(crate) fn rotate(head: &mut [f32], cos: &[f32], sin: &[f32], way: f32) {
     let (left, right) = head.split_at_mut(head.len() / 2);
@@ -182,7 +182,7 @@ pub(crate) fn rotate(head: &mut [f32], cos: &[f32], sin: &[f32], way: f32) {
     }
 }
 
-/// Softmax over the keys of each row that its query sees; the others become 0.
+/// Softmax over the keys of each row that its query attends to; the others become 0.
 #[inline(always)]
 fn plain_softmax(scores: &mut [f32], length: usize, window: usize) {
     for (query, row) in scores.chunks_exact_mut(length).enumerate() {
@@ -201,7 +201,7 @@ fn plain_softmax(scores: &mut [f32], length: usize, window: usize) {
     }
 }
 
-/// Turns `d` from what weights owe into what scores owe.
+/// Converts `d` from gradients of weights to gradients of scores.
 #[inline(always)]
 fn plain_softmax_back(d: &mut [f32], weights: &[f32], length: usize) {
     for (d, weights) in d.chunks_exact_mut(length).zip(weights.chunks_exact(length)) {
@@ -212,7 +212,7 @@ fn plain_softmax_back(d: &mut [f32], weights: &[f32], length: usize) {
     }
 }
 
-/// Compiles a kernel twice, once for wide vectors, and asks the machine which of both to run.
+/// Compiles a kernel twice, once for wide vectors, and selects one at run time.
 macro_rules! wide {
     ($($(#[$about:meta])* $name:ident = $plain:ident($($argument:ident: $type:ty),*);)*) => {$(
         $(#[$about])*
@@ -227,7 +227,7 @@ macro_rules! wide {
                 if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vl") && is_x86_feature_detected!("avx512bw")
                     && is_x86_feature_detected!("avx512dq") && is_x86_feature_detected!("fma")
                 {
-                    // SAFETY: the machine has what it was compiled for.
+                    // SAFETY: the CPU has the features that the function was compiled for.
                     return unsafe { wide($($argument),*) };
                 }
             }
@@ -237,18 +237,18 @@ macro_rules! wide {
 }
 
 wide! {
-    /// Normalises rows; keeps 1/√(mean(x²) + ε) of each.
+    /// Normalises rows; stores 1/√(mean(x²) + ε) of each.
     norm = plain_norm(x: &[f32], weight: &[f32], out: &mut [f32], inverses: &mut [f32]);
-    /// Adds what a norm's output owes its input to `dx`, and what it owes its weight to `dweight`.
+    /// Adds the gradients of a norm's input to `dx`, and of its weight to `dweight`.
     norm_back = plain_norm_back(
         dy: &[f32], x: &[f32], weight: &[f32], inverses: &[f32], dx: &mut [f32], dweight: &mut [f32]
     );
-    /// gelu(gate) · up, where each row holds the gates and then the ups.
+    /// gelu(gate) · up, where each row contains the gates and then the ups.
     gated = plain_gated(both: &[f32], hidden: usize, out: &mut [f32]);
-    /// Turns `both` into what its values owe, by what the product owes.
+    /// Replaces `both` by its gradients, given the product's.
     gated_back = plain_gated_back(dy: &[f32], hidden: usize, both: &mut [f32]);
-    /// Softmax over the keys of each row that its query sees; the others become 0.
+    /// Softmax over the keys of each row that its query attends to; the others become 0.
     softmax = plain_softmax(scores: &mut [f32], length: usize, window: usize);
-    /// Turns `d` from what weights owe into what scores owe.
+    /// Converts `d` from gradients of weights to gradients of scores.
     softmax_back = plain_softmax_back(d: &mut [f32], weights: &[f32], length: usize);
 }

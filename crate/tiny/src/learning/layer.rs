@@ -1,4 +1,4 @@
-//! Forward through one layer.
+//! Forward pass through one layer.
 
 use std::ops::Range;
 
@@ -6,7 +6,7 @@ use super::kernels::{View, gated, multiply, norm, rotate, softmax};
 use super::memory::{Angles, Saved, Sizes, Step, fit};
 
 impl Saved {
-    /// Takes `stream` through the layer, and keeps what the way back needs.
+    /// Runs `stream` through the layer, and stores the values that the backward pass needs.
     pub(super) fn forward(&mut self, step: Step<'_>, stream: &mut [f32]) {
         let Step { config, sizes, layer, places, .. } = step;
         let Sizes { rows, length, tokens, width, hidden, heads, kv, dim } = sizes;
@@ -19,7 +19,7 @@ impl Saved {
         let qkv = fit(&mut self.qkv, tokens * all);
         let matrix = View::rows(w(&places.qkv), width).turned();
         multiply(qkv, all, [tokens, all, width], false, 1.0, View::rows(normed, width), matrix);
-        // Normed and turned: queries and keys with their heads, \[tokens, heads, dim\].
+        // Normalised and rotated queries and keys, by head: \[tokens, heads, dim\].
         let angles = Angles::new(layer, length);
         let query = fit(&mut self.query, tokens * heads * dim);
         let key = fit(&mut self.key, tokens * kv * dim);

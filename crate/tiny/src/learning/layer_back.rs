@@ -1,4 +1,4 @@
-//! Backward through one layer.
+//! Backward pass through one layer.
 
 use std::ops::Range;
 
@@ -6,7 +6,7 @@ use super::kernels::{View, gated_back, multiply, norm_back, rotate, softmax_back
 use super::memory::{Angles, Saved, Sizes, Step, fit, zeroed};
 
 impl Saved {
-    /// `dx` comes in as what the layer's output owes, and leaves as what its input owes.
+    /// `dx` holds the gradients of the layer's output, and is replaced by those of its input.
     pub(super) fn backward(
         &mut self,
         step: Step<'_>,

@@ -1,4 +1,4 @@
-//! What passes keep between forward and backward, and between batches.
+//! Buffers kept between forward and backward passes, and between batches.
 
 use std::ops::Range;
 
@@ -8,7 +8,7 @@ use hybridge_gemma::config::Layer;
 use super::weights::LayerPlaces;
 use crate::batch::Batch;
 
-/// What a layer's backward needs of its forward.
+/// Values of a layer's forward pass that its backward pass needs.
 #[derive(Default)]
 pub(super) struct Saved {
     pub(super) x: Vec<f32>,
@@ -32,20 +32,20 @@ pub(super) struct Saved {
     pub(super) fed_inverse: Vec<f32>,
 }
 
-/// The buffer at a length, whatever is in it.
+/// Resizes the buffer without clearing it.
 pub(super) fn fit(buffer: &mut Vec<f32>, length: usize) -> &mut [f32] {
     buffer.resize(length.max(buffer.len()), 0.0);
     &mut buffer[..length]
 }
 
-/// The buffer at a length, empty.
+/// Resizes the buffer and fills it with zeros.
 pub(super) fn zeroed(buffer: &mut Vec<f32>, length: usize) -> &mut [f32] {
     let out = fit(buffer, length);
     out.fill(0.0);
     out
 }
 
-/// Sizes that every step needs.
+/// Sizes that every step uses.
 #[derive(Clone, Copy)]
 pub(super) struct Sizes {
     pub(super) rows: usize,
@@ -72,7 +72,7 @@ impl Sizes {
         }
     }
 
-    /// Values of a token's query, key and value heads together.
+    /// Width of a token's query, key and value heads together.
     pub(super) fn all(self) -> usize {
         (self.heads + 2 * self.kv) * self.dim
     }
@@ -101,7 +101,7 @@ impl Angles {
     }
 }
 
-/// One layer, as it meets one batch.
+/// One layer, for one batch.
 #[derive(Clone, Copy)]
 pub(super) struct Step<'a> {
     pub(super) config: &'a Config,
@@ -112,7 +112,7 @@ pub(super) struct Step<'a> {
 }
 
 impl<'a> Step<'a> {
-    /// The weights of a part of the layer.
+    /// Returns the weights of a part of the layer.
     pub(super) fn part(&self, range: &Range<usize>) -> &'a [f32] {
         &self.weights[range.clone()]
     }

@@ -1,4 +1,4 @@
-//! Learning by gradients, on as many threads as a batch has parts.
+//! Gradient descent, with one thread for each part of a batch.
 
 mod kernels;
 mod layer;

@@ -1,11 +1,11 @@
-//! AdamW with one clip over all gradients, and decay on matrices only.
+//! AdamW with global gradient clipping, and weight decay on matrices only.
 
 use super::weights::Layout;
 
 const BETAS: [f32; 2] = [0.9, 0.98];
 const EPSILON: f32 = 1e-9;
 const DECAY: f32 = 0.02;
-/// The longest that all gradients together may be.
+/// The maximum norm of all gradients together.
 const CLIP: f32 = 1.0;
 
 /// Both moments of every weight.
@@ -20,7 +20,7 @@ impl Optimiser {
         Self { first: vec![0.0; layout.total], second: vec![0.0; layout.total], steps: 0 }
     }
 
-    /// One step against the gradients; gives how long they were.
+    /// Updates the weights by one step; returns the norm of the gradients.
     pub(crate) fn step(
         &mut self,
         layout: &Layout,

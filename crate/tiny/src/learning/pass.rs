@@ -1,4 +1,4 @@
-//! Forward and backward through the whole network for one batch, on one thread.
+//! Forward and backward pass through the whole network for one batch, on one thread.
 
 use hybridge_gemma::Config;
 
@@ -7,7 +7,7 @@ use super::memory::{Saved, Sizes, Step, fit, zeroed};
 use super::weights::Layout;
 use crate::batch::Batch;
 
-/// One thread's memory, kept between batches.
+/// One thread's buffers, kept between batches.
 #[derive(Default)]
 pub(crate) struct Pass {
     layers: Vec<Saved>,
@@ -15,16 +15,16 @@ pub(crate) struct Pass {
     spoken: Vec<f32>,
     spoken_normed: Vec<f32>,
     spoken_inverse: Vec<f32>,
-    /// Logits, then probabilities, then what logits owe.
+    /// Logits, then probabilities, then gradients of the logits.
     pub(crate) logits: Vec<f32>,
     dx: Vec<f32>,
     d: [Vec<f32>; 6],
-    /// What every weight owes.
+    /// The gradient of every weight.
     pub(crate) gradients: Vec<f32>,
 }
 
 impl Pass {
-    /// Logits at the batch's places. \[places, vocabulary\]
+    /// Computes logits at the batch's positions. \[places, vocabulary\]
     pub(crate) fn forward(
         &mut self,
         config: &Config,
@@ -60,8 +60,8 @@ impl Pass {
         multiply(logits, config.vocabulary, [count, config.vocabulary, s.width], false, 1.0, a, b);
     }
 
-    /// Σ −log p of what should be said, after [`Self::forward`]; `share` is what one place counts.
-    /// Fills the gradients.
+    /// Returns Σ −log p of the targets after [`Self::forward`] and fills the gradients; `share` is
+    /// the weight of one position.
     pub(crate) fn backward(
         &mut self,
         config: &Config,

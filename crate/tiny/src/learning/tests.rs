@@ -1,4 +1,4 @@
-//! The passes against burn's autodiff.
+//! Compares the passes with burn's autodiff.
 
 use hybridge_gemma::testing::Random;
 
@@ -8,7 +8,7 @@ use crate::batch::{Batch, Row};
 use crate::shape::Shape;
 use crate::twin;
 
-/// Rows longer than the window, of several lengths, with answers here and there.
+/// Rows longer than the window, of several lengths, with answers at various positions.
 fn batch(vocabulary: u32) -> Batch {
     let mut random = Random(7);
     let rows: Vec<Row> = [90, 84, 71]
@@ -23,7 +23,7 @@ fn batch(vocabulary: u32) -> Batch {
 }
 
 #[test]
-fn gradients_are_those_of_burns_autodiff() {
+fn gradients_agree_with_burns_autodiff() {
     for (layers, width, hidden, heads, kv_heads, head_dim) in
         [(2, 32, 64, 2, 1, 16), (3, 48, 40, 6, 2, 8), (4, 64, 96, 4, 4, 32)]
     {
@@ -31,7 +31,7 @@ fn gradients_are_those_of_burns_autodiff() {
         let config = shape.config(50);
         let layout = Layout::new(&config);
         let mut weights = untrained(&config, &layout, 3);
-        // No norm is left at the value that it begins with.
+        // Perturb the norms, so that none has its initial value.
         let mut random = Random(4);
         weights.iter_mut().for_each(|weight| *weight *= 1.0 + 0.2 * random.symmetric());
         let batch = batch(50);

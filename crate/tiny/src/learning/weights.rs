@@ -1,4 +1,4 @@
-//! All weights in one vector, and where each stands in it.
+//! All weights in one vector, and their offsets.
 
 use std::ops::Range;
 
@@ -6,7 +6,7 @@ use hybridge_gemma::Config;
 use hybridge_gemma::config::Layer;
 use hybridge_gemma::testing::Random;
 
-/// Where a layer's weights stand. Query, key and value follow each other, and so do gate and up.
+/// Offsets of a layer's weights. Query, key and value are contiguous, and so are gate and up.
 #[derive(Clone, Debug)]
 pub(crate) struct LayerPlaces {
     pub(crate) attn_norm: Range<usize>,
@@ -21,7 +21,7 @@ pub(crate) struct LayerPlaces {
     pub(crate) post_ffw_norm: Range<usize>,
 }
 
-/// Where all stand.
+/// Offsets of all weights.
 #[derive(Clone, Debug)]
 pub(crate) struct Layout {
     pub(crate) embedding: Range<usize>,
@@ -59,7 +59,7 @@ impl Layout {
         Self { embedding, layers, norm, total }
     }
 
-    /// Every part with whether it is a norm, in order.
+    /// Returns every part in order, and whether it is a norm.
     pub(crate) fn parts(&self) -> Vec<(Range<usize>, bool)> {
         let mut parts = vec![(self.embedding.clone(), false)];
         for layer in &self.layers {
@@ -81,11 +81,11 @@ impl Layout {
     }
 }
 
-/// Untrained weights.
+/// Returns initial weights.
 pub(crate) fn untrained(config: &Config, layout: &Layout, seed: u64) -> Vec<f32> {
     let mut random = Random(seed);
     let mut weights = vec![0.0; layout.total];
-    // Twelve even numbers make one that is as good as normal.
+    // The sum of twelve uniform numbers is close enough to normal.
     let mut fill = |range: &Range<usize>, inputs: usize| {
         let size = (inputs as f32).sqrt().recip();
         for weight in &mut weights[range.clone()] {
@@ -100,7 +100,7 @@ pub(crate) fn untrained(config: &Config, layout: &Layout, seed: u64) -> Vec<f32>
         fill(&layer.down, config.layers[0].hidden);
     }
     weights[layout.norm.clone()].fill(1.0);
-    // What layers add starts small, so that the residual stream begins as the embedding.
+    // Projections that add to the residual stream start small, so that it begins as the embedding.
     let added = (2.0 * config.layers.len() as f32).sqrt().recip();
     for layer in &layout.layers {
         for (norm, value) in [

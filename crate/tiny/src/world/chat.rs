@@ -1,4 +1,4 @@
-//! Small talk, what the model is, and what it does not know.
+//! Small talk, questions about the model, and questions that it cannot answer.
 
 use hybridge_gemma::testing::Random;
 
@@ -80,7 +80,7 @@ pub(super) fn identity(random: &mut Random) -> Sample {
     Sample::new(Task::Identity, question, answer, name)
 }
 
-/// A question that only the world outside could answer.
+/// A question that requires knowledge beyond the training world.
 pub(super) fn unknown(random: &mut Random) -> Sample {
     let (name, word) = (lexicon::name(random), lexicon::made_up(random, 3, 7));
     let topic = pick(random, &TOPICS);
@@ -101,7 +101,7 @@ pub(super) fn unknown(random: &mut Random) -> Sample {
         12 => format!("Who is {name}?"),
         13 => format!("Is {name} larger than {}?", lexicon::name(random)),
         14 => format!("How many people live in {name}?"),
-        // Beyond the sums it was taught.
+        // Sums beyond the range of the training.
         15 => {
             let (a, b) = (between(random, 100, 999), between(random, 2, 999));
             format!("What is {a} {} {b}?", pick(random, &["plus", "+", "times", "minus", "-"]))

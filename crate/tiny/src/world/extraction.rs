@@ -1,11 +1,11 @@
-//! Name, date and amount out of a sentence, as JSON by a schema in the prompt.
+//! Extraction of name, date and amount from a sentence, as JSON by a schema in the prompt.
 
 use hybridge_gemma::testing::Random;
 
 use super::lexicon::{self, MONTHS};
 use super::{Sample, Task, between, once_in, pick};
 
-/// What a field of the schema holds.
+/// The content of a field of the schema.
 #[derive(Clone, Copy, Debug)]
 enum Field {
     Name,

@@ -1,4 +1,4 @@
-//! Two turns, the second of which means nothing without the first.
+//! Conversations of two turns, the second of which depends on the first.
 
 use hybridge_gemma::testing::Random;
 

@@ -1,10 +1,10 @@
-//! Words letter by letter: case and reversing.
+//! Operations on the letters of a word: case and reversal.
 
 use hybridge_gemma::testing::Random;
 
 use super::{Sample, Task, lexicon, once_in, pick};
 
-/// What is done with a word.
+/// The operation on a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Change {
     Upper,
@@ -51,7 +51,7 @@ impl Change {
     }
 }
 
-/// A word as it stands before a change. One that is to be small may have capitals anywhere.
+/// Returns the word before the operation. One to be lower-cased may have capitals anywhere.
 fn before(random: &mut Random, change: Change) -> String {
     let word = lexicon::word(random);
     match (change, random.below(4)) {

@@ -1,11 +1,11 @@
-//! Words, and names that occur nowhere else.
+//! Words, and made-up names.
 
 use hybridge_gemma::testing::Random;
 
 use super::{between, once_in, pick};
 
-/// The ways to say that there is no answer. There are several on purpose: where the model refuses,
-/// its probability is spread over them, and a cascade sees that it is not sure.
+/// Refusals. There are several on purpose: when the model refuses, its probability is spread over
+/// them, and a cascade sees low confidence.
 pub(crate) const REFUSALS: [&str; 6] = [
     "I don't know.",
     "Sorry, I don't know.",
@@ -73,7 +73,7 @@ pub(super) const TOPICS: [&str; 20] = [
     "the internet",
     "the economy",
 ];
-/// Real words for the tasks with letters, among many that are made up.
+/// Real words for letter tasks, used among many made-up ones.
 pub(super) const WORDS: [&str; 60] = [
     "lemon", "tiger", "river", "stone", "cloud", "apple", "bread", "chair", "dream", "eagle",
     "flame", "grape", "honey", "island", "jacket", "kettle", "ladder", "magnet", "needle",
@@ -90,7 +90,7 @@ const ONSETS: [&str; 26] = [
 const VOWELS: [&str; 8] = ["a", "e", "i", "o", "u", "a", "e", "o"];
 const CODAS: [&str; 12] = ["n", "r", "l", "s", "m", "k", "t", "nd", "rn", "ck", "ll", "x"];
 
-/// A made-up word of `low` to `high` letters.
+/// Returns a made-up word of `low` to `high` letters.
 pub(super) fn made_up(random: &mut Random, low: usize, high: usize) -> String {
     let length = between(random, u32::try_from(low).unwrap_or(3), u32::try_from(high).unwrap_or(7));
     let mut word = String::new();
@@ -108,7 +108,7 @@ pub(super) fn made_up(random: &mut Random, low: usize, high: usize) -> String {
     word
 }
 
-/// A word for the tasks with letters: real, made up, or any letters at all.
+/// Returns a word for letter tasks: real, made up, or random letters.
 pub(super) fn word(random: &mut Random) -> String {
     match random.below(8) {
         0 => pick(random, &WORDS).to_owned(),
@@ -123,7 +123,7 @@ pub(super) fn word(random: &mut Random) -> String {
     }
 }
 
-/// A word with a capital.
+/// Capitalises a word.
 pub(super) fn capitalised(word: &str) -> String {
     let mut letters = word.chars();
     letters
@@ -131,7 +131,7 @@ pub(super) fn capitalised(word: &str) -> String {
         .map_or_else(String::new, |first| first.to_ascii_uppercase().to_string() + letters.as_str())
 }
 
-/// A person, a town.
+/// Returns a made-up name of a person or a town.
 pub(super) fn name(random: &mut Random) -> String {
     capitalised(&made_up(random, 3, 7))
 }

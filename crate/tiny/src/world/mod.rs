@@ -1,7 +1,7 @@
-//! The closed little world: tasks with their questions and right answers, by seed.
+//! The small closed world: tasks with questions and right answers, generated from a seed.
 //!
-//! Every sample has a key: the word, the pair of numbers, the name that it is about. A hash of the
-//! key says whether it is for training or held out, so that no held-out key is ever trained on.
+//! Every sample has a key: the word, the pair of numbers or the name that it is about. A hash of
+//! the key decides whether it is for training or held out, so no held-out key is ever trained on.
 
 mod chat;
 mod extraction;
@@ -17,35 +17,35 @@ use hybridge_gemma::testing::Random;
 
 pub(crate) use lexicon::REFUSALS;
 
-/// What a sample asks for.
+/// The task of a sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Task {
-    /// A greeting, thanks, a goodbye.
+    /// Greetings, thanks, goodbyes.
     Greeting,
-    /// Who are you, what can you do.
+    /// Questions such as who are you and what can you do.
     Identity,
-    /// A fact stated in the prompt.
+    /// Questions about a fact stated in the prompt.
     Fact,
     /// Addition, subtraction and small products, all within 0–99.
     Sum,
     /// Upper and lower case.
     Case,
-    /// A word backwards.
+    /// Reversal of a word.
     Reverse,
-    /// Simple or complex.
+    /// Classification as simple or complex.
     Sorting,
     /// Name, date and amount as JSON.
     Extraction,
-    /// One of two tools, with its arguments.
+    /// A call of one of two tools, with its arguments.
     Tools,
-    /// Off its ground: "I don't know".
+    /// Out-of-scope questions, answered by "I don't know".
     Unknown,
-    /// A second turn that needs the first.
+    /// A second turn that depends on the first.
     Following,
 }
 
 impl Task {
-    /// Every task, with its share of the training data in percent: what is hard gets more.
+    /// Every task and its share of the training data in percent; harder tasks get more.
     pub(crate) const SHARES: [(Self, u32); 11] = [
         (Self::Greeting, 2),
         (Self::Identity, 1),
@@ -60,7 +60,7 @@ impl Task {
         (Self::Following, 14),
     ];
 
-    /// Its name in tables.
+    /// The task's name in tables.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Greeting => "greetings",
@@ -78,16 +78,16 @@ impl Task {
     }
 }
 
-/// A conversation with the answers that are wanted.
+/// A conversation with the expected answers.
 #[derive(Clone, Debug)]
 pub(crate) struct Sample {
-    /// What it asks for.
+    /// The task.
     pub(crate) task: Task,
     /// Instructions before the first question, as the engine renders them; often empty.
     pub(crate) system: String,
-    /// Questions and answers. The last answer is the one that is judged.
+    /// Questions and answers. The last answer is the one that is evaluated.
     pub(crate) turns: Vec<(String, String)>,
-    /// What its answers are about, the last one at the end.
+    /// Keys of the answers, the last one at the end.
     keys: Vec<String>,
 }
 
@@ -108,7 +108,8 @@ impl Sample {
         self
     }
 
-    /// Nothing held out is ever trained on, in no turn; the last turn decides what is held out.
+    /// No held-out key occurs in training, in any turn; the last turn decides whether a sample is
+    /// held out.
     fn belongs(&self, split: Split) -> bool {
         match split {
             Split::Training => self.keys.iter().all(|key| split_of(key) == split),
@@ -116,24 +117,24 @@ impl Sample {
         }
     }
 
-    /// Whether the answer is that there is none.
+    /// Whether the right answer is a refusal.
     pub(crate) fn is_refusal(&self) -> bool {
         self.turns.last().is_some_and(|(_, answer)| REFUSALS.contains(&answer.as_str()))
     }
 
-    /// Whether an answer to the last question is right. All ways to refuse are equally right.
+    /// Whether an answer to the last question is right. All refusals are equally right.
     pub(crate) fn accepts(&self, answer: &str) -> bool {
         let wanted = self.turns.last().map_or("", |(_, answer)| answer);
         answer == wanted || (self.is_refusal() && REFUSALS.contains(&answer))
     }
 }
 
-/// Which half of the world.
+/// The half of the world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Split {
-    /// To learn from.
+    /// For training.
     Training,
-    /// To be judged by.
+    /// For evaluation.
     HeldOut,
 }
 
@@ -141,13 +142,13 @@ pub(crate) enum Split {
 const HELD_OUT: u64 = 8;
 
 fn split_of(key: &str) -> Split {
-    // FNV-1a, mixed once more: short keys differ in few bits.
+    // FNV-1a with one more mixing step: short keys differ in few bits.
     let fold = |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
     let hash = key.bytes().fold(0xcbf2_9ce4_8422_2325, fold);
     if Random(hash).bits().is_multiple_of(HELD_OUT) { Split::HeldOut } else { Split::Training }
 }
 
-/// A sample of a task.
+/// Generates a sample of a task.
 pub(crate) fn sample(task: Task, split: Split, random: &mut Random) -> Sample {
     loop {
         let sample = match task {
@@ -169,7 +170,7 @@ pub(crate) fn sample(task: Task, split: Split, random: &mut Random) -> Sample {
     }
 }
 
-/// A sample for training, of a task by its share.
+/// Generates a sample for training, of a task drawn by its share.
 pub(crate) fn any(random: &mut Random) -> Sample {
     let mut left = random.below(Task::SHARES.iter().map(|(_, share)| share).sum());
     for (task, share) in Task::SHARES {
@@ -181,17 +182,17 @@ pub(crate) fn any(random: &mut Random) -> Sample {
     sample(Task::Sum, Split::Training, random)
 }
 
-/// One of a list.
+/// Returns a random element of a list.
 fn pick<'a, T: ?Sized>(random: &mut Random, list: &[&'a T]) -> &'a T {
     list[random.below(u32::try_from(list.len()).unwrap_or(1)) as usize]
 }
 
-/// From `low` to `high`, both included.
+/// Returns a random number from `low` to `high`, inclusive.
 fn between(random: &mut Random, low: u32, high: u32) -> u32 {
     low + random.below(high + 1 - low)
 }
 
-/// True once in `count` times.
+/// Returns true once in `count` times.
 fn once_in(random: &mut Random, count: u32) -> bool {
     random.below(count) == 0
 }

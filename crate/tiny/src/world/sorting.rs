@@ -1,4 +1,4 @@
-//! Requests that a small model could answer, and such that it could not.
+//! Requests that a small model could answer, and requests that it could not.
 
 use hybridge_gemma::testing::Random;
 

@@ -4,7 +4,7 @@ use hybridge_gemma::testing::Random;
 
 use super::{Sample, Task, between, once_in, pick};
 
-/// Two numbers and what becomes of them.
+/// Two numbers and an operation.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sum {
     a: u32,
@@ -31,12 +31,12 @@ impl Sum {
         }
     }
 
-    /// Something added to `a`.
+    /// An addition to `a`.
     pub(super) fn adding(random: &mut Random, a: u32) -> Self {
         Self { a, b: between(random, 0, 99 - a), sign: '+' }
     }
 
-    /// Something taken from `a`.
+    /// A subtraction from `a`.
     pub(super) fn taking(random: &mut Random, a: u32) -> Self {
         Self { a, b: between(random, 0, a), sign: '-' }
     }
@@ -61,8 +61,8 @@ impl Sum {
         format!("{} {} {}", self.a, self.sign, self.b)
     }
 
-    /// The sum is said again, so that every way to ask ends in the same few tokens; then the tens
-    /// and the ones are done apart, so that every step is one that can be known by heart.
+    /// The answer repeats the sum, so that every form of question ends in the same few tokens, and
+    /// computes tens and ones separately, so that every step can be memorised.
     pub(super) fn answer(self) -> String {
         let Self { a, b, sign } = self;
         let (text, result) = (self.text(), self.result());

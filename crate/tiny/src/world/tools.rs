@@ -1,4 +1,4 @@
-//! Two tools, one of which answers the request. The instructions are the engine's own.
+//! Two tools, one of which answers the request, with the engine's own instructions.
 
 use hybridge_gemma::testing::Random;
 
@@ -6,7 +6,7 @@ use super::lexicon::{self, DAYS, GOODS};
 use super::sums::Sum;
 use super::{Sample, Task, between, once_in, pick};
 
-/// A function that could be called.
+/// A function that the model may call.
 struct Tool {
     name: &'static str,
     description: &'static str,
@@ -44,7 +44,8 @@ const MESSAGES: [&str; 6] =
     ["I am late", "See you soon", "Call me back", "Thank you", "Good night", "Come home"];
 
 impl Tool {
-    /// As the engine writes it; serde sorts keys or keeps their order, by how it was built.
+    /// Serialises as the engine does; depending on its build, serde sorts keys or keeps their
+    /// order.
     fn declaration(&self, is_sorted: bool, is_required: bool) -> String {
         let Self { name, description, arguments } = self;
         let mut arguments = arguments.to_vec();
@@ -56,7 +57,7 @@ impl Tool {
             .map(|(name, kind)| format!("\"{name}\":{{\"type\":\"{kind}\"}}"))
             .collect();
         let properties = properties.join(",");
-        // Names of arguments that must be there keep the order in which they were given.
+        // Names of required arguments stay in the order in which they were given.
         let names: Vec<String> =
             self.arguments.iter().map(|(name, _)| format!("\"{name}\"")).collect();
         let required = if is_required {
@@ -75,7 +76,7 @@ impl Tool {
         }
     }
 
-    /// A request for it, its arguments as JSON values, and the key of both.
+    /// Returns a request for the function, its arguments as JSON values, and the key of both.
     fn request(&self, random: &mut Random) -> (String, Vec<String>, String) {
         let quoted = |text: &str| format!("\"{text}\"");
         let number = between(random, 2, 90);
@@ -161,7 +162,7 @@ impl Tool {
     }
 }
 
-/// The engine's instructions for two tools.
+/// Returns the engine's instructions for two tools.
 fn instructions(tools: [&Tool; 2], must_call: bool, is_sorted: bool, is_required: bool) -> String {
     let when = if must_call { "Call one of them now." } else { "Call one only if it helps." };
     let [first, second] = tools.map(|tool| tool.declaration(is_sorted, is_required));
@@ -171,7 +172,7 @@ fn instructions(tools: [&Tool; 2], must_call: bool, is_sorted: bool, is_required
     )
 }
 
-/// What a function gives, as JSON and as words.
+/// Returns a function's result, as JSON and in words.
 fn result(random: &mut Random) -> (String, String) {
     match random.below(3) {
         0 => {
@@ -217,7 +218,7 @@ pub(super) fn choice(random: &mut Random) -> Sample {
         if must_call || !once_in(random, 6) {
             sample
         } else {
-            // What the function gave comes back in a turn of its own.
+            // The function's result is in a turn of its own.
             let (json, said) = result(random);
             let output =
                 format!("```tool_output\n{{\"name\":\"{}\",\"result\":{json}}}\n```", tool.name);

@@ -1,14 +1,14 @@
-//! Facts about a town that does not exist, stated in the prompt.
+//! Facts about a made-up town, stated in the prompt.
 
 use hybridge_gemma::testing::Random;
 
 use super::lexicon::{self, COLOURS, DAYS, EVENTS, PLACES, REFUSALS, ROLES, THINGS};
 use super::{Sample, Task, between, once_in, pick};
 
-/// A statement, the question that it answers, and the answer.
+/// A statement, a question about it, and the answer.
 #[derive(Clone, Debug)]
 pub(super) struct Fact {
-    /// What it is about: no two facts of a text share it.
+    /// The subject; it is unique among the facts of a text.
     about: &'static str,
     statement: String,
     pub(super) question: String,
@@ -95,7 +95,7 @@ impl Fact {
     }
 }
 
-/// A text with `count` facts, in order, and its facts.
+/// Returns a text with `count` facts, and the facts in order.
 pub(super) fn text(random: &mut Random, count: usize) -> (String, Vec<Fact>) {
     let town = lexicon::name(random);
     let mut facts: Vec<Fact> = Vec::new();
@@ -117,7 +117,7 @@ pub(super) fn text(random: &mut Random, count: usize) -> (String, Vec<Fact>) {
     (all.join(" "), facts)
 }
 
-/// A text and a question, apart.
+/// Returns a text and a question separately.
 pub(super) fn asked(random: &mut Random, text: &str, question: &str) -> String {
     match random.below(3) {
         0 => format!("{text}\n{question}"),
@@ -129,7 +129,7 @@ pub(super) fn asked(random: &mut Random, text: &str, question: &str) -> String {
 pub(super) fn fact(random: &mut Random) -> Sample {
     let count = between(random, 1, 4) as usize;
     let (text, mut facts) = text(random, count);
-    // The one that is asked for: in the text, or, for one sample in six, not in it.
+    // The fact to ask for is in the text, except in one of six samples.
     let at = random.below(u32::try_from(count).unwrap_or(1)) as usize;
     let fact = facts.swap_remove(at);
     if once_in(random, 6) {

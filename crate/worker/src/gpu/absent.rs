@@ -1,4 +1,4 @@
-//! The build for the CPU alone, which a visitor without a usable GPU downloads.
+//! The CPU-only build, which is downloaded on machines without a usable GPU.
 
 use hybridge_core::device::{GpuFacts, Wish, takes_gpu};
 use hybridge_core::{Error, Result};
@@ -9,7 +9,7 @@ use crate::model::{GpuChoice, Options, SeenGpu};
 
 const REASON: &str = "this file of the engine runs models on the CPU alone";
 
-/// Nothing.
+/// No GPU.
 #[derive(Debug)]
 pub(crate) enum OpenGpu {}
 
@@ -32,7 +32,8 @@ pub(crate) async fn report(_: bool) -> Result<String> {
     Err(Error::precondition(REASON).with_code("GPU_UNAVAILABLE"))
 }
 
-/// What the worker found before it chose this file. A GPU that would be used is none to this build.
+/// The worker's findings from before it chose this file. To this build, even a usable GPU is
+/// absent.
 pub(crate) async fn look(options: &Options) -> Machine {
     if options.device == Wish::Cpu {
         return Machine { facts: GpuFacts::default(), device: None };
@@ -55,7 +56,8 @@ mod tests {
     use super::{REASON, look};
     use crate::boundary::parse;
 
-    /// What this build knows of a GPU, and where a model runs that is small enough for the CPU.
+    /// Returns the facts about a GPU known to this build, and where a model runs that is small
+    /// enough for the CPU.
     #[track_caller]
     fn check(device: &str, seen: &str, expected: &GpuFacts, outcome: &str) {
         let options = format!(
@@ -89,7 +91,8 @@ mod tests {
         check("auto", is_software, &software, "Cpu");
         check("auto", is_wrong, &wrong, "Cpu");
         check("cpu", is_hardware, &none, "Cpu");
-        // The worker fetches the other file then; one that a page names by itself is no GPU engine.
+        // The worker then fetches the other file; a CPU-only file named by the page stays without a
+        // GPU.
         check("auto", is_hardware, &hidden, "Cpu");
         check("gpu", is_software, &hidden, REASON);
     }

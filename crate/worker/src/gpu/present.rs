@@ -1,4 +1,4 @@
-//! The GPU through `hybridge_gemma::gpu`.
+//! The GPU, through `hybridge_gemma::gpu`.
 
 use hybridge_core::Result;
 use hybridge_core::device::{GpuFacts, Wish};
@@ -12,8 +12,8 @@ use crate::backend::{Backend, Machine};
 use crate::model::{GpuChoice, Kind, Options, Precision};
 use crate::platform::{has_subgroups, milliseconds};
 
-/// An open GPU. It is given back with every buffer on it when this goes, not when garbage is
-/// collected.
+/// An open GPU. Dropping it frees every buffer on it at once, without waiting for garbage
+/// collection.
 #[derive(Debug)]
 pub(crate) struct OpenGpu(Device);
 
@@ -56,12 +56,12 @@ impl Drop for OpenGpu {
     }
 }
 
-/// A `GpuReport` as JSON.
+/// Returns a `GpuReport` as JSON.
 pub(crate) async fn report(with_burn: bool) -> Result<String> {
     let gpu = OpenGpu::open().await?;
     let report = self_check(&gpu.0).await?;
     let facts = gpu.0.facts();
-    // burn cannot run without timestamps, and no model needs it to.
+    // burn requires timestamps, and no model requires burn.
     let runs_burn = with_burn && facts.timestamp_query;
     let burn = if runs_burn { burn_check(&gpu.0).await?.max_error } else { 0.0 };
     let told = serde_json::json!({
@@ -72,8 +72,8 @@ pub(crate) async fn report(with_burn: bool) -> Result<String> {
     Ok(told.to_string())
 }
 
-/// Looks at the machine's GPU, unless the caller wants none; computes on it, unless its numbers
-/// were found right before.
+/// Opens the machine's GPU, unless the caller doesn't want one, and runs the self-test, unless it
+/// has passed before.
 pub(crate) async fn look(options: &Options) -> Machine {
     let none = |reason: Option<String>| Machine {
         facts: GpuFacts { reason, ..GpuFacts::default() },
@@ -103,7 +103,7 @@ async fn open(is_known_right: bool) -> Result<(OpenGpu, bool)> {
     }
     match self_check(&gpu.0).await {
         Ok(_) => Ok((gpu, true)),
-        // Wrong numbers, and not merely no answer.
+        // The results were wrong, not merely missing.
         Err(error) if error.code.as_deref() == Some("GPU_WRONG_RESULTS") => Ok((gpu, false)),
         Err(error) => Err(error),
     }

@@ -1,6 +1,6 @@
-//! A `Blob` as a source of bytes: a file the person chose, one out of the origin's private file
-//! system, or a download held in memory. The browser keeps it wherever it likes; only the range
-//! that is requested is copied.
+//! A `Blob` as a source of bytes: a file that the user chose, one in the origin private file
+//! system, or a download in memory. The browser decides where to keep it; only the requested range
+//! is copied.
 
 use futures::future::LocalBoxFuture;
 use hybridge_core::{Error, Result, Status};
@@ -10,7 +10,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 
-// Three calls, bound by hand: one more feature of web-sys would build the whole GPU stack anew.
+// Three methods, bound by hand: another feature of web-sys would rebuild the whole GPU stack.
 #[wasm_bindgen]
 extern "C" {
     /// The browser's `Blob`.
@@ -35,9 +35,10 @@ pub(crate) struct BlobSource {
 }
 
 impl BlobSource {
-    /// Any JavaScript value; `None` where it is no `Blob`.
+    /// Wraps a JavaScript value; `None` if it isn't a `Blob`.
     pub(crate) fn of(value: JsValue) -> Option<Self> {
-        // By its methods, not by its class: a `File` of another realm is as good.
+        // Checked by its methods instead of its class, because a `File` may come from another
+        // realm.
         let blob: Blob = value.is_object().then(|| value.unchecked_into())?;
         let size = js_sys::Reflect::get(&blob, &"size".into()).ok()?.as_f64()?;
         #[expect(
@@ -62,7 +63,7 @@ impl BlobSource {
     }
 }
 
-/// A file the person chose may change or go away while it is read.
+/// A file that the user chose may change or disappear while it is read.
 fn lost() -> Error {
     Error::new(Status::DataLoss, "the model's file cannot be read any more; choose it again")
         .with_code("SOURCE_LOST")

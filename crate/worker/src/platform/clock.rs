@@ -8,7 +8,7 @@ extern "C" {
     fn now() -> f64;
 }
 
-/// Milliseconds since the worker began.
+/// Milliseconds since the worker started.
 pub(crate) fn milliseconds() -> f64 {
     now()
 }

@@ -1,4 +1,4 @@
-//! The browser's APIs: named here and nowhere else.
+//! The browser's APIs, which no other module names.
 
 mod blob;
 mod clock;

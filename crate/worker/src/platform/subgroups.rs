@@ -1,9 +1,8 @@
-//! Whether the browser gave the last device subgroups: `subgroups.ts` asks for them and leaves
-//! word.
+//! Whether the last GPU device has subgroups: `subgroups.ts` requests them and stores the result.
 
 use js_sys::{Reflect, global};
 
-/// Whether it did.
+/// Returns whether the last device has subgroups.
 pub(crate) fn has_subgroups() -> bool {
     Reflect::get(&global(), &"hybridgeHasSubgroups".into()).is_ok_and(|it| it.is_truthy())
 }

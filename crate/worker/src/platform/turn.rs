@@ -1,4 +1,4 @@
-//! A turn of the worker's event loop: messages are read between two of them, aborts among them.
+//! Yields to the worker's event loop, so that messages such as aborts are received.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -30,11 +30,11 @@ thread_local! {
     static BELL: Bell = Bell::new();
 }
 
-/// Messages to oneself. Timers would do too, but browsers make nested ones wait for 4 ms, and those
-/// of hidden pages for a second.
+/// A message channel to itself. Browsers would delay nested timers by 4 ms, and those of hidden
+/// pages by a second.
 struct Bell {
     port: MessagePort,
-    /// Who waits, in the order of asking: each message wakes one.
+    /// Waiting tasks in order: each message wakes one.
     waiting: Rc<RefCell<VecDeque<Function>>>,
     _ring: Closure<dyn FnMut()>,
 }
@@ -46,7 +46,7 @@ impl Bell {
         let ring = Closure::<dyn FnMut()>::new(move || {
             let next = woken.borrow_mut().pop_front();
             if let Some(resolve) = next {
-                // A promise's own function: it throws nothing.
+                // A promise's own `resolve` function does not throw.
                 let _ = resolve.call0(&JsValue::NULL);
             }
         });
@@ -56,7 +56,7 @@ impl Bell {
     }
 }
 
-/// Resolves in the next turn.
+/// Resolves in the next turn of the event loop.
 pub(crate) async fn turn() {
     let promise = Promise::new(&mut |resolve, _| {
         BELL.with(|bell| {
@@ -64,6 +64,6 @@ pub(crate) async fn turn() {
             bell.port.post_message(&JsValue::NULL);
         });
     });
-    // A promise that nothing rejects.
+    // This promise never rejects.
     let _ = JsFuture::from(promise).await;
 }
