@@ -110,8 +110,8 @@ impl ModuleVisitor for Collector<'_> {
     }
 }
 
-/// Computes with burn what `Pass::forward` and `Pass::backward` compute: Σ −log p, and the gradient
-/// of every weight where one position has the weight `share`.
+/// Computes with burn what `Pass::forward` and `Pass::backward` compute: Σ −log p, and the
+/// gradient of every weight where one position has the weight `share`.
 pub(crate) fn learn(
     config: &Config,
     layout: &Layout,

@@ -60,8 +60,8 @@ impl Pass {
         multiply(logits, config.vocabulary, [count, config.vocabulary, s.width], false, 1.0, a, b);
     }
 
-    /// Returns Σ −log p of the targets after [`Self::forward`] and fills the gradients; `share` is
-    /// the weight of one position.
+    /// Returns Σ −log p of the targets after [`Self::forward`] and fills the gradients; `share`
+    /// is the weight of one position.
     pub(crate) fn backward(
         &mut self,
         config: &Config,
