@@ -43,8 +43,8 @@ impl Hybrid {
         json(&report.collect::<Vec<_>>())
     }
 
-    /// Sets the branches' health from public reports, `[[key, health], …]`, for a strategy that is
-    /// evaluated on its own.
+    /// Sets the branches' health from public reports, `[[key, health], …]`, for a strategy that
+    /// is evaluated on its own.
     pub fn recall(&self, reports: &str) {
         for (key, report) in Recalled::list(reports) {
             if let Some(branch) = self.plan.keys.iter().position(|it| *it == key) {
