@@ -1,6 +1,6 @@
 /**
- * `hybridge/diagnostics`: what a report about a device contains. It shares the core's copy of everything it reads, so
- * that `configure` counts here too.
+ * `hybridge/diagnostics`: the contents of a report about a device. It shares the core's state, so `configure` applies
+ * here too.
  */
 
 import * as core from './index.js'
@@ -12,9 +12,9 @@ export type { GpuReport, ModelShape, WorkerPlaces }
 
 /**
  * Computes a quantised product, a norm, a tile of attention and one of burn's products on the GPU and on the CPU, and
- * reports how far they are apart.
+ * reports the largest difference.
  *
- * Starts the engine's worker and fetches its file for GPUs. Without an adapter it fetches nothing and throws with code
+ * Starts the engine's worker and fetches its GPU file. Without an adapter it fetches nothing and throws with code
  * GPU_UNAVAILABLE; with wrong results it throws with code GPU_WRONG_RESULTS.
  *
  * @example
@@ -23,12 +23,12 @@ export type { GpuReport, ModelShape, WorkerPlaces }
 export const gpuSelfTest: (places?: WorkerPlaces) => Promise<GpuReport> = core.gpuSelfTest
 
 /**
- * The limits of the GPU adapter that a model would run on, by their names in WebGPU; empty without an adapter.
+ * Returns the limits of the GPU adapter that a model would run on, by their WebGPU names; empty without an adapter.
  *
  * @example
  * const { maxStorageBufferBindingSize } = await gpuLimits()
  */
 export const gpuLimits: () => Promise<Readonly<Record<string, number>>> = core.gpuLimits
 
-/** The network of each model in `knownModels`, by its name: what `availability()` computes a model's memory from. */
+/** The network sizes of each model in `knownModels`, by name, from which `availability()` computes a model's memory. */
 export const knownShapes: Readonly<Record<string, ModelShape>> = core.knownShapes

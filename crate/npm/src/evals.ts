@@ -1,6 +1,6 @@
 /**
- * `hybridge/evals`: whether the local path is good enough, and stays so. Runs in a page, in Node and as `npx hybridge
- * eval`.
+ * `hybridge/evals`: measures whether the local path is good enough, and stays so. Runs in a page, in Node and as `npx
+ * hybridge eval`.
  */
 
 export { compareReports, reportFromJSON, type ReportChange } from './evals/compare.js'

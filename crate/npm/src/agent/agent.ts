@@ -1,4 +1,4 @@
-/** Agents: a model with instructions and tools under one name, usable as a tool of another agent. */
+/** Agents: a model with instructions and tools under a name, usable as a tool of another agent. */
 
 import { HybridError } from '../border/errors.js'
 import type { GenerateOptions, GenerationConfig, JsonSchema, Model, Part } from '../types.js'
@@ -12,7 +12,7 @@ import {
 
 export interface AgentOptions extends Pick<StreamToolsOptions, 'maxSteps' | 'parallel' | 'stopWhen'> {
   name: string
-  /** What the agent is for, for people and for an agent that uses it as a tool. */
+  /** The agent's purpose, for people and for agents that use it as a tool. */
   description: string
   model: Model
   system?: string
@@ -23,12 +23,12 @@ export interface AgentOptions extends Pick<StreamToolsOptions, 'maxSteps' | 'par
 export interface Agent {
   readonly name: string
   readonly description: string
-  /** Starts a run, or goes on with one that was paused. */
+  /** Starts a run, or resumes one that was paused. */
   stream(
     input: string | Part[] | { resume: PausedRun; approvals: NonNullable<StreamToolsOptions['approvals']> },
     options?: GenerateOptions,
   ): ToolStream
-  /** The agent as a tool of another one: it takes a task in words and returns its answer. */
+  /** Returns the agent as a tool of another one: it takes a task in words and returns its answer. */
   asTool(): ExecutableTool
 }
 

@@ -1,5 +1,5 @@
 /**
- * The loop between a model that calls tools and the functions that run them, as one stream.
+ * Runs the loop between a model and the tools that it calls, as one stream of events.
  *
  * ```text
  *   model ── text, calls ──► check arguments ──► approval? ──► execute (in parallel, with a time limit) ──► results ──►
@@ -30,13 +30,13 @@ import type {
   Usage,
 } from '../types.js'
 
-/** What a tool's function receives beside the arguments. */
+/** The context of a tool's function, passed after the arguments. */
 export interface ToolCallContext {
   readonly name: string
   readonly ref?: string
-  /** Aborted when the run stops or the tool's time is over. */
+  /** Aborted when the run stops or the tool times out. */
   readonly signal: AbortSignal
-  /** The `context` of the run, untouched. */
+  /** The `context` of the run, unchanged. */
   readonly context: Record<string, unknown>
 }
 
@@ -46,9 +46,9 @@ export interface ExecutableTool {
   /** JSON Schema, or a Standard Schema that exports it. */
   inputSchema?: Schema
   execute(input: unknown, call: ToolCallContext): unknown
-  /** Whether a person must allow the call first: always, or as the function decides. */
+  /** Whether a person must approve the call first: always, or as the function decides. */
   needsApproval?: boolean | ((input: unknown, call: ToolCallContext) => boolean | Promise<boolean>)
-  /** After this time the call ends with an error that the model reads. Default 60,000. */
+  /** Timeout, after which the call ends with an error that the model reads. Default 60,000. */
   timeoutMs?: number
 }
 
@@ -58,7 +58,7 @@ export interface ToolCall {
   readonly ref?: string
 }
 
-/** What happens in a run, in order. */
+/** An event of a run, in order. */
 export type ToolEvent =
   | { type: 'text'; step: number; text: string; branch: string }
   | { type: 'reasoning'; step: number; text: string; branch: string }
@@ -67,7 +67,7 @@ export type ToolEvent =
   | { type: 'approval'; step: number; call: ToolCall }
   | { type: 'step'; step: number; response: GenerateResponse }
 
-/** A run that waits for a person. It is JSON: store it, and resume it in another visit. */
+/** A run that waits for approval. It is JSON: store it, and resume it in another visit. */
 export interface PausedRun {
   readonly version: 1
   readonly messages: Message[]
@@ -78,9 +78,9 @@ export interface PausedRun {
 
 /** How a run ended. */
 export type ToolRun = {
-  /** Every message of the run: the request's, then those that it added. */
+  /** Every message of the run: those of the request, then those that the run added. */
   readonly messages: Message[]
-  /** All steps together. */
+  /** The usage of all steps together. */
   readonly usage: Usage
   readonly steps: number
 } & (
@@ -90,19 +90,19 @@ export type ToolRun = {
 
 export interface ToolStream extends AsyncIterable<ToolEvent> {
   readonly events: AsyncIterable<ToolEvent>
-  /** Settles even without a reader. Never an unhandled rejection. */
+  /** Settles even if no loop reads the events. Never an unhandled rejection. */
   readonly result: Promise<ToolRun>
 }
 
 export interface StreamToolsOptions extends GenerateOptions {
   model: Model
-  /** Not needed where `resume` is given. */
+  /** Not needed with `resume`. */
   request?: string | GenerateRequest
-  /** By name. A call of a tool that is not here ends the run and is the caller's to answer. */
+  /** Tools by name. A call of a tool that is missing here ends the run, and the caller handles it. */
   tools: Readonly<Record<string, ExecutableTool>>
-  /** How often the model may call before it must have answered. Default 5. */
+  /** The maximum number of steps in which the model calls tools. Default 5. */
   maxSteps?: number
-  /** How many calls of one step run at the same time. Default 4. */
+  /** The maximum number of calls of one step that run in parallel. Default 4. */
   parallel?: number
   /** Ends the run after a step, with that step's response. */
   stopWhen?: (state: {
@@ -120,7 +120,7 @@ const usualParallel = 4
 const usualTimeoutMs = 60_000
 
 /**
- * Runs tools until the model answers in words, and reports everything on the way.
+ * Runs tools until the model answers in words, and reports each step as an event.
  *
  * @example
  * const run = streamTools({
@@ -158,7 +158,7 @@ export async function follow<T>(
   if (caller?.aborted === true) onAbort()
   else caller?.addEventListener('abort', onAbort, { once: true })
   try {
-    // Nothing runs before the caller holds what it asked for.
+    // Nothing runs before the caller has received the stream.
     await Promise.resolve()
     return await act(work.signal)
   } finally {
@@ -166,7 +166,7 @@ export async function follow<T>(
   }
 }
 
-/** A request whose messages are the model's own kind. */
+/** A request with messages in the model's own form. */
 type Turn = GenerateRequest & { messages: Message[] }
 
 type LoopOptions = StreamToolsOptions & { signal: AbortSignal }
@@ -219,14 +219,14 @@ async function loop(options: LoopOptions, report: (event: ToolEvent) => void): P
         { code: 'TOOL_TURNS_EXCEEDED' },
       )
     for (const call of calls) report({ type: 'toolCall', step, call })
-    // Decisions are about the calls that waited, not about later ones of the same name or `ref`.
+    // Decisions apply to the calls that waited, not to later ones with the same name or `ref`.
     const approvals = resume === undefined ? (options.approvals ?? {}) : {}
     const done = await execute(
       calls.map((call) => ({ call })),
       { ...options, approvals, tools: checked, declared, parallel, step, report },
     )
     if (done.waiting) return { ...paused({ ...next, messages }, done.calls, step, usage), response }
-    // A model that was required to call has called.
+    // A required call has been made, so the next step is free to answer.
     const { toolChoice, ...free } = next
     next = {
       ...free,
@@ -256,7 +256,7 @@ async function generate(
 
 type Pending = PausedRun['calls'][number]
 
-/** A tool whose schema is JSON Schema. */
+/** A tool with its schema as JSON Schema. */
 interface CheckedTool extends ExecutableTool {
   inputSchema?: JsonSchema
 }
@@ -269,7 +269,7 @@ interface Execution extends LoopOptions {
   report: (event: ToolEvent) => void
 }
 
-/** Runs what may run. Calls that wait for a person are left without a result. */
+/** Runs the calls that may run. Calls that wait for approval get no result yet. */
 async function execute(
   pending: readonly Pending[],
   execution: Execution,
@@ -277,7 +277,7 @@ async function execute(
   const { signal, parallel, report, step } = execution
   const calls: Pending[] = [...pending]
   let at = 0
-  // One tool's failure that ends the run also stops its siblings.
+  // A tool failure that ends the run also aborts its siblings.
   const siblings = new AbortController()
   const runner = async (): Promise<void> => {
     for (let index = at++; index < calls.length; index = at++) {
@@ -329,7 +329,7 @@ async function approvalOf(
   return needs === true ? 'waits' : 'allowed'
 }
 
-/** The result of one call. Whatever goes wrong becomes an error that the model can read. */
+/** Returns the result of one call. Every failure becomes an error that the model can read. */
 async function runTool(
   call: ToolCall,
   { tools, declared, context = {}, signal }: Execution,
@@ -372,7 +372,7 @@ function failure(error: string): { output: unknown; isError: boolean } {
   return { output: { error }, isError: true }
 }
 
-/** A result as JSON knows it: copied, so that the tool cannot change it later. */
+/** Copies a result by its JSON form, so that the tool cannot change it later. */
 function plain(output: unknown): unknown {
   let json: string | undefined
   try {
@@ -407,7 +407,7 @@ function paused(request: Turn, calls: Pending[], step: number, usage: Usage): Ex
   return { status: 'paused', messages, usage, steps: step + 1, paused: { version: 1, messages, calls, step, usage } }
 }
 
-/** The sum of two usages; what neither knows stays unknown. */
+/** Adds two usages; a count that neither has stays undefined. */
 export function addUsage(one: Usage, other: Usage): Usage {
   const total: Usage = {}
   for (const key of ['inputTokens', 'outputTokens', 'totalTokens', 'thoughtsTokens', 'cachedContentTokens'] as const) {
@@ -416,7 +416,7 @@ export function addUsage(one: Usage, other: Usage): Usage {
   return total
 }
 
-/** Tools as they are described to a model. */
+/** Returns the tools as described to a model. */
 function definitionsOf(tools: Readonly<Record<string, CheckedTool>>): ToolDefinition[] {
   return Object.entries(tools).map(([name, { description, inputSchema }]) => ({
     name,
@@ -457,7 +457,7 @@ function toolsArgument(tools: unknown): Record<string, CheckedTool> {
   return fixed
 }
 
-/** A stored value comes from outside: its shape is checked before anything runs. */
+/** Validates a stored run, which comes from outside, before anything runs. */
 function pausedArgument(run: PausedRun): PausedRun {
   const { version, messages, calls, step } = (run ?? {}) as Partial<PausedRun>
   const isReadable = version === 1 && Array.isArray(messages) && isArray(calls) && Number.isSafeInteger(step)

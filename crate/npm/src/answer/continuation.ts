@@ -1,4 +1,4 @@
-/** How one branch continues another's answer. Rust decides where its text begins (`hybridge_core::route::Seam`). */
+/** Continues another branch's answer. Rust decides where the continuation begins (`hybridge_core::route::Seam`). */
 
 import { wellFormed } from '../border/json.js'
 import type { ModelRequest } from '../border/request.js'
@@ -6,7 +6,7 @@ import type { Seam } from '../border/wasm.js'
 import { textOf } from './response.js'
 import type { Part } from '../types.js'
 
-/** The request with the text so far, as the last message. Its mark asks the model to continue it. */
+/** Returns the request with the text so far as its last message, marked so that the model continues it. */
 export function withPartial(request: ModelRequest, shown: readonly Part[]): ModelRequest {
   const text = wellFormed(textOf(shown))
   if (text === '') return request
@@ -14,14 +14,14 @@ export function withPartial(request: ModelRequest, shown: readonly Part[]): Mode
   return { ...request, messages: [...request.messages, begun] }
 }
 
-/** One attempt's text behind that of the attempts before it. */
+/** Joins an attempt's text to that of the attempts before it. */
 export class Continuation {
   readonly #before: readonly Part[]
   readonly #seam: Seam
   #dropped = 0
   #isPassed = false
   #hasRead = false
-  /** Half of a letter, whose other half comes with the next piece. */
+  /** Half of a surrogate pair, whose other half comes with the next chunk. */
   #half = ''
 
   constructor(before: readonly Part[], makeSeam: (before: string) => Seam) {
@@ -30,7 +30,7 @@ export class Continuation {
     this.#settle()
   }
 
-  /** What is new in a piece. Text in front of anything else is not held back for longer. */
+  /** Returns the new content of a chunk. Text before a part of another kind is not held back any longer. */
   add(content: readonly Part[]): Part[] {
     this.#hasRead = true
     return content.flatMap((part): Part[] => {
@@ -50,13 +50,13 @@ export class Continuation {
     return text === '' ? [] : [{ text }]
   }
 
-  /** The whole message: what was shown before, and what is new in the attempt's own. */
+  /** Returns the whole message: the content shown before, and the new content of the attempt. */
   whole(content: readonly Part[]): Part[] {
     this.end()
     return joined([...this.#before, ...this.own(content)])
   }
 
-  /** Reads a message that came whole, where nothing was streamed. */
+  /** Reads a message that was not streamed. */
   see(content: readonly Part[]): void {
     if (!this.#hasRead) this.add(content)
   }
@@ -74,7 +74,7 @@ export class Continuation {
   }
 
   #push(text: string): string {
-    // The other half of a letter in which the text broke off: such text is continued, and not repeated.
+    // The text broke off inside a surrogate pair: its other half is continued, not repeated.
     if (isLow(text.charCodeAt(0)) && isHigh(textOf(this.#before).at(-1)?.charCodeAt(0))) {
       this.#settle(true)
       return text
@@ -90,7 +90,7 @@ export class Continuation {
     return added + rest
   }
 
-  /** Frees the seam once everything that follows is new. */
+  /** Frees the seam once all further text is new. */
   #settle(isOver = false): void {
     if (this.#isPassed || !(isOver || this.#seam.isPassed())) return
     this.#dropped = this.#seam.dropped()
@@ -107,7 +107,7 @@ function isLow(unit: number): boolean {
   return unit >= 0xdc00 && unit <= 0xdfff
 }
 
-/** Parts whose neighbours of one kind are one part. */
+/** Merges adjacent parts of the same kind. */
 function joined(parts: readonly Part[]): Part[] {
   const whole: Part[] = []
   for (const part of parts) {

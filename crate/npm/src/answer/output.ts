@@ -1,4 +1,4 @@
-/** Answers checked against the schema of their request, wherever they were made. */
+/** Validates answers against the schema of their request, whichever branch gave them. */
 
 import { HybridError } from '../border/errors.js'
 import { loadPage } from '../border/wasm.js'
@@ -10,9 +10,8 @@ import { textOf } from './response.js'
 import type { JsonSchema } from '../types.js'
 
 /**
- * What is wrong with an answer that was to be JSON; undefined if it is valid, or if there is no
- * answer: a blocked one, a call of tools. It never fails a request: the answer is the caller's to judge, and a
- * cascade's.
+ * Returns what is wrong with a JSON answer; undefined if it is valid, or if there is nothing to validate: a blocked
+ * answer, or a tool call. It never fails a request: the caller or a cascade decides.
  */
 export async function outputErrorOf(
   request: ModelRequest,
@@ -34,12 +33,12 @@ export async function outputErrorOf(
     const found = await mismatchOf(schema, value)
     return found === undefined ? undefined : mismatch(found, 'OUTPUT_MISMATCH')
   } catch {
-    // Where the checker's wasm cannot be had, the answer is still an answer.
+    // The answer remains usable if the validator's wasm cannot be loaded.
     return undefined
   }
 }
 
-/** The first place where a value is not what a schema requires. */
+/** Returns the first mismatch of a value with a schema. */
 export async function mismatchOf(schema: JsonSchema, value: unknown): Promise<Mismatch | undefined> {
   const { findMismatch } = await loadPage()
   const asked = toJson(schema, 'the schema')
@@ -47,13 +46,13 @@ export async function mismatchOf(schema: JsonSchema, value: unknown): Promise<Mi
   try {
     found = findMismatch(asked, toJson(value, 'the answer'), isOfProperty)
   } catch {
-    // Only a value nested deeper than the stack has no JSON form here: it was JSON before.
+    // Only a value nested deeper than the stack cannot be serialised here: it was parsed from JSON.
     return { path: '', expected: 'JSON that is not nested too deeply' }
   }
   return found === undefined ? undefined : (JSON.parse(found) as Mismatch)
 }
 
-/** Where an answer is not what its schema requires. `path` is a JSON pointer; an undeclared name shows as `*`. */
+/** A mismatch with the schema. `path` is a JSON pointer; an undeclared name is shown as `*`. */
 interface Mismatch {
   path: string
   expected: string

@@ -1,15 +1,15 @@
-/** Reads JSON that models write: inside a code fence, or not finished yet. */
+/** Parses JSON written by models: inside a code fence, or incomplete. */
 
-/** The value of a whole answer, or undefined where it is not JSON. */
+/** Returns the value of a complete answer, or undefined if it isn't JSON. */
 export function parseJson(text: string): unknown {
   return attempt(unfenced(text)) ?? attempt(fenced(text))
 }
 
-/** How many characters of a growing text are parsed again at most: this many, and so many for each one of the text. */
+/** The parsing budget of a growing text, in characters: this many, and a multiple of the text's length. */
 const allowance = { base: 4_000_000, perCharacter: 256 }
 
 /**
- * The value of an answer that is still being written: what is open is closed, half a key or word is left out.
+ * Parses the JSON value of an answer in progress: open brackets are closed, partial keys and words are dropped.
  *
  * Each character is scanned once. Parsing starts at the beginning each time, so it is rationed: short texts are parsed
  * at every piece, and a long one when it has grown by a small share, and when it is complete.
@@ -17,15 +17,15 @@ const allowance = { base: 4_000_000, perCharacter: 256 }
 export class PartialJson {
   /** The text without the fence before it. */
   #body = ''
-  /** What may be the beginning of a fence; undefined once that is decided. */
+  /** The possible beginning of a fence; undefined once decided. */
   #front: string | undefined = ''
   /** The brackets that close the open ones, innermost last. */
   readonly #closers: string[] = []
-  /** The last place where the text could be cut and closed. */
+  /** The last position at which the text can be cut and closed. */
   #cut = 0
   #isInString = false
   #isEscaped = false
-  /** In an object a string is a key unless a colon came since the last comma or brace. */
+  /** In an object, a string is a key unless a colon came since the last comma or brace. */
   #isKeyNext = false
   #isComplete = false
   #isDue = false
@@ -51,11 +51,11 @@ export class PartialJson {
     return this.#value
   }
 
-  /** A fence before the text is no part of it. */
+  /** A fence before the text is not part of it. */
   #withoutFront(piece: string): string {
     if (this.#front === undefined) return piece
     const front = this.#front + piece
-    // More could still belong to it, though no fence is that long.
+    // The text could still be the beginning of a fence, unless it is longer than any fence.
     if (front.length < 256 && /^\s*(`{0,2}|```(j|js|jso|(json)?[^\S\n]*)?)$/.test(front)) {
       this.#front = front
       return ''
@@ -89,7 +89,7 @@ export class PartialJson {
 
   #cutAt(at: number): void {
     this.#cut = at
-    // The whole value, once: the last chunk's output must be the answer's.
+    // Parses the complete value once more: the last chunk's output must equal the answer's.
     if (this.#closers.length > 0 || this.#isComplete) return
     this.#isComplete = true
     this.#parsed -= at
@@ -98,7 +98,7 @@ export class PartialJson {
   #parse(): unknown {
     const body = withoutEnd(this.#body)
     const closers = [...this.#closers].reverse().join('')
-    // A string shows as it grows, without half an escape; a number or word shows once it parses.
+    // A string grows without partial escapes; a number or word appears once it parses.
     const open = this.#isInString && !this.#isKeyNext ? `${withoutHalves(body)}"` : body
     return attempt(open + closers) ?? attempt(body.slice(0, this.#cut) + closers)
   }
@@ -107,10 +107,10 @@ export class PartialJson {
 /** The JSON of a stream so far, parsed at each chunk. */
 export class PartialOutput {
   readonly #pieces: string[] = []
-  /** Several loops may read one stream, each at a place of its own. */
+  /** Several loops may read one stream, each at its own position. */
   readonly #readers: Array<{ at: number; json: PartialJson }> = []
 
-  /** Adds a chunk's text. Returns how to read the value up to it. */
+  /** Adds a chunk's text. Returns a function that parses the text up to it. */
   add(piece: string): () => unknown {
     this.#pieces.push(piece)
     const end = this.#pieces.length
@@ -133,7 +133,7 @@ export class PartialOutput {
   }
 }
 
-/** Without half an escape, and without half of a character that is written as two, at the end. */
+/** Removes a partial escape, and half of a surrogate pair written as two escapes, from the end. */
 function withoutHalves(text: string): string {
   let end = text.length
   while (end > 0) {
@@ -142,7 +142,7 @@ function withoutHalves(text: string): string {
     if (at < 0 || end - at > 6) break
     let backslashes = 1
     while (text[at - backslashes] === '\\') backslashes++
-    // An even number of them are escaped ones.
+    // An even number of backslashes are escaped ones.
     const isHalf = backslashes % 2 === 1 && /^\\(u([0-9a-f]{0,3}|d[89ab][0-9a-f]{2}))?$/i.test(text.slice(at, end))
     if (!isHalf) break
     end = at
@@ -161,7 +161,7 @@ function attempt(text: string): unknown {
 
 const opening = /^\s*```(?:json)?[^\S\n]*\n?/
 
-/** The first fenced block inside a longer text. */
+/** Returns the first fenced block inside a longer text. */
 function fenced(text: string): string {
   const [, , block = ''] = text.split(/```(json)?/, 3)
   return block

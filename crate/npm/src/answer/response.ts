@@ -1,4 +1,4 @@
-/** Answers and chunks as the caller reads them. */
+/** Answers and chunks, as the caller reads them. */
 
 import type { HybridError } from '../border/errors.js'
 import type { Answer } from '../border/replies.js'
@@ -25,7 +25,7 @@ export function textOf(content: readonly Part[]): string {
   return content.map((part) => ('text' in part ? part.text : '')).join('')
 }
 
-/** An answer as the caller reads it. */
+/** A complete answer, as the caller reads it. */
 export class Response implements GenerateResponse {
   readonly message: Message
   readonly finishReason: FinishReason
@@ -84,7 +84,7 @@ export class Response implements GenerateResponse {
   }
 }
 
-/** A piece of an answer as the caller reads it. */
+/** A streamed chunk, as the caller reads it. */
 export class Chunk implements GenerateChunk {
   readonly role = 'model'
   readonly index: number
@@ -93,7 +93,7 @@ export class Chunk implements GenerateChunk {
   readonly branch: string
   readonly #outputSoFar: (() => unknown) | undefined
 
-  /** `outputSoFar` ends with this chunk's text, and is given where JSON was requested. */
+  /** `outputSoFar` returns the parsed text up to and including this chunk, and is set if JSON was requested. */
   constructor(details: {
     index: number
     content: Part[]

@@ -1,4 +1,4 @@
-/** The loop between a model that calls tools and the functions that answer. */
+/** Runs the loop between a model and the tools that it calls. */
 
 import { unlessAborted } from '../border/abort.js'
 import { HybridError, invalid } from '../border/errors.js'
@@ -18,20 +18,20 @@ import { mismatchOf } from './output.js'
 import type { Tool, ToolCallInfo } from './tool.js'
 
 /**
- * Answers a call. What it returns goes to the model as JSON; what it throws ends the loop. A method, so that it may
- * name its own input.
+ * Answers a call. The return value is sent to the model as JSON; an exception ends the loop. Declared as a method, so
+ * that its input type may be narrower.
  */
 export type ToolFunction = { execute(input: unknown, call: ToolCallInfo): unknown }['execute']
 
 export interface RunToolsOptions extends GenerateOptions {
   model: Model
-  /** With the `tools` whose functions are given beside it; those made by `tool()` are declared by themselves. */
+  /** The request, with `tools` for the functions; those made by `tool()` are declared automatically. */
   request: GenerateRequest
-  /** By the tool's name. A call of a tool without a function ends the loop, and is the caller's to answer. */
+  /** Functions by the tool's name. A call of a tool without a function ends the loop, and the caller handles it. */
   tools: Readonly<Record<string, ToolFunction | Tool>>
-  /** How often the model may call before it must have answered. Default 5. */
+  /** The maximum number of steps in which the model calls tools. Default 5. */
   maxTurns?: number
-  /** Called with every answer, those that call tools too. */
+  /** Called with every response, including those that call tools. */
   onTurn?: (response: GenerateResponse) => void
 }
 
@@ -39,12 +39,11 @@ const defaultTurns = 5
 
 /**
  * Asks a model, runs the functions it calls, sends the results back, and so on until it answers in words. Calls of one
- * turn run side by side. Through a hybrid, results go to the branch that called; another takes over only if that one
+ * turn run in parallel. Through a hybrid, results go to the branch that called; another takes over only if that one
  * fails before its first content.
  *
- * Arguments that do not satisfy the tool's schema are not passed on: the model gets a sentence about what is wrong with
- * them. An abort ends the loop at once, also while a function ignores its signal; where one function throws, the others
- * are aborted.
+ * Arguments that do not match the tool's schema are rejected with a message to the model. An abort ends the loop at
+ * once, even if a function ignores its signal; if one function throws, the others are aborted.
  *
  * @example
  * const { text } = await runTools({
@@ -100,7 +99,7 @@ export async function runTools(description: RunToolsOptions): Promise<GenerateRe
       })
     const content = await answers(calls, functions, declared, signal)
     const results: Message = { role: 'tool', content }
-    // It was required to call and has called.
+    // A required call has been made, so the next step is free to answer.
     const { toolChoice, ...free } = next
     next = {
       ...free,
@@ -110,7 +109,7 @@ export async function runTools(description: RunToolsOptions): Promise<GenerateRe
   }
 }
 
-/** Runs the calls of one turn. The first that throws, or the caller's abort, ends all of them. */
+/** Runs the calls of one turn. The first exception, or the caller's abort, ends all of them. */
 async function answers(
   calls: GenerateResponse['toolRequests'],
   tools: Readonly<Record<string, ToolFunction>>,

@@ -1,11 +1,11 @@
-/** Chunks on their way to the loops that read them. */
+/** Delivers chunks to the loops that read them. */
 
 import type { GenerateChunk, GenerateResponse, GenerateStream } from '../types.js'
 
 /**
- * A list that is still being written. Every loop over it sees all of it from the start, so `stream` and the object
- * itself are the same. Concurrent `next()` calls are answered in the order they were made. Leaving a loop early calls
- * `abandon`.
+ * A list that grows while it is read. Every loop over it sees all of it from the start, so `stream` and the object
+ * itself are the same. Concurrent `next()` calls are answered in the order in which they were made. Leaving a loop
+ * early calls `abandon`.
  */
 export class Feed<T> implements AsyncIterable<T> {
   readonly #items: T[] = []
@@ -47,7 +47,7 @@ export class Feed<T> implements AsyncIterable<T> {
         if (isLeft) call.resolve(done)
         else if (call.at < this.#items.length) call.resolve({ done: false, value: this.#items[call.at] as T })
         else if (this.#end === undefined) break
-        // The call that meets the end gets the failure; those behind it get the end.
+        // The call that reaches the end gets the failure; those behind it get the end.
         else if ('error' in this.#end && call.at === this.#items.length) call.reject(this.#end.error)
         else call.resolve(done)
         calls.shift()
@@ -82,7 +82,7 @@ export class Feed<T> implements AsyncIterable<T> {
   }
 }
 
-/** The public face of a feed and of the answer that it ends in. */
+/** The public interface of a feed and its final answer. */
 export function streamOf(feed: Feed<GenerateChunk>, response: Promise<GenerateResponse>): GenerateStream {
   const stream: GenerateStream = {
     stream: feed,
@@ -93,14 +93,14 @@ export function streamOf(feed: Feed<GenerateChunk>, response: Promise<GenerateRe
     },
     toReadableStream: () => readableOf(feed),
   }
-  // Browsers of 2024 lack the symbol. Leaving the block stops the work, as leaving a loop does.
+  // Browsers of 2024 lack the symbol. Leaving the block stops the work, like leaving a loop.
   const dispose = (Symbol as { asyncDispose?: symbol }).asyncDispose
   if (dispose !== undefined)
     Object.defineProperty(stream, dispose, { value: async () => void (await feed[Symbol.asyncIterator]().return?.()) })
   return stream
 }
 
-/** The text of each chunk that has some. */
+/** Yields the text of each chunk that has some. */
 async function* textOf(chunks: AsyncIterable<GenerateChunk>): AsyncGenerator<string, void, undefined> {
   for await (const { text } of chunks) if (text !== '') yield text
 }

@@ -12,7 +12,7 @@ export interface ToolCallInfo {
   readonly signal: AbortSignal
 }
 
-/** A tool that can be run. */
+/** A tool with its function. */
 export interface Tool<Input = unknown, Output = unknown> {
   readonly description: string
   readonly inputSchema?: JsonSchema
@@ -20,8 +20,8 @@ export interface Tool<Input = unknown, Output = unknown> {
 }
 
 /**
- * A tool, with the type of its arguments inferred from its schema: a JSON Schema literal, or a Standard Schema such as
- * zod's.
+ * Defines a tool. The type of its arguments is inferred from its schema: a JSON Schema literal, or a Standard Schema
+ * such as zod's.
  *
  * @example
  * const weather = tool({

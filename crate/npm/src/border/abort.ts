@@ -1,11 +1,11 @@
-/** Waiting that a signal ends: the one place where a promise and an abort meet. */
+/** Waits for promises until a signal is aborted. */
 
 import { invalid, type HybridError } from './errors.js'
 import { cancelled } from './thrown.js'
 
 /**
- * What a promise resolves to, or CANCELLED (or what `toError` makes of the reason) as soon as the signal is aborted.
- * What the promise does later is ignored.
+ * Returns the promise's result, or throws CANCELLED (or the error that `toError` makes of the reason) as soon as the
+ * signal is aborted. The promise's later result is ignored.
  */
 export function unlessAborted<T>(
   work: PromiseLike<T> | T,
@@ -21,14 +21,14 @@ export function unlessAborted<T>(
   })
 }
 
-/** Waits, or throws CANCELLED as soon as the signal is aborted. */
+/** Waits for a time, or throws CANCELLED as soon as the signal is aborted. */
 export function sleep(ms: number, signal: AbortSignal): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined
   const rung = new Promise<void>((resolve) => (timer = setTimeout(resolve, ms)))
   return unlessAborted(rung, signal).finally(() => clearTimeout(timer))
 }
 
-/** A value that is an AbortSignal, of this realm or of another. */
+/** Whether a value is an AbortSignal, of this realm or another. */
 export function signalArgument(value: unknown, what: string): AbortSignal | undefined {
   if (value === undefined) return undefined
   const { aborted, addEventListener, removeEventListener } = (value ?? {}) as Partial<AbortSignal>

@@ -1,9 +1,9 @@
-/** What this machine is, as far as its browser reports it. A missing API is a missing fact, never an error. */
+/** Facts about this machine, as far as its browser reports them. A missing API is a missing fact, never an error. */
 
 import { now } from './clock.js'
 import type { DeviceFacts } from '../types.js'
 
-// The pieces of younger APIs that are looked at, each possibly missing.
+// The members of recent APIs that are used here, each optional.
 interface Adapter {
   info?: { vendor?: string; architecture?: string; device?: string; description?: string; isFallbackAdapter?: boolean }
   isFallbackAdapter?: boolean
@@ -26,13 +26,14 @@ interface Host {
   getBattery?(): Promise<Battery>
 }
 
-/** As the engine asks: of two GPUs, facts, verdict and kernel plan must be those of the one that the model runs on. */
-const WISH: AdapterWish = { powerPreference: 'high-performance' }
-/** A driver that hangs must not hang every request. */
-const PATIENCE_MS = 2000
 /**
- * How long a missing adapter counts as missing, so that a driver that hangs does not cost every request its patience.
+ * The engine's own options: with two GPUs, facts, verdict and kernel plan must describe the one that the model runs
+ * on.
  */
+const WISH: AdapterWish = { powerPreference: 'high-performance' }
+/** Timeout for a driver that hangs. */
+const PATIENCE_MS = 2000
+/** How long a missing adapter is remembered, so that a driver that hangs does not delay every request. */
 const FORGET_MS = 60_000
 
 interface Gpu {
@@ -40,7 +41,7 @@ interface Gpu {
   readonly limits: Readonly<Record<string, number>>
 }
 
-/** What the engine's kernels and a model's buffers are judged against. */
+/** The limits with which the engine's kernels and a model's buffers are compared. */
 const limitNames = [
   'maxBufferSize',
   'maxStorageBufferBindingSize',
@@ -55,7 +56,8 @@ let missingSince: number | undefined
 let battery: Promise<Battery | undefined> | undefined
 
 /**
- * What this machine is, now. Works in pages, workers and on servers; what the host does not report is absent.
+ * Returns facts about this machine. Works in pages, workers and on servers; facts that the host does not report are
+ * absent.
  *
  * @example
  * const { webgpu } = await deviceFacts()
@@ -79,18 +81,18 @@ export async function deviceFacts(): Promise<DeviceFacts> {
   }
 }
 
-/** The adapter's limits, as far as it reports them. Empty where there is none. */
+/** Returns the adapter's limits, as far as it reports them. Empty without an adapter. */
 export async function gpuLimits(): Promise<Readonly<Record<string, number>>> {
   return (await lookAtGpu((globalThis.navigator ?? {}) as Host)).limits
 }
 
-/** Requests such an adapter now, whatever was found before. */
+/** Requests an adapter now, ignoring earlier results. */
 export async function gpuFacts(wish: AdapterWish, patienceMs: number): Promise<DeviceFacts['webgpu']> {
   return (await requestGpu((globalThis.navigator ?? {}) as Host, wish, patienceMs)).facts
 }
 
 function lookAtGpu(host: Host): Promise<Gpu> {
-  // One that was missing may be there later.
+  // A missing adapter may be available later.
   if (missingSince !== undefined && now() - missingSince > FORGET_MS) gpu = missingSince = undefined
   return (gpu ??= requestGpu(host).then((found) => {
     if (!found.facts.available) missingSince = now()
@@ -130,7 +132,7 @@ function factsOf(adapter: Adapter): DeviceFacts['webgpu'] {
   }
 }
 
-/** A fact, or `otherwise` where it is refused or takes too long. */
+/** Returns a fact, or `otherwise` if it is rejected or takes too long. */
 function inTime<T>(fact: () => Promise<T>, otherwise: T, patienceMs = PATIENCE_MS): Promise<T> {
   return new Promise((resolve) => {
     const timer = setTimeout(resolve, patienceMs, otherwise)

@@ -1,4 +1,4 @@
-/** The one error of the package. Branch on `status`, show `message`. */
+/** The error class of the package. Branch on `status`, show `message`. */
 
 import type { ErrorCode, Message, RoutingTrace, Status } from '../types.js'
 
@@ -12,8 +12,9 @@ export interface HybridErrorOptions {
 }
 
 /**
- * Every failure the package reports. An error thrown by a branch that carries a `status` keeps that status, even if it
- * is not a HybridError. A stop by the caller has status CANCELLED and the name `AbortError`, as with `fetch`.
+ * The error of every failure that the package reports. An error thrown by a branch that carries a `status` keeps that
+ * status, even if it is not a HybridError. A stop by the caller has status CANCELLED and the name `AbortError`, as
+ * with `fetch`.
  *
  * @example
  * try {
@@ -25,16 +26,15 @@ export interface HybridErrorOptions {
 export class HybridError extends Error {
   override readonly name: string
   readonly status: Status
-  /** A finer word for code to branch on, e.g. `'GPU_UNAVAILABLE'`. */
+  /** A more specific code to branch on, e.g. `'GPU_UNAVAILABLE'`. */
   declare readonly code?: ErrorCode
   declare readonly retryAfterMs?: number
-  /** The branch that failed, where one did. */
+  /** The branch that failed, if one did. */
   declare readonly branch?: string
-  /** Everything that was tried. */
+  /** The trace: every branch that was tried. */
   declare readonly routing?: RoutingTrace
   /**
-   * The answer as far as it came, where a stream broke off. Not enumerable, so that logging the error does not log the
-   * answer.
+   * The partial answer of a stream that broke off. Not enumerable, so that logging the error does not log the answer.
    */
   declare readonly partial?: Message
 
@@ -53,12 +53,12 @@ export class HybridError extends Error {
   }
 }
 
-/** A mistake of the caller. */
+/** Creates the error for a mistake of the caller. */
 export function invalid(message: string, cause?: unknown): HybridError {
   return new HybridError('INVALID_ARGUMENT', message, cause === undefined ? {} : { cause })
 }
 
-/** An error as Rust sends it: `hybridge_core::Error`. */
+/** An error from Rust: `hybridge_core::Error`. */
 export interface CoreError {
   status: Status
   message: string
@@ -66,10 +66,10 @@ export interface CoreError {
   retryAfterMs?: number
 }
 
-/** Controls that reorder the text around them. A service may send them, and a page shows the message. */
+/** Control characters that reorder the text around them. A service may send them, and a page shows the message. */
 const bidiControls = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g
 
-/** An error of Rust's as the caller gets it. */
+/** Converts an error from Rust. */
 export function fromCore({ status, message, code, retryAfterMs }: CoreError): HybridError {
   return new HybridError(status, message.replace(bidiControls, ''), {
     ...(code === undefined ? {} : { code }),
@@ -77,19 +77,21 @@ export function fromCore({ status, message, code, retryAfterMs }: CoreError): Hy
   })
 }
 
-/** The same error with the answer as far as it came. */
+/** Returns the error with the partial answer. */
 export function withPartial(error: HybridError, partial: Message | undefined): HybridError {
   if (partial !== undefined && partial.content.length > 0) Object.defineProperty(error, 'partial', { value: partial })
   return error
 }
 
-/** Reports an error that must not fail the request it belongs to. Hosts without `reportError` get it on the console. */
+/**
+ * Reports an error that must not fail the request it belongs to. Without `reportError`, it is logged to the console.
+ */
 export function reportQuietly(error: unknown): void {
   try {
     const { reportError } = globalThis as { reportError?: (error: unknown) => void }
     if (typeof reportError === 'function') reportError(error)
     else console.error(error)
   } catch {
-    // A host whose own report throws leaves nowhere to report to.
+    // If the host's `reportError` throws, there is nowhere left to report to.
   }
 }

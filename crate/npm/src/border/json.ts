@@ -1,10 +1,10 @@
-/** JSON as Rust reads it, and values as JSON holds them. */
+/** Converts values to JSON that Rust accepts. */
 
 import { HybridError } from './errors.js'
 
 /**
- * A value as JSON. Half a surrogate pair, which JavaScript's strings may contain and Rust's may not, becomes U+FFFD.
- * A value without a JSON form (a cycle, a bigint) is INVALID_ARGUMENT.
+ * Serialises a value as JSON. Unpaired surrogates, which JavaScript's strings may contain and Rust's may not, become
+ * U+FFFD. A value without a JSON form (a cycle, a bigint) is INVALID_ARGUMENT.
  */
 export function toJson(value: unknown, what: string): string {
   let json: string | undefined
@@ -13,34 +13,34 @@ export function toJson(value: unknown, what: string): string {
   } catch (cause) {
     throw new HybridError('INVALID_ARGUMENT', `${what} has no JSON form`, { cause })
   }
-  // Only halves are escaped this way; and only where the backslash is not itself escaped is it an escape.
+  // Only unpaired surrogates are escaped this way; an escaped backslash before `u` is not an escape.
   return json?.includes('\\ud')
     ? json.replace(/(?<!\\)((?:\\\\)*)\\ud[89a-f][0-9a-f]{2}/g, '$1\\ufffd')
     : (json ?? 'null')
 }
 
-/** `Array.isArray` for what is typed as an array already, without narrowing it to `any[]`. */
+/** `Array.isArray` for a value already typed as an array, without narrowing it to `any[]`. */
 export const isArray: (value: unknown) => boolean = Array.isArray
 
-/** A text in which each half of a surrogate pair that stands alone is U+FFFD. */
+/** Replaces each unpaired surrogate by U+FFFD. */
 export function wellFormed(text: string): string {
   const { isWellFormed } = text as { isWellFormed?: () => boolean }
   if (isWellFormed?.call(text) === true) return text
   return text.replace(/\p{Surrogate}/gu, '\ufffd')
 }
 
-/** Rust reads at most 127 levels, and a value stands up to nine levels deep in what is sent to it. */
+/** Rust parses at most 127 levels, and a value is nested up to nine levels deep in the JSON sent to it. */
 const deepest = 118
 
-/** More values than any request means; a small graph of shared objects can expand to more than fits in memory. */
+/** The maximum number of values in a request; a small graph of shared objects can expand beyond the memory. */
 const mostValues = 500_000
 
-/** Makes an error of what is wrong: `data` + `refers to itself`. */
+/** Creates an error from a description: `data` + `refers to itself`. */
 export type Refuse = (problem: string) => HybridError
 
 /**
- * A copy of a value as its JSON would read: getters and `toJSON` run once, here, so that what is judged later is what
- * is sent. Members without a JSON form are left out, numbers that are none become null.
+ * Copies a value by its JSON form: getters and `toJSON` run once, here, so that the judged value is the one that is
+ * sent. Members without a JSON form are left out; non-finite numbers become null.
  */
 export function plainCopy(value: unknown, refuse: Refuse): unknown {
   const open = new Set<object>()
@@ -65,7 +65,7 @@ export function plainCopy(value: unknown, refuse: Refuse): unknown {
     else if (Array.isArray(value))
       made = Array.from(value, (item, index) => copy(item, String(index), depth + 1) ?? null)
     else {
-      // Not by assignment, which `__proto__` would be taken for.
+      // Assignment would invoke the setter of `__proto__`.
       made = Object.fromEntries(
         Object.keys(value).flatMap((name) => {
           const member = copy((value as Record<string, unknown>)[name], name, depth + 1)
@@ -88,7 +88,7 @@ export function plainObject(value: unknown, refuse: Refuse): Record<string, unkn
 }
 
 /**
- * A copy of what `plainCopy` or a border function has made: data without cycles, getters or odd objects. Texts are
+ * Copies the result of `plainCopy` or a border function: data without cycles, getters or class instances. Strings are
  * shared.
  */
 export function cloned<T>(value: T): T {
@@ -101,14 +101,14 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** Options that are an object, so that they can be taken apart. */
+/** Checks that options are an object, so that they can be destructured. */
 export function optionsArgument<T extends object>(options: T, what: string): T {
   if (!isObject(options))
     throw new HybridError('INVALID_ARGUMENT', `${what} needs an object of options, found ${kindOf(options)}`)
   return options
 }
 
-/** What a value is, in the words of a message; never the value itself. */
+/** Describes a value's type for a message, never the value itself. */
 export function kindOf(value: unknown): string {
   if (value === null) return 'null'
   if (Array.isArray(value)) return 'an array'

@@ -1,17 +1,17 @@
-/** Media of a request: Blobs and bytes become `data:` addresses, and `data:` addresses become bytes. */
+/** Media of a request: converts Blobs and bytes to `data:` URLs, and `data:` URLs to bytes. */
 
 import { invalid } from './errors.js'
 import { isObject } from './json.js'
 import type { RefuseAt } from './parts.js'
 
-/** Media that must be read before they can be sent; `target` is the part's own, and gets its address then. */
+/** Media that must be read before they can be sent; `target` is the part's own object, which then gets its URL. */
 export interface Pending {
   readonly source: Blob | ImageBitmap
   readonly path: string
   readonly target: { url: string; contentType?: string }
 }
 
-/** The bytes to read of a part's `media`; undefined if it has an address. Bytes are copied at once. */
+/** Returns the bytes to read of a part's `media`; undefined if it has a URL. Bytes are copied at once. */
 export function pendingMedia(content: unknown, path: string, refuse: RefuseAt): Pending | undefined {
   const isWrapped = isObject(content) && !isBlob(content) && !isBitmap(content)
   const { data, contentType } = isWrapped ? content : { data: content, contentType: undefined }
@@ -46,7 +46,7 @@ export async function encodeMedia({ source, path, target }: Pending): Promise<vo
 }
 
 /**
- * The bytes and the type of a `data:` address; undefined if it is another address, INVALID_ARGUMENT if it is malformed.
+ * Returns the bytes and the type of a `data:` URL; undefined for any other URL, INVALID_ARGUMENT for a malformed one.
  */
 export function readDataUrl(url: string): { type: string; bytes: Uint8Array<ArrayBuffer> } | undefined {
   const [, head, data = ''] = /^data:([^,]*),(.*)$/is.exec(url) ?? []
@@ -61,7 +61,7 @@ export function readDataUrl(url: string): { type: string; bytes: Uint8Array<Arra
   }
 }
 
-/** Percent-decoded text as one character for each byte. A percent sign that encodes nothing stands for itself. */
+/** Decodes percent-encoded text to one character per byte. A percent sign that encodes nothing is kept. */
 function percentDecoded(text: string): string {
   const bytes = new TextEncoder().encode(text)
   const raw = Array.from(bytes, (byte) => String.fromCharCode(byte)).join('')

@@ -1,25 +1,25 @@
-/** Parts of messages, read from whatever was handed in: by a caller in a request, by a branch in a reply. */
+/** Reads parts of messages: from callers in requests, and from branches in replies. */
 
 import type { HybridError } from './errors.js'
 import { isObject, kindOf, plainCopy, plainObject } from './json.js'
 import { pendingMedia, type Pending } from './media.js'
 import type { Part } from '../types.js'
 
-/** Makes an error of a place and of what is wrong there. */
+/** Creates an error from a path and a description. */
 export type RefuseAt = (path: string, problem: string) => HybridError
 
-/** How parts are taken over. */
+/** How parts are copied. */
 export interface PartReader {
   readonly refuse: RefuseAt
-  /** A request's texts become well-formed, a chunk's may end in the middle of a pair. */
+  /** Whether text must be well-formed: a request's text is repaired, a chunk's may end inside a surrogate pair. */
   readonly readText: (text: string) => string
-  /** Media that must be read before they can be sent; refused where there is no such list. */
+  /** Collects media that must be read before they can be sent; without this list they are rejected. */
   readonly pending?: Pending[]
 }
 
 const kinds = ['text', 'reasoning', 'media', 'toolRequest', 'toolResponse', 'data', 'custom'] as const
 
-/** An array of parts, each copied and checked. */
+/** Copies and checks an array of parts. */
 export function readParts(value: unknown, path: string, reader: PartReader): Part[] {
   if (!Array.isArray(value)) throw reader.refuse(path, `must be an array of parts, found ${kindOf(value)}`)
   return Array.from(value as unknown[], (part, index) => readPart(part, `${path}[${index}]`, reader))
@@ -28,7 +28,7 @@ export function readParts(value: unknown, path: string, reader: PartReader): Par
 function readPart(value: unknown, path: string, reader: PartReader): Part {
   const { refuse } = reader
   if (!isObject(value)) throw refuse(path, `must be a part such as { text }, found ${kindOf(value)}`)
-  // Each member is read once: a getter might return something else the second time.
+  // Each member is read once: a getter might return a different value the second time.
   const found = kinds.flatMap((kind) => {
     const content = value[kind]
     return content === undefined ? [] : [{ kind, content }]

@@ -1,6 +1,6 @@
 /**
- * Replies and chunks as branches hand them in: copied and checked before anything reads them. Malformed ones are the
- * branch's INTERNAL.
+ * Replies and chunks from branches, copied and checked before anything reads them. Malformed ones are INTERNAL errors
+ * of the branch.
  */
 
 import { HybridError } from './errors.js'
@@ -41,9 +41,9 @@ export interface Answer {
   confidence?: Confidence
   raw?: unknown
   device?: 'gpu' | 'cpu'
-  /** What was left out of the request. Set by the model's own face only. */
+  /** What was left out of the request. Set by the model itself only. */
   window?: WindowReport
-  /** What became of media that the model does not take. Set by the model's own face only. */
+  /** How media that the model does not support were handled. Set by the model itself only. */
   media?: MediaReport
   branch?: string
   inferenceSource?: ModelInfo['inferenceSource']
@@ -52,9 +52,9 @@ export interface Answer {
   redacted?: Readonly<Record<string, number>>
 }
 
-/** What comes with a chunk. `branch` is set by routers only. */
+/** The details of a chunk. `branch` is set by routers only. */
 export interface ChunkDetails {
-  /** Of the tokens in this piece, where the runtime knows them. */
+  /** Log-probabilities of the tokens in this chunk, if the runtime reports them. */
   logprobs?: readonly number[]
   branch?: string
 }
@@ -77,12 +77,12 @@ const refuse: RefuseAt = (path, problem) =>
 const refuseChunk: RefuseAt = (path, problem) =>
   new HybridError('INTERNAL', `the model sent a malformed chunk: \`${path}\` ${problem}`, { code: 'REPLY_MALFORMED' })
 
-/** A chunk's text may end in the middle of a surrogate pair, whose other half comes with the next. */
+/** A chunk's text may end inside a surrogate pair, whose other half comes with the next chunk. */
 const asItIs = (text: string): string => text
 const replyReader: PartReader = { refuse, readText: asItIs }
 const chunkReader: PartReader = { refuse: refuseChunk, readText: asItIs }
 
-/** A reply as an answer. A reply without a message is the chunks that were sent, joined. */
+/** Converts a reply to an answer. A reply without a message consists of the chunks that were sent, joined. */
 export function readReply(reply: unknown, spoken: readonly Part[]): Answer {
   if (typeof reply === 'string')
     return { message: { role: 'model', content: [{ text: reply }] }, finishReason: 'stop', usage: {} }
@@ -119,12 +119,12 @@ export function readReply(reply: unknown, spoken: readonly Part[]): Answer {
   }
 }
 
-/** A chunk's content as parts. */
+/** Returns a chunk's content as parts. */
 export function readChunk(content: unknown): Part[] {
   return typeof content === 'string' ? [{ text: content }] : readParts(content, 'content', chunkReader)
 }
 
-/** A chunk's details. Log-probabilities that are no numbers are NaN, which core ignores. */
+/** Returns a chunk's details. Invalid log-probabilities become NaN, which core ignores. */
 export function readDetails(details: unknown): ChunkDetails {
   if (!isObject(details)) return {}
   const { logprobs, branch } = details
@@ -155,7 +155,7 @@ function readMessage(message: unknown): Message {
   }
 }
 
-/** The members that are numbers of at least one meaning: usage and confidence never fail an answer. */
+/** Returns the members that are finite numbers: usage and confidence never fail an answer. */
 function readNumbers(value: unknown): Record<string, number> {
   if (!isObject(value)) return {}
   return Object.fromEntries(
@@ -178,7 +178,7 @@ function isTrace(value: unknown): value is RoutingTrace {
   return isObject(value) && Array.isArray(value['attempts']) && Array.isArray(value['order'])
 }
 
-/** Neighbours of the same kind become one part, unless one of them has metadata. */
+/** Merges adjacent parts of the same kind, unless one of them has metadata. */
 function joined(parts: readonly Part[]): Part[] {
   const whole: Part[] = []
   for (const part of parts) {

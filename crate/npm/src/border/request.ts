@@ -1,4 +1,4 @@
-/** Requests as callers hand them in: copied and checked once, before a strategy or a branch reads them. */
+/** Requests from callers, copied and checked once, before a strategy or a branch reads them. */
 
 import { signalArgument } from './abort.js'
 import { HybridError, invalid } from './errors.js'
@@ -17,7 +17,7 @@ import type {
   WindowPolicy,
 } from '../types.js'
 
-/** A request as a model's function gets it. */
+/** A request in the form that a model's function gets. */
 export interface ModelRequest {
   messages: Message[]
   config: GenerationConfig
@@ -33,8 +33,8 @@ const mostStopSequences = 5
 const refuse: RefuseAt = (path, problem) => invalid(`\`${path}\` ${problem}`)
 
 /**
- * A request with its shorthands resolved: `system` comes first, `prompt` last. The result shares nothing with what was
- * handed in. Anything malformed is INVALID_ARGUMENT with its path, before anything runs.
+ * Returns a request in full form, with its shorthands expanded: `system` comes first, `prompt` last. The result shares
+ * nothing with the input. Anything malformed is INVALID_ARGUMENT with its path, before anything runs.
  */
 export function normaliseRequest(request: string | GenerateRequest): ModelRequest {
   return readGuarded(request, { refuse, readText: wellFormed })
@@ -52,7 +52,7 @@ function readGuarded(request: unknown, reader: PartReader): ModelRequest {
   try {
     return read(request, reader)
   } catch (thrown) {
-    // A getter or a proxy of the caller's may throw anything.
+    // A getter or a proxy of the caller may throw anything.
     throw HybridError.isInstance(thrown) ? thrown : invalid('the request cannot be read; see the cause', thrown)
   }
 }
@@ -112,7 +112,7 @@ function readSchema(schema: unknown, path: string): JsonSchema {
   return objectAt(jsonSchemaOf(schema, path), path)
 }
 
-/** The options that are known by name, with the least and the most each may be. */
+/** The known options, with their minimum and maximum. */
 const numbers: Readonly<Record<string, { least: number; most: number; isWhole: boolean }>> = {
   temperature: { least: 0, most: Number.MAX_VALUE, isWhole: false },
   topK: { least: 0, most: 2 ** 32 - 1, isWhole: true },
@@ -176,8 +176,7 @@ function readOutput(output: unknown): NonNullable<ModelRequest['output']> {
 }
 
 /**
- * What a caller gives beside a request, checked. `F` remembers what was cut from a conversation; it is passed on
- * unread.
+ * The options of a call, checked. `F` remembers what was cut from a conversation; it is passed on unread.
  */
 export interface RequestOptions<F> {
   signal: AbortSignal | undefined
@@ -189,7 +188,7 @@ export interface RequestOptions<F> {
   continueFrom?: 'partial'
 }
 
-/** Checks what a caller gives beside a request. */
+/** Checks the options of a call. */
 export function readOptions<F>(options: (GenerateOptions & { fitter?: F }) | undefined): RequestOptions<F> {
   if (options === undefined) return { signal: undefined, context: {} }
   if (!isObject(options)) throw invalid(`the options must be an object, found ${kindOf(options)}`)
@@ -212,7 +211,7 @@ export function readOptions<F>(options: (GenerateOptions & { fitter?: F }) | und
   }
 }
 
-/** What becomes of media that a branch does not take. */
+/** Checks the policy for media that a branch does not support. */
 export function mediaArgument(value: unknown, path: string): void {
   const { describe } = isObject(value) ? value : {}
   const isKnown =
@@ -223,7 +222,7 @@ export function mediaArgument(value: unknown, path: string): void {
   if (!isKnown) throw refuse(path, "must be 'drop', 'drop-earlier' or { describe: { branch } }")
 }
 
-/** Whether another branch may continue an answer that broke off. */
+/** Checks whether another branch may continue an answer that broke off. */
 export function continueFromArgument(value: unknown, path: string): void {
   if (value !== undefined && value !== 'partial') throw refuse(path, "must be 'partial', or left out")
 }

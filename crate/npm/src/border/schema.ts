@@ -1,13 +1,13 @@
 /**
- * Schemas as callers write them: JSON Schema, or a Standard Schema that exports it. Types are inferred from both;
- * neither is a dependency.
+ * Schemas from callers: JSON Schema, or a Standard Schema that exports it. Types are inferred from both; neither is a
+ * dependency.
  */
 
 import { invalid } from './errors.js'
 import { isObject, kindOf } from './json.js'
 import type { JsonSchema } from '../types.js'
 
-/** The part of https://standardschema.dev that is used here: zod 4, valibot, arktype and others have it. */
+/** The part of https://standardschema.dev that is used here; zod 4, valibot, arktype and others implement it. */
 export interface StandardSchema<Input = unknown, Output = Input> {
   readonly '~standard': {
     readonly version: 1
@@ -23,7 +23,8 @@ export interface StandardSchema<Input = unknown, Output = Input> {
 export type Schema = JsonSchema | StandardSchema
 
 /**
- * The type of values that a schema describes. A JSON Schema literal is read as far as types go; others are `unknown`.
+ * The type of values that a schema describes. A JSON Schema literal is inferred as far as types allow; others are
+ * `unknown`.
  */
 export type InferSchema<S> =
   S extends StandardSchema<infer Input> ? Input : S extends object ? InferJsonSchema<S> : unknown
@@ -69,7 +70,7 @@ type RequiredKeys<S> = S extends { readonly required: readonly (infer Key)[] } ?
 /** One object type instead of an intersection, for the editor's tooltip. */
 type Flat<T> = { -readonly [Key in keyof T]: T[Key] }
 
-/** A schema as JSON Schema. `what` names its place in messages. */
+/** Converts a schema to JSON Schema. `what` names its place in messages. */
 export function jsonSchemaOf(schema: unknown, what: string): JsonSchema {
   const standard = (schema as Partial<StandardSchema> | null | undefined)?.['~standard'] as
     { jsonSchema?: { input?: (options: { target: string }) => unknown } } | undefined
@@ -91,7 +92,7 @@ export function jsonSchemaOf(schema: unknown, what: string): JsonSchema {
     throw invalid(
       `\`${what}\` is a Standard Schema without JSON Schema export; give it as JSON Schema, e.g. z.toJSONSchema(schema) or toStandardJsonSchema(schema)`,
     )
-  // Its address in the specification helps no model.
+  // The address of the specification is of no use to a model.
   const { $schema, ...rest } = exported
   return rest
 }

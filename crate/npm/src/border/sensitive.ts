@@ -1,4 +1,4 @@
-/** The kinds of personal data that detectors know, in the order of `hybridge_core::SensitiveKind`. */
+/** The kinds of personal data that can be detected, in the order of `hybridge_core::SensitiveKind`. */
 
 import { invalid } from './errors.js'
 import type { SensitiveKind } from '../types.js'

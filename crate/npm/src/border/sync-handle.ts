@@ -1,6 +1,6 @@
-/** Files of the origin's private file system, as workers open them. */
+/** Opens files of the origin private file system in workers. */
 
-/** The part of the standard's synchronous handle that is used; only workers have it. */
+/** The part of the standard's synchronous access handle that is used here; only workers have it. */
 export interface SyncHandle {
   read(into: Uint8Array<ArrayBuffer>, options: { at: number }): number
   write(bytes: Uint8Array<ArrayBuffer>, options: { at: number }): number
@@ -10,10 +10,10 @@ export interface SyncHandle {
   close(): void
 }
 
-/** How often a file that another worker still holds is tried, for about two seconds in all. */
+/** How often opening is retried while another worker holds the file, about two seconds in all. */
 const mostTries = 20
 
-/** Opens a file exclusively. A worker that was just ended may hold it for a moment. */
+/** Opens a file exclusively. A worker that has just ended may still hold it for a moment. */
 export async function openFile(file: FileSystemFileHandle): Promise<SyncHandle> {
   for (let tries = 1; ; tries++) {
     try {

@@ -32,8 +32,8 @@ export function isStatus(value: unknown): value is Status {
 }
 
 /**
- * What a branch threw, as our error. Abort is looked at before any status, so that pressing Stop never sends a prompt
- * elsewhere. An error that carries one of our statuses keeps it, also where it is not a HybridError.
+ * Converts an exception of a branch to our error. Aborts are checked before any status, so that pressing Stop never
+ * sends a prompt elsewhere. An error that carries one of our statuses keeps it, even if it is not a HybridError.
  */
 export function fromThrown(thrown: unknown): HybridError {
   if (isOurs(thrown)) return thrown
@@ -55,8 +55,8 @@ export function fromThrown(thrown: unknown): HybridError {
 }
 
 /**
- * A stop by the caller's signal or by leaving the loop: CANCELLED; DEADLINE_EXCEEDED where the signal is
- * `AbortSignal.timeout`'s.
+ * Returns the error for a stop by the caller's signal or by leaving the loop: CANCELLED, or DEADLINE_EXCEEDED if the
+ * signal comes from `AbortSignal.timeout`.
  */
 export function cancelled(reason?: unknown): HybridError {
   const options = reason === undefined ? {} : { cause: reason }
@@ -66,16 +66,15 @@ export function cancelled(reason?: unknown): HybridError {
 }
 
 /**
- * Why a signal of this package's own was aborted: its reason where that is one of our errors, the caller's stop
- * otherwise.
+ * Returns why an internal signal was aborted: its reason if that is one of our errors, otherwise the caller's stop.
  */
 export function reasonOf(reason: unknown): HybridError {
   return isOurs(reason) ? reason : cancelled(reason)
 }
 
 /**
- * CANCELLED means the caller's own signal. A stop that came from anywhere else (a service's 499, another caller who
- * ended the load, `dispose()`) is a branch that is not there, and a hybrid moves on.
+ * CANCELLED is reserved for the caller's own signal. A stop for any other reason (a service's 499, another caller who
+ * ended the load, `dispose()`) means that the branch is unavailable, and a hybrid tries the next one.
  */
 export function unlessOurs(error: HybridError): HybridError {
   if (error.status !== 'CANCELLED') return error
@@ -87,8 +86,7 @@ export function unlessOurs(error: HybridError): HybridError {
 }
 
 /**
- * The same error with what was tried. One that has been through a router already, or cannot be written to, is kept as
- * the cause of a copy.
+ * Returns the error with the trace. An error that already passed a router, or is frozen, becomes the cause of a copy.
  */
 export function withRouting(error: HybridError, branch: string | undefined, routing: RoutingTrace): HybridError {
   const details = { routing, ...(branch === undefined ? {} : { branch }) }
@@ -103,8 +101,8 @@ export function withRouting(error: HybridError, branch: string | undefined, rout
 }
 
 /**
- * What a callback of the caller threw (a strategy, `accept`, a tool), on its way out through the branches around it.
- * It is never a branch's failure; the outermost model unwraps it and throws what was thrown, the very same object.
+ * Carries an exception of a caller's callback (a strategy, `accept`, a tool) out through the branches around it. It
+ * never counts as a branch's failure; the outermost model unwraps it and throws the original object.
  */
 export class CallerFault {
   constructor(readonly fault: unknown) {}
@@ -118,7 +116,7 @@ function isOurs(thrown: unknown): thrown is HybridError {
   }
 }
 
-/** Reads a property of anything at all; a getter that throws reads as absent. */
+/** Reads a property of any value; a getter that throws counts as undefined. */
 function property(thrown: unknown, key: string): unknown {
   try {
     return typeof thrown === 'object' && thrown !== null ? (thrown as Record<string, unknown>)[key] : undefined

@@ -1,4 +1,4 @@
-/** An address, or nothing for a text that is none. Without `canParse`, which browsers of early 2023 lack. */
+/** Parses a URL; returns undefined for invalid text. `URL.canParse` is missing in browsers of early 2023. */
 export function urlOf(text: string): URL | undefined {
   try {
     return new URL(text)

@@ -1,9 +1,9 @@
-/** A file of WebAssembly over the network, and a sentence for each way in which that fails. */
+/** Fetches a WebAssembly file, with a clear message for each way in which that can fail. */
 
 /** Its message names the address, the cause, and what to do. */
 export class WasmFault extends Error {}
 
-/** Where the file's place can be named, for the sentences. */
+/** How the file's location can be configured, for the messages. */
 type Option = 'configure({ wasmUrl })' | 'wasmUrl' | 'cpuWasmUrl'
 
 const beside = (option: Option): string => `serve the file beside the script, or name its place with ${option}`
@@ -30,7 +30,7 @@ export function unreachable(address: string, cause: unknown): WasmFault {
   )
 }
 
-/** Something else is at the address, such as a server's page for unknown ones. */
+/** The response is something else, such as a server's page for unknown paths. */
 export function foreign(address: string, response: Response, option: Option): WasmFault {
   const type = response.headers.get('content-type') ?? 'an unknown type'
   return new WasmFault(
@@ -38,7 +38,7 @@ export function foreign(address: string, response: Response, option: Option): Wa
   )
 }
 
-/** Why bytes that are here could not be started. */
+/** Returns why bytes that were received could not be compiled. */
 export function startFault(cause: unknown): string {
   if (typeof WebAssembly === 'undefined') return 'this host has no WebAssembly'
   return /content security policy|unsafe-eval|disallowed by embedder/i.test(String(cause))

@@ -1,6 +1,7 @@
 /**
- * The one file that knows the page's generated glue. Glue and wasm are evaluated at the first use, never at import.
- * Addresses are relative to dist/index.js, into which all of this is bundled; bundlers look for exactly these words.
+ * The only file that imports the page's generated glue. Glue and wasm are evaluated at the first use, never at import.
+ * Addresses are relative to dist/index.js, into which all of this is bundled; bundlers look for exactly these
+ * expressions.
  */
 
 import { HybridError, invalid } from './errors.js'
@@ -10,12 +11,12 @@ import { fetchWasm, foreign, startFault, unreachable, type WasmFault } from './w
 export type Page = typeof import('../../wasm/page/hybridge_page.js')
 export type { Consideration, Hybrid, Run, Seam } from '../../wasm/page/hybridge_page.js'
 
-/** Where the page's wasm is, for bundlers and policies that need it named; or its bytes. */
+/** The URL of the page's wasm, for bundlers and policies that need it named; or its bytes. */
 export type WasmSource = string | URL | BufferSource
 
 /**
- * The wasm itself in base64, where `pkg-scripts/bundle.mjs` builds the entry for Node and its kin, which fetch no
- * files.
+ * The wasm itself in base64, in the entry that `pkg-scripts/bundle.mjs` builds for Node and similar hosts, which fetch
+ * no files.
  */
 declare const EMBEDDED_PAGE_WASM: string | undefined
 
@@ -24,7 +25,7 @@ let base: string | undefined
 let ready: Promise<Page> | undefined
 
 /**
- * Names the places of the package's own files, before the first use. Bundlers that understand `new URL(…,
+ * Sets the locations of the package's own files, before the first use. Bundlers that understand `new URL(…,
  * import.meta.url)` need none of this, nor does Node.
  *
  * `baseUrl` is the address of a copy of the package's folder, with `dist/` and `wasm/` inside: on the page's own host
@@ -44,12 +45,12 @@ export function configure(options: { baseUrl?: string | URL; wasmUrl?: WasmSourc
   }
 }
 
-/** The address of one of the package's files below `baseUrl`; undefined where none is configured. */
+/** Returns the address of one of the package's files below `baseUrl`; undefined if none is configured. */
 export function configuredFile(path: string): string | undefined {
   return base === undefined ? undefined : new URL(path, base).href
 }
 
-/** The page's wasm, loaded once. A failed load is tried again at the next call. */
+/** The page's wasm, loaded once. A failed load is retried by the next call. */
 export function loadPage(): Promise<Page> {
   ready ??= load().catch((thrown: unknown) => {
     ready = undefined

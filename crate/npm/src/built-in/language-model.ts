@@ -1,4 +1,4 @@
-/** Chrome's `LanguageModel`, as far as it is used here. Source: the specification's interface definitions. */
+/** Chrome's `LanguageModel`, the part that is used here. Source: the specification's interface definitions. */
 
 import type { AvailabilityStatus } from '../types.js'
 
@@ -40,8 +40,8 @@ export interface LanguageModelGlobal {
 const ours = Symbol.for('hybridge.prompt-api')
 
 /**
- * The global, where this browser has it: looked up at each use, because nothing is read at import. One of ours counts
- * as none, or a hybrid that holds the built-in model would ask itself for ever.
+ * Returns the browser's global, looked up at each use, because nothing is read at import. One installed by this
+ * package is ignored, or a hybrid with the built-in model would call itself endlessly.
  */
 export function languageModel(): LanguageModelGlobal | undefined {
   const { LanguageModel } = globalThis as { LanguageModel?: LanguageModelGlobal & { [ours]?: true } }

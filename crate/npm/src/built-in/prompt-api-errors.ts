@@ -25,7 +25,7 @@ const table: Record<string, [Status, string, string?]> = {
   UnknownError: ['INTERNAL', 'the built-in model failed for a reason it does not tell'],
 }
 
-/** Its words may quote the prompt, so they stay on the cause. */
+/** The original message may quote the prompt, so it stays on the cause. */
 export function promptApiFailure(thrown: unknown): HybridError {
   if (HybridError.isInstance(thrown)) return thrown
   const name = nameOf(thrown)
@@ -37,7 +37,7 @@ export function promptApiFailure(thrown: unknown): HybridError {
   return new HybridError(status, message, { cause: thrown, ...(code === undefined ? {} : { code }) })
 }
 
-/** Whether the browser held back the answer as harmful. */
+/** Whether the browser withheld the answer as harmful. */
 export function isFiltered(thrown: unknown): boolean {
   return nameOf(thrown) === 'NotReadableError'
 }

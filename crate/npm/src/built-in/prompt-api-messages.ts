@@ -1,4 +1,4 @@
-/** A conversation as the Prompt API takes it. */
+/** Converts a conversation to the form of the Prompt API. */
 
 import { HybridError } from '../border/errors.js'
 import { readDataUrl } from '../border/media.js'
@@ -13,7 +13,7 @@ export interface Conversation {
   expectedInputs: NonNullable<LanguageModelOptions['expectedInputs']>
 }
 
-/** The system message comes first; the last message is the prompt, the rest is history. */
+/** The system message comes first; the last message is the prompt, the others are history. */
 export function conversationOf({ messages, tools }: ModelRequest): Conversation {
   if (tools.length > 0) throw unsupported('tools', 'TOOLS_UNSUPPORTED')
   const system = messages.filter(({ role }) => role === 'system').flatMap(({ content }) => content.map(systemText))
@@ -32,7 +32,7 @@ export function conversationOf({ messages, tools }: ModelRequest): Conversation 
       ...(system.length === 0 ? [] : [{ role: 'system' as const, content: system.join('\n') }]),
       ...turns,
     ],
-    // An answer that was begun is to be continued.
+    // The model continues a partial answer.
     input: [last.role === 'assistant' ? { ...last, prefix: true } : last],
     expectedInputs: [...kinds].map((type) => ({ type })),
   }

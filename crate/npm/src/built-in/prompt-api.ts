@@ -1,4 +1,4 @@
-/** Chrome's own built-in model as a branch. The browser downloads it, keeps it and runs it. */
+/** Chrome's built-in model as a branch. The browser downloads, stores and runs it. */
 
 import type { LifeTask } from '../model/life.js'
 import { Lifecycle } from '../model/lifecycle.js'
@@ -16,9 +16,9 @@ import { isFiltered, promptApiFailure } from './prompt-api-errors.js'
 import { conversationOf } from './prompt-api-messages.js'
 
 /**
- * Chrome's built-in model. It has no tools, no log-probabilities and no finish reason but its own;
- * where the browser has none, it is FAILED_PRECONDITION, and UNAVAILABLE until `load()` has downloaded it.
- * Of the options it knows `temperature: 0` and `stopSequences`; any other one is ignored, and named in a warning of the
+ * Chrome's built-in model. It supports neither tools nor log-probabilities and reports only its own finish reasons. It
+ * fails with FAILED_PRECONDITION if the browser has no such model, and with UNAVAILABLE until `load()` has downloaded
+ * it. It supports the options `temperature: 0` and `stopSequences`; any other option is ignored, with a warning in the
  * console and in `response.raw.warnings`.
  *
  * @example
@@ -79,13 +79,15 @@ class BuiltIn {
     this.watchers.notify({ state, queued: 0, ...(progress === undefined ? {} : { progress }) })
   }
 
-  /** The browser may have the model already, which only a question can find out; the first reader asks it. */
+  /**
+   * The browser may have the model already, which only an asynchronous call can find out; the first reader makes it.
+   */
   get state(): OnDeviceModel['state'] {
     void this.settled()
     return this.#life.state
   }
 
-  /** Resolves once the state is what the browser reports. */
+  /** Resolves once the state is the one that the browser reports. */
   async settled(): Promise<void> {
     if (this.#life.state !== 'absent' || languageModel() === undefined) return
     await (this.#look ??= this.availability())
@@ -111,7 +113,7 @@ class BuiltIn {
     }
   }
 
-  /** Loads are shared; one of a model that is ready asks the browser again. */
+  /** Concurrent loads are shared; a load of a ready model asks the browser again. */
   async load({ onProgress, signal }: NonNullable<Parameters<OnDeviceModel['load']>[0]>): Promise<void> {
     if (signal?.aborted === true) throw cancelled(signal.reason)
     const builtIn = this.#builtIn()
@@ -124,7 +126,7 @@ class BuiltIn {
     this.#reports.add(report)
     report((this.#life.state === 'loading' ? this.#progress?.fraction : undefined) ?? 0)
     try {
-      // The browser downloads for a click, which counts in this very turn.
+      // The browser downloads only in response to a click, so `create` is called in the same task.
       await this.#life.join(signal)
       report(1)
     } finally {
@@ -159,7 +161,7 @@ class BuiltIn {
     )
   }
 
-  /** Has the browser make a session, for which it downloads the model. */
+  /** Creates a session, for which the browser downloads the model. */
   async #open(builtIn: LanguageModelGlobal, signal: AbortSignal | undefined, report: Report): Promise<void> {
     try {
       const session = await builtIn.create({
@@ -235,7 +237,9 @@ class BuiltIn {
     session.destroy()
   }
 
-  /** CANCELLED stands for the caller's own signal: what ended a session otherwise lets a hybrid move on. */
+  /**
+   * CANCELLED is reserved for the caller's own signal: any other end of a session lets a hybrid try the next branch.
+   */
   #failure(thrown: unknown, signal: AbortSignal | undefined): HybridError {
     if (signal?.aborted === true) return cancelled(signal.reason)
     if (this.#isDisposed) return disposed()
@@ -245,7 +249,7 @@ class BuiltIn {
       : failure
   }
 
-  /** Names the options that this model cannot follow: in the console once each, and for the reply. */
+  /** Names the options that this model does not support: once each in the console, and in the reply. */
   #warn({ config }: ModelRequest): string[] {
     const ignored = (['topK', 'topP', 'minP', 'seed', 'maxOutputTokens'] as const)
       .filter((name) => config[name] !== undefined)
@@ -260,7 +264,7 @@ class BuiltIn {
     return warnings
   }
 
-  /** A session of its own for each request: history is the request's, and nothing leaks from one to the next. */
+  /** Each request gets its own session: the history comes from the request, and nothing leaks from one to the next. */
   async #session(request: ModelRequest, signal: AbortSignal | undefined) {
     const builtIn = this.#usable()
     const { initialPrompts, input, expectedInputs } = conversationOf(request)
@@ -285,7 +289,7 @@ class BuiltIn {
         ...(request.config.temperature === 0 ? { samplingMode: 'most-predictable' } : {}),
       })
       this.#sessions.add(session)
-      // Disposed of while the session was made.
+      // Disposed of while the session was being created.
       if (this.#isDisposed) {
         this.#end(session)
         throw disposed()
@@ -320,7 +324,10 @@ function progressOf(fraction: number): LoadProgress {
   return { phase: 'download', loadedBytes: 0, totalBytes: 0, fraction }
 }
 
-/** A caller's callback for growing fractions, whose mistakes are reported as the page's own. */
+/**
+ * Wraps a caller's progress callback, called with growing fractions only; its exceptions are reported as the page's
+ * own.
+ */
 function reporter(onProgress: ((progress: LoadProgress) => void) | undefined): Report {
   let last = -1
   return (fraction) => {
@@ -334,13 +341,14 @@ function reporter(onProgress: ((progress: LoadProgress) => void) | undefined): R
   }
 }
 
-/** Disposed of while something ran: a hybrid moves on to another branch. */
+/** Disposed of during the call: a hybrid moves on to another branch. */
 function disposed(): HybridError {
   return new HybridError('UNAVAILABLE', 'this model was disposed of', { code: 'DISPOSED' })
 }
 
 /**
- * Ends a text before the first stop sequence, which the browser's model does not know. Holds back what may begin one.
+ * Ends a text before the first stop sequence, which the browser's model does not support. Holds back a possible
+ * beginning of one.
  */
 class StopCut {
   readonly #stops: readonly string[]
@@ -352,7 +360,7 @@ class StopCut {
     this.#stops = stops.filter((stop) => stop !== '')
   }
 
-  /** The next piece in; what is certain to stand before a stop sequence out. */
+  /** Takes the next chunk and returns the text that is certain to be before a stop sequence. */
   feed(piece: string): string {
     if (this.isOver) return ''
     const held = this.#held + piece
@@ -363,7 +371,7 @@ class StopCut {
     return this.#add(held.slice(0, end))
   }
 
-  /** At the end of the text, returns what was held back: it was no stop sequence. */
+  /** Returns the held text at the end: it was no stop sequence. */
   end(): string {
     const rest = this.#held
     this.#held = ''
@@ -375,7 +383,7 @@ class StopCut {
     return text
   }
 
-  /** How much of the text's end may be a stop sequence that has only begun. */
+  /** Returns how many characters at the end of the text may begin a stop sequence. */
   #longestBeginning(text: string): number {
     let longest = 0
     for (const stop of this.#stops) {

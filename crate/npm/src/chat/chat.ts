@@ -1,9 +1,10 @@
 /**
- * A conversation over any model. The history is complete and in one place; each branch receives what fits its window.
+ * A conversation with any model. The history is complete and kept in one place; each branch receives the part that
+ * fits its context window.
  *
- * One turn at a time: `send` while a turn runs waits for it. With `persist` a turn also waits for the same conversation
- * in other tabs, starts from what they stored, and is stored while it streams, so that a reload loses at most half a
- * second.
+ * Turns run one at a time: `send` during a turn waits for its end. With `persist`, a turn also waits for the same
+ * conversation in other tabs, starts from the state that they stored, and is stored while it streams, so that a reload
+ * loses at most half a second.
  */
 
 import { Feed, streamOf } from '../answer/stream.js'
@@ -38,7 +39,7 @@ import { Fitter, type Summarise } from './window.js'
 const storeEveryMs = 500
 
 /**
- * Starts a conversation, or goes on with a stored one.
+ * Starts a conversation, or resumes a stored one.
  *
  * @example
  * const talk = chat(ai, { system: 'You are brief.', persist: { name: 'support' } })
@@ -63,7 +64,7 @@ class Conversation implements Chat {
   readonly #listeners = new Set<() => void>()
   readonly #channel: BroadcastChannel | undefined
   #entries: ChatEntry[]
-  /** What holds for the running turn, and for the summaries that it asks for. */
+  /** The options of the running turn, and of the summaries that it requests. */
   #bounds: Pick<GenerateOptions, 'allow' | 'context'> = {}
   #revision = 0
   #caution: HybridError | undefined
@@ -146,7 +147,7 @@ class Conversation implements Chat {
     this.#changed()
     const { persist } = this.#options
     if (persist === undefined) return
-    // Later turns wait for this write, as they do for one another.
+    // Later turns wait for this write, as they do for each other.
     this.#turn = this.#turn
       .then(() => this.#locked(persist.name, new AbortController().signal, () => this.#store()))
       .catch(() => {})
@@ -241,7 +242,7 @@ class Conversation implements Chat {
       return await this.#answer(options, asked, onChunk, resumed())
     } catch (thrown) {
       const error = fromThrown(thrown)
-      // A decision that could not be acted on is asked for again.
+      // A decision that could not be acted on is requested again.
       if (resumed() !== undefined) this.#entries = before
       else this.#settle(asked, shown, options.signal.aborted ? 'aborted' : 'failed', error)
       throw thrown
@@ -253,7 +254,7 @@ class Conversation implements Chat {
     }
   }
 
-  /** Runs the model, and tools where they have functions, and keeps what they add. */
+  /** Runs the model, and tools if they have functions, and stores the messages that they add. */
   async #answer(
     options: GenerateOptions & { signal: AbortSignal },
     asked: number,
@@ -320,7 +321,7 @@ class Conversation implements Chat {
     }
   }
 
-  /** After a stop or a failure: what was shown stays, and is marked. */
+  /** After a stop or a failure, the content shown so far is kept and marked. */
   #settle(asked: number, shown: Shown, state: 'aborted' | 'failed', error: HybridError): void {
     this.#cutTo(asked)
     const { branch, routing, status, code } = error
@@ -340,7 +341,7 @@ class Conversation implements Chat {
 
   // ── Pins ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Where the conversation was kept to some branches, it stays there: its history travels with every later turn. */
+  /** A conversation that was pinned to some branches stays pinned: its history is part of every later turn. */
   #allowed(own: readonly string[] | undefined): readonly string[] | undefined {
     const pins: Array<readonly string[]> = this.#entries.flatMap(({ allow }) => (allow === undefined ? [] : [allow]))
     if (own !== undefined) pins.push(own)
@@ -368,13 +369,13 @@ class Conversation implements Chat {
     }
   }
 
-  /** What another tab, or an earlier visit, stored. */
+  /** Reads the state that another tab or an earlier visit stored. */
   async #load(name: string): Promise<void> {
     try {
       const record = await loadChat(name)
       if (record === undefined || record.revision <= this.#revision) return
       this.#revision = record.revision
-      // An answer that still streams under the lock was cut by a reload or a crash.
+      // An answer that still streams although the lock is free was cut by a reload or a crash.
       const { entries } = snapshotArgument({ version: 1, entries: record.entries })
       this.#entries = entries.map((entry) => (entry.state === 'streaming' ? cutShort(entry) : entry))
       this.#fitter.reset()
@@ -390,10 +391,10 @@ class Conversation implements Chat {
     this.#changed()
   }
 
-  /** Stores the conversation. Where that fails it goes on in memory, and `caution` says why. */
+  /** Stores the conversation. If that fails, it continues in memory, and `caution` says why. */
   async #store(): Promise<void> {
     const { persist } = this.#options
-    // A record of a newer version, or a damaged one, is not written over.
+    // A record of a newer version, or a damaged one, is not overwritten.
     if (persist === undefined || this.#caution?.code === 'CHAT_NEWER' || this.#caution?.code === 'CHAT_DAMAGED') return
     const record: ChatRecord = {
       version: recordVersion,
@@ -427,12 +428,12 @@ class Conversation implements Chat {
   }
 }
 
-/** A conversation from what `toJSON` returned. */
+/** Restores a conversation from the result of `toJSON`. */
 export function chatFromJSON(model: Model, snapshot: ChatSnapshot, options: ChatOptions = {}): Chat {
   return new Conversation(model, options).restore(snapshot)
 }
 
-/** The parts that were shown so far; neighbours of one kind are one part. */
+/** Returns the parts shown so far, with adjacent parts of the same kind merged. */
 class Shown {
   #parts: Part[] = []
 
@@ -472,7 +473,7 @@ interface Watched {
   generate(request: GenerateRequest, options: GenerateOptions): Promise<GenerateResponse>
 }
 
-/** The model, with every chunk and response also reported to the chat. */
+/** Returns the model, with every chunk and response also reported to the chat. */
 function watched(
   model: Model,
   fitter: Fitter,
@@ -505,7 +506,7 @@ function watched(
     generate: (request: string | GenerateRequest, options?: GenerateOptions) =>
       generateStream(request, options).response,
   }
-  // Outputs are typed where the caller's schema is known, which is not here.
+  // Outputs are typed by the caller's schema, which is unknown here.
   const wrapped = face as Model
   return {
     model: wrapped,
@@ -517,8 +518,9 @@ function watched(
 }
 
 /**
- * Summaries by a named branch of the same model. A summary's request carries the turns that are left out, so it is held
- * to the branches that the conversation is kept to; where they exclude the named one there is no summary.
+ * Creates summaries with a named branch of the same model. A summary's request contains the omitted turns, so it is
+ * restricted to the branches to which the conversation is pinned; if the named branch is not among them, there is no
+ * summary.
  */
 function summariserOf(
   model: Model,

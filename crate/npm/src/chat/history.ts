@@ -1,4 +1,4 @@
-/** Histories from outside, and histories on their way to a model. */
+/** Converts histories from outside, and histories for a model. */
 
 import { invalid } from '../border/errors.js'
 import { toJson } from '../border/json.js'
@@ -26,8 +26,8 @@ export function snapshotArgument(snapshot: unknown): ChatSnapshot {
 }
 
 /**
- * The history as models take it: a call without a result gets one that says so, a result without a call is left out,
- * empty answers too, and messages of a person that follow one another are one message.
+ * Returns the history in the form that models accept: a call without a result gets a placeholder, a result without a
+ * call and empty answers are left out, and consecutive user messages are merged.
  */
 export async function repaired(messages: readonly Message[]): Promise<Message[]> {
   const closed = messages.some(({ content }) => content.some((part) => 'toolRequest' in part || 'toolResponse' in part))
@@ -74,7 +74,7 @@ async function withResults(messages: readonly Message[]): Promise<Message[]> {
     const content = message.content.filter((_, part) => !drop.has(`${index}/${part}`))
     const kept = content.length === 0 && message.content.length > 0 ? [] : [{ ...message, content }]
     const results = open.get(index)
-    // Results that do exist follow in a message of their own; services take several.
+    // Existing results follow in a message of their own; services accept several.
     return results === undefined ? kept : [...kept, { role: 'tool' as const, content: results }]
   })
 }

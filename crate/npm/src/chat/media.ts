@@ -1,14 +1,14 @@
-/** Requests with pictures and sounds, for a model that takes none. */
+/** Requests with images and audio, for a model that does not support them. */
 
 import type { ModelRequest } from '../border/request.js'
 import type { MediaPolicy, MediaReport, Message, Part } from '../types.js'
 
-/** Describes a picture in words; undefined where no branch may, or can. */
+/** Describes an image in words; undefined if no branch may or can. */
 export type Describe = (media: Media, signal: AbortSignal) => Promise<{ text: string; by: string } | undefined>
 
 type Media = Extract<Part, { media: unknown }>['media']
 
-/** The request in words alone, and what became of its media. */
+/** Returns the request as text only, and how its media were handled. */
 export async function withoutMedia(
   request: ModelRequest,
   policy: MediaPolicy,

@@ -8,10 +8,10 @@
 import { HybridError } from '../border/errors.js'
 import type { ChatEntry } from '../types.js'
 
-/** The format of a record. A record of a higher version is left untouched. */
+/** The version of the record format. A record of a higher version is left untouched. */
 export const recordVersion = 1
 
-/** One conversation as it is stored. */
+/** One stored conversation. */
 export interface ChatRecord {
   version: number
   name: string
@@ -22,7 +22,7 @@ export interface ChatRecord {
 
 const databaseName = 'hybridge-chats'
 const storeName = 'chats'
-/** How long opening may take: another tab can block an upgrade for as long as it likes. */
+/** Timeout for opening: another tab can block an upgrade indefinitely. */
 const openWithinMs = 5_000
 
 let opening: Promise<IDBDatabase> | undefined
@@ -58,19 +58,22 @@ async function transact<T>(mode: IDBTransactionMode, act: (store: IDBObjectStore
     try {
       transaction = database.transaction(storeName, mode, { durability: 'strict' })
     } catch (cause) {
-      // The connection was closed under us; the next call opens a new one.
+      // The browser closed the connection; the next call opens a new one.
       opening = undefined
       return reject(unavailable('IndexedDB was closed', cause))
     }
     const request = act(transaction.objectStore(storeName))
-    // Only a completed transaction is on disk.
+    // The data is on disk only after the transaction has completed.
     transaction.oncomplete = () => resolve(request.result)
     transaction.onabort = () => reject(failed(transaction.error))
     transaction.onerror = () => reject(failed(transaction.error))
   })
 }
 
-/** The stored conversation; undefined where there is none. A newer format or a damaged record is an error by name. */
+/**
+ * Returns the stored conversation; undefined if there is none. A newer format or a damaged record throws a specific
+ * error.
+ */
 export async function loadChat(name: string): Promise<ChatRecord | undefined> {
   const found: unknown = await transact('readonly', (store) => store.get(name))
   if (found === undefined) return undefined
@@ -94,7 +97,7 @@ export async function saveChat(record: ChatRecord): Promise<void> {
   await transact('readwrite', (store) => store.put(record))
 }
 
-/** Names and dates of the stored conversations, newest first. */
+/** Returns names and dates of the stored conversations, newest first. */
 export async function storedChats(): Promise<Array<{ name: string; updatedAt: number; messages: number }>> {
   const found: unknown[] = await transact('readonly', (store) => store.getAll())
   return found
@@ -111,7 +114,7 @@ export async function removeChat(name: string): Promise<void> {
   await transact('readwrite', (store) => store.delete(name) as IDBRequest<unknown>)
 }
 
-/** Runs `act` while no other tab writes this conversation. Without Web Locks it runs at once. */
+/** Runs `act` while no other tab writes this conversation. Without Web Locks, it runs at once. */
 export async function withChatLock<T>(name: string, signal: AbortSignal, act: () => Promise<T>): Promise<T> {
   const locks = typeof navigator === 'undefined' ? undefined : (navigator.locks as LockManager | undefined)
   if (locks === undefined) return await act()

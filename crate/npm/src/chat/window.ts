@@ -2,7 +2,7 @@
  * Fits one request to the context window of the model that runs it. Rust decides which turns are left out
  * (`hybridge_core::chat`); this file counts, asks for summaries and builds the shorter request.
  *
- * The caller's history is never changed: what is left out of one request is sent again where it fits.
+ * The caller's history is never changed: messages left out of one request are sent again if they fit a later one.
  */
 
 import { HybridError, invalid } from '../border/errors.js'
@@ -14,11 +14,11 @@ import type { Message, ModelInfo, Part, WindowOverflow, WindowPolicy, WindowRepo
 /** The model that is about to run a request. */
 export interface WindowModel {
   readonly info: ModelInfo
-  /** Exact, where the model has a tokenizer at hand. */
+  /** Exact count, if the model has a tokenizer. */
   countTokens?(request: ModelRequest, signal: AbortSignal): Promise<number>
 }
 
-/** Writes a summary of messages that are left out; undefined where none can be had. */
+/** Writes a summary of omitted messages; undefined if none is available. */
 export type Summarise = (
   messages: readonly Message[],
   previous: string | undefined,
@@ -26,27 +26,27 @@ export type Summarise = (
   signal: AbortSignal,
 ) => Promise<string | undefined>
 
-/** What was cut for one model, so that the next request of the same conversation is cut at the same place. */
+/** The cuts made for one model, so that the next request of the same conversation is cut at the same place. */
 interface Cut {
   first: number
-  /** The first kept message, to notice another history. */ anchor: string
+  /** The first kept message, to detect a different history. */ anchor: string
   summary?: { upTo: number; text: string } | undefined
 }
 
-/** The fitted request, and what was done to it. */
+/** The fitted request, and a report of the changes. */
 export interface Fitted {
   request: ModelRequest
   report?: WindowReport
 }
 
 const roleLetters = { system: 's', user: 'u', model: 'm', tool: 't' } as const
-/** An answer gets a quarter of the window where the request does not say, and at most this. */
+/** If the request sets no limit, an answer gets a quarter of the window, and at most this. */
 const usualAnswer = 1024
-/** Counting is exact at most this often for one request; each round corrects the estimates by the last count. */
+/** The maximum number of exact counts per request; each round corrects the estimates by the last count. */
 const rounds = 4
 const summaryTokens = 256
 
-/** Fits the requests of one conversation. One object for each conversation: it remembers where it cut. */
+/** Fits the requests of one conversation. Create one object per conversation: it remembers where it cut. */
 export class Fitter {
   readonly #cuts = new Map<string, Cut>()
   readonly #summarise: Summarise | undefined
@@ -55,7 +55,7 @@ export class Fitter {
     this.#summarise = summarise
   }
 
-  /** Forgets every cut, for when the history was edited. */
+  /** Forgets every cut, after the history was edited. */
   reset(): void {
     this.#cuts.clear()
   }
@@ -67,7 +67,7 @@ export class Fitter {
     const estimates = request.messages.map(messageTokens)
     const extras = extraTokens(request)
     const estimate = sum(estimates) + extras
-    // No tokenizer makes more tokens than bytes, so what is short by that measure is not worth a count.
+    // No tokenizer makes more tokens than bytes, so a text that fits by its bytes need not be counted.
     if (mostTokens(request) <= window - answer) return { request }
     if (typeof policy === 'function')
       return await this.#byCaller(request, policy, { window, answer, estimate, model, signal })
@@ -93,7 +93,7 @@ export class Fitter {
     const roles = request.messages.map(({ role }) => roleLetters[role]).join('')
     let first = cut !== undefined && anchorOf(request.messages[cut.first]) === cut.anchor ? cut.first : 0
     let summary = first > 0 ? cut?.summary : undefined
-    // Estimates are set right by one exact count of what was sent last time, before anything is cut.
+    // Before anything is cut, the estimates are corrected by one exact count of the previous request.
     let scale = await this.#scale(first === 0 ? request : shortened(request, first, summary?.text), model, signal)
     for (let round = 0; ; round++) {
       const tokens = Uint32Array.from(estimates, (it) => Math.ceil(it * scale))
@@ -102,7 +102,7 @@ export class Fitter {
         ...page.fitConversation(roles, tokens, window, answer, Math.ceil(extras * scale) + note, first),
       ]
       let [kind = 0, at = 0, kept = 0] = decide(noted)
-      // The first cut has to make room for its summary too.
+      // The first cut has to leave room for its summary.
       if (kind === 0 && at > first && noted === 0 && mode === 'summarise')
         [kind = 0, at = 0, kept = 0] = decide(summaryTokens)
       if (kind === 1) throw tooLong(mode, { needed: at, available: kept, window, answer })
@@ -132,7 +132,7 @@ export class Fitter {
     }
   }
 
-  /** How many tokens one estimated token is. */
+  /** The number of real tokens per estimated token. */
   async #scale(request: ModelRequest, model: WindowModel, signal: AbortSignal): Promise<number> {
     const counted = await exactly(request, model, signal)
     return counted === undefined
@@ -152,7 +152,7 @@ export class Fitter {
       return await this.#summarise?.(outgrown, previous?.text, summaryTokens, signal)
     } catch (error) {
       if (signal.aborted) throw error
-      // Without a summary the turns are left out all the same; the report says which happened.
+      // Without a summary, the turns are left out anyway, and the report says so.
       return undefined
     }
   }
@@ -189,7 +189,9 @@ export class Fitter {
   }
 }
 
-/** What the caller's function returns, checked as every request is. What it throws is no branch's failure. */
+/**
+ * Checks the return value of the caller's function like a request. Its exceptions do not count as a branch's failure.
+ */
 async function askCaller(
   policy: Extract<WindowPolicy, (...given: never[]) => unknown>,
   overflow: WindowOverflow,
@@ -203,7 +205,7 @@ async function askCaller(
   }
 }
 
-/** More tokens than any tokenizer makes of this: one for each byte, and sixteen for the markers of a message. */
+/** Returns an upper bound of the tokens: one per byte, and sixteen for the markers of a message. */
 function mostTokens({ messages, tools, output }: ModelRequest): number {
   return (
     sum(
@@ -215,7 +217,7 @@ function mostTokens({ messages, tools, output }: ModelRequest): number {
   )
 }
 
-/** About how many tokens a message has, as `hybridge_core::tokens` estimates them. */
+/** Estimates the tokens of a message, like `hybridge_core::tokens`. */
 export function messageTokens({ content }: Message): number {
   return 4 + sum(content.map(partTokens))
 }
@@ -241,7 +243,7 @@ function extraTokens({ tools, output }: ModelRequest): number {
   )
 }
 
-/** System messages wherever they stand, the summary behind them, then everything from `first` on. */
+/** Returns all system messages, the summary after them, then everything from `first` on. */
 function shortened(request: ModelRequest, first: number, summary: string | undefined): ModelRequest {
   const system = request.messages.slice(0, first).filter(({ role }) => role === 'system')
   const note: Message[] =
@@ -251,7 +253,7 @@ function shortened(request: ModelRequest, first: number, summary: string | undef
   return { ...request, messages: [...system, ...note, ...request.messages.slice(first)] }
 }
 
-/** The exact count; undefined where the model has no tokenizer, or cannot count now. */
+/** Returns the exact count; undefined if the model has no tokenizer, or cannot count now. */
 async function exactly(request: ModelRequest, model: WindowModel, signal: AbortSignal): Promise<number | undefined> {
   try {
     const counted = await model.countTokens?.(request, signal)
@@ -262,12 +264,15 @@ async function exactly(request: ModelRequest, model: WindowModel, signal: AbortS
   }
 }
 
-/** Enough of a message to notice that it is another one. */
+/** Returns enough of a message to detect that it is a different one. */
 function anchorOf(message: Message | undefined): string {
   return message === undefined ? '' : JSON.stringify(message).slice(0, 256)
 }
 
-/** `refuse` is the caller's word, so it ends the request; otherwise a branch with a larger window may still answer. */
+/**
+ * `refuse` is the caller's decision and ends the request; in other cases a branch with a larger window may still
+ * answer.
+ */
 function tooLong(
   mode: 'trim' | 'refuse' | 'summarise',
   { needed, available, window, answer }: { needed: number; available: number; window: number; answer: number },

@@ -1,4 +1,4 @@
-/** One request to a cloud service: pulls piece after piece out of the wasm, waits between tries, stops when aborted. */
+/** One request to a cloud service: pulls chunk after chunk out of the wasm, waits between attempts, stops on abort. */
 
 import { sleep, unlessAborted } from '../border/abort.js'
 import { fromCore, HybridError, invalid, withPartial, type CoreError } from '../border/errors.js'
@@ -30,13 +30,13 @@ export interface CloudTask {
   retries?: number | undefined
 }
 
-/** After this many pieces of an answer, the event loop runs other tasks. */
+/** After this many chunks of an answer, the event loop runs other tasks. */
 const piecesInARow = 512
 
 type CloudReply = Exclude<Reply, string>
 type CloudCall = InstanceType<Page['CloudCall']>
 
-/** Checks the options that both services take. */
+/** Checks the options that both services have in common. */
 export function callArguments({
   fetch,
   retries,
@@ -55,14 +55,14 @@ export function callArguments({
     throw invalid('`apiKey` must be a string or a function that returns one')
 }
 
-/** Runs it. A failure before anything was sent is tried again up to `retries` times. */
+/** Runs the task. A failure before the first chunk is retried up to `retries` times. */
 export async function callCloud(
   task: CloudTask,
   { signal, sendChunk }: Pick<RunOptions, 'signal' | 'sendChunk'>,
 ): Promise<CloudReply> {
   const page = await loadPage()
   let hasSpoken = false
-  // A service is asked in words to continue, and repeats some: what it repeats is not its answer.
+  // A service is asked by an instruction to continue and may repeat some text, which is not part of its answer.
   const begun = task.request.messages.at(-1)
   const goesOn = begun?.role === 'model' && begun.metadata?.['prefix'] === true
   const continuation = goesOn ? new Continuation(begun.content, (before) => new page.Seam(before, false)) : undefined
@@ -86,10 +86,10 @@ export async function callCloud(
   }
 }
 
-/** The reply behind what it repeats. */
+/** Returns the reply without the repeated text. */
 function without(continuation: Continuation, reply: CloudReply, sendChunk: RunOptions['sendChunk']): CloudReply {
   const { message } = reply
-  // A reply that did not stream goes through the seam as one piece.
+  // A reply that was not streamed passes the seam as one chunk.
   if (message !== undefined) continuation.see(message.content)
   const rest = continuation.end()
   if (rest.length > 0) sendChunk(rest)
@@ -98,7 +98,7 @@ function without(continuation: Continuation, reply: CloudReply, sendChunk: RunOp
     : { ...reply, message: { ...message, content: continuation.own(message.content) } }
 }
 
-/** Throws nothing but HybridError. */
+/** Throws HybridError only. */
 async function tryOnce(
   page: Page,
   { service, task, request, credentials, fetch }: CloudTask,
@@ -115,9 +115,9 @@ async function tryOnce(
     const headers = await unlessAborted(secretHeaders(credentials, call.keyHeader()), signal)
     call.equip(toJson(headers, 'the headers'), fetch)
     for (let pieces = 1; ; pieces++) {
-      // A custom `fetch` may answer without ever leaving the page a turn, in which a stop could arrive.
+      // A custom `fetch` may answer without ever yielding to the event loop, so that no abort could arrive.
       if (pieces % piecesInARow === 0) await sleep(0, signal)
-      // A `fetch` of the caller's may ignore its signal, so this does not wait for it.
+      // A custom `fetch` may ignore its signal, so this does not wait for it.
       step = call.next()
       const json = await unlessAborted(step, signal)
       if (json === undefined) break
@@ -130,7 +130,7 @@ async function tryOnce(
     throw failureOf(thrown, call)
   } finally {
     call?.cancel()
-    // The wasm's object is in use until its last step has settled.
+    // The wasm object is in use until its last step has settled.
     const free = (): void => call?.free()
     if (step === undefined) free()
     else step.then(free, free)
@@ -138,7 +138,8 @@ async function tryOnce(
 }
 
 /**
- * Common options in the words of a service. Reasoning is Gemini's `thinkingConfig`; other services have no such option.
+ * Converts common options to those of a service. Reasoning is Gemini's `thinkingConfig`; other services have no such
+ * option.
  */
 function configFor({ dialect }: Service, config: GenerationConfig): GenerationConfig {
   const { includeReasoning, ...rest } = config as GenerationConfig & { thinkingConfig?: object }
@@ -146,7 +147,7 @@ function configFor({ dialect }: Service, config: GenerationConfig): GenerationCo
   return { ...rest, thinkingConfig: { includeThoughts: includeReasoning, ...rest.thinkingConfig } } as GenerationConfig
 }
 
-/** What the wasm threw, as our error, with the text that came before it. */
+/** Converts an exception of the wasm to our error, with the text that came before it. */
 function failureOf(thrown: unknown, call: CloudCall | undefined): HybridError {
   if (HybridError.isInstance(thrown)) return thrown
   if (typeof thrown !== 'string')

@@ -1,26 +1,26 @@
-/** Keys and headers of the caller's: fetched at each try, sent as headers and nowhere else. */
+/** Keys and headers from the caller: fetched at each attempt, sent as headers and nowhere else. */
 
 import { HybridError } from '../border/errors.js'
 import { kindOf } from '../border/json.js'
 import { fromThrown, isStatus } from '../border/thrown.js'
 
-/** A text, or a function that fetches one. */
+/** A string, or a function that fetches one. */
 export type Secret = string | (() => string | Promise<string>)
 
 /** The credentials for a service. */
 export interface Credentials {
   apiKey?: Secret | undefined
   headers?: (() => Record<string, string> | Promise<Record<string, string>>) | undefined
-  /** Whether the service answers only requests with a key. */
+  /** Whether the service requires a key. */
   keyNeeded: boolean
 }
 
-/** The headers as name, value, name, value. `place` is where the key goes: `name: prefix`. */
+/** The headers, as alternating names and values. `place` is the key's header: `name: prefix`. */
 export async function secretHeaders({ apiKey, headers, keyNeeded }: Credentials, place: string): Promise<string[]> {
   const all = headers === undefined ? [] : await called(async () => pairsOf(await headers()), 'headers')
   if (apiKey !== undefined) {
     const key = typeof apiKey === 'function' ? await called(apiKey, 'apiKey') : apiKey
-    // A pasted key often ends with a line end, which no header may contain.
+    // A pasted key often ends with a newline, which no header may contain.
     const trimmed = typeof key === 'string' ? key.trim() : ''
     if (trimmed === '') throw new HybridError('UNAUTHENTICATED', 'the API key is empty', { code: 'API_KEY_MISSING' })
     const [name = '', before = ''] = place.split(': ')
@@ -35,7 +35,7 @@ export async function secretHeaders({ apiKey, headers, keyNeeded }: Credentials,
   return all
 }
 
-/** Headers as name, value, name, value: out of a plain object, a `Headers`, or a list of pairs. */
+/** Converts a plain object, a `Headers` or a list of pairs to alternating names and values. */
 function pairsOf(headers: unknown): string[] {
   if (typeof headers !== 'object' || headers === null) {
     throw new HybridError(
@@ -50,8 +50,7 @@ function pairsOf(headers: unknown): string[] {
 }
 
 /**
- * A callback that fails is the caller's to mend: no other branch is tried because of it,
- * unless the callback throws an error with a status.
+ * A failing callback is for the caller to fix: no other branch is tried because of it, unless its error has a status.
  */
 async function called<T>(callback: () => T | Promise<T>, name: string): Promise<T> {
   try {

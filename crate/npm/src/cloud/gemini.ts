@@ -1,4 +1,4 @@
-/** Gemini, by Google's own wire. */
+/** Gemini, through Google's API. */
 
 import { invalid } from '../border/errors.js'
 import { optionsArgument } from '../border/json.js'
@@ -9,8 +9,8 @@ import type { CloudModel, GeminiOptions } from '../types.js'
 import { callArguments, callCloud, type CloudTask, type Service } from './call.js'
 
 /**
- * A Gemini model. The key is sent in the header `x-goog-api-key` and nowhere else; a key in a page is public,
- * so give the visitor's own, or name your proxy in `baseUrl`.
+ * Creates a Gemini model. The key is sent in the header `x-goog-api-key` and nowhere else. A key in a page is public,
+ * so use the visitor's own, or set `baseUrl` to your proxy.
  *
  * @example
  * const cloud = geminiModel({ model: 'gemini-flash-lite-latest', apiKey: () => askVisitorForKey() })

@@ -9,7 +9,7 @@ import { callArguments, callCloud, type Service } from './call.js'
 /** Options of `openAICompatibleModel`. */
 export interface OpenAICompatibleOptions {
   model: string
-  /** The address up to `/chat/completions`, for example `http://localhost:8000/v1`. */
+  /** The base address, to which `/chat/completions` is appended, for example `http://localhost:8000/v1`. */
   baseUrl: string
   apiKey?: GeminiOptions['apiKey']
   headers?: GeminiOptions['headers']
@@ -19,8 +19,8 @@ export interface OpenAICompatibleOptions {
 }
 
 /**
- * A model behind chat completions: self-hosted NIM, vLLM, llama.cpp, Ollama. The server must allow this page by CORS;
- * several hosted services do not, and need a proxy of your own.
+ * Creates a model for a server with the chat completions API: self-hosted NIM, vLLM, llama.cpp, Ollama. The server
+ * must allow this page by CORS; several hosted services do not and need a proxy.
  *
  * @example
  * const local = openAICompatibleModel({ model: 'gemma3:1b', baseUrl: 'http://localhost:11434/v1' })

@@ -1,9 +1,9 @@
-/** Cases: what is asked, and what is known of the answer. */
+/** Cases: a prompt, and what the answer must satisfy. */
 
 import { invalid } from '../border/errors.js'
 import type { GenerateRequest, JsonSchema } from '../types.js'
 
-/** One case. A line of a .jsonl file is one as JSON. */
+/** One case. Each line of a .jsonl file contains one as JSON. */
 export interface EvalCase extends Pick<
   GenerateRequest,
   'prompt' | 'system' | 'messages' | 'config' | 'output' | 'tools'
@@ -12,17 +12,17 @@ export interface EvalCase extends Pick<
   id?: string
   /** The right answer, or several. */
   expected?: string | string[]
-  /** The schema of the answer's JSON: sent with the request, and judged. */
+  /** The JSON Schema of the answer, sent with the request and checked by judges. */
   schema?: JsonSchema
   /** A regular expression that must match the answer. */
   pattern?: string
   flags?: string
-  /** Groups of cases that reports compare on their own. */
+  /** Tags of the case; reports compare each tag on its own. */
   tags?: string[]
 }
 
 /**
- * Reads cases from the text of a .jsonl file. Empty lines, and lines that begin with `//`, are passed over.
+ * Reads cases from the text of a .jsonl file. Empty lines, and lines that begin with `//`, are skipped.
  *
  * @example
  * const cases = parseCases(await file.text())
@@ -43,7 +43,7 @@ export function parseCases(text: string): EvalCase[] {
   return cases
 }
 
-/** Checks a case, and leaves it as it is. */
+/** Checks a case and returns it unchanged. */
 export function caseArgument(value: unknown, what: string): EvalCase {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalid(`${what} must be an object`)
   const it = value as EvalCase

@@ -1,26 +1,26 @@
-/** Two reports of the same cases: what has become worse. */
+/** Compares two reports of the same cases. */
 
 import { HybridError } from '../border/errors.js'
 import { pairedDifference, type Interval } from '../learn/statistics.js'
 import { verdictOf, type EvalComparison, type EvalReport } from './evaluate.js'
 
-/** One model, or one tag of its cases, in two reports. */
+/** The change of one model, or of one tag of its cases, between two reports. */
 export interface ReportChange {
   model: string
-  /** undefined for all cases. */
+  /** `undefined` for all cases. */
   tag?: string
   cases: number
   before: number
   after: number
   difference: Interval
   verdict: EvalComparison['verdict']
-  /** Cases that scored less than before, the largest loss first. */
+  /** Cases with a lower score than before, the largest loss first. */
   lost: Array<{ case: string; before: number; after: number }>
 }
 
 /**
- * Compares two reports, model by model and tag by tag, over the cases that both have. A change is a verdict only
- * where it is more than chance.
+ * Compares two reports, model by model and tag by tag, over the cases that both have. The verdict reports a change
+ * only if it is statistically significant.
  *
  * @example
  * const regressions = compareReports(before, after).filter(({ verdict }) => verdict === 'worse')
@@ -65,7 +65,7 @@ function changeOf(name: { model: string; tag?: string }, pairs: ReportChange['lo
 }
 
 /**
- * Reads a report: an object, its JSON, or the HTML that `renderReport` made of it. Anything else is INVALID_ARGUMENT.
+ * Reads a report from an object, its JSON, or the HTML of `renderReport`. Anything else is INVALID_ARGUMENT.
  *
  * @example
  * const before = reportFromJSON(await readFile('main.html', 'utf8'))

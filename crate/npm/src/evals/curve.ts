@@ -1,22 +1,22 @@
-/** What quality a share of cloud calls buys, when the least sure answers go to the cloud first. */
+/** The quality reached with a share of cloud calls, if the answers of lowest confidence go to the cloud first. */
 
 import type { EvalResult } from './evaluate.js'
 
-/** Quality where `cloudShare` of the answers come from the cloud. */
+/** The quality if `cloudShare` of the answers come from the cloud. */
 export interface CurvePoint {
   cloudShare: number
   quality: number
-  /** Answers below it went to the cloud. */ threshold: number
+  /** Answers of lower confidence went to the cloud. */ threshold: number
 }
 
-/** The curve by confidence, and what the best and the blindest choice would reach. */
+/** The curve by confidence, beside those of a perfect and of a random choice. */
 export interface Curve {
   byConfidence: CurvePoint[]
   best: Array<Omit<CurvePoint, 'threshold'>>
   blind: [Omit<CurvePoint, 'threshold'>, Omit<CurvePoint, 'threshold'>]
 }
 
-/** The curve of results case by case; undefined where the device reported no confidence. */
+/** Computes the curve from results case by case; undefined if the device reported no confidence. */
 export function curveOf(device: readonly EvalResult[], cloud: readonly EvalResult[]): Curve | undefined {
   const pairs = device.map(({ score, confidence, error }, at) => ({
     local: score,
@@ -33,7 +33,7 @@ export function curveOf(device: readonly EvalResult[], cloud: readonly EvalResul
       { cloudShare: 0, quality: local / count, threshold: -Number.MAX_VALUE },
       ...sorted.map((it, at) => {
         quality += it.cloud - it.local
-        // Between this answer and the next: what is below it goes to the cloud.
+        // The threshold is between this answer and the next: answers below it go to the cloud.
         return {
           cloudShare: (at + 1) / count,
           quality: quality / count,
@@ -45,7 +45,7 @@ export function curveOf(device: readonly EvalResult[], cloud: readonly EvalResul
   const bySureness = [...pairs].sort((a, b) => (a.confidence ?? 0) - (b.confidence ?? 0))
   const byGain = [...pairs].sort((a, b) => b.cloud - b.local - (a.cloud - a.local))
   return {
-    // A threshold cannot part answers of one confidence.
+    // A threshold cannot separate answers of equal confidence.
     byConfidence: walk(bySureness).filter(
       (_, at) => at === 0 || at === count || bySureness[at - 1]?.confidence !== bySureness[at]?.confidence,
     ),

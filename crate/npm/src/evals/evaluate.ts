@@ -1,4 +1,4 @@
-/** Runs cases on models and weighs what comes of it. */
+/** Runs cases on models and evaluates the results. */
 
 import { HybridError, invalid } from '../border/errors.js'
 import { isArray } from '../border/json.js'
@@ -13,20 +13,20 @@ import type { Judge } from './judges.js'
 /** The result of one model on one case. */
 export interface EvalResult {
   case: string
-  /** 0 to 1, by the strictest judge; 0 where the model failed. */
+  /** 0 to 1, by the strictest judge; 0 if the model failed. */
   score: number
-  /** Each judge's score. */
+  /** The score of each judge. */
   judges: Record<string, number>
   text: string
   latencyMs: number
   inputTokens: number
   outputTokens: number
-  /** The branch that answered, where the model is a hybrid. */
+  /** The branch that answered, if the model is a hybrid. */
   branch: string
   isCloud: boolean
   /** The 10 % quantile of the answer's log-probabilities. */
   confidence?: number
-  /** The status of the model's failure. */
+  /** The status of the model's failure, if it failed. */
   error?: string
 }
 
@@ -62,35 +62,34 @@ export interface EvalReport {
   cases: Array<{ id: string; tags: string[]; prompt: string; expected?: string | string[] }>
   models: Record<string, EvalSummary>
   comparisons: EvalComparison[]
-  /** Quality against the share of cloud calls, where a device and a cloud were judged. */
+  /** Quality against the share of cloud calls, if a device and a cloud model were evaluated. */
   curve?: Curve
 }
 
 /** The models to evaluate. */
 export interface EvaluateOptions {
-  /** By the name they have in the report. */
+  /** The models by their names in the report. */
   models?: Record<string, Model>
-  /** Named 'hybrid' in the report. */
+  /** A hybrid, named 'hybrid' in the report. */
   hybrid?: Model
   cases: readonly EvalCase[]
   judges: readonly Judge[]
-  /** The model that the others are compared with. Default: 'cloud' if there is one, else the last. */
+  /** The model with which the others are compared. Default: 'cloud' if there is one, else the last. */
   baseline?: string
-  /** The model whose confidence the curve is drawn by. Default: the first that is on the device. */
+  /** The model whose confidence the curve uses. Default: the first that runs on the device. */
   device?: string
   name?: string
-  /** How many cases of one model run at a time. Default 1: a device computes one answer at a time. */
+  /** How many cases of one model run in parallel. Default 1, because a device computes one answer at a time. */
   concurrency?: number
   signal?: AbortSignal
   onProgress?: (progress: { model: string; done: number; total: number }) => void
-  /** For tests; default now. */
+  /** A clock for tests; default `Date.now`. */
   createdAt?: string
 }
 
 /**
- * Runs each case on each model, lets judges score the answers, and compares the models case by case. A model that
- * fails scores 0, with
- * its status in the result; a judge that fails, fails the evaluation.
+ * Runs each case on each model, scores the answers by judges, and compares the models case by case. A failed model
+ * scores 0, with its status in the result; a failed judge rejects the evaluation.
  *
  * @example
  * const report = await evaluate({ models: { local, cloud }, hybrid: ai, cases, judges: [exactMatch()] })
@@ -115,7 +114,7 @@ export async function evaluate(options: EvaluateOptions): Promise<EvalReport> {
     throw invalid(`baseline names the model \`${baseline}\`, which is not evaluated`)
   const summaries: Record<string, EvalSummary> = {}
   const references = new Map<string, string>()
-  // The baseline first: its answers are references for cases that expect nothing.
+  // The baseline runs first: its answers are the references for cases without an expected answer.
   for (const model of [baseline, ...names.filter((it) => it !== baseline)]) {
     const running = models[model] as Model
     let done = 0
@@ -186,7 +185,7 @@ async function judged(
   const reference = it.expected === undefined ? baselineAnswer : [it.expected].flat()[0]
   const scores: Record<string, number> = {}
   for (const judge of judges) {
-    // The baseline is what answers are compared with: without another reference it is as good as itself.
+    // The baseline's answers are the references: without another one, each equals itself.
     if (judge.applies(it))
       scores[judge.name] = scoreArgument(
         await judge.score({ case: it, text, response, reference: reference ?? text, signal }),
@@ -232,7 +231,7 @@ function summaryOf(results: EvalResult[]): EvalSummary {
   }
 }
 
-/** The bootstrap sees no doubt where all scores are alike; Wilson's interval does. */
+/** The bootstrap interval is empty if all scores are equal; Wilson's interval is not. */
 function qualityOf(scores: number[]): Interval {
   const right = scores.filter((it) => it === 1).length
   return scores.every((it) => it === 0 || it === 1) ? wilson(right, scores.length) : pairedDifference(scores)
@@ -253,12 +252,12 @@ function comparisonOf(model: string, baseline: string, summaries: Record<string,
   }
 }
 
-/** Whether a difference is more than chance: its interval does not hold 0. */
+/** Whether a difference is statistically significant: its interval does not contain 0. */
 export function verdictOf({ low, high }: Interval): EvalComparison['verdict'] {
   return high < 0 ? 'worse' : low > 0 ? 'better' : 'no difference shown'
 }
 
-/** Results in the order of the cases, with a few at a time. */
+/** Returns results in the order of the cases, running a few in parallel. */
 async function overAll<T, R>(all: readonly T[], concurrency: number, work: (it: T) => Promise<R>): Promise<R[]> {
   const results: R[] = []
   let next = 0

@@ -6,8 +6,7 @@ import type { EvalCase } from './case.js'
 import { Pattern } from './pattern.js'
 
 /**
- * What a judge sees. `reference` is what the case expects, else the baseline's answer; undefined where there is
- * neither.
+ * The input of a judge. `reference` is the expected answer, else the baseline's; undefined if there is neither.
  */
 export interface Judgement {
   case: EvalCase
@@ -17,16 +16,16 @@ export interface Judgement {
   signal: AbortSignal
 }
 
-/** Scores an answer from 0 (wrong) to 1 (right). Of several judges the strictest counts. */
+/** Scores an answer from 0 (wrong) to 1 (right). With several judges, the lowest score counts. */
 export interface Judge {
   readonly name: string
-  /** Which cases it judges. */
+  /** Whether it judges a case. */
   applies(it: EvalCase): boolean
   score(judgement: Judgement): number | boolean | Promise<number | boolean>
 }
 
 /**
- * Right is what the case expects, whatever its case, its space and the punctuation around it. Judges cases with
+ * Accepts the expected answer, ignoring letter case, white space and surrounding punctuation. Judges cases with
  * `expected`.
  *
  * @example
@@ -49,7 +48,7 @@ export function exactMatch({ strict = false }: { strict?: boolean } = {}): Judge
 }
 
 /**
- * Right is JSON that the case's schema allows, by the same validator that hybrids use. Judges cases with `schema`.
+ * Accepts JSON that matches the case's schema, by the same validator that hybrids use. Judges cases with `schema`.
  *
  * @example
  * await evaluate({ models, cases, judges: [matchesSchema()] })
@@ -63,7 +62,7 @@ export function matchesSchema(): Judge {
 }
 
 /**
- * Right is a text in which the case's `pattern` occurs. Matching takes linear time, whatever the pattern.
+ * Accepts a text that contains a match of the case's `pattern`. Matching takes linear time for every pattern.
  *
  * @example
  * await evaluate({ models, cases: [{ prompt: 'When?', pattern: '\\d{4}-\\d{2}-\\d{2}' }], judges: [matchesPattern()] })
@@ -83,7 +82,8 @@ export function matchesPattern(): Judge {
 }
 
 /**
- * Right is what means the same as the case expects: the cosine of both embeddings reaches `threshold`, 0.8 by default.
+ * Accepts an answer with the meaning of the expected one: the cosine similarity of their embeddings is at least
+ * `threshold`, 0.8 by default.
  *
  * @example
  * embeddingSimilarity({ embedder: gemmaEmbedder({ model: 'embeddinggemma-300m' }), threshold: 0.85 })
@@ -108,9 +108,9 @@ export function embeddingSimilarity({
 }
 
 /**
- * A model compares each answer with the reference (what the case expects, else the baseline's answer), twice, with
- * both in either
- * place: models favour a place. At least as good in both is 1, in one 0.5. Judges cases without `expected`, or all.
+ * Has a model compare each answer with the reference (the expected answer, else the baseline's), once in either order,
+ * because models favour a position. An answer at least as good in both orders scores 1, in one 0.5. Judges cases
+ * without `expected`, or all.
  *
  * @example
  * modelJudge({ model: geminiModel({ model: 'gemini-2.5-pro', apiKey }), criteria: 'Correct, complete and polite.' })

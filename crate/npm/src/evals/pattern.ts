@@ -1,9 +1,9 @@
 /**
- * Regular expressions in linear time: what a pattern may hold, and whether a text matches it.
+ * Regular expressions in linear time.
  *
- * The engine's own matcher backtracks, and a case file is data: `(a+)+$` must not stop a run. All ways through a
- * pattern are followed
- * side by side instead. There are no back references and no look-around; anything else of the usual syntax works.
+ * The engine's own matcher backtracks, and a case file is data: `(a+)+$` must not stop a run. All paths through a
+ * pattern are followed in parallel instead. Back references and look-around are not supported; the rest of the usual
+ * syntax is.
  */
 
 import { HybridError } from '../border/errors.js'
@@ -16,7 +16,7 @@ type Node =
   | { kind: 'any'; nodes: Node[] }
   | { kind: 'repeat'; node: Node; least: number; most: number }
 
-/** A step of the compiled pattern; `next` are places in the program. */
+/** A step of the compiled pattern; `next` holds indices into the program. */
 type Step = { test?: Test; place?: 'start' | 'end' | 'edge' | 'inside'; next: number[] }
 
 const mostSteps = 20_000
@@ -36,8 +36,8 @@ export class Pattern {
   #at = 0
 
   /**
-   * `flags` may hold i and s (the dot matches line ends too); g, m, u and y have no effect on whether a text matches,
-   * but m is not supported.
+   * Compiles a pattern. `flags` may contain i and s (the dot matches line ends too); g, u and y have no effect on
+   * whether a text matches; m is not supported.
    */
   constructor(source: string, flags = '') {
     this.#source = Array.from(source)
@@ -45,7 +45,7 @@ export class Pattern {
     if (/[^isguy]/.test(flags)) throw this.#bad(`the flags \`${flags}\` are not supported; i, s, g, u and y are`)
     const node = this.#alternatives(flags.includes('s'))
     if (this.#at < this.#source.length) throw this.#bad('a bracket is closed that was not opened')
-    // The first step is where a match ends.
+    // The first step is the end of a match.
     this.#steps.push({ next: [] })
     this.#start = this.#compile(node, 0)
   }
@@ -56,7 +56,7 @@ export class Pattern {
     let places = new Set<number>()
     for (let at = 0; at <= characters.length; at++) {
       const here = new Set<number>()
-      // A match may begin anywhere.
+      // A match may begin at any position.
       for (const place of [...places, this.#start]) this.#follow(place, here, characters, at)
       if (here.has(0)) return true
       const character = characters[at]
@@ -70,7 +70,7 @@ export class Pattern {
     return false
   }
 
-  /** Adds every step that is reached from a place without reading. */
+  /** Adds every step that is reachable without reading a character. */
   #follow(start: number, here: Set<number>, characters: readonly string[], at: number): void {
     const open = [start]
     for (let place = open.pop(); place !== undefined; place = open.pop()) {
@@ -91,7 +91,7 @@ export class Pattern {
     }
   }
 
-  /** Adds a node's steps before the place `then`, and returns where they begin. */
+  /** Adds a node's steps before the index `then`, and returns the index of the first. */
   #compile(node: Node, then: number): number {
     const push = (step: Step): number => {
       if (this.#steps.length >= mostSteps) throw this.#bad('it is too large once its repetitions are written out')
@@ -155,7 +155,7 @@ export class Pattern {
       most = counted[2] === undefined ? least : counted[3] === '' ? Infinity : Number(counted[3])
       if (most < least) throw this.#bad('a repetition ends before it begins')
     }
-    // Whether a repetition is greedy decides what is found, not whether.
+    // Greediness decides which match is found, not whether there is one.
     this.#take('?')
     if ('*+?'.includes(this.#source[this.#at] ?? '.')) throw this.#bad('a repetition is repeated')
     return { kind: 'repeat', node, least, most }
@@ -239,7 +239,7 @@ export class Pattern {
     return (one) => one === small
   }
 
-  /** The name of a group, which names nothing here. */
+  /** The name of a group, which has no effect here. */
   #name(): boolean {
     const named = /^<[A-Za-z_]\w*>/.exec(this.#source.slice(this.#at, this.#at + 64).join(''))
     this.#at += named?.[0].length ?? 0

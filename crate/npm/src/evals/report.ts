@@ -1,4 +1,6 @@
-/** A report as one HTML file: nothing is loaded, nothing runs, and the data are in it for the next comparison. */
+/**
+ * Renders a report as one HTML file without scripts or external files. It contains the data for the next comparison.
+ */
 
 import { compareReports, reportFromJSON, type ReportChange } from './compare.js'
 import type { Curve } from './curve.js'
@@ -16,7 +18,7 @@ pre{margin:0;white-space:pre-wrap;overflow-wrap:anywhere;font:13px/1.45 ui-monos
 details{background:var(--card);border:1px solid var(--line);border-radius:8px;margin:.4rem 0}summary{cursor:pointer;padding:.5rem .75rem}details>div{padding:0 .75rem .75rem}`
 
 /**
- * The report as one self-contained HTML file. With `before`, what became worse since then stands first.
+ * Renders a report as one self-contained HTML file. With `before`, it starts with the cases that became worse.
  *
  * @example
  * await writeFile('report.html', renderReport(report, { before: reportFromJSON(await readFile('main.html', 'utf8')) }))
@@ -24,7 +26,7 @@ details{background:var(--card);border:1px solid var(--line);border-radius:8px;ma
 export function renderReport(report: EvalReport, { before }: { before?: EvalReport } = {}): string {
   const it = reportFromJSON(report)
   const title = `${it.name}: ${it.cases.length} cases`
-  // What could end the element is written as an escape, which JSON reads alike.
+  // Characters that could end the element are escaped, which JSON parses alike.
   const data = JSON.stringify(it).replace(/</g, '\\u003c')
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1"><title>${safe(title)}</title><style>${style}</style></head>
@@ -105,7 +107,7 @@ function cases(report: EvalReport): string {
     .join('')
 }
 
-/** Hybrids and what they reached, for the chart. */
+/** Hybrids and their results, for the chart. */
 function hybridPoints({ models: all }: EvalReport): Array<{ name: string; cloudShare: number; quality: number }> {
   return Object.entries(all).flatMap(([name, it]) =>
     it.cloudShare > 0 && it.cloudShare < 1 ? [{ name, cloudShare: it.cloudShare, quality: it.quality.mean }] : [],
@@ -142,7 +144,7 @@ function chart({ byConfidence, best, blind }: Curve, points: ReturnType<typeof h
     (it) =>
       `<circle cx="${x(it.cloudShare)}" cy="${y(it.quality)}" r="5" fill="var(--good)"/><text x="${Number(x(it.cloudShare)) + 9}" y="${Number(y(it.quality)) + 4}">${safe(it.name)}</text>`,
   )
-  // The lower right is where no curve passes.
+  // The legend is at the lower right, where no curve passes.
   const legend = [
     ['by confidence', 'var(--one)', ''],
     ['best possible', 'var(--two)', '6 4'],

@@ -1,5 +1,5 @@
 /**
- * Flows: a function with checked input and output, named steps in its trace, and retries that do not repeat finished
+ * Flows: functions with validated input and output, named steps in the trace, and retries that do not repeat finished
  * steps.
  */
 
@@ -12,7 +12,7 @@ import { cancelled, fromThrown } from '../border/thrown.js'
 import { follow } from '../agent/stream-tools.js'
 import type { GenerateOptions, GenerateResponse, JsonSchema, Model, RoutingTrace } from '../types.js'
 
-/** The part of Standard Schema that is used: https://standardschema.dev */
+/** The part of Standard Schema that is used here: https://standardschema.dev */
 export interface StandardValidator<Output = unknown> {
   readonly '~standard': {
     readonly version: 1
@@ -47,7 +47,7 @@ export interface FlowRequest {
   readonly startedAtMs: number
   readonly durationMs: number
   readonly outcome: 'done' | 'failed'
-  /** What was tried for it. Absent where a failure carries none. */
+  /** The attempts of the request. Absent if a failure carries none. */
   readonly routing?: RoutingTrace
 }
 export interface FlowTrace {
@@ -57,11 +57,11 @@ export interface FlowTrace {
   readonly durationMs: number
   readonly outcome: 'done' | 'failed' | 'stopped'
   readonly steps: readonly FlowStep[]
-  /** In the order in which they began. */
+  /** The requests, in the order in which they began. */
   readonly requests: readonly FlowRequest[]
 }
 
-/** What has no schema is as the app annotates it. */
+/** Without a schema, the app's annotation is the type. */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- `unknown` would refuse every annotation
 type Unchecked = any
 
@@ -69,7 +69,7 @@ type Unchecked = any
 export interface FlowContext<Chunk> {
   readonly signal: AbortSignal
   readonly context: Record<string, unknown>
-  /** Runs a named step. A step that finished is not run again by a retry of the flow. */
+  /** Runs a named step. A retry of the flow does not repeat a finished step. */
   run<T>(name: string, step: () => T | Promise<T>): Promise<T>
   /** Sends a chunk to the caller that streams the flow. */
   sendChunk(chunk: Chunk): void
@@ -84,12 +84,12 @@ export interface FlowOptions<Input, Output, Chunk> {
   streamSchema?: Chunk
   /** The branches that this flow may use, for instance `['onDevice']` for a feature that stays on the device. */
   allow?: readonly string[]
-  /** How often a failed flow is tried again; finished steps are not repeated. Default 0. */
+  /** How often a failed flow is retried; finished steps are not repeated. Default 0. */
   retries?: number
   onTrace?: (trace: FlowTrace) => void
 }
 
-/** Under this key a flow runs for a tool that wants its trace, besides the flow's own `onTrace`. */
+/** The key under which a flow runs for a tool that needs its trace, in addition to the flow's own `onTrace`. */
 export const tracedFlow: unique symbol = Symbol.for('hybridge.tracedFlow')
 
 export interface Flow<Input, Output, Chunk> {
@@ -157,7 +157,7 @@ export function defineFlow<
   >
 }
 
-/** How `tracedFlow` is called. */
+/** Internal call options of `tracedFlow`. */
 export interface TracedRun {
   input: unknown
   signal: AbortSignal
@@ -179,7 +179,7 @@ interface FlowRun {
   onTrace?: ((trace: FlowTrace) => void) | undefined
 }
 
-/** A step as it ended last. */
+/** The last outcome of a step. */
 interface StepRecord extends Omit<FlowStep, 'name'> {
   readonly value?: unknown
 }
@@ -276,7 +276,9 @@ async function attemptFlow(
   )
 }
 
-/** A model whose every request carries the flow's signal, context and branches, and is noted for the trace. */
+/**
+ * Wraps a model so that every request carries the flow's signal, context and branches, and is recorded in the trace.
+ */
 function bound(
   model: Model,
   flow: GenerateOptions,
@@ -294,7 +296,7 @@ function bound(
         ...(routing === undefined ? {} : { routing }),
       }
     }
-    // A request that the flow did not wait for has no end in the trace.
+    // A request that the flow did not await has no end in the trace.
     note('failed', undefined)
     answer.then(
       ({ routing }) => note('done', routing),
@@ -327,7 +329,7 @@ function bound(
   }
 }
 
-/** A value as its schema allows it; the error names the place. */
+/** Validates a value by its schema; the error contains the path. */
 export async function check(
   schema: FlowSchema | undefined,
   value: unknown,
@@ -359,7 +361,7 @@ function isStandard(schema: FlowSchema): schema is StandardValidator {
   return typeof (schema as Partial<StandardValidator>)['~standard']?.validate === 'function'
 }
 
-/** A trace never costs an answer. */
+/** An exception of `onTrace` never fails the flow. */
 function report(onTrace: ((trace: FlowTrace) => void) | undefined, trace: FlowTrace): void {
   void (async () => onTrace?.(trace))().catch(reportQuietly)
 }
