@@ -1,6 +1,6 @@
 /**
- * hybridge: Gemma on the visitor's own device, Gemini in the cloud, one object that decides.
- * Importing this has no effect; wasm is loaded at the first use.
+ * hybridge: Gemma on the visitor's device, Gemini in the cloud, and a router between them. Importing this has no
+ * effect; wasm is loaded at the first use.
  */
 
 export { geminiModel } from './cloud/gemini.js'

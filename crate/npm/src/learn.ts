@@ -1,6 +1,6 @@
 /**
- * `hybridge/learn`: routing that learns. A classifier of prompts, calibrated confidence, a ledger of costs. Plain
- * TypeScript, no wasm.
+ * `hybridge/learn`: routing that learns. A prompt classifier, calibrated confidence, a cost ledger. Plain TypeScript,
+ * no wasm.
  */
 
 export { auroc, pairedDifference, wilson, type Interval } from './learn/statistics.js'

@@ -1,12 +1,12 @@
 /**
- * `hybridge/tiny`: a model of two million weights that comes with the package, for demos and tests.
+ * `hybridge/tiny`: a model of two million weights, included in the package for demos and tests.
  *
- * It answers from a text, does small sums, changes case, reverses words, sorts requests, fills in JSON and calls tools;
- * it knows nothing of the world, and answers so.
+ * It answers from a text, does small sums, changes case, reverses words, sorts requests, fills in JSON and calls
+ * tools; it has no knowledge of the world, and says so.
  */
 
 /**
- * The tiny model's file, as `gemmaModel` takes it. Importing this fetches nothing.
+ * The tiny model's file, for `gemmaModel`. Importing this fetches nothing.
  *
  * @example
  * import { gemmaModel } from 'hybridge'

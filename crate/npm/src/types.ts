@@ -1,6 +1,4 @@
-/**
- * Every public type. The classes and functions that use them live beside this file, one file for each noun.
- */
+/** Every public type. The classes and functions that use them are beside this file, one file for each noun. */
 
 import type { ExecutableTool, PausedRun } from './agent/stream-tools.js'
 import type { HybridError } from './border/errors.js'
@@ -11,7 +9,7 @@ import type { InferSchema, Schema } from './border/schema.js'
 export type Role = 'system' | 'user' | 'model' | 'tool'
 export type Metadata = Record<string, unknown>
 
-/** What a part may hold, by the name of the member that holds it. */
+/** The kinds of content of a part, by the name of their member. */
 export interface PartContents {
   text: string
   reasoning: string
@@ -55,13 +53,11 @@ export interface GenerationConfig {
   minP?: number
   seed?: number
   maxOutputTokens?: number
-  /** At most five, as in Genkit. On this device they do not cut an answer that must satisfy a schema. */
+  /** At most five, as in Genkit. The model on this device ignores them if the answer must match a schema. */
   stopSequences?: string[]
-  /** Options meant for one branch only, by branch key; never sent to another. */
+  /** Options for one branch only, by branch key; never sent to another. */
   branches?: Record<string, Record<string, unknown>>
-  /**
-   * Whether the model's thinking is delivered as parts with `reasoning`, where it has any. It then counts as content.
-   */
+  /** Whether the model's reasoning is delivered as parts with `reasoning`, if it has any. It then counts as content. */
   includeReasoning?: boolean
 }
 
@@ -73,7 +69,7 @@ export interface ToolDefinition {
 }
 export type JsonSchema = Record<string, unknown>
 
-/** What media may be in a request: an address, or the thing itself, which is read and sent as a `data:` address. */
+/** The media of a request: a URL, or the data itself, which is read and sent as a `data:` URL. */
 export type MediaSource = Blob | ImageBitmap | Uint8Array | ArrayBuffer
 
 /** A part of a request. `media` may be a Blob or File, or bytes with their `contentType`. */
@@ -107,23 +103,23 @@ export interface GenerateRequest<S extends Schema = Schema> {
 }
 
 export interface GenerateOptions {
-  /** Stops the work wherever it runs. Never causes a fallback. */
+  /** Aborts the request wherever it runs. Never causes a fallback. */
   signal?: AbortSignal
-  /** Handed to strategies and custom models untouched. */
+  /** Passed to strategies and custom models unchanged. */
   context?: Record<string, unknown>
-  /** What happens where the request is longer than a branch's context window. By default the branch decides. */
+  /** What to do if the request is longer than a branch's context window. By default the branch decides. */
   window?: WindowPolicy
-  /** The branches of a hybrid that may see this request, whatever its strategy says. */
+  /** The branches of a hybrid that may see this request, regardless of its strategy. */
   allow?: readonly string[]
   /**
-   * What becomes of pictures and sounds where a branch takes none (`info.supports.media`). By default such a branch
+   * How to handle images and audio that a branch does not support (`info.supports.media`). By default such a branch
    * fails.
    */
   media?: MediaPolicy
   /**
-   * Where a stream breaks off after content, the next branch of a hybrid goes on from the text so far, where the
-   * failure is one that falls back. Message and trace are marked with `continued`. Without it such a failure is the
-   * caller's, as it is for answers in JSON and after calls of tools.
+   * If a stream breaks off after content, the next branch of a hybrid continues the text so far, provided that the
+   * failure allows a fallback. Message and trace are marked with `continued`. Without this option such a failure is
+   * thrown, as it is for answers in JSON and after tool calls.
    */
   continueFrom?: 'partial'
 }
@@ -132,18 +128,21 @@ export type FinishReason = 'stop' | 'length' | 'blocked' | 'interrupted' | 'abor
 
 export interface Usage {
   inputTokens?: number
-  /** All that the model wrote, thoughts among them, whatever the service counts: input and output are the total. */
+  /**
+   * All tokens that the model generated, including reasoning, whatever the service counts: input and output add up to
+   * the total.
+   */
   outputTokens?: number
   totalTokens?: number
-  /** The part of `outputTokens` that was thinking. */
+  /** The part of `outputTokens` used for reasoning. */
   thoughtsTokens?: number
-  /** The part of `inputTokens` that the service, or the model on this device, had read before. */
+  /** The part of `inputTokens` that was cached by the service, or by the model on this device. */
   cachedContentTokens?: number
 }
 
 /**
- * The model's confidence, from the log-probabilities of the tokens it chose. Absent where a branch reports none; where
- * a service reports the mean alone, it stands for all three.
+ * The model's confidence, from the log-probabilities of the tokens it chose. Absent if a branch reports none; if a
+ * service reports only the mean, it is used for all three.
  */
 export interface Confidence {
   tokens: number
@@ -151,20 +150,20 @@ export interface Confidence {
   minLogprob: number
   /** 10 % quantile */
   p10Logprob: number
-  /** By how much the first token was likelier than the best other, in nats, where a branch reports it. */
+  /** The margin of the first token over the second most likely one, in nats, if a branch reports it. */
   firstMargin?: number
-  /** Of the choices, in nats, where a branch reports it. */
+  /** The mean entropy of the choices, in nats, if a branch reports it. */
   meanEntropy?: number
 }
 
 /**
- * What of an answer's log-probabilities is compared with a threshold: their mean, minimum or a quantile, the first
- * token's, what a branch reports as `firstMargin` or (negated) `meanEntropy`, or the weights that a calibration found.
+ * The score of an answer's log-probabilities that is compared with a threshold: their mean, minimum or a quantile, the
+ * first token's, a branch's `firstMargin` or (negated) `meanEntropy`, or the weights of a calibration.
  */
 export type ConfidenceScore =
   'mean' | 'min' | 'p10' | 'p25' | 'p50' | 'first' | 'margin' | 'entropy' | readonly number[]
 
-/** What a cascade takes of a calibration. */
+/** The part of a calibration that a cascade uses. */
 export interface CascadeCalibration {
   readonly score: ConfidenceScore | 'custom'
   readonly threshold: number
@@ -174,7 +173,7 @@ export interface CascadeCalibration {
 export interface GenerateResponse<Output = unknown> {
   readonly message: Message
   readonly finishReason: FinishReason
-  /** The provider's own word for it, e.g. 'SAFETY'. */
+  /** The provider's own name for it, e.g. 'SAFETY'. */
   readonly finishMessage?: string
   readonly usage: Usage
   readonly latencyMs: number
@@ -184,21 +183,21 @@ export interface GenerateResponse<Output = unknown> {
   readonly text: string
   readonly reasoning: string
   /**
-   * The text parsed as JSON, where JSON was asked for; undefined where it is none. Its type is what the schema asks
-   * for: look at `outputError` before relying on it.
+   * The text parsed as JSON, if JSON was requested; undefined if it isn't JSON. Its type comes from the schema: check
+   * `outputError` before relying on it.
    */
   readonly output: Output
   /**
-   * Why `output` is not what was asked for: no JSON, cut off (code OUTPUT_INCOMPLETE), or not what the schema describes
-   * (OUTPUT_MISMATCH, with the path as its cause). A cascade can go by it: `accept: ({ outputError }) => outputError
-   * === undefined`.
+   * Why `output` is not as requested: not JSON, cut off (code OUTPUT_INCOMPLETE), or not valid for the schema
+   * (OUTPUT_MISMATCH, with the path as its cause). A cascade can use it: `accept: ({ outputError }) => outputError ===
+   * undefined`.
    */
   readonly outputError?: HybridError
   readonly toolRequests: ReadonlyArray<{ name: string; input?: unknown; ref?: string }>
   /** Which branch answered, and where that ran. */
   readonly branch: string
   readonly inferenceSource: 'on_device' | 'in_cloud' | 'unknown'
-  /** Of a model on this device: what it ran on. */
+  /** What a model on this device ran on. */
   readonly device?: 'gpu' | 'cpu'
   readonly routing: RoutingTrace
 }
@@ -209,8 +208,8 @@ export interface GenerateChunk {
   readonly content: Part[]
   readonly text: string
   /**
-   * The best partial JSON so far, where JSON was asked for. In long answers it may lag behind by a small share of the
-   * text, but not at the end. Do not change it: later chunks may share it.
+   * The best partial JSON so far, if JSON was requested. In long answers it may lag behind by a small share of the
+   * text, but not at the end. Do not modify it: later chunks may share it.
    */
   readonly output?: unknown
   readonly logprobs?: readonly number[]
@@ -218,12 +217,12 @@ export interface GenerateChunk {
 }
 
 export interface GenerateStream<Output = unknown> extends AsyncIterable<GenerateChunk> {
-  /** The same chunks; leaving the loop early stops the work. */
+  /** The same chunks. Leaving the loop early stops the work. */
   readonly stream: AsyncIterable<GenerateChunk>
   /** Settles even if no loop reads the chunks. Never an unhandled rejection. */
   readonly response: Promise<GenerateResponse<Output>>
   /**
-   * The text alone, chunk by chunk. Each read of this property starts at the beginning.
+   * Only the text, chunk by chunk. Each read of this property starts at the beginning.
    *
    * @example
    * for await (const text of ai.generateStream('Hello').textStream) element.append(text)
@@ -243,14 +242,14 @@ export interface ModelInfo {
     tools: boolean
     media: boolean
     json: 'constrained' | 'prompted' | 'none'
-    /**
-     * Whether it goes on in the very text of a last message of the model's that is marked `metadata: { prefix: true }`.
-     */
+    /** Whether it can continue the text of a last model message that is marked `metadata: { prefix: true }`. */
     prefix?: boolean
   }
   readonly contextWindow?: number
   readonly inferenceSource: 'on_device' | 'in_cloud' | 'unknown'
-  /** The kinds of personal data that are replaced before the model sees a request: of a model that `redacting` made. */
+  /**
+   * The kinds of personal data that are replaced before the model sees a request, for a model created by `redacting`.
+   */
   readonly redacts?: readonly string[]
 }
 
@@ -266,7 +265,7 @@ export interface Model {
     request: string | GenerateRequest<S>,
     options?: GenerateOptions,
   ): GenerateStream<InferSchema<S>>
-  /** Starts a conversation. Models of another make have none; `chat(model, options)` takes any. */
+  /** Starts a conversation. Foreign models lack this method; `chat(model, options)` accepts any model. */
   chat?(options?: ChatOptions): Chat
 }
 
@@ -274,12 +273,12 @@ export interface Model {
 
 export interface HybridModel extends Model {
   chat(options?: ChatOptions): Chat
-  /** What would happen to this request now, without running it. */
+  /** Returns how this request would be routed now, without running it. */
   explain(
     request: string | GenerateRequest,
     options?: GenerateOptions,
   ): Promise<Pick<RoutingTrace, 'strategy' | 'order' | 'allow' | 'reason'>>
-  /** How each branch is doing: open breakers, measured speeds, queue. */
+  /** Returns the health of each branch: open breakers, measured speeds, queue. */
   health(): Record<string, BranchHealth>
 }
 
@@ -290,34 +289,35 @@ export interface HybridPolicy {
    */
   fallbackOn?: Status[]
   /**
-   * Deadline of one attempt for its first content; passing it is DEADLINE_EXCEEDED. Default 15,000 for a branch in the
-   * cloud while another branch is left to try, so that a network that stalls falls back; no deadline otherwise.
+   * Timeout of one attempt until its first content; when it expires, the attempt fails with DEADLINE_EXCEEDED. Default
+   * 15,000 for a branch in the cloud while another branch is left to try, so that a stalled network falls back;
+   * otherwise none.
    */
   firstTokenTimeoutMs?: number
-  /** Deadlines of one attempt: between two chunks, and for all of it. None by default. */
+  /** Timeouts of one attempt: between two chunks, and in total. None by default. */
   idleTimeoutMs?: number
   totalTimeoutMs?: number
   /**
-   * Start the next branch too if the first has sent nothing after so long; the first to send content wins, the other is
-   * stopped. Off by default.
+   * Hedging: also start the next branch if the first has sent nothing after this time. The first branch to send
+   * content wins, the other is aborted. Off by default.
    */
   hedgeAfterMs?: number
   /**
-   * Skip a branch for a while after so many failures in a row. Off by default; RetryInfo and a lost GPU open it at
-   * once.
+   * Circuit breaker: skip a branch for a while after this many consecutive failures. Off by default; RetryInfo and a
+   * lost GPU open it at once.
    */
   breaker?: { failures: number; cooldownMs: number }
-  /** As the option of requests: another branch may go on in an answer that broke off. Off by default. */
+  /** The default of the request option: another branch may continue an answer that broke off. Off by default. */
   continueFrom?: 'partial'
 }
 
-/** What every router takes. */
+/** Options common to all routers. */
 export interface CascadeOptions {
   name?: string
   policy?: HybridPolicy
-  /** By branch key; each member replaces that of `policy` for this branch. */
+  /** Policies by branch key; each member overrides that of `policy` for this branch. */
   branchPolicies?: Record<string, HybridPolicy>
-  /** Called with the trace of every request. What it throws goes to `reportError` and fails no request. */
+  /** Called with the trace of every request. Its exceptions are passed to `reportError` and fail no request. */
   onTrace?: (trace: RoutingTrace) => void | Promise<void>
 }
 
@@ -327,9 +327,9 @@ export interface HybridOptions extends CascadeOptions {
 }
 
 /**
- * A second branch that answers some requests beside the one whose answer is shown, after it and never shown: to
- * compare, to calibrate. Requests that anything in the tree pinned to some branches have no shadow, nor have those
- * whose last message is a tool's result, nor those that reach this hybrid as a branch of another. One shadow runs at a
+ * A second branch that answers some requests again, to compare or calibrate. It runs after the answer, and its own
+ * answer is never shown. There is no shadow for requests that a strategy pinned to some branches, for requests whose
+ * last message is a tool result, and for requests that reach this hybrid as a branch of another. One shadow runs at a
  * time.
  *
  * @example
@@ -338,15 +338,15 @@ export interface HybridOptions extends CascadeOptions {
  */
 export interface ShadowOptions {
   branch: string
-  /** Of the requests that may have a shadow: 0 to 1. */
+  /** The share of eligible requests: 0 to 1. */
   share: number
-  /** Gets both answers, or the shadow's failure. */
+  /** Called with both answers, or with the shadow's failure. */
   onResult: (result: ShadowResult) => void | Promise<void>
-  /** Stops the shadow that runs, and all later ones. The signals of requests do not. */
+  /** Aborts the running shadow, and disables later ones. The signals of requests have no effect on it. */
   signal?: AbortSignal
-  /** Default 60,000. */
+  /** Timeout in milliseconds. Default 60,000. */
   timeoutMs?: number
-  /** For tests; default Math.random. */
+  /** A random number generator for tests; default Math.random. */
   random?: () => number
 }
 export interface ShadowAnswer {
@@ -358,7 +358,7 @@ export interface ShadowAnswer {
   readonly confidence?: Confidence
   readonly logprobs?: readonly number[]
 }
-/** `id` is that of the shown answer's trace. */
+/** `id` is that of the trace of the answer that was shown. */
 export type ShadowResult = {
   readonly id: string
   readonly request: RoutingContext['request']
@@ -367,7 +367,7 @@ export type ShadowResult = {
   { readonly shadow: ShadowAnswer; readonly error?: never } | { readonly error: HybridError; readonly shadow?: never }
 )
 
-/** What a CostStrategy asks of a ledger: `createLedger` of `hybridge/learn` makes one. */
+/** The part of a ledger that a CostStrategy uses; `createLedger` of `hybridge/learn` creates one. */
 export interface BudgetLedger {
   readonly spentToday: () => number | Promise<number>
 }
@@ -388,8 +388,8 @@ export interface RoutingContext {
 }
 
 /**
- * One key picks, several pick with fallbacks, '' / [] / undefined has no opinion.
- * `allow` is a constraint: no combinator, fallback, hedge or breaker can send the request to a branch outside it.
+ * One key chooses a branch, several add fallbacks, '' / [] / undefined make no decision. `allow` is a constraint: no
+ * combinator, fallback, hedge or breaker can send the request to another branch.
  */
 export type Decision =
   string | readonly string[] | undefined | { order?: readonly string[]; allow?: readonly string[]; reason?: string }
@@ -459,19 +459,19 @@ export interface Attempt {
   readonly durationMs: number
   readonly usage?: Usage
   readonly confidence?: Confidence
-  /** Of a model on this device: what it ran on. */
+  /** What a model on this device ran on. */
   readonly device?: 'gpu' | 'cpu'
-  /** The branch's own trace, where it is a hybrid itself. */
+  /** The branch's own trace, if it is a hybrid itself. */
   readonly routing?: RoutingTrace
   /** What was left out to fit the branch's context window. */
   readonly window?: WindowReport
-  /** What became of pictures and sounds that the branch does not take. */
+  /** How images and audio that the branch does not support were handled. */
   readonly media?: MediaReport
-  /** How many values of each kind were replaced, where the branch redacts. */
+  /** How many values of each kind were replaced, if the branch redacts. */
   readonly redacted?: Readonly<Record<string, number>>
-  /** Whose answer it went on in, and behind how many characters of text. */
+  /** Whose answer it continued, and after how many characters of text. */
   readonly continued?: Continued
-  /** Why its answer, which broke off, was not continued although `continueFrom` allows it. */
+  /** Why its partial answer was not continued although `continueFrom` allows it. */
   readonly notContinued?: 'permanent' | 'json' | 'tool-call' | 'last-branch' | 'not-allowed'
 }
 export interface Continued {
@@ -500,7 +500,7 @@ export type Status =
   | 'DATA_LOSS'
 
 /**
- * The finer word beside a status. New ones may come with any version, so a `switch` over them needs a default.
+ * The more specific code of an error. Any version may add codes, so a `switch` over them needs a default.
  *
  * @example
  * if (error.code === 'API_KEY_MISSING') askForKey()
@@ -548,7 +548,7 @@ export type ErrorCode =
   | 'QUOTA_EXCEEDED'
   | 'QUOTA_DAILY'
   | 'INSUFFICIENT_QUOTA'
-  // The package's own files.
+  // Files of this package.
   | 'WASM_UNAVAILABLE'
   | 'WORKER_UNAVAILABLE'
   | 'WORKER_CRASHED'
@@ -614,118 +614,124 @@ export type ErrorCode =
   | 'TOKENIZER_PIECE_MISSING'
   | 'TOKENIZER_UNSUPPORTED'
   | 'UNKNOWN_TOKEN'
-  // Keeps the list in the editor's completion beside any other string.
+  // Keeps the literals in the editor's completion while allowing any string.
   | (string & {})
 
 // ── On the device ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 export interface GemmaOptions {
-  /** A known name, the URL of a GGUF file (or of its parts), or a file the person chose. */
+  /** A known name, the URL of a GGUF file (or of its parts), or a file that the user chose. */
   model: string | { url: string | string[]; sha256?: string | string[]; bytes?: number } | Blob
   /**
-   * The model's vision tower (`mmproj` file), with which it reads pictures: an address, a file the person chose, or
-   * `true` for the one of a known model. Such a model runs on the CPU.
+   * The model's vision tower (`mmproj` file), with which it reads images: a URL, a file that the user chose, or `true`
+   * for the one of a known model. Such a model runs on the CPU.
    */
   mmproj?: true | string | { url: string | string[]; sha256?: string | string[]; bytes?: number } | Blob
-  /** The most tokens of a picture, for Gemma 4; default 280. Gemma 3 always takes 256. */
+  /** The maximum number of tokens of an image, for Gemma 4; default 280. Gemma 3 always uses 256. */
   imageTokens?: 70 | 140 | 280 | 560 | 1120
-  /** Prompt and answer together; default 4096, never more than the file allows. */
+  /** Context window of prompt and answer together; default 4096, limited by the file's maximum. */
   contextWindow?: number
-  /** 'fast' lets kernels round activations, to half floats or 8 bits, where that is faster. Default 'exact'. */
+  /** 'fast' lets kernels round activations to half floats or 8 bits if that is faster. Default 'exact'. */
   precision?: 'exact' | 'fast'
   /**
-   * Default 'auto': a hardware GPU if its arithmetic is right, else the CPU where the model is small enough for it.
-   * 'gpu' takes a software GPU too.
+   * Default 'auto': a hardware GPU that passed the self-test, else the CPU if the model is small enough for it. 'gpu'
+   * accepts a software GPU, too.
    */
   device?: 'auto' | 'gpu' | 'cpu'
   /**
-   * 'auto', the default, puts conversations into the form of a chat, except for a base model that llama.cpp converted:
-   * it has no chat template, and continues the texts as they are. 'chat' and 'none' decide it.
+   * 'auto', the default, formats conversations as a chat, except for a base model converted by llama.cpp: it has no
+   * chat template, and continues the texts as they are. 'chat' and 'none' override it.
    */
   template?: 'auto' | 'chat' | 'none'
-  /** Where weights are kept between visits. Default 'opfs'. */
+  /** Where weights are stored between visits. Default 'opfs'. */
   cache?: 'opfs' | 'none'
   /**
-   * For gated downloads: extra headers of the model's requests. They are for the origin of the first address: where it
-   * redirects to another origin, only `authorization` is handed to the browser, and current browsers do not pass that
-   * on either (Chrome before 119 did). Secrets of another name never leave the origin; if the host then refuses, the
-   * load fails with MODEL_REDIRECTED.
+   * For gated downloads: extra headers of the model's requests. They are for the origin of the first address: if it
+   * redirects to another origin, only `authorization` is passed to the browser, and current browsers drop it as well
+   * (Chrome before 119 did not). Headers of other names never leave the origin; if the host then refuses, the load
+   * fails with MODEL_REDIRECTED.
    */
   headers?: () => Record<string, string> | Promise<Record<string, string>>
   /** For pages whose bundler or CSP needs them named. */
   workerUrl?: string | URL
-  /** The engine's file for GPUs. Without `cpuWasmUrl` it serves visitors without a GPU too. */
+  /** The engine's GPU file. Without `cpuWasmUrl` it also serves visitors without a GPU. */
   wasmUrl?: string | URL
   /** The engine's smaller file, for visitors without a GPU. */
   cpuWasmUrl?: string | URL
-  /** Wait for a load in progress instead of failing UNAVAILABLE at once. Default false, so that a hybrid moves on. */
+  /**
+   * Whether to wait for a load in progress instead of failing with UNAVAILABLE at once. Default false, so that a
+   * hybrid moves on.
+   */
   waitForLoad?: boolean
 }
 
 export type AvailabilityStatus = 'unavailable' | 'downloadable' | 'downloading' | 'available'
 export interface Availability {
   status: AvailabilityStatus
-  /** For people: why it is unavailable, or what to know before a load. */
+  /** For people: why it is unavailable, or a caution to show before a load. */
   reason?: string
-  /** For code: why. */
+  /** For code: the reason. */
   code?: string
-  /** Where it would run. Absent where nothing could be read of the model. */
+  /** The device on which it would run. Absent if nothing of the model could be read. */
   device?: 'gpu' | 'cpu'
   bytesToDownload?: number
   gpuBytesNeeded?: number
   estimatedTokensPerSecond?: number
-  /** Whether a download is kept for the next visit. Absent for a file that the person chose. */
+  /** Whether a download is kept for the next visit. Absent for a file that the user chose. */
   kept?: boolean
-  /** For people: why it is not. */
+  /** For people: why it is not kept. */
   notKeptReason?: string
 }
 export interface LoadProgress {
-  /** 'download' and 'verify' only where something is fetched: a file, or a model that is kept, begins with 'upload'. */
+  /**
+   * 'download' and 'verify' only occur if something is downloaded: a stored model, or a supplied file, begins with
+   * 'upload'.
+   */
   phase: 'download' | 'verify' | 'upload' | 'warmup'
   loadedBytes: number
   totalBytes: number
-  /** 0..1 over all phases, never backwards. 0 arrives as soon as the size is known, 1 at the end. */
+  /** 0..1 over all phases, never decreasing. 0 arrives as soon as the size is known, 1 at the end. */
   fraction: number
 }
 
 export interface LoadOptions {
   onProgress?: (progress: LoadProgress) => void
   signal?: AbortSignal
-  /** Load although this very load ended the page twice in a row. */
+  /** Load even if this load crashed the page twice in a row. */
   force?: boolean
 }
 
-/** What `onStateChange` reports of a model on this device. */
+/** The state of a model on this device, as reported by `onStateChange`. */
 export interface ModelState {
   readonly state: OnDeviceModel['state']
-  /** How many requests wait for the running one. */
+  /** The number of requests waiting for the running one. */
   readonly queued: number
-  /** Of the load in progress. */
+  /** The progress of the load, while one is in progress. */
   readonly progress?: LoadProgress
 }
 
 export interface OnDeviceModel extends Model {
   chat(options?: ChatOptions): Chat
   readonly state: 'absent' | 'loading' | 'ready' | 'failed' | 'disposed'
-  /** Without downloading weights: is there a GPU that computes right, room on disk, a copy already? */
+  /** Checks, without downloading weights, for a GPU that computes correctly, free storage, and a stored copy. */
   availability(): Promise<Availability>
   load(options?: LoadOptions): Promise<void>
-  /** How many requests wait for the running one. */
+  /** The number of requests waiting for the running one. */
   readonly queued?: number
   /**
-   * Calls the listener whenever state, progress or queue change, whichever part of the page caused it. Returns the
-   * function that ends it.
+   * Calls the listener whenever state, progress or queue change, whichever part of the page caused it. Returns a
+   * function that removes the listener.
    *
    * @example
    * const stop = gemma.onStateChange(({ state, progress }) => show(state, progress?.fraction))
    */
   onStateChange(listener: (now: ModelState) => void): () => void
   countTokens(request: string | GenerateRequest): Promise<number>
-  /** Frees the GPU and the worker; weights stay cached. */
+  /** Frees the GPU and the worker; weights stay stored. */
   dispose(): Promise<void>
   /**
-   * Disposes of the model and deletes its cached weights. Rejects with MODEL_IN_USE while another model object or tab
-   * fetches or loads them.
+   * Disposes of the model and deletes its stored weights. Rejects with MODEL_IN_USE if another model object or tab is
+   * downloading or loading them.
    */
   remove(options?: { signal?: AbortSignal }): Promise<void>
 }
@@ -740,7 +746,7 @@ export type EmbeddingTask =
   | 'similarity'
   | 'code'
 export interface Embedder {
-  /** Which vectors it makes, and where the texts go. */
+  /** The model's name, and where it runs. */
   readonly info?: { readonly name: string; readonly inferenceSource: ModelInfo['inferenceSource'] }
   availability(): Promise<Availability>
   load(options?: LoadOptions): Promise<void>
@@ -756,14 +762,14 @@ export interface Embedder {
 
 export interface GeminiOptions {
   model: string
-  /** The visitor's own key, or a function that fetches one. For production prefer `baseUrl` of your own proxy. */
+  /** The visitor's own key, or a function that fetches one. In production, prefer a proxy as `baseUrl`. */
   apiKey?: string | (() => string | Promise<string>)
   baseUrl?: string
   headers?: () => Record<string, string> | Promise<Record<string, string>>
-  /** Replaces the host's `fetch`. It is called as `(url, init)` and must return a Response whose body was not read. */
+  /** Replaces the host's `fetch`. It is called as `(url, init)` and must return a Response with an unread body. */
   fetch?: typeof fetch
   safetySettings?: Array<{ category: string; threshold: string }>
-  /** Further tries inside this branch before its failure reaches the router: a whole number, 0 by default. */
+  /** The number of retries inside this branch before its failure reaches the router. Default 0. */
   retries?: number
 }
 export interface CloudModel extends Model {
@@ -774,10 +780,9 @@ export interface CloudModel extends Model {
 // ── Conversations ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /**
- * What happens where a request is longer than the context window of the branch that runs it.
- * `'trim'` leaves out the oldest turns, `'refuse'` ends with INVALID_ARGUMENT and the numbers, `summarise` replaces the
- * oldest turns by a summary that the named branch writes, and a function returns the messages to send. The caller's
- * history stays whole.
+ * What to do if a request is longer than the context window of the branch that runs it. `'trim'` leaves out the oldest
+ * turns, `'refuse'` fails with INVALID_ARGUMENT and the numbers, `summarise` replaces the oldest turns by a summary
+ * written by the named branch, and a function returns the messages to send. The caller's history stays complete.
  */
 export type WindowPolicy =
   | 'trim'
@@ -787,7 +792,7 @@ export type WindowPolicy =
 
 export interface WindowOverflow {
   readonly messages: Message[]
-  /** Tokens of the request, and what the window leaves for it. */
+  /** The tokens of the request, and the tokens that the window has for it. */
   readonly needed: number
   readonly available: number
   readonly window: number
@@ -804,14 +809,14 @@ export interface WindowReport {
 }
 
 /**
- * What becomes of pictures and sounds where a branch takes none. `'drop'` puts a note in their place, `'drop-earlier'`
- * does so for those before the newest message, and `describe` has pictures described by a branch of the hybrid that
- * sees them (the named one, else the first), once for each picture; what cannot be described is dropped. The caller's
- * history stays whole.
+ * How to handle images and audio that a branch does not support. `'drop'` replaces them by a note, `'drop-earlier'`
+ * only those before the newest message, and `describe` has images described by a branch of the hybrid that supports
+ * them (the named one, else the first), once for each image; what cannot be described is dropped. The caller's history
+ * stays complete.
  */
 export type MediaPolicy = 'drop' | 'drop-earlier' | { describe: { branch?: string } }
 
-/** What became of the media of one request, and which branch described. */
+/** How the media of one request were handled, and which branch described them. */
 export interface MediaReport {
   readonly dropped: number
   readonly described: number
@@ -822,7 +827,7 @@ export type ChatInput = string | Part[]
 
 export interface ChatOptions {
   system?: string
-  /** The history to go on from. */
+  /** The history to start from. */
   messages?: Message[]
   tools?: Readonly<Record<string, ExecutableTool>>
   toolChoice?: GenerateRequest['toolChoice']
@@ -832,26 +837,26 @@ export interface ChatOptions {
   window?: WindowPolicy
   /** Default `'drop-earlier'`. */
   media?: MediaPolicy
-  /** How often the model may call tools in one turn. Default 5. */
+  /** The maximum number of steps per turn in which the model calls tools. Default 5. */
   maxSteps?: number
   context?: Record<string, unknown>
-  /** For every turn: another branch may go on in an answer that broke off. */
+  /** For every turn: another branch may continue an answer that broke off. */
   continueFrom?: 'partial'
-  /** Keeps the conversation in IndexedDB under this name. */
+  /** Stores the conversation in IndexedDB under this name. */
   persist?: { name: string }
 }
 
-/** One message of a conversation, with what is known of it. */
+/** One message of a conversation, with its metadata. */
 export interface ChatEntry {
   message: Message
-  /** `streaming` while it is written, `aborted` and `failed` where that ended early. */
+  /** `streaming` while it is being generated, `aborted` and `failed` if that ended early. */
   state?: 'streaming' | 'aborted' | 'failed'
   error?: { status: Status; code?: string }
   branch?: string
   usage?: Usage
-  /** The branches that this turn was kept to; later turns are kept to them as well. */
+  /** The branches to which this turn was pinned; later turns are pinned to them as well. */
   allow?: string[]
-  /** Tool calls that wait for a person: `chat.approve()` goes on. */
+  /** Tool calls that wait for approval: `chat.approve()` continues. */
   paused?: PausedRun
 }
 
@@ -863,30 +868,30 @@ export interface ChatSnapshot {
 export interface Chat {
   readonly messages: readonly Message[]
   readonly entries: readonly ChatEntry[]
-  /** All turns together. */
+  /** The usage of all turns together. */
   readonly usage: Usage
   readonly lastBranch: string | undefined
   readonly isBusy: boolean
-  /** Why the conversation is not being stored, although `persist` was asked for. */
+  /** Why the conversation is not being stored, despite `persist`. */
   readonly caution: HybridError | undefined
-  /** Settles when a stored conversation has been read. */
+  /** Settles when the stored conversation has been read. */
   readonly ready: Promise<void>
-  /** Sends a message and streams the answer. A turn that runs is waited for. */
+  /** Sends a message and streams the answer. A running turn is awaited. */
   send(input: ChatInput, options?: GenerateOptions): GenerateStream
-  /** Answers the last message of the person again. */
+  /** Answers the last user message again. */
   regenerate(options?: GenerateOptions): GenerateStream
-  /** Decides about tool calls that wait, by `ref` or name, and goes on. */
+  /** Approves or rejects waiting tool calls, by `ref` or name, and continues. */
   approve(
     approvals: Readonly<Record<string, boolean | { approved: boolean; reason?: string }>>,
     options?: GenerateOptions,
   ): GenerateStream
-  /** Forgets everything from `index` on: the way to edit a message is `rewindTo(index)` and `send`. */
+  /** Removes everything from `index` on. To edit a message, call `rewindTo(index)` and `send`. */
   rewindTo(index: number): void
-  /** A copy of the conversation up to `index`, which is not stored. */
+  /** Returns a copy of the conversation up to `index`, which is not stored. */
   fork(index?: number): Chat
   toJSON(): ChatSnapshot
-  /** Called after every change. Returns the function that ends it. */
+  /** Calls the listener after every change. Returns a function that removes it. */
   onChange(listener: () => void): () => void
-  /** Ends listening to other tabs. */
+  /** Stops listening to other tabs. */
   close(): void
 }

@@ -1,5 +1,5 @@
 /**
- * How models lie in the origin's private file system.
+ * The layout of models in the origin private file system.
  *
  * ```text
  * hybridge-models/<key>/model.json       name, number of files, last use
@@ -7,7 +7,7 @@
  *                       part-0.json      which of them those are, and whether the file is whole
  * ```
  *
- * Nothing here is trusted: a tab that was killed, a full disk or another script may have left anything in it.
+ * Nothing in it is trusted: a tab that was killed, a full disk or another script may have left anything.
  */
 
 const root = 'hybridge-models'
@@ -18,7 +18,7 @@ export interface Card {
   readonly lastUsed: number
 }
 
-/** The fields of a download planner's journal that the page reads. */
+/** The fields of a download journal that the page reads. */
 export interface JournalView {
   readonly size: number | undefined
   readonly held: ReadonlyArray<readonly [number, number]>
@@ -29,27 +29,27 @@ export const cardName = 'model.json'
 export const weightsName = (part: number): string => `part-${part}.gguf`
 export const journalName = (part: number): string => `part-${part}.json`
 
-/** The lock under which a model is fetched or deleted, by one tab at a time. */
+/** The lock under which one tab at a time downloads or deletes a model. */
 export const downloadLock = (key: string): string => `hybridge-download-${key}`
 
-/** Held, shared, while a model is loaded: its files must stay. Deleting it takes this lock exclusively. */
+/** The lock held, shared, while a model is loaded, so that its files stay. Deleting a model takes it exclusively. */
 export const loadLock = (key: string): string => `hybridge-load-${key}`
 
-/** On this channel a tab that fetches a model reports its progress to tabs that wait for it. */
+/** The channel on which a tab that downloads a model reports its progress to waiting tabs. */
 export const downloadChannel = (key: string): string => `hybridge-download-${key}`
 
-/** The most files that a model is split into. A card that names more is damaged. */
+/** The maximum number of files of a split model. A card with more is damaged. */
 const mostFiles = 1000
 
-/** No model is larger: a record that claims more is damaged. */
+/** An upper bound for the size of a model: a record that exceeds it is damaged. */
 const largest = 2 ** 40
 
-/** Whether this browser, in this context, has such a file system. It may still refuse it. */
+/** Whether this browser has such a file system in this context. It may still refuse access. */
 export function hasStore(): boolean {
   return typeof (globalThis.navigator as { storage?: StorageManager } | undefined)?.storage?.getDirectory === 'function'
 }
 
-/** Why nothing can be kept here; undefined where it can. */
+/** Returns why nothing can be stored here; undefined if it can. */
 export async function storeFault(): Promise<string | undefined> {
   if (!hasStore())
     return 'this browser has no private file system (OPFS) here, so a model is fetched again at each visit'
@@ -61,14 +61,14 @@ export async function storeFault(): Promise<string | undefined> {
   }
 }
 
-/** The folder of all models, or of one. Undefined where it is not there and must not be made. */
+/** Opens the folder of all models, or of one. Returns undefined if it doesn't exist and must not be created. */
 export async function folder(key: string | undefined, create: boolean): Promise<FileSystemDirectoryHandle | undefined> {
   try {
     const origin = await navigator.storage.getDirectory()
     const models = await folderIn(origin, root, create)
     return key === undefined ? models : await folderIn(models, key, create)
   } catch (thrown) {
-    // A file where a folder should be holds no model.
+    // A file in place of a folder contains no model.
     if (!create && isNamed(thrown, 'NotFoundError', 'TypeMismatchError')) return undefined
     throw thrown
   }
@@ -82,7 +82,7 @@ async function folderIn(
   return await replacing(parent, name, create, () => parent.getDirectoryHandle(name, { create }))
 }
 
-/** A file, made where it is missing. A folder of its name is none of this package's, and makes way. */
+/** Opens a file, creating it if missing. A folder of that name is not from this package and is replaced. */
 export async function fileIn(directory: FileSystemDirectoryHandle, name: string): Promise<FileSystemFileHandle> {
   return await replacing(directory, name, true, () => directory.getFileHandle(name, { create: true }))
 }
@@ -102,15 +102,18 @@ async function replacing<T>(
   }
 }
 
-/** Whether this is one of the platform's errors of these names. */
+/** Whether this is a platform error with one of these names. */
 export function isNamed(thrown: unknown, ...names: readonly string[]): boolean {
   return thrown instanceof DOMException && names.includes(thrown.name)
 }
 
-/** How often a file is read that cannot be read: for 45 ms in all. */
+/** The number of attempts to read a file, over 45 ms in all. */
 const mostReads = 10
 
-/** What `read` makes of a file that a worker may be writing to. Undefined where it is missing, or torn for good. */
+/**
+ * Returns the result of `read` for a file that a worker may be writing to. Undefined if it is missing, or stays
+ * unreadable.
+ */
 export async function readKept<T>(
   directory: FileSystemDirectoryHandle,
   name: string,
@@ -120,7 +123,8 @@ export async function readKept<T>(
     try {
       return await read(await (await directory.getFileHandle(name)).getFile())
     } catch (thrown) {
-      // The browser refuses a file that was written to after it was opened, or a record is cut at its old length.
+      // The browser rejects a file that was written to after it was opened; a record may be truncated at its old
+      // length.
       const mayPass = !isNamed(thrown, 'NotFoundError', 'TypeMismatchError')
       if (!mayPass || reads === mostReads) return undefined
       await new Promise((resolve) => setTimeout(resolve, reads))
@@ -128,12 +132,12 @@ export async function readKept<T>(
   }
 }
 
-/** A small JSON file. Undefined where it is missing or torn. */
+/** Reads a small JSON file. Undefined if it is missing or truncated. */
 async function readJson(directory: FileSystemDirectoryHandle, name: string): Promise<unknown> {
   return await readKept(directory, name, async (file) => {
     // No record of this package is that long.
     if (file.size > 1 << 20) return undefined
-    // A record may be in front of the rest of a longer one: its line ends it.
+    // A record may have overwritten the start of a longer one: its newline ends it.
     return JSON.parse((await file.text()).split('\n', 1)[0] ?? '') as unknown
   })
 }
@@ -142,7 +146,7 @@ export async function readCard(directory: FileSystemDirectoryHandle): Promise<Ca
   return cardOf(await readJson(directory, cardName))
 }
 
-/** A part's record, as far as its file bears it out. */
+/** Returns a part's record, limited to what its file confirms. */
 export async function readJournal(
   directory: FileSystemDirectoryHandle,
   part: number,
@@ -153,7 +157,7 @@ export async function readJournal(
   return clipped(journal, length ?? 0)
 }
 
-/** Reads a card. What is not one counts as none. */
+/** Reads a card. Anything else is ignored. */
 export function cardOf(json: unknown): Card | undefined {
   if (!isRecord(json)) return undefined
   const { name, files, lastUsed } = json
@@ -161,7 +165,7 @@ export function cardOf(json: unknown): Card | undefined {
   return { name, files, lastUsed: typeof lastUsed === 'number' && Number.isFinite(lastUsed) ? lastUsed : 0 }
 }
 
-/** Reads a journal. What is not one counts as none, as it does in `hybridge_core::download::Journal`. */
+/** Reads a journal. Anything else is ignored, as in `hybridge_core::download::Journal`. */
 export function journalOf(json: unknown): JournalView | undefined {
   if (!isRecord(json) || json['version'] !== 1) return undefined
   const { size, held = [], complete = false } = json
@@ -182,7 +186,7 @@ export function journalOf(json: unknown): JournalView | undefined {
   return { size, held: joined, complete }
 }
 
-/** The same record beside a file of `length` bytes: what is not in the file is not held. */
+/** Limits the record to a file of `length` bytes: ranges beyond the end of the file are dropped. */
 export function clipped({ size, held, complete }: JournalView, length: number): JournalView {
   const inFile = held
     .filter(([start]) => start < length)
@@ -206,11 +210,11 @@ function isSize(value: unknown): value is number {
 export interface Held {
   readonly bytes: number
   readonly isComplete: boolean
-  /** The size of all files together, once each is known. */
+  /** The total size of all files, once each is known. */
   readonly size: number | undefined
 }
 
-/** The bytes that are there, and whether they are all. */
+/** The number of stored bytes, and whether the model is complete. */
 export async function heldOf(directory: FileSystemDirectoryHandle, files: number): Promise<Held> {
   let bytes = 0
   let isComplete = files > 0

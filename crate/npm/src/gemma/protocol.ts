@@ -1,35 +1,38 @@
-/** The messages between page and worker. Calls carry a number, and answers carry it back, in any order. */
+/**
+ * The messages between page and worker. Each call has a number, which its answer repeats; answers may come in any
+ * order.
+ */
 
 import type { Confidence, EmbeddingTask, FinishReason, LoadProgress, Message, Part, Status, Usage } from '../types.js'
 import type { ModelRequest } from '../border/request.js'
 
 /** The calls of the worker. */
 export interface Calls {
-  /** The engine's own kernels, and where `burn` is set a product on burn's queue too. */
+  /** Tests the engine's own kernels and, with `burn`, also a product on burn's queue. */
   selfTest: { params: { burn: boolean }; result: Omit<GpuReport, 'milliseconds'> }
-  /** Bytes of weights that one CPU thread works through in a second. The file for GPUs is not fetched for it. */
+  /** Measures how many bytes of weights one CPU thread processes per second. The GPU file is not fetched for it. */
   cpuRate: { params: { precision: LoadParams['precision'] }; result: number }
   load: { params: LoadParams; result: Loaded }
   count: { params: { request: ModelRequest }; result: number }
-  /** Names a generation; nothing runs before the first `next`. */
+  /** Creates a generation; nothing runs before the first `next`. */
   start: { params: { request: ModelRequest; seed: number }; result: number }
-  /** The next piece of a generation: text, nothing yet, or the whole reply as its last. */
+  /** Returns the next step of a generation: text, nothing yet, or finally the complete reply. */
   next: { params: { generation: number }; result: Progressed }
-  /** Stops a generation after the token in flight. Naming one that is over does nothing. */
+  /** Stops a generation after the token in flight. Has no effect after its end. */
   drop: { params: { generation: number }; result: null }
   embed: { params: { text: string; task?: EmbeddingTask; title?: string; dimensions?: number }; result: Float32Array }
 }
 
 export type Method = keyof Calls
 
-/** One file of a model, as its address promises it. */
+/** One file of a model, with the size and digest that its address promises. */
 export interface RemoteFile {
   readonly url: string
   readonly sha256?: string
   readonly bytes?: number
 }
 
-/** Where a model's files come from. */
+/** The source of a model's files. */
 export type FileSource =
   | { readonly blobs: readonly Blob[] }
   | {
@@ -41,23 +44,23 @@ export type FileSource =
 
 export interface LoadParams {
   readonly source: FileSource
-  /** The vision tower's files, where the model is to read pictures. */
+  /** The vision tower's files, if the model is to read images. */
   readonly mmproj?: FileSource
-  /** The most tokens of a picture whose shape is free. */
+  /** The maximum number of tokens of an image, for models with variable image sizes. */
   readonly imageTokens?: number
   readonly kind: 'generator' | 'embedder'
   readonly cache: 'opfs' | 'none'
-  /** Whether the network may be used. A rebuilt engine comes out of the store or not at all. */
+  /** Whether the network may be used. A rebuilt engine is loaded from the store only. */
   readonly mayDownload: boolean
   readonly contextWindow: number
   readonly precision: 'exact' | 'fast'
   readonly device: 'auto' | 'gpu' | 'cpu'
   readonly template: 'auto' | 'chat' | 'none'
-  /** Whether this adapter's numbers were right when they were checked before. Right ones are not checked again. */
+  /** Whether this adapter passed an earlier self-test, which is then not repeated. */
   readonly gpuIsRight: boolean | undefined
-  /** Whether this page has the engine's file for GPUs already, so that no other one need be fetched. */
+  /** Whether this page has fetched the engine's GPU file already, so that no other one is needed. */
   readonly hasGpuFile: boolean
-  /** The kernels that were the quickest on this adapter before; empty or unknown has them tried again. */
+  /** The fastest kernels found on this adapter before; if empty or unknown, they are measured again. */
   readonly gpuPlan: string
   /** Overrides of core's download policy, for tests. */
   readonly policy?: Readonly<Record<string, number>>
@@ -73,7 +76,7 @@ export interface Loaded {
   readonly hasTemplate: boolean
   /** Whether texts are continued as they are, without turns. */
   readonly isRaw: boolean
-  /** Set where the GPU was found to compute wrong results. */
+  /** Set if the GPU was found to compute wrong results. */
   readonly gpuIsWrong?: true
   /** The kernels that a GPU decodes with, and how many were tried to find them. */
   readonly gpuPlan?: string
@@ -87,19 +90,22 @@ export interface Progressed {
   readonly reply?: { message: Message; finishReason: FinishReason; usage: Usage; confidence?: Confidence }
 }
 
-/** A GPU adapter, and how far its results are from the CPU's. */
+/** A GPU adapter, and the difference of its results from the CPU's. */
 export interface GpuReport {
   readonly adapter: string
   readonly software: boolean
-  /** The largest difference from the same numbers on the CPU. */
+  /** The largest difference from the CPU's results. */
   readonly maxError: number
   /** The time to request the adapter, to compile and to compute. */
   readonly checkMilliseconds: number
-  /** The whole time: loading the engine, compiling and computing. */
+  /** The total time: loading the engine, compiling and computing. */
   readonly milliseconds: number
 }
 
-/** Addresses of the engine's files. One that is named alone for GPUs, which contains all, serves without a GPU too. */
+/**
+ * Addresses of the engine's files. The GPU file contains everything; if it is the only one named, it also serves
+ * machines without a GPU.
+ */
 export interface WasmUrls {
   readonly gpu?: string
   readonly cpu?: string
@@ -109,7 +115,9 @@ export interface Call<M extends Method = Method> {
   readonly id: number
   readonly method: M
   readonly params: Calls[M]['params']
-  /** Where the engine's files are, if not beside the worker. Sent with every call, read where one is fetched. */
+  /**
+   * The addresses of the engine's files, if not beside the worker. Sent with every call, read when a file is fetched.
+   */
   readonly wasmUrls: WasmUrls
 }
 
@@ -118,7 +126,7 @@ export interface Abort {
   readonly abort: number
 }
 
-/** Requests the GPU and all memory back, before the worker is ended. Answered as a call is. */
+/** Asks the worker to release the GPU and all memory before it ends. Answered like a call. */
 export interface Farewell {
   readonly farewell: number
 }
@@ -141,7 +149,7 @@ export type Step = Pick<LoadProgress, 'phase' | 'loadedBytes' | 'totalBytes'>
 export type Answer =
   { readonly id: number; readonly result: unknown } | { readonly id: number; readonly failure: Failure }
 
-/** The worker holds a lock of this name as long as it lives. */
+/** The worker holds a lock of this name for its lifetime. */
 export interface Hello {
   readonly lock: string
 }

@@ -1,26 +1,26 @@
 /**
- * One request to a model's host. The caller's headers are for the address that was named: a redirect to another
- * origin gets none of them, except that the browser itself decides about `authorization` (current ones drop it).
+ * Sends one request to a model's host. The caller's headers are for the named address: a redirect to another origin
+ * gets none of them, except that the browser itself decides about `authorization` (current ones drop it).
  */
 
-/** The way to one file, with what earlier requests found out about it. */
+/** The address of one file, with what earlier requests found out about it. */
 export interface Route {
   url: string
   readonly headers: Readonly<Record<string, string>>
-  /** Where a redirect to another origin led. Forgotten once that address refuses. */
+  /** The target of a redirect to another origin. Discarded once that address refuses. */
   resolved: string | undefined
   /** Whether the address redirects, so that headers other than `authorization` are withheld. */
   redirects: boolean
 }
 
-/** Redirects within the origin that are followed by hand, so that the headers can go along. */
+/** The maximum number of same-origin redirects followed by hand, so that the headers can be sent along. */
 const mostHops = 3
 
 export function routeTo(url: string, headers: Readonly<Record<string, string>>): Route {
   return { url, headers, resolved: undefined, redirects: false }
 }
 
-/** The answer, and whether an address was asked that an earlier redirect led to. */
+/** The response, and whether the request went to a redirect's earlier target. */
 export interface PartAnswer {
   readonly response: Response
   readonly isResolved: boolean
@@ -28,7 +28,7 @@ export interface PartAnswer {
   readonly isStripped: boolean
 }
 
-/** Requests some bytes, or the whole file where there is no range. */
+/** Requests a range of bytes, or the whole file. */
 export async function requestPart(route: Route, range: string | undefined, signal: AbortSignal): Promise<PartAnswer> {
   const ask = (url: string, own: Readonly<Record<string, string>>, redirect: RequestRedirect): Promise<Response> => {
     const headers = new Headers(own)
@@ -49,7 +49,8 @@ export async function requestPart(route: Route, range: string | undefined, signa
     if (Object.keys(route.headers).length > 0 && !route.redirects) {
       const response = await ask(route.url, route.headers, 'manual')
       if (response.type !== 'opaqueredirect') return { response, isResolved: false, isStripped: false }
-      // Where it leads is hidden from scripts: so it is followed once without what must not go there.
+      // Scripts cannot see the target, so the redirect is followed once without the headers that must not be sent
+      // there.
       route.redirects = true
     }
     const response = await ask(route.url, without(route.headers, custom), 'follow')

@@ -1,4 +1,4 @@
-/** Answers the questions of strategies. Rust asks one at a time, and only what a strategy in the tree needs. */
+/** Answers the questions of strategies. Rust asks one at a time, and only those that a strategy in the tree needs. */
 
 import { deviceFacts } from '../border/device-facts.js'
 import { fromCore, type CoreError } from '../border/errors.js'
@@ -20,17 +20,17 @@ export interface BranchFacts {
   window?: number
 }
 
-/** Everything a strategy can ask about one request. */
+/** Everything that a strategy can ask about one request. */
 export interface World {
   readonly leaves: readonly Leaf[]
   readonly request: RoutingContext['request']
-  /** What callbacks see. Made for the first one that takes it: it contains the device's facts. */
+  /** The context for callbacks, created for the first one that uses it, because it contains the device's facts. */
   context(): Promise<RoutingContext>
   branches(): BranchFacts[] | Promise<BranchFacts[]>
   countTokens(key: string): Promise<unknown>
 }
 
-/** How the branches of a context count and what they redact, for strategies that are asked on their own. */
+/** How the branches of a context count and redact, for strategies that are evaluated on their own. */
 const remembered = new WeakMap<object, Pick<World, 'countTokens'> & { facts: readonly BranchFacts[] }>()
 
 export function rememberBranches(
@@ -40,19 +40,19 @@ export function rememberBranches(
   remembered.set(context, branches)
 }
 
-/** The answer to a question, as JSON. What a callback throws is thrown. */
+/** Returns the answer to a question, as JSON. Exceptions of callbacks are rethrown. */
 export async function answerTo(question: Question, world: World): Promise<string> {
   if (question === 'request') return toJson(world.request, 'the request')
   if (question === 'device') return toJson(await deviceFacts(), "the device's facts")
   if (question === 'branches') return toJson(await world.branches(), "the branches' facts")
   if ('tokens' in question) {
-    // A tokenizer that fails is one that is not there.
+    // A tokenizer that fails counts as missing.
     const count = await world.countTokens(question.tokens).catch(() => null)
     return toJson(typeof count === 'number' && count >= 0 ? Math.ceil(count) : null, 'a count')
   }
   const leaf = world.leaves[question.leaf]
   const answer = await (leaf?.looks === true ? leaf.ask(await world.context()) : leaf?.ask())
-  // A function or a symbol has no JSON form, and would pass for no opinion.
+  // A function or a symbol has no JSON form, and would be mistaken for no decision.
   return typeof answer === 'function' || typeof answer === 'symbol'
     ? 'false'
     : toJson(answer, 'what a strategy returned')
@@ -77,7 +77,7 @@ export async function consider<T>(consideration: Consideration, kind: 'opinion' 
   }
 }
 
-/** The decision of a strategy on its own, outside a hybrid or inside one of the caller's. */
+/** Returns the decision of a strategy on its own, outside a hybrid or inside one of the caller's. */
 export async function opinionOf(tree: Tree, leaves: readonly Leaf[], context: RoutingContext): Promise<Decision> {
   const page = await loadPage()
   const health = Object.entries(context.branches ?? {})

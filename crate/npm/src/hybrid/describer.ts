@@ -1,10 +1,10 @@
-/** Pictures in words, by a branch that sees them: for branches that do not. */
+/** Describes images in words with a branch that supports them, for branches that do not. */
 
 import type { Describe } from '../chat/media.js'
 import type { Branch } from './drive.js'
 import type { RunOptions } from '../model/runner.js'
 
-/** Descriptions that are kept. The picture's address is their key, which may be the picture itself. */
+/** The maximum number of cached descriptions. The key is the image's URL, which may be the image itself. */
 const mostKept = 16
 const mostTokens = 200
 const question = [
@@ -12,17 +12,17 @@ const question = [
   'what it shows, every text in it word for word, and numbers and colours where they matter.',
 ].join(' ')
 
-/** One for each hybrid, so that a picture is described once for all of its conversations. */
+/** Caches descriptions. There is one per hybrid, so that an image is described once for all of its conversations. */
 export class Describer {
   readonly #branches: ReadonlyMap<string, Branch>
-  /** By branch and address, the one used last at the end. */
+  /** By branch and URL, the most recently used at the end. */
   readonly #kept = new Map<string, string>()
 
   constructor(branches: ReadonlyMap<string, Branch>) {
     this.#branches = branches
   }
 
-  /** Describes for one request; undefined where no branch that sees may have its pictures. */
+  /** Returns the describer for one request; undefined if no branch that supports images may see them. */
   of(
     named: string | undefined,
     allow: readonly string[] | undefined,
@@ -51,7 +51,7 @@ export class Describer {
             .trim()
         } catch (error) {
           if (signal.aborted) throw error
-          // Without a description the picture is left out, which the trace shows.
+          // Without a description the image is left out, which the trace shows.
           text = ''
         }
       }

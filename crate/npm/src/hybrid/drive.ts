@@ -54,7 +54,7 @@ export interface Circuit {
   readonly accept?: ((response: GenerateResponse) => boolean | Promise<boolean>) | undefined
   readonly onTrace?: ((trace: RoutingTrace) => void | Promise<void>) | undefined
   readonly describer: Describer
-  /** The place where a text continues; `isExact` where the model continues the very text. */
+  /** The position at which a text continues; `isExact` if the model continues the text token by token. */
   readonly makeSeam: (before: string, isExact: boolean) => Seam
 }
 
@@ -64,7 +64,7 @@ interface Attempt {
   readonly startedAt: number
   readonly streaming: boolean
   hasSpoken: boolean
-  /** Where it continues what another began. */
+  /** The attempt that it continues, if another branch began the answer. */
   readonly continuation?: Continuation
   held: Array<{ content: Part[]; details: ChunkDetails }>
   answer?: Answer
@@ -76,7 +76,7 @@ interface Settle {
   reject: (error: unknown) => void
 }
 
-/** The longest time a timer can be set to; a longer one would fire at once. */
+/** The maximum delay of a timer; a longer one would fire at once. */
 const longestSleep = 2 ** 31 - 1
 
 export class Drive {
@@ -90,9 +90,9 @@ export class Drive {
   readonly #actions: Action[] = []
   readonly #abort = (): void => this.#feed((machine) => machine.aborted(now()))
   readonly answer: Promise<Answer>
-  /** Everything that the caller has seen. */
+  /** Everything shown to the caller so far. */
   readonly #shown: Part[] = []
-  /** What strategies and branches see: the request, with the text so far where another branch continues it. */
+  /** The request as strategies and branches see it, with the text so far if another branch continues it. */
   #asked: { request: ModelRequest; world: World; isBegun: boolean }
   #isActing = false
   #isOver = false
@@ -112,7 +112,7 @@ export class Drive {
     this.#request = request
     this.#asked = { request, world: worldOf(request), isBegun: false }
     this.#run = run
-    // Not `Promise.withResolvers`, which browsers of 2023 lack.
+    // `Promise.withResolvers` is missing in browsers of 2023.
     let settle: Settle = { resolve: () => {}, reject: () => {} }
     this.answer = new Promise((resolve, reject) => (settle = { resolve, reject }))
     this.#settle = settle
@@ -132,7 +132,7 @@ export class Drive {
     }
   }
 
-  /** Performs actions in their order, after those that are being performed. */
+  /** Performs actions in order, after those in progress. */
   #perform(actions: readonly Action[]): void {
     this.#actions.push(...actions)
     if (this.#isActing) return
@@ -146,7 +146,7 @@ export class Drive {
     }
   }
 
-  /** A trap in the wasm, or a mistake here: nothing may wait for an answer that cannot come any more. */
+  /** Handles a trap in the wasm, or a bug here: every pending promise is rejected. */
   #crash(cause: unknown): void {
     this.#actions.length = 0
     this.#release()
@@ -202,7 +202,7 @@ export class Drive {
     }
   }
 
-  /** Calls a function of the caller's. What it throws goes to the caller, not to a branch. */
+  /** Calls a function of the caller. Its exceptions go to the caller, not to a branch. */
   #ask<T>(question: () => Promise<T>, then: (answer: T) => void): void {
     question().then(then, (thrown: unknown) => this.#fail(thrown))
   }
@@ -275,7 +275,7 @@ export class Drive {
       )
   }
 
-  /** How a branch gets pictures in words: by another branch of this hybrid, or of one around it. */
+  /** Describes images for a branch, by another branch of this hybrid or of one around it. */
   #eyes(allow: readonly string[] | undefined): Pick<RunOptions, 'describe'> {
     const { media, describe: around } = this.#run
     if (typeof media !== 'object') return {}
@@ -306,7 +306,7 @@ export class Drive {
     this.#timer = setTimeout(
       () => {
         if (rest > longestSleep) return this.#sleepUntil(at)
-        // Timers may ring a little early by the other clock.
+        // Timers may fire slightly early by the other clock.
         this.#feed((machine) => machine.woke(Math.max(now(), at)))
       },
       Math.min(rest, longestSleep),
@@ -317,7 +317,7 @@ export class Drive {
     const attempt = this.#attempts.get(number)
     if (attempt?.answer === undefined) return
     const { branch, answer } = attempt
-    // What it streamed has been shown already, also where all of it was reasoning.
+    // Streamed content has been shown already, even if all of it was reasoning.
     if (whole && !(attempt.streaming && attempt.hasSpoken)) this.#run.sendChunk(answer.message.content, { branch })
     const { window, media, redacted } = answer
     note(trace, branch, { ...(window && { window }), ...(media && { media }), ...(redacted && { redacted }) })
@@ -334,7 +334,7 @@ export class Drive {
     })
   }
 
-  /** Frees everything the run holds and stops the attempts that still run. */
+  /** Frees everything that the run holds and stops its remaining attempts. */
   #release(): void {
     this.#isOver = true
     clearTimeout(this.#timer)
@@ -345,7 +345,7 @@ export class Drive {
       if (answer === undefined && error === undefined) work.abort(new DOMException('the run is over', 'AbortError'))
   }
 
-  /** Ends the run and reports its trace. What `onTrace` throws is reported, and fails no request. */
+  /** Ends the run and reports its trace. Exceptions of `onTrace` are reported, and fail no request. */
   #end(trace: RoutingTrace): void {
     this.#release()
     this.#machine.free()
@@ -368,7 +368,7 @@ export class Drive {
   }
 }
 
-/** The answer's message, behind what other branches wrote of it. */
+/** Returns the answer's message, joined to the text of earlier branches. */
 function wholeMessage({ continuation }: Attempt, message: Message, traced: TracedAttempt | undefined): Message {
   if (continuation === undefined) return message
   const { continued } = traced ?? {}
@@ -376,13 +376,13 @@ function wholeMessage({ continuation }: Attempt, message: Message, traced: Trace
   return { ...message, content, metadata: { ...message.metadata, ...(continued && { continued }) } }
 }
 
-/** Notes what was left out of the request, put into words, and replaced in it, beside the attempt that answered. */
+/** Records in the trace what was left out, described or redacted in the request of the attempt that answered. */
 function note(trace: RoutingTrace, branch: string, report: Pick<TracedAttempt, 'window' | 'media' | 'redacted'>): void {
   const attempt = trace.attempts.findLast((it) => it.branch === branch && it.outcome === 'answered')
   if (attempt !== undefined) Object.assign(attempt, report)
 }
 
-/** The sizes of a chunk's kinds of content. The words themselves do not cross into the wasm. */
+/** Returns the sizes of a chunk's kinds of content. The text itself does not enter the wasm. */
 function measured(content: readonly Part[]): { text: number; reasoning: number; other: number } {
   const sizes = { text: 0, reasoning: 0, other: 0 }
   for (const part of content) {
@@ -393,7 +393,7 @@ function measured(content: readonly Part[]): { text: number; reasoning: number; 
   return sizes
 }
 
-/** The request as one branch gets it: a copy of its own, with its own options and without those of the others. */
+/** Returns one branch's copy of the request, with that branch's options only. */
 export function requestFor(request: ModelRequest, branch: string): ModelRequest {
   const { branches, ...common } = request.config
   return cloned({ ...request, config: { ...common, ...branches?.[branch] } })

@@ -1,4 +1,4 @@
-/** Several models behind one, and what decides between them. */
+/** Hybrids: several models behind one interface, and the strategy that chooses between them. */
 
 import { invalid } from '../border/errors.js'
 import { isObject, kindOf, optionsArgument } from '../border/json.js'
@@ -30,8 +30,8 @@ import type {
 } from '../types.js'
 
 /**
- * One model over any number of branches. The strategy picks for each request; a branch that fails in passing hands over
- * to the next before the first content, and after it only where `continueFrom` allows it.
+ * Creates a model with any number of branches. The strategy chooses for each request. After a transient failure the
+ * next branch takes over, unless content was already sent; then only `continueFrom` allows it.
  *
  * @example
  * const ai = hybridModel({
@@ -56,7 +56,7 @@ export function hybridModel(description: HybridOptions & { branches: Record<stri
 }
 
 /**
- * The common case: a model on the device and one in the cloud, under the keys `kOnDevice` and `kCloud`.
+ * Creates a hybrid of a model on the device and one in the cloud, under the keys `kOnDevice` and `kCloud`.
  *
  * @example
  * const ai = hybridModelOnDeviceCloud({ onDevice, cloud, strategy: new FallbackStrategy([kOnDevice, kCloud]) })
@@ -68,9 +68,9 @@ export function hybridModelOnDeviceCloud(description: HybridOptions & { onDevice
 }
 
 /**
- * Runs `order` left to right and moves on while `accept` returns false; the last one's answer stands, or the last
- * answer that was rejected where all branches after it fail. The verdict needs the whole answer, so a caller who
- * streams gets it in one chunk.
+ * Creates a cascade, which runs `order` left to right and moves on while `accept` returns false. The last branch's
+ * answer is returned without a check, or the last rejected answer if all branches after it fail. `accept` needs the
+ * complete answer, so a stream delivers it in one chunk.
  *
  * @example
  * const accept = ({ text }) => text.length > 20
@@ -97,10 +97,11 @@ export function cascadeModel(
 }
 
 /**
- * Runs the device first, and moves to the cloud unseen if the device is unsure: its first `holdTokens` tokens (24 by
- * default; `Infinity` for the whole answer) are held back, and shown only once the score of their log-probabilities
- * (the 10 % quantile by default) reaches `threshold`. A `calibration`, from `calibrate` of `hybridge/learn`, brings all
- * three. A device that does not report what the score is made of is taken as sure, and the trace states it.
+ * Creates a cascade that runs the device first and falls back to the cloud if the device's confidence is low. The
+ * first `holdTokens` tokens (24 by default; `Infinity` for the whole answer) are held back until the score of their
+ * log-probabilities (the 10 % quantile by default) reaches `threshold`. A `calibration`, from `calibrate` of
+ * `hybridge/learn`, sets all three. A device that does not report log-probabilities is accepted, and the trace says
+ * so.
  *
  * @example
  * const ai = confidenceCascade({ onDevice, cloud, threshold: -0.5 })
@@ -128,7 +129,7 @@ export function confidenceCascade(
     throw invalid('holdTokens must be a whole number of at least 1, or Infinity')
   if (scored === 'custom' || !(scores.has(scored) || Array.isArray(scored)))
     throw invalid(`score must be one of ${[...scores].join(', ')}`)
-  // JSON has no infinity, and no answer has so many tokens.
+  // JSON has no infinity, and no answer has this many tokens.
   const judge = {
     threshold: numberArgument(gate.threshold as number, 'threshold'),
     score: scored,
@@ -143,7 +144,7 @@ export function confidenceCascade(
 
 const scores: ReadonlySet<unknown> = new Set(['mean', 'min', 'p10', 'p25', 'p50', 'first', 'margin', 'entropy'])
 
-/** A hybrid out of checked branches, what decides between them, and the options that all hybrids share. */
+/** Assembles a hybrid from checked branches, a plan, and the options that all hybrids share. */
 function assemble(
   branches: Record<string, Model>,
   decision: Pick<Plan, 'strategy' | 'strategyName' | 'judge'>,
@@ -186,7 +187,7 @@ function assemble(
   })
 }
 
-/** A hybrid supports what one of its branches supports. */
+/** A hybrid supports everything that one of its branches supports. */
 function infoOver(name: string, branches: Array<[string, Model]>): ModelInfo {
   const all = branches.map(([key, { info }]) => infoOf(key, info ?? {}))
   const windows = all.flatMap(({ contextWindow }) => (contextWindow === undefined ? [] : [contextWindow]))
@@ -210,7 +211,7 @@ function infoOver(name: string, branches: Array<[string, Model]>): ModelInfo {
   }
 }
 
-/** A hybrid redacts what each of its branches redacts that does not run on this device. */
+/** A hybrid redacts the kinds that all its branches outside of this device redact. */
 function redactsOver(branches: ModelInfo[]): Pick<ModelInfo, 'redacts'> {
   const remote = branches.filter(({ inferenceSource }) => inferenceSource !== 'on_device')
   const [first, ...others] = remote.map(({ redacts }) => redacts ?? [])

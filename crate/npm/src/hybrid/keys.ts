@@ -1,4 +1,4 @@
-/** The two keys of the common case, spelt as in genkit_hybrid. */
+/** The two keys of the common case, with the names of genkit_hybrid. */
 
 /** The branch on the visitor's own device. */
 export const kOnDevice = 'onDevice'

@@ -1,4 +1,4 @@
-/** A hybrid below its public face: its branches, its plan, its engine in Rust once that is loaded. */
+/** The router of a hybrid: its branches, its plan, and its wasm object once that is loaded. */
 
 import { newId, now } from '../border/clock.js'
 import { consider, engineOf, rememberBranches, type BranchFacts, type World } from './consideration.js'
@@ -33,7 +33,7 @@ export interface Plan {
   keys: string[]
   strategy: Tree
   strategyName: string
-  /** The branches behind a network, which get a default deadline while another branch is left. */
+  /** The branches behind a network. They get a default deadline while another branch is left. */
   remote?: string[]
   policy?: HybridPolicy
   branchPolicies?: Array<[string, HybridPolicy]>
@@ -51,7 +51,7 @@ export interface RouterParts {
 }
 
 /** Optional members of a model. */
-/** How long a decision waits for models to find out their state. */
+/** How long a decision waits for models to determine their state. */
 const settlingMs = 500
 
 interface MoreThanAModel {
@@ -80,13 +80,13 @@ export class Router {
       accept,
       onTrace,
       describer: new Describer(this.#branches),
-      // The engine was made of it.
+      // The wasm object was created from it.
       makeSeam: (before, isExact) => new (this.#page as Page).Seam(before, isExact),
     }
     this.#shadow = shadow && new Shadow(shadow, this.#branches)
   }
 
-  /** The hybrid's runner. */
+  /** Returns the hybrid's runner. */
   readonly run = async (request: ModelRequest, run: RunOptions): Promise<Answer> => {
     const engine = this.#engine ?? (await this.#load(run.signal))
     const machine = engine.run(
@@ -123,14 +123,14 @@ export class Router {
         signal,
       )
     } finally {
-      // The caller may have stopped it while a callback still thinks; what that finds is not requested any more.
+      // The caller may have aborted while a callback was still pending; its result is not used any more.
       if (!signal.aborted) consideration.free()
     }
   }
 
   health(): Record<string, BranchHealth> {
     const facts = this.#facts()
-    // Before anything has run, the models' own state is all there is.
+    // Before the first run, the models' own state is all that is known.
     const engine = this.#engine
     if (engine === undefined) {
       return Object.fromEntries(
@@ -160,7 +160,7 @@ export class Router {
     }
     const makeContext = async (): Promise<RoutingContext> => {
       const made: RoutingContext = {
-        // A copy: a strategy that writes into it changes nothing that is sent.
+        // A copy, so that a strategy that modifies it does not change the request.
         request: cloned(request),
         branchKeys: new Set(this.#plan.keys),
         isStreaming: run.streaming,
@@ -181,7 +181,7 @@ export class Router {
     }
   }
 
-  /** Waits, but not for long, for models that must ask their browser before they know their state. */
+  /** Waits briefly for models that must ask their browser before they know their state. */
   async #settled(): Promise<void> {
     const asked = [...this.#branches.values()].flatMap(
       ({ model }) => (model as { [settledState]?: () => Promise<void> })[settledState]?.() ?? [],

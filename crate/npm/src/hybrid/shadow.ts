@@ -1,4 +1,4 @@
-/** Shadows: a second branch answers beside the one that is shown, to find out how it would have done. */
+/** Shadows: a second branch answers some requests as well, to compare its answers with those that were shown. */
 
 import { now } from '../border/clock.js'
 import { HybridError, invalid, reportQuietly } from '../border/errors.js'
@@ -24,9 +24,8 @@ export class Shadow {
   }
 
   /**
-   * Looks at a request that was answered, and may run its shadow. Afterwards, because only the whole trace shows
-   * whether anything in the
-   * tree pinned the request, and because a device computes one answer at a time.
+   * Considers an answered request, and may run its shadow. It runs afterwards, because only the complete trace shows
+   * whether anything pinned the request, and because a device computes one answer at a time.
    */
   consider(request: ModelRequest, run: RunOptions, answer: Answer, latencyMs: number): void {
     const { branch, share, signal, random = Math.random } = this.#options
@@ -93,7 +92,7 @@ export class Shadow {
   }
 }
 
-/** Whether anything that decided about the request, at any depth, allowed some branches only. */
+/** Whether any strategy that decided about the request, at any depth, restricted its branches. */
 function isPinned({ allow, attempts }: RoutingTrace): boolean {
   return allow !== undefined || attempts.some(({ routing }) => routing !== undefined && isPinned(routing))
 }

@@ -1,4 +1,4 @@
-/** The strategies. All of them decide in Rust; what is here describes them. */
+/** The strategies. Rust decides; this file describes them as data. */
 
 import { invalid } from '../border/errors.js'
 import { kindsArgument } from '../border/sensitive.js'
@@ -25,7 +25,7 @@ import type {
 } from '../types.js'
 
 /**
- * Always the same branches in the same order. A branch that is named twice is tried twice.
+ * Tries the branches in a fixed order. A branch that is named twice is tried twice.
  *
  * @example
  * new FallbackStrategy([kOnDevice, kCloud])
@@ -40,8 +40,8 @@ export class FallbackStrategy extends DataStrategy {
 }
 
 /**
- * The first child with an opinion. A child that only constrains does so, and the next one decides within its
- * constraint: put a PrivacyStrategy first.
+ * Uses the first child that decides. If a child only constrains, the next one decides within its constraint: put a
+ * PrivacyStrategy first.
  *
  * @example
  * new FirstMatch([new PrivacyStrategy(), new FallbackStrategy([kCloud, kOnDevice])])
@@ -57,8 +57,8 @@ export class FirstMatch extends DataStrategy {
 }
 
 /**
- * A strategy with a fixed tail: its order, then whatever of `fallbackOrder` is not in it. Without an inner opinion the
- * tail stands alone. A constraint of the inner strategy holds for the tail too.
+ * Extends a strategy's order by the branches of `fallbackOrder` that it lacks. If the inner strategy makes no
+ * decision, `fallbackOrder` is the order. A constraint of the inner strategy applies to all of them.
  *
  * @example
  * new WithFallback(new ReadyStrategy(), { fallbackOrder: [kOnDevice, kCloud] })
@@ -76,7 +76,7 @@ export class WithFallback extends DataStrategy {
 }
 
 /**
- * Decides by a function. `''`, `[]` and `undefined` are no opinion.
+ * Decides by a function. `''`, `[]` and `undefined` mean no decision.
  *
  * @example
  * new PreRoutingStrategy(({ request }) => (request.tools.length > 0 ? kCloud : kOnDevice))
@@ -91,13 +91,14 @@ export class PreRoutingStrategy extends DataStrategy {
 }
 
 /**
- * Pins a request to `keep` when it holds personal data, or when `isSensitive` returns true; has no opinion otherwise.
- * No combinator, fallback, hedge or cascade around it can send such a request anywhere else.
+ * Pins a request to `keep` if it contains personal data, or if `isSensitive` returns true; otherwise it makes no
+ * decision. No combinator, fallback, hedge or cascade around it can send such a request to another branch.
  *
- * `redacted` names a branch that `redacting` made: it may have the request too, after `keep`, where it replaces every
- * kind that was found. What `isSensitive` pins has kinds that nothing replaces, and stays with `keep`.
+ * `redacted` names a branch created by `redacting`. It may receive the request too, after `keep`, if it replaces every
+ * kind that was found. A request pinned by `isSensitive` stays with `keep`.
  *
- * `keepImages: 'onDevice'` pins every request with a picture in any of its messages: no pattern finds what it shows.
+ * `keepImages: 'onDevice'` pins every request with a picture in any of its messages: patterns cannot examine its
+ * content.
  *
  * @example
  * new FirstMatch([new PrivacyStrategy({ keep: kOnDevice }), new FallbackStrategy([kCloud])])
@@ -138,15 +139,15 @@ function sensitiveLeaf(
 }
 
 /**
- * Three ways, by the sum of the weights of the kinds of personal data in a request: none goes to `cloud`, little to
- * `redacted`, a branch that `redacting` made, and from `threshold` on it stays at `edge`. Only the first is without a
- * constraint: the second may see `redacted` and `edge`, the third `edge` alone. Without `redacted`, and where it does
- * not replace every kind that was found, all personal data stays at `edge`; so does what `isSensitive` returns true
- * for.
+ * Chooses one of three branches by the sum of the weights of the kinds of personal data in a request: 0 goes to
+ * `cloud`, less than `threshold` to `redacted`, a branch created by `redacting`, and more stays at `edge`. The first
+ * choice adds no constraint, the second restricts the request to `redacted` and `edge`, the third to `edge`. Without
+ * `redacted`, or if it does not replace every kind that was found, all personal data stays at `edge`, as do requests
+ * for which `isSensitive` returns true.
  *
- * The weights are PRISM's unless others are given: 1 for `ssn`, `national-id` and `api-key`, 0.95 for `credit-card` and
- * `iban`, 0.9 for `email`, 0.8 for `phone`, 0.4 for `ip-address`, 0.3 for `date-of-birth`. A weight of 0 takes a kind
- * for harmless. Default threshold 1.
+ * The weights are PRISM's unless others are given: 1 for `ssn`, `national-id` and `api-key`, 0.95 for `credit-card`
+ * and `iban`, 0.9 for `email`, 0.8 for `phone`, 0.4 for `ip-address`, 0.3 for `date-of-birth`. A weight of 0 ignores a
+ * kind. Default threshold 1.
  *
  * @example
  * new SensitivityStrategy({ edge: kOnDevice, redacted: 'redacted', cloud: kCloud })
@@ -194,7 +195,7 @@ export class SensitivityStrategy extends DataStrategy {
 }
 
 /**
- * Cloud now, device once its model is loaded. No request waits for a download.
+ * Uses the cloud until the device's model is loaded. No request waits for a download.
  *
  * @example
  * new ReadyStrategy({ ready: kOnDevice, otherwise: kCloud })
@@ -216,8 +217,8 @@ export type Capability = 'vision' | 'audio' | 'tools' | 'json'
 const capabilities: ReadonlySet<unknown> = new Set<Capability>(['vision', 'audio', 'tools', 'json'])
 
 /**
- * The branches that can do what the request needs: pictures, sound, tools, JSON. No opinion where none can.
- * Video and documents are not looked for.
+ * Chooses the branches that support what the request needs: images, audio, tools, JSON. It makes no decision if none
+ * does. Video and documents are not checked.
  *
  * @example
  * new CapabilityStrategy({ supports: { onDevice: ['json'], cloud: ['vision', 'audio', 'tools', 'json'] } })
@@ -241,10 +242,10 @@ export class CapabilityStrategy extends DataStrategy {
 }
 
 /**
- * One branch while there is a network, another while there is none.
+ * Chooses one branch while online, another while offline.
  *
- * By default the browser is asked. Its "offline" is dependable, its "online" is not (a café's login page is online):
- * give it a fallback.
+ * By default it uses the browser's own signal, which is reliable when offline but not when online (a café's login
+ * page counts as online): add a fallback.
  *
  * @example
  * new WithFallback(new ConnectivityStrategy({ online: kCloud, offline: kOnDevice }), { fallbackOrder: [kOnDevice] })
@@ -266,8 +267,8 @@ function browserIsOnline(): boolean {
 }
 
 /**
- * The good branch while there is a budget, with the cheap one behind it; the cheap one alone without. The budget is
- * what a function says, or what a ledger has counted today against `daily`.
+ * Uses the premium branch while there is a budget, with the cheap one as fallback; then only the cheap one. The budget
+ * is decided by a function, or by comparing today's costs in a ledger with `daily`.
  *
  * @example
  * new CostStrategy({ budgetAvailable: () => spent < 5, premium: kCloud, cheap: kOnDevice })
@@ -298,8 +299,8 @@ export class CostStrategy extends DataStrategy {
 }
 
 /**
- * By what this machine is: a GPU, memory, battery, data saver, a minimum measured speed.
- * A fact that the browser does not report counts as fulfilled.
+ * Decides by facts about this machine: GPU, memory, battery, data saver, a minimum measured speed. A fact that the
+ * browser does not report counts as met.
  *
  * @example
  * const require = { hardwareGpu: true, minMemoryGB: 4, allowSaveData: false }
@@ -319,7 +320,7 @@ export class DeviceStrategy extends DataStrategy {
 }
 
 /**
- * One branch for small requests, another for large ones: strictly more than `threshold`.
+ * Chooses one branch for small requests, another for those larger than `threshold`.
  *
  * Characters are counted over all text of all messages, as Dart and JavaScript count them. Tokens are counted exactly
  * where a branch's model is loaded and can count, and estimated otherwise; the trace's reason names which.
@@ -341,8 +342,8 @@ export class InputSizeStrategy extends DataStrategy {
 }
 
 /**
- * Prefers the first branch whose predicted time to the first token is within the budget, by measured speeds; the others
- * stay behind it. A branch that was never measured is given its chance.
+ * Prefers the first branch whose predicted time to the first token is within the budget, by measured speeds; the
+ * others stay behind it. A branch without measurements counts as within the budget.
  *
  * @example
  * new LatencyStrategy({ firstTokenBudgetMs: 800, order: [kOnDevice, kCloud] })

@@ -1,20 +1,19 @@
-/** The parts of strategies: plain data for Rust to decide by, with the caller's functions as leaves. */
+/** The building blocks of strategies: plain data for Rust, with the caller's functions as leaves. */
 
 import { invalid } from '../border/errors.js'
 import { isArray } from '../border/json.js'
 import { opinionOf } from './consideration.js'
 import type { Decision, RoutingContext, RoutingStrategy } from '../types.js'
 
-/** A node as `hybridge_core::route::Strategy` reads it. */
+/** A node, in the form that `hybridge_core::route::Strategy` reads. */
 export type Tree = Record<string, unknown>
 
 /**
- * A function of the caller's at the end of a branch of the tree. `looks` is whether it takes the context, which costs
- * time to make.
+ * A function of the caller at a leaf of the tree. `looks` is whether it uses the context, which is costly to create.
  */
 export type Leaf = { looks: true; ask: (context: RoutingContext) => unknown } | { looks: false; ask: () => unknown }
 
-/** A strategy that is data. One that overrides `route` is a strategy of the caller's own, and is asked like one. */
+/** A built-in strategy. A subclass that overrides `route` counts as a custom strategy and is called as such. */
 export abstract class DataStrategy implements RoutingStrategy {
   abstract readonly name: string
   readonly #describe: (leaves: Leaf[]) => Tree
@@ -23,20 +22,20 @@ export abstract class DataStrategy implements RoutingStrategy {
     this.#describe = describe
   }
 
-  /** The decision on its own, for a strategy of the caller's that is built around this one. */
+  /** The decision of this strategy alone, for custom strategies that are built around it. */
   route(context: RoutingContext): Promise<Decision> {
     const leaves: Leaf[] = []
     return opinionOf(this.#describe(leaves), leaves, context)
   }
 
-  /** The strategy as data; its functions are added to `leaves`. */
+  /** Returns the strategy as data, and adds its functions to `leaves`. */
   static describe(strategy: RoutingStrategy, leaves: Leaf[]): Tree | undefined {
     const isData = strategy instanceof DataStrategy && strategy.route === DataStrategy.prototype.route
     return isData ? strategy.#describe(leaves) : undefined
   }
 }
 
-/** Any strategy as data. */
+/** Returns any strategy as data. */
 export function treeOf(strategy: RoutingStrategy, leaves: Leaf[]): Tree {
   return (
     DataStrategy.describe(strategy, leaves) ??

@@ -1,15 +1,15 @@
-/** Who called a tool: written beside the call, so that its result finds the way back through any router. */
+/** Records which branch called a tool, so that the result is sent back to it through any router. */
 
 import type { ModelRequest } from '../border/request.js'
 import type { Message } from '../types.js'
 
-/** A message with calls, signed by the branch it came from. Routers inside of routers sign one after the other. */
+/** Signs a message that contains calls with the branch it came from. Nested routers sign one after the other. */
 export function calledBy(message: Message, branch: string): Message {
   if (!hasCalls(message)) return message
   return { ...message, metadata: { ...message.metadata, branches: [...signaturesOf(message), branch] } }
 }
 
-/** The branch of these whose calls the request answers; undefined where it answers none. */
+/** Returns which of these branches made the calls that the request answers; undefined if it answers none. */
 export function callerOf({ messages }: ModelRequest, branches: ReadonlyMap<string, unknown>): string | undefined {
   if (messages.at(-1)?.role !== 'tool') return undefined
   const message = messages.findLast(({ role }) => role === 'model')

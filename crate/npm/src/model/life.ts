@@ -1,7 +1,7 @@
 /**
- * The life of a model on this device: who waits for a load, what a stop means for the others, when the engine is built
- * again, and when a load is suspected of ending its tab. The twin of `core/life`, held to the same table of stories: a
- * model's state is read before any wasm is there.
+ * The life cycle of a model on this device: which callers wait for a load, how an abort by one affects the others,
+ * when the engine is rebuilt, and when a load is suspected of crashing its tab. The twin of `core/life`, tested with
+ * the same table: a model's state is needed before any wasm is loaded.
  *
  * It takes events and returns actions. It owns no worker, no promise and no clock.
  *
@@ -19,42 +19,41 @@ import type { OnDeviceModel } from '../types.js'
 
 export type LifeState = OnDeviceModel['state']
 
-/**
- * What a load is doing: fetching bytes that are missing; reading the store; filling the device, which can end a tab.
- */
+/** The phase of a load: downloading bytes, reading the store, or uploading to the device, which can crash a tab. */
 export type LifePhase = 'download' | 'stored' | 'device'
 
-/** Something happened. Callers have numbers of the driver's choice. */
+/** An event. The driver assigns each caller a number. */
 export type LifeEvent =
   | { kind: 'load'; caller: number }
-  /** A load that is not forced has found the mark of tabs that ended. */
+  /** A load without `force` found the mark of tabs that crashed. */
   | { kind: 'marked'; mark: CrashMark; contextWindow: number; now: number }
-  /** The model is on the device without a load, or not any more. */
+  /** The model is on the device without a load, or no longer there. */
   | { kind: 'found' | 'gone' }
-  /** A caller's own signal ended its wait. */
+  /** A caller's own signal aborted its wait. */
   | { kind: 'callerLeft'; caller: number; reason?: unknown }
   | { kind: 'reached'; phase: LifePhase }
   | { kind: 'loaded' }
-  /** The load failed, and the engine lives; or the engine died. */
+  /** The load failed but the engine still runs, or the engine died. */
   | { kind: 'loadFailed' | 'engineDied'; error: HybridError }
-  /** The engine has produced something: the last fault is overcome. */
+  /** The engine has produced output, so the last fault no longer counts. */
   | { kind: 'succeeded' }
   /** The page enters the back/forward cache, or is shown again. */
   | { kind: 'pageLeft' | 'pageBack' }
   | { kind: 'dispose' }
 
-/** Something to do. `stop` lets the worker record what has arrived, `end` does not. */
+/** An action for the driver. `stop` lets the worker record the received bytes, `end` does not. */
 export type LifeAction =
   | { kind: 'start'; mayDownload: boolean }
   | { kind: 'stop' | 'end'; why: HybridError }
   | { kind: 'mark' | 'unmark' }
   | { kind: 'settle'; caller: number; error?: HybridError }
 
-/** The tasks that the branch performs; `Lifecycle` settles the callers. */
+/** The tasks of the branch; `Lifecycle` settles the callers. */
 export type LifeTask = Exclude<LifeAction, { kind: 'settle' }>
 
 /**
- * What is kept of loads that ended their tab: the smallest context window, how many in a row, and when the last was.
+ * The record of loads that crashed their tab: the smallest context window, how many in a row, and the time of the
+ * last.
  */
 export interface CrashMark {
   readonly contextWindow: number
@@ -63,27 +62,27 @@ export interface CrashMark {
   readonly at: number
 }
 
-/** How often in a row a fault is answered by building the engine again. */
+/** How many times in a row the engine is rebuilt after a fault. */
 const rebuilds = 2
 
-/** How many tabs in a row must have ended before a load is suspected: systems end tabs for reasons of their own. */
+/** How many tabs in a row must have ended before a load is suspected. Systems end tabs for other reasons, too. */
 const enough = 2
 
-/** How long a mark counts. */
+/** How long a mark remains valid. */
 const lifetimeMs = 24 * 60 * 60 * 1000
 
-/** Neither too old nor from the future. */
+/** Whether a mark is neither expired nor from the future. */
 export function counts(mark: CrashMark, now: number): boolean {
   return now - mark.at >= 0 && now - mark.at < lifetimeMs
 }
 
-/** The mark to set for a load that begins after `previous` was found. */
+/** Returns the mark to set for a load that begins after `previous` was found. */
 export function nextMark(previous: CrashMark | undefined, contextWindow: number, now: number): CrashMark {
   if (previous === undefined || !counts(previous, now)) return { contextWindow, loads: 1, at: now }
   return { contextWindow: Math.min(previous.contextWindow, contextWindow), loads: previous.loads + 1, at: now }
 }
 
-/** Whether a mark that counts blocks a load with this context window. */
+/** Whether a valid mark blocks a load with this context window. */
 export function isSuspect(mark: CrashMark | undefined, contextWindow: number): mark is CrashMark {
   return mark !== undefined && mark.loads >= enough && contextWindow >= mark.contextWindow
 }
@@ -97,7 +96,7 @@ export class Life {
   #phase: LifePhase | undefined
   #faultsInRow = 0
   #wasReady = false
-  /** Whether weights are kept, so that the engine can be built again from them. */
+  /** Whether weights are stored, so that the engine can be rebuilt from them. */
   readonly #isKept: boolean
 
   constructor(isKept: boolean) {
@@ -108,7 +107,7 @@ export class Life {
     return this.#state
   }
 
-  /** Takes an event and returns what to do, in order. What comes too late changes nothing. */
+  /** Handles an event and returns the actions to run, in order. Events that come too late have no effect. */
   feed(event: LifeEvent): LifeAction[] {
     const actions: LifeAction[] = []
     const isLoading = this.#state === 'loading'
@@ -176,7 +175,7 @@ export class Life {
     actions.push({ kind: 'start', mayDownload: !isRebuild })
   }
 
-  /** One caller's stop ends its own wait. The last one to leave stops the load. */
+  /** Ends one caller's wait. The load is aborted when no caller is left. */
   #leave(caller: number, reason: unknown, actions: LifeAction[]): void {
     if (!this.#waiting.includes(caller)) return
     this.#waiting = this.#waiting.filter((it) => it !== caller)
@@ -185,14 +184,14 @@ export class Life {
   }
 
   #fail(error: HybridError, actions: LifeAction[]): void {
-    // CANCELLED is the word for a caller's own signal: here it was another's.
+    // CANCELLED is reserved for a caller's own signal; here another caller aborted.
     if (error.status === 'CANCELLED') this.#stop('end', 'absent', loadStopped(error), actions)
     else this.#stop('end', 'failed', error, actions)
   }
 
   #died(error: HybridError, actions: LifeAction[]): void {
     if (this.#state !== 'loading' && this.#state !== 'ready') return
-    // What had not all arrived is not in the store: the next load fetches the rest.
+    // Weights that had not arrived completely are not stored: the next load fetches the rest.
     if (this.#phase === 'download') return this.#end('absent', error, actions)
     const isEnough = this.#faultsInRow >= rebuilds || !this.#isKept
     this.#end('failed', error, actions)

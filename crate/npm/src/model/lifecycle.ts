@@ -1,4 +1,4 @@
-/** Drives a `Life`: what happens goes in, callers wait on promises, and the branch performs the rest. */
+/** Drives a `Life`: passes events in, settles the callers' promises, and has the branch perform the other actions. */
 
 import type { HybridError } from '../border/errors.js'
 import { cancelled } from '../border/thrown.js'
@@ -35,7 +35,7 @@ export class Lifecycle {
     if (this.state !== before) this.#onChange()
   }
 
-  /** Waits for the load in progress, or begins one, in this very turn. The caller's signal ends its own wait. */
+  /** Waits for the load in progress, or synchronously begins one. The caller's signal ends its own wait. */
   async join(signal: AbortSignal | undefined): Promise<void> {
     if (signal?.aborted === true) throw cancelled(signal.reason)
     const caller = ++this.#lastCaller

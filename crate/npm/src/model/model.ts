@@ -1,4 +1,4 @@
-/** Models: any function with the face of one. */
+/** Models: functions behind the public interface of a model. */
 
 import { newId, now } from '../border/clock.js'
 import { invalid } from '../border/errors.js'
@@ -38,7 +38,7 @@ export interface ModelDefinition {
 }
 
 /**
- * Any function as a model: a test double, another runtime, another cloud.
+ * Creates a model from any function: a test double, another runtime, another cloud.
  *
  * The function may return a string or a reply, may send chunks, and may throw: an error with a `status` keeps it,
  * anything else is INTERNAL. A function that never sends a chunk streams its answer as one.
@@ -63,7 +63,7 @@ export function defineModel(definition: ModelDefinition): RunnableModel {
   )
 }
 
-/** Everything that a model's info leaves out is assumed to work; a model that cannot do it fails. */
+/** Capabilities missing from a model's info are assumed to be supported; a model without them fails. */
 export function infoOf(name: string, info: Partial<Omit<ModelInfo, 'name'>> = {}): ModelInfo {
   const { supports, inferenceSource = 'unknown', contextWindow, redacts } = info
   return {
@@ -75,7 +75,7 @@ export function infoOf(name: string, info: Partial<Omit<ModelInfo, 'name'>> = {}
   }
 }
 
-/** The public face over a runner. A model that `routes` makes its own trace, on answers and on errors. */
+/** The public interface of a runner. A model that `routes` creates its own trace, on answers and on errors. */
 export class RunnableModel implements Model {
   readonly name: string
   readonly info: ModelInfo
@@ -85,17 +85,17 @@ export class RunnableModel implements Model {
   constructor(info: ModelInfo, runner: Runner, { routes = false }: { routes?: boolean } = {}) {
     this.name = info.name
     this.info = info
-    // A router sends the whole conversation on: each branch fits it to its own window.
+    // A router passes on the whole conversation: each branch fits it to its own window.
     this.#runner = routes ? runner : inWords(this, fitted(this, runner))
     this.#routes = routes
   }
 
-  /** Any model's runner. A model of another make is called through its public face. */
+  /** Returns any model's runner. Foreign models are called through their public interface. */
   static runnerOf(model: Model): Runner {
     return #runner in model ? model.#runner : throughFace(model)
   }
 
-  /** A model of the same name, info (with `more`) and way to report traces, with another runner over this one's. */
+  /** Returns a model with the same name, info (with `more`) and trace reports, and another runner around this one's. */
   static around(model: Model, wrap: (runner: Runner) => Runner, more: Partial<ModelInfo> = {}): RunnableModel {
     const routes = #runner in model && model.#routes
     return new RunnableModel(infoOf(model.name, { ...model.info, ...more }), wrap(RunnableModel.runnerOf(model)), {
@@ -103,7 +103,7 @@ export class RunnableModel implements Model {
     })
   }
 
-  // Properties and not methods, so that a model can be spread and its functions passed around.
+  // Properties instead of methods, so that a model can be spread and its functions passed around.
   readonly generate = async <const S extends Schema = JsonSchema>(
     request: string | GenerateRequest<S>,
     options?: GenerateOptions,
@@ -145,12 +145,12 @@ export class RunnableModel implements Model {
     }
     try {
       const { signal, ...passed } = readOptions<Fitter>(options)
-      // Copied in the caller's own turn: what it changes afterwards changes nothing here.
+      // Copied synchronously: later changes by the caller have no effect.
       const reading = readRequest(request)
       caller = signal
       if (caller?.aborted === true) onAbort()
       else caller?.addEventListener('abort', onAbort, { once: true })
-      // Nothing of the model runs before the caller holds what it requested.
+      // Nothing of the model runs before the caller has received the stream.
       const normalised = await reading
       const json = wantsJson(normalised)
       let index = 0

@@ -1,4 +1,4 @@
-/** How one model runs another: the part of a model below its public face. */
+/** Runs one model from another: the part of a model below its public interface. */
 
 import { unlessAborted } from '../border/abort.js'
 import { readChunk, readDetails, readReply, type Answer, type ChunkDetails, type Reply } from '../border/replies.js'
@@ -10,8 +10,8 @@ import type { MediaPolicy, Model, Part, WindowPolicy } from '../types.js'
 import { saysSomething } from '../answer/response.js'
 
 /**
- * A model that must ask before it knows its state has a function of this name; routers wait for it before they read
- * `state`.
+ * The symbol of a function that a model has if it must ask before it knows its state; routers wait for it before they
+ * read `state`.
  */
 export const settledState: unique symbol = Symbol.for('hybridge.settledState')
 
@@ -21,21 +21,21 @@ export interface RunOptions {
   readonly sendChunk: (content: string | Part[], details?: ChunkDetails) => void
   readonly signal: AbortSignal
   readonly context: Record<string, unknown>
-  /** Set where another hybrid, or its shadow, runs this one: what decided there is not known here. */
+  /** Set if another hybrid, or its shadow, runs this one: the reasons for that are unknown here. */
   readonly isNested?: boolean
-  /** How a request that is too long for this model is shortened, and who remembers the cuts. */
+  /** How a request that is too long for this model is shortened, and the object that remembers the cuts. */
   readonly window?: WindowPolicy
   readonly fitter?: Fitter
   /** The branches that may see the request. */
   readonly allow?: readonly string[]
-  /** What becomes of pictures and sounds that the model does not take, and who describes pictures. */
+  /** How images and audio that the model does not support are handled, and the function that describes images. */
   readonly media?: MediaPolicy
   readonly describe?: Describe
   /** Whether another branch may continue an answer that broke off. */
   readonly continueFrom?: 'partial'
 }
 
-/** The options that travel from a router to its branches unchanged. */
+/** The options that are passed from a router to its branches unchanged. */
 export function passedOn({
   context,
   window,
@@ -56,13 +56,13 @@ export function passedOn({
 export type Generate = (request: ModelRequest, run: RunOptions) => Promise<Reply> | Reply
 
 /**
- * A model's function under contract: settles at once when stopped, sends nothing afterwards, sends at least one chunk
- * where it streams, returns what was copied and checked, and throws nothing but HybridError and CallerFault; CANCELLED
+ * A model's function under contract: it settles at once when aborted, sends nothing afterwards, sends at least one
+ * chunk if it streams, returns a copied and checked reply, and throws only HybridError and CallerFault, with CANCELLED
  * only for its own signal.
  */
 export type Runner = (request: ModelRequest, run: RunOptions) => Promise<Answer>
 
-/** Adds abort handling, checks of what comes back, error mapping and single-chunk streaming to a model's function. */
+/** Adds abort handling, checks of replies, error mapping and single-chunk streaming to a model's function. */
 export function enforceContract(
   generate: (request: ModelRequest, run: RunOptions) => Promise<Reply | Answer> | Reply,
 ): Runner {
@@ -81,7 +81,7 @@ export function enforceContract(
       try {
         parts = readChunk(content)
       } catch (error) {
-        // A function that catches this has failed all the same.
+        // The call fails even if the function catches this.
         breach(error)
         throw error
       }
@@ -105,7 +105,7 @@ export function enforceContract(
   }
 }
 
-/** Runs a model of another make through its public face. */
+/** Runs a foreign model through its public interface. */
 export function throughFace(model: Model): Runner {
   return enforceContract(async ({ messages, config, tools, toolChoice, output }, run) => {
     const request = {

@@ -1,4 +1,4 @@
-/** Listeners of one value that changes. */
+/** Listeners of a value that changes. */
 
 import { invalid, reportQuietly } from '../border/errors.js'
 import { kindOf } from '../border/json.js'
@@ -9,13 +9,13 @@ export class Watchers<T> {
   /** Calls a listener at each change, until the returned function is called. */
   readonly add = (listener: (value: T) => void): (() => void) => {
     if (typeof listener !== 'function') throw invalid(`the listener must be a function, found ${kindOf(listener)}`)
-    // A wrapper of its own, so that adding the same function twice needs removing it twice.
+    // A separate wrapper, so that a function that was added twice must be removed twice.
     const own = (value: T): void => listener(value)
     this.#listeners.add(own)
     return () => void this.#listeners.delete(own)
   }
 
-  /** What a listener throws is reported, and stops neither the change nor the other listeners. */
+  /** Exceptions of a listener are reported, and affect neither the change nor the other listeners. */
   notify(value: T): void {
     for (const listener of [...this.#listeners]) {
       try {

@@ -1,4 +1,4 @@
-/** Hooks around a model: caching, logging, guardrails, without a model of one's own. */
+/** Hooks around a model for caching, logging and guardrails. */
 
 import { unlessAborted } from '../border/abort.js'
 import { invalid } from '../border/errors.js'
@@ -16,13 +16,13 @@ export interface HookContext {
   readonly streaming: boolean
   readonly signal: AbortSignal
   readonly context: Record<string, unknown>
-  /** The branches that may see the request, where its conversation is pinned to some. */
+  /** The branches that may see the request, if its conversation is pinned to some. */
   readonly allow?: readonly string[]
 }
 
 /**
- * Hooks of `wrapModel`. Each may return nothing to leave things as they are. What one throws is thrown to the caller,
- * and causes no fallback.
+ * Hooks of `wrapModel`. Each may return nothing to leave things unchanged. Exceptions are thrown to the caller, and
+ * cause no fallback.
  */
 export interface ModelHooks {
   /** Before the model: returns another request to run, or `{ reply }` to answer without running the model. */
@@ -41,7 +41,7 @@ export interface ModelHooks {
 }
 
 /**
- * The same model with hooks around it: everything else about it, such as `load()` or `explain()`, stays as it is.
+ * Adds hooks to a model. Everything else, such as `load()` or `explain()`, stays as it is.
  *
  * @example
  * const cache = new Map()
@@ -62,11 +62,11 @@ export function wrapModel<M extends Model>(model: M, hooks: ModelHooks): M {
   return withRestOf(model, wrapped)
 }
 
-/** A wrapped model with everything else that the model has, such as `load()` or `explain()`. */
+/** Copies everything else of the model, such as `load()` or `explain()`, to the wrapped one. */
 export function withRestOf<M extends Model>(model: M, wrapped: Model): M {
   const descriptors: PropertyDescriptorMap = Object.getOwnPropertyDescriptors(model)
   const { generate, generateStream, ...rest } = descriptors
-  // Getters such as `state` stay getters of the model.
+  // Getters such as `state` remain getters of the model.
   for (const [key, descriptor] of Object.entries(rest))
     if (!Object.hasOwn(wrapped, key)) Object.defineProperty(wrapped, key, descriptor)
   return wrapped as M
@@ -96,7 +96,7 @@ function hooked(model: string, runner: Runner, hooks: ModelHooks): Runner {
     }
     const request = instead === undefined ? asked : await called(() => readRequest(instead))
     if (hooks.onChunk === undefined) return await after(await runner(request, run))
-    // What the hook throws must not reach the model, which would take it for its own failure.
+    // An exception of the hook must not reach the model, which would treat it as its own failure.
     const work = new AbortController()
     const onAbort = (): void => work.abort(signal.reason)
     signal.addEventListener('abort', onAbort, { once: true })

@@ -1,4 +1,4 @@
-/** Spans and metrics into OpenTelemetry's own API, whichever SDK stands behind it. */
+/** Reports spans and metrics through OpenTelemetry's own API, with any SDK. */
 
 import type { Attributes, Measurement, SpanRecord } from './spans.js'
 import type { TelemetrySink } from './telemetry.js'
@@ -8,7 +8,7 @@ interface ApiSpan {
   setStatus(status: { code: number; message?: string }): unknown
 }
 
-/** `@opentelemetry/api`, as far as it is used here: pass the module itself. */
+/** `@opentelemetry/api`, the part that is used here: pass the module itself. */
 export interface OpenTelemetryApi {
   trace: {
     getTracer(name: string): {
@@ -35,8 +35,8 @@ const statusError = 2
 const kinds = { internal: 0, client: 2 } as const
 
 /**
- * A sink into the tracer and the meter that the page has registered. Spans become children of the span that is active
- * where the model is called.
+ * Creates a sink for the tracer and meter that the page has registered. Spans become children of the span that is
+ * active when the model is called.
  *
  * @example
  * import * as api from '@opentelemetry/api'

@@ -1,4 +1,6 @@
-/** Spans and metrics of models, by OpenTelemetry's conventions for generative AI. Importing this has no effect. */
+/**
+ * Spans and metrics of models, following OpenTelemetry's conventions for generative AI. Importing this has no effect.
+ */
 
 export { openTelemetry, type OpenTelemetryApi } from './api.js'
 export { otlpExporter, type OtlpExporter, type OtlpOptions } from './otlp.js'

@@ -1,39 +1,39 @@
-/** Spans and metrics by OTLP over HTTP, as JSON, for pages without an SDK. */
+/** Sends spans and metrics by OTLP over HTTP, as JSON, for pages without an SDK. */
 
 import { HybridError } from '../index.js'
 import { urlOf } from '../border/url.js'
 import type { Attributes, AttributeValue, Measurement, SpanRecord } from './spans.js'
 import type { TelemetrySink } from './telemetry.js'
 
-/** Where telemetry goes, and how. */
+/** Options of the exporter. */
 export interface OtlpOptions {
-  /** The collector, for example `http://localhost:4318`; `/v1/traces` and `/v1/metrics` are appended. */
+  /** The collector's address, for example `http://localhost:4318`; `/v1/traces` and `/v1/metrics` are appended. */
   url: string
   headers?: Record<string, string>
   /** `service.name` of the resource. Default `'hybridge'`. */
   serviceName?: string
-  /** How long spans wait to be sent together. Default 5000. */
+  /** How long spans wait to be sent together, in milliseconds. Default 5000. */
   delayMs?: number
   fetch?: typeof fetch
 }
 
-/** A sink that sends. */
+/** A sink that sends to a collector. */
 export interface OtlpExporter extends TelemetrySink {
-  /** Sends what waits. Settles when it is sent or given up; never rejects. */
+  /** Sends what is queued. Settles when it is sent or given up; never rejects. */
   flush(): Promise<void>
-  /** Sends what waits and stops the timer. */
+  /** Sends what is queued and stops the timer. */
   close(): Promise<void>
-  /** Spans that could not be sent, or were more than may wait. */
+  /** The number of spans that were dropped: sending failed, or the queue was full. */
   readonly dropped: number
 }
 
-/** More than this wait only while a collector is away; the newest are dropped then. */
+/** The size of the queue. It is reached only while a collector is down; then the newest spans are dropped. */
 const mostWaiting = 2048
 const tries = 3
 
 /**
- * Sends spans and metrics to a collector of OpenTelemetry. A collector that is away never disturbs a request: what
- * cannot be sent is counted in `dropped`.
+ * Creates a sink that sends spans and metrics to an OpenTelemetry collector. A collector that is down never affects a
+ * request: spans that cannot be sent are counted in `dropped`.
  *
  * @example
  * const ai = withTelemetry(hybrid, { sink: otlpExporter({ url: 'http://localhost:4318' }) })
@@ -55,7 +55,7 @@ export function otlpExporter({
   const resource = { attributes: keyValues({ 'service.name': serviceName }) }
   const scope = { name: 'hybridge' }
 
-  /** A collector that is busy is asked again, a few times. */
+  /** Retries a few times if a collector is busy. */
   const post = async (path: string, body: object): Promise<boolean> => {
     for (let count = 1; count <= tries; count++) {
       try {
@@ -68,7 +68,7 @@ export function otlpExporter({
         if (ok) return true
         if (![429, 502, 503, 504].includes(status)) return false
       } catch {
-        // Out of reach: tried again like a busy one.
+        // An unreachable collector is retried like a busy one.
       }
       if (count < tries) await new Promise((resolve) => setTimeout(resolve, 200 * 2 ** count))
     }
@@ -95,7 +95,7 @@ export function otlpExporter({
   }
   const schedule = (): void => {
     timer ??= setTimeout(() => void flush(), delayMs)
-    // In Node a timer alone must not keep the process.
+    // In Node, the timer alone must not keep the process alive.
     ;(timer as { unref?: () => void }).unref?.()
   }
   const onHide = (): void => {
@@ -147,7 +147,7 @@ function flatten(
   return [span, ...children.flatMap((child) => flatten(child, traceId, spanId))]
 }
 
-/** Histograms of what was measured since the last sending. */
+/** Histograms of the measurements since the last export. */
 function metricsOf(points: Measurement[]): object[] {
   const metrics = new Map<
     string,
@@ -191,7 +191,7 @@ function metricsOf(points: Measurement[]): object[] {
   return [...metrics.values()]
 }
 
-// The bounds that the conventions advise.
+// The bucket boundaries recommended by the conventions.
 const durationBounds = [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92]
 const tokenBounds = [
   1, 4, 16, 64, 256, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576, 4_194_304, 16_777_216, 67_108_864,
@@ -208,7 +208,7 @@ function anyValue(value: AttributeValue): object {
   return Number.isSafeInteger(value) ? { intValue: String(value) } : { doubleValue: value }
 }
 
-/** Nanoseconds need more digits than a number has. */
+/** Nanoseconds need more digits than a JavaScript number has. */
 function nanos(ms: number): string {
   const whole = Math.floor(ms)
   return String(BigInt(whole) * 1_000_000n + BigInt(Math.round((ms - whole) * 1_000_000)))

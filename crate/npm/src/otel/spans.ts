@@ -1,6 +1,6 @@
 /**
- * What happened in one request, as spans of OpenTelemetry's conventions for generative AI. A span is a plain record
- * here: it is made when everything about it is known, and sent by a sink.
+ * Converts requests to spans by OpenTelemetry's conventions for generative AI. A span is a plain record here, created
+ * when everything about it is known, and sent by a sink.
  */
 
 import { HybridError } from '../index.js'
@@ -17,14 +17,14 @@ import type {
 export type AttributeValue = string | number | boolean | string[]
 export type Attributes = Record<string, AttributeValue>
 
-/** A span that is over. Times are milliseconds since 1970. */
+/** A finished span. Times are milliseconds since 1970. */
 export interface SpanRecord {
   name: string
   kind: 'client' | 'internal'
   startMs: number
   endMs: number
   attributes: Attributes
-  /** Why it failed; absent where it did not. */
+  /** The failure; absent if there was none. */
   error?: { type: string; message: string }
   children: SpanRecord[]
 }
@@ -38,18 +38,18 @@ export interface Measurement {
   attributes: Attributes
 }
 
-/** What is known of a request once it is over. */
+/** The data of a finished request. */
 export interface Ended {
   model: string
   request: GenerateRequest
   startMs: number
   endMs: number
   outcome: { response: GenerateResponse } | { thrown: unknown }
-  /** Whether prompts and answers may be written; content of a pinned request is not written in any case. */
+  /** Whether prompts and answers may be written; the content of a pinned request is never written. */
   content: boolean
 }
 
-/** The span of a request, with a child for each attempt of its routing. */
+/** Returns the span of a request, with a child for each attempt of its routing. */
 export function spanOf(ended: Ended): SpanRecord {
   const { model, request, startMs, endMs, outcome } = ended
   const routing = routingOf(outcome)
@@ -73,7 +73,7 @@ export function spanOf(ended: Ended): SpanRecord {
   }
 }
 
-/** Token counts and durations of a request. */
+/** Returns the token counts and durations of a request. */
 export function measurementsOf({ model, startMs, endMs, outcome }: Ended): Measurement[] {
   const answered = routingOf(outcome)?.attempts.findLast(({ outcome }) => outcome === 'answered')
   const firstChunkMs = answered?.firstTokenMs === undefined ? undefined : answered.startedAtMs + answered.firstTokenMs
@@ -116,7 +116,7 @@ export function measurementsOf({ model, startMs, endMs, outcome }: Ended): Measu
   ]
 }
 
-/** A request of which the routing alone is known. */
+/** A request of which only the routing is known. */
 export function routedSpan({ model, startedAtMs, durationMs, outcome, routing }: FlowRequest): SpanRecord {
   const error = { type: 'UNKNOWN', message: 'the request failed' }
   return {
@@ -234,8 +234,8 @@ function attemptSpan({
 // ── Content ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /**
- * A request that a strategy confined to some branches is pinned: its words were found to be private, or may be. Without
- * a trace nothing is known of it, so nothing is shown.
+ * A request that a strategy restricted to some branches is pinned: its content is, or may be, private. Without a trace
+ * this is unknown, so no content is written.
  */
 function mayShow(routing: RoutingTrace | undefined): boolean {
   return (
@@ -281,7 +281,7 @@ function messageOf(message: RequestMessage): { role: string; parts: object[] } {
   return { role: message.role === 'model' ? 'assistant' : message.role, parts: partsOf(message) }
 }
 
-/** Media is named and not written: a trace is no place for files. */
+/** Media are named but not written: a trace is no place for files. */
 function partsOf({ content }: RequestMessage): object[] {
   return content.map((part) => {
     if ('text' in part) return { type: 'text', content: part.text }
@@ -308,7 +308,7 @@ function routingOf(outcome: Ended['outcome']): RoutingTrace | undefined {
   return HybridError.isInstance(outcome.thrown) ? outcome.thrown.routing : undefined
 }
 
-/** Words of foreign errors may hold a prompt, so they are not written. */
+/** Messages of foreign errors may contain a prompt, so they are not written. */
 export function errorOf(thrown: unknown): { type: string; message: string } {
   if (HybridError.isInstance(thrown)) return { type: thrown.code ?? thrown.status, message: thrown.message }
   return { type: '_OTHER', message: 'a function of the application failed' }

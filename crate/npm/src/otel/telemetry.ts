@@ -1,17 +1,17 @@
-/** A model whose requests are traced and measured. */
+/** Adds tracing and metrics to a model. */
 
 import { HybridError } from '../index.js'
 import type { GenerateRequest, GenerateResponse, Model } from '../index.js'
 import { measurementsOf, spanOf, type Ended, type Measurement, type SpanRecord } from './spans.js'
 
-/** Where spans and measurements go. What a sink throws never reaches a request. */
+/** Receives spans and measurements. Exceptions of a sink never reach a request. */
 export interface TelemetrySink {
-  /** Called where a request begins, so that its span finds its parent. */
+  /** Called at the beginning of a request, so that its span finds its parent. */
   begin(): { end(span: SpanRecord): void }
   measure(measurement: Measurement): void
 }
 
-/** How a model is traced. */
+/** Options of `withTelemetry`. */
 export interface TelemetryOptions {
   sink: TelemetrySink
   /**
@@ -22,8 +22,8 @@ export interface TelemetryOptions {
 }
 
 /**
- * The same model, traced: one span for each request, by OpenTelemetry's conventions for generative AI, with a child for
- * each attempt of its routing; and histograms of tokens and durations.
+ * Adds tracing to a model: one span per request, by OpenTelemetry's conventions for generative AI, with a child for
+ * each attempt of its routing, and histograms of tokens and durations.
  *
  * @example
  * import * as api from '@opentelemetry/api'

@@ -1,4 +1,4 @@
-/** Spans of what stands around requests: tools that are run, texts that are embedded, flows with their steps. */
+/** Spans of the work around requests: tool calls, embeddings, and flows with their steps. */
 
 import { HybridError } from '../index.js'
 import type { Embedder, ExecutableTool, FlowRequest, FlowTrace } from '../index.js'
@@ -6,8 +6,8 @@ import { errorOf, routedSpan, type Attributes, type SpanRecord } from './spans.j
 import { quietly, wallClock, type TelemetrySink } from './telemetry.js'
 
 /**
- * The same tools, traced: one span `execute_tool NAME` for each call, by OpenTelemetry's conventions. Arguments and
- * results are not written: what a strategy pinned may be in them.
+ * Adds tracing to tools: one span `execute_tool NAME` per call, by OpenTelemetry's conventions. Arguments and results
+ * are not written, because they may contain pinned content.
  *
  * @example
  * const tools = tracedTools({ weather }, { sink: openTelemetry(api) })
@@ -39,7 +39,7 @@ export function tracedTools<T extends Readonly<Record<string, ExecutableTool>>>(
 }
 
 /**
- * The same embedder, traced: one span `embeddings NAME` for each call. The texts are never written.
+ * Adds tracing to an embedder: one span `embeddings NAME` per call. The texts are never written.
  *
  * @example
  * const embedder = tracedEmbedder(gemmaEmbedder({ model }), { sink: openTelemetry(api) })
@@ -72,7 +72,7 @@ export function tracedEmbedder<E extends Embedder>(embedder: E, { sink }: { sink
 }
 
 /**
- * An `onTrace` for flows: one span `invoke_workflow NAME` for each run, with a child for each step and each request
+ * Creates an `onTrace` for flows: one span `invoke_workflow NAME` per run, with a child for each step and each request
  * that the flow made through `flow.with`.
  *
  * @example
@@ -85,7 +85,7 @@ export function flowTelemetry({ sink }: { sink: TelemetrySink }): (trace: FlowTr
   return (trace) => quietly(() => sink.begin().end(flowSpan(trace)))
 }
 
-/** A flow's run with its steps; a request is a child of the step that it ran in, where there is one such. */
+/** Reports a flow's run with its steps; a request is a child of the step in which it ran, if there is one. */
 export function flowSpan({ id, flow, startedAtMs, durationMs, outcome, steps, requests }: FlowTrace): SpanRecord {
   const made = steps.map(({ name, startedAtMs, durationMs, outcome, attempts }): SpanRecord => ({
     name: `step ${name}`,
@@ -125,7 +125,7 @@ function isWithin({ startedAtMs, durationMs }: FlowRequest, { startMs, endMs }: 
   return startedAtMs >= startMs && startedAtMs + durationMs <= endMs
 }
 
-/** Runs the work within a span. What it returns and throws passes unchanged. */
+/** Runs the work within a span. Its result or exception passes unchanged. */
 async function spanned<T>(
   sink: TelemetrySink,
   work: () => Promise<T>,

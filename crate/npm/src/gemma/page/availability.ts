@@ -1,4 +1,4 @@
-/** Could the model run here, and what would it take? Gathers facts; core judges them. */
+/** Decides whether the model could run here. Gathers the facts; core judges them. */
 
 import { deviceFacts, gpuLimits } from '../../border/device-facts.js'
 import { HybridError } from '../../border/errors.js'
@@ -17,8 +17,8 @@ import { hasSimd } from './simd.js'
 import { noWorkers } from './worker-client.js'
 
 /**
- * Looks at the machine, at the store, and at the first bytes of an unknown file; never at the weights.
- * What keeps the question from being asked at all, as on a server, is an answer too.
+ * Inspects the machine, the store, and the first bytes of an unknown file, but never the weights. If a check is
+ * impossible, as on a server, the verdict says so.
  */
 export async function availabilityOf(host: EngineHost): Promise<Availability> {
   if (typeof Worker === 'undefined') return { status: 'unavailable', reason: noWorkers, code: 'WORKER_UNAVAILABLE' }
@@ -47,7 +47,7 @@ async function judged(host: EngineHost): Promise<Availability> {
     Promise.all([isFetching(key), isFetching(towerKey)]).then((all) => all.includes(true)),
     key === undefined ? undefined : findMark(key),
     probe(source, host.options, key, !savesData),
-    // Where its size is known nothing else of it matters.
+    // If its size is known, nothing else about it matters.
     tower && (sizeOf(tower) === undefined ? probe(tower, host.options, towerKey, !savesData) : undefined),
     notKept(host),
   ])
@@ -60,9 +60,9 @@ async function judged(host: EngineHost): Promise<Availability> {
     tower && heldTower && (heldTower.isComplete ? heldTower.bytes : (sizeOf(tower) ?? eyes?.bytes)),
     tower !== undefined,
   )
-  // What keeps the tower from coming keeps the model from running.
+  // An obstacle to downloading the tower is an obstacle to running the model.
   const file = eyes === undefined || ['none', 'read'].includes(eyes.look) ? model : { ...eyes, header: model.header }
-  // Where the host has nothing to run, the engine need not be fetched.
+  // If the host has no model, the engine need not be fetched.
   const mayMeasure = !lacksSimd && !['refused', 'page', 'unreachable'].includes(file.look)
   let engineFault: EngineFault | undefined
   const measured = async <T>(measure: () => Promise<T>): Promise<T | undefined> => {
@@ -73,10 +73,10 @@ async function judged(host: EngineHost): Promise<Availability> {
       return undefined
     }
   }
-  // A software adapter is looked at only where it was requested.
+  // A software adapter is tested only if it was requested.
   const isWanted = webgpu.available && (device === 'gpu' || !webgpu.software)
   const isRight = isWanted ? await measured(() => gpuVerdict(host.options)) : undefined
-  // The CPU is measured only where it may be what the model runs on.
+  // The CPU is measured only if the model might run on it.
   const maybeOnCpu = device === 'cpu' || (device === 'auto' && (!isWanted || isRight === false))
   const cpuBytesPerSecond = maybeOnCpu ? await measured(() => cpuRate(precision, host.options)) : undefined
   const isRemote = [source, tower].some((it) => it?.kind === 'remote')
@@ -106,7 +106,7 @@ async function judged(host: EngineHost): Promise<Availability> {
   }
   return JSON.parse(page.judge_device(JSON.stringify(facts), file.header)) as Availability
 
-  /** Why a download would not be there at the next visit. */
+  /** Returns why a download would be gone at the next visit. */
   async function notKept({ source, tower }: EngineHost): Promise<string | undefined> {
     if (source.kind === 'blob' && tower?.kind !== 'remote') return undefined
     return cache === 'none'
@@ -123,25 +123,25 @@ interface EngineFault {
   readonly message: string
 }
 
-/** A missing or forbidden file of the engine is a fault of the page. Anything else is found by the load. */
+/** A missing or blocked engine file is a fault of the page. Other failures are found by the load. */
 function faultOf(thrown: unknown): EngineFault | undefined {
   if (!HybridError.isInstance(thrown) || (thrown.code !== 'WASM_UNAVAILABLE' && thrown.code !== 'WORKER_UNAVAILABLE'))
     return undefined
   return { code: thrown.code, message: thrown.message }
 }
 
-/** Whether bytes cost: the person asked for little traffic, or the network is one that is paid for by the byte. */
+/** Whether traffic costs money: the user asked to save data, or the connection is metered. */
 function isMetered(): boolean {
   const { saveData, type } =
     (globalThis.navigator as { connection?: { saveData?: boolean; type?: string } } | undefined)?.connection ?? {}
   return saveData === true || type === 'cellular'
 }
 
-/** The bytes of a source, as far as it states them. */
+/** Returns the size of a source, as far as it is stated. */
 const sizeOf = (source: ModelSource): number | undefined =>
   source.kind === 'blob' ? source.blob.size : source.approximateBytes
 
-/** Of both files, where both sizes are known. */
+/** Adds the sizes of both files, if both are known. */
 function sum(model: number | undefined, tower: number | undefined, hasTower: boolean): number | undefined {
   if (!hasTower || model === undefined) return model
   return tower === undefined ? undefined : model + tower
@@ -169,7 +169,7 @@ async function freeBytes(): Promise<number | undefined> {
   }
 }
 
-/** Whether some tab, this one included, holds the model's download lock. */
+/** Whether any tab, including this one, holds the model's download lock. */
 async function isFetching(key: string | undefined): Promise<boolean> {
   if (key === undefined) return false
   const { held = [] } =

@@ -1,4 +1,4 @@
-/** The models that this origin keeps, and how to delete them. */
+/** Lists and deletes the models stored by this origin. */
 
 import { readOptions } from '../../border/request.js'
 import { unlessAborted } from '../../border/abort.js'
@@ -8,22 +8,22 @@ import { downloadLock, folder, hasStore, heldOf, isNamed, loadLock, readCard } f
 import { forgetMark } from './crash-marker.js'
 import type { EngineHost } from './host.js'
 
-/** A model, or a part of one, that this origin keeps. */
+/** A model, or a part of one, that is stored by this origin. */
 export interface CachedModel {
-  /** Names it to `removeCached`. */
+  /** The key for `removeCached`. */
   key: string
-  /** Its name: a known model's, or its file's. */
+  /** The model's name: that of a known model, or its file name. */
   name: string
-  /** How many of its bytes are here. */
+  /** The number of stored bytes. */
   bytes: number
-  /** Whether all of them are. */
+  /** Whether the model is complete. */
   complete: boolean
-  /** Milliseconds since 1970. */
+  /** The time of the last use, in milliseconds since 1970. */
   lastUsed: number
 }
 
 /**
- * The models this origin keeps, half-fetched ones included. Empty where nothing can be kept.
+ * Returns the models stored by this origin, including partial ones. Empty if there is no storage.
  *
  * @example
  * for (const { name, bytes, complete } of await listCachedModels()) console.log(name, bytes, complete)
@@ -33,7 +33,7 @@ export async function listCachedModels(): Promise<CachedModel[]> {
   if (models === undefined) return []
   const found: CachedModel[] = []
   for (const key of await foldersIn(models)) {
-    // One model that is damaged, or deleted meanwhile, must not hide the others.
+    // A model that is damaged, or deleted meanwhile, must not hide the others.
     const model = await describe(models, key).catch(() => undefined)
     if (model !== undefined) found.push(model)
   }
@@ -52,14 +52,14 @@ async function foldersIn(models: FileSystemDirectoryHandle): Promise<string[]> {
   try {
     for await (const [key, handle] of entries(models)) if (handle.kind === 'directory') keys.push(key)
   } catch {
-    // Deleted while it was read.
+    // The model was deleted while it was read.
   }
   return keys
 }
 
 /**
- * Deletes a model by its key, whole or half-fetched. Does nothing if it is not stored.
- * Rejects with MODEL_IN_USE, at once, while any tab fetches or loads it.
+ * Deletes a complete or partial model by its key. Does nothing if it is not stored. Rejects with MODEL_IN_USE at once
+ * if any tab is downloading or loading it.
  *
  * @example
  * for (const { key, complete } of await listCachedModels()) if (!complete) await removeCached(key)
@@ -71,12 +71,12 @@ export async function removeCached(key: string, options: { signal?: AbortSignal 
   await removeFolder(key, { signal, tries: 1 })
 }
 
-/** Ends the model and deletes what is kept of it. */
+/** Disposes of the model and deletes its stored files. */
 export async function removeModel(host: EngineHost, { signal }: { signal?: AbortSignal } = {}): Promise<void> {
   if (signal?.aborted === true) throw cancelled(signal.reason)
   const wasAtWork = host.isAtWork
   await unlessAborted(host.dispose(), signal)
-  // The locks of this model's own worker become free a moment after its end.
+  // The locks of this model's own worker are released a moment after it ends.
   for (const key of [await host.key(), await host.towerKey()])
     if (key !== undefined) await removeFolder(key, { signal, tries: wasAtWork ? 20 : 1 })
 }
@@ -92,7 +92,7 @@ async function removeFolder(
     } catch (thrown) {
       if (isNamed(thrown, 'NotFoundError')) return
       if (thrown instanceof HybridError) throw thrown
-      // A key with a slash in it, or of another make.
+      // The key contains a slash, or has another form.
       if (thrown instanceof TypeError)
         throw new HybridError('INVALID_ARGUMENT', '`key` must be a key that listCachedModels() returned', {
           cause: thrown,
@@ -114,7 +114,7 @@ async function removeFolder(
   }
 }
 
-/** False where some tab fetches the model, or reads its files. */
+/** Deletes a folder. Returns false if a tab is downloading the model or reading its files. */
 async function tryRemove(key: string): Promise<boolean> {
   const models = hasStore() ? await folder(undefined, false) : undefined
   if (models === undefined) return true
@@ -133,7 +133,7 @@ async function tryRemove(key: string): Promise<boolean> {
   })
 }
 
-/** Not yet in the compiler's own view of the DOM. */
+/** Not yet part of TypeScript's DOM types. */
 function entries(directory: FileSystemDirectoryHandle): AsyncIterable<[string, FileSystemHandle]> {
   return (directory as unknown as { entries(): AsyncIterable<[string, FileSystemHandle]> }).entries()
 }

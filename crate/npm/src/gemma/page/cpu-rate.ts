@@ -1,15 +1,15 @@
 /**
- * How fast this machine's CPU works through weights: measured once for each browser version, in about a tenth of a
+ * The speed at which this machine's CPU processes weights, measured once per browser version in about a tenth of a
  * second.
  */
 
 import { recall, remember } from './remembered.js'
 import { WorkerClient, type WorkerPlaces } from './worker-client.js'
 
-/** Faster kernels make another version. */
+/** The version of the kernels; faster ones require a new measurement. */
 const version = 1
 
-/** Bytes a second on one thread. Rejects where the engine cannot be started. */
+/** Returns bytes per second on one thread. Rejects if the engine cannot be started. */
 export async function cpuRate(precision: 'exact' | 'fast', places: WorkerPlaces): Promise<number> {
   const name = `hybridge-cpu-${version}|${precision}|${globalThis.navigator?.userAgent}`
   const known = Number(recall(name) ?? Number.NaN)

@@ -1,10 +1,10 @@
 /**
- * Remembers loads that took the tab down. Where memory runs out, a tab ends without an error that anyone could catch:
- * so a mark is set while weights go to the device, and removed when that ends in any other way. A mark that is found
- * later was left by a tab that died meanwhile.
+ * Detects loads that crashed the tab. When memory runs out, a tab ends without an error that could be caught. So a
+ * mark is set while weights are uploaded to the device, and removed when that ends in any other way. A mark found
+ * later comes from a tab that crashed.
  *
- * Systems kill tabs for reasons of their own, too, most of all hidden ones. So a download sets no mark, a hidden page
- * has none, one dead tab proves nothing, and after a day all is forgotten.
+ * Systems also kill tabs for other reasons, especially hidden ones. So neither a download nor a hidden page has a
+ * mark, a single crash is ignored, and marks expire after a day.
  */
 
 import { counts, nextMark, type CrashMark } from '../../model/life.js'
@@ -12,7 +12,7 @@ import { loadLock } from '../layout.js'
 
 const nameOf = (key: string): string => `hybridge-loading-${key}`
 
-/** Reads a mark. One that is damaged, too old, or from the future counts as none. */
+/** Reads a mark. A damaged or expired one, or one from the future, is ignored. */
 export function markOf(text: string | undefined, now: number): CrashMark | undefined {
   try {
     const { contextWindow, loads, at } = JSON.parse(text ?? 'null') as Partial<CrashMark>
@@ -24,7 +24,10 @@ export function markOf(text: string | undefined, now: number): CrashMark | undef
   }
 }
 
-/** Sets the mark until the returned function is called. It is lifted while the page is hidden, or left. */
+/**
+ * Sets the mark until the returned function is called. The mark is removed while the page is hidden or after it is
+ * left.
+ */
 export function mark(key: string, contextWindow: number): () => void {
   const storage = localStorageOf()
   if (storage === undefined) return () => {}
@@ -34,7 +37,7 @@ export function mark(key: string, contextWindow: number): () => void {
       if (crash === undefined) storage.removeItem(name)
       else storage.setItem(name, JSON.stringify(crash))
     } catch {
-      // A full or forbidden storage only costs the memory of a crash.
+      // If storage is full or blocked, only the detection of crashes is lost.
     }
   }
   const previous = markOf(read(storage, name), Date.now())
@@ -51,12 +54,12 @@ export function mark(key: string, contextWindow: number): () => void {
     removeEventListener('pagehide', lift)
     removeEventListener('pageshow', set)
     globalThis.document?.removeEventListener('visibilitychange', onVisibility)
-    // It ended while the page was there to see it: whatever killed earlier tabs, this load did not.
+    // The load ended while the page was running: it did not cause the earlier crashes.
     write(undefined)
   }
 }
 
-/** The mark that dead tabs left. One whose tab is still loading is none. */
+/** Returns the mark left by crashed tabs. A mark whose tab is still loading is ignored. */
 export async function findMark(key: string): Promise<CrashMark | undefined> {
   const storage = localStorageOf()
   const found = storage === undefined ? undefined : markOf(read(storage, nameOf(key)), Date.now())

@@ -1,12 +1,12 @@
 /**
- * The order in which a schema declares its properties, listed by name: the engine's reader of JSON forgets the order of
+ * The declared order of a schema's properties, as a list of names: the engine's JSON parser does not keep the order of
  * members.
  */
 
 import type { ModelRequest } from '../../border/request.js'
 import type { JsonSchema, ToolDefinition } from '../../types.js'
 
-/** The same request with Gemini's `propertyOrdering` wherever a schema has properties and does not say it. */
+/** Returns the request with Gemini's `propertyOrdering` added to every schema that has properties and lacks it. */
 export function inDeclaredOrder(request: ModelRequest): ModelRequest {
   const { tools, output } = request
   const schema = output?.schema
@@ -19,7 +19,7 @@ export function inDeclaredOrder(request: ModelRequest): ModelRequest {
   }
 }
 
-/** Values, not schemas. */
+/** Keywords whose value contains values, not schemas. */
 const values: ReadonlySet<string> = new Set([
   'const',
   'enum',
@@ -29,7 +29,7 @@ const values: ReadonlySet<string> = new Set([
   'required',
   'propertyOrdering',
 ])
-/** Schemas by name. */
+/** Keywords whose value maps names to schemas. */
 const maps: ReadonlySet<string> = new Set([
   'properties',
   '$defs',

@@ -1,4 +1,4 @@
-/** EmbeddingGemma: texts into vectors. */
+/** EmbeddingGemma: embeds texts as vectors. */
 
 import { HybridError } from '../../border/errors.js'
 import { optionsArgument } from '../../border/json.js'
@@ -10,8 +10,8 @@ import { EngineHost } from './host.js'
 import { Turns } from './turns.js'
 
 /**
- * EmbeddingGemma on the visitor's own device, in a worker of its own. Vectors have length 1, so that their dot product
- * is their cosine.
+ * Creates an EmbeddingGemma model on the visitor's device, in its own worker. Vectors have length 1, so their dot
+ * product is their cosine similarity.
  *
  * @example
  * const embedder = gemmaEmbedder({ model: 'embeddinggemma-300m' })

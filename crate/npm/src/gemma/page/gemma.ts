@@ -1,4 +1,4 @@
-/** Gemma as a model of this package: the engine's face. */
+/** Gemma as a model of this package: the public interface of the engine. */
 
 import { Watchers } from '../../model/watchers.js'
 import { HybridError } from '../../border/errors.js'
@@ -15,12 +15,12 @@ import { EngineHost } from './host.js'
 import { Turns } from './turns.js'
 
 /**
- * Gemma on the visitor's own device, in a worker of its own. Nothing is fetched or started before `load`.
+ * Creates a Gemma model on the visitor's device, in its own worker. Nothing is fetched or started before `load`.
  *
  * With `mmproj`, the vision tower's file, it reads pictures in the user's messages.
  *
  * `model` is a known name (`'gemma-3-270m-it'`, `'gemma-3-1b-it'`, `'gemma-3-4b-it'`), the address of a GGUF file, the
- * addresses of its parts, or a file the person chose.
+ * addresses of its parts, or a file that the user chose.
  *
  * @example
  * const gemma = gemmaModel({ model: 'gemma-3-270m-it' })
@@ -34,7 +34,7 @@ export function gemmaModel(options: GemmaOptions): OnDeviceModel {
   const turns = new Turns(() => changed())
   const watchers = new Watchers<ModelState>()
   const changed = (): void => {
-    // A model that continues texts has neither turns nor tools, which its file alone says.
+    // A model that continues texts supports neither turns nor tools. Only its file shows which kind it is.
     if (host.loaded !== undefined) Object.assign(info.supports, host.loaded.isRaw ? ofTexts : ofTurns)
     watchers.notify({
       state: host.state,
@@ -86,8 +86,8 @@ interface Setting {
 }
 
 /**
- * With `waitForLoad`, retries once if the GPU is lost before the first chunk:
- * the engine comes back, on the CPU where there is no GPU any more, and answers.
+ * With `waitForLoad`, retries once if the GPU is lost before the first chunk: the engine is rebuilt, on the CPU if the
+ * GPU is gone, and answers.
  */
 async function generate(setting: Setting, request: ModelRequest, run: RunOptions): Promise<Reply> {
   let hasSpoken = false
@@ -112,7 +112,7 @@ async function attempt({ host, turns, waitForLoad }: Setting, request: ModelRequ
   let generation: number | undefined
   let onAbort: (() => void) | undefined
   try {
-    // The engine may have fallen while this one waited for its turn.
+    // The engine may have failed while this request waited for its turn.
     await host.ready({ waitForLoad, signal })
     const started = (generation = await host.call('start', { request: inDeclaredOrder(request), seed: seed() }))
     onAbort = () => void drop(host, started)
@@ -126,13 +126,13 @@ async function attempt({ host, turns, waitForLoad }: Setting, request: ModelRequ
     throw new HybridError('CANCELLED', 'stopped by the caller')
   } finally {
     if (onAbort !== undefined) signal.removeEventListener('abort', onAbort)
-    // The next request may start only once this one's token is out of the engine.
+    // The next request may start only once this one's last token is finished.
     if (generation !== undefined && host.state === 'ready') await drop(host, generation)
     leave()
   }
 }
 
-/** A model without a tower reads no pictures, whatever its state is. */
+/** A model without a vision tower never reads images. */
 function refuseMedia({ source, tower }: EngineHost, { messages }: ModelRequest): void {
   if (tower !== undefined || !messages.some(({ content }) => content.some(({ media }) => media !== undefined))) return
   throw new HybridError(
@@ -146,11 +146,11 @@ async function drop(host: EngineHost, generation: number): Promise<void> {
   try {
     await host.call('drop', { generation })
   } catch {
-    // A worker that is gone runs nothing.
+    // A worker that has ended runs nothing.
   }
 }
 
-/** Seeds come from the page; the engine has no source of randomness. */
+/** Seeds come from the page, because the engine has no source of randomness. */
 function seed(): number {
   return crypto.getRandomValues(new Uint32Array(1))[0] ?? 0
 }

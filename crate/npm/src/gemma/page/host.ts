@@ -1,9 +1,10 @@
 /**
- * The engine behind a model of this package: its worker, its state, and its return after a fault.
+ * The engine behind a model of this package: its worker, its state, and its recovery after a fault.
  *
- * What happens is fed to its `Life`, which decides; this performs the actions that it returns.
+ * Events are passed to its `Life`, which decides; this file runs the actions that it returns.
  *
- * A page that enters the back/forward cache gives everything up, and loads again when it is shown, as after a fault.
+ * A page that enters the back/forward cache releases everything, and reloads the model when it is shown, as after a
+ * fault.
  */
 
 import { loadStopped, type LifeTask, type LifePhase } from '../../model/life.js'
@@ -31,14 +32,14 @@ const defaultContextWindow = 4096
 interface Loading {
   readonly work: AbortController
   readonly meters: Set<ProgressMeter>
-  /** The key of its folder, once it is known. */
+  /** The key of its folder, once known. */
   key: string | undefined
   last: Step | undefined
 }
 
 export class EngineHost {
   readonly source: ModelSource
-  /** Its vision tower, where it reads pictures. */
+  /** Its vision tower, if it reads images. */
   readonly tower: ModelSource | undefined
   readonly options: Omit<GemmaOptions, 'waitForLoad'>
   readonly contextWindow: number
@@ -51,7 +52,7 @@ export class EngineHost {
   #progress: LoadProgress | undefined
   #loading: Loading | undefined
   #loaded: Loaded | undefined
-  /** A model that lost its GPU comes back without the network, whatever it runs on then. */
+  /** A model that lost its GPU is rebuilt from the store, on whichever device is left. */
   #hasGpuFile = false
   #closing: Promise<void> = Promise.resolve()
   #unmark: () => void = () => {}
@@ -89,7 +90,7 @@ export class EngineHost {
     return this.#life.state
   }
 
-  /** Of the load in progress. */
+  /** Aborts the load in progress. */
   get progress(): LoadProgress | undefined {
     return this.state === 'loading' ? this.#progress : undefined
   }
@@ -104,7 +105,7 @@ export class EngineHost {
     return this.state === 'ready' ? this.#loaded : undefined
   }
 
-  /** The key of its folder; undefined for a file in the caller's hand. */
+  /** The key of its folder; undefined for a file supplied by the caller. */
   async key(): Promise<string | undefined> {
     return await keyIn(this.source)
   }
@@ -140,7 +141,7 @@ export class EngineHost {
     }
   }
 
-  /** Resolves once the model can be run. A load in progress is awaited only with `waitForLoad`. */
+  /** Resolves once the model is ready. A load in progress is awaited only with `waitForLoad`. */
   async ready({ waitForLoad, signal }: { waitForLoad: boolean; signal: AbortSignal }): Promise<void> {
     switch (this.state) {
       case 'ready':
@@ -162,7 +163,7 @@ export class EngineHost {
   }
 
   /**
-   * Calls the worker. CANCELLED stands for the caller's own signal alone: a worker that was ended meanwhile is
+   * Calls the worker. CANCELLED is reserved for the caller's own signal: a worker that was ended meanwhile is
    * UNAVAILABLE.
    */
   call<M extends Method>(method: M, params: Calls[M]['params'], options?: CallOptions): Promise<Calls[M]['result']> {
@@ -171,7 +172,7 @@ export class EngineHost {
     })
   }
 
-  /** Called whenever the engine has produced something: the last fault is overcome. */
+  /** Called whenever the engine has produced output, so the last fault no longer counts. */
   succeeded(): void {
     this.#life.feed({ kind: 'succeeded' })
   }
@@ -188,11 +189,11 @@ export class EngineHost {
         return this.#begin({ mayDownload: action.mayDownload, force: this.#isForced || !action.mayDownload })
       case 'stop':
         this.#abandon(action.why)
-        // In the background: what has arrived is recorded before the worker ends.
+        // Runs in the background: the received bytes are recorded before the worker ends.
         this.#closing = this.#client.close(action.why)
         return
       case 'end':
-        // First, so that calls in flight fail with this reason.
+        // Set first, so that calls in flight fail with this reason.
         this.#client.terminate(action.why)
         return this.#abandon(action.why)
       case 'mark':
@@ -203,7 +204,7 @@ export class EngineHost {
     }
   }
 
-  /** Whatever the load in progress still reports changes nothing any more. */
+  /** Later reports of the load in progress are ignored. */
   #abandon(why: HybridError): void {
     const loading = this.#loading
     this.#loading = undefined
@@ -230,7 +231,7 @@ export class EngineHost {
         this.#life.feed({ kind: 'loaded' })
       },
       (thrown: unknown) => {
-        // The worker's own end has been dealt with by then.
+        // The worker's own failure has been handled by then.
         if (this.#loading === loading) this.#life.feed({ kind: 'loadFailed', error: fromThrown(thrown) })
       },
     )
@@ -312,7 +313,7 @@ export class EngineHost {
     })
   }
 
-  /** The worker died, or its engine did. */
+  /** Handles the death of the worker or its engine. */
   #onWorkerDeath(error: HybridError): void {
     this.#loaded = undefined
     this.#loading = undefined
@@ -320,13 +321,13 @@ export class EngineHost {
   }
 }
 
-/** From the upload on it is the device's memory that may end the tab. */
+/** From the upload on, the device's memory may run out and crash the tab. */
 function phaseOf({ phase, loadedBytes, totalBytes }: Step): LifePhase {
   if (phase === 'upload' || phase === 'warmup') return 'device'
   return phase === 'download' && loadedBytes < totalBytes ? 'download' : 'stored'
 }
 
-/** The key of a source's folder; undefined for a file in the caller's hand. */
+/** Returns the key of a source's folder; undefined for a file supplied by the caller. */
 async function keyIn(source: ModelSource): Promise<string | undefined> {
   return source.kind === 'blob' || globalThis.crypto?.subtle === undefined ? undefined : await keyOf(source)
 }
@@ -340,14 +341,17 @@ function filesOf(source: ModelSource, key: string | undefined, headers: Record<s
     : { key: key ?? source.name, name: source.name, files: source.files, headers }
 }
 
-/** The caller's headers are for the host of the model's first address alone. */
+/** The caller's headers are only for the host of the model's first address. */
 function sameOrigin(model: ModelSource, tower: ModelSource): boolean {
   const originOf = (it: ModelSource): string | undefined =>
     it.kind === 'blob' ? undefined : new URL(it.files[0]?.url ?? '').origin
   return originOf(model) === undefined || originOf(model) === originOf(tower)
 }
 
-/** Where a load of two sources begins: both out of the store, or with the download that is missing. */
+/**
+ * Returns the first phase of a load of two sources: the later one if both are stored, else the download of the missing
+ * one.
+ */
 function joined(model: Step | undefined, tower: Step | 'unknown' | undefined): Step | undefined {
   if (tower === undefined || model === undefined || tower === 'unknown') return tower === undefined ? model : undefined
   const isFetched = model.phase === 'download' || tower.phase === 'download'
@@ -359,7 +363,10 @@ function joined(model: Step | undefined, tower: Step | 'unknown' | undefined): S
   }
 }
 
-/** Where a load begins, as far as that is known without asking the host: out of the hand, the store, or the network. */
+/**
+ * Returns the first phase of a load, as far as it is known without a request: from a supplied file, the store, or the
+ * network.
+ */
 async function firstStep(source: ModelSource, key: string | undefined): Promise<Step | undefined> {
   if (source.kind === 'blob') return { phase: 'upload', loadedBytes: 0, totalBytes: source.blob.size }
   const directory = key === undefined || !hasStore() ? undefined : await folder(key, false).catch(() => undefined)
@@ -374,7 +381,7 @@ async function firstStep(source: ModelSource, key: string | undefined): Promise<
     : { phase: 'download', loadedBytes: held?.bytes ?? 0, totalBytes }
 }
 
-/** A caller's callback, whose mistakes are reported as the page's own. */
+/** Wraps a caller's callback; its exceptions are reported as the page's own. */
 function guarded(onProgress: LoadOptions['onProgress']): (progress: LoadProgress) => void {
   return (progress) => {
     try {
@@ -393,12 +400,12 @@ function once(act: () => void): () => void {
   }
 }
 
-/** A failure that was not caused by the caller it is reported to: another one's stop is no stop of this one. */
+/** Converts a failure that this caller did not cause: an abort by another caller is not CANCELLED here. */
 function ofAnother(thrown: unknown): unknown {
   return HybridError.isInstance(thrown) && thrown.status === 'CANCELLED' ? loadStopped(thrown) : thrown
 }
 
-/** Holds the load locks of all folders. */
+/** Acquires the load locks of all folders. */
 async function withLoadLocks<T>(
   [key, ...others]: ReadonlyArray<string | undefined>,
   signal: AbortSignal,
@@ -407,7 +414,7 @@ async function withLoadLocks<T>(
   return await withLoadLock(key, signal, () => (others.length === 0 ? act() : withLoadLocks(others, signal, act)))
 }
 
-/** Holds the model's load lock, shared: its files stay, and this tab's crash mark is not taken for a crash. */
+/** Acquires the model's load lock, shared: its files stay, and this tab's mark is not mistaken for a crash. */
 async function withLoadLock<T>(key: string | undefined, signal: AbortSignal, act: () => Promise<T>): Promise<T> {
   const locks = (globalThis.navigator as { locks?: LockManager } | undefined)?.locks
   if (key === undefined || locks === undefined) return await act()
@@ -418,16 +425,16 @@ async function withLoadLock<T>(key: string | undefined, signal: AbortSignal, act
   }
 }
 
-/** Asks the browser not to evict the origin's files. A refusal changes nothing. */
+/** Asks the browser not to evict the origin's files. A refusal has no effect. */
 async function requestPersistence(): Promise<void> {
   try {
     await navigator.storage.persist()
   } catch {
-    // Not every context may ask.
+    // Some contexts lack this API.
   }
 }
 
-/** Overrides of the planner's patience, for tests on a network without distance. */
+/** Overrides of the download policy's pauses, for tests on a local network. */
 function policyOf(options: object): { policy?: Readonly<Record<string, number>> } {
   const policy = (options as { [testing]?: Readonly<Record<string, number>> })[testing]
   return policy === undefined ? {} : { policy }

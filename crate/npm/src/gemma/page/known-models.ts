@@ -1,23 +1,22 @@
-/** Models with a name: where their files are. */
+/** Known models and the addresses of their files. */
 
-/** A model with a name: a public GGUF file that needs no account, its size and the address of its licence. */
+/** A known model: a public GGUF file that needs no account, its size and the address of its licence. */
 export interface KnownModel {
   readonly kind: 'generator' | 'embedder'
   readonly url: string
   /** Approximate; the host reports the exact size. */
   readonly approximateBytes: number
   readonly licence: string
-  /** The most tokens that the network was trained to read and write together. */
+  /** The context length with which the network was trained. */
   readonly contextWindow: number
-  /** The vision tower of a model that reads pictures. Fetched only with `mmproj: true`. */
+  /** The vision tower of a model that reads images. Downloaded only with `mmproj: true`. */
   readonly mmproj?: { readonly url: string; readonly approximateBytes: number }
 }
 
 const licence = 'https://ai.google.dev/gemma/terms'
 
 /**
- * The models with a name. The addresses are those of the hosts' own listings; the project's tests download none of
- * them.
+ * The known models. Their addresses come from the hosts' own listings; the project's tests download none of them.
  *
  * @example
  * const small = Object.entries(knownModels).filter(([, { approximateBytes }]) => approximateBytes < 1e9)

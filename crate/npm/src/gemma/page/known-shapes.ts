@@ -1,6 +1,8 @@
-/** The networks of the models with a name, so that their memory is known before their file is. */
+/** The network sizes of the known models, so that their memory is known before their files are. */
 
-/** The sizes of a network, which decide how much memory a context takes. The twin of `hybridge_core::device::Shape`. */
+/**
+ * The sizes of a network, which determine how much memory a context takes. The twin of `hybridge_core::device::Shape`.
+ */
 export interface ModelShape {
   readonly layers: number
   readonly width: number
@@ -12,7 +14,7 @@ export interface ModelShape {
   readonly context: number
 }
 
-/** The network of each known model, by its name. */
+/** The network sizes of each known model, by name. */
 export const knownShapes: Readonly<Record<string, ModelShape>> = {
   'gemma-3-270m-it': {
     layers: 18,

@@ -1,8 +1,8 @@
 /**
  * Calls back when the page enters the browser's back/forward cache and when it is shown again.
  *
- * Browsers may refuse to keep a page that holds locks or a GPU, and memory for a hidden page is missing elsewhere.
- * A page that is merely hidden continues.
+ * Browsers may refuse to cache a page that holds locks or a GPU, and its memory would be missing elsewhere. A page
+ * that is merely hidden continues.
  */
 export function watchPage({ leave, comeBack }: { leave: () => void; comeBack: () => void }): () => void {
   if (typeof document === 'undefined') return () => {}

@@ -1,6 +1,5 @@
 /**
- * What a model's file states in its first bytes: how large it is, and the shape of its network. No weight is fetched
- * for it.
+ * Reads the first bytes of a model's file: its size, and the shape of its network. No weights are downloaded.
  */
 
 import { unlessAborted } from '../../border/abort.js'
@@ -9,17 +8,17 @@ import { requestPart, routeTo } from '../request-part.js'
 import type { EngineHost } from './host.js'
 import type { ModelSource } from './source.js'
 
-/** Everything that precedes the vocabulary, and more. */
+/** More than everything before the vocabulary. */
 const headerBytes = 32 << 10
 
-/** A slower host counts as one that does not answer: the question must be answered in well under a second. */
+/** Timeout of the request: availability must be known in well under a second. */
 const patienceMs = 700
 
 export interface Probe {
-  /** The size of all files together. */
+  /** The total size of all files. */
   readonly bytes: number | undefined
   readonly header: Uint8Array<ArrayBuffer>
-  /** The result, as `hybridge_core::device::Look` reads it. */
+  /** The result, in the form of `hybridge_core::device::Look`. */
   readonly look: 'none' | 'read' | 'page' | 'refused' | 'trouble' | 'unreachable'
   /** The HTTP status of a host that refuses the file. */
   readonly status: number | undefined
@@ -27,10 +26,10 @@ export interface Probe {
 
 const nothing: Probe = { bytes: undefined, header: new Uint8Array(), look: 'none', status: undefined }
 
-/** Each model object asks the host of each source once. */
+/** Each model object requests each source from the host once. */
 const answers = new WeakMap<ModelSource, Probe>()
 
-/** Looks into the caller's file or into the store; asks the host only where it `mayAsk` and nothing else is known. */
+/** Looks into the caller's file or the store. Asks the host only with `mayAsk`, and if nothing else is known. */
 export async function probe(
   source: ModelSource,
   options: EngineHost['options'],
@@ -95,7 +94,7 @@ async function ask(source: ModelSource, options: EngineHost['options']): Promise
   }
 }
 
-/** Statuses that waiting may heal. */
+/** Statuses that may be temporary. */
 const passing: ReadonlySet<number> = new Set([408, 425, 429])
 
 async function askFor(
@@ -119,8 +118,7 @@ async function askFor(
   let length = 0
   const reader = response.body?.getReader()
   let isDone = reader === undefined
-  // The end of a range is read too: a request that is cancelled just before it looks like a failure in the network
-  // panel.
+  // The range is read to its end, because a request cancelled just before it looks like a failure in the network panel.
   while (reader !== undefined && !isDone && (length < wanted || status === 206)) {
     const { done, value } = await reader.read()
     isDone = done
@@ -130,7 +128,7 @@ async function askFor(
     length += piece.byteLength
     if (piece.byteLength < value.byteLength) break
   }
-  // A host without ranges would send everything.
+  // A host without ranges would send the whole file.
   if (!isDone) void reader?.cancel().catch(() => {})
   return {
     bytes: whole === undefined ? undefined : Number(whole),
@@ -140,7 +138,7 @@ async function askFor(
   }
 }
 
-/** A response with a content encoding has another length than the file. */
+/** A response with a content encoding has a different length than the file. */
 function lengthOf({ headers }: Response): string | undefined {
   return headers.has('content-encoding') ? undefined : (headers.get('content-length') ?? undefined)
 }

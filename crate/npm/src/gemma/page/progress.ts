@@ -1,4 +1,4 @@
-/** Progress as people see it: one number that never falls, in few enough events to draw each. */
+/** Progress for display: one fraction that never decreases, in few enough events to render each. */
 
 import type { LoadProgress } from '../../types.js'
 import type { Step } from '../protocol.js'
@@ -8,7 +8,7 @@ type Phase = LoadProgress['phase']
 const phases: readonly Phase[] = ['download', 'verify', 'upload', 'warmup']
 
 /**
- * Where each phase begins and ends, by the phase a load begins with. A download takes nearly all of the time where
+ * The start and end of each phase, by the phase with which the load begins. A download takes most of the time, if
  * there is one.
  */
 const shares: Readonly<Record<Phase, Readonly<Record<Phase, readonly [number, number]>>>> = {
@@ -18,7 +18,7 @@ const shares: Readonly<Record<Phase, Readonly<Record<Phase, readonly [number, nu
   warmup: { download: [0, 0], verify: [0, 0], upload: [0, 0], warmup: [0, 1] },
 }
 
-/** About seventeen events a second at most, the first and the last not counted. */
+/** At most about seventeen events per second, not counting the first and the last. */
 const spacingMs = 60
 
 export class ProgressMeter {
@@ -34,7 +34,7 @@ export class ProgressMeter {
     this.#now = now
   }
 
-  /** A step of the work. The first one with a size is preceded by a fraction of 0. */
+  /** Reports a step of the work. The first step with a known size is preceded by a fraction of 0. */
   step({ phase, loadedBytes, totalBytes }: Step): void {
     // Late steps of an earlier phase are dropped.
     if (phases.indexOf(phase) < phases.indexOf(this.#first === undefined ? phase : this.#last.phase)) return
@@ -47,7 +47,7 @@ export class ProgressMeter {
     const fraction = Math.min(Math.max(this.#last.fraction, from + (to - from) * within), 0.999)
     const isNews = phase !== this.#last.phase
     this.#last = { phase, loadedBytes, totalBytes, fraction }
-    // A phase that begins is reported at once: it may be a long one whose next step is far.
+    // The start of a phase is reported at once: the next step may be far away.
     if (isNews || this.#now() - this.#emittedAt >= spacingMs) this.#send(this.#last)
   }
 

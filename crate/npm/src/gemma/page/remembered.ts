@@ -1,4 +1,4 @@
-/** What was found out about this machine, kept for the next visit where the browser lets us. */
+/** Stores findings about this machine for the next visit, if the browser allows it. */
 
 export function recall(name: string): string | undefined {
   try {
@@ -12,6 +12,6 @@ export function remember(name: string, verdict: string): void {
   try {
     localStorage.setItem(name, verdict)
   } catch {
-    // Then it is looked at again.
+    // Without storage, the machine is examined again.
   }
 }

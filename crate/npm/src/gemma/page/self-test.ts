@@ -1,4 +1,4 @@
-/** Does this machine's GPU compute right? */
+/** Tests whether this machine's GPU computes correctly. */
 
 import { deviceFacts } from '../../border/device-facts.js'
 import { HybridError } from '../../border/errors.js'
@@ -6,7 +6,7 @@ import type { Calls, GpuReport, LoadParams } from '../protocol.js'
 import { recall, remember } from './remembered.js'
 import { WorkerClient, type WorkerPlaces } from './worker-client.js'
 
-/** The public self-test: with a product of burn's, which no model needs. `diagnostics.ts` documents it. */
+/** The public self-test, which includes a product by burn that no model needs. `diagnostics.ts` documents it. */
 export async function gpuSelfTest(places: WorkerPlaces = {}): Promise<GpuReport> {
   return await look(places, { burn: true })
 }
@@ -24,15 +24,15 @@ async function look(places: WorkerPlaces, params: Calls['selfTest']['params']): 
   }
 }
 
-/** Another version of these checks may find what this one did not. */
+/** The version of the tests; a new one may find other faults. */
 const version = 2
 
-/** Other kernels may be quicker than these. */
+/** The version of the kernels; the fastest may change with it. */
 const planVersion = 1
 
 /**
- * Whether this adapter computes right, tested once for each adapter and browser version. Rejects where that could not
- * be found out.
+ * Whether this adapter computes correctly, tested once per adapter and browser version. Rejects if the test could not
+ * run.
  */
 export async function gpuVerdict(places: WorkerPlaces): Promise<boolean> {
   const remembered = await knownVerdict()
@@ -49,7 +49,7 @@ export async function gpuVerdict(places: WorkerPlaces): Promise<boolean> {
   }
 }
 
-/** What was found before, without looking. */
+/** Returns the stored result without running the test. */
 export async function knownVerdict(): Promise<boolean | undefined> {
   const verdict = recall(await nameOf('gpu', version))
   return verdict === undefined ? undefined : verdict === 'right'
@@ -59,7 +59,7 @@ export async function rememberVerdict(isRight: boolean): Promise<void> {
   remember(await nameOf('gpu', version), isRight ? 'right' : 'wrong')
 }
 
-/** The kernels that were the quickest on this adapter, or nothing. */
+/** Returns the fastest kernels on this adapter, if they were stored. */
 export async function knownPlan(precision: LoadParams['precision']): Promise<string> {
   return recall(`${await nameOf('plan', planVersion)}|${precision}`) ?? ''
 }
@@ -68,7 +68,7 @@ export async function rememberPlan(precision: LoadParams['precision'], plan: str
   remember(`${await nameOf('plan', planVersion)}|${precision}`, plan)
 }
 
-/** Browsers report their own version and not a driver's; both change at restarts only. */
+/** Browsers report their own version but not the driver's; both change at restarts only. */
 async function nameOf(what: string, version: number): Promise<string> {
   const { vendor = '', architecture = '', software } = (await deviceFacts()).webgpu
   return `hybridge-${what}-${version}|${vendor}|${architecture}|${software}|${globalThis.navigator?.userAgent}`

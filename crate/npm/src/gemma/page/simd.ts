@@ -1,11 +1,10 @@
 /**
- * Whether this browser's WebAssembly has vectors: the whole engine is refused where it has none, so it is not even
- * fetched there.
+ * Whether this browser supports WebAssembly SIMD, without which the engine is not even downloaded.
  */
 
 import { HybridError } from '../../border/errors.js'
 
-/** The smallest module with a vector in it: one function that returns zeros. */
+/** The smallest module with a SIMD instruction: one function that returns zeros. */
 const vectors = Uint8Array.of(
   0,
   97,

@@ -1,4 +1,4 @@
-/** What `GemmaOptions.model` names, in one form. */
+/** Converts `GemmaOptions.model` to one form. */
 
 import { HybridError } from '../../border/errors.js'
 import type { GemmaOptions } from '../../types.js'
@@ -12,11 +12,11 @@ export type ModelSource =
       readonly kind: 'remote'
       readonly name: string
       readonly files: readonly RemoteFile[]
-      /** About, where the exact size is not promised. */ readonly approximateBytes: number | undefined
+      /** Approximate, unless the exact size is promised. */ readonly approximateBytes: number | undefined
       readonly shape: ModelShape | undefined
     }
 
-/** Reads the option; what is malformed is INVALID_ARGUMENT at once, not at the first load. */
+/** Reads the option. A malformed one is INVALID_ARGUMENT at once, not at the first load. */
 export function sourceOf(model: GemmaOptions['model'], kind: KnownModel['kind'], option = 'model'): ModelSource {
   if (typeof Blob !== 'undefined' && model instanceof Blob)
     return { kind: 'blob', name: model instanceof File && model.name !== '' ? model.name : 'file', blob: model }
@@ -67,7 +67,7 @@ export function sourceOf(model: GemmaOptions['model'], kind: KnownModel['kind'],
   return { ...remote(files), approximateBytes: model.bytes }
 }
 
-/** Reads the option of a vision tower; undefined where there is none. */
+/** Reads the vision tower's option; undefined if there is none. */
 export function towerOf({ model, mmproj, imageTokens = 280 }: Partial<GemmaOptions>): ModelSource | undefined {
   if (![70, 140, 280, 560, 1120].includes(imageTokens)) throw invalid('`imageTokens` must be 70, 140, 280, 560 or 1120')
   if (mmproj === undefined) return undefined
@@ -82,7 +82,7 @@ export function towerOf({ model, mmproj, imageTokens = 280 }: Partial<GemmaOptio
   return sourceOf(mmproj, 'generator', 'mmproj')
 }
 
-/** The name of its folder: readable, and different for different addresses. */
+/** Returns the name of its folder: readable, and unique to its addresses. */
 export async function keyOf({ name, files }: Extract<ModelSource, { kind: 'remote' }>): Promise<string> {
   const text = files.map(({ url }) => url).join('\n')
   const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text)))

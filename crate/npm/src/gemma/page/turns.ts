@@ -1,4 +1,4 @@
-/** One at a time, in the order of asking. */
+/** A queue that runs one request at a time, in order. */
 
 import { cancelled } from '../../border/thrown.js'
 
@@ -11,13 +11,14 @@ export class Turns {
     this.#onChange = onChange
   }
 
-  /** How many wait, the running one not counted. */
+  /** The number of waiting requests, excluding the running one. */
   get queued(): number {
     return this.#waiting.length
   }
 
   /**
-   * Resolves when it is one's turn, to the function that ends it. Rejects with CANCELLED where the signal comes first.
+   * Waits for the caller's turn and resolves to a function that ends it. Rejects with CANCELLED if the signal is
+   * aborted first.
    */
   async enter(signal: AbortSignal): Promise<() => void> {
     if (signal.aborted) throw cancelled(signal.reason)
@@ -43,7 +44,7 @@ export class Turns {
       if (isOver) return
       isOver = true
       const next = this.#waiting.shift()
-      // The turn passes on without a gap into which a newcomer could slip.
+      // The next waiter takes over directly, so that no newcomer can overtake it.
       if (next === undefined) this.#isTaken = false
       else {
         next()

@@ -1,6 +1,6 @@
 /**
- * A worker as an object with methods: starts at the first call, and turns every way it can end into an error on each
- * call in flight.
+ * A worker as an object with methods. It starts at the first call, and every way in which it can end becomes an error
+ * of the calls in flight.
  */
 
 import { configuredFile } from '../../border/wasm.js'
@@ -28,20 +28,21 @@ interface Waiting {
   onProgress: CallOptions['onProgress']
 }
 
-/** Codes after which the engine in the worker cannot be used any more. */
+/** Codes after which the worker's engine is unusable. */
 export const fatalCodes: ReadonlySet<string | undefined> = new Set(['ENGINE_PANIC', 'WORKER_CRASHED', 'DEVICE_LOST'])
 
 /**
- * Codes after which a loaded model's state is not to be trusted. A load that meets them has failed, and would again.
+ * Codes after which a loaded model's state cannot be trusted. During a load they only mean that it failed, and would
+ * fail again.
  */
 const fatalWhileRunning: ReadonlySet<string | undefined> = new Set(['OUT_OF_MEMORY', 'GPU_FAILED'])
 
-/** How long a worker may take to free what it holds before it is ended as it is. */
+/** How long a worker may take to free its resources before it is terminated. */
 const farewellMs = 1000
 
 export class WorkerClient {
   readonly #places: WorkerPlaces
-  /** Called at every end of the worker that the page did not ask for. */
+  /** Called when the worker ends without a request from the page. */
   readonly #onDeath: (error: HybridError) => void
   #worker: Worker | undefined
   #lockWatch: AbortController | undefined
@@ -91,15 +92,14 @@ export class WorkerClient {
     return answer.finally(() => signal.removeEventListener('abort', onAbort))
   }
 
-  /** Ends the worker at once; calls in flight fail with this error. */
+  /** Terminates the worker at once; calls in flight fail with this error. */
   terminate(error = ended()): void {
     this.#end(error)?.terminate()
   }
 
   /**
-   * Lets the worker give its GPU back and record what it fetched before it ends: a GPU that is merely forgotten stays
-   * taken until garbage is collected.
-   * Calls in flight fail at once; a worker that does not answer is ended all the same.
+   * Lets the worker release its GPU and record downloaded bytes before it ends: an abandoned GPU stays in use until
+   * garbage collection. Calls in flight fail at once; a worker that does not respond is terminated.
    */
   async close(error = ended()): Promise<void> {
     const worker = this.#end(error)
@@ -118,7 +118,7 @@ export class WorkerClient {
     worker.terminate()
   }
 
-  /** Ends a worker that cannot be trusted any more. */
+  /** Terminates a worker that cannot be trusted any more. */
   collapse(error: HybridError): void {
     if (this.#worker === undefined) return
     this.#end(error)?.terminate()
@@ -144,7 +144,7 @@ export class WorkerClient {
           : crashed(),
       )
     })
-    // An answer that could not be read names no call, so that all of them fail.
+    // An unreadable answer does not identify its call, so all calls fail.
     worker.addEventListener('messageerror', () => {
       if (this.#worker === worker) this.collapse(crashed())
     })
@@ -169,7 +169,7 @@ export class WorkerClient {
     }
   }
 
-  /** A worker that is killed sends nothing; but the lock it held becomes free. */
+  /** A killed worker sends nothing, but the lock that it held is released. */
   #watchLock(lock: string): void {
     const watch = (this.#lockWatch = new AbortController())
     navigator.locks.request(lock, { signal: watch.signal }, () => this.collapse(crashed())).catch(() => {})
@@ -188,7 +188,7 @@ export class WorkerClient {
   }
 }
 
-/** A worker resolves addresses against its own script, a caller means the page's. */
+/** A worker resolves addresses relative to its own script, but callers mean the page's. */
 function wasmUrlsOf({ wasmUrl, cpuWasmUrl }: WorkerPlaces): WasmUrls {
   const address = (place: string | URL): string => new URL(place, location.href).href
   return {
@@ -197,19 +197,19 @@ function wasmUrlsOf({ wasmUrl, cpuWasmUrl }: WorkerPlaces): WasmUrls {
   }
 }
 
-/** The worker of this very copy of the package. */
+/** Starts the worker of this copy of the package. */
 function ownWorker(): Worker {
   try {
-    // Written out in full, because bundlers look for just these words; relative to dist/index.js.
+    // Written out in full, because bundlers look for exactly this expression; relative to dist/index.js.
     return new Worker(new URL('./worker.js', import.meta.url), { type: 'module', name: 'hybridge' })
   } catch (thrown) {
-    // The package's scripts come from another origin, for example from a CDN.
+    // The package's scripts come from another origin, for example a CDN.
     if ((thrown as { name?: unknown } | null)?.name !== 'SecurityError') throw thrown
     return workerAt(import.meta.url.replace(/[^/]*$/, 'worker.js'))
   }
 }
 
-/** A worker's script must be of the page's own origin; one that only imports the real script is. */
+/** A worker's script must be same-origin; one that only imports the real script is. */
 function workerAt(place: string | URL): Worker {
   const { origin, href } = new URL(place, location.href)
   const script =
@@ -225,7 +225,7 @@ function errorOf(failure: Failure): HybridError {
 
 export const noWorkers = 'there are no web workers here: a model runs in a browser’s page'
 
-/** Not CANCELLED, which is for a caller's own signal: a hybrid moves on to another branch. */
+/** Not CANCELLED, which is reserved for the caller's own signal: a hybrid moves on to another branch. */
 function ended(): HybridError {
   return new HybridError('UNAVAILABLE', 'the worker was ended by the page', { code: 'WORKER_ENDED' })
 }

@@ -1,6 +1,6 @@
-/** A file that is read while it arrives. */
+/** A file that is read while it is being downloaded. */
 
-/** As much of a Blob as the engine asks for: a range is handed out as soon as it and all before it are there. */
+/** The part of Blob that the engine uses: a range is available as soon as it and all bytes before it are stored. */
 export class Arriving {
   readonly size: number
   #read: ((into: Uint8Array<ArrayBuffer>, at: number) => void) | undefined
@@ -14,7 +14,7 @@ export class Arriving {
     this.#read = read
   }
 
-  /** Whether something that was handed out, or would have been, is not what the file holds. */
+  /** Whether any bytes handed out so far turned out not to be the file's. */
   get isLost(): boolean {
     return this.#isLost
   }
@@ -23,25 +23,25 @@ export class Arriving {
     return { arrayBuffer: async () => await this.#bytes(start, end) }
   }
 
-  /** How many bytes are stored without a gap. A smaller number than before means another file. */
+  /** Sets the number of bytes stored without a gap. A smaller number than before means a different file. */
   reach(prefix: number): void {
     if (prefix < this.#reached) return this.lose()
     this.#reached = prefix
     this.#wake()
   }
 
-  /** It can't be read for a moment: what is requested waits until it is complete. */
+  /** Makes readers wait until the file is complete, because it cannot be read for now. */
   hold(): void {
     this.#read = undefined
   }
 
-  /** All of it is there, and is here from now on. */
+  /** Marks the file as complete. */
   complete(whole: Blob): void {
     this.#whole = whole
     this.#wake()
   }
 
-  /** The download ended early, or its bytes were wrong. */
+  /** Rejects readers: the download ended early, or its bytes were wrong. */
   lose(): void {
     this.#isLost = true
     this.#wake()

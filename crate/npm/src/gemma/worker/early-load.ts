@@ -1,6 +1,6 @@
 /**
- * A load that begins while the file is still on its way, so that packing, uploading and compiling take no time of their
- * own.
+ * Starts a load while the file is still being downloaded, so that packing, uploading and compiling overlap with the
+ * download.
  */
 
 import type { Model } from './wasm.js'
@@ -18,16 +18,16 @@ export class EarlyLoad {
   begin(file: Arriving): void {
     this.#file = file
     this.#loading = this.#open([file])
-    // Reported to the pending load after the download, so that a second try finds the file.
+    // Reported to the pending load after the download, so that a second attempt finds the file.
     this.#loading.catch(() => {})
   }
 
-  /** What it comes to, if it began and nothing that it was given has turned out to be wrong. */
+  /** Returns the loaded model, if the load began and all bytes that it read were right. */
   get model(): Promise<Model> | undefined {
     return this.#file?.isLost === false ? this.#loading : undefined
   }
 
-  /** Ends it, and frees what it made. */
+  /** Aborts the load and frees the model. */
   async giveUp(): Promise<void> {
     this.#file?.lose()
     const made = await this.#loading?.catch(() => undefined)

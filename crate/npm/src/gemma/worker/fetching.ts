@@ -1,4 +1,4 @@
-/** Performs the decisions of core's download planner for one file: requests, writes, the digest. */
+/** Runs the steps of core's download planner for one file: requests, writes, the digest. */
 
 import type { Failure } from '../protocol.js'
 import { requestPart, routeTo, type Route } from '../request-part.js'
@@ -20,26 +20,26 @@ export interface Fetching {
   readonly sink: Sink
   readonly signal: AbortSignal
   readonly mayDownload: boolean
-  /** Called once, when the host has confirmed the file's size. May refuse it. */
+  /** Called once, when the host has confirmed the file's size. May throw to refuse it. */
   onSize(): Promise<void>
-  /** Called once, with the file's first bytes, while most of it is still to come. May refuse it. */
+  /** Called once with the file's first bytes, while the rest is being downloaded. May throw to refuse it. */
   onHead(head: Uint8Array<ArrayBuffer>): Promise<void>
   onBytes(): void
-  /** The bytes so far belong to another file: all of it is fetched again. */
+  /** Called when the bytes so far belong to another file, which is then downloaded from the start. */
   onRestart(): void
   onVerified(bytes: number): void
 }
 
-/** Everything that precedes the vocabulary, and more. */
+/** More than everything before the vocabulary. */
 const headBytes = 32 << 10
 
-/** Bytes and their record are flushed to the disk together, at most this often. */
+/** The minimum interval at which bytes and their journal are flushed to disk together. */
 const noteEveryMs = 200
 
-/** How long a request whose bytes are all here may take to end by itself, before it is cancelled. */
+/** How long a request whose bytes have all arrived may take to end before it is cancelled. */
 const endMs = 250
 
-/** Fetches until the file is whole. What has arrived is kept whatever happens. */
+/** Downloads until the file is complete. The bytes received are kept in any case. */
 export async function fetchFile(fetching: Fetching): Promise<void> {
   const { download, sink, signal } = fetching
   const requests = new Map<number, AbortController>()
@@ -65,7 +65,7 @@ export async function fetchFile(fetching: Fetching): Promise<void> {
         isSized = true
         await fetching.onSize()
       }
-      // A complete file is judged when it is opened.
+      // A complete file is checked when it is opened.
       isAdmitted ||= download.size() >= 0 && download.held() >= download.size()
       if (!isAdmitted && fetching.mayDownload && size >= 0 && download.prefix() >= Math.min(size, headBytes)) {
         isAdmitted = true
@@ -116,7 +116,7 @@ export async function fetchFile(fetching: Fetching): Promise<void> {
           const request = new AbortController()
           requests.set(next.flight, request)
           const work = fetchRange(fetching, route, next, request, () => {
-            // While bytes come in order, they are digested as they come.
+            // Bytes that arrive in order are hashed at once.
             if (download.wantsDigest() && download.prefix() - hashed < 16 << 20)
               hashed = hashSome(fetching, hashed, 4 << 20)
             wakeWaiters()
@@ -140,7 +140,7 @@ export async function fetchFile(fetching: Fetching): Promise<void> {
   }
 }
 
-/** When a file's record was last written. */
+/** When a file's journal was last written. */
 const notedAt = new WeakMap<Sink, number>()
 
 async function fetchRange(
@@ -153,7 +153,7 @@ async function fetchRange(
   const { download, sink } = fetching
   let timer: ReturnType<typeof setTimeout> | undefined
   let isStalled = false
-  // By hand: `AbortSignal.any` and `AbortSignal.timeout` are younger than the oldest browsers supported.
+  // Written by hand, because the oldest supported browsers lack `AbortSignal.any` and `AbortSignal.timeout`.
   const restartTimer = (milliseconds = download.stallMs()): void => {
     clearTimeout(timer)
     timer = setTimeout(() => {
@@ -162,7 +162,7 @@ async function fetchRange(
     }, milliseconds)
   }
   let reader: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>> | undefined
-  // While this is set, failures are no faults of the network.
+  // While this is set, failures are not caused by the network.
   let isOurs = false
   try {
     restartTimer()
@@ -218,7 +218,7 @@ function noteSometimes(sink: Sink, download: Download): void {
   sink.note(download.journal())
 }
 
-/** Reads the end of a body whose bytes are all here, or cancels it where more comes, or nothing. */
+/** Reads the end of a body whose bytes have all arrived, or cancels it if it sends more, or nothing. */
 async function endOf(reader: ReadableStreamDefaultReader<unknown>): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined
   const late = new Promise<{ done: boolean }>((resolve) => {
@@ -247,7 +247,7 @@ function headOf({ status, headers }: Response, redirected: boolean): Record<stri
     status,
     redirected,
     contentRange: headers.get('content-range'),
-    // A response with a content encoding has another length than the file.
+    // A response with a content encoding has a different length than the file.
     contentLength: headers.has('content-encoding') ? undefined : number('content-length'),
     contentType: headers.get('content-type'),
     etag: headers.get('etag'),
@@ -261,7 +261,7 @@ function secondsUntil(date: string | null): number | undefined {
   return Number.isNaN(milliseconds) ? undefined : Math.max(Math.ceil(milliseconds / 1000), 0)
 }
 
-/** Digests what has come without a gap, at most `most` bytes of it; returns how far that is. */
+/** Hashes the bytes stored without a gap, at most `most` of them; returns the new offset. */
 function hashSome({ download, digest, sink }: Fetching, hashed: number, most: number): number {
   const end = Math.min(download.prefix(), hashed + most)
   const buffer = new Uint8Array(Math.max(Math.min(end - hashed, 1 << 20), 0))
@@ -273,7 +273,7 @@ function hashSome({ download, digest, sink }: Fetching, hashed: number, most: nu
   return Math.max(hashed, end)
 }
 
-/** An abort must not wait for the end of a long loop. */
+/** Yields to the event loop, so that an abort need not wait for the end of a long loop. */
 function yieldToEventLoop(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 0))
 }

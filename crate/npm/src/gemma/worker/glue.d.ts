@@ -1,4 +1,4 @@
-/** The glue of the build for the CPU, which is generated without types: it is the same crate with fewer features. */
+/** Types of the CPU build's glue, which is generated without types: it is the same crate with fewer features. */
 declare module '*/hybridge_cpu.js' {
   type Glue = import('./wasm.js').Glue
   const init: Glue['default']

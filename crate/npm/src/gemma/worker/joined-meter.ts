@@ -1,11 +1,11 @@
-/** Progress of a model and its vision tower, fetched one after the other, as progress of one download. */
+/** Combines the progress of a model and of its vision tower, which are downloaded one after the other, into one. */
 
 import type { FileSource, LoadParams, Step } from '../protocol.js'
 
 export class JoinedMeter {
   readonly #report: (step: Step) => void
   readonly #hasTower: boolean
-  /** Of the tower, as far as its address states it. */
+  /** The size of the tower, as far as its address states it. */
   readonly #expected: number
   #modelBytes: number
 
@@ -16,15 +16,15 @@ export class JoinedMeter {
     this.#modelBytes = statedBytes(source)
   }
 
-  /** A step of the model's own download. */
+  /** Reports a step of the model's own download. */
   readonly model = ({ phase, loadedBytes, totalBytes }: Step): void => {
     this.#modelBytes = totalBytes
-    // A phase that has ended cannot come again, and the tower's download does.
+    // A phase that has ended cannot come again, but the tower's download does.
     if (phase === 'verify' && this.#hasTower) return
     this.#report({ phase, loadedBytes, totalBytes: totalBytes + this.#expected })
   }
 
-  /** A step of the tower's. */
+  /** Reports a step of the tower's download. */
   readonly tower = ({ phase, loadedBytes, totalBytes }: Step): void =>
     this.#report({
       phase,

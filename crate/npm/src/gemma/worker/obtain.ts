@@ -1,4 +1,4 @@
-/** A model's bytes as blobs: out of the caller's hand, out of the store, or over the network into the store. */
+/** Obtains a model's bytes as blobs: from the caller, from the store, or over the network into the store. */
 
 import { openFile } from '../../border/sync-handle.js'
 import {
@@ -24,16 +24,16 @@ import type { Engine } from './wasm.js'
 interface Run {
   readonly signal: AbortSignal
   report: (step: Step) => void
-  /** The file can be read from now on, though most of it is still to come. */
+  /** Called when the file can be read, though most of it is still being downloaded. */
   onArriving: (file: Arriving) => void
 }
 
-/** Smaller files are there before anything could be gained. */
+/** For smaller files an early start gains nothing. */
 const worthOverlapping = 16 << 20
 
 type Remote = Extract<LoadParams['source'], { key: string }>
 
-/** `options` are the engine's, for its first look at a model's file; a tower's file has none. */
+/** `options` are the engine's, for its check of a model's first bytes; a tower's file has none. */
 export async function obtain(
   engine: Engine,
   params: LoadParams,
@@ -49,7 +49,7 @@ export async function obtain(
       const directory = await folder(source.key, true)
       if (directory === undefined) throw new Error('a folder that was to be made is missing')
       try {
-        // Before the bytes too, so that half a model can be found and deleted.
+        // Written before the bytes, so that a partial model can be listed and deleted.
         await writeCard(directory, { name: source.name, files: source.files.length, lastUsed: Date.now() })
         return await collect(engine, params, options, source, run, (part) =>
           DiskSink.open(directory, weightsName(part), journalName(part)),
@@ -64,7 +64,7 @@ export async function obtain(
   })
 }
 
-/** Private windows of some browsers have the file system's functions, and refuse to open it. */
+/** Private windows of some browsers have the file system's API, and refuse to open it. */
 async function canStore(): Promise<boolean> {
   if (!hasStore()) return false
   return await navigator.storage.getDirectory().then(
@@ -73,18 +73,19 @@ async function canStore(): Promise<boolean> {
   )
 }
 
-/** A load that brought nothing leaves nothing behind. */
+/** A load that received nothing leaves nothing behind. */
 async function removeIfEmpty(key: string, directory: FileSystemDirectoryHandle, files: number): Promise<void> {
   try {
     if ((await heldOf(directory, files)).bytes > 0) return
     await (await folder(undefined, false))?.removeEntry(key, { recursive: true })
   } catch {
-    // It is listed as a model of 0 bytes, and can be removed.
+    // Otherwise it is listed as a model of 0 bytes, and can be removed.
   }
 }
 
 /**
- * One file after the other. Each is fetched by several requests at once, so that more files at once would gain nothing.
+ * Downloads one file after the other. Each is fetched by several requests at once, so parallel files would gain
+ * nothing.
  */
 async function collect(
   engine: Engine,
@@ -132,7 +133,7 @@ async function collect(
           if (missing > free) throw quotaExceeded(missing, free)
         },
         onHead: async (head) => {
-          // A part reveals little about the whole; a GPU's memory is judged when the weights are uploaded.
+          // A part reveals little about the whole; the GPU's memory is checked when the weights are uploaded.
           if (options !== undefined && files.length === 1 && device !== 'gpu')
             await engine.Model.admit(head, download.size(), options)
           // The engine opens all parts before it reads the weights of any.
@@ -145,7 +146,7 @@ async function collect(
         onBytes: () => {
           hasFetched = true
           arriving?.reach(download.prefix())
-          // Chunks come by the hundred a second, more often than anything is drawn.
+          // Hundreds of chunks arrive per second, more than can be rendered.
           const now = performance.now()
           if (now - reportedAt < 40) return
           reportedAt = now
@@ -153,7 +154,7 @@ async function collect(
         },
         onVerified: (bytes) => report({ phase: 'verify', loadedBytes: before + bytes, totalBytes: total() }),
       })
-      // A file that was here already is no download.
+      // A file that was stored already is not a download.
       if (hasFetched) reportBytes()
       before += Math.max(download.size(), 0)
     } catch (thrown) {
@@ -179,7 +180,7 @@ function expectedOf({ bytes, sha256 }: RemoteFile): { bytes?: number; sha256?: s
 
 /**
  * Runs under the model's lock. While another tab holds it, that tab's progress is reported; afterwards its files are
- * here.
+ * stored.
  */
 async function withDownloadLock<T>(key: string, run: Run, act: (run: Run) => Promise<T>): Promise<T> {
   const locks = (navigator as { locks?: LockManager }).locks
@@ -213,7 +214,7 @@ async function writeCard(directory: FileSystemDirectoryHandle, card: Card): Prom
   }
 }
 
-/** What the file system refused, as a failure that names it. Everything else stays what it is. */
+/** Converts a file system error to a failure that names it. Other errors pass unchanged. */
 function storeFailure(thrown: unknown): unknown {
   if (!(thrown instanceof DOMException)) return thrown
   if (isNamed(thrown, 'QuotaExceededError')) return quotaExceeded(0, 0)
@@ -243,7 +244,7 @@ async function freeBytes(): Promise<number> {
 }
 
 function quotaExceeded(needed: number, free: number): Refusal {
-  // Chrome's estimate is the same on every machine, so that a store may be full while it promises gigabytes.
+  // Chrome's estimate is the same on every machine, so storage may be full although it promises gigabytes.
   const grants =
     free < needed ? `the browser grants ${free}` : `and the store is full, though the browser promised ${free}`
   const message = `the model needs ${needed} more bytes of storage, ${grants}; free some, or load with cache: 'none'`

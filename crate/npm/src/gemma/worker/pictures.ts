@@ -1,4 +1,4 @@
-/** Pictures of a request: decoded by the browser, and handed to the engine in bands of rows. */
+/** Images of a request, decoded by the browser and passed to the engine in bands of rows. */
 
 import { readDataUrl } from '../../border/media.js'
 import type { ModelRequest } from '../../border/request.js'
@@ -7,22 +7,22 @@ import type { Message, Part } from '../../types.js'
 import { Refusal, stopped } from './refusal.js'
 import type { Generation, Model, Picture } from './wasm.js'
 
-/** Pixels that are copied at once: 4 MB. */
+/** The number of pixels copied at once: 4 MB. */
 const bandPixels = 1 << 20
 
-/** Whether a request holds anything to decode. */
+/** Whether a request contains anything to decode. */
 export function hasMedia({ messages }: ModelRequest): boolean {
   return messages.some(({ content }) => content.some(isMedia))
 }
 
-/** The request as the engine reads it: where a picture stands, and no bytes of it. */
+/** Returns the request as the engine reads it: with placeholders for the images. */
 export function withoutBytes(request: ModelRequest): ModelRequest {
   const strip = (part: Part): Part => (isMedia(part) ? { media: { url: 'data:,' } } : part)
   const messages = request.messages.map((message): Message => ({ ...message, content: message.content.map(strip) }))
   return { ...request, messages }
 }
 
-/** Width and height of each picture that the user sent, in order. */
+/** Returns width and height of each image that the user sent, in order. */
 export async function sidesOf(request: ModelRequest): Promise<Uint32Array> {
   const sides: number[] = []
   for (const bitmap of bitmapsOf(request)) {
@@ -33,7 +33,7 @@ export async function sidesOf(request: ModelRequest): Promise<Uint32Array> {
   return Uint32Array.from(sides)
 }
 
-/** An answer whose pictures are decoded at the first pull, so that a stop meets that work too. */
+/** A generation whose images are decoded at the first pull, so that an abort also stops the decoding. */
 export class SeeingGeneration implements Pick<Generation, 'next' | 'cancel'> {
   readonly #model: Model
   readonly #request: ModelRequest
@@ -58,7 +58,7 @@ export class SeeingGeneration implements Pick<Generation, 'next' | 'cancel'> {
       for (const picture of pictures) picture.free()
       throw thrown
     }
-    // The engine takes the pictures over.
+    // The engine takes ownership of the images.
     this.#generation = this.#model.start(JSON.stringify(withoutBytes(this.#request)), pictures, this.#seed)
     return '{}'
   }
@@ -72,12 +72,12 @@ export class SeeingGeneration implements Pick<Generation, 'next' | 'cancel'> {
 interface Decoded {
   readonly width: number
   readonly height: number
-  /** Draws rows from `top` on, and returns their bytes: four a pixel. */
+  /** Draws rows from `top` on, and returns their bytes: four per pixel. */
   rows(top: number, count: number): Uint8Array
   close(): void
 }
 
-/** How to decode each picture. The engine refuses media of other roles by name. */
+/** Returns how to decode each image. The engine rejects media of other roles by name. */
 function bitmapsOf({ messages }: ModelRequest): Array<() => Promise<Decoded>> {
   const parts = messages.filter(({ role }) => role === 'user').flatMap(({ content }) => content)
   return parts.filter(isMedia).map(
@@ -94,7 +94,7 @@ async function decode({ url, contentType }: { url: string; contentType?: string 
     throw refusal('MEDIA_UNSUPPORTED', `the device reads pictures and no other media (${named || 'no type'})`)
   let bitmap: ImageBitmap
   try {
-    // Upright by its EXIF orientation, in sRGB; of an animation the first frame.
+    // Upright by its EXIF orientation, in sRGB; the first frame of an animation.
     bitmap = await createImageBitmap(new Blob([bytes], { type: named }), { premultiplyAlpha: 'none' })
   } catch {
     throw refusal('PICTURE_INVALID', `a picture (${named}) cannot be decoded: convert it to PNG, JPEG or WebP`)
@@ -137,7 +137,7 @@ async function pictureOf(decoded: Decoded, model: Model, signal: AbortSignal): P
     for (let top = 0; top < height; top += step) {
       if (signal.aborted) throw stopped()
       picture.rows(decoded.rows(top, Math.min(step, height - top)))
-      // Large pictures take a while, in which a stop may arrive.
+      // Large images take a while, during which an abort may arrive.
       if (top + step < height) await new Promise((resolve) => setTimeout(resolve))
     }
     return picture

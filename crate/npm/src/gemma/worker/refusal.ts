@@ -1,4 +1,4 @@
-/** A failure of the worker's own scripts, on its way to the page. */
+/** An error of the worker's own scripts, in the form sent to the page. */
 
 import type { Failure } from '../protocol.js'
 

@@ -1,4 +1,4 @@
-/** Where a file's bytes go while they arrive in any order: onto the disk, or into memory. */
+/** Stores a file's bytes, which arrive in any order, on disk or in memory. */
 
 import { openFile, type SyncHandle } from '../../border/sync-handle.js'
 import { fileIn } from '../layout.js'
@@ -6,27 +6,25 @@ import { fileIn } from '../layout.js'
 export interface Sink {
   write(bytes: Uint8Array<ArrayBuffer>, at: number): void
   read(into: Uint8Array<ArrayBuffer>, at: number): void
-  /** Forgets all bytes. */
+  /** Discards all bytes. */
   empty(): void
-  /** How many bytes the file had when it was opened, gaps counted as bytes. */
+  /** The length of the file when it was opened, gaps included. */
   readonly length: number
-  /** The record of what is here, as it was when this was opened. */
+  /** The journal as it was when the file was opened. */
   readonly journal: string
-  /**
-   * Records what is here, for the next visit. A record that cannot be written stays behind the bytes, which is safe.
-   */
+  /** Writes the journal for the next visit. If that fails, it lags behind the bytes, which is safe. */
   note(journal: string): void
-  /** The file is whole: cuts everything after its end. */
+  /** Cuts the complete file after its end. */
   finish(size: number): void
   close(): void
-  /** The whole file, once it is whole and this is closed. */
+  /** Returns the whole file, once it is complete and this sink is closed. */
   blob(): Promise<Blob>
 }
 
-/** A record is short; a longer one is damaged. */
+/** Journals are short; a longer one is damaged. */
 const longestJournal = 1 << 20
 
-/** A file with its journal in the origin's private file system. */
+/** A file and its journal in the origin private file system. */
 export class DiskSink implements Sink {
   readonly #file: FileSystemFileHandle
   readonly #weights: SyncHandle
@@ -67,7 +65,8 @@ export class DiskSink implements Sink {
   }
 
   empty(): void {
-    // The record first: bytes without a record are fetched again, a record without bytes would be believed.
+    // The journal is emptied first: bytes without a journal are fetched again, but a journal without bytes would be
+    // trusted.
     this.note('')
     this.#notes.flush()
     this.#weights.truncate(0)
@@ -75,13 +74,13 @@ export class DiskSink implements Sink {
 
   note(journal: string): void {
     try {
-      // The bytes first, so that no record promises what a power cut took away.
+      // The bytes are flushed first, so that the journal never claims bytes that a power cut took away.
       this.#weights.flush()
       const text = new TextEncoder().encode(`${journal}\n`)
       this.#notes.write(text, { at: 0 })
       this.#notes.truncate(text.byteLength)
     } catch {
-      // A full disk. The older record is still true.
+      // The disk is full. The older journal is still valid.
     }
   }
 
@@ -106,8 +105,8 @@ export class DiskSink implements Sink {
 }
 
 /**
- * Bytes in pieces of a bounded size, for where nothing can be kept. They stay outside of wasm, and the browser may move
- * the finished blob to its disk.
+ * Stores bytes in chunks of a bounded size, without persistent storage. They stay outside of wasm, and the browser may
+ * move the finished blob to disk.
  */
 export class MemorySink implements Sink {
   static readonly #piece = 4 << 20

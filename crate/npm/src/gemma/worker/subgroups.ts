@@ -1,6 +1,6 @@
 /**
- * Has the browser give every GPU device subgroups where the adapter has them: wgpu knows no way to ask.
- * To be removed once it does (its issue 10146).
+ * Requests subgroups for every GPU device whose adapter supports them, because wgpu has no option for it. To be
+ * removed once it does (its issue 10146).
  */
 
 interface Descriptor {
@@ -12,7 +12,7 @@ interface Adapter {
   requestDevice: (this: Adapter, descriptor?: Descriptor) => Promise<unknown>
 }
 
-/** Leaves word in `hybridgeHasSubgroups`, where the engine looks. */
+/** Stores the result in `hybridgeHasSubgroups`, which the engine reads. */
 export function askForSubgroups(): void {
   const scope = globalThis as { GPUAdapter?: { prototype: Adapter }; hybridgeHasSubgroups?: boolean }
   if (scope.GPUAdapter === undefined) return

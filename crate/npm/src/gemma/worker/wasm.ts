@@ -1,6 +1,6 @@
 /**
- * The one file that knows the engine's generated glue, of both of its builds. Loaded inside the worker only.
- * Addresses are seen from dist/worker.js, which all of this becomes.
+ * The only file that imports the engine's generated glue, of both builds. It is loaded inside the worker only.
+ * Addresses are relative to dist/worker.js, into which all of this is bundled.
  */
 
 import init, * as engine from '../../../wasm/worker/hybridge_worker.js'
@@ -10,7 +10,7 @@ import type { WasmUrls } from '../protocol.js'
 import type { EngineFile } from './engine-file.js'
 import { Refusal } from './refusal.js'
 
-/** What `glue.d.ts` gives the build for the CPU, whose exports are the same. */
+/** The type that `glue.d.ts` gives the CPU build, whose exports are the same. */
 export type Glue = typeof engine
 export type Engine = Pick<Glue, 'Model' | 'Download' | 'Digest' | 'self_test' | 'cpu_rate'>
 export type { Digest, Download, Generation, Model, Picture } from '../../../wasm/worker/hybridge_worker.js'
@@ -32,9 +32,9 @@ const builds = {
 
 const ready = new Map<EngineFile, Promise<Engine>>()
 
-/** The engine out of one of its files, loaded once in this worker. A failed load is tried again at the next call. */
+/** Loads the engine from one of its files, once per worker. A failed load is retried by the next call. */
 export function loadEngine(wanted: EngineFile, urls: WasmUrls): Promise<Engine> {
-  // A page that serves one file only, with everything in it.
+  // The page serves only the file that contains everything.
   const file = wanted === 'cpu' && urls.cpu === undefined && urls.gpu !== undefined ? 'gpu' : wanted
   const known = ready.get(file)
   if (known !== undefined) return known

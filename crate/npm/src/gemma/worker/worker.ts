@@ -1,4 +1,4 @@
-/** Runs in the dedicated worker: loads the file of the engine that a call needs, answers each call once. */
+/** Runs in the dedicated worker: loads the engine's file that a call needs, and answers each call once. */
 
 import type { Abort, Answer, Call, Calls, Collapse, Failure, Farewell, FromWorker, Method, Step } from '../protocol.js'
 import type { Arriving } from './arriving.js'
@@ -42,7 +42,7 @@ const handlers: Handlers = {
     const options = JSON.stringify(shared)
     const engine = await run.engine(fileFor(params, gpu))
     let isHere = false
-    // Until all of it is here the download is what takes the time.
+    // The download determines the progress until it is complete.
     const onProgress = (phase: Step['phase'], loadedBytes: number, totalBytes: number): void => {
       if (isHere) run.report({ phase, loadedBytes, totalBytes })
     }
@@ -111,7 +111,7 @@ const handlers: Handlers = {
 }
 
 /**
- * A file of the store that vanished while it was read, as when a person clears the site's data: there is no file to
+ * A stored file vanished while it was read, for example because the user cleared the site's data; there is no file to
  * choose again.
  */
 function storedFailure(thrown: unknown): unknown {
@@ -123,7 +123,7 @@ function storedFailure(thrown: unknown): unknown {
   })
 }
 
-/** Stops all calls and gives back what they and the model hold: locks, files, the GPU device with every buffer. */
+/** Stops all calls and releases what they and the model hold: locks, files, the GPU device with every buffer. */
 async function farewell(): Promise<null> {
   for (const running of generations.values()) running.cancel()
   generations.clear()
@@ -132,7 +132,7 @@ async function farewell(): Promise<null> {
   try {
     model?.free()
   } catch {
-    // It is at work this very moment, and goes with its worker.
+    // It is running right now, and ends with its worker.
   }
   model = undefined
   return null
@@ -147,7 +147,7 @@ function loaded(): Model {
 const calls = new Map<number, AbortController>()
 const answers = new Set<Promise<void>>()
 
-/** The engine throws our error as JSON text, what fetches and stores throws a Refusal; anything else is a bug. */
+/** The engine throws our error as JSON text, downloads and storage throw a Refusal; anything else is a bug. */
 function failureOf(thrown: unknown): Failure {
   if (typeof thrown === 'string') return JSON.parse(thrown) as Failure
   return thrown instanceof Refusal ? thrown.failure : panic
@@ -190,11 +190,10 @@ self.addEventListener('message', (event: MessageEvent<Call | Abort | Farewell>) 
   }
 })
 
-// A message that could not be read names no call, so that all of them fail.
+// An unreadable message does not identify its call, so all calls fail.
 self.addEventListener('messageerror', collapse)
 
-// A trap inside a future of Rust's settles no promise: it surfaces here, and nothing in the wasm can be trusted after
-// it.
+// A trap inside a Rust future settles no promise: it surfaces here, and the wasm cannot be trusted after it.
 function collapse(): void {
   const message: Collapse = { collapse: panic }
   say(message)
@@ -202,13 +201,13 @@ function collapse(): void {
 self.addEventListener('unhandledrejection', collapse)
 self.addEventListener('error', (event) => {
   if (!(event.error instanceof WebAssembly.RuntimeError)) return
-  // Reported by its name, and not once more as an unknown end of the worker.
+  // Reported by its name, and not a second time as an unknown end of the worker.
   event.preventDefault()
   console.error(event.error)
   collapse()
 })
 
-// Held as long as the worker lives: a page that waits for it learns that the worker ended. Missing in insecure
+// Held for the worker's lifetime: a page that waits for it learns that the worker ended. Unavailable in insecure
 // contexts.
 const locks = (navigator as { locks?: LockManager }).locks
 if (locks !== undefined) {
