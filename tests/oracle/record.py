@@ -138,6 +138,34 @@ def open_network(path):
     return Newer(path) if name in ("gemma3n", "gemma4") else Network(path)
 
 
+def adapted(path, adapter):
+    """The network with `scale · B · A` added to each matrix that the adapter names."""
+    network, reader = open_network(path), gguf.GGUFReader(adapter)
+    alpha = reader.fields["adapter.lora.alpha"].contents()
+    values = {it.name: gguf.quants.dequantize(it.data, it.tensor_type).astype(np.float64) for it in reader.tensors}
+    for name in sorted(name.removesuffix(".lora_a") for name in values if name.endswith(".lora_a")):
+        a, b = values[f"{name}.lora_a"], values[f"{name}.lora_b"]
+        key = name if name in network.weights else name.removesuffix(".weight")
+        network.weights[key] = network.weights[key] + alpha / a.shape[0] * b @ a
+    return network
+
+
+def of_adapter(models, adapter):
+    path = models / f"{adapter.stem}.gguf"
+    prompt = [int(token) for token in path.with_suffix(".prompt").read_text().split(",")]
+    network = adapted(path, adapter)
+    exact = network.logits(prompt)
+    golden = {"model": adapter.stem, "fingerprint": fingerprint(adapter.read_bytes()), "prompt": prompt}
+    golden |= {"logits": short(exact)}
+    # How far the logits are without the adapter: what a test that ignores it would see.
+    plain = open_network(path).logits(prompt)
+    golden |= {"mistakes": {"adapter ignored": round(float(np.abs(plain - exact).max() / exact.std()), 6)}}
+    if llama_reads(network):
+        theirs = llama_logits(open_llama(path, lora_path=str(adapter)), prompt)
+        golden |= {"llama": {"greedy": [], "worst": round(float(np.abs(theirs - exact).max() / exact.std()), 6)}}
+    return golden
+
+
 def main(models, goldens, *only):
     if not only:
         target = pathlib.Path(goldens) / "blocks.json"
@@ -159,6 +187,14 @@ def main(models, goldens, *only):
         target = pathlib.Path(goldens) / f"{path.stem}.json"
         target.write_text(json.dumps(golden, separators=(",", ":")) + "\n")
         print(path.stem, golden.get("llama"), golden.get("mistakes"))
+    for adapter in sorted((pathlib.Path(models) / "adapters").glob("*.gguf")):
+        name = f"adapted_{adapter.stem}"
+        if only and name not in only:
+            continue
+        golden = of_adapter(pathlib.Path(models), adapter)
+        target = pathlib.Path(goldens) / f"{name}.json"
+        target.write_text(json.dumps(golden, separators=(",", ":")) + "\n")
+        print(name, golden.get("llama"), golden["mistakes"])
 
 
 if __name__ == "__main__":

@@ -1,8 +1,13 @@
 //! Writes every tiny model into a folder, for the oracles: `tiny FOLDER`.
 
 use std::path::PathBuf;
+use std::rc::Rc;
 
-use hybridge_gemma::testing::{CHAT_GEMMA_4, FUNCTION_GEMMA, TinyTower, find, tiny_models};
+use hybridge_gemma::source::Memory;
+use hybridge_gemma::testing::{
+    CHAT_GEMMA_4, FUNCTION_GEMMA, TinyTower, find, tiny_adapter, tiny_models,
+};
+use hybridge_gemma::weights::Model;
 
 /// Models that are also judged on a prompt so long that every ring of keys and values has wrapped.
 const LONG: [&str; 4] = ["irregular", "period_2", "gemma4", "gemma3n"];
@@ -12,6 +17,9 @@ const PICTURES: [(usize, usize); 2] = [(160, 90), (20, 33)];
 
 /// The Gemma 3 that is also written with the marks around pictures.
 const SEEING: &str = "period_2";
+
+/// Models that are also judged with an adapter.
+const ADAPTED: [&str; 4] = ["f32", "q4_k", "gemma4_q4_0", "gemma3n"];
 
 /// The model that is also written in three parts.
 const SPLIT: &str = "q8_0";
@@ -38,6 +46,14 @@ fn main() -> std::io::Result<()> {
     for (name, tiny) in [("seeing_3", find(SEEING)), ("seeing_4", Some(CHAT_GEMMA_4))] {
         let writer = tiny.map(|tiny| tiny.seeing_writer()).unwrap_or_default();
         std::fs::write(folder.join(format!("{name}.gguf")), writer.bytes())?;
+    }
+    let adapters = folder.join("adapters");
+    std::fs::create_dir_all(&adapters)?;
+    for tiny in ADAPTED.into_iter().filter_map(find) {
+        let opened = pollster::block_on(Model::open(vec![Rc::new(Memory(tiny.bytes()))]));
+        let model = opened.map_err(|error| std::io::Error::other(error.to_string()))?;
+        let bytes = tiny_adapter(&model, 17).bytes();
+        std::fs::write(adapters.join(format!("{}.gguf", tiny.name)), bytes)?;
     }
     for tower in TinyTower::all() {
         std::fs::write(folder.join(format!("{}.gguf", tower.name)), tower.bytes())?;

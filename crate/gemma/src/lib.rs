@@ -31,7 +31,7 @@ pub mod tokenizer;
 pub mod tools;
 pub mod vision;
 
-pub use network::{config, weights};
+pub use network::{adapter, config, weights};
 
 pub use config::Config;
 pub use engine::{Pass, TextEmbedder};

@@ -8,7 +8,9 @@ use hybridge_gemma::gpu::{Device, KernelPass, Options, checks, suite};
 use std::rc::Rc;
 
 use hybridge_gemma::Model;
-use hybridge_gemma::testing::{Synthetic, SyntheticShape, find};
+use hybridge_gemma::adapter::Adapter;
+use hybridge_gemma::source::{Memory, Source};
+use hybridge_gemma::testing::{Synthetic, SyntheticShape, find, golden, tiny_adapter};
 use hybridge_gemma::weights::Tensor;
 use pollster::block_on;
 
@@ -36,6 +38,29 @@ fn a_lost_device_is_told() {
     let error = block_on(pass.logits()).unwrap_err();
     assert_eq!(error.status, Status::Unavailable, "{error}");
     assert_eq!(error.code.as_deref(), Some("DEVICE_LOST"), "{error}");
+}
+
+#[test]
+fn adapted_models_agree_with_the_record() {
+    let device = block_on(Device::open()).unwrap();
+    for name in ["q4_k", "gemma4_q4_0", "gemma3n"] {
+        let tiny = find(name).unwrap();
+        let golden = golden(&format!("adapted_{name}")).unwrap();
+        let plain = block_on(checks::open(&tiny)).unwrap();
+        let adapter = vec![Rc::new(Memory(tiny_adapter(&plain, 17).bytes())) as Rc<dyn Source>];
+        let adapter = block_on(Adapter::open(adapter)).unwrap();
+        let sources = vec![Rc::new(Memory(tiny.bytes())) as Rc<dyn Source>];
+        let model = block_on(Model::open_adapted(sources, &[adapter])).unwrap();
+        let mut pass = block_on(KernelPass::load(&device, &model, 64, Options::USUAL)).unwrap();
+        block_on(pass.prefill(&golden.prompt)).unwrap();
+        let logits = block_on(pass.logits()).unwrap();
+        let mean = golden.logits.iter().sum::<f64>() / golden.logits.len() as f64;
+        let square = golden.logits.iter().map(|it| (it - mean).powi(2)).sum::<f64>();
+        let deviation = (square / golden.logits.len() as f64).sqrt();
+        for (ours, exact) in logits.iter().zip(&golden.logits) {
+            assert!((f64::from(*ours) - exact).abs() < 1e-3 * deviation, "{name}");
+        }
+    }
 }
 
 /// Of a network as wide as Gemma 4 E2B, with fewer layers and pieces.

@@ -34,6 +34,8 @@ OPTIONS
   --think-budget N       at most N tokens of thought; 0 for none
   --stop TEXT            ends the answer; can be given several times
   --top-logits K         the K largest logits of the last prompt position
+  --lora FILE.gguf       an adapter, applied at load; FILE.gguf:0.5 at half its strength;
+                         can be given several times
   --mmproj FILE.gguf     the vision tower of the model
   --image FILE.png       a picture; can be given several times
   --image-tokens N       at most N tokens a picture: 70, 140, 280 (default), 560 or 1120
@@ -58,6 +60,8 @@ pub(crate) struct Args {
     pub(crate) model: PathBuf,
     pub(crate) backend: Backend,
     pub(crate) json: bool,
+    /// Adapters and their scales.
+    pub(crate) adapters: Vec<(PathBuf, f32)>,
     pub(crate) pictures: Pictures,
     pub(crate) work: Work,
 }
@@ -116,6 +120,7 @@ impl Args {
         let mut prompt = None;
         let (mut tokens, mut top_logits, mut stop) = (128, 0, Vec::new());
         let (mut mmproj, mut files, mut budget) = (None, Vec::new(), Budget::USUAL);
+        let mut adapters = Vec::new();
         let mut sampler = Sampler { top_k: 64, top_p: 0.95, ..Sampler::GREEDY };
         while let Some(word) = words.next() {
             let mut value = || words.next().ok_or_else(|| wrong(&format!("{word} needs a value")));
@@ -125,6 +130,7 @@ impl Args {
                 "--exact" => is_exact = true,
                 "--special" => special = true,
                 "--image-embeddings" => work = Some(Work::ImageEmbeddings),
+                "--lora" => adapters.push(adapter(&value()?)),
                 "--mmproj" => mmproj = Some(PathBuf::from(value()?)),
                 "--image" => files.push(PathBuf::from(value()?)),
                 "--image-tokens" => budget = Budget::new(number(&word, &value()?)?)?,
@@ -180,8 +186,15 @@ impl Args {
             (None, None) => return Ok(None),
         };
         let pictures = Pictures { mmproj, files, budget };
-        Ok(Some(Self { model, backend, json, pictures, work }))
+        Ok(Some(Self { model, backend, json, adapters, pictures, work }))
     }
+}
+
+/// A path, and the scale behind its last colon where a number stands there.
+fn adapter(word: &str) -> (PathBuf, f32) {
+    let scaled = word.rsplit_once(':').and_then(|(path, scale)| Some((path, scale.parse().ok()?)));
+    let (path, scale) = scaled.unwrap_or((word, 1.0));
+    (PathBuf::from(path), scale)
 }
 
 fn backend(name: &str) -> Result<Backend> {

@@ -17,6 +17,7 @@ use std::process::ExitCode;
 use std::rc::Rc;
 
 use hybridge_core::{Error, Result};
+use hybridge_gemma::adapter::Adapter;
 use hybridge_gemma::embed::embed;
 use hybridge_gemma::gguf::part_names;
 use hybridge_gemma::source::{File, Source};
@@ -46,7 +47,11 @@ fn main() -> ExitCode {
 
 async fn run(args: &Args) -> Result<()> {
     let bar = Bar::new(!args.json);
-    let model = Model::open(sources(&args.model, &bar)?).await?;
+    let mut adapters = Vec::new();
+    for (path, scale) in &args.adapters {
+        adapters.push(Adapter::open(sources(path, &bar)?).await?.scaled(*scale)?);
+    }
+    let model = Model::open_adapted(sources(&args.model, &bar)?, &adapters).await?;
     match &args.work {
         Work::Info => info::show(&model, args.json),
         Work::Tokenize { text, special } => {

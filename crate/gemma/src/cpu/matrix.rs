@@ -11,7 +11,7 @@ use super::pack::{Lift, ROWS, block_size, pack, packed_bytes};
 use super::product::{Many, One, Product, View};
 use crate::gguf::Gguf;
 use crate::quant::Encoding;
-use crate::weights::{Model, Tensor};
+use crate::weights::{Model, Tensor, damaged};
 
 /// Weights are read in pieces of about this size.
 const PIECE: usize = 4 << 20;
@@ -24,6 +24,14 @@ pub(super) struct Matrix {
     columns: usize,
     lift: Lift,
     chunks: Vec<Chunk>,
+    added: Option<Box<Added>>,
+}
+
+/// The factors of what adapters add.
+#[derive(Clone)]
+struct Added {
+    down: Matrix,
+    up: Matrix,
 }
 
 impl std::fmt::Debug for Matrix {
@@ -54,7 +62,9 @@ macro_rules! with_format {
 impl Matrix {
     /// Reads a tensor of a model.
     pub(super) async fn load(model: &Model, tensor: &Tensor) -> Result<Self> {
-        Self::read(model.gguf(), tensor).await
+        let mut matrix = Self::read(model.gguf(), &tensor.unchanged()).await?;
+        matrix.added = Added::of(tensor)?.map(Box::new);
+        Ok(matrix)
     }
 
     /// Reads a tensor of any file in pieces, each packed into place before the next is read.
@@ -115,7 +125,7 @@ impl Matrix {
         if !has_room {
             return Err(crate::cache::no_room(bytes));
         }
-        Ok(Self { encoding, rows, columns, lift, chunks })
+        Ok(Self { encoding, rows, columns, lift, chunks, added: None })
     }
 
     /// Appends rows as a file has them.
@@ -144,13 +154,19 @@ impl Matrix {
 
     /// How many bytes of weights a product reads.
     pub(super) fn bytes(&self) -> usize {
-        size_of_val(self.chunks.as_slice())
+        let added = self.added.as_ref().map_or(0, |it| it.down.bytes() + it.up.bytes());
+        size_of_val(self.chunks.as_slice()) + added
     }
 
     /// Whether it reads rounded inputs. Weights that are plain numbers never do: rounding what
     /// they are multiplied with would gain nothing.
     pub(super) fn wants_rounded(&self, precision: Precision) -> bool {
         precision == Precision::Fast && self.encoding.block_values() > 1
+    }
+
+    /// Whether it reads inputs as they are.
+    pub(super) fn wants_plain(&self, precision: Precision) -> bool {
+        !self.wants_rounded(precision) || self.added.is_some()
     }
 
     /// One row as numbers; unchanged where there is none.
@@ -172,6 +188,9 @@ impl Matrix {
             times_values,
             (view, inputs, rounded, rows, output)
         );
+        if let Some(added) = &self.added {
+            added.add(inputs, output);
+        }
     }
 
     fn view(&self) -> View<'_> {
@@ -180,6 +199,30 @@ impl Matrix {
 
     fn blocks(&self) -> usize {
         self.columns.div_ceil(block_size(self.encoding).1)
+    }
+}
+
+impl Added {
+    fn of(tensor: &Tensor) -> Result<Option<Self>> {
+        let Some(change) = tensor.change() else { return Ok(None) };
+        let dense = |values: &[f32], rows: usize, columns: usize| {
+            Matrix::dense(values, rows, columns)?.ok_or_else(|| damaged(&tensor.name))
+        };
+        Ok(Some(Self {
+            down: dense(change.down(), change.rank(), tensor.columns)?,
+            up: dense(change.up(), tensor.rows, change.rank())?,
+        }))
+    }
+
+    /// `output += up · (down · x)` for each token.
+    fn add(&self, inputs: &Inputs, output: &mut [f32]) {
+        let mut low = vec![0.0; inputs.tokens * self.down.rows];
+        self.down.times(inputs, Precision::Exact, &mut low);
+        let mut narrow = Inputs::default();
+        narrow.set(&low, self.down.rows, true, false);
+        let mut more = vec![0.0; output.len()];
+        self.up.times(&narrow, Precision::Exact, &mut more);
+        output.iter_mut().zip(more).for_each(|(output, more)| *output += more);
     }
 }
 

@@ -17,7 +17,11 @@ pub fn memory_of(model: &Model, capacity: usize) -> Memory {
     let weights = model
         .tensors
         .held()
-        .map(|tensor| packed_bytes(tensor.encoding, tensor.rows, tensor.columns))
+        .map(|tensor| {
+            let stored = tensor.unchanged().encoding;
+            let factors = tensor.change().map_or(0, |it| 4 * (it.down().len() + it.up().len()));
+            packed_bytes(stored, tensor.rows, tensor.columns) + factors as u64
+        })
         .sum();
     let cache: usize = config
         .layers

@@ -322,7 +322,8 @@ pub(super) fn times<const N: usize>(
 ) {
     let columns = matrices.first().map_or(1, |matrix| matrix.columns()).max(1);
     let rounded = |matrix: &&Matrix| matrix.wants_rounded(precision);
-    let (is_plain, is_rounded) = (!matrices.iter().all(rounded), matrices.iter().any(rounded));
+    let plain = |matrix: &&Matrix| matrix.wants_plain(precision);
+    let (is_plain, is_rounded) = (matrices.iter().any(plain), matrices.iter().any(rounded));
     for (matrix, output) in matrices.iter().zip(&mut outputs) {
         resize(output, x.len() / columns * matrix.rows());
     }

@@ -218,10 +218,11 @@ impl Cpu {
             let last = self.last.as_ref().ok_or_else(nothing_pending)?;
             let normed = self.network.normed(last);
             let head = self.output.as_ref().unwrap_or(&self.network.embedding);
-            let rounded = head.wants_rounded(self.network.precision);
-            self.scratch.inputs.set(&normed, head.columns(), !rounded, rounded);
+            let precision = self.network.precision;
+            let (plain, rounded) = (head.wants_plain(precision), head.wants_rounded(precision));
+            self.scratch.inputs.set(&normed, head.columns(), plain, rounded);
             let mut logits = vec![0.0; head.rows()];
-            head.times(&self.scratch.inputs, self.network.precision, &mut logits);
+            head.times(&self.scratch.inputs, precision, &mut logits);
             self.network.config.finish_logits(&mut logits);
             self.logits = Some(logits);
         }

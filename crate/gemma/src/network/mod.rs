@@ -3,7 +3,9 @@
 //! Every forward pass reads the same description, so that a new family of models is a new way to
 //! read metadata ([`config`]) and names ([`weights`]), not a new pass.
 
+pub mod adapter;
 pub mod config;
+mod finder;
 mod keys;
 pub mod rows;
 pub mod weights;

@@ -2,7 +2,7 @@
 
 use hybridge_core::Result;
 
-use super::vector::{dot, rounded};
+use super::vector::{add, dot, rounded};
 use crate::gguf::Gguf;
 use crate::quant::{Encoding, Rounding};
 use crate::weights::{Model, Tensor, pieces};
@@ -19,11 +19,18 @@ pub(super) struct Matrix {
     bytes: Vec<u8>,
     /// How it rounds its inputs, as the GPU may with `precision: 'fast'`.
     rounding: Option<Rounding>,
+    /// The factors of what adapters add: one that reads the input, one that writes the output.
+    added: Option<Box<(Matrix, Matrix)>>,
 }
 
 impl Matrix {
     pub(super) async fn load(model: &Model, tensor: &Tensor) -> Result<Self> {
-        Self::read(model.gguf(), tensor).await
+        let mut matrix = Self::read(model.gguf(), &tensor.unchanged()).await?;
+        matrix.added = tensor.change().map(|change| {
+            let down = Self::dense(change.down(), change.rank(), tensor.columns);
+            Box::new((down, Self::dense(change.up(), tensor.rows, change.rank())))
+        });
+        Ok(matrix)
     }
 
     /// Reads a tensor of any file.
@@ -33,13 +40,13 @@ impl Matrix {
             bytes.extend(tensor.read(gguf, rows).await?);
         }
         let Tensor { encoding, columns, rows, .. } = *tensor;
-        Ok(Self { encoding, columns, rows, bytes, rounding: None })
+        Ok(Self { encoding, columns, rows, bytes, rounding: None, added: None })
     }
 
     /// Takes numbers as they are. \[rows, columns\]
     pub(super) fn dense(values: &[f32], rows: usize, columns: usize) -> Self {
         let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-        Self { encoding: Encoding::F32, columns, rows, bytes, rounding: None }
+        Self { encoding: Encoding::F32, columns, rows, bytes, rounding: None, added: None }
     }
 
     /// One row, decoded; zeros where there is none.
@@ -71,6 +78,16 @@ impl Matrix {
     ///
     /// Each row is decoded once for all inputs: decoding is what costs.
     pub(super) fn times(&self, inputs: &[Vec<f32>]) -> Vec<Vec<f32>> {
+        let mut outputs = self.product(inputs);
+        if let Some((down, up)) = self.added.as_deref() {
+            for (output, more) in outputs.iter_mut().zip(up.product(&down.product(inputs))) {
+                add(output, &more);
+            }
+        }
+        outputs
+    }
+
+    fn product(&self, inputs: &[Vec<f32>]) -> Vec<Vec<f32>> {
         let left: Vec<Vec<f32>>;
         let inputs = match self.rounding {
             Some(rounding) => {

@@ -100,6 +100,10 @@ pub fn golden(name: &str) -> Option<Golden> {
         "gemma4_dense",
         "gemma3n",
         "gemma3n_q8_0",
+        "adapted_f32",
+        "adapted_q4_k",
+        "adapted_gemma4_q4_0",
+        "adapted_gemma3n",
     ];
     let (_, json) = all.into_iter().find(|(have, _)| *have == name)?;
     serde_json::from_str(json).ok()

@@ -2,6 +2,7 @@
 //! networks of every encoding and shape. The same call makes the same bytes on every machine, so
 //! that what llama.cpp and `NumPy` say about a model can be recorded without the model.
 
+mod adapter;
 mod conversations;
 mod golden;
 mod network;
@@ -16,6 +17,7 @@ mod tower;
 mod vocabulary;
 mod writer;
 
+pub use adapter::tiny_adapter;
 pub use conversations::{Conversations, Trial, Turn, turns_agree_with_cold_starts};
 pub use golden::{Golden, Llama, fingerprint, golden};
 pub use network::Tiny;

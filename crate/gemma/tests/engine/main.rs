@@ -1,6 +1,7 @@
 //! The engine without a GPU, all in one program: linking is what takes the time.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test's helpers may panic")]
 
+mod adapters;
 mod cache;
 mod config;
 mod constrained;

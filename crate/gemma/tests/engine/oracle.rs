@@ -30,8 +30,8 @@ fn open(tiny: &Tiny) -> (Model, Golden) {
     (block_on(Model::open(vec![Rc::new(Memory(bytes))])).unwrap(), golden)
 }
 
-#[track_caller]
-fn check(name: &str, logits: &[f32], exact: &[f64]) {
+/// The largest difference, in standard deviations of the exact values.
+pub(crate) fn worst(logits: &[f32], exact: &[f64]) -> f64 {
     assert_eq!(logits.len(), exact.len());
     let differences =
         logits.iter().zip(exact).map(|(ours, exact)| (f64::from(*ours) - exact).abs());
@@ -45,7 +45,12 @@ fn check(name: &str, logits: &[f32], exact: &[f64]) {
             most
         }
     });
-    let worst = worst / deviation(exact);
+    worst / deviation(exact)
+}
+
+#[track_caller]
+fn check(name: &str, logits: &[f32], exact: &[f64]) {
+    let worst = worst(logits, exact);
     assert!(worst < TOLERANCE, "{name}: {worst:.2e} standard deviations");
 }
 
