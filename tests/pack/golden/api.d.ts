@@ -1,5 +1,5 @@
 // ── hybridge
-/** The part of https://standardschema.dev that is used here: zod 4, valibot, arktype and others have it. */
+/** The part of https://standardschema.dev that is used here; zod 4, valibot, arktype and others implement it. */
 interface StandardSchema<Input = unknown, Output = Input> {
   readonly '~standard': {
     readonly version: 1
@@ -18,7 +18,8 @@ interface StandardSchema<Input = unknown, Output = Input> {
  */
 type Schema = JsonSchema | StandardSchema
 /**
- * The type of values that a schema describes. A JSON Schema literal is read as far as types go; others are `unknown`.
+ * The type of values that a schema describes. A JSON Schema literal is inferred as far as types allow; others are
+ * `unknown`.
  */
 type InferSchema<S> = S extends StandardSchema<infer Input> ? Input : S extends object ? InferJsonSchema<S> : unknown
 type InferJsonSchema<S extends object> = S extends {
@@ -78,13 +79,13 @@ type Flat<T> = {
   -readonly [Key in keyof T]: T[Key]
 }
 
-/** What a tool's function receives beside the arguments. */
+/** The context of a tool's function, passed after the arguments. */
 interface ToolCallContext {
   readonly name: string
   readonly ref?: string
-  /** Aborted when the run stops or the tool's time is over. */
+  /** Aborted when the run stops or the tool times out. */
   readonly signal: AbortSignal
-  /** The `context` of the run, untouched. */
+  /** The `context` of the run, unchanged. */
   readonly context: Record<string, unknown>
 }
 /** A tool with the function that runs it. */
@@ -93,9 +94,9 @@ interface ExecutableTool {
   /** JSON Schema, or a Standard Schema that exports it. */
   inputSchema?: Schema
   execute(input: unknown, call: ToolCallContext): unknown
-  /** Whether a person must allow the call first: always, or as the function decides. */
+  /** Whether a person must approve the call first: always, or as the function decides. */
   needsApproval?: boolean | ((input: unknown, call: ToolCallContext) => boolean | Promise<boolean>)
-  /** After this time the call ends with an error that the model reads. Default 60,000. */
+  /** Timeout, after which the call ends with an error that the model reads. Default 60,000. */
   timeoutMs?: number
 }
 interface ToolCall {
@@ -103,7 +104,7 @@ interface ToolCall {
   readonly input?: unknown
   readonly ref?: string
 }
-/** What happens in a run, in order. */
+/** An event of a run, in order. */
 type ToolEvent =
   | {
       type: 'text'
@@ -139,7 +140,7 @@ type ToolEvent =
       step: number
       response: GenerateResponse
     }
-/** A run that waits for a person. It is JSON: store it, and resume it in another visit. */
+/** A run that waits for approval. It is JSON: store it, and resume it in another visit. */
 interface PausedRun {
   readonly version: 1
   readonly messages: Message[]
@@ -153,9 +154,9 @@ interface PausedRun {
 }
 /** How a run ended. */
 type ToolRun = {
-  /** Every message of the run: the request's, then those that it added. */
+  /** Every message of the run: those of the request, then those that the run added. */
   readonly messages: Message[]
-  /** All steps together. */
+  /** The usage of all steps together. */
   readonly usage: Usage
   readonly steps: number
 } & (
@@ -171,18 +172,18 @@ type ToolRun = {
 )
 interface ToolStream extends AsyncIterable<ToolEvent> {
   readonly events: AsyncIterable<ToolEvent>
-  /** Settles even without a reader. Never an unhandled rejection. */
+  /** Settles even if no loop reads the events. Never an unhandled rejection. */
   readonly result: Promise<ToolRun>
 }
 interface StreamToolsOptions extends GenerateOptions {
   model: Model
-  /** Not needed where `resume` is given. */
+  /** Not needed with `resume`. */
   request?: string | GenerateRequest
-  /** By name. A call of a tool that is not here ends the run and is the caller's to answer. */
+  /** Tools by name. A call of a tool that is missing here ends the run, and the caller handles it. */
   tools: Readonly<Record<string, ExecutableTool>>
-  /** How often the model may call before it must have answered. Default 5. */
+  /** The maximum number of steps in which the model calls tools. Default 5. */
   maxSteps?: number
-  /** How many calls of one step run at the same time. Default 4. */
+  /** The maximum number of calls of one step that run in parallel. Default 4. */
   parallel?: number
   /** Ends the run after a step, with that step's response. */
   stopWhen?: (state: {
@@ -204,7 +205,7 @@ interface StreamToolsOptions extends GenerateOptions {
   >
 }
 /**
- * Runs tools until the model answers in words, and reports everything on the way.
+ * Runs tools until the model answers in words, and reports each step as an event.
  *
  * @example
  * const run = streamTools({
@@ -223,13 +224,11 @@ interface StreamToolsOptions extends GenerateOptions {
  */
 declare function streamTools(options: StreamToolsOptions): ToolStream
 
-/**
- * Every public type. The classes and functions that use them live beside this file, one file for each noun.
- */
+/** Every public type. The classes and functions that use them are beside this file, one file for each noun. */
 
 type Role = 'system' | 'user' | 'model' | 'tool'
 type Metadata = Record<string, unknown>
-/** What a part may hold, by the name of the member that holds it. */
+/** The kinds of content of a part, by the name of their member. */
 interface PartContents {
   text: string
   reasoning: string
@@ -286,13 +285,11 @@ interface GenerationConfig {
   minP?: number
   seed?: number
   maxOutputTokens?: number
-  /** At most five, as in Genkit. On this device they do not cut an answer that must satisfy a schema. */
+  /** At most five, as in Genkit. The model on this device ignores them if the answer must match a schema. */
   stopSequences?: string[]
-  /** Options meant for one branch only, by branch key; never sent to another. */
+  /** Options for one branch only, by branch key; never sent to another. */
   branches?: Record<string, Record<string, unknown>>
-  /**
-   * Whether the model's thinking is delivered as parts with `reasoning`, where it has any. It then counts as content.
-   */
+  /** Whether the model's reasoning is delivered as parts with `reasoning`, if it has any. It then counts as content. */
   includeReasoning?: boolean
 }
 interface ToolDefinition {
@@ -302,7 +299,7 @@ interface ToolDefinition {
   outputSchema?: JsonSchema
 }
 type JsonSchema = Record<string, unknown>
-/** What media may be in a request: an address, or the thing itself, which is read and sent as a `data:` address. */
+/** The media of a request: a URL, or the data itself, which is read and sent as a `data:` URL. */
 type MediaSource = Blob | ImageBitmap | Uint8Array | ArrayBuffer
 /** A part of a request. `media` may be a Blob or File, or bytes with their `contentType`. */
 type RequestPart =
@@ -345,40 +342,43 @@ interface GenerateRequest<S extends Schema = Schema> {
   }
 }
 interface GenerateOptions {
-  /** Stops the work wherever it runs. Never causes a fallback. */
+  /** Aborts the request wherever it runs. Never causes a fallback. */
   signal?: AbortSignal
-  /** Handed to strategies and custom models untouched. */
+  /** Passed to strategies and custom models unchanged. */
   context?: Record<string, unknown>
-  /** What happens where the request is longer than a branch's context window. By default the branch decides. */
+  /** What to do if the request is longer than a branch's context window. By default the branch decides. */
   window?: WindowPolicy
-  /** The branches of a hybrid that may see this request, whatever its strategy says. */
+  /** The branches of a hybrid that may see this request, regardless of its strategy. */
   allow?: readonly string[]
   /**
-   * What becomes of pictures and sounds where a branch takes none (`info.supports.media`). By default such a branch
+   * How to handle images and audio that a branch does not support (`info.supports.media`). By default such a branch
    * fails.
    */
   media?: MediaPolicy
   /**
-   * Where a stream breaks off after content, the next branch of a hybrid goes on from the text so far, where the
-   * failure is one that falls back. Message and trace are marked with `continued`. Without it such a failure is the
-   * caller's, as it is for answers in JSON and after calls of tools.
+   * If a stream breaks off after content, the next branch of a hybrid continues the text so far, provided that the
+   * failure allows a fallback. Message and trace are marked with `continued`. Without this option such a failure is
+   * thrown, as it is for answers in JSON and after tool calls.
    */
   continueFrom?: 'partial'
 }
 type FinishReason = 'stop' | 'length' | 'blocked' | 'interrupted' | 'aborted' | 'other' | 'unknown'
 interface Usage {
   inputTokens?: number
-  /** All that the model wrote, thoughts among them, whatever the service counts: input and output are the total. */
+  /**
+   * All tokens that the model generated, including reasoning, whatever the service counts: input and output add up to
+   * the total.
+   */
   outputTokens?: number
   totalTokens?: number
-  /** The part of `outputTokens` that was thinking. */
+  /** The part of `outputTokens` used for reasoning. */
   thoughtsTokens?: number
-  /** The part of `inputTokens` that the service, or the model on this device, had read before. */
+  /** The part of `inputTokens` that was cached by the service, or by the model on this device. */
   cachedContentTokens?: number
 }
 /**
- * The model's confidence, from the log-probabilities of the tokens it chose. Absent where a branch reports none; where
- * a service reports the mean alone, it stands for all three.
+ * The model's confidence, from the log-probabilities of the tokens it chose. Absent if a branch reports none; if a
+ * service reports only the mean, it is used for all three.
  */
 interface Confidence {
   tokens: number
@@ -386,17 +386,17 @@ interface Confidence {
   minLogprob: number
   /** 10 % quantile */
   p10Logprob: number
-  /** By how much the first token was likelier than the best other, in nats, where a branch reports it. */
+  /** The margin of the first token over the second most likely one, in nats, if a branch reports it. */
   firstMargin?: number
-  /** Of the choices, in nats, where a branch reports it. */
+  /** The mean entropy of the choices, in nats, if a branch reports it. */
   meanEntropy?: number
 }
 /**
- * What of an answer's log-probabilities is compared with a threshold: their mean, minimum or a quantile, the first
- * token's, what a branch reports as `firstMargin` or (negated) `meanEntropy`, or the weights that a calibration found.
+ * The score of an answer's log-probabilities that is compared with a threshold: their mean, minimum or a quantile, the
+ * first token's, a branch's `firstMargin` or (negated) `meanEntropy`, or the weights of a calibration.
  */
 type ConfidenceScore = 'mean' | 'min' | 'p10' | 'p25' | 'p50' | 'first' | 'margin' | 'entropy' | readonly number[]
-/** What a cascade takes of a calibration. */
+/** The part of a calibration that a cascade uses. */
 interface CascadeCalibration {
   readonly score: ConfidenceScore | 'custom'
   readonly threshold: number
@@ -405,7 +405,7 @@ interface CascadeCalibration {
 interface GenerateResponse<Output = unknown> {
   readonly message: Message
   readonly finishReason: FinishReason
-  /** The provider's own word for it, e.g. 'SAFETY'. */
+  /** The provider's own name for it, e.g. 'SAFETY'. */
   readonly finishMessage?: string
   readonly usage: Usage
   readonly latencyMs: number
@@ -415,14 +415,14 @@ interface GenerateResponse<Output = unknown> {
   readonly text: string
   readonly reasoning: string
   /**
-   * The text parsed as JSON, where JSON was asked for; undefined where it is none. Its type is what the schema asks
-   * for: look at `outputError` before relying on it.
+   * The text parsed as JSON, if JSON was requested; undefined if it isn't JSON. Its type comes from the schema: check
+   * `outputError` before relying on it.
    */
   readonly output: Output
   /**
-   * Why `output` is not what was asked for: no JSON, cut off (code OUTPUT_INCOMPLETE), or not what the schema describes
-   * (OUTPUT_MISMATCH, with the path as its cause). A cascade can go by it: `accept: ({ outputError }) => outputError
-   * === undefined`.
+   * Why `output` is not as requested: not JSON, cut off (code OUTPUT_INCOMPLETE), or not valid for the schema
+   * (OUTPUT_MISMATCH, with the path as its cause). A cascade can use it: `accept: ({ outputError }) => outputError ===
+   * undefined`.
    */
   readonly outputError?: HybridError
   readonly toolRequests: ReadonlyArray<{
@@ -433,7 +433,7 @@ interface GenerateResponse<Output = unknown> {
   /** Which branch answered, and where that ran. */
   readonly branch: string
   readonly inferenceSource: 'on_device' | 'in_cloud' | 'unknown'
-  /** Of a model on this device: what it ran on. */
+  /** What a model on this device ran on. */
   readonly device?: 'gpu' | 'cpu'
   readonly routing: RoutingTrace
 }
@@ -443,20 +443,20 @@ interface GenerateChunk {
   readonly content: Part[]
   readonly text: string
   /**
-   * The best partial JSON so far, where JSON was asked for. In long answers it may lag behind by a small share of the
-   * text, but not at the end. Do not change it: later chunks may share it.
+   * The best partial JSON so far, if JSON was requested. In long answers it may lag behind by a small share of the
+   * text, but not at the end. Do not modify it: later chunks may share it.
    */
   readonly output?: unknown
   readonly logprobs?: readonly number[]
   readonly branch: string
 }
 interface GenerateStream<Output = unknown> extends AsyncIterable<GenerateChunk> {
-  /** The same chunks; leaving the loop early stops the work. */
+  /** The same chunks. Leaving the loop early stops the work. */
   readonly stream: AsyncIterable<GenerateChunk>
   /** Settles even if no loop reads the chunks. Never an unhandled rejection. */
   readonly response: Promise<GenerateResponse<Output>>
   /**
-   * The text alone, chunk by chunk. Each read of this property starts at the beginning.
+   * Only the text, chunk by chunk. Each read of this property starts at the beginning.
    *
    * @example
    * for await (const text of ai.generateStream('Hello').textStream) element.append(text)
@@ -473,14 +473,14 @@ interface ModelInfo {
     tools: boolean
     media: boolean
     json: 'constrained' | 'prompted' | 'none'
-    /**
-     * Whether it goes on in the very text of a last message of the model's that is marked `metadata: { prefix: true }`.
-     */
+    /** Whether it can continue the text of a last model message that is marked `metadata: { prefix: true }`. */
     prefix?: boolean
   }
   readonly contextWindow?: number
   readonly inferenceSource: 'on_device' | 'in_cloud' | 'unknown'
-  /** The kinds of personal data that are replaced before the model sees a request: of a model that `redacting` made. */
+  /**
+   * The kinds of personal data that are replaced before the model sees a request, for a model created by `redacting`.
+   */
   readonly redacts?: readonly string[]
 }
 interface Model {
@@ -495,17 +495,17 @@ interface Model {
     request: string | GenerateRequest<S>,
     options?: GenerateOptions,
   ): GenerateStream<InferSchema<S>>
-  /** Starts a conversation. Models of another make have none; `chat(model, options)` takes any. */
+  /** Starts a conversation. Foreign models lack this method; `chat(model, options)` accepts any model. */
   chat?(options?: ChatOptions): Chat
 }
 interface HybridModel extends Model {
   chat(options?: ChatOptions): Chat
-  /** What would happen to this request now, without running it. */
+  /** Returns how this request would be routed now, without running it. */
   explain(
     request: string | GenerateRequest,
     options?: GenerateOptions,
   ): Promise<Pick<RoutingTrace, 'strategy' | 'order' | 'allow' | 'reason'>>
-  /** How each branch is doing: open breakers, measured speeds, queue. */
+  /** Returns the health of each branch: open breakers, measured speeds, queue. */
   health(): Record<string, BranchHealth>
 }
 interface HybridPolicy {
@@ -515,36 +515,37 @@ interface HybridPolicy {
    */
   fallbackOn?: Status[]
   /**
-   * Deadline of one attempt for its first content; passing it is DEADLINE_EXCEEDED. Default 15,000 for a branch in the
-   * cloud while another branch is left to try, so that a network that stalls falls back; no deadline otherwise.
+   * Timeout of one attempt until its first content; when it expires, the attempt fails with DEADLINE_EXCEEDED. Default
+   * 15,000 for a branch in the cloud while another branch is left to try, so that a stalled network falls back;
+   * otherwise none.
    */
   firstTokenTimeoutMs?: number
-  /** Deadlines of one attempt: between two chunks, and for all of it. None by default. */
+  /** Timeouts of one attempt: between two chunks, and in total. None by default. */
   idleTimeoutMs?: number
   totalTimeoutMs?: number
   /**
-   * Start the next branch too if the first has sent nothing after so long; the first to send content wins, the other is
-   * stopped. Off by default.
+   * Hedging: also start the next branch if the first has sent nothing after this time. The first branch to send
+   * content wins, the other is aborted. Off by default.
    */
   hedgeAfterMs?: number
   /**
-   * Skip a branch for a while after so many failures in a row. Off by default; RetryInfo and a lost GPU open it at
-   * once.
+   * Circuit breaker: skip a branch for a while after this many consecutive failures. Off by default; RetryInfo and a
+   * lost GPU open it at once.
    */
   breaker?: {
     failures: number
     cooldownMs: number
   }
-  /** As the option of requests: another branch may go on in an answer that broke off. Off by default. */
+  /** The default of the request option: another branch may continue an answer that broke off. Off by default. */
   continueFrom?: 'partial'
 }
-/** What every router takes. */
+/** Options common to all routers. */
 interface CascadeOptions {
   name?: string
   policy?: HybridPolicy
-  /** By branch key; each member replaces that of `policy` for this branch. */
+  /** Policies by branch key; each member overrides that of `policy` for this branch. */
   branchPolicies?: Record<string, HybridPolicy>
-  /** Called with the trace of every request. What it throws goes to `reportError` and fails no request. */
+  /** Called with the trace of every request. Its exceptions are passed to `reportError` and fail no request. */
   onTrace?: (trace: RoutingTrace) => void | Promise<void>
 }
 interface HybridOptions extends CascadeOptions {
@@ -552,9 +553,9 @@ interface HybridOptions extends CascadeOptions {
   shadow?: ShadowOptions
 }
 /**
- * A second branch that answers some requests beside the one whose answer is shown, after it and never shown: to
- * compare, to calibrate. Requests that anything in the tree pinned to some branches have no shadow, nor have those
- * whose last message is a tool's result, nor those that reach this hybrid as a branch of another. One shadow runs at a
+ * A second branch that answers some requests again, to compare or calibrate. It runs after the answer, and its own
+ * answer is never shown. There is no shadow for requests that a strategy pinned to some branches, for requests whose
+ * last message is a tool result, and for requests that reach this hybrid as a branch of another. One shadow runs at a
  * time.
  *
  * @example
@@ -563,15 +564,15 @@ interface HybridOptions extends CascadeOptions {
  */
 interface ShadowOptions {
   branch: string
-  /** Of the requests that may have a shadow: 0 to 1. */
+  /** The share of eligible requests: 0 to 1. */
   share: number
-  /** Gets both answers, or the shadow's failure. */
+  /** Called with both answers, or with the shadow's failure. */
   onResult: (result: ShadowResult) => void | Promise<void>
-  /** Stops the shadow that runs, and all later ones. The signals of requests do not. */
+  /** Aborts the running shadow, and disables later ones. The signals of requests have no effect on it. */
   signal?: AbortSignal
-  /** Default 60,000. */
+  /** Timeout in milliseconds. Default 60,000. */
   timeoutMs?: number
-  /** For tests; default Math.random. */
+  /** A random number generator for tests; default Math.random. */
   random?: () => number
 }
 interface ShadowAnswer {
@@ -583,7 +584,7 @@ interface ShadowAnswer {
   readonly confidence?: Confidence
   readonly logprobs?: readonly number[]
 }
-/** `id` is that of the shown answer's trace. */
+/** `id` is that of the trace of the answer that was shown. */
 type ShadowResult = {
   readonly id: string
   readonly request: RoutingContext['request']
@@ -598,7 +599,7 @@ type ShadowResult = {
       readonly shadow?: never
     }
 )
-/** What a CostStrategy asks of a ledger: `createLedger` of `hybridge/learn` makes one. */
+/** The part of a ledger that a CostStrategy uses; `createLedger` of `hybridge/learn` creates one. */
 interface BudgetLedger {
   readonly spentToday: () => number | Promise<number>
 }
@@ -620,8 +621,8 @@ interface RoutingContext {
   readonly signal: AbortSignal
 }
 /**
- * One key picks, several pick with fallbacks, '' / [] / undefined has no opinion.
- * `allow` is a constraint: no combinator, fallback, hedge or breaker can send the request to a branch outside it.
+ * One key chooses a branch, several add fallbacks, '' / [] / undefined make no decision. `allow` is a constraint: no
+ * combinator, fallback, hedge or breaker can send the request to another branch.
  */
 type Decision =
   | string
@@ -696,19 +697,19 @@ interface Attempt {
   readonly durationMs: number
   readonly usage?: Usage
   readonly confidence?: Confidence
-  /** Of a model on this device: what it ran on. */
+  /** What a model on this device ran on. */
   readonly device?: 'gpu' | 'cpu'
-  /** The branch's own trace, where it is a hybrid itself. */
+  /** The branch's own trace, if it is a hybrid itself. */
   readonly routing?: RoutingTrace
   /** What was left out to fit the branch's context window. */
   readonly window?: WindowReport
-  /** What became of pictures and sounds that the branch does not take. */
+  /** How images and audio that the branch does not support were handled. */
   readonly media?: MediaReport
-  /** How many values of each kind were replaced, where the branch redacts. */
+  /** How many values of each kind were replaced, if the branch redacts. */
   readonly redacted?: Readonly<Record<string, number>>
-  /** Whose answer it went on in, and behind how many characters of text. */
+  /** Whose answer it continued, and after how many characters of text. */
   readonly continued?: Continued
-  /** Why its answer, which broke off, was not continued although `continueFrom` allows it. */
+  /** Why its partial answer was not continued although `continueFrom` allows it. */
   readonly notContinued?: 'permanent' | 'json' | 'tool-call' | 'last-branch' | 'not-allowed'
 }
 interface Continued {
@@ -733,7 +734,7 @@ type Status =
   | 'UNAVAILABLE'
   | 'DATA_LOSS'
 /**
- * The finer word beside a status. New ones may come with any version, so a `switch` over them needs a default.
+ * The more specific code of an error. Any version may add codes, so a `switch` over them needs a default.
  *
  * @example
  * if (error.code === 'API_KEY_MISSING') askForKey()
@@ -843,7 +844,7 @@ type ErrorCode =
   | 'UNKNOWN_TOKEN'
   | (string & {})
 interface GemmaOptions {
-  /** A known name, the URL of a GGUF file (or of its parts), or a file the person chose. */
+  /** A known name, the URL of a GGUF file (or of its parts), or a file that the user chose. */
   model:
     | string
     | {
@@ -853,8 +854,8 @@ interface GemmaOptions {
       }
     | Blob
   /**
-   * The model's vision tower (`mmproj` file), with which it reads pictures: an address, a file the person chose, or
-   * `true` for the one of a known model. Such a model runs on the CPU.
+   * The model's vision tower (`mmproj` file), with which it reads images: a URL, a file that the user chose, or `true`
+   * for the one of a known model. Such a model runs on the CPU.
    */
   mmproj?:
     | true
@@ -865,101 +866,107 @@ interface GemmaOptions {
         bytes?: number
       }
     | Blob
-  /** The most tokens of a picture, for Gemma 4; default 280. Gemma 3 always takes 256. */
+  /** The maximum number of tokens of an image, for Gemma 4; default 280. Gemma 3 always uses 256. */
   imageTokens?: 70 | 140 | 280 | 560 | 1120
-  /** Prompt and answer together; default 4096, never more than the file allows. */
+  /** Context window of prompt and answer together; default 4096, limited by the file's maximum. */
   contextWindow?: number
-  /** 'fast' lets kernels round activations, to half floats or 8 bits, where that is faster. Default 'exact'. */
+  /** 'fast' lets kernels round activations to half floats or 8 bits if that is faster. Default 'exact'. */
   precision?: 'exact' | 'fast'
   /**
-   * Default 'auto': a hardware GPU if its arithmetic is right, else the CPU where the model is small enough for it.
-   * 'gpu' takes a software GPU too.
+   * Default 'auto': a hardware GPU that passed the self-test, else the CPU if the model is small enough for it. 'gpu'
+   * accepts a software GPU, too.
    */
   device?: 'auto' | 'gpu' | 'cpu'
   /**
-   * 'auto', the default, puts conversations into the form of a chat, except for a base model that llama.cpp converted:
-   * it has no chat template, and continues the texts as they are. 'chat' and 'none' decide it.
+   * 'auto', the default, formats conversations as a chat, except for a base model converted by llama.cpp: it has no
+   * chat template, and continues the texts as they are. 'chat' and 'none' override it.
    */
   template?: 'auto' | 'chat' | 'none'
-  /** Where weights are kept between visits. Default 'opfs'. */
+  /** Where weights are stored between visits. Default 'opfs'. */
   cache?: 'opfs' | 'none'
   /**
-   * For gated downloads: extra headers of the model's requests. They are for the origin of the first address: where it
-   * redirects to another origin, only `authorization` is handed to the browser, and current browsers do not pass that
-   * on either (Chrome before 119 did). Secrets of another name never leave the origin; if the host then refuses, the
-   * load fails with MODEL_REDIRECTED.
+   * For gated downloads: extra headers of the model's requests. They are for the origin of the first address: if it
+   * redirects to another origin, only `authorization` is passed to the browser, and current browsers drop it as well
+   * (Chrome before 119 did not). Headers of other names never leave the origin; if the host then refuses, the load
+   * fails with MODEL_REDIRECTED.
    */
   headers?: () => Record<string, string> | Promise<Record<string, string>>
   /** For pages whose bundler or CSP needs them named. */
   workerUrl?: string | URL
-  /** The engine's file for GPUs. Without `cpuWasmUrl` it serves visitors without a GPU too. */
+  /** The engine's GPU file. Without `cpuWasmUrl` it also serves visitors without a GPU. */
   wasmUrl?: string | URL
   /** The engine's smaller file, for visitors without a GPU. */
   cpuWasmUrl?: string | URL
-  /** Wait for a load in progress instead of failing UNAVAILABLE at once. Default false, so that a hybrid moves on. */
+  /**
+   * Whether to wait for a load in progress instead of failing with UNAVAILABLE at once. Default false, so that a
+   * hybrid moves on.
+   */
   waitForLoad?: boolean
 }
 type AvailabilityStatus = 'unavailable' | 'downloadable' | 'downloading' | 'available'
 interface Availability {
   status: AvailabilityStatus
-  /** For people: why it is unavailable, or what to know before a load. */
+  /** For people: why it is unavailable, or a caution to show before a load. */
   reason?: string
-  /** For code: why. */
+  /** For code: the reason. */
   code?: string
-  /** Where it would run. Absent where nothing could be read of the model. */
+  /** The device on which it would run. Absent if nothing of the model could be read. */
   device?: 'gpu' | 'cpu'
   bytesToDownload?: number
   gpuBytesNeeded?: number
   estimatedTokensPerSecond?: number
-  /** Whether a download is kept for the next visit. Absent for a file that the person chose. */
+  /** Whether a download is kept for the next visit. Absent for a file that the user chose. */
   kept?: boolean
-  /** For people: why it is not. */
+  /** For people: why it is not kept. */
   notKeptReason?: string
 }
 interface LoadProgress {
-  /** 'download' and 'verify' only where something is fetched: a file, or a model that is kept, begins with 'upload'. */
+  /**
+   * 'download' and 'verify' only occur if something is downloaded: a stored model, or a supplied file, begins with
+   * 'upload'.
+   */
   phase: 'download' | 'verify' | 'upload' | 'warmup'
   loadedBytes: number
   totalBytes: number
-  /** 0..1 over all phases, never backwards. 0 arrives as soon as the size is known, 1 at the end. */
+  /** 0..1 over all phases, never decreasing. 0 arrives as soon as the size is known, 1 at the end. */
   fraction: number
 }
 interface LoadOptions {
   onProgress?: (progress: LoadProgress) => void
   signal?: AbortSignal
-  /** Load although this very load ended the page twice in a row. */
+  /** Load even if this load crashed the page twice in a row. */
   force?: boolean
 }
-/** What `onStateChange` reports of a model on this device. */
+/** The state of a model on this device, as reported by `onStateChange`. */
 interface ModelState {
   readonly state: OnDeviceModel['state']
-  /** How many requests wait for the running one. */
+  /** The number of requests waiting for the running one. */
   readonly queued: number
-  /** Of the load in progress. */
+  /** The progress of the load, while one is in progress. */
   readonly progress?: LoadProgress
 }
 interface OnDeviceModel extends Model {
   chat(options?: ChatOptions): Chat
   readonly state: 'absent' | 'loading' | 'ready' | 'failed' | 'disposed'
-  /** Without downloading weights: is there a GPU that computes right, room on disk, a copy already? */
+  /** Checks, without downloading weights, for a GPU that computes correctly, free storage, and a stored copy. */
   availability(): Promise<Availability>
   load(options?: LoadOptions): Promise<void>
-  /** How many requests wait for the running one. */
+  /** The number of requests waiting for the running one. */
   readonly queued?: number
   /**
-   * Calls the listener whenever state, progress or queue change, whichever part of the page caused it. Returns the
-   * function that ends it.
+   * Calls the listener whenever state, progress or queue change, whichever part of the page caused it. Returns a
+   * function that removes the listener.
    *
    * @example
    * const stop = gemma.onStateChange(({ state, progress }) => show(state, progress?.fraction))
    */
   onStateChange(listener: (now: ModelState) => void): () => void
   countTokens(request: string | GenerateRequest): Promise<number>
-  /** Frees the GPU and the worker; weights stay cached. */
+  /** Frees the GPU and the worker; weights stay stored. */
   dispose(): Promise<void>
   /**
-   * Disposes of the model and deletes its cached weights. Rejects with MODEL_IN_USE while another model object or tab
-   * fetches or loads them.
+   * Disposes of the model and deletes its stored weights. Rejects with MODEL_IN_USE if another model object or tab is
+   * downloading or loading them.
    */
   remove(options?: { signal?: AbortSignal }): Promise<void>
 }
@@ -973,7 +980,7 @@ type EmbeddingTask =
   | 'similarity'
   | 'code'
 interface Embedder {
-  /** Which vectors it makes, and where the texts go. */
+  /** The model's name, and where it runs. */
   readonly info?: {
     readonly name: string
     readonly inferenceSource: ModelInfo['inferenceSource']
@@ -994,17 +1001,17 @@ interface Embedder {
 }
 interface GeminiOptions {
   model: string
-  /** The visitor's own key, or a function that fetches one. For production prefer `baseUrl` of your own proxy. */
+  /** The visitor's own key, or a function that fetches one. In production, prefer a proxy as `baseUrl`. */
   apiKey?: string | (() => string | Promise<string>)
   baseUrl?: string
   headers?: () => Record<string, string> | Promise<Record<string, string>>
-  /** Replaces the host's `fetch`. It is called as `(url, init)` and must return a Response whose body was not read. */
+  /** Replaces the host's `fetch`. It is called as `(url, init)` and must return a Response with an unread body. */
   fetch?: typeof fetch
   safetySettings?: Array<{
     category: string
     threshold: string
   }>
-  /** Further tries inside this branch before its failure reaches the router: a whole number, 0 by default. */
+  /** The number of retries inside this branch before its failure reaches the router. Default 0. */
   retries?: number
 }
 interface CloudModel extends Model {
@@ -1012,10 +1019,9 @@ interface CloudModel extends Model {
   countTokens(request: string | GenerateRequest, options?: GenerateOptions): Promise<number>
 }
 /**
- * What happens where a request is longer than the context window of the branch that runs it.
- * `'trim'` leaves out the oldest turns, `'refuse'` ends with INVALID_ARGUMENT and the numbers, `summarise` replaces the
- * oldest turns by a summary that the named branch writes, and a function returns the messages to send. The caller's
- * history stays whole.
+ * What to do if a request is longer than the context window of the branch that runs it. `'trim'` leaves out the oldest
+ * turns, `'refuse'` fails with INVALID_ARGUMENT and the numbers, `summarise` replaces the oldest turns by a summary
+ * written by the named branch, and a function returns the messages to send. The caller's history stays complete.
  */
 type WindowPolicy =
   | 'trim'
@@ -1028,7 +1034,7 @@ type WindowPolicy =
   | ((overflow: WindowOverflow) => Message[] | Promise<Message[]>)
 interface WindowOverflow {
   readonly messages: Message[]
-  /** Tokens of the request, and what the window leaves for it. */
+  /** The tokens of the request, and the tokens that the window has for it. */
   readonly needed: number
   readonly available: number
   readonly window: number
@@ -1043,10 +1049,10 @@ interface WindowReport {
   readonly summarised?: boolean
 }
 /**
- * What becomes of pictures and sounds where a branch takes none. `'drop'` puts a note in their place, `'drop-earlier'`
- * does so for those before the newest message, and `describe` has pictures described by a branch of the hybrid that
- * sees them (the named one, else the first), once for each picture; what cannot be described is dropped. The caller's
- * history stays whole.
+ * How to handle images and audio that a branch does not support. `'drop'` replaces them by a note, `'drop-earlier'`
+ * only those before the newest message, and `describe` has images described by a branch of the hybrid that supports
+ * them (the named one, else the first), once for each image; what cannot be described is dropped. The caller's history
+ * stays complete.
  */
 type MediaPolicy =
   | 'drop'
@@ -1056,7 +1062,7 @@ type MediaPolicy =
         branch?: string
       }
     }
-/** What became of the media of one request, and which branch described. */
+/** How the media of one request were handled, and which branch described them. */
 interface MediaReport {
   readonly dropped: number
   readonly described: number
@@ -1065,7 +1071,7 @@ interface MediaReport {
 type ChatInput = string | Part[]
 interface ChatOptions {
   system?: string
-  /** The history to go on from. */
+  /** The history to start from. */
   messages?: Message[]
   tools?: Readonly<Record<string, ExecutableTool>>
   toolChoice?: GenerateRequest['toolChoice']
@@ -1075,20 +1081,20 @@ interface ChatOptions {
   window?: WindowPolicy
   /** Default `'drop-earlier'`. */
   media?: MediaPolicy
-  /** How often the model may call tools in one turn. Default 5. */
+  /** The maximum number of steps per turn in which the model calls tools. Default 5. */
   maxSteps?: number
   context?: Record<string, unknown>
-  /** For every turn: another branch may go on in an answer that broke off. */
+  /** For every turn: another branch may continue an answer that broke off. */
   continueFrom?: 'partial'
-  /** Keeps the conversation in IndexedDB under this name. */
+  /** Stores the conversation in IndexedDB under this name. */
   persist?: {
     name: string
   }
 }
-/** One message of a conversation, with what is known of it. */
+/** One message of a conversation, with its metadata. */
 interface ChatEntry {
   message: Message
-  /** `streaming` while it is written, `aborted` and `failed` where that ended early. */
+  /** `streaming` while it is being generated, `aborted` and `failed` if that ended early. */
   state?: 'streaming' | 'aborted' | 'failed'
   error?: {
     status: Status
@@ -1096,9 +1102,9 @@ interface ChatEntry {
   }
   branch?: string
   usage?: Usage
-  /** The branches that this turn was kept to; later turns are kept to them as well. */
+  /** The branches to which this turn was pinned; later turns are pinned to them as well. */
   allow?: string[]
-  /** Tool calls that wait for a person: `chat.approve()` goes on. */
+  /** Tool calls that wait for approval: `chat.approve()` continues. */
   paused?: PausedRun
 }
 interface ChatSnapshot {
@@ -1108,19 +1114,19 @@ interface ChatSnapshot {
 interface Chat {
   readonly messages: readonly Message[]
   readonly entries: readonly ChatEntry[]
-  /** All turns together. */
+  /** The usage of all turns together. */
   readonly usage: Usage
   readonly lastBranch: string | undefined
   readonly isBusy: boolean
-  /** Why the conversation is not being stored, although `persist` was asked for. */
+  /** Why the conversation is not being stored, despite `persist`. */
   readonly caution: HybridError | undefined
-  /** Settles when a stored conversation has been read. */
+  /** Settles when the stored conversation has been read. */
   readonly ready: Promise<void>
-  /** Sends a message and streams the answer. A turn that runs is waited for. */
+  /** Sends a message and streams the answer. A running turn is awaited. */
   send(input: ChatInput, options?: GenerateOptions): GenerateStream
-  /** Answers the last message of the person again. */
+  /** Answers the last user message again. */
   regenerate(options?: GenerateOptions): GenerateStream
-  /** Decides about tool calls that wait, by `ref` or name, and goes on. */
+  /** Approves or rejects waiting tool calls, by `ref` or name, and continues. */
   approve(
     approvals: Readonly<
       Record<
@@ -1134,14 +1140,14 @@ interface Chat {
     >,
     options?: GenerateOptions,
   ): GenerateStream
-  /** Forgets everything from `index` on: the way to edit a message is `rewindTo(index)` and `send`. */
+  /** Removes everything from `index` on. To edit a message, call `rewindTo(index)` and `send`. */
   rewindTo(index: number): void
-  /** A copy of the conversation up to `index`, which is not stored. */
+  /** Returns a copy of the conversation up to `index`, which is not stored. */
   fork(index?: number): Chat
   toJSON(): ChatSnapshot
-  /** Called after every change. Returns the function that ends it. */
+  /** Calls the listener after every change. Returns a function that removes it. */
   onChange(listener: () => void): () => void
-  /** Ends listening to other tabs. */
+  /** Stops listening to other tabs. */
   close(): void
 }
 
@@ -1152,8 +1158,9 @@ interface HybridErrorOptions {
   cause?: unknown
 }
 /**
- * Every failure the package reports. An error thrown by a branch that carries a `status` keeps that status, even if it
- * is not a HybridError. A stop by the caller has status CANCELLED and the name `AbortError`, as with `fetch`.
+ * The error of every failure that the package reports. An error thrown by a branch that carries a `status` keeps that
+ * status, even if it is not a HybridError. A stop by the caller has status CANCELLED and the name `AbortError`, as
+ * with `fetch`.
  *
  * @example
  * try {
@@ -1165,16 +1172,15 @@ interface HybridErrorOptions {
 declare class HybridError extends Error {
   readonly name: string
   readonly status: Status
-  /** A finer word for code to branch on, e.g. `'GPU_UNAVAILABLE'`. */
+  /** A more specific code to branch on, e.g. `'GPU_UNAVAILABLE'`. */
   readonly code?: ErrorCode
   readonly retryAfterMs?: number
-  /** The branch that failed, where one did. */
+  /** The branch that failed, if one did. */
   readonly branch?: string
-  /** Everything that was tried. */
+  /** The trace: every branch that was tried. */
   readonly routing?: RoutingTrace
   /**
-   * The answer as far as it came, where a stream broke off. Not enumerable, so that logging the error does not log the
-   * answer.
+   * The partial answer of a stream that broke off. Not enumerable, so that logging the error does not log the answer.
    */
   readonly partial?: Message
   constructor(status: Status, message: string, options?: HybridErrorOptions)
@@ -1182,7 +1188,7 @@ declare class HybridError extends Error {
   static isInstance(error: unknown): error is HybridError
 }
 
-/** A request as a model's function gets it. */
+/** A request in the form that a model's function gets. */
 interface ModelRequest {
   messages: Message[]
   config: GenerationConfig
@@ -1195,8 +1201,8 @@ interface ModelRequest {
 }
 
 /**
- * A Gemini model. The key is sent in the header `x-goog-api-key` and nowhere else; a key in a page is public,
- * so give the visitor's own, or name your proxy in `baseUrl`.
+ * Creates a Gemini model. The key is sent in the header `x-goog-api-key` and nowhere else. A key in a page is public,
+ * so use the visitor's own, or set `baseUrl` to your proxy.
  *
  * @example
  * const cloud = geminiModel({ model: 'gemini-flash-lite-latest', apiKey: () => askVisitorForKey() })
@@ -1207,7 +1213,7 @@ declare function geminiModel(options: GeminiOptions): CloudModel
 /** Options of `openAICompatibleModel`. */
 interface OpenAICompatibleOptions {
   model: string
-  /** The address up to `/chat/completions`, for example `http://localhost:8000/v1`. */
+  /** The base address, to which `/chat/completions` is appended, for example `http://localhost:8000/v1`. */
   baseUrl: string
   apiKey?: GeminiOptions['apiKey']
   headers?: GeminiOptions['headers']
@@ -1216,8 +1222,8 @@ interface OpenAICompatibleOptions {
   name?: string
 }
 /**
- * A model behind chat completions: self-hosted NIM, vLLM, llama.cpp, Ollama. The server must allow this page by CORS;
- * several hosted services do not, and need a proxy of your own.
+ * Creates a model for a server with the chat completions API: self-hosted NIM, vLLM, llama.cpp, Ollama. The server
+ * must allow this page by CORS; several hosted services do not and need a proxy.
  *
  * @example
  * const local = openAICompatibleModel({ model: 'gemma3:1b', baseUrl: 'http://localhost:11434/v1' })
@@ -1225,9 +1231,9 @@ interface OpenAICompatibleOptions {
 declare function openAICompatibleModel(options: OpenAICompatibleOptions): Model
 
 /**
- * Chrome's built-in model. It has no tools, no log-probabilities and no finish reason but its own;
- * where the browser has none, it is FAILED_PRECONDITION, and UNAVAILABLE until `load()` has downloaded it.
- * Of the options it knows `temperature: 0` and `stopSequences`; any other one is ignored, and named in a warning of the
+ * Chrome's built-in model. It supports neither tools nor log-probabilities and reports only its own finish reasons. It
+ * fails with FAILED_PRECONDITION if the browser has no such model, and with UNAVAILABLE until `load()` has downloaded
+ * it. It supports the options `temperature: 0` and `stopSequences`; any other option is ignored, with a warning in the
  * console and in `response.raw.warnings`.
  *
  * @example
@@ -1236,10 +1242,10 @@ declare function openAICompatibleModel(options: OpenAICompatibleOptions): Model
  */
 declare function promptApiModel(options?: { name?: string }): OnDeviceModel
 
-/** Where the page's wasm is, for bundlers and policies that need it named; or its bytes. */
+/** The URL of the page's wasm, for bundlers and policies that need it named; or its bytes. */
 type WasmSource = string | URL | BufferSource
 /**
- * Names the places of the package's own files, before the first use. Bundlers that understand `new URL(…,
+ * Sets the locations of the package's own files, before the first use. Bundlers that understand `new URL(…,
  * import.meta.url)` need none of this, nor does Node.
  *
  * `baseUrl` is the address of a copy of the package's folder, with `dist/` and `wasm/` inside: on the page's own host
@@ -1251,7 +1257,8 @@ type WasmSource = string | URL | BufferSource
 declare function configure(options: { baseUrl?: string | URL; wasmUrl?: WasmSource }): void
 
 /**
- * What this machine is, now. Works in pages, workers and on servers; what the host does not report is absent.
+ * Returns facts about this machine. Works in pages, workers and on servers; facts that the host does not report are
+ * absent.
  *
  * @example
  * const { webgpu } = await deviceFacts()
@@ -1259,53 +1266,52 @@ declare function configure(options: { baseUrl?: string | URL; wasmUrl?: WasmSour
  */
 declare function deviceFacts(): Promise<DeviceFacts>
 
-/** A model with a name: a public GGUF file that needs no account, its size and the address of its licence. */
+/** A known model: a public GGUF file that needs no account, its size and the address of its licence. */
 interface KnownModel {
   readonly kind: 'generator' | 'embedder'
   readonly url: string
   /** Approximate; the host reports the exact size. */
   readonly approximateBytes: number
   readonly licence: string
-  /** The most tokens that the network was trained to read and write together. */
+  /** The context length with which the network was trained. */
   readonly contextWindow: number
-  /** The vision tower of a model that reads pictures. Fetched only with `mmproj: true`. */
+  /** The vision tower of a model that reads images. Downloaded only with `mmproj: true`. */
   readonly mmproj?: {
     readonly url: string
     readonly approximateBytes: number
   }
 }
 /**
- * The models with a name. The addresses are those of the hosts' own listings; the project's tests download none of
- * them.
+ * The known models. Their addresses come from the hosts' own listings; the project's tests download none of them.
  *
  * @example
  * const small = Object.entries(knownModels).filter(([, { approximateBytes }]) => approximateBytes < 1e9)
  */
 declare const knownModels: Readonly<Record<string, KnownModel>>
 
-/** A model, or a part of one, that this origin keeps. */
+/** A model, or a part of one, that is stored by this origin. */
 interface CachedModel {
-  /** Names it to `removeCached`. */
+  /** The key for `removeCached`. */
   key: string
-  /** Its name: a known model's, or its file's. */
+  /** The model's name: that of a known model, or its file name. */
   name: string
-  /** How many of its bytes are here. */
+  /** The number of stored bytes. */
   bytes: number
-  /** Whether all of them are. */
+  /** Whether the model is complete. */
   complete: boolean
-  /** Milliseconds since 1970. */
+  /** The time of the last use, in milliseconds since 1970. */
   lastUsed: number
 }
 /**
- * The models this origin keeps, half-fetched ones included. Empty where nothing can be kept.
+ * Returns the models stored by this origin, including partial ones. Empty if there is no storage.
  *
  * @example
  * for (const { name, bytes, complete } of await listCachedModels()) console.log(name, bytes, complete)
  */
 declare function listCachedModels(): Promise<CachedModel[]>
 /**
- * Deletes a model by its key, whole or half-fetched. Does nothing if it is not stored.
- * Rejects with MODEL_IN_USE, at once, while any tab fetches or loads it.
+ * Deletes a complete or partial model by its key. Does nothing if it is not stored. Rejects with MODEL_IN_USE at once
+ * if any tab is downloading or loading it.
  *
  * @example
  * for (const { key, complete } of await listCachedModels()) if (!complete) await removeCached(key)
@@ -1318,8 +1324,8 @@ declare function removeCached(
 ): Promise<void>
 
 /**
- * EmbeddingGemma on the visitor's own device, in a worker of its own. Vectors have length 1, so that their dot product
- * is their cosine.
+ * Creates an EmbeddingGemma model on the visitor's device, in its own worker. Vectors have length 1, so their dot
+ * product is their cosine similarity.
  *
  * @example
  * const embedder = gemmaEmbedder({ model: 'embeddinggemma-300m' })
@@ -1329,12 +1335,12 @@ declare function removeCached(
 declare function gemmaEmbedder(options: Omit<GemmaOptions, 'waitForLoad'>): Embedder
 
 /**
- * Gemma on the visitor's own device, in a worker of its own. Nothing is fetched or started before `load`.
+ * Creates a Gemma model on the visitor's device, in its own worker. Nothing is fetched or started before `load`.
  *
  * With `mmproj`, the vision tower's file, it reads pictures in the user's messages.
  *
  * `model` is a known name (`'gemma-3-270m-it'`, `'gemma-3-1b-it'`, `'gemma-3-4b-it'`), the address of a GGUF file, the
- * addresses of its parts, or a file the person chose.
+ * addresses of its parts, or a file that the user chose.
  *
  * @example
  * const gemma = gemmaModel({ model: 'gemma-3-270m-it' })
@@ -1346,8 +1352,8 @@ declare function gemmaEmbedder(options: Omit<GemmaOptions, 'waitForLoad'>): Embe
 declare function gemmaModel(options: GemmaOptions): OnDeviceModel
 
 /**
- * One model over any number of branches. The strategy picks for each request; a branch that fails in passing hands over
- * to the next before the first content, and after it only where `continueFrom` allows it.
+ * Creates a model with any number of branches. The strategy chooses for each request. After a transient failure the
+ * next branch takes over, unless content was already sent; then only `continueFrom` allows it.
  *
  * @example
  * const ai = hybridModel({
@@ -1364,7 +1370,7 @@ declare function hybridModel(
   },
 ): HybridModel
 /**
- * The common case: a model on the device and one in the cloud, under the keys `kOnDevice` and `kCloud`.
+ * Creates a hybrid of a model on the device and one in the cloud, under the keys `kOnDevice` and `kCloud`.
  *
  * @example
  * const ai = hybridModelOnDeviceCloud({ onDevice, cloud, strategy: new FallbackStrategy([kOnDevice, kCloud]) })
@@ -1377,9 +1383,9 @@ declare function hybridModelOnDeviceCloud(
   },
 ): HybridModel
 /**
- * Runs `order` left to right and moves on while `accept` returns false; the last one's answer stands, or the last
- * answer that was rejected where all branches after it fail. The verdict needs the whole answer, so a caller who
- * streams gets it in one chunk.
+ * Creates a cascade, which runs `order` left to right and moves on while `accept` returns false. The last branch's
+ * answer is returned without a check, or the last rejected answer if all branches after it fail. `accept` needs the
+ * complete answer, so a stream delivers it in one chunk.
  *
  * @example
  * const accept = ({ text }) => text.length > 20
@@ -1393,10 +1399,11 @@ declare function cascadeModel(
   },
 ): HybridModel
 /**
- * Runs the device first, and moves to the cloud unseen if the device is unsure: its first `holdTokens` tokens (24 by
- * default; `Infinity` for the whole answer) are held back, and shown only once the score of their log-probabilities
- * (the 10 % quantile by default) reaches `threshold`. A `calibration`, from `calibrate` of `hybridge/learn`, brings all
- * three. A device that does not report what the score is made of is taken as sure, and the trace states it.
+ * Creates a cascade that runs the device first and falls back to the cloud if the device's confidence is low. The
+ * first `holdTokens` tokens (24 by default; `Infinity` for the whole answer) are held back until the score of their
+ * log-probabilities (the 10 % quantile by default) reaches `threshold`. A `calibration`, from `calibrate` of
+ * `hybridge/learn`, sets all three. A device that does not report log-probabilities is accepted, and the trace says
+ * so.
  *
  * @example
  * const ai = confidenceCascade({ onDevice, cloud, threshold: -0.5 })
@@ -1418,7 +1425,7 @@ declare const kOnDevice = 'onDevice'
 declare const kCloud = 'cloud'
 
 /**
- * Starts a conversation, or goes on with a stored one.
+ * Starts a conversation, or resumes a stored one.
  *
  * @example
  * const talk = chat(ai, { system: 'You are brief.', persist: { name: 'support' } })
@@ -1428,10 +1435,10 @@ declare const kCloud = 'cloud'
 declare function chat(model: Model, options?: ChatOptions): Chat
 /** Deletes a stored conversation. */
 declare function deleteChat(name: string): Promise<void>
-/** A conversation from what `toJSON` returned. */
+/** Restores a conversation from the result of `toJSON`. */
 declare function chatFromJSON(model: Model, snapshot: ChatSnapshot, options?: ChatOptions): Chat
 
-/** Names and dates of the stored conversations, newest first. */
+/** Returns names and dates of the stored conversations, newest first. */
 declare function storedChats(): Promise<
   Array<{
     name: string
@@ -1440,11 +1447,11 @@ declare function storedChats(): Promise<
   }>
 >
 
-/** Agents: a model with instructions and tools under one name, usable as a tool of another agent. */
+/** Agents: a model with instructions and tools under a name, usable as a tool of another agent. */
 
 interface AgentOptions extends Pick<StreamToolsOptions, 'maxSteps' | 'parallel' | 'stopWhen'> {
   name: string
-  /** What the agent is for, for people and for an agent that uses it as a tool. */
+  /** The agent's purpose, for people and for agents that use it as a tool. */
   description: string
   model: Model
   system?: string
@@ -1454,7 +1461,7 @@ interface AgentOptions extends Pick<StreamToolsOptions, 'maxSteps' | 'parallel' 
 interface Agent {
   readonly name: string
   readonly description: string
-  /** Starts a run, or goes on with one that was paused. */
+  /** Starts a run, or resumes one that was paused. */
   stream(
     input:
       | string
@@ -1465,7 +1472,7 @@ interface Agent {
         },
     options?: GenerateOptions,
   ): ToolStream
-  /** The agent as a tool of another one: it takes a task in words and returns its answer. */
+  /** Returns the agent as a tool of another one: it takes a task in words and returns its answer. */
   asTool(): ExecutableTool
 }
 /**
@@ -1495,7 +1502,7 @@ declare function defineAgent({
   stopWhen,
 }: AgentOptions): Agent
 
-/** The part of Standard Schema that is used: https://standardschema.dev */
+/** The part of Standard Schema that is used here: https://standardschema.dev */
 interface StandardValidator<Output = unknown> {
   readonly '~standard': {
     readonly version: 1
@@ -1543,7 +1550,7 @@ interface FlowRequest {
   readonly startedAtMs: number
   readonly durationMs: number
   readonly outcome: 'done' | 'failed'
-  /** What was tried for it. Absent where a failure carries none. */
+  /** The attempts of the request. Absent if a failure carries none. */
   readonly routing?: RoutingTrace
 }
 interface FlowTrace {
@@ -1553,16 +1560,16 @@ interface FlowTrace {
   readonly durationMs: number
   readonly outcome: 'done' | 'failed' | 'stopped'
   readonly steps: readonly FlowStep[]
-  /** In the order in which they began. */
+  /** The requests, in the order in which they began. */
   readonly requests: readonly FlowRequest[]
 }
-/** What has no schema is as the app annotates it. */
+/** Without a schema, the app's annotation is the type. */
 type Unchecked = any
 /** The context of a flow's function, passed after its input. */
 interface FlowContext<Chunk> {
   readonly signal: AbortSignal
   readonly context: Record<string, unknown>
-  /** Runs a named step. A step that finished is not run again by a retry of the flow. */
+  /** Runs a named step. A retry of the flow does not repeat a finished step. */
   run<T>(name: string, step: () => T | Promise<T>): Promise<T>
   /** Sends a chunk to the caller that streams the flow. */
   sendChunk(chunk: Chunk): void
@@ -1576,7 +1583,7 @@ interface FlowOptions<Input, Output, Chunk> {
   streamSchema?: Chunk
   /** The branches that this flow may use, for instance `['onDevice']` for a feature that stays on the device. */
   allow?: readonly string[]
-  /** How often a failed flow is tried again; finished steps are not repeated. Default 0. */
+  /** How often a failed flow is retried; finished steps are not repeated. Default 0. */
   retries?: number
   onTrace?: (trace: FlowTrace) => void
 }
@@ -1636,9 +1643,9 @@ interface Answer {
   confidence?: Confidence
   raw?: unknown
   device?: 'gpu' | 'cpu'
-  /** What was left out of the request. Set by the model's own face only. */
+  /** What was left out of the request. Set by the model itself only. */
   window?: WindowReport
-  /** What became of media that the model does not take. Set by the model's own face only. */
+  /** How media that the model does not support were handled. Set by the model itself only. */
   media?: MediaReport
   branch?: string
   inferenceSource?: ModelInfo['inferenceSource']
@@ -1646,14 +1653,14 @@ interface Answer {
   /** How many values of each kind were replaced in the request. Set by `redacting` only. */
   redacted?: Readonly<Record<string, number>>
 }
-/** What comes with a chunk. `branch` is set by routers only. */
+/** The details of a chunk. `branch` is set by routers only. */
 interface ChunkDetails {
-  /** Of the tokens in this piece, where the runtime knows them. */
+  /** Log-probabilities of the tokens in this chunk, if the runtime reports them. */
   logprobs?: readonly number[]
   branch?: string
 }
 
-/** Describes a picture in words; undefined where no branch may, or can. */
+/** Describes an image in words; undefined if no branch may or can. */
 type Describe = (
   media: Media,
   signal: AbortSignal,
@@ -1674,26 +1681,26 @@ type Media = Extract<
 /** The model that is about to run a request. */
 interface WindowModel {
   readonly info: ModelInfo
-  /** Exact, where the model has a tokenizer at hand. */
+  /** Exact count, if the model has a tokenizer. */
   countTokens?(request: ModelRequest, signal: AbortSignal): Promise<number>
 }
-/** Writes a summary of messages that are left out; undefined where none can be had. */
+/** Writes a summary of omitted messages; undefined if none is available. */
 type Summarise = (
   messages: readonly Message[],
   previous: string | undefined,
   maxTokens: number,
   signal: AbortSignal,
 ) => Promise<string | undefined>
-/** The fitted request, and what was done to it. */
+/** The fitted request, and a report of the changes. */
 interface Fitted {
   request: ModelRequest
   report?: WindowReport
 }
-/** Fits the requests of one conversation. One object for each conversation: it remembers where it cut. */
+/** Fits the requests of one conversation. Create one object per conversation: it remembers where it cut. */
 declare class Fitter {
   #private
   constructor(summarise?: Summarise)
-  /** Forgets every cut, for when the history was edited. */
+  /** Forgets every cut, after the history was edited. */
   reset(): void
   fit(request: ModelRequest, policy: WindowPolicy, model: WindowModel, signal: AbortSignal): Promise<Fitted>
 }
@@ -1704,14 +1711,14 @@ interface RunOptions {
   readonly sendChunk: (content: string | Part[], details?: ChunkDetails) => void
   readonly signal: AbortSignal
   readonly context: Record<string, unknown>
-  /** Set where another hybrid, or its shadow, runs this one: what decided there is not known here. */
+  /** Set if another hybrid, or its shadow, runs this one: the reasons for that are unknown here. */
   readonly isNested?: boolean
-  /** How a request that is too long for this model is shortened, and who remembers the cuts. */
+  /** How a request that is too long for this model is shortened, and the object that remembers the cuts. */
   readonly window?: WindowPolicy
   readonly fitter?: Fitter
   /** The branches that may see the request. */
   readonly allow?: readonly string[]
-  /** What becomes of pictures and sounds that the model does not take, and who describes pictures. */
+  /** How images and audio that the model does not support are handled, and the function that describes images. */
   readonly media?: MediaPolicy
   readonly describe?: Describe
   /** Whether another branch may continue an answer that broke off. */
@@ -1720,8 +1727,8 @@ interface RunOptions {
 /** A model's function. */
 type Generate = (request: ModelRequest, run: RunOptions) => Promise<Reply> | Reply
 /**
- * A model's function under contract: settles at once when stopped, sends nothing afterwards, sends at least one chunk
- * where it streams, returns what was copied and checked, and throws nothing but HybridError and CallerFault; CANCELLED
+ * A model's function under contract: it settles at once when aborted, sends nothing afterwards, sends at least one
+ * chunk if it streams, returns a copied and checked reply, and throws only HybridError and CallerFault, with CANCELLED
  * only for its own signal.
  */
 type Runner = (request: ModelRequest, run: RunOptions) => Promise<Answer>
@@ -1733,7 +1740,7 @@ interface ModelDefinition {
   generate: Generate
 }
 /**
- * Any function as a model: a test double, another runtime, another cloud.
+ * Creates a model from any function: a test double, another runtime, another cloud.
  *
  * The function may return a string or a reply, may send chunks, and may throw: an error with a `status` keeps it,
  * anything else is INTERNAL. A function that never sends a chunk streams its answer as one.
@@ -1748,7 +1755,7 @@ interface ModelDefinition {
  * })
  */
 declare function defineModel(definition: ModelDefinition): RunnableModel
-/** The public face over a runner. A model that `routes` makes its own trace, on answers and on errors. */
+/** The public interface of a runner. A model that `routes` creates its own trace, on answers and on errors. */
 declare class RunnableModel implements Model {
   #private
   readonly name: string
@@ -1762,9 +1769,9 @@ declare class RunnableModel implements Model {
       routes?: boolean
     },
   )
-  /** Any model's runner. A model of another make is called through its public face. */
+  /** Returns any model's runner. Foreign models are called through their public interface. */
   static runnerOf(model: Model): Runner
-  /** A model of the same name, info (with `more`) and way to report traces, with another runner over this one's. */
+  /** Returns a model with the same name, info (with `more`) and trace reports, and another runner around this one's. */
   static around(model: Model, wrap: (runner: Runner) => Runner, more?: Partial<ModelInfo>): RunnableModel
   readonly generate: <const S extends Schema = JsonSchema>(
     request: string | GenerateRequest<S>,
@@ -1817,15 +1824,15 @@ interface ToolCallInfo {
   readonly ref?: string
   readonly signal: AbortSignal
 }
-/** A tool that can be run. */
+/** A tool with its function. */
 interface Tool<Input = unknown, Output = unknown> {
   readonly description: string
   readonly inputSchema?: JsonSchema
   execute(input: Input, call: ToolCallInfo): Output
 }
 /**
- * A tool, with the type of its arguments inferred from its schema: a JSON Schema literal, or a Standard Schema such as
- * zod's.
+ * Defines a tool. The type of its arguments is inferred from its schema: a JSON Schema literal, or a Standard Schema
+ * such as zod's.
  *
  * @example
  * const weather = tool({
@@ -1846,31 +1853,30 @@ declare function tool<Output>(definition: {
 }): Tool<unknown, Output>
 
 /**
- * Answers a call. What it returns goes to the model as JSON; what it throws ends the loop. A method, so that it may
- * name its own input.
+ * Answers a call. The return value is sent to the model as JSON; an exception ends the loop. Declared as a method, so
+ * that its input type may be narrower.
  */
 type ToolFunction = {
   execute(input: unknown, call: ToolCallInfo): unknown
 }['execute']
 interface RunToolsOptions extends GenerateOptions {
   model: Model
-  /** With the `tools` whose functions are given beside it; those made by `tool()` are declared by themselves. */
+  /** The request, with `tools` for the functions; those made by `tool()` are declared automatically. */
   request: GenerateRequest
-  /** By the tool's name. A call of a tool without a function ends the loop, and is the caller's to answer. */
+  /** Functions by the tool's name. A call of a tool without a function ends the loop, and the caller handles it. */
   tools: Readonly<Record<string, ToolFunction | Tool>>
-  /** How often the model may call before it must have answered. Default 5. */
+  /** The maximum number of steps in which the model calls tools. Default 5. */
   maxTurns?: number
-  /** Called with every answer, those that call tools too. */
+  /** Called with every response, including those that call tools. */
   onTurn?: (response: GenerateResponse) => void
 }
 /**
  * Asks a model, runs the functions it calls, sends the results back, and so on until it answers in words. Calls of one
- * turn run side by side. Through a hybrid, results go to the branch that called; another takes over only if that one
+ * turn run in parallel. Through a hybrid, results go to the branch that called; another takes over only if that one
  * fails before its first content.
  *
- * Arguments that do not satisfy the tool's schema are not passed on: the model gets a sentence about what is wrong with
- * them. An abort ends the loop at once, also while a function ignores its signal; where one function throws, the others
- * are aborted.
+ * Arguments that do not match the tool's schema are rejected with a message to the model. An abort ends the loop at
+ * once, even if a function ignores its signal; if one function throws, the others are aborted.
  *
  * @example
  * const { text } = await runTools({
@@ -1893,12 +1899,12 @@ interface HookContext {
   readonly streaming: boolean
   readonly signal: AbortSignal
   readonly context: Record<string, unknown>
-  /** The branches that may see the request, where its conversation is pinned to some. */
+  /** The branches that may see the request, if its conversation is pinned to some. */
   readonly allow?: readonly string[]
 }
 /**
- * Hooks of `wrapModel`. Each may return nothing to leave things as they are. What one throws is thrown to the caller,
- * and causes no fallback.
+ * Hooks of `wrapModel`. Each may return nothing to leave things unchanged. Exceptions are thrown to the caller, and
+ * cause no fallback.
  */
 interface ModelHooks {
   /** Before the model: returns another request to run, or `{ reply }` to answer without running the model. */
@@ -1928,7 +1934,7 @@ interface ModelHooks {
   onChunk?(content: Part[], request: ModelRequest, context: HookContext): string | Part[] | void
 }
 /**
- * The same model with hooks around it: everything else about it, such as `load()` or `explain()`, stays as it is.
+ * Adds hooks to a model. Everything else, such as `load()` or `explain()`, stays as it is.
  *
  * @example
  * const cache = new Map()
@@ -1939,11 +1945,10 @@ interface ModelHooks {
  */
 declare function wrapModel<M extends Model>(model: M, hooks: ModelHooks): M
 
-/** A node as `hybridge_core::route::Strategy` reads it. */
+/** A node, in the form that `hybridge_core::route::Strategy` reads. */
 type Tree = Record<string, unknown>
 /**
- * A function of the caller's at the end of a branch of the tree. `looks` is whether it takes the context, which costs
- * time to make.
+ * A function of the caller at a leaf of the tree. `looks` is whether it uses the context, which is costly to create.
  */
 type Leaf =
   | {
@@ -1954,19 +1959,19 @@ type Leaf =
       looks: false
       ask: () => unknown
     }
-/** A strategy that is data. One that overrides `route` is a strategy of the caller's own, and is asked like one. */
+/** A built-in strategy. A subclass that overrides `route` counts as a custom strategy and is called as such. */
 declare abstract class DataStrategy implements RoutingStrategy {
   #private
   abstract readonly name: string
   constructor(describe: (leaves: Leaf[]) => Tree)
-  /** The decision on its own, for a strategy of the caller's that is built around this one. */
+  /** The decision of this strategy alone, for custom strategies that are built around it. */
   route(context: RoutingContext): Promise<Decision>
-  /** The strategy as data; its functions are added to `leaves`. */
+  /** Returns the strategy as data, and adds its functions to `leaves`. */
   static describe(strategy: RoutingStrategy, leaves: Leaf[]): Tree | undefined
 }
 
 /**
- * Always the same branches in the same order. A branch that is named twice is tried twice.
+ * Tries the branches in a fixed order. A branch that is named twice is tried twice.
  *
  * @example
  * new FallbackStrategy([kOnDevice, kCloud])
@@ -1976,8 +1981,8 @@ declare class FallbackStrategy extends DataStrategy {
   constructor(order: string[])
 }
 /**
- * The first child with an opinion. A child that only constrains does so, and the next one decides within its
- * constraint: put a PrivacyStrategy first.
+ * Uses the first child that decides. If a child only constrains, the next one decides within its constraint: put a
+ * PrivacyStrategy first.
  *
  * @example
  * new FirstMatch([new PrivacyStrategy(), new FallbackStrategy([kCloud, kOnDevice])])
@@ -1987,8 +1992,8 @@ declare class FirstMatch extends DataStrategy {
   constructor(children: RoutingStrategy[])
 }
 /**
- * A strategy with a fixed tail: its order, then whatever of `fallbackOrder` is not in it. Without an inner opinion the
- * tail stands alone. A constraint of the inner strategy holds for the tail too.
+ * Extends a strategy's order by the branches of `fallbackOrder` that it lacks. If the inner strategy makes no
+ * decision, `fallbackOrder` is the order. A constraint of the inner strategy applies to all of them.
  *
  * @example
  * new WithFallback(new ReadyStrategy(), { fallbackOrder: [kOnDevice, kCloud] })
@@ -2003,7 +2008,7 @@ declare class WithFallback extends DataStrategy {
   )
 }
 /**
- * Decides by a function. `''`, `[]` and `undefined` are no opinion.
+ * Decides by a function. `''`, `[]` and `undefined` mean no decision.
  *
  * @example
  * new PreRoutingStrategy(({ request }) => (request.tools.length > 0 ? kCloud : kOnDevice))
@@ -2013,13 +2018,14 @@ declare class PreRoutingStrategy extends DataStrategy {
   constructor(decide: (context: RoutingContext) => Decision | Promise<Decision>)
 }
 /**
- * Pins a request to `keep` when it holds personal data, or when `isSensitive` returns true; has no opinion otherwise.
- * No combinator, fallback, hedge or cascade around it can send such a request anywhere else.
+ * Pins a request to `keep` if it contains personal data, or if `isSensitive` returns true; otherwise it makes no
+ * decision. No combinator, fallback, hedge or cascade around it can send such a request to another branch.
  *
- * `redacted` names a branch that `redacting` made: it may have the request too, after `keep`, where it replaces every
- * kind that was found. What `isSensitive` pins has kinds that nothing replaces, and stays with `keep`.
+ * `redacted` names a branch created by `redacting`. It may receive the request too, after `keep`, if it replaces every
+ * kind that was found. A request pinned by `isSensitive` stays with `keep`.
  *
- * `keepImages: 'onDevice'` pins every request with a picture in any of its messages: no pattern finds what it shows.
+ * `keepImages: 'onDevice'` pins every request with a picture in any of its messages: patterns cannot examine its
+ * content.
  *
  * @example
  * new FirstMatch([new PrivacyStrategy({ keep: kOnDevice }), new FallbackStrategy([kCloud])])
@@ -2035,15 +2041,15 @@ declare class PrivacyStrategy extends DataStrategy {
   })
 }
 /**
- * Three ways, by the sum of the weights of the kinds of personal data in a request: none goes to `cloud`, little to
- * `redacted`, a branch that `redacting` made, and from `threshold` on it stays at `edge`. Only the first is without a
- * constraint: the second may see `redacted` and `edge`, the third `edge` alone. Without `redacted`, and where it does
- * not replace every kind that was found, all personal data stays at `edge`; so does what `isSensitive` returns true
- * for.
+ * Chooses one of three branches by the sum of the weights of the kinds of personal data in a request: 0 goes to
+ * `cloud`, less than `threshold` to `redacted`, a branch created by `redacting`, and more stays at `edge`. The first
+ * choice adds no constraint, the second restricts the request to `redacted` and `edge`, the third to `edge`. Without
+ * `redacted`, or if it does not replace every kind that was found, all personal data stays at `edge`, as do requests
+ * for which `isSensitive` returns true.
  *
- * The weights are PRISM's unless others are given: 1 for `ssn`, `national-id` and `api-key`, 0.95 for `credit-card` and
- * `iban`, 0.9 for `email`, 0.8 for `phone`, 0.4 for `ip-address`, 0.3 for `date-of-birth`. A weight of 0 takes a kind
- * for harmless. Default threshold 1.
+ * The weights are PRISM's unless others are given: 1 for `ssn`, `national-id` and `api-key`, 0.95 for `credit-card`
+ * and `iban`, 0.9 for `email`, 0.8 for `phone`, 0.4 for `ip-address`, 0.3 for `date-of-birth`. A weight of 0 ignores a
+ * kind. Default threshold 1.
  *
  * @example
  * new SensitivityStrategy({ edge: kOnDevice, redacted: 'redacted', cloud: kCloud })
@@ -2060,7 +2066,7 @@ declare class SensitivityStrategy extends DataStrategy {
   })
 }
 /**
- * Cloud now, device once its model is loaded. No request waits for a download.
+ * Uses the cloud until the device's model is loaded. No request waits for a download.
  *
  * @example
  * new ReadyStrategy({ ready: kOnDevice, otherwise: kCloud })
@@ -2072,8 +2078,8 @@ declare class ReadyStrategy extends DataStrategy {
 /** The capabilities that a request may need. */
 type Capability = 'vision' | 'audio' | 'tools' | 'json'
 /**
- * The branches that can do what the request needs: pictures, sound, tools, JSON. No opinion where none can.
- * Video and documents are not looked for.
+ * Chooses the branches that support what the request needs: images, audio, tools, JSON. It makes no decision if none
+ * does. Video and documents are not checked.
  *
  * @example
  * new CapabilityStrategy({ supports: { onDevice: ['json'], cloud: ['vision', 'audio', 'tools', 'json'] } })
@@ -2083,10 +2089,10 @@ declare class CapabilityStrategy extends DataStrategy {
   constructor(options: { supports: Record<string, Capability[]>; order?: string[] })
 }
 /**
- * One branch while there is a network, another while there is none.
+ * Chooses one branch while online, another while offline.
  *
- * By default the browser is asked. Its "offline" is dependable, its "online" is not (a café's login page is online):
- * give it a fallback.
+ * By default it uses the browser's own signal, which is reliable when offline but not when online (a café's login
+ * page counts as online): add a fallback.
  *
  * @example
  * new WithFallback(new ConnectivityStrategy({ online: kCloud, offline: kOnDevice }), { fallbackOrder: [kOnDevice] })
@@ -2096,8 +2102,8 @@ declare class ConnectivityStrategy extends DataStrategy {
   constructor(options: { isOnline?: () => boolean | Promise<boolean>; online: string; offline: string })
 }
 /**
- * The good branch while there is a budget, with the cheap one behind it; the cheap one alone without. The budget is
- * what a function says, or what a ledger has counted today against `daily`.
+ * Uses the premium branch while there is a budget, with the cheap one as fallback; then only the cheap one. The budget
+ * is decided by a function, or by comparing today's costs in a ledger with `daily`.
  *
  * @example
  * new CostStrategy({ budgetAvailable: () => spent < 5, premium: kCloud, cheap: kOnDevice })
@@ -2123,8 +2129,8 @@ declare class CostStrategy extends DataStrategy {
   )
 }
 /**
- * By what this machine is: a GPU, memory, battery, data saver, a minimum measured speed.
- * A fact that the browser does not report counts as fulfilled.
+ * Decides by facts about this machine: GPU, memory, battery, data saver, a minimum measured speed. A fact that the
+ * browser does not report counts as met.
  *
  * @example
  * const require = { hardwareGpu: true, minMemoryGB: 4, allowSaveData: false }
@@ -2135,7 +2141,7 @@ declare class DeviceStrategy extends DataStrategy {
   constructor(options: { require: DeviceRequirements; capable: string; otherwise: string })
 }
 /**
- * One branch for small requests, another for large ones: strictly more than `threshold`.
+ * Chooses one branch for small requests, another for those larger than `threshold`.
  *
  * Characters are counted over all text of all messages, as Dart and JavaScript count them. Tokens are counted exactly
  * where a branch's model is loaded and can count, and estimated otherwise; the trace's reason names which.
@@ -2148,8 +2154,8 @@ declare class InputSizeStrategy extends DataStrategy {
   constructor(options: { threshold: number; small: string; large: string; unit?: 'characters' | 'tokens' })
 }
 /**
- * Prefers the first branch whose predicted time to the first token is within the budget, by measured speeds; the others
- * stay behind it. A branch that was never measured is given its chance.
+ * Prefers the first branch whose predicted time to the first token is within the budget, by measured speeds; the
+ * others stay behind it. A branch without measurements counts as within the budget.
  *
  * @example
  * new LatencyStrategy({ firstTokenBudgetMs: 800, order: [kOnDevice, kCloud] })
@@ -2324,7 +2330,9 @@ export type {
 }
 
 // ── hybridge/diagnostics
-/** The sizes of a network, which decide how much memory a context takes. The twin of `hybridge_core::device::Shape`. */
+/**
+ * The sizes of a network, which determine how much memory a context takes. The twin of `hybridge_core::device::Shape`.
+ */
 interface ModelShape {
   readonly layers: number
   readonly width: number
@@ -2336,15 +2344,15 @@ interface ModelShape {
   readonly context: number
 }
 
-/** A GPU adapter, and how far its results are from the CPU's. */
+/** A GPU adapter, and the difference of its results from the CPU's. */
 interface GpuReport {
   readonly adapter: string
   readonly software: boolean
-  /** The largest difference from the same numbers on the CPU. */
+  /** The largest difference from the CPU's results. */
   readonly maxError: number
   /** The time to request the adapter, to compile and to compute. */
   readonly checkMilliseconds: number
-  /** The whole time: loading the engine, compiling and computing. */
+  /** The total time: loading the engine, compiling and computing. */
   readonly milliseconds: number
 }
 
@@ -2357,9 +2365,9 @@ interface WorkerPlaces {
 
 /**
  * Computes a quantised product, a norm, a tile of attention and one of burn's products on the GPU and on the CPU, and
- * reports how far they are apart.
+ * reports the largest difference.
  *
- * Starts the engine's worker and fetches its file for GPUs. Without an adapter it fetches nothing and throws with code
+ * Starts the engine's worker and fetches its GPU file. Without an adapter it fetches nothing and throws with code
  * GPU_UNAVAILABLE; with wrong results it throws with code GPU_WRONG_RESULTS.
  *
  * @example
@@ -2367,13 +2375,13 @@ interface WorkerPlaces {
  */
 declare const gpuSelfTest: (places?: WorkerPlaces) => Promise<GpuReport>
 /**
- * The limits of the GPU adapter that a model would run on, by their names in WebGPU; empty without an adapter.
+ * Returns the limits of the GPU adapter that a model would run on, by their WebGPU names; empty without an adapter.
  *
  * @example
  * const { maxStorageBufferBindingSize } = await gpuLimits()
  */
 declare const gpuLimits: () => Promise<Readonly<Record<string, number>>>
-/** The network of each model in `knownModels`, by its name: what `availability()` computes a model's memory from. */
+/** The network sizes of each model in `knownModels`, by name, from which `availability()` computes a model's memory. */
 declare const knownShapes: Readonly<Record<string, ModelShape>>
 
 export { gpuLimits, gpuSelfTest, knownShapes }
@@ -2792,35 +2800,35 @@ export type {
 import { Interval } from './learn.js'
 import { GenerateRequest, JsonSchema, GenerateResponse, Embedder, Model } from './index.js'
 
-/** One case. A line of a .jsonl file is one as JSON. */
+/** One case. Each line of a .jsonl file contains one as JSON. */
 interface EvalCase extends Pick<GenerateRequest, 'prompt' | 'system' | 'messages' | 'config' | 'output' | 'tools'> {
   /** Names the case in reports. Default: its number. */
   id?: string
   /** The right answer, or several. */
   expected?: string | string[]
-  /** The schema of the answer's JSON: sent with the request, and judged. */
+  /** The JSON Schema of the answer, sent with the request and checked by judges. */
   schema?: JsonSchema
   /** A regular expression that must match the answer. */
   pattern?: string
   flags?: string
-  /** Groups of cases that reports compare on their own. */
+  /** Tags of the case; reports compare each tag on its own. */
   tags?: string[]
 }
 /**
- * Reads cases from the text of a .jsonl file. Empty lines, and lines that begin with `//`, are passed over.
+ * Reads cases from the text of a .jsonl file. Empty lines, and lines that begin with `//`, are skipped.
  *
  * @example
  * const cases = parseCases(await file.text())
  */
 declare function parseCases(text: string): EvalCase[]
 
-/** Quality where `cloudShare` of the answers come from the cloud. */
+/** The quality if `cloudShare` of the answers come from the cloud. */
 interface CurvePoint {
   cloudShare: number
   quality: number
-  /** Answers below it went to the cloud. */ threshold: number
+  /** Answers of lower confidence went to the cloud. */ threshold: number
 }
-/** The curve by confidence, and what the best and the blindest choice would reach. */
+/** The curve by confidence, beside those of a perfect and of a random choice. */
 interface Curve {
   byConfidence: CurvePoint[]
   best: Array<Omit<CurvePoint, 'threshold'>>
@@ -2828,8 +2836,7 @@ interface Curve {
 }
 
 /**
- * What a judge sees. `reference` is what the case expects, else the baseline's answer; undefined where there is
- * neither.
+ * The input of a judge. `reference` is the expected answer, else the baseline's; undefined if there is neither.
  */
 interface Judgement {
   case: EvalCase
@@ -2838,15 +2845,15 @@ interface Judgement {
   reference: string | undefined
   signal: AbortSignal
 }
-/** Scores an answer from 0 (wrong) to 1 (right). Of several judges the strictest counts. */
+/** Scores an answer from 0 (wrong) to 1 (right). With several judges, the lowest score counts. */
 interface Judge {
   readonly name: string
-  /** Which cases it judges. */
+  /** Whether it judges a case. */
   applies(it: EvalCase): boolean
   score(judgement: Judgement): number | boolean | Promise<number | boolean>
 }
 /**
- * Right is what the case expects, whatever its case, its space and the punctuation around it. Judges cases with
+ * Accepts the expected answer, ignoring letter case, white space and surrounding punctuation. Judges cases with
  * `expected`.
  *
  * @example
@@ -2854,21 +2861,22 @@ interface Judge {
  */
 declare function exactMatch({ strict }?: { strict?: boolean }): Judge
 /**
- * Right is JSON that the case's schema allows, by the same validator that hybrids use. Judges cases with `schema`.
+ * Accepts JSON that matches the case's schema, by the same validator that hybrids use. Judges cases with `schema`.
  *
  * @example
  * await evaluate({ models, cases, judges: [matchesSchema()] })
  */
 declare function matchesSchema(): Judge
 /**
- * Right is a text in which the case's `pattern` occurs. Matching takes linear time, whatever the pattern.
+ * Accepts a text that contains a match of the case's `pattern`. Matching takes linear time for every pattern.
  *
  * @example
  * await evaluate({ models, cases: [{ prompt: 'When?', pattern: '\\d{4}-\\d{2}-\\d{2}' }], judges: [matchesPattern()] })
  */
 declare function matchesPattern(): Judge
 /**
- * Right is what means the same as the case expects: the cosine of both embeddings reaches `threshold`, 0.8 by default.
+ * Accepts an answer with the meaning of the expected one: the cosine similarity of their embeddings is at least
+ * `threshold`, 0.8 by default.
  *
  * @example
  * embeddingSimilarity({ embedder: gemmaEmbedder({ model: 'embeddinggemma-300m' }), threshold: 0.85 })
@@ -2881,9 +2889,9 @@ declare function embeddingSimilarity({
   threshold?: number
 }): Judge
 /**
- * A model compares each answer with the reference (what the case expects, else the baseline's answer), twice, with
- * both in either
- * place: models favour a place. At least as good in both is 1, in one 0.5. Judges cases without `expected`, or all.
+ * Has a model compare each answer with the reference (the expected answer, else the baseline's), once in either order,
+ * because models favour a position. An answer at least as good in both orders scores 1, in one 0.5. Judges cases
+ * without `expected`, or all.
  *
  * @example
  * modelJudge({ model: geminiModel({ model: 'gemini-2.5-pro', apiKey }), criteria: 'Correct, complete and polite.' })
@@ -2893,20 +2901,20 @@ declare function modelJudge({ model, criteria, all }: { model: Model; criteria?:
 /** The result of one model on one case. */
 interface EvalResult {
   case: string
-  /** 0 to 1, by the strictest judge; 0 where the model failed. */
+  /** 0 to 1, by the strictest judge; 0 if the model failed. */
   score: number
-  /** Each judge's score. */
+  /** The score of each judge. */
   judges: Record<string, number>
   text: string
   latencyMs: number
   inputTokens: number
   outputTokens: number
-  /** The branch that answered, where the model is a hybrid. */
+  /** The branch that answered, if the model is a hybrid. */
   branch: string
   isCloud: boolean
   /** The 10 % quantile of the answer's log-probabilities. */
   confidence?: number
-  /** The status of the model's failure. */
+  /** The status of the model's failure, if it failed. */
   error?: string
 }
 /** The results of one model over all cases. */
@@ -2944,33 +2952,32 @@ interface EvalReport {
   }>
   models: Record<string, EvalSummary>
   comparisons: EvalComparison[]
-  /** Quality against the share of cloud calls, where a device and a cloud were judged. */
+  /** Quality against the share of cloud calls, if a device and a cloud model were evaluated. */
   curve?: Curve
 }
 /** The models to evaluate. */
 interface EvaluateOptions {
-  /** By the name they have in the report. */
+  /** The models by their names in the report. */
   models?: Record<string, Model>
-  /** Named 'hybrid' in the report. */
+  /** A hybrid, named 'hybrid' in the report. */
   hybrid?: Model
   cases: readonly EvalCase[]
   judges: readonly Judge[]
-  /** The model that the others are compared with. Default: 'cloud' if there is one, else the last. */
+  /** The model with which the others are compared. Default: 'cloud' if there is one, else the last. */
   baseline?: string
-  /** The model whose confidence the curve is drawn by. Default: the first that is on the device. */
+  /** The model whose confidence the curve uses. Default: the first that runs on the device. */
   device?: string
   name?: string
-  /** How many cases of one model run at a time. Default 1: a device computes one answer at a time. */
+  /** How many cases of one model run in parallel. Default 1, because a device computes one answer at a time. */
   concurrency?: number
   signal?: AbortSignal
   onProgress?: (progress: { model: string; done: number; total: number }) => void
-  /** For tests; default now. */
+  /** A clock for tests; default `Date.now`. */
   createdAt?: string
 }
 /**
- * Runs each case on each model, lets judges score the answers, and compares the models case by case. A model that
- * fails scores 0, with
- * its status in the result; a judge that fails, fails the evaluation.
+ * Runs each case on each model, scores the answers by judges, and compares the models case by case. A failed model
+ * scores 0, with its status in the result; a failed judge rejects the evaluation.
  *
  * @example
  * const report = await evaluate({ models: { local, cloud }, hybrid: ai, cases, judges: [exactMatch()] })
@@ -2978,17 +2985,17 @@ interface EvaluateOptions {
  */
 declare function evaluate(options: EvaluateOptions): Promise<EvalReport>
 
-/** One model, or one tag of its cases, in two reports. */
+/** The change of one model, or of one tag of its cases, between two reports. */
 interface ReportChange {
   model: string
-  /** undefined for all cases. */
+  /** `undefined` for all cases. */
   tag?: string
   cases: number
   before: number
   after: number
   difference: Interval
   verdict: EvalComparison['verdict']
-  /** Cases that scored less than before, the largest loss first. */
+  /** Cases with a lower score than before, the largest loss first. */
   lost: Array<{
     case: string
     before: number
@@ -2996,15 +3003,15 @@ interface ReportChange {
   }>
 }
 /**
- * Compares two reports, model by model and tag by tag, over the cases that both have. A change is a verdict only
- * where it is more than chance.
+ * Compares two reports, model by model and tag by tag, over the cases that both have. The verdict reports a change
+ * only if it is statistically significant.
  *
  * @example
  * const regressions = compareReports(before, after).filter(({ verdict }) => verdict === 'worse')
  */
 declare function compareReports(before: EvalReport, after: EvalReport): ReportChange[]
 /**
- * Reads a report: an object, its JSON, or the HTML that `renderReport` made of it. Anything else is INVALID_ARGUMENT.
+ * Reads a report from an object, its JSON, or the HTML of `renderReport`. Anything else is INVALID_ARGUMENT.
  *
  * @example
  * const before = reportFromJSON(await readFile('main.html', 'utf8'))
@@ -3012,7 +3019,7 @@ declare function compareReports(before: EvalReport, after: EvalReport): ReportCh
 declare function reportFromJSON(value: unknown): EvalReport
 
 /**
- * The report as one self-contained HTML file. With `before`, what became worse since then stands first.
+ * Renders a report as one self-contained HTML file. With `before`, it starts with the cases that became worse.
  *
  * @example
  * await writeFile('report.html', renderReport(report, { before: reportFromJSON(await readFile('main.html', 'utf8')) }))
@@ -4045,13 +4052,13 @@ import { Attributes, TelemetrySink } from '../telemetry.js'
 export { AttributeValue, Measurement, SpanRecord, TelemetryOptions, withTelemetry } from '../telemetry.js'
 import { FlowTrace, Embedder, ExecutableTool } from '../index.js'
 
-/** Spans and metrics into OpenTelemetry's own API, whichever SDK stands behind it. */
+/** Reports spans and metrics through OpenTelemetry's own API, with any SDK. */
 
 interface ApiSpan {
   end(endTime?: number): void
   setStatus(status: { code: number; message?: string }): unknown
 }
-/** `@opentelemetry/api`, as far as it is used here: pass the module itself. */
+/** `@opentelemetry/api`, the part that is used here: pass the module itself. */
 interface OpenTelemetryApi {
   trace: {
     getTracer(name: string): {
@@ -4085,8 +4092,8 @@ interface OpenTelemetryApi {
   }
 }
 /**
- * A sink into the tracer and the meter that the page has registered. Spans become children of the span that is active
- * where the model is called.
+ * Creates a sink for the tracer and meter that the page has registered. Spans become children of the span that is
+ * active when the model is called.
  *
  * @example
  * import * as api from '@opentelemetry/api'
@@ -4094,29 +4101,29 @@ interface OpenTelemetryApi {
  */
 declare function openTelemetry(api: OpenTelemetryApi): TelemetrySink
 
-/** Where telemetry goes, and how. */
+/** Options of the exporter. */
 interface OtlpOptions {
-  /** The collector, for example `http://localhost:4318`; `/v1/traces` and `/v1/metrics` are appended. */
+  /** The collector's address, for example `http://localhost:4318`; `/v1/traces` and `/v1/metrics` are appended. */
   url: string
   headers?: Record<string, string>
   /** `service.name` of the resource. Default `'hybridge'`. */
   serviceName?: string
-  /** How long spans wait to be sent together. Default 5000. */
+  /** How long spans wait to be sent together, in milliseconds. Default 5000. */
   delayMs?: number
   fetch?: typeof fetch
 }
-/** A sink that sends. */
+/** A sink that sends to a collector. */
 interface OtlpExporter extends TelemetrySink {
-  /** Sends what waits. Settles when it is sent or given up; never rejects. */
+  /** Sends what is queued. Settles when it is sent or given up; never rejects. */
   flush(): Promise<void>
-  /** Sends what waits and stops the timer. */
+  /** Sends what is queued and stops the timer. */
   close(): Promise<void>
-  /** Spans that could not be sent, or were more than may wait. */
+  /** The number of spans that were dropped: sending failed, or the queue was full. */
   readonly dropped: number
 }
 /**
- * Sends spans and metrics to a collector of OpenTelemetry. A collector that is away never disturbs a request: what
- * cannot be sent is counted in `dropped`.
+ * Creates a sink that sends spans and metrics to an OpenTelemetry collector. A collector that is down never affects a
+ * request: spans that cannot be sent are counted in `dropped`.
  *
  * @example
  * const ai = withTelemetry(hybrid, { sink: otlpExporter({ url: 'http://localhost:4318' }) })
@@ -4124,8 +4131,8 @@ interface OtlpExporter extends TelemetrySink {
 declare function otlpExporter({ url, headers, serviceName, delayMs, fetch: send }: OtlpOptions): OtlpExporter
 
 /**
- * The same tools, traced: one span `execute_tool NAME` for each call, by OpenTelemetry's conventions. Arguments and
- * results are not written: what a strategy pinned may be in them.
+ * Adds tracing to tools: one span `execute_tool NAME` per call, by OpenTelemetry's conventions. Arguments and results
+ * are not written, because they may contain pinned content.
  *
  * @example
  * const tools = tracedTools({ weather }, { sink: openTelemetry(api) })
@@ -4140,7 +4147,7 @@ declare function tracedTools<T extends Readonly<Record<string, ExecutableTool>>>
   },
 ): T
 /**
- * The same embedder, traced: one span `embeddings NAME` for each call. The texts are never written.
+ * Adds tracing to an embedder: one span `embeddings NAME` per call. The texts are never written.
  *
  * @example
  * const embedder = tracedEmbedder(gemmaEmbedder({ model }), { sink: openTelemetry(api) })
@@ -4154,7 +4161,7 @@ declare function tracedEmbedder<E extends Embedder>(
   },
 ): E
 /**
- * An `onTrace` for flows: one span `invoke_workflow NAME` for each run, with a child for each step and each request
+ * Creates an `onTrace` for flows: one span `invoke_workflow NAME` per run, with a child for each step and each request
  * that the flow made through `flow.with`.
  *
  * @example
@@ -4577,7 +4584,7 @@ export type {
 
 // ── hybridge/tiny
 /**
- * The tiny model's file, as `gemmaModel` takes it. Importing this fetches nothing.
+ * The tiny model's file, for `gemmaModel`. Importing this fetches nothing.
  *
  * @example
  * import { gemmaModel } from 'hybridge'
@@ -4693,20 +4700,20 @@ export type { Interval }
 import { Model } from './index.js'
 
 /**
- * What happened in one request, as spans of OpenTelemetry's conventions for generative AI. A span is a plain record
- * here: it is made when everything about it is known, and sent by a sink.
+ * Converts requests to spans by OpenTelemetry's conventions for generative AI. A span is a plain record here, created
+ * when everything about it is known, and sent by a sink.
  */
 
 type AttributeValue = string | number | boolean | string[]
 type Attributes = Record<string, AttributeValue>
-/** A span that is over. Times are milliseconds since 1970. */
+/** A finished span. Times are milliseconds since 1970. */
 interface SpanRecord {
   name: string
   kind: 'client' | 'internal'
   startMs: number
   endMs: number
   attributes: Attributes
-  /** Why it failed; absent where it did not. */
+  /** The failure; absent if there was none. */
   error?: {
     type: string
     message: string
@@ -4722,15 +4729,15 @@ interface Measurement {
   attributes: Attributes
 }
 
-/** Where spans and measurements go. What a sink throws never reaches a request. */
+/** Receives spans and measurements. Exceptions of a sink never reach a request. */
 interface TelemetrySink {
-  /** Called where a request begins, so that its span finds its parent. */
+  /** Called at the beginning of a request, so that its span finds its parent. */
   begin(): {
     end(span: SpanRecord): void
   }
   measure(measurement: Measurement): void
 }
-/** How a model is traced. */
+/** Options of `withTelemetry`. */
 interface TelemetryOptions {
   sink: TelemetrySink
   /**
@@ -4740,8 +4747,8 @@ interface TelemetryOptions {
   content?: boolean
 }
 /**
- * The same model, traced: one span for each request, by OpenTelemetry's conventions for generative AI, with a child for
- * each attempt of its routing; and histograms of tokens and durations.
+ * Adds tracing to a model: one span per request, by OpenTelemetry's conventions for generative AI, with a child for
+ * each attempt of its routing, and histograms of tokens and durations.
  *
  * @example
  * import * as api from '@opentelemetry/api'
