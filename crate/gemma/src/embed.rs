@@ -1,4 +1,4 @@
-//! Text to a vector, as EmbeddingGemma was trained for it.
+//! Embeds text as a vector, in the form on which EmbeddingGemma was trained.
 //!
 //! ```text
 //! <bos> prefix text <eos> ─► encoder ─► mean ─► dense_2 ─► dense_3 ─► first n ─► length 1
@@ -9,7 +9,7 @@ use hybridge_core::{Error, Result};
 use crate::engine::TextEmbedder;
 use crate::tokenizer::{Control, Tokenizer};
 
-/// What the vector is for: each use has a prefix of its own.
+/// The purpose of the vector; each has its own prompt prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Task {
     /// A search query.
@@ -33,7 +33,7 @@ pub enum Task {
 }
 
 impl Task {
-    /// Every task.
+    /// All tasks.
     pub const ALL: [Self; 9] = [
         Self::Query,
         Self::Document,
@@ -46,7 +46,7 @@ impl Task {
         Self::Summarization,
     ];
 
-    /// The public spelling.
+    /// Returns the public spelling.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -68,7 +68,7 @@ impl Task {
         Self::ALL.into_iter().find(|task| task.name() == name)
     }
 
-    /// What is put before the text. Only documents have titles.
+    /// Returns the prefix of the text. Only documents have titles.
     #[must_use]
     pub fn prefix(self, title: Option<&str>) -> String {
         let task = match self {
@@ -86,8 +86,8 @@ impl Task {
     }
 }
 
-/// The ids of a text with all that stands around it. A text that is too long loses its end, but
-/// not the id that says so.
+/// Returns the token IDs of a text with its surrounding tokens. A text that is too long is
+/// truncated, but keeps the final token.
 pub fn tokens(tokenizer: &Tokenizer, text: &str, context: usize) -> Result<Vec<u32>> {
     let mut ids = vec![tokenizer.bos()?];
     tokenizer.encode_into(text, Control::AsText, &mut ids);
@@ -96,7 +96,7 @@ pub fn tokens(tokenizer: &Tokenizer, text: &str, context: usize) -> Result<Vec<u
     Ok(ids)
 }
 
-/// The vector of a text: the first `dimensions` values, or all, made of length 1 again.
+/// Returns the vector of a text: all values or the first `dimensions`, normalised to length 1.
 pub async fn embed(
     encoder: &mut dyn TextEmbedder,
     tokenizer: &Tokenizer,

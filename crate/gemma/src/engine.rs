@@ -1,9 +1,9 @@
 //! The interface of every forward pass: generation works with any of them.
 //!
-//! A pass holds a sequence of tokens in its cache of keys and values. Feeding tokens lengthens it
-//! and leaves the logits of the last one pending, wherever the pass keeps them; choosing turns
-//! pending logits into a token. A GPU pass chooses where the logits are and reads back a few bytes.
-//! Sequences before it are saved ([`crate::cache`]) and resumed.
+//! A pass has a sequence of tokens in its cache of keys and values. Feeding tokens extends it and
+//! leaves the logits of the last one pending, wherever the pass stores them; choosing turns pending
+//! logits into a token. A GPU pass chooses on the GPU and reads back a few bytes. Earlier sequences
+//! are saved ([`crate::cache`]) and resumed.
 //!
 //! ```text
 //!            prefill(tokens)            choose(draw) -> Sampled
@@ -12,8 +12,8 @@
 //!    └─ resume(tokens): the longest prefix that is held or saved
 //! ```
 //!
-//! Futures are boxed and not `Send`: the worker holds a `dyn Pass`, and in the browser it holds
-//! JavaScript values.
+//! Futures are boxed and not `Send`: the worker has a `dyn Pass`, which contains JavaScript values
+//! in the browser.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -26,65 +26,65 @@ use crate::cache::Reuse;
 use crate::config::{Config, PictureSight};
 use crate::sample::{Draw, Sampled, choose};
 
-/// A network with a cache, wherever it runs.
+/// A network with a cache, on any device.
 pub trait Pass: fmt::Debug {
-    /// The network.
+    /// Returns the network.
     fn config(&self) -> &Config;
 
-    /// Where it runs, for people.
+    /// Returns a description of the device, for people.
     fn adapter(&self) -> String {
         "cpu".to_owned()
     }
 
-    /// How many tokens are best fed at once. Between such chunks a caller can stop.
+    /// Returns how many tokens are best fed at once. Callers can abort between such chunks.
     fn chunk(&self) -> usize {
         256
     }
 
-    /// How many tokens the cache can hold.
+    /// Returns the capacity of the cache in tokens.
     fn capacity(&self) -> usize;
 
-    /// The current tokens; more are fed after them.
+    /// Returns the current sequence, after which tokens are fed.
     fn tokens(&self) -> &[u32];
 
-    /// How many tokens are at hand.
+    /// Returns the length of the current sequence.
     fn position(&self) -> usize {
         self.tokens().len()
     }
 
-    /// Makes these the tokens at hand, as far as keys and values of them are anywhere; returns how
-    /// many are. Those that were at hand are saved for a later call. Pending logits are dropped.
+    /// Makes these the current tokens, as far as their keys and values are cached; returns how many
+    /// are. The previous sequence is saved for a later call. Pending logits are dropped.
     fn resume(&mut self, tokens: &[u32]) -> usize;
 
-    /// Goes back to the first `length` tokens at hand, or to fewer where the memory for saved keys
-    /// and values was too short. Pending logits are dropped.
+    /// Truncates the current sequence to its first `length` tokens, or fewer if the memory for
+    /// saved keys and values was too small. Pending logits are dropped.
     fn rewind(&mut self, length: usize) -> usize {
         let tokens = self.tokens().get(..length).unwrap_or(self.tokens()).to_vec();
         self.resume(&tokens)
     }
 
-    /// Drops all keys and values, saved ones too: after a failure none is to be trusted.
+    /// Drops all keys and values, including saved ones: after a failure none can be trusted.
     fn forget(&mut self);
 
-    /// Bounds the bytes of saved keys and values.
+    /// Limits the bytes of saved keys and values.
     fn set_budget(&mut self, bytes: u64) {
         let _ = bytes;
     }
 
-    /// What was fed, what did not have to be, and what is saved.
+    /// Returns statistics of computed, reused and saved tokens.
     fn reuse(&self) -> Reuse {
         Reuse::default()
     }
 
-    /// Feeds tokens; the logits of the last one are pending then. No tokens change nothing.
+    /// Feeds tokens and leaves the logits of the last one pending. An empty list has no effect.
     ///
     /// Fails with [`context_full`] if they do not fit and with [`unknown_token`] for an id outside
     /// of the vocabulary, without having fed anything.
     fn prefill<'a>(&'a mut self, tokens: &'a [u32]) -> LocalBoxFuture<'a, Result<()>>;
 
-    /// Feeds rows of one picture instead of embedded tokens; `ids` name them in the sequence at
-    /// hand ([`FIRST_ROW`]). Where rows see each other, these are the picture's last ones, all that
-    /// are not held yet. As with tokens, the logits of the last one are pending then.
+    /// Feeds rows of one picture instead of token embeddings; `ids` name them in the current
+    /// sequence ([`FIRST_ROW`]). If rows attend to each other, these are all of the picture's rows
+    /// that are missing. The logits of the last row are then pending.
     fn prefill_rows<'a>(
         &'a mut self,
         ids: &'a [u32],
@@ -94,12 +94,11 @@ pub trait Pass: fmt::Debug {
         Box::pin(ready(Err(reads_no_pictures())))
     }
 
-    /// All pending logits, after the soft cap.
+    /// Returns all pending logits, after the soft cap.
     fn logits(&mut self) -> LocalBoxFuture<'_, Result<Vec<f32>>>;
 
-    /// Whether the token picked next will be fed by [`Self::step`]: a pass that chooses where the
-    /// logits are may then begin with that step before it is requested. What it began is thrown
-    /// away where something else comes instead.
+    /// Sets whether the token picked next will be fed by [`Self::step`]. A pass that chooses on the
+    /// GPU may then start that step early; its result is discarded if another call comes instead.
     fn look_ahead(&mut self, wanted: bool) {
         let _ = wanted;
     }
@@ -109,8 +108,8 @@ pub trait Pass: fmt::Debug {
         Box::pin(async move { choose(&self.logits().await?, draw) })
     }
 
-    /// Feeds a token and picks the next. Overridden where both fit into one submission, or where
-    /// the pass ran ahead with the token it chose itself.
+    /// Feeds a token and picks the next. Overridden if both fit into one submission, or if the pass
+    /// started the step early with the token it chose.
     fn step<'a>(
         &'a mut self,
         token: u32,
@@ -123,24 +122,25 @@ pub trait Pass: fmt::Debug {
     }
 }
 
-/// A network that reads a whole text at once and turns it into one vector.
+/// A network that reads a whole text at once and returns one vector.
 pub trait TextEmbedder: fmt::Debug {
-    /// The network.
+    /// Returns the network.
     fn config(&self) -> &Config;
 
-    /// Where it runs, for people.
+    /// Returns a description of the device, for people.
     fn adapter(&self) -> String {
         "cpu".to_owned()
     }
 
-    /// The mean over all tokens, through the dense layers, not yet normalised.
+    /// Returns the mean over all tokens after the dense layers, not normalised.
     fn encode<'a>(&'a mut self, tokens: &'a [u32]) -> LocalBoxFuture<'a, Result<Vec<f32>>>;
 }
 
-/// The tokens do not fit into the cache.
+/// The error of tokens that do not fit into the cache.
 #[must_use]
 pub fn context_full(wanted: usize, capacity: usize) -> Error {
-    // Transient on purpose: a branch with more room may well take the same request.
+    // Transient on purpose: a branch with a larger context window may be able to run the same
+    // request.
     Error::new(
         Status::ResourceExhausted,
         format!("{wanted} tokens do not fit into a context of {capacity}"),
@@ -148,31 +148,31 @@ pub fn context_full(wanted: usize, capacity: usize) -> Error {
     .with_code("CONTEXT_FULL")
 }
 
-/// A token id is outside of the vocabulary.
+/// The error of a token ID outside the vocabulary.
 #[must_use]
 pub fn unknown_token(token: u32, vocabulary: usize) -> Error {
     Error::invalid(format!("there is no token {token} in a vocabulary of {vocabulary}"))
         .with_code("UNKNOWN_TOKEN")
 }
 
-/// Ids from here on name rows of pictures, each of which a session numbers once: the same id is
-/// always the same row, so that what was computed of it is found again as that of a token is.
+/// IDs from here on name rows of pictures. A session numbers each row once, so an ID always means
+/// the same row, and its results can be reused like those of a token.
 pub const FIRST_ROW: u32 = 1 << 31;
 
-/// A pass that takes tokens alone was given a picture.
+/// The error of a pass without support for pictures.
 #[must_use]
 pub fn reads_no_pictures() -> Error {
     Error::new(Status::Unimplemented, "this pass of the engine reads no pictures: use the CPU's")
         .with_code("MEDIA_UNSUPPORTED")
 }
 
-/// Logits were requested before anything was fed.
+/// The error of logits that were requested before any token was fed.
 #[must_use]
 pub fn nothing_pending() -> Error {
     Error::precondition("no token has been fed, so there are no logits")
 }
 
-/// Refuses what a pass may not be fed: the check that every [`Pass::prefill`] begins with.
+/// Checks tokens before they are fed; every [`Pass::prefill`] begins with this.
 pub fn check_tokens(pass: &(impl Pass + ?Sized), tokens: &[u32]) -> Result<()> {
     let wanted = pass.position() + tokens.len();
     if wanted > pass.capacity() {
@@ -181,7 +181,7 @@ pub fn check_tokens(pass: &(impl Pass + ?Sized), tokens: &[u32]) -> Result<()> {
     check_vocabulary(pass.config(), tokens)
 }
 
-/// Refuses rows that a pass may not be fed; `most` is how many can go through its layers together.
+/// Checks rows before they are fed; `most` is how many can go through the layers together.
 pub(crate) fn check_rows(
     pass: &(impl Pass + ?Sized),
     ids: &[u32],
@@ -202,7 +202,7 @@ pub(crate) fn check_rows(
     Ok(())
 }
 
-/// Refuses tokens that the network has no embedding for.
+/// Checks that the network has an embedding for every token.
 pub fn check_vocabulary(config: &Config, tokens: &[u32]) -> Result<()> {
     match tokens.iter().find(|token| **token as usize >= config.vocabulary) {
         Some(token) => Err(unknown_token(*token, config.vocabulary)),
@@ -210,7 +210,7 @@ pub fn check_vocabulary(config: &Config, tokens: &[u32]) -> Result<()> {
     }
 }
 
-/// Pending once, woken at once: others run, and may drop the work that waits.
+/// A future that is pending once, to yield to other tasks, which may drop the waiting one.
 pub(crate) async fn yield_once() {
     let mut has_yielded = false;
     poll_fn(|context| {

@@ -2,9 +2,8 @@
 //!
 //! A file is opened over byte ranges ([`source`], [`gguf`]) and described ([`config`],
 //! [`weights`]); a forward pass ([`engine`]: scalar, burn, kernels or [`cpu`]) runs it. A request
-//! becomes ids ([`template`], [`tokenizer`]), and ids an answer ([`generate`]) or a vector
-//! ([`embed`]).
-//! Everything runs natively and is independent of JavaScript.
+//! is converted to token IDs ([`template`], [`tokenizer`]), from which an answer ([`generate`]) or
+//! a vector ([`embed`]) is computed. Everything runs natively and is independent of JavaScript.
 #![recursion_limit = "256"]
 
 #[cfg(feature = "gpu")]

@@ -1,25 +1,25 @@
-//! Where a model's bytes come from: anything from which a range of them can be read.
+//! Sources of a model's bytes: anything from which ranges can be read.
 //!
 //! Natively that is memory or a file; in the browser a `Blob`, HTTP ranges or the origin's private
-//! file system. A reader asks for what it needs and never for the whole.
+//! file system. Readers request only the ranges that they need.
 
 use std::fmt;
 
 use futures::future::{LocalBoxFuture, ready};
 use hybridge_core::{Error, Result, Status};
 
-/// A thing of known size that hands out ranges of its bytes.
+/// A source of known size that returns ranges of its bytes.
 ///
-/// Futures are not `Send`: in the browser they hold JavaScript values.
+/// Futures are not `Send`, because they contain JavaScript values in the browser.
 pub trait Source: fmt::Debug {
-    /// How many bytes there are.
+    /// Returns the size in bytes.
     fn size(&self) -> u64;
 
-    /// Exactly `length` bytes from `offset` on, or an error; never fewer.
+    /// Reads exactly `length` bytes from `offset` on, or fails.
     fn read(&self, offset: u64, length: usize) -> LocalBoxFuture<'_, Result<Vec<u8>>>;
 }
 
-/// The error of a range that is not there, for implementors of [`Source`].
+/// The error of a range outside of the source, for implementors of [`Source`].
 #[must_use]
 pub fn past_the_end(offset: u64, length: usize, size: u64) -> Error {
     Error::new(
@@ -29,7 +29,7 @@ pub fn past_the_end(offset: u64, length: usize, size: u64) -> Error {
     .with_code("SOURCE_TRUNCATED")
 }
 
-/// Bytes in memory: tests, and a tiny model that ships inside the program.
+/// Bytes in memory, for tests and for a tiny model inside the program.
 #[derive(Clone)]
 pub struct Memory<B>(pub B);
 
@@ -76,7 +76,7 @@ mod native {
     }
 
     impl File {
-        /// Opens it for reading.
+        /// Opens a file for reading.
         pub fn open(path: &Path) -> Result<Self> {
             let file = std::fs::File::open(path).map_err(|error| foreign(&error))?;
             let size = file.metadata().map_err(|error| foreign(&error))?.len();
@@ -84,7 +84,8 @@ mod native {
         }
 
         fn read_now(&self, offset: u64, length: usize) -> Result<Vec<u8>> {
-            // Before the allocation: a length out of a damaged header must not cost memory.
+            // Checked before the allocation: a length from a damaged header must not exhaust
+            // memory.
             if offset.checked_add(length as u64).is_none_or(|end| end > self.size) {
                 return Err(past_the_end(offset, length, self.size));
             }
@@ -124,7 +125,7 @@ mod tests {
     use super::{Memory, Source};
 
     #[test]
-    fn memory_hands_out_exactly_what_is_there() {
+    fn memory_returns_exactly_the_requested_range() {
         let source = Memory([1, 2, 3, 4]);
         assert_eq!(block_on(source.read(1, 2)).unwrap(), [2, 3]);
         assert_eq!(block_on(source.read(4, 0)).unwrap(), [0; 0]);

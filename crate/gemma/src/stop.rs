@@ -1,6 +1,6 @@
-//! Finds stop sequences in text that arrives in pieces, and holds back what could become one.
+//! Finds stop sequences in streamed text, and holds back text that could become one.
 
-/// What is known after a piece of text.
+/// The result of a piece of text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scanned {
     /// Text that can be shown.
@@ -9,7 +9,7 @@ pub struct Scanned {
     pub is_stopped: bool,
 }
 
-/// Looks for stop sequences across pieces.
+/// Searches for stop sequences across pieces.
 #[derive(Clone, Debug, Default)]
 pub struct StopScanner {
     sequences: Vec<String>,
@@ -24,7 +24,7 @@ impl StopScanner {
         Self { sequences, held: String::new() }
     }
 
-    /// Takes the next piece.
+    /// Adds the next piece.
     pub fn push(&mut self, text: &str) -> Scanned {
         self.held.push_str(text);
         let first = self.sequences.iter().filter_map(|it| self.held.find(it.as_str())).min();
@@ -38,12 +38,12 @@ impl StopScanner {
         Scanned { text, is_stopped: false }
     }
 
-    /// The text that was held back, at the end of the answer.
+    /// Returns the text that was held back, at the end of the answer.
     pub fn finish(&mut self) -> String {
         std::mem::take(&mut self.held)
     }
 
-    /// Where the first suffix begins that a sequence could begin with.
+    /// Returns where the longest suffix begins with which a sequence could start.
     fn safe(&self) -> usize {
         let begins = |suffix: &str| self.sequences.iter().any(|it| it.starts_with(suffix));
         self.held
@@ -58,7 +58,7 @@ impl StopScanner {
 mod tests {
     use super::StopScanner;
 
-    /// Cuts the text at every character, and in one.
+    /// Cuts the text at every character and checks the result.
     #[track_caller]
     fn check(text: &str, sequences: &[&str], shown: &str, is_stopped: bool) {
         let sequences: Vec<String> = sequences.iter().map(|it| (*it).to_owned()).collect();
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn sequences_are_met_wherever_the_text_is_cut() {
+    fn sequences_are_found_at_every_cut_of_the_text() {
         check("one two three", &["two"], "one ", true);
         check("one two three", &["four", "th"], "one two ", true);
         check("aab", &["ab"], "a", true);

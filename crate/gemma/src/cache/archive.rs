@@ -1,9 +1,9 @@
-//! Saved rows in a tree of pages, by the tokens that made them.
+//! Saved rows in a tree of pages, keyed by the tokens that produced them.
 //!
 //! A page's rows depend on all tokens before it, so a page belongs to one parent. Sequences with a
-//! common beginning share its pages. Where the budget is used up, what was not used for the longest
-//! time goes first: local rows that no turn began behind, then those of older turns, then whole
-//! pages from the end of a sequence.
+//! common beginning share its pages. When the budget is used up, the least recently used rows are
+//! evicted first: local rows after which no turn began, then those of older turns, then whole pages
+//! from the end of a sequence.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
@@ -11,7 +11,7 @@ use std::ops::Range;
 
 use super::shared;
 
-/// Tokens of a page.
+/// The number of tokens in a page.
 pub(crate) const PAGE: usize = 32;
 
 type Id = u64;
@@ -22,9 +22,9 @@ pub(crate) struct Archive<R> {
     budget: u64,
     bytes: u64,
     pages: BTreeMap<Id, Page<R>>,
-    /// Of each page, and of the root.
+    /// Children of each page, and of the root.
     children: HashMap<Option<Id>, Vec<Id>>,
-    /// Larger than every page's before it: a parent's is smaller than its children's.
+    /// Page numbers increase: a parent's is smaller than its children's.
     next: Id,
     turn: u64,
 }
@@ -32,19 +32,19 @@ pub(crate) struct Archive<R> {
 #[derive(Clone, Debug)]
 struct Page<R> {
     parent: Option<Id>,
-    /// Fewer than [`PAGE`] only in a page without children.
+    /// The page's tokens; fewer than [`PAGE`] only in a page without children.
     tokens: Vec<u32>,
     global: Kept<R>,
-    /// Absent where they were overwritten before they could be saved, or dropped.
+    /// The page's rows; `None` if they were overwritten before they could be saved, or evicted.
     local: Option<Kept<R>>,
 }
 
-/// Rows with what decides when they are dropped.
+/// Rows, with the data that decides when they are evicted.
 #[derive(Clone, Debug)]
 struct Kept<R> {
     saved: R,
     bytes: u64,
-    /// The turn that used them last; of local rows 0 until a turn begins right behind them.
+    /// The turn that last used them; 0 for local rows until a turn begins right after them.
     used: u64,
 }
 
@@ -52,7 +52,7 @@ struct Kept<R> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Step {
     pub(crate) page: Id,
-    /// Those that the path shares with the page.
+    /// The number of tokens that the path shares with the page.
     pub(crate) positions: Range<usize>,
     pub(crate) has_local: bool,
 }
@@ -75,12 +75,12 @@ impl<R> Archive<R> {
         self.make_room(0);
     }
 
-    /// Bytes and tokens.
+    /// Returns the bytes and tokens of all pages.
     pub(crate) fn size(&self) -> (u64, u64) {
         (self.bytes, self.pages.values().map(|page| page.tokens.len() as u64).sum())
     }
 
-    /// The bytes of all pages, counted anew.
+    /// Recounts the bytes of all pages.
     #[cfg(test)]
     pub(crate) fn counted_bytes(&self) -> u64 {
         let of_page =
@@ -92,12 +92,12 @@ impl<R> Archive<R> {
         *self = Self::new(self.budget);
     }
 
-    /// What is touched from here on was used later than everything before.
+    /// Starts a new turn: later uses count as more recent than all before.
     pub(crate) fn begin_turn(&mut self) {
         self.turn += 1;
     }
 
-    /// The pages whose tokens a sequence begins with; they count as used.
+    /// Returns the pages along the tokens of a sequence and marks them as used.
     pub(crate) fn path(&mut self, tokens: &[u32]) -> Vec<Step> {
         let (mut steps, mut parent, mut start) = (Vec::new(), None, 0);
         while let Some((page, count)) = self.nearest(parent, tokens.get(start..).unwrap_or(&[])) {
@@ -112,7 +112,7 @@ impl<R> Archive<R> {
         steps
     }
 
-    /// The child that shares most with the tokens, and how many it shares: one at least.
+    /// Returns the child that shares the most tokens, at least one, and how many it shares.
     fn nearest(&self, parent: Option<Id>, tokens: &[u32]) -> Option<(Id, usize)> {
         let children = self.children.get(&parent)?.iter();
         let shares = |id: &Id| {
@@ -122,12 +122,12 @@ impl<R> Archive<R> {
         children.filter_map(shares).max_by_key(|(_, count)| *count)
     }
 
-    /// The child that begins with these tokens.
+    /// Returns the child that begins with these tokens.
     pub(crate) fn find(&self, parent: Option<Id>, tokens: &[u32]) -> Option<Id> {
         self.nearest(parent, tokens).filter(|(_, count)| *count == tokens.len()).map(|(id, _)| id)
     }
 
-    /// The global and the local rows of a page.
+    /// Returns the global and the local rows of a page.
     pub(crate) fn saved(&self, page: Id) -> Option<(&R, Option<&R>)> {
         let page = self.pages.get(&page)?;
         Some((&page.global.saved, page.local.as_ref().map(|local| &local.saved)))
@@ -143,14 +143,14 @@ impl<R> Archive<R> {
         }
     }
 
-    /// The local rows of a page are before a place where a turn began.
+    /// Marks the local rows of a page as preceding the start of a turn.
     pub(crate) fn want_local(&mut self, page: Id) {
         if let Some(local) = self.pages.get_mut(&page).and_then(|page| page.local.as_mut()) {
             local.used = self.turn;
         }
     }
 
-    /// The same for all pages along a path that hold one of these positions.
+    /// The same for all pages along a path that contain one of these positions.
     pub(crate) fn touch_local(&mut self, steps: &[Step], positions: Range<usize>) {
         for step in steps {
             if step.positions.end > positions.start && step.positions.start < positions.end {
@@ -159,10 +159,10 @@ impl<R> Archive<R> {
         }
     }
 
-    /// Makes room by dropping what this turn did not use; whether there is enough then.
+    /// Makes room by evicting rows that this turn did not use. Returns whether there is enough.
     pub(crate) fn make_room(&mut self, bytes: u64) -> bool {
         while self.bytes + bytes > self.budget {
-            // Old parents are no younger than their children, and their numbers are smaller: the
+            // Parents are at least as recent as their children and have smaller numbers, so the
             // page found has no children.
             let page = self.pages.iter().map(|(id, page)| (page.global.used, Reverse(*id)));
             let page = page.min().filter(|(used, _)| *used < self.turn);
@@ -183,7 +183,7 @@ impl<R> Archive<R> {
         true
     }
 
-    /// A new page, unless its parent is gone. It takes the place of shorter ones with its tokens.
+    /// Adds a page, unless its parent was evicted. It replaces shorter pages with the same tokens.
     pub(crate) fn insert(
         &mut self,
         parent: Option<Id>,
@@ -208,7 +208,7 @@ impl<R> Archive<R> {
         Some(id)
     }
 
-    /// The local rows of a page that has none.
+    /// Adds the local rows of a page that lacks them.
     pub(crate) fn insert_local(&mut self, page: Id, saved: R, bytes: u64) {
         if let Some(page) = self.pages.get_mut(&page).filter(|page| page.local.is_none()) {
             page.local = Some(Kept { saved, bytes, used: 0 });
@@ -232,12 +232,13 @@ impl<R> Archive<R> {
 mod tests {
     use super::{Archive, PAGE};
 
-    /// A sequence of one letter a page.
+    /// A sequence with one letter per page.
     fn tokens(letters: &str) -> Vec<u32> {
         letters.chars().flat_map(|letter| vec![letter as u32; PAGE]).collect()
     }
 
-    /// Pages of 10 bytes, local rows of 100 bytes on those in capitals, a turn for each sequence.
+    /// Adds sequences with pages of 10 bytes, and local rows of 100 bytes on pages in capitals, one
+    /// turn each.
     fn archive(budget: u64, sequences: &str) -> Archive<()> {
         let mut archive = Archive::new(budget);
         for letters in sequences.split_whitespace() {
@@ -262,7 +263,8 @@ mod tests {
         archive
     }
 
-    /// How much of each sequence is there: letters of its path, capitals where local rows are.
+    /// Returns the saved part of each sequence: letters of its path, capitals for pages with local
+    /// rows.
     #[track_caller]
     fn check(budget: u64, sequences: &str, expected: &str) {
         let mut archive = archive(budget, sequences);
@@ -290,18 +292,19 @@ mod tests {
     #[test]
     fn sequences_share_pages_and_the_oldest_goes_first() {
         check(1000, "abc abd xy", "abc abd xy");
-        // The last pages of the oldest go, those it shares with a younger one stay.
+        // The last pages of the oldest sequence are evicted; pages shared with a more recent one
+        // stay.
         check(50, "abc abd xy", "ab abd xy");
         check(40, "abc abd xy", "ab ab xy");
         check(30, "abc xy", "a xy");
-        // What a turn used is not dropped in it.
+        // Rows used in a turn are not evicted during it.
         check(30, "abcdef", "abc");
         check(20, "ab xyz", " xy");
         check(0, "ab", "");
     }
 
     #[test]
-    fn local_rows_that_no_turn_began_behind_go_before_pages() {
+    fn local_rows_before_no_turn_are_evicted_before_pages() {
         check(1000, "ABC xy", "ABC xy");
         check(250, "ABC", "Abc ".replace("Abc ", "aBC").as_str());
         check(150, "ABC xy", "abC xy");
@@ -309,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn a_longer_page_takes_the_place_of_its_beginning() {
+    fn a_longer_page_replaces_its_prefix() {
         let mut archive = Archive::new(100);
         assert!(archive.insert(None, &[1, 2], (), 10).is_some());
         assert!(archive.insert(None, &[1, 3], (), 10).is_some());
@@ -318,7 +321,7 @@ mod tests {
         assert_eq!(archive.find(None, &[1, 2]), page);
         assert_eq!(archive.path(&[1, 2, 9]).first().unwrap().positions, 0..2);
         assert_eq!(archive.path(&[2]), []);
-        // Of a page that is gone no child can be found.
+        // An evicted page has no children.
         assert_eq!(archive.insert(Some(99), &[5], (), 10), None);
     }
 }

@@ -1,4 +1,4 @@
-//! Keys and values in memory: everything on global layers, a ring on local ones.
+//! Keys and values in memory: all positions on global layers, a ring on local ones.
 
 use std::fmt;
 use std::ops::Range;
@@ -24,7 +24,7 @@ impl fmt::Debug for KeyValues {
 }
 
 impl KeyValues {
-    /// Room for `slots` positions of `width` values; `None` where there is not so much memory.
+    /// Allocates `slots` positions of `width` values; `None` if there is not enough memory.
     pub(crate) fn new(width: usize, slots: usize) -> Option<Self> {
         let zeros = || {
             let mut zeros = room(width * slots)?;
@@ -34,7 +34,7 @@ impl KeyValues {
         Some(Self { width, slots, keys: zeros()?, values: zeros()? })
     }
 
-    /// Puts a position's keys and values where the oldest stood.
+    /// Stores a position's keys and values in place of the oldest.
     pub(crate) fn put(&mut self, position: usize, keys: &[f32], values: &[f32]) {
         let start = position % self.slots.max(1) * self.width;
         for (store, new) in [(&mut self.keys, keys), (&mut self.values, values)] {
@@ -44,12 +44,12 @@ impl KeyValues {
         }
     }
 
-    /// The key of one head at a position that is still there.
+    /// Returns the key of one head at a position in the ring.
     pub(crate) fn key(&self, position: usize, head: usize, head_dim: usize) -> &[f32] {
         self.head(&self.keys, position, head, head_dim)
     }
 
-    /// The value of one head at a position that is still there.
+    /// Returns the value of one head at a position in the ring.
     pub(crate) fn value(&self, position: usize, head: usize, head_dim: usize) -> &[f32] {
         self.head(&self.values, position, head, head_dim)
     }
@@ -59,7 +59,7 @@ impl KeyValues {
         store.get(start..start + dim).unwrap_or_default()
     }
 
-    /// The rows of positions `start..end` in at most two stretches, keys and values of each.
+    /// Returns the rows of positions `start..end` in at most two slices, each with keys and values.
     pub(crate) fn stretches(&self, start: usize, end: usize) -> [(&[f32], &[f32]); 2] {
         let slots = self.slots.max(1);
         let (first, count) = (start % slots, end - start);
@@ -78,14 +78,15 @@ impl KeyValues {
     }
 }
 
-/// All layers' rows; none in a layer that reads another one's.
+/// The rows of all layers; `None` for a layer that reads those of another.
 #[derive(Clone, Debug)]
 pub(crate) struct InMemory {
     layers: Vec<(Span, KeyValues)>,
 }
 
 impl InMemory {
-    /// Room for a network's keys and values, or how many bytes were not to be had.
+    /// Allocates a network's keys and values, or returns the number of bytes that could not be
+    /// allocated.
     pub(crate) fn new(config: &Config, ring: usize, capacity: usize) -> Result<Self, u64> {
         let mut layers = Vec::new();
         for layer in &config.layers {
@@ -102,7 +103,7 @@ impl InMemory {
         Ok(Self { layers })
     }
 
-    /// The rows of a layer that has some.
+    /// Returns the rows of a layer that has its own.
     pub(crate) fn layer(&mut self, index: usize) -> Option<&mut KeyValues> {
         self.layers.get_mut(index).map(|(_, rows)| rows)
     }
@@ -113,7 +114,7 @@ impl InMemory {
 }
 
 impl Store for InMemory {
-    /// Of each layer the keys, then the values. \[layers, 2, positions, width\]
+    /// Keys, then values, for each layer. \[layers, 2, positions, width\]
     type Saved = Vec<f32>;
 
     fn row_bytes(&self, span: Span) -> u64 {
@@ -147,7 +148,7 @@ impl Store for InMemory {
     }
 }
 
-/// The error of memory that was not given.
+/// The error of a failed allocation.
 pub(crate) fn no_room(bytes: u64) -> Error {
     Error::new(
         Status::FailedPrecondition,
@@ -156,7 +157,7 @@ pub(crate) fn no_room(bytes: u64) -> Error {
     .with_code("OUT_OF_MEMORY")
 }
 
-/// An empty vector with room for so many values, where there is.
+/// Allocates an empty vector for this many values, if there is enough memory.
 fn room(count: usize) -> Option<Vec<f32>> {
     let mut values = Vec::new();
     values.try_reserve_exact(count).ok()?;
@@ -168,7 +169,7 @@ mod tests {
     use super::KeyValues;
 
     #[test]
-    fn a_ring_gives_its_positions_in_order() {
+    fn a_ring_returns_its_positions_in_order() {
         for (slots, end, window) in [(8, 5, 5), (8, 8, 8), (8, 13, 8), (8, 16, 3), (5, 23, 4)] {
             let mut rows = KeyValues::new(2, slots).unwrap();
             for position in 0..end {

@@ -1,4 +1,4 @@
-//! Keys and values of the sequence at hand, and of the conversations before it.
+//! Keys and values of the current sequence, and of earlier conversations.
 //!
 //! ```text
 //!            make_way(n) ─ n positions are written ─ push(tokens)
@@ -9,9 +9,9 @@
 //! ```
 //!
 //! A pass writes into its [`Store`]: every position on global layers, a ring of the last ones on
-//! local layers. The [`Archive`] holds copies of rows under the tokens that made them, so that a
-//! prefix is found again whatever conversation it came from. Rows are copied as they are: a
-//! sequence that continues computes what it would have computed without a break.
+//! local layers. The [`Archive`] contains copies of rows keyed by their tokens, so that a prefix is
+//! found whichever conversation it came from. Rows are copied exactly: a resumed sequence computes
+//! the same as one without a break.
 
 mod archive;
 mod memory;
@@ -34,45 +34,45 @@ pub(crate) trait Store {
     /// Copied rows of all layers of a span.
     type Saved;
 
-    /// Bytes of one position in all layers of a span.
+    /// Returns the bytes of one position in all layers of a span.
     fn row_bytes(&self, span: Span) -> u64;
 
-    /// Copies rows out; `None` where there is no room.
+    /// Copies rows out; `None` if there is no room.
     fn save(&mut self, span: Span, positions: Range<usize>) -> Option<Self::Saved>;
 
-    /// Copies the first rows of what was saved back, to these positions.
+    /// Copies the first rows of a saved piece back to these positions.
     fn load(&mut self, span: Span, positions: Range<usize>, saved: &Self::Saved);
 
-    /// Whether what was saved can be loaded.
+    /// Whether a saved piece can be loaded.
     fn is_intact(&self, saved: &Self::Saved) -> bool {
         let _ = saved;
         true
     }
 
-    /// Begins the copies requested so far.
+    /// Starts the copies requested so far.
     fn flush(&mut self) {}
 }
 
-/// What other sequences' rows take, and how often they were of use.
+/// Statistics of saved rows and their reuse.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reuse {
-    /// Tokens that went through the network.
+    /// The number of tokens computed by the network.
     pub fed: u64,
-    /// Tokens that were requested and did not have to.
+    /// The number of tokens whose rows were reused.
     pub reused: u64,
-    /// Bytes of the rows that are saved.
+    /// The size of the saved rows in bytes.
     pub saved_bytes: u64,
-    /// Tokens whose rows are saved.
+    /// The number of tokens whose rows are saved.
     pub saved_tokens: u64,
 }
 
-/// How many slots a ring needs, so that a chunk sees its window and no page is overwritten before
-/// it is complete.
+/// Returns the slots that a ring needs, so that every chunk sees its window and no page is
+/// overwritten before it is complete.
 pub(crate) fn ring_slots(window: Option<usize>, chunk: usize, capacity: usize) -> usize {
     window.map_or(capacity, |window| capacity.min(window.saturating_add(chunk + PAGE)))
 }
 
-/// The sequence at hand and the archive.
+/// The current sequence and the archive.
 #[derive(Clone, Debug)]
 pub(crate) struct Cache<S: Store> {
     store: S,
@@ -81,20 +81,20 @@ pub(crate) struct Cache<S: Store> {
     slots: usize,
     capacity: usize,
     tokens: Vec<u32>,
-    /// The end of what was written: beyond the tokens after a prefill that was dropped.
+    /// The end of the written rows, which exceeds the tokens after an aborted prefill.
     reached: usize,
-    /// The first position whose local rows still stand.
+    /// The first position whose local rows are still present.
     start: usize,
-    /// Where turns began: the rows before these are wanted again first.
+    /// Positions at which turns began: the rows before them are the likeliest to be needed again.
     turns: Vec<usize>,
-    /// Tokens whose pages were saved, as far as there was room.
+    /// The number of tokens whose pages were saved, as far as there was room.
     saved: usize,
     fed: u64,
     reused: u64,
 }
 
 impl<S: Store> Cache<S> {
-    /// An empty cache for `capacity` tokens; local layers have `slots`.
+    /// Creates an empty cache for `capacity` tokens; local layers have `slots`.
     pub(crate) fn new(store: S, window: Option<usize>, slots: usize, capacity: usize) -> Self {
         Self {
             store,
@@ -112,7 +112,7 @@ impl<S: Store> Cache<S> {
         }
     }
 
-    /// Bounds the archive.
+    /// Limits the archive's size.
     pub(crate) fn set_budget(&mut self, bytes: u64) {
         self.archive.set_budget(bytes);
     }
@@ -130,7 +130,7 @@ impl<S: Store> Cache<S> {
         self.capacity
     }
 
-    /// The sequence at hand.
+    /// Returns the current sequence.
     pub(crate) fn tokens(&self) -> &[u32] {
         &self.tokens
     }
@@ -144,7 +144,8 @@ impl<S: Store> Cache<S> {
         Reuse { fed: self.fed, reused: self.reused, saved_bytes, saved_tokens }
     }
 
-    /// Must come before `count` more positions are written: saves what that overwrites.
+    /// Saves the rows that `count` more positions will overwrite; must be called before they are
+    /// written.
     pub(crate) fn make_way(&mut self, count: usize) {
         self.reached = self.reached.max(self.position() + count);
         let lost = self.reached.saturating_sub(self.slots);
@@ -157,13 +158,13 @@ impl<S: Store> Cache<S> {
         }
     }
 
-    /// These tokens' rows are behind those of the others.
+    /// Appends tokens whose rows have been written.
     pub(crate) fn push(&mut self, tokens: &[u32]) {
         self.tokens.extend(tokens);
         self.fed += tokens.len() as u64;
     }
 
-    /// Drops the last token, to feed it again.
+    /// Removes the last token, to feed it again.
     #[cfg(feature = "gpu")]
     pub(crate) fn pop(&mut self) -> Option<u32> {
         let last = self.tokens.pop();
@@ -171,11 +172,11 @@ impl<S: Store> Cache<S> {
         last
     }
 
-    /// Makes this the sequence at hand, as far as its rows are anywhere; how many tokens that are.
+    /// Makes this the current sequence, as far as its rows are saved; returns the number of tokens.
     pub(crate) fn resume(&mut self, tokens: &[u32]) -> usize {
         let tokens = tokens.get(..self.capacity).unwrap_or(tokens);
         let common = shared(&self.tokens, tokens);
-        // Rows that are needed are not dropped with those that are evicted.
+        // Rows that are needed must not be evicted meanwhile.
         self.archive.begin_turn();
         self.archive.path(tokens);
         if common < self.tokens.len() {
@@ -213,7 +214,7 @@ impl<S: Store> Cache<S> {
         position
     }
 
-    /// Drops everything: after a failure no row is to be trusted.
+    /// Drops everything: after a failure no rows can be trusted.
     pub(crate) fn forget(&mut self) {
         self.archive.clear();
         self.tokens.clear();
@@ -221,7 +222,7 @@ impl<S: Store> Cache<S> {
         (self.reached, self.start, self.saved) = (0, 0, 0);
     }
 
-    /// Counts positions as fed that were not: for measurements.
+    /// Counts positions as written that were not, for measurements.
     #[cfg(all(feature = "gpu", any(test, feature = "testing")))]
     pub(crate) fn skip_to(&mut self, position: usize) {
         self.tokens.resize(position, 0);
@@ -229,7 +230,7 @@ impl<S: Store> Cache<S> {
         self.start = position.saturating_sub(self.slots);
     }
 
-    /// The first position that a query at `length` sees on local layers.
+    /// Returns the first position that a query at `length` attends to on local layers.
     fn first_needed(&self, length: usize) -> usize {
         self.window.map_or(length, |window| (length + 1).saturating_sub(window))
     }
@@ -238,8 +239,8 @@ impl<S: Store> Cache<S> {
         self.first_needed(length) >= self.start
     }
 
-    /// The steps up to the first whose global rows cannot be loaded; the others without local rows
-    /// where those cannot.
+    /// Returns the steps up to the first one whose global rows cannot be loaded, marking those
+    /// whose local rows cannot.
     fn intact(&self, path: Vec<Step>) -> Vec<Step> {
         let has_local = self.window.is_some();
         let mut intact = Vec::new();
@@ -254,9 +255,9 @@ impl<S: Store> Cache<S> {
         intact
     }
 
-    /// The longest prefix along these steps after which the window's rows are all there.
+    /// Returns the longest prefix along these steps that ends with complete rows for the window.
     fn longest(&self, steps: &[Step]) -> usize {
-        // The first position from which on no local row is missing.
+        // The first position after which no local rows are missing.
         let (mut whole_from, mut longest) = (0, 0);
         for step in steps {
             if !step.has_local {
@@ -268,9 +269,10 @@ impl<S: Store> Cache<S> {
         longest
     }
 
-    /// Copies rows back: global ones beyond `common`, local ones that the next token sees.
+    /// Copies rows back: global ones beyond `common`, and local ones within the next token's
+    /// window.
     fn load(&mut self, steps: &[Step], common: usize, length: usize) {
-        // The last page continues to be filled, so that it is wanted whole.
+        // The last page will be extended, so it is loaded whole.
         let needed = self.first_needed(length).min(length.saturating_sub(1));
         self.start = if self.window.is_some() { length } else { 0 };
         for step in steps {
@@ -289,7 +291,7 @@ impl<S: Store> Cache<S> {
         }
     }
 
-    /// Saves the pages that begin before `until`, the last one even if it is not full.
+    /// Saves the pages that begin before `until`, including a partial last one.
     fn save(&mut self, until: usize, with_tail: bool) {
         let mut parent = None;
         for (index, piece) in self.tokens.chunks(PAGE).enumerate() {
@@ -311,7 +313,7 @@ impl<S: Store> Cache<S> {
                     local = self.store.save(Span::Local, positions.clone()).map(|it| (it, bytes));
                 }
             }
-            // Room may have been made by dropping this very page's parent.
+            // Making room may have evicted this page's parent.
             let known = known.filter(|page| self.archive.saved(*page).is_some());
             let page = match known {
                 Some(page) => page,
@@ -340,7 +342,7 @@ impl<S: Store> Cache<S> {
     }
 }
 
-/// How many tokens two sequences share at their beginning.
+/// Returns the length of the common prefix of two sequences.
 pub(crate) fn shared(a: &[u32], b: &[u32]) -> usize {
     a.iter().zip(b).take_while(|(a, b)| a == b).count()
 }

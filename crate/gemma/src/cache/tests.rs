@@ -1,4 +1,4 @@
-//! The cache over rows that know what they were made of: thousands of turns in a second.
+//! Tests the cache with rows that encode their tokens: thousands of turns in a second.
 
 use std::ops::Range;
 
@@ -9,12 +9,12 @@ use crate::testing::{Conversations, Random, Turn};
 const WINDOW: usize = 40;
 const CHUNK: usize = 16;
 
-/// One row of each span, of numbers that name all tokens up to it.
+/// One row of each span, whose numbers encode all tokens up to it.
 #[derive(Debug)]
 struct Toy {
     global: Vec<u64>,
     local: Vec<u64>,
-    /// One in so many rows cannot be saved, or not be loaded again.
+    /// One in this many rows cannot be saved, or not be loaded again.
     fault: u32,
     random: Random,
 }
@@ -63,7 +63,7 @@ impl Store for Toy {
     }
 }
 
-/// What the row of the last token stands for.
+/// Returns the value that encodes the row of the last token.
 fn name(tokens: &[u32]) -> u64 {
     tokens.iter().fold(7, |name, token| {
         (name ^ u64::from(*token)).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(17)
@@ -79,7 +79,7 @@ fn cache(capacity: usize, budget: u64, fault: u32) -> Cache<Toy> {
     cache
 }
 
-/// Feeds tokens, of which each looks at all rows that a network would look at.
+/// Feeds tokens, each of which reads all rows that a network would read.
 fn feed(cache: &mut Cache<Toy>, tokens: &[u32]) {
     for chunk in tokens.chunks(CHUNK) {
         cache.make_way(chunk.len());
@@ -100,7 +100,7 @@ fn feed(cache: &mut Cache<Toy>, tokens: &[u32]) {
     }
 }
 
-/// Writes rows that are never pushed, as a prefill that is dropped does.
+/// Writes rows that are never committed, like an aborted prefill.
 fn spoil(cache: &mut Cache<Toy>, count: usize) {
     let count = count.min(cache.capacity() - cache.position());
     cache.make_way(count);
@@ -109,7 +109,7 @@ fn spoil(cache: &mut Cache<Toy>, count: usize) {
 }
 
 #[test]
-fn every_row_that_is_looked_at_is_its_own() {
+fn every_row_read_belongs_to_its_own_sequence() {
     for capacity in [80, 120, 300] {
         for (budget, fault) in
             [(u64::MAX, 0), (60_000, 0), (20_000, 0), (3_000, 0), (0, 0), (40_000, 9)]
@@ -134,7 +134,7 @@ fn every_row_that_is_looked_at_is_its_own() {
     }
 }
 
-/// Turn by turn, how many tokens of each prompt are fed.
+/// Returns, turn by turn, how many tokens of each prompt are fed.
 fn fed(cache: &mut Cache<Toy>, prompts: &[&[u32]]) -> Vec<usize> {
     let feed_one = |prompt: &&[u32]| {
         let kept = cache.resume(&prompt[..prompt.len() - 1]);
@@ -150,7 +150,7 @@ fn text(seed: u64, count: usize) -> Vec<u32> {
 }
 
 #[test]
-fn only_what_is_new_is_fed() {
+fn only_new_tokens_are_fed() {
     let mut cache = cache(5000, u64::MAX, 0);
     let (a, b) = (text(1, 900), text(2, 800));
     let edited = [&a[..880], &text(3, 30)].concat();
@@ -164,10 +164,10 @@ fn only_what_is_new_is_fed() {
     assert_eq!(cache.resume(&[]), 0);
 }
 
-/// Four conversations stay where the budget is one for four without the local rows that no turn
-/// begins behind; older ones go.
+/// The budget is enough for four conversations without the local rows before no turn; older
+/// conversations are evicted.
 #[test]
-fn the_conversation_that_was_not_used_for_the_longest_time_goes_first() {
+fn the_least_recently_used_conversation_is_evicted_first() {
     let length = 10 * PAGE;
     let of_one = (length * 10 + 3 * PAGE * 50) as u64;
     let chats: Vec<Vec<u32>> = (0..6).map(|seed| text(10 + seed, length)).collect();
@@ -184,7 +184,7 @@ fn the_conversation_that_was_not_used_for_the_longest_time_goes_first() {
 }
 
 #[test]
-fn pages_are_shared() {
+fn conversations_share_pages() {
     let mut cache = cache(400, u64::MAX, 0);
     let system = text(1, 6 * PAGE);
     let chats: Vec<Vec<u32>> =

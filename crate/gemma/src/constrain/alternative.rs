@@ -1,17 +1,18 @@
-//! The shapes a value may take, before they become tables.
+//! The shapes that a value may take, before they are compiled to tables.
 
 use hybridge_core::schema::is_equal;
 use serde_json::Value;
 
 use super::number::Range;
 
-/// Schemas, by number, all of which a value must satisfy. Sorted; an empty list asks for nothing.
+/// Schemas, by number, all of which a value must satisfy. Sorted; an empty list means no
+/// constraint.
 pub(super) type All = Vec<u32>;
 
 /// One shape, with its parts still as schemas.
 #[derive(Clone, Debug)]
 pub(super) enum Alternative {
-    /// This very value.
+    /// A fixed value.
     Literal(Value),
     Text(Text),
     Number(Range),
@@ -41,16 +42,16 @@ pub(super) struct Array {
 pub(super) struct Object {
     pub(super) properties: Vec<(String, All)>,
     pub(super) required: Vec<String>,
-    /// The schema of other members, if there is one.
+    /// The schema of additional members, if there is one.
     pub(super) extra: Option<All>,
-    /// Whether that is `false`.
+    /// Whether that schema is `false`.
     pub(super) is_closed: bool,
     pub(super) least: u32,
     pub(super) most: Option<u32>,
 }
 
 impl Alternative {
-    /// Every value there is.
+    /// Returns the shapes of all values.
     pub(super) fn any() -> Vec<Self> {
         vec![
             Self::Literal(Value::Null),
@@ -63,7 +64,8 @@ impl Alternative {
         ]
     }
 
-    /// What satisfies both. A literal passes by its type alone: it is judged as a whole at the end.
+    /// Returns the intersection of two shapes. A literal is compared by its type only: it is
+    /// validated as a whole at the end.
     pub(super) fn and(&self, other: &Self) -> Option<Self> {
         Some(match (self, other) {
             (Self::Literal(left), Self::Literal(right)) => {
@@ -103,7 +105,7 @@ impl Text {
 }
 
 impl Array {
-    /// The schemas of one item.
+    /// Returns the schemas of one item.
     pub(super) fn item(&self, at: usize) -> &All {
         self.prefix.get(at).unwrap_or(&self.rest)
     }
@@ -120,13 +122,13 @@ impl Array {
 }
 
 impl Object {
-    /// The schemas of one declared property.
+    /// Returns the schemas of one declared property.
     pub(super) fn property(&self, name: &str) -> Option<&All> {
         self.properties.iter().find(|(known, _)| known == name).map(|(_, all)| all)
     }
 
     fn and(&self, other: &Self) -> Self {
-        // A property that one side does not declare is one of its further members.
+        // A property declared by one side only is an additional member for the other.
         let beside = |side: &Self, name: &str| {
             side.property(name).or(side.extra.as_ref()).cloned().unwrap_or_default()
         };

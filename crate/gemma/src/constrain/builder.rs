@@ -1,4 +1,4 @@
-//! Turns alternatives into the tables of a grammar.
+//! Compiles alternatives to the tables of a grammar.
 
 use std::collections::HashMap;
 
@@ -16,10 +16,10 @@ use super::text::Text;
 use super::words::Words;
 
 const MOST_VALUES: usize = 20_000;
-/// A tree of words takes some dozens of bytes for each of theirs.
+/// A tree of words takes several dozen bytes for each byte of text.
 const MOST_WORD_BYTES: usize = 512 * 1024;
 
-/// Compiles a schema. As calls between control pieces it is an object whose properties are the
+/// Compiles a schema. In the notation with control tokens, it is an object whose properties are the
 /// tools.
 pub(super) fn build(schema: &Json, syntax: Syntax) -> Result<Grammar> {
     let mut reader = Reader::new(schema);
@@ -177,8 +177,8 @@ impl Builder<'_> {
 
     fn object(&mut self, object: alternative::Object) -> Result<Shape> {
         let mut declared = object.properties;
-        // An object of which nothing is declared is free; one with declared members has those only,
-        // unless the schema names others: small models ramble.
+        // An object without declared members is free; one with them allows no others unless the
+        // schema names them, because small models ramble.
         let is_free = declared.is_empty();
         let others = object.extra.clone().unwrap_or_default();
         let extra = object
@@ -199,7 +199,7 @@ impl Builder<'_> {
             names.push(name);
         }
         let extra = match extra {
-            // Only declared names can go without quotes.
+            // Only declared names may omit their quotes.
             Some(_) if self.grammar.syntax != Syntax::Json => None,
             Some(all) => self.extra(all, &names, object.least, object.required.len())?,
             None => None,
@@ -218,7 +218,7 @@ impl Builder<'_> {
         Ok(Shape::Object(small(self.grammar.objects.len() - 1)))
     }
 
-    /// Members of other names than these.
+    /// Compiles members with undeclared names.
     fn extra(
         &mut self,
         all: All,
@@ -226,7 +226,7 @@ impl Builder<'_> {
         least: u32,
         required: usize,
     ) -> Result<Option<Extra>> {
-        // Free names may repeat, and repeated members count once.
+        // Undeclared names may repeat, but repeated members count once.
         if least > 1 && least as usize > required {
             if names.len() >= least as usize {
                 return Ok(None);

@@ -1,4 +1,4 @@
-//! A tokenizer's vocabulary as the masks see it.
+//! A tokenizer's vocabulary, in the form that masks need.
 
 use std::borrow::Cow;
 
@@ -20,11 +20,11 @@ impl Vocabulary for Gemma<'_> {
         let vocabulary = self.tokenizer.vocabulary();
         let (piece, kind) = vocabulary.piece(id).zip(vocabulary.kind(id))?;
         match kind {
-            // Of control pieces only those of calls are part of an answer.
+            // Of the control tokens, only those of calls may occur in an answer.
             Kind::Control => control_byte(piece).map(|byte| Cow::Owned(vec![byte])),
             // The model was not trained on unused pieces.
             Kind::Unknown | Kind::Unused => None,
-            // From there on no byte is part of a text, and each stands for a control piece.
+            // Bytes from here on occur in no text, and each represents a control token.
             Kind::Byte => {
                 byte_of(piece).filter(|byte| *byte < CONTROL).map(|byte| Cow::Owned(vec![byte]))
             }

@@ -5,12 +5,12 @@ use super::syntax::Syntax;
 use super::text::Text;
 use super::words::Words;
 
-/// `JSON.parse` and serde both read deeper than this; a random answer must not try to.
+/// `JSON.parse` and serde both read deeper than this; a random answer must not reach their limits.
 pub(super) const DEEPEST: u32 = 100;
-/// The depth of what can never be finished.
+/// The depth of a value that can never be completed.
 pub(super) const NEVER: u32 = u32::MAX;
 
-/// All tables of one schema. Every shape in it can be finished within [`DEEPEST`].
+/// All tables of one schema. Every shape in it can be completed within [`DEEPEST`].
 #[derive(Debug, Default)]
 pub(super) struct Grammar {
     pub(super) values: Vec<Value>,
@@ -20,29 +20,29 @@ pub(super) struct Grammar {
     pub(super) arrays: Vec<Array>,
     pub(super) objects: Vec<Object>,
     pub(super) syntax: Syntax,
-    /// Where the answer consists of calls: those there are.
+    /// The possible calls, if the answer consists of calls.
     pub(super) calls: Vec<Call>,
-    /// Whether the answer may be prose instead: a model that may call a tool need not.
+    /// Whether the answer may be prose instead, because a model that may call a tool need not.
     pub(super) may_be_prose: bool,
 }
 
 /// A call in FunctionGemma's format.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Call {
-    /// What precedes the arguments, as words of which there is one.
+    /// The text before the arguments, as words of which there is one.
     pub(super) head: u32,
     pub(super) arguments: u32,
 }
 
-/// A value in one of several shapes. The first of all values is the answer.
+/// A value in one of several shapes. The answer is the first value.
 #[derive(Debug, Default)]
 pub(super) struct Value {
     pub(super) shapes: Vec<Shape>,
-    /// How many brackets must be open inside it at least.
+    /// The minimum number of brackets open inside it.
     pub(super) depth: u32,
 }
 
-/// One shape, by its place in a table.
+/// One shape, by its index in a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum Shape {
     Words(u32),
@@ -67,13 +67,13 @@ pub(super) struct Object {
     /// The properties' names with their quotes, numbered like `properties`.
     pub(super) names: Words,
     pub(super) properties: Vec<Property>,
-    /// Members beyond the properties.
+    /// Members with undeclared names.
     pub(super) extra: Option<Extra>,
     pub(super) least: u32,
     pub(super) most: Option<u32>,
-    /// From each property on, the last one excluded: how many are required.
+    /// For each property, how many of those from it on are required, excluding the last one.
     pub(super) required_from: Vec<u32>,
-    /// From each property on: how many there are.
+    /// For each property, how many there are from it on.
     pub(super) possible_from: Vec<u32>,
 }
 
@@ -82,25 +82,25 @@ pub(super) struct Object {
 pub(super) struct Property {
     pub(super) value: u32,
     pub(super) is_required: bool,
-    /// Whether it has a value at all.
+    /// Whether any value is possible.
     pub(super) is_possible: bool,
 }
 
 /// A member of any other name.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Extra {
-    /// A text: every name but the properties'.
+    /// Its name: any text except the names of properties.
     pub(super) name: u32,
     pub(super) value: u32,
 }
 
 impl Grammar {
-    /// The depth of a value.
+    /// Computes the depth of a value.
     pub(super) fn depth(&self, value: u32) -> u32 {
         self.values.get(value as usize).map_or(NEVER, |value| value.depth)
     }
 
-    /// The depth of a shape, from those of its parts.
+    /// Computes the depth of a shape from those of its parts.
     pub(super) fn depth_of(&self, shape: Shape) -> u32 {
         match shape {
             Shape::Words(_) | Shape::Text(_) | Shape::Number(_) => 0,
@@ -137,7 +137,8 @@ impl Grammar {
         }
         let needed = object.properties.iter().filter(|property| property.is_required);
         let deepest = needed.map(|property| self.depth(property.value)).max().unwrap_or(0);
-        // A member that the count needs and nothing names may be any of those possible.
+        // A member that the minimum count requires and no name determines may be any of the
+        // possible ones.
         let fill = if object.least > required {
             let all = object.properties.iter().map(|property| self.depth(property.value));
             let extra = object.extra.map(|extra| self.depth(extra.value));
@@ -151,7 +152,7 @@ impl Grammar {
         deepest.max(fill).saturating_add(1)
     }
 
-    /// Finds every value's depth, then drops what cannot be finished.
+    /// Computes the depth of every value, then removes those that cannot be completed.
     pub(super) fn settle(&mut self) {
         for value in &mut self.values {
             value.depth = NEVER;

@@ -1,12 +1,12 @@
-//! Which keywords of JSON Schema the grammar keeps, which only describe, and how the others are
-//! refused.
+//! Classifies the keywords of JSON Schema: those that the grammar enforces, annotations, and those
+//! that are refused.
 
 use hybridge_core::{Error, Result};
 use serde_json::{Map, Value};
 
 use super::small;
 
-/// Kept by every answer.
+/// Enforced in every answer.
 const KEPT: [&str; 27] = [
     "$ref",
     "type",
@@ -32,14 +32,14 @@ const KEPT: [&str; 27] = [
     "maxLength",
     "pattern",
     "format",
-    // Read where a reference leads there.
+    // Read if a reference points there.
     "$defs",
     "definitions",
-    // Gemini's: the order of an object's members.
+    // Gemini's extension: the order of an object's members.
     "propertyOrdering",
 ];
 
-/// They do not constrain which values are valid.
+/// Annotations, which do not constrain valid values.
 const DESCRIPTIONS: [&str; 14] = [
     "$schema",
     "$comment",
@@ -57,7 +57,7 @@ const DESCRIPTIONS: [&str; 14] = [
     "externalDocs",
 ];
 
-/// One schema object with its place, for messages.
+/// A schema object and its path, for messages.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Keywords<'a, 'p> {
     map: &'a Map<String, Value>,
@@ -65,7 +65,7 @@ pub(super) struct Keywords<'a, 'p> {
 }
 
 impl<'a, 'p> Keywords<'a, 'p> {
-    /// Refuses what would not be kept.
+    /// Refuses keywords that would not be enforced.
     pub(super) fn new(map: &'a Map<String, Value>, path: &'p str) -> Result<Self> {
         let keywords = Self { map, path };
         for (keyword, value) in map {
@@ -83,7 +83,7 @@ impl<'a, 'p> Keywords<'a, 'p> {
         Ok(keywords)
     }
 
-    /// An error that names a keyword and its place.
+    /// Returns an error that names a keyword and its path.
     pub(super) fn refuse(&self, keyword: &str, reason: impl std::fmt::Display) -> Error {
         Error::invalid(format!("the schema's \"{keyword}\" at {} {reason}", self.path))
     }
@@ -112,7 +112,7 @@ impl<'a, 'p> Keywords<'a, 'p> {
         self.read(keyword, "must be an object", Value::as_object)
     }
 
-    /// A count, also where it is written as `2.0`.
+    /// Reads a count, which may be written as `2.0`.
     pub(super) fn count(&self, keyword: &str) -> Result<Option<u32>> {
         let read = |value: &'a Value| {
             let number = value.as_f64()?;

@@ -1,4 +1,4 @@
-//! Reads an answer byte by byte, along every way the grammar leaves open at once.
+//! Reads an answer byte by byte, following every path through the grammar at once.
 //!
 //! A *thread* is one such way: what it is reading, and a stack of what must follow. A
 //! *configuration* is a set of threads; it gets a number and a row of where each byte leads, filled
@@ -26,19 +26,19 @@ use symbol::{Frame, Thread};
 /// See [`Machine::key`].
 pub(super) type Key = Vec<(Symbol, u32, u64, Option<u32>)>;
 
-/// The configuration from which nothing leads on.
+/// The configuration without any continuation.
 pub(super) const DEAD: u32 = 0;
 const UNKNOWN: u32 = u32::MAX;
 const BOTTOM: u32 = 0;
-/// Ambiguous schemas can multiply ways without end. Dropping some keeps every answer valid: it only
-/// allows fewer.
+/// Ambiguous schemas can multiply threads without limit. Dropping some keeps every answer valid,
+/// but allows fewer.
 const MOST_THREADS: usize = 256;
-/// A configuration's row takes a kilobyte.
+/// The limit of configurations; the row of each takes a kilobyte.
 const MOST_CONFIGURATIONS: usize = 12_000;
 const MOST_FRAMES: usize = 400_000;
 const MOST_INDENT: u32 = 24;
 
-/// The automaton of one answer, grown as it is used.
+/// The automaton of one answer, extended as it is used.
 #[derive(Debug)]
 pub(super) struct Machine {
     grammar: Arc<Grammar>,
@@ -48,12 +48,12 @@ pub(super) struct Machine {
     known_spots: HashMap<text::Spot, u32>,
     configurations: Vec<Rc<[Thread]>>,
     known_configurations: HashMap<Rc<[Thread]>, u32>,
-    /// 256 per configuration.
+    /// 256 entries per configuration.
     rows: Vec<u32>,
 }
 
 impl Machine {
-    /// The machine, and the configuration before the first byte.
+    /// Returns the machine, and the configuration before the first byte.
     pub(super) fn new(grammar: Arc<Grammar>) -> (Self, u32) {
         let mut machine = Self {
             grammar,
@@ -93,8 +93,7 @@ impl Machine {
         self.configuration(Vec::new());
     }
 
-    /// Forgets all but one configuration where the tables have grown large; gives its number from
-    /// now on.
+    /// Discards all but one configuration if the tables have grown large; returns its new number.
     pub(super) fn tidied(&mut self, configuration: u32) -> Option<u32> {
         if self.configurations.len() < MOST_CONFIGURATIONS && self.frames.len() < MOST_FRAMES {
             return None;
@@ -122,7 +121,7 @@ impl Machine {
         Some(self.configuration(moved))
     }
 
-    /// How many configurations there are now.
+    /// Returns the number of configurations.
     pub(super) fn len(&self) -> usize {
         self.configurations.len()
     }
@@ -136,12 +135,13 @@ impl Machine {
         self.threads(configuration).iter().any(|thread| thread.symbol == Symbol::End)
     }
 
-    /// Whether anything may follow.
+    /// Whether any byte may follow.
     pub(super) fn goes_on(&self, configuration: u32) -> bool {
         self.threads(configuration).iter().any(|thread| thread.symbol != Symbol::End)
     }
 
-    /// What decides about the short plain pieces that may follow: equal keys, equal answers.
+    /// Returns a key that determines which short plain tokens may follow: equal keys, equal
+    /// answers.
     pub(super) fn key(&self, configuration: u32) -> Key {
         let threads = self.threads(configuration);
         let mut key: Key = threads
@@ -152,7 +152,7 @@ impl Machine {
                     Symbol::Text(text) => self.grammar.texts.get(text as usize).zip(spot),
                     _ => None,
                 };
-                // Plain pieces have no quote, so that a string they begin in is where they end.
+                // Plain tokens have no quotes, so they end inside the string in which they begin.
                 match alike.and_then(|(text, &spot)| text.key(spot)) {
                     Some((state, room)) => (symbol, state, room, None),
                     None => (symbol, at, 0, Some(rest)),
@@ -164,7 +164,7 @@ impl Machine {
         key
     }
 
-    /// Where a byte leads.
+    /// Returns the configuration after a byte.
     pub(super) fn step(&mut self, configuration: u32, byte: u8) -> u32 {
         match self.rows.get((configuration as usize) << 8 | usize::from(byte)) {
             Some(&to) if to != UNKNOWN => to,
@@ -222,7 +222,7 @@ impl Machine {
         symbols.iter().rev().fold(below, |below, &symbol| self.push(symbol, below))
     }
 
-    /// Enters the first symbol, with the others after it.
+    /// Enters the first symbol, followed by the others.
     fn enter_all(&mut self, symbols: &[Symbol], below: u32, threads: &mut Vec<Thread>) {
         if let Some((&first, others)) = symbols.split_first() {
             let rest = self.push_all(others, below);
@@ -230,14 +230,14 @@ impl Machine {
         }
     }
 
-    /// The next step on a stack.
+    /// Pushes the next symbol of a stack.
     fn pop(&mut self, rest: u32, threads: &mut Vec<Thread>) {
         let Some(&Frame { symbol, below, .. }) = self.frames.get(rest as usize) else { return };
         self.enter(symbol, below, threads);
     }
 
     fn enter(&mut self, symbol: Symbol, rest: u32, threads: &mut Vec<Thread>) {
-        // Everything beyond is dropped later, so the work stops here.
+        // Threads beyond the limit are dropped later, so stop here.
         if threads.len() > 4 * MOST_THREADS {
             return;
         }
@@ -261,14 +261,14 @@ impl Machine {
         }
     }
 
-    /// A thread that has just read something: on with it, and with what follows where it may be
-    /// over.
+    /// Continues a thread that has read a byte, and also what follows if its symbol may be
+    /// complete.
     fn arrive(&mut self, thread: Thread, threads: &mut Vec<Thread>) {
         let Thread { symbol, at, rest } = thread;
         let grammar = Arc::clone(&self.grammar);
         let (goes_on, is_over) = match symbol {
             Symbol::Byte(_) => (false, true),
-            // A thread that cannot move must not take the place of one that can.
+            // A thread that cannot continue must not take the place of one that can.
             Symbol::Space => (at != 1 && at < 2 + MOST_INDENT, true),
             Symbol::Words(words) => {
                 let words = grammar.words.get(words as usize);
@@ -287,14 +287,14 @@ impl Machine {
             }
             Symbol::Name { object, count, .. } => {
                 let Some(it) = grammar.objects.get(object as usize) else { return };
-                // A name ends with its quote or its colon: it is over, or it is not.
+                // A name is complete exactly at its quote or colon.
                 if let Some(property) = it.names.word(at) {
                     let after =
                         Symbol::Members { object, next: property + 1, count: counted(it, count) };
                     let value =
                         it.properties.get(property as usize).map_or(0, |property| property.value);
                     let member = [Symbol::Byte(b':'), Symbol::Space, Symbol::Value(value), after];
-                    // The other syntax has its colon in the name.
+                    // In the other notation, the colon belongs to the name.
                     let read = if grammar.syntax == Syntax::Json { 0 } else { 2 };
                     self.enter_all(member.get(read..).unwrap_or(&[]), rest, threads);
                     return;

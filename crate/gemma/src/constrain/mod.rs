@@ -1,14 +1,14 @@
-//! Answers that satisfy a JSON Schema: which tokens may come next.
+//! Constrains answers to a JSON Schema by masking the next token.
 //!
-//! A schema is read into alternatives ([`reader`](self)), those into tables, and the tables are
-//! followed byte by byte by a machine that keeps every way open at once. A mask is one walk over
-//! the vocabulary's pieces, sorted as a tree; inside strings nearly all of them are decided
-//! together. Whatever is allowed can be finished: there is no dead end, and the end of the answer
-//! is allowed exactly where it is complete.
+//! A schema is parsed into alternatives ([`reader`](self)), these are compiled to tables, and a
+//! machine follows the tables byte by byte along every path at once. A mask is computed by one walk
+//! over the trie of the vocabulary; inside strings nearly all tokens are decided together. Every
+//! allowed prefix can be completed: there are no dead ends, and the answer may end exactly where it
+//! is complete.
 //!
-//! What is written is a subset of what is valid: members in the schema's order, little white space,
-//! at most fifteen digits, and only declared members unless the schema names others. A keyword
-//! that would not be kept is refused by name.
+//! Generated values are a subset of the valid ones: members in the schema's order, little white
+//! space, at most fifteen digits, and only declared members unless the schema names others. A
+//! keyword that cannot be enforced is refused by name.
 
 mod alternative;
 mod apart;
@@ -44,18 +44,18 @@ use grammar::Grammar;
 /// The constraint of an answer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Wish {
-    /// What the value must satisfy; of calls in FunctionGemma's format an object with the tools as
+    /// The schema of the value; for calls in FunctionGemma's format, an object with the tools as
     /// its properties.
     pub schema: Value,
-    /// How it is spelled.
+    /// The notation of the value.
     pub syntax: Syntax,
-    /// Whether the answer may be prose instead: as JSON anything that begins with neither a bracket
-    /// nor white space, else anything, with calls after it.
+    /// Whether the answer may be prose instead: in JSON anything that begins with neither a bracket
+    /// nor white space, otherwise any text followed by calls.
     pub may_be_prose: bool,
 }
 
 impl Wish {
-    /// JSON that satisfies a schema.
+    /// Constrains an answer to JSON that satisfies a schema.
     #[must_use]
     pub fn json(schema: Value) -> Self {
         Self { schema, syntax: Syntax::Json, may_be_prose: false }
@@ -73,47 +73,49 @@ impl Constraint {
     /// Compiles a wish.
     ///
     /// # Errors
-    /// `INVALID_ARGUMENT` where the schema is malformed, asks for something that would not be kept,
-    /// or allows nothing.
+    ///
+    /// Returns `INVALID_ARGUMENT` if the schema is malformed, requires something that cannot be
+    /// enforced, or allows no value.
     pub fn compile(wish: &Wish, pieces: &Arc<Pieces>) -> Result<Self> {
         let mut grammar = builder::build(&wish.schema, wish.syntax)?;
         grammar.may_be_prose = wish.may_be_prose;
         Ok(Self { grammar: Arc::new(grammar), pieces: Arc::clone(pieces) })
     }
 
-    /// How many words its masks have.
+    /// Returns the number of words in its masks.
     #[must_use]
     pub fn mask_words(&self) -> usize {
         self.pieces.mask_words()
     }
 
-    /// Whether the answer may be words instead.
+    /// Whether the answer may be prose instead.
     #[must_use]
     pub fn may_be_prose(&self) -> bool {
         self.grammar.may_be_prose
     }
 
-    /// Before the first token of an answer.
+    /// Returns the state before the first token of an answer.
     #[must_use]
     pub fn start(&self) -> State {
         State::new(Arc::clone(&self.grammar), Arc::clone(&self.pieces))
     }
 }
 
-/// Compiled constraints by wish, the latest few.
+/// A cache of the most recent constraints.
 #[derive(Debug, Default)]
 pub struct Constraints {
     known: Vec<(Wish, Constraint)>,
 }
 
-/// An application uses a handful of schemas.
+/// An application uses only a handful of schemas.
 const MOST_KNOWN: usize = 8;
 
 impl Constraints {
-    /// The constraint of a wish, compiled if it is not among the latest.
+    /// Returns the constraint of a wish, compiling it if it is not cached.
     ///
     /// # Errors
-    /// As [`Constraint::compile`].
+    ///
+    /// As for [`Constraint::compile`].
     pub fn get(&mut self, wish: &Wish, pieces: &Arc<Pieces>) -> Result<Constraint> {
         let is_same = |it: &(Wish, Constraint)| Arc::ptr_eq(&it.1.pieces, pieces) && it.0 == *wish;
         let entry = match self.known.iter().position(is_same) {
@@ -127,7 +129,7 @@ impl Constraints {
     }
 }
 
-/// Tables are bounded far below 32 bits; what is not saturates.
+/// Tables are limited far below 32 bits; larger values saturate.
 fn small(value: usize) -> u32 {
     u32::try_from(value).unwrap_or(u32::MAX)
 }

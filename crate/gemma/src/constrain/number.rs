@@ -3,10 +3,10 @@
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
-/// So many digits survive a double unchanged, and an answer cannot count on for ever.
+/// A double preserves this many digits, and an answer must not add digits for ever.
 const MOST_DIGITS: u8 = 15;
 
-/// Which numbers.
+/// A range of numbers.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Range {
     pub(super) low: Option<Bound>,
@@ -22,7 +22,7 @@ pub(super) struct Bound {
 }
 
 impl Range {
-    /// The numbers in both.
+    /// Returns the intersection of two ranges.
     pub(super) fn and(&self, other: &Self) -> Self {
         Self {
             low: tighter(self.low, other.low, Ordering::Greater),
@@ -31,7 +31,7 @@ impl Range {
         }
     }
 
-    /// Whether no number can be in both, as far as their bounds tell.
+    /// Whether the intersection is empty, as far as the bounds show.
     pub(super) fn is_apart_from(&self, other: &Self) -> bool {
         let below = |a: &Self, b: &Self| match (a.high, b.low) {
             (Some(high), Some(low)) => {
@@ -53,7 +53,7 @@ fn tighter(a: Option<Bound>, b: Option<Bound>, wins: Ordering) -> Option<Bound> 
     })
 }
 
-/// A bound's magnitude in decimal digits: what the digits written so far are compared with.
+/// A bound's magnitude in decimal digits, with which the digits written so far are compared.
 #[derive(Clone, Debug)]
 struct Decimal {
     whole: Vec<u8>,
@@ -63,8 +63,7 @@ struct Decimal {
 
 impl Decimal {
     fn of(bound: Bound) -> Self {
-        // `Display` writes the shortest digits that read back as the same double, never an
-        // exponent.
+        // `Display` prints the shortest digits that parse to the same double, never an exponent.
         let text = bound.value.abs().to_string();
         let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
         let digits = |text: &str| text.bytes().map(|byte| byte - b'0').collect();
@@ -79,19 +78,18 @@ impl Decimal {
         self.fraction.get(usize::from(at)).copied().unwrap_or(0)
     }
 
-    /// How a whole part of so many digits compares, whose digits compare like `prefix` with the
-    /// first ones here.
+    /// Compares an integer part with this many digits whose first digits compare like `prefix`.
     fn order_of_whole(&self, digits: u8, prefix: Ordering) -> Ordering {
         usize::from(digits).cmp(&self.whole.len()).then(prefix)
     }
 
-    /// Whether anything but zeros follows so many fraction digits.
+    /// Whether any nonzero digits follow this many fraction digits.
     fn has_more(&self, from: u8) -> bool {
         self.fraction.iter().skip(usize::from(from)).any(|&digit| digit != 0)
     }
 }
 
-/// The ends of one sign's magnitudes.
+/// The bounds of one sign's magnitudes.
 #[derive(Clone, Debug, Default)]
 struct Ends {
     low: Option<Decimal>,
@@ -116,24 +114,25 @@ struct Spot {
     part: Part,
     is_negative: bool,
     is_zero: bool,
-    /// Digits of the whole part.
+    /// The number of integer digits.
     whole: u8,
-    /// Digits of the part being written after it.
+    /// The number of fraction digits.
     after: u8,
     to_low: Ordering,
     to_high: Ordering,
 }
 
-/// An automaton over the bytes of a number, in which every state can still become one in range.
+/// An automaton over the bytes of a number. From each of its states a number in range can be
+/// completed.
 #[derive(Clone, Debug)]
 pub(super) struct Number {
-    /// By symbol; 0 leads nowhere, the others are states plus one.
+    /// The next state plus one, by symbol; 0 means none.
     ways: Vec<[u16; 14]>,
     is_match: Vec<bool>,
 }
 
 impl Number {
-    /// `None` if no number is in range.
+    /// Returns `None` if no number is in range.
     pub(super) fn of(range: &Range) -> Option<Self> {
         let maker = Maker::new(range);
         let start = Spot {
@@ -166,7 +165,7 @@ impl Number {
         (number.ways.first()?.iter().any(|&way| way != 0)).then_some(number)
     }
 
-    /// Cuts the ways from which no number in range can be reached.
+    /// Removes states from which no number in range can be reached.
     fn trim(&mut self) {
         let mut leads = self.is_match.clone();
         loop {
@@ -222,7 +221,7 @@ struct Maker {
     positive: Ends,
     negative: Ends,
     is_integer: bool,
-    /// Compared digit by digit, so only where there is nothing to compare with.
+    /// Digits are compared one by one, so this applies only if there is no bound.
     has_exponent: bool,
 }
 
@@ -234,7 +233,7 @@ impl Maker {
             high: high.filter(|bound| bound.value >= 0.0).map(Decimal::of),
             is_possible: high.is_none_or(|bound| bound.value >= 0.0),
         };
-        // Below zero the ends change places.
+        // Below zero the bounds swap.
         let negative = Ends {
             low: high.filter(|bound| bound.value <= 0.0).map(Decimal::of),
             high: low.filter(|bound| bound.value < 0.0).map(Decimal::of),
@@ -285,7 +284,7 @@ impl Maker {
                 Some(Spot { part: Part::Exponent, whole: 0, after: 0, ..spot })
             }
             (Part::Exponent, MINUS | PLUS) => Some(Spot { part: Part::ExponentSign, ..spot }),
-            // Two digits: no double overflows.
+            // Two digits, so that no double overflows.
             (Part::Exponent | Part::ExponentSign | Part::ExponentDigits, 0..=9)
                 if spot.after < 2 =>
             {
@@ -315,7 +314,7 @@ impl Maker {
     }
 
     fn is_match(&self, spot: Spot) -> bool {
-        // Minus zero reads back as an integer in few places, and as a float in others.
+        // Parsers disagree on whether minus zero is an integer or a float.
         if spot.is_negative && spot.is_zero {
             return false;
         }

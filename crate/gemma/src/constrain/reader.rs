@@ -1,4 +1,4 @@
-//! Reads a schema into alternatives: whatever a value may be, one shape at a time.
+//! Parses a schema into alternatives: the shapes that a value may take.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -15,7 +15,7 @@ use super::scalar::{lists, literals, range, text, types};
 use super::small;
 
 const MOST_SCHEMAS: usize = 20_000;
-/// Alternatives of alternatives multiply.
+/// The limit of alternatives, because nested ones multiply.
 const MOST_ALTERNATIVES: usize = 20_000;
 const MOST_WORK: usize = 2_000_000;
 const DEEPEST: usize = 100;
@@ -24,14 +24,13 @@ const DEEPEST: usize = 100;
 pub(super) struct Reader<'a> {
     root: &'a Value,
     schemas: Vec<(&'a Value, String)>,
-    /// By address: the same place is the same schema.
+    /// Schema numbers by address, because the same object is the same schema.
     known: HashMap<*const Value, u32>,
     patterns: HashMap<String, Automaton>,
-    /// Left to spend on automata, in states, and on alternatives.
+    /// The remaining budget of automaton states and alternatives.
     states_left: usize,
     work_left: usize,
-    /// Whether alternatives are read only to be distinguished; their contents are checked
-    /// elsewhere.
+    /// Whether alternatives are only compared; their contents are checked elsewhere.
     is_comparing: bool,
 }
 
@@ -48,12 +47,12 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The number of the whole.
+    /// The number of the root schema.
     pub(super) fn root(&mut self) -> Result<u32> {
         self.number(self.root, "#".to_owned())
     }
 
-    /// The properties of one schema, each as what it asks for.
+    /// Returns the properties of one schema, each as a list of schemas.
     pub(super) fn properties(&mut self, of: u32) -> Result<Vec<(String, All)>> {
         let Some((schema, path)) = self.schemas.get(of as usize).cloned() else {
             return Ok(Vec::new());
@@ -80,21 +79,21 @@ impl<'a> Reader<'a> {
         Ok(number)
     }
 
-    /// A schema as a list, which is empty if it constrains nothing.
+    /// Returns a schema as a list, which is empty if it has no constraints.
     fn one(&mut self, schema: &'a Value, path: String) -> Result<All> {
         let asks_nothing = schema == &Value::Bool(true)
             || schema.as_object().is_some_and(serde_json::Map::is_empty);
         Ok(if asks_nothing { All::new() } else { vec![self.number(schema, path)?] })
     }
 
-    /// Whatever satisfies all of these.
+    /// Returns the alternatives that satisfy all of these schemas.
     pub(super) fn alternatives(&mut self, all: &[u32]) -> Result<Vec<Alternative>> {
         let mut whole = Alternative::any();
         for &schema in all {
             let part = self.read(schema, &mut Vec::new())?;
             whole = self.meet(&whole, &part)?;
         }
-        // What a literal's other keywords ask for was left until now.
+        // A literal's other keywords have not been checked until now.
         let rest = self.without_literals(all);
         let rest: Vec<&Value> = rest.iter().map(Cow::as_ref).collect();
         if rest.is_empty() {
@@ -113,13 +112,13 @@ impl<'a> Reader<'a> {
         Ok(kept)
     }
 
-    /// The schemas without the lists of values they give: literals come from there, and long lists
-    /// take long.
+    /// Returns the schemas without their `enum` and `const`: literals come from there, and long
+    /// lists take long.
     fn without_literals(&self, all: &[u32]) -> Vec<Cow<'a, Value>> {
         let schemas = all.iter().filter_map(|&schema| self.schemas.get(schema as usize));
         let rest = schemas.filter_map(|(schema, _)| {
             let mut schema: &'a Value = schema;
-            // A reference and nothing else; in a circle it has no literals anyway.
+            // This schema is only a reference; in a cycle it has no literals anyway.
             for _ in 0..DEEPEST {
                 let reference = schema
                     .as_object()
@@ -144,7 +143,7 @@ impl<'a> Reader<'a> {
         rest.collect()
     }
 
-    /// Whether a value satisfies all of these.
+    /// Whether a value satisfies all of these schemas.
     pub(super) fn is_valid(&mut self, all: &[u32], value: &Value) -> Result<bool> {
         let schemas = all.iter().filter_map(|&schema| self.schemas.get(schema as usize));
         let schemas: Vec<&Value> = schemas.map(|(schema, _)| *schema).collect();
@@ -158,11 +157,11 @@ impl<'a> Reader<'a> {
             Some(automaton) => Some(automaton.matches(text)),
             None => pattern::compile(pattern).ok().map(|automaton| automaton.matches(text)),
         };
-        // A reference means the whole schema's parts, wherever the part that refers stands.
+        // A reference resolves against the root schema, wherever it is.
         Ok(schemas.iter().all(|schema| validate_within(self.root, schema, value, &matches).is_ok()))
     }
 
-    /// Reads alternatives only to compare them.
+    /// Reads alternatives for comparison only.
     pub(super) fn comparing<T>(&mut self, compare: impl FnOnce(&mut Self) -> T) -> T {
         self.is_comparing = true;
         let result = compare(self);
@@ -185,7 +184,7 @@ impl<'a> Reader<'a> {
     }
 
     fn read(&mut self, number: u32, within: &mut Vec<u32>) -> Result<Vec<Alternative>> {
-        // A schema that is itself, or something else, is something else.
+        // In a union of itself and something else, the recursion is dropped.
         if within.contains(&number) {
             return Ok(Vec::new());
         }
@@ -253,7 +252,7 @@ impl<'a> Reader<'a> {
         Ok(whole)
     }
 
-    /// The constraints by the keywords of single types.
+    /// Applies the keywords of individual types.
     fn base(&mut self, keywords: &Keywords<'a, '_>, path: &str) -> Result<Vec<Alternative>> {
         let Some(types) = types(keywords)? else { return Ok(Alternative::any()) };
         let mut base = Vec::new();
@@ -262,7 +261,7 @@ impl<'a> Reader<'a> {
                 "null" => base.push(Alternative::Literal(Value::Null)),
                 "boolean" => base.extend([false, true].map(|it| Alternative::Literal(it.into()))),
                 "string" => base.push(Alternative::Text(text(keywords)?)),
-                // An integer is a number: do not offer it twice.
+                // An integer is a number, so it is not added twice.
                 "integer" if keywords.get("type").is_some_and(|it| lists(it, "number")) => {}
                 "number" | "integer" => {
                     base.push(Alternative::Number(range(keywords, name == "integer")?));
@@ -325,7 +324,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// The automaton of one string's patterns and formats.
+    /// Compiles the automaton of a string's patterns and formats.
     pub(super) fn automaton(&mut self, text: &Text) -> Result<Automaton> {
         let mut whole: Option<Automaton> = None;
         for pattern in &text.patterns {

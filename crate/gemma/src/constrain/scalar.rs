@@ -1,4 +1,4 @@
-//! The keywords of single types: fixed values, types, strings, numbers.
+//! The keywords of scalar types: fixed values, types, strings, numbers.
 
 use hybridge_core::Result;
 use hybridge_core::schema::generated_format_pattern;
@@ -9,7 +9,7 @@ use super::keyword::Keywords;
 use super::number::{Bound, Range};
 use super::pattern;
 
-/// The values of `const` and `enum`.
+/// Returns the values of `const` and `enum`.
 pub(super) fn literals(keywords: &Keywords<'_, '_>) -> Result<Option<Vec<Alternative>>> {
     if let Some(value) = keywords.get("const") {
         return Ok(Some(vec![Alternative::Literal(value.clone())]));
@@ -18,7 +18,7 @@ pub(super) fn literals(keywords: &Keywords<'_, '_>) -> Result<Option<Vec<Alterna
     Ok(values.map(|values| values.iter().cloned().map(Alternative::Literal).collect()))
 }
 
-/// The types that a schema names, or else those of its keywords, if it has any.
+/// Returns the types that a schema names, or else those implied by its keywords, if any.
 pub(super) fn types<'a>(keywords: &Keywords<'a, '_>) -> Result<Option<Vec<&'a str>>> {
     match keywords.get("type") {
         Some(Value::String(name)) => return Ok(Some(vec![name])),
@@ -61,7 +61,7 @@ pub(super) fn text(keywords: &Keywords<'_, '_>) -> Result<Text> {
         patterns.push(pattern.to_owned());
         patterns.sort();
     }
-    // Named here, where the place is known.
+    // Reported here, where the path is known.
     for pattern in &patterns {
         pattern::check(pattern).map_err(|reason| {
             keywords.refuse("pattern", format!("is not supported on the device: {reason}"))

@@ -1,4 +1,4 @@
-//! An answer in progress, and the masks for its next token.
+//! The state of an answer in progress, and the masks for its next token.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,35 +10,35 @@ use super::machine::{DEAD, Key, Machine};
 use super::trie::set;
 use super::vocabulary::Pieces;
 
-/// Where an answer stands.
+/// The state of an answer.
 #[derive(Debug)]
 pub struct State {
     machine: Machine,
     pieces: Arc<Pieces>,
     configuration: u32,
     is_ended: bool,
-    /// The latest masks by configuration: in a long text the same ones come again.
+    /// The latest masks by configuration, which recur in long texts.
     masks: Vec<(u32, Box<[u32]>)>,
     runs: HashMap<u32, Run>,
-    /// The short plain pieces by what decides about them.
+    /// Masks of the short plain tokens, by machine key.
     shorts: HashMap<Key, Box<[u32]>>,
 }
 
-/// The effect of plain characters on a configuration.
+/// How plain characters change a configuration.
 #[derive(Clone, Debug)]
 enum Run {
-    /// Every one leads on, to one of these.
+    /// Each leads to one of these configurations.
     On(Box<[u32]>),
-    /// None leads on.
+    /// None has a continuation.
     Off,
-    /// It depends on the character.
+    /// The effect depends on the character.
     Mixed,
 }
 
 const MOST_MASKS: usize = 16;
-/// 32 KiB each for 262,144 pieces.
+/// The number of cached masks: 32 KiB each for 262,144 tokens.
 const MOST_SHORTS: usize = 48;
-/// Where plain characters lead to more places than this, walking the pieces is faster.
+/// If plain characters lead to more configurations than this, walking the trie is faster.
 const MOST_PLACES: usize = 8;
 
 impl State {
@@ -55,12 +55,13 @@ impl State {
         }
     }
 
-    /// Writes which tokens may come next: one bit each, the lowest first, in as many words as
-    /// [`Pieces::mask_words`] says. The ends are among them where the answer is complete; after an
-    /// end there is nothing.
+    /// Writes the mask of the next token: one bit per token, the lowest first, in
+    /// [`Pieces::mask_words`] words. End tokens are included if the answer is complete; after an
+    /// end the mask is empty.
     ///
     /// # Errors
-    /// `INVALID_ARGUMENT` where the slice has another length.
+    ///
+    /// Returns `INVALID_ARGUMENT` if the slice has another length.
     pub fn mask(&mut self, bits: &mut [u32]) -> Result<()> {
         if bits.len() != self.pieces.mask_words() {
             let (expected, found) = (self.pieces.mask_words(), bits.len());
@@ -99,8 +100,7 @@ impl State {
         }
     }
 
-    /// Where it depends on the characters: piece by piece, unless that was done in a place like
-    /// this one.
+    /// Computes the mask token by token, unless a mask with the same key is cached.
     fn walk_plain(&mut self, bits: &mut [u32]) {
         let pieces = Arc::clone(&self.pieces);
         let (machine, start) = (&mut self.machine, self.configuration);
@@ -118,7 +118,7 @@ impl State {
         pieces.long().walk(start, bits, |from, byte| machine.step(from, byte));
     }
 
-    /// How many plain characters may follow whichever they are, where only their number decides.
+    /// Returns how many plain characters may follow, if only their number matters.
     fn plain_chars(&mut self) -> Option<usize> {
         let longest = self.pieces.longest();
         let mut places = vec![self.configuration];
@@ -166,7 +166,7 @@ impl State {
             } else if !places.contains(&to) {
                 places.push(to);
             }
-            // Nothing more to learn.
+            // Further characters add nothing.
             is_dead && !places.is_empty() || places.len() > MOST_PLACES
         };
         for byte in (0x20..=0x7F).filter(|byte| !b"\"\\".contains(byte)) {
@@ -174,7 +174,8 @@ impl State {
                 return Run::Mixed;
             }
         }
-        // Characters of two, three and four bytes: what may follow the first byte depends on it.
+        // Characters of two, three and four bytes: the first byte determines which bytes may
+        // follow.
         let mut open: Vec<(u32, u8, u8, u8)> = Vec::new();
         for byte in 0xC2..=0xF4 {
             let (low, high) = match byte {
@@ -209,7 +210,7 @@ impl State {
                     open.push((to, left - 1, 0x80, 0xBF));
                 }
             }
-            // A pattern that distinguishes single characters.
+            // The pattern distinguishes single characters.
             if open.len() > 64 {
                 return Run::Mixed;
             }
@@ -221,11 +222,11 @@ impl State {
         }
     }
 
-    /// Goes on by one token.
+    /// Appends one token.
     ///
     /// # Errors
-    /// `INVALID_ARGUMENT` where the token is not allowed here; then the answer stands where it
-    /// stood.
+    ///
+    /// Returns `INVALID_ARGUMENT` if the token is not allowed here; the state is unchanged.
     pub fn accept(&mut self, token: u32) -> Result<()> {
         let pieces = Arc::clone(&self.pieces);
         if pieces.ends().contains(&token) {
@@ -249,7 +250,7 @@ impl State {
         Ok(())
     }
 
-    /// Where a token that is no end leads.
+    /// Returns the configuration after a token that isn't an end.
     fn after(&mut self, token: u32) -> u32 {
         let pieces = Arc::clone(&self.pieces);
         let bytes = pieces.piece(token);
@@ -259,7 +260,7 @@ impl State {
         bytes.iter().fold(self.configuration, |from, &byte| self.machine.step(from, byte))
     }
 
-    /// One bit of the mask, the slow way.
+    /// Computes one bit of the mask, the slow way.
     #[cfg(test)]
     pub(super) fn allows(&mut self, token: u32) -> bool {
         if self.pieces.ends().contains(&token) {
@@ -274,8 +275,8 @@ impl State {
         self.is_ended || self.machine.is_complete(self.configuration)
     }
 
-    /// Whether the answer is complete and nothing but its end may follow: the next step can be
-    /// saved.
+    /// Whether the answer is complete and only its end may follow, so that the next step can be
+    /// skipped.
     #[must_use]
     pub fn is_finished(&self) -> bool {
         self.is_ended
@@ -283,7 +284,7 @@ impl State {
                 && !self.machine.goes_on(self.configuration)
     }
 
-    /// How many configurations have been met: what the machine's memory grows with.
+    /// Returns how many configurations exist, which determines the machine's memory.
     #[must_use]
     pub fn configurations(&self) -> usize {
         self.machine.len()

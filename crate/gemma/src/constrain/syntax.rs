@@ -1,4 +1,4 @@
-//! How values are spelled: as JSON, or as FunctionGemma spells arguments.
+//! Notations of values: JSON, and FunctionGemma's format of arguments.
 //!
 //! ```text
 //! {"city":"Tokyo","days":[1,2]}            JSON
@@ -7,34 +7,34 @@
 //! {city:<|"|>Tokyo<|"|>,days:[1,2]}        Gemma 4: the same with its own pieces,
 //!                                          members by name
 //! ```
-//! Control pieces are no text. For the machine each is one byte that no UTF-8 contains.
+//! Control tokens are not text. For the machine each is one byte that does not occur in UTF-8.
 
 use hybridge_core::{Error, Result};
 use serde_json::Value;
 
 use crate::tools::{function_gemma, gemma4};
 
-/// A way to spell values.
+/// A notation of values.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Syntax {
-    /// As everywhere.
+    /// Standard JSON.
     #[default]
     Json,
-    /// Calls between FunctionGemma's control pieces.
+    /// Calls between FunctionGemma's control tokens.
     FunctionGemma,
-    /// Calls between Gemma 4's.
+    /// Calls between Gemma 4's control tokens.
     Gemma4,
 }
 
-/// Every byte from here on stands for a control piece.
+/// Bytes from here on represent control tokens.
 pub(super) const CONTROL: u8 = 0xF8;
 const ESCAPED: u8 = CONTROL;
 pub(super) const CALL_STARTS: u8 = CONTROL + 1;
 pub(super) const CALL_ENDS: u8 = CONTROL + 2;
 
-/// The byte that stands for a control piece; nothing for those that no answer holds.
+/// Returns the byte of a control token; `None` for those that occur in no answer.
 pub(crate) fn control_byte(piece: &str) -> Option<u8> {
-    // No vocabulary has the pieces of both.
+    // No vocabulary has the control tokens of both.
     let mut bytes = [&function_gemma::NOTATION, &gemma4::NOTATION]
         .into_iter()
         .flat_map(|it| [(it.quote, ESCAPED), (it.call[0], CALL_STARTS), (it.call[1], CALL_ENDS)]);
@@ -42,7 +42,7 @@ pub(crate) fn control_byte(piece: &str) -> Option<u8> {
 }
 
 impl Syntax {
-    /// The quotes of a text.
+    /// Returns the quotes of a text.
     pub(super) fn quote(self) -> u8 {
         match self {
             Self::Json => b'"',
@@ -50,7 +50,7 @@ impl Syntax {
         }
     }
 
-    /// A fixed value.
+    /// Formats a fixed value.
     pub(super) fn literal(self, value: &Value) -> Vec<u8> {
         if self == Self::Json {
             return value.to_string().into_bytes();
@@ -75,17 +75,18 @@ impl Syntax {
         }
     }
 
-    /// Brings an object's members into the order in which they are written.
+    /// Sorts an object's members in the order in which they are written.
     pub(super) fn order<T>(self, members: &mut [T], name: impl Fn(&T) -> &str) {
         if self == Self::Gemma4 {
             members.sort_by_key(|member| name(member).to_lowercase());
         }
     }
 
-    /// A member's name, with what ends it. In JSON that is the quote, else the colon.
+    /// Returns a member's name with its end: the quote in JSON, otherwise the colon.
     ///
     /// # Errors
-    /// `INVALID_ARGUMENT` for a name that would not be read back.
+    ///
+    /// Returns `INVALID_ARGUMENT` for a name that could not be parsed again.
     pub(super) fn name(self, name: &str) -> Result<Vec<u8>> {
         match self {
             Self::Json => Ok(Value::from(name).to_string().into_bytes()),
@@ -94,7 +95,7 @@ impl Syntax {
     }
 }
 
-/// A name that needs no quotes.
+/// Whether a name needs no quotes.
 pub(super) fn bare(name: &str) -> Result<&str> {
     let is_bare = !name.is_empty()
         && name.trim() == name

@@ -7,41 +7,43 @@ use super::small;
 use super::syntax::Syntax;
 use super::vocabulary::SHORT;
 
-/// Which strings.
+/// The strings that are allowed.
 #[derive(Clone, Debug)]
 pub(super) struct Text {
     automaton: Automaton,
     least: u32,
     most: Option<u32>,
     syntax: Syntax,
-    /// By characters so far, then by state: whether an end within the lengths can be reached.
+    /// Whether an end within the length limits can be reached, by characters so far, then by state.
     /// `None` if it always can.
     can_end: Option<Vec<Vec<bool>>>,
-    /// By state: what it has in common with others, as far as [`SHORT`] characters can tell.
+    /// The class of each state: states of one class cannot be distinguished by [`SHORT`]
+    /// characters.
     alike: Vec<u32>,
 }
 
-/// How far a string has been read.
+/// The position within a string.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Spot {
     /// Before the opening quote.
     Open,
     /// Between two characters.
     Between(Count),
-    /// Inside a character: wherever it ends, it leads to the same place.
+    /// Inside a character whose every completion leads to the same state.
     Rest { to: Count, left: u8 },
-    /// Inside a character: its bits so far, and the least its number must be (UTF-8 has no overlong
-    /// forms).
+    /// Inside a character: its bits so far, and the minimum of its code point (UTF-8 has no
+    /// overlong forms).
     Partial { from: Count, code: u32, left: u8, floor: u32 },
     /// After a backslash.
     Escape(Count),
-    /// After `\u`: only control characters need it, so the digits are `00`, `0` or `1`, and any.
+    /// After `\u`: only control characters need it, so the digits are `00`, then `0` or `1`, then
+    /// any.
     Hex { from: Count, digits: u8, code: u32 },
     /// After the closing quote.
     Closed,
 }
 
-/// A state of the pattern and how many characters were read.
+/// A state of the pattern, and the number of characters read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Count {
     state: u32,
@@ -61,7 +63,7 @@ const SHORT_ESCAPES: [(u8, u32); 8] = [
 const MOST_CELLS: usize = 4_000_000;
 
 impl Text {
-    /// `None` if it contains no string.
+    /// Returns `None` if no string is allowed.
     pub(super) fn new(
         automaton: Automaton,
         (least, most): (u32, Option<u32>),
@@ -88,8 +90,7 @@ impl Text {
         if states.saturating_mul(last as usize) > MOST_CELLS {
             return Err("its pattern and lengths together are too large".to_owned());
         }
-        // From the longest length backwards. Without a longest one, the shortest counts on in
-        // itself.
+        // From the maximum length backwards. Without a maximum, the minimum loops to itself.
         let mut rows: Vec<Vec<bool>> = Vec::new();
         for chars in (0..=last).rev() {
             let after = rows.last();
@@ -116,7 +117,7 @@ impl Text {
         })
     }
 
-    /// After one more character, wherever that leads.
+    /// Returns the position after one more character, whichever it is.
     fn counted(&self, from: Count, state: u32) -> Option<Count> {
         let chars = match self.most {
             Some(most) if from.chars >= most => return None,
@@ -130,8 +131,8 @@ impl Text {
         self.counted(from, self.automaton.next(from.state, code)?)
     }
 
-    /// The state that all characters of a range lead to; `None` if they lead to several, or some
-    /// to none.
+    /// Returns the state to which all characters of a range lead; `None` if they lead to several,
+    /// or some to none.
     fn common(&self, from: Count, low: u32, high: u32) -> Option<Count> {
         let ways = self.automaton.ways(from.state);
         let way = ways.get(ways.partition_point(|way| way.high < low))?;
@@ -139,7 +140,7 @@ impl Text {
     }
 
     fn is_any_alive(&self, from: Count, low: u32, high: u32) -> bool {
-        // All of them are overlong.
+        // All characters of the range are overlong.
         if low > high {
             return false;
         }
@@ -151,16 +152,15 @@ impl Text {
             .any(|way| self.counted(from, way.to).is_some())
     }
 
-    /// What decides about the plain characters that follow, up to [`SHORT`] of them: equal keys,
-    /// equal answers. Nothing inside of a character, which is not a place where strings spend their
-    /// time.
+    /// Returns a key that determines which plain characters may follow, up to [`SHORT`] of them:
+    /// equal keys, equal answers. `None` inside a character, where strings spend little time.
     pub(super) fn key(&self, spot: Spot) -> Option<(u32, u64)> {
         let Spot::Between(Count { state, chars }) = spot else { return None };
         let alike = *self.alike.get(state as usize)?;
         let room = self.most.map_or(SHORT, |most| SHORT.min(most - chars.min(most)));
         let Some(rows) = &self.can_end else { return Some((alike, room.into())) };
-        // Which states can end after each of the next characters; only the first rows can differ
-        // without a longest length.
+        // Which states can end after each of the next characters; without a maximum length only the
+        // first rows can differ.
         let next = (chars as usize)..=(chars + room.max(1)) as usize;
         let mut hasher = DefaultHasher::new();
         for at in next {
@@ -207,7 +207,7 @@ impl Text {
             _ if byte == self.syntax.quote() => (from.chars >= self.least
                 && self.automaton.is_match(from.state))
             .then_some(Spot::Closed),
-            // Between control pieces nothing needs an escape.
+            // Between control tokens nothing needs an escape.
             b'\t' | b'\n' | b'\\' if self.syntax != Syntax::Json => {
                 self.char(from, byte.into()).map(Spot::Between)
             }

@@ -1,33 +1,33 @@
-//! Pieces of a vocabulary in the order of their bytes, so that a walk can leave out whole branches.
+//! A trie of the vocabulary's tokens, so that a walk can skip whole branches.
 
 use super::small;
 
-/// One byte of one or more pieces. Nodes are in depth-first order.
+/// One byte of one or more tokens. Nodes are in depth-first order.
 #[derive(Clone, Copy, Debug)]
 struct Node {
-    /// Where the pieces that end here begin in `tokens`.
+    /// The index in `tokens` of the first token that ends here.
     first: u32,
-    /// The first node after everything below this one.
+    /// The first node after this subtree.
     next: u32,
-    /// How many pieces end here: more than one where two pieces have the same bytes.
+    /// The number of tokens that end here: more than one if tokens have the same bytes.
     count: u8,
     byte: u8,
-    /// Bytes from the root, this one included.
+    /// The depth in bytes, including this one.
     depth: u8,
 }
 
-/// A byte trie over pieces, laid out flat.
+/// A byte trie of tokens in a flat layout.
 #[derive(Debug, Default)]
 pub(super) struct Trie {
     nodes: Vec<Node>,
     tokens: Vec<u32>,
 }
 
-/// Longer pieces are left out, and so never allowed: a depth is one byte.
+/// Longer tokens are left out, and so never allowed: a depth is one byte.
 pub(super) const LONGEST_PIECE: usize = 255;
 
 impl Trie {
-    /// Builds from pieces sorted by their bytes, none of them empty or longer than
+    /// Builds a trie from tokens sorted by their bytes, none of them empty or longer than
     /// [`LONGEST_PIECE`].
     pub(super) fn build<'a>(sorted: impl Iterator<Item = (&'a [u8], u32)>) -> Self {
         let mut trie = Self::default();
@@ -42,7 +42,7 @@ impl Trie {
                 path.push(trie.nodes.len());
                 trie.nodes.push(Node { first, next: 0, count: 0, byte, depth });
             }
-            // Equal pieces are neighbours, so the last node has nothing below it yet.
+            // Equal tokens are adjacent, so the last node has no children yet.
             if let Some(node) = path.last().and_then(|&at| trie.nodes.get_mut(at))
                 && node.count < u8::MAX
             {
@@ -64,7 +64,7 @@ impl Trie {
         }
     }
 
-    /// Sets the bit of every piece that `step` survives from `start`; 0 is the dead state.
+    /// Sets the bit of every token on which `step` stays alive from `start`; 0 is the dead state.
     pub(super) fn walk(&self, start: u32, bits: &mut [u32], mut step: impl FnMut(u32, u8) -> u32) {
         let mut states = [0_u32; LONGEST_PIECE + 1];
         states[0] = start;

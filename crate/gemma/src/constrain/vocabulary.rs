@@ -1,4 +1,4 @@
-//! A vocabulary as the masks need it: its pieces by bytes, with the unremarkable ones apart.
+//! A vocabulary in the form that masks need: tokens by their bytes, with plain ones separate.
 
 use std::borrow::Cow;
 
@@ -7,48 +7,49 @@ use super::trie::{LONGEST_PIECE, Trie, clear, set};
 
 /// The interface of a tokenizer.
 pub trait Vocabulary {
-    /// How many ids there are, special ones included.
+    /// Returns the number of token IDs, special ones included.
     fn len(&self) -> usize;
-    /// The bytes a piece adds to the answer; nothing for control, unused and unknown pieces.
+    /// Returns the bytes that a token adds to the answer; `None` for control, unused and unknown
+    /// tokens.
     fn bytes(&self, id: u32) -> Option<Cow<'_, [u8]>>;
-    /// The ids that end an answer.
+    /// Returns the IDs that end an answer.
     fn ends(&self) -> &[u32];
-    /// Whether there are no ids.
+    /// Whether the vocabulary is empty.
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
 }
 
-/// A vocabulary made ready for masks. Built once per model and shared by all its constraints.
+/// A vocabulary prepared for masks, built once per model and shared by all constraints.
 ///
-/// Nearly all pieces are *plain*: whole characters, none of which JSON treats specially inside a
-/// string. Inside a string they are allowed together, or up to some number of characters, and only
-/// the few others are looked at.
+/// Nearly all tokens are *plain*: whole characters without special meaning inside a JSON string.
+/// Inside a string they are allowed together, or up to some number of characters, and only the few
+/// others are examined.
 #[derive(Debug)]
 pub struct Pieces {
     size: usize,
     ends: Vec<u32>,
     bytes: Vec<u8>,
-    /// Where each piece's bytes begin; one more than there are pieces.
+    /// The offset of each token's bytes, and the end of the last.
     offsets: Vec<u32>,
-    /// Plain pieces of at most [`SHORT`] characters.
+    /// Plain tokens of at most [`SHORT`] characters.
     short: Trie,
-    /// Plain pieces of more.
+    /// Longer plain tokens.
     long: Trie,
     other: Trie,
     plain_mask: Vec<u32>,
-    /// Plain pieces, shortest first.
+    /// Plain tokens, shortest first.
     plain_by_chars: Vec<u32>,
-    /// How many of them have at most this many characters.
+    /// For each length, how many tokens have at most that many characters.
     up_to_chars: Vec<usize>,
 }
 
-/// Few pieces are longer. What follows so many characters from here decides about all others, and
-/// where two places in a pattern are alike that far, so are their masks.
+/// Few tokens are longer. The next this many characters decide about all others: if two states of a
+/// pattern agree on them, so do their masks.
 pub(super) const SHORT: u32 = 16;
 
 impl Pieces {
-    /// Sorts a vocabulary.
+    /// Prepares a vocabulary.
     #[must_use]
     pub fn new(vocabulary: &dyn Vocabulary) -> Self {
         let size = vocabulary.len();
@@ -111,25 +112,25 @@ impl Pieces {
         (self.short, self.long, self.other) = (short, long, other);
     }
 
-    /// How many ids there are.
+    /// Returns the number of token IDs.
     #[must_use]
     pub fn size(&self) -> usize {
         self.size
     }
 
-    /// How many words a mask has: one bit per id, the lowest first.
+    /// Returns the number of words in a mask: one bit per ID, the lowest first.
     #[must_use]
     pub fn mask_words(&self) -> usize {
         self.plain_mask.len()
     }
 
-    /// The ids that end an answer.
+    /// Returns the IDs that end an answer.
     #[must_use]
     pub fn ends(&self) -> &[u32] {
         &self.ends
     }
 
-    /// The bytes of a piece; none for those without text.
+    /// Returns the bytes of a token; empty for those without text.
     pub(super) fn piece(&self, id: u32) -> &[u8] {
         let at = id as usize;
         let (Some(&from), Some(&to)) = (self.offsets.get(at), self.offsets.get(at + 1)) else {
@@ -150,12 +151,12 @@ impl Pieces {
         &self.other
     }
 
-    /// The characters of the longest plain piece.
+    /// Returns the length in characters of the longest plain token.
     pub(super) fn longest(&self) -> usize {
         self.up_to_chars.len().saturating_sub(1)
     }
 
-    /// Sets `bits` to exactly the plain pieces of at most this many characters.
+    /// Sets `bits` to exactly the plain tokens of at most this many characters.
     pub(super) fn fill_plain(&self, chars: usize, bits: &mut [u32]) {
         let count = self.up_to_chars.get(chars).copied().unwrap_or(self.plain_by_chars.len());
         let (short, long) = self.plain_by_chars.split_at(count.min(self.plain_by_chars.len()));
@@ -171,7 +172,7 @@ impl Pieces {
     }
 }
 
-/// Whether a JSON string can hold it as it is.
+/// Whether a JSON string can contain the token unescaped.
 fn is_plain(char: char) -> bool {
     char >= ' ' && char != '"' && char != '\\'
 }

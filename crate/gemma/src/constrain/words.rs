@@ -1,8 +1,8 @@
-//! Fixed texts as trees of bytes: the values of an `enum`, the names of an object's properties.
+//! Fixed texts as tries of bytes: the values of an `enum`, the names of an object's properties.
 
 use super::small;
 
-/// A tree of words.
+/// A trie of words.
 #[derive(Clone, Debug)]
 pub(super) struct Words {
     nodes: Vec<Node>,
@@ -10,16 +10,16 @@ pub(super) struct Words {
 
 #[derive(Clone, Debug, Default)]
 struct Node {
-    /// Sorted by byte.
+    /// Child nodes, sorted by byte.
     children: Vec<(u8, u32)>,
     /// The word that ends here.
     word: Option<u32>,
-    /// The words that begin so, in their order.
+    /// The words with this prefix, in their order.
     under: Vec<u32>,
 }
 
 impl Words {
-    /// Words are numbered as they come; of equal ones the first counts.
+    /// Numbers the words in the given order; of equal ones the first counts.
     pub(super) fn new<'a>(words: impl Iterator<Item = &'a [u8]>) -> Self {
         let mut tree = Self { nodes: vec![Node::default()] };
         for (number, word) in (0..).zip(words) {
@@ -49,24 +49,24 @@ impl Words {
         }
     }
 
-    /// Where a byte leads.
+    /// Returns the node after a byte.
     pub(super) fn next(&self, node: u32, byte: u8) -> Option<u32> {
         let children = &self.nodes.get(node as usize)?.children;
         let found = children.binary_search_by_key(&byte, |&(known, _)| known).ok()?;
         children.get(found).map(|&(_, child)| child)
     }
 
-    /// The word that ends here.
+    /// Returns the word that ends here.
     pub(super) fn word(&self, node: u32) -> Option<u32> {
         self.nodes.get(node as usize)?.word
     }
 
-    /// The words that begin so.
+    /// Returns the words with this prefix.
     pub(super) fn under(&self, node: u32) -> &[u32] {
         self.nodes.get(node as usize).map_or(&[], |node| node.under.as_slice())
     }
 
-    /// Whether longer words begin so.
+    /// Whether longer words have this prefix.
     pub(super) fn goes_on(&self, node: u32) -> bool {
         self.nodes.get(node as usize).is_some_and(|node| !node.children.is_empty())
     }

@@ -1,4 +1,4 @@
-//! A switch that stops the work, in the middle of a wait too.
+//! A switch that aborts work, even while it waits.
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
@@ -8,29 +8,29 @@ use std::task::{Poll, Waker};
 
 use hybridge_core::{Error, Result};
 
-/// A switch that stops the work; every clone is the same switch.
+/// A switch that aborts work; all clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct Cancel(Rc<Switch>);
 
 #[derive(Debug, Default)]
 struct Switch {
     is_used: Cell<bool>,
-    /// Who waits for what may be stopped.
+    /// Wakers of tasks that wait for abortable work.
     waiting: RefCell<Option<Waker>>,
 }
 
 impl Cancel {
-    /// Stops after the token in flight, or before the next part of a prompt. Again does nothing.
+    /// Aborts after the token in flight, or before the next part of a prompt. Idempotent.
     pub fn cancel(&self) {
         self.0.is_used.set(true);
-        // Taken out first: some executors run at once whom they wake.
+        // Taken out first, because some executors run a task as soon as it is woken.
         let waiting = self.0.waiting.take();
         if let Some(waker) = waiting {
             waker.wake();
         }
     }
 
-    /// Whether it was used.
+    /// Whether the switch was used.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         self.0.is_used.get()
@@ -40,7 +40,7 @@ impl Cancel {
         if self.is_cancelled() { Err(Error::cancelled()) } else { Ok(()) }
     }
 
-    /// What some work comes to; it is dropped where it stands once the switch is used.
+    /// Returns the result of a future; the future is dropped once the switch is used.
     pub(super) async fn unless<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
         let mut work = pin!(work);
         poll_fn(|context| {

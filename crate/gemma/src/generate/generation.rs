@@ -8,37 +8,37 @@ use crate::stop::StopScanner;
 use crate::tokenizer::Detokenizer;
 use crate::tools::{Heard, Listener};
 
-/// An answer on its way.
+/// An answer in progress.
 #[derive(Debug)]
 pub struct Generation {
-    /// Which of its session's.
+    /// Its number within the session.
     pub(super) number: u64,
     pub(super) options: Options,
     pub(super) prompt: Prompt,
     pub(super) cached_tokens: usize,
     pub(super) ids: Vec<u32>,
-    /// Those of them that are no thoughts.
+    /// Log-probabilities of the tokens outside thoughts.
     pub(super) spoken: Vec<u32>,
     pub(super) logprobs: Vec<f64>,
-    /// Of the first of those choices.
+    /// The margin of the first of them.
     pub(super) first_margin: Option<f32>,
-    /// Of all of them, where the backend knows it.
+    /// The entropy of each, if the backend computes it.
     pub(super) entropies: Vec<f32>,
     pub(super) text: String,
     pub(super) parts: Vec<Part>,
     pub(super) detokenizer: Detokenizer,
     pub(super) scanner: StopScanner,
     pub(super) guard: Option<Guard>,
-    /// A mask of one token.
+    /// The mask that allows only one token.
     forced: Vec<u32>,
     pub(super) finish: Option<FinishReason>,
 }
 
-/// Keeps an answer to what it must satisfy.
+/// The constraint of the answer.
 #[derive(Debug)]
 pub(super) struct Guard {
     pub(super) state: State,
-    /// Which tokens may come next: one bit each.
+    /// The mask of the next token: one bit each.
     mask: Vec<u32>,
 }
 
@@ -49,9 +49,9 @@ impl Guard {
 }
 
 impl Generation {
-    /// The start, after a prompt of which this many tokens were resumed.
+    /// Creates an answer, after a prompt of which this many tokens were reused.
     pub(super) fn new(number: u64, options: Options, prompt: Prompt, cached_tokens: usize) -> Self {
-        // An answer that must satisfy a schema would be cut in the middle of its JSON.
+        // Stop sequences could cut an answer with a schema in the middle of its JSON.
         let is_cut = options.constraint.as_ref().is_none_or(Constraint::may_be_prose);
         let stops = if is_cut { options.stop_sequences.as_slice() } else { &[] };
         Self {
@@ -74,7 +74,8 @@ impl Generation {
         }
     }
 
-    /// Which tokens may come next; `None` for all of them. `ends` would end the answer.
+    /// Returns the mask of the next token; `None` allows all. `ends` are the tokens that end the
+    /// answer.
     pub(super) fn allowed(&mut self, vocabulary: usize, ends: &[u32]) -> Result<Option<&[u32]>> {
         let listener = self.options.listener.as_ref();
         if let Some(token) = listener.and_then(Listener::forced) {
@@ -85,7 +86,7 @@ impl Generation {
         }
         let Some(Guard { state, mask }) = &mut self.guard else { return Ok(None) };
         if listener.is_some_and(Listener::is_thinking) {
-            // A thought is free, but the answer may not end in it.
+            // A thought is unconstrained, but the answer must not end in it.
             for (at, word) in mask.iter_mut().enumerate() {
                 let left = vocabulary.saturating_sub(at * 32).min(32);
                 *word = if left == 32 { u32::MAX } else { (1 << left) - 1 };
@@ -100,36 +101,36 @@ impl Generation {
         Ok(Some(mask))
     }
 
-    /// Whether a token is part of a thought, which is no part of the answer.
+    /// Whether a token belongs to a thought and so not to the answer.
     pub(super) fn is_aside(&self, token: u32) -> bool {
         self.options.listener.as_ref().is_some_and(|listener| listener.is_aside(token))
     }
 
-    /// Why it ended; absent while it has not.
+    /// Returns why the answer ended; `None` while it is in progress.
     #[must_use]
     pub fn finish_reason(&self) -> Option<FinishReason> {
         self.finish
     }
 
-    /// The ids chosen so far, without the one that ended the turn.
+    /// Returns the token IDs chosen so far, excluding the one that ended the turn.
     #[must_use]
     pub fn ids(&self) -> &[u32] {
         &self.ids
     }
 
-    /// All text so far.
+    /// Returns the text so far.
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// Everything generated so far: text and calls.
+    /// Returns everything generated so far: text and calls.
     #[must_use]
     pub fn content(&self) -> &[Part] {
         &self.parts
     }
 
-    /// The usage so far.
+    /// Returns the usage so far.
     #[must_use]
     pub fn usage(&self) -> Usage {
         let thoughts = self.options.listener.as_ref().map_or(0, Listener::thought_tokens);
@@ -143,7 +144,7 @@ impl Generation {
         }
     }
 
-    /// How sure the model was so far.
+    /// Returns the confidence so far.
     #[must_use]
     pub fn confidence(&self) -> Option<Confidence> {
         let confidence = Confidence::of(&self.logprobs)?;
@@ -155,7 +156,7 @@ impl Generation {
         Some(Confidence { first_margin, mean_entropy, ..confidence })
     }
 
-    /// Takes the text that a token completes.
+    /// Adds the text that a token completes.
     pub(super) fn hear(&mut self, token: u32, text: String, piece: &mut Piece) {
         let heard = match &mut self.options.listener {
             Some(listener) => listener.push(token, text),
@@ -174,7 +175,7 @@ impl Generation {
         }
     }
 
-    /// Ends an answer that met no stop sequence: what was held back is part of it.
+    /// Ends an answer that met no stop sequence: the held text is part of it.
     pub(super) fn end(&mut self, reason: FinishReason, piece: &mut Piece) {
         let rest = self.detokenizer.finish();
         self.hear(u32::MAX, rest, piece);
@@ -187,7 +188,7 @@ impl Generation {
         }
     }
 
-    /// Keeps what a piece adds.
+    /// Records the content of a piece.
     pub(super) fn keep(&mut self, piece: &Piece) {
         self.text.push_str(&piece.text);
         match self.parts.last_mut().map(|part| &mut part.content) {
@@ -204,7 +205,7 @@ impl Generation {
     }
 }
 
-/// One bit for each token.
+/// Returns a mask with one bit per token.
 fn set(mask: &mut [u32], token: u32, is_allowed: bool) {
     if let Some(word) = mask.get_mut(token as usize / 32) {
         let bit = 1 << (token % 32);

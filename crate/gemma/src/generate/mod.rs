@@ -6,9 +6,9 @@
 //!        ─► stop sequence? ─► finished? length? ─► piece
 //! ```
 //!
-//! The caller pulls. Between two pulls nothing runs. A [`Cancel`] is looked at before every token,
-//! and stops the reading of a prompt wherever that waits. Several answers can be in progress: each
-//! takes its own conversation up again where another came between.
+//! The caller pulls, and nothing runs between two pulls. A [`Cancel`] is checked before every
+//! token, and interrupts the prefill of a prompt at every await. Several answers can be in
+//! progress: each resumes its own conversation if another one ran in between.
 
 use std::ops::Range;
 use std::rc::Rc;
@@ -33,41 +33,40 @@ pub use generation::Generation;
 pub use prompt::Prompt;
 use prompt::{Run, first_run};
 
-/// Answers that are remembered with their ids, for a conversation that continues.
+/// The number of answers that are remembered with their token IDs, for conversations that continue.
 const REMEMBERED: usize = 256;
 
-/// Tokens that a text is continued by where the request sets no limit: a model without turns seldom
-/// ends by itself.
+/// The default limit for continuing a text: a model without turns seldom ends by itself.
 const MOST_OF_TEXT: usize = 256;
 
-/// How to answer.
+/// Options of an answer.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// How tokens are chosen.
     pub sampler: Sampler,
-    /// The most tokens; the context's end is another bound.
+    /// The maximum number of tokens; the context window is another limit.
     pub max_output_tokens: usize,
-    /// Texts that end the answer and are not part of it. They do not cut one that must satisfy a
+    /// Texts that end the answer and are not part of it. They are ignored in an answer with a
     /// constraint.
     pub stop_sequences: Vec<String>,
-    /// How many of the largest logits come with each token.
+    /// The number of largest logits to return with each token.
     pub top: usize,
     /// The constraint of the answer.
     pub constraint: Option<Constraint>,
     /// Separates tool calls from text.
     pub listener: Option<Listener>,
-    /// Stops it.
+    /// Aborts the answer.
     pub cancel: Cancel,
-    /// Learns how far the work on a picture is.
+    /// Receives the progress of picture processing.
     pub progress: Option<Progress>,
 }
 
-/// Who learns how far the work on a picture is: the share that is done, from 0 to 1.
+/// A listener for the progress of picture processing, from 0 to 1.
 #[derive(Clone)]
 pub struct Progress(Rc<dyn Fn(f32)>);
 
 impl Progress {
-    /// Calls `report` with each share.
+    /// Calls `report` with the progress.
     #[must_use]
     pub fn new(report: impl Fn(f32) + 'static) -> Self {
         Self(Rc::new(report))
@@ -85,8 +84,8 @@ impl std::fmt::Debug for Progress {
 }
 
 impl Options {
-    /// How a request asks to sample; `seed` where it names none. [`Session::options`] knows the
-    /// rest.
+    /// Returns the sampling options of a request; `seed` is used if it has none.
+    /// [`Session::options`] sets the others.
     #[must_use]
     pub fn of(request: &Request, seed: u64) -> Self {
         let config = &request.config;
@@ -106,36 +105,38 @@ impl Options {
 /// A part of an answer.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Piece {
-    /// The model's thinking, before the text.
+    /// Reasoning, before the text.
     pub reasoning: String,
-    /// Whole characters that cannot become part of a stop sequence; empty at most at the end.
+    /// Text in whole characters that cannot become part of a stop sequence; empty at most at the
+    /// end.
     pub text: String,
-    /// Calls of tools, after the text.
+    /// Tool calls, after the text.
     pub calls: Vec<ToolRequest>,
-    /// The tokens chosen since the piece before.
+    /// The tokens chosen since the previous piece.
     pub choices: Vec<Sampled>,
 }
 
-/// A forward pass with its tokenizer, and the answers it gave.
+/// A forward pass with its tokenizer and the answers it generated.
 #[derive(Debug)]
 pub struct Session {
     pass: Box<dyn Pass>,
     tokenizer: Option<Rc<Tokenizer>>,
-    /// Where the model reads pictures.
+    /// The vision tower, if the model has one.
     gallery: Option<Gallery>,
     stop_ids: Vec<u32>,
     answers: Vec<Answer>,
-    /// The vocabulary as masks need it, made for the first answer that is held to anything.
+    /// The vocabulary prepared for masks, created for the first answer with a constraint.
     pieces: Option<Arc<Pieces>>,
     constraints: Constraints,
-    /// How many answers were begun.
+    /// The number of answers begun.
     started: u64,
-    /// Whose tokens are at hand; unknown after a step that was given up.
+    /// The answer whose tokens are current; unknown after an aborted step.
     current: Option<u64>,
 }
 
 impl Session {
-    /// A session with an empty cache. Without a tokenizer it takes and returns ids alone.
+    /// Creates a session with an empty cache. Without a tokenizer it accepts and returns token IDs
+    /// only.
     #[must_use]
     pub fn new(pass: Box<dyn Pass>, tokenizer: Option<Rc<Tokenizer>>) -> Self {
         let stop_ids = tokenizer.as_ref().map_or_else(Vec::new, |it| it.stop_ids());
@@ -152,16 +153,18 @@ impl Session {
         }
     }
 
-    /// The same session, for a model that [`crate::vision::attach`] made ready for pictures.
+    /// Adds a vision tower, for a model prepared by [`crate::vision::attach`].
     #[must_use]
     pub fn with_gallery(self, gallery: Gallery) -> Self {
         Self { gallery: Some(gallery), ..self }
     }
 
-    /// Gives a picture's rows ids, for a prompt.
+    /// Assigns IDs to a picture's rows, for a prompt.
     ///
     /// # Errors
-    /// `MEDIA_UNSUPPORTED` where the model reads none, `PICTURE_INVALID` for an extreme shape.
+    ///
+    /// Returns `MEDIA_UNSUPPORTED` if the model does not support pictures, `PICTURE_INVALID` for an
+    /// extreme aspect ratio.
     pub fn show(&mut self, picture: &Picture) -> Result<Shown> {
         self.gallery.as_mut().ok_or_else(sees_nothing)?.show(picture)
     }
@@ -169,18 +172,19 @@ impl Session {
     /// The same for a picture of the tower's size.
     ///
     /// # Errors
-    /// `MEDIA_UNSUPPORTED` where the model reads none.
+    ///
+    /// Returns `MEDIA_UNSUPPORTED` if the model does not support pictures.
     pub fn show_prepared(&mut self, picture: Prepared) -> Result<Shown> {
         self.gallery.as_mut().ok_or_else(sees_nothing)?.show_prepared(picture)
     }
 
-    /// The forward pass.
+    /// Returns the forward pass.
     #[must_use]
     pub fn pass(&self) -> &dyn Pass {
         &*self.pass
     }
 
-    /// The ids of a request: earlier answers of this session as they were chosen.
+    /// Returns the token IDs of a request, with this session's earlier answers as they were chosen.
     pub fn prompt(&self, request: &Request) -> Result<Vec<u32>> {
         self.prompt_with(request, Vec::new()).map(|prompt| prompt.ids)
     }
@@ -188,7 +192,8 @@ impl Session {
     /// The same with the pictures of the request's media parts, in order.
     ///
     /// # Errors
-    /// `MEDIA_UNSUPPORTED` where a part has no picture.
+    ///
+    /// Returns `MEDIA_UNSUPPORTED` if a part has no picture.
     pub fn prompt_with(&self, request: &Request, pictures: Vec<Shown>) -> Result<Prompt> {
         let tokenizer = self.tokenizer.as_ref().ok_or_else(no_tokenizer)?;
         let rows: Vec<Range<u32>> = pictures.iter().map(Shown::ids).collect();
@@ -196,11 +201,12 @@ impl Session {
         Ok(Prompt { ids, pictures })
     }
 
-    /// All that a request asks of its answer; `seed` where it names none.
+    /// Returns the options that a request sets; `seed` is used if it has none.
     ///
     /// # Errors
-    /// `INVALID_ARGUMENT` for a schema that the device cannot hold an answer to, with the keyword's
-    /// name.
+    ///
+    /// Returns `INVALID_ARGUMENT` for a schema that cannot be enforced on the device, with the
+    /// keyword's name.
     pub fn options(&mut self, request: &Request, seed: u64) -> Result<Options> {
         let tokenizer = self.tokenizer.as_ref().ok_or_else(no_tokenizer)?;
         let constraint = match wish_of(request, Dialect::of(tokenizer))? {
@@ -219,7 +225,7 @@ impl Session {
         Ok(options)
     }
 
-    /// Feeds a prompt, but for what the cache already holds of it.
+    /// Feeds a prompt, except for the part that is cached.
     pub async fn start(
         &mut self,
         prompt: impl Into<Prompt>,
@@ -230,19 +236,19 @@ impl Session {
         if prompt.ids.is_empty() {
             return Err(Error::invalid("the prompt is empty"));
         }
-        // An answer needs room for a token that is fed after it was chosen.
+        // An answer needs room for one token after the last one chosen.
         if length >= self.pass.capacity() {
             return Err(context_full(length + 1, self.pass.capacity()));
         }
-        // The last token is fed in any case: its logits are wanted.
+        // The last token is always fed, because its logits are needed.
         let kept = self.read(&prompt.ids, &prompt.pictures, length - 1, &options).await?;
         self.started += 1;
         self.current = Some(self.started);
         Ok(Generation::new(self.started, options, prompt, kept))
     }
 
-    /// Takes up these tokens: resumes `most` of them at most and feeds the others. How many were
-    /// resumed.
+    /// Makes these tokens current: reuses at most `most` of them and feeds the others. Returns how
+    /// many were reused.
     async fn read(
         &mut self,
         ids: &[u32],
@@ -268,7 +274,7 @@ impl Session {
                 .ok_or_else(|| Error::internal("a prompt names a row of no picture"))?;
             let fed = match run {
                 Run::Tokens(count) => {
-                    // A pass learns how long its chunks may be while it reads.
+                    // The pass may change its chunk size during the prefill.
                     let count = self.pass.chunk().clamp(1, count);
                     let (chunk, others) = rest.split_at(count);
                     rest = others;
@@ -295,8 +301,8 @@ impl Session {
         Ok(())
     }
 
-    /// After a failure the contents of the cache are unknown; after one for want of memory less of
-    /// it is saved from here on.
+    /// Drops the cache after a failure, because its contents are unknown; after an allocation
+    /// failure also lowers its limit.
     fn recover(&mut self, error: &Error) {
         if error.status == Status::Cancelled {
             return;
@@ -308,13 +314,13 @@ impl Session {
         self.pass.forget();
     }
 
-    /// Takes an answer's conversation up again where another came between.
+    /// Resumes an answer's conversation if another one ran in between.
     async fn take_up(&mut self, generation: &Generation) -> Result<()> {
         if self.current == Some(generation.number) {
             return Ok(());
         }
         let mut tokens = generation.prompt.ids.clone();
-        // The last token chosen is fed by the step after it; of a prompt the logits are wanted.
+        // The next step feeds the last token chosen; at the end of a prompt its logits are needed.
         let fed = generation.ids.len().saturating_sub(1);
         tokens.extend(generation.ids.iter().take(fed));
         let most = if generation.ids.is_empty() { tokens.len() - 1 } else { tokens.len() };
@@ -323,12 +329,12 @@ impl Session {
         Ok(())
     }
 
-    /// All logits after the tokens fed last.
+    /// Returns all logits after the last fed token.
     pub async fn logits(&mut self) -> Result<Vec<f32>> {
         self.pass.logits().await
     }
 
-    /// The next piece of an answer; `None` once it has ended.
+    /// Returns the next piece of an answer, or `None` once it has ended.
     pub async fn next(&mut self, generation: &mut Generation) -> Result<Option<Piece>> {
         let mut piece = Piece::default();
         let is_silent = |piece: &Piece| {
@@ -347,7 +353,7 @@ impl Session {
         Ok(if is_over { None } else { Some(piece) })
     }
 
-    /// One token further.
+    /// Runs one step.
     async fn token(&mut self, generation: &mut Generation, piece: &mut Piece) -> Result<()> {
         let count = generation.ids.len();
         if count >= generation.options.max_output_tokens {
@@ -357,14 +363,14 @@ impl Session {
         let Options { sampler, top, .. } = generation.options;
         let has_budget = generation.options.listener.as_ref().is_some_and(Listener::has_budget);
         let last = generation.ids.last().copied();
-        // What may follow a token is known only once that token is.
+        // The mask depends on the token just chosen.
         let goes_on = count + 1 < generation.options.max_output_tokens && !has_budget;
         let allowed = generation.allowed(self.pass.config().vocabulary, &self.stop_ids)?;
         let draw = Draw { sampler, step: u32::try_from(count).unwrap_or(u32::MAX), top, allowed };
         self.pass.look_ahead(goes_on && draw.allowed.is_none());
         let choice = match last {
             None => self.pass.choose(&draw).await,
-            // The last token chosen has nothing left to predict into.
+            // After the last token nothing needs to be predicted.
             Some(_) if self.pass.position() >= self.pass.capacity() => {
                 generation.end(FinishReason::Length, piece);
                 return Ok(());
@@ -397,14 +403,14 @@ impl Session {
             let text = generation.detokenizer.push(tokenizer.vocabulary(), choice.token);
             generation.hear(choice.token, text, piece);
         }
-        // The log-probabilities of a thought do not describe the answer.
+        // Log-probabilities of reasoning do not describe the answer.
         if !is_aside {
             piece.choices.push(choice);
         }
         if generation.finish.is_none()
             && generation.guard.as_ref().is_some_and(|guard| guard.state.is_finished())
         {
-            // Only its end could follow.
+            // Only the end of the answer could follow.
             generation.end(FinishReason::Stop, piece);
         }
         if generation.finish.is_none() && count + 1 >= generation.options.max_output_tokens {
@@ -413,15 +419,14 @@ impl Session {
         Ok(())
     }
 
-    /// Keeps the ids of an answer for the turn after it, where they make exactly its text.
+    /// Remembers the token IDs of an answer for the next turn, if they decode to exactly its text.
     fn remember(&mut self, generation: &Generation) {
         let Some(tokenizer) = &self.tokenizer else { return };
         let Generation { text, parts, spoken, ids, .. } = generation;
         let is_call = |part: &Part| matches!(part.content, Content::ToolRequest(_));
         let has_calls = parts.iter().any(is_call);
         let is_whole = if has_calls {
-            // Nothing but its end ends an answer with calls, and arguments may be spelled in many
-            // ways.
+            // Only an end token ends an answer with calls, and the spelling of arguments can vary.
             generation.finish == Some(FinishReason::Stop)
         } else {
             text.trim() == text && !text.is_empty() && tokenizer.decode(spoken) == *text
@@ -432,7 +437,7 @@ impl Session {
         let said = Dialect::of(tokenizer).said(text.trim(), parts);
         if has_calls && let Some(Content::Reasoning(thought)) = parts.first().map(|it| &it.content)
         {
-            // While the calls are answered, the thought that led to them stays in the conversation.
+            // While the calls are answered, the reasoning before them stays in the conversation.
             let said = tools::gemma4::thought(thought).into_iter().chain(said.clone()).collect();
             self.keep(Answer { said, ids: ids.clone() });
         }
@@ -448,7 +453,7 @@ impl Session {
     }
 }
 
-/// A picture came to a model without a tower.
+/// The error of a picture in a request to a model without a vision tower.
 #[must_use]
 pub fn sees_nothing() -> Error {
     Error::invalid(

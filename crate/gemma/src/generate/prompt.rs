@@ -1,12 +1,12 @@
-//! The prompt: ids of tokens and of pictures' rows.
+//! A prompt: IDs of tokens and of picture rows.
 
 use crate::engine::FIRST_ROW;
 use crate::vision::Shown;
 
-/// Ids, and the pictures whose rows some of them name.
+/// IDs, and the pictures to whose rows some of them refer.
 #[derive(Clone, Debug, Default)]
 pub struct Prompt {
-    /// Tokens; from [`FIRST_ROW`] on rows of `pictures`.
+    /// Tokens, and from [`FIRST_ROW`] on rows of `pictures`.
     pub ids: Vec<u32>,
     /// Every picture that occurs, in any order.
     pub pictures: Vec<Shown>,
@@ -36,15 +36,15 @@ impl<const N: usize> From<&[u32; N]> for Prompt {
     }
 }
 
-/// The beginning of ids: a number of tokens, or rows of a picture.
+/// The first part of the IDs: a number of tokens, or rows of a picture.
 #[derive(Debug)]
 pub(super) enum Run<'a> {
     Tokens(usize),
-    /// The picture, and which of its rows.
+    /// The picture, and the range of its rows.
     Rows(&'a Shown, std::ops::Range<usize>),
 }
 
-/// The longest beginning of one kind; `None` where a row of no picture stands.
+/// Returns the longest prefix of one kind; `None` for a row of an unknown picture.
 pub(super) fn first_run<'a>(ids: &[u32], pictures: &'a [Shown]) -> Option<Run<'a>> {
     let tokens = ids.iter().take_while(|id| **id < FIRST_ROW).count();
     if tokens > 0 {

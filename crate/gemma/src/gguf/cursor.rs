@@ -1,18 +1,18 @@
-//! Reads little-endian values from the first part of a file, knowing how long the whole is.
+//! Reads little-endian values from a prefix of a file of known size.
 
 use hybridge_core::Error;
 
 use super::fault;
 
-/// No vocabulary fills this: a length that leads past it is damage, not data.
+/// No vocabulary is this large, so a length beyond it means that the file is damaged.
 const LARGEST_HEADER: u64 = 256 << 20;
 
 /// Why reading stopped.
 #[derive(Debug)]
 pub(super) enum Stop {
-    /// The prefix is too short: the file has more, and at least this many bytes of it are needed.
+    /// The prefix is too short: at least this many bytes of the file are needed.
     NeedMore(u64),
-    /// The file is wrong.
+    /// The file is invalid.
     Failed(Error),
 }
 
@@ -22,7 +22,7 @@ impl From<Error> for Stop {
     }
 }
 
-/// A place in the prefix.
+/// A position in the prefix.
 #[derive(Debug)]
 pub(super) struct Cursor<'a> {
     prefix: &'a [u8],
@@ -35,12 +35,12 @@ impl<'a> Cursor<'a> {
         Self { prefix, at: 0, file_size }
     }
 
-    /// How far it has come.
+    /// Returns the position.
     pub(super) fn position(&self) -> u64 {
         self.at as u64
     }
 
-    /// Refuses what cannot fit into the rest of the file, before anything is allocated for it.
+    /// Rejects a length that exceeds the rest of the file, before anything is allocated for it.
     pub(super) fn expect(&self, count: u64, each: u64, what: &str) -> Result<(), Stop> {
         let needed = count
             .checked_mul(each)
@@ -58,7 +58,7 @@ impl<'a> Cursor<'a> {
         Ok(())
     }
 
-    /// The next `count` bytes.
+    /// Returns the next `count` bytes.
     pub(super) fn take(&mut self, count: u64, what: &str) -> Result<&'a [u8], Stop> {
         self.expect(count, 1, what)?;
         let needed = self.position() + count;
@@ -87,13 +87,13 @@ impl<'a> Cursor<'a> {
         Ok(u64::from_le_bytes(self.array(what)?))
     }
 
-    /// The bytes of a string.
+    /// Returns the bytes of a string.
     pub(super) fn bytes(&mut self, what: &str) -> Result<&'a [u8], Stop> {
         let length = self.u64(what)?;
         self.take(length, what)
     }
 
-    /// A string that is looked up by name, and so must be text.
+    /// Returns a string that must be valid UTF-8, because it is looked up by name.
     pub(super) fn name(&mut self, what: &str) -> Result<&'a str, Stop> {
         let bytes = self.bytes(what)?;
         std::str::from_utf8(bytes)

@@ -1,8 +1,8 @@
-//! The errors of reading a file, each with a code of its own.
+//! Errors of reading a file, each with its own code.
 
 use hybridge_core::{Error, Status};
 
-/// The file ends before what it promises.
+/// The file is shorter than it states.
 pub(super) fn truncated(what: &str, needed: u64, size: u64) -> Error {
     Error::new(
         Status::DataLoss,
@@ -11,17 +11,17 @@ pub(super) fn truncated(what: &str, needed: u64, size: u64) -> Error {
     .with_code("GGUF_TRUNCATED")
 }
 
-/// The file has no bytes at all.
+/// The file is empty.
 pub(super) fn empty() -> Error {
     Error::new(Status::DataLoss, "the file is empty: download it again").with_code("GGUF_TRUNCATED")
 }
 
-/// The file contradicts its own format.
+/// The file violates its format.
 pub(super) fn invalid(message: impl Into<String>) -> Error {
     Error::invalid(message.into()).with_code("GGUF_INVALID")
 }
 
-/// The file is of a kind that is not read here.
+/// The file's kind is not supported.
 pub(super) fn unsupported(message: impl Into<String>) -> Error {
     Error::new(Status::Unimplemented, message.into()).with_code("GGUF_UNSUPPORTED")
 }

@@ -1,4 +1,4 @@
-//! A model's file, or the parts of a split one, opened over byte ranges.
+//! A model's file, or the parts of a split one, opened from byte ranges.
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -10,10 +10,10 @@ use super::header::{Header, Parsed, TensorInfo};
 use super::value::Value;
 use crate::source::Source;
 
-/// The vocabulary of Gemma 3 takes six to eight megabytes: most headers arrive with the first read.
+/// Gemma 3's vocabulary takes six to eight megabytes, so most headers arrive with the first read.
 const FIRST_READ: u64 = 16 << 20;
 
-/// One model: its metadata, and where each tensor is in which file.
+/// One model: its metadata, and the location of each tensor.
 #[derive(Clone, Debug)]
 pub struct Gguf {
     sources: Vec<Rc<dyn Source>>,
@@ -21,7 +21,7 @@ pub struct Gguf {
     places: HashMap<String, Place>,
 }
 
-/// A tensor and the file that holds it.
+/// A tensor and the file that contains it.
 #[derive(Clone, Debug)]
 struct Place {
     file: usize,
@@ -55,31 +55,31 @@ impl Gguf {
         Ok(Self { sources, header, places })
     }
 
-    /// The metadata, which is in the first part.
+    /// Returns the metadata, which is in the first part.
     #[must_use]
     pub fn header(&self) -> &Header {
         &self.header
     }
 
-    /// The value of a key.
+    /// Returns the value of a key.
     #[must_use]
     pub fn value(&self, key: &str) -> Option<&Value> {
         self.header.value(key)
     }
 
-    /// A tensor with the number of its file.
+    /// Returns a tensor and the number of its file.
     #[must_use]
     pub fn tensor(&self, name: &str) -> Option<(usize, &TensorInfo)> {
         self.places.get(name).map(|place| (place.file, &place.info))
     }
 
-    /// How many bytes all files have together.
+    /// Returns the total size of all files.
     #[must_use]
     pub fn size(&self) -> u64 {
         self.sources.iter().map(|source| source.size()).sum()
     }
 
-    /// Bytes of one of the files.
+    /// Reads bytes of one of the files.
     pub async fn read(&self, file: usize, offset: u64, length: usize) -> Result<Vec<u8>> {
         let source = self
             .sources
@@ -89,7 +89,7 @@ impl Gguf {
     }
 }
 
-/// Reads a growing prefix until the header is whole.
+/// Reads a growing prefix until the header is complete.
 async fn read_header(source: &dyn Source) -> Result<Header> {
     let size = source.size();
     if size == 0 {
@@ -104,8 +104,8 @@ async fn read_header(source: &dyn Source) -> Result<Header> {
         prefix.extend(source.read(have, missing).await?);
         match Header::parse(&prefix, size)? {
             Parsed::Complete(header) => return Ok(header),
-            // Doubling keeps the work of starting over linear. The parser refuses a header that
-            // leads past the end, so that this grows every time.
+            // Doubling keeps the cost of reparsing linear. The parser rejects a header that extends
+            // past the end, so the prefix grows every time.
             Parsed::NeedMore(needed) => wanted = needed.max(wanted * 2).min(size),
         }
         if wanted == prefix.len() as u64 {
@@ -125,7 +125,7 @@ fn part_number(header: &Header) -> Result<usize> {
     Ok(split_key(header, "split.no")?.unwrap_or(0))
 }
 
-/// Whether all parts of one split model are there, and no other file.
+/// Checks that all parts of one split model are present, and no other file.
 fn check_parts(parts: &[(usize, Header, Rc<dyn Source>)]) -> Result<()> {
     let Some((_, first, _)) = parts.first() else { return Ok(()) };
     let promised = split_key(first, "split.count")?.unwrap_or(1).max(1);

@@ -1,4 +1,4 @@
-//! The header of one file, parsed from as much of the file as has arrived.
+//! Parses the header of one file from the available prefix.
 
 use std::collections::BTreeMap;
 
@@ -9,12 +9,12 @@ use super::fault;
 use super::value::Value;
 use crate::quant::Encoding;
 
-/// Far above any real file; what claims more is damaged.
+/// Far above any real file; larger counts mean that the file is damaged.
 const MOST_KEYS: u64 = 1_000_000;
 const MOST_TENSORS: u64 = 100_000;
-/// A key is at least an empty name, a type and one byte.
+/// The minimum size of a key: an empty name, a type and one byte.
 const SHORTEST_KEY: u64 = 8 + 4 + 1;
-/// A tensor is at least an empty name, a count of dimensions, a type and an offset.
+/// The minimum size of a tensor's entry: an empty name, a dimension count, a type and an offset.
 const SHORTEST_TENSOR: u64 = 8 + 4 + 4 + 8;
 const DEFAULT_ALIGNMENT: u64 = 32;
 
@@ -28,29 +28,29 @@ pub struct Header {
 /// The result of parsing a prefix of a file.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Parsed {
-    /// The whole header was in it.
+    /// The header is complete.
     Complete(Header),
     /// At least this many bytes of the file are needed.
     NeedMore(u64),
 }
 
-/// Where a tensor stands and what it is made of.
+/// Location and type of a tensor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TensorInfo {
-    /// Its name, for example `blk.0.attn_q.weight`.
+    /// The name, for example `blk.0.attn_q.weight`.
     pub name: String,
-    /// Its sizes, the contiguous one first, without trailing ones.
+    /// The dimensions, the contiguous one first, without trailing ones.
     pub shape: Vec<u64>,
-    /// How its values are stored; the raw type id where it is not one we read.
+    /// The encoding, or the raw type ID if it is unsupported.
     pub encoding: Result<Encoding, u32>,
-    /// Where it starts in its file.
+    /// The offset in its file.
     pub offset: u64,
-    /// How many bytes it has; 0 where the encoding is not known.
+    /// The size in bytes; 0 if the encoding is unsupported.
     pub bytes: u64,
 }
 
 impl Header {
-    /// Parses a header from the first bytes of a file of `file_size` bytes.
+    /// Parses a header from a prefix of a file of `file_size` bytes.
     pub fn parse(prefix: &[u8], file_size: u64) -> Result<Parsed> {
         match Self::read(&mut Cursor::new(prefix, file_size), file_size) {
             Ok(header) => Ok(Parsed::Complete(header)),
@@ -59,18 +59,18 @@ impl Header {
         }
     }
 
-    /// The value of a key.
+    /// Returns the value of a key.
     #[must_use]
     pub fn value(&self, key: &str) -> Option<&Value> {
         self.metadata.get(key)
     }
 
-    /// All keys with their values, by name.
+    /// Returns all keys with their values, by name.
     pub fn metadata(&self) -> impl Iterator<Item = (&str, &Value)> {
         self.metadata.iter().map(|(key, value)| (key.as_str(), value))
     }
 
-    /// All tensors, in the file's order.
+    /// Returns all tensors, in the file's order.
     #[must_use]
     pub fn tensors(&self) -> &[TensorInfo] {
         &self.tensors
@@ -119,7 +119,7 @@ impl Header {
     }
 }
 
-/// Two tensors that share bytes are a damaged file: one of them is wrong.
+/// Rejects tensors that share bytes: at least one of them is wrong.
 fn refuse_overlaps(tensors: &[TensorInfo]) -> Result<()> {
     let mut placed: Vec<&TensorInfo> = tensors.iter().filter(|it| it.bytes > 0).collect();
     placed.sort_by_key(|tensor| tensor.offset);
@@ -150,7 +150,7 @@ impl TensorInfo {
         Ok(Self { name, shape, encoding: Encoding::from_id(id).ok_or(id), offset, bytes: 0 })
     }
 
-    /// Turns the offset into one in the file, and makes sure that the file has the bytes.
+    /// Converts the offset to one in the file, and checks that the file contains the bytes.
     fn settle(&mut self, start: u64, alignment: u64, file_size: u64) -> Result<()> {
         let name = &self.name;
         if !self.offset.is_multiple_of(alignment) {
@@ -172,7 +172,7 @@ impl TensorInfo {
                     .checked_mul(encoding.block_bytes() as u64)
                     .ok_or_else(too_large)?
             }
-            // Its size is not known; it is refused when it is needed.
+            // Its size is unknown; it is rejected when it is needed.
             Err(_) => 0,
         };
         self.offset = self.offset.checked_add(start).ok_or_else(too_large)?;

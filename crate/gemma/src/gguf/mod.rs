@@ -7,8 +7,8 @@
 //! padding to the alignment, then the tensors
 //! ```
 //!
-//! Nothing in a file is believed: every count and length is held against the bytes that are left
-//! before anything is allocated for it.
+//! Nothing in a file is trusted: every count and length is compared with the remaining bytes before
+//! anything is allocated for it.
 
 mod cursor;
 mod fault;

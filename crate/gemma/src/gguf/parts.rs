@@ -1,6 +1,6 @@
 //! The names of a split model's files: `name-00001-of-00003.gguf`.
 
-/// All names, where this is one of them; a model in one file has none.
+/// Returns all names, if this is one of them; a single-file model has none.
 #[must_use]
 pub fn part_names(name: &str) -> Option<Vec<String>> {
     let (rest, count) = name.strip_suffix(".gguf")?.rsplit_once("-of-")?;

@@ -1,9 +1,10 @@
-//! Metadata values. Widths are forgotten on reading: converters write one key as u32, i32 or u64.
+//! Metadata values. Their widths are discarded when read, because converters write the same key as
+//! u32, i32 or u64.
 
 use super::cursor::{Cursor, Stop};
 use super::fault;
 
-/// How deep arrays may be in arrays. No known key nests at all.
+/// The maximum nesting of arrays. No known key nests at all.
 const DEEPEST: u32 = 4;
 
 /// A metadata value.
@@ -11,21 +12,20 @@ const DEEPEST: u32 = 4;
 pub enum Value {
     /// An integer of any width.
     Integer(i128),
-    /// A number of either width.
+    /// A float of either width.
     Float(f64),
-    /// Yes or no.
+    /// A boolean.
     Bool(bool),
-    /// Text; what is not UTF-8 in it is replaced.
+    /// Text; invalid UTF-8 in it is replaced.
     Text(String),
-    /// Several of one kind.
+    /// An array of values of one type.
     List(List),
 }
 
-/// Several values of one kind.
+/// An array of values of one type.
 #[derive(Clone, Debug, PartialEq)]
 pub enum List {
-    /// Integers of any width up to 64 bits signed; larger unsigned ones wrap and are of no use
-    /// here.
+    /// Integers of up to 64 bits; larger unsigned ones wrap, and no key needs them.
     Integers(Vec<i64>),
     /// Scores and scales.
     Floats(Vec<f64>),
@@ -33,7 +33,7 @@ pub enum List {
     Bools(Vec<bool>),
     /// The vocabulary.
     Texts(Strings),
-    /// Lists of lists, kept because skipping them needs the same code.
+    /// Nested arrays, kept because skipping them takes the same code.
     Lists(Vec<List>),
 }
 
@@ -45,19 +45,19 @@ pub struct Strings {
 }
 
 impl Strings {
-    /// How many.
+    /// Returns the number of strings.
     #[must_use]
     pub fn len(&self) -> usize {
         self.ends.len()
     }
 
-    /// Whether there is none.
+    /// Whether the list is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
     }
 
-    /// The one at `index`.
+    /// Returns the string at `index`.
     #[must_use]
     pub fn get(&self, index: usize) -> Option<&str> {
         let end = *self.ends.get(index)? as usize;
@@ -68,12 +68,12 @@ impl Strings {
         self.joined.get(start..end)
     }
 
-    /// All, in order.
+    /// Returns all strings, in order.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         (0..self.len()).filter_map(|index| self.get(index))
     }
 
-    /// Adds one; false when four gigabytes are full.
+    /// Adds a string; returns false if four gigabytes are exceeded.
     #[must_use]
     pub fn push(&mut self, text: &str) -> bool {
         self.joined.push_str(text);
@@ -82,7 +82,7 @@ impl Strings {
 }
 
 impl Value {
-    /// As a size or an index.
+    /// Returns the value as a size or an index.
     #[must_use]
     pub fn as_usize(&self) -> Option<usize> {
         match self {
@@ -91,7 +91,7 @@ impl Value {
         }
     }
 
-    /// As a number; integers count too.
+    /// Returns the value as a float; integers are converted.
     #[must_use]
     pub fn as_f64(&self) -> Option<f64> {
         match self {
@@ -102,7 +102,7 @@ impl Value {
         }
     }
 
-    /// As yes or no; integers count as in C.
+    /// Returns the value as a boolean; integers are converted as in C.
     #[must_use]
     pub fn as_bool(&self) -> Option<bool> {
         match self {
@@ -112,7 +112,7 @@ impl Value {
         }
     }
 
-    /// As text.
+    /// Returns the value as text.
     #[must_use]
     pub fn as_text(&self) -> Option<&str> {
         match self {
@@ -121,7 +121,7 @@ impl Value {
         }
     }
 
-    /// As several.
+    /// Returns the value as an array.
     #[must_use]
     pub fn as_list(&self) -> Option<&List> {
         match self {
@@ -149,7 +149,7 @@ impl Value {
 }
 
 impl List {
-    /// How many.
+    /// Returns the number of values.
     #[must_use]
     pub fn len(&self) -> usize {
         match self {
@@ -161,7 +161,7 @@ impl List {
         }
     }
 
-    /// Whether there is none.
+    /// Whether the array is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -176,7 +176,7 @@ impl List {
             })?),
             7 => Self::Bools(numbers(cursor, key, count, |[byte]: [u8; 1]| byte != 0)?),
             8 => {
-                // A string is at least its length.
+                // A string takes at least the bytes of its length.
                 cursor.expect(count, 8, key)?;
                 let mut strings = Strings::default();
                 for _ in 0..count {
@@ -187,7 +187,7 @@ impl List {
                 Self::Texts(strings)
             }
             9 if depth < DEEPEST => {
-                // A list is at least its type and its count.
+                // An array takes at least the bytes of its type and count.
                 cursor.expect(count, 12, key)?;
                 let mut lists = Vec::new();
                 for _ in 0..count {
@@ -218,7 +218,7 @@ fn numbers<const N: usize, T>(
     Ok(items.iter().copied().map(convert).collect())
 }
 
-/// Width and signedness of the integer types.
+/// Returns width and signedness of an integer type.
 fn integer(kind: u32) -> Option<(u64, bool)> {
     Some(match kind {
         0 => (1, false),
@@ -233,7 +233,7 @@ fn integer(kind: u32) -> Option<(u64, bool)> {
     })
 }
 
-/// At most eight little-endian bytes as an integer.
+/// Reads at most eight little-endian bytes as an integer.
 fn widen(bytes: &[u8], signed: bool) -> i64 {
     let negative = signed && bytes.last().is_some_and(|top| top & 0x80 != 0);
     let start = if negative { -1 } else { 0 };
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn strings_come_back_in_order() {
+    fn strings_are_returned_in_order() {
         let mut strings = Strings::default();
         for text in ["a", "", "ßz"] {
             assert!(strings.push(text));

@@ -1,4 +1,4 @@
-//! The network as data: its sizes, and what each layer is made of.
+//! The configuration of a network: its sizes, and the structure of each layer.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use hybridge_core::{Error, Result, Status};
 use super::keys;
 use crate::gguf::Gguf;
 
-/// Which of the family a file holds.
+/// The model family of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Architecture {
     /// Gemma 3 text, every size.
@@ -16,14 +16,14 @@ pub enum Architecture {
     Gemma3n,
     /// Gemma 4 text, dense: two head sizes, per-layer inputs, shared caches.
     Gemma4,
-    /// EmbeddingGemma: both directions, no cache, dense layers at the end.
+    /// EmbeddingGemma: bidirectional, no cache, dense layers at the end.
     GemmaEmbedding,
 }
 
 impl Architecture {
     const ALL: [Self; 4] = [Self::Gemma3, Self::Gemma3n, Self::Gemma4, Self::GemmaEmbedding];
 
-    /// Its name in `general.architecture`, which begins its keys too.
+    /// Returns its name in `general.architecture`, which is also the prefix of its keys.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -34,7 +34,7 @@ impl Architecture {
         }
     }
 
-    /// Whether it answers with text. The others turn a text into a vector.
+    /// Whether it generates text. The others embed a text as a vector.
     #[must_use]
     pub fn writes(self) -> bool {
         self != Self::GemmaEmbedding
@@ -48,12 +48,12 @@ impl Architecture {
     }
 }
 
-/// A model that needs something the engine does not have.
+/// The error of a model that requires something the engine does not support.
 pub(crate) fn unsupported(message: &str) -> Error {
     Error::new(Status::Unimplemented, message.to_owned()).with_code("MODEL_ARCHITECTURE")
 }
 
-/// What a layer's attention sees.
+/// The positions to which a layer attends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Span {
     /// Only positions less than a window away.
@@ -62,26 +62,27 @@ pub enum Span {
     Global,
 }
 
-/// How positions turn pairs of values: by `position · scale · base^(−2j/head_dim) / divisors[j]`.
+/// Rotary position embedding: pairs of values are rotated by `position · scale ·
+/// base^(−2j/head_dim) / divisors[j]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rope {
     /// The base of the frequencies.
     pub base: f64,
-    /// What positions are multiplied with; 1/8 where the context was stretched eight times.
+    /// The factor of positions; 1/8 if the context was extended eightfold.
     pub scale: f64,
-    /// What each pair's frequency is divided by, where the file has such a table. Gemma 4 stops the
-    /// last three quarters of a global head by huge divisors.
+    /// The divisor of each pair's frequency, if the file has such a table. Gemma 4 disables
+    /// rotation of the last three quarters of a global head by huge divisors.
     pub divisors: Option<Arc<[f32]>>,
 }
 
 impl Rope {
-    /// A rope without divisors.
+    /// Creates a rope without divisors.
     #[must_use]
     pub fn new(base: f64, scale: f64) -> Self {
         Self { base, scale, divisors: None }
     }
 
-    /// Cosines and sines of one position, `head_dim / 2` of each.
+    /// Returns cosines and sines of one position, `head_dim / 2` of each.
     ///
     /// In f64, rounded once: at position 100 000 an f32 angle is off by a hundredth.
     #[must_use]
@@ -104,112 +105,113 @@ impl Rope {
 /// One layer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Layer {
-    /// What its attention sees.
+    /// The positions to which it attends.
     pub span: Span,
-    /// The window, counting the position itself; absent where it sees everything.
+    /// The window, including the position itself; `None` on global layers.
     pub window: Option<usize>,
-    /// How it turns positions.
+    /// Its rotary position embedding.
     pub rope: Rope,
-    /// Query heads.
+    /// Number of query heads.
     pub heads: usize,
-    /// Key and value heads; query head j uses the one at j / (heads / `kv_heads`).
+    /// Number of key and value heads; query head j uses the one at j / (heads / `kv_heads`).
     pub kv_heads: usize,
-    /// Values of one head.
+    /// Width of a head.
     pub head_dim: usize,
-    /// Values inside the feed-forward block.
+    /// Width of the feed-forward block.
     pub hidden: usize,
-    /// The earlier layer whose keys and values it reads; absent where it has its own.
+    /// The earlier layer whose keys and values it reads; `None` if it has its own.
     pub source: Option<usize>,
-    /// Gates below mean + this · standard deviation are cut to zero; absent where none are.
+    /// Gates below mean + this · standard deviation are set to zero; `None` if all are kept.
     pub sparsity: Option<f32>,
 }
 
 impl Layer {
-    /// Values of all query heads side by side.
+    /// Returns the width of all query heads together.
     #[must_use]
     pub fn query_width(&self) -> usize {
         self.heads * self.head_dim
     }
 
-    /// Values of all key heads side by side, and of all value heads.
+    /// Returns the width of all key heads together, which is also that of all value heads.
     #[must_use]
     pub fn kv_width(&self) -> usize {
         self.kv_heads * self.head_dim
     }
 
-    /// How many query heads share one key head.
+    /// Returns how many query heads share one key head.
     #[must_use]
     pub fn group(&self) -> usize {
         self.heads / self.kv_heads
     }
 }
 
-/// What the rows of a picture see beyond themselves and what came before.
+/// The positions to which rows of a picture attend, in addition to their own and earlier ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PictureSight {
-    /// Nothing.
+    /// None.
     Behind,
-    /// All of their picture on local layers (Gemma 4 without per-layer inputs).
+    /// All rows of their picture, on local layers (Gemma 4 without per-layer inputs).
     Local,
-    /// All of their picture on every layer (Gemma 3).
+    /// All rows of their picture, on every layer (Gemma 3).
     Everywhere,
 }
 
-/// The logit of a suppressed token: no softmax notices it, and it is finite, since a logit that is
-/// not counts as a fault.
+/// The logit of a suppressed token: negligible in every softmax, but finite, because a non-finite
+/// logit counts as a fault.
 pub(crate) const SUPPRESSED: f32 = -1e30;
 
-/// A network, as its file describes it.
+/// A network as described by its file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
-    /// Which of the family.
+    /// The model family.
     pub architecture: Architecture,
-    /// Its layers, first to last.
+    /// Its layers, in order.
     pub layers: Vec<Layer>,
-    /// Values of the residual stream (`embedding_length`).
+    /// Width of the residual stream (`embedding_length`).
     pub width: usize,
-    /// How many tokens the output knows.
+    /// Size of the vocabulary.
     pub vocabulary: usize,
-    /// The longest sequence the model was made for.
+    /// The maximum context length.
     pub context: usize,
-    /// Added under the root of every norm.
+    /// Added under the square root of every norm.
     pub norm_epsilon: f32,
-    /// What looked-up embeddings are multiplied with.
+    /// The factor of looked-up embeddings.
     pub embedding_scale: f32,
-    /// What queries are multiplied with.
+    /// The factor of queries.
     pub query_scale: f32,
-    /// Whether values are normed by head, without weights.
+    /// Whether values are normalised by head, without weights.
     pub norms_values: bool,
     /// Logits become `cap · tanh(logit / cap)`; absent in Gemma 3 as released.
     pub soft_cap: Option<f32>,
-    /// Values of the input that each layer gets for each token; absent where layers get none.
+    /// Width of the per-token input of each layer; `None` if layers have none.
     pub per_layer: Option<usize>,
-    /// Copies of the residual stream, of which the first one is active (`AltUp`); 1 in most models.
+    /// The number of residual streams, of which the first is active (`AltUp`); 1 in most models.
     pub streams: usize,
-    /// Tokens that must not be written: pictures and sounds, which the model only reads.
+    /// Tokens that must not be generated: markers of pictures and audio, which the model only
+    /// reads.
     pub suppressed: Vec<u32>,
 }
 
 impl Config {
-    /// Reads the metadata, and the sizes that only tensors tell.
+    /// Reads the metadata, and the sizes that only tensors show.
     pub fn read(gguf: &Gguf) -> Result<Self> {
         keys::read(gguf)
     }
 
-    /// The window of local layers; absent if there are none.
+    /// Returns the window of local layers; `None` if there are none.
     #[must_use]
     pub fn window(&self) -> Option<usize> {
         self.layers.iter().filter_map(|layer| layer.window).max()
     }
 
-    /// The layer whose keys and values the layer at `index` reads: itself as a rule.
+    /// Returns the layer whose keys and values the layer at `index` reads: usually itself.
     #[must_use]
     pub fn cache_of(&self, index: usize) -> usize {
         self.layers.get(index).and_then(|layer| layer.source).unwrap_or(index)
     }
 
-    /// What rows of a picture see. No key says so: Gemma 4's small models, which see nothing ahead,
-    /// are those with per-layer inputs.
+    /// Returns the positions to which a picture's rows attend. No key states it: Gemma 4's small
+    /// models, with causal attention only, are those with per-layer inputs.
     #[must_use]
     pub fn picture_sight(&self) -> PictureSight {
         match self.architecture {
@@ -219,7 +221,7 @@ impl Config {
         }
     }
 
-    /// Whether rows of a picture see all of it on a layer.
+    /// Whether a picture's rows attend to all of it on this layer.
     #[must_use]
     pub fn sees_ahead(&self, layer: &Layer) -> bool {
         match self.picture_sight() {
@@ -229,13 +231,13 @@ impl Config {
         }
     }
 
-    /// The largest value of a size over all layers.
+    /// Returns the maximum of a size over all layers.
     #[must_use]
     pub fn widest(&self, size: impl Fn(&Layer) -> usize) -> usize {
         self.layers.iter().map(size).max().unwrap_or(0)
     }
 
-    /// The soft cap and the suppressed tokens, for passes that have all logits in memory.
+    /// Applies the soft cap and suppresses tokens, for passes that have all logits in memory.
     pub(crate) fn finish_logits(&self, logits: &mut [f32]) {
         if let Some(cap) = self.soft_cap {
             logits.iter_mut().for_each(|logit| *logit = cap * (*logit / cap).tanh());
@@ -243,7 +245,7 @@ impl Config {
         self.suppress(logits);
     }
 
-    /// Makes the suppressed tokens' logits negligible.
+    /// Makes the logits of suppressed tokens negligible.
     pub(crate) fn suppress(&self, logits: &mut [f32]) {
         for token in &self.suppressed {
             if let Some(logit) = logits.get_mut(*token as usize) {
@@ -252,7 +254,7 @@ impl Config {
         }
     }
 
-    /// Refuses a network that answers with vectors, where text is wanted.
+    /// Rejects an embedding model, where a text model is required.
     pub(crate) fn require_text(&self) -> Result<()> {
         if self.architecture.writes() {
             return Ok(());

@@ -1,4 +1,4 @@
-//! How metadata describes a network, with every default and quirk settled.
+//! Reads a network's configuration from metadata, with all defaults and converter quirks.
 
 use hybridge_core::{Error, Result, Status};
 
@@ -6,40 +6,41 @@ use super::config::{Architecture, Config, Layer, Rope, Span, unsupported};
 use super::weights::missing_tensor;
 use crate::gguf::{Gguf, List, Value};
 
-/// Base of the angles on local layers, where the file does not say: old files never do.
+/// The default base of the angles on local layers, which old files never state.
 const LOCAL_BASE: f64 = 10_000.0;
-/// Base on global layers where the file does not say, as llama.cpp has it.
+/// The default base on global layers, as in llama.cpp.
 const FALLBACK_BASE: f64 = 10_000.0;
-/// Base that Gemma 3 was trained with on global layers.
+/// The base with which Gemma 3 was trained on global layers.
 const GLOBAL_BASE: f64 = 1_000_000.0;
-/// One layer in six is global where the file does not say: old files never do.
+/// By default one layer in six is global; old files never state it.
 const PERIOD: usize = 6;
-/// The same of Gemma 3n.
+/// The same for Gemma 3n.
 const PERIOD_3N: usize = 5;
-/// Far above any model; below, products of two sizes fit into 32 bits.
+/// Far above any model; below it, products of two sizes fit into 32 bits.
 const LARGEST_SIZE: usize = 1 << 24;
 const MOST_LAYERS: usize = 10_000;
 const MOST_HEADS: usize = 1 << 12;
-/// Gemma's widest head. Kernels hold a head in registers: far wider ones take compilers minutes.
+/// The width of Gemma's widest head. Kernels keep a head in registers, and much wider ones would
+/// take minutes to compile.
 const LARGEST_HEAD: usize = 512;
-/// Layers of the 4B, 12B and 27B models.
+/// The number of layers of the 4B, 12B and 27B models.
 const LARGE_MODELS: [usize; 3] = [34, 48, 62];
-/// Layers of the 27B model, whose query scale is not that of its heads.
+/// The number of layers of the 27B model, whose query scale is not that of its heads.
 const LARGEST_MODEL: usize = 62;
-/// Layers of Gemma 3n with keys and values of their own, where the file does not say.
+/// The default number of layers of Gemma 3n with their own keys and values.
 const OWN_CACHES_3N: usize = 20;
-/// Layers of Gemma 3n whose gates are cut, and the quantile of 0.95, where the file does not say.
+/// The default number of layers of Gemma 3n whose gates are cut, and the quantile of 0.95.
 const SPARSE_3N: usize = 10;
 const SPARSITY_3N: f32 = 1.644_853_6;
-/// The cap of logits in Gemma 3n and 4, where the file does not say.
+/// The default cap of logits in Gemma 3n and 4.
 const SOFT_CAP: f64 = 30.0;
-/// Values of an input for each layer in Gemma 3n, where neither the file nor a tensor says.
+/// The default width of per-layer inputs in Gemma 3n, if neither the file nor a tensor shows it.
 const PER_LAYER_3N: usize = 256;
-/// Copies of the residual stream in Gemma 3n, where the file does not say.
+/// The default number of residual streams in Gemma 3n.
 const STREAMS_3N: usize = 4;
 const MOST_STREAMS: usize = 8;
 
-/// Reads a network out of the metadata, and the sizes that only tensors tell.
+/// Reads a network from the metadata, and the sizes that only tensors show.
 pub(super) fn read(gguf: &Gguf) -> Result<Config> {
     let name = gguf
         .value("general.architecture")
@@ -78,7 +79,7 @@ pub(super) fn read(gguf: &Gguf) -> Result<Config> {
             .ok_or_else(|| missing_tensor("token_embd.weight"))?,
         context: keys.size("context_length")?.unwrap_or(2048).clamp(1, LARGEST_SIZE),
         norm_epsilon: narrow(keys.positive("attention.layer_norm_rms_epsilon")?.unwrap_or(1e-6)),
-        // The f32 root, as llama.cpp has it; the reference code rounds it to bfloat16.
+        // The square root in f32, as in llama.cpp; the reference code rounds it to bfloat16.
         embedding_scale: narrow(of(width)).sqrt(),
         query_scale,
         norms_values: is_newer,
@@ -93,7 +94,8 @@ pub(super) fn read(gguf: &Gguf) -> Result<Config> {
     })
 }
 
-/// Mixtures of experts have weights that no pass reads: answers without them would be wrong.
+/// Rejects mixtures of experts: no pass reads the weights of the experts, so the answers would be
+/// wrong.
 fn refuse_experts(keys: &Keys<'_>) -> Result<()> {
     let has_experts = keys.size("expert_count")?.is_some_and(|count| count > 0)
         || keys.gguf.tensor("blk.0.ffn_gate_inp.weight").is_some();
@@ -118,7 +120,7 @@ fn layers_of_3(keys: &Keys<'_>, count: usize) -> Result<Vec<Layer>> {
     let head_dim = head_dim(keys)?;
     let window = keys.window()?;
     let global = global_rope(keys, count)?;
-    // ollama has a name of its own for this key.
+    // ollama uses a different name for this key.
     let local = match keys.positive("rope.freq_base_swa")? {
         Some(base) => base,
         None => keys.positive("rope.local.freq_base")?.unwrap_or(LOCAL_BASE),
@@ -146,7 +148,7 @@ fn layers_of_3(keys: &Keys<'_>, count: usize) -> Result<Vec<Layer>> {
         .collect())
 }
 
-/// What Gemma 3n and 4 have in common: heads without a scale, ropes by kind, shared caches.
+/// Reads the common settings of Gemma 3n and 4: unscaled heads, ropes by layer kind, shared caches.
 fn newer_layers(
     keys: &Keys<'_>,
     count: usize,
@@ -224,7 +226,7 @@ fn layers_of_4(keys: &Keys<'_>, count: usize, width: usize) -> Result<Vec<Layer>
     newer_layers(keys, count, spans, [local, global], shared)
 }
 
-/// By its key, else by the tensor that is as wide.
+/// Returns the size by its key, else from a tensor of that width.
 fn per_layer(keys: &Keys<'_>, architecture: Architecture) -> Result<Option<usize>> {
     if !matches!(architecture, Architecture::Gemma3n | Architecture::Gemma4) {
         return Ok(None);
@@ -265,7 +267,7 @@ fn suppressed(gguf: &Gguf) -> Vec<u32> {
     }
 }
 
-/// The keys of one architecture.
+/// Reads the keys of one architecture.
 struct Keys<'a> {
     gguf: &'a Gguf,
     prefix: &'static str,
@@ -276,7 +278,7 @@ impl Keys<'_> {
         self.gguf.value(&format!("{}.{key}", self.prefix))
     }
 
-    /// A count. Some converters write whole numbers as floats.
+    /// Reads a count. Some converters write integers as floats.
     fn size(&self, key: &str) -> Result<Option<usize>> {
         self.value(key)
             .map(|value| whole(value).ok_or_else(|| self.wrong(key, "is not a count")))
@@ -307,7 +309,7 @@ impl Keys<'_> {
             .transpose()
     }
 
-    /// A base, a factor or an epsilon: with 0 or less the network computes nothing.
+    /// Reads a base, a factor or an epsilon, which must be positive.
     fn positive(&self, key: &str) -> Result<Option<f64>> {
         match self.number(key)? {
             Some(number) if number <= 0.0 => Err(self.wrong(key, "is not above 0")),
@@ -315,7 +317,7 @@ impl Keys<'_> {
         }
     }
 
-    /// A count that converters write once or for each layer.
+    /// Reads a count that converters write once or for each layer.
     fn each(&self, key: &str, layers: usize) -> Result<Vec<usize>> {
         let all = self.optional_each(key, layers)?.ok_or_else(|| self.missing(key))?;
         all.into_iter().map(|value| self.in_range(key, value)).collect()
@@ -334,7 +336,7 @@ impl Keys<'_> {
         items.iter().take(layers).map(count).collect::<Result<_>>().map(Some)
     }
 
-    /// Query heads and key heads of each layer.
+    /// Returns query heads and key heads of each layer.
     fn heads(&self, layers: usize) -> Result<(Vec<usize>, Vec<usize>)> {
         let heads = self.each("attention.head_count", layers)?;
         let kv_heads = self.optional_each("attention.head_count_kv", layers)?;
@@ -347,7 +349,7 @@ impl Keys<'_> {
         Ok((heads, kv_heads))
     }
 
-    /// The width of a head by two keys, which must agree.
+    /// Returns the width of a head from two keys, which must agree.
     fn head(&self, key: &str, value_key: &str) -> Result<Option<usize>> {
         let Some(width) = self.size(key)? else { return Ok(None) };
         if self.size(value_key)?.is_some_and(|length| length != width) {
@@ -356,7 +358,7 @@ impl Keys<'_> {
         self.checked_head(key, width).map(Some)
     }
 
-    /// The same; an equal share of the residual stream where the file does not say.
+    /// The same; by default an equal share of the residual stream.
     fn head_or_share(&self, key: &str, value_key: &str, width: usize) -> Result<usize> {
         if let Some(width) = self.head(key, value_key)? {
             return Ok(width);
@@ -378,8 +380,8 @@ impl Keys<'_> {
         Ok(window.map(|window| window.min(LARGEST_SIZE)))
     }
 
-    /// Where each layer's gates are cut, as quantiles of the normal distribution. Converters write
-    /// what is not cut as −∞ or as 0.
+    /// Returns the cut of each layer's gates, as quantiles of the normal distribution. For layers
+    /// without a cut, converters write −∞ or 0.
     fn sparsity(&self, layers: usize) -> Result<Vec<Option<f32>>> {
         const KEY: &str = "activation_sparsity_scale";
         let cut = |scale: f64| (scale.is_finite() && scale > 0.0).then(|| narrow(scale));
@@ -432,7 +434,7 @@ fn shape_of<'a>(gguf: &'a Gguf, name: &str) -> Option<&'a [u64]> {
     gguf.tensor(name).map(|(_, info)| info.shape.as_slice())
 }
 
-/// By its key, else by the norm that has one weight for each value of a head.
+/// Returns the width by its key, else from the norm with one weight for each value of a head.
 fn head_dim(keys: &Keys<'_>) -> Result<usize> {
     let head_dim = match keys.size("attention.key_length")? {
         Some(length) => length,
@@ -450,7 +452,7 @@ fn head_dim(keys: &Keys<'_>) -> Result<usize> {
     Ok(head_dim)
 }
 
-/// A period, or a flag for each layer (true is local), or absent if there is a default.
+/// A period, or a flag for each layer (true is local); `None` if there is a default.
 fn spans(keys: &Keys<'_>, count: usize, default: Option<usize>) -> Result<Vec<Span>> {
     const KEY: &str = "attention.sliding_window_pattern";
     let span = |is_local: bool| if is_local { Span::Local } else { Span::Global };
@@ -460,7 +462,7 @@ fn spans(keys: &Keys<'_>, count: usize, default: Option<usize>) -> Result<Vec<Sp
         Some(Value::List(_)) => return Err(keys.wrong(KEY, "is not of flags")),
         _ => {
             let period = keys.size(KEY)?.or(default).ok_or_else(|| keys.missing(KEY))?;
-            // As llama.cpp reads it, 0 makes every layer local and 1 none.
+            // As in llama.cpp, 0 makes every layer local and 1 none.
             (0..count).map(|layer| period == 0 || layer % period < period - 1).collect()
         }
     };
@@ -478,7 +480,7 @@ fn global_rope(keys: &Keys<'_>, count: usize) -> Result<Rope> {
     };
     let kind = keys.value("rope.scaling.type").and_then(Value::as_text);
     let is_scaled = kind.is_some() || factor.is_some();
-    // ollama writes no rope keys at all for the larger models.
+    // ollama writes no rope keys for the larger models.
     if base.is_none() && !is_scaled && LARGE_MODELS.contains(&count) {
         return Ok(Rope::new(GLOBAL_BASE, 1.0 / 8.0));
     }

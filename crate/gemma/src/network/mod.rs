@@ -1,7 +1,8 @@
-//! What a file describes: the network layer by layer, its weights, and where their rows are stored.
+//! The contents of a file: the network layer by layer, its weights, and where their rows are
+//! stored.
 //!
-//! Every forward pass reads the same description, so that a new family of models is a new way to
-//! read metadata ([`config`]) and names ([`weights`]), not a new pass.
+//! Every forward pass reads the same description, so a new family of models needs a new way to read
+//! metadata ([`config`]) and names ([`weights`]), but not a new pass.
 
 pub mod adapter;
 pub mod config;

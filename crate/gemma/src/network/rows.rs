@@ -1,4 +1,4 @@
-//! Rows of a table that is too large to hold: read from the file when a token needs them.
+//! Rows of a table that is too large for memory, read from the file when a token needs them.
 
 use std::collections::{HashMap, VecDeque};
 use std::future::poll_fn;
@@ -10,29 +10,30 @@ use hybridge_core::{Error, Result};
 
 use super::weights::{Model, Tensor, damaged};
 
-/// Bytes of rows that are remembered. Prompts repeat tokens, and so do answers.
+/// The size of the row cache in bytes. Tokens recur in prompts and answers.
 pub(crate) const REMEMBERED: usize = 8 << 20;
-/// Rows whose gaps are read along, so that neighbours cost one request.
+/// Rows between two needed ones that are read along with them, to merge their requests.
 const GAP: usize = 4;
-/// The most bytes of one request.
+/// The maximum number of bytes in one request.
 const PIECE: usize = 4 << 20;
-/// Requests at once: in a browser one takes a fraction of a millisecond, nearly all of it waiting.
+/// The maximum number of parallel requests: in a browser one takes a fraction of a millisecond,
+/// most of it waiting.
 const AT_ONCE: usize = 32;
 
-/// A table in a file, of which the rows in use are remembered, packed.
+/// A table in a file, with a cache of recently used rows in packed form.
 #[derive(Clone, Debug)]
 pub struct Rows {
     model: Model,
     tensor: Tensor,
-    /// By row, as the file holds them.
+    /// Cached rows by index, as stored in the file.
     held: HashMap<usize, Vec<u8>>,
-    /// The oldest first.
+    /// Row indices, the oldest first.
     order: VecDeque<usize>,
     reads: u64,
 }
 
 impl Rows {
-    /// Opens a table; nothing is read yet.
+    /// Opens a table without reading anything.
     #[must_use]
     pub fn new(model: &Model, tensor: &Tensor) -> Self {
         Self {
@@ -44,28 +45,29 @@ impl Rows {
         }
     }
 
-    /// Values of one row.
+    /// Returns the number of values in a row.
     #[must_use]
     pub fn columns(&self) -> usize {
         self.tensor.columns
     }
 
-    /// How many requests were made of the file.
+    /// Returns the number of requests made to the file.
     #[must_use]
     pub fn reads(&self) -> u64 {
         self.reads
     }
 
-    /// How many bytes are remembered.
+    /// Returns the size of the cache in bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.held.len() * self.tensor.row_bytes()
     }
 
-    /// The rows of some tokens as numbers, one after the other. \[tokens, columns\]
+    /// Returns the decoded rows of some tokens, concatenated. \[tokens, columns\]
     ///
     /// # Errors
-    /// Whatever reading the file reports; `DATA_LOSS` where a row is not of finite numbers.
+    ///
+    /// Returns errors of reading the file, and `DATA_LOSS` for a row with non-finite numbers.
     pub async fn gather(&mut self, tokens: &[u32]) -> Result<Vec<f32>> {
         let mut wanted: Vec<usize> = tokens.iter().map(|token| *token as usize).collect();
         wanted.sort_unstable();
@@ -105,7 +107,7 @@ impl Rows {
         Ok(values)
     }
 
-    /// Forgets the oldest rows until so many new ones fit, but none that is needed now.
+    /// Evicts the oldest rows until this many new ones fit, except those needed now.
     fn make_room(&mut self, new: usize, needed: &[u32]) {
         let most = (REMEMBERED / self.tensor.row_bytes().max(1)).max(1);
         let mut looked_at = 0;
@@ -121,7 +123,7 @@ impl Rows {
     }
 }
 
-/// What one request reads, and which of it is wanted, for rows in ascending order.
+/// Groups rows in ascending order into requests, and returns which part of each is needed.
 fn stretches(wanted: &[usize], most: usize) -> Vec<(Range<usize>, &[usize])> {
     let mut stretches = Vec::new();
     let mut rest = wanted;
@@ -141,7 +143,7 @@ fn stretches(wanted: &[usize], most: usize) -> Vec<(Range<usize>, &[usize])> {
     stretches
 }
 
-/// What all of some requests come to, in their order.
+/// Awaits all requests and returns their results in order.
 async fn together<T>(mut requests: Vec<LocalBoxFuture<'_, T>>) -> Vec<T> {
     let mut answers: Vec<Option<T>> = requests.iter().map(|_| None).collect();
     poll_fn(|context| {
@@ -176,7 +178,7 @@ mod tests {
     use crate::weights::Model;
 
     #[test]
-    fn neighbours_are_read_at_once() {
+    fn neighbouring_rows_are_read_together() {
         let found = stretches(&[1, 2, 6, 11, 12], 100);
         assert_eq!(found, [(1..7, &[1, 2, 6][..]), (11..13, &[11, 12][..])]);
         let found = stretches(&[1, 2, 3, 4], 2);
@@ -184,7 +186,7 @@ mod tests {
         assert!(stretches(&[], 4).is_empty());
     }
 
-    /// A file of which every read waits once; some fail.
+    /// A file whose every read waits once, and some of whose reads fail.
     #[derive(Debug)]
     struct Slow {
         bytes: Vec<u8>,
@@ -217,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_apart_are_requested_together() {
+    fn distant_rows_are_requested_in_parallel() {
         let bytes = find("gemma4_q4_0").unwrap().bytes();
         let slow = Rc::new(Slow {
             bytes: bytes.clone(),
@@ -236,7 +238,7 @@ mod tests {
         slow.breaks.set(true);
         assert_eq!(block_on(some.gather(&tokens)).unwrap_err().message, "gone");
         slow.breaks.set(false);
-        // What was read before the failure counts, and the rest is read now.
+        // Rows read before the failure are cached, and the others are read now.
         assert_eq!(block_on(some.gather(&tokens)).unwrap(), expected);
         assert_eq!((slow.open.get(), slow.most.get()), (0, AT_ONCE));
         let reads = some.reads();

@@ -1,7 +1,7 @@
-//! A model as its files hold it: the network's sizes, and for each weight where its rows stand.
+//! A model as stored in its files: the network's sizes, and the location of each weight's rows.
 //!
-//! Nothing is loaded here. A pass reads rows in pieces of a bounded size: one streams them to the
-//! GPU, another keeps them packed in memory.
+//! Nothing is loaded here. Passes read rows in chunks of a bounded size: one pass streams them to
+//! the GPU, another keeps them packed in memory.
 
 use std::ops::Range;
 use std::rc::Rc;
@@ -21,11 +21,11 @@ use crate::source::Source;
 pub struct Tensor {
     /// Its name in the file.
     pub name: String,
-    /// How its values are stored.
+    /// The encoding of its values.
     pub encoding: Encoding,
-    /// How many rows: the outputs of a product, 1 for a vector.
+    /// Number of rows: the outputs of a product, 1 for a vector.
     pub rows: usize,
-    /// How many values a row has: the inputs of a product.
+    /// Number of values per row: the inputs of a product.
     pub columns: usize,
     file: usize,
     offset: u64,
@@ -33,7 +33,7 @@ pub struct Tensor {
 }
 
 impl Tensor {
-    /// How many bytes a row has.
+    /// Returns the bytes of a row.
     #[must_use]
     pub fn row_bytes(&self) -> usize {
         self.encoding.bytes_of(self.columns)
@@ -70,13 +70,13 @@ impl Tensor {
         Self { rows: rows.len(), offset, change, ..self.clone() }
     }
 
-    /// How many bytes it has.
+    /// Returns its size in bytes.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.row_bytes() as u64 * self.rows as u64
     }
 
-    /// Finds a tensor by name and holds its shape against the one that is expected.
+    /// Finds a tensor by name and checks its shape.
     pub(crate) fn find(
         gguf: &Gguf,
         name: &str,
@@ -122,7 +122,7 @@ impl Tensor {
         }
     }
 
-    /// All values of a small tensor, a norm for example.
+    /// Reads all values of a small tensor, such as a norm.
     pub(crate) async fn values(&self, gguf: &Gguf) -> Result<Vec<f32>> {
         let bytes = self.read(gguf, 0..self.rows).await?;
         let mut values = vec![0.0; self.rows * self.columns];
@@ -137,19 +137,19 @@ impl Tensor {
 /// The weights of one layer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LayerTensors {
-    /// Before attention. \[width\]
+    /// Norm before attention. \[width\]
     pub attn_norm: Tensor,
     /// \[heads · `head_dim`, width\]
     pub attn_q: Tensor,
-    /// On each query head. \[`head_dim`\]
+    /// Norm of each query head. \[`head_dim`\]
     pub attn_q_norm: Tensor,
-    /// Its own keys and values; absent where it reads an earlier layer's.
+    /// Its own keys and values; `None` if it reads those of an earlier layer.
     pub own: Option<KeyTensors>,
     /// \[width, heads · `head_dim`\]
     pub attn_output: Tensor,
-    /// On the output of attention. \[width\]
+    /// Norm of the output of attention. \[width\]
     pub post_attention_norm: Tensor,
-    /// Before the feed-forward block. \[width\]
+    /// Norm before the feed-forward block. \[width\]
     pub ffn_norm: Tensor,
     /// \[hidden, width\]
     pub ffn_gate: Tensor,
@@ -157,26 +157,26 @@ pub struct LayerTensors {
     pub ffn_up: Tensor,
     /// \[width, hidden\]
     pub ffn_down: Tensor,
-    /// On the output of the feed-forward block. \[width\]
+    /// Norm of the output of the feed-forward block. \[width\]
     pub post_ffw_norm: Tensor,
-    /// What adds the layer's own input of each token.
+    /// Adds the layer's per-token input.
     pub per_layer: Option<PerLayerTensors>,
-    /// What the whole residual stream is multiplied with at the end. \[1\]
+    /// The factor of the whole residual stream at the end. \[1\]
     pub output_scale: Option<Tensor>,
-    /// What mixes the residual streams.
+    /// Mixes the residual streams.
     pub altup: Option<AltUpTensors>,
-    /// A low-rank residual beside attention.
+    /// A low-rank residual branch beside attention.
     pub laurel: Option<LaurelTensors>,
 }
 
-/// What makes a layer's keys and values.
+/// Computes a layer's keys and values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyTensors {
     /// \[`kv_heads` · `head_dim`, width\]
     pub attn_k: Tensor,
-    /// \[`kv_heads` · `head_dim`, width\]; absent where values are the keys before their norm.
+    /// \[`kv_heads` · `head_dim`, width\]; `None` if values are the keys before their norm.
     pub attn_v: Option<Tensor>,
-    /// On each key head. \[`head_dim`\]
+    /// Norm of each key head. \[`head_dim`\]
     pub attn_k_norm: Tensor,
 }
 
@@ -218,14 +218,14 @@ pub struct LaurelTensors {
 }
 
 impl LayerTensors {
-    /// What makes queries, keys and values, as far as the layer has them.
+    /// Returns the matrices of queries, keys and values, as far as the layer has them.
     #[must_use]
     pub fn projecting(&self) -> Vec<&Tensor> {
         let own = self.own.iter().flat_map(|own| std::iter::once(&own.attn_k).chain(&own.attn_v));
         std::iter::once(&self.attn_q).chain(own).collect()
     }
 
-    /// Every one.
+    /// Returns every weight of the layer.
     #[must_use]
     pub fn all(&self) -> Vec<&Tensor> {
         let mut all = vec![
@@ -258,19 +258,20 @@ impl LayerTensors {
     }
 }
 
-/// What the inputs of all layers are made of, once for each token.
+/// Computes the inputs of all layers, once for each token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InputTensors {
-    /// A row for each token: gigabytes, of which a pass reads rows when it needs them.
-    /// \[vocabulary, layers · `per_layer`\]
+    /// One row per token: gigabytes, of which a pass reads rows when needed. \[vocabulary, layers
+    /// · `per_layer`\]
     pub token_embd: Tensor,
     /// \[layers · `per_layer`, width\]
     pub model_proj: Tensor,
-    /// On each layer's part. \[`per_layer`\]
+    /// Norm of each layer's part. \[`per_layer`\]
     pub proj_norm: Tensor,
 }
 
-/// What makes residual streams out of one, and one out of them. \[(streams − 1) · width, width\]
+/// Expands one residual stream to several, and merges them again. \[(streams − 1) · width,
+/// width\]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StreamTensors {
     /// Before the first layer.
@@ -280,7 +281,7 @@ pub struct StreamTensors {
 }
 
 impl StreamTensors {
-    /// A matrix for each stream but the active one. \[width, width\]
+    /// Returns a matrix for each stream except the active one. \[width, width\]
     #[must_use]
     pub fn each(stacked: &Tensor) -> Vec<Tensor> {
         let width = stacked.columns.max(1);
@@ -302,28 +303,28 @@ pub struct DenseTensors {
 pub struct Tensors {
     /// \[vocabulary, width\]
     pub token_embd: Tensor,
-    /// After the last layer. \[width\]
+    /// Norm after the last layer. \[width\]
     pub output_norm: Tensor,
-    /// \[vocabulary, width\]; absent where the embedding serves as output too.
+    /// \[vocabulary, width\]; `None` if the embedding is also the output matrix.
     pub output: Option<Tensor>,
-    /// First to last.
+    /// Layers, in order.
     pub layers: Vec<LayerTensors>,
-    /// Where layers get inputs of their own.
+    /// Present if layers have their own inputs.
     pub inputs: Option<InputTensors>,
-    /// Where there are several residual streams.
+    /// Present if there are several residual streams.
     pub streams: Option<StreamTensors>,
-    /// Embedding models only.
+    /// Present in embedding models.
     pub dense: Option<DenseTensors>,
 }
 
 impl Tensors {
-    /// The matrix that turns the last hidden state into logits.
+    /// Returns the matrix that turns the last hidden state into logits.
     #[must_use]
     pub fn head(&self) -> &Tensor {
         self.output.as_ref().unwrap_or(&self.token_embd)
     }
 
-    /// Every weight once.
+    /// Returns every weight once.
     pub fn all(&self) -> impl Iterator<Item = &Tensor> {
         [&self.token_embd, &self.output_norm]
             .into_iter()
@@ -336,20 +337,20 @@ impl Tensors {
             .chain(self.dense.iter().flat_map(|dense| [&dense.dense_2, &dense.dense_3]))
     }
 
-    /// Every weight that a pass holds: all but the rows that it reads when it needs them.
+    /// Returns every weight that a pass keeps in memory: all except those read row by row.
     pub fn held(&self) -> impl Iterator<Item = &Tensor> {
         let rows = self.inputs.as_ref().map(|inputs| &inputs.token_embd);
         self.all().filter(move |tensor| Some(*tensor) != rows)
     }
 
-    /// How many bytes all weights have.
+    /// Returns the total size of all weights in bytes.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.all().map(Tensor::bytes).sum()
     }
 }
 
-/// A model whose files are open and whose every weight was found with the right shape.
+/// A model with open files, whose weights were all found with the right shape.
 #[derive(Clone, Debug)]
 pub struct Model {
     /// The network.
@@ -384,7 +385,7 @@ impl Model {
         Ok(model)
     }
 
-    /// The table of divisors is a tensor, which only global layers use.
+    /// Finds the table of divisors, a tensor that only global layers use.
     async fn divide_global_ropes(&mut self, tensor: &Tensor) -> Result<()> {
         let divisors = self.values(tensor).await?;
         if divisors.iter().any(|divisor| !(divisor.is_finite() && *divisor > 0.0)) {
@@ -401,15 +402,15 @@ impl Model {
         Ok(())
     }
 
-    /// The same model, which also reads pictures of at most so many rows each. Passes make their
-    /// rings as large as that needs.
+    /// Prepares the model for pictures of at most this many rows each, for which passes enlarge
+    /// their rings.
     #[must_use]
     pub fn with_pictures(self, most_rows: usize) -> Self {
         Self { longest_picture: most_rows, ..self }
     }
 
-    /// How many positions go through the layers together where a pass takes `chunk` of text: a
-    /// picture whose rows see each other is not cut.
+    /// Returns how many positions go through the layers together if a pass takes `chunk` of text: a
+    /// picture whose rows attend to each other is not split.
     #[must_use]
     pub fn longest_chunk(&self, chunk: usize) -> usize {
         match self.config.picture_sight() {
@@ -418,24 +419,24 @@ impl Model {
         }
     }
 
-    /// The files, for metadata such as the vocabulary.
+    /// Returns the files, for metadata such as the vocabulary.
     #[must_use]
     pub fn gguf(&self) -> &Gguf {
         &self.gguf
     }
 
-    /// The bytes of some rows, as the file holds them.
+    /// Reads the bytes of a range of rows, as stored in the file.
     pub async fn rows(&self, tensor: &Tensor, rows: Range<usize>) -> Result<Vec<u8>> {
         tensor.read(&self.gguf, rows).await
     }
 
-    /// All values of a small tensor, a norm for example.
+    /// Reads all values of a small tensor, such as a norm.
     pub async fn values(&self, tensor: &Tensor) -> Result<Vec<f32>> {
         tensor.values(&self.gguf).await
     }
 }
 
-/// The rows of a tensor in pieces of at most `most` bytes, but at least one row each.
+/// Splits the rows of a tensor into chunks of at most `most` bytes, but at least one row each.
 pub fn pieces(tensor: &Tensor, most: usize) -> impl Iterator<Item = Range<usize>> + use<> {
     let (rows, step) = (tensor.rows, (most / tensor.row_bytes().max(1)).max(1));
     (0..rows).step_by(step).map(move |start| start..rows.min(start.saturating_add(step)))
@@ -446,7 +447,7 @@ pub(crate) fn missing_tensor(name: &str) -> Error {
     Error::invalid(format!("the tensor {name} is missing")).with_code("MODEL_TENSOR_MISSING")
 }
 
-/// The error of a weight that is infinite or not a number.
+/// The error of a non-finite weight.
 pub(crate) fn damaged(name: &str) -> Error {
     Error::new(Status::DataLoss, format!("{name} holds a value that is not a finite number"))
         .with_code("MODEL_DAMAGED")

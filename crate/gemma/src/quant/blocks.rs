@@ -1,7 +1,7 @@
 //! Decoders of the encodings with 32 values in a block.
 //!
-//! In the four- and five-bit ones byte j holds value j in its low half and value j + 16 in its
-//! high.
+//! In the four- and five-bit encodings, byte j contains value j in its low half and value j + 16 in
+//! its high half.
 
 use super::half;
 

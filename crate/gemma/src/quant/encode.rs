@@ -1,5 +1,5 @@
-//! Reference encoders: they make test models. The simple ones follow ggml to the bit; the others
-//! are plain but valid, which is all that a test of a decoder needs.
+//! Reference encoders for test models. The simple ones equal ggml's bit for bit; the others are
+//! naive but valid, which is enough to test a decoder.
 #![expect(
     clippy::indexing_slicing,
     clippy::cast_possible_truncation,
@@ -11,7 +11,7 @@ use half::{bf16, f16};
 
 use super::Encoding;
 
-/// Encodes whole blocks of `values`.
+/// Encodes `values` as whole blocks.
 #[must_use]
 pub fn encode(encoding: Encoding, values: &[f32]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(encoding.bytes_of(values.len()));
@@ -34,13 +34,13 @@ fn push_half(value: f32, bytes: &mut Vec<u8>) {
     bytes.extend(f16::from_f32(value).to_le_bytes());
 }
 
-/// The inverse of the scale as it was before rounding to half precision: dividing by the rounded
-/// one gives other codes than ggml's.
+/// Returns the inverse of the scale before it is rounded to half precision: dividing by the rounded
+/// one gives different codes than ggml's.
 fn inverse(scale: f32) -> f32 {
     if scale == 0.0 { 0.0 } else { 1.0 / scale }
 }
 
-/// Writes the fifth bits, if there are any, and then the nibbles.
+/// Writes the fifth bits, if any, then the nibbles.
 fn push_codes(codes: &[u8], five: bool, bytes: &mut Vec<u8>) {
     if five {
         let high = (0..32).fold(0_u32, |high, i| high | (u32::from(codes[i] >> 4) << i));
@@ -52,7 +52,7 @@ fn push_codes(codes: &[u8], five: bool, bytes: &mut Vec<u8>) {
 fn centred(encoding: Encoding, block: &[f32], bytes: &mut Vec<u8>) {
     let five = encoding == Encoding::Q5_0;
     let half_range = if five { 16.0 } else { 8.0 };
-    // The largest by size, with its sign, becomes the most negative code. The first one wins.
+    // The value of the largest magnitude becomes the most negative code. The first one wins.
     let extreme = block.iter().fold(0.0_f32, |m, x| if x.abs() > m.abs() { *x } else { m });
     let scale = extreme / -half_range;
     let inverse = inverse(scale);
@@ -90,14 +90,14 @@ fn q8_0(block: &[f32], bytes: &mut Vec<u8>) {
     bytes.extend(block.iter().map(|x| ((x * inverse).round() as i8).cast_unsigned()));
 }
 
-/// `Q4_K` and `Q5_K` by plain ranges: no search for better scales, as ggml does it.
+/// Encodes `Q4_K` and `Q5_K` by plain ranges, without ggml's search for better scales.
 fn with_sub_minima(encoding: Encoding, block: &[f32], bytes: &mut Vec<u8>) {
     let five = encoding == Encoding::Q5K;
     let largest = if five { 31.0 } else { 15.0 };
     let ranges: Vec<(f32, f32)> = block
         .chunks_exact(32)
         .map(range)
-        // Minima are subtracted and never negative: a sub-block of positive values begins at 0.
+        // Minima are subtracted and never negative, so a sub-block of positive values begins at 0.
         .map(|(low, high)| ((high - low.min(0.0)) / largest, -low.min(0.0)))
         .collect();
     let most = |pick: fn(&(f32, f32)) -> f32| ranges.iter().map(pick).fold(0.0_f32, f32::max);
@@ -142,7 +142,7 @@ fn q6_k(block: &[f32], bytes: &mut Vec<u8>) {
         .map(|sub| sub.iter().fold(0.0_f32, |m, x| m.max(x.abs())) / 31.0)
         .collect();
     let scale = f16::from_f32(units.iter().copied().fold(0.0, f32::max) / 127.0).to_f32();
-    // Every other scale is negated, so that a test meets both signs.
+    // Every other scale is negated, so that tests cover both signs.
     let small: Vec<i8> = (0_usize..)
         .zip(&units)
         .map(|(index, unit)| {
@@ -173,7 +173,7 @@ fn q6_k(block: &[f32], bytes: &mut Vec<u8>) {
 mod tests {
     use super::{Encoding, encode};
 
-    /// What is encoded comes back to within the step of its encoding.
+    /// Decoding returns the encoded values to within a step.
     #[test]
     fn decoding_undoes_encoding() {
         let values: Vec<f32> =

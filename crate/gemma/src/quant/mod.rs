@@ -1,7 +1,7 @@
-//! How weights are stored, and the plain way to get numbers out of them.
+//! Encodings of weights, with their reference decoders.
 //!
-//! A row is a whole number of blocks; a block is a few scales and the small integers they scale.
-//! These decoders are the definition that every faster path is tested against.
+//! A row is a whole number of blocks, and a block consists of a few scales and the small integers
+//! that they scale. Every faster path is tested against these decoders.
 
 mod blocks;
 #[cfg(any(test, feature = "testing"))]
@@ -13,12 +13,12 @@ use half::{bf16, f16};
 
 pub use rounding::Rounding;
 
-/// How a tensor's values are stored.
+/// The encoding of a tensor's values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Encoding {
-    /// Four bytes each.
+    /// IEEE single precision.
     F32,
-    /// IEEE half.
+    /// IEEE half precision.
     F16,
     /// The upper half of an f32.
     BF16,
@@ -41,7 +41,7 @@ pub enum Encoding {
 }
 
 impl Encoding {
-    /// Every encoding that is read.
+    /// Every supported encoding.
     pub const ALL: [Self; 11] = [
         Self::F32,
         Self::F16,
@@ -56,13 +56,13 @@ impl Encoding {
         Self::Q6K,
     ];
 
-    /// The encoding of a GGUF type id.
+    /// Returns the encoding of a GGUF type ID.
     #[must_use]
     pub fn from_id(id: u32) -> Option<Self> {
         Self::ALL.into_iter().find(|encoding| encoding.id() == id)
     }
 
-    /// Its GGUF type id.
+    /// Returns its GGUF type ID.
     #[must_use]
     pub fn id(self) -> u32 {
         match self {
@@ -80,7 +80,7 @@ impl Encoding {
         }
     }
 
-    /// Its name as ggml writes it.
+    /// Returns its name in ggml.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -98,7 +98,7 @@ impl Encoding {
         }
     }
 
-    /// How many values share a block.
+    /// Returns the number of values in a block.
     #[must_use]
     pub const fn block_values(self) -> usize {
         match self {
@@ -108,7 +108,7 @@ impl Encoding {
         }
     }
 
-    /// How many bytes a block has.
+    /// Returns the number of bytes in a block.
     #[must_use]
     pub const fn block_bytes(self) -> usize {
         match self {
@@ -125,13 +125,13 @@ impl Encoding {
         }
     }
 
-    /// How many bytes `values` values take; whole blocks only.
+    /// Returns the bytes of `values` values, in whole blocks.
     #[must_use]
     pub const fn bytes_of(self, values: usize) -> usize {
         values / self.block_values() * self.block_bytes()
     }
 
-    /// Decodes whole blocks; of two lengths that do not match, the shorter one counts.
+    /// Decodes whole blocks; if the lengths do not match, the shorter one counts.
     pub fn decode(self, bytes: &[u8], values: &mut [f32]) {
         match self {
             Self::F32 => each(bytes, values, |bytes, [value]| *value = f32::from_le_bytes(*bytes)),
@@ -165,7 +165,7 @@ fn each<const B: usize, const V: usize>(
     }
 }
 
-/// The half-precision number in two bytes.
+/// Returns the half-precision number in two bytes.
 fn half(low: u8, high: u8) -> f32 {
     f16::from_le_bytes([low, high]).to_f32()
 }
@@ -175,7 +175,7 @@ mod tests {
     use super::Encoding;
 
     #[test]
-    fn ids_and_sizes_are_those_of_the_format() {
+    fn ids_and_sizes_follow_the_format() {
         for encoding in Encoding::ALL {
             assert_eq!(Encoding::from_id(encoding.id()), Some(encoding));
         }
@@ -192,9 +192,9 @@ mod tests {
         }
     }
 
-    /// Worked by hand from the layouts: the scale is 2, the minimum 0.5, and the bytes count up.
+    /// Computed by hand from the layouts: the scale is 2, the minimum 0.5, and the bytes count up.
     #[test]
-    fn blocks_decode_as_written_down() {
+    fn blocks_decode_to_values_computed_by_hand() {
         const TWO: [u8; 2] = [0x00, 0x40];
         const HALF: [u8; 2] = [0x00, 0x38];
         let counting: Vec<u8> = (0..16).map(|it| it | 0xa0).collect();
@@ -212,7 +212,7 @@ mod tests {
             &block(&[&TWO, &HALF, &counting]),
             &[(0, 0.5), (15, 30.5), (16, 20.5)],
         );
-        // Bit 0 raises value 0, bit 31 raises value 31.
+        // Bit 0 adds to value 0, bit 31 to value 31.
         let raised = [1, 0, 0, 0x80];
         check(
             Encoding::Q5_0,

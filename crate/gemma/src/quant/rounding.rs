@@ -1,23 +1,23 @@
-//! Vectors rounded for products that are quicker with less: what GPU kernels keep of a single token
-//! with `precision: 'fast'`, four values at a time.
+//! Vectors rounded for faster products: the form in which GPU kernels keep a single token with
+//! `precision: 'fast'`, four values at a time.
 
 use half::f16;
 
-/// What becomes of four values that share a scale.
+/// The precision of four values that share a scale.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rounding {
-    /// Half floats, the largest of them ±1: none is so small beside it that a GPU that has no
-    /// subnormal halves loses anything that counts.
+    /// Half floats scaled so that the largest is ±1. None is so small in comparison that a GPU
+    /// without subnormal halves loses anything significant.
     Halves,
-    /// 8-bit numbers, the largest of them ±127.
+    /// 8-bit integers scaled so that the largest is ±127.
     Bytes,
 }
 
 impl Rounding {
-    /// Both, the finer one first.
+    /// Returns both, the finer one first.
     pub const ALL: [Self; 2] = [Self::Halves, Self::Bytes];
 
-    /// What is left of four values, without their scale; and that scale.
+    /// Returns four rounded values without their scale, and that scale.
     fn quad(self, quad: &[f32]) -> ([f32; 4], f32) {
         let most = quad.iter().fold(0.0_f32, |most, value| most.max(value.abs()));
         let largest = match self {
@@ -35,7 +35,7 @@ impl Rounding {
         (left, most / largest)
     }
 
-    /// What is left of a vector.
+    /// Returns a vector after rounding.
     #[must_use]
     pub fn of(self, values: &[f32]) -> Vec<f32> {
         let quads = values.chunks(4).map(|quad| self.quad(quad));
@@ -45,7 +45,8 @@ impl Rounding {
         left
     }
 
-    /// A vector as the kernels keep it, `kept_halves.wgsl` and `kept_bytes.wgsl`.
+    /// Returns a vector in the form that the kernels keep, as in `kept_halves.wgsl` and
+    /// `kept_bytes.wgsl`.
     #[must_use]
     pub fn words(self, values: &[f32]) -> Vec<u32> {
         let quads = values.chunks(4).map(|quad| self.quad(quad));
@@ -66,7 +67,7 @@ impl Rounding {
         }
     }
 
-    /// Words for four values.
+    /// The number of words for four values.
     #[must_use]
     pub const fn words_of_quad(self) -> usize {
         match self {
@@ -76,7 +77,7 @@ impl Rounding {
     }
 }
 
-/// Two half floats in a word.
+/// Packs two half floats into a word.
 fn pair(low: f32, high: f32) -> u32 {
     let bits = |value| u32::from(f16::from_f32(value).to_bits());
     bits(low) | (bits(high) << 16)
@@ -105,13 +106,13 @@ mod tests {
                 &[-254.0, 127.0 + f32::from(u8::from(rounding == Rounding::Bytes)), 0.0, 254.0],
             );
         }
-        // Small beside its neighbours, and beside none.
+        // Values that are small beside their neighbours, and zeros.
         check(Rounding::Bytes, &[127.0, 0.4, 0.6, -0.6, 0.4], &[127.0, 0.0, 1.0, -1.0, 0.4]);
         check(Rounding::Halves, &[2.0, 0.000_488_281_25, 1.000_122], &[2.0, 0.000_488_281_25, 1.0]);
     }
 
     #[test]
-    fn words_are_what_kernels_read() {
+    fn words_match_those_of_the_kernels() {
         assert_eq!(
             Rounding::Bytes.words(&[127.0, -127.0, 1.0, 0.0]),
             [0x0001_817f, 1.0_f32.to_bits()]

@@ -69,7 +69,8 @@ pub(super) fn q6_k(block: &[u8; 210], values: &mut [f32; 256]) {
     }
 }
 
-/// The six-bit scale and minimum of sub-block `k`, out of twelve bytes that hold eight of each.
+/// Returns the six-bit scale and minimum of sub-block `k`, out of twelve bytes that contain eight
+/// of each.
 fn scale_and_minimum(packed: &[u8], k: usize) -> (f32, f32) {
     let (scale, minimum) = if k < 4 {
         (packed[k] & 63, packed[k + 4] & 63)

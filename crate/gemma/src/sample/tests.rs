@@ -1,4 +1,4 @@
-//! Choosing, against what the words mean.
+//! Tests of sampling.
 
 use proptest::prelude::*;
 
@@ -21,7 +21,7 @@ fn greedy_takes_the_first_of_the_largest() {
 }
 
 #[test]
-fn logprobs_know_neither_temperature_nor_cut_nor_mask() {
+fn logprobs_ignore_temperature_cuts_and_mask() {
     let logits = [1.0, 0.0, -1.0];
     let normaliser = log_sum_exp(logits.iter().copied());
     let sampler = Sampler { temperature: 0.1, top_k: 1, ..WARM };
@@ -31,11 +31,11 @@ fn logprobs_know_neither_temperature_nor_cut_nor_mask() {
     }
 }
 
-/// A mask is a cut that comes before all others: as if the other tokens did not exist.
+/// A mask is applied before all other cuts, as if the other tokens did not exist.
 #[test]
 fn only_allowed_tokens_are_chosen() {
     let logits: Vec<f32> = (0..70).map(|it| ((it * 37) % 70) as f32 / 9.0).collect();
-    // One token of word 0, two of word 1, and a mask too short for the rest.
+    // One token in word 0, two in word 1, and a mask that ends before the rest.
     let words = [1 << 5, 1 << 31 | 1];
     let rest: Vec<f32> = [5, 32, 63].map(|token: usize| logits[token]).to_vec();
     for sampler in [Sampler::GREEDY, WARM, Sampler { top_p: 0.6, top_k: 2, ..WARM }] {
@@ -53,13 +53,13 @@ fn only_allowed_tokens_are_chosen() {
     let none = Draw { allowed: Some(&[0, 0, 0]), ..draw(WARM, 0) };
     let code = choose(&logits, &none).unwrap_err().code;
     assert_eq!(code.as_deref(), Some("NOTHING_ALLOWED"));
-    // A logit that is no number is reported even where it could not be chosen.
+    // A non-finite logit is an error even if its token could not be chosen.
     let broken = [f32::NAN, 1.0];
     assert!(choose(&broken, &Draw { allowed: Some(&[0b10]), ..draw(WARM, 0) }).is_err());
 }
 
 #[test]
-fn what_is_not_a_number_is_an_error_with_a_code() {
+fn non_finite_logits_are_an_error_with_a_code() {
     for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
         for logits in [&[0.0, bad, 1.0][..], &[bad]] {
             let error = choose(logits, &draw(WARM, 0)).unwrap_err();
@@ -69,7 +69,7 @@ fn what_is_not_a_number_is_an_error_with_a_code() {
     assert!(choose(&[], &draw(WARM, 0)).is_err());
 }
 
-/// Which tokens ever come, over many seeds. Probabilities: 0.5, 0.25, 0.15, 0.07, 0.03.
+/// Returns the tokens drawn over many seeds. Probabilities: 0.5, 0.25, 0.15, 0.07, 0.03.
 #[track_caller]
 fn check(sampler: Sampler, expected: &[u32]) {
     let logits = [0.25_f32, 0.5, 0.03, 0.15, 0.07].map(f32::ln);
@@ -82,7 +82,7 @@ fn check(sampler: Sampler, expected: &[u32]) {
 }
 
 #[test]
-fn cuts_leave_what_they_should() {
+fn cuts_keep_the_right_tokens() {
     check(WARM, &[0, 1, 2, 3, 4]);
     check(Sampler { top_k: 2, ..WARM }, &[0, 1]);
     check(Sampler { top_k: 99, ..WARM }, &[0, 1, 2, 3, 4]);
@@ -91,9 +91,9 @@ fn cuts_leave_what_they_should() {
     check(Sampler { top_p: 0.0, ..WARM }, &[1]);
     check(Sampler { min_p: 0.29, ..WARM }, &[0, 1, 3]);
     check(Sampler { min_p: 1.0, ..WARM }, &[1]);
-    // Of the two that top-k leaves, one has two thirds.
+    // Of the two tokens left by top-k, one has probability two thirds.
     check(Sampler { top_k: 2, top_p: 0.66, ..WARM }, &[1]);
-    // At half the temperature probabilities are squared: 0.25 of 0.341 is 0.73.
+    // Half the temperature squares probabilities: 0.25 of 0.341 is 0.73.
     check(Sampler { temperature: 0.5, top_p: 0.73, ..WARM }, &[1]);
     check(Sampler { top_k: 0, top_p: 1.0, ..Sampler::GREEDY }, &[1]);
 }
@@ -110,7 +110,7 @@ fn draws_follow_the_softmax() {
         let token = choose(&logits, &draw(sampler, number % 200)).unwrap().token;
         counts[token as usize] += 1;
     }
-    // Pearson's sum has 7 degrees of freedom: above 24.3 once in a thousand.
+    // The chi-squared statistic with 7 degrees of freedom exceeds 24.3 once in a thousand.
     let sum: f64 = counts
         .iter()
         .zip(&logits)
@@ -123,10 +123,10 @@ fn draws_follow_the_softmax() {
     assert!(sum < 24.3, "{sum}: {counts:?}");
 }
 
-/// Other backends compute the same hash: these values were worked out by hand from its
-/// definition in another language.
+/// Other backends compute the same hash: these values were computed from its definition in another
+/// language.
 #[test]
-fn chance_is_the_same_everywhere() {
+fn random_numbers_are_the_same_everywhere() {
     for (seed, step, token, expected) in HASHES {
         assert_eq!(hash(seed, step, token), expected, "{seed} {step} {token}");
     }
@@ -160,7 +160,7 @@ fn requests_are_read_with_gemmas_defaults() {
 
 proptest! {
     #[test]
-    fn the_largest_are_those_of_sorting(
+    fn the_largest_agree_with_sorting(
         logits in prop::collection::vec(-3_i8..3, 0..40),
         count in 0..50_usize,
     ) {

@@ -6,32 +6,34 @@ use super::vector::{dot, rounded};
 use crate::cache::KeyValues;
 use crate::config::Layer;
 
-/// Which positions a token sees.
+/// The positions to which a token attends.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Sight {
-    /// Itself and what came before it.
+    /// Itself and earlier ones.
     Back,
-    /// As [`Self::Back`] on layers where pictures are read so, and else up to this position too:
-    /// the end of a picture.
+    /// Like [`Self::Back`], and on layers where a picture's rows attend to each other also up to
+    /// this position, the end of the picture.
     Until(usize),
     /// The whole text.
     Around,
 }
 
-/// The positions that the query at `position` sees, looking back.
+/// Returns the positions to which the query at `position` attends, looking back.
 pub(super) fn behind(position: usize, window: Option<usize>) -> Range<usize> {
     let start = window.map_or(0, |window| (position + 1).saturating_sub(window));
     start..position + 1
 }
 
-/// The positions that a picture's row sees: those behind it, and up to the picture's end.
+/// Returns the positions to which a picture's row attends: earlier ones, and up to the picture's
+/// end.
 pub(super) fn until(position: usize, window: Option<usize>, end: usize) -> Range<usize> {
     behind(position, window).start..end.max(position + 1)
 }
 
-/// The positions that the query at `position` sees, looking both ways over `length` tokens.
+/// Returns the positions to which the query at `position` attends, in both directions over `length`
+/// tokens.
 ///
-/// Half a window on each side: that is how llama.cpp reads a symmetric window.
+/// The window extends by half to each side, as in llama.cpp.
 pub(super) fn around(position: usize, window: Option<usize>, length: usize) -> Range<usize> {
     match window {
         Some(window) => position.saturating_sub(window / 2)..length.min(position + window / 2 + 1),
@@ -39,7 +41,7 @@ pub(super) fn around(position: usize, window: Option<usize>, length: usize) -> R
     }
 }
 
-/// All heads of one query: \[heads · `head_dim`\] in, the same out.
+/// Computes all heads of one query: \[heads · `head_dim`\] in, the same out.
 pub(super) fn attend(
     layer: &Layer,
     queries: &[f32],
@@ -71,7 +73,7 @@ mod tests {
     use super::{around, behind};
 
     #[test]
-    fn windows_are_as_wide_as_llama_cpp_has_them() {
+    fn windows_are_as_wide_as_in_llama_cpp() {
         assert_eq!(behind(5, None), 0..6);
         assert_eq!(behind(5, Some(3)), 3..6);
         assert_eq!(behind(1, Some(3)), 0..2);

@@ -26,7 +26,7 @@ pub(super) struct Block {
     attn_norm: Vec<f32>,
     query: Matrix,
     query_norm: Vec<f32>,
-    /// Absent where an earlier layer's keys and values are read.
+    /// `None` if an earlier layer's keys and values are read.
     own: Option<Keys>,
     output: Matrix,
     post_attention_norm: Vec<f32>,
@@ -44,7 +44,7 @@ pub(super) struct Block {
 #[derive(Clone, Debug)]
 struct Keys {
     key: Matrix,
-    /// Absent where values are the keys before their norm.
+    /// `None` if values are the keys before their norm.
     value: Option<Matrix>,
     key_norm: Vec<f32>,
 }
@@ -128,7 +128,7 @@ impl Block {
         }
     }
 
-    /// Runs tokens from position `first` on.
+    /// Runs tokens through the layer, from position `first` on.
     pub(super) fn run(
         &self,
         config: &Config,
@@ -199,7 +199,7 @@ impl Block {
                 }
             }
             let branch = per_layer.projection.times(&gated);
-            // With several streams it goes into all but the active one.
+            // With several streams, it is added to all except the active one.
             let skipped = usize::from(self.altup.is_some());
             for x in state.x.iter_mut().skip(skipped) {
                 added(x, &per_layer.post_norm, &branch);
@@ -243,8 +243,8 @@ impl Block {
             let norm = self.own.as_ref().map(|own| own.key_norm.as_slice()).unwrap_or_default();
             turn(key, at, norm, 1.0);
         }
-        // Each token sees the cache right after its own key was stored, so that a ring needs no
-        // more room than its window; where some see ahead, all are stored before.
+        // Each token attends right after its own key was stored, so that a ring needs no more room
+        // than its window; if tokens attend ahead, all keys are stored first.
         if !matches!(sight, Sight::Back) {
             for (at, (key, value)) in new.iter().enumerate() {
                 cache.put(first + at, key, value);
@@ -281,7 +281,7 @@ impl Keys {
         })
     }
 
-    /// Keys as projected, and values: normed by head where the network does so.
+    /// Returns keys before their norm, and values, which are normalised by head in some networks.
     fn project(&self, config: &Config, layer: &Layer, h: &Tokens) -> Vec<(Vec<f32>, Vec<f32>)> {
         let keys = self.key.times(h);
         let mut values = self.value.as_ref().map_or_else(|| keys.clone(), |it| it.times(h));
@@ -315,7 +315,7 @@ impl AltUp {
         routed.into_iter().map(|it| it.into_iter().map(f32::tanh).collect()).collect()
     }
 
-    /// Each stream plus what all of them predict: `xᵢ += Σⱼ C[i·n + j] · xⱼ`.
+    /// Adds to each stream what all of them predict: `xᵢ += Σⱼ C[i·n + j] · xⱼ`.
     fn predict(&self, epsilon: f32, x: &mut [Tokens]) {
         let Some(active) = x.first() else { return };
         let coefficients = self.predict.times(&self.route(epsilon, active));
@@ -334,7 +334,8 @@ impl AltUp {
         }
     }
 
-    /// Each prediction plus a share of how far the active one was off: `xᵢ += (1 + cᵢ)(y − x₀)`.
+    /// Adds to each prediction a share of the active stream's error: `xᵢ += (1 + cᵢ)(y −
+    /// x₀)`.
     fn correct(&self, epsilon: f32, before: &Tokens, after: &Tokens, x: &mut [Tokens]) {
         let coefficients = self.correct.times(&self.route(epsilon, after));
         for (token, ((before, after), coefficients)) in

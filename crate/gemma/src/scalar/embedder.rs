@@ -1,4 +1,5 @@
-//! EmbeddingGemma on the CPU: the same blocks, looking both ways, then a mean and two matrices.
+//! EmbeddingGemma on the CPU: the same blocks with bidirectional attention, then a mean and two
+//! matrices.
 
 use futures::future::LocalBoxFuture;
 use hybridge_core::{Error, Result};

@@ -1,4 +1,4 @@
-//! A matrix whose rows stay packed until they are needed.
+//! A matrix whose rows stay packed until they are used.
 
 use hybridge_core::Result;
 
@@ -7,17 +7,17 @@ use crate::gguf::Gguf;
 use crate::quant::{Encoding, Rounding};
 use crate::weights::{Model, Tensor, pieces};
 
-/// Weights are read in pieces of this size, so that a file is never copied whole on its way.
+/// Weights are read in chunks of this size, so that a file is never in memory twice.
 const PIECE: usize = 4 << 20;
 
-/// Packed rows.
+/// A matrix with packed rows.
 #[derive(Clone, Debug)]
 pub(super) struct Matrix {
     encoding: Encoding,
     columns: usize,
     rows: usize,
     bytes: Vec<u8>,
-    /// How it rounds its inputs, as the GPU may with `precision: 'fast'`.
+    /// How it rounds its inputs, like the GPU with `precision: 'fast'`.
     rounding: Option<Rounding>,
     /// The factors of what adapters add: one that reads the input, one that writes the output.
     added: Option<Box<(Matrix, Matrix)>>,
@@ -33,7 +33,7 @@ impl Matrix {
         Ok(matrix)
     }
 
-    /// Reads a tensor of any file.
+    /// Reads a tensor from a file.
     pub(super) async fn read(gguf: &Gguf, tensor: &Tensor) -> Result<Self> {
         let mut bytes = Vec::new();
         for rows in pieces(tensor, PIECE) {
@@ -43,13 +43,13 @@ impl Matrix {
         Ok(Self { encoding, columns, rows, bytes, rounding: None, added: None })
     }
 
-    /// Takes numbers as they are. \[rows, columns\]
+    /// Creates a matrix from numbers. \[rows, columns\]
     pub(super) fn dense(values: &[f32], rows: usize, columns: usize) -> Self {
         let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
         Self { encoding: Encoding::F32, columns, rows, bytes, rounding: None, added: None }
     }
 
-    /// One row, decoded; zeros where there is none.
+    /// Returns one decoded row; zeros if it does not exist.
     pub(super) fn row(&self, index: usize) -> Vec<f32> {
         let mut values = vec![0.0; self.columns];
         if let Some(bytes) = self.packed().nth(index) {
@@ -58,17 +58,17 @@ impl Matrix {
         values
     }
 
-    /// How many values a row has.
+    /// Returns the number of columns.
     pub(super) fn columns(&self) -> usize {
         self.columns
     }
 
-    /// How many rows.
+    /// Returns the number of rows.
     pub(super) fn rows(&self) -> usize {
         self.rows
     }
 
-    /// From now on inputs are rounded, or no longer. Codes that are floats want them as they are.
+    /// Sets whether inputs are rounded. Matrices of floats never round.
     pub(super) fn round_inputs(&mut self, wanted: Option<Rounding>) {
         let is_float = matches!(self.encoding, Encoding::F32 | Encoding::F16 | Encoding::BF16);
         self.rounding = wanted.filter(|_| !is_float);
@@ -76,7 +76,7 @@ impl Matrix {
 
     /// W·x for each x: `outputs[i][r] = Σₖ W[r, k] · inputs[i][k]`.
     ///
-    /// Each row is decoded once for all inputs: decoding is what costs.
+    /// Each row is decoded once for all inputs, because decoding dominates the cost.
     pub(super) fn times(&self, inputs: &[Vec<f32>]) -> Vec<Vec<f32>> {
         let mut outputs = self.product(inputs);
         if let Some((down, up)) = self.added.as_deref() {

@@ -1,8 +1,8 @@
-//! The obvious forward pass: plain loops over packed weights, slow and meant to be read.
+//! The reference forward pass: plain loops over packed weights, slow and written for readability.
 //!
-//! It is the oracle of the faster ones. Activations are f32, as everywhere; sums that others take
-//! in f32 (products, norms, softmax, mixed values, the mean over tokens) are taken in f64 here, so
-//! that what another pass differs by is that pass's own rounding.
+//! The faster passes are tested against it. Activations are f32, as everywhere; sums that others
+//! compute in f32 (products, norms, softmax, mixed values, the mean over tokens) are computed in
+//! f64 here, so that any difference is the other pass's own rounding.
 //!
 //! ```text
 //! x = E[token] · √width

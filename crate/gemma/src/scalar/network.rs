@@ -1,4 +1,4 @@
-//! The weights in memory, and what happens before the first layer and after the last.
+//! The weights in memory, and the computation before the first layer and after the last.
 
 use hybridge_core::Result;
 
@@ -12,7 +12,7 @@ use crate::network::rows::Rows;
 use crate::quant::Rounding;
 use crate::weights::{InputTensors, Model, StreamTensors, Tensor};
 
-/// The embedding, the layers, and what stands around them.
+/// The embedding, the layers, and the norm after them.
 #[derive(Clone, Debug)]
 pub(super) struct Network {
     pub(super) config: Config,
@@ -23,7 +23,7 @@ pub(super) struct Network {
     streams: Option<Streams>,
 }
 
-/// What makes each layer's input of a token.
+/// Computes each layer's per-token input.
 #[derive(Clone, Debug)]
 struct Inputs {
     rows: Rows,
@@ -31,19 +31,19 @@ struct Inputs {
     norm: Vec<f32>,
 }
 
-/// What makes residual streams out of one, and one out of them.
+/// Expands one residual stream to several, and merges them again.
 #[derive(Clone, Debug)]
 struct Streams {
     split: Vec<Matrix>,
     join: Vec<Matrix>,
 }
 
-/// Tokens between two layers.
+/// The state of tokens between two layers.
 #[derive(Clone, Debug, Default)]
 pub(super) struct State {
     /// The residual streams, the active one first. \[streams, tokens, width\]
     pub(super) x: Vec<Vec<Vec<f32>>>,
-    /// What layers get besides. \[tokens, layers · `per_layer`\]
+    /// The layers' own inputs. \[tokens, layers · `per_layer`\]
     pub(super) inputs: Vec<Vec<f32>>,
 }
 
@@ -72,8 +72,7 @@ impl Network {
         })
     }
 
-    /// From now on products round what they read, or no longer. The embedding is looked up as it
-    /// is.
+    /// Sets whether products round their inputs. The embedding is never rounded.
     pub(super) fn round_inputs(&mut self, wanted: Option<Rounding>) {
         self.embedding.round_inputs(wanted);
         for block in &mut self.layers {
@@ -81,14 +80,15 @@ impl Network {
         }
     }
 
-    /// What the first layer reads: embedded tokens, each layer's inputs, all residual streams.
+    /// Returns the input of the first layer: embedded tokens, each layer's inputs, all residual
+    /// streams.
     pub(super) async fn begin(&mut self, tokens: &[u32]) -> Result<State> {
         let x = self.embed(tokens);
         self.begin_with(tokens, x).await
     }
 
-    /// The same for rows of a picture, which are not scaled. Their part of the per-layer table is
-    /// that of token 0.
+    /// The same for rows of a picture, which are not scaled. Their per-layer inputs are those of
+    /// token 0.
     pub(super) async fn begin_rows(&mut self, rows: &[f32]) -> Result<State> {
         let x: Vec<Vec<f32>> = rows.chunks_exact(self.config.width).map(<[f32]>::to_vec).collect();
         self.begin_with(&vec![0; x.len()], x).await
@@ -113,7 +113,7 @@ impl Network {
         }
     }
 
-    /// What the last norm reads: the residual stream, or what all streams come to.
+    /// Returns the input of the last norm: the residual stream, or the merged streams.
     pub(super) fn joined(&self, state: State) -> Vec<Vec<f32>> {
         match &self.streams {
             Some(streams) => streams.join(&state.x),
@@ -177,14 +177,14 @@ impl Inputs {
 }
 
 impl Streams {
-    /// The embedding, and its projections brought to its length. \[streams, tokens, width\]
+    /// Returns the embedding and its projections, scaled to its length. \[streams, tokens, width\]
     fn split(&self, x: Vec<Vec<f32>>) -> Vec<Vec<Vec<f32>>> {
         let others: Vec<_> =
             self.split.iter().map(|matrix| to_lengths(&matrix.times(&x), &x)).collect();
         std::iter::once(x).chain(others).collect()
     }
 
-    /// The mean of the active stream and the others' projections, brought to its length.
+    /// Returns the mean of the active stream and the others' projections, scaled to its length.
     fn join(&self, x: &[Vec<Vec<f32>>]) -> Vec<Vec<f32>> {
         let Some((active, others)) = x.split_first() else { return Vec::new() };
         let mut joined = active.clone();
@@ -199,7 +199,7 @@ impl Streams {
     }
 }
 
-/// A matrix for each stream but the active one.
+/// Returns a matrix for each stream except the active one.
 async fn each(model: &Model, stacked: &Tensor) -> Result<Vec<Matrix>> {
     let mut matrices = Vec::new();
     for tensor in StreamTensors::each(stacked) {

@@ -1,4 +1,4 @@
-//! Gemma 3 on the CPU, one loop after the other.
+//! Gemma on the CPU, in plain loops.
 
 use futures::future::{LocalBoxFuture, ready};
 use hybridge_core::Result;
@@ -12,19 +12,19 @@ use crate::engine::{Pass, check_rows, check_tokens, nothing_pending};
 use crate::quant::Rounding;
 use crate::weights::Model;
 
-/// Tokens that go through the layers together.
+/// The number of tokens that go through the layers together.
 const CHUNK: usize = 32;
 
 /// The scalar pass with its cache.
 #[derive(Clone, Debug)]
 pub struct Scalar {
     network: Network,
-    /// Absent where the embedding serves as output too.
+    /// `None` if the embedding is also the output matrix.
     output: Option<Matrix>,
     cache: Cache<InMemory>,
     last: Option<Vec<f32>>,
     rounding: Option<Rounding>,
-    /// Rows that can go through the layers together.
+    /// The number of rows that can go through the layers together.
     longest_chunk: usize,
 }
 
@@ -45,15 +45,15 @@ impl Scalar {
         Ok(Self { network, output, cache, last: None, rounding: None, longest_chunk })
     }
 
-    /// The same pass with so many bytes for other conversations' keys and values.
+    /// Sets the bytes for other conversations' keys and values.
     #[must_use]
     pub fn with_budget(mut self, bytes: u64) -> Self {
         self.cache.set_budget(bytes);
         self
     }
 
-    /// The twin of the GPU's kernels that round: where a single token is fed, every product rounds
-    /// what it reads, and so does the one for its logits. Prompts are read exactly.
+    /// Makes this the twin of the GPU's rounding kernels: for a single token, every product rounds
+    /// its input, including that of its logits. Prompts are computed exactly.
     #[must_use]
     pub fn rounding(self, rounding: Rounding) -> Self {
         Self { rounding: Some(rounding), ..self }
@@ -68,7 +68,7 @@ impl Scalar {
                 output.round_inputs(wanted);
             }
         }
-        // A layer that reads another one's ring comes after all of a chunk was stored there.
+        // A layer that reads another one's ring runs after a whole chunk was stored there.
         for chunk in tokens.chunks(CHUNK) {
             let mut state = self.network.begin(chunk).await?;
             self.cache.make_way(chunk.len());
@@ -82,7 +82,7 @@ impl Scalar {
 
     async fn feed_rows(&mut self, ids: &[u32], rows: &[f32]) -> Result<()> {
         check_rows(self, ids, rows, self.longest_chunk)?;
-        // Rows that see nothing ahead may go in any pieces.
+        // Rows with causal attention may be fed in any pieces.
         let longest = self.longest_chunk.max(1);
         for (ids, rows) in ids.chunks(longest).zip(rows.chunks(longest * self.config().width)) {
             let mut state = self.network.begin_rows(rows).await?;

@@ -1,6 +1,6 @@
 //! Arithmetic on vectors of activations.
 
-/// An f64 result, rounded once to what activations are.
+/// Rounds an f64 result once to the precision of activations.
 #[expect(clippy::cast_possible_truncation, reason = "rounding once is the point")]
 pub(super) fn rounded(value: f64) -> f32 {
     value as f32
@@ -8,7 +8,7 @@ pub(super) fn rounded(value: f64) -> f32 {
 
 /// Σ aᵢ·bᵢ
 pub(crate) fn dot(a: &[f32], b: &[f32]) -> f64 {
-    // Four sums at a time: one alone would wait for each addition before the next.
+    // Four partial sums: a single one would wait for each addition before the next.
     let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<4>(), b.as_chunks::<4>());
     let product = |a: &f32, b: &f32| f64::from(*a) * f64::from(*b);
     let mut sums = [0.0_f64; 4];
@@ -76,7 +76,7 @@ pub(super) fn gelu(x: f32) -> f32 {
     rounded(0.5 * x * (1.0 + inner.tanh()))
 }
 
-/// Turns the pairs (x[j], x[j + half]) of a head by the angles of its position.
+/// Rotates the pairs (x[j], x[j + half]) of a head by the angles of its position.
 pub(super) fn rotate(head: &mut [f32], cosines: &[f32], sines: &[f32]) {
     let (low, high) = head.split_at_mut(cosines.len());
     for ((x, y), (cos, sin)) in low.iter_mut().zip(high).zip(cosines.iter().zip(sines)) {
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn norm_and_gelu_are_as_written() {
+    fn norm_and_gelu_follow_their_formulas() {
         assert_eq!(rms_norm(&[3.0, 4.0], &[1.0, 2.0], 0.0), [0.848_528_15, 2.262_741_8]);
         for (x, y) in [(0.0, 0.0), (1.0, 0.841_192), (-1.0, -0.158_808), (100.0, 100.0)] {
             assert!((gelu(x) - y).abs() < 1e-6, "{x}");

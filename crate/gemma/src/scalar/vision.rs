@@ -1,4 +1,4 @@
-//! A vision tower, slow and obvious: the judge of the others.
+//! The reference vision tower: slow and plain. The others are tested against it.
 
 use hybridge_core::Result;
 
@@ -13,7 +13,8 @@ use crate::weights::Tensor;
 /// Loads a tower with sums in f64.
 ///
 /// # Errors
-/// Whatever reading the file reports.
+///
+/// Returns errors of reading the file.
 pub async fn load_tower(model: &VisionModel, pause: Pause) -> Result<Box<dyn PictureEncoder>> {
     Ok(Box::new(Tower::<Plain>::load(model, pause).await?))
 }

@@ -1,5 +1,5 @@
-//! FunctionGemma's turns: a developer's first, with the declarations; calls, their results and the
-//! words after them share one turn of the model's.
+//! FunctionGemma's turns. The first is the developer's, with the declarations; calls, their results
+//! and the following text share one turn of the model.
 //!
 //! Source: the model's card and its chat template.
 
@@ -9,7 +9,7 @@ use super::{DEVELOPER, MODEL, Turn, TurnPart, USER, given, no_message, words_of}
 use crate::tools::function_gemma::{NOTATION, declarations};
 use crate::tools::{Dialect, answered_in_order};
 
-/// The developer's turn, then those of a person and the model in alternation.
+/// Renders the developer's turn, then alternating turns of user and model.
 pub(super) fn turns(request: &Request) -> Result<Vec<Turn>> {
     let mut system: Vec<String> = Vec::new();
     let mut turns: Vec<Turn> = Vec::new();
@@ -40,7 +40,7 @@ pub(super) fn turns(request: &Request) -> Result<Vec<Turn>> {
         }
         match turns.last_mut().filter(|last| last.speaker == speaker) {
             Some(last) => {
-                // What follows a result, or is one, follows at once.
+                // Results, and the text after them, continue the turn without a marker.
                 if !is_result && !last.is_open {
                     last.parts.push(given("\n\n"));
                 }
@@ -50,7 +50,7 @@ pub(super) fn turns(request: &Request) -> Result<Vec<Turn>> {
             None => turns.push(Turn { is_open: is_result, ..Turn::of(speaker, parts) }),
         }
     }
-    // Only the last turn can still be open.
+    // Only the last turn can be unfinished.
     let last = turns.len().saturating_sub(1);
     turns.iter_mut().take(last).for_each(|turn| turn.is_open = false);
     let has_tools = !request.tools.is_empty() && request.tool_choice != Some(ToolChoice::None);

@@ -1,14 +1,13 @@
-//! Gemma 3's turns: a person and the model alternate, and the system's text precedes the
-//! first question.
+//! Gemma 3's turns. User and model alternate, and the system message precedes the first question.
 //!
-//! A call is written by the model, a result is given to it.
+//! The model writes calls, and the user's turn contains results.
 
 use hybridge_core::{Request, Result, Role};
 
 use super::{MODEL, Pictures, Turn, TurnPart, USER, given, no_message, spoken, words_of};
 use crate::tools::{Dialect, answered_in_order, json_call};
 
-/// Turns that alternate, beginning with a person's.
+/// Renders alternating turns, beginning with the user's.
 pub(super) fn turns(request: &Request, pictures: &mut Pictures<'_>) -> Result<Vec<Turn>> {
     let mut system = String::new();
     let mut turns: Vec<Turn> = Vec::new();
@@ -22,7 +21,7 @@ pub(super) fn turns(request: &Request, pictures: &mut Pictures<'_>) -> Result<Ve
                 system.push_str("\n\n");
                 continue;
             }
-            // The template has no place for later instructions: they become the user's turn.
+            // The template has no place for later instructions, so they become the user's turn.
             Role::System => (USER, vec![given(words.trim())]),
             Role::User => (USER, spoken(message, pictures)?),
             Role::Model => {
@@ -53,7 +52,7 @@ pub(super) fn turns(request: &Request, pictures: &mut Pictures<'_>) -> Result<Ve
         system.push_str("\n\n");
     }
     match turns.first_mut() {
-        // The system's text is not trimmed.
+        // The system message is not trimmed.
         Some(first) => first.parts.insert(0, given(system)),
         None if system.is_empty() => return Err(no_message()),
         None => turns.push(Turn::of(USER, vec![given(system)])),

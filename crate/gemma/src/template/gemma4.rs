@@ -1,6 +1,6 @@
-//! Gemma 4's turns: the system's first, with the switch of thinking and the declarations; then one
-//! for each message, in which calls, their results and the words after them share one turn of the
-//! model's.
+//! Gemma 4's turns. The first is the system's, with the thinking switch and the declarations; then
+//! one for each message, where calls, their results and the following text share one turn of the
+//! model.
 //!
 //! ```text
 //! <bos><|turn>system
@@ -11,8 +11,8 @@
 //! <|turn>model
 //! {call}{result}{words}<turn|>
 //! ```
-//! Source: the chat template of the released files. One thing is done otherwise: words that a model
-//! wrote before a call are before it here too, and not after the results.
+//! Source: the chat template of the released files. There is one difference: text that a model
+//! wrote before a call stays before it, instead of moving after the results.
 
 use hybridge_core::{Content, Part, Request, Result, Role};
 
@@ -25,7 +25,7 @@ use crate::tools::gemma4::{
 };
 use crate::tools::{Dialect, Segment, answered_in_order, has_tools};
 
-/// The system's turn where there is one, then one for each message.
+/// Renders the system's turn, if there is one, then one for each message.
 pub(super) fn turns(
     request: &Request,
     style: Style,
@@ -68,8 +68,7 @@ pub(super) fn turns(
                 calls = message.content.clone();
                 let has_calls =
                     calls.iter().any(|part| matches!(part.content, Content::ToolRequest(_)));
-                // A thought is part of the conversation only while the question that it is about is
-                // open.
+                // Reasoning is part of the conversation only until its question is answered.
                 let is_open = last_question.is_none_or(|question| at > question);
                 let mut said = thought_of(&message.content, has_calls && is_open);
                 said.extend(Dialect::Gemma4.said(without_thoughts(words).trim(), &message.content));
@@ -94,7 +93,7 @@ pub(super) fn turns(
     Ok(turns)
 }
 
-/// What an answer begins with where the model does not think and its template says so.
+/// Returns the beginning of an answer without thinking, for templates that require one.
 pub(super) fn closed_thought(request: &Request, style: Style) -> Result<Vec<Segment>> {
     if !style.closes_thought || Thinking::of(&request.config)?.is_on {
         return Ok(Vec::new());

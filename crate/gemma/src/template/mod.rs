@@ -1,4 +1,4 @@
-//! A conversation as the token ids that a model was trained on.
+//! Renders a conversation as token IDs in the format on which a model was trained.
 //!
 //! ```text
 //! <bos><start_of_turn>user
@@ -12,9 +12,8 @@
 //! <start_of_turn>model
 //! ```
 //!
-//! Who says what is decided by [`gemma`], [`function_gemma`] and [`gemma4`]. Control ids are put
-//! between texts; the texts themselves are never parsed for them, so that no user can type a turn
-//! or a call.
+//! [`gemma`], [`function_gemma`] and [`gemma4`] determine the turns. Control tokens are inserted
+//! between texts; texts are never parsed for them, so a user cannot type a turn or a call.
 
 mod function_gemma;
 mod gemma;
@@ -40,20 +39,20 @@ const MODEL: &str = "model";
 const DEVELOPER: &str = "developer";
 const SYSTEM: &str = "system";
 
-/// An answer that a model gave here, with the ids it chose.
+/// An answer generated here, with the token IDs that were chosen.
 ///
-/// The ids of its text can be others: a model may spell a word in pieces that the tokenizer would
-/// have merged. Where the answer comes back in a conversation, these ids stand for it, and the
-/// cache continues where it ended.
+/// Tokenizing its text could give other IDs, because a model may split a word that the tokenizer
+/// would merge. When the answer recurs in a conversation, these IDs are used, so that the cache
+/// remains valid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
-    /// The whole turn, as [`Dialect::said`] writes it.
+    /// The whole turn, as written by [`Dialect::said`].
     pub said: Vec<Segment>,
-    /// The ids that make it.
+    /// Its token IDs.
     pub ids: Vec<u32>,
 }
 
-/// The pieces around a picture's rows.
+/// The tokens around a picture's rows.
 #[must_use]
 pub fn marks_of_pictures(dialect: Dialect) -> [&'static str; 2] {
     match dialect {
@@ -67,17 +66,17 @@ pub fn marks_of_pictures(dialect: Dialect) -> [&'static str; 2] {
 struct Turn {
     speaker: &'static str,
     parts: Vec<TurnPart>,
-    /// Whether the model continues it.
+    /// Whether the model is to continue it.
     is_open: bool,
-    /// Whether it continues the turn before, so that nothing announces it.
+    /// Whether it continues the previous turn without a header.
     is_continued: bool,
 }
 
 #[derive(Clone, Debug)]
 enum TurnPart {
-    /// By the model, in one answer.
+    /// Text from the model, in one answer.
     Said(Vec<Segment>),
-    /// By anybody else.
+    /// Text from another role.
     Given(Vec<Segment>),
     /// A picture, by the ids of its rows.
     Picture(Range<u32>),
@@ -89,12 +88,12 @@ impl Turn {
     }
 }
 
-/// The ids of a conversation, up to where the model's next answer begins.
+/// Returns the token IDs of a conversation, up to where the model's next answer begins.
 pub fn render(tokenizer: &Tokenizer, request: &Request, known: &[Answer]) -> Result<Vec<u32>> {
     render_with(tokenizer, request, known, &[])
 }
 
-/// The same with the pictures of the request's media parts, in order, by the ids of their rows.
+/// The same with the pictures of the request's media parts, in order, by the IDs of their rows.
 pub fn render_with(
     tokenizer: &Tokenizer,
     request: &Request,
@@ -114,7 +113,7 @@ pub fn render_with(
     };
     let begun = turns.last_mut().filter(|it| it.speaker == MODEL && !it.is_open);
     if let Some(turn) = begun.filter(|_| request.messages.last().is_some_and(Message::is_prefix)) {
-        // An answer that was begun is continued: its turn stays open.
+        // A partial answer is continued, so its turn stays open.
         turn.is_open = true;
         if dialect == Dialect::Gemma4 {
             turn.parts.insert(0, TurnPart::Given(gemma4::closed_thought(request, style)?));
@@ -151,7 +150,7 @@ pub fn render_with(
     Ok(writer.ids)
 }
 
-/// The texts alone, for a model to continue.
+/// Returns only the texts, for a model to continue.
 fn raw(tokenizer: &Tokenizer, request: &Request) -> Result<Vec<u32>> {
     if tools::has_tools(request) {
         return Err(Error::new(
@@ -173,7 +172,7 @@ struct Writer<'a> {
     tokenizer: &'a Tokenizer,
     dialect: Dialect,
     ids: Vec<u32>,
-    /// Not yet ids: words that follow each other are cut into pieces as one.
+    /// Text that is not yet tokenized: adjacent texts are tokenized as one.
     text: String,
 }
 
@@ -205,7 +204,7 @@ impl Writer<'_> {
         self.segments(segments)
     }
 
-    /// A picture's rows between the marks that the models were trained with.
+    /// Returns a picture's rows between the markers used in training.
     fn picture(&mut self, ids: Range<u32>) -> Result<()> {
         let around = if self.dialect == Dialect::Gemma4 { "" } else { AROUND_PICTURE };
         let [open, close] = marks_of_pictures(self.dialect);
@@ -228,10 +227,10 @@ impl Writer<'_> {
     }
 }
 
-/// Pictures that have not been placed yet.
+/// Pictures that are not placed yet.
 struct Pictures<'a>(std::slice::Iter<'a, Range<u32>>);
 
-/// A user's message: text and pictures in order.
+/// Renders a user message: text and pictures in order.
 fn spoken(message: &Message, pictures: &mut Pictures<'_>) -> Result<Vec<TurnPart>> {
     let is_media = |part: &Part| matches!(part.content, Content::Media(_));
     let mut parts = Vec::new();
@@ -249,8 +248,8 @@ fn spoken(message: &Message, pictures: &mut Pictures<'_>) -> Result<Vec<TurnPart
     Ok(parts)
 }
 
-/// The words of a message. What the model thought is not part of the conversation, and calls and
-/// results are written by each dialect.
+/// Renders the text of a message. Reasoning is not part of the conversation, and each dialect
+/// renders calls and results.
 fn words_of(message: &Message) -> Result<String> {
     words_of_parts(&message.content)
 }
@@ -278,7 +277,8 @@ fn unsupported(what: &'static str, code: &'static str) -> Error {
         .with_code(code)
 }
 
-/// The error of a media part without rows of a picture, or of a model that reads none.
+/// The error of a media part without the rows of a picture, or of a model that does not support
+/// pictures.
 fn no_picture() -> Error {
     Error::invalid(
         "this model reads pictures only in a user's message, and only if it was loaded with its mmproj file: ask a model that takes media",

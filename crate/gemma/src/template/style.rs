@@ -1,22 +1,22 @@
-//! What a file's own chat template says: whether there is one, and what revisions of Gemma 4's
-//! differ in.
+//! Properties of a file's own chat template: whether it exists, and how revisions of Gemma 4's
+//! differ.
 
 use serde::Deserialize;
 
 use crate::gguf::{Gguf, Value};
 use crate::tools::gemma4::{CHANNEL, THINK};
 
-/// Facts about a file's chat template.
+/// Properties of a file's chat template.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Style {
-    /// Whether the file has one. Base models have none; neither have files of converters that keep
-    /// it elsewhere.
+    /// Whether the file has a chat template. Base models have none; neither have files of
+    /// converters that store it elsewhere.
     pub has_template: bool,
-    /// Whether the converter would have written one: llama.cpp's, which names the file's type.
+    /// Whether the converter would have written one, like llama.cpp's, which names the file's type.
     pub is_base: bool,
-    /// Whether an answer without thinking begins after an empty thought.
+    /// Whether an answer without thinking begins with an empty thought.
     pub closes_thought: bool,
-    /// Whether the mark that switches thinking on stands alone on its line.
+    /// Whether the marker that enables thinking is on a line of its own.
     pub thinks_on_own_line: bool,
 }
 
@@ -24,7 +24,7 @@ impl Style {
     pub(crate) fn read(gguf: &Gguf) -> Self {
         let template = gguf.value("tokenizer.chat_template").and_then(Value::as_text);
         let says = |text: &str| template.is_some_and(|it| it.contains(text));
-        // In a template a line break within quotes is written as two characters.
+        // In a template, a line break within quotes is an escape sequence.
         let says_either = |text: &str| says(&text.replace('\n', "\\n")) || says(text);
         let has_template = template.is_some_and(|it| !it.trim().is_empty());
         let names_type = gguf.value("general.type").and_then(Value::as_text) == Some("model");
@@ -37,15 +37,15 @@ impl Style {
     }
 }
 
-/// Which form conversations are given.
+/// The form in which conversations are rendered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Form {
-    /// Turns, except for a base model.
+    /// As turns, except for a base model.
     #[default]
     Auto,
-    /// Turns in any case.
+    /// Always as turns.
     Chat,
-    /// The texts alone, which the model continues.
+    /// As plain text, which the model continues.
     None,
 }

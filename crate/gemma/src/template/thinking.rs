@@ -1,22 +1,22 @@
-//! The thinking that a request asks for, in the options that clouds use too.
+//! The options for thinking in a request, which are the same for clouds.
 
 use hybridge_core::{Config, Error, Result};
 use serde_json::Value;
 
-/// Whether the model thinks before it answers, for how long, and who sees it.
+/// Whether the model thinks before it answers, for how long, and whether thoughts are delivered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Thinking {
     /// Whether it thinks.
     pub is_on: bool,
     /// Whether thoughts are delivered.
     pub is_shown: bool,
-    /// The most tokens of a thought; then it is cut off and the answer begins.
+    /// The maximum number of tokens of a thought, which is then cut off before the answer begins.
     pub budget: Option<usize>,
 }
 
 impl Thinking {
-    /// `includeReasoning`, or Gemini's own `thinkingConfig`, which goes before it. A budget of 0
-    /// switches thinking off, one of -1 leaves its length to the model.
+    /// Reads `includeReasoning`, or Gemini's own `thinkingConfig`, which takes precedence. A budget
+    /// of 0 disables thinking, one of -1 leaves its length to the model.
     ///
     /// # Errors
     /// `INVALID_ARGUMENT` for a value of another type.
@@ -42,7 +42,7 @@ impl Thinking {
         Ok(Self {
             is_on: budget.map_or(is_shown, |budget| budget != 0),
             is_shown,
-            // -1 is none.
+            // -1 means no limit.
             budget: budget.and_then(|budget| usize::try_from(budget).ok()),
         })
     }
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn thinking_is_off_unless_something_asks_for_it() {
+    fn thinking_is_off_unless_requested() {
         check("{}", Some((false, false, None)));
         check(r#"{"includeReasoning":true}"#, Some((true, true, None)));
         check(r#"{"includeReasoning":false}"#, Some((false, false, None)));

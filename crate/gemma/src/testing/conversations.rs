@@ -1,4 +1,5 @@
-//! Random conversations on one pass: turns, edits, forks and switches, each against a cold start.
+//! Random conversations on one pass: turns, edits, forks and switches, each compared with a cold
+//! start.
 
 use hybridge_core::{Error, Result};
 
@@ -6,31 +7,31 @@ use super::random::Random;
 use crate::cache::shared;
 use crate::engine::Pass;
 
-/// Conversations on their way, and all that was ever fed.
+/// Conversations in progress, and all tokens fed so far.
 #[derive(Debug)]
 pub struct Conversations {
     random: Random,
     vocabulary: u32,
     capacity: usize,
-    /// Tokens, and where turns ended.
+    /// Tokens, and the ends of turns.
     chats: Vec<(Vec<u32>, Vec<usize>)>,
     current: usize,
     history: Vec<Vec<u32>>,
 }
 
-/// What one turn asks for.
+/// The input of one turn.
 #[derive(Clone, Debug)]
 pub struct Turn {
     /// The whole prompt.
     pub prompt: Vec<u32>,
-    /// Tokens after it.
+    /// The number of tokens to generate after it.
     pub answer: Vec<u32>,
-    /// The most tokens of it that were ever at hand.
+    /// The maximum number of its tokens that can be cached.
     pub known: usize,
 }
 
 impl Conversations {
-    /// Conversations with a common beginning; none is longer than `capacity`.
+    /// Creates conversations with a common beginning, none longer than `capacity`.
     #[must_use]
     pub fn new(seed: u64, vocabulary: usize, capacity: usize) -> Self {
         let vocabulary = u32::try_from(vocabulary).unwrap_or(u32::MAX);
@@ -55,7 +56,7 @@ impl Conversations {
         1 + self.random.below(u32::try_from(most).unwrap_or(u32::MAX)) as usize
     }
 
-    /// The next turn: in any of the conversations, at its end or from an earlier place.
+    /// Returns the next turn: in any of the conversations, at its end or from an earlier position.
     #[must_use]
     pub fn turn(&mut self) -> Turn {
         if self.random.one_in(2) {
@@ -63,15 +64,15 @@ impl Conversations {
         }
         let (mut tokens, mut ends) = self.chats.get(self.current).cloned().unwrap_or_default();
         match self.random.below(8) {
-            // An edit, or the same question once more.
+            // An edit, or the same question again.
             0 | 1 if !ends.is_empty() => {
                 let kept = self.count(ends.len()) - 1;
                 tokens.truncate(*ends.get(kept).unwrap_or(&0));
                 ends.truncate(kept);
             }
-            // Anywhere.
+            // An arbitrary position.
             2 => tokens.truncate(self.count(tokens.len().max(1))),
-            // Another conversation that begins like this one.
+            // Another conversation with the same beginning.
             3 if self.chats.len() < 6 => {
                 self.current = self.chats.len();
                 self.chats.push((tokens.clone(), ends.clone()));
@@ -99,26 +100,25 @@ impl Conversations {
     }
 }
 
-/// What is asked of a pass.
+/// Options of the test.
 #[derive(Clone, Copy, Debug)]
 pub struct Trial {
-    /// Which conversations.
+    /// The conversations.
     pub seed: u64,
-    /// How many turns.
+    /// The number of turns.
     pub turns: usize,
-    /// The most tokens that are fed at once. Where that changes the last bits, one by one does not.
+    /// The maximum number of tokens fed at once. If that affects the last bits, 1 does not.
     pub chunk: usize,
-    /// How far logits may be from those of a cold start, in standard deviations.
+    /// The allowed difference of logits from a cold start, in standard deviations.
     pub most: f64,
     /// Whether everything is saved, so that nothing is fed twice.
     pub has_room: bool,
 }
 
-/// Takes turns on `pass`, and holds the logits after each prompt and answer against those of
-/// `cold`, fed from nothing.
+/// Runs turns on `pass`, and compares the logits after each prompt and answer with those of `cold`,
+/// fed from the start.
 ///
-/// # Errors
-/// The first turn after which they differ.
+/// # Errors Returns the first turn after which they differ.
 pub async fn turns_agree_with_cold_starts(
     pass: &mut dyn Pass,
     cold: &mut dyn Pass,
@@ -161,7 +161,7 @@ pub async fn turns_agree_with_cold_starts(
     Ok(())
 }
 
-/// The largest distance, in standard deviations of what is right.
+/// Returns the largest difference, in standard deviations of the expected values.
 fn distance(got: &[f32], right: &[f32]) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "vocabularies are small")]
     let count = right.len() as f64;

@@ -1,57 +1,58 @@
-//! What llama.cpp and `NumPy` said about the tiny models; `tests/oracle` records it.
+//! Recorded results of llama.cpp and `NumPy` for the tiny models, created by `tests/oracle`.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-/// What is known about one tiny model.
+/// The recorded results of one tiny model.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Golden {
-    /// Which one.
+    /// The model's name.
     pub model: String,
-    /// Of the file that was judged, as [`fingerprint`] takes it.
+    /// The fingerprint of the file, as computed by [`fingerprint`].
     pub fingerprint: String,
-    /// The ids that were fed.
+    /// The token IDs that were fed.
     pub prompt: Vec<u32>,
-    /// After the last of them, exactly: f64 on dequantised weights. Empty for vector models.
+    /// The exact logits after the last of them: f64 on dequantised weights. Empty for vector
+    /// models.
     #[serde(default)]
     pub logits: Vec<f64>,
-    /// The greedy continuation, exactly.
+    /// The exact greedy continuation.
     #[serde(default)]
     pub greedy: Vec<u32>,
-    /// By how many standard deviations of the logits each of these beat the next best.
+    /// The margin of each of these over the next best, in standard deviations of the logits.
     #[serde(default)]
     pub margins: Vec<f64>,
-    /// A prompt of which local layers have forgotten the beginning. Empty for most models.
+    /// A prompt longer than the windows of local layers. Empty for most models.
     #[serde(default)]
     pub long_prompt: Vec<u32>,
-    /// After the last of it, exactly.
+    /// The exact logits after the last of it.
     #[serde(default)]
     pub long_logits: Vec<f64>,
-    /// The normalised vector, exactly. Empty for text models.
+    /// The exact normalised vector. Empty for text models.
     #[serde(default)]
     pub vector: Vec<f64>,
-    /// What llama.cpp said; empty for networks that it does not read.
+    /// Results of llama.cpp; empty for networks that it does not support.
     #[serde(default)]
     pub llama: Llama,
-    /// For Gemma 3n and 4: how far each known mistake moves a logit, in standard deviations.
+    /// For Gemma 3n and 4: the effect of each known mistake on a logit, in standard deviations.
     #[serde(default)]
     pub mistakes: BTreeMap<String, f64>,
 }
 
-/// What llama.cpp said. It rounds activations, so that its logits judge nothing.
+/// Results of llama.cpp. It rounds activations, so its logits are not a reference.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Llama {
     /// Its own greedy continuation.
     pub greedy: Vec<u32>,
-    /// How far its logits are from the exact ones, in standard deviations.
+    /// The difference of its logits from the exact ones, in standard deviations.
     pub worst: f64,
-    /// How near its vector is to the exact one.
+    /// The cosine of its vector and the exact one.
     pub cosine: f64,
 }
 
-/// FNV-1a over a file.
+/// Computes FNV-1a over a file.
 #[must_use]
 pub fn fingerprint(bytes: &[u8]) -> String {
     let hash = bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
@@ -66,7 +67,7 @@ macro_rules! goldens {
     };
 }
 
-/// What was recorded for a tiny model; `None` for an unknown name or a damaged record.
+/// Returns the record of a tiny model; `None` for an unknown name or a damaged record.
 #[must_use]
 pub fn golden(name: &str) -> Option<Golden> {
     let all = goldens![

@@ -1,6 +1,6 @@
 //! Makes models for tests: a GGUF writer, a small vocabulary with Gemma's layout, and tiny random
-//! networks of every encoding and shape. The same call makes the same bytes on every machine, so
-//! that what llama.cpp and `NumPy` say about a model can be recorded without the model.
+//! networks of every encoding and shape. The same call creates the same bytes on every machine, so
+//! the results of llama.cpp and `NumPy` can be recorded without the model.
 
 mod adapter;
 mod conversations;

@@ -8,24 +8,24 @@ use crate::config::Architecture;
 use crate::quant::Encoding;
 use crate::tools::Dialect;
 
-/// The shape of a tiny network. Its weights follow from the seed.
+/// The shape of a tiny network. Its weights are generated from the seed.
 #[derive(Clone, Debug)]
 pub struct Tiny {
-    /// What goldens call it.
+    /// Its name in goldens.
     pub name: &'static str,
-    /// Which of the family.
+    /// The model family.
     pub architecture: Architecture,
-    /// How many layers.
+    /// Number of layers.
     pub layers: usize,
     /// `embedding_length`.
     pub width: usize,
     /// `feed_forward_length`.
     pub hidden: usize,
-    /// Query heads.
+    /// Number of query heads.
     pub heads: usize,
-    /// Key and value heads.
+    /// Number of key and value heads.
     pub kv_heads: usize,
-    /// Values of a head.
+    /// Width of a head.
     pub head_dim: usize,
     /// Rows of the embedding, at least 700.
     pub vocabulary: usize,
@@ -35,26 +35,26 @@ pub struct Tiny {
     pub pattern: Option<Entry>,
     /// Linear scaling of positions on global layers.
     pub rope_factor: Option<f32>,
-    /// Encodings of the layers' matrices, in turn.
+    /// Encodings of the layers' matrices, cyclically.
     pub encodings: &'static [Encoding],
     /// Encoding of the embedding.
     pub embedding: Encoding,
-    /// Whether the output has a matrix of its own.
+    /// Whether the output has its own matrix.
     pub is_untied: bool,
     /// `final_logit_softcapping`.
     pub soft_cap: Option<f32>,
-    /// What post-norms are multiplied with: large makes a residual stream beyond f16's range.
+    /// The factor of post-norms: large ones make the residual stream exceed f16's range.
     pub residual: f32,
-    /// Middle width of the dense layers.
+    /// Inner width of the dense layers.
     pub dense: Option<usize>,
-    /// Whose marks of turns and calls its vocabulary has.
+    /// The dialect of its vocabulary's markers.
     pub dialect: Dialect,
-    /// What Gemma 3n and 4 have and Gemma 3 has not.
+    /// Additional settings of Gemma 3n and 4.
     pub newer: Option<Newer>,
 }
 
 impl Tiny {
-    /// The writer with everything in it, for tests that bend it before writing.
+    /// Returns the complete writer, for tests that modify it before writing.
     #[must_use]
     pub fn writer(&self) -> Writer {
         let mut writer = Writer::default();
@@ -65,7 +65,7 @@ impl Tiny {
         weights.writer
     }
 
-    /// The same with the marks around pictures in its vocabulary.
+    /// The same with the markers around pictures in its vocabulary.
     #[must_use]
     pub fn seeing_writer(&self) -> Writer {
         let mut writer = self.writer();
@@ -74,18 +74,18 @@ impl Tiny {
         writer
     }
 
-    /// The file.
+    /// Returns the file.
     #[must_use]
     pub fn bytes(&self) -> Vec<u8> {
         self.writer().bytes()
     }
 
-    /// A prompt of `length` ids that begins as prompts do.
+    /// Returns a prompt of `length` IDs that begins as usual.
     #[must_use]
     pub fn prompt(&self, length: usize) -> Vec<u32> {
         let mut random = Random(self.seed() ^ 0x5eed);
         let vocabulary = u32::try_from(self.vocabulary).unwrap_or(u32::MAX);
-        // Ids from 107 on: an end of turn in the middle of a prompt is legal, but odd.
+        // IDs from 107 on: an end of turn in the middle of a prompt is valid but unusual.
         let others = (1..length).map(|_| 107 + random.below(vocabulary - 107));
         std::iter::once(2).chain(others).collect()
     }
@@ -194,7 +194,7 @@ impl Weights<'_> {
         }
     }
 
-    /// The next encoding whose blocks fit, as llama.cpp falls back for odd widths.
+    /// Returns the next encoding whose blocks fit, like llama.cpp's fallback for odd widths.
     pub(super) fn next_encoding(&mut self, columns: usize) -> Encoding {
         let encodings = self.tiny.encodings;
         let encoding = encodings.get(self.turn % encodings.len().max(1)).copied();
@@ -204,7 +204,7 @@ impl Weights<'_> {
             .unwrap_or(Encoding::F32)
     }
 
-    /// Values so large that outputs are as large as inputs.
+    /// Returns values scaled so that outputs are as large as inputs.
     pub(super) fn matrix(&mut self, name: &str, columns: usize, rows: usize, encoding: Encoding) {
         #[expect(clippy::cast_precision_loss, reason = "tiny")]
         let size = (3.0 / columns as f32).sqrt();

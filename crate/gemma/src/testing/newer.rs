@@ -1,40 +1,40 @@
-//! What Gemma 3n and 4 add to a tiny network.
+//! Additional settings of Gemma 3n and 4 for a tiny network.
 
 use super::network::{Tiny, Weights};
 use super::writer::Entry;
 use crate::config::Architecture;
 use crate::quant::Encoding;
 
-/// The sizes and oddities of a newer network. `Tiny::head_dim` is that of global layers.
+/// Sizes and features of a newer network. `Tiny::head_dim` is that of global layers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Newer {
     /// The period of global layers.
     pub period: usize,
-    /// Layers at the end without keys of their own.
+    /// Number of layers at the end without their own keys.
     pub shared: usize,
-    /// Values of a head on local layers.
+    /// Width of a head on local layers.
     pub local_head: usize,
-    /// Key heads of global layers.
+    /// Number of key heads on global layers.
     pub global_kv_heads: usize,
     /// `feed_forward_length` of the shared layers.
     pub shared_hidden: usize,
-    /// Values of each layer's input; 0 for none.
+    /// Width of each layer's input; 0 for none.
     pub per_layer: usize,
-    /// Pairs of a global head that turn.
+    /// Number of rotated pairs of a global head.
     pub turned: usize,
-    /// Whether global layers take their values from their keys.
+    /// Whether global layers derive their values from their keys.
     pub values_are_keys: bool,
     /// Whether each layer scales the residual stream.
     pub scales_output: bool,
-    /// Whether the shared layers' unused keys are in the file.
+    /// Whether the file contains the unused keys of shared layers.
     pub keeps_unused: bool,
-    /// Layers whose gates are cut (3n).
+    /// Number of layers whose gates are cut (3n).
     pub sparse: usize,
     /// Rank of the low-rank residual (3n).
     pub rank: usize,
 }
 
-/// The residual streams of 3n.
+/// The number of residual streams of 3n.
 const STREAMS: usize = 4;
 
 impl Newer {
@@ -52,7 +52,7 @@ impl Newer {
         set("attention.sliding_window_pattern", Entry::Bools(flags));
         set("rope.freq_base_swa", Entry::F32(1e4));
         if tiny.architecture == Architecture::Gemma3n {
-            // As some converters write it.
+            // The form used by some converters.
             #[expect(clippy::cast_precision_loss, reason = "a handful")]
             set("attention.shared_kv_layers", Entry::F32(self.shared as f32));
             let scale = |layer: usize| match layer {
@@ -142,7 +142,7 @@ impl Newer {
         }
     }
 
-    /// What is in the file once.
+    /// Adds the tensors that occur once in the file.
     pub(super) fn around(&self, weights: &mut Weights<'_>) {
         let Tiny { width, vocabulary, layers, head_dim, embedding, .. } = *weights.tiny;
         if self.per_layer > 0 {

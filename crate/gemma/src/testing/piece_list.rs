@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::constrain::Vocabulary;
 
-/// A vocabulary as a list. The last piece is the end.
+/// A vocabulary as a list. The last token is the end.
 #[derive(Debug)]
 pub struct PieceList {
     pieces: Vec<Vec<u8>>,
@@ -12,7 +12,7 @@ pub struct PieceList {
 }
 
 impl PieceList {
-    /// These, and the end.
+    /// Creates a vocabulary of these tokens and the end.
     #[must_use]
     pub fn new(mut pieces: Vec<Vec<u8>>) -> Self {
         pieces.push(Vec::new());
@@ -20,20 +20,20 @@ impl PieceList {
         Self { pieces, ends }
     }
 
-    /// The 256 bytes: every text in exactly one way.
+    /// Creates a vocabulary of the 256 bytes, in which every text has exactly one tokenization.
     #[must_use]
     pub fn bytes() -> Self {
         Self::new((0..=u8::MAX).map(|byte| vec![byte]).collect())
     }
 
-    /// Bytes, and pieces like those of a real vocabulary: words, runs, half characters, ends and
-    /// beginnings of JSON.
+    /// Creates a vocabulary of bytes and of tokens like those of a real one: words, runs, half
+    /// characters, ends and beginnings of JSON.
     #[must_use]
     pub fn mixed() -> Self {
         Self::new(mixed())
     }
 
-    /// Those, and others until there are so many with the end.
+    /// The same, extended to this many tokens including the end.
     pub fn mixed_up_to(size: usize, mut another: impl FnMut() -> Vec<u8>) -> Self {
         let mut pieces = mixed();
         while pieces.len() + 1 < size {

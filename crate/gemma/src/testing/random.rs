@@ -1,11 +1,11 @@
-//! Numbers that are the same on every machine.
+//! Random numbers that are the same on every machine.
 
 /// `SplitMix64` (Steele, Lea and Flood 2014).
 #[derive(Clone, Debug)]
 pub struct Random(pub u64);
 
 impl Random {
-    /// The next 64 bits.
+    /// Returns the next 64 bits.
     pub fn bits(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
@@ -14,29 +14,29 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    /// Evenly from −1 to 1, with 24 bits: exact in f32.
+    /// Returns a uniform number from −1 to 1, with 24 bits: exact in f32.
     #[expect(clippy::cast_precision_loss, reason = "24 bits fit")]
     pub fn symmetric(&mut self) -> f32 {
         (self.bits() >> 40) as f32 / 8_388_608.0 - 1.0
     }
 
-    /// Evenly below `bound`, which is small.
+    /// Returns a uniform number below `bound`, which is small.
     pub fn below(&mut self, bound: u32) -> u32 {
         u32::try_from((self.bits() >> 32) % u64::from(bound.max(1))).unwrap_or(0)
     }
 
-    /// Any byte.
+    /// Returns a random byte.
     pub fn byte(&mut self) -> u8 {
         let [byte, ..] = self.below(256).to_le_bytes();
         byte
     }
 
-    /// True once in this many times, on average.
+    /// Returns true once in this many times, on average.
     pub fn one_in(&mut self, times: u32) -> bool {
         self.below(times) == 0
     }
 
-    /// One of a list that is not empty.
+    /// Returns an element of a non-empty list.
     #[expect(
         clippy::indexing_slicing,
         reason = "below the length; a test that asks an empty list is wrong"

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::Random;
 
-/// A random schema and what it refers to.
+/// A random schema and its definitions.
 #[must_use]
 pub fn random_schema(random: &mut Random) -> Value {
     let mut schema = part(random, 3);
@@ -16,7 +16,7 @@ pub fn random_schema(random: &mut Random) -> Value {
     schema
 }
 
-/// A schema of the keywords that are kept; some of them allow nothing, and some are refused.
+/// Returns a schema of supported keywords; some of them allow no value, and some are refused.
 fn part(random: &mut Random, depth: u32) -> Value {
     let kind = random.below(if depth == 0 { 7 } else { 12 });
     match kind {

@@ -1,5 +1,6 @@
-//! Models as large as real ones that are stored nowhere: the header is made, and the weights are a
-//! short pattern over and over. For measuring speed and memory; what they write means nothing.
+//! Synthetic models of real sizes that are not stored anywhere: the header is generated, and the
+//! weights repeat a short pattern. They are for measuring speed and memory; their output is
+//! meaningless.
 
 use std::fmt;
 
@@ -14,7 +15,7 @@ use crate::quant::Encoding;
 use crate::quant::encode::encode;
 use crate::source::{Source, past_the_end};
 
-/// Blocks of a pattern: a prime, so that no two of the first rows of a matrix are alike.
+/// The number of blocks in a pattern: a prime, so that the first rows of a matrix all differ.
 const BLOCKS: usize = 1021;
 
 /// The sizes of a network.
@@ -22,15 +23,15 @@ const BLOCKS: usize = 1021;
 pub struct SyntheticShape {
     /// Its name on the command line.
     pub name: &'static str,
-    /// How many layers; every sixth is global.
+    /// Number of layers; every sixth is global.
     pub layers: usize,
     /// `embedding_length`.
     pub width: usize,
     /// `feed_forward_length`.
     pub hidden: usize,
-    /// Query heads.
+    /// Number of query heads.
     pub heads: usize,
-    /// Key and value heads.
+    /// Number of key and value heads.
     pub kv_heads: usize,
     /// Rows of the embedding.
     pub vocabulary: usize,
@@ -38,18 +39,18 @@ pub struct SyntheticShape {
     pub window: u32,
     /// Encoding of the layers.
     pub body: Encoding,
-    /// Encoding of the embedding, which is the output too.
+    /// Encoding of the embedding, which is also the output matrix.
     pub head: Encoding,
-    /// What Gemma 3n and 4 have besides; their other sizes are those of local layers.
+    /// Additional settings of Gemma 3n and 4; the other sizes are those of local layers.
     pub newer: Option<NewerShape>,
 }
 
-/// Values of a head, in all of them.
+/// Width of a head, the same in all.
 const HEAD: usize = 256;
 
 impl SyntheticShape {
-    /// Gemma 3 270M with a third of its layers and an eighth of its vocabulary: what software
-    /// adapters can be asked to run.
+    /// Gemma 3 270M with a third of its layers and an eighth of its vocabulary, small enough for
+    /// software adapters.
     pub const MINI: Self = Self { name: "mini", layers: 6, vocabulary: 32_768, ..Self::SMALL };
     /// Gemma 3 270M.
     pub const SMALL: Self = Self {
@@ -68,7 +69,7 @@ impl SyntheticShape {
     /// Gemma 3 1B.
     pub const MEDIUM: Self =
         Self { name: "1b", layers: 26, width: 1152, hidden: 6912, ..Self::SMALL };
-    /// Gemma 3 4B, its text half.
+    /// Gemma 3 4B without its vision tower.
     pub const LARGE: Self = Self {
         name: "4b",
         layers: 34,
@@ -80,7 +81,7 @@ impl SyntheticShape {
         ..Self::SMALL
     };
 
-    /// The shape of this name.
+    /// Returns the shape of this name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         let gemma_3 = [Self::MINI, Self::SMALL, Self::MEDIUM, Self::LARGE];
@@ -114,7 +115,7 @@ impl SyntheticShape {
         Vocabulary::new(self.vocabulary).write(writer);
     }
 
-    /// Every tensor's name and size; the first is the embedding.
+    /// Returns every tensor's name and size, the embedding first.
     pub(crate) fn tensors(&self) -> Vec<(String, usize, usize, Encoding)> {
         if let Some(newer) = &self.newer {
             return newer.tensors(self);
@@ -148,7 +149,7 @@ impl SyntheticShape {
     }
 }
 
-/// Bytes that repeat from `start` on.
+/// Fills bytes from the pattern that repeats from `start` on.
 #[derive(Clone, Debug)]
 struct Region {
     start: u64,
@@ -156,18 +157,18 @@ struct Region {
     pattern: usize,
 }
 
-/// A file that is computed as it is read.
+/// A file whose content is computed when read.
 #[derive(Clone)]
 pub struct Synthetic {
     header: Vec<u8>,
-    /// What repeats, by encoding and columns.
+    /// The repeated pattern, by encoding and columns.
     patterns: Vec<(Encoding, usize, Vec<u8>)>,
     regions: Vec<Region>,
     size: u64,
 }
 
 impl Synthetic {
-    /// The file of a network of this shape.
+    /// Creates the file of a network of this shape.
     #[must_use]
     pub fn new(shape: &SyntheticShape) -> Self {
         let mut writer = Writer::default();
@@ -177,7 +178,7 @@ impl Synthetic {
             let length = encoding.bytes_of(columns) * rows;
             let sizes: &[usize] = match rows {
                 1 => &[columns],
-                // A square matrix for each stream but one.
+                // A square matrix for each stream except one.
                 _ if name.contains("altup_") && name.ends_with("proj.weight") => {
                     &[columns, columns, rows / columns]
                 }
@@ -208,18 +209,18 @@ impl Synthetic {
         Self { header, patterns, regions, size }
     }
 
-    /// The file's beginning, up to the first tensor.
+    /// Returns the file's beginning, up to the first tensor.
     #[must_use]
     pub fn header(&self) -> &[u8] {
         &self.header
     }
 
-    /// What repeats.
+    /// Returns the patterns.
     pub fn patterns(&self) -> impl Iterator<Item = &[u8]> {
         self.patterns.iter().map(|(_, _, bytes)| bytes.as_slice())
     }
 
-    /// Where it repeats: start, length, and which pattern. Everything between is zero.
+    /// Returns where patterns repeat: start, length, and which pattern. Everything between is zero.
     pub fn regions(&self) -> impl Iterator<Item = (u64, usize, usize)> {
         self.regions.iter().map(|it| (it.start, it.length, it.pattern))
     }
@@ -247,7 +248,7 @@ impl Synthetic {
     }
 }
 
-/// Values so large that outputs are as large as inputs; norms multiply with 1.
+/// Returns values scaled so that outputs are as large as inputs; norms multiply by 1.
 fn pattern(encoding: Encoding, columns: usize) -> Vec<u8> {
     if encoding == Encoding::F32 {
         return 1.0_f32.to_le_bytes().to_vec();
@@ -289,7 +290,7 @@ mod tests {
     use crate::weights::Model;
 
     #[test]
-    fn any_cut_of_a_synthetic_file_is_the_same_file() {
+    fn every_cut_of_a_synthetic_file_reads_the_same_bytes() {
         let shape = SyntheticShape { layers: 1, vocabulary: 700, ..SyntheticShape::MINI };
         let file = Synthetic::new(&shape);
         let size = usize::try_from(file.size()).unwrap();
@@ -305,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn synthetic_files_are_models() {
+    fn synthetic_files_open_as_models() {
         for shape in
             [SyntheticShape::MINI, SyntheticShape { vocabulary: 700, ..SyntheticShape::LARGE }]
         {

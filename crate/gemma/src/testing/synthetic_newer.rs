@@ -4,24 +4,24 @@ use super::synthetic::SyntheticShape;
 use super::writer::{Entry, Writer};
 use crate::quant::Encoding;
 
-/// What a newer network has beside a shape's sizes.
+/// Additional sizes of a newer network.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewerShape {
     /// Its name in `general.architecture`.
     pub architecture: &'static str,
-    /// One layer in so many is global.
+    /// One in this many layers is global.
     pub period: usize,
-    /// Layers at the end without keys of their own.
+    /// Number of layers at the end without their own keys.
     pub shared: usize,
-    /// Values of a head on global layers.
+    /// Width of a head on global layers.
     pub global_head: usize,
     /// `feed_forward_length` of the shared layers.
     pub shared_hidden: usize,
-    /// Values of each layer's input.
+    /// Width of each layer's input.
     pub per_layer: usize,
-    /// Rank of the low-rank residual; 0 where there is one residual stream.
+    /// Rank of the low-rank residual; 0 if there is one residual stream.
     pub rank: usize,
-    /// Layers whose gates are cut.
+    /// Number of layers whose gates are cut.
     pub sparse: usize,
 }
 
@@ -65,7 +65,7 @@ impl NewerShape {
         }
     }
 
-    /// Every tensor's name and size; the first is the embedding.
+    /// Returns every tensor's name and size, the embedding first.
     pub(super) fn tensors(&self, shape: &SyntheticShape) -> Vec<(String, usize, usize, Encoding)> {
         let SyntheticShape { width, layers, body, vocabulary, head, .. } = *shape;
         let parts = self.per_layer * layers;
@@ -129,7 +129,7 @@ impl NewerShape {
 }
 
 impl SyntheticShape {
-    /// The same with so many layers, of which so many share keys.
+    /// Returns the same with this many layers, of which this many share keys.
     #[must_use]
     pub fn cut(self, layers: usize, shared: usize) -> Self {
         let newer = self.newer.map(|newer| NewerShape { shared, ..newer });

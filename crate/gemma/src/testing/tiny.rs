@@ -1,4 +1,4 @@
-//! The tiny models that goldens exist for: every encoding, and every odd shape once.
+//! The tiny models of the goldens: every encoding, and every unusual shape once.
 
 use super::network::Tiny;
 use super::newer::Newer;
@@ -7,7 +7,7 @@ use crate::config::Architecture;
 use crate::quant::Encoding;
 use crate::tools::Dialect;
 
-/// Seven layers: five local, one global, one local at the end.
+/// Returns seven layers: five local, one global, one local at the end.
 const PLAIN: Tiny = Tiny {
     name: "f32",
     architecture: Architecture::Gemma3,
@@ -31,19 +31,19 @@ const PLAIN: Tiny = Tiny {
     newer: None,
 };
 
-/// One with FunctionGemma's dialect. Its numbers are those of others, so no golden is kept
-/// of it.
+/// Returns a model with FunctionGemma's dialect. Its weights are those of another, so there is no
+/// golden for it.
 pub const FUNCTION_GEMMA: Tiny =
     Tiny { name: "function_gemma", layers: 3, dialect: Dialect::FunctionGemma, ..PLAIN };
 
-/// A Gemma 4 with Gemma 4's tokenizer. No golden is kept of it either.
+/// Returns a Gemma 4 with Gemma 4's tokenizer, without a golden.
 pub const CHAT_GEMMA_4: Tiny = Tiny { name: "gemma4_chat", dialect: Dialect::Gemma4, ..GEMMA_4 };
 
-/// All 256-value blocks need rows of 256.
+/// Returns a model with 256-value blocks, which require rows of 256.
 const WIDE: Tiny =
     Tiny { layers: 3, width: 256, hidden: 256, heads: 2, kv_heads: 1, head_dim: 128, ..PLAIN };
 
-/// A vector model: the last layer is global.
+/// Returns a vector model, whose last layer is global.
 const EMBEDDING: Tiny = Tiny {
     name: "embedding",
     architecture: Architecture::GemmaEmbedding,
@@ -54,7 +54,8 @@ const EMBEDDING: Tiny = Tiny {
     ..PLAIN
 };
 
-/// Gemma 4 as its E2B is: per-layer inputs, two head sizes, shared caches, wider shared layers.
+/// Returns a Gemma 4 like E2B: per-layer inputs, two head sizes, shared caches, wider shared
+/// layers.
 const GEMMA_4: Tiny = Tiny {
     name: "gemma4",
     architecture: Architecture::Gemma4,
@@ -81,7 +82,7 @@ const NEWER_4: Newer = Newer {
     rank: 0,
 };
 
-/// Gemma 3n with fewer layers.
+/// Returns a Gemma 3n with fewer layers.
 const GEMMA_3N: Tiny = Tiny {
     name: "gemma3n",
     architecture: Architecture::Gemma3n,
@@ -113,7 +114,7 @@ macro_rules! of_encoding {
     };
 }
 
-/// Every tiny model.
+/// Returns every tiny model.
 #[must_use]
 pub fn tiny_models() -> Vec<Tiny> {
     let irregular = [true, false, false, true, true, false, true];
@@ -207,7 +208,7 @@ pub fn tiny_models() -> Vec<Tiny> {
     ]
 }
 
-/// The tiny model of a name.
+/// Returns the tiny model of a name.
 #[must_use]
 pub fn find(name: &str) -> Option<Tiny> {
     tiny_models().into_iter().find(|tiny| tiny.name == name)

@@ -5,20 +5,20 @@ use super::writer::{Entry, Writer};
 use crate::quant::Encoding;
 use crate::vision::Projector;
 
-/// The shape of a tiny tower. Its weights follow from the name.
+/// The shape of a tiny tower. Its weights are generated from its name.
 #[derive(Clone, Debug)]
 pub struct TinyTower {
-    /// What goldens call it.
+    /// Its name in goldens.
     pub name: &'static str,
-    /// Which kind.
+    /// The kind of tower.
     pub projector: Projector,
-    /// Values of a patch.
+    /// Width of a patch's vector.
     pub width: usize,
     /// Inner width of the feed-forward blocks.
     pub hidden: usize,
-    /// How many layers.
+    /// Number of layers.
     pub layers: usize,
-    /// Attention heads.
+    /// Number of attention heads.
     pub heads: usize,
     /// Pixels along the side of a patch.
     pub patch: usize,
@@ -26,20 +26,20 @@ pub struct TinyTower {
     pub pool: Option<u32>,
     /// The text network's width.
     pub outputs: usize,
-    /// Pixels along the side of a square picture, or places along each axis.
+    /// Pixels along the side of a square picture, or positions along each axis.
     pub extent: usize,
-    /// Of matrices.
+    /// Encoding of matrices.
     pub encoding: Encoding,
     /// Whether products are clamped.
     pub is_clamped: bool,
     /// Whether pooled values are standardised.
     pub is_standardised: bool,
-    /// Whether the two feed-forward matrices have each other's names.
+    /// Whether the names of the two feed-forward matrices are swapped.
     pub is_exchanged: bool,
 }
 
 impl TinyTower {
-    /// Every one that a record exists for.
+    /// Returns every tower with a golden.
     #[must_use]
     pub fn all() -> Vec<Self> {
         let of_3 = Self {
@@ -75,7 +75,7 @@ impl TinyTower {
                 is_exchanged: true,
                 ..of_3.clone()
             },
-            // As wide as the text network: its shape does not show the projection's layout.
+            // As wide as the text network, so that its shape does not show the projection's layout.
             Self { name: "vision_gemma3_square", outputs: 48, ..of_3.clone() },
             Self {
                 name: "vision_gemma4_standard",
@@ -96,13 +96,13 @@ impl TinyTower {
         ]
     }
 
-    /// The file.
+    /// Returns the file.
     #[must_use]
     pub fn bytes(&self) -> Vec<u8> {
         self.writer().bytes()
     }
 
-    /// The writer with everything in it.
+    /// Returns the complete writer.
     #[must_use]
     pub fn writer(&self) -> Writer {
         let mut writer = Writer::default();
@@ -116,11 +116,11 @@ impl TinyTower {
         weights.writer
     }
 
-    /// Pixels of a picture that is the same everywhere. \[height, width, 3\]
+    /// Returns pixels of a picture that is the same on every machine. \[height, width, 3\]
     #[must_use]
     pub fn pixels(width: usize, height: usize) -> Vec<u8> {
         let mut random = Random((width * 10_007 + height) as u64);
-        // Large blots with some noise, so that neighbours are alike but not the same.
+        // Large blots with some noise, so that neighbouring pixels are similar but not equal.
         let blot = |x: usize, y: usize, channel: usize| {
             (x * (channel + 3) / 4 + y * (5 - channel) / 3 + channel * 60) % 200
         };
@@ -144,7 +144,7 @@ impl TinyTower {
         writer.set("general.type", text("mmproj"));
         writer.set("clip.has_vision_encoder", Entry::Bool(true));
         if self.is_clamped {
-            // As files with a sound tower have it.
+            // As in files that also contain an audio tower.
             writer.set("clip.vision.projector_type", text(self.projector.name()));
         } else {
             writer.set("clip.projector_type", text(self.projector.name()));
@@ -254,7 +254,7 @@ impl Weights<'_> {
         }
     }
 
-    /// Gemma 3 and towers of one layer subtract the mean, and have a bias.
+    /// Towers of Gemma 3, and towers of one layer, subtract the mean and have a bias.
     fn norm(&mut self, name: &str, width: usize) {
         self.vector(&format!("{name}.weight"), width, 1.0, 0.4);
         if self.tower.projector != Projector::Gemma4 {

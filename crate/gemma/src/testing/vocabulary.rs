@@ -1,4 +1,4 @@
-//! A vocabulary with the layout of Gemma's, and pieces merged out of a paragraph.
+//! A vocabulary with Gemma's layout, whose merges are learned from a paragraph.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -8,21 +8,21 @@ use crate::tools::Dialect;
 use crate::tools::function_gemma::CONTROLS;
 use crate::tools::gemma4::PIECES;
 
-/// Pieces with their scores and types, by id.
+/// Tokens with their scores and types, by ID.
 #[derive(Clone, Debug)]
 pub struct Vocabulary {
-    /// Texts.
+    /// The texts of tokens.
     pub pieces: Vec<String>,
-    /// Higher merges first.
+    /// Scores: higher ones merge first.
     pub scores: Vec<f32>,
     /// 1 normal, 2 unknown, 3 control, 4 user-defined, 6 byte.
     pub types: Vec<i32>,
-    /// Pairs that were merged, in order. Gemma 4's files list them.
+    /// Merged pairs, in order. Gemma 4's files list them.
     merges: Vec<[String; 2]>,
     has_merges: bool,
 }
 
-/// What merges are learned from. Every letter and digit occurs.
+/// The text from which merges are learned. Every letter and digit occurs.
 const PARAGRAPH: &str = "The quick brown fox jumps over the lazy dog, and the dog sleeps on. \
     What is the capital of France? The capital of France is Paris; it has 2145906 people. \
     fn main() { println!(\"hello world\"); } is a program that prints hello world. \
@@ -57,7 +57,7 @@ const TAGS: [&str; 24] = [
 ];
 
 impl Vocabulary {
-    /// A vocabulary of exactly `size` pieces, at least 700: 494 that stand where Gemma's stand, the
+    /// Creates a vocabulary of exactly `size` tokens, at least 700: 494 with Gemma's IDs, the
     /// characters of the paragraph, its merges, and filler.
     #[must_use]
     pub fn new(size: usize) -> Self {
@@ -69,7 +69,7 @@ impl Vocabulary {
             has_merges: false,
         };
         it.fixed();
-        // A word begins with its space, as in Gemma's pieces.
+        // A word begins with its space, as in Gemma's tokens.
         let mut words: Vec<Vec<String>> = Vec::new();
         for c in PARAGRAPH.chars() {
             match words.last_mut() {
@@ -94,7 +94,7 @@ impl Vocabulary {
         it
     }
 
-    /// The same as a model of this dialect has it.
+    /// Returns the vocabulary in the form of this dialect.
     #[must_use]
     pub fn of(self, dialect: Dialect) -> Self {
         match dialect {
@@ -104,7 +104,7 @@ impl Vocabulary {
         }
     }
 
-    /// The same with FunctionGemma's seven pieces, where its files have them.
+    /// The same with FunctionGemma's seven tokens, at the IDs of its files.
     #[must_use]
     pub fn with_tool_pieces(mut self) -> Self {
         for (piece, name) in self.pieces.iter_mut().skip(46).zip(CONTROLS) {
@@ -113,8 +113,8 @@ impl Vocabulary {
         self
     }
 
-    /// The same in Gemma 4's layout: its marks typed as its files type them, runs and tags as
-    /// normal pieces, listed merges, and scores that would merge in another order.
+    /// The same in Gemma 4's layout: its markers with the types of its files, runs and tags as
+    /// normal tokens, listed merges, and scores that would merge in another order.
     #[must_use]
     pub fn of_gemma_4(mut self) -> Self {
         for ((piece, kind), score) in
@@ -129,7 +129,7 @@ impl Vocabulary {
             let is_control = matches!(id, 46 | 47 | 98 | 105 | 106);
             self.place(id, name, if is_control { 3 } else { 4 });
         }
-        // A text that occurs twice, and a piece that reaches over the border of a run of newlines.
+        // A text that occurs twice, and a token that crosses the end of a run of newlines.
         let last = u32::try_from(self.pieces.len() - 1).unwrap_or(0);
         self.place(last, "the", 1);
         self.place(last - 1, ".\n", 1);
@@ -146,7 +146,7 @@ impl Vocabulary {
         self
     }
 
-    /// The same with the marks around pictures, where files of models that read them have them.
+    /// The same with the markers around pictures, at the IDs of models that support them.
     #[must_use]
     pub fn with_picture_marks(mut self, dialect: Dialect) -> Self {
         for (id, mark) in (60..).zip(marks_of_pictures(dialect)) {
@@ -162,7 +162,7 @@ impl Vocabulary {
         }
     }
 
-    /// The merges whose pieces and result there are, each once.
+    /// Returns the merges whose parts and result exist, each once.
     fn listed(&self) -> Vec<String> {
         let known: HashSet<&str> = self.pieces.iter().map(String::as_str).collect();
         let mut seen = HashSet::new();
@@ -242,7 +242,7 @@ fn escape(c: char) -> char {
     if c == ' ' { '▁' } else { c }
 }
 
-/// Merges the most frequent pair everywhere, of equally frequent ones the first by text.
+/// Merges the most frequent pair everywhere; of equally frequent ones the first in text order.
 fn merge_once(words: &mut [Vec<String>]) -> Option<[String; 2]> {
     let mut counts: BTreeMap<(&str, &str), usize> = BTreeMap::new();
     for word in words.iter() {

@@ -1,9 +1,9 @@
-//! Writes GGUF files, right ones and, for the parser's tests, wrong ones.
+//! Writes GGUF files: valid ones and, for the parser's tests, invalid ones.
 
 use crate::quant::Encoding;
 use crate::quant::encode::encode;
 
-/// A metadata value with its width, which the reader forgets.
+/// A metadata value with its width, which the reader discards.
 #[derive(Clone, Debug)]
 pub enum Entry {
     /// Type 2.
@@ -30,12 +30,12 @@ pub enum Entry {
     Texts(Vec<String>),
 }
 
-/// A file in the making.
+/// A file under construction.
 #[derive(Clone, Debug)]
 pub struct Writer {
     /// The version in the header.
     pub version: u32,
-    /// Keys in order.
+    /// Keys, in order.
     pub metadata: Vec<(String, Entry)>,
     tensors: Vec<Stored>,
 }
@@ -49,7 +49,7 @@ struct Stored {
     bytes: Vec<u8>,
 }
 
-/// What every tensor's place is a multiple of.
+/// The alignment of tensors.
 pub(super) const ALIGNMENT: usize = 32;
 
 impl Default for Writer {
@@ -70,12 +70,12 @@ impl Writer {
         self.metadata.retain(|(have, _)| have != key);
     }
 
-    /// Adds a tensor of values, the contiguous size first.
+    /// Adds a tensor of values, with the contiguous dimension first.
     pub fn tensor(&mut self, name: &str, shape: &[usize], encoding: Encoding, values: &[f32]) {
         self.raw_tensor(name, shape, encoding.id(), encode(encoding, values));
     }
 
-    /// Adds a tensor of bytes with any type id.
+    /// Adds a tensor of bytes with any type ID.
     pub fn raw_tensor(&mut self, name: &str, shape: &[usize], type_id: u32, bytes: Vec<u8>) {
         self.announce(name, shape, type_id, bytes.len());
         if let Some(tensor) = self.tensors.last_mut() {
@@ -83,15 +83,15 @@ impl Writer {
         }
     }
 
-    /// Adds a tensor whose bytes somebody else brings: [`Self::header`] and [`Self::places`] know
-    /// of it.
+    /// Adds a tensor whose bytes are supplied later; [`Self::header`] and [`Self::places`] include
+    /// it.
     pub fn announce(&mut self, name: &str, shape: &[usize], type_id: u32, length: usize) {
         let shape = shape.iter().map(|size| *size as u64).collect();
         let bytes = Vec::new();
         self.tensors.push(Stored { name: name.to_owned(), shape, type_id, length, bytes });
     }
 
-    /// Where each tensor's bytes begin, from the first one's on.
+    /// Returns the offset of each tensor's bytes, relative to the first.
     pub fn places(&self) -> impl Iterator<Item = usize> {
         self.tensors.iter().scan(0, |offset, tensor| {
             let place = *offset;
@@ -105,14 +105,14 @@ impl Writer {
         self.tensors.retain(|tensor| tensor.name != name);
     }
 
-    /// Changes a tensor's shape and nothing else.
+    /// Changes only a tensor's shape.
     pub fn reshape(&mut self, name: &str, shape: &[u64]) {
         for tensor in self.tensors.iter_mut().filter(|tensor| tensor.name == name) {
             tensor.shape = shape.to_vec();
         }
     }
 
-    /// Splits the tensors over `parts` files; the metadata goes into the first.
+    /// Splits the tensors into `parts` files, with the metadata in the first.
     #[must_use]
     pub fn split(&self, parts: u16) -> Vec<Vec<u8>> {
         let each = self.tensors.len().div_ceil(usize::from(parts.max(1))).max(1);
@@ -133,7 +133,7 @@ impl Writer {
             .collect()
     }
 
-    /// The header without padding or tensors.
+    /// Returns the header without padding or tensors.
     #[must_use]
     pub fn header(&self) -> Vec<u8> {
         let mut out = b"GGUF".to_vec();
@@ -156,7 +156,7 @@ impl Writer {
         out
     }
 
-    /// The whole file.
+    /// Returns the whole file.
     #[must_use]
     pub fn bytes(&self) -> Vec<u8> {
         let mut out = self.header();

@@ -1,22 +1,22 @@
-//! Ids back to text, as they arrive.
+//! Decodes token IDs to text, one by one.
 
 use super::vocabulary::{Kind, Vocabulary, byte_of};
 
-/// Turns ids into text one by one, and never hands out half a character.
+/// Decodes token IDs one by one, and never returns partial characters.
 #[derive(Clone, Debug, Default)]
 pub struct Detokenizer {
-    /// The beginning of a character whose other bytes are still to come.
+    /// The first bytes of an incomplete character.
     pending: Vec<u8>,
 }
 
 impl Detokenizer {
-    /// The text that is complete with this id.
+    /// Returns the text that is complete after this ID.
     pub fn push(&mut self, vocabulary: &Vocabulary, id: u32) -> String {
         let Some((piece, kind)) = vocabulary.piece(id).zip(vocabulary.kind(id)) else {
             return String::new();
         };
         match kind {
-            // What a control piece interrupts is never completed.
+            // A character interrupted by a control token is never completed.
             Kind::Control => return self.finish(),
             Kind::Unknown => {}
             Kind::Byte => self.pending.extend(byte_of(piece)),
@@ -28,12 +28,12 @@ impl Detokenizer {
         self.complete()
     }
 
-    /// What is left when no more ids come: a character that was never completed.
+    /// Returns the text left at the end: a replacement for an incomplete character.
     pub fn finish(&mut self) -> String {
         String::from_utf8_lossy(&std::mem::take(&mut self.pending)).into_owned()
     }
 
-    /// Takes whole characters; what can never become one is replaced, as everywhere in Rust.
+    /// Takes complete characters; invalid bytes are replaced, as by `String::from_utf8_lossy`.
     fn complete(&mut self) -> String {
         let mut text = String::new();
         let mut done = 0;

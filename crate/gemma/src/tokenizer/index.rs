@@ -1,18 +1,18 @@
-//! Finds a piece by its text: open addressing over ids, because a quarter of a million owned keys
-//! would cost more than the vocabulary itself.
+//! Finds a token by its text. Uses open addressing over IDs, because a quarter of a million owned
+//! keys would take more memory than the vocabulary itself.
 
 use crate::gguf::Strings;
 
 const EMPTY: u32 = u32::MAX;
 
-/// Ids by text.
+/// Token IDs by text.
 #[derive(Clone, Debug)]
 pub(super) struct Index {
     slots: Vec<u32>,
 }
 
 impl Index {
-    /// Indexes the ids that `is_member` takes. Of equal texts the later id wins.
+    /// Indexes the IDs for which `is_member` is true. Of equal texts the later ID wins.
     pub(super) fn new(pieces: &Strings, is_member: impl Fn(u32) -> bool) -> Self {
         let mut index = Self { slots: vec![EMPTY; (pieces.len() * 2).next_power_of_two().max(2)] };
         for (id, text) in (0..).zip(pieces.iter()) {
@@ -26,12 +26,13 @@ impl Index {
         index
     }
 
-    /// The id of a text.
+    /// Returns the ID of a text.
     pub(super) fn get(&self, pieces: &Strings, text: &str) -> Option<u32> {
         self.slots.get(self.place(pieces, text)).copied().filter(|id| *id != EMPTY)
     }
 
-    /// Where the text stands, or where it would. Half the slots are empty: the search ends.
+    /// Returns the slot of a text, or the empty slot for it. Half the slots are empty, so the
+    /// search ends.
     fn place(&self, pieces: &Strings, text: &str) -> usize {
         let mask = self.slots.len() - 1;
         let mut place = hash(text) & mask;
@@ -46,7 +47,7 @@ impl Index {
     }
 }
 
-/// Multiplies eight bytes at a time; only its spread matters.
+/// Hashes eight bytes at a time; only the distribution matters.
 fn hash(text: &str) -> usize {
     const FACTOR: u64 = 0x517c_c1b7_2722_0a95;
     let (words, rest) = text.as_bytes().as_chunks::<8>();
@@ -59,6 +60,6 @@ fn hash(text: &str) -> usize {
     };
     let state = words.iter().copied().fold(text.len() as u64, mix);
     let state = mix(state, last);
-    // The high bits are the mixed ones; 32 of them are enough for any table.
+    // The high bits are mixed best; 32 of them are enough for any table.
     usize::try_from((state ^ (state >> 29)) >> 32).unwrap_or(0)
 }

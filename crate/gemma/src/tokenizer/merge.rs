@@ -1,7 +1,7 @@
-//! Merges neighbours, the best score or the lowest rank first, until no two make a piece.
+//! Merges adjacent symbols, the best score or the lowest rank first, until no pair forms a token.
 //!
 //! A heap holds candidate pairs; symbols form a linked list. A candidate whose symbols have changed
-//! since is skipped when it comes up, so that n symbols cost O(n log n).
+//! is skipped when popped, so n symbols take O(n log n).
 
 use std::cmp::Ordering;
 use std::collections::{BinaryHeap, HashMap};
@@ -10,7 +10,7 @@ use super::vocabulary::{Kind, Vocabulary};
 
 const NONE: u32 = u32::MAX;
 
-/// A stretch of the text; of no length once it was merged into the one before it.
+/// A range of the text; empty once it was merged into the previous one.
 #[derive(Clone, Copy, Debug)]
 struct Symbol {
     start: u32,
@@ -20,19 +20,19 @@ struct Symbol {
     piece: Option<u32>,
 }
 
-/// Two neighbours that make a piece.
+/// Two adjacent symbols that form a token.
 #[derive(Clone, Copy, Debug)]
 struct Candidate {
     score: f32,
     left: u32,
     right: u32,
-    /// Of both together, when it was found: another length now means that one has changed.
+    /// Their total length when found: a different length now means that one has changed.
     length: u32,
     piece: u32,
 }
 
 impl Ord for Candidate {
-    /// The higher score, of equal ones the one further left.
+    /// The higher score; of equal ones the leftmost.
     fn cmp(&self, other: &Self) -> Ordering {
         self.score.total_cmp(&other.score).then(other.left.cmp(&self.left))
     }
@@ -52,15 +52,15 @@ impl PartialEq for Candidate {
 
 impl Eq for Candidate {}
 
-/// Longer words seldom come twice.
+/// Longer words seldom recur.
 const LONGEST_KNOWN: usize = 48;
 const MOST_KNOWN: usize = 1 << 16;
 
-/// Merges words; keeps its memory between them.
+/// Merges words, and reuses its memory.
 #[derive(Debug)]
 pub(super) struct Merger<'a> {
     vocabulary: &'a Vocabulary,
-    /// Words of this text that were merged already: most words come again.
+    /// Words of this text that were merged already: most words recur.
     known: HashMap<Box<str>, Box<[u32]>>,
     symbols: Vec<Symbol>,
     queue: BinaryHeap<Candidate>,
@@ -71,7 +71,7 @@ impl<'a> Merger<'a> {
         Self { vocabulary, known: HashMap::new(), symbols: Vec::new(), queue: BinaryHeap::new() }
     }
 
-    /// Appends the ids of a word in which spaces already are ▁.
+    /// Appends the token IDs of a word in which spaces are replaced by ▁.
     pub(super) fn merge(&mut self, word: &str, ids: &mut Vec<u32>) {
         if word.len() > LONGEST_KNOWN {
             return self.merge_new(word, ids);
@@ -97,7 +97,7 @@ impl<'a> Merger<'a> {
         while let Some(candidate) = self.queue.pop() {
             self.apply(word, candidate);
         }
-        // The first symbol is never merged into another.
+        // The first symbol is never merged into a previous one.
         let mut at = 0;
         while let Some(symbol) = self.symbols.get(at as usize) {
             emit(self.vocabulary, slice(word, symbol.start, symbol.length), ids);
@@ -150,7 +150,7 @@ impl<'a> Merger<'a> {
     }
 }
 
-/// The piece of a symbol, or its bytes.
+/// Appends the token of a symbol, or its bytes.
 fn emit(vocabulary: &Vocabulary, symbol: &str, ids: &mut Vec<u32>) {
     match vocabulary.text(symbol) {
         Some(id) => ids.push(id),
@@ -162,13 +162,13 @@ fn slice(word: &str, start: u32, length: u32) -> &str {
     word.get(start as usize..(start + length) as usize).unwrap_or_default()
 }
 
-/// Texts of four gigabytes do not get here: a request is far smaller.
+/// Converts to 32 bits: requests are far smaller than four gigabytes.
 fn index(value: usize) -> u32 {
     u32::try_from(value).unwrap_or(NONE)
 }
 
-/// Whether no piece holds a ▁ after something else. Then no merge crosses the beginning of a word,
-/// and words can be merged one by one: the same ids, sooner.
+/// Whether no token contains a ▁ after another character. Then no merge crosses the beginning of
+/// a word, and merging word by word gives the same IDs, faster.
 pub(super) fn splits_at_spaces(vocabulary: &Vocabulary) -> bool {
     vocabulary
         .iter()
@@ -176,8 +176,8 @@ pub(super) fn splits_at_spaces(vocabulary: &Vocabulary) -> bool {
         .all(|(_, piece, _)| !piece.trim_start_matches('▁').contains('▁'))
 }
 
-/// The runs of newlines of a text and what is between them. Listed merges join nothing across
-/// their borders.
+/// Splits a text into runs of newlines and the text between them. Listed merges never cross their
+/// borders.
 pub(super) fn newline_runs(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = text;
     std::iter::from_fn(move || {
@@ -189,7 +189,8 @@ pub(super) fn newline_runs(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The words of a text, each with the ▁ before it; or the whole where it may not be split.
+/// Splits a text into words, each with the ▁ before it; returns the whole text if it may not be
+/// split.
 pub(super) fn words(text: &str, is_split: bool) -> impl Iterator<Item = &str> {
     let mut rest = text;
     std::iter::from_fn(move || {
@@ -224,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn newlines_stand_apart() {
+    fn newlines_are_separate() {
         let runs = |text| newline_runs(text).collect::<Vec<_>>();
         assert_eq!(runs("a\n\n▁b\nc"), ["a", "\n\n", "▁b", "\n", "c"]);
         assert_eq!(runs("\n"), ["\n"]);
@@ -247,7 +248,7 @@ mod tests {
         Vocabulary::read(&gguf).unwrap()
     }
 
-    /// The slow twin: looks at all pairs again after every merge.
+    /// The slow twin, which examines all pairs again after every merge.
     fn slowly(vocabulary: &Vocabulary, text: &str) -> Vec<u32> {
         let mut symbols: Vec<String> = text.chars().map(String::from).collect();
         loop {
@@ -279,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn pieces_across_spaces_forbid_splitting() {
+    fn tokens_across_spaces_prevent_splitting() {
         assert!(splits_at_spaces(&vocabulary(&["▁▁a"])));
         assert!(!splits_at_spaces(&vocabulary(&["d▁"])));
     }
@@ -288,7 +289,7 @@ mod tests {
         #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
         #[test]
-        fn the_queue_merges_as_the_slow_twin(text in "(the|weather|▁|hello|is|in|[a-z]|é|語){0,30}") {
+        fn the_queue_merges_like_the_slow_twin(text in "(the|weather|▁|hello|is|in|[a-z]|é|語){0,30}") {
             for crossing in [&[][..], &["d▁", "▁d▁", "▁▁▁"]] {
                 let vocabulary = vocabulary(crossing);
                 prop_assert_eq!(fast(&vocabulary, &text), slowly(&vocabulary, &text));

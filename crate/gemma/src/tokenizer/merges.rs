@@ -1,4 +1,4 @@
-//! The merges that a vocabulary lists: which two pieces make a third, and which pair goes first.
+//! The merges that a vocabulary lists: which two tokens form a third, and in which order.
 
 use hybridge_core::Result;
 
@@ -6,21 +6,22 @@ use super::index::Index;
 use super::vocabulary::wrong;
 use crate::gguf::Strings;
 
-/// Ranks are compared as `f32`, which holds whole numbers up to here.
+/// Ranks are compared as `f32`, which represents integers exactly up to here.
 const MOST: usize = 1 << 24;
 const EMPTY: u32 = u32::MAX;
 
-/// Ranks by the ids of both pieces: open addressing, because half a million pairs of owned strings
-/// would cost more than the vocabulary itself.
+/// Ranks by the IDs of both tokens. Uses open addressing, because half a million pairs of owned
+/// strings would take more memory than the vocabulary itself.
 #[derive(Clone, Debug)]
 pub(super) struct Merges {
-    /// Left and right, by rank.
+    /// Left and right token, by rank.
     pairs: Vec<[u32; 2]>,
     slots: Vec<u32>,
 }
 
 impl Merges {
-    /// Reads lines of the form `left right`. What names no piece can never apply and is left out.
+    /// Reads lines of the form `left right`. Pairs of unknown tokens can never apply and are left
+    /// out.
     pub(super) fn read(lines: &Strings, pieces: &Strings, texts: &Index) -> Result<Self> {
         if lines.len() > MOST {
             return Err(wrong("merges", "are too many"));
@@ -39,7 +40,7 @@ impl Merges {
         Ok(merges)
     }
 
-    /// Of a pair that occurs twice the first counts.
+    /// Of duplicate pairs the first counts.
     fn insert(&mut self, pair: [u32; 2]) {
         let place = self.place(pair);
         if let Some(slot) = self.slots.get_mut(place).filter(|slot| **slot == EMPTY) {
@@ -48,12 +49,13 @@ impl Merges {
         }
     }
 
-    /// How early the two are merged: 0 is the first of all.
+    /// Returns the rank of a pair: 0 is merged first.
     pub(super) fn rank(&self, left: u32, right: u32) -> Option<u32> {
         self.slots.get(self.place([left, right])).copied().filter(|rank| *rank != EMPTY)
     }
 
-    /// Where the pair stands, or where it would. Half the slots are empty: the search ends.
+    /// Returns the slot of a pair, or the empty slot for it. Half the slots are empty, so the
+    /// search ends.
     fn place(&self, pair: [u32; 2]) -> usize {
         let mask = self.slots.len() - 1;
         let mut place = hash(pair) & mask;
@@ -68,7 +70,7 @@ impl Merges {
     }
 }
 
-/// Pieces hold ▁ instead of spaces, so the first space after something parts the two.
+/// Tokens contain ▁ instead of spaces, so the first space after a character separates the two.
 fn halves(line: &str) -> Option<(&str, &str)> {
     let first = line.chars().next()?.len_utf8();
     let space = first + line.get(first..)?.find(' ')?;
@@ -78,7 +80,7 @@ fn halves(line: &str) -> Option<(&str, &str)> {
 fn hash([left, right]: [u32; 2]) -> usize {
     let both = u64::from(left) << 32 | u64::from(right);
     let mixed = both.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    // The high bits are the mixed ones; 32 of them are enough for any table.
+    // The high bits are mixed best; 32 of them are enough for any table.
     usize::try_from((mixed ^ mixed >> 29) >> 32).unwrap_or(0)
 }
 
@@ -87,7 +89,7 @@ mod tests {
     use super::halves;
 
     #[test]
-    fn a_line_is_two_pieces() {
+    fn a_line_contains_two_tokens() {
         for (line, expected) in [
             ("a b", Some(("a", "b"))),
             ("▁ ▁", Some(("▁", "▁"))),

@@ -1,14 +1,14 @@
-//! Text to token ids and back, by the vocabulary in the file.
+//! Converts text to token IDs and back, with the vocabulary in the file.
 //!
 //! ```text
 //! text ─ cut at special pieces ─ spaces to ▁
 //!      ─ merge neighbours by score ─ bytes for the rest ─ ids
 //! ```
-//! Gemma 4's files list their merges, whose order then takes the place of the scores, and runs of
-//! newlines stand apart. All else is the same.
+//! Gemma 4's files list their merges, whose order replaces the scores, and runs of newlines are
+//! separate. Everything else is the same.
 //!
-//! Control pieces such as `<start_of_turn>` are found only in text that the caller vouches for:
-//! what a person types is never parsed for them.
+//! Control tokens such as `<start_of_turn>` are recognised only in trusted text; user input is
+//! never parsed for them.
 
 mod decode;
 mod index;
@@ -28,21 +28,21 @@ use crate::template::{Form, Style};
 use merge::Merger;
 use partition::{Fragment, Specials};
 
-/// Whether control pieces in a text are parsed as such.
+/// Whether control tokens in a text are recognised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Control {
-    /// They are letters like any others: text of a person, of a model, of a document.
+    /// They are ordinary characters: text from a user, a model or a document.
     AsText,
-    /// They are found: text of a template.
+    /// They are recognised: text from a template.
     Parsed,
 }
 
-/// Turns text into ids and back.
+/// Converts text to token IDs and back.
 #[derive(Clone, Debug)]
 pub struct Tokenizer {
     vocabulary: Vocabulary,
     specials: Specials,
-    /// Whether ▁ is in pieces only at the start, so that words can be merged one by one.
+    /// Whether ▁ occurs only at the start of tokens, so that words can be merged one by one.
     is_split_at_spaces: bool,
     style: Style,
     form: Form,
@@ -63,7 +63,7 @@ impl Tokenizer {
         })
     }
 
-    /// The same for conversations of another form.
+    /// Returns the tokenizer for another form of conversations.
     #[must_use]
     pub fn in_form(self, form: Form) -> Self {
         Self { form, ..self }
@@ -79,19 +79,19 @@ impl Tokenizer {
         }
     }
 
-    /// What the file's chat template reveals.
+    /// Returns the properties of the file's chat template.
     #[must_use]
     pub fn style(&self) -> Style {
         self.style
     }
 
-    /// The pieces.
+    /// Returns the vocabulary.
     #[must_use]
     pub fn vocabulary(&self) -> &Vocabulary {
         &self.vocabulary
     }
 
-    /// The ids of a text, with nothing put before or after it.
+    /// Returns the token IDs of a text, without any before or after it.
     #[must_use]
     pub fn encode(&self, text: &str, control: Control) -> Vec<u32> {
         let mut ids = Vec::new();
@@ -99,7 +99,7 @@ impl Tokenizer {
         ids
     }
 
-    /// The same, appended.
+    /// Appends the token IDs of a text.
     pub fn encode_into(&self, text: &str, control: Control, ids: &mut Vec<u32>) {
         let mut merger = Merger::new(&self.vocabulary);
         for fragment in self.specials.partition(text, control) {
@@ -129,7 +129,7 @@ impl Tokenizer {
         }
     }
 
-    /// The text of ids. Control pieces have none.
+    /// Returns the text of token IDs. Control tokens have none.
     #[must_use]
     pub fn decode(&self, ids: &[u32]) -> String {
         let mut detokenizer = Detokenizer::default();
@@ -139,22 +139,22 @@ impl Tokenizer {
         text
     }
 
-    /// The id that begins every sequence.
+    /// Returns the ID that begins every sequence.
     pub fn bos(&self) -> Result<u32> {
         self.vocabulary.bos().ok_or_else(|| missing_piece("<bos>"))
     }
 
-    /// The id that ends a text.
+    /// Returns the ID that ends a text.
     pub fn eos(&self) -> Result<u32> {
         self.vocabulary.eos().ok_or_else(|| missing_piece("<eos>"))
     }
 
-    /// The id of a control piece by its text.
+    /// Returns the ID of a control token by its text.
     pub fn control(&self, text: &str) -> Result<u32> {
         self.vocabulary.control(text).ok_or_else(|| missing_piece(text))
     }
 
-    /// The ids that end an answer.
+    /// Returns the IDs that end an answer.
     #[must_use]
     pub fn stop_ids(&self) -> Vec<u32> {
         self.vocabulary.stop_ids()

@@ -1,22 +1,22 @@
-//! Cuts a text at its special pieces.
+//! Splits a text at its special tokens.
 //!
-//! As llama.cpp does it: the longest pieces first, every occurrence of each, before shorter ones
-//! are looked for in what is left. That differs from taking the longest piece at each place where
-//! the end of one is the beginning of another.
+//! Like llama.cpp, it finds every occurrence of the longest tokens first, before it looks for
+//! shorter ones in the rest. If the end of one token is the beginning of another, that differs from
+//! taking the longest token at each position.
 
 use super::Control;
 use super::vocabulary::{Kind, Vocabulary};
 
-/// A piece of a text.
+/// A fragment of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fragment<'a> {
-    /// To be merged.
+    /// Text to be merged.
     Text(&'a str),
-    /// One id already.
+    /// A special token.
     Special(u32),
 }
 
-/// All special pieces as a tree of bytes.
+/// All special tokens as a byte trie.
 #[derive(Clone, Debug)]
 pub(super) struct Specials {
     roots: Vec<u32>,
@@ -26,14 +26,14 @@ pub(super) struct Specials {
 #[derive(Clone, Copy, Debug)]
 struct Node {
     byte: u8,
-    /// The piece that ends here.
+    /// The token that ends here.
     id: u32,
     is_control: bool,
     child: u32,
     sibling: u32,
 }
 
-/// A piece at a place.
+/// A token at a position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Found {
     start: usize,
@@ -56,7 +56,7 @@ impl Specials {
         specials
     }
 
-    /// The fragments of a text, in order. Empty ones are left out.
+    /// Returns the fragments of a text, in order. Empty ones are left out.
     pub(super) fn partition<'a>(&self, text: &'a str, control: Control) -> Vec<Fragment<'a>> {
         let mut fragments = Vec::new();
         let mut done = 0;
@@ -82,7 +82,7 @@ impl Specials {
         }
     }
 
-    /// Adds a child; below nothing it adds a root.
+    /// Adds a child; without a parent it becomes a root.
     fn grow(&mut self, parent: u32, byte: u8) -> u32 {
         let new = u32::try_from(self.nodes.len()).unwrap_or(NONE);
         let sibling = match self.nodes.get_mut(parent as usize) {
@@ -112,7 +112,7 @@ impl Specials {
         None
     }
 
-    /// Every piece that begins at `start`, shorter ones first.
+    /// Returns every token that begins at `start`, shorter ones first.
     fn at<'a>(
         &'a self,
         text: &'a [u8],
@@ -141,7 +141,7 @@ impl Specials {
                 start += 1;
                 continue;
             };
-            // A region: pieces that overlap others. What is chosen in it touches nothing outside.
+            // A region of overlapping tokens. The choice inside it does not affect the outside.
             let mut end = longest.end;
             let mut inside = start + 1;
             while inside < end {
@@ -160,8 +160,8 @@ impl Specials {
         taken
     }
 
-    /// In a run of one byte the longest piece at each place is the longest piece first, and a
-    /// megabyte of newlines has too many overlapping pieces to list.
+    /// In a run of one byte, the longest token at each position equals the longest token first, and
+    /// a megabyte of newlines has too many overlapping tokens to list.
     fn take_run(
         &self,
         text: &[u8],

@@ -1,4 +1,4 @@
-//! The pieces of a file, with the quirks of converters settled.
+//! The tokens of a file, with corrections for quirks of converters.
 
 use hybridge_core::{Error, Result, Status};
 
@@ -7,16 +7,16 @@ use super::merges::Merges;
 use crate::gguf::{Gguf, List, Strings, Value};
 use crate::tools::{function_gemma, gemma4};
 
-/// The kind of a piece.
+/// The kind of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// The result of merges.
+    /// Created by merges.
     Normal,
-    /// Stands for what has no piece.
+    /// Represents text without a token.
     Unknown,
     /// Structure, never text.
     Control,
-    /// Text that is always one piece.
+    /// Text that is always one token.
     UserDefined,
     /// Reserved.
     Unused,
@@ -37,18 +37,18 @@ impl Kind {
     }
 }
 
-/// The pieces by id.
+/// The tokens by ID.
 #[derive(Clone, Debug)]
 pub struct Vocabulary {
     pieces: Strings,
     scores: Vec<f32>,
-    /// Where the file lists its merges, they decide instead of the scores.
+    /// Merges listed in the file, which replace the scores.
     merges: Option<Merges>,
     kinds: Vec<Kind>,
-    /// Pieces that text can become: normal, user-defined and unused ones.
+    /// Tokens that text can become: normal, user-defined and unused ones.
     ///
-    /// llama.cpp looks among all, so that a person's `<eos>` can be merged into the control piece
-    /// where the vocabulary happens to hold the steps between.
+    /// llama.cpp searches all tokens, so a user's `<eos>` can be merged into the control token if
+    /// the vocabulary contains the intermediate steps.
     texts: Index,
     controls: Index,
     bytes: Vec<Option<u32>>,
@@ -58,8 +58,8 @@ pub struct Vocabulary {
     eot: Option<u32>,
 }
 
-/// Structure, whatever its type in the file says: official files exist in which turns are normal
-/// pieces, and a person could type them.
+/// Tokens treated as control tokens, whatever their type in the file: in some official files the
+/// turn markers are normal tokens, which a user could type.
 const ALWAYS_CONTROL: [&str; 34] = [
     "<pad>",
     "<bos>",
@@ -76,8 +76,8 @@ const ALWAYS_CONTROL: [&str; 34] = [
     "<start_function_response>",
     "<end_function_response>",
     "<escape>",
-    // Gemma 4's. Its files have the marks of calls and thoughts user-defined, so that programs see
-    // them printed.
+    // Gemma 4's. In its files the markers of calls and thoughts are user-defined, so that programs
+    // print them.
     "<|turn>",
     "<turn|>",
     "<|tool>",
@@ -99,7 +99,7 @@ const ALWAYS_CONTROL: [&str; 34] = [
     "<|video|>",
 ];
 
-/// Where Gemma keeps runs of newlines, spaces and tabs, and tags.
+/// The IDs of Gemma's runs of newlines, spaces and tabs, and of its tags.
 const RUNS_AND_TAGS: std::ops::RangeInclusive<usize> = 107..=237;
 const MULTIMODAL: usize = 5;
 
@@ -184,31 +184,31 @@ impl Vocabulary {
         Self { pieces, scores, merges, kinds, texts, controls, bytes, bos, eos, unknown, eot }
     }
 
-    /// How many.
+    /// Returns the number of tokens.
     #[must_use]
     pub fn len(&self) -> usize {
         self.pieces.len()
     }
 
-    /// Whether there is none.
+    /// Whether the vocabulary is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.pieces.is_empty()
     }
 
-    /// The text of a piece, as the file has it.
+    /// Returns the text of a token, as stored in the file.
     #[must_use]
     pub fn piece(&self, id: u32) -> Option<&str> {
         self.pieces.get(id as usize)
     }
 
-    /// The kind of a piece.
+    /// Returns the kind of a token.
     #[must_use]
     pub fn kind(&self, id: u32) -> Option<Kind> {
         self.kinds.get(id as usize).copied()
     }
 
-    /// All pieces with what they are.
+    /// Returns all tokens with their kinds.
     pub fn iter(&self) -> impl Iterator<Item = (u32, &str, Kind)> {
         let pairs = self.pieces.iter().zip(self.kinds.iter().copied());
         (0..).zip(pairs).map(|(id, (piece, kind))| (id, piece, kind))
@@ -219,8 +219,8 @@ impl Vocabulary {
         self.merges.is_some()
     }
 
-    /// The piece that two neighbours make and how early they make it, the highest first. `text` is
-    /// both.
+    /// Returns the token that two adjacent symbols form, and its priority, the highest first.
+    /// `text` is both together.
     pub(super) fn merged(
         &self,
         left: Option<u32>,
@@ -236,7 +236,7 @@ impl Vocabulary {
         self.text(text).map(|id| (id, -(rank as f32)))
     }
 
-    /// The piece that a text can become.
+    /// Returns the token that a text can become.
     pub(super) fn text(&self, text: &str) -> Option<u32> {
         self.texts.get(&self.pieces, text)
     }
@@ -245,7 +245,7 @@ impl Vocabulary {
         self.controls.get(&self.pieces, text)
     }
 
-    /// The piece of a byte, or the one that stands for the unknown.
+    /// Returns the token of a byte, or the unknown token.
     pub(super) fn byte(&self, byte: u8) -> Option<u32> {
         self.bytes.get(usize::from(byte)).copied().flatten().or(self.unknown)
     }
@@ -258,10 +258,10 @@ impl Vocabulary {
         self.eos
     }
 
-    /// By key and by text: some files name the end of a turn as the end of the text, and models
-    /// that call tools wait for results after a piece of its own.
+    /// Found by key and by text: some files declare the end of a turn as the end of the text, and
+    /// models with tools wait for results after a token of its own.
     pub(super) fn stop_ids(&self) -> Vec<u32> {
-        // A fine-tune that forgets to end its turn begins the next one.
+        // A fine-tuned model that does not end its turn begins the next one.
         let turns = ["<end_of_turn>", "<start_of_turn>", gemma4::TURN[1], gemma4::TURN[0]];
         let by_text = ["<eos>", function_gemma::WAITS, gemma4::WAITS].into_iter().chain(turns);
         let by_text = by_text.map(|text| self.control(text));
@@ -272,14 +272,13 @@ impl Vocabulary {
     }
 }
 
-/// The byte of a piece like `<0x0A>`.
+/// Returns the byte of a token like `<0x0A>`.
 pub(crate) fn byte_of(piece: &str) -> Option<u8> {
     let digits = piece.strip_prefix("<0x")?.strip_suffix('>')?;
     if digits.len() == 2 { u8::from_str_radix(digits, 16).ok() } else { None }
 }
 
-/// Whether a piece like `<unused12>` stands for nothing yet: no text contains it, and none is
-/// shown.
+/// Whether this is a reserved token like `<unused12>`, which occurs in no text and is not shown.
 fn is_reserved(piece: &str) -> bool {
     let number = piece.strip_prefix("<unused").and_then(|rest| rest.strip_suffix('>'));
     number.is_some_and(|it| !it.is_empty() && it.bytes().all(|byte| byte.is_ascii_digit()))
@@ -312,7 +311,7 @@ fn settle(pieces: Strings, mut kinds: Vec<Kind>) -> Result<(Strings, Vec<Kind>)>
     Ok((settled, kinds))
 }
 
-/// Whether this is Gemma's layout as ollama writes it: runs and tags as normal pieces, with ▁.
+/// Whether this is Gemma's layout as written by ollama: runs and tags as normal tokens, with ▁.
 fn lost_user_defined(pieces: &Strings, kinds: &[Kind]) -> bool {
     let layout = [(105, "<start_of_turn>"), (106, "<end_of_turn>"), (107, "\n"), (108, "\n\n")];
     layout.iter().all(|(id, text)| pieces.get(*id) == Some(text))

@@ -1,4 +1,4 @@
-//! The forms that an answer may take, by what the request asks for and the model's own notation.
+//! The allowed forms of an answer, by the request and the model's notation.
 
 use hybridge_core::{Error, Request, Result, Status, ToolChoice};
 use serde_json::{Map, Value, json};
@@ -7,10 +7,9 @@ use super::Dialect;
 use super::json_call::{call_schema, moved};
 use crate::constrain::{Syntax, Wish};
 
-/// The form that a request demands; `None` if the answer is free.
+/// Returns the form that a request requires; `None` if the answer is free.
 ///
-/// # Errors
-/// `UNIMPLEMENTED` where a dialect cannot leave the choice that is requested.
+/// # Errors Returns `UNIMPLEMENTED` if a dialect does not support the requested choice.
 pub fn wish_of(request: &Request, dialect: Dialect) -> Result<Option<Wish>> {
     let output = request.wants_json().then(|| output_schema(request));
     if !has_tools(request) {
@@ -48,19 +47,19 @@ pub fn wish_of(request: &Request, dialect: Dialect) -> Result<Option<Wish>> {
     }
 }
 
-/// Whether the model may call anything.
+/// Whether the model may call a tool.
 #[must_use]
 pub fn has_tools(request: &Request) -> bool {
     !request.tools.is_empty() && request.tool_choice != Some(ToolChoice::None)
 }
 
-/// JSON without a schema is a list or an object: what people mean by it.
+/// JSON without a schema must be an array or an object, which is what callers expect.
 fn output_schema(request: &Request) -> Value {
     let schema = request.output.as_ref().and_then(|output| output.schema.clone());
     schema.unwrap_or_else(|| json!({"type": ["object", "array"]}))
 }
 
-/// A call by the first schema, or a value of the second.
+/// Allows a call by the first schema, or a value of the second.
 fn call_or_output(mut call: Value, output: &Value) -> Value {
     let place = "#/$defs/output";
     if let Some(parts) = call.get_mut("$defs").and_then(Value::as_object_mut) {
@@ -72,7 +71,7 @@ fn call_or_output(mut call: Value, output: &Value) -> Value {
     call
 }
 
-/// Schemas by name, each with its references still leading where they led.
+/// Combines schemas by name, so that the references of each still resolve.
 fn parts_of_one(schemas: impl Iterator<Item = (String, Value)>) -> Value {
     let (mut properties, mut parts) = (Map::new(), Map::new());
     for (at, (name, schema)) in schemas.enumerate() {

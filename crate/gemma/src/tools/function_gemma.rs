@@ -1,5 +1,5 @@
-//! FunctionGemma's format: declarations, calls and responses between control pieces, keys without
-//! quotes, texts between two `<escape>` pieces.
+//! FunctionGemma's format: declarations, calls and responses between control tokens, keys without
+//! quotes, texts between two `<escape>` tokens.
 //!
 //! ```text
 //! <start_function_call>call:get_weather{city:<escape>Tokyo<escape>}<end_function_call>
@@ -13,8 +13,8 @@ use super::Segment;
 use super::notation::{Notation, Writer};
 use super::schema_text::{ordered, ordering_of};
 
-/// The sentence that switches calling on, as the model was trained with. It opens a turn of the
-/// role `developer`.
+/// The sentence that enables calls, as used in the model's training. It begins a turn of the role
+/// `developer`.
 pub const PREAMBLE: &str =
     "You are a model that can do function calling with the following functions";
 
@@ -23,19 +23,19 @@ pub(crate) const CALL: [&str; 2] = ["<start_function_call>", "<end_function_call
 const RESPONSE: [&str; 2] = ["<start_function_response>", "<end_function_response>"];
 pub(crate) const ESCAPE: &str = "<escape>";
 
-/// Every control piece of the format: to look up by text. The model ends its turn with the fifth,
-/// `<start_function_response>`, when it waits for results.
+/// Every control token of the format, to be looked up by text. The model ends its turn with the
+/// fifth, `<start_function_response>`, when it waits for results.
 pub const CONTROLS: [&str; 7] =
     [DECLARATION[0], DECLARATION[1], CALL[0], CALL[1], RESPONSE[0], RESPONSE[1], ESCAPE];
 
-/// The piece after which the model waits for results: one more end of an answer.
+/// The token after which the model waits for results, which also ends an answer.
 pub const WAITS: &str = RESPONSE[0];
 
-/// How calls and results are written.
+/// The notation of calls and results.
 pub static NOTATION: Notation =
     Notation { call: CALL, response: RESPONSE, quote: ESCAPE, null: "null", is_sorted: false };
 
-/// The content of the developer's turn.
+/// Returns the content of the developer's turn.
 #[must_use]
 pub fn declarations(tools: &[ToolDefinition]) -> Vec<Segment> {
     let mut writer = Writer::new(&NOTATION);
@@ -55,13 +55,13 @@ pub fn declarations(tools: &[ToolDefinition]) -> Vec<Segment> {
     writer.segments
 }
 
-/// A schema: its keywords in alphabetical order, types in capitals. Only what the model was trained
-/// on is said.
+/// Renders a schema: its keywords in alphabetical order, types in capitals. Only keywords that
+/// occurred in the model's training are included.
 fn schema(writer: &mut Writer, schema: &Value, is_root: bool) {
     let keyword = |name: &str| schema.get(name);
     let ordering = schema.as_object().map(ordering_of).unwrap_or_default();
     let mut said: Vec<(&str, &Value)> = Vec::new();
-    // At the root the tool's own description is outside.
+    // At the root, the tool's own description is rendered elsewhere.
     for name in ["description", "enum", "items", "properties", "required"] {
         said.extend(
             keyword(name).filter(|_| !is_root || name != "description").map(|value| (name, value)),

@@ -1,4 +1,4 @@
-//! Gemma 4's format: declarations, calls, responses and thoughts between marks of their own.
+//! Gemma 4's format: declarations, calls, responses and thoughts between their own markers.
 //!
 //! ```text
 //! <|channel>thought
@@ -18,15 +18,14 @@ pub(crate) const CALL: [&str; 2] = ["<|tool_call>", "<tool_call|>"];
 const RESPONSE: [&str; 2] = ["<|tool_response>", "<tool_response|>"];
 /// Surrounds a text.
 pub(crate) const QUOTE: &str = "<|\"|>";
-/// In the system's turn it switches thinking on.
+/// Enables thinking, in the system's turn.
 pub const THINK: &str = "<|think|>";
-/// What is between them is the model's thinking.
+/// Surround the model's reasoning.
 pub const CHANNEL: [&str; 2] = ["<|channel>", "<channel|>"];
-/// Around each turn.
+/// Surround each turn.
 pub const TURN: [&str; 2] = ["<|turn>", "<turn|>"];
 
-/// Every piece of the format with the id it has in the released vocabulary; they are looked up by
-/// text.
+/// Every token of the format, with its ID in the released vocabulary; they are looked up by text.
 pub const PIECES: [(u32, &str); 12] = [
     (46, TOOL[0]),
     (47, TOOL[1]),
@@ -42,17 +41,17 @@ pub const PIECES: [(u32, &str); 12] = [
     (106, TURN[1]),
 ];
 
-/// The piece after which the model waits for results: one more end of an answer.
+/// The token after which the model waits for results, which also ends an answer.
 pub const WAITS: &str = RESPONSE[0];
 
-/// How calls and results are written.
+/// The notation of calls and results.
 pub static NOTATION: Notation =
     Notation { call: CALL, response: RESPONSE, quote: QUOTE, null: "None", is_sorted: true };
 
-/// What precedes a thought's text, on a line of its own.
+/// The line before a thought's text.
 pub(crate) const THOUGHT: &str = "thought\n";
 
-/// A thought, as it precedes the calls that it led to.
+/// Renders a thought before the calls that followed it.
 #[must_use]
 pub fn thought(text: &str) -> Vec<Segment> {
     vec![
@@ -62,14 +61,14 @@ pub fn thought(text: &str) -> Vec<Segment> {
     ]
 }
 
-/// A model's text without the thoughts that another program may have left in it.
+/// Returns a model's text without thoughts that another program may have left in it.
 #[must_use]
 pub fn without_thoughts(text: &str) -> String {
     let parts = text.split(CHANNEL[1]);
     parts.map(|part| part.split(CHANNEL[0]).next().unwrap_or_default()).collect()
 }
 
-/// What the system's turn holds after its text.
+/// Returns the content of the system's turn after its text.
 #[must_use]
 pub fn declarations(tools: &[ToolDefinition]) -> Vec<Segment> {
     let mut writer = Writer::new(&NOTATION);
@@ -107,11 +106,10 @@ fn is_empty(value: &Value) -> bool {
     value.as_object().is_none_or(Map::is_empty)
 }
 
-/// Names that the template takes for keywords, so that the model was never shown parameters of
-/// these names.
+/// Names that the template treats as keywords, so the model never saw parameters with these names.
 const UNSHOWN: [&str; 5] = ["description", "type", "properties", "required", "nullable"];
 
-/// Properties by name, each with its keywords in a fixed order and its type last.
+/// Renders properties by name, each with its keywords in a fixed order and its type last.
 fn properties(writer: &mut Writer, members: Option<&Value>) {
     let members = members.and_then(Value::as_object).into_iter().flatten();
     let mut members: Vec<(&String, &Value)> =
@@ -129,7 +127,7 @@ fn properties(writer: &mut Writer, members: Option<&Value>) {
     });
 }
 
-/// Each part ends with a comma: the type follows.
+/// Each part ends with a comma, because the type follows.
 fn property(writer: &mut Writer, schema: &Map<String, Value>) {
     let kind = kind_of(schema).unwrap_or("string").to_lowercase();
     if let Some(text) =
@@ -163,7 +161,7 @@ fn property(writer: &mut Writer, schema: &Map<String, Value>) {
     }
 }
 
-/// What a list holds: every keyword there is, by name.
+/// Renders the items of a list: every keyword, by name.
 fn items(writer: &mut Writer, schema: &Map<String, Value>) {
     let said =
         |(name, value): &(&String, &Value)| !UNSAID.contains(&name.as_str()) && !value.is_null();
@@ -205,7 +203,7 @@ fn required(writer: &mut Writer, schema: &Map<String, Value>, after: impl Fn(&mu
     }
 }
 
-/// A value in which names are quoted too, as only declarations have them.
+/// Renders a value with quoted names, which occur only in declarations.
 fn quoted(writer: &mut Writer, value: &Value) {
     match value {
         Value::Object(members) => {
@@ -222,7 +220,8 @@ fn quoted(writer: &mut Writer, value: &Value) {
     }
 }
 
-/// The type, or of several the first that is one. Where none stands, what the other keywords imply.
+/// Returns the type, or the first of several. Without one, the type is inferred from the other
+/// keywords.
 fn kind_of(schema: &Map<String, Value>) -> Option<&str> {
     match schema.get("type") {
         Some(Value::String(kind)) => Some(kind),

@@ -1,5 +1,4 @@
-//! A call as one JSON object, for Gemma 3 and every model that was trained on no format in
-//! particular.
+//! Calls as JSON objects, for Gemma 3 and every model without a format of its own.
 //!
 //! ```text
 //! {"name":"get_weather","parameters":{"city":"Tokyo"}}          one call
@@ -11,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::schema_text::schema_text;
 
-/// The schema of a call, or of a list of them.
+/// Returns the schema of a call, or of a list of calls.
 #[must_use]
 pub(super) fn call_schema(tools: &[ToolDefinition]) -> Value {
     let mut parts = Map::new();
@@ -36,8 +35,7 @@ pub(super) fn call_schema(tools: &[ToolDefinition]) -> Value {
     json!({"anyOf": [call, {"type": "array", "items": call, "minItems": 1}], "$defs": parts})
 }
 
-/// A schema that now is at `place` in another one, so that its references still lead where they
-/// led.
+/// Moves a schema to `place` inside another one, so that its references still resolve.
 pub(super) fn moved(schema: &Value, place: &str) -> Value {
     match schema {
         Value::Object(map) => {
@@ -49,7 +47,7 @@ pub(super) fn moved(schema: &Value, place: &str) -> Value {
                     },
                     // Values, not schemas.
                     ("const" | "enum" | "default" | "example" | "examples", _) => value.clone(),
-                    // The whole has one root.
+                    // A reference to the root.
                     ("properties" | "$defs" | "definitions", Value::Object(map)) => map
                         .iter()
                         .map(|(name, schema)| (name.clone(), moved(schema, place)))
@@ -68,7 +66,7 @@ pub(super) fn moved(schema: &Value, place: &str) -> Value {
     }
 }
 
-/// The prompt's description of the tools, placed before the first question.
+/// Returns the prompt's description of the tools, placed before the first question.
 #[must_use]
 pub fn instructions(tools: &[ToolDefinition], choice: Option<ToolChoice>) -> Option<String> {
     if tools.is_empty() || choice == Some(ToolChoice::None) {
@@ -96,8 +94,8 @@ pub fn instructions(tools: &[ToolDefinition], choice: Option<ToolChoice>) -> Opt
     ))
 }
 
-/// The calls of an answer; `None` if it is text. Calls are numbered from `first`, so that
-/// results find them.
+/// Returns the calls of an answer; `None` if it is text. Calls are numbered from `first`, so that
+/// results can refer to them.
 #[must_use]
 pub fn parse(answer: &str, tools: &[ToolDefinition], first: usize) -> Option<Vec<ToolRequest>> {
     let value: Value = serde_json::from_str(unfenced(answer)).ok()?;
@@ -119,14 +117,14 @@ pub fn parse(answer: &str, tools: &[ToolDefinition], first: usize) -> Option<Vec
     calls.filter(|calls| !calls.is_empty())
 }
 
-/// A call as the model wrote it, for the turn that is fed back.
+/// Renders a call as the model wrote it, for the conversation.
 #[must_use]
 pub fn call_text(call: &ToolRequest) -> String {
     let parameters = call.input.clone().unwrap_or_else(|| json!({}));
     format!("{{\"name\":{},\"parameters\":{parameters}}}", Value::from(call.name.as_str()))
 }
 
-/// The model's output: one call, or a list of several.
+/// Parses the model's output: one call, or a list of calls.
 #[must_use]
 pub fn calls_text(calls: &[&ToolRequest]) -> String {
     let texts: Vec<String> = calls.iter().map(|call| call_text(call)).collect();
@@ -136,7 +134,7 @@ pub fn calls_text(calls: &[&ToolRequest]) -> String {
     }
 }
 
-/// A result, for a person's turn.
+/// Renders a result, for the user's turn.
 #[must_use]
 pub fn response_text(response: &ToolResponse) -> String {
     let output = response.output.clone().unwrap_or(Value::Null);
@@ -144,7 +142,7 @@ pub fn response_text(response: &ToolResponse) -> String {
     format!("```tool_output\n{result}\n```")
 }
 
-/// Without the code fence that models like to put around JSON.
+/// Removes the code fence that models often put around JSON.
 fn unfenced(answer: &str) -> &str {
     let answer = answer.trim();
     let Some(inner) = answer.strip_prefix("```").and_then(|rest| rest.strip_suffix("```")) else {

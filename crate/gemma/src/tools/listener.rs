@@ -1,4 +1,4 @@
-//! Separates calls and thoughts from text while an answer is being written.
+//! Separates calls and thoughts from text while an answer is being generated.
 //!
 //! ```text
 //! JsonCall        first character { [ or `  ─► all of it is held, and read at the end
@@ -6,7 +6,7 @@
 //! Gemma4          <|tool_call>              ─► held up to <tool_call|>, read there
 //!                 <|channel>                ─► up to <channel|> a thought, without its first line
 //! ```
-//! What is held and turns out to be no call is shown where it can be meant for the reader.
+//! Held text that turns out not to be a call is shown if it can be meant for the reader.
 
 use std::rc::Rc;
 
@@ -17,18 +17,18 @@ use super::{Dialect, Notation, Segment, function_gemma, gemma4, has_tools, json_
 use crate::template::Thinking;
 use crate::tokenizer::Tokenizer;
 
-/// Listens to one answer.
+/// Parses one answer while it is generated.
 #[derive(Clone, Debug)]
 pub struct Listener {
     notation: Option<&'static Notation>,
     tools: Rc<[ToolDefinition]>,
-    /// The control pieces that an answer can hold.
+    /// The control tokens that may occur in an answer.
     controls: Vec<(u32, &'static str)>,
-    /// Calls before the next one, in the whole conversation.
+    /// The number of calls in the conversation so far.
     calls: usize,
     wants_json: bool,
     thinking: Thinking,
-    /// Tokens of thoughts, their marks among them.
+    /// The number of thought tokens, including their markers.
     thought_tokens: usize,
     hearing: Hearing,
 }
@@ -37,31 +37,31 @@ pub struct Listener {
 enum Hearing {
     /// Nothing yet.
     Silence,
-    /// Words: they pass.
+    /// Text, which is passed on.
     Words,
     /// Text that may be a call in JSON.
     Json(String),
-    /// A call between control pieces.
+    /// A call between control tokens.
     Call(Vec<Segment>),
     /// A thought.
     Thought {
-        /// Tokens since its mark.
+        /// Tokens since its marker.
         tokens: usize,
-        /// Whether its first line, the channel's name, is over.
+        /// Whether its first line, the channel's name, is complete.
         is_named: bool,
-        /// Line ends that belong to it only if more of it follows.
+        /// Newlines that belong to it only if more of it follows.
         held: String,
     },
 }
 
-/// The certain part of the text so far.
+/// The parts of the answer that are certain so far.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Heard {
-    /// The model's thinking, before the words.
+    /// The model's reasoning, before the text.
     pub reasoning: String,
-    /// Words.
+    /// Text.
     pub text: String,
-    /// Calls, after the words.
+    /// Calls, after the text.
     pub calls: Vec<ToolRequest>,
 }
 
@@ -72,11 +72,10 @@ impl Heard {
 }
 
 impl Listener {
-    /// A listener for the answer to a request; none where the model can call no tool and marks no
+    /// Creates a listener for the answer to a request; `None` if the model has neither tools nor
     /// thoughts.
     ///
-    /// # Errors
-    /// `INVALID_ARGUMENT` for options of thinking that are malformed.
+    /// # Errors Returns `INVALID_ARGUMENT` for malformed options of thinking.
     pub fn of(request: &Request, tokenizer: &Tokenizer) -> Result<Option<Self>> {
         let dialect = Dialect::of(tokenizer);
         let thinking = Thinking::of(&request.config)?;
@@ -93,7 +92,7 @@ impl Listener {
             Dialect::Gemma4 => gemma4::PIECES.map(|(_, piece)| piece).to_vec(),
         };
         Ok(Some(Self {
-            // Where nothing can be called, nothing is held either.
+            // Without tools, no text is held back.
             notation: dialect.notation(),
             tools: if has_tools { request.tools.clone().into() } else { Rc::from([]) },
             controls: pieces.into_iter().filter_map(control).collect(),
@@ -105,13 +104,13 @@ impl Listener {
         }))
     }
 
-    /// How many tokens were thoughts so far.
+    /// Returns the number of thought tokens so far.
     #[must_use]
     pub fn thought_tokens(&self) -> usize {
         self.thought_tokens
     }
 
-    /// Whether a thought is being written.
+    /// Whether a thought is in progress.
     #[must_use]
     pub fn is_thinking(&self) -> bool {
         matches!(self.hearing, Hearing::Thought { .. })
@@ -123,7 +122,7 @@ impl Listener {
         self.thinking.budget.is_some()
     }
 
-    /// The token that must come next, because a thought has used up its budget.
+    /// Returns the token that must come next, because a thought has used up its budget.
     #[must_use]
     pub fn forced(&self) -> Option<u32> {
         let Hearing::Thought { tokens, .. } = self.hearing else { return None };
@@ -131,14 +130,14 @@ impl Listener {
         is_spent.then(|| self.id_of(CHANNEL[1])).flatten()
     }
 
-    /// The token that begins a thought, where the answer may still begin with one.
+    /// Returns the token that begins a thought, if the answer may still begin with one.
     #[must_use]
     pub fn may_open(&self) -> Option<u32> {
         let may = self.thinking.is_on && matches!(self.hearing, Hearing::Silence);
         may.then(|| self.id_of(CHANNEL[0])).flatten()
     }
 
-    /// Whether a token is part of a thought, and so no part of the answer.
+    /// Whether a token belongs to a thought, and so not to the answer.
     #[must_use]
     pub fn is_aside(&self, token: u32) -> bool {
         self.is_thinking() || self.id_of(CHANNEL[0]) == Some(token)
@@ -148,7 +147,7 @@ impl Listener {
         self.controls.iter().find(|(_, known)| *known == piece).map(|(id, _)| *id)
     }
 
-    /// Takes a token with the text it completes.
+    /// Adds a token with the text that it completes.
     pub fn push(&mut self, token: u32, text: String) -> Heard {
         let control = self.controls.iter().find(|(id, _)| *id == token).map(|(_, piece)| *piece);
         match self.notation {
@@ -161,7 +160,8 @@ impl Listener {
         match &mut self.hearing {
             Hearing::Json(held) => held.push_str(&text),
             Hearing::Silence if text.trim_start().is_empty() => return text,
-            // The grammar keeps calls bare, but a model may fence what it means as one.
+            // The grammar generates calls without a fence, but a model may add one to what it means
+            // as a call.
             Hearing::Silence if text.trim_start().starts_with(['{', '[', '`']) => {
                 self.hearing = Hearing::Json(text);
             }
@@ -173,7 +173,7 @@ impl Listener {
         String::new()
     }
 
-    /// `text` is before the control piece.
+    /// Handles a control token; `text` precedes it.
     fn hear_segment(
         &mut self,
         notation: &'static Notation,
@@ -253,8 +253,7 @@ impl Listener {
         }
     }
 
-    /// Ends the answer. A call that was cut off is left out: what it would have asked for is not
-    /// known.
+    /// Ends the answer. A call that was cut off is left out, because its arguments are incomplete.
     pub fn finish(&mut self) -> Heard {
         let Hearing::Json(held) = std::mem::replace(&mut self.hearing, Hearing::Words) else {
             return Heard::default();

@@ -1,7 +1,7 @@
-//! Tools: how they are declared to each model, and how its calls are read.
+//! Tools: how they are declared to each model, and how its calls are parsed.
 //!
-//! [`json_call`] is for models without words of their own for it: a line in the prompt, and an
-//! answer that a schema holds to the form of a call. [`function_gemma`] and [`gemma4`] are the
+//! [`json_call`] is for models without a format of their own: the prompt describes the tools, and a
+//! schema constrains the answer to the form of a call. [`function_gemma`] and [`gemma4`] are the
 //! exact formats that these models were trained on; both write calls in the same [`notation`].
 
 mod form;
@@ -25,7 +25,7 @@ use crate::tokenizer::Tokenizer;
 /// A model's notation for tools.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
-    /// As Gemma 3 and every model without a format of its own: see [`json_call`].
+    /// JSON, for Gemma 3 and every model without a format of its own: see [`json_call`].
     JsonCall,
     /// See [`function_gemma`].
     FunctionGemma,
@@ -34,7 +34,7 @@ pub enum Dialect {
 }
 
 impl Dialect {
-    /// The dialect of a file: the control pieces of its vocabulary decide.
+    /// Returns the dialect of a file, determined by the control tokens of its vocabulary.
     #[must_use]
     pub fn of(tokenizer: &Tokenizer) -> Self {
         let has = |piece: &str| tokenizer.control(piece).is_ok();
@@ -47,7 +47,7 @@ impl Dialect {
         }
     }
 
-    /// How calls are written between control pieces, where they are.
+    /// Returns the notation of calls between control tokens, if there is one.
     #[must_use]
     pub fn notation(self) -> Option<&'static Notation> {
         match self {
@@ -57,7 +57,7 @@ impl Dialect {
         }
     }
 
-    /// What the model said, as it is in a conversation: its words, then its calls.
+    /// Renders a model message in a conversation: its text, then its calls.
     #[must_use]
     pub fn said(self, words: &str, content: &[Part]) -> Vec<Segment> {
         let calls = content.iter().filter_map(|part| match &part.content {
@@ -82,8 +82,8 @@ impl Dialect {
     }
 }
 
-/// The results of a message in the order of the calls they answer, which models expect; others
-/// after them.
+/// Returns the results of a message in the order of the calls that they answer, as models expect;
+/// others come last.
 pub(crate) fn answered_in_order<'a>(results: &'a [Part], calls: &[Part]) -> Vec<&'a ToolResponse> {
     let mut results: Vec<&ToolResponse> = results
         .iter()
@@ -103,18 +103,18 @@ pub(crate) fn answered_in_order<'a>(results: &'a [Part], calls: &[Part]) -> Vec<
     results
 }
 
-/// A part of a prompt or an answer: a control piece by its text, or text that stays text whatever
-/// is in it.
+/// A part of a prompt or an answer: a control token by its text, or text that is never parsed for
+/// them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Segment {
-    /// One control piece.
+    /// One control token.
     Control(&'static str),
-    /// Words.
+    /// Text.
     Text(Cow<'static, str>),
 }
 
 impl Segment {
-    /// Words.
+    /// Creates a text segment.
     pub(crate) fn text(text: impl Into<Cow<'static, str>>) -> Self {
         Self::Text(text.into())
     }

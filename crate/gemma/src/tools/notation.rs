@@ -1,5 +1,5 @@
-//! Calls and results between marks, keys without quotes, texts between two marks of their own: what
-//! FunctionGemma and Gemma 4 have in common.
+//! The common notation of FunctionGemma and Gemma 4: calls and results between markers, keys
+//! without quotes, texts between two markers of their own.
 //!
 //! ```text
 //! ⟨call⟩call:get_weather{city:⟨quote⟩Tokyo⟨quote⟩,days:3}⟨end of call⟩
@@ -11,23 +11,23 @@ use serde_json::{Map, Number, Value};
 use super::Segment;
 use super::schema_text::by_name;
 
-/// The pieces and habits of one model.
+/// The tokens and rules of one model.
 #[derive(Debug)]
 pub struct Notation {
-    /// Around a call.
+    /// Surround a call.
     pub call: [&'static str; 2],
-    /// Around a result.
+    /// Surround a result.
     pub response: [&'static str; 2],
-    /// Before and after a text.
+    /// Surround a text.
     pub quote: &'static str,
-    /// The value that is none.
+    /// The null value.
     pub null: &'static str,
     /// Whether members are sorted by name.
     pub is_sorted: bool,
 }
 
 impl Notation {
-    /// A call, as the model wrote it.
+    /// Renders a call as the model wrote it.
     #[must_use]
     pub fn call(&'static self, request: &ToolRequest) -> Vec<Segment> {
         let mut writer = Writer::new(self);
@@ -39,7 +39,7 @@ impl Notation {
         writer.segments
     }
 
-    /// A result. It is in the model's own turn, right after the calls.
+    /// Renders a result. It is in the model's own turn, right after the calls.
     #[must_use]
     pub fn response(&'static self, response: &ToolResponse) -> Vec<Segment> {
         let mut writer = Writer::new(self);
@@ -51,11 +51,10 @@ impl Notation {
         writer.segments
     }
 
-    /// The parts of an answer: words, and calls with numbers from `first`, by which results find
-    /// them.
+    /// Returns the parts of an answer: text, and calls numbered from `first`, so that results can
+    /// refer to them.
     ///
-    /// A call that is cut off or not in the format is left out: what it would have asked for is not
-    /// known.
+    /// A call that is cut off or malformed is left out, because its arguments are incomplete.
     #[must_use]
     pub fn parse(&self, segments: &[Segment], first: usize) -> Vec<Part> {
         let mut parts = Vec::new();
@@ -123,7 +122,8 @@ impl Writer {
         self.control(self.notation.quote);
     }
 
-    /// Arguments or a result; what is no object becomes one with a single `value`.
+    /// Renders arguments or a result; a value that isn't an object becomes one with the single
+    /// member `value`.
     fn object(&mut self, value: Option<&Value>) {
         match value {
             None => self.text("{}"),
@@ -174,7 +174,7 @@ impl Writer {
     }
 }
 
-/// What a call is made of. A text between two quotes is one token, whatever is in it.
+/// A lexical token of a call. A text between two quotes is one token, whatever its content.
 #[derive(Clone, Debug, PartialEq)]
 enum Token {
     Mark(char),
@@ -187,7 +187,7 @@ struct Reader<'a> {
     tokens: std::iter::Peekable<std::vec::IntoIter<Token>>,
 }
 
-/// Arguments nest no deeper.
+/// The maximum nesting of arguments.
 const DEEPEST: u32 = 64;
 
 impl<'a> Reader<'a> {
@@ -202,7 +202,7 @@ impl<'a> Reader<'a> {
                 },
                 (Segment::Text(text), Some(open)) => open.push_str(text),
                 (Segment::Text(text), None) => split(text, &mut tokens),
-                // No other control piece is inside a call.
+                // No other control token occurs inside a call.
                 (Segment::Control(_), _) => tokens.push(Token::Mark('\0')),
             }
         }
@@ -212,7 +212,7 @@ impl<'a> Reader<'a> {
         Self { notation, tokens: tokens.into_iter().peekable() }
     }
 
-    /// `call:name{…}` and nothing after it.
+    /// Parses `call:name{…}` with nothing after it.
     fn call(mut self) -> Option<(String, Value)> {
         (self.bare()?.trim() == "call").then_some(())?;
         self.mark(':')?;
@@ -266,7 +266,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A comma, or the closing mark still to come.
+    /// Reads a comma, or stops before the closing marker.
     fn separator(&mut self, close: char) -> Option<()> {
         if self.tokens.peek() == Some(&Token::Mark(close)) { Some(()) } else { self.mark(',') }
     }

@@ -1,17 +1,17 @@
-//! A schema as a prompt shows it: the same text wherever it was read, members in their declared
-//! order.
+//! Renders a schema for a prompt: the same text wherever it was parsed, with members in their
+//! declared order.
 
 use serde_json::{Map, Value};
 
-/// What comes first, as people write it; the rest follows by name. A map may have lost the order it
-/// was written in.
+/// Keywords that come first, as people write them; the others follow by name. A map may have lost
+/// their original order.
 const FIRST: [&str; 8] =
     ["type", "description", "enum", "const", "format", "properties", "required", "items"];
 
-/// They tell a program something, not a model.
+/// Keywords for programs, not for a model.
 pub(super) const UNSAID: [&str; 4] = ["$schema", "$id", "$comment", "propertyOrdering"];
 
-/// The schema as JSON on one line.
+/// Renders the schema as JSON on one line.
 pub(super) fn schema_text(schema: &Value) -> String {
     match schema {
         Value::Object(schema) => {
@@ -41,13 +41,13 @@ pub(super) fn schema_text(schema: &Value) -> String {
     }
 }
 
-/// The names of `propertyOrdering`.
+/// Returns the names of `propertyOrdering`.
 pub(super) fn ordering_of(schema: &Map<String, Value>) -> Vec<&str> {
     let listed = schema.get("propertyOrdering").and_then(Value::as_array);
     listed.into_iter().flatten().filter_map(Value::as_str).collect()
 }
 
-/// Members in a declared order; those it does not name come last, as the map has them.
+/// Returns members in a declared order; undeclared ones come last, in the map's order.
 pub(super) fn ordered<'a>(
     members: &'a Map<String, Value>,
     ordering: &[&str],
@@ -57,7 +57,7 @@ pub(super) fn ordered<'a>(
     list.into_iter()
 }
 
-/// A member's place among others sorted by name, whatever the case of its letters.
+/// Compares members by name, ignoring letter case.
 pub(super) fn by_name((name, _): &(&String, &Value)) -> String {
     name.to_lowercase()
 }
@@ -79,7 +79,7 @@ mod tests {
     use super::schema_text;
 
     #[test]
-    fn members_stand_as_they_were_declared() {
+    fn members_keep_their_declared_order() {
         let schema = json!({
             "$schema": "x",
             "required": ["b"],

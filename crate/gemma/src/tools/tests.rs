@@ -1,4 +1,4 @@
-//! Both dialects: what is written, and what is read back.
+//! Both dialects: rendering and parsing.
 
 use std::borrow::Cow;
 
@@ -44,7 +44,7 @@ fn written(segments: &[Segment]) -> String {
         .collect()
 }
 
-/// The segments of a text in which control pieces are spelled out.
+/// Parses a text in which control tokens are spelled out into segments.
 fn segments(mut text: &str) -> Vec<Segment> {
     let mut segments = Vec::new();
     while !text.is_empty() {
@@ -63,7 +63,7 @@ fn segments(mut text: &str) -> Vec<Segment> {
 }
 
 #[test]
-fn a_declaration_as_the_model_card_shows_it() {
+fn a_declaration_equals_the_model_cards() {
     assert_eq!(
         written(&function_gemma::declarations(&[weather()])),
         "You are a model that can do function calling with the following functions<start_function_declaration>declaration:get_current_weather{description:<escape>Gets the current weather in a given location.<escape>,parameters:{properties:{location:{description:<escape>The city and state, e.g. \"San Francisco, CA\" or \"Tokyo, JP\"<escape>,type:<escape>STRING<escape>},unit:{description:<escape>The unit to return the temperature in.<escape>,enum:[<escape>celsius<escape>,<escape>fahrenheit<escape>],type:<escape>STRING<escape>}},required:[<escape>location<escape>],type:<escape>OBJECT<escape>}}<end_function_declaration>"
@@ -71,7 +71,7 @@ fn a_declaration_as_the_model_card_shows_it() {
 }
 
 #[test]
-fn a_response_as_the_model_card_shows_it() {
+fn a_response_equals_the_model_cards() {
     let response = |output| ToolResponse {
         name: "get_current_weather".to_owned(),
         output: Some(output),
@@ -105,12 +105,12 @@ fn request(at: u32, name: &str, input: Value) -> Part {
 }
 
 #[test]
-fn calls_are_read() {
+fn calls_are_parsed() {
     check(
         "<start_function_call>call:get_current_weather{location:<escape>Tokyo, Japan<escape>}<end_function_call><start_function_response>",
         &[request(0, "get_current_weather", json!({"location": "Tokyo, Japan"}))],
     );
-    // Whatever is between two escapes is text.
+    // Everything between two escapes is text.
     check(
         "<start_function_call>call:f{a:<escape>}{:,call:g[<escape>}<end_function_call>",
         &[request(0, "f", json!({"a": "}{:,call:g["}))],
@@ -130,7 +130,7 @@ fn calls_are_read() {
 }
 
 #[test]
-fn what_is_no_call_is_left_out() {
+fn text_that_isnt_a_call_is_left_out() {
     for broken in [
         "call:f{",
         "call:f{a:1",
@@ -145,7 +145,7 @@ fn what_is_no_call_is_left_out() {
     ] {
         check(&format!("<start_function_call>{broken}<end_function_call>"), &[]);
     }
-    // Spelled out by a person, it is text.
+    // Spelled out by a user, it is text.
     assert_eq!(
         function_gemma::NOTATION
             .parse(&[Segment::Text("<start_function_call>call:f{}<end_function_call>".into())], 0),
@@ -154,7 +154,7 @@ fn what_is_no_call_is_left_out() {
 }
 
 #[test]
-fn a_call_reads_back() {
+fn a_rendered_call_is_parsed_again() {
     for input in [
         json!({}),
         json!({"a": "<escape>", "b": [1, {"c": "x,y"}], "d": null}),
@@ -199,7 +199,7 @@ fn a_json_call_has_its_tool_s_parameters() {
 }
 
 #[test]
-fn a_call_or_the_output_asked_for() {
+fn a_call_or_the_requested_output() {
     let output = json!({"type": "object", "properties": {"sky": {"$ref": "#/$defs/sky"}}, "required": ["sky"], "$defs": {"sky": {"enum": ["blue"]}}});
     let asked = |choice| Request {
         output: Some(Output { format: None, schema: Some(output.clone()) }),
@@ -264,7 +264,7 @@ fn function_gemma_s_calls_have_their_tool_s_parameters() {
     ] {
         let request = request_of(&tools, choice);
         assert_eq!(writes(&request, Dialect::FunctionGemma, text), is_written, "{choice:?} {text}");
-        // What the grammar writes, the parser reads.
+        // The parser accepts everything that the grammar generates.
         if is_written && text.ends_with("<end_function_call>") {
             let calls = function_gemma::NOTATION.parse(&segments(text), 0);
             assert!(
@@ -286,7 +286,7 @@ fn request_of(tools: &[ToolDefinition], choice: ToolChoice) -> Request {
     Request { tools: tools.to_vec(), tool_choice: Some(choice), ..Request::default() }
 }
 
-/// The 256 bytes, an end, and a token for each control piece.
+/// The 256 bytes, an end, and a token for each control token.
 struct Bytes;
 
 impl Vocabulary for Bytes {
@@ -307,7 +307,7 @@ impl Vocabulary for Bytes {
     }
 }
 
-/// Whether an answer may be this text, in which control pieces are spelled out.
+/// Whether an answer may be this text, in which control tokens are spelled out.
 fn writes(request: &Request, dialect: Dialect, text: &str) -> bool {
     let pieces = std::sync::Arc::new(Pieces::new(&Bytes));
     let wish = wish_of(request, dialect).unwrap().unwrap();
@@ -323,7 +323,7 @@ fn writes(request: &Request, dialect: Dialect, text: &str) -> bool {
 }
 
 #[test]
-fn json_calls_are_read() {
+fn json_calls_are_parsed() {
     let tools = [weather()];
     let call = r#"{"name":"get_current_weather","parameters":{"location":"Tokyo"}}"#;
     let one = json_call::parse(call, &tools, 0).unwrap();

@@ -1,4 +1,4 @@
-//! Which symbols may follow: the shapes of values, the items of arrays, the members of objects.
+//! Determines which symbols may follow: shapes of values, items of arrays, members of objects.
 
 use std::sync::Arc;
 
@@ -34,7 +34,7 @@ impl Machine {
         }
     }
 
-    /// Calls follow each other without anything between them.
+    /// Calls follow each other without a separator.
     pub(super) fn enter_calls(&mut self, may_end: bool, rest: u32, threads: &mut Vec<Thread>) {
         if may_end {
             self.pop(rest, threads);
@@ -70,7 +70,7 @@ impl Machine {
         {
             return;
         }
-        // Where nothing depends on it any more, the count stands still.
+        // The count stops where nothing depends on it any more.
         let still = array.least.max(small(array.prefix.len())).max(1);
         let count_after = if array.most.is_none() { (count + 1).min(still) } else { count + 1 };
         let item =
@@ -111,7 +111,7 @@ impl Machine {
         if let Some(extra) = it.extra.filter(|_| required == 0 && has_room)
             && grammar.depth(extra.value).saturating_add(depth) <= DEEPEST
         {
-            // Past the last property: the declared ones come first.
+            // Other members come after the declared ones.
             let after = Symbol::Members {
                 object,
                 next: small(it.properties.len()),
@@ -139,12 +139,12 @@ impl Machine {
     }
 }
 
-/// Members so far, as far as anything depends on it.
+/// Returns the number of members so far, as far as anything depends on it.
 pub(super) fn counted(object: &Object, count: u32) -> u32 {
     if object.most.is_some() { count + 1 } else { (count + 1).min(object.least.max(1)) }
 }
 
-/// Whether a property may come next, so that the required ones and the counts can still be kept.
+/// Whether a property may come next without making required members or counts impossible.
 pub(super) fn may_be_next(
     grammar: &Grammar,
     object: &Object,

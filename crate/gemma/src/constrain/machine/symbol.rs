@@ -1,9 +1,9 @@
-//! What the machine can be reading, and what it remembers of what must follow.
+//! Symbols that the machine reads, and the stack of those that must follow.
 
 /// The symbols that a thread reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(in super::super) enum Symbol {
-    /// Nothing more. First, so that it is never among the threads dropped.
+    /// The end. First in the order, so that it is never among the dropped threads.
     End,
     /// Any shape of a value.
     Value(u32),
@@ -14,38 +14,38 @@ pub(in super::super) enum Symbol {
     Words(u32),
     Text(u32),
     Number(u32),
-    /// After this many items: another one, or the end.
+    /// After this many items: another item, or the end.
     Items {
         array: u32,
         count: u32,
     },
-    /// Before property `next`, after this many members: another one, or the end.
+    /// Before property `next`, after this many members: another member, or the end.
     Members {
         object: u32,
         next: u32,
         count: u32,
     },
-    /// A name of such a member.
+    /// The name of an undeclared member.
     Name {
         object: u32,
         next: u32,
         count: u32,
     },
-    /// Text that is no answer in JSON.
+    /// Prose instead of JSON.
     Prose,
-    /// A call in FunctionGemma's format, or the end where it may be.
+    /// A call in FunctionGemma's format, or the end if allowed.
     Calls {
         may_end: bool,
     },
 }
 
-/// One way to read on.
+/// One path through the grammar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Thread {
     pub(super) symbol: Symbol,
-    /// How far into the symbol.
+    /// The position within the symbol.
     pub(super) at: u32,
-    /// The stack of what follows.
+    /// The stack of symbols that follow.
     pub(super) rest: u32,
 }
 
@@ -54,6 +54,6 @@ pub(super) struct Thread {
 pub(super) struct Frame {
     pub(super) symbol: Symbol,
     pub(super) below: u32,
-    /// Brackets open.
+    /// The number of open brackets.
     pub(super) depth: u32,
 }

@@ -1,11 +1,11 @@
-//! A pattern as one state at a time, without ways that lead nowhere.
+//! A pattern as a deterministic automaton without dead ends.
 
 use std::collections::HashMap;
 
 use super::super::small;
 use super::nfa::{Nfa, Place};
 
-/// A deterministic automaton over characters. From each of its states some text leads to a match.
+/// A deterministic automaton over characters. From each of its states a match can be reached.
 #[derive(Clone, Debug, Default)]
 pub(in super::super) struct Automaton {
     states: Vec<State>,
@@ -30,7 +30,7 @@ const LAST: u32 = 0x10_FFFF;
 const SURROGATES: (u32, u32) = (0xD800, 0xDFFF);
 
 impl Automaton {
-    /// Every text.
+    /// Accepts every text.
     pub(in super::super) fn anything() -> Self {
         let ways = vec![
             Way { low: 0, high: SURROGATES.0 - 1, to: 0 },
@@ -39,9 +39,9 @@ impl Automaton {
         Self { states: vec![State { ways, is_match: true }] }
     }
 
-    /// Every text but these.
+    /// Accepts every text except these.
     pub(in super::super) fn except<'a>(words: impl Iterator<Item = &'a str>) -> Self {
-        // State 0 is where no word can match any more; 1 is the root of the words' tree.
+        // State 0: no word can match any more. State 1: the root of the trie of words.
         let mut tree: Vec<(Vec<(char, u32)>, bool)> = vec![(Vec::new(), false)];
         for word in words {
             let mut at = 0_usize;
@@ -92,15 +92,15 @@ impl Automaton {
         }
     }
 
-    /// The texts that a pattern matches.
+    /// Accepts the texts that match a pattern.
     pub(super) fn of(nfa: &Nfa) -> Result<Self, String> {
         let start = nfa.closure([nfa.start], true, false);
-        // The beginning is a state of its own, even where the same places are met again later.
+        // The start is a state of its own, even if the same positions occur again later.
         let mut known = HashMap::new();
         let mut sets = vec![start];
         let mut states = Vec::new();
         while let Some(set) = sets.get(states.len()).cloned() {
-            // At the very beginning both anchors hold at once: `^$` matches the empty text.
+            // At the start of an empty text both anchors hold: `^$` matches it.
             let end = nfa.closure(
                 if states.is_empty() { vec![nfa.start] } else { set.clone() },
                 states.is_empty(),
@@ -126,7 +126,7 @@ impl Automaton {
         Ok(Self { states }.trimmed())
     }
 
-    /// The texts of both.
+    /// Returns the intersection of both.
     pub(in super::super) fn and(&self, other: &Self) -> Result<Self, String> {
         let mut known = HashMap::from([((0_u32, 0_u32), 0_u32)]);
         let mut pairs = vec![(0_u32, 0_u32)];
@@ -155,7 +155,7 @@ impl Automaton {
         Ok(Self { states }.trimmed())
     }
 
-    /// Without the ways from which no match can be reached.
+    /// Removes states from which no match can be reached.
     fn trimmed(mut self) -> Self {
         let mut back: Vec<Vec<u32>> = vec![Vec::new(); self.states.len()];
         let mut open = Vec::new();
@@ -182,7 +182,7 @@ impl Automaton {
         self
     }
 
-    /// Numbers the states: states with equal numbers accept the same continuations of up to
+    /// Numbers the states so that those with equal numbers accept the same continuations of up to
     /// `chars` characters.
     pub(in super::super) fn alike(&self, chars: u32) -> Vec<u32> {
         let mut numbers = vec![0; self.states.len()];
@@ -209,12 +209,12 @@ impl Automaton {
         numbers
     }
 
-    /// Whether nothing matches.
+    /// Whether the automaton accepts nothing.
     pub(in super::super) fn is_empty(&self) -> bool {
         self.states.first().is_none_or(|state| !state.is_match && state.ways.is_empty())
     }
 
-    /// How many states it has.
+    /// Returns the number of states.
     pub(in super::super) fn len(&self) -> usize {
         self.states.len()
     }
@@ -223,26 +223,26 @@ impl Automaton {
         self.states.get(state as usize).is_some_and(|state| state.is_match)
     }
 
-    /// The ways out of a state, by character.
+    /// Returns the transitions of a state, by character.
     pub(in super::super) fn ways(&self, state: u32) -> &[Way] {
         self.states.get(state as usize).map_or(&[], |state| state.ways.as_slice())
     }
 
-    /// Where a character leads.
+    /// Returns the state after a character.
     pub(in super::super) fn next(&self, state: u32, code: u32) -> Option<u32> {
         let ways = self.ways(state);
         let way = ways.get(ways.partition_point(|way| way.high < code))?;
         (way.low <= code).then_some(way.to)
     }
 
-    /// Whether a whole text matches.
+    /// Whether the automaton accepts a text.
     pub(in super::super) fn matches(&self, text: &str) -> bool {
         let end = text.chars().try_fold(0, |state, char| self.next(state, char.into()));
         end.is_some_and(|state| self.is_match(state))
     }
 }
 
-/// The characters a set can read, cut where what they reach changes.
+/// Returns the characters that a set of positions can read, split where their targets differ.
 fn pieces(nfa: &Nfa, set: &[u32]) -> Vec<(u32, u32, Vec<u32>)> {
     let mut events: Vec<(u32, bool, u32)> = Vec::new();
     for &at in set {
@@ -271,7 +271,7 @@ fn pieces(nfa: &Nfa, set: &[u32]) -> Vec<(u32, u32, Vec<u32>)> {
     cut
 }
 
-/// Adds a way around the surrogates, which no text holds.
+/// Adds a transition, excluding surrogates, which no text contains.
 fn push_split(ways: &mut Vec<Way>, low: u32, high: Option<u32>, to: u32) {
     let Some(high) = high else { return };
     push_way(ways, Way { low, high: high.min(SURROGATES.0 - 1), to });

@@ -1,5 +1,5 @@
-//! Regular expressions of JSON Schema (ECMA-262) as automata over characters. Their grammar is
-//! core's, where answers are checked.
+//! Regular expressions of JSON Schema (ECMA-262) as automata over characters. Their parser is in
+//! core, which validates answers.
 
 mod automaton;
 mod nfa;
@@ -8,14 +8,14 @@ pub(super) use automaton::Automaton;
 
 use hybridge_core::schema::pattern::Expression;
 
-/// The automaton of a pattern, which matches anywhere in a text unless it is anchored.
-/// The reason is a sentence's end: "is not supported: …".
+/// Compiles a pattern, which matches anywhere in a text unless it is anchored. The error completes
+/// the sentence "is not supported: …".
 pub(super) fn compile(pattern: &str) -> Result<Automaton, String> {
     let expression = regular(pattern)?;
     Automaton::of(&nfa::Nfa::of(&expression)?)
 }
 
-/// Whether a pattern is one of those supported, without the work of compiling it.
+/// Whether a pattern is supported, without compiling it.
 pub(super) fn check(pattern: &str) -> Result<(), String> {
     regular(pattern).map(|_| ())
 }

@@ -1,24 +1,24 @@
-//! A pattern as a machine of many tries at once.
+//! A pattern as a nondeterministic automaton.
 
 use super::super::small;
 use hybridge_core::schema::pattern::{Expression, Ranges};
 
-/// One place in a pattern.
+/// One state of a pattern.
 #[derive(Clone, Debug)]
 pub(super) enum Place {
     /// Reads one character and continues.
     One(Ranges, u32),
-    /// Goes on in two ways.
+    /// Continues at two states.
     Both(u32, u32),
-    /// Goes on at the text's beginning only.
+    /// Continues at the text's beginning only.
     Start(u32),
-    /// Goes on at the text's end only.
+    /// Continues at the text's end only.
     End(u32),
     /// Matches.
     Done,
 }
 
-/// All places, and where to begin.
+/// All states, and the initial one.
 #[derive(Clone, Debug)]
 pub(super) struct Nfa {
     pub(super) places: Vec<Place>,
@@ -29,7 +29,7 @@ const MOST_PLACES: usize = 8_000;
 const ANY: (u32, u32) = (0, 0x10_FFFF);
 
 impl Nfa {
-    /// A match may begin and end anywhere in the text.
+    /// Compiles a pattern that may match anywhere in the text.
     pub(super) fn of(expression: &Expression) -> Result<Self, String> {
         let mut nfa = Self { places: vec![Place::Done], start: 0 };
         let after = nfa.anything(0)?;
@@ -38,7 +38,7 @@ impl Nfa {
         Ok(nfa)
     }
 
-    /// Any number of any characters, then `next`.
+    /// Adds any number of arbitrary characters before `next`.
     fn anything(&mut self, next: u32) -> Result<u32, String> {
         let again = self.add(Place::Both(next, next))?;
         let one = self.add(Place::One(vec![ANY], again))?;
@@ -102,7 +102,7 @@ impl Nfa {
         }
     }
 
-    /// Everywhere one is without reading on, sorted.
+    /// Returns the states reachable without reading a character, sorted.
     pub(super) fn closure(
         &self,
         from: impl IntoIterator<Item = u32>,

@@ -1,4 +1,4 @@
-//! A table: what a pattern matches, and what not.
+//! Tables of patterns, with texts that match and texts that don't.
 
 use super::compile;
 

@@ -1,4 +1,4 @@
-//! Schemas made to cost: each is refused, or compiled and followed in bounds.
+//! Expensive schemas: each is refused, or compiled and followed within limits.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::constrain::{Constraint, Pieces, State, Wish};
 use crate::testing::{PieceList, Random};
 use std::sync::Arc;
 
-/// Compiles if it may, writes a hundred tokens, and looks at what that left in memory.
+/// Compiles the schema if allowed, writes a hundred tokens, and checks the memory used.
 #[track_caller]
 fn check(schema: &Value, is_kept: bool) {
     let pieces = pieces(&PieceList::mixed());
@@ -40,7 +40,7 @@ fn nested(depth: usize, inner: Value, wrap: impl Fn(Value) -> Value) -> Value {
 }
 
 #[test]
-fn deep() {
+fn deep_schemas() {
     check(&nested(90, json!({"type": "null"}), |it| json!({"items": it, "minItems": 1})), true);
     check(&nested(110, json!({"type": "null"}), |it| json!({"items": it, "minItems": 1})), false);
     check(&nested(115, json!(true), |it| json!({"allOf": [it]})), false);
@@ -48,7 +48,7 @@ fn deep() {
 }
 
 #[test]
-fn wide() {
+fn wide_schemas() {
     let properties: Value = (0..5_000)
         .map(|at| (format!("property{at}"), json!({"type": "integer"})))
         .collect::<serde_json::Map<_, _>>()
@@ -65,7 +65,7 @@ fn wide() {
 }
 
 #[test]
-fn ambiguous() {
+fn ambiguous_schemas() {
     let doubled = json!({"$ref": "#/$defs/a", "$defs": {
         "a": {"anyOf": [{"$ref": "#/$defs/b"}, {"$ref": "#/$defs/c"}]},
         "b": {"properties": {"k": {"$ref": "#/$defs/a"}}, "required": ["k"], "type": "object"},
@@ -87,7 +87,7 @@ fn ambiguous() {
 }
 
 #[test]
-fn patterns() {
+fn expensive_patterns() {
     check(&json!({"pattern": "(a|b|ab)*c(a|b|ab)*d(a|b|ab)*e"}), true);
     check(&json!({"pattern": "(a|b)*a(a|b){12}$"}), false);
     check(&json!({"pattern": "(((a*)*)*)*b"}), true);

@@ -1,5 +1,5 @@
-//! Random schemas, random logits: whatever is finished is valid, and every mask agrees with its
-//! slow twin.
+//! Random schemas and logits: every finished answer is valid, and every mask agrees with its slow
+//! twin.
 
 use std::sync::Arc;
 
@@ -9,8 +9,8 @@ use super::support::{judge, pieces};
 use crate::constrain::{Constraint, Pieces, Vocabulary, Wish};
 use crate::testing::{PieceList, Random, random_schema};
 
-/// Draws tokens by their logits from what is allowed. The answer's bytes, and whether it came to
-/// its end.
+/// Samples tokens by their logits from the allowed ones. Returns the answer's bytes, and whether it
+/// ended.
 fn answer(
     constraint: &Constraint,
     list: &PieceList,
@@ -27,7 +27,8 @@ fn answer(
         let allowed: Vec<u32> =
             (0..size).filter(|id| mask[*id as usize / 32] >> (id % 32) & 1 == 1).collect();
         assert!(!allowed.is_empty(), "a dead end after {:?}", String::from_utf8_lossy(&bytes));
-        // The slow twin asks token by token; every step would take the test's whole time.
+        // The slow twin checks token by token; comparing at every step would take the test's whole
+        // time.
         if random.one_in(4) {
             for id in 0..size {
                 assert_eq!(
@@ -40,7 +41,7 @@ fn answer(
         }
         let is_end_allowed = allowed.contains(&list.ends()[0]);
         assert_eq!(is_end_allowed, state.is_complete());
-        // Logits that like to come to an end once the answer is long.
+        // Once the answer is long, the logits favour its end.
         let closing = allowed.iter().copied().filter(|&id| {
             list.bytes(id).is_none_or(|piece| piece.iter().all(|byte| b"\"]}0".contains(byte)))
         });
@@ -106,7 +107,7 @@ fn prose_or_a_call() {
 }
 
 #[test]
-fn after_the_end_there_is_nothing() {
+fn no_token_is_allowed_after_the_end() {
     let list = PieceList::bytes();
     let pieces = pieces(&list);
     let constraint = Constraint::compile(&Wish::json(json!({"const": 1})), &pieces).unwrap();

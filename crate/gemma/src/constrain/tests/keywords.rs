@@ -1,12 +1,12 @@
-//! One table per keyword: texts that must be written, texts that must not.
+//! One table per keyword: texts that the grammar must accept, and texts that it must not.
 
 use serde_json::{Value, json};
 
 use super::support::{compile, judge, pieces, writes};
 use crate::testing::PieceList;
 
-/// What is to be written must be valid to the validator too; what is not need not be invalid, only
-/// unwanted.
+/// Accepted texts must be valid for the validator, too; rejected ones need not be invalid, only
+/// undesired.
 #[track_caller]
 fn check(schema: &Value, written: &[&str], refused: &[&str]) {
     let constraint = compile(schema, &pieces(&PieceList::bytes()));

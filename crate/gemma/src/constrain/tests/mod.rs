@@ -1,4 +1,4 @@
-//! Tables and twins: what is written must be valid, what is invalid must be refused.
+//! Tables and twins: accepted texts must be valid, and invalid ones must be rejected.
 
 mod adversarial;
 mod answers;

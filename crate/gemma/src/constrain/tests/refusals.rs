@@ -1,4 +1,4 @@
-//! What is not kept is refused by name and place.
+//! Unsupported keywords are refused by name and path.
 
 use hybridge_core::Status;
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ fn check(schema: &Value, named: &str) {
 }
 
 #[test]
-fn keywords_that_are_not_kept() {
+fn unsupported_keywords() {
     for (keyword, value) in [
         ("not", json!({})),
         ("if", json!({})),
@@ -46,7 +46,7 @@ fn keywords_that_are_not_kept() {
 }
 
 #[test]
-fn what_a_keyword_cannot_say() {
+fn malformed_keywords() {
     check(&json!({"type": "text"}), "type");
     check(&json!({"type": 1}), "type");
     check(&json!({"minLength": -1}), "minLength");

@@ -1,4 +1,4 @@
-//! What the tests share: compiling, writing, and the validator.
+//! Shared helpers of the tests: compiling, writing, and the validator.
 
 use std::sync::Arc;
 
@@ -18,13 +18,13 @@ pub(super) fn compile(schema: &Value, pieces: &Arc<Pieces>) -> Constraint {
         .unwrap_or_else(|error| panic!("{error} in {schema}"))
 }
 
-/// Whether the grammar can write exactly this text. `pieces` are those of [`PieceList::bytes`].
+/// Whether the grammar accepts exactly this text. `pieces` are those of [`PieceList::bytes`].
 pub(super) fn writes(constraint: &Constraint, text: &str) -> bool {
     let mut state = constraint.start();
     text.bytes().all(|byte| state.accept(byte.into()).is_ok()) && state.is_complete()
 }
 
-/// The validator's verdict. It shares only the automata of patterns with the grammar.
+/// Returns the validator's verdict. It shares only the automata of patterns with the grammar.
 pub(super) fn judge(schema: &Value, value: &Value) -> Result<(), Mismatch> {
     validate(schema, value, &|pattern, text| Some(pattern::compile(pattern).unwrap().matches(text)))
 }
