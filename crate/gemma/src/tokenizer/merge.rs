@@ -289,7 +289,7 @@ mod tests {
         #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
         #[test]
-        fn the_queue_agrees_with_its_twin(text in "(the|weather|▁|hello|is|in|[a-z]|é|語){0,30}") {
+        fn the_queue_equals_its_twin(text in "(the|weather|▁|hello|is|in|[a-z]|é|語){0,30}") {
             for crossing in [&[][..], &["d▁", "▁d▁", "▁▁▁"]] {
                 let vocabulary = vocabulary(crossing);
                 prop_assert_eq!(fast(&vocabulary, &text), slowly(&vocabulary, &text));
