@@ -1,5 +1,4 @@
-// Random trees with a privacy pin at the root: whatever fails, hangs, hedges or is asked twice, no cloud sees a pinned
-// request.
+// Random trees with a privacy pin at the root: whatever fails, hangs or is hedged, no cloud sees a pinned request.
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -45,7 +44,7 @@ const secrets = [
   'passport no. X1234567',
 ]
 
-/** Everywhere a value may hide in what is sent. */
+/** Every place in a request where a value may occur. */
 const places = {
   prompt: (value) => value,
   'prompt of parts': (value) => ({ prompt: [{ text: 'see' }, { text: ` ${value}` }] }),
@@ -111,7 +110,7 @@ const places = {
   'full width': (value) => value.replace(/\d/g, (digit) => String.fromCharCode(0xff10 + Number(digit))),
 }
 
-/** A leaf that answers, fails, stalls or is hostile. `onCall` learns of each request. */
+/** A leaf that answers, fails, stalls or is hostile. `onCall` is called with each request. */
 function leaf(onCall, inferenceSource) {
   const end = pick(['answer', 'answer', 'stream', 'fail', 'fail late', 'hang', 'permanent', 'hostile'])
   if (end === 'hostile' && inferenceSource === 'on_device') return pick(Object.values(hostileModels(hybridge)))()
@@ -142,7 +141,7 @@ const policy = () => ({
   ...(chance(0.3) ? { breaker: { failures: 1, cooldownMs: 1 } } : {}),
 })
 
-/** A strategy over these branches, of any make and depth. */
+/** A random strategy over these branches, of any depth. */
 function strategy(keys, depth = 2) {
   const [one, two] = [pick(keys), pick(keys)]
   const shuffled = [...keys].sort(() => random() - 0.5)
@@ -169,7 +168,7 @@ function strategy(keys, depth = 2) {
     : new WithFallback(strategy(keys, depth - 1), { fallbackOrder: shuffled })
 }
 
-/** A model of any shape over leaves of one kind. */
+/** A random model over leaves of one kind. */
 function tree(depth, onCall, source) {
   if (depth === 0 || chance(0.4)) return leaf(onCall, source)
   const keys = ['a', 'b'].slice(0, 1 + below(2))
@@ -180,7 +179,7 @@ function tree(depth, onCall, source) {
   return chance(0.2) ? wrapModel(model, {}) : model
 }
 
-/** The pin, in front of anything, inside of anything that keeps it in front. */
+/** The pin, before or inside random combinators that keep it first. */
 function pinned(keys) {
   const pin = new PrivacyStrategy()
   const rest = strategy(keys)
@@ -227,7 +226,7 @@ test(`${runs} random trees keep a pinned request from every cloud`, async () => 
         answered += value === undefined ? 0 : 1
         assert.equal(leaked.length, 0, `run ${at}: ${place} of ${secret} left the device`)
       }
-      // The same tree sends what holds nothing: the pin is what kept the rest.
+      // Without personal data, the same tree does use the cloud, so the pin made the difference.
       const stop = AbortSignal.timeout(40)
       await settled(model.generate('hello there', { signal: stop }), `run ${at}, unpinned`, 2000)
       unpinned += leaked.length > 0 ? 1 : 0
@@ -237,7 +236,7 @@ test(`${runs} random trees keep a pinned request from every cloud`, async () => 
   assert.ok(unpinned > runs / 4, `only ${unpinned} of ${runs} trees use their clouds at all`)
 })
 
-test('a tool that brings personal data pins the rest of its loop', async () => {
+test('a tool result with personal data pins the following requests of its loop', async () => {
   const seen = []
   const calls = (name) =>
     defineModel({

@@ -1,4 +1,5 @@
-// What strangers hand in, at every place where they can: it is refused by name or gone past, and everything settles.
+// Hostile input at every public entry point: it is rejected by name or a fallback takes over, and every promise
+// settles.
 
 import assert from 'node:assert/strict'
 import { createServer } from 'node:http'
@@ -35,14 +36,14 @@ const {
 } = hybridge
 const good = () => defineModel({ name: 'ok', generate: async () => 'ok' })
 
-describe('hostile models settle everywhere', () => {
+describe('hostile models settle in every router', () => {
   for (const [name, make] of Object.entries(hostileModels(hybridge))) {
     test(name, () =>
       leavingNothing(async (signal) => {
         for (const [shape, around] of Object.entries(shapes(hybridge))) {
           for (const [mode, run] of Object.entries(modes)) {
             const what = `${shape}, ${mode}`
-            // A model of another make has a face of its own.
+            // A foreign model has its own public interface.
             if (shape === 'plain' && name.startsWith('foreign')) continue
             const { value, error } = await settled(run(around(make(), good()), { signal }), what)
             if (shape === 'plain') assert.ok(HybridError.isInstance(error), `${what}: ${String(error ?? value?.text)}`)
@@ -54,7 +55,7 @@ describe('hostile models settle everywhere', () => {
   }
 })
 
-test('odd numbers and words in a reply cost no answer', async () => {
+test('unusual numbers and reasons in a reply do not fail the answer', async () => {
   for (const [name, reply] of Object.entries(oddReplies)) {
     const model = defineModel({ name: 'o', generate: async () => reply() })
     for (const [shape, around] of Object.entries(shapes(hybridge))) {
@@ -64,7 +65,7 @@ test('odd numbers and words in a reply cost no answer', async () => {
   }
 })
 
-test('a malformed answer names its place', async () => {
+test('the error of a malformed answer contains its path', async () => {
   const model = defineModel({
     name: 'm',
     generate: async () => ({ message: { role: 'model', content: [{ text: 'a' }, 'hi'] } }),
@@ -88,7 +89,7 @@ test('a malformed answer names its place', async () => {
   }
 })
 
-test('what is handed out shares nothing with what was handed in', async () => {
+test('returned objects share nothing with the ones passed in', async () => {
   const content = [{ data: { list: [1] } }]
   const model = defineModel({
     name: 'm',
@@ -225,7 +226,7 @@ test('a malformed request is INVALID_ARGUMENT with its path, before any branch o
   assert.equal(ran, 0)
 })
 
-test('what is judged is what is sent, whatever a request turns into meanwhile', async () => {
+test('the judged request is the one that is sent, even if it is modified meanwhile', async () => {
   const seen = []
   const reads = defineModel({
     name: 'm',
@@ -249,7 +250,7 @@ test('what is judged is what is sent, whatever a request turns into meanwhile', 
   await assert.rejects(running, { status: 'UNAVAILABLE' })
   assert.deepEqual(seen, ['first', 'first'])
 
-  // A getter and a toJSON are read once.
+  // A getter and a toJSON are called once.
   let reading = 0
   const sly = {
     get text() {
@@ -274,7 +275,7 @@ test('what is judged is what is sent, whatever a request turns into meanwhile', 
   assert.doesNotMatch(texts[0], /example/)
 })
 
-test('half a surrogate pair becomes U+FFFD everywhere, `__proto__` is a name as any', async () => {
+test('unpaired surrogates become U+FFFD everywhere, and `__proto__` is an ordinary name', async () => {
   let seen
   const model = defineModel({
     name: 'm',
@@ -299,7 +300,7 @@ test('half a surrogate pair becomes U+FFFD everywhere, `__proto__` is a name as 
   assert.equal(seen.messages[1].content[1].data.polluted, undefined)
 })
 
-test('whatever a model, a strategy or a tool is made of, a mistake in it is named', async () => {
+test('invalid options of models, strategies and tools are reported by name', async () => {
   const a = good()
   const order = new FallbackStrategy(['a'])
   const nonsense = [
@@ -361,7 +362,7 @@ test('whatever a model, a strategy or a tool is made of, a mistake in it is name
       } catch (error) {
         thrown = error
       }
-      // Some take no options, or options that all have defaults.
+      // Some functions take no options, or only optional ones.
       assert.ok(thrown === undefined || HybridError.isInstance(thrown), `${name}: ${thrown?.stack}`)
     }
   }
@@ -371,7 +372,7 @@ test('whatever a model, a strategy or a tool is made of, a mistake in it is name
 
 // ── Stops ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-test('a caller’s stop ends everything at once, and is named as in the rest of the platform', () =>
+test('an abort by the caller ends everything at once, with the same names as in the platform', () =>
   leavingNothing(async () => {
     const hanging = defineModel({ name: 'h', generate: () => never })
     for (const [shape, around] of Object.entries(shapes(hybridge))) {
@@ -392,10 +393,10 @@ test('a caller’s stop ends everything at once, and is named as in the rest of 
     }
   }))
 
-test('a cloud that accepts a request and never answers is given fifteen seconds, where another branch is left', async () => {
+test('a cloud that never answers times out after fifteen seconds if another branch is left', async () => {
   const stalled = (inferenceSource) => defineModel({ name: 's', info: { inferenceSource }, generate: () => never })
   const kept = globalThis.setTimeout
-  /** The deadline that a run of these branches sets; the timer itself never fires. */
+  /** Returns the timeout that a run of these branches sets; the timer itself never fires. */
   const deadlineOf = async (first, more = {}) => {
     const delays = []
     globalThis.setTimeout = (act, ms, ...rest) =>
@@ -422,7 +423,7 @@ test('a cloud that accepts a request and never answers is given fifteen seconds,
   }
 })
 
-test('a cascade keeps what `accept` refused, and takes policies and a trace', async () => {
+test('a cascade keeps answers that `accept` rejected, and supports policies and a trace', async () => {
   const traces = []
   const refused = defineModel({ name: 'r', generate: async () => 'refused' })
   const failing = defineModel({
@@ -457,7 +458,7 @@ test('a cascade keeps what `accept` refused, and takes policies and a trace', as
   )
 })
 
-test('reasoning that was streamed is delivered once', async () => {
+test('streamed reasoning is delivered once', async () => {
   const thinking = defineModel({
     name: 't',
     generate: async (_, { sendChunk }) => {
@@ -472,7 +473,7 @@ test('reasoning that was streamed is delivered once', async () => {
   }
 })
 
-test('the text that came before a failure survives every router', async () => {
+test('text received before a failure is available through every router', async () => {
   const breaks = geminiModel({
     model: 'm',
     apiKey: 'k',
@@ -482,7 +483,7 @@ test('the text that came before a failure survives every router', async () => {
       }),
   })
   for (const [shape, around] of Object.entries(shapes(hybridge))) {
-    if (shape.includes('cascade')) continue // which shows nothing of an answer that breaks off, and moves on
+    if (shape.includes('cascade')) continue // which shows nothing of a partial answer, and moves on
     const { error } = await settled(modes['stream, read'](around(breaks, good())), shape)
     assert.equal(error?.partial?.content[0]?.text, 'so far', `${shape}: ${error?.stack}`)
   }
@@ -490,7 +491,7 @@ test('the text that came before a failure survives every router', async () => {
 
 // ── Tools ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-test('a tool that ignores its signal is abandoned, and its siblings are stopped', () =>
+test('a tool that ignores its signal is abandoned, and its siblings are aborted', () =>
   leavingNothing(async () => {
     const calls = defineModel({
       name: 'm',
@@ -617,7 +618,7 @@ const badFetches = {
     new Response('{"error":{"code":499,"status":"CANCELLED","message":"x"}}', { status: 499 }),
 }
 
-describe('a fetch that returns something odd settles everywhere', () => {
+describe('invalid results of fetch settle in every router', () => {
   for (const [name, fetch] of Object.entries(badFetches)) {
     test(name, () =>
       leavingNothing(async (signal) => {
@@ -641,7 +642,7 @@ describe('a fetch that returns something odd settles everywhere', () => {
   }
 })
 
-test('a fetch that never answers and ignores its signal is left at once', () =>
+test('a fetch that never answers and ignores its signal is abandoned at once', () =>
   leavingNothing(async () => {
     for (const fetch of [() => never, async () => reader(() => never)]) {
       for (const cloud of Object.values(clouds)) {
@@ -656,10 +657,10 @@ test('a fetch that never answers and ignores its signal is left at once', () =>
     }
   }))
 
-test('a body without an end is given up, and leaves a stop its turn', async () => {
+test('an endless body is given up, and can be aborted', async () => {
   const endless = (text) => {
     const value = new TextEncoder().encode(text)
-    // Never a turn of the event loop between two pieces.
+    // Never yields to the event loop between two chunks.
     return async () => reader(async () => ({ done: false, value }))
   }
   const events = {
@@ -676,7 +677,7 @@ test('a body without an end is given up, and leaves a stop its turn', async () =
   }
 })
 
-test('a fetch of another realm, and one that gives texts, are read', async () => {
+test('responses from another realm, and bodies of strings, are read', async () => {
   const { runInNewContext } = await import('node:vm')
   for (const [dialect, cloud] of Object.entries(clouds)) {
     const bytes = new TextEncoder().encode(okBody[dialect])
@@ -720,7 +721,7 @@ test('a redirect gets neither key nor prompt', async () => {
   }
 })
 
-test('options of clouds are checked', () => {
+test('options of clouds are validated', () => {
   for (const bad of [
     { retries: -1 },
     { retries: 1.5 },
@@ -739,7 +740,7 @@ test('options of clouds are checked', () => {
   assert.throws(() => openAICompatibleModel(null), { status: 'INVALID_ARGUMENT' })
 })
 
-test('headers that are none are the caller’s to mend, and a Headers is read', async () => {
+test('invalid headers are the caller’s mistake, and a Headers object is accepted', async () => {
   for (const headers of [
     () => undefined,
     async () => null,
@@ -772,7 +773,7 @@ test('headers that are none are the caller’s to mend, and a Headers is read', 
   }
 })
 
-test('the thinking of a model is asked for in the service’s own words', async () => {
+test('reasoning is requested by the option of each service', async () => {
   const sent = async (dialect, config) => {
     let body
     await clouds[dialect]({
@@ -789,7 +790,7 @@ test('the thinking of a model is asked for in the service’s own words', async 
   assert.ok(!('includeReasoning' in (await sent('openai', { includeReasoning: true }))))
 })
 
-test('a service’s message cannot turn the text around it', async () => {
+test('direction marks in a service’s message are removed', async () => {
   const model = clouds.gemini({
     fetch: async () =>
       new Response(
@@ -805,7 +806,7 @@ test('a service’s message cannot turn the text around it', async () => {
 
 // ── Answers against schemas ──────────────────────────────────────────────────────────────────────────────────────────
 
-test('no schema and no answer can hold the page', async () => {
+test('no schema and no answer can block the page', async () => {
   const letters = 'a'.repeat(40)
   const answers = (text, schema) =>
     defineModel({ name: 'm', generate: async () => text }).generate({ prompt: 'x', output: { schema } })
@@ -829,7 +830,7 @@ test('no schema and no answer can hold the page', async () => {
   assert.equal((await answers('{"a":"\\ud83d"}', { properties: { a: { type: 'string' } } })).outputError, undefined)
 })
 
-test('partial JSON shows no half of a character', async () => {
+test('partial JSON never contains half a surrogate pair', async () => {
   for (const whole of ['{"a":"x😀"}', '{"a":"x\\ud83d\\ude00"}']) {
     const units = whole.split('')
     const model = defineModel({
@@ -847,7 +848,7 @@ test('partial JSON shows no half of a character', async () => {
 
 // ── Streams ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-test('a stream is read as text, as a web stream, and ends with its block', async () => {
+test('a stream can be read as text and as a web stream, and is stopped at the end of its block', async () => {
   let stopped = 0
   const chunks = ['a', '', 'b']
   const make = (hang) =>
@@ -896,7 +897,7 @@ test(`${runs} random trees of random models settle, keep their order and leave n
       'x',
       random() < 0.2 ? { retryAfterMs: 5 } : {},
     )
-  /** Its chunks carry its name, so that a mixture would show. */
+  /** Chunks contain their model's name, so that mixing would show. */
   const honest = () => {
     const id = `m${Math.floor(random() * 1e9)}`
     const plan = Array.from({ length: Math.floor(random() * 4) }, () => pick(['chunk', 'empty', 'wait', 'reasoning']))
@@ -950,7 +951,7 @@ test(`${runs} random trees of random models settle, keep their order and leave n
           : new FallbackStrategy(keys),
     })
   }
-  // Loads the wasm, which is not what is timed.
+  // Loads the wasm first, which is not part of the measurement.
   await hybridModel({ branches: { a: good() }, strategy: new FallbackStrategy(['a']) }).generate('x')
   for (let at = 0; at < runs; at++) {
     await leavingNothing(async () => {
@@ -974,7 +975,7 @@ test(`${runs} random trees of random models settle, keep their order and leave n
               }
               return await answer.response
             })()
-      // A long run may meet a busy machine.
+      // A long run may encounter a busy machine.
       const { value, error } = await settled(running, `run ${at}`, runs > 1000 ? 10_000 : 1000)
       clearTimeout(stop)
       const names = new Set(`${seen.join('')}${value?.text ?? ''}`.match(/<m\d+>/g) ?? [])

@@ -1,4 +1,4 @@
-/** Several conversations on one model of this device: a turn reads what is new. */
+/** Several conversations with one model on this device: each turn processes only new tokens. */
 
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
@@ -11,7 +11,7 @@ before(async () => {
 })
 after(() => it?.close())
 
-test('two chats by turns, an edit and a fork read only what is new', async (t) => {
+test('two alternating chats, an edit and a fork process only new tokens', async (t) => {
   const page = await it.open()
   const found = await page.evaluate(async (url) => {
     const open = () =>
@@ -42,7 +42,7 @@ test('two chats by turns, an edit and a fork read only what is new', async (t) =
     const edited = [...messages.slice(0, -2), said('user', 'What is the weather?')]
     const forked = [...messages.slice(0, 9), said('user', 'What is the weather?')]
     const edits = [await ask(gemma, edited), await ask(gemma, forked), await ask(gemma, edited)]
-    // The same conversation where nothing of it was read: it differs in its first words.
+    // The same conversation without any cached tokens: its first words differ.
     const [system, ...rest] = messages.slice(0, -1)
     const cold = await ask(gemma, [said('system', `Now. ${system.content[0].text}`), ...rest])
     await gemma.dispose()
@@ -55,7 +55,7 @@ test('two chats by turns, an edit and a fork read only what is new', async (t) =
   assert.ok(last.whole > 1000, told)
   assert.ok(found.cold.fed > 0.95 * found.cold.whole, told)
   assert.ok(last.fed <= 0.15 * last.whole, told)
-  // A turn's own tokens, and those of the answer before it where that is tokenised anew.
+  // The tokens of the turn, and those of the previous answer if it is tokenized again.
   const [first] = found.turns
   for (const { fed } of found.turns.slice(2)) assert.ok(fed < first.whole, told)
   for (const { fed } of found.edits) assert.ok(fed < 40, told)

@@ -34,7 +34,7 @@ const found = async (script, base) => {
       // A machine without a GPU starts no worker for its self-test.
       Object.defineProperty(navigator, 'gpu', { value: { requestAdapter: async () => ({}) } })
       const { configure, defineModel, FallbackStrategy, hybridModel } = await import(script)
-      // Another entry of the package, which must see what `configure` received.
+      // Another entry of the package, to which `configure` must apply as well.
       const { gpuSelfTest } = await import(script.replace('index.js', 'diagnostics.js'))
       if (baseUrl) configure({ baseUrl })
       const ai = hybridModel({
@@ -57,7 +57,7 @@ test('scripts from another origin start their own worker', async () => {
   })
 })
 
-test('own scripts take wasm and worker from the copy that is named', async () => {
+test('same-origin scripts load wasm and worker from the configured copy', async () => {
   cdn.requests.length = 0
   assert.deepEqual(await found('/own/dist/index.js', `${cdn.origin}/npm`), {
     text: 'hi',

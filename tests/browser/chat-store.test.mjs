@@ -1,5 +1,6 @@
 /**
- * Stored conversations in Chromium: a reload amid an answer, two tabs, a newer record, and a window without IndexedDB.
+ * Stored conversations in Chromium: a reload during an answer, two tabs, a newer record, and a window without
+ * IndexedDB.
  */
 
 import assert from 'node:assert/strict'
@@ -24,7 +25,7 @@ after(async () => {
   await server?.close()
 })
 
-/** A page with `talk(name)`, over a model that repeats the message; "slow …" streams for ever. */
+/** A page with `talk(name)`, on a model that repeats the message; "slow …" streams for ever. */
 async function open(prepare) {
   const page = await context.newPage()
   if (prepare !== undefined) await page.addInitScript(prepare)
@@ -49,7 +50,7 @@ async function open(prepare) {
   return page
 }
 
-test('a reload amid an answer keeps what was stored, and the conversation goes on', async () => {
+test('a reload during an answer keeps the stored part, and the conversation continues', async () => {
   const page = await open()
   await page.evaluate(async () => {
     globalThis.mine = talk('reload')
@@ -109,7 +110,7 @@ test('two tabs write one conversation, and no turn is lost', async () => {
   await other.close()
 })
 
-test('a newer record is not written over, and a window without IndexedDB keeps the chat in memory', async () => {
+test('a newer record is not overwritten, and a window without IndexedDB keeps the chat in memory', async () => {
   const page = await open()
   const newer = await page.evaluate(async () => {
     const mine = talk('newer')

@@ -1,4 +1,4 @@
-/** The cloud branches in a page, against services whose wire the official clients vouch for. */
+/** The cloud branches in a page, against emulators that are tested with the official clients. */
 
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
@@ -11,7 +11,7 @@ after(() => setting.close())
 
 const lastRequest = () => gemini.requests.at(-1)
 
-// What the server waits for before it continues, where a test wants the page to have read so far.
+// The server waits for this before it continues, so that the page has read everything so far.
 let onFirstChunk = () => {}
 await setting.page.exposeFunction('chunkHasArrived', () => onFirstChunk())
 
@@ -26,11 +26,11 @@ test('a question and its answer', async () => {
   assert.equal(lastRequest().path, '/v1beta/models/gemini-x:generateContent')
 })
 
-test('a stream arrives piece by piece', async () => {
+test('a stream arrives chunk by chunk', async () => {
   const { wait, open } = gate()
   gemini.next(stream(chunk('one '), { wait }, chunk('two', { finishReason: 'STOP' }, { usageMetadata: usage(2, 2) })))
   onFirstChunk = open
-  // The second chunk is sent only once the first has been read: nothing waits for a full buffer.
+  // The second chunk is sent only once the first has been read, so no chunk waits for a full buffer.
   const answer = await run(({ gemini }) =>
     streamed(hybridge.geminiModel(gemini).generateStream('x'), () => globalThis.chunkHasArrived()),
   )
@@ -93,14 +93,14 @@ test('every field of a request is sent', async () => {
   assert.ok(!text.includes('secret') && !text.includes('minLength'))
 })
 
-test("tokens are counted, the system's too", async () => {
+test("tokens are counted, including those of the system message", async () => {
   const count = await run(({ gemini }) =>
     hybridge.geminiModel(gemini).countTokens({ system: 'sixteen letters!', prompt: 'sixteen letters!' }),
   )
   assert.equal(count, 8)
 })
 
-test('thoughts stay apart, and go back with their signatures', async () => {
+test('reasoning is separate, and is sent back with its signatures', async () => {
   const tools = [
     {
       name: 'weather',
@@ -127,7 +127,7 @@ test('thoughts stay apart, and go back with their signatures', async () => {
   ])
 })
 
-test('what is blocked is an answer', async () => {
+test('a blocked reply is an answer', async () => {
   for (const reply of [
     chunks({ promptFeedback: { blockReason: 'SAFETY' } }),
     chunks(chunk(undefined, { finishReason: 'SAFETY' })),
@@ -148,7 +148,7 @@ test('what is blocked is an answer', async () => {
   }
 })
 
-test('stopping closes the connection, before an answer and within it', async () => {
+test('an abort closes the connection, before and during an answer', async () => {
   const arrived = gate()
   gemini.next(() => {
     arrived.open()
@@ -180,7 +180,7 @@ test('leaving the loop closes the connection', async () => {
   assert.equal(await lastRequest().closed, 'cut')
 })
 
-test('refusals have their status and code', async () => {
+test('errors of the service have their status and code', async () => {
   const table = [
     [refusals.badKey(), 'UNAUTHENTICATED', 'API_KEY_INVALID'],
     [refusals.noKey(), 'PERMISSION_DENIED'],
@@ -216,14 +216,14 @@ test('refusals have their status and code', async () => {
   }
 })
 
-test('a stream that breaks keeps what arrived', async () => {
+test('a stream that breaks off keeps the text received', async () => {
   const bare = JSON.stringify({ error: { code: 503, message: 'overloaded', status: 'UNAVAILABLE' } })
   for (const [tail, code] of [
     [[], 'STREAM_TRUNCATED'],
     [['cut'], 'STREAM_TRUNCATED'],
     [[bare], undefined],
   ]) {
-    // A browser drops the unread bytes of a torn connection.
+    // Browsers drop the unread bytes of a broken connection.
     const { wait, open } = gate()
     onFirstChunk = open
     gemini.next(stream(chunk('half '), { wait }, ...tail))
@@ -257,7 +257,7 @@ test('a service that cannot be reached is UNAVAILABLE, with a hint', async () =>
   assert.deepEqual([error.status, error.code], ['UNAVAILABLE', 'OFFLINE'])
 })
 
-test('retries honour the pause the service asks for', async () => {
+test('retries wait as long as the service requests', async () => {
   const ask = (retries) =>
     run(
       async ({ gemini, retries }) => {
@@ -288,7 +288,7 @@ test('retries honour the pause the service asks for', async () => {
   assert.equal(half.error.code, 'STREAM_TRUNCATED', 'never after something was said')
 })
 
-test('stopping ends a pause', async () => {
+test('an abort ends a pause', async () => {
   gemini.next(refusals.rate('59s'))
   const { error } = await run(async ({ gemini }) => {
     const stop = new AbortController()
@@ -302,7 +302,7 @@ test('stopping ends a pause', async () => {
   assert.equal(error.status, 'CANCELLED')
 })
 
-test('the key goes into its header and nowhere else', async () => {
+test('the key is sent in its header and nowhere else', async () => {
   const keys = await run(async ({ gemini, origin }) => {
     document.cookie = 'session=1'
     const model = hybridge.geminiModel({
@@ -361,7 +361,7 @@ test('a missing key is reported before anything is sent', async () => {
   assert.equal(gemini.requests.length, before)
 })
 
-test("a fetch of the page's own is used", async () => {
+test("a custom fetch is used", async () => {
   const [answer, seen, failed] = await run(async ({ gemini }) => {
     const seen = []
     const fetch = (url, init) => {
@@ -391,7 +391,7 @@ test("a fetch of the page's own is used", async () => {
   assert.deepEqual([failed.error.status, failed.error.code], ['PERMISSION_DENIED', 'APP_CHECK'])
 })
 
-test('doubles cross both ways to their last bit', async () => {
+test('doubles are exact to the last bit in both directions', async () => {
   const [sent, called, returned] = await run(async ({ gemini }) => {
     let state = 1
     const doubles = Array.from({ length: 2_000 }, () => {
@@ -419,7 +419,7 @@ test('doubles cross both ways to their last bit', async () => {
   assert.deepEqual(returned, sent)
 })
 
-test('many at once, and one of them stopped', async () => {
+test('many requests run in parallel, and one of them is aborted', async () => {
   const texts = await run(async ({ gemini }) => {
     const model = hybridge.geminiModel(gemini)
     const stop = new AbortController()
@@ -438,7 +438,7 @@ test('many at once, and one of them stopped', async () => {
   )
 })
 
-test('no error, trace or log line shows the key or the prompt', async () => {
+test('no error, trace or log line contains the key or the prompt', async () => {
   const secret = 'my diary says that Rosa is ill'
   const echo = ({ text, headers }) =>
     refusal(

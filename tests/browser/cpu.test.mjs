@@ -1,6 +1,5 @@
 /**
- * A model on the CPU: it says so, lets itself be stopped, refuses what cannot run, and stands in for a GPU that is
- * gone.
+ * A model on the CPU: it is reported as such, can be aborted, refuses models that cannot run, and replaces a lost GPU.
  */
 
 import assert from 'node:assert/strict'
@@ -30,7 +29,7 @@ async function openModel(options = {}) {
   return page
 }
 
-test('both precisions answer on the CPU, and answer, trace and availability say so', async () => {
+test('both precisions answer on the CPU, as reported by answer, trace and availability', async () => {
   const native = it.models.answer('q8_0', [
     '--prompt',
     'What is the capital of France?',
@@ -63,7 +62,7 @@ test('both precisions answer on the CPU, and answer, trace and availability say 
   }
 })
 
-test('a machine that was measured to be slow gets no model, and the measured speed as the reason', async () => {
+test('a machine that was measured to be slow gets no model, with the measured speed as the reason', async () => {
   const page = await openModel()
   const found = await page.evaluate(async (bytes) => {
     localStorage.setItem(`hybridge-cpu-1|exact|${navigator.userAgent}`, String(3 * bytes))
@@ -75,7 +74,7 @@ test('a machine that was measured to be slow gets no model, and the measured spe
 })
 
 test('an abort stops a long prompt between two tiles, and the next request continues from there', async () => {
-  // 62 layers: work enough to be met in the middle.
+  // 62 layers: enough work to be aborted half-way.
   it.host.files = { '/tiny.gguf': it.models.read('sixty_two') }
   const prompted = async (stopsAfter) => {
     const page = await openModel({ device: 'cpu' })
@@ -87,7 +86,7 @@ test('an abort stops a long prompt between two tiles, and the next request conti
       const stop = new AbortController()
       const begun = performance.now()
       const first = outcome(gemma.generate({ prompt, config }, { signal: stop.signal }))
-      // Answered in the middle of the engine's work.
+      // Answered while the engine computes.
       while (performance.now() - begun < stopsAfter) await gemma.countTokens('hi')
       if (stopsAfter > 0) stop.abort()
       const { status } = await first
@@ -102,12 +101,12 @@ test('an abort stops a long prompt between two tiles, and the next request conti
   const found = await prompted(took / 3)
   assert.equal(found.status, 'CANCELLED')
   assert.ok(found.tokens > 1200, JSON.stringify(found))
-  // Some whole tiles, and not all of them.
+  // Some complete tiles, but not all of them.
   assert.equal(found.held % 32, 0, JSON.stringify(found))
   assert.ok(found.held > 0 && found.held < found.tokens - 32, JSON.stringify(found))
 })
 
-/** The beginning of a file whose network keeps 16 KB for each token and layer. */
+/** The beginning of a file whose network stores 16 KB per token and layer. */
 function wideHeader(size) {
   const parts = []
   const number = (value, width) => {
@@ -144,7 +143,7 @@ function wideHeader(size) {
   return Buffer.concat([...parts, Buffer.alloc(size)], size)
 }
 
-test('what does not fit into memory is refused before it is fetched, with the numbers', async () => {
+test('a model that does not fit into memory is refused before it is fetched, with the numbers', async () => {
   const size = 8 << 20
   it.host.files = { '/tiny.gguf': wideHeader(size) }
   const page = await openModel({ device: 'cpu', contextWindow: 131072 })
@@ -184,7 +183,7 @@ test('a browser without SIMD gets an error before anything is fetched', async ()
   await page.context().close()
 })
 
-test('a GPU that goes away before the first word: who waits is answered by the CPU, who does not moves on', async () => {
+test('a GPU lost before the first chunk: with waitForLoad the CPU answers, otherwise a hybrid moves on', async () => {
   for (const { waitForLoad, speaksFirst, expected } of [
     { waitForLoad: true, expected: { text: 'from the cpu', device: 'cpu' } },
     { waitForLoad: false, expected: 'DEVICE_LOST' },

@@ -1,5 +1,6 @@
 /**
- * Conversations in the demo: kept over reloads, edited, answered again; and answers in Markdown, which is never HTML.
+ * Conversations in the demo: stored across reloads, edited, regenerated; and answers in Markdown, which never become
+ * HTML.
  */
 
 import assert from 'node:assert/strict'
@@ -25,7 +26,7 @@ const badges = (page, count) =>
   page.waitForFunction((count) => document.querySelectorAll('.badge').length === count, count)
 const words = (page) => page.locator('#log > li > .words').allTextContents()
 
-test('a conversation is there after a reload, with the figures of its answers', async () => {
+test('a conversation survives a reload, with the figures of its answers', async () => {
   const { context, page, problems } = await open()
   await ask(page, 'One')
   await badges(page, 1)
@@ -68,7 +69,7 @@ test('the list of conversations opens and deletes them', async () => {
   await context.close()
 })
 
-test('an edited message replaces what followed it, and the last answer can be asked for again', async () => {
+test('an edited message replaces everything after it, and the last answer can be regenerated', async () => {
   const { context, page, problems } = await open()
   for (const [index, text] of ['One', 'Two'].entries()) {
     await ask(page, text)
@@ -93,7 +94,7 @@ test('an edited message replaces what followed it, and the last answer can be as
   await context.close()
 })
 
-test('an answer is copied as it was written', async () => {
+test('the copy button copies the original Markdown of an answer', async () => {
   const { context, page } = await open({}, { permissions: ['clipboard-read', 'clipboard-write'] })
   await ask(page, 'Some **bold** words')
   await badges(page, 1)
@@ -103,7 +104,7 @@ test('an answer is copied as it was written', async () => {
   await context.close()
 })
 
-test('what was shown before a stop stays, and a message without an answer can be tried again', async () => {
+test('the part shown before a stop stays, and a message without an answer can be retried', async () => {
   const { context, page, problems } = await open()
   await page.check('#fault-cloudDown')
   await ask(page, 'Anyone?')
@@ -117,7 +118,7 @@ test('what was shown before a stop stays, and a message without an answer can be
   await context.close()
 })
 
-test('the meters count what each branch would be sent', async () => {
+test('the meters count the tokens that each branch would receive', async () => {
   const { context, page } = await open()
   await ask(page, 'x'.repeat(4000))
   await badges(page, 1)
@@ -126,7 +127,7 @@ test('the meters count what each branch would be sent', async () => {
   await context.close()
 })
 
-test('where nothing can be stored the conversation goes on, and the page says so', async () => {
+test('without storage the conversation continues, and the page says so', async () => {
   const init = () => Object.defineProperty(window, 'indexedDB', { value: undefined })
   const { context, page } = await open({ init })
   await ask(page, 'One')
@@ -137,7 +138,7 @@ test('where nothing can be stored the conversation goes on, and the page says so
   await context.close()
 })
 
-/** Every way that Markdown was used to smuggle something in. */
+/** Known ways to smuggle something through Markdown. */
 const hostile = [
   '<script>window.hit = 1</script>',
   '<img src=x onerror="window.hit = 1">',
@@ -153,7 +154,7 @@ const hostile = [
   '*'.repeat(3000) + 'a' + '*'.repeat(3000),
 ]
 
-test('nothing hostile in an answer becomes more than text', async () => {
+test('hostile Markdown in an answer stays text', async () => {
   const { context, page, problems } = await open()
   const made = await page.evaluate(async (hostile) => {
     const { showMarkdown } = await import('./markdown-view.js')
@@ -210,7 +211,7 @@ test('every cut of a stream ends in the same page', async () => {
       const whole = html(text)
       for (let cut = 0; cut <= text.length; cut++)
         if (html(text.slice(0, cut), text) !== whole) found.push(JSON.stringify(text.slice(0, cut)))
-      // Letter by letter, as the slowest stream.
+      // Letter by letter, like the slowest stream.
       if (html(...Array.from({ length: text.length + 1 }, (_, end) => text.slice(0, end))) !== whole) found.push(text)
     }
     return found

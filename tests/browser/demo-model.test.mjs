@@ -1,4 +1,4 @@
-/** The device model's panel as a person uses it, where the browser gives much and where it gives little. */
+/** The device model's panel from a user's point of view, in capable and in limited browsers. */
 
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
@@ -38,7 +38,7 @@ test('the demo adds less than 47 KB to what the package weighs, before a device 
       await ask(page, 'Hello')
       await page.waitForSelector('.badge')
     }
-    // The package's own part has its budget in pkg-scripts/check-budgets.mjs.
+    // The package's own size has its budget in pkg-scripts/check-budgets.mjs.
     const sum = [...own].reduce((total, id) => total + (bytes.get(id) ?? 0), 0)
     assert.ok(sum > 10_000, `${sum} bytes were counted: too few to be the page`)
     assert.ok(sum < 47 * 1024, `${path || 'index.html'} loads ${sum} bytes of its own`)
@@ -47,7 +47,7 @@ test('the demo adds less than 47 KB to what the package weighs, before a device 
   }
 })
 
-test('the tiny model answers here, and the conversation continues in the cloud', async () => {
+test('the tiny model answers on the device, and the conversation continues in the cloud', async () => {
   const { context, page, problems } = await open()
   await loadTiny(page)
   await ask(page, 'Write "garden" in capitals.')
@@ -81,7 +81,7 @@ test('without a network the stored model answers', async () => {
   await context.close()
 })
 
-test('pause keeps what arrived, resume continues, remove deletes', async () => {
+test('pause keeps the bytes, resume continues, remove deletes', async () => {
   const { context, page, problems } = await openState(browser, demo, { init: undefined })
   await choose(page, 'url')
   await modelSays(page, /Enter the URL/)
@@ -109,7 +109,7 @@ test('pause keeps what arrived, resume continues, remove deletes', async () => {
   await context.close()
 })
 
-test('where files cannot be stored, the model runs anyway, and the page says so', async () => {
+test('without file storage the model still runs, and the page says so', async () => {
   const { context, page, problems } = await open({ init: withoutFiles })
   assert.match(await page.textContent('#place'), /saves no files/)
   await loadTiny(page)
@@ -121,7 +121,7 @@ test('where files cannot be stored, the model runs anyway, and the page says so'
   await context.close()
 })
 
-test('a file that is no model, and a host that is not there, are sentences with a next step', async () => {
+test('an invalid file and an unreachable host are explained, with a next step', async () => {
   const { context, page } = await open()
   await choose(page, 'file')
   await page.setInputFiles('#model-file', {
@@ -144,7 +144,7 @@ test('a file that is no model, and a host that is not there, are sentences with 
   await context.close()
 })
 
-test('the tiny model loads unasked, and its samples are answered in any order', async () => {
+test('the tiny model loads automatically, and its samples are answered in any order', async () => {
   const { context, page, problems } = await open({ path: '?load=yes' })
   await modelSays(page, /^Ready/)
   const expected = {
@@ -180,11 +180,11 @@ test('without a GPU a model on the CPU still answers', async () => {
   await context.close()
 })
 
-test('by keyboard alone: a model is loaded, a question asked, a panel opened', async () => {
+test('by keyboard only: a model is loaded, a question asked, a panel opened', async () => {
   const { context, page, problems } = await open()
   const press = (key) => page.keyboard.press(key)
   const reached = []
-  /** Presses Tab until the element has the focus; each stop on the way must be visible as such. */
+  /** Presses Tab until the element has the focus; every focused element on the way must be visibly focused. */
   async function tabTo(id) {
     for (let turn = 0; turn < 40; turn++) {
       await press('Tab')
@@ -192,7 +192,7 @@ test('by keyboard alone: a model is loaded, a question asked, a panel opened', a
         name: document.activeElement === document.body ? undefined : document.activeElement.id,
         outline: getComputedStyle(document.activeElement).outlineStyle,
       }))
-      // Past the last element the browser itself has the focus.
+      // After the last element, the browser itself gets the focus.
       if (name === undefined) continue
       assert.notEqual(outline, 'none', `the focus on ${name} is seen`)
       reached.push(name)

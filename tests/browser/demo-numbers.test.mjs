@@ -1,4 +1,4 @@
-/** The page of numbers: it measures, with and without WebGPU, says the same to eye and ear, and can be stopped. */
+/** The page of numbers: it measures with and without WebGPU, is accessible to screen readers, and can be stopped. */
 
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
@@ -30,7 +30,7 @@ async function within(gpu, act) {
   }
 }
 
-test('a loaded model’s speeds are plotted, tabled and taken away', () =>
+test('a loaded model’s speeds are plotted, listed in a table and downloaded', () =>
   within(false, async (page) => {
     await loadTiny(page)
     await page.click('#measure')
@@ -44,7 +44,7 @@ test('a loaded model’s speeds are plotted, tabled and taken away', () =>
     for (const [index, { inputTokens, prefill, decode, firstMs }] of speed.rows.entries()) {
       assert.ok(inputTokens > (speed.rows[index - 1]?.inputTokens ?? 0), 'prompts grow')
       assert.ok(prefill > 0 && firstMs > 0)
-      // An answer of one piece has no speed; then there is none, instead of a wrong one.
+      // An answer with a single chunk has no speed, so none is shown.
       assert.ok(decode === undefined || decode > 0)
     }
     assert.equal(await page.locator('#speeds svg[role=img]').count(), 2)
@@ -53,7 +53,7 @@ test('a loaded model’s speeds are plotted, tabled and taken away', () =>
     for (const { inputTokens } of speed.rows) assert.ok(told.includes(`${inputTokens} tokens in: `))
   }))
 
-test('a GPU is measured, and what it computed is right', () =>
+test('a GPU is measured, and its results are right', () =>
   within(true, async (page) => {
     await page.click('#measure')
     await done(page)
@@ -63,9 +63,9 @@ test('a GPU is measured, and what it computed is right', () =>
     for (const cell of cells) assert.ok(Number(cell) >= 0, `a figure, found ${cell}`)
   }))
 
-test('stop stops', () =>
+test('the stop button stops the measurement', () =>
   within(false, async (page) => {
-    // At once: a busy page draws no frame for a pointer to be sure of.
+    // Clicked at once, because a busy page draws no frame in which Playwright could locate the pointer.
     await page.evaluate(() => {
       document.querySelector('#measure').click()
       document.querySelector('#stop').click()

@@ -1,5 +1,5 @@
 /**
- * The demo as an app: written as files, served from a sub-path, started and answering without its server, and updated.
+ * The demo as an app: built as static files, served from a sub-path, started and used without its server, and updated.
  */
 
 import assert from 'node:assert/strict'
@@ -26,7 +26,7 @@ after(async () => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-test('the list of files names every one, and its version follows their contents', () => {
+test('the list of files is complete, and its version depends on their contents', () => {
   const read = (text) => {
     const self = {}
     new Function('self', text)(self)
@@ -40,7 +40,7 @@ test('the list of files names every one, and its version follows their contents'
   assert.equal(read(readFileSync(join(folder, 'sw-files.js'), 'utf8')).version, version)
 })
 
-test('under a sub-path: answered, server stopped, reloaded, answered; then a newer version replaces it', async () => {
+test('under a sub-path: it answers, also after a reload without the server; then a newer version replaces it', async () => {
   const context = await browser.newContext()
   const page = await context.newPage()
   const problems = []
@@ -50,7 +50,7 @@ test('under a sub-path: answered, server stopped, reloaded, answered; then a new
   await page.goto(address)
   await page.waitForSelector('body[data-first-answer-ms]')
   assert.match(await page.textContent('#proof'), /This device just answered “What is 12 \+ 30\?”: .*42/)
-  // The simulated cloud answers what the device cannot, without any server.
+  // The simulated cloud answers the other requests without any server.
   await ask(page, 'Why is the sky blue?')
   await page.waitForSelector('.badge')
   assert.match(await page.textContent('#log'), /short wavelengths[^]*simulated in this page/)

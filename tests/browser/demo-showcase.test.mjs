@@ -1,6 +1,4 @@
-/**
- * What the demo shows a visitor: the first answer, airplane mode, privacy, side by side, a tool, a link, the gallery.
- */
+/** The demo's features: the first answer, airplane mode, privacy, side by side, a tool, a link, the gallery. */
 
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
@@ -24,13 +22,13 @@ const open = (state = {}) => openState(browser, demo, state)
 const badges = (page, count) =>
   page.waitForFunction((count) => document.querySelectorAll('.badge').length === count, count)
 
-test('the tiny model answers before anybody asks', async (t) => {
+test('the tiny model answers without a question', async (t) => {
   const { context, page, problems } = await open({ path: '?load=yes' })
   await page.waitForSelector('body[data-first-answer-ms]')
   const milliseconds = Number(await page.getAttribute('body', 'data-first-answer-ms'))
   t.diagnostic(`first answer after ${milliseconds} ms`)
   assert.match(await page.textContent('#proof'), /“What is 12 \+ 30\?”: .*42.*nothing sent anywhere/)
-  // Two seconds are wanted on a machine of one's own; this one may be shared.
+  // The goal is two seconds on a dedicated machine; this one may be shared.
   assert.ok(milliseconds < 10_000, `${milliseconds} ms`)
   assert.deepEqual(problems, [])
   await context.close()
@@ -57,7 +55,7 @@ test('in airplane mode the device keeps answering, and no cloud is tried', async
   await context.close()
 })
 
-test('personal data is named while it is typed, and stays here unless the visitor decides otherwise', async () => {
+test('personal data is reported during typing, and stays on the device unless the visitor decides otherwise', async () => {
   const { context, page, problems } = await open()
   await loadTiny(page)
   await page.fill('#prompt', 'Call +1 415 555 0132 or write to ada@example.com')
@@ -75,7 +73,7 @@ test('personal data is named while it is typed, and stays here unless the visito
   await context.close()
 })
 
-test('side by side both answer one prompt, and the cloud is not asked about personal data', async () => {
+test('side by side both branches answer one prompt, and the cloud gets no personal data', async () => {
   const { context, page, problems } = await open()
   await loadTiny(page)
   await page.check('#both')
@@ -96,7 +94,7 @@ test('side by side both answer one prompt, and the cloud is not asked about pers
   await context.close()
 })
 
-test('a tool asks before it runs, also after a reload, and not again for another call', async () => {
+test('a tool asks for approval before it runs, also after a reload, and again for another call', async () => {
   const { context, page, problems } = await open()
   await page.check('#tools')
   await ask(page, 'Set a timer, please.')
@@ -117,7 +115,7 @@ test('a tool asks before it runs, also after a reload, and not again for another
   await context.close()
 })
 
-test('a link shows a conversation to somebody else, without its words unless they are included', async () => {
+test('a link shows a conversation to others, without its text unless that is included', async () => {
   const { context, page, problems } = await open()
   await ask(page, 'A secret question')
   await badges(page, 1)
@@ -143,7 +141,7 @@ test('a link shows a conversation to somebody else, without its words unless the
   await context.close()
 })
 
-test('the gallery says what this device does with the tiny model, and takes any address', async () => {
+test('the gallery shows how the tiny model runs on this device, and accepts any address', async () => {
   const { context, page, problems } = await open({ path: 'models.html' })
   const tiny = page.locator('.card').first()
   assert.match(await tiny.textContent(), /Tiny.*2\.2 MB.*context 512 tokens.*can run here after a download/)
@@ -158,7 +156,7 @@ test('the gallery says what this device does with the tiny model, and takes any 
   await context.close()
 })
 
-test('a text file is asked about on this device: the passage nearest to the question goes along', async () => {
+test('a question about a text file is answered on this device, with the nearest passage', async () => {
   const { context, page, problems } = await open()
   await loadTiny(page)
   const text = 'Nothing else is of interest here.\n\nThe baker is Torvik. The mill is red.\n\nBoats leave at noon.'

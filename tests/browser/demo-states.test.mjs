@@ -1,6 +1,6 @@
 /**
- * Each state of the demo: nothing serious for axe-core, light and dark, on a phone and a wide screen; a picture of each
- * in tests/shots.
+ * Each state of the demo: axe-core finds no serious problem, in light and dark mode, on a phone and a wide screen;
+ * screenshots are saved in tests/shots.
  */
 
 import assert from 'node:assert/strict'
@@ -28,7 +28,7 @@ after(async () => {
   await Promise.all([demo?.close(), demo?.slow.close()])
 })
 
-/** What axe-core finds serious or critical, as lines. */
+/** Returns the problems that axe-core considers serious or critical, as lines. */
 async function serious(page) {
   const { violations } = await page.evaluate(() => axe.run(document, { resultTypes: ['violations'] }))
   return violations

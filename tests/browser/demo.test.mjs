@@ -1,4 +1,4 @@
-/** The demo as a person uses it: ask, simulate a failure, read what would happen. */
+/** The demo from a user's point of view: ask, simulate a failure, preview the routing. */
 
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
@@ -25,7 +25,7 @@ async function ask(text) {
   await page.click('#send')
 }
 
-test('the cloud answers where no device model is chosen, and the badge says so', async () => {
+test('the cloud answers if no device model is chosen, and the badge says so', async () => {
   await ask('Hello there')
   await page.waitForSelector('.badge')
   assert.match(await page.textContent('#log li.model .words'), /Hello there/)
@@ -40,7 +40,7 @@ test('a conversation continues', async () => {
   assert.equal(await page.locator('#log li').count(), 4)
 })
 
-test('another dialect takes over the conversation', async () => {
+test('another service continues the conversation', async () => {
   await page.click('summary:has-text("Cloud")')
   await page.selectOption('#cloud-dialect', 'openai')
   await page.click('#cloud button')
@@ -49,7 +49,7 @@ test('another dialect takes over the conversation', async () => {
   assert.match(await page.locator('.badge').last().textContent(), /chat-completions emulator/)
 })
 
-test('a simulated failure is a sentence, not a spinner', async () => {
+test('a simulated failure is explained in a sentence', async () => {
   await page.check('#fault-cloudDown')
   await ask('Still there?')
   assert.match(await page.textContent('#log li.error'), /503/)
@@ -57,7 +57,7 @@ test('a simulated failure is a sentence, not a spinner', async () => {
   await page.uncheck('#fault-cloudDown')
 })
 
-test('the preview says what would happen, and personal data is pinned', async () => {
+test('the preview shows the route, and personal data is pinned', async () => {
   await page.fill('#prompt', 'write to ada@example.com')
   await page.waitForFunction(() =>
     /Stays on this device: it contains an e-mail address/.test(document.querySelector('#preview').textContent),
@@ -68,7 +68,7 @@ test('the preview says what would happen, and personal data is pinned', async ()
   assert.equal(demo.asked(), asked, 'the cloud was not asked')
 })
 
-test('an unsure device hands over to the cloud, and the code of each recipe is shown', async () => {
+test('on low confidence the device falls back to the cloud, and the code of each recipe is shown', async () => {
   await page.click('#fresh')
   await page.selectOption('#recipe', 'sure')
   assert.match(await page.textContent('#recipe-code'), /^confidenceCascade\(/)
@@ -77,7 +77,7 @@ test('an unsure device hands over to the cloud, and the code of each recipe is s
   assert.equal(await page.getAttribute('.badge', 'data-branch'), 'cloud')
 })
 
-test('a price of the visitor’s makes a cost, and another origin loses the emulator’s label', async () => {
+test('a price set by the visitor gives a cost, and another origin loses the emulator’s label', async () => {
   await page.selectOption('#cloud-dialect', 'gemini')
   await page.fill('#cloud-url', `${demo.gemini.origin}/`)
   await page.fill('#price-input', '1000')
@@ -90,7 +90,7 @@ test('a price of the visitor’s makes a cost, and another origin loses the emul
   assert.match(await page.textContent('.badge'), /127\.0\.0\.1/)
 })
 
-test('stop ends an answer that does not come', async () => {
+test('stop ends an answer that never arrives', async () => {
   await page.selectOption('#recipe', 'cloud')
   await page.check('#fault-slowCloud')
   await page.click('#fresh')
@@ -102,7 +102,7 @@ test('stop ends an answer that does not come', async () => {
   await page.uncheck('#fault-slowCloud')
 })
 
-test('what happened can be taken away as JSON', async () => {
+test('the trace can be downloaded as JSON', async () => {
   const [download] = await Promise.all([page.waitForEvent('download'), page.click('#export')])
   const traces = JSON.parse(readFileSync(await download.path(), 'utf8'))
   assert.equal(traces.length, await page.locator('.trace').count())

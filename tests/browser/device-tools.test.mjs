@@ -1,4 +1,4 @@
-/** JSON and tools on the device, in the real worker: a random network that can only write what was requested. */
+/** JSON and tools on the device, in the real worker: a random network that can generate only the requested form. */
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -43,7 +43,7 @@ for (const device of ['cpu', 'gpu']) {
     }
     try {
       calm(it.host, { '/tiny.gguf': it.models.read('no_window'), '/function.gguf': it.models.read('function_gemma') })
-      await context.test('JSON satisfies its schema, and grows while it streams', async () => {
+      await context.test('JSON matches its schema, and grows while it streams', async () => {
         const page = await open('tiny')
         const found = await page.evaluate(async (schema) => {
           const answer = gemma.generateStream({
@@ -80,7 +80,7 @@ for (const device of ['cpu', 'gpu']) {
         await page.context().close()
       })
       for (const name of ['tiny', 'function']) {
-        await context.test(`a call that must be is made, answered and gone on from (${name})`, async () => {
+        await context.test(`a required call is made and answered, and the conversation continues (${name})`, async () => {
           const page = await open(name)
           const found = await page.evaluate(async (tools) => {
             const asked = []

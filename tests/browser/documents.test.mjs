@@ -19,7 +19,7 @@ import { tinyModels } from '../support/tiny-models.mjs'
 const blocks = runnable()
 const isForNode = ({ code }) => code.includes("from 'node:")
 
-/** The README's first example must run as it is pasted; the others use the names of `globals.d.ts`. */
+/** The README's first example must run as pasted; the others use the names of `globals.d.ts`. */
 const names = `
 import { FallbackStrategy, geminiModel, gemmaModel, hybridModelOnDeviceCloud, kCloud, kOnDevice } from 'hybridge'
 import { tinyModel } from 'hybridge/tiny'
@@ -32,7 +32,7 @@ const ai = hybridModelOnDeviceCloud({ onDevice: gemma, cloud, strategy: new Fall
 Object.assign(globalThis, { gemma, cloud, ai, shown: [], show: (value) => shown.push(value), askForKey: async () => 'emulator', button: document.createElement('button') })
 `
 
-/** An example as the test runs it: the known names of models are files at hand. */
+/** An example as the test runs it: known models are replaced by local files. */
 async function scriptOf(code) {
   const local = code
     .replace("'gemma-3-270m-it'", '{ url: new URL("/hybridge/tiny/tiny.gguf", location.href).href }')
@@ -49,7 +49,7 @@ let browser
 let page
 let problems
 
-/** The entries of the package that the documents import, as a page names them. */
+/** The package's entries that the documents import, by their URL in the page. */
 function importMap() {
   const entries = ['tiny', 'diagnostics', 'learn', 'evals', 'retrieval']
   const imports = entries.map((name) => [`hybridge/${name}`, `/hybridge/dist/${name}.js`])
@@ -74,7 +74,7 @@ before(async () => {
   server = await serve({ '/hybridge/': join(root, 'crate/npm'), '/models/': models.folder }, { pages })
   browser = await launch({ gpu: false })
   ;({ page, problems } = await openPage(browser, `${server.origin}/`))
-  // A proxy of one's own, as the guide on security has it, adds the key.
+  // The proxy of the security guide, which adds the key.
   await page.route(`${gemini.origin}/**`, (route) =>
     route.continue({ headers: { 'x-goog-api-key': 'emulator', ...route.request().headers() } }),
   )
@@ -138,7 +138,7 @@ for (const [index, block] of blocks.entries()) {
   })
 }
 
-test('the README begins with an example that uses no name it does not declare, and says what happens', async () => {
+test('the README begins with an example that declares all its names and states its output', async () => {
   const [first] = blocks
   assert.equal(first.path, 'README.md')
   for (const name of ['show(', 'askForKey', 'baseUrl', 'globalThis']) assert.ok(!first.code.includes(name), name)

@@ -24,7 +24,7 @@ beforeEach(() => {
   it.faults.length = 0
 })
 
-/** How often each file was requested. The host forbids caching, so each worker asks once. */
+/** Counts the requests for each file. The host forbids caching, so each worker requests it once. */
 const fetched = () =>
   [gpuFile, cpuFile].map((file) => it.site.requests.filter((path) => path.toLowerCase() === file).length)
 
@@ -39,7 +39,7 @@ async function openPage({ browser = it.browser, poses = false } = {}) {
 
 const config = { temperature: 0, maxOutputTokens: 6 }
 
-/** Loads the tiny model with these options, asks it, and reports where it ran. */
+/** Loads the tiny model with these options, runs it, and reports the device. */
 const run = (page, options = {}) =>
   page.evaluate(
     async ({ model, options, config }) => {
@@ -68,7 +68,7 @@ test('without WebGPU only the small file is fetched, by availability and load', 
   await page.close()
 })
 
-test('without WebGPU a GPU that is demanded is refused with its reason, and nothing large is fetched', async () => {
+test('without WebGPU a required GPU is refused with the reason, and nothing large is fetched', async () => {
   const page = await openPage({ browser: withoutGpu })
   const selfTest = await page.evaluate(() => outcome(hybridge.gpuSelfTest()))
   assert.deepEqual([selfTest.status, selfTest.code], ['UNAVAILABLE', 'GPU_UNAVAILABLE'])
@@ -80,7 +80,7 @@ test('without WebGPU a GPU that is demanded is refused with its reason, and noth
   await page.close()
 })
 
-test('a software GPU is none, unless it is demanded', async () => {
+test('a software GPU is ignored unless it is required', async () => {
   const page = await openPage()
   assert.equal((await run(page)).device, 'cpu')
   assert.deepEqual(fetched(), [0, 1])
@@ -101,7 +101,7 @@ test('with a hardware GPU only the large file is fetched, by availability and lo
   await page.close()
 })
 
-test('a GPU that is gone when the engine asks: the large file runs the model on the CPU', async () => {
+test('if the GPU is gone when the engine starts, the large file runs the model on the CPU', async () => {
   const page = await openPage()
   it.faults.push('vanishes')
   const found = await run(page, { workerUrl: '/life/posing-worker.mjs' })
@@ -110,7 +110,7 @@ test('a GPU that is gone when the engine asks: the large file runs the model on 
   await page.close()
 })
 
-test('a GPU that is lost for good: the next answer is the CPU’s, without another file', async () => {
+test('after a GPU is lost for good, the CPU answers next, without another file', async () => {
   const page = await openPage()
   it.faults.push('', 'gone')
   const options = { workerUrl: '/life/posing-worker.mjs', waitForLoad: true }
@@ -125,7 +125,7 @@ test('a GPU that is lost for good: the next answer is the CPU’s, without anoth
   await page.close()
 })
 
-test('a GPU that was found wrong before: the small file', async () => {
+test('a GPU that failed its self-test before gets the small file', async () => {
   const page = await openPage({ poses: true })
   await page.evaluate(() => localStorage.setItem(`hybridge-gpu-2|acme|rocket|false|${navigator.userAgent}`, 'wrong'))
   assert.equal((await run(page, { workerUrl: '/life/posing-worker.mjs' })).device, 'cpu')
@@ -133,7 +133,7 @@ test('a GPU that was found wrong before: the small file', async () => {
   await page.close()
 })
 
-test('files that are named: the large one alone serves everyone, the small one by its own name', async () => {
+test('a named large file serves all machines, a named small one only those without a GPU', async () => {
   const page = await openPage({ browser: withoutGpu })
   assert.equal((await run(page, { wasmUrl: gpuFile })).device, 'cpu')
   assert.deepEqual(fetched(), [1, 0])
@@ -142,7 +142,7 @@ test('files that are named: the large one alone serves everyone, the small one b
   await page.close()
 })
 
-test('a missing file for GPUs is named where there is one, and only there', async () => {
+test('a missing GPU file is reported on machines with a GPU only', async () => {
   const wasmUrl = '/no-gpu-file.wasm'
   const missing = /\/no-gpu-file\.wasm is not there \(the server answered 404\).*wasmUrl/
   const page = await openPage({ poses: true })
@@ -156,7 +156,7 @@ test('a missing file for GPUs is named where there is one, and only there', asyn
   await other.close()
 })
 
-test('a file that is missing, or is something else, is named with its address', async () => {
+test('a missing or invalid file is reported with its address', async () => {
   const page = await openPage({ browser: withoutGpu })
   for (const [place, message] of [
     ['/missing.wasm', /\/missing\.wasm is not there \(the server answered 404\).*cpuWasmUrl/],
@@ -172,7 +172,7 @@ test('a file that is missing, or is something else, is named with its address', 
     assert.equal(load.code, 'WASM_UNAVAILABLE')
     assert.match(load.message, message)
   }
-  // The load is tried again, and finds the file.
+  // The load is retried and finds the file.
   assert.equal((await run(page)).device, 'cpu')
   await page.close()
 })

@@ -24,7 +24,7 @@ after(async () => {
   await server?.close()
 })
 
-test('a classifier that is trained in a page is the one that is trained in Node', async () => {
+test('a classifier trained in a page equals the one trained in Node', async () => {
   const { page, problems } = await openPage(browser, `${server.origin}/`)
   const samples = prompts(400)
   const found = await page.evaluate(async (samples) => {
@@ -36,7 +36,7 @@ test('a classifier that is trained in a page is the one that is trained in Node'
   await page.close()
 })
 
-test('models are evaluated in a page, and the report opens as a page of its own', async () => {
+test('models are evaluated in a page, and the report opens as its own page', async () => {
   const { page, problems } = await openPage(browser, `${server.origin}/`)
   const html = await page.evaluate(async () => {
     const { confidenceCascade, defineModel } = await import('/npm/dist/index.js')

@@ -1,5 +1,5 @@
-// Hooks around models, tools with their functions, schemas of other libraries, media that are no addresses. The entry
-// for Node, as it is shipped.
+// Hooks around models, tools with functions, schemas of other libraries, media without URLs. The Node entry, as
+// shipped.
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -34,7 +34,7 @@ const read = async (stream) => {
   return { texts, response: await stream.response }
 }
 
-test('hooks change a request, its chunks and its reply', async () => {
+test('hooks modify a request, its chunks and its reply', async () => {
   const model = says('a', 'secret', 'b')
   const wrapped = wrapModel(model, {
     onRequest: (request) => ({ ...request, system: 'be brief' }),
@@ -69,7 +69,7 @@ test('a cache answers without the model, also through a hybrid', async () => {
   assert.equal(model.seen.length, 1)
 })
 
-test('what a hook throws is the caller’s own, and no other branch runs', async () => {
+test('exceptions of a hook are thrown to the caller, and no other branch runs', async () => {
   const mine = new Error('mine')
   const other = says('other')
   for (const hooks of [
@@ -118,7 +118,7 @@ test('what a hook throws is the caller’s own, and no other branch runs', async
   })
 })
 
-test('everything else about a wrapped model stays, and stops reach it', async () => {
+test('a wrapped model keeps its other members, and aborts reach it', async () => {
   let state = 'absent'
   const device = Object.defineProperty(
     Object.assign(says('a'), {
@@ -167,7 +167,7 @@ test('everything else about a wrapped model stays, and stops reach it', async ()
   assert.equal(stopped, 2)
 })
 
-test('tools made by tool() are declared by themselves', async () => {
+test('tools made by tool() are declared automatically', async () => {
   const script = [
     [{ toolRequest: { name: 'add', input: { a: 1, b: 'two' } } }],
     [{ toolRequest: { name: 'add', input: { a: 1, b: 2 } } }],
@@ -201,10 +201,10 @@ test('tools made by tool() are declared by themselves', async () => {
     assert.throws(() => tool(bad), { status: 'INVALID_ARGUMENT' })
 })
 
-test('a Standard Schema is sent as its JSON Schema, and the answer is checked against it', async () => {
+test('a Standard Schema is sent as JSON Schema, and the answer is validated', async () => {
   const json = { type: 'object', properties: { a: { type: 'string' } }, required: ['a'] }
   const standard = (more) => ({ '~standard': { version: 1, vendor: 'test', validate: () => {}, ...more } })
-  // As zod 4.2 and valibot's converter export it, as zod's method does, and as arktype's function-like types do.
+  // In the forms of zod 4.2 and of valibot's converter, of zod's method, and of arktype's function-like types.
   const exporting = [
     standard({
       jsonSchema: {
@@ -241,7 +241,7 @@ test('a Standard Schema is sent as its JSON Schema, and the answer is checked ag
   }
 })
 
-test('media are Blobs, Files and bytes, copied when they are handed in', async () => {
+test('media are Blobs, Files and bytes, copied when they are passed in', async () => {
   const bytes = Uint8Array.of(1, 2, 250)
   const model = says('ok')
   const running = model.generate({
@@ -298,7 +298,7 @@ test('media are Blobs, Files and bytes, copied when they are handed in', async (
   assert.deepEqual(body.contents[0].parts[0].inlineData, { mimeType: 'image/png', data: 'eA==' })
 })
 
-test('an answer in a fence within words is read', async () => {
+test('a fenced answer inside prose is parsed', async () => {
   const { output } = await says('Here you are:\n```json\n{"a": 1}\n```\nAnything else?').generate({
     prompt: 'x',
     output: { format: 'json' },

@@ -1,4 +1,4 @@
-/** A ledger's database in Chromium: two tabs, a tab that goes away, a later version, and rows that are none. */
+/** A ledger's database in Chromium: two tabs, a closed tab, a later version, and invalid rows. */
 
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
@@ -47,7 +47,7 @@ async function open() {
   return page
 }
 
-test('two tabs count together, each run once', async () => {
+test('two tabs share a count, with each run counted once', async () => {
   const tabs = [await open(), await open()]
   await Promise.all(
     tabs.map((tab, at) =>
@@ -75,12 +75,12 @@ test('two tabs count together, each run once', async () => {
   await Promise.all(tabs.map((tab) => tab.close()))
 })
 
-test('what was recorded is there after the tab went away', async () => {
+test('recorded runs are stored after the tab is closed', async () => {
   const tab = await open()
   const counted = await tab.evaluate(async () => {
     const ledger = ledgerOf('crash')
     for (let at = 0; at < 20; at++) await ledger.record(run(at))
-    // This one is in progress when the tab closes: it is counted or it is not, and nothing else suffers.
+    // This one is in progress when the tab closes. Either outcome is right, as long as the others are intact.
     void ledger.record(run('last'))
     return 20
   })
@@ -92,7 +92,7 @@ test('what was recorded is there after the tab went away', async () => {
   await next.close()
 })
 
-test('rows that are none are not counted, and do not stop counting', async () => {
+test('invalid rows are not counted, and do not stop counting', async () => {
   const tab = await open()
   const found = await tab.evaluate(async () => {
     const ledger = ledgerOf('hostile')
@@ -140,7 +140,7 @@ test('rows that are none are not counted, and do not stop counting', async () =>
   await tab.close()
 })
 
-test('a later version keeps what it has; this visit is counted in memory', async () => {
+test('a later version’s data is kept, and this visit is counted in memory', async () => {
   const tab = await open()
   const found = await tab.evaluate(async () => {
     const database = await new Promise((resolve, reject) =>
@@ -164,7 +164,7 @@ test('a later version keeps what it has; this visit is counted in memory', async
   await tab.close()
 })
 
-test('a database of the same name with other stores is no reason to fail an answer', async () => {
+test('a database of the same name with other stores fails no answer', async () => {
   const tab = await open()
   const found = await tab.evaluate(async () => {
     await new Promise((resolve, reject) =>

@@ -1,4 +1,4 @@
-/** What `availability()` finds out, and what it leaves alone. */
+/** The facts that `availability()` gathers, and those that it ignores. */
 
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, test } from 'node:test'
@@ -28,7 +28,7 @@ async function openOn({ adapter, connection } = {}) {
       if (adapter === undefined) return
       const given = { info: { vendor: 'acme', architecture: 'rocket' }, features: new Set(), limits: adapter }
       Object.defineProperty(navigator, 'gpu', { value: { requestAdapter: async () => given } })
-      // This adapter has been looked at before, and was right.
+      // This adapter passed an earlier self-test.
       localStorage.setItem(`hybridge-gpu-2|acme|rocket|false|${navigator.userAgent}`, 'right')
     },
     { adapter, connection },
@@ -51,7 +51,7 @@ test('the size of an unknown file, from one small range request', async () => {
   await page.context().close()
 })
 
-test('hosts without ranges, in trouble, silent, or refusing', async () => {
+test('hosts without ranges, failing, silent, or refusing', async () => {
   const page = await openOn()
   const options = { model: `${it.host.origin}/tiny.gguf`, device: 'cpu' }
   it.host.knowsRanges = false
@@ -70,7 +70,7 @@ test('hosts without ranges, in trouble, silent, or refusing', async () => {
   await page.context().close()
 })
 
-test('first bytes that are written while they are read are looked at again', async () => {
+test('first bytes that are written during a read are read again', async () => {
   const page = await openOn()
   const options = { model: `${it.host.origin}/tiny.gguf`, device: 'cpu', contextWindow: 64 }
   await page.evaluate(async (options) => {
@@ -79,13 +79,13 @@ test('first bytes that are written while they are read are looked at again', asy
     await gemma.dispose()
     const whole = Blob.prototype.arrayBuffer
     Blob.prototype.arrayBuffer = function () {
-      // As Chrome does to a file that a worker has written to since the page got it.
+      // As in Chrome for a file that a worker has written to since the page opened it.
       return globalThis.refusals-- > 0
         ? Promise.reject(new DOMException('changed', 'NotReadableError'))
         : whole.call(this)
     }
   }, options)
-  // Who cannot read them at all asks the host.
+  // If they cannot be read at all, the host is asked.
   for (const [refusals, requests] of [
     [0, 0],
     [3, 0],
@@ -99,7 +99,7 @@ test('first bytes that are written while they are read are looked at again', asy
   await page.context().close()
 })
 
-test('what a context takes on the GPU, and a GPU that is too small for it', async () => {
+test('memory of a context on the GPU, and a GPU that is too small for it', async () => {
   const large = {
     maxBufferSize: 2 ** 31,
     maxStorageBufferBindingSize: 2 ** 31,
@@ -111,7 +111,7 @@ test('what a context takes on the GPU, and a GPU that is too small for it', asyn
   const page = await openOn({ adapter: large })
   const needs = async (contextWindow, model = 'gemma-3-4b-it') =>
     (await ask(page, { model, contextWindow })).gpuBytesNeeded
-  // Four heads of 256 keys and values in f32: 5 layers of 34 hold the whole context, 29 a ring.
+  // Four heads of 256 keys and values in f32: 5 of 34 layers store the whole context, 29 a ring.
   const [short, long] = [await needs(4096), await needs(8192)]
   assert.equal(long - short, 4096 * 5 * 2 * 4 * 1024 + 4096 * 8 * 4)
   assert.deepEqual(it.host.requests, [], 'a known name needs no host')
@@ -129,7 +129,7 @@ test('what a context takes on the GPU, and a GPU that is too small for it', asyn
   }
 })
 
-test('a connection that saves data starts nothing by itself, and is reported', async () => {
+test('on a connection that saves data nothing starts automatically, and this is reported', async () => {
   for (const connection of [{ saveData: true }, { type: 'cellular' }]) {
     it.host.requests.length = 0
     const page = await openOn({ connection })
@@ -162,7 +162,7 @@ test('a connection that saves data starts nothing by itself, and is reported', a
   }
 })
 
-test('the true obstacle is named, and never the device instead', async () => {
+test('the actual obstacle is reported, and never the device instead', async () => {
   const page = await openOn()
   for (const [options, mood, status, code] of [
     [{ model: '/missing.gguf' }, undefined, 'unavailable', 'MODEL_NOT_FOUND'],
@@ -194,7 +194,7 @@ test('the true obstacle is named, and never the device instead', async () => {
   await page.context().close()
 })
 
-test('a file in the hand that is no model is none', async () => {
+test('a supplied file that isn’t a model is rejected', async () => {
   const page = await openOn()
   const found = await page.evaluate(async () => {
     const files = [new Blob([]), new Blob(['# words'.repeat(9000)]), new File(['<!doctype html>'], 'x.gguf')]
@@ -240,7 +240,7 @@ test('whether a download is kept, and why not', async () => {
   await page.context().close()
 })
 
-test('a GPU driver that hangs costs its two seconds once', async () => {
+test('a GPU driver that hangs delays only the first request, by two seconds', async () => {
   const page = await it.open()
   await page.addInitScript(() => {
     globalThis.asked = 0

@@ -1,4 +1,4 @@
-/** A model on its way to the store, from a host with moods. */
+/** Downloads of a model to the store, from a host with scripted faults. */
 
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
@@ -32,7 +32,7 @@ const load = (page, model, options = {}) =>
     { model, options },
   )
 
-/** One download under some moods in a fresh profile: its outcome, and what is in the store. */
+/** Downloads under some faults in a fresh profile; returns the outcome and the contents of the store. */
 async function check(moods, { model = { url: url() }, options, code, requests } = {}) {
   it.host.moods = [...moods]
   const page = await it.open()
@@ -61,7 +61,7 @@ test('a good host: ranges, progress from 0 to 1, never backwards', async () => {
     assert.ok(at === 0 || event.fraction >= events[at - 1].fraction, JSON.stringify(events))
 })
 
-test('cut, silent, overlong, shifted answers', async () => {
+test('truncated, silent, overlong and shifted responses', async () => {
   await check([{}, { cut: 1000 }, { cut: 1 }, { cut: 0 }])
   await check([{}, { stall: 3000 }])
   await check([{}, { more: 500 }, { more: 5 }])
@@ -70,7 +70,7 @@ test('cut, silent, overlong, shifted answers', async () => {
   await check([{ size: 1000 }])
 })
 
-test('hosts without ranges, without a tag, without visible headers', async () => {
+test('hosts without ranges, without an entity tag, without visible headers', async () => {
   it.host.knowsRanges = false
   await check([])
   await check([{ cut: 100_000 }])
@@ -112,7 +112,7 @@ test('digest and size', async () => {
   await check([], { model: { url: url(), bytes: 99 }, code: 'SIZE_MISMATCH' })
 })
 
-test('nothing kept with cache: none', async () => {
+test('cache: none stores nothing', async () => {
   await check([{ cut: 1000 }], { options: { cache: 'none' } })
 })
 
@@ -137,11 +137,11 @@ test('the second load sends no request', async () => {
   await page.context().close()
 })
 
-test('headers go to the host that was named, and not where it redirects to', async () => {
+test('headers are sent to the named host, and not to a redirect’s target', async () => {
   const { modelHost } = await import('../support/model-host.mjs')
   const elsewhere = await modelHost({ '/signed': bytes })
   it.host.rule = () => ({ redirect: `${elsewhere.origin}/signed` })
-  // A link that expires after two answers, each time it was given out.
+  // A link that expires after two responses, each time it is issued.
   let left = 3
   elsewhere.rule = ({ headers }) => (left-- > 0 ? {} : ((left = 3), { status: 403 }))
   const page = await it.open()
@@ -165,7 +165,7 @@ test('headers go to the host that was named, and not where it redirects to', asy
   await elsewhere.close()
 })
 
-test('a secret in a header stays at the origin that was named', async () => {
+test('a secret in a header stays at the named origin', async () => {
   const { modelHost } = await import('../support/model-host.mjs')
   const elsewhere = await modelHost({ '/signed': bytes })
   it.host.rule = () => ({ redirect: `${elsewhere.origin}/signed` })
@@ -197,12 +197,12 @@ test('a secret in a header stays at the origin that was named', async () => {
     assert.equal((await loadWith(headers)).code, undefined)
     assert.ok(elsewhere.requests.length > 0)
   }
-  // Where the host insists on the secret before it redirects, both cannot be had.
+  // A host that requires the secret even before its redirect cannot be served.
   it.host.rule = ({ headers }) =>
     headers['x-secret'] === 'one' ? { redirect: `${elsewhere.origin}/signed` } : { status: 403 }
   const found = await loadWith({ 'x-secret': 'one' })
   assert.deepEqual([found.status, found.code], ['PERMISSION_DENIED', 'MODEL_REDIRECTED'], found.message)
-  // Within the origin it goes along.
+  // Within the origin it is sent along.
   it.host.rule = ({ path, headers }) =>
     headers['x-secret'] !== 'one' && path === '/tiny.gguf'
       ? { status: 403 }
@@ -236,7 +236,7 @@ test('no request of a good download is cancelled', async () => {
   }
   await devtools.send('Network.enable')
   devtools.on('Network.loadingFailed', (params) => note({ method: 'Network.loadingFailed', params }))
-  // A worker has a session of its own, which is open before its first request.
+  // A worker has its own session, which is open before its first request.
   devtools.on('Target.receivedMessageFromTarget', ({ message }) => note(JSON.parse(message)))
   devtools.on('Target.attachedToTarget', async ({ sessionId }) => {
     for (const [id, method] of ['Network.enable', 'Runtime.runIfWaitingForDebugger'].entries())
@@ -253,7 +253,7 @@ test('no request of a good download is cancelled', async () => {
   await page.context().close()
 })
 
-test('a browser as old as the oldest one supported downloads, resumes and answers', async () => {
+test('a browser as old as the oldest supported one downloads, resumes and answers', async () => {
   const page = await it.open()
   const young = readFileSync(join(import.meta.dirname, 'life/young-names.mjs'), 'utf8').replace('export ', '')
   await page.addInitScript(`${young}\nforgetYoungNames()`)
@@ -281,9 +281,9 @@ test('a browser as old as the oldest one supported downloads, resumes and answer
   await page.context().close()
 })
 
-test('a hundred random cuts, aborts and reloads lead to the same bytes and keep what has arrived', async () => {
+test('a hundred random cuts, aborts and reloads lead to the same bytes and keep those received', async () => {
   const page = await it.open()
-  // A hundred pages come and go, on a machine that may do other things besides.
+  // A hundred pages come and go, on a machine that may be busy.
   page.setDefaultTimeout(120_000)
   const random = (limit) => Math.floor(Math.random() * limit)
   let rounds = 0
@@ -293,7 +293,7 @@ test('a hundred random cuts, aborts and reloads lead to the same bytes and keep 
   it.host.rule = () => ({ cut: 1 + random(9000) })
   while (rounds < 100) {
     rounds++
-    // How each visit ends: by the page going away, or by the person stopping it.
+    // How each visit ends: the page is closed, or the user aborts.
     const how = rounds % 2 === 0 ? 'reload' : 'abort'
     const stopAt = random(6) + 1
     const asked = it.host.requests.length
@@ -348,12 +348,12 @@ test('a hundred random cuts, aborts and reloads lead to the same bytes and keep 
   await page.context().close()
 })
 
-test('a record that is written while it is read is looked at again', async () => {
+test('a record that is written during a read is read again', async () => {
   const page = await it.open()
   assert.equal((await load(page, { url: url() })).state, 'ready')
   const listed = await page.evaluate(async () => {
     const whole = File.prototype.text
-    // Who got a file before a write is refused its text after it, or is given as much as the old length.
+    // A file opened before a write is refused afterwards, or truncated at its old length.
     const refuse = () => Promise.reject(new DOMException('changed', 'NotReadableError'))
     const cut = async function () {
       return (await whole.call(this)).slice(0, 40)

@@ -1,7 +1,6 @@
 /**
- * Everything that can go wrong on a GPU, made to go wrong: each is a typed error on what was in flight, a hybrid that
- * has said nothing yet moves on to the cloud, and the engine comes back out of the store, in the same page and without
- * a request.
+ * GPU faults: each is a typed error for calls in flight, a hybrid that has not sent content yet moves on to the cloud,
+ * and the engine is rebuilt from the store, in the same page and without a request.
  */
 
 import assert from 'node:assert/strict'
@@ -26,7 +25,7 @@ before(async () => {
         workerUrl: '/life/faulty-worker.mjs',
         ...impatient,
       })
-    // A new one for each fault: a lost GPU opens a hybrid's breaker at once.
+    // A new hybrid for each fault, because a lost GPU opens the breaker at once.
     globalThis.hybrid = () =>
       hybridge.hybridModelOnDeviceCloud({
         onDevice: gemma,
@@ -57,7 +56,7 @@ before(async () => {
 })
 after(() => it?.close())
 
-/** What holds after each fault. */
+/** Checks that hold after each fault. */
 async function recovered() {
   const text = await page.evaluate(async () => {
     await until(() => gemma.state === 'ready')
@@ -90,7 +89,7 @@ for (const [fault, when, code] of [
   })
 }
 
-test('lost while idle: the next answer comes from the cloud, and the one after it from the device', async () => {
+test('lost while idle: the cloud gives the next answer, and the device the one after it', async () => {
   const found = await page.evaluate(async () => {
     faults.postMessage('lose')
     await new Promise((resolve) => setTimeout(resolve, 50))
@@ -118,7 +117,7 @@ test('lost after the first token: a typed error, because no other branch may con
   await recovered()
 })
 
-test('lost while it loads: the caller gets an error, and a second try needs no download', async () => {
+test('lost during a load: the caller gets an error, and a second attempt needs no download', async () => {
   await page.evaluate(() => gemma.dispose())
   it.faults.push('lose-on-buffer:30')
   const found = await page.evaluate(async () => {
@@ -135,7 +134,7 @@ for (const [fault, code] of [
   ['trap-on-submit', 'ENGINE_PANIC'],
   ['close-on-submit', 'WORKER_CRASHED'],
 ]) {
-  test(`${fault} while it loads: the caller gets an error, and the model is rebuilt`, async () => {
+  test(`${fault} during a load: the caller gets an error, and the model is rebuilt`, async () => {
     await page.evaluate(() => gemma.dispose())
     it.faults.push(fault)
     const found = await page.evaluate(async () => {
@@ -151,7 +150,7 @@ for (const [fault, code] of [
   ['trap-on-submit', 'ENGINE_PANIC'],
   ['close-on-submit', 'WORKER_CRASHED'],
 ]) {
-  test(`${fault} while the prompt is read: typed, the cloud answers, and the model is rebuilt`, async () => {
+  test(`${fault} during the prompt: a typed error, the cloud answers, and the model is rebuilt`, async () => {
     const found = await page.evaluate(async (fault) => {
       await plan(fault)
       const answer = answered(await say(hybrid()))
@@ -165,7 +164,7 @@ for (const [fault, code] of [
   })
 }
 
-test('no room for the weights: reported as such, and a smaller model loads', async () => {
+test('no memory for the weights: reported as such, and a smaller model loads', async () => {
   await page.evaluate(() => gemma.dispose())
   it.faults.push('full:30')
   const found = await page.evaluate(async () => {
@@ -181,9 +180,9 @@ test('no room for the weights: reported as such, and a smaller model loads', asy
   await recovered()
 })
 
-test('a GPU that computes wrong is none, is looked at once, and is remembered', async () => {
+test('a GPU that computes wrong results is rejected, tested once, and remembered', async () => {
   await page.evaluate(() => gemma.dispose())
-  // A worker beside the page's own look, each time anybody looks.
+  // Besides the page's own test, each caller would start a worker.
   it.faults.push('wrong')
   const looks = () => it.site.requests.filter((path) => path === '/fault').length
   const before = looks()
@@ -215,7 +214,7 @@ test('a GPU that computes wrong is none, is looked at once, and is remembered', 
       ['unavailable', 'GPU_WRONG_RESULTS'],
     ],
   )
-  // One look, and the load, whose own worker found the GPU right again.
+  // One test, and the load, whose own worker found the GPU right again.
   assert.equal(looks() - before, 2)
   assert.equal(found.load, undefined)
 })

@@ -1,4 +1,4 @@
-/** A page that is hidden, frozen and thawed again: what was in progress continues, and nothing of it is lost. */
+/** A page that is hidden, frozen and thawed again: work in progress continues, and nothing of it is lost. */
 
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, test } from 'node:test'
@@ -25,7 +25,7 @@ async function until(holds) {
   throw new Error(`it never came: ${holds}`)
 }
 
-/** A page that the tests' library does not know of: it holds its own pages visible and awake. */
+/** A page opened without Playwright, which keeps its own pages visible and awake. */
 async function open() {
   const browser = await it.browser.newBrowserCDPSession()
   const { browserContextId } = await browser.send('Target.createBrowserContext')
@@ -64,7 +64,7 @@ async function open() {
   }, `${it.host.origin}/tiny.gguf`)
   return {
     evaluate,
-    /** Hides the page behind another one, freezes it for a while, and brings it back. */
+    /** Hides the page behind another one, freezes it for a while, and restores it. */
     freezeAndThaw: async () => {
       await browser.send('Target.createTarget', { url: 'about:blank', browserContextId })
       await until(() => evaluate(() => document.visibilityState === 'hidden'))
@@ -79,9 +79,9 @@ async function open() {
   }
 }
 
-test('frozen in the middle of a download', async () => {
+test('frozen during a download', async () => {
   const { evaluate, freezeAndThaw, close } = await open()
-  // All but the first answer bring a little and fall silent, until the host is well again.
+  // All responses except the first deliver a little and then stall, until the host recovers.
   it.host.rule = ({ range }) => (range === 'bytes=0-65535' ? {} : { stall: 9000 })
   await evaluate(() => {
     globalThis.loading = outcome(gemma.load())
@@ -102,7 +102,7 @@ test('frozen in the middle of a download', async () => {
   await close()
 })
 
-test('frozen in the middle of an answer', async () => {
+test('frozen during an answer', async () => {
   const { evaluate, freezeAndThaw, close } = await open()
   const whole = await evaluate(async () => {
     globalThis.config = { temperature: 0, maxOutputTokens: 230 }
@@ -116,7 +116,7 @@ test('frozen in the middle of an answer', async () => {
         let text = ''
         for await (const chunk of gemma.generateStream({ prompt: 'hi', config })) {
           text += chunk.text
-          // A reader who takes a moment for each piece.
+          // A slow reader.
           if (++chunks % 8 === 0) await new Promise((resolve) => setTimeout(resolve, 20))
         }
         return text

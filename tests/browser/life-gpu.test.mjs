@@ -1,4 +1,4 @@
-/** A model on the GPU, a software one here: the right tokens, and none where it is too slow. */
+/** A model on the GPU, a software one here: the right tokens, and a refusal if it is too slow. */
 
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, test } from 'node:test'
@@ -43,7 +43,7 @@ async function openModel(options = {}) {
   return page
 }
 
-test('the answer is the plain pass’s', async (t) => {
+test('the answer equals that of the reference pass', async (t) => {
   const native = it.models.answer('q8_0', [
     '--prompt',
     'What is the capital of France?',
@@ -65,7 +65,7 @@ test('the answer is the plain pass’s', async (t) => {
   await page.context().close()
 })
 
-test('auto takes no software GPU: the tiny model runs on the CPU, a large one not at all', async () => {
+test('auto ignores a software GPU: the tiny model runs on the CPU, a large one not at all', async () => {
   const page = await openModel({ device: 'auto' })
   const found = await page.evaluate(async (config) => {
     await gemma.load()
@@ -78,7 +78,7 @@ test('auto takes no software GPU: the tiny model runs on the CPU, a large one no
   await page.context().close()
 })
 
-test('embeddings are the plain pass’s', async () => {
+test('embeddings equal those of the reference pass', async () => {
   const native = it.models.answer('embedding_q8_0', ['--embed', 'the quick brown fox'])
   const page = await openModel()
   const vector = await page.evaluate(async (url) => {

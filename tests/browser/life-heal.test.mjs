@@ -1,6 +1,5 @@
 /**
- * A store that anything may have happened to: what is damaged is healed, what is useless is not kept, and nothing is
- * pulled from under a reader.
+ * A store in any state: damage is repaired, useless data is removed, and files in use are not deleted.
  */
 
 import assert from 'node:assert/strict'
@@ -127,7 +126,7 @@ async function open(beside) {
   return page
 }
 
-test('a damaged store never breaks the list, and the next load heals it', async () => {
+test('a damaged store never breaks the list, and the next load repairs it', async () => {
   const page = await open()
   const names = await page.evaluate(() => Object.keys(damages))
   for (const half of [false, true]) {
@@ -161,7 +160,7 @@ test('a damaged store never breaks the list, and the next load heals it', async 
   await page.context().close()
 })
 
-test('what is missing of a file is fetched, and nothing else', async () => {
+test('only the missing bytes of a file are fetched', async () => {
   const page = await open()
   await page.evaluate(() => load())
   it.host.requests.length = 0
@@ -172,7 +171,7 @@ test('what is missing of a file is fetched, and nothing else', async () => {
   await page.context().close()
 })
 
-test('a load that brought nothing leaves nothing behind', async () => {
+test('a load that received nothing leaves nothing behind', async () => {
   const page = await open()
   for (const path of ['/missing.gguf', '/empty.gguf']) {
     const found = await page.evaluate((path) => load(path), path)
@@ -208,7 +207,7 @@ test('models are listed by name, and removed by key', async () => {
   await page.context().close()
 })
 
-test('a model that another tab fetches is in use, at once, and can be removed afterwards', async () => {
+test('a model that another tab downloads is in use, and can be removed afterwards', async () => {
   const one = await open()
   const two = await open(one)
   it.host.rule = ({ range }) => (/=0-/.test(range ?? '') ? undefined : { stall: 100 })
@@ -247,7 +246,7 @@ test('a model that another tab fetches is in use, at once, and can be removed af
   await one.context().close()
 })
 
-test('two tabs that load and remove the same model meet nothing worse than MODEL_IN_USE', async () => {
+test('two tabs that load and remove the same model get no worse error than MODEL_IN_USE', async () => {
   const one = await open()
   const two = await open(one)
   const busy = () =>
@@ -270,7 +269,7 @@ test('two tabs that load and remove the same model meet nothing worse than MODEL
   await one.context().close()
 })
 
-test('the host’s own remove() follows its own load at once', async () => {
+test('remove() works directly after a load of the same model object', async () => {
   const page = await open()
   it.host.rule = ({ range }) => (/=0-/.test(range ?? '') ? undefined : { stall: 100 })
   const found = await page.evaluate(async () => {

@@ -1,4 +1,4 @@
-/** Tabs that die: by a real end of their renderer, as systems do it where memory is short. */
+/** Tabs that crash: their renderer is killed, as systems do when memory is short. */
 
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, test } from 'node:test'
@@ -46,7 +46,7 @@ const until = async (page, condition) => {
   throw new Error(`it never came: ${condition}`)
 }
 
-/** Ends a page's renderer without a farewell. */
+/** Kills a page's renderer without a warning. */
 async function kill(page) {
   const devtools = await page.context().newCDPSession(page)
   const crashed = page.waitForEvent('crash')
@@ -55,19 +55,19 @@ async function kill(page) {
   await crashed
 }
 
-/** A tab that dies while weights go to the device. */
+/** Crashes a tab while weights are uploaded to the device. */
 async function dieWhileUploading(context, times) {
   it.faults.push('hang-on-read')
   const page = await open(context)
   await page.evaluate(() => begin({ force: true }))
   const marked = `Object.entries(localStorage).some(([name, text]) => name.startsWith('hybridge-loading-') && JSON.parse(text).loads === ${times})`
   await until(page, marked)
-  // The browser takes what a page stored a moment later.
+  // The browser persists a page's storage a moment later.
   await new Promise((resolve) => setTimeout(resolve, 300))
   await kill(page)
 }
 
-test('a tab that dies in the middle of a download resumes, however often', async () => {
+test('a tab that crashes during a download resumes, however often', async () => {
   const witness = await open()
   for (let round = 0; round < 3; round++) {
     const from = (65536 * (round + 1)).toString()
@@ -93,7 +93,7 @@ test('a tab that dies in the middle of a download resumes, however often', async
   await witness.context().close()
 })
 
-test('a tab that dies after its load leaves no suspicion', async () => {
+test('a tab that crashes after its load is not a suspicion', async () => {
   const witness = await open()
   for (let round = 0; round < 3; round++) {
     const page = await open(witness)
@@ -105,7 +105,7 @@ test('a tab that dies after its load leaves no suspicion', async () => {
   await witness.context().close()
 })
 
-test('two tabs in a row that die while they load make a crash, one does not', async () => {
+test('two consecutive crashes during a load are a suspicion, one is not', async () => {
   const witness = await open()
   const found = () =>
     witness.evaluate(async () => {
@@ -119,7 +119,7 @@ test('two tabs in a row that die while they load make a crash, one does not', as
   assert.deepEqual(await found(), ['CRASHED_BEFORE', undefined])
   const refused = await witness.evaluate(() => (begin(), loading))
   assert.deepEqual([refused.status, refused.code], ['FAILED_PRECONDITION', 'CRASHED_BEFORE'], refused.message)
-  // A day later it is forgotten; so it is after a load that succeeds.
+  // A day later it has expired, as it does after a successful load.
   const later = await witness.evaluate(async () => {
     const { now } = Date
     Date.now = () => now() + 25 * 3_600_000
@@ -133,7 +133,7 @@ test('two tabs in a row that die while they load make a crash, one does not', as
   await witness.context().close()
 })
 
-test('a hidden page has no mark, and has it again when it is shown', async () => {
+test('a hidden page has no mark, which is set again when the page is shown', async () => {
   it.faults.push('hang-on-read')
   const page = await open()
   await page.evaluate(() => begin())

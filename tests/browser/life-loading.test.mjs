@@ -1,6 +1,6 @@
 /**
- * Loading streams: beside the weights themselves a large model takes no more memory than a small one. HYBRIDGE_LARGE=1
- * adds one of a gigabyte.
+ * Loading streams: apart from the weights themselves, a large model takes no more memory than a small one.
+ * HYBRIDGE_LARGE=1 adds a model of a gigabyte.
  */
 
 import assert from 'node:assert/strict'
@@ -10,7 +10,7 @@ import { recipe } from '../../bench/model.mjs'
 
 const megabyte = 1e6
 
-/** Layers of the mini shape in eight bits, and how large the file is with them. */
+/** Layers of the mini shape in eight bits, and the size of the file with them. */
 const sizes = [[7, 64], [39, 256], ...(process.env.HYBRIDGE_LARGE === '1' ? [[166, 1000]] : [])]
 
 let bench
@@ -38,12 +38,12 @@ async function loaded(device) {
   return found
 }
 
-test('on the GPU: the wasm holds pieces, and weights take 5 % more at most', async () => {
+test('on the GPU: the wasm contains chunks only, and weights take 5 % more at most', async () => {
   const [small, ...larger] = await loaded('gpu')
   assert.ok(small.wasm < 96 * megabyte, `${small.wasm} bytes`)
   for (const large of larger) {
     assert.ok(large.wasm - small.wasm < 4 * megabyte, `${large.wasm} bytes where a smaller model takes ${small.wasm}`)
-    // What differs are layers: their weights, and keys and values for a few tokens.
+    // Only layers differ: their weights, and keys and values for a few tokens.
     assert.ok(
       large.gpu - small.gpu < 1.05 * (large.file - small.file),
       `${large.gpu - small.gpu} bytes for ${large.file - small.file}`,
@@ -51,7 +51,7 @@ test('on the GPU: the wasm holds pieces, and weights take 5 % more at most', asy
   }
 })
 
-test('on the CPU: the wasm holds the weights once', async () => {
+test('on the CPU: the wasm contains the weights once', async () => {
   const [small, ...larger] = await loaded('cpu')
   assert.ok(small.wasm - small.file < 96 * megabyte, `${small.wasm - small.file} bytes beside the file`)
   for (const large of larger) {

@@ -1,4 +1,4 @@
-/** Weights go to the device while the rest of their file is still on its way. */
+/** Weights are uploaded to the device while the rest of their file is still being downloaded. */
 
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
@@ -17,7 +17,7 @@ after(() => it?.close())
 
 const piece = 1 << 20
 
-/** Holds requests for the file's end until it is released. */
+/** Delays requests for the file's end until it is released. */
 function withhold(host) {
   const gate = {}
   gate.opened = new Promise((resolve) => (gate.open = resolve))
@@ -28,13 +28,11 @@ function withhold(host) {
 
 beforeEach(() => {
   calm(it.host, { '/model.gguf': bytes })
-  // Else the host would digest the file for each request.
+  // Otherwise the host would hash the file for each request.
   it.host.etag = '"one"'
 })
 
-/**
- * What a model says, and how sure it is of it: random weights say much the same whatever happens, but not as surely.
- */
+/** The model's text and its confidence: random weights give similar text in any case, but not the same confidence. */
 const teach = () => {
   globalThis.said = async (gemma) => {
     const { text, confidence } = await gemma.generate({ prompt: 'so', config: { temperature: 0, maxOutputTokens: 6 } })
@@ -86,9 +84,9 @@ const mostlyThere = (page) =>
     return false
   }, bytes.length / 2)
 
-/** The model's answer after a load from the store. */
+/** Returns the model's answer after a load from the store. */
 let plain
-test('most of a model is on the GPU before its end was sent, and it answers as one out of the store', async () => {
+test('most of a model is on the GPU before its end was sent, and it answers like one from the store', async () => {
   const gate = withhold(it.host)
   const page = await open()
   await page.evaluate(() => void load())
@@ -110,8 +108,8 @@ test('most of a model is on the GPU before its end was sent, and it answers as o
   await page.context().close()
 })
 
-test('bytes that turn out wrong are on the GPU no more than in the store', async () => {
-  // In the middle of a matrix, where nothing but the digest can tell.
+test('bytes that turn out wrong stay neither on the GPU nor in the store', async () => {
+  // In the middle of a matrix, where only the digest can detect it.
   let isWrong = true
   it.host.rule = ({ range }) => {
     const start = Number(/^bytes=(\d+)/.exec(range ?? '')?.[1] ?? 0)
@@ -127,7 +125,7 @@ test('bytes that turn out wrong are on the GPU no more than in the store', async
   await page.context().close()
 })
 
-test('stopping ends both, and the rest is enough for the next load', async () => {
+test('an abort ends both, and the stored bytes are enough for the next load', async () => {
   const gate = withhold(it.host)
   const page = await open()
   await page.evaluate(() => {
@@ -145,7 +143,7 @@ test('stopping ends both, and the rest is enough for the next load', async () =>
   await page.context().close()
 })
 
-test('an engine that falls while the file arrives costs nothing of what has arrived', async () => {
+test('an engine that fails during the download loses none of the bytes received', async () => {
   const gate = withhold(it.host)
   it.faults.push('trap-on-submit')
   const page = await open()

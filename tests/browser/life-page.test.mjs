@@ -1,4 +1,4 @@
-/** A model and the page around it: left and come back to; and how long the page's thread is held. */
+/** A model and its page: leaving and returning, and how long the page's thread is blocked. */
 
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, test } from 'node:test'
@@ -20,7 +20,7 @@ const model = (url) => {
   globalThis.gemma = hybridge.gemmaModel({ model: url, device: 'cpu', contextWindow: 256, ...impatient })
   globalThis.ask = (maxOutputTokens = 8) =>
     outcome(gemma.generate({ prompt: 'hi', config: { temperature: 0, maxOutputTokens } }).then(({ text }) => text))
-  // One answer after the other, so that there is one whenever something happens.
+  // One answer after the other, so that one is always in progress.
   globalThis.askOn = async () => {
     for (;;) {
       const told = await ask(200)
@@ -35,7 +35,7 @@ const open = async () => {
   return page
 }
 
-/** A page through the browser's own protocol: the tests' library loses a page that comes out of the cache. */
+/** A page through the browser's own protocol, because Playwright loses a page that is restored from the cache. */
 async function openRaw() {
   const page = await it.open()
   const devtools = await page.context().newCDPSession(page)
@@ -59,7 +59,7 @@ async function openRaw() {
   await run(`(${model})(${JSON.stringify(`${it.host.origin}/tiny.gguf`)})
     globalThis.shown = []
     addEventListener('pageshow', ({ persisted }) => shown.push(persisted))`)
-  /** Away to another page, and back. */
+  /** Navigates to another page and back. */
   const leaveAndReturn = async () => {
     await run("setTimeout(() => location.assign('/away'))")
     await until("location.pathname === '/away' && document.readyState === 'complete'")
@@ -69,14 +69,14 @@ async function openRaw() {
   return { run, until, leaveAndReturn, close: () => page.context().close() }
 }
 
-test('a page that is left and come back to has its model again, without a download', async () => {
+test('a page that is left and restored has its model again, without a download', async () => {
   const { run, until, leaveAndReturn, close } = await openRaw()
   const before = await run(
     'await gemma.load(); const { value } = await ask(); globalThis.running = askOn(); return value',
   )
   it.host.requests.length = 0
   await leaveAndReturn()
-  // What survives proves that it is the same page, and not a reload of it.
+  // This value survives only in the same page, not in a reload of it.
   assert.deepEqual(await run('return globalThis.shown'), [true], 'it came out of the back/forward cache')
   assert.equal(await run('return (await running).code'), 'PAGE_LEFT')
   await until("gemma.state === 'ready'")
@@ -104,7 +104,7 @@ test('an abandoned download continues where it stopped at the next load', async 
   await close()
 })
 
-test('loading and writing never hold the page’s thread for 16 ms', async () => {
+test('loading and writing never block the page’s thread for 16 ms', async () => {
   const page = await open()
   // Twenty times the size, so that a copy of the weights through the page would show.
   const padded = Buffer.concat([bytes, Buffer.alloc(20 * bytes.length)])
@@ -126,7 +126,7 @@ test('loading and writing never hold the page’s thread for 16 ms', async () =>
   assert.ok(found.chunks > 10 && found.events > 1, JSON.stringify(found))
   const mains = traceEvents.filter(({ name, args }) => name === 'thread_name' && args.name === 'CrRendererMain')
   const isMain = ({ pid, tid }) => mains.some((main) => main.pid === pid && main.tid === tid)
-  // Time of the thread itself: what other processes of a busy machine take from it is not ours.
+  // CPU time of the thread, which other processes of a busy machine do not affect.
   const tasks = traceEvents.filter(
     (event) => event.name === 'ThreadControllerImpl::RunTask' && isMain(event) && event.tdur !== undefined,
   )

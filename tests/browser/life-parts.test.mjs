@@ -1,11 +1,11 @@
-/** The parts of a model's life that need no browser: options, names, progress, turns. */
+/** The parts of a model's life cycle that need no browser: options, names, progress, the queue. */
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { join } from 'node:path'
 import { build } from 'esbuild'
 
-// The package ships as one script; its parts are looked at as they are written.
+// The package ships as one script; the tests import its sources.
 const {
   outputFiles: [parts],
 } = await build({
@@ -49,7 +49,7 @@ test('known models have an address over https, a size and a licence', () => {
   assert.throws(() => (knownModels.mine = knownModels['gemma-3-1b-it']), TypeError)
 })
 
-test('what a model may be named', () => {
+test('valid and invalid names of a model', () => {
   const digest = 'ab'.repeat(32)
   const urls = (model) => sourceOf(model, 'generator').files.map(({ url }) => url)
   assert.deepEqual(urls('https://host/path/a%20b.gguf?x=1'), ['https://host/path/a%20b.gguf?x=1'])
@@ -81,14 +81,14 @@ test('what a model may be named', () => {
   }
 })
 
-test('a key is readable, and different for different addresses', async () => {
+test('a key is readable, and unique to its addresses', async () => {
   const key = (url) => keyOf(sourceOf({ url }, 'generator'))
   assert.match(await key('https://host/gemma 3.gguf'), /^gemma_3-[0-9a-f]{16}$/)
   assert.equal(await key('https://host/a.gguf'), await key('https://host/a.gguf'))
   assert.notEqual(await key('https://host/a.gguf'), await key('https://other/a.gguf'))
 })
 
-/** A meter under a clock that moves `stepMs` with each step. */
+/** A meter with a clock that advances `stepMs` with each step. */
 function told(steps, stepMs) {
   const events = []
   let now = 0
@@ -105,7 +105,7 @@ function told(steps, stepMs) {
   return events
 }
 
-test('progress: 0 and 1 always, never backwards, at most twenty a second', () => {
+test('progress: always 0 and 1, never decreasing, at most twenty events per second', () => {
   const download = Array.from({ length: 2000 }, (_, at) => ({ phase: 'download', loadedBytes: at, totalBytes: 2000 }))
   const late = { phase: 'download', loadedBytes: 10, totalBytes: 2000 }
   const upload = Array.from({ length: 300 }, (_, at) => ({ phase: 'upload', loadedBytes: at, totalBytes: 300 }))
@@ -126,7 +126,7 @@ test('progress: 0 and 1 always, never backwards, at most twenty a second', () =>
   }
 })
 
-test('turns: in the order of the requests, without a gap for those that were cancelled', async () => {
+test('the queue runs requests in order, without a gap for cancelled ones', async () => {
   const turns = new Turns()
   const order = []
   const run = async (name, signal = new AbortController().signal) => {

@@ -1,4 +1,4 @@
-/** Which kernels decode on a GPU: tried once for each adapter and precision, and remembered. */
+/** Which kernels decode on a GPU: measured once per adapter and precision, and remembered. */
 
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
@@ -11,7 +11,10 @@ before(async () => {
 })
 after(() => it?.close())
 
-/** Loads a model and asks it: what was compiled on trial, what is remembered afterwards, how much was answered. */
+/**
+ * Loads a model and runs it; returns the kernels that were compiled for measuring, the stored result, and the answer's
+ * length.
+ */
 async function load(page, precision) {
   return await page.evaluate(
     async ({ url, precision }) => {
@@ -41,7 +44,7 @@ async function load(page, precision) {
   )
 }
 
-test('kernels are tried at the first load, and again only where what is remembered means nothing', async () => {
+test('kernels are measured at the first load, and again only if the stored result is invalid', async () => {
   const page = await it.open()
   const plans = await page.evaluate(async () => {
     const { features } = await navigator.gpu.requestAdapter()
@@ -62,7 +65,7 @@ test('kernels are tried at the first load, and again only where what is remember
   await page.context().close()
 })
 
-test('without rounding a software adapter has one choice, which needs no trial', async () => {
+test('without rounding a software adapter has one choice, which is not measured', async () => {
   const page = await it.open()
   assert.deepEqual(await load(page, 'exact'), { tried: 0, tokens: 5, remembered: ['alone'] })
   await page.context().close()

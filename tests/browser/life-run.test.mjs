@@ -1,4 +1,4 @@
-/** A model at work in its worker: the right tokens, one answer at a time, stopping, and coming back after a fault. */
+/** A model in its worker: the right tokens, one answer at a time, aborts, and recovery from faults. */
 
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, test } from 'node:test'
@@ -55,7 +55,7 @@ async function openModel({ options = {}, load = true } = {}) {
   return page
 }
 
-test('the answer is the plain pass’s, streamed, with usage and confidence', async () => {
+test('the answer equals that of the reference pass, streamed, with usage and confidence', async () => {
   const native = it.models.answer('q8_0', [
     '--prompt',
     'What is the capital of France?',
@@ -106,7 +106,7 @@ test('the answer is the plain pass’s, streamed, with usage and confidence', as
   await page.context().close()
 })
 
-test('a file in the hand needs no host and no store', async () => {
+test('a supplied file needs no host and no store', async () => {
   const page = await openModel({ load: false })
   const found = await page.evaluate(
     async ({ url, config }) => {
@@ -132,7 +132,7 @@ test('a file in the hand needs no host and no store', async () => {
   await page.context().close()
 })
 
-test('before, while and after loading', async () => {
+test('states before, during and after loading', async () => {
   const page = await openModel({ load: false })
   const found = await page.evaluate(async () => {
     const before = await ask('hi')
@@ -156,7 +156,7 @@ test('before, while and after loading', async () => {
   await Promise.all([page, waits].map((it) => it.context().close()))
 })
 
-test('a stopped answer leaves the next one as it would have been', async () => {
+test('an aborted answer does not affect the next one', async () => {
   const page = await openModel()
   const found = await page.evaluate(async (config) => {
     const first = await ask('Tell me of the weather.', config)
@@ -178,12 +178,12 @@ test('a stopped answer leaves the next one as it would have been', async () => {
   const { usage: _, confidence: sure, ...first } = found.first.value
   const { usage: __, confidence: again, ...second } = found.second.value
   assert.deepEqual(second, first)
-  // Kept keys and values were computed in other batches, which sum in another order.
+  // Cached keys and values were computed in other batches, with another order of additions.
   for (const [key, value] of Object.entries(sure)) assert.ok(Math.abs(again[key] - value) < 1e-5, key)
   await page.context().close()
 })
 
-test('one answer at a time, in the order of asking; who waits can leave', async () => {
+test('one answer at a time, in order; waiting requests can be aborted', async () => {
   const page = await openModel()
   const found = await page.evaluate(async (config) => {
     const order = []
@@ -198,7 +198,7 @@ test('one answer at a time, in the order of asking; who waits can leave', async 
     const answers = [ask('one', undefined, 120), ask('two', stop.signal), ask('three'), ask('four')]
     const ai = hybridge.hybridModel({ branches: { gemma }, strategy: new hybridge.FallbackStrategy(['gemma']) })
     await until(() => gemma.queued === 3)
-    // Before the router's engine is loaded, and with it.
+    // Before the router's wasm is loaded, and after it.
     const queued = [gemma.queued, ai.health().gemma.queued]
     stop.abort()
     await ai.explain('hi')
@@ -220,7 +220,7 @@ for (const [fault, code] of [
   ['reject', 'ENGINE_PANIC'],
   ['close', 'WORKER_CRASHED'],
 ]) {
-  test(`${fault}: a typed error, and a new engine out of the store`, async () => {
+  test(`${fault}: a typed error, and a new engine from the store`, async () => {
     const page = await openModel()
     it.host.requests.length = 0
     const found = await page.evaluate(
@@ -246,7 +246,7 @@ for (const [fault, code] of [
   })
 }
 
-test('after three faults in a row it fails until it is loaded again', async () => {
+test('after three consecutive faults it fails until it is loaded again', async () => {
   const page = await openModel()
   const found = await page.evaluate(async (config) => {
     const states = []
@@ -264,7 +264,7 @@ test('after three faults in a row it fails until it is loaded again', async () =
   await page.context().close()
 })
 
-test('a hybrid moves on when the device falls before its first word', async () => {
+test('a hybrid moves on when the device fails before its first chunk', async () => {
   const page = await openModel()
   const found = await page.evaluate(async () => {
     const cloud = hybridge.defineModel({ name: 'sky', generate: async () => 'from the cloud' })
@@ -288,7 +288,7 @@ test('a hybrid moves on when the device falls before its first word', async () =
   await page.context().close()
 })
 
-test('embeddings are the plain pass’s', async () => {
+test('embeddings equal those of the reference pass', async () => {
   const native = it.models.answer('embedding_q8_0', ['--embed', 'the quick brown fox', '--task', 'query'])
   const page = await openModel({ load: false })
   const found = await page.evaluate(async (url) => {
@@ -305,10 +305,10 @@ test('embeddings are the plain pass’s', async () => {
   await page.context().close()
 })
 
-test('without a hardware GPU a large model is unavailable, with a reason', async () => {
+test('without a hardware GPU a large model is unavailable, with the reason', async () => {
   const page = await openModel({ load: false })
   const found = await page.evaluate(async (url) => {
-    // What a slower machine than this one measured.
+    // The speed measured on a slower machine.
     localStorage.setItem(`hybridge-cpu-1|exact|${navigator.userAgent}`, '2700000000')
     const large = hybridge.gemmaModel({ model: 'gemma-3-1b-it' })
     const tiny = hybridge.gemmaModel({ model: url })

@@ -1,10 +1,12 @@
-/** A long life: rounds of loading and a thousand answers, on the CPU and on the GPU, leave memory as it was. */
+/** A long life: repeated loads and a thousand answers, on the CPU and on the GPU, do not increase memory. */
 
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { calm, setUp } from './life/page.mjs'
 
-/** A software GPU compiles its kernels for two seconds at each load; HYBRIDGE_SOAK_ROUNDS=100 has the patience. */
+/**
+ * A software GPU takes two seconds to compile its kernels at each load; HYBRIDGE_SOAK_ROUNDS=100 runs a hundred loads.
+ */
 const roundsOn = {
   cpu: 100,
   gpu: 10,
@@ -59,7 +61,7 @@ for (const [device, rounds] of Object.entries(roundsOn)) {
             config: { temperature: 0, maxOutputTokens: 1 + (at % 2) },
           })
           if (usage.outputTokens < 1) throw new Error(`answer ${at} is empty`)
-          // The first few make what is kept for the ones after them.
+          // The first rounds allocate what later ones reuse.
           if (at % 50 === 49) said.push(await memory())
         }
         seconds.push((performance.now() - started) / 1000 - seconds[0])
@@ -69,7 +71,7 @@ for (const [device, rounds] of Object.entries(roundsOn)) {
             faults.addEventListener('message', ({ data }) => data.destroyed !== undefined && resolve()),
           )
         await gemma.dispose()
-        // Sent on another channel than the farewell.
+        // Sent on another channel than the shutdown message.
         await isLast
         return { loads, said, ends, seconds }
       },

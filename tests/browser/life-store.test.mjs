@@ -1,4 +1,4 @@
-/** Where a model's bytes go: a store that is full, a browser without one, and a model in several files. */
+/** Storage of a model's bytes: a full store, a browser without one, and a model in several files. */
 
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, test } from 'node:test'
@@ -48,7 +48,7 @@ const load = (page, model, options = {}) =>
 
 const numbersIn = (message) => [...message.matchAll(/\d+/g)].map(Number)
 
-test('no room, by the browser’s estimate before the download: an error with both numbers, and no weights are fetched', async () => {
+test('no storage by the browser’s estimate: an error with both numbers before any weights are fetched', async () => {
   const page = await it.open()
   await page.evaluate(() => (navigator.storage.estimate = async () => ({ quota: 100_000, usage: 0 })))
   // For the worker that measures the CPU, and for the one that loads.
@@ -67,9 +67,9 @@ test('no room, by the browser’s estimate before the download: an error with bo
   await page.context().close()
 })
 
-test('no room in the middle of writing: an error with both numbers, and what arrived is kept', async () => {
+test('storage full during a write: an error with both numbers, and the received bytes are kept', async () => {
   const page = await it.open()
-  // The browser continues to speak of gigabytes.
+  // The browser still estimates gigabytes.
   const devtools = await page.context().newCDPSession(page)
   await devtools.send('Storage.overrideQuotaForOrigin', { origin: it.site.origin, quotaSize: 250_000 })
   const found = await page.evaluate(async (url) => {
@@ -105,7 +105,7 @@ test('no room in the middle of writing: an error with both numbers, and what arr
   await page.context().close()
 })
 
-/** Takes the file system away, as a private window may, in the page and in the worker. */
+/** Removes the file system, like a private window, in the page and in the worker. */
 async function openWithoutStore() {
   const page = await it.open()
   await page.addInitScript(() => delete StorageManager.prototype.getDirectory)
@@ -115,7 +115,7 @@ async function openWithoutStore() {
   return page
 }
 
-test('a browser without a file system keeps nothing, and runs the model out of memory', async () => {
+test('a browser without a file system stores nothing, and runs the model from memory', async () => {
   for (const model of [{ url: url() }, { url: partUrls() }]) {
     const page = await openWithoutStore()
     it.host.moods = [{}, { cut: 5000 }]
@@ -126,7 +126,7 @@ test('a browser without a file system keeps nothing, and runs the model out of m
       found.message,
     )
     assert.ok(found.text.length > 0)
-    // By a page of the same origin whose file system was not taken away.
+    // By a page of the same origin that still has its file system.
     const beside = await it.open(page)
     assert.deepEqual(await beside.evaluate(() => hybridge.listCachedModels()), [])
     assert.ok(it.host.requests.length > 3)
@@ -134,7 +134,7 @@ test('a browser without a file system keeps nothing, and runs the model out of m
   }
 })
 
-test('a model in three files: the answer of the whole one, its parts kept each, and resumed where they were cut', async () => {
+test('a model in three files: the same answer, with each part stored and resumed', async () => {
   const whole = await it.open()
   const { text } = await load(whole, { url: url() })
   await whole.context().close()
@@ -157,7 +157,7 @@ test('a model in three files: the answer of the whole one, its parts kept each, 
   await page.context().close()
 })
 
-test('parts that do not belong together are refused', async () => {
+test('parts that do not belong together are rejected', async () => {
   const [first, second, third] = partUrls()
   for (const urls of [
     [first, second],

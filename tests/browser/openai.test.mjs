@@ -1,4 +1,4 @@
-/** Chat completions in a page, against a server that lets pages send two headers and no more. */
+/** Chat completions in a page, against a server that allows pages to send two headers only. */
 
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
@@ -11,7 +11,7 @@ after(() => setting.close())
 
 const lastRequest = () => openai.requests.at(-1)
 
-test('whole and in pieces', async () => {
+test('a complete and a streamed answer', async () => {
   const whole = await run(({ openai }) =>
     told(hybridge.openAICompatibleModel({ ...openai, name: 'mine' }).generate('hello')),
   )
@@ -44,7 +44,7 @@ test('whole and in pieces', async () => {
   assert.deepEqual(own.sort(), ['authorization', 'content-type'])
 })
 
-test('[DONE] ends it, even where the server keeps the connection', async () => {
+test('[DONE] ends the stream, even if the server keeps the connection open', async () => {
   openai.next(
     stream(chunk({ content: 'a' }), chunk({}, { finish_reason: 'stop' }), 'data: [DONE]\n\n', { wait: gate().wait }),
   )
@@ -53,7 +53,7 @@ test('[DONE] ends it, even where the server keeps the connection', async () => {
   assert.equal(await lastRequest().closed, 'cut')
 })
 
-test('tools, there and back', async () => {
+test('tool calls and their results', async () => {
   const tools = [
     {
       name: 'weather',
@@ -79,7 +79,7 @@ test('tools, there and back', async () => {
   assert.equal(second.text, 'You said: {"sky":"snow"}')
 })
 
-test('JSON by a schema, in its order', async () => {
+test('JSON by a schema, with members in its order', async () => {
   const schema = {
     type: 'object',
     properties: { zebra: { type: 'string' }, apple: { type: 'integer' } },
@@ -97,7 +97,7 @@ test('JSON by a schema, in its order', async () => {
   assert.deepEqual(Object.keys(body.response_format.json_schema.schema.properties), ['zebra', 'apple'])
 })
 
-test('reasoning stays apart', async () => {
+test('reasoning is separate', async () => {
   openai.next(deltas(chunk({ reasoning_content: 'hm' }), chunk({ content: 'a' }), chunk({}, { finish_reason: 'stop' })))
   const { text, reasoning } = await run(({ openai }) =>
     streamed(hybridge.openAICompatibleModel(openai).generateStream('x')),
@@ -105,7 +105,7 @@ test('reasoning stays apart', async () => {
   assert.deepEqual([text, reasoning], ['a', 'hm'])
 })
 
-test('refusals have their status and code', async () => {
+test('errors of the service have their status and code', async () => {
   for (const [reply, ...expected] of [
     [refusals.badKey(), 'UNAUTHENTICATED', 'API_KEY_INVALID'],
     [refusals.noModel('x'), 'NOT_FOUND', 'MODEL_NOT_FOUND'],
@@ -121,7 +121,7 @@ test('refusals have their status and code', async () => {
   }
 })
 
-test('one that knows no key needs none', async () => {
+test('a service without a key needs none', async () => {
   openai.next(deltas(chunk({ content: 'a' }), chunk({}, { finish_reason: 'stop' })))
   const { text } = await run(({ openai: { apiKey, ...openai } }) =>
     told(hybridge.openAICompatibleModel(openai).generate('x')),

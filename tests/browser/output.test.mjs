@@ -1,4 +1,4 @@
-// Answers held to their schemas by the page's real wasm, and partial JSON. Node runs the same wasm as a browser does.
+// Answers validated by the page's real wasm, and partial JSON. Node runs the same wasm as a browser.
 
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
@@ -37,23 +37,23 @@ for (const [text, expected, more] of [
   ],
   ['', undefined, { finishReason: 'blocked' }],
 ]) {
-  test(`${text || 'nothing'} is ${expected === undefined ? 'right' : expected.join(', ')}`, async () => {
+  test(`${text || 'nothing'} is ${expected === undefined ? 'valid' : expected.join(', ')}`, async () => {
     assert.deepEqual(problem(await ask(text, more)), expected)
   })
 }
 
-test('words are not judged', async () => {
+test('text answers are not validated', async () => {
   assert.equal((await says('Ada').generate('x')).outputError, undefined)
   assert.equal((await says('Ada').generate({ prompt: 'x', output: { format: 'text', schema } })).outputError, undefined)
 })
 
-test('JSON without a schema must only be JSON', async () => {
+test('JSON without a schema only has to parse', async () => {
   const ask = (text) => says(text).generate({ prompt: 'x', output: { format: 'json' } })
   assert.equal((await ask('[1]')).outputError, undefined)
   assert.deepEqual(problem(await ask('[1')), ['OUTPUT_MISMATCH', '', 'JSON'])
 })
 
-test('what the model made up is not in the error', async () => {
+test('the error does not quote the answer', async () => {
   const closed = { properties: {}, additionalProperties: { type: 'null' } }
   const { outputError } = await says('{"secret name":"secret value"}').generate({
     prompt: 'x',
@@ -62,7 +62,7 @@ test('what the model made up is not in the error', async () => {
   assert.doesNotMatch(outputError.message + JSON.stringify(outputError.cause), /secret/)
 })
 
-test('a cascade can go by it', async () => {
+test('a cascade can use the error', async () => {
   const cascade = cascadeModel({
     branches: { small: says('{"name":"ada"}'), large: says('{"name":"Ada"}') },
     order: ['small', 'large'],
@@ -86,7 +86,7 @@ test('partial JSON grows and never breaks, wherever it is cut', async () => {
   assert.equal(parts.length, whole.length)
   const final = (await stream.response).output
   assert.deepEqual(final, { a: 'x\né"y', b: [1, -2500, true, null, { c: {} }], 'd"': '', e: [[], 'z'] })
-  // What is shown is what will be, but for its end: the last text or number may grow, and nothing else changes.
+  // Everything shown is final except for the end: the last text or number may grow.
   const isBeginning = (part, of, isLast) => {
     if (typeof part === 'string' && typeof of === 'string') return isLast ? of.startsWith(part) : of === part
     if (typeof part === 'number' && typeof of === 'number') return isLast || of === part

@@ -1,7 +1,7 @@
 /**
- * What must work in every engine, in Firefox and WebKitGTK as they come from the system: the router, both clouds, the
- * CPU engine on the model of the package, downloads, the store, the life of a model, and the demo. A browser that is
- * not installed is a skip; HYBRIDGE_REQUIRE_BROWSERS=1 makes it a failure.
+ * Features that must work in every engine, tested in the system's Firefox and WebKitGTK: the router, both clouds, the
+ * CPU engine with the included model, downloads, the store, a model's life cycle, and the demo. A browser that is not
+ * installed is skipped; with HYBRIDGE_REQUIRE_BROWSERS=1 it is a failure.
  */
 
 import assert from 'node:assert/strict'
@@ -33,7 +33,7 @@ const has = (command) => {
 
 const engines = [
   { name: 'Firefox', isThere: has(process.env.FIREFOX ?? 'firefox-esr'), launch: launchFirefox, keepsFiles: true },
-  // Its automation has no private file system, so that nothing is kept.
+  // Its automation has no private file system, so nothing is stored.
   {
     name: 'WebKitGTK',
     isThere: has('WebKitWebDriver') && existsSync(webKitPath()) && (process.env.DISPLAY !== undefined || has('Xvfb')),
@@ -104,7 +104,7 @@ for (const engine of engines) {
         await page.context().close()
       })
 
-      test('both clouds answer, stream, stop and fail as they should', async () => {
+      test('both clouds answer, stream, abort and fail correctly', async () => {
         const page = await open()
         const found = await page.evaluate(
           async ({ gemini, openai }) => {
@@ -137,7 +137,7 @@ for (const engine of engines) {
         await page.context().close()
       })
 
-      test('the engine on the CPU answers, streams, stops, and continues', async () => {
+      test('the engine on the CPU answers, streams, aborts and continues', async () => {
         begin()
         const page = await open()
         const found = await page.evaluate(async (model) => {
@@ -183,7 +183,7 @@ for (const engine of engines) {
         await page.context().close()
       })
 
-      test('downloads survive cuts, silence and lies, and refuse what is no model', async () => {
+      test('downloads survive cuts, stalls and false headers, and reject files that aren’t models', async () => {
         for (const [moods, code, options = {}] of [
           [[{}, { cut: 1000 }, { cut: 1 }, { cut: 0 }], undefined],
           [[{}, { stall: 3000 }, { more: 500 }, { shift: 7 }], undefined],
@@ -215,7 +215,7 @@ for (const engine of engines) {
         }
       })
 
-      test('the store: kept over a reload, listed, in use while another tab fetches, removed', async () => {
+      test('the store: kept across a reload, listed, in use while another tab downloads, removed', async () => {
         begin()
         const page = await open()
         const load = (page) =>
@@ -268,7 +268,7 @@ for (const engine of engines) {
         await page.context().close()
       })
 
-      test('a worker that ends is answered by a new engine, and a hybrid by its cloud', async () => {
+      test('after its worker ends a model gets a new engine, and a hybrid falls back to its cloud', async () => {
         begin()
         const page = await open()
         const found = await page.evaluate(async (model) => {
@@ -297,12 +297,12 @@ for (const engine of engines) {
         }, url())
         assert.equal(found.first, 'onDevice')
         assert.ok(['onDevice', 'cloud'].includes(found.second))
-        // What cannot be kept cannot come back without a download.
+        // Without storage it cannot be restored without a download.
         assert.ok((engine.keepsFiles ? ['ready'] : ['ready', 'failed', 'absent']).includes(found.state), found.state)
         await page.context().close()
       })
 
-      test('the demo answers from its cloud, and from this device', async () => {
+      test('the demo answers from its cloud and from this device', async () => {
         const demo = await startDemo({ root })
         const page = await (await browser.newContext()).newPage()
         await page.goto(`${demo.origin}/`)

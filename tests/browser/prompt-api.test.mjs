@@ -1,4 +1,6 @@
-/** The browser's own model as a branch, against a fake of the global; and the real global, as this browser has it. */
+/**
+ * The browser's built-in model as a branch, against a fake of the global, and against the real global of this browser.
+ */
 
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
@@ -53,7 +55,7 @@ test('a conversation becomes initial prompts and a prompt', async () => {
   assert.equal(log.destroyed, 1)
 })
 
-test('it streams, and constrains', async () => {
+test('it streams, and supports constraints', async () => {
   const [pieces, json, constraint] = await run(async () => {
     const { log } = pretend({})
     const model = hybridge.promptApiModel()
@@ -67,7 +69,7 @@ test('it streams, and constrains', async () => {
   assert.deepEqual(constraint, { type: 'object' })
 })
 
-test('an answer that was begun is continued', async () => {
+test('a partial answer is continued', async () => {
   const input = await run(async () => {
     const { log } = pretend({})
     await hybridge.promptApiModel().generate({
@@ -81,7 +83,7 @@ test('an answer that was begun is continued', async () => {
   assert.deepEqual(input, [{ role: 'assistant', content: [{ type: 'text', value: 'b' }], prefix: true }])
 })
 
-test('the table of errors', async () => {
+test('each DOMException becomes the error of the table', async () => {
   for (const [fail, status, code] of [
     ['NotAllowedError', 'PERMISSION_DENIED'],
     ['NotSupportedError', 'FAILED_PRECONDITION'],
@@ -113,7 +115,7 @@ test('the table of errors', async () => {
   assert.deepEqual([filtered.finishReason, filtered.finishMessage], ['blocked', 'NotReadableError'])
 })
 
-test('what it cannot take is refused before it is asked', async () => {
+test('unsupported input is rejected before the browser is called', async () => {
   const tool = { name: 'f', description: 'd' }
   for (const [request, status, code] of [
     [{ prompt: 'x', tools: [tool] }, 'FAILED_PRECONDITION', 'TOOLS_UNSUPPORTED'],
@@ -133,7 +135,7 @@ test('what it cannot take is refused before it is asked', async () => {
   }
 })
 
-test('it is loaded from a click, and reports progress', async () => {
+test('it is loaded by a click, and reports progress', async () => {
   const outcome = await run(async () => {
     pretend({ availability: 'downloadable' })
     const model = hybridge.promptApiModel()
@@ -150,7 +152,7 @@ test('it is loaded from a click, and reports progress', async () => {
   assert.equal(outcome.after.text, 'You said: x')
 })
 
-test('a download that fails can be tried again', async () => {
+test('a failed download can be retried', async () => {
   const [failed, state] = await run(async () => {
     pretend({ availability: 'downloadable', steps: [0, 0.5] })
     const model = hybridge.promptApiModel()
@@ -194,14 +196,14 @@ test('tokens are counted, and the browser keeps its model', async () => {
   assert.deepEqual([count, removed, disposed], [8, 'UNIMPLEMENTED', 'DISPOSED'])
 })
 
-test('a state is never undone by what began before it', async () => {
+test('a state is never reverted by an earlier call', async () => {
   const found = await run(async () => {
     const outcome = (promise) =>
       promise.then(
         () => 'done',
         ({ status }) => status,
       )
-    /** A browser that answers a `create` when it is let go. */
+    /** A browser whose `create` settles when the test releases it. */
     const held = (options) => {
       const real = pretend(options)
       const { create } = real
@@ -255,7 +257,7 @@ test('a state is never undone by what began before it', async () => {
   })
 })
 
-test('a browser that has the model already is ready before the first request', async () => {
+test('a browser that already has the model is ready before the first request', async () => {
   const found = await run(async () => {
     pretend({})
     const cloud = hybridge.defineModel({ name: 'sky', generate: async () => 'from the cloud' })
@@ -274,7 +276,7 @@ test('a browser that has the model already is ready before the first request', a
   assert.deepEqual(found, ['onDevice', 'cloud', 'cloud'])
 })
 
-test('options that the browser does not take are followed, or named', async () => {
+test('options that the browser lacks are emulated or reported', async () => {
   const found = await run(async () => {
     const warned = []
     const { warn } = console

@@ -1,4 +1,4 @@
-/** A cloud service that redirects, in a real browser: where it points to gets neither key nor prompt. */
+/** A cloud service that redirects, in a real browser: the target gets neither key nor prompt. */
 
 import assert from 'node:assert/strict'
 import { createServer } from 'node:http'

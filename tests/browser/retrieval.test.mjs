@@ -1,4 +1,4 @@
-/** Vector stores in Chromium: kept over reloads, shared by tabs, killed, full, blocked, and from another origin. */
+/** Vector stores in Chromium: kept across reloads, shared by tabs, killed, full, blocked, and from another origin. */
 
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
@@ -51,7 +51,7 @@ async function visit({ path = '/', prepare, within = context } = {}) {
   return page
 }
 
-test('a store is there after a reload, and its worker is one of its own', async () => {
+test('a store survives a reload, and has its own worker', async () => {
   const page = await visit()
   const first = await page.evaluate(async () => {
     const store = open('kept')
@@ -76,7 +76,7 @@ test('a store is there after a reload, and its worker is one of its own', async 
   await again.close()
 })
 
-test('a tab that is closed or killed amid adds loses nothing that it acknowledged', async () => {
+test('a tab that is closed or killed while adding loses no acknowledged document', async () => {
   for (const end of ['close', 'crash']) {
     const page = await visit()
     let acknowledged = -1
@@ -116,7 +116,7 @@ test('a tab that is closed or killed amid adds loses nothing that it acknowledge
   }
 })
 
-test('two tabs write one store in turn, and each finds what the other wrote', async () => {
+test('two tabs write to one store in turn, and each finds the other’s documents', async () => {
   const tabs = [await visit(), await visit()]
   await Promise.all(
     tabs.map((tab, side) =>
@@ -127,7 +127,7 @@ test('two tabs write one store in turn, and each finds what the other wrote', as
     ),
   )
   for (const tab of tabs) assert.equal(await tab.evaluate(() => mine.count()), 40)
-  // A deletion, a clearing and what follows are seen as well.
+  // A deletion, a clear and later additions are visible as well.
   await tabs[0].evaluate(() => mine.delete({ at: { gte: 10 } }))
   assert.equal(await tabs[1].evaluate(() => mine.count()), 20)
   await tabs[1].evaluate(() => mine.clear())
@@ -151,7 +151,7 @@ test('two tabs write one store in turn, and each finds what the other wrote', as
   for (const tab of tabs) await tab.close()
 })
 
-test('deleting a store, also one that is open elsewhere', async () => {
+test('a store can be deleted, even while it is open elsewhere', async () => {
   const [page, other] = [await visit(), await visit()]
   await page.evaluate(async () => {
     globalThis.mine = open('Größe / 1.0 *')
@@ -173,7 +173,7 @@ test('deleting a store, also one that is open elsewhere', async () => {
   await other.close()
 })
 
-test('a full disk is RESOURCE_EXHAUSTED, and what was there stays', async () => {
+test('a full disk is RESOURCE_EXHAUSTED, and existing documents stay', async () => {
   const own = await browser.newContext()
   const page = await visit({ within: own })
   const devtools = await own.newCDPSession(page)
@@ -200,7 +200,7 @@ test('a full disk is RESOURCE_EXHAUSTED, and what was there stays', async () => 
   await own.close()
 })
 
-test('other vectors and a newer version are refused by name', async () => {
+test('other vectors and a newer version are refused with their own codes', async () => {
   const page = await visit()
   const found = await page.evaluate(async () => {
     const store = open('strict')
@@ -230,7 +230,7 @@ test('other vectors and a newer version are refused by name', async () => {
 test('without a file system the store works in memory and says so', async () => {
   const own = await browser.newContext()
   const page = await visit({ within: own })
-  // In the worker, which is where the store looks.
+  // In the worker, where the store checks for it.
   await page.route('**/retrieval-worker.js', async (route) => {
     const response = await route.fetch()
     const blocked = 'navigator.storage.getDirectory = () => Promise.reject(new DOMException("no", "SecurityError"));'
@@ -245,7 +245,7 @@ test('without a file system the store works in memory and says so', async () => 
   await own.close()
 })
 
-test('a worker or a wasm that is not there is an error by name, and the next call tries again', async () => {
+test('a missing worker or wasm is an error with its own code, and the next call retries', async () => {
   const own = await browser.newContext()
   const page = await visit({ within: own })
   const missing = (address) => page.route(address, (route) => route.fulfill({ status: 404, body: '' }))
@@ -305,7 +305,7 @@ test('twenty thousand documents are opened without their texts, and searched at 
     return { id, text, isSame: Math.abs(score - 1) < 0.01, open: opened - started, search: searched - opened }
   })
   assert.deepEqual([found.id, found.text, found.isSame], ['12345', 'document 12345', true])
-  // Figures are in bench/RESULTS.md. These bounds hold on a machine that is busy with other tests.
+  // Figures are in bench/RESULTS.md. These limits hold even on a machine that is busy with other tests.
   assert.ok(found.open < 3000 && found.search < 500, JSON.stringify(found))
   await page.close()
 })

@@ -1,5 +1,5 @@
 /**
- * Every promise of models and of the router, through the real wasm: in Node, and the same scenarios again in Chromium.
+ * The guarantees of models and of the router, with the real wasm: in Node, and the same scenarios again in Chromium.
  */
 
 import assert from 'node:assert/strict'
@@ -11,7 +11,7 @@ import { serve } from '../support/server.mjs'
 
 const npm = join(import.meta.dirname, '../../crate/npm')
 const files = ['model', 'hybrid', 'strategies', 'policy', 'hostile']
-/** Far more than any scenario takes; one that hangs is named instead of stopping everything. */
+/** Far longer than any scenario takes; one that hangs is reported by name. */
 const PATIENCE_MS = 20_000
 
 function inTime(promise) {
@@ -52,7 +52,7 @@ test('importing the package reads no global and loads nothing', async () => {
   assert.deepEqual(touched, [])
 })
 
-test('a host that reports nothing is no error', async () => {
+test('a host that reports nothing causes no error', async () => {
   const { online, saveData, webgpu, visible, battery } = await hybridge.deviceFacts()
   assert.deepEqual(
     { online, saveData, visible, battery, available: webgpu.available },
@@ -103,7 +103,7 @@ describe('in Chromium', () => {
     })
   }
 
-  test('the wasm is fetched at the first request, once, and not before', async () => {
+  test('the wasm is fetched once, at the first request', async () => {
     const { page } = await openPage(browser, `${server.origin}/`)
     server.requests.length = 0
     const wasm = () => server.requests.filter((path) => path.endsWith('.wasm')).length
@@ -120,7 +120,7 @@ describe('in Chromium', () => {
     await page.close()
   })
 
-  test('what this machine is', async () => {
+  test('facts about this machine', async () => {
     const facts = async (options) => {
       const other = await launch(options)
       const { page } = await openPage(other, `${server.origin}/`)
@@ -138,7 +138,7 @@ describe('in Chromium', () => {
     )
   })
 
-  test('what the router adds', async (context) => {
+  test('overhead of the router', async (context) => {
     const { page } = await openPage(browser, `${server.origin}/`)
     const { firstMs, eachUs, directFirstMs, directEachUs } = await page.evaluate(async () =>
       (await import('/router/overhead.mjs')).overhead(await import('/npm/dist/index.js')),
@@ -146,7 +146,8 @@ describe('in Chromium', () => {
     context.diagnostic(
       `router, added: ${firstMs.toFixed(3)} ms to the first chunk (budget 0.3), ${eachUs.toFixed(1)} µs per chunk (budget 20); direct: ${directFirstMs.toFixed(3)} ms, ${directEachUs.toFixed(1)} µs`,
     )
-    // The figures are for a quiet machine; a busy one gets room, a mistake of another order of magnitude does not.
+    // The figures apply to a quiet machine; the limits leave room for a busy one, but not for another order of
+    // magnitude.
     assert.ok(firstMs < 3 && eachUs < 200, `${firstMs} ms, ${eachUs} µs`)
     await page.close()
   })

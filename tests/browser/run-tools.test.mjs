@@ -1,4 +1,4 @@
-// The tool loop over models of the test's own, and a router that returns results to the branch that called.
+// The tool loop with scripted models, and a router that returns results to the branch that called.
 
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
@@ -40,7 +40,7 @@ function scripted(name, ...script) {
 }
 const add = ({ a, b }) => a + b
 
-test('calls are answered side by side until there are words', async () => {
+test('calls are answered in parallel until the model answers in words', async () => {
   const model = scripted('m', [call({ a: 1, b: 2 }, 'x'), call({ a: 3, b: 4 }, 'y')], [{ text: '3 and 7' }])
   const turns = []
   const { text } = await runTools({
@@ -64,7 +64,7 @@ test('calls are answered side by side until there are words', async () => {
   ])
 })
 
-test('wrong arguments go back to the model, not to the function', async () => {
+test('invalid arguments are returned to the model, not passed to the function', async () => {
   const model = scripted('m', [call({ a: 1, b: 'two' })], [{ text: 'sorry' }])
   let ran = 0
   await runTools({ model, request: { prompt: 'add', tools }, tools: { add: () => ran++ } })
@@ -74,7 +74,7 @@ test('wrong arguments go back to the model, not to the function', async () => {
   ])
 })
 
-test('what cannot be answered is the caller’s', async () => {
+test('calls without a function are left to the caller', async () => {
   const endless = scripted('m', ...Array.from({ length: 9 }, () => [call({ a: 1, b: 1 })]))
   await assert.rejects(runTools({ model: endless, request: { prompt: 'x', tools }, tools: { add }, maxTurns: 2 }), {
     status: 'ABORTED',
@@ -117,7 +117,7 @@ test('what cannot be answered is the caller’s', async () => {
   assert.equal(stopped.heard.length, 1)
 })
 
-test('results go to the branch that called, whatever the strategy says by then', async () => {
+test('results go to the branch that called, even if the strategy now prefers another', async () => {
   const device = scripted(
     'device',
     new HybridError('UNAVAILABLE', 'not yet'),
@@ -128,7 +128,7 @@ test('results go to the branch that called, whatever the strategy says by then',
   const model = hybridModel({ branches: { device, cloud }, strategy: new FallbackStrategy(['device', 'cloud']) })
   const answer = await runTools({ model, request: { prompt: 'x', tools }, tools: { add } })
   assert.deepEqual([answer.branch, answer.text, answer.routing.order], ['cloud', 'cloud', ['cloud', 'device']])
-  // A new question is the strategy's again.
+  // The strategy decides about a new question again.
   assert.equal((await model.generate('y')).branch, 'device')
 })
 

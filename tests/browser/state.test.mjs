@@ -1,4 +1,4 @@
-/** Listeners of a model's state, progress and queue, against a worker of the test's own. */
+/** Listeners of a model's state, progress and queue, with a scripted worker. */
 
 import assert from 'node:assert/strict'
 import { join } from 'node:path'

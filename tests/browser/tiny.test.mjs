@@ -1,4 +1,4 @@
-/** The tiny model that comes with the package, in its worker: here answers have to mean something. */
+/** The tiny model of the package, in its worker: here answers have to be right. */
 
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
@@ -38,7 +38,7 @@ after(async () => {
 
 const text = 'Velmar is a town. The baker is Torvik. The bridge is 48 years old. The market is near the mill.'
 
-test('the module names the file that is there', () => {
+test('the module names an existing file', () => {
   const file = readFileSync(join(npm, 'tiny/tiny.gguf'))
   const sha256 = createHash('sha256').update(file).digest('hex')
   assert.deepEqual([tinyModel.bytes, tinyModel.sha256], [file.length, sha256])
@@ -73,7 +73,7 @@ test('sums, letters, and what it is', async () => {
     assert.equal(await page.evaluate((prompt) => ask({ prompt }), prompt), answer)
 })
 
-test('a second question needs the first', async () => {
+test('a second question depends on the first', async () => {
   const part = (role, text) => ({ role, content: [{ text }] })
   for (const [first, second, answer] of [
     ['My name is Torvik.', 'What is my name?', 'Your name is Torvik.'],
@@ -91,7 +91,7 @@ test('a second question needs the first', async () => {
   }
 })
 
-test('what it cannot know goes to the cloud', async () => {
+test('questions it cannot answer go to the cloud', async () => {
   const asked = await page.evaluate(
     async (prompts) => {
       const cloud = hybridge.defineModel({
@@ -127,7 +127,7 @@ test('JSON by a schema parses', async () => {
   assert.deepEqual(JSON.parse(answer), { name: 'Mira Torvik', date: '2024-05-07', amount: 45 })
 })
 
-test('an answer that broke off between words is gone on in to the letter', async () => {
+test('a partial answer that ends between words is continued exactly', async () => {
   const whole = 'The bridge is 48 years old.'
   const answers = await page.evaluate(
     async ({ prompt, whole, config }) => {
@@ -156,12 +156,12 @@ test('an answer that broke off between words is gone on in to the letter', async
   )
 })
 
-test('confidence comes with the margin of the first token and the entropy of all', async () => {
+test('confidence includes the margin of the first token and the entropy of all', async () => {
   const { confidence } = await page.evaluate(async (prompt) => {
     const { confidence } = await gemma.generate({ prompt, config })
     return { confidence }
   }, `${text}\nWho is the baker?`)
   assert.ok(confidence.firstMargin > 0, 'the likeliest token was chosen')
-  // Entropy is at least as large as a sure choice's, and at most that of an even one.
+  // Entropy is at least that of a certain choice and at most that of a uniform one.
   assert.ok(confidence.meanEntropy >= 0 && confidence.meanEntropy < 5, String(confidence.meanEntropy))
 })

@@ -1,4 +1,4 @@
-// Where the page's wasm comes from, and what is said where it cannot be had.
+// Where the page's wasm is loaded from, and the messages if that fails.
 
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
@@ -8,7 +8,7 @@ import { after, before, test } from 'node:test'
 const dist = new URL('../../crate/npm/dist/', import.meta.url)
 const wasm = await readFile(new URL('../../crate/npm/wasm/page/hybridge_page_bg.wasm', import.meta.url))
 let copies = 0
-/** A copy of its own, which has loaded nothing. */
+/** A separate copy of the package that has loaded nothing. */
 const fresh = (name = 'index.js') => import(`${new URL(name, dist)}?copy=${copies++}`)
 const route = ({ defineModel, FallbackStrategy, hybridModel }) =>
   hybridModel({
@@ -32,7 +32,7 @@ after(() => {
   server.close()
 })
 
-test('the entry for Node and its kin needs nothing', async () => {
+test('the entry for Node and similar hosts needs nothing', async () => {
   const hybridge = await fresh('node.js')
   assert.equal((await route(hybridge).generate('x')).text, 'hi')
 })
@@ -42,7 +42,7 @@ for (const [what, place, message] of [
   ['a page of HTML', '/app', /\/app is not WebAssembly \(the server answered text\/html/],
   ['half a file', '/old.wasm', /does not compile/],
 ]) {
-  test(`${what} is named, and the next request tries again`, async () => {
+  test(`${what} is reported, and the next request retries`, async () => {
     const hybridge = await fresh()
     hybridge.configure({ wasmUrl: `${origin}${place}` })
     const ai = route(hybridge)
@@ -52,7 +52,7 @@ for (const [what, place, message] of [
   })
 }
 
-test('an address where no server is, and a file, are named', async () => {
+test('an address without a server, and a file, are reported', async () => {
   const closed = createServer()
   await new Promise((resolve) => closed.listen(0, '127.0.0.1', resolve))
   const { port } = closed.address()
@@ -70,7 +70,7 @@ test('an address where no server is, and a file, are named', async () => {
   })
 })
 
-test('a policy that forbids WebAssembly is named', async () => {
+test('a policy that forbids WebAssembly is reported', async () => {
   const kept = WebAssembly.instantiate
   try {
     WebAssembly.instantiate = async () => {
@@ -87,7 +87,7 @@ test('a policy that forbids WebAssembly is named', async () => {
   }
 })
 
-test('one address names a copy of all files', async () => {
+test('one address configures a copy of all files', async () => {
   const copy = createServer(({ url }, response) =>
     url === '/copies/1/wasm/page/hybridge_page_bg.wasm' ? response.end(wasm) : response.writeHead(404).end(),
   )
@@ -107,7 +107,7 @@ test('one address names a copy of all files', async () => {
   }
 })
 
-test('an answer is an answer where the wasm cannot be had', async () => {
+test('an answer is returned even if the wasm cannot be loaded', async () => {
   const { configure, defineModel } = await fresh()
   configure({ wasmUrl: `${origin}/gone.wasm` })
   const { text, output, outputError } = await defineModel({ name: 'm', generate: async () => '{"a":1}' }).generate({
@@ -117,7 +117,7 @@ test('an answer is an answer where the wasm cannot be had', async () => {
   assert.deepEqual([text, output, outputError], ['{"a":1}', { a: 1 }, undefined])
 })
 
-test('importing needs none of the classes that a test environment may lack', async () => {
+test('importing needs no class that a test environment may lack', async () => {
   const names = [
     'TextDecoder',
     'TextEncoder',
@@ -136,7 +136,7 @@ test('importing needs none of the classes that a test environment may lack', asy
   }
 })
 
-test('a host without a navigator has no device model, and is no error', async () => {
+test('a host without a navigator has no device model, and no error', async () => {
   const { deviceFacts, gemmaModel, listCachedModels, promptApiModel } = await fresh('node.js')
   const kept = Object.getOwnPropertyDescriptor(globalThis, 'navigator')
   delete globalThis.navigator

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 
 export const root = join(import.meta.dirname, '../..')
 
-/** Paths of the documents whose code is checked, from the root. */
+/** Paths of the documents whose code is checked, relative to the root. */
 export const documents = [
   'README.md',
   ...readdirSync(join(root, 'docs'))
@@ -15,7 +15,7 @@ export const documents = [
 
 export const textOf = (path) => readFileSync(join(root, path), 'utf8')
 
-/** Every fenced block of a document: its language, its code and the line of its fence. */
+/** Returns every fenced block of a document: its language, its code and the line of its fence. */
 export function blocksOf(path) {
   const blocks = []
   let open
@@ -32,5 +32,5 @@ export function blocksOf(path) {
   return blocks
 }
 
-/** Blocks that are checked by the compiler and run. `jsx`, `json`, `sh` and the like are shown only. */
+/** Returns the blocks that are compiled and run. `jsx`, `json`, `sh` and the like are shown only. */
 export const runnable = () => documents.flatMap(blocksOf).filter(({ language }) => ['js', 'ts'].includes(language))

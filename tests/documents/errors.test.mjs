@@ -8,7 +8,7 @@ import { test } from 'node:test'
 import { root, textOf } from './blocks.mjs'
 
 /**
- * Capital words in strings that are no codes: wire formats, kernels' constants, encodings, prefixes of keys, errors of
+ * Capitalised strings that aren't codes: wire formats, kernels' constants, encodings, prefixes of keys, errors of
  * operating systems.
  */
 const isWire = (path) => /cloud\/(gemini|openai)\/|core\/src\/(gemini|openai)\/|privacy\/|gpu\/|quant/.test(path)
@@ -26,7 +26,7 @@ const others = new Set([
   'SECOND',
 ])
 
-/** A file without its comments and its unit tests. */
+/** Returns a file without its comments and its unit tests. */
 const codeOf = (path) =>
   readFileSync(join(root, path), 'utf8')
     .replace(/#\[cfg\(test\)\]\s*mod \w+ \{[\s\S]*/, '')
@@ -52,19 +52,19 @@ function codesInSources() {
   return codes
 }
 
-/** The words in the first column of the tables. */
+/** Returns the code names in the first column of the tables. */
 const rows = new Set(
   [...textOf('docs/errors.md').matchAll(/^\| (`[A-Z][^|]*) \|/gm)].flatMap(([, cell]) =>
     [...cell.matchAll(/`([A-Z0-9_]+)`/g)].map(([, word]) => word),
   ),
 )
 
-test('every code of the sources is in the table', () => {
+test('every code in the sources is in the table', () => {
   const missing = [...codesInSources()].filter(([word]) => !rows.has(word)).map(([word, path]) => `${word} (${path})`)
   assert.deepEqual(missing, [], 'add a row to docs/errors.md, with what to do')
 })
 
-test('the table names no code that the sources lack', () => {
+test('the table contains no unknown code', () => {
   const codes = codesInSources()
   assert.ok(codes.size > 60, 'the sources were not found')
   assert.deepEqual(

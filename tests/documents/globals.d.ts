@@ -1,4 +1,4 @@
-// The names that examples use without declaring them. `tests/browser/documents.test.mjs` gives them values.
+// Names that examples use without declaring them. `tests/browser/documents.test.mjs` defines them.
 import type { CloudModel, HybridModel, OnDeviceModel } from 'hybridge'
 
 declare global {

@@ -1,4 +1,4 @@
-/** Links between documents lead to files and headings that exist, and the map names folders that exist. */
+/** Links between documents point to existing files and headings, and the map names existing folders. */
 
 import assert from 'node:assert/strict'
 import { existsSync, statSync } from 'node:fs'
@@ -17,7 +17,7 @@ const all = [
   'examples/README.md',
 ]
 
-/** A heading's anchor, as GitHub makes it. */
+/** Returns a heading's anchor, as on GitHub. */
 const anchor = (heading) =>
   heading
     .toLowerCase()
@@ -40,7 +40,7 @@ for (const path of all) {
   })
 }
 
-test('the map is short, and what it names exists', () => {
+test('the map is short, and its paths exist', () => {
   const map = textOf('crate/ARCHITECTURE.md')
   assert.ok(map.split('\n').length <= 180, 'ARCHITECTURE.md is a map of at most 180 lines')
   const folders = { core: 'crate/core/src', gemma: 'crate/gemma/src', npm: 'crate/npm/src' }

@@ -1,4 +1,4 @@
-/** What Gemini refuses, in Google's words and shapes. */
+/** Requests that Gemini rejects, with Google's messages and formats. */
 
 import { json } from './loopback.mjs'
 import { refusedKeyword } from './schema.mjs'
@@ -63,7 +63,7 @@ const fields = {
   ],
 }
 
-/** A `google.rpc.Status` with its details. */
+/** Returns a `google.rpc.Status` with its details. */
 export function refusal(code, status, message, details = []) {
   return json({ error: { code, message, status, ...(details.length === 0 ? {} : { details }) } }, { status: code })
 }
@@ -87,7 +87,7 @@ export const quotaFailure = (quotaId) => ({
   ],
 })
 
-/** The refusals that a test asks for by name. */
+/** Named errors for tests. */
 export const refusals = {
   badKey: () =>
     refusal(400, 'INVALID_ARGUMENT', 'API key not valid. Please pass a valid API key.', [errorInfo('API_KEY_INVALID')]),
@@ -121,7 +121,7 @@ export const refusals = {
   deadline: () => refusal(504, 'DEADLINE_EXCEEDED', 'Deadline expired before operation could complete.'),
 }
 
-/** The refusal of a request that Google would not take, or nothing. */
+/** Returns the error for a request that Google would reject, or undefined. */
 export function refused({ method, model, query, headers, body }, { keys, isModel }) {
   const key = headers['x-goog-api-key'] ?? query.get('key') ?? headers.authorization
   if (!key) return refusals.noKey()

@@ -1,4 +1,4 @@
-/** Gemini's REST wire on 127.0.0.1. It echoes the prompt unless a script says otherwise. */
+/** Gemini's REST API on 127.0.0.1. It echoes the prompt unless a script replaces the answer. */
 
 import { json, startLoopback } from './loopback.mjs'
 import { refused } from './gemini-wire.mjs'
@@ -8,9 +8,9 @@ export { errorInfo, quotaFailure, refusal, refusals, retryInfo } from './gemini-
 export { gate, json } from './loopback.mjs'
 
 /**
- * `answers`: its answers to some prompts; others are echoed.
- * `keys`: the keys it takes; any, unless given. `models`: the models it has; all called gemini-…, unless given.
- * `next(reply)` answers the next request; `chunks(…)` and `refusals` make replies.
+ * `answers`: its answers to some prompts; others are echoed. `keys`: the accepted keys; by default any. `models`: the
+ * available models; by default all named gemini-…. `next(reply)` answers the next request; `chunks(…)` and
+ * `refusals` create replies.
  */
 export async function startGemini({
   keys,
@@ -46,14 +46,13 @@ function answer({ method: verb, path, headers, body }, options) {
   return inTheFormOf(path, imagine(request, options.answers))
 }
 
-/** A reply of these chunks, in the form the request asks for: at once, as events, or as the pieces of an array. */
+/** Returns a reply of these chunks, in the requested form: complete, as events, or as the elements of an array. */
 export function chunks(...list) {
   return (request) => inTheFormOf(request.path, list)
 }
 
 /**
- * Chunks with something between them: steps (`'cut'`, `gate()`) may be among the chunks.
- * Only for streams of events, which is what a cut is interesting in.
+ * Returns chunks with steps (`'cut'`, `gate()`) between them. Only for event streams, where cuts matter.
  */
 export function stream(...list) {
   return {
@@ -86,7 +85,7 @@ function merged(whole, chunk) {
   return { ...whole, ...chunk, candidates: [{ ...one, ...other, content: { role: 'model', parts } }] }
 }
 
-/** Neighbouring texts are one part in a whole answer, and an empty one is none. */
+/** Merges adjacent texts of a complete answer, and drops empty ones. */
 function joined(parts, part) {
   const isPlain = (it) => it !== undefined && Object.keys(it).join() === 'text'
   if (!isPlain(part)) return [...parts, part]
@@ -95,7 +94,7 @@ function joined(parts, part) {
   return part.text === '' ? parts : [...parts, part]
 }
 
-/** One chunk. `rest` goes beside the candidate's content, `beside` beside the candidates. */
+/** Returns one chunk. `rest` is added beside the candidate's content, `beside` beside the candidates. */
 export function chunk(parts, rest = {}, beside = {}) {
   const content =
     parts === undefined
@@ -116,7 +115,7 @@ export const usage = (prompt, candidates, thoughts = 0) => ({
   ...(thoughts === 0 ? {} : { thoughtsTokenCount: thoughts }),
 })
 
-/** About four characters to a token. */
+/** Estimates tokens: about four characters each. */
 function tokensOf({ contents = [], systemInstruction, tools }) {
   const text =
     [...contents, systemInstruction ?? {}]
@@ -125,7 +124,7 @@ function tokensOf({ contents = [], systemInstruction, tools }) {
   return Math.max(1, Math.ceil(text.length / 4))
 }
 
-/** The answer without a script. */
+/** Returns the answer without a script. */
 function imagine(request, answers) {
   const { contents, generationConfig = {}, tools = [], toolConfig } = request
   const { parts } = contents.at(-1)

@@ -1,4 +1,4 @@
-/** A scripted HTTP server on 127.0.0.1: what comes in is recorded, what goes out is written step by step. */
+/** A scripted HTTP server on 127.0.0.1, which records requests and writes responses step by step. */
 
 import { createServer } from 'node:http'
 
@@ -6,10 +6,10 @@ import { createServer } from 'node:http'
  * Serves until `close()`.
  *
  * `answer(request)` gives a reply, `{ status, headers, steps }`. A step is a text or bytes to write, `{ wait: promise
- * }`, or `'cut'`, which tears the connection down in the middle. A reply pushed with `next()` goes before what `answer`
- * says; it may be a function of the request, and may keep it waiting by a promise.
+ * }`, or `'cut'`, which tears the connection down in the middle. A reply pushed with `next()` takes precedence over
+ * `answer`. It may be a function of the request, and may return a promise.
  *
- * `cors`: `false` for a server that forgot about pages, or the request headers that pages may send.
+ * `cors`: `false` for a server without CORS headers, or the request headers that pages may send.
  */
 export async function startLoopback({ answer, cors = ['authorization', 'content-type'], port = 0 }) {
   const script = []
@@ -38,7 +38,7 @@ export async function startLoopback({ answer, cors = ['authorization', 'content-
     try {
       request.body = JSON.parse(request.text)
     } catch {
-      // Left undefined: the answerer refuses it in its own words.
+      // Left undefined, so that `answer` rejects it with its own message.
     }
     requests.push(request)
     const scripted = script.shift()
@@ -49,7 +49,7 @@ export async function startLoopback({ answer, cors = ['authorization', 'content-
   return {
     origin: `http://127.0.0.1:${server.address().port}`,
     requests,
-    /** Answers the next request with this, whatever it asks. */
+    /** Answers the next request with this reply, whatever the request is. */
     next: (reply) => void script.push(reply),
     close: () =>
       new Promise((resolve) => {
@@ -72,7 +72,7 @@ async function play({ status = 200, headers = {}, steps }, outgoing) {
   for (const step of steps) {
     if (isGone) return
     if (step === 'cut') {
-      // What was written must leave before the connection does.
+      // Written data must be sent before the connection closes.
       await new Promise((resolve) => outgoing.write('', resolve))
       outgoing.destroy()
       return
@@ -90,7 +90,7 @@ async function textOf(incoming) {
   return Buffer.concat(chunks).toString('utf8')
 }
 
-/** A reply of one JSON value. */
+/** Returns a reply with one JSON value. */
 export function json(value, { status = 200, headers = {} } = {}) {
   return {
     status,
@@ -99,7 +99,7 @@ export function json(value, { status = 200, headers = {} } = {}) {
   }
 }
 
-/** A promise and the function that keeps it: what a test holds a reply back with. */
+/** A promise and the function that resolves it, to delay a reply. */
 export function gate() {
   let open
   const opened = new Promise((resolve) => {

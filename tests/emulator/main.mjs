@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** Both emulators, for trying things out by hand: `node tests/emulator/main.mjs`. Ctrl-C stops them. */
+/** Runs both emulators for manual tests: `node tests/emulator/main.mjs`. Ctrl-C stops them. */
 
 import { startGemini } from './gemini.mjs'
 import { startOpenAI } from './openai.mjs'

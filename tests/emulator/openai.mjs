@@ -1,4 +1,6 @@
-/** Chat completions on 127.0.0.1, as a self-hosted server sends them. Echoes the prompt unless a script differs. */
+/**
+ * Chat completions on 127.0.0.1, like a self-hosted server. It echoes the prompt unless a script replaces the answer.
+ */
 
 import { json, startLoopback } from './loopback.mjs'
 import { sampleOf } from './schema.mjs'
@@ -33,12 +35,12 @@ const known = [
   'metadata',
 ]
 
-/** `keys`: the bearer keys it takes; none are needed, unless given. Pages may send two headers and no more. */
+/** `keys`: the accepted bearer keys; by default none is required. Pages may send two headers only. */
 export async function startOpenAI({ keys, models, answers = {}, cors, port } = {}) {
   return startLoopback({ cors, port, answer: (request) => answer(request, { keys, models, answers }) })
 }
 
-/** An error in OpenAI's shape. */
+/** Returns an error in OpenAI's format. */
 export function refusal(status, message, type, code = null, param = null) {
   return json({ error: { message, type, param, code } }, { status })
 }
@@ -102,12 +104,12 @@ function answer({ method, path, headers, body }, { keys, models, answers }) {
   return inTheFormOf(body, imagine(body, answers))
 }
 
-/** A reply of these deltas, whole or as events, whichever the request asks for. */
+/** Returns a reply of these deltas, complete or as events, as requested. */
 export function deltas(...list) {
   return ({ body }) => inTheFormOf(body, list)
 }
 
-/** Deltas with steps (`'cut'`, `gate()`) among them, as events. */
+/** Returns deltas with steps (`'cut'`, `gate()`) among them, as events. */
 export function stream(...list) {
   const isStep = (it) => typeof it === 'string' || it.wait !== undefined
   return {
@@ -117,7 +119,7 @@ export function stream(...list) {
   }
 }
 
-/** One chunk of a stream. */
+/** Returns one chunk of a stream. */
 export function chunk(delta, rest = {}) {
   return {
     id: 'chatcmpl-emulated',
@@ -166,7 +168,7 @@ function inTheFormOf(body, list) {
   })
 }
 
-/** The answer without a script. Arguments of calls come in two pieces, as they do from real servers. */
+/** Returns the answer without a script. Arguments of calls are split in two, as by real servers. */
 function imagine(
   { messages, tools = [], tool_choice: choice, response_format: format, logprobs, max_tokens: limit = Infinity },
   answers,

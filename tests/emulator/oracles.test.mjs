@@ -1,4 +1,4 @@
-/** The emulators are judged by the services' own clients: what those expect of the wire, the emulators give. */
+/** Tests the emulators with the services' official clients. */
 
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
@@ -61,7 +61,7 @@ test('google: stream', async () => {
   assert.equal(list.at(-1).candidates[0].finishReason, 'MAX_TOKENS')
 })
 
-test('google: a stream as an array is what the wire gives without alt=sse', async () => {
+test('google: without alt=sse a stream is an array', async () => {
   const response = await fetch(`${gemini.origin}/v1beta/models/${model}:streamGenerateContent`, {
     method: 'POST',
     headers: { 'x-goog-api-key': 'right' },
@@ -76,7 +76,7 @@ test('google: count', async () => {
   assert.equal(totalTokens, 4)
 })
 
-test('google: tools, there and back', async () => {
+test('google: tool calls and their results', async () => {
   const config = { tools: [{ functionDeclarations: [weather] }] }
   const first = await google().generateContent({ model, contents: 'weather in Oslo', config })
   assert.deepEqual(first.functionCalls, [{ name: 'weather', args: { city: 'weather in Oslo' } }])
@@ -164,7 +164,7 @@ test('google: errors', async () => {
     (await failure(refusals.overloaded(), () => google().generateContentStream({ model, contents: 'x' }))).status,
     503,
   )
-  // The failure in the middle of a stream, as their own client reads it.
+  // A failure during a stream, as the official client reads it.
   const { wait, open } = geminiEmulator.gate()
   gemini.next(
     geminiEmulator.stream(
@@ -197,7 +197,7 @@ test('openai: generate and stream', async () => {
   assert.ok(list.at(-1).usage.total_tokens > 0)
 })
 
-test('openai: tools, there and back, in fragments', async () => {
+test('openai: tool calls and their results, in fragments', async () => {
   const runner = client().stream(ask('weather in Oslo', { tools }))
   const message = await runner.finalMessage()
   assert.deepEqual(JSON.parse(message.tool_calls[0].function.arguments), { city: 'weather in Oslo' })

@@ -1,4 +1,4 @@
-/** JSON Schema as the two services read it: what they refuse, and some value that fits. */
+/** JSON Schema as the two services support it: unsupported keywords, and an example value. */
 
 const known = new Set([
   '$id',
@@ -24,7 +24,7 @@ const known = new Set([
   'propertyOrdering',
 ])
 
-/** The first keyword that Gemini's `responseJsonSchema` does not know, with its path. */
+/** Returns the first keyword that Gemini's `responseJsonSchema` does not support, with its path. */
 export function refusedKeyword(schema, path = '') {
   if (typeof schema !== 'object' || schema === null) return undefined
   for (const [keyword, value] of Object.entries(schema)) {
@@ -42,7 +42,7 @@ export function refusedKeyword(schema, path = '') {
   return undefined
 }
 
-/** Some value that satisfies the schema, with `text` wherever a free text may stand. */
+/** Returns a value that matches the schema, with `text` in place of free text. */
 export function sampleOf(schema, text, root = schema) {
   if (typeof schema !== 'object' || schema === null) return text
   if (schema.$ref !== undefined)

@@ -1,6 +1,6 @@
 /**
- * Rules for the package's TypeScript: typescript-eslint's recommended ones, and those that need types.
- * Started by `pkg-scripts/test` with the root as its folder.
+ * ESLint rules for the package's TypeScript: typescript-eslint's recommended ones, including those that need types.
+ * Started by `pkg-scripts/test` in the root folder.
  */
 
 import { existsSync } from 'node:fs'
@@ -8,12 +8,12 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 
 const root = join(import.meta.dirname, '../..')
-// The linter is installed inside its own local package, beside the TypeScript that it needs.
+// The linter is installed in its own local package, next to its TypeScript.
 const require = createRequire(join(root, 'tests/node_modules/hybridge-lint/package.json'))
 const { configs } = require('typescript-eslint')
 
 const missing = ['page', 'worker'].filter((it) => !existsSync(join(root, `crate/npm/wasm/${it}/hybridge_${it}.d.ts`)))
-/** Rules that judge values whose type is unknown, as is all that comes from glue that is not built. */
+/** Rules for values of unknown type, which includes everything from glue that is not built. */
 const needGlue = ['argument', 'assignment', 'call', 'member-access', 'return']
   .map((it) => `@typescript-eslint/no-unsafe-${it}`)
   .concat(['redundant-type-constituents', 'unnecessary-type-assertion'].map((it) => `@typescript-eslint/no-${it}`))
@@ -29,7 +29,7 @@ export default [
       '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: false }],
       '@typescript-eslint/await-thenable': ['error', { allowMixedPromiseArrays: true }],
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', ignoreRestSiblings: true }],
-      // What a caller or an abort threw is passed on as it is.
+      // Exceptions and abort reasons are passed on unchanged.
       '@typescript-eslint/only-throw-error': [
         'error',
         { allow: ['CallerFault'], allowThrowingAny: true, allowThrowingUnknown: true },
@@ -38,7 +38,7 @@ export default [
         'error',
         { allowThrowingAny: true, allowThrowingUnknown: true },
       ],
-      // An async function turns whatever its body throws into a rejection, which is why many have no await.
+      // An async function converts exceptions of its body to rejections, so many have no await.
       '@typescript-eslint/require-await': 'off',
       ...(missing.length === 0 ? {} : Object.fromEntries(needGlue.map((it) => [it, 'off']))),
     },

@@ -11,7 +11,7 @@ const run = promisify(execFile)
 export const tarball = process.env.HYBRIDGE_TARBALL
 if (!tarball) throw new Error('HYBRIDGE_TARBALL names no tarball: run pkg-scripts/test pack')
 
-/** A copy of `template` with the tarball and nothing else installed; deleted after `use` is done. */
+/** Runs `use` with a copy of `template` that has only the tarball installed; deletes the copy afterwards. */
 async function withCopy(template, name, use) {
   const folder = await mkdtemp(join(tmpdir(), `hybridge-${name}-`))
   try {
@@ -27,14 +27,14 @@ async function withCopy(template, name, use) {
   }
 }
 
-/** One of `consumers/`, with the app that all of them share. */
+/** Returns one of `consumers/`, with the app that all of them share. */
 export const withConsumer = (name, use) =>
   withCopy(join(import.meta.dirname, 'consumers', name), name, async (folder) => {
     await cp(join(import.meta.dirname, 'consumers', 'app.js'), join(folder, 'app.js'))
     return await use(folder)
   })
 
-/** One of the repository's `examples/`, with packages of the tests' own beside the tarball. */
+/** Returns one of the repository's `examples/`, with the tests' own packages beside the tarball. */
 export const withExample = (name, packages, use) =>
   withCopy(join(import.meta.dirname, '../../examples', name), name, async (folder) => {
     for (const it of packages) {

@@ -1,4 +1,4 @@
-/** The tarball in small real apps, each built by its own bundler and run in headless Chromium. */
+/** The tarball in small apps, each built by its own bundler and run in headless Chromium. */
 
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
@@ -20,7 +20,7 @@ before(async () => {
 })
 after(() => Promise.all([withGpu?.close(), withoutGpu?.close()]))
 
-/** Runs the served app and returns what it found. */
+/** Runs the served app and returns its results. */
 async function visit(browser, folder, options) {
   const server = await serve({ '/': folder }, options)
   try {
@@ -33,7 +33,7 @@ async function visit(browser, folder, options) {
   }
 }
 
-/** Names the package's files in the app, as a page without a bundler or an import map does. */
+/** Names the package's files in the app, like a page without a bundler or an import map. */
 async function withoutBundler(folder) {
   for (const [name, file] of [
     ['hybridge', 'index.js'],
@@ -42,7 +42,7 @@ async function withoutBundler(folder) {
     await replaceIn(join(folder, 'app.js'), `'${name}'`, `'/node_modules/hybridge/dist/${file}'`)
 }
 
-/** The thin real path: two branches, one strategy, a stream, `break`, abort, facts; and a GPU that computes right. */
+/** The main path: two branches, a strategy, a stream, `break`, an abort, facts, and a GPU that computes correctly. */
 function check({ result, problems }) {
   assert.equal(result.failed, undefined, result.failed)
   assert.deepEqual(result.pieces, ['one', ' two', ' three'])
@@ -88,7 +88,7 @@ test('esbuild', () =>
   withConsumer('esbuild', async (folder) => {
     const dist = join(folder, 'dist')
     const { build } = await import('esbuild')
-    // Splitting keeps one copy of the package between the two entries.
+    // Code splitting keeps one copy of the package for both entries.
     await build({
       absWorkingDir: folder,
       entryPoints: ['places.js', 'app.js'],

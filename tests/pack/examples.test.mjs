@@ -1,4 +1,4 @@
-/** The apps of `examples/` with the packed tarball: built as their README says, and used as a visitor would. */
+/** The apps of `examples/` with the packed tarball: built as described in their README, and used like a visitor. */
 
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
@@ -18,7 +18,7 @@ let browser
 before(async () => (browser = await launch({ gpu: false })))
 after(() => browser?.close())
 
-/** Opens a folder as a site and passes its page to `use`; no console error may be left. */
+/** Serves a folder as a site and passes its page to `use`; fails on console errors. */
 async function visit(folder, path, use, options) {
   const server = await serve({ '/': folder }, options)
   try {
@@ -55,7 +55,7 @@ test('vite-react: built by Vite, under StrictMode', () =>
   withExample('vite-react', ['react', 'react-dom', 'scheduler', '@vitejs/plugin-react', 'vite'], async (folder) => {
     const { build } = await import('vite')
     const { default: react } = await import('@vitejs/plugin-react')
-    // The tests' copy of React is linked, and has to stay within the app's folder.
+    // The tests' copy of React is linked, and must stay within the app's folder.
     await build({
       root: folder,
       configFile: false,
@@ -92,7 +92,7 @@ test('extension: the side panel under the policy of its manifest', () =>
     )
   }))
 
-test('node: Gemini with a key, the stand-in without', () =>
+test('node: Gemini with a key, the stand-in without one', () =>
   withExample('node', [], async (folder) => {
     const gemini = await startGemini()
     try {

@@ -1,6 +1,6 @@
 /**
- * The tarball's types in strict projects without `skipLibCheck`, by the compilers and resolutions that people use; and
- * what package linters find.
+ * The tarball's types in strict projects without `skipLibCheck`, with common compilers and module resolutions, and the
+ * results of package linters.
  */
 
 import assert from 'node:assert/strict'
@@ -43,7 +43,7 @@ const projects = {
   'ES2023 and DOM in one': { module: 'esnext', moduleResolution: 'bundler', lib: ['ES2023', 'DOM'] },
 }
 
-/** Uses of the public types that a project of a stranger's contains. */
+/** Uses of the public types in a typical project. */
 const app = `
 import { FallbackStrategy, HybridError, defineModel, geminiModel, gemmaModel, hybridModelOnDeviceCloud, kCloud, kOnDevice } from 'hybridge'
 import type { GenerateRequest, GenerateResponse, HybridModel, Message, Part, RoutingStrategy, RoutingTrace } from 'hybridge'
@@ -66,7 +66,7 @@ export const words = (parts: Part[]): string[] => parts.flatMap(({ text }) => te
 export const isStop = (error: unknown): boolean => HybridError.isInstance(error) && error.status === 'CANCELLED'
 `
 
-/** A consumer without its app, whose tests bring files of their own. */
+/** A consumer without its app, for tests with their own files. */
 let folder
 let done
 before(
@@ -82,7 +82,7 @@ before(
 )
 after(() => done())
 
-/** Entries with types: name in an import, text of the types. */
+/** Entries with types: their import name, and the text of the types. */
 function entries() {
   const { exports } = JSON.parse(readFileSync(join(installed(folder), 'package.json'), 'utf8'))
   return Object.entries(exports).flatMap(([name, { types }]) =>
@@ -92,7 +92,7 @@ function entries() {
   )
 }
 
-/** All of them at once, but for those whose types come from packages that are not installed here. */
+/** All entries, except those whose types come from packages that are not installed here. */
 const everyEntry = () =>
   entries()
     .filter(({ text }) => !/^(import|export) .* from ['"](?!\.|hybridge)/m.test(text))
@@ -117,7 +117,7 @@ for (const [name, options] of Object.entries(projects)) {
   }
 }
 
-test('the types name no generated code, and the core is one file', () => {
+test('the types refer to no generated code, and the core is one file', () => {
   assert.ok(entries().length >= 2)
   for (const { types, text } of entries()) {
     assert.ok(!/['"][^'"]*wasm\/(page|worker|cpu)\/hybridge_/.test(text), `${types} imports the generated glue`)
@@ -131,7 +131,7 @@ test('publint finds nothing', async () => {
 })
 
 test('@arethetypeswrong/cli finds nothing', () => {
-  // What is no script has no types.
+  // Files that aren't scripts have no types.
   const scripts = ['worker.js', 'retrieval-worker.js']
   const assets = ['tiny.gguf', 'page.wasm', 'worker.wasm', 'cpu.wasm', 'search.wasm', ...scripts]
   const scratch = mkdtempSync(join(tmpdir(), 'hybridge-attw-'))

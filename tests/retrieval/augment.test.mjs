@@ -1,4 +1,4 @@
-/** Retrieval as a tool and as a step before generation, over models that record what they are given. */
+/** Retrieval as a tool and as a step before generation, with models that record their requests. */
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -18,7 +18,7 @@ async function handbook(options = {}) {
   return store
 }
 
-/** Answers with a text and keeps what it was asked. */
+/** Answers with a text and records the request. */
 function recorder(answer, info = { inferenceSource: 'on_device' }) {
   const seen = []
   const model = defineModel({
@@ -40,7 +40,7 @@ const lastText = ({ messages }) =>
     .content.map((part) => part.text ?? '')
     .join('')
 
-test('passages go in front of the last question, and citations name them', async () => {
+test('passages precede the last question, and citations refer to them', async () => {
   const store = await handbook()
   const { request, citations, hits } = await augment(
     {
@@ -70,7 +70,7 @@ test('passages go in front of the last question, and citations name them', async
   await store.close()
 })
 
-test('a model with retrieval cites in the metadata of its answer', async () => {
+test('a model with retrieval returns citations in the metadata of its answer', async () => {
   const store = await handbook()
   const model = recorder('In the north yard [1].')
   const expert = withRetrieval(model, { store, topK: 2 })
@@ -86,7 +86,7 @@ test('a model with retrieval cites in the metadata of its answer', async () => {
   assert.match(lastText(model.seen[0]), /\[1\] Visitors park/)
   const stream = expert.generateStream('When is lunch?')
   assert.equal((await stream.response).message.metadata.citations[0].id, 'lunch')
-  // Many at once do not mix.
+  // Parallel requests do not mix.
   const questions = ['lunch at noon', 'visitors park', 'lunch at noon', 'visitors park']
   const answers = await Promise.all(questions.map((question) => expert.generate(question)))
   assert.deepEqual(
@@ -120,7 +120,7 @@ test('a model calls the store as a tool', async () => {
   await store.close()
 })
 
-test('a store of another make is enough', async () => {
+test('a custom store is supported', async () => {
   const seen = []
   const store = {
     search: async (query, options) => {

@@ -1,4 +1,4 @@
-/** Texts in pieces: nothing is lost, nothing is cut within a character, nothing is too long. */
+/** Splitting texts: nothing is lost, no character is cut, no chunk is too long. */
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -30,14 +30,14 @@ const bits = [
   '',
 ]
 
-/** Where a piece may end: between characters as people see them. */
+/** Where a chunk may end: between grapheme clusters. */
 function boundaries(text) {
   const places = new Set([0, text.length])
   for (const { index } of new Intl.Segmenter(undefined, { granularity: 'grapheme' }).segment(text)) places.add(index)
   return places
 }
 
-test('random texts return whole, in pieces that fit', async () => {
+test('random texts are returned completely, in chunks that fit', async () => {
   const random = randomOf(3)
   for (let round = 0; round < 400; round++) {
     const text = Array.from({ length: Math.floor(random() * 40) }, () => bits[Math.floor(random() * bits.length)]).join(
@@ -73,7 +73,7 @@ test('random texts return whole, in pieces that fit', async () => {
   }
 })
 
-test('headings lead to their text', async () => {
+test('headings stay with their text', async () => {
   const text = 'intro\n# One\ntext\n## Two\nmore\n### Three\n## Four\n```\n# code\n```\n# Five #\nlast\n#no heading'
   const chunks = await chunkText(text, { by: 'markdown', size: 1000 })
   assert.deepEqual(
@@ -89,7 +89,7 @@ test('headings lead to their text', async () => {
   )
 })
 
-test('a code block stays whole where it fits', async () => {
+test('a code block is not split if it fits', async () => {
   const code = '```\nline one\n\nline two\n```\n'
   const chunks = await chunkText(`Some text before it.\n\n${code}\nSome text behind it.`, {
     by: 'markdown',
@@ -102,7 +102,7 @@ test('a code block stays whole where it fits', async () => {
   )
 })
 
-test('sentences stay whole where they fit, and overlap repeats whole ones', async () => {
+test('sentences are not split if they fit, and overlap repeats whole ones', async () => {
   const text = 'One two three. Four five six. Seven eight nine. Ten.'
   const options = { by: 'sentences', size: 6, countTokens: words }
   const texts = async (more) => (await chunkText(text, { ...options, ...more })).map((chunk) => chunk.text.trim())

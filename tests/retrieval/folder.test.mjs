@@ -1,4 +1,4 @@
-/** A store in a folder of Node's: what a new process finds there, whatever happened to the file. */
+/** A store in a folder in Node: its contents in a new process, whatever happened to the file. */
 
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
@@ -32,7 +32,7 @@ async function contents(store) {
   return Object.fromEntries(hits.map(({ id, text, metadata }) => [id, `${text} ${metadata.round}`]))
 }
 
-test('a store is there again, with everything that was acknowledged', async () => {
+test('a reopened store contains every acknowledged document', async () => {
   const folder = fresh()
   const store = open(folder)
   await store.add([
@@ -55,7 +55,7 @@ test('a store is there again, with everything that was acknowledged', async () =
   await again.close()
 })
 
-test('a file cut at any byte opens with what was acknowledged before, and goes on', async () => {
+test('a file cut at any byte opens with the acknowledged documents, and can be extended', async () => {
   const folder = fresh()
   const store = open(folder)
   const steps = []
@@ -85,7 +85,7 @@ test('a file cut at any byte opens with what was acknowledged before, and goes o
   }
 })
 
-test('damage in the middle costs a caution and no more than one record', async () => {
+test('damage in the middle causes a caution and loses at most one record', async () => {
   const folder = fresh()
   const store = open(folder)
   for (let round = 0; round < 3; round++) await store.add({ id: `d${round}`, text: 'text', metadata: { round } })
@@ -102,7 +102,7 @@ test('damage in the middle costs a caution and no more than one record', async (
   await opened.close()
 })
 
-test('what another version or another embedder wrote is refused by name', async () => {
+test('files of another version or another embedder are refused with their own codes', async () => {
   const folder = fresh()
   const store = open(folder)
   await store.add({ id: 'a', text: 'text', metadata: { round: 1 } })
@@ -135,7 +135,7 @@ test('what another version or another embedder wrote is refused by name', async 
   await right.close()
 })
 
-test('a store that is written again and again stays small', async () => {
+test('a store that is rewritten again and again stays small', async () => {
   const random = randomOf(4)
   const folder = fresh()
   const store = vectorStore({ folder })
@@ -167,7 +167,7 @@ test('a store that is written again and again stays small', async () => {
   assert.ok(largest < 6 * 600 * 250, `${largest} bytes`)
   await store.close()
   await once.close()
-  // A compaction that was cut off leaves the older file in force.
+  // After an interrupted compaction the older file stays valid.
   const unfinished = path.replace(/(\d+)\.store$/, (_, number) => `${Number(number) + 1}.store`)
   const whole = await readFile(path)
   for (const length of [0, 10, 60, 100]) {
@@ -179,7 +179,7 @@ test('a store that is written again and again stays small', async () => {
   }
 })
 
-test('a process that is killed while it adds loses nothing that it acknowledged', async () => {
+test('a process that is killed while adding loses no acknowledged document', async () => {
   const folder = fresh()
   const script = join(root, 'adds.mjs')
   const entry = join(import.meta.dirname, '../../crate/npm/dist/node/retrieval.js')
@@ -203,7 +203,7 @@ test('a process that is killed while it adds loses nothing that it acknowledged'
   await store.close()
 })
 
-test('a folder that cannot be made is refused by name', async () => {
+test('a folder that cannot be created is reported', async () => {
   const file = join(root, 'file')
   await writeFile(file, '')
   const store = vectorStore({ folder: join(file, 'store') })

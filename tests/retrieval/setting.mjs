@@ -1,11 +1,11 @@
-/** The built entry in Node, an embedder without a model, and random numbers that are always the same. */
+/** The built entry in Node, an embedder without a model, and reproducible random numbers. */
 
 import { entry, hybridge } from '../faces/setting.mjs'
 
 export { hybridge }
 export const retrieval = await entry('./retrieval')
 
-/** Numbers from 0 to 1, the same in every run. */
+/** Returns numbers from 0 to 1, the same in every run. */
 export function randomOf(seed) {
   let state = seed
   return () => {
@@ -14,7 +14,7 @@ export function randomOf(seed) {
   }
 }
 
-/** Embeds a text as the counts of its words, each in one of so many places. Texts that share words are near. */
+/** Embeds a text by counting its words, each in one of a fixed number of buckets. Texts with common words are near. */
 export function wordEmbedder({ dimensions = 64, info = { name: 'words', inferenceSource: 'on_device' } } = {}) {
   const seen = []
   return {

@@ -1,4 +1,4 @@
-/** A store in memory, in Node: what it finds, what it refuses. */
+/** A store in memory, in Node: its results and its errors. */
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -41,7 +41,7 @@ test('finds by vectors, by keywords and by both', async () => {
   await store.close()
 })
 
-test('keywords alone do not call the embedder; tasks distinguish queries from documents', async () => {
+test('keyword search does not call the embedder; tasks distinguish queries from documents', async () => {
   const embedder = wordEmbedder()
   const store = await filled({ embedder, dimensions: 64 })
   assert.deepEqual(embedder.seen[0].options, { task: 'document', dimensions: 64 })
@@ -126,7 +126,7 @@ test('adds, replaces, deletes and counts', async () => {
   await assert.rejects(store.count(), code('STORE_CLOSED'))
 })
 
-test('texts of every kind return as they were', async () => {
+test('texts of every kind round-trip', async () => {
   const store = vectorStore({ embedder: wordEmbedder() })
   const texts = ['', ' ', '\u0000', 'naïve café', 'e\u0301', '東京都', '👩‍👩‍👧', 'x'.repeat(100_000), 'a\r\nb\tc']
   const found = await store.add(
@@ -137,7 +137,7 @@ test('texts of every kind return as they were', async () => {
     assert.equal(text, texts[at])
     assert.deepEqual(metadata, { at, deep: [{ a: [1] }], text: texts[at] })
   }
-  // Composed or not, an accent is the same.
+  // Accented characters match in composed and decomposed form.
   assert.deepEqual(ids(await store.search('cafe\u0301', { hybrid: { weight: 1 } })), ['t3'])
   assert.deepEqual(ids(await store.search('京都', { hybrid: { weight: 1 } })), ['t5'])
   await store.close()
@@ -169,7 +169,7 @@ test('agrees with a slow search over the same numbers', async () => {
   }
 })
 
-/** The score from its definition, in JavaScript's numbers. */
+/** The score from its definition, in JavaScript. */
 function slowScore(vector, query, quantise) {
   const unit = (numbers) => {
     const length = Math.sqrt(numbers.reduce((sum, it) => sum + it * it, 0))
@@ -184,7 +184,7 @@ function slowScore(vector, query, quantise) {
   return left.reduce((sum, it, at) => sum + it * right[at], 0)
 }
 
-test('bad arguments are refused by name, and nothing is stored', async () => {
+test('bad arguments are reported, and nothing is stored', async () => {
   for (const options of [
     null,
     { embedder: {} },
@@ -236,7 +236,7 @@ test('bad arguments are refused by name, and nothing is stored', async () => {
   await keywords.close()
 })
 
-test('an embedder that fails, lies or hangs ends the call and stores nothing', async () => {
+test('an embedder that fails, misbehaves or hangs ends the call and stores nothing', async () => {
   const info = { inferenceSource: 'on_device' }
   const failing = new hybridge.HybridError('UNAVAILABLE', 'no engine')
   for (const [embed, expected] of [
@@ -260,7 +260,7 @@ test('an embedder that fails, lies or hangs ends the call and stores nothing', a
   await store.close()
 })
 
-test('texts leave the device only where that was allowed', async () => {
+test('texts leave the device only if that is allowed', async () => {
   for (const info of [undefined, { inferenceSource: 'in_cloud' }, { inferenceSource: 'unknown' }]) {
     const embedder = { ...wordEmbedder(), info }
     assert.throws(() => vectorStore({ embedder }), code('EMBEDDER_NOT_ON_DEVICE'))
@@ -269,7 +269,7 @@ test('texts leave the device only where that was allowed', async () => {
   }
 })
 
-test('many calls at once keep their order', async () => {
+test('parallel calls keep their order', async () => {
   const store = vectorStore({ embedder: wordEmbedder() })
   await Promise.all(Array.from({ length: 50 }, (_, at) => store.upsert({ id: `d${at % 10}`, text: `version ${at}` })))
   assert.equal(await store.count(), 10)
@@ -277,7 +277,7 @@ test('many calls at once keep their order', async () => {
   await store.close()
 })
 
-test('a store that is rewritten many times holds its last documents alone', async () => {
+test('a store that is rewritten many times contains only its latest documents', async () => {
   const random = randomOf(9)
   const store = vectorStore()
   const twin = new Map()

@@ -1,4 +1,4 @@
-/** The system's Chromium under Playwright: with software WebGPU, or as the machine without a GPU. */
+/** The system's Chromium under Playwright: with software WebGPU, or like a machine without a GPU. */
 
 import { execFileSync } from 'node:child_process'
 import { chromium } from 'playwright-core'
@@ -18,15 +18,14 @@ function browserPath() {
     try {
       return execFileSync('sh', ['-c', 'command -v "$0"', name], { encoding: 'utf8' }).trim()
     } catch {
-      // The next name.
+      // The older name is tried next.
     }
   }
   throw new Error('no Chrome or Chromium was found: run pkg-scripts/setup, or name one in CHROME')
 }
 
 /**
- * A fresh browser. `gpu: false` is a browser whose `requestAdapter()` gives null; `keepsPages` is one with its
- * back/forward cache.
+ * Starts a browser. `gpu: false` makes `requestAdapter()` return null; `keepsPages` enables the back/forward cache.
  */
 export function launch({ gpu = true, keepsPages = false } = {}) {
   return chromium.launch({

@@ -1,4 +1,4 @@
-/** Every state of the demo worth looking at: how one gets there, as a person does. */
+/** Every state of the demo worth testing, and how a user reaches it. */
 
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -28,12 +28,12 @@ export async function loadTiny(page) {
   await modelSays(page, /^Ready/)
 }
 
-/** A page whose window gives no files to keep, as some browsers' private windows are. */
+/** A page without file storage, like some browsers' private windows. */
 export const withoutFiles = () => {
   navigator.storage.getDirectory = () => Promise.reject(new DOMException('private', 'SecurityError'))
 }
 
-/** Something of everything that an answer may hold; the emulator echoes it. */
+/** A sample of every Markdown element; the emulator echoes it. */
 const markdown = `**Markdown** with *style*, \`code\`, ~~errors~~ and [a link](https://example.com).
 
 ## A heading
@@ -53,7 +53,7 @@ const markdown = `**Markdown** with *style*, \`code\`, ~~errors~~ and [a link](h
 const { text } = await ai.generate('Hello')
 \`\`\``
 
-/** `path`, `gpu`, `init` (a script of the page's before it loads) and `reach(page, demo)`. */
+/** `path`, `gpu`, `init` (a script that runs before the page loads) and `reach(page, demo)`. */
 export const states = [
   { name: 'empty', gpu: true },
   { name: 'empty-no-webgpu' },
@@ -266,7 +266,7 @@ export async function slowHost(root) {
   return host
 }
 
-/** Opens `state` in a profile of its own. The tiny model is not loaded unasked, so that each state decides. */
+/** Opens `state` in its own profile. The tiny model is not loaded automatically, so that each state decides. */
 export async function openState(browser, demo, { path = '', init, reach }, options = {}) {
   const context = await browser.newContext({ reducedMotion: 'reduce', ...options })
   const page = await context.newPage()

@@ -1,6 +1,4 @@
-/**
- * The demo as it is served: the page, the built package under its own path, and two loopback services as its clouds.
- */
+/** Serves the demo: the page, the built package under its own path, and two loopback services as its clouds. */
 
 import { join } from 'node:path'
 import { startGemini } from '../emulator/gemini.mjs'
@@ -8,7 +6,7 @@ import { startOpenAI } from '../emulator/openai.mjs'
 import { serviceWorkerFiles } from '../../pkg-scripts/demo-site.mjs'
 import { serve } from './server.mjs'
 
-/** What the emulators answer to the demo's samples. */
+/** The emulators' answers to the demo's samples. */
 const answers = {
   'Why is the sky blue?':
     'Air scatters short wavelengths of sunlight more than long ones, so blue light reaches your eyes from all over the sky.',
@@ -51,7 +49,7 @@ export async function startDemo({ root, port = 0 }) {
     origin: server.origin,
     requests: server.requests,
     gemini,
-    /** How often the cloud was asked. */
+    /** Returns the number of requests to the cloud. */
     asked: () => gemini.requests.length + openai.requests.length,
     close: () => Promise.all([server.close(), gemini.close(), openai.close()]),
   }

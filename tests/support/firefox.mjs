@@ -1,4 +1,4 @@
-/** Debian's Firefox over WebDriver BiDi, with as much of Playwright's pages as the portable tests use. */
+/** Debian's Firefox over WebDriver BiDi, with the part of Playwright's page API that the portable tests use. */
 
 import { spawn } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
@@ -21,7 +21,7 @@ const preferences = {
   'toolkit.telemetry.enabled': false,
 }
 
-/** A fresh Firefox. `gpu: true` switches its WebGPU on. */
+/** Starts Firefox. `gpu: true` enables its WebGPU. */
 export async function launchFirefox({ gpu = false } = {}) {
   const profile = await mkdtemp(join(tmpdir(), 'hybridge-firefox-'))
   const all = { ...preferences, ...(gpu ? { 'dom.webgpu.enabled': true, 'gfx.webgpu.ignore-blocklist': true } : {}) }

@@ -1,19 +1,19 @@
 /**
- * A model's host on 127.0.0.1 with moods: it cuts, stalls, lies, corrupts, refuses and redirects, as a list says,
- * answer by answer.
+ * A model's host on 127.0.0.1 with scripted faults: it cuts, stalls, corrupts, refuses and redirects, and sends false
+ * headers.
  */
 
 import { createServer } from 'node:http'
 import { createHash } from 'node:crypto'
 
 /**
- * Serves `files` (path to bytes). `moods` is a list that answers to GET consume from its front; `rule(request)` may
- * name the mood instead. `requests` remembers what was asked: path, range, headers.
+ * Serves `files` (path to bytes). `moods` is a list from which each GET request takes the first entry; `rule(request)`
+ * may return the mood instead. `requests` records path, range and headers.
  *
- * A mood: `{ cut }` ends the body after so many bytes, `{ stall }` falls silent after so many, `{ shift }` begins the
+ * A mood: `{ cut }` ends the body after so many bytes, `{ stall }` stops sending after so many, `{ shift }` begins the
  * range too late, `{ corrupt }` flips all bits, `{ flip }` one of the last byte, `{ until }` waits for a promise, `{
- * more }` sends more than promised, `{ size }` lies about the whole size, `{ status, headers }` refuses, `{ redirect }`
- * leads elsewhere.
+ * more }` sends more than announced, `{ size }` states a wrong total size, `{ status, headers }` refuses, `{ redirect
+ * }` redirects.
  */
 export async function modelHost(files) {
   const host = {
@@ -75,14 +75,14 @@ async function answer(host, request, response) {
     ...cors,
     'content-type': 'application/octet-stream',
     ...(etag === 'none' ? {} : { etag }),
-    // A body longer than promised can only be sent without a promise.
+    // A body longer than announced can only be sent without a length.
     ...(mood.more ? {} : { 'content-length': length }),
     ...(isPart ? { 'content-range': `bytes ${start}-${end - 1}/${file.length + (mood.size ?? 0)}` } : {}),
   })
   host.open++
   response.on('close', () => host.open--)
   if (mood.cut !== undefined && mood.cut < length) {
-    // What a page has not read when its connection breaks is lost to it, so it is given a moment.
+    // A page loses unread data when its connection breaks, so it is given a moment to read.
     response.write(body.subarray(0, mood.cut), () => setTimeout(() => request.socket.end(), 10))
     if (mood.cut === 0) request.socket.end()
   } else if (mood.stall !== undefined) {

@@ -1,4 +1,4 @@
-/** Numbers that are the same in every run. */
+/** Random numbers that are the same in every run. */
 
 /** Mulberry32: the same seed, the same runs. */
 export function randomOf(seed) {

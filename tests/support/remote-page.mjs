@@ -1,11 +1,10 @@
 /**
- * Functions on their way into a page and values on their way back, as text, for browsers that are driven without
- * Playwright.
+ * Serialises functions and values for browsers that are driven without Playwright.
  */
 
 /**
- * The body of an async function that runs `work` in a page and returns its result as text. Results and arguments are
- * JSON, and `undefined`.
+ * Returns the body of an async function that runs `work` in a page and returns its result as text. Results and
+ * arguments are JSON, or `undefined`.
  */
 export function callOf(work, argument) {
   const call = typeof work === 'function' ? `(${work})(decode(${JSON.stringify(encode(argument))}))` : `(${work})`

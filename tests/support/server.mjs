@@ -1,6 +1,4 @@
-/**
- * A static server on 127.0.0.1 for tests and the demo: right MIME types, optional headers, a log of what was requested.
- */
+/** A static server on 127.0.0.1 for tests and the demo: right MIME types, optional headers, a log of requests. */
 
 import { createServer } from 'node:http'
 import { readFile, stat } from 'node:fs/promises'
@@ -21,9 +19,9 @@ const types = {
 }
 
 /**
- * Serves `mounts` (URL prefix to folder, longest prefix first) until `close()`.
- * `pages` are answers of their own, path to `{ type, body }`; `requests` lists every path asked for, in order.
- * With `compress`, what shrinks goes out as gzip, as any host does it.
+ * Serves `mounts` (URL prefix to folder, longest prefix first) until `close()`. `pages` are additional responses, path
+ * to `{ type, body }`; `requests` lists every requested path, in order. With `compress`, compressible files are sent
+ * as gzip.
  */
 export async function serve(mounts, { headers = {}, port = 0, pages = {}, compress = false } = {}) {
   const requests = []

@@ -1,4 +1,4 @@
-/** A module of the package's TypeScript, for Node: what needs no browser is tested without one. */
+/** Bundles a module of the package's TypeScript for Node, to test it without a browser. */
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -18,7 +18,7 @@ export async function importSource(...names) {
     format: 'esm',
     platform: 'neutral',
     target: 'es2022',
-    external: ['../../wasm/*'], // Built in a later tier; only code that loads it would miss it.
+    external: ['../../wasm/*'], // Built in a later tier; only code that loads it would fail.
     logLevel: 'warning',
   })
   const folder = mkdtempSync(join(tmpdir(), 'hybridge-source-'))

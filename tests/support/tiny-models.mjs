@@ -1,6 +1,5 @@
 /**
- * Tiny random models, written at test time by the engine's own maker of them, and what the engine says about them
- * natively.
+ * Tiny random models, generated at test time by the engine's own code, and the engine's native results for them.
  */
 
 import { execFileSync } from 'node:child_process'
@@ -33,8 +32,8 @@ function example(name, args) {
 }
 
 /**
- * All of them in a fresh folder. `read(name)` is a model's bytes, `readParts()` those of the one that is split;
- * `answer(name, args)` what the plain pass makes of it; `remove()` deletes the folder.
+ * Creates all of them in a new folder. `read(name)` returns a model's bytes, `readParts()` those of the split one,
+ * `answer(name, args)` the reference pass's answer; `remove()` deletes the folder.
  */
 export function tinyModels() {
   const folder = mkdtempSync(join(tmpdir(), 'hybridge-tiny-'))

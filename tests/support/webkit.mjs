@@ -1,13 +1,13 @@
 /**
- * WebKitGTK over WebDriver, with as much of Playwright's pages as the portable tests use. Each context is a session of
- * its own.
+ * WebKitGTK over WebDriver, with the part of Playwright's page API that the portable tests use. Each context is a
+ * separate session.
  */
 
 import { spawn } from 'node:child_process'
 import { createServer } from 'node:net'
 import { callOf, resultOf } from './remote-page.mjs'
 
-/** WebKitGTK through its driver; under a display of its own where there is none. */
+/** Starts WebKitGTK through its driver, with its own display if there is none. */
 export async function launchWebKit() {
   const display = process.env.DISPLAY === undefined ? await startDisplay() : undefined
   const env = {
@@ -31,7 +31,7 @@ export async function launchWebKit() {
   return { name: 'webkit', newContext, newPage: async () => await (await newContext()).newPage(), close }
 }
 
-/** A driver serves one session at a time, so that each context has its own. */
+/** A driver serves one session at a time, so each context has its own. */
 async function startDriver(env) {
   const port = await freePort()
   const child = spawn('WebKitWebDriver', [`--port=${port}`, '--host=127.0.0.1'], { stdio: 'ignore', env })
@@ -88,7 +88,7 @@ async function openContext(env, onClose) {
   const { sessionId } = await send('POST', '/session', { capabilities })
   const session = (method, path, body) => send(method, `/session/${sessionId}${path}`, body)
   await session('POST', '/timeouts', { script: 300_000, pageLoad: 60_000 })
-  // A session has one window at a time that commands go to.
+  // Commands go to one window of a session at a time.
   let turn = Promise.resolve()
   const inTurn = (handle, act) => {
     const result = turn.then(async () => {
@@ -126,7 +126,7 @@ let lastCall = 0
 
 function pageOf(owner, inTurn, session) {
   const execute = (script) => inTurn(() => session('POST', '/execute/sync', { script, args: [] }))
-  // Started in one command and asked for in others, so that two pages of a session can work at the same time.
+  // Started by one command and polled by others, so that two pages of a session can run at the same time.
   const evaluate = async (work, argument) => {
     const name = `hybridgeCall${++lastCall}`
     const code = `globalThis.${name} = {}; (async () => { ${callOf(work, argument)} })().then((text) => { globalThis.${name}.text = text }, (error) => { globalThis.${name}.error = String(error) })`

@@ -1,5 +1,4 @@
-// What the public types promise about schemas, media and streams. Compiled by types.test.mjs; a line that should not
-// compile says so.
+// Types of schemas, media and streams. Compiled by types.test.mjs; lines that must not compile are marked.
 
 import {
   defineModel,
@@ -76,7 +75,7 @@ export async function media(file: File, bytes: Uint8Array): Promise<void> {
   await ai.generate({ prompt: [{ media: 5 }] })
 }
 
-/** Every kind of part has its case, and the compiler reports one that has none. */
+/** Every kind of part has its case, and the compiler reports a missing one. */
 function shown(part: Part): string {
   switch (true) {
     case part.text !== undefined:
@@ -96,7 +95,7 @@ function shown(part: Part): string {
   }
 }
 
-/** Without the case of calls, what is left is not `data` alone. */
+/** Without the case of calls, the rest is not `data` alone. */
 export function forgotten(part: Part): unknown {
   if (part.text !== undefined || part.reasoning !== undefined || part.media !== undefined) return part
   if (part.toolResponse !== undefined || part.custom !== undefined) return part
@@ -112,7 +111,7 @@ export async function parts(): Promise<void> {
   for await (const { content } of stream) is<string[]>(content.map(shown))
   const { content } = (await response).message
   is<string>(content.map(({ text }) => text ?? '').join(''))
-  // A part of a reply is a part of a request.
+  // A part of a reply is a valid part of a request.
   await ai.generate({ messages: [{ role: 'model', content }] })
   // @ts-expect-error a part holds one kind of content
   await ai.generate({ prompt: [{ text: 'a', reasoning: 'b' }] })

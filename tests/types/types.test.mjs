@@ -1,4 +1,4 @@
-// The public types under the strictest settings a project can have.
+// The public types under the strictest settings of a project.
 
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'

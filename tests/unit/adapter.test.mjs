@@ -1,4 +1,4 @@
-/** Which of two GPUs the page describes: the one that the engine opens. */
+/** With two GPUs, the page describes the one that the engine opens. */
 
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'

@@ -1,5 +1,4 @@
-// The life of the browser's own model, with a browser that only pretends: loads are shared as those of other models
-// are.
+// The life cycle of the browser's built-in model, with a fake browser: loads are shared like those of other models.
 
 import assert from 'node:assert/strict'
 import { afterEach, test } from 'node:test'
@@ -51,7 +50,7 @@ const outcome = (promise) =>
   )
 const turn = () => new Promise((resolve) => setTimeout(resolve))
 
-test('loads are shared, and one caller’s abort is no other’s', async () => {
+test('loads are shared, and one caller’s abort does not affect others', async () => {
   const browser = pretend()
   const model = promptApiModel()
   const stop = new AbortController()
@@ -66,7 +65,7 @@ test('loads are shared, and one caller’s abort is no other’s', async () => {
   assert.deepEqual([await outcome(two), model.state, seen], ['ok', 'ready', [0, 0.5, 1]])
 })
 
-test('progress that is reported at once is passed on in its order', async () => {
+test('progress that is reported synchronously is passed on in order', async () => {
   const browser = pretend()
   const { create } = browser
   browser.create = (options) => {
@@ -81,7 +80,7 @@ test('progress that is reported at once is passed on in its order', async () => 
   assert.deepEqual(seen, [0, 0.25, 1])
 })
 
-test('the last caller to leave stops the download, and the next call begins another', async () => {
+test('the last caller to abort stops the download, and the next call starts another', async () => {
   const browser = pretend()
   const model = promptApiModel()
   const stop = new AbortController()
@@ -97,7 +96,7 @@ test('the last caller to leave stops the download, and the next call begins anot
   assert.deepEqual([await outcome(next), model.state], ['ok', 'ready'])
 })
 
-test('dispose() is not the caller’s own stop, and load() brings the model back', async () => {
+test('dispose() is not the caller’s own abort, and load() restores the model', async () => {
   const browser = pretend()
   const model = promptApiModel()
   const load = model.load()
@@ -109,7 +108,7 @@ test('dispose() is not the caller’s own stop, and load() brings the model back
   assert.deepEqual([await outcome(next), model.state], ['ok', 'ready'])
 })
 
-test('a download that fails leaves a model that can be loaded again', async () => {
+test('after a failed download the model can be loaded again', async () => {
   const browser = pretend()
   const model = promptApiModel()
   const states = []
@@ -117,7 +116,7 @@ test('a download that fails leaves a model that can be loaded again', async () =
   const load = model.load()
   browser.creates[0].fail('NetworkError')
   assert.deepEqual([await outcome(load), model.state], ['DOWNLOAD_FAILED', 'failed'])
-  // A stop that is not the caller's own is no cancellation.
+  // An abort that is not the caller's own is not CANCELLED.
   const second = model.load()
   browser.creates[1].fail('AbortError')
   assert.deepEqual([await outcome(second), model.state], ['UNAVAILABLE', 'failed'])

@@ -1,10 +1,10 @@
-/** The demo's Markdown: what becomes what, that nothing becomes more than it should, and that no text takes long. */
+/** The demo's Markdown: each element, safety against hostile input, and linear time. */
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { inline, parse, safeAddress } from '../../www/markdown.js'
 
-/** A tree in short: `kind(content)`, texts as they are. */
+/** A tree in short form: `kind(content)`, texts as they are. */
 function brief(node) {
   if (typeof node === 'string') return node
   if (Array.isArray(node)) return node.map(brief).join('')
@@ -99,7 +99,7 @@ test('HTML stays text, and only web and mail addresses become links', () => {
     assert.equal(safeAddress(text), undefined, JSON.stringify(text))
 })
 
-test('depth is bounded, and nothing is lost by it', () => {
+test('depth is limited, and nothing is lost by it', () => {
   const deepest = (node) =>
     typeof node !== 'object' || node === null
       ? 0
@@ -111,7 +111,7 @@ test('depth is bounded, and nothing is lost by it', () => {
   }
 })
 
-test('no text takes long', () => {
+test('no text takes long to parse', () => {
   const units = ['*', '_', '[', '`', '> ', '- ', '![', '](', 'a*', '*a', '[a](', '<', '\\', '~~', '|', '`a``b', '\n>']
   units.push(
     '  - x\n',
@@ -133,7 +133,7 @@ test('no text takes long', () => {
       const began = performance.now()
       parse(`a${unit.repeat(100_000 / unit.length)}${tail}`)
       const took = performance.now() - began
-      // A quadratic reading takes minutes; the limit leaves a busy machine its time.
+      // A quadratic parser takes minutes; the limit leaves room for a busy machine.
       assert.ok(took < 3000, `${JSON.stringify(unit + tail)} took ${Math.round(took)} ms`)
     }
 })

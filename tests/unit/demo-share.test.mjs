@@ -1,4 +1,4 @@
-/** Links to shared conversations: what they hold, what they never hold, and what a hostile one can do. */
+/** Links to shared conversations: what they contain, what they never contain, and what a hostile one can do. */
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -42,7 +42,7 @@ const hashOf = (link) => link.slice(link.indexOf('#'))
 const packed = (value) =>
   `#trace=${deflateRawSync(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url')}`
 
-test('a link brings back branches, times and tokens, and words only where they were included', async () => {
+test('a link restores branches, times and tokens, and text only if it was included', async () => {
   for (const withText of [false, true]) {
     const link = await linkOf(turns, { withText, page })
     assert.match(link, /^https:\/\/example\.org\/demo\/\?load=no#trace=[\w-]+$/)
@@ -55,7 +55,7 @@ test('a link brings back branches, times and tokens, and words only where they w
   }
 })
 
-test('what a service or a strategy said is never in a link', async () => {
+test('messages of services and strategies are never in a link', async () => {
   const [turn] = await turnsIn(hashOf(await linkOf(turns, { withText: true, page })))
   assert.doesNotMatch(JSON.stringify(turn.note), /secret/)
 })
@@ -65,7 +65,7 @@ test('a conversation that is too long for a link has none', async () => {
   assert.equal(await linkOf([{ question: random, answer: '', note }], { withText: true, page }), undefined)
 })
 
-test('no other fragment is taken for one, and a broken one is an error', async () => {
+test('other fragments are ignored, and a broken one is an error', async () => {
   for (const hash of ['', '#', '#trace', '#other=1']) assert.equal(await turnsIn(hash), undefined)
   const attempt = { branch: 'a', outcome: 'answered' }
   const turn = { branch: 'a', routing: { strategy: 's', order: [], attempts: [attempt] } }
@@ -85,7 +85,7 @@ test('no other fragment is taken for one, and a broken one is an error', async (
       version: 1,
       turns: [{ ...turn, routing: { ...turn.routing, attempts: [{ ...attempt, outcome: 'won' }] } }],
     }),
-    // Ten megabytes of blanks in ten kilobytes.
+    // Ten megabytes of blanks, compressed to ten kilobytes.
     packed(' '.repeat(10_000_000)),
   ]
   for (const hash of broken) await assert.rejects(turnsIn(hash), undefined, hash.slice(0, 40))

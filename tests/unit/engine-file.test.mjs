@@ -1,4 +1,4 @@
-/** Which file of the engine a load needs, on every machine. */
+/** Which file of the engine a load needs, on every kind of machine. */
 
 import assert from 'node:assert/strict'
 import { afterEach, test } from 'node:test'
@@ -23,7 +23,7 @@ test('the large file is for GPUs that a model would run on', () => {
     ['gpu', none, 'cpu'],
     ['gpu', software, 'gpu'],
     ['gpu', hardware, 'gpu'],
-    // Checked again by the engine, which reports it.
+    // Tested again by the engine, which reports it.
     ['gpu', wrong, 'gpu'],
     ['cpu', none, 'cpu'],
     ['cpu', right, 'cpu'],
@@ -38,7 +38,7 @@ const navigator = Object.getOwnPropertyDescriptor(globalThis, 'navigator')
 afterEach(() => delete globalThis.navigator && navigator && Object.defineProperty(globalThis, 'navigator', navigator))
 const on = (gpu) => Object.defineProperty(globalThis, 'navigator', { value: { gpu }, configurable: true })
 
-test('the adapter that the engine will ask for is looked at, and nothing for the CPU', async () => {
+test('the adapter that the engine will request is examined, and none for the CPU', async () => {
   const asked = []
   on({
     requestAdapter: async (wish) => {
@@ -53,7 +53,7 @@ test('the adapter that the engine will ask for is looked at, and nothing for the
   assert.deepEqual(asked, Array(2).fill({ powerPreference: 'high-performance' }))
 })
 
-test('a GPU that is missing, refused or fails is none, with its reason', async () => {
+test('a GPU that is missing, refused or fails is absent, with its reason', async () => {
   for (const [gpu, reason] of [
     [undefined, /no WebGPU/],
     [{ requestAdapter: async () => null }, /no GPU adapter/],

@@ -1,4 +1,4 @@
-// A model's life as a value: the stories that `core/life` is held to, and the same of marks.
+// A model's life cycle as a value: the same table of scripts and marks as for `core/life`.
 
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
@@ -36,7 +36,7 @@ const wordOf = (action) => {
   return `${action.caller} ${action.error === undefined ? 'ok' : (action.error.code ?? action.error.status)}`
 }
 
-test('every script has its story', () => {
+test('every script runs as recorded', () => {
   assert.ok(stories.length > 30)
   for (const [script, expected] of stories) {
     const words = script.split(' ')
@@ -46,7 +46,7 @@ test('every script has its story', () => {
   }
 })
 
-test('two tabs that ended within a day are a suspicion', () => {
+test('two tabs that crashed within a day are a suspicion', () => {
   const day = 86_400_000
   const once = nextMark(undefined, 4096, 0)
   assert.ok(!isSuspect(once, 4096), 'one proves nothing')

@@ -1,5 +1,5 @@
 /**
- * A device model's life with a worker that only pretends: who stops whom, what a request receives, and how every call
+ * A device model's life cycle with a fake worker: the effects of aborts, the outcome of requests, and that every call
  * settles.
  */
 
@@ -9,7 +9,7 @@ import { importSource } from '../support/source.mjs'
 
 const { gemmaModel, gemmaEmbedder } = await importSource('gemma/page/gemma.ts', 'gemma/page/embedder.ts')
 
-/** Answers as `answers[method](params, worker)` says; a method without an answer hangs until the worker ends. */
+/** Answers as `answers[method](params, worker)` returns; a method without an answer hangs until the worker ends. */
 class FakeWorker extends EventTarget {
   static answers = {}
   static made = []
@@ -57,18 +57,18 @@ const outcome = (promise) =>
   )
 const soon = () => new Promise((resolve) => setTimeout(resolve, 5))
 
-/** Waits until something is so, however busy the machine is. */
+/** Waits until a condition holds, however busy the machine is. */
 async function until(isSo) {
   for (let turn = 0; turn < 400 && !isSo(); turn++) await soon()
   assert.ok(isSo(), `it never came true: ${isSo}`)
 }
 const isAsked = (at) => FakeWorker.made[at]?.calls.some(({ method }) => method === 'load') ?? false
 
-/** A promise's outcome, or a failure of the test where it takes too long. */
+/** Returns a promise's outcome; fails the test if it takes too long. */
 const settles = (promise) =>
   Promise.race([promise, new Promise((_, reject) => setTimeout(reject, 3000, new Error('it never settled')).unref())])
 
-/** Answers a load when it is let go. */
+/** Answers a load when it is released. */
 function heldLoad() {
   const gate = {}
   FakeWorker.answers.load = (_, worker, id) => {
@@ -78,7 +78,7 @@ function heldLoad() {
   return gate
 }
 
-test('one caller’s abort is no other’s', async () => {
+test('one caller’s abort does not affect others', async () => {
   for (const other of ['load', 'generate', 'count']) {
     const gate = heldLoad()
     FakeWorker.answers.start = () => ({ result: 1 })
@@ -109,7 +109,7 @@ test('one caller’s abort is no other’s', async () => {
   }
 })
 
-test('the last one to leave stops the load, and the next call begins another', async () => {
+test('the last caller to abort stops the load, and the next call starts another', async () => {
   let gate = heldLoad()
   const gemma = model()
   const stops = [new AbortController(), new AbortController()]
@@ -127,7 +127,7 @@ test('the last one to leave stops the load, and the next call begins another', a
   assert.deepEqual([gemma.state, FakeWorker.made.length, FakeWorker.made[0].isEnded], ['ready', 2, true])
 })
 
-test('a load that begins in the moment of another’s abort is not drawn into it', async () => {
+test('a load that begins during another caller’s abort is not aborted', async () => {
   const gate = heldLoad()
   const gemma = model()
   const stop = new AbortController()
@@ -141,7 +141,7 @@ test('a load that begins in the moment of another’s abort is not drawn into it
   assert.deepEqual(await settles(second), { value: undefined })
 })
 
-test('dispose() is not the caller’s own stop', async () => {
+test('dispose() is not the caller’s own abort', async () => {
   heldLoad()
   const gemma = model({ waitForLoad: true })
   const calls = [
@@ -159,7 +159,7 @@ test('dispose() is not the caller’s own stop', async () => {
   assert.equal(gemma.state, 'disposed')
 })
 
-test('dispose() while a request runs lets a hybrid move on', async () => {
+test('dispose() during a request lets a hybrid move on', async () => {
   FakeWorker.answers.load = () => loaded
   FakeWorker.answers.start = () => ({ result: 1 })
   const gemma = model()
@@ -177,7 +177,7 @@ test('dispose() while a request runs lets a hybrid move on', async () => {
   assert.equal((await settles(vectors)).status, 'UNAVAILABLE')
 })
 
-test('a caller’s own stop stays one', async () => {
+test('a caller’s own abort is CANCELLED', async () => {
   FakeWorker.answers.load = () => loaded
   FakeWorker.answers.start = () => ({ result: 1 })
   const gemma = model()
@@ -205,7 +205,7 @@ test('headers that never arrive do not prevent an abort', async () => {
   assert.equal((await settles(waiting)).code, 'DISPOSED')
 })
 
-test('a message that cannot be read ends the calls, and not the page’s patience', async () => {
+test('an unreadable message ends the calls instead of leaving them pending', async () => {
   heldLoad()
   const gemma = model()
   const load = outcome(gemma.load())
@@ -215,7 +215,7 @@ test('a message that cannot be read ends the calls, and not the page’s patienc
   assert.deepEqual([found.status, found.code], ['INTERNAL', 'WORKER_CRASHED'])
 })
 
-test('a progress callback that throws costs no load', async () => {
+test('an exception of a progress callback does not fail the load', async () => {
   const reported = []
   globalThis.reportError = (thrown) => reported.push(thrown.message)
   FakeWorker.answers.load = (_, worker, id) => {
@@ -237,7 +237,7 @@ test('a progress callback that throws costs no load', async () => {
   delete globalThis.reportError
 })
 
-test('the load of a file reports an upload, and never a download', async () => {
+test('loading a local file reports an upload, and never a download', async () => {
   FakeWorker.answers.load = (_, worker, id) => {
     for (const loadedBytes of [0, 50, 100])
       worker.emit({ report: id, progress: { phase: 'upload', loadedBytes, totalBytes: 100 } })
@@ -253,7 +253,7 @@ test('the load of a file reports an upload, and never a download', async () => {
   assert.deepEqual([events[0].fraction, events.at(-1).fraction], [0, 1])
 })
 
-test('where there are no workers, as on a server, every question has an answer', async () => {
+test('without workers, as on a server, every call settles', async () => {
   delete globalThis.Worker
   try {
     const gemma = model({ device: 'auto' })

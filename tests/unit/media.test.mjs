@@ -1,4 +1,4 @@
-// `data:` addresses as bytes, for models that take no addresses.
+// Converts `data:` URLs to bytes, for models without support for URLs.
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -6,7 +6,7 @@ import { importSource } from '../support/source.mjs'
 
 const { readDataUrl, conversationOf } = await importSource('border/media.ts', 'built-in/prompt-api-messages.ts')
 
-test('the bytes of an address are those that were meant', () => {
+test('the bytes of a URL are decoded correctly', () => {
   for (const [url, type, bytes] of [
     ['data:image/svg+xml,%C3%A9', 'image/svg+xml', [0xc3, 0xa9]],
     ['data:image/svg+xml,é', 'image/svg+xml', [0xc3, 0xa9]],
@@ -24,7 +24,7 @@ test('the bytes of an address are those that were meant', () => {
     assert.equal(readDataUrl(url), undefined, url)
 })
 
-test('an address that is malformed is the request’s own fault, which no other branch gets', () => {
+test('a malformed URL is the request’s own fault, and no other branch is tried', () => {
   for (const url of ['data:image/png;base64,A', 'data:image/png;base64,%', 'data:image/png;base64,ä']) {
     const request = { messages: [{ role: 'user', content: [{ media: { url } }] }], tools: [], config: {} }
     assert.throws(() => conversationOf(request), { status: 'INVALID_ARGUMENT' }, url)

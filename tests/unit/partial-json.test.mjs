@@ -1,4 +1,4 @@
-// JSON that is still being written, against a slow twin that reads all of the text at every piece.
+// Partial JSON, compared with a slow twin that parses the whole text at every chunk.
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -6,7 +6,7 @@ import { importSource } from '../support/source.mjs'
 
 const { PartialJson, PartialOutput, parseJson } = await importSource('answer/partial-json.ts')
 
-/** The twin: everything is read again for each text. */
+/** The twin: parses each text from the start. */
 function twin(text) {
   const body = text.replace(/^\s*```(?:json)?[^\S\n]*\n?/, '').replace(/\n?```\s*$/, '')
   let closers = ''
@@ -65,7 +65,7 @@ function randomOf(seed) {
   }
 }
 
-/** JSON in odd spellings, with and without a fence, and in one of four cases damaged. */
+/** JSON in various spellings, with and without a fence, and damaged in one of four cases. */
 function randomText(random) {
   const pick = (list) => list[random(list.length)]
   const string = () =>
@@ -91,7 +91,7 @@ function randomText(random) {
   return text.slice(0, at) + pick(['', ',', '"', '\\', ':', '[', '}', 'x', '`', '\n']) + text.slice(at + random(2))
 }
 
-test('partial JSON is what its slow twin reads, at every cut', () => {
+test('partial JSON agrees with its slow twin at every cut', () => {
   const random = randomOf(5)
   for (let round = 0; round < 4_000; round++) {
     const text = randomText(random)
@@ -105,7 +105,7 @@ test('partial JSON is what its slow twin reads, at every cut', () => {
   }
 })
 
-test('several loops read one stream, each from where it is', () => {
+test('several loops read one stream, each at its own position', () => {
   const text = '{"a": [1, 2, {"b": "text"}]}'
   const output = new PartialOutput()
   const reads = [...text].map((char) => output.add(char))
@@ -118,7 +118,7 @@ test('several loops read one stream, each from where it is', () => {
   }
 })
 
-test('reading the value at each of many pieces takes work in proportion to the text', () => {
+test('reading the value at each of many chunks takes time proportional to the text', () => {
   const length = 40_000
   const long = (unit, before = '', after = '') => before + unit.repeat(length / unit.length) + after
   const texts = {
@@ -149,7 +149,7 @@ test('reading the value at each of many pieces takes work in proportion to the t
     } finally {
       JSON.parse = parse
     }
-    // Each parse may be tried twice: with what is open, and without.
+    // Each parse may be tried twice: with and without the incomplete end.
     assert.ok(work < 2 * (4_000_000 + 257 * length), `${name}: ${work} characters were parsed`)
     if (['list', 'names', 'text'].includes(name)) assert.deepEqual(last, parseJson(text), name)
   }

@@ -1,4 +1,4 @@
-/** Which headers a request to a model's host carries, for every way that a host may redirect. */
+/** Which headers a request to a model's host contains, for every kind of redirect. */
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -7,8 +7,8 @@ import { importSource } from '../support/source.mjs'
 const { requestPart, routeTo } = await importSource('gemma/request-part.ts')
 
 /**
- * Replaces `fetch` by hosts: address to where it redirects, or to a status. A browser drops `authorization` on the way
- * to another origin, and nothing else.
+ * Replaces `fetch` by hosts: address to its redirect, or to a status. As in a browser, only `authorization` is dropped
+ * on the way to another origin.
  */
 function pretend(hosts) {
   const seen = []
@@ -33,7 +33,7 @@ function pretend(hosts) {
 const a = 'https://a.example/m.gguf'
 const b = 'https://b.example/signed'
 
-test('where headers go', async () => {
+test('which addresses get the headers', async () => {
   for (const [about, headers, hosts, requests, expected] of [
     [
       'no headers, no redirect',
@@ -122,7 +122,7 @@ test('where headers go', async () => {
   }
 })
 
-test('a circle within the origin ends', async () => {
+test('a redirect loop within the origin ends', async () => {
   let turn = 0
   const seen = pretend((url, headers) =>
     headers.has('x-s') ? `https://a.example/${++turn}` : url === a || turn < 3 ? 206 : 206,
@@ -132,7 +132,7 @@ test('a circle within the origin ends', async () => {
   assert.ok(seen.length < 20)
 })
 
-test('a refusal of what a redirect led to is known as one', async () => {
+test('a refusal by a redirect’s target is detected as one', async () => {
   pretend((url) => (url === a ? b : 206))
   const route = routeTo(a, {})
   const signal = new AbortController().signal
@@ -144,7 +144,7 @@ test('a refusal of what a redirect led to is known as one', async () => {
     [false, true],
   )
   assert.equal((await requestPart(routeTo(a, { 'x-s': '1' }), undefined, signal)).isStripped, true)
-  // One that refuses is not remembered.
+  // A target that refuses is not remembered.
   pretend((url) => (url === a ? b : 403))
   const refused = routeTo(a, {})
   await requestPart(refused, undefined, signal)

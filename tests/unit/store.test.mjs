@@ -1,4 +1,4 @@
-/** What the page reads of the store, and when it takes a load for one that crashes: values in, values out. */
+/** The page's view of the store, and its detection of crashes: pure functions. */
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -40,7 +40,7 @@ const hostile = [
   { version: 1, size: 100, held: [], complete: 'yes' },
 ]
 
-test('a journal that is damaged counts as none', () => {
+test('a damaged journal is ignored', () => {
   for (const json of hostile) assert.equal(journalOf(json), undefined, JSON.stringify(json))
   assert.deepEqual(journalOf({ version: 1, size: 100 }), { size: 100, held: [], complete: false })
   assert.deepEqual(
@@ -67,7 +67,7 @@ test('a journal that is damaged counts as none', () => {
   assert.deepEqual(journalOf({ version: 1, size: 0, held: [], complete: true }), { size: 0, held: [], complete: true })
 })
 
-test('a journal promises no more than its file holds', () => {
+test('a journal claims no more than its file contains', () => {
   const whole = journalOf({ version: 1, size: 100, held: [[0, 100]], complete: true })
   assert.deepEqual(clipped(whole, 100), whole)
   for (let length = 0; length < 100; length++) {
@@ -76,7 +76,7 @@ test('a journal promises no more than its file holds', () => {
   }
 })
 
-test('a card that is damaged counts as none', () => {
+test('a damaged card is ignored', () => {
   for (const json of [
     ...hostile,
     { name: 'x', files: 1e9 },
@@ -88,7 +88,7 @@ test('a card that is damaged counts as none', () => {
   assert.deepEqual(cardOf({ name: 'x', files: 3, lastUsed: 'never' }), { name: 'x', files: 3, lastUsed: 0 })
 })
 
-test('a crash is two dead tabs in a row within a day', () => {
+test('two crashed tabs in a row within a day count as a crash', () => {
   const hour = 3_600_000
   const after = (...loads) =>
     loads.reduce(
@@ -180,7 +180,7 @@ test('a crash is two dead tabs in a row within a day', () => {
     assert.equal(markOf(text, 1), undefined, text)
 })
 
-/** The events of a load with these steps, on a clock that runs a second a step. */
+/** Returns the events of a load with these steps, with a clock that advances a second per step. */
 function eventsOf(steps) {
   const events = []
   let time = 0
@@ -193,7 +193,7 @@ function eventsOf(steps) {
   return events
 }
 
-test('progress names what happens, and uses the whole bar for it', () => {
+test('progress names the phase, and uses the whole bar for it', () => {
   const summary = (steps) =>
     eventsOf(steps).map(({ phase, loadedBytes, totalBytes, fraction }) => [
       phase,
@@ -221,7 +221,7 @@ test('progress names what happens, and uses the whole bar for it', () => {
       ['warmup', 100, 100, 1],
     ],
   )
-  // Nothing is downloaded: the bar is the upload's.
+  // Without a download, the bar shows the upload.
   assert.deepEqual(
     summary([
       ['upload', 0, 100],
@@ -248,7 +248,7 @@ test('progress names what happens, and uses the whole bar for it', () => {
       ['warmup', 100, 100, 1],
     ],
   )
-  // Late steps of an earlier phase, and bytes that are fetched again, move nothing back.
+  // Late steps of an earlier phase, and bytes fetched again, never decrease the fraction.
   const fractions = eventsOf([
     ['download', 90, 100],
     ['download', 10, 100],

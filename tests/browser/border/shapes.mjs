@@ -5,7 +5,7 @@ import { getEventListeners } from 'node:events'
 export const never = new Promise(() => {})
 export const turn = () => new Promise((resolve) => setTimeout(resolve, 0))
 
-/** A value that throws whatever is done with it. */
+/** A value whose every use throws. */
 export const poison = () =>
   new Proxy(
     {},
@@ -36,7 +36,7 @@ export const nested = (levels) => {
 
 const says = (content) => ({ message: { role: 'model', content } })
 
-/** Replies that are none: each is the branch's INTERNAL. */
+/** Invalid replies: each is an INTERNAL error of the branch. */
 export const badReplies = {
   undefined: () => undefined,
   null: () => null,
@@ -71,7 +71,7 @@ export const badReplies = {
   'an array-like': () => says({ length: 1e9 }),
 }
 
-/** Odd but harmless: the answer is `a`. */
+/** Unusual but valid: the answer is `a`. */
 export const oddReplies = {
   'usage a string': () => ({ text: 'a', usage: 'many' }),
   'usage null': () => ({ text: 'a', usage: null }),
@@ -109,7 +109,7 @@ const thrown = {
   }),
 }
 
-/** Models that a hybrid goes past: their failure is transient. */
+/** Models whose failure is transient, so that a hybrid moves on. */
 export function hostileModels({ defineModel, HybridError }) {
   const model = (generate) => defineModel({ name: 'h', generate })
   const all = {}
@@ -193,7 +193,7 @@ export function hostileModels({ defineModel, HybridError }) {
   return all
 }
 
-/** Routers with a model in the first place and a good one behind it. */
+/** Routers with a model in the first position and a working one after it. */
 export function shapes({ cascadeModel, FallbackStrategy, hybridModel }) {
   const hybrid = (first, ok) =>
     hybridModel({ branches: { first, ok }, strategy: new FallbackStrategy(['first', 'ok']) })
@@ -227,7 +227,7 @@ export const modes = {
   },
 }
 
-/** Fails where a promise has not settled within a time that is far more than it needs. */
+/** Fails if a promise has not settled within a generous time. */
 export async function settled(promise, what, ms = 1000) {
   let timer
   const late = new Promise((_, reject) => {
@@ -246,7 +246,7 @@ export async function settled(promise, what, ms = 1000) {
   }
 }
 
-/** Runs something and fails where it leaves a timer, a socket, a listener or a rejection behind. */
+/** Runs something, and fails if it leaves a timer, a socket, a listener or a rejection behind. */
 export async function leavingNothing(act) {
   const unhandled = []
   const onUnhandled = (reason) => unhandled.push(reason)
@@ -256,7 +256,7 @@ export async function leavingNothing(act) {
   const { signal } = new AbortController()
   try {
     await act(signal)
-    // A model that ignores its signal may take a few turns to its end.
+    // A model that ignores its signal may take a few more turns of the event loop.
     for (let left = 100; left > 0 && (left > 98 || held() > before); left--) await turn()
     if (unhandled.length > 0) throw new Error(`unhandled rejection: ${String(unhandled[0]?.stack ?? unhandled[0])}`)
     if (getEventListeners(signal, 'abort').length > 0) throw new Error('a listener is left on the signal')

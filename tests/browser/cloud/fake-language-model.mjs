@@ -1,13 +1,12 @@
 /**
- * A `LanguageModel` that keeps to the specification's text: states of availability, download events that begin with 0
- * and end with 1, a system message only at the start, sessions that can be destroyed, abort, quotas, and its table of
- * errors.
+ * A `LanguageModel` that follows the specification: availability states, download events from 0 to 1, a system message
+ * only at the start, sessions that can be destroyed, aborts, quotas, and its table of errors.
  */
 
 const abortError = () => new DOMException('stopped', 'AbortError')
 
 /**
- * `fail`: the name of the DOMException that prompting throws. `words`: what is streamed. `steps`: the download's
+ * `fail`: the name of the DOMException that `prompt` throws. `words`: the streamed text. `steps`: the download's
  * events.
  */
 export function fakeLanguageModel({

@@ -1,8 +1,8 @@
-/** Runs in the page: the package on `globalThis`, and what a test wants to know about an outcome as plain data. */
+/** Runs in the page: puts the package on `globalThis`, and returns outcomes as plain data. */
 
 import * as hybridge from '/hybridge/dist/index.js'
 
-/** An answer, or an error, in what can be sent to the test. */
+/** Converts an answer or an error to plain data. */
 export async function told(work) {
   try {
     const {
@@ -38,7 +38,7 @@ export async function told(work) {
 
 function toldError(error) {
   const { name, status, code, retryAfterMs, message, partial } = error
-  // Everything a careless log could show of it.
+  // Everything that a careless log could contain.
   const shown = [
     String(error),
     JSON.stringify(error),
@@ -58,7 +58,7 @@ function toldError(error) {
   }
 }
 
-/** All chunks, and the answer or error behind them. */
+/** Returns all chunks, and the final answer or error. */
 export async function streamed({ stream, response }, onChunk = () => {}) {
   const texts = []
   const contents = []

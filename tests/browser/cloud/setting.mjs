@@ -1,4 +1,4 @@
-/** A page with the built package, and both emulators beside it. */
+/** A page with the built package, and both emulators. */
 
 import { join } from 'node:path'
 import { startGemini } from '../../emulator/gemini.mjs'
@@ -36,7 +36,7 @@ export async function openSetting() {
     page,
     logged,
     problems,
-    /** Runs a function in the page; its argument holds the options of both models, and `more`. */
+    /** Runs a function in the page; its argument contains the options of both models, and `more`. */
     run: (work, more = {}) => page.evaluate(work, { ...places, ...more }),
     close: async () => {
       await browser.close()

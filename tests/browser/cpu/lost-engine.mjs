@@ -1,6 +1,6 @@
 /**
- * Stands in for the engine's worker: a GPU that goes away under the first answer, before its first word or after it,
- * and a CPU from then on.
+ * Replaces the engine's worker: the GPU is lost during the first answer, before or after its first chunk, and only the
+ * CPU is left.
  */
 
 const channel = new BroadcastChannel('engines')

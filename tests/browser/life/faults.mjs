@@ -1,7 +1,6 @@
 /**
- * Runs in the worker before the real script: breaks what a test asks to be broken. What is to happen while this worker
- * lives may be asked over a channel; what is to happen at its start is asked of the page's host, which returns each
- * fault once.
+ * Runs in the worker before the real script and injects faults. Faults during this worker's life are requested over a
+ * channel, those at its start are fetched from the page's host, which returns each fault once.
  */
 
 import { forgetYoungNames } from './young-names.mjs'
@@ -13,7 +12,7 @@ const devices = []
 
 const { instantiate, instantiateStreaming } = WebAssembly
 
-// A wasm's imports run in the middle of its functions: what one throws passes through it like a trap.
+// A wasm's imports run in the middle of its functions, so an exception of one passes through it like a trap.
 function armed(imports) {
   return Object.fromEntries(
     Object.entries(imports).map(([module, values]) => [
@@ -59,7 +58,7 @@ function isDue(name) {
   return true
 }
 
-/** Before the worker's script runs, and without letting a message pass by. */
+/** Before the worker's script runs, and without losing a message. */
 function askHost() {
   const request = new XMLHttpRequest()
   request.open('GET', '/fault', false)
@@ -68,7 +67,7 @@ function askHost() {
 }
 askHost()
 
-// Before the engine reads a file, which it does while it loads and at no other time.
+// Before the engine reads a file, which it does only while it loads.
 const { arrayBuffer } = Blob.prototype
 Blob.prototype.arrayBuffer = function () {
   if (isDue('trap-on-read')) isTrapArmed = true
@@ -77,7 +76,7 @@ Blob.prototype.arrayBuffer = function () {
   return arrayBuffer.call(this)
 }
 
-// What Safari 16.4, Firefox 115 or Chrome 113 do not have.
+// APIs that Safari 16.4, Firefox 115 or Chrome 113 lack.
 if (isDue('old')) forgetYoungNames()
 
 const isCramped = isDue('little-room')
@@ -90,7 +89,7 @@ if (globalThis.StorageManager !== undefined) {
   if (isDue('no-store')) delete StorageManager.prototype.getDirectory
 }
 
-/** Bytes in buffers that were not destroyed: what garbage collection would free some day counts as held. */
+/** Bytes in buffers that were not destroyed: those left to garbage collection count as in use. */
 const held = new Map()
 const heldBytes = () => [...held.values()].reduce((sum, { size }) => sum + size, 0)
 if (globalThis.GPUAdapter !== undefined) {
@@ -138,7 +137,7 @@ if (globalThis.GPUAdapter !== undefined) {
     if (isDue('trap-on-submit')) isTrapArmed = true
     if (isDue('close-on-submit')) self.close()
     if (isDue('lose-on-submit')) for (const device of devices) device.destroy()
-    // A buffer without a use is refused, outside any error scope.
+    // A buffer without a use is rejected, outside any error scope.
     if (isDue('invalid')) for (const device of devices) createBuffer.call(device, { size: 4, usage: 0 })
   }
   const { getMappedRange } = GPUBuffer.prototype

@@ -1,4 +1,4 @@
-/** What the tests of a model's life share: a browser, the package, a model's host, and a page between them. */
+/** Common setup of the life-cycle tests: a browser, the package, a model's host, and a page. */
 
 import { join } from 'node:path'
 import { launch } from '../../support/chromium.mjs'
@@ -8,12 +8,12 @@ import { tinyModels } from '../../support/tiny-models.mjs'
 
 const root = join(import.meta.dirname, '../../..')
 
-/** The page of these tests: the package, and what makes it impatient. */
+/** The page of these tests: the package, with short timeouts. */
 export const lifePage = `<!doctype html><title>life</title><script type="module">
   import * as core from '/hybridge/dist/index.js'
   import * as diagnostics from '/hybridge/dist/diagnostics.js'
   const hybridge = { ...core, ...diagnostics }
-  // The planner's patience, for a network without distance.
+  // Short pauses for a local network.
   const impatient = { [Symbol.for('hybridge.downloadPolicy')]: { piece: 65536, parallel: 4, failures: 4, pauseMs: 5, stallMs: 400 } }
   const outcome = async (promise) =>
     promise.then((value) => ({ value }), ({ status, code, message }) => ({ status, code, message }))
@@ -24,7 +24,7 @@ export const lifePage = `<!doctype html><title>life</title><script type="module"
 export async function setUp({ gpu = false, pages = {}, mounts = {}, keepsPages = false } = {}) {
   const models = tinyModels()
   const host = await modelHost({})
-  // What the next workers will suffer, one after the other; workers ask for it as they start.
+  // The faults of the next workers, in order; workers request them as they start.
   const faults = []
   const nextFault = {
     type: 'text/plain',
@@ -44,7 +44,7 @@ export async function setUp({ gpu = false, pages = {}, mounts = {}, keepsPages =
     site,
     browser,
     faults,
-    /** A page in a profile of its own, or in that of another page. */
+    /** A page in its own profile, or in that of another page. */
     open: async (beside) => {
       const context = beside?.context() ?? (await browser.newContext())
       contexts.push(context)
@@ -61,13 +61,13 @@ export async function setUp({ gpu = false, pages = {}, mounts = {}, keepsPages =
   }
 }
 
-/** Starts a host's memory afresh. */
+/** Clears a host's recorded requests. */
 export function calm(host, files) {
   Object.assign(host, { files, moods: [], rule: undefined, knowsRanges: true, exposes: true, etag: undefined })
   host.requests.length = 0
 }
 
-/** The bytes that a page's store holds of the only model in it. */
+/** Returns the stored bytes of the only model in a page's store. */
 export const keptDigest = (page) =>
   page.evaluate(async () => {
     const models = await (await navigator.storage.getDirectory()).getDirectoryHandle('hybridge-models')

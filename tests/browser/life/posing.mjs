@@ -1,7 +1,7 @@
 /**
- * Runs before the real script, in a page or in its worker: this browser's software GPU poses as a hardware one.
- * In a worker the page's host is asked for the worker's fault: `gone` is a GPU that is missing, `vanishes` one that is
- * there when it is first requested, and missing when the engine asks.
+ * Runs before the real script, in a page or in its worker: makes this browser's software GPU look like a hardware one.
+ * In a worker the fault is fetched from the page's host: `gone` is a missing GPU, `vanishes` one that exists at the
+ * first request and is missing when the engine requests it.
  */
 
 const isWorker = typeof WorkerGlobalScope !== 'undefined'

@@ -1,5 +1,5 @@
 /**
- * Reports to a channel which kernels are compiled for a trial of plans, and whether devices lack subgroups that their
+ * Reports to a channel which kernels are compiled for measuring, and whether devices lack subgroups that their
  * adapters have.
  */
 

@@ -1,4 +1,4 @@
-/** Takes away what the oldest supported browsers do not have: Safari 16.4, Firefox 115, Chrome 113. */
+/** Removes APIs that the oldest supported browsers lack: Safari 16.4, Firefox 115, Chrome 113. */
 
 const young = [
   ['AbortSignal', ['any']],

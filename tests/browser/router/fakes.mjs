@@ -1,4 +1,4 @@
-// Models with knobs, and a `check` for stories. Runs unchanged in Node and in the page.
+// Configurable fake models, and a `check` for scenarios. Runs unchanged in Node and in the page.
 
 /** Resolves after a turn of the event loop: everything that was ready has run. */
 export const turn = () => new Promise((resolve) => setTimeout(resolve, 0))
@@ -14,7 +14,7 @@ export function same(actual, expected, what = 'value') {
   if (a !== b) throw new Error(`${what}: expected ${b}, found ${a}`)
 }
 
-/** The error a promise rejects with; fails where it resolves. */
+/** Returns the error a promise rejects with; fails if it resolves. */
 export async function rejection(promise) {
   try {
     await promise
@@ -24,7 +24,7 @@ export async function rejection(promise) {
   throw new Error('expected a rejection, but it resolved')
 }
 
-/** All chunks' texts, and how the loop ended. */
+/** Returns the texts of all chunks, and how the loop ended. */
 export async function read(stream) {
   const texts = []
   try {

@@ -1,4 +1,4 @@
-// Callbacks that throw, hang, call the model again from inside, or return nonsense; branches that lie.
+// Callbacks that throw, hang, call the model again, or return nonsense; branches that misbehave.
 
 import { assert, fake, never, read, rejection, same, turn } from './fakes.mjs'
 
@@ -314,7 +314,7 @@ export function scenarios(hybridge) {
       for (const prompt of ['\ud83d', 'a\udc00b', '\\ud83d', '\\\\ud83d \ud83d', '\\', '"\\u0000\u0000']) {
         const all = branches()
         await hybridModel({ branches: all, strategy }).generate(prompt)
-        // What half a pair becomes, it becomes for every branch.
+        // Half a surrogate pair is replaced in the same way for every branch.
         same(all.onDevice.seen.requests[0].messages[0].content[0].text, prompt.replace(/\p{Surrogate}/gu, '\ufffd'))
       }
     },

@@ -1,4 +1,4 @@
-// The router's promises, through the real wasm.
+// The router's guarantees, with the real wasm.
 
 import { assert, fake, never, read, rejection, same, turn } from './fakes.mjs'
 

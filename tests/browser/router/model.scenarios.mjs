@@ -1,4 +1,4 @@
-// What every model promises, shown on the plainest one. No wasm is needed for these.
+// The guarantees of every model, tested on a minimal one. These need no wasm.
 
 import { assert, fake, never, read, rejection, same, turn } from './fakes.mjs'
 
@@ -171,7 +171,7 @@ export function scenarios({ defineModel, HybridError }) {
         [new Error('my secret prompt'), 'INTERNAL'],
         ['my secret prompt', 'INTERNAL'],
         [undefined, 'INTERNAL'],
-        // A stop that is not the caller's is a model that is not there.
+        // An abort that is not the caller's means that the model is unavailable.
         [new DOMException('my secret prompt', 'AbortError'), 'UNAVAILABLE'],
         [new DOMException('my secret prompt', 'TimeoutError'), 'DEADLINE_EXCEEDED'],
         [Object.assign(new Error('my secret prompt'), { status: 'NOT_FOUND', code: 'GONE' }), 'NOT_FOUND'],

@@ -1,4 +1,4 @@
-// What the router adds to calling a branch directly: to the first chunk, and for each chunk after it.
+// Measures the router's overhead over calling a branch directly: to the first chunk, and for each chunk after it.
 
 const CHUNKS = 400
 const ROUNDS = 60
@@ -13,7 +13,8 @@ async function timed(model) {
 }
 
 /**
- * Medians in milliseconds to the first chunk and microseconds for each later one: direct, routed, and the difference.
+ * Returns medians, in milliseconds to the first chunk and microseconds per later one: direct, routed, and the
+ * difference.
  */
 export async function overhead({ defineModel, FallbackStrategy, hybridModelOnDeviceCloud, kCloud, kOnDevice }) {
   const branch = defineModel({
@@ -33,14 +34,14 @@ export async function overhead({ defineModel, FallbackStrategy, hybridModelOnDev
   })
   const rows = { direct: [], routed: [] }
   for (let round = 0; round < ROUNDS; round++) {
-    // In turn, so that whatever else the machine does falls on both.
+    // Alternating, so that other load on the machine affects both.
     for (const [name, model] of [
       ['direct', branch],
       ['routed', routed],
     ])
       rows[name].push(await timed(model))
   }
-  // The first rounds are the compiler's.
+  // The first rounds include compilation.
   const of = (name, what) => median(rows[name].slice(ROUNDS / 3).map((row) => row[what]))
   return {
     firstMs: of('routed', 'first') - of('direct', 'first'),

@@ -1,4 +1,4 @@
-// Every strategy, alone and inside each other, through the real wasm.
+// Every strategy, alone and nested, with the real wasm.
 
 import { assert, fake, rejection, same } from './fakes.mjs'
 

@@ -1,4 +1,4 @@
-// What a stranger's app does with the package: the same file in every consumer.
+// A typical app with the package: the same file in every consumer.
 import {
   FallbackStrategy,
   HybridError,
@@ -36,7 +36,7 @@ const ai = hybridModelOnDeviceCloud({
   strategy: new FallbackStrategy([kOnDevice, kCloud]),
 })
 
-/** Whether the engine's file for CPUs was found and runs: availability measures it, and keeps the figure. */
+/** Whether the engine's CPU file was found and runs: availability measures it, and stores the result. */
 async function measuresCpu() {
   await gemmaModel({ model: new Blob(['GGUF']), device: 'cpu', ...places }).availability()
   return Object.keys(localStorage).some((name) => name.startsWith('hybridge-cpu-'))

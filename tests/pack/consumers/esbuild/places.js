@@ -1,4 +1,4 @@
-// esbuild moves scripts and leaves files where they are, so the app says where it serves them.
+// esbuild moves scripts but not other files, so the app configures where they are served.
 import { configure } from 'hybridge'
 configure({ wasmUrl: '/page.wasm' })
 globalThis.hybridgePlaces = { workerUrl: '/worker.js', wasmUrl: '/worker.wasm', cpuWasmUrl: '/cpu.wasm' }

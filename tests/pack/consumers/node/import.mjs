@@ -1,4 +1,4 @@
-// On a server the package can be imported and its objects made; nothing is fetched.
+// On a server the package can be imported and its objects created; nothing is fetched.
 import * as hybridge from 'hybridge'
 
 const ai = hybridge.hybridModelOnDeviceCloud({
