@@ -93,7 +93,7 @@ test('every field of a request is sent', async () => {
   assert.ok(!text.includes('secret') && !text.includes('minLength'))
 })
 
-test("tokens are counted, including those of the system message", async () => {
+test('tokens are counted, including those of the system message', async () => {
   const count = await run(({ gemini }) =>
     hybridge.geminiModel(gemini).countTokens({ system: 'sixteen letters!', prompt: 'sixteen letters!' }),
   )
@@ -361,7 +361,7 @@ test('a missing key is reported before anything is sent', async () => {
   assert.equal(gemini.requests.length, before)
 })
 
-test("a custom fetch is used", async () => {
+test('a custom fetch is used', async () => {
   const [answer, seen, failed] = await run(async ({ gemini }) => {
     const seen = []
     const fetch = (url, init) => {

@@ -40,7 +40,7 @@ test('the list of files is complete, and its version depends on their contents',
   assert.equal(read(readFileSync(join(folder, 'sw-files.js'), 'utf8')).version, version)
 })
 
-test('under a sub-path: it answers, also after a reload without the server; then a newer version replaces it', async () => {
+test('under a sub-path: it answers, also after a reload offline; then a newer version replaces it', async () => {
   const context = await browser.newContext()
   const page = await context.newPage()
   const problems = []

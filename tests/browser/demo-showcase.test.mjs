@@ -55,7 +55,7 @@ test('in airplane mode the device keeps answering, and no cloud is tried', async
   await context.close()
 })
 
-test('personal data is reported during typing, and stays on the device unless the visitor decides otherwise', async () => {
+test('personal data is reported during typing, and stays on the device unless the visitor agrees', async () => {
   const { context, page, problems } = await open()
   await loadTiny(page)
   await page.fill('#prompt', 'Call +1 415 555 0132 or write to ada@example.com')

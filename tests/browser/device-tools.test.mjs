@@ -80,7 +80,7 @@ for (const device of ['cpu', 'gpu']) {
         await page.context().close()
       })
       for (const name of ['tiny', 'function']) {
-        await context.test(`a required call is made and answered, and the conversation continues (${name})`, async () => {
+        await context.test(`a required call is made, and the answer follows (${name})`, async () => {
           const page = await open(name)
           const found = await page.evaluate(async (tools) => {
             const asked = []
