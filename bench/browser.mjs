@@ -1,4 +1,4 @@
-/** The built package's engine in headless Chromium, with a model whose bytes are computed as they are read. */
+/** The built package's engine in headless Chromium, with a model whose bytes are computed when read. */
 
 import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
@@ -10,9 +10,9 @@ import { root } from './native.mjs'
 
 const html = '<!doctype html><link rel="icon" href="data:,"><title>bench</title>'
 
-/** A page that may start a worker of the folder `browser`, and what closes it. */
+/** Opens a page that may start a worker of the folder `browser`; returns it with a function to close it. */
 export async function openBench(plan, mounts = {}) {
-  // Isolated pages have finer clocks, and threads for those who use them.
+  // Isolated pages have finer clocks, and can use threads.
   const headers =
     plan.threads || plan.isIsolated
       ? { 'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp' }

@@ -1,4 +1,4 @@
-/** Tokens a second over the context, as SVG. */
+/** Draws tokens per second over the context as SVG. */
 
 export function chart({ decode_tps: decode, adapter, shape, where, device }) {
   const points = Object.entries(decode)
@@ -7,7 +7,7 @@ export function chart({ decode_tps: decode, adapter, shape, where, device }) {
   const [width, height, edge] = [480, 280, 48]
   const most = Math.max(...points.map(([, tps]) => tps)) * 1.15 || 1
   const [first, last] = [points[0]?.[0] ?? 1, points.at(-1)?.[0] ?? 2]
-  // By doublings: contexts are 128, 1024, 8192.
+  // A logarithmic scale: contexts are 128, 1024, 8192.
   const across = (context) =>
     edge + (last === first ? 0.5 : Math.log2(context / first) / Math.log2(last / first)) * (width - 2 * edge)
   const up = (tps) => height - edge - (tps / most) * (height - 2 * edge)

@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 /**
- * What the package adds to a cloud call, in a page: `node bench/cloud.mjs` prints the time to the first chunk beside
- * bare `fetch`, the speed of a whole stream through the package, and, where `sse_speed.wasm` is named as an argument,
- * of the decoder alone.
+ * Measures the package's overhead on a cloud call, in a page: `node bench/cloud.mjs` prints the time to the first
+ * chunk beside bare `fetch`, the speed of a whole stream through the package, and, with `sse_speed.wasm` as an
+ * argument, that of the decoder alone.
  */
 
 import { readFileSync } from 'node:fs'

@@ -1,13 +1,14 @@
 /**
- * How well log-probabilities separate a model's right answers from its wrong ones, and what a calibration makes of it.
+ * Measures how well log-probabilities separate a model's right answers from its wrong ones, with and without a
+ * calibration.
  *
  *   cargo run --release --manifest-path crate/tiny/Cargo.toml -- answers crate/npm/tiny/tiny.gguf --seed 3 --count 60
  * > answers.jsonl
  *   node bench/confidence.mjs answers.jsonl
  *
- * A line is `{ "task", "right", "refusal", "logprobs" }`. Half of the lines calibrate, the other half are judged, and
- * then the other way
- * around: no figure comes from an answer that the threshold was chosen by. The cloud counts as always right.
+ * A line is `{ "task", "right", "refusal", "logprobs" }`. One half of the lines is used for calibration and the other
+ * for evaluation, then the reverse, so no answer evaluates a threshold that it helped to choose. The cloud counts as
+ * always right.
  */
 
 import { readFile } from 'node:fs/promises'
@@ -24,7 +25,7 @@ const lines = (await Promise.all(files.map((file) => readFile(file, 'utf8')))).f
     .map((line) => JSON.parse(line)),
 )
 
-// Shuffled by a seed: lines come task by task.
+// Shuffled by a seed, because lines are sorted by task.
 let state = 1
 const below = (bound) => ((state = (Math.imul(state, 1664525) + 1013904223) >>> 0) >>> 8) % bound
 for (let end = lines.length - 1; end > 0; end--) {
@@ -65,7 +66,7 @@ function table(title, samples) {
   }
 }
 
-/** The definition of each score, written out once more. */
+/** The definition of each score, independent of the package. */
 function signalOf(score, logprobs) {
   const sorted = [...logprobs].sort((a, b) => a - b)
   const rank = (parts) => sorted[Math.ceil(sorted.length / parts) - 1]

@@ -1,5 +1,5 @@
 /**
- * Few-shot items for a base model, of which the right answer is known: `node bench/few-shot.mjs > items.jsonl`.
+ * Writes few-shot items with known answers for a base model: `node bench/few-shot.mjs > items.jsonl`.
  *
  * For opt-in figures on real weights, which nothing here downloads:
  *

@@ -1,6 +1,6 @@
 /**
- * How fast this machine runs Gemma, natively or in headless Chromium: a table, a drawing, and with --json one line of
- * it.
+ * Measures how fast this machine runs Gemma, natively or in headless Chromium; prints a table, a chart, and with
+ * --json one line of JSON.
  */
 
 import { mkdirSync, writeFileSync } from 'node:fs'
@@ -85,7 +85,7 @@ function parse(words) {
   return plan
 }
 
-/** The options, or one sentence without a stack trace if they are wrong. */
+/** Parses the options; prints one sentence without a stack trace if they are wrong. */
 function optionsOf(words) {
   try {
     return parse(words)

@@ -1,4 +1,4 @@
-/** The benchmark of masks, as wasm in Node: `rustup target add wasm32-wasip1`, then `node bench/masks.mjs`. */
+/** The mask benchmark, as wasm in Node: `rustup target add wasm32-wasip1`, then `node bench/masks.mjs`. */
 
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'

@@ -1,4 +1,4 @@
-/** Synthetic models on disk: what they are computed from, and where a peer wants one, the whole file. */
+/** Synthetic models on disk: their patterns and, for other packages, the whole file. */
 
 import { execFileSync } from 'node:child_process'
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
@@ -12,7 +12,7 @@ export const cache = join(
   'bench',
 )
 
-/** A folder with `header`, `patterns` and `layout.json`. */
+/** Returns a folder with `header`, `patterns` and `layout.json`. */
 export function recipe({ shape, body, layers }) {
   const folder = join(cache, `${shape}-${body}${layers === undefined ? '' : `-${layers}`}`)
   const cargo = [
@@ -35,7 +35,7 @@ export function recipe({ shape, body, layers }) {
   return folder
 }
 
-/** The same model as a GGUF file, written once. */
+/** Returns the same model as a GGUF file, written once. */
 export function wholeFile(plan) {
   const folder = recipe(plan)
   const file = join(folder, 'model.gguf')

@@ -1,11 +1,11 @@
-/** The kernels natively, by the engine's own example. */
+/** Runs the kernels natively, through the engine's own example. */
 
 import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 
 export const root = join(import.meta.dirname, '..')
 
-/** One object, as the example prints it. */
+/** Returns the JSON object that the example prints. */
 export function natively({ shape, body, precision, prompts, contexts, tokens }) {
   const options = [
     '--shape',

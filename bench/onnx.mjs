@@ -1,12 +1,12 @@
-/** A model exported for Transformers.js: what its folder must hold, and which of its files is taken. */
+/** A model exported for Transformers.js: the required contents of its folder, and which of its files is used. */
 
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** Files by what Transformers.js calls them; four bits with f32 activations run on every adapter, so they are first. */
+/** Files by their names in Transformers.js; four bits with f32 activations run on every adapter, so they come first. */
 const files = { q4: 'model_q4', q8: 'model_quantized', fp32: 'model', q4f16: 'model_q4f16', fp16: 'model_fp16' }
 
-/** The kind of the file that is taken; throws one sentence where there is none. */
+/** Returns the kind of the file to use; throws a one-sentence error if there is none. */
 export function exported(folder) {
   if (!existsSync(folder)) throw new Error(`--onnx: there is no folder ${folder}`)
   if (!existsSync(join(folder, 'config.json')))

@@ -1,5 +1,6 @@
 /**
- * Other packages beside ours in the same browser, in turn, medians of three. They are installed outside the checkout.
+ * Measures other packages and this one in the same browser, alternating, medians of three. They are installed outside
+ * the checkout.
  */
 
 import { execFileSync } from 'node:child_process'
@@ -11,7 +12,7 @@ import { exported } from './onnx.mjs'
 
 const versions = { '@wllama/wllama': '3.13.0', '@huggingface/transformers': '4.3.1' }
 
-/** The `node_modules` that a package is in. */
+/** Returns the `node_modules` that contains a package. */
 export function installed(name, version = versions[name]) {
   const prefix = join(cache, 'peers', name.split('/').at(-1))
   const modules = join(prefix, 'node_modules')
@@ -36,7 +37,7 @@ export function installed(name, version = versions[name]) {
 const inPage = (script, name) => async (page, plan) =>
   await page.evaluate(async ({ script, name, plan }) => (await import(script))[name](plan), { script, name, plan })
 
-/** Ours through the same door as the rest: loading, one prompt, one answer. */
+/** This package under the same conditions as the others: loading, one prompt, one answer. */
 async function ours(page, plan) {
   const [length] = plan.prompts
   const report = await runWorker(page, '/bench/worker.mjs', {
@@ -54,7 +55,10 @@ async function ours(page, plan) {
   }
 }
 
-/** Each with what it needs served, and how it runs once; making one may throw why it cannot run. */
+/**
+ * Each with the files it needs served, and a function that runs it once; creating one may throw the reason why it
+ * cannot run.
+ */
 const contestants = {
   hybridge: () => ({ run: ours }),
   wllama: () => ({
@@ -95,8 +99,8 @@ function summary({ version, turns, error }) {
 const firstLine = (error) => String(error.message).split('\n')[0]
 
 /**
- * What each reached, or why it did not run. One after the other, three times over, so that all meet the same
- * neighbours.
+ * Returns each result, or why it did not run. Three rounds, one package after the other, so that all meet the same
+ * load.
  */
 export async function peersOf(plan) {
   const field = Object.entries(contestants).map(([name, make]) => {

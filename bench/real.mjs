@@ -1,4 +1,4 @@
-/** What `pkg-scripts/real` runs: `node bench/real.mjs FILE.gguf [--peers]`. */
+/** The implementation of `pkg-scripts/real`: `node bench/real.mjs FILE.gguf [--peers]`. */
 
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -21,7 +21,7 @@ const TURNS = 3
 
 const rows = []
 let failures = 0
-/** A row of the table; `isRight` is undefined for what is only measured. */
+/** A row of the table; `isRight` is undefined for a measurement. */
 function row(what, value, isRight) {
   if (isRight === false) failures++
   rows.push([what, value, isRight === undefined ? '' : isRight ? 'ok' : 'WRONG'])

@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 /**
- * Vector stores in Node, in turn: ours, Orama and PGlite with pgvector. Random documents around random centres, so that
- * neighbours differ in distance as those of embedded texts do; recall is measured against exact search in doubles.
+ * Compares vector stores in Node: this package's, Orama, and PGlite with pgvector. Documents are random vectors around
+ * random centres, so that distances vary like those of embedded texts; recall is measured against exact search in
+ * doubles.
  *
  *   pkg-scripts/build && bench/retrieval.mjs [--documents 100000] [--dimensions 256] [--only hybridge,orama,pglite]
  *   bench/retrieval.mjs --browser     ours alone, in a worker of headless Chromium, over OPFS
@@ -42,7 +43,7 @@ if (values.browser) {
   process.exit()
 }
 
-/** Numbers from 0 to 1, the same in every run. */
+/** Returns numbers from 0 to 1, the same in every run. */
 let state = 1
 const random = () => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0) / 2 ** 32
 const normal = () => Math.sqrt(-2 * Math.log(random() + 1e-12)) * Math.cos(2 * Math.PI * random())
@@ -65,7 +66,7 @@ const documents = Array.from({ length: count }, (_, at) => ({
 }))
 const asked = Array.from({ length: queries }, near)
 
-/** The true neighbours. */
+/** Returns the true neighbours. */
 const truth = asked.map((query) => {
   const scores = documents.map(({ vector }, at) => {
     let sum = 0
@@ -86,7 +87,7 @@ const sizeOf = (path) =>
     ? readdirSync(path).reduce((sum, name) => sum + sizeOf(join(path, name)), 0)
     : statSync(path).size
 
-/** Each opens a store in a folder, adds everything, searches, and is opened again. */
+/** Each opens a store in a folder, adds everything, searches, and is reopened. */
 const contestants = {
   async hybridge(folder) {
     const { vectorStore } = await import('../crate/npm/dist/node/retrieval.js')
@@ -218,7 +219,7 @@ for (const name of values.only.split(',')) {
 }
 process.exit()
 
-/** Fills a store of the origin, visits the page anew, and measures what a visitor waits for. */
+/** Fills a store of the origin, reloads the page, and measures what a visitor waits for. */
 async function inBrowser() {
   const { launch, openPage } = await import('../tests/support/chromium.mjs')
   const { serve } = await import('../tests/support/server.mjs')

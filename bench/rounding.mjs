@@ -1,6 +1,6 @@
 /**
- * What rounding vectors to halves and to 8 bits costs, as a GPU does it with `precision: 'fast'`: by its scalar twin,
- * so that it needs no GPU.
+ * Measures the error of rounding vectors to halves and to 8 bits, as a GPU does with `precision: 'fast'`. Uses the
+ * scalar twin, so no GPU is needed.
  */
 
 import { execFileSync } from 'node:child_process'
@@ -15,8 +15,8 @@ const run = (words) =>
   })
 
 /**
- * Of tiny random models the largest loss in standard deviations of the logits; of the trained one right answers, exact
- * and rounded.
+ * For tiny random models, the largest error in standard deviations of the logits; for the trained one, the right
+ * answers with and without rounding.
  */
 export function roundingLoss() {
   const logits = JSON.parse(

@@ -1,6 +1,6 @@
 /**
- * How long a model takes from the store to its first token, beside reading and uploading the same bytes and nothing
- * else: `node bench/store.mjs [gpu|cpu] [mini|270m]`, medians of three, each in a worker of its own.
+ * Measures how long a model takes from the store to its first token, compared with only reading and uploading the same
+ * bytes: `node bench/store.mjs [gpu|cpu] [mini|270m]`, medians of three, each in its own worker.
  */
 
 import { join } from 'node:path'
@@ -27,7 +27,7 @@ try {
   const found = await page.evaluate(async (device) => {
     const { gemmaModel } = await import('/hybridge/dist/index.js')
     const gemma = gemmaModel({ model: '/model/model.gguf', device, contextWindow: 512 })
-    // Into the store.
+    // Downloads it into the store.
     await gemma.load()
     await gemma.dispose()
     const median = (times) => times.sort((a, b) => a - b)[times.length >> 1]

@@ -1,4 +1,4 @@
-/** A report for people. */
+/** Formats a report as a table. */
 
 const lines = [
   ['adapter', 'adapter'],

@@ -1,8 +1,8 @@
 /**
- * One script for each entry of the package, from TypeScript and the generated glue. Started by `pkg-scripts/build` with
- * their names. `node` is `index` with the page's wasm inside, as the retrieval for Node holds that of the search: Node
- * and its kin fetch no files, and bundlers for servers move them. Faces are beside both: each imports the one copy of
- * the core that its page or process has.
+ * Bundles one script for each entry of the package, from TypeScript and the generated glue. Started by
+ * `pkg-scripts/build` with the entries' names. `node` is `index` with the page's wasm inside, and the retrieval entry
+ * for Node contains the search's wasm, because Node and similar hosts fetch no files and bundlers for servers move
+ * them. Faces are separate files beside both, and import the one copy of the core that their page or process has.
  */
 
 import { readFileSync } from 'node:fs'
@@ -14,7 +14,7 @@ const root = join(import.meta.dirname, '..')
 const npm = join(root, 'crate/npm')
 const { build } = createRequire(join(root, 'tests/package.json'))('esbuild')
 
-// The worker's script is named beside the page's, but its source lies in the room of its thread.
+// The worker's script is named like the page's, but its source is in the folder of its thread.
 const sources = { node: 'index.ts', redact: 'redact/engine.ts', worker: 'gemma/worker/worker.ts' }
 const embedded = (wasm) => JSON.stringify(readFileSync(join(npm, `wasm/${wasm}/hybridge_${wasm}_bg.wasm`), 'base64'))
 const shared = {
@@ -33,7 +33,7 @@ const onDemand = {
   setup: ({ onResolve }) => onResolve({ filter: /\/engine\.js$/ }, () => ({ path: './redact.js', external: true })),
 }
 
-/** Faces find the core, and what they load later, by places beside them, which every loader resolves alike. */
+/** Faces import the core, and what they load later, by relative paths, which every loader resolves in the same way. */
 const beside = (core) => ({
   name: 'beside',
   setup({ onResolve }) {
@@ -62,7 +62,7 @@ for (const name of process.argv.slice(2)) {
     entryPoints: { [name]: join(npm, 'src', sources[name] ?? `${name}.ts`) },
     plugins: name === 'redact' ? [] : [onDemand],
     define: { EMBEDDED_PAGE_WASM: name === 'node' ? embedded('page') : 'undefined' },
-    // Stack traces lead to the sources, which the map contains. The map of `node` would contain the wasm.
+    // Stack traces refer to the sources, which the map contains. The map of `node` would contain the wasm.
     sourcemap: name !== 'node',
   })
   if (name === 'index') await bundleFaces('.', './index.js')

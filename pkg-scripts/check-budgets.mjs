@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// What a page downloads, against what was promised. With --release a broken promise is a failure;
-// before wasm-opt the figures include names, so they are printed only. --page leaves the engine out.
+// Compares what a page downloads with the budgets. With --release an exceeded budget is a failure; before wasm-opt the
+// figures include names, so they are only printed. --page leaves the engine out.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
@@ -10,22 +10,20 @@ const npm = join(import.meta.dirname, '../crate/npm')
 const gzip = (path) => gzipSync(readFileSync(join(npm, path)), { level: 9 }).length
 
 const budgets = [
-  // 150 KB are wanted; bench/RESULTS.md lists what was added.
+  // The goal is 150 KB; bench/RESULTS.md lists what was added.
   ['page: wasm and JavaScript', gzip('dist/index.js') + gzip('wasm/page/hybridge_page_bg.wasm'), 206 * 1024],
 ]
 if (!process.argv.includes('--page'))
   budgets.push(
     ['worker: JavaScript', gzip('dist/worker.js'), 32 * 1024],
-    // One of the two is fetched: what a visitor's device can run.
+    // One of the two is fetched: the one that a visitor's device can run.
     ['engine for GPUs: wasm', gzip('wasm/worker/hybridge_worker_bg.wasm'), 2 * 1024 * 1024],
-    // 400 KB are wanted; bench/RESULTS.md lists what was added.
+    // The goal is 400 KB; bench/RESULTS.md lists what was added.
     ['engine for CPUs: wasm', gzip('wasm/cpu/hybridge_cpu_bg.wasm'), 488 * 1024],
   )
 budgets.push(['redaction, where it is used', gzip('dist/redact.js'), 10 * 1024])
 budgets.push(['retrieval: wasm', gzip('wasm/search/hybridge_search_bg.wasm'), 70 * 1024])
-/**
- * KB of the faces that need more than the others: a store's client with chunks and citations, and its engine with glue.
- */
+/** KB of the larger faces: a store's client with chunking and citations, and its engine with glue. */
 const larger = { retrieval: 10, 'retrieval-worker': 10 }
 for (const face of Object.keys(faces))
   budgets.push([`hybridge/${face}`, gzip(`dist/${face}.js`), (larger[face] ?? 8) * 1024])

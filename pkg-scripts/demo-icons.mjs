@@ -1,4 +1,4 @@
-/** Draws the demo's icons as pictures, from www/icon.svg: `node pkg-scripts/demo-icons.mjs`. Chromium must be there. */
+/** Renders the demo's icons from www/icon.svg: `node pkg-scripts/demo-icons.mjs`. Requires Chromium. */
 
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -6,7 +6,7 @@ import { launch } from '../tests/support/chromium.mjs'
 
 const www = join(import.meta.dirname, '../www')
 const svg = readFileSync(join(www, 'icon.svg'), 'utf8')
-/** A maskable icon may be cut to a circle, so its drawing is smaller and its ground reaches the edge. */
+/** A maskable icon may be cropped to a circle, so its drawing is smaller and its background reaches the edge. */
 const icons = [
   { name: 'icon-192', size: 192, scale: 1 },
   { name: 'icon-512', size: 512, scale: 1 },

@@ -1,21 +1,19 @@
-/**
- * The demo as a folder of files for any static host and any path on it. `node pkg-scripts/demo-site.mjs DIR` writes it.
- */
+/** Writes the demo as static files for any host and any path on it: `node pkg-scripts/demo-site.mjs DIR`. */
 
 import { createHash } from 'node:crypto'
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
-/** Of the package, what a page may ask for. */
+/** The files of the package that a page may request. */
 const shell = ['dist/index.js', 'dist/tiny.js', 'dist/redact.js', 'wasm/page/hybridge_page_bg.wasm']
-/** The engine is one of two, by what it runs on. */
+/** One of two engines is used, depending on the device. */
 const engines = {
   cpu: ['dist/worker.js', 'wasm/cpu/hybridge_cpu_bg.wasm'],
   gpu: ['dist/worker.js', 'wasm/worker/hybridge_worker_bg.wasm'],
 }
 const engine = [...new Set(Object.values(engines).flat())]
 
-/** The picture of the README, and the service worker, which the browser keeps itself. */
+/** The README's picture, and the service worker, which the browser caches itself. */
 const isPage = (name) => name !== 'demo.png' && name !== 'sw.js'
 
 function partsOf(root) {
@@ -24,7 +22,7 @@ function partsOf(root) {
   return { pages, shell: own(shell), engine: own(engine) }
 }
 
-/** The script that lists the files for the service worker; its version is a hash of all their contents. */
+/** Returns the script that lists the files for the service worker; its version is a hash of all their contents. */
 export function serviceWorkerFiles(root) {
   const { pages, shell, engine } = partsOf(root)
   const hash = createHash('sha256')
@@ -49,7 +47,7 @@ export function writeSite(root, folder) {
   for (const path of [...pages, 'sw.js']) copy(`www/${path}`, path)
   for (const path of [...shell, ...engine, 'tiny/tiny.gguf']) copy(`crate/npm/${path}`, `hybridge/${path}`)
   writeFileSync(join(folder, 'sw-files.js'), serviceWorkerFiles(root))
-  // No emulator is beside it.
+  // There is no emulator beside it.
   writeFileSync(join(folder, 'demo.json'), '{}\n')
 }
 

@@ -1,5 +1,6 @@
 /**
- * Serves the demo with a loopback Gemini, and asks it one thing headless with `--check`. Started by `pkg-scripts/demo`.
+ * Serves the demo with an emulator of Gemini; with `--check` also sends it one prompt in a headless browser. Started
+ * by `pkg-scripts/demo`.
  */
 
 import { join } from 'node:path'

@@ -1,4 +1,6 @@
-/** The entries of the package beside the core, script to source: each imports the core and holds nothing of it. */
+/**
+ * The entries of the package beside the core, from script to source: each imports the core and contains no part of it.
+ */
 
 export const faces = {
   diagnostics: 'diagnostics.ts',

@@ -1,6 +1,6 @@
 /**
- * Takes the README's picture: the demo after a fallback. `node pkg-scripts/shot.mjs` writes www/demo.png; Chromium must
- * be there and the package built.
+ * Takes the README's screenshot: the demo after a fallback. `node pkg-scripts/shot.mjs` writes www/demo.png; requires
+ * Chromium and the built package.
  */
 
 import { join } from 'node:path'
@@ -19,7 +19,7 @@ try {
   await page.check('#fault-gpuLost')
   await ask(page, 'Write "lemon" in capitals.')
   await page.waitForFunction(() => document.querySelectorAll('.badge').length === 2)
-  // The panels stand side by side in the picture, so the model's is folded away.
+  // The panels are side by side in the screenshot, so the model's is collapsed.
   await page.locator('summary', { hasText: 'Device model' }).click()
   await page.evaluate(() => {
     document.activeElement.blur()

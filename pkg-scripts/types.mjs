@@ -1,6 +1,6 @@
 /**
- * One file of types for each entry of the package: the public names and what they need, without the modules in between.
- * Started by `pkg-scripts/build` with the folder that `tsc` wrote to; writes into `dist`, by the names in package.json.
+ * Bundles one file of types for each entry of the package: the public names and what they need. Started by
+ * `pkg-scripts/build` with the folder that `tsc` wrote to; writes to `dist`, with the names in package.json.
  */
 
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -25,8 +25,8 @@ const names = Object.values(exports).flatMap(({ types }) =>
 )
 
 /**
- * Modules that `index` is made of: other entries take what they share with it from there, so that a class is declared
- * once. What no public name of the core needs belongs to the entry that exports it.
+ * Modules included in `index`: other entries import the declarations that they share with it from there, so that a
+ * class is declared once. A declaration that no public name of the core needs belongs to the entry that exports it.
  */
 const core = new Set()
 const apart = /\/(diagnostics|gemma\/protocol|gemma\/page\/(known-shapes|worker-client))\.d\.ts$/
@@ -40,7 +40,7 @@ const bundle = await rollup({
     if (code !== 'EMPTY_BUNDLE') throw new Error(`types: ${message}`)
   },
 })
-/** Comments that open a source file: another comment follows, or nothing that they describe. */
+/** Comments at the start of a source file, followed by another comment or by nothing that they describe. */
 const headers = /^\/\*\*(?:(?!\*\/)[\s\S])*\*\/\n+(?=\/\*\*|\/\/ |export |import )/gm
 
 const { output } = await bundle.write({
@@ -48,7 +48,7 @@ const { output } = await bundle.write({
   format: 'es',
   plugins: [{ name: 'headers', renderChunk: (code) => code.replace(headers, '').replace(/^\/\/ ──.*\n+/gm, '') }],
   entryFileNames: '[name].d.ts',
-  // Modules that two entries share and the core does not have.
+  // Modules that two entries share and the core does not contain.
   chunkFileNames: ({ name }) => `${name.replace(/\.d$/, '')}.d.ts`,
   minifyInternalExports: false,
   manualChunks: (id, { getModuleInfo }) => {
@@ -60,7 +60,7 @@ const { output } = await bundle.write({
     return apart.test(id) ? 'diagnostics' : core.has(id) ? 'index' : undefined
   },
 })
-// The file is read by people, in editors and as the golden copy.
+// People read this file, in editors and as the golden copy.
 const { format, resolveConfig } = (await load('prettier')).default
 for (const { fileName, exports: found } of output) {
   const path = join(npm, 'dist', fileName)

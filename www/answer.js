@@ -1,4 +1,4 @@
-// The badge under an answer: place, speed, confidence, cost, attempts and reason.
+// The badge under an answer: device, speed, confidence, cost, attempts and reason.
 import { inWords } from './private-data.js'
 import { timeline } from './trace-panel.js'
 
@@ -17,7 +17,7 @@ function speed({ usage, routing }) {
   return [rate && `${rate < 10 ? rate.toFixed(1) : Math.round(rate)} tokens/s`, `first token ${seconds(firstTokenMs)}`]
 }
 
-/** What the answer cost, by its usage and the visitor's price. */
+/** Returns the cost of an answer, from its usage and the visitor's price. */
 function cost({ inferenceSource, usage }, price) {
   const { inputTokens = 0, outputTokens = 0, thoughtsTokens = 0, totalTokens } = usage
   const tokens = totalTokens === undefined ? 'tokens not reported' : `${totalTokens} tokens`
@@ -30,7 +30,7 @@ function cost({ inferenceSource, usage }, price) {
 const names = { onDevice: 'this device', cloud: 'the cloud' }
 const nameOf = (branch) => names[branch] ?? branch
 
-/** Why this branch answered: what was found, who failed before, or the strategy's own reason. */
+/** Returns why this branch answered: the data found, earlier failures, or the strategy's own reason. */
 function reason({ branch, routing, pinned }) {
   if (pinned?.length > 0) return `Stayed on this device: it contains ${inWords(pinned)}.`
   const failed = routing.attempts
@@ -39,7 +39,7 @@ function reason({ branch, routing, pinned }) {
       ({ branch, status, outcome }) =>
         `${nameOf(branch)} ${outcome === 'rejected' ? 'was not sure enough' : `failed (${status ?? outcome})`}`,
     )
-  // A model that is asked by itself has no strategy.
+  // A model without a router has no strategy.
   const why = routing.reason ?? (routing.strategy === 'none' ? '' : `strategy “${routing.strategy}”`)
   if (failed.length === 0) return why
   const taker = nameOf(branch)
@@ -49,7 +49,7 @@ function reason({ branch, routing, pinned }) {
 const chip = (className, text) =>
   Object.assign(document.createElement('span'), { className: `chip ${className}`, textContent: text })
 
-/** The badge of a response. `cloud` has the cloud's label and its price. */
+/** Creates the badge of a response. `cloud` has the cloud's label and its price. */
 export function badge(response, cloud) {
   const { branch, inferenceSource, confidence, latencyMs } = response
   const where = inferenceSource === 'in_cloud' ? `${places.in_cloud}: ${cloud.label()}` : places[inferenceSource]

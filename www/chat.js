@@ -19,7 +19,7 @@ const session = {
       if (name === undefined) sessionStorage.removeItem(openKey)
       else sessionStorage.setItem(openKey, name)
     } catch {
-      // Then a reload begins a new conversation.
+      // A reload then starts a new conversation.
     }
   },
 }
@@ -31,8 +31,8 @@ const titleOf = (text) => (text.length > 48 ? `${text.slice(0, 47).trimEnd()}…
 const dates = new Intl.DateTimeFormat('en', { dateStyle: 'medium', timeStyle: 'short' })
 
 /**
- * Wires the form to `current()`, the hybrid of the moment. `onShow` gets the messages, or undefined while an answer is
- * written; `boundsOf(text)` returns what keeps a message to some branches.
+ * Connects the form to `current()`, the current hybrid. `onShow` gets the messages, or undefined during an answer;
+ * `boundsOf(text)` returns what pins a message to some branches.
  */
 export function chat({ find, current, cloud, onTrace, onShow, boundsOf, tools }) {
   const [form, stop] = ['ask', 'stop'].map(find)
@@ -40,7 +40,7 @@ export function chat({ find, current, cloud, onTrace, onShow, boundsOf, tools })
   let name
   let notes
   let talk
-  /** The hybrid and the tools that `talk` is over. */
+  /** The hybrid and the tools that `talk` uses. */
   let over
   let withTools
   let stopper
@@ -81,7 +81,7 @@ export function chat({ find, current, cloud, onTrace, onShow, boundsOf, tools })
     onShow(isBusy ? undefined : (talk?.messages ?? []))
   }
 
-  /** A chat over the hybrid of the moment, with the same history. */
+  /** Returns a chat with the current hybrid and the same history. */
   async function renew() {
     if (over === current() && withTools === tools() && talk !== undefined) return
     over = current()
@@ -117,7 +117,7 @@ export function chat({ find, current, cloud, onTrace, onShow, boundsOf, tools })
     follow()
   }
 
-  /** Runs one turn; `begin` starts it on the chat. */
+  /** Runs one turn, which `begin` starts on the chat. */
   async function turn(begin, text) {
     if (stopper) return
     const mine = (stopper = new AbortController())
@@ -154,7 +154,7 @@ export function chat({ find, current, cloud, onTrace, onShow, boundsOf, tools })
     }
   }
 
-  /** `passages` are texts that go along with the message, `source` is where they are from. */
+  /** `passages` are texts sent with the message, `source` is where they come from. */
   const ask = (text, passages = [], source) => {
     const parts = [...passages.map((it) => ({ text: `${it} `, metadata: { source } })), { text }]
     return turn((chat, options) => {
@@ -168,7 +168,7 @@ export function chat({ find, current, cloud, onTrace, onShow, boundsOf, tools })
     }, wordsOf(parts))
   }
 
-  /** Puts a message back into the form; sending it replaces the message and what follows it. */
+  /** Puts a message back into the form; sending it replaces the message and everything after it. */
   function edit(index, text) {
     editing = index
     find('editing').hidden = index === undefined
@@ -191,7 +191,7 @@ export function chat({ find, current, cloud, onTrace, onShow, boundsOf, tools })
       void turn((chat, options) => chat.approve({ [ref ?? name]: isAllowed }, options)),
   }
 
-  /** The stored conversations, each with the button that deletes it. */
+  /** The stored conversations, each with a delete button. */
   async function list() {
     const talks = await listTalks()
     find('talks-count').textContent = talks.length === 0 ? '' : ` (${talks.length})`
@@ -252,7 +252,7 @@ export function chat({ find, current, cloud, onTrace, onShow, boundsOf, tools })
     put,
     ask,
     isBusy: () => stopper !== undefined,
-    /** What a link may show: the answers whose figures are known, each with its question. */
+    /** Returns the answers that a link may show: those with known figures, each with its question. */
     turns: () =>
       (talk?.messages ?? []).flatMap(({ role, content }, index, messages) => {
         const note = notes?.at(index)
@@ -264,7 +264,7 @@ export function chat({ find, current, cloud, onTrace, onShow, boundsOf, tools })
       await list()
       await open(session.get())
     },
-    /** After the branches changed: the meters do too. */
+    /** Updates the meters, too, after the branches changed. */
     refresh: () => onShow(stopper ? undefined : (talk?.messages ?? [])),
   }
 }

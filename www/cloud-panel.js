@@ -1,10 +1,10 @@
-// Chooses the cloud: the demo's emulator, or a service and a key of the visitor's.
+// Chooses the cloud: the demo's emulator, or a service with the visitor's key.
 import { geminiModel, openAICompatibleModel } from 'hybridge'
 
 const dialects = { gemini: geminiModel, openai: openAICompatibleModel }
 const none = { baseUrl: '', model: '', apiKey: '', label: '' }
 
-/** The page may be served without emulators; then its own simulated cloud answers until the visitor enters one. */
+/** The page may be served without emulators; then a simulated cloud answers until the visitor chooses one. */
 async function emulatorsOfThisMachine() {
   try {
     return { gemini: none, openai: none, ...(await (await fetch('demo.json')).json()) }
@@ -13,14 +13,14 @@ async function emulatorsOfThisMachine() {
   }
 }
 
-/** Wires the panel. `model()`, `label()` and `price()` return the current choice. */
+/** Sets up the panel. `model()`, `label()` and `price()` return the current choice. */
 export async function cloudPanel({ find, onCloud }) {
   const emulators = await emulatorsOfThisMachine()
   let model = emulators.gemini === none && (await import('./simulated-cloud.js')).simulatedCloud
   let label = 'simulated in this page'
   let isEmulator = true
 
-  /** The emulator of the chosen API, until the visitor enters a service. */
+  /** Returns the emulator of the chosen API, until the visitor enters a service. */
   function suggest() {
     const { baseUrl, model, apiKey } = emulators[find('cloud-dialect').value]
     find('cloud-url').value = baseUrl

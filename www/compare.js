@@ -1,4 +1,4 @@
-// One prompt, two answers: this device and the cloud side by side, each with its speed, confidence and cost.
+// One prompt, two answers: device and cloud side by side, each with its speed, confidence and cost.
 import { HybridError } from 'hybridge'
 import { badge, seconds } from './answer.js'
 import { element } from './entries.js'
@@ -13,7 +13,7 @@ function column(title) {
   return { item, words }
 }
 
-/** Streams one branch's answer into its column; undefined where it failed. */
+/** Streams one branch's answer into its column; returns undefined if it failed. */
 async function run({ item, words }, model, request, { signal, cloud }) {
   try {
     const answer = model.generateStream(request, { signal })
@@ -34,7 +34,7 @@ async function run({ item, words }, model, request, { signal, cloud }) {
 
 const firstOf = (response) => response?.routing.attempts.find(({ outcome }) => outcome === 'answered')?.firstTokenMs
 
-/** Which was sooner, in words; only where both answered. */
+/** Describes which branch was faster, if both answered. */
 function verdict(device, cloud) {
   const [here, there] = [firstOf(device), firstOf(cloud)]
   if (here === undefined || there === undefined) return ''
@@ -43,7 +43,7 @@ function verdict(device, cloud) {
   return `${quick} answered first: ${seconds(less)} to the first token, ${seconds(more)} for ${slow}.`
 }
 
-/** Adds a comparison to `list`. `found` is the personal data in the prompt, which then stays here. */
+/** Adds a comparison to `list`. `found` is the personal data in the prompt, which then stays on the device. */
 export async function compare(list, text, { device, cloud, panel, found, signal }) {
   const [here, there] = [column('This device'), column(`Cloud: ${panel.label()}`)]
   const sum = element('p', { className: 'hint' })

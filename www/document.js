@@ -1,5 +1,4 @@
-// A text file to ask about. It is read here, cut into passages, and the passages nearest to a question go along with
-// it.
+// A text file for questions. It is read here and split into passages; those nearest to a question are sent with it.
 
 const longestPassage = 300
 const mostBytes = 5_000_000
@@ -7,7 +6,7 @@ const [k1, b] = [1.2, 0.75]
 
 const wordsIn = (text) => text.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? []
 
-/** Sentences, joined up to a passage's length; a paragraph ends a passage. */
+/** Joins sentences up to a passage's length; a paragraph ends a passage. */
 export function passagesOf(text, longest = longestPassage) {
   const passages = []
   for (const paragraph of text.split(/\n\s*\n/)) {
@@ -25,8 +24,8 @@ export function passagesOf(text, longest = longestPassage) {
 }
 
 /**
- * Finds passages by their words (BM25): `find(question, room)` returns those that fit `room` letters, in the text's
- * order.
+ * Searches passages by their words (BM25): `find(question, room)` returns those that fit into `room` characters, in
+ * the text's order.
  */
 export function searchIn(text, longest) {
   const passages = passagesOf(text, longest).map((passage) => ({ passage, words: wordsIn(passage) }))
@@ -57,7 +56,7 @@ export function searchIn(text, longest) {
       const taken = []
       let left = room
       for (const it of ranked) {
-        // What matches by common words alone would only distract.
+        // Passages that match by common words only would distract.
         if (it.score < ranked[0].score / 2) break
         if (it.passage.length > left) continue
         taken.push(it)
@@ -68,7 +67,7 @@ export function searchIn(text, longest) {
   }
 }
 
-/** Reads a file that a person chose or dropped; throws a sentence where it is no text. */
+/** Reads a file that the user chose or dropped; throws an explanation if it isn't text. */
 export async function readText(file) {
   if (file.size > mostBytes) throw new Error('The file is too long: 5 MB of text at most.')
   try {

@@ -1,4 +1,4 @@
-// The messages of a conversation as list items. An item is made again only where its entry changed.
+// Renders the messages of a conversation as list items. An item is rebuilt only if its entry changed.
 import { badge } from './answer.js'
 import { copyText, showMarkdown } from './markdown-view.js'
 import { sentence } from './next-step.js'
@@ -10,7 +10,7 @@ export const element = (tag, properties = {}, ...children) => {
 }
 
 const textOf = ({ content }) => content.map((part) => part.text ?? '').join('')
-/** The person's text, without the retrieved passages. */
+/** Returns the user's text without the retrieved passages. */
 export const questionOf = ({ content }) => textOf({ content: content.filter(({ metadata }) => !metadata?.source) })
 const passagesIn = ({ content }) => content.filter(({ metadata }) => metadata?.source)
 
@@ -22,7 +22,7 @@ export const button = (label, onClick, className = 'quiet small') => {
 
 const unseen = (text) => element('span', { className: 'unseen', textContent: text })
 
-/** Why an entry has no answer, where it is only known by its status after a reload. */
+/** Returns why an entry has no answer, if only its status is known after a reload. */
 const errorOf = ({ error }, fresh) =>
   fresh ?? { status: error?.status, code: error?.code, message: 'this message was not answered' }
 
@@ -55,7 +55,7 @@ function userItems(entry, { index, isLast, isBusy, act, failure }) {
   return [item]
 }
 
-/** The answer, its state in words, and its figures where they are known. */
+/** Renders the answer, its state, and its figures if known. */
 function modelItems(entry, { index, isLast, isBusy, act, note, cloud }) {
   const { message, state, paused } = entry
   const text = textOf(message)
@@ -88,7 +88,7 @@ function modelItems(entry, { index, isLast, isBusy, act, note, cloud }) {
   return paused ? [item, approval(paused, act)] : [item]
 }
 
-/** A tool call that waits for the person. */
+/** Renders a tool call that waits for approval. */
 function approval(paused, act) {
   const items = paused.calls.flatMap(({ call, waits }) => {
     if (!waits) return []
@@ -120,7 +120,7 @@ function brief(output) {
 
 const makers = { user: userItems, model: modelItems, tool: toolItems, system: () => [] }
 
-/** Keeps `list` in step with the entries of a conversation. */
+/** Updates `list` to match the entries of a conversation. */
 export function entryList(list) {
   let views = []
   const clear = () => {
@@ -129,7 +129,7 @@ export function entryList(list) {
   }
   return {
     clear,
-    /** `context(index)` is what the item shows beside its entry. */
+    /** `context(index)` is shown beside the entry. */
     show(entries, context) {
       const next = entries.map((entry, index) => {
         const around = context(index)
@@ -142,7 +142,7 @@ export function entryList(list) {
           old.note === note &&
           old.failure === failure
         if (isSame && old.message === entry.message) return old
-        // While it streams only the words change, so that a reader's place in them stays.
+        // During streaming only the text changes, so that the reader's position stays.
         if (isSame && entry.state === 'streaming') {
           showMarkdown(old.items[0].querySelector('.words'), textOf(entry.message))
           return { ...old, message: entry.message }

@@ -1,8 +1,8 @@
-// Makes a branch fail on purpose, to show what a hybrid does about it.
+// Makes a branch fail on purpose, to show how a hybrid reacts.
 import { HybridError, defineModel } from 'hybridge'
 
 /**
- * Every switch of the page: its label, its branch, and its failure. `applies` says whether it would happen to this
+ * Every fault that can be switched on: its label, its branch, and its error. `applies` returns whether it affects this
  * model.
  */
 export const faults = {
@@ -39,10 +39,10 @@ const pause = (milliseconds, signal) =>
     })
   })
 
-/** A base model would write for ever; and a quarter of a small window is what a chat keeps free for the answer. */
+/** A base model would continue for ever, and a chat reserves a quarter of a small window for the answer. */
 const longest = ({ info }) => Math.min(512, Math.floor((info.contextWindow ?? 4096) / 4))
 
-/** From the person's last message on: a tool's result stays with the question. */
+/** From the last user message on: a tool's result stays with its question. */
 const lastTurn = ({ messages, config, ...request }) => ({
   ...request,
   messages: messages.slice(
@@ -55,8 +55,8 @@ const lastTurn = ({ messages, config, ...request }) => ({
 })
 
 /**
- * `model` behind the switched-on faults of its branch. With `isSingleTurn` it gets the last turn only, and its
- * likeliest answer counts.
+ * Returns `model` with the active faults of its branch. With `isSingleTurn` it gets only the last turn, and answers
+ * greedily.
  */
 export function breakable(branch, model, isOn, { isSingleTurn = false, isOnline = () => true } = {}) {
   const limit = branch === 'onDevice' ? { maxOutputTokens: longest(model) } : {}

@@ -30,7 +30,7 @@ for (const [name, { label }] of Object.entries(faults)) {
   find('faults').append(field)
 }
 
-/** Stands in until a model is chosen, so that the hybrid moves on. */
+/** A placeholder until a model is chosen, so that the hybrid moves on. */
 const noModel = defineModel({
   name: 'no device model',
   info: { inferenceSource: 'on_device' },
@@ -42,11 +42,14 @@ const noModel = defineModel({
 let device = noModel
 let choice
 let ai
-/** The two branches by themselves, for answers side by side. */
+/** The two branches separately, for answers side by side. */
 let branches
 let talk
 
-/** Makes a hybrid of the current choices. The conversation continues. Without a network one strategy stands for all. */
+/**
+ * Creates a hybrid of the current choices. The conversation continues. Without a network, one strategy replaces all
+ * others.
+ */
 function choose() {
   const { build } = isOnline() ? recipes[find('recipe').value] : offline
   find('recipe-code').textContent = codeOf(build)
@@ -59,11 +62,11 @@ function choose() {
   void preview()
 }
 
-/** What keeps a message on this device: the kinds found in it, where the switch is on. */
+/** Returns the kinds of personal data that pin a message to this device, if the switch is on. */
 const pinOf = async (text) => (find('private').checked ? await personalIn(text) : [])
 
 let asked = 0
-/** What would happen to the text being typed, without running it. */
+/** Previews the route of the text being typed, without running it. */
 async function preview() {
   const turn = ++asked
   const text = find('prompt').value.trim()
@@ -75,7 +78,7 @@ async function whatWouldHappen(text) {
   const found = await pinOf(text)
   if (found.length > 0) {
     const stays = `Stays on this device: it contains ${inWords(found)}.`
-    // Where redaction is not sure, it sends nothing; then there is nothing to show.
+    // If redaction is not certain, nothing is sent, so there is nothing to show.
     const form = await redactedForm(text).catch(() => undefined)
     return form === undefined ? stays : `${stays} Redacted, a cloud would read: “${form}”`
   }
@@ -127,14 +130,14 @@ talk = chat({
   },
 })
 
-/** The welcome stands where there is nothing else. */
+/** Shows the welcome message if there is nothing else. */
 function showEmpty() {
   const list = find(find('both').checked ? 'comparisons' : 'log')
   find('empty').hidden = isShared || list.childElementCount > 0
 }
 
 let comparing
-/** Asks both branches at once. The conversation stays as it is. */
+/** Sends a prompt to both branches at once. The conversation is unchanged. */
 async function askBoth(text) {
   const { compare } = await import('./compare.js')
   comparing = new AbortController()
@@ -158,9 +161,9 @@ function ask(text) {
   else void talk.ask(text, file?.search.find(text, roomFor()), file?.name)
 }
 
-/** The text file that questions are about. */
+/** The text file for questions. */
 let file
-/** Letters of it that go along with a question: few for a model with a small window. */
+/** The number of its characters sent with a question: few for a model with a small window. */
 const roomFor = () => (device.info.contextWindow < 2048 ? 200 : 1500)
 
 async function openFile(chosen) {
@@ -232,7 +235,7 @@ choose()
 // On a phone the conversation comes first; the panels are a tap away.
 if (matchMedia('(max-width: 55.99rem)').matches)
   for (const it of document.querySelectorAll('aside > details')) it.open = false
-// The first answer comes first; then the page is kept for a start without a network.
+// The first answer has priority; then the page is cached for offline use.
 const awake = isShared ? undefined : wake().catch((error) => (find('proof').textContent = sentence(error)))
 await Promise.all([
   showPlace(find('place')),
@@ -245,13 +248,13 @@ showEmpty()
 addEventListener('hashchange', () => location.reload())
 document.body.dataset.ready = 'true'
 
-/** The tiny model is small enough to load unasked, except where the visitor saves data. `?load=no` leaves it out. */
+/** The tiny model is small enough to load automatically, unless the visitor saves data. `?load=no` disables it. */
 async function wake() {
   if (new URLSearchParams(location.search).get('load') === 'no' || navigator.connection?.saveData === true) {
     find('proof').textContent = 'Load a model (2 MB) to answer on this device, or just ask.'
     return
   }
-  // A model of the gallery may be large: it waits for the visitor's word.
+  // A model of the gallery may be large, so it waits for the visitor.
   if (!panel.isTiny()) {
     find('proof').textContent = 'Press Load in the panel “Device model” to answer on this device, or just ask.'
     return panel.look()

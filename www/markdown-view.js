@@ -1,4 +1,4 @@
-// Markdown on the page. Elements and text nodes are made one by one, so nothing in an answer is ever read as HTML.
+// Renders Markdown. Elements and text nodes are created one by one, so no answer is ever parsed as HTML.
 import { parse } from './markdown.js'
 
 const element = (tag, children = [], properties = {}) => {
@@ -19,7 +19,7 @@ const inlines = (nodes) =>
     return element('a', inlines(content), { href, target: '_blank', rel: 'noopener noreferrer nofollow' })
   })
 
-/** Code with the button that copies it. */
+/** Renders code with a copy button. */
 function code({ language, text }) {
   const copy = element('button', ['Copy code'], { type: 'button', className: 'quiet small copy-code' })
   copy.addEventListener('click', () => void copyText(text, copy))
@@ -56,7 +56,7 @@ function blockElement(block) {
       return table(block)
     case 'rule':
       return element('hr')
-    // The page's own headings are of the first two levels.
+    // The page's own headings use the first two levels.
     case 'heading':
       return element(`h${Math.min(6, block.level + 2)}`, inlines(block.content))
     case 'quote':
@@ -71,7 +71,7 @@ function blockElement(block) {
   }
 }
 
-/** An item of one paragraph is that paragraph's words. */
+/** An item of one paragraph is rendered without the paragraph. */
 function itemElement(blocks) {
   return element(
     'li',
@@ -83,13 +83,13 @@ function itemElement(blocks) {
 
 const shown = new WeakMap()
 
-/** Shows `text` in `root`. Called again with a longer text, it keeps the elements of blocks that stay the same. */
+/** Renders `text` in `root`. A later call with a longer text keeps the elements of unchanged blocks. */
 export function showMarkdown(root, text) {
   const before = shown.get(root) ?? []
   const blocks = parse(text)
   let same = 0
   while (same < before.length && before[same].source === blocks[same]?.source) same++
-  // A last block of the same source may have been cut by another rule; it is cheap to make again.
+  // The last block of the same source may have been cut by another rule; rebuilding it is cheap.
   same = Math.min(same, blocks.length - 1, before.length - 1)
   for (const { made } of before.slice(Math.max(same, 0))) made.remove()
   const now = blocks.map(({ source, ...block }, index) => ({
@@ -100,7 +100,7 @@ export function showMarkdown(root, text) {
   shown.set(root, now)
 }
 
-/** Copies, and shows on the button for a moment whether that worked. */
+/** Copies text, and shows on the button for a moment whether that worked. */
 export async function copyText(text, button) {
   const label = (button.dataset.label ??= button.textContent)
   try {

@@ -1,15 +1,15 @@
-// Markdown as plain data. Nothing here touches the page: markdown-view.js makes the elements, and only elements.
-// Time and depth are bounded whatever the text is, because the text comes from a model.
+// Parses Markdown to plain data, without access to the page: markdown-view.js creates the elements. Time and depth are
+// limited for every text, because the text comes from a model.
 
-/** Deeper quotes and lists stay text. */
+/** Deeper quotes and lists remain text. */
 const deepest = 6
-/** Emphasis and brackets that are open at once; the oldest becomes text. */
+/** The maximum of open emphasis and brackets; the oldest becomes text. */
 const mostOpen = 16
 const mostColumns = 32
 
 /**
- * The blocks of `text`, in order: `{ kind, source, … }`. `source` is what the block was written as, so that a view can
- * keep the element of a block that did not change.
+ * Returns the blocks of `text`, in order: `{ kind, source, … }`. `source` is the block's text, so that a view can
+ * keep the element of an unchanged block.
  */
 export function parse(text, depth = 0) {
   const lines = text.replace(/\r\n?/g, '\n').split('\n')
@@ -39,7 +39,7 @@ const openFence = /^ {0,3}(`{3,}(?!.*`)|~{3,})/
 const isRule = (line) => /^ {0,3}(?:(?:\* *){3,}|(?:- *){3,}|(?:_ *){3,})$/.test(line)
 const item = /^( *)([-*+]|\d{1,9}[.)])( +|$)(.*)$/
 
-/** Code between fences. Without the closing one, as while it streams, all that follows is code. */
+/** Parses fenced code. Without the closing fence, as during streaming, everything that follows is code. */
 function fence(lines, at) {
   const [start, mark] = openFence.exec(lines[at]) ?? []
   if (mark === undefined) return undefined
@@ -70,7 +70,7 @@ function quote(lines, at, depth) {
   return { kind: 'quote', content: parse(text.join('\n'), depth + 1), next: end }
 }
 
-/** A list is the items of one kind at one indentation; what is indented further belongs to its item. */
+/** A list contains the items of one kind at one indentation; deeper lines belong to their item. */
 function list(lines, at, depth) {
   const [, indent, first] = item.exec(lines[at]) ?? []
   if (first === undefined) return undefined
@@ -87,7 +87,7 @@ function list(lines, at, depth) {
       current = [rest]
       items.push(current)
     } else if (isBlank(line)) {
-      // A blank line ends the list unless the list continues behind it.
+      // A blank line ends the list unless another item follows.
       const following = lines[end + 1]
       if (following === undefined || isBlank(following)) break
       const [, further, another] = item.exec(following) ?? []
@@ -139,7 +139,7 @@ function table(lines, at) {
 function paragraph(lines, at, depth) {
   let end = at + 1
   while (end < lines.length && !isBlank(lines[end]) && !startsBlock(lines[end])) {
-    // A numbered line inside a sentence is no list, unless it begins with 1.
+    // A number at the start of a line inside a sentence begins a list only if it is 1.
     if (depth < deepest && /^ {0,3}(?:[-*+]|1[.)]) /.test(lines[end])) break
     if (table(lines, end)) break
     end++
@@ -151,7 +151,7 @@ const piece =
   /\\[!-/:-@[-`{-~]|`+|\*+|_+|~~|!?\[|\]|<https?:\/\/[^\s<>]+>|https?:\/\/[^\s<>`*]+| +\n?|\\?\n|[^\\`*_~[\]<!hH\n ]+|[^]/gy
 const target = /\(\s*<?([^\s<>()]*(?:\([^\s<>()]*\)[^\s<>()]*)*)>?(?:\s+(?:"[^"\n]*"|'[^'\n]*'))?\s*\)/y
 
-/** The address, where it is one that a reader may follow; nothing else becomes a link. */
+/** Returns the URL if it is safe to follow; other URLs don't become links. */
 export function safeAddress(text) {
   try {
     const { protocol, href } = new URL(text)
@@ -161,10 +161,10 @@ export function safeAddress(text) {
   }
 }
 
-/** The pieces of a line: strings, and `{ kind, content | text, href }`. */
+/** Parses a line into strings and `{ kind, content | text, href }`. */
 export function inline(text) {
   const out = []
-  /** What is open: `{ mark, at }`, where `at` is its place in `out`. */
+  /** Open delimiters: `{ mark, at }`, where `at` is the index in `out`. */
   const open = []
   const ticks = tickRuns(text)
   const push = (mark) => {
@@ -172,7 +172,7 @@ export function inline(text) {
     open.push({ mark, at: out.length })
     out.push(mark)
   }
-  /** Everything behind the opener becomes its content; what was opened meanwhile stays text. */
+  /** Makes everything after the opener its content; delimiters opened in between become text. */
   const wrap = (index, node) => {
     const { at } = open[index]
     const content = merged(out.splice(at).slice(1))
@@ -204,7 +204,7 @@ export function inline(text) {
         out.push(found)
         if (index >= 0) open.splice(index, 1)
       } else {
-        // Where the address is refused, the words stay. A picture is a link: nothing is fetched unasked.
+        // If the URL is rejected, its text stays. An image becomes a link, so nothing is fetched automatically.
         const kind = href === undefined ? 'plain' : 'link'
         wrap(index, { kind, ...(href && { href }) })
         piece.lastIndex = end + whole.length
@@ -240,7 +240,7 @@ function emphasis(run, text, at, { out, open, push, wrap }) {
   }
 }
 
-/** Finds the run of backticks that closes one, without looking at any run twice. */
+/** Finds the closing run of backticks, without examining any run twice. */
 function tickRuns(text) {
   const byLength = new Map()
   for (const { index, 0: run } of text.matchAll(/`+/g)) {
@@ -257,14 +257,14 @@ function tickRuns(text) {
   }
 }
 
-/** The sentence's punctuation behind an address is not part of it. */
+/** Punctuation after a URL isn't part of it. */
 function withoutFullStop(address) {
   let end = address.length
   while (/[.,:;!?'")\]]/.test(address[end - 1])) end--
   return address.slice(0, end)
 }
 
-/** Neighbouring texts as one. */
+/** Merges adjacent texts. */
 function merged(nodes) {
   const out = []
   for (const node of nodes) {

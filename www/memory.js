@@ -1,5 +1,5 @@
-// How fast this device reads memory, multiplies a matrix by a vector and starts kernels: plain code of this page, not
-// the package's kernels.
+// Measures how fast this device reads memory, multiplies a matrix by a vector and starts kernels, with code of this
+// page instead of the package's kernels.
 
 const mega = 1 << 20
 /** A matrix of 2048 × 2048 f32, 16 MiB, read again and again; the larger buffer is 64 MiB. */
@@ -8,7 +8,7 @@ const bytesRead = 64 * mega
 
 const best = (times) => Math.min(...times)
 
-/** Lets the page draw and hear Stop between pieces of work. */
+/** Yields between steps, so that the page can draw and handle Stop. */
 const breathe = () => new Promise((resolve) => setTimeout(resolve))
 
 async function timed(act, rounds, signal) {
@@ -46,7 +46,7 @@ function product(matrix, vector, out) {
   }
 }
 
-/** One thread of JavaScript. */
+/** Measures one thread of JavaScript. */
 export async function measureCpu(signal) {
   const values = new Float64Array(bytesRead / 8).fill(1)
   let total = 0
@@ -94,7 +94,7 @@ var<workgroup> parts: array<f32, 64>;
 }`
 
 /**
- * Runs a kernel over a buffer filled with `fill`; seconds for one run. The first number that comes out must be
+ * Runs a kernel over a buffer filled with `fill`; returns seconds per run. The first number of the result must be
  * `expected`.
  */
 async function kernel(device, { code, bytes, fill, outputs, groups, piece, expected, signal }) {
@@ -127,14 +127,14 @@ async function kernel(device, { code, bytes, fill, outputs, groups, piece, expec
     if (first !== expected) throw new Error(`the GPU computed ${first} where ${expected} is right`)
   }
   const once = await timed(run, 3, signal)
-  // As many runs at once as fill a fifth of a second, so that the way there and back does not count.
+  // As many runs at once as fill a fifth of a second, so that the round trip is negligible.
   runs = Math.max(1, Math.min(200, Math.round(0.2 / once)))
   const seconds = (await timed(run, 3, signal)) / runs
   for (const buffer of [input, output, back]) buffer.destroy()
   return seconds
 }
 
-/** Seconds for starting one kernel that does next to nothing, in a pass of many. */
+/** Returns seconds per start of a trivial kernel, in a pass of many. */
 async function dispatching(device, signal) {
   const count = 500
   const code = `@group(0) @binding(0) var<storage, read_write> out: array<u32>;
@@ -161,7 +161,7 @@ async function dispatching(device, signal) {
   return seconds
 }
 
-/** Undefined where there is no WebGPU. */
+/** Undefined without WebGPU. */
 export async function measureGpu(signal) {
   const adapter = await navigator.gpu?.requestAdapter()
   if (!adapter) return undefined

@@ -1,17 +1,17 @@
-// How much of each branch's context window the conversation fills.
+// Shows how much of each branch's context window the conversation uses.
 import { element } from './entries.js'
 
 const estimate = (messages) => Math.ceil(JSON.stringify(messages.map(({ content }) => content)).length / 4)
 const whole = new Intl.NumberFormat('en')
 
-/** Exact where the branch has its tokenizer at hand; `isExact` is true then. */
+/** Exact if the branch has a tokenizer; `isExact` is true then. */
 async function count(model, messages) {
   if (messages.length === 0) return { tokens: 0, isExact: true }
   if (model.state === 'ready') {
     try {
       return { tokens: await model.countTokens({ messages }), isExact: true }
     } catch {
-      // Removed meanwhile, or a part that the engine has no count for.
+      // The model was removed meanwhile, or the engine cannot count a part.
     }
   }
   return { tokens: estimate(messages), isExact: false }
@@ -37,7 +37,7 @@ function row({ label, model, contextWindow, isLastOnly }, { tokens, isExact }) {
   return element('div', { className: 'window' }, element('span', {}, `${label}: ${words}${more}`), ...bars)
 }
 
-/** `branches()` lists `{ label, model, contextWindow, isLastOnly }`. Only the latest `show` writes. */
+/** `branches()` lists `{ label, model, contextWindow, isLastOnly }`. Only the latest `show` updates the meters. */
 export function tokenMeter(root, branches) {
   let turn = 0
   return async (messages) => {

@@ -10,8 +10,8 @@ export const size = (bytes) =>
       : `${(bytes / 1e6).toFixed(1)} MB`
 
 /**
- * Each choice: its label, a line about it, its licence, and its options for `gemmaModel`, from a field where there is
- * one.
+ * Each choice: its label, a description, its licence, and its options for `gemmaModel`, from an input field if there
+ * is one.
  */
 export const choices = {
   tiny: {
@@ -53,7 +53,7 @@ export const choices = {
   },
 }
 
-/** Without `canParse`, which browsers of early 2023 lack. */
+/** `URL.canParse` is missing in browsers of early 2023. */
 function isAddress(text) {
   try {
     return Boolean(new URL(text))

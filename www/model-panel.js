@@ -1,4 +1,4 @@
-// Chooses the device model, shows what this device can do with it, and loads, pauses, resumes and removes it.
+// Chooses the device model, shows how it can run on this device, and loads, pauses, resumes and removes it.
 import { HybridError, gemmaModel, listCachedModels } from 'hybridge'
 import { choices, size } from './model-choices.js'
 import { inWords } from './model-words.js'
@@ -57,7 +57,7 @@ function choiceField([name, { label, about, licence }]) {
   return field
 }
 
-/** Fills `root`; `onModel` is called with the current model and its choice, or with undefined. */
+/** Sets up `root`; `onModel` is called with the current model and its choice, or with undefined. */
 export function modelPanel({ root, onModel }) {
   root.innerHTML = markup
   const find = (name) => root.querySelector(`#model-${name}`)
@@ -74,7 +74,7 @@ export function modelPanel({ root, onModel }) {
   const isCurrent = (mine) => mine === turn
 
   let listing = 0
-  /** Shows what is stored. Only the latest call writes, because an earlier one may end later. */
+  /** Shows what is stored. Only the latest call updates the panel, because an earlier one may end later. */
   async function showKept() {
     const mine = ++listing
     const kept = await listCachedModels().catch(() => [])
@@ -86,13 +86,13 @@ export function modelPanel({ root, onModel }) {
         : `${kept.length} ${kept.length === 1 ? 'model' : 'models'} stored on this device, ${size(bytes)}.`
   }
 
-  /** What is chosen, as options; undefined where the address or the file is missing. */
+  /** Returns the choice as options; undefined if the URL or the file is missing. */
   const chosen = () =>
     choices[form.elements.model.value].options({ url: find('url').value, file: find('file').files[0] })
 
   /**
-   * Disposes of the previous model, makes the chosen one and shows what this device can do with it. `isUnasked` skips
-   * the latter, which measures the device first.
+   * Disposes of the previous model, creates the chosen one and shows how it can run on this device. `isUnasked` skips
+   * the last step, which measures the device.
    */
   async function look({ isUnasked = false } = {}) {
     const mine = ++turn
@@ -136,7 +136,7 @@ export function modelPanel({ root, onModel }) {
     const began = { at: performance.now(), bytes: undefined }
     stopper = new AbortController()
     bar.hidden = find('pause').hidden = false
-    // Keep the keyboard's focus on a button that is enabled.
+    // Keeps the keyboard focus on an enabled button.
     if (document.activeElement === find('load')) find('pause').focus()
     find('load').disabled = true
     find('remove').hidden = true
@@ -197,7 +197,7 @@ export function modelPanel({ root, onModel }) {
   return {
     /** Loads the chosen model, as the button does. */
     load: (options) => load(options).catch(complain),
-    /** Shows what this device can do with the chosen model. */
+    /** Shows how the chosen model can run on this device. */
     look: () => look().catch(complain),
     isTiny: () => form.elements.model.value === 'tiny',
   }

@@ -1,10 +1,10 @@
-// What a device can do with a model, in words.
+// Describes how a device can run a model.
 import { size } from './model-choices.js'
 import { sentence } from './next-step.js'
 
-/** The result of `availability()` as a sentence with the next step. */
+/** Converts the result of `availability()` to a sentence with the next step. */
 export function inWords({ status, reason, code, bytesToDownload, estimatedTokensPerSecond }) {
-  // A fault of the file or its host is no fault of the device.
+  // A fault of the file or its host isn't a fault of the device.
   const isAboutTheFile = status === 'unavailable' && /^(GGUF|MODEL|TOKENIZER|NETWORK|OFFLINE|SOURCE)_?/.test(code ?? '')
   if (isAboutTheFile) return sentence({ message: reason ?? 'the model cannot be read', code, status: 'UNAVAILABLE' })
   const speed =

@@ -1,4 +1,4 @@
-// The gallery: every model that has a name here, and what this device will do with it.
+// The gallery: all known models, and how this device can run them.
 import { gemmaModel } from 'hybridge'
 import { element } from './entries.js'
 import { choices, size } from './model-choices.js'
@@ -9,7 +9,7 @@ import { sentence } from './next-step.js'
 const find = (id) => document.getElementById(id)
 const whole = new Intl.NumberFormat('en')
 
-/** By its name: a base model continues a text, and takes no instructions. */
+/** Whether this is a base model, which continues texts and ignores instructions; recognised by its name. */
 const isInstructed = (name) => /(?:^|[-_/])(?:it|instruct)(?:[-_.]|$)/i.test(name)
 
 const kindOf = (name) =>

@@ -1,4 +1,4 @@
-// Errors as people read them: what went wrong, and what can be done about it.
+// Error messages for people: what went wrong, and what to do.
 
 const byCode = {
   MODEL_ABSENT: 'Load a device model in its panel, or choose a strategy that may ask the cloud.',
@@ -26,13 +26,13 @@ const byStatus = {
   FAILED_PRECONDITION: 'Choose another model.',
 }
 
-/** What a file is that is no model, by the code of its refusal. */
+/** Describes a file that isn't a model, by its error code. */
 const notAModel = (code, message) => {
   if (/^GGUF_|^MODEL_KEY_|^TOKENIZER_/.test(code ?? ''))
     return /\bit has 0\b|is empty/.test(message) ? 'The file is empty.' : 'This file is not a usable GGUF model.'
 }
 
-/** An error as one or two sentences; the second is the advice. */
+/** Returns an error as one or two sentences; the second is the advice. */
 export function sentence({ message, code, status }) {
   const file = notAModel(code, message)
   if (file !== undefined) return `${file} Choose a .gguf file of a Gemma 3 model.`

@@ -1,4 +1,4 @@
-// The page of numbers: measures this device and plots what it found.
+// The page of numbers: measures this device and plots the results.
 import { deviceFacts } from 'hybridge'
 import { measureCpu, measureGpu } from './memory.js'
 import { modelPanel } from './model-panel.js'
@@ -20,7 +20,7 @@ modelPanel({ root: find('model'), onModel: (...now) => ([model, chosen] = now) }
 
 const say = (text) => (find('progress-words').textContent = text)
 
-/** A table may be wider than a phone; then it scrolls, by keyboard too. */
+/** A table may be wider than a phone; it can then be scrolled, also by keyboard. */
 function scrolling(content, name) {
   const frame = Object.assign(document.createElement('div'), {
     className: 'scrolls',
@@ -32,7 +32,7 @@ function scrolling(content, name) {
   return frame
 }
 
-/** Each token reads every weight once, so memory sets a limit to tokens a second. */
+/** Each token reads every weight once, so the memory bandwidth limits tokens per second. */
 function limitOf({ cpu, gpu }, runsOn, bytes) {
   const readGBps = (runsOn === 'gpu' ? gpu : cpu)?.readGBps
   return readGBps && bytes ? (readGBps * 1e9) / bytes : undefined

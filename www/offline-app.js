@@ -1,6 +1,6 @@
-// The page as an app: kept for starts without a network, and replaced by a newer version when there is one.
+// The page as an app: cached for offline use, and updated when there is a newer version.
 
-/** Shows in `bar` that a newer version waits, with the button that changes to it. */
+/** Shows in `bar` that a newer version is available, with a button to switch to it. */
 function offer(bar, change) {
   const button = Object.assign(document.createElement('button'), {
     type: 'button',
@@ -20,7 +20,7 @@ function change(waiting) {
   waiting.postMessage('take over')
 }
 
-/** Changes to a version that has waited since the last visit. Called first, before anybody reads or types. */
+/** Switches to a version that was downloaded during the last visit. Called first, before the visitor starts. */
 export async function takeWaiting() {
   workers?.addEventListener('controllerchange', () => {
     if (isChanging) location.reload()
@@ -29,13 +29,13 @@ export async function takeWaiting() {
   if (registration?.waiting && workers.controller) change(registration.waiting)
 }
 
-/** Registers the service worker. A version that arrives from now on is offered in `bar`. */
+/** Registers the service worker. A version that is found from now on is offered in `bar`. */
 export async function keepPage(bar) {
   if (workers === undefined) return
   const registration = await workers.register('sw.js', { updateViaCache: 'none' })
   const watch = (next) => {
     const offerIt = () => {
-      // The first version has nothing to replace.
+      // The first version replaces nothing.
       if (next.state === 'installed' && workers.controller) offer(bar, () => change(next))
     }
     offerIt()
@@ -45,7 +45,7 @@ export async function keepPage(bar) {
   registration.addEventListener('updatefound', () => watch(registration.installing))
 }
 
-/** Keeps the engine too, by what it runs on. Settles when it is kept; never, where there is no service worker. */
+/** Caches the engine for this device, too. Settles when it is cached; never settles without a service worker. */
 export async function keepEngine(runsOn) {
   if (workers === undefined) return
   const { active } = await workers.ready

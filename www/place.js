@@ -1,4 +1,4 @@
-// What this device offers, in words: GPU, network, storage. Updated when the network changes.
+// Describes this device: GPU, network, storage. Updated when the network changes.
 import { deviceFacts } from 'hybridge'
 
 /** Whether this window keeps files between visits; private windows of some browsers do not. */
@@ -16,7 +16,7 @@ function gpuInWords({ available, software, vendor }) {
   return `WebGPU${software ? ' in software' : ''}${vendor ? ` (${vendor})` : ''}`
 }
 
-/** Fills `list` with one chip for each fact, and again when the network comes or goes. */
+/** Fills `list` with one chip per fact, and updates it when the network changes. */
 export async function showPlace(list) {
   const [{ webgpu }, keeps] = await Promise.all([deviceFacts(), keepsFiles()])
   const show = () => {

@@ -1,4 +1,4 @@
-// Lines as SVG, for the eye; the table beside them says the same to everybody.
+// Plots lines as SVG; a table with the same data is beside them, for screen readers.
 
 const create = (name, attributes, text) => {
   const element = document.createElementNS('http://www.w3.org/2000/svg', name)
@@ -15,14 +15,14 @@ let made = 0
 const [width, height, left, right, top, bottom] = [360, 220, 48, 16, 28, 34]
 
 /**
- * `points` are `{ x, value }`, joined by a line; `limit`, `{ name, value }`, is what cannot be passed, as a dashed
- * line. Both axes begin at zero.
+ * `points` are `{ x, value }`, joined by a line; `limit`, `{ name, value }`, is an upper bound, drawn dashed. Both
+ * axes begin at zero.
  */
 export function linePlot({ title, unit, axis, points, limit }) {
   const id = `plot-${++made}`
   const known = points.filter(({ value }) => value !== undefined)
   const farthest = Math.max(...points.map(({ x }) => x), 1)
-  // A limit far above everything measured would flatten the line: then it is only named.
+  // A limit far above all values would flatten the line, so it is only named.
   const measured = Math.max(...known.map(({ value }) => value), Number.MIN_VALUE)
   const isNear = limit !== undefined && limit.value < measured * 4
   const highest = 1.1 * Math.max(measured, isNear ? limit.value : 0)
@@ -69,7 +69,7 @@ export function linePlot({ title, unit, axis, points, limit }) {
   return svg
 }
 
-/** A table of `rows`, each an array of cells whose first names the row. */
+/** Creates a table of `rows`, each an array of cells that begins with the row's name. */
 export function table({ caption, columns, rows }) {
   const element = document.createElement('table')
   element.createCaption().textContent = caption

@@ -1,4 +1,4 @@
-// What in a message is personal, and where the message therefore stays. The package's detectors decide.
+// Finds personal data in a message, which then stays on the device. The package's detectors decide.
 import {
   FirstMatch,
   FallbackStrategy,
@@ -24,13 +24,13 @@ const kinds = {
 
 const branch = (name) => defineModel({ name, generate: () => '' })
 
-/** Never answers: it is only asked where a message would go. */
+/** A model that never answers: only its routing is used. */
 const probe = hybridModel({
   branches: { [kOnDevice]: branch('device'), [kCloud]: branch('cloud') },
   strategy: new FirstMatch([new PrivacyStrategy({ keep: kOnDevice }), new FallbackStrategy([kOnDevice, kCloud])]),
 })
 
-/** The kinds of personal data in a text, as the detectors name them. */
+/** Returns the kinds of personal data in a text, as the detectors name them. */
 export async function personalIn(text) {
   const { allow, reason = '' } = await probe.explain(text)
   const [, found] = /^personal data: (.*)$/.exec(reason) ?? []
@@ -38,7 +38,7 @@ export async function personalIn(text) {
 }
 
 let read = ''
-/** Behind redaction, a model that only notes what it was given. */
+/** A model behind redaction that only records its request. */
 const reader = redacting(
   defineModel({
     name: 'reader',
@@ -49,12 +49,12 @@ const reader = redacting(
   }),
 )
 
-/** What a redacted cloud would read instead of a text. Nothing is sent. */
+/** Returns what a redacted cloud would receive instead of a text. Nothing is sent. */
 export async function redactedForm(text) {
   await reader.generate(text)
   return read
 }
 
-/** Kinds as a person reads them: "an e-mail address and an IBAN". */
+/** Formats kinds for people: "an e-mail address and an IBAN". */
 export const inWords = (found) =>
   new Intl.ListFormat('en', { type: 'conjunction' }).format(found.map((kind) => kinds[kind] ?? kind))

@@ -1,4 +1,4 @@
-// The strategies to choose from, each with a label in plain words.
+// The strategies to choose from, each with a label.
 import {
   ConnectivityStrategy,
   DeviceStrategy,
@@ -13,7 +13,7 @@ import {
   kOnDevice,
 } from 'hybridge'
 
-/** No wait is unbounded. */
+/** Every wait has a timeout. */
 const branchPolicies = {
   [kCloud]: { firstTokenTimeoutMs: 15_000, idleTimeoutMs: 15_000 },
   [kOnDevice]: { firstTokenTimeoutMs: 90_000, idleTimeoutMs: 30_000 },
@@ -24,10 +24,10 @@ const by = (strategy) =>
     code: strategy,
   })
 
-/** The code behind a recipe, as it is here. */
+/** The source code of a recipe. */
 export const codeOf = (build) => String(build.code ?? build).replace(/^.*?=>\s*/, '')
 
-/** Stands for every recipe while there is no network, real or simulated: nothing is tried that cannot answer. */
+/** Replaces every recipe while there is no network, real or simulated, so that no unreachable branch is tried. */
 export const offline = {
   build: by(() => new ConnectivityStrategy({ isOnline: () => false, online: kCloud, offline: kOnDevice })),
 }

@@ -1,7 +1,7 @@
-// What a newcomer presses first, and the answer that the page gives before anybody asks.
+// Sample prompts for new visitors, and the answer that the page generates first.
 import { element } from './entries.js'
 
-/** Each shows one thing that a hybrid does. */
+/** Each sample shows one feature of a hybrid. */
 export const samples = [
   { text: 'What is 47 + 38?', shows: 'Easy: answered here' },
   { text: 'Why is the sky blue?', shows: 'Too hard for 2 MB: the cloud takes over' },
@@ -9,7 +9,7 @@ export const samples = [
   { text: 'My number is +1 415 555 0132. The baker is Ada. Who is the baker?', shows: 'Private: stays here' },
 ]
 
-/** One button for each sample. */
+/** Creates one button per sample. */
 export function showSamples(root, onPick) {
   root.append(
     ...samples.map(({ text, shows }) => {
@@ -20,7 +20,7 @@ export function showSamples(root, onPick) {
   )
 }
 
-/** Lets the model answer one question, and shows the answer with its speed. Returns what it ran on. */
+/** Has the model answer one question, and shows the answer with its speed. Returns the device it ran on. */
 export async function showProof(root, model) {
   const began = performance.now()
   let firstMs

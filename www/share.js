@@ -1,8 +1,8 @@
-// A link that shows what happened in a conversation: branches, times, tokens. It contains messages only where the
-// person includes them. The link's data is its fragment, which browsers send to no server.
+// A link that shows the routing of a conversation: branches, times, tokens. It contains messages only if the user
+// includes them. The data is in the link's fragment, which browsers send to no server.
 
 const mark = '#trace='
-/** A link longer than this is cut off by programs that pass it on. */
+/** Programs truncate longer links when passing them on. */
 const longest = 30_000
 const mostBytes = 1 << 20
 const mostTurns = 200
@@ -24,7 +24,7 @@ const toText = (bytes) => btoa(Array.from(bytes, (it) => String.fromCharCode(it)
 const encode = (bytes) => toText(bytes).replaceAll('+', '-').replaceAll('/', '_').replace(/=+$/, '')
 const decode = (text) => Uint8Array.from(atob(text.replaceAll('-', '+').replaceAll('_', '/')), (it) => it.charCodeAt(0))
 
-/** Of an attempt, what a link may hold: no message, because a service's words could quote the prompt. */
+/** Returns what a link may contain of an attempt: no error message, because a service's could quote the prompt. */
 const attemptOf = ({ branch, outcome, status, startedAtMs, firstTokenMs, durationMs, usage, device }) => ({
   branch,
   outcome,
@@ -36,7 +36,7 @@ const attemptOf = ({ branch, outcome, status, startedAtMs, firstTokenMs, duratio
   device,
 })
 
-/** `turns` are `{ question, answer, note }`. The link to them; undefined where it would be too long. */
+/** `turns` are `{ question, answer, note }`. Returns the link to them; undefined if it would be too long. */
 export async function linkOf(turns, { withText, page = location.href }) {
   const shared = turns.map(({ question, answer, note }) => {
     const { branch, inferenceSource, latencyMs, usage, confidence, routing } = note
@@ -97,7 +97,7 @@ function turnFrom(it) {
   }
 }
 
-/** The turns of a link: undefined where it is none, an error where it is broken. */
+/** Returns the turns of a link; undefined if it contains none, and throws if it is broken. */
 export async function turnsIn(hash) {
   if (!hash.startsWith(mark)) return undefined
   const bytes = await through(new DecompressionStream('deflate-raw'), decode(hash.slice(mark.length)))

@@ -1,4 +1,4 @@
-// A conversation that was shared by a link: read only, beside the visitor's own.
+// A conversation from a shared link: read only, beside the visitor's own.
 import { badge } from './answer.js'
 import { element } from './entries.js'
 import { showMarkdown } from './markdown-view.js'
@@ -16,7 +16,7 @@ function itemsOf({ question, answer, note }, index) {
   ]
 }
 
-/** Shows the shared conversation of the page's address in `list`, and what it is in `bar`. */
+/** Shows the shared conversation of the page's URL in `list`, and a description in `bar`. */
 export async function showShared(hash, list, bar) {
   const close = element('a', { href: './' }, 'Start your own')
   let text = 'Somebody shared this conversation with you. It is in the link alone, on no server. '

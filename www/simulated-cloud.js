@@ -1,4 +1,4 @@
-// Stands in for a cloud where the visitor has named none: a few prepared answers, and no model behind them.
+// Replaces the cloud if the visitor has chosen none: a few prepared answers, without a model.
 import { defineModel } from 'hybridge'
 
 const answers = {
@@ -24,7 +24,7 @@ const pause = (milliseconds, signal) =>
 
 const tokens = (text) => Math.ceil(text.length / 4)
 
-/** Calls the timer where it is offered and wanted, as a model would. */
+/** Calls the timer tool if it is offered and fits the prompt, as a model would. */
 function callIn({ messages, tools = [] }, text) {
   if (messages.at(-1).role === 'tool' || !/\btimer\b/i.test(text)) return undefined
   const timer = tools.find(({ name }) => name === 'timer')

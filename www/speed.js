@@ -1,14 +1,14 @@
-// How fast a loaded model reads prompts and answers, through the package's public functions.
+// Measures how fast a loaded model processes prompts and generates answers, through the package's public API.
 
 const words = 'garden river lemon winter bread copper window yellow market silver'.split(' ')
 const median = (values) => values.sort((a, b) => a - b)[Math.floor(values.length / 2)]
 const rounds = 3
-/** What takes longer than this is not repeated. */
+/** Measurements longer than this are not repeated. */
 const longMs = 5000
-/** How long an answer may be silent before it is given up. */
+/** Timeout of an answer without a chunk. */
 const patienceMs = 60_000
 
-/** A prompt of about `tokens` tokens, different each time from its first word on. */
+/** Returns a prompt of about `tokens` tokens, different each time from its first word on. */
 async function prompt(model, tokens) {
   const random = () => words[Math.floor(Math.random() * words.length)]
   const text = [random(), random()]
@@ -21,7 +21,7 @@ async function prompt(model, tokens) {
   return text.join(' ')
 }
 
-/** Aborts with the first of two signals: `any` is younger than the oldest browsers supported. */
+/** Combines two signals: the oldest supported browsers lack `AbortSignal.any`. */
 function eitherOf(...signals) {
   const both = new AbortController()
   for (const signal of signals) {
@@ -41,7 +41,7 @@ async function one(model, tokens, maxOutputTokens, signal) {
   for await (const { logprobs } of answer) {
     if (first !== undefined) continue
     first = performance.now()
-    // The first piece may hold several tokens: those were not decoded after it.
+    // The first chunk may contain several tokens, which were not decoded after it.
     tokensAtFirst = logprobs?.length ?? 1
   }
   const ended = performance.now()
@@ -57,8 +57,8 @@ async function one(model, tokens, maxOutputTokens, signal) {
 }
 
 /**
- * One row for each length: tokens a second of prefill and decode, medians of three where that is quick. `onStep`
- * receives each step.
+ * Returns one row per length: tokens per second of prefill and decode, medians of three if that is fast enough.
+ * `onStep` receives each step.
  */
 export async function measureSpeed(model, { lengths, maxOutputTokens, signal, onStep }) {
   onStep('a first answer to warm up')

@@ -1,5 +1,5 @@
-// Keeps the demo's files, so that it starts without a network. Weights are not here: the package keeps them.
-// `sw-files.js` is generated with the files: it sets `demo.version`, `demo.shell` and `demo.engines`.
+// Caches the demo's files for offline use, except weights, which the package stores. `sw-files.js` is generated with
+// the files: it sets `demo.version`, `demo.shell` and `demo.engines`.
 importScripts('sw-files.js')
 
 const { version, shell, engines } = self.demo
@@ -7,10 +7,10 @@ const prefix = `hybridge-demo ${registration.scope} `
 const cacheName = prefix + version
 const known = new Set([...shell, ...engines.cpu, ...engines.gpu])
 
-/** Asks the server whether its own cached copy is still right, so that no version mixes with another. */
+/** Asks the server whether its cached copy is current, so that versions never mix. */
 const fresh = (path) => new Request(new URL(path, registration.scope), { cache: 'no-cache' })
 
-/** The file that a request is for, relative to the demo; undefined where it is none of the demo's. */
+/** Returns the requested file relative to the demo; undefined if it isn't one of the demo's. */
 function fileOf({ url, method }) {
   if (method !== 'GET' || !url.startsWith(registration.scope)) return undefined
   const [path] = url.slice(registration.scope.length).split(/[?#]/)
@@ -24,7 +24,7 @@ async function answer(request, file) {
   return kept ?? fetch(request)
 }
 
-/** The engine that a model ran on is kept, so that no visitor downloads what cannot run here. */
+/** Only the engine that a model ran on is cached, so that no visitor downloads one that cannot run here. */
 async function keepEngine(runsOn) {
   const cache = await caches.open(cacheName)
   for (const path of engines[runsOn] ?? []) {

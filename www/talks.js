@@ -1,10 +1,10 @@
-// What the demo stores of conversations beside their messages: titles, and the figures of each answer.
-// The messages are the package's (`persist`); this is the page's own, in local storage, and may be lost.
+// What the demo stores of conversations besides their messages: titles, and the figures of each answer. The messages
+// are stored by the package (`persist`); this data is in local storage, and may be lost.
 import { deleteChat, storedChats } from 'hybridge'
 
 const prefix = 'hybridge-demo-talk:'
 
-/** Where storage is closed to the page, as in some private windows, everything stays in memory. */
+/** Without storage, as in some private windows, everything stays in memory. */
 function storage() {
   try {
     return localStorage
@@ -24,7 +24,7 @@ function read(name) {
 
 export const newName = () => `${Date.now().toString(36)}-${Math.random().toString(36).slice(2, 8)}`
 
-/** The conversations of this browser, newest first: `{ name, title, updatedAt, messages }`. */
+/** Returns the conversations of this browser, newest first: `{ name, title, updatedAt, messages }`. */
 export async function listTalks() {
   const stored = await storedChats().catch(() => [])
   return stored.map((it) => ({ ...it, title: read(it.name).title || 'Conversation' }))
@@ -42,7 +42,7 @@ export function notesOf(name) {
     try {
       storage()?.setItem(prefix + name, JSON.stringify(talk))
     } catch {
-      // Full: the figures of this answer are gone after a reload, its words are not.
+      // Storage is full: the figures of this answer are lost after a reload, but not its text.
     }
   }
   return {
@@ -53,7 +53,7 @@ export function notesOf(name) {
       talk.title = text
       keep()
     },
-    /** The figures of the message at `index`: a response without its words. */
+    /** The figures of the message at `index`: a response without its text. */
     at: (index) => talk.notes[index] ?? undefined,
     put(index, response) {
       const { branch, inferenceSource, device, confidence, latencyMs, usage, routing, finishReason, pinned } = response
@@ -70,7 +70,7 @@ export function notesOf(name) {
       }
       keep()
     },
-    /** Forgets everything from `index` on. */
+    /** Deletes everything from `index` on. */
     cut(index) {
       talk.notes.length = Math.min(talk.notes.length, index)
       keep()

@@ -1,4 +1,4 @@
-// A tool that does something in this page, and asks before it does.
+// A tool that does something in this page, and asks for approval first.
 import { element } from './entries.js'
 
 const clock = (seconds) => `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`

@@ -1,4 +1,4 @@
-// What happened to each request: one bar per attempt, on one timeline.
+// The trace of each request: one bar per attempt, on one timeline.
 
 const line = (tag, className, ...children) => {
   const element = document.createElement(tag)
@@ -15,7 +15,7 @@ const outcomes = {
   stopped: 'was stopped',
 }
 
-/** A bar for an attempt on the timeline of its trace. */
+/** Creates a bar for an attempt on the timeline of its trace. */
 function trackOf({ startedAtMs, firstTokenMs, durationMs }, { began, total }) {
   const track = line('span', 'track')
   track.style.setProperty('--start', (startedAtMs - began) / total)
@@ -33,7 +33,7 @@ const spanOf = ({ attempts }) => {
   }
 }
 
-/** The attempts of one answer as bars, for the eye; the panel has them in words. */
+/** Draws the attempts of one answer as bars; the panel describes them in words. */
 export function timeline(trace) {
   const bars = trace.attempts.map((attempt) =>
     line(
@@ -48,14 +48,14 @@ export function timeline(trace) {
   return figure
 }
 
-/** The message of a paused branch, in everyday words. */
+/** A readable message for a paused branch. */
 const inWords = (message) =>
   message.replace(
     /^paused for another (\d+) ms after a failure: /,
     (_, wait) => `paused for ${(wait / 1000).toFixed(1)} s after a failure: `,
   )
 
-/** A panel that `add(trace)` fills; the newest trace stands first. */
+/** Creates a panel that `add(trace)` fills; the newest trace comes first. */
 export function tracePanel({ list, exportButton, empty, legend }) {
   const traces = []
 

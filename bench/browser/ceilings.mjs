@@ -1,12 +1,12 @@
-/** What the adapter reaches with kernels that do one thing only; the same kernels as natively. */
+/** Measures the adapter's limits with kernels that do one thing only, the same as natively. */
 
 import { median, replayed, seen } from './observed.mjs'
 
 const [rows, columns] = [16384, 640]
 
 /**
- * Invocations that read, and 16-byte words for them: on real GPUs as many as keep all of one busy, and 256 MB, of which
- * no cache holds much.
+ * Invocations that read, and 16-byte words for them: on real GPUs enough to occupy all of one, and 256 MB, which
+ * exceeds every cache.
  */
 async function reading({ limits }) {
   const { info } = await navigator.gpu.requestAdapter()
@@ -14,7 +14,7 @@ async function reading({ limits }) {
   return [1 << 17, Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize) >= 2 ** 28 ? 1 << 24 : 1 << 23]
 }
 
-/** Reading in bytes a second, and the reference product in weights a second. */
+/** Returns bytes per second of reading, and weights per second of the reference product. */
 export async function ceilings() {
   const { device } = seen
   const [threads, words] = await reading(device)
@@ -44,13 +44,15 @@ export async function ceilings() {
   return { read, reference }
 }
 
-/** Bytes a second that one thread of wasm reads out of memory larger than any cache: the median of passes. */
+/**
+ * Returns bytes per second that one wasm thread reads from memory larger than any cache, the median of several passes.
+ */
 export async function threadReading() {
   const { instance } = await WebAssembly.instantiateStreaming(fetch('/cache/read.wasm'))
   const { memory, read } = instance.exports
   const bytes = new Uint8Array(memory.buffer).fill(1).length
   const times = []
-  // The first passes run before the browser has compiled the loop well.
+  // The first passes run before the browser has optimised the loop.
   for (let pass = 0; pass < 12; pass++) {
     const start = performance.now()
     read(bytes)
@@ -59,7 +61,7 @@ export async function threadReading() {
   return (bytes * 1000) / median(times.slice(3))
 }
 
-/** Milliseconds from a submission to four bytes in hand. */
+/** Returns milliseconds from a submission until four bytes are read back. */
 export async function readbackMilliseconds() {
   const { device } = seen
   const source = device.createBuffer({ size: 4, usage: GPUBufferUsage.COPY_SRC })

@@ -1,4 +1,4 @@
-/** The built engine out of the file that a visitor's worker would choose for this device. */
+/** Loads the built engine from the file that a visitor's worker would choose for this device. */
 
 export async function startEngine(device) {
   const place = device === 'cpu' ? '/hybridge/wasm/cpu/hybridge_cpu' : '/hybridge/wasm/worker/hybridge_worker'

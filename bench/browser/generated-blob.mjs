@@ -1,4 +1,4 @@
-/** A model's bytes computed as they are read: as much of a Blob as the engine asks for. */
+/** A model whose bytes are computed when read, with the part of Blob that the engine uses. */
 
 export class GeneratedBlob {
   #header
@@ -12,7 +12,7 @@ export class GeneratedBlob {
     this.#regions = regions
   }
 
-  /** Out of a folder that `synthetic` wrote. */
+  /** Opens a folder written by `synthetic`. */
   static async fetch(folder) {
     const bytes = async (name) => new Uint8Array(await (await fetch(`${folder}/${name}`)).arrayBuffer())
     const [layout, header, all] = [
@@ -40,7 +40,7 @@ export class GeneratedBlob {
     return out.buffer
   }
 
-  /** What `pattern`, repeated over `length` bytes from `from` on, puts between `start` and `end`. */
+  /** Writes the bytes between `start` and `end` of `pattern`, repeated over `length` bytes from `from` on. */
   #copy(out, start, end, from, length, pattern) {
     const last = Math.min(end, from + length)
     for (let at = Math.max(start, from); at < last;) {

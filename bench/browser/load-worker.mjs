@@ -11,7 +11,7 @@ self.onmessage = async ({ data: { folder, device, contextWindow } }) => {
     const { blob } = await GeneratedBlob.fetch(folder)
     const options = { contextWindow, device, precision: 'exact', kind: 'generator' }
     const model = await engine.Model.load([blob], [], JSON.stringify(options), () => {})
-    // Memory of wasm never shrinks: what it is now is the most that it ever was.
+    // Wasm memory never shrinks, so its current size is its maximum.
     self.postMessage({
       report: { wasm: memory.buffer.byteLength, gpu: seen.gpuBytes, file: blob.size, facts: JSON.parse(model.facts()) },
     })

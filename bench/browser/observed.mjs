@@ -1,6 +1,6 @@
 /**
- * Watches a worker's WebGPU from outside: what the engine allocates, encodes, sends and reads. Nothing of the engine
- * knows of it.
+ * Observes a worker's WebGPU from outside: what the engine allocates, encodes, submits and reads, without changes to
+ * the engine.
  */
 
 const originals = new Map()
@@ -19,7 +19,7 @@ function restore(prototype, name) {
 
 export const seen = { device: undefined, gpuBytes: 0, mappedBytes: 0 }
 
-/** Sums up what is allocated; to be called before the engine opens a device. */
+/** Counts allocations; must be called before the engine opens a device. */
 export function watchMemory() {
   if (globalThis.GPUDevice === undefined) return
   patch(
@@ -35,7 +35,7 @@ export function watchMemory() {
   )
 }
 
-/** What happens while `act` runs: counts, and every dispatch with its pipeline and buffers. */
+/** Returns what happens while `act` runs: counts, and every dispatch with its pipeline and buffers. */
 export async function recorded(act) {
   const found = { dispatches: [], submits: 0, writes: 0, readBytes: 0 }
   const states = new WeakMap()
@@ -106,8 +106,8 @@ export async function recorded(act) {
 }
 
 /**
- * Milliseconds of this thread from an encoder's making to its submission, of those submissions that hold so many
- * dispatches while `act` runs: the best and the median.
+ * Returns this thread's milliseconds from creating an encoder to submitting it, for submissions with this many
+ * dispatches while `act` runs: the minimum and the median.
  */
 export async function encodeMilliseconds(dispatches, act) {
   const times = []
@@ -151,7 +151,7 @@ export async function encodeMilliseconds(dispatches, act) {
   return { best: Math.min(...times), median: median(times) }
 }
 
-/** Milliseconds that the GPU takes for a list of recorded dispatches, the best of three batches. */
+/** Returns the GPU's milliseconds for a list of recorded dispatches, the best of three batches. */
 export async function replayed(list) {
   const { device } = seen
   let [times, best] = [1, Infinity]

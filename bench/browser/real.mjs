@@ -4,7 +4,7 @@ import { gemmaModel } from '/hybridge/dist/index.js'
 
 const config = { temperature: 0 }
 
-/** Loads once: how long it took, and what follows each prompt. */
+/** Loads once; returns the time it took, and the continuation of each prompt. */
 export async function complete({ source, precision, prompts, tokens, cache = 'opfs' }) {
   const model = source === 'file' ? document.querySelector('input').files[0] : source
   const gemma = gemmaModel({ model, precision, cache, device: 'cpu', contextWindow: 1024, template: 'none' })
@@ -19,7 +19,7 @@ export async function complete({ source, precision, prompts, tokens, cache = 'op
   return { load_s: load / 1000, answers }
 }
 
-/** How fast a prompt is read and an answer written, by the clock. */
+/** Measures the speed of prefill and decode. */
 export async function speed({ source, precision, prompt, tokens }) {
   const gemma = gemmaModel({ model: source, precision, device: 'cpu', contextWindow: 1024, template: 'none' })
   const start = performance.now()

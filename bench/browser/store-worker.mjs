@@ -1,6 +1,5 @@
 /**
- * Reads the one model that the store holds in pieces as large as the engine's, and puts them on the GPU where one is
- * asked for.
+ * Reads the only stored model in chunks of the engine's size, and optionally uploads them to the GPU.
  */
 
 const piece = 4 << 20

@@ -1,6 +1,6 @@
 /**
- * Transformers.js on WebGPU with an exported model and as many tokens. Ids go in as they are: an export of made-up
- * weights has no tokenizer.
+ * Transformers.js on WebGPU with an exported model and the same number of tokens. It takes token IDs, because an
+ * export of generated weights has no tokenizer.
  */
 
 export async function transformers({ tokens, prompts: [length], dtype }) {
@@ -23,7 +23,7 @@ export async function transformers({ tokens, prompts: [length], dtype }) {
         [1, length],
       )
     const times = []
-    // Called for the prompt before it is read, then for every token.
+    // Called before the prompt is processed, then for every token.
     const streamer = { put: () => void times.push(performance.now()), end: () => {} }
     await model.generate({
       input_ids: tensor((at) => 5 + (at % 200)),
@@ -35,7 +35,7 @@ export async function transformers({ tokens, prompts: [length], dtype }) {
     })
     return times
   }
-  // What is compiled at first use is compiled.
+  // Everything is compiled after the first use.
   await answer(2)
   const [begun, first, ...rest] = await answer(Math.max(2, tokens))
   await model.dispose()

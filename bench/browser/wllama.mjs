@@ -1,4 +1,4 @@
-/** wllama with the same file and as many tokens. Runs in the page, as wllama starts a worker of its own. */
+/** wllama with the same file and number of tokens. Runs in the page, because wllama starts its own worker. */
 
 export async function wllama({ tokens, prompts: [length], threads }) {
   const { Wllama, LoggerWithoutDebug } = await import('/wllama/esm/index.js')
@@ -14,7 +14,7 @@ export async function wllama({ tokens, prompts: [length], threads }) {
     n_gpu_layers: 0,
   })
   const load = performance.now() - start
-  // Words of one token each, about: the exact number is in the result.
+  // About one token per word: the exact number is in the result.
   const text = 'the weather is fine '.repeat(Math.ceil(length / 4))
   const { timings } = await instance.createCompletion({
     prompt: text,

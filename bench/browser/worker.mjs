@@ -10,7 +10,7 @@ const round = (value, digits = 3) => Number(value.toPrecision(digits + 1))
 const user = (text, maxOutputTokens) =>
   JSON.stringify({ messages: [{ role: 'user', content: [{ text }] }], config: { temperature: 0, maxOutputTokens } })
 
-/** A text that becomes about so many tokens, and begins differently each time. */
+/** Returns a text of about this many tokens, with a different beginning each time. */
 function textOf(model, tokens, salt) {
   const text = (words) => `${salt} ` + 'the weather is fine '.repeat(words)
   let [low, high] = [0, tokens]
@@ -22,7 +22,7 @@ function textOf(model, tokens, salt) {
   return text(low)
 }
 
-/** Reads a prompt, then decodes: times and counts. */
+/** Processes a prompt, then decodes; returns times and counts. */
 async function answer(model, text, tokens) {
   const generation = model.start(user(text, tokens), [], 1)
   const start = performance.now()
@@ -52,8 +52,8 @@ async function answer(model, text, tokens) {
 }
 
 /**
- * Milliseconds from stopping a prompt until the error arrives, and until the GPU is idle: the worst of six; nothing if
- * prompts are too fast to be stopped.
+ * Returns milliseconds from aborting a prompt until the error arrives, and until the GPU is idle: the maximum of six;
+ * undefined if prompts are too fast to be aborted.
  */
 async function stopping(model, length) {
   const [reported, idle] = [[], []]
@@ -76,8 +76,7 @@ async function stopping(model, length) {
 }
 
 /**
- * Tokens a second at each context. A text continues where the shorter one before it ended, so that what was read is
- * kept.
+ * Returns tokens per second at each context. Each text extends the previous one, so that cached tokens are reused.
  */
 async function writing(model, plan, leaveOut) {
   const found = { decode_tps: {} }
@@ -92,7 +91,7 @@ async function writing(model, plan, leaveOut) {
   return found
 }
 
-/** As the browser names it. */
+/** The adapter's name in the browser. */
 async function adapterName(device) {
   if (device === 'cpu') return 'cpu'
   const { vendor, architecture } = (await navigator.gpu.requestAdapter()).info
@@ -126,7 +125,7 @@ async function measure(plan) {
   await answer(model, textOf(model, 20, 'warm'), 4)
 
   report.prefill_tps = {}
-  /** Whether so many seconds exceed the patience; then the report names what was left out. */
+  /** Whether a duration exceeds the time limit; the report then lists what was left out. */
   const leaveOut = (what, seconds) => {
     const isLong = seconds > plan.patience
     if (isLong) report.left_out = { ...report.left_out, [what]: `about ${Math.round(seconds)} s to read` }
@@ -165,7 +164,7 @@ async function measure(plan) {
   return report
 }
 
-/** What one decoded token asks of the GPU, and how near its parts are to the adapter's limits. */
+/** Returns the GPU work of one decoded token, and how close its parts are to the adapter's limits. */
 async function internals(model, shape) {
   const text = textOf(model, 20, 'inside')
   const tokens = 9

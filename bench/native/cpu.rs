@@ -1,4 +1,4 @@
-//! The CPU's pass in the shape of Gemma 3 270M, natively, one thread: medians of three.
+//! Measures the CPU pass with the shape of Gemma 3 270M, natively on one thread: medians of three.
 //!
 //! `cargo bench -p hybridge-gemma --no-default-features --bench cpu`
 #![expect(clippy::print_stdout, reason = "a benchmark reports to people")]

@@ -1,6 +1,6 @@
 //! Completes few-shot prompts with a base model on the CPU, greedily, up to the end of the line:
-//! `few_shot MODEL.gguf ITEMS.jsonl` writes a line of JSON for each item, as `bench/confidence.mjs`
-//! reads it.
+//! `few_shot MODEL.gguf ITEMS.jsonl` writes a line of JSON for each item, in the format of
+//! `bench/confidence.mjs`.
 
 use std::io::Write as _;
 use std::rc::Rc;

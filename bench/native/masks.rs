@@ -1,5 +1,5 @@
-//! Masks over as many pieces as Gemma has, for random schemas and random tokens, and the compiling
-//! of a large schema.
+//! Measures masks over a vocabulary of Gemma's size, for random schemas and tokens, and the
+//! compilation of a large schema.
 //!
 //! Natively: `cargo bench -p hybridge-gemma --no-default-features --bench masks`; as wasm: `node
 //! bench/masks.mjs`.
@@ -22,8 +22,7 @@ const SCHEMAS: u64 = 300;
 const MOST_TOKENS: usize = 60;
 const ROUNDS: usize = 3;
 
-/// Words in several alphabets, many with a space before them, beside the bytes and the beginnings
-/// and ends of JSON.
+/// Words in several alphabets, many with a leading space, besides bytes and fragments of JSON.
 fn vocabulary() -> PieceList {
     let mut random = Random(1);
     let alphabets: [Vec<char>; 4] = [
@@ -47,7 +46,7 @@ fn vocabulary() -> PieceList {
     })
 }
 
-/// Objects in objects, twelve hundred members in all.
+/// Nested objects with twelve hundred members in all.
 fn large() -> Value {
     let kinds = [
         json!({"type": "string", "maxLength": 40}),
@@ -70,7 +69,7 @@ fn large() -> Value {
     json!({"type": "object", "properties": (0..40).map(group).collect::<Map<_, _>>()})
 }
 
-/// How long each mask took, and for which schema.
+/// The time of each mask, and its schema.
 fn round(pieces: &Arc<Pieces>) -> Result<Vec<(Duration, u64)>> {
     let mut times = Vec::new();
     let mut mask = vec![0; pieces.mask_words()];
@@ -104,7 +103,7 @@ fn main() -> Result<()> {
     let start = Instant::now();
     Constraint::compile(&Wish::json(large()), &pieces)?;
     println!("a schema of 1,200 members compiles in {:.1?}", start.elapsed());
-    // The same masks again and again, each at its best: what else the machine does is not ours.
+    // Repeats the same masks and takes the minimum of each, to exclude other load on the machine.
     let mut times = round(&pieces)?;
     for _ in 1..ROUNDS {
         for (best, again) in times.iter_mut().zip(round(&pieces)?) {

@@ -1,5 +1,5 @@
-//! How long 10 MB of a repeated unit take through all detectors, with COUNT random units beside the
-//! known ones: `cargo run --release -p hybridge-tests --example privacy_speed [COUNT]`. Prints the
+//! Measures how long all detectors take for 10 MB of a repeated unit, for known units and COUNT
+//! random ones: `cargo run --release -p hybridge-tests --example privacy_speed [COUNT]`. Prints the
 //! slowest.
 
 use std::io::Write as _;

@@ -1,6 +1,6 @@
-//! A real file on the CPU, held against a record: `real MODEL.gguf RECORD.json TEXT.txt [same]`.
-//! With `same`, the record was made from this very file, and logits are compared too. Ends with one
-//! line of JSON, of which `pkg-scripts/real` makes a table.
+//! Compares a real file on the CPU with a record: `real MODEL.gguf RECORD.json TEXT.txt [same]`.
+//! With `same`, the record was made from the same file, and logits are compared too. Ends with one
+//! line of JSON, which `pkg-scripts/real` formats as a table.
 
 use std::io::Write as _;
 use std::rc::Rc;
@@ -87,7 +87,7 @@ fn milliseconds(start: Instant) -> f64 {
     start.elapsed().as_secs_f64() * 1e3
 }
 
-/// The mean of -ln p over the text, and how fast a prompt of it is read and an answer written.
+/// Returns the mean of -ln p over the text, and the speed of prefill and decode.
 fn measure(pass: &mut Cpu, ids: &[u32]) -> Outcome<Map<String, Value>> {
     let mut total = 0.0;
     pass.forget();
@@ -137,8 +137,8 @@ fn largest(logits: &[f32]) -> u32 {
     at.and_then(|(at, _)| u32::try_from(at).ok()).unwrap_or_default()
 }
 
-/// Distances of logits in standard deviations, sorted, and how many greedy choices along the
-/// recorded path are the recorded ones, of all whose margin is above a thousandth.
+/// Returns differences of logits in standard deviations, sorted, and how many greedy choices along
+/// the recorded path agree, of those with a margin above a thousandth.
 fn compare(pass: &mut Cpu, record: &Record) -> Outcome<(Vec<f64>, usize, usize)> {
     let (mut distances, mut alike, mut clear) = (Vec::new(), 0, 0);
     for prompt in &record.prompts {

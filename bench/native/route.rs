@@ -1,4 +1,4 @@
-//! What deciding costs: a tree five deep, and ten megabytes through all detectors.
+//! Measures a decision by a tree of depth five, and all detectors on ten megabytes.
 
 #![expect(clippy::expect_used, reason = "a benchmark that cannot be set up has nothing to measure")]
 
@@ -10,8 +10,7 @@ use hybridge_core::privacy::kinds_in;
 use hybridge_core::route::{Deliberation, Event, Health, Pause, Plan, Run, RunOptions};
 use hybridge_core::{Message, Request, Role};
 
-/// Five deep: a tail around a choice around a tail around a choice of a callback, sizes and
-/// capabilities.
+/// Depth five: a tail, a choice, a tail, and a choice of a callback, sizes and capabilities.
 const TREE: &str = r#"{"keys":["device","cloud"],"strategyName":"bench","strategy":
     {"withFallback":{"fallbackOrder":["cloud"],"inner":
         {"firstMatch":{"children":[
@@ -23,8 +22,8 @@ const TREE: &str = r#"{"keys":["device","cloud"],"strategyName":"bench","strateg
                         {"capability":{"supports":[["device",[]]]}},
                         {"fallback":{"order":["device","cloud"]}}]}}]}}}}]}}}}}"#;
 
-/// Prose as it is typed, with numbers and punctuation, and nothing personal in it, so that every
-/// detector reads to the end.
+/// Ordinary prose with numbers and punctuation but no personal data, so that every detector reads
+/// to the end.
 fn prose(bytes: usize) -> String {
     let mut text = String::with_capacity(bytes + 128);
     let mut line = 0_u32;
@@ -40,7 +39,7 @@ fn prose(bytes: usize) -> String {
     text
 }
 
-/// Text made to keep detectors busy: beginnings of everything, ends of nothing.
+/// Text that keeps detectors busy: many beginnings of matches, without ends.
 fn hostile(bytes: usize) -> String {
     let piece = "a.b@c.d@ 1 2 3 4 5 6 7 0 0 DE89 3704 00 sk-aaaaaaaa born born 1.2.3 f::f::g -----BEGIN x eyJeyJ.eyJ api_key= ";
     piece.repeat(bytes / piece.len() + 1)

@@ -1,12 +1,12 @@
-//! How fast streams are decoded: `cargo run --release -p hybridge-tests --example sse_speed` prints
-//! MB/s.
+//! Measures the speed of the stream decoder: `cargo run --release -p hybridge-tests --example
+//! sse_speed` prints MB/s.
 //!
 //! Built for wasm32 it exports `prepare` and `decode`, which `tests/browser/speed.test.mjs` times
 //! in a browser.
 
 use hybridge_core::cloud::sse::Decoder;
 
-/// Events as Gemini sends them, about this long each, in reads of 64 KB.
+/// Events in Gemini's format, about this long each, in reads of 64 KB.
 const KINDS: [(&str, usize); 3] = [("20 bytes", 20), ("300 bytes", 300), ("100 KB", 100_000)];
 const READ: usize = 64 << 10;
 
@@ -15,7 +15,7 @@ fn stream(event: usize, total: usize) -> Vec<u8> {
     one.repeat(total / one.len()).into_bytes()
 }
 
-/// Decodes all of it and gives the bytes of its data.
+/// Decodes everything and returns the number of bytes of data.
 fn decode_all(bytes: &[u8]) -> usize {
     let mut decoder = Decoder::default();
     let mut data = 0;
@@ -56,7 +56,7 @@ mod exports {
         static BYTES: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
     }
 
-    /// Makes a stream of the kind and gives its length.
+    /// Creates a stream of the given kind and returns its length.
     #[expect(unsafe_code, reason = "an export of a program without bindings")]
     #[unsafe(no_mangle)]
     extern "C" fn prepare(kind: usize) -> usize {
@@ -65,7 +65,7 @@ mod exports {
         BYTES.with_borrow(Vec::len)
     }
 
-    /// Decodes it.
+    /// Decodes the stream.
     #[expect(unsafe_code, reason = "an export of a program without bindings")]
     #[unsafe(no_mangle)]
     extern "C" fn decode() -> usize {

@@ -1,5 +1,5 @@
-//! Writes what a synthetic model is computed from, so that other programs can compute it:
-//! `synthetic SHAPE FOLDER` makes `header`, `patterns` and `layout.json`.
+//! Writes the patterns of a synthetic model, so that other programs can compute its bytes:
+//! `synthetic SHAPE FOLDER` creates `header`, `patterns` and `layout.json`.
 
 use std::path::PathBuf;
 

@@ -1,5 +1,5 @@
-//! How long a picture takes through Gemma 3's tower on this CPU: real widths and patches, a few
-//! layers of random weights. `tower [LAYERS]`
+//! Measures the time of a picture in Gemma 3's vision tower on this CPU: real widths and patches, a
+//! few layers of random weights. `tower [LAYERS]`
 #![expect(clippy::print_stdout, reason = "its purpose")]
 
 use std::cell::Cell;
@@ -16,7 +16,7 @@ use hybridge_gemma::vision::{Budget, Picture, Prepared, Projector, VisionModel};
 use serde_json::json;
 
 const SIDE: usize = 896;
-/// Of the released tower.
+/// As in the released tower.
 const REAL_LAYERS: u32 = 27;
 
 fn main() -> Result<()> {
@@ -62,7 +62,7 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// A pause that keeps the longest time since the one before.
+/// A pause that records the longest time since the previous one.
 fn watched(longest: &Rc<Cell<Duration>>) -> Pause {
     let (longest, last) = (Rc::clone(longest), Cell::new(Instant::now()));
     Rc::new(move || {

@@ -7,7 +7,7 @@ import { DirectChatTransport, ToolLoopAgent } from 'ai'
 import { aiSdkModel, downloadStore } from 'hybridge/ai-sdk'
 import { device, model } from './model.js'
 
-// Both live as long as the page: the agent holds no conversation, and the download is one for all components.
+// Both exist as long as the page: the agent stores no conversation, and all components share the download.
 const transport = new DirectChatTransport({ agent: new ToolLoopAgent({ model: aiSdkModel(model), instructions: 'Answer in a few words.' }) })
 const download = downloadStore(device)
 

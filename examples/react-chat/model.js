@@ -1,4 +1,4 @@
-/** The models of this page: one on the visitor's device, one in the cloud behind a proxy that holds the key. */
+/** The models of this page: one on the visitor's device, one in the cloud behind a proxy that has the key. */
 
 import { FallbackStrategy, gemmaModel, geminiModel, hybridModelOnDeviceCloud, kCloud, kOnDevice } from 'hybridge'
 

@@ -1,2 +1,2 @@
-/** JSX without an import of React in each file. */
+/** Enables JSX without an import of React in each file. */
 export default { esbuild: { jsx: 'automatic' } }

@@ -1,6 +1,6 @@
 /**
- * Pictures on the device: the answers that the engine gives natively, whatever form a picture comes in; both files
- * fetched, counted, kept and removed; and what is refused by name.
+ * Pictures on the device: the same answers as natively for every form of a picture; both files downloaded, counted,
+ * stored and removed; and errors for invalid input.
  */
 
 import assert from 'node:assert/strict'
@@ -27,7 +27,7 @@ beforeEach(() => calm(it.host, files))
 
 const address = (name) => `${it.host.origin}/${name}.gguf`
 
-/** A page with a model that reads pictures, not yet loaded, and a picture of noise. */
+/** A page with a model that supports pictures, not loaded yet, and a picture of noise. */
 async function openModel(name = 'gemma3', options = {}) {
   const page = await it.open()
   await page.evaluate(
@@ -68,7 +68,7 @@ for (const [name, tower] of [
   ['gemma3', 'vision_gemma3_exchanged'],
   ['gemma4', 'vision_gemma4'],
 ])
-  test(`a picture in any form is answered as natively (${name})`, async () => {
+  test(`a picture in any form gets the same answer as natively (${name})`, async () => {
     const page = await openModel(name)
     const found = await page.evaluate(async () => {
       await gemma.load()
@@ -109,7 +109,7 @@ for (const [name, tower] of [
     await page.context().close()
   })
 
-test('both files are counted, fetched once, kept and removed', async () => {
+test('both files are counted, fetched once, stored and removed', async () => {
   const page = await openModel()
   const found = await page.evaluate(async () => {
     const before = await gemma.availability()
@@ -147,7 +147,7 @@ test('both files are counted, fetched once, kept and removed', async () => {
   await page.context().close()
 })
 
-test('a tower out of the hand, a wrong one, and options that contradict each other', async () => {
+test('a supplied tower, a wrong one, and contradictory options', async () => {
   const page = await openModel()
   const found = await page.evaluate(
     async ({ model, mmproj, other }) => {
@@ -186,7 +186,7 @@ test('a tower out of the hand, a wrong one, and options that contradict each oth
   await page.context().close()
 })
 
-test('pictures of odd shapes and kinds are read, broken ones refused, and the next answer is right', async () => {
+test('pictures of unusual shapes and types are read, broken ones refused, and the next answer is right', async () => {
   const page = await openModel()
   const found = await page.evaluate(async () => {
     await gemma.load()
@@ -225,14 +225,14 @@ test('pictures of odd shapes and kinds are read, broken ones refused, and the ne
   const { sound, document, damaged, ...pictures } = found.broken
   assert.deepEqual(new Set(Object.values(pictures)), new Set(['INVALID_ARGUMENT PICTURE_INVALID']))
   assert.deepEqual([sound, document], Array(2).fill('INVALID_ARGUMENT MEDIA_UNSUPPORTED'))
-  // Browsers differ in how much of a damaged picture they show.
+  // Browsers differ in how much of a damaged picture they decode.
   assert.match(damaged, /^(INVALID_ARGUMENT PICTURE_INVALID|undefined undefined)$/)
   assert.equal(found.far, 'MEDIA_UNSUPPORTED')
   assert.ok(found.isRight)
   await page.context().close()
 })
 
-test('a photograph is turned upright by its EXIF orientation', async () => {
+test('a photograph is rotated by its EXIF orientation', async () => {
   const page = await openModel()
   const { turned, upright, lying } = await page.evaluate(async () => {
     await gemma.load()
@@ -240,7 +240,7 @@ test('a photograph is turned upright by its EXIF orientation', async () => {
     const canvas = new OffscreenCanvas(64, 16)
     canvas.getContext('2d').drawImage(bitmap, 0, 0)
     const jpeg = new Uint8Array(await (await canvas.convertToBlob({ type: 'image/jpeg', quality: 1 })).arrayBuffer())
-    // Orientation 6: to be turned by a quarter to the right.
+    // Orientation 6: rotate by a quarter turn to the right.
     const exif = [0xff, 0xe1, 0, 34, 69, 120, 105, 102, 0, 0, 77, 77, 0, 42, 0, 0, 0, 8, 0, 1, 1, 18, 0, 3]
     exif.push(0, 0, 0, 1, 0, 6, 0, 0, 0, 0, 0, 0)
     const photo = new Blob([jpeg.slice(0, 2), new Uint8Array(exif), jpeg.slice(2)], { type: 'image/jpeg' })
@@ -258,7 +258,7 @@ test('a photograph is turned upright by its EXIF orientation', async () => {
   await page.context().close()
 })
 
-test('a stop while a picture is read ends the request, and the next one is answered', async () => {
+test('an abort during a picture ends the request, and the next one is answered', async () => {
   const page = await openModel()
   const found = await page.evaluate(async () => {
     await gemma.load()
@@ -275,7 +275,7 @@ test('a stop while a picture is read ends the request, and the next one is answe
   await page.context().close()
 })
 
-test('without a tower a picture is refused by name, routed by need, and handed over to a cloud', async () => {
+test('without a tower a picture is refused by name, routed by capability, and falls back to a cloud', async () => {
   const gemini = await startGemini()
   try {
     const page = await openModel()

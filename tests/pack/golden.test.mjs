@@ -1,4 +1,4 @@
-/** What the tarball holds and what its types promise, as golden files: a change to either is a visible diff. */
+/** The tarball's files and types, as golden files: every change is a visible diff. */
 
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
@@ -23,7 +23,7 @@ function check(name, actual) {
   )
 }
 
-test('the file list', () => {
+test('the file list is as recorded', () => {
   const files = readdirSync(join(unpacked, 'package'), { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name).slice(unpacked.length + '/package/'.length))
@@ -31,13 +31,13 @@ test('the file list', () => {
   check('files.txt', `${files.join('\n')}\n`)
 })
 
-test('the public types', () => {
+test('the public types are as recorded', () => {
   const { exports } = JSON.parse(readFileSync(join(unpacked, 'package/package.json'), 'utf8'))
   const entries = Object.entries(exports).flatMap(([name, { types }]) =>
     types === undefined ? [] : [[name.replace('.', 'hybridge'), types.replace('./dist/', '')]],
   )
   const known = new Set(entries.map(([, file]) => file))
-  // What two entries share, and the core does not have, is a file of its own.
+  // Files that two entries share and the core does not contain.
   const shared = readdirSync(join(unpacked, 'package/dist'), { recursive: true })
     .filter((file) => file.endsWith('.d.ts') && !known.has(file))
     .sort()
@@ -50,7 +50,7 @@ test('the public types', () => {
   )
 })
 
-test('nothing runs at install and nothing else is installed', () => {
+test('installing runs nothing and adds no other package', () => {
   const manifest = JSON.parse(readFileSync(join(unpacked, 'package/package.json'), 'utf8'))
   assert.equal(manifest.scripts, undefined)
   assert.equal(manifest.dependencies, undefined)

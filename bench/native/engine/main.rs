@@ -1,4 +1,4 @@
-//! How fast the kernels are on this machine's GPU, with a synthetic model: one line of JSON.
+//! Measures the kernels on this machine's GPU with a synthetic model; prints one line of JSON.
 //!
 //! ```text
 //! cargo run --release -p hybridge-gemma --example bench -- --shape mini
@@ -13,19 +13,19 @@ use hybridge_core::{Error, Result};
 use hybridge_gemma::quant::Encoding;
 use hybridge_gemma::testing::SyntheticShape;
 
-/// What to measure.
+/// The options.
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) shape: SyntheticShape,
-    /// Prompts to read.
+    /// Lengths of prompts to process.
     pub(crate) prompts: Vec<usize>,
-    /// Positions to decode at.
+    /// Positions at which to decode.
     pub(crate) contexts: Vec<usize>,
-    /// Tokens to decode.
+    /// The number of tokens to decode.
     pub(crate) tokens: usize,
-    /// Whether to use the kernels for software adapters; by default where the adapter is one.
+    /// Whether to use the kernels for software adapters; by default if the adapter is one.
     pub(crate) software: Option<bool>,
-    /// Whether kernels that round are tried too.
+    /// Whether rounding kernels may be chosen too.
     pub(crate) may_round: bool,
 }
 
@@ -35,7 +35,7 @@ fn main() -> ExitCode {
         Ok(report) => (report.to_string(), ExitCode::SUCCESS),
         Err(error) => (format!("{error}"), ExitCode::FAILURE),
     };
-    // A failed write to standard output has no reader left.
+    // If standard output is closed, nobody would read an error either.
     let _ = writeln!(std::io::stdout(), "{text}");
     code
 }
@@ -60,7 +60,7 @@ fn plan() -> Result<Plan> {
             }
             "--body" => plan.shape.body = encoding(&value)?,
             "--head" => plan.shape.head = encoding(&value)?,
-            // Superblocks want multiples of 256, which the smaller shapes are not.
+            // Superblocks need multiples of 256, which smaller shapes lack.
             "--width" => plan.shape.width = number(&value)?,
             "--prompts" => plan.prompts = numbers(&value)?,
             "--contexts" => plan.contexts = numbers(&value)?,

@@ -32,7 +32,7 @@ pub(crate) async fn measure(plan: &Plan) -> Result<Value> {
     let begun = clock();
     let choice = choose(&device, "", plan.may_round, milliseconds).await?;
     let choice_ms = clock() - begun;
-    // Naming the kind of kernels selects the usual ones of that kind.
+    // Naming the kind of kernels selects the defaults of that kind.
     let chosen = plan.software.is_none().then_some(choice.plan);
     let options = Options {
         software: plan.software,
@@ -78,7 +78,7 @@ pub(crate) async fn measure(plan: &Plan) -> Result<Value> {
         pass.forget();
         pass.skip_to(context.saturating_sub(2));
         let mut token = 5;
-        // Two to warm up: the second one writes nothing.
+        // Two runs to warm up: the second one generates nothing.
         for _ in 0..2 {
             token = pass.step(token, &GREEDY).await?.token;
         }
@@ -127,13 +127,13 @@ pub(crate) async fn measure(plan: &Plan) -> Result<Value> {
     }))
 }
 
-/// Of this process, as those want it who take a function.
+/// This process's options, for functions that take them.
 fn milliseconds() -> f64 {
     static BEGIN: OnceLock<Instant> = OnceLock::new();
     BEGIN.get_or_init(Instant::now).elapsed().as_secs_f64() * 1000.0
 }
 
-/// Rounded to a part of one, as people read it.
+/// Rounded to a fraction of one, for display.
 fn rounded(value: f64, parts: f64) -> Value {
     json!((value * parts).round() / parts)
 }

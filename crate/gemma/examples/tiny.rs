@@ -9,16 +9,16 @@ use hybridge_gemma::testing::{
 };
 use hybridge_gemma::weights::Model;
 
-/// Models that are also judged on a prompt so long that every ring of keys and values has wrapped.
+/// Models that are also tested with a prompt long enough to wrap every ring of keys and values.
 const LONG: [&str; 4] = ["irregular", "period_2", "gemma4", "gemma3n"];
 
-/// What towers are judged on: one wide, one small and high.
+/// Picture sizes for testing towers: one wide, one small and tall.
 const PICTURES: [(usize, usize); 2] = [(160, 90), (20, 33)];
 
-/// The Gemma 3 that is also written with the marks around pictures.
+/// The Gemma 3 model that is also written with the markers around pictures.
 const SEEING: &str = "period_2";
 
-/// Models that are also judged with an adapter.
+/// Models that are also tested with an adapter.
 const ADAPTED: [&str; 4] = ["f32", "q4_k", "gemma4_q4_0", "gemma3n"];
 
 /// The model that is also written in three parts.

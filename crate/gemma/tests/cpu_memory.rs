@@ -1,5 +1,5 @@
-//! Loading for the CPU streams into place: at no moment is there more than the model and a few
-//! pieces of its file.
+//! Loading for the CPU streams into place: at no time is there more in memory than the model and a
+//! few chunks of its file.
 #![expect(unsafe_code, reason = "an allocator that counts is the only witness of a peak")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -17,18 +17,18 @@ struct Counting;
 static NOW: AtomicUsize = AtomicUsize::new(0);
 static PEAK: AtomicUsize = AtomicUsize::new(0);
 
-// SAFETY: everything is the system's own; only sums are kept beside.
+// SAFETY: every call is passed on to the system's allocator; only sums are recorded.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let now = NOW.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
         PEAK.fetch_max(now, Ordering::Relaxed);
-        // SAFETY: as the caller promises.
+        // SAFETY: guaranteed by the caller.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         NOW.fetch_sub(layout.size(), Ordering::Relaxed);
-        // SAFETY: as the caller promises.
+        // SAFETY: guaranteed by the caller.
         unsafe { System.dealloc(pointer, layout) }
     }
 }
@@ -37,7 +37,7 @@ unsafe impl GlobalAlloc for Counting {
 static ALLOCATOR: Counting = Counting;
 
 #[test]
-fn the_peak_of_a_load_is_the_model_and_what_was_promised_beside_it() {
+fn the_peak_of_a_load_is_within_its_estimate() {
     let tiny = Tiny { width: 1024, hidden: 4096, layers: 4, ..find("q8_0").unwrap() };
     let model = block_on(Model::open(vec![Rc::new(Memory(tiny.bytes()))])).unwrap();
     let needs = memory_of(&model, 512);

@@ -1,4 +1,4 @@
-//! Damaged headers: whatever the bytes, an error and little memory; never a panic.
+//! Damaged headers: for all bytes, an error and little memory; never a panic.
 #![expect(clippy::unwrap_used, reason = "a test's helpers may panic")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -11,11 +11,11 @@ use hybridge_gemma::{Model, Tokenizer};
 use pollster::block_on;
 use proptest::prelude::*;
 
-/// Remembers the largest single allocation.
+/// Records the largest single allocation.
 struct Largest(AtomicUsize);
 
 #[expect(unsafe_code, reason = "an allocator can be written in no other way")]
-// SAFETY: every call goes to the system's allocator as it came.
+// SAFETY: every call is passed on to the system's allocator unchanged.
 unsafe impl GlobalAlloc for Largest {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         self.0.fetch_max(layout.size(), Ordering::Relaxed);
@@ -35,7 +35,7 @@ unsafe impl GlobalAlloc for Largest {
 #[global_allocator]
 static LARGEST: Largest = Largest(AtomicUsize::new(0));
 
-/// Opens whatever this is, and reads what a pass would read.
+/// Opens the file, and reads what a pass would read.
 fn survive(file: Vec<u8>) {
     let most = 16 * file.len() + (1 << 20);
     let source: Rc<dyn Source> = Rc::new(Memory(file));
@@ -55,12 +55,12 @@ fn small() -> Tiny {
     Tiny { layers: 1, vocabulary: 700, ..find("q8_0").unwrap() }
 }
 
-/// Every place in turn gets numbers that counts and lengths should not have.
+/// Each position in turn is overwritten by implausible numbers.
 #[test]
-fn numbers_in_the_header_are_not_believed() {
+fn numbers_in_the_header_are_not_trusted() {
     let writer = small().writer();
     let (header, file) = (writer.header().len(), writer.bytes());
-    // The vocabulary's texts are 90 % of the header, and all alike: its ends are looked at closely.
+    // The vocabulary's texts are 90 % of the header, and uniform: only its ends are tested closely.
     let places =
         (0..1500).chain((1500..header - 2500).step_by(61)).chain(header - 2500..header - 8);
     for place in places {
@@ -80,7 +80,7 @@ proptest! {
     })]
 
     #[test]
-    fn damage_anywhere_is_survived(
+    fn damage_at_any_position_is_survived(
         changes in prop::collection::vec((any::<bool>(), 0..2000_usize, any::<u8>()), 1..8),
         cut in 0..24_usize,
     ) {
@@ -95,7 +95,7 @@ proptest! {
     }
 
     #[test]
-    fn noise_is_no_model(noise in prop::collection::vec(any::<u8>(), 0..200)) {
+    fn noise_is_rejected(noise in prop::collection::vec(any::<u8>(), 0..200)) {
         let mut file = b"GGUF\x03\0\0\0".to_vec();
         file.extend(noise);
         survive(file);

@@ -1,4 +1,4 @@
-//! The GPU half, natively, on whatever Vulkan adapter the loader finds.
+//! GPU tests, natively, on any Vulkan adapter that the loader finds.
 #![cfg(feature = "gpu")]
 
 use hybridge_core::Status;
@@ -28,7 +28,7 @@ macro_rules! tests {
 hybridge_gemma::gpu_suite!(tests);
 
 #[test]
-fn a_lost_device_is_told() {
+fn a_lost_device_is_reported() {
     let device = block_on(Device::open()).unwrap();
     let tiny = find("f32").unwrap();
     let model = block_on(checks::open(&tiny)).unwrap();
@@ -63,9 +63,9 @@ fn adapted_models_agree_with_the_record() {
     }
 }
 
-/// Of a network as wide as Gemma 4 E2B, with fewer layers and pieces.
+/// A network as wide as Gemma 4 E2B, with fewer layers and tokens.
 #[test]
-fn the_table_of_inputs_never_stands_on_the_gpu() {
+fn the_table_of_inputs_is_never_on_the_gpu() {
     let device = block_on(Device::open()).unwrap();
     let shape = SyntheticShape { vocabulary: 65_536, ..SyntheticShape::GEMMA_4_E2B.cut(12, 6) };
     let model = block_on(Model::open(vec![Rc::new(Synthetic::new(&shape))])).unwrap();
@@ -89,7 +89,7 @@ fn the_table_of_inputs_never_stands_on_the_gpu() {
 }
 
 #[test]
-fn the_first_bytes_of_a_file_tell_what_it_takes() {
+fn the_first_bytes_of_a_file_show_its_memory() {
     let device = block_on(Device::open()).unwrap();
     for name in ["q8_0", "irregular", "no_window", "gemma4"] {
         let tiny = find(name).unwrap();
@@ -99,7 +99,7 @@ fn the_first_bytes_of_a_file_tell_what_it_takes() {
         let options = Options { chunk: 64, ..Options::USUAL };
         let taken = block_on(KernelPass::load(&device, &model, 300, options)).unwrap().gpu_bytes();
         let predicted = shape.gpu_bytes(model.tensors.bytes(), 300);
-        // Tables and padding are left out; they weigh nothing beside the layers of a real model.
+        // Tables and padding are left out; they are negligible beside the layers of a real model.
         assert!(
             predicted.abs_diff(taken) * 5 < taken,
             "{name}: predicted {predicted}, taken {taken}"

@@ -4,9 +4,9 @@ import { useRef, useState } from 'react'
 import { FallbackStrategy, defineModel, gemmaModel, hybridModelOnDeviceCloud, kCloud, kOnDevice } from 'hybridge'
 import { tinyModel } from 'hybridge/tiny'
 
-// Making models fetches nothing, so this is safe while Next renders on the server.
+// Creating models fetches nothing, so this is safe while Next renders on the server.
 const gemma = gemmaModel({ model: tinyModel })
-// The page's cloud is the route handler beside it, which holds the key.
+// The page's cloud is the route handler beside it, which has the key.
 const cloud = defineModel({
   name: 'route-handler',
   info: { inferenceSource: 'in_cloud' },

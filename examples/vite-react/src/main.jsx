@@ -24,7 +24,7 @@ function Chat() {
     running.current = new AbortController()
     let answer = ''
     try {
-      // The tiny model follows single turns; give a larger one the whole history.
+      // The tiny model handles single turns only; give a larger one the whole history.
       const stream = ai.generateStream(text, { signal: running.current.signal })
       for await (const chunk of stream) show((answer += chunk.text), chunk.branch)
     } catch (error) {

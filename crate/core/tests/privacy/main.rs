@@ -1,4 +1,4 @@
-//! On demand: what is found in texts from elsewhere, and which texts take longest.
+//! Run on demand: prints what is found in external texts, and which texts take longest.
 
 #[path = "../../src/privacy/units.rs"]
 mod units;
@@ -8,10 +8,10 @@ use std::time::Instant;
 
 use hybridge_core::privacy::{kinds_of, spans_in};
 
-/// Prints each find in the texts of the folders in `HYBRIDGE_TEXTS`, with `:` between them, for a
-/// person to judge.
+/// Prints each match in the texts of the folders in `HYBRIDGE_TEXTS` (separated by `:`), for a
+/// person to review.
 #[test]
-fn texts_of_others() {
+fn matches_in_external_texts() {
     let Ok(folders) = std::env::var("HYBRIDGE_TEXTS") else { return };
     let most = cases().unwrap_or(5_000);
     let mut files = Vec::new();
@@ -28,7 +28,7 @@ fn texts_of_others() {
         }
     }
     files.sort();
-    // The same choice on every run: every so many files one.
+    // The same selection on every run: evenly spaced files.
     let step = (files.len() / most).max(1);
     let (mut read, mut raised, mut finds) = (0, 0, 0);
     for path in files.iter().step_by(step) {
@@ -53,8 +53,8 @@ fn texts_of_others() {
     println!("{raised} of {read} files raised {finds} finds");
 }
 
-/// Prints the slowest units in milliseconds for ten megabytes: so many as `HYBRIDGE_CASES` says are
-/// tried beside known ones.
+/// Prints the slowest units in milliseconds for ten megabytes: `HYBRIDGE_CASES` random ones besides
+/// the known ones.
 #[test]
 fn slow_units() {
     let Some(count) = cases().filter(|_| std::env::var("HYBRIDGE_TEXTS").is_err()) else { return };

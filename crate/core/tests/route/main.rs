@@ -1,4 +1,4 @@
-//! The router against a naive interpreter of its rules, and against whatever can happen.
+//! Compares the router with a naive interpreter of its rules, and tests it with random events.
 
 #[cfg(test)]
 mod naive;

@@ -1,5 +1,5 @@
-//! The slow twin of the router: the rules, written down as plainly as they are said, without
-//! suspending, without a clock, without any code of the router itself.
+//! The slow twin of the router: its rules in the plainest form, without suspension, a clock, or any
+//! code of the router.
 
 use std::collections::BTreeSet;
 
@@ -7,13 +7,13 @@ use serde_json::{Value, json};
 
 use hybridge_core::Status;
 
-/// A tree of strategies together with what its callbacks answer.
+/// A tree of strategies, with the answers of its callbacks.
 #[derive(Clone, Debug)]
 pub(super) enum Tree {
-    /// The order and the constraint, as a caller's own strategy returns them.
+    /// The order and the constraint, as returned by a custom strategy.
     Custom(Vec<String>, Option<Vec<String>>),
     Fallback(Vec<String>),
-    /// The answer, then the branch for yes and the branch for no.
+    /// The answer, then the branches for yes and no.
     Connectivity(bool, String, String),
     Cost(bool, String, String),
     Ready(String, String),
@@ -24,7 +24,7 @@ pub(super) enum Tree {
     WithFallback(Box<Tree>, Vec<String>),
 }
 
-/// What is the same for the whole request.
+/// Properties of the whole request.
 #[derive(Clone, Debug)]
 pub(super) struct World {
     pub(super) has_gpu: bool,
@@ -38,7 +38,7 @@ pub(super) struct World {
 pub(super) type Opinion = (Vec<String>, Option<BTreeSet<String>>);
 
 impl Tree {
-    /// The strategy's decision.
+    /// Returns the strategy's decision.
     pub(super) fn opinion(&self, world: &World, keys: &[String]) -> Opinion {
         let pick =
             |yes: bool, a: &String, b: &String| (vec![if yes { a } else { b }.clone()], None);
@@ -50,7 +50,7 @@ impl Tree {
             Self::Connectivity(yes, online, offline) => pick(*yes, online, offline),
             Self::Cost(true, premium, cheap) => (vec![premium.clone(), cheap.clone()], None),
             Self::Cost(false, _, cheap) => (vec![cheap.clone()], None),
-            // A branch that does not exist is named all the same, so that the typo is found.
+            // A missing branch is named anyway, so that the typo is found.
             Self::Ready(ready, otherwise) => {
                 pick(world.ready.contains(ready) || !keys.contains(ready), ready, otherwise)
             }
@@ -87,8 +87,8 @@ impl Tree {
         }
     }
 
-    /// The same tree as the TypeScript classes describe it; what its callbacks answer is added to
-    /// `leaves`.
+    /// Returns the tree as described by the TypeScript classes; the answers of its callbacks are
+    /// added to `leaves`.
     pub(super) fn describe(&self, leaves: &mut Vec<Value>) -> Value {
         let mut leaf = |answer: Value| {
             leaves.push(answer);
@@ -143,23 +143,24 @@ fn both(a: Option<BTreeSet<String>>, b: Option<BTreeSet<String>>) -> Option<BTre
     }
 }
 
-/// What a branch does at one attempt: chunks, with content or without, and an end.
+/// The behaviour of a branch in one attempt: chunks, with or without content, and an end.
 #[derive(Clone, Debug)]
 pub(super) struct Behaviour {
     pub(super) chunks: Vec<bool>,
     pub(super) fails: Option<Status>,
 }
 
-/// What became of a request.
+/// The outcome of a request.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Outcome {
-    /// Which branches were started, in order.
+    /// The branches that were started, in order.
     pub(super) tried: Vec<String>,
     /// The branch that answered, or the status of the error.
     pub(super) ended: Option<Result<String, Status>>,
 }
 
-/// What must become of a request. `behaviour` returns what the n-th attempt does.
+/// Returns the expected outcome of a request. `behaviour` returns the behaviour of the n-th
+/// attempt.
 pub(super) fn outcome(
     (order, allow): Opinion,
     keys: &[String],

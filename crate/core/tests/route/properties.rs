@@ -1,8 +1,7 @@
-//! Random strategy trees, random branches, random clocks: what must hold of all of them.
+//! Properties of the router for random strategy trees, branches and clocks.
 //!
 //! `HYBRIDGE_CASES=1000000` runs more than the usual ten thousand. A failure prints the smallest
-//! case and the seed:
-//! `HYBRIDGE_SEED=n` plays that run again.
+//! case and the seed: `HYBRIDGE_SEED=n` repeats that run.
 
 use std::collections::BTreeSet;
 
@@ -27,7 +26,7 @@ fn config() -> Config {
     let told = |name: &str| std::env::var(name).ok().and_then(|it| it.parse::<u64>().ok());
     let now = std::time::UNIX_EPOCH.elapsed().map_or(0, |it| u64::from(it.subsec_nanos()));
     let seed = told("HYBRIDGE_SEED").unwrap_or(now);
-    // Shown where a test fails.
+    // Printed if a test fails.
     println!("HYBRIDGE_SEED={seed}");
     Config {
         cases: told("HYBRIDGE_CASES").map_or(10_000, |it| u32::try_from(it).unwrap_or(u32::MAX)),
@@ -39,7 +38,7 @@ fn config() -> Config {
 
 // ── What is made up ──────────────────────────────────────────────────────────────────────────────
 
-/// Mostly a branch there is.
+/// Usually an existing branch.
 fn key() -> impl Strategy<Value = String> + Clone {
     prop_oneof![60 => select(&KEYS[..]), 1 => Just("unknown")].prop_map(str::to_owned)
 }
@@ -126,7 +125,7 @@ impl Setting {
     }
 }
 
-/// Plays a run in which one branch after the other does what it does.
+/// Runs a request through branches with scripted behaviour, one after the other.
 fn play(setting: &Setting, is_streaming: bool, behaviour: impl Fn(usize) -> Behaviour) -> Outcome {
     let mut health = Health::new(4);
     let mut run = Run::new(RunOptions { streaming: is_streaming, ..RunOptions::default() });
@@ -166,7 +165,7 @@ fn play(setting: &Setting, is_streaming: bool, behaviour: impl Fn(usize) -> Beha
     found
 }
 
-/// Something that happens at some time, whatever the run is doing.
+/// An event at a random time, whatever the run's state.
 #[derive(Clone, Debug)]
 enum Happening {
     Says(usize, bool, Vec<f64>),
@@ -210,25 +209,25 @@ fn more() -> impl Strategy<Value = String> {
 proptest! {
     #![proptest_config(config())]
 
-    /// The order, the outcome and the error are those of the naive rules.
+    /// The order, the outcome and the error agree with the naive rules.
     #[test]
-    fn the_router_does_what_the_rules_say(
+    fn the_router_agrees_with_the_naive_rules(
         tree in tree(),
         world in world(),
         is_streaming in any::<bool>(),
         behaviours in prop::collection::vec(behaviour(), 1..6),
     ) {
         let behaviour = |attempt: usize| behaviours[attempt % behaviours.len()].clone();
-        // The prompt of the setting is as long as it says, and longer where it holds an address.
+        // The prompt has the stated length, and more if it contains an address.
         let expected = outcome(tree.opinion(&world, &keys()), &keys(), is_streaming, behaviour);
         let found = play(&setting(&tree, &world, ""), is_streaming, behaviour);
         prop_assert_eq!(found, expected);
     }
 
-    /// Whatever happens in whatever order: no branch outside the constraint, none after content or
-    /// abort, never more than two, and in the end everything has ended.
+    /// For events in any order: no branch outside the constraint runs, none starts after content or
+    /// an abort, never more than two run, and finally everything has ended.
     #[test]
-    fn nothing_that_happens_breaks_a_promise(
+    fn no_sequence_of_events_breaks_an_invariant(
         tree in tree(),
         world in world(),
         is_streaming in any::<bool>(),
@@ -278,7 +277,7 @@ proptest! {
             let Some(event) = events.pop() else { break };
             let target = |at: usize| watch.live.iter().copied().nth(at % 2).unwrap_or(at);
             actions = match event {
-                // In the end the caller leaves, if nothing else has ended it.
+                // Finally the caller aborts, if nothing else has ended the run.
                 None | Some(Happening::Aborted) => {
                     watch.is_aborted = true;
                     run.feed(Event::Aborted, now, &setting.plan, &mut health)
@@ -333,9 +332,9 @@ proptest! {
 proptest! {
     #![proptest_config(Config { cases: 1000, ..config() })]
 
-    /// What is held back is judged alike, however it is cut into chunks.
+    /// Held text is judged in the same way, however it is cut into chunks.
     #[test]
-    fn the_gate_does_not_see_cuts(
+    fn the_gate_is_independent_of_chunk_boundaries(
         logprobs in prop::collection::vec(-3.0..0.0, 1..40),
         cuts in prop::collection::vec(1..5_usize, 40),
         hold in 1..12_usize,
@@ -367,7 +366,7 @@ proptest! {
     }
 }
 
-/// Checks every action against what must never happen.
+/// Checks every action against the invariants.
 #[derive(Default)]
 struct Watch {
     live: BTreeSet<usize>,
@@ -416,7 +415,7 @@ impl Watch {
                     usize::from(matches!(action, Action::Finish { .. }))
                 );
             }
-            // Only what broke off and was shown is continued.
+            // Only content that was shown before a failure is continued.
             Action::Extend { attempt } => {
                 prop_assert!(self.shown.remove(attempt), "{} was not shown", attempt);
                 prop_assert!(!self.live.contains(attempt), "{} runs on", attempt);

@@ -1,4 +1,4 @@
-//! What the command line asks for.
+//! Parses the command line.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -42,19 +42,19 @@ OPTIONS
   --json                 one object instead of text
 ";
 
-/// Which forward pass.
+/// The forward pass to use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Backend {
     Scalar,
     Burn,
     Gpu,
-    /// The CPU's fast pass, which rounds activations to 8 bits unless it is exact.
+    /// The CPU's fast pass, which rounds activations to 8 bits unless `exact` is set.
     Cpu {
         is_exact: bool,
     },
 }
 
-/// Everything.
+/// All options.
 #[derive(Debug)]
 pub(crate) struct Args {
     pub(crate) model: PathBuf,
@@ -66,7 +66,7 @@ pub(crate) struct Args {
     pub(crate) work: Work,
 }
 
-/// Pictures, and what makes rows of them.
+/// Pictures, and the tower that reads them.
 #[derive(Debug)]
 pub(crate) struct Pictures {
     pub(crate) mmproj: Option<PathBuf>,
@@ -74,7 +74,7 @@ pub(crate) struct Pictures {
     pub(crate) budget: Budget,
 }
 
-/// What to do.
+/// The command.
 #[derive(Debug)]
 pub(crate) enum Work {
     Info,
@@ -84,7 +84,7 @@ pub(crate) enum Work {
     Generate(Generate),
 }
 
-/// An answer to give.
+/// Generate an answer.
 #[derive(Debug)]
 pub(crate) struct Generate {
     pub(crate) prompt: Prompt,
@@ -97,18 +97,18 @@ pub(crate) struct Generate {
     pub(crate) top_logits: usize,
 }
 
-/// To what.
+/// The prompt.
 #[derive(Debug)]
 pub(crate) enum Prompt {
     Text(String),
     Messages(PathBuf),
     Raw(String),
-    /// Where there is none, the next row of a picture stands.
+    /// The next row of a picture, if there is no ID.
     Ids(Vec<Option<u32>>),
 }
 
 impl Args {
-    /// Reads the words of a command line; `None` asks for help.
+    /// Parses the arguments; `None` requests the help.
     pub(crate) fn parse(words: impl Iterator<Item = String>) -> Result<Option<Self>> {
         let mut words = words;
         let mut model = None;
@@ -190,7 +190,7 @@ impl Args {
     }
 }
 
-/// A path, and the scale behind its last colon where a number stands there.
+/// Splits a path from the scale after its last colon, if that is a number.
 fn adapter(word: &str) -> (PathBuf, f32) {
     let scaled = word.rsplit_once(':').and_then(|(path, scale)| Some((path, scale.parse().ok()?)));
     let (path, scale) = scaled.unwrap_or((word, 1.0));

@@ -1,4 +1,4 @@
-//! Loads a model into the forward pass that was asked for.
+//! Loads a model into the requested forward pass.
 
 use hybridge_core::Result;
 use hybridge_gemma::cpu::{Cpu, CpuEmbedder, Precision};
@@ -7,7 +7,7 @@ use hybridge_gemma::{Model, Pass, TextEmbedder};
 
 use crate::args::Backend;
 
-/// A pass with a cache for `capacity` tokens.
+/// Loads a pass with a cache for `capacity` tokens.
 pub(crate) async fn pass(
     backend: Backend,
     model: &Model,
@@ -22,7 +22,7 @@ pub(crate) async fn pass(
     }
 }
 
-/// An encoder.
+/// Loads an encoder.
 pub(crate) async fn encoder(backend: Backend, model: &Model) -> Result<Box<dyn TextEmbedder>> {
     match backend {
         Backend::Scalar => Ok(Box::new(ScalarEmbedder::load(model).await?)),
@@ -46,7 +46,7 @@ mod gpu {
 
     use crate::args::Backend;
 
-    /// What EmbeddingGemma was made for; files may promise more, and room for it costs memory.
+    /// The context length of EmbeddingGemma; files may state more, which would cost memory.
     const LONGEST_TEXT: usize = 2048;
 
     pub(super) async fn pass(

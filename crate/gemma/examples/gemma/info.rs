@@ -1,4 +1,4 @@
-//! What a file holds.
+//! Shows the contents of a file.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::write::say;
 
-/// Shows the network's sizes and how its weights are stored.
+/// Prints the network's sizes and the encodings of its weights.
 pub(crate) fn show(model: &Model, is_json: bool) -> Result<()> {
     let config = &model.config;
     let spans: String = config
@@ -61,7 +61,7 @@ pub(crate) fn show(model: &Model, is_json: bool) -> Result<()> {
     Ok(())
 }
 
-/// A size of the layers: once where they agree, else for each.
+/// Formats a size of the layers: once if they agree, else for each layer.
 fn once(config: &Config, size: impl Fn(&Layer) -> usize) -> serde_json::Value {
     let sizes: Vec<usize> = config.layers.iter().map(size).collect();
     match sizes.as_slice() {

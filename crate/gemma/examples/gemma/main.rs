@@ -1,4 +1,4 @@
-//! Gemma in a terminal: generation, token ids, vectors, and what a file holds.
+//! Gemma in a terminal: generation, token IDs, vectors, and the contents of a file.
 //!
 //! ```text
 //! cargo run --release -p hybridge-gemma --example gemma -- \
@@ -87,7 +87,7 @@ async fn run(args: &Args) -> Result<()> {
     }
 }
 
-/// The file, or all parts of a split one when its first part was named.
+/// Returns the file, or all parts of a split one if its first part is named.
 fn sources(path: &Path, bar: &Bar) -> Result<Vec<Rc<dyn Source>>> {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let paths: Vec<PathBuf> = match part_names(name) {

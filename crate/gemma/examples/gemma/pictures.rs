@@ -1,4 +1,4 @@
-//! Pictures from files, and the rows they become.
+//! Reads pictures from files and encodes them.
 
 use std::fs::File;
 use std::io::BufReader;
@@ -15,7 +15,7 @@ use png::{ColorType, Decoder, Transformations};
 use crate::args::{Args, Backend, Pictures};
 use crate::progress::Bar;
 
-/// The rows of each picture that the command line names.
+/// Returns the rows of each picture on the command line.
 pub(crate) async fn rows(args: &Args, model: &Model, bar: &Bar) -> Result<Vec<PictureRows>> {
     let Pictures { files, budget, .. } = &args.pictures;
     if files.is_empty() {
@@ -32,7 +32,7 @@ pub(crate) async fn rows(args: &Args, model: &Model, bar: &Bar) -> Result<Vec<Pi
     Ok(all)
 }
 
-/// The tower that the command line names.
+/// Loads the tower named on the command line.
 pub(crate) async fn open(args: &Args, bar: &Bar) -> Result<VisionModel> {
     let mmproj = args
         .pictures
@@ -42,7 +42,7 @@ pub(crate) async fn open(args: &Args, bar: &Bar) -> Result<VisionModel> {
     VisionModel::open(crate::sources(mmproj, bar)?).await
 }
 
-/// A gallery that runs the tower as the command line asks.
+/// Returns a gallery that runs the tower with the given options.
 pub(crate) fn gallery(args: &Args, vision: VisionModel) -> Gallery {
     let backend = args.backend;
     let load: LoadTower = Box::new(move |vision| Box::pin(encoder(backend, vision)));
@@ -52,14 +52,14 @@ pub(crate) fn gallery(args: &Args, vision: VisionModel) -> Gallery {
 async fn encoder(backend: Backend, vision: &VisionModel) -> Result<Box<dyn PictureEncoder>> {
     match backend {
         Backend::Scalar => scalar::load_tower(vision, brief()).await,
-        // The tower runs on the CPU, whatever runs the text network.
+        // The tower always runs on the CPU.
         Backend::Cpu { .. } | Backend::Burn | Backend::Gpu => {
             cpu::load_tower(vision, brief()).await
         }
     }
 }
 
-/// Decodes a PNG file to eight bits a channel.
+/// Decodes a PNG file to eight bits per channel.
 pub(crate) fn read(path: &Path) -> Result<Picture> {
     let wrong = |error: &dyn std::fmt::Display| {
         Error::invalid(format!("{} cannot be read as PNG: {error}", path.display()))

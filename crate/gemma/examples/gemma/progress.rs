@@ -1,4 +1,4 @@
-//! A bar on the terminal while a model loads.
+//! A progress bar on the terminal during a load.
 
 use std::cell::Cell;
 use std::io::{IsTerminal, Write};
@@ -10,7 +10,7 @@ use hybridge_gemma::source::Source;
 
 const WIDTH: u64 = 40;
 
-/// Counts bytes and draws. Every clone is the same bar.
+/// Counts bytes and draws the bar, which all clones share.
 #[derive(Clone, Debug)]
 pub(crate) struct Bar(Rc<Count>);
 
@@ -23,7 +23,7 @@ struct Count {
 }
 
 impl Bar {
-    /// Draws only where somebody looks.
+    /// Draws only on a terminal.
     pub(crate) fn new(is_wanted: bool) -> Self {
         let is_shown = is_wanted && std::io::stderr().is_terminal();
         Self(Rc::new(Count {
@@ -42,12 +42,12 @@ impl Bar {
         if count.is_shown && count.drawn.replace(full) != full {
             let bar: String = (0..WIDTH).map(|at| if at < full { '█' } else { '░' }).collect();
             let (read, total) = (count.read.get() >> 20, total >> 20);
-            // A bar that cannot be drawn is no reason to stop.
+            // A failure to draw does not stop the load.
             let _ = write!(std::io::stderr(), "\r{bar} {read} of {total} MB");
         }
     }
 
-    /// Wipes it.
+    /// Clears the bar.
     pub(crate) fn finish(&self) {
         if self.0.is_shown && self.0.drawn.get() != u64::MAX {
             let _ = write!(std::io::stderr(), "\r\x1b[K");
@@ -55,7 +55,7 @@ impl Bar {
     }
 }
 
-/// A source that reports what is read of it to a progress bar.
+/// A source that reports reads to a progress bar.
 #[derive(Debug)]
 pub(crate) struct Watched<S> {
     source: S,

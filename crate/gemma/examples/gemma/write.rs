@@ -1,4 +1,4 @@
-//! Answers, as text that streams or as one object.
+//! Prints answers, as streamed text or as one object.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -21,9 +21,9 @@ use crate::backend;
 use crate::pictures;
 use crate::progress::Bar;
 
-/// Generates and shows an answer.
+/// Generates and prints an answer.
 pub(crate) async fn answer(args: &Args, ask: &Generate, model: &Model, bar: &Bar) -> Result<()> {
-    // Ids need no vocabulary; everything else reports what is wrong with it.
+    // Token IDs need no vocabulary; other prompts report its errors.
     let tokenizer = match (&ask.prompt, Tokenizer::read(model.gguf())) {
         (_, Ok(tokenizer)) => Some(Rc::new(tokenizer.in_form(ask.form))),
         (Prompt::Ids(_), Err(_)) => None,
@@ -44,14 +44,14 @@ pub(crate) async fn answer(args: &Args, ask: &Generate, model: &Model, bar: &Bar
         }
     }
     let ids = prompt_ids(&ask.prompt, request.as_ref(), tokenizer.as_deref(), &shown)?;
-    // Pictures are read by the passes that run on the CPU.
+    // Only the CPU passes read pictures.
     let backend = match args.backend {
         Backend::Gpu | Backend::Burn if gallery.is_some() => Backend::Cpu { is_exact: true },
         backend => backend,
     };
     let pass = backend::pass(backend, &model, ids.len() + ask.tokens.max(1)).await?;
     bar.finish();
-    // Thoughts are separated; all else stays as the model writes it.
+    // Thoughts are separated; everything else is printed as generated.
     let thinks = |it: &&Rc<Tokenizer>| Dialect::of(it) == Dialect::Gemma4;
     let listener = match tokenizer.as_ref().filter(thinks).zip(request.as_ref()) {
         Some((tokenizer, request)) => Listener::of(request, tokenizer)?,
@@ -75,7 +75,7 @@ pub(crate) async fn answer(args: &Args, ask: &Generate, model: &Model, bar: &Bar
     let prompt_ids: Vec<i64> = ids.iter().map(|id| shown_id(*id)).collect();
     let prompt = hybridge_gemma::generate::Prompt { ids, pictures: shown };
     let mut generation = session.start(prompt, options).await?;
-    // Asked for before any token is chosen: they are those of the last prompt position.
+    // Read before any token is chosen, so they belong to the last prompt position.
     let top = match ask.top_logits {
         0 => Vec::new(),
         count => largest(&session.logits().await?, count),
@@ -86,7 +86,7 @@ pub(crate) async fn answer(args: &Args, ask: &Generate, model: &Model, bar: &Bar
     while let Some(piece) = session.next(&mut generation).await? {
         logprobs.extend(piece.choices.iter().map(|choice| choice.logprob));
         if !args.json {
-            // A thought that cannot be shown is no reason to stop.
+            // A failure to print a thought does not stop the answer.
             let _ = write!(io::stderr(), "{}", piece.reasoning);
             write_all(&piece.text)?;
             for call in &piece.calls {
@@ -122,7 +122,7 @@ fn finish_text(top: &[(u32, f32)]) -> Result<()> {
     Ok(())
 }
 
-/// What goes through the template.
+/// The input of the template.
 fn request_of(ask: &Generate, pictures: usize) -> Result<Option<Request>> {
     let mut request = match &ask.prompt {
         Prompt::Ids(_) | Prompt::Raw(_) => return Ok(None),
@@ -171,12 +171,12 @@ fn prompt_ids(
     }
 }
 
-/// As `--ids` takes it: −1 for a row.
+/// The format of `--ids`: −1 for a row.
 fn shown_id(id: u32) -> i64 {
     if id < FIRST_ROW { i64::from(id) } else { -1 }
 }
 
-/// A request, or only its messages. Content may be plain text, and the model an assistant.
+/// A request, or only its messages. Content may be a string, and the model's role `assistant`.
 fn read_request(path: &Path) -> Result<Request> {
     let wrong = |what: String| Error::invalid(format!("{}: {what}", path.display()));
     let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
@@ -202,14 +202,14 @@ fn set(message: &mut Value, key: &str, value: Value) {
     }
 }
 
-/// A line on standard output.
+/// Prints a line to standard output.
 pub(crate) fn say(line: &str) -> Result<()> {
     write_all(&format!("{line}\n"))
 }
 
-/// A line on standard error.
+/// Prints a line to standard error.
 pub(crate) fn warn(line: &str) {
-    // Nothing is left to tell it to.
+    // If this fails, there is nowhere left to report it.
     let _ = writeln!(io::stderr(), "{line}");
 }
 

@@ -1,4 +1,4 @@
-//! Low-rank adapters against `NumPy`, their composition, and files that are none.
+//! Low-rank adapters compared with `NumPy`, their composition, and invalid files.
 
 use std::rc::Rc;
 
@@ -15,7 +15,7 @@ use pollster::block_on;
 
 use crate::oracle::worst;
 
-/// In standard deviations: nothing is rounded.
+/// In standard deviations; nothing is rounded.
 const SINGLE: f64 = 2e-5;
 
 fn file(writer: &Writer) -> Vec<Rc<dyn Source>> {
@@ -78,9 +78,9 @@ fn adapters_add_up_and_scale() {
     assert!(worst(&exactly(&other), &as_f64(exactly(&stacked))) > 0.1);
 }
 
-/// Passes read matrices in pieces and in parts.
+/// Passes read matrices in chunks and in parts.
 #[test]
-fn rows_are_the_same_however_they_are_read() {
+fn rows_are_the_same_for_every_chunk_size() {
     for name in ["q4_k", "gemma3n"] {
         let tiny = find(name).unwrap();
         let model = model_of(&tiny, &[adapter_of(&tiny, 17)]);
@@ -105,7 +105,7 @@ fn rows_are_the_same_however_they_are_read() {
 }
 
 #[test]
-fn keys_that_a_model_does_not_use_may_be_changed() {
+fn unused_keys_of_a_model_may_be_adapted() {
     let tiny = find("gemma4_unused").unwrap();
     let model = model_of(&tiny, &[]);
     let last = model.tensors.layers.len() - 1;
@@ -125,9 +125,9 @@ fn keys_that_a_model_does_not_use_may_be_changed() {
     assert_eq!(with, without);
 }
 
-/// What is wrong with a file, and the code that its refusal has.
+/// Invalid files, and the code of each error.
 #[test]
-fn files_that_do_not_fit_are_refused_by_name() {
+fn invalid_adapters_are_refused_by_name() {
     let tiny = find("f32").unwrap();
     let base = tiny_adapter(&model_of(&tiny, &[]), 17);
     let text = |text: &str| Entry::Text(text.to_owned());
@@ -251,9 +251,9 @@ fn open(tiny: &Tiny, writer: &Writer) -> Result<Model, Error> {
     block_on(Model::open_adapted(file(&tiny.writer()), &[adapter]))
 }
 
-/// A file may hold finite values whose sum is none.
+/// A file may contain finite values whose sum is infinite.
 #[test]
-fn sums_that_cannot_be_held_are_refused() {
+fn infinite_sums_are_refused() {
     let tiny = find("q8_0").unwrap();
     let huge = || adapter_of(&tiny, 17).scaled(f32::MAX / 2.0).unwrap();
     let model = model_of(&tiny, &std::array::from_fn::<_, 32, _>(|_| huge()));
@@ -263,7 +263,7 @@ fn sums_that_cannot_be_held_are_refused() {
     assert!(error.message.contains("blk.0.attn_q"), "{error}");
 }
 
-/// With inputs rounded to 8 bits the factors still read them as they are.
+/// Inputs rounded to 8 bits are not rounded for the factors.
 #[test]
 fn fast_products_keep_adapters_exact() {
     let tiny = find("q4_k").unwrap();

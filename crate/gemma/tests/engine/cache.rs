@@ -1,4 +1,4 @@
-//! However tokens get into the cache, the numbers are the same.
+//! Results do not depend on how tokens got into the cache.
 
 use std::rc::Rc;
 
@@ -7,7 +7,7 @@ use hybridge_gemma::testing::{Tiny, find};
 use hybridge_gemma::{Model, Pass, scalar::Scalar};
 use pollster::block_on;
 
-/// The names that differ in what a cache must do.
+/// Models whose caches differ.
 const SHAPES: [&str; 6] =
     ["q8_0", "irregular", "no_window", "period_2", "gemma4_q4_0", "gemma3n_q8_0"];
 
@@ -24,7 +24,7 @@ fn feed(pass: &mut Scalar, tokens: &[u32], chunk: usize) -> Vec<f32> {
 }
 
 #[test]
-fn chunks_of_any_size_are_the_same() {
+fn chunks_of_any_size_give_the_same_result() {
     for tiny in SHAPES.map(|name| find(name).unwrap()) {
         let prompt = tiny.prompt(50);
         let expected = feed(&mut load(&tiny, 64), &prompt, 50);
@@ -35,7 +35,7 @@ fn chunks_of_any_size_are_the_same() {
 }
 
 #[test]
-fn steps_after_a_wrapped_ring_are_those_of_a_chunk() {
+fn steps_after_a_wrapped_ring_equal_those_of_a_chunk() {
     let tiny = find("irregular").unwrap();
     let prompt = tiny.prompt(180);
     let expected = feed(&mut load(&tiny, 200), &prompt, 180);
@@ -45,7 +45,7 @@ fn steps_after_a_wrapped_ring_are_those_of_a_chunk() {
 }
 
 #[test]
-fn a_rewound_cache_goes_on_as_if_nothing_had_been() {
+fn a_rewound_cache_continues_without_a_trace() {
     for tiny in SHAPES.map(|name| find(name).unwrap()) {
         let prompt = tiny.prompt(180);
         let other = Tiny { name: "another", ..tiny.clone() }.prompt(180);
@@ -64,7 +64,7 @@ fn a_rewound_cache_goes_on_as_if_nothing_had_been() {
 }
 
 #[test]
-fn without_room_a_rewind_keeps_what_a_ring_still_holds() {
+fn without_room_a_rewind_keeps_the_rows_in_the_ring() {
     let tiny = find("q8_0").unwrap();
     let mut pass = load(&tiny, 200).with_budget(0);
     feed(&mut pass, &tiny.prompt(150), 64);
@@ -74,7 +74,7 @@ fn without_room_a_rewind_keeps_what_a_ring_still_holds() {
 }
 
 #[test]
-fn what_does_not_fit_is_refused_before_anything_is_fed() {
+fn tokens_that_do_not_fit_are_refused_before_any_is_fed() {
     let tiny = find("q8_0").unwrap();
     let mut pass = load(&tiny, 8);
     feed(&mut pass, &tiny.prompt(6), 6);

@@ -1,4 +1,4 @@
-//! The defaults and quirks of metadata: what a network is read as.
+//! Defaults and quirks of metadata.
 
 use std::rc::Rc;
 
@@ -10,7 +10,7 @@ use hybridge_gemma::testing::{Entry, Tiny, Writer, find};
 use pollster::block_on;
 
 fn read(layers: usize, bend: impl FnOnce(&mut Writer)) -> Config {
-    // Only the first layer's tensors are there: a config needs no more.
+    // Only the first layer's tensors are present, which is enough for a config.
     let tiny = Tiny { layers: 1, vocabulary: 701, ..find("f32").unwrap() };
     let mut writer = tiny.writer();
     writer.set("gemma3.block_count", Entry::U32(u32::try_from(layers).unwrap()));
@@ -105,8 +105,8 @@ fn ropes_of_local_and_global_layers() {
 }
 
 #[test]
-fn scales_follow_from_sizes() {
-    // Of 62 layers the query scale is that of width / heads, a whole number.
+fn scales_are_derived_from_sizes() {
+    // With 62 layers, the query scale is that of width / heads, an integer.
     for (layers, heads, head_dim, of) in [(26, 4, 32, 32), (62, 4, 32, 16), (62, 3, 32, 21)] {
         let config = read(layers, |writer| {
             writer.set("gemma3.attention.head_count", Entry::U32(heads));
@@ -120,7 +120,7 @@ fn scales_follow_from_sizes() {
 }
 
 #[test]
-fn counts_come_once_or_for_each_layer() {
+fn counts_may_be_given_once_or_for_each_layer() {
     let config = read(3, |writer| {
         writer.set("gemma3.attention.head_count_kv", Entry::Integers(vec![2; 3]));
         writer.set("gemma3.feed_forward_length", Entry::Integers(vec![96; 3]));
@@ -130,7 +130,7 @@ fn counts_come_once_or_for_each_layer() {
 }
 
 #[test]
-fn the_head_is_as_wide_as_its_norm_where_no_key_tells() {
+fn without_a_key_the_head_is_as_wide_as_its_norm() {
     let config = read(3, |writer| {
         writer.remove("gemma3.attention.key_length");
         writer.remove("gemma3.attention.value_length");
@@ -139,7 +139,7 @@ fn the_head_is_as_wide_as_its_norm_where_no_key_tells() {
 }
 
 #[test]
-fn a_soft_cap_counts_only_above_nothing() {
+fn a_soft_cap_must_be_positive() {
     let key = "gemma3.final_logit_softcapping";
     for (entry, cap) in [(Entry::F32(30.0), Some(30.0)), (Entry::F32(0.0), None)] {
         assert_eq!(read(3, |writer| writer.set(key, entry)).soft_cap, cap);
@@ -153,7 +153,7 @@ fn read_newer(name: &str, bend: impl FnOnce(&mut Writer)) -> hybridge_core::Resu
     Config::read(&gguf)
 }
 
-/// The layer that each layer's keys come from.
+/// Returns the layer that provides each layer's keys.
 fn sources(config: &Config) -> Vec<usize> {
     (0..config.layers.len()).map(|index| config.cache_of(index)).collect()
 }
@@ -183,7 +183,7 @@ fn newer_networks_are_read_layer_by_layer() {
 }
 
 #[test]
-fn newer_defaults_are_those_of_the_released_models() {
+fn defaults_of_newer_networks_equal_the_released_models() {
     for name in ["gemma4", "gemma3n"] {
         let cap = format!("{name}.final_logit_softcapping");
         assert_eq!(read_newer(name, |it| it.remove(&cap)).unwrap().soft_cap, Some(30.0));
@@ -194,7 +194,7 @@ fn newer_defaults_are_those_of_the_released_models() {
             it.remove(&format!("{name}.rope.freq_base_swa"));
         });
         assert!(config.unwrap().layers.iter().all(|layer| layer.rope.base == 1e4), "{name}");
-        // By the tensor that is as wide.
+        // Read from a tensor of that width.
         let key = format!("{name}.embedding_length_per_layer_input");
         assert_eq!(read_newer(name, |it| it.remove(&key)).unwrap().per_layer, Some(32));
     }

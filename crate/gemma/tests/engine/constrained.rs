@@ -1,5 +1,4 @@
-//! A random network that can only write what was requested: the whole way from a request to an
-//! answer.
+//! A random network with constraints, end to end from a request to an answer.
 
 use std::rc::Rc;
 
@@ -43,7 +42,7 @@ fn answer(session: &mut Session, request: &Request, seed: u64) -> Generation {
         content.extend((!piece.text.is_empty()).then(|| Part::text(piece.text)));
         content.extend(piece.calls.into_iter().map(|call| Content::ToolRequest(call).into()));
     }
-    // What was streamed is what is returned at the end.
+    // The streamed text equals the final text.
     let text = |content: &[Part]| content.iter().filter_map(Part::as_text).collect::<String>();
     let calls = |content: &[Part]| content.iter().filter(|it| it.as_text().is_none()).count();
     assert_eq!(text(&content), text(generation.content()));
@@ -74,7 +73,8 @@ fn json_from_a_random_network_satisfies_its_schema() {
             let value: Value = serde_json::from_str(text).unwrap();
             validate(&schema(), &value, &|_, _| None).unwrap();
             orders.push(text.find("words") < text.find("sky"));
-            // Confidence is the model's own: it did not mean to write JSON.
+            // The confidence is that of the unconstrained model, which did not intend to write
+            // JSON.
             assert!(generation.confidence().unwrap().mean_logprob < -1.0);
         }
     }
@@ -82,7 +82,7 @@ fn json_from_a_random_network_satisfies_its_schema() {
 }
 
 #[test]
-fn what_does_not_fit_is_told_as_length() {
+fn an_answer_that_exceeds_the_limit_ends_with_length() {
     let mut session = session(&find("no_window").unwrap(), true);
     let of = |most: u32| {
         request(
@@ -102,9 +102,9 @@ fn what_does_not_fit_is_told_as_length() {
     }
 }
 
-/// A stop sequence that JSON contains does not cut it; the same one cuts words.
+/// A stop sequence inside JSON does not cut it, but cuts plain text.
 #[test]
-fn stop_sequences_cut_words_and_no_json() {
+fn stop_sequences_cut_text_but_not_json() {
     let mut session = session(&find("no_window").unwrap(), true);
     let stops = json!({"temperature": 0, "stopSequences": ["}", "\"", ":"]});
     let generation =
@@ -120,7 +120,7 @@ fn stop_sequences_cut_words_and_no_json() {
 }
 
 #[test]
-fn a_schema_that_cannot_be_kept_is_refused_by_name() {
+fn an_unsupported_schema_is_refused_by_name() {
     let mut session = session(&find("no_window").unwrap(), true);
     for more in [
         json!({"output": {"schema": {"not": {"type": "string"}}}}),
@@ -142,8 +142,8 @@ fn tools(choice: &str) -> Value {
     })
 }
 
-/// In every dialect: a random network that must call does, with arguments that satisfy the tool's
-/// schema.
+/// In every dialect, a random network that must call a tool does so, with arguments that match the
+/// tool's schema.
 #[test]
 fn a_random_network_that_must_call_does() {
     for tiny in [find("no_window").unwrap(), FUNCTION_GEMMA, CHAT_GEMMA_4] {
@@ -172,9 +172,9 @@ fn a_random_network_that_must_call_does() {
     }
 }
 
-/// Whatever it writes where it may call: words, or calls that are valid.
+/// A random network that may call a tool writes text or valid calls.
 #[test]
-fn a_random_network_that_may_call_writes_words_or_calls() {
+fn a_random_network_that_may_call_writes_text_or_calls() {
     for tiny in [find("no_window").unwrap(), FUNCTION_GEMMA, CHAT_GEMMA_4] {
         let mut session = session(&tiny, true);
         for (choice, seed) in [("auto", 1), ("auto", 2), ("auto", 3), ("none", 4)] {
@@ -196,9 +196,9 @@ fn a_random_network_that_may_call_writes_words_or_calls() {
     }
 }
 
-/// A call and its result come back, and the cache continues where the call ended.
+/// After a call and its result, the cache continues where the call ended.
 #[test]
-fn a_result_goes_on_where_its_call_ended() {
+fn a_result_continues_where_its_call_ended() {
     for tiny in [find("no_window").unwrap(), FUNCTION_GEMMA, CHAT_GEMMA_4] {
         let mut session = session(&tiny, true);
         let first = request(tools("required"));
@@ -228,7 +228,7 @@ fn a_result_goes_on_where_its_call_ended() {
             "{}",
             tiny.name
         );
-        // The next calls are numbered on.
+        // Later calls continue the numbering.
         let next = answer(&mut session, &Request { tool_choice: first.tool_choice, ..second }, 5);
         let calls = generation.content().len();
         for (at, part) in next.content().iter().enumerate() {

@@ -1,4 +1,5 @@
-//! Conversations on one pass: exact whatever came between, and only what is new is fed.
+//! Conversations on one pass: results are exact whatever came in between, and only new tokens are
+//! fed.
 
 use std::rc::Rc;
 
@@ -13,7 +14,7 @@ use hybridge_gemma::{Model, Pass, Tokenizer};
 use pollster::block_on;
 use serde_json::{Value, json};
 
-/// The names that differ in what a cache must do.
+/// Models whose caches differ.
 const SHAPES: [&str; 6] =
     ["q8_0", "irregular", "no_window", "period_2", "gemma4_q4_0", "gemma3n_q8_0"];
 
@@ -21,7 +22,7 @@ fn open(tiny: &Tiny) -> Model {
     block_on(Model::open(vec![Rc::new(Memory(tiny.bytes()))])).unwrap()
 }
 
-/// Turns, edits, forks and switches compute what a cold start computes, whatever there is room for.
+/// Turns, edits, forks and switches give the results of a cold start, for every size of the cache.
 fn check<P: Pass>(load: impl Fn(&Model, u64) -> P, turns: [usize; 6], (chunk, most): (usize, f64)) {
     for (name, turns) in SHAPES.iter().zip(turns) {
         let model = open(&find(name).unwrap());
@@ -38,15 +39,15 @@ fn check<P: Pass>(load: impl Fn(&Model, u64) -> P, turns: [usize; 6], (chunk, mo
 }
 
 #[test]
-fn the_scalar_pass_goes_on_with_the_same_bits() {
+fn the_scalar_pass_continues_bit_for_bit() {
     let load =
         |model: &Model, budget| block_on(Scalar::load(model, 200)).unwrap().with_budget(budget);
     check(load, [14, 10, 8, 8, 8, 5], (40, 0.0));
 }
 
 #[test]
-fn the_cpu_goes_on_with_the_same_bits() {
-    // Tokens that are fed together are summed in another order than one alone.
+fn the_cpu_pass_continues_bit_for_bit() {
+    // Tokens that are fed together are added in another order than single ones.
     for (precision, chunk, most) in
         [(Precision::Exact, 1, 0.0), (Precision::Fast, 1, 0.0), (Precision::Exact, 40, 1e-4)]
     {
@@ -77,7 +78,7 @@ fn fed(generation: &Generation) -> u64 {
     usage.input_tokens.unwrap() - usage.cached_content_tokens.unwrap()
 }
 
-/// The same chat twice over: a question of this many tokens and an answer of that many, by turns.
+/// Alternates two identical chats, each with a question and an answer of these lengths.
 struct Chat {
     prompt: Vec<u32>,
     tiny: Tiny,
@@ -90,7 +91,8 @@ impl Chat {
         Self { prompt: tiny.prompt(200), tiny, turns: 0 }
     }
 
-    /// One turn of 200 tokens, half of them an answer; what of its prompt was fed.
+    /// Runs one turn of 200 tokens, half of them an answer; returns how many of its prompt were
+    /// fed.
     fn turn(&mut self, session: &mut Session) -> u64 {
         self.turns += 1;
         let ids = self.tiny.prompt(200 + 100 * self.turns).split_off(100 + 100 * self.turns);
@@ -112,10 +114,10 @@ impl Chat {
     }
 }
 
-/// The tenth turn of 2,000 tokens, with another chat before each of them.
+/// The tenth turn of 2,000 tokens, with another chat before each.
 #[test]
-fn two_chats_by_turns_feed_what_is_new() {
-    // A window as real models have it, and nothing that ends an answer.
+fn two_alternating_chats_feed_only_new_tokens() {
+    // A window of a real model's size, without tokens that end an answer.
     let tiny = Tiny { layers: 7, window: Some(512), ..find("q8_0").unwrap() };
     let pass = block_on(Cpu::load(&open(&tiny), 4096, Precision::Fast)).unwrap();
     let mut session = Session::new(Box::new(pass), None);
@@ -130,7 +132,7 @@ fn two_chats_by_turns_feed_what_is_new() {
         }
     }
     assert!(chat.prompt.len() >= 2000);
-    // An edit of the last message, far beyond what the rings hold.
+    // An edit of the last message, far beyond the rings.
     let mut edited = chat.prompt.clone();
     edited.truncate(1500);
     edited.extend(tiny.prompt(40));
@@ -145,10 +147,10 @@ fn request(messages: &[Message], more: Value) -> Request {
     request
 }
 
-/// A schema, then none, then another one: each turn feeds its own tokens and the end of the answer
-/// before it.
+/// Turns with a schema, without, and with another one: each feeds its own tokens and the end of the
+/// previous answer.
 #[test]
-fn constrained_answers_leave_the_cache() {
+fn constrained_answers_keep_the_cache() {
     let mut session = session(&find("no_window").unwrap(), 2048);
     let mut messages = vec![Message::text(Role::User, "What is the weather?")];
     let schema = |names: &[&str]| {
@@ -166,7 +168,7 @@ fn constrained_answers_leave_the_cache() {
         let generation = ask(&mut session, &request(&messages, more), 3);
         let usage = generation.usage();
         let whole = generation.finish_reason() == Some(FinishReason::Stop);
-        // An answer that was cut, or that begins with white space, is tokenised anew.
+        // An answer that was cut, or that begins with white space, is tokenized again.
         assert!(usage.cached_content_tokens.unwrap() >= held, "turn {turn}: {usage:?}");
         let answered = if whole { generation.ids().len() as u64 - 1 } else { 0 };
         held = usage.input_tokens.unwrap() + answered;
@@ -175,9 +177,9 @@ fn constrained_answers_leave_the_cache() {
     }
 }
 
-/// A call and its result, with another conversation in between, in both dialects.
+/// A call and its result with another conversation in between, in both dialects.
 #[test]
-fn tool_turns_leave_the_cache() {
+fn tool_turns_keep_the_cache() {
     for tiny in [find("no_window").unwrap(), FUNCTION_GEMMA] {
         let mut session = session(&tiny, 2048);
         let more = json!({
@@ -210,9 +212,9 @@ fn tool_turns_leave_the_cache() {
     }
 }
 
-/// Two answers that take turns token by token are those that each is alone.
+/// Two answers generated alternately, token by token, equal those generated alone.
 #[test]
-fn answers_under_way_do_not_mix() {
+fn concurrent_answers_do_not_mix() {
     let tiny = find("q8_0").unwrap();
     let begin = |session: &mut Session, prompt: &[u32], seed| {
         let request = json!({"config": {"maxOutputTokens": 20, "temperature": 1.0}});

@@ -1,4 +1,5 @@
-//! The CPU's pass against the recorded logits, the scalar pass, and itself in other pieces.
+//! The CPU pass compared with recorded logits, with the scalar pass, and with itself in other
+//! chunks.
 
 use std::rc::Rc;
 
@@ -14,9 +15,9 @@ use pollster::block_on;
 
 /// In standard deviations of the logits.
 const EXACT: f64 = 1e-3;
-/// Rounding activations to 8 bits costs this much at most, as it costs llama.cpp.
+/// The maximum error of rounding activations to 8 bits, similar to llama.cpp's.
 const FAST: f64 = 0.35;
-/// Without a scale on queries, random networks of Gemma 4's kind lose more: 0.65 and 0.67 in
+/// Without scaled queries, random networks like Gemma 4 have larger errors: 0.65 and 0.67 in
 /// `NumPy` with the same rounding (`gemma4_q4_0`, `gemma4_unused`).
 const FAST_4: f64 = 0.8;
 
@@ -37,7 +38,7 @@ fn logits(pass: &mut dyn Pass) -> Vec<f64> {
     block_on(pass.logits()).unwrap().into_iter().map(f64::from).collect()
 }
 
-/// The largest distance, in standard deviations of what is right.
+/// Returns the largest difference, in standard deviations of the exact values.
 fn distance(got: &[f64], right: &[f64]) -> f64 {
     assert_eq!(got.len(), right.len());
     let count = right.len() as f64;
@@ -47,10 +48,10 @@ fn distance(got: &[f64], right: &[f64]) -> f64 {
 }
 
 #[test]
-fn logits_are_as_near_as_promised() {
+fn logits_are_within_the_tolerance() {
     for tiny in writers() {
         for (precision, most) in [(Precision::Exact, EXACT), (Precision::Fast, FAST)] {
-            // 62 random layers amplify any rounding without end.
+            // 62 random layers amplify any rounding error.
             let most = if tiny.layers > 20 { most * 10.0 } else { most };
             let is_rounded = precision == Precision::Fast && tiny.newer.is_some();
             let most = if is_rounded { FAST_4 } else { most };
@@ -86,9 +87,9 @@ fn greedy_continuations_agree_where_the_choice_is_clear() {
     }
 }
 
-/// A prompt in pieces of any size is the same prompt: rings wrap, chunks begin anywhere.
+/// A prompt in chunks of any size gives the same result, with wrapped rings and arbitrary starts.
 #[test]
-fn pieces_make_no_difference() {
+fn chunk_sizes_make_no_difference() {
     for name in [
         "q4_0",
         "q6_k",
@@ -117,9 +118,9 @@ fn pieces_make_no_difference() {
     }
 }
 
-/// Heads whose width is no multiple of eight, and groups of three.
+/// Heads with a width that isn't a multiple of eight, and groups of three.
 #[test]
-fn odd_heads_agree_with_the_scalar_pass() {
+fn unusual_heads_agree_with_the_scalar_pass() {
     for (heads, kv_heads, head_dim) in [(3, 1, 6), (6, 2, 10), (5, 5, 2), (9, 1, 20), (7, 1, 8)] {
         let tiny = Tiny { heads, kv_heads, head_dim, ..find("irregular").unwrap() };
         let (model, prompt) =
@@ -135,7 +136,7 @@ fn odd_heads_agree_with_the_scalar_pass() {
 
 /// After a rollback the pass behaves as if the dropped tokens had never been fed.
 #[test]
-fn rewinding_forgets() {
+fn a_rewind_removes_every_trace() {
     let tiny = find("q8_0").unwrap();
     for (fed, back, kept) in [(20, 12, 12), (100, 90, 90), (100, 20, 20), (30, 0, 0), (9, 50, 9)] {
         let mut pass = load(&tiny, 128, Precision::Exact);
@@ -152,9 +153,9 @@ fn rewinding_forgets() {
     }
 }
 
-/// A prefill that is dropped half-way leaves a pass that continues from its reported position.
+/// After an aborted prefill, the pass continues from its reported position.
 #[test]
-fn a_dropped_prefill_leaves_the_pass_whole() {
+fn an_aborted_prefill_leaves_a_working_pass() {
     let tiny = find("q4_0").unwrap();
     let prompt = tiny.prompt(100);
     for polls in [1, 4, 9, 16] {
@@ -177,7 +178,7 @@ fn a_dropped_prefill_leaves_the_pass_whole() {
 }
 
 #[test]
-fn what_cannot_be_fed_is_refused_whole() {
+fn invalid_input_is_refused_before_any_token_is_fed() {
     let mut pass = load(&find("f32").unwrap(), 8, Precision::Fast);
     for (tokens, code) in [(vec![2; 9], "CONTEXT_FULL"), (vec![2, 1009], "UNKNOWN_TOKEN")] {
         let error = block_on(pass.prefill(&tokens)).unwrap_err();
@@ -190,7 +191,7 @@ fn what_cannot_be_fed_is_refused_whole() {
 }
 
 #[test]
-fn vectors_are_as_near_as_promised() {
+fn vectors_are_within_the_tolerance() {
     for tiny in tiny_models() {
         if tiny.architecture.writes() {
             continue;
@@ -215,11 +216,11 @@ fn a_model_of_the_wrong_kind_is_refused() {
 }
 
 #[test]
-fn what_does_not_fit_is_refused_with_the_numbers() {
+fn a_model_that_does_not_fit_is_refused_with_the_numbers() {
     let (model, _) = open(&find("q8_0").unwrap());
     let needs = memory_of(&model, 1 << 20);
     assert!(needs.weights >= model.tensors.bytes());
-    // One global layer of seven: two heads of 32 keys and values, in f32.
+    // One of seven layers is global: two heads of 32 keys and values, in f32.
     assert!(needs.cache > 512 << 20);
     needs.check(needs.total()).unwrap();
     let error = needs.check(64 << 20).unwrap_err();

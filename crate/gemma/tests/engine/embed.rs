@@ -1,4 +1,4 @@
-//! Text to vectors: what surrounds it, and how many values are kept.
+//! Embedding of texts: prefixes, and the number of values.
 
 use std::rc::Rc;
 
@@ -15,7 +15,7 @@ fn model(name: &str) -> Model {
 }
 
 #[test]
-fn tasks_have_the_prefixes_they_were_trained_with() {
+fn tasks_have_their_trained_prefixes() {
     for (name, title, prefix) in [
         ("query", None, "task: search result | query: "),
         ("document", None, "title: none | text: "),
@@ -34,7 +34,7 @@ fn tasks_have_the_prefixes_they_were_trained_with() {
 }
 
 #[test]
-fn a_text_begins_and_ends_whatever_is_cut() {
+fn a_truncated_text_keeps_its_first_and_last_token() {
     let tokenizer = Tokenizer::read(model("embedding").gguf()).unwrap();
     let whole = tokens(&tokenizer, "the <eos> dog", 99).unwrap();
     assert_eq!((whole[0], *whole.last().unwrap()), (2, 1));
@@ -44,7 +44,7 @@ fn a_text_begins_and_ends_whatever_is_cut() {
 }
 
 #[test]
-fn shorter_vectors_are_made_of_length_one_again() {
+fn shorter_vectors_are_normalised_again() {
     let model = model("embedding");
     let tokenizer = Tokenizer::read(model.gguf()).unwrap();
     let mut encoder = block_on(ScalarEmbedder::load(&model)).unwrap();
@@ -65,7 +65,7 @@ fn shorter_vectors_are_made_of_length_one_again() {
 }
 
 #[test]
-fn each_model_does_what_it_was_made_for() {
+fn text_models_and_embedding_models_are_distinguished() {
     let error = block_on(Scalar::load(&model("embedding"), 8)).unwrap_err();
     assert_eq!(error.code.as_deref(), Some("MODEL_ARCHITECTURE"));
     assert!(block_on(ScalarEmbedder::load(&model("no_window"))).is_err());

@@ -1,5 +1,5 @@
-//! Gemma 4's conversations as its own template renders them, and its answers: thoughts, calls and
-//! words apart.
+//! Gemma 4's conversations, compared with its own template, and its answers, split into thoughts,
+//! calls and text.
 
 use std::rc::Rc;
 
@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 use crate::generate::Scripted;
 
-/// `template` is what the file says; only a few words of it count.
+/// `template` is the file's template; only a few substrings of it matter.
 fn tokenizer(template: Option<&str>) -> Rc<Tokenizer> {
     let mut writer = Writer::default();
     Vocabulary::new(1009).of(Dialect::Gemma4).write(&mut writer);
@@ -40,10 +40,10 @@ struct Chat {
     text: String,
 }
 
-/// Recorded with the template of the 31B file; those of the small files differ in the empty thought
-/// alone.
+/// Recorded with the template of the 31B file; those of the small files differ only in the empty
+/// thought.
 #[test]
-fn conversations_are_those_of_the_official_template() {
+fn conversations_equal_the_official_templates() {
     let json = include_str!("../../../../tests/oracle/goldens/chats_gemma4.json");
     let chats: Vec<Chat> = serde_json::from_str(json).unwrap();
     assert!(chats.len() > 15);
@@ -65,7 +65,7 @@ fn conversations_are_those_of_the_official_template() {
     }
 }
 
-/// With control pieces spelled out.
+/// With control tokens spelled out.
 fn shown(tokenizer: &Tokenizer, ids: &[u32]) -> String {
     let pieces = ids.iter().filter_map(|id| tokenizer.vocabulary().piece(*id));
     pieces.collect::<String>().replace('▁', " ")
@@ -80,7 +80,7 @@ fn request(more: Value) -> Request {
 }
 
 #[test]
-fn the_first_revision_has_the_mark_of_thinking_before_the_text() {
+fn the_first_revision_has_the_thinking_marker_before_the_text() {
     let system = json!([{"role": "system", "content": [{"text": "the"}]}]);
     let asked = request(json!({"messages": system, "config": {"includeReasoning": true}}));
     for (template, expected) in [
@@ -93,7 +93,7 @@ fn the_first_revision_has_the_mark_of_thinking_before_the_text() {
     }
 }
 
-/// An answer by these tokens, with all pieces of it put together.
+/// An answer of these tokens, with all its pieces joined.
 fn answer(script: &str, more: Value) -> (Generation, String, String) {
     let tokenizer = tokenizer(None);
     let ids = tokenizer.encode(script, Control::Parsed);
@@ -115,7 +115,7 @@ fn answer(script: &str, more: Value) -> (Generation, String, String) {
 const THOUGHT: &str = "<|channel>thought\nthe weather is\n\nfine\n<channel|>hello world<turn|>";
 
 #[test]
-fn thoughts_are_parts_of_their_own() {
+fn thoughts_are_separate_parts() {
     let thinks = json!({"config": {"includeReasoning": true}});
     let (generation, reasoning, text) = answer(THOUGHT, thinks.clone());
     assert_eq!((reasoning.as_str(), text.as_str()), ("the weather is\n\nfine", "hello world"));
@@ -123,16 +123,16 @@ fn thoughts_are_parts_of_their_own() {
     let usage = generation.usage();
     let spoken = tokenizer(None).encode("hello world", Control::AsText).len() as u64;
     assert_eq!(usage.thoughts_tokens.unwrap() + spoken, usage.output_tokens.unwrap());
-    // How sure the model was of its answer.
+    // The confidence of the answer.
     assert_eq!(generation.confidence().unwrap().tokens, spoken);
-    // Thoughts that were not requested, or that only the model is to have, are not shown.
+    // Thoughts that were not requested, or that only the model keeps, are not returned.
     for more in [json!({}), json!({"config": {"thinkingConfig": {"thinkingBudget": -1}}})] {
         let (generation, ..) = answer(THOUGHT, more);
         assert_eq!(generation.content(), [Part::text("hello world")]);
     }
     let (generation, ..) = answer("<|channel>thought\n<channel|>hello<turn|>", thinks.clone());
     assert_eq!(generation.content(), [Part::text("hello")]);
-    // Cut off in the middle of its thought.
+    // Cut off inside its thought.
     let (generation, reasoning, _) = answer("<|channel>thought\nthe weather<turn|>", thinks);
     assert_eq!((reasoning.as_str(), generation.text()), ("the weather", ""));
     assert_eq!(generation.finish_reason(), Some(FinishReason::Stop));
@@ -144,16 +144,16 @@ fn a_thought_ends_with_its_budget() {
     for budget in [1, 2, 3, 8, 20] {
         let config = json!({"includeReasoning": true, "thinkingConfig": {"thinkingBudget": budget}, "maxOutputTokens": 60});
         let (generation, reasoning, text) = answer(&long, json!({"config": config}));
-        // Its two marks count as thinking too.
+        // Its two markers count as thinking, too.
         assert_eq!(generation.usage().thoughts_tokens, Some(budget + 2));
         assert!(reasoning.starts_with("the") || budget < 20, "{budget}: {reasoning:?}");
         assert!(text.contains("the"), "what follows is the answer");
     }
 }
 
-/// Thoughts, calls and words in any order, cut anywhere: what has been shown never changes.
+/// Thoughts, calls and text in any order, cut anywhere: the parts already returned never change.
 #[test]
-fn every_cut_of_an_answer_is_a_beginning_of_it() {
+fn every_prefix_of_an_answer_stays_valid() {
     let tokenizer = tokenizer(None);
     let parts = [
         "<|channel>",
@@ -213,7 +213,7 @@ fn every_cut_of_an_answer_is_a_beginning_of_it() {
 }
 
 #[test]
-fn an_answer_held_to_a_schema_may_think_first() {
+fn a_constrained_answer_may_think_first() {
     let schema =
         json!({"type": "object", "properties": {"sky": {"enum": ["blue"]}}, "required": ["sky"]});
     let more = |config: Value| json!({"output": {"schema": schema}, "config": config});
@@ -221,18 +221,18 @@ fn an_answer_held_to_a_schema_may_think_first() {
     let thought = "<|channel>thought\nthe sky<turn|><channel|>";
     let (generation, reasoning, text) =
         answer(&format!("{thought}{json}<turn|>"), more(json!({"includeReasoning": true})));
-    // The end of the turn was not allowed inside.
+    // The end of the turn was not allowed inside it.
     assert!(reasoning.starts_with("the sky"), "{reasoning:?}");
     assert_eq!(text, json);
     assert_eq!(generation.finish_reason(), Some(FinishReason::Stop));
-    // Without thinking the first token is the answer's already.
+    // Without thinking, the first token belongs to the answer.
     let (_, reasoning, text) = answer(&format!("{thought}{json}"), more(json!({})));
     assert_eq!(reasoning, "");
     assert!(text.starts_with('{'), "{text:?}");
 }
 
 #[test]
-fn calls_follow_their_tool_s_schema() {
+fn calls_match_their_tools_schema() {
     let tools = json!([{"name": "weather", "description": "", "inputSchema": {"type": "object", "properties": {"city": {"type": "string"}, "Days": {"type": "integer"}}, "required": ["city", "Days"]}}]);
     let more = |choice: &str| json!({"tools": tools, "toolChoice": choice, "config": {"includeReasoning": true}});
     let call = "<|tool_call>call:weather{city:<|\"|>a {b}, \"c\"<|\"|>,Days:3}<tool_call|>";
@@ -251,9 +251,9 @@ fn calls_follow_their_tool_s_schema() {
     assert_eq!(error.unwrap_err().code.as_deref(), Some("TOOLS_OR_JSON"));
 }
 
-/// The thought that led to a call stays while the call is answered, in the ids it was thought in.
+/// The thought before a call is kept while the call is answered, with its original IDs.
 #[test]
-fn a_thought_goes_along_with_its_call_only() {
+fn a_thought_is_kept_with_its_call_only() {
     let tokenizer = tokenizer(None);
     let answered = |question: bool| {
         let mut messages = json!([

@@ -1,4 +1,4 @@
-//! The generation loop, over a scripted pass and over a real one.
+//! The generation loop, with a scripted pass and a real one.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -21,7 +21,7 @@ fn model() -> Model {
     block_on(Model::open(vec![Rc::new(Memory(find("no_window").unwrap().bytes()))])).unwrap()
 }
 
-/// Generates the tokens of a script, whatever it is fed after the prompt.
+/// Generates the tokens of a script, whatever is fed after the prompt.
 #[derive(Debug)]
 pub(crate) struct Scripted {
     config: Config,
@@ -30,9 +30,9 @@ pub(crate) struct Scripted {
     fed: Vec<u32>,
     capacity: usize,
     is_broken_at: Option<usize>,
-    /// Whether it never comes back from a prompt.
+    /// Whether prefill never returns.
     is_endless: bool,
-    /// What is saved, and how much may be; more than that is more than there is.
+    /// The saved bytes and their limit; more than the limit cannot be allocated.
     saved: Rc<Cell<(u64, u64)>>,
 }
 
@@ -130,7 +130,7 @@ fn options(max_output_tokens: usize, stop: &[&str]) -> Options {
     }
 }
 
-/// Text, whether pieces ever were half of it, reason, and how many tokens were counted.
+/// Returns the text, whether a piece ever had half a character, the reason, and the counted tokens.
 #[track_caller]
 fn check(script: &str, options: &Options, expected: (&str, FinishReason, u64)) {
     let tokenizer = Tokenizer::read(model().gguf()).unwrap();
@@ -157,19 +157,19 @@ fn check_ids(script: Vec<u32>, options: &Options, expected: (&str, FinishReason,
     assert_eq!(usage.input_tokens, Some(3));
     assert_eq!(generation.confidence().map_or(0, |it| it.tokens), expected.2);
     if let Some(confidence) = generation.confidence() {
-        // One logit is 9 and all others are 0.
+        // One logit is 9, all others are 0.
         let others = (model().config.vocabulary - 1) as f64;
         let total = 9.0_f64.exp() + others;
         let entropy = total.ln() - 9.0 * 9.0_f64.exp() / total;
         assert_eq!(confidence.first_margin, Some(9.0));
         assert!((confidence.mean_entropy.unwrap() - entropy).abs() < 1e-5);
     }
-    // Again is still the end.
+    // Another call still returns the end.
     assert_eq!(block_on(session.next(&mut generation)).unwrap(), None);
 }
 
 #[test]
-fn an_answer_ends_for_a_reason() {
+fn an_answer_ends_with_a_reason() {
     use FinishReason::{Length, Stop};
     let count = |text: &str| {
         Tokenizer::read(model().gguf()).unwrap().encode(text, Control::Parsed).len() as u64
@@ -180,30 +180,30 @@ fn an_answer_ends_for_a_reason() {
         ("hello world", Stop, count("hello world")),
     );
     check("hello<eos>", &options(99, &[]), ("hello", Stop, count("hello")));
-    // An answer that goes on in another begins with its space.
+    // A continued answer begins with its space.
     check(" three<eos>", &options(99, &[]), (" three", Stop, count(" three")));
     check("<end_of_turn>", &options(99, &[]), ("", Stop, 0));
     check("hello<eos>", &options(1, &[]), ("hello", Length, count("hello")));
     check("hello", &options(0, &[]), ("", Length, 0));
-    // A stop sequence across tokens; what was only like its beginning is shown.
+    // A stop sequence across tokens; text that only resembled its beginning is returned.
     check(
         "the weather is fine",
         &options(99, &["er is"]),
         ("the weath", Stop, count("the weather is")),
     );
     check("the end<eos>", &options(99, &["ends"]), ("the end", Stop, count("the end")));
-    // Half of a character at the end becomes the mark of one.
+    // Half a character at the end becomes a replacement character.
     let byte = |byte: u32| 238 + byte;
     let half = vec![byte(0xe8), byte(0xaa), 1];
     check_ids(half, &options(99, &[]), ("\u{fffd}", Stop, 2));
     let whole = vec![byte(0xe8), byte(0xaa), byte(0x9e), 1];
     check_ids(whole, &options(99, &["x"]), ("語", Stop, 3));
-    // The context's end.
+    // The end of the context window.
     check("", &options(99, &["zzz"]), (&"\n".repeat(62), Length, 62));
 }
 
 #[test]
-fn cancelling_stops_at_the_next_token() {
+fn cancelling_stops_before_the_next_token() {
     let mut session = Session::new(Box::new(Scripted::new(3, vec![500; 60])), None);
     let options = options(99, &[]);
     let mut generation = block_on(session.start(&[2, 3, 4], options.clone())).unwrap();
@@ -211,14 +211,14 @@ fn cancelling_stops_at_the_next_token() {
     options.cancel.cancel();
     let error = block_on(session.next(&mut generation)).unwrap_err();
     assert_eq!(error, Error::cancelled());
-    // Before the prompt is fed, too; and the session continues with another switch.
+    // Also before the prompt is fed; the session then continues with another switch.
     let error = block_on(session.start(&[2, 3, 4, 5], options)).unwrap_err();
     assert_eq!(error, Error::cancelled());
     block_on(session.start(&[2, 3, 4], self::options(9, &[]))).unwrap();
 }
 
 #[test]
-fn numbers_that_are_none_are_an_error_and_the_next_answer_is_clean() {
+fn non_finite_logits_are_an_error_and_the_next_answer_is_clean() {
     let pass = Scripted { is_broken_at: Some(2), ..Scripted::new(3, vec![500; 9]) };
     let mut session = Session::new(Box::new(pass), None);
     let mut generation = block_on(session.start(&[2, 3, 4], options(9, &[]))).unwrap();
@@ -232,9 +232,9 @@ fn numbers_that_are_none_are_an_error_and_the_next_answer_is_clean() {
     assert_eq!(generation.usage().cached_content_tokens, Some(0));
 }
 
-/// Memory that ran out costs what was saved, and half of it is saved from then on.
+/// When memory runs out, saved rows are dropped and their limit is halved.
 #[test]
-fn memory_that_ran_out_costs_the_cache() {
+fn an_allocation_failure_drops_the_cache() {
     let saved = Rc::new(Cell::new((5000, u64::MAX)));
     let pass = Scripted { saved: Rc::clone(&saved), ..Scripted::new(3, vec![500; 9]) };
     let mut session = Session::new(Box::new(pass), None);
@@ -245,21 +245,21 @@ fn memory_that_ran_out_costs_the_cache() {
 }
 
 #[test]
-fn prompts_that_cannot_be_are_refused() {
+fn invalid_prompts_are_refused() {
     let mut session = Session::new(Box::new(Scripted::new(0, vec![])), None);
     let mut code = |prompt: &[u32]| {
         let error = block_on(session.start(prompt, options(9, &[]))).unwrap_err();
         error.code.map(|code| code.into_owned())
     };
     assert_eq!(code(&[2; 65]).as_deref(), Some("CONTEXT_FULL"));
-    // It fits, and leaves no room for an answer.
+    // It fits, but leaves no room for an answer.
     assert_eq!(code(&[2; 64]).as_deref(), Some("CONTEXT_FULL"));
     assert_eq!(code(&[]), None);
 }
 
-/// Two turns in one session, and the second one alone: the same answer from fewer tokens.
+/// Two turns in one session, and the second one alone: the same answer with fewer tokens fed.
 #[test]
-fn a_conversation_goes_on_where_its_cache_ends() {
+fn a_conversation_continues_where_its_cache_ends() {
     let model = model();
     let tokenizer = Rc::new(Tokenizer::read(model.gguf()).unwrap());
     let session = || {
@@ -278,7 +278,7 @@ fn a_conversation_goes_on_where_its_cache_ends() {
     request.messages.push(Message::text(Role::User, "What is the weather?"));
     let first_prompt = long.prompt(&request).unwrap();
     let first = ask(&mut long, &first_prompt);
-    // Where the answer could be trimmed, its text is others' text; this seed's cannot.
+    // An answer that could be trimmed would give another text; with this seed it cannot.
     assert_eq!(first.text().trim(), first.text());
     request.messages.push(Message::text(Role::Model, first.text()));
     request.messages.push(Message::text(Role::User, "And the dog?"));
@@ -291,14 +291,14 @@ fn a_conversation_goes_on_where_its_cache_ends() {
     let alone = ask(&mut session(), &second_prompt);
     assert_eq!(alone.ids(), second.ids());
     assert_eq!(alone.usage().cached_content_tokens, Some(0));
-    // The same prompt once more: all but its last token is there.
+    // The same prompt again: all but its last token is cached.
     let again = ask(&mut long, &second_prompt);
     assert_eq!(again.ids(), second.ids());
     assert_eq!(again.usage().cached_content_tokens, Some(second_prompt.len() as u64 - 1));
 }
 
 #[test]
-fn whoever_stops_wakes_a_prompt_that_waits() {
+fn cancelling_wakes_a_waiting_prompt() {
     let pass = Scripted { is_endless: true, ..Scripted::new(3, Vec::new()) };
     let mut session = Session::new(Box::new(pass), None);
     let options = options(4, &[]);
@@ -309,7 +309,7 @@ fn whoever_stops_wakes_a_prompt_that_waits() {
 }
 
 #[test]
-fn a_prompt_stops_where_it_waits_and_is_read_again() {
+fn a_prompt_is_aborted_while_it_waits_and_can_be_repeated() {
     let prompt = find("no_window").unwrap().prompt(60);
     let session = || {
         let pass = block_on(Cpu::load(&model(), 64, Precision::Exact)).unwrap();

@@ -1,4 +1,4 @@
-//! Files that are right, split, cut, bent and damaged: what opens, and what is said of the rest.
+//! Valid, split, truncated and damaged files: which of them open, and the errors of the others.
 
 use std::rc::Rc;
 
@@ -17,13 +17,13 @@ fn open(files: Vec<Vec<u8>>) -> Result<Model> {
     block_on(Model::open(sources.collect()))
 }
 
-/// Small, so that a test can open it at every length.
+/// Small enough to open it at every length.
 fn small() -> Tiny {
     Tiny { layers: 1, vocabulary: 700, ..find("q8_0").unwrap() }
 }
 
 #[test]
-fn every_prefix_of_a_header_asks_for_more_and_no_more_than_there_is() {
+fn every_prefix_of_a_header_requests_more_within_the_file() {
     let writer = small().writer();
     let (header, file) = (writer.header(), writer.bytes());
     let size = file.len() as u64;
@@ -44,7 +44,7 @@ fn every_prefix_of_a_header_asks_for_more_and_no_more_than_there_is() {
 }
 
 #[test]
-fn a_cut_file_says_so() {
+fn a_truncated_file_is_reported() {
     let file = small().bytes();
     let cuts = [0, 3, 4, 8, 24, 25, 100, 5000, file.len() / 2, file.len() - 64, file.len() - 33];
     for cut in cuts {
@@ -68,7 +68,7 @@ fn a_split_model_is_one_model() {
 }
 
 #[test]
-fn parts_that_do_not_belong_together_are_refused() {
+fn parts_of_different_models_are_refused() {
     let parts = small().writer().split(3);
     let other = Tiny { name: "other", ..small() }.writer().split(2);
     for (files, what) in [
@@ -85,7 +85,7 @@ fn parts_that_do_not_belong_together_are_refused() {
 }
 
 #[test]
-fn rows_come_in_pieces_of_any_size() {
+fn rows_are_read_in_chunks_of_any_size() {
     let model = open(vec![find("q4_0").unwrap().bytes()]).unwrap();
     let tensor = &model.tensors.token_embd;
     let whole = block_on(model.rows(tensor, 0..tensor.rows)).unwrap();
@@ -101,7 +101,7 @@ fn rows_come_in_pieces_of_any_size() {
     assert!(block_on(model.rows(tensor, 5..tensor.rows + 1)).is_err());
 }
 
-/// Bends a right file and reads what is said: a code, and a word that names the culprit.
+/// Modifies a valid file and returns the error: a code, and a word that names the cause.
 #[track_caller]
 fn check(bend: impl FnOnce(&mut Writer), code: &str, names: &str) {
     let mut writer = small().writer();
@@ -112,7 +112,7 @@ fn check(bend: impl FnOnce(&mut Writer), code: &str, names: &str) {
 }
 
 #[test]
-fn what_is_missing_or_wrong_is_named() {
+fn missing_and_invalid_keys_are_reported() {
     for tensor in ["token_embd.weight", "output_norm.weight", "blk.0.ffn_up.weight"] {
         check(|it| it.remove_tensor(tensor), "MODEL_TENSOR_MISSING", tensor);
     }
@@ -153,7 +153,7 @@ fn what_is_missing_or_wrong_is_named() {
             check(|it| it.set(&key, Entry::F32(number)), "MODEL_KEY_INVALID", &key);
         }
     }
-    // Wider heads than any model's would keep a shader compiler busy for minutes.
+    // Wider heads than any model's would take minutes to compile.
     let width = "gemma3.attention.key_length";
     for head in [0, 7, 514, 4096] {
         check(|it| it.set(width, Entry::U32(head)), "MODEL_KEY_INVALID", width);
@@ -173,7 +173,7 @@ fn what_is_missing_or_wrong_is_named() {
 }
 
 #[test]
-fn what_is_not_built_says_its_name() {
+fn unsupported_features_are_reported() {
     for architecture in ["gemma2", "llama", "gemma4-assistant"] {
         let mut writer = small().writer();
         writer.set("general.architecture", Entry::Text(architecture.to_owned()));
@@ -196,7 +196,7 @@ fn an_embedding_model_without_its_dense_layers_is_refused() {
 }
 
 #[test]
-fn strange_neighbours_do_no_harm() {
+fn unknown_tensors_and_keys_are_ignored() {
     let mut writer = small().writer();
     writer.raw_tensor("v.patch_embd.weight", &[32], 99, vec![1; 7]);
     writer.raw_tensor("mm.input_projection.weight", &[1, 1], 0, vec![0; 4]);
@@ -207,7 +207,7 @@ fn strange_neighbours_do_no_harm() {
 }
 
 #[test]
-fn the_container_is_held_to_its_word() {
+fn the_container_is_validated() {
     check(
         |it| it.metadata.push(("general.name".to_owned(), Entry::U16(1))),
         "GGUF_INVALID",
@@ -236,14 +236,14 @@ fn the_container_is_held_to_its_word() {
 }
 
 #[test]
-fn an_empty_file_says_so() {
+fn an_empty_file_is_reported() {
     let error = open(vec![Vec::new()]).unwrap_err();
     assert_eq!(error.code.as_deref(), Some("GGUF_TRUNCATED"));
     assert!(error.message.contains("the file is empty"), "{error}");
 }
 
 #[test]
-fn numbers_that_are_none_are_refused_by_name() {
+fn non_finite_weights_are_refused_by_name() {
     let norm = "blk.0.ffn_norm.weight";
     for wrong in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
         let mut writer = small().writer();

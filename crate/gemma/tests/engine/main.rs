@@ -1,4 +1,4 @@
-//! The engine without a GPU, all in one program: linking is what takes the time.
+//! The engine without a GPU, in one test program, because linking dominates the time.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test's helpers may panic")]
 
 mod adapters;

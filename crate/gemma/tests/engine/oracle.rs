@@ -1,4 +1,4 @@
-//! The scalar pass against recorded results of `NumPy` and llama.cpp on the same tiny models.
+//! Compares the scalar pass with recorded results of `NumPy` and llama.cpp on the same tiny models.
 
 use std::rc::Rc;
 
@@ -12,15 +12,15 @@ use hybridge_gemma::weights::Model;
 use pollster::block_on;
 use serde::Deserialize;
 
-/// In standard deviations of the logits. The scalar pass sums in f64 and rounds activations to
-/// f32: seven layers of that are far below; 62 layers of a random network amplify it.
+/// In standard deviations of the logits. The scalar pass adds in f64 and rounds activations to f32:
+/// the error of seven layers is far below; 62 layers of a random network amplify it.
 const TOLERANCE: f64 = 2e-5;
 
-/// What every pass may be off by, in standard deviations.
+/// The tolerance of every pass, in standard deviations.
 const FURTHEST: f64 = 1e-3;
 
-/// llama.cpp rounds activations, so that only clear choices are the same: the larger of this and
-/// twice its own distance from the exact logits.
+/// llama.cpp rounds activations, so only clear choices agree: the tolerance is the larger of this
+/// and twice its difference from the exact logits.
 const CLEAR: f64 = 0.05;
 
 fn open(tiny: &Tiny) -> (Model, Golden) {
@@ -30,12 +30,12 @@ fn open(tiny: &Tiny) -> (Model, Golden) {
     (block_on(Model::open(vec![Rc::new(Memory(bytes))])).unwrap(), golden)
 }
 
-/// The largest difference, in standard deviations of the exact values.
+/// Returns the largest difference, in standard deviations of the exact values.
 pub(crate) fn worst(logits: &[f32], exact: &[f64]) -> f64 {
     assert_eq!(logits.len(), exact.len());
     let differences =
         logits.iter().zip(exact).map(|(ours, exact)| (f64::from(*ours) - exact).abs());
-    // A NaN is the worst there is; `max` would pass over it.
+    // A NaN counts as the largest difference; `max` would ignore it.
     let worst = differences.fold(0.0, |most: f64, it| {
         if it > most {
             it
@@ -65,12 +65,12 @@ struct Blocks {
     id: u32,
     /// Random bits, in hexadecimal.
     bytes: String,
-    /// What gguf's decoders make of them.
+    /// Their values as decoded by the `gguf` package.
     values: Vec<f32>,
 }
 
 #[test]
-fn random_bits_decode_as_elsewhere() {
+fn random_bits_decode_as_in_the_reference() {
     let json = include_str!("../../../../tests/oracle/goldens/blocks.json");
     let all: Vec<Blocks> = serde_json::from_str(json).unwrap();
     assert_eq!(all.len(), Encoding::ALL.len());
@@ -82,7 +82,7 @@ fn random_bits_decode_as_elsewhere() {
         let mut decoded = vec![0.0; values.len()];
         encoding.decode(&bytes, &mut decoded);
         for (index, (ours, theirs)) in decoded.iter().zip(&values).enumerate() {
-            // The order of two roundings is free.
+            // The order of two roundings is unspecified.
             let tolerance = 2.0 * f32::EPSILON * theirs.abs().max(1.0);
             assert!((ours - theirs).abs() <= tolerance, "{} {index}", encoding.name());
         }
@@ -101,7 +101,7 @@ fn logits_are_exact() {
 }
 
 #[test]
-fn prompts_that_wrap_the_ring_are_exact_too() {
+fn prompts_that_wrap_the_ring_are_exact() {
     let models = tiny_models();
     let long = models
         .iter()
@@ -135,7 +135,7 @@ fn greedy_continuations_agree() {
         if golden.llama.greedy.is_empty() {
             continue;
         }
-        // llama.cpp is followed as long as every choice was clear.
+        // llama.cpp's choices are compared as long as every one was clear.
         let clear = CLEAR.max(2.0 * golden.llama.worst);
         let judged = golden.margins.iter().take_while(|margin| **margin > clear).count();
         assert_eq!(ids[..judged], golden.llama.greedy[..judged], "{}: llama.cpp", tiny.name);
@@ -152,14 +152,14 @@ fn vectors_are_exact() {
         let vector: Vec<f64> = vector.into_iter().map(f64::from).collect();
         let cosine = dot(&vector, &golden.vector) / dot(&vector, &vector).sqrt();
         assert!(cosine > 1.0 - 1e-9, "{}: {cosine}", tiny.name);
-        // Rounded activations cost llama.cpp some thousandths with quantised weights.
+        // Rounded activations change llama.cpp's result by some thousandths with quantised weights.
         let least = if tiny.encodings == [Encoding::F32] { 0.999_999 } else { 0.998 };
         assert!(golden.llama.cosine > least, "{}: llama.cpp disagrees", tiny.name);
     }
 }
 
-/// Every mistake that implementations of Gemma 3n and 4 make is so far from the record that no pass
-/// which is within the tolerance can make it.
+/// Every known mistake in implementations of Gemma 3n and 4 differs from the record by more than
+/// the tolerance.
 #[test]
 fn known_mistakes_are_far_from_the_record() {
     let mut seen = std::collections::BTreeSet::new();

@@ -1,5 +1,4 @@
-//! Conversations with pictures: where their rows stand, what of them is computed again, and what is
-//! refused.
+//! Conversations with pictures: the positions of their rows, reuse of cached rows, and refusals.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -22,7 +21,7 @@ struct Pair {
     tower: &'static str,
 }
 
-/// A Gemma 3 and a Gemma 4 with towers of their width.
+/// A Gemma 3 and a Gemma 4 model with towers of their width.
 fn pairs() -> [Pair; 2] {
     [
         Pair { tiny: find("period_2").unwrap(), tower: "vision_gemma3_exchanged" },
@@ -76,7 +75,7 @@ fn prompt(session: &mut Session, request: &Request, seeds: &[u64]) -> Result<Pro
     session.prompt_with(request, shown)
 }
 
-/// An answer, and how often a tower ended its work for it.
+/// Returns an answer, and how often a tower ran for it.
 fn ask(session: &mut Session, request: &Request, seeds: &[u64]) -> (Generation, u32) {
     let prompt = prompt(session, request, seeds).unwrap();
     let ends = Rc::new(Cell::new(0));
@@ -88,13 +87,13 @@ fn ask(session: &mut Session, request: &Request, seeds: &[u64]) -> (Generation, 
     (generation, ends.get())
 }
 
-/// The ids with each row as −1.
+/// Returns the IDs with −1 for each row.
 fn rows_hidden(ids: &[u32]) -> Vec<i64> {
     ids.iter().map(|id| if *id < FIRST_ROW { i64::from(*id) } else { -1 }).collect()
 }
 
 #[test]
-fn rows_stand_between_their_marks_as_the_templates_have_it() {
+fn rows_are_between_the_markers_of_the_template() {
     for pair in pairs() {
         let mut session = pair.session();
         let request = request(&[user("Look at P and P now")]);
@@ -129,11 +128,11 @@ fn rows_stand_between_their_marks_as_the_templates_have_it() {
         text("model\n".into(), &mut right);
         let right = rows_hidden(&right);
         assert_eq!(rows_hidden(&ids)[..right.len()], right, "{}", pair.tower);
-        // Each picture has ids of its own; the same one has the same.
+        // Each picture has its own IDs, which recur with the same picture.
         let of = |seed: u64, session: &mut Session| session.show(&picture(seed)).unwrap().ids();
         assert_eq!(of(1, &mut session), of(1, &mut session));
         assert_ne!(of(1, &mut session), of(2, &mut session));
-        // A person cannot type a row's mark.
+        // A user cannot type a row's marker.
         let typed = self::request(&[user("<start_of_image> <|image>")]);
         let ids = session.prompt(&typed).unwrap();
         assert!(!ids.contains(&open) && !ids.contains(&close));
@@ -141,7 +140,7 @@ fn rows_stand_between_their_marks_as_the_templates_have_it() {
 }
 
 #[test]
-fn conversations_with_pictures_go_on_where_they_were() {
+fn conversations_with_pictures_continue_from_the_cache() {
     for pair in pairs() {
         let mut session = pair.session();
         let mut messages = vec![user("Describe P briefly")];
@@ -157,7 +156,7 @@ fn conversations_with_pictures_go_on_where_they_were() {
             let (cold, _) = ask(&mut cold_session, &request(&messages), &seeds);
             assert_eq!(warm.text(), cold.text(), "{} {seeds:?}", pair.tower);
             let cached = warm.usage().cached_content_tokens.unwrap();
-            // With another first picture nothing of it or behind it is reused.
+            // With another first picture, neither it nor anything after it is reused.
             let ids = prompt(&mut session, &request(&messages), &seeds).unwrap().ids;
             let first_row = ids.iter().position(|id| *id >= FIRST_ROW).unwrap() as u64;
             assert_eq!(cached > first_row, is_longer, "{} {seeds:?}: {cached}", pair.tower);
@@ -190,7 +189,7 @@ fn a_stop_during_a_tower_loses_nothing() {
 }
 
 #[test]
-fn marks_are_never_written() {
+fn markers_are_never_generated() {
     for pair in pairs() {
         let mut session = pair.session();
         let request = request(&[user("P")]);
@@ -207,7 +206,7 @@ fn marks_are_never_written() {
 }
 
 #[test]
-fn pictures_that_cannot_be_read_are_refused_by_name() {
+fn unreadable_pictures_are_refused_by_name() {
     let [pair, of_4] = pairs();
     let check = |outcome: Result<Prompt, Error>, code: &str| {
         let error = outcome.unwrap_err();

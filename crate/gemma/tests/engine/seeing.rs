@@ -1,4 +1,5 @@
-//! Rows of pictures among tokens against records of an independent pass, however they are fed.
+//! Rows of pictures among tokens, compared with records of an independent implementation, however
+//! they are fed.
 #![expect(clippy::indexing_slicing, reason = "a test's helpers may panic")]
 
 use std::rc::Rc;
@@ -20,7 +21,7 @@ const FURTHEST: f64 = 1e-4;
 struct Golden {
     model: String,
     fingerprint: String,
-    /// Where it is −1, the next row of a picture stands.
+    /// −1 stands for the next row of a picture.
     prompt: Vec<i64>,
     /// Rows of each picture.
     spans: Vec<usize>,
@@ -40,7 +41,7 @@ fn goldens() -> [Golden; 3] {
     .map(|json| serde_json::from_str(json).unwrap())
 }
 
-/// Tokens, or rows of one picture with their ids.
+/// Tokens, or rows of one picture with their IDs.
 #[derive(Clone)]
 enum Part {
     Text(Vec<u32>),
@@ -100,7 +101,7 @@ fn passes(model: &Model) -> [Box<dyn Pass>; 2] {
     ]
 }
 
-/// Feeds parts but for the first `held` ids.
+/// Feeds the parts except for the first `held` IDs.
 fn feed(pass: &mut dyn Pass, parts: &[Part], held: usize) {
     let mut rest = held;
     for part in parts {
@@ -126,15 +127,15 @@ fn logits_after_pictures_are_exact() {
             feed(&mut *pass, &parts, 0);
             golden.check(&block_on(pass.logits()).unwrap(), &pass.adapter());
         }
-        // The tolerance would show every known mistake.
+        // The tolerance would detect every known mistake.
         assert!(golden.mistakes.len() >= 5);
         assert!(golden.mistakes.values().all(|moved| *moved > 0.1), "{:?}", golden.mistakes);
     }
 }
 
-/// A sequence is taken up anywhere, in the middle of a picture too.
+/// A sequence can be resumed anywhere, including inside a picture.
 #[test]
-fn what_is_held_of_pictures_is_gone_on_from() {
+fn cached_rows_of_pictures_are_reused() {
     for golden in goldens() {
         let model = golden.open();
         let parts = golden.parts(model.config.width);
@@ -157,7 +158,7 @@ fn what_is_held_of_pictures_is_gone_on_from() {
 }
 
 #[test]
-fn a_stop_between_slabs_leaves_the_sequence_as_it_was() {
+fn a_stop_between_slabs_leaves_the_sequence_unchanged() {
     let golden = goldens().into_iter().next().unwrap();
     let model = golden.open();
     let parts = golden.parts(model.config.width);
@@ -165,7 +166,8 @@ fn a_stop_between_slabs_leaves_the_sequence_as_it_was() {
     for (index, part) in parts.iter().enumerate() {
         let before = pass.position();
         if let Part::Picture(ids, rows) = part {
-            // With a pause before each slab one turn is not all of the work.
+            // With a pause before each slab, one turn of the event loop is not enough for all of
+            // the work.
             let mut work = pass.prefill_rows(ids, rows);
             assert!((&mut work).now_or_never().is_none());
             drop(work);
@@ -191,7 +193,7 @@ fn rows_that_do_not_fit_are_refused() {
         check(&[4, 5], 2, None);
         check(&ids(100), 100, None);
         check(&ids(129), 129, Some("CONTEXT_FULL"));
-        // An id of a row is no token.
+        // An ID of a row isn't a token.
         let error = block_on(pass.prefill(&[FIRST_ROW])).unwrap_err();
         assert_eq!(error.code.as_deref(), Some("UNKNOWN_TOKEN"));
     }

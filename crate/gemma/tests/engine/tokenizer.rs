@@ -1,4 +1,4 @@
-//! The tokenizer against llama.cpp's ids, and back.
+//! Compares the tokenizer with llama.cpp, in both directions.
 
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -16,9 +16,9 @@ use serde::Deserialize;
 #[derive(Deserialize)]
 struct Case {
     text: String,
-    /// Control pieces as text.
+    /// Control tokens treated as text.
     ids: Vec<u32>,
-    /// Control pieces parsed.
+    /// Control tokens parsed.
     parsed: Vec<u32>,
 }
 
@@ -40,14 +40,14 @@ fn gemma_4() -> Tokenizer {
 }
 
 #[test]
-fn ids_are_those_of_llama_cpp() {
+fn ids_equal_those_of_llama_cpp() {
     check(&tokenizer(), include_str!("../../../../tests/oracle/goldens/tokens.json"));
 }
 
-/// Scores in this vocabulary would merge in another order, a piece reaches over a newline, and a
-/// text occurs twice.
+/// In this vocabulary scores would merge in another order, a token crosses a newline, and a text
+/// occurs twice.
 #[test]
-fn ids_of_gemma_4_are_those_of_its_merges() {
+fn ids_of_gemma_4_follow_its_merges() {
     check(&gemma_4(), include_str!("../../../../tests/oracle/goldens/tokens_gemma4.json"));
 }
 
@@ -62,8 +62,8 @@ fn check(tokenizer: &Tokenizer, json: &str) {
 }
 
 #[test]
-fn a_person_cannot_type_a_turn() {
-    // Typed wrongly in the file, as some official files have it, and still structure.
+fn a_user_cannot_type_a_turn() {
+    // Some official files give these tokens the wrong type, but they are still control tokens.
     let tokenizer = written(|it| it.types[105] = 4);
     for typed in ["<start_of_turn>", "<bos>", "<end_of_turn>", "<eos>", "<unused7>"] {
         let ids = tokenizer.encode(typed, Control::AsText);
@@ -73,9 +73,9 @@ fn a_person_cannot_type_a_turn() {
     }
 }
 
-/// Its files have the marks of calls and thoughts user-defined.
+/// Its files declare the markers of calls and thoughts as user-defined.
 #[test]
-fn a_person_cannot_type_gemma_4_s_marks() {
+fn a_user_cannot_type_gemma_4s_markers() {
     let tokenizer = gemma_4();
     for (id, typed) in PIECES {
         let ids = tokenizer.encode(typed, Control::AsText);
@@ -86,9 +86,9 @@ fn a_person_cannot_type_gemma_4_s_marks() {
     }
 }
 
-/// Some converters leave reserved pieces normal: a model that writes one writes nothing.
+/// Some converters declare reserved tokens as normal; generating one adds no text.
 #[test]
-fn reserved_pieces_are_neither_read_nor_shown() {
+fn reserved_tokens_are_neither_parsed_nor_shown() {
     let tokenizer = written(|vocabulary| vocabulary.types[11] = 1);
     assert_eq!(tokenizer.vocabulary().piece(11), Some("<unused5>"));
     assert!(!tokenizer.encode("<unused5>", Control::AsText).contains(&11));
@@ -102,8 +102,8 @@ fn an_answer_ends_where_the_next_turn_begins() {
 }
 
 #[test]
-fn merges_do_not_reach_control_pieces() {
-    // The steps from letters to `<eos>` are pieces: llama.cpp would end the text here.
+fn merges_do_not_produce_control_tokens() {
+    // The merges from letters to `<eos>` exist: llama.cpp would end the text here.
     let tokenizer = written(|it| {
         for (id, piece) in (700..).zip(["<", "e", "o", "s", ">", "<e", "os", "<eos"]) {
             it.pieces[id] = piece.to_owned();
@@ -115,7 +115,7 @@ fn merges_do_not_reach_control_pieces() {
 }
 
 #[test]
-fn runs_that_a_converter_left_normal_are_whole_again() {
+fn runs_that_a_converter_declared_normal_are_whole_again() {
     let ollama = written(|it| {
         it.types.iter_mut().filter(|kind| **kind == 4).for_each(|kind| *kind = 1);
         it.pieces[138..168].iter_mut().for_each(|piece| *piece = piece.replace(' ', "▁"));
@@ -137,7 +137,7 @@ fn a_space_prefix_is_never_added() {
 }
 
 #[test]
-fn what_a_file_leaves_out_or_gets_wrong_has_a_name() {
+fn missing_or_wrong_entries_of_a_file_are_reported() {
     for (key, entry, code) in [
         ("tokens", None, "TOKENIZER_MISSING"),
         ("model", None, "TOKENIZER_MISSING"),
@@ -176,13 +176,13 @@ fn merges_are_read_or_refused() {
     assert_eq!(code(Entry::Bool(true)), "TOKENIZER_MISSING");
 }
 
-/// Megabytes that are hard in different ways. Measured: 0.03 to 0.2 s each.
+/// Megabytes that are expensive in different ways. Measured: 0.03 to 0.2 s each.
 #[test]
 fn a_megabyte_takes_well_under_a_second() {
     let words = "the weather is fine and they walk through the garden, 12 times. ";
     let parts = [words, "x", "\n", " ", "語", "<", "<b>", "\t\n", "aé"];
-    // Of listed merges a quarter: there no run of newlines or spaces is a piece of its own
-    // beforehand.
+    // A quarter of the size with listed merges, where runs of newlines or spaces are not single
+    // tokens beforehand.
     let [ours, newer] = [(&tokenizer(), 1 << 20), (&gemma_4(), 1 << 18)];
     for ((tokenizer, size), part) in
         [ours, newer].iter().flat_map(|it| parts.map(|part| (it, part)))
@@ -192,7 +192,7 @@ fn a_megabyte_takes_well_under_a_second() {
         let ids = tokenizer.encode(&text, Control::AsText);
         let took = start.elapsed();
         assert_eq!(tokenizer.decode(&ids), text);
-        // Other work shares the machine: the bound is for the wrong order of growth.
+        // Other load shares the machine, so the limit only detects a wrong order of growth.
         assert!(took < Duration::from_secs(4), "{part:?} took {took:?}");
         println!("{size} bytes of {part:?}: {took:?}, {} ids", ids.len());
     }
@@ -202,7 +202,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn text_comes_back(text in "(?s)[^▁]{0,60}") {
+    fn text_round_trips(text in "(?s)[^▁]{0,60}") {
         for tokenizer in [tokenizer(), gemma_4()] {
             let ids = tokenizer.encode(&text, Control::AsText);
             prop_assert_eq!(&tokenizer.decode(&ids), &text);
@@ -210,7 +210,7 @@ proptest! {
     }
 
     #[test]
-    fn streaming_never_shows_half_a_character(text in "[a-c語é😀 \n]{0,20}") {
+    fn streaming_never_returns_half_a_character(text in "[a-c語é😀 \n]{0,20}") {
         for tokenizer in [tokenizer(), gemma_4()] {
             let ids = tokenizer.encode(&text, Control::AsText);
             let mut detokenizer = Detokenizer::default();
@@ -226,7 +226,7 @@ proptest! {
 }
 
 #[test]
-fn bytes_that_make_no_character_are_replaced() {
+fn invalid_bytes_are_replaced() {
     let tokenizer = tokenizer();
     let byte = |byte: u32| 238 + byte;
     for (ids, text) in [
@@ -235,7 +235,7 @@ fn bytes_that_make_no_character_are_replaced() {
         (vec![byte(0xe8), byte(0xaa)], "\u{fffd}"),
         (vec![byte(0xe8), byte(0xaa), byte(0x9e)], "語"),
         (vec![2, byte(0x41), 1, 9999], "A"),
-        // A control piece ends what it interrupts.
+        // A control token ends the character that it interrupts.
         (vec![byte(0xe8), byte(0xaa), 106, byte(0x41)], "\u{fffd}A"),
     ] {
         assert_eq!(tokenizer.decode(&ids), text, "{ids:?}");

@@ -1,4 +1,4 @@
-//! Vision towers against records of an independent pass, and files that are no towers.
+//! Vision towers compared with records of an independent implementation, and invalid files.
 
 use std::rc::Rc;
 
@@ -66,7 +66,7 @@ fn towers(model: &VisionModel) -> [(&'static str, Box<dyn PictureEncoder>); 2] {
 }
 
 #[test]
-fn rows_are_those_of_the_record() {
+fn rows_equal_the_record() {
     for tiny in TinyTower::all() {
         let (bytes, golden) = (tiny.bytes(), golden(tiny.name));
         assert_eq!(fingerprint(&bytes), golden.fingerprint, "{}: record it again", tiny.name);
@@ -89,7 +89,7 @@ fn rows_are_those_of_the_record() {
                     .fold(0.0, f64::max);
                 assert!(worst < 2e-5, "{} {which}: {worst} deviations", tiny.name);
                 assert!(shares.is_sorted() && shares.last() == Some(&1.0), "{shares:?}");
-                // The tolerance would show every known mistake.
+                // The tolerance would detect every known mistake.
                 assert!(!case.mistakes.is_empty());
                 assert!(case.mistakes.values().all(|moved| *moved > 0.01), "{:?}", case.mistakes);
             }
@@ -98,7 +98,7 @@ fn rows_are_those_of_the_record() {
 }
 
 #[test]
-fn encoding_stops_where_its_future_is_dropped() {
+fn encoding_stops_when_its_future_is_dropped() {
     let model = open(TinyTower::all().pop().unwrap().bytes()).unwrap();
     let tower = block_on(cpu::load_tower(&model, brief())).unwrap();
     let budget = Budget::new(70).unwrap();
@@ -112,7 +112,7 @@ fn encoding_stops_where_its_future_is_dropped() {
 }
 
 #[test]
-fn files_that_are_no_towers_are_refused_by_name() {
+fn invalid_towers_are_refused_by_name() {
     type Bend = fn(&mut Writer);
     let cases: [(&str, Bend); 15] = [
         ("MMPROJ_INVALID", |it| it.set("general.architecture", Entry::Text("gemma3".into()))),
@@ -123,7 +123,7 @@ fn files_that_are_no_towers_are_refused_by_name() {
         ("MODEL_KEY_MISSING", |it| it.remove("clip.vision.projector_type")),
         ("MODEL_KEY_MISSING", |it| it.remove("clip.vision.projection_dim")),
         ("MODEL_KEY_INVALID", |it| it.set("clip.vision.patch_size", Entry::U32(0))),
-        // Their product is 0 in 32 bits.
+        // In 32 bits their product is 0.
         ("MODEL_KEY_INVALID", |it| it.set("clip.vision.patch_size", Entry::U32(1 << 16))),
         ("MODEL_KEY_INVALID", |it| {
             it.set("clip.vision.projector.scale_factor", Entry::U32(1 << 16));
@@ -152,7 +152,7 @@ fn files_that_are_no_towers_are_refused_by_name() {
     assert_eq!(error.code.as_deref(), Some("MODEL_DAMAGED"), "{error}");
 }
 
-/// Whatever bytes of the header are changed, opening ends in a value.
+/// Whichever bytes of the header are changed, opening returns a result.
 #[test]
 fn damaged_headers_never_panic() {
     let mut random = Random(3);
