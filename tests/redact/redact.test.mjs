@@ -279,6 +279,37 @@ describe('names', () => {
     assert.equal(names.seen.length, 1, 'a text is read once')
   })
 
+  test('a model without turns is shown examples, and chooses among what stands in the text', async () => {
+    const model = echo()
+    const base = scripted(() => ({ text: '{"persons":["Ann Smith"],"places":["Bonn"],"organisations":[]}' }), {
+      inferenceSource: 'on_device',
+      supports: { multiturn: false, systemRole: false },
+    })
+    const ai = redacting(model, { names: base })
+    await ai.generate('Did Ann Smith go\nto Bonn, or not?')
+    assert.equal(model.seen[0].messages[0].content[0].text, 'Did [PERSON_1] go\nto [PLACE_1], or not?')
+    const [{ messages, output }] = base.seen
+    assert.deepEqual(
+      messages.map(({ role }) => role),
+      ['user'],
+    )
+    assert.match(messages[0].content[0].text, /\n\nText: Did Ann Smith go to Bonn, or not\?\nNames:$/)
+    const { items, maxItems } = output.schema.properties.persons
+    assert.deepEqual(items.enum, [
+      'Did',
+      'Did Ann',
+      'Did Ann Smith',
+      'Ann',
+      'Ann Smith',
+      'Smith',
+      'Smith go to Bonn',
+      'Bonn',
+    ])
+    assert.equal(maxItems, 4)
+    await ai.generate('nothing here is written as a name')
+    assert.equal(base.seen.length, 1)
+  })
+
   test('where names cannot be found, nothing is sent', async () => {
     for (const [about, names] of [
       ['throws', scripted(() => { throw new Error('Ann') })], // prettier-ignore

@@ -2,23 +2,76 @@
 
 import { isObject } from '../border/json.js'
 import type { ModelRequest } from '../border/request.js'
-import type { Model } from '../types.js'
+import type { GenerateRequest, JsonSchema, Model } from '../types.js'
 import { nameKinds, type RedactedKind } from './options.js'
 import type { Fail } from './redactor.js'
 
 type Term = readonly [kind: number, text: string]
 
-const list = { type: 'array', items: { type: 'string', maxLength: 80 }, maxItems: 40 }
-const schema = {
-  type: 'object',
-  properties: Object.fromEntries(Object.values(nameKinds).map((name) => [name, list])),
-  required: Object.values(nameKinds),
-  additionalProperties: false,
+/** The form of an answer: three lists of so many names at most, of these ones where they are given. */
+function schemaOf(maxItems: number, names?: readonly string[]): JsonSchema {
+  const items: JsonSchema = names === undefined ? { type: 'string', maxLength: 80 } : { enum: [...names] }
+  return {
+    type: 'object',
+    properties: Object.fromEntries(Object.values(nameKinds).map((name) => [name, { type: 'array', items, maxItems }])),
+    required: Object.values(nameKinds),
+    additionalProperties: false,
+  }
 }
 
 const instruction =
   'List every name in the text, exactly as it is written there: of persons, of places and addresses, of organisations. ' +
   'Answer in JSON with the lists "persons", "places" and "organisations". A list may be empty.'
+
+/** A passage has no more names of a kind than this. */
+const mostNames = 40
+
+/** What a model without turns is shown, because it has learned no instructions. */
+const examples: ReadonlyArray<readonly [text: string, names: Record<string, readonly string[]>]> = [
+  [
+    'Maria Lopez of Bright Tools Ltd flew from Oslo to Lima.',
+    { persons: ['Maria Lopez'], places: ['Oslo', 'Lima'], organisations: ['Bright Tools Ltd'] },
+  ],
+  ['Please shorten the second paragraph and check the commas.', { persons: [], places: [], organisations: [] }],
+  [
+    'Dear Tom, our office at 5 Mill Lane, York is closed on Monday. Regards, Aiko Tanaka',
+    { persons: ['Tom', 'Aiko Tanaka'], places: ['5 Mill Lane', 'York'], organisations: [] },
+  ],
+  [
+    'Did the Red Cross answer? Write to Ivan Petrov and to Lena.',
+    { persons: ['Ivan Petrov', 'Lena'], places: [], organisations: ['Red Cross'] },
+  ],
+  ['How many people live in Peru?', { persons: [], places: ['Peru'], organisations: [] }],
+  ['Translate this recipe into Italian.', { persons: [], places: [], organisations: [] }],
+]
+
+/**
+ * A model without turns is a base model: it makes names up and repeats itself until it is stopped. So it chooses among
+ * what the passage could call somebody or something; undefined where there is nothing to choose from.
+ */
+function continued(passage: string): GenerateRequest | undefined {
+  const text = passage.replace(/\s+/g, ' ').trim()
+  const candidates = candidatesIn(text)
+  if (candidates.length === 0) return undefined
+  const shown = examples.map(([example, names]) => `Text: ${example}\nNames: ${JSON.stringify(names)}\n\n`)
+  return {
+    prompt: `${shown.join('')}Text: ${text}\nNames:`,
+    output: { schema: schemaOf(Math.min(mostNames, Math.ceil(candidates.length / 2)), candidates) },
+  }
+}
+
+/** Runs of up to four words whose first and last are not written small. */
+function candidatesIn(text: string): string[] {
+  const found = new Set<string>()
+  for (const clause of text.split(/[^\p{L}\p{M}\p{N}&'’ -]+/u)) {
+    const words = clause.split(' ').filter((word) => /[\p{L}\p{N}]/u.test(word))
+    for (let from = 0; from < words.length; from++)
+      for (let to = from + 1; to <= Math.min(words.length, from + 4); to++)
+        if (![words[from], words[to - 1]].some((word) => /^\p{Ll}/u.test(word ?? '')))
+          found.add(words.slice(from, to).join(' '))
+  }
+  return [...found].filter((name) => name.length <= 80 && text.includes(name))
+}
 
 /** A small model reads this much at once. Passages overlap, so that no name is cut in both. */
 const longestPassage = 1500
@@ -54,8 +107,12 @@ export class NameFinder {
   async #read(passage: string, signal: AbortSignal): Promise<readonly Term[]> {
     let answer: unknown
     try {
-      const request = { system: instruction, prompt: passage, config: { temperature: 0 }, output: { schema } } as const
-      const { output, outputError } = await this.#model.generate(request, { signal })
+      const hasTurns = this.#model.info?.supports?.multiturn !== false
+      const asked = hasTurns
+        ? { system: instruction, prompt: passage, output: { schema: schemaOf(mostNames) } }
+        : continued(passage)
+      if (asked === undefined) return []
+      const { output, outputError } = await this.#model.generate({ ...asked, config: { temperature: 0 } }, { signal })
       if (outputError !== undefined) throw outputError
       answer = output
     } catch (cause) {
