@@ -164,6 +164,9 @@ test('the client without HTTP', async () => {
     [error.status, error.code, error.type, error.cause.status],
     [503, 'UNAVAILABLE', 'server_error', 'UNAVAILABLE'],
   )
+  const cycle = ask(model)
+  cycle.metadata = cycle
+  await assert.rejects(client.chat.completions.create(cycle), { status: 400, code: 'invalid_json' })
   for await (const { choices } of await client.chat.completions.create(ask(model, { stream: true })))
     if (choices[0].delta.content === 'a') break
   await stopped(model.seen[3])

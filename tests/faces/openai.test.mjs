@@ -54,10 +54,13 @@ test('thoughts inside the output stay inside; nothing reported is 0', async () =
   const model = scripted(
     'm',
     [{ reply: { text: 'a', usage: { inputTokens: 7, outputTokens: 5, totalTokens: 12, thoughtsTokens: 3 } } }],
+    // Counted beside the output, as other makes do: there are more of them than of it.
+    [{ reply: { text: 'a', usage: { outputTokens: 1, thoughtsTokens: 3 } } }],
     [{ reply: 'b' }],
   )
   const client = clientOf(model)
   assert.equal((await client.chat.completions.create(ask(model))).usage.completion_tokens, 5)
+  assert.equal((await client.chat.completions.create(ask(model))).usage.completion_tokens, 4)
   assert.deepEqual(Object.values((await client.chat.completions.create(ask(model))).usage).slice(0, 3), [0, 0, 0])
 })
 
@@ -186,6 +189,29 @@ test('tools: results find the branch that called, with reference and signature',
       content: [{ toolResponse: { name: 'weather', output: { rain: true }, ref: '0' } }],
     })
   }
+})
+
+test('signed words and thoughts come back beside a call, in both APIs', async () => {
+  const signed = (kind, text) => [{ [kind]: text, metadata: { thoughtSignature: `signed-${kind}` } }]
+  const turn = [signed('reasoning', 'hm'), signed('text', 'Let me see.'), weatherCall('Oslo')]
+  const model = scripted('m', turn, ['Rain.'], turn, ['Rain.'])
+  const client = new OpenAI({ fetch: openAIFetch({ models: { m: model } }), apiKey: 'none' })
+  const asked = [{ role: 'user', content: 'rain?' }]
+  const { choices } = await client.chat.completions.create({ model: 'm', messages: asked })
+  const { message } = choices[0]
+  const [call] = message.tool_calls
+  const result = { role: 'tool', tool_call_id: call.id, content: 'yes' }
+  await client.chat.completions.create({ model: 'm', messages: [...asked, message, result] })
+  const { output } = await client.responses.create({ model: 'm', input: asked })
+  const { call_id: id } = output.at(-1)
+  const input = [...asked, ...output, { type: 'function_call_output', call_id: id, output: 'yes' }]
+  await client.responses.create({ model: 'm', input })
+  for (const { request } of [model.seen[1], model.seen[3]])
+    assert.deepEqual(request.messages[1].content, [
+      ...signed('reasoning', 'hm'),
+      ...signed('text', 'Let me see.'),
+      ...weatherCall('Oslo'),
+    ])
 })
 
 test('several calls in one turn have ids of their own, and so have those of the next turn', async () => {

@@ -15,7 +15,12 @@ export interface WayBack {
   branches?: string[]
   /** `part.metadata` of the call, for example Gemini's thought signature. */
   metadata?: Metadata
+  /** The same of the words and thoughts before the call, where a client's messages have no place for it. */
+  signed?: Signed
 }
+
+/** `part.metadata` by kind of part. */
+export type Signed = Partial<Record<'text' | 'reasoning', Metadata>>
 
 /** A call of a model as faces pass it on: arguments as a value, an id that no other call has, and its way back. */
 export interface Call {
@@ -47,16 +52,37 @@ export function callPart({ id, name, input, wayBack: { ref = id, metadata } }: C
 
 /** A record that came from outside, as far as it is a way back. */
 export function wayBackOf(value: unknown): WayBack {
-  if (typeof value !== 'object' || value === null) return {}
-  const { ref, branches, metadata } = value as Record<string, unknown>
+  if (!isObject(value)) return {}
+  const { ref, branches, metadata, signed } = value
   const known = stringsOf(branches)
   return {
     ...(typeof ref === 'string' ? { ref } : {}),
     ...(known === undefined ? {} : { branches: known }),
-    ...(typeof metadata === 'object' && metadata !== null && !Array.isArray(metadata)
-      ? { metadata: metadata as Metadata }
-      : {}),
+    ...(isObject(metadata) ? { metadata: metadata } : {}),
+    ...(isObject(signed) && Object.values(signed).every(isObject) ? { signed: signed } : {}),
   }
+}
+
+/** The calls of an answer for clients that carry ids alone: the first one's has what stands beside other parts. */
+export function sealedCallsOf(message: Message): Call[] {
+  let signed: Signed | undefined
+  for (const part of message.content)
+    for (const kind of ['text', 'reasoning'] as const)
+      if (kind in part && part.metadata !== undefined) signed = { ...signed, [kind]: part.metadata }
+  return callsOf(message, (wayBack) => {
+    const id = sealedId(signed === undefined ? wayBack : { ...wayBack, signed })
+    signed = undefined
+    return id
+  })
+}
+
+/** Gives the words and thoughts of an answer that came back what stood beside them: the last of each kind has it. */
+export function signParts(parts: Part[], calls: readonly Call[]): Part[] {
+  for (const [kind, metadata] of Object.entries(calls[0]?.wayBack.signed ?? {})) {
+    const at = parts.findLastIndex((part) => kind in part)
+    if (at >= 0) parts[at] = { ...(parts[at] as Part), metadata }
+  }
+  return parts
 }
 
 /** A model's message, signed again where its calls carry a signature. */
@@ -73,10 +99,9 @@ export function randomId(): string {
 const sealed = /^call_[0-9a-f]{16}_([\w-]+)$/
 
 /** An id that carries its way back. Clients treat ids as opaque and return them unchanged. */
-export function sealedId(wayBack: WayBack): string {
-  const { ref, branches, metadata } = wayBack
+function sealedId(wayBack: WayBack): string {
   const id = `call_${randomId()}`
-  if (ref === undefined && branches === undefined && metadata === undefined) return id
+  if (Object.keys(wayBack).length === 0) return id
   return `${id}_${toBase64Url(JSON.stringify(wayBack))}`
 }
 
@@ -100,6 +125,11 @@ function toBase64Url(text: string): string {
 function fromBase64Url(packed: string): string {
   const binary = atob(packed.replaceAll('-', '+').replaceAll('_', '/'))
   return new TextDecoder('utf-8', { fatal: true }).decode(Uint8Array.from(binary, (char) => char.charCodeAt(0)))
+}
+
+/** An object that is no list. */
+export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function stringsOf(value: unknown): string[] | undefined {

@@ -3,7 +3,7 @@
 import { HybridError } from '../../index.js'
 import type { GenerateRequest, GenerationConfig, Message, Model, Part, ToolDefinition } from '../../index.js'
 import { mediaUrl, wholeMediaType } from '../media.js'
-import { callPart, modelMessage, wayBackOf, type Call } from '../way-back.js'
+import { callPart, isObject, modelMessage, wayBackOf, type Call } from '../way-back.js'
 import type { CallOptions, FileData, GivenRecord, PromptMessage, PromptPart, ToolOutput, Warning } from './spec.js'
 
 /** A request, what the strategies are given beside it, and what is left out of it. */
@@ -172,10 +172,6 @@ function outputOf(output: ToolOutput, unsupported: (feature: string) => void): u
 
 function oursOf(options: GivenRecord | undefined): Record<string, unknown> {
   return isObject(options?.['hybridge']) ? options['hybridge'] : {}
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function invalid(message: string): HybridError {

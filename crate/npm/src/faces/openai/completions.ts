@@ -4,7 +4,7 @@ import type { GenerateChunk, GenerateResponse, Model } from '../../index.js'
 import { jsonTextOf, Unfenced } from '../json-text.js'
 import { openStream } from '../opening.js'
 import { countedTokens } from '../usage.js'
-import { callsOf, randomId, sealedId } from '../way-back.js'
+import { randomId, sealedCallsOf } from '../way-back.js'
 import { unsupported } from './refusal.js'
 import type { CompletionWish } from './request.js'
 import type {
@@ -152,7 +152,7 @@ async function* chunksOf(
 }
 
 function toolCallsOf({ message }: GenerateResponse): ToolCall[] {
-  return callsOf(message, sealedId).map(({ id, name, input }) => ({
+  return sealedCallsOf(message).map(({ id, name, input }) => ({
     id,
     type: 'function',
     function: { name, arguments: JSON.stringify(input) },

@@ -1,8 +1,9 @@
 /** Vectors in the shape of OpenAI's service. */
 
 import type { Embedder, EmbeddingTask } from '../../index.js'
+import { isObject } from '../way-back.js'
 import { malformed } from './refusal.js'
-import { isObject, type Body, type EmbeddingList } from './wire.js'
+import type { Body, EmbeddingList } from './wire.js'
 
 export async function embeddings(
   name: string,

@@ -1,9 +1,9 @@
 /** A chat completion's body as a request of ours. Everything is checked here, before a model runs. */
 
 import type { GenerateRequest, GenerationConfig, Message, Part, ToolDefinition } from '../../index.js'
-import { callPart, modelMessage, openedId, type Call } from '../way-back.js'
+import { callPart, isObject, modelMessage, openedId, signParts, type Call } from '../way-back.js'
 import { malformed, unsupported } from './refusal.js'
-import { isObject, type Body } from './wire.js'
+import type { Body } from './wire.js'
 
 /** What a body asks for beside the request itself. */
 export interface CompletionWish {
@@ -231,7 +231,7 @@ function assistantMessage(entry: Body, where: string, calls: Map<string, Call>):
     }
   }
   for (const call of own) calls.set(call.id, call)
-  return modelMessage([...parts, ...own.map(callPart)], own)
+  return modelMessage([...signParts(parts, own), ...own.map(callPart)], own)
 }
 
 /** A call from the history, with what its id carries. */

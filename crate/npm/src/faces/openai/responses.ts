@@ -7,7 +7,7 @@ import type { GenerateRequest, GenerateResponse, Message, Model, Part } from '..
 import { jsonTextOf, Unfenced } from '../json-text.js'
 import { openStream } from '../opening.js'
 import { countedTokens } from '../usage.js'
-import { callPart, callsOf, modelMessage, randomId, sealedId, type Call } from '../way-back.js'
+import { callPart, isObject, modelMessage, randomId, sealedCallsOf, signParts, type Call } from '../way-back.js'
 import { fieldOf, seconds, type Outcome } from './completions.js'
 import { malformed, unsupported } from './refusal.js'
 import {
@@ -21,7 +21,7 @@ import {
   textOfContent,
   toolsOf,
 } from './request.js'
-import { isObject, type Body, type HybridgeField } from './wire.js'
+import type { Body, HybridgeField } from './wire.js'
 
 /** A piece of output: thinking, words, or the call of a function. */
 export type OutputItem =
@@ -157,6 +157,7 @@ function messagesOf(input: unknown): Message[] {
     throw malformed('input', 'must be a string or a list with at least one item')
   const messages: Message[] = []
   const calls = new Map<string, Call>()
+  let thought = ''
   input.forEach((item: unknown, index) => {
     const where = `input[${index}]`
     if (!isObject(item)) throw malformed(where, 'must be an object')
@@ -166,7 +167,7 @@ function messagesOf(input: unknown): Message[] {
       case 'function_call': {
         const call = callOf(item['call_id'], item['name'], item['arguments'], where)
         calls.set(call.id, call)
-        return addCall(messages, call)
+        return addCall(messages, call, thought)
       }
       case 'function_call_output': {
         const { output } = item
@@ -176,8 +177,9 @@ function messagesOf(input: unknown): Message[] {
             : JSON.stringify(output ?? null)
         return addResult(messages, resultPart(item['call_id'], text, calls, where))
       }
-      // Thinking of earlier turns is sent back by clients and needs no answer.
+      // Thinking of earlier turns is sent back by clients; a branch needs it only where it signed it.
       case 'reasoning':
+        thought = Array.isArray(item['summary']) ? item['summary'].map(summaryText).join('') : ''
         return undefined
       default:
         throw unsupported(`${where}.type`, 'must be message, function_call, function_call_output or reasoning')
@@ -193,15 +195,21 @@ function roleOf(role: unknown, where: string): Message['role'] {
   throw malformed(where, 'must have the role system, developer, user or assistant')
 }
 
-/** Words and calls of one turn are items apart on this wire, and one message of ours. */
-function addCall(messages: Message[], call: Call): void {
+function summaryText(part: unknown): string {
+  return isObject(part) && typeof part['text'] === 'string' ? part['text'] : ''
+}
+
+/** Thoughts, words and calls of one turn are items apart on this wire, and one message of ours. */
+function addCall(messages: Message[], call: Call, thought: string): void {
   const last = messages.at(-1)
-  const part = callPart(call)
-  if (last?.role !== 'model') return void messages.push(modelMessage([part], [call]))
+  const before: Part[] = call.wayBack.signed?.reasoning !== undefined && thought !== '' ? [{ reasoning: thought }] : []
+  const content = [...before, ...(last?.role === 'model' ? last.content : [])]
+  const whole = [...signParts(content, [call]), callPart(call)]
+  if (last?.role !== 'model') return void messages.push(modelMessage(whole, [call]))
   const { metadata } = modelMessage([], [call])
   messages[messages.length - 1] = {
     ...last,
-    content: [...last.content, part],
+    content: whole,
     ...(metadata === undefined ? {} : { metadata }),
   }
 }
@@ -303,7 +311,7 @@ class Writer {
   /** Calls come last, when the branch has signed them. */
   end({ finishReason, message }: GenerateResponse): void {
     this.#close(finishReason === 'length' ? 'incomplete' : 'completed')
-    for (const { id, name, input } of callsOf(message, sealedId)) {
+    for (const { id, name, input } of sealedCallsOf(message)) {
       const item = {
         id: `fc_${randomId()}`,
         type: 'function_call',

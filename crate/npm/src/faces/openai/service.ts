@@ -7,11 +7,11 @@ import type { Embedder, Model } from '../../index.js'
 import { servedOf, type Servable, type Served, type ServedModels } from '../served.js'
 import { complete, seconds, type Outcome } from './completions.js'
 import { embeddings } from './embeddings.js'
+import { isObject } from '../way-back.js'
 import { malformed, Refusal } from './refusal.js'
 import { completionWish } from './request.js'
 import type { responses, ResponseEvent, ResponseObject } from './responses.js'
 import {
-  isObject,
   type Body,
   type ChatCompletion,
   type ChatCompletionChunk,
@@ -63,7 +63,7 @@ export class Service {
     if (end === undefined)
       throw new Refusal(404, `there is nothing at ${path}; this face answers ${paths}`, null, 'not_found')
     requireMethod(method, 'POST', at)
-    const read = bodyOf(await body())
+    const read = await readBody(body)
     if (end === 'embeddings') {
       const [name, embedder] = named<Embedder>(this.#served.embedders, read, 'embedders')
       return { kind: 'whole', body: await embeddings(name, embedder, read, signal) }
@@ -104,10 +104,11 @@ function requireMethod(method: string, expected: string, path: string): void {
     throw new Refusal(405, `${path} takes ${expected}, not ${method}`, null, 'method_not_allowed')
 }
 
-function bodyOf(text: string): Body {
+/** What cannot be written as JSON, such as an object with a cycle, is refused like a text that is none. */
+async function readBody(text: Call['body']): Promise<Body> {
   let body: unknown
   try {
-    body = JSON.parse(text)
+    body = JSON.parse(await text())
   } catch {
     throw new Refusal(400, 'the body is not JSON', null, 'invalid_json')
   }

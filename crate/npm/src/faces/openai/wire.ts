@@ -101,7 +101,3 @@ export interface ModelList {
 
 /** A JSON object from outside. */
 export type Body = Readonly<Record<string, unknown>>
-
-export function isObject(value: unknown): value is Body {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
