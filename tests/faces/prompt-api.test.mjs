@@ -40,6 +40,17 @@ test('the class: its name, its constructor, availability', async () => {
   assert.ok(session instanceof LanguageModel && session instanceof EventTarget)
   assert.deepEqual([session.contextUsage, session.contextWindow, session.samplingMode], [0, 100, 'balanced'])
   assert.equal('LanguageModel' in globalThis, false)
+  // As the platform's own: members that can be listed, required arguments counted, null as no options.
+  assert.equal(String(session), '[object LanguageModel]')
+  const { create, prototype } = LanguageModel
+  assert.deepEqual([create.length, prototype.prompt.length, prototype.clone.length], [0, 1, 0])
+  assert.ok(Object.keys(prototype).includes('promptStreaming'))
+  assert.equal(await LanguageModel.availability(null), 'available')
+  assert.equal(await session.prompt('x', null), 'ok')
+  await assert.rejects(session.prompt(), TypeError)
+  assert.throws(() => session.promptStreaming(), TypeError)
+  await assert.rejects(session.prompt(Symbol('x')), TypeError)
+  await assert.rejects(LanguageModel.create({ initialPrompts: 'words' }), TypeError)
 })
 
 test('a conversation is remembered, initial prompts first, and counted piece by piece', async () => {

@@ -39,7 +39,8 @@ export interface Reading {
 export function readInput(input: unknown, reading: Reading): Array<Message | Promise<Message>> {
   const isList = typeof input === 'object' && input !== null && Symbol.iterator in input
   if (!isList) {
-    const text = String(input)
+    // As the platform makes a string: of a symbol it cannot.
+    const text = `${input as string}`
     return text === '' ? [] : [{ role: 'user', content: [{ text }] }]
   }
   const list = [...(input as Iterable<Partial<PromptMessage> | null>)]
@@ -55,7 +56,7 @@ function messageOf(
     throw new TypeError(`the message at ${index} has an unknown role: ${String(role)}`)
   if (content === undefined) throw new TypeError(`the message at ${index} has no content`)
   const isList = typeof content === 'object' && content !== null && Symbol.iterator in content
-  const items = isList ? [...content] : [{ type: 'text' as const, value: String(content) }]
+  const items = isList ? [...content] : [{ type: 'text' as const, value: `${content}` }]
   if (role === 'system') {
     if (!reading.isInitial) throw new TypeError('a system message belongs to the initial prompts')
     if (index > 0) throw new TypeError('a system message must come first')

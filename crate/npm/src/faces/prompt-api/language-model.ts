@@ -53,6 +53,14 @@ export interface PromptApiClass {
   create(options?: PromptApiCreateOptions): Promise<PromptApiSession>
 }
 
+type Given = [input: PromptInput, options?: PromptApiPromptOptions | null]
+
+/** What a method was given, as the platform takes it: an input is required, and no options may be null. */
+function argumentsOf(given: Partial<Given>): [PromptInput, PromptApiPromptOptions] {
+  if (given.length === 0) throw new TypeError('1 argument required, but only 0 present')
+  return [given[0] as PromptInput, given[1] ?? {}]
+}
+
 /**
  * By this `promptApiModel` recognises that a page's `LanguageModel` is a model of ours, so that none asks itself for
  * ever.
@@ -86,15 +94,23 @@ export function promptApi(model: Model, options: PromptApiOptions = {}): PromptA
       this.#session = makeSession(() => this.dispatchEvent(new Event('contextoverflow')))
     }
 
-    static async availability(given: PromptApiCoreOptions = {}): ReturnType<PromptApiClass['availability']> {
+    get [Symbol.toStringTag](): string {
+      return 'LanguageModel'
+    }
+
+    static async availability(options: PromptApiCoreOptions | null = {}): ReturnType<PromptApiClass['availability']> {
+      const given = options ?? {}
       const setup = setupOf(given)
       if (obstacleOf(setup, model.info, given) !== undefined) return 'unavailable'
       if (typeof own.availability !== 'function' || own.state === 'ready') return 'available'
       return (await own.availability()).status
     }
 
-    static async create(given: PromptApiCreateOptions = {}): Promise<PromptApiSession> {
+    static async create(options: PromptApiCreateOptions | null = {}): Promise<PromptApiSession> {
+      const given = options ?? {}
       const { signal, monitor, initialPrompts = [] } = given
+      if (Object(initialPrompts) !== initialPrompts || !(Symbol.iterator in initialPrompts))
+        throw new TypeError('initialPrompts must be a list')
       signal?.throwIfAborted()
       const setup = setupOf(given)
       const obstacle = obstacleOf(setup, model.info, given)
@@ -115,19 +131,19 @@ export function promptApi(model: Model, options: PromptApiOptions = {}): PromptA
       return made
     }
 
-    async prompt(input: PromptInput, given: PromptApiPromptOptions = {}): Promise<string> {
+    async prompt(...given: Given): Promise<string> {
       // In an open loop the answer may be a list that holds calls; the platform's types do not know it yet.
-      return (await this.#session.ask(input, given).answer) as string
+      return (await this.#session.ask(...argumentsOf(given)).answer) as string
     }
 
-    promptStreaming(input: PromptInput, given: PromptApiPromptOptions = {}): ReadableStream<string> {
+    promptStreaming(...given: Given): ReadableStream<string> {
       let pieces: ReadableStreamDefaultController<string | PromptContent> | undefined
       let hasText = false
       const stream = new ReadableStream<string | PromptContent>({
         start: (controller) => void (pieces = controller),
         cancel: (reason: unknown) => running.stop(reason),
       })
-      const running = this.#session.ask(input, given, (text) => {
+      const running = this.#session.ask(...argumentsOf(given), (text) => {
         hasText = true
         try {
           pieces?.enqueue(text)
@@ -150,15 +166,17 @@ export function promptApi(model: Model, options: PromptApiOptions = {}): PromptA
       return stream as ReadableStream<string>
     }
 
-    async append(input: PromptInput, { signal }: { signal?: AbortSignal } = {}): Promise<undefined> {
+    async append(...given: Given): Promise<undefined> {
+      const [input, { signal }] = argumentsOf(given)
       await this.#session.append(input, signal)
     }
 
-    async measureContextUsage(input: PromptInput, given: PromptApiPromptOptions = {}): Promise<number> {
-      return this.#session.measure(input, given)
+    async measureContextUsage(...given: Given): Promise<number> {
+      return this.#session.measure(...argumentsOf(given))
     }
 
-    async clone({ signal }: { signal?: AbortSignal } = {}): Promise<PromptApiSession> {
+    async clone(options: { signal?: AbortSignal } | null = {}): Promise<PromptApiSession> {
+      const { signal } = options ?? {}
       this.#session.requireAlive(signal)
       return LanguageModel.#make(signal, (onOverflow) => this.#session.copy(onOverflow))
     }
@@ -198,6 +216,12 @@ export function promptApi(model: Model, options: PromptApiOptions = {}): PromptA
       count,
       onOverflow: () => undefined,
     })
+  // As the platform's own members are.
+  for (const [member, place] of Object.entries(Object.getOwnPropertyDescriptors(LanguageModel.prototype))) {
+    if (member === 'constructor') continue
+    if (/^(prompt|append|measure)/.test(member)) Object.defineProperty(place.value, 'length', { value: 1 })
+    Object.defineProperty(LanguageModel.prototype, member, { ...place, enumerable: true })
+  }
   Object.defineProperty(LanguageModel, 'name', { value: 'LanguageModel', configurable: true })
   Object.defineProperty(LanguageModel, marker, { value: true })
   return LanguageModel
