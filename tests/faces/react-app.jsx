@@ -17,12 +17,13 @@ const device = {
 const seen = []
 const model = defineModel({
   name: 'm',
-  async generate({ messages, tools }, { sendChunk, signal }) {
+  async generate({ messages }, { sendChunk, signal }) {
     seen.push(messages.map(({ role, content }) => `${role}: ${content.map((part) => part.text ?? Object.keys(part)[0]).join('')}`))
     const text = messages.at(-1).content[0].text
     if (text === 'fail') throw Object.assign(new Error('x'), { status: 'UNAVAILABLE' })
     if (text === 'wrong') return { message: { role: 'model', content: [{ toolRequest: { name: 'count', input: { to: 'ten' }, ref: '0' } }, { toolRequest: { name: 'look', input: { a: 2 }, ref: '1' } }] } }
-    if (text === 'tool' || text === 'deaf') return { message: { role: 'model', content: [{ toolRequest: { name: tools[0].name, input: { a: text === 'deaf' ? undefined : 1 }, ref: '0' } }] } }
+    if (text === 'erase') return { message: { role: 'model', content: ['erase', 'look'].map((name, at) => ({ toolRequest: { name, input: { a: 1 }, ref: String(at) } })) } }
+    if (text === 'tool' || text === 'deaf') return { message: { role: 'model', content: [{ toolRequest: { name: 'look', input: { a: text === 'deaf' ? undefined : 1 }, ref: '0' } }] } }
     sendChunk('one ')
     if (text === 'wait') await new Promise((_, reject) => signal.addEventListener('abort', () => (globalThis.stopped = true, reject(signal.reason))))
     sendChunk('two')
@@ -32,7 +33,8 @@ const model = defineModel({
 const request = { tools: [{ name: 'look', description: 'Looks.' }] }
 // Without its argument the tool ignores its signal and never ends.
 const count = { description: 'Counts.', inputSchema: { type: 'object', properties: { to: { type: 'number' } } }, execute: () => (globalThis.hasCounted = true) }
-const tools = { look: (input) => (input.a === undefined ? ((globalThis.isLooking = true), new Promise(() => {})) : { found: input.a }), count }
+const erase = { description: 'Erases.', needsApproval: true, execute: () => ((globalThis.erased = (globalThis.erased ?? 0) + 1), 'gone') }
+const tools = { erase, look: (input) => (input.a === undefined ? ((globalThis.isLooking = true), new Promise(() => {})) : { found: input.a }), count }
 
 function Bar() {
   const progress = useLoadProgress(device)
@@ -45,9 +47,9 @@ function Download() {
 }
 
 function Chat() {
-  const { messages, status, error, send, stop, regenerate } = useChat({ model, system: 'brief', request, tools })
-  Object.assign(globalThis, { send, stop, regenerate, messages })
-  return <><p id="status">{`${status} ${error?.status ?? ''}`}</p><ol id="messages">{messages.map(({ id, role, text }) => <li key={id}>{`${role}: ${text}`}</li>)}</ol></>
+  const { messages, status, error, paused, send, stop, regenerate, approve } = useChat({ model, system: 'brief', request, tools })
+  Object.assign(globalThis, { send, stop, regenerate, approve, messages, paused })
+  return <><p id="status">{`${status} ${error?.status ?? ''}${paused === undefined ? '' : 'waits'}`}</p><ol id="messages">{messages.map(({ id, role, text }) => <li key={id}>{`${role}: ${text}`}</li>)}</ol></>
 }
 
 function App() {

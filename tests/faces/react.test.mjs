@@ -98,6 +98,39 @@ for (const [version, folder] of Object.entries(versions)) {
       assert.deepEqual(results[1], { name: 'look', ref: '1', output: { found: 2 } })
       assert.equal(await page.evaluate(() => globalThis.hasCounted), undefined)
 
+      // A call that needs approval waits for it; another word instead of a decision leaves it undone.
+      const outputs = (at) => page.evaluate((at) => messages.at(at).content.map((it) => it.toolResponse.output), at)
+      await page.evaluate(() => approve({ 0: true }))
+      await shows('status', 'error FAILED_PRECONDITION')
+      for (const [approvals, output, erased] of [
+        [{ 0: true }, 'gone', 1],
+        [{ 0: { approved: false, reason: 'mine' } }, { error: 'the person declined this call: mine' }, 1],
+      ]) {
+        await page.evaluate(() => send('erase'))
+        await shows('status', 'ready waits')
+        assert.deepEqual(
+          await page.evaluate(() => paused.calls.map(({ call, waits }) => [call.name, waits === true])),
+          [
+            ['erase', true],
+            ['look', false],
+          ],
+        )
+        await page.evaluate((approvals) => approve(approvals), approvals)
+        await shows('status', 'ready ')
+        assert.deepEqual(await outputs(-2), [output, { found: 1 }])
+        assert.equal(await page.evaluate(() => globalThis.erased), erased)
+      }
+      await page.evaluate(() => send('erase'))
+      await shows('status', 'ready waits')
+      await page.evaluate(() => send('hi'))
+      await shows('status', 'ready ')
+      const unanswered = await page.evaluate(() => seen.at(-1))
+      assert.deepEqual(unanswered.slice(-3), [
+        'model: toolRequesttoolRequest',
+        'tool: toolResponsetoolResponse',
+        'user: hi',
+      ])
+
       // A stop ends a turn whose tool ignores its signal.
       await page.evaluate(
         () => ((globalThis.isSettled = false), void send('deaf').then(() => (globalThis.isSettled = true))),

@@ -52,6 +52,8 @@ export type * from './types.js'
 
 // The other entries share the core's one copy of these. They are not public: the types leave them out.
 /** @internal */
+export { withResults } from './chat/history.js'
+/** @internal */
 export { configuredFile } from './border/wasm.js'
 /** @internal */
 export { gpuLimits } from './border/device-facts.js'

@@ -3551,7 +3551,6 @@ export {
   OutputItem,
   TokenLogprob,
   ToolCall,
-  isObject,
 } from './responses.js'
 import { Servable, ServedModels } from '../../served.js'
 import '../../index.js'
@@ -3777,7 +3776,6 @@ interface ModelList {
 }
 /** A JSON object from outside. */
 type Body = Readonly<Record<string, unknown>>
-declare function isObject(value: unknown): value is Body
 
 /** An answer on its way out: whole, or as events. */
 type Outcome<Whole, Event> =
@@ -3880,7 +3878,7 @@ declare function responses(
   signal: AbortSignal | undefined,
 ): Promise<Outcome<ResponseObject, ResponseEvent>>
 
-export { isObject, responses }
+export { responses }
 export type {
   Body,
   ChatCompletion,
@@ -4179,6 +4177,7 @@ import {
   Message,
   GenerateResponse,
   Model,
+  PausedRun,
   GenerateRequest,
   ToolFunction,
   ExecutableTool,
@@ -4203,13 +4202,28 @@ interface ChatState {
   /** `submitted` until the first chunk, `streaming` until the last. */
   readonly status: 'ready' | 'submitted' | 'streaming' | 'error'
   readonly error?: HybridError
+  /** Calls that wait for a person: show those with `waits`, and decide with `approve`. It is JSON. */
+  readonly paused?: PausedRun
 }
+/** A person's decisions about calls that wait, by `ref`, or by name where a call has none. */
+type Approvals = Readonly<
+  Record<
+    string,
+    | boolean
+    | {
+        approved: boolean
+        reason?: string
+      }
+  >
+>
 interface ChatOptions {
   model: Model
   /** A system message that goes before every conversation. */
   system?: string
   /** Messages to begin with, for example stored ones. */
   initialMessages?: readonly Message[]
+  /** A stored `paused`, with the messages that it was stored with. */
+  initialPaused?: PausedRun
   /** The rest of each request: config, tools, output. */
   request?: Omit<GenerateRequest, 'messages' | 'prompt' | 'system'>
   /** What answers the model's calls, by name: whole tools, or functions for those that `request.tools` describes. */
@@ -4247,12 +4261,14 @@ declare function useLoadProgress(model: Loadable): LoadProgress | undefined
 declare function useChat(options: ChatOptions): ChatState & {
   send: (content: string | Part[]) => Promise<void>
   regenerate: () => Promise<void>
+  /** Decides about the calls of `paused`, by `ref` or name, and goes on. */
+  approve: (approvals: Approvals) => Promise<void>
   stop: () => void
   setMessages: (messages: readonly Message[]) => void
 }
 
 export { DownloadState, Loadable, useChat, useLoadProgress, useModel }
-export type { ChatMessage, ChatOptions, ChatState }
+export type { Approvals, ChatMessage, ChatOptions, ChatState }
 
 // ── hybridge/retrieval
 import { Metadata, Embedder, HybridError, GenerateRequest, Model, Tool } from '../index.js'

@@ -30,9 +30,7 @@ export function snapshotArgument(snapshot: unknown): ChatSnapshot {
  * call and empty answers are left out, and consecutive user messages are merged.
  */
 export async function repaired(messages: readonly Message[]): Promise<Message[]> {
-  const closed = messages.some(({ content }) => content.some((part) => 'toolRequest' in part || 'toolResponse' in part))
-    ? await withResults(messages)
-    : messages
+  const closed = await withResults(messages)
   const sent: Message[] = []
   for (const message of closed) {
     const last = sent.at(-1)
@@ -48,7 +46,10 @@ export async function repaired(messages: readonly Message[]): Promise<Message[]>
   return sent
 }
 
-async function withResults(messages: readonly Message[]): Promise<Message[]> {
+/** A call without a result gets one that says so, and a result without a call is left out. */
+export async function withResults(messages: readonly Message[]): Promise<readonly Message[]> {
+  if (!messages.some(({ content }) => content.some((part) => 'toolRequest' in part || 'toolResponse' in part)))
+    return messages
   const page = await loadPage()
   const found = JSON.parse(page.danglingCalls(toJson(messages, 'the history'))) as Array<{
     kind: 'call' | 'result'

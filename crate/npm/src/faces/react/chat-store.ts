@@ -1,14 +1,14 @@
 /** A conversation as a store: what a page shows of it, and what it can do. */
 
-import { streamTools } from '../../index.js'
+import { HybridError, streamTools, withResults } from '../../index.js'
 import type {
   ExecutableTool,
   GenerateRequest,
   GenerateResponse,
-  HybridError,
   Message,
   Model,
   Part,
+  PausedRun,
   ToolCall,
   ToolFunction,
   ToolStream,
@@ -30,7 +30,12 @@ export interface ChatState {
   /** `submitted` until the first chunk, `streaming` until the last. */
   readonly status: 'ready' | 'submitted' | 'streaming' | 'error'
   readonly error?: HybridError
+  /** Calls that wait for a person: show those with `waits`, and decide with `approve`. It is JSON. */
+  readonly paused?: PausedRun
 }
+
+/** A person's decisions about calls that wait, by `ref`, or by name where a call has none. */
+export type Approvals = Readonly<Record<string, boolean | { approved: boolean; reason?: string }>>
 
 export interface ChatOptions {
   model: Model
@@ -38,6 +43,8 @@ export interface ChatOptions {
   system?: string
   /** Messages to begin with, for example stored ones. */
   initialMessages?: readonly Message[]
+  /** A stored `paused`, with the messages that it was stored with. */
+  initialPaused?: PausedRun
   /** The rest of each request: config, tools, output. */
   request?: Omit<GenerateRequest, 'messages' | 'prompt' | 'system'>
   /** What answers the model's calls, by name: whole tools, or functions for those that `request.tools` describes. */
@@ -53,8 +60,9 @@ export class ChatStore {
   #state: ChatState
   #work: AbortController | undefined
 
-  constructor({ initialMessages = [] }: Pick<ChatOptions, 'initialMessages'>) {
-    this.#state = { messages: initialMessages.map((message) => shown(message)), status: 'ready' }
+  constructor({ initialMessages = [], initialPaused }: Pick<ChatOptions, 'initialMessages' | 'initialPaused'>) {
+    const messages = initialMessages.map((message) => shown(message))
+    this.#state = { messages, status: 'ready', ...(initialPaused === undefined ? {} : { paused: initialPaused }) }
   }
 
   readonly subscribe = (listener: () => void): (() => void) => {
@@ -76,51 +84,68 @@ export class ChatStore {
    * one stops it.
    */
   async send(content: string | Part[], options: ChatOptions): Promise<void> {
-    this.stop()
     const message = shown({ role: 'user', content: typeof content === 'string' ? [{ text: content }] : content })
     await this.#answer([...this.#state.messages, message], options)
   }
 
   /** Drops the last answer and asks again. */
   async regenerate(options: ChatOptions): Promise<void> {
-    this.stop()
     const last = this.#state.messages.findLastIndex(({ role }) => role === 'user')
     if (last >= 0) await this.#answer(this.#state.messages.slice(0, last + 1), options)
   }
 
-  async #answer(messages: readonly ChatMessage[], options: ChatOptions): Promise<void> {
+  /** Goes on with calls that wait. Without any it fails, as sending does: in the state. */
+  async approve(approvals: Approvals, options: ChatOptions): Promise<void> {
+    const { messages, paused } = this.#state
+    if (paused !== undefined) return await this.#answer(messages, options, { resume: paused, approvals })
+    const error = new HybridError('FAILED_PRECONDITION', 'no tool call waits for approval', {
+      code: 'NOTHING_TO_APPROVE',
+    })
+    this.#set({ ...this.#state, status: 'error', error })
+  }
+
+  async #answer(
+    messages: readonly ChatMessage[],
+    options: ChatOptions,
+    resumed?: { resume: PausedRun; approvals: Approvals },
+  ): Promise<void> {
+    this.stop()
     const work = (this.#work = new AbortController())
     // What a stopped answer still brings is not shown.
     const set = (state: ChatState): void => {
       if (this.#work === work) this.#set(state)
     }
-    const shownFirst = messages.map(({ role, content, metadata }): Message => ({
-      role,
-      content,
-      ...(metadata === undefined ? {} : { metadata }),
-    }))
     const { model, system, request, maxTurns } = options
     set({ messages, status: 'submitted' })
     try {
       const run = streamTools({
         model,
-        request: { ...request, ...(system === undefined ? {} : { system }), messages: shownFirst },
+        request: {
+          ...request,
+          ...(system === undefined ? {} : { system }),
+          // A call that was stopped, or never decided on, has a result that says so.
+          messages: resumed === undefined ? [...(await withResults(messages.map(sent)))] : [],
+        },
         tools: executable(options),
         signal: work.signal,
         ...(maxTurns === undefined ? {} : { maxSteps: maxTurns }),
+        ...resumed,
       })
       let soFar = messages
-      for await (const state of following(run, messages)) {
+      for await (const state of following(run, messages, resumed?.resume)) {
         soFar = state.messages
         set(state)
       }
-      set({ messages: soFar, status: 'ready' })
+      const ended = await run.result
+      set({ messages: soFar, status: 'ready', ...(ended.status === 'paused' ? { paused: ended.paused } : {}) })
     } catch (thrown) {
+      // What was decided and could not be acted on is asked for again.
+      const waits = resumed === undefined || this.#state.messages !== messages ? {} : { paused: resumed.resume }
       // A stop is no failure; what was said until then stays.
       set(
         work.signal.aborted
-          ? { messages: this.#state.messages, status: 'ready' }
-          : { messages: this.#state.messages, status: 'error', error: hybridErrorOf(thrown) },
+          ? { messages: this.#state.messages, status: 'ready', ...waits }
+          : { messages: this.#state.messages, status: 'error', error: hybridErrorOf(thrown), ...waits },
       )
     } finally {
       if (this.#work === work) this.#work = undefined
@@ -134,12 +159,17 @@ export class ChatStore {
 }
 
 /** The states that a run leads through: an answer that grows, then the whole one, then the results of its calls. */
-async function* following(run: ToolStream, begin: readonly ChatMessage[]): AsyncGenerator<ChatState> {
+async function* following(
+  run: ToolStream,
+  begin: readonly ChatMessage[],
+  resumed?: PausedRun,
+): AsyncGenerator<ChatState> {
   let messages = begin
   let id = nextId()
   let parts: Part[] = []
-  let calls: ToolCall[] = []
+  let calls = resumed?.calls.map(({ call }) => call) ?? []
   const results = new Map<ToolCall, Part>()
+  for (const { call, result } of resumed?.calls ?? []) if (result !== undefined) results.set(call, result)
   for await (const event of run) {
     if (event.type === 'text' || event.type === 'reasoning') {
       grow(parts, event.type, event.text)
@@ -168,7 +198,6 @@ async function* following(run: ToolStream, begin: readonly ChatMessage[]): Async
       yield { messages, status: 'submitted' }
     }
   }
-  await run.result
 }
 
 /** Words that follow each other are one part. */
@@ -195,6 +224,11 @@ function executable({ tools = {}, request }: ChatOptions): Record<string, Execut
     }
   }
   return ready
+}
+
+/** A message without what is only shown of it. */
+function sent({ role, content, metadata }: ChatMessage): Message {
+  return { role, content, ...(metadata === undefined ? {} : { metadata }) }
 }
 
 function shown(message: Message, beside: { id?: string; response?: GenerateResponse } = {}): ChatMessage {

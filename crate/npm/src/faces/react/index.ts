@@ -4,11 +4,11 @@
 import { useCallback, useEffect, useState, useSyncExternalStore } from 'react'
 import type { LoadProgress, Message, Part } from '../../index.js'
 import { downloadStore, type DownloadState, type Loadable } from '../download-store.js'
-import { ChatStore, type ChatOptions, type ChatState } from './chat-store.js'
+import { ChatStore, type Approvals, type ChatOptions, type ChatState } from './chat-store.js'
 
 export type { DownloadState, Loadable } from '../download-store.js'
 export { downloadStore, type DownloadStore } from '../download-store.js'
-export type { ChatMessage, ChatOptions, ChatState } from './chat-store.js'
+export type { Approvals, ChatMessage, ChatOptions, ChatState } from './chat-store.js'
 
 /**
  * A model of this device with its download. All components share one state; nothing is downloaded before `load`, which
@@ -44,6 +44,8 @@ export function useLoadProgress(model: Loadable): LoadProgress | undefined {
 export function useChat(options: ChatOptions): ChatState & {
   send: (content: string | Part[]) => Promise<void>
   regenerate: () => Promise<void>
+  /** Decides about the calls of `paused`, by `ref` or name, and goes on. */
+  approve: (approvals: Approvals) => Promise<void>
   stop: () => void
   setMessages: (messages: readonly Message[]) => void
 } {
@@ -57,10 +59,12 @@ export function useChat(options: ChatOptions): ChatState & {
   useEffect(() => store.stop, [store])
   const send = useCallback((content: string | Part[]) => store.send(content, latest.options), [store, latest])
   const regenerate = useCallback(() => store.regenerate(latest.options), [store, latest])
+  const approve = useCallback((approvals: Approvals) => store.approve(approvals, latest.options), [store, latest])
   return {
     ...useSyncExternalStore(store.subscribe, store.getSnapshot, store.getSnapshot),
     send,
     regenerate,
+    approve,
     stop: store.stop,
     setMessages: store.setMessages,
   }
