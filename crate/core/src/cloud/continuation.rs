@@ -1,15 +1,14 @@
-//! How a service is asked to continue an answer that another branch began.
+//! Asks a service to continue an answer that another branch began.
 //!
-//! A chat service begins a new answer after each message, also after one of its own. So the
-//! request asks it to begin with the last words of the text: where it does, the seam
-//! (`route::Seam`) finds the place and drops them.
+//! A chat service starts a new answer after each message, even its own. So the request asks it to
+//! begin with the last words of the text; the seam (`route::Seam`) then finds and drops them.
 
 use crate::Message;
 
-/// An anchor has at least so many letters where the text has, so that it is found for certain.
+/// The minimum length of an anchor, if the text is long enough, so that it is found reliably.
 const LEAST_ANCHOR: usize = 16;
 
-/// What is asked behind the last message, where that is an answer to continue.
+/// Returns the instruction to append after the last message, if that is an answer to continue.
 pub(crate) fn request_to_continue(messages: &[Message]) -> Option<String> {
     let begun = messages.last().filter(|it| it.is_prefix())?.joined_text();
     let anchor = anchor_of(begun.trim());
@@ -23,7 +22,7 @@ pub(crate) fn request_to_continue(messages: &[Message]) -> Option<String> {
     ))
 }
 
-/// The last words of a text: from the beginning of a word on, and long enough to be found.
+/// Returns the last words of a text, starting at a word and long enough to be found.
 fn anchor_of(text: &str) -> &str {
     let Some((at, _)) = text.char_indices().rev().nth(LEAST_ANCHOR - 1) else { return text };
     let start = text.get(..at).and_then(|before| {
@@ -56,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_marked_answer_at_the_end_is_gone_on_in() {
+    fn only_a_marked_answer_at_the_end_is_continued() {
         let message = |role: &str, prefix: serde_json::Value| {
             let json = json!({"role": role, "content": [{"text": "One two"}], "metadata": {"prefix": prefix}});
             Message::from_json(json).unwrap()

@@ -1,4 +1,4 @@
-//! `data:` URLs, as media travels in a message.
+//! `data:` URLs, the form of media in messages.
 
 use std::borrow::Cow;
 
@@ -6,17 +6,17 @@ use crate::base64::encode;
 use crate::percent::percent_decoded;
 use crate::{Error, Media, Result};
 
-/// A `data:` URL, taken apart.
+/// A parsed `data:` URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct DataUrl<'a> {
-    /// Its media type without parameters.
+    /// The media type without parameters.
     pub(crate) content_type: &'a str,
-    /// Its bytes in base64.
+    /// The content in base64.
     pub(crate) base64: Cow<'a, str>,
 }
 
 impl<'a> DataUrl<'a> {
-    /// Takes the media's URL apart; `None` if it is not a `data:` URL.
+    /// Parses a media URL; `None` if it is not a `data:` URL.
     pub(crate) fn of(media: &'a Media) -> Result<Option<Self>> {
         let Some(rest) = media.url.strip_prefix("data:") else { return Ok(None) };
         let (head, data) = rest
@@ -46,7 +46,7 @@ mod tests {
     }
 
     #[test]
-    fn every_form() {
+    fn every_form_is_parsed() {
         check("data:image/png;base64,iVBO", None, Ok(Some(("image/png", "iVBO"))));
         check("data:image/png;base64,iVBO", Some("image/x"), Ok(Some(("image/x", "iVBO"))));
         check("data:text/plain;charset=utf-8,hi", None, Ok(Some(("text/plain", "aGk="))));

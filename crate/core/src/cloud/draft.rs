@@ -1,4 +1,4 @@
-//! An answer while it arrives: what has come so far, in the words of this package.
+//! An answer in progress, in the types of this package.
 
 use serde_json::{Map, Value};
 
@@ -9,17 +9,17 @@ use crate::{Confidence, Content, FinishReason, Message, Part, Piece, Reply, Role
 pub struct Draft {
     parts: Vec<Part>,
     logprobs: Vec<f64>,
-    /// Why it ended, and the provider's word for it, once that is known.
+    /// The reason why it ended, and the provider's name for it, once known.
     pub(crate) finish: Option<(FinishReason, String)>,
     pub(crate) usage: Usage,
-    /// The mean log-probability, where a service reports no more.
+    /// The mean log-probability, if a service reports only that.
     pub(crate) mean_logprob: Option<f64>,
     /// Other fields of the service's reply, unchanged.
     pub(crate) raw: Map<String, Value>,
 }
 
 impl Draft {
-    /// Adds what one event brought, and gives what of it can be seen.
+    /// Adds the content of one event, and returns the visible part.
     pub(crate) fn add(&mut self, parts: Vec<Part>, logprobs: Vec<f64>) -> Option<Piece> {
         let content: Vec<Part> = parts.iter().filter(|part| !part.is_empty()).cloned().collect();
         for part in parts {
@@ -30,8 +30,8 @@ impl Draft {
         (!content.is_empty()).then_some(Piece { content, logprobs })
     }
 
-    /// Neighbours of one kind become one part. A part with metadata stays alone, because a
-    /// thought's signature is valid only for the part it came with.
+    /// Merges adjacent parts of one kind. A part with metadata stays separate, because a reasoning
+    /// signature is valid only for its own part.
     fn push(&mut self, part: Part) {
         if part.metadata.is_none() {
             if part.is_empty() {
@@ -51,17 +51,17 @@ impl Draft {
         self.parts.push(part);
     }
 
-    /// Whether anything that can be seen has come.
+    /// Whether any visible content has arrived.
     pub(crate) fn has_content(&self) -> bool {
         self.parts.iter().any(|part| !part.is_empty())
     }
 
-    /// The message so far.
+    /// Returns the message so far.
     pub(crate) fn message(&self) -> Message {
         Message { role: Role::Model, content: self.parts.clone(), metadata: None }
     }
 
-    /// The reply, once the service has reported why it ended.
+    /// Returns the reply, once the service has reported why it ended.
     pub(crate) fn reply(&self) -> Option<Reply> {
         let (finish_reason, word) = self.finish.clone()?;
         Some(Reply {
@@ -74,7 +74,7 @@ impl Draft {
         })
     }
 
-    /// Where a service reports only the mean, it is used for the other two.
+    /// If a service reports only the mean, it is used for the other two.
     fn mean_confidence(&self) -> Option<Confidence> {
         let mean = self.mean_logprob?;
         let tokens = self.usage.output_tokens.unwrap_or_default();

@@ -1,4 +1,4 @@
-//! One request to a service and its response, driven by the owner of the connection.
+//! One request to a service and its response. The owner of the connection drives it.
 
 use serde_json::Value;
 
@@ -11,7 +11,7 @@ use crate::{Error, Message, Piece, Reply, Request, Result};
 
 /// The size limit of an answer that is not streamed.
 const BODY_LIMIT: usize = 64 << 20;
-/// How many bytes of a failed answer are read.
+/// The size limit of an error response.
 const FAILURE_LIMIT: usize = 64 << 10;
 
 /// The head of a response.
@@ -19,9 +19,9 @@ const FAILURE_LIMIT: usize = 64 << 10;
 pub struct HttpHead<'a> {
     /// The HTTP status.
     pub status: u16,
-    /// `content-type`, empty where there is none.
+    /// `content-type`; empty if absent.
     pub content_type: &'a str,
-    /// `retry-after`, where the service sent one and lets a page read it.
+    /// `retry-after`, if the service sent it and lets a page read it.
     pub retry_after: Option<&'a str>,
 }
 
@@ -30,11 +30,11 @@ pub struct HttpHead<'a> {
 pub enum Next {
     /// Read more: feed the next bytes, or report their end.
     Read,
-    /// Hand this out.
+    /// Deliver this chunk.
     Piece(Piece),
-    /// It is over and well.
+    /// The exchange has succeeded.
     Done(Box<Reply>),
-    /// It is over.
+    /// The exchange has failed.
     Failed(Error),
 }
 
@@ -45,7 +45,7 @@ pub enum Next {
 ///              └──► whole  ──┘           broken ──► settled: Failed
 /// ```
 ///
-/// Nothing here returns an error: every failure is a `Next::Failed`, after the pieces before it.
+/// Nothing here returns an error: every failure is a `Next::Failed`, after the chunks before it.
 #[derive(Debug)]
 pub struct Exchange {
     dialect: Box<dyn Dialect>,
@@ -53,7 +53,7 @@ pub struct Exchange {
     draft: Draft,
     body: Body,
     pieces: Vec<Piece>,
-    /// How many of them have been taken.
+    /// The number of chunks taken.
     taken: usize,
     redaction: Redaction,
     settled: Option<Result<Box<Reply>>>,
@@ -61,7 +61,7 @@ pub struct Exchange {
 
 #[derive(Debug)]
 enum Body {
-    /// Nothing has come, and a stream or a whole answer may follow.
+    /// Nothing has arrived; a stream or a complete answer may follow.
     Unopened,
     Events(Decoder),
     Whole(Vec<u8>),
@@ -73,10 +73,11 @@ enum Body {
 }
 
 impl Exchange {
-    /// The exchange, and what to send.
+    /// Creates the exchange and its request.
     ///
     /// # Errors
-    /// Whatever [`Dialect::request`] returns.
+    ///
+    /// As for [`Dialect::request`].
     pub fn new(
         dialect: Box<dyn Dialect>,
         request: &Request,
@@ -96,12 +97,12 @@ impl Exchange {
         Ok((exchange, http))
     }
 
-    /// Keeps a key or a header's value out of every error.
+    /// Hides a key or a header's value in every error.
     pub fn hide(&mut self, secret: &str) {
         self.redaction.hide(secret);
     }
 
-    /// The answer's head has come.
+    /// Handles the head of the response.
     pub fn open(&mut self, head: HttpHead<'_>) {
         let is_success = (200..300).contains(&head.status);
         let content_type = head.content_type.to_ascii_lowercase();
@@ -118,7 +119,7 @@ impl Exchange {
         };
     }
 
-    /// The next bytes have come.
+    /// Handles the next bytes.
     pub fn feed(&mut self, bytes: &[u8]) {
         if self.settled.is_some() {
             return;
@@ -145,7 +146,7 @@ impl Exchange {
         }
     }
 
-    /// The bytes have ended.
+    /// Handles the end of the body.
     pub fn close(&mut self) {
         if self.settled.is_some() {
             return;
@@ -173,7 +174,7 @@ impl Exchange {
         }
     }
 
-    /// The connection broke: what came before counts, what did not come is missing.
+    /// Handles a broken connection: earlier chunks are valid, the rest is missing.
     pub fn broken(&mut self) {
         let is_complete = self.draft.finish.is_some() && self.draft.has_content();
         let outcome =
@@ -181,7 +182,7 @@ impl Exchange {
         self.settle(outcome);
     }
 
-    /// The next step. Pieces go before the end, whatever the end is.
+    /// Returns the next step. Chunks come before the end, also before a failure.
     pub fn step(&mut self) -> Next {
         if let Some(piece) = self.pieces.get_mut(self.taken) {
             self.taken += 1;
@@ -196,7 +197,7 @@ impl Exchange {
         }
     }
 
-    /// The message so far, for callers that want the text before a failure.
+    /// Returns the message so far, for callers that need the text before a failure.
     #[must_use]
     pub fn partial(&self) -> Message {
         self.draft.message()
@@ -243,10 +244,10 @@ impl Exchange {
 
     fn take_whole(&mut self, bytes: &[u8]) -> Result<()> {
         let Self { dialect, draft, pieces, .. } = self;
-        // As text, so that one instance of the parser serves everything.
+        // As text, so that one instance of the parser serves all cases.
         let text = String::from_utf8_lossy(bytes);
         match parse(&text, "the answer") {
-            // The form of a complete stream without `alt=sse`.
+            // The format of a complete stream without `alt=sse`.
             Ok(Value::Array(events)) => {
                 events.iter().try_for_each(|event| take(dialect.as_mut(), draft, pieces, event))
             }
@@ -258,7 +259,7 @@ impl Exchange {
         }
     }
 
-    /// The error that the lines of the stream which were no field hold, if they do.
+    /// Returns the error contained in lines of the stream that were no field, if any.
     fn stray_error(&self) -> Option<Error> {
         let Body::Events(decoder) = &self.body else { return None };
         let stray = decoder.stray();
@@ -278,7 +279,7 @@ impl Exchange {
     }
 }
 
-/// Reads one JSON value of the answer.
+/// Reads one JSON value of the response.
 fn take(
     dialect: &mut dyn Dialect,
     draft: &mut Draft,
@@ -292,8 +293,8 @@ fn take(
     Ok(())
 }
 
-/// The error of a stream that stops without an end. It is transient: the router tries another
-/// branch if nothing was shown yet.
+/// The error of a stream without an end. It is transient: the router tries another branch if
+/// nothing was shown yet.
 fn truncated(has_content: bool) -> Error {
     let message = if has_content {
         "the answer broke off in the middle"

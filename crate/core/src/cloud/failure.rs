@@ -1,4 +1,4 @@
-//! Every failure of a service, as one error.
+//! Converts every failure of a service to our error.
 //!
 //! Google sends `{error: {code, message, status, details}}`, the others `{error: {message, type,
 //! code}}`,
@@ -11,10 +11,10 @@ use super::HttpHead;
 use crate::json::{Look as _, has, parse};
 use crate::{Error, Status};
 
-/// How much of the service's own sentence is shown.
+/// The length limit of the service's own message.
 const SENTENCE_LIMIT: usize = 300;
 
-/// Messages of services whose context is too small for the request.
+/// Messages of services whose context window is too small for the request.
 const TOO_LONG: [&str; 7] = [
     "input token count",
     "context_length_exceeded",
@@ -25,7 +25,7 @@ const TOO_LONG: [&str; 7] = [
     "context window",
 ];
 
-/// The status of an HTTP status, as Genkit maps them and a little further.
+/// Maps an HTTP status like Genkit, with a few more cases.
 #[must_use]
 pub fn status_of(http: u16) -> Status {
     match http {
@@ -39,13 +39,13 @@ pub fn status_of(http: u16) -> Status {
         429 => Status::ResourceExhausted,
         500 => Status::Internal,
         501 => Status::Unimplemented,
-        // 499: the service gave up on its own. Only the caller's signal is CANCELLED.
+        // 499: the service aborted by itself. CANCELLED is reserved for the caller's signal.
         425 | 499 | 502 | 503 | 505..=599 => Status::Unavailable,
         _ => Status::Unknown,
     }
 }
 
-/// No answer at all: `fetch` itself failed, and browsers hide the reason.
+/// There was no response: `fetch` itself failed, and browsers hide the reason.
 #[must_use]
 pub fn no_answer(is_offline: bool) -> Error {
     if is_offline {
@@ -58,7 +58,7 @@ pub fn no_answer(is_offline: bool) -> Error {
     .with_code("NETWORK")
 }
 
-/// A failed answer, from its head and whatever its body holds.
+/// Converts an error response, from its head and its body.
 pub(super) fn failed(head: HttpHead<'_>, body: &[u8]) -> Error {
     let body: Option<Value> = parse(&String::from_utf8_lossy(body), "the error").ok();
     let report = body.as_ref().and_then(|body| Report::of(body, true));
@@ -78,12 +78,12 @@ pub(super) fn failed(head: HttpHead<'_>, body: &[u8]) -> Error {
     error
 }
 
-/// The error in a JSON value that arrived with, or within, a success.
+/// Returns the error in a JSON value that arrived as, or within, a success.
 pub(crate) fn reported(json: &Value) -> Option<Error> {
     Report::of(json, false).map(|report| report.into_error(None))
 }
 
-/// Something answered, but not the service.
+/// The response did not come from the service.
 pub(super) fn not_the_service() -> Error {
     Error::unavailable(
         "a web page came back instead of an answer: a proxy, a login page of the network, or a wrong baseUrl",
@@ -98,7 +98,7 @@ struct Report<'a> {
 }
 
 impl<'a> Report<'a> {
-    /// `is_failure`: the HTTP status is one of a failure, so looser shapes are accepted.
+    /// `is_failure` means that the HTTP status is a failure, so looser formats are accepted.
     fn of(json: &'a Value, is_failure: bool) -> Option<Self> {
         let json = match json {
             Value::Array(list) => list.first()?,
@@ -145,12 +145,13 @@ impl<'a> Report<'a> {
         error
     }
 
-    /// Its status and its finer word. What the service names outright goes before the HTTP status.
+    /// Returns status and code. A status named by the service takes precedence over the HTTP
+    /// status.
     fn classified(&self, http: Option<u16>) -> (Status, Option<&'a str>) {
         let sentence = self.sentence.to_ascii_lowercase();
         let word = self.error.text("code").or_else(|| self.error.text("type")).unwrap_or_default();
         let reason = self.detail("ErrorInfo").and_then(|info| info.text("reason"));
-        // A word for code, and nothing that a service could smuggle into a message.
+        // Only identifiers, so that a service cannot inject text into a message.
         let reason = reason.filter(|word| {
             let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
             !word.is_empty() && word.len() <= 64 && word.bytes().all(is_plain)
@@ -193,7 +194,7 @@ impl<'a> Report<'a> {
         of_kind.next()
     }
 
-    /// A quota of a day carries a delay of seconds that means nothing.
+    /// A daily quota carries a delay of seconds that is meaningless.
     fn is_daily(&self) -> bool {
         let violations = self.detail("QuotaFailure").map_or(&[][..], |it| it.list("violations"));
         violations.iter().any(|it| it.text("quotaId").is_some_and(|id| has(id, "PerDay")))
@@ -203,7 +204,7 @@ impl<'a> Report<'a> {
         let delay = self.detail("RetryInfo")?.some("retryDelay")?;
         match delay {
             Value::String(text) => milliseconds(text.strip_suffix('s')?),
-            // The same duration as an object, as some proxies render it.
+            // The same duration as an object, as formatted by some proxies.
             delay => {
                 let seconds = delay.get("seconds").and_then(|it| match it {
                     Value::String(text) => text.parse().ok(),
@@ -217,8 +218,8 @@ impl<'a> Report<'a> {
     }
 }
 
-/// Seconds with up to nine decimals, rounded up. Parsed by hand, since a parser of all floats
-/// weighs 16 KB.
+/// Parses seconds with up to nine decimals, rounded up. By hand, because a general float parser
+/// adds 16 KB.
 fn milliseconds(seconds: &str) -> Option<u64> {
     let (whole, fraction) = seconds.trim().split_once('.').unwrap_or((seconds.trim(), ""));
     if whole.is_empty() || fraction.len() > 9 || !fraction.bytes().all(|it| it.is_ascii_digit()) {
@@ -230,7 +231,7 @@ fn milliseconds(seconds: &str) -> Option<u64> {
     Some(whole.saturating_mul(1_000).saturating_add(nanos.div_ceil(1_000_000)))
 }
 
-/// Characters that change how the rest of a line is shown, or that are not shown at all.
+/// Whether a character is invisible, or changes how the rest of a line is displayed.
 fn is_invisible(character: char) -> bool {
     matches!(
         character,
@@ -246,7 +247,7 @@ fn is_invisible(character: char) -> bool {
     )
 }
 
-/// The status of OpenAI's word for a failure, where there is no number.
+/// Returns the status for OpenAI's error type, if there is no number.
 fn status_of_word(word: &str) -> Status {
     let known = [
         ("rate_limit", Status::ResourceExhausted),

@@ -5,9 +5,9 @@
 //! Exchange ─► Next
 //! ```
 //!
-//! Each service is a [`Dialect`]: `gemini` and `openai` know their JSON, and everything that is
-//! the same for all of them (streams, failures, redaction, retries) knows only the trait. Arrows
-//! run one way:
+//! Each service is a [`Dialect`]: `gemini` and `openai` define their JSON, and everything common to
+//! them (streams, failures, redaction, retries) depends only on the trait. Dependencies run one
+//! way:
 //!
 //! ```text
 //! service ─► gemini, openai ─► dialect ─► draft, data_url, continuation

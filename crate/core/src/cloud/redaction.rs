@@ -1,14 +1,14 @@
 //! Keeps keys and prompts out of error messages.
 //!
-//! A service's message about a failure is useful to people, and may quote the request. So it is
-//! shown without any run of characters that it shares with a secret or with what was said.
+//! A service's error message is useful to people, but may quote the request. So every run of
+//! characters that it shares with a secret or with the conversation is hidden.
 
 use crate::json::written;
 use crate::{Content, Error, Request};
 
-/// A shared run of at least this many bytes is a quotation; shorter ones are chance.
+/// A shared run of at least this many bytes counts as a quotation; shorter ones occur by chance.
 const RUN: usize = 12;
-/// What is hidden is hidden as a whole if it is shorter than that, down to this length.
+/// A secret shorter than that is hidden if it occurs as a whole, down to this length.
 const SHORTEST: usize = 6;
 const MARK: &str = "[…]";
 
@@ -18,7 +18,7 @@ pub(crate) struct Redaction {
     hidden: Vec<String>,
 }
 
-// Not derived: it would print keys.
+// Not derived, because it would print keys.
 impl std::fmt::Debug for Redaction {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Redaction").finish_non_exhaustive()
@@ -48,7 +48,7 @@ impl Redaction {
         }
     }
 
-    /// Hides one more text.
+    /// Hides another text.
     pub(crate) fn hide(&mut self, text: &str) {
         let text = text.trim();
         if text.len() >= SHORTEST {
@@ -56,13 +56,13 @@ impl Redaction {
         }
     }
 
-    /// The error without quotations.
+    /// Returns the error without quotations.
     pub(crate) fn clean(&self, mut error: Error) -> Error {
         error.message = self.cleaned(&error.message).into();
         error
     }
 
-    /// The message without quotations; linear in what is hidden.
+    /// Returns the message without quotations, in time linear in the hidden texts.
     fn cleaned(&self, message: &str) -> String {
         let bytes = message.as_bytes();
         let mut quoted = vec![false; bytes.len()];
@@ -92,13 +92,13 @@ impl Redaction {
     }
 }
 
-/// Where in a message each of its runs stands, by a hash of the run.
+/// The positions of each run in a message, by a hash of the run.
 struct Places<'a> {
     slots: Vec<Vec<(&'a [u8], usize)>>,
 }
 
 impl<'a> Places<'a> {
-    /// A message has some hundred runs, so that a slot has about one.
+    /// A message has about a hundred runs, so each slot has about one.
     const SLOTS: usize = 256;
 
     fn of(message: &'a [u8], run: usize) -> Self {
@@ -111,8 +111,8 @@ impl<'a> Places<'a> {
         Self { slots }
     }
 
-    /// Gives the places of a run, and forgets them: a long text of one letter would give the same
-    /// ones for ever.
+    /// Returns the positions of a run, and removes them: a long text of one letter would return the
+    /// same ones for ever.
     fn take_each(&mut self, window: &[u8], mut found: impl FnMut(usize)) {
         if let Some(slot) = self.slots.get_mut(Self::slot(window)) {
             slot.retain(|(other, at)| {
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn shared_runs_go() {
+    fn shared_runs_are_hidden() {
         check(
             &["my secret diary entry"],
             "cannot read 'my secret diary entry'",
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_hides_what_was_said() {
+    fn a_request_hides_its_conversation() {
         let request = Request {
             messages: vec![Message::text(Role::User, "the patient is called Rosa")],
             ..Request::default()

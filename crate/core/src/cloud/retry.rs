@@ -1,18 +1,17 @@
-//! Whether to try the same service again, and after how long. The caller does the waiting.
+//! Decides whether to retry the same service, and after how long. The caller waits.
 
 use crate::Error;
 
-/// The first pause, doubled at every further one.
+/// The first pause, doubled for each further one.
 const FIRST_PAUSE_MS: f64 = 1_000.0;
-/// The longest pause: another branch answers sooner.
+/// The maximum pause: beyond it, another branch answers sooner.
 const LONGEST_PAUSE_MS: f64 = 60_000.0;
 
-/// The pause in milliseconds before the next try, or `None` to give up.
+/// Returns the pause in milliseconds before the next attempt, or `None` to give up.
 ///
-/// `failures` counts the tries that have failed, this one included; `chance` is from 0 to 1 and
-/// spreads the pauses of many pages from half to one and a half of their length. A pause the
-/// service asks for is kept to the millisecond, and one longer than a minute is a reason to give
-/// up.
+/// `failures` counts the failed attempts, including this one; `chance` is a random number from 0 to
+/// 1 that spreads the pauses of many pages from half to one and a half of their length. A pause
+/// requested by the service is used exactly, and one longer than a minute means giving up.
 #[must_use]
 pub fn retry_delay_ms(error: &Error, failures: u32, retries: u32, chance: f64) -> Option<u64> {
     if failures > retries || !error.status.is_transient() || error.is_hopeless() {
@@ -54,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn the_service_is_taken_at_its_word() {
+    fn a_pause_requested_by_the_service_is_used() {
         let error = Error::new(Status::ResourceExhausted, "x");
         check(&error.clone().with_retry_after_ms(34_400), 1, 0.9, Some(34_400));
         check(&error.clone().with_retry_after_ms(60_001), 1, 0.9, None);
@@ -64,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn only_transient_failures_are_tried_again() {
+    fn only_transient_failures_are_retried() {
         for status in Status::ALL {
             check(&Error::new(status, "x"), 1, 0.5, status.is_transient().then_some(1_000));
         }

@@ -1,4 +1,4 @@
-//! Which service a call goes to.
+//! The service of a call.
 
 use serde_json::Value;
 
@@ -11,7 +11,7 @@ use crate::{Request, Result};
 /// A service and its wire format.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Service {
-    /// Google's own wire format.
+    /// Google's Gemini API.
     Gemini(Gemini),
     /// Chat completions, from any server that offers them.
     OpenAi(OpenAi),
@@ -20,8 +20,7 @@ pub enum Service {
 impl Service {
     /// Reads `{ dialect: 'gemini' | 'openai', model, baseUrl, safetySettings }`.
     ///
-    /// # Errors
-    /// `INVALID_ARGUMENT` with the name of the field that is wrong.
+    /// # Errors Returns `INVALID_ARGUMENT` with the name of the invalid field.
     pub fn from_json(json: Value) -> Result<Self> {
         let mut fields = Fields::of("the service", json);
         let model = fields.required_text("model");
@@ -41,10 +40,11 @@ impl Service {
         fields.done(service)
     }
 
-    /// A call of this service, and what to send.
+    /// Creates a call of this service and its request.
     ///
     /// # Errors
-    /// Whatever [`Dialect::request`] returns.
+    ///
+    /// As for [`Dialect::request`].
     pub fn call(&self, request: &Request, task: Task) -> Result<(Exchange, HttpRequest)> {
         let dialect: Box<dyn Dialect> = match self {
             Self::Gemini(gemini) => Box::new(gemini.clone()),

@@ -1,10 +1,10 @@
-//! Server-sent events: bytes in, wherever the network cut them, events out.
+//! Decodes server-sent events from bytes with arbitrary cuts.
 //!
 //! A line ends in LF, CR or CRLF; an empty line ends an event; several `data:` lines make one text.
-//! Only two things differ from the standard, both for the sake of errors. An event that the end of
-//! the stream cuts short is handed out, marked as such, because a service may forget the last empty
-//! line. And lines that are no field at all are kept, because a service that fails in the middle of
-//! a stream writes its error there as bare JSON.
+//! There are two differences from the standard, both for error handling. An event cut off by the
+//! end of the stream is delivered, marked as such, because a service may omit the last empty line.
+//! And lines that are no field are kept, because a service that fails during a stream writes its
+//! error there as bare JSON.
 
 use std::borrow::Cow;
 
@@ -12,33 +12,33 @@ use memchr::memchr2;
 
 use crate::{Error, Result, Status};
 
-/// What one event may hold before the stream is given up: a picture of 12 MB in base64.
+/// The size limit of one event: an image of 12 MB in base64.
 const EVENT_LIMIT: usize = 16 << 20;
-/// How much of the lines that are no field is kept. An error body is far smaller.
+/// The limit for kept lines that are no field. Error bodies are far smaller.
 const STRAY_LIMIT: usize = 16 << 10;
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// One event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event<'a> {
-    /// Its name, empty where none was given.
+    /// Its name; empty if there is none.
     pub name: &'a str,
     /// Its `data:` lines, joined by line feeds.
     pub data: Cow<'a, str>,
-    /// Whether an empty line ended it, and not the end of the stream.
+    /// Whether an empty line ended it, instead of the end of the stream.
     pub terminated: bool,
 }
 
 /// The decoder. Its time is linear in the bytes, however small the chunks or long the lines.
 #[derive(Clone, Debug)]
 pub struct Decoder {
-    /// The bytes of a line whose end has not come yet.
+    /// The bytes of an incomplete line.
     line: Vec<u8>,
     data: Vec<u8>,
     has_data: bool,
     name: String,
     stray: Vec<u8>,
-    /// The last byte was a CR: a line feed that comes next belongs to it.
+    /// Whether the last byte was a CR: a following line feed belongs to it.
     after_carriage_return: bool,
     at_start: bool,
     event_limit: usize,
@@ -51,7 +51,7 @@ impl Default for Decoder {
 }
 
 impl Decoder {
-    /// A decoder that gives up at an event larger than `event_limit` bytes.
+    /// Creates a decoder that rejects events larger than `event_limit` bytes.
     #[must_use]
     pub fn with_event_limit(event_limit: usize) -> Self {
         Self {
@@ -66,7 +66,8 @@ impl Decoder {
         }
     }
 
-    /// Decodes the next bytes and hands every finished event to `on_event`, whose error ends it.
+    /// Decodes the next bytes and passes each complete event to `on_event`, whose error stops the
+    /// decoder.
     pub fn feed(
         &mut self,
         mut bytes: &[u8],
@@ -91,7 +92,7 @@ impl Decoder {
                 let mut line = std::mem::take(&mut self.line);
                 line.extend_from_slice(head);
                 let taken = self.take_line(&line, &mut on_event);
-                // The buffer is used again: a stream of small chunks allocates once.
+                // The buffer is reused, so that a stream of small chunks allocates once.
                 line.clear();
                 self.line = line;
                 taken?;
@@ -100,7 +101,7 @@ impl Decoder {
         Ok(())
     }
 
-    /// Hands out what the end of the stream cut short.
+    /// Delivers an event cut off by the end of the stream.
     pub fn end(&mut self, mut on_event: impl FnMut(Event<'_>) -> Result<()>) -> Result<()> {
         let line = std::mem::take(&mut self.line);
         if !line.is_empty() {
@@ -109,7 +110,7 @@ impl Decoder {
         self.dispatch(false, &mut on_event)
     }
 
-    /// The lines that are no field, joined by line feeds: perhaps the service's error.
+    /// Returns the lines that are no field, joined by line feeds: perhaps the service's error.
     #[must_use]
     pub fn stray(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(&self.stray)
@@ -173,7 +174,8 @@ impl Decoder {
     }
 }
 
-/// The value of the line's field, if this is its name: `name`, `name:value` or `name: value`.
+/// Returns the value of the line's field, if it has this name: `name`, `name:value` or `name:
+/// value`.
 fn field<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     let rest = line.strip_prefix(name)?;
     if rest.is_empty() {

@@ -1,4 +1,4 @@
-//! What the recorded answers under `tests/fixtures` do not show.
+//! Cases that the recorded responses in `tests/fixtures` do not cover.
 
 use serde_json::{Value, json};
 
@@ -35,7 +35,7 @@ fn event(text: &str, finish: Option<&str>) -> Vec<u8> {
 }
 
 #[test]
-fn a_count_is_a_reply_with_usage() {
+fn a_count_is_a_reply_with_usage_only() {
     let mut counted = exchange(Task::Count);
     counted.open(JSON);
     counted.feed(br#"{"totalTokens": 31}"#);
@@ -47,7 +47,7 @@ fn a_count_is_a_reply_with_usage() {
 }
 
 #[test]
-fn a_broken_connection_after_the_end_is_the_end() {
+fn a_broken_connection_after_the_end_is_ignored() {
     let outcome = |events: &[Vec<u8>]| {
         let mut broken = exchange(Task::Stream);
         broken.open(EVENTS);
@@ -62,7 +62,7 @@ fn a_broken_connection_after_the_end_is_the_end() {
 }
 
 #[test]
-fn pieces_go_before_the_failure_behind_them() {
+fn chunks_are_delivered_before_a_later_failure() {
     let mut failing = exchange(Task::Stream);
     failing.open(EVENTS);
     let mut bytes = event("a", None);
@@ -106,7 +106,7 @@ fn errors_quote_neither_prompt_nor_key() {
 }
 
 #[test]
-fn a_service_without_an_address_is_refused() {
+fn a_service_without_an_address_is_rejected() {
     let check = |service: Value, message: &str| {
         assert_eq!(Service::from_json(service).unwrap_err().message, message);
     };

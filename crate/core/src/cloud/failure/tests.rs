@@ -1,10 +1,10 @@
-//! Every shape of a refusal.
+//! Every format of an error response.
 
 use super::{failed, no_answer, reported, status_of};
 use crate::cloud::HttpHead;
 use crate::{Error, Status};
 
-/// `STATUS/CODE@delay`, as much of it as there is.
+/// Formats an error as `STATUS/CODE@delay`, without missing parts.
 fn short(error: &Error) -> String {
     let mut short = error.status.as_str().to_owned();
     if let Some(code) = &error.code {
@@ -24,7 +24,7 @@ fn check(status: u16, body: &str, expected: &str) {
 }
 
 #[test]
-fn http_alone() {
+fn http_status_alone() {
     for (http, expected) in [
         (400, "INVALID_ARGUMENT"),
         (401, "UNAUTHENTICATED"),
@@ -87,7 +87,7 @@ fn google_names_the_status() {
 }
 
 #[test]
-fn quotas() {
+fn quotas_are_distinguished_from_rate_limits() {
     let quota = |details: &str| {
         format!(r#"{{"error":{{"code":429,"status":"RESOURCE_EXHAUSTED","details":[{details}]}}}}"#)
     };
@@ -118,7 +118,7 @@ fn quotas() {
 }
 
 #[test]
-fn the_others() {
+fn formats_of_other_services() {
     check(
         401,
         r#"{"error":{"message":"Incorrect API key provided","type":"invalid_request_error","code":"invalid_api_key"}}"#,
@@ -155,7 +155,7 @@ fn the_others() {
 }
 
 #[test]
-fn within_a_success() {
+fn errors_within_a_success() {
     let check = |json: &str, expected: Option<&str>| {
         let error = reported(&serde_json::from_str(json).unwrap());
         assert_eq!(error.as_ref().map(short).as_deref(), expected, "{json}");
@@ -175,7 +175,7 @@ fn within_a_success() {
 }
 
 #[test]
-fn the_header_helps_where_the_body_does_not() {
+fn a_header_is_used_if_the_body_has_no_delay() {
     let check = |retry_after: &str, expected: &str| {
         let head = HttpHead { status: 503, content_type: "", retry_after: Some(retry_after) };
         assert_eq!(short(&failed(head, b"")), expected);
@@ -186,7 +186,7 @@ fn the_header_helps_where_the_body_does_not() {
 }
 
 #[test]
-fn messages_read_well() {
+fn messages_are_readable() {
     let head = HttpHead { status: 400, content_type: "", retry_after: None };
     let body = br#"{"error":{"message":"Unknown name \"foo\".\nCannot find field.","status":"INVALID_ARGUMENT"}}"#;
     assert_eq!(
@@ -198,7 +198,7 @@ fn messages_read_well() {
 }
 
 #[test]
-fn a_service_that_gives_up_is_unavailable() {
+fn a_service_that_aborts_is_unavailable() {
     for (http, body) in [
         (
             499,
@@ -214,7 +214,7 @@ fn a_service_that_gives_up_is_unavailable() {
 }
 
 #[test]
-fn a_message_shows_no_more_than_its_words() {
+fn a_message_contains_no_control_characters() {
     let body = "{\"error\":{\"message\":\"key \u{202e}dab\u{2066} is\u{200b} bad\u{2028}\u{feff}\u{e0041}\"}}";
     let head = HttpHead { status: 400, content_type: "", retry_after: None };
     let error = failed(head, body.as_bytes());

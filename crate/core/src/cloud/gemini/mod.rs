@@ -1,4 +1,4 @@
-//! Gemini's own wire: `generateContent`, `streamGenerateContent`, `countTokens`.
+//! Gemini's API: `generateContent`, `streamGenerateContent`, `countTokens`.
 
 mod request;
 mod response;
@@ -9,17 +9,17 @@ use serde_json::Value;
 use super::{Dialect, Draft, HttpRequest, Task};
 use crate::{Piece, Request, Result};
 
-/// Where Google serves it. A `baseUrl` of one's own replaces this.
+/// Google's address, replaced by `baseUrl`.
 const BASE_URL: &str = "https://generativelanguage.googleapis.com";
 
-/// A model on Gemini's wire.
+/// A model served by Gemini's API.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Gemini {
     /// `gemini-…`, or a longer path such as `projects/…/models/…`.
     pub model: String,
-    /// Google's, or one's own proxy.
+    /// Google's address, or that of a proxy.
     pub base_url: Option<String>,
-    /// Sent as they are.
+    /// Sent unchanged.
     pub safety_settings: Vec<Value>,
 }
 

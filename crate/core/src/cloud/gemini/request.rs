@@ -1,4 +1,4 @@
-//! A request in Gemini's words.
+//! Converts a request to Gemini's format.
 
 use serde_json::{Map, Value};
 
@@ -12,12 +12,12 @@ use crate::{
     Config, Content, Error, Media, Message, Part, Request, Result, Role, ToolChoice, ToolDefinition,
 };
 
-/// Options of one's own that belong beside `generationConfig`; every other goes into it.
+/// Custom options that belong beside `generationConfig`; all others go into it.
 const BESIDE_CONFIG: [&str; 6] =
     ["cachedContent", "labels", "safetySettings", "serviceTier", "store", "toolConfig"];
 
 impl Gemini {
-    /// The HTTP request.
+    /// Creates the HTTP request.
     pub(super) fn http(&self, request: &Request, task: Task) -> Result<HttpRequest> {
         let mut body = self.body(request)?;
         let method = match task {
@@ -27,7 +27,7 @@ impl Gemini {
         };
         if task == Task::Count {
             // Counting needs the whole request, or the system instruction and the tools are
-            // forgotten.
+            // ignored.
             body.put("model", self.path().into());
             body = Map::from_iter([("generateContentRequest".to_owned(), Value::Object(body))]);
         }
@@ -39,7 +39,7 @@ impl Gemini {
         })
     }
 
-    /// The address up to the version, which a proxy's may hold already.
+    /// Returns the address up to the version, which a proxy's may contain already.
     fn root(&self) -> String {
         let base = self.base_url.as_deref().unwrap_or(BASE_URL).trim_end_matches('/');
         let has_version = ["/v1", "/v1beta", "/v1beta1", "/v1alpha"]
@@ -84,7 +84,7 @@ impl Gemini {
                 system.extend(parts);
                 continue;
             }
-            // Answers to parallel calls belong into one turn.
+            // Answers to parallel calls belong in one turn.
             let is_same_turn = message.role == Role::Tool && last_role == Some(Role::Tool);
             last_role = Some(message.role);
             let previous = contents.last_mut().filter(|_| is_same_turn);
@@ -151,13 +151,13 @@ impl Gemini {
     }
 }
 
-/// `minP` has no counterpart there and is left out.
+/// `minP` has no counterpart and is left out.
 fn generation_config(config: &Config) -> Map<String, Value> {
     let mut generation = Map::new();
     generation.put_some("temperature", config.temperature.map(Value::from));
     generation.put_some("topK", config.top_k.map(Value::from));
     generation.put_some("topP", config.top_p.map(Value::from));
-    // The wire's seed has 31 bits.
+    // Gemini's seed has 31 bits.
     generation.put_some("seed", config.seed.map(|seed| Value::from(seed & 0x7fff_ffff)));
     generation.put_some("maxOutputTokens", config.max_output_tokens.map(Value::from));
     if !config.stop_sequences.is_empty() {
@@ -192,8 +192,8 @@ fn parts(message: &Message) -> Result<Vec<Value>> {
     Ok(parts)
 }
 
-/// `None` for what the service would refuse or not understand: an empty text, a thought of another
-/// model.
+/// Returns `None` for parts that the service rejects or does not understand: an empty text, another
+/// model's reasoning.
 fn wire_part(part: &Part) -> Result<Option<Map<String, Value>>> {
     let signature = part.metadata.as_ref().and_then(|it| it.get("thoughtSignature"));
     let mut wire = Map::new();
@@ -226,7 +226,7 @@ fn wire_part(part: &Part) -> Result<Option<Map<String, Value>>> {
             wire.put("functionResponse", wire_result.into());
         }
         Content::Data(data) => wire.put("text", written(data).into()),
-        // What came from this service in no known form goes back in the same form.
+        // A part of unknown type from this service is sent back unchanged.
         Content::Custom(custom) => wire.extend(custom.clone()),
     }
     wire.put_some("thoughtSignature", signature.cloned());

@@ -1,4 +1,4 @@
-//! An answer in Gemini's words, one chunk after the other.
+//! Reads an answer in Gemini's format, chunk by chunk.
 
 use serde_json::{Map, Value};
 
@@ -6,8 +6,7 @@ use crate::cloud::Draft;
 use crate::json::{Look as _, object};
 use crate::{Content, FinishReason, Media, Part, Piece, ToolRequest};
 
-/// Reads a chunk, or a whole answer, which has the same form. Nothing in it can be relied upon to
-/// be there.
+/// Reads a chunk, or a complete answer, which has the same format. Every field may be missing.
 pub(super) fn take(chunk: &Value, draft: &mut Draft) -> Option<Piece> {
     if let Some(block) = chunk.get("promptFeedback").and_then(|it| it.text("blockReason")) {
         draft.finish = Some((FinishReason::Blocked, block.to_owned()));
@@ -15,7 +14,7 @@ pub(super) fn take(chunk: &Value, draft: &mut Draft) -> Option<Piece> {
     if let Some(usage) = chunk.some("usageMetadata") {
         take_usage(usage, draft);
     }
-    // The answer of countTokens.
+    // The response of countTokens.
     if let Some(total) = chunk.count("totalTokens") {
         draft.usage.input_tokens = Some(total);
     }
@@ -37,8 +36,8 @@ pub(super) fn take(chunk: &Value, draft: &mut Draft) -> Option<Piece> {
     draft.add(parts.iter().filter_map(part).collect(), logprobs)
 }
 
-/// The provider's word as ours, the way Genkit maps it; pictures are treated as their texts are.
-/// The list is open.
+/// Maps the provider's finish reason like Genkit; reasons for images are treated like those for
+/// text. The list is open.
 fn finish_reason(word: &str) -> FinishReason {
     match word {
         "STOP" => FinishReason::Stop,
@@ -64,8 +63,8 @@ fn finish_reason(word: &str) -> FinishReason {
     }
 }
 
-/// The counts are cumulative: the last that is there stands. On this wire the candidates' count
-/// leaves thoughts out; ours has them in.
+/// Counts are cumulative, so the last one is valid. Gemini's candidate count excludes reasoning;
+/// ours includes it.
 fn take_usage(wire: &Value, draft: &mut Draft) {
     let usage = &mut draft.usage;
     let words = usage.output_tokens.map(|it| it.saturating_sub(usage.thoughts_tokens.unwrap_or(0)));
@@ -84,7 +83,7 @@ fn take_usage(wire: &Value, draft: &mut Draft) {
     };
 }
 
-/// Everything but the content: ratings, citations, the model's version.
+/// Collects everything but the content: ratings, citations, the model's version.
 fn keep_raw(chunk: &Value, candidate: Option<&Value>, draft: &mut Draft) {
     for (name, value) in chunk.as_object().into_iter().flatten() {
         if name != "candidates" && !value.is_null() {
@@ -132,7 +131,7 @@ fn part(wire: &Value) -> Option<Part> {
         let mut custom = wire.as_object()?.clone();
         let signature = custom.remove("thoughtSignature");
         if custom.is_empty() {
-            // A signature that came alone: an empty text carries it back.
+            // A signature without text is kept on an empty text part.
             signature.as_ref()?;
             Content::Text(String::new())
         } else {
@@ -152,7 +151,7 @@ mod tests {
     use super::{Draft, finish_reason, take_usage};
     use crate::FinishReason;
 
-    /// Output and thoughts, after each of these was reported.
+    /// Adds output and reasoning, whichever was reported last.
     #[track_caller]
     fn check_usage(wires: &[Value], output: Option<u64>, thoughts: Option<u64>) {
         let mut draft = Draft::default();
@@ -163,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn thoughts_are_a_part_of_the_output() {
+    fn reasoning_is_part_of_the_output() {
         let words = json!({ "candidatesTokenCount": 5 });
         let thoughts = json!({ "thoughtsTokenCount": 3 });
         let both = json!({ "candidatesTokenCount": 7, "thoughtsTokenCount": 4 });
@@ -176,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn finish_reasons_are_genkits() {
+    fn finish_reasons_map_like_genkits() {
         for (word, expected) in [
             ("STOP", FinishReason::Stop),
             ("MAX_TOKENS", FinishReason::Length),

@@ -1,10 +1,10 @@
-//! A JSON Schema as Gemini takes it.
+//! Converts a JSON Schema to the subset that Gemini accepts.
 
 use serde_json::{Map, Value};
 
-/// The keywords of `responseJsonSchema` and `parametersJsonSchema`.
-/// Source: the reference of `GenerationConfig.responseJsonSchema`. Any other is refused with 400,
-/// so it is dropped here and still validated on this side.
+/// The keywords of `responseJsonSchema` and `parametersJsonSchema`. Source: the reference of
+/// `GenerationConfig.responseJsonSchema`. Any other keyword is rejected with 400, so it is dropped
+/// here and still validated locally.
 const ACCEPTED: [&str; 21] = [
     "$id",
     "$defs",
@@ -29,17 +29,17 @@ const ACCEPTED: [&str; 21] = [
     "propertyOrdering",
 ];
 
-/// The schema without what would be refused.
+/// Returns the schema without unsupported keywords.
 pub(super) fn accepted(schema: &Value) -> Value {
     let Value::Object(schema) = schema else { return schema.clone() };
     let mut kept = Map::new();
     for (keyword, value) in schema {
         match (keyword.as_str(), value) {
-            // One allowed value: the same thing in accepted words.
+            // A single allowed value, in supported keywords.
             ("const", value) => {
                 kept.insert("enum".to_owned(), Value::Array(vec![value.clone()]));
             }
-            // Before draft 2019-09 it was spelled so.
+            // The spelling before draft 2019-09.
             ("definitions", Value::Object(map)) => {
                 kept.insert("$defs".to_owned(), each(map));
             }
@@ -64,7 +64,7 @@ pub(super) fn accepted(schema: &Value) -> Value {
             _ => {}
         }
     }
-    // Beside a reference only other `$` keywords may stand.
+    // Only other `$` keywords are allowed beside a reference.
     if kept.contains_key("$ref") {
         kept.retain(|keyword, _| keyword.starts_with('$'));
     }
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn refused_keywords_go_at_every_depth() {
+    fn unsupported_keywords_are_dropped_at_every_depth() {
         check(
             json!({"$schema": "x", "type": "object", "properties": {"pattern": {"type": "string", "pattern": "a", "minLength": 1}}, "required": ["pattern"], "additionalProperties": false}),
             json!({"type": "object", "properties": {"pattern": {"type": "string"}}, "required": ["pattern"], "additionalProperties": false}),
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn references_stand_alone() {
+    fn references_have_no_siblings() {
         check(
             json!({"$ref": "#/definitions/a", "description": "gone", "definitions": {"a": {"type": "null", "default": null}}}),
             json!({"$ref": "#/$defs/a", "$defs": {"a": {"type": "null"}}}),
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn booleans_pass() {
+    fn boolean_schemas_are_kept() {
         check(json!(true), json!(true));
         check(
             json!({"items": false, "additionalProperties": {"const": 1}}),

@@ -9,16 +9,17 @@ use super::{Dialect, Draft, HttpRequest, Task};
 use crate::{Piece, Request, Result};
 use response::ToolCalls;
 
-/// A model behind chat completions.
+/// A model served by chat completions.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OpenAi {
-    /// Its name there.
+    /// The model's name.
     pub model: String,
-    /// The address up to `/chat/completions`, for example `http://localhost:8000/v1`.
+    /// The base address, to which `/chat/completions` is appended, for example
+    /// `http://localhost:8000/v1`.
     pub base_url: String,
 }
 
-/// One call of it.
+/// One call of the model.
 #[derive(Debug)]
 pub(super) struct OpenAiCall {
     service: OpenAi,

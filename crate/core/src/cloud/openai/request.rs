@@ -1,4 +1,4 @@
-//! A request as chat completions.
+//! Converts a request to chat completions.
 
 use serde_json::{Map, Value};
 
@@ -12,7 +12,7 @@ use crate::{
 };
 
 impl OpenAi {
-    /// The HTTP request.
+    /// Creates the HTTP request.
     pub(super) fn http(&self, request: &Request, task: Task) -> Result<HttpRequest> {
         let mut body = self.body(request)?;
         match task {
@@ -44,7 +44,7 @@ impl OpenAi {
         let config = &request.config;
         body.put_some("temperature", config.temperature.map(Value::from));
         body.put_some("top_p", config.top_p.map(Value::from));
-        // Not OpenAI's own words, but those of the servers one runs oneself.
+        // Not OpenAI's own options, but those of self-hosted servers.
         body.put_some("top_k", config.top_k.map(Value::from));
         body.put_some("min_p", config.min_p.map(Value::from));
         body.put_some("seed", config.seed.map(Value::from));
@@ -87,7 +87,7 @@ fn response_format(schema: Option<&Value>) -> Value {
     object([("type", text("json_schema")), ("json_schema", named)])
 }
 
-/// Whether OpenAI's strict mode takes it: every object closed, every property required.
+/// Whether OpenAI's strict mode supports the schema: every object closed, every property required.
 fn is_strict(schema: &Value) -> bool {
     match schema {
         Value::Array(list) => list.iter().all(is_strict),
@@ -109,12 +109,12 @@ fn is_strict(schema: &Value) -> bool {
     }
 }
 
-/// The messages in wire format so far, and the calls without a result.
+/// The messages so far in wire format, and the calls without a result.
 #[derive(Default)]
 struct ChatMessages {
     wire: Vec<Value>,
     made: usize,
-    /// Name and id of every call without an answer.
+    /// Name and ID of every call without a result.
     open: Vec<(String, String)>,
 }
 
@@ -136,7 +136,7 @@ impl ChatMessages {
         Ok(self.wire)
     }
 
-    /// Text alone goes as a string, which every server understands.
+    /// Text only is sent as a string, which every server supports.
     fn said(&mut self, message: &Message) -> Result<()> {
         let role = if message.role == Role::System { "system" } else { "user" };
         let is_text = |part: &Part| matches!(part.content, Content::Text(_) | Content::Data(_));
@@ -156,7 +156,7 @@ impl ChatMessages {
         Ok(())
     }
 
-    /// Thinking is not sent back: no server wants it.
+    /// Reasoning is not sent back, because no server expects it.
     fn answered(&mut self, message: &Message) {
         let said: String = message.content.iter().filter_map(words).collect();
         let mut calls = Vec::new();
@@ -210,7 +210,7 @@ impl ChatMessages {
     }
 }
 
-/// The text of a part, if it has any.
+/// Returns the text of a part, if it has any.
 fn words(part: &Part) -> Option<String> {
     match &part.content {
         Content::Text(text) => Some(text.clone()),

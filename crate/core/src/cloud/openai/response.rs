@@ -1,4 +1,4 @@
-//! An answer as chat completions: whole (`message`) or in pieces (`delta`).
+//! Reads an answer of chat completions: complete (`message`) or streamed (`delta`).
 
 use serde_json::Value;
 
@@ -6,7 +6,7 @@ use crate::cloud::Draft;
 use crate::json::{Look as _, parse, written};
 use crate::{Content, FinishReason, Part, Piece, ToolRequest, Usage};
 
-/// The calls of tools, which arrive in fragments and go out whole.
+/// Tool calls, which arrive in fragments and are delivered complete.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ToolCalls {
     calls: Vec<Call>,
@@ -21,7 +21,7 @@ struct Call {
     arguments: String,
 }
 
-/// Reads a chunk or a whole answer.
+/// Reads a chunk or a complete answer.
 pub(super) fn take(chunk: &Value, calls: &mut ToolCalls, draft: &mut Draft) -> Option<Piece> {
     if let Some(usage) = chunk.some("usage") {
         take_usage(usage, draft);
@@ -43,7 +43,7 @@ pub(super) fn take(chunk: &Value, calls: &mut ToolCalls, draft: &mut Draft) -> O
     draft.add(parts, logprobs)
 }
 
-/// The answer has ended: its calls are whole now.
+/// Completes the tool calls at the end of the answer.
 pub(super) fn finish(calls: &mut ToolCalls, draft: &mut Draft, pieces: &mut Vec<Piece>) {
     let Some((reason, word)) = &mut draft.finish else { return };
     if std::mem::take(&mut calls.is_refused) {
@@ -64,8 +64,8 @@ fn finish_reason(word: &str) -> FinishReason {
     }
 }
 
-/// The output's count has the thoughts in it, as ours has. Where a server counts them beside it,
-/// its total reveals that.
+/// The output count includes reasoning, as ours does. If a server counts it separately, its total
+/// shows that.
 fn take_usage(wire: &Value, draft: &mut Draft) {
     let usage = &mut draft.usage;
     let within = |group: &str, name: &str| wire.get(group).and_then(|it| it.count(name));
@@ -91,7 +91,8 @@ impl ToolCalls {
     /// Returns the text of a delta; calls are collected.
     fn take(&mut self, said: &Value) -> Vec<Part> {
         let mut parts = Vec::new();
-        // Two spellings are about: DeepSeek's and vLLM's first, then OpenRouter's and vLLM's later.
+        // There are two spellings: the first of DeepSeek and vLLM, the second of OpenRouter and
+        // newer vLLM.
         if let Some(text) = said.text("reasoning_content").or_else(|| said.text("reasoning")) {
             parts.push(Part::reasoning(text));
         }
@@ -112,7 +113,7 @@ impl ToolCalls {
     fn take_call(&mut self, index: u64, wire: &Value) {
         let id = wire.text("id").filter(|id| !id.is_empty());
         let known = self.calls.iter().rposition(|call| {
-            // Some servers number every call 0 and tell them apart by id alone.
+            // Some servers number every call 0 and distinguish them by ID only.
             call.index == index && id.is_none_or(|id| call.id.as_deref().is_none_or(|it| it == id))
         });
         if known.is_none() {
@@ -127,7 +128,7 @@ impl ToolCalls {
         call.name.push_str(function.text("name").unwrap_or_default());
         match function.some("arguments") {
             Some(Value::String(fragment)) => call.arguments.push_str(fragment),
-            // Ollama's own habit: arguments as the object itself.
+            // Ollama sends arguments as an object.
             Some(arguments) => call.arguments = written(arguments),
             None => {}
         }
@@ -135,7 +136,7 @@ impl ToolCalls {
 }
 
 impl Call {
-    /// Arguments that are no JSON are the model's mistake, and go out as they came.
+    /// Arguments that aren't JSON are the model's mistake, and are passed on unchanged.
     fn into_part(self) -> Part {
         let input = if self.arguments.trim().is_empty() {
             Value::Object(serde_json::Map::new())
@@ -177,10 +178,10 @@ mod tests {
     }
 
     #[test]
-    fn thoughts_are_a_part_of_the_output() {
+    fn reasoning_is_part_of_the_output() {
         check(&[usage(7, 5, 3, 12)], [7, 5, 3, 12]);
         check(&[usage(7, 5, 0, 12)], [7, 5, 0, 12]);
-        // A server that counts them beside it; once, however often it reports.
+        // A server that counts it separately; it is added once, however often it is reported.
         check(&[usage(7, 5, 3, 15)], [7, 8, 3, 15]);
         check(&[usage(7, 5, 3, 15), usage(7, 5, 3, 15), json!({})], [7, 8, 3, 15]);
         check(&[json!({ "completion_tokens": u64::MAX })], [0, u64::MAX, 0, 0]);

@@ -1,4 +1,4 @@
-//! Every place the network could cut, is cut.
+//! Tests every cut of the input.
 
 use std::fmt::Write as _;
 
@@ -7,7 +7,7 @@ use proptest::prelude::{Strategy, any, prop, prop_assert_eq, proptest};
 use super::{Decoder, Event};
 use crate::{Result, Status};
 
-/// Events as text, `name|data`, with a `~` before what the end cut short; then the stray lines.
+/// Formats events as `name|data`, with a `~` before those cut off by the end; then the stray lines.
 fn decode<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> Vec<String> {
     let mut decoder = Decoder::default();
     let mut got = Vec::new();
@@ -50,7 +50,7 @@ fn lines_end_three_ways() {
 }
 
 #[test]
-fn data_lines_join() {
+fn data_lines_are_joined() {
     check("data: a\ndata: b\n\n", &["|a\nb"]);
     check("data\ndata\n\n", &["|\n"]);
     check("data:\n\n", &["|"]);
@@ -59,7 +59,7 @@ fn data_lines_join() {
 }
 
 #[test]
-fn other_fields_pass() {
+fn other_fields_are_ignored() {
     check("event: ping\ndata: 1\n\ndata: 2\n\n", &["ping|1", "|2"]);
     check("event: nothing\n\ndata: 2\n\n", &["|2"]);
     check("id: 7\nretry: 3000\nid\ndata: x\n\n", &["|x"]);
@@ -69,21 +69,21 @@ fn other_fields_pass() {
 }
 
 #[test]
-fn the_end_cuts_an_event_short() {
+fn the_end_cuts_an_event_off() {
     check("data: a\n\ndata: b", &["|a", "~|b"]);
     check("data: b\n", &["~|b"]);
     check("data: b\r", &["~|b"]);
 }
 
 #[test]
-fn one_byte_order_mark_goes() {
+fn one_byte_order_mark_is_skipped() {
     check("\u{feff}data: a\n\n", &["|a"]);
     check("\u{feff}\u{feff}data: a\n\n", &["stray \u{feff}data: a"]);
     check("data: \u{feff}\n\n", &["|\u{feff}"]);
 }
 
 #[test]
-fn characters_of_many_bytes_survive_a_cut() {
+fn multibyte_characters_survive_a_cut() {
     check("data: né 漢字 🦀\n\n", &["|né 漢字 🦀"]);
     check_bytes(b"data: a\xFFb\n\n", &["|a\u{fffd}b"]);
 }
@@ -124,14 +124,14 @@ fn stray_lines_are_bounded() {
 }
 
 #[test]
-fn the_callers_error_ends_it() {
+fn the_callers_error_stops_the_decoder() {
     let mut decoder = Decoder::default();
     let error = crate::Error::internal("enough");
     let outcome = decoder.feed(b"data: a\n\ndata: b\n\n", |_| Err(error.clone()));
     assert_eq!(outcome, Err(error));
 }
 
-/// The slow twin: the whole text at once, by the words of the standard.
+/// The slow twin: parses the whole text at once, following the standard.
 fn twin(text: &str) -> Vec<String> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
@@ -143,7 +143,7 @@ fn twin(text: &str) -> Vec<String> {
     let total = text.matches('\n').count();
     for (number, line) in lines.enumerate() {
         let line = match line {
-            // What follows the last line end is no line if it is empty.
+            // An empty rest after the last line end isn't a line.
             Some("") if number == total => continue,
             Some(line) => line,
             None => {

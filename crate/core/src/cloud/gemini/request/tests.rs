@@ -20,7 +20,7 @@ fn body(request: Value, task: Task) -> Result<Value> {
     Ok(serde_json::from_str(&http.body).unwrap())
 }
 
-/// The fields of `expected` must be those of the body.
+/// Compares the fields of `expected` with those of the body.
 #[track_caller]
 #[expect(clippy::needless_pass_by_value, reason = "json! reads better without a borrow")]
 fn check(request: Value, expected: Value) {
@@ -43,7 +43,7 @@ fn check_part(part: Value, expected: Value) {
 }
 
 #[test]
-fn an_answer_to_go_on_in_is_followed_by_a_request_for_it() {
+fn a_partial_answer_is_followed_by_an_instruction_to_continue() {
     let begun = json!({ "role": "model", "content": [{ "text": "One two" }], "metadata": { "prefix": true } });
     let question = json!({ "role": "user", "content": [{ "text": "a" }] });
     let body = body(json!({ "messages": [question, begun] }), Task::Stream).unwrap();
@@ -185,7 +185,7 @@ fn config() {
 }
 
 #[test]
-fn counting_counts_everything() {
+fn counting_includes_everything() {
     let request = json!({ "messages": [
         { "role": "system", "content": [{ "text": "s" }] },
         { "role": "user", "content": [{ "text": "x" }] },

@@ -38,7 +38,7 @@ fn refuse(request: Value, message: &str) {
 }
 
 #[test]
-fn an_answer_to_go_on_in_is_followed_by_a_request_for_it() {
+fn a_partial_answer_is_followed_by_an_instruction_to_continue() {
     let begun = json!({ "role": "model", "content": [{ "text": "One two" }], "metadata": { "prefix": true } });
     let question = json!({ "role": "user", "content": [{ "text": "a" }] });
     let body = body(json!({ "messages": [question, begun] }), Task::Generate).unwrap();
@@ -140,7 +140,7 @@ fn config() {
 }
 
 #[test]
-fn strict_only_where_the_schema_is() {
+fn strict_mode_is_used_for_strict_schemas_only() {
     let check = |schema: Value, is_strict: bool| {
         let request = json!({ "messages": [{ "role": "user", "content": [{ "text": "x" }] }], "output": { "schema": schema } });
         let format = &body(request, Task::Generate).unwrap()["response_format"];
@@ -162,7 +162,7 @@ fn strict_only_where_the_schema_is() {
 }
 
 #[test]
-fn streaming_asks_for_usage() {
+fn streaming_requests_usage() {
     let request = || json!({ "messages": [{ "role": "user", "content": [{ "text": "x" }] }] });
     let body_of = |task| body(request(), task);
     assert_eq!(body_of(Task::Stream).unwrap()["stream_options"], json!({ "include_usage": true }));
