@@ -1,4 +1,4 @@
-//! Looking into JSON of which nothing can be taken for granted, reading it, and building it.
+//! Lenient access to JSON, reading types from it, and building it.
 
 mod number;
 mod reader;
@@ -8,19 +8,19 @@ use serde_json::{Map, Value};
 use crate::{Error, Result};
 use reader::{DEEPEST, Fault};
 
-/// Reads that answer with `None` whatever the shape is.
+/// Lenient accessors, which return `None` for any other shape.
 pub(crate) trait Look {
-    /// The text under `key`.
+    /// Returns the string under `key`.
     fn text(&self, key: &str) -> Option<&str>;
-    /// The elements under `key`; none if it is no array.
+    /// Returns the elements under `key`; empty if it isn't an array.
     fn list(&self, key: &str) -> &[Value];
-    /// The value under `key`, unless it is `null`.
+    /// Returns the value under `key`, unless it is `null`.
     fn some(&self, key: &str) -> Option<&Value>;
-    /// The count under `key`.
+    /// Returns the count under `key`.
     fn count(&self, key: &str) -> Option<u64>;
 }
 
-// None of these is inlined: they are called a hundred times, and every page downloads them.
+// None of these is inlined: they are called about a hundred times, and every page downloads them.
 impl Look for Value {
     #[inline(never)]
     fn text(&self, key: &str) -> Option<&str> {
@@ -43,12 +43,12 @@ impl Look for Value {
     }
 }
 
-/// Building an object of which some fields may be absent.
+/// Builds an object with optional fields.
 pub(crate) trait Build {
     /// Sets `key`.
     fn put(&mut self, key: &str, value: Value);
 
-    /// Sets `key` to a text.
+    /// Sets `key` to a string.
     fn put_text(&mut self, key: &str, text: &str);
 
     /// Sets `key` if there is a value.
@@ -74,8 +74,7 @@ impl Build for Map<String, Value> {
     }
 }
 
-/// An object of these fields. `json!` writes the same thing out at each place, at four times the
-/// bytes.
+/// Creates an object of these fields. `json!` would expand to four times the bytes at each call.
 pub(crate) fn object<const N: usize>(fields: [(&str, Value); N]) -> Value {
     let mut object = Map::new();
     for (key, value) in fields {
@@ -84,46 +83,45 @@ pub(crate) fn object<const N: usize>(fields: [(&str, Value); N]) -> Value {
     Value::Object(object)
 }
 
-/// JSON text of a value. `Display` writes the same, through two more copies of the writer, one of
-/// them for pretty text.
+/// Serialises a value as JSON. `Display` would do the same through two more copies of the writer,
+/// one of them for pretty output.
 #[inline(never)]
 pub(crate) fn written(value: &Value) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
 
-/// A text as a value.
+/// Returns a string as a value.
 #[inline(never)]
 pub(crate) fn text(text: &str) -> Value {
     Value::String(text.to_owned())
 }
 
-/// Whether a text holds a part. The library's search is made for long texts, and four kilobytes;
-/// these are sentences.
+/// Whether a text contains another. The standard search is optimised for long texts and adds four
+/// kilobytes; these are sentences.
 #[inline(never)]
 pub(crate) fn has(text: &str, part: &str) -> bool {
     text.as_bytes().windows(part.len().max(1)).any(|window| window == part.as_bytes())
 }
 
-/// The strings of a list; fewer than its elements where some are no strings.
+/// Returns the strings of a list; fewer than its elements if some aren't strings.
 #[inline(never)]
 pub(crate) fn texts(list: &[Value]) -> Vec<String> {
     list.iter().filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
-/// A type that reads itself from a JSON value.
+/// A type that can be read from a JSON value.
 ///
-/// Written by hand: derived code for the nested types of a message is four times as large, and
-/// every page downloads it. No error quotes what was found, because that may be a prompt.
+/// Implemented by hand, because derived code for the nested types of a message is four times as
+/// large, and every page downloads it. No error quotes the value, which may be a prompt.
 pub(crate) trait FromJson: Sized {
     /// Reads the value.
     fn from_json(json: Value) -> Result<Self>;
 }
 
-/// Reads JSON text. Half a surrogate pair reads as U+FFFD, as everywhere on the web. The error does
-/// not quote what was found: it may be a prompt.
+/// Parses JSON text. Unpaired surrogates become U+FFFD, as everywhere on the web. The error does
+/// not quote the text, which may be a prompt.
 ///
-/// # Errors
-/// `INVALID_ARGUMENT`, with `what` as the name of the text.
+/// # Errors Returns `INVALID_ARGUMENT`, with `what` as the name of the text.
 pub fn parse(json: &str, what: &'static str) -> Result<Value> {
     reader::read(json).map_err(|(fault, at)| match fault {
         Fault::Deep => {
@@ -135,15 +133,15 @@ pub fn parse(json: &str, what: &'static str) -> Result<Value> {
     })
 }
 
-/// Whether JSON ends in the middle of a value.
+/// Whether JSON ends inside a value.
 pub(crate) fn is_cut(json: &str) -> bool {
     reader::read(json).is_err_and(|(fault, _)| fault == Fault::Cut)
 }
 
 /// The fields of an object, taken one by one. `null` counts as absent.
 ///
-/// The first mistake is kept and returned by [`done`](Self::done): a `?` after each field costs
-/// every page three times the bytes. Until then, a field that is wrong reads as absent.
+/// The first error is kept and returned by [`done`](Self::done), because a `?` after each field
+/// would triple the code size. Until then, an invalid field counts as absent.
 #[derive(Debug)]
 pub(crate) struct Fields {
     what: &'static str,
@@ -152,7 +150,7 @@ pub(crate) struct Fields {
 }
 
 impl Fields {
-    /// The fields of `json`, which is called `what` in errors.
+    /// Returns the fields of `json`, which is named `what` in errors.
     pub(crate) fn of(what: &'static str, json: Value) -> Self {
         let (map, mistake) = match json {
             Value::Object(map) => (map, None),
@@ -161,7 +159,7 @@ impl Fields {
         Self { what, map, mistake }
     }
 
-    /// Returns the value, or the first mistake.
+    /// Returns the value, or the first error.
     pub(crate) fn done<T>(self, read: T) -> Result<T> {
         match self.mistake {
             None => Ok(read),
@@ -169,7 +167,7 @@ impl Fields {
         }
     }
 
-    /// Notes that a field is not what it must be.
+    /// Records that a field has the wrong type.
     #[inline(never)]
     pub(crate) fn wrong(&mut self, key: &str, expected: &str) {
         if self.mistake.is_none() {
@@ -178,7 +176,7 @@ impl Fields {
         }
     }
 
-    /// Keeps the mistake of something read inside.
+    /// Records the error of a nested value.
     pub(crate) fn inner<T>(&mut self, read: Result<T>) -> Option<T> {
         match read {
             Ok(read) => Some(read),
@@ -189,7 +187,7 @@ impl Fields {
         }
     }
 
-    /// Whatever is there, `null` too.
+    /// Returns any value, including null.
     #[inline(never)]
     pub(crate) fn any(&mut self, key: &str) -> Option<Value> {
         self.map.remove(key)
@@ -199,13 +197,13 @@ impl Fields {
         self.any(key).filter(|value| !value.is_null())
     }
 
-    /// A value that reads itself.
+    /// Returns a value of a type that can be read.
     pub(crate) fn read<T: FromJson>(&mut self, key: &str) -> Option<T> {
         let read = T::from_json(self.value(key)?);
         self.inner(read)
     }
 
-    /// The elements under `key`, each of which reads itself; none if it is absent.
+    /// Returns the elements under `key`, each of a type that can be read; empty if it is absent.
     pub(crate) fn each<T: FromJson>(&mut self, key: &str) -> Vec<T> {
         let mut all = Vec::new();
         for json in self.list(key) {
@@ -261,7 +259,7 @@ impl Fields {
         count
     }
 
-    /// A count that is cut to 32 bits.
+    /// Returns a count, truncated to 32 bits.
     pub(crate) fn small_count(&mut self, key: &str) -> Option<u32> {
         self.count(key).map(|count| u32::try_from(count).unwrap_or(u32::MAX))
     }
@@ -287,7 +285,7 @@ impl Fields {
         flag
     }
 
-    /// The elements under `key`; none if it is absent.
+    /// Returns the elements under `key`; empty if it is absent.
     #[inline(never)]
     pub(crate) fn list(&mut self, key: &str) -> Vec<Value> {
         match self.value(key) {
@@ -300,8 +298,8 @@ impl Fields {
         }
     }
 
-    /// The strings of a list, if there is something: a constraint that cannot be read must not pass
-    /// for none.
+    /// Returns the strings of a list, if it is present: an unreadable constraint must not count as
+    /// none.
     #[inline(never)]
     pub(crate) fn texts(&mut self, key: &str) -> Option<Vec<String>> {
         let value = self.value(key)?;
@@ -313,7 +311,7 @@ impl Fields {
         Some(texts)
     }
 
-    /// A list of strings; empty if it is absent.
+    /// Returns a list of strings; empty if it is absent.
     pub(crate) fn keys(&mut self, key: &str) -> Vec<String> {
         self.texts(key).unwrap_or_default()
     }
@@ -328,7 +326,7 @@ impl Fields {
         }
     }
 
-    /// The fields that were not taken.
+    /// Returns the fields that were not taken.
     pub(crate) fn rest(&mut self) -> Map<String, Value> {
         std::mem::take(&mut self.map)
     }
@@ -339,7 +337,7 @@ mod tests {
     use super::parse;
 
     #[test]
-    fn half_pairs_read_as_the_replacement_character() {
+    fn unpaired_surrogates_become_replacement_characters() {
         for (json, expected) in [
             (r#""\ud83d""#, "\u{fffd}"),
             (r#""a\ude00b""#, "a\u{fffd}b"),
@@ -353,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_named_and_not_quoted() {
+    fn invalid_json_is_named_and_not_quoted() {
         let deep = |levels| format!("{}1{}", "[".repeat(levels), "]".repeat(levels));
         assert!(parse(&deep(127), "it").is_ok());
         for levels in [128, 1_000, 1_000_000] {

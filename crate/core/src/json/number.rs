@@ -1,19 +1,19 @@
-//! Decimal fractions as doubles, rounded once. The standard library's way to do it carries ten
+//! Parses decimal fractions to correctly rounded doubles. The standard library's parser has ten
 //! kilobytes of tables that every page would download.
 
 use std::cmp::Ordering;
 
-/// Powers of ten that a double holds exactly.
+/// Powers of ten that a double represents exactly.
 const POWERS: [f64; 23] = [
     1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16,
     1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
 ];
 
-/// No double's halfway point has more digits than 767; behind them, only whether one is there
-/// matters.
+/// No midpoint between doubles has more than 767 digits; of further digits only matters whether one
+/// is nonzero.
 const MOST_DIGITS: usize = 800;
 
-/// The double nearest to a number as JSON writes it; infinite where it is too large.
+/// Returns the double nearest to a JSON number; infinite if it is too large.
 pub(super) fn double(text: &str) -> f64 {
     let (text, sign) = match text.strip_prefix('-') {
         Some(text) => (text, -1.0),
@@ -27,7 +27,7 @@ pub(super) fn double(text: &str) -> f64 {
     if significant.is_empty() {
         return 0.0 * sign;
     }
-    // An exponent of more digits is far out of range, either way.
+    // A longer exponent is far out of range in either direction.
     let huge = if exponent.starts_with('-') { -1_000_000_000 } else { 1_000_000_000 };
     let exponent: i64 = exponent.parse().unwrap_or(huge).clamp(-1_000_000_000, 1_000_000_000);
     let zeros = behind_zeros.len() - significant.len();
@@ -39,7 +39,7 @@ fn long(length: usize) -> i64 {
     i64::try_from(length).unwrap_or(i64::MAX / 4)
 }
 
-/// `digits` times ten to the power of `exponent`. The digits begin and end with another than 0.
+/// Returns `digits` times ten to the power of `exponent`. The first and last digit are not 0.
 fn magnitude(digits: &str, exponent: i64) -> f64 {
     let size = long(digits.len()) + exponent;
     if size > 310 {
@@ -53,7 +53,7 @@ fn magnitude(digits: &str, exponent: i64) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "fifteen digits are exact")]
         let value = value as f64;
         let power = |exponent: i64| POWERS.get(usize::try_from(exponent).ok()?);
-        // Both are exact, and one operation rounds once.
+        // Both are exact, so one operation rounds once.
         if let Some(power) = power(exponent) {
             return value * power;
         }
@@ -77,7 +77,7 @@ fn magnitude(digits: &str, exponent: i64) -> f64 {
     quotient(above, below)
 }
 
-/// The double nearest to a fraction, halves to the even one.
+/// Returns the double nearest to a fraction, with ties to even.
 fn quotient(mut above: Big, mut below: Big) -> f64 {
     // The quotient is scaled to 63 or 64 bits: `whole / 2^scale`.
     let scale = 63 - (above.bits() - below.bits());
@@ -114,7 +114,7 @@ fn quotient(mut above: Big, mut below: Big) -> f64 {
     kept * power_of_two(drop - scale)
 }
 
-/// Two to a power from -1074 on; infinite from 1024 on.
+/// Returns a power of two from -1074 on; infinite from 1024 on.
 fn power_of_two(exponent: i64) -> f64 {
     let bits = match exponent {
         1024.. => return f64::INFINITY,
@@ -124,7 +124,7 @@ fn power_of_two(exponent: i64) -> f64 {
     f64::from_bits(bits)
 }
 
-/// A whole number of any size, its lowest 32 bits first, with no zeros at the end.
+/// An integer of any size, its lowest 32 bits first, without zeros at the end.
 struct Big(Vec<u32>);
 
 impl Big {
@@ -133,7 +133,7 @@ impl Big {
         (long(self.0.len()) - 1).max(0) * 32 + last
     }
 
-    /// Multiplies by a factor and adds.
+    /// Multiplies by a factor and adds a number.
     fn multiply(&mut self, factor: u32, added: u32) {
         let mut carry = u64::from(added);
         for word in &mut self.0 {
@@ -170,7 +170,7 @@ impl Big {
         lengths.then_with(|| self.0.iter().rev().cmp(other.0.iter().rev()))
     }
 
-    /// Subtracts what is not larger.
+    /// Subtracts a number that isn't larger.
     fn subtract(&mut self, other: &Self) {
         let mut borrow = 0;
         for (at, word) in self.0.iter_mut().enumerate() {
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn edges_round_as_the_standard_library_rounds_them() {
+    fn edge_cases_round_like_the_standard_library() {
         let long_tail = format!("1.{}1", "0".repeat(2_000));
         for text in [
             "0.0",
@@ -243,7 +243,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(500))]
 
         #[test]
-        fn every_double_is_read_back(bits: u64) {
+        fn every_double_round_trips(bits: u64) {
             let value = f64::from_bits(bits);
             prop_assume!(value.is_finite());
             prop_assert!(double(&value.to_string()).to_bits() == bits, "{value}");
@@ -251,7 +251,7 @@ mod tests {
         }
 
         #[test]
-        fn digits_round_as_the_standard_library_rounds_them(
+        fn digits_round_like_the_standard_library(
             whole in "[1-9][0-9]{0,40}", fraction in "[0-9]{1,60}", exponent in -350..330,
         ) {
             let text = format!("{whole}.{fraction}e{exponent}");
@@ -259,10 +259,10 @@ mod tests {
         }
 
         #[test]
-        fn points_halfway_round_to_the_even_double(
+        fn midpoints_round_to_even(
             bits in 1e-5_f64.to_bits()..1e15_f64.to_bits(), nudge in -1..=1,
         ) {
-            // The exact decimal expansion of the point between two doubles, one digit more or less.
+            // The exact decimal expansion of a midpoint, one digit more or less.
             let (low, high) = (f64::from_bits(bits), f64::from_bits(bits + 1));
             let middle = format!("{low:.1100}");
             let gap = format!("{:.1100}", (high - low) / 2.0);
@@ -276,7 +276,7 @@ mod tests {
         }
     }
 
-    /// The next smaller decimal fraction of as many digits.
+    /// Returns the next smaller decimal fraction with the same number of digits.
     fn below(text: &str) -> String {
         let kept = text.trim_end_matches('0');
         let (head, last) = kept.split_at(kept.len() - 1);
@@ -284,7 +284,7 @@ mod tests {
         format!("{head}{}{}", char::from(digit), "9".repeat(text.len() - kept.len()))
     }
 
-    /// Two decimal fractions of as many digits, added as on paper.
+    /// Adds two decimal fractions with the same number of digits, as on paper.
     fn add(one: &str, other: &str) -> String {
         let width = one.len().max(other.len());
         let padded = |text: &str| format!("{text:0>width$}");

@@ -1,19 +1,19 @@
-//! Reads JSON text into a value.
+//! Parses JSON text.
 //!
-//! `serde_json`'s own reader is made for every type and every kind of input, which each page would
-//! download, and rounds long fractions twice.
+//! `serde_json`'s own parser supports every type and kind of input, which each page would download,
+//! and rounds long fractions twice.
 
 use serde_json::{Map, Number, Value};
 
 use super::number;
 
-/// How deep arrays and objects may nest: each level takes a frame of the stack.
+/// The maximum nesting of arrays and objects: each level takes a stack frame.
 pub(super) const DEEPEST: usize = 127;
 
-/// Why a text is not read.
+/// The reason why a text isn't valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
-    /// It ends in the middle of a value.
+    /// It ends inside a value.
     Cut,
     /// It nests too deeply.
     Deep,
@@ -21,8 +21,8 @@ pub(super) enum Fault {
     Syntax,
 }
 
-/// Reads one value with nothing but spaces around it. Half a surrogate pair reads as U+FFFD. A
-/// fault comes with the number of bytes before it.
+/// Parses one value with only white space around it. Unpaired surrogates become U+FFFD. An error
+/// includes the number of bytes before it.
 pub(super) fn read(json: &str) -> Result<Value, (Fault, usize)> {
     let mut reader = Reader { json, at: 0 };
     let read = reader.value(0).and_then(|value| {
@@ -44,7 +44,7 @@ impl Reader<'_> {
         self.json.as_bytes().get(self.at).copied()
     }
 
-    /// The next byte, which is taken.
+    /// Takes the next byte.
     fn next(&mut self) -> Read<u8> {
         let byte = self.byte().ok_or(Fault::Cut)?;
         self.at += 1;
@@ -119,7 +119,7 @@ impl Reader<'_> {
             if self.next()? != b':' {
                 return Err(Fault::Syntax);
             }
-            // The last of several values under one key counts, as in JavaScript.
+            // The last of several values with one key counts, as in JavaScript.
             let value = self.value(depth)?;
             map.insert(key, value);
             if self.closes(b'}')? {
@@ -136,7 +136,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// Takes the mark after an element: whether it is the end.
+    /// Takes the delimiter after an element; returns whether it is the end.
     fn closes(&mut self, end: u8) -> Read<bool> {
         self.skip_spaces();
         match self.next()? {
@@ -165,7 +165,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Reads an escape after its backslash.
+    /// Parses an escape after its backslash.
     fn escape(&mut self) -> Read<char> {
         Ok(match self.next()? {
             byte @ (b'"' | b'\\' | b'/') => char::from(byte),
@@ -186,7 +186,8 @@ impl Reader<'_> {
         })
     }
 
-    /// The code point of a high half with the low half that follows it, which is taken only then.
+    /// Returns the code point of a high surrogate and the low one that follows, which is taken only
+    /// then.
     fn low_half(&mut self, high: u32) -> Option<u32> {
         let start = self.at;
         let low = match (self.takes(b'\\') && self.takes(b'u')).then(|| self.unit()) {
@@ -237,7 +238,7 @@ impl Reader<'_> {
         number.map(Value::Number).ok_or(Fault::Syntax)
     }
 
-    /// One digit or more.
+    /// Takes at least one digit.
     fn digits(&mut self) -> Read<()> {
         if !self.byte().ok_or(Fault::Cut)?.is_ascii_digit() {
             return Err(Fault::Syntax);
@@ -257,12 +258,12 @@ mod tests {
     use super::{Fault, read};
     use crate::json::written;
 
-    /// Reads as `serde_json` does, with half pairs as the only difference.
+    /// Compares with `serde_json`; unpaired surrogates are the only difference.
     fn is_alike(json: &str) -> bool {
         match (read(json), serde_json::from_str::<Value>(json)) {
-            // Written out, -0 differs from 0.
+            // In text form, -0 differs from 0.
             (Ok(ours), Ok(theirs)) => written(&ours) == written(&theirs),
-            // `serde_json` calls a broken `\\u` cut where fewer than four bytes follow.
+            // `serde_json` reports a broken `\\u` as truncated if fewer than four bytes follow.
             (Err(_), Err(_)) if json.contains("\\u") => true,
             (Err((fault, _)), Err(theirs)) => (fault == Fault::Cut) == theirs.is_eof(),
             (Ok(_), Err(_)) => json.contains("\\u"),
@@ -271,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_read_as_another_reader_reads_them() {
+    fn texts_parse_like_in_another_parser() {
         for json in [
             "0",
             "-0",
@@ -351,21 +352,21 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read_back(value in values()) {
+        fn serialised_values_round_trip(value in values()) {
             prop_assert_eq!(read(&value.to_string()), Ok(value.clone()));
             let pretty = serde_json::to_string_pretty(&value).unwrap();
             prop_assert_eq!(read(&pretty), Ok(value));
         }
 
         #[test]
-        fn every_cut_is_a_cut(value in values(), part in 0_usize..1_000) {
+        fn every_cut_is_reported_as_truncated(value in values(), part in 0_usize..1_000) {
             let json = Value::Array(vec![value]).to_string();
             let cut = json.floor_char_boundary(json.len() * part / 1_000);
             prop_assert_eq!(read(&json[..cut]).map_err(|it| it.0), Err(Fault::Cut));
         }
 
         #[test]
-        fn broken_texts_read_alike(pieces in prop::collection::vec(
+        fn invalid_texts_are_rejected_alike(pieces in prop::collection::vec(
             prop::sample::select(&[
                 "{", "}", "[", "]", ",", ":", "\"", "\\", "\\u", "d83d", "de00", "1", "0", "-", ".", "e", "+", "a",
                 "true", "null", " ", "\n", "\"a\"", "\"a\":", "1.5", "\u{1}", "é",
