@@ -1,8 +1,8 @@
-//! Numbers that are the same on every machine and in every language.
+//! Arithmetic with the same results on every machine and in every language.
 
-/// eˣ for -40 ≤ x ≤ 40, and the nearest bound's value outside of it.
+/// Returns eˣ for -40 ≤ x ≤ 40, and the value at the nearest bound otherwise.
 ///
-/// The platform's own exponential differs in the last bit between machines, and so would everything
+/// The platform's exponential differs in the last bit between machines, and so would everything
 /// trained with it.
 pub(super) fn exp(x: f64) -> f64 {
     const LN_2_HIGH: f64 = 0.693_147_180_369_123_8;
@@ -11,7 +11,7 @@ pub(super) fn exp(x: f64) -> f64 {
     // eˣ = 2ᵏ eʳ with |r| ≤ ln 2 / 2.
     let k = (x / std::f64::consts::LN_2 + 0.5).floor();
     let r = (x - k * LN_2_HIGH) - k * LN_2_LOW;
-    // Taylor's series by Horner's rule; the first term left out is below 2⁻⁵⁸.
+    // Taylor series by Horner's rule; the first omitted term is below 2⁻⁵⁸.
     let mut sum = 1.0;
     for n in (1..=13).rev() {
         sum = 1.0 + sum * r / f64::from(n);
@@ -25,7 +25,7 @@ pub(super) fn exp(x: f64) -> f64 {
     sum
 }
 
-/// Turns scores into probabilities, in place.
+/// Converts scores to probabilities, in place.
 pub(super) fn softmax(scores: &mut [f64]) {
     let highest = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let mut sum = 0.0;
@@ -38,12 +38,12 @@ pub(super) fn softmax(scores: &mut [f64]) {
     }
 }
 
-/// Random numbers from a seed: mulberry32, which needs 32-bit arithmetic alone.
+/// Random numbers from a seed: mulberry32, which needs only 32-bit arithmetic.
 #[derive(Clone, Debug)]
 pub(super) struct Random(pub(super) u32);
 
 impl Random {
-    /// The next number.
+    /// Returns the next number.
     pub(super) fn next(&mut self) -> u32 {
         self.0 = self.0.wrapping_add(0x6d2b_79f5);
         let mut t = self.0;
@@ -52,13 +52,13 @@ impl Random {
         t ^ (t >> 14)
     }
 
-    /// A number below `bound`; 0 for a bound of 0.
+    /// Returns a number below `bound`; 0 for a bound of 0.
     pub(super) fn below(&mut self, bound: usize) -> usize {
         let scaled = (u128::from(self.next()) * (bound as u128)) >> 32;
         usize::try_from(scaled).unwrap_or_default()
     }
 
-    /// Puts a list in random order.
+    /// Shuffles a list.
     pub(super) fn shuffle<T>(&mut self, list: &mut [T]) {
         for end in (1..list.len()).rev() {
             let other = self.below(end + 1);
@@ -72,7 +72,7 @@ mod tests {
     use super::{Random, exp, softmax};
 
     #[test]
-    fn the_exponential_is_the_librarys() {
+    fn the_exponential_agrees_with_the_library() {
         for step in -400..=400 {
             let x = f64::from(step) / 10.0;
             assert!((exp(x) / x.exp() - 1.0).abs() < 1e-14, "at {x}");
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn random_numbers_stay_below_their_bound_and_reach_all_of_them() {
+    fn random_numbers_cover_the_range_below_their_bound() {
         let mut random = Random(1);
         let mut seen = [0_usize; 7];
         for _ in 0..700 {

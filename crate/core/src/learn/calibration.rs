@@ -1,4 +1,4 @@
-//! From answers whose truth is known to a threshold that keeps a promise.
+//! Derives a threshold with a guarantee from answers of known correctness.
 
 use super::arithmetic::Random;
 use super::features::Term;
@@ -11,49 +11,48 @@ use crate::{Error, Result};
 /// One answer of the device, and whether it and the cloud's were right.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Observed {
-    /// The signal of its log-probabilities.
+    /// The signals of its log-probabilities.
     pub signals: Signals,
     /// Whether it was right.
     pub is_right: bool,
-    /// Whether the cloud's was, or would have been.
+    /// Whether the cloud's answer was, or would have been, right.
     pub is_cloud_right: bool,
 }
 
-/// The same, once one signal is chosen.
+/// The same with one chosen signal.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Judged {
     /// The signal.
     pub signal: f64,
     /// Whether the answer was right.
     pub is_right: bool,
-    /// Whether the cloud's was, or would have been.
+    /// Whether the cloud's answer was, or would have been, right.
     pub is_cloud_right: bool,
 }
 
 /// The goal of a threshold.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Target {
-    /// This share of the cloud's quality, with as few calls of the cloud as possible.
+    /// This share of the cloud's quality, with as few cloud calls as possible.
     Quality(f64),
-    /// At most this share of calls of the cloud, with as much quality as possible.
+    /// At most this share of cloud calls, with the best possible quality.
     CloudShare(f64),
 }
 
-/// A threshold, and what is expected of it.
+/// A threshold and its expected results.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Calibration {
     /// The score that is compared with the threshold.
     pub signal: Signal,
-    /// Answers with a signal below it go to the cloud. The largest number there is where none may
-    /// stay.
+    /// Answers with a signal below it go to the cloud. The largest number if none may be kept.
     pub threshold: f64,
-    /// How often an answer is right.
+    /// The share of right answers.
     pub quality: Interval,
-    /// How often the cloud is called.
+    /// The share of cloud calls.
     pub cloud_share: Interval,
-    /// How well the signal separates right from wrong.
+    /// How well the signal separates right from wrong answers.
     pub auroc: Option<f64>,
-    /// From the signal to the probability of being right.
+    /// Maps the signal to the probability of being right.
     pub map: Isotonic,
     /// The number of samples of the calibration.
     pub samples: usize,
@@ -63,20 +62,19 @@ pub struct Calibration {
 pub type Estimate = Interval;
 
 const FOLDS: usize = 5;
-/// Fewer samples are not split: what is expected is then what was seen.
+/// With fewer samples there is no split, and the expected results are the observed ones.
 const SPLIT_FROM: usize = 50;
-/// By how much a combination has to tell right from wrong better than the best single signal, to be
+/// How much better than the best single signal a combination must separate right from wrong, to be
 /// worth its opacity.
 const WORTH: f64 = 0.005;
-/// Of right answers, and of wrong ones, that a choice of signals needs: with fewer, the best of
+/// The minimum number of right and of wrong answers for choosing a signal: with fewer, the best of
 /// many is best by chance.
 const EACH: usize = 25;
 const SEED: u32 = 0x0ca1_1b8a;
 
-/// Chooses the signal that separates right from wrong best, and a threshold for it.
+/// Chooses the signal that best separates right from wrong answers, and a threshold for it.
 ///
-/// # Errors
-/// `INVALID_ARGUMENT` for no samples, or a target outside of 0 to 1.
+/// # Errors Returns `INVALID_ARGUMENT` for no samples, or a target outside of 0 to 1.
 pub fn calibrate(samples: &[Observed], target: Target) -> Result<Calibration> {
     let single = [
         Signal::P10,
@@ -112,11 +110,10 @@ pub fn calibrate(samples: &[Observed], target: Target) -> Result<Calibration> {
     calibrate_signal(best, &pairs_of(samples, best).unwrap_or_default(), target)
 }
 
-/// Chooses a threshold for a signal that is given. No sample may have had a part in the signal it
-/// is judged by.
+/// Chooses a threshold for a given signal. No sample may have influenced the signal that is used to
+/// judge it.
 ///
-/// # Errors
-/// As [`calibrate`].
+/// # Errors As for [`calibrate`].
 pub fn calibrate_signal(signal: Signal, pairs: &[Judged], target: Target) -> Result<Calibration> {
     let (Target::Quality(wanted) | Target::CloudShare(wanted)) = target;
     if !(0.0..=1.0).contains(&wanted) {
@@ -149,11 +146,11 @@ pub fn calibrate_signal(signal: Signal, pairs: &[Judged], target: Target) -> Res
     })
 }
 
-/// The lowest threshold that keeps the promise.
+/// Returns the lowest threshold that meets the target.
 ///
 /// For quality this is conformal risk control: the loss of a kept answer is 1 if only the cloud's
-/// was right, and one more loss than was seen has to fit, so that the promise holds on average over
-/// what was not seen. For that, 98 % needs 49 samples.
+/// was right, and one more loss than observed must be allowed, so that the target holds on average
+/// for unseen answers. For 98 % this takes 49 samples.
 fn threshold_for(pairs: &[Judged], target: Target) -> f64 {
     let mut sorted = pairs.to_vec();
     sorted.sort_by(|a, b| a.signal.total_cmp(&b.signal));
@@ -170,8 +167,8 @@ fn threshold_for(pairs: &[Judged], target: Target) -> f64 {
         let Some(first) = ties.first().map(|it| it.signal.max(f64::MIN)) else { continue };
         match target {
             Target::Quality(quality) => {
-                // Where the device is right and the cloud is not, losses shrink again: what lies
-                // beyond the first broken promise would be chosen by chance.
+                // If the device is right and the cloud is wrong, losses decrease again: a threshold
+                // beyond the first violation would be chosen by chance.
                 if (losses + 1.0) / (count + 1.0) > (1.0 - quality) * (cloud / count) {
                     break;
                 }
@@ -191,14 +188,14 @@ fn threshold_for(pairs: &[Judged], target: Target) -> f64 {
     }
 }
 
-/// How many answers are right with this threshold, and how many come from the cloud.
+/// Returns how many answers are right with this threshold, and how many come from the cloud.
 fn outcome(pairs: &[Judged], threshold: f64) -> (usize, usize) {
     let cloud = |it: &&Judged| it.signal < threshold;
     let right = |it: &&Judged| if cloud(it) { it.is_cloud_right } else { it.is_right };
     (pairs.iter().filter(right).count(), pairs.iter().filter(cloud).count())
 }
 
-/// Each fifth, with the other four.
+/// Returns each fifth, with the other four.
 fn folds<T: Copy>(all: &[T]) -> Vec<(Vec<T>, Vec<T>)> {
     let mut order: Vec<T> = all.to_vec();
     Random(SEED).shuffle(&mut order);
@@ -223,7 +220,7 @@ fn truths(pairs: &[Judged]) -> Vec<(f64, bool)> {
     pairs.iter().map(|it| (it.signal, it.is_right)).collect()
 }
 
-/// Signals of a combination that was fitted without the sample it judges.
+/// Returns signals of a combination that was fitted without the sample it judges.
 fn combined_unseen(samples: &[Observed]) -> Option<Vec<Judged>> {
     let mut all = Vec::with_capacity(samples.len());
     for (fold, others) in folds(samples) {
@@ -232,8 +229,8 @@ fn combined_unseen(samples: &[Observed]) -> Option<Vec<Judged>> {
     Some(all)
 }
 
-/// Weights for the features, by logistic regression; `None` where a feature is not known or all
-/// answers are alike.
+/// Fits weights for the features by logistic regression; `None` if a feature is unknown or all
+/// answers have the same correctness.
 fn combine(samples: &[Observed]) -> Option<Signal> {
     const WIDTH: usize = COMBINED - 1;
     let features: Vec<[f64; WIDTH]> =

@@ -1,4 +1,4 @@
-//! A classifier of prompts: trained from labelled samples, kept as JSON of at most 64 KB.
+//! A prompt classifier: trained from labelled samples, stored as JSON of at most 64 KB.
 
 use serde_json::{Map, Value};
 
@@ -7,9 +7,9 @@ use super::head::{Example, Head, probabilities, vectors_for};
 use crate::json::{Build, Look};
 use crate::{Error, Result, base64, json};
 
-/// The most classes that a classifier distinguishes.
+/// The maximum number of classes.
 pub const MAX_LABELS: usize = 32;
-/// Most weights of all vectors together: 8 bits each, so that the JSON stays below 64 KB.
+/// The maximum number of weights of all vectors: 8 bits each, so that the JSON stays below 64 KB.
 const MAX_WEIGHTS: usize = 40_960;
 const MOST_BUCKETS: usize = 16_384;
 const MAX_LABEL_BYTES: usize = 128;
@@ -25,12 +25,12 @@ pub enum Input<'a> {
     Vector(&'a [f32]),
 }
 
-/// A prompt with what it is.
+/// A labelled prompt.
 #[derive(Clone, Copy, Debug)]
 pub struct Sample<'a> {
     /// The prompt.
     pub input: Input<'a>,
-    /// Its class.
+    /// Its label.
     pub label: &'a str,
 }
 
@@ -39,12 +39,12 @@ pub struct Sample<'a> {
 pub struct Classifier {
     labels: Vec<String>,
     is_text: bool,
-    /// Buckets of a text, or numbers of an embedding.
+    /// The number of buckets for a text, or of dimensions of an embedding.
     size: usize,
     planes: Vec<Plane>,
 }
 
-/// One vector of weights: whole numbers times a scale.
+/// One vector of weights: integers times a scale.
 #[derive(Clone, Debug, PartialEq)]
 struct Plane {
     bias: f32,
@@ -55,8 +55,8 @@ struct Plane {
 impl Classifier {
     /// Trains a classifier. The same samples and seed give the same classifier on every machine.
     ///
-    /// # Errors
-    /// `INVALID_ARGUMENT` for fewer than two labels, too many, or embeddings of different lengths.
+    /// # Errors Returns `INVALID_ARGUMENT` for fewer than two labels, too many, or embeddings of
+    /// different lengths.
     pub fn train(samples: &[Sample<'_>], seed: u32) -> Result<Self> {
         let mut labels: Vec<String> = samples.iter().map(|it| it.label.to_owned()).collect();
         labels.sort_unstable();
@@ -78,16 +78,18 @@ impl Classifier {
         Ok(Self { labels, is_text, size, planes: planes.collect() })
     }
 
-    /// The classes, in alphabetical order.
+    /// Returns the labels, in alphabetical order.
     #[must_use]
     pub fn labels(&self) -> &[String] {
         &self.labels
     }
 
-    /// How probable each class is, in the order of the labels.
+    /// Returns the probability of each class, in the order of the labels.
     ///
     /// # Errors
-    /// `INVALID_ARGUMENT` for a text where embeddings were trained on, or the other way around.
+    ///
+    /// Returns `INVALID_ARGUMENT` for a text if the classifier was trained on embeddings, or the
+    /// reverse.
     pub fn classify(&self, input: Input<'_>) -> Result<Vec<f64>> {
         let terms = terms_of(input, self.is_text, self.size)?;
         let score = |plane: &Plane| {
@@ -103,7 +105,7 @@ impl Classifier {
         })
     }
 
-    /// The classifier as JSON.
+    /// Returns the classifier as JSON.
     #[must_use]
     pub fn to_json(&self) -> String {
         let numbers = |of: fn(&Plane) -> f32| {
@@ -123,10 +125,11 @@ impl Classifier {
         Value::Object(object).to_string()
     }
 
-    /// Reads a classifier that [`Classifier::to_json`] wrote.
+    /// Reads a classifier written by [`Classifier::to_json`].
     ///
     /// # Errors
-    /// `INVALID_ARGUMENT` for anything else, and for the format of a later version.
+    ///
+    /// Returns `INVALID_ARGUMENT` for anything else, and for the format of a later version.
     pub fn parse(text: &str) -> Result<Self> {
         let found = json::parse(text, "the classifier")?;
         if found.text("kind") != Some(KIND) {
@@ -172,7 +175,7 @@ impl Classifier {
 }
 
 impl Plane {
-    /// Rounds weights to whole numbers between -127 and 127 times a scale.
+    /// Rounds weights to integers between -127 and 127 times a scale.
     #[expect(clippy::cast_possible_truncation, reason = "rounding is what this is for")]
     fn of(weights: &[f64], bias: f64) -> Self {
         let largest = weights.iter().fold(0.0, |most: f64, it| most.max(it.abs()));
@@ -188,7 +191,7 @@ impl Plane {
     }
 }
 
-/// The most buckets that leave a classifier within its size.
+/// Returns the maximum number of buckets within the size limit.
 fn buckets_for(vectors: usize) -> usize {
     let mut buckets = MOST_BUCKETS;
     while buckets * vectors > MAX_WEIGHTS {

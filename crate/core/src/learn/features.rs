@@ -1,24 +1,24 @@
-//! What a classifier sees of a text: its character n-grams, its words and its shape, hashed into a
-//! fixed number of buckets.
+//! The features of a text: its character n-grams, its words and its shape, hashed into a fixed
+//! number of buckets.
 
-/// One bucket that a text fills.
+/// A bucket with its value.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Term {
-    /// Which bucket.
+    /// The bucket's index.
     pub bucket: usize,
-    /// How much of it. The squares of a text's terms sum to 1.
+    /// The value. The squares of a text's values sum to 1.
     pub value: f64,
 }
 
-/// How texts are turned into terms.
+/// The feature extraction of texts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Features {
-    /// How many buckets there are: a power of two.
+    /// The number of buckets: a power of two.
     pub buckets: usize,
 }
 
-/// Characters that are read from each end of a text, so that judging a long document takes no
-/// longer than a page of it.
+/// The number of characters read from each end of a text, so that a long document takes no longer
+/// than a page.
 const READ: usize = 1024;
 const LONGEST_GRAM: usize = 4;
 const BASIS: u32 = 0x811c_9dc5;
@@ -27,8 +27,8 @@ const PAIRS: u32 = 0x517c_c1b7;
 const SHAPE: u32 = 0x2545_f491;
 
 impl Features {
-    /// A text's terms, in the order in which they are found. The empty text has some too: its
-    /// shape.
+    /// Returns a text's terms, in the order in which they are found. The empty text has terms for
+    /// its shape.
     #[must_use]
     pub fn of(self, text: &str) -> Vec<Term> {
         let characters = normalised(text);
@@ -51,7 +51,7 @@ impl Features {
     }
 }
 
-/// The buckets that a text fills while it is read.
+/// The buckets of a text during extraction.
 struct Filled {
     /// `[bucket]`
     weights: Vec<u8>,
@@ -59,8 +59,8 @@ struct Filled {
 }
 
 impl Filled {
-    /// Each word, and each with the word before it. They count double: one word is worth several of
-    /// its n-grams.
+    /// Adds each word, and each with the previous word. They count double: one word is worth
+    /// several of its n-grams.
     fn fill_words(&mut self, characters: &[u32]) {
         let (mut word, mut before) = (BASIS ^ WORDS, BASIS ^ PAIRS);
         let mut is_inside = false;
@@ -76,7 +76,7 @@ impl Filled {
         }
     }
 
-    /// How long a text is and what it is made of, in powers of two.
+    /// Adds the length of a text and the shares of its character classes, in powers of two.
     fn fill_shape(&mut self, text: &str, characters: &[u32]) {
         let count = |is: fn(char) -> bool| text.chars().filter(|it| is(*it)).count();
         let spaces = characters.iter().filter(|it| **it == SPACE).count();
@@ -110,7 +110,8 @@ impl Filled {
 
 const SPACE: u32 = 0x20;
 
-/// Small letters, every digit as 0, runs of space as one space, with a space at both ends.
+/// Normalises a text: lower case, every digit as 0, white space as single spaces, with a space at
+/// both ends.
 fn normalised(text: &str) -> Vec<u32> {
     let mut characters = vec![SPACE];
     let count = text.chars().count();
@@ -138,7 +139,7 @@ fn normalised(text: &str) -> Vec<u32> {
     characters
 }
 
-/// One step of FNV-1a, with whole numbers for bytes.
+/// One step of FNV-1a, over integers instead of bytes.
 fn mix(hash: u32, value: u32) -> u32 {
     (hash ^ value).wrapping_mul(0x0100_0193)
 }
@@ -148,7 +149,7 @@ mod tests {
     use super::{Features, normalised};
 
     #[test]
-    fn texts_are_read_in_one_form() {
+    fn texts_are_normalised() {
         for (text, expected) in [
             ("", " "),
             ("What is 12 + 30?", " what is 00 + 00? "),
@@ -162,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn terms_have_unit_length_and_a_bounded_number() {
+    fn terms_have_unit_length_and_a_limited_number() {
         let features = Features { buckets: 16_384 };
         for text in ["", "a", "What is 12 + 30?", &"many words of one kind ".repeat(10_000)] {
             let terms = features.of(text);
@@ -174,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn the_middle_of_a_long_text_is_not_read() {
+    fn the_middle_of_a_long_text_is_skipped() {
         let features = Features { buckets: 16_384 };
         let text = |middle: &str| format!("{}{middle}{}", "a".repeat(1100), "b".repeat(1100));
         assert_eq!(features.of(&text("cccc")), features.of(&text("dddd")));

@@ -5,12 +5,11 @@ use super::features::Term;
 
 const EPOCHS: usize = 24;
 const RATE: f64 = 0.4;
-/// How strongly weights are pulled to zero, wherever a sample touches them.
+/// L2 regularisation, applied to the weights of each sample.
 const DECAY: f64 = 2e-4;
 const SMALLEST: f64 = 1e-8;
 
-/// Weights while they are trained: one vector for each class; a single one where there are two
-/// classes.
+/// Weights during training: one vector per class, or a single one for two classes.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Head {
     /// `[vector][term]`
@@ -19,7 +18,7 @@ pub(super) struct Head {
     pub(super) biases: Vec<f64>,
 }
 
-/// How many vectors separate this many classes.
+/// Returns the number of vectors for this many classes.
 pub(super) fn vectors_for(classes: usize) -> usize {
     if classes <= 2 { 1 } else { classes }
 }
@@ -28,7 +27,7 @@ pub(super) fn vectors_for(classes: usize) -> usize {
 pub(super) type Example = (Vec<Term>, usize);
 
 impl Head {
-    /// Trains on examples in an order that `seed` decides.
+    /// Trains on examples in an order determined by `seed`.
     pub(super) fn train(examples: &[Example], classes: usize, size: usize, seed: u32) -> Self {
         let vectors = vectors_for(classes);
         let mut head = Self { weights: vec![vec![0.0; size]; vectors], biases: vec![0.0; vectors] };
@@ -44,8 +43,7 @@ impl Head {
         head
     }
 
-    /// Moves the weights a little towards one example. `squares` holds the sums of squared
-    /// gradients.
+    /// Updates the weights for one example. `squares` contains the sums of squared gradients.
     fn step(&mut self, squares: &mut Self, terms: &[Term], class: usize) {
         let mut errors = self.scores(terms);
         probabilities(&mut errors);
@@ -68,7 +66,7 @@ impl Head {
         }
     }
 
-    /// Each vector's score.
+    /// Returns the score of each vector.
     pub(super) fn scores(&self, terms: &[Term]) -> Vec<f64> {
         let score = |(weights, bias): (&Vec<f64>, &f64)| {
             let weight = |term: &Term| weights.get(term.bucket).copied().unwrap_or_default();
@@ -83,7 +81,7 @@ fn descend(weight: &mut f64, square: &mut f64, gradient: f64) {
     *weight -= RATE * gradient / (*square + SMALLEST).sqrt();
 }
 
-/// Scores to probabilities: of the second class alone, where there is one score.
+/// Converts scores to probabilities; a single score is that of the second class.
 pub(super) fn probabilities(scores: &mut [f64]) {
     match scores {
         [score] => *score = 1.0 / (1.0 + exp(-*score)),
@@ -141,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn it_trains_as_its_dense_twin() {
+    fn training_agrees_with_its_dense_twin() {
         let features = Features { buckets: 256 };
         for classes in [2, 3, 5] {
             let mut random = Random(7);

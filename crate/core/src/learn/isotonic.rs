@@ -1,38 +1,39 @@
-//! Isotonic regression: from a signal to the probability that an answer is right, by pooling
-//! adjacent violators.
+//! Isotonic regression by pooling adjacent violators: maps a signal to the probability that an
+//! answer is right.
 
-/// Signals from `from` upwards, until the next block's, are right with this probability.
+/// A block of signals, from `from` up to the next block, with the same probability.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Block {
-    /// The least signal of the block.
+    /// The lowest signal of the block.
     pub from: f64,
-    /// How probable it is that an answer in it is right.
+    /// The probability that an answer in it is right.
     pub right: f64,
-    /// The number of samples that it pools.
+    /// The number of samples in it.
     pub count: usize,
 }
 
 /// A rising step function.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Isotonic {
-    /// By rising signal.
+    /// By increasing signal.
     pub blocks: Vec<Block>,
 }
 
 impl Isotonic {
-    /// The best rising fit to pairs of a signal and whether the answer was right, by least squares.
+    /// Fits an increasing function to pairs of a signal and whether the answer was right, by least
+    /// squares.
     #[must_use]
     pub fn fit(pairs: &[(f64, bool)]) -> Self {
         let mut sorted = pairs.to_vec();
         sorted.sort_by(|a, b| a.0.total_cmp(&b.0));
-        // (least signal, right, count): counts stay whole, so that no mean depends on the order of
-        // additions.
+        // (lowest signal, right, count): counts are integers, so that means do not depend on the
+        // order of additions.
         let mut pools: Vec<(f64, usize, usize)> = Vec::new();
         let mut last = None;
         for (signal, is_right) in sorted {
             let right = usize::from(is_right);
             match pools.last_mut().filter(|_| last == Some(signal)) {
-                // Equal signals are indistinguishable: they form one pool from the start.
+                // Equal signals cannot be distinguished, so they form one pool.
                 Some(pool) => (pool.1, pool.2) = (pool.1 + right, pool.2 + 1),
                 None => {
                     merge(&mut pools);
@@ -50,7 +51,7 @@ impl Isotonic {
         Self { blocks: pools.into_iter().map(block).collect() }
     }
 
-    /// The probability that an answer with this signal is right; `None` before anything was fitted.
+    /// Returns the probability that an answer with this signal is right; `None` before fitting.
     #[must_use]
     pub fn at(&self, signal: f64) -> Option<f64> {
         let below = self.blocks.iter().rev().find(|it| it.from <= signal);
@@ -58,7 +59,7 @@ impl Isotonic {
     }
 }
 
-/// Pools the last one with those before it, while they are not lower.
+/// Merges the last block with earlier ones while they are not lower.
 fn merge(pools: &mut Vec<(f64, usize, usize)>) {
     while let [.., before, last] = pools.as_mut_slice() {
         if before.1 * last.2 < last.1 * before.2 {
@@ -77,8 +78,8 @@ mod tests {
 
     use super::Isotonic;
 
-    /// The fit by its formula: at each place the highest mean from any start, of the lowest to any
-    /// end.
+    /// The fit by its formula: at each position the maximum over all starts of the minimum over all
+    /// ends of the mean.
     fn by_definition(pairs: &[(f64, bool)], signal: f64) -> f64 {
         let mut values: Vec<f64> = pairs.iter().map(|it| it.0).collect();
         values.sort_by(f64::total_cmp);
@@ -99,7 +100,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_fits_as_its_slow_twin(pairs in vec((-6_i32..6, any::<bool>()), 1..40)) {
+        fn fitting_agrees_with_its_slow_twin(pairs in vec((-6_i32..6, any::<bool>()), 1..40)) {
             let pairs: Vec<(f64, bool)> =
                 pairs.into_iter().map(|(signal, is_right)| (f64::from(signal), is_right)).collect();
             let fit = Isotonic::fit(&pairs);
@@ -112,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn signals_outside_of_what_was_seen_count_as_the_nearest() {
+    fn signals_outside_the_observed_range_use_the_nearest() {
         let fit = Isotonic::fit(&[(-2.0, false), (-1.0, true)]);
         for (signal, expected) in [(-9.0, 0.0), (-2.0, 0.0), (-1.5, 0.0), (-1.0, 1.0), (9.0, 1.0)] {
             assert_eq!(fit.at(signal), Some(expected), "{signal}");

@@ -1,10 +1,9 @@
 //! Learned routing: a text classifier small enough to train in the page, and calibrated confidence.
 //!
-//! Training and calibration are deterministic to the last bit: they use the basic operations of
-//! IEEE 754, a generator of their own for random numbers and an exponential of their own.
-//! `crate/npm/src/learn` computes the same numbers in TypeScript, because a second wasm file would
-//! cost a page several times the bytes; `tests/learn/golden.json`, which is recorded from here,
-//! holds both to each other.
+//! Training and calibration are deterministic to the last bit: they use only the basic operations
+//! of IEEE 754, with their own random number generator and exponential. `crate/npm/src/learn`
+//! computes the same numbers in TypeScript, because a second wasm file would be several times
+//! larger; `tests/learn/golden.json`, which is recorded here, tests both.
 
 mod arithmetic;
 mod calibration;

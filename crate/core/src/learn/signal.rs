@@ -1,17 +1,17 @@
-//! What the log-probabilities of an answer's tokens show of whether it is right.
+//! Signals of correctness from the log-probabilities of an answer's tokens.
 
 use serde_json::Value;
 
 use crate::Confidence;
 
-/// What of an answer is compared with a threshold. Each is higher where the model was surer.
+/// The signal that is compared with a threshold. Higher values mean higher confidence.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Signal {
-    /// The mean: what a long answer's easy tokens wash out.
+    /// The mean, which the easy tokens of a long answer dominate.
     Mean,
-    /// The least sure token.
+    /// The minimum.
     Min,
-    /// The 10 % quantile: not moved by one odd token, not washed out by many easy ones.
+    /// The 10 % quantile: robust against one outlier and against many easy tokens.
     #[default]
     P10,
     /// The 25 % quantile.
@@ -20,29 +20,28 @@ pub enum Signal {
     P50,
     /// The first token.
     First,
-    /// By how much the first token was likelier than the second choice, where the branch reports
-    /// it.
+    /// The margin of the first token over the second choice, if the branch reports it.
     Margin,
-    /// The negative mean entropy of the choices, where the branch reports it.
+    /// The negative mean entropy of the choices, if the branch reports it.
     Entropy,
-    /// A weighted sum of the others, as a calibration found it.
+    /// A weighted sum of the others, as fitted by a calibration.
     Combined([f64; COMBINED]),
 }
 
 /// A bias, and a weight for each of [`Signals::features`].
 pub const COMBINED: usize = 8;
 
-/// Log-probabilities in the few numbers that signals are made of.
+/// A summary of log-probabilities, from which signals are computed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Signals {
     /// The confidence reported to callers.
     pub confidence: Confidence,
-    /// The 25 % quantile, the median and the first, where tokens were seen one by one.
+    /// The 25 % quantile, the median and the first value, if individual tokens were reported.
     pub detail: Option<[f64; 3]>,
 }
 
 impl Signals {
-    /// Summarises log-probabilities; `None` for none.
+    /// Summarises log-probabilities; `None` for an empty list.
     #[must_use]
     pub fn of(logprobs: &[f64]) -> Option<Self> {
         let mut sorted = logprobs.to_vec();
@@ -57,19 +56,19 @@ impl Signals {
         Some(Self { confidence, detail: Some([quantile(4), quantile(2), first]) })
     }
 
-    /// The signals that a branch reports itself, without its tokens.
+    /// The signals that a branch reports itself, without tokens.
     #[must_use]
     pub fn reported(confidence: Confidence) -> Self {
         Self { confidence, detail: None }
     }
 
-    /// The weighted sum of a combination; `None` if a part of it is unknown.
+    /// Returns the weighted sum of a combination; `None` if a part of it is unknown.
     #[must_use]
     pub fn features(&self) -> Option<[f64; COMBINED - 1]> {
         let Confidence { tokens, mean_logprob, min_logprob, p10_logprob, .. } = self.confidence;
         let [p25, p50, first] = self.detail?;
         let short = 1.0 / (tokens.max(1) as f64);
-        // A token of no probability has minus infinity, which no sum survives.
+        // A token of probability zero has minus infinity, which would make the sum useless.
         let bounded = |logprob: f64| logprob.max(-25.0);
         Some([
             bounded(mean_logprob),
@@ -84,7 +83,7 @@ impl Signals {
 }
 
 impl Signal {
-    /// The signal of an answer; `None` where what it is made of was not reported.
+    /// Returns the signal of an answer; `None` if the required values were not reported.
     #[must_use]
     pub fn of(self, signals: &Signals) -> Option<f64> {
         let detail = |at: usize| signals.detail.and_then(|it| it.get(at).copied());
@@ -141,7 +140,7 @@ mod tests {
     use crate::Confidence;
 
     #[test]
-    fn signals_are_by_nearest_rank_and_only_where_they_are_known() {
+    fn signals_use_the_nearest_rank_and_are_absent_if_unknown() {
         let ten: Vec<f64> = [3, 10, 1, 9, 2, 8, 4, 7, 5, 6].map(|it| -f64::from(it)).to_vec();
         let mut reported = Confidence::of(&ten).unwrap();
         reported.first_margin = Some(0.5);

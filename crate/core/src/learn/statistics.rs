@@ -1,22 +1,23 @@
-//! How sure a figure is.
+//! Statistics with confidence intervals.
 
 use super::arithmetic::Random;
 
 /// The quantile of a normal distribution that leaves 2.5 % on each side.
 const Z: f64 = 1.959_963_984_540_054;
 
-/// A figure and the interval that holds the true one in 95 of 100 cases.
+/// An estimate with its 95 % confidence interval.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Interval {
-    /// The figure.
+    /// The estimate.
     pub mean: f64,
-    /// The least that is likely.
+    /// The lower end.
     pub low: f64,
-    /// The most that is likely.
+    /// The upper end.
     pub high: f64,
 }
 
-/// A share of `hits` in `count`, by Wilson's score interval; all of it possible for a count of 0.
+/// Returns the share of `hits` in `count` with Wilson's score interval, which is 0 to 1 for a count
+/// of 0.
 #[must_use]
 pub fn wilson(hits: usize, count: usize) -> Interval {
     if count == 0 {
@@ -32,8 +33,8 @@ pub fn wilson(hits: usize, count: usize) -> Interval {
     Interval { mean: p, low: low.max(0.0), high: high.min(1.0) }
 }
 
-/// How probable it is that a right answer has a higher signal than a wrong one; ties count half.
-/// `None` where all are alike.
+/// Returns the probability that a right answer has a higher signal than a wrong one (AUROC); ties
+/// count half. `None` if all answers are right, or all wrong.
 #[must_use]
 pub fn auroc(pairs: &[(f64, bool)]) -> Option<f64> {
     let mut sorted = pairs.to_vec();
@@ -49,10 +50,10 @@ pub fn auroc(pairs: &[(f64, bool)]) -> Option<f64> {
     (right > 0 && wrong > 0).then(|| doubled as f64 / (2 * right * wrong) as f64)
 }
 
-/// Draws of the bootstrap.
+/// The number of bootstrap samples.
 const DRAWS: usize = 2000;
 
-/// The mean difference of two branches on the same cases, by the bootstrap over cases.
+/// Returns the mean difference of two branches on the same cases, by the bootstrap over cases.
 #[must_use]
 pub fn paired_difference(differences: &[f64]) -> Interval {
     let count = differences.len();
@@ -95,7 +96,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn auroc_is_what_its_definition_says(pairs in vec((-9_i32..9, any::<bool>()), 0..60)) {
+        fn auroc_agrees_with_its_definition(pairs in vec((-9_i32..9, any::<bool>()), 0..60)) {
             let pairs: Vec<(f64, bool)> =
                 pairs.into_iter().map(|(signal, is_right)| (f64::from(signal), is_right)).collect();
             match (auroc(&pairs), auroc_by_definition(&pairs)) {
@@ -105,7 +106,7 @@ mod tests {
         }
 
         #[test]
-        fn intervals_hold_their_means(hits in 0_usize..50, misses in 0_usize..50) {
+        fn intervals_contain_their_means(hits in 0_usize..50, misses in 0_usize..50) {
             let interval = wilson(hits, hits + misses);
             prop_assert!(0.0 <= interval.low && interval.low <= interval.mean);
             prop_assert!(interval.mean <= interval.high && interval.high <= 1.0);
@@ -113,8 +114,8 @@ mod tests {
     }
 
     #[test]
-    fn wilsons_interval_is_that_of_the_textbook() {
-        // 8 of 10, and none of 10: the interval's ends as published.
+    fn wilsons_interval_agrees_with_the_textbook() {
+        // 8 of 10, and none of 10: the published ends of the interval.
         for (hits, low, high) in [(8, 0.4902, 0.9433), (0, 0.0, 0.2775), (10, 0.7225, 1.0)] {
             let found = wilson(hits, 10);
             assert!(
@@ -125,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_difference_that_is_there_is_found_and_one_that_is_not_is_not() {
+    fn real_differences_are_significant_and_others_are_not() {
         let worse: Vec<f64> = (0..100).map(|at| if at % 5 == 0 { -1.0 } else { 0.0 }).collect();
         let found = paired_difference(&worse);
         assert!(found.high < -0.1 && found.low > -0.3 && (found.mean + 0.2).abs() < 1e-12);

@@ -1,4 +1,4 @@
-//! Classifiers and calibrations as a whole.
+//! Tests of classifiers and calibrations as a whole.
 
 mod calibrations;
 mod classifiers;

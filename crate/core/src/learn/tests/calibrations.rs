@@ -1,7 +1,7 @@
 use crate::learn::arithmetic::Random;
 use crate::learn::{Judged, Observed, Signal, Signals, Target, auroc, calibrate, calibrate_signal};
 
-/// Answers whose signal is uniform from 0 to 1, and right with that probability.
+/// Answers with a signal uniform from 0 to 1, right with that probability.
 fn honest(count: usize, cloud: f64, seed: u32) -> Vec<Judged> {
     let mut random = Random(seed);
     let mut share = || f64::from(random.next()) / 4_294_967_296.0;
@@ -22,7 +22,7 @@ fn reached(pairs: &[Judged], threshold: f64) -> (f64, f64) {
 }
 
 #[test]
-fn promises_hold_on_what_was_not_seen() {
+fn targets_hold_on_unseen_answers() {
     for (cloud, slack) in [(1.0, 0.003), (0.95, 0.006)] {
         let unseen = honest(20_000, cloud, 99);
         for quality in [0.9, 0.95, 0.98] {
@@ -51,7 +51,7 @@ fn promises_hold_on_what_was_not_seen() {
 }
 
 #[test]
-fn thresholds_are_those_of_their_slow_twin() {
+fn thresholds_agree_with_their_slow_twin() {
     for seed in 0..50 {
         let pairs = honest(60, 0.95, seed);
         for target in [Target::Quality(0.9), Target::CloudShare(0.4)] {
@@ -80,7 +80,7 @@ fn thresholds_are_those_of_their_slow_twin() {
 }
 
 #[test]
-fn a_promise_that_cannot_be_shown_keeps_nothing() {
+fn an_unprovable_target_keeps_no_answer() {
     let all_right =
         |count| vec![Judged { signal: 0.0, is_right: true, is_cloud_right: true }; count];
     for (count, is_kept) in [(1, false), (48, false), (49, true), (500, true)] {
@@ -96,7 +96,7 @@ fn a_promise_that_cannot_be_shown_keeps_nothing() {
     assert!(calibrate_signal(Signal::P10, &[nan], Target::Quality(0.9)).is_err());
 }
 
-/// Answers of several tokens; wrong where a token in the middle is unsure, whatever the others are.
+/// Answers of several tokens, wrong if a token in the middle has low confidence.
 fn answers(count: usize) -> Vec<Observed> {
     let mut random = Random(3);
     let mut share = || f64::from(random.next()) / 4_294_967_296.0;
@@ -122,10 +122,10 @@ fn the_most_informative_signal_is_chosen() {
 }
 
 #[test]
-fn a_combination_is_taken_where_it_is_more_informative() {
+fn a_combination_is_chosen_if_it_is_more_informative() {
     let mut random = Random(8);
     let mut share = || f64::from(random.next()) / 4_294_967_296.0;
-    // Right where the mean is high for the least: neither alone shows it.
+    // Right if the mean is high compared with the minimum: neither alone shows it.
     let samples: Vec<Observed> = (0..600)
         .map(|_| {
             let (low, rest) = (-4.0 * share() - 1.0, -share());
@@ -137,7 +137,7 @@ fn a_combination_is_taken_where_it_is_more_informative() {
     let found = calibrate(&samples, Target::Quality(0.95)).unwrap();
     assert!(matches!(found.signal, Signal::Combined(_)), "{:?}", found.signal);
     assert!(found.auroc.unwrap() > 0.97, "{:?}", found.auroc);
-    // Without the single tokens there is nothing to combine.
+    // Without individual tokens there is nothing to combine.
     let reported: Vec<Observed> = samples
         .iter()
         .map(|it| Observed { signals: Signals::reported(it.signals.confidence), ..*it })

@@ -15,7 +15,7 @@ fn small() -> Classifier {
 }
 
 #[test]
-fn it_learns_what_it_is_shown_and_generalises() {
+fn it_learns_and_generalises() {
     let classifier = small();
     assert_eq!(classifier.labels(), ["hard", "simple"]);
     for (text, expected) in
@@ -29,7 +29,7 @@ fn it_learns_what_it_is_shown_and_generalises() {
 }
 
 #[test]
-fn embeddings_are_distinguished_too() {
+fn embeddings_are_classified_too() {
     let vectors: Vec<[f32; 4]> = (0_u8..30)
         .map(|at| {
             let mut vector = [0.1; 4];
@@ -52,7 +52,7 @@ fn embeddings_are_distinguished_too() {
 }
 
 #[test]
-fn what_is_written_is_read_back_and_small() {
+fn a_classifier_round_trips_and_is_small() {
     let many: Vec<(String, String)> =
         (0..200).map(|at| (format!("text {at}"), format!("label {}", at % MAX_LABELS))).collect();
     let many: Vec<Sample<'_>> = many.iter().map(|(text, label)| sample(text, label)).collect();
@@ -81,7 +81,7 @@ fn training_needs_classes() {
 }
 
 #[test]
-fn what_is_no_classifier_is_refused() {
+fn invalid_classifiers_are_refused() {
     let good: Value = serde_json::from_str(&small().to_json()).unwrap();
     let with = |key: &str, value: Value| {
         let mut changed = good.clone();
