@@ -1,53 +1,53 @@
-//! What answers cost: whole numbers alone, so that sums are exact in any order and over any number
-//! of tabs.
+//! The costs of answers, in integers only, so that sums are exact in any order and across tabs.
 //!
 //! `crate/npm/src/learn/ledger-rows.ts` computes the same in the page; `tests/learn/golden.json`
-//! holds both to each other.
+//! tests both.
 
 use crate::Usage;
 
-/// The largest whole number that JavaScript counts exactly. Sums stop there.
+/// The largest integer that JavaScript represents exactly. Sums saturate there.
 pub const MOST: u64 = (1 << 53) - 1;
 
 /// The prices of a branch, in any currency.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Price {
-    /// For a million tokens that it reads.
+    /// Per million input tokens.
     pub input_per_million: f64,
-    /// For a million tokens that it writes or thinks.
+    /// Per million output tokens, including reasoning.
     pub output_per_million: f64,
-    /// For a million tokens that it had cached; as other input where nothing is set.
+    /// Per million cached input tokens; by default like other input.
     pub cached_input_per_million: Option<f64>,
-    /// For each request.
+    /// Per request.
     pub per_request: f64,
 }
 
-/// What one branch did for one feature on one day. Money is in billionths.
+/// The totals of one branch for one feature on one day. Money is in billionths.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Row {
-    /// Attempts that used something.
+    /// Attempts with any usage.
     pub attempts: u64,
-    /// Those whose answer was the answer.
+    /// Attempts whose answer was used.
     pub answers: u64,
-    /// Tokens read.
+    /// Input tokens.
     pub input_tokens: u64,
-    /// Tokens written.
+    /// Output tokens.
     pub output_tokens: u64,
     /// The cost.
     pub cost: u64,
-    /// The cost of the same answers by the baseline.
+    /// The cost of the same answers from the baseline.
     pub baseline: u64,
 }
 
 impl Price {
-    /// The cost of this usage, in billionths.
+    /// Returns the cost of this usage, in billionths.
     #[must_use]
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a cast saturates")]
     pub fn of(&self, usage: &Usage) -> u64 {
         let count = |it: Option<u64>| it.filter(|it| *it <= MOST).unwrap_or_default();
         let (input, output) = (count(usage.input_tokens), count(usage.output_tokens));
         let cached = count(usage.cached_content_tokens).min(input);
-        // Some services count thinking within the output, some beside it: the total shows which.
+        // Some services include reasoning in the output, some count it separately: the total shows
+        // which.
         let thoughts = count(usage.thoughts_tokens);
         let beside = match usage.total_tokens {
             None => thoughts,
@@ -65,7 +65,7 @@ impl Price {
 }
 
 impl Row {
-    /// Both as one.
+    /// Returns the sum of both.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         let sum = |a: u64, b: u64| (a + b).min(MOST);
@@ -109,7 +109,7 @@ mod tests {
         for (counts, expected) in [
             ([None; 5], 1_000_000),
             ([Some(1000), Some(100), None, None, None], 3_000_000),
-            // Thinking beside the output, within it, and without a total.
+            // Reasoning separate from the output, within it, and without a total.
             ([Some(1000), Some(100), Some(1150), Some(50), None], 3_500_000),
             ([Some(1000), Some(100), Some(1100), Some(50), None], 3_000_000),
             ([Some(1000), Some(100), None, Some(50), None], 3_500_000),
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn sums_stop_at_the_largest_whole_number() {
+    fn sums_saturate_at_the_largest_integer() {
         let most = Row { cost: MOST, ..Row::default() };
         assert_eq!(most.and(most).cost, MOST);
     }
