@@ -10,84 +10,84 @@ use crate::json;
 use crate::json::Fields;
 use crate::{Confidence, Error, Usage};
 
-/// Something happened.
+/// An event.
 #[derive(Clone, Debug)]
 pub enum Event<'a> {
     /// The run begins.
     Started,
-    /// The question asked last is answered, as JSON.
+    /// The last question is answered, as JSON.
     Answered(&'a str),
     /// A branch sent a chunk.
     Spoke {
-        /// Which attempt.
+        /// The attempt's number.
         attempt: usize,
-        /// How much of what.
+        /// The sizes of the chunk's content.
         heard: Heard,
         /// Log-probabilities of the tokens in it.
         logprobs: &'a [f64],
     },
-    /// A branch gave its whole answer.
+    /// A branch returned its complete answer.
     Finished {
-        /// Which attempt.
+        /// The attempt's number.
         attempt: usize,
         /// The summary of the answer.
         summary: Summary,
     },
     /// A branch failed.
     Failed {
-        /// Which attempt.
+        /// The attempt's number.
         attempt: usize,
-        /// How.
+        /// The error.
         error: Error,
-        /// The branch's own trace, where it is a router itself.
+        /// The branch's own trace, if it is a router.
         routing: Option<Value>,
     },
-    /// `accept` has spoken.
+    /// `accept` has returned.
     Judged(bool),
-    /// The timer rang.
+    /// The timer fired.
     Woke,
-    /// The caller wants no more: its signal, `break`, `return()`.
+    /// The caller aborted: by its signal, `break` or `return()`.
     Aborted,
-    /// A callback of the caller threw. The caller gets what was thrown; the run only cleans up.
+    /// A callback of the caller threw. The exception goes to the caller; the run only cleans up.
     CallerThrew,
 }
 
-/// How much of a chunk is what, in characters for words and in parts for all else. The words
-/// themselves stay outside.
+/// The sizes of a chunk's content: text in characters, everything else in parts. The content itself
+/// stays outside.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Heard {
     /// Characters of text.
     pub text: u32,
-    /// Characters of thinking.
+    /// Characters of reasoning.
     pub reasoning: u32,
-    /// Parts that are neither.
+    /// Other parts.
     pub other: u32,
 }
 
 impl Heard {
-    /// Whether there is something in it that the caller requested. Empty text is not; thinking only
-    /// where it was requested.
+    /// Whether it contains content that the caller requested. Empty text does not count; reasoning
+    /// counts only if it was requested.
     #[must_use]
     pub fn has_content(self, wants_reasoning: bool) -> bool {
         self.text > 0 || self.other > 0 || (wants_reasoning && self.reasoning > 0)
     }
 }
 
-/// What is to be known of a whole answer. The answer itself stays outside.
+/// The summary of a complete answer. The answer itself stays outside.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Summary {
-    /// The usage.
+    /// The token usage.
     pub usage: Usage,
     /// The confidence that the branch reports.
     pub confidence: Option<Confidence>,
     /// The device that a local model ran on.
     pub device: Option<Place>,
-    /// The branch's own trace, where it is a router itself.
+    /// The branch's own trace, if it is a router.
     pub routing: Option<Value>,
 }
 
 impl Summary {
-    /// Reads a summary. Fields that cannot be read are absent: the answer stays valid.
+    /// Reads a summary. Unreadable fields are absent, so that the answer stays valid.
     #[must_use]
     pub fn parse(json: &str) -> Self {
         let json = json::parse(json, "the summary").unwrap_or_default();
@@ -120,27 +120,27 @@ impl Summary {
     }
 }
 
-/// Why an attempt is stopped.
+/// The reason why an attempt is stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum StopReason {
-    /// The caller wants no more.
+    /// The caller aborted.
     Aborted,
-    /// It passed a deadline.
+    /// A deadline passed.
     Deadline,
-    /// Another was faster, or the run is over.
+    /// Another branch was faster, or the run is over.
     Overtaken,
-    /// It was not sure enough.
+    /// Its confidence was too low.
     Unsure,
 }
 
-/// Something to do.
+/// An action for the driver.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "do", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Action {
-    /// Find out.
+    /// Answer a question.
     Ask {
-        /// What.
+        /// The question.
         question: Question,
     },
     /// Run a branch.
@@ -149,61 +149,61 @@ pub enum Action {
         attempt: usize,
         /// The branch's key.
         branch: String,
-        /// Whether it shall stream.
+        /// Whether to stream.
         streaming: bool,
-        /// The constraint, which holds for every branch that helps this one too.
+        /// The constraint, which also applies to every branch that helps this one.
         #[serde(skip_serializing_if = "Option::is_none")]
         allow: Option<Vec<String>>,
     },
     /// Stop a branch. Its later events are ignored.
     Stop {
-        /// Which attempt.
+        /// The attempt's number.
         attempt: usize,
-        /// Why.
+        /// The reason.
         reason: StopReason,
     },
-    /// Hand the caller everything that was held back of an attempt.
+    /// Show the caller everything that was held back of an attempt.
     Show {
-        /// Which attempt.
+        /// The attempt's number.
         attempt: usize,
     },
-    /// From now on, questions and branches are about the request with the text that the caller has
-    /// seen: the attempt's answer broke off, and another branch may continue it.
+    /// From now on, use the request with the text shown so far for questions and branches: the
+    /// attempt's answer broke off, and another branch may continue it.
     Extend {
-        /// Which attempt.
+        /// The attempt's number.
         attempt: usize,
     },
-    /// Ask `accept` about an attempt's answer.
+    /// Call `accept` with an attempt's answer.
     Judge {
-        /// Which attempt.
+        /// The attempt's number.
         attempt: usize,
         /// The trace, as if the answer were accepted.
         trace: Trace,
     },
-    /// Ring at this time, and forget any other time.
+    /// Set the timer to this time, replacing any other.
     Wake {
-        /// When.
+        /// The time.
         at: f64,
     },
-    /// This attempt's answer is the answer.
+    /// Return this attempt's answer.
     Finish {
-        /// Which attempt.
+        /// The attempt's number.
         attempt: usize,
-        /// Whether its answer has to be shown whole, because the caller streams and has seen
+        /// Whether its answer has to be shown as a whole, because the caller streams and has seen
         /// nothing.
         whole: bool,
-        /// How sure it was, where that is known.
+        /// Its confidence, if known.
         #[serde(skip_serializing_if = "Option::is_none")]
         confidence: Option<Confidence>,
         /// The trace.
         trace: Trace,
     },
-    /// There is no answer.
+    /// Fail the request.
     Fail {
-        /// The attempt whose failure it is, where it is one's.
+        /// The attempt that failed, if the failure is an attempt's.
         #[serde(skip_serializing_if = "Option::is_none")]
         attempt: Option<usize>,
-        /// The failure.
+        /// The error.
         error: Error,
         /// The trace.
         trace: Trace,

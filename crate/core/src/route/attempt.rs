@@ -1,4 +1,4 @@
-//! One branch at work: what it has sent so far, and its deadlines.
+//! One running branch: what it has sent so far, and its deadlines.
 
 use super::action::Heard;
 use super::health::Probe;
@@ -7,27 +7,27 @@ use super::policy::Policy;
 /// An attempt in progress.
 #[derive(Debug)]
 pub(crate) struct Live {
-    /// Its number, which is also its place in the trace.
+    /// Its number, which is also its index in the trace.
     pub(crate) attempt: usize,
     pub(crate) branch: usize,
-    /// Set where it finds out whether an open breaker may close.
+    /// Set if the attempt probes whether an open breaker may close.
     pub(crate) probe: Option<Probe>,
-    /// Deadline for its first content where its policy has none.
+    /// The deadline for its first content if its policy has none.
     pub(crate) default_patience_ms: Option<f64>,
-    /// Whether it was asked to stream: one that was not cannot be late with its first token.
+    /// Whether it streams: otherwise it cannot miss the deadline for its first content.
     pub(crate) streams: bool,
     pub(crate) wants_reasoning: bool,
     pub(crate) started: f64,
-    /// When its first content came.
+    /// The time of its first content.
     pub(crate) first: Option<f64>,
-    /// When it last sent anything.
+    /// The time of its last chunk.
     last: f64,
     pub(crate) logprobs: Vec<f64>,
     /// UTF-16 code units of its text.
     pub(crate) text: u64,
-    /// Whether it sent more than text and thinking.
+    /// Whether it sent anything besides text and reasoning.
     pub(crate) has_other: bool,
-    /// Whether the gate has let it pass. Open from the start where there is no gate.
+    /// Whether it has passed the gate. True from the start if there is no gate.
     pub(crate) is_open: bool,
 }
 
@@ -55,7 +55,7 @@ impl Live {
         self.last = now;
         self.text += u64::from(heard.text);
         self.has_other |= heard.other > 0;
-        // A branch that reports what is no number has not reported it.
+        // A non-finite log-probability counts as not reported.
         self.logprobs.extend(logprobs.iter().filter(|it| !it.is_nan()));
         let has_content = heard.has_content(self.wants_reasoning);
         if has_content {
@@ -64,7 +64,7 @@ impl Live {
         has_content
     }
 
-    /// The earliest deadline, and the message of the error after it.
+    /// Returns the earliest deadline, and the message of the error when it passes.
     pub(crate) fn deadline(&self, policy: &Policy) -> Option<(f64, &'static str)> {
         let first = match self.first {
             None if self.streams => {
@@ -88,7 +88,7 @@ impl Live {
         .min_by(|a, b| f64::total_cmp(&a.0, &b.0))
     }
 
-    /// When the next branch starts as well, because this one has sent nothing.
+    /// Returns when to start the next branch as well, because this one has sent nothing.
     pub(crate) fn hedge_at(&self, policy: &Policy) -> Option<f64> {
         let after = policy.hedge_after_ms.filter(|_| self.first.is_none())?;
         Some(self.started + after)

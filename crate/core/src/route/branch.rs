@@ -1,32 +1,34 @@
-//! How the model of a branch is: its state, and what it does to a request.
+//! Facts about a branch: its model's state, and whether it modifies requests.
 
 use serde_json::Value;
 
 use crate::json::{self, Fields};
 use crate::{Result, SensitiveKind};
 
-/// How a branch's model is, where it has such a thing as a state.
+/// Facts about a branch.
 #[derive(Clone, Debug, Default)]
 pub struct BranchFacts {
     /// Its key.
     pub key: String,
-    /// Its state in the words of `OnDeviceModel`; absent for models that are always there.
+    /// Its state, as in `OnDeviceModel`; `None` for models that are always available.
     pub state: Option<String>,
-    /// Whether it counts tokens itself.
+    /// Whether it can count tokens.
     pub counts_tokens: bool,
-    /// The tokens of its context window, where that is known.
+    /// The size of its context window in tokens, if known.
     pub window: Option<u64>,
-    /// How many requests wait in its own line, where it has one.
+    /// The length of its own queue, if it has one.
     pub queued: Option<u32>,
-    /// The kinds of data that it replaces before its model sees a request; none where it does not.
+    /// The kinds of data that it redacts before its model sees a request; `None` if it doesn't
+    /// redact.
     pub redacts: Vec<String>,
 }
 
 impl BranchFacts {
-    /// Reads the facts of all branches. What cannot be read is a model that is always there.
+    /// Reads the facts of all branches. A branch with unreadable facts counts as always available.
     ///
     /// # Errors
-    /// `INVALID_ARGUMENT` where they are no JSON.
+    ///
+    /// Returns `INVALID_ARGUMENT` for invalid JSON.
     pub fn list(json: &str) -> Result<Vec<Self>> {
         let Value::Array(list) = json::parse(json, "the branches' facts")? else {
             return Ok(Vec::new());
@@ -52,7 +54,7 @@ impl BranchFacts {
         self.state.as_deref().is_none_or(|state| state == "ready")
     }
 
-    /// Whether it replaces data of all these kinds.
+    /// Whether it redacts all these kinds.
     #[must_use]
     pub fn hides(&self, kinds: &[SensitiveKind]) -> bool {
         kinds.iter().all(|kind| self.redacts.iter().any(|it| it == kind.word()))

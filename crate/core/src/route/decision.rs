@@ -1,4 +1,4 @@
-//! A strategy's decision: which branches to try, in which order, and which ones are allowed.
+//! A strategy's decision: the order of branches, and which ones are allowed.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -6,51 +6,52 @@ use serde_json::Value;
 use crate::json::{Fields, texts};
 use crate::{Error, Result};
 
-/// A strategy's opinion. An empty order is no opinion about the order.
+/// A strategy's decision. An empty order means that it does not decide about the order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Decision {
-    /// The branches to try, first to last.
+    /// The branches to try, in order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub order: Vec<String>,
-    /// A constraint: no other branch may ever see the request, whatever is composed around this.
+    /// A constraint: no other branch may ever see the request, however strategies are composed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allow: Option<Vec<String>>,
-    /// Why, in a few words for the trace.
+    /// The reason, in a few words for the trace.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
 
 impl Decision {
-    /// No opinion.
+    /// Returns an empty decision.
     #[must_use]
     pub fn none() -> Self {
         Self::default()
     }
 
-    /// These branches, in this order.
+    /// Returns a decision for these branches, in this order.
     #[must_use]
     pub fn order(order: &[String]) -> Self {
         Self { order: order.to_vec(), ..Self::default() }
     }
 
-    /// This branch. The empty key is no opinion.
+    /// Returns a decision for this branch. The empty key means an empty decision.
     #[must_use]
     pub fn pick(key: &str) -> Self {
         let order = if key.is_empty() { Vec::new() } else { vec![key.to_owned()] };
         Self { order, ..Self::default() }
     }
 
-    /// The same decision with its reason.
+    /// Returns the decision with a reason.
     #[must_use]
     pub fn because(mut self, reason: impl Into<String>) -> Self {
         self.reason = Some(reason.into());
         self
     }
 
-    /// Reads what a caller's own strategy returned.
+    /// Reads the return value of a custom strategy.
     ///
     /// # Errors
-    /// `INVALID_ARGUMENT` where it is nothing a strategy may return. The message never repeats it.
+    ///
+    /// Returns `INVALID_ARGUMENT` for an invalid value. The message never quotes it.
     pub fn parse(spoken: &Value, strategy: &str) -> Result<Self> {
         let decision = match spoken {
             Value::Null => Some(Self::none()),
@@ -72,7 +73,7 @@ impl Decision {
         })
     }
 
-    /// The object form. Unknown fields are refused: a misspelt `allow` must not pass for none.
+    /// Reads the object form. Unknown fields are rejected: a misspelt `allow` must not be ignored.
     fn spelt_out(spoken: &Value) -> Option<Self> {
         let mut fields = Fields::of("a decision", spoken.clone());
         let decision = Self {
@@ -83,13 +84,13 @@ impl Decision {
         fields.done(decision).ok()
     }
 
-    /// Whether the constraint lets this branch see the request.
+    /// Whether the constraint allows this branch.
     #[must_use]
     pub fn allows(&self, key: &str) -> bool {
         self.allow.as_ref().is_none_or(|allow| allow.iter().any(|it| it == key))
     }
 
-    /// Takes on another decision's constraint and reason: what either forbids is forbidden.
+    /// Adds another decision's constraint and reason: a branch excluded by either is excluded.
     pub fn take_on(&mut self, other: &Self) {
         if let Some(theirs) = &other.allow {
             self.allow = Some(match self.allow.take() {
@@ -105,12 +106,13 @@ impl Decision {
         }
     }
 
-    /// The branches to try, or why there are none. The whole order is checked before anything runs,
-    /// so that a typo in a rarely used fallback is found at the first request.
+    /// Returns the branches to try. The whole order is checked before anything runs, so that a typo
+    /// in a rarely used fallback is found at the first request.
     ///
     /// # Errors
-    /// `FAILED_PRECONDITION` for no branch at all, for a key that does not exist, and where the
-    /// constraint leaves none.
+    ///
+    /// Returns `FAILED_PRECONDITION` for an empty order, for an unknown key, and if the constraint
+    /// allows none of the branches.
     pub fn resolve(&self, keys: &[String]) -> Result<Vec<usize>> {
         let known = || keys.join(", ");
         let mut order = Vec::with_capacity(self.order.len());
@@ -144,7 +146,7 @@ impl Decision {
     }
 }
 
-/// The key for a message, where it looks like one: what a strategy returned by mistake could be
+/// Quotes the key in a message if it looks like one: a wrong return value of a strategy could be
 /// anything, even the prompt.
 fn quoted(key: &str) -> String {
     let is_plain = |it: char| it.is_ascii_alphanumeric() || matches!(it, '_' | '-' | '.' | '/');
@@ -180,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn no_opinion_at_the_top_fails() {
+    fn an_empty_decision_fails() {
         for spoken in [json!(null), json!(""), json!([]), json!({}), json!({"allow": ["a"]})] {
             check(
                 &spoken,
@@ -191,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn any_unknown_key_fails_and_names_the_known_ones() {
+    fn an_unknown_key_fails_and_the_message_lists_the_known_ones() {
         let unknown = "FAILED_PRECONDITION: the strategy named a branch that does not exist";
         for spoken in [json!("c"), json!(["a", "c"]), json!({"order": ["a"], "allow": ["c"]})] {
             check(&spoken, "a b", &format!("{unknown} (`c`); there are: a, b"));
@@ -202,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_constraint_that_leaves_nothing_fails() {
+    fn a_constraint_that_allows_no_branch_fails() {
         check(
             &json!({"order": ["a"], "allow": ["b"]}),
             "a b",
@@ -216,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_the_callers_mistake() {
+    fn an_invalid_return_value_is_the_callers_mistake() {
         for spoken in
             [json!(7), json!(true), json!([1]), json!({"alow": ["a"]}), json!({"order": "a"})]
         {

@@ -1,4 +1,4 @@
-//! Making up one's mind: the strategy's questions, one at a time, until there is a decision.
+//! Evaluates a strategy: asks its questions, one at a time, until there is a decision.
 
 use serde::Serialize;
 
@@ -8,7 +8,7 @@ use super::inputs::{Collected, Inputs, Pause, Question};
 use super::plan::Plan;
 use crate::{Error, Result};
 
-/// A decision in the making.
+/// A decision in progress.
 #[derive(Debug, Default)]
 pub struct Deliberation {
     collected: Collected,
@@ -20,25 +20,26 @@ pub struct Deliberation {
 pub struct Route {
     /// The strategy's name.
     pub strategy: String,
-    /// The branches to try, after the constraint.
+    /// The branches to try, after applying the constraint.
     pub order: Vec<String>,
     /// The constraint.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allow: Option<Vec<String>>,
-    /// Why.
+    /// The reason.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// The same order by number.
+    /// The same order as indices.
     #[serde(skip)]
     pub branches: Vec<usize>,
 }
 
 impl Route {
-    /// Keeps the request to these branches, whatever the strategy decided. Where it named none of
+    /// Restricts the request to these branches, whatever the strategy decided. If it chose none of
     /// them, they are tried in the plan's order.
     ///
     /// # Errors
-    /// `FAILED_PRECONDITION` where no branch is left.
+    ///
+    /// Returns `FAILED_PRECONDITION` if no branch is left.
     pub(crate) fn constrain(&mut self, keys: &[String], plan: &Plan) -> Result<()> {
         let theirs = self.allow.take();
         let both = |key: &&String| theirs.as_ref().is_none_or(|it| it.contains(key));
@@ -60,8 +61,8 @@ impl Route {
         Ok(())
     }
 
-    /// Takes on the constraint of a later decision about the same request. Branches behind `used`
-    /// that it leaves out are not tried any more; its order does not count.
+    /// Adds the constraint of a later decision about the same request. Branches after `used` that
+    /// it excludes are not tried any more; its order is ignored.
     pub(crate) fn narrow(&mut self, again: &Self, used: usize, plan: &Plan) {
         let Some(theirs) = &again.allow else { return };
         let both = |key: &&String| self.allow.as_ref().is_none_or(|it| it.contains(key));
@@ -78,8 +79,8 @@ impl Route {
         }
     }
 
-    /// Begins with the branch that the conversation belongs to, unless the constraint leaves it
-    /// out.
+    /// Moves the branch to which the conversation belongs to the front, unless the constraint
+    /// excludes it.
     pub(crate) fn stay(&mut self, key: &str, plan: &Plan) {
         let is_allowed = self.allow.as_ref().is_none_or(|allow| allow.iter().any(|it| it == key));
         let Some(branch) = plan.keys.iter().position(|it| it == key).filter(|_| is_allowed) else {
@@ -92,10 +93,11 @@ impl Route {
 }
 
 impl Deliberation {
-    /// Records the answer to the question asked last; anything else is ignored.
+    /// Records the answer to the last question; anything else is ignored.
     ///
     /// # Errors
-    /// `INVALID_ARGUMENT` where it cannot be read.
+    ///
+    /// Returns `INVALID_ARGUMENT` for an unreadable answer.
     pub fn answer(&mut self, json: &str) -> Result<()> {
         match self.asked.take() {
             Some(question) => self.collected.take(&question, json),
@@ -103,10 +105,11 @@ impl Deliberation {
         }
     }
 
-    /// The strategy's own decision, before it is held against the branches there are.
+    /// Returns the strategy's own decision, before it is checked against the existing branches.
     ///
     /// # Errors
-    /// The next question, or why there will be no decision.
+    ///
+    /// Returns the next question, or why there will be no decision.
     pub fn opinion(&mut self, plan: &Plan, health: &Health) -> Result<Decision, Pause> {
         let inputs = Inputs { collected: &self.collected, health };
         plan.strategy.decide(inputs, &plan.keys).inspect_err(|pause| {
@@ -116,10 +119,11 @@ impl Deliberation {
         })
     }
 
-    /// The decision.
+    /// Returns the decision.
     ///
     /// # Errors
-    /// The next question, or why there will be no decision.
+    ///
+    /// Returns the next question, or why there will be no decision.
     pub fn route(&mut self, plan: &Plan, health: &Health) -> Result<Route, Pause> {
         let decision = self.opinion(plan, health)?;
         let branches = decision.resolve(&plan.keys)?;
@@ -137,7 +141,7 @@ impl Deliberation {
 mod tests {
     use super::{Deliberation, Health, Plan};
     #[test]
-    fn a_callers_constraint_beats_the_strategy() {
+    fn a_callers_constraint_takes_precedence_over_the_strategy() {
         let plan = r#"{"keys":["a","b","c"],"strategyName":"s","strategy":{"fallback":{"order":["a","b"]}}}"#;
         let check = |allow: &[&str], expected: &str| {
             let plan = Plan::parse(plan).unwrap();

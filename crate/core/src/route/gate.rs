@@ -1,4 +1,4 @@
-//! The confidence gate: a branch's first tokens are held back while it is judged how sure it is.
+//! The confidence gate: holds back a branch's first tokens until their confidence is known.
 
 use serde_json::Value;
 
@@ -6,18 +6,18 @@ use crate::json::{Fields, FromJson};
 use crate::learn::{Signal, Signals};
 use crate::{Confidence, Result};
 
-/// How sure is sure enough.
+/// The settings of the gate.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Gate {
-    /// The least score that is shown.
+    /// The minimum score to show an answer.
     pub threshold: f64,
-    /// The score.
+    /// The score to compare.
     pub score: Signal,
-    /// How many tokens are held back.
+    /// The number of tokens to hold back.
     pub hold_tokens: usize,
 }
 
-/// How many tokens are held back by default.
+/// The default number of tokens to hold back.
 const HOLD_TOKENS: usize = 24;
 
 impl FromJson for Gate {
@@ -44,16 +44,16 @@ impl FromJson for Gate {
 pub(crate) enum Verdict {
     /// Not enough tokens yet.
     Hold,
-    /// Show it.
+    /// Show the answer.
     Sure(Confidence),
-    /// Show it, for want of anything to judge by.
+    /// Show the answer, because there is no score to compare.
     Unreported,
-    /// Do not show it.
+    /// Reject the answer.
     Unsure(Confidence),
 }
 
 impl Gate {
-    /// Judges the tokens so far; `is_over` after the last. Only the first tokens count,
+    /// Judges the tokens so far; `is_over` is set after the last. Only the first tokens count,
     /// however they were cut into chunks.
     pub(crate) fn judge(
         &self,
@@ -67,8 +67,7 @@ impl Gate {
             None if !is_over && !logprobs.is_empty() => return Verdict::Hold,
             None => Signals::of(logprobs).or(reported.map(Signals::reported)),
         };
-        // Tokens show neither the margin nor the entropy of a choice: only the branch can report
-        // them.
+        // Margin and entropy cannot be computed from tokens: only the branch can report them.
         if let (Some(seen), Some(reported)) = (&mut signals, reported) {
             seen.confidence.first_margin = reported.first_margin;
             seen.confidence.mean_entropy = reported.mean_entropy;
@@ -116,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reported_score_counts_where_tokens_have_none() {
+    fn a_reported_score_is_used_if_tokens_have_none() {
         let gate = Gate { threshold: -1.0, score: Signal::Mean, hold_tokens: 4 };
         let reported = crate::Confidence::of(&[-2.0]);
         assert!(matches!(gate.judge(&[], true, reported), Verdict::Unsure(_)));
@@ -124,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_the_branch_knows_is_judged_at_the_end() {
+    fn values_reported_by_the_branch_are_judged_at_the_end() {
         let gate = Gate { threshold: 0.5, score: Signal::Margin, hold_tokens: usize::MAX };
         let margin = |first_margin| {
             let reported = crate::Confidence::of(&[-2.0]).unwrap();
@@ -137,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gate_that_makes_no_sense_is_refused() {
+    fn an_invalid_gate_is_rejected() {
         for (json, holds) in [
             (r#"{"threshold":-1}"#, true),
             (r#"{"threshold":-1,"score":"p25","holdTokens":4294967295}"#, true),

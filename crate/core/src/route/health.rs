@@ -1,4 +1,4 @@
-//! How each branch has been doing: failures in a row, open breakers, measured speeds. Outlives
+//! The health of each branch: consecutive failures, open breakers, measured speeds. Kept across
 //! requests.
 
 use serde::Serialize;
@@ -14,25 +14,25 @@ use crate::{Error, Usage};
 const LOST_GPU_MS: f64 = 30_000.0;
 const DAILY_QUOTA_MS: f64 = 3_600_000.0;
 
-/// No word of a service opens a breaker for longer than a day.
+/// The maximum time for which a service's delay can open a breaker: a day.
 const LONGEST_PAUSE_MS: f64 = 86_400_000.0;
 
-/// How many first-token times are remembered. Enough for a line through them, few enough to follow
-/// a change of network.
+/// The number of remembered first-token times: enough for a linear fit, few enough to follow a
+/// change of network.
 const SAMPLES: usize = 16;
 
-/// How much the newest speed counts.
+/// The weight of the newest speed.
 const NEWEST: f64 = 0.3;
 
-/// One hybrid's branches.
+/// The health of one hybrid's branches.
 #[derive(Debug)]
 pub struct Health {
     records: Vec<BranchRecord>,
-    /// How many probes have started, so that each has a number of its own.
+    /// The number of probes started, which numbers them.
     probes: u64,
 }
 
-/// The attempt that finds out whether a branch has healed, by its number.
+/// The number of the attempt that probes whether a branch has recovered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Probe(u64);
 
@@ -53,31 +53,32 @@ struct Open {
     until: f64,
     /// The error that opened the breaker.
     cause: Error,
-    /// The attempt that is finding out just now if it has healed.
+    /// The attempt that is probing whether the branch has recovered.
     probe: Option<Probe>,
 }
 
-/// The public report about a branch.
+/// The public health report of a branch.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BranchHealth {
     /// `ready`, `loading`, `absent`, `open` or `failed`.
     pub state: &'static str,
-    /// How often it failed since it last answered.
+    /// The number of failures since its last answer.
     pub failures_in_row: u32,
-    /// Until when it is skipped, in milliseconds since 1970.
+    /// The time until which it is skipped, in milliseconds since 1970.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub open_until: Option<f64>,
     /// Mean time to the first token.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first_token_ms: Option<f64>,
-    /// Speed of writing.
+    /// Decode speed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tokens_per_second: Option<f64>,
-    /// Speed of reading.
+    /// Prefill speed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prefill_tokens_per_second: Option<f64>,
-    /// Requests that wait in the model's own line; attempts in progress where it has none.
+    /// The number of requests waiting in the model's own queue; attempts in progress if it has
+    /// none.
     pub queued: u32,
 }
 
@@ -86,15 +87,14 @@ pub struct BranchHealth {
 pub struct Recalled {
     /// Mean time to the first token.
     pub first_token_ms: Option<f64>,
-    /// Speed of writing.
+    /// Decode speed.
     pub tokens_per_second: Option<f64>,
-    /// Speed of reading.
+    /// Prefill speed.
     pub prefill_tokens_per_second: Option<f64>,
 }
 
 impl Recalled {
-    /// Reads the reports of several branches: `[[key, health], …]`. What cannot be read is not
-    /// recalled.
+    /// Reads the reports of several branches: `[[key, health], …]`. Unreadable ones are skipped.
     #[must_use]
     pub fn list(json: &str) -> Vec<(String, Self)> {
         let Ok(Value::Array(list)) = json::parse(json, "the branches' health") else {
@@ -113,27 +113,27 @@ impl Recalled {
     }
 }
 
-/// The times of an attempt that answered.
+/// The times of a successful attempt.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pace {
-    /// From the start to the first content, where it streamed.
+    /// From the start to the first content, if it streamed.
     pub(crate) first_token_ms: Option<f64>,
     /// From the start to the end.
     pub(crate) duration_ms: f64,
     pub(crate) usage: Usage,
-    /// Tokens counted on their way, where usage does not tell.
+    /// Tokens counted during the stream, if there is no usage.
     pub(crate) tokens_heard: u64,
 }
 
 impl Health {
-    /// Nothing is known of any of them.
+    /// Creates an empty record for all branches.
     #[must_use]
     pub fn new(branches: usize) -> Self {
         Self { records: (0..branches).map(|_| BranchRecord::default()).collect(), probes: 0 }
     }
 
-    /// Knows of a branch what a public report says. For a strategy that is asked on its own,
-    /// outside a hybrid.
+    /// Restores a branch's health from a public report, for a strategy that is evaluated on its
+    /// own.
     pub fn recall(&mut self, branch: usize, report: &Recalled) {
         let Some(record) = self.records.get_mut(branch) else { return };
         record.first_tokens.extend(report.first_token_ms.map(|it| (0.0, it)));
@@ -141,9 +141,8 @@ impl Health {
         record.prefill_tokens_per_second = report.prefill_tokens_per_second;
     }
 
-    /// Why the branch is paused now, and for how long; `None` if it may be tried.
-    /// Once the time is over, one request finds out if it has healed, and the others still go past
-    /// it.
+    /// Returns why the branch is paused now, and for how long; `None` if it may be tried. Once the
+    /// time is over, one request probes whether it has recovered, and the others still skip it.
     pub(crate) fn closed_by(&self, branch: usize, now: f64) -> Option<Error> {
         let open = self.records.get(branch)?.open.as_ref()?;
         if now >= open.until && open.probe.is_none() {
@@ -159,8 +158,7 @@ impl Health {
         Some(error)
     }
 
-    /// Counts an attempt. Where the breaker is open, the attempt is its probe, and says so when it
-    /// ends.
+    /// Records the start of an attempt. If the breaker is open, the attempt is its probe.
     pub(crate) fn started(&mut self, branch: usize) -> Option<Probe> {
         let record = self.records.get_mut(branch)?;
         record.live += 1;
@@ -170,8 +168,8 @@ impl Health {
         open.probe
     }
 
-    /// An attempt has ended. One that began before the breaker opened leaves the probe in flight
-    /// alone.
+    /// Records the end of an attempt. One that began before the breaker opened does not affect the
+    /// probe.
     pub(crate) fn stopped(&mut self, branch: usize, probe: Option<Probe>) {
         let Some(record) = self.records.get_mut(branch) else { return };
         record.live = record.live.saturating_sub(1);
@@ -197,7 +195,7 @@ impl Health {
             let input = pace.usage.input_tokens.map_or(0.0, approximate);
             record.first_tokens.push((input, first));
         }
-        // The first token's time is reading, not writing.
+        // The time until the first token is prefill, not decode.
         let tokens = pace.usage.output_tokens.unwrap_or(pace.tokens_heard);
         let (tokens, time) = match first {
             Some(first) => (tokens.saturating_sub(1), pace.duration_ms - first),
@@ -208,8 +206,7 @@ impl Health {
         }
     }
 
-    /// Opens the breaker where there is reason to. `counts` says whether this failure is of the
-    /// kind that another branch heals.
+    /// Opens the breaker if necessary. `counts` is whether this kind of failure counts.
     pub(crate) fn failed(
         &mut self,
         (branch, probe): (usize, Option<Probe>),
@@ -230,7 +227,7 @@ impl Health {
         let tripped = breaker.filter(|it| counts && in_row >= it.failures.max(1));
         let pauses = [
             reported,
-            // A day's quota carries a retry delay of seconds, which means nothing.
+            // A daily quota carries a retry delay of seconds, which is meaningless.
             error.is_hopeless().then(|| reported.unwrap_or(0.0).max(DAILY_QUOTA_MS)),
             (error.code.as_deref() == Some("DEVICE_LOST")).then(|| cooldown.unwrap_or(LOST_GPU_MS)),
             tripped.map(|it| it.cooldown_ms),
@@ -240,9 +237,8 @@ impl Health {
         }
     }
 
-    /// How long the branch will take to its first token on an input of this size; `None` before
-    /// anything was measured. A line through what was measured: the network's share does not grow
-    /// with the prompt, reading does.
+    /// Predicts the time to the first token for an input of this size; `None` without measurements.
+    /// A linear fit: the network's share does not grow with the prompt, prefill does.
     pub(crate) fn predicted_first_token_ms(&self, branch: usize, tokens: u64) -> Option<f64> {
         let samples = &self.records.get(branch)?.first_tokens;
         let count = approximate(samples.len() as u64);
@@ -261,7 +257,7 @@ impl Health {
         self.records.get(branch)?.tokens_per_second
     }
 
-    /// The public report about a branch.
+    /// Returns the public report of a branch.
     #[must_use]
     pub fn report(&self, branch: usize, facts: &BranchFacts, now: f64) -> BranchHealth {
         let nothing = BranchRecord::default();

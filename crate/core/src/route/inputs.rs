@@ -1,4 +1,4 @@
-//! What a decision may depend on: requested one by one, and only when a strategy needs it.
+//! The inputs of a decision, requested one by one, and only when a strategy needs them.
 
 use std::cell::OnceCell;
 
@@ -18,22 +18,23 @@ use crate::{Content, Error, Request, Result};
 pub enum Question {
     /// The result of the callback with this number.
     Leaf(usize),
-    /// The request, as JSON. Not requested where no strategy looks at it: a prompt can be large.
+    /// The request, as JSON. Requested only if a strategy reads it, because a prompt can be large.
     Request,
     /// The facts about this device.
     Device,
-    /// How the branches are: loaded, able to count.
+    /// Facts about the branches: whether they are loaded and can count.
     Branches,
-    /// How many tokens the request has for the branch of this key; null if it cannot count them.
+    /// The number of tokens of the request for the branch of this key; null if it cannot count
+    /// them.
     Tokens(String),
 }
 
-/// Why a decision is not made yet.
+/// Why there is no decision yet.
 #[derive(Debug, PartialEq)]
 pub enum Pause {
-    /// This must be known first.
+    /// This question must be answered first.
     Ask(Question),
-    /// It never will be.
+    /// There will be no decision.
     Fail(Error),
 }
 
@@ -43,32 +44,32 @@ impl From<Error> for Pause {
     }
 }
 
-/// The part of `DeviceFacts` that strategies look at.
+/// The part of `DeviceFacts` that strategies use.
 #[derive(Clone, Debug, Default)]
 pub struct DeviceFacts {
-    /// Whether the visitor asked for little traffic.
+    /// Whether the user asked to save data.
     pub save_data: bool,
     /// The GPU.
     pub webgpu: WebGpu,
-    /// Memory, where the browser reports it.
+    /// Memory, if the browser reports it.
     pub memory_gb: Option<f64>,
-    /// The battery, where there is one and the browser reports it.
+    /// The battery, if the device has one and the browser reports it.
     pub battery: Option<Battery>,
 }
 
 /// The GPU.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct WebGpu {
-    /// Whether there is one for WebGPU.
+    /// Whether WebGPU has an adapter.
     pub available: bool,
-    /// Whether it is the CPU in disguise.
+    /// Whether it is a software adapter.
     pub software: bool,
 }
 
 /// The battery.
 #[derive(Clone, Copy, Debug)]
 pub struct Battery {
-    /// 0 to 1.
+    /// The charge, 0 to 1.
     pub level: f64,
     /// Whether it is being charged.
     pub charging: bool,
@@ -82,7 +83,7 @@ pub struct Collected {
     device: OnceCell<DeviceFacts>,
     branches: OnceCell<Vec<BranchFacts>>,
     tokens: Vec<(String, Option<u64>)>,
-    // Measured once: the tree is judged anew after every answer.
+    // Measured once, because the tree is evaluated again after every answer.
     characters: OnceCell<u64>,
     estimate: OnceCell<u64>,
     most: OnceCell<Option<u64>>,
@@ -90,10 +91,11 @@ pub struct Collected {
 }
 
 impl Collected {
-    /// Records what was requested, as JSON.
+    /// Records an answer, as JSON.
     ///
     /// # Errors
-    /// `INVALID_ARGUMENT` where it cannot be read.
+    ///
+    /// Returns `INVALID_ARGUMENT` for an unreadable answer.
     pub fn take(&mut self, question: &Question, json: &str) -> Result<()> {
         match question {
             Question::Leaf(leaf) => {
@@ -109,7 +111,7 @@ impl Collected {
             }
             Question::Branches => drop(self.branches.set(BranchFacts::list(json)?)),
             Question::Tokens(branch) => {
-                // A branch that answers nonsense has not counted.
+                // A branch with an invalid answer counts as unable to count.
                 let count = json::parse(json, "a count").ok().and_then(|it| it.as_u64());
                 self.tokens.push((branch.clone(), count));
             }
@@ -141,7 +143,7 @@ impl DeviceFacts {
     }
 }
 
-/// The inputs of a strategy.
+/// Returns the inputs of a strategy.
 #[derive(Debug, Clone, Copy)]
 pub struct Inputs<'a> {
     pub(crate) collected: &'a Collected,
@@ -149,36 +151,36 @@ pub struct Inputs<'a> {
 }
 
 impl<'a> Inputs<'a> {
-    /// The result of a callback.
+    /// Returns the result of a callback.
     pub(crate) fn leaf(self, leaf: usize) -> Result<&'a Value, Pause> {
         let found = self.collected.leaves.iter().find(|(it, _)| *it == leaf);
         found.map(|(_, value)| value).ok_or(Pause::Ask(Question::Leaf(leaf)))
     }
 
-    /// The result of a callback that must return a boolean.
+    /// Returns the result of a callback that must return a boolean.
     pub(crate) fn yes(self, leaf: usize, what: &str) -> Result<bool, Pause> {
         self.leaf(leaf)?
             .as_bool()
             .ok_or_else(|| Error::invalid(format!("{what} returned neither true nor false")).into())
     }
 
-    /// The request.
+    /// Returns the request.
     pub(crate) fn request(self) -> Result<&'a Request, Pause> {
         self.collected.request.get().ok_or(Pause::Ask(Question::Request))
     }
 
-    /// This machine.
+    /// Returns the facts about this machine.
     pub(crate) fn device(self) -> Result<&'a DeviceFacts, Pause> {
         self.collected.device.get().ok_or(Pause::Ask(Question::Device))
     }
 
-    /// The branches.
+    /// Returns the facts about the branches.
     pub(crate) fn branches(self) -> Result<&'a [BranchFacts], Pause> {
         let branches = self.collected.branches.get().map(Vec::as_slice);
         branches.ok_or(Pause::Ask(Question::Branches))
     }
 
-    /// Whether this branch replaces data of all these kinds.
+    /// Whether this branch redacts all these kinds.
     pub(crate) fn hides(self, branch: &str, kinds: &[SensitiveKind]) -> Result<bool, Pause> {
         let found = self.branches()?.iter().find(|it| it.key == branch);
         match found {
@@ -192,7 +194,7 @@ impl<'a> Inputs<'a> {
         }
     }
 
-    /// The branch's own count of tokens, or `None` if it cannot count them.
+    /// Returns the branch's own count of tokens, or `None` if it cannot count them.
     pub(crate) fn tokens(self, branch: &str) -> Result<Option<u64>, Pause> {
         let found = self.collected.tokens.iter().find(|(it, _)| it == branch);
         found
@@ -200,8 +202,8 @@ impl<'a> Inputs<'a> {
             .ok_or_else(|| Pause::Ask(Question::Tokens(branch.to_owned())))
     }
 
-    /// UTF-16 code units of every text part of every message: what Dart and JavaScript call a
-    /// string's length.
+    /// Counts UTF-16 code units of all text parts of all messages, the length of a string in Dart
+    /// and JavaScript.
     pub(crate) fn characters(self) -> Result<u64, Pause> {
         let request = self.request()?;
         Ok(*self.collected.characters.get_or_init(|| {
@@ -213,33 +215,33 @@ impl<'a> Inputs<'a> {
         }))
     }
 
-    /// About how many tokens the request has.
+    /// Estimates the number of tokens of the request.
     pub(crate) fn estimated_tokens(self) -> Result<u64, Pause> {
         let request = self.request()?;
         Ok(*self.collected.estimate.get_or_init(|| estimate(request)))
     }
 
-    /// More tokens than any tokenizer makes of the request; `None` where it holds media, whose
-    /// tokens no length bounds.
+    /// Returns an upper bound for the tokens of the request; `None` if it contains media, whose
+    /// tokens have no bound.
     pub(crate) fn most_tokens(self) -> Result<Option<u64>, Pause> {
         let request = self.request()?;
         Ok(*self.collected.most.get_or_init(|| most_tokens(request)))
     }
 
-    /// Which kinds of personal data the request holds.
+    /// Returns the kinds of personal data in the request.
     pub(crate) fn sensitive(self) -> Result<&'a [SensitiveKind], Pause> {
         let request = self.request()?;
         Ok(self.collected.sensitive.get_or_init(|| privacy::kinds_in(request)))
     }
 }
 
-/// A picture's or sound's share, about what Gemma 3 spends on a picture.
+/// The tokens of an image or audio part, about what Gemma 3 uses for an image.
 const MEDIA: u64 = 256;
 
-/// The tokens of a turn's marks.
+/// The tokens of a turn's markers.
 const PER_MESSAGE: u64 = 4;
 
-/// One token for each byte, and sixteen for the marks of each message.
+/// Returns one token per byte, and sixteen for the markers of each message.
 fn most_tokens(request: &Request) -> Option<u64> {
     let length = |value: serde_json::Result<String>| value.map_or(0, |it| it.len() as u64);
     let mut most = 0;
@@ -258,8 +260,8 @@ fn most_tokens(request: &Request) -> Option<u64> {
     Some(most + tools.sum::<u64>() + schema.map_or(0, |it| length(serde_json::to_string(it))))
 }
 
-/// About how many tokens the request has. Meant to be a little high: too large a guess sends a
-/// prompt to the larger window.
+/// Estimates the number of tokens, intentionally a little high: overestimating only sends a prompt
+/// to the larger window.
 #[must_use]
 fn estimate(request: &Request) -> u64 {
     let messages = request.messages.iter().map(|message| {
@@ -275,8 +277,8 @@ fn estimate(request: &Request) -> u64 {
     messages.sum::<u64>() + tools.sum::<u64>()
 }
 
-/// Letters of alphabets come about four to a token; what is written without spaces, and everything
-/// rare, about one.
+/// Letters of alphabets take about four per token; scripts without spaces, and rare characters,
+/// about one each.
 fn in_text(text: &str) -> u64 {
     let (mut narrow, mut wide) = (0_u64, 0_u64);
     for char in text.chars() {
@@ -291,7 +293,7 @@ mod tests {
     use crate::{Content, Media, Message, Part, Request, Role};
 
     #[test]
-    fn estimates_grow_with_what_is_said() {
+    fn estimates_grow_with_the_text() {
         let say = |text: &str| Request {
             messages: vec![Message::text(Role::User, text)],
             ..Request::default()

@@ -1,7 +1,7 @@
-//! Routing: which branch answers a request, and what happens when it does not.
+//! Routing: which branch answers a request, and what happens if it fails.
 //!
-//! Nothing here waits or calls. A [`Run`] takes events and returns actions; time is a number that
-//! comes with each event. The outside owns the branches, the callbacks and the one timer.
+//! Nothing here waits or calls out. A [`Run`] takes events and returns actions; each event includes
+//! the time. The driver owns the branches, the callbacks and the single timer.
 //!
 //! ```text
 //!            deciding ── all questions answered ──► running ── finished ──► answered
@@ -47,7 +47,8 @@ pub use strategy::{
 };
 pub use trace::{Attempt, Continued, NotContinued, Outcome, Trace};
 
-/// A number for people. Printing a fraction would bring a page six kilobytes of digits.
+/// Formats a number for people. Formatting a float would add six kilobytes of digit tables to every
+/// page.
 #[expect(clippy::cast_possible_truncation, reason = "a cast from float saturates")]
 fn rounded(number: f64) -> i64 {
     number.round() as i64

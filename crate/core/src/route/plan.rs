@@ -1,4 +1,5 @@
-//! What a hybrid is: its branches, its strategy, its policies, its judge. Fixed when it is made.
+//! The plan of a hybrid: its branches, strategy, policies and judge. Fixed when the hybrid is
+//! created.
 
 use serde_json::{Map, Value};
 
@@ -11,32 +12,32 @@ use crate::json::{self, Fields, FromJson as _};
 /// Default deadline for the first content of a branch behind a network.
 const REMOTE_PATIENCE_MS: f64 = 15_000.0;
 
-/// A hybrid, as `hybridModel` and its sisters describe it.
+/// A hybrid, as described by `hybridModel` and related functions.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// The branches' keys.
     pub keys: Vec<String>,
-    /// Who decides.
+    /// The strategy.
     pub strategy: Strategy,
-    /// Its name for the trace.
+    /// The strategy's name, for the trace.
     pub strategy_name: String,
-    /// Who judges answers.
+    /// The judge of answers.
     pub acceptance: Acceptance,
-    /// One for each branch, in the order of the keys.
+    /// Policies, one per branch in the order of the keys.
     pub policies: Vec<Policy>,
     /// The branches behind a network, by key.
     pub remote: Vec<String>,
 }
 
-/// Who judges whether an answer is good enough. The last branch's answer always is.
+/// Decides whether an answer is good enough. The last branch's answer is always accepted.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Acceptance {
-    /// Every answer is good enough.
+    /// Every answer is accepted.
     #[default]
     None,
-    /// The caller's `accept`, by the whole answer.
+    /// The caller's `accept` judges the complete answer.
     Accept,
-    /// The log-probabilities of the first tokens.
+    /// The confidence gate judges the first tokens.
     Confidence(Gate),
 }
 
@@ -74,7 +75,8 @@ impl Plan {
     /// Reads a plan.
     ///
     /// # Errors
-    /// `INVALID_ARGUMENT` where something in it is not as it must be.
+    ///
+    /// Returns `INVALID_ARGUMENT` for an invalid plan.
     pub fn parse(json: &str) -> Result<Self> {
         Self::read(json::parse(json, "the routing options")?)
     }
@@ -92,8 +94,9 @@ impl Plan {
         self.policies.get(branch).unwrap_or(NOTHING)
     }
 
-    /// How long the first content may take where the policy has no word on it and another branch is
-    /// left: a network that accepts a request and never answers must not hold it for ever.
+    /// Returns the default deadline for the first content, used if the policy has none and another
+    /// branch is left: a network that accepts a request and never answers must not block it for
+    /// ever.
     pub(crate) fn default_patience_ms(&self, branch: usize) -> Option<f64> {
         self.remote.iter().any(|key| key == self.key(branch)).then_some(REMOTE_PATIENCE_MS)
     }
@@ -103,8 +106,8 @@ impl Plan {
     }
 }
 
-/// Whether a request asks a branch for its thinking: by the common options, unless the branch's own
-/// say otherwise.
+/// Whether a request asks a branch for its reasoning: by the common options, unless the branch's
+/// own options override it.
 pub(crate) fn wants_reasoning(config: &Map<String, Value>, branch: &str) -> bool {
     let own = config.get("branches").and_then(|it| it.get(branch)).and_then(Value::as_object);
     let includes = |config: &Map<String, Value>| {
@@ -121,7 +124,7 @@ mod tests {
     use super::{Plan, wants_reasoning};
 
     #[test]
-    fn a_plan_that_makes_no_sense_is_the_callers_mistake() {
+    fn an_invalid_plan_is_the_callers_mistake() {
         let strategy = r#""strategy":{"fallback":{"order":["a"]}},"strategyName":"x""#;
         for (json, holds) in [
             (format!(r#"{{"keys":["a"],{strategy}}}"#), true),
@@ -131,7 +134,7 @@ mod tests {
                 false,
             ),
             (r#"{"keys":["a"],"strategy":{"other":{}},"strategyName":"x"}"#.to_owned(), false),
-            // A tree deeper than anybody means is refused, not followed until the stack ends.
+            // A tree that is too deep is rejected before it exhausts the stack.
             (
                 format!(
                     r#"{{"keys":["a"],"strategy":{}{}{},"strategyName":"x"}}"#,
@@ -147,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn thinking_counts_only_where_it_was_asked_for() {
+    fn reasoning_counts_only_if_requested() {
         for (config, expected) in [
             ("{}", false),
             (r#"{"includeReasoning":true}"#, true),

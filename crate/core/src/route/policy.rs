@@ -1,36 +1,35 @@
-//! What a branch is allowed: deadlines, which failures move on, when to hedge, when to leave it
-//! alone.
+//! Policies of a branch: deadlines, fallback statuses, hedging, and the circuit breaker.
 
 use serde_json::Value;
 
 use crate::json::{Fields, FromJson};
 use crate::{Result, Status};
 
-/// The public `HybridPolicy`. What is absent is off.
+/// The public `HybridPolicy`. Absent fields are disabled.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Policy {
     /// Statuses after which the next branch is tried.
     pub fallback_on: Option<Vec<Status>>,
-    /// How long the first content may take.
+    /// The deadline for the first content.
     pub first_token_timeout_ms: Option<f64>,
-    /// How long it may be silent between chunks.
+    /// The maximum pause between chunks.
     pub idle_timeout_ms: Option<f64>,
-    /// How long all of it may take.
+    /// The deadline for the complete answer.
     pub total_timeout_ms: Option<f64>,
-    /// After how much silence the next branch starts too.
+    /// The delay after which the next branch starts as well, if there was no content.
     pub hedge_after_ms: Option<f64>,
-    /// When to leave the branch alone.
+    /// The circuit breaker.
     pub breaker: Option<Breaker>,
     /// Whether another branch may continue an answer of this one that broke off.
     pub continues: Option<bool>,
 }
 
-/// When to leave a branch alone.
+/// Settings of the circuit breaker.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Breaker {
-    /// After this many failures in a row.
+    /// The number of consecutive failures that opens it.
     pub failures: u32,
-    /// For so long.
+    /// How long it stays open.
     pub cooldown_ms: f64,
 }
 
@@ -67,7 +66,7 @@ impl FromJson for Breaker {
 }
 
 impl Policy {
-    /// This policy, overridden by what the branch's own sets.
+    /// Returns this policy with the branch's own fields taking precedence.
     #[must_use]
     pub fn overlaid(&self, own: Option<&Self>) -> Self {
         let Some(own) = own else { return self.clone() };
@@ -82,7 +81,7 @@ impl Policy {
         }
     }
 
-    /// Whether a failure of this status moves on to the next branch. A cancelled request never
+    /// Whether a failure with this status moves on to the next branch. A cancelled request never
     /// does, whatever is listed.
     #[must_use]
     pub fn falls_back_on(&self, status: Status) -> bool {
@@ -90,7 +89,7 @@ impl Policy {
         status != Status::Cancelled && listed.contains(&status)
     }
 
-    /// Whether it can only be kept where the branch streams, even for a caller who does not.
+    /// Whether the branch has to stream for this policy, even if the caller does not.
     #[must_use]
     pub fn listens(&self) -> bool {
         self.first_token_timeout_ms.is_some()
@@ -119,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_makes_a_cancelled_request_fall_back() {
+    fn a_cancelled_request_never_falls_back() {
         for status in Status::ALL {
             let policy = Policy { fallback_on: Some(vec![status]), ..Policy::default() };
             assert_eq!(policy.falls_back_on(status), status != Status::Cancelled);

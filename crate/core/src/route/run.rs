@@ -1,4 +1,4 @@
-//! One request's way through the branches. The drawing is in the module above.
+//! One request's run through the branches. The module above has a diagram.
 
 mod continuation;
 
@@ -16,18 +16,18 @@ use crate::json::{self, Fields};
 use crate::{Confidence, Error, Status};
 use continuation::Partial;
 
-/// The facts of a request that are known from the start.
+/// The properties of a request that are known from the start.
 #[derive(Clone, Debug, Default)]
 pub struct RunOptions {
-    /// The run's name, for the trace.
+    /// The run's ID, for the trace.
     pub id: String,
     /// Whether the caller streams.
     pub streaming: bool,
     /// The request's options that decide what counts as content.
     pub config: Map<String, Value>,
-    /// The branch whose calls of tools the request answers.
+    /// The branch whose tool calls the request answers.
     pub stay: Option<String>,
-    /// The branches that may see the request, if its caller names them.
+    /// The branches that may see the request, if the caller restricts them.
     pub allow: Option<Vec<String>>,
     /// Whether another branch may continue an answer that broke off.
     pub continues: bool,
@@ -36,7 +36,7 @@ pub struct RunOptions {
 }
 
 impl RunOptions {
-    /// Reads what is known of a request.
+    /// Reads the properties of a request.
     #[must_use]
     pub fn parse(json: &str) -> Self {
         let json = json::parse(json, "the request").unwrap_or_default();
@@ -53,37 +53,37 @@ impl RunOptions {
     }
 }
 
-/// One request's way through the branches: events in, actions out.
+/// One request's run through the branches: takes events and returns actions.
 #[derive(Debug)]
 pub struct Run {
     options: RunOptions,
     stage: Stage,
     deliberation: Deliberation,
     route: Option<Route>,
-    /// How much of the order has been used.
+    /// The position in the order.
     used: usize,
-    /// At most two: a hedge is one branch beside another.
+    /// Running attempts, at most two: a hedge is a second branch besides the first.
     live: Vec<Live>,
     attempts: Vec<Attempt>,
-    /// The attempt whose content the caller has seen. From then on there is no other.
+    /// The attempt whose content the caller has seen, after which no other is started.
     committed: Option<usize>,
     /// The answer that broke off and is to be continued.
     partial: Option<Partial>,
-    /// The last answer that `accept` or the gate refused, for when every branch after it fails.
+    /// The last answer rejected by `accept` or the gate, returned if every later branch fails.
     rejected: Option<(usize, Option<Confidence>)>,
-    /// The last failure, reported if nothing better comes.
+    /// The last failure, reported if there is no answer.
     failure: Option<(Option<usize>, Error)>,
-    /// When the timer rings.
+    /// When the timer fires.
     alarm: Option<f64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Stage {
     Deciding,
-    /// The strategy is asked again, about the request with the text so far.
+    /// The strategy decides again, about the request with the text so far.
     Reconsidering,
     Running,
-    /// `accept` is asked about this attempt's answer.
+    /// `accept` is judging this attempt's answer.
     Judging {
         attempt: usize,
         confidence: Option<Confidence>,
@@ -99,7 +99,7 @@ struct FeedContext<'a> {
     actions: Vec<Action>,
 }
 
-/// How an attempt fared at the gate.
+/// The gate's verdict about an attempt.
 enum Passed {
     Waiting,
     Through,
@@ -107,7 +107,7 @@ enum Passed {
 }
 
 impl Run {
-    /// A run that has not begun.
+    /// Creates a run that has not begun.
     #[must_use]
     pub fn new(options: RunOptions) -> Self {
         Self {
@@ -126,13 +126,13 @@ impl Run {
         }
     }
 
-    /// Whether the run is over. Whatever happens afterwards leads to nothing.
+    /// Whether the run is over. Later events have no effect.
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.stage == Stage::Over
     }
 
-    /// Takes an event and returns the actions to perform. `now` never decreases.
+    /// Handles an event and returns the actions to run. `now` never decreases.
     pub fn feed(
         &mut self,
         event: Event<'_>,
@@ -177,10 +177,10 @@ impl Run {
                 }
             }
             (Stage::Running, Event::Woke) => self.woke(&mut context),
-            // A timer that fires while `accept` decides has fired: the next deadline needs a new
-            // one.
+            // A timer that fires while `accept` is pending is used up, so the next deadline needs a
+            // new one.
             (_, Event::Woke) => self.alarm = None,
-            // An event that its stage does not wait for came too late.
+            // This event is not expected in this stage, so it came too late.
             _ => {}
         }
         self.set_alarm(&mut context);
@@ -211,7 +211,7 @@ impl Run {
 
     // ── Moving along the order ───────────────────────────────────────────────────────────────────
 
-    /// Starts the next branch that may be tried; where none is left, the run has failed.
+    /// Starts the next eligible branch; fails the run if there is none.
     fn advance(&mut self, context: &mut FeedContext<'_>) {
         if !self.start_next(context) {
             let (attempt, error) = self.failure.take().unwrap_or_else(|| {
@@ -221,7 +221,7 @@ impl Run {
         }
     }
 
-    /// Starts the next branch that may be tried, and returns whether there was one.
+    /// Starts the next eligible branch, and returns whether there was one.
     fn start_next(&mut self, context: &mut FeedContext<'_>) -> bool {
         self.stage = Stage::Running;
         while let Some(branch) = self.upcoming() {
@@ -244,7 +244,7 @@ impl Run {
             });
             if let Some(error) = context.health.closed_by(branch, context.now) {
                 self.note(attempt, Outcome::Skipped, Some(&error));
-                // A real failure is more informative than a branch that was skipped.
+                // A real failure is more informative than a skipped branch.
                 self.failure.get_or_insert((None, error));
                 continue;
             }
@@ -261,7 +261,7 @@ impl Run {
         let is_gated = matches!(context.plan.acceptance, Acceptance::Confidence(_))
             && !is_last
             && self.partial.is_none();
-        // An answer that is judged whole is not shown in pieces, so it need not come in pieces.
+        // An answer that is judged as a whole need not be streamed.
         let shows = self.options.streaming && context.plan.acceptance != Acceptance::Accept;
         let patience = context.plan.default_patience_ms(branch).filter(|_| !is_last);
         let listens = context.plan.policy(branch).listens() || patience.is_some();
@@ -298,7 +298,7 @@ impl Run {
         let has_content = live.hear(heard, logprobs, context.now);
         let is_shown = self.committed == Some(attempt);
         if !has_content && !is_shown {
-            return; // A preamble is held back: it commits to nothing.
+            return; // A preamble is held back, so it does not commit.
         }
         if !live.is_open {
             match self.pass_gate(attempt, false, None, context) {
@@ -368,7 +368,7 @@ impl Run {
             return self.give_up(Some(attempt), error, context);
         }
         self.failure = Some((Some(attempt), error));
-        // A hedge that still runs is the next branch already.
+        // A running hedge already is the next branch.
         if self.live.is_empty() {
             self.advance(context);
         }
@@ -376,7 +376,7 @@ impl Run {
 
     // ── Judging answers ──────────────────────────────────────────────────────────────────────────
 
-    /// Holds an attempt against the confidence gate.
+    /// Checks an attempt against the confidence gate.
     fn pass_gate(
         &mut self,
         attempt: usize,
@@ -417,7 +417,7 @@ impl Run {
         Passed::Through
     }
 
-    /// An answer is not good enough: the next branch's turn.
+    /// Moves on to the next branch, because an answer was rejected.
     fn reject(&mut self, attempt: usize, why: &str, context: &mut FeedContext<'_>) {
         if let Some(entry) = self.attempts.get_mut(attempt) {
             entry.outcome = Some(Outcome::Rejected);
@@ -428,7 +428,8 @@ impl Run {
         }
     }
 
-    /// An attempt's confidence: as the branch reports it, or computed from the tokens so far.
+    /// Returns an attempt's confidence, as reported by the branch or computed from the tokens so
+    /// far.
     fn reported_confidence(
         &self,
         attempt: usize,
@@ -453,7 +454,7 @@ impl Run {
         if self.options.streaming && context.plan.acceptance != Acceptance::Accept {
             context.actions.push(Action::Show { attempt });
         }
-        // Content that was held to the end has just been shown.
+        // Content that was held until the end has just been shown.
         let was_heard = self.attempts.get(attempt).is_some_and(|it| it.first_token_ms.is_some());
         let is_shown = was_heard && context.plan.acceptance != Acceptance::Accept;
         let whole = self.options.streaming && self.committed.is_none() && !is_shown;
@@ -465,9 +466,9 @@ impl Run {
         });
     }
 
-    /// No branch is left. An answer that was refused earlier is better than none.
+    /// Handles the end of the order. An answer that was rejected earlier is better than none.
     fn give_up(&mut self, attempt: Option<usize>, error: Error, context: &mut FeedContext<'_>) {
-        // Behind an answer that was shown in part there can be no other.
+        // After an answer that was partly shown there can be no other.
         match self.rejected.take().filter(|_| self.committed.is_none()) {
             Some((rejected, confidence)) => {
                 self.stop_all(StopReason::Overtaken, context);
@@ -514,7 +515,7 @@ impl Run {
         self.stop_others(usize::MAX, reason, context);
     }
 
-    /// Takes an attempt off the live ones and writes down its times.
+    /// Removes an attempt from the running ones and records its times.
     fn leave(&mut self, attempt: usize, now: f64) -> Option<Live> {
         let at = self.live.iter().position(|it| it.attempt == attempt)?;
         let live = self.live.remove(at);
@@ -558,7 +559,7 @@ impl Run {
             context.actions.push(Action::Stop { attempt, reason: StopReason::Deadline });
             self.failed(attempt, Error::new(Status::DeadlineExceeded, what), context);
             if self.stage == Stage::Running {
-                self.woke(context); // The other one may be late too.
+                self.woke(context); // The other attempt may be late, too.
             }
             return;
         }
@@ -567,19 +568,19 @@ impl Run {
         }
     }
 
-    /// When a second branch starts beside the one that is silent.
+    /// Returns when to start a second branch beside a silent one.
     fn hedge_at(&self, plan: &Plan) -> Option<f64> {
         let [live] = self.live.as_slice() else { return None };
         self.upcoming()?;
-        // The branch that called the tools is waited for.
+        // The branch that called the tools is never hedged.
         if self.options.stay.as_deref() == Some(plan.key(live.branch)) {
             return None;
         }
         live.hedge_at(plan.policy(live.branch))
     }
 
-    /// Sets the timer where something is due before it rings. One that rings too early does no
-    /// harm, so that a chunk, which only ever moves deadlines back, costs nothing here.
+    /// Sets the timer if something is due before it fires. A timer that fires too early is
+    /// harmless, so a chunk, which only postpones deadlines, costs nothing here.
     fn set_alarm(&mut self, context: &mut FeedContext<'_>) {
         if self.stage != Stage::Running {
             return;

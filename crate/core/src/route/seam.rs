@@ -1,30 +1,29 @@
-//! The place where one branch continues the text of another.
+//! Joins the text of one branch and its continuation by another.
 //!
-//! A model that is asked to continue may begin with the last words once more, or with the whole
-//! answer. The seam holds what it sends until it is known whether that is a repetition, and drops
-//! the repetition.
+//! A model that is asked to continue may repeat the last words, or the whole answer, first. The
+//! seam holds its text until it is known whether that is a repetition, and drops the repetition.
 
-/// A repetition that is shorter counts only where it is all of the text so far.
+/// Shorter repetitions count only if they are the whole text so far.
 const LEAST_OVERLAP: usize = 12;
-/// One that is longer may also begin within a word.
+/// Longer repetitions may also begin within a word.
 const LONG_OVERLAP: usize = 16;
 
-/// Joins a text and its continuation, which arrives in pieces.
+/// Joins a text and its continuation, which arrives in chunks.
 #[derive(Debug)]
 pub struct Seam {
-    /// The text so far, without white space at its end.
+    /// The text so far, without trailing white space.
     before: String,
-    /// That white space, as far as the continuation has not repeated it.
+    /// The trailing white space that the continuation has not repeated.
     space: String,
-    /// What arrived and is held. `None` once it is known where the continuation begins.
+    /// Held text. `None` once it is known where the continuation begins.
     held: Option<String>,
-    /// UTF-16 code units of the continuation that are not shown.
+    /// UTF-16 code units of the continuation that are dropped.
     dropped: usize,
 }
 
 impl Seam {
-    /// A seam behind `before`. An `exact` continuation is by a model that continues the very text,
-    /// so that nothing in it is a repetition but white space.
+    /// Creates a seam after `before`. An `exact` continuation comes from a model that continues the
+    /// text token by token, so only white space can be repeated.
     #[must_use]
     pub fn new(before: &str, exact: bool) -> Self {
         let trimmed = before.trim_end();
@@ -36,7 +35,7 @@ impl Seam {
         }
     }
 
-    /// Takes the next piece and returns what is new in it.
+    /// Takes the next chunk and returns its new text.
     pub fn push(&mut self, piece: &str) -> String {
         let Some(mut held) = self.held.take() else { return self.after_space(piece) };
         held.push_str(piece);
@@ -50,11 +49,11 @@ impl Seam {
         }
     }
 
-    /// The continuation is over: returns what was held of it and is new.
+    /// Returns the new part of the held text, at the end of the continuation.
     pub fn end(&mut self) -> String {
         let Some(held) = self.held.take() else { return String::new() };
         let said = held.trim_start();
-        // What ends within a repetition is one, unless it is so short that it may be chance.
+        // A text that ends within a repetition is one, unless it is so short that it may be chance.
         if said.chars().count() >= LEAST_OVERLAP {
             return self.without(&held, said.len());
         }
@@ -64,25 +63,25 @@ impl Seam {
         }
     }
 
-    /// Whether everything from now on is new.
+    /// Whether all further text is new.
     #[must_use]
     pub fn is_passed(&self) -> bool {
         self.held.is_none() && self.space.is_empty()
     }
 
-    /// UTF-16 code units at the beginning of the continuation that were dropped.
+    /// Returns how many UTF-16 code units at the beginning of the continuation were dropped.
     #[must_use]
     pub fn dropped(&self) -> usize {
         self.dropped
     }
 
-    /// What is known of a repetition at the beginning of the continuation.
+    /// The result of searching for a repetition.
     fn overlap(&self, said: &str) -> Overlap {
         if said.is_empty() {
             return Overlap::Open;
         }
         for tail in self.tails() {
-            // The longest tail comes first: a shorter one counts only where no longer one can.
+            // The longest suffix comes first: a shorter one counts only if no longer one matches.
             if said.starts_with(tail) {
                 return Overlap::Of(tail.len());
             }
@@ -93,12 +92,13 @@ impl Seam {
         Overlap::None
     }
 
-    /// The longest tail that the text begins with.
+    /// Finds the longest suffix with which the text begins.
     fn longest(&self, said: &str) -> Option<usize> {
         self.tails().find(|tail| said.starts_with(tail)).map(str::len)
     }
 
-    /// What may be repeated, longest first: the whole text, and its ends that are long enough.
+    /// Returns the possible repetitions, longest first: the whole text, and its suffixes that are
+    /// long enough.
     fn tails(&self) -> impl Iterator<Item = &str> {
         let letters = self.before.char_indices();
         let starts = letters.scan(' ', |previous, (at, letter)| {
@@ -112,7 +112,7 @@ impl Seam {
         })
     }
 
-    /// The text behind white space at its beginning and so many bytes.
+    /// Returns the text after leading white space and this many bytes.
     fn without(&mut self, held: &str, length: usize) -> String {
         let at = held.len() - held.trim_start().len() + length;
         let (repeated, new) = held.split_at_checked(at).unwrap_or((held, ""));
@@ -120,7 +120,7 @@ impl Seam {
         self.after_space(new)
     }
 
-    /// The text without the white space that ends the text before.
+    /// Removes the white space that already ends the text before.
     fn after_space(&mut self, text: &str) -> String {
         let mut rest = text;
         while let (Some(space), Some(letter)) = (self.space.chars().next(), rest.chars().next()) {
@@ -137,15 +137,15 @@ impl Seam {
 }
 
 enum Overlap {
-    /// More of the continuation decides.
+    /// More of the continuation is needed to decide.
     Open,
     None,
     /// A number of bytes.
     Of(usize),
 }
 
-/// Scripts without spaces begin a word anywhere. Without the tables of Unicode's letters, which are
-/// kilobytes for a page.
+/// Whether a word may begin here; in scripts without spaces, anywhere. Written without the Unicode
+/// tables, which would add kilobytes to a page.
 fn begins_word(previous: char, letter: char) -> bool {
     previous.is_ascii_punctuation() || previous.is_whitespace() || letter >= '\u{2e80}'
 }
@@ -168,7 +168,7 @@ mod tests {
 
     #[track_caller]
     fn check(before: &str, after: &str, expected: &str) {
-        // Every cut of the continuation comes to the same.
+        // Every cut of the continuation gives the same result.
         for at in (0..=after.len()).filter(|&at| after.is_char_boundary(at)) {
             let pieces = [&after[..at], &after[at..]];
             let (text, dropped) = joined(before, &pieces, false);
@@ -182,14 +182,14 @@ mod tests {
     }
 
     #[test]
-    fn what_goes_on_is_appended() {
+    fn a_continuation_is_appended() {
         check("One two", " three", "One two three");
         check("One two ", "three", "One two three");
         check("One tw", "o three", "One two three");
         check("One two", "", "One two");
         check("", "One", "One");
         check("Über Bonn: ", "日本語", "Über Bonn: 日本語");
-        // A few letters alike are chance.
+        // A few equal letters may be chance.
         check("banana an", "an apple", "banana anan apple");
     }
 
@@ -207,13 +207,13 @@ mod tests {
             "今日はボンで雨が降っていますが、明日は",
         );
         check("see example.org/a/b/c/d/e", "mple.org/a/b/c/d/e/f", "see example.org/a/b/c/d/e/f");
-        // A repetition that is all there is adds nothing.
+        // A continuation that only repeats adds nothing.
         check("It rains in Bonn today", "in Bonn today", "It rains in Bonn today");
         check("It rains in Bonn today", "It rains in Bonn", "It rains in Bonn today");
     }
 
     #[test]
-    fn an_exact_continuation_loses_nothing_but_doubled_space() {
+    fn an_exact_continuation_loses_only_doubled_white_space() {
         let again = "very good and very good";
         assert_eq!(joined(again, &[again], true).0, format!("{again}{again}"));
         assert_eq!(joined("One ", &[" ", "two"], true).0, "One two");
@@ -221,15 +221,16 @@ mod tests {
     }
 
     proptest! {
-        /// The text, cut anywhere, by a model that repeats its end from any word on, in any pieces.
+        /// The text, cut anywhere, continued by a model that repeats its end from any word on, in
+        /// random chunks.
         #[test]
-        fn cut_and_repeated_anywhere_the_text_is_whole(
+        fn the_text_is_complete_for_every_cut_and_repetition(
             words in proptest::collection::vec("[a-z]{1,9}", 3..30),
             cut in 0.0..1.0_f64,
             from in 0_usize..30,
             size in 1_usize..9,
         ) {
-            // Numbered, so that no words come twice.
+            // Numbered, so that no words recur.
             let words: Vec<String> =
                 words.iter().enumerate().map(|(at, it)| format!("{it}{at}")).collect();
             let text = words.join(" ");
@@ -239,10 +240,10 @@ mod tests {
             let starts: Vec<usize> =
                 std::iter::once(0).chain(text.match_indices(' ').map(|(at, _)| at + 1)).collect();
             let repeated = starts[from % starts.len()];
-            // A model repeats at least so much, or nothing.
+            // A model repeats at least this much, or nothing.
             let is_long = repeated + super::LEAST_OVERLAP <= before.trim_end().len();
             let after = if is_long { &text[repeated..] } else { &text[cut..] };
-            // A text this short that comes twice by chance is taken for a repetition.
+            // A text this short that recurs by chance is taken for a repetition.
             let is_chance = !before.is_empty() && after.starts_with(before);
             prop_assume!(is_long || !is_chance);
             let bytes: Vec<&str> = after

@@ -11,30 +11,30 @@ use crate::{Confidence, Status, Usage};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Outcome {
-    /// Its answer is the answer.
+    /// Its answer was returned.
     Answered,
     /// It failed.
     Failed,
-    /// It answered, and its answer was not good enough.
+    /// It answered, and its answer was rejected.
     Rejected,
-    /// It was skipped: its breaker is open.
+    /// It was skipped, because its breaker is open.
     Skipped,
     /// It was stopped: by the caller, or because another was faster.
     Stopped,
 }
 
-/// One attempt.
+/// One attempt of a run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Attempt {
     /// The branch's key.
     pub branch: String,
-    /// How it ended; `None` while it runs, which no finished trace shows.
+    /// How it ended; `None` while it runs, which never occurs in a finished trace.
     pub outcome: Option<Outcome>,
     /// The error's status.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<Status>,
-    /// The error's message, or what else is worth knowing.
+    /// The error's message, or another remark.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
     /// Milliseconds since 1970.
@@ -44,30 +44,30 @@ pub struct Attempt {
     pub first_token_ms: Option<f64>,
     /// From the start to the end.
     pub duration_ms: f64,
-    /// The usage, as far as the branch reports it.
+    /// The token usage, as far as the branch reports it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub usage: Option<Usage>,
-    /// How sure it was.
+    /// Its confidence.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub confidence: Option<Confidence>,
     /// The device that a local model ran on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub device: Option<Place>,
-    /// The branch's own trace, where it is a router itself.
+    /// The branch's own trace, if it is a router.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub routing: Option<Value>,
-    /// Whose answer it continued.
+    /// The answer that it continued.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub continued: Option<Continued>,
-    /// Why its answer, which broke off, was not continued although the caller allows it.
+    /// Why its partial answer was not continued although the caller allows it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub not_continued: Option<NotContinued>,
 }
 
-/// Where an attempt continues the answer of another.
+/// The continuation of another attempt's answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Continued {
-    /// The branch that wrote before.
+    /// The branch that wrote the text before.
     pub from: String,
     /// UTF-16 code units of text before it.
     pub at: u64,
@@ -77,11 +77,11 @@ pub struct Continued {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum NotContinued {
-    /// The failure is one after which no other branch is tried.
+    /// The failure does not allow another branch.
     Permanent,
-    /// JSON was requested: no branch can be held to a schema from the middle on.
+    /// JSON was requested, which no branch can continue under a schema.
     Json,
-    /// It holds more than text, for example a call of a tool.
+    /// It contains more than text, for example a tool call.
     ToolCall,
     /// No branch is left.
     LastBranch,
@@ -92,18 +92,18 @@ pub enum NotContinued {
 /// The public `RoutingTrace`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Trace {
-    /// The run's name.
+    /// The run's ID.
     pub id: String,
     /// The strategy's name.
     pub strategy: String,
-    /// The branches that were to be tried, after the constraint.
+    /// The branches to try, after applying the constraint.
     pub order: Vec<String>,
     /// The constraint.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allow: Option<Vec<String>>,
-    /// Why.
+    /// The reason.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// The attempts, in the order of their starts.
+    /// The attempts, in the order in which they started.
     pub attempts: Vec<Attempt>,
 }

@@ -1,8 +1,8 @@
-//! Answers that broke off after content, where the caller lets another branch continue from the
-//! text so far.
+//! Continues answers that broke off after content, if the caller allows another branch to continue
+//! the text so far.
 //!
-//! The text so far is part of what the next branch reads, so the strategy is asked again about the
-//! request with it: a constraint may narrow, and never widens. The order stays.
+//! The next branch reads the text so far, so the strategy decides again about the request with it:
+//! the constraint may narrow, but never widen. The order stays.
 
 use super::{FeedContext, Live, Run, Stage};
 use crate::Error;
@@ -13,13 +13,13 @@ use crate::route::trace::{Continued, NotContinued};
 /// An answer that broke off.
 #[derive(Debug)]
 pub(super) struct Partial {
-    /// The attempt that wrote last.
+    /// The last attempt that contributed.
     attempt: usize,
     /// Its branch.
     from: String,
-    /// UTF-16 code units of text that the caller has seen, of all attempts.
+    /// UTF-16 code units of text that the caller has seen, from all attempts.
     at: u64,
-    /// Why it broke off.
+    /// The error.
     error: Error,
 }
 
@@ -30,7 +30,7 @@ impl Partial {
 }
 
 impl Run {
-    /// The attempt whose content is shown has failed.
+    /// Handles the failure of the attempt whose content is shown.
     pub(super) fn broke_off(
         &mut self,
         live: &Live,
@@ -72,8 +72,8 @@ impl Run {
         }
     }
 
-    /// Asks the strategy about the request with the text so far, then starts the next branch that
-    /// may still see it.
+    /// Has the strategy decide about the request with the text so far, then starts the next branch
+    /// that may still see it.
     pub(super) fn reconsider(&mut self, context: &mut FeedContext<'_>) {
         match self.deliberation.route(context.plan, context.health) {
             Ok(again) => {
@@ -84,7 +84,7 @@ impl Run {
                     return self.leave_broken(NotContinued::NotAllowed, None, context);
                 }
                 if !self.start_next(context) {
-                    // Every branch that is left has an open breaker.
+                    // All remaining branches have an open breaker.
                     self.leave_broken(NotContinued::LastBranch, None, context);
                 }
             }
@@ -95,7 +95,7 @@ impl Run {
         }
     }
 
-    /// The answer stays as it broke off.
+    /// Ends the run with the partial answer.
     pub(super) fn leave_broken(
         &mut self,
         why: NotContinued,

@@ -1,10 +1,10 @@
-//! Branches by a callback's yes or no: `ConnectivityStrategy` and `CostStrategy`.
+//! Branches chosen by the boolean of a callback: `ConnectivityStrategy` and `CostStrategy`.
 
 use crate::json::Fields;
 use crate::route::decision::Decision;
 use crate::route::inputs::{Inputs, Pause};
 
-/// By what a callback returns.
+/// Decides by the result of a callback.
 #[derive(Clone, Debug)]
 pub struct AskStrategy {
     /// The callback's number.
@@ -18,7 +18,7 @@ pub struct AskStrategy {
 }
 
 impl AskStrategy {
-    /// `isOnline`: one branch while there is a network, another while there is none.
+    /// `isOnline`: one branch while online, another while offline.
     pub(super) fn connectivity(fields: &mut Fields) -> Self {
         Self {
             leaf: fields.required_index("leaf"),
@@ -28,8 +28,7 @@ impl AskStrategy {
         }
     }
 
-    /// `budgetAvailable`: the premium branch while there is a budget, the cheap one after it and
-    /// without one.
+    /// `budgetAvailable`: the premium branch with the cheap one as fallback, or only the cheap one.
     pub(super) fn cost(fields: &mut Fields) -> Self {
         let (premium, cheap) = (fields.required_text("premium"), fields.required_text("cheap"));
         Self {
@@ -51,7 +50,7 @@ mod tests {
     use crate::route::strategy::table::check;
 
     #[test]
-    fn the_network_decides() {
+    fn connectivity_decides() {
         let tree = r#"{"connectivity":{"leaf":0,"online":"cloud","offline":"device"}}"#;
         check(tree, &[("leaf 0", "true")], "cloud online");
         check(tree, &[("leaf 0", "false")], "device offline");

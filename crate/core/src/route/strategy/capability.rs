@@ -1,4 +1,4 @@
-//! The branches that can do what the request needs.
+//! Chooses the branches that support what the request needs.
 
 use serde_json::Value;
 
@@ -7,25 +7,25 @@ use crate::route::decision::Decision;
 use crate::route::inputs::{Inputs, Pause};
 use crate::{Content, Request};
 
-/// What a request may need. Video and documents map to nothing, as in the original.
+/// A capability that a request may need. Video and documents need none, as in Genkit's strategy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Capability {
-    /// Seeing pictures.
+    /// Image input.
     Vision,
-    /// Hearing.
+    /// Audio input.
     Audio,
-    /// Calling tools.
+    /// Tool calls.
     Tools,
-    /// Writing JSON.
+    /// JSON output.
     Json,
 }
 
-/// By what each branch declares to support.
+/// Decides by the declared capabilities of each branch.
 #[derive(Clone, Debug)]
 pub struct CapabilityStrategy {
     /// The capabilities of each branch, in the order of declaration.
     pub supports: Vec<(String, Vec<Capability>)>,
-    /// The branches to consider, first to last; by default all, as given.
+    /// The branches to consider, in order; by default all of them.
     pub order: Option<Vec<String>>,
 }
 
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_request_needs_decides() {
+    fn the_needs_of_the_request_decide() {
         for (request, expected) in [
             (r#"{}"#, "device cloud"),
             (r#"{"output":{"format":"json"}}"#, "device cloud needs json"),
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn an_order_of_its_own_is_filtered() {
+    fn a_custom_order_is_filtered() {
         check_request(r#","order":["cloud","device"]"#, "{}", "cloud device");
         check_request(r#","order":["device"]"#, r#"{"tools":[{"name":"f"}]}"#, "");
         check_request(r#","order":["other"]"#, "{}", "other");

@@ -1,10 +1,10 @@
-//! A strategy of the caller's own: a function, or a class with `route()`.
+//! A custom strategy: a function, or a class with `route()`.
 
 use crate::json::Fields;
 use crate::route::decision::Decision;
 use crate::route::inputs::{Inputs, Pause};
 
-/// Asks the caller. Also what `PreRoutingStrategy` is.
+/// Calls the custom strategy. Also used for `PreRoutingStrategy`.
 #[derive(Clone, Debug)]
 pub struct CustomStrategy {
     /// The callback's number.
@@ -28,7 +28,7 @@ mod tests {
     use crate::route::strategy::table::check;
 
     #[test]
-    fn the_caller_decides() {
+    fn the_custom_strategy_decides() {
         let mine = r#"{"custom":{"leaf":0,"name":"mine"}}"#;
         for (answer, expected) in [
             (r#""cloud""#, "cloud"),

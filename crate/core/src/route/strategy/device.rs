@@ -1,34 +1,34 @@
-//! By what this machine is.
+//! Decides by facts about this machine.
 
 use crate::json::Fields;
 use crate::route::decision::Decision;
 use crate::route::inputs::{DeviceFacts, Inputs, Pause};
 
-/// One branch where the machine meets the requirements, another where it does not.
+/// Chooses one branch if the machine meets the requirements, another if not.
 #[derive(Clone, Debug)]
 pub struct DeviceStrategy {
     /// The requirements on the device.
     pub require: DeviceRequirements,
-    /// The branch where it is met.
+    /// The branch if they are met.
     pub capable: String,
-    /// The branch where it is not.
+    /// The branch if they are not.
     pub otherwise: String,
 }
 
-/// The requirements on the device. What a browser does not tell is not held against the machine.
+/// The requirements on the device. A fact that the browser does not report counts as met.
 #[derive(Clone, Debug, Default)]
 pub struct DeviceRequirements {
-    /// A GPU for WebGPU, of whatever kind.
+    /// A GPU for WebGPU, including a software one.
     pub webgpu: Option<bool>,
-    /// One that is not the CPU in disguise.
+    /// A hardware GPU.
     pub hardware_gpu: Option<bool>,
-    /// So much memory.
+    /// The minimum memory.
     pub min_memory_gb: Option<f64>,
-    /// So much charge, 0 to 1, unless it is being charged.
+    /// The minimum charge, 0 to 1, unless the battery is charging.
     pub min_battery_level: Option<f64>,
-    /// So fast, as measured on the capable branch.
+    /// The minimum speed, as measured on the capable branch.
     pub min_tokens_per_second: Option<f64>,
-    /// `false` keeps off where the visitor asked for little traffic.
+    /// With `false`, not if the user asked to save data.
     pub allow_save_data: Option<bool>,
 }
 
@@ -62,7 +62,7 @@ impl DeviceStrategy {
 }
 
 impl DeviceRequirements {
-    /// The first requirement that is not met.
+    /// Returns the first requirement that is not met.
     fn lacking(&self, device: &DeviceFacts, speed: Option<f64>) -> Option<&'static str> {
         let wants = |it: Option<bool>| it == Some(true);
         let below = |found: Option<f64>, least: Option<f64>| {

@@ -1,4 +1,4 @@
-//! Always the same branches in the same order.
+//! Tries the branches in a fixed order.
 
 use crate::json::Fields;
 use crate::route::decision::Decision;
@@ -6,7 +6,7 @@ use crate::route::decision::Decision;
 /// A fixed order.
 #[derive(Clone, Debug)]
 pub struct FallbackStrategy {
-    /// First to last. Duplicates are kept: the branch is tried again.
+    /// The branches, in order. Duplicates are kept: the branch is tried again.
     pub order: Vec<String>,
 }
 
@@ -25,7 +25,7 @@ mod tests {
     use crate::route::strategy::table::check;
 
     #[test]
-    fn the_order_is_the_order() {
+    fn the_order_is_fixed() {
         check(r#"{"fallback":{"order":["device","cloud"]}}"#, &[], "device cloud");
         check(r#"{"fallback":{"order":["cloud","cloud"]}}"#, &[], "cloud cloud");
     }

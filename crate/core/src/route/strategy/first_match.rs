@@ -1,15 +1,15 @@
-//! The first child with an opinion.
+//! Uses the first child that decides.
 
 use super::Strategy;
 use crate::json::Fields;
 use crate::route::decision::Decision;
 use crate::route::inputs::{Inputs, Pause};
 
-/// Asks its children in turn. A child that only constrains is applied, and the next one is asked
-/// within its constraint; so is one whose whole order is forbidden by then.
+/// Evaluates its children in turn. If a child only constrains, or its whole order is excluded by
+/// then, the next one decides within the constraint.
 #[derive(Clone, Debug)]
 pub struct FirstMatch {
-    /// The strategies, first to last.
+    /// The strategies, in order.
     pub children: Vec<Strategy>,
 }
 
@@ -43,7 +43,7 @@ mod tests {
         {"custom":{"leaf":0,"name":"a"}},{"custom":{"leaf":1,"name":"b"}},{"fallback":{"order":["device"]}}]}}"#;
 
     #[test]
-    fn the_first_opinion_counts() {
+    fn the_first_decision_counts() {
         check(TREE, &[("leaf 0", r#""cloud""#)], "cloud");
         check(TREE, &[("leaf 0", "null"), ("leaf 1", r#""cloud""#)], "cloud");
         check(TREE, &[("leaf 0", "null"), ("leaf 1", "[]")], "device");
@@ -51,7 +51,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mere_constraint_is_carried_on() {
+    fn a_mere_constraint_is_kept() {
         let pinned = r#"{"allow":["device"],"reason":"private"}"#;
         check(TREE, &[("leaf 0", pinned), ("leaf 1", "null")], "device [device] private");
         check(TREE, &[("leaf 0", pinned), ("leaf 1", r#""cloud""#)], "device [device] private");

@@ -1,4 +1,4 @@
-//! One branch for small requests, another for large ones.
+//! Chooses one branch for small requests, another for large ones.
 
 use crate::json::Fields;
 use crate::route::branch::BranchFacts;
@@ -6,14 +6,14 @@ use crate::route::decision::Decision;
 use crate::route::inputs::{Inputs, Pause};
 use crate::route::rounded;
 
-/// By the length of all text. Strictly more than the threshold is large.
+/// Decides by the length of all text. A request larger than the threshold is large.
 #[derive(Clone, Debug)]
 pub struct InputSizeStrategy {
-    /// The largest small request.
+    /// The maximum size of a small request.
     pub threshold: f64,
-    /// The branch for small ones.
+    /// The branch for small requests.
     pub small: String,
-    /// The branch for large ones.
+    /// The branch for large requests.
     pub large: String,
     /// The unit of size.
     pub unit: Unit,
@@ -22,10 +22,10 @@ pub struct InputSizeStrategy {
 /// The unit of size.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Unit {
-    /// UTF-16 code units, as Dart's `String.length` does.
+    /// UTF-16 code units, like Dart's `String.length`.
     #[default]
     Characters,
-    /// Tokens: by a loaded branch's own tokenizer where there is one, estimated otherwise.
+    /// Tokens: by a loaded branch's own tokenizer if there is one, otherwise estimated.
     Tokens,
 }
 
@@ -56,11 +56,10 @@ impl InputSizeStrategy {
         Ok(Decision::pick(key).because(format!("{size} {unit} {sign} {}", rounded(self.threshold))))
     }
 
-    /// The exact count: by the branch for small requests if it is loaded and can count, else by any
-    /// that is.
+    /// Returns the exact count: by the branch for small requests if it is loaded and can count,
+    /// else by any such branch.
     fn counted(&self, inputs: Inputs<'_>, keys: &[String]) -> Result<Option<u64>, Pause> {
-        // A model without a state is not loaded but far away: its count would cost a request of its
-        // own.
+        // A model without a state is remote: its count would cost a request.
         let can = |it: &&BranchFacts| it.counts_tokens && it.state.as_deref() == Some("ready");
         let branches = inputs.branches()?;
         let able = |key: &String| branches.iter().filter(can).find(|it| it.key == *key);
@@ -76,7 +75,7 @@ mod tests {
     use crate::route::strategy::table::check;
 
     #[test]
-    fn characters_are_counted_as_dart_does() {
+    fn characters_are_counted_like_in_dart() {
         let tree = r#"{"inputSize":{"threshold":4,"small":"device","large":"cloud"}}"#;
         let text = |texts: &[&str]| {
             let parts: Vec<String> =
@@ -88,7 +87,7 @@ mod tests {
             (text(&["abcd"]), "device 4 characters ≤ 4"),
             (text(&["abcde"]), "cloud 5 characters > 4"),
             (text(&["abc", "de"]), "cloud 5 characters > 4"),
-            // A surrogate pair is two.
+            // A surrogate pair counts as two.
             (text(&["😀😀"]), "device 4 characters ≤ 4"),
             (text(&["😀😀é"]), "cloud 5 characters > 4"),
         ] {
@@ -99,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn tokens_are_exact_where_a_loaded_branch_counts() {
+    fn tokens_are_exact_if_a_loaded_branch_counts() {
         let tree =
             r#"{"inputSize":{"threshold":4,"small":"device","large":"cloud","unit":"tokens"}}"#;
         let loaded = r#"[{"key":"device","state":"ready","countsTokens":true},{"key":"cloud","countsTokens":true}]"#;

@@ -1,17 +1,17 @@
-//! The first branch whose predicted time to the first token is short enough.
+//! Prefers the first branch whose predicted time to the first token is short enough.
 
 use crate::json::Fields;
 use crate::route::decision::Decision;
 use crate::route::inputs::{Inputs, Pause};
 use crate::route::rounded;
 
-/// By the time each branch is predicted to need for its first token. A branch that was never
-/// measured is given its chance.
+/// Decides by the predicted time to the first token. A branch without measurements counts as within
+/// the budget.
 #[derive(Clone, Debug)]
 pub struct LatencyStrategy {
-    /// The limit for the first token.
+    /// The maximum time to the first token.
     pub first_token_budget_ms: f64,
-    /// The branches, the preferred first.
+    /// The branches, in order of preference.
     pub order: Vec<String>,
 }
 
@@ -23,8 +23,8 @@ impl LatencyStrategy {
         }
     }
 
-    /// The first within the budget goes to the front; where none is, the order is by speed. The
-    /// others stay as fallbacks.
+    /// The first branch within the budget moves to the front; if there is none, the order is by
+    /// speed. The others stay as fallbacks.
     pub(super) fn decide(&self, inputs: Inputs<'_>, keys: &[String]) -> Result<Decision, Pause> {
         let tokens = inputs.estimated_tokens()?;
         let predicted = |key: &String| {
@@ -51,8 +51,8 @@ impl LatencyStrategy {
     }
 }
 
-/// The quickest first, and of equals the preferred one. By hand, because the library's sort is five
-/// kilobytes and these are a few keys.
+/// The fastest first; among equals the preferred one. Implemented by hand, because the standard
+/// sort adds five kilobytes and these are a few keys.
 fn by_speed(mut keys: Vec<String>, time: impl Fn(&String) -> f64) -> Vec<String> {
     let mut sorted = Vec::with_capacity(keys.len());
     while !keys.is_empty() {

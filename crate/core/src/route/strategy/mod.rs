@@ -1,4 +1,4 @@
-//! The strategies: data with callbacks as leaves. One file for each, and one table of tests in it.
+//! The strategies: data with callbacks as leaves. Each has its own file with one table of tests.
 
 mod ask;
 mod capability;
@@ -37,7 +37,7 @@ pub use sensitivity::SensitivityStrategy;
 pub use window::WindowStrategy;
 pub use with_fallback::WithFallback;
 
-/// A tree of strategies, as the TypeScript classes describe themselves.
+/// A tree of strategies, as described by the TypeScript classes.
 #[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "each variant is documented at its type")]
 pub enum Strategy {
@@ -57,7 +57,7 @@ pub enum Strategy {
 }
 
 impl FromJson for Strategy {
-    /// Reads a node: an object with one field, named for the strategy.
+    /// Reads a node: an object with one field, the strategy's name.
     fn from_json(json: Value) -> Result<Self> {
         let node = match json {
             Value::Object(node) => node.into_iter().next(),
@@ -90,13 +90,13 @@ impl FromJson for Strategy {
 }
 
 impl Strategy {
-    /// A strategy without an opinion.
+    /// Returns an empty decision.
     pub(crate) fn none() -> Self {
         Self::Fallback(FallbackStrategy { order: Vec::new() })
     }
 
-    /// Judges with what is known, or says what must be known first. Called again from the root
-    /// after each answer: a strategy holds no state of its own.
+    /// Evaluates the strategy with the inputs so far, or returns the next question. Called again
+    /// from the root after each answer: strategies have no state.
     pub(crate) fn decide(&self, inputs: Inputs<'_>, keys: &[String]) -> Result<Decision, Pause> {
         match self {
             Self::Ask(it) => it.decide(inputs),

@@ -1,22 +1,22 @@
-//! Personal data stays where it is.
+//! Keeps personal data on one branch.
 
 use crate::json::Fields;
 use crate::privacy::{SensitiveKind, holds_picture};
 use crate::route::decision::Decision;
 use crate::route::inputs::{Inputs, Pause};
 
-/// Pins a request that holds personal data to one branch, whatever is composed around it.
+/// Pins a request with personal data to one branch, however strategies are composed.
 #[derive(Clone, Debug)]
 pub struct PrivacyStrategy {
     /// The branch that may see it.
     pub keep: String,
-    /// A branch that may have it too, where it replaces all that was found.
+    /// A branch that may receive it too, if it redacts all kinds that were found.
     pub redacted: Option<String>,
     /// The number of `isSensitive`.
     pub leaf: Option<usize>,
     /// The kinds to look for; all by default.
     pub detect: Option<Vec<SensitiveKind>>,
-    /// Whether a request with a picture stays too.
+    /// Whether a request with a picture is pinned, too.
     pub keeps_images: bool,
 }
 
@@ -36,7 +36,8 @@ impl PrivacyStrategy {
     }
 
     pub(super) fn decide(&self, inputs: Inputs<'_>) -> Result<Decision, Pause> {
-        // First: nothing replaces what a picture shows, so that no branch that redacts may have it.
+        // Checked first: the content of a picture cannot be redacted, so no redacting branch may
+        // receive it.
         if self.keeps_images && holds_picture(inputs.request()?) {
             return Ok(self.pin("a picture".to_owned()));
         }
@@ -70,7 +71,7 @@ impl PrivacyStrategy {
     }
 }
 
-/// The names of kinds, for a reason.
+/// Lists the names of kinds, for a reason.
 pub(super) fn words_of(kinds: &[SensitiveKind]) -> String {
     let words: Vec<&str> = kinds.iter().map(|kind| kind.word()).collect();
     words.join(", ")
@@ -85,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn personal_data_pins() {
+    fn personal_data_pins_a_request() {
         let tree = r#"{"privacy":{"keep":"device"}}"#;
         check(tree, &[("request", &saying("hello"))], "");
         check(
@@ -98,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_pins_where_that_was_asked_for() {
+    fn a_picture_pins_a_request_if_configured() {
         let holding = |more: &str| {
             let media = r#"{"media":{"url":"data:image/png,"}}"#;
             format!(r#"{{"messages":[{{"role":"user","content":[{media}{more}]}}]}}"#)
@@ -111,7 +112,7 @@ mod tests {
         check(r#"{"privacy":{"keep":"device"}}"#, &[("request", harmless)], "");
         let silent = r#"{"privacy":{"keep":"device","keepImages":true,"detect":[]}}"#;
         check(silent, &[("request", harmless)], "device [device] a picture");
-        // A branch that redacts words does not redact pictures.
+        // A branch that redacts text does not redact pictures.
         let redacted = r#"{"privacy":{"keep":"device","redacted":"cloud","keepImages":true}}"#;
         check(redacted, &[("request", picture)], "device [device] a picture");
         let tail = format!(r#"{{"withFallback":{{"inner":{keeps},"fallbackOrder":["cloud"]}}}}"#);
@@ -119,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn the_caller_may_pin_too() {
+    fn the_callback_can_pin_a_request() {
         let tree = r#"{"privacy":{"keep":"device","leaf":0}}"#;
         let plain = saying("hello");
         check(
@@ -128,7 +129,7 @@ mod tests {
             "device [device] isSensitive returned true",
         );
         check(tree, &[("request", &plain), ("leaf 0", "false")], "");
-        // Saying nothing must not pass for harmless.
+        // A missing result must not count as harmless.
         check(tree, &[("request", &plain), ("leaf 0", "null")], "INVALID_ARGUMENT");
         check(
             tree,
@@ -140,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_branch_that_redacts_what_was_found_may_have_it_too() {
+    fn a_branch_that_redacts_every_kind_found_may_receive_it() {
         let tree = r#"{"privacy":{"keep":"device","redacted":"cloud"}}"#;
         let mail = saying("ann@example.org");
         let branches = |redacts: &str| {
@@ -152,13 +153,13 @@ mod tests {
         facts(&mail, r#"["email","phone"]"#, "device cloud [device cloud] personal data: email");
         facts(&mail, r#"["phone"]"#, "device [device] personal data: email");
         facts(&saying("hello"), r#"["phone"]"#, "");
-        // A branch that does not redact is the caller's mistake, found at the first request.
+        // Naming a branch that does not redact is the caller's mistake, found at the first request.
         facts(&mail, "[]", "FAILED_PRECONDITION");
         facts(&saying("hello"), "[]", "FAILED_PRECONDITION");
     }
 
     #[test]
-    fn no_tail_can_widen_it() {
+    fn a_fallback_order_cannot_widen_the_constraint() {
         let tree = r#"{"withFallback":{"inner":{"privacy":{"keep":"device"}},"fallbackOrder":["cloud","device"]}}"#;
         check(
             tree,

@@ -1,13 +1,13 @@
-//! Cloud now, device once its model is there.
+//! Uses the cloud until the device's model is ready.
 
 use crate::json::Fields;
 use crate::route::decision::Decision;
 use crate::route::inputs::{Inputs, Pause};
 
-/// By the state of a branch's model.
+/// Decides by the state of a branch's model.
 #[derive(Clone, Debug)]
 pub struct ReadyStrategy {
-    /// The branch to take once it is ready.
+    /// The branch to use once it is ready.
     pub ready: String,
     /// The branch until then.
     pub otherwise: String,
@@ -20,7 +20,7 @@ impl ReadyStrategy {
 
     pub(super) fn decide(&self, inputs: Inputs<'_>) -> Result<Decision, Pause> {
         let branch = inputs.branches()?.iter().find(|it| it.key == self.ready);
-        // A key that does not exist is picked, so that the order's check names it.
+        // An unknown key is returned, so that the order's check reports it.
         Ok(match branch {
             Some(branch) if !branch.is_ready() => {
                 let state = branch.state.as_deref().unwrap_or_default();

@@ -1,5 +1,5 @@
-//! Three ways by how much a request gives away: on the device, in the cloud with placeholders, in
-//! the cloud as it is.
+//! Chooses one of three ways by the sensitivity of a request: on the device, in the cloud with
+//! placeholders, in the cloud unchanged.
 
 use super::privacy::words_of;
 use crate::json::Fields;
@@ -7,24 +7,24 @@ use crate::privacy::SensitiveKind;
 use crate::route::decision::Decision;
 use crate::route::inputs::{Inputs, Pause};
 
-/// Weighs the kinds of personal data in a request.
+/// Decides by the weights of the kinds of personal data in a request.
 #[derive(Clone, Debug)]
 pub struct SensitivityStrategy {
     /// The branch that may see everything.
     pub edge: String,
-    /// The branch that replaces personal data.
+    /// The branch that redacts personal data.
     pub redacted: Option<String>,
-    /// The branch for what holds no personal data.
+    /// The branch for requests without personal data.
     pub cloud: String,
     /// The number of `isSensitive`.
     pub leaf: Option<usize>,
-    /// From this sum on a request stays at the edge.
+    /// From this total on a request stays at the edge.
     pub threshold: f64,
-    /// Weights that the caller changed, by kind.
+    /// Weights set by the caller, by kind.
     pub weights: Vec<(SensitiveKind, f64)>,
 }
 
-/// From this sum on a request stays at the edge, unless the caller changes it.
+/// The default threshold.
 const THRESHOLD: f64 = 1.0;
 
 impl SensitivityStrategy {
@@ -62,15 +62,15 @@ impl SensitivityStrategy {
         }
         Ok(match redacted {
             _ if found.is_empty() => Decision::order(&[self.cloud.clone(), self.edge.clone()]),
-            // What a placeholder replaces may stay on the device as well.
+            // A request that can be redacted may stay on the device as well.
             Some(redacted) if sum < self.threshold => pin(&[redacted, &self.edge]).because(reason),
             _ => pin(&[&self.edge]).because(reason),
         })
     }
 
-    /// PRISM's weights (AAAI 2026, arXiv 2511.22788), with those of its kinds for ours that it does
-    /// not know: an IBAN as a card, keys and national identities as a social security number, an IP
-    /// address as a location.
+    /// PRISM's weights (AAAI 2026, arXiv 2511.22788). Kinds that it lacks use those of similar
+    /// ones: an IBAN that of a card, keys and national identities that of a social security number,
+    /// an IP address that of a location.
     fn weight(&self, kind: SensitiveKind) -> f64 {
         let own = self.weights.iter().find(|(it, _)| *it == kind);
         own.map_or(
@@ -114,7 +114,7 @@ mod tests {
     const MAIL: &str = "mail ann@example.org";
 
     #[test]
-    fn the_sum_of_the_weights_picks_one_of_three_ways() {
+    fn the_total_weight_chooses_one_of_three_ways() {
         facts("", "hello", "cloud device");
         facts("", MAIL, "veiled device [veiled device] personal data: email");
         facts(
@@ -123,12 +123,12 @@ mod tests {
             "device [device] personal data: email, phone",
         );
         facts("", "ssn 123-45-6789", "device [device] personal data: ssn");
-        // The redacted branch does not replace cards.
+        // The redacting branch does not replace cards.
         facts("", "4111 1111 1111 1111", "device [device] personal data: credit-card");
     }
 
     #[test]
-    fn weights_and_threshold_are_the_callers() {
+    fn weights_and_threshold_can_be_set() {
         facts(
             r#","threshold":2"#,
             "ssn 123-45-6789",

@@ -1,4 +1,4 @@
-//! The one way strategies are tested: a tree, what is answered to its questions, what comes out.
+//! The test helper for strategies: a tree, the answers to its questions, and the expected decision.
 
 use super::Strategy;
 use crate::Usage;
@@ -6,9 +6,9 @@ use crate::json::FromJson as _;
 use crate::route::health::{Health, Pace};
 use crate::route::inputs::{Collected, Inputs, Pause, Question};
 
-/// Judges `tree` over the branches `device` and `cloud`. `answers` are given when asked for, by
-/// name, and each must be requested;
-/// `expected` is `order [allow] reason`, or the beginning of the error.
+/// Evaluates `tree` for the branches `device` and `cloud`. `answers` are given by name when
+/// requested, and each must be; `expected` is `order [allow] reason`, or the beginning of the
+/// error.
 #[track_caller]
 pub(super) fn check(tree: &str, answers: &[(&str, &str)], expected: &str) {
     check_with(tree, answers, &Health::new(2), expected);

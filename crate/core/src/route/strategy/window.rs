@@ -1,26 +1,26 @@
-//! The branches whose context window holds the whole request.
+//! Prefers the branches whose context window fits the whole request.
 
 use crate::json::Fields;
 use crate::route::branch::BranchFacts;
 use crate::route::decision::Decision;
 use crate::route::inputs::{Inputs, Pause};
 
-/// By the tokens of the request and the window of each branch, with the answer's tokens kept free.
+/// Decides by the tokens of the request and the window of each branch, with tokens reserved for the
+/// answer.
 #[derive(Clone, Debug)]
 pub struct WindowStrategy {
-    /// The branches, the preferred first.
+    /// The branches, in order of preference.
     pub order: Vec<String>,
-    /// Tokens kept for the answer where the request does not limit it.
+    /// Tokens reserved for the answer if the request does not limit it.
     pub answer: Option<u64>,
 }
 
-/// An answer gets a quarter of the window where nothing is said, and at most this, as where a
-/// conversation is fitted to a window.
+/// By default an answer gets a quarter of the window, and at most this, as for conversations.
 const USUAL_ANSWER: u64 = 1024;
 
-/// How a request compares with a window.
+/// The relation of a request to a window.
 enum Room {
-    /// It is not known to be limited.
+    /// The window is not known to be limited.
     Unknown,
     Enough(String),
     TooSmall(String),
@@ -31,8 +31,8 @@ impl WindowStrategy {
         Self { order: fields.keys("order"), answer: fields.count("answerTokens") }
     }
 
-    /// Those that hold it come first, in their order. The others follow, the largest window first:
-    /// they can answer a request that was shortened.
+    /// Branches that fit it come first, in their order. The others follow, the largest window
+    /// first: they can answer a shortened request.
     pub(super) fn decide(&self, inputs: Inputs<'_>) -> Result<Decision, Pause> {
         let branches = inputs.branches()?;
         let mut fitting = Vec::new();
@@ -68,7 +68,7 @@ impl WindowStrategy {
         let answer = limit.or(self.answer).unwrap_or_else(|| USUAL_ANSWER.min(window / 4));
         let available = window.saturating_sub(answer);
         let (tokens, how) = match inputs.most_tokens()? {
-            // A request that is short by any measure is not counted.
+            // A request that is short by every estimate is not counted.
             Some(most) if most <= available => (most, "tokens at most"),
             _ => match counted(branch, inputs)? {
                 Some(count) => (count, "tokens, counted"),
@@ -80,7 +80,8 @@ impl WindowStrategy {
     }
 }
 
-/// The branch's own count. A model without a state is far away: its count would cost a request.
+/// Returns the branch's own count. A model without a state is remote: its count would cost a
+/// request.
 fn counted(branch: &BranchFacts, inputs: Inputs<'_>) -> Result<Option<u64>, Pause> {
     let can = branch.counts_tokens && branch.state.as_deref() == Some("ready");
     if can { inputs.tokens(&branch.key) } else { Ok(None) }
@@ -116,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_loaded_branch_counts_and_the_others_are_estimated() {
+    fn a_loaded_branch_counts_and_others_are_estimated() {
         let request = request(200, "");
         let check = |state: &str, cloud: &str, count: Option<&str>, expected: &str| {
             let branches = branches(state, cloud);
@@ -139,7 +140,7 @@ mod tests {
             Some("90"),
             "cloud device does not fit device: 90 tokens, counted, of 75; fits cloud: 216 tokens at most, of 750",
         );
-        // Where none holds it, the largest window is nearest.
+        // If none fits, the largest window is the closest.
         check(
             "ready",
             r#","window":60"#,
@@ -149,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn the_answers_tokens_are_kept_free() {
+    fn tokens_are_reserved_for_the_answer() {
         let branches = branches("absent", "");
         for (tree, config, expected) in [
             (
@@ -168,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn without_windows_the_order_stands() {
+    fn without_windows_the_order_is_unchanged() {
         let branches = r#"[{"key":"device"},{"key":"cloud"}]"#;
         check(TREE, &[("branches", branches)], "device cloud no window is known");
     }

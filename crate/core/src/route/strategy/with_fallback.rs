@@ -1,12 +1,12 @@
-//! A strategy with a fixed tail.
+//! Extends a strategy by fallbacks.
 
 use super::Strategy;
 use crate::json::{Fields, FromJson as _};
 use crate::route::decision::Decision;
 use crate::route::inputs::{Inputs, Pause};
 
-/// The inner order, then whatever of the tail is not in it. Without an inner opinion the tail
-/// stands alone. The inner constraint holds for the tail too.
+/// Uses the inner order, followed by the missing branches of the fallback order. Without an inner
+/// decision, the fallback order is used. The inner constraint applies to all of them.
 #[derive(Clone, Debug)]
 pub struct WithFallback {
     /// The inner strategy.
@@ -38,7 +38,7 @@ mod tests {
     use crate::route::strategy::table::check;
 
     #[test]
-    fn the_tail_adds_what_is_missing() {
+    fn missing_branches_are_appended() {
         let tree = r#"{"withFallback":{"inner":{"custom":{"leaf":0,"name":"a"}},"fallbackOrder":["device","cloud","device"]}}"#;
         for (inner, expected) in [
             (r#""cloud""#, "cloud device"),

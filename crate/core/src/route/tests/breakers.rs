@@ -3,7 +3,7 @@
 use super::theatre::{Stage, outcomes, streaming, waiting};
 use crate::route::Health;
 
-/// Plays scripts one after another, each at its time, over one hybrid.
+/// Runs scripts one after another with one hybrid, each at its time.
 #[track_caller]
 fn check(stage: &Stage, plays: &[(f64, &str, &str)]) {
     let plan = stage.plan();
@@ -14,7 +14,7 @@ fn check(stage: &Stage, plays: &[(f64, &str, &str)]) {
 }
 
 #[test]
-fn so_many_failures_in_a_row_open_it() {
+fn consecutive_failures_open_it() {
     let two = waiting("device cloud").policy(r#"{"breaker":{"failures":2,"cooldownMs":100}}"#);
     let fails = ("0:fail=UNAVAILABLE 1:done", "run device, run cloud, answer 1");
     check(
@@ -24,13 +24,13 @@ fn so_many_failures_in_a_row_open_it() {
             (1.0, "0:done", "run device, answer 0"),
             (2.0, fails.0, fails.1),
             (3.0, fails.0, fails.1),
-            // Open: skipped, for a hundred milliseconds.
+            // Open: skipped for a hundred milliseconds.
             (4.0, "1:done", "run cloud, answer 1"),
             (102.0, "1:done", "run cloud, answer 1"),
-            // One request finds out; it fails, and it stays open.
+            // One request probes; it fails, and the breaker stays open.
             (103.0, fails.0, fails.1),
             (104.0, "1:done", "run cloud, answer 1"),
-            // It heals.
+            // The branch recovers.
             (203.0, "0:done", "run device, answer 0"),
             (204.0, fails.0, fails.1),
             (205.0, "0:done", "run device, answer 0"),
@@ -47,7 +47,7 @@ fn without_a_policy_failures_open_nothing() {
 }
 
 #[test]
-fn the_callers_mistakes_open_nothing() {
+fn the_callers_mistakes_do_not_open_it() {
     let one = waiting("device").policy(r#"{"breaker":{"failures":1,"cooldownMs":100}}"#);
     check(
         &one,
@@ -59,7 +59,7 @@ fn the_callers_mistakes_open_nothing() {
 }
 
 #[test]
-fn a_service_is_left_alone_as_long_as_it_asks() {
+fn a_service_is_skipped_as_long_as_it_requests() {
     check(
         &waiting("cloud device"),
         &[
@@ -71,7 +71,7 @@ fn a_service_is_left_alone_as_long_as_it_asks() {
 }
 
 #[test]
-fn a_days_quota_is_long_whatever_delay_it_names() {
+fn a_daily_quota_opens_it_for_long_whatever_its_delay() {
     for code in ["QUOTA_DAILY@22000", "INSUFFICIENT_QUOTA"] {
         let used_up = format!("0:fail=RESOURCE_EXHAUSTED/{code} 1:done");
         check(
@@ -86,7 +86,7 @@ fn a_days_quota_is_long_whatever_delay_it_names() {
 }
 
 #[test]
-fn a_lost_gpu_is_left_alone() {
+fn a_lost_gpu_opens_it() {
     let lost = "0:fail=UNAVAILABLE/DEVICE_LOST 1:done";
     check(
         &waiting("device cloud"),
@@ -99,7 +99,7 @@ fn a_lost_gpu_is_left_alone() {
 }
 
 #[test]
-fn where_all_circuits_are_open_the_reason_is_reported() {
+fn if_all_breakers_are_open_the_reason_is_reported() {
     let one = waiting("cloud");
     let plan = one.plan();
     let mut health = Health::new(3);
@@ -116,7 +116,7 @@ fn where_all_circuits_are_open_the_reason_is_reported() {
 }
 
 #[test]
-fn no_service_shuts_itself_for_more_than_a_day() {
+fn no_service_opens_it_for_more_than_a_day() {
     check(
         &waiting("cloud device"),
         &[
@@ -132,7 +132,7 @@ fn no_service_shuts_itself_for_more_than_a_day() {
 }
 
 #[test]
-fn an_older_attempt_that_ends_starts_no_second_probe() {
+fn the_end_of_an_older_attempt_starts_no_second_probe() {
     let mut health = Health::new(1);
     let failure = crate::Error::unavailable("down").with_retry_after_ms(100);
     let old = health.started(0);
@@ -148,7 +148,7 @@ fn an_older_attempt_that_ends_starts_no_second_probe() {
 }
 
 #[test]
-fn only_one_request_finds_out_and_a_stopped_one_found_out_nothing() {
+fn only_one_request_probes_and_an_aborted_one_decides_nothing() {
     let two = streaming("cloud device").policy(r#"{"breaker":{"failures":1,"cooldownMs":100}}"#);
     check(
         &two,

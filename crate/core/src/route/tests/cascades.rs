@@ -1,4 +1,4 @@
-//! Answers that are judged: whole, by the caller; in the beginning, by the log-probabilities.
+//! Judged answers: completely by the caller, or the first tokens by their log-probabilities.
 
 use super::theatre::{Stage, outcomes, streaming, waiting};
 
@@ -7,7 +7,7 @@ fn cascade(order: &'static str) -> Stage {
 }
 
 #[test]
-fn accept_moves_on_until_it_says_yes() {
+fn rejected_answers_move_on_until_one_is_accepted() {
     cascade("device cloud").check("0:done good", "run device, judge 0, answer 0");
     let trace = cascade("device cloud")
         .check("0:done bad 1:done", "run device, judge 0, run cloud, answer 1");
@@ -19,20 +19,20 @@ fn accept_moves_on_until_it_says_yes() {
 }
 
 #[test]
-fn the_last_answer_stands_unjudged() {
+fn the_last_answer_is_not_judged() {
     cascade("device").check("0:done", "run device, answer 0");
     cascade("device cloud").check("0:fail=UNAVAILABLE 1:done", "run device, run cloud, answer 1");
 }
 
 #[test]
-fn failures_in_a_cascade_are_as_everywhere() {
+fn failures_in_a_cascade_are_handled_as_everywhere() {
     cascade("device cloud").check("0:fail=NOT_FOUND", "run device, fail NOT_FOUND");
     cascade("device cloud").check("0:done throw", "run device, judge 0, fail INVALID_ARGUMENT");
     cascade("device cloud").check("0:done abort good", "run device, judge 0, fail CANCELLED");
 }
 
 #[test]
-fn a_refused_answer_is_better_than_a_failure() {
+fn a_rejected_answer_is_better_than_a_failure() {
     for failure in ["UNAVAILABLE", "NOT_FOUND"] {
         let script = format!("0:done bad 1:fail={failure}");
         let trace =
@@ -41,17 +41,17 @@ fn a_refused_answer_is_better_than_a_failure() {
         let whole = streaming("device cloud").with("judge", "\"accept\"");
         whole.check(&script, "run device, judge 0, run cloud, answer 0 whole");
     }
-    // The newest refused answer is the one kept.
+    // The most recent rejected answer is kept.
     cascade("device cloud spare").check(
         "0:done bad 1:done bad 2:fail=UNAVAILABLE",
         "run device, judge 0, run cloud, judge 1, run spare, answer 1",
     );
-    // A stop is a stop.
+    // An abort stays an abort.
     cascade("device cloud").check(
         "0:done bad abort",
         "run device, judge 0, run cloud, stop 1 aborted, fail CANCELLED",
     );
-    // What the gate refused half-way is no answer; what it refused at its end is one.
+    // A partial answer rejected by the gate isn't kept; one rejected at its end is.
     gated(streaming("device cloud")).check(
         "0:say=-2,-2,-2,-2 1:fail=UNAVAILABLE",
         "start device, stop 0 unsure, start cloud, fail UNAVAILABLE",
@@ -61,7 +61,7 @@ fn a_refused_answer_is_better_than_a_failure() {
 }
 
 #[test]
-fn a_slow_verdict_leaves_the_next_deadline_in_place() {
+fn a_slow_verdict_keeps_the_next_deadline() {
     let two = cascade("device cloud").policy(r#"{"totalTimeoutMs":100}"#);
     two.check(
         "0:done wait=500 bad wait=101",
@@ -70,7 +70,7 @@ fn a_slow_verdict_leaves_the_next_deadline_in_place() {
 }
 
 #[test]
-fn one_who_streams_gets_a_judged_answer_whole() {
+fn a_streaming_caller_gets_a_judged_answer_as_a_whole() {
     let both = streaming("device cloud").with("judge", "\"accept\"");
     both.clone().check("0:say 0:done good", "run device, judge 0, answer 0 whole");
     both.check("0:done bad 1:say 1:done", "run device, judge 0, run cloud, answer 1 whole");
@@ -81,18 +81,18 @@ fn gated(stage: Stage) -> Stage {
 }
 
 #[test]
-fn sure_tokens_are_held_and_then_flow() {
+fn confident_tokens_are_held_and_then_shown() {
     gated(streaming("device cloud")).check(
         "0:say=-0.1,-0.1 0:say=-0.1 0:say=-0.2 0:say=-9 0:done",
         "start device, show 0, show 0, show 0, answer 0",
     );
-    // However they are cut.
+    // For every cut into chunks.
     gated(streaming("device cloud"))
         .check("0:say=-0.1,-0.1,-0.1,-0.1,-9,-9 0:done", "start device, show 0, show 0, answer 0");
 }
 
 #[test]
-fn unsure_tokens_are_never_seen() {
+fn unconfident_tokens_are_never_shown() {
     let trace = gated(streaming("device cloud")).check(
         "0:say=-2,-2 0:say=-2,-2 0:say=-0.1 1:say 1:done",
         "start device, stop 0 unsure, start cloud, show 1, show 1, answer 1",
@@ -105,14 +105,14 @@ fn unsure_tokens_are_never_seen() {
 }
 
 #[test]
-fn a_short_answer_is_judged_by_what_there_is() {
+fn a_short_answer_is_judged_by_its_tokens() {
     gated(streaming("device cloud")).check("0:say=-0.1 0:done", "start device, show 0, answer 0");
     gated(streaming("device cloud"))
         .check("0:say=-2 0:done 1:done", "start device, start cloud, show 1, answer 1 whole");
 }
 
 #[test]
-fn one_who_waits_is_judged_alike() {
+fn a_waiting_caller_gets_the_same_judgement() {
     gated(waiting("device cloud"))
         .check("0:say=-0.1,-0.1,-0.1,-0.1 0:say=-9 0:done", "start device, answer 0");
     gated(waiting("device cloud"))
@@ -120,7 +120,7 @@ fn one_who_waits_is_judged_alike() {
 }
 
 #[test]
-fn nothing_reported_is_taken_as_sure_and_stated() {
+fn without_log_probabilities_an_answer_is_accepted_and_the_trace_says_so() {
     for (stage, story) in [
         (streaming("device cloud"), "start device, show 0, show 0, answer 0"),
         (waiting("device cloud"), "start device, answer 0"),
@@ -141,7 +141,7 @@ fn the_last_branch_is_not_gated() {
 }
 
 #[test]
-fn a_failure_behind_the_gate_was_never_seen() {
+fn a_failure_before_the_gate_is_never_shown() {
     gated(streaming("device cloud")).check(
         "0:say=-0.1 0:fail=UNAVAILABLE 1:say 1:done",
         "start device, start cloud, show 1, show 1, answer 1",

@@ -1,9 +1,9 @@
-//! Answers that broke off after content, where the caller lets another branch continue.
+//! Answers that broke off after content, if the caller allows another branch to continue.
 
 use super::theatre::{outcomes, streaming, waiting};
 use crate::route::Trace;
 
-/// In short: `1 continues device at 6; 0 stays: Json`.
+/// Formats continuations in short form: `1 continues device at 6; 0 stays: Json`.
 #[track_caller]
 fn check_marks(trace: &Trace, expected: &str) {
     let marks = trace.attempts.iter().enumerate().flat_map(|(at, it)| {
@@ -16,7 +16,7 @@ fn check_marks(trace: &Trace, expected: &str) {
 }
 
 #[test]
-fn the_next_branch_goes_on_behind_what_was_shown() {
+fn the_next_branch_continues_after_the_text_shown() {
     let trace = streaming("device cloud").continuing().check(
         "0:say 0:say 0:fail=UNAVAILABLE 1:empty 1:say 1:done",
         "start device, show 0, show 0, extend 0, start cloud, show 1, show 1, answer 1",
@@ -49,7 +49,7 @@ fn a_continuation_that_fails_ends_with_the_last_error() {
 }
 
 #[test]
-fn silence_in_the_middle_is_a_break_too() {
+fn a_stall_in_the_middle_counts_as_breaking_off() {
     let trace = streaming("device cloud").continuing().policy(r#"{"idleTimeoutMs":50}"#).check(
         "0:say wait=60 1:say 1:done",
         "start device, show 0, stop 0 late, extend 0, start cloud, show 1, show 1, answer 1",
@@ -58,7 +58,7 @@ fn silence_in_the_middle_is_a_break_too() {
 }
 
 #[test]
-fn what_cannot_be_continued_stays_as_it_is_and_the_trace_names_why() {
+fn an_answer_that_cannot_be_continued_is_kept_and_the_trace_says_why() {
     let stays = |stage: super::theatre::Stage, script: &str, expected: &str, marks: &str| {
         check_marks(&stage.check(script, expected), marks);
     };
@@ -83,12 +83,12 @@ fn what_cannot_be_continued_stays_as_it_is_and_the_trace_names_why() {
         "start device, show 0, fail PERMISSION_DENIED",
         "0 stays: Permanent",
     );
-    // Without the caller's word nothing is continued, and nothing is noted.
+    // Without the option, nothing is continued, and nothing is recorded.
     stays(streaming("device cloud"), "0:say 0:fail=UNAVAILABLE", broken, "");
 }
 
 #[test]
-fn a_stop_is_no_break() {
+fn an_abort_is_not_continued() {
     let two = streaming("device cloud").continuing();
     two.clone().check("0:say abort", "start device, show 0, stop 0 aborted, fail CANCELLED");
     two.check(
@@ -98,7 +98,7 @@ fn a_stop_is_no_break() {
 }
 
 #[test]
-fn a_policy_allows_it_for_every_request() {
+fn a_policy_enables_it_for_every_request() {
     let policy = r#"{"continueFrom":"partial"}"#;
     streaming("device cloud").policy(policy).check(
         "0:say 0:fail=UNAVAILABLE 1:say 1:done",
@@ -110,7 +110,7 @@ fn a_policy_allows_it_for_every_request() {
 }
 
 #[test]
-fn a_caller_who_waits_gets_a_whole_answer() {
+fn a_waiting_caller_gets_the_complete_answer() {
     let trace = waiting("device cloud")
         .continuing()
         .check("0:say 0:fail=UNAVAILABLE 1:done", "run device, run cloud, answer 1");
@@ -118,7 +118,7 @@ fn a_caller_who_waits_gets_a_whole_answer() {
 }
 
 #[test]
-fn a_gate_holds_no_continuation_back() {
+fn the_gate_does_not_hold_a_continuation_back() {
     let gate = r#"{"threshold":-1,"score":"mean","holdTokens":1}"#;
     streaming("device cloud spare").continuing().with("judge", gate).check(
         "0:say=-0.1 0:fail=UNAVAILABLE 1:say=-9 1:done",
@@ -127,7 +127,7 @@ fn a_gate_holds_no_continuation_back() {
 }
 
 #[test]
-fn the_strategy_is_asked_again_and_may_only_narrow() {
+fn the_strategy_decides_again_and_may_only_narrow() {
     let privacy = r#"{"firstMatch":{"children":[{"custom":{"leaf":0,"name":"mine"}},{"fallback":{"order":["device","cloud","spare"]}}]}}"#;
     let check = |again: &str, script: &str, expected: &str, marks: &str| {
         let stage = streaming("device cloud spare").continuing().strategy(privacy);

@@ -1,11 +1,11 @@
-//! Which failures move on, when a stream is committed, and how everything ends.
+//! Which failures move on, when a stream is committed, and how runs end.
 
 use super::theatre::{outcomes, streaming, waiting};
 use crate::Status;
 use crate::route::Health;
 
 #[test]
-fn the_first_answer_is_the_answer() {
+fn the_first_answer_is_returned() {
     waiting("device cloud").check("0:done", "run device, answer 0");
     streaming("device cloud").check("0:say 0:done", "start device, show 0, show 0, answer 0");
     streaming("device cloud").check("0:done", "start device, show 0, answer 0 whole");
@@ -25,7 +25,7 @@ fn transient_failures_move_on_and_permanent_ones_do_not() {
 }
 
 #[test]
-fn the_last_error_surfaces() {
+fn the_last_error_is_returned() {
     let trace = waiting("device cloud").check(
         "0:fail=UNAVAILABLE 1:fail=RESOURCE_EXHAUSTED",
         "run device, run cloud, fail RESOURCE_EXHAUSTED",
@@ -50,7 +50,7 @@ fn content_commits_and_a_preamble_does_not() {
     two.clone()
         .check("0:empty 0:say 0:empty 0:done", "start device, show 0, show 0, show 0, answer 0");
     two.clone().check("0:empty 0:done", "start device, show 0, answer 0 whole");
-    // Thinking is content only where it was requested.
+    // Reasoning is content only if it was requested.
     two.clone().check(
         "0:think 0:fail=UNAVAILABLE 1:done",
         "start device, start cloud, show 1, answer 1 whole",
@@ -60,13 +60,13 @@ fn content_commits_and_a_preamble_does_not() {
 }
 
 #[test]
-fn for_a_caller_who_waits_nothing_is_committed() {
+fn for_a_waiting_caller_nothing_is_committed() {
     waiting("device cloud")
         .check("0:say 0:fail=UNAVAILABLE 1:done", "run device, run cloud, answer 1");
 }
 
 #[test]
-fn abort_stops_everything_and_never_falls_back() {
+fn an_abort_stops_everything_and_never_falls_back() {
     let two = streaming("device cloud");
     let trace = two.clone().check("abort", "start device, stop 0 aborted, fail CANCELLED");
     assert_eq!(outcomes(&trace), "device stopped");
@@ -78,14 +78,14 @@ fn abort_stops_everything_and_never_falls_back() {
 }
 
 #[test]
-fn a_callback_that_throws_is_no_branch_failure() {
+fn an_exception_of_a_callback_is_no_branch_failure() {
     let trace = streaming("device cloud")
         .check("throw", "start device, stop 0 aborted, fail INVALID_ARGUMENT");
     assert_eq!(outcomes(&trace), "device stopped");
 }
 
 #[test]
-fn policies_say_which_failures_move_on() {
+fn policies_determine_which_failures_move_on() {
     let own = r#"[["device",{"fallbackOn":["NOT_FOUND"]}]]"#;
     let two = waiting("device cloud spare").with("branchPolicies", own);
     two.clone().check("0:fail=NOT_FOUND 1:done", "run device, run cloud, answer 1");
@@ -126,7 +126,7 @@ fn deadlines_of_an_attempt() {
 }
 
 #[test]
-fn a_deadline_makes_branches_stream_even_for_those_who_wait() {
+fn a_deadline_makes_branches_stream_even_for_waiting_callers() {
     waiting("device cloud").policy(r#"{"firstTokenTimeoutMs":100}"#).check(
         "0:say wait=200 0:fail=UNAVAILABLE wait=100",
         "start device, start cloud, stop 1 late, fail DEADLINE_EXCEEDED",
@@ -134,7 +134,7 @@ fn a_deadline_makes_branches_stream_even_for_those_who_wait() {
 }
 
 #[test]
-fn what_comes_late_is_not_heard() {
+fn late_events_are_ignored() {
     streaming("device cloud").check(
         "0:fail=UNAVAILABLE 0:say 0:done 0:fail=NOT_FOUND 1:say good bad 1:done 1:fail=INTERNAL abort",
         "start device, start cloud, show 1, show 1, answer 1",
@@ -142,7 +142,7 @@ fn what_comes_late_is_not_heard() {
 }
 
 #[test]
-fn speed_is_learnt() {
+fn speeds_are_measured() {
     let one = streaming("device");
     let plan = one.plan();
     let mut health = Health::new(3);
@@ -158,7 +158,7 @@ fn speed_is_learnt() {
 }
 
 #[test]
-fn results_of_tools_go_to_the_branch_that_called() {
+fn tool_results_go_to_the_branch_that_called() {
     let two = streaming("device cloud");
     two.clone().answering("cloud").check("0:say 0:done", "start cloud, show 0, show 0, answer 0");
     two.clone().answering("cloud").check(
@@ -168,19 +168,18 @@ fn results_of_tools_go_to_the_branch_that_called() {
     two.clone()
         .answering("cloud")
         .check("0:say 0:fail=UNAVAILABLE", "start cloud, show 0, fail UNAVAILABLE");
-    // Also where the strategy would not have thought of it, but never where there is no such
-    // branch.
+    // Even if the strategy would not choose it, but never if there is no such branch.
     two.clone().answering("spare").check("0:say 0:done", "start spare, show 0, show 0, answer 0");
     two.answering("gone").check("0:say 0:done", "start device, show 0, show 0, answer 0");
 }
 
 #[test]
-fn a_network_that_stalls_falls_back_by_default() {
+fn a_stalled_network_falls_back_by_default() {
     let remote = |order| waiting(order).with("remote", r#"["cloud"]"#);
     remote("cloud device").check("wait=14999 0:say 0:done", "start cloud, answer 0");
     remote("cloud device")
         .check("wait=15000 1:done", "start cloud, stop 0 late, run device, answer 1");
-    // The last branch has no one to hand over to, and a device is not behind a network.
+    // The last branch has no fallback, and a device is not behind a network.
     remote("device cloud").check(
         "wait=99999 0:fail=UNAVAILABLE wait=99999 1:done",
         "run device, run cloud, answer 1",

@@ -1,11 +1,11 @@
-//! Two branches at once, where the first is silent.
+//! Hedging: two branches at once, if the first is silent.
 
 use super::theatre::{outcomes, streaming, waiting};
 
 const HEDGE: &str = r#"{"hedgeAfterMs":100}"#;
 
 #[test]
-fn the_first_to_speak_wins() {
+fn the_first_branch_with_content_wins() {
     let two = streaming("device cloud").policy(HEDGE);
     two.clone().check("wait=99 0:say 0:done", "start device, show 0, show 0, answer 0");
     let trace = two.clone().check(
@@ -24,13 +24,13 @@ fn the_first_to_speak_wins() {
 }
 
 #[test]
-fn the_branch_that_called_the_tools_is_waited_for() {
+fn the_branch_that_called_the_tools_is_not_hedged() {
     let two = streaming("cloud device").policy(HEDGE).answering("device");
     two.check("wait=100 0:say 0:done", "start device, show 0, show 0, answer 0");
 }
 
 #[test]
-fn a_hedge_is_the_next_branch_already() {
+fn a_hedge_already_is_the_next_branch() {
     let three = streaming("device cloud spare").policy(HEDGE);
     three.clone().check(
         "wait=100 0:fail=UNAVAILABLE 1:say 1:done",
@@ -47,7 +47,7 @@ fn a_hedge_is_the_next_branch_already() {
 }
 
 #[test]
-fn never_more_than_two_and_never_without_need() {
+fn never_more_than_two_branches_run() {
     streaming("device cloud spare").policy(HEDGE).check(
         "wait=1000 abort",
         "start device, start cloud, stop 0 aborted, stop 1 aborted, fail CANCELLED",
@@ -67,7 +67,7 @@ fn a_permanent_failure_ends_both() {
 }
 
 #[test]
-fn those_who_wait_are_hedged_too() {
+fn waiting_callers_are_hedged_too() {
     waiting("device cloud")
         .policy(HEDGE)
         .check("wait=100 1:say 1:done", "start device, start cloud, stop 0 overtaken, answer 1");

@@ -1,4 +1,4 @@
-//! Stories of runs: who is asked, what they do, what the router does about it.
+//! Scripted runs: branches, events, and the router's actions.
 
 mod breakers;
 mod cascades;

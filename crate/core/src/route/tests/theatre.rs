@@ -1,5 +1,4 @@
-//! The one way runs are tested: a hybrid, a script of what happens, the story of what the router
-//! does.
+//! The test helper for runs: a hybrid, a script of events, and the expected actions.
 
 use crate::route::{
     Action, Event, Health, Heard, Plan, Run, RunOptions, StopReason, Summary, Trace,
@@ -19,7 +18,7 @@ pub(super) struct Stage {
     strategy: Option<&'static str>,
 }
 
-/// A caller who streams, over these branches in this order.
+/// Creates a test with a streaming caller and these branches in this order.
 pub(super) fn streaming(order: &'static str) -> Stage {
     Stage {
         order,
@@ -33,46 +32,46 @@ pub(super) fn streaming(order: &'static str) -> Stage {
     }
 }
 
-/// A caller who waits for the whole answer.
+/// The caller waits for the complete answer.
 pub(super) fn waiting(order: &'static str) -> Stage {
     Stage { streaming: false, ..streaming(order) }
 }
 
 impl Stage {
-    /// With a policy, as JSON.
+    /// Sets a policy, as JSON.
     pub(super) fn policy(self, json: &str) -> Self {
         self.with("policy", json)
     }
 
-    /// With further fields of the plan.
+    /// Sets further fields of the plan.
     pub(super) fn with(mut self, field: &str, json: &str) -> Self {
         self.more = format!(r#"{},"{field}":{json}"#, self.more);
         self
     }
 
-    /// With the request's options.
+    /// Sets the request's options.
     pub(super) fn config(mut self, json: &'static str) -> Self {
         self.config = json;
         self
     }
 
-    /// With results of tools that this branch called.
+    /// Adds results of tools that this branch called.
     pub(super) fn answering(mut self, branch: &'static str) -> Self {
         self.stay = Some(branch);
         self
     }
 
-    /// Where another branch may continue an answer that broke off.
+    /// Allows another branch to continue an answer that broke off.
     pub(super) fn continuing(self) -> Self {
         Self { continues: true, ..self }
     }
 
-    /// With JSON asked for.
+    /// Requests JSON.
     pub(super) fn json(self) -> Self {
         Self { wants_json: true, ..self }
     }
 
-    /// With another strategy than the order.
+    /// Replaces the fixed order by a strategy.
     pub(super) fn strategy(self, json: &'static str) -> Self {
         Self { strategy: Some(json), ..self }
     }
@@ -88,14 +87,14 @@ impl Stage {
         .unwrap()
     }
 
-    /// Plays a script and fails unless the story is `expected`.
+    /// Runs a script and fails unless the actions are `expected`.
     #[track_caller]
     pub(super) fn check(self, script: &str, expected: &str) -> Trace {
         let plan = self.plan();
         self.check_again(&plan, &mut Health::new(3), 0.0, script, expected)
     }
 
-    /// The same with what was learnt before.
+    /// The same with health recorded earlier.
     #[track_caller]
     pub(super) fn check_again(
         &self,
@@ -159,11 +158,10 @@ struct Play<'a> {
 }
 
 impl Play<'_> {
-    /// One line of a script:
-    /// `0:say` (content), `0:empty`, `0:think`, `0:call`, `answer={"order":["device"]}`,
-    /// `0:say=-0.1,-2` (with log-probabilities), `0:done`, `0:done=12` (tokens written),
-    /// `0:fail=UNAVAILABLE`, `0:fail=RESOURCE_EXHAUSTED/CODE@1000` (retry after), `good`, `bad`,
-    /// `abort`, `throw`, `wait=100`.
+    /// Runs one step of a script: `0:say` (content), `0:empty`, `0:think`, `0:call`,
+    /// `answer={"order":["device"]}`, `0:say=-0.1,-2` (with log-probabilities), `0:done`,
+    /// `0:done=12` (tokens written), `0:fail=UNAVAILABLE`, `0:fail=RESOURCE_EXHAUSTED/CODE@1000`
+    /// (retry after), `good`, `bad`, `abort`, `throw`, `wait=100`.
     fn line(&mut self, line: &str) {
         let (name, value) = line.split_once('=').unwrap_or((line, ""));
         let Some((attempt, name)) = name.split_once(':').filter(|_| name != "answer") else {
@@ -207,7 +205,7 @@ impl Play<'_> {
         self.feed(Event::Spoke { attempt, heard, logprobs });
     }
 
-    /// Lets time pass; the timer rings when it is due.
+    /// Advances the time; the timer fires when it is due.
     fn wait(&mut self, time: f64) {
         let end = self.now + time;
         while let Some(at) = self.alarm.filter(|&at| at <= end) {
@@ -255,7 +253,7 @@ fn word(reason: StopReason) -> &'static str {
     }
 }
 
-/// A trace in short: `device failed UNAVAILABLE, cloud answered`.
+/// Formats a trace in short form: `device failed UNAVAILABLE, cloud answered`.
 pub(super) fn outcomes(trace: &Trace) -> String {
     let attempts = trace.attempts.iter().map(|it| {
         let outcome =
