@@ -1,4 +1,4 @@
-//! String formats as patterns of ECMA-262, in words that every engine of them understands.
+//! String formats as ECMA-262 patterns that every engine supports.
 
 macro_rules! date {
     () => {
@@ -6,7 +6,7 @@ macro_rules! date {
             "(?:",
             "[0-9]{4}-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)",
             "|02-(?:0[1-9]|1[0-9]|2[0-8]))",
-            // The 29th where the year is divisible by 4, and not by 100 unless by 400.
+            // February 29 in years divisible by 4, but not by 100 unless by 400.
             "|(?:[0-9]{2}(?:0[48]|[2468][048]|[13579][26])|(?:[02468][048]|[13579][26])00)-02-29",
             ")"
         )
@@ -23,8 +23,8 @@ macro_rules! time {
     };
 }
 
-/// What a string must match to be of a format. Wide: what a cloud model wrote must not be refused
-/// for being unusual. Unknown formats are ignored.
+/// Returns the pattern for validating a format. It is lenient: an unusual answer of a cloud model
+/// must not be rejected. Unknown formats are ignored.
 #[must_use]
 pub fn format_pattern(format: &str) -> Option<&'static str> {
     Some(match format {
@@ -37,7 +37,8 @@ pub fn format_pattern(format: &str) -> Option<&'static str> {
     })
 }
 
-/// What a string of a format is made from. Narrow, so that every validator accepts the result.
+/// Returns the pattern for generating a format. It is strict, so that every validator accepts the
+/// result.
 #[must_use]
 pub fn generated_format_pattern(format: &str) -> Option<&'static str> {
     macro_rules! host {

@@ -1,8 +1,7 @@
-//! JSON Schema: which formats are known, and whether a value is what a schema requires.
+//! JSON Schema: known formats, and validation of values.
 //!
-//! Patterns are parsed here for both ends: the engine makes automata of them that constrain what is
-//! written, and
-//! `pattern` matches them in linear time where an answer is checked.
+//! Patterns are parsed here for two uses: the engine compiles them to automata that constrain an
+//! answer, and `pattern` matches them in linear time to validate one.
 
 mod format;
 pub mod pattern;

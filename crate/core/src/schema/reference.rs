@@ -1,4 +1,4 @@
-//! References from one place of a schema to another.
+//! Resolves references within a schema.
 
 use serde_json::Value;
 
@@ -14,8 +14,8 @@ pub fn resolve<'a>(root: &'a Value, reference: &str) -> Option<&'a Value> {
     pointed_at(root, &String::from_utf8(percent_decoded(pointer)).ok()?)
 }
 
-/// What a JSON pointer means, as `Value::pointer` reads it. That one brings the library's search of
-/// texts, which is five kilobytes of every page's download.
+/// Resolves a JSON pointer like `Value::pointer`, which would add five kilobytes of the standard
+/// text search to every page's download.
 fn pointed_at<'a>(root: &'a Value, pointer: &str) -> Option<&'a Value> {
     if pointer.is_empty() {
         return Some(root);
@@ -29,7 +29,7 @@ fn pointed_at<'a>(root: &'a Value, pointer: &str) -> Option<&'a Value> {
     })
 }
 
-/// `~1` is `/`, `~0` is `~`.
+/// Decodes `~1` to `/` and `~0` to `~`.
 fn unescaped(step: &str) -> String {
     let mut plain = String::with_capacity(step.len());
     let mut rest = step.chars().peekable();
@@ -56,7 +56,7 @@ mod tests {
     use super::{pointed_at, resolve};
 
     #[test]
-    fn pointers_mean_what_the_library_says() {
+    fn pointers_resolve_like_in_the_library() {
         let root = json!({"": 1, "a": {"": 2, "b/c": 3, "~": 4, "~1": 5, "~/": 6, "/~0": 7}, "list": [8, {"+1": 9, "01": 10}]});
         let steps = [
             "", "a", "b~1c", "b/c", "~0", "~01", "~1~00", "~0~1", "~", "~~1", "~2", "list", "0",

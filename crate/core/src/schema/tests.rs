@@ -1,11 +1,11 @@
-//! A table: schemas, values, and where they part. Patterns are substrings here: the real ones are
-//! tested where they are.
+//! A table of schemas, values and mismatches. Patterns are substrings here: the real ones have
+//! their own tests.
 
 use serde_json::{Value, json};
 
 use super::{format_pattern, generated_format_pattern, is_equal, validate};
 
-/// `expected` is the mismatch as people read it, or empty.
+/// `expected` is the mismatch as a readable text, or empty.
 #[track_caller]
 fn check(schema: &Value, value: &Value, expected: &str) {
     let found = validate(schema, value, &|pattern, text| Some(text.contains(pattern)));
@@ -87,7 +87,7 @@ fn objects() {
     check(&schema, &json!({"a/b": [null], "c": 1}), "");
     check(&schema, &json!({"a/b": [null, 1]}), "/a~1b/1: expected null");
     check(&schema, &json!({}), "the answer: expected a member \"a/b\"");
-    // What the model made up is not repeated.
+    // Names invented by the model are not quoted.
     check(&schema, &json!({"a/b": [], "secret": "x"}), "/*: expected integer");
     check(
         &json!({"additionalProperties": false}),
@@ -176,7 +176,7 @@ fn references() {
 }
 
 #[test]
-fn what_is_generated_is_of_a_known_format() {
+fn generated_strings_are_valid_for_their_format() {
     for format in ["date", "time", "date-time", "email", "uuid", "uri", "ipv4"] {
         assert!(
             generated_format_pattern(format).is_some() && format_pattern(format).is_some(),
@@ -189,8 +189,8 @@ fn what_is_generated_is_of_a_known_format() {
 }
 
 #[test]
-fn work_is_bounded() {
-    // Two alternatives of itself, without end; and twenty levels of two, which double at each.
+fn work_is_limited() {
+    // Two recursive alternatives, and twenty levels of two, which double at each.
     let mut defs = serde_json::Map::from_iter([("0".to_owned(), json!({"type": "integer"}))]);
     for level in 1..=40 {
         let below = json!({"$ref": format!("#/$defs/{}", level - 1)});
@@ -215,7 +215,7 @@ fn work_is_bounded() {
 }
 
 #[test]
-fn repeated_items_are_found_in_linear_work() {
+fn repeated_items_are_found_in_linear_time() {
     let unique = json!({"uniqueItems": true});
     let objects = |last: Value| -> Value {
         (0..50_000).map(|it| json!({"id": it, "name": "x"})).chain([last]).collect()

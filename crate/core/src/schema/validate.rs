@@ -1,4 +1,4 @@
-//! Whether a value is what a schema requires, and where it is not.
+//! Validates values against schemas, and reports the first mismatch.
 
 use std::cell::Cell;
 use std::fmt;
@@ -8,9 +8,9 @@ use serde_json::{Map, Value};
 
 use super::{format_pattern, resolve};
 
-/// The first place where a value is not what its schema requires.
+/// The first mismatch of a value with its schema.
 ///
-/// Neither holds anything the model made up: a name that the schema does not declare shows as `*`.
+/// Neither field contains anything invented by the model: an undeclared name is shown as `*`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Mismatch {
     /// A JSON pointer into the value; empty for the value itself.
@@ -26,21 +26,20 @@ impl fmt::Display for Mismatch {
     }
 }
 
-/// References can go round in circles without reading anything.
+/// References can be cyclic without reading anything.
 const DEEPEST: u32 = 256;
-/// Twenty levels of two alternatives are a million schemas to try. A schema that needs more work
-/// asserts nothing.
+/// Twenty levels of two alternatives are a million schemas to try. A schema that takes more steps
+/// is ignored.
 const MOST_STEPS: u64 = 500_000;
 
-/// Judges a value by JSON Schema 2020-12: every assertion but `unevaluated…` and dynamic or remote
-/// references.
+/// Validates a value by JSON Schema 2020-12: every assertion except `unevaluated…` and dynamic or
+/// remote references.
 ///
 /// `matches(pattern, text)` returns whether a pattern of ECMA-262 is found in a text, or `None` if
-/// that is undecided; then the pattern is ignored. So is the rest of a schema that takes more work
-/// than the limit.
+/// that is undecided; then the pattern is ignored. The rest of a schema is ignored, too, if it
+/// exceeds the limit of steps.
 ///
-/// # Errors
-/// The first mismatch.
+/// # Errors Returns the first mismatch.
 pub fn validate(
     schema: &Value,
     value: &Value,
@@ -49,10 +48,11 @@ pub fn validate(
     validate_within(schema, schema, value, matches)
 }
 
-/// The same for a part of a schema, whose references mean parts of the whole.
+/// Validates a part of a schema, whose references resolve against the whole.
 ///
 /// # Errors
-/// The first mismatch.
+///
+/// Returns the first mismatch.
 pub fn validate_within(
     root: &Value,
     schema: &Value,
@@ -75,7 +75,7 @@ struct Validator<'a> {
 type Verdict = Result<(), Mismatch>;
 
 impl Validator<'_> {
-    /// Counts work, and returns whether any is left.
+    /// Counts steps, and returns whether any are left.
     fn spend(&self, steps: u64) -> bool {
         self.steps.set(self.steps.get().saturating_sub(steps));
         self.steps.get() > 0
@@ -155,8 +155,8 @@ impl Validator<'_> {
         if let Some(options) = list(schema, "anyOf")
             && !options.iter().any(|option| self.holds(option, value, depth + 1))
         {
-            // With one alternative, or one that fits but for a detail, its own complaint would help
-            // more; it may mislead, too.
+            // The mismatch of a single or nearly matching alternative would help more, but may also
+            // mislead.
             return self.fail("a value of one of the alternatives");
         }
         if let Some(options) = list(schema, "oneOf") {
@@ -257,7 +257,7 @@ impl Validator<'_> {
         Ok(())
     }
 
-    /// Whether two items are equal. Only those whose hashes share a slot are compared.
+    /// Whether two items are equal. Only items whose hashes share a slot are compared.
     fn has_repeated(&self, items: &[Value]) -> bool {
         let mut slots: Vec<Vec<&Value>> = vec![Vec::new(); items.len().next_power_of_two()];
         for item in items {
@@ -359,7 +359,7 @@ fn map<'a>(schema: &'a Map<String, Value>, keyword: &str) -> Option<&'a Map<Stri
     schema.get(keyword)?.as_object()
 }
 
-/// A count, also where it is written as `2.0`.
+/// Reads a count, which may be written as `2.0`.
 fn count(schema: &Map<String, Value>, keyword: &str) -> Option<u64> {
     let value = schema.get(keyword)?;
     #[expect(
@@ -372,7 +372,7 @@ fn count(schema: &Map<String, Value>, keyword: &str) -> Option<u64> {
         .or_else(|| value.as_f64().filter(|it| it.fract() == 0.0 && *it >= 0.0).map(|it| it as u64))
 }
 
-/// An upper bound for the steps of comparing a value.
+/// Returns an upper bound for the steps of comparing a value.
 fn size_of(value: &Value) -> u64 {
     match value {
         Value::String(text) => 1 + text.len() as u64 / 64,
@@ -404,13 +404,14 @@ fn is_of_type(value: &Value, name: &str) -> bool {
     }
 }
 
-/// Doubles divide inexactly: 0.3 is a multiple of 0.1 all the same.
+/// Division of doubles is inexact, but 0.3 counts as a multiple of 0.1.
 fn is_multiple(value: f64, step: f64) -> bool {
     let times = value / step;
     times.is_finite() && (times - times.round()).abs() <= 1e-9 * times.abs().max(1.0)
 }
 
-/// Equal for equal values: 1 and 1.0 are one number, and the order of members does not count.
+/// A hash that is equal for equal values: 1 and 1.0 are one number, and the order of members does
+/// not matter.
 fn hash(value: &Value) -> u64 {
     let of = |bytes: &[u8]| {
         let fold = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
@@ -433,7 +434,7 @@ fn hash(value: &Value) -> u64 {
     mixed ^ (mixed >> 32)
 }
 
-/// Like `==`, but 1 and 1.0 are one number.
+/// Like `==`, but 1 and 1.0 are equal.
 #[must_use]
 pub fn is_equal(left: &Value, right: &Value) -> bool {
     match (left, right) {

@@ -1,10 +1,8 @@
-//! Regular expressions of JSON Schema (ECMA-262), matched in time that grows with the text and not
-//! with its powers.
+//! Regular expressions of JSON Schema (ECMA-262), matched in linear time.
 //!
-//! What a model wrote is never given to a backtracking engine: `^(a+)+$` on forty letters would
-//! hold a page for hours. A pattern is a set of places, and a text moves all of them at once. Work
-//! is counted; where it runs out, or where a pattern refers back to its groups, the pattern asserts
-//! nothing.
+//! A model's text is never given to a backtracking engine, where `^(a+)+$` on forty letters would
+//! block a page for hours. A pattern is a set of states, all of which are advanced at once. Steps
+//! are counted; if they run out, or if a pattern has back references, the pattern is ignored.
 
 mod program;
 mod syntax;
@@ -14,15 +12,14 @@ use std::cell::{Cell, RefCell};
 use program::Program;
 pub use syntax::{Expression, Fault, Ranges};
 
-/// Whether a character has a Unicode property as a pattern writes it, `\p{Lu}`; `None` if the
-/// property is unknown.
+/// Whether a character has a Unicode property in pattern syntax, `\p{Lu}`; `None` if the property
+/// is unknown.
 pub type HasProperty<'a> = dyn Fn(&str, char) -> Option<bool> + 'a;
 
-/// How many places all matches together may visit: some tens of milliseconds in a browser.
+/// The limit of steps for all matches together: some tens of milliseconds in a browser.
 const MOST_STEPS: u64 = 5_000_000;
 
-/// The patterns of one schema, compiled at their first use, with one budget for all that is
-/// matched.
+/// The patterns of one schema, compiled at their first use, with one budget for all matches.
 pub struct Patterns<'a> {
     has_property: &'a HasProperty<'a>,
     compiled: RefCell<Vec<(String, Option<Program>)>>,
@@ -36,7 +33,7 @@ impl std::fmt::Debug for Patterns<'_> {
 }
 
 impl<'a> Patterns<'a> {
-    /// No pattern yet.
+    /// Creates an empty set of patterns.
     #[must_use]
     pub fn new(has_property: &'a HasProperty<'a>) -> Self {
         Self { has_property, compiled: RefCell::default(), steps: Cell::new(MOST_STEPS) }

@@ -1,32 +1,32 @@
-//! A pattern as places that a text moves through, all at once.
+//! A pattern as a nondeterministic automaton, whose states are advanced in parallel.
 
 use std::cell::Cell;
 
 use super::HasProperty;
 use super::syntax::{Expression, Fault, Ranges};
 
-/// One place in a pattern.
+/// One state of a pattern.
 #[derive(Clone, Debug)]
 enum Place {
     /// Reads one character and continues.
     One(Ranges, usize),
     /// Reads one character of a class with properties and continues.
     Class { ranges: Ranges, properties: Vec<String>, is_inverted: bool, next: usize },
-    /// Goes on in two ways.
+    /// Continues at two states.
     Both(usize, usize),
-    /// Goes on at the text's beginning only.
+    /// Continues at the text's beginning only.
     Start(usize),
-    /// Goes on at the text's end only.
+    /// Continues at the text's end only.
     End(usize),
-    /// Goes on between a character of a word and one of none; inverted, everywhere else.
+    /// Continues at a word boundary; inverted, everywhere else.
     Boundary(bool, usize),
-    /// Goes on where another part of the program matches ahead or behind, or does not.
+    /// Continues if another part of the program matches ahead or behind, or if it does not.
     Look { is_behind: bool, is_negative: bool, inner: usize, next: usize },
     /// Matches.
     Done,
 }
 
-/// All places, and where to begin.
+/// All states, and the initial one.
 #[derive(Clone, Debug)]
 pub(super) struct Program {
     places: Vec<Place>,
@@ -42,7 +42,7 @@ impl Program {
         Ok(program)
     }
 
-    /// Builds from the end: `next` is where a match of this part continues.
+    /// Compiles from the end: `next` is the state after a match of this part.
     fn build(&mut self, expression: &Expression, next: usize) -> Result<usize, Fault> {
         match expression {
             Expression::One(ranges) => self.add(Place::One(ranges.clone(), next)),
@@ -109,8 +109,8 @@ impl Program {
         Ok(self.places.len() - 1)
     }
 
-    /// Whether it is found anywhere in a text; `None` if the steps run out or a property is
-    /// unknown.
+    /// Whether the pattern is found anywhere in a text; `None` if the steps run out or a property
+    /// is unknown.
     pub(super) fn is_match(
         &self,
         text: &str,
@@ -123,14 +123,14 @@ impl Program {
     }
 }
 
-/// Where a part of a program may begin and end.
+/// Where a match of a part may begin and end.
 #[derive(Clone, Copy, PartialEq)]
 enum Anchor {
-    /// Anywhere after the first place.
+    /// Anywhere after the first position.
     Nowhere,
-    /// It begins at the first place.
+    /// It begins at the first position.
     Begin,
-    /// It begins anywhere, and ends at this place.
+    /// It begins anywhere, and ends at this position.
     Finish(usize),
 }
 
@@ -174,7 +174,8 @@ impl Matching<'_> {
         Some(false)
     }
 
-    /// Everywhere one is without reading on, and whether that is a match.
+    /// Adds all states reachable without reading a character; returns whether one of them is a
+    /// match.
     fn closure(&self, from: &[usize], at: usize) -> Option<(Vec<usize>, bool)> {
         let mut known = vec![false; self.program.places.len()];
         let mut open = from.to_vec();
@@ -212,7 +213,7 @@ impl Matching<'_> {
         Some((here, is_done))
     }
 
-    /// Where a character leads from a place.
+    /// Returns the states after a character.
     #[expect(clippy::option_option, reason = "outside: whether it can be said; inside: where")]
     fn step(&self, place: usize, char: char) -> Option<Option<usize>> {
         let holds = |ranges: &Ranges| {

@@ -1,9 +1,9 @@
-//! Patterns as trees: ECMA-262's grammar without references back to groups.
+//! Parses patterns to trees: ECMA-262's grammar without back references.
 
 use std::iter::Peekable;
 use std::str::Chars;
 
-/// The mistake in a pattern, as the end of a sentence.
+/// The error in a pattern, which completes a sentence.
 pub type Fault = &'static str;
 
 /// Sorted, disjoint ranges of code points, both ends included.
@@ -14,49 +14,49 @@ pub type Ranges = Vec<(u32, u32)>;
 pub enum Expression {
     /// One character.
     One(Ranges),
-    /// One character by its Unicode properties, each as it is written: `\p{Lu}`.
+    /// One character by a Unicode property in pattern syntax: `\p{Lu}`.
     Class {
-        /// Characters that are named themselves.
+        /// Characters that are listed.
         ranges: Ranges,
-        /// Properties, one of which is enough.
+        /// Properties, any of which matches.
         properties: Vec<String>,
-        /// Whether it is every other character.
+        /// Whether the class is inverted.
         is_inverted: bool,
     },
-    /// All, one after the other.
+    /// A sequence.
     Sequence(Vec<Expression>),
-    /// Any one of them.
+    /// Alternatives.
     Either(Vec<Expression>),
-    /// Repetitions; no end means any number.
+    /// A repetition; without a maximum, any number.
     Repeat(Box<Expression>, u32, Option<u32>),
     /// The text's beginning.
     Start,
     /// The text's end.
     End,
-    /// A place between a character of a word and one of none; or, inverted, every other place.
+    /// A word boundary, or any other position if inverted.
     Boundary {
-        /// Whether it is every other place.
+        /// Whether it is inverted.
         is_inverted: bool,
     },
-    /// A place before which, or behind which, something matches.
+    /// A lookaround.
     Look {
-        /// Whether it looks back.
+        /// Whether it looks behind.
         is_behind: bool,
-        /// Whether nothing may match there.
+        /// Whether it is negative.
         is_negative: bool,
-        /// The characters that match.
+        /// The pattern to match.
         inner: Box<Expression>,
     },
 }
 
 const LAST: u32 = 0x10_FFFF;
-/// More nesting than anyone writes, less than the call stack holds.
+/// The maximum nesting, more than anyone writes and less than the call stack allows.
 const DEEPEST: u32 = 64;
-/// A repetition is written out, so it is bounded.
+/// The maximum of repetitions, which are expanded.
 const MOST_REPEATS: u32 = 1000;
 
 impl Expression {
-    /// Why no automaton over characters can be made of it, as the end of a sentence.
+    /// Why the pattern cannot be compiled to an automaton; completes a sentence.
     #[must_use]
     pub fn irregularity(&self) -> Option<Fault> {
         match self {
@@ -77,10 +77,11 @@ impl Expression {
         }
     }
 
-    /// Reads a pattern.
+    /// Parses a pattern.
     ///
     /// # Errors
-    /// The mistake, as the end of a sentence.
+    ///
+    /// Returns the error, which completes a sentence.
     pub fn parse(pattern: &str) -> Result<Self, Fault> {
         let mut parser = Parser { chars: pattern.chars().peekable(), depth: 0 };
         let whole = parser.either()?;
@@ -217,7 +218,7 @@ impl Parser<'_> {
         if most.is_some_and(|most| most < least) {
             return Err("a repetition's bounds are reversed");
         }
-        // Lazy or greedy: the same texts match.
+        // Laziness does not affect which texts match.
         self.chars.next_if_eq(&'?');
         if matches!(self.chars.peek(), Some('*' | '+' | '?')) {
             return Err("a repetition is repeated");
@@ -268,7 +269,7 @@ impl Parser<'_> {
         Ok(Expression::One(if is_inverted { inverted(&ranges) } else { ranges }))
     }
 
-    /// A property, as it is written after its backslash.
+    /// Parses a property after its backslash.
     fn property(&mut self) -> Result<String, Fault> {
         let mut written = String::from('\\');
         written.extend(self.chars.next());
@@ -343,7 +344,7 @@ impl Parser<'_> {
         Ok(vec![(code, code)])
     }
 
-    /// Four digits, or two times four for what lies beyond 16 bits.
+    /// Parses four digits, or twice four for code points beyond 16 bits.
     fn unit(&mut self) -> Result<u32, Fault> {
         let high = self.hex(4)?;
         if !(0xD800..0xDC00).contains(&high) {
@@ -368,7 +369,7 @@ impl Parser<'_> {
     }
 }
 
-/// `n}`, `n,}` or `n,m}`; `None` if the brace is a literal.
+/// Parses `n}`, `n,}` or `n,m}`; `None` if the brace is a literal.
 fn bounds(chars: &mut Peekable<Chars<'_>>) -> Result<Option<(u32, Option<u32>)>, Fault> {
     let Some(least) = number(chars)? else { return Ok(None) };
     let most = if chars.next_if_eq(&',').is_some() { number(chars)? } else { Some(least) };
@@ -410,7 +411,8 @@ fn space() -> Ranges {
 }
 
 fn sorted(ranges: Ranges) -> Ranges {
-    // By insertion: a class has a handful of ranges, and the library's sort costs the page 1.5 KB.
+    // Insertion sort: a class has a handful of ranges, and the standard sort would add 1.5 KB to
+    // the page.
     let mut ordered = Ranges::with_capacity(ranges.len());
     for range in ranges {
         let at = ordered.partition_point(|known| *known < range);

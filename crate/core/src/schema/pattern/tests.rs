@@ -1,4 +1,4 @@
-//! A table: what a pattern matches, and what not; and work that stays bounded.
+//! Tables of patterns, with texts that match and texts that don't; and limits of steps.
 
 use super::{MOST_STEPS, Patterns};
 
@@ -36,7 +36,7 @@ fn anchors_and_repetitions() {
 }
 
 #[test]
-fn places_between_characters() {
+fn word_boundaries_and_lookarounds() {
     check(r"\bcat\b", &["cat", "a cat.", "cat-like"], &["concat", "cats", "_cat"]);
     check(r"\Bcat", &["concat"], &["cat", "a cat"]);
     check(r"^(?=.*\d)(?=.*[a-z]).{4,}$", &["abc1", "1abcd"], &["abcd", "1234", "ab1"]);
@@ -56,14 +56,14 @@ fn properties() {
 }
 
 #[test]
-fn what_cannot_be_said_asserts_nothing() {
+fn unsupported_patterns_are_ignored() {
     for pattern in [r"(a)\1", "(?i)a", "(", "a{1001}", "a**", r"\p{"] {
         assert_eq!(is_match(pattern, "a"), None, "{pattern}");
     }
 }
 
 #[test]
-fn no_pattern_takes_more_than_its_steps() {
+fn no_pattern_exceeds_its_steps() {
     let letters = "a".repeat(5_000) + "!";
     for pattern in ["^(a+)+$", "^(a|a)*$", "^([a-z]+)*x$", "^(?=(a+)+$)", "(a?){30}a{30}$"] {
         let nothing = |_: &str, _: char| None;
@@ -75,7 +75,7 @@ fn no_pattern_takes_more_than_its_steps() {
     let nothing = |_: &str, _: char| None;
     let patterns = Patterns::new(&nothing);
     assert_eq!(patterns.is_match("^(a+)+$", &letters), Some(false), "linear, so within the steps");
-    // Quadratic: a look at each place. The budget ends it.
+    // Quadratic: a lookaround at each position. The budget ends it.
     assert_eq!(patterns.is_match("(?=a*b)c", &"a".repeat(100_000)), None);
     assert_eq!(patterns.is_match("a", "a"), None, "one budget for one answer");
 }
