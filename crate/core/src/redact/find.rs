@@ -1,18 +1,18 @@
-//! Finds placeholders in what a model wrote, in the spellings that models give them.
+//! Finds placeholders in a model's text, including the variants that models write.
 //!
 //! `[EMAIL_1]` also as `[email_1]`, `[ EMAIL 1 ]`, `[Email-1]`, `\[EMAIL\_1\]`, `【EMAIL_1】`,
 //! `<EMAIL_1>`, `[EMAIL_1's]` and, without brackets, `EMAIL_1`.
 
 use super::kind::{Kind, SEPARATORS, closing, is_padding, is_separator, joins_words, narrow};
 
-/// What begins at a place of a text.
+/// The result at a position of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Found {
-    /// No placeholder.
+    /// No placeholder begins here.
     Nothing,
-    /// Perhaps one: the text ends inside of it.
+    /// A placeholder may begin here, but the text ends inside it.
     Unfinished,
-    /// A placeholder that ends before `end`. `tail` is text inside its brackets that belongs behind
+    /// A placeholder that ends before `end`. `tail` is text inside its brackets that belongs after
     /// the value.
     Placeholder { kind: usize, number: u32, end: usize, tail: (usize, usize) },
 }
@@ -24,7 +24,7 @@ struct Body {
     kind: usize,
     number: u32,
     end: usize,
-    /// Whether it differs from an ordinary word without brackets too.
+    /// Whether it differs from an ordinary word even without brackets.
     stands_alone: bool,
 }
 
@@ -34,22 +34,22 @@ enum Read {
     Body(Body),
 }
 
-/// The longest number.
+/// The maximum number of digits.
 const DIGITS: usize = 7;
 
-/// Where placeholders are looked for.
+/// The text to search.
 pub(super) struct Finder<'a> {
     pub(super) kinds: &'a [Kind],
-    /// The kinds that there are placeholders of, in order.
+    /// The kinds that have placeholders, in order.
     pub(super) live: &'a [usize],
-    /// Which placeholders there are.
+    /// The placeholders that exist.
     pub(super) holds: &'a dyn Fn(usize, u32) -> bool,
-    /// Whether the text continues, so that what its end cuts is no end.
+    /// Whether the text continues, so that its end isn't final.
     pub(super) goes_on: bool,
 }
 
 impl Finder<'_> {
-    /// What begins at this place. `before` is the character in front of it.
+    /// Returns what begins at this position. `before` is the preceding character.
     pub(super) fn at(&self, text: &str, at: usize, before: Option<char>) -> Found {
         let rest = text.get(at..).unwrap_or_default();
         let Some(first) = rest.chars().next() else { return Nothing };
@@ -73,7 +73,7 @@ impl Finder<'_> {
         self.live.iter().filter_map(|index| Some((*index, self.kinds.get(*index)?)))
     }
 
-    /// As it was sent, whatever its brackets are.
+    /// The original form, with any brackets.
     fn exact(&self, text: &str, at: usize) -> Found {
         let rest = text.get(at..).unwrap_or_default();
         let mut is_unfinished = false;
@@ -98,7 +98,7 @@ impl Finder<'_> {
         if is_unfinished && self.goes_on { Unfinished } else { Nothing }
     }
 
-    /// `\[EMAIL\_1\]`: the backslashes belong to it where the end has them too.
+    /// `\[EMAIL\_1\]`: the backslashes belong to it if the end has them too.
     fn escaped(&self, text: &str, at: usize) -> Found {
         let slashes = text.bytes().skip(at).take(2).take_while(|it| *it == b'\\').count();
         let open = at + slashes;
@@ -145,7 +145,7 @@ impl Finder<'_> {
             match text.get(at..).and_then(|it| it.chars().next()) {
                 None => return cut,
                 Some(it) if close.contains(&it) && is_closed_alike => at += it.len_utf8(),
-                // What is between could still become a possessive.
+                // The separator could still begin a possessive.
                 Some(_) => return Nothing,
             }
         }
@@ -176,7 +176,7 @@ impl Finder<'_> {
         for (index, kind) in self.live() {
             match read_body(text, at, index, &kind.words) {
                 Read::Body(body) if (self.holds)(index, body.number) => return Read::Body(body),
-                // More digits could make it a number that there is.
+                // More digits could make it an existing number.
                 Read::Body(body) => is_unfinished |= body.end == text.len(),
                 Read::Unfinished => is_unfinished = true,
                 Read::Nothing => {}
@@ -185,8 +185,8 @@ impl Finder<'_> {
         if is_unfinished { Read::Unfinished } else { Read::Nothing }
     }
 
-    /// Every number that is behind the letters of a kind, however little it looks like a
-    /// placeholder: new ones get others.
+    /// Returns every number that follows the letters of a kind, so that new placeholders get other
+    /// numbers.
     pub(super) fn numbers(&self, text: &str, found: &mut Vec<(usize, u32)>) {
         for (at, first) in text.char_indices() {
             if !narrow(first).is_ascii_alphabetic() {
@@ -201,7 +201,7 @@ impl Finder<'_> {
     }
 }
 
-/// Reads `CREDIT_CARD_1`, in any case and with any separators.
+/// Parses `CREDIT_CARD_1`, in any case and with any separators.
 fn read_body(text: &str, from: usize, kind: usize, words: &[String]) -> Read {
     let mut at = from;
     let mut is_upper = true;
@@ -240,13 +240,13 @@ fn read_body(text: &str, from: usize, kind: usize, words: &[String]) -> Read {
         return Read::Nothing;
     }
     let has_underscore = between.chars().any(|it| narrow(it) == '_');
-    // The number of a list's next item begins a line.
+    // The number of the next list item begins a line.
     let stands_alone = !between.contains('\n')
         && (has_underscore || (is_upper && (!between.is_empty() || letters >= 4)));
     Read::Body(Body { kind, number, end: at, stands_alone })
 }
 
-/// Where `'s` ends, if it is here.
+/// Returns the end of `'s`, if it is here.
 fn possessive(text: &str, at: usize) -> usize {
     let rest = text.get(at..).unwrap_or_default();
     let mut chars = rest.chars();

@@ -1,32 +1,32 @@
-//! The kinds of data that are replaced, and how their placeholders are written.
+//! Kinds of data to replace, and the format of their placeholders.
 
 use crate::privacy::SensitiveKind;
 use crate::{Error, Result};
 
-/// A kind of data that is replaced: one of the detectors', or one that the caller named.
+/// A kind of data to replace: a detector's, or one defined by the caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Kind {
     /// The name in counts.
     pub name: String,
-    /// What finds it; nothing for the caller's own kinds.
+    /// Its detector; `None` for the caller's own kinds.
     pub detector: Option<SensitiveKind>,
     pub(super) prefix: String,
     pub(super) suffix: String,
-    /// The letters of the prefix in upper case, by word: `CREDIT`, `CARD`.
+    /// The words of the prefix in upper case: `CREDIT`, `CARD`.
     pub(super) words: Vec<String>,
 }
 
-/// How many separators may be at one place of a placeholder.
+/// The maximum number of separators at one position of a placeholder.
 pub(super) const SEPARATORS: usize = 3;
 
-/// The longest text before or behind the number.
+/// The maximum length of the text before or after the number.
 const LONGEST: usize = 64;
 
 impl Kind {
-    /// A kind whose placeholders are written `prefix`, number, `suffix`.
+    /// Creates a kind whose placeholders have the form `prefix`, number, `suffix`.
     ///
-    /// # Errors
-    /// `INVALID_ARGUMENT` where such a placeholder could not be found again in an answer.
+    /// # Errors Returns `INVALID_ARGUMENT` if such a placeholder could not be found again in an
+    /// answer.
     pub fn new(name: &str, prefix: &str, suffix: &str) -> Result<Self> {
         let is_edge = |it: Option<char>| it.is_some_and(|it| !is_inner(it));
         let words: Vec<String> = prefix
@@ -57,30 +57,31 @@ impl Kind {
         })
     }
 
-    /// What a placeholder begins with, up to its number.
+    /// Returns the text before the number.
     #[must_use]
     pub fn prefix(&self) -> &str {
         &self.prefix
     }
 
-    /// What follows the number.
+    /// Returns the text after the number.
     #[must_use]
     pub fn suffix(&self) -> &str {
         &self.suffix
     }
 
-    /// The placeholder of this number.
+    /// Returns the placeholder with this number.
     pub(super) fn placeholder(&self, number: u32) -> String {
         format!("{}{number}{}", self.prefix, self.suffix)
     }
 
-    /// Whether the two would be taken for one another.
+    /// Whether the placeholders of two kinds could be confused.
     pub(super) fn clashes(&self, other: &Self) -> bool {
         self.words.concat() == other.words.concat()
     }
 }
 
-/// What may be inside the brackets of a placeholder, and so at neither of its ends.
+/// Whether a character may occur inside the brackets of a placeholder, and so at neither of its
+/// ends.
 fn is_inner(it: char) -> bool {
     it.is_alphanumeric()
         || it.is_whitespace()
@@ -89,7 +90,7 @@ fn is_inner(it: char) -> bool {
         || matches!(it, '"' | '\'' | '\u{2019}')
 }
 
-/// What models write between the words of a placeholder.
+/// Whether models write this character between the words of a placeholder.
 pub(super) fn is_separator(it: char) -> bool {
     matches!(
         it,
@@ -98,7 +99,7 @@ pub(super) fn is_separator(it: char) -> bool {
     )
 }
 
-/// What models write between a bracket and what it holds.
+/// Whether models write this character between a bracket and its content.
 pub(super) fn is_padding(it: char) -> bool {
     matches!(
         it,
@@ -107,7 +108,7 @@ pub(super) fn is_padding(it: char) -> bool {
     )
 }
 
-/// The bracket that closes what this one opens.
+/// Returns the closing bracket for an opening one.
 pub(super) fn closing(open: char) -> Option<[char; 2]> {
     Some(match open {
         '[' | '\u{ff3b}' => [']', '\u{ff3d}'],
@@ -122,7 +123,7 @@ pub(super) fn closing(open: char) -> Option<[char; 2]> {
     })
 }
 
-/// A full-width form as plain ASCII; everything else as it is.
+/// Converts a full-width form to ASCII; other characters are unchanged.
 pub(super) fn narrow(it: char) -> char {
     match u32::from(it) {
         wide @ 0xff01..=0xff5e => char::from_u32(wide - 0xfee0).unwrap_or(it),
@@ -130,8 +131,8 @@ pub(super) fn narrow(it: char) -> char {
     }
 }
 
-/// Whether a letter beside a placeholder without brackets makes it part of a longer word. Scripts
-/// without spaces between words do not.
+/// Whether a letter adjacent to a placeholder without brackets makes it part of a longer word. That
+/// isn't so in scripts without spaces.
 pub(super) fn joins_words(it: char) -> bool {
     it == '_' || (it.is_alphanumeric() && it < '\u{2e80}')
 }

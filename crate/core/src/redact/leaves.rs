@@ -1,4 +1,4 @@
-//! The texts of a request, taken out of it and put back: everything that a branch could send.
+//! Extracts the texts of a request, everything that a branch could send, and puts them back.
 
 use serde_json::{Map, Value};
 
@@ -6,7 +6,7 @@ use crate::base64;
 use crate::json;
 use crate::percent::percent_decoded;
 
-/// Ends a value: no number continues over it, and words before it still explain what follows.
+/// Ends a value: no number continues across it, and words before it still announce what follows.
 const END: &str = "\n\u{1e}";
 
 /// One text, number or key of a request.
@@ -16,25 +16,25 @@ pub(super) struct Leaf {
     pub(super) form: Form,
 }
 
-/// How a leaf is written in the request.
+/// The form of a leaf in the request.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Form {
     Text,
     Number(Value),
-    /// A text inside this `data:` address.
+    /// A text inside this `data:` URL.
     Address(String),
-    /// Bytes that are no text: they cannot be changed.
+    /// Bytes that aren't text and cannot be changed.
     Bytes(String),
 }
 
-/// A piece of a leaf: what was there, or the entry that stands for it.
+/// A piece of a leaf: its original text, or the entry that replaces it.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Piece {
     Text(String),
     Entry(usize),
 }
 
-/// A text as a detector reads it: leaves with what is between them.
+/// A text as scanned by a detector: leaves and the text between them.
 #[derive(Debug, Default)]
 pub(super) struct Document(pub(super) Vec<Passage>);
 
@@ -44,19 +44,19 @@ pub(super) enum Passage {
     Fixed(String),
 }
 
-/// What walks over a request: once to take its leaves out, once to put them back.
+/// A visitor of a request, used to extract its leaves and to put them back.
 pub(super) trait Visitor {
-    /// A text, in its place.
+    /// Visits a text in place.
     fn text(&mut self, text: &mut String);
-    /// A number that may be somebody's; it may become a text.
+    /// Visits a number that may be personal; it may become a text.
     fn number(&mut self, number: &mut Value);
-    /// A key.
+    /// Visits a key.
     fn key(&mut self, key: String) -> String;
-    /// What is between two leaves.
+    /// Visits the text between two leaves.
     fn between(&mut self, _text: &str) {}
     /// The document is complete.
     fn end(&mut self) {}
-    /// The leaf before is a text that services join with its neighbours.
+    /// The previous leaf is a text that services join with its neighbours.
     fn joins(&mut self) {}
 }
 
@@ -84,7 +84,7 @@ pub(super) fn visit(request: &mut Value, visitor: &mut dyn Visitor) {
     }
     let Some(config) = request.get_mut("config").and_then(Value::as_object_mut) else { return };
     for (name, option) in config.iter_mut() {
-        // The numbers among them are settings.
+        // The numbers in the options are settings.
         if !option.is_number() {
             visitor.between(name);
             visitor.between(": ");
@@ -128,8 +128,8 @@ fn part(part: &mut Value, visitor: &mut dyn Visitor) {
     }
 }
 
-/// Services take back their own signatures unchanged or not at all. One that is no base64 is
-/// somebody's text.
+/// Services accept their own signatures only unchanged. A signature that isn't base64 is treated as
+/// text.
 fn metadata(value: Option<&mut Value>, visitor: &mut dyn Visitor) {
     let Some(map) = value.and_then(Value::as_object_mut) else { return };
     let is_base64 =
@@ -150,7 +150,7 @@ fn metadata(value: Option<&mut Value>, visitor: &mut dyn Visitor) {
     }
 }
 
-/// Visits a value that is a document of its own.
+/// Visits a value that forms its own document.
 fn document(value: Option<&mut Value>, visitor: &mut dyn Visitor) {
     if let Some(value) = value {
         self::value(value, visitor);
@@ -158,7 +158,7 @@ fn document(value: Option<&mut Value>, visitor: &mut dyn Visitor) {
     }
 }
 
-/// Values at any depth, read so that a key explains its value: `dateOfBirth: 1985-03-12`.
+/// Visits values at any depth, so that a key announces its value: `dateOfBirth: 1985-03-12`.
 fn value(value: &mut Value, visitor: &mut dyn Visitor) {
     match value {
         Value::Null | Value::Bool(_) => {}
@@ -181,7 +181,7 @@ fn value(value: &mut Value, visitor: &mut dyn Visitor) {
 fn object(map: &mut Map<String, Value>, visitor: &mut dyn Visitor) {
     let fields = core::mem::take(map);
     for (key, mut field) in fields {
-        // A schema's own words.
+        // Keywords of a schema.
         let is_type = key == "type" && field.as_str().is_some_and(|it| TYPES.contains(&it));
         let key = if is_type { key } else { visitor.key(key) };
         if !is_type {
@@ -204,7 +204,7 @@ impl Leaf {
         Self { pieces: vec![Piece::Text(json::written(number))], form }
     }
 
-    /// A text, or what is inside of a `data:` address. Pictures and sound are not looked into.
+    /// Visits a text, or the content of a `data:` URL. Pictures and audio are skipped.
     pub(super) fn text(text: String) -> Self {
         let is_address = text.get(..5).is_some_and(|it| it.eq_ignore_ascii_case("data:"));
         let Some((head, body)) = text.split_once(',').filter(|_| is_address) else {
@@ -228,7 +228,7 @@ impl Leaf {
             Ok(inside) if !is_wide => {
                 Self { pieces: vec![Piece::Text(inside)], form: Form::Address(text) }
             }
-            // Zeros between the letters are how UTF-16 writes ASCII.
+            // Zeros between the letters mean UTF-16 with ASCII text.
             other => {
                 let bytes = other.map_or_else(|it| it.into_bytes(), String::into_bytes);
                 let bytes: Vec<u8> = bytes.into_iter().filter(|it| *it != 0).collect();
@@ -242,7 +242,7 @@ impl Leaf {
         self.pieces.iter().any(|it| matches!(it, Piece::Entry(_)))
     }
 
-    /// This `data:` address with another text inside.
+    /// Returns this `data:` URL with another text inside.
     pub(super) fn address(address: &str, inside: &str) -> String {
         let head = address.split_once(',').map_or(address, |(head, _)| head).trim_end();
         let plain = head.get(..head.len().saturating_sub(7)).unwrap_or(head);

@@ -1,13 +1,13 @@
-//! Replaces personal data in a request by placeholders, and puts it back into the answer.
+//! Replaces personal data in a request by placeholders, and restores it in the answer.
 //!
 //! ```text
 //! request ── leaves ──► detectors, the caller's finds ──► entries ──► placeholders ──► the model
 //! answer ◄── restorer ◄── the same entries ◄───────────────────────────────────────────────┘
 //! ```
 //!
-//! An answer is restored with the entries of its own request only: a number that a model makes up
-//! cannot bring in what another conversation held. What a request says that looks like one of its
-//! own placeholders becomes an entry too, so that `restore(redact(x)) = x` for every text.
+//! An answer is restored only with the entries of its own request: a number that a model makes up
+//! cannot reveal data of another conversation. Text of a request that looks like one of its own
+//! placeholders becomes an entry too, so that `restore(redact(x)) = x` for every text.
 
 mod find;
 mod kind;
@@ -33,24 +33,23 @@ use work::Work;
 pub use kind::Kind;
 pub use restore::Restorer;
 
-/// From how many characters on a value is replaced inside of longer words too.
+/// The minimum length of a value that is also replaced inside longer words.
 const LONG: usize = 8;
 
-/// Something to replace wherever it is, with the number of its kind.
+/// A value to replace everywhere, with the index of its kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Term {
-    /// Which kind.
+    /// The index of its kind.
     pub kind: usize,
     /// The text.
     pub text: String,
-    /// Whether it counts as a whole word only. What a detector found is replaced inside of longer
-    /// words too.
+    /// Whether only whole words match. Findings of detectors are also replaced inside longer words.
     pub is_word: bool,
 }
 
 impl Term {
-    /// Whether it is a word of its own where it stands. A long value is replaced inside of others
-    /// too.
+    /// Whether it is a separate word at this position. A long value is also replaced inside other
+    /// words.
     fn stands_in(&self, text: &str, from: usize, to: usize) -> bool {
         let Some(value) = text.get(from..to) else { return false };
         if !self.is_word && value.chars().count() >= LONG {
@@ -64,14 +63,14 @@ impl Term {
     }
 }
 
-/// What follows one placeholder.
+/// The value behind a placeholder.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
     kind: usize,
     number: u32,
-    /// A text, or a number where there was one.
+    /// A text, or originally a number.
     value: Value,
-    /// The request's own text that looked like a placeholder: nothing that was found.
+    /// Text of the request that looked like a placeholder, not a finding.
     is_literal: bool,
 }
 
@@ -84,17 +83,17 @@ impl Entry {
     }
 }
 
-/// What was replaced in one request.
+/// The values replaced in one request.
 #[derive(Debug)]
 pub struct Hidden {
     kinds: Rc<[Kind]>,
     entries: Vec<Entry>,
-    /// The kinds of the entries.
+    /// Returns the kinds of the entries.
     live: Vec<usize>,
 }
 
 impl Hidden {
-    /// How many different values of each kind were replaced, by the kind's name.
+    /// Returns the number of different values replaced of each kind, by the kind's name.
     #[must_use]
     pub fn counts(&self) -> Vec<(&str, usize)> {
         let count =
@@ -121,10 +120,11 @@ pub struct Redactor {
 }
 
 impl Redactor {
-    /// For these kinds.
+    /// Creates a redactor for these kinds.
     ///
     /// # Errors
-    /// `INVALID_ARGUMENT` where placeholders of two kinds look alike.
+    ///
+    /// Returns `INVALID_ARGUMENT` if placeholders of two kinds could be confused.
     pub fn new(kinds: Vec<Kind>) -> Result<Self> {
         for (at, kind) in kinds.iter().enumerate() {
             if kinds.iter().take(at).any(|other| kind.clashes(other)) {
@@ -136,11 +136,11 @@ impl Redactor {
         Ok(Self { kinds: kinds.into(), vault: Vault::default() })
     }
 
-    /// The request with placeholders, and what they stand for. `terms` are replaced wherever they
-    /// stand as whole words; `finds` returns what the caller's own detectors find in one text.
+    /// Returns the request with placeholders, and their values. `terms` are replaced wherever they
+    /// occur as whole words; `finds` returns the findings of the caller's own detectors in one
+    /// text.
     ///
-    /// # Errors
-    /// `UNAVAILABLE` where data is in something that cannot be changed, such as a PDF.
+    /// # Errors Returns `UNAVAILABLE` if data is in content that cannot be changed, such as a PDF.
     pub fn redact(
         &mut self,
         mut request: Value,
@@ -171,7 +171,7 @@ impl Redactor {
     }
 }
 
-/// The leaves of a request, taken out, and the documents they make.
+/// The extracted leaves of a request, and the documents that they form.
 #[derive(Debug, Default)]
 struct Taken {
     leaves: Vec<Leaf>,
@@ -198,7 +198,7 @@ impl Visitor for Taken {
 
     fn key(&mut self, key: String) -> String {
         self.take(Leaf::key(key));
-        // Keys must differ until they are put back, and keep their order where a map sorts them.
+        // Keys must be unique until they are put back, and keep their order in a sorted map.
         json::written(&Value::from(10_000_000 + self.leaves.len()))
     }
 
@@ -218,7 +218,7 @@ impl Visitor for Taken {
     }
 }
 
-/// The kinds that there are entries of.
+/// Returns the kinds that have entries.
 fn live(entries: &[Entry]) -> Vec<usize> {
     let mut live: Vec<usize> = entries.iter().map(|it| it.kind).collect();
     live.sort_unstable();
@@ -226,7 +226,7 @@ fn live(entries: &[Entry]) -> Vec<usize> {
     live
 }
 
-/// Puts the leaves back, in the order in which they were taken.
+/// Puts the leaves back, in the order in which they were extracted.
 struct Giver<'a> {
     leaves: std::vec::IntoIter<Leaf>,
     hidden: &'a Hidden,
@@ -264,7 +264,7 @@ impl Visitor for Giver<'_> {
     }
 }
 
-/// A leaf with its placeholders.
+/// Returns a leaf with its placeholders.
 fn written(leaf: &Leaf, kinds: &[Kind], entries: &[Entry]) -> String {
     let mut text = String::new();
     for piece in &leaf.pieces {

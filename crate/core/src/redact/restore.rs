@@ -1,4 +1,4 @@
-//! Puts the original values back into an answer, also while it streams.
+//! Restores the original values in an answer, also while it streams.
 
 use std::rc::Rc;
 
@@ -8,37 +8,37 @@ use super::find::{Finder, Found};
 use super::{Entry, Hidden};
 use crate::json;
 
-/// Restores one text that comes in pieces. It keeps back only what could still become a
-/// placeholder, at most a few dozen characters.
+/// Restores one streamed text. It holds back only text that could still become a placeholder, at
+/// most a few dozen characters.
 #[derive(Debug)]
 pub struct Restorer {
     hidden: Rc<Hidden>,
     pub(super) held: String,
-    /// The last character before what is held.
+    /// The last character before the held text.
     before: Option<char>,
-    /// Set where the text is JSON.
+    /// The position in the JSON syntax, if the text is JSON.
     json: Option<JsonPlace>,
 }
 
-/// Where in a JSON text the next character stands.
+/// The syntactic position of the next character in a JSON text.
 #[derive(Clone, Copy, Debug, Default)]
 struct JsonPlace {
     is_in_string: bool,
     is_escaped: bool,
-    /// The last character outside of strings that is no space.
+    /// The last character outside strings that isn't white space.
     last: char,
 }
 
 impl Restorer {
-    /// For an answer to a request of which `hidden` was replaced. In JSON, values are escaped as
-    /// their place needs it.
+    /// Creates a restorer for the answer to a request from which `hidden` was replaced. In JSON,
+    /// values are escaped as their position requires.
     #[must_use]
     pub fn new(hidden: Rc<Hidden>, is_json: bool) -> Self {
         let json = is_json.then(JsonPlace::default);
         Self { hidden, held: String::new(), before: None, json }
     }
 
-    /// The next piece. With `is_last` nothing is kept back.
+    /// Returns the restored next chunk. With `is_last` nothing is held back.
     pub fn push(&mut self, piece: &str, is_last: bool) -> String {
         if self.hidden.entries.is_empty() {
             return piece.to_owned();
@@ -78,7 +78,7 @@ impl Restorer {
         restored
     }
 
-    /// Notes a character of the answer's own.
+    /// Handles an ordinary character of the answer.
     fn pass(&mut self, it: char) {
         let Some(place) = &mut self.json else { return };
         if place.is_in_string {
@@ -94,7 +94,7 @@ impl Restorer {
 
     fn write(&self, entry: &Entry, restored: &mut String) {
         let Some(place) = self.json else { return restored.push_str(&entry.text()) };
-        // A model may forget the quotes around a value.
+        // A model may omit the quotes around a value.
         let stands_alone = !place.is_in_string && matches!(place.last, ':' | ',' | '[');
         if stands_alone {
             return restored.push_str(&json::written(&entry.value));
@@ -105,13 +105,12 @@ impl Restorer {
 }
 
 impl Hidden {
-    /// A text as a whole.
+    /// Restores a complete text.
     fn restored(self: &Rc<Self>, text: &str) -> String {
         Restorer::new(Rc::clone(self), false).push(text, true)
     }
 
-    /// A value with everything that was replaced put back, in its texts and its keys. What was a
-    /// number is one again.
+    /// Restores all texts and keys of a value. Replaced numbers become numbers again.
     #[must_use]
     pub fn restore(self: &Rc<Self>, value: Value) -> Value {
         match value {

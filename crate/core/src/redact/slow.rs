@@ -6,8 +6,8 @@ use std::rc::Rc;
 use super::Hidden;
 use super::kind::{closing, is_padding, is_separator, joins_words, narrow};
 
-/// A whole text restored by trying every range at every place, the longest first, against a list of
-/// rules.
+/// Restores a complete text by trying every range at every position, the longest first, against a
+/// list of rules.
 pub(super) fn slow(hidden: &Rc<Hidden>, text: &str) -> String {
     let chars: Vec<char> = text.chars().collect();
     let (mut out, mut at) = (String::new(), 0);
@@ -78,7 +78,7 @@ fn slow_value(
     })
 }
 
-/// The value, and whether the body is a placeholder without brackets too.
+/// Returns the value, and whether the body is a placeholder even without brackets.
 fn slow_body(hidden: &Rc<Hidden>, body: &[char]) -> Option<(String, bool)> {
     let plain: Vec<char> = body.iter().map(|it| narrow(*it)).collect();
     let digits = plain.iter().rev().take_while(|it| it.is_ascii_digit()).count();
@@ -98,7 +98,7 @@ fn slow_body(hidden: &Rc<Hidden>, body: &[char]) -> Option<(String, bool)> {
         {
             continue;
         }
-        // Between words there are separators, within words there are none.
+        // There are separators between words, but not within them.
         let mut rest = label.iter().copied().collect::<String>();
         let fits = words.iter().all(|word| {
             let skipped = rest

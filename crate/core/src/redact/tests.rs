@@ -1,4 +1,4 @@
-//! Redaction against a slow twin, on random texts, cuts and manglings.
+//! Compares redaction with a slow twin, on random texts, cuts and variants.
 
 use std::rc::Rc;
 
@@ -9,7 +9,7 @@ use super::slow::slow;
 use super::{Hidden, Kind, Redactor, Restorer, Term};
 use crate::privacy::{self, SensitiveKind};
 
-/// All detectors with the usual placeholders, and two kinds of the caller's own.
+/// All detectors with the default placeholders, and two kinds of the caller.
 fn kinds() -> Vec<Kind> {
     let detectors = SensitiveKind::ALL.iter().map(|it| it.word());
     detectors
@@ -37,7 +37,7 @@ fn redact(redactor: &mut Redactor, request: Value) -> (Value, Rc<Hidden>) {
     redactor.redact(request, Vec::new(), &|_| Vec::new()).unwrap()
 }
 
-/// What is sent of these messages, and what was replaced.
+/// Returns the messages as sent, and the replaced values.
 fn sent(redactor: &mut Redactor, texts: &[&str]) -> (Vec<String>, Rc<Hidden>) {
     let (request, hidden) = redact(redactor, saying(texts));
     let text = |it: &Value| it["content"][0]["text"].as_str().unwrap().to_owned();
@@ -73,7 +73,7 @@ fn check(answer: &str, expected: &str) {
 }
 
 #[test]
-fn answers_are_restored_as_models_mangle_them() {
+fn variants_of_placeholders_are_restored() {
     for spelt in [
         "[EMAIL_1]",
         "[email_1]",
@@ -132,7 +132,7 @@ fn answers_are_restored_as_models_mangle_them() {
 }
 
 #[test]
-fn what_is_no_placeholder_of_this_request_stays() {
+fn unknown_placeholders_are_kept() {
     for text in [
         "[EMAIL_2]",
         "[EMAIL_12]",
@@ -165,7 +165,7 @@ fn what_is_no_placeholder_of_this_request_stays() {
 }
 
 #[test]
-fn pieces_are_shown_at_once_unless_they_could_be_a_placeholder() {
+fn chunks_are_shown_at_once_unless_they_could_be_a_placeholder() {
     let hidden = usual();
     let mut restorer = Restorer::new(hidden, false);
     for (piece, shown) in [
@@ -187,7 +187,7 @@ fn pieces_are_shown_at_once_unless_they_could_be_a_placeholder() {
 }
 
 #[test]
-fn in_json_values_are_escaped_where_they_stand() {
+fn values_in_json_are_escaped_for_their_position() {
     let key = "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7\n-----END PRIVATE KEY-----";
     let (texts, hidden) = sent(&mut redactor(), &[key, "ann@example.org"]);
     assert_eq!(texts, ["[API_KEY_1]", "[EMAIL_1]"]);
@@ -210,7 +210,7 @@ fn in_json_values_are_escaped_where_they_stand() {
 }
 
 #[test]
-fn values_keep_their_numbers_over_a_conversation() {
+fn values_keep_their_numbers_during_a_conversation() {
     let mut redactor = redactor();
     let (first, _) = sent(&mut redactor, &["ann@example.org and bob@example.org"]);
     let (second, _) =
@@ -220,7 +220,7 @@ fn values_keep_their_numbers_over_a_conversation() {
 }
 
 #[test]
-fn an_answer_gets_back_only_what_its_own_request_held() {
+fn an_answer_gets_only_values_of_its_own_request() {
     let mut redactor = redactor();
     drop(sent(&mut redactor, &["ann@example.org"]));
     let (_, hidden) = sent(&mut redactor, &["bob@example.org"]);
@@ -228,7 +228,7 @@ fn an_answer_gets_back_only_what_its_own_request_held() {
 }
 
 #[test]
-fn what_the_request_says_itself_is_not_restored_as_something_else() {
+fn placeholder_like_text_of_a_request_is_restored_unchanged() {
     let mut redactor = redactor();
     drop(sent(&mut redactor, &["ann@example.org"]));
     let texts =
@@ -241,7 +241,7 @@ fn what_the_request_says_itself_is_not_restored_as_something_else() {
 }
 
 #[test]
-fn every_place_of_a_request_is_looked_at() {
+fn every_part_of_a_request_is_scanned() {
     let mail = "ann@example.org";
     let url = "data:text/plain;base64,YW5uQGV4YW1wbGUub3Jn"; // ann@example.org
     let request = json!({
@@ -280,7 +280,7 @@ fn every_place_of_a_request_is_looked_at() {
 }
 
 #[test]
-fn what_cannot_be_changed_is_not_sent() {
+fn data_that_cannot_be_changed_is_not_sent() {
     let pdf = format!(
         "data:application/pdf;base64,{}",
         crate::base64::encode(b"%PDF \xff ann@example.org")
@@ -291,7 +291,7 @@ fn what_cannot_be_changed_is_not_sent() {
 }
 
 #[test]
-fn a_value_is_replaced_wherever_it_stands() {
+fn a_value_is_replaced_everywhere() {
     let texts = ["my password: hunter2hunter2", "is xhunter2hunter2x good?"];
     let (sent, hidden) = sent(&mut redactor(), &texts);
     assert_eq!(sent, ["my password: [API_KEY_1]", "is x[API_KEY_1]x good?"]);
@@ -299,7 +299,7 @@ fn a_value_is_replaced_wherever_it_stands() {
 }
 
 #[test]
-fn terms_are_whole_words() {
+fn terms_match_whole_words() {
     let term = |kind, text: &str| Term { kind, text: text.to_owned(), is_word: true };
     let terms = vec![term(PERSON, "Ann"), term(PERSON, "Ann Smith"), term(PERSON, "Li")];
     let finds = |text: &str| {
@@ -319,7 +319,7 @@ fn terms_are_whole_words() {
 }
 
 #[test]
-fn placeholders_that_could_not_be_found_again_are_refused() {
+fn placeholders_that_could_not_be_found_again_are_rejected() {
     for (prefix, suffix, holds) in [
         ("[EMAIL_", "]", true),
         ("<<mail:", ">>", true),
@@ -402,7 +402,7 @@ fn mangled(placeholder: &str, how: usize) -> String {
     }
 }
 
-/// The text in pieces of these sizes.
+/// Splits a text into chunks of these sizes.
 fn pieces<'a>(text: &'a str, sizes: &[usize]) -> Vec<&'a str> {
     let (mut pieces, mut rest) = (Vec::new(), text);
     for size in sizes.iter().cycle().take(text.len() + 1) {
@@ -418,7 +418,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 192, ..ProptestConfig::default() })]
 
     #[test]
-    fn nothing_found_is_sent_and_everything_comes_back(
+    fn no_finding_is_sent_and_everything_is_restored(
         turns in proptest::collection::vec(proptest::collection::vec(text(), 1..4), 1..3),
         sizes in proptest::collection::vec(1_usize..9, 1..5),
     ) {
@@ -441,7 +441,7 @@ proptest! {
                 let is_long = span.chars().count() >= super::LONG;
                 prop_assert!(!is_long || wire.iter().all(|it| !it.contains(&span)), "{} in {:?}", span, wire);
             }
-            // What is still found is a placeholder, with what surrounds it.
+            // Anything still found is a placeholder with its surroundings.
             for text in &wire {
                 let mut neutral = text.clone();
                 for entry in &hidden.entries {
@@ -457,7 +457,7 @@ proptest! {
     }
 
     #[test]
-    fn mangled_answers_are_restored(
+    fn random_variants_of_placeholders_are_restored(
         plain in proptest::collection::vec("[a-z äß,.\n]{1,10} ", 1..6),
         hows in proptest::collection::vec(0_usize..14, 12),
         sizes in proptest::collection::vec(1_usize..9, 1..5),
@@ -477,7 +477,7 @@ proptest! {
     }
 
     #[test]
-    fn pieces_and_the_slow_twin_agree(
+    fn chunks_and_the_slow_twin_agree(
         noise in proptest::collection::vec(prop_oneof![filler(), (0_usize..14).prop_map(|it| mangled("[EMAIL_1]", it)), (0_usize..14).prop_map(|it| mangled("[CREDIT_CARD_1]", it))], 0..9),
         sizes in proptest::collection::vec(1_usize..9, 1..5),
     ) {
@@ -488,7 +488,7 @@ proptest! {
     }
 
     #[test]
-    fn little_is_kept_back(text in text(), sizes in proptest::collection::vec(1_usize..9, 1..5)) {
+    fn little_text_is_held_back(text in text(), sizes in proptest::collection::vec(1_usize..9, 1..5)) {
         let mut restorer = Restorer::new(usual(), false);
         for piece in pieces(&text, &sizes) {
             restorer.push(piece, false);

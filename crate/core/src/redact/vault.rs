@@ -4,19 +4,20 @@ use serde_json::{Map, Value};
 
 use crate::json;
 
-/// More values than a conversation holds; a server that serves for weeks must not grow for ever.
+/// More values than a conversation contains; a server that runs for weeks must not grow for ever.
 const MOST: usize = 20_000;
 
 #[derive(Debug, Default)]
 pub(super) struct Vault {
-    /// Number by kind and value.
+    /// Numbers by kind and value.
     numbers: Map<String, Value>,
     /// The last number of each kind. Never reused.
     last: Vec<u32>,
 }
 
 impl Vault {
-    /// The number of a value, a new one where it has none; never one of `taken`, which is sorted.
+    /// Returns the number of a value, assigning a new one if needed; never one of `taken`, which is
+    /// sorted.
     pub(super) fn number(&mut self, kind: usize, value: &Value, taken: &[(usize, u32)]) -> u32 {
         let key = format!("{kind} {}", json::written(value));
         let known = self.numbers.get(&key).and_then(Value::as_u64);

@@ -1,4 +1,4 @@
-//! One request while its data is looked for and replaced.
+//! Searches and replaces data in one request.
 
 use std::rc::Rc;
 
@@ -11,17 +11,18 @@ use super::{Entry, Kind, Redactor, Taken, Term, live, placeholder, written};
 use crate::privacy::{self, SensitiveKind};
 use crate::{Error, Result, Status, json};
 
-/// Below this many characters a value is replaced only where it was found.
+/// The length below which a value is replaced only where it was found.
 const SHORT: usize = 3;
 
-/// What is found only once something else is replaced is looked for this often; two rounds are
+/// The maximum number of rounds: a replacement can make other data detectable. Two rounds are
 /// usual.
 const ROUNDS: usize = 64;
 
-/// How detectors read a placeholder: its words would explain the numbers around it.
+/// The text that represents a placeholder for detectors, because its own words would announce the
+/// numbers around it.
 const NEUTRAL: &str = "[*]";
 
-/// A range of one piece of a leaf that is to be replaced.
+/// A range of one piece of a leaf, to be replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Cut {
     leaf: usize,
@@ -31,15 +32,15 @@ struct Cut {
     kind: usize,
 }
 
-/// One request while it is worked on.
+/// One request in progress.
 pub(super) struct Work<'a> {
     kinds: Rc<[Kind]>,
     vault: &'a mut Vault,
     pub(super) leaves: Vec<Leaf>,
-    /// The documents, of which the last is all texts that services join.
+    /// The documents; the last consists of all texts that services join.
     documents: Vec<Document>,
     pub(super) entries: Vec<Entry>,
-    /// Numbers that the request itself names.
+    /// Numbers that the request itself contains in placeholder-like text.
     taken: Vec<(usize, u32)>,
 }
 
@@ -76,13 +77,13 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// Replaces what is found until nothing more is, and what looks like a placeholder then.
+    /// Replaces findings until there are no more, then text that looks like a placeholder.
     pub(super) fn replace(&mut self, mut words: Vec<Term>) -> Result<()> {
         words.retain(|it| it.text.chars().count() > 1 && it.kind < self.kinds.len());
         let documents = core::mem::take(&mut self.documents);
         let Some((joined, single)) = documents.split_last() else { return Ok(()) };
-        // Texts are joined once nothing is left in each of them: what ends one must not run into
-        // the next.
+        // Texts are joined only after each has been replaced, because the end of one must not run
+        // into the next.
         let (mut changed, mut is_joined): (Vec<usize>, bool) =
             ((0..self.leaves.len()).collect(), false);
         for _ in 0..ROUNDS {
@@ -115,7 +116,8 @@ impl<'a> Work<'a> {
         Err(unchangeable("personal data in the request could not be replaced, so it was not sent"))
     }
 
-    /// What the detectors find in a document, and the values among it that are in one piece.
+    /// Returns the detectors' findings in a document, and those of the values that are in one
+    /// piece.
     fn detect(&self, document: &Document, cuts: &mut Vec<Cut>, words: &mut Vec<Term>) {
         let mut text = String::new();
         let mut places = Vec::new();
@@ -147,7 +149,7 @@ impl<'a> Work<'a> {
             for (from, to, leaf, piece) in within {
                 let (start, end) = (span.from.max(*from), span.to.min(*to));
                 let own = text.get(start..end).unwrap_or_default();
-                // Of what surrounds a placeholder, only words and numbers matter.
+                // Only words and numbers around a placeholder matter.
                 let is_whole = (start, end) == (span.from, span.to);
                 if is_whole || own.contains(char::is_alphanumeric) {
                     let (from, to) = (start - from, end - from);
@@ -168,7 +170,7 @@ impl<'a> Work<'a> {
         self.kinds.iter().position(|kind| kind.detector == Some(detector))
     }
 
-    /// Cuts these words wherever they are: what was found in one place is not sent from another.
+    /// Marks these words wherever they occur, so that a value found once is not sent elsewhere.
     fn spread(&self, words: &[Term], cuts: &mut Vec<Cut>) {
         let mut begins = [false; 256];
         for first in words.iter().filter_map(|it| it.text.bytes().next()) {
@@ -184,7 +186,7 @@ impl<'a> Work<'a> {
                         continue;
                     }
                     let rest = text.as_bytes().get(from..).unwrap_or_default();
-                    // The words are sorted: those that begin alike are together.
+                    // The words are sorted, so that those with the same beginning are adjacent.
                     let head = rest.get(..rest.len().min(2)).unwrap_or_default();
                     let first = words.partition_point(|it| it.text.as_bytes() < head);
                     let alike = words.iter().skip(first);
@@ -200,8 +202,7 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// Replaces ranges by entries, and returns the leaves that changed. Ranges that overlap are
-    /// one.
+    /// Replaces ranges by entries, and returns the changed leaves. Overlapping ranges are merged.
     fn cut(&mut self, mut cuts: Vec<Cut>) -> Result<Vec<usize>> {
         cuts.retain(|it| it.from < it.to);
         cuts.sort_unstable_by_key(|it| (it.leaf, it.piece, it.from, usize::MAX - it.to, it.kind));
@@ -219,7 +220,7 @@ impl<'a> Work<'a> {
         let mut changed: Vec<usize> = apart.iter().map(|it| it.leaf).collect();
         changed.dedup();
         // From the front, so that numbers follow the order of the text; pieces of one leaf are
-        // built anew.
+        // rebuilt.
         for cuts in apart.chunk_by(|a, b| a.leaf == b.leaf) {
             let Some(leaf) = cuts.first().map(|it| it.leaf) else { continue };
             self.cut_leaf(leaf, cuts)?;
@@ -269,7 +270,7 @@ impl<'a> Work<'a> {
         Ok(())
     }
 
-    /// The entry of a value.
+    /// Returns the entry of a value.
     fn enter(&mut self, kind: usize, value: Value, is_literal: bool) -> usize {
         let number = self.vault.number(kind, &value, &self.taken);
         let known = self.entries.iter().position(|it| it.kind == kind && it.number == number);
@@ -279,8 +280,8 @@ impl<'a> Work<'a> {
         })
     }
 
-    /// Makes entries of what only looks like a placeholder of this request, and returns the leaves
-    /// that changed.
+    /// Makes entries of text that only looks like a placeholder of this request, and returns the
+    /// changed leaves.
     fn escape(&mut self) -> Vec<usize> {
         let mut changed = Vec::new();
         if self.entries.is_empty() {
@@ -297,7 +298,8 @@ impl<'a> Work<'a> {
         changed
     }
 
-    /// The first range of a leaf that would be restored, though nothing was replaced there.
+    /// Returns the first range of a leaf that would be restored although nothing was replaced
+    /// there.
     fn literal(&self, leaf: usize, kinds: &[Kind]) -> Option<Cut> {
         let found = self.leaves.get(leaf)?;
         if let Form::Number(_) | Form::Bytes(_) = found.form {
@@ -311,7 +313,7 @@ impl<'a> Work<'a> {
         let (mut at, mut before) = (0, None);
         let (mut piece, mut from) = (0, 0);
         while let Some(next) = text.get(at..).and_then(|it| it.chars().next()) {
-            // The piece that holds this place.
+            // The piece at this position.
             let mut length = self.length(found.pieces.get(piece)?, kinds);
             while at >= from + length {
                 from += length;
