@@ -1,13 +1,13 @@
-//! Dates, for those of birth.
+//! Dates of birth.
 
 use super::number::{Between, Group};
 use super::text::Text;
 
-/// Three letters of each month, in a few languages, accents off.
+/// Three letters of each month in several languages, without accents.
 const MONTHS: &[u8] = b"janfebmaraprmayjunjulaugsepoctnovdecmaioktdezeneabragodicfevavraoudecgenmaggiulugsetottoutmaj\
 styluplistgruczelip";
 
-/// How far behind its word a date is looked for.
+/// How far after its word a date is searched.
 pub(super) const NEAR: usize = 56;
 
 pub(super) fn is_month(text: Text<'_>, from: usize) -> bool {
@@ -21,7 +21,7 @@ pub(super) fn is_year(text: Text<'_>, group: &Group) -> bool {
     group.len() == 4 && (1900..2100).contains(&text.value(group.from, group.to))
 }
 
-/// How many of the first groups are a day, a month and a year, in one of the usual orders.
+/// Returns how many of the first groups are a day, a month and a year, in one of the usual orders.
 pub(super) fn date(text: Text<'_>, groups: &[Group]) -> Option<usize> {
     if let [single, ..] = groups
         && single.len() == 8
@@ -45,7 +45,7 @@ pub(super) fn date(text: Text<'_>, groups: &[Group]) -> Option<usize> {
     is_date.then_some(3)
 }
 
-/// A day and a month, in either order.
+/// Whether two numbers are a day and a month, in either order.
 fn is_pair(p: u32, q: u32) -> bool {
     p >= 1 && q >= 1 && p.min(q) <= 12 && p.max(q) <= 31
 }

@@ -2,25 +2,26 @@
 
 use super::text::Text;
 
-/// The longest name and host that the mail's own rules allow.
+/// The maximum length of name and host in the mail standard.
 const NAME: usize = 64;
 const HOST: usize = 253;
 
-/// Names before an `@` that are no mailbox: of clones over SSH, and of labels in programs.
+/// Names before an `@` that aren't mailboxes: of clones over SSH, and of labels in programs.
 const NAMES: [&[u8]; 5] = [b"git", b"hg", b"svn", b"this", b"return"];
 
-/// Endings that files have and hosts have not.
+/// File extensions that aren't top-level domains.
 const FILES: [&[u8]; 13] = [
     b"png", b"jpg", b"jpeg", b"gif", b"svg", b"webp", b"css", b"js", b"ts", b"json", b"html",
     b"tgz", b"wasm",
 ];
 
-/// The address around the `@` at this place: something before it, and a host with a dot behind it.
+/// Returns the address around the `@` at this position: a name before it, and a host with a dot
+/// after it.
 pub(super) fn around(text: Text<'_>, at: usize) -> Option<(usize, usize)> {
     let to = host_end(text, at + 1)?;
     let is_of_name = |byte: u8| is_of_label(byte) || b".!#$%&'*+/=?^_`{|}~".contains(&byte);
     let length = text.run_back(at, NAME, is_of_name);
-    // What is quoted, set in bold or given a name in an address is not part of it.
+    // Quotes and markup around an address are not part of it.
     let is_plain = |byte: u8| is_of_label(byte) || b".'+_".contains(&byte);
     let plain = text.run_back(at, length, is_plain);
     let name = text.slice(at - plain, at);
@@ -40,7 +41,7 @@ fn is_of_label(byte: u8) -> bool {
 }
 
 fn host_end(text: Text<'_>, from: usize) -> Option<usize> {
-    // Pictures for dense screens are called `icon@2x.png`.
+    // High-resolution images have names like `icon@2x.png`.
     if text.at(from).is_ascii_digit() && text.at(from + 1) == b'x' && text.at(from + 2) == b'.' {
         return None;
     }
@@ -51,7 +52,7 @@ fn host_end(text: Text<'_>, from: usize) -> Option<usize> {
             break;
         }
         labels += 1;
-        // The last label is letters, or an address would be found in every `x@2.5`.
+        // The last label consists of letters, or every `x@2.5` would match.
         let letters = text.run(at, 64, |byte| byte.is_ascii_alphabetic() || byte >= 0x80);
         at += length;
         if labels >= 2 && letters >= 2 {

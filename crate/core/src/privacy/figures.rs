@@ -1,9 +1,9 @@
-//! How much of the corpus is found, and how many texts that only look like it raise an alarm.
+//! Measures the share of the corpus that is found, and false positives.
 
 use super::corpus::{DISGUISES, Random, SENTENCES, plain};
 use super::{SensitiveKind, kinds_of};
 
-/// Texts that look like personal data.
+/// Texts that only look like personal data.
 const LOOK_ALIKES: [&str; 78] = [
     "the range 07000 - 0789@",
     "reads 512 - 26# - 23# bytes left",
@@ -101,7 +101,7 @@ fn look_alike(random: &mut Random) -> String {
     random.form(&escaped)
 }
 
-/// How many of each kind were found, of how many.
+/// Counts of each kind: found and total.
 pub(crate) struct Table {
     pub(crate) plain: Vec<(SensitiveKind, usize, usize, Vec<String>)>,
     pub(crate) disguised: Vec<(&'static str, usize, usize, Vec<String>)>,
@@ -126,7 +126,7 @@ pub(crate) fn measure(count: usize) -> Table {
         let mut missed = Vec::new();
         for at in 0..count {
             let mut kind = SensitiveKind::ALL[at % SensitiveKind::ALL.len()];
-            // What is between digits is part of a key and of an address.
+            // Separators between digits also occur in keys and addresses.
             let is_between =
                 ["spaces", "dashes", "tabs", "breaks"].iter().any(|it| name.ends_with(it));
             if is_between

@@ -24,7 +24,7 @@ pub enum SensitiveKind {
 }
 
 impl SensitiveKind {
-    /// Every kind, in the order of the public type.
+    /// All kinds, in the order of the public type.
     pub const ALL: [Self; 9] = [
         Self::Email,
         Self::Phone,
@@ -37,7 +37,7 @@ impl SensitiveKind {
         Self::NationalId,
     ];
 
-    /// The public spelling.
+    /// Returns the public spelling.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -53,7 +53,7 @@ impl SensitiveKind {
         }
     }
 
-    /// Reads the public spelling.
+    /// Parses the public spelling.
     #[must_use]
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.word() == word)
@@ -82,18 +82,18 @@ impl Kinds {
     }
 }
 
-/// Personal data at a place in a text.
+/// Personal data at a position in a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
     /// The kind.
     pub kind: SensitiveKind,
-    /// Its first byte.
+    /// The offset of its first byte.
     pub from: usize,
-    /// The byte after its last.
+    /// The offset after its last byte.
     pub to: usize,
 }
 
-/// What a scan has found: the kinds, and the places where they are requested.
+/// The result of a scan: the kinds and, if requested, the positions.
 #[derive(Debug, Default)]
 pub(super) struct Finds {
     pub(super) kinds: Kinds,
@@ -101,7 +101,7 @@ pub(super) struct Finds {
 }
 
 impl Finds {
-    /// Whether a find of this kind would add anything.
+    /// Whether finding this kind would add anything.
     pub(super) fn wants(&self, kind: SensitiveKind) -> bool {
         self.spans.is_some() || !self.kinds.has(kind)
     }

@@ -1,11 +1,11 @@
-//! Numbers that states assign to people, recognised by a check digit or a strict form:
-//! Brazil, China, France, Germany, India, Italy, Korea, Spain, Sweden, Switzerland, the United
-//! Kingdom. Others are found beside a word that names them.
+//! National identity numbers, recognised by a check digit or a strict format: Brazil, China,
+//! France, Germany, India, Italy, Korea, Spain, Sweden, Switzerland, the United Kingdom. Others are
+//! found next to a word that names them.
 
 use super::number::{Between, Group, digits, luhn, value};
 use super::text::Text;
 
-/// Whether these groups are such a number. `lengths` are the groups' as hexadecimal digits.
+/// Whether these groups are such a number. `lengths` are the groups' lengths as hexadecimal digits.
 pub(super) fn is_one(text: Text<'_>, groups: &[Group], lengths: u32, total: usize) -> bool {
     let all = digits(text, groups);
     let value = |from: usize, length: usize| value(all.clone(), from, length);
@@ -31,10 +31,10 @@ pub(super) fn is_one(text: Text<'_>, groups: &[Group], lengths: u32, total: usiz
         0x444 => !is_dashed && value(0, 1) >= 2 && verhoeff(all),
         // Germany's tax number
         0x2333 => value(0, 1) > 0 && modulo_11_10(all),
-        // Korea and Sweden: a date of birth, and more
+        // Korea and Sweden: a date of birth, and more digits
         0x67 => is_dashed && is_day(value(2, 4)) && matches!(value(6, 1), 1..=8),
         0x64 => is_dashed && is_day(value(2, 4)) && luhn(all),
-        // France: sex, year and month of birth, place, order; and 97 minus the rest by 97
+        // France: sex, year and month of birth, place, order; and 97 minus the remainder modulo 97
         _ if total == 15 && matches!(value(0, 1), 1 | 2) && (1..=12).contains(&value(3, 2)) => {
             let number = all.clone().take(13).fold(0_u64, |sum, digit| sum * 10 + u64::from(digit));
             97 - number % 97 == u64::from(value(13, 2)) && (groups.len() == 1 || lengths == 0)
@@ -50,7 +50,7 @@ pub(super) fn is_one(text: Text<'_>, groups: &[Group], lengths: u32, total: usiz
     }
 }
 
-/// Spain's identity card: eight digits, and a letter that is their rest by 23.
+/// Spain's identity card: eight digits, and a letter for their remainder modulo 23.
 pub(super) fn is_lettered(text: Text<'_>, group: &Group) -> bool {
     const LETTERS: &[u8; 23] = b"TRWAGMYFPDXBNJZSQVHLCKE";
     let dash = usize::from(text.at(group.to) == b'-');
@@ -61,11 +61,11 @@ pub(super) fn is_lettered(text: Text<'_>, group: &Group) -> bool {
         && !text.at(group.to + dash + 1).is_ascii_alphanumeric()
 }
 
-/// Where a number ends that begins with letters: Italy's tax code, Britain's national insurance
-/// number, Spain's for foreigners.
+/// Returns the end of a number that begins with letters: Italy's tax code, Britain's national
+/// insurance number, Spain's for foreigners.
 pub(super) fn lettered_end(text: Text<'_>, at: usize) -> Option<usize> {
     const FORMS: [&[u8]; 3] = [b"aaaaaa00a00a000a", b"aa000000a", b"a0000000a"];
-    // Britain's is written in pairs.
+    // Britain's number is written in pairs.
     let end_of = |form: &[u8]| {
         let mut to = at;
         for (index, mark) in form.iter().enumerate() {
@@ -91,25 +91,25 @@ pub(super) fn lettered_end(text: Text<'_>, at: usize) -> Option<usize> {
     is_known.then_some(to)
 }
 
-/// A month and a day, or a day and a month.
+/// Whether two numbers are a month and a day, in either order.
 fn is_day(four: u32) -> bool {
     let (p, q) = (four / 100, four % 100);
     p >= 1 && q >= 1 && p <= 12 && q <= 31
 }
 
-/// The check of ISO 7064 with two moduli, which German tax numbers have.
+/// The check of ISO 7064 with two moduli, used by German tax numbers.
 fn modulo_11_10(digits: impl Iterator<Item = u32>) -> bool {
     let mut product = 10;
     for digit in digits {
         let sum = (digit + product) % 10;
         product = if sum == 0 { 10 } else { sum } * 2 % 11;
     }
-    // One more round was made with the check digit itself: it brings the sum to 1.
+    // The check digit went through one more round, which must give 1.
     product == 2
 }
 
-/// Verhoeff's check: the digits' product in the group of a pentagon's symmetries, each permuted by
-/// its place.
+/// Verhoeff's check: the product of the digits in the dihedral group of a pentagon, each permuted
+/// by its position.
 fn verhoeff(digits: impl Iterator<Item = u32> + Clone) -> bool {
     const PERMUTED: [u32; 10] = [1, 5, 7, 6, 2, 8, 3, 0, 9, 4];
     let product = |a: u32, b: u32| match (a / 5, b / 5) {

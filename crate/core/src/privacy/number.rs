@@ -1,8 +1,8 @@
-//! Rows of digit groups, with what is between them.
+//! Rows of digit groups and their separators.
 
 use super::text::Text;
 
-/// More groups than a row is read with at once; a longer one is read in pieces that overlap.
+/// The maximum number of groups examined at once; a longer row is read in overlapping parts.
 pub(super) const MOST: usize = 64;
 pub(super) const OVERLAP: usize = 20;
 
@@ -17,13 +17,13 @@ pub(super) enum Between {
     Bracket,
 }
 
-/// How loosely two groups hang together. Numbers end where it gets looser.
+/// How loosely two groups are connected. Numbers end where the connection gets looser.
 pub(super) const TIGHT: u8 = 1;
 pub(super) const SPACED: u8 = 2;
 pub(super) const WIDE: u8 = 3;
 pub(super) const LINES: u8 = 4;
 
-/// A group of digits, what follows it, and how loosely the next group hangs on it.
+/// A group of digits, its separator, and how loosely the next group is connected.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Group {
     pub(super) from: usize,
@@ -52,8 +52,7 @@ pub(super) fn read(text: Text<'_>, from: usize, row: &mut Vec<Group>) {
     }
 }
 
-/// The separator of two groups, how loose and how wide it is. No separator if no digits follow
-/// soon.
+/// Returns the separator of two groups, its looseness and its width; none if no digits follow soon.
 fn between(text: Text<'_>, at: usize) -> (Between, u8, usize) {
     const WIDEST: usize = 6;
     const NOTHING: (Between, u8, usize) = (Between::Nothing, u8::MAX, 0);
@@ -74,7 +73,8 @@ fn between(text: Text<'_>, at: usize) -> (Between, u8, usize) {
             _ => return NOTHING,
         };
         if seen.1 == TIGHT {
-            // `(020)-7946`, `0228 / (1)`: a bracket rules, and two other marks are no number's.
+            // `(020)-7946`, `0228 / (1)`: a bracket determines the looseness; two other marks do
+            // not occur in numbers.
             marks += 1;
             if marks > 2 || (marks == 2 && what != Between::Bracket && seen.0 != Between::Bracket) {
                 return NOTHING;
@@ -89,12 +89,12 @@ fn between(text: Text<'_>, at: usize) -> (Between, u8, usize) {
             return NOTHING;
         }
     }
-    // `12 -34` are two numbers, of which one is negative.
+    // `12 -34` is two numbers, one of which is negative.
     let is_negative = what == Between::Dash && loose > TIGHT && text.before(at + width) == b'-';
     if is_negative { NOTHING } else { (what, loose, width) }
 }
 
-/// The digits of all these groups, 0 to 9 each.
+/// Returns the digits of all these groups, 0 to 9 each.
 pub(super) fn digits(text: Text<'_>, groups: &[Group]) -> impl Iterator<Item = u32> + Clone {
     groups
         .iter()
@@ -102,13 +102,13 @@ pub(super) fn digits(text: Text<'_>, groups: &[Group]) -> impl Iterator<Item = u
         .map(|byte| u32::from(byte.wrapping_sub(b'0')))
 }
 
-/// The number that some of the digits make.
+/// Returns the number formed by a range of the digits.
 pub(super) fn value(digits: impl Iterator<Item = u32>, from: usize, length: usize) -> u32 {
     digits.skip(from).take(length).fold(0, |sum, digit| sum * 10 + digit)
 }
 
-/// The check digit of payment cards: every second digit from the right doubled, its own digits
-/// summed, all of it divisible by ten.
+/// Computes the check digit of payment cards (Luhn): every second digit from the right is doubled,
+/// its digits are added, and the total must be divisible by ten.
 pub(super) fn luhn(digits: impl Iterator<Item = u32> + Clone) -> bool {
     let count = digits.clone().count();
     let sum: u32 = digits
@@ -125,7 +125,8 @@ pub(super) fn luhn(digits: impl Iterator<Item = u32> + Clone) -> bool {
     sum.is_multiple_of(10)
 }
 
-/// A payment card: 13 to 19 digits as networks number, with the right check digit.
+/// Whether this is a payment card: 13 to 19 digits with a known network prefix and the right check
+/// digit.
 pub(super) fn is_card(text: Text<'_>, groups: &[Group]) -> bool {
     let digits = digits(text, groups);
     let count = digits.clone().count();
@@ -141,13 +142,13 @@ pub(super) fn is_card(text: Text<'_>, groups: &[Group]) -> bool {
         }
         _ => false,
     };
-    // Numbers that repeat one digit are made up, and round ones count something.
+    // Numbers of one repeated digit are made up, and round ones are counts.
     let first = digits.clone().next();
     let is_round = digits.clone().skip(count - 5.min(count)).all(|digit| digit == 0);
     is_issued && !is_round && digits.clone().any(|digit| Some(digit) != first) && luhn(digits)
 }
 
-/// A US social security number outside the ranges that are never given out.
+/// Whether this is a US social security number outside the ranges that are never issued.
 pub(super) fn is_social(text: Text<'_>, groups: &[Group]) -> bool {
     let digits = digits(text, groups);
     if digits.clone().count() != 9 {

@@ -1,16 +1,17 @@
-//! Telephone numbers as people write them.
+//! Telephone numbers in common notations.
 //!
-//! With `+` or `00` of every country. Without it: in the national forms of North America, Germany,
-//! Austria, Switzerland, France, Italy, Spain, Portugal, Poland, Czechia, the United Kingdom,
-//! Ireland, the Netherlands, Belgium, Sweden, Finland, Turkey, Russia, India, China, Japan, Korea,
-//! Australia, New Zealand, Brazil, Mexico, Argentina, South Africa, and of others that write a zero
-//! first. Numbers of seven or eight digits only beside a word that says what they are.
+//! With `+` or `00`, numbers of every country. Without it: in the national forms of North America,
+//! Germany, Austria, Switzerland, France, Italy, Spain, Portugal, Poland, Czechia, the United
+//! Kingdom, Ireland, the Netherlands, Belgium, Sweden, Finland, Turkey, Russia, India, China,
+//! Japan, Korea, Australia, New Zealand, Brazil, Mexico, Argentina, South Africa, and of others
+//! with a leading zero. Numbers of seven or eight digits are found only next to a word that
+//! announces them.
 
 use super::number::{Between, Group, TIGHT, digits, value};
 use super::text::Text;
 
-/// Whether the groups are a number as some country writes it: lengths as hexadecimal digits,
-/// `0x334` for `555-123-4567`. `has_bracket` where the first group is in brackets.
+/// Whether the groups are a number in some country's notation: lengths as hexadecimal digits,
+/// `0x334` for `555-123-4567`. `has_bracket` means that the first group is in brackets.
 pub(super) fn is_shaped(text: Text<'_>, groups: &[Group], lengths: u32, total: usize) -> bool {
     let Some(first) = groups.first() else { return false };
     let (lead, second) = (text.at(first.from), text.at(first.from + 1));
@@ -57,7 +58,7 @@ pub(super) fn is_shaped(text: Text<'_>, groups: &[Group], lengths: u32, total: u
         0x244 => has(Between::Bracket) || has(Between::Dash), // Argentina, Brazil, Mexico
         0x254 => text.at(first.to + 1) == b'9' || has(Between::Bracket), // Brazil
         0x3322 => lead == b'9' || lead == b'5',               // Russia, Turkey
-        // Spain, Portugal, Poland, Czechia. A round number counts something.
+        // Spain, Portugal, Poland, Czechia. A round number is a count.
         0x333 => lead >= b'5' && value(digits(text, groups), 6, 3) != 0,
         0x2322 | 0x3222 => lead >= b'6',
         0x37 => lead == b'3', // Italy
@@ -65,7 +66,7 @@ pub(super) fn is_shaped(text: Text<'_>, groups: &[Group], lengths: u32, total: u
     }
 }
 
-/// With a leading zero, as most of the world writes them at home.
+/// Numbers with a leading zero, the national notation of most countries.
 fn is_national(text: Text<'_>, groups: &[Group], total: usize) -> bool {
     let Some((first, inner)) = groups.split_first() else { return false };
     let is_fraction = first.after == Between::Dot && groups.len() < 4;
@@ -79,7 +80,7 @@ fn is_national(text: Text<'_>, groups: &[Group], total: usize) -> bool {
             let value = |it: &Group| text.value(it.from, it.to);
             let counts =
                 groups.windows(2).all(|it| matches!(it, [a, b] if value(a) + 1 == value(b)));
-            // Numbers of characters, and addresses filled up with zeros.
+            // Code points, and zero-padded addresses.
             let is_filled = inner.len() > 1 && groups.iter().all(|it| text.at(it.from) == b'0');
             (2..=6).contains(&first.len())
                 && inner.iter().all(|it| it.len() >= 2)
@@ -89,19 +90,18 @@ fn is_national(text: Text<'_>, groups: &[Group], total: usize) -> bool {
     }
 }
 
-/// `0123456789` is no number but all digits.
+/// `0123456789` is a list of all digits, not a number.
 fn is_counting(text: Text<'_>, group: &Group) -> bool {
     let digits = text.slice(group.from, group.to);
     digits.windows(2).all(|it| matches!(it, [a, b] if (a + 1 - b'0') % 10 == b - b'0'))
 }
 
-/// Zeros and ones alone are no number that anybody dials.
+/// Whether the number consists of zeros and ones only, which nobody dials.
 pub(super) fn is_binary(text: Text<'_>, groups: &[Group]) -> bool {
     digits(text, groups).all(|digit| digit < 2)
 }
 
-/// One group of digits that somebody could dial, in the plans that people write without any
-/// separator.
+/// Whether one group of digits is a number in a numbering plan that is written without separators.
 pub(super) fn is_bare(text: Text<'_>, group: &Group) -> bool {
     let (lead, second) = (text.at(group.from), text.at(group.from + 1));
     let is_dialled = match group.len() {
@@ -109,7 +109,7 @@ pub(super) fn is_bare(text: Text<'_>, group: &Group) -> bool {
         11 => matches!((lead, second), (b'1', b'3'..=b'9') | (b'7' | b'8', b'9')),
         _ => false,
     };
-    // Limits of computers, and what fills a form.
+    // Limits of integer types, and common dummy values.
     const LIMITS: [&[u8]; 4] = [b"21474836", b"42949672", b"99999999", b"27182818"];
     let digits = text.slice(group.from, group.to);
     is_dialled

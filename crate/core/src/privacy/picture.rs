@@ -1,14 +1,14 @@
-//! Pictures: personal data that no pattern finds.
+//! Pictures, which may show personal data that no pattern finds.
 
 use memchr::memchr_iter;
 
 use super::plain::Plain;
 use crate::Media;
 
-/// Types that are certainly no pictures. What has another type, or none, may be one.
+/// Media types that certainly aren't pictures. Media of another type, or of none, may be one.
 const OTHERS: [&str; 5] = ["audio/", "video/", "text/", "application/pdf", "application/json"];
 
-/// Whether a text names a picture that stands in it, in any case and behind any escape.
+/// Whether a text contains the address of an embedded picture, in any letter case and escaping.
 pub(super) fn names_picture(text: &[u8]) -> bool {
     let is_named = |text: &[u8]| {
         memchr_iter(b':', text).any(|at| {
@@ -19,7 +19,7 @@ pub(super) fn names_picture(text: &[u8]) -> bool {
     is_named(text) || Plain::unescaped(text, false).is_some_and(|it| is_named(&it.bytes))
 }
 
-/// Whether media may be a picture, by its type and its address.
+/// Whether media may be a picture, by its type and its URL.
 pub(super) fn may_be_picture(media: &Media) -> bool {
     let inline = media.url.get(..5).is_some_and(|it| it.eq_ignore_ascii_case("data:"));
     let stated = inline.then(|| media.url.get(5..).unwrap_or_default());
@@ -28,7 +28,7 @@ pub(super) fn may_be_picture(media: &Media) -> bool {
         let begins = |it: &&str| of.get(..it.len()).is_some_and(|of| of.eq_ignore_ascii_case(it));
         OTHERS.iter().any(begins)
     };
-    // Each type that is stated must rule a picture out.
+    // Each stated type must rule a picture out.
     let mut stated = types.into_iter().flatten().filter(|of| !of.is_empty()).peekable();
     stated.peek().is_none() || !stated.all(is_other)
 }
@@ -39,7 +39,7 @@ mod tests {
     use crate::privacy::holds_picture;
 
     #[test]
-    fn pictures_are_found_wherever_they_stand() {
+    fn pictures_are_found_in_every_part_of_a_request() {
         for (part, expected) in [
             (r#"{"text":"a picture"}"#, false),
             (r#"{"media":{"url":"data:image/png;base64,AA"}}"#, true),
@@ -65,7 +65,7 @@ mod tests {
             (r#"{"toolResponse":{"name":"a","output":["data:image/gif,"]}}"#, true),
             (r#"{"toolResponse":{"name":"a","output":{"width":3}}}"#, false),
         ] {
-            // In an earlier turn as well: a conversation that holds a picture keeps it.
+            // In an earlier turn as well, because it is sent again.
             let turn =
                 |role: &str, part: &str| format!(r#"{{"role":"{role}","content":[{part}]}}"#);
             let text = r#"{"text":"a"}"#;

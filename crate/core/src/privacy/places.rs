@@ -1,4 +1,4 @@
-//! A request is read everywhere, and a text holds the same wherever it is.
+//! Tests that a request is scanned everywhere, with the same result at every position.
 
 use serde_json::json;
 
@@ -7,7 +7,7 @@ use super::{SensitiveKind, kinds_in, kinds_of};
 use crate::Request;
 
 #[test]
-fn every_part_of_every_message_is_read() {
+fn every_part_of_every_message_is_scanned() {
     let holds = |content: serde_json::Value| {
         let request = Request::from_json(json!({"messages": [
             {"role": "system", "content": [{"text": "be kind"}]},
@@ -41,7 +41,7 @@ fn every_part_of_every_message_is_read() {
     );
 }
 
-/// Everywhere a text may be in a request that is sent.
+/// Every position of a text in a request that is sent.
 fn places(text: &str) -> Vec<(&'static str, serde_json::Value)> {
     let part = |part: serde_json::Value| json!({"messages": [{"role": "user", "content": [part]}]});
     let (begin, end) = text.split_at(text.floor_char_boundary(text.len() / 2));
@@ -110,7 +110,7 @@ fn places(text: &str) -> Vec<(&'static str, serde_json::Value)> {
 }
 
 #[test]
-fn a_text_holds_the_same_wherever_it_stands() {
+fn a_text_has_the_same_findings_at_every_position() {
     // 20,000 on demand.
     let count = option_env!("HYBRIDGE_PRIVACY_TREES").and_then(|it| it.parse().ok());
     let mut random = Random::new(7);
@@ -133,7 +133,7 @@ fn a_text_holds_the_same_wherever_it_stands() {
 }
 
 #[test]
-fn a_key_explains_its_value() {
+fn a_key_announces_its_value() {
     for (kind, data) in [
         (SensitiveKind::DateOfBirth, json!({"dateOfBirth": "1985-03-12"})),
         (SensitiveKind::DateOfBirth, json!({"label": "Date of birth", "value": "1985-03-12"})),

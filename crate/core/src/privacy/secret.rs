@@ -1,12 +1,12 @@
-//! Keys and tokens of services by the marks their makers put on them, passwords in addresses, and
-//! whatever is called a key or a password.
+//! Keys and tokens of services by their known prefixes, passwords in URLs, and values announced as
+//! a key or a password.
 
 use super::text::{Text, is_letter};
 use super::words::{LONGEST_WORD, Sense, sense_of};
 use crate::base64::decode;
 
-/// How keys begin, in the case they are made in, and in the last two digits how many more
-/// characters follow at least.
+/// Prefixes of keys in their original case; the last two digits are the minimum number of further
+/// characters.
 const MARKS: &[u8] = b"\
 AIza30 AKIA16 ASIA16 ATATT20 AGE-SECRET-KEY-50 GOCSPX-20 NRAK-20 PMAK-24 SG.30 \
 dop_v1_32 doo_v1_32 dor_v1_32 dckr_pat_20 dckr_oat_20 dapi32 \
@@ -20,8 +20,8 @@ xoxe-10 xapp-10 xai-20 xkeysib-30 ya29.20";
 
 const MARK_SLOTS: usize = 256;
 
-/// Where the marks of three first letters begin in `MARKS`, plus one, at the first free place from
-/// the letters' own on.
+/// An index of `MARKS` by their first three letters: the position plus one, in the first free slot
+/// from the letters' hash on.
 #[expect(
     clippy::indexing_slicing,
     clippy::cast_possible_truncation,
@@ -53,7 +53,7 @@ const fn mark_slot(a: u8, b: u8, c: u8) -> usize {
     (a as usize * 7 + b as usize * 31 + c as usize * 3) % MARK_SLOTS
 }
 
-/// The marks that begin with these letters, and all behind them.
+/// Returns the prefixes that begin with these letters, and all later ones.
 fn marks_from(letters: [u8; 3]) -> Option<&'static [u8]> {
     let mut slot = mark_slot(letters[0], letters[1], letters[2]);
     loop {
@@ -74,11 +74,11 @@ fn is_of_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')
 }
 
-/// The longest key that is marked from its beginning to its end.
+/// The maximum reported length of a key.
 const LONGEST: usize = 400;
 
-/// The run of key characters around a place, and where each sort of them comes next. Remembers how
-/// far it has looked, so that many marks in one run cost no more than the run.
+/// The run of key characters around a position, and the next position of each character class.
+/// Remembers how far it has read, so that many prefixes in one run cost no more than the run.
 #[derive(Debug, Default)]
 pub(super) struct KeyRun {
     from: usize,
@@ -89,7 +89,7 @@ pub(super) struct KeyRun {
     joint: Next,
 }
 
-/// The first place of something at or behind another place.
+/// The first position of a class at or after another position.
 #[derive(Debug, Default)]
 struct Next {
     from: usize,
@@ -97,7 +97,7 @@ struct Next {
 }
 
 impl Next {
-    /// Whether there is one in a slice. Slices are requested from left to right.
+    /// Whether a slice contains one. Slices are requested from left to right.
     fn is_in(&mut self, text: Text<'_>, from: usize, to: usize, is: impl Fn(u8) -> bool) -> bool {
         if from < self.from || self.at < from {
             (self.from, self.at) = (from, from);
@@ -110,7 +110,7 @@ impl Next {
 }
 
 impl KeyRun {
-    /// Where a key ends that begins at this word.
+    /// Returns the end of a key that begins at this word.
     pub(super) fn marked_end(&mut self, text: Text<'_>, at: usize) -> Option<usize> {
         let &[a, b, c, ..] = text.0.get(at..)? else { return None };
         let letters = [a, b, c];
@@ -130,7 +130,7 @@ impl KeyRun {
         None
     }
 
-    /// Where the run of key characters ends that a place is in.
+    /// Returns the end of the run of key characters that contains a position.
     fn run_end(&mut self, text: Text<'_>, from: usize) -> usize {
         if !(self.from..self.to).contains(&from) {
             (self.from, self.to) = (from, from + text.run(from, usize::MAX, is_of_key));
@@ -138,13 +138,14 @@ impl KeyRun {
         self.to
     }
 
-    /// Where a key ends whose characters begin here, if they are enough and of more than one sort.
+    /// Returns the end of a key whose characters begin here, if there are enough of more than one
+    /// class.
     fn end(&mut self, text: Text<'_>, from: usize, least: usize, mark: &[u8]) -> Option<usize> {
         let end = self.run_end(text, from);
         if end - from < least {
             return None;
         }
-        // Names of programs' texts, as in `npm_install_types_of_node_6290`.
+        // Identifiers, as in `npm_install_types_of_node_6290`.
         if matches!(mark, b"npm_" | b"hf_") && text.slice(from, from + least).contains(&b'_') {
             return None;
         }
@@ -153,7 +154,7 @@ impl KeyRun {
         let upper = self.upper.is_in(text, from, to, |byte| byte.is_ascii_uppercase());
         let lower = self.lower.is_in(text, from, to, |byte| byte.is_ascii_lowercase());
         let is_mixed = upper && lower && {
-            // Classes of style sheets begin with `sk-` too.
+            // CSS classes begin with `sk-`, too.
             let is_joint = |byte: u8| matches!(byte, b'-' | b'_' | b'.' | b'/');
             mark != b"sk-" || !self.joint.is_in(text, from, to, is_joint)
         };
@@ -161,8 +162,8 @@ impl KeyRun {
     }
 }
 
-/// JSON web tokens: three parts in base64, of which the first is an object. Remembers how far it
-/// has looked.
+/// JSON web tokens: three parts in base64, the first of which is an object. Remembers how far it
+/// has read.
 #[derive(Debug, Default)]
 pub(super) struct SignedTokens {
     head: usize,
@@ -170,7 +171,7 @@ pub(super) struct SignedTokens {
 }
 
 impl SignedTokens {
-    /// Where the token ends that begins here with `eyJ`.
+    /// Returns the end of the token that begins here with `eyJ`.
     pub(super) fn end(&mut self, text: Text<'_>, at: usize) -> Option<usize> {
         if text.at(at) != b'e' || text.slice(at, at + 3) != b"eyJ" {
             return None;
@@ -187,15 +188,15 @@ impl SignedTokens {
     }
 }
 
-/// Private keys in their armour. Remembers how far it has looked for an end.
+/// Private keys in PEM format. Remembers how far it has searched for an end.
 #[derive(Debug, Default)]
 pub(super) struct Armour {
     endless: usize,
 }
 
 impl Armour {
-    /// Where a private key ends that begins here: with its last line, or with its first if that is
-    /// far away.
+    /// Returns the end of a private key that begins here: after its last line, or after its first
+    /// if that is far away.
     pub(super) fn end(&mut self, text: Text<'_>, at: usize) -> Option<usize> {
         const LONGEST_ARMOUR: usize = 8192;
         if !text.reads(at, b"-----begin ") {
@@ -215,7 +216,7 @@ impl Armour {
     }
 }
 
-/// A password in an address, `scheme://user:password@host`, from the place of its `://`.
+/// Returns a password in a URL, `scheme://user:password@host`, from the position of its `://`.
 pub(super) fn in_address(text: Text<'_>, at: usize) -> Option<(usize, usize)> {
     const LONGEST_NAME: usize = 128;
     let is_of_name = |byte: u8| !byte.is_ascii_whitespace() && !b"/@\"'<>`:{}$".contains(&byte);
@@ -233,8 +234,8 @@ pub(super) fn in_address(text: Text<'_>, at: usize) -> Option<(usize, usize)> {
     (text.at(to) == b'@' && is_real).then_some((user + 1, to))
 }
 
-/// The password of `Authorization: Basic`, from the end of `Basic` on: base64 of a name, a colon
-/// and a password.
+/// Returns the password of `Authorization: Basic` after `Basic`: base64 of a name, a colon and a
+/// password.
 pub(super) fn basic(text: Text<'_>, at: usize) -> Option<(usize, usize)> {
     let from = at + text.run(at, 2, |byte| byte == b' ');
     let to = from + text.run(from, LONGEST, is_of_key);
@@ -247,7 +248,7 @@ pub(super) fn basic(text: Text<'_>, at: usize) -> Option<(usize, usize)> {
 const UPPER: u8 = 2;
 const LOWER: u8 = 3;
 
-/// Digits, capitals, small letters, joints, other marks: each byte's sort, from 1 on.
+/// The class of each byte, from 1 on: digits, capitals, small letters, joiners, other characters.
 #[expect(clippy::indexing_slicing, reason = "checked by the compiler, which runs this")]
 const SORTS: [u8; 256] = {
     let mut sorts = [5; 256];
@@ -271,11 +272,11 @@ struct Traits {
     digits: usize,
     upper: usize,
     lower: usize,
-    /// Changes from one sort of character to another.
+    /// The number of changes between character classes.
     changes: usize,
-    /// Rows of at least two capitals.
+    /// The number of runs of at least two capitals.
     shouts: usize,
-    /// The longest row of small letters.
+    /// The length of the longest run of small letters.
     longest: usize,
     marks: usize,
     joints: usize,
@@ -295,7 +296,7 @@ impl Traits {
                 row += 1;
                 traits.shouts += usize::from(sort == UPPER && row == 2);
             } else {
-                // One capital before small letters is how words are written.
+                // A capital before small letters is an ordinary word.
                 traits.changes += usize::from(before != UPPER || sort != LOWER);
                 (before, row) = (sort, 1);
             }
@@ -312,15 +313,15 @@ impl Traits {
     }
 }
 
-/// A word that documents write where something secret would stand.
+/// Whether documents use this word in place of a secret.
 fn is_known_word(word: &[u8]) -> bool {
     let trimmed = word.iter().rev().take_while(|it| !it.is_ascii_alphanumeric()).count();
     let bare = word.get(..word.len() - trimmed).unwrap_or_default();
     (bare.len() <= LONGEST_WORD && sense_of(bare).is_some()) || is_placeholder(bare)
 }
 
-/// Whether a value is made of a word like `password` and little else. `pass` among letters
-/// and digits is chance.
+/// Whether a value consists of little more than a word like `password`. `pass` among letters and
+/// digits occurs by chance.
 fn is_placeholder(value: &[u8]) -> bool {
     const WORDS: [&[u8]; 6] = [b"pass", b"secret", b"your", b"example", b"xxx", b"..."];
     const OTHERS: [&[u8]; 6] = [b"word", b"key", b"token", b"user", b"my", b"here"];
@@ -339,7 +340,7 @@ fn is_placeholder(value: &[u8]) -> bool {
     is_named && (letters == 0 || digits == 0 || letters + digits < 4)
 }
 
-/// What values in programs hold and secrets do not: `${`, `::`, `->` and the like.
+/// Whether a value contains syntax of programs that secrets do not: `${`, `::`, `->` and the like.
 fn holds_code(value: &[u8]) -> bool {
     let is_setting = value.starts_with(b"process.env") || value.starts_with(b"import.meta");
     is_setting
@@ -350,7 +351,7 @@ fn holds_code(value: &[u8]) -> bool {
         })
 }
 
-/// The value that follows a name of a password or key, which ends at `at`: `api_key = "…"`,
+/// Returns the value after the name of a password or key that ends at `at`: `api_key = "…"`,
 /// `Password: …`, `Bearer …`.
 pub(super) fn named(
     text: Text<'_>,
@@ -360,7 +361,7 @@ pub(super) fn named(
     is_bearer: bool,
 ) -> Option<(usize, usize)> {
     const LONGEST_VALUE: usize = 72;
-    // `passwordRules` and `token_url` are about something else.
+    // `passwordRules` and `token_url` name something else.
     let mut from =
         at + text.run(at, 4, |byte| byte.is_ascii_digit() || matches!(byte, b'_' | b'-'));
     if is_letter(text.at(from)) {
@@ -371,7 +372,7 @@ pub(super) fn named(
         return None;
     }
     let (mut has_sign, mut is_linked, mut is_quoted, mut lines) = (is_bearer, false, false, 0);
-    // Signs, quotes and small words: `is`, `my`, `value`.
+    // Punctuation, quotes and small words: `is`, `my`, `value`.
     for _ in 0..5 {
         let start = from;
         let mut width = 0;
@@ -407,7 +408,7 @@ pub(super) fn named(
     let to = from + length - trimmed;
     let value = text.slice(from, to);
     let after = text.at(from + length);
-    // Calls, templates, paths and stars stand for a value.
+    // Calls, templates, paths and asterisks replace a value.
     if matches!(after, b'(' | b'[' | b'{' | b'<')
         || matches!(
             value,
@@ -422,7 +423,7 @@ pub(super) fn named(
     {
         return None;
     }
-    // What is called a secret again and again is one, sooner than it is read again and again.
+    // Beyond this limit a value counts as a secret without another check.
     values.seen += 1;
     if values.seen > Values::MOST && sense != Sense::Id {
         return Some((from, end));
@@ -446,11 +447,12 @@ pub(super) fn named(
         }
         _ => is_key(value, traits, lines),
     };
-    // A long value is one to its end.
+    // A long value is a secret up to its end.
     is_one.then_some((from, if length < LONGEST_VALUE { to } else { end }))
 }
 
-/// The run of characters of a value around a place, and how many values in it have been looked at.
+/// The run of characters of a value around a position, and the number of values in it examined so
+/// far.
 #[derive(Debug, Default)]
 pub(super) struct Values {
     from: usize,
@@ -459,7 +461,7 @@ pub(super) struct Values {
 }
 
 impl Values {
-    /// How many values in one run are looked at closely.
+    /// The maximum number of values examined per run.
     const MOST: usize = 8;
 
     fn run_end(&mut self, text: Text<'_>, from: usize) -> usize {
@@ -490,7 +492,7 @@ fn is_password(value: &[u8], traits: Traits, is_quoted: bool, is_last: bool, lin
         _ if mixed => value.len() >= 5,
         _ if letters == 0 => traits.digits >= 4 && lines == 0 && value.len() <= 12,
         _ if traits.marks > 0 => value.len() >= 6 && lines == 0,
-        // Words alone: only where nothing but the value stands.
+        // Ordinary words count only if nothing but the value follows.
         _ => {
             let is_name = traits.changes > 1 || traits.joints > 0;
             is_last
@@ -507,7 +509,7 @@ fn is_key(value: &[u8], traits: Traits, lines: usize) -> bool {
     if traits.marks > 2 || lines > 1 || !value.iter().all(|&byte| is_of_key(byte)) {
         return false;
     }
-    // `my-secret-1234`, `config.token2`, `imdsV2SessionToken`: names, of words with joints and few
+    // `my-secret-1234`, `config.token2`, `imdsV2SessionToken`: identifiers of joined words with few
     // digits.
     let is_name = (traits.lower == 0 && (value.contains(&b'_') || traits.digits * 8 < value.len()))
         || (traits.joints > 0 && traits.upper == 0 && traits.digits * 4 < value.len())
@@ -531,14 +533,14 @@ mod tests {
     use super::{MARKS, marks_from};
 
     #[test]
-    fn every_mark_is_well_formed_and_can_begin() {
+    fn every_prefix_is_well_formed_and_can_begin() {
         for entry in MARKS.split(|byte| *byte == b' ') {
             let (mark, least) = entry.split_at(entry.len() - 2);
             assert!(least.iter().all(u8::is_ascii_digit) && mark.len() >= 2, "{entry:?}");
             let found = marks_from([mark[0], mark[1], mark[2]]).expect("a beginning");
             assert!(found.windows(entry.len()).any(|it| it == entry), "{entry:?}");
         }
-        // Those with the same three letters are together.
+        // Prefixes with the same three letters are adjacent.
         let beginnings: Vec<_> = MARKS.split(|byte| *byte == b' ').map(|it| &it[..3]).collect();
         let groups = beginnings.chunk_by(|a, b| a == b).count();
         let distinct: std::collections::HashSet<_> = beginnings.iter().collect();

@@ -1,16 +1,17 @@
-//! Looking takes work in proportion to the text, whatever it holds. Bytes that detectors read are
-//! counted, which is the same on every machine; `bench/native/privacy.rs` prints times.
+//! Tests that scanning takes time proportional to the text, whatever it contains, by counting the
+//! bytes that detectors read, which is the same on every machine; `bench/native/privacy.rs` prints
+//! times.
 
 use super::corpus::Random;
 use super::text::reads::take;
 use super::units::{repeated, units};
 use super::{kinds_of, spans_in};
 
-/// Both readings of a text with escapes together.
+/// The limit for both scans of a text with escapes.
 const MOST: usize = 60;
 
 #[test]
-fn no_unit_is_read_often() {
+fn no_unit_is_read_too_often() {
     let mut random = Random::new(3);
     for unit in units(400, |end| random.below(end)) {
         let text = repeated(&unit, 3_000);

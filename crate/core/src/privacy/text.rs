@@ -1,6 +1,6 @@
-//! Bytes with a position: what all detectors read.
+//! Bytes with bounds-safe access, the input of all detectors.
 
-/// A plain text. A position outside reads as a line's end.
+/// A normalised text. A position outside reads as a line end.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Text<'a>(pub(super) &'a [u8]);
 
@@ -14,7 +14,7 @@ impl<'a> Text<'a> {
         self.0.get(position).copied().unwrap_or(b'\n')
     }
 
-    /// The byte before a position.
+    /// Returns the byte before a position.
     pub(super) fn before(self, position: usize) -> u8 {
         position.checked_sub(1).map_or(b'\n', |it| self.at(it))
     }
@@ -29,7 +29,7 @@ impl<'a> Text<'a> {
         self.0.get(from..to.min(self.0.len())).unwrap_or_default()
     }
 
-    /// How many bytes from a position on satisfy `is`, `most` at most.
+    /// Counts the bytes from a position on that satisfy `is`, at most `most`.
     pub(super) fn run(self, from: usize, most: usize, is: impl Fn(u8) -> bool) -> usize {
         let part = self.part(from, from.saturating_add(most));
         let length = part.iter().take_while(|&&it| is(it)).count();
@@ -37,7 +37,7 @@ impl<'a> Text<'a> {
         length
     }
 
-    /// How many bytes before a position satisfy `is`, `most` at most.
+    /// Counts the bytes before a position that satisfy `is`, at most `most`.
     pub(super) fn run_back(self, to: usize, most: usize, is: impl Fn(u8) -> bool) -> usize {
         let from = to.saturating_sub(most);
         let length = self.part(from, to).iter().rev().take_while(|&&it| is(it)).count();
@@ -45,28 +45,28 @@ impl<'a> Text<'a> {
         length
     }
 
-    /// Whether these letters are at a position, in either case. `word` is in lower case.
+    /// Whether these letters are at a position, ignoring case. `word` is in lower case.
     pub(super) fn reads(self, from: usize, word: &[u8]) -> bool {
         count(1);
         self.part(from, from + word.len()).eq_ignore_ascii_case(word)
     }
 
-    /// The digits' value, up to nine of them.
+    /// Returns the value of up to nine digits.
     pub(super) fn value(self, from: usize, to: usize) -> u32 {
         let digits = self.slice(from, to.min(from + 9));
         digits.iter().fold(0, |sum, byte| sum * 10 + u32::from(byte.wrapping_sub(b'0') % 10))
     }
 }
 
-/// Counts bytes that detectors read, in tests: how long a search takes must depend on the text's
-/// length alone.
+/// Counts the bytes that detectors read, in tests: the time of a scan must depend only on the
+/// text's length.
 #[cfg(all(test, debug_assertions))]
 pub(super) mod reads {
     use std::cell::Cell;
 
     thread_local!(static READS: Cell<usize> = const { Cell::new(0) });
 
-    /// How many bytes have been read since this was called last.
+    /// Returns the number of bytes read since the last call.
     pub(in crate::privacy) fn take() -> usize {
         READS.take()
     }
@@ -82,7 +82,7 @@ use reads::count;
 #[cfg(not(all(test, debug_assertions)))]
 fn count(_: usize) {}
 
-/// Whether a byte belongs to a word: a letter, or a part of one outside ASCII.
+/// Whether a byte belongs to a word: a letter, or a byte outside ASCII.
 pub(super) fn is_letter(byte: u8) -> bool {
     byte.is_ascii_alphabetic() || byte >= 0x80
 }

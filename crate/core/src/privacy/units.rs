@@ -1,6 +1,6 @@
-//! Units that detectors could stumble over, of which slow texts are made.
+//! Units that could slow detectors down, of which test texts consist.
 
-/// What units are made of: whatever makes a detector look closer.
+/// Building blocks of units: everything that makes a detector look closer.
 pub(crate) const PIECES: [&str; 78] = [
     "a",
     "A",
@@ -82,7 +82,7 @@ pub(crate) const PIECES: [&str; 78] = [
     "-----BEGIN ",
 ];
 
-/// Units that no short random one reaches.
+/// Units that no short random one contains.
 pub(crate) const LONG: [&str; 24] = [
     "-----BEGIN PRIVATE KEY-----",
     "-----BEGIN PRIVATE KEY-----\n",
@@ -110,14 +110,14 @@ pub(crate) const LONG: [&str; 24] = [
     "\\u{00004",
 ];
 
-/// A text of this many bytes that repeats a unit.
+/// Returns a text of this many bytes that repeats a unit.
 pub(crate) fn repeated(unit: &str, bytes: usize) -> String {
     let mut text = unit.repeat(bytes / unit.len().max(1) + 1);
     text.truncate(text.floor_char_boundary(bytes));
     text
 }
 
-/// All known units, some pairs of them, and random ones. `below` draws a number.
+/// Returns all known units, some pairs of them, and random ones. `below` draws a random number.
 pub(crate) fn units(count: usize, mut below: impl FnMut(usize) -> usize) -> Vec<String> {
     let known = LONG.iter().chain(&PIECES).map(|it| (*it).to_owned());
     let pairs = PIECES.iter().flat_map(|one| PIECES.iter().map(move |two| format!("{one}{two}")));

@@ -1,4 +1,4 @@
-//! Where personal data may be in a request: everything that a branch could send.
+//! Finds personal data in a request: in everything that a branch could send.
 
 use serde_json::{Map, Value};
 
@@ -10,14 +10,14 @@ use crate::json::has;
 use crate::percent::percent_decoded;
 use crate::{Content, Media, Request};
 
-/// How much of the ends of two neighbouring texts is read as one: what is cut in pieces is still
-/// what it is.
+/// The number of bytes at the ends of adjacent texts that are scanned together, to find data split
+/// over them.
 const SEAM: usize = 256;
 
-/// Ends a value: no number continues over it, and words before it still explain what follows.
+/// Ends a value: no number continues across it, and words before it still announce what follows.
 const END: &str = "\n\u{1e}";
 
-/// The kinds of personal data in a request: in every part of all messages, tools, schema,
+/// Returns the kinds of personal data in a request: in every part of all messages, tools, schema,
 /// configuration and metadata.
 #[must_use]
 pub fn kinds_in(request: &Request) -> Vec<SensitiveKind> {
@@ -26,7 +26,7 @@ pub fn kinds_in(request: &Request) -> Vec<SensitiveKind> {
     walk.finds.kinds.list()
 }
 
-/// Whether a request holds a picture: as media, or as a `data:` address anywhere in it.
+/// Whether a request contains a picture: as media, or as a `data:` URL anywhere in it.
 #[must_use]
 pub fn holds_picture(request: &Request) -> bool {
     let mut walk = Walk { picture: Some(false), ..Walk::default() };
@@ -37,11 +37,11 @@ pub fn holds_picture(request: &Request) -> bool {
 #[derive(Default)]
 struct Walk {
     finds: Finds,
-    /// Whether there is a picture; absent where personal data is looked for.
+    /// Whether there is a picture; `None` if personal data is searched.
     picture: Option<bool>,
-    /// Texts of parts, joined as dialects join them; of long ones the ends.
+    /// Texts of parts, joined as the dialects do; only the ends of long ones.
     joined: String,
-    /// How many texts are in it.
+    /// The number of texts in it.
     pieces: usize,
 }
 
@@ -67,7 +67,7 @@ impl Walk {
         for stop in &request.config.stop_sequences {
             walk.text(stop);
         }
-        // Their numbers alone could be somebody's: a seed may be a telephone number.
+        // Their numbers are checked on their own: a seed may be a telephone number.
         let seed = request.config.seed.map(|it| it.to_string());
         walk.text(seed.as_deref().unwrap_or_default());
         walk.seams();
@@ -112,7 +112,7 @@ impl Walk {
         }
     }
 
-    /// Joins a text with its neighbours: personal data may be split over several.
+    /// Joins a text with its neighbours, because personal data may be split over several.
     fn join(&mut self, text: &str) {
         if text.is_empty() {
             return;
@@ -143,8 +143,8 @@ impl Walk {
         self.text(&text);
     }
 
-    /// Values at any depth as one plain text, so that a key explains its value: `dateOfBirth:
-    /// 1985-03-12`.
+    /// Converts values at any depth to one plain text, so that a key announces its value:
+    /// `dateOfBirth: 1985-03-12`.
     fn data(&mut self, value: Option<&Value>) {
         let Some(value) = value else { return };
         let mut text = String::new();
@@ -173,7 +173,7 @@ impl Walk {
                 return;
             }
             Value::Object(map) => {
-                // Its key is on a line of its own: a schema's `password` has no value.
+                // Its key is on its own line, because a schema's `password` has no value.
                 text.push_str(END);
                 return self.fields(map, text);
             }
@@ -189,8 +189,7 @@ impl Walk {
         self.address(&media.url, media.content_type.as_deref());
     }
 
-    /// An address of something far away is words; a picture in the address itself is not, but a
-    /// text in it is.
+    /// Scans a remote URL as text, and the content of a `data:` URL unless it is a picture.
     fn address(&mut self, url: &str, content_type: Option<&str>) {
         if !is_data_url(url) {
             return self.text(url);
@@ -215,7 +214,7 @@ impl Walk {
                 || kind.starts_with("video/")
                 || kind.starts_with("font/")
         };
-        // Where either name says text it is read, and where neither says what else it is.
+        // Scanned as text if either name says so, or if neither names another type.
         let is_text = declared.as_deref().is_some_and(is_textual) || is_textual(&head);
         if !is_text && (is_picture(&head) || declared.as_deref().is_some_and(is_picture)) {
             return;
@@ -256,7 +255,7 @@ fn is_textual(kind: &str) -> bool {
         .any(|it| has(kind, it))
 }
 
-/// Text in UTF-16, where it is called that, has its mark, or every second byte is zero.
+/// Whether this is UTF-16: named so, with a byte order mark, or with a zero in every second byte.
 fn wide(bytes: &[u8], is_named: bool) -> Option<String> {
     let is_big = bytes.starts_with(&[0xFE, 0xFF])
         || (!bytes.starts_with(&[0xFF, 0xFE]) && bytes.first() == Some(&0));

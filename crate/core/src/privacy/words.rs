@@ -1,44 +1,44 @@
-//! Words that say what a number or a text beside them is. Kept as hashes: every page downloads
-//! them.
+//! Words that announce a number or a text beside them. Stored as hashes, because every page
+//! downloads them.
 
 /// The meaning of a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sense {
-    /// Nothing by itself, and changes nothing: `number`, `the`.
+    /// No meaning, and no effect on others: `number`, `the`.
     Filler,
-    /// Ties what precedes it to what follows: `is`, `my`.
+    /// Connects the word before it to what follows: `is`, `my`.
     Link,
     /// A telephone.
     Phone,
-    /// A telephone, if the rest looks like one: `call`.
+    /// A telephone, if the number looks like one: `call`.
     Call,
     /// A US social security number.
     Ssn,
-    /// `social`, and `security` after it.
+    /// `social`, to be followed by `security`.
     Social,
     Security,
     /// A birth.
     Birth,
-    /// A birth if a small word follows: `né le`, `nato il`.
+    /// A birth, if a small word follows: `né le`, `nato il`.
     BornIf,
-    /// A number of the state's.
+    /// A national number.
     Id,
     /// A password.
     Password,
     /// A key or token of a service.
     Secret,
-    /// A key if `key` follows: `api`, `access`.
+    /// A key, if `key` follows: `api`, `access`.
     Qualifier,
     Key,
-    /// Of HTTP's `Authorization: Basic`.
+    /// HTTP's `Authorization: Basic`.
     Basic,
-    /// Numbers behind it are versions or sections.
+    /// Numbers after it are versions or sections.
     Version,
-    /// Numbers behind it count or name things: `id`, `order`.
+    /// Numbers after it count or identify things: `id`, `order`.
     Count,
     /// Numbers before it count things: `bytes`.
     Unit,
-    /// Stands in documents where a password would.
+    /// A placeholder for a password in documents.
     Placeholder,
 }
 
@@ -127,10 +127,10 @@ const LISTS: [(Sense, &str); 19] = [
     ),
 ];
 
-/// No word of the lists is longer.
+/// The length of the longest word in the lists.
 pub(super) const LONGEST_WORD: usize = 31;
 
-/// In the order of `LISTS`.
+/// Meanings, in the order of `LISTS`.
 const SENSES: [Sense; LISTS.len()] = {
     let mut senses = [Sense::Filler; LISTS.len()];
     let mut list = 0;
@@ -142,19 +142,19 @@ const SENSES: [Sense; LISTS.len()] = {
     senses
 };
 
-/// An empty word's hash.
+/// The hash of the empty word.
 pub(super) const START: u32 = 0x811C_9DC5;
 
-/// The hash of a word with one more letter, in either case.
+/// Returns the hash of a word with one more letter, in either case.
 pub(super) const fn mixed(hash: u32, byte: u8) -> u32 {
     (hash ^ byte.to_ascii_lowercase() as u32).wrapping_mul(0x0100_0193)
 }
 
 const SLOTS: usize = 2048;
 
-/// Eleven bits of each word's hash and its list's number from 1 on, at the first free place from
-/// its own on. Other bits of the hash name the place, so that one unknown word in five thousand is
-/// mistaken for one of these.
+/// A hash table with eleven bits of each word's hash and the number of its list from 1 on, with
+/// linear probing. Other bits of the hash select the slot, so that one unknown word in five
+/// thousand is mistaken for one of these.
 #[expect(
     clippy::indexing_slicing,
     clippy::cast_possible_truncation,
@@ -175,7 +175,7 @@ const TABLE: [u16; SLOTS] = {
                 while table[slot] != 0 && table[slot] >> 5 != mark(hash) {
                     slot = (slot + 1) % SLOTS;
                 }
-                // A word that is in two lists keeps its first sense.
+                // A word in two lists keeps its first meaning.
                 if table[slot] == 0 {
                     table[slot] = mark(hash) << 5 | (list as u16 + 1);
                 }
@@ -196,7 +196,7 @@ const fn mark(hash: u32) -> u16 {
     (hash >> 21) as u16
 }
 
-/// The meaning of the word with this hash.
+/// Returns the meaning of the word with this hash.
 pub(super) fn sense(hash: u32) -> Option<Sense> {
     let mut at = slot(hash);
     loop {
@@ -208,15 +208,14 @@ pub(super) fn sense(hash: u32) -> Option<Sense> {
     }
 }
 
-/// The meaning of a word that is spelled out. What has several digits could
-/// only have the hash of one.
+/// Returns the meaning of a complete word. A word with several digits can only be a hash collision.
 pub(super) fn sense_of(word: &[u8]) -> Option<Sense> {
     let hash = word.iter().fold(START, |hash, &byte| mixed(hash, byte));
     sense(hash).filter(|_| word.iter().filter(|byte| byte.is_ascii_digit()).count() < 2)
 }
 
-/// Words of scripts without a hash of their own: most of them write no spaces, so that a word is
-/// found inside of others.
+/// Words of scripts without hashes: most of them write no spaces, so words are found inside longer
+/// runs.
 const FOREIGN: [(&str, Sense); 27] = [
     ("телефон", Sense::Phone),
     ("тел", Sense::Phone),
@@ -247,13 +246,13 @@ const FOREIGN: [(&str, Sense); 27] = [
     ("パスワード", Sense::Password),
 ];
 
-/// How much of the end of a long run of such letters is read.
+/// The number of bytes examined at the end of a long run of such letters.
 const FOREIGN_TAIL: usize = 60;
 
 const FOREIGN_SLOTS: usize = 128;
 
-/// Numbers of the words above from 1 on, at the first free place from that of their last three
-/// bytes on.
+/// A hash table of the words above, by number from 1 on, keyed by their last three bytes, with
+/// linear probing.
 #[expect(
     clippy::indexing_slicing,
     clippy::cast_possible_truncation,
@@ -279,7 +278,7 @@ const fn foreign_slot(a: u8, b: u8, c: u8) -> usize {
     (a as usize * 5 + b as usize * 19 + c as usize * 7) % FOREIGN_SLOTS
 }
 
-/// The meaning of a run of letters outside ASCII, by the last known word in it.
+/// Returns the meaning of a run of letters outside ASCII, by the last known word in it.
 pub(super) fn foreign(run: &[u8]) -> Option<Sense> {
     let mut tail = run.get(run.len().saturating_sub(FOREIGN_TAIL)..)?;
     while let [.., a, b, c] = *tail {
@@ -301,7 +300,7 @@ mod tests {
     use super::{LISTS, Sense, foreign, sense_of};
 
     #[test]
-    fn every_word_keeps_its_sense() {
+    fn every_word_has_its_meaning() {
         let mut seen = std::collections::HashSet::new();
         for (sense, words) in LISTS {
             for word in words.split_whitespace() {
@@ -315,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn words_are_not_found_inside_of_words() {
+    fn words_are_not_found_inside_other_words() {
         for word in
             ["telemetry", "callback", "cellar", "stubborn", "newborn", "passing", "tokenizer"]
         {
@@ -330,7 +329,7 @@ mod tests {
         assert_eq!(foreign("漢字".as_bytes()), None);
     }
 
-    /// The slow twin: every word at every place.
+    /// The slow twin: compares every word at every position.
     fn last_foreign(run: &str) -> Option<Sense> {
         let run = run.as_bytes();
         let tail = &run[run.len().saturating_sub(super::FOREIGN_TAIL)..];
@@ -345,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_foreign_word_is_found_as_its_slow_twin_finds_it() {
+    fn the_last_foreign_word_agrees_with_its_slow_twin() {
         let mut random = crate::privacy::corpus::Random::new(11);
         let pieces: Vec<String> = super::FOREIGN
             .iter()
