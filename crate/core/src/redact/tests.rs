@@ -488,7 +488,7 @@ proptest! {
     }
 
     #[test]
-    fn little_text_is_held_back(text in text(), sizes in proptest::collection::vec(1_usize..9, 1..5)) {
+    fn little_is_held_back(text in text(), sizes in proptest::collection::vec(1_usize..9, 1..5)) {
         let mut restorer = Restorer::new(usual(), false);
         for piece in pieces(&text, &sizes) {
             restorer.push(piece, false);
