@@ -1,41 +1,42 @@
-/** A model's download as a store: one state for all components, for `useSyncExternalStore` and its like. */
+/** The download of a model as a store: one state for all components, for `useSyncExternalStore` and similar hooks. */
 
 import { HybridError } from '../index.js'
 import type { LoadProgress, OnDeviceModel } from '../index.js'
 
-/** What a page shows of a download. A snapshot is never changed; a new state is a new object. */
+/** The state of a download. A snapshot is never modified; a new state is a new object. */
 export interface DownloadState {
   readonly status: 'unavailable' | 'downloadable' | 'downloading' | 'ready' | 'failed'
   /** From 0 to 1. */
   readonly progress: number
-  /** The last report of the model, while it loads. */
+  /** The model's last report during a load. */
   readonly report?: LoadProgress
-  /** Why the model is unavailable, or its load failed. */
+  /** Why the model is unavailable, or why its load failed. */
   readonly error?: HybridError
 }
 
-/** Shaped for `useSyncExternalStore(store.subscribe, store.getSnapshot, store.getServerSnapshot)`. */
+/** In the form of `useSyncExternalStore(store.subscribe, store.getSnapshot, store.getServerSnapshot)`. */
 export interface DownloadStore {
-  /** The first subscription asks the model what is there; it downloads nothing. */
+  /** The first subscription calls `availability()`, which downloads nothing. */
   readonly subscribe: (onChange: () => void) => () => void
   readonly getSnapshot: () => DownloadState
   readonly getServerSnapshot: () => DownloadState
   /**
-   * Starts the download, or joins the one that runs. Call it from a click. Never rejects: a failure is in the state.
+   * Starts the download, or joins the one in progress. Call it from a click. Never rejects: a failure is part of the
+   * state.
    */
   readonly load: () => Promise<void>
-  /** Stops the download; what is there is kept, and `load` resumes. */
+  /** Aborts the download; the received bytes are kept, and `load` resumes. */
   readonly cancel: () => void
 }
 
-/** What has a download: models and embedders of this device. */
+/** A model or embedder with a download. */
 export type Loadable = Pick<OnDeviceModel, 'availability' | 'load'> & { readonly state?: OnDeviceModel['state'] }
 
 const initial: DownloadState = Object.freeze({ status: 'downloadable', progress: 0 })
 const stores = new WeakMap<object, DownloadStore>()
 
 /**
- * The download of a model as a store, the same one at every call.
+ * Returns the download of a model as a store, the same one at every call.
  *
  * @example
  * const store = downloadStore(gemma)
@@ -61,7 +62,7 @@ function makeStore(model: Loadable): DownloadStore {
     for (const listener of [...listeners]) listener()
   }
   const isReady = (): boolean => model.state === 'ready'
-  /** What the model reports without downloading. A load that began meanwhile is the newer news. */
+  /** The result of `availability()`. A load that began meanwhile is more recent. */
   const ask = async (): Promise<void> => {
     try {
       if (isReady()) return set({ status: 'ready', progress: 1 })

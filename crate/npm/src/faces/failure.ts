@@ -1,27 +1,30 @@
-/** What a model threw, as faces read it. */
+/** Converts exceptions of models for the faces. */
 
 import { HybridError } from '../index.js'
 import type { Status } from '../index.js'
 
-/** The longest delay that clients wait for before they try again; they ignore longer ones and use their own. */
+/** The maximum delay that clients wait before a retry; they ignore longer ones and use their own. */
 const longestDelayMs = 60_000
 
-/** The error as ours. What a callback of the application threw is not shown to clients: it may hold anything. */
+/**
+ * Returns the error as a HybridError. Exceptions of the application's callbacks are not shown to clients, because they
+ * may contain anything.
+ */
 export function hybridErrorOf(thrown: unknown): HybridError {
   if (HybridError.isInstance(thrown)) return thrown
   return new HybridError('INTERNAL', 'a function of the application failed; see the cause', { cause: thrown })
 }
 
 /**
- * The delay after which trying again makes sense. A hybrid has already tried its branches, so nothing else invites a
- * client to retry: "not loaded" would take it seconds to report.
+ * Returns the delay after which a retry makes sense. A hybrid has already tried its branches, so clients are not told
+ * to retry otherwise: "not loaded" would delay them by seconds.
  */
 export function retryDelayOf({ status, retryAfterMs }: HybridError): number | undefined {
   if (status === 'INVALID_ARGUMENT' || status === 'CANCELLED') return undefined
   return retryAfterMs !== undefined && retryAfterMs >= 0 && retryAfterMs < longestDelayMs ? retryAfterMs : undefined
 }
 
-/** Statuses whose number on HTTP is not 500. 499 is the usual number of a request that its client closed. */
+/** Statuses whose HTTP status is not 500. 499 is the usual status of a request closed by its client. */
 const httpStatuses: Partial<Record<Status, number>> = {
   INVALID_ARGUMENT: 400,
   OUT_OF_RANGE: 400,
@@ -38,7 +41,7 @@ const httpStatuses: Partial<Record<Status, number>> = {
   DEADLINE_EXCEEDED: 504,
 }
 
-/** Genkit's statuses on HTTP. */
+/** HTTP statuses for Genkit's statuses. */
 export function httpStatusOf({ status }: HybridError): number {
   return httpStatuses[status] ?? 500
 }

@@ -1,10 +1,10 @@
-/** The text of an answer that clients parse as JSON themselves. */
+/** Text of answers that clients parse as JSON themselves. */
 
 import type { GenerateRequest, GenerateResponse } from '../index.js'
 
 /**
- * Models that are only asked for JSON may wrap it in a code fence. Where `output` could be read and the text can't, the
- * value is printed.
+ * Returns JSON text. Models without constraints may wrap JSON in a code fence. If `output` is valid but the text
+ * doesn't parse, the value is serialised.
  */
 export function jsonTextOf({ output }: GenerateRequest, response: GenerateResponse): string {
   const { text } = response
@@ -13,7 +13,7 @@ export function jsonTextOf({ output }: GenerateRequest, response: GenerateRespon
 }
 
 /**
- * Takes the code fence off JSON while it streams, because clients parse each state of it. Text that is not JSON passes
+ * Removes the code fence of JSON while it streams, because clients parse each state of it. Other text passes
  * unchanged.
  */
 export class Unfenced {
@@ -24,7 +24,7 @@ export class Unfenced {
     this.#state = output?.format === 'json' ? 'start' : 'plain'
   }
 
-  /** What of the text so far can be shown. */
+  /** Returns the part of the text so far that can be shown. */
   add(text: string): string {
     this.#held += text
     if (this.#state === 'start') {
@@ -34,14 +34,14 @@ export class Unfenced {
       this.#state = head.startsWith('```') ? 'fenced' : 'plain'
       if (this.#state === 'fenced') this.#held = head.slice(line + 1)
     }
-    // What may be the beginning of the closing fence waits.
+    // The possible beginning of the closing fence is held back.
     const end = this.#state === 'plain' ? this.#held.length : this.#held.search(/\s*`{0,3}\s*$/)
     const shown = this.#held.slice(0, end)
     this.#held = this.#held.slice(end)
     return shown
   }
 
-  /** What is left when the answer is over. */
+  /** Returns the held text at the end of the answer. */
   end(): string {
     return this.#state === 'fenced' ? '' : this.#held.replace(/^\s*```(?:json)?|```\s*$/g, '')
   }

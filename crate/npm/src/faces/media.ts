@@ -1,11 +1,11 @@
-/** Bytes as data: URLs, with whole media types. */
+/** Converts bytes to data: URLs with complete media types. */
 
-/** A data: URL of bytes or of base64 text. */
+/** Returns a data: URL of bytes or base64 text. */
 export function mediaUrl(data: Uint8Array | string, mediaType: string): string {
   return `data:${wholeMediaType(data, mediaType)};base64,${typeof data === 'string' ? data : base64Of(data)}`
 }
 
-/** In slices, because the arguments of one call live on the stack. */
+/** In slices, because the arguments of a call are on the stack. */
 export function base64Of(bytes: Uint8Array): string {
   let binary = ''
   for (let at = 0; at < bytes.length; at += 8192) binary += String.fromCharCode(...bytes.subarray(at, at + 8192))
@@ -13,8 +13,7 @@ export function base64Of(bytes: Uint8Array): string {
 }
 
 /**
- * How files of a kind begin, as Latin-1 text; a dot is any byte. The first of a kind is what an unknown file is taken
- * for.
+ * File signatures by kind, as Latin-1 text; a dot is any byte. The first of a kind is the default for unknown files.
  */
 const beginnings: ReadonlyArray<readonly [type: string, beginning: RegExp]> = [
   ['image/png', /^\x89PNG/],
@@ -32,7 +31,7 @@ const beginnings: ReadonlyArray<readonly [type: string, beginning: RegExp]> = [
   ['text/plain', /^$/],
 ]
 
-/** `image` and `image/*` are half a media type, which services refuse; the bytes complete it. */
+/** `image` and `image/*` are incomplete media types, which services reject; the file signature completes them. */
 export function wholeMediaType(data: Uint8Array | string, mediaType: string): string {
   const [kind = '', rest = '*'] = mediaType.split('/')
   if (rest !== '*' && rest !== '') return mediaType

@@ -1,19 +1,19 @@
-/** A stream opened as far as its first content, so that an early failure is the call's and not the stream's. */
+/** Runs a stream until its first content, so that an early failure rejects the call instead of the stream. */
 
 import type { GenerateChunk, GenerateRequest, GenerateResponse, Model, Part } from '../index.js'
 
-/** A running answer. */
+/** An answer in progress. */
 export interface Opened {
-  /** The first chunk with content; undefined where the answer ended without one. */
+  /** The first chunk with content; undefined if the answer ended without one. */
   readonly first: GenerateChunk | undefined
-  /** All chunks, the first again. */
+  /** All chunks, including the first. */
   readonly chunks: AsyncGenerator<GenerateChunk, void, undefined>
   readonly response: Promise<GenerateResponse>
-  /** Stops the work; what is pending settles. */
+  /** Aborts the work; pending promises settle. */
   readonly stop: () => void
 }
 
-/** Starts an answer and waits for its first content. Rejects with the signal's own reason where that stopped it. */
+/** Starts an answer and waits for its first content. Rejects with the signal's own reason if it is aborted. */
 export async function openStream(
   model: Model,
   request: GenerateRequest,

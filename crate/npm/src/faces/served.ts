@@ -1,9 +1,9 @@
-/** The models and embedders behind a face, by the names its clients use. */
+/** The models and embedders of a face, by the names that its clients use. */
 
 import { HybridError } from '../index.js'
 import type { Embedder, Model } from '../index.js'
 
-/** Models by the name that clients ask for, and embedders beside them. */
+/** Models and embedders by the names that clients request. */
 export interface ServedModels {
   models: Readonly<Record<string, Model>>
   embedders?: Readonly<Record<string, Embedder>>
@@ -12,13 +12,13 @@ export interface ServedModels {
 /** One model under its own name, models by name, or models and embedders by name. */
 export type Servable = Model | ServedModels | Readonly<Record<string, Model>>
 
-/** What a face looks names up in. */
+/** The models and embedders of a face, by name. */
 export interface Served {
   readonly models: ReadonlyMap<string, Model>
   readonly embedders: ReadonlyMap<string, Embedder>
 }
 
-/** Reads what a face was given; what is no model is INVALID_ARGUMENT at once, not at the first request. */
+/** Reads the options of a face; anything that isn't a model is INVALID_ARGUMENT at once, not at the first request. */
 export function servedOf(given: Servable, face: string): Served {
   if (isModel(given)) return { models: new Map([[given.name, given]]), embedders: new Map() }
   if (typeof given !== 'object' || given === null) throw invalid(`${face} needs a model, or \`{ models }\` by name`)
@@ -36,7 +36,7 @@ export function servedOf(given: Servable, face: string): Served {
   return { models, embedders }
 }
 
-/** Anything with the two methods of a model. */
+/** Whether a value has the two methods of a model. */
 export function isModel(value: unknown): value is Model {
   const model = value as Partial<Model> | null | undefined
   return typeof model?.generate === 'function' && typeof model.generateStream === 'function'

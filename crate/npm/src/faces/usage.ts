@@ -1,8 +1,8 @@
-/** Counted tokens as the faces report them. */
+/** Token usage, as the faces report it. */
 
 import type { Usage } from '../index.js'
 
-/** Thoughts are part of the output here, whatever the branch counts. Unknown is undefined. */
+/** Reasoning is part of the output here, however the branch counts. Unknown counts are undefined. */
 export interface CountedTokens {
   input: number | undefined
   cached: number | undefined
@@ -11,7 +11,7 @@ export interface CountedTokens {
   total: number | undefined
 }
 
-/** Models of other makes may count thoughts beside the output. Their total reveals it, or more thoughts than output. */
+/** Foreign models may count reasoning separately. Their total shows it, or reasoning that exceeds the output. */
 export function countedTokens(usage: Usage): CountedTokens {
   const { inputTokens: input, outputTokens, thoughtsTokens: thoughts, cachedContentTokens: cached, totalTokens } = usage
   const isApart =

@@ -1,28 +1,28 @@
 /**
- * The way back of a tool's result: which branch called, under which reference, and what it wrote beside the call.
+ * Leads a tool's result back to its branch: stores which branch called, its reference, and its metadata of the call.
  *
- * The clients of the faces have no metadata on messages. What they do carry unchanged is an id or an opaque record, so
- * that is where this travels: nothing is remembered, and a conversation survives reloading and storing.
+ * The faces' clients have no metadata on messages, but they return IDs and opaque records unchanged. This data is
+ * stored there, so a conversation survives a reload or storage without any state here.
  */
 
 import type { Message, Metadata, Part } from '../index.js'
 
-/** What a call needs to find its way back. */
+/** The data that leads a call's result back. */
 export interface WayBack {
-  /** The reference that the model itself gave the call. */
+  /** The model's own reference for the call. */
   ref?: string
-  /** `message.metadata.branches` of the message that called: signed by each router that it came through. */
+  /** `message.metadata.branches` of the message that called: signed by each router that it passed. */
   branches?: string[]
   /** `part.metadata` of the call, for example Gemini's thought signature. */
   metadata?: Metadata
-  /** The same of the words and thoughts before the call, where a client's messages have no place for it. */
+  /** The metadata of the text and reasoning before the call, if a client's messages have no field for it. */
   signed?: Signed
 }
 
 /** `part.metadata` by kind of part. */
 export type Signed = Partial<Record<'text' | 'reasoning', Metadata>>
 
-/** A call of a model as faces pass it on: arguments as a value, an id that no other call has, and its way back. */
+/** A model's call as faces pass it on: arguments as a value, a unique ID, and the data that leads its result back. */
 export interface Call {
   id: string
   name: string
@@ -30,7 +30,9 @@ export interface Call {
   wayBack: WayBack
 }
 
-/** The calls of a finished answer. Models may count their references from 0 in each turn, so ids are drawn anew. */
+/**
+ * Returns the calls of a finished answer. Models may count their references from 0 in each turn, so new IDs are drawn.
+ */
 export function callsOf(message: Message, makeId: (wayBack: WayBack) => string): Call[] {
   const branches = stringsOf(message.metadata?.['branches'])
   return message.content.flatMap((part) => {
@@ -45,12 +47,12 @@ export function callsOf(message: Message, makeId: (wayBack: WayBack) => string):
   })
 }
 
-/** A call as the model wrote it. Without a reference of its own it goes by the id, as its result does. */
+/** Returns a call as the model wrote it. Without a reference of its own it keeps the ID, as its result does. */
 export function callPart({ id, name, input, wayBack: { ref = id, metadata } }: Call): Part {
   return { toolRequest: { name, input, ref }, ...(metadata === undefined ? {} : { metadata }) }
 }
 
-/** A record that came from outside, as far as it is a way back. */
+/** Reads a record from outside, as far as it is valid. */
 export function wayBackOf(value: unknown): WayBack {
   if (!isObject(value)) return {}
   const { ref, branches, metadata, signed } = value
@@ -63,7 +65,10 @@ export function wayBackOf(value: unknown): WayBack {
   }
 }
 
-/** The calls of an answer for clients that carry ids alone: the first one's has what stands beside other parts. */
+/**
+ * Returns the calls of an answer for clients that return only IDs: the first call's ID contains the metadata of the
+ * other parts.
+ */
 export function sealedCallsOf(message: Message): Call[] {
   let signed: Signed | undefined
   for (const part of message.content)
@@ -76,7 +81,7 @@ export function sealedCallsOf(message: Message): Call[] {
   })
 }
 
-/** Gives the words and thoughts of an answer that came back what stood beside them: the last of each kind has it. */
+/** Restores the metadata of text and reasoning of a returned answer: the last part of each kind gets it. */
 export function signParts(parts: Part[], calls: readonly Call[]): Part[] {
   for (const [kind, metadata] of Object.entries(calls[0]?.wayBack.signed ?? {})) {
     const at = parts.findLastIndex((part) => kind in part)
@@ -85,27 +90,27 @@ export function signParts(parts: Part[], calls: readonly Call[]): Part[] {
   return parts
 }
 
-/** A model's message, signed again where its calls carry a signature. */
+/** Restores the signatures of a model's message from those of its calls. */
 export function modelMessage(content: Part[], calls: readonly Call[]): Message {
   const branches = calls.find(({ wayBack }) => wayBack.branches !== undefined)?.wayBack.branches
   return { role: 'model', content, ...(branches === undefined ? {} : { metadata: { branches } }) }
 }
 
-/** 16 hexadecimal digits of chance. */
+/** Returns 16 random hexadecimal digits. */
 export function randomId(): string {
   return [...crypto.getRandomValues(new Uint8Array(8))].map((byte) => byte.toString(16).padStart(2, '0')).join('')
 }
 
 const sealed = /^call_[0-9a-f]{16}_([\w-]+)$/
 
-/** An id that carries its way back. Clients treat ids as opaque and return them unchanged. */
+/** Returns an ID that contains the data. Clients treat IDs as opaque and return them unchanged. */
 function sealedId(wayBack: WayBack): string {
   const id = `call_${randomId()}`
   if (Object.keys(wayBack).length === 0) return id
   return `${id}_${toBase64Url(JSON.stringify(wayBack))}`
 }
 
-/** The contents of an id; empty if it was made elsewhere. */
+/** Returns the data in an ID; empty if it was created elsewhere. */
 export function openedId(id: string): WayBack {
   const packed = sealed.exec(id)?.[1]
   if (packed === undefined) return {}
@@ -127,7 +132,7 @@ function fromBase64Url(packed: string): string {
   return new TextDecoder('utf-8', { fatal: true }).decode(Uint8Array.from(binary, (char) => char.charCodeAt(0)))
 }
 
-/** An object that is no list. */
+/** Whether a value is an object and not a list. */
 export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -1,4 +1,4 @@
-/** Answers of ours in the AI SDK's words. */
+/** Converts answers to the AI SDK's format. */
 
 import type { GenerateResponse, Part } from '../../index.js'
 import { urlOf } from '../../border/url.js'
@@ -14,7 +14,7 @@ import type {
   TokenUsage,
 } from './spec.js'
 
-/** hybridge ends with `stop` when a model calls tools; the SDK's agents look for a reason of its own. */
+/** hybridge ends with `stop` when a model calls tools; the SDK's agents expect a separate reason. */
 export function finishOf({ finishReason, finishMessage, toolRequests }: GenerateResponse): FinishReason {
   const raw = finishMessage ?? finishReason
   if (finishReason === 'length') return { unified: 'length', raw }
@@ -40,7 +40,7 @@ export function usageOf({ usage }: Pick<GenerateResponse, 'usage'>): TokenUsage 
   }
 }
 
-/** Which branch answered, where, and what was tried; JSON only. */
+/** The branch that answered, where it ran, and the trace; JSON only. */
 export function metadataOf({ branch, inferenceSource, device, routing, confidence }: GenerateResponse): ProviderRecord {
   return { hybridge: jsonOf({ branch, inferenceSource, device, routing, confidence }) }
 }
@@ -74,9 +74,7 @@ function fileOf(part: Part): Array<Extract<Content, { type: 'file' }>> {
   return address === undefined ? [] : [{ type: 'file', mediaType, data: { type: 'url', url: address } }]
 }
 
-/**
- * Everything that the result of the call needs to find the branch; the SDK keeps it beside the call and sends it back.
- */
+/** Everything that the call's result needs to find its branch; the SDK stores it with the call and sends it back. */
 function toolCallOf({ id, name, input, wayBack }: Call): Extract<Content, { type: 'tool-call' }> {
   return {
     type: 'tool-call',
@@ -95,14 +93,14 @@ function jsonOf(value: object): JsonObject {
   return JSON.parse(JSON.stringify(value)) as JsonObject
 }
 
-/** Parts of a stream, one block open at a time. */
+/** Parts of a stream, with one block open at a time. */
 export class Blocks {
-  /** Whether words were streamed. */
+  /** Whether text was streamed. */
   hasText = false
   #count = 0
   #open: { type: 'text' | 'reasoning'; id: string } | undefined;
 
-  /** A part with metadata is a block of its own, because metadata belongs to whole blocks. */
+  /** A part with metadata becomes its own block, because metadata belongs to whole blocks. */
   *add(part: Part): Generator<StreamPart, void, undefined> {
     const type = 'text' in part ? 'text' : 'reasoning' in part ? 'reasoning' : undefined
     if (type === undefined) return yield* fileOf(part)

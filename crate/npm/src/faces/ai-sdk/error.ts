@@ -1,18 +1,18 @@
-/** Errors that the AI SDK recognises. It goes by registered symbols, so no import is needed. */
+/** Errors that the AI SDK recognises by registered symbols, so no import is needed. */
 
 import type { HybridError, Status } from '../../index.js'
 import { httpStatusOf, hybridErrorOf, retryDelayOf } from '../failure.js'
 
 const marker = 'vercel.ai.error'
 
-/** A failed call, as the SDK knows it. The HybridError is its cause. */
+/** A failed call in the SDK's format. The HybridError is its cause. */
 export class AiSdkCallError extends Error {
   override readonly name = 'AI_APICallError'
   readonly url = 'hybridge:'
-  /** Empty, because a prompt has no place in an error. */
+  /** Empty, because an error must not contain a prompt. */
   readonly requestBodyValues = {}
   readonly statusCode: number
-  /** Where the SDK reads the delay before a retry. */
+  /** The delay before a retry, in the place where the SDK reads it. */
   declare readonly responseHeaders?: Record<string, string>
   readonly isRetryable: boolean
   readonly status: Status
@@ -31,7 +31,7 @@ export class AiSdkCallError extends Error {
   }
 }
 
-/** A name that a provider does not know. */
+/** The error of an unknown model name. */
 export class AiSdkNoSuchModelError extends Error {
   override readonly name = 'AI_NoSuchModelError'
   constructor(

@@ -1,4 +1,4 @@
-/** Models of hybridge in Vercel's AI SDK. Importing this has no effect. */
+/** hybridge models for Vercel's AI SDK. Importing this has no effect. */
 
 export { downloadStore, type DownloadState, type DownloadStore, type Loadable } from '../download-store.js'
 export type { Servable, ServedModels } from '../served.js'

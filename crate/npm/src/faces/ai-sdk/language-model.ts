@@ -1,4 +1,4 @@
-/** A model of ours as a language model of the AI SDK. */
+/** A hybridge model as a language model of the AI SDK. */
 
 import type { GenerateRequest, GenerateResponse, Model } from '../../index.js'
 import { jsonTextOf, Unfenced } from '../json-text.js'
@@ -10,7 +10,7 @@ import { AiSdkCallError } from './error.js'
 import { translated } from './prompt.js'
 import type { AiSdkLanguageModel, CallOptions, StreamPart, Warning } from './spec.js'
 
-/** How a model appears to the AI SDK. */
+/** Options of `aiSdkModel`. */
 export interface AiSdkModelOptions {
   /** Default `'hybridge'`. */
   provider?: string
@@ -19,12 +19,12 @@ export interface AiSdkModelOptions {
 }
 
 /**
- * Any model as a language model of the AI SDK: for `generateText`, `streamText`, agents and, with
+ * Wraps any model as a language model of the AI SDK: for `generateText`, `streamText`, agents and, with
  * `DirectChatTransport`, `useChat` in the page.
  *
  * `providerMetadata.hybridge` of an answer has `branch`, `inferenceSource`, `device`, `routing` and `confidence`.
- * `providerOptions.hybridge` of a call takes `context`, for strategies, and `config`, for settings that the SDK has no
- * name for.
+ * `providerOptions.hybridge` of a call accepts `context`, for strategies, and `config`, for settings that the SDK
+ * lacks.
  *
  * @example
  * const { text, providerMetadata } = await generateText({ model: aiSdkModel(hybrid), prompt: 'Hello' })
@@ -40,7 +40,7 @@ export function aiSdkModel(
     specificationVersion: 'v4',
     provider,
     modelId: id,
-    // No branch fetches for itself in general, so the SDK downloads files that are given by URL.
+    // Branches do not fetch URLs in general, so the SDK downloads files.
     supportedUrls: {},
     async doGenerate(options) {
       return settled(options, async () => {
@@ -72,7 +72,7 @@ export function aiSdkModel(
   }
 }
 
-/** A stop rejects with the caller's own reason, and anything else with an error that the SDK knows. */
+/** An abort rejects with the caller's own reason, anything else with an error that the SDK recognises. */
 async function settled<T>({ abortSignal }: CallOptions, work: () => Promise<T>): Promise<T> {
   abortSignal?.throwIfAborted()
   try {
@@ -104,7 +104,7 @@ async function* partsOf(
     yield { type: 'finish', finishReason: { unified: 'error', raw: undefined }, usage: usageOf({ usage: {} }) }
     return
   }
-  // A model of another make may stream nothing and answer whole.
+  // A foreign model may stream nothing and return a complete answer.
   if (!blocks.hasText) yield* blocks.add({ text: jsonTextOf(request, response) })
   yield* blocks.end()
   yield* callParts(response)
@@ -117,8 +117,8 @@ async function* partsOf(
 }
 
 /**
- * Pulled, so that nothing is held that is not read. Cancelling stops the work; a stop errors the stream with its own
- * reason.
+ * Pulled by the reader, so that nothing is buffered. Cancelling aborts the work; an abort errors the stream with its
+ * own reason.
  */
 function streamOf(
   parts: AsyncGenerator<StreamPart, void, undefined>,

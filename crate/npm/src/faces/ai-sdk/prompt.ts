@@ -1,4 +1,4 @@
-/** The AI SDK's call options as a request of ours, with a warning for each thing that no branch does. */
+/** Converts the AI SDK's call options to a request, with a warning for each unsupported option. */
 
 import { HybridError } from '../../index.js'
 import type { GenerateRequest, GenerationConfig, Message, Model, Part, ToolDefinition } from '../../index.js'
@@ -6,14 +6,14 @@ import { mediaUrl, wholeMediaType } from '../media.js'
 import { callPart, isObject, modelMessage, wayBackOf, type Call } from '../way-back.js'
 import type { CallOptions, FileData, GivenRecord, PromptMessage, PromptPart, ToolOutput, Warning } from './spec.js'
 
-/** A request, what the strategies are given beside it, and what is left out of it. */
+/** A request, the context for strategies, and what was left out. */
 export interface Translated {
   request: GenerateRequest
   context?: Record<string, unknown>
   warnings: Warning[]
 }
 
-/** Only what was given is passed on: absent settings are the branch's own defaults. */
+/** Only settings that were given are passed on, so that the branch's own defaults apply. */
 export function translated(options: CallOptions, { supports }: Model['info']): Translated {
   const warnings: Warning[] = []
   const unsupported = (feature: string, details?: string): void => {
@@ -56,7 +56,7 @@ function configOf(options: CallOptions, extra: unknown): GenerationConfig {
   return { ...config, ...(isObject(extra) ? extra : {}) }
 }
 
-/** One named tool becomes that tool alone, required: no branch has a finer choice. */
+/** A named tool choice keeps only that tool and requires a call, because no branch supports a finer choice. */
 function toolsOf(
   { tools = [], toolChoice }: CallOptions,
   unsupported: (feature: string) => void,
@@ -126,7 +126,7 @@ function messagesOf(prompt: PromptMessage[], unsupported: (feature: string) => v
   return messages
 }
 
-/** What is not for a model (approvals, parts of other providers) is left out. */
+/** Parts that aren't for a model (approvals, parts of other providers) are left out. */
 function partsOf(part: Exclude<PromptPart, { type: 'tool-call' | 'tool-result' }>): Part[] {
   const { metadata } = wayBackOf(part.providerOptions?.['hybridge'])
   const beside = metadata === undefined ? {} : { metadata }
@@ -151,7 +151,7 @@ function filePart(data: FileData, mediaType: string): Part {
   }
 }
 
-/** An error stays recognisable as one: a model must not read it as a result. */
+/** An error stays recognisable, because a model must not read it as a result. */
 function outputOf(output: ToolOutput, unsupported: (feature: string) => void): unknown {
   switch (output.type) {
     case 'error-text':

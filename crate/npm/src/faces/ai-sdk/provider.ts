@@ -1,4 +1,4 @@
-/** Embedders and providers of the AI SDK over ours. */
+/** Embedders and providers of the AI SDK. */
 
 import { HybridError } from '../../index.js'
 import type { Embedder, EmbeddingTask } from '../../index.js'
@@ -8,7 +8,8 @@ import { aiSdkModel, type AiSdkModelOptions } from './language-model.js'
 import type { AiSdkEmbeddingModel, AiSdkProvider } from './spec.js'
 
 /**
- * An embedder as an embedding model of the AI SDK. `providerOptions.hybridge.task` says what the vectors are for.
+ * Wraps an embedder as an embedding model of the AI SDK. `providerOptions.hybridge.task` is the purpose of the
+ * vectors.
  *
  * @example
  * const { embeddings } = await embedMany({ model: aiSdkEmbeddingModel(embedder), values: ['a', 'b'] })
@@ -23,7 +24,7 @@ export function aiSdkEmbeddingModel(
     specificationVersion: 'v4',
     provider,
     modelId: modelId ?? (embedder as { name?: string }).name ?? 'embedder',
-    // All values go in one call; the embedder takes them one after the other.
+    // All values go in one call; the embedder processes them one after the other.
     maxEmbeddingsPerCall: Infinity,
     supportsParallelCalls: false,
     async doEmbed({ values, dimensions, abortSignal, providerOptions }) {
@@ -45,7 +46,7 @@ export function aiSdkEmbeddingModel(
 }
 
 /**
- * Models and embedders by name, as a provider of the AI SDK; also for its registry.
+ * Creates a provider of the AI SDK from models and embedders by name, also for its registry.
  *
  * @example
  * const hybridge = hybridgeProvider({ models: { ai, small }, embedders: { gemma } })

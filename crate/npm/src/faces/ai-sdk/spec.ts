@@ -1,13 +1,13 @@
 /**
- * The AI SDK's provider interface, specification v4, as far as it is used here. Written out, so that an application
- * needs no package beside `ai`; a test compares it with `@ai-sdk/provider`.
+ * The AI SDK's provider interface, specification v4, the part that is used here. Declared here, so that an application
+ * needs only the package `ai`; a test compares it with `@ai-sdk/provider`.
  */
 
 export type JsonValue = null | string | number | boolean | JsonObject | JsonValue[]
 export type JsonObject = { [key: string]: JsonValue | undefined }
-/** By provider; ours is under `hybridge`. */
+/** Metadata by provider; hybridge's is under `hybridge`. */
 export type ProviderRecord = Record<string, JsonObject>
-/** The same as it comes in. */
+/** The same, as input. */
 export type GivenRecord = Readonly<Record<string, { readonly [key: string]: unknown }>>
 
 export type FileData =

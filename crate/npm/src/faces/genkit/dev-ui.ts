@@ -1,7 +1,7 @@
 /**
- * Models of a page or process in Genkit's Developer UI. Its tool listens for runtimes on a WebSocket (reflection
- * protocol, version 2); this side connects, lists the models and runs what is asked of it. For development, on this
- * machine only.
+ * Connects models of a page or process to Genkit's Developer UI. Genkit's tool accepts runtimes on a WebSocket
+ * (reflection protocol, version 2); this side connects, lists the models and runs the requested actions. For
+ * development, on this machine only.
  */
 
 import { HybridError } from '../../index.js'
@@ -18,15 +18,16 @@ import { hex, traceOf, type GenkitTrace } from './trace.js'
 import { infoOf, isObject, requestOf, responseOf, type GenkitRequest } from './wire.js'
 
 export interface ConnectDevUIOptions extends ServedModels {
-  /** Flows of `defineFlow`, which can be run from there too: one trace each, with steps, requests and attempts. */
+  /** Flows of `defineFlow`, which can also be run from there: one trace each, with steps, requests and attempts. */
   flows?: readonly Flow<never, unknown, unknown>[]
   /**
-   * Where `genkit start --experimental-reflection-v2` listens, for example `ws://localhost:3200`; on this machine only.
+   * The address at which `genkit start --experimental-reflection-v2` listens, for example `ws://localhost:3200`; on
+   * this machine only.
    */
   url: string
-  /** As which this runtime appears. Default `'hybridge'`. */
+  /** The name of this runtime. Default `'hybridge'`. */
   name?: string
-  /** Where traces go. Default: where the Developer UI says. */
+  /** The address for traces. Default: as the Developer UI says. */
   telemetryUrl?: string
   WebSocket?: typeof WebSocket
   fetch?: typeof fetch
@@ -34,17 +35,17 @@ export interface ConnectDevUIOptions extends ServedModels {
 
 /** A connection to the Developer UI. */
 export interface DevUIConnection {
-  /** Resolves once the models are registered. Rejects with UNAVAILABLE where nothing listens. */
+  /** Resolves once the models are registered. Rejects with UNAVAILABLE if nothing listens. */
   readonly ready: Promise<void>
-  /** For `withTelemetry`: shows the requests of the page itself too, one trace each. */
+  /** A sink for `withTelemetry`: also shows the page's own requests, one trace each. */
   readonly sink: TelemetrySink
-  /** Stops what runs and unregisters. */
+  /** Aborts running actions and unregisters. */
   close(): void
 }
 
 const firstDelayMs = 500
 const longestDelayMs = 5000
-/** Of JSON-RPC, and of Genkit's own failures. */
+/** Error codes of JSON-RPC, and of Genkit's own failures. */
 const codes = { unknownMethod: -32601, unknownAction: -32602, failed: -32000 } as const
 const canonical: Status[] = [
   'CANCELLED',
@@ -66,7 +67,7 @@ const canonical: Status[] = [
 ]
 
 /**
- * Shows models in Genkit's Developer UI: they can be run from there, and each run is a trace with its route and
+ * Connects models to Genkit's Developer UI, which can run them and shows each run as a trace with its route and
  * attempts.
  *
  * @example
@@ -107,7 +108,7 @@ class Connection implements DevUIConnection {
     if (options.telemetryUrl !== undefined) requireLoopback(options.telemetryUrl, 'telemetryUrl', ['http:', 'https:'])
     this.#telemetryUrl = options.telemetryUrl
     this.ready = new Promise((resolve, reject) => this.#connect(resolve, reject))
-    // A caller may not wait for it.
+    // A caller need not await it.
     this.ready.catch(() => undefined)
     this.sink = {
       begin: () => ({
@@ -160,13 +161,13 @@ class Connection implements DevUIConnection {
       if (isObject(message.result)) this.#configure(message.result)
       resolve?.()
     })
-    // An error is followed by a close.
+    // An error is followed by a close event.
     socket.addEventListener('error', () => undefined)
     socket.addEventListener('close', () => {
-      // The work of this connection has no receiver any more.
+      // The actions of this connection have no receiver any more.
       for (const work of this.#running.values()) work.abort(new DOMException('the connection was lost', 'AbortError'))
       if (this.#isClosed) return reject?.(new HybridError('CANCELLED', 'the connection was closed before it stood'))
-      // The first connection is the caller's to judge; one that stood comes back.
+      // A failed first connection is reported to the caller; an established one reconnects.
       if (!isRegistered && reject !== undefined) return refuse()
       this.#timer = setTimeout(() => this.#connect(), this.#delayMs)
       this.#delayMs = Math.min(longestDelayMs, this.#delayMs * 2)
@@ -237,7 +238,7 @@ class Connection implements DevUIConnection {
     const traceId = hex(16)
     const work = new AbortController()
     this.#running.set(traceId, work)
-    // Early, or it could not be stopped.
+    // The cancellation came early, or the action could not be stopped.
     this.#send({ method: 'runActionState', params: { requestId: id, state: { traceId } } })
     const given = isObject(context) ? context : undefined
     const run = { id, stream: stream === true, signal: work.signal, context: given, input, traceId }
@@ -317,7 +318,7 @@ class Connection implements DevUIConnection {
     this.#send({ id, error: { code, message, data: { code: canonical.indexOf(status) + 1, message, details } } })
   }
 
-  /** A trace that cannot be stored disturbs nothing. */
+  /** A failure to store a trace affects nothing else. */
   async #post(trace: GenkitTrace): Promise<void> {
     if (this.#telemetryUrl === undefined) return
     const { fetch: send = globalThis.fetch.bind(globalThis) } = this.#options
@@ -328,12 +329,12 @@ class Connection implements DevUIConnection {
         body: JSON.stringify(trace),
       })
     } catch {
-      // The server is away, or does not take traces of this origin.
+      // The server is down, or does not accept traces from this origin.
     }
   }
 }
 
-/** An action that the Developer UI runs. */
+/** An action that the Developer UI can run. */
 interface ActionRun {
   id: string
   stream: boolean
@@ -345,7 +346,7 @@ interface ActionRun {
 
 type RunFlow = (run: TracedRun) => Promise<unknown>
 
-/** Under this key the core's flows run with a listener for their trace. */
+/** The key under which the core's flows run with a listener for their trace. */
 const traced = Symbol.for('hybridge.tracedFlow')
 
 function flowsArgument(flows: ConnectDevUIOptions['flows'] = []): Map<string, RunFlow> {
@@ -369,7 +370,7 @@ function parsed(data: unknown): Incoming | undefined {
   }
 }
 
-/** Prompts travel here in the clear, so they stay on this machine. */
+/** Prompts are sent unencrypted, so the connection is limited to this machine. */
 function requireLoopback(url: string, what: string, protocols: string[]): void {
   if (!isLoopback(url, protocols))
     throw new HybridError(

@@ -1,4 +1,4 @@
-/** Models of hybridge in Genkit, Genkit's models as branches, and its Developer UI. Importing this has no effect. */
+/** hybridge models in Genkit, Genkit's models as branches, and its Developer UI. Importing this has no effect. */
 
 export type { TelemetrySink } from '../../otel/telemetry.js'
 export { connectDevUI, type ConnectDevUIOptions, type DevUIConnection } from './dev-ui.js'

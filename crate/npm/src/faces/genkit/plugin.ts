@@ -1,4 +1,4 @@
-/** Models and embedders of ours in Genkit, and Genkit's models as branches of ours. */
+/** hybridge models and embedders as a Genkit plugin, and Genkit's models as branches. */
 
 import { defineModel, HybridError } from '../../index.js'
 import type { Embedder, Message, Model, ModelInfo, Part } from '../../index.js'
@@ -15,17 +15,17 @@ import {
   type GenkitResponse,
 } from './wire.js'
 
-/** What of Genkit's classes is needed. */
+/** Options of `hybridgePlugin`. */
 type GenkitErrorClass = new (options: { status: never; message: string; detail?: unknown }) => Error
 
 export interface HybridgePluginOptions extends ServedModels {
   /** Models are called `NAME/KEY`. Default `'hybridge'`. */
   name?: string
-  /** Genkit's own error class, where a bundler has made `genkit` unreachable by name. */
+  /** Genkit's own error class, if a bundler prevents the import of `genkit`. */
   GenkitError?: GenkitErrorClass
 }
 
-/** A plugin for `genkit({ plugins })`; shaped as Genkit's first version of plugins, which needs no import. */
+/** A plugin for `genkit({ plugins })`, in the form of Genkit's first plugin version, which needs no import. */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any
 export type HybridgePlugin = (ai: any) => {
   name: string
@@ -54,8 +54,8 @@ interface RunOptions {
 }
 
 /**
- * Models and embedders as a Genkit plugin, for Node and Electron: streaming, tools and structured output. What was
- * tried is in `response.custom`, and the status of an error is Genkit's.
+ * Creates a Genkit plugin from models and embedders, for Node and Electron: with streaming, tools and structured
+ * output. The trace is in `response.custom`, and errors have Genkit's status.
  *
  * @example
  * const ai = genkit({ plugins: [hybridgePlugin({ models: { hybrid } })], model: 'hybridge/hybrid' })
@@ -80,7 +80,7 @@ export function hybridgePlugin({ name = 'hybridge', GenkitError, ...served }: Hy
         )
       }
     },
-    // Everything is defined at the start.
+    // Everything is defined at initialisation.
     resolver: async () => undefined,
     listActions: async () => [],
   })
@@ -123,7 +123,10 @@ async function embed(
   }
 }
 
-/** Genkit's retries and fallbacks look for its own class; anything else they repeat. A stop stays a stop. */
+/**
+ * Genkit's retries and fallbacks recognise only its own error class and repeat any other error. An abort stays an
+ * abort.
+ */
 class Failures {
   readonly #ai: Registering
   #class: GenkitErrorClass | undefined
@@ -151,7 +154,7 @@ class Failures {
   }
 
   /**
-   * Where `genkit` cannot be imported by name (a bundled application), an error of the instance itself has the class.
+   * If `genkit` cannot be imported by name (in a bundled application), an error created by the instance has the class.
    */
   async #provoke(): Promise<GenkitErrorClass | undefined> {
     try {
@@ -164,7 +167,8 @@ class Failures {
 }
 
 /**
- * Genkit is there where a plugin is initialised. Bundlers for pages must not look for it, so its name is put together.
+ * Genkit is installed when a plugin is initialised. Its name is assembled, so that bundlers for pages do not resolve
+ * it.
  */
 async function importGenkitError(): Promise<GenkitErrorClass | undefined> {
   const module = ['gen', 'kit'].join('')
@@ -180,7 +184,7 @@ async function importGenkitError(): Promise<GenkitErrorClass | undefined> {
 
 // ── The other way ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** An action of Genkit's, as `ai.defineModel` returns it. */
+/** A Genkit action, as returned by `ai.defineModel`. */
 interface ModelAction {
   run(
     request: GenkitRequest,
@@ -192,13 +196,13 @@ interface ModelAction {
   ): Promise<{ result: unknown }>
 }
 
-/** Genkit's instance, as far as its models are looked up. */
+/** A Genkit instance, the part that looks up models. */
 export interface GenkitRegistry {
   registry: { lookupAction(key: string): Promise<unknown> }
 }
 
 /**
- * Any model of Genkit's as a branch: by its name, its reference, or the action itself.
+ * Wraps a Genkit model as a branch, given its name, its reference, or the action itself.
  *
  * @example
  * const cloud = genkitModel(ai, 'vertexai/gemini-2.5-flash', { inferenceSource: 'in_cloud' })
@@ -256,7 +260,7 @@ export function genkitModel(
 
 function replyOf(result: unknown): { message: Message; finishReason: 'stop'; usage?: object } {
   const answer = isObject(result) ? result : {}
-  // Older models answer with candidates.
+  // Older models return candidates.
   const {
     message,
     finishReason = 'unknown',

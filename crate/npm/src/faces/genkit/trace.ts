@@ -1,4 +1,4 @@
-/** Spans as Genkit's telemetry server stores them. */
+/** Converts spans to the format of Genkit's telemetry server. */
 
 import type { SpanRecord } from '../../otel/spans.js'
 
@@ -11,7 +11,7 @@ export interface GenkitTrace {
   spans: Record<string, object>
 }
 
-/** What an action was given and gave. */
+/** The input and output of an action. */
 export interface Shown {
   input?: unknown
   output?: unknown
@@ -52,7 +52,7 @@ export function traceOf(root: SpanRecord, traceId: string, { input, output }: Sh
   return { traceId, displayName: kindOf(root.name).name, startTime: root.startMs, endTime: root.endMs, spans }
 }
 
-/** What Genkit calls a span of ours. */
+/** Returns Genkit's name for a span. */
 function kindOf(spanName: string): { name: string; type: string; subtype?: string } {
   const [, operation = '', name = spanName] = /^(\S+) (.*)$/s.exec(spanName) ?? []
   if (operation === 'step') return { name, type: 'flowStep' }

@@ -1,8 +1,8 @@
-/** Genkit's model action, as far as it is used here. Its parts and messages are ours. */
+/** Genkit's model action, the part that is used here. Its parts and messages are the same as hybridge's. */
 
 import type { GenerateRequest, GenerateResponse, Message, Model, Part, ToolDefinition } from '../../index.js'
 
-/** What a model action is given. */
+/** The input of a model action. */
 export interface GenkitRequest {
   messages: Message[]
   config?: Record<string, unknown> | null
@@ -12,14 +12,14 @@ export interface GenkitRequest {
   docs?: unknown
 }
 
-/** What a model action answers. */
+/** The output of a model action. */
 export interface GenkitResponse {
   message: Message
   finishReason: string
   finishMessage?: string
   usage: GenerateResponse['usage']
   latencyMs: number
-  /** `raw` does not survive Genkit's own layers, so what was tried travels here. */
+  /** Genkit's layers drop `raw`, so the trace is in this field. */
   custom: unknown
 }
 
@@ -29,7 +29,7 @@ export interface GenkitChunk {
   content: Part[]
 }
 
-/** A request of Genkit's. Keys and versions of services may stand in `config`; they are not for a branch of ours. */
+/** Converts a Genkit request. Keys and versions of services may be in `config`, and are not for hybridge's branches. */
 export function requestOf({ messages, config, tools, toolChoice, output }: GenkitRequest): GenerateRequest {
   const { apiKey: _key, version: _version, ...settings } = config ?? {}
   const isJson =
@@ -57,7 +57,7 @@ function toolOf({
   }
 }
 
-/** The message is kept whole: its metadata brings results of tools back to the branch that called. */
+/** The message is kept as a whole: its metadata leads tool results back to the branch that called. */
 export function responseOf({
   message,
   finishReason,
@@ -77,7 +77,7 @@ export function responseOf({
   }
 }
 
-/** What Genkit's registry and Developer UI show of a model. */
+/** The model's description in Genkit's registry and Developer UI. */
 export function infoOf(key: string, { info }: Model): { label: string; supports: Record<string, unknown> } {
   const { multiturn, media, tools, systemRole, json } = info.supports
   return {
@@ -90,7 +90,7 @@ export function infoOf(key: string, { info }: Model): { label: string; supports:
       systemRole,
       context: false,
       output: json === 'none' ? ['text'] : ['text', 'json'],
-      // With 'none' Genkit puts a schema into words and takes it away from the request.
+      // With 'none' Genkit puts the schema into the prompt and removes it from the request.
       constrained: json === 'none' ? 'none' : 'all',
     },
   }

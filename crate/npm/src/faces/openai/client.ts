@@ -1,4 +1,4 @@
-/** The same face without HTTP, for applications that need no client library. */
+/** The OpenAI face without HTTP, for applications without a client library. */
 
 import type { Outcome } from './completions.js'
 import { failureOf } from './refusal.js'
@@ -6,15 +6,15 @@ import type { ResponseEvent, ResponseObject } from './responses.js'
 import { Service, type OpenAIServable } from './service.js'
 import type { ChatCompletion, ChatCompletionChunk, EmbeddingList, ModelEntry, ModelList } from './wire.js'
 
-/** How a request can be stopped. */
+/** Options to abort a request. */
 export interface OpenAIRequestOptions {
   signal?: AbortSignal
 }
 
-/** A failure with the fields of the official client's errors. The error of ours is its cause. */
+/** A failure with the fields of the official client's errors. The HybridError is its cause. */
 export class OpenAIFaceError extends Error {
   override readonly name = 'OpenAIFaceError'
-  /** As HTTP counts. */
+  /** The HTTP status. */
   readonly status: number
   readonly code: string | null
   readonly type: string
@@ -39,7 +39,7 @@ export interface Create<Whole, Event> {
   (body: CreateBody, options?: OpenAIRequestOptions): Promise<Whole | AsyncIterable<Event>>
 }
 
-/** The part of the official client's surface that models of ours can serve. */
+/** The part of the official client's API that hybridge models support. */
 export interface OpenAIFaceClient {
   readonly chat: { readonly completions: { readonly create: Create<ChatCompletion, ChatCompletionChunk> } }
   readonly responses: { readonly create: Create<ResponseObject, ResponseEvent> }
@@ -48,7 +48,7 @@ export interface OpenAIFaceClient {
 }
 
 /**
- * A client with the calls of OpenAI's, over models of ours, without HTTP and without the client library.
+ * Creates a client with OpenAI's methods for hybridge models, without HTTP and without the client library.
  *
  * @example
  * const client = openAIClient({ models: { hybrid } })
@@ -94,7 +94,7 @@ export function openAIClient(served: OpenAIServable): OpenAIFaceClient {
   }
 }
 
-/** Leaving the loop stops the work. */
+/** Leaving the loop aborts the work. */
 async function* eventsOf(
   { events, stop }: { events: AsyncGenerator<unknown, void, undefined>; stop: () => void },
   signal: AbortSignal | undefined,

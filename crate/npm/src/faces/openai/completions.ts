@@ -1,4 +1,4 @@
-/** Answers of ours as chat completions, whole and streamed. */
+/** Converts answers to chat completions, complete and streamed. */
 
 import type { GenerateChunk, GenerateResponse, Model } from '../../index.js'
 import { jsonTextOf, Unfenced } from '../json-text.js'
@@ -17,7 +17,7 @@ import type {
   ToolCall,
 } from './wire.js'
 
-/** An answer on its way out: whole, or as events. */
+/** An answer for a client: complete, or as events. */
 export type Outcome<Whole, Event> =
   | { kind: 'whole'; body: Whole; branch: string; requestId: string }
   | {
@@ -28,7 +28,7 @@ export type Outcome<Whole, Event> =
       requestId: string
     }
 
-/** Runs a chat completion as far as its first content. */
+/** Runs a chat completion until its first content. */
 export async function complete(
   name: string,
   model: Model,
@@ -48,8 +48,8 @@ export async function complete(
       requestId: response.routing.id,
     }
   }
-  // Log-probabilities travel on chunks only, so an answer with them is streamed inside even where the client wants it
-  // whole.
+  // Only chunks have log-probabilities, so an answer that needs them is streamed internally even for a client that
+  // waits.
   const opened = await openStream(model, request, { signal, context })
   if (wantsLogprobs && opened.first !== undefined && opened.first.logprobs === undefined) {
     opened.stop()
@@ -107,7 +107,10 @@ function completionOf(
   }
 }
 
-/** The role once; words as they come; calls last, when the branch has signed them and the turn can no longer fail. */
+/**
+ * The role is sent once, text as it arrives, and calls last, when the branch has signed them and the turn can no
+ * longer fail.
+ */
 async function* chunksOf(
   model: string,
   { chunks, response: pending }: { chunks: AsyncIterable<GenerateChunk>; response: Promise<GenerateResponse> },
@@ -142,7 +145,7 @@ async function* chunksOf(
     yield event({ content: json.add(chunk.text) }, null, logprobsOf(chunk))
   }
   const response = await pending
-  // A model of another make may stream nothing and answer whole.
+  // A foreign model may stream nothing and return a complete answer.
   const rest = hasText ? json.end() : jsonTextOf(request, response)
   if (rest !== '') yield event({ content: rest })
   for (const [index, call] of toolCallsOf(response).entries()) yield event({ tool_calls: [{ index, ...call }] })
@@ -159,7 +162,7 @@ function toolCallsOf({ message }: GenerateResponse): ToolCall[] {
   }))
 }
 
-/** hybridge ends with `stop` when a model calls tools; their clients look for a reason of its own. */
+/** hybridge ends with `stop` when a model calls tools; OpenAI's clients expect a separate reason. */
 function finishOf({ finishReason, toolRequests }: GenerateResponse): CompletionFinish {
   if (finishReason === 'length') return 'length'
   if (finishReason === 'blocked') return 'content_filter'
@@ -177,19 +180,19 @@ function usageOf({ usage }: GenerateResponse): CompletionUsage {
   }
 }
 
-/** Which branch answered, where, and what was tried. */
+/** The branch that answered, where it ran, and the trace. */
 export function fieldOf({ branch, inferenceSource, device, routing }: GenerateResponse): HybridgeField {
   return { branch, inferenceSource, ...(device === undefined ? {} : { device }), routing }
 }
 
 /**
- * Tokens that arrive in one piece share its text: the first entry has it, the others are empty, so that joined they are
- * the text.
+ * Tokens that arrive in one chunk share its text: the first entry has it and the others are empty, so that joined they
+ * give the text.
  */
 function logprobsOf({ text, logprobs = [] }: GenerateChunk): TokenLogprob[] {
   return logprobs.map((logprob, index) => {
     const token = index === 0 ? text : ''
-    // -9999 is their number for "never", because JSON has no infinity.
+    // OpenAI uses -9999 for minus infinity, because JSON has no infinity.
     return {
       token,
       logprob: Number.isFinite(logprob) ? logprob : -9999,

@@ -1,4 +1,4 @@
-/** Vectors in the shape of OpenAI's service. */
+/** Embeddings in the format of OpenAI's service. */
 
 import type { Embedder, EmbeddingTask } from '../../index.js'
 import { isObject } from '../way-back.js'
@@ -38,7 +38,7 @@ export async function embeddings(
   }
 }
 
-/** Little-endian floats, which the official client requests by default. */
+/** Little-endian floats in base64, which the official client requests by default. */
 function base64Of(vector: ArrayLike<number>): string {
   const view = new DataView(new ArrayBuffer(vector.length * 4))
   for (let index = 0; index < vector.length; index++) view.setFloat32(index * 4, vector[index] ?? 0, true)

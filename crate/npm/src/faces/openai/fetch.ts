@@ -1,13 +1,13 @@
-/** The face as a `fetch`: for the official client, and for a service worker that answers `/v1/*`. */
+/** The OpenAI face as a `fetch`, for the official client and for a service worker that serves `/v1/*`. */
 
 import { failureOf } from './refusal.js'
 import { Service, type Call, type OpenAIServable, type ServiceOutcome } from './service.js'
 
 /**
- * A `fetch` that answers OpenAI's API with models of ours, offline too. Give it to the official client, which asks for
- * a key and, in pages, for a flag; no key leaves, because nothing is sent anywhere.
+ * Creates a `fetch` that serves OpenAI's API with hybridge models, even offline. Pass it to the official client, which
+ * requires a key and, in pages, a flag; neither the key nor anything else is sent anywhere.
  *
- * Paths count by their end, whatever the host: chat completions, responses, embeddings and models.
+ * Only the end of the path matters, whatever the host: chat completions, responses, embeddings and models.
  *
  * @example
  * const fetch = openAIFetch({ models: { hybrid } })
@@ -24,7 +24,7 @@ export function openAIFetch(served: OpenAIServable): typeof fetch {
     try {
       return responseOf(await service.answer(call), signal)
     } catch (thrown) {
-      // A `fetch` that throws is a connection error, which clients try again: only the caller's own stop throws.
+      // A `fetch` that throws is a connection error, which clients retry: only the caller's own abort throws.
       signal?.throwIfAborted()
       const { status, headers, error } = failureOf(thrown)
       return Response.json({ error }, { status, headers })
@@ -35,7 +35,7 @@ export function openAIFetch(served: OpenAIServable): typeof fetch {
 function callOf(input: Parameters<typeof fetch>[0], init: RequestInit = {}): Call {
   const request = typeof input === 'object' && 'url' in input ? input : undefined
   const method = (init.method ?? request?.method ?? 'GET').toUpperCase()
-  // A page may use a path alone, which has no host in Node.
+  // A page may use a path without a host, which Node rejects.
   const address = typeof input === 'string' ? input : 'url' in input ? input.url : input.href
   const { pathname } = new URL(address, 'http://localhost')
   const given = init.body
@@ -63,7 +63,7 @@ function responseOf(outcome: ServiceOutcome, signal: AbortSignal | undefined): R
   })
 }
 
-/** Whole events only, so that no letter is cut between two pieces. Cancelling the body stops the work. */
+/** Sends whole events only, so that no character is cut. Cancelling the body aborts the work. */
 function eventStream(
   events: AsyncGenerator<object, void, undefined>,
   stop: () => void,
@@ -94,7 +94,7 @@ function eventStream(
             areNamed = 'type' in value
             return controller.enqueue(line('type' in value ? String(value.type) : undefined, JSON.stringify(value)))
           }
-          // The last named event says that it is the last; unnamed ones end with a word that clients wait for.
+          // The last named event marks the end itself; unnamed ones need the final `[DONE]` that clients wait for.
           if (!areNamed) controller.enqueue(line(undefined, '[DONE]'))
         } catch (thrown) {
           if (signal?.aborted === true) return

@@ -1,6 +1,6 @@
 /**
- * OpenAI's API over models of hybridge: a `fetch` for the official client or a service worker, and a client without
- * HTTP. Importing this has no effect.
+ * OpenAI's API for hybridge models: a `fetch` for the official client or a service worker, and a client without HTTP.
+ * Importing this has no effect.
  */
 
 export {

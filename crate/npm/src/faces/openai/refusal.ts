@@ -1,9 +1,9 @@
-/** Refusals and failures in the shape of OpenAI's service. */
+/** Errors in the format of OpenAI's service. */
 
 import type { HybridError } from '../../index.js'
 import { httpStatusOf, hybridErrorOf, retryDelayOf } from '../failure.js'
 
-/** The body of an error, as clients read it. */
+/** The body of an error. */
 export interface OpenAIErrorBody {
   message: string
   type: string
@@ -11,7 +11,10 @@ export interface OpenAIErrorBody {
   code: string | null
 }
 
-/** A request that is refused before a model runs. Two scripts of this package may each hold a copy of the class. */
+/**
+ * The error of a request that is rejected before a model runs. Two scripts of this package may each contain a copy of
+ * the class.
+ */
 export class Refusal extends Error {
   override readonly name = 'OpenAIRefusal'
   constructor(
@@ -24,19 +27,17 @@ export class Refusal extends Error {
   }
 }
 
-/**
- * A place in the body that cannot be honoured: `n`, `messages[2].content[0]`. What follows it in the message is `why`.
- */
+/** Rejects an unsupported field of the body: `n`, `messages[2].content[0]`. `why` follows it in the message. */
 export function unsupported(place: string, why = 'is not supported; leave it out'): Refusal {
   return at(place, why, 'unsupported_parameter')
 }
 
-/** A place in the body that is wrong. */
+/** Rejects an invalid field of the body. */
 export function malformed(place: string, why: string): Refusal {
   return at(place, why, 'invalid_value')
 }
 
-/** Clients want the name of the field apart. */
+/** Clients expect the name of the field separately. */
 function at(place: string, why: string, code: string): Refusal {
   return new Refusal(400, `\`${place}\` ${why}`, place.replace(/[[.].*/, ''), code)
 }
@@ -45,7 +46,7 @@ function isRefusal(thrown: unknown): thrown is Refusal {
   return thrown instanceof Error && thrown.name === 'OpenAIRefusal'
 }
 
-/** A failure as status, headers and body. */
+/** Converts a failure to status, headers and body. */
 export interface Failure {
   status: number
   headers: Record<string, string>
@@ -76,7 +77,7 @@ export function failureOf(thrown: unknown): Failure {
   }
 }
 
-/** Fields whose names differ on this wire. */
+/** Fields with different names in this API. */
 const fields: Readonly<Record<string, string>> = {
   stopSequences: 'stop',
   maxOutputTokens: 'max_completion_tokens',
@@ -87,7 +88,7 @@ const fields: Readonly<Record<string, string>> = {
   output: 'response_format',
 }
 
-/** The core's message begins with the place; clients want the field apart. */
+/** The core's message begins with the field; clients expect it separately. */
 function paramOf({ status, message }: HybridError): string | null {
   const field = status === 'INVALID_ARGUMENT' ? /^`(?:config\.)?(\w+)/.exec(message)?.[1] : undefined
   return field === undefined ? null : (fields[field] ?? field)

@@ -1,11 +1,11 @@
-/** A chat completion's body as a request of ours. Everything is checked here, before a model runs. */
+/** Converts the body of a chat completion to a request. Everything is validated here, before a model runs. */
 
 import type { GenerateRequest, GenerationConfig, Message, Part, ToolDefinition } from '../../index.js'
 import { callPart, isObject, modelMessage, openedId, signParts, type Call } from '../way-back.js'
 import { malformed, unsupported } from './refusal.js'
 import type { Body } from './wire.js'
 
-/** What a body asks for beside the request itself. */
+/** The options of a body besides the request itself. */
 export interface CompletionWish {
   request: GenerateRequest
   context?: Record<string, unknown>
@@ -14,7 +14,7 @@ export interface CompletionWish {
   wantsLogprobs: boolean
 }
 
-/** Reads a whole body. Null is absent everywhere, as in OpenAI's service. */
+/** Reads a body. Null counts as absent everywhere, as in OpenAI's service. */
 export function completionWish(body: Body): CompletionWish {
   refuseUnsupported(body)
   const streamOptions = isObject(body['stream_options']) ? body['stream_options'] : {}
@@ -36,7 +36,7 @@ export function completionWish(body: Body): CompletionWish {
   }
 }
 
-/** Fields that change the answer and that no branch can honour. Those that change nothing are accepted in silence. */
+/** Fields that change the answer and that no branch supports. Fields without an effect are silently accepted. */
 function refuseUnsupported(body: Body): void {
   const has = (name: string): boolean => body[name] !== undefined && body[name] !== null
   if (has('n') && body['n'] !== 1) throw unsupported('n', 'must be 1: only one answer is possible')
@@ -55,7 +55,7 @@ function refuseUnsupported(body: Body): void {
   }
 }
 
-/** `hybridge: { context, config }`: what a client of ours may add. */
+/** `hybridge: { context, config }`: an extension for hybridge's own clients. */
 export function extensionOf(body: Body): { context?: Record<string, unknown>; config?: GenerationConfig } {
   const extension = body['hybridge']
   if (extension === undefined || extension === null) return {}
@@ -78,7 +78,7 @@ const numbers: ReadonlyArray<readonly [theirs: string, ours: keyof GenerationCon
   ['max_output_tokens', 'maxOutputTokens'],
 ]
 
-/** Only what was given: an absent number is the branch's own default. */
+/** Only numbers that were given are passed on, so that the branch's own defaults apply. */
 export function configOf(body: Body, stopSequences: string[] | undefined): GenerationConfig {
   const config: Record<string, unknown> = {}
   for (const [theirs, ours] of numbers) {
@@ -99,7 +99,7 @@ function stopOf(stop: unknown): string[] | undefined {
   return list.length === 0 ? undefined : list
 }
 
-/** A format of either of their APIs: chat completions describe a schema one level deeper. */
+/** Reads a format of either API: chat completions nest the schema one level deeper. */
 export function outputOf(place: string, format: unknown): GenerateRequest['output'] | undefined {
   if (format === undefined || format === null) return undefined
   const described = isObject(format) ? format : {}
@@ -118,7 +118,7 @@ export function outputOf(place: string, format: unknown): GenerateRequest['outpu
 
 // ── Tools ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** Reads one entry of `tools`: chat completions and responses nest it differently. */
+/** Reads one entry of `tools`, which chat completions and responses nest differently. */
 type ReadTool = (entry: Body) => Body | undefined
 
 const readChatTool: ReadTool = (entry) => (isObject(entry['function']) ? entry['function'] : undefined)
@@ -144,7 +144,7 @@ export function toolsOf(
   return chosen(tools, choice)
 }
 
-/** One named tool becomes that tool alone, required: no branch has a finer choice. */
+/** A named tool choice keeps only that tool and requires a call, because no branch supports a finer choice. */
 function chosen(tools: ToolDefinition[], choice: unknown): ReturnType<typeof toolsOf> {
   if (choice === undefined || choice === null) return { tools, toolChoice: undefined }
   if (choice === 'auto' || choice === 'none' || choice === 'required') {
@@ -173,7 +173,7 @@ function nameOfChoice(choice: unknown): unknown {
 
 // ── Messages ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** A conversation. Results that follow each other are one turn, and each must answer a call that was made. */
+/** Reads a conversation. Consecutive results are one turn, and each must answer an existing call. */
 function messagesOf(given: unknown): Message[] {
   if (!Array.isArray(given) || given.length === 0)
     throw malformed('messages', 'must be a list with at least one message')
@@ -201,7 +201,7 @@ function messagesOf(given: unknown): Message[] {
   return messages
 }
 
-/** Adds a tool's result to the turn of results that is being written. */
+/** Adds a tool's result to the current turn of results. */
 export function addResult(messages: Message[], part: Part): void {
   const last = messages.at(-1)
   if (last?.role === 'tool') last.content.push(part)
@@ -209,7 +209,8 @@ export function addResult(messages: Message[], part: Part): void {
 }
 
 /**
- * A tool's result, under the name and reference of its call. Results are text on this wire; JSON becomes a value again.
+ * Reads a tool's result, with the name and reference of its call. Results are text in this API; JSON becomes a value
+ * again.
  */
 export function resultPart(id: unknown, text: string, calls: ReadonlyMap<string, Call>, where: string): Part {
   const call = typeof id === 'string' ? calls.get(id) : undefined
@@ -234,7 +235,7 @@ function assistantMessage(entry: Body, where: string, calls: Map<string, Call>):
   return modelMessage([...signParts(parts, own), ...own.map(callPart)], own)
 }
 
-/** A call from the history, with what its id carries. */
+/** Reads a call from the history, with the data in its ID. */
 export function callOf(id: unknown, name: unknown, argumentsText: unknown, where: string): Call {
   if (typeof id !== 'string' || typeof name !== 'string')
     throw malformed(where, 'must have an id and the name of a function')
@@ -248,7 +249,7 @@ export function contentOf(content: unknown, where: string): Part[] {
   return content.map((part: unknown, index) => partOf(part, `${where}.content[${index}]`))
 }
 
-/** A part of either of their APIs: `text` and `input_text`, `image_url` and `input_image`, and so on. */
+/** Reads a part of either API: `text` and `input_text`, `image_url` and `input_image`, and so on. */
 function partOf(part: unknown, where: string): Part {
   if (!isObject(part)) throw malformed(where, 'must be an object')
   const { type, text, refusal, image_url: image, file } = part
@@ -262,7 +263,7 @@ function partOf(part: unknown, where: string): Part {
   throw unsupported(where, 'must be text, an image by URL, or a file as a data: URL')
 }
 
-/** Text alone, as a tool's result is. */
+/** Reads text only, for a tool's result. */
 export function textOfContent(content: unknown, where: string): string {
   return contentOf(content ?? '', where)
     .map((part) => ('text' in part ? part.text : ''))

@@ -1,6 +1,6 @@
 /**
- * OpenAI's Responses API over models of ours, for text and tools. Nothing is stored: a conversation is sent whole each
- * time.
+ * OpenAI's Responses API for hybridge models, with text and tools. Nothing is stored: each request contains the whole
+ * conversation.
  */
 
 import type { GenerateRequest, GenerateResponse, Message, Model, Part } from '../../index.js'
@@ -23,7 +23,7 @@ import {
 } from './request.js'
 import type { Body, HybridgeField } from './wire.js'
 
-/** A piece of output: thinking, words, or the call of a function. */
+/** An output item: reasoning, text, or a function call. */
 export type OutputItem =
   | { id: string; type: 'reasoning'; summary: SummaryText[] }
   | {
@@ -52,7 +52,7 @@ interface OutputText {
   annotations: never[]
 }
 
-/** A whole response. */
+/** A complete response. */
 export interface ResponseObject {
   id: string
   object: 'response'
@@ -80,12 +80,12 @@ export interface ResponseObject {
   hybridge?: HybridgeField
 }
 
-/** An event of a streamed response; which fields it has goes by its type. */
+/** An event of a streamed response; its fields depend on its type. */
 export type ResponseEvent = { type: string; sequence_number: number } & Record<string, unknown>
 
 /**
- * Answers the Responses API: runs a model as far as its first content. Passed to `openAIFetch` where nothing can be
- * loaded later.
+ * Serves the Responses API: runs a model until its first content. Pass it to `openAIFetch` if no script can be loaded
+ * later.
  *
  * @example
  * import { openAIFetch } from 'hybridge/openai'
@@ -177,7 +177,7 @@ function messagesOf(input: unknown): Message[] {
             : JSON.stringify(output ?? null)
         return addResult(messages, resultPart(item['call_id'], text, calls, where))
       }
-      // Thinking of earlier turns is sent back by clients; a branch needs it only where it signed it.
+      // Clients send back reasoning of earlier turns; a branch needs it only if it signed it.
       case 'reasoning':
         thought = Array.isArray(item['summary']) ? item['summary'].map(summaryText).join('') : ''
         return undefined
@@ -199,7 +199,7 @@ function summaryText(part: unknown): string {
   return isObject(part) && typeof part['text'] === 'string' ? part['text'] : ''
 }
 
-/** Thoughts, words and calls of one turn are items apart on this wire, and one message of ours. */
+/** Reasoning, text and calls of one turn are separate items in this API, and one hybridge message. */
 function addCall(messages: Message[], call: Call, thought: string): void {
   const last = messages.at(-1)
   const before: Part[] = call.wayBack.signed?.reasoning !== undefined && thought !== '' ? [{ reasoning: thought }] : []
@@ -241,7 +241,7 @@ function shellOf(
   }
 }
 
-/** The same events, whole or one by one: what a client gets whole is what the last event holds. */
+/** The same events for both forms: a complete response equals the content of the last event. */
 function finished(shell: ResponseObject, request: GenerateRequest, response: GenerateResponse): ResponseObject {
   const { reasoning, toolRequests } = response
   const text = jsonTextOf(request, response)
@@ -276,14 +276,14 @@ function ended(shell: ResponseObject, output: OutputItem[], text: string, respon
 
 type Spoken = 'reasoning' | 'message'
 
-/** Writes items one after the other, and the events of each. */
+/** Writes items one after the other, with the events of each. */
 class Writer {
   readonly output: OutputItem[] = []
   #open: { kind: Spoken; id: string; text: string } | undefined
   #events: ResponseEvent[] = []
   #count = 0
 
-  /** The events since the last call. */
+  /** Returns the events since the last call. */
   take(): ResponseEvent[] {
     const events = this.#events
     this.#events = []
@@ -401,7 +401,7 @@ async function* eventsOf(
   }
   const response = await pending
   speak(json.end())
-  // A model of another make may stream nothing and answer whole.
+  // A foreign model may stream nothing and return a complete answer.
   if (spoken === '') writer.add('message', (spoken = jsonTextOf(request, response)), response.toolRequests.length === 0)
   writer.end(response)
   const whole = ended(shell, writer.output, spoken, response)

@@ -1,5 +1,5 @@
 /**
- * The service behind the face: what is asked for, decided by the end of the path. Throws Refusal and whatever a model
+ * The service behind the OpenAI face, which routes by the end of the path. Throws Refusal, and whatever a model
  * throws.
  */
 
@@ -26,12 +26,12 @@ export type ServiceOutcome =
   | { kind: 'whole'; body: EmbeddingList | ModelList | ModelEntry; branch?: never; requestId?: never }
 
 /**
- * What the face serves. The Responses API is loaded at its first use; a service worker cannot load anything later, so
- * there it is imported and given: `import { responses } from 'hybridge/openai/responses'`.
+ * The models and options of the face. The Responses API is loaded at its first use; a service worker cannot load
+ * scripts later, so import it there and pass it: `import { responses } from 'hybridge/openai/responses'`.
  */
 export type OpenAIServable = Servable | (ServedModels & { responses?: typeof responses })
 
-/** What a client sent, read as far as every path needs it. */
+/** A parsed request. */
 export interface Call {
   method: string
   path: string
@@ -104,7 +104,7 @@ function requireMethod(method: string, expected: string, path: string): void {
     throw new Refusal(405, `${path} takes ${expected}, not ${method}`, null, 'method_not_allowed')
 }
 
-/** What cannot be written as JSON, such as an object with a cycle, is refused like a text that is none. */
+/** A body without a JSON form, such as an object with a cycle, is rejected like invalid text. */
 async function readBody(text: Call['body']): Promise<Body> {
   let body: unknown
   try {

@@ -1,6 +1,6 @@
-/** What OpenAI's clients send and read, as far as it is used here. Source: OpenAI's public API reference. */
+/** The formats of OpenAI's API that are used here. Source: OpenAI's public API reference. */
 
-/** How a model is reached and where it answered; a field of ours on answers. */
+/** The branch that answered and where it ran: an additional field of answers. */
 export interface HybridgeField {
   branch: string
   inferenceSource: 'on_device' | 'in_cloud' | 'unknown'
@@ -8,7 +8,7 @@ export interface HybridgeField {
   routing: unknown
 }
 
-/** `usage` of a chat completion. Thoughts are part of `completion_tokens`. */
+/** `usage` of a chat completion. Reasoning is part of `completion_tokens`. */
 export interface CompletionUsage {
   prompt_tokens: number
   completion_tokens: number
@@ -17,14 +17,14 @@ export interface CompletionUsage {
   completion_tokens_details: { reasoning_tokens: number }
 }
 
-/** A call of a function. `arguments` is JSON text. */
+/** A function call. `arguments` is JSON text. */
 export interface ToolCall {
   id: string
   type: 'function'
   function: { name: string; arguments: string }
 }
 
-/** One token with its log-probability. */
+/** One token and its log-probability. */
 export interface TokenLogprob {
   token: string
   logprob: number
@@ -35,11 +35,11 @@ export interface TokenLogprob {
 /** Why a completion ended. */
 export type CompletionFinish = 'stop' | 'length' | 'tool_calls' | 'content_filter'
 
-/** A whole chat completion. */
+/** A complete chat completion. */
 export interface ChatCompletion {
   id: string
   object: 'chat.completion'
-  /** Seconds. */
+  /** Seconds since 1970. */
   created: number
   model: string
   choices: Array<{
@@ -79,7 +79,7 @@ export interface ChatCompletionChunk {
   hybridge?: HybridgeField
 }
 
-/** Vectors of texts. */
+/** Embeddings of texts. */
 export interface EmbeddingList {
   object: 'list'
   data: Array<{ object: 'embedding'; index: number; embedding: number[] | string }>
@@ -87,7 +87,7 @@ export interface EmbeddingList {
   usage: { prompt_tokens: number; total_tokens: number }
 }
 
-/** What can be asked for. */
+/** The available models. */
 export interface ModelEntry {
   id: string
   object: 'model'
@@ -99,5 +99,5 @@ export interface ModelList {
   data: ModelEntry[]
 }
 
-/** A JSON object from outside. */
+/** A JSON object of unknown content. */
 export type Body = Readonly<Record<string, unknown>>

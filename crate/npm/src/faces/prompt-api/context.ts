@@ -1,19 +1,19 @@
-/** What a session remembers, in tokens: initial prompts stay, the oldest turns go first. */
+/** The memory of a session, in tokens: initial prompts stay, the oldest turns are dropped first. */
 
 import type { Message, Model } from '../../index.js'
 import { quotaExceeded } from './errors.js'
 
-/** A prompt with its answer, or what was appended. */
+/** A prompt with its answer, or appended messages. */
 export interface Turn {
   messages: Message[]
   tokens: number
 }
 
-/** Where neither the model nor the page states one. */
+/** The default context window. */
 export const defaultContextWindow = 8192
 const tokensOfMedia = 256
 
-/** Counts messages on their own. Input without a word is nothing. */
+/** Counts messages on their own. Empty input counts as 0. */
 export type CountTokens = (messages: Message[]) => number | Promise<number>
 
 export function counterOf(model: Model, own: CountTokens | undefined): CountTokens {
@@ -27,7 +27,7 @@ export function counterOf(model: Model, own: CountTokens | undefined): CountToke
   }
 }
 
-/** A token of English is about four letters. */
+/** An English token has about four letters. */
 function estimate(messages: Message[]): number {
   const parts = messages.flatMap(({ content }) => content)
   const text = parts.map((part) => ('text' in part ? part.text : 'media' in part ? '' : JSON.stringify(part))).join('')
@@ -48,7 +48,9 @@ export class Context {
     return this.#turns.reduce((sum, { tokens }) => sum + tokens, this.initial.tokens)
   }
 
-  /** The turns beside which so many tokens have room. Nothing changes yet: a prompt that fails leaves no trace. */
+  /**
+   * Returns the turns that fit besides this many tokens. Nothing changes yet, so that a failed prompt leaves no trace.
+   */
   fit(tokens: number): { kept: Turn[]; isOverflow: boolean } {
     const room = this.window - this.initial.tokens
     if (tokens > room) throw quotaExceeded(tokens, room)
@@ -58,7 +60,7 @@ export class Context {
     return { kept, isOverflow: kept.length < this.#turns.length }
   }
 
-  /** Replaces what is remembered. Returns whether the answer itself pushed something out. */
+  /** Replaces the memory. Returns whether the answer itself displaced a turn. */
   remember(kept: Turn[], turn: Turn): boolean {
     this.#turns = [...kept, turn]
     const before = this.#turns.length

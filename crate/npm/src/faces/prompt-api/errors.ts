@@ -1,4 +1,4 @@
-/** Failures as the specification's DOMExceptions. The error of ours is the cause. */
+/** Converts failures to the specification's DOMExceptions. The HybridError is the cause. */
 
 import type { Status } from '../../index.js'
 import { hybridErrorOf } from '../failure.js'
@@ -17,7 +17,7 @@ const names: Partial<Record<Status, string>> = {
   RESOURCE_EXHAUSTED: 'OperationError',
 }
 
-/** Whatever a model threw. What is a DOMException already, or the caller's own error, stays what it is. */
+/** Converts an exception of a model. A DOMException, or the caller's own error, passes unchanged. */
 export function exceptionOf(thrown: unknown): unknown {
   if (thrown instanceof DOMException || thrown instanceof TypeError) return thrown
   const error = hybridErrorOf(thrown)
@@ -33,7 +33,7 @@ export function notSupported(message: string): DOMException {
   return exception('NotSupportedError', message)
 }
 
-/** Newer platforms have a class for it. */
+/** Recent platforms have a class for it. */
 export function quotaExceeded(requested: number, quota: number): DOMException {
   const message = `the input has ${requested} tokens, and there is room for ${quota}`
   const Class = (globalThis as { QuotaExceededError?: new (message: string, options: object) => DOMException })

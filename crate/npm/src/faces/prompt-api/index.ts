@@ -1,6 +1,4 @@
-/**
- * The browser's Prompt API over models of hybridge. Importing this has no effect; nothing is installed before a call.
- */
+/** The browser's Prompt API for hybridge models. Importing this has no effect; nothing is installed before a call. */
 
 export type { CountTokens } from './context.js'
 export type { PromptContent, PromptInput, PromptMessage } from './input.js'

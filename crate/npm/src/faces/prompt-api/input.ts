@@ -1,12 +1,12 @@
-/** Prompts as messages of ours, coerced as the platform coerces them. */
+/** Converts prompts to messages, with the platform's coercions. */
 
 import type { Message, Part } from '../../index.js'
 import { base64Of, wholeMediaType } from '../media.js'
 import { exception, notSupported } from './errors.js'
 
 /**
- * A piece of a message: text, a picture or sound (a Blob, bytes, or a picture of the page), a call `{ callID, name,
- * arguments }`, or its result `{ callID, name, result }` or `{ callID, name, errorMessage }`. As loose as the
+ * A part of a message: text, an image or audio (a Blob, bytes, or an image of the page), a call `{ callID, name,
+ * arguments }`, or its result `{ callID, name, result }` or `{ callID, name, errorMessage }`. As lenient as the
  * platform's own type.
  */
 export interface PromptContent {
@@ -14,32 +14,33 @@ export interface PromptContent {
   value: unknown
 }
 
-/** A message of a conversation. `prefix` begins the answer that is to be continued. */
+/** A message of a conversation. `prefix` marks a partial answer that is to be continued. */
 export interface PromptMessage {
   role: 'system' | 'user' | 'assistant'
   content: string | PromptContent[]
   prefix?: boolean
 }
 
-/** Words, or messages. */
+/** Text, or messages. */
 export type PromptInput = string | PromptMessage[]
 
-/** What a session knows when it reads input. */
+/** The session's state for reading input. */
 export interface Reading {
   inputs: ReadonlySet<string>
-  /** Initial prompts alone may begin with a system message. */
+  /** Only initial prompts may begin with a system message. */
   isInitial: boolean
-  /** The model's own reference of a call that was passed outward. */
+  /** Returns the model's own reference for a call that was passed to the page. */
   refOf: (callID: string) => string
 }
 
 /**
- * Reads input at once, so that nothing the page changes later counts. Pictures and sounds are encoded later, in order.
+ * Reads input synchronously, so that later changes by the page have no effect. Images and audio are encoded later, in
+ * order.
  */
 export function readInput(input: unknown, reading: Reading): Array<Message | Promise<Message>> {
   const isList = typeof input === 'object' && input !== null && Symbol.iterator in input
   if (!isList) {
-    // As the platform makes a string: of a symbol it cannot.
+    // The platform's conversion to a string, which throws for a symbol.
     const text = `${input as string}`
     return text === '' ? [] : [{ role: 'user', content: [{ text }] }]
   }
@@ -120,7 +121,7 @@ function resultOf(result: unknown): unknown {
     : (result ?? null)
 }
 
-/** The arguments of a call, copied: an object that JSON can hold. */
+/** Returns the arguments of a call, copied: an object with a JSON form. */
 function argumentsOf(given: unknown = {}): object {
   let copy: unknown
   try {
@@ -138,7 +139,7 @@ function objectOf(value: unknown): Record<string, unknown> {
   return value as Record<string, unknown>
 }
 
-/** Neighbouring texts are one, joined as they stand. */
+/** Merges adjacent texts. */
 function joined(parts: Part[]): Part[] {
   const whole: Part[] = []
   for (const part of parts) {
@@ -178,7 +179,7 @@ async function encoded(source: object, kind: 'image' | 'audio'): Promise<{ url: 
   return { url: `data:${contentType};base64,${base64Of(bytes)}`, contentType }
 }
 
-/** Canvases, bitmaps, images and frames of this page, as PNG. */
+/** Encodes canvases, bitmaps, images and frames of this page as PNG. */
 async function drawn(source: object): Promise<Blob> {
   if (typeof OffscreenCanvas === 'undefined')
     throw notSupported('a picture must be given encoded here: as a Blob or bytes')

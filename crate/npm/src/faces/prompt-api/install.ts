@@ -1,11 +1,11 @@
-/** The face as the page's own `LanguageModel`. */
+/** Installs the Prompt API face as the page's `LanguageModel`. */
 
 import type { Model } from '../../index.js'
 import { promptApi, type PromptApiOptions } from './language-model.js'
 
 /**
- * Makes a model the page's `LanguageModel` where the browser has none, or in any case with `force`. Returns a function
- * that brings back what was there.
+ * Installs a model as the page's `LanguageModel` if the browser has none, or in any case with `force`. Returns a
+ * function that restores the previous state.
  *
  * @example
  * const remove = installPromptApi(hybrid)
@@ -25,7 +25,7 @@ export function installPromptApi(
     configurable: true,
   })
   return () => {
-    // Another installation since then is not ours to remove.
+    // A later installation must not be removed.
     if ((globalThis as { LanguageModel?: unknown }).LanguageModel !== made) return
     if (before === undefined) Reflect.deleteProperty(globalThis, 'LanguageModel')
     else Object.defineProperty(globalThis, 'LanguageModel', before)

@@ -1,4 +1,4 @@
-/** The class that pages know as `LanguageModel`, over any model. */
+/** The class `LanguageModel` for any model. */
 
 import { HybridError } from '../../index.js'
 import type { LoadProgress, Model, OnDeviceModel } from '../../index.js'
@@ -9,15 +9,15 @@ import type { PromptContent, PromptInput } from './input.js'
 import { obstacleOf, setupOf, type PromptApiCoreOptions, type SamplingMode, type Setup } from './options.js'
 import { Session, unlessAborted, type PromptApiPromptOptions } from './session.js'
 
-/** How a model appears as a `LanguageModel`. */
+/** Options of `promptApi`. */
 export interface PromptApiOptions {
-  /** In tokens; default: the model's own, else 8192. */
+  /** The context window in tokens; default: the model's own, else 8192. */
   contextWindow?: number
   /** Counts messages on their own. Default: the model's own count once it is loaded, else an estimate. */
   countTokens?: CountTokens
   /**
-   * The model whose download `availability` and `create` show; for a hybrid, its branch on this device. Default: the
-   * model itself, where it has one.
+   * The model whose download `availability` and `create` report; for a hybrid, its branch on this device. Default: the
+   * model itself, if it has a download.
    */
   download?: Pick<OnDeviceModel, 'availability' | 'load' | 'state'>
 }
@@ -25,9 +25,9 @@ export interface PromptApiOptions {
 /** Options of `create`. */
 export interface PromptApiCreateOptions extends PromptApiCoreOptions {
   initialPrompts?: Exclude<PromptInput, string>
-  /** Is given an event target that reports `downloadprogress`. */
+  /** Called with an event target that reports `downloadprogress`. */
   monitor?: (monitor: EventTarget) => void
-  /** Stops the creation, and destroys the session later. */
+  /** Aborts the creation, or destroys the session later. */
   signal?: AbortSignal
 }
 
@@ -55,22 +55,21 @@ export interface PromptApiClass {
 
 type Given = [input: PromptInput, options?: PromptApiPromptOptions | null]
 
-/** What a method was given, as the platform takes it: an input is required, and no options may be null. */
+/** Checks the arguments of a method like the platform: an input is required, and options must not be null. */
 function argumentsOf(given: Partial<Given>): [PromptInput, PromptApiPromptOptions] {
   if (given.length === 0) throw new TypeError('1 argument required, but only 0 present')
   return [given[0] as PromptInput, given[1] ?? {}]
 }
 
 /**
- * By this `promptApiModel` recognises that a page's `LanguageModel` is a model of ours, so that none asks itself for
- * ever.
+ * The mark by which `promptApiModel` recognises an installed hybridge model, so that no model calls itself endlessly.
  */
 const marker = Symbol.for('hybridge.prompt-api')
 const key = {}
 
 /**
- * A class with the shape of the browser's `LanguageModel` over any model. Sessions share the model; destroying one
- * leaves it loaded.
+ * Creates a class like the browser's `LanguageModel` for any model. Sessions share the model, which stays loaded when
+ * one is destroyed.
  *
  * @example
  * const LanguageModel = promptApi(hybrid)
@@ -132,7 +131,7 @@ export function promptApi(model: Model, options: PromptApiOptions = {}): PromptA
     }
 
     async prompt(...given: Given): Promise<string> {
-      // In an open loop the answer may be a list that holds calls; the platform's types do not know it yet.
+      // In an open loop the answer may be a list that contains calls, which the platform's types do not cover yet.
       return (await this.#session.ask(...argumentsOf(given)).answer) as string
     }
 
@@ -148,7 +147,7 @@ export function promptApi(model: Model, options: PromptApiOptions = {}): PromptA
         try {
           pieces?.enqueue(text)
         } catch {
-          // The stream was cancelled while the piece was on its way.
+          // The stream was cancelled before the chunk arrived.
         }
       })
       running.answer
@@ -216,7 +215,7 @@ export function promptApi(model: Model, options: PromptApiOptions = {}): PromptA
       count,
       onOverflow: () => undefined,
     })
-  // As the platform's own members are.
+  // Like the platform's own members.
   for (const [member, place] of Object.entries(Object.getOwnPropertyDescriptors(LanguageModel.prototype))) {
     if (member === 'constructor') continue
     if (/^(prompt|append|measure)/.test(member)) Object.defineProperty(place.value, 'length', { value: 1 })
@@ -229,7 +228,7 @@ export function promptApi(model: Model, options: PromptApiOptions = {}): PromptA
 
 // ── The download ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** The platform reports in steps of this size. */
+/** The platform reports progress in steps of this size. */
 const steps = 65_536
 
 async function prepare(
@@ -238,7 +237,7 @@ async function prepare(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const target = new Monitor()
-  // What a monitor throws is the caller's own error.
+  // Exceptions of a monitor are the caller's own errors.
   monitor?.(target)
   if (typeof own.load === 'function' && own.state !== 'ready') {
     const status = typeof own.availability === 'function' ? (await own.availability()).status : 'available'
@@ -266,7 +265,7 @@ class Monitor extends EventTarget {
   ondownloadprogress: ((event: Event) => unknown) | null = null
   #last = -1
 
-  /** Strictly growing; nothing after the end. */
+  /** Reports strictly increasing progress, and nothing after the end. */
   report(fraction: number): void {
     const loaded = Math.floor(Math.min(1, fraction) * steps) / steps
     if (!(loaded > this.#last)) return

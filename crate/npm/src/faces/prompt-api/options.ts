@@ -1,9 +1,9 @@
-/** What `availability` and `create` are given, checked as the platform checks it: all or nothing. */
+/** Checks the options of `availability` and `create` like the platform: all or nothing. */
 
 import type { GenerationConfig, JsonSchema, Model, ToolDefinition } from '../../index.js'
 import { notSupported } from './errors.js'
 
-/** How varied answers are. */
+/** The sampling mode. */
 export type SamplingMode = 'most-predictable' | 'predictable' | 'balanced' | 'creative' | 'most-creative'
 
 /** A function that a session offers to the model. */
@@ -16,7 +16,7 @@ export interface PromptApiTool {
 
 type Kind = 'text' | 'image' | 'audio' | 'tool-call' | 'tool-response'
 
-/** What a session is expected to take and to give. */
+/** Expected input or output of a session. */
 export interface PromptApiExpected {
   type: Kind
   languages?: string[]
@@ -36,7 +36,7 @@ export interface PromptApiCoreOptions {
 /** The options in the form that sessions use. */
 export interface Setup {
   inputs: ReadonlySet<Kind>
-  /** Whether calls are answered by the page, and not by `execute`. */
+  /** Whether the page answers calls, instead of `execute`. */
   isOpenLoop: boolean
   tools: readonly PromptApiTool[]
   definitions: ToolDefinition[]
@@ -44,7 +44,7 @@ export interface Setup {
   config: GenerationConfig
 }
 
-/** The extremes are the only modes whose meaning is stated; between them the steps are even. */
+/** Only the extreme modes are defined by the specification; the steps between them are even. */
 const temperatures: Record<SamplingMode, number | undefined> = {
   'most-predictable': 0,
   predictable: 0.4,
@@ -79,7 +79,7 @@ export function setupOf(given: PromptApiCoreOptions): Setup {
   }
 }
 
-/** Why a model cannot hold such a session; undefined where it can. */
+/** Returns why a model does not support such a session; undefined if it does. */
 export function obstacleOf(
   { inputs, tools }: Setup,
   { supports }: Model['info'],
@@ -97,7 +97,7 @@ function kindsOf(expected: unknown, what: string): Set<Kind> {
     throw new TypeError(`${what} must be a list`)
   for (const item of expected as Iterable<Partial<PromptApiExpected> | null>) {
     if (!kinds.has(item?.type)) throw new TypeError(`${what} holds an unknown type: ${String(item?.type)}`)
-    // What is no language tag is a RangeError of the platform.
+    // An invalid language tag is a RangeError, as on the platform.
     if (item?.languages !== undefined) Intl.getCanonicalLocales([...item.languages])
     found.add(item?.type as Kind)
   }
@@ -119,7 +119,7 @@ function toolsOf(given: unknown, isOpenLoop: boolean): PromptApiTool[] {
     if (execute !== undefined ? typeof execute !== 'function' : !isOpenLoop)
       throw new TypeError(`${where} must have a function \`execute\`, or expectedOutputs must include tool-call`)
     names.add(name)
-    // A copy: what the page changes later is not what was checked.
+    // A copy, so that later changes by the page have no effect.
     return {
       name,
       description,
@@ -129,20 +129,22 @@ function toolsOf(given: unknown, isOpenLoop: boolean): PromptApiTool[] {
   })
 }
 
-/** A tool's schema, copied. It describes an object; what its getters throw is the page's own error. */
+/** Copies a tool's schema, which describes an object; exceptions of its getters are the page's own errors. */
 function argumentsSchemaOf(given: unknown, where: string): object {
   if (typeof given !== 'object' || given === null) throw new TypeError(`${where} must be a JSON Schema of an object`)
   const { type, properties = {}, required = [] } = given as JsonSchema
   const isPlain = typeof properties === 'object' && properties !== null && !Array.isArray(properties)
   if (type !== 'object' || !isPlain || !Array.isArray(required))
     throw new TypeError(`${where} must be a JSON Schema of an object`)
-  // A cycle is a TypeError of JSON itself.
+  // A cycle is a TypeError thrown by JSON itself.
   return JSON.parse(JSON.stringify(given)) as object
 }
 
 const schemaTypes: ReadonlySet<unknown> = new Set(['string', 'number', 'integer', 'boolean', 'object', 'array', 'null'])
 
-/** The schema of one prompt's answer. Other constraints cannot be kept, so they are refused before anything runs. */
+/**
+ * Reads the schema of one prompt's answer. Other constraints are not supported, and are rejected before anything runs.
+ */
 export function constraintOf(given: unknown, { supports }: Model['info']): JsonSchema | undefined {
   if (given === undefined || given === null) return undefined
   if (typeof given !== 'object') throw new TypeError('responseConstraint must be an object')

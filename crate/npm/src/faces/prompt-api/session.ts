@@ -1,4 +1,4 @@
-/** One session: a queue of prompts over one remembered conversation. */
+/** One session: a queue of prompts in one conversation. */
 
 import type { GenerateRequest, GenerateResponse, JsonSchema, Message, Model, Part } from '../../index.js'
 import { jsonTextOf } from '../json-text.js'
@@ -17,7 +17,7 @@ export interface PromptApiPromptOptions {
   signal?: AbortSignal
 }
 
-/** How often a model may call tools before it must have answered. */
+/** The maximum number of steps in which a model calls tools. */
 const mostToolTurns = 32
 
 export interface SessionParts {
@@ -32,7 +32,7 @@ export class Session {
   readonly parts: SessionParts
   readonly #life = new AbortController()
   #queue: Promise<unknown> = Promise.resolve()
-  /** References of the model by the ids that the page was given. */
+  /** The model's references by the IDs that the page received. */
   readonly #references: Map<string, string>
 
   constructor(parts: SessionParts, references: ReadonlyMap<string, string> = new Map()) {
@@ -44,7 +44,7 @@ export class Session {
     this.#life.abort(reason)
   }
 
-  /** Throws what a call must reject with before it begins. */
+  /** Throws the error with which a call must reject before it begins. */
   requireAlive(signal?: AbortSignal): void {
     this.#life.signal.throwIfAborted()
     signal?.throwIfAborted()
@@ -62,7 +62,7 @@ export class Session {
     })
   }
 
-  /** Runs when those before it are done. A stopped one that still waits never runs. */
+  /** Runs after all earlier calls. A waiting call that is aborted never runs. */
   async #inTurn<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
     const before = this.#queue
     const run = (async () => {
@@ -77,7 +77,7 @@ export class Session {
     return await unlessAborted(run, signal)
   }
 
-  /** One signal for a call: the caller's, the session's life, and leaving the stream. Each keeps its own reason. */
+  /** Combines the signals of a call: the caller's, the session's, and leaving the stream. Each keeps its own reason. */
   #work(signal: AbortSignal | undefined): { controller: AbortController; settle: () => void } {
     const controller = new AbortController()
     const stops = [this.#life.signal, ...(signal === undefined ? [] : [signal])].map((source) => {
@@ -88,7 +88,7 @@ export class Session {
     return { controller, settle: () => stops.forEach((stop) => stop()) }
   }
 
-  /** Asks the model and remembers what was said. `onText` gets the words as they come. */
+  /** Runs the model and remembers the turn. `onText` is called with text as it arrives. */
   ask(
     input: PromptInput,
     options: PromptApiPromptOptions,
@@ -219,7 +219,7 @@ export class Session {
     return { toolResponse: { name, output, ...(ref === undefined ? {} : { ref }) } }
   }
 
-  /** Calls for the page to answer, under ids that no other call has. */
+  /** Returns calls for the page to answer, with unique IDs. */
   #outward({ text, toolRequests }: GenerateResponse): PromptContent[] {
     const calls = toolRequests.map(({ name, input, ref }): PromptContent => {
       const callID = `call_${randomId()}`
@@ -230,12 +230,12 @@ export class Session {
   }
 }
 
-/** A model needs a message; an empty prompt is one without words. */
+/** A model needs at least one message; an empty prompt becomes one without text. */
 function spoken(messages: Message[]): Message[] {
   return messages.length === 0 ? [{ role: 'user', content: [{ text: '' }] }] : messages
 }
 
-/** What a promise brings, or the signal's reason as soon as it is aborted. */
+/** Returns the promise's result, or throws the signal's reason as soon as it is aborted. */
 export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const stop = (): void => reject(signal.reason)

@@ -1,4 +1,4 @@
-/** A conversation as a store: what a page shows of it, and what it can do. */
+/** A conversation as a store: its state for the page, and its actions. */
 
 import { HybridError, streamTools, withResults } from '../../index.js'
 import type {
@@ -15,41 +15,41 @@ import type {
 } from '../../index.js'
 import { hybridErrorOf } from '../failure.js'
 
-/** A message with a name that stays the same while it grows: the key of its element. */
+/** A message with a stable ID, the key of its element. */
 export interface ChatMessage extends Message {
   readonly id: string
   /** All text parts, joined. */
   readonly text: string
-  /** Of an answer that is complete: which branch gave it, what it used, what was tried. */
+  /** Of a complete answer: the branch, the usage and the trace. */
   readonly response?: GenerateResponse
 }
 
-/** What a chat shows. A snapshot is never changed; a new state is a new object. */
+/** The state of a chat. A snapshot is never modified; a new state is a new object. */
 export interface ChatState {
   readonly messages: readonly ChatMessage[]
   /** `submitted` until the first chunk, `streaming` until the last. */
   readonly status: 'ready' | 'submitted' | 'streaming' | 'error'
   readonly error?: HybridError
-  /** Calls that wait for a person: show those with `waits`, and decide with `approve`. It is JSON. */
+  /** Calls that wait for approval: show those with `waits`, and decide with `approve`. It is JSON. */
   readonly paused?: PausedRun
 }
 
-/** A person's decisions about calls that wait, by `ref`, or by name where a call has none. */
+/** Decisions about waiting calls, by `ref`, or by name if a call has none. */
 export type Approvals = Readonly<Record<string, boolean | { approved: boolean; reason?: string }>>
 
 export interface ChatOptions {
   model: Model
-  /** A system message that goes before every conversation. */
+  /** A system message at the beginning of every conversation. */
   system?: string
-  /** Messages to begin with, for example stored ones. */
+  /** Initial messages, for example stored ones. */
   initialMessages?: readonly Message[]
-  /** A stored `paused`, with the messages that it was stored with. */
+  /** A stored `paused`, to be used with the messages that were stored with it. */
   initialPaused?: PausedRun
   /** The rest of each request: config, tools, output. */
   request?: Omit<GenerateRequest, 'messages' | 'prompt' | 'system'>
-  /** What answers the model's calls, by name: whole tools, or functions for those that `request.tools` describes. */
+  /** Functions for the model's calls, by name: whole tools, or functions for those described in `request.tools`. */
   tools?: Readonly<Record<string, ToolFunction | ExecutableTool>>
-  /** How often the model may call in one answer. Default 5. */
+  /** The maximum number of steps per answer in which the model calls tools. Default 5. */
   maxTurns?: number
 }
 
@@ -80,21 +80,21 @@ export class ChatStore {
   }
 
   /**
-   * Says something and streams the answer. Never rejects: a failure is in the state. One answer runs at a time; a new
-   * one stops it.
+   * Sends a message and streams the answer. Never rejects: a failure is part of the state. One answer runs at a time;
+   * a new one aborts it.
    */
   async send(content: string | Part[], options: ChatOptions): Promise<void> {
     const message = shown({ role: 'user', content: typeof content === 'string' ? [{ text: content }] : content })
     await this.#answer([...this.#state.messages, message], options)
   }
 
-  /** Drops the last answer and asks again. */
+  /** Removes the last answer and generates another. */
   async regenerate(options: ChatOptions): Promise<void> {
     const last = this.#state.messages.findLastIndex(({ role }) => role === 'user')
     if (last >= 0) await this.#answer(this.#state.messages.slice(0, last + 1), options)
   }
 
-  /** Goes on with calls that wait. Without any it fails, as sending does: in the state. */
+  /** Continues with waiting calls. Without any, it fails like sending does: in the state. */
   async approve(approvals: Approvals, options: ChatOptions): Promise<void> {
     const { messages, paused } = this.#state
     if (paused !== undefined) return await this.#answer(messages, options, { resume: paused, approvals })
@@ -111,7 +111,7 @@ export class ChatStore {
   ): Promise<void> {
     this.stop()
     const work = (this.#work = new AbortController())
-    // What a stopped answer still brings is not shown.
+    // Later content of an aborted answer is not shown.
     const set = (state: ChatState): void => {
       if (this.#work === work) this.#set(state)
     }
@@ -123,7 +123,7 @@ export class ChatStore {
         request: {
           ...request,
           ...(system === undefined ? {} : { system }),
-          // A call that was stopped, or never decided on, has a result that says so.
+          // A call that was aborted, or never decided on, has a result that says so.
           messages: resumed === undefined ? [...(await withResults(messages.map(sent)))] : [],
         },
         tools: executable(options),
@@ -139,9 +139,9 @@ export class ChatStore {
       const ended = await run.result
       set({ messages: soFar, status: 'ready', ...(ended.status === 'paused' ? { paused: ended.paused } : {}) })
     } catch (thrown) {
-      // What was decided and could not be acted on is asked for again.
+      // Decisions that could not be acted on are requested again.
       const waits = resumed === undefined || this.#state.messages !== messages ? {} : { paused: resumed.resume }
-      // A stop is no failure; what was said until then stays.
+      // An abort is not a failure; the content so far is kept.
       set(
         work.signal.aborted
           ? { messages: this.#state.messages, status: 'ready', ...waits }
@@ -158,7 +158,7 @@ export class ChatStore {
   }
 }
 
-/** The states that a run leads through: an answer that grows, then the whole one, then the results of its calls. */
+/** The states of a run: an answer that grows, the complete answer, then the results of its calls. */
 async function* following(
   run: ToolStream,
   begin: readonly ChatMessage[],
@@ -200,7 +200,7 @@ async function* following(
   }
 }
 
-/** Words that follow each other are one part. */
+/** Merges adjacent texts. */
 function grow(parts: Part[], kind: 'text' | 'reasoning', words: string): void {
   const last = parts.at(-1)
   const before = last?.[kind]
@@ -208,7 +208,7 @@ function grow(parts: Part[], kind: 'text' | 'reasoning', words: string): void {
   parts[at] = kind === 'text' ? { text: (before ?? '') + words } : { reasoning: (before ?? '') + words }
 }
 
-/** The tools with their functions. One that is no tool yet takes its description from the request. */
+/** Returns the tools with their functions. A plain function takes its description from the request. */
 function executable({ tools = {}, request }: ChatOptions): Record<string, ExecutableTool> {
   const ready: Record<string, ExecutableTool> = {}
   for (const [name, given] of Object.entries(tools)) {
@@ -226,7 +226,7 @@ function executable({ tools = {}, request }: ChatOptions): Record<string, Execut
   return ready
 }
 
-/** A message without what is only shown of it. */
+/** Returns a message without the fields that are only for display. */
 function sent({ role, content, metadata }: ChatMessage): Message {
   return { role, content, ...(metadata === undefined ? {} : { metadata }) }
 }
@@ -241,7 +241,10 @@ function shown(message: Message, beside: { id?: string; response?: GenerateRespo
   }
 }
 
-/** The same on a server and in a page is not needed: messages are made by sending, and stored ones bring their own. */
+/**
+ * Returns a message ID. It need not agree between server and page: messages are created by sending, and stored ones
+ * include their IDs.
+ */
 function nextId(): string {
   return `message-${++count}`
 }

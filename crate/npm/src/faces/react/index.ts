@@ -11,8 +11,8 @@ export { downloadStore, type DownloadStore } from '../download-store.js'
 export type { Approvals, ChatMessage, ChatOptions, ChatState } from './chat-store.js'
 
 /**
- * A model of this device with its download. All components share one state; nothing is downloaded before `load`, which
- * belongs into a click. On a server the status is `downloadable`.
+ * Returns a device model's download. All components share one state; nothing is downloaded before `load`, which should
+ * be called from a click. On a server the status is `downloadable`.
  *
  * @example
  * const { status, progress, error, load } = useModel(gemma)
@@ -24,7 +24,7 @@ export function useModel(model: Loadable): DownloadState & { load: () => Promise
 }
 
 /**
- * How far a model's load is: undefined where none runs.
+ * Returns the progress of a model's load; undefined if none is running.
  *
  * @example
  * const progress = useLoadProgress(gemma)
@@ -36,7 +36,7 @@ export function useLoadProgress(model: Loadable): LoadProgress | undefined {
 }
 
 /**
- * A conversation with a model, streamed into state. Leaving the page's component stops the answer.
+ * Returns a conversation with a model, streamed into state. Unmounting the component aborts the answer.
  *
  * @example
  * const { messages, status, send, stop } = useChat({ model: hybrid, system: 'Answer briefly.' })
@@ -44,13 +44,13 @@ export function useLoadProgress(model: Loadable): LoadProgress | undefined {
 export function useChat(options: ChatOptions): ChatState & {
   send: (content: string | Part[]) => Promise<void>
   regenerate: () => Promise<void>
-  /** Decides about the calls of `paused`, by `ref` or name, and goes on. */
+  /** Decides about the calls of `paused`, by `ref` or name, and continues. */
   approve: (approvals: Approvals) => Promise<void>
   stop: () => void
   setMessages: (messages: readonly Message[]) => void
 } {
   const [store] = useState(() => new ChatStore(options))
-  // The options of the latest render count, without a new `send` for each.
+  // The options of the latest render are used, without a new `send` for each.
   const [latest] = useState(() => ({ options }))
   useEffect(() => {
     latest.options = options

@@ -1,4 +1,4 @@
-/** What is used of React, 18 and later; its own types are the application's. */
+/** The part of React, 18 and later, that is used here; the full types are the application's. */
 declare module 'react' {
   export function useCallback<T>(callback: T, dependencies: readonly unknown[]): T
   export function useEffect(effect: () => (() => void) | undefined, dependencies?: readonly unknown[]): void
