@@ -1,12 +1,12 @@
-/** Numbers that are the same in every engine: `hybridge_core::learn` computes them bit for bit. */
+/** Arithmetic with the same results in every engine, bit for bit as in `hybridge_core::learn`. */
 
 /**
- * eˣ for -40 ≤ x ≤ 40, and the nearest bound's value outside of it. `Math.exp` differs between engines in the last
- * bit.
+ * Returns eˣ for -40 ≤ x ≤ 40, and the value at the nearest bound otherwise. `Math.exp` differs between engines
+ * in the last bit.
  */
 export function exp(x: number): number {
   const bounded = Math.min(40, Math.max(-40, x))
-  // eˣ = 2ᵏ eʳ with |r| ≤ ln 2 / 2; ln 2 in two parts, so that nothing of r is lost.
+  // eˣ = 2ᵏ eʳ with |r| ≤ ln 2 / 2; ln 2 in two parts, so that r keeps its precision.
   const k = Math.floor(bounded / Math.LN2 + 0.5)
   const r = bounded - k * 0.6931471803691238 - k * 1.9082149292705877e-10
   let sum = 1
@@ -15,7 +15,7 @@ export function exp(x: number): number {
   return sum
 }
 
-/** Turns scores into probabilities, in place: of the second class alone, where there is one score. */
+/** Converts scores to probabilities, in place; a single score is that of the second class. */
 export function probabilities(scores: Float64Array): void {
   if (scores.length === 1) {
     scores[0] = 1 / (1 + exp(-(scores[0] ?? 0)))
@@ -36,7 +36,7 @@ export class Random {
     this.#state = seed | 0
   }
 
-  /** A whole number below 2³². */
+  /** Returns an integer below 2³². */
   next(): number {
     this.#state = (this.#state + 0x6d2b79f5) | 0
     let t = this.#state
@@ -45,12 +45,12 @@ export class Random {
     return (t ^ (t >>> 14)) >>> 0
   }
 
-  /** A whole number below `bound`. */
+  /** Returns an integer below `bound`. */
   below(bound: number): number {
     return Math.floor((this.next() * bound) / 2 ** 32)
   }
 
-  /** Puts a list in random order. */
+  /** Shuffles a list. */
   shuffle<T>(list: T[]): T[] {
     for (let end = list.length - 1; end >= 1; end--) {
       const other = this.below(end + 1)

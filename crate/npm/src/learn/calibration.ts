@@ -1,4 +1,4 @@
-/** From answers whose truth is known to a threshold that keeps a promise. */
+/** Derives a threshold with a guarantee from answers of known correctness. */
 
 import { invalid } from '../border/errors.js'
 import { isArray } from '../border/json.js'
@@ -10,9 +10,8 @@ import { combined, featuresOf, signalOf, signalsOf, type Combination, type Signa
 import { auroc, wilson, type Interval } from './statistics.js'
 
 /**
- * One answer of the device whose truth is known. `logprobs` of its tokens show the most; `confidence` is what a
- * response carries;
- * `signal` is any number of the caller's that is higher where the model was surer.
+ * One answer of the device of known correctness. The `logprobs` of its tokens are the most informative; `confidence`
+ * is the one of a response; `signal` is any number that is higher for higher confidence.
  */
 export interface CalibrationSample {
   logprobs?: readonly number[]
@@ -20,33 +19,33 @@ export interface CalibrationSample {
   signal?: number
   /** Whether the device's answer was right. */
   right: boolean
-  /** Whether the cloud's answer was. Without it the cloud counts as always right. */
+  /** Whether the cloud's answer was right. Without it, the cloud counts as always right. */
   cloudRight?: boolean
 }
 
-/** What a threshold is to reach: a share of the cloud's quality, or at most a share of calls of the cloud. */
+/** The goal of a threshold: a share of the cloud's quality, or a maximum share of cloud calls. */
 export type CalibrationTarget = { quality: number } | { cloudShare: number }
 
-/** A threshold, and what is expected of it. Plain data: `JSON.stringify` keeps it. */
+/** A threshold and its expected results. Plain data, which `JSON.stringify` preserves. */
 export interface Calibration {
   kind: 'hybridge.calibration'
   version: 1
   /**
-   * What is compared with the threshold; weights where several signals are combined, `'custom'` where the caller gave
-   * the signal.
+   * The score that is compared with the threshold; weights if several signals are combined, `'custom'` if the caller
+   * gave the signal.
    */
   score: SignalName | Combination | 'custom'
-  /** Answers below it go to the cloud. The largest number there is where none may stay. */
+  /** Answers below it go to the cloud. The largest number if none may be kept. */
   threshold: number
-  /** Over how many tokens the score was taken: 'all' holds back the whole answer. */
+  /** The number of tokens for the score: 'all' holds back the whole answer. */
   holdTokens: number | 'all'
-  /** How often an answer is right, with 95 % intervals; judged on samples that the threshold was not chosen by. */
+  /** The share of right answers, with 95 % intervals, from samples that did not influence the threshold. */
   quality: Interval
-  /** How often the cloud is called. */
+  /** The share of cloud calls. */
   cloudShare: Interval
-  /** How well the score separates right answers from wrong ones; null where all samples are alike. */
+  /** How well the score separates right from wrong answers; null if all samples have the same correctness. */
   auroc: number | null
-  /** From the score to the probability of being right. */
+  /** Maps the score to the probability of being right. */
   map: Block[]
   samples: number
 }
@@ -63,26 +62,24 @@ interface Observed {
 }
 
 const folds = 5
-/** Fewer samples are not split: what is expected is then what was seen. */
+/** With fewer samples there is no split, and the expected results are the observed ones. */
 const splitFrom = 50
 /**
- * By how much a combination has to separate right from wrong better than the best single signal, to be worth its
- * opacity.
+ * How much better than the best single signal a combination must separate right from wrong, to be worth its opacity.
  */
 const worth = 0.005
 /**
- * Of right answers, and of wrong ones, that a choice of scores needs: with fewer, the best of many is best by chance.
+ * The minimum number of right and of wrong answers for choosing a score: with fewer, the best of many is best by
+ * chance.
  */
 const each = 25
 const seed = 0x0ca11b8a
 const names: readonly SignalName[] = ['p10', 'mean', 'min', 'p25', 'p50', 'first', 'margin', 'entropy']
 
 /**
- * Finds the score that separates right answers from wrong ones best, and the threshold that keeps a promise on
- * answers not yet seen:
- * `quality: 0.98` is 98 % of the cloud's quality with as few calls of the cloud as possible (49 samples are the least
- * that can
- * show it), `cloudShare: 0.3` is the best quality for at most 30 % of calls.
+ * Finds the score that best separates right from wrong answers, and the threshold that meets a target for unseen
+ * answers: `quality: 0.98` is 98 % of the cloud's quality with as few cloud calls as possible (this takes at least 49
+ * samples), `cloudShare: 0.3` is the best quality with at most 30 % of cloud calls.
  *
  * @example
  * const calibration = calibrate({ samples, target: { quality: 0.98 } })
@@ -123,7 +120,7 @@ export function calibrate({
 }
 
 /**
- * The probability that an answer with this signal is right, by a calibration.
+ * Returns the probability that an answer with this signal is right.
  *
  * @example
  * probabilityOf(calibration, { confidence: response.confidence }) // 0.93
@@ -140,7 +137,7 @@ export function probabilityOf(
 }
 
 /**
- * Reads a calibration that was kept as JSON. What is none is INVALID_ARGUMENT.
+ * Reads a calibration stored as JSON. Anything else is INVALID_ARGUMENT.
  *
  * @example
  * const calibration = calibrationFromJSON(localStorage.getItem('calibration'))
@@ -192,7 +189,7 @@ function best(observed: readonly Observed[], target: CalibrationTarget, held: nu
   return decide(chosen, judgedBy(observed, chosen) ?? [], target, held)
 }
 
-/** Chooses a threshold for a score. No sample may have had a part in the score it is judged by. */
+/** Chooses a threshold for a score. No sample may have influenced the score that is used to judge it. */
 function decide(
   score: Calibration['score'],
   judged: readonly Judged[],
@@ -225,11 +222,11 @@ function decide(
 }
 
 /**
- * The lowest threshold that keeps the promise.
+ * Returns the lowest threshold that meets the target.
  *
  * For quality this is conformal risk control: the loss of a kept answer is 1 if only the cloud's was right, and one
- * more loss than
- * was seen has to fit, so that the promise holds on average over what was not seen. For that, 98 % needs 49 samples.
+ * more loss than observed must be allowed, so that the target holds on average for unseen answers. For 98 % this takes
+ * 49 samples.
  */
 function thresholdFor(pairs: readonly Judged[], target: CalibrationTarget): number {
   const sorted = [...pairs].sort((a, b) => b.signal - a.signal)
@@ -244,8 +241,8 @@ function thresholdFor(pairs: readonly Judged[], target: CalibrationTarget): numb
       losses += (it.cloudRight ? 1 : 0) - (it.right ? 1 : 0)
     const first = Math.max(signal, -Number.MAX_VALUE)
     if ('quality' in target) {
-      // Where the device is right and the cloud is not, losses shrink again: what lies beyond the first broken
-      // promise would be chosen by chance.
+      // If the device is right and the cloud is wrong, losses decrease again: a threshold beyond the first violation
+      // would be chosen by chance.
       if ((losses + 1) / (count + 1) > (1 - target.quality) * (cloud / count)) break
       threshold = first
     } else {
@@ -256,7 +253,7 @@ function thresholdFor(pairs: readonly Judged[], target: CalibrationTarget): numb
   return threshold
 }
 
-/** Each fifth, with the other four. */
+/** Returns each fifth, with the other four. */
 function split<T>(all: readonly T[]): Array<[T[], T[]]> {
   const order = new Random(seed).shuffle([...all])
   return Array.from({ length: folds }, (_, fold) => [
@@ -275,7 +272,7 @@ function judgedBy(observed: readonly Observed[], score: SignalName | Combination
   return judged
 }
 
-/** Signals of a combination that was fitted without the sample it judges. */
+/** Returns signals of a combination that was fitted without the sample it judges. */
 function unseenByCombination(observed: readonly Observed[]): Judged[] | undefined {
   const all: Judged[] = []
   for (const [fold, others] of split(observed)) {
@@ -288,8 +285,8 @@ function unseenByCombination(observed: readonly Observed[]): Judged[] | undefine
 }
 
 /**
- * Weights for the features, by logistic regression; `undefined` where a feature is not known or all answers are
- * alike.
+ * Fits weights for the features by logistic regression; `undefined` if a feature is unknown or all answers have the
+ * same correctness.
  */
 function combine(observed: readonly Observed[]): Combination | undefined {
   const features: number[][] = []

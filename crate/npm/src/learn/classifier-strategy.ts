@@ -1,4 +1,4 @@
-/** A strategy that routes by what kind of request it is. */
+/** A strategy that routes by the class of a request. */
 
 import { HybridError, invalid } from '../border/errors.js'
 import { kCloud, kOnDevice } from '../hybrid/keys.js'
@@ -6,25 +6,24 @@ import type { Decision, Embedder, RoutingContext, RoutingStrategy } from '../typ
 import { Classifier, type ClassifierJson, type LabelledPrompt } from './classifier.js'
 import { simpleOrHard } from './simple-or-hard.js'
 
-/** What a classifier of the caller's own may return: a label, or how probable each is. */
+/** The result of a custom classifier: a label, or the probability of each. */
 export type Classified = string | { label: string; probabilities?: Record<string, number> }
 
 /** Options of a ClassifierStrategy. */
 export interface ClassifierStrategyOptions {
   /**
-   * What classifies: a trained classifier, its JSON, or any function. Default: the "simple" or "hard" that comes with
-   * the package.
+   * A trained classifier, its JSON, or any function. Default: the included "simple" or "hard" classifier.
    */
   classifier?:
     Classifier | ClassifierJson | ((prompt: string, context: RoutingContext) => Classified | Promise<Classified>)
   /**
-   * The decision for each label. Default: `simple` and `local` go to the device, `hard` and `cloud` to the cloud,
-   * each with the other behind it; a label that is a branch's key goes there.
+   * The decision for each label. Default: `simple` and `local` go to the device, `hard` and `cloud` to the cloud, each
+   * with the other as fallback; a label that is a branch's key goes there.
    */
   routes?: Record<string, Decision>
-  /** Below this probability the strategy has no opinion. Default 0: it always has one. */
+  /** Below this probability the strategy makes no decision. Default 0: it always decides. */
   minProbability?: number
-  /** Turns prompts into vectors, for a classifier that was trained on embeddings. */
+  /** Embeds prompts, for a classifier that was trained on embeddings. */
   embedder?: Pick<Embedder, 'embed'>
 }
 
@@ -36,8 +35,8 @@ const defaults: Readonly<Record<string, readonly string[]>> = {
 }
 
 /**
- * Routes by the class of the last user message, on the device and in microseconds. The probabilities stand in the
- * reason of the trace.
+ * Routes by the class of the last user message, on the device and in microseconds. The trace's reason contains the
+ * probabilities.
  *
  * @example
  * // The classifier that comes with the package: "simple" or "hard".
@@ -71,7 +70,7 @@ export class ClassifierStrategy implements RoutingStrategy {
       throw invalid('this classifier judges embeddings; give the embedder that made them')
   }
 
-  /** A strategy trained on prompts with their labels: branches, task kinds, or `local` and `cloud`. */
+  /** Trains a strategy on prompts with their labels: branches, task kinds, or `local` and `cloud`. */
   static train(
     samples: readonly LabelledPrompt[],
     { seed, ...options }: Omit<ClassifierStrategyOptions, 'classifier'> & { seed?: number } = {},
@@ -82,18 +81,18 @@ export class ClassifierStrategy implements RoutingStrategy {
     })
   }
 
-  /** A strategy with a classifier that was kept as JSON. */
+  /** Creates a strategy from a classifier stored as JSON. */
   static fromJSON(json: unknown, options: Omit<ClassifierStrategyOptions, 'classifier'> = {}): ClassifierStrategy {
     return new ClassifierStrategy({ ...options, classifier: Classifier.fromJSON(json) })
   }
 
-  /** Trains anew, in place of what was learned before. */
+  /** Trains a new classifier, replacing the current one. */
   train(samples: readonly LabelledPrompt[], options: { seed?: number } = {}): this {
     this.#classifier = Classifier.train(samples, options)
     return this
   }
 
-  /** The classifier as plain data, at most 64 KB. */
+  /** Returns the classifier as plain data, at most 64 KB. */
   toJSON(): ClassifierJson {
     if (typeof this.#classifier === 'function')
       throw new HybridError('FAILED_PRECONDITION', 'this strategy classifies by a function, which has no JSON form')
@@ -141,7 +140,7 @@ export class ClassifierStrategy implements RoutingStrategy {
   }
 }
 
-/** What the package decides for a label where the caller does not. Only branches that exist are named. */
+/** Returns the default decision for a label, with existing branches only. */
 function routeOf(label: string, { branchKeys }: RoutingContext): Decision {
   if (branchKeys.has(label)) return label
   const order = Object.hasOwn(defaults, label) ? defaults[label] : undefined

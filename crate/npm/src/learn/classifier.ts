@@ -1,4 +1,4 @@
-/** A classifier of prompts: trained from labelled samples, kept as JSON of at most 64 KB. */
+/** A prompt classifier: trained from labelled samples, stored as JSON of at most 64 KB. */
 
 import { HybridError, invalid } from '../border/errors.js'
 import { isArray } from '../border/json.js'
@@ -6,7 +6,7 @@ import { probabilities } from './arithmetic.js'
 import { termsOf, type Terms } from './features.js'
 import { trainHead, vectorsFor, type Example } from './head.js'
 
-/** A prompt, or its embedding, with what it is. */
+/** A prompt, or its embedding, and its label. */
 export interface LabelledPrompt {
   prompt: string | ArrayLike<number>
   label: string
@@ -17,7 +17,7 @@ export interface ClassifierJson {
   kind: 'hybridge.classifier'
   version: 1
   input: 'text' | 'vector'
-  /** Buckets of a text, or numbers of an embedding. */
+  /** The number of buckets for a text, or of dimensions of an embedding. */
   size: number
   labels: string[]
   biases: number[]
@@ -26,14 +26,14 @@ export interface ClassifierJson {
   weights: string
 }
 
-/** Most weights of all vectors together: 8 bits each, so that the JSON stays below 64 KB. */
+/** The maximum number of weights of all vectors: 8 bits each, so that the JSON stays below 64 KB. */
 const maxWeights = 40_960
 const mostBuckets = 16_384
 const maxLabels = 32
 const maxLabelBytes = 128
 const kind = 'hybridge.classifier'
 
-/** One vector of weights: whole numbers times a scale. */
+/** One vector of weights: integers times a scale. */
 interface Plane {
   bias: number
   scale: number
@@ -41,9 +41,8 @@ interface Plane {
 }
 
 /**
- * Hashed character n-grams and words under logistic regression: a text classifier that is trained in a page in less
- * than a second,
- * judges in microseconds and downloads nothing. Embeddings may stand in the place of texts.
+ * Logistic regression on hashed character n-grams and words: a text classifier that is trained in a page in less than
+ * a second, classifies in microseconds and downloads nothing. It also supports embeddings instead of texts.
  *
  * @example
  * const classifier = Classifier.train([{ prompt: 'What is 2 + 2?', label: 'sum' }, { prompt: 'Translate "cat"',
@@ -63,9 +62,7 @@ export class Classifier {
     this.#planes = planes
   }
 
-  /**
-   * Trains a classifier. The same samples, in the same order, and the same seed give the same classifier everywhere.
-   */
+  /** Trains a classifier. The same samples in the same order and the same seed give the same classifier everywhere. */
   static train(
     samples: readonly LabelledPrompt[],
     { seed = 0, buckets }: { seed?: number; buckets?: number } = {},
@@ -94,7 +91,7 @@ export class Classifier {
   }
 
   /**
-   * Reads what `toJSON` wrote, as an object or as text. Anything else, and the format of a later version, is
+   * Reads the output of `toJSON`, as an object or as text. Anything else, including the format of a later version, is
    * INVALID_ARGUMENT.
    */
   static fromJSON(json: unknown): Classifier {
@@ -129,7 +126,7 @@ export class Classifier {
     return new Classifier([...labels], input, size, planes)
   }
 
-  /** The likeliest class, and how probable each is. */
+  /** Returns the most likely class, and the probability of each. */
   classify(prompt: string | ArrayLike<number>): {
     label: string
     probability: number
@@ -147,7 +144,7 @@ export class Classifier {
     }
   }
 
-  /** How probable each class is, in the order of `labels`. */
+  /** Returns the probability of each class, in the order of `labels`. */
   probabilities(prompt: string | ArrayLike<number>): number[] {
     if (typeof prompt !== 'string' && !isVector(prompt))
       throw invalid('a classifier judges a text, or an array of numbers')
@@ -163,7 +160,7 @@ export class Classifier {
     return scores.length === 1 ? [1 - (scores[0] ?? 0), scores[0] ?? 0] : [...scores]
   }
 
-  /** The classifier as plain data, at most 64 KB of JSON. */
+  /** Returns the classifier as plain data, at most 64 KB of JSON. */
   toJSON(): ClassifierJson {
     const bytes = new Uint8Array(this.#planes.length * this.#size)
     this.#planes.forEach(({ weights }, at) =>
@@ -182,7 +179,7 @@ export class Classifier {
   }
 }
 
-/** Rounds weights to whole numbers between -127 and 127 times a scale. */
+/** Rounds weights to integers between -127 and 127 times a scale. */
 function planeOf(weights: Float64Array, bias: number): Plane {
   let largest = 0
   for (const weight of weights) largest = Math.max(largest, Math.abs(weight))
@@ -193,7 +190,7 @@ function planeOf(weights: Float64Array, bias: number): Plane {
   return { bias: Math.fround(bias), scale, weights: rounded }
 }
 
-/** The most buckets that leave a classifier within its size. */
+/** Returns the maximum number of buckets within the size limit. */
 function bucketsFor(vectors: number): number {
   let buckets = mostBuckets
   while (buckets * vectors > maxWeights) buckets /= 2
@@ -245,7 +242,7 @@ function checkSize(vectors: number, size: number, input: 'text' | 'vector'): voi
     throw invalid(`the buckets of a text classifier must be a power of two, at most ${mostBuckets}`)
 }
 
-/** The order of UTF-8, which is that of code points: UTF-16's own differs beyond the first plane. */
+/** Compares in the order of UTF-8, which is that of code points; UTF-16 order differs beyond the first plane. */
 function byCodePoints(a: string, b: string): number {
   const [left, right] = [Array.from(a), Array.from(b)]
   for (let at = 0; at < Math.min(left.length, right.length); at++) {
@@ -279,7 +276,7 @@ function encoded(bytes: Uint8Array): string {
   return btoa(binary)
 }
 
-/** The bytes of base64 in its one form; undefined for anything else. */
+/** Decodes base64 in its canonical form; undefined for anything else. */
 function decoded(text: string): Uint8Array<ArrayBuffer> | undefined {
   try {
     const bytes = Uint8Array.from(atob(text), (it) => it.charCodeAt(0))

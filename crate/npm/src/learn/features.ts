@@ -1,11 +1,9 @@
 /**
- * What a classifier sees of a text: its character n-grams, its words and its shape, hashed into a fixed number of
- * buckets.
+ * The features of a text: its character n-grams, its words and its shape, hashed into a fixed number of buckets.
  */
 
 /**
- * The buckets that a text fills, in the order in which they are found, and how much of each. The squares of the
- * values sum to 1.
+ * The buckets of a text, in the order in which they are found, and their values. The squares of the values sum to 1.
  */
 export interface Terms {
   readonly buckets: Int32Array
@@ -13,8 +11,7 @@ export interface Terms {
 }
 
 /**
- * Characters that are read from each end of a text, so that judging a long document takes no longer than a page of
- * it.
+ * The number of characters read from each end of a text, so that a long document takes no longer than a page.
  */
 const read = 1024
 const longestGram = 4
@@ -24,13 +21,13 @@ const pairs = 0x517cc1b7
 const shape = 0x2545f491
 const space = 0x20
 
-/** The buckets being filled. One for all texts: what is left in it is cleared after each. */
+/** The current buckets. The array is shared by all texts, and cleared after each. */
 const weights = new Uint8Array(16384)
 let order = new Int32Array(4096)
 let filled = 0
 let mask = 0
 
-/** A text's terms. The empty text has some too: its shape. */
+/** Returns a text's terms. The empty text has terms for its shape. */
 export function termsOf(text: string, size: number): Terms {
   mask = size - 1
   filled = 0
@@ -63,7 +60,7 @@ function fillGrams(characters: Int32Array): void {
   }
 }
 
-/** Each word, and each with the word before it. They count double: one word is worth several of its n-grams. */
+/** Adds each word, and each with the previous word. They count double: one word is worth several of its n-grams. */
 function fillWords(characters: Int32Array): void {
   let word = basis ^ words
   let before = basis ^ pairs
@@ -82,13 +79,13 @@ function fillWords(characters: Int32Array): void {
   }
 }
 
-/** How long a text is and what it is made of, in powers of two. */
+/** Adds the length of a text and the shares of its character classes, in powers of two. */
 function fillShape(text: string, characters: Int32Array): void {
   const counts = [0, 0, 0, 0, 0, 0]
   const count = (kind: number): void => void (counts[kind] = (counts[kind] ?? 0) + 1)
   for (let at = 0; at < text.length; at++) {
     const unit = text.charCodeAt(at)
-    // The second half of a pair belongs to the character before it.
+    // The second half of a surrogate pair belongs to the first.
     if (unit >= 0xdc00 && unit <= 0xdfff && at > 0 && (text.charCodeAt(at - 1) & 0xfc00) === 0xd800) continue
     count(0)
     if (unit === 0x0a) count(2)
@@ -127,12 +124,12 @@ function fill(hash: number, weight: number): void {
   if (weight > known) weights[bucket] = weight
 }
 
-/** One step of FNV-1a, with whole numbers for bytes. */
+/** One step of FNV-1a, over integers instead of bytes. */
 function mix(hash: number, value: number): number {
   return Math.imul(hash ^ value, 0x01000193)
 }
 
-/** Small letters, every digit as 0, runs of space as one space, with a space at both ends. */
+/** Normalises a text: lower case, every digit as 0, white space as single spaces, with a space at both ends. */
 function normalised(text: string): Int32Array {
   const length = text.length <= read ? text.length : codePoints(text)
   const characters = new Int32Array(Math.min(length, 2 * read) + 2)

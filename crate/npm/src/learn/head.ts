@@ -5,11 +5,11 @@ import type { Terms } from './features.js'
 
 const epochs = 24
 const rate = 0.4
-/** How strongly weights are pulled to zero, wherever a sample touches them. */
+/** L2 regularisation, applied to the weights of each sample. */
 const decay = 2e-4
 const smallest = 1e-8
 
-/** Weights: one vector for each class; a single one where there are two classes. */
+/** Weights: one vector per class, or a single one for two classes. */
 export interface Head {
   /** [vector][term] */
   readonly weights: Float64Array[]
@@ -22,12 +22,12 @@ export interface Example {
   readonly label: number
 }
 
-/** How many vectors so many classes need. */
+/** Returns the number of vectors for this many classes. */
 export function vectorsFor(classes: number): number {
   return classes <= 2 ? 1 : classes
 }
 
-/** Trains on examples in an order that `seed` decides. */
+/** Trains on examples in an order determined by `seed`. */
 export function trainHead(examples: readonly Example[], classes: number, size: number, seed: number): Head {
   const vectors = vectorsFor(classes)
   const made = (): Head => ({
@@ -48,7 +48,7 @@ export function trainHead(examples: readonly Example[], classes: number, size: n
   return head
 }
 
-/** Moves the weights a little towards one example. `squares` holds the sums of squared gradients. */
+/** Updates the weights for one example. `squares` contains the sums of squared gradients. */
 function step(head: Head, squares: Head, { terms, label }: Example): void {
   const errors = scoresOf(head, terms)
   probabilities(errors)
@@ -72,7 +72,7 @@ function step(head: Head, squares: Head, { terms, label }: Example): void {
   }
 }
 
-/** Each vector's score. */
+/** Returns the score of each vector. */
 export function scoresOf({ weights, biases }: Head, { buckets, values }: Terms): Float64Array {
   const scores = new Float64Array(biases.length)
   for (let vector = 0; vector < scores.length; vector++) {

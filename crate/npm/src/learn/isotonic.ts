@@ -1,22 +1,22 @@
-/** Isotonic regression: from a signal to the probability that an answer is right, by pooling adjacent violators. */
+/** Isotonic regression by pooling adjacent violators: maps a signal to the probability that an answer is right. */
 
-/** Signals from `from` upwards, until the next block's, are right with this probability, by so many samples. */
+/** A block of signals, from `from` up to the next block, with the same probability, and its number of samples. */
 export interface Block {
   from: number
   right: number
   count: number
 }
 
-/** The best rising fit to pairs of a signal and whether the answer was right, by least squares. */
+/** Fits an increasing function to pairs of a signal and whether the answer was right, by least squares. */
 export function fitIsotonic(pairs: ReadonlyArray<{ signal: number; right: boolean }>): Block[] {
   const sorted = [...pairs].sort((a, b) => a.signal - b.signal)
-  // Counts stay whole, so that no mean depends on the order of additions.
+  // Counts are integers, so that means do not depend on the order of additions.
   const pools: Array<{ from: number; right: number; count: number }> = []
   let last: number | undefined
   for (const { signal, right } of sorted) {
     const pool = pools.at(-1)
     if (pool !== undefined && signal === last) {
-      // Equal signals are one pool from the start: no threshold separates them.
+      // Equal signals form one pool, because no threshold separates them.
       pool.right += right ? 1 : 0
       pool.count++
     } else {
@@ -29,7 +29,7 @@ export function fitIsotonic(pairs: ReadonlyArray<{ signal: number; right: boolea
   return pools.map(({ from, right, count }) => ({ from, right: right / count, count }))
 }
 
-/** Pools the last one with those before it, while they are not lower. */
+/** Merges the last block with earlier ones while they are not lower. */
 function merge(pools: Array<{ right: number; count: number }>): void {
   for (
     let before = pools.at(-2), last = pools.at(-1);
@@ -43,7 +43,7 @@ function merge(pools: Array<{ right: number; count: number }>): void {
   }
 }
 
-/** The probability that an answer with this signal is right; `undefined` before anything was fitted. */
+/** Returns the probability that an answer with this signal is right; `undefined` before fitting. */
 export function probabilityAt(blocks: readonly Block[], signal: number): number | undefined {
   return (blocks.findLast(({ from }) => from <= signal) ?? blocks[0])?.right
 }

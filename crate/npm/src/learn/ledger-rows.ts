@@ -1,20 +1,20 @@
 /**
- * What a ledger counts: whole numbers alone, so that sums are exact in any order. `hybridge_core::ledger` computes
- * the same.
+ * The rows of a ledger, with integers only, so that sums are exact in any order. `hybridge_core::ledger` computes the
+ * same.
  */
 
 import type { Attempt, Usage } from '../types.js'
 
-/** What a branch charges, in any currency, for a million tokens and for each request. */
+/** The prices of a branch, in any currency, per million tokens and per request. */
 export interface Price {
   inputPerMillion: number
   outputPerMillion: number
-  /** Of input tokens that the service had cached. Default: as other input. */
+  /** Per million cached input tokens. Default: like other input. */
   cachedInputPerMillion?: number
   perRequest?: number
 }
 
-/** What one branch did for one feature on one day. Money is in billionths. */
+/** The totals of one branch for one feature on one day. Money is in billionths. */
 export interface Row {
   day: string
   feature: string
@@ -24,11 +24,11 @@ export interface Row {
   inputTokens: number
   outputTokens: number
   cost: number
-  /** What the baseline would have charged for the answers. */
+  /** The cost of the same answers from the baseline. */
   baseline: number
 }
 
-/** One attempt that used something. `path` leads to it through hybrids inside of hybrids; `key` is its end. */
+/** One attempt with usage. `path` names nested hybrids; `key` is its last element. */
 export interface Entry {
   path: string
   key: string
@@ -38,7 +38,7 @@ export interface Entry {
 
 const sums = ['attempts', 'answers', 'inputTokens', 'outputTokens', 'cost', 'baseline'] as const
 
-/** The attempts of a trace that used tokens or answered; those of inner hybrids in the place of the outer attempt. */
+/** Returns the attempts of a trace with usage or an answer; those of inner hybrids replace the outer attempt. */
 export function entriesOf(attempts: readonly Attempt[], path = '', isOnTheWay = true): Entry[] {
   return attempts.flatMap(({ branch, outcome, usage, routing }) => {
     const here = path === '' ? branch : `${path}/${branch}`
@@ -49,7 +49,7 @@ export function entriesOf(attempts: readonly Attempt[], path = '', isOnTheWay = 
   })
 }
 
-/** What a branch charges, in billionths. */
+/** Returns the price of an attempt, in billionths. */
 export function costOf(
   { inputTokens, outputTokens, totalTokens, thoughtsTokens, cachedContentTokens }: Usage,
   price: Price,
@@ -57,7 +57,7 @@ export function costOf(
   const input = count(inputTokens)
   const output = count(outputTokens)
   const cached = Math.min(input, count(cachedContentTokens))
-  // Some services count thinking within the output, some beside it: the total shows which.
+  // Some services include reasoning in the output, some count it separately: the total shows which.
   const thoughts = count(thoughtsTokens)
   const beside =
     totalTokens === undefined ? thoughts : Math.min(thoughts, Math.max(0, count(totalTokens) - input - output))
@@ -67,14 +67,14 @@ export function costOf(
   return Math.min(Number.MAX_SAFE_INTEGER, Math.floor(thousandths * 1000 + perRequest * 1e9 + 0.5))
 }
 
-/** Two rows as one. Sums stop at the largest whole number. */
+/** Adds two rows. Sums saturate at the largest safe integer. */
 export function addRow(a: Row, b: Row): Row {
   const sum = { ...a }
   for (const key of sums) sum[key] = Math.min(Number.MAX_SAFE_INTEGER, a[key] + b[key])
   return sum
 }
 
-/** Whether this is a row, and nothing else that was stored in its place. */
+/** Whether this is a valid row. */
 export function isRow(value: unknown): value is Row {
   if (typeof value !== 'object' || value === null) return false
   const row = value as Record<string, unknown>

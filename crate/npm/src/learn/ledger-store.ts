@@ -1,18 +1,18 @@
-/** Where a ledger's rows are kept: a database shared by tabs, or memory. */
+/** The storage of a ledger's rows: a database shared by tabs, or memory. */
 
 import { addRow, isRow, type Row } from './ledger-rows.js'
 
-/** Rows under their day, feature and branch. Adding is atomic, and happens once for each run. */
+/** Rows by day, feature and branch. Adding is atomic, and happens once per run. */
 export interface LedgerStore {
   add(id: string, day: string, rows: readonly Row[]): Promise<void>
-  /** What is there, whatever it is. */
+  /** Returns the stored rows without validating them. */
   read(): Promise<unknown[]>
   clear(): Promise<void>
   close(): void
 }
 
 const patienceMs = 5000
-/** How many runs memory knows, so as not to count one twice. */
+/** The number of runs remembered in memory, to count none twice. */
 const knownRuns = 10_000
 
 export function memoryStore(): LedgerStore {
@@ -38,12 +38,12 @@ export function memoryStore(): LedgerStore {
   }
 }
 
-/** The database of this name; undefined where the host has none. */
+/** Opens the database of this name; undefined if the host has no IndexedDB. */
 export async function openStore(name: string): Promise<LedgerStore | undefined> {
   const factory = (globalThis as { indexedDB?: IDBFactory }).indexedDB
   if (factory === undefined) return undefined
   const database = await opened(factory, `hybridge-ledger:${name}`)
-  // Another tab may want to delete the database, or bring a later version: it does not wait for this one.
+  // Another tab may delete the database, or open a later version: it must not wait for this one.
   database.onversionchange = () => database.close()
   return {
     add: (id, day, rows) =>
@@ -76,7 +76,7 @@ export async function openStore(name: string): Promise<LedgerStore | undefined> 
   }
 }
 
-/** Adds rows one after the other: two of one run may have the same key. */
+/** Adds rows one after the other, because two of one run may have the same key. */
 function addRows(kept: IDBObjectStore, [row, ...others]: readonly Row[]): void {
   if (row === undefined) return
   const key = keyOf(row)
@@ -87,7 +87,7 @@ function addRows(kept: IDBObjectStore, [row, ...others]: readonly Row[]): void {
   }
 }
 
-/** Runs are known for a day or so: long enough for every tab that may count one again. */
+/** Runs are remembered for about a day: long enough for every tab that may count one again. */
 function forgetRuns(runs: IDBObjectStore, day: string): void {
   const before = new Date(Date.parse(`${day}T00:00:00Z`) - 2 * 86_400_000).toISOString().slice(0, 10)
   runs.index('day').openCursor(IDBKeyRange.upperBound(before)).onsuccess = ({ target }) => {
@@ -129,14 +129,14 @@ function opened(factory: IDBFactory, name: string): Promise<IDBDatabase> {
   })
 }
 
-/** Runs work in one transaction. Resolves once it is on disk, as far as the browser reports. */
+/** Runs `work` in one transaction. Resolves once it is on disk, as far as the browser reports. */
 function transact(
   database: IDBDatabase,
   work: (stores: [IDBObjectStore, IDBObjectStore]) => void,
   mode: 'readonly' | 'readwrite' = 'readwrite',
 ): Promise<void> {
   return new Promise((resolve, reject) => {
-    // Throws where the database was closed, which is a failure like any other.
+    // Throws if the database was closed, which is handled like any other failure.
     const transaction = database.transaction(['rows', 'runs'], mode, { durability: 'strict' })
     transaction.oncomplete = () => resolve()
     transaction.onabort = () => reject(transaction.error ?? new Error('the transaction was aborted'))

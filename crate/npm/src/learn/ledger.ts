@@ -1,4 +1,4 @@
-/** What answers cost, what they would have cost in the cloud, by day, branch and feature. */
+/** Counts the costs and savings of answers by day, branch and feature. */
 
 import { HybridError, invalid } from '../border/errors.js'
 import type {
@@ -13,38 +13,38 @@ import type {
 import { addRow, costOf, entriesOf, isRow, type Price, type Row } from './ledger-rows.js'
 import { memoryStore, openStore, type LedgerStore } from './ledger-store.js'
 
-/** What a ledger is made of. */
+/** Options of `createLedger`. */
 export interface LedgerOptions {
-  /** By branch key; `outer/inner` for a branch of a hybrid inside another. A branch without a price costs nothing. */
+  /** Prices by branch key; `outer/inner` for a branch of a nested hybrid. A branch without a price is free. */
   prices: Record<string, Price>
   /**
-   * The branch that would have answered all: what it would have charged is what an answer saved. Default: the branch
+   * The branch against which savings are computed: what it would have charged for all answers. Default: the branch
    * with the highest price.
    */
   baseline?: string
-  /** Ledgers of one name share what they count, across tabs and visits. Default 'hybridge'. */
+  /** Ledgers with the same name share their data, across tabs and visits. Default 'hybridge'. */
   name?: string
-  /** 'auto' keeps it in IndexedDB where there is one. Default 'auto'. */
+  /** 'auto' stores the data in IndexedDB if available. Default 'auto'. */
   storage?: 'auto' | 'memory'
-  /** When a day begins. Default 'local'. */
+  /** The time zone in which a day begins. Default 'local'. */
   days?: 'local' | 'utc'
-  /** For tests; default Date.now. */
+  /** A clock for tests; default Date.now. */
   now?: () => number
 }
 
-/** Sums over some days, branches or features. Money is in the unit of the prices. */
+/** Totals over days, branches or features. Money is in the unit of the prices. */
 export interface LedgerTotals {
-  /** Attempts that used tokens, shadows included. */
+  /** Attempts with usage, shadows included. */
   attempts: number
   answers: number
   inputTokens: number
   outputTokens: number
   spent: number
-  /** What the baseline would have charged for all answers, less what was spent. */
+  /** What the baseline would have charged for all answers, minus the amount spent. */
   saved: number
 }
 
-/** Which part of a ledger is summed. Days are 'YYYY-MM-DD', both included. */
+/** A filter for totals. Days are 'YYYY-MM-DD', both included. */
 export interface LedgerRange {
   from?: string
   to?: string
@@ -55,8 +55,8 @@ export interface LedgerRange {
 const nano = 1e9
 
 /**
- * Counts what branches cost. Prices are the caller's own; tokens come from each attempt's usage, rejected and failed
- * attempts included.
+ * Creates a ledger of what branches cost. Prices are set by the caller; tokens come from each attempt's usage,
+ * including rejected and failed attempts.
  *
  * @example
  * const ledger = createLedger({ prices: { [kCloud]: { inputPerMillion: 0.1, outputPerMillion: 0.4 } } })
@@ -75,7 +75,7 @@ export class Ledger implements BudgetLedger {
   readonly #days: 'local' | 'utc'
   readonly #now: () => number
   readonly #opening: Promise<LedgerStore>
-  /** What could not be written: counted for this visit alone. */
+  /** Rows that could not be stored, and are counted for this visit only. */
   readonly #unwritten = memoryStore()
   #problem: string | undefined
   #isPersisted = false
@@ -100,20 +100,19 @@ export class Ledger implements BudgetLedger {
     this.#opening = storage === 'memory' ? Promise.resolve(memoryStore()) : this.#open(name)
   }
 
-  /** Whether what is counted outlives the page. Known once something was counted or read. */
+  /** Whether the data outlives the page. Known after the first write or read. */
   get persisted(): boolean {
     return this.#isPersisted
   }
 
-  /** Why something is not kept, where it is not. */
+  /** Why the data is not stored, if it isn't. */
   get problem(): string | undefined {
     return this.#problem
   }
 
   /**
-   * The same model, with each run counted before its answer is handed over: what an answer cost is kept once the
-   * answer is.
-   * `context: { feature }` of a request names its feature, unless one is given here.
+   * Returns a model whose runs are counted before their answers are returned, so that the cost of a returned answer is
+   * stored. `context: { feature }` of a request names its feature, unless `feature` is given here.
    */
   track<T extends Model>(model: T, { feature }: { feature?: string } = {}): T {
     const counted = async <Output>(
@@ -143,12 +142,12 @@ export class Ledger implements BudgetLedger {
     return over(model, tracked as Partial<T>)
   }
 
-  /** Counts a finished run; the same run is counted once. Resolves when it is kept. */
+  /** Counts a finished run, each run once. Resolves when it is stored. */
   async record(trace: RoutingTrace, { feature = '' }: { feature?: string } = {}): Promise<void> {
     await this.#write(trace.id, entriesOf(trace.attempts), feature)
   }
 
-  /** Counts a shadow's answer, for `shadow.onResult`. It saves nothing: the shown answer does that. */
+  /** Counts a shadow's answer, for `shadow.onResult`. Savings come only from the answer that was shown. */
   async recordShadow(result: ShadowResult, { feature = '' }: { feature?: string } = {}): Promise<void> {
     const { shadow } = result
     if (shadow === undefined) return
@@ -162,38 +161,38 @@ export class Ledger implements BudgetLedger {
     await this.#write(`${result.id} shadow`, entriesOf([attempt]), feature)
   }
 
-  /** Sums: of everything, or of some days, one branch or one feature. */
+  /** Returns totals: of everything, or of a range of days, a branch or a feature. */
   async totals(range: LedgerRange = {}): Promise<LedgerTotals> {
     return totalled(await this.#rows(range))
   }
 
-  /** Sums by day, the oldest first. */
+  /** Returns totals by day, the oldest first. */
   byDay(range: LedgerRange = {}): Promise<Array<LedgerTotals & { day: string }>> {
     return this.#grouped(range, 'day')
   }
 
-  /** Sums by feature; what no feature was named for has ''. */
+  /** Returns totals by feature; '' is for requests without one. */
   byFeature(range: LedgerRange = {}): Promise<Array<LedgerTotals & { feature: string }>> {
     return this.#grouped(range, 'feature')
   }
 
-  /** Sums by branch. */
+  /** Returns totals by branch. */
   byBranch(range: LedgerRange = {}): Promise<Array<LedgerTotals & { branch: string }>> {
     return this.#grouped(range, 'branch')
   }
 
-  /** What was spent today, in all tabs. */
+  /** Returns the amount spent today, in all tabs. */
   async spentToday(): Promise<number> {
     const today = this.#today()
     return (await this.totals({ from: today, to: today })).spent
   }
 
-  /** Forgets everything that was counted. */
+  /** Deletes all counts. */
   async clear(): Promise<void> {
     await Promise.all([(await this.#opening).clear(), this.#unwritten.clear()])
   }
 
-  /** Closes the database. Counting opens nothing anew: a closed ledger counts for this visit alone. */
+  /** Closes the database. A closed ledger counts for this visit only. */
   async close(): Promise<void> {
     ;(await this.#opening).close()
   }
@@ -221,7 +220,7 @@ export class Ledger implements BudgetLedger {
     try {
       await store.add(id, day, rows)
     } catch (cause) {
-      // An answer does not fail because its price could not be written down.
+      // A failure to store its price must not fail an answer.
       this.#problem = `what was counted could not be kept: ${cause instanceof Error ? cause.name : 'unknown'}`
       await this.#unwritten.add(id, day, rows)
     }
@@ -241,7 +240,7 @@ export class Ledger implements BudgetLedger {
     } catch (cause) {
       this.#problem = `what was counted could not be read: ${cause instanceof Error ? cause.name : 'unknown'}`
     }
-    // What a later version, a bug or a person left there is not counted.
+    // Invalid rows, left by a later version or a bug, are skipped.
     const rows = [...kept, ...(await this.#unwritten.read())].filter(isRow)
     return rows.filter(
       (row) =>
@@ -285,7 +284,7 @@ export class Ledger implements BudgetLedger {
   }
 }
 
-/** An object with some members in the place of its own. */
+/** Returns an object with some members replaced. */
 function over<T extends object>(source: T, own: Partial<T>): T {
   return new Proxy(source, {
     get: (target, key) => {

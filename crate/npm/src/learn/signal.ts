@@ -1,24 +1,24 @@
-/** What the log-probabilities of an answer's tokens show of whether it is right. */
+/** Signals of correctness from the log-probabilities of an answer's tokens. */
 
 import type { Confidence } from '../types.js'
 
-/** A signal by name. Each is higher where the model was surer. */
+/** A signal by name. Higher values mean higher confidence. */
 export type SignalName = 'mean' | 'min' | 'p10' | 'p25' | 'p50' | 'first' | 'margin' | 'entropy'
 
 /** A bias, then a weight for mean, min, p10, p25, p50, first and 1 / tokens. */
 export type Combination = readonly number[]
 
-/** Log-probabilities in the few numbers that signals are made of. */
+/** A summary of log-probabilities, from which signals are computed. */
 export interface Signals {
   readonly confidence: Confidence
-  /** The 25 % quantile, the median and the first, where tokens were seen one by one. */
+  /** The 25 % quantile, the median and the first value, if individual tokens were reported. */
   readonly detail?: readonly [number, number, number]
 }
 
-/** Without the signals that a combination is made of. */
+/** Without the signals for a combination. */
 export const combined = 8
 
-/** Summarises log-probabilities; `undefined` for none. */
+/** Summarises log-probabilities; `undefined` for an empty list. */
 export function signalsOf(logprobs: readonly number[]): Signals | undefined {
   const known = logprobs.filter((it) => !Number.isNaN(it))
   const sorted = Float64Array.from(known).sort()
@@ -36,15 +36,15 @@ export function signalsOf(logprobs: readonly number[]): Signals | undefined {
   return { confidence, detail: [quantile(4), quantile(2), known[0] ?? 0] }
 }
 
-/** What a combination weighs; `undefined` where a part of it is not known. */
+/** Returns the weighted sum of a combination; `undefined` if a part of it is unknown. */
 export function featuresOf({ confidence, detail }: Signals): number[] | undefined {
   if (detail === undefined) return undefined
   const { tokens, meanLogprob, minLogprob, p10Logprob } = confidence
-  // A token of no probability has minus infinity, which no sum survives.
+  // A token of probability zero has minus infinity, which would make the sum useless.
   return [...[meanLogprob, minLogprob, p10Logprob, ...detail].map((it) => Math.max(-25, it)), 1 / Math.max(1, tokens)]
 }
 
-/** The signal of an answer; `undefined` where what it is made of was not reported. */
+/** Returns the signal of an answer; `undefined` if the required values were not reported. */
 export function signalOf(signals: Signals, signal: SignalName | Combination): number | undefined {
   const { confidence, detail } = signals
   if (typeof signal !== 'string') {

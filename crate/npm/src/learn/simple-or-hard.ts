@@ -1,4 +1,4 @@
-/** The classifier that comes with the package. */
+/** The classifier included in the package. */
 
 import { Classifier } from './classifier.js'
 import { weightsOfSimpleOrHard } from './simple-or-hard-weights.js'
@@ -6,10 +6,9 @@ import { weightsOfSimpleOrHard } from './simple-or-hard-weights.js'
 let made: Classifier | undefined
 
 /**
- * Separates "simple" requests, which a small model answers in one step, from "hard" ones. Trained on prompts that
- * `tests/learn/simple-or-hard` generates from templates, and on nothing that people wrote: take it as a start, and
- * train your own on
- * what your users ask.
+ * Returns the included classifier of "simple" requests, which a small model answers in one step, and "hard" ones. It
+ * was trained only on prompts generated from templates by `tests/learn/simple-or-hard`: use it as a start, and train
+ * your own on your users' prompts.
  *
  * @example
  * simpleOrHard().classify('What is 2 + 2?').label // 'simple'

@@ -1,8 +1,8 @@
-/** How sure a figure is. */
+/** Statistics with confidence intervals. */
 
 import { Random } from './arithmetic.js'
 
-/** A figure and the interval that holds the true one in 95 of 100 cases. */
+/** An estimate with its 95 % confidence interval. */
 export interface Interval {
   mean: number
   low: number
@@ -14,7 +14,7 @@ const z = 1.959963984540054
 const draws = 2000
 
 /**
- * A share of `hits` in `count`, by Wilson's score interval; all of it possible for a count of 0.
+ * Returns the share of `hits` in `count` with Wilson's score interval, which is 0 to 1 for a count of 0.
  *
  * @example
  * wilson(8, 10) // { mean: 0.8, low: 0.49, high: 0.94 }
@@ -31,9 +31,8 @@ export function wilson(hits: number, count: number): Interval {
 }
 
 /**
- * How probable it is that a right answer has a higher signal than a wrong one (the area under the ROC curve); ties
- * count half.
- * `undefined` where all answers are right, or all wrong.
+ * Returns the probability that a right answer has a higher signal than a wrong one (the area under the ROC curve);
+ * ties count half. `undefined` if all answers are right, or all wrong.
  *
  * @example
  * auroc([{ signal: -0.1, right: true }, { signal: -2, right: false }]) // 1
@@ -56,8 +55,8 @@ export function auroc(pairs: ReadonlyArray<{ signal: number; right: boolean }>):
 }
 
 /**
- * The mean difference of two branches on the same cases, by the bootstrap over cases. The same differences give the
- * same interval.
+ * Returns the mean difference of two branches on the same cases, by the bootstrap over cases. The same differences
+ * give the same interval.
  *
  * @example
  * pairedDifference(cases.map(({ local, cloud }) => local - cloud))
