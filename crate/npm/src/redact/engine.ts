@@ -1,7 +1,7 @@
 /**
- * What `redacting` loads at its first request, as `dist/redact.js`: pages that redact nothing do not pay for it. It
- * imports nothing of the core but small functions that need no state; errors come from the core, so that there is one
- * class of them.
+ * The part of `redacting` that is loaded at its first request, as `dist/redact.js`, so that other pages don't download
+ * it. It imports only small stateless functions of the core; errors are created by the core, so that there is one
+ * error class.
  */
 
 export { NameFinder } from './names.js'

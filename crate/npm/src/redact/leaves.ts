@@ -1,5 +1,5 @@
 /**
- * The texts of a request, taken out of it and put back: everything that a branch could send.
+ * Extracts the texts of a request, everything that a branch could send, and puts them back:
  * `hybridge_core::redact::leaves`.
  */
 
@@ -11,32 +11,31 @@ export interface Leaf {
   readonly form: Form
 }
 
-/** A piece of a leaf: what was there, or the number of the entry that stands for it. */
+/** A piece of a leaf: its original text, or the number of the entry that replaces it. */
 export type Piece = string | number
 
-/** How a leaf is written in the request. `bytes` are no text, and cannot be changed. */
+/** The form of a leaf in the request. `bytes` are not text, and cannot be changed. */
 export type Form = { kind: 'text' } | { kind: 'number'; value: number } | { kind: 'address' | 'bytes'; address: string }
 
-/** A text as a detector reads it: numbers of leaves, with what stands between them. */
+/** A text as scanned by a detector: numbers of leaves, and the text between them. */
 export type Document = Array<number | string>
 
 /**
- * What walks over a request: once to take its leaves out, once to put them back. Each returns what takes the value's
- * place.
+ * A visitor of a request, used to extract its leaves and to put them back. Each method returns the new value.
  */
 export interface Visitor {
   text(text: string): string
   number(value: number): unknown
   key(key: string): string
-  /** What stands between two leaves. */
+  /** Visits the text between two leaves. */
   between?(text: string): void
   /** The document is complete. */
   end?(): void
-  /** The leaf before is a text that services join with its neighbours. */
+  /** The previous leaf is a text that services join with its neighbours. */
   joins?(): void
 }
 
-/** Ends a value: no number goes on over it, and words before it still explain what stands behind. */
+/** Ends a value: no number continues across it, and words before it still announce what follows. */
 const endOfValue = '\n\u001e'
 
 const types: ReadonlySet<unknown> = new Set(['string', 'number', 'integer', 'boolean', 'array', 'object', 'null'])
@@ -58,7 +57,7 @@ export function visit(request: object, visitor: Visitor): void {
   if (isObject(output)) document(output, 'schema', visitor)
   if (!isObject(config)) return
   for (const [name, option] of Object.entries(config)) {
-    // The numbers among them are settings.
+    // The numbers in the options are settings.
     if (typeof option === 'number') continue
     visitor.between?.(`${name}: `)
     document(config, name, visitor)
@@ -82,7 +81,7 @@ function part(part: Fields, visitor: Visitor): void {
   }
 }
 
-/** Services take back their own signatures unchanged or not at all. One that is no base64 is somebody's text. */
+/** Services accept their own signatures only unchanged. A signature that isn't base64 is treated as text. */
 function metadata(holder: Fields, visitor: Visitor): void {
   const found = holder['metadata']
   if (!isObject(found)) return
@@ -94,14 +93,14 @@ function metadata(holder: Fields, visitor: Visitor): void {
   visitor.end?.()
 }
 
-/** Visits a member that is a document of its own. */
+/** Visits a member that forms its own document. */
 function document(holder: Fields, name: string, visitor: Visitor): void {
   if (holder[name] === undefined) return
   holder[name] = valueOf(holder[name], visitor)
   visitor.end?.()
 }
 
-/** Values at any depth, read so that a key explains its value: `dateOfBirth: 1985-03-12`. */
+/** Visits values at any depth, so that a key announces its value: `dateOfBirth: 1985-03-12`. */
 function valueOf(value: unknown, visitor: Visitor): unknown {
   if (Array.isArray(value)) return value.map((it) => valueOf(it, visitor))
   if (isObject(value)) {
@@ -117,7 +116,7 @@ function valueOf(value: unknown, visitor: Visitor): unknown {
 function object(fields: Fields, visitor: Visitor): Fields {
   return Object.fromEntries(
     Object.entries(fields).map(([name, value]) => {
-      // A schema's own words.
+      // Keywords of a schema.
       if (name === 'type' && types.has(value)) return [name, value]
       const key = visitor.key(name)
       visitor.between?.(': ')
@@ -128,7 +127,7 @@ function object(fields: Fields, visitor: Visitor): Fields {
 
 // ── Addresses ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** A text, or what is inside of a `data:` address. Pictures and sound are not looked into. */
+/** Visits a text, or the content of a `data:` URL. Images and audio are skipped. */
 export function leafOf(text: string): Leaf {
   const [, head, body] = /^(data:[^,]*),([^]*)$/i.exec(text) ?? []
   if (head === undefined || body === undefined) return { pieces: [text], form: { kind: 'text' } }
@@ -138,12 +137,12 @@ export function leafOf(text: string): Leaf {
   const bytes = kind.trimEnd().endsWith('base64') ? base64Decoded(latin1(percentDecoded(body))) : percentDecoded(body)
   const inside = /utf-?16/.test(kind) || bytes.includes(0) ? undefined : utf8(bytes)
   if (inside !== undefined) return { pieces: [inside], form: { kind: 'address', address: text } }
-  // Zeros between the letters are how UTF-16 writes ASCII.
+  // Zeros between the letters mean UTF-16 with ASCII text.
   const letters = new TextDecoder().decode(bytes.filter((it) => it !== 0))
   return { pieces: [letters], form: { kind: 'bytes', address: text } }
 }
 
-/** A `data:` address with another text inside. */
+/** Returns a `data:` URL with another text inside. */
 export function addressWith(address: string, inside: string): string {
   const head = address
     .slice(0, address.indexOf(','))
@@ -172,7 +171,7 @@ function percentDecoded(text: string): Uint8Array {
   return Uint8Array.from(plain, (it) => it.charCodeAt(0))
 }
 
-/** What is no symbol is passed over, and padding may be absent. */
+/** Characters outside the alphabet are skipped, and padding is optional. */
 function base64Decoded(text: string): Uint8Array {
   const symbols = text
     .replaceAll('-', '+')

@@ -1,4 +1,4 @@
-/** Names of persons, places and organisations, found by a model on this device that is held to a schema. */
+/** Finds names of persons, places and organisations with a model on this device, constrained by a schema. */
 
 import { isObject } from '../border/json.js'
 import type { ModelRequest } from '../border/request.js'
@@ -8,7 +8,7 @@ import type { Fail } from './redactor.js'
 
 type Term = readonly [kind: number, text: string]
 
-/** The form of an answer: three lists of so many names at most, of these ones where they are given. */
+/** The schema of an answer: three lists with a maximum length and, optionally, a choice of names. */
 function schemaOf(maxItems: number, names?: readonly string[]): JsonSchema {
   const items: JsonSchema = names === undefined ? { type: 'string', maxLength: 80 } : { enum: [...names] }
   return {
@@ -23,10 +23,10 @@ const instruction =
   'List every name in the text, exactly as it is written there: of persons, of places and addresses, of organisations. ' +
   'Answer in JSON with the lists "persons", "places" and "organisations". A list may be empty.'
 
-/** A passage has no more names of a kind than this. */
+/** The maximum number of names of each kind in a passage. */
 const mostNames = 40
 
-/** What a model without turns is shown, because it has learned no instructions. */
+/** Examples for a model without turns, which follows no instructions. */
 const examples: ReadonlyArray<readonly [text: string, names: Record<string, readonly string[]>]> = [
   [
     'Maria Lopez of Bright Tools Ltd flew from Oslo to Lima.',
@@ -46,8 +46,8 @@ const examples: ReadonlyArray<readonly [text: string, names: Record<string, read
 ]
 
 /**
- * A model without turns is a base model: it makes names up and repeats itself until it is stopped. So it chooses among
- * what the passage could call somebody or something; undefined where there is nothing to choose from.
+ * Returns the request for a model without turns. It chooses among candidates, because such a base model invents names
+ * and repeats itself endlessly; undefined if there are none.
  */
 function continued(passage: string): GenerateRequest | undefined {
   const text = passage.replace(/\s+/g, ' ').trim()
@@ -60,7 +60,7 @@ function continued(passage: string): GenerateRequest | undefined {
   }
 }
 
-/** Runs of up to four words whose first and last are not written small. */
+/** Returns runs of up to four words whose first and last do not begin with a small letter. */
 function candidatesIn(text: string): string[] {
   const found = new Set<string>()
   for (const clause of text.split(/[^\p{L}\p{M}\p{N}&'’ -]+/u)) {
@@ -73,11 +73,11 @@ function candidatesIn(text: string): string[] {
   return [...found].filter((name) => name.length <= 80 && text.includes(name))
 }
 
-/** A small model reads this much at once. Passages overlap, so that no name is cut in both. */
+/** The length that a small model reads at once. Passages overlap, so that every name is complete in one. */
 const longestPassage = 1500
 const overlap = 100
 
-/** How many passages are remembered: a conversation is sent again with every turn. */
+/** The number of cached passages: a conversation is sent again with every turn. */
 const mostPassages = 500
 
 export class NameFinder {
@@ -92,7 +92,7 @@ export class NameFinder {
     this.#kinds = kinds
   }
 
-  /** The names in all texts of the conversation. Rejects where one of them could not be read. */
+  /** Returns the names in all texts of the conversation. Rejects if one of them could not be searched. */
   async find(request: ModelRequest, signal: AbortSignal): Promise<Term[]> {
     const passages = new Set(request.messages.flatMap(({ content }) => content.flatMap(textsIn)).flatMap(passagesOf))
     const found: Term[] = []
@@ -142,7 +142,10 @@ export class NameFinder {
   }
 }
 
-/** A name as the text writes it: models correct capitals. One that is not in the text was made up. */
+/**
+ * Returns a name in the spelling of the text, because models correct capitals. A name that isn't in the text was
+ * invented.
+ */
 function spellings(name: string, text: string): string[] {
   if (name.length < 2 || !/\p{L}/u.test(name)) return []
   if (text.includes(name)) return [name]
@@ -150,7 +153,7 @@ function spellings(name: string, text: string): string[] {
   return [...new Set(Array.from(text.matchAll(pattern), ([found]) => found))]
 }
 
-/** Every text in a part that holds a letter. */
+/** Returns every text in a part that contains a letter. */
 function textsIn(part: unknown): string[] {
   if (typeof part === 'string') return /\p{L}/u.test(part) && !/^data:/i.test(part) ? [part] : []
   if (Array.isArray(part)) return part.flatMap(textsIn)

@@ -1,4 +1,4 @@
-/** The options of `redacting`, and the kinds of data that they name. */
+/** The options of `redacting`, and the kinds of data that they define. */
 
 import { invalid } from '../border/errors.js'
 import { isObject, kindOf, optionsArgument } from '../border/json.js'
@@ -6,19 +6,19 @@ import { sensitiveKinds, kindsArgument } from '../border/sensitive.js'
 import type { Model, SensitiveKind } from '../types.js'
 
 /**
- * What of a text is of the caller's own kind: all matches of an expression, texts to replace wherever they stand as
- * whole words, or what a function returns.
+ * How to find a custom kind: all matches of a regular expression, texts to replace as whole words, or the results of a
+ * function.
  */
 export type CustomDetector = RegExp | readonly string[] | ((text: string) => readonly string[])
 
 export interface RedactionOptions {
-  /** The kinds that are replaced. All by default. */
+  /** The kinds to replace. All by default. */
   detectors?: readonly SensitiveKind[]
-  /** Kinds of the caller's own, by name: letters, `-` and `_`. What stands in an array is of the kind `custom`. */
+  /** Custom kinds, by name: letters, `-` and `_`. Elements of an array are of the kind `custom`. */
   custom?: Readonly<Record<string, CustomDetector>> | ReadonlyArray<Exclude<CustomDetector, readonly string[]> | string>
   /**
-   * How a placeholder is written: a text with `{kind}` and `{n}`, or a function of both. Default `[{kind}_{n}]`, with
-   * the kind in capitals. It must begin and end with something like a bracket.
+   * The format of a placeholder: a text with `{kind}` and `{n}`, or a function of both. Default `[{kind}_{n}]`, with
+   * the kind in capitals. It must begin and end with a bracket-like character.
    */
   placeholder?: string | ((kind: string, n: number) => string)
   /**
@@ -28,18 +28,18 @@ export interface RedactionOptions {
   names?: Model
 }
 
-/** A kind whose data is replaced, with the two halves of its placeholders. */
+/** A kind of data to replace, with the two halves of its placeholders. */
 export type RedactedKind = readonly [name: string, prefix: string, suffix: string]
 
-/** The kinds of names, as placeholders name them and as the model's answer does. */
+/** The kinds of names, for placeholders and for the model's answer. */
 export const nameKinds = { person: 'persons', place: 'places', organisation: 'organisations' } as const
 
-/** The options, checked. */
+/** The validated options. */
 export interface RedactionPlan {
   readonly kinds: readonly RedactedKind[]
-  /** What calls for a function: the number of its kind, and what returns what it finds in a text. */
+  /** Custom detectors: the number of the kind, and a function that returns the findings in a text. */
   readonly finders: ReadonlyArray<readonly [kind: number, find: (text: string) => readonly string[]]>
-  /** Texts that are replaced wherever they stand. */
+  /** Texts to replace everywhere. */
   readonly terms: ReadonlyArray<readonly [kind: number, text: string]>
   readonly names?: Model
 }
@@ -94,10 +94,10 @@ function finderOf(detector: Exclude<CustomDetector, readonly string[]>): (text: 
   return (text) => Array.from(text.matchAll(every), ([found]) => found)
 }
 
-/** Two numbers that show where a placeholder has its number. */
+/** Two numbers, used to locate the number in a placeholder. */
 const probes = [7, 4_096_803] as const
 
-/** What stands before the number of a placeholder, and what behind it. */
+/** Returns the text before and after the number of a placeholder. */
 function halvesOf(kind: string, placeholder: RedactionOptions['placeholder']): [prefix: string, suffix: string] {
   const capitals = kind.replaceAll('-', '_').toUpperCase()
   const write =

@@ -1,22 +1,22 @@
 /**
- * Finds placeholders in what a model wrote, in the spellings that models give them: `hybridge_core::redact::find`, line
+ * Finds placeholders in a model's text, including the variants that models write: `hybridge_core::redact::find`, line
  * by line.
  *
  * `[EMAIL_1]` also as `[email_1]`, `[ EMAIL 1 ]`, `[Email-1]`, `\[EMAIL\_1\]`, `【EMAIL_1】`, `<EMAIL_1>`, `[EMAIL_1's]`
  * and, without brackets, `EMAIL_1`.
  */
 
-/** A kind of data that is replaced, and how its placeholders are written: prefix, number, suffix. */
+/** A kind of data to replace, and the format of its placeholders: prefix, number, suffix. */
 export interface Kind {
   readonly name: string
   readonly prefix: string
   readonly suffix: string
-  /** The letters of the prefix in upper case, by word: `CREDIT`, `CARD`. */
+  /** The words of the prefix in upper case: `CREDIT`, `CARD`. */
   readonly words: readonly string[]
 }
 
 /**
- * What begins at a place of a text: no placeholder, perhaps one that the text's end cuts, or one that ends before
+ * The result at a position of a text: no placeholder, a possible one cut off by the end, or one that ends before
  * `end`.
  */
 export type Found =
@@ -26,14 +26,14 @@ export type Found =
       kind: number
       number: number
       end: number
-      /** Text inside its brackets that belongs behind the value. */ tail: string
+      /** Text inside its brackets that belongs after the value. */ tail: string
     }
 
 interface Body {
   kind: number
   number: number
   end: number
-  /** Whether it differs from an ordinary word without brackets too. */
+  /** Whether it differs from an ordinary word even without brackets. */
   standsAlone: boolean
 }
 
@@ -56,7 +56,7 @@ const brackets: ReadonlyArray<readonly [open: string, close: string]> = [
   ['\u00ab\u2039', '\u00bb\u203a'],
 ]
 
-/** A kind, or undefined where its placeholders could not be found again in an answer. */
+/** Returns a kind, or undefined if its placeholders could not be found again in an answer. */
 export function kindOf(name: string, prefix: string, suffix: string): Kind | undefined {
   const words = prefix
     .split(/[^A-Za-z]+/)
@@ -84,27 +84,30 @@ export function placeholderOf(kind: Kind, number: number): string {
   return `${kind.prefix}${number}${kind.suffix}`
 }
 
-/** A full-width form as plain ASCII; everything else as it is. */
+/** Converts a full-width form to ASCII; other characters are unchanged. */
 function narrow(it: string): string {
   const code = it.charCodeAt(0)
   return code >= 0xff01 && code <= 0xff5e ? String.fromCharCode(code - 0xfee0) : it
 }
 
 /**
- * Whether a letter beside a placeholder without brackets makes it part of a longer word. Scripts without spaces between
- * words do not.
+ * Whether a letter adjacent to a placeholder without brackets makes it part of a longer word. That isn't so in scripts
+ * without spaces.
  */
 export function joinsWords(it: string | undefined): boolean {
   return it !== undefined && (it < '\u0080' ? /[A-Za-z0-9_]/.test(it) : it < '\u2e80' && alphanumeric.test(it))
 }
 
-/** Looks for placeholders of the `live` kinds that `holds`. With `goesOn`, what the text's end cuts is unfinished. */
+/**
+ * Finds placeholders of the `live` kinds for which `holds` is true. With `goesOn`, a placeholder cut off by the end is
+ * incomplete.
+ */
 export class Finder {
   readonly #kinds: ReadonlyArray<readonly [index: number, kind: Kind]>
   readonly #holds: (kind: number, number: number) => boolean
-  /** What a placeholder can begin with. */
+  /** Characters with which a placeholder can begin. */
   readonly #starts: ReadonlySet<string>
-  /** The same for every character of ASCII, by its code: most of a text is passed over by this alone. */
+  /** The same for ASCII by code, which is enough to skip most of a text. */
   readonly #isStart: Uint8Array
   readonly #byLetter = new Map<string, Array<readonly [index: number, kind: Kind]>>()
 
@@ -124,7 +127,7 @@ export class Finder {
     })
   }
 
-  /** What begins at this place. `before` is the character in front of it. */
+  /** Returns what begins at this position. `before` is the preceding character. */
   at(text: string, at: number, before: string | undefined, goesOn: boolean): Found {
     if (this.#isStart[text.charCodeAt(at)] === 0) return undefined
     const first = text.charAt(at)
@@ -137,12 +140,12 @@ export class Finder {
     return isLetter && !joinsWords(before) ? this.#bare(text, at, goesOn) : undefined
   }
 
-  /** The kinds whose first word begins with this letter. */
+  /** Returns the kinds whose first word begins with this letter. */
   #beginning(letter: string): ReadonlyArray<readonly [index: number, kind: Kind]> {
     return this.#byLetter.get(narrow(letter).toUpperCase()) ?? []
   }
 
-  /** As it was sent, whatever its brackets are. */
+  /** The original form, with any brackets. */
   #exact(text: string, at: number, goesOn: boolean): Found {
     let isUnfinished = false
     for (const [kind, { prefix, suffix }] of this.#kinds) {
@@ -162,7 +165,7 @@ export class Finder {
     return isUnfinished && goesOn ? 'unfinished' : undefined
   }
 
-  /** `\[EMAIL\_1\]`: the backslashes belong to it where the end has them too. */
+  /** `\[EMAIL\_1\]`: the backslashes belong to it if the end has them too. */
   #escaped(text: string, at: number, goesOn: boolean): Found {
     const open = at + (text.charAt(at + 1) === '\\' ? 2 : 1)
     const first = text.charAt(open)
@@ -210,15 +213,14 @@ export class Finder {
       const body = readBody(text, at, kind, words)
       if (body === undefined) continue
       if (body !== 'unfinished' && this.#holds(kind, body.number)) return body
-      // More digits could make it a number that there is.
+      // More digits could make it an existing number.
       isUnfinished ||= body === 'unfinished' || body.end === text.length
     }
     return isUnfinished ? 'unfinished' : undefined
   }
 
   /**
-   * Every number that stands behind the letters of a kind, however little it looks like a placeholder: new ones get
-   * others.
+   * Returns every number that follows the letters of a kind, so that new placeholders get other numbers.
    */
   *numbers(text: string): Generator<readonly [kind: number, number: number]> {
     for (let at = 0; at < text.length; at++) {
@@ -231,7 +233,7 @@ export class Finder {
   }
 }
 
-/** Reads `CREDIT_CARD_1`, in any case and with any separators. */
+/** Parses `CREDIT_CARD_1`, in any case and with any separators. */
 function readBody(text: string, from: number, kind: number, words: readonly string[]): Body | 'unfinished' | undefined {
   let at = from
   let isUpper = true
@@ -257,13 +259,13 @@ function readBody(text: string, from: number, kind: number, words: readonly stri
     digits += narrow(text.charAt(at++))
   if (digits === '' && at === text.length) return 'unfinished'
   if (digits === '' || digits.length > mostDigits) return undefined
-  // The number of a list's next item begins a line.
+  // The number of the next list item begins a line.
   const standsAlone =
     !between.includes('\n') && (/[_\uff3f]/.test(between) || (isUpper && (between !== '' || letters >= 4)))
   return { kind, number: Number(digits), end: at, standsAlone }
 }
 
-/** Where `'s` ends, if it stands here. */
+/** Returns the end of `'s`, if it is here. */
 function possessive(text: string, at: number): number {
   return at + (/^(?:['\u2019][sS]?|s)/.exec(text.slice(at, at + 2))?.[0].length ?? 0)
 }

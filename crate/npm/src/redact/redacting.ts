@@ -1,6 +1,6 @@
 /**
- * Models that read placeholders instead of personal data. What is replaced and restored is decided in `engine.ts`,
- * loaded on demand.
+ * Models that receive placeholders instead of personal data. `engine.ts`, which is loaded on demand, replaces and
+ * restores.
  */
 
 import { unlessAborted } from '../border/abort.js'
@@ -20,11 +20,10 @@ type Hidden = import('./engine.js').Hidden
 type Redacted = { request: ModelRequest; hidden: Hidden; engine: Engine }
 
 /**
- * The same model, which gets placeholders such as `[EMAIL_1]` where a request holds personal data. Its answers are
- * restored while they stream: text, JSON and the arguments of tool calls. What stands behind a placeholder stays in
- * this page's memory.
+ * Returns a model that receives placeholders such as `[EMAIL_1]` instead of personal data. Its answers are restored
+ * while they stream: text, JSON and the arguments of tool calls. The original values stay in this page's memory.
  *
- * A hybrid's `PrivacyStrategy` and `SensitivityStrategy` may name such a model as `redacted`.
+ * A hybrid's `PrivacyStrategy` and `SensitivityStrategy` accept such a model as `redacted`.
  *
  * @example
  * const cloud = redacting(geminiModel({ model: 'gemini-2.5-flash', apiKey }), { custom: { customer: /\bC-\d{6}\b/ } })
@@ -38,7 +37,7 @@ export function redacting<M extends Model>(model: M, options: RedactionOptions =
   const wrapped = RunnableModel.around(model, (runner) => redacted(runner, redact), { redacts })
   const { countTokens } = model as { countTokens?: TokenCounter }
   if (typeof countTokens === 'function') {
-    // Services count over the network.
+    // Services would count over the network.
     const counted: TokenCounter = async (asked, given) => {
       const signal = given?.signal ?? new AbortController().signal
       const { request } = await redact(await readRequest(asked), signal).catch((thrown: unknown) => {
@@ -54,7 +53,7 @@ export function redacting<M extends Model>(model: M, options: RedactionOptions =
 type TokenCounter = (request: string | GenerateRequest, options?: GenerateOptions) => Promise<number>
 type Redact = (request: ModelRequest, signal: AbortSignal) => Promise<Redacted>
 
-/** Redacts requests with the numbers that earlier requests of the same model gave. */
+/** Redacts requests with the numbers assigned in earlier requests of the same model. */
 function redactorOf({ kinds, finders, terms, names }: RedactionPlan): Redact {
   let parts: Promise<Pick<Redacted, 'engine'> & Parts> | undefined
   const make = async (): Promise<Pick<Redacted, 'engine'> & Parts> => {
@@ -89,7 +88,7 @@ interface Parts {
   finder?: InstanceType<Engine['NameFinder']>
 }
 
-/** What a detector of the caller's returns. What it throws goes to the caller. */
+/** Checks the findings of a custom detector. Its exceptions go to the caller. */
 function textsOf(find: () => readonly string[]): string[] {
   try {
     const found = [...find()]
@@ -115,7 +114,7 @@ function redacted(runner: Runner, redact: Redact): Runner {
       }
     } catch (thrown) {
       if (thrown instanceof CallerFault) throw thrown
-      // Where nothing was shown yet another branch may still answer.
+      // If nothing was shown yet, another branch may still answer.
       if (stream.hasShown) stream.end()
       const error = fromThrown(thrown)
       const { partial } = error
@@ -124,7 +123,7 @@ function redacted(runner: Runner, redact: Redact): Runner {
   }
 }
 
-/** The same error with another partial answer. */
+/** Returns the error with another partial answer. */
 function copyWith(error: HybridError, partial: NonNullable<HybridError['partial']>): HybridError {
   const { status, message, code, retryAfterMs, cause, branch, routing } = error
   const copy = new HybridError(status, message, {
@@ -143,7 +142,7 @@ function failed(message: string, cause?: unknown): HybridError {
 
 let engine: Promise<Engine> | undefined
 
-/** The rest of this, loaded once. A failed load is tried again at the next request; until then nothing is sent. */
+/** Loads the rest of this module, once. A failed load is retried by the next request; until then nothing is sent. */
 function loadEngine(): Promise<Engine> {
   engine ??= import('./engine.js').catch((cause: unknown) => {
     engine = undefined

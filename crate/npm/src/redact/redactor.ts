@@ -1,4 +1,6 @@
-/** Replaces personal data in requests by placeholders: `hybridge_core::redact`, which its tests are recorded from. */
+/**
+ * Replaces personal data in requests by placeholders, like `hybridge_core::redact`, from which its tests are recorded.
+ */
 
 import { cloned } from '../border/json.js'
 import type { ModelRequest } from '../border/request.js'
@@ -6,21 +8,21 @@ import { addressWith, leafOf, visit, type Document, type Leaf, type Piece } from
 import { joinsWords, placeholderOf, Finder, type Kind } from './placeholders.js'
 import { finderOf, Hidden, type Entry } from './text-restorer.js'
 
-/** Something to replace wherever it stands. */
+/** A value to replace everywhere. */
 export interface Term {
   readonly kind: number
   readonly text: string
-  /** Whether it counts as a whole word only. What a detector found is replaced inside of longer words too. */
+  /** Whether only whole words match. Findings of detectors are also replaced inside longer words. */
   readonly isWord: boolean
 }
 
-/** The personal data in a text: number of the detector, begin and end of each place, in order. */
+/** The personal data in a text: detector number, start and end of each finding, in order. */
 export type Detect = (text: string) => Uint32Array
 
-/** Makes the error of a request that was not sent. */
+/** Creates the error of a request that was not sent. */
 export type Fail = (message: string, cause?: unknown) => Error
 
-/** A range of one piece of a leaf that is to be replaced. */
+/** A range of one piece of a leaf, to be replaced. */
 interface Cut {
   leaf: number
   piece: number
@@ -29,29 +31,29 @@ interface Cut {
   kind: number
 }
 
-/** From how many characters on a value is replaced inside of longer words too. */
+/** The minimum length of a value that is also replaced inside longer words. */
 const long = 8
-/** Below this many characters a value is replaced only where it was found. */
+/** The length below which a value is replaced only where it was found. */
 const short = 3
-/** What is found only once something else is replaced is looked for this often; two rounds are usual. */
+/** The maximum number of rounds: a replacement can make other data detectable. Two rounds are usual. */
 const mostRounds = 64
-/** How detectors read a placeholder: its words would explain the numbers around it. */
+/** The text that represents a placeholder for detectors, because its own words would announce the numbers around it. */
 const neutral = '[*]'
-/** More values than a conversation holds; a server that serves for weeks must not grow for ever. */
+/** More values than a conversation contains; a server that runs for weeks must not grow for ever. */
 const mostValues = 20_000
 
-/** Redacts the requests of one model. A value keeps its number over all of them. */
+/** Redacts the requests of one model. A value has the same number in all of them. */
 export class Redactor {
   readonly #kinds: readonly Kind[]
   readonly #detect: Detect
   readonly #failed: Fail
-  /** The number of a kind by that of its detector. */
+  /** The kind's number by that of its detector. */
   readonly #detectors: ReadonlyMap<number, number>
   readonly #numbers = new Map<string, number>()
   /** The last number of each kind. Never reused. */
   readonly #last: number[] = []
 
-  /** `detectors` are the names of kinds in the order of their detectors. */
+  /** `detectors` are the names of kinds, in the order of their detectors. */
   constructor(kinds: readonly Kind[], detectors: readonly string[], detect: Detect, failed: Fail) {
     this.#kinds = kinds
     this.#detect = detect
@@ -62,8 +64,8 @@ export class Redactor {
   }
 
   /**
-   * The request with placeholders, and what they stand for. `finds` returns what the caller's own detectors find in one
-   * text. UNAVAILABLE where data stands in something that cannot be changed, such as a PDF.
+   * Returns the request with placeholders, and their values. `finds` returns the findings of the caller's own
+   * detectors in one text. UNAVAILABLE if data is in content that cannot be changed, such as a PDF.
    */
   redact(
     request: ModelRequest,
@@ -83,7 +85,7 @@ export class Redactor {
     visit(made, {
       text: (text) => take(leafOf(text), ''),
       number: (value) => take({ pieces: [JSON.stringify(value)], form: { kind: 'number', value } }, 0),
-      // Keys must differ until they are put back, and keep their order.
+      // Keys must be unique until they are put back, and keep their order.
       key: (key) => take({ pieces: [key], form: { kind: 'text' } }, `key ${leaves.length}`),
       between: (text) => void open.push(text),
       end: () => {
@@ -128,7 +130,7 @@ export class Redactor {
     return kind === undefined ? '' : placeholderOf(kind, entry!.number)
   }
 
-  /** Replaces what is found until nothing more is, and what looks like a placeholder then. */
+  /** Replaces findings until there are no more, then text that looks like a placeholder. */
   #replace(
     leaves: Leaf[],
     documents: readonly Document[],
@@ -156,7 +158,7 @@ export class Redactor {
       const known = entries.findIndex((it) => it.kind === kind && it.number === number)
       return known >= 0 ? known : entries.push({ kind, number, value, isLiteral }) - 1
     }
-    // Texts are joined once nothing is left in each of them: what ends one must not run into the next.
+    // Texts are joined only after each has been replaced, because the end of one must not run into the next.
     let changed = new Set(leaves.keys())
     let isJoined = false
     for (let round = 0; round < mostRounds; round++) {
@@ -178,7 +180,7 @@ export class Redactor {
     throw this.#failed('personal data in the request could not be replaced, so it was not sent')
   }
 
-  /** The number of a value, a new one where it has none; never one that the request itself names. */
+  /** Returns the number of a value, assigning a new one if needed; never one that the request itself contains. */
   #number(kind: number, value: string | number, taken: ReadonlySet<string>): number {
     const key = `${kind} ${JSON.stringify(value)}`
     const known = this.#numbers.get(key)
@@ -191,7 +193,7 @@ export class Redactor {
     return number
   }
 
-  /** What the detectors find in a document, and the values among it that stand in one piece. */
+  /** Returns the detectors' findings in a document, and those of the values that are in one piece. */
   #find(document: Document, leaves: readonly Leaf[], cuts: Cut[], add: (term: Term) => void): void {
     let text = ''
     const places: Array<{ from: number; to: number; leaf: number; piece: number }> = []
@@ -217,7 +219,7 @@ export class Redactor {
       for (let index = first; index < places.length && places[index]!.from < end; index++) {
         const { from, to, leaf, piece } = places[index]!
         const own = { from: Math.max(begin, from), to: Math.min(end, to) }
-        // Of what stands around a placeholder, only words and numbers matter.
+        // Only words and numbers around a placeholder matter.
         const isWhole = own.from === begin && own.to === end
         if (isWhole || /[\p{Alphabetic}\p{N}]/u.test(text.slice(own.from, own.to)))
           cuts.push({ leaf, piece, from: own.from - from, to: own.to - from, kind })
@@ -228,7 +230,7 @@ export class Redactor {
     }
   }
 
-  /** Makes entries of what only looks like a placeholder of this request, and returns the leaves that changed. */
+  /** Makes entries of text that only looks like a placeholder of this request, and returns the changed leaves. */
   #escape(leaves: Leaf[], entries: readonly Entry[], enter: Enter): Set<number> {
     const changed = new Set<number>()
     if (entries.length === 0) return changed
@@ -245,7 +247,7 @@ export class Redactor {
     return changed
   }
 
-  /** The first range of a leaf that would be restored, though nothing was replaced there. */
+  /** Returns the first range of a leaf that would be restored although nothing was replaced there. */
   #literal(leaf: Leaf, entries: readonly Entry[]): Omit<Cut, 'leaf'> | undefined {
     const finder = finderOf(this.#kinds, entries)
     const written = leaf.pieces.map((it) => this.#written(it, entries))
@@ -267,12 +269,12 @@ export class Redactor {
 
 type Enter = (kind: number, value: string | number, isLiteral: boolean) => number
 
-/** Of two kinds for one text, the one that replaces more, then the first. */
+/** Of two kinds for one text, prefers the one that replaces more, then the first. */
 function rankOf({ kind, isWord }: Term): number {
   return (isWord ? 1_000 : 0) + kind
 }
 
-/** Cuts these words wherever they stand: what was found in one place is not sent from another. */
+/** Marks these words wherever they occur, so that a value found once is not sent elsewhere. */
 function spread(words: readonly Term[], leaves: readonly Leaf[], cuts: Cut[]): void {
   const byStart = new Map<number, Term[]>()
   const startAt = (text: string, at: number): number => text.charCodeAt(at) * 65_536 + text.charCodeAt(at + 1)
@@ -296,14 +298,14 @@ function spread(words: readonly Term[], leaves: readonly Leaf[], cuts: Cut[]): v
     }
 }
 
-/** Whether a word is one of its own where it stands. A long value is replaced inside of others too. */
+/** Whether it is a separate word at this position. A long value is also replaced inside other words. */
 function standsIn({ text: value, isWord }: Term, text: string, from: number, to: number): boolean {
   if (!isWord && [...value].length >= long) return true
   const continues = joinsWords(text[from - 1]) && joinsWords(value[0])
   return !(continues || (joinsWords(text[to]) && joinsWords(value.at(-1))))
 }
 
-/** Replaces ranges by entries, and returns the leaves that changed. Ranges that overlap are one. */
+/** Replaces ranges by entries, and returns the changed leaves. Overlapping ranges are merged. */
 function cutAll(leaves: Leaf[], cuts: Cut[], enter: Enter, failed: Fail): Set<number> {
   const apart: Cut[] = []
   const order = (a: Cut, b: Cut): number =>

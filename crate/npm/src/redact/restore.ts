@@ -1,4 +1,4 @@
-/** Answers with their placeholders replaced by what stands behind them, chunk by chunk and as a whole. */
+/** Restores placeholders in answers, chunk by chunk and as a whole. */
 
 import type { ChunkDetails } from '../border/replies.js'
 import type { RunOptions } from '../model/runner.js'
@@ -8,7 +8,7 @@ import { TextRestorer, type Hidden } from './text-restorer.js'
 type TextKind = 'text' | 'reasoning'
 
 /**
- * Restores the parts of one answer in their order. Neighbours of the same kind are one text, however it is cut into
+ * Restores the parts of one answer in order. Adjacent parts of the same kind are one text, however it is split into
  * parts.
  */
 class PartRestorer {
@@ -22,8 +22,7 @@ class PartRestorer {
   }
 
   /**
-   * The part restored as far as it is certain. `rest` is what was kept back of the text before it, where this part ends
-   * that.
+   * Returns the certain part of a restored part. `rest` is the held text before it, if this part ends that text.
    */
   push(part: Part): { rest: Part | undefined; restored: Part } {
     const kind = 'text' in part ? 'text' : 'reasoning' in part ? 'reasoning' : undefined
@@ -38,7 +37,7 @@ class PartRestorer {
     return { rest, restored }
   }
 
-  /** What was kept back of the last text. */
+  /** Returns the held part of the last text. */
   end(): Part | undefined {
     const open = this.#open
     if (open === undefined) return undefined
@@ -48,7 +47,7 @@ class PartRestorer {
   }
 }
 
-/** A whole message, in the parts in which it came. */
+/** Restores a complete message, with its original parts. */
 export function restoreMessage(message: Message, hidden: Hidden, isJson: boolean): Message {
   const restorer = new PartRestorer(hidden, isJson)
   const content: Part[] = []
@@ -72,7 +71,7 @@ export function restoreMessage(message: Message, hidden: Hidden, isJson: boolean
 export class StreamRestorer {
   readonly #restorer: PartRestorer
   readonly #show: RunOptions['sendChunk']
-  /** Of tokens whose text was kept back. */
+  /** Log-probabilities of tokens whose text is held back. */
   #logprobs: number[] = []
   #branch: Pick<ChunkDetails, 'branch'> = {}
   /** Whether content was shown. */
@@ -96,7 +95,7 @@ export class StreamRestorer {
     this.#deliver(parts.filter((part) => !isEmpty(part) || part.metadata !== undefined))
   }
 
-  /** Sends what was kept back. */
+  /** Sends the held text. */
   end(): void {
     const rest = this.#restorer.end()
     if (rest !== undefined || this.#logprobs.length > 0) this.#deliver(rest === undefined ? [{ text: '' }] : [rest])

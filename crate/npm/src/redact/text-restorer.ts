@@ -1,18 +1,18 @@
-/** Puts the original values back into an answer, also while it streams: `hybridge_core::redact::restore`. */
+/** Restores the original values in an answer, also while it streams: `hybridge_core::redact::restore`. */
 
 import { Finder, placeholderOf, type Kind } from './placeholders.js'
 
-/** What stands behind one placeholder. */
+/** The value behind a placeholder. */
 export interface Entry {
   readonly kind: number
   readonly number: number
-  /** A text, or a number where there was one. */
+  /** A text, or originally a number. */
   readonly value: string | number
-  /** The request's own text that looked like a placeholder: nothing that was found. */
+  /** Text of the request that looked like a placeholder, not a finding. */
   readonly isLiteral: boolean
 }
 
-/** What was replaced in one request. */
+/** The values replaced in one request. */
 export class Hidden {
   readonly #kinds: readonly Kind[]
   readonly #entries = new Map<string, Entry>()
@@ -38,7 +38,7 @@ export class Hidden {
     return this.#entries.get(`${kind} ${number}`)
   }
 
-  /** How many different values of each kind were replaced. */
+  /** Returns the number of different values replaced of each kind. */
   get counts(): Record<string, number> {
     const counts = new Map<string, number>()
     for (const [index, { name }] of this.#kinds.entries()) {
@@ -48,7 +48,7 @@ export class Hidden {
     return Object.fromEntries(counts)
   }
 
-  /** A value with everything that was replaced put back, in its texts and its keys. What was a number is one again. */
+  /** Restores all texts and keys of a value. Replaced numbers become numbers again. */
   restore<T>(value: T): T {
     return this.#restored(value) as T
   }
@@ -64,7 +64,7 @@ export class Hidden {
   }
 }
 
-/** Finds the placeholders of these entries. */
+/** Returns a finder for the placeholders of these entries. */
 export function finderOf(kinds: readonly Kind[], entries: readonly Entry[]): Finder {
   const known = new Set(entries.map(({ kind, number }) => `${kind} ${number}`))
   const live = [...new Set(entries.map(({ kind }) => kind))].sort((a, b) => a - b)
@@ -72,16 +72,16 @@ export function finderOf(kinds: readonly Kind[], entries: readonly Entry[]): Fin
 }
 
 /**
- * Restores one text that comes in pieces. It keeps back only what could still become a placeholder, at most a few dozen
+ * Restores one streamed text. It holds back only text that could still become a placeholder, at most a few dozen
  * characters.
  */
 export class TextRestorer {
   readonly #hidden: Hidden
   readonly #isJson: boolean
   #held = ''
-  /** The last character before what is held. */
+  /** The last character before the held text. */
   #before: string | undefined
-  // Where in a JSON text the next character stands; `last` is the last one outside of strings that is no space.
+  // The position in the JSON syntax; `last` is the last character outside strings that isn't white space.
   #place = { isInString: false, isEscaped: false, last: '' }
 
   constructor(hidden: Hidden, isJson: boolean) {
@@ -89,7 +89,7 @@ export class TextRestorer {
     this.#isJson = isJson
   }
 
-  /** The next piece. With `isLast` nothing is kept back. */
+  /** Returns the restored next chunk. With `isLast` nothing is held back. */
   push(piece: string, isLast: boolean): string {
     if (this.#hidden.isEmpty) return piece
     const text = this.#held + piece
@@ -114,7 +114,7 @@ export class TextRestorer {
     return restored
   }
 
-  /** Notes a character of the answer's own. */
+  /** Handles an ordinary character of the answer. */
   #pass(it: string): void {
     if (!this.#isJson) return
     const place = this.#place
@@ -129,7 +129,7 @@ export class TextRestorer {
 
   #written({ value }: Entry): string {
     if (!this.#isJson) return String(value)
-    // A model may forget the quotes around a value.
+    // A model may omit the quotes around a value.
     const standsAlone = !this.#place.isInString && /^[:,[]$/.test(this.#place.last)
     return standsAlone ? JSON.stringify(value) : JSON.stringify(String(value)).slice(1, -1)
   }
