@@ -1,11 +1,11 @@
-/** Checks of arguments that the functions of this entry share. */
+/** Common checks of arguments. */
 
 import { isObject, kindOf, plainObject } from '../border/json.js'
 import { HybridError } from '../index.js'
 
 export { isObject, kindOf, plainObject }
 
-/** A mistake of the caller. */
+/** Creates the error for a mistake of the caller. */
 export function invalid(message: string, cause?: unknown): HybridError {
   return new HybridError('INVALID_ARGUMENT', message, cause === undefined ? {} : { cause })
 }
@@ -34,7 +34,8 @@ export function stopIfAborted(signal: AbortSignal | undefined): void {
 }
 
 /**
- * What a promise resolves to, or CANCELLED as soon as the signal is aborted. What the promise does later is ignored.
+ * Returns the promise's result, or throws CANCELLED as soon as the signal is aborted. The promise's later result is
+ * ignored.
  */
 export function unlessAborted<T>(work: PromiseLike<T> | T, signal: AbortSignal | undefined): Promise<T> {
   return new Promise((resolve, reject) => {

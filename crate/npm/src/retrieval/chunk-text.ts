@@ -1,19 +1,19 @@
-/** Texts cut into pieces that an embedder takes, with their places in the text. */
+/** Splits texts into chunks for an embedder, with their positions in the text. */
 
 import { invalid, kindOf, optionsOf, signalOf, stopIfAborted, wholeNumber } from './checks.js'
 
 export interface ChunkOptions {
   /**
-   * Where a text is cut first. `'markdown'` cuts at headings and keeps code blocks whole where they fit; `'sentences'`
-   * at sentences; `'tokens'` at words, wherever a piece is full. Default `'sentences'`.
+   * Where to split first. `'markdown'` splits at headings and keeps code blocks whole if they fit; `'sentences'`
+   * splits at sentences; `'tokens'` at words, whenever a chunk is full. Default `'sentences'`.
    */
   by?: 'tokens' | 'sentences' | 'markdown'
-  /** The most tokens of a piece. Default 256. */
+  /** The maximum number of tokens per chunk. Default 256. */
   size?: number
-  /** About how many tokens a piece repeats of the one before it. Default 0. */
+  /** About how many tokens of the previous chunk to repeat. Default 0. */
   overlap?: number
   /**
-   * How many tokens a text has. Default: a fourth of its characters, rounded up. It may ask a model: `(text) =>
+   * Counts the tokens of a text. Default: a fourth of its characters, rounded up. It may use a model: `(text) =>
    * gemma.countTokens(text)`.
    */
   countTokens?: (text: string) => number | Promise<number>
@@ -25,13 +25,13 @@ export interface TextChunk {
   readonly text: string
   readonly start: number
   readonly end: number
-  /** With `'markdown'`: the headings above this piece, the outermost first. */
+  /** With `'markdown'`: the headings above this chunk, the outermost first. */
   readonly headings: readonly string[]
 }
 
 const mostTokens = 1 << 20
 
-/** A stretch of the text that is not cut without need. */
+/** A span of the text that is not split if it fits. */
 interface Span {
   readonly start: number
   readonly end: number
@@ -44,8 +44,8 @@ interface Section {
 }
 
 /**
- * Cuts a text into pieces of at most `size` tokens. Without overlap the pieces, joined, are the text; none ends within
- * a character as people see it. A single character of more tokens than `size` is a piece of its own.
+ * Splits a text into chunks of at most `size` tokens. Without overlap the joined chunks equal the text; no chunk ends
+ * inside a grapheme cluster. A single character of more than `size` tokens is a chunk of its own.
  *
  * @example
  * const chunks = await chunkText(markdown, { by: 'markdown', size: 200, overlap: 20 })
@@ -88,7 +88,7 @@ function estimate(text: string): number {
   return Math.ceil(text.length / 4)
 }
 
-/** The next smaller unit for a span that does not fit. */
+/** Splits a span that does not fit into the next smaller units. */
 type Grain = 'sentences' | 'words' | 'characters'
 const finer: Readonly<Record<Grain, Grain | undefined>> = {
   sentences: 'words',
@@ -109,7 +109,7 @@ class Cutter {
     this.#count = count
   }
 
-  /** Spans that follow each other, joined into pieces as long as they fit. */
+  /** Joins consecutive spans into chunks as long as they fit. */
   async pack(spans: readonly Span[], grain: Grain): Promise<Span[]> {
     const small = await this.#fitting(spans, grain)
     const pieces: Span[] = []
@@ -124,8 +124,8 @@ class Cutter {
   }
 
   /**
-   * The index behind the last span that fits into one piece with the first: by doubling and halving, as counting may be
-   * slow.
+   * Returns the index after the last span that fits into one chunk with the first, by exponential and binary search,
+   * because counting may be slow.
    */
   async #longest(spans: readonly Span[], first: number): Promise<number> {
     const { start } = spans[first] as Span
@@ -142,19 +142,22 @@ class Cutter {
     return most
   }
 
-  /** Where the next piece begins: at `next`, or as far in front of it as the overlap allows. */
+  /** Returns where the next chunk begins: at `next`, or as far before it as the overlap allows. */
   async #repeatedFrom(spans: readonly Span[], first: number, next: number): Promise<number> {
     if (this.#overlap === 0) return next
     const { end } = spans[next - 1] as Span
     let from = next
     while (from - 1 > first && (await this.#count((spans[from - 1] as Span).start, end)) <= this.#overlap) from--
-    // What is repeated and the next span fit together, or nothing new would come.
+    // The repeated part and the next span must fit together, or there would be no progress.
     const behind = spans[next] as Span
     while (from < next && (await this.#count((spans[from] as Span).start, behind.end)) > this.#size) from++
     return from
   }
 
-  /** Spans of which each fits. Those that fit together are not counted one by one, as counting may be slow. */
+  /**
+   * Splits a text into spans that each fit. Spans that fit together are not counted individually, because counting may
+   * be slow.
+   */
   async #fitting(spans: readonly Span[], grain: Grain | undefined): Promise<readonly Span[]> {
     const [first, last] = [spans[0], spans.at(-1)]
     if (first === undefined || last === undefined) return []
@@ -173,7 +176,7 @@ function cut(text: string, span: Span, grain: Grain): Span[] {
   return grain === 'words' ? words(text, span) : characters(text, span)
 }
 
-/** `Intl.Segmenter` where there is one: Firefox has it since 125. */
+/** `Intl.Segmenter`, if available: Firefox has it since 125. */
 function segments(text: string, span: Span, granularity: 'sentence' | 'grapheme'): Span[] | undefined {
   if (typeof Intl === 'undefined' || !('Segmenter' in Intl)) return undefined
   const segmenter = new Intl.Segmenter(undefined, { granularity })
@@ -183,7 +186,7 @@ function segments(text: string, span: Span, granularity: 'sentence' | 'grapheme'
   }))
 }
 
-/** Spans of a pattern's matches, each with what is between it and the next. */
+/** Returns the spans of a pattern's matches, each with the text up to the next. */
 function between(text: string, span: Span, ends: RegExp): Span[] {
   const spans: Span[] = []
   let start = span.start
@@ -196,7 +199,7 @@ function between(text: string, span: Span, ends: RegExp): Span[] {
   return spans
 }
 
-/** Paragraphs end a sentence as well. */
+/** Paragraphs end a sentence, too. */
 function sentences(text: string, span: Span): Span[] {
   return between(text, span, /\n\s*\n\s*(?![\p{M}\u200d])/gu).flatMap(
     (paragraph) =>
@@ -211,12 +214,12 @@ function words(text: string, span: Span): Span[] {
 function characters(text: string, span: Span): Span[] {
   return (
     segments(text, span, 'grapheme') ??
-    // A surrogate pair is one; marks, joiners and variation selectors belong to what is in front.
+    // A surrogate pair is one unit; marks, joiners and variation selectors belong to the previous character.
     between(text, span, /(?:\P{M}[\p{M}\u200d\ufe0f]*(?:(?<=\u200d)\P{M}[\p{M}\u200d\ufe0f]*)*|\p{M}+)/gsu)
   )
 }
 
-/** Headings in front of a line with `#`; setext headings are read as text. Code within fences holds no heading. */
+/** Finds lines that begin with `#`; setext headings are treated as text. Fenced code contains no headings. */
 function sectionsOf(text: string): Section[] {
   const sections: Section[] = []
   const path: Array<{ level: number; title: string }> = []

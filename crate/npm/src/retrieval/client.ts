@@ -1,4 +1,4 @@
-/** The engine of a store as the page calls it: in a worker, or in this very process where there are none. */
+/** The interface to a store's engine: in a worker, or in this process if there are no workers. */
 
 import { configuredFile, HybridError } from '../index.js'
 import type { Failure, StoreAnswer, StoreCall, StoreCalls, StoreMethod, StoreSettings, StoreState } from './protocol.js'
@@ -13,7 +13,7 @@ interface Waiting {
   reject: (error: HybridError) => void
 }
 
-/** Sends a call on its way. `end` stops what answers. */
+/** A connection to the engine. `end` terminates it. */
 interface Link {
   send(call: StoreCall): void
   end(): void
@@ -33,7 +33,7 @@ export class StoreClient {
     this.#places = places
   }
 
-  /** Opens the store once. A failed open is tried again at the next call. */
+  /** Opens the store once. A failed open is retried by the next call. */
   open(): Promise<StoreState> {
     if (this.#isClosed) return Promise.reject(closed())
     this.#opening ??= this.#send('open', { settings: this.#settings, wasmUrl: addressOf(this.#places.wasmUrl) }).catch(
@@ -96,7 +96,7 @@ export class StoreClient {
     }
     worker.addEventListener('message', ({ data }: MessageEvent<StoreAnswer>) => {
       this.#receive(data)
-      // The state in the wasm can no longer be trusted.
+      // The wasm's state can no longer be trusted.
       if ('failure' in data && data.failure.code === 'STORE_FAILED') onEnd(errorOf(data.failure))
     })
     worker.addEventListener('messageerror', () => onEnd(crashed()))
@@ -123,7 +123,7 @@ export class StoreClient {
     else waiting?.reject(errorOf(answer.failure))
   }
 
-  /** Fails every call in flight; the next one starts the worker again. */
+  /** Fails every call in flight; the next one restarts the worker. */
   #restart(error: HybridError): void {
     this.#link = undefined
     this.#opening = undefined
@@ -141,7 +141,7 @@ export function errorOf({ status, message, code }: Failure): HybridError {
   return new HybridError(status, message, code === undefined ? {} : { code })
 }
 
-/** A worker resolves addresses against its own script, a caller means the page's. */
+/** A worker resolves addresses relative to its own script, but callers mean the page's. */
 function addressOf(url: string | URL | undefined): string | undefined {
   if (url === undefined) return undefined
   return typeof location === 'undefined' ? String(url) : new URL(url, location.href).href
@@ -152,19 +152,19 @@ const options = { type: 'module', name: 'hybridge-retrieval' } as const
 function workerAt(place: string | URL | undefined): Worker {
   if (place === undefined) {
     try {
-      // Written out in full, because bundlers look for just these words; relative to dist/retrieval.js.
+      // Written out in full, because bundlers look for exactly this expression; relative to dist/retrieval.js.
       return new Worker(new URL('./retrieval-worker.js', import.meta.url), {
         type: 'module',
         name: 'hybridge-retrieval',
       })
     } catch (thrown) {
-      // The package's scripts come from another origin, for example from a CDN.
+      // The package's scripts come from another origin, for example a CDN.
       if ((thrown as { name?: unknown } | null)?.name !== 'SecurityError') throw thrown
       return workerAt(import.meta.url.replace(/[^/]*$/, 'retrieval-worker.js'))
     }
   }
   const { origin, href } = new URL(place, location.href)
-  // A worker's script must be of the page's own origin; one that only imports the real script is.
+  // A worker's script must be same-origin; one that only imports the real script is.
   const script =
     origin === location.origin
       ? href

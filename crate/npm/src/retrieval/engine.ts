@@ -1,4 +1,7 @@
-/** One store: its file, its index in wasm, and how both stay one. Runs in the worker, in Node in the process itself. */
+/**
+ * One store: its file, its index in wasm, and how they are kept in sync. Runs in the worker, or in the process itself
+ * in Node.
+ */
 
 import { StoreFailure } from './failure.js'
 import type { Files, Place, StoreFile } from './files.js'
@@ -14,15 +17,15 @@ import type {
 } from './protocol.js'
 import type { Conditions, Documents, Index, Search } from './wasm.js'
 
-/** Documents and bytes of text in one record. */
+/** The maximum number of documents and of bytes of text per record. */
 const batchDocuments = 1000
 const batchBytes = 4 << 20
 
-/** Where a file of so few records, or of so few deleted documents, is left as it is. */
+/** Files with fewer records, and fewer deleted documents, are not compacted. */
 const fewRecords = 512
 const fewDeleted = 1000
 
-/** The size that the header of a file promises while it is being compacted: no file is as large. */
+/** The size stated in the header of a file that is being compacted: no file is as large. */
 const unfinished = 2 ** 52
 
 const comparisons: Readonly<Record<Comparison, number>> = {
@@ -44,7 +47,7 @@ export class Engine {
   readonly #place: Place
   readonly #settings: StoreSettings
   readonly #caution: Failure | undefined
-  /** The file's state when it was last read. */
+  /** The state of the file when it was last read. */
   #known: { index: Index; generation: number } | undefined
   #lastGeneration = 0
 
@@ -185,7 +188,7 @@ export class Engine {
     }
   }
 
-  /** The newest file with an index of all its records, if there is one. */
+  /** Opens the newest complete file and indexes all its records; undefined if there is none. */
   async #opened(files: Files): Promise<Opened | undefined> {
     if (this.#known !== undefined) {
       const { index, generation } = this.#known
@@ -212,7 +215,7 @@ export class Engine {
     return undefined
   }
 
-  /** A file as a store; undefined where it never was one, or is a compaction that did not end. */
+  /** Opens a file as a store; undefined if it never was one, or if it is an incomplete compaction. */
   async #openFile(files: Files, generation: number, hasOlder: boolean): Promise<Opened | undefined> {
     const file = await files.open(generation, false)
     if (file === undefined) return undefined
@@ -249,7 +252,7 @@ export class Engine {
   async #create(files: Files, dimensions: number): Promise<Opened> {
     const { isInt8 = true, embedder = '' } = this.#settings
     const index = this.#search.Index.create(dimensions, isInt8, embedder, salt())
-    // A number that was never used: a tab that knew another file of this number would take this one for it.
+    // An unused number: a tab that knew another file with this number would mistake this one for it.
     const generation = Math.max(this.#lastGeneration + 1, Date.now())
     this.#lastGeneration = generation
     try {
@@ -264,7 +267,7 @@ export class Engine {
     }
   }
 
-  /** Appends records. All of them are on disk when this returns; if it throws, the file is as it was. */
+  /** Appends records. All of them are on disk when this returns; if it throws, the file is unchanged. */
   async #write(
     files: Files,
     { index, file, generation }: Opened,
@@ -275,7 +278,7 @@ export class Engine {
       for (const record of records()) {
         const at = index.end()
         writeAll(file, record, at)
-        // Before the next record: only the last of a file may be torn.
+        // Before the next record, because only the last record of a file may be torn.
         file.flush()
         feed(index, at + record.length, (from, length) => record.subarray(from - at, from - at + length))
       }
@@ -291,7 +294,7 @@ export class Engine {
     }
   }
 
-  /** Writes the file anew where much of it is deleted or it has many small records. A failure leaves it as it is. */
+  /** Rewrites the file if much of it is deleted or it has many small records. On failure it stays unchanged. */
   async #compacted(files: Files, opened: Opened): Promise<Opened> {
     const { index } = opened
     const live = index.live()
@@ -344,7 +347,7 @@ export class Engine {
   }
 }
 
-/** Documents in records of a bounded size. */
+/** Groups documents into records of a bounded size. */
 function* batches(documents: readonly PlainDocument[]): Generator<PlainDocument[], void, undefined> {
   let batch: PlainDocument[] = []
   let bytes = 0
@@ -372,7 +375,7 @@ function pushDocument(batch: Documents, { id, text, metadata, fields, vector }: 
   }
 }
 
-/** A text as keywords are found in it, where that differs: composed and decomposed letters are one. */
+/** Returns the text for keyword search, if different: composed and decomposed letters are equal. */
 function wordsOf(text: string): string | undefined {
   const normal = text.normalize()
   return normal === text ? undefined : normal
@@ -394,7 +397,7 @@ function pushCondition(conditions: Conditions, part: PlainFilter[number]): void 
   }
 }
 
-/** Has the index read a file of this size up to its end. */
+/** Indexes a file of this size up to its end. */
 function feed(index: Index, size: number, read: (at: number, length: number) => Uint8Array): void {
   index.grow(size)
   for (;;) {
@@ -404,7 +407,7 @@ function feed(index: Index, size: number, read: (at: number, length: number) => 
   }
 }
 
-/** Reads what was appended, and cuts off what is not whole. */
+/** Reads appended records, and cuts off an incomplete one. */
 function readOn(index: Index, file: StoreFile): void {
   const size = file.size()
   feed(index, size, (at, length) => readAt(file, at, length))
@@ -433,10 +436,10 @@ function contentOf(index: Index, file: StoreFile, document: number): Omit<PlainH
   }
 }
 
-/** Where reads of up to a mebibyte go: fresh memory for each would take as long as reading. */
+/** A reusable buffer for reads of up to a mebibyte: allocating one for each would take as long as reading. */
 const scratch = new Uint8Array(1 << 20)
 
-/** Bytes that hold until the next read. */
+/** Returns bytes that are valid until the next read. */
 function readAt(file: StoreFile, at: number, length: number): Uint8Array<ArrayBuffer> {
   const bytes = length <= scratch.length ? scratch.subarray(0, length) : new Uint8Array(length)
   if (file.read(bytes, at) !== length) throw new DOMException('a read was cut short', 'NotReadableError')
@@ -448,7 +451,7 @@ function writeAll(file: StoreFile, bytes: Uint8Array, at: number): void {
     throw new DOMException('a write was cut short', 'QuotaExceededError')
 }
 
-/** Distinguishes this file's checksums from those of any other. */
+/** A seed that makes this file's checksums differ from those of any other. */
 function salt(): bigint {
   return (BigInt(Date.now()) << 20n) ^ BigInt(Math.floor(Math.random() * 2 ** 52))
 }

@@ -1,4 +1,4 @@
-/** Failures within the worker, which become a HybridError in the page. */
+/** Failures in the worker, which become a HybridError in the page. */
 
 import type { Status } from '../types.js'
 import type { Failure } from './protocol.js'
@@ -12,7 +12,7 @@ export class StoreFailure extends Error {
   }
 }
 
-/** Anything that was thrown: our failures as they are, Rust's as JSON text, the file system's by its name. */
+/** Converts any exception: our failures unchanged, Rust's from JSON text, the file system's by name. */
 export function failureOf(thrown: unknown): Failure {
   if (thrown instanceof StoreFailure) return thrown.failure
   if (typeof thrown === 'string') return JSON.parse(thrown) as Failure

@@ -1,13 +1,13 @@
-/** Where a store's file is: in memory, in the origin's private file system, or in a folder of Node's. */
+/** The storage of a store's file: memory, the origin private file system, or a folder in Node. */
 
 import { StoreFailure } from './failure.js'
 
-/** A file that is read and written synchronously. */
+/** A file with synchronous access. */
 export interface StoreFile {
   size(): number
-  /** Reads as many bytes as there are up to the end of `into`. */
+  /** Reads bytes into `into`, up to the end of the file. */
   read(into: Uint8Array<ArrayBuffer>, at: number): number
-  /** Returns how many bytes were written. */
+  /** Returns the number of bytes written. */
   write(bytes: Uint8Array<ArrayBuffer>, at: number): number
   truncate(size: number): void
   flush(): void
@@ -22,12 +22,12 @@ export interface Files {
 
 export interface Place {
   readonly isPersistent: boolean
-  /** Runs work while no other tab and no other store uses these files, one work after the other. */
+  /** Runs `work` exclusively among tabs and stores, one after the other. */
   exclusively<T>(work: (files: Files) => Promise<T>): Promise<T>
   close(): Promise<void>
 }
 
-/** Runs one work after the other. A work that fails does not stop the next. */
+/** Runs one task after the other. A failed task does not stop the next. */
 export class Queue {
   #last: Promise<unknown> = Promise.resolve()
 
@@ -38,7 +38,7 @@ export class Queue {
   }
 }
 
-/** Bytes in pieces, so that growing copies nothing. */
+/** Bytes in chunks, so that growth copies nothing. */
 class MemoryFile implements StoreFile {
   static readonly #piece = 1 << 20
   readonly #pieces: Uint8Array<ArrayBuffer>[] = []
@@ -83,7 +83,7 @@ class MemoryFile implements StoreFile {
   }
 }
 
-/** A store that lasts as long as its object. */
+/** A store that exists as long as its object. */
 export function memoryPlace(): Place {
   const queue = new Queue()
   const kept = new Map<number, MemoryFile>()
@@ -107,7 +107,7 @@ export function memoryPlace(): Place {
 
 export const fileName = (generation: number): string => `${generation}.store`
 
-/** The generations among the names in a folder; another program may have left anything in it. */
+/** Returns the generations among the names in a folder, where other programs may have left anything. */
 export function generationsOf(names: readonly string[]): number[] {
   return names.flatMap((name) => {
     const [, digits] = /^(\d{1,15})\.store$/.exec(name) ?? []
@@ -115,10 +115,10 @@ export function generationsOf(names: readonly string[]): number[] {
   })
 }
 
-/** Stores of one process on one folder take turns. Other processes must not use the folder at the same time. */
+/** Stores of one process in one folder take turns. Other processes must not use the folder at the same time. */
 const folders = new Map<string, Queue>()
 
-/** A folder of Node, Bun or Deno. */
+/** A folder in Node, Bun or Deno. */
 export async function folderPlace(path: string): Promise<Place> {
   const fs = await nodeFiles()
   try {
@@ -173,7 +173,7 @@ export async function folderPlace(path: string): Promise<Place> {
   }
 }
 
-/** Set by the build for Node alone. Bundlers for browsers find no import of Node's modules in the other one. */
+/** Set only by the build for Node, so that bundlers for browsers find no import of Node's modules. */
 declare const EMBEDDED_SEARCH_WASM: string | undefined
 
 async function nodeFiles(): Promise<NodeFiles> {
@@ -186,7 +186,7 @@ async function nodeFiles(): Promise<NodeFiles> {
   })
 }
 
-/** The part of `node:fs` that is used. */
+/** The part of `node:fs` that is used here. */
 interface NodeFiles {
   mkdirSync(path: string, options: { recursive: true }): void
   realpathSync(path: string): string

@@ -1,9 +1,9 @@
-/** Filters and metadata as callers write them, checked and flattened. */
+/** Validates and flattens filters and metadata from callers. */
 
 import { invalid, isObject, kindOf } from './checks.js'
 import type { Comparison, PlainFilter, PlainValue } from './protocol.js'
 
-/** Deeper filters are mistakes, and Rust evaluates them by recursion. */
+/** The maximum depth: deeper filters are mistakes, and Rust evaluates them recursively. */
 const deepest = 32
 
 const singles: Readonly<Record<string, Comparison>> = {
@@ -16,7 +16,7 @@ const singles: Readonly<Record<string, Comparison>> = {
 
 type Part = PlainFilter[number]
 
-/** A filter as a list in which each condition follows what it combines. An absent filter is the empty list. */
+/** Returns a filter in postfix order, in which operands precede their operator. An absent filter is an empty list. */
 export function readFilter(filter: unknown): PlainFilter {
   return filter === undefined ? [] : read(filter, 'filter', 0)
 }
@@ -84,7 +84,9 @@ function isValue(value: unknown): value is PlainValue {
   )
 }
 
-/** The metadata that filters can compare: values, and lists of values; members of nested objects under their path. */
+/**
+ * Returns the metadata that filters can compare: values, and lists of values; members of nested objects by their path.
+ */
 export function fieldsOf(metadata: Record<string, unknown>): Array<readonly [string, readonly PlainValue[]]> {
   const fields: Array<readonly [string, readonly PlainValue[]]> = []
   const visit = (object: Record<string, unknown>, prefix: string): void => {

@@ -1,4 +1,4 @@
-/** `hybridge/retrieval`: texts that are found by meaning and by keywords, on this device. */
+/** `hybridge/retrieval`: finds texts by meaning and by keywords, on this device. */
 
 export { augment, withRetrieval, type Augmented, type AugmentOptions, type Citation } from './augment.js'
 export { chunkText, type ChunkOptions, type TextChunk } from './chunk-text.js'

@@ -1,8 +1,8 @@
-/** Names in the origin's private file system: `hybridge-retrieval/<store>/<generation>.store`. */
+/** Names in the origin private file system: `hybridge-retrieval/<store>/<generation>.store`. */
 
 export const rootFolder = 'hybridge-retrieval'
 
-/** The name of a store as the name of a folder. */
+/** Returns the folder name for a store's name. */
 export const folderName = (name: string): string => encodeURIComponent(name).replace(/\./g, '%2E').replace(/\*/g, '%2A')
 
 export function nameOf(folder: string): string {
@@ -13,5 +13,5 @@ export function nameOf(folder: string): string {
   }
 }
 
-/** The lock under which one tab at a time uses a store, and the channel on which others ask for it. */
+/** The lock under which one tab at a time uses a store, and the channel on which other tabs request it. */
 export const lockName = (name: string): string => `hybridge-retrieval:${name}`

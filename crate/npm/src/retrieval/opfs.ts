@@ -1,24 +1,25 @@
 /**
- * A store's files in the origin's private file system, shared by tabs.
+ * A store's files in the origin private file system, shared by tabs.
  *
- * One tab at a time holds the store's lock, and with it the file. It keeps both as long as no other tab asks, so that a
- * single tab opens its file once; a tab that needs the store asks on a channel, and gets the lock after the work in
- * hand. A tab that is killed loses its lock, as the browser takes it back.
+ * One tab at a time has the store's lock, and with it the file. It keeps both until another tab requests them, so that
+ * a single tab opens its file once; a tab that needs the store sends a request on a channel, and gets the lock after
+ * the current work. If a tab is killed, the browser releases its lock.
  */
 
 import { openFile, type SyncHandle } from '../border/sync-handle.js'
 import { fileName, generationsOf, Queue, type Files, type Place, type StoreFile } from './files.js'
 import { folderName, lockName, rootFolder } from './layout.js'
 
-/** A file that was not used for so long is closed, so that a page that is frozen holds none. */
+/** A file that is unused for this long is closed, so that a frozen page keeps none open. */
 const idleMs = 1000
 
 /**
- * How often a waiting tab asks again: the lock may have gone to a third tab, which had not subscribed the first time.
+ * How often a waiting tab repeats its request: the lock may have gone to a third tab, which had not subscribed the
+ * first time.
  */
 const askAgainMs = 100
 
-/** Throws where there is no such file system. */
+/** Throws if there is no such file system. */
 export async function opfsPlace(name: string): Promise<Place> {
   const folder = await folderOf(name)
   if (!('createSyncAccessHandle' in FileSystemFileHandle.prototype)) throw new Error('no synchronous handles')
@@ -37,7 +38,7 @@ class Opfs implements Place {
   readonly #queue = new Queue()
   readonly #channel: BroadcastChannel
   readonly #open = new Map<number, SyncHandle>()
-  /** Gives the lock back; undefined while it is not held. */
+  /** Releases the lock; undefined while it is not held. */
   #release: (() => void) | undefined
   #isWanted = false
   #isWorking = false
@@ -90,9 +91,9 @@ class Opfs implements Place {
           )
           .catch(reject)
       })
-      // Tabs that asked before have had the lock since.
+      // Tabs that sent a request before have had the lock since.
       this.#isWanted = false
-      // The store may have been deleted meanwhile, which leaves a handle of nothing.
+      // The store may have been deleted meanwhile, which leaves an invalid handle.
       this.#folder = await folderOf(this.#name).catch((thrown: unknown) => {
         this.#letGo()
         throw thrown

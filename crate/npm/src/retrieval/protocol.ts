@@ -1,16 +1,19 @@
-/** What page and worker send each other. Calls carry a number, answers carry it back, in any order. */
+/**
+ * The messages between page and worker. Each call has a number, which its answer repeats; answers may come in any
+ * order.
+ */
 
 import type { Status } from '../types.js'
 
-/** What a store is made of. The first call opens it. */
+/** The options of a store. The first call opens it. */
 export interface StoreSettings {
-  /** Memory where there is none. */
+  /** In memory if there is none. */
   readonly place:
     | { readonly kind: 'memory' }
     | { readonly kind: 'opfs'; readonly name: string }
     | { readonly kind: 'folder'; readonly path: string }
   readonly dimensions: number | undefined
-  /** As the file has it, and in a new file true. */
+  /** By default as in the file, and true in a new file. */
   readonly isInt8: boolean | undefined
   readonly embedder: string | undefined
 }
@@ -18,11 +21,11 @@ export interface StoreSettings {
 /** A single value of metadata or of a filter. */
 export type PlainValue = string | number | boolean | null
 
-/** A document with its vector, checked. */
+/** A validated document with its vector. */
 export interface PlainDocument {
   readonly id: string
   readonly text: string
-  /** JSON; empty where there is none. */
+  /** JSON; empty if there is none. */
   readonly metadata: string
   /** The metadata that filters compare. */
   readonly fields: ReadonlyArray<readonly [name: string, values: readonly PlainValue[]]>
@@ -31,7 +34,7 @@ export interface PlainDocument {
 
 export type Comparison = 'equal' | 'less' | 'lessOrEqual' | 'greater' | 'greaterOrEqual'
 
-/** A filter, checked: each condition follows what it combines. */
+/** A validated filter in postfix order. */
 export type PlainFilter = ReadonlyArray<
   | { readonly compare: string; readonly how: Comparison; readonly values: readonly PlainValue[] }
   | { readonly exists: string }
@@ -49,7 +52,7 @@ export interface PlainHit {
   readonly keywordScore?: number
 }
 
-/** How a store is. */
+/** The state of a store. */
 export interface StoreState {
   readonly count: number
   readonly dimensions: number | undefined

@@ -6,7 +6,7 @@ import type { SearchOptions, VectorStore } from './types.js'
 
 export interface RetrieverOptions extends Omit<SearchOptions, 'signal'> {
   store: VectorStore
-  /** The tool's description for the model: name the store's contents. */
+  /** The tool's description for the model, which should name the store's contents. */
   description?: string
 }
 
@@ -17,7 +17,7 @@ export interface RetrievedPassages {
 
 const defaultDescription = 'Finds passages about a question in the documents of this app. Cite a passage by its id.'
 
-/** By vectors and by keywords, which finds names and numbers that vectors blur. */
+/** Returns search options: by vectors and by keywords, which find names and numbers that vectors blur. */
 export function searchOptionsOf({ topK = 5, filter, hybrid = true }: Omit<SearchOptions, 'signal'>): SearchOptions {
   wholeNumber(topK, 'topK', 1000)
   return { topK, hybrid, ...(filter === undefined ? {} : { filter }) }
@@ -29,7 +29,7 @@ export function storeOf(store: unknown): VectorStore {
 }
 
 /**
- * A tool by which a model searches a store, for `runTools`, `streamTools`, agents and chats.
+ * Creates a tool with which a model searches a store, for `runTools`, `streamTools`, agents and chats.
  *
  * @example
  * const { text } = await runTools({

@@ -1,10 +1,10 @@
-/** The stores that this origin keeps. */
+/** Lists and deletes the stores of this origin. */
 
 import { HybridError } from '../index.js'
 import { invalid } from './checks.js'
 import { folderName, lockName, nameOf, rootFolder } from './layout.js'
 
-/** Names of the stores in the origin's private file system. */
+/** Returns the names of the stores in the origin private file system. */
 export async function vectorStores(): Promise<string[]> {
   const names: string[] = []
   const folder = await root()
@@ -13,8 +13,8 @@ export async function vectorStores(): Promise<string[]> {
 }
 
 /**
- * Deletes a store with all its documents, also one that cannot be opened. Rejects with STORE_IN_USE while another
- * object or tab uses it at this moment; one that is open but idle finds an empty store at its next call.
+ * Deletes a store with all its documents, even if it cannot be opened. Rejects with STORE_IN_USE if another object or
+ * tab is using it at this moment; one that is open but idle finds an empty store at its next call.
  *
  * @example
  * await deleteVectorStore('handbook')
@@ -46,14 +46,14 @@ export async function deleteVectorStore(name: string): Promise<void> {
   await navigator.locks.request(lockName(name), remove)
 }
 
-/** A worker that was just ended may hold its file for a moment. */
+/** A worker that has just ended may still hold its file for a moment. */
 const mostTries = 10
 
 async function root(): Promise<FileSystemDirectoryHandle | undefined> {
   try {
     return await (await navigator.storage.getDirectory()).getDirectoryHandle(rootFolder)
   } catch {
-    // There is none yet, or this browser has no such file system here.
+    // The folder does not exist, or this browser has no such file system here.
     return undefined
   }
 }

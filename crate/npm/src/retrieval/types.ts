@@ -2,23 +2,22 @@
 
 import type { Embedder, HybridError, Metadata } from '../index.js'
 
-/** What a store needs of an embedder: `gemmaEmbedder()` fits, and so does any object with such a function. */
+/** The part of an embedder that a store uses: `gemmaEmbedder()` fits, as does any object with such a function. */
 export interface TextEmbedder {
-  /** Vectors of equal length, in the order of the texts. `task` distinguishes questions from what answers them. */
+  /** Returns vectors of equal length, in the order of the texts. `task` distinguishes queries from documents. */
   embed(
     texts: string[],
     options: { task: 'query' | 'document'; dimensions?: EmbeddingDimensions; signal?: AbortSignal },
   ): Promise<ReadonlyArray<ArrayLike<number>>>
   /**
-   * Which vectors it makes, and where the texts go. An embedder that does not declare `on_device` counts as one in the
-   * cloud.
+   * The model's name, and where it runs. An embedder that does not declare `on_device` counts as a cloud service.
    */
   readonly info?: { readonly name?: string; readonly inferenceSource?: 'on_device' | 'in_cloud' | 'unknown' }
 }
 
 export type EmbeddingDimensions = NonNullable<NonNullable<Parameters<Embedder['embed']>[1]>['dimensions']>
 
-/** A value that documents can be filtered by. */
+/** A value by which documents can be filtered. */
 export type FilterValue = string | number | boolean | null
 
 /**
@@ -35,7 +34,7 @@ export interface Filter {
   [field: string]: FilterValue | FieldCondition | Filter | Filter[] | undefined
 }
 
-/** All members must hold. */
+/** All members must match. */
 export interface FieldCondition {
   eq?: FilterValue
   ne?: FilterValue
@@ -49,12 +48,12 @@ export interface FieldCondition {
 }
 
 export interface StoreDocument {
-  /** Made up where it is missing. */
+  /** Generated if missing. */
   id?: string
   text: string
-  /** Any JSON. Strings, numbers, booleans, nulls and lists of them can be filtered by. */
+  /** Any JSON. Strings, numbers, booleans, nulls and lists of them can be used in filters. */
   metadata?: Metadata
-  /** Instead of the embedder's. */
+  /** A vector to use instead of the embedder's. */
   vector?: ArrayLike<number>
 }
 
@@ -65,11 +64,11 @@ export interface StoredDocument {
 }
 
 export interface SearchOptions {
-  /** How many documents at most. Default 5. */
+  /** The maximum number of documents. Default 5. */
   topK?: number
   filter?: Filter
   /**
-   * Ranks by keywords as well: both rankings are fused by reciprocal ranks. `weight` is what keywords weigh, from 0 to
+   * Also ranks by keywords: both rankings are fused by reciprocal rank. `weight` is the weight of keywords, from 0 to
    * 1, 0.5 by default; with 1 the embedder is not called at all.
    */
   hybrid?: boolean | { weight?: number }
@@ -77,16 +76,19 @@ export interface SearchOptions {
 }
 
 export interface SearchHit extends StoredDocument {
-  /** The best first. By vectors it is the cosine, from -1 to 1; by keywords BM25; by both it is at most 1. */
+  /**
+   * The higher, the better. By vectors it is the cosine similarity, from -1 to 1; by keywords BM25; by both it is at
+   * most 1.
+   */
   readonly score: number
-  /** The cosine, where vectors ranked this document. */
+  /** The cosine similarity, if vectors ranked this document. */
   readonly vectorScore?: number
-  /** BM25, where keywords ranked this document. */
+  /** BM25, if keywords ranked this document. */
   readonly keywordScore?: number
 }
 
 /**
- * All that `retriever()` and `augment()` ask of a store, so that another database can be used instead.
+ * The part of a store that `retriever()` and `augment()` use, so that another database can replace it.
  *
  * @example
  * const store: VectorStore = {
@@ -95,28 +97,30 @@ export interface SearchHit extends StoredDocument {
  */
 export interface VectorStore {
   search(query: string, options?: SearchOptions): Promise<readonly SearchHit[]>
-  /** Where queries go. A store that does not declare `on_device` counts as one in the cloud. */
+  /** Where queries are sent. A store that does not declare `on_device` counts as a cloud service. */
   readonly info?: { readonly name?: string; readonly inferenceSource?: 'on_device' | 'in_cloud' | 'unknown' }
 }
 
 export interface VectorStoreOptions {
-  /** Not needed where every document and query is a vector, or where keywords are enough. */
+  /** Not needed if every document and query is a vector, or for keyword search only. */
   embedder?: TextEmbedder
   /**
-   * Keeps the store under this name: in the origin's private file system. Without a name it lasts as long as the
+   * Stores the documents under this name in the origin private file system. Without a name they exist as long as the
    * object.
    */
   name?: string
-  /** In Node: keeps the store in this folder instead. One process at a time may use it. */
+  /** In Node: stores the documents in this folder instead. One process at a time may use it. */
   folder?: string
-  /** Numbers of a vector. Default: as many as the embedder makes. */
+  /** The number of dimensions of a vector. Default: as the embedder returns. */
   dimensions?: number
   /**
-   * `'int8'` stores a number in a byte, `'none'` in four. Default: as the store was made, and `'int8'` for a new one.
+   * `'int8'` stores a number in a byte, `'none'` in four. Default: as in the existing store, or `'int8'` for a new
+   * one.
    */
   quantise?: 'int8' | 'none'
   /**
-   * Allows an embedder that is not declared to run on this device, so that texts and queries leave it. Default false.
+   * Allows an embedder that is not declared to run on this device, so that texts and queries may leave it. Default
+   * false.
    */
   allowCloud?: boolean
   /** For pages whose bundler or policy needs the files named. */
@@ -124,7 +128,7 @@ export interface VectorStoreOptions {
   wasmUrl?: string | URL
 }
 
-/** The progress of `add` and `upsert` while they embed. */
+/** The progress of embedding during `add` and `upsert`. */
 export interface AddProgress {
   readonly done: number
   readonly total: number
@@ -137,25 +141,24 @@ export interface AddOptions {
 /** A store of this package. */
 export interface LocalVectorStore extends VectorStore {
   /**
-   * Adds documents, all or none, and resolves with their ids once they are on disk. An id that is there already is
-   * ALREADY_EXISTS.
+   * Adds documents, all or none, and resolves with their IDs once they are on disk. An existing ID is ALREADY_EXISTS.
    */
   add(documents: StoreDocument | readonly StoreDocument[], options?: AddOptions): Promise<string[]>
-  /** The same, replacing documents of the same id. */
+  /** The same, but replaces documents with the same ID. */
   upsert(documents: StoreDocument | readonly StoreDocument[], options?: AddOptions): Promise<string[]>
-  /** Deletes by id or by filter, and resolves with how many documents were there. */
+  /** Deletes by ID or by filter, and resolves with the number of documents deleted. */
   delete(which: string | readonly string[] | Filter): Promise<number>
   search(query: string | ArrayLike<number>, options?: SearchOptions): Promise<SearchHit[]>
   get(id: string): Promise<StoredDocument | undefined>
   count(): Promise<number>
   /** Deletes every document. */
   clear(): Promise<void>
-  /** Ends the worker. Everything acknowledged is on disk already. */
+  /** Ends the worker. Everything acknowledged is already on disk. */
   close(): Promise<void>
   /** Opens the store before its first use. */
   open(): Promise<void>
   /** Whether documents outlive this object. Known once the store is open. */
   readonly isPersistent: boolean
-  /** Why they do not although a name was given, or what of the file was damaged. */
+  /** Why documents are not stored although a name was given, or which part of the file was damaged. */
   readonly caution: HybridError | undefined
 }

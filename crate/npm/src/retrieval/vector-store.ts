@@ -28,18 +28,18 @@ import type {
   VectorStoreOptions,
 } from './types.js'
 
-/** Texts that are embedded by one call. */
+/** The number of texts that one call embeds. */
 const embeddedAtOnce = 32
 const mostDimensions = 8192
 const mostHits = 10_000
 const longestName = 100
 const longestId = 1000
-/** Texts and metadata of one document together, so that lengths fit into the file's format. */
+/** The maximum length of one document's text and metadata, so that lengths fit into the file's format. */
 const longestDocument = 16 << 20
 
 /**
- * A store of texts that are found by meaning, by keywords or by both. Search is exact and runs in a worker; with a
- * `name` the store is kept in the origin's private file system and shared by tabs.
+ * Creates a store of texts that are found by meaning, by keywords or by both. Search is exact and runs in a worker;
+ * with a `name` the store is kept in the origin private file system and shared by tabs.
  *
  * @example
  * const embedder = gemmaEmbedder({ model: 'embeddinggemma-300m' })
@@ -216,7 +216,7 @@ class LocalStore implements LocalVectorStore {
     if (this.#dimensions !== undefined && length !== undefined && length !== this.#dimensions)
       throw invalid(`the vectors have ${length} numbers, and \`dimensions\` is ${this.#dimensions}`)
     stopIfAborted(signal)
-    // From here on it is written or not, whatever the signal does: what is acknowledged must be known.
+    // From here on aborts are ignored, because the caller must know whether documents were written.
     this.#state = await this.#client.call('put', { documents: plain, mayReplace })
     return read.map(({ id }) => id)
   }

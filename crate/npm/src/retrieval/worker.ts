@@ -1,4 +1,4 @@
-/** The engine of a store, as a worker of its own; imported instead where there are no workers, as in Node. */
+/** Runs a store's engine in its own worker; imported instead if there are no workers, as in Node. */
 
 import { Engine } from './engine.js'
 import { failureOf, StoreFailure } from './failure.js'
@@ -7,7 +7,7 @@ import { opfsPlace } from './opfs.js'
 import type { Failure, StoreAnswer, StoreCall, StoreCalls, StoreMethod, StoreSettings } from './protocol.js'
 import { loadSearch } from './wasm.js'
 
-/** The name of the worker, by which this script knows that it is one. */
+/** The name of the worker, by which this script detects that it is one. */
 export const workerName = 'hybridge-retrieval'
 
 /** Answers calls of one store. The first must be `open`. */
