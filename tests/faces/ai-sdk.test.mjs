@@ -1,4 +1,4 @@
-/** `hybridge/ai-sdk` under the AI SDK itself. */
+/** `hybridge/ai-sdk` with the AI SDK itself. */
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -39,7 +39,7 @@ const user = (content) => ({
 })
 const bare = (text = 'hi') => ({ prompt: [user(text)] })
 
-test('generateText: words, usage, reason, branch and trace', async () => {
+test('generateText: text, usage, reason, branch and trace', async () => {
   const device = scripted('device', [{ fail: failure('UNAVAILABLE') }])
   const cloud = scripted('cloud', [
     {
@@ -95,7 +95,7 @@ test('generateText: words, usage, reason, branch and trace', async () => {
   ])
 })
 
-test('only what was given is configured; what was not reported is undefined', async () => {
+test('only given settings are passed on, and unknown values are undefined', async () => {
   const model = scripted('m', ['ok'])
   const { usage } = await generateText({ model: aiSdkModel(model), prompt: 'hi' })
   assert.deepEqual(model.seen[0].request.config, {})
@@ -103,7 +103,7 @@ test('only what was given is configured; what was not reported is undefined', as
   assert.deepEqual([usage.inputTokens, usage.outputTokens, usage.totalTokens], [undefined, undefined, undefined])
 })
 
-test('a stream: one block open at a time, start first, finish last, once', async () => {
+test('a stream: one block open at a time, one start at the beginning, one finish at the end', async () => {
   const signed = [{ text: '', metadata: { thoughtSignature: 's' } }]
   const model = scripted('m', [
     [{ reasoning: 'h' }],
@@ -137,7 +137,7 @@ test('a stream: one block open at a time, start first, finish last, once', async
   assert.equal((await result.providerMetadata).hybridge.branch, 'm')
 })
 
-test('a tool loop: results find the branch that called, with reference and signature, also streamed', async () => {
+test('a tool loop: results reach the branch that called, with reference and signature, also streamed', async () => {
   for (const streams of [false, true]) {
     const asked = []
     const cloud = scripted('cloud', [weatherCall('Oslo')], ['It rains.'])
@@ -168,7 +168,7 @@ test('a tool loop: results find the branch that called, with reference and signa
   }
 })
 
-test('ids of calls are unique over turns, and a call without arguments has the input {}', async () => {
+test('IDs of calls are unique across turns, and a call without arguments has the input {}', async () => {
   const model = scripted('m', [[...weatherCall('Oslo'), { toolRequest: { name: 'weather' } }]], [weatherCall('Rome')])
   const face = aiSdkModel(model)
   const calls = []
@@ -181,7 +181,7 @@ test('ids of calls are unique over turns, and a call without arguments has the i
   )
 })
 
-test('calls whose turn fails are not run', async () => {
+test('calls of a failed turn are not run', async () => {
   const asked = []
   const model = scripted('m', ['a', weatherCall('Oslo'), { fail: failure('INTERNAL') }])
   const errors = []
@@ -197,7 +197,7 @@ test('calls whose turn fails are not run', async () => {
   assert.ok(APICallError.isInstance(errors[0]))
 })
 
-test('choices of tools', async () => {
+test('tool choices', async () => {
   const model = scripted('m', ['ok'])
   const face = aiSdkModel(model)
   const tools = ['a', 'b'].map((name) => ({ type: 'function', name, inputSchema: { type: 'object' } }))
@@ -218,7 +218,7 @@ test('choices of tools', async () => {
   )
 })
 
-test('objects, whole and streamed', async () => {
+test('objects, complete and streamed', async () => {
   const schema = z.object({ city: z.string() })
   const model = scripted('m', ['{"city":', '"Oslo"}'])
   const face = aiSdkModel(model)
@@ -237,12 +237,12 @@ test('objects, whole and streamed', async () => {
   const partial = streamObject({ model: aiSdkModel(pieces), schema, prompt: 'x' })
   assert.deepEqual((await collect(partial.textStream)).join(''), '{"city":"O`slo"}')
   assert.deepEqual(await partial.object, { city: 'O`slo' })
-  // A format without a schema is JSON all the same.
+  // A format without a schema still means JSON.
   await face.doGenerate({ ...bare(), responseFormat: { type: 'json' } })
   assert.deepEqual(model.seen.at(-1).request.output, { format: 'json' })
 })
 
-test('warnings for what no branch does', async () => {
+test('unsupported options give warnings', async () => {
   const model = hybridge.defineModel({
     name: 'm',
     info: { supports: { json: 'none', tools: false } },
@@ -276,7 +276,7 @@ test('warnings for what no branch does', async () => {
   )
 })
 
-test('files: bytes, text, addresses, half media types; a reference is an error', async () => {
+test('files: bytes, text, URLs, incomplete media types; a reference is an error', async () => {
   const model = scripted('m', ['ok'])
   const face = aiSdkModel(model)
   const png = Uint8Array.of(0x89, 0x50, 0x4e, 0x47)
@@ -312,7 +312,7 @@ test('files: bytes, text, addresses, half media types; a reference is an error',
   )
 })
 
-test('results of tools: errors stay errors, several turns of results are one, unknown calls keep their id', async () => {
+test('tool results: errors stay errors, consecutive results are merged, unknown calls keep their ID', async () => {
   const model = scripted('m', ['ok'])
   const result = (toolCallId, output) => ({ type: 'tool-result', toolCallId, toolName: 'weather', output })
   const outputs = [
@@ -370,7 +370,7 @@ test('results of tools: errors stay errors, several turns of results are one, un
   assert.equal(messages[1].content.length, 6)
 })
 
-test('the settings of ours', async () => {
+test('hybridge’s own settings', async () => {
   const model = scripted('m', ['ok'])
   await generateText({
     model: aiSdkModel(model),
@@ -393,7 +393,7 @@ const endings = [
   ['unknown', 'other'],
 ]
 for (const [ours, theirs] of endings) {
-  test(`${ours} is ${theirs}`, async () => {
+  test(`${ours} becomes ${theirs}`, async () => {
     const model = scripted(
       'm',
       [{ reply: { text: 'a', finishReason: ours, finishMessage: 'SAFETY' } }],
@@ -416,7 +416,7 @@ for (const status of [
   'UNAVAILABLE',
   'DEADLINE_EXCEEDED',
 ]) {
-  test(`${status} comes at once, and is not tried again`, async () => {
+  test(`${status} is reported at once, and is not retried`, async () => {
     const model = scripted('m', [{ fail: failure(status, { code: 'SOME_CODE' }) }])
     const error = await generateText({ model: aiSdkModel(model), prompt: 'x' }).catch((thrown) => thrown)
     assert.ok(APICallError.isInstance(error), `${error}`)
@@ -437,7 +437,7 @@ for (const status of [
   })
 }
 
-test('only a delay invites a retry, after that delay; the error stays reachable', async () => {
+test('only a delay leads to a retry, after that delay; the error stays accessible', async () => {
   const model = scripted('m', [{ fail: failure('RESOURCE_EXHAUSTED', { retryAfterMs: 5 }) }], ['ok'])
   assert.equal((await generateText({ model: aiSdkModel(model), prompt: 'x' })).text, 'ok')
   const always = scripted('a', [{ fail: failure('RESOURCE_EXHAUSTED', { retryAfterMs: 5 }) }])
@@ -449,7 +449,7 @@ test('only a delay invites a retry, after that delay; the error stays reachable'
   assert.equal(long.seen.length, 1)
 })
 
-test('no error shows a prompt', async () => {
+test('no error contains a prompt', async () => {
   const ai = hybridge.hybridModel({
     branches: { a: scripted('a', ['ok']) },
     strategy: {
@@ -471,7 +471,7 @@ const stopped = async ({ signal }) => {
   assert.equal(signal.aborted, true, 'the work goes on')
 }
 
-test('a stop rejects with its own reason, is not tried again, and causes no fallback', async () => {
+test('an abort rejects with its own reason, is not retried, and causes no fallback', async () => {
   const cloud = scripted('cloud', ['never'])
   const device = scripted('device', [{ hang: true }])
   const face = aiSdkModel(hybrid(device, cloud))
@@ -489,7 +489,7 @@ test('a stop rejects with its own reason, is not tried again, and causes no fall
   assert.equal(device.seen.length, 2)
 })
 
-test('a stop within a stream is an abort for the SDK, not an error', async () => {
+test('an abort during a stream is an abort for the SDK, not an error', async () => {
   const model = scripted('m', ['a', { hang: true }])
   const stop = new AbortController()
   const heard = []
@@ -510,7 +510,7 @@ test('a stop within a stream is an abort for the SDK, not an error', async () =>
   await stopped(model.seen[0])
 })
 
-test('cancelling a stream stops the work, and the next call works', async () => {
+test('cancelling a stream aborts the work, and the next call works', async () => {
   const model = scripted('m', ['a', { hang: true }], ['ok'])
   const face = aiSdkModel(model)
   const reader = (await face.doStream(bare())).stream.getReader()
@@ -580,7 +580,7 @@ test('embeddings: one call, numbers, dimensions and task', async () => {
   )
 })
 
-test('useChat in the page: an agent with tools, stored messages, the way back', async () => {
+test('useChat in the page: an agent with tools, stored messages, results to their branch', async () => {
   const cloud = scripted('cloud', [weatherCall('Oslo')], ['It rains.'], ['Still.'])
   const device = scripted('device', [{ fail: failure('UNAVAILABLE') }])
   const agent = new ToolLoopAgent({ model: aiSdkModel(hybrid(device, cloud)), tools: { weather: weather() } })
@@ -606,7 +606,7 @@ test('useChat in the page: an agent with tools, stored messages, the way back', 
 
 // ── The download store ───────────────────────────────────────────────────────────────────────────────────────────────
 
-/** A model of this device whose load a test steps through. */
+/** A device model whose load is controlled by the test. */
 function loadable({ status = 'downloadable', code, state = 'absent' } = {}) {
   const loads = []
   return {
@@ -623,7 +623,7 @@ function loadable({ status = 'downloadable', code, state = 'absent' } = {}) {
 }
 const turn = () => new Promise((resolve) => setTimeout(resolve, 0))
 
-test('the store: one for all components, quiet until subscribed, never rejecting', async () => {
+test('the store: one for all components, inactive until subscribed, never rejecting', async () => {
   const model = loadable()
   const store = downloadStore(model)
   assert.equal(downloadStore(model), store)
@@ -665,7 +665,7 @@ test('the store: one for all components, quiet until subscribed, never rejecting
   ])
 })
 
-test('the store: what the model reports by itself', async () => {
+test('the store: state changes reported by the model', async () => {
   const cases = [
     [loadable({ status: 'unavailable', code: 'GPU_UNAVAILABLE' }), 'unavailable'],
     [loadable({ state: 'ready', status: 'available' }), 'ready'],

@@ -1,4 +1,4 @@
-/** Calls that wait for a person, through the AI SDK's own approvals in the page. */
+/** Calls that wait for approval, through the AI SDK's own approvals in the page. */
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -10,7 +10,7 @@ import { entry, failure, hybrid, scripted, weatherCall } from './setting.mjs'
 const { aiSdkModel } = await entry('./ai-sdk')
 
 for (const approved of [true, false]) {
-  test(`a call that was ${approved ? 'allowed' : 'declined'} after a reload finds the branch that called`, async () => {
+  test(`a call that was ${approved ? 'approved' : 'declined'} after a reload reaches the branch that called`, async () => {
     const cloud = scripted('cloud', [weatherCall('Oslo')], ['Done.'])
     const device = scripted('device', [{ fail: failure('UNAVAILABLE') }])
     let runs = 0

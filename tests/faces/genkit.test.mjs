@@ -1,4 +1,4 @@
-/** `hybridge/genkit` under Genkit itself, its runtime manager and its command line. */
+/** `hybridge/genkit` with Genkit itself, its runtime manager and its command line. */
 
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
@@ -11,7 +11,7 @@ import { launch, openPage } from '../support/chromium.mjs'
 import { serve } from '../support/server.mjs'
 import { collect, entry, failure, hybrid, hybridge, lengthEmbedder, scripted, weatherCall } from './setting.mjs'
 
-// Genkit's development features look at it when they load.
+// Genkit's development features read this when they load.
 process.env.GENKIT_ENV = ''
 const { genkit, GenkitError, z } = await import('genkit')
 const { connectDevUI, genkitModel, hybridgePlugin } = await entry('./genkit')
@@ -36,7 +36,7 @@ const genkitOver = (models, more = {}) => genkit({ plugins: [hybridgePlugin({ mo
 
 // ── The plugin ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-test('generate: words, reason, usage, and what was tried in `custom`', async () => {
+test('generate: text, reason, usage, and the trace in `custom`', async () => {
   const cloud = scripted('cloud', [{ reply: { text: 'hello', usage: { inputTokens: 7, outputTokens: 5 } } }])
   const ai = genkitOver({ ai: hybrid(scripted('device', [{ fail: failure('UNAVAILABLE') }]), cloud) })
   const response = await ai.generate({
@@ -66,7 +66,7 @@ test('generateStream', async () => {
   assert.equal((await response).reasoning, 'hm')
 })
 
-test('tools: Genkit runs the loop, results find the branch that called', async () => {
+test('tools: Genkit runs the loop, results reach the branch that called', async () => {
   const cloud = scripted('cloud', [weatherCall('Oslo')], ['It rains.'])
   const device = scripted('device', [{ fail: failure('UNAVAILABLE') }], ['wrong branch'])
   const ai = genkitOver({ ai: hybrid(device, cloud) })
@@ -89,7 +89,7 @@ test('tools: Genkit runs the loop, results find the branch that called', async (
   assert.equal(cloud.seen[0].request.tools[0].inputSchema.properties.city.type, 'string')
 })
 
-test('structured output: the schema reaches the model that is held to it', async () => {
+test('structured output: the model receives the schema as a constraint', async () => {
   const model = scripted('m', ['{"city":"Oslo"}'])
   const { output } = await genkitOver({ m: model }).generate({
     model: 'hybridge/m',
@@ -100,7 +100,7 @@ test('structured output: the schema reaches the model that is held to it', async
   assert.equal(model.seen[0].request.output.schema.properties.city.type, 'string')
 })
 
-test("errors are Genkit's, with our code; stops are stops", async () => {
+test("errors are Genkit’s, with hybridge’s code; aborts stay aborts", async () => {
   const ai = genkitOver({
     m: scripted('m', [{ fail: failure('UNAVAILABLE', { code: 'MODEL_NOT_LOADED' }) }]),
     fault: hybridge.hybridModel({
@@ -139,7 +139,7 @@ test('embedders', async () => {
   assert.deepEqual(embedder.seen[0].options, { task: 'query', dimensions: 256 })
 })
 
-test("a model of Genkit's as a branch: whole, streamed, stopped, missing", async () => {
+test("a Genkit model as a branch: complete, streamed, aborted, missing", async () => {
   const ai = genkit({})
   const seen = []
   ai.defineModel(
@@ -276,7 +276,7 @@ test('the Developer UI lists models, runs them, streams, and shows one trace wit
     chunks.map(({ content }) => content[0].text),
     ['a', 'b'],
   )
-  // A tool that was restarted finds its runtimes again.
+  // A restarted tool finds its runtimes again.
   for (const client of manager.wss.clients) client.terminate()
   await until(() => manager.listRuntimes().length === 0, 'the connection stands')
   await until(() => manager.listRuntimes().length === 1, 'it did not come back')
@@ -301,7 +301,7 @@ test('a page in Chromium registers, runs and stores its trace', async () => {
     { pages: { '/': { type: 'text/html', body } } },
   )
   open.push(() => server.close())
-  // The telemetry server lets pages of `localhost` send to it, by that name alone.
+  // The telemetry server accepts pages of `localhost` only by that name.
   const { page, problems } = await openPage(browser, server.origin.replace('127.0.0.1', 'localhost'))
   assert.equal(await page.evaluate(() => globalThis.ready), 'ready')
   assert.deepEqual(
@@ -319,7 +319,7 @@ test('a page in Chromium registers, runs and stores its trace', async () => {
   await until(() => manager.listRuntimes().length === 0, 'it is still registered')
 })
 
-test('failures and stops reach the Developer UI with their codes', async () => {
+test('failures and aborts reach the Developer UI with their codes', async () => {
   const { manager, url } = shared
   const hanging = scripted('h', [{ hang: true }])
   const connection = connected(
@@ -355,7 +355,7 @@ test('failures and stops reach the Developer UI with their codes', async () => {
   void last
 })
 
-test('nothing there is UNAVAILABLE with words that help; only this machine is connected to', async () => {
+test('a missing server is UNAVAILABLE with advice; only this machine is allowed', async () => {
   const models = { m: scripted('m', ['x']) }
   await assert.rejects(
     connected(models, `ws://127.0.0.1:${await freePort()}`).ready,
@@ -403,7 +403,7 @@ test('flows run from the Developer UI: chunks, result, and one trace with steps,
   connection.close()
 })
 
-test('`genkit start` of the registry shows the requests of the page itself', async () => {
+test('`genkit start` shows the page’s own requests', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'hybridge-genkit-start-'))
   await writeFile(join(folder, 'package.json'), '{"name":"page","private":true}')
   const environment = join(folder, 'genkit.env')

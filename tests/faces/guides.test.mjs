@@ -1,5 +1,5 @@
 /**
- * The first example of each face's guide, run as it is: with the built package for `hybridge`, and a cloud on
+ * The first example of each face's guide, run unchanged: with the built package for `hybridge`, and a cloud on
  * 127.0.0.1.
  */
 
@@ -19,7 +19,7 @@ let folder
 
 before(async () => {
   cloud = await startGemini()
-  // Inside the tests, so that the clients are found.
+  // Inside the tests' folder, so that the clients are found.
   folder = await mkdtemp(join(import.meta.dirname, '../node_modules/.guides-'))
 })
 after(() => Promise.all([cloud?.close(), folder && rm(folder, { recursive: true, force: true })]))
@@ -33,7 +33,7 @@ for (const guide of (await readdir(guides)).filter((name) => name.endsWith('.md'
     test(`${guide}, component ${index + 1} is well-formed`, () => transform(jsx, { loader: 'jsx', jsx: 'automatic' }))
   }
   const example = /```js\n([\s\S]*?)```/.exec(text)?.[1]
-  // Fragments show nothing by themselves.
+  // Fragments render nothing by themselves.
   if (example === undefined || !example.includes('console.log')) continue
   test(guide, async () => {
     const script = example

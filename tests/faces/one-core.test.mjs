@@ -1,5 +1,6 @@
 /**
- * A face and the page share one copy of the core, however they are loaded; and a service worker serves the OpenAI face.
+ * A face and the page share one copy of the core, however they are loaded; and a service worker serves the OpenAI
+ * face.
  */
 
 import assert from 'node:assert/strict'
@@ -17,7 +18,7 @@ const npm = join(import.meta.dirname, '../../crate/npm')
 let folder
 let browser
 
-/** An error of a face is of the class that the page has; a model of the page answers through a face. */
+/** A face's error is an instance of the page's class; a model of the page answers through a face. */
 const app = `
 import { defineModel, HybridError } from 'hybridge'
 import { aiSdkModel } from 'hybridge/ai-sdk'
@@ -83,7 +84,7 @@ test('in a page with an import map', async () => {
   assert.deepEqual(await visit({ '/': site, '/dist/': join(npm, 'dist'), '/wasm/': join(npm, 'wasm') }), expected)
 })
 
-// Bundlers look for every file that the package names, and `build --page` leaves the worker out.
+// Bundlers resolve every file that the package names, but `build --page` omits the worker.
 const isWhole = existsSync(join(npm, 'dist/worker.js'))
 test('through Vite', { skip: !isWhole && 'SKIP the worker is not built' }, async () => {
   const site = join(folder, 'vite')
@@ -101,7 +102,7 @@ test('through Vite', { skip: !isWhole && 'SKIP the worker is not built' }, async
   assert.deepEqual(await visit({ '/': join(site, 'dist') }), expected)
 })
 
-test('a service worker answers every client of its page, streams too', async () => {
+test('a service worker serves every client of its page, including streams', async () => {
   const site = join(folder, 'worker')
   await mkdir(site)
   await writeFile(

@@ -14,7 +14,7 @@ const stopped = async ({ signal }) => {
   assert.equal(signal.aborted, true, 'the work goes on')
 }
 
-test('embeddings: base64 by default of the client, floats when asked, refusals', async () => {
+test('embeddings: base64 by default of the client, floats on request, errors', async () => {
   const embedder = lengthEmbedder()
   const client = clientOf({ models: {}, embedders: { e: embedder } })
   const { data, usage } = await client.embeddings.create({ model: 'e', input: ['abc', 'b'] })
@@ -53,7 +53,7 @@ test('models', async () => {
   await assert.rejects(client.models.retrieve('z'), OpenAI.NotFoundError)
 })
 
-test('responses: words, tools there and back, schema, stream', async () => {
+test('responses: text, tool calls and results, schema, stream', async () => {
   const cloud = scripted('cloud', [[{ reasoning: 'hm' }], weatherCall('Oslo')], ['It ', 'rains.'])
   const device = scripted('device', [{ fail: failure('UNAVAILABLE') }])
   const client = clientOf({ models: { ai: hybrid(device, cloud) } })
@@ -110,7 +110,7 @@ test('responses: words, tools there and back, schema, stream', async () => {
   }
 })
 
-test('responses given beforehand are used, as in a service worker', async () => {
+test('a given responses module is used, as in a service worker', async () => {
   const { responses } = await entry('./openai/responses')
   const model = scripted('m', ['ok'])
   let used = 0
@@ -119,7 +119,7 @@ test('responses given beforehand are used, as in a service worker', async () => 
   assert.equal(used, 1)
 })
 
-test('a streamed response with calls is what the whole one is', async () => {
+test('a streamed response with calls equals the complete one', async () => {
   const model = scripted('m', ['Let me see.', weatherCall('Oslo')])
   const events = await collect(await clientOf(model).responses.create({ model: 'm', input: 'x', stream: true }))
   assert.deepEqual(

@@ -1,4 +1,4 @@
-/** `hybridge/openai` under OpenAI's official client, and under bodies that no client would send. */
+/** `hybridge/openai` with OpenAI's official client, and with request bodies that no client would send. */
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -15,7 +15,7 @@ const said = (content) => [{ role: 'user', content }]
 const ask = (model, fields = {}) => ({ model: model.name, messages: said('hi'), ...fields })
 const tool = { type: 'function', function: weather }
 
-test('whole: words, usage, branch, times in seconds', async () => {
+test('a complete answer: text, usage, branch, times in seconds', async () => {
   const device = scripted('device', [
     {
       reply: {
@@ -35,7 +35,7 @@ test('whole: words, usage, branch, times in seconds', async () => {
   assert.equal(data.choices[0].message.content, 'hello')
   assert.equal(data.choices[0].message.refusal, null)
   assert.equal(data.choices[0].finish_reason, 'stop')
-  // The total shows that this branch counts thoughts beside its output.
+  // The total shows that this branch counts reasoning separately from its output.
   assert.deepEqual(data.usage, {
     prompt_tokens: 7,
     completion_tokens: 8,
@@ -50,11 +50,11 @@ test('whole: words, usage, branch, times in seconds', async () => {
   assert.equal(requestId, data.hybridge.routing.id)
 })
 
-test('thoughts inside the output stay inside; nothing reported is 0', async () => {
+test('reasoning inside the output stays inside; missing counts are 0', async () => {
   const model = scripted(
     'm',
     [{ reply: { text: 'a', usage: { inputTokens: 7, outputTokens: 5, totalTokens: 12, thoughtsTokens: 3 } } }],
-    // Counted beside the output, as other makes do: there are more of them than of it.
+    // Counted separately, as foreign models may do: reasoning exceeds the output.
     [{ reply: { text: 'a', usage: { outputTokens: 1, thoughtsTokens: 3 } } }],
     [{ reply: 'b' }],
   )
@@ -64,7 +64,7 @@ test('thoughts inside the output stay inside; nothing reported is 0', async () =
   assert.deepEqual(Object.values((await client.chat.completions.create(ask(model))).usage).slice(0, 3), [0, 0, 0])
 })
 
-test('a stream: the role once, words in order, usage only if it was asked for', async () => {
+test('a stream: the role once, text in order, usage only on request', async () => {
   const model = scripted('m', [
     [{ reasoning: 'hm' }],
     'Grüß ',
@@ -91,7 +91,7 @@ test('a stream: the role once, words in order, usage only if it was asked for', 
   }
 })
 
-test('the wire of a stream ends with [DONE], in whole events', async () => {
+test('the response body of a stream ends with [DONE], in whole events', async () => {
   const model = scripted('m', ['ä', 'ö'])
   const answer = await openAIFetch(model)('/v1/chat/completions', {
     method: 'POST',
@@ -124,7 +124,7 @@ test('stream(), parse() and strict schemas of the client', async () => {
   assert.equal((await clientOf(held).chat.completions.create(ask(held))).choices[0].finish_reason, 'content_filter')
 })
 
-test('JSON streams without its code fence, and other text with it', async () => {
+test('JSON streams without its code fence, other text with it', async () => {
   const pieces = ['``', '`json\n{"a"', ':"```', '"}', '\n`', '``']
   for (const [fields, expected] of [
     [{ response_format: { type: 'json_object' } }, '{"a":"```"}'],
@@ -150,7 +150,7 @@ test('JSON streams without its code fence, and other text with it', async () => 
   )
 })
 
-test('tools: results find the branch that called, with reference and signature', async () => {
+test('tools: results reach the branch that called, with reference and signature', async () => {
   for (const stream of [false, true]) {
     const cloud = scripted('cloud', [weatherCall('Oslo')], ['It rains.'])
     const device = scripted('device', [{ fail: failure('UNAVAILABLE') }], ['wrong branch'])
@@ -168,7 +168,7 @@ test('tools: results find the branch that called, with reference and signature',
       ['function', 'weather', '{"city":"Oslo"}'],
     )
     assert.equal(cloud.seen[0].request.toolChoice, 'required')
-    // Through storage: JSON text and back.
+    // Through storage as JSON text.
     const history = JSON.parse(
       JSON.stringify([...messages, first, { role: 'tool', tool_call_id: call.id, content: '{"rain":true}' }]),
     )
@@ -191,7 +191,7 @@ test('tools: results find the branch that called, with reference and signature',
   }
 })
 
-test('signed words and thoughts come back beside a call, in both APIs', async () => {
+test('signed text and reasoning are returned beside a call, in both APIs', async () => {
   const signed = (kind, text) => [{ [kind]: text, metadata: { thoughtSignature: `signed-${kind}` } }]
   const turn = [signed('reasoning', 'hm'), signed('text', 'Let me see.'), weatherCall('Oslo')]
   const model = scripted('m', turn, ['Rain.'], turn, ['Rain.'])
@@ -214,7 +214,7 @@ test('signed words and thoughts come back beside a call, in both APIs', async ()
     ])
 })
 
-test('several calls in one turn have ids of their own, and so have those of the next turn', async () => {
+test('calls have unique IDs within a turn and across turns', async () => {
   const model = scripted('m', [[...weatherCall('Oslo', '0'), ...weatherCall('Bonn', '1')]], [weatherCall('Rome', '0')])
   const ids = []
   for (let turn = 0; turn < 2; turn++)
@@ -242,7 +242,7 @@ test('runTools of the client, both ways', async () => {
   }
 })
 
-test('one named tool is that tool alone, required; a history from elsewhere works', async () => {
+test('a named tool choice keeps only that tool, required; an external history works', async () => {
   const model = scripted('m', ['ok'])
   const other = { type: 'function', function: { name: 'other' } }
   const history = [
@@ -266,7 +266,7 @@ test('one named tool is that tool alone, required; a history from elsewhere work
   assert.deepEqual(messages[2].content[0].toolResponse, { name: 'weather', output: 'no JSON', ref: 'call_abc' })
 })
 
-test('settings reach the model under its own names, and only those that were given', async () => {
+test('given settings reach the model by its own names, and no others', async () => {
   const model = scripted('m', ['ok'])
   const client = clientOf(model)
   await client.chat.completions.create(
@@ -319,7 +319,7 @@ test('settings reach the model under its own names, and only those that were giv
   ])
 })
 
-test('log-probabilities where the branch reports them, a refusal by name where it does not', async () => {
+test('log-probabilities if the branch reports them, otherwise an error with its own code', async () => {
   const piece = (text, ...logprobs) => Object.assign([{ text }], { logprobs })
   const model = scripted('m', [piece('ab', -0.5), piece('cd', -1, -2)])
   for (const stream of [false, true]) {
@@ -420,7 +420,7 @@ test('paths, methods and bodies', async () => {
     [unknown, lost.code, lost.param, /there are: m/.test(lost.message)],
     [404, 'model_not_found', 'model', true],
   )
-  // Bodies of every kind that fetch takes.
+  // Every kind of body that fetch accepts.
   const text = JSON.stringify(ask(model))
   for (const [input, init] of [
     ['/v1/chat/completions', { method: 'post', body: new TextEncoder().encode(text) }],
@@ -449,7 +449,7 @@ const classes = [
 ]
 
 for (const [status, http, Class] of classes) {
-  test(`${status} is ${http}, reported at once, and not tried again`, async () => {
+  test(`${status} is ${http}, reported at once, and not retried`, async () => {
     for (const stream of [false, true]) {
       const model = scripted('m', [
         { fail: failure(status, status === 'UNAVAILABLE' ? { code: 'MODEL_NOT_LOADED' } : {}) },
@@ -470,7 +470,7 @@ for (const [status, http, Class] of classes) {
   })
 }
 
-test('only a delay invites a retry, after that delay', async () => {
+test('only a delay leads to a retry, after that delay', async () => {
   const model = scripted('m', [{ fail: failure('RESOURCE_EXHAUSTED', { retryAfterMs: 5 }) }], ['ok'])
   assert.equal((await clientOf(model).chat.completions.create(ask(model))).choices[0].message.content, 'ok')
   assert.equal(model.seen.length, 2)
@@ -479,7 +479,7 @@ test('only a delay invites a retry, after that delay', async () => {
   assert.equal(long.seen.length, 1)
 })
 
-test('what a callback throws is a 500 that shows nothing of it', async () => {
+test('an exception of a callback is a 500 that reveals nothing of it', async () => {
   const strategy = {
     route: () => {
       throw new Error('secret prompt')
@@ -493,7 +493,7 @@ test('what a callback throws is a 500 that shows nothing of it', async () => {
   assert.doesNotMatch(error.message, /secret/)
 })
 
-test('a failure after words is an event that the client throws', async () => {
+test('a failure after the first content is an event that the client throws', async () => {
   const model = scripted('m', ['a', { fail: failure('INTERNAL') }])
   const words = []
   await assert.rejects(async () => {
@@ -510,7 +510,7 @@ const stopped = async ({ signal }) => {
   assert.equal(signal.aborted, true, 'the work goes on')
 }
 
-test('a stop before, during and after the first word ends the work, and the next call works', async () => {
+test('an abort before, during and after the first content ends the work, and the next call works', async () => {
   const model = scripted(
     'm',
     [{ hang: true }],
@@ -526,7 +526,7 @@ test('a stop before, during and after the first word ends the work, and the next
   await assert.rejects(waiting, OpenAI.APIUserAbortError)
   await stopped(model.seen[0])
 
-  // The client's own stop ends its loop quietly.
+  // The client's own abort ends its loop silently.
   const stream = await client.chat.completions.create(ask(model, { stream: true }))
   for await (const { choices } of stream) if (choices[0].delta.content === 'a') stream.controller.abort()
   await stopped(model.seen[1])
@@ -546,7 +546,7 @@ test('a stop before, during and after the first word ends the work, and the next
   assert.equal((await client.chat.completions.create(ask(model))).choices[0].message.content, 'ok')
 })
 
-test('a stop rejects with its own reason and causes no fallback', async () => {
+test('an abort rejects with its own reason and causes no fallback', async () => {
   const cloud = scripted('cloud', ['never'])
   const device = scripted('device', [{ hang: true }])
   const ai = hybrid(device, cloud)

@@ -1,4 +1,4 @@
-/** `hybridge/otel`: under OpenTelemetry's own SDK, and against what its own exporter sends. */
+/** `hybridge/otel`: with OpenTelemetry's own SDK, and compared with the output of its own exporter. */
 
 import assert from 'node:assert/strict'
 import { createServer } from 'node:http'
@@ -35,7 +35,7 @@ async function spansOf(work) {
   return memory.getFinishedSpans()
 }
 
-test('one span for a request by the conventions, one child for each attempt', async () => {
+test('one span per request by the conventions, one child per attempt', async () => {
   const ai = withTelemetry(
     hybrid(
       scripted('device', [{ fail: failure('UNAVAILABLE', { code: 'MODEL_NOT_LOADED' }) }]),
@@ -83,7 +83,7 @@ test('one span for a request by the conventions, one child for each attempt', as
   assert.doesNotMatch(JSON.stringify(spans.map(({ attributes, status }) => [attributes, status])), /4111/)
 })
 
-test('an attempt shows whose answer it went on in', async () => {
+test('an attempt shows whose answer it continued', async () => {
   const ai = withTelemetry(
     hybrid(scripted('device', ['one ', { fail: failure('UNAVAILABLE') }]), scripted('cloud', ['two'])),
     { sink: openTelemetry(api) },
@@ -94,7 +94,7 @@ test('an attempt shows whose answer it went on in', async () => {
   assert.equal(attributes['hybridge.attempt.continued_at'], 4)
 })
 
-test('failures and stops: the type, no words of strangers', async () => {
+test('failures and aborts: the error type, but no foreign messages', async () => {
   const fault = hybridge.hybridModel({
     branches: { a: scripted('a', ['x']) },
     strategy: {
@@ -128,7 +128,7 @@ test('failures and stops: the type, no words of strangers', async () => {
   assert.doesNotMatch(JSON.stringify(roots.map(({ status, attributes }) => [status, attributes])), /4111/)
 })
 
-test('content only where it was asked for, and of a pinned request never', async () => {
+test('content only if enabled, and never of a pinned request', async () => {
   const models = () => ({ branches: { device: scripted('device', [answer]), cloud: scripted('cloud', [answer]) } })
   const pinned = hybridge.hybridModel({
     ...models(),
@@ -166,7 +166,7 @@ test('content only where it was asked for, and of a pinned request never', async
   assert.ok(span)
 })
 
-test('streams: chunks pass unchanged, leaving the loop stops the work, time to the first chunk is measured', async () => {
+test('streams: chunks pass unchanged, leaving the loop aborts the work, time to the first chunk is measured', async () => {
   const model = scripted('m', ['a', 'b'], ['a', { hang: true }])
   const ai = withTelemetry(model, { sink: openTelemetry(api) })
   const { stream, response } = ai.generateStream('x')
@@ -193,7 +193,7 @@ test('streams: chunks pass unchanged, leaving the loop stops the work, time to t
     )
 })
 
-test('the rest of a model is its own, and a sink that fails disturbs nothing', async () => {
+test('other members of a model are unchanged, and a failing sink affects nothing', async () => {
   const model = Object.assign(scripted('m', ['ok']), {
     state: 'ready',
     load() {
@@ -217,7 +217,7 @@ test('the rest of a model is its own, and a sink that fails disturbs nothing', a
 
 // ── OTLP ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** A collector that answers with the statuses given, then 200. */
+/** A collector that answers with the given statuses, then 200. */
 async function collector(...statuses) {
   const seen = []
   const server = createServer(async (request, response) => {
@@ -235,7 +235,7 @@ async function collector(...statuses) {
 }
 const spansIn = ({ body }) => body.resourceSpans.flatMap(({ scopeSpans }) => scopeSpans.flatMap(({ spans }) => spans))
 
-test('what is sent has the form of the official exporter', async () => {
+test('exported data has the format of the official exporter', async () => {
   const { url, seen, close } = await collector()
   try {
     const official = new OTLPTraceExporter({ url: `${url}/v1/traces` })
@@ -290,7 +290,7 @@ test('what is sent has the form of the official exporter', async () => {
   }
 })
 
-test('a busy collector is asked again; one that refuses or is away costs spans and nothing else', async () => {
+test('a busy collector is retried; one that refuses or is down loses spans and nothing else', async () => {
   const busy = await collector(503, 429)
   const exporter = otlpExporter({ url: `${busy.url}/` })
   await withTelemetry(scripted('m', ['x']), { sink: exporter }).generate('x')
@@ -396,7 +396,7 @@ test('embeddings are spans without their texts', async () => {
   assert.throws(() => tracedEmbedder({}, { sink: openTelemetry(api) }), { status: 'INVALID_ARGUMENT' })
 })
 
-test('a flow is one trace with its steps, and the requests within them', async () => {
+test('a flow is one trace with its steps, and the requests in them', async () => {
   const { flowTelemetry } = await entry('./otel')
   const ai = hybrid(scripted('device', [{ fail: failure('UNAVAILABLE') }]), scripted('cloud', ['soup'], ['more']))
   const flow = hybridge.defineFlow(

@@ -1,6 +1,5 @@
 /**
- * `hybridge/prompt-api`: what the platform's tests for `LanguageModel` look at, each behaviour tested here in our own
- * words.
+ * `hybridge/prompt-api`: the behaviours covered by the platform's tests for `LanguageModel`, tested independently.
  */
 
 import assert from 'node:assert/strict'
@@ -40,7 +39,7 @@ test('the class: its name, its constructor, availability', async () => {
   assert.ok(session instanceof LanguageModel && session instanceof EventTarget)
   assert.deepEqual([session.contextUsage, session.contextWindow, session.samplingMode], [0, 100, 'balanced'])
   assert.equal('LanguageModel' in globalThis, false)
-  // As the platform's own: members that can be listed, required arguments counted, null as no options.
+  // Like the platform's own: enumerable members, required arguments counted, null instead of options.
   assert.equal(String(session), '[object LanguageModel]')
   const { create, prototype } = LanguageModel
   assert.deepEqual([create.length, prototype.prompt.length, prototype.clone.length], [0, 1, 0])
@@ -53,7 +52,7 @@ test('the class: its name, its constructor, availability', async () => {
   await assert.rejects(LanguageModel.create({ initialPrompts: 'words' }), TypeError)
 })
 
-test('a conversation is remembered, initial prompts first, and counted piece by piece', async () => {
+test('a conversation is remembered, initial prompts first, and counted message by message', async () => {
   const model = scripted('m', ['one two'], ['three'])
   const session = await sessionOf(model, {
     initialPrompts: [
@@ -92,7 +91,7 @@ test('a conversation is remembered, initial prompts first, and counted piece by 
   assert.equal(session.contextUsage, 12)
 })
 
-test('input is coerced as on the web', async () => {
+test('input is coerced as on the platform', async () => {
   for (const [input, expected] of [
     [null, ['user: null']],
     [{}, ['user: [object Object]']],
@@ -138,7 +137,7 @@ const malformed = [
   ],
 ]
 for (const [what, input, expected] of malformed) {
-  test(`refused before anything runs: ${what}`, async () => {
+  test(`rejected before anything runs: ${what}`, async () => {
     const model = scripted('m', ['never'])
     const session = await sessionOf(model)
     await assert.rejects(session.prompt(input), expected)
@@ -149,7 +148,7 @@ for (const [what, input, expected] of malformed) {
   })
 }
 
-test('pictures: bytes and blobs as data: URLs, for the user only', async () => {
+test('images: bytes and blobs as data: URLs, for the user only', async () => {
   const model = scripted('m', ['ok'])
   const session = await sessionOf(model, { expectedInputs: [{ type: 'image' }] })
   await session.prompt(
@@ -203,7 +202,7 @@ const badOptions = [
   [{ initialPrompts: [{ role: 'assistant', content: 'x', prefix: true }] }, named('SyntaxError')],
 ]
 for (const [given, expected] of badOptions)
-  test(`create refuses ${JSON.stringify(given)}`, () =>
+  test(`create rejects ${JSON.stringify(given)}`, () =>
     assert.rejects(sessionOf(scripted('m', ['x']), given), expected))
 
 test('sampling modes; topK and temperature are accepted without effect', async () => {
@@ -222,7 +221,7 @@ test('sampling modes; topK and temperature are accepted without effect', async (
 
 // ── Queues, stops, ends ──────────────────────────────────────────────────────────────────────────────────────────────
 
-test('prompts wait for each other; a waiting one that is stopped never runs', async () => {
+test('prompts wait for each other; a waiting one that is aborted never runs', async () => {
   let release
   const model = scripted('m', ['a', { wait: new Promise((resolve) => (release = resolve)) }], ['b'])
   const session = await sessionOf(model)
@@ -239,7 +238,7 @@ test('prompts wait for each other; a waiting one that is stopped never runs', as
   assert.deepEqual(heard(model), ['user: 1', 'model: a', 'user: 3'])
 })
 
-test('a running one that is stopped leaves no trace, and its own reason comes back, each time', async () => {
+test('an aborted running prompt leaves no trace, and rejects with its own reason each time', async () => {
   const model = scripted('m', ['a', { hang: true }], ['a', { hang: true }], ['ok'])
   const session = await sessionOf(model)
   const reason = new Error('mine')
@@ -258,7 +257,7 @@ test('a running one that is stopped leaves no trace, and its own reason comes ba
   assert.deepEqual(heard(model), ['user: y'])
 })
 
-test('destroy ends what is pending and what comes later; the model stays for others', async () => {
+test('destroy ends pending and later calls; the model stays for other sessions', async () => {
   const model = scripted('m', ['a', { hang: true }], ['ok'])
   const LanguageModel = classOf(model)
   const session = await LanguageModel.create()
@@ -292,7 +291,7 @@ test('the signal of create destroys the session later, with its reason', async (
   await assert.rejects(sessionOf(scripted('m', ['x']), { signal: stop.signal }), reason)
 })
 
-test('streams bring pieces, not repetitions; cancelling stops the work', async () => {
+test('streams deliver new chunks without repetition; cancelling aborts the work', async () => {
   const model = scripted('m', ['a', 'b'], ['a', { hang: true }], ['ok'])
   const session = await sessionOf(model)
   assert.deepEqual(await collect(session.promptStreaming('x')), ['a', 'b'])
@@ -304,7 +303,7 @@ test('streams bring pieces, not repetitions; cancelling stops the work', async (
   assert.deepEqual(heard(model), ['user: x', 'model: ab', 'user: z'])
 })
 
-test('clones share what was, not what comes; the model is not loaded again', async () => {
+test('clones share the past, not the future; the model is not loaded again', async () => {
   const model = scripted('m', ['a'], ['b'], ['c'])
   const session = await sessionOf(model, { initialPrompts: [{ role: 'system', content: 's' }] })
   await session.prompt('1')
@@ -318,7 +317,7 @@ test('clones share what was, not what comes; the model is not loaded again', asy
 
 // ── The window ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-test('what overflows pushes out the oldest turns; what cannot fit changes nothing', async () => {
+test('an overflow drops the oldest turns; a prompt that cannot fit changes nothing', async () => {
   const model = scripted('m', ['a b'], ['c d'], ['e f'])
   const session = await sessionOf(
     model,
@@ -346,7 +345,7 @@ test('what overflows pushes out the oldest turns; what cannot fit changes nothin
   assert.deepEqual([session.contextUsage, model.seen.length], [9, 3])
 })
 
-test('without a count of its own, an estimate that grows with the text; the window of the model', async () => {
+test('without a count the estimate grows with the text; the model’s window is used', async () => {
   const model = hybridge.defineModel({ name: 'm', info: { contextWindow: 77 }, generate: async () => 'x' })
   const session = await promptApi(model).create()
   assert.equal(session.contextWindow, 77)
@@ -356,7 +355,7 @@ test('without a count of its own, an estimate that grows with the text; the wind
 
 // ── Constraints, tools, errors ───────────────────────────────────────────────────────────────────────────────────────
 
-test('a constraint holds one prompt', async () => {
+test('a constraint applies to one prompt', async () => {
   const model = scripted('m', ['{"a":1}'], ['free'])
   const session = await sessionOf(model)
   const schema = { type: 'object', properties: { a: { type: 'integer' } } }
@@ -383,7 +382,7 @@ test('a constraint holds one prompt', async () => {
 const weather = { name: 'weather', description: 'The weather.', inputSchema: { type: 'object' } }
 const call = (city, ref) => [{ toolRequest: { name: 'weather', input: { city }, ...(ref !== undefined && { ref }) } }]
 
-test('tools with execute run in parallel, what they throw is reported to the model, and their calls are remembered', async () => {
+test('tools with execute run in parallel, their exceptions are reported to the model, and their calls are remembered', async () => {
   const model = scripted('m', [[...call('Oslo', '0'), ...call('Bonn', '1')]], ['done'], ['again'])
   const asked = []
   const execute = async ({ city }) => {
@@ -405,7 +404,7 @@ test('tools with execute run in parallel, what they throw is reported to the mod
   assert.equal(model.seen[2].request.messages.length, 5)
 })
 
-test('an open loop: calls go to the page under their own ids, results come back', async () => {
+test('an open loop: calls go to the page with their own IDs, and results are returned', async () => {
   const model = scripted('m', ['see: ', call('Oslo', '0')], ['rain'])
   const session = await sessionOf(model, { tools: [weather], expectedOutputs: [{ type: 'tool-call' }] })
   const answer = await session.prompt('x')
@@ -465,7 +464,7 @@ const errors = [
   ['DATA_LOSS', 'UnknownError'],
 ]
 for (const [status, name] of errors) {
-  test(`${status} is ${name}, with our error as its cause, and leaves no trace`, async () => {
+  test(`${status} is ${name}, with the HybridError as its cause, and leaves no trace`, async () => {
     const session = await sessionOf(
       scripted('m', [{ fail: failure(status) }], ['a', { fail: failure(status) }], ['ok']),
     )
@@ -476,12 +475,12 @@ for (const [status, name] of errors) {
   })
 }
 
-test('an answer that is held back is NotReadableError', async () => {
+test('a filtered answer is NotReadableError', async () => {
   const session = await sessionOf(scripted('m', [{ reply: { text: '', finishReason: 'blocked' } }]))
   await assert.rejects(session.prompt('x'), named('NotReadableError'))
 })
 
-test('thinking is never text', async () => {
+test('reasoning is never part of the text', async () => {
   const session = await sessionOf(scripted('m', [[{ reasoning: 'hm' }], 'a']))
   assert.deepEqual(await collect(session.promptStreaming('x')), ['a'])
 })
@@ -509,7 +508,7 @@ const monitorInto = (events) => (monitor) =>
     events.push([loaded, total, lengthComputable]),
   )
 
-test('progress grows from 0 to 1 in steps, also when nothing is to be loaded', async () => {
+test('progress grows from 0 to 1 in steps, even if nothing is loaded', async () => {
   const model = loadable(scripted('m', ['x']), { fractions: [0, 0.1, 0.1, 0.1000001, 0.05, 0.9, 1, 1] })
   const events = []
   assert.equal(await classOf(model).availability(), 'downloadable')
@@ -528,7 +527,7 @@ test('progress grows from 0 to 1 in steps, also when nothing is to be loaded', a
   assert.deepEqual([again.map(([it]) => it), model.loads()], [[0, 1], 1])
 })
 
-test('a load that fails, is stopped, or cannot be', async () => {
+test('a load that fails, is aborted, or is impossible', async () => {
   await assert.rejects(
     sessionOf(loadable(scripted('m', ['x']), { fail: failure('UNAVAILABLE') })),
     named('NetworkError'),
@@ -551,7 +550,7 @@ test('a load that fails, is stopped, or cannot be', async () => {
   )
 })
 
-test('the download of a branch is shown for a hybrid where it is named', async () => {
+test('a hybrid reports the download of the named branch', async () => {
   const device = loadable(scripted('device', ['x']))
   const LanguageModel = classOf(hybrid(device, scripted('cloud', ['y'])), { download: device })
   assert.equal(await LanguageModel.availability(), 'downloadable')
@@ -561,7 +560,7 @@ test('the download of a branch is shown for a hybrid where it is named', async (
 
 // ── Installing ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-test('installed only where there is none, unless forced; not enumerable; removed without a trace', async () => {
+test('installed only if there is none, unless forced; not enumerable; removed without a trace', async () => {
   const remove = installPromptApi(scripted('m', ['mine']))
   assert.deepEqual(['LanguageModel' in globalThis, Object.keys(globalThis).includes('LanguageModel')], [true, false])
   const first = globalThis.LanguageModel
@@ -576,7 +575,7 @@ test('installed only where there is none, unless forced; not enumerable; removed
   assert.equal('LanguageModel' in globalThis, false)
 })
 
-test('a hybrid that holds the built-in model does not ask itself', async () => {
+test('a hybrid with the built-in model does not call itself', async () => {
   const ai = hybrid(hybridge.promptApiModel(), scripted('cloud', ['from the cloud']))
   const ordered = hybridge.hybridModelOnDeviceCloud({
     onDevice: hybridge.promptApiModel(),

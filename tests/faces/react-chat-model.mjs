@@ -1,4 +1,4 @@
-/** Stands in for the models of `examples/react-chat` in tests: steps are taken by the page's `test`. */
+/** Replaces the models of `examples/react-chat` in tests: the page's `test` controls their steps. */
 
 import { defineModel } from 'hybridge'
 

@@ -1,4 +1,4 @@
-/** `examples/react-chat` as a visitor meets it, with a model that a test steps through. */
+/** `examples/react-chat` from a visitor's point of view, with a model controlled by the test. */
 
 import assert from 'node:assert/strict'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -35,7 +35,7 @@ before(async () => {
         })),
       ],
     },
-    // The script of the device's worker is built by the full build alone, and nothing here starts it.
+    // Only the full build contains the script of the device's worker, and nothing here starts it.
     plugins: [
       {
         name: 'no-worker',
@@ -56,7 +56,7 @@ after(async () => {
   if (folder !== undefined) await rm(folder, { recursive: true, force: true })
 })
 
-test('a download from a click, a streamed answer, a stop', async () => {
+test('a download by a click, a streamed answer, an abort', async () => {
   const { page, problems } = await openPage(browser, `${server.origin}/`)
   await page.click('text=Download the model')
   await page.evaluate(() =>

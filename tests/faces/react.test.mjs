@@ -40,7 +40,7 @@ for (const [version, folder] of Object.entries(versions)) {
       join(dist, 'index.html'),
       '<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,"><body><script type="module" src="app.js"></script>',
     )
-    // The core's wasm checks arguments; the bundle looks for it above its own folder.
+    // The core's wasm checks arguments; the bundle expects it above its own folder.
     const server = await serve({ '/': dist, '/wasm': join(npm, 'wasm') })
     const { page, problems } = await openPage(browser, `${server.origin}/`)
     const shows = (id, text) =>
@@ -48,7 +48,7 @@ for (const [version, folder] of Object.entries(versions)) {
         timeout: 20_000,
       })
     try {
-      // The download: one state for all components, from a click.
+      // The download: one state for all components, started by a click.
       await shows('download', 'downloadable 0 ')
       await page.click('#load')
       await page.click('#load')
@@ -68,7 +68,7 @@ for (const [version, folder] of Object.entries(versions)) {
       await shows('download', 'ready 1 ')
       await shows('bar', 'none')
 
-      // The chat: streamed, with tools, a stop that keeps what was said, a failure, another try.
+      // The chat: streamed, with tools, an abort that keeps the content, a failure, a retry.
       await page.evaluate(() => send('hi'))
       await shows('messages', 'user: himodel: one two')
       await page.evaluate(() => void send('wait'))
@@ -90,7 +90,7 @@ for (const [version, folder] of Object.entries(versions)) {
       await page.evaluate(() => regenerate())
       assert.equal(await page.evaluate(() => document.getElementById('messages').children.length), before)
 
-      // Wrong arguments reach no function: the model reads an error, in the order of the calls.
+      // Invalid arguments reach no function: the model gets an error, in the order of the calls.
       await page.evaluate(() => send('wrong'))
       await shows('status', 'ready ')
       const results = await page.evaluate(() => messages.at(-2).content.map((it) => it.toolResponse))
@@ -98,7 +98,7 @@ for (const [version, folder] of Object.entries(versions)) {
       assert.deepEqual(results[1], { name: 'look', ref: '1', output: { found: 2 } })
       assert.equal(await page.evaluate(() => globalThis.hasCounted), undefined)
 
-      // A call that needs approval waits for it; another word instead of a decision leaves it undone.
+      // A call that needs approval waits for it; a new message instead of a decision leaves it undone.
       const outputs = (at) => page.evaluate((at) => messages.at(at).content.map((it) => it.toolResponse.output), at)
       await page.evaluate(() => approve({ 0: true }))
       await shows('status', 'error FAILED_PRECONDITION')
@@ -131,7 +131,7 @@ for (const [version, folder] of Object.entries(versions)) {
         'user: hi',
       ])
 
-      // A stop ends a turn whose tool ignores its signal.
+      // An abort ends a turn whose tool ignores its signal.
       await page.evaluate(
         () => ((globalThis.isSettled = false), void send('deaf').then(() => (globalThis.isSettled = true))),
       )
@@ -139,7 +139,7 @@ for (const [version, folder] of Object.entries(versions)) {
       await page.evaluate(() => stop())
       await page.waitForFunction(() => globalThis.isSettled === true, undefined, { timeout: 5_000 })
 
-      // Leaving the component stops the answer.
+      // Unmounting the component aborts the answer.
       await page.evaluate(() => ((globalThis.stopped = false), void send('wait')))
       await shows('status', 'streaming ')
       await page.evaluate(() => setShown(false))

@@ -1,11 +1,11 @@
-/** The built package and its faces in Node, and models whose answers a test writes itself. */
+/** The built package and its faces in Node, and models with scripted answers. */
 
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 const dist = join(import.meta.dirname, '../../crate/npm')
 
-/** Imports an entry of the package by the name that `exports` gives it, as Node does: `.` or `./openai`. */
+/** Imports an entry of the package by its name in `exports`, like Node: `.` or `./openai`. */
 export async function entry(name) {
   const { exports } = JSON.parse(await readFile(join(dist, 'package.json'), 'utf8'))
   return import(join(dist, exports[name].node ?? exports[name].default))
@@ -14,9 +14,9 @@ export async function entry(name) {
 export const hybridge = await entry('.')
 
 /**
- * A model that plays one script after another, the last one for ever. A script is a list of steps: parts to send (an
- * array, or a string), `{ reply }` to end with, `{ fail }` to throw, `{ wait }` to wait for a promise, `{ hang: true }`
- * to wait for the signal. `model.seen` has what each run was given.
+ * A model that runs one script per call, repeating the last one. A script is a list of steps: parts to send (an array,
+ * or a string), `{ reply }` to end with, `{ fail }` to throw, `{ wait }` to wait for a promise, `{ hang: true }` to
+ * wait for the signal. `model.seen` records the input of each run.
  */
 export function scripted(name, ...scripts) {
   const seen = []
@@ -43,7 +43,7 @@ export function scripted(name, ...scripts) {
   return Object.assign(model, { seen })
 }
 
-/** A hybrid of two scripted branches, the first one first. */
+/** A hybrid of two scripted branches, in this order. */
 export function hybrid(onDevice, cloud) {
   return hybridge.hybridModelOnDeviceCloud({
     onDevice,
@@ -60,7 +60,7 @@ export const weather = {
   parameters: { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] },
 }
 
-/** A call of `weather`, with a reference that starts at 0 in each turn and a signature beside it. */
+/** A call of `weather`, with a reference that starts at 0 in each turn and a signature. */
 export const weatherCall = (city, ref = '0') => [
   { toolRequest: { name: 'weather', input: { city }, ref }, metadata: { thoughtSignature: `signed-${city}` } },
 ]

@@ -1,4 +1,4 @@
-/** The faces compile against the clients' own types; and their types need none of the clients to be installed. */
+/** The faces compile with the clients' own types, and their types need none of the clients to be installed. */
 
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
@@ -44,7 +44,7 @@ const compile = async (options) => {
   }
 }
 
-test('under the types of the clients', async () => {
+test('with the types of the clients', async () => {
   assert.equal(
     await compile({
       compilerOptions: { skipLibCheck: true, types: ['dom-chromium-ai', 'node'], typeRoots: [join(modules, '@types')] },
@@ -54,7 +54,7 @@ test('under the types of the clients', async () => {
   )
 })
 
-test('on their own, with exact optional properties and every library checked', async () => {
+test('alone, with exact optional properties and without skipLibCheck', async () => {
   const files = Object.values(paths)
     .map(([path]) => path)
     .filter((path) => /faces|otel/.test(path))

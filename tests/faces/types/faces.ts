@@ -1,4 +1,4 @@
-/** The faces under the types of the clients themselves, as strictly as TypeScript goes. Checked, never run. */
+/** The faces with the types of the clients themselves, under TypeScript's strictest settings. Compiled, never run. */
 
 import type { EmbeddingModelV4, LanguageModelV4, ProviderV4 } from '@ai-sdk/provider'
 import * as api from '@opentelemetry/api'
@@ -45,7 +45,7 @@ export const devUI = connectDevUI({ models: { model }, url: 'ws://localhost:3200
 export const traced: typeof gemma = withTelemetry(gemma, { sink: openTelemetry(api) })
 export const sent = withTelemetry(model, { sink: otlpExporter({ url: 'http://localhost:4318' }), content: true })
 
-// The browser's own types describe the face too.
+// The face is assignable to the browser's own types, too.
 export const Class: Pick<typeof LanguageModel, 'availability'> = promptApi(model)
 export async function prompted(): Promise<string> {
   const session: Pick<
