@@ -1,4 +1,4 @@
-/** Evals: judges, comparisons, reports, and the command. */
+/** Evaluations: judges, comparisons, reports, and the command. */
 
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
@@ -64,7 +64,7 @@ describe('judges', () => {
       assert.equal(await scoreOf({ prompt: 'a', schema }, text, matchesSchema()), expected, text)
   })
 
-  test('patterns match as the language does, in linear time', async () => {
+  test('patterns match like RegExp, in linear time', async () => {
     for (const [pattern, flags, texts] of [
       ['', '', ['', 'a']],
       ['abc', '', ['xabcx', 'ab']],
@@ -129,7 +129,7 @@ describe('judges', () => {
       )
   })
 
-  test('patterns agree with the language on random ones', async () => {
+  test('patterns agree with RegExp on random ones', async () => {
     let state = 7
     const below = (bound) => ((state = (Math.imul(state, 1664525) + 1013904223) >>> 0) >>> 8) % bound
     const make = (depth) => {
@@ -167,7 +167,7 @@ describe('judges', () => {
     )
   })
 
-  test('a model as judge answers for both places', async () => {
+  test('a model as judge compares in both orders', async () => {
     const better = (text) =>
       /First answer:\n(.*)\n\nSecond answer:\n(.*)\n/
         .exec(text)
@@ -176,7 +176,7 @@ describe('judges', () => {
     for (const [judge, answer, expected] of [
       [(text) => (better(text)[0] > better(text)[1] ? 'FIRST' : 'second.'), 'a long answer', 1],
       [(text) => (better(text)[0] > better(text)[1] ? 'FIRST' : 'SECOND'), 'x', 0],
-      // One that always prefers the first place knows nothing.
+      // A judge that always prefers the first position gives no information.
       ['FIRST', 'an answer', 0.5],
       ['SECOND', 'an answer', 0.5],
       ['TIE', 'an answer', 1],
@@ -238,7 +238,7 @@ describe('evaluations', () => {
     )
   })
 
-  test('a hybrid is judged by its answers, with its share of cloud calls, and stands in the curve', async () => {
+  test('a hybrid is judged by its answers, with its share of cloud calls, and is part of the curve', async () => {
     const onDevice = local((n) => n % 4 === 0)
     const hybrid = confidenceCascade({ onDevice, cloud, threshold: -1 })
     const report = await evaluate({ models: { local: onDevice, cloud }, hybrid, cases: sums, ...fixed })
@@ -253,7 +253,7 @@ describe('evaluations', () => {
     assert.ok(best.every(({ quality }, at) => at === 0 || quality >= best[at - 1].quality))
   })
 
-  test('a model that fails scores 0, with its status; the others go on', async () => {
+  test('a model that fails scores 0, with its status; the others continue', async () => {
     const fails = defineModel({
       name: 'f',
       generate: () => {
@@ -267,7 +267,7 @@ describe('evaluations', () => {
     )
   })
 
-  test('a stopped evaluation stops', async () => {
+  test('an aborted evaluation stops', async () => {
     const work = new AbortController()
     let asked = 0
     const counts = answering('m', () => {
@@ -278,7 +278,7 @@ describe('evaluations', () => {
     assert.ok(asked <= 4)
   })
 
-  test('what makes no sense is refused', async () => {
+  test('invalid options are rejected', async () => {
     const models = { cloud }
     for (const options of [
       { models: {} },
@@ -317,7 +317,7 @@ describe('evaluations', () => {
   })
 })
 
-/** A report with the times of another: they are never the same. */
+/** A report with the times of another, which always differ. */
 function withLatencies(report, other) {
   const copy = structuredClone(report)
   for (const [name, model] of Object.entries(copy.models)) {
@@ -328,7 +328,7 @@ function withLatencies(report, other) {
 }
 
 describe('reports', () => {
-  test('a planted regression is named, and chance is not', async () => {
+  test('a planted regression is reported, and chance is not', async () => {
     const run = (wrong) => evaluate({ models: { local: local(wrong), cloud }, cases: sums, ...fixed })
     const good = await run((n) => n % 8 === 0)
     const planted = compareReports(good, await run((n) => n % 8 === 0 || n % 6 === 1))
@@ -347,7 +347,7 @@ describe('reports', () => {
     assert.ok(better.some(({ verdict }) => verdict === 'better'))
   })
 
-  test('the HTML is one file, holds the report, and nothing in it runs', async () => {
+  test('the HTML is one file that contains the report, and no scripts', async () => {
     const hostile = '</script><script>alert(1)</script><img src=x onerror=alert(2)>'
     const report = await evaluate({
       name: hostile,
@@ -398,7 +398,7 @@ describe('npx hybridge eval', () => {
       )
     })
 
-  test('it reports, and fails where the local path became worse', async () => {
+  test('it reports, and fails if the local path became worse', async () => {
     const good = await run(
       'eval',
       'cases.jsonl',
@@ -433,7 +433,7 @@ describe('npx hybridge eval', () => {
     assert.equal(reportFromJSON(await readFile(join(folder, 'bad.json'), 'utf8')).models.local.results.length, 80)
   })
 
-  test('what is asked for wrongly is explained, with exit code 2', async () => {
+  test('invalid arguments are explained, with exit code 2', async () => {
     for (const [given, message] of [
       [['eval'], /name one file/],
       [['eval', 'cases.jsonl'], /at least one --model/],
@@ -460,7 +460,7 @@ describe('npx hybridge eval', () => {
   })
 })
 
-test('a hybrid made by the same package is evaluated as it is', async () => {
+test('a hybrid created by the same package is evaluated as it is', async () => {
   const hybrid = hybridModelOnDeviceCloud({
     onDevice: local(() => false),
     cloud,

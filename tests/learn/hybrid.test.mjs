@@ -1,4 +1,4 @@
-/** Shadows, calibrated cascades and learned strategies on hybrids, through the real wasm of the page. */
+/** Shadows, calibrated cascades and learned strategies in hybrids, with the real wasm of the page. */
 
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
@@ -63,7 +63,7 @@ describe('shadows', () => {
     )
   })
 
-  test('who has no shadow', async () => {
+  test('requests without a shadow', async () => {
     const pinned = new FirstMatch([new PrivacyStrategy(), new FallbackStrategy([kOnDevice, kCloud])])
     const tool = {
       messages: [
@@ -96,7 +96,7 @@ describe('shadows', () => {
     }
   })
 
-  test("the request's signal does not stop a shadow; its own signal and its timeout do", async () => {
+  test("the request’s signal does not abort a shadow; its own signal and its timeout do", async () => {
     const waits = defineModel({
       name: 'w',
       generate: (_, { signal }) =>
@@ -141,7 +141,7 @@ describe('shadows', () => {
     assert.equal(most, 1)
   })
 
-  test('what makes no sense is refused', () => {
+  test('invalid options are rejected', () => {
     for (const shadow of [
       { branch: 'nowhere' },
       { share: 2 },
@@ -160,7 +160,7 @@ describe('shadows', () => {
     let shadows = 0
     let pins = 0
     for (let round = 0; round < 300; round++) {
-      // Branches 0 and 1 are leaves, 2 may be a hybrid with a strategy and a shadow of its own.
+      // Branches 0 and 1 are leaves, 2 may be a hybrid with its own strategy and shadow.
       const calls = []
       const leaf = (name) =>
         defineModel({
@@ -221,7 +221,7 @@ describe('shadows', () => {
 })
 
 describe('cascades', () => {
-  test('a calibration decides what is held back and shown', async () => {
+  test('a calibration determines what is held back and shown', async () => {
     const samples = Array.from({ length: 100 }, (_, at) => ({
       logprobs: [-0.1, at % 2 === 0 ? -0.1 : -3, -0.1],
       right: at % 2 === 0,
@@ -311,7 +311,7 @@ describe('cascades', () => {
     }
   })
 
-  test('what makes no sense is refused', async () => {
+  test('invalid options are rejected', async () => {
     const models = { onDevice: answering('d', 'd'), cloud: answering('c', 'c') }
     const calibration = calibrate({ samples: [{ signal: 1, right: true }], target: { cloudShare: 0.5 } })
     for (const options of [
@@ -339,7 +339,7 @@ describe('cascades', () => {
 describe('ClassifierStrategy', () => {
   const models = { onDevice: answering('d', 'device'), cloud: answering('c', 'cloud') }
 
-  test('the classifier that comes with the package separates simple from hard', async () => {
+  test('the included classifier separates simple from hard', async () => {
     const ai = hybridModelOnDeviceCloud({ ...models, strategy: new ClassifierStrategy() })
     const { branch, routing } = await ai.generate('What is 12 + 30?')
     assert.equal(branch, kOnDevice)
@@ -350,7 +350,7 @@ describe('ClassifierStrategy', () => {
     )
   })
 
-  test('it is trained, kept and read back', async () => {
+  test('it is trained, stored and loaded', async () => {
     const samples = Array.from({ length: 40 }, (_, at) =>
       at % 2 === 0
         ? { prompt: `Where is parcel ${at}?`, label: 'local' }
@@ -369,7 +369,7 @@ describe('ClassifierStrategy', () => {
     }
   })
 
-  test('routes, a function and a least probability', async () => {
+  test('routes, a function and a minimum probability', async () => {
     const classifier = (prompt) =>
       prompt === 'throws' ? Promise.reject(new TypeError('mine')) : { label: prompt, probabilities: { [prompt]: 0.4 } }
     const strategy = new FirstMatch([
@@ -400,7 +400,7 @@ describe('ClassifierStrategy', () => {
     assert.equal((await careful.generate('sums')).branch, kCloud)
   })
 
-  test('embeddings stand in the place of texts', async () => {
+  test('embeddings are supported instead of texts', async () => {
     const embedder = { embed: async (text) => [Float32Array.of(text.length / 10, 1)] }
     const samples = Array.from({ length: 30 }, (_, at) => ({
       prompt: [at % 2 === 0 ? 0.2 : 2, 1],

@@ -1,4 +1,4 @@
-/** Classifiers and calibrations as callers meet them: what they promise on data not seen, and what they refuse. */
+/** Classifiers and calibrations through the public API: results on unseen data, and rejected input. */
 
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
@@ -9,7 +9,7 @@ const { auroc, calibrate, calibrationFromJSON, Classifier, probabilityOf, simple
   join(import.meta.dirname, '../../crate/npm/dist/learn.js')
 )
 
-/** Numbers from 0 to 1, by a seed. */
+/** Returns numbers from 0 to 1, by a seed. */
 function randoms(seed) {
   let state = seed >>> 0
   return () => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0) / 2 ** 32
@@ -18,7 +18,7 @@ function randoms(seed) {
 const accuracy = (classifier, samples) =>
   samples.filter(({ prompt, label }) => classifier.classify(prompt).label === label).length / samples.length
 
-/** Milliseconds of this process's own work: other processes of a busy machine do not count. */
+/** Returns this process's CPU time in milliseconds, which the load of a busy machine does not affect. */
 function cpuTime(work) {
   const before = process.cpuUsage()
   work()
@@ -27,18 +27,18 @@ function cpuTime(work) {
 }
 
 describe('classifiers', () => {
-  test('templates that were held out are classified correctly, within the promised time and size', () => {
+  test('held-out templates are classified correctly, within the time and size limits', () => {
     let classifier
     const training = cpuTime(() => (classifier = Classifier.train(prompts(2000))))
     const held = prompts(2000, { seed: 9, heldOut: true })
     assert.ok(accuracy(classifier, held) > 0.95)
     const judging = cpuTime(() => held.forEach(({ prompt }) => classifier.classify(prompt)))
     assert.ok(JSON.stringify(classifier).length <= 64 * 1024)
-    // Promised are 1 s and 50 µs; a slow machine may take a few times as long.
+    // The targets are 1 s and 50 µs; a slow machine may take a few times as long.
     assert.ok(training < 5000 && judging / held.length < 0.5, `${training} ms, ${judging / held.length} ms each`)
   })
 
-  test('task kinds are classified correctly, and unknown text is unsure', () => {
+  test('task kinds are classified correctly, and unknown text has a low probability', () => {
     const kinds = {
       translate: ['Translate "{}" into French', 'How do you say {} in Polish?', 'What is {} in German?'],
       sum: ['What is {} plus 3?', 'Add 4 to {}', '{} times 9'],
@@ -61,7 +61,7 @@ describe('classifiers', () => {
     assert.ok(Math.abs(Object.values(probabilities).reduce((sum, it) => sum + it) - 1) < 1e-9)
   })
 
-  test('labels that are wrong now and then do little harm', () => {
+  test('occasional wrong labels do little harm', () => {
     const random = randoms(3)
     const noisy = prompts(1000).map(({ prompt, label }) => ({
       prompt,
@@ -70,12 +70,12 @@ describe('classifiers', () => {
     assert.ok(accuracy(Classifier.train(noisy), prompts(500, { seed: 4, heldOut: true })) > 0.9)
   })
 
-  test('the one that comes with the package is what its recipe makes', () => {
+  test('the included classifier is reproducible', () => {
     const samples = [...prompts(2000), ...prompts(1000, { seed: 2, heldOut: true })]
     assert.deepEqual(simpleOrHard().toJSON(), Classifier.train(samples, { buckets: 4096 }).toJSON())
   })
 
-  test('what is no classifier is refused', () => {
+  test('invalid classifiers are rejected', () => {
     const good = Classifier.train([
       { prompt: 'a', label: 'x' },
       { prompt: 'b', label: 'y' },
@@ -143,7 +143,7 @@ describe('classifiers', () => {
 })
 
 describe('calibrations', () => {
-  /** Answers whose signal is uniform, and right with its square root as probability. */
+  /** Answers with a uniform signal, right with its square root as probability. */
   const answers = (count, seed) => {
     const random = randoms(seed)
     return Array.from({ length: count }, () => {
@@ -156,7 +156,7 @@ describe('calibrations', () => {
     cloudShare: samples.filter(({ signal }) => signal < threshold).length / samples.length,
   })
 
-  test('what is promised is kept on answers not seen', () => {
+  test('targets are met on unseen answers', () => {
     const unseen = answers(20_000, 77)
     for (const quality of [0.9, 0.95, 0.98]) {
       let [sum, inside] = [0, 0]
@@ -185,7 +185,7 @@ describe('calibrations', () => {
     assert.equal(calibrate({ samples, target: { quality: 0.98 }, holdTokens: 2 }).auroc, 0.5)
   })
 
-  test('a calibration survives JSON, and what is none is refused', () => {
+  test('a calibration survives JSON, and anything else is rejected', () => {
     const good = calibrate({ samples: answers(100, 1), target: { quality: 0.9 } })
     assert.deepEqual(calibrationFromJSON(JSON.stringify(good)), good)
     for (const bad of [
@@ -210,7 +210,7 @@ describe('calibrations', () => {
     }
   })
 
-  test('what makes no sense is refused', () => {
+  test('invalid options are rejected', () => {
     const samples = answers(10, 1)
     for (const options of [
       { samples: [] },
@@ -243,7 +243,7 @@ describe('calibrations', () => {
     }
   })
 
-  test('the area under the curve is what its definition says', () => {
+  test('the area under the curve agrees with its definition', () => {
     for (let seed = 1; seed < 30; seed++) {
       const pairs = answers(40, seed).map(({ signal, right }) => ({ signal: Math.round(signal * 8), right }))
       const [rights, wrongs] = [pairs.filter(({ right }) => right), pairs.filter(({ right }) => !right)]

@@ -1,4 +1,4 @@
-/** What a ledger counts, in memory. Its database is tested in tests/browser/ledger.test.mjs. */
+/** Counts of a ledger, in memory. Its database is tested in tests/browser/ledger.test.mjs. */
 
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
@@ -32,7 +32,7 @@ const cloud = model('cloud', { inputTokens: 1200, outputTokens: 50 })
 const both = (order) => hybridModelOnDeviceCloud({ onDevice: device, cloud, strategy: new FallbackStrategy(order) })
 const money = (it) => Math.round(it * 1e9) / 1e9
 
-test('answers are charged by their branch, and save what the cloud would have charged', async () => {
+test('answers are charged by their branch, and save the cloud’s price', async () => {
   const ledger = createLedger({ prices })
   await ledger.track(both([kOnDevice])).generate('a')
   assert.deepEqual(await ledger.totals(), {
@@ -55,7 +55,7 @@ test('answers are charged by their branch, and save what the cloud would have ch
   )
 })
 
-test('what a cascade rejects costs too', async () => {
+test('answers rejected by a cascade are charged too', async () => {
   const ledger = createLedger({
     prices: { ...prices, [kOnDevice]: { inputPerMillion: 0.1, outputPerMillion: 0.1 } },
     baseline: kCloud,
@@ -70,7 +70,7 @@ test('what a cascade rejects costs too', async () => {
   assert.ok(attempts >= 1 && spent >= 0.0017 && saved <= 0, `${spent} spent, ${saved} saved`)
 })
 
-test('features, days and branches are counted apart', async () => {
+test('features, days and branches are counted separately', async () => {
   let now = Date.UTC(2026, 0, 31, 23, 59)
   const ledger = createLedger({ prices, days: 'utc', now: () => now })
   const ai = ledger.track(both([kCloud]))
@@ -106,7 +106,7 @@ test('a run is counted once, however often it is recorded', async () => {
   assert.equal((await ledger.totals()).attempts, 1)
 })
 
-test('branches of inner hybrids are counted in the place of the outer', async () => {
+test('branches of inner hybrids replace the outer attempt', async () => {
   const inner = both([kCloud])
   const ledger = createLedger({ prices: { 'all/cloud': { inputPerMillion: 100, outputPerMillion: 0 }, ...prices } })
   await ledger.track(hybridModel({ branches: { all: inner }, strategy: new FallbackStrategy(['all']) })).generate('a')
@@ -116,7 +116,7 @@ test('branches of inner hybrids are counted in the place of the outer', async ()
   )
 })
 
-test('a failed run is counted as far as it used something, and fails as before', async () => {
+test('a failed run is charged for its usage, and fails as before', async () => {
   const fails = defineModel({
     name: 'f',
     generate: () => {
@@ -133,7 +133,7 @@ test('a failed run is counted as far as it used something, and fails as before',
   assert.equal((await ledger.totals()).answers, 0)
 })
 
-test('a tracked hybrid is a hybrid', async () => {
+test('a tracked hybrid keeps the members of a hybrid', async () => {
   const ai = createLedger({ prices }).track(both([kOnDevice, kCloud]))
   assert.deepEqual((await ai.explain('a')).order, [kOnDevice, kCloud])
   assert.deepEqual(Object.keys(ai.health()), [kOnDevice, kCloud])
@@ -165,7 +165,7 @@ test('sums are exact over any number of answers', async () => {
   assert.equal((await ledger.totals()).spent, 0.0004)
 })
 
-test('what makes no sense is refused', () => {
+test('invalid options are rejected', () => {
   for (const options of [
     { prices: null },
     { prices: { a: {} } },

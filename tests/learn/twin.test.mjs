@@ -1,4 +1,4 @@
-/** The TypeScript of learned routing against what core recorded in golden.json: equal to the last bit. */
+/** Compares the TypeScript of learned routing with core's golden.json, to the last bit. */
 
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
@@ -14,12 +14,12 @@ const sorted = (it) => Object.fromEntries(Object.entries(it).sort(([a], [b]) => 
 
 describe('the twin of core', () => {
   for (const [index, { samples, seed, shares, json }] of golden.classifiers.entries()) {
-    test(`trains and judges alike, case ${index}`, () => {
+    test(`trains and classifies equally, case ${index}`, () => {
       const trained = Classifier.train(
         samples.map(([prompt, label]) => ({ prompt, label })),
         { seed },
       )
-      // Weights fill the screen, where they differ.
+      // A diff of the weights would fill the screen.
       assert.ok(
         JSON.stringify(sorted(trained.toJSON())) === JSON.stringify(sorted(JSON.parse(json))),
         'the same classifier',
@@ -33,7 +33,7 @@ describe('the twin of core', () => {
   }
 
   for (const [index, { samples, results }] of golden.calibrations.entries()) {
-    test(`calibrates alike, case ${index}`, () => {
+    test(`calibrates equally, case ${index}`, () => {
       for (const { target, chosen, mean } of results) {
         for (const [expected, options] of [
           [chosen, {}],
@@ -47,12 +47,12 @@ describe('the twin of core', () => {
     })
   }
 
-  test('some case combines signals, and some does not', () => {
+  test('some cases combine signals, and some do not', () => {
     const scores = golden.calibrations.flatMap(({ results }) => results.map(({ chosen }) => typeof chosen.score))
     assert.deepEqual([...new Set(scores)].sort(), ['object', 'string'])
   })
 
-  test('charges alike', async () => {
+  test('charges equally', async () => {
     for (const { usage, price, cost } of golden.costs) {
       const { cachedInputPerMillion, ...others } = price
       const ledger = createLedger({ prices: { a: cachedInputPerMillion === null ? others : price } })
@@ -66,7 +66,7 @@ describe('the twin of core', () => {
     }
   })
 
-  test('counts alike', () => {
+  test('counts equally', () => {
     const { wilson: shares, auroc: area, paired } = golden.statistics
     for (const [hits, count, expected] of shares) assert.deepEqual(wilson(hits, count), expected)
     assert.equal(auroc(area.pairs.map(([signal, right]) => ({ signal, right }))), area.area)

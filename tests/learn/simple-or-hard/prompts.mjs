@@ -1,10 +1,8 @@
 /**
- * The prompts that the package's own "simple" or "hard" was trained on. All are generated from the templates below,
- * by a seed: no
- * person wrote to a model here. "Simple" is what a small model does in one step: look up, copy, convert, classify,
- * rephrase. "Hard"
- * is what takes several steps, wide knowledge or long text. Templates of the held-out half share no sentence with the
- * others.
+ * The prompts on which the included "simple" or "hard" classifier was trained. All are generated from the templates
+ * below and a seed. "Simple" is what a small model does in one step: look up, copy, convert, classify, rephrase.
+ * "Hard" is what takes several steps, wide knowledge or long text. Templates of the held-out half share no sentence
+ * with the others.
  */
 
 const topics = [
@@ -63,7 +61,7 @@ const sentences = [
   'Thanks, that fixed it!',
 ]
 
-/** `{name}` is a filler. The second list of each class is held out. */
+/** `{name}` is a placeholder. The second list of each class is held out. */
 const templates = {
   simple: [
     [
@@ -145,7 +143,7 @@ const templates = {
   ],
 }
 
-/** `count` prompts, half of each class, by a seed; from the held-out templates where `heldOut`. */
+/** Returns `count` prompts, half of each class, from a seed; from the held-out templates with `heldOut`. */
 export function prompts(count, { seed = 1, heldOut = false } = {}) {
   let state = seed >>> 0
   const below = (bound) => {
@@ -167,7 +165,7 @@ export function prompts(count, { seed = 1, heldOut = false } = {}) {
   return Array.from({ length: count }, (_, at) => {
     const label = at % 2 === 0 ? 'simple' : 'hard'
     const text = one(templates[label][heldOut ? 1 : 0]).replace(/\{(\w+)\}/g, (_, name) => fillers[name]())
-    // People type as they like.
+    // Users vary capitals and punctuation.
     const prompt = [text, text, text.toLowerCase(), `Please: ${text}`, `${text} Thanks.`][below(5)]
     return { prompt, label }
   })

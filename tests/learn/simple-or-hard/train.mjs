@@ -1,5 +1,5 @@
 /**
- * Trains the package's own "simple" or "hard" anew: `node tests/learn/simple-or-hard/train.mjs`, after
+ * Retrains the included "simple" or "hard" classifier: `node tests/learn/simple-or-hard/train.mjs`, after
  * `pkg-scripts/build`.
  */
 
@@ -10,7 +10,7 @@ import { prompts } from './prompts.mjs'
 const npm = join(import.meta.dirname, '../../../crate/npm')
 const { Classifier } = await import(join(npm, 'dist/learn.js'))
 
-// All templates: what is held out is held out of the figures' model alone. A quarter of the buckets, for a smaller
+// All templates: the held-out ones are excluded only for the reported figures. A quarter of the buckets, for a smaller
 // download.
 const samples = [...prompts(2000), ...prompts(1000, { seed: 2, heldOut: true })]
 const { biases, scales, weights } = Classifier.train(samples, { buckets: 4096 }).toJSON()
