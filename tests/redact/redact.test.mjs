@@ -1,4 +1,4 @@
-/** `redacting` in Node, through the built package: what is on the wire, and what comes back. */
+/** `redacting` in Node, with the built package: the sent requests, and the restored answers. */
 
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
@@ -39,11 +39,11 @@ const overOpenAI = (options) =>
 const overGemini = (options) =>
   redacting(geminiModel({ model: 'gemini-m', baseUrl: gemini.origin, apiKey: 'k' }), options)
 
-/** A reply of OpenAI's in these pieces. */
+/** A reply of OpenAI's in these chunks. */
 const saying = (...pieces) =>
   deltas(...pieces.map((content) => chunk({ content })), chunk({}, { finish_reason: 'stop' }))
 
-/** A model that answers by `answer(request)`, whole or in the pieces of a list, and keeps every request. */
+/** A model that answers by `answer(request)`, complete or in the chunks of a list, and records every request. */
 function scripted(answer, info = {}) {
   const seen = []
   const model = defineModel({
@@ -74,7 +74,7 @@ describe('the wire', () => {
     ['OpenAI', () => openai, overOpenAI],
     ['Gemini', () => gemini, overGemini],
   ]) {
-    test(`${name}: no value is sent, and the answer holds it again, streamed and whole`, async () => {
+    test(`${name}: no value is sent, and the answer contains it again, streamed and complete`, async () => {
       const prompt = `Write to ${mail} about card ${card}, then to ${mail}.`
       const ai = model()
       const { text, routing } = await ai.generate({ system: `I am ${mail}`, prompt })
@@ -108,7 +108,7 @@ describe('the wire', () => {
     }
   })
 
-  test('Gemini: calls in a stream hold restored values', async () => {
+  test('Gemini: calls in a stream contain restored values', async () => {
     // prettier-ignore
     gemini.next(chunks({ candidates: [{ content: { role: 'model', parts: [{ text: 'I call [EM' }, { text: 'AIL_1].' }, { functionCall: { name: 'send', args: { to: ['[ EMAIL_1 ]'] } } }] }, finishReason: 'STOP' }] }))
     const tools = [{ name: 'send', description: 'Sends', inputSchema: { type: 'object' } }]
@@ -117,7 +117,7 @@ describe('the wire', () => {
     assert.deepEqual(response.toolRequests[0].input, { to: [mail] })
   })
 
-  test('tools run on restored values, and their results are replaced', async () => {
+  test('tools run with restored values, and their results are redacted', async () => {
     const calls = [
       { index: 0, id: 'c1', type: 'function', function: { name: 'find', arguments: '{"who":"[email 1]"}' } },
     ]
@@ -138,7 +138,7 @@ describe('the wire', () => {
     assert.ok(!second.text.includes('23456789') && !second.text.includes('ann@'), second.text)
   })
 
-  test('JSON is restored with its escapes, in output and in partial output', async () => {
+  test('JSON is restored with escapes, in output and in partial output', async () => {
     const key = '-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASC\n-----END PRIVATE KEY-----'
     const schema = {
       type: 'object',
@@ -169,7 +169,7 @@ describe('the wire', () => {
 })
 
 describe('conversations', () => {
-  test('a value has one placeholder over all turns', async () => {
+  test('a value has one placeholder in all turns', async () => {
     const model = scripted(({ messages }) => `Noted: ${messages.at(-1).content[0].text}`)
     const chat = redacting(model).chat()
     await chat.send(`I am ${mail}`).response
@@ -186,7 +186,7 @@ describe('conversations', () => {
     ])
   })
 
-  test('another conversation cannot get at the values of this one', async () => {
+  test('another conversation cannot obtain the values of this one', async () => {
     const ai = redacting(scripted(() => 'Is it [EMAIL_1] or [EMAIL_2]?'))
     await ai.generate(mail)
     assert.equal((await ai.generate('bob@example.com')).text, 'Is it [EMAIL_1] or bob@example.com?')
@@ -195,7 +195,7 @@ describe('conversations', () => {
 })
 
 describe('options', () => {
-  test('kinds, detectors of the caller, placeholders', async () => {
+  test('kinds, custom detectors, placeholders', async () => {
     const model = echo()
     const ai = redacting(model, {
       detectors: ['email'],
@@ -218,7 +218,7 @@ describe('options', () => {
     assert.equal(model.seen[1].messages[0].content[0].text, '{{EMAIL-1}}')
   })
 
-  test('what makes no sense is refused', () => {
+  test('invalid options are rejected', () => {
     const model = echo()
     for (const options of [
       { detectors: ['mail'] },
@@ -234,12 +234,12 @@ describe('options', () => {
     assert.throws(() => redacting({}), { status: 'INVALID_ARGUMENT' })
   })
 
-  test('placeholders that could not be found again are refused at the first request', async () => {
+  test('placeholders that could not be found again are rejected at the first request', async () => {
     const ai = redacting(echo(), { placeholder: '{kind}_{n}' })
     await assert.rejects(ai.generate('hello'), { status: 'INVALID_ARGUMENT' })
   })
 
-  test('what a detector throws goes to the caller, and nothing is sent', async () => {
+  test('exceptions of a detector go to the caller, and nothing is sent', async () => {
     const model = echo()
     const fault = new Error('mine')
     // prettier-ignore
@@ -248,7 +248,7 @@ describe('options', () => {
     assert.equal(model.seen.length, 0)
   })
 
-  test('the rest of a model stays, and hooks around it see the values', async () => {
+  test('other members of a model are unchanged, and hooks around it see the values', async () => {
     const ai = redacting(Object.assign(echo(), { load: () => 'loaded' }))
     assert.equal(ai.load(), 'loaded')
     const seen = []
@@ -279,7 +279,7 @@ describe('names', () => {
     assert.equal(names.seen.length, 1, 'a text is read once')
   })
 
-  test('a model without turns is shown examples, and chooses among what stands in the text', async () => {
+  test('a model without turns is shown examples, and chooses among candidates from the text', async () => {
     const model = echo()
     const base = scripted(() => ({ text: '{"persons":["Ann Smith"],"places":["Bonn"],"organisations":[]}' }), {
       inferenceSource: 'on_device',
@@ -310,7 +310,7 @@ describe('names', () => {
     assert.equal(base.seen.length, 1)
   })
 
-  test('where names cannot be found, nothing is sent', async () => {
+  test('if names cannot be searched, nothing is sent', async () => {
     for (const [about, names] of [
       ['throws', scripted(() => { throw new Error('Ann') })], // prettier-ignore
       ['no JSON', scripted(() => 'Ann')],
@@ -340,7 +340,7 @@ describe('hybrids', () => {
   })
   const hybrid = (strategy, branches = models()) => hybridModel({ branches, strategy })
 
-  test('a redacted branch satisfies the pin, another does not', async () => {
+  test('a redacted branch satisfies the pin, others do not', async () => {
     const pin = new PrivacyStrategy({ redacted: 'redacted' })
     const ai = hybrid(new FirstMatch([pin, new FallbackStrategy(['cloud'])]))
     const { allow, order } = await ai.explain(mail)
@@ -359,25 +359,25 @@ describe('hybrids', () => {
     assert.deepEqual(routing.attempts.at(-1).redacted, { email: 1 })
     assert.equal(branches.cloud.seen.length, 0)
     assert.ok(!JSON.stringify(routing).includes('ann@'))
-    // It replaces no cards, so that it may not see one.
+    // It replaces no cards, so it must not receive one.
     const few = hybrid(pin, models({ detectors: ['email'] }))
     assert.deepEqual((await few.explain(card)).allow, ['onDevice'])
     assert.deepEqual((await few.explain(mail)).allow, ['onDevice', 'redacted'])
   })
 
-  test('a branch that is named as redacted and is not fails at the first request', async () => {
+  test('naming a branch as redacted that is not fails at the first request', async () => {
     for (const strategy of [new PrivacyStrategy({ redacted: 'cloud' }), new SensitivityStrategy({ redacted: 'cloud' })])
       await assert.rejects(hybrid(strategy).generate('hello'), { status: 'FAILED_PRECONDITION', code: 'NOT_REDACTED' })
   })
 
-  test('SensitivityStrategy goes three ways', async () => {
+  test('SensitivityStrategy chooses one of three ways', async () => {
     const ai = hybrid(new SensitivityStrategy({ redacted: 'redacted' }))
     assert.equal((await ai.generate('hello')).branch, 'cloud')
     assert.equal((await ai.generate(mail)).branch, 'redacted')
     assert.equal((await ai.generate('ssn 123-45-6789')).branch, 'onDevice')
     const own = hybrid(new SensitivityStrategy({ redacted: 'redacted', weights: { email: 1 } }))
     assert.equal((await own.generate(mail)).branch, 'onDevice')
-    // Inside a strategy of the caller's own, and in a nested hybrid.
+    // Inside a custom strategy, and in a nested hybrid.
     const inner = new SensitivityStrategy({ redacted: 'redacted' })
     assert.equal((await hybrid({ route: (context) => inner.route(context) }).generate(mail)).branch, 'redacted')
     const { onDevice, redacted } = models()
@@ -386,7 +386,7 @@ describe('hybrids', () => {
     assert.equal((await outer.generate(mail)).branch, 'redacted')
   })
 
-  test('later turns of a conversation stay where an earlier one was kept', async () => {
+  test('later turns of a pinned conversation stay pinned', async () => {
     const branches = models()
     const chat = hybrid(new FirstMatch([new SensitivityStrategy({ redacted: 'redacted' })]), branches).chat()
     await chat.send(mail).response
@@ -415,7 +415,7 @@ describe('random streams', () => {
   const random = (n) => (seed = (seed * 48271) % 2147483647) % n
   const pick = (list) => list[random(list.length)]
 
-  test('nothing found is sent, and every mangled placeholder is restored', async () => {
+  test('no finding is sent, and every variant of a placeholder is restored', async () => {
     const ai = redacting(
       defineModel({
         name: 'mangler',

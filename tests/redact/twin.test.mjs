@@ -1,6 +1,5 @@
 /**
- * The TypeScript of redaction against what core recorded in golden.json: what is sent, and what is shown of every
- * piece.
+ * Compares the TypeScript of redaction with core's golden.json: the sent requests, and the shown chunks.
  */
 
 import assert from 'node:assert/strict'
@@ -22,7 +21,7 @@ const golden = JSON.parse(await readFile(join(import.meta.dirname, 'golden.json'
 const terms = [{ kind: 9, text: 'Ann Smith', isWord: true }]
 const finds = (text) => (text.includes('X-99') ? [{ kind: 10, text: 'X-99', isWord: false }] : [])
 
-test('every request is sent alike, and every piece of its answer is shown alike', () => {
+test('every request is redacted equally, and every chunk of its answer is restored equally', () => {
   const kinds = golden.kinds.map((it) => kindOf(...it))
   let placeholders = 0
   for (const [index, turns] of golden.cases.entries()) {
@@ -45,7 +44,7 @@ test('every request is sent alike, and every piece of its answer is shown alike'
   assert.ok(placeholders > 150, `${placeholders} kinds were replaced`)
 })
 
-test('what could not be found again is no placeholder', () => {
+test('placeholders that could not be found again are rejected', () => {
   for (const [prefix, suffix, holds] of [
     ['[EMAIL_', ']', true],
     ['<<mail:', '>>', true],
