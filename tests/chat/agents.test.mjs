@@ -1,4 +1,4 @@
-/** Agents and flows over fake models. */
+/** Agents and flows with fake models. */
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -39,7 +39,7 @@ test('events arrive in order', async () => {
   assert.deepEqual([status, steps, messages.length], ['done', 2, 4])
 })
 
-test('whatever a tool does, the model reads a result', async () => {
+test('the model gets a result for every outcome of a tool', async () => {
   const cycle = {}
   cycle.self = cycle
   const table = [
@@ -76,7 +76,7 @@ test('whatever a tool does, the model reads a result', async () => {
   }
 })
 
-test('calls of one step run side by side up to the limit', async () => {
+test('calls of one step run in parallel up to the limit', async () => {
   let running = 0
   let most = 0
   const f = {
@@ -97,7 +97,7 @@ test('calls of one step run side by side up to the limit', async () => {
   )
 })
 
-test('an abort ends the run at once, also while a tool ignores its signal', async () => {
+test('an abort ends the run at once, even if a tool ignores its signal', async () => {
   const stop = new AbortController()
   const run = streamTools({
     model: caller(['f', {}, 'a']),
@@ -134,7 +134,7 @@ test('leaving the loop stops the work', async () => {
   assert.equal(aborted, true)
 })
 
-test('a model that never stops calling is stopped', async () => {
+test('a model that calls tools endlessly is stopped', async () => {
   const model = recorder('loop', { reply: () => calling(['f', {}, 'a']) })
   await assert.rejects(
     streamTools({ model, request: 'go', maxSteps: 3, tools: { f: { description: 'f', execute: () => 1 } } }).result,
@@ -150,7 +150,7 @@ test('a model that never stops calling is stopped', async () => {
   assert.equal(stopped.steps, 2)
 })
 
-test('a paused run is JSON and goes on with the decisions, without running what has run', async () => {
+test('a paused run is JSON and continues with the decisions, without repeating finished calls', async () => {
   const ran = []
   const tools = {
     read: { description: 'reads', execute: () => (ran.push('read'), 'text') },
@@ -172,7 +172,7 @@ test('a paused run is JSON and goes on with the decisions, without running what 
   assert.deepEqual(ran, ['read', 'send me', 'send you'])
 })
 
-test('what is no tool, no limit and no paused run is refused by name', async () => {
+test('invalid tools, limits and paused runs are rejected', async () => {
   const model = caller(['f', {}, 'a'])
   const table = [
     [{ tools: null }, /tools/],
@@ -203,7 +203,7 @@ test('an agent is a tool of another agent', async () => {
   assert.deepEqual(JSON.parse(response.text), ['sum of 1 2'])
 })
 
-test('a flow checks both ends and keeps finished steps over its retries', async () => {
+test('a flow validates input and output, and keeps finished steps across its retries', async () => {
   const traces = []
   let tries = 0
   let steps = 0
@@ -252,7 +252,7 @@ test('a flow takes Standard Schemas', async () => {
   await assert.rejects(flow(3), { status: 'INVALID_ARGUMENT', message: /at \/x\/1: must be even/ })
 })
 
-test('a flow streams, stops, and keeps its models to its branches', async () => {
+test('a flow streams, stops, and restricts its models to its branches', async () => {
   const flow = defineFlow({ name: 'count' }, async (to, { sendChunk, signal }) => {
     for (let at = 1; at <= to; at++) {
       sendChunk(at)
@@ -284,7 +284,7 @@ test('a flow streams, stops, and keeps its models to its branches', async () => 
   assert.equal(cloud.seen.length, 0)
 })
 
-test('a decision is about the call that waited, not about a later one of the same ref', async () => {
+test('a decision applies to the waiting call, not to a later one with the same ref', async () => {
   const sent = []
   const tools = { send: { description: 'sends', needsApproval: true, execute: ({ to }) => (sent.push(to), 'sent') } }
   let turn = 0

@@ -1,4 +1,4 @@
-/** Conversations over fake models: history, stops, windows, pins, tools. */
+/** Conversations with fake models: history, aborts, windows, pins, tools. */
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -29,7 +29,7 @@ test('a conversation keeps its history, its usage and the branch that answered l
   )
 })
 
-test('turns that are sent at once run one after the other', async () => {
+test('turns sent at once run one after the other', async () => {
   const model = recorder('slow', {
     reply: async ({ messages }) => (
       await new Promise((resolve) => setTimeout(resolve, 20)),
@@ -41,7 +41,7 @@ test('turns that are sent at once run one after the other', async () => {
   assert.deepEqual(texts(talk), ['u:a', 'm:re a', 'u:b', 'm:re b', 'u:c', 'm:re c'])
 })
 
-test('a stop keeps what was shown and marks it, and the next turn goes on', async () => {
+test('an abort keeps the content so far and marks it, and the next turn continues', async () => {
   const model = recorder('stopped', {
     reply: async (_, { sendChunk, signal }, turn) => {
       if (turn > 1) return 'done'
@@ -65,7 +65,7 @@ test('a stop keeps what was shown and marks it, and the next turn goes on', asyn
   assert.deepEqual(texts(talk), ['u:go', 'm:half an answer', 'u:on', 'm:done'])
 })
 
-test('a turn that fails before its first word is answered by regenerate, or joins the next message', async () => {
+test('a turn that fails before its first chunk is answered by regenerate, or joined to the next message', async () => {
   let isDown = true
   const model = recorder('flaky', {
     reply: () => {
@@ -102,7 +102,7 @@ test('rewind, fork and JSON', async () => {
   for (const index of [-1, 5, 1.5, NaN]) assert.throws(() => talk.rewindTo(index), { status: 'INVALID_ARGUMENT' })
 })
 
-test('histories from outside are checked', () => {
+test('histories from outside are validated', () => {
   const model = recorder('any')
   const hostile = [
     null,
@@ -120,7 +120,7 @@ test('histories from outside are checked', () => {
   assert.throws(() => chat(model, { persist: {} }), { status: 'INVALID_ARGUMENT' })
 })
 
-test('a branch with a small window receives the newest turns, and the history stays whole', async () => {
+test('a branch with a small window receives the newest turns, and the history stays complete', async () => {
   const model = recorder('small', { contextWindow: 100 })
   const talk = chat(model, { system: 'Be brief.', config: { maxOutputTokens: 20 } })
   for (let turn = 0; turn < 6; turn++) await talk.send(`${turn} ${words(5)}`).response
@@ -137,7 +137,7 @@ test('a branch with a small window receives the newest turns, and the history st
   assert.ok(new Set(beginnings).size < beginnings.length, beginnings.join(' | '))
 })
 
-test('what does not fit is an error with the numbers, and a hybrid moves on', async () => {
+test('a message that does not fit is an error with the numbers, and a hybrid moves on', async () => {
   const small = recorder('small', { contextWindow: 60 })
   const large = recorder('large', { reply: () => 'large' })
   const config = { maxOutputTokens: 10 }
@@ -185,7 +185,7 @@ test('each branch of a hybrid receives the conversation fitted to its own window
   assert.equal(attempt.window.window, 60)
 })
 
-test('a summary stands for what is left out, and is written once until it is outgrown', async () => {
+test('a summary replaces the omitted turns, and is written once until it is outgrown', async () => {
   let summaries = 0
   const reply = ({ messages }) => {
     if (!/^[^]*Summarise this conversation/.test(textOf(messages.at(-1)))) return 'ok'
@@ -204,7 +204,7 @@ test('a summary stands for what is left out, and is written once until it is out
   assert.equal(talk.messages.length, 28)
 })
 
-test('the window function of a caller', async () => {
+test('a custom window function', async () => {
   const model = recorder('small', { contextWindow: 60 })
   const seen = []
   const window = ({ messages, needed, available }) => (seen.push([needed, available]), messages.slice(-1))
@@ -221,7 +221,7 @@ test('the window function of a caller', async () => {
   })
 })
 
-test('what the window function returns is checked, and what it throws is the caller’s', async () => {
+test('the result of a window function is validated, and its exceptions go to the caller', async () => {
   const small = recorder('small', { contextWindow: 60 })
   const large = recorder('large')
   const ai = hybridModelOnDeviceCloud({
@@ -250,7 +250,7 @@ test('what the window function returns is checked, and what it throws is the cal
   assert.deepEqual([small.seen.length, large.seen.length], [0, 0])
 })
 
-test('a summary of a conversation that is kept to a branch goes to no other', async () => {
+test('a summary of a pinned conversation is written by no other branch', async () => {
   for (const branch of [undefined, 'cloud', 'onDevice']) {
     const device = recorder('device', { contextWindow: 700 })
     const cloud = recorder('cloud')
@@ -271,7 +271,7 @@ test('a summary of a conversation that is kept to a branch goes to no other', as
   }
 })
 
-test('a conversation that was kept to a branch stays there, until that turn is taken back', async () => {
+test('a pinned conversation stays pinned, until that turn is removed', async () => {
   const device = recorder('device', { reply: () => 'device' })
   const cloud = recorder('cloud', { reply: () => 'cloud' })
   let isPrivate = false
@@ -295,7 +295,7 @@ test('a conversation that was kept to a branch stays there, until that turn is t
   assert.equal((await talk.send('open again').response).branch, 'cloud')
 })
 
-test('tools with functions run within the turn, and their messages are kept', async () => {
+test('tools with functions run within the turn, and their messages are stored', async () => {
   const model = recorder('tools', {
     reply: (_, __, turn) => (turn === 1 ? calling(['add', { a: 1, b: 2 }, '1']) : 'three'),
   })
@@ -315,7 +315,7 @@ test('tools with functions run within the turn, and their messages are kept', as
   assert.equal(model.seen[0].tools[0].name, 'add')
 })
 
-test('a call that needs approval waits, also over JSON, and goes on with the decision', async () => {
+test('a call that needs approval waits, also across JSON, and continues with the decision', async () => {
   let runs = 0
   const reply = ({ messages }) =>
     messages.at(-1).role === 'tool'
@@ -342,7 +342,7 @@ test('a call that needs approval waits, also over JSON, and goes on with the dec
   await assert.rejects(talk.approve({}).response, { code: 'NOTHING_TO_APPROVE' })
 })
 
-test('a call without a result does not reach a model alone', async () => {
+test('a call without a result is never sent without one', async () => {
   const model = recorder('any')
   const call = calling(['f', {}, '1']).message
   const orphan = { role: 'tool', content: [{ toolResponse: { name: 'g', ref: '9', output: 1 } }] }
@@ -356,7 +356,7 @@ test('a call without a result does not reach a model alone', async () => {
   assert.match(sent.messages[2].content[0].toolResponse.output.error, /not run/)
 })
 
-test('listeners hear of every change and can leave', async () => {
+test('listeners are called at every change and can be removed', async () => {
   const talk = chat(recorder('any'))
   let changes = 0
   const leave = talk.onChange(() => changes++)

@@ -1,4 +1,4 @@
-/** Answers that broke off, and the branches that continue them. */
+/** Answers that broke off and are continued by other branches. */
 
 import assert from 'node:assert/strict'
 import { createServer } from 'node:http'
@@ -11,14 +11,14 @@ const { geminiModel, kCloud, kOnDevice, openAICompatibleModel, PrivacyStrategy, 
 
 const down = (message = 'lost') => new HybridError('UNAVAILABLE', message)
 
-/** Sends the pieces, then fails. */
+/** Sends the chunks, then fails. */
 const breaking =
   (...pieces) =>
   (_, { sendChunk }) => {
     for (const piece of pieces) sendChunk(piece)
     throw down()
   }
-/** Sends the pieces as its whole answer. */
+/** Sends the chunks as its complete answer. */
 const sending =
   (...pieces) =>
   (_, { sendChunk }) => {
@@ -47,14 +47,14 @@ async function read(stream) {
       branches.push(chunk.branch)
     }
   } catch {
-    // The response rejects alike.
+    // The response rejects in the same way.
   }
   return { text, branches }
 }
 
 const continueFrom = 'partial'
 
-test('another branch goes on from the text so far, and message and trace are marked', async () => {
+test('another branch continues the text so far, and message and trace are marked', async () => {
   const { ai, cloud } = pair(breaking('One ', 'two'), sending(' three', ' four'))
   const stream = ai.generateStream('Count.', { continueFrom })
   const { text, branches } = await read(stream)
@@ -72,7 +72,7 @@ test('another branch goes on from the text so far, and message and trace are mar
   assert.deepEqual(begun, { role: 'model', content: [{ text: 'One two' }], metadata: { prefix: true } })
 })
 
-test('without the option the failure is the caller’s, and nothing is tried', async () => {
+test('without the option the failure is thrown, and no other branch is tried', async () => {
   const { ai, cloud } = pair(breaking('One'), sending(' two'))
   const stream = ai.generateStream('Count.')
   assert.equal((await read(stream)).text, 'One')
@@ -86,7 +86,7 @@ test('without the option the failure is the caller’s, and nothing is tried', a
   assert.throws(() => chat(ai, { continueFrom: 1 }), { status: 'INVALID_ARGUMENT' })
 })
 
-test('what the next branch repeats is shown once, however it is cut', async () => {
+test('text repeated by the next branch is shown once, for every cut', async () => {
   const whole = 'It rains in Bonn today, and 🌧 tomorrow too.'
   const before = 'It rains in Bonn today, and 🌧 tom'
   for (const from of [0, 'It rains '.length]) {
@@ -101,14 +101,14 @@ test('what the next branch repeats is shown once, however it is cut', async () =
   }
 })
 
-test('text that was broken within a surrogate pair is whole again', async () => {
+test('text that was cut inside a surrogate pair is restored', async () => {
   const { ai, cloud } = pair(breaking('a \ud83c'), sending('\udf27 b'))
   const stream = ai.generateStream('x', { continueFrom })
   assert.equal((await read(stream)).text, 'a 🌧 b')
   assert.equal(textOf(cloud.seen[0].messages.at(-1)).isWellFormed(), true)
 })
 
-test('JSON, calls of tools, permanent failures and the last branch are refused by name', async () => {
+test('JSON, tool calls, permanent failures and the last branch are not continued, with the reason', async () => {
   const notContinued = async (first, request, second = sending('x')) => {
     const { ai } = pair(first, second)
     const stream = ai.generateStream(request, { continueFrom })
@@ -133,7 +133,7 @@ test('JSON, calls of tools, permanent failures and the last branch are refused b
   assert.equal(await notContinued(breaking('One'), 'x', breaking(' two')), '- last-branch')
 })
 
-test('a stop is no break', async () => {
+test('an abort is not continued', async () => {
   const stop = new AbortController()
   const { ai, cloud } = pair(async (_, { sendChunk, signal }) => {
     sendChunk('One')
@@ -146,7 +146,7 @@ test('a stop is no break', async () => {
   assert.equal(cloud.seen.length, 0)
 })
 
-test('tools that are called after the break find their branch', async () => {
+test('results of tools called after the break are sent to their branch', async () => {
   const { ai } = pair(breaking('I look. '), (_, { sendChunk }) => {
     sendChunk('Wait. ')
     return { message: { role: 'model', content: [{ text: 'Wait. ' }, { toolRequest: { name: 'look', ref: '1' } }] } }
@@ -158,9 +158,9 @@ test('tools that are called after the break find their branch', async () => {
   assert.deepEqual(message.metadata.branches, ['cloud'])
 })
 
-test('pins hold for the text so far as for the request', async () => {
+test('pins apply to the text so far as to the request', async () => {
   const strategy = new FirstMatch([new PrivacyStrategy(), new FallbackStrategy([kOnDevice, kCloud])])
-  // The request holds nothing personal; what the device wrote does.
+  // The request contains nothing personal, but the device's text does.
   const { ai, cloud } = pair(breaking('Write to ada@example.org, who'), sending(' answers'), { strategy })
   const stream = ai.generateStream('Whom do I write to?', { continueFrom })
   await read(stream)
@@ -175,7 +175,7 @@ test('pins hold for the text so far as for the request', async () => {
   assert.equal(kept.cloud.seen.length, 0)
 })
 
-test('a redacted branch reads the text so far as placeholders', async () => {
+test('a redacted branch receives the text so far with placeholders', async () => {
   const onDevice = recorder('device', { reply: breaking('Ask ada@example.org'), counts: false })
   const cloud = recorder('cloud', { reply: sending(' now'), counts: false })
   const ai = hybridModel({
@@ -191,7 +191,7 @@ test('a redacted branch reads the text so far as placeholders', async () => {
   assert.equal(textOf(cloud.seen[0].messages.at(-1)), 'Ask [EMAIL_1]')
 })
 
-test('a chat goes on in the turn, and later turns carry the whole answer', async () => {
+test('a chat continues within the turn, and later turns include the complete answer', async () => {
   let turns = 0
   const { ai, onDevice } = pair(
     (request, run) => (++turns === 1 ? breaking('One ')(request, run) : 'again'),
@@ -207,14 +207,14 @@ test('a chat goes on in the turn, and later turns carry the whole answer', async
   assert.equal(textOf(onDevice.seen[1].messages[1]), 'One two')
 })
 
-test('random breaks over three branches: the text is whole, and the trace says where each went on', async () => {
+test('random breaks across three branches: the text is complete, and the trace shows each continuation', async () => {
   let seed = 7
   const random = (most) => (seed = (seed * 1_103_515_245 + 12_345) % 2 ** 31) % most
   for (let round = 0; round < 200; round++) {
     const words = Array.from({ length: 12 }, (_, at) => `word${at}x${random(1000)}`)
     const whole = words.join(' ')
     const cuts = [random(whole.length), random(whole.length)].sort((a, b) => a - b)
-    // A model without `prefix` may repeat; this one continues behind the text that it was given.
+    // A model without `prefix` may repeat; this one continues right after the given text.
     const going = (end) => (request, run) => {
       const last = request.messages.at(-1)
       const from = last.role === 'model' ? textOf(last).length : 0
@@ -237,7 +237,7 @@ test('random breaks over three branches: the text is whole, and the trace says w
   }
 })
 
-/** A service of one answer, which records what it reads. */
+/** A service with one answer, which records its requests. */
 async function service(answer) {
   const seen = []
   const server = createServer((request, response) => {
@@ -253,7 +253,7 @@ async function service(answer) {
   return { seen, url: `http://127.0.0.1:${server.address().port}`, close: () => server.close() }
 }
 
-test('the clouds are asked in words, each in its dialect', async () => {
+test('each cloud service gets an instruction to continue, in its own format', async () => {
   const begun = 'It rains in Bonn today, and'
   const again = 'Bonn today, and tomorrow too.'
   const gemini = await service([
@@ -272,7 +272,7 @@ test('the clouds are asked in words, each in its dialect', async () => {
       assert.equal((await read(stream)).text, 'It rains in Bonn today, and tomorrow too.', name)
       assert.equal((await stream.response).text, 'It rains in Bonn today, and tomorrow too.')
     }
-    // A last message that is marked is continued without a hybrid too, streamed or not.
+    // A marked last message is continued without a hybrid, too, streamed or not.
     const marked = {
       messages: [
         { role: 'user', content: [{ text: 'The weather?' }] },

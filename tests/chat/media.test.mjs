@@ -1,4 +1,4 @@
-/** Pictures in conversations, and branches that do not see them. */
+/** Images in conversations, and branches that do not support them. */
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -10,7 +10,7 @@ const { chat, defineModel, FallbackStrategy, FirstMatch, hybridModel, PreRouting
 const picture = (letter) => ({ media: { url: `data:image/png;base64,${letter}AAA`, contentType: 'image/png' } })
 const sound = { media: { url: 'data:audio/wav;base64,AAAA', contentType: 'audio/wav' } }
 
-/** A blind branch, and one that sees and describes. */
+/** A branch without image support, and one that describes images. */
 function pair({ describe = () => 'a red door', strategy = new FallbackStrategy(['blind', 'seeing']), ...more } = {}) {
   const seen = { blind: [], seeing: [] }
   const branch = (name, media, reply) =>
@@ -31,7 +31,7 @@ function pair({ describe = () => 'a red door', strategy = new FallbackStrategy([
 
 const asked = (...parts) => ({ messages: [{ role: 'user', content: [...parts, { text: 'What is it?' }] }] })
 
-test('without a policy the branch gets what was sent', async () => {
+test('without a policy the branch receives the media', async () => {
   const { ai, seen } = pair()
   await ai.generate(asked(picture('a')))
   assert.deepEqual(seen.blind[0].messages[0].content[0], picture('a'))
@@ -41,7 +41,7 @@ test('without a policy the branch gets what was sent', async () => {
   }
 })
 
-test('dropped media leave a note, and the trace counts them', async () => {
+test('dropped media are replaced by a note, and the trace counts them', async () => {
   const { ai, seen, blind } = pair()
   const { routing } = await ai.generate(asked(picture('a'), sound), { media: 'drop' })
   assert.equal(JSON.stringify(seen.blind[0]).includes('data:'), false)
@@ -51,7 +51,7 @@ test('dropped media leave a note, and the trace counts them', async () => {
   assert.deepEqual(alone.routing.attempts[0].media, { dropped: 1, described: 0 })
 })
 
-test('a branch that sees describes, once for each picture', async () => {
+test('a branch with image support describes each image once', async () => {
   let count = 0
   const { ai, seen } = pair({ describe: () => `door ${++count}` })
   const media = { describe: { branch: 'seeing' } }
@@ -64,7 +64,7 @@ test('a branch that sees describes, once for each picture', async () => {
   assert.deepEqual(seen.seeing[0].messages[0].content[0], picture('a'))
 })
 
-test('what cannot be described is dropped', async () => {
+test('media that cannot be described are dropped', async () => {
   const failing = pair({
     describe: () => {
       throw new Error('no')
@@ -77,7 +77,7 @@ test('what cannot be described is dropped', async () => {
   assert.deepEqual(unknown.routing.attempts[0].media, { dropped: 1, described: 0 })
 })
 
-test('a pinned picture is described by no branch outside the pin', async () => {
+test('a pinned image is described by no branch outside the pin', async () => {
   const pin = new PreRoutingStrategy(() => ({ order: ['blind'], allow: ['blind'] }))
   const { ai, seen } = pair({ strategy: new FirstMatch([pin]) })
   const { routing } = await ai.generate(asked(picture('a')), { media: { describe: { branch: 'seeing' } } })
@@ -88,7 +88,7 @@ test('a pinned picture is described by no branch outside the pin', async () => {
   assert.equal(open.seen.seeing.length, 0)
 })
 
-test('a stop while a picture is described stops the request', async () => {
+test('an abort during a description aborts the request', async () => {
   const stop = new AbortController()
   const { ai, seen } = pair({ describe: () => new Promise(() => stop.abort()) })
   await assert.rejects(ai.generate(asked(picture('a')), { media: { describe: {} }, signal: stop.signal }), {
@@ -97,7 +97,7 @@ test('a stop while a picture is described stops the request', async () => {
   assert.equal(seen.blind.length, 0)
 })
 
-test('a chat hands over to a branch without eyes: earlier pictures are dropped, the history stays whole', async () => {
+test('a chat falls back to a branch without image support: earlier images are dropped, the history stays complete', async () => {
   let branch = 'seeing'
   const { ai, seen } = pair({ strategy: new PreRoutingStrategy(() => branch) })
   const talk = chat(ai)
@@ -107,7 +107,7 @@ test('a chat hands over to a branch without eyes: earlier pictures are dropped, 
   assert.deepEqual(routing.attempts[0].media, { dropped: 1, described: 0 })
   assert.equal(JSON.stringify(seen.blind[0]).includes('data:'), false)
   assert.deepEqual(talk.messages[0].content[0], picture('a'))
-  // The newest message is the caller's to route.
+  // The newest message is left to the routing.
   await talk.send([picture('b'), { text: 'And this?' }]).response
   assert.deepEqual(seen.blind[1].messages.at(-1).content[0], picture('b'))
   branch = 'seeing'
@@ -119,7 +119,7 @@ test('a chat hands over to a branch without eyes: earlier pictures are dropped, 
   assert.equal(textOf(seen.blind.at(-1).messages[0]), '[a picture: a red door]What is it?')
 })
 
-test('a hybrid in a hybrid borrows eyes from around it', async () => {
+test('a nested hybrid uses the describer of the outer one', async () => {
   const { blind, seeing, seen } = pair()
   const inner = hybridModel({ branches: { blind }, strategy: new FallbackStrategy(['blind']) })
   const outer = hybridModel({ branches: { inner, seeing }, strategy: new FallbackStrategy(['inner', 'seeing']) })

@@ -1,4 +1,4 @@
-/** Random conversations over a device and a cloud: whatever happens, what is private never reaches the cloud. */
+/** Random conversations with a device and a cloud: private content never reaches the cloud. */
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -12,7 +12,7 @@ const conversations = Number(process.env.HYBRIDGE_CASES ?? 400)
 const secret = 'ada.lovelace@example.org'
 const picture = { media: { url: 'data:image/png;base64,AAAA', contentType: 'image/png' } }
 
-/** Numbers from 0 on that a seed decides. */
+/** Returns random integers from 0 on, determined by a seed. */
 function chance(seed) {
   let state = seed * 2_654_435_761 + 1
   return (most) => {
@@ -23,7 +23,7 @@ function chance(seed) {
   }
 }
 
-/** A branch that answers, fails, breaks off or calls a tool, and often repeats what it read. */
+/** A branch that answers, fails, breaks off or calls a tool, and often repeats its prompt. */
 function branch(name, random, onRequest) {
   return defineModel({
     name,

@@ -7,7 +7,7 @@ const npm = join(import.meta.dirname, '../../crate/npm')
 export const hybridge = await import(join(npm, 'dist/index.js'))
 hybridge.configure({ wasmUrl: readFileSync(join(npm, 'wasm/page/hybridge_page_bg.wasm')) })
 
-/** Ten tokens a message and one for each word: counts that a test can do in its head. */
+/** Counts ten tokens per message and one per word, which tests can compute by hand. */
 export const tokensOf = ({ messages }) =>
   messages.reduce(
     (sum, { content }) =>
@@ -17,7 +17,7 @@ export const tokensOf = ({ messages }) =>
     0,
   )
 
-/** A model that answers by `reply(request, run)` and keeps every request. */
+/** A model that answers by `reply(request, run)` and records every request. */
 export function recorder(name, { contextWindow, reply = () => 'ok', counts = true, inferenceSource = 'unknown' } = {}) {
   const seen = []
   const model = hybridge.defineModel({
@@ -46,7 +46,7 @@ export const calling = (...calls) => ({
   },
 })
 
-/** Waits until `is()` holds; fails after two seconds. */
+/** Waits until `is()` is true; fails after two seconds. */
 export async function until(is) {
   for (let tries = 0; tries < 200; tries++) {
     if (await is()) return
