@@ -97,7 +97,7 @@ test('an abort during a description aborts the request', async () => {
   assert.equal(seen.blind.length, 0)
 })
 
-test('a chat falls back to a branch without image support: earlier images are dropped, the history stays complete', async () => {
+test('a chat falls back to a branch without images: earlier ones are dropped, the history stays complete', async () => {
   let branch = 'seeing'
   const { ai, seen } = pair({ strategy: new PreRoutingStrategy(() => branch) })
   const talk = chat(ai)

@@ -10,7 +10,7 @@ import { entry, failure, hybrid, scripted, weatherCall } from './setting.mjs'
 const { aiSdkModel } = await entry('./ai-sdk')
 
 for (const approved of [true, false]) {
-  test(`a call that was ${approved ? 'approved' : 'declined'} after a reload reaches the branch that called`, async () => {
+  test(`a call that was ${approved ? 'approved' : 'declined'} after a reload reaches its branch`, async () => {
     const cloud = scripted('cloud', [weatherCall('Oslo')], ['Done.'])
     const device = scripted('device', [{ fail: failure('UNAVAILABLE') }])
     let runs = 0

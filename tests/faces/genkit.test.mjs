@@ -100,7 +100,7 @@ test('structured output: the model receives the schema as a constraint', async (
   assert.equal(model.seen[0].request.output.schema.properties.city.type, 'string')
 })
 
-test("errors are Genkit’s, with hybridge’s code; aborts stay aborts", async () => {
+test('errors are Genkit’s, with hybridge’s code; aborts stay aborts', async () => {
   const ai = genkitOver({
     m: scripted('m', [{ fail: failure('UNAVAILABLE', { code: 'MODEL_NOT_LOADED' }) }]),
     fault: hybridge.hybridModel({
@@ -139,7 +139,7 @@ test('embedders', async () => {
   assert.deepEqual(embedder.seen[0].options, { task: 'query', dimensions: 256 })
 })
 
-test("a Genkit model as a branch: complete, streamed, aborted, missing", async () => {
+test('a Genkit model as a branch: complete, streamed, aborted, missing', async () => {
   const ai = genkit({})
   const seen = []
   ai.defineModel(

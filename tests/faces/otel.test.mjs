@@ -166,7 +166,7 @@ test('content only if enabled, and never of a pinned request', async () => {
   assert.ok(span)
 })
 
-test('streams: chunks pass unchanged, leaving the loop aborts the work, time to the first chunk is measured', async () => {
+test('streams: chunks pass unchanged, leaving the loop aborts, the first chunk is timed', async () => {
   const model = scripted('m', ['a', 'b'], ['a', { hang: true }])
   const ai = withTelemetry(model, { sink: openTelemetry(api) })
   const { stream, response } = ai.generateStream('x')

@@ -382,7 +382,7 @@ test('a constraint applies to one prompt', async () => {
 const weather = { name: 'weather', description: 'The weather.', inputSchema: { type: 'object' } }
 const call = (city, ref) => [{ toolRequest: { name: 'weather', input: { city }, ...(ref !== undefined && { ref }) } }]
 
-test('tools with execute run in parallel, their exceptions are reported to the model, and their calls are remembered', async () => {
+test('tools with execute run in parallel, exceptions are reported to the model, calls are remembered', async () => {
   const model = scripted('m', [[...call('Oslo', '0'), ...call('Bonn', '1')]], ['done'], ['again'])
   const asked = []
   const execute = async ({ city }) => {

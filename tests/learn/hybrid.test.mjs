@@ -96,7 +96,7 @@ describe('shadows', () => {
     }
   })
 
-  test("the request’s signal does not abort a shadow; its own signal and its timeout do", async () => {
+  test('the request’s signal does not abort a shadow; its own signal and its timeout do', async () => {
     const waits = defineModel({
       name: 'w',
       generate: (_, { signal }) =>
