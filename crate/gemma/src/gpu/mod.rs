@@ -21,7 +21,7 @@ pub use device::{AdapterFacts, Device};
 pub use judge::choice::{PlanChoice, choose};
 pub use judge::self_check::{Report, self_check};
 #[cfg(any(test, feature = "testing"))]
-pub use judge::{bench, checks, rounding, suite};
+pub use judge::{bench, checks, roofline, rounding, suite};
 pub use kernels::plan::Plan;
 pub use pass::kernel_embedder::KernelEmbedder;
 pub use pass::kernel_pass::KernelPass;

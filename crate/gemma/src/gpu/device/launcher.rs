@@ -12,6 +12,8 @@ use burn::tensor::wgpu::wgpu;
 use hybridge_core::Result;
 
 use crate::gpu::Device;
+use crate::gpu::kernels::intake::{BLOCK, SPANS};
+use crate::gpu::kernels::profile::Profile;
 use crate::gpu::kernels::shader::{Access, Source};
 use crate::gpu::pass::portions::Load;
 
@@ -40,6 +42,8 @@ pub(crate) enum Grid {
     Queries { each: u32, heads: u32, window: u32 },
     /// So many across, and one layer for each token across z.
     Layers(u32),
+    /// Spans of keys across x, kv heads across y. A window of 0 has no limit.
+    Spans { heads: u32, window: u32 },
     /// Keys across x, heads across y, tokens across z. A window of 0 has no limit.
     Keys { per_group: u32, heads: u32, window: u32, both_ways: bool },
 }
@@ -57,6 +61,12 @@ impl Grid {
             Self::Tiles { across, each } => [across, 1, tokens.div_ceil(each)],
             Self::Queries { each, heads, .. } => [tokens.div_ceil(each), heads, 1],
             Self::Layers(across) => [across, 1, tokens],
+            Self::Spans { heads, window } => {
+                let all = position + tokens;
+                let seen = if window == 0 { all } else { all.min(window) };
+                let span = seen.div_ceil(SPANS * BLOCK) * BLOCK;
+                [seen.div_ceil(span.max(1)), heads, 1]
+            }
             Self::Keys { per_group, heads, window, both_ways } => {
                 let seen = position + tokens;
                 let widest = match (window, both_ways) {
@@ -80,7 +90,11 @@ impl Grid {
                     if window == 0 { all } else { all.min(u64::from(window.saturating_add(each))) };
                 u64::from(tokens.next_multiple_of(each)) * u64::from(heads) * keys
             }
-            Self::Fixed(_) | Self::Items { .. } | Self::Layers(_) | Self::Keys { .. } => 1,
+            Self::Fixed(_)
+            | Self::Items { .. }
+            | Self::Layers(_)
+            | Self::Spans { .. }
+            | Self::Keys { .. } => 1,
         }
     }
 
@@ -89,7 +103,11 @@ impl Grid {
         match self {
             Self::Tiles { .. } => Some(0),
             Self::Queries { .. } => Some(1),
-            Self::Fixed(_) | Self::Items { .. } | Self::Layers(_) | Self::Keys { .. } => None,
+            Self::Fixed(_)
+            | Self::Items { .. }
+            | Self::Layers(_)
+            | Self::Spans { .. }
+            | Self::Keys { .. } => None,
         }
     }
 }
@@ -100,6 +118,14 @@ impl Grid {
 pub(crate) struct Kernels(Rc<RefCell<HashMap<String, Rc<Kernel>>>>);
 
 impl Kernels {
+    /// The text of a dispatch's kernel.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn text_of(&self, dispatch: &Dispatch) -> Option<String> {
+        let kernels = self.0.borrow();
+        let mut found = kernels.iter().filter(|(_, it)| Rc::ptr_eq(it, &dispatch.kernel));
+        found.next().map(|(text, _)| text.clone())
+    }
+
     /// One of them is none after all.
     pub(crate) fn forget(&self) {
         self.0.borrow_mut().clear();
@@ -112,6 +138,8 @@ pub(crate) struct Kernel {
     pipeline: wgpu::ComputePipeline,
     layout: wgpu::BindGroupLayout,
     label: &'static str,
+    workgroup: u32,
+    profile: Profile,
 }
 
 /// A kernel on its buffers.
@@ -131,6 +159,22 @@ impl Dispatch {
     /// each key of each head of each token.
     pub(crate) fn working(self, work: u64) -> Self {
         Self { work, ..self }
+    }
+
+    /// Its kernel's name.
+    pub(crate) fn label(&self) -> &'static str {
+        self.kernel.label
+    }
+
+    /// What its kernel says of itself.
+    pub(crate) fn profile(&self) -> &Profile {
+        &self.kernel.profile
+    }
+
+    /// Invocations at one point of the sequence.
+    pub(crate) fn invocations(&self, progress: Progress) -> u64 {
+        let groups = self.grid.at(progress).map(u64::from);
+        groups.iter().product::<u64>() * u64::from(self.kernel.workgroup)
     }
 
     /// What it asks for at one point of the sequence.
@@ -258,7 +302,8 @@ impl Recorder {
             },
             cache: None,
         });
-        Kernel { pipeline, layout, label: source.label }
+        let Source { label, workgroup, profile, .. } = *source;
+        Kernel { pipeline, layout, label, workgroup, profile }
     }
 
     /// Binds buffers to a kernel, in the order of its bindings.
@@ -381,6 +426,11 @@ mod tests {
         check(Grid::Queries { each: 8, heads: 3, window: 4 }, 9, 9, [2, 3, 1]);
         check(Grid::Layers(5), 9, 9, [5, 1, 9]);
         let keys = |window, both_ways| Grid::Keys { per_group: 4, heads: 2, window, both_ways };
+        let spans = |window| Grid::Spans { heads: 2, window };
+        check(spans(0), 0, 1, [1, 2, 1]);
+        check(spans(0), 511, 1, [16, 2, 1]);
+        check(spans(0), 512, 1, [9, 2, 1]);
+        check(spans(40), 900, 1, [2, 2, 1]);
         check(keys(0, false), 30, 2, [8, 2, 2]);
         check(keys(10, false), 30, 2, [3, 2, 2]);
         check(keys(10, true), 0, 32, [3, 2, 32]);

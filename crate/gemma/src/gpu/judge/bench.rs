@@ -47,7 +47,7 @@ pub async fn ceilings(device: &Device, clock: Clock<'_>) -> Result<Ceilings> {
             include_str!("../kernels/wgsl/bench_read.wgsl")
         );
         let accesses = vec![Access::Read, Access::Write];
-        let kernel = recorder.kernel(&Source { label: "bench read", text, accesses });
+        let kernel = recorder.kernel(&Source::plain("bench read", text, accesses));
         let dispatch = recorder.bind(&kernel, &[&input, &output], Grid::Fixed(threads / 64));
         let each = repeated(&recorder, &[dispatch], START, clock).await?;
         read = read.max(f64::from(words) * 16.0 * 1000.0 / each);
@@ -57,7 +57,7 @@ pub async fn ceilings(device: &Device, clock: Clock<'_>) -> Result<Ceilings> {
         include_str!("../kernels/wgsl/bench_reference.wgsl")
     );
     let accesses = vec![Access::Read, Access::Read, Access::Write];
-    let kernel = recorder.kernel(&Source { label: "bench reference", text, accesses });
+    let kernel = recorder.kernel(&Source::plain("bench reference", text, accesses));
     let vector = uploader.values("bench vector", COLUMNS as usize)?;
     let dispatch = recorder.bind(&kernel, &[&input, &vector, &output], Grid::Fixed(ROWS / 64));
     let each = repeated(&recorder, &[dispatch], START, clock).await?;

@@ -318,7 +318,7 @@ pub async fn too_much_memory_is_refused(device: &Device, tiny: &Tiny) -> Result<
 /// What was reported instead.
 pub(crate) async fn what_cannot_be_made_is_told(device: &Device, tiny: &Tiny) -> Result<()> {
     let recorder = Recorder::new(device.clone());
-    let source = Source { label: "nonsense", text: "fn main( {".to_owned(), accesses: Vec::new() };
+    let source = Source::plain("nonsense", "fn main( {".to_owned(), Vec::new());
     for _ in 0..2 {
         // The second time it must not be found among those that compiled.
         recorder.kernel(&source);

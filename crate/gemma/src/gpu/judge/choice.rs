@@ -10,6 +10,7 @@ use hybridge_core::{Error, Result};
 use crate::gpu::device::fault;
 use crate::gpu::device::launcher::{Dispatch, Launcher as _, Progress, Recorder};
 use crate::gpu::judge::self_check::{largest_error, ramp};
+use crate::gpu::kernels::intake::Intake;
 use crate::gpu::kernels::products::{Ending, Product, Rows};
 use crate::gpu::kernels::upload::{Planes, Uploader};
 use crate::gpu::pass::pace::Clock;
@@ -222,6 +223,7 @@ impl Bench {
             out_stride: 0,
             out_first: 0,
             ending: Ending::Plain,
+            intake: Intake::Stored,
         };
         let (source, grid) = product.for_one(plan, None);
         let kernel = self.recorder.kernel(&source);

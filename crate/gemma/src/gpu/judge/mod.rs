@@ -11,6 +11,8 @@ mod costs;
 mod cuts;
 mod loaded;
 #[cfg(any(test, feature = "testing"))]
+pub mod roofline;
+#[cfg(any(test, feature = "testing"))]
 pub mod rounding;
 pub(crate) mod self_check;
 #[cfg(any(test, feature = "testing"))]

@@ -9,6 +9,7 @@ use crate::engine::Pass;
 use crate::gpu::device::launcher::{Launcher as _, Progress, Recorder};
 use crate::gpu::judge::checks::{Kind, agrees_with_record, distance, open, wrong};
 use crate::gpu::judge::self_check::ramp;
+use crate::gpu::kernels::intake::Intake;
 use crate::gpu::kernels::planes::Format;
 use crate::gpu::kernels::products::{Ending, Product, Rows};
 use crate::gpu::kernels::upload::Uploader;
@@ -133,6 +134,7 @@ async fn product(
         out_stride: 0,
         out_first: 0,
         ending: Ending::Plain,
+        intake: Intake::Stored,
     };
     let (source, grid) = product.for_one(plan, None);
     let kernel = recorder.kernel(&source);

@@ -12,6 +12,7 @@ use hybridge_core::{Error, Result};
 
 use crate::config::{Architecture, Config, Layer, Rope, Span};
 use crate::gpu::device::launcher::{Dispatch, Grid, Kernel, Launcher as _, Progress, Recorder};
+use crate::gpu::kernels::intake::Intake;
 use crate::gpu::kernels::planes::Format;
 use crate::gpu::kernels::products::{Ending, Product, Rows};
 use crate::gpu::kernels::shader::{MatrixShape, Source};
@@ -189,6 +190,7 @@ impl Kernels {
             out_stride: 0,
             out_first: 0,
             ending: Ending::Plain,
+            intake: Intake::Stored,
         };
         let window = kernels::to_u32(WINDOW);
         let view = View { capacity: SLOTS, window, both_ways: false, score_stride: SLOTS };

@@ -130,7 +130,7 @@ suite! {
     };
     /// As people with a GPU get them.
     kernels_with_barriers_agree_with_the_record:
-        one_of(&["q4_0", "q6_k", "mixed", "head_256", "irregular"]),
+        natively_also(&["q4_0", "head_256", "irregular"], &["q6_k", "mixed"]),
         async |device: &Device, tiny: &Tiny| checks::agrees_with_record(device, BARRIERS, tiny).await;
     /// Gemma 3n and 4, with both kinds of kernels.
     newer_kernels_agree_with_the_record: natively_also(

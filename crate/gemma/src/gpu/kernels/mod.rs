@@ -1,16 +1,20 @@
 //! The kernels beside products: each with the constants of one network.
 
+pub(crate) mod intake;
 pub(crate) mod newer;
 pub(crate) mod plan;
 pub(crate) mod planes;
 pub(crate) mod products;
+pub(crate) mod profile;
 pub(crate) mod shader;
 pub(crate) mod tiles;
 pub(crate) mod upload;
 
 use crate::config::{Config, Layer};
 use crate::gpu::device::launcher::Grid;
+use crate::gpu::kernels::intake::{BLOCK, SPANS};
 use crate::gpu::kernels::planes::units_of;
+use crate::gpu::kernels::profile::Profile;
 use crate::gpu::kernels::shader::{Access, Builder, MatrixShape, Shape, Source};
 use crate::quant::Rounding;
 
@@ -33,6 +37,8 @@ pub(crate) struct Shapes {
     pub(crate) attend: Shape,
     /// What is done once, by one workgroup.
     pub(crate) single: Shape,
+    /// What is done once for each slice of the vocabulary.
+    pub(crate) slice: Shape,
 }
 
 impl Shapes {
@@ -46,6 +52,7 @@ impl Shapes {
         value: Shape { workgroup: 16, lanes: 1 },
         attend: Shape { workgroup: 4, lanes: 1 },
         single: Shape { workgroup: 16, lanes: 1 },
+        slice: Shape { workgroup: 16, lanes: 1 },
     };
 
     /// For real GPUs: neighbours read neighbouring words, and enough of them hide the latency.
@@ -57,6 +64,7 @@ impl Shapes {
         value: Shape { workgroup: 128, lanes: 16 },
         attend: Shape { workgroup: 64, lanes: 64 },
         single: Shape { workgroup: 256, lanes: 1 },
+        slice: Shape { workgroup: 256, lanes: 16 },
     };
 }
 
@@ -96,12 +104,16 @@ pub(crate) fn embed(
         .matrix(shard)
         .for_matrix(include_str!("wgsl/whole.wgsl"))
         .output_rounding(rounding)
+        .profile(Profile::of(
+            9 * shape.turns(padded(config.width) / 32) + shape.summing(),
+            shard.bytes_of(1),
+        ))
         .piece(include_str!("wgsl/embed.wgsl"));
     (builder.build(), Grid::Items { each: 1, per_group: shape.items() })
 }
 
 /// What a norm does beside adding its branch.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Adding {
     /// Whether the sum is scaled by what stands behind the branch's weights.
     pub(crate) scales: bool,
@@ -131,6 +143,10 @@ pub(crate) fn add(
         .flag("NORMS", adding.norms)
         .bindings(&[Read, Write, Uniform, Read, Read, Write])
         .output_rounding(rounding)
+        .profile(Profile::of(
+            3 * shape.turns(padded(config.width) / 4) + 2 * shape.summing(),
+            16 * u64::from(padded(config.width)),
+        ))
         .piece(include_str!("wgsl/norm.wgsl"));
     (builder.build(), Grid::Items { each: 1, per_group: shape.items() })
 }
@@ -183,9 +199,23 @@ pub(crate) fn rope(
         .flag("NORMS_VALUES", config.norms_values)
         .flag("VALUES_ARE_KEYS", making == Making::Keys)
         .bindings(&[Read, Write, Uniform, Read, Read, Write, Write])
+        .profile(Profile::of(
+            2 * shape.turns(to_u32(layer.head_dim)) + shape.summing(),
+            4 * making.width(layer) as u64,
+        ))
         .piece(include_str!("wgsl/rope.wgsl"));
     let heads = to_u32(layer.heads + 2 * kv_heads);
     (builder.build(), Grid::Items { each: heads, per_group: shape.items() })
+}
+
+/// How a span of keys is spread: lanes share a key, and each has a quad of the values.
+pub(crate) const SPAN: Shape = Shape { workgroup: 128, lanes: 8 };
+
+/// Bytes of a workgroup's memory for a span of this layer; none where it fits no workgroup.
+pub(crate) fn span_memory(layer: &Layer) -> Option<u32> {
+    let (quads, fours) = (to_u32(layer.head_dim / 4), to_u32(layer.group().div_ceil(4)));
+    let fits = layer.head_dim.is_multiple_of(8) && quads <= SPAN.workgroup;
+    fits.then(|| 16 * (4 * fours * quads + BLOCK * fours + SPAN.workgroup))
 }
 
 /// What a layer's attention sees.
@@ -226,11 +256,25 @@ impl View {
         builder
     }
 
+    /// Keys or values of every query head, each read for itself.
+    fn reading(self, layer: &Layer) -> Profile {
+        Profile {
+            bytes_a_key: 4 * layer.query_width() as u64,
+            window: self.window,
+            ..Profile::default()
+        }
+    }
+
     /// Queries times keys. Bindings: queries, scores, progress, keys.
     pub(crate) fn scores(self, layer: &Layer, shape: Shape) -> (Source, Grid) {
         let mut builder = self.begin("scores", layer, shape, &[Read, Write, Uniform, Read]);
         builder
             .number("QUERY_QUADS", to_u32(layer.query_width() / 4))
+            .profile(Profile {
+                steps: shape.turns(to_u32(layer.head_dim / 4)) + shape.summing(),
+                in_flight: 16,
+                ..self.reading(layer)
+            })
             .piece(include_str!("wgsl/scores.wgsl"));
         let grid = Grid::Keys {
             per_group: shape.items(),
@@ -257,9 +301,65 @@ impl View {
             .number("SLICE", slice)
             .number("OUT_QUADS", padded(layer.query_width()) / 4)
             .output_rounding(rounding)
+            .profile(Profile {
+                steps: (if slice > 1 { 6 } else { 3 }) * shape.summing(),
+                // Once for the largest score, once for the values.
+                steps_for_keys: 2,
+                keys: shape.lanes,
+                in_flight: 16 * slice,
+                ..self.reading(layer)
+            })
             .piece(include_str!("wgsl/mix.wgsl"));
         let parts = to_u32(layer.heads * quads) / slice;
         (builder.build(), Grid::Layers(parts.div_ceil(shape.items())))
+    }
+
+    /// A single token's attention, a span of keys a workgroup. Bindings: projections, parts,
+    /// progress, norms, angles, keys, values.
+    pub(crate) fn spans(
+        self,
+        config: &Config,
+        layer: &Layer,
+        making: Making,
+        coarse: usize,
+    ) -> (Source, Grid) {
+        let shape = SPAN;
+        let bindings = [Read, Write, Uniform, Read, Read, Write, Write];
+        let mut builder = Builder::new("span", shape);
+        let (quads, kv_heads) = (to_u32(layer.head_dim / 4), to_u32(layer.kv_heads));
+        let fours = to_u32(layer.group().div_ceil(4));
+        builder
+            .number("QUADS", quads)
+            .number("HEADS", to_u32(layer.heads))
+            .number("KV_HEADS", kv_heads)
+            .number("GROUP", to_u32(layer.group()))
+            .number("CAPACITY", to_u32(self.capacity))
+            .number("WINDOW", self.window)
+            .number("COARSE", to_u32(coarse))
+            .float("EPSILON", config.norm_epsilon)
+            .float("QUERY_SCALE", config.query_scale)
+            .flag("OWN", making != Making::Nothing)
+            .flag("NORMS_VALUES", config.norms_values)
+            .flag("VALUES_ARE_KEYS", making == Making::Keys)
+            .bindings(&bindings)
+            .summing_all()
+            .spans()
+            .profile(Profile {
+                steps: fours * (quads.div_ceil(32) + shape.workgroup.ilog2())
+                    + to_u32(layer.group()),
+                // A block of every span.
+                steps_for_keys: BLOCK * shape.lanes / shape.workgroup * fours * shape.turns(quads)
+                    + BLOCK * fours
+                    + BLOCK * quads / shape.workgroup,
+                keys: SPANS * BLOCK,
+                bytes: 4 * making.width(layer) as u64,
+                bytes_a_key: 8 * layer.kv_width() as u64,
+                window: self.window,
+                in_flight: 16 * shape.turns(quads),
+                ..Profile::default()
+            })
+            .piece(include_str!("wgsl/span.wgsl"));
+        (builder.build(), Grid::Spans { heads: kv_heads, window: self.window })
     }
 
     /// Both for many tokens. Bindings: queries, output, progress, keys, values.
@@ -310,13 +410,21 @@ pub(crate) struct Picking {
 }
 
 /// Bindings: logits, slices, mask.
-pub(crate) fn slices(vocabulary: usize, picking: Picking) -> (Source, Grid) {
-    let shape = Shape { workgroup: 16, lanes: 1 };
-    let (count, _) = slicing(vocabulary);
+pub(crate) fn slices(vocabulary: usize, shape: Shape, picking: Picking) -> (Source, Grid) {
+    let is_alone = shape.lanes == 1;
+    let (count, length) = slicing(vocabulary);
+    let turns = if is_alone { 2 * to_u32(length) } else { shape.turns(to_u32(length)) };
     let mut builder = Builder::new("slices", shape);
     picking.write(&mut builder, vocabulary);
-    builder.bindings(&[Read, Write, Read]).piece(include_str!("wgsl/slices.wgsl"));
-    (builder.build(), Grid::Fixed(to_u32(count).div_ceil(shape.workgroup)))
+    builder
+        .bindings(&[Read, Write, Read])
+        .profile(Profile::of(turns + shape.lanes.ilog2(), 4 * vocabulary as u64))
+        .piece(if is_alone {
+            include_str!("wgsl/slices.wgsl")
+        } else {
+            include_str!("wgsl/slices_many.wgsl")
+        });
+    (builder.build(), Grid::Fixed(to_u32(count).div_ceil(shape.items())))
 }
 
 /// Bindings: logits, slices, progress, tokens, result, mask.
@@ -326,11 +434,32 @@ pub(crate) fn pick(vocabulary: usize, shape: Shape, picking: Picking) -> (Source
     builder
         .flag("KEEP_MANY", picking.keep_many)
         .bindings(&[Read, Read, Write, Write, Write, Read])
+        .profile(Profile::of(picking.steps(vocabulary, shape), 16 * slicing(vocabulary).0 as u64))
         .piece(include_str!("wgsl/pick.wgsl"));
     (builder.build(), Grid::Fixed(1))
 }
 
 impl Picking {
+    /// Turns of one invocation.
+    fn steps(self, vocabulary: usize, shape: Shape) -> u32 {
+        let (count, length) = slicing(vocabulary);
+        let (count, length) = (to_u32(count), to_u32(length));
+        let is_tree = shape.workgroup == 256;
+        let among = if is_tree { 8 } else { shape.workgroup };
+        let best = count.div_ceil(shape.workgroup) + among;
+        if !self.keep_many {
+            return best;
+        }
+        // Four digits of a selection, each with its counts and the search for the bin; then those
+        // that are kept, and the ties.
+        let digit = 256_u32.div_ceil(shape.workgroup) + if is_tree { 8 } else { 256 };
+        let select = |of: u32| {
+            let share = of.div_ceil(shape.workgroup);
+            4 * (digit + share) + 2 * share + among
+        };
+        best + select(count) + select(count.min(64) * length)
+    }
+
     fn write(self, builder: &mut Builder, vocabulary: usize) {
         let (count, length) = slicing(vocabulary);
         builder
@@ -340,6 +469,7 @@ impl Picking {
             .number("WRONG", 1 << 31)
             .float("NOTHING", crate::gpu::pass::candidates::NOTHING)
             .flag("MASKED", self.is_masked)
-            .piece(include_str!("wgsl/allowed.wgsl"));
+            .piece(include_str!("wgsl/allowed.wgsl"))
+            .piece(include_str!("wgsl/best.wgsl"));
     }
 }

@@ -4,8 +4,11 @@
 use std::fmt::Write as _;
 
 use crate::gpu::device::launcher::Grid;
+use crate::gpu::kernels::intake::Intake;
 use crate::gpu::kernels::plan::Plan;
+use crate::gpu::kernels::profile::Profile;
 use crate::gpu::kernels::shader::{Access, Beyond, Builder, MatrixShape, Source};
+use crate::gpu::kernels::to_u32;
 use crate::quant::Rounding;
 
 /// Rows of an invocation that works alone, as many as `rows_alone.wgsl` has room for: each unit of
@@ -13,6 +16,9 @@ use crate::quant::Rounding;
 const ALONE: u32 = 16;
 /// Rows that lanes form together.
 const TOGETHER: u32 = 4;
+/// Workgroups that keep any GPU busy. Beyond them one does more rows, where each of them makes the
+/// vector anew.
+const GROUPS: u32 = 1024;
 
 /// How the matrices of one kernel belong together.
 #[derive(Clone, Debug)]
@@ -35,6 +41,8 @@ pub(crate) struct Product {
     /// Where the first row's result goes.
     pub(crate) out_first: u32,
     pub(crate) ending: Ending,
+    /// Where a single token's vector comes from.
+    pub(crate) intake: Intake,
 }
 
 /// What becomes of a sum before it is stored.
@@ -74,6 +82,16 @@ impl Product {
         }
     }
 
+    /// Storage buffers and bytes of a workgroup's memory that it takes for one token.
+    pub(crate) fn needs(&self, plan: Plan) -> [u32; 2] {
+        let (Rows::Stacked(matrices) | Rows::Gated(matrices)) = &self.rows;
+        let planes = |matrix: &MatrixShape| 1 + u32::from(matrix.format.scale_bytes(8) > 0);
+        let factors = u32::from(matches!(self.ending, Ending::Gating(_)));
+        let buffers = 2 + factors + matrices.iter().map(planes).sum::<u32>();
+        let workgroup = plan.shape().workgroup;
+        [buffers + self.intake.buffers(), self.intake.memory(self.in_quads) + 16 * workgroup]
+    }
+
     /// Whether its vector may be rounded: the codes of all its matrices are whole numbers.
     fn takes_rounded(&self) -> bool {
         let (Rows::Stacked(matrices) | Rows::Gated(matrices)) = &self.rows;
@@ -88,6 +106,8 @@ impl Product {
         let is_alone = shape.lanes == 1;
         let (side, gated) = if is_alone { (ALONE, ALONE / 2) } else { (TOGETHER, TOGETHER) };
         let teams = self.teams(side, gated);
+        let groups = teams.div_ceil(shape.items());
+        let rounds = if self.intake.is_stored() { 1 } else { groups.div_ceil(GROUPS) };
         let rows = if is_alone {
             include_str!("wgsl/rows_alone.wgsl")
         } else {
@@ -100,10 +120,18 @@ impl Product {
         };
         let beyond =
             Beyond { subgroups: plan.has_subgroups(), halves: rounding == Some(Rounding::Halves) };
-        let mut builder = self.begin(Builder::with(self.label, shape, beyond), teams, &[dot, rows]);
+        let builder = Builder::with(self.label, shape, beyond);
+        let mut builder = self.begin(builder, teams, &self.intake, &[dot, rows]);
+        builder.profile(self.profile(plan, side, rounds));
         builder.input(rounding).piece(&self.place(side, gated));
+        self.intake.write(&mut builder, rounding, self.in_quads);
+        // One plan rounds all vectors alike.
+        let vectors = if self.intake.is_stored() { None } else { rounding };
+        if output_rounding.or(vectors).is_some() {
+            builder.output_rounding(output_rounding.or(vectors));
+        }
         if output_rounding.is_some() {
-            builder.output_rounding(output_rounding).piece(include_str!("wgsl/store_rounded.wgsl"));
+            builder.piece(include_str!("wgsl/store_rounded.wgsl"));
         } else {
             builder.piece(include_str!("wgsl/store.wgsl"));
         }
@@ -113,13 +141,48 @@ impl Product {
                 .piece(&self.alone_totals())
                 .piece(include_str!("wgsl/matvec_alone.wgsl"));
         } else {
-            builder.piece(&self.totals()).piece(include_str!("wgsl/matvec.wgsl"));
+            builder
+                .number("ROUNDS", rounds)
+                .piece(&self.totals())
+                .piece(include_str!("wgsl/matvec.wgsl"));
         }
-        (builder.build(), Grid::Fixed(teams.div_ceil(shape.items())))
+        (builder.build(), Grid::Fixed(groups.div_ceil(rounds)))
+    }
+
+    /// What it does for one token, by teams that form `side` rows of a matrix.
+    fn profile(&self, plan: Plan, side: u32, rounds: u32) -> Profile {
+        let shape = plan.shape();
+        let (Rows::Stacked(matrices) | Rows::Gated(matrices)) = &self.rows;
+        let units = matrices.first().map_or(0, |matrix| to_u32(matrix.units()));
+        let turns = shape.turns(units);
+        // A gate's two sides stand one behind the other; alone, rows do.
+        let (chains, at_once) = match (&self.rows, shape.lanes) {
+            (_, 1) => (side, 1),
+            (Rows::Gated(_), _) => (2, side),
+            (Rows::Stacked(_), _) => (1, side),
+        };
+        let unit = matrices.first().map_or(0, |matrix| {
+            to_u32(matrix.format.code_bytes(8) + matrix.format.scale_bytes(8)) / 8
+        });
+        let bytes = matrices.iter().map(|matrix| matrix.bytes_of(matrix.rows)).sum();
+        Profile {
+            steps: rounds * (chains * turns + shape.summing()) + self.intake.steps(shape),
+            bytes,
+            in_flight: at_once * unit,
+            lanes: [units, turns * shape.lanes],
+            is_product: true,
+            ..Profile::default()
+        }
     }
 
     /// What all products share: sizes, bindings, and each matrix with a piece of its own.
-    pub(crate) fn begin(&self, mut builder: Builder, teams: u32, for_each: &[&str]) -> Builder {
+    pub(crate) fn begin(
+        &self,
+        mut builder: Builder,
+        teams: u32,
+        intake: &Intake,
+        for_each: &[&str],
+    ) -> Builder {
         builder
             .number("IN_QUADS", self.in_quads)
             .number("OUT_STRIDE", self.out_stride)
@@ -134,6 +197,7 @@ impl Product {
         } else {
             builder.piece(include_str!("wgsl/kept_plain.wgsl"));
         }
+        intake.bind(&mut builder);
         let (Rows::Stacked(matrices) | Rows::Gated(matrices)) = &self.rows;
         for matrix in matrices {
             builder.matrix(*matrix);

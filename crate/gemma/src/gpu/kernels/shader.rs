@@ -5,7 +5,9 @@
 
 use std::fmt::Write as _;
 
+use crate::gpu::kernels::intake::{BLOCK, SPANS};
 use crate::gpu::kernels::planes::{Codes, Format, Scales, units_of};
+use crate::gpu::kernels::profile::Profile;
 use crate::quant::Rounding;
 
 /// How a kernel uses a binding.
@@ -22,6 +24,17 @@ pub(crate) struct Source {
     pub(crate) label: &'static str,
     pub(crate) text: String,
     pub(crate) accesses: Vec<Access>,
+    /// Invocations of a workgroup.
+    pub(crate) workgroup: u32,
+    pub(crate) profile: Profile,
+}
+
+impl Source {
+    /// A text that says nothing of what it costs.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn plain(label: &'static str, text: String, accesses: Vec<Access>) -> Self {
+        Self { label, text, accesses, workgroup: 1, profile: Profile::default() }
+    }
 }
 
 /// How work is spread over invocations; chosen by what the adapter is.
@@ -37,6 +50,16 @@ impl Shape {
     /// Items of a workgroup.
     pub(crate) fn items(self) -> u32 {
         self.workgroup / self.lanes
+    }
+
+    /// Turns of a loop over so many parts that an item's lanes share.
+    pub(crate) fn turns(self, parts: u32) -> u32 {
+        parts.div_ceil(self.lanes)
+    }
+
+    /// Turns in which an item's lanes add up through workgroup memory.
+    pub(crate) fn summing(self) -> u32 {
+        if self.lanes > 8 { self.lanes.ilog2() } else { self.lanes - 1 }
     }
 }
 
@@ -68,6 +91,12 @@ impl MatrixShape {
     pub(crate) fn units(self) -> usize {
         units_of(self.columns as usize)
     }
+
+    /// Bytes of both planes for so many rows.
+    pub(crate) fn bytes_of(self, rows: u32) -> u64 {
+        let units = self.units() * rows as usize;
+        (self.format.code_bytes(units) + self.format.scale_bytes(units)) as u64
+    }
 }
 
 /// A kernel under construction.
@@ -76,6 +105,9 @@ pub(crate) struct Builder {
     text: String,
     accesses: Vec<Access>,
     matrices: usize,
+    workgroup: u32,
+    beyond: Beyond,
+    profile: Profile,
 }
 
 impl Builder {
@@ -86,7 +118,15 @@ impl Builder {
 
     /// The same with what not every adapter has.
     pub(crate) fn with(label: &'static str, shape: Shape, beyond: Beyond) -> Self {
-        let mut builder = Self { label, text: String::new(), accesses: Vec::new(), matrices: 0 };
+        let mut builder = Self {
+            label,
+            text: String::new(),
+            accesses: Vec::new(),
+            matrices: 0,
+            workgroup: shape.workgroup,
+            beyond,
+            profile: Profile::default(),
+        };
         // Natively the directive is unknown and not needed.
         if beyond.subgroups && cfg!(target_family = "wasm") {
             builder.piece("enable subgroups;\n");
@@ -147,6 +187,35 @@ impl Builder {
         }
     }
 
+    /// The next binding, a storage buffer with this name and type.
+    pub(crate) fn bound(&mut self, access: Access, what: &str) -> &mut Self {
+        let (at, mode) = (
+            self.accesses.len(),
+            match access {
+                Access::Write => "read_write",
+                Access::Read | Access::Uniform => "read",
+            },
+        );
+        self.accesses.push(access);
+        self.piece(&format!("@group(0) @binding({at}) var<storage, {mode}> {what};\n"))
+    }
+
+    /// Sums over a whole workgroup.
+    pub(crate) fn summing_all(&mut self) -> &mut Self {
+        if self.beyond.subgroups {
+            self.piece("var<workgroup> shared_lanes: array<vec4<f32>, WORKGROUP>;\n");
+        }
+        self.piece(include_str!("wgsl/sum_all.wgsl"))
+    }
+
+    /// Which keys a token sees, and how they are cut into spans.
+    pub(crate) fn spans(&mut self) -> &mut Self {
+        self.number("SPANS", SPANS)
+            .number("BLOCK", BLOCK)
+            .piece(include_str!("wgsl/span_causal.wgsl"))
+            .piece(include_str!("wgsl/spans.wgsl"))
+    }
+
     pub(crate) fn bindings(&mut self, accesses: &[Access]) -> &mut Self {
         self.accesses.extend(accesses);
         self
@@ -198,8 +267,15 @@ impl Builder {
         self
     }
 
+    /// What the kernel does for a single token.
+    pub(crate) fn profile(&mut self, profile: Profile) -> &mut Self {
+        self.profile = profile;
+        self
+    }
+
     pub(crate) fn build(self) -> Source {
-        Source { label: self.label, text: self.text, accesses: self.accesses }
+        let Self { label, text, accesses, workgroup, profile, .. } = self;
+        Source { label, text, accesses, workgroup, profile }
     }
 }
 

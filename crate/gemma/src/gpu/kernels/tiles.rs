@@ -6,6 +6,7 @@
 use std::fmt::Write as _;
 
 use crate::gpu::device::launcher::Grid;
+use crate::gpu::kernels::intake::Intake;
 use crate::gpu::kernels::products::{Product, Rows, branches};
 use crate::gpu::kernels::shader::{Builder, MatrixShape, Shape, Source};
 
@@ -29,7 +30,8 @@ impl Product {
         let gated = side / 2;
         let teams = self.teams(side, gated);
         let pieces = [include_str!("wgsl/weight.wgsl"), include_str!("wgsl/whole.wgsl")];
-        let mut builder = self.begin(Builder::new(self.label, shape), teams, &pieces);
+        let mut builder =
+            self.begin(Builder::new(self.label, shape), teams, &Intake::Stored, &pieces);
         let (Rows::Stacked(matrices) | Rows::Gated(matrices)) = &self.rows;
         let units = matrices.first().map_or(0, |matrix| matrix.units());
         builder

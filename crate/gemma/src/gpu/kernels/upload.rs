@@ -47,6 +47,8 @@ pub(crate) struct Uploader {
     /// Bytes that one binding may have.
     limit: u64,
     in_flight: usize,
+    /// Whether matrices stay zero: their sizes are wanted, and not what is in them.
+    is_empty: bool,
     made: Vec<wgpu::Buffer>,
     weights: u64,
 }
@@ -55,7 +57,13 @@ impl Uploader {
     pub(crate) fn new(device: Device, limit: Option<u64>) -> Self {
         let most = device.facts().max_storage_buffer_binding_size;
         let limit = limit.map_or(most, |limit| limit.min(most)).min(device.facts().max_buffer_size);
-        Self { device, limit, in_flight: 0, made: Vec::new(), weights: 0 }
+        Self { device, limit, in_flight: 0, is_empty: false, made: Vec::new(), weights: 0 }
+    }
+
+    /// The same that reads no matrix of the file, where that is wanted.
+    pub(crate) fn empty(mut self, is_empty: bool) -> Self {
+        self.is_empty = is_empty;
+        self
     }
 
     /// Bytes of the buffers that hold weights.
@@ -165,6 +173,21 @@ impl Uploader {
         self.filled("norms", &all)
     }
 
+    /// What stands in these buffers, one behind the other.
+    pub(crate) fn side_by_side(&mut self, parts: &[&wgpu::Buffer]) -> Result<wgpu::Buffer> {
+        let bytes: u64 = parts.iter().map(|part| part.size()).sum();
+        let joined = self.values("norms", usize::try_from(bytes / 4).unwrap_or(usize::MAX))?;
+        self.weights += bytes;
+        let mut encoder = self.device.wgpu().create_command_encoder(&Default::default());
+        let mut offset = 0;
+        for part in parts {
+            encoder.copy_buffer_to_buffer(part, 0, &joined, offset, part.size());
+            offset += part.size();
+        }
+        self.device.queue().submit([encoder.finish()]);
+        Ok(joined)
+    }
+
     /// A small matrix out of memory.
     pub(crate) fn packed(
         &mut self,
@@ -223,9 +246,11 @@ impl Uploader {
     pub(crate) async fn shards(&mut self, model: &Model, tensor: &Tensor) -> Result<Vec<Shard>> {
         let row = Format::of(tensor.encoding).code_bytes(units_of(tensor.columns)) as u64;
         let most = usize::try_from(self.limit / row.max(1)).unwrap_or(usize::MAX).max(1);
+        // Of equal size: a short last one would occupy a corner of the GPU.
+        let each = tensor.rows.div_ceil(tensor.rows.div_ceil(most).max(1));
         let mut shards = Vec::new();
-        for start in (0..tensor.rows).step_by(most) {
-            let rows = start..tensor.rows.min(start.saturating_add(most));
+        for start in (0..tensor.rows).step_by(each.max(1)) {
+            let rows = start..tensor.rows.min(start.saturating_add(each));
             let planes = self.rows(model, &[(tensor, rows)]).await?;
             shards.push(Shard { first_row: to_u32(start), planes });
         }
@@ -246,6 +271,10 @@ impl Uploader {
             bytes => Some(self.buffer(&first.name, bytes as u64, usage)?),
         };
         self.weights += (format.code_bytes(units) + format.scale_bytes(units)) as u64;
+        let shape = MatrixShape { format, rows: to_u32(count), columns: to_u32(first.columns) };
+        if self.is_empty {
+            return Ok(Planes { shape, codes, scales });
+        }
         let mut to_codes = Writer { buffer: Some(&codes), offset: 0 };
         let mut to_high = Writer { buffer: scales.as_ref(), offset: 0 };
         let mut to_scales =
@@ -275,7 +304,6 @@ impl Uploader {
             }
         }
         write(&self.device, &mut pending, true);
-        let shape = MatrixShape { format, rows: to_u32(count), columns: to_u32(first.columns) };
         Ok(Planes { shape, codes, scales })
     }
 }

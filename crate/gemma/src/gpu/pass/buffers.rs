@@ -4,6 +4,7 @@ use burn::tensor::wgpu::wgpu;
 use hybridge_core::Result;
 
 use crate::config::{Config, Layer};
+use crate::gpu::kernels::intake::SPANS;
 use crate::gpu::kernels::padded;
 use crate::gpu::kernels::upload::Uploader;
 use crate::gpu::pass::network::Layout;
@@ -15,6 +16,11 @@ pub(crate) struct Buffers {
     pub(crate) tokens: wgpu::Buffer,
     pub(crate) progress: wgpu::Buffer,
     pub(crate) residual: wgpu::Buffer,
+    /// A single token's residual: where products make their vectors, two halves, of which one is
+    /// read while the other is written.
+    pub(crate) stream: wgpu::Buffer,
+    /// The spans of a single token's attention.
+    pub(crate) parts: wgpu::Buffer,
     /// As they are.
     pub(crate) exact: Vectors,
     /// Of a single token, rounded, for products that are quicker with those.
@@ -50,10 +56,20 @@ impl Buffers {
             | wgpu::BufferUsages::COPY_DST;
         // No plan rounds where it has no need: a word then stands for nothing.
         let words = layout.plan.rounding().map_or(0, Rounding::words_of_quad);
+        let residual = uploader.values("residual", wide(config.width))?;
+        let stream = if layout.fuses {
+            uploader.values("stream", 2 * (padded(config.width) as usize).next_multiple_of(64))?
+        } else {
+            residual.clone()
+        };
+        let parts = |layer: &Layer| layer.heads * SPANS as usize * (layer.head_dim + 4);
+        let parts = if layout.fuses { config.widest(parts) } else { 1 };
         Ok(Self {
             tokens: uploader.values("tokens", chunk)?,
             progress: uploader.buffer("progress", 16, usage)?,
-            residual: uploader.values("residual", wide(config.width))?,
+            residual,
+            stream,
+            parts: uploader.values("parts of attention", parts)?,
             exact: Vectors::make(config, uploader, wide)?,
             rounded: Vectors::make(config, uploader, |width| padded(width) as usize / 4 * words)?,
             projections: uploader.values("projections", chunk * projected)?,

@@ -4,11 +4,10 @@ use burn::tensor::wgpu::wgpu;
 use hybridge_core::Result;
 
 use crate::gpu::device::launcher::{Dispatch, Recorder};
-use crate::gpu::kernels::shader::Shape;
 use crate::gpu::kernels::upload::Uploader;
-use crate::gpu::kernels::{self, Picking};
+use crate::gpu::kernels::{self, Picking, Shapes};
 use crate::gpu::pass::candidates::RESULT;
-use crate::gpu::pass::network::Network;
+use crate::gpu::pass::network::{Entry, Network};
 use crate::weights::Model;
 
 /// Every way to pick.
@@ -38,10 +37,10 @@ pub(crate) struct Head {
 
 impl Head {
     /// Has those kernels compiled that need no weights, while the first of them are read.
-    pub(crate) fn compile(recorder: &Recorder, vocabulary: usize, shape: Shape) {
+    pub(crate) fn compile(recorder: &Recorder, vocabulary: usize, shapes: Shapes) {
         for picking in PICKINGS {
-            recorder.kernel(&kernels::slices(vocabulary, picking).0);
-            recorder.kernel(&kernels::pick(vocabulary, shape, picking).0);
+            recorder.kernel(&kernels::slices(vocabulary, shapes.slice, picking).0);
+            recorder.kernel(&kernels::pick(vocabulary, shapes.single, picking).0);
         }
     }
 
@@ -60,12 +59,17 @@ impl Head {
         let rounding = network.rounding_for(&[model.tensors.head()]);
         let plan = network.layout.plan;
         let (mut one, mut many) = (Vec::new(), Vec::new());
-        for shard in own.as_ref().unwrap_or(&embedding) {
+        let shards = own.as_ref().unwrap_or(&embedding);
+        let stored = Entry::stored(network.buffers.exact.normed.clone());
+        let normed = network.buffers.vectors(rounding).normed.clone();
+        let entry = match shards.first() {
+            Some(first) => network.last_entry(&first.planes, normed, uploader)?,
+            None => Entry::stored(normed),
+        };
+        for shard in shards {
             let (planes, ends) = (&shard.planes, (shard.first_row, network.config.soft_cap));
-            let io = [network.buffers.exact.normed.clone(), logits.clone()];
-            many.push(network.last_product("head", planes, &io, ends, plan.exact()));
-            let io = [network.buffers.vectors(rounding).normed.clone(), logits.clone()];
-            one.push(network.last_product("head", planes, &io, ends, plan));
+            many.push(network.last_product("head", planes, (&stored, &logits), ends, plan.exact()));
+            one.push(network.last_product("head", planes, (&entry, &logits), ends, plan));
         }
         if let Some(dispatch) = network.suppression(uploader, &logits)? {
             many.push(dispatch.clone());
@@ -83,10 +87,11 @@ impl Head {
         let mask = uploader.values("mask", vocabulary.div_ceil(32))?;
         let mut picks = Vec::new();
         for picking in PICKINGS {
-            let (source, grid) = kernels::slices(vocabulary, picking);
+            let shapes = network.layout.shapes;
+            let (source, grid) = kernels::slices(vocabulary, shapes.slice, picking);
             let kernel = network.recorder.kernel(&source);
             let slice = network.recorder.bind(&kernel, &[&logits, &slices, &mask], grid);
-            let (source, grid) = kernels::pick(vocabulary, network.layout.shapes.single, picking);
+            let (source, grid) = kernels::pick(vocabulary, shapes.single, picking);
             let kernel = network.recorder.kernel(&source);
             let buffers = &network.buffers;
             let bound = [&logits, &slices, &buffers.progress, &buffers.tokens, &result, &mask];

@@ -10,7 +10,7 @@ use crate::gpu::Device;
 use crate::gpu::device::launcher::{self, Counters, Dispatch, Launcher as _, Progress};
 use crate::gpu::kernels::upload::Uploader;
 use crate::gpu::kernels::{self, padded, to_u32};
-use crate::gpu::pass::network::{Layout, Network};
+use crate::gpu::pass::network::{Entry, Layout, Network};
 use crate::gpu::pass::options::Options;
 use crate::gpu::pass::pace::Pace;
 use crate::sample::not_finite;
@@ -45,8 +45,15 @@ impl KernelEmbedder {
         // Every token sees those behind it, so that all go in one pass.
         // Vectors are what is wanted, and no product but the last two is of a single one.
         let plan = options.plan(device).exact();
-        let layout =
-            Layout { shapes, plan, capacity, ring: capacity, chunk: capacity, both_ways: true };
+        let layout = Layout {
+            shapes,
+            plan,
+            capacity,
+            ring: capacity,
+            chunk: capacity,
+            both_ways: true,
+            fuses: false,
+        };
         let mut uploader = Uploader::new(device.clone(), options.binding_limit);
         let mut network =
             Network::load(launcher::Recorder::new(device.clone()), &mut uploader, model, layout)
@@ -64,10 +71,10 @@ impl KernelEmbedder {
             uploader.matrix(model, &dense.dense_2).await?,
             uploader.matrix(model, &dense.dense_3).await?,
         );
-        let io = [mean, inner.clone()];
-        let one = network.last_product("dense 2", &first, &io, (0, None), plan);
-        let io = [inner, vector.clone()];
-        let two = network.last_product("dense 3", &second, &io, (0, None), plan);
+        let entry = Entry::stored(mean);
+        let one = network.last_product("dense 2", &first, (&entry, &inner), (0, None), plan);
+        let entry = Entry::stored(inner);
+        let two = network.last_product("dense 3", &second, (&entry, &vector), (0, None), plan);
         device.idle().await?;
         let outputs = dense.dense_3.rows;
         let buffers = uploader.finish();

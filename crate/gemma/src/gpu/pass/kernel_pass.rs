@@ -70,10 +70,13 @@ impl KernelPass {
         let window = model.config.window();
         let ring = ring_slots(window, chunk.max(PAGE), capacity);
         let plan = options.plan(device);
-        let layout = Layout { shapes, plan, capacity, ring, chunk, both_ways: false };
-        let mut uploader = Uploader::new(device.clone(), options.binding_limit);
+        // A CPU adapter would make a vector once for each of its small workgroups.
+        let fuses = shapes != Shapes::SOFTWARE;
+        let layout = Layout { shapes, plan, capacity, ring, chunk, both_ways: false, fuses };
+        let mut uploader =
+            Uploader::new(device.clone(), options.binding_limit).empty(options.empty);
         let recorder = Recorder::new(device.clone());
-        Head::compile(&recorder, model.config.vocabulary, shapes.single);
+        Head::compile(&recorder, model.config.vocabulary, shapes);
         let mut network = Network::load(recorder, &mut uploader, model, layout).await?;
         let head = Head::make(&mut network, &mut uploader, model).await?;
         device.idle().await?;
@@ -127,6 +130,20 @@ impl KernelPass {
         for buffer in &self.buffers {
             buffer.destroy();
         }
+    }
+
+    /// The dispatches of a decoded token, in order, of which the 64 largest logits are wanted or
+    /// only the likeliest token.
+    #[cfg(any(test, feature = "testing"))]
+    pub(in crate::gpu) fn token(&self, keep_many: bool) -> impl Iterator<Item = &Dispatch> {
+        let pick = self.head.pick(Picking { keep_many, is_masked: false });
+        [self.body(1), self.head.products(1), pick].into_iter().flatten()
+    }
+
+    /// How it would read the first chunk of a prompt.
+    #[cfg(any(test, feature = "testing"))]
+    pub(in crate::gpu) fn reading(&self) -> (&[Dispatch], Pace) {
+        (self.body(2), self.pace)
     }
 
     fn body(&self, tokens: usize) -> &[Dispatch] {

@@ -17,9 +17,10 @@ use hybridge_core::{Error, Result, Status};
 use crate::config::{Config, Layer, Rope, Span};
 use crate::gpu::Plan;
 use crate::gpu::device::launcher::{Dispatch, Grid, Recorder};
+use crate::gpu::kernels::intake::{Intake, Norming, Spans};
 use crate::gpu::kernels::planes::Format;
 use crate::gpu::kernels::products::{Ending, Product, Rows};
-use crate::gpu::kernels::shader::{MatrixShape, Source};
+use crate::gpu::kernels::shader::Source;
 use crate::gpu::kernels::upload::{Planes, Shard, Uploader};
 use crate::gpu::kernels::{self, Adding, Making, Shapes, View, padded, to_u32};
 use crate::gpu::pass::buffers::{Buffers, Vectors};
@@ -45,6 +46,9 @@ pub(crate) struct Layout {
     pub(crate) chunk: usize,
     /// Whether tokens see those behind them.
     pub(crate) both_ways: bool,
+    /// Whether a single token's products make their vectors themselves, which saves dispatches
+    /// where a workgroup's invocations run at once.
+    pub(crate) fuses: bool,
 }
 
 /// From tokens to normed hidden states.
@@ -61,10 +65,39 @@ pub(crate) struct Network {
     row_of: Vec<usize>,
     /// What networks newer than Gemma 3 have besides.
     pub(crate) added: Added,
+    /// What the next product of a single token has to add and norm.
+    pub(super) waiting: Option<Waiting>,
+    /// Which half of the stream holds a single token's residual.
+    half: u32,
     /// For a single token.
     pub(crate) one: Vec<Dispatch>,
     /// For as many as a pass holds.
     pub(crate) many: Vec<Dispatch>,
+}
+
+/// A norm that has no dispatch of its own as yet.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    branch: wgpu::Buffer,
+    post: wgpu::Buffer,
+    next: wgpu::Buffer,
+    adding: Adding,
+    rounding: Option<Rounding>,
+}
+
+/// What a single token's product reads: its own input, and what its intake binds besides.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(super) intake: Intake,
+    pub(super) input: wgpu::Buffer,
+    pub(super) more: Vec<wgpu::Buffer>,
+}
+
+impl Entry {
+    /// A vector that stands there.
+    pub(crate) fn stored(input: wgpu::Buffer) -> Self {
+        Self { intake: Intake::Stored, input, more: Vec::new() }
+    }
 }
 
 impl Network {
@@ -78,7 +111,8 @@ impl Network {
         let config = model.config.clone();
         // Kernels over several streams read and write vectors as they are.
         let plan = if config.streams > 1 { layout.plan.exact() } else { layout.plan };
-        let layout = Layout { plan, ..layout };
+        let fuses = layout.fuses && config.streams == 1 && plan.shape().lanes > 1;
+        let layout = Layout { plan, fuses, ..layout };
         if let Some(layer) = config.layers.iter().find(|it| !it.head_dim.is_multiple_of(4)) {
             return Err(Error::new(
                 Status::Unimplemented,
@@ -97,6 +131,8 @@ impl Network {
             rows: Vec::new(),
             row_of: Vec::new(),
             added,
+            waiting: None,
+            half: 0,
             one: Vec::new(),
             many: Vec::new(),
         };
@@ -166,13 +202,14 @@ impl Network {
         &mut self,
         rounding: Option<Rounding>,
         make: impl Fn(Option<Rounding>) -> (Source, Grid),
-        bound: impl Fn(&Buffers, &wgpu::Buffer) -> Vec<wgpu::Buffer>,
+        bound: impl Fn(&Buffers, &wgpu::Buffer, &wgpu::Buffer) -> Vec<wgpu::Buffer>,
     ) {
         let mut made = Vec::new();
-        for rounding in [rounding, None] {
+        let Buffers { residual, stream, .. } = &self.buffers;
+        for (rounding, residual) in [(rounding, stream), (None, residual)] {
             let (source, grid) = make(rounding);
             let kernel = self.recorder.kernel(&source);
-            let bound = bound(&self.buffers, &self.buffers.vectors(rounding).normed);
+            let bound = bound(&self.buffers, residual, &self.buffers.vectors(rounding).normed);
             let bound: Vec<_> = bound.iter().collect();
             made.push(self.recorder.bind(&kernel, &bound, grid));
         }
@@ -186,8 +223,8 @@ impl Network {
         let (shape, first_row) = (shard.planes.shape, shard.first_row);
         let planes: Vec<_> = shard.planes.buffers().cloned().collect();
         let make = |rounding| kernels::embed(&config, token, shape, first_row, rounding);
-        let bound = |buffers: &Buffers, normed: &wgpu::Buffer| {
-            let Buffers { tokens, residual, progress, .. } = buffers;
+        let bound = |buffers: &Buffers, residual: &wgpu::Buffer, normed: &wgpu::Buffer| {
+            let Buffers { tokens, progress, .. } = buffers;
             let first = [tokens, residual, progress, norm, normed].into_iter().cloned();
             first.chain(planes.iter().cloned()).collect()
         };
@@ -223,11 +260,12 @@ impl Network {
             out_stride: width,
             out_first: 0,
             ending: Ending::Plain,
+            intake: Intake::Stored,
         };
         let [one, many] = self.vectors(rounding).map(|it| it.normed.clone());
         let output = self.buffers.projections.clone();
-        let io = [[one, output.clone()], [many, output]];
-        self.add_product(&qkv, &io, None, &projecting);
+        let entry = self.entry(&qkv, one, uploader)?;
+        self.add_product(&qkv, (entry, many), [output.clone(), output], None, &projecting);
 
         let LayerRows { slots, keys, values, .. } = self.rows_for(uploader, index)?;
         let rope = kernels::rope(&config, layer, making, shapes.head, slots, coarse_rows(capacity));
@@ -241,25 +279,8 @@ impl Network {
         let window = layer.window.map_or(0, to_u32);
         let view =
             View { capacity: slots, window, both_ways, score_stride: self.layout.score_stride() };
-        let (source, grid) = view.scores(layer, shapes.key);
-        let kernel = self.recorder.kernel(&source);
-        let score = self.recorder.bind(&kernel, &[queries, scores, progress, &keys], grid);
         let rounding = self.rounding_for(&[&weights.attn_output]);
         let [mixed_one, mixed] = self.vectors(rounding).map(|it| it.mixed.clone());
-        let (source, grid) = view.mix(layer, shapes.value, rounding);
-        let kernel = self.recorder.kernel(&source);
-        let mix = self.recorder.bind(&kernel, &[scores, &mixed_one, progress, &values], grid);
-        let (source, grid) = view.attend(layer, shapes.attend);
-        let kernel = self.recorder.kernel(&source);
-        let bound = [queries, &mixed, progress, &keys, &values];
-        // Queries times keys and scores times values, each of which takes as long as two of a
-        // product.
-        let work = 4 * u64::from(to_u32(layer.head_dim));
-        let attend = self.recorder.bind(&kernel, &bound, grid).working(work);
-        self.both(rope);
-        self.one.extend([score, mix]);
-        self.many.push(attend);
-
         let output = uploader.matrix(model, &weights.attn_output).await?;
         let product = Product {
             label: "attention output",
@@ -268,10 +289,44 @@ impl Network {
             out_stride: padded(config.width),
             out_first: 0,
             ending: Ending::Plain,
+            intake: Intake::Stored,
+        };
+        let intake = Intake::Spans(Spans::of(layer));
+        let is_fused = self.layout.fuses
+            && self.fits(&Product { intake, ..product.clone() })
+            && kernels::span_memory(layer).is_some_and(|bytes| bytes <= self.memory());
+        let mut attention = Vec::new();
+        if is_fused {
+            let (source, grid) = view.spans(&config, layer, making, coarse_rows(capacity));
+            let kernel = self.recorder.kernel(&source);
+            let parts = &self.buffers.parts;
+            let bound = [projections, parts, progress, &norms, angles, &keys, &values];
+            attention.push(self.recorder.bind(&kernel, &bound, grid));
+        } else {
+            let (source, grid) = view.scores(layer, shapes.key);
+            let kernel = self.recorder.kernel(&source);
+            let score = self.recorder.bind(&kernel, &[queries, scores, progress, &keys], grid);
+            let (source, grid) = view.mix(layer, shapes.value, rounding);
+            let kernel = self.recorder.kernel(&source);
+            let mix = self.recorder.bind(&kernel, &[scores, &mixed_one, progress, &values], grid);
+            attention.extend([rope.clone(), score, mix]);
+        }
+        let (source, grid) = view.attend(layer, shapes.attend);
+        let kernel = self.recorder.kernel(&source);
+        let bound = [queries, &mixed, progress, &keys, &values];
+        // Queries times keys and scores times values, each of which takes as long as two of a
+        // product.
+        let work = 4 * u64::from(to_u32(layer.head_dim));
+        let attend = self.recorder.bind(&kernel, &bound, grid).working(work);
+        self.one.extend(attention);
+        self.many.extend([rope, attend]);
+        let entry = if is_fused {
+            Entry { intake, input: self.buffers.parts.clone(), more: Vec::new() }
+        } else {
+            Entry::stored(mixed_one)
         };
         let branch = self.buffers.branch.clone();
-        let io = [[mixed_one, branch.clone()], [mixed, branch]];
-        self.add_product(&product, &io, None, &[output]);
+        self.add_product(&product, (entry, mixed), [branch.clone(), branch], None, &[output]);
         Ok(())
     }
 
@@ -327,6 +382,7 @@ impl Network {
             out_stride,
             out_first: 0,
             ending: Ending::Plain,
+            intake: Intake::Stored,
         };
         let rounding = self.rounding_for(&[&weights.ffn_gate, &weights.ffn_up]);
         let [one, many] = self.vectors(rounding).map(|it| it.normed.clone());
@@ -334,15 +390,17 @@ impl Network {
         let [inner_one, inner_many] = self.vectors(rounding).map(|it| it.inner.clone());
         if let Some(deviations) = layer.sparsity {
             let gates = self.added.gates()?;
-            self.add_product(&inner, &[[one, gates.clone()], [many, gates.clone()]], None, &both);
+            let entry = self.entry(&inner, one, uploader)?;
+            self.add_product(&inner, (entry, many), [gates.clone(), gates.clone()], None, &both);
             let (source, grid) =
                 kernels::newer::sparse(layer, deviations, self.layout.shapes.token);
             let kernel = self.recorder.kernel(&source);
             let bound = [&gates, &inner_many, &self.buffers.progress];
             self.both(self.recorder.bind(&kernel, &bound, grid));
         } else {
-            let io = [[one, inner_one.clone()], [many, inner_many.clone()]];
-            self.add_product(&inner, &io, rounding, &both);
+            let entry = self.entry(&inner, one, uploader)?;
+            let outputs = [inner_one.clone(), inner_many.clone()];
+            self.add_product(&inner, (entry, many), outputs, rounding, &both);
         }
         let outer = Product {
             label: "down",
@@ -351,10 +409,11 @@ impl Network {
             out_stride: padded(width),
             out_first: 0,
             ending: Ending::Plain,
+            intake: Intake::Stored,
         };
         let branch = self.buffers.branch.clone();
-        let io = [[inner_one, branch.clone()], [inner_many, branch]];
-        self.add_product(&outer, &io, None, &[down]);
+        let entry = Entry::stored(inner_one);
+        self.add_product(&outer, (entry, inner_many), [branch.clone(), branch], None, &[down]);
         Ok(())
     }
 
@@ -378,25 +437,106 @@ impl Network {
         rounding: Option<Rounding>,
     ) {
         let (config, token) = (self.config.clone(), self.layout.shapes.token);
-        let bound = |buffers: &Buffers, normed: &wgpu::Buffer| {
-            let Buffers { residual, progress, .. } = buffers;
+        if self.layout.fuses {
+            self.norm_now();
+            let (source, grid) = kernels::add(&config, token, adding, None);
+            let kernel = self.recorder.kernel(&source);
+            let Buffers { residual, progress, exact, .. } = &self.buffers;
+            let bound = [branch, residual, progress, post, next, &exact.normed];
+            self.many.push(self.recorder.bind(&kernel, &bound, grid));
+            let [branch, post, next] = [branch, post, next].map(Clone::clone);
+            self.waiting = Some(Waiting { branch, post, next, adding, rounding });
+            return;
+        }
+        let bound = |buffers: &Buffers, residual: &wgpu::Buffer, normed: &wgpu::Buffer| {
+            let Buffers { progress, .. } = buffers;
             [branch, residual, progress, post, next, normed].map(Clone::clone).to_vec()
         };
         self.add_both(rounding, |rounding| kernels::add(&config, token, adding, rounding), bound);
     }
 
-    /// `io` is that of one token, then that of many. The output's reader wants one token's rounded
-    /// by `rounding`.
+    /// Has the norm that waits done by a dispatch of its own.
+    pub(super) fn norm_now(&mut self) {
+        let Some(Waiting { branch, post, next, adding, rounding }) = self.waiting.take() else {
+            return;
+        };
+        let (source, grid) = kernels::add(&self.config, self.layout.shapes.token, adding, rounding);
+        let kernel = self.recorder.kernel(&source);
+        let Buffers { progress, .. } = &self.buffers;
+        let normed = &self.buffers.vectors(rounding).normed;
+        let [branch, progress, post, next, normed] =
+            [&branch, progress, &post, &next, normed].map(wgpu::Buffer::as_entire_buffer_binding);
+        let bound = [branch, self.stream_now(), progress, post, next, normed];
+        self.one.push(self.recorder.bind_parts(&kernel, &bound, grid));
+    }
+
+    /// A single token's residual.
+    pub(super) fn stream_now(&self) -> wgpu::BufferBinding<'_> {
+        let buffer = &self.buffers.stream;
+        if !self.layout.fuses {
+            return buffer.as_entire_buffer_binding();
+        }
+        let size = buffer.size() / 2;
+        let offset = u64::from(self.half) * size;
+        wgpu::BufferBinding { buffer, offset, size: std::num::NonZeroU64::new(size) }
+    }
+
+    /// What a product of normed vectors reads: the vector, or what it norms by itself.
+    pub(super) fn entry(
+        &mut self,
+        product: &Product,
+        normed: wgpu::Buffer,
+        uploader: &mut Uploader,
+    ) -> Result<Entry> {
+        let Some(waiting) = &self.waiting else { return Ok(Entry::stored(normed)) };
+        let stride = to_u32(usize::try_from(self.buffers.stream.size() / 32).unwrap_or(usize::MAX));
+        let [from, to] = [self.half, 1 - self.half].map(|half| half * stride);
+        let next = to_u32(usize::try_from(waiting.post.size() / 16).unwrap_or(usize::MAX));
+        let norming = Norming::of(&self.config, waiting.adding, from, to, next);
+        let intake = Intake::Normed(norming);
+        if !self.fits(&Product { intake, ..product.clone() }) {
+            self.norm_now();
+            return Ok(Entry::stored(normed));
+        }
+        let norms = uploader.side_by_side(&[&waiting.post, &waiting.next])?;
+        let entry = Entry {
+            intake,
+            input: waiting.branch.clone(),
+            more: vec![self.buffers.stream.clone(), norms],
+        };
+        self.waiting = None;
+        self.half = 1 - self.half;
+        Ok(entry)
+    }
+
+    /// Whether this device can bind what a product needs.
+    fn fits(&self, product: &Product) -> bool {
+        let [buffers, memory] = product.needs(self.layout.plan);
+        let most = self.recorder.device().wgpu().limits().max_storage_buffers_per_shader_stage;
+        buffers <= most && memory <= self.memory()
+    }
+
+    /// Bytes of a workgroup's memory.
+    fn memory(&self) -> u32 {
+        self.recorder.device().wgpu().limits().max_compute_workgroup_storage_size
+    }
+
+    /// A product for one token and for many. The output's reader wants one token's rounded by
+    /// `rounding`.
     pub(super) fn add_product(
         &mut self,
         product: &Product,
-        io: &[[wgpu::Buffer; 2]; 2],
+        (entry, many): (Entry, wgpu::Buffer),
+        [to_one, to_many]: [wgpu::Buffer; 2],
         rounding: Option<Rounding>,
         planes: &[Planes],
     ) {
-        let [one, many] = io;
-        let one = self.product(product.for_one(self.layout.plan, rounding), one, planes);
-        let many = self.product(product.for_many(self.layout.shapes.tile), many, planes);
+        let Entry { intake, input, more } = entry;
+        let one = Product { intake, ..product.clone() };
+        let one =
+            self.product(one.for_one(self.layout.plan, rounding), &[input, to_one], &more, planes);
+        let tiles = product.for_many(self.layout.shapes.tile);
+        let many = self.product(tiles, &[many, to_many], &[], planes);
         self.one.push(one);
         self.many.push(many);
     }
@@ -411,10 +551,12 @@ impl Network {
         &mut self,
         (source, grid): (Source, Grid),
         [input, output]: &[wgpu::Buffer; 2],
+        more: &[wgpu::Buffer],
         planes: &[Planes],
     ) -> Dispatch {
         let kernel = self.recorder.kernel(&source);
         let mut bound = vec![input, output, &self.buffers.progress];
+        bound.extend(more);
         bound.extend(planes.iter().flat_map(|planes| planes.buffers()));
         let weights = |it: &Planes| u64::from(it.shape.rows) * u64::from(it.shape.columns);
         self.recorder.bind(&kernel, &bound, grid).working(planes.iter().map(weights).sum())
@@ -425,20 +567,24 @@ impl Network {
         &mut self,
         label: &'static str,
         planes: &Planes,
-        io: &[wgpu::Buffer; 2],
-        (out_first, soft_cap): (u32, Option<f32>),
+        (entry, output): (&Entry, &wgpu::Buffer),
+        ends: (u32, Option<f32>),
         plan: Plan,
     ) -> Dispatch {
-        let MatrixShape { columns, .. } = planes.shape;
-        let product = Product {
-            label,
-            rows: Rows::Stacked(vec![planes.shape]),
-            in_quads: padded(columns as usize) / 4,
-            out_stride: 0,
-            out_first,
-            ending: Ending::of(soft_cap),
-        };
-        self.product(product.for_one(plan, None), io, std::slice::from_ref(planes))
+        let product = last(label, planes, ends, entry.intake);
+        let io = [entry.input.clone(), output.clone()];
+        self.product(product.for_one(plan, None), &io, &entry.more, std::slice::from_ref(planes))
+    }
+
+    /// What the head reads of a single token.
+    pub(super) fn last_entry(
+        &mut self,
+        planes: &Planes,
+        normed: wgpu::Buffer,
+        uploader: &mut Uploader,
+    ) -> Result<Entry> {
+        let product = last("head", planes, (0, self.config.soft_cap), Intake::Stored);
+        self.entry(&product, normed, uploader)
     }
 
     pub(super) fn both(&mut self, dispatch: Dispatch) {
@@ -462,6 +608,24 @@ impl Layout {
     /// Scores from one head to the next: the most keys that a token can see.
     pub(crate) fn score_stride(self) -> usize {
         self.capacity
+    }
+}
+
+/// A matrix that follows the last layer.
+fn last(
+    label: &'static str,
+    planes: &Planes,
+    (out_first, soft_cap): (u32, Option<f32>),
+    intake: Intake,
+) -> Product {
+    Product {
+        label,
+        rows: Rows::Stacked(vec![planes.shape]),
+        in_quads: padded(planes.shape.columns as usize) / 4,
+        out_stride: 0,
+        out_first,
+        ending: Ending::of(soft_cap),
+        intake,
     }
 }
 

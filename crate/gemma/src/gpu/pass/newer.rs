@@ -11,6 +11,7 @@ use burn::tensor::wgpu::wgpu;
 use hybridge_core::{Error, Result};
 
 use crate::gpu::device::launcher::{Dispatch, Grid};
+use crate::gpu::kernels::intake::Intake;
 use crate::gpu::kernels::newer::{Streams, input_stride, inputs, suppress};
 use crate::gpu::kernels::products::{Ending, Product, Rows as Stacking};
 use crate::gpu::kernels::shader::Source;
@@ -133,6 +134,7 @@ fn single(label: &'static str, planes: &Planes, ending: Ending) -> Product {
         out_stride: padded(planes.shape.rows as usize),
         out_first: 0,
         ending,
+        intake: Intake::Stored,
     }
 }
 
@@ -150,17 +152,30 @@ impl Network {
 
     /// A product for one token and for many, of vectors as they are.
     fn add_exact(&mut self, product: &Product, bound: &[wgpu::BufferBinding<'_>], planes: &Planes) {
-        let one = product.for_one(self.layout.plan.exact(), None);
-        let many = product.for_many(self.layout.shapes.tile);
-        let mut bound = bound.to_vec();
-        bound.extend(planes.buffers().map(whole));
-        let weights = u64::from(planes.shape.rows) * u64::from(planes.shape.columns);
-        let [one, many] = [one, many].map(|(source, grid)| {
-            let kernel = self.recorder.kernel(&source);
-            self.recorder.bind_parts(&kernel, &bound, grid).working(weights)
-        });
+        let [one, many] = self.exact(product, [bound, bound], planes);
         self.one.push(one);
         self.many.push(many);
+    }
+
+    /// The same, of other bindings for a single token.
+    fn exact(
+        &self,
+        product: &Product,
+        [one, many]: [&[wgpu::BufferBinding<'_>]; 2],
+        planes: &Planes,
+    ) -> [Dispatch; 2] {
+        let sources = [
+            product.for_one(self.layout.plan.exact(), None),
+            product.for_many(self.layout.shapes.tile),
+        ];
+        let weights = u64::from(planes.shape.rows) * u64::from(planes.shape.columns);
+        let mut bound = [one, many].into_iter();
+        sources.map(|(source, grid)| {
+            let mut bound = bound.next().unwrap_or_default().to_vec();
+            bound.extend(planes.buffers().map(whole));
+            let kernel = self.recorder.kernel(&source);
+            self.recorder.bind_parts(&kernel, &bound, grid).working(weights)
+        })
     }
 
     /// A kernel that one token and many have in common.
@@ -206,7 +221,11 @@ impl Network {
         let out_stride = planes.shape.rows;
         let product = Product { out_stride, ..single("projected inputs", &planes, Ending::Plain) };
         let (residual, progress) = (self.buffers.residual.clone(), self.buffers.progress.clone());
-        self.add_exact(&product, &[&residual, &projected, &progress].map(whole), &planes);
+        let one = [self.stream_now(), whole(&projected), whole(&progress)];
+        let many = [&residual, &projected, &progress].map(whole);
+        let [one, many] = self.exact(&product, [&one, &many], &planes);
+        self.one.push(one);
+        self.many.push(many);
         let kernel = inputs(&self.config, part, self.layout.shapes.head, self.layout.chunk);
         self.add_kernel(kernel, &[&projected, &all, &progress, &rows, &norm]);
         Ok(())
@@ -259,7 +278,19 @@ impl Network {
         let product = single("input gate", &planes, Ending::Gating(to_u32(stride)));
         let count = self.layout.chunk * stride;
         let factors = part(&all, index * count, count);
-        self.add_exact(&product, &[whole(read), whole(&gated), whole(&progress), factors], &planes);
+        let entry = self.entry(&product, read.clone(), uploader)?;
+        let many = [whole(read), whole(&gated), whole(&progress), factors.clone()];
+        let mut one = many.to_vec();
+        if *read == self.buffers.residual {
+            let stored = entry.intake.is_stored();
+            let input = if stored { self.stream_now() } else { whole(&entry.input) };
+            one = vec![input, whole(&gated), whole(&progress), factors];
+            one.extend(entry.more.iter().map(whole));
+        }
+        let product = Product { intake: entry.intake, ..product };
+        let [one, many] = self.exact(&product, [&one, &many], &planes);
+        self.one.push(one);
+        self.many.push(many);
         let planes = uploader.matrix(model, &weights.proj).await?;
         let product = single("input projection", &planes, Ending::Plain);
         self.add_exact(&product, &[&gated, &branch, &progress].map(whole), &planes);

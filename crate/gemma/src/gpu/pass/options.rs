@@ -23,6 +23,9 @@ pub struct Options {
     pub saved: Option<u64>,
     /// The products of decoding; by default exact ones that suit the kind of adapter.
     pub plan: Option<Plan>,
+    /// Whether matrices stay zero, so that what a model of any size asks of a GPU can be counted
+    /// without its weights.
+    pub empty: bool,
 }
 
 impl Options {
@@ -35,6 +38,7 @@ impl Options {
         clock: None,
         saved: None,
         plan: None,
+        empty: false,
     };
 
     pub(crate) fn shapes(&self, device: &Device) -> Shapes {

@@ -70,14 +70,16 @@ impl Pace {
         }
     }
 
-    fn sent(&mut self, cost: u64, milliseconds: f64) {
+    /// Takes note of a submission that took so long.
+    pub(crate) fn sent(&mut self, cost: u64, milliseconds: f64) {
         // Little work gives no estimate, unless it took too long.
         if cost >= self.budget / 2 || milliseconds > SUBMISSION {
             self.budget = fitting(SUBMISSION, cost, milliseconds);
         }
     }
 
-    fn took(&mut self, tokens: usize, milliseconds: f64) {
+    /// Takes note of a chunk that took so long.
+    pub(crate) fn took(&mut self, tokens: usize, milliseconds: f64) {
         if tokens < self.tile || self.tile == self.most {
             return;
         }

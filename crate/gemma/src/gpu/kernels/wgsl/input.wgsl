@@ -1,7 +1,5 @@
 // A unit of the vector, and Σx of each of its halves: a unit's offset is the same for all its weights.
-@group(0) @binding(0) var<storage, read> input: array<vec4<f32>>; // [tokens, IN_QUADS]
 const UNIT_WORDS: u32 = 8u;
-const TOKEN_WORDS: u32 = IN_QUADS;
 struct Vector { x: Unit, sums: vec2<f32> }
 fn sum_of(a: vec4<f32>, b: vec4<f32>, c: vec4<f32>, d: vec4<f32>) -> f32 {
     let s = (a + b) + (c + d);

@@ -1,7 +1,5 @@
 // A unit of the vector as `output_bytes.wgsl` writes it, and Σx of each of its halves.
-@group(0) @binding(0) var<storage, read> input: array<vec4<u32>>; // [IN_QUADS / 2]: numbers, scale, numbers, scale
 const UNIT_WORDS: u32 = 4u;
-const TOKEN_WORDS: u32 = IN_QUADS / 2u;
 struct Vector { low: vec4<u32>, high: vec4<u32>, scales: vec4<f32>, more: vec4<f32>, sums: vec2<f32> }
 fn dots(w: vec4<u32>, x: vec4<u32>, scales: vec4<f32>) -> f32 {
     return dot(vec4<f32>(vec4<i32>(dot4I8Packed(w.x, x.x), dot4I8Packed(w.y, x.y), dot4I8Packed(w.z, x.z), dot4I8Packed(w.w, x.w))), scales);

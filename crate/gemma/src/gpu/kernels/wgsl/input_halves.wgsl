@@ -1,7 +1,5 @@
 // A unit of the vector as `output_halves.wgsl` writes it, and Σx over it.
-@group(0) @binding(0) var<storage, read> input: array<vec4<u32>>; // [IN_QUADS]: halves, halves, scale, sum
 const UNIT_WORDS: u32 = 8u;
-const TOKEN_WORDS: u32 = IN_QUADS;
 struct Vector {
     a: vec4<f16>, b: vec4<f16>, c: vec4<f16>, d: vec4<f16>, e: vec4<f16>, f: vec4<f16>, g: vec4<f16>, h: vec4<f16>,
     scales: vec4<f32>, more: vec4<f32>, sum: f32,

@@ -5,11 +5,15 @@
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32, @builtin(num_workgroups) groups: vec3<u32>) {
     let lane = local % LANES;
-    let team = min((group.y * groups.x + group.x) * (WORKGROUP / LANES) + local / LANES, TEAMS - 1u);
-    // The last token's, where there are more: logits are wanted for no other.
-    let total = totals(team, (progress.tokens - 1u) * TOKEN_WORDS, lane, local);
-    if (lane == 0u) {
-        let spot = place(team);
-        store(spot.x, spot.y, total);
+    let first = (group.y * groups.x + group.x) * ROUNDS;
+    prepare(local, first == 0u);
+    for (var turn = 0u; turn < ROUNDS; turn += 1u) {
+        let team = min((first + turn) * (WORKGROUP / LANES) + local / LANES, TEAMS - 1u);
+        // The last token's, where there are more: logits are wanted for no other.
+        let total = totals(team, (progress.tokens - 1u) * TOKEN_WORDS, lane, local);
+        if (lane == 0u) {
+            let spot = place(team);
+            store(spot.x, spot.y, total);
+        }
     }
 }

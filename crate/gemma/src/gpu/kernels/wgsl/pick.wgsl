@@ -12,13 +12,16 @@
 const KEEP: u32 = 64u;
 const HEAD: u32 = 16u;
 
+// Where a workgroup has as many invocations as a digit has values, none works while the others wait.
+const TREE: bool = WORKGROUP == 256u;
+
 var<workgroup> bins: array<atomic<u32>, 256>;
-var<workgroup> chosen: array<u32, KEEP>; // slices, then tokens
-var<workgroup> picked: array<u32, KEEP>;
+var<workgroup> chosen: array<u32, KEEP>; // slices
+var<workgroup> picked: array<u32, KEEP>; // tokens
 var<workgroup> taken: atomic<u32>;
-var<workgroup> found: vec3<u32>; // the bin, how many are still wanted, spare
-var<workgroup> best: array<vec3<f32>, WORKGROUP>; // the largest allowed logit, Σ exp, the largest logit that is relative to
-var<workgroup> best_tokens: array<vec2<u32>, WORKGROUP>; // its token, whether anything was no number
+var<workgroup> found: vec2<u32>; // the digits so far, how many are still wanted
+var<workgroup> best: array<Best, WORKGROUP>;
+var<workgroup> ties: array<u32, WORKGROUP>;
 
 // Larger floats as larger integers.
 fn key_of(bits: u32) -> u32 { return bits ^ select(0x80000000u, 0xffffffffu, (bits & 0x80000000u) != 0u); }
@@ -29,6 +32,13 @@ fn logit_key(i: u32) -> u32 {
     let within = token < VOCABULARY && token < (chosen[i / SLICE] + 1u) * SLICE;
     return select(0u, key_of(bitcast<u32>(logits[min(token, VOCABULARY - 1u)])), within && is_allowed(token));
 }
+fn key_at(i: u32, of_slices: bool) -> u32 {
+    if (of_slices) { return slice_key(i); }
+    return logit_key(i);
+}
+fn put(at: u32, i: u32, of_slices: bool) {
+    if (of_slices) { chosen[at] = i; } else { picked[at] = token_of(i); }
+}
 
 // After four digits, `found.x` is the key of the last one that is kept.
 fn count_digit(key: u32, prefix: u32, shift: u32) {
@@ -37,7 +47,19 @@ fn count_digit(key: u32, prefix: u32, shift: u32) {
 }
 fn find_digit(local: u32, prefix: u32, wanted: u32) {
     workgroupBarrier();
-    if (local == 0u) {
+    if (TREE) {
+        // How many have this digit or a larger one.
+        for (var step = 1u; step < 256u; step *= 2u) {
+            let more = atomicLoad(&bins[min(local + step, 255u)]);
+            workgroupBarrier();
+            if (local + step < 256u) { atomicAdd(&bins[local], more); }
+            workgroupBarrier();
+        }
+        let above = select(atomicLoad(&bins[min(local + 1u, 255u)]), 0u, local >= 255u);
+        if (local < 256u && above < wanted && atomicLoad(&bins[local]) >= wanted) {
+            found = vec2<u32>((prefix << 8u) | local, wanted - above);
+        }
+    } else if (local == 0u) {
         var left = wanted;
         var bin = 255u;
         loop {
@@ -46,7 +68,7 @@ fn find_digit(local: u32, prefix: u32, wanted: u32) {
             left -= here;
             bin -= 1u;
         }
-        found = vec3<u32>((prefix << 8u) | bin, left, 0u);
+        found = vec2<u32>((prefix << 8u) | bin, left);
     }
     workgroupBarrier();
 }
@@ -55,132 +77,104 @@ fn clear_bins(local: u32) {
     for (var i = local; i < 256u; i += WORKGROUP) { atomicStore(&bins[i], 0u); }
     workgroupBarrier();
 }
+// Σ of what the invocations before this one have.
+fn before(mine: u32, local: u32) -> u32 {
+    ties[local] = mine;
+    workgroupBarrier();
+    if (!TREE) {
+        var sum = 0u;
+        for (var i = 0u; i < local; i += 1u) { sum += ties[i]; }
+        return sum;
+    }
+    for (var step = 1u; step < WORKGROUP; step *= 2u) {
+        let more = select(0u, ties[local - min(local, step)], local >= step);
+        workgroupBarrier();
+        ties[local] += more;
+        workgroupBarrier();
+    }
+    return ties[local] - mine;
+}
+// Chooses the largest `kept` of `count`, and of equal ones the first.
+fn keep_largest(local: u32, count: u32, kept: u32, of_slices: bool) {
+    var prefix = 0u;
+    var wanted = kept;
+    for (var digit = 0u; digit < 4u; digit += 1u) {
+        let shift = 24u - 8u * digit;
+        clear_bins(local);
+        for (var i = local; i < count; i += WORKGROUP) { count_digit(key_at(i, of_slices), prefix, shift); }
+        find_digit(local, prefix, wanted);
+        prefix = found.x;
+        wanted = found.y;
+    }
+    if (local == 0u) { atomicStore(&taken, 0u); }
+    workgroupBarrier();
+    let share = (count + WORKGROUP - 1u) / WORKGROUP;
+    let end = min((local + 1u) * share, count);
+    var equal = 0u;
+    for (var i = local * share; i < end; i += 1u) {
+        let key = key_at(i, of_slices);
+        if (key > prefix) { put(atomicAdd(&taken, 1u), i, of_slices); }
+        if (key == prefix) { equal += 1u; }
+    }
+    var at = kept - wanted + before(equal, local);
+    for (var i = local * share; i < end; i += 1u) {
+        if (key_at(i, of_slices) == prefix && at < kept) {
+            put(at, i, of_slices);
+            at += 1u;
+        }
+    }
+    workgroupBarrier();
+}
 
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(local_invocation_index) local: u32) {
-    // The best of this invocation's slices, and Σ exp relative to it.
-    var most = NOTHING;
-    var token = 0xffffffffu;
-    var top = NOTHING;
-    var sum = 0.0;
-    var wrong = 0u;
+    var mine = nothing();
     for (var i = local; i < SLICES; i += WORKGROUP) {
         let s = slices[i];
-        let l = bitcast<f32>(s.x);
-        let its = s.y & ~WRONG;
-        wrong |= s.y & WRONG;
-        if (l > most || (l == most && its < token)) { token = its; }
-        most = max(most, l);
-        let relative_to = bitcast<f32>(s.w);
-        if (relative_to > top) {
-            sum = sum * exp(top - relative_to) + bitcast<f32>(s.z);
-            top = relative_to;
-        } else {
-            sum += bitcast<f32>(s.z) * exp(relative_to - top);
-        }
+        mine = better(mine, Best(bitcast<f32>(s.x), s.y & ~WRONG, bitcast<f32>(s.w), bitcast<f32>(s.z), s.y & WRONG));
     }
-    best[local] = vec3<f32>(most, sum, top);
-    best_tokens[local] = vec2<u32>(token, wrong);
+    best[local] = mine;
     workgroupBarrier();
-    if (local == 0u) {
-        for (var i = 1u; i < min(WORKGROUP, SLICES); i += 1u) {
-            let other = best[i];
-            let its = best_tokens[i];
-            if (other.x > most || (other.x == most && its.x < token)) { token = its.x; }
-            most = max(most, other.x);
-            let both = max(top, other.z);
-            sum = sum * exp(top - both) + other.y * exp(other.z - both);
-            top = both;
-            wrong |= its.y;
+    if (TREE) {
+        for (var half = WORKGROUP / 2u; half > 0u; half /= 2u) {
+            if (local < half) { best[local] = better(best[local], best[local + half]); }
+            workgroupBarrier();
         }
-        result[0] = token;
-        result[1] = bitcast<u32>(most);
-        result[2] = bitcast<u32>(log(sum));
-        result[3] = wrong;
+    } else if (local == 0u) {
+        for (var i = 1u; i < WORKGROUP; i += 1u) { mine = better(mine, best[i]); }
+        best[0] = mine;
+    }
+    if (local == 0u) {
+        let all = best[0];
+        result[0] = all.token;
+        result[1] = bitcast<u32>(all.most);
+        result[2] = bitcast<u32>(log(all.sum));
+        result[3] = all.wrong;
         result[4] = progress.position + progress.tokens;
         result[5] = min(KEEP, VOCABULARY);
-        result[6] = bitcast<u32>(top);
-        tokens[0] = token;
-    }
-    workgroupBarrier();
-    let position = progress.position + progress.tokens;
-    workgroupBarrier();
-    if (local == 0u) {
-        progress.position = position;
+        result[6] = bitcast<u32>(all.top);
+        tokens[0] = all.token;
+        progress.position += progress.tokens;
         progress.tokens = 1u;
     }
     if (!KEEP_MANY) { return; }
 
-    // The slices that can hold one of the largest.
+    // The slices that can hold one of the largest, then the largest among their logits.
     let slices_kept = min(KEEP, SLICES);
-    var prefix = 0u;
-    var wanted = slices_kept;
-    for (var digit = 0u; digit < 4u; digit += 1u) {
-        let shift = 24u - 8u * digit;
-        clear_bins(local);
-        for (var i = local; i < SLICES; i += WORKGROUP) { count_digit(slice_key(i), prefix, shift); }
-        find_digit(local, prefix, wanted);
-        prefix = found.x;
-        wanted = found.y;
-    }
-    if (local == 0u) { atomicStore(&taken, 0u); }
-    workgroupBarrier();
-    for (var i = local; i < SLICES; i += WORKGROUP) {
-        if (slice_key(i) > prefix) { chosen[atomicAdd(&taken, 1u)] = i; }
-    }
-    workgroupBarrier();
-    // Of equal ones the first, by one invocation, so that the choice is the same every time.
-    if (local == 0u) {
-        var at = slices_kept - wanted;
-        for (var i = 0u; i < SLICES && at < slices_kept; i += 1u) {
-            if (slice_key(i) == prefix) {
-                chosen[at] = i;
-                at += 1u;
-            }
-        }
-    }
-    workgroupBarrier();
-
-    // The largest among their logits.
-    let candidates = slices_kept * SLICE;
     let kept = min(KEEP, VOCABULARY);
-    prefix = 0u;
-    wanted = kept;
-    for (var digit = 0u; digit < 4u; digit += 1u) {
-        let shift = 24u - 8u * digit;
-        clear_bins(local);
-        for (var i = local; i < candidates; i += WORKGROUP) { count_digit(logit_key(i), prefix, shift); }
-        find_digit(local, prefix, wanted);
-        prefix = found.x;
-        wanted = found.y;
+    keep_largest(local, SLICES, slices_kept, true);
+    keep_largest(local, slices_kept * SLICE, kept, false);
+    // Tokens fit three bytes: four of them in three words.
+    for (var i = 4u * local; i < KEEP; i += 4u * WORKGROUP) {
+        let a = picked[i];
+        let b = picked[i + 1u];
+        let c = picked[i + 2u];
+        let d = picked[i + 3u];
+        let to = HEAD + KEEP + i / 4u * 3u;
+        result[to] = a | (b << 24u);
+        result[to + 1u] = (b >> 8u) | (c << 16u);
+        result[to + 2u] = (c >> 16u) | (d << 8u);
     }
-    if (local == 0u) { atomicStore(&taken, 0u); }
-    workgroupBarrier();
-    for (var i = local; i < candidates; i += WORKGROUP) {
-        if (logit_key(i) > prefix) { picked[atomicAdd(&taken, 1u)] = token_of(i); }
-    }
-    workgroupBarrier();
-    if (local == 0u) {
-        var at = kept - wanted;
-        for (var i = 0u; i < candidates && at < kept; i += 1u) {
-            if (logit_key(i) == prefix) {
-                picked[at] = token_of(i);
-                at += 1u;
-            }
-        }
-        // Tokens fit three bytes: four of them in three words.
-        for (var i = 0u; i < KEEP; i += 4u) {
-            let a = picked[i];
-            let b = picked[i + 1u];
-            let c = picked[i + 2u];
-            let d = picked[i + 3u];
-            let to = HEAD + KEEP + i / 4u * 3u;
-            result[to] = a | (b << 24u);
-            result[to + 1u] = (b >> 8u) | (c << 16u);
-            result[to + 2u] = (c >> 16u) | (d << 8u);
-        }
-    }
-    workgroupBarrier();
     // Where fewer are allowed than kept, the rest is marked by −∞.
     for (var i = local; i < kept; i += WORKGROUP) {
         result[HEAD + i] = select(0xff800000u, bitcast<u32>(logits[min(picked[i], VOCABULARY - 1u)]), is_allowed(picked[i]));

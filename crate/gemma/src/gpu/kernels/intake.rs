@@ -1,0 +1,154 @@
+//! Where the vector of a single token's product comes from: from memory, or made by every workgroup
+//! anew out of what the dispatch before it left, which saves a dispatch.
+
+use crate::config::{Config, Layer};
+use crate::gpu::kernels::shader::{Access, Builder, Shape};
+use crate::gpu::kernels::{Adding, padded, to_f32, to_u32};
+use crate::quant::Rounding;
+
+/// Parts into which a head's keys are cut at most.
+pub(crate) const SPANS: u32 = 16;
+/// Keys of a part are a multiple of this.
+pub(crate) const BLOCK: u32 = 32;
+
+/// Where a product's vector comes from.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Intake {
+    /// From memory.
+    Stored,
+    /// From the residual stream and a branch that is still to be added and normed. Bound behind the
+    /// record of the sequence: the stream, and the weights of both norms.
+    Normed(Norming),
+    /// From the spans of attention.
+    Spans(Spans),
+}
+
+/// How the residual stream goes on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Norming {
+    pub(crate) quads: u32,
+    pub(crate) width: f32,
+    pub(crate) epsilon: f32,
+    pub(crate) adding: Adding,
+    /// The half of the stream that is read, as the quad at which it begins; the other is written.
+    pub(crate) from: u32,
+    pub(crate) to: u32,
+    /// The quad at which the second norm's weights begin.
+    pub(crate) next: u32,
+}
+
+/// What the spans of attention are of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Spans {
+    heads: u32,
+    quads: u32,
+    window: u32,
+}
+
+impl Spans {
+    pub(crate) fn of(layer: &Layer) -> Self {
+        let [heads, quads] = [layer.heads, layer.head_dim / 4].map(to_u32);
+        Self { heads, quads, window: layer.window.map_or(0, to_u32) }
+    }
+}
+
+impl Norming {
+    pub(crate) fn of(config: &Config, adding: Adding, from: u32, to: u32, next: u32) -> Self {
+        let (quads, width) = (padded(config.width) / 4, to_f32(config.width));
+        Self { quads, width, epsilon: config.norm_epsilon, adding, from, to, next }
+    }
+}
+
+impl Intake {
+    /// Whether it reads what a product's own input binding does not hold.
+    pub(crate) fn is_stored(&self) -> bool {
+        *self == Self::Stored
+    }
+
+    /// Storage buffers beside the product's own.
+    pub(crate) fn buffers(&self) -> u32 {
+        if matches!(self, Self::Normed(_)) { 2 } else { 0 }
+    }
+
+    /// Bytes of a workgroup's memory that it takes for vectors of so many quads.
+    pub(crate) fn memory(&self, in_quads: u32) -> u32 {
+        if self.is_stored() { 0 } else { 16 * in_quads }
+    }
+
+    /// Turns of one invocation until the vector is there.
+    pub(crate) fn steps(&self, shape: Shape) -> u32 {
+        let shares = |quads: u32| quads.div_ceil(shape.workgroup);
+        match self {
+            Self::Stored => 0,
+            Self::Normed(norming) => 4 * shares(norming.quads) + 2 * shape.workgroup.ilog2(),
+            Self::Spans(spans) => 2 * SPANS * shares(spans.heads * spans.quads),
+        }
+    }
+
+    /// Declares what it binds behind the bindings so far.
+    pub(crate) fn bind(&self, builder: &mut Builder) {
+        if matches!(self, Self::Normed(_)) {
+            builder.bound(Access::Write, "stream: array<vec4<f32>>");
+            builder.bound(Access::Read, "norms: array<vec4<f32>>");
+        }
+    }
+
+    /// Writes `input` and what fills it. `rounded` is there where the vector is rounded.
+    pub(crate) fn write(&self, builder: &mut Builder, rounding: Option<Rounding>, in_quads: u32) {
+        let (element, words) = match rounding {
+            None => ("vec4<f32>", in_quads),
+            Some(Rounding::Halves) => ("vec4<u32>", in_quads),
+            Some(Rounding::Bytes) => ("vec4<u32>", in_quads / 2),
+        };
+        builder.number("TOKEN_WORDS", if self.is_stored() { words } else { 0 });
+        if self.is_stored() {
+            builder
+                .piece(&format!(
+                    "@group(0) @binding(0) var<storage, read> input: array<{element}>;\n"
+                ))
+                .piece(include_str!("wgsl/intake_stored.wgsl"));
+            return;
+        }
+        builder.piece(&format!("var<workgroup> input: array<{element}, {words}>;\n")).piece(
+            match rounding {
+                None => include_str!("wgsl/keep_exact.wgsl"),
+                Some(Rounding::Halves) => include_str!("wgsl/keep_halves.wgsl"),
+                Some(Rounding::Bytes) => include_str!("wgsl/keep_bytes.wgsl"),
+            },
+        );
+        match self {
+            Self::Stored => {}
+            Self::Normed(norming) => norming.write(builder),
+            Self::Spans(spans) => spans.write(builder),
+        }
+    }
+}
+
+impl Norming {
+    fn write(&self, builder: &mut Builder) {
+        builder
+            .piece("@group(0) @binding(0) var<storage, read> branch: array<vec4<f32>>;\n")
+            .number("QUADS", self.quads)
+            .number("FROM", self.from)
+            .number("TO", self.to)
+            .number("NEXT", self.next)
+            .float("WIDTH", self.width)
+            .float("EPSILON", self.epsilon)
+            .flag("SCALES", self.adding.scales)
+            .flag("NORMS", self.adding.norms)
+            .summing_all()
+            .piece(include_str!("wgsl/intake_normed.wgsl"));
+    }
+}
+
+impl Spans {
+    fn write(self, builder: &mut Builder) {
+        builder
+            .piece("@group(0) @binding(0) var<storage, read> parts: array<vec4<f32>>;\n")
+            .number("HEADS", self.heads)
+            .number("QUADS", self.quads)
+            .number("WINDOW", self.window)
+            .spans()
+            .piece(include_str!("wgsl/intake_spans.wgsl"));
+    }
+}

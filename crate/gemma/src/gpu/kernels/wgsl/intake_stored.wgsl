@@ -1,0 +1,2 @@
+// The vector stands in memory.
+fn prepare(local: u32, is_first: bool) {}

@@ -1,0 +1,102 @@
+//! What a token and a prompt cost on a real GPU, counted on models of real sizes without weights.
+//!
+//! Lines say what is true today, so that every change of a kernel is seen here. What is still short
+//! of what must be is listed in `ENGINE.md`.
+#![cfg(feature = "gpu")]
+
+use std::rc::Rc;
+
+use hybridge_gemma::Model;
+use hybridge_gemma::gpu::roofline::{Adapter, Cost, Prompt, Token, empty};
+use hybridge_gemma::gpu::{Device, KernelPass, Options};
+use hybridge_gemma::testing::{Synthetic, SyntheticShape};
+use pollster::block_on;
+
+/// As real GPUs get it, within the binding that each of them has.
+fn opened(name: &str) -> KernelPass {
+    let shape = SyntheticShape::named(name).unwrap();
+    let model = block_on(Model::open(vec![Rc::new(Synthetic::new(&shape))])).unwrap();
+    let options = Options {
+        software: Some(false),
+        clock: Some(|| 0.0),
+        binding_limit: Some(1 << 27),
+        ..Options::USUAL
+    };
+    let device = block_on(Device::open()).unwrap();
+    block_on(empty(&device, &model, 4096, options)).unwrap()
+}
+
+fn line(pass: &KernelPass) -> String {
+    let token = Token::of(pass, 511, true);
+    let products = || token.dispatches.iter().filter(|it| it.is_product);
+    let fewest = products().map(|it| it.invocations).min().unwrap();
+    let lanes = products().map(|it| 100.0 * it.lanes).fold(100.0, f64::min);
+    let samples = |it: &&Cost| it.label == "slices" || it.label.starts_with("pick");
+    let steps = token.dispatches.iter().filter(samples).map(|it| it.steps);
+    let waits = Adapter::ALL.map(|it| Prompt::of(pass, 512, it.rate * 1e9, it.round_trip).waits);
+    format!(
+        "{} dispatches of {} layers; {fewest} invocations and {lanes:.0} % of lanes at least; \
+         {} steps of sampling; waits {waits:?}",
+        token.dispatches.len(),
+        token.layers,
+        steps.max().unwrap_or(0),
+    )
+}
+
+#[track_caller]
+fn check(name: &str, expected: &str) {
+    assert_eq!(line(&opened(name)), expected, "{name}");
+}
+
+#[test]
+fn a_token_of_270m_costs_this() {
+    check(
+        "270m",
+        "96 dispatches of 18 layers; 1280 invocations and 83 % of lanes at least; \
+         304 steps of sampling; waits [22, 22, 24, 23, 30]",
+    );
+}
+
+#[test]
+fn a_token_of_1b_costs_this() {
+    check(
+        "1b",
+        "138 dispatches of 26 layers; 2304 invocations and 90 % of lanes at least; \
+         304 steps of sampling; waits [50, 29, 61, 36, 81]",
+    );
+}
+
+#[test]
+fn a_token_of_4b_costs_this() {
+    check(
+        "4b",
+        "184 dispatches of 34 layers; 5120 invocations and 100 % of lanes at least; \
+         304 steps of sampling; waits [110, 35, 174, 79, 285]",
+    );
+}
+
+#[test]
+fn a_token_of_newer_networks_costs_this() {
+    check(
+        "4-e2b",
+        "257 dispatches of 35 layers; 512 invocations and 100 % of lanes at least; \
+         304 steps of sampling; waits [79, 29, 111, 49, 174]",
+    );
+    check(
+        "3n-e2b",
+        "451 dispatches of 30 layers; 128 invocations and 25 % of lanes at least; \
+         304 steps of sampling; waits [79, 29, 111, 49, 174]",
+    );
+}
+
+/// A step reads the model once: weights, and keys and values of what is seen.
+#[test]
+fn bytes_are_those_of_weights_and_keys() {
+    let pass = opened("270m");
+    let (near, far) = (Token::of(&pass, 0, false).bytes(), Token::of(&pass, 4095, false).bytes());
+    let weights = pass.weight_bytes();
+    assert!(near > weights && near < weights * 103 / 100, "{near} of {weights}");
+    // 15 layers see 512 keys, 3 all of them; four heads share one key.
+    let keys = 2 * 4 * 256 * (15 * 511 + 3 * 4095);
+    assert_eq!(far - near, keys);
+}
