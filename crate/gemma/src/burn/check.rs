@@ -1,4 +1,4 @@
-//! Does burn's own queue compute right? A product on it against the same product in plain Rust.
+//! Tests burn's queue: compares a product on it with the same product in plain Rust.
 
 use burn::backend::Cube;
 use burn::tensor::{Tensor, TensorData};
@@ -12,16 +12,17 @@ use hybridge_core::{Error, Result};
 use crate::gpu::Device;
 use crate::gpu::judge::self_check::{Report, largest_error, ramp, verdict};
 
-/// Rows, inner width and columns: large enough for tiled kernels, odd enough for their edges.
+/// Rows, inner dimension and columns: large enough for tiled kernels, and not multiples of their
+/// tiles.
 const SHAPE: [usize; 3] = [33, 257, 65];
 
-/// Multiplies two matrices of burn's by a kernel on burn's own queue, and compares.
+/// Multiplies two burn matrices with a kernel on burn's own queue, and compares the result.
 ///
-/// The kernel is ours because burn's stock products weigh more in wasm than all of the engine:
-/// measured 0.9 MB of 2.2 MB gzip.
+/// The kernel is our own, because burn's products are larger in wasm than the whole engine: 0.9 MB
+/// of 2.2 MB gzip, as measured.
 ///
-/// # Errors
-/// Those of [`Device::burn`]; `UNAVAILABLE` with code `GPU_WRONG_RESULTS` where the numbers differ.
+/// # Errors Returns errors of [`Device::burn`], and `UNAVAILABLE` with code `GPU_WRONG_RESULTS` if
+/// the results differ.
 pub async fn burn_check(device: &Device) -> Result<Report> {
     let [rows, inner, columns] = SHAPE;
     let a = ramp(rows * inner, 7);
@@ -51,10 +52,10 @@ pub async fn burn_check(device: &Device) -> Result<Report> {
     verdict(device, &[("a product on burn's queue", largest_error(&product_of(&a, &b), &found))])
 }
 
-/// One invocation for each number of the product.
+/// One invocation for each value of the product.
 struct Product;
 
-/// Invocations of a workgroup.
+/// The workgroup size.
 const WORKGROUP: u32 = 64;
 
 impl KernelSource for Product {
@@ -67,7 +68,7 @@ impl KernelSource for Product {
     }
 
     fn id(&self) -> KernelId {
-        // All that the text is made of are constants.
+        // The text is made of constants only.
         KernelId::new::<Self>()
     }
 
@@ -76,7 +77,7 @@ impl KernelSource for Product {
     }
 }
 
-/// A matrix as a tensor of burn's, on the GPU.
+/// Uploads a matrix as a burn tensor.
 fn on_device(device: &Device, numbers: &[f32], shape: [usize; 2]) -> Result<CubeTensor> {
     let data = TensorData::new(numbers.to_vec(), shape);
     Tensor::<2>::from_data(data, &device.burn()?)
@@ -84,7 +85,7 @@ fn on_device(device: &Device, numbers: &[f32], shape: [usize; 2]) -> Result<Cube
         .map_err(|_| Error::internal("a tensor made for the GPU is somewhere else"))
 }
 
-/// `a · b`, row by row, in f64.
+/// Computes `a · b`, row by row, in f64.
 fn product_of(a: &[f32], b: &[f32]) -> Vec<f32> {
     let [_, inner, columns] = SHAPE;
     let mut product = Vec::new();

@@ -1,4 +1,4 @@
-//! Weights from a model's file, as f32.
+//! Loads weights from a model's file as f32.
 
 use burn::module::Param;
 use burn::tensor::{Device, Tensor, TensorData};
@@ -15,7 +15,8 @@ impl BurnGemma {
     /// Loads a model's weights as f32.
     ///
     /// # Errors
-    /// Whatever reading the model says.
+    ///
+    /// Returns errors of reading the model.
     pub async fn load(device: &Device, model: &Model) -> Result<Self> {
         let tensors = &model.tensors;
         let mut layers = Vec::new();
@@ -156,7 +157,7 @@ async fn vector(device: &Device, model: &Model, stored: &Stored) -> Result<Param
     Ok(Param::from_tensor(Tensor::from_data(data, device)))
 }
 
-/// A matrix for each stream but the active one.
+/// Loads a matrix for each stream except the active one.
 async fn each(device: &Device, model: &Model, stacked: &Stored) -> Result<Vec<Param<Tensor<2>>>> {
     let mut matrices = Vec::new();
     for tensor in StreamTensors::each(stacked) {

@@ -1,4 +1,4 @@
-//! What Gemma 3n and 4 add to the network out of burn's plain operations.
+//! Additions of Gemma 3n and 4 to the network in burn's plain operations.
 
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
@@ -6,16 +6,16 @@ use burn::tensor::Tensor;
 use super::model::{gelu, rms_norm, times};
 use crate::config::Config;
 
-/// What makes the inputs of all layers.
+/// Computes the inputs of all layers.
 #[derive(Module, Debug)]
 pub struct BurnInputs {
     /// \[layers · part, width\]
     pub projection: Param<Tensor<2>>,
-    /// On each layer's part. \[part\]
+    /// Norm of each layer's part. \[part\]
     pub norm: Param<Tensor<1>>,
 }
 
-/// What makes residual streams out of one, and one out of them; each is \[width, width\].
+/// Expands one residual stream to several, and merges them again; each matrix is \[width, width\].
 #[derive(Module, Debug)]
 pub struct BurnStreams {
     /// Before the first layer.
@@ -24,7 +24,7 @@ pub struct BurnStreams {
     pub join: Vec<Param<Tensor<2>>>,
 }
 
-/// A layer's input of each token.
+/// Adds a layer's per-token input.
 #[derive(Module, Debug)]
 pub struct BurnPerLayer {
     /// \[part, width\]
@@ -50,7 +50,7 @@ pub struct BurnAltUp {
     pub correct_scale: Param<Tensor<1>>,
 }
 
-/// The low-rank residual beside attention.
+/// The low-rank residual branch beside attention.
 #[derive(Module, Debug)]
 pub struct BurnLaurel {
     /// \[rank, width\]
@@ -76,13 +76,13 @@ impl BurnInputs {
 }
 
 impl BurnStreams {
-    /// The embedding, and its projections brought to its length.
+    /// Returns the embedding and its projections, scaled to its length.
     pub(super) fn split(&self, x: &Tensor<3>) -> Vec<Tensor<3>> {
         let projected = |matrix: &Param<Tensor<2>>| to_length(times(x.clone(), matrix.val()), x);
         std::iter::once(x.clone()).chain(self.split.iter().map(projected)).collect()
     }
 
-    /// The mean of the active stream and the others' projections, brought to its length.
+    /// Returns the mean of the active stream and the others' projections, scaled to its length.
     pub(super) fn join(&self, streams: Vec<Tensor<3>>) -> Option<Tensor<3>> {
         #[expect(clippy::cast_precision_loss, reason = "a handful")]
         let share = 1.0 / streams.len() as f32;
@@ -113,7 +113,7 @@ impl BurnAltUp {
         times(read, self.router.val()).tanh()
     }
 
-    /// Each stream plus what all of them predict: `xᵢ += Σⱼ C[i·n + j] · xⱼ`.
+    /// Adds to each stream what all of them predict: `xᵢ += Σⱼ C[i·n + j] · xⱼ`.
     pub(super) fn predict(&self, config: &Config, streams: &mut [Tensor<3>]) {
         let Some(active) = streams.first().cloned() else { return };
         let coefficients = times(self.route(config, active), self.predict.val());
@@ -125,7 +125,7 @@ impl BurnAltUp {
         }
     }
 
-    /// Each prediction plus a share of the first one's error: `xᵢ += (1 + cᵢ)(y − x₀)`.
+    /// Adds to each prediction a share of the first one's error: `xᵢ += (1 + cᵢ)(y − x₀)`.
     pub(super) fn correct(&self, config: &Config, after: Tensor<3>, streams: &mut [Tensor<3>]) {
         let Some(before) = streams.first().cloned() else { return };
         let coefficients = times(self.route(config, after.clone()), self.correct.val());
@@ -156,7 +156,7 @@ pub(super) fn cut_below(x: Tensor<3>, deviations: f32) -> Tensor<3> {
     (apart - variance.sqrt().mul_scalar(deviations)).clamp_min(0.0_f32)
 }
 
-/// One of some values of each token. \[batch, seq, 1\]
+/// Selects one of several values of each token. \[batch, seq, 1\]
 fn column(values: &Tensor<3>, at: usize) -> Tensor<3> {
     let [batch, seq, _] = values.dims();
     values.clone().slice([0..batch, 0..seq, at..at + 1])

@@ -1,23 +1,23 @@
-//! softmax(q·k) v for one token: all query heads that share a key read it once.
+//! softmax(q·k) v for one token. All query heads that share a key read it once.
 
 use super::lanes::{Kernel, Lanes};
 use super::vector::softmax;
 
-/// Query heads that read a key together: their sums stay in registers.
+/// The number of query heads that read a key together: their sums stay in registers.
 const HEADS: usize = 4;
 
-/// One token's queries over the positions that it sees.
+/// One token's queries, over the positions to which it attends.
 pub(super) struct Attend<'a> {
-    /// Normed, turned and scaled. \[heads, `head_dim`\]
+    /// Normalised, rotated and scaled. \[heads, `head_dim`\]
     pub(super) queries: &'a [f32],
-    /// Keys and values in order, in two stretches. \[positions, `kv_heads`, `head_dim`\]
+    /// Keys and values in order, in two slices. \[positions, `kv_heads`, `head_dim`\]
     pub(super) stretches: [(&'a [f32], &'a [f32]); 2],
     pub(super) head_dim: usize,
-    /// How many query heads share one key head.
+    /// The number of query heads that share one key head.
     pub(super) group: usize,
-    /// Values of all key heads of a position.
+    /// Width of all key heads of a position.
     pub(super) width: usize,
-    /// Room for the scores; grows as it must.
+    /// A buffer for the scores, which grows as needed.
     pub(super) scores: &'a mut Vec<f32>,
     /// \[heads, `head_dim`\]
     pub(super) out: &'a mut [f32],
@@ -51,7 +51,7 @@ impl Kernel for Attend<'_> {
 #[derive(Clone, Copy)]
 struct Head<'a> {
     stretches: [(&'a [f32], &'a [f32]); 2],
-    /// Where it begins in a position's values.
+    /// Its offset in a position's values.
     start: usize,
     head_dim: usize,
     width: usize,
@@ -93,7 +93,7 @@ impl<'a> Head<'a> {
                 }
             }
         }
-        // Heads whose width is no multiple of eight: one value at a time.
+        // Heads with a width that isn't a multiple of eight: one value at a time.
         for (out, scores) in out.chunks_exact_mut(self.head_dim).zip(scores.chunks_exact(positions))
         {
             for (at, out) in out.iter_mut().enumerate().skip(whole) {
@@ -144,7 +144,7 @@ impl<'a> Head<'a> {
     }
 }
 
-/// q·k for each of some queries.
+/// q·k for each of several queries.
 #[inline(always)]
 fn dots<L: Lanes, const N: usize>(lanes: L, queries: &[f32], key: &[f32]) -> [f32; N] {
     let (eights, rest) = key.as_chunks::<8>();

@@ -1,6 +1,7 @@
-//! How fast this machine is: a probe of a few milliseconds, and a benchmark of some seconds.
+//! Measures the speed of this machine: by a probe of a few milliseconds, or a benchmark of some
+//! seconds.
 //!
-//! The clock comes from the caller, in milliseconds: this crate knows none.
+//! The caller supplies the clock, in milliseconds, because this crate has none.
 
 use std::hint::black_box;
 
@@ -17,20 +18,20 @@ use crate::quant::Encoding;
 use crate::sample::{Draw, Sampler};
 use crate::weights::{Model, Tensor};
 
-/// Milliseconds since whenever.
+/// Milliseconds since an arbitrary time.
 pub type Clock<'a> = &'a dyn Fn() -> f64;
 
-/// Shortest time that says something: browsers round their clocks to a tenth of a millisecond or a
+/// The minimum time of a measurement: browsers round their clocks to a tenth of a millisecond or a
 /// whole one.
 const LEAST: f64 = 8.0;
-/// The best of so many: browsers compile a kernel well only after it has run for a while, and
-/// neighbours disturb.
+/// The number of repetitions, the best of which counts: browsers optimise a kernel only after it
+/// has run for a while, and other load disturbs.
 const TRIES: usize = 6;
 /// Larger than the second-level cache of most machines.
 const PROBE_BYTES: usize = 8 << 20;
 
-/// How many tokens a second this machine would decode, by a short measurement with noise in the
-/// encodings that the model has. Only the model's header has been read.
+/// Estimates how many tokens per second this machine would decode, by a short measurement with
+/// random weights in the model's encodings. Only the model's header is needed.
 pub fn estimate(model: &Model, precision: Precision, clock: Clock<'_>) -> Result<f64> {
     let layers = model.tensors.layers.iter().flat_map(|layer| layer.all());
     let matrices = layers.chain([model.tensors.head()]).filter(|tensor| tensor.rows > 1);
@@ -50,11 +51,11 @@ pub fn estimate(model: &Model, precision: Precision, clock: Clock<'_>) -> Result
     Ok(1000.0 / (milliseconds * BESIDE))
 }
 
-/// How many bytes of weights a second this machine works through, by a measurement of about 100 ms:
-/// for a model of which nothing is known but its size.
+/// Measures for about 100 ms how many bytes of weights per second this machine processes, for a
+/// model of which only the size is known.
 pub fn rate(precision: Precision, clock: Clock<'_>) -> Result<f64> {
     let mut milliseconds_per_byte = 0.0;
-    // The usual body, and the usual head.
+    // The usual encodings of layers and head.
     let encodings = [Encoding::Q4_0, Encoding::Q8_0];
     for encoding in encodings {
         let bytes = of(encoding.bytes_of(COLUMNS)) / of(COLUMNS);
@@ -64,7 +65,7 @@ pub fn rate(precision: Precision, clock: Clock<'_>) -> Result<f64> {
     Ok(1000.0 * of(encodings.len()) / (milliseconds_per_byte * BESIDE))
 }
 
-/// Norms, attention and the choice take some per cent beside the products.
+/// The share of time for norms, attention and sampling beside the products.
 const BESIDE: f64 = 1.1;
 
 const COLUMNS: usize = 1024;
@@ -94,53 +95,54 @@ fn weights_per_millisecond(
     Ok(best)
 }
 
-/// What to measure.
+/// Options of the benchmark.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// The shape.
     pub config: Config,
     /// Encoding of the layers.
     pub body: Encoding,
-    /// Encoding of the embedding, which is the output too.
+    /// Encoding of the embedding, which is also the output matrix.
     pub head: Encoding,
-    /// Tokens of the prompt.
+    /// The number of prompt tokens.
     pub prompt: usize,
-    /// Tokens to decode.
+    /// The number of tokens to decode.
     pub decode: usize,
-    /// How many times; medians are reported.
+    /// The number of repetitions; medians are reported.
     pub turns: usize,
 }
 
 impl Plan {
-    /// What the peers were measured with: 270M, 128 tokens read, 32 written, the median of three.
+    /// The settings with which other packages were measured: 270M, a prompt of 128 tokens, 32
+    /// decoded, the median of three.
     #[must_use]
     pub fn peers(body: Encoding, head: Encoding) -> Self {
         Self { config: shape_270m(), body, head, prompt: 128, decode: 32, turns: 3 }
     }
 }
 
-/// Speeds of one precision, in tokens a second.
+/// Speeds with one precision, in tokens per second.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Speed {
-    /// Reading the prompt.
+    /// Prefill.
     pub prefill: f64,
-    /// Writing, each choice included.
+    /// Decode, including sampling.
     pub decode: f64,
 }
 
-/// What was measured.
+/// The results.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Report {
     /// With activations as f32.
     pub exact: Speed,
-    /// With activations rounded.
+    /// With rounded activations.
     pub fast: Speed,
-    /// Bytes of weights that a decoded token reads.
+    /// Bytes of weights read per decoded token.
     pub bytes_per_token: usize,
-    /// Bytes a second that this thread can read, measured in between.
+    /// Bytes per second that this thread can read, measured in between.
     pub read: f64,
-    /// How far the logits of `fast` are from those of `exact`, in standard deviations: the root
-    /// mean square, and the worst.
+    /// The difference of `fast` logits from `exact` ones, in standard deviations: the root mean
+    /// square, and the maximum.
     pub loss: (f64, f64),
 }
 
@@ -152,7 +154,7 @@ impl Report {
     }
 }
 
-/// Measures both precisions in turn, so that a disturbance meets both.
+/// Measures both precisions alternately, so that other load affects both.
 pub async fn bench(plan: &Plan, clock: Clock<'_>) -> Result<Report> {
     let capacity = plan.prompt + plan.decode + 1;
     let Plan { body, head, .. } = *plan;
@@ -160,7 +162,8 @@ pub async fn bench(plan: &Plan, clock: Clock<'_>) -> Result<Report> {
     let vocabulary = u32::try_from(plan.config.vocabulary).unwrap_or(u32::MAX);
     let prompt: Vec<u32> =
         (0..).take(plan.prompt).map(|i: u32| i.wrapping_mul(2_654_435_761) % vocabulary).collect();
-    // One turn to warm up, and for the loss: after the prompt, as each would go on differently.
+    // One run to warm up, and to compare logits: only after the prompt, because the continuations
+    // differ.
     let mut logits = Vec::new();
     for precision in [Precision::Exact, Precision::Fast] {
         turn(&mut pass, precision, &prompt, 1, clock).await?;
@@ -219,7 +222,7 @@ fn loss(logits: &[Vec<f32>]) -> (f64, f64) {
     ((square / variance).sqrt(), distances().fold(0.0, f64::max) / variance.sqrt())
 }
 
-/// Bytes a second out of memory, on the largest matrix there is.
+/// Measures bytes per second read from memory, on the largest matrix.
 fn read_bandwidth(pass: &Cpu, clock: Clock<'_>) -> f64 {
     let chunks = pass.head_chunks();
     let start = clock();
@@ -269,9 +272,9 @@ mod tests {
     use crate::cpu::shape_270m;
     use crate::quant::Encoding;
 
-    /// Every encoding makes a network that computes numbers, and `fast` is near `exact`.
+    /// Every encoding gives a network with finite results, and `fast` is close to `exact`.
     #[test]
-    fn networks_of_noise_are_sane() {
+    fn random_networks_give_finite_results() {
         for encoding in Encoding::ALL {
             let layers = shape_270m().layers.into_iter().take(2);
             let layers = layers.map(|layer| Layer { hidden: 512, head_dim: 128, ..layer });
@@ -291,7 +294,7 @@ mod tests {
         }
     }
 
-    /// With a clock that advances by one product at each reading, the rate is known beforehand.
+    /// With a clock that advances by one product per reading, the rate is known.
     #[test]
     fn a_rate_is_bytes_over_time() {
         for (milliseconds, turns) in [(LEAST, 1.0), (LEAST / 4.0, 4.0), (3.0 * LEAST, 1.0)] {

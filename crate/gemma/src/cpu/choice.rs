@@ -1,5 +1,5 @@
-//! [`crate::sample::choose`] without sorting a vocabulary: the same choice, some milliseconds
-//! sooner.
+//! [`crate::sample::choose`] without sorting the vocabulary: the same choice, some milliseconds
+//! faster.
 
 use hybridge_core::Result;
 
@@ -9,7 +9,7 @@ use crate::sample::{
     Draw, Sampled, among, cut, finite, log_sum_exp, margin, not_finite, nothing_allowed,
 };
 
-/// Logits that are looked at together: most stretches hold none that counts.
+/// The number of logits examined together: most ranges contain none that matters.
 const STRETCH: usize = 64;
 
 /// Picks a token by its logits.
@@ -44,12 +44,13 @@ pub(super) fn choose(logits: &[f32], draw: &Draw<'_>) -> Result<Sampled> {
     Ok(Sampled { token, logprob, margin, entropy: finite(entropy), top })
 }
 
-/// The `count` largest allowed logits, largest first, of equal ones the lower id first.
+/// Returns the `count` largest allowed logits, largest first; of equal ones the lower ID comes
+/// first.
 fn largest(logits: &[f32], draw: &Draw<'_>, count: usize) -> Vec<(u32, f32)> {
     let mut kept: Vec<(u32, f32)> = Vec::with_capacity(4 * count);
-    // Whatever is not above it has `count` better ones before it.
+    // Any logit that doesn't exceed this has `count` better ones before it.
     let mut bar = f32::NEG_INFINITY;
-    // Of a mask, the words of each stretch; what it is too short for is not allowed.
+    // The mask words of each range; tokens beyond the end of the mask are not allowed.
     let mut masks = draw.allowed.map(|words| words.chunks(STRETCH / 32));
     for (start, stretch) in (0..).step_by(STRETCH).zip(logits.chunks(STRETCH)) {
         if let Some(masks) = &mut masks
@@ -70,7 +71,7 @@ fn largest(logits: &[f32], draw: &Draw<'_>, count: usize) -> Vec<(u32, f32)> {
     kept
 }
 
-/// Leaves the largest, sorted, and returns the last of them.
+/// Keeps the largest, sorted, and returns the last of them.
 fn shorten(kept: &mut Vec<(u32, f32)>, count: usize) -> f32 {
     kept.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
     kept.truncate(count);
@@ -84,9 +85,9 @@ fn shorten(kept: &mut Vec<(u32, f32)>, count: usize) -> f32 {
 mod tests {
     use crate::sample::{Draw, Sampler};
 
-    /// Every sampler chooses as the definition does.
+    /// Every sampler chooses like the definition.
     #[test]
-    fn choices_are_those_of_the_definition() {
+    fn choices_agree_with_the_definition() {
         let logits: Vec<f32> =
             (0..5000_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 20) as f32 / 300.0).collect();
         let few: Vec<u32> = (0..150_u32).map(|i| i.wrapping_mul(0x9e37_79b9) & 0x1111).collect();
@@ -119,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn no_choice_is_made_among_what_is_no_number() {
+    fn non_finite_logits_are_rejected() {
         let draw = Draw { sampler: Sampler::GREEDY, step: 0, top: 0, allowed: None };
         for logits in [vec![], vec![f32::NAN], vec![1.0, f32::INFINITY]] {
             assert!(super::choose(&logits, &draw).is_err());

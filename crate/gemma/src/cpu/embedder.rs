@@ -1,4 +1,5 @@
-//! EmbeddingGemma on the CPU: the same blocks, looking both ways, then a mean and two matrices.
+//! EmbeddingGemma on the CPU: the same blocks with bidirectional attention, then a mean and two
+//! matrices.
 
 use std::fmt;
 
@@ -45,7 +46,7 @@ impl CpuEmbedder {
         })
     }
 
-    /// The same encoder with another way to let others run than to yield to the executor once.
+    /// Sets another way to yield than to the executor once.
     #[must_use]
     pub fn with_pause(mut self, pause: Pause) -> Self {
         self.pause = pause;
@@ -59,7 +60,7 @@ impl CpuEmbedder {
         if tokens.is_empty() {
             return Err(Error::invalid("there is nothing to embed"));
         }
-        // Layers run one after the other over the whole text, so that one cache serves all.
+        // Layers run one after the other over the whole text, so one cache is enough.
         let width = config.widest(Layer::kv_width);
         let bytes = 8 * tokens.len() as u64 * width as u64;
         let mut cache = KeyValues::new(width, tokens.len()).ok_or_else(|| no_room(bytes))?;
@@ -77,7 +78,7 @@ impl CpuEmbedder {
                 *mean += value * share;
             }
         }
-        // Two products for a whole text: rounding would save nothing.
+        // Only two products per text, so rounding would save nothing.
         let inner = exactly(dense_2, &mean);
         Ok(exactly(dense_3, &inner))
     }

@@ -1,6 +1,6 @@
-//! How kernels read packed weights: eight rows at a time, 32 columns at a time.
+//! The format of packed weights, which kernels read eight rows and 32 columns at a time.
 //!
-//! Eight rows stand side by side, so that one vector holds a column of all eight and a product
+//! Eight rows are interleaved, so that one vector contains a column of all eight and a product
 //! needs no sum across lanes. Memory is in chunks of 16 bytes; a block of eight rows is
 //!
 //! ```text
@@ -24,20 +24,21 @@ use super::lanes::Lanes;
 /// 16 bytes.
 pub(super) type Chunk = [u8; 16];
 
-/// Weights that are small integers times a scale.
+/// An encoding of small integers times a scale.
 pub(super) trait Codes {
-    /// How many chunks a block of eight rows has.
+    /// The number of chunks in a block of eight rows.
     const CHUNKS: usize;
-    /// How many times 32 columns a block has.
+    /// The number of parts of 32 columns in a block.
     const SUBS: usize = 1;
-    /// How many scales 32 columns have, for each row: 1 or 2.
+    /// The number of scales per 32 columns, for each row: 1 or 2.
     const PARTS: usize = 1;
-    /// What is subtracted from every code.
+    /// The number subtracted from every code.
     const CENTRE: i16 = 0;
-    /// Whether something is added to every value.
+    /// Whether an offset is added to every value.
     const HAS_MINIMUM: bool = false;
 
-    /// Hands out the codes of a part, two columns at a time, with the number of the pair in 0..16.
+    /// Calls a function with the codes of a part, two columns at a time, and the index of the pair
+    /// in 0..16.
     fn codes<L: Lanes>(
         lanes: L,
         block: &[Chunk],
@@ -46,25 +47,25 @@ pub(super) trait Codes {
         sink: impl FnMut(usize, L::Codes),
     );
 
-    /// What the codes of a part are multiplied with, still to be multiplied with the factor that
-    /// makes up for how halves are stored.
+    /// Returns the scales of a part, still to be multiplied by the factor that compensates for the
+    /// stored form of halves.
     fn scale<L: Lanes>(lanes: L, block: &[Chunk], sub: usize, part: usize) -> L::Floats;
 
-    /// What is added to the scaled codes, still to be multiplied with the same factor.
+    /// Returns the offsets of the scaled codes, still to be multiplied by the same factor.
     #[inline(always)]
     fn minimum<L: Lanes>(lanes: L, _block: &[Chunk], _sub: usize) -> L::Floats {
         lanes.splat(0.0)
     }
 }
 
-/// Weights as numbers.
+/// An encoding of plain numbers.
 pub(super) trait Values {
-    /// How many chunks a block of eight rows has.
+    /// The number of chunks in a block of eight rows.
     const CHUNKS: usize;
-    /// How many times 32 columns a block has.
+    /// The number of parts of 32 columns in a block.
     const SUBS: usize;
 
-    /// Hands out the weights of 32 columns, column by column.
+    /// Calls a function with the weights of 32 columns, column by column.
     fn values<L: Lanes>(
         lanes: L,
         block: &[Chunk],
@@ -100,7 +101,8 @@ impl<F: Codes> Values for F {
                     for (column, code) in
                         [(2 * pair, lanes.first(codes)), (2 * pair + 1, lanes.second(codes))]
                     {
-                        // In the order of the reference decoders, so that not a bit differs.
+                        // In the order of the reference decoders, so that results are equal bit for
+                        // bit.
                         let scaled = lanes.mul(lanes.sub(code, centre), scale);
                         let with = if F::HAS_MINIMUM { lanes.add(scaled, minimum) } else { scaled };
                         sink(column, with);
@@ -111,8 +113,8 @@ impl<F: Codes> Values for F {
     }
 }
 
-/// Pairs out of chunks of nibbles. Loops as short as this are best left alone: unrolled by hand
-/// they halve the speed in the browser, whose compiler then has more values than registers.
+/// Returns pairs from chunks of nibbles. Loops this short must not be unrolled by hand: that halves
+/// the speed in the browser, whose compiler then has more values than registers.
 #[inline(always)]
 fn nibbles<L: Lanes>(lanes: L, chunks: &[Chunk], mut sink: impl FnMut(usize, L::Codes)) {
     for (index, chunk) in chunks.iter().enumerate() {
@@ -122,7 +124,7 @@ fn nibbles<L: Lanes>(lanes: L, chunks: &[Chunk], mut sink: impl FnMut(usize, L::
     }
 }
 
-/// Pairs out of sixteen chunks of bytes.
+/// Returns pairs from sixteen chunks of bytes.
 #[inline(always)]
 fn bytes<L: Lanes>(lanes: L, chunks: &[Chunk], mut sink: impl FnMut(usize, L::Codes)) {
     for (pair, chunk) in chunks.iter().enumerate() {
@@ -130,7 +132,7 @@ fn bytes<L: Lanes>(lanes: L, chunks: &[Chunk], mut sink: impl FnMut(usize, L::Co
     }
 }
 
-/// Words moved so that bits that stood at `from` stand at `to`.
+/// Shifts words so that bits at `from` are at `to`.
 #[inline(always)]
 fn moved<L: Lanes>(lanes: L, words: L::Codes, from: usize, to: usize) -> L::Codes {
     #[expect(clippy::cast_possible_truncation, reason = "bits of a word")]
@@ -141,7 +143,8 @@ fn moved<L: Lanes>(lanes: L, words: L::Codes, from: usize, to: usize) -> L::Code
     }
 }
 
-/// Pairs out of eight chunks of nibbles and two of fifth bits: bit p of word w belongs to pair p.
+/// Returns pairs from eight chunks of nibbles and two of fifth bits: bit p of word w belongs to
+/// pair p.
 #[inline(always)]
 fn fives<L: Lanes>(lanes: L, low: &[Chunk], high: &[Chunk], mut sink: impl FnMut(usize, L::Codes)) {
     let high = lanes.words(&high[0], &high[1]);

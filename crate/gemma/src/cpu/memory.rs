@@ -1,4 +1,4 @@
-//! How much memory a model takes, before anything of it is downloaded.
+//! Computes a model's memory before any of it is downloaded.
 
 use hybridge_core::device::Memory;
 
@@ -10,7 +10,7 @@ use crate::network::rows::REMEMBERED;
 use crate::vision::{Budget, VisionConfig, VisionModel};
 use crate::weights::Model;
 
-/// What a model takes with a cache for `capacity` tokens; only its header has been read.
+/// Returns the memory of a model with a cache for `capacity` tokens; only its header is needed.
 #[must_use]
 pub fn memory_of(model: &Model, capacity: usize) -> Memory {
     let config = &model.config;
@@ -47,13 +47,13 @@ pub fn memory_of(model: &Model, capacity: usize) -> Memory {
     }
 }
 
-/// The same beside a vision tower at work.
+/// The same with a vision tower running.
 #[must_use]
 pub fn memory_with_tower(model: &Model, capacity: usize, vision: &VisionModel) -> Memory {
     let Memory { weights, cache, scratch } = memory_of(model, capacity);
     let VisionConfig { width, pool, .. } = vision.config;
     let patches = vision.config.most_tokens(Budget::LARGEST) * pool * pool;
-    // The residual stream, keys and values of all patches.
+    // The residual stream, and keys and values of all patches.
     let whole = 3 * 4 * patches * width;
     Memory { weights: weights + vision.bytes(), cache, scratch: scratch + whole as u64 }
 }

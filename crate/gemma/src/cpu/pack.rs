@@ -1,9 +1,10 @@
-//! From the blocks of a file to eight rows side by side, losing nothing.
+//! Repacks the blocks of a file into interleaved groups of eight rows, without loss.
 //!
-//! Half-precision numbers are multiplied by 2¹⁰ on the way. Scales of small weights are subnormal
-//! in half precision, and a vector that meets a subnormal number takes a hundred cycles for one
-//! product; times 2¹⁰ none is, and kernels multiply by 2¹⁰² instead of 2¹¹² to undo it. Only a
-//! tensor with a number of 64 or more cannot be lifted so, and is stored as it is.
+//! Half-precision numbers are multiplied by 2¹⁰ on the way. Scales of small weights are
+//! subnormal in half precision, and a vector product with a subnormal number takes a hundred
+//! cycles; times 2¹⁰ none is subnormal, and kernels multiply by 2¹⁰² instead of 2¹¹² to
+//! compensate. Only a tensor with a number of 64 or more cannot be scaled in this way, and is
+//! stored unscaled.
 #![expect(
     clippy::indexing_slicing,
     reason = "loops over constants and the arrays' own lengths, once for each weight of a model"
@@ -14,10 +15,10 @@ use half::f16;
 use super::format::Chunk;
 use crate::quant::Encoding;
 
-/// How many rows stand side by side.
+/// The number of interleaved rows.
 pub(super) const ROWS: usize = 8;
 
-/// How many chunks a block of eight rows has, and how many columns.
+/// Returns the number of chunks and of columns in a block of eight rows.
 pub(super) const fn block_size(encoding: Encoding) -> (usize, usize) {
     match encoding {
         Encoding::F32 => (64, 32),
@@ -33,14 +34,14 @@ pub(super) const fn block_size(encoding: Encoding) -> (usize, usize) {
     }
 }
 
-/// How many bytes a matrix takes.
+/// Returns the size of a matrix in bytes.
 pub(super) fn packed_bytes(encoding: Encoding, rows: usize, columns: usize) -> u64 {
     let (chunks, width) = block_size(encoding);
     let blocks = rows.div_ceil(ROWS) as u64 * columns.div_ceil(width) as u64;
     blocks * (chunks * size_of::<Chunk>()) as u64
 }
 
-/// What half-precision numbers are multiplied with.
+/// The factor of stored half-precision numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Lift {
     /// 2¹⁰
@@ -50,13 +51,14 @@ pub(super) enum Lift {
 }
 
 impl Lift {
-    /// What makes up for it and for how [`super::lanes::Lanes::halves`] reads.
+    /// Returns the factor that compensates for it and for how [`super::lanes::Lanes::halves`]
+    /// reads.
     pub(super) fn factor(self) -> f32 {
         let exponent: u32 = if self == Self::Lifted { 102 } else { 112 };
         f32::from_bits((127 + exponent) << 23)
     }
 
-    /// The number to store; `None` where there is none.
+    /// Returns the number to store; `None` if it cannot be represented.
     fn store(self, bytes: [u8; 2]) -> Option<[u8; 2]> {
         let number = f16::from_le_bytes(bytes);
         let by = if self == Self::Lifted { 1024.0 } else { 1.0 };
@@ -65,7 +67,7 @@ impl Lift {
     }
 }
 
-/// A block of one row, taken apart.
+/// A parsed block of one row.
 struct Row {
     codes: [u8; 256],
     scale: [u8; 2],
@@ -74,8 +76,8 @@ struct Row {
     minima: [u8; 8],
 }
 
-/// Appends a group of up to eight rows, each as the file has it; missing ones become zeros.
-/// `None` where a half-precision number cannot be stored.
+/// Appends a group of up to eight rows in the file's format; missing ones become zeros. Returns
+/// `None` if a half-precision number cannot be stored.
 pub(super) fn pack(
     encoding: Encoding,
     columns: usize,
@@ -181,7 +183,7 @@ fn halves(rows: &[Row; ROWS], lift: Lift, pick: impl Fn(&Row) -> [u8; 2]) -> Opt
     Some(chunk)
 }
 
-/// Columns 4c to 4c + 3, as [`super::lanes::Lanes::codes_of_nibbles`] takes them apart.
+/// Columns 4c to 4c + 3, in the order that [`super::lanes::Lanes::codes_of_nibbles`] reads.
 fn nibbles(chunk: usize, code: impl Fn(usize, usize) -> u8) -> Chunk {
     std::array::from_fn(|byte| {
         let (word, column) = (byte / 2, 4 * chunk + 2 * (byte % 2));
@@ -190,7 +192,8 @@ fn nibbles(chunk: usize, code: impl Fn(usize, usize) -> u8) -> Chunk {
     })
 }
 
-/// Sixteen words; word w has the bits above the fourth of row w / 2, column w % 2 of each pair.
+/// Sixteen words; word w contains the bits above the fourth of row w / 2, column w % 2 of each
+/// pair.
 fn high_bits(
     first: usize,
     pairs: usize,
@@ -210,12 +213,12 @@ fn high_bits(
 }
 
 impl Row {
-    /// Zeros: the code that stands for nothing, scaled by nothing.
+    /// Zeros: the code of zero, with a scale of zero.
     fn empty(_: Encoding) -> Self {
         Self { codes: [0; 256], scale: [0; 2], minimum: [0; 2], scales: [0; 16], minima: [0; 8] }
     }
 
-    /// A block as the file has it; the layouts are those of `crate::quant`.
+    /// Parses a block in the file's format; the layouts are those of `crate::quant`.
     fn of(encoding: Encoding, raw: &[u8]) -> Self {
         let mut row = Self::empty(encoding);
         let two = |at: usize| [raw[at], raw[at + 1]];
@@ -256,7 +259,7 @@ impl Row {
         row
     }
 
-    /// Byte j holds value j and value j + 16.
+    /// Byte j contains values j and j + 16.
     fn low(&mut self, bytes: &[u8]) {
         for (j, byte) in bytes.iter().take(16).enumerate() {
             self.codes[j] = byte & 15;
@@ -271,7 +274,7 @@ impl Row {
         }
     }
 
-    /// Six bits each of eight scales and eight minima in twelve bytes.
+    /// Six bits each for eight scales and eight minima in twelve bytes.
     fn six_bit_scales(&mut self, packed: &[u8]) {
         for k in 0..4 {
             self.scales[k] = packed[k] & 63;
@@ -281,7 +284,7 @@ impl Row {
         }
     }
 
-    /// Bytes 32c to 32c + 31 hold two sub-blocks; their fifth bits are bits 2c and 2c + 1.
+    /// Bytes 32c to 32c + 31 contain two sub-blocks; their fifth bits are bits 2c and 2c + 1.
     fn chunks_of_64(&mut self, low: &[u8], high: Option<&[u8]>) {
         for c in 0..4 {
             for l in 0..32 {

@@ -1,4 +1,4 @@
-//! Gemma on the CPU, fast enough to be used.
+//! Gemma on the CPU, fast enough for practical use.
 
 use std::fmt;
 
@@ -19,26 +19,26 @@ use crate::engine::{Pass, check_rows, check_tokens, nothing_pending};
 use crate::sample::{Draw, Sampled};
 use crate::weights::Model;
 
-/// Tokens that go through the layers together: enough to share the work of unpacking weights, few
-/// enough that their activations stay in the cache.
+/// The number of tokens that go through the layers together: enough to share the unpacking of
+/// weights, few enough that their activations stay in the cache.
 pub(super) const CHUNK: usize = 32;
 
 /// The CPU's pass with its cache.
 ///
-/// Dropping a future of [`Pass::prefill`] stops the work before the next layer; chunks of the
-/// prompt that were through stay in the cache.
+/// Dropping a future of [`Pass::prefill`] stops the work before the next layer; finished chunks of
+/// the prompt stay in the cache.
 #[derive(Clone)]
 pub struct Cpu {
     network: Network,
-    /// Absent where the embedding serves as output too.
+    /// `None` if the embedding is also the output matrix.
     output: Option<Matrix>,
     cache: Cache<InMemory>,
-    /// The last token's vector after the last layer, and its logits once they were asked for.
+    /// The last token's vector after the last layer, and its logits once requested.
     last: Option<Vec<f32>>,
     logits: Option<Vec<f32>>,
     scratch: Scratch,
     pause: Pause,
-    /// Rows of a picture that can go through a layer together.
+    /// The number of rows of a picture that can go through a layer together.
     longest_chunk: usize,
 }
 
@@ -86,38 +86,38 @@ impl Cpu {
         })
     }
 
-    /// The same pass with another way to let others run than to yield to the executor once.
+    /// Sets another way to yield than to the executor once.
     #[must_use]
     pub fn with_pause(mut self, pause: Pause) -> Self {
         self.pause = pause;
         self
     }
 
-    /// The same pass with so many bytes for other conversations' keys and values.
+    /// Sets the bytes for other conversations' keys and values.
     #[must_use]
     pub fn with_budget(mut self, bytes: u64) -> Self {
         self.cache.set_budget(bytes);
         self
     }
 
-    /// How activations meet weights.
+    /// Returns the precision of activations.
     #[must_use]
     pub fn precision(&self) -> Precision {
         self.network.precision
     }
 
-    /// Changes how activations meet weights from here on.
+    /// Changes the precision of activations from now on.
     pub fn set_precision(&mut self, precision: Precision) {
         self.network.precision = precision;
     }
 
-    /// How many bytes of weights are read for one token.
+    /// Returns the bytes of weights read per token.
     #[must_use]
     pub fn bytes_per_token(&self) -> usize {
         self.network.bytes() + self.head().bytes()
     }
 
-    /// The head's weights: the largest stretch of memory there is.
+    /// Returns the head's weights, the largest contiguous memory.
     pub(super) fn head_chunks(&self) -> &[Chunk] {
         self.head().chunks()
     }
@@ -142,7 +142,7 @@ impl Cpu {
         self.cache.make_way(count);
     }
 
-    /// Takes `scratch.x` through all layers, each token seeing what came before it.
+    /// Runs `scratch.x` through all layers with causal attention.
     async fn run_layers(&mut self) {
         for index in 0..self.network.layers.len() {
             (self.pause)().await;
@@ -153,8 +153,8 @@ impl Cpu {
         }
     }
 
-    /// These ids' rows are stored, and `scratch.x` holds what the last layer made of them, or of
-    /// the last of them.
+    /// Records that these IDs' rows are stored, and that `scratch.x` contains the output of the
+    /// last layer for the last of them.
     fn finish(&mut self, ids: &[u32]) {
         self.network.join(&mut self.scratch);
         self.cache.push(ids);
@@ -177,8 +177,9 @@ impl Cpu {
         Ok(())
     }
 
-    /// Rows that see each other: a layer stores the keys of all of them before any looks, both in
-    /// slabs, so that others run in between and activations stay in the cache.
+    /// Runs rows that attend to each other: each layer first stores the keys of all of them, then
+    /// computes attention, both in slabs, so that other tasks can run in between and activations
+    /// stay in the cache.
     async fn feed_together(&mut self, ids: &[u32], rows: &[f32]) -> Result<()> {
         self.make_way(ids.len());
         let first = self.cache.position();

@@ -1,4 +1,4 @@
-//! Letting others run in the middle of long work.
+//! Yields to other tasks during long work.
 
 use std::rc::Rc;
 
@@ -6,8 +6,8 @@ use futures::future::LocalBoxFuture;
 
 use crate::engine::yield_once;
 
-/// Lets others run. It is awaited before every layer, some thousand times a second on small
-/// models: where a turn of the event loop is dear, return at once unless some time has passed.
+/// Yields to other tasks. It is awaited before every layer, thousands of times a second on small
+/// models: if a turn of the event loop is expensive, return at once unless some time has passed.
 pub type Pause = Rc<dyn Fn() -> LocalBoxFuture<'static, ()>>;
 
 /// Yields to the executor once.

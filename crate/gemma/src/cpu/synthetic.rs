@@ -1,4 +1,4 @@
-//! Weights made on the spot, for measuring speed: right in every size, and without meaning.
+//! Generates random weights of real sizes for measuring speed.
 
 use half::f16;
 use hybridge_core::Result;
@@ -12,7 +12,7 @@ use super::{Cpu, Precision};
 use crate::config::{Architecture, Config, Layer, Rope, Span};
 use crate::quant::Encoding;
 
-/// A small generator (xorshift64*, Vigna 2016): a model has hundreds of millions of bytes.
+/// A small random generator (xorshift64*, Vigna 2016): a model has hundreds of millions of bytes.
 struct Bits(u64);
 
 impl Bits {
@@ -24,12 +24,12 @@ impl Bits {
     }
 }
 
-/// A matrix of noise whose products are about as large as its inputs.
+/// Creates a random matrix whose products are about as large as its inputs.
 pub(super) fn matrix(encoding: Encoding, rows: usize, columns: usize, seed: u64) -> Result<Matrix> {
     let mut bits = Bits(seed.wrapping_mul(2) | 1);
     let mut matrix = Matrix::empty(encoding, rows, columns, Lift::Lifted)?;
     let (size, width) = block_size(encoding);
-    // Codes are even within their range: their root mean square is about half of it.
+    // Codes are uniform in their range, so their root mean square is about half of it.
     #[expect(clippy::cast_precision_loss, reason = "widths are far below 2^24")]
     let unit = 1.0 / (columns as f32).sqrt();
     let (scale, minimum) = match encoding {
@@ -70,7 +70,7 @@ pub(super) fn matrix(encoding: Encoding, rows: usize, columns: usize, seed: u64)
     Ok(matrix)
 }
 
-/// Evenly from −1.7 to 1.7 times the scale: a variance of 1.
+/// Returns uniform numbers from −1.7 to 1.7 times the scale, with a variance of 1.
 fn number(word: u16, scale: f32) -> f32 {
     (f32::from(word) / 32_768.0 - 1.0) * 1.7 * scale
 }
@@ -128,7 +128,7 @@ pub fn shape_270m() -> Config {
 }
 
 impl Cpu {
-    /// A network of noise, for measuring speed.
+    /// Creates a random network for measuring speed.
     pub fn synthetic(
         config: Config,
         body: Encoding,

@@ -1,7 +1,7 @@
 //! Low-rank adapters (LoRA): a second file, whose products are added to a model's matrices.
 //!
-//! `W' = W + scale · B · A`. Passes on the CPU keep the factors apart, which costs little.
-//! The others read rows of the sum, so that a model with an adapter is one of another encoding.
+//! `W' = W + scale · B · A`. Passes on the CPU keep the factors separate, which costs little. The
+//! others read rows of the sum, as if the model had another encoding.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -16,17 +16,17 @@ use crate::gguf::Gguf;
 use crate::quant::Encoding;
 use crate::source::Source;
 
-/// Sums of up to so many values are held in single precision, which costs four bytes each.
+/// The maximum number of values for which sums are stored in single precision, at four bytes each.
 const MOST_SINGLE: usize = 64 << 20;
 
-/// The largest rank of published adapters is 256.
+/// The maximum rank; 256 is the largest of published adapters.
 const MOST_RANK: usize = 1024;
 
-/// An adapter's file, read.
+/// A parsed adapter.
 #[derive(Clone, Debug)]
 pub struct Adapter {
     architecture: String,
-    /// By the name of the matrix that each changes.
+    /// Products by the name of the matrix that they change.
     products: BTreeMap<String, Product>,
 }
 
@@ -42,7 +42,7 @@ struct Product {
 }
 
 impl Adapter {
-    /// Reads an adapter that llama.cpp converted, or all parts of a split one.
+    /// Reads an adapter converted by llama.cpp, or all parts of a split one.
     pub async fn open(sources: Vec<Rc<dyn Source>>) -> Result<Self> {
         let gguf = Gguf::open(sources).await?;
         let text = |key: &str| gguf.value(key).and_then(|value| value.as_text()).unwrap_or("");
@@ -65,7 +65,7 @@ impl Adapter {
             match info.name.rsplit_once('.') {
                 Some((name, "lora_a")) => names.push(name.to_owned()),
                 Some((name, "lora_b")) if gguf.tensor(&format!("{name}.lora_a")).is_some() => {}
-                // Norms that were trained along are ignored, as llama.cpp does.
+                // Norms that were trained as well are ignored, as in llama.cpp.
                 _ if info.name.ends_with("_norm.weight") => {}
                 _ => {
                     let name = &info.name;
@@ -84,7 +84,7 @@ impl Adapter {
         Ok(Self { architecture: text("general.architecture").to_owned(), products })
     }
 
-    /// The same adapter, applied `weight` times as strongly.
+    /// Returns the adapter with its effect multiplied by `weight`.
     pub fn scaled(mut self, weight: f32) -> Result<Self> {
         self.products.values_mut().for_each(|product| product.scale *= weight);
         if self.products.values().all(|product| product.scale.is_finite()) {
@@ -93,12 +93,12 @@ impl Adapter {
         Err(invalid("an adapter's scale must be a finite number that leaves its products finite"))
     }
 
-    /// How many values the matrices have that it changes.
+    /// Returns the number of values in the matrices that it changes.
     pub(super) fn changed_values(&self) -> usize {
         self.products.values().map(|it| (it.down.len() / it.rank) * (it.up.len() / it.rank)).sum()
     }
 
-    /// Refuses an adapter that was made for another model.
+    /// Rejects an adapter that was made for another model.
     pub(super) fn check(&self, model: &Gguf, architecture: &str) -> Result<()> {
         if self.architecture != architecture {
             return Err(mismatch(format!(
@@ -127,7 +127,7 @@ impl Product {
                 .ok_or_else(|| invalid(format!("the adapter's tensor {name} is missing")))?;
             let size = |at: usize| usize::try_from(info.shape.get(at).copied().unwrap_or(1));
             match (info.shape.len(), size(0), size(1)) {
-                // A trailing size of 1 is not kept.
+                // A trailing dimension of 1 is not stored.
                 (1 | 2, Ok(columns), Ok(rows)) => Ok((columns, rows)),
                 _ => Err(invalid(format!("the adapter's tensor {name} must be a matrix"))),
             }
@@ -156,24 +156,24 @@ impl Product {
     }
 }
 
-/// What adapters add to one matrix: all of their products as one.
+/// The sum of all adapters' products for one matrix.
 #[derive(Clone, Debug)]
 pub(crate) struct Change {
-    /// How the file stores the matrix.
+    /// The encoding of the matrix in the file.
     stored: Encoding,
-    /// How the sum is stored.
+    /// The encoding of the sum.
     encoding: Encoding,
-    /// The ranks of all products together.
+    /// The rank of all products together.
     rank: usize,
     /// \[rank, columns\]
     down: Arc<[f32]>,
-    /// \[rows, rank\], with the scales in it.
+    /// \[rows, rank\], including the scales.
     up: Arc<[f32]>,
-    /// Of the matrix that is changed, where this is a part of it.
+    /// The range of rows of the changed matrix, if this is a part of it.
     rows: Range<usize>,
 }
 
-/// Equal where both come from the same load.
+/// Equal if both come from the same load.
 impl PartialEq for Change {
     fn eq(&self, other: &Self) -> bool {
         self.rows == other.rows && Arc::ptr_eq(&self.up, &other.up)
@@ -183,7 +183,7 @@ impl PartialEq for Change {
 impl Eq for Change {}
 
 impl Change {
-    /// What the adapters add to a matrix, if anything.
+    /// Returns what the adapters add to a matrix, if anything.
     pub(super) fn find(
         adapters: &[Adapter],
         tensor: &Tensor,
@@ -220,38 +220,38 @@ impl Change {
         }))
     }
 
-    /// How the file stores the matrix.
+    /// Returns the encoding of the matrix in the file.
     pub(super) fn stored(&self) -> Encoding {
         self.stored
     }
 
-    /// How the sum is stored: whatever the codes of the file are, they cannot hold it.
+    /// Returns the encoding of the sum, which the file's encoding cannot represent.
     pub(super) fn encoding(&self) -> Encoding {
         self.encoding
     }
 
-    /// The ranks of all products together.
+    /// Returns the rank of all products together.
     pub(crate) fn rank(&self) -> usize {
         self.rank
     }
 
-    /// The factor that reads the input. \[rank, columns\]
+    /// Returns the factor that reads the input. \[rank, columns\]
     pub(crate) fn down(&self) -> &[f32] {
         &self.down
     }
 
-    /// The factor that writes the output. \[rows, rank\]
+    /// Returns the factor that writes the output. \[rows, rank\]
     pub(crate) fn up(&self) -> &[f32] {
         self.up.get(self.rows.start * self.rank..self.rows.end * self.rank).unwrap_or_default()
     }
 
-    /// That of some rows of the matrix.
+    /// Returns the change of a range of rows.
     pub(super) fn part(&self, rows: &Range<usize>) -> Self {
         let first = self.rows.start;
         Self { rows: first + rows.start..first + rows.end, ..self.clone() }
     }
 
-    /// Rows of the sum, out of rows as the file holds them.
+    /// Returns rows of the sum, computed from rows as stored in the file.
     pub(super) fn apply(
         &self,
         tensor: &Tensor,
@@ -279,7 +279,7 @@ impl Change {
     }
 }
 
-/// Whether sums are held in single precision.
+/// Whether sums are stored in single precision.
 pub(super) fn are_single(adapters: &[Adapter]) -> bool {
     adapters.iter().map(Adapter::changed_values).sum::<usize>() <= MOST_SINGLE
 }

@@ -10,12 +10,12 @@ use super::weights::{
 };
 use crate::gguf::Gguf;
 
-/// Finds weights by name and holds their shapes against the config.
+/// Finds weights by name and checks their shapes against the configuration.
 pub(super) struct Finder<'a> {
     pub(super) gguf: &'a Gguf,
     pub(super) config: &'a Config,
     pub(super) adapters: &'a [Adapter],
-    /// Whether sums with the adapters' products are held in single precision.
+    /// Whether sums with the adapters' products are stored in single precision.
     pub(super) single: bool,
 }
 
@@ -46,7 +46,7 @@ impl Finder<'_> {
         let matrix = |part: &str, rows, columns| self.matrix(&name(part), rows, columns);
         let vector = |part: &str, columns| self.vector(&name(part), columns);
         let own = match layer.source {
-            // A file may hold keys that such a layer was trained with; it does not use them.
+            // A file may contain keys from the layer's training, which it does not use.
             Some(_) => None,
             None => Some(self.keys(index)?),
         };
@@ -92,7 +92,7 @@ impl Finder<'_> {
         let matrix = |name: &str| self.matrix(name, kv, width);
         Ok(KeyTensors {
             attn_k: matrix(&name("attn_k"))?,
-            // Only where values are normed can they be the keys before their norm.
+            // Only if values are normalised can they be the keys before their norm.
             attn_v: match self.config.architecture {
                 Architecture::Gemma4 if norms_values => self.if_there(&name("attn_v"), matrix)?,
                 _ => Some(matrix(&name("attn_v"))?),
@@ -116,7 +116,7 @@ impl Finder<'_> {
     fn laurel(&self, index: usize) -> Result<LaurelTensors> {
         let width = self.config.width;
         let name = |part: &str| format!("blk.{index}.laurel_{part}.weight");
-        // No key holds the rank.
+        // The rank is not among the keys.
         let rank = self.rows_of(&name("l"))?;
         Ok(LaurelTensors {
             left: self.matrix(&name("l"), rank, width)?,
@@ -148,7 +148,7 @@ impl Finder<'_> {
         })
     }
 
-    /// One divisor for each pair of a global head. Only Gemma 4 has them.
+    /// Finds one divisor for each pair of a global head. Only Gemma 4 has them.
     pub(super) fn rope_divisors(&self) -> Result<Option<Tensor>> {
         let global = self.config.layers.iter().find(|layer| layer.span == Span::Global);
         let (Architecture::Gemma4, Some(global)) = (self.config.architecture, global) else {
@@ -165,14 +165,14 @@ impl Finder<'_> {
         self.gguf.tensor(name).map(|_| find(name)).transpose()
     }
 
-    /// How many rows a matrix has of which only the tensor knows.
+    /// Returns the rows of a matrix, known only from its tensor.
     fn rows_of(&self, name: &str) -> Result<usize> {
         let (_, info) = self.gguf.tensor(name).ok_or_else(|| missing_tensor(name))?;
         let rows = info.shape.get(1).copied().unwrap_or(1);
         Ok(usize::try_from(rows).unwrap_or(usize::MAX))
     }
 
-    /// Without them the vectors would be plausible and wrong, so that they are not optional.
+    /// Required, because without them the vectors would be plausible but wrong.
     fn dense(&self) -> Result<DenseTensors> {
         let (middle, outputs) = (self.rows_of("dense_2.weight")?, self.rows_of("dense_3.weight")?);
         Ok(DenseTensors {

@@ -8,7 +8,8 @@ use crate::weights::{Model, Tensor};
 /// The rank of a tiny adapter's products.
 const RANK: usize = 4;
 
-/// An adapter that changes every matrix of the model's layers, as `convert_lora_to_gguf` stores it.
+/// Creates an adapter that changes every matrix of the model's layers, in the format of
+/// `convert_lora_to_gguf`.
 #[must_use]
 pub fn tiny_adapter(model: &Model, seed: u64) -> Writer {
     let mut random = Random(seed);
@@ -34,7 +35,7 @@ fn write_product(writer: &mut Writer, random: &mut Random, tensor: &Tensor) {
     let size = 1.0 / (tensor.columns as f32).sqrt();
     let (name, down, up) =
         (&tensor.name, values(RANK * tensor.columns, size), values(RANK * tensor.rows, 0.5));
-    // Both forms that converters write.
+    // Both forms used by converters.
     writer.tensor(&format!("{name}.lora_a"), &[tensor.columns, RANK], Encoding::F32, &down);
     writer.tensor(&format!("{name}.lora_b"), &[RANK, tensor.rows], Encoding::F16, &up);
 }

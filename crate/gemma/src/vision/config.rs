@@ -1,27 +1,27 @@
-//! How an `mmproj` file describes its tower.
+//! Reads the configuration of a tower from an `mmproj` file.
 
 use hybridge_core::{Error, Result, Status};
 
 use super::picture::Budget;
 use crate::gguf::{Gguf, List, Value};
 
-/// Far above any tower. The products of these fit into 32 bits, which is all that wasm has.
+/// Far above any tower. Products of these fit into 32 bits, the integers of wasm.
 const LARGEST_SIZE: usize = 1 << 16;
 const LARGEST_SIDE: usize = 1 << 14;
 const LARGEST_PATCH: usize = 1 << 10;
 const LARGEST_POOL: usize = 1 << 4;
 const MOST_LAYERS: usize = 1000;
-/// The side of a square of patches that Gemma 4 pools where the file does not say.
+/// The default side of a square of patches that Gemma 4 pools.
 const POOL_OF_4: usize = 3;
 const POOL_OF_3: usize = 4;
 const EPSILON: f64 = 1e-6;
 
-/// Which kind of tower and projection.
+/// The kind of tower and projection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Projector {
-    /// `SigLIP` over a square picture, 256 tokens (Gemma 3).
+    /// `SigLIP` on a square picture, 256 tokens (Gemma 3).
     Gemma3,
-    /// A tower with two-dimensional positions over pictures of any shape (Gemma 4).
+    /// A tower with two-dimensional positions for pictures of any shape (Gemma 4).
     Gemma4,
     /// No tower: one patch is one token (Gemma 4 12B).
     Gemma4Unified,
@@ -30,7 +30,7 @@ pub enum Projector {
 impl Projector {
     const ALL: [Self; 3] = [Self::Gemma3, Self::Gemma4, Self::Gemma4Unified];
 
-    /// Its name in the file.
+    /// Returns its name in the file.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -52,29 +52,29 @@ impl Projector {
 /// The sizes of a tower.
 #[derive(Clone, Debug, PartialEq)]
 pub struct VisionConfig {
-    /// Which kind.
+    /// The kind of tower.
     pub projector: Projector,
-    /// Values of a patch inside the tower.
+    /// Width of a patch inside the tower.
     pub width: usize,
     /// Inner width of the feed-forward blocks.
     pub hidden: usize,
-    /// How many layers.
+    /// Number of layers.
     pub layers: usize,
-    /// Attention heads.
+    /// Number of attention heads.
     pub heads: usize,
     /// Pixels along the side of a patch.
     pub patch: usize,
-    /// Patches along the side of the square that becomes one token.
+    /// Number of patches along the side of the square that becomes one token.
     pub pool: usize,
-    /// Values of a row: the text network's width.
+    /// Width of a row: that of the text network.
     pub outputs: usize,
-    /// Pixels along the side of a picture whose shape is fixed.
+    /// Pixels along the side of a picture of fixed shape.
     pub side: Option<usize>,
     /// Added to variances.
     pub epsilon: f32,
-    /// What is subtracted from each channel, between 0 and 1.
+    /// The mean subtracted from each channel, between 0 and 1.
     pub mean: [f32; 3],
-    /// What each channel is divided by after that.
+    /// The divisor of each channel after that.
     pub deviation: [f32; 3],
 }
 
@@ -101,7 +101,7 @@ impl VisionConfig {
         } else {
             (0, 1, 0)
         };
-        // Without a tower a patch is as large as what the others pool.
+        // Without a tower a patch is as large as the pooled square of the others.
         let (patch, pool) = if has_tower { (patch, pool) } else { (patch * pool, 1) };
         let side = is_gemma3.then(|| keys.required("image_size", LARGEST_SIDE)).transpose()?;
         if side.is_some_and(|side| side % (patch * pool) != 0) {
@@ -132,32 +132,32 @@ impl VisionConfig {
         })
     }
 
-    /// Values of a head.
+    /// Returns the width of a head.
     #[must_use]
     pub fn head_dim(&self) -> usize {
         self.width / self.heads
     }
 
-    /// Pixels along the side of the square that becomes one token.
+    /// Returns the pixels along the side of the square that becomes one token.
     #[must_use]
     pub fn unit(&self) -> usize {
         self.patch * self.pool
     }
 
-    /// The most tokens that a picture becomes.
+    /// Returns the maximum number of tokens of a picture.
     #[must_use]
     pub fn most_tokens(&self, budget: Budget) -> usize {
         self.side.map_or(budget.tokens(), |side| (side / self.unit()).pow(2))
     }
 
-    /// Values of a patch of pixels.
+    /// Returns the number of values in a patch of pixels.
     #[must_use]
     pub fn pixels(&self) -> usize {
         3 * self.patch * self.patch
     }
 }
 
-/// The metadata under `clip.vision.`.
+/// Reads the metadata under `clip.vision.`.
 struct Keys<'a> {
     gguf: &'a Gguf,
 }
@@ -178,7 +178,7 @@ impl Keys<'_> {
         Err(Error::invalid(message.to_owned()).with_code("MMPROJ_INVALID"))
     }
 
-    /// Files that hold a sound tower too have a key for each.
+    /// Files that also contain an audio tower have a key for each.
     fn projector(&self) -> Result<&str> {
         ["clip.vision.projector_type", "clip.projector_type"]
             .iter()

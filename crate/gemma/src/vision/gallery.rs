@@ -1,4 +1,4 @@
-//! The pictures of a session: which ids name their rows, and the rows while they are needed.
+//! The pictures of a session: the IDs of their rows, and the rows while they are needed.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
@@ -12,14 +12,14 @@ use sha2::{Digest as _, Sha256};
 use super::{Budget, Picture, PictureEncoder, PictureRows, Prepared, VisionModel};
 use crate::engine::FIRST_ROW;
 
-/// Bytes of rows that are kept, beside those needed now: a few pictures.
+/// Bytes of cached rows, in addition to those needed now: a few pictures.
 const KEPT: usize = 12 << 20;
 
 /// Loads a tower's weights.
 pub type LoadTower =
     Box<dyn for<'a> Fn(&'a VisionModel) -> LocalBoxFuture<'a, Result<Box<dyn PictureEncoder>>>>;
 
-/// A picture with the ids of its rows.
+/// A picture with the IDs of its rows.
 #[derive(Clone, Debug)]
 pub struct Shown {
     ids: Range<u32>,
@@ -27,26 +27,26 @@ pub struct Shown {
 }
 
 impl Shown {
-    /// One for each token that it takes.
+    /// One ID for each of its tokens.
     #[must_use]
     pub fn ids(&self) -> Range<u32> {
         self.ids.clone()
     }
 }
 
-/// A tower's file with the pictures that it was shown.
+/// A tower's file with the pictures of the session.
 ///
-/// Equal pixels have equal ids, so that a sequence with a picture is found again in the cache. The
-/// weights are in memory only while pictures become rows.
+/// Equal pixels have equal IDs, so that a sequence with a picture is found in the cache. The
+/// weights are in memory only while pictures are encoded.
 pub struct Gallery {
     model: VisionModel,
     load: LoadTower,
     budget: Budget,
-    /// The first id of each picture, by the digest of its resized pixels.
+    /// The first ID of each picture, by the digest of its resized pixels.
     known: HashMap<[u8; 32], u32>,
     next: u32,
     tower: Option<Box<dyn PictureEncoder>>,
-    /// The latest last.
+    /// The most recent last.
     kept: VecDeque<(u32, Rc<PictureRows>)>,
 }
 
@@ -61,7 +61,7 @@ impl fmt::Debug for Gallery {
 }
 
 impl Gallery {
-    /// A gallery without pictures.
+    /// Creates a gallery without pictures.
     #[must_use]
     pub fn new(model: VisionModel, budget: Budget, load: LoadTower) -> Self {
         Self {
@@ -75,17 +75,19 @@ impl Gallery {
         }
     }
 
-    /// Resizes a picture and gives its rows ids.
+    /// Resizes a picture and assigns IDs to its rows.
     ///
     /// # Errors
-    /// `INVALID_ARGUMENT` with code `PICTURE_INVALID` where the shape is too extreme.
+    ///
+    /// Returns `INVALID_ARGUMENT` with code `PICTURE_INVALID` for an extreme aspect ratio.
     pub fn show(&mut self, picture: &Picture) -> Result<Shown> {
         self.show_prepared(Prepared::new(picture, &self.model.config, self.budget)?)
     }
 
-    /// Gives the rows of a picture of the tower's size ids.
+    /// Assigns IDs to the rows of a picture of the tower's size.
     ///
     /// # Errors
+    ///
     /// Only after 2³¹ rows.
     pub fn show_prepared(&mut self, prepared: Prepared) -> Result<Shown> {
         let (width, height) = prepared.size();
@@ -102,7 +104,7 @@ impl Gallery {
         Ok(Shown { ids: first..first + rows, picture: Rc::new(prepared) })
     }
 
-    /// The rows of a picture. `report` receives the share of the work that is done, from 0 to 1.
+    /// Returns the rows of a picture. `report` is called with the progress, from 0 to 1.
     pub(crate) async fn rows(
         &mut self,
         shown: &Shown,
@@ -111,7 +113,7 @@ impl Gallery {
         if let Some((_, rows)) = self.kept.iter().find(|(first, _)| *first == shown.ids.start) {
             return Ok(Rc::clone(rows));
         }
-        // Taken out, so that a stop frees it.
+        // Taken out, so that an abort frees it.
         let tower = match self.tower.take() {
             Some(tower) => tower,
             None => (self.load)(&self.model).await?,

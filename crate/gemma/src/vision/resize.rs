@@ -1,14 +1,14 @@
-//! Resizing with an antialiased filter, to the bit as Pillow does it: the models were trained on
-//! that.
+//! Resizes with an antialiased filter, bit for bit like Pillow, which was used in the models'
+//! training.
 
-/// Weights are fixed-point numbers of so many bits.
+/// The number of fractional bits of the weights.
 const BITS: u32 = 22;
 
-/// How pixels between samples are weighed.
+/// The filter for pixels between samples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Filter {
     Bilinear,
-    /// The cubic with a = −½.
+    /// The cubic filter with a = −½.
     Bicubic,
 }
 
@@ -31,13 +31,13 @@ impl Filter {
     }
 }
 
-/// The samples that one output reads.
+/// The samples for one output.
 struct Taps {
     start: usize,
     weights: Vec<i32>,
 }
 
-/// Resizes one picture whose rows come one after the other, so that it is never held whole.
+/// Resizes a picture whose rows arrive one after the other, without storing it whole.
 pub(super) struct Resizer {
     across: Vec<Taps>,
     /// Rows of the new width. \[rows, `to_width`, 3\]
@@ -53,8 +53,8 @@ impl Resizer {
         Self { across, narrow: Vec::new(), from, to, filter }
     }
 
-    /// Takes the next rows of three or four channels, of which the fourth is dropped.
-    /// \[rows, width, channels\]
+    /// Takes the next rows of three or four channels, the fourth of which is dropped. \[rows,
+    /// width, channels\]
     pub(super) fn rows(&mut self, pixels: &[u8], channels: usize) {
         for row in pixels.chunks_exact(channels * self.from.0.max(1)) {
             for taps in &self.across {
@@ -64,12 +64,12 @@ impl Resizer {
         }
     }
 
-    /// How many rows have come.
+    /// Returns the number of rows received.
     pub(super) fn row_count(&self) -> usize {
         self.narrow.len() / (3 * self.to.0).max(1)
     }
 
-    /// The picture. \[`to_height`, `to_width`, 3\]
+    /// Returns the picture. \[`to_height`, `to_width`, 3\]
     pub(super) fn finish(self) -> Vec<u8> {
         let (width, height) = self.to;
         let mut out = Vec::with_capacity(3 * width * height);
@@ -84,7 +84,7 @@ impl Resizer {
     }
 }
 
-/// Resizes one picture of three channels. \[height, width, 3\] in, the same out.
+/// Resizes a picture of three channels. \[height, width, 3\] in, the same out.
 pub(super) fn resize(
     pixels: &[u8],
     from: (usize, usize),
@@ -96,7 +96,7 @@ pub(super) fn resize(
     resizer.finish()
 }
 
-/// Σ weight · sample for each channel, rounded and kept within a byte.
+/// Computes Σ weight · sample for each channel, rounded and clamped to a byte.
 fn mixed<'a>(samples: impl Iterator<Item = &'a [u8]>, weights: &[i32]) -> [u8; 3] {
     let mut sums = [1_i64 << (BITS - 1); 3];
     for (sample, weight) in samples.zip(weights) {
@@ -116,7 +116,7 @@ fn mixed<'a>(samples: impl Iterator<Item = &'a [u8]>, weights: &[i32]) -> [u8; 3
 fn taps(from: usize, to: usize, filter: Filter) -> Vec<Taps> {
     let scale = from as f64 / to as f64;
     let wide = scale.max(1.0);
-    // Multiplied with, as Pillow does: a quotient can differ in its last bit.
+    // A product with the inverse, as in Pillow: a quotient can differ in its last bit.
     let inverse = 1.0 / wide;
     let reach = filter.reach() * wide;
     (0..to)
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn one_colour_stays_that_colour() {
+    fn one_colour_stays_the_same() {
         for filter in [Filter::Bilinear, Filter::Bicubic] {
             for (from, to) in [((1, 1), (48, 96)), ((301, 7), (96, 48)), ((50, 50), (48, 48))] {
                 let pixels = [7, 128, 255].repeat(from.0 * from.1);
@@ -160,10 +160,10 @@ mod tests {
         }
     }
 
-    /// Recorded from Pillow 11.3 (13 may take the other axis first) by `tests/oracle/vision.py
+    /// Recorded from Pillow 11.3 (13 may resize the other axis first) by `tests/oracle/vision.py
     /// resize`.
     #[test]
-    fn bytes_are_those_of_pillow() {
+    fn bytes_equal_those_of_pillow() {
         let json = include_str!("../../../../tests/oracle/goldens/resize.json");
         let cases: Vec<serde_json::Value> = serde_json::from_str(json).unwrap();
         assert!(cases.len() > 20);

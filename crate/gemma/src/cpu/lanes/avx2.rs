@@ -1,4 +1,4 @@
-//! Lanes as 256-bit vectors of x86: natively, for tests and tools.
+//! Lanes as 256-bit vectors of x86, used natively for tests and tools.
 #![expect(
     unsafe_code,
     reason = "the intrinsics ask for the target feature, which the private token stands for, and \
@@ -10,19 +10,19 @@ use std::arch::x86_64::{__m128i, __m256, __m256i};
 
 use super::{Kernel, Lanes};
 
-/// The proof that the machine has AVX2.
+/// Proves that the machine has AVX2.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Avx2(());
 
 impl Avx2 {
-    /// Whether it has.
+    /// Returns the token if the machine has AVX2.
     pub(super) fn detect() -> Option<Self> {
         std::arch::is_x86_feature_detected!("avx2").then_some(Self(()))
     }
 
-    /// Runs a kernel with it.
+    /// Runs a kernel with AVX2.
     pub(super) fn run<K: Kernel>(self, kernel: K) -> K::Output {
-        // SAFETY: the token says that the feature was detected.
+        // SAFETY: the token proves that the feature was detected.
         unsafe { vectorised(self, kernel) }
     }
 }
@@ -34,7 +34,7 @@ fn vectorised<K: Kernel>(lanes: Avx2, kernel: K) -> K::Output {
 
 #[inline(always)]
 fn half(bytes: &[u8; 16]) -> __m128i {
-    // SAFETY: 16 bytes stand behind the reference.
+    // SAFETY: 16 bytes are readable at the reference.
     unsafe { x::_mm_loadu_si128(bytes.as_ptr().cast()) }
 }
 
@@ -75,7 +75,7 @@ impl Lanes for Avx2 {
     }
     #[inline(always)]
     fn load(self, values: &[f32; 8]) -> __m256 {
-        // SAFETY: eight numbers stand behind the reference.
+        // SAFETY: eight numbers are readable at the reference.
         unsafe { x::_mm256_loadu_ps(values.as_ptr()) }
     }
     #[inline(always)]
@@ -85,7 +85,7 @@ impl Lanes for Avx2 {
     }
     #[inline(always)]
     fn store(self, values: __m256, to: &mut [f32; 8]) {
-        // SAFETY: eight numbers stand behind the reference.
+        // SAFETY: eight numbers are writable at the reference.
         unsafe { x::_mm256_storeu_ps(to.as_mut_ptr(), values) }
     }
     #[inline(always)]
@@ -132,7 +132,7 @@ impl Lanes for Avx2 {
         // SAFETY: see the module's reason.
         unsafe {
             let mask = x::_mm256_set1_epi16(15);
-            // Rows 4 to 7 stand one nibble higher.
+            // Rows 4 to 7 are one nibble higher.
             let places = x::_mm256_set_epi32(4, 4, 4, 4, 0, 0, 0, 0);
             let words = x::_mm256_srlv_epi32(x::_mm256_broadcastsi128_si256(half(bytes)), places);
             let later = x::_mm256_srli_epi16::<8>(words);

@@ -1,4 +1,4 @@
-//! Lanes as arrays: right everywhere, and the definition of the others.
+//! Lanes as arrays: portable, and the definition that the others are tested against.
 
 use super::Lanes;
 

@@ -1,8 +1,9 @@
-//! Lanes as pairs of WebAssembly's 128-bit vectors: the first holds rows 0 to 3, the second 4 to 7.
+//! Lanes as pairs of WebAssembly's 128-bit vectors: the first contains rows 0 to 3, the second 4 to
+//! 7.
 //!
-//! A module with these instructions needs a browser with fixed-width SIMD: all since Safari 16.4.
-//! The intrinsics are safe to call from anywhere, as a module with vector instructions is refused
-//! as a whole where there are none; only loads and stores are not, as they take pointers.
+//! A module with these instructions requires a browser with fixed-width SIMD: all since Safari
+//! 16.4. The intrinsics are safe to call, because a browser without them rejects the whole module;
+//! only loads and stores are unsafe, because they take pointers.
 #![expect(unsafe_code, reason = "pointers come from references to arrays of the loaded size")]
 
 use std::arch::wasm32 as w;
@@ -10,7 +11,7 @@ use std::arch::wasm32::v128;
 
 use super::{Kernel, Lanes};
 
-/// The proof of being inside of [`run`].
+/// Proves that the code runs inside [`run`].
 #[derive(Clone, Copy, Debug)]
 struct Simd128(());
 
@@ -29,7 +30,7 @@ type Two = [v128; 2];
 #[inline(always)]
 fn load<T, const N: usize>(values: &[T; N]) -> v128 {
     const { assert!(size_of::<T>() * N >= 16) };
-    // SAFETY: at least 16 bytes stand behind the reference; any alignment is good.
+    // SAFETY: at least 16 bytes are readable at the reference; any alignment is allowed.
     unsafe { w::v128_load(values.as_ptr().cast()) }
 }
 
@@ -63,7 +64,7 @@ impl Lanes for Simd128 {
     }
     #[inline(always)]
     fn spread(self, value: &f32) -> Two {
-        // SAFETY: four bytes stand behind the reference.
+        // SAFETY: four bytes are readable at the reference.
         unsafe { [w::v128_load32_splat(std::ptr::from_ref(value).cast()); 2] }
     }
     #[inline(always)]
@@ -78,7 +79,7 @@ impl Lanes for Simd128 {
     #[inline(always)]
     fn store(self, [low, high]: Two, to: &mut [f32; 8]) {
         let to: *mut v128 = to.as_mut_ptr().cast();
-        // SAFETY: 32 bytes stand behind the reference; any alignment is good.
+        // SAFETY: 32 bytes are writable at the reference; any alignment is allowed.
         unsafe {
             w::v128_store(to, low);
             w::v128_store(to.add(1), high);
@@ -94,7 +95,7 @@ impl Lanes for Simd128 {
     #[inline(always)]
     fn halves(self, bytes: &[u8; 16]) -> Two {
         let from: *const i16 = bytes.as_ptr().cast();
-        // SAFETY: 16 bytes stand behind the reference, eight are loaded at 0 and eight at 8.
+        // SAFETY: 16 bytes are readable at the reference; eight are loaded at 0 and eight at 8.
         unsafe {
             [w::i32x4_load_extend_i16x4(from), w::i32x4_load_extend_i16x4(from.add(4))].map(|it| {
                 let mask = w::i32x4_splat(0x8fff_e000_u32.cast_signed());
@@ -155,7 +156,7 @@ impl Lanes for Simd128 {
     }
     #[inline(always)]
     fn pair(self, pair: &[i16; 2]) -> Two {
-        // SAFETY: four bytes stand behind the reference.
+        // SAFETY: four bytes are readable at the reference.
         unsafe { [w::v128_load32_splat(pair.as_ptr().cast()); 2] }
     }
     #[inline(always)]
@@ -172,7 +173,7 @@ impl Lanes for Simd128 {
     }
     #[inline(always)]
     fn first(self, codes: Two) -> Two {
-        // A product with (1, 0) extends the sign in one instruction; two shifts would be two.
+        // A product with (1, 0) extends the sign in one instruction instead of two shifts.
         codes.map(|it| w::f32x4_convert_i32x4(w::i32x4_dot_i16x8(it, w::i32x4_splat(1))))
     }
     #[inline(always)]

@@ -1,18 +1,18 @@
-//! What went wrong on the device behind our back, kept until somebody can return it.
+//! Asynchronous errors of the device, kept until a caller can return them.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use burn::tensor::wgpu::wgpu;
 use hybridge_core::{Error, Result, Status};
 
-/// The code of what the GPU refused or could not do.
+/// The code of operations that the GPU rejected or could not run.
 pub(crate) const FAILED: &str = "GPU_FAILED";
 
-/// Where wgpu's callbacks write and every awaited step reads.
+/// The fault recorded by wgpu's callbacks and checked by every awaited step.
 ///
 /// wgpu reports a lost device and an uncaught error through callbacks, long after the call that
 /// caused them returned. burn's own handler panics, which in a browser ends the worker; ours
-/// remembers the first of each.
+/// records the first of each.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Faults(Arc<Mutex<Slots>>);
 
@@ -23,7 +23,8 @@ struct Slots {
 }
 
 impl Faults {
-    /// Takes over both callbacks of `device`. Called again after anyone else may have set them.
+    /// Installs both callbacks on `device`. Must be called again after other code may have replaced
+    /// them.
     pub(crate) fn watch(&self, device: &wgpu::Device) {
         let lost = self.clone();
         device.set_device_lost_callback(move |reason, message| {
@@ -39,7 +40,8 @@ impl Faults {
         }));
     }
 
-    /// The first fault, if there was one. A lost device stays lost; an error is reported once.
+    /// Returns the first fault, if there is one. A lost device stays lost; an error is returned
+    /// once.
     pub(crate) fn check(&self) -> Result<()> {
         self.with(|slots| match (&slots.lost, slots.error.take()) {
             (Some(lost), _) => Err(lost_error(lost)),
@@ -48,7 +50,7 @@ impl Faults {
         })
     }
 
-    /// Takes an error that no one asked about in time; whether there was one.
+    /// Takes an error that was not returned in time; returns whether there was one.
     pub(crate) fn take_error(&self) -> bool {
         self.with(|slots| slots.error.take().is_some())
     }
@@ -59,18 +61,19 @@ impl Faults {
     }
 
     fn with<R>(&self, act: impl FnOnce(&mut Slots) -> R) -> R {
-        // A panic while holding the lock leaves two plain options behind: nothing to repair.
+        // A panic while the lock is held leaves two valid options behind.
         act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-/// The GPU went away. Transient: the next branch may answer, and a fresh device may be opened.
+/// The error of a lost GPU. It is transient: the next branch may answer, and a new device may be
+/// opened.
 pub(crate) fn lost_error(reason: &str) -> Error {
     Error::unavailable(format!("the GPU device was lost ({reason}); load the model again"))
         .with_code("DEVICE_LOST")
 }
 
-/// No room for the weights. Waiting does not heal that.
+/// The error of insufficient memory for the weights, which waiting does not change.
 pub(crate) fn memory_error(what: &str) -> Error {
     Error::precondition(format!(
         "not enough GPU memory for {what}; use a smaller model or context window"
@@ -78,7 +81,7 @@ pub(crate) fn memory_error(what: &str) -> Error {
     .with_code("OUT_OF_MEMORY")
 }
 
-/// An error of wgpu as ours.
+/// Converts an error of wgpu.
 pub(crate) fn to_error(error: &wgpu::Error) -> Error {
     match error {
         wgpu::Error::OutOfMemory { .. } => {
@@ -100,7 +103,7 @@ mod tests {
     use hybridge_core::{Error, Status};
 
     #[test]
-    fn an_error_is_told_once_and_a_loss_for_ever() {
+    fn an_error_is_returned_once_and_a_loss_every_time() {
         let faults = Faults::default();
         assert_eq!(faults.check(), Ok(()));
         faults.with(|slots| slots.error = Some(Error::internal("first")));

@@ -15,35 +15,35 @@ use hybridge_core::{Error, Result};
 use fault::Faults;
 use launcher::Kernels;
 
-/// Tasks burn gathers before it submits. The default of 32 splits a forward pass into many
-/// submits; 128 keeps the GPU fed and is what was measured to be quick to encode.
+/// The number of tasks that burn collects before it submits. The default of 32 splits a forward
+/// pass into many submits; 128 keeps the GPU busy and was measured to be fast to encode.
 const TASKS_MAX: usize = 128;
 
-/// What the adapter is, as far as anyone will tell.
+/// The properties of the adapter, as far as they are reported.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AdapterFacts {
-    /// The adapter's own words.
+    /// The adapter's own description.
     pub name: String,
-    /// Whether a CPU stands behind it (`SwiftShader`, lavapipe).
+    /// Whether it runs on the CPU (`SwiftShader`, lavapipe).
     pub software: bool,
-    /// Half floats in shaders. Nothing here needs them.
+    /// Whether shaders support half floats. Nothing requires them.
     pub shader_f16: bool,
-    /// Subgroup operations. Nothing here needs them. In a browser only [`Device::with_subgroups`]
-    /// knows.
+    /// Whether shaders support subgroup operations. Nothing requires them. In a browser only
+    /// [`Device::with_subgroups`] can report them.
     pub subgroups: bool,
-    /// Invocations of a subgroup at least.
+    /// The minimum size of a subgroup.
     pub subgroup_min_size: u32,
-    /// Products of packed bytes in shaders. Nothing here needs them.
+    /// Whether shaders support products of packed bytes. Nothing requires them.
     pub packed_products: bool,
-    /// Timestamps. burn cannot run in a browser without them; the kernels can.
+    /// Whether timestamps are supported. In a browser burn requires them; the kernels do not.
     pub timestamp_query: bool,
-    /// The largest buffer, in bytes.
+    /// The maximum size of a buffer, in bytes.
     pub max_buffer_size: u64,
-    /// The largest part of a buffer a shader can see at once, in bytes.
+    /// The maximum size of a binding, in bytes.
     pub max_storage_buffer_binding_size: u64,
 }
 
-/// An open device. Cheap to clone; the last clone closes it.
+/// An open device. Cloning is cheap; dropping the last clone closes it.
 #[derive(Clone)]
 pub struct Device {
     setup: WgpuSetup,
@@ -54,19 +54,19 @@ pub struct Device {
     verdicts: Verdicts,
 }
 
-/// What the GPU process has yet to say of what was created, in order.
+/// The pending results of creating buffers and pipelines, in order.
 type Verdicts = Rc<RefCell<VecDeque<LocalBoxFuture<'static, Result<()>>>>>;
 
 impl Device {
-    /// Asks for an adapter and a device with everything the adapter can do.
+    /// Requests an adapter and a device with all features of the adapter.
     ///
-    /// # Errors
-    /// `UNAVAILABLE` with code `GPU_UNAVAILABLE` where there is no adapter or it gives no device.
+    /// # Errors Returns `UNAVAILABLE` with code `GPU_UNAVAILABLE` if there is no adapter or no
+    /// device.
     pub async fn open() -> Result<Self> {
         Self::open_within(|limits| limits).await
     }
 
-    /// The same with no more than every implementation of WebGPU gives, but for sizes of buffers.
+    /// The same with WebGPU's minimum limits, except for sizes of buffers.
     #[cfg(any(test, feature = "testing"))]
     pub(crate) async fn open_with_least_limits() -> Result<Self> {
         Self::open_within(|limits| wgpu::Limits {
@@ -98,7 +98,7 @@ impl Device {
             .request_device(&wgpu::DeviceDescriptor {
                 required_features: usable_features(&adapter),
                 required_limits: within(adapter.limits()),
-                // Buffers are few and large; sub-allocating in big blocks would only waste.
+                // Buffers are few and large; suballocation in big blocks would waste memory.
                 memory_hints: wgpu::MemoryHints::MemoryUsage,
                 ..Default::default()
             })
@@ -133,31 +133,33 @@ impl Device {
         })
     }
 
-    /// What the adapter is.
+    /// Returns the properties of the adapter.
     #[must_use]
     pub fn facts(&self) -> &AdapterFacts {
         &self.facts
     }
 
-    /// The same where somebody else had the browser give it subgroups, which wgpu cannot ask for.
+    /// Marks the device as having subgroups, which the browser enabled because wgpu cannot request
+    /// them.
     #[must_use]
     pub fn with_subgroups(mut self, were_given: bool) -> Self {
         self.facts.subgroups |= were_given;
         self
     }
 
-    /// The same that says it had halves in shaders.
+    /// Marks the device as having half floats in shaders.
     #[cfg(any(test, feature = "testing"))]
     pub(crate) fn promising_halves(mut self) -> Self {
         self.facts.shader_f16 = true;
         self
     }
 
-    /// burn's name for this device, registered when first asked for.
+    /// Returns burn's handle of this device, registered at the first call.
     ///
     /// # Errors
-    /// `UNIMPLEMENTED` in a browser whose adapter has no timestamps: cubecl 0.11 panics there at
-    /// the first tensor operation, so it must be said before one. The kernels do not ask for it.
+    ///
+    /// Returns `UNIMPLEMENTED` in a browser whose adapter has no timestamps, because cubecl 0.11
+    /// panics there at the first tensor operation. The kernels do not need them.
     pub fn burn(&self) -> Result<burn::tensor::Device> {
         if let Some(device) = self.burn.get() {
             return Ok(device.clone());
@@ -179,41 +181,43 @@ impl Device {
         Ok(self.burn.get_or_init(|| device).clone())
     }
 
-    /// The wgpu device.
+    /// Returns the wgpu device.
     #[must_use]
     pub fn wgpu(&self) -> &wgpu::Device {
         &self.setup.device
     }
 
-    /// The queue everything goes through, burn's work included.
+    /// Returns the queue, which burn uses as well.
     #[must_use]
     pub fn queue(&self) -> &wgpu::Queue {
         &self.setup.queue
     }
 
-    /// Takes an error that came too late for the request that caused it; whether there was one.
+    /// Takes an error that came too late for the request that caused it; returns whether there was
+    /// one.
     pub(crate) fn take_error(&self) -> bool {
         self.faults.take_error()
     }
 
-    /// What was compiled on it.
+    /// Returns the kernels compiled on it.
     pub(crate) fn kernels(&self) -> &Kernels {
         &self.kernels
     }
 
-    /// What went wrong behind our back since it was last asked.
+    /// Returns asynchronous errors since the last check.
     ///
     /// # Errors
-    /// `UNAVAILABLE` with code `DEVICE_LOST`, or the first uncaught error.
+    ///
+    /// Returns `UNAVAILABLE` with code `DEVICE_LOST`, or the first uncaught error.
     pub fn check(&self) -> Result<()> {
         self.faults.check()
     }
 
     /// Runs `act` in an error scope whose result [`Self::settled`] returns. Until then pipelines
-    /// compile and buffers are made asynchronously.
+    /// are compiled and buffers created asynchronously.
     ///
-    /// The first validation or memory error of `act` becomes that of [`Self::settled`], as `what`
-    /// to the reader.
+    /// The first validation or memory error of `act` is returned by [`Self::settled`], with `what`
+    /// as its subject.
     pub(crate) fn guarded<R>(&self, what: &str, act: impl FnOnce() -> R) -> R {
         let memory = self.wgpu().push_error_scope(wgpu::ErrorFilter::OutOfMemory);
         let validation = self.wgpu().push_error_scope(wgpu::ErrorFilter::Validation);
@@ -237,13 +241,14 @@ impl Device {
         made
     }
 
-    /// Waits for the verdicts on all that was created so far.
+    /// Waits for the results of everything created so far.
     ///
     /// # Errors
-    /// The first of them that is bad; then as [`Self::check`].
+    ///
+    /// Returns the first failure; then as for [`Self::check`].
     pub(crate) async fn settled(&self) -> Result<()> {
         loop {
-            // Taken out, so that no borrow outlives the wait.
+            // Taken out, so that no borrow outlives the await.
             let next = self.verdicts.borrow_mut().pop_front();
             let Some(next) = next else { return self.check() };
             if let Err(error) = next.await {
@@ -253,21 +258,21 @@ impl Device {
         }
     }
 
-    /// Forgets what followed from something that could not be created, so that the device may be
-    /// used again.
+    /// Discards errors that follow from something that could not be created, so that the device can
+    /// be used again.
     async fn clear_errors(&self) {
         self.kernels.forget();
         self.arrived().await;
         self.faults.clear_errors();
     }
 
-    /// Waits until every error that is on its way has come.
+    /// Waits until every pending error has arrived.
     pub(crate) async fn arrived(&self) {
-        // The last verdict comes after all of them.
+        // The last result arrives after all of them.
         self.guarded("nothing", || ());
         let rest = std::mem::take(&mut *self.verdicts.borrow_mut());
         for verdict in rest {
-            // A consequence: the cause is already reported.
+            // A consequence of a cause that was already reported.
             let _ = verdict.await;
         }
     }
@@ -275,24 +280,27 @@ impl Device {
     /// Waits until everything submitted so far is done.
     ///
     /// # Errors
-    /// What was wrong with anything created before; then as [`Self::check`].
+    ///
+    /// Returns failures of anything created before; then as for [`Self::check`].
     pub async fn idle(&self) -> Result<()> {
         self.settled().await?;
         let (send, receive) = futures::channel::oneshot::channel();
         self.queue().on_submitted_work_done(move || {
-            // The receiver is gone only after its future was dropped.
+            // The receiver is gone only if its future was dropped.
             let _ = send.send(());
         });
         self.poll()?;
-        // A dropped sender means that the device went away; `check` says so.
+        // A dropped sender means that the device was lost, which `check` reports.
         let _ = receive.await;
         self.check()
     }
 
-    /// The bytes of a mappable buffer, once all work submitted before is done.
+    /// Reads a mappable buffer, once all work submitted before is done.
     ///
     /// # Errors
-    /// `UNAVAILABLE` with code `DEVICE_LOST` where the mapping is refused; as [`Self::idle`].
+    ///
+    /// Returns `UNAVAILABLE` with code `DEVICE_LOST` if mapping is refused; otherwise as for
+    /// [`Self::idle`].
     pub(crate) async fn read(&self, staging: &wgpu::Buffer) -> Result<Vec<u8>> {
         self.settled().await?;
         let (send, receive) = futures::channel::oneshot::channel();
@@ -315,7 +323,7 @@ impl Device {
         bytes
     }
 
-    /// Natively nothing happens unless somebody polls; in a browser the event loop does.
+    /// Natively the device has to be polled; in a browser the event loop does it.
     fn poll(&self) -> Result<()> {
         match self.wgpu().poll(wgpu::PollType::wait_indefinitely()) {
             Ok(_) => Ok(()),
@@ -323,7 +331,7 @@ impl Device {
         }
     }
 
-    /// Gives the device back to the system. Every buffer on it dies.
+    /// Closes the device and destroys every buffer on it.
     pub fn destroy(&self) {
         self.wgpu().destroy();
     }
@@ -335,7 +343,7 @@ impl std::fmt::Debug for Device {
     }
 }
 
-/// All features but those that need `unsafe` promises or that WGSL cannot use.
+/// All features except those that are `unsafe` or unavailable in WGSL.
 fn usable_features(adapter: &wgpu::Adapter) -> wgpu::Features {
     adapter
         .features()

@@ -1,6 +1,6 @@
-//! What an adapter could do at best, and single parts of a pass over and over.
+//! Measures an adapter's limits, and individual parts of a pass.
 //!
-//! The clock comes from the caller, in milliseconds: this crate knows none.
+//! The caller supplies the clock, in milliseconds, because this crate has none.
 
 use burn::tensor::wgpu::wgpu;
 use hybridge_core::{Error, Result};
@@ -11,18 +11,18 @@ use crate::gpu::kernels::shader::{Access, Source};
 use crate::gpu::kernels::upload::Uploader;
 use crate::gpu::{Device, KernelPass};
 
-/// Milliseconds since whenever.
+/// Milliseconds since an arbitrary time.
 pub type Clock<'a> = &'a dyn Fn() -> f64;
 
-/// Milliseconds that a measurement takes at least.
+/// The minimum duration of a measurement in milliseconds.
 const LEAST: f64 = 60.0;
 
-/// What an adapter reaches with kernels that do one thing only.
+/// An adapter's limits, measured with kernels that do one thing only.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Ceilings {
-    /// Reading, in bytes a second.
+    /// Reading, in bytes per second.
     pub read: f64,
-    /// The reference product of 16,384 × 640, in weights a second.
+    /// The reference product of 16,384 × 640, in weights per second.
     pub reference: f64,
 }
 
@@ -30,10 +30,11 @@ pub struct Ceilings {
 const ROWS: u32 = 16_384;
 const COLUMNS: u32 = 640;
 
-/// Measures both ceilings.
+/// Measures both limits.
 ///
 /// # Errors
-/// As compiling and allocating on the device.
+///
+/// As for compiling and allocating on the device.
 pub async fn ceilings(device: &Device, clock: Clock<'_>) -> Result<Ceilings> {
     let mut uploader = Uploader::new(device.clone(), None);
     let recorder = Recorder::new(device.clone());
@@ -64,8 +65,8 @@ pub async fn ceilings(device: &Device, clock: Clock<'_>) -> Result<Ceilings> {
     Ok(Ceilings { read, reference: f64::from(ROWS * COLUMNS) * 1000.0 / each })
 }
 
-/// Invocations that read, and 16-byte words for them: on real GPUs as many as keep all of one busy,
-/// and 256 MB, of which no cache holds much.
+/// Invocations that read, and 16-byte words for them: on real GPUs enough to occupy all of one, and
+/// 256 MB, which exceeds every cache.
 fn reading(device: &Device) -> (u32, u32) {
     let facts = device.facts();
     if facts.software {
@@ -77,7 +78,7 @@ fn reading(device: &Device) -> (u32, u32) {
 
 const START: Progress = Progress { position: 0, tokens: 1 };
 
-/// Milliseconds that a list takes, the best of three batches.
+/// Returns the milliseconds of a list, the best of three batches.
 async fn repeated(
     recorder: &Recorder,
     list: &[Dispatch],
@@ -102,10 +103,11 @@ async fn repeated(
     Ok(best)
 }
 
-/// Milliseconds from a submission to four bytes in hand: the median of some.
+/// Returns milliseconds from a submission until four bytes are read back: the median of several.
 ///
 /// # Errors
-/// As allocating and reading on the device.
+///
+/// As for allocating and reading on the device.
 pub async fn readback_milliseconds(device: &Device, clock: Clock<'_>) -> Result<f64> {
     const TIMES: usize = 20;
     let mut uploader = Uploader::new(device.clone(), None);
@@ -127,29 +129,30 @@ pub async fn readback_milliseconds(device: &Device, clock: Clock<'_>) -> Result<
 /// A part of decoding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// The product with the vocabulary.
+    /// The product with the vocabulary matrix.
     Head,
     /// The layers.
     Body,
 }
 
 impl KernelPass {
-    /// Moves on without having fed anything: what lies between are zeros.
+    /// Moves the position without feeding anything: the skipped rows are zeros.
     pub fn skip_to(&mut self, position: usize) {
         self.forget();
         self.cache.skip_to(position.min(self.capacity()));
     }
 
-    /// A token that is fed over and over: where it stands.
+    /// The position of a token that is fed repeatedly.
     fn rehearse(&mut self) -> Progress {
         self.announce(&[0]);
         Progress { position: u32::try_from(self.position()).unwrap_or(u32::MAX), tokens: 1 }
     }
 
-    /// Milliseconds that the GPU takes for a part of decoding, over and over on the same token.
+    /// Returns the GPU's milliseconds for a part of decoding, repeated on the same token.
     ///
     /// # Errors
-    /// As running anything on the device.
+    ///
+    /// As for running anything on the device.
     pub async fn part_milliseconds(&mut self, part: Part, clock: Clock<'_>) -> Result<f64> {
         let progress = self.rehearse();
         let list = match part {
@@ -159,10 +162,12 @@ impl KernelPass {
         repeated(&self.network.recorder, list, progress, clock).await
     }
 
-    /// Microseconds of this thread that a dispatch takes to encode, and dispatches of a token.
+    /// Returns this thread's microseconds to encode a dispatch, and the number of dispatches per
+    /// token.
     ///
     /// # Errors
-    /// As running anything on the device.
+    ///
+    /// As for running anything on the device.
     pub async fn encoding(&mut self, clock: Clock<'_>) -> Result<(f64, u32)> {
         const TIMES: u32 = 20;
         let progress = self.rehearse();

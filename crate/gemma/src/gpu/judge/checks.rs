@@ -1,6 +1,6 @@
-//! What every GPU pass must hold, as functions that a native test and a browser test both call.
+//! Checks of every GPU pass, as functions that native and browser tests call.
 //!
-//! A check says in a sentence what is wrong, or nothing.
+//! A check returns a sentence about what is wrong, or nothing.
 
 use std::rc::Rc;
 
@@ -20,11 +20,11 @@ use crate::source::Memory;
 use crate::testing::{Tiny, Trial, golden, turns_agree_with_cold_starts};
 use crate::weights::Model;
 
-/// In standard deviations of the logits. f32 sums in another order; what was asked for is 1e-3.
-/// The largest comes from 62 random layers, which amplify it.
+/// The tolerance in standard deviations of the logits, because f32 sums depend on the order; the
+/// requirement is 1e-3. The largest error comes from 62 random layers, which amplify it.
 pub const TOLERANCE: f64 = 2e-4;
 
-/// Which pass is checked.
+/// The pass to check.
 #[derive(Clone, Copy, Debug)]
 pub enum Kind {
     /// burn's plain operations.
@@ -34,13 +34,14 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The kernels as people get them.
+    /// The kernels with default options.
     pub const KERNELS: Self = Self::Kernels(Options::USUAL);
 
-    /// The pass of this kind.
+    /// Loads the pass of this kind.
     ///
     /// # Errors
-    /// As its own loading.
+    ///
+    /// As for loading it.
     pub async fn load(self, device: &Device, model: &Model, room: usize) -> Result<Box<dyn Pass>> {
         Ok(match self {
             Self::Burn => Box::new(BurnPass::load(device, model, room).await?),
@@ -54,10 +55,11 @@ impl Kind {
 pub(crate) const GREEDY: Draw<'_> =
     Draw { sampler: Sampler::GREEDY, step: 0, top: 0, allowed: None };
 
-/// The model of a tiny network.
+/// Opens the model of a tiny network.
 ///
 /// # Errors
-/// As opening any model.
+///
+/// As for opening any model.
 pub async fn open(tiny: &Tiny) -> Result<Model> {
     Model::open(vec![Rc::new(Memory(tiny.bytes()))]).await
 }
@@ -68,7 +70,7 @@ fn deviation(values: &[f64]) -> f64 {
     (values.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / count).sqrt()
 }
 
-/// The largest distance, in standard deviations.
+/// Returns the largest difference, in standard deviations.
 #[must_use]
 pub fn distance(found: &[f32], exact: &[f64]) -> f64 {
     if found.len() != exact.len() {
@@ -95,10 +97,11 @@ pub(crate) fn near(what: &str, found: &[f32], exact: &[f64]) -> Result<()> {
     wrong(format!("{what}: {worst:.2e} standard deviations off"))
 }
 
-/// Logits and the greedy continuation are those on record.
+/// Compares logits and the greedy continuation with the record.
 ///
 /// # Errors
-/// What differs.
+///
+/// Returns the difference.
 pub async fn agrees_with_record(device: &Device, kind: Kind, tiny: &Tiny) -> Result<()> {
     let record = golden(tiny.name).ok_or_else(|| Error::internal("no record"))?;
     let mut pass = kind.load(device, &open(tiny).await?, 64).await?;
@@ -117,10 +120,11 @@ pub async fn agrees_with_record(device: &Device, kind: Kind, tiny: &Tiny) -> Res
     if ids == record.greedy { Ok(()) } else { wrong(format!("{}: {ids:?}", tiny.name)) }
 }
 
-/// Embeddings are those on record.
+/// Compares embeddings with the record.
 ///
 /// # Errors
-/// What differs.
+///
+/// Returns the difference.
 pub async fn vector_agrees_with_record(device: &Device, kind: Kind, tiny: &Tiny) -> Result<()> {
     let record = golden(tiny.name).ok_or_else(|| Error::internal("no record"))?;
     let model = open(tiny).await?;
@@ -128,7 +132,7 @@ pub async fn vector_agrees_with_record(device: &Device, kind: Kind, tiny: &Tiny)
         Kind::Burn => BurnEmbedder::load(device, &model).await?.encode(&record.prompt).await?,
         Kind::Kernels(options) => {
             let mut encoder = KernelEmbedder::load(device, &model, 64, options).await?;
-            // A short text first: what an earlier text left behind must not matter.
+            // A short text first: leftovers of an earlier text must not matter.
             encoder.encode(record.prompt.get(..3).unwrap_or_default()).await?;
             encoder.encode(&record.prompt).await?
         }
@@ -139,10 +143,11 @@ pub async fn vector_agrees_with_record(device: &Device, kind: Kind, tiny: &Tiny)
     if cosine > 1.0 - 1e-7 { Ok(()) } else { wrong(format!("{}: cosine {cosine}", tiny.name)) }
 }
 
-/// Chunks of any size give what one pass gives.
+/// Checks that chunks of any size give the same result.
 ///
 /// # Errors
-/// What differs.
+///
+/// Returns the difference.
 pub async fn chunks_do_not_matter(device: &Device, kind: Kind, tiny: &Tiny) -> Result<()> {
     let model = open(tiny).await?;
     let prompt = tiny.prompt(40);
@@ -160,10 +165,11 @@ pub async fn chunks_do_not_matter(device: &Device, kind: Kind, tiny: &Tiny) -> R
     Ok(())
 }
 
-/// Rewinding keeps what it is asked for, also where a ring has wrapped.
+/// Checks that rewinding keeps the requested tokens, even if a ring has wrapped.
 ///
 /// # Errors
-/// What differs.
+///
+/// Returns the difference.
 pub async fn rewinding_forgets_the_end(device: &Device, kind: Kind, tiny: &Tiny) -> Result<()> {
     const LONG: usize = 150;
     let model = open(tiny).await?;
@@ -191,10 +197,12 @@ pub async fn rewinding_forgets_the_end(device: &Device, kind: Kind, tiny: &Tiny)
     Ok(())
 }
 
-/// Random conversations by turns compute what a cold start of the scalar pass computes.
+/// Checks that random alternating conversations give the results of a cold start of the scalar
+/// pass.
 ///
 /// # Errors
-/// The first turn that differs.
+///
+/// Returns the first turn that differs.
 pub async fn conversations_go_on(device: &Device, kind: Kind, tiny: &Tiny) -> Result<()> {
     let model = open(tiny).await?;
     let (room, turns) = if IS_NATIVE { (200, 8) } else { (120, 5) };
@@ -216,7 +224,7 @@ pub async fn conversations_go_on(device: &Device, kind: Kind, tiny: &Tiny) -> Re
     Ok(())
 }
 
-/// Allows one token of so many.
+/// A mask that allows one token of this many.
 pub(crate) fn mask(vocabulary: usize, share: usize, step: u32) -> Vec<u32> {
     let mut words = vec![0; vocabulary.div_ceil(32)];
     for (token, bit) in (0..vocabulary).zip((0..32).cycle()) {
@@ -227,10 +235,11 @@ pub(crate) fn mask(vocabulary: usize, share: usize, step: u32) -> Vec<u32> {
     words
 }
 
-/// The same seed gives the same text as the scalar pass, however tokens are chosen.
+/// Checks that the same seed gives the same text as the scalar pass, with every sampler.
 ///
 /// # Errors
-/// What differs.
+///
+/// Returns the difference.
 pub async fn draws_are_the_same(device: &Device, kind: Kind, tiny: &Tiny) -> Result<()> {
     let model = open(tiny).await?;
     let prompt = tiny.prompt(9);
@@ -244,8 +253,8 @@ pub async fn draws_are_the_same(device: &Device, kind: Kind, tiny: &Tiny) -> Res
     ] {
         let mut scalar = Scalar::load(&model, 64).await?;
         let mut pass = kind.load(device, &model, 64).await?;
-        // Every token allowed, then one of seven, then fewer than are kept or shown, other ones at
-        // each step.
+        // Every token is allowed, then one in seven, then fewer than are kept or returned,
+        // different ones at each step.
         for share in [1, 7, 400] {
             scalar.rewind(0);
             pass.rewind(0);
@@ -274,12 +283,13 @@ pub async fn draws_are_the_same(device: &Device, kind: Kind, tiny: &Tiny) -> Res
     Ok(())
 }
 
-/// A network that computes no number says so.
+/// Checks that a network with non-finite results returns an error.
 ///
 /// # Errors
-/// What it says instead.
+///
+/// Returns what happened instead.
 pub async fn what_is_no_number_is_told(device: &Device, kind: Kind, tiny: &Tiny) -> Result<()> {
-    // Finite in the file, or it is refused there; beyond f32 after the first layer.
+    // Finite in the file, or it would be rejected there; beyond f32 after the first layer.
     let endless = Tiny { residual: 2e38, ..tiny.clone() };
     let mut pass = kind.load(device, &open(&endless).await?, 32).await?;
     pass.prefill(&endless.prompt(4)).await?;
@@ -289,19 +299,21 @@ pub async fn what_is_no_number_is_told(device: &Device, kind: Kind, tiny: &Tiny)
     }
 }
 
-/// A vocabulary matrix that no single binding may hold is split, and nothing changes.
+/// Checks that a vocabulary matrix that exceeds one binding is split, with the same results.
 ///
 /// # Errors
-/// What differs.
+///
+/// Returns the difference.
 pub async fn shards_do_not_matter(device: &Device, tiny: &Tiny) -> Result<()> {
     let options = Options { binding_limit: Some(100_000), ..Options::USUAL };
     agrees_with_record(device, Kind::Kernels(options), tiny).await
 }
 
-/// A cache that cannot be is refused with a code, and the device still works.
+/// Checks that an impossible cache is refused with a code, and that the device still works.
 ///
 /// # Errors
-/// What happens instead.
+///
+/// Returns what happened instead.
 pub async fn too_much_memory_is_refused(device: &Device, tiny: &Tiny) -> Result<()> {
     let model = open(tiny).await?;
     match KernelPass::load(device, &model, 1 << 28, Options::USUAL).await {
@@ -312,15 +324,17 @@ pub async fn too_much_memory_is_refused(device: &Device, tiny: &Tiny) -> Result<
     agrees_with_record(device, Kind::KERNELS, tiny).await
 }
 
-/// A kernel that does not compile fails the next wait, and the device stays usable.
+/// Checks that a kernel that does not compile fails the next wait, and that the device stays
+/// usable.
 ///
 /// # Errors
-/// What was reported instead.
+///
+/// Returns what was reported instead.
 pub(crate) async fn what_cannot_be_made_is_told(device: &Device, tiny: &Tiny) -> Result<()> {
     let recorder = Recorder::new(device.clone());
     let source = Source::plain("nonsense", "fn main( {".to_owned(), Vec::new());
     for _ in 0..2 {
-        // The second time it must not be found among those that compiled.
+        // The second time it must not be found among the compiled ones.
         recorder.kernel(&source);
         match device.idle().await {
             Err(error) if error.message.starts_with("the kernel nonsense: ") => {}
@@ -331,10 +345,12 @@ pub(crate) async fn what_cannot_be_made_is_told(device: &Device, tiny: &Tiny) ->
     agrees_with_record(device, Kind::KERNELS, tiny).await
 }
 
-/// An error that arrives after its request has ended costs the cache, and fails no other request.
+/// Checks that an error that arrives after its request has ended drops the cache, and fails no
+/// other request.
 ///
 /// # Errors
-/// What happens instead.
+///
+/// Returns what happened instead.
 pub(crate) async fn a_late_error_fails_no_other_request(
     device: &Device,
     tiny: &Tiny,
@@ -367,10 +383,12 @@ pub(crate) async fn a_late_error_fails_no_other_request(
     near("after a late error", &pass.logits().await?, &widened(&scalar.logits().await?))
 }
 
-/// A model's weights agree with its file however they are cut into shards, and not with another's.
+/// Checks that a model's weights agree with its file for every division into shards, and not with
+/// another file.
 ///
 /// # Errors
-/// What was found instead.
+///
+/// Returns what was found instead.
 pub(crate) async fn a_loaded_model_is_held_to_its_file(device: &Device, tiny: &Tiny) -> Result<()> {
     let model = open(tiny).await?;
     let other = open(&Tiny { name: "another", ..tiny.clone() }).await?;

@@ -1,8 +1,7 @@
-//! Which plan is the quickest here: each is tried on one product, and that decides.
+//! Chooses the fastest plan on this device by measuring each on one product.
 //!
-//! What a barrier, a shuffle or a product of bytes costs differs by a factor of ten from adapter to
-//! adapter, and no adapter's name predicts it. A plan whose numbers are off is not taken, however
-//! quick.
+//! The cost of a barrier, a shuffle or a product of bytes differs by a factor of ten between
+//! adapters, and no adapter's name predicts it. A plan with wrong results is never chosen.
 
 use burn::tensor::wgpu::wgpu;
 use hybridge_core::{Error, Result};
@@ -18,42 +17,41 @@ use crate::gpu::{Device, Plan};
 use crate::quant::{Encoding, Rounding};
 use crate::scalar::vector::dot;
 
-/// The product: a layer's of a small model.
+/// The product: that of a layer of a small model.
 const ROWS: usize = 4096;
 const COLUMNS: usize = 640;
 
-/// Timing rounds per plan; the best counts, since other processes may interfere.
+/// The number of timing rounds per plan; the best counts, because other processes may interfere.
 const TURNS: u32 = 3;
 
-/// Milliseconds of a turn at least: browsers report no less than a tenth of one, and waiting takes
-/// some too. Real GPUs take microseconds for one product.
+/// The minimum duration of a round in milliseconds: browsers resolve no less than a tenth of one,
+/// and waiting takes some too. Real GPUs take microseconds for one product.
 const LEAST: f64 = 5.0;
 const REPEATS_MAX: usize = 1024;
 
-/// Rounding costs accuracy: it has to be quicker than this part of the time without, and the
-/// coarser one than this part of the finer one's.
+/// Rounding costs accuracy, so it must be faster than this share of the exact time, and the coarser
+/// rounding faster than this share of the finer one's.
 const WORTH_ROUNDING: f64 = 0.9;
 
-/// How far results may be from the CPU's, of the largest one: sums in another order, and vectors
-/// that were rounded.
+/// The maximum difference from the CPU's results, relative to the largest: sums are in another
+/// order, and vectors may be rounded.
 const TOLERANCE: f32 = 1e-4;
 const ROUNDING: f32 = 0.05;
 
-/// A plan, and how it was found.
+/// The chosen plan, and how it was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PlanChoice {
-    /// The quickest one that computes right.
+    /// The fastest plan with correct results.
     pub plan: Plan,
-    /// How many were tried. One that is tried again beside its roundings counts twice.
+    /// The number of plans tried. A plan that is tried again beside its roundings counts twice.
     pub tried: usize,
 }
 
-/// Tries what this adapter may run, if there is more than one: first how rows are spread, then
-/// whether rounding pays there. `remembered` is what was chosen here before; nothing is tried where
-/// it is still known.
+/// Tries the plans for this adapter, if there is more than one: first the distribution of rows,
+/// then whether rounding is worth it. `remembered` is an earlier choice; if it is still valid,
+/// nothing is tried.
 ///
-/// # Errors
-/// As compiling and running on the device.
+/// # Errors As for compiling and running on the device.
 pub async fn choose(
     device: &Device,
     remembered: &str,
@@ -70,14 +68,14 @@ pub async fn choose(
         Ok(plan) => trial.quickest(plan.roundings(facts, may_round)).await,
         failed => failed,
     };
-    // A model follows on the same device, and garbage is collected late.
+    // A model is loaded on the same device next, and garbage is collected late.
     for buffer in trial.bench.into_iter().flat_map(|it| it.buffers) {
         buffer.destroy();
     }
     Ok(PlanChoice { plan: plan?, tried: trial.tried })
 }
 
-/// What plans are tried on, made when it is needed.
+/// The data for trying plans, created when needed.
 struct Trial<'a> {
     device: &'a Device,
     clock: Clock,
@@ -100,7 +98,7 @@ impl Trial<'_> {
     }
 }
 
-/// The quickest one; with rounding only where that is worth it.
+/// Returns the fastest plan; one with rounding only if it is worth it.
 fn quickest(times: &[(Plan, f64)]) -> Result<Plan> {
     let weighed = |(plan, time): &(Plan, f64)| {
         let steps = match plan.rounding() {
@@ -119,12 +117,12 @@ const START: Progress = Progress { position: 0, tokens: 1 };
 struct Bench {
     recorder: Recorder,
     planes: Planes,
-    /// The vector as it is, and rounded.
+    /// The vector, exact and rounded.
     inputs: Vec<(Option<Rounding>, wgpu::Buffer)>,
     output: wgpu::Buffer,
     progress: wgpu::Buffer,
     staging: wgpu::Buffer,
-    /// Everything, to be freed.
+    /// All buffers, to be freed.
     buffers: Vec<wgpu::Buffer>,
 }
 
@@ -157,7 +155,7 @@ impl Bench {
         })
     }
 
-    /// Milliseconds of each plan that computes right.
+    /// Returns the milliseconds of each plan with correct results.
     async fn time(&self, plans: &[Plan], clock: Clock) -> Result<Vec<(Plan, f64)>> {
         let tried = self.compiled(plans).await?;
         let expected = product_on_cpu();
@@ -188,7 +186,7 @@ impl Bench {
         Ok(right.into_iter().map(|(plan, _, best)| (plan, best)).collect())
     }
 
-    /// Milliseconds that a dispatch takes so many times.
+    /// Returns the milliseconds of a dispatch, repeated this many times.
     async fn turn(&self, dispatch: &Dispatch, repeats: usize, clock: Clock) -> Result<f64> {
         let lists = vec![std::slice::from_ref(dispatch); repeats];
         let start = clock();
@@ -197,10 +195,10 @@ impl Bench {
         Ok(clock() - start)
     }
 
-    /// Those that can be compiled: what a browser promises, its GPU's compiler may yet refuse.
+    /// Returns the plans that compile: a GPU's compiler may reject what the browser promises.
     async fn compiled(&self, plans: &[Plan]) -> Result<Vec<(Plan, Dispatch)>> {
         let device = self.recorder.device();
-        // All at once, since plans are rarely refused.
+        // All at once, because plans are rarely rejected.
         let tried = plans.iter().map(|plan| (*plan, self.dispatch(*plan))).collect();
         if usable(device.settled().await)? {
             return Ok(tried);
@@ -234,7 +232,7 @@ impl Bench {
     }
 }
 
-/// Whether what was made can be used; an error where nothing more can be.
+/// Whether the new objects are usable; an error if the device is unusable.
 fn usable(verdict: Result<()>) -> Result<bool> {
     match verdict {
         Ok(()) => Ok(true),
@@ -255,7 +253,7 @@ fn product_on_cpu() -> Vec<f32> {
     .collect()
 }
 
-/// Blocks of `Q4_0` whose scales and codes repeat late.
+/// Blocks of `Q4_0` with long periods of scales and codes.
 fn matrix() -> Vec<u8> {
     let mut code = 0_u8;
     let block = |scale: &f32| {

@@ -1,4 +1,4 @@
-//! Prompts whose dispatches are cut: the very numbers of those whose are not.
+//! Checks that prompts whose dispatches are split give exactly the same numbers.
 
 use hybridge_core::Result;
 
@@ -11,7 +11,8 @@ use crate::testing::Tiny;
 
 const ROOM: usize = 64;
 
-/// Logits after a prompt of three chunks and after some tokens more, and what the prompt cost.
+/// Returns logits after a prompt of three chunks and after some more tokens, and the cost of the
+/// prompt.
 async fn read(device: &Device, tiny: &Tiny, options: Options) -> Result<(Vec<f32>, Counters)> {
     let mut pass = KernelPass::load(device, &open(tiny).await?, ROOM, options).await?;
     let before = pass.counters();
@@ -27,10 +28,11 @@ async fn read(device: &Device, tiny: &Tiny, options: Options) -> Result<(Vec<f32
     Ok((logits, spent))
 }
 
-/// However small submissions are, the same workgroups do the same.
+/// Checks that submissions of any size run the same workgroups with the same results.
 ///
 /// # Errors
-/// What differs.
+///
+/// Returns the difference.
 pub(crate) async fn cutting_changes_nothing(
     device: &Device,
     tiny: &Tiny,
@@ -38,8 +40,8 @@ pub(crate) async fn cutting_changes_nothing(
 ) -> Result<()> {
     let (expected, whole) = read(device, tiny, options).await?;
     let mut most = whole.submits;
-    // Each workgroup alone. In a browser a wait for each takes long: for most, each dispatch in two
-    // or more.
+    // Each workgroup alone. In a browser each wait takes long: for most, each dispatch in two or
+    // more parts.
     let finest = if IS_NATIVE || tiny.name == "q4_0" { 1 } else { 600_000 };
     for budget in [20_000_000, 1_500_000, finest] {
         let submission = Some(budget);
@@ -60,10 +62,11 @@ pub(crate) async fn cutting_changes_nothing(
     Ok(())
 }
 
-/// The same for a text that becomes a vector, all of whose tokens see each other.
+/// The same for a text that is embedded, all of whose tokens attend to each other.
 ///
 /// # Errors
-/// What differs.
+///
+/// Returns the difference.
 pub(crate) async fn cutting_changes_no_vector(device: &Device, tiny: &Tiny) -> Result<()> {
     let (model, text) = (open(tiny).await?, tiny.prompt(40));
     let (mut vectors, mut dispatches) = (Vec::new(), Vec::new());
@@ -80,10 +83,11 @@ pub(crate) async fn cutting_changes_no_vector(device: &Device, tiny: &Tiny) -> R
     wrong(format!("by {dispatches:?} dispatches vectors differ"))
 }
 
-/// A prompt that is given up amid a dispatch leaves nothing behind that the next one would see.
+/// Checks that a prompt aborted during a dispatch leaves nothing behind that affects the next one.
 ///
 /// # Errors
-/// What differs.
+///
+/// Returns the difference.
 pub(crate) async fn stopping_amid_a_dispatch_is_right(
     device: &Device,
     tiny: &Tiny,
@@ -99,7 +103,7 @@ pub(crate) async fn stopping_amid_a_dispatch_is_right(
     let mut amid = 0;
     let waits = [1, 2, 3, 4, 6, 9, 14, 22, 35, 56, 90, 150];
     for wait in waits.into_iter().step_by(if IS_NATIVE { 1 } else { 2 }) {
-        // A token that is fed alone, as decoding does, then all that is missing.
+        // A single token, as in decoding, then all missing ones.
         for is_alone in [true, false] {
             pass.rewind(0);
             if dropped_at(wait, pass.prefill(&prompt)).await {
@@ -123,7 +127,7 @@ pub(crate) async fn stopping_amid_a_dispatch_is_right(
             {
                 return wrong(format!("the token after a stop at wait {wait} differs"));
             }
-            // What was overwritten is put back.
+            // Restores what was overwritten.
             whole.rewind(position);
             whole.prefill(rest).await?;
         }

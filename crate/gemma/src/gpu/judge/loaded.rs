@@ -1,7 +1,7 @@
-//! Are a loaded model's weights read right? Rows of its largest matrices against its own file.
+//! Compares a loaded model's weights with its file, for rows of its largest matrices.
 //!
-//! The self-check sees a matrix of 256 rows. A real vocabulary's has bindings beyond 2²⁷ bytes,
-//! grids in two dimensions and several shards, and every encoding has kernels of its own.
+//! The self-test uses a matrix of 256 rows. A real vocabulary has bindings beyond 2²⁷ bytes,
+//! grids in two dimensions and several shards, and every encoding has its own kernels.
 
 use burn::tensor::wgpu::wgpu;
 use hybridge_core::{Error, Result};
@@ -14,25 +14,24 @@ use crate::gpu::kernels::padded;
 use crate::quant::Encoding;
 use crate::weights::{Model, Tensor};
 
-/// How many rows of a matrix are looked at.
+/// The number of rows of a matrix that are compared.
 const ROWS: usize = 64;
 
-/// How far a sum may be off, by the sum of what its terms are without their signs.
+/// The tolerance of a sum, relative to the sum of the absolute values of its terms.
 const TOLERANCE: f64 = 1e-4;
 
 impl KernelPass {
-    /// Feeds two tokens and computes some products again from the file: rows of the head, spread
-    /// over all of it, and of the last layer's `down`. The cache is empty afterwards.
+    /// Feeds two tokens and recomputes some products from the file: evenly spaced rows of the head,
+    /// and rows of the last layer's `down`. The cache is empty afterwards.
     ///
-    /// # Errors
-    /// `UNAVAILABLE` with code `GPU_WRONG_RESULTS` where the numbers differ, and whatever reading
-    /// says.
+    /// # Errors Returns `UNAVAILABLE` with code `GPU_WRONG_RESULTS` if the results differ, and
+    /// errors of reading.
     pub async fn verify(&mut self, model: &Model) -> Result<()> {
         self.forget();
         if self.capacity() < 2 {
             return Ok(());
         }
-        // Products for many tokens write what is read here as it is; a single token's may round it.
+        // Products for many tokens write exact values; a single token's may be rounded.
         self.prefill(&[0, 1]).await?;
         let logits = self.logits().await?;
         let buffers = &self.network.buffers;
@@ -52,7 +51,7 @@ impl KernelPass {
         Ok(())
     }
 
-    /// The second of two tokens' vectors.
+    /// Returns the second of two tokens' vectors.
     async fn second(&self, buffer: &wgpu::Buffer, width: usize) -> Result<Vec<f32>> {
         let stride = padded(width) as usize;
         let recorder = &self.network.recorder;
@@ -74,7 +73,7 @@ impl KernelPass {
     }
 }
 
-/// Compares some rows' products with what was found of all.
+/// Compares the products of some rows with the results.
 async fn compare(
     model: &Model,
     matrix: &Tensor,
@@ -83,13 +82,13 @@ async fn compare(
     cap: Option<f64>,
 ) -> Result<()> {
     if !input.iter().chain(found).all(|value| value.is_finite()) {
-        // A network that overflows is reported where it answers.
+        // A network that overflows is reported when it answers.
         return Ok(());
     }
     let last = matrix.rows.saturating_sub(1);
     let mut rows: Vec<usize> = (0..ROWS).map(|at| at * last / (ROWS - 1)).collect();
     rows.dedup();
-    // What no pass may write has no product's value.
+    // Suppressed tokens have no product's value.
     rows.retain(|row| found.get(*row) != Some(&SUPPRESSED));
     for row in rows {
         let bytes = model.rows(matrix, row..row + 1).await?;
@@ -107,7 +106,7 @@ async fn compare(
     Ok(())
 }
 
-/// A row times a vector, and the same sum without signs.
+/// Returns the product of a row and a vector, and the sum of the absolute values.
 fn product(encoding: Encoding, bytes: &[u8], input: &[f32]) -> (f64, f64) {
     let mut row = vec![0.0; input.len()];
     encoding.decode(bytes, &mut row);

@@ -1,4 +1,4 @@
-//! What rounding a vector may change: nothing but that rounding.
+//! Checks that rounding a vector changes nothing else.
 
 use std::ops::Range;
 
@@ -19,14 +19,14 @@ use crate::scalar::Scalar;
 use crate::scalar::vector::dot;
 use crate::testing::Tiny;
 
-/// What is asked of a rounding, in standard deviations.
+/// Tolerances of a rounding, in standard deviations.
 struct Bounds {
-    /// Beside the sum over what is left of the vector: halves are rounded once more when added.
+    /// Compared with the sum over the rounded vector: halves are rounded once more when added.
     product: f64,
-    /// Beside its twin: a number that lies between two others may go to either, which random layers
+    /// Compared with its twin: a number between two others may round to either, which random layers
     /// amplify. Rounding itself costs more.
     twin: f64,
-    /// What it costs random networks.
+    /// The error of rounding in random networks.
     loss: Range<f64>,
 }
 
@@ -37,7 +37,7 @@ fn bounds(rounding: Rounding) -> Bounds {
     }
 }
 
-/// The plans that round and that this device can run, one for each kind of adapter.
+/// Returns the rounding plans that this device can run, one for each kind of adapter.
 fn plans(device: &Device) -> impl Iterator<Item = (Plan, Rounding)> {
     let plans = [Plan::alone(device.facts()), Plan::TOGETHER];
     let rounded = plans.into_iter().flat_map(|plan| plan.roundings(device.facts(), true));
@@ -47,10 +47,12 @@ fn plans(device: &Device) -> impl Iterator<Item = (Plan, Rounding)> {
 const ROWS: usize = 41;
 const COLUMNS: usize = 512;
 
-/// Products with rounded vectors are sums over just those, in every encoding that has them.
+/// Checks that products with rounded vectors are sums over exactly those, in every encoding that
+/// has them.
 ///
 /// # Errors
-/// What differs.
+///
+/// Returns the difference.
 pub async fn rounded_products_are_sums(device: &Device, _: &Tiny) -> Result<()> {
     let input = ramp(COLUMNS, 11);
     let weights: Vec<f32> = ramp(ROWS * COLUMNS, 17);
@@ -77,10 +79,12 @@ pub async fn rounded_products_are_sums(device: &Device, _: &Tiny) -> Result<()> 
     Ok(())
 }
 
-/// Lanes that sum by shuffles are right, or tell that they cannot: on no adapter are they wrong.
+/// Checks that lanes that sum by shuffles are correct, or report that they cannot: they are wrong
+/// on no adapter.
 ///
 /// # Errors
-/// What is.
+///
+/// Returns what is wrong.
 pub async fn subgroups_are_right_or_told(device: &Device, tiny: &Tiny) -> Result<()> {
     let facts = device.facts();
     if !facts.subgroups {
@@ -147,11 +151,12 @@ async fn product(
     Ok(words.map(|word| f32::from_le_bytes(*word)).collect())
 }
 
-/// Decoding with rounded vectors does what its twin does, reading a prompt does not round, and what
-/// it costs is as much as was found.
+/// Checks that decoding with rounded vectors agrees with its twin, that prompts are not rounded,
+/// and that the error is as measured.
 ///
 /// # Errors
-/// What differs.
+///
+/// Returns the difference.
 pub async fn rounding_agrees_with_its_twin(device: &Device, tiny: &Tiny) -> Result<()> {
     for (plan, rounding) in plans(device) {
         let (loss, bounds) = (rounding_loss(device, plan, rounding, tiny).await?, bounds(rounding));
@@ -165,18 +170,18 @@ pub async fn rounding_agrees_with_its_twin(device: &Device, tiny: &Tiny) -> Resu
     Ok(())
 }
 
-/// How far logits are off, in standard deviations.
+/// Errors of logits, in standard deviations.
 #[derive(Clone, Copy, Debug)]
 struct Loss {
     /// After a prompt.
     of_reading: f64,
     /// After tokens that were fed one by one.
     of_decoding: f64,
-    /// From the scalar pass that rounds alike.
+    /// From the scalar pass with the same rounding.
     beside_twin: f64,
 }
 
-/// Measures what a plan costs a tiny model.
+/// Measures the error of a plan on a tiny model.
 async fn rounding_loss(
     device: &Device,
     plan: Plan,

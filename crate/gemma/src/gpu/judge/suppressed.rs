@@ -1,4 +1,4 @@
-//! Tokens that a network only reads: no pass may write them.
+//! Checks that no pass generates suppressed tokens.
 
 use hybridge_core::{Error, Result};
 
@@ -9,10 +9,12 @@ use crate::gpu::{Device, KernelPass, Options};
 use crate::scalar::Scalar;
 use crate::testing::Tiny;
 
-/// The likeliest token, once it is suppressed, is the next one; others' logits stay.
+/// Checks that if the likeliest token is suppressed, the next one is chosen, and other logits stay
+/// the same.
 ///
 /// # Errors
-/// What differs.
+///
+/// Returns the difference.
 pub(crate) async fn suppressed_tokens_are_not_written(device: &Device, tiny: &Tiny) -> Result<()> {
     let mut model = open(tiny).await?;
     let prompt = tiny.prompt(9);
@@ -20,16 +22,16 @@ pub(crate) async fn suppressed_tokens_are_not_written(device: &Device, tiny: &Ti
     scalar.prefill(&prompt).await?;
     let (plain, best) = (scalar.logits().await?, scalar.choose(&GREEDY).await?.token);
     let last = u32::try_from(model.config.vocabulary - 1).unwrap_or(u32::MAX);
-    // The first and the last row are among those that a loaded model is held to.
+    // The first and the last row are among those that a loaded model is compared by.
     let suppressed = [best, 0, last];
-    // A file may name tokens that its network does not have.
+    // A file may list tokens that its network does not have.
     model.config.suppressed = [&suppressed[..], &[u32::MAX]].concat();
     let mut scalar = Scalar::load(&model, 32).await?;
     scalar.prefill(&prompt).await?;
     let next = scalar.choose(&GREEDY).await?.token;
     for kind in [Kind::Burn, Kind::KERNELS] {
         let mut pass = kind.load(device, &model, 32).await?;
-        // A prompt's logits and a single token's come from different lists.
+        // Logits of a prompt and of a single token come from different lists.
         for cut in [prompt.len(), prompt.len() - 1] {
             pass.forget();
             let (begin, rest) = prompt.split_at(cut);

@@ -1,5 +1,5 @@
-//! What Gemma 3n and 4 add to the kernels: inputs of each layer, several residual streams,
-//! sparse gates.
+//! Kernels for the additions of Gemma 3n and 4: per-layer inputs, several residual streams, sparse
+//! gates.
 
 use super::{Access, padded, to_f32, to_u32};
 use crate::config::{Config, Layer, SUPPRESSED};
@@ -8,13 +8,13 @@ use crate::gpu::kernels::shader::{Builder, Shape, Source};
 
 use Access::{Read, Uniform, Write};
 
-/// Values from one token to the next in a layer's inputs. With a chunk's they fill whole 256 bytes,
-/// at which a binding may begin.
+/// The stride of tokens in a layer's inputs. A chunk's fill a multiple of 256 bytes, at which
+/// bindings may begin.
 pub(crate) fn input_stride(part: usize) -> usize {
     part.next_multiple_of(64)
 }
 
-/// Makes the inputs of all layers. Bindings: projected, inputs, progress, rows, norm weights.
+/// Computes the inputs of all layers. Bindings: projected, inputs, progress, rows, norm weights.
 pub(crate) fn inputs(config: &Config, part: usize, shape: Shape, chunk: usize) -> (Source, Grid) {
     let mut builder = Builder::new("inputs", shape);
     let layers = to_u32(config.layers.len());
@@ -31,7 +31,7 @@ pub(crate) fn inputs(config: &Config, part: usize, shape: Shape, chunk: usize) -
     (builder.build(), Grid::Items { each: layers, per_group: shape.items() })
 }
 
-/// Makes logits of tokens that must not be written negligible. Bindings: logits, tokens.
+/// Makes the logits of suppressed tokens negligible. Bindings: logits, tokens.
 pub(crate) fn suppress(count: usize) -> (Source, Grid) {
     let shape = Shape { workgroup: 16, lanes: 1 };
     let mut builder = Builder::new("suppress", shape);
@@ -46,7 +46,7 @@ pub(crate) fn suppress(count: usize) -> (Source, Grid) {
 /// Kernels over several residual streams, a buffer of \[streams, chunk, width\].
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Streams {
-    /// How many tokens lie between two streams.
+    /// The stride of streams, in tokens.
     pub(crate) chunk: usize,
     pub(crate) shape: Shape,
 }
@@ -76,8 +76,8 @@ impl Streams {
         self.end(builder)
     }
 
-    /// Ends the layer before and begins the next one, as far as there are such.
-    /// Bindings: branch, streams, progress, weights, coefficients, normed.
+    /// Ends the previous layer and begins the next one, if they exist. Bindings: branch, streams,
+    /// progress, weights, coefficients, normed.
     pub(crate) fn predict(self, config: &Config, spreads: bool, predicts: bool) -> (Source, Grid) {
         let bindings = [Read, Write, Uniform, Read, Read, Write];
         let mut builder = self.begin("predict", config, &bindings);
@@ -90,8 +90,8 @@ impl Streams {
         self.end(builder)
     }
 
-    /// What attention and the low-rank residual come to.
-    /// Bindings: branch, residual, progress, weights, low, streams, normed.
+    /// Adds attention and the low-rank residual. Bindings: branch, residual, progress, weights,
+    /// low, streams, normed.
     pub(crate) fn merge(self, config: &Config) -> (Source, Grid) {
         let bindings = [Read, Write, Uniform, Read, Read, Read, Write];
         let mut builder = self.begin("merge", config, &bindings);
@@ -118,9 +118,11 @@ impl Streams {
     }
 }
 
-/// Gates of which most are cut. Bindings: gates and what they gate, output, progress.
+/// Gates with a cut, most of which become zero. Bindings: gates and their factors, output,
+/// progress.
 pub(crate) fn sparse(layer: &Layer, deviations: f32, shape: Shape) -> (Source, Grid) {
-    // Each part repeats the sums over all gates, which cost little beside its curves.
+    // Each part repeats the sums over all gates, which are cheap compared with its activation
+    // functions.
     let parts = if shape.lanes == 1 { 16 } else { 4 };
     let mut builder = Builder::new("sparse", shape);
     builder

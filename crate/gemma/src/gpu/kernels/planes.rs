@@ -1,10 +1,10 @@
-//! How weights lie on the GPU: codes in one plane, what scales them in another, both aligned.
+//! The layout of weights on the GPU: codes in one plane, scales in another, both aligned.
 //!
 //! A GGUF block mixes scales and codes and is seldom a multiple of four bytes long. Here every
-//! *unit* of 32 weights has its codes in whole 16-byte words. Of five- and six-bit codes these are
-//! the low four bits; the high ones stand before the scales, a word or two for each unit. The
-//! eleven encodings share seven layouts of codes and five of scales, every re-packing is exact,
-//! and none takes 5 % more than the file does.
+//! *unit* of 32 weights has its codes in whole 16-byte words. For five- and six-bit codes these are
+//! the low four bits; the high ones precede the scales, a word or two for each unit. The eleven
+//! encodings share seven layouts of codes and five of scales, every re-packing is exact, and none
+//! takes 5 % more than the file does.
 #![expect(
     clippy::indexing_slicing,
     reason = "blocks are arrays, and every index is bounded by loops over constants"
@@ -14,7 +14,7 @@ use hybridge_core::{Error, Result, Status};
 
 use crate::quant::Encoding;
 
-/// Weights in a unit.
+/// The number of weights in a unit.
 pub(crate) const UNIT: usize = 32;
 
 /// The layout of the codes of one unit.
@@ -25,13 +25,13 @@ pub(crate) enum Codes {
     /// 5 bits each: low halves as of nibbles and 4 bytes of high bits, as [`Sink::split`] lays them
     /// out.
     Fives,
-    /// 6 bits each, 32 more than what they stand for: as fives, with 8 bytes of high bits.
+    /// 6 bits each, stored with an offset of 32: like fives, with 8 bytes of high bits.
     Sixes,
-    /// Bytes, 128 more than what they stand for: 32 bytes.
+    /// Bytes, stored with an offset of 128: 32 bytes.
     Bytes,
     /// Half floats: 64 bytes.
     F16,
-    /// Brain floats: 64 bytes.
+    /// bfloat16: 64 bytes.
     Bf16,
     /// Floats: 128 bytes.
     F32,
@@ -42,9 +42,9 @@ pub(crate) enum Codes {
 pub(crate) enum Scales {
     /// None: the codes are floats.
     None,
-    /// An f16 a unit; the code that stands for 0.
+    /// An f16 per unit, and the code that represents 0.
     Half(u8),
-    /// An f16 scale and an f16 minimum a unit.
+    /// An f16 scale and an f16 minimum per unit.
     Pair,
     /// For eight units: an f16 d, an f16 dmin, and two bytes each.
     K,
@@ -60,7 +60,7 @@ pub(crate) struct Format {
 }
 
 impl Format {
-    /// Where each encoding goes.
+    /// Returns the layout of each encoding.
     pub(crate) fn of(encoding: Encoding) -> Self {
         let (codes, scales) = match encoding {
             Encoding::F32 => (Codes::F32, Scales::None),
@@ -78,12 +78,12 @@ impl Format {
         Self { codes, scales }
     }
 
-    /// Whether codes are whole numbers, and not floats.
+    /// Whether codes are integers, not floats.
     pub(crate) fn is_whole(self) -> bool {
         !matches!(self.codes, Codes::F16 | Codes::Bf16 | Codes::F32)
     }
 
-    /// The code that stands for 0.
+    /// Returns the code that represents 0.
     pub(crate) fn zero(self) -> u8 {
         match (self.codes, self.scales) {
             (Codes::Bytes, _) => 128,
@@ -93,7 +93,7 @@ impl Format {
         }
     }
 
-    /// Bytes of the codes plane.
+    /// Returns the size of the codes plane in bytes.
     pub(crate) fn code_bytes(self, units: usize) -> usize {
         units
             * match self.codes {
@@ -104,7 +104,7 @@ impl Format {
             }
     }
 
-    /// Bytes of the scales plane that high bits take, before the scales.
+    /// Returns the bytes of high bits in the scales plane, before the scales.
     pub(crate) fn high_bytes(self, units: usize) -> usize {
         units
             * match self.codes {
@@ -114,7 +114,7 @@ impl Format {
             }
     }
 
-    /// Bytes of the whole scales plane; 0 where there is none.
+    /// Returns the size of the whole scales plane in bytes; 0 if there is none.
     pub(crate) fn scale_bytes(self, units: usize) -> usize {
         self.high_bytes(units)
             + match self.scales {
@@ -126,7 +126,7 @@ impl Format {
     }
 }
 
-/// What rows become: the codes plane, and both parts of the scales plane.
+/// Repacked rows: the codes plane, and both parts of the scales plane.
 #[derive(Debug, Default)]
 pub(crate) struct Packed {
     pub(crate) codes: Vec<u8>,
@@ -134,15 +134,16 @@ pub(crate) struct Packed {
     pub(crate) scales: Vec<u8>,
 }
 
-/// Units of a row of `columns` weights; the last one of floats may be filled up with zeros.
+/// Returns the units of a row of `columns` weights; the last one of floats may be zero-padded.
 pub(crate) fn units_of(columns: usize) -> usize {
     columns.div_ceil(UNIT)
 }
 
-/// Re-packs whole rows of `columns` weights and appends them.
+/// Repacks whole rows of `columns` weights and appends them.
 ///
 /// # Errors
-/// `DATA_LOSS` where a scale is not finite: every product with it would be.
+///
+/// Returns `DATA_LOSS` if a scale is not finite, because every product with it would not be either.
 pub(crate) fn pack(
     encoding: Encoding,
     columns: usize,
@@ -239,7 +240,7 @@ impl Sink<'_> {
         self.scales.extend(scale.to_le_bytes());
     }
 
-    /// The six-bit scales and minima as bytes, scale first.
+    /// Unpacks the six-bit scales and minima to bytes, scale first.
     fn k_scales(&mut self, block: &[u8]) {
         self.half_scale([block[0], block[1]]);
         self.half_scale([block[2], block[3]]);
@@ -265,8 +266,9 @@ impl Sink<'_> {
         self.codes.extend(codes.iter().map(|code| code ^ 128));
     }
 
-    /// Codes of four and `top` bits. Byte i of a word of high bits holds those of code i of every
-    /// quad, in order, as many quads as fit: so that a shift brings a quad's above its nibbles.
+    /// Writes codes of four and `top` bits. Byte i of a word of high bits contains those of code i
+    /// of every quad, in order, for as many quads as fit, so that a shift aligns a quad's bits with
+    /// its nibbles.
     fn split(&mut self, codes: &[u8; UNIT], top: usize) {
         self.nibbles(&array(|i| codes[i] & 15));
         for word in codes.chunks_exact(4 * 8 / top) {
@@ -287,7 +289,7 @@ fn array(value: impl Fn(usize) -> u8) -> [u8; UNIT] {
     std::array::from_fn(value)
 }
 
-/// Sixteen bytes with value j in the low half of byte j and value j + 16 in the high one.
+/// Writes sixteen bytes with value j in the low half of byte j and value j + 16 in the high half.
 fn halves(codes: &[u8]) -> [u8; UNIT] {
     array(|i| if i < 16 { codes[i] & 15 } else { codes[i - 16] >> 4 })
 }

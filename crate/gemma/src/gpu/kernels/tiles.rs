@@ -1,7 +1,7 @@
-//! The kernels that multiply matrices with the vectors of many tokens.
+//! Kernels that multiply matrices by the vectors of many tokens.
 //!
-//! For CPU adapters an invocation works alone, on eight rows of eight tokens: nothing is shared,
-//! and none waits. For real GPUs 64 of them unpack 64 rows into workgroup memory, and share them.
+//! For CPU adapters each invocation works alone on eight rows of eight tokens, without sharing or
+//! waiting. For real GPUs 64 invocations unpack 64 rows into workgroup memory and share them.
 
 use std::fmt::Write as _;
 
@@ -10,20 +10,20 @@ use crate::gpu::kernels::intake::Intake;
 use crate::gpu::kernels::products::{Product, Rows, branches};
 use crate::gpu::kernels::shader::{Builder, MatrixShape, Shape, Source};
 
-/// Rows that a team holds; of a gate half of them are of the second matrix.
+/// The number of rows of a team; in a gate, half of them belong to the second matrix.
 const ALONE: u32 = 8;
 const SHARED: u32 = 64;
-/// Tokens of a team.
+/// The number of tokens of a team.
 const TOKENS_ALONE: u32 = 8;
 const TOKENS_SHARED: u32 = 32;
 
-/// Tokens of a tile: chunks are best multiples of it.
+/// The number of tokens of a tile: chunks are best multiples of it.
 pub(crate) fn tokens_of(shape: Shape) -> usize {
     (if shape.lanes == 1 { TOKENS_ALONE } else { TOKENS_SHARED }) as usize
 }
 
 impl Product {
-    /// For all tokens of a pass. The bindings of [`Product::for_one`].
+    /// The kernel for all tokens of a pass. The bindings are those of [`Product::for_one`].
     pub(crate) fn for_many(&self, shape: Shape) -> (Source, Grid) {
         let is_alone = shape.lanes == 1;
         let side = if is_alone { ALONE } else { SHARED };
@@ -49,7 +49,7 @@ impl Product {
         }
     }
 
-    /// `finished`: from sums to results.
+    /// `finished` converts sums to results.
     fn finished(&self) -> String {
         let body = match &self.rows {
             Rows::Stacked(_) => format!("mat2x4<f32>({}, {})", self.curved("a"), self.curved("b")),
@@ -58,7 +58,7 @@ impl Product {
         format!("fn finished(a: vec4<f32>, b: vec4<f32>) -> mat2x4<f32> {{ return {body}; }}\n")
     }
 
-    /// `scales_of` and `quads`: scales and weights of a team's eight rows.
+    /// `scales_of` and `quads` return scales and weights of a team's eight rows.
     fn alone(&self) -> String {
         let fields =
             |of: &str| ('a'..='h').map(|it| format!("{it}: {of}")).collect::<Vec<_>>().join(", ");
@@ -103,7 +103,7 @@ impl Product {
         text + "    return all;\n}\n"
     }
 
-    /// Matrix and first row of the gate (0) or of what is gated (1).
+    /// Matrix and first row of the gate (0) or of its factor (1).
     fn gate_row(&self, matrices: &[MatrixShape], side: u32) -> (usize, String) {
         match (side, matrices.len()) {
             (0, _) => (0, String::new()),
@@ -112,7 +112,7 @@ impl Product {
         }
     }
 
-    /// `stage`: this invocation's row of the 64 into workgroup memory.
+    /// `stage` copies this invocation's row of the 64 into workgroup memory.
     fn stage(&self) -> String {
         let mut text = "fn stage(team: u32, local: u32, u: u32) {\n".to_owned();
         let keep = |matrix: usize, row: &str| {

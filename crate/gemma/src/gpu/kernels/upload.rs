@@ -1,4 +1,4 @@
-//! Weights on their way to the GPU: in bounded pieces, re-packed as they pass.
+//! Uploads weights to the GPU in chunks of a bounded size, and repacks them on the way.
 
 use std::ops::Range;
 
@@ -15,10 +15,10 @@ use crate::weights::{Model, Tensor};
 /// Bytes of the file that are in memory at once.
 const PIECE: usize = 4 << 20;
 
-/// Bytes after which the GPU is waited for, so that what it has not taken yet stays little.
+/// The number of bytes after which to wait for the GPU, so that little is queued.
 const IN_FLIGHT: usize = 32 << 20;
 
-/// A matrix, or some rows of one, on the GPU.
+/// A matrix on the GPU, or some of its rows.
 #[derive(Debug)]
 pub(crate) struct Planes {
     pub(crate) shape: MatrixShape,
@@ -33,18 +33,18 @@ impl Planes {
     }
 }
 
-/// Rows of a matrix that one binding can hold.
+/// The number of rows of a matrix that fit into one binding.
 #[derive(Debug)]
 pub(crate) struct Shard {
     pub(crate) first_row: u32,
     pub(crate) planes: Planes,
 }
 
-/// Makes buffers, and knows how many bytes it made.
+/// Creates buffers and counts their bytes.
 #[derive(Debug)]
 pub(crate) struct Uploader {
     device: Device,
-    /// Bytes that one binding may have.
+    /// The maximum size of one binding in bytes.
     limit: u64,
     in_flight: usize,
     /// Whether matrices stay zero: their sizes are wanted, and not what is in them.
@@ -66,17 +66,17 @@ impl Uploader {
         self
     }
 
-    /// Bytes of the buffers that hold weights.
+    /// Returns the bytes of the buffers that contain weights.
     pub(crate) fn weight_bytes(&self) -> u64 {
         self.weights
     }
 
-    /// Everything made so far, for the one who must free it.
+    /// Returns all buffers created so far, for their owner to free.
     pub(crate) fn finish(mut self) -> Vec<wgpu::Buffer> {
         std::mem::take(&mut self.made)
     }
 
-    /// An empty buffer; WebGPU fills it with zeros.
+    /// Creates an empty buffer, which WebGPU fills with zeros.
     pub(crate) fn buffer(
         &mut self,
         label: &str,
@@ -92,7 +92,7 @@ impl Uploader {
         let device = self.device.clone();
         let descriptor = wgpu::BufferDescriptor {
             label: Some(label),
-            // No binding may be empty, and uniform ones are read in 16 bytes.
+            // Bindings must not be empty, and uniform ones are read in 16 bytes.
             size: bytes.next_multiple_of(16).max(16),
             usage,
             mapped_at_creation: false,
@@ -102,7 +102,7 @@ impl Uploader {
         Ok(buffer)
     }
 
-    /// A buffer of numbers that kernels read and write.
+    /// Creates a buffer of numbers that kernels read and write.
     pub(crate) fn values(&mut self, label: &str, count: usize) -> Result<wgpu::Buffer> {
         let usage = wgpu::BufferUsages::STORAGE
             | wgpu::BufferUsages::COPY_DST
@@ -110,7 +110,7 @@ impl Uploader {
         self.buffer(label, count as u64 * 4, usage)
     }
 
-    /// A buffer with these numbers in it.
+    /// Creates a buffer with these numbers.
     pub(crate) fn filled(&mut self, label: &str, values: &[f32]) -> Result<wgpu::Buffer> {
         let buffer = self.values(label, values.len())?;
         let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
@@ -118,7 +118,7 @@ impl Uploader {
         Ok(buffer)
     }
 
-    /// The weights of a norm, with zeros up to a whole unit.
+    /// Uploads the weights of a norm, zero-padded to a whole unit.
     pub(crate) async fn norm(&mut self, model: &Model, tensor: &Tensor) -> Result<wgpu::Buffer> {
         let mut values = model.values(tensor).await?;
         values.resize(padded(tensor.columns) as usize, 0.0);
@@ -126,7 +126,7 @@ impl Uploader {
         self.filled(&tensor.name, &values)
     }
 
-    /// The same, and behind it what its output is scaled by.
+    /// The same, followed by the scale of its output.
     pub(crate) async fn norm_and(
         &mut self,
         model: &Model,
@@ -141,7 +141,7 @@ impl Uploader {
         self.filled(&tensor.name, &values)
     }
 
-    /// All rows of some small matrices with equal inputs, each with zeros up to a whole unit.
+    /// Uploads all rows of some small matrices with equal inputs, each zero-padded to a whole unit.
     pub(crate) async fn rows_of(
         &mut self,
         model: &Model,
@@ -159,7 +159,7 @@ impl Uploader {
         self.filled("rows", &all)
     }
 
-    /// The weights of some norms, one behind the other.
+    /// Uploads the weights of several norms, concatenated.
     pub(crate) async fn norms(
         &mut self,
         model: &Model,
@@ -188,7 +188,7 @@ impl Uploader {
         Ok(joined)
     }
 
-    /// A small matrix out of memory.
+    /// Uploads a small matrix from memory.
     pub(crate) fn packed(
         &mut self,
         encoding: Encoding,
@@ -213,13 +213,13 @@ impl Uploader {
         Ok(Planes { shape, codes, scales })
     }
 
-    /// A matrix that one binding must hold.
+    /// Uploads a matrix that must fit into one binding.
     pub(crate) async fn matrix(&mut self, model: &Model, tensor: &Tensor) -> Result<Planes> {
         self.rows(model, &[(tensor, 0..tensor.rows)]).await
     }
 
-    /// Matrices with the same inputs, one below the other where they are stored alike: a kernel
-    /// over one matrix is a third of one over three, and compiles in a third of the time.
+    /// Uploads matrices with the same inputs, stacked if their encodings agree: a kernel over one
+    /// matrix is a third of one over three, and compiles in a third of the time.
     pub(crate) async fn joined(
         &mut self,
         model: &Model,
@@ -242,7 +242,7 @@ impl Uploader {
         Ok(planes)
     }
 
-    /// A matrix in as many shards as the limit of a binding asks for.
+    /// Uploads a matrix in as many shards as the binding limit requires.
     pub(crate) async fn shards(&mut self, model: &Model, tensor: &Tensor) -> Result<Vec<Shard>> {
         let row = Format::of(tensor.encoding).code_bytes(units_of(tensor.columns)) as u64;
         let most = usize::try_from(self.limit / row.max(1)).unwrap_or(usize::MAX).max(1);
@@ -297,7 +297,7 @@ impl Uploader {
                 self.in_flight += bytes.len();
                 if self.in_flight >= IN_FLIGHT {
                     self.in_flight = 0;
-                    // Writes are only passed on with a submission.
+                    // Writes are only passed on by a submission.
                     self.device.queue().submit([]);
                     self.device.idle().await?;
                 }
@@ -308,21 +308,21 @@ impl Uploader {
     }
 }
 
-/// Loading failed half way: in a browser the garbage collector would keep what stands there.
+/// Loading failed half-way: in a browser the memory would stay allocated until garbage collection.
 impl Drop for Uploader {
     fn drop(&mut self) {
         self.made.iter().for_each(wgpu::Buffer::destroy);
     }
 }
 
-/// Where the next bytes of a plane go.
+/// The position of the next bytes of a plane.
 struct Writer<'a> {
     buffer: Option<&'a wgpu::Buffer>,
     offset: u64,
 }
 
 impl Writer<'_> {
-    /// Takes what is pending but what is no whole word yet; the last time all of it.
+    /// Takes the pending bytes in whole words; the last time all of them.
     fn write(&mut self, device: &Device, pending: &mut Vec<u8>, is_last: bool) {
         let Some(buffer) = self.buffer else { return };
         if is_last {

@@ -1,4 +1,4 @@
-//! What the kernels of a network write and read, made once.
+//! The buffers of a network's kernels, created once.
 
 use burn::tensor::wgpu::wgpu;
 use hybridge_core::Result;
@@ -10,7 +10,7 @@ use crate::gpu::kernels::upload::Uploader;
 use crate::gpu::pass::network::Layout;
 use crate::quant::Rounding;
 
-/// What every kernel shares.
+/// Buffers shared by all kernels.
 #[derive(Debug)]
 pub(crate) struct Buffers {
     pub(crate) tokens: wgpu::Buffer,
@@ -21,9 +21,9 @@ pub(crate) struct Buffers {
     pub(crate) stream: wgpu::Buffer,
     /// The spans of a single token's attention.
     pub(crate) parts: wgpu::Buffer,
-    /// As they are.
+    /// Exact vectors.
     pub(crate) exact: Vectors,
-    /// Of a single token, rounded, for products that are quicker with those.
+    /// Vectors of a single token, rounded for faster products.
     rounded: Vectors,
     pub(crate) projections: wgpu::Buffer,
     pub(crate) queries: wgpu::Buffer,
@@ -31,7 +31,7 @@ pub(crate) struct Buffers {
     pub(crate) branch: wgpu::Buffer,
 }
 
-/// What products read.
+/// The inputs of products.
 #[derive(Debug)]
 pub(crate) struct Vectors {
     pub(crate) normed: wgpu::Buffer,
@@ -40,7 +40,7 @@ pub(crate) struct Vectors {
 }
 
 impl Buffers {
-    /// What a product reads.
+    /// The input of a product.
     pub(crate) fn vectors(&self, rounding: Option<Rounding>) -> &Vectors {
         if rounding.is_some() { &self.rounded } else { &self.exact }
     }
@@ -54,7 +54,7 @@ impl Buffers {
         let usage = wgpu::BufferUsages::STORAGE
             | wgpu::BufferUsages::UNIFORM
             | wgpu::BufferUsages::COPY_DST;
-        // No plan rounds where it has no need: a word then stands for nothing.
+        // No plan rounds without need; the buffer is then a single unused word.
         let words = layout.plan.rounding().map_or(0, Rounding::words_of_quad);
         let residual = uploader.values("residual", wide(config.width))?;
         let stream = if layout.fuses {
@@ -74,7 +74,7 @@ impl Buffers {
             rounded: Vectors::make(config, uploader, |width| padded(width) as usize / 4 * words)?,
             projections: uploader.values("projections", chunk * projected)?,
             queries: uploader.values("queries", chunk * queries)?,
-            // Only a single token's are ever all there.
+            // Only a single token's scores are all stored at once.
             scores: uploader.values("scores", heads * layout.score_stride())?,
             branch: uploader.values("branch", wide(config.width))?,
         })

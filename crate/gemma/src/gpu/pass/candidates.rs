@@ -1,4 +1,4 @@
-//! The 512 bytes that come back for each token.
+//! The 512 bytes that are read back for each token.
 //!
 //! ```text
 //! words 0..16    token, its logit, log Σ exp(logit − largest), not a number?, position, count,
@@ -13,16 +13,16 @@ use crate::sample::{
     Draw, Sampled, Sampler, among, cut, log_sum_exp, margin, not_finite, nothing_allowed,
 };
 
-/// Bytes of a result.
+/// The size of a result in bytes.
 pub(crate) const RESULT: usize = 512;
-/// Words before the logits.
+/// The number of words before the logits.
 const HEAD: usize = 16;
-/// How many logits a result holds.
+/// The number of logits in a result.
 pub(crate) const KEEP: usize = 64;
-/// Below every logit: the kernels' word for no token.
+/// Below every logit: the kernels' value for no token.
 pub(crate) const NOTHING: f32 = -3.4e38;
 
-/// A result, read.
+/// A parsed result.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Candidates {
     /// The likeliest allowed token.
@@ -31,24 +31,24 @@ pub(crate) struct Candidates {
     logit: f32,
     /// log Σ exp over all logits.
     normaliser: f64,
-    /// The largest allowed logits, largest first; empty where they were not asked for.
+    /// The largest allowed logits, largest first; empty if they were not requested.
     sorted: Vec<(u32, f32)>,
 }
 
-/// Whether the 64 largest logits are enough to choose as asked: top-k must bound the choice.
+/// Whether the 64 largest logits are enough for this choice, which top-k must limit.
 pub(crate) fn suffice(draw: &Draw<'_>, vocabulary: usize) -> bool {
     let Sampler { top_k, .. } = draw.sampler;
     let bounded = draw.sampler.is_greedy() || (top_k > 0 && top_k as usize <= KEEP);
     vocabulary <= KEEP || (bounded && draw.top <= KEEP)
 }
 
-/// Whether only the likeliest token is asked for.
+/// Whether only the likeliest token is needed.
 pub(crate) fn only_best(draw: &Draw<'_>) -> bool {
     draw.sampler.is_greedy() && draw.top == 0
 }
 
 impl Candidates {
-    /// Reads a result. A logit that is no number is an error, not text.
+    /// Parses a result. A non-finite logit is an error.
     pub(crate) fn read(bytes: &[u8], has_many: bool) -> Result<Self> {
         let words: Vec<u32> =
             bytes.as_chunks::<4>().0.iter().map(|word| u32::from_le_bytes(*word)).collect();
@@ -77,7 +77,7 @@ impl Candidates {
         Ok(Self { token, logit, normaliser, sorted })
     }
 
-    /// The choice that [`crate::sample::choose`] makes of all logits.
+    /// Makes the choice that [`crate::sample::choose`] makes of all logits.
     pub(crate) fn choose(&self, draw: &Draw<'_>) -> Result<Sampled> {
         let (token, logit) = if draw.sampler.is_greedy() {
             (self.token, self.logit)
@@ -110,7 +110,7 @@ mod tests {
     use super::{Candidates, HEAD, KEEP, RESULT};
     use crate::sample::{Draw, Sampler, choose};
 
-    /// What the kernel writes, in Rust.
+    /// The kernel's result, computed in Rust.
     fn result_of(logits: &[f32]) -> Vec<u8> {
         let sorted = crate::sample::largest(logits, KEEP);
         let mut bytes = vec![0; RESULT];
@@ -127,7 +127,7 @@ mod tests {
         for (i, word) in head.into_iter().enumerate() {
             bytes[4 * i..4 * i + 4].copy_from_slice(&word.to_le_bytes());
         }
-        // Any order will do: from the smallest.
+        // Any order is allowed: from the smallest.
         for (i, (token, logit)) in sorted.iter().rev().enumerate() {
             let (at, to) = (4 * (HEAD + i), 4 * (HEAD + KEEP) + 3 * i);
             bytes[at..at + 4].copy_from_slice(&logit.to_le_bytes());
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn choices_are_those_of_all_logits() {
+    fn choices_agree_with_those_of_all_logits() {
         let logits: Vec<f32> = (0..300).map(|i| ((i * 7919 % 1009) as f32) / 97.0).collect();
         let candidates = Candidates::read(&result_of(&logits), true).unwrap();
         let sampler = Sampler { temperature: 1.3, top_k: 64, top_p: 0.9, min_p: 0.01, seed: 5 };
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_number_is_an_error() {
+    fn non_finite_logits_are_an_error() {
         let mut bytes = result_of(&[1.0, 2.0]);
         bytes[12] = 1;
         assert_eq!(Candidates::read(&bytes, true).unwrap_err().code.as_deref(), Some("NUMERIC"));

@@ -1,4 +1,5 @@
-//! EmbeddingGemma by kernels: the same layers looking both ways, then a mean and two matrices.
+//! EmbeddingGemma in kernels: the same layers with bidirectional attention, then a mean and two
+//! matrices.
 
 use burn::tensor::wgpu::wgpu;
 use futures::future::LocalBoxFuture;
@@ -16,7 +17,7 @@ use crate::gpu::pass::pace::Pace;
 use crate::sample::not_finite;
 use crate::weights::{Model, missing_tensor};
 
-/// An embedding model by kernels.
+/// An embedding model in kernels.
 #[derive(Debug)]
 pub struct KernelEmbedder {
     network: Network,
@@ -32,7 +33,8 @@ impl KernelEmbedder {
     /// Streams a model's weights to the GPU, with room for texts of `capacity` tokens.
     ///
     /// # Errors
-    /// `FAILED_PRECONDITION` with code `OUT_OF_MEMORY`, and whatever reading the model says.
+    ///
+    /// Returns `FAILED_PRECONDITION` with code `OUT_OF_MEMORY`, and errors of reading the model.
     pub async fn load(
         device: &Device,
         model: &Model,
@@ -42,8 +44,8 @@ impl KernelEmbedder {
         let dense = model.tensors.dense.as_ref().ok_or_else(|| missing_tensor("dense_2.weight"))?;
         let capacity = capacity.max(1);
         let shapes = options.shapes(device);
-        // Every token sees those behind it, so that all go in one pass.
-        // Vectors are what is wanted, and no product but the last two is of a single one.
+        // Attention is bidirectional, so all tokens go in one pass. Only vectors are needed, so no
+        // product except the last two is for a single token.
         let plan = options.plan(device).exact();
         let layout = Layout {
             shapes,
@@ -82,13 +84,13 @@ impl KernelEmbedder {
         Ok(Self { network, end: vec![pool, one, two], outputs, pace, vector, staging, buffers })
     }
 
-    /// What has been asked of the GPU since loading.
+    /// Returns counts of the GPU work since loading.
     #[must_use]
     pub fn counters(&self) -> Counters {
         self.network.recorder.counters()
     }
 
-    /// Frees everything on the GPU at once; dropping leaves that to the garbage collector.
+    /// Frees everything on the GPU at once; dropping leaves that to garbage collection.
     pub fn dispose(self) {
         for buffer in &self.buffers {
             buffer.destroy();
@@ -111,7 +113,7 @@ impl KernelEmbedder {
         self.network.send(many, progress, &mut self.pace, false).await?;
         let (pool, dense) = self.end.split_at(1);
         recorder.run(&[pool], progress, &[]);
-        // One vector is left; products take the last token of a pass.
+        // One vector is left; products read the last token of a pass.
         self.network.place(Progress { tokens: 1, ..progress }, 0);
         recorder.run(&[dense], progress, &[(&self.vector, &self.staging)]);
         let bytes = recorder.read(&self.staging).await?;

@@ -1,4 +1,4 @@
-//! What Gemma 3n and 4 add to the lists of dispatches.
+//! Additions of Gemma 3n and 4 to the lists of dispatches.
 //!
 //! ```text
 //! inputs of layers   once: projection ─ norm and sum;  each layer: gate ─ projection ─ norm
@@ -22,19 +22,19 @@ use crate::network::rows::Rows;
 use crate::quant::Rounding;
 use crate::weights::{LayerTensors, Model, StreamTensors, Tensor, missing_tensor};
 
-/// Buffers that only newer networks have.
+/// Buffers of newer networks only.
 #[derive(Debug, Default)]
 pub(crate) struct Added {
     inputs: Option<Inputs>,
     streams: Option<Residuals>,
-    /// Both halves of gates that are cut.
+    /// Both halves of gates with a cut.
     gates: Option<wgpu::Buffer>,
 }
 
-/// What makes layers' inputs, and they themselves.
+/// Computes and stores the layers' inputs.
 #[derive(Debug)]
 struct Inputs {
-    /// The table, of which rows are read when tokens need them. It never stands on the GPU.
+    /// The table, whose rows are read from the file when tokens need them. It is never on the GPU.
     reader: Rows,
     /// \[tokens, layers · part\]
     rows: wgpu::Buffer,
@@ -42,7 +42,7 @@ struct Inputs {
     /// \[layers, chunk, stride\]
     all: wgpu::Buffer,
     gated: wgpu::Buffer,
-    /// What the layer adds of them.
+    /// The layer's addition from its input.
     branch: wgpu::Buffer,
     part: usize,
 }
@@ -52,7 +52,7 @@ struct Inputs {
 struct Residuals {
     all: wgpu::Buffer,
     projected: wgpu::Buffer,
-    /// Of the low-rank residual.
+    /// Buffers of the low-rank residual.
     inner: wgpu::Buffer,
     low: wgpu::Buffer,
 }
@@ -110,12 +110,13 @@ impl Added {
     }
 }
 
-/// Tokens between two streams: bindings begin at multiples of 256 bytes, which two tokens fill.
+/// Returns the stride of streams in tokens: bindings begin at multiples of 256 bytes, which two
+/// tokens fill.
 fn stream_chunk(chunk: usize) -> usize {
     chunk.next_multiple_of(2)
 }
 
-/// A part of a buffer, in values.
+/// A range of a buffer, in values.
 fn part(buffer: &wgpu::Buffer, first: usize, count: usize) -> wgpu::BufferBinding<'_> {
     let size = std::num::NonZeroU64::new(4 * count as u64);
     wgpu::BufferBinding { buffer, offset: 4 * first as u64, size }
@@ -125,7 +126,7 @@ fn whole(buffer: &wgpu::Buffer) -> wgpu::BufferBinding<'_> {
     buffer.as_entire_buffer_binding()
 }
 
-/// A product of one matrix.
+/// A product with one matrix.
 fn single(label: &'static str, planes: &Planes, ending: Ending) -> Product {
     Product {
         label,
@@ -139,7 +140,7 @@ fn single(label: &'static str, planes: &Planes, ending: Ending) -> Product {
 }
 
 impl Network {
-    /// Reads the rows that these tokens need, and writes them to the GPU.
+    /// Reads the rows of these tokens, and writes them to the GPU.
     pub(crate) async fn fetch(&mut self, tokens: &[u32]) -> Result<()> {
         let Some(inputs) = self.added.inputs.as_mut().filter(|_| !tokens.is_empty()) else {
             return Ok(());
@@ -150,7 +151,7 @@ impl Network {
         Ok(())
     }
 
-    /// A product for one token and for many, of vectors as they are.
+    /// A product for one token and for many, with exact vectors.
     fn add_exact(&mut self, product: &Product, bound: &[wgpu::BufferBinding<'_>], planes: &Planes) {
         let [one, many] = self.exact(product, [bound, bound], planes);
         self.one.push(one);
@@ -178,20 +179,20 @@ impl Network {
         })
     }
 
-    /// A kernel that one token and many have in common.
+    /// A kernel for both one token and many.
     fn add_kernel(&mut self, (source, grid): (Source, Grid), bound: &[&wgpu::Buffer]) {
         let kernel = self.recorder.kernel(&source);
         let dispatch = self.recorder.bind(&kernel, bound, grid);
         self.both(dispatch);
     }
 
-    /// What keeps tokens from being written that the network only reads, where there are such.
+    /// Returns the dispatch that suppresses tokens, if there are any.
     pub(crate) fn suppression(
         &self,
         uploader: &mut Uploader,
         logits: &wgpu::Buffer,
     ) -> Result<Option<Dispatch>> {
-        // A file may name tokens that its network has no rows for.
+        // A file may list tokens for which its network has no rows.
         let known = |token: &&u32| (**token as usize) < self.config.vocabulary;
         let tokens: Vec<u32> = self.config.suppressed.iter().filter(known).copied().collect();
         if tokens.is_empty() {
@@ -205,7 +206,7 @@ impl Network {
         Ok(Some(self.recorder.bind(&kernel, &[logits, &listed], grid)))
     }
 
-    /// Makes the inputs of all layers from the embedding and the rows.
+    /// Computes the inputs of all layers from the embedding and the rows.
     pub(super) async fn add_inputs(
         &mut self,
         uploader: &mut Uploader,
@@ -231,7 +232,8 @@ impl Network {
         Ok(())
     }
 
-    /// A layer's end: what is left to add to the residual stream, and the norm for what follows.
+    /// The end of a layer: adds its branch to the residual stream, and normalises for the next
+    /// step.
     pub(super) async fn add_end(
         &mut self,
         uploader: &mut Uploader,
@@ -259,7 +261,7 @@ impl Network {
         Ok(())
     }
 
-    /// `proj · (gelu(gate · x) ⊙ input)`; where that stands.
+    /// Computes `proj · (gelu(gate · x) ⊙ input)`; returns where it is stored.
     async fn add_gate(
         &mut self,
         uploader: &mut Uploader,
@@ -301,12 +303,12 @@ impl Network {
         Streams { chunk: stream_chunk(self.layout.chunk), shape: self.layout.shapes.token }
     }
 
-    /// Values of one stream.
+    /// Returns the number of values in one stream.
     fn stream_size(&self) -> usize {
         stream_chunk(self.layout.chunk) * padded(self.config.width) as usize
     }
 
-    /// Makes several residual streams, and begins the first layer.
+    /// Creates the residual streams, and begins the first layer.
     pub(super) async fn add_split(&mut self, uploader: &mut Uploader, model: &Model) -> Result<()> {
         let Some(tensors) = &model.tensors.streams else { return Ok(()) };
         let all = self.added.streams()?.all.clone();
@@ -341,7 +343,7 @@ impl Network {
         if let Some(next) = next {
             let altup = next.altup.as_ref().ok_or_else(|| missing_tensor("altup_router"))?;
             if before.is_none() {
-                // Something of this size, which is not read.
+                // An unused binding of this size.
                 weights.push(&next.attn_norm);
             }
             weights.extend([&altup.router_norm, &altup.router, &next.attn_norm]);
@@ -362,7 +364,7 @@ impl Network {
         Ok(())
     }
 
-    /// The low-rank residual beside attention, and what both come to.
+    /// Computes the low-rank residual beside attention, and their sum.
     pub(super) async fn add_merge(
         &mut self,
         uploader: &mut Uploader,
@@ -387,7 +389,7 @@ impl Network {
         Ok(())
     }
 
-    /// Corrects all streams, adds the layer's input, and goes on to the next layer.
+    /// Corrects all streams, adds the layer's input, and begins the next layer.
     pub(super) async fn add_correction(
         &mut self,
         uploader: &mut Uploader,
@@ -413,7 +415,7 @@ impl Network {
         self.add_prediction(uploader, model, Some(index), next).await
     }
 
-    /// What all streams come to, normed for the head.
+    /// Merges all streams, normalised for the head.
     pub(super) async fn add_join(&mut self, uploader: &mut Uploader, model: &Model) -> Result<()> {
         let Some(tensors) = &model.tensors.streams else { return Ok(()) };
         let made = self.added.streams()?;

@@ -1,27 +1,26 @@
-//! How kernels are laid out on a device.
+//! Options of kernels on a device.
 
 use crate::gpu::kernels::Shapes;
 use crate::gpu::{Clock, Device, Plan};
 
-/// How the kernels are laid out. Most of it is for tests; people get what is usual, timed by a
-/// clock.
+/// Options of kernels. Most are for tests; the defaults use a clock.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// Tokens of one pass; long prompts take several. 0 is the default.
+    /// The number of tokens of one pass; long prompts take several. 0 is the default.
     pub chunk: usize,
-    /// Whether to use the kernels for CPU adapters; by default where the adapter is one.
+    /// Whether to use the kernels for CPU adapters; by default if the adapter is one.
     pub software: Option<bool>,
-    /// Bytes that one binding may have, where less than the adapter's own limit.
+    /// The maximum size of one binding in bytes, if smaller than the adapter's limit.
     pub binding_limit: Option<u64>,
-    /// Multiply-adds of a prompt's first submission; those after it follow the clock where there is
-    /// one. By default small with a clock, and without one there is no bound.
+    /// The multiply-adds of a prompt's first submission; later ones are timed if there is a clock.
+    /// The default is small with a clock, and unlimited without one.
     pub submission: Option<u64>,
-    /// By which prompts are read in chunks and submissions as long as the adapter manages in good
-    /// time. Without one chunks stay short.
+    /// The clock with which chunks and submissions of prompts are made as long as the adapter
+    /// handles in time. Without one chunks stay short.
     pub clock: Option<Clock>,
-    /// Bytes for the keys and values of other conversations, where not as many as usual.
+    /// The bytes for keys and values of other conversations, if not the default.
     pub saved: Option<u64>,
-    /// The products of decoding; by default exact ones that suit the kind of adapter.
+    /// The plan of decoding; by default an exact one for the kind of adapter.
     pub plan: Option<Plan>,
     /// Whether matrices stay zero, so that what a model of any size asks of a GPU can be counted
     /// without its weights.
@@ -29,7 +28,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// As people get them, but without a clock.
+    /// The defaults, but without a clock.
     pub const USUAL: Self = Self {
         chunk: 0,
         software: None,

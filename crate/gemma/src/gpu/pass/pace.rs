@@ -1,19 +1,20 @@
-//! How many tokens of a prompt go to the GPU at once, and how much work in a submission: few enough
-//! that a caller who stops is heard soon and that no watchdog takes the GPU for hung, as many as
-//! that allows.
+//! Decides how many tokens of a prompt go to the GPU at once, and how much work goes into a
+//! submission: few enough that aborts take effect soon and no watchdog considers the GPU hung, but
+//! as many as that allows.
 
 /// Milliseconds of the caller's clock.
 pub type Clock = fn() -> f64;
 
-/// Milliseconds that a chunk should take. Half of what people feel, as the next may take longer.
+/// The target duration of a chunk in milliseconds: half of what people notice, because the next may
+/// take longer.
 const TARGET: f64 = 50.0;
-/// Milliseconds that a submission should take: some work is dearer than it counts.
+/// The target duration of a submission in milliseconds: some work takes longer than its estimate.
 const SUBMISSION: f64 = 60.0;
-/// Multiply-adds of the first submission that is timed: milliseconds even of a slow CPU.
+/// The multiply-adds of the first timed submission: milliseconds even on a slow CPU.
 const FIRST: u64 = 1 << 23;
 
-/// Tokens of the next chunk and multiply-adds of the next submission, by how long the last ones
-/// took.
+/// The tokens of the next chunk and multiply-adds of the next submission, derived from earlier
+/// durations.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pace {
     tokens: usize,
@@ -24,46 +25,46 @@ pub(crate) struct Pace {
 }
 
 impl Pace {
-    /// Begins with one tile, and keeps to whole ones.
+    /// Starts with one tile, and uses whole ones.
     pub(crate) fn new(tile: usize, most: usize) -> Self {
         Self { tokens: tile.min(most).max(1), budget: u64::MAX, tile, most, clock: None }
     }
 
-    /// Always so many.
+    /// A fixed number of tokens.
     pub(crate) fn fixed(tokens: usize) -> Self {
         Self { tokens, budget: u64::MAX, tile: tokens, most: tokens, clock: None }
     }
 
-    /// The same by a clock, with so many multiply-adds in the first submission: by default few
-    /// where there is a clock, and without one there is no bound.
+    /// The same with a clock, and this many multiply-adds in the first submission: by default few
+    /// with a clock, and unlimited without one.
     pub(crate) fn timed(self, clock: Option<Clock>, first: Option<u64>) -> Self {
         let usual = if clock.is_some() { FIRST } else { u64::MAX };
         Self { clock, budget: first.unwrap_or(usual), ..self }
     }
 
-    /// Tokens of the next chunk.
+    /// Returns the tokens of the next chunk.
     pub(crate) fn tokens(&self) -> usize {
         self.tokens
     }
 
-    /// Multiply-adds of the next submission.
+    /// Returns the multiply-adds of the next submission.
     pub(crate) fn budget(&self) -> u64 {
         self.budget
     }
 
-    /// The time, for who has a clock.
+    /// Returns the time, if there is a clock.
     pub(crate) fn now(&self) -> Option<f64> {
         self.clock.map(|clock| clock())
     }
 
-    /// Takes note of a submission that began then and is through.
+    /// Records the duration of a submission.
     pub(crate) fn sent_since(&mut self, start: Option<f64>, cost: u64) {
         if let (Some(start), Some(end)) = (start, self.now()) {
             self.sent(cost, end - start);
         }
     }
 
-    /// Takes note of a chunk that began then and is through.
+    /// Records the duration of a chunk.
     pub(crate) fn took_since(&mut self, start: Option<f64>, tokens: usize) {
         if let (Some(start), Some(end)) = (start, self.now()) {
             self.took(tokens, end - start);
@@ -89,7 +90,7 @@ impl Pace {
     }
 }
 
-/// How much fits into a time, at most twice as much as took this one: it may have been lucky.
+/// Returns how much fits into a duration, at most twice the last amount, which may have been lucky.
 #[expect(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
@@ -98,7 +99,7 @@ impl Pace {
 )]
 fn fitting(time: f64, done: u64, milliseconds: f64) -> u64 {
     let done = done.max(1);
-    // `max` drops what is no number.
+    // `max` ignores NaN.
     ((time * done as f64 / milliseconds.max(1e-3)) as u64).clamp(1, done.saturating_mul(2))
 }
 
@@ -116,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn chunks_grow_and_shrink_with_what_they_take() {
+    fn chunks_grow_and_shrink_with_their_duration() {
         check(&[], 32);
         check(&[10.0], 64);
         check(&[10.0, 20.0, 40.0], 160);
@@ -126,7 +127,7 @@ mod tests {
         check(&[f64::NAN], 64);
     }
 
-    /// Submissions as cost and milliseconds, 0 for as much as is allowed.
+    /// Submissions as cost and milliseconds, 0 for the maximum allowed.
     #[track_caller]
     fn check_budget(first: u64, sent: &[(u64, f64)], expected: u64) {
         let mut pace = Pace::new(32, 256).timed(Some(|| 0.0), Some(first));
@@ -137,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn submissions_grow_and_shrink_with_what_they_take() {
+    fn submissions_grow_and_shrink_with_their_duration() {
         check_budget(1000, &[], 1000);
         check_budget(1000, &[(0, 1.0)], 2000);
         check_budget(1000, &[(0, 1.0), (0, 1.0), (0, 1.0)], 8000);
@@ -152,28 +153,28 @@ mod tests {
     }
 
     #[test]
-    fn the_first_submission_is_short_for_who_has_a_clock() {
+    fn with_a_clock_the_first_submission_is_short() {
         let first = |clock| Pace::fixed(7).timed(clock, None).budget();
         assert_eq!((first(None), first(Some(|| 0.0))), (u64::MAX, FIRST));
         assert_eq!(Pace::fixed(7).timed(None, Some(5)).budget(), 5);
     }
 
     #[test]
-    fn what_was_not_full_tells_less() {
-        // Less than half of it is all overhead, unless it took too long.
+    fn a_partial_submission_counts_less() {
+        // Less than half of the maximum is mostly overhead, unless it took too long.
         check_budget(1000, &[(499, 50.0)], 1000);
         check_budget(1000, &[(499, 61.0)], 490);
         check_budget(1000, &[(500, 50.0)], 600);
         check_budget(1000, &[(500, 1.0)], 1000);
         check_budget(1000, &[(900, 1.0)], 1800);
-        // A workgroup that is dearer than all of it.
+        // A single workgroup that exceeds the maximum.
         check_budget(1000, &[(5000, 150.0)], 2000);
         check_budget(1000, &[(5000, 30.0)], 10_000);
     }
 
     #[test]
-    fn a_rate_is_found_and_found_again() {
-        // Multiply-adds a millisecond: a slow CPU's, a fast GPU's, then a slow one's again.
+    fn a_rate_is_found_and_adjusted() {
+        // Multiply-adds per millisecond: a slow CPU's, a fast GPU's, then a slow one's again.
         let mut pace = Pace::new(32, 256).timed(Some(|| 0.0), None);
         for (rate, turns) in [(1e5_f64, 3), (1e9, 20), (1e6, 2)] {
             for _ in 0..turns {
@@ -185,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fixed_pace_stays() {
+    fn a_fixed_pace_is_constant() {
         let mut pace = Pace::fixed(7);
         pace.took(7, 1.0);
         assert_eq!((pace.tokens(), pace.budget()), (7, u64::MAX));

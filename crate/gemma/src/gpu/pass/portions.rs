@@ -1,33 +1,33 @@
-//! What of a list of dispatches goes to the GPU at once: as many as a budget allows, and a share of
-//! one that is dearer than all of it.
+//! Splits a list of dispatches into submissions: as many dispatches as a budget allows, and a part
+//! of one that exceeds it.
 
 use std::ops::Range;
 
-/// What a dispatch asks for.
+/// The cost of a dispatch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Load {
     /// Multiply-adds, at least one.
     pub(crate) cost: u64,
-    /// Workgroups along the axis by which it can be cut; 1 where it cannot.
+    /// Workgroups along the axis at which it can be split; 1 if it cannot.
     pub(crate) groups: u32,
 }
 
-/// What is sent at once.
+/// The content of one submission.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Portion {
     /// These dispatches.
     Whole(Range<usize>),
-    /// Of this dispatch these workgroups.
+    /// These workgroups of this dispatch.
     Part(usize, Range<u32>),
 }
 
-/// A list on its way to the GPU.
+/// A list that is being submitted.
 #[derive(Clone, Debug)]
 pub(crate) struct Portions {
     loads: Vec<Load>,
-    /// Dispatches that were sent.
+    /// The number of dispatches submitted.
     sent: usize,
-    /// Workgroups that were sent of the one after them.
+    /// The number of submitted workgroups of the next dispatch.
     groups: u32,
 }
 
@@ -36,12 +36,13 @@ impl Portions {
         Self { loads, sent: 0, groups: 0 }
     }
 
-    /// Whether everything was sent.
+    /// Whether everything was submitted.
     pub(crate) fn is_over(&self) -> bool {
         self.sent >= self.loads.len()
     }
 
-    /// What is sent next, and its cost: more than the budget only where it cannot be less.
+    /// Returns the next portion and its cost, which exceeds the budget only if it cannot be
+    /// smaller.
     pub(crate) fn next(&mut self, budget: u64) -> Option<(Portion, u64)> {
         let load = *self.loads.get(self.sent)?;
         let is_dear = load.cost > budget && load.groups > 1;
@@ -65,7 +66,7 @@ impl Portions {
         let (start, left) = (self.groups, load.groups - self.groups);
         let each = load.cost.div_ceil(u64::from(load.groups)).max(1);
         let fitting = u32::try_from(budget / each).unwrap_or(left).clamp(1, left);
-        // Equal shares of what is left: a short last one would cost a wait of its own.
+        // Equal shares of the rest: a short last one would need its own wait.
         let count = left.div_ceil(left.div_ceil(fitting));
         let (index, end) = (self.sent, start + count);
         self.groups = end;
@@ -80,7 +81,7 @@ impl Portions {
 mod tests {
     use super::{Load, Portion, Portions};
 
-    /// Loads as `cost` or `cost/groups`.
+    /// Parses loads as `cost` or `cost/groups`.
     fn portions(loads: &str) -> Portions {
         let load = |word: &str| {
             let (cost, groups) = word.split_once('/').unwrap_or((word, "1"));
@@ -93,7 +94,7 @@ mod tests {
     fn check(loads: &str, budgets: &[u64], expected: &str) {
         let mut portions = portions(loads);
         let mut cut = Vec::new();
-        // The last budget stays.
+        // The last budget is repeated.
         for budget in budgets.iter().chain(std::iter::repeat(budgets.last().unwrap())) {
             let Some((portion, cost)) = portions.next(*budget) else { break };
             cut.push(match portion {
@@ -117,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_dearer_than_all_of_it_is_cut() {
+    fn a_dispatch_beyond_the_budget_is_split() {
         check("2 12/6 2", &[6], "0..1:2 1[0..3]:6 1[3..6]:6 2..3:2");
         // Equal shares: not three, three and one.
         check("14/7", &[6], "0[0..3]:6 0[3..5]:4 0[5..7]:4");
@@ -126,7 +127,8 @@ mod tests {
             &[0],
             "0[0..1]:2 0[1..2]:2 0[2..3]:2 0[3..4]:2 0[4..5]:2 0[5..6]:2 0[6..7]:2",
         );
-        // The budget moves in the middle of it; what was begun by parts ends by parts.
+        // The budget changes in the middle; a dispatch that was begun in parts is finished in
+        // parts.
         check("16/8 1", &[4, 8], "0[0..2]:4 0[2..5]:6 0[5..8]:6 1..2:1");
         check("16/8 1", &[4, 100], "0[0..2]:4 0[2..8]:12 1..2:1");
         check(
@@ -134,12 +136,12 @@ mod tests {
             &[4, 1],
             "0[0..2]:4 0[2..3]:2 0[3..4]:2 0[4..5]:2 0[5..6]:2 0[6..7]:2 0[7..8]:2",
         );
-        // One workgroup is the least there is.
+        // One workgroup is the minimum.
         check("100/2", &[6], "0[0..1]:50 0[1..2]:50");
     }
 
     #[test]
-    fn every_workgroup_is_sent_once_and_in_order() {
+    fn every_workgroup_is_submitted_once_and_in_order() {
         for groups in 1..40_u32 {
             for budget in 0..60_u64 {
                 let mut portions = portions(&format!("1 {}/{groups} 1", 3 * u64::from(groups)));
@@ -164,7 +166,7 @@ mod tests {
                 }
                 assert!(portions.is_over());
                 assert_eq!((dispatches, next), (3, 0));
-                // No more parts than there must be.
+                // No more parts than necessary.
                 let fitting = u32::try_from(budget / 3).unwrap().max(1);
                 assert!(count <= 2 + groups.div_ceil(fitting), "{groups} by {budget}: {count}");
             }

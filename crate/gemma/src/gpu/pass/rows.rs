@@ -15,20 +15,20 @@ use crate::gpu::Device;
 pub(crate) struct LayerRows {
     pub(crate) span: Span,
     pub(crate) heads: u64,
-    /// Bytes of a head at one position.
+    /// Returns the bytes of a head at one position.
     pub(crate) bytes: u64,
     pub(crate) slots: usize,
     pub(crate) keys: wgpu::Buffer,
     pub(crate) values: wgpu::Buffer,
 }
 
-/// All layers' rows. What is saved stays on the GPU, in buffers of its own.
+/// The rows of all layers. Saved rows stay on the GPU, in their own buffers.
 pub(crate) struct OnGpu {
     device: Device,
     layers: Vec<LayerRows>,
-    /// Copies that were not begun yet.
+    /// Copies that were not started yet.
     copies: Vec<Copy>,
-    /// Submissions of copies so far.
+    /// The number of submissions of copies so far.
     submits: u64,
 }
 
@@ -38,14 +38,14 @@ impl fmt::Debug for OnGpu {
     }
 }
 
-/// Rows of some positions. \[layers, 2 (keys, values), `kv_heads`, positions, `head_dim`\]
+/// Rows of a range of positions. \[layers, 2 (keys, values), `kv_heads`, positions, `head_dim`\]
 #[derive(Clone, Debug)]
 pub(crate) struct Saved {
     buffer: Rc<Owned>,
     positions: u64,
 }
 
-/// A buffer that is freed with its last user, not when garbage is collected.
+/// A buffer that is freed with its last user, not by garbage collection.
 #[derive(Debug)]
 struct Owned(wgpu::Buffer);
 
@@ -55,7 +55,7 @@ impl Drop for Owned {
     }
 }
 
-/// Bytes on their way between a layer's rows and a saved buffer.
+/// A copy between a layer's rows and a saved buffer.
 struct Copy {
     saved: Rc<Owned>,
     at: u64,
@@ -70,18 +70,18 @@ impl OnGpu {
         Self { device, layers, copies: Vec::new(), submits: 0 }
     }
 
-    /// Submissions of copies so far.
+    /// Returns the number of submissions of copies so far.
     pub(crate) fn submits(&self) -> u64 {
         self.submits
     }
 
-    /// Notes the copies between rows and the first positions of a saved buffer.
+    /// Queues the copies between rows and the first positions of a saved buffer.
     fn copy(&mut self, span: Span, positions: &Range<usize>, saved: &Saved, is_load: bool) {
         let mut at = 0;
         for layer in self.layers.iter().filter(|layer| layer.span == span) {
             let slots = layer.slots.max(1);
             let (first, count) = (positions.start % slots, positions.len());
-            // At most two stretches: up to the ring's end, and from its beginning.
+            // At most two slices: up to the ring's end, and from its beginning.
             let until = slots.min(first + count);
             let stretches = [(first, until - first), (0, first + count - until)];
             let heads = || (0..layer.heads).map(|head| head * slots as u64);
@@ -120,7 +120,8 @@ impl Store for OnGpu {
         let bytes = self.row_bytes(span) * positions.len() as u64;
         let what = "keys and values of other conversations";
         let device = self.device.wgpu().clone();
-        // Where there is no memory for it, the request at hand fails by name and all is dropped.
+        // If there is no memory for it, the current request fails with its own code and everything
+        // is dropped.
         let buffer = self.device.guarded(what, || {
             device.create_buffer(&wgpu::BufferDescriptor {
                 label: Some(what),
@@ -151,7 +152,7 @@ impl Store for OnGpu {
         }
         self.device.queue().submit([encoder.finish()]);
         self.submits += 1;
-        // Only now may a buffer go that was dropped in between.
+        // Only now may a buffer that was dropped in between be freed.
         self.copies.clear();
     }
 }

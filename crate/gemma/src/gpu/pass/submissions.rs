@@ -9,9 +9,9 @@ use crate::gpu::pass::pace::Pace;
 use crate::gpu::pass::portions::{Portion, Portions};
 
 impl Network {
-    /// Runs a list whose record stands there already, a submission at a time. Each is waited for,
-    /// the last one only if that is wanted. If the future is dropped meanwhile, the record stays
-    /// amid a dispatch.
+    /// Runs a list whose record is already written, one submission at a time. Each is awaited, the
+    /// last one only if requested. If the future is dropped meanwhile, the record stays inside a
+    /// dispatch.
     pub(crate) async fn send(
         &self,
         list: &[Dispatch],
@@ -42,7 +42,7 @@ impl Network {
             if portions.is_over() && !waits {
                 break;
             }
-            // Let the caller stop, and the queue not grow without bound.
+            // Lets the caller abort, and keeps the queue short.
             self.recorder.device().idle().await?;
             yield_once().await;
             pace.sent_since(start, cost);
@@ -53,7 +53,7 @@ impl Network {
         Ok(())
     }
 
-    /// Writes the position, and the workgroup from which a cut dispatch continues.
+    /// Writes the position, and the workgroup from which a split dispatch continues.
     pub(crate) fn place(&self, progress: Progress, first: u32) {
         let words = [progress.position, progress.tokens, first, 0];
         let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();

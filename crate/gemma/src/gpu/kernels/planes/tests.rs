@@ -30,7 +30,7 @@ fn unpack(format: Format, packed: &Packed, index: usize) -> f32 {
             (float(at) * f32::from(scales[byte].cast_signed()), 0.0)
         }
     };
-    // Of quad q its byte b.
+    // Byte b of quad q.
     let (q, b) = (index % UNIT / 4, index % 4);
     let low = || (codes[16 * unit + 4 * (q / 2) + b] >> (4 * (q % 2))) & 15;
     let code = match format.codes {
@@ -49,7 +49,7 @@ fn unpack(format: Format, packed: &Packed, index: usize) -> f32 {
 }
 
 #[test]
-fn re_packing_is_exact() {
+fn repacking_is_exact() {
     let columns = 512;
     let values: Vec<f32> =
         (0..3 * columns).map(|i| ((i * 7919 % 1009) as f32 - 400.0) / 911.0).collect();
@@ -66,7 +66,7 @@ fn re_packing_is_exact() {
         assert_eq!(side, format.scale_bytes(units), "{}", encoding.name());
         for (index, value) in expected.iter().enumerate() {
             let found = unpack(format, &packed, index);
-            // An offset is added to a product: one rounding more or less.
+            // An offset is added to a product, with one rounding more or less.
             let tolerance = value.abs().max(1.0) * 2.0 * f32::EPSILON;
             assert!(
                 (found - value).abs() <= tolerance,
@@ -82,7 +82,7 @@ fn no_encoding_grows_by_a_twentieth() {
     for encoding in Encoding::ALL {
         let (mut tensors, mut more) = (0, 0.0_f64);
         for (name, columns, rows, _) in SyntheticShape::SMALL.tensors() {
-            // Of superblocks a row must be whole ones.
+            // Rows of superblocks must contain whole ones.
             if columns % encoding.block_values() != 0 || rows == 1 {
                 continue;
             }
@@ -98,7 +98,7 @@ fn no_encoding_grows_by_a_twentieth() {
 }
 
 #[test]
-fn short_rows_of_floats_are_filled_up() {
+fn short_rows_of_floats_are_padded() {
     let bytes: Vec<u8> = [1.0_f32, 2.0, 3.0, 4.0].iter().flat_map(|it| it.to_le_bytes()).collect();
     let Packed { codes, .. } = packed(Encoding::F32, 2, &bytes);
     assert_eq!(codes.len(), 2 * 128);
@@ -106,7 +106,7 @@ fn short_rows_of_floats_are_filled_up() {
 }
 
 #[test]
-fn a_scale_that_is_no_number_is_refused() {
+fn a_non_finite_scale_is_rejected() {
     let mut block = encode(Encoding::Q8_0, &[1.0; 32]);
     block[0..2].copy_from_slice(&half::f16::NAN.to_le_bytes());
     let error = pack(Encoding::Q8_0, 32, &block, &mut Packed::default()).unwrap_err();
