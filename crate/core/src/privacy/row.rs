@@ -34,6 +34,25 @@ fn before_last(row: &[Group], at: usize) -> Option<&Group> {
     at.checked_sub(2).and_then(|it| row.get(it))
 }
 
+/// Whether four groups of four digits, from `first` on, are a table's and no card: there are more
+/// of them, and not all of it is cards.
+fn is_of_table(row: &[Group], first: usize, inner: &[Group]) -> bool {
+    let Some((before, rest)) = row.split_at_checked(first) else { return false };
+    let beyond = rest.get(4..).unwrap_or_default();
+    if row.len().is_multiple_of(4) {
+        return false;
+    }
+    if inner.iter().any(|it| it.loose == LINES) {
+        return !before.is_empty() || !beyond.is_empty();
+    }
+    // The end of `123-4567` is no column.
+    let is_tied = |at: usize| at > 0 && before.get(at - 1).is_some_and(|it| it.loose == TIGHT);
+    let columns = before.iter().enumerate().rev();
+    let earlier = columns.take_while(|(at, it)| it.len() == 4 && !is_tied(*at)).count();
+    let later = beyond.iter().take_while(|it| it.len() == 4).count();
+    earlier % 4 != 0 || later % 4 != 0
+}
+
 impl Scanner<'_, '_> {
     /// Adds what a row is or holds.
     pub(super) fn row(&mut self, row: &[Group], begins: bool) {
@@ -226,6 +245,9 @@ impl Scanner<'_, '_> {
             if head.len() >= 4 && (loose > TIGHT || is_slashed) {
                 self.printed_card(row, start, first, end);
             }
+            if head.len() == 3 {
+                self.printed_phone(row, first);
+            }
             let (mut inner, mut lengths, mut total) = (0, 0_u32, 0);
             for last in first..end {
                 let Some(group) = row.get(last) else { return };
@@ -265,6 +287,23 @@ impl Scanner<'_, '_> {
         }
     }
 
+    /// `(555) 123-4567`, among other numbers too: its brackets tell it from them.
+    fn printed_phone(&mut self, row: &[Group], first: usize) {
+        let text = self.text;
+        let Some([area, exchange, line, ..]) = row.get(first..) else { return };
+        let is_bracketed = text.before(area.from) == b'('
+            && !is_of_word(text.before(area.from - 1))
+            && area.after == Between::Bracket;
+        let is_written = exchange.len() == 3
+            && line.len() == 4
+            && exchange.loose == TIGHT
+            && matches!(exchange.after, Between::Dash | Between::Dot)
+            && line.loose > TIGHT;
+        if is_bracketed && is_written && text.at(area.from) >= b'2' {
+            self.finds.add(SensitiveKind::Phone, area.from - 1, line.to);
+        }
+    }
+
     /// As cards print it, among other numbers too.
     fn printed_card(&mut self, row: &[Group], start: usize, first: usize, end: usize) {
         const PRINTED: [&[usize]; 5] =
@@ -275,14 +314,10 @@ impl Scanner<'_, '_> {
             let inner = groups.get(..groups.len() - 1).unwrap_or_default();
             let is_one = inner.windows(2).all(|it| matches!(it, [a, b] if a.after == b.after));
             let fits = groups.iter().zip(lengths).all(|(group, length)| group.len() == *length);
-            // Four of many numbers with four digits are a table's, unless all of it is cards.
-            let is_lines = inner.iter().any(|it| it.loose == LINES);
-            let is_table = lengths == [4, 4, 4, 4]
-                && !(end - start).is_multiple_of(4)
-                && [first.checked_sub(1), Some(first + 4)].into_iter().flatten().any(|it| {
-                    let beside = row.get(it).filter(|_| (start..end).contains(&it));
-                    beside.is_some_and(|it| is_lines || it.len() == 4)
-                });
+            let is_table = lengths == [4, 4, 4, 4] && {
+                let row = row.get(start..end).unwrap_or_default();
+                is_of_table(row, first - start, inner)
+            };
             if let [head, .., last] = groups
                 && !is_table
                 && fits

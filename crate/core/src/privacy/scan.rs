@@ -384,8 +384,17 @@ impl Scanner<'_, '_> {
         let mut row = core::mem::take(&mut self.row);
         row.clear();
         number::read(text, from, &mut row);
-        let end = row.last().map_or(from + 1, |it| it.to);
+        let mut end = row.last().map_or(from + 1, |it| it.to);
         let is_cut = row.len() == MOST;
+        // `12 2001:db8::1`: the last group begins an address.
+        let last = row.last().filter(|it| it.from > from && text.at(it.to) == b':');
+        if let Some((start, to)) =
+            last.and_then(|it| Some((it.from, address::six_end(text, it.from)?)))
+        {
+            self.finds.add(SensitiveKind::IpAddress, start, to);
+            row.pop();
+            end = to;
+        }
         // Fewer digits are nothing.
         if end - from > 3 {
             self.row(&row, begins);

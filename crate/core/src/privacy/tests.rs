@@ -18,6 +18,27 @@ fn check(kind: &str, texts: &[&str]) {
     }
 }
 
+/// Numbers that stand side by side hide none of each other.
+#[test]
+fn numbers_beside_numbers() {
+    let numbers = [
+        ("(555) 123-4567", "phone"),
+        ("+49 151 23456789", "phone"),
+        ("4111 1111 1111 1111", "credit-card"),
+        ("2001:db8::8a2e:370:7334", "ip-address"),
+        ("123-45-6789", "ssn"),
+        ("203.0.113.77", "ip-address"),
+    ];
+    for (one, kind) in numbers {
+        for (other, beside) in numbers {
+            for text in [format!("{one} {other}"), format!("0 {one} {other} 12")] {
+                let found = found(&text);
+                assert!(found.contains(kind) && found.contains(beside), "{text}: {found}");
+            }
+        }
+    }
+}
+
 #[test]
 fn emails() {
     check(
