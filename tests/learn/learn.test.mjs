@@ -210,6 +210,22 @@ describe('calibrations', () => {
     }
   })
 
+  test('infinite log-probabilities and margins that are not numbers are harmless', () => {
+    const samples = Array.from({ length: 200 }, (_, at) => ({
+      logprobs: [at % 7 === 0 ? -Infinity : -at / 100, -0.1],
+      confidence: { tokens: 2, meanLogprob: -1, minLogprob: -1, p10Logprob: -1, firstMargin: at === 3 ? NaN : at },
+      right: at < 120 && at % 7 !== 0,
+    }))
+    const kept = calibrate({ samples, target: { quality: 0.9 } })
+    assert.notEqual(kept.score, 'margin')
+    assert.deepEqual(calibrationFromJSON(JSON.stringify(kept)), kept)
+    assert.ok(probabilityOf(kept, { logprobs: [-Infinity, -0.1] }) < 0.2)
+    const endless = Array.from({ length: 60 }, () => ({ signal: Infinity, right: true }))
+    const all = calibrate({ samples: endless, target: { quality: 0.98 } })
+    assert.equal(calibrationFromJSON(JSON.stringify(all)).threshold, Number.MAX_VALUE)
+    assert.throws(() => auroc([{ signal: NaN, right: true }, ...endless]), { status: 'INVALID_ARGUMENT' })
+  })
+
   test('invalid options are rejected', () => {
     const samples = answers(10, 1)
     for (const options of [

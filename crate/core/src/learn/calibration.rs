@@ -164,7 +164,9 @@ fn threshold_for(pairs: &[Judged], target: Target) -> f64 {
             losses += f64::from(u8::from(it.is_cloud_right)) - f64::from(u8::from(it.is_right));
             kept += 1.0;
         }
-        let Some(first) = ties.first().map(|it| it.signal.max(f64::MIN)) else { continue };
+        let Some(first) = ties.first().map(|it| it.signal.clamp(f64::MIN, f64::MAX)) else {
+            continue;
+        };
         match target {
             Target::Quality(quality) => {
                 // If the device is right and the cloud is wrong, losses decrease again: a threshold
@@ -210,7 +212,7 @@ fn folds<T: Copy>(all: &[T]) -> Vec<(Vec<T>, Vec<T>)> {
 
 fn pairs_of(samples: &[Observed], signal: Signal) -> Option<Vec<Judged>> {
     let judged = |it: &Observed| {
-        let signal = signal.of(&it.signals)?;
+        let signal = signal.of(&it.signals).filter(|it| !it.is_nan())?;
         Some(Judged { signal, is_right: it.is_right, is_cloud_right: it.is_cloud_right })
     };
     samples.iter().map(judged).collect()

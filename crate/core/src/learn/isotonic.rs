@@ -44,7 +44,8 @@ impl Isotonic {
         }
         merge(&mut pools);
         let block = |(from, right, count): (f64, usize, usize)| Block {
-            from,
+            // JSON has no infinity; a token of no probability has.
+            from: from.clamp(f64::MIN, f64::MAX),
             right: right as f64 / count as f64,
             count,
         };

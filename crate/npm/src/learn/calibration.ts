@@ -5,7 +5,7 @@ import { isArray } from '../border/json.js'
 import type { Confidence } from '../types.js'
 import { Random } from './arithmetic.js'
 import { trainHead, type Example } from './head.js'
-import { fitIsotonic, probabilityAt, type Block } from './isotonic.js'
+import { finite, fitIsotonic, probabilityAt, type Block } from './isotonic.js'
 import { combined, featuresOf, signalOf, signalsOf, type Combination, type SignalName, type Signals } from './signal.js'
 import { auroc, wilson, type Interval } from './statistics.js'
 
@@ -239,7 +239,7 @@ function thresholdFor(pairs: readonly Judged[], target: CalibrationTarget): numb
     const signal = sorted[at]?.signal ?? 0
     for (let it = sorted[at]; it !== undefined && it.signal === signal; it = sorted[++at])
       losses += (it.cloudRight ? 1 : 0) - (it.right ? 1 : 0)
-    const first = Math.max(signal, -Number.MAX_VALUE)
+    const first = finite(signal)
     if ('quality' in target) {
       // If the device is right and the cloud is wrong, losses decrease again: a threshold beyond the first violation
       // would be chosen by chance.
@@ -266,7 +266,7 @@ function judgedBy(observed: readonly Observed[], score: SignalName | Combination
   const judged: Judged[] = []
   for (const { signals, right, cloudRight } of observed) {
     const signal = signalOf(signals, score)
-    if (signal === undefined) return undefined
+    if (signal === undefined || Number.isNaN(signal)) return undefined
     judged.push({ signal, right, cloudRight })
   }
   return judged

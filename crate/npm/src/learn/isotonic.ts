@@ -26,7 +26,12 @@ export function fitIsotonic(pairs: ReadonlyArray<{ signal: number; right: boolea
     last = signal
   }
   merge(pools)
-  return pools.map(({ from, right, count }) => ({ from, right: right / count, count }))
+  return pools.map(({ from, right, count }) => ({ from: finite(from), right: right / count, count }))
+}
+
+/** JSON has no infinity; a token of no probability has. */
+export function finite(signal: number): number {
+  return Math.min(Number.MAX_VALUE, Math.max(-Number.MAX_VALUE, signal))
 }
 
 /** Merges the last block with earlier ones while they are not lower. */

@@ -1,5 +1,6 @@
 /** Statistics with confidence intervals. */
 
+import { invalid } from '../border/errors.js'
 import { Random } from './arithmetic.js'
 
 /** An estimate with its 95 % confidence interval. */
@@ -38,6 +39,8 @@ export function wilson(hits: number, count: number): Interval {
  * auroc([{ signal: -0.1, right: true }, { signal: -2, right: false }]) // 1
  */
 export function auroc(pairs: ReadonlyArray<{ signal: number; right: boolean }>): number | undefined {
+  if (pairs.some(({ signal }) => typeof signal !== 'number' || Number.isNaN(signal)))
+    throw invalid('a signal must be a number')
   const sorted = [...pairs].sort((a, b) => a.signal - b.signal)
   let [wrong, right, doubled] = [0, 0, 0]
   for (let at = 0; at < sorted.length;) {
