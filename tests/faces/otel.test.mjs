@@ -290,6 +290,22 @@ test('exported data has the format of the official exporter', async () => {
   }
 })
 
+test('a large export is sent without keepalive, which browsers limit to 64 KB', async () => {
+  const seen = []
+  const send = async (_, { body, keepalive }) => (seen.push([body.length > 60_000, keepalive]), new Response('{}'))
+  const exporter = otlpExporter({ url: 'http://127.0.0.1:1', fetch: send })
+  const ai = withTelemetry(scripted('m', ['ok']), { sink: exporter })
+  await ai.generate('x')
+  await exporter.flush()
+  for (let count = 0; count < 100; count++) await ai.generate('x')
+  await exporter.flush()
+  assert.deepEqual(
+    seen.filter(([isLarge]) => isLarge).map(([, keepalive]) => keepalive),
+    [false],
+  )
+  assert.equal(seen[0][1], true)
+})
+
 test('a busy collector is retried; one that refuses or is down loses spans and nothing else', async () => {
   const busy = await collector(503, 429)
   const exporter = otlpExporter({ url: `${busy.url}/` })

@@ -30,6 +30,8 @@ export interface OtlpExporter extends TelemetrySink {
 /** The size of the queue. It is reached only while a collector is down; then the newest spans are dropped. */
 const mostWaiting = 2048
 const tries = 3
+/** Characters; with letters outside ASCII a body has more bytes, and the second try is without it. */
+const longestKeptAlive = 60_000
 
 /**
  * Creates a sink that sends spans and metrics to an OpenTelemetry collector. A collector that is down never affects a
@@ -49,6 +51,8 @@ export function otlpExporter({
   const base = url.replace(/\/+$/, '')
   let spans: object[] = []
   let points: Measurement[] = []
+  /** When the last measurements were sent. */
+  let since = Date.now()
   let timer: ReturnType<typeof setTimeout> | undefined
   let running: Promise<void> = Promise.resolve()
   let dropped = 0
@@ -56,14 +60,16 @@ export function otlpExporter({
   const scope = { name: 'hybridge' }
 
   /** Retries a few times if a collector is busy. */
-  const post = async (path: string, body: object): Promise<boolean> => {
+  const post = async (path: string, content: object): Promise<boolean> => {
+    const body = JSON.stringify(content)
     for (let count = 1; count <= tries; count++) {
       try {
         const { ok, status } = await send(`${base}${path}`, {
           method: 'POST',
           headers: { 'content-type': 'application/json', ...headers },
-          body: JSON.stringify(body),
-          keepalive: true,
+          body,
+          // It outlives the page, for which browsers take 64 KB in all and refuse more.
+          keepalive: count === 1 && body.length <= longestKeptAlive,
         })
         if (ok) return true
         if (![429, 502, 503, 504].includes(status)) return false
@@ -75,9 +81,10 @@ export function otlpExporter({
     return false
   }
   const sendWaiting = async (): Promise<void> => {
-    const [sentSpans, sentPoints] = [spans, points]
+    const [sentSpans, sentPoints, startMs] = [spans, points, since]
     spans = []
     points = []
+    since = Date.now()
     if (
       sentSpans.length > 0 &&
       !(await post('/v1/traces', { resourceSpans: [{ resource, scopeSpans: [{ scope, spans: sentSpans }] }] }))
@@ -85,7 +92,7 @@ export function otlpExporter({
       dropped += sentSpans.length
     if (sentPoints.length > 0)
       await post('/v1/metrics', {
-        resourceMetrics: [{ resource, scopeMetrics: [{ scope, metrics: metricsOf(sentPoints) }] }],
+        resourceMetrics: [{ resource, scopeMetrics: [{ scope, metrics: metricsOf(sentPoints, startMs) }] }],
       })
   }
   const flush = (): Promise<void> => {
@@ -148,7 +155,7 @@ function flatten(
 }
 
 /** Histograms of the measurements since the last export. */
-function metricsOf(points: Measurement[]): object[] {
+function metricsOf(points: Measurement[], startMs: number): object[] {
   const metrics = new Map<
     string,
     { name: string; unit: string; description: string; histogram: { aggregationTemporality: 1; dataPoints: object[] } }
@@ -177,13 +184,14 @@ function metricsOf(points: Measurement[]): object[] {
     }
     metrics.set(name, metric)
     metric.histogram.dataPoints.push({
-      startTimeUnixNano: now,
+      startTimeUnixNano: nanos(startMs),
       timeUnixNano: now,
-      count: String(group.length),
+      // As numbers, which every collector takes; strings for 64 bits are not read by all.
+      count: group.length,
       sum: values.reduce((sum, value) => sum + value, 0),
       min: Math.min(...values),
       max: Math.max(...values),
-      bucketCounts: bucketCounts.map(String),
+      bucketCounts,
       explicitBounds: bounds,
       attributes: keyValues(attributes),
     })
