@@ -142,6 +142,8 @@ test('embedders', async () => {
 test('a Genkit model as a branch: complete, streamed, aborted, missing', async () => {
   const ai = genkit({})
   const seen = []
+  // As Gemini counts: thoughts beside the output.
+  const usage = { inputTokens: 3, outputTokens: 4, thoughtsTokens: 5, totalTokens: 12 }
   ai.defineModel(
     { apiVersion: 'v2', name: 'theirs/m', supports: { constrained: 'all', output: ['text', 'json'] } },
     async (request, { sendChunk, abortSignal }) => {
@@ -151,7 +153,7 @@ test('a Genkit model as a branch: complete, streamed, aborted, missing', async (
       if (request.messages.at(-1).content[0].text === 'fail')
         throw new GenkitError({ status: 'RESOURCE_EXHAUSTED', message: 'busy' })
       for (const text of ['a', 'b']) sendChunk({ content: [{ text }] })
-      return { message: { role: 'model', content: [{ text: 'ab' }] }, finishReason: 'stop', usage: { inputTokens: 3 } }
+      return { message: { role: 'model', content: [{ text: 'ab' }] }, finishReason: 'stop', usage }
     },
   )
   const branch = genkitModel(ai, 'theirs/m', { inferenceSource: 'in_cloud' })
@@ -162,8 +164,8 @@ test('a Genkit model as a branch: complete, streamed, aborted, missing', async (
     output: { schema: { type: 'object' } },
   })
   assert.deepEqual(
-    [response.text, response.branch, response.inferenceSource, response.usage.inputTokens],
-    ['ab', 'cloud', 'in_cloud', 3],
+    [response.text, response.branch, response.inferenceSource, response.usage.outputTokens],
+    ['ab', 'cloud', 'in_cloud', 9],
   )
   assert.equal(seen[0].request.output.schema.type, 'object')
   assert.deepEqual(await collect(branch.generateStream('x').textStream), ['a', 'b'])

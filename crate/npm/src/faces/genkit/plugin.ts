@@ -1,10 +1,11 @@
 /** hybridge models and embedders as a Genkit plugin, and Genkit's models as branches. */
 
 import { defineModel, HybridError } from '../../index.js'
-import type { Embedder, Message, Model, ModelInfo, Part } from '../../index.js'
+import type { Embedder, Message, Model, ModelInfo, Part, Usage } from '../../index.js'
 import { hybridErrorOf } from '../failure.js'
 import { openStream } from '../opening.js'
 import { servedOf, type ServedModels } from '../served.js'
+import { countedTokens } from '../usage.js'
 import {
   infoOf,
   isObject,
@@ -258,7 +259,7 @@ export function genkitModel(
   })
 }
 
-function replyOf(result: unknown): { message: Message; finishReason: 'stop'; usage?: object } {
+function replyOf(result: unknown): { message: Message; finishReason: 'stop'; usage?: Usage } {
   const answer = isObject(result) ? result : {}
   // Older models return candidates.
   const {
@@ -274,12 +275,18 @@ function replyOf(result: unknown): { message: Message; finishReason: 'stop'; usa
     message?: Message
     finishReason?: string
     finishMessage?: string
-    usage?: object
+    usage?: Usage
   }
   return {
     message: message ?? { role: 'model', content: [] },
     finishReason: finishReason as 'stop',
     ...(finishMessage === undefined ? {} : { finishMessage }),
-    ...(usage === undefined ? {} : { usage }),
+    ...(usage === undefined ? {} : { usage: usageOf(usage) }),
   }
+}
+
+/** Genkit's plugins pass on what a service counts; thoughts beside the output belong to it here. */
+function usageOf(usage: Usage): Usage {
+  const { output } = countedTokens(usage)
+  return output === undefined ? usage : { ...usage, outputTokens: output }
 }
