@@ -82,3 +82,10 @@ test('every status of the public type is in the table', () => {
     [],
   )
 })
+
+test('every code of the table is in the public type, for the editor to complete', () => {
+  const types = textOf('crate/npm/src/types.ts')
+  const statuses = /export type Status =([\s\S]*?)\n\n/.exec(types)[0]
+  const missing = [...rows].filter((word) => !statuses.includes(`'${word}'`) && !types.includes(`  | '${word}'\n`))
+  assert.deepEqual(missing, [])
+})

@@ -528,11 +528,14 @@ export type ErrorCode =
   | 'TOOLS_UNSUPPORTED'
   | 'TOOLS_OR_JSON'
   | 'MEDIA_UNSUPPORTED'
+  | 'PART_UNSUPPORTED'
+  | 'TOO_DEEP'
   | 'SCHEMA_UNSUPPORTED'
   | 'CONTEXT_TOO_LONG'
   | 'CONTEXT_FULL'
   // Cloud services.
   | 'API_KEY_MISSING'
+  | 'API_KEY_INVALID'
   | 'CREDENTIALS_FAILED'
   | 'HEADER_INVALID'
   | 'OFFLINE'
@@ -547,11 +550,14 @@ export type ErrorCode =
   | 'ANSWER_TOO_LARGE'
   | 'QUOTA_EXCEEDED'
   | 'QUOTA_DAILY'
+  | 'LOCATION_UNSUPPORTED'
+  | 'REQUEST_TOO_LARGE'
   | 'INSUFFICIENT_QUOTA'
   // Files of this package.
   | 'WASM_UNAVAILABLE'
   | 'WORKER_UNAVAILABLE'
   | 'WORKER_CRASHED'
+  | 'WORKER_ENDED'
   | 'ENGINE_PANIC'
   | 'ENGINE_BUSY'
   | 'SIMD_UNAVAILABLE'
@@ -571,6 +577,7 @@ export type ErrorCode =
   | 'MODEL_LOADING'
   | 'MODEL_NOT_LOADED'
   | 'MODEL_FAILED'
+  | 'LOAD_STOPPED'
   | 'MODEL_IN_USE'
   | 'DISPOSED'
   | 'PAGE_LEFT'
@@ -585,15 +592,19 @@ export type ErrorCode =
   | 'GPU_LIMITS'
   | 'GPU_FAILED'
   | 'GPU_WRONG_RESULTS'
+  | 'GPU_SOFTWARE'
+  | 'DATA_SAVER'
   // Its download and its file.
   | 'DOWNLOAD_FAILED'
   | 'MODEL_GATED'
   | 'MODEL_HTTP'
   | 'MODEL_NOT_FOUND'
+  | 'MODEL_REDIRECTED'
   | 'MODEL_CHANGED'
   | 'MODEL_SIZE_UNKNOWN'
   | 'CHECKSUM_MISMATCH'
   | 'RANGE_MISMATCH'
+  | 'RANGES_UNSUPPORTED'
   | 'SIZE_MISMATCH'
   | 'SOURCE_LOST'
   | 'SOURCE_TRUNCATED'
@@ -609,6 +620,13 @@ export type ErrorCode =
   | 'MODEL_TENSOR_MISSING'
   | 'MODEL_TENSOR_SHAPE'
   | 'MODEL_TENSOR_TYPE'
+  | 'ADAPTER_INVALID'
+  | 'ADAPTER_MISMATCH'
+  | 'ADAPTER_UNSUPPORTED'
+  | 'MMPROJ_INVALID'
+  | 'MMPROJ_MISMATCH'
+  | 'MMPROJ_UNSUPPORTED'
+  | 'PICTURE_INVALID'
   | 'TOKENIZER_INVALID'
   | 'TOKENIZER_MISSING'
   | 'TOKENIZER_PIECE_MISSING'
@@ -627,6 +645,16 @@ export interface GemmaOptions {
    * for the one of a known model. Such a model runs on the CPU.
    */
   mmproj?: true | string | { url: string | string[]; sha256?: string | string[]; bytes?: number } | Blob
+  /**
+   * Low-rank adapters (LoRA as GGUF) that are applied at load, each as strongly as its `scale`, 1 by default: addresses,
+   * or files that the user chose.
+   */
+  adapters?: ReadonlyArray<
+    | string
+    | Blob
+    | { url: string | string[]; sha256?: string | string[]; bytes?: number; scale?: number }
+    | { file: Blob; scale?: number }
+  >
   /** The maximum number of tokens of an image, for Gemma 4; default 280. Gemma 3 always uses 256. */
   imageTokens?: 70 | 140 | 280 | 560 | 1120
   /** Context window of prompt and answer together; default 4096, limited by the file's maximum. */

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use hybridge_core::device::{Place, Wish};
 use hybridge_core::{Error, Request, Result};
 use hybridge_gemma as gemma;
+use hybridge_gemma::adapter::Adapter;
 use hybridge_gemma::cpu::load_tower;
 use hybridge_gemma::embed::{Task, embed};
 use hybridge_gemma::generate::Session;
@@ -47,6 +48,9 @@ pub(crate) struct Options {
     /// The maximum number of tokens of a picture, for models with variable picture sizes.
     #[serde(default)]
     pub(crate) image_tokens: Option<usize>,
+    /// The strength of each adapter.
+    #[serde(default)]
+    pub(crate) adapter_scales: Vec<f32>,
     /// Whether this adapter passed an earlier self-test.
     #[cfg(feature = "gpu")]
     #[serde(default)]
@@ -169,13 +173,35 @@ enum Runner {
     Embedder(RefCell<Option<Box<dyn TextEmbedder>>>),
 }
 
+fn no_blob() -> Error {
+    Error::internal("a model's source is not a Blob")
+}
+
+fn sources_of(blobs: &Array) -> Result<Vec<Rc<dyn Source>>> {
+    blobs
+        .iter()
+        .map(|blob| BlobSource::of(blob).map(|source| Rc::new(source) as Rc<dyn Source>))
+        .collect::<Option<Vec<_>>>()
+        .ok_or_else(no_blob)
+}
+
+async fn read_adapters(blobs: &Array, scales: &[f32]) -> Result<Vec<Adapter>> {
+    let mut adapters = Vec::new();
+    for (blobs, scale) in blobs.iter().zip(scales) {
+        let adapter = Adapter::open(sources_of(&Array::from(&blobs))?).await?;
+        adapters.push(adapter.scaled(*scale)?);
+    }
+    Ok(adapters)
+}
+
 #[wasm_bindgen]
 impl Model {
-    /// Loads a model from the blobs of its files and, optionally, of its vision tower; calls
-    /// `progress(phase, loaded, total)` on the way.
+    /// Loads a model from the blobs of its files and, optionally, of its vision tower and of each
+    /// adapter; calls `progress(phase, loaded, total)` on the way.
     pub async fn load(
         blobs: Array,
         mmproj: Array,
+        adapters: Array,
         options: String,
         progress: Function,
     ) -> Result<Self, JsValue> {
@@ -188,7 +214,9 @@ impl Model {
                 &number(total).into(),
             );
         });
-        Self::open(&blobs, &mmproj, &options, &report).await.map_err(|error| thrown(&error))
+        Self::open(&blobs, &mmproj, &adapters, &options, &report)
+            .await
+            .map_err(|error| thrown(&error))
     }
 
     /// Refuses an unsuitable model by the first bytes of its file and its size, before the rest is
@@ -234,22 +262,24 @@ impl Model {
 }
 
 impl Model {
-    async fn open(blobs: &Array, mmproj: &Array, options: &str, report: &Report) -> Result<Self> {
+    async fn open(
+        blobs: &Array,
+        mmproj: &Array,
+        adapters: &Array,
+        options: &str,
+        report: &Report,
+    ) -> Result<Self> {
         let options: Options = parse(options)?;
         let meter = Meter::new(report.clone());
-        let no_blob = || Error::internal("a model's source is not a Blob");
         let sources = blobs
             .iter()
             .map(|blob| BlobSource::of(blob).map(|source| meter.watch(source)))
             .collect::<Option<Vec<_>>>()
             .ok_or_else(no_blob)?;
         // Loaded with the first picture, not with the model.
-        let towers = mmproj
-            .iter()
-            .map(|blob| BlobSource::of(blob).map(|source| Rc::new(source) as Rc<dyn Source>))
-            .collect::<Option<Vec<_>>>()
-            .ok_or_else(no_blob)?;
-        let mut model = gemma::Model::open(sources).await?;
+        let towers = sources_of(mmproj)?;
+        let adapters = read_adapters(adapters, &options.adapter_scales).await?;
+        let mut model = gemma::Model::open_adapted(sources, &adapters).await?;
         let tokenizer = Rc::new(Tokenizer::read(model.gguf())?.in_form(options.template));
         let budget = options.image_tokens.map_or(Ok(Budget::USUAL), Budget::new)?;
         let mut vision = None;

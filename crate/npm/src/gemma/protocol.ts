@@ -46,6 +46,8 @@ export interface LoadParams {
   readonly source: FileSource
   /** The vision tower's files, if the model is to read images. */
   readonly mmproj?: FileSource
+  /** Low-rank adapters and the strength of each. */
+  readonly adapters: ReadonlyArray<{ readonly source: FileSource; readonly scale: number }>
   /** The maximum number of tokens of an image, for models with variable image sizes. */
   readonly imageTokens?: number
   readonly kind: 'generator' | 'embedder'

@@ -36,32 +36,37 @@ async function judged(host: EngineHost): Promise<Availability> {
   const lacksSimd = !hasSimd()
   const key = await host.key()
   const savesData = isMetered()
-  const { source, tower, contextWindow } = host
-  const towerKey = await host.towerKey()
-  const [webgpu, limits, heldModel, heldTower, free, isDownloading, crash, model, eyes, fault] = await Promise.all([
+  const { source, companions, contextWindow } = host
+  const keys = await host.companionKeys()
+  const [webgpu, limits, heldModel, heldOthers, free, isDownloading, crash, model, others, fault] = await Promise.all([
     device === 'cpu' ? noGpu : deviceFacts().then((facts) => facts.webgpu),
     device === 'cpu' ? {} : gpuLimits(),
     heldBytes(source, host, key),
-    tower && heldBytes(tower, host, towerKey),
+    Promise.all(companions.map((it, at) => heldBytes(it, host, keys[at]))),
     freeBytes(),
-    Promise.all([isFetching(key), isFetching(towerKey)]).then((all) => all.includes(true)),
+    Promise.all([key, ...keys].map(isFetching)).then((all) => all.includes(true)),
     key === undefined ? undefined : findMark(key),
     probe(source, host.options, key, !savesData),
     // If its size is known, nothing else about it matters.
-    tower && (sizeOf(tower) === undefined ? probe(tower, host.options, towerKey, !savesData) : undefined),
+    Promise.all(
+      companions.map((it, at) =>
+        sizeOf(it) === undefined ? probe(it, host.options, keys[at], !savesData) : undefined,
+      ),
+    ),
     notKept(host),
   ])
   const held = {
-    bytes: heldModel.bytes + (heldTower?.bytes ?? 0),
-    isComplete: heldModel.isComplete && heldTower?.isComplete !== false,
+    bytes: heldOthers.reduce((sum, { bytes }) => sum + bytes, heldModel.bytes),
+    isComplete: heldModel.isComplete && heldOthers.every(({ isComplete }) => isComplete),
   }
-  const bytes = sum(
-    heldModel.isComplete ? heldModel.bytes : (model.bytes ?? sizeOf(source)),
-    tower && heldTower && (heldTower.isComplete ? heldTower.bytes : (sizeOf(tower) ?? eyes?.bytes)),
-    tower !== undefined,
-  )
-  // An obstacle to downloading the tower is an obstacle to running the model.
-  const file = eyes === undefined || ['none', 'read'].includes(eyes.look) ? model : { ...eyes, header: model.header }
+  const sizes = companions.map((it, at) => {
+    const held = heldOthers[at]
+    return held?.isComplete === true ? held.bytes : (sizeOf(it) ?? others[at]?.bytes)
+  })
+  const bytes = sum([heldModel.isComplete ? heldModel.bytes : (model.bytes ?? sizeOf(source)), ...sizes])
+  // An obstacle to downloading a companion is an obstacle to running the model.
+  const obstacle = others.find((it) => it !== undefined && !['none', 'read'].includes(it.look))
+  const file = obstacle === undefined ? model : { ...obstacle, header: model.header }
   // If the host has no model, the engine need not be fetched.
   const mayMeasure = !lacksSimd && !['refused', 'page', 'unreachable'].includes(file.look)
   let engineFault: EngineFault | undefined
@@ -79,7 +84,7 @@ async function judged(host: EngineHost): Promise<Availability> {
   // The CPU is measured only if the model might run on it.
   const maybeOnCpu = device === 'cpu' || (device === 'auto' && (!isWanted || isRight === false))
   const cpuBytesPerSecond = maybeOnCpu ? await measured(() => cpuRate(precision, host.options)) : undefined
-  const isRemote = [source, tower].some((it) => it?.kind === 'remote')
+  const isRemote = [source, ...companions].some(({ kind }) => kind === 'remote')
   const facts = {
     isSecure: globalThis.isSecureContext === true,
     hasWorkers: true,
@@ -107,8 +112,8 @@ async function judged(host: EngineHost): Promise<Availability> {
   return JSON.parse(page.judge_device(JSON.stringify(facts), file.header)) as Availability
 
   /** Returns why a download would be gone at the next visit. */
-  async function notKept({ source, tower }: EngineHost): Promise<string | undefined> {
-    if (source.kind === 'blob' && tower?.kind !== 'remote') return undefined
+  async function notKept({ source, companions }: EngineHost): Promise<string | undefined> {
+    if ([source, ...companions].every(({ kind }) => kind === 'blob')) return undefined
     return cache === 'none'
       ? "cache: 'none' was asked for, so the model is fetched again at each visit"
       : await storeFault()
@@ -141,10 +146,9 @@ function isMetered(): boolean {
 const sizeOf = (source: ModelSource): number | undefined =>
   source.kind === 'blob' ? source.blob.size : source.approximateBytes
 
-/** Adds the sizes of both files, if both are known. */
-function sum(model: number | undefined, tower: number | undefined, hasTower: boolean): number | undefined {
-  if (!hasTower || model === undefined) return model
-  return tower === undefined ? undefined : model + tower
+/** Returns the sum of all sizes if all are known. */
+function sum(sizes: ReadonlyArray<number | undefined>): number | undefined {
+  return sizes.includes(undefined) ? undefined : sizes.reduce<number>((sum, size) => sum + (size ?? 0), 0)
 }
 
 async function heldBytes(

@@ -77,7 +77,7 @@ export async function removeModel(host: EngineHost, { signal }: { signal?: Abort
   const wasAtWork = host.isAtWork
   await unlessAborted(host.dispose(), signal)
   // The locks of this model's own worker are released a moment after it ends.
-  for (const key of [await host.key(), await host.towerKey()])
+  for (const key of [await host.key(), ...(await host.companionKeys())])
     if (key !== undefined) await removeFolder(key, { signal, tries: wasAtWork ? 20 : 1 })
 }
 

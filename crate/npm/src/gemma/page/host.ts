@@ -21,7 +21,7 @@ import { watchPage } from './page-life.js'
 import { ProgressMeter } from './progress.js'
 import { knownPlan, knownVerdict, rememberPlan, rememberVerdict } from './self-test.js'
 import { checkSimd } from './simd.js'
-import { keyOf, sourceOf, towerOf, type ModelSource } from './source.js'
+import { adaptersOf, keyOf, sourceOf, towerOf, type AdapterSource, type ModelSource } from './source.js'
 import { WorkerClient, type CallOptions } from './worker-client.js'
 
 export type HostState = OnDeviceModel['state']
@@ -41,6 +41,9 @@ export class EngineHost {
   readonly source: ModelSource
   /** Its vision tower, if it reads images. */
   readonly tower: ModelSource | undefined
+  readonly adapters: readonly AdapterSource[]
+  /** All files beside the model's own: the tower and the adapters. */
+  readonly companions: readonly ModelSource[]
   readonly options: Omit<GemmaOptions, 'waitForLoad'>
   readonly contextWindow: number
   readonly #kind: KnownModel['kind']
@@ -71,6 +74,9 @@ export class EngineHost {
       throw new HybridError('INVALID_ARGUMENT', "`template` must be 'auto', 'chat' or 'none'")
     this.source = sourceOf(options.model, kind)
     this.tower = towerOf(options)
+    this.adapters = adaptersOf(options)
+    const towers = this.tower === undefined ? [] : [this.tower]
+    this.companions = [...towers, ...this.adapters.map(({ source }) => source)]
     if (this.tower !== undefined && kind === 'embedder')
       throw new HybridError('INVALID_ARGUMENT', 'an embedding model reads no pictures: leave out `mmproj`')
     if (this.tower !== undefined && options.device === 'gpu')
@@ -110,16 +116,16 @@ export class EngineHost {
     return await keyIn(this.source)
   }
 
-  /** The key of its vision tower's folder. */
-  async towerKey(): Promise<string | undefined> {
-    return this.tower && (await keyIn(this.tower))
+  /** The keys of its companions' folders. */
+  async companionKeys(): Promise<Array<string | undefined>> {
+    return await Promise.all(this.companions.map(keyIn))
   }
 
   async load({ onProgress, signal, force = false }: LoadOptions = {}): Promise<void> {
     if (signal?.aborted === true) throw cancelled(signal.reason)
     const meter = new ProgressMeter(guarded(onProgress))
     if (this.state === 'ready') {
-      meter.end(approximateSize(this.source) + (this.tower === undefined ? 0 : approximateSize(this.tower)))
+      meter.end([this.source, ...this.companions].reduce((sum, it) => sum + approximateSize(it), 0))
       return
     }
     checkSimd()
@@ -247,7 +253,7 @@ export class EngineHost {
   }
 
   async #run({ mayDownload, force }: { mayDownload: boolean; force: boolean }, loading: Loading): Promise<Loaded> {
-    const { source, tower, contextWindow } = this
+    const { source, tower, adapters, companions, contextWindow } = this
     const { signal } = loading.work
     const key = (loading.key = await this.key())
     if (key !== undefined && mayDownload && !force) {
@@ -263,21 +269,24 @@ export class EngineHost {
       headers,
       imageTokens,
     } = this.options
-    const towerKey = await this.towerKey()
+    const keys = await this.companionKeys()
     const isKept = cache !== 'none'
     const first = joined(
       await firstStep(source, isKept ? key : undefined),
-      tower && ((await firstStep(tower, isKept ? towerKey : undefined)) ?? 'unknown'),
+      await Promise.all(companions.map((it, at) => firstStep(it, isKept ? keys[at] : undefined))),
     )
     if (first !== undefined && !signal.aborted) {
       this.#report(loading, first)
       this.#reached(loading, first.phase === 'download' ? 'download' : 'stored')
     }
-    const isRemote = source.kind === 'remote' || tower?.kind === 'remote'
+    const isRemote = [source, ...companions].some(({ kind }) => kind === 'remote')
     const sent = isRemote ? ((await unlessAborted(headers?.(), signal, reasonOf)) ?? {}) : {}
+    const files = companions.map((it, at) => filesOf(it, keys[at], sameOrigin(source, it) ? sent : {}))
+    const mmproj = tower === undefined ? undefined : files.shift()
     const params: LoadParams = {
       source: filesOf(source, key, sent),
-      ...(tower === undefined ? {} : { mmproj: filesOf(tower, towerKey, sameOrigin(source, tower) ? sent : {}) }),
+      ...(mmproj === undefined ? {} : { mmproj }),
+      adapters: files.map((source, at) => ({ source, scale: adapters[at]?.scale ?? 1 })),
       ...(imageTokens === undefined ? {} : { imageTokens }),
       kind: this.#kind,
       cache,
@@ -292,7 +301,7 @@ export class EngineHost {
       ...policyOf(this.options),
     }
     if (isRemote && cache === 'opfs' && mayDownload) void requestPersistence()
-    return await withLoadLocks([key, towerKey], signal, async () => {
+    return await withLoadLocks([key, ...keys], signal, async () => {
       if (signal.aborted) throw reasonOf(signal.reason)
       const onStep = (step: Step): void => {
         this.#report(loading, step)
@@ -342,24 +351,22 @@ function filesOf(source: ModelSource, key: string | undefined, headers: Record<s
 }
 
 /** The caller's headers are only for the host of the model's first address. */
-function sameOrigin(model: ModelSource, tower: ModelSource): boolean {
+function sameOrigin(model: ModelSource, companion: ModelSource): boolean {
   const originOf = (it: ModelSource): string | undefined =>
     it.kind === 'blob' ? undefined : new URL(it.files[0]?.url ?? '').origin
-  return originOf(model) === undefined || originOf(model) === originOf(tower)
+  return originOf(model) === undefined || originOf(model) === originOf(companion)
 }
 
-/**
- * Returns the first phase of a load of two sources: the later one if both are stored, else the download of the missing
- * one.
- */
-function joined(model: Step | undefined, tower: Step | 'unknown' | undefined): Step | undefined {
-  if (tower === undefined || model === undefined || tower === 'unknown') return tower === undefined ? model : undefined
-  const isFetched = model.phase === 'download' || tower.phase === 'download'
+/** Where a load of several sources begins: all out of the store, or with the download that is missing. */
+function joined(model: Step | undefined, companions: ReadonlyArray<Step | undefined>): Step | undefined {
+  const steps = [model, ...companions].filter((step) => step !== undefined)
+  if (steps.length <= companions.length) return undefined
+  const isFetched = steps.some(({ phase }) => phase === 'download')
   const held = ({ phase, loadedBytes, totalBytes }: Step): number => (phase === 'download' ? loadedBytes : totalBytes)
   return {
     phase: isFetched ? 'download' : 'upload',
-    loadedBytes: isFetched ? held(model) + held(tower) : 0,
-    totalBytes: model.totalBytes + tower.totalBytes,
+    loadedBytes: isFetched ? steps.reduce((sum, step) => sum + held(step), 0) : 0,
+    totalBytes: steps.reduce((sum, { totalBytes }) => sum + totalBytes, 0),
   }
 }
 

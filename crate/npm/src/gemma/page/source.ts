@@ -82,6 +82,28 @@ export function towerOf({ model, mmproj, imageTokens = 280 }: Partial<GemmaOptio
   return sourceOf(mmproj, 'generator', 'mmproj')
 }
 
+/** A low-rank adapter and the strength with which it is applied. */
+export interface AdapterSource {
+  readonly source: ModelSource
+  readonly scale: number
+}
+
+/** Reads the option of adapters. */
+export function adaptersOf({ adapters = [] }: Partial<GemmaOptions>): readonly AdapterSource[] {
+  if (!Array.isArray(adapters)) throw invalid('`adapters` must be an array of addresses, { url }, { file } or Blobs')
+  return adapters.map((adapter: NonNullable<GemmaOptions['adapters']>[number], index): AdapterSource => {
+    const option = `adapters[${index}]`
+    if (typeof adapter === 'string' && !looksLikeAddress(adapter))
+      throw invalid(`\`${option}\` must be the address of a GGUF file, { url }, { file } or a Blob`)
+    if (typeof adapter !== 'object' || adapter === null || adapter instanceof Blob)
+      return { source: sourceOf(adapter, 'generator', option), scale: 1 }
+    const { scale = 1 } = adapter
+    if (typeof scale !== 'number' || !Number.isFinite(scale))
+      throw invalid(`\`${option}.scale\` must be a finite number`)
+    return { source: sourceOf('file' in adapter ? adapter.file : adapter, 'generator', option), scale }
+  })
+}
+
 /** Returns the name of its folder: readable, and unique to its addresses. */
 export async function keyOf({ name, files }: Extract<ModelSource, { kind: 'remote' }>): Promise<string> {
   const text = files.map(({ url }) => url).join('\n')

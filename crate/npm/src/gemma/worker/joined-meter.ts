@@ -1,40 +1,30 @@
-/** Combines the progress of a model and of its vision tower, which are downloaded one after the other, into one. */
+/** Combines the progress of a model and of its companion files, which are downloaded one after the other, into one. */
 
-import type { FileSource, LoadParams, Step } from '../protocol.js'
+import type { FileSource, Step } from '../protocol.js'
 
 export class JoinedMeter {
   readonly #report: (step: Step) => void
-  readonly #hasTower: boolean
-  /** The size of the tower, as far as its address states it. */
-  readonly #expected: number
-  #modelBytes: number
+  /** The sizes of all files: as their addresses state them, then as they are. */
+  readonly #sizes: number[]
 
-  constructor(report: (step: Step) => void, { source, mmproj }: LoadParams) {
+  constructor(report: (step: Step) => void, sources: readonly FileSource[]) {
     this.#report = report
-    this.#hasTower = mmproj !== undefined
-    this.#expected = mmproj === undefined ? 0 : statedBytes(mmproj)
-    this.#modelBytes = statedBytes(source)
+    this.#sizes = sources.map(statedBytes)
   }
 
-  /** Reports a step of the model's own download. */
-  readonly model = ({ phase, loadedBytes, totalBytes }: Step): void => {
-    this.#modelBytes = totalBytes
-    // A phase that has ended cannot come again, but the tower's download does.
-    if (phase === 'verify' && this.#hasTower) return
-    this.#report({ phase, loadedBytes, totalBytes: totalBytes + this.#expected })
+  /** Returns the listener for the download of one of the sources. */
+  of(index: number): (step: Step) => void {
+    return ({ phase, loadedBytes, totalBytes }) => {
+      this.#sizes[index] = totalBytes
+      // A phase that has ended cannot come again, and the download of the next file does.
+      if (phase === 'verify' && index < this.#sizes.length - 1) return
+      this.#report({ phase, loadedBytes: sum(this.#sizes.slice(0, index)) + loadedBytes, totalBytes: sum(this.#sizes) })
+    }
   }
-
-  /** Reports a step of the tower's download. */
-  readonly tower = ({ phase, loadedBytes, totalBytes }: Step): void =>
-    this.#report({
-      phase,
-      loadedBytes: this.#modelBytes + loadedBytes,
-      totalBytes: this.#modelBytes + totalBytes,
-    })
 }
 
+const sum = (sizes: readonly number[]): number => sizes.reduce((sum, size) => sum + size, 0)
+
 function statedBytes(source: FileSource): number {
-  return 'blobs' in source
-    ? source.blobs.reduce((sum, { size }) => sum + size, 0)
-    : source.files.reduce((sum, { bytes = 0 }) => sum + bytes, 0)
+  return sum('blobs' in source ? source.blobs.map(({ size }) => size) : source.files.map(({ bytes = 0 }) => bytes))
 }

@@ -33,7 +33,7 @@ const worthOverlapping = 16 << 20
 
 type Remote = Extract<LoadParams['source'], { key: string }>
 
-/** `options` are the engine's, for its check of a model's first bytes; a tower's file has none. */
+/** `options` are the engine's, for its check of a model's first bytes; a companion's file has none. */
 export async function obtain(
   engine: Engine,
   params: LoadParams,

@@ -36,38 +36,44 @@ const handlers: Handlers = {
   },
   cpuRate: async ({ precision }, run) => (await run.engine('cpu')).cpu_rate(JSON.stringify(precision)),
   load: async (params, run) => {
-    const { contextWindow, device, template, precision, kind, gpuIsRight, gpuPlan, imageTokens, mmproj } = params
+    const { contextWindow, device, template, precision, kind, gpuIsRight, gpuPlan, imageTokens, mmproj, adapters } =
+      params
     const gpu = await seenGpu(params)
     const shared = { contextWindow, device, template, precision, kind, gpuIsRight, gpuPlan, gpu, imageTokens }
-    const options = JSON.stringify(shared)
+    const options = JSON.stringify({ ...shared, adapterScales: adapters.map(({ scale }) => scale) })
     const engine = await run.engine(fileFor(params, gpu))
     let isHere = false
     // The download determines the progress until it is complete.
     const onProgress = (phase: Step['phase'], loadedBytes: number, totalBytes: number): void => {
       if (isHere) run.report({ phase, loadedBytes, totalBytes })
     }
-    let tower: readonly Blob[] = []
+    const companions = [...(mmproj === undefined ? [] : [mmproj]), ...adapters.map(({ source }) => source)]
+    const others: Array<readonly Blob[]> = []
     const open = async (files: ReadonlyArray<Blob | Arriving>): Promise<Model> => {
       model?.free()
       model = undefined
-      return await engine.Model.load([...files], [...tower], options, onProgress)
+      const towers = mmproj === undefined ? [] : [...(others[0] ?? [])]
+      const adapted = others.slice(mmproj === undefined ? 0 : 1)
+      return await engine.Model.load([...files], towers, adapted, options, onProgress)
     }
     const early = new EarlyLoad(open)
     let blobs: readonly Blob[]
     try {
-      const meter = new JoinedMeter((step) => run.report(step), params)
+      const meter = new JoinedMeter((step) => run.report(step), [params.source, ...companions])
       blobs = await obtain(engine, params, options, {
         ...run,
-        report: meter.model,
-        // Without the tower's file the engine cannot be opened.
-        onArriving: (file) => mmproj === undefined && early.begin(file),
+        report: meter.of(0),
+        // Without its companions the model cannot be opened.
+        onArriving: (file) => companions.length === 0 && early.begin(file),
       })
-      if (mmproj !== undefined)
-        tower = await obtain(engine, { ...params, source: mmproj }, undefined, {
-          ...run,
-          report: meter.tower,
-          onArriving: () => {},
-        })
+      for (const [index, source] of companions.entries())
+        others.push(
+          await obtain(engine, { ...params, source }, undefined, {
+            ...run,
+            report: meter.of(index + 1),
+            onArriving: () => {},
+          }),
+        )
     } catch (thrown) {
       await early.giveUp()
       throw thrown
@@ -75,7 +81,7 @@ const handlers: Handlers = {
     isHere = true
     run.report({ phase: 'upload', loadedBytes: 0, totalBytes: blobs.reduce((sum, { size }) => sum + size, 0) })
     const loaded = await (early.model ?? early.giveUp().then(() => open(blobs))).catch((thrown: unknown) => {
-      throw 'key' in params.source || (mmproj !== undefined && 'key' in mmproj) ? storedFailure(thrown) : thrown
+      throw [params.source, ...companions].some((it) => 'key' in it) ? storedFailure(thrown) : thrown
     })
     if (run.signal.aborted) {
       loaded.free()
