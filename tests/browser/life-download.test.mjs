@@ -281,9 +281,12 @@ test('a browser as old as the oldest supported one downloads, resumes and answer
   await page.context().close()
 })
 
-test('a hundred random cuts, aborts and reloads lead to the same bytes and keep those received', async () => {
+/** HYBRIDGE_CUTS=100 and more look longer. */
+const cuts = Number(process.env.HYBRIDGE_CUTS ?? 40)
+
+test(`${cuts} random cuts, aborts and reloads lead to the same bytes and keep those received`, async () => {
   const page = await it.open()
-  // A hundred pages come and go, on a machine that may be busy.
+  // Many pages come and go, on a machine that may be busy.
   page.setDefaultTimeout(120_000)
   const random = (limit) => Math.floor(Math.random() * limit)
   let rounds = 0
@@ -291,7 +294,7 @@ test('a hundred random cuts, aborts and reloads lead to the same bytes and keep 
   let whole = 0
   const seen = new Set()
   it.host.rule = () => ({ cut: 1 + random(9000) })
-  while (rounds < 100) {
+  while (rounds < cuts) {
     rounds++
     // How each visit ends: the page is closed, or the user aborts.
     const how = rounds % 2 === 0 ? 'reload' : 'abort'
@@ -344,7 +347,7 @@ test('a hundred random cuts, aborts and reloads lead to the same bytes and keep 
   assert.equal((await load(page, { url: url(), sha256: sha256(bytes) })).state, 'ready')
   assert.deepEqual(await keptDigest(page), [sha256(bytes)])
   console.log(`${rounds} visits, ${whole} of them to the end, stood at ${seen.size} different places`)
-  assert.ok(seen.size >= 20)
+  assert.ok(seen.size >= cuts / 5)
   await page.context().close()
 })
 
