@@ -7,6 +7,8 @@ import { calm, setUp } from './life/page.mjs'
 
 const prompt = 'the weather is'
 const tokens = 12
+/** Greedily, a random network repeats the prompt's last word whatever its adapters are. */
+const sampling = { temperature: 2, seed: 7 }
 
 let it
 let files
@@ -28,21 +30,23 @@ const address = (name) => `${it.host.origin}/${name}.gguf`
 function native(...scales) {
   const adapter = join(it.models.folder, 'adapters/q4_k.gguf')
   const adapters = scales.flatMap((scale) => ['--lora', `${adapter}:${scale}`])
-  return it.models.answer('q4_k', ['--raw', prompt, '--tokens', `${tokens}`, ...adapters]).text
+  const { temperature, seed } = sampling
+  const asked = ['--raw', prompt, '--tokens', `${tokens}`, '--temperature', `${temperature}`, '--seed', `${seed}`]
+  return it.models.answer('q4_k', [...asked, ...adapters]).text
 }
 
 /** A page with a model that has these adapters. */
 async function openModel(adapters, options = {}) {
   const page = await it.open()
   await page.evaluate(
-    ({ model, adapters, options, prompt, tokens }) => {
+    ({ model, adapters, options, prompt, config }) => {
       globalThis.gemma = hybridge.gemmaModel({ model, adapters, template: 'none', ...options, ...impatient })
       globalThis.write = async () => {
         const messages = [{ role: 'user', content: [{ text: prompt }] }]
-        return (await gemma.generate({ messages, config: { temperature: 0, maxOutputTokens: tokens } })).text
+        return (await gemma.generate({ messages, config })).text
       }
     },
-    { model: address('model'), adapters, options, prompt, tokens },
+    { model: address('model'), adapters, options, prompt, config: { ...sampling, maxOutputTokens: tokens } },
   )
   return page
 }
