@@ -1,4 +1,4 @@
-/** Low-rank adapters in the browser: the answers that the engine gives natively, on both devices, and what is refused. */
+/** Low-rank adapters in the browser: answers as natively, on both devices, and what is refused. */
 
 import assert from 'node:assert/strict'
 import { join } from 'node:path'

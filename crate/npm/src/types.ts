@@ -646,8 +646,8 @@ export interface GemmaOptions {
    */
   mmproj?: true | string | { url: string | string[]; sha256?: string | string[]; bytes?: number } | Blob
   /**
-   * Low-rank adapters (LoRA as GGUF) that are applied at load, each as strongly as its `scale`, 1 by default: addresses,
-   * or files that the user chose.
+   * Low-rank adapters (LoRA as GGUF) that are applied at load, each as strongly as its `scale`, 1 by default: URLs, or
+   * files that the user chose.
    */
   adapters?: ReadonlyArray<
     | string
