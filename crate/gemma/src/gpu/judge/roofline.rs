@@ -108,7 +108,6 @@ impl Token {
 }
 
 impl Cost {
-    #[expect(clippy::cast_precision_loss, reason = "a share of few hundred lanes")]
     fn of(dispatch: &Dispatch, progress: Progress) -> Self {
         let (profile, seen) = (dispatch.profile(), progress.position + progress.tokens);
         let invocations = dispatch.invocations(progress);
