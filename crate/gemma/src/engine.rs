@@ -162,8 +162,11 @@ pub const FIRST_ROW: u32 = 1 << 31;
 /// The error of a pass without support for pictures.
 #[must_use]
 pub fn reads_no_pictures() -> Error {
-    Error::new(Status::Unimplemented, "this pass of the engine reads no pictures: use the CPU's")
-        .with_code("MEDIA_UNSUPPORTED")
+    Error::new(
+        Status::Unimplemented,
+        "this pass of the engine does not support pictures: use the CPU's",
+    )
+    .with_code("MEDIA_UNSUPPORTED")
 }
 
 /// The error of logits that were requested before any token was fed.

@@ -14,7 +14,7 @@ use crate::thrown::thrown;
 
 /// One cloud call: first its chunks, then the reply. Every failure is thrown as an `Error` in JSON.
 #[wasm_bindgen]
-#[expect(missing_debug_implementations, reason = "it holds a key, which no log may show")]
+#[expect(missing_debug_implementations, reason = "it contains a key, which no log may show")]
 pub struct CloudCall {
     exchange: RefCell<Exchange>,
     http: HttpRequest,
@@ -112,7 +112,7 @@ impl CloudCall {
     async fn advance(&self) -> Result<Option<String>, Error> {
         let before = self.progress.replace(Progress::Waiting);
         if before == Progress::Waiting {
-            return Err(Error::precondition("the call is waiting for its next piece already"));
+            return Err(Error::precondition("the call is already waiting for its next chunk"));
         }
         let outcome = async {
             if before == Progress::Unsent {

@@ -48,7 +48,7 @@ pub(crate) fn encode(vector: &[f32], encoding: Encoding, out: &mut Vec<u8>) -> R
 /// Normalises a vector to length 1; a zero vector stays zero.
 fn unit_of(vector: &[f32]) -> Result<Vec<f32>, Error> {
     if vector.iter().any(|it| !it.is_finite()) {
-        return Err(Error::Invalid("a vector holds a number that is not finite".to_owned()));
+        return Err(Error::Invalid("a vector contains a number that is not finite".to_owned()));
     }
     // In f64, so that no square overflows.
     let length = vector.iter().map(|it| f64::from(*it).powi(2)).sum::<f64>().sqrt();

@@ -124,7 +124,7 @@ fn reason_of(gpu: &GpuFacts) -> &str {
 /// The GPU computes wrong results.
 #[must_use]
 pub fn wrong_results() -> Error {
-    Error::precondition("this machine's GPU computes wrong results, so that no model runs on it")
+    Error::precondition("this GPU failed the self-test, so the model will not run on it")
         .with_code("GPU_WRONG_RESULTS")
 }
 

@@ -118,7 +118,7 @@ impl Transfer {
         if range.end > size || !self.is_same_file(size, head.etag.as_deref()) {
             if range.end > size {
                 self.land(flight);
-                self.begin_anew("the model's host tells a size that its own ranges exceed");
+                self.begin_anew("the model's host states a size that its own ranges exceed");
             }
             return Body::Drop;
         }

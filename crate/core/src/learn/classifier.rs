@@ -176,7 +176,7 @@ impl Classifier {
 
 impl Plane {
     /// Rounds weights to integers between -127 and 127 times a scale.
-    #[expect(clippy::cast_possible_truncation, reason = "rounding is what this is for")]
+    #[expect(clippy::cast_possible_truncation, reason = "rounding is intended")]
     fn of(weights: &[f64], bias: f64) -> Self {
         let largest = weights.iter().fold(0.0, |most: f64, it| most.max(it.abs()));
         let scale = (largest / 127.0) as f32;
@@ -205,7 +205,7 @@ fn terms_of(input: Input<'_>, is_text: bool, size: usize) -> Result<Vec<Term>> {
         Input::Text(text) if is_text => Ok(Features { buckets: size }.of(text)),
         Input::Vector(vector) if !is_text && vector.len() == size => {
             if !vector.iter().all(|it| it.is_finite()) {
-                return Err(Error::invalid("an embedding must hold finite numbers alone"));
+                return Err(Error::invalid("an embedding must contain finite numbers only"));
             }
             let term = |(bucket, value): (usize, &f32)| Term { bucket, value: f64::from(*value) };
             Ok(vector.iter().enumerate().map(term).collect())
@@ -253,5 +253,5 @@ fn numbers(json: &Value, key: &str) -> Result<Vec<f32>> {
 }
 
 fn refused(why: &str) -> Error {
-    Error::invalid(format!("this is no classifier: {why}"))
+    Error::invalid(format!("this is not a classifier: {why}"))
 }

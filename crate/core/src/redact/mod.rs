@@ -128,9 +128,7 @@ impl Redactor {
     pub fn new(kinds: Vec<Kind>) -> Result<Self> {
         for (at, kind) in kinds.iter().enumerate() {
             if kinds.iter().take(at).any(|other| kind.clashes(other)) {
-                return Err(Error::invalid(
-                    "two kinds have placeholders that cannot be told apart",
-                ));
+                return Err(Error::invalid("two kinds have placeholders that could be confused"));
             }
         }
         Ok(Self { kinds: kinds.into(), vault: Vault::default() })

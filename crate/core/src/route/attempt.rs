@@ -80,8 +80,8 @@ impl Live {
         let total = policy.total_timeout_ms.map(|it| self.started + it);
         [
             first.map(|at| (at, "no first token in time")),
-            idle.map(|at| (at, "silent for too long in the middle of its answer")),
-            total.map(|at| (at, "no whole answer in time")),
+            idle.map(|at| (at, "no chunk for too long during the answer")),
+            total.map(|at| (at, "no complete answer in time")),
         ]
         .into_iter()
         .flatten()

@@ -82,7 +82,7 @@ fn on_device(device: &Device, numbers: &[f32], shape: [usize; 2]) -> Result<Cube
     let data = TensorData::new(numbers.to_vec(), shape);
     Tensor::<2>::from_data(data, &device.burn()?)
         .try_into_primitive::<Cube>()
-        .map_err(|_| Error::internal("a tensor made for the GPU is somewhere else"))
+        .map_err(|_| Error::internal("a tensor of the GPU is on another device"))
 }
 
 /// Computes `a · b`, row by row, in f64.

@@ -152,7 +152,7 @@ impl Store for InMemory {
 pub(crate) fn no_room(bytes: u64) -> Error {
     Error::new(
         Status::FailedPrecondition,
-        format!("{} MiB of memory were asked for and not given", bytes.div_ceil(1 << 20)),
+        format!("{} MiB of memory could not be allocated", bytes.div_ceil(1 << 20)),
     )
     .with_code("OUT_OF_MEMORY")
 }

@@ -55,7 +55,7 @@ pub(super) fn build(schema: &Json, syntax: Syntax) -> Result<Grammar> {
     calls.retain(|call| grammar.depth(call.arguments) != NEVER);
     grammar.calls = calls;
     if grammar.calls.is_empty() && (syntax != Syntax::Json || grammar.depth(0) == NEVER) {
-        return Err(Error::invalid("the schema allows no value that the device could write"));
+        return Err(Error::invalid("the schema allows no value that the device can generate"));
     }
     Ok(grammar)
 }

@@ -83,7 +83,7 @@ impl Header {
         let version = cursor.u32("the version")?;
         if !matches!(version, 2 | 3) {
             return Err(fault::unsupported(format!(
-                "GGUF version {version} is not read here, only 2 and 3"
+                "GGUF version {version} is not supported, only 2 and 3"
             ))
             .into());
         }

@@ -181,7 +181,7 @@ impl List {
                 let mut strings = Strings::default();
                 for _ in 0..count {
                     if !strings.push(&String::from_utf8_lossy(cursor.bytes(key)?)) {
-                        return Err(fault::invalid(format!("{key} holds too much text")).into());
+                        return Err(fault::invalid(format!("{key} contains too much text")).into());
                     }
                 }
                 Self::Texts(strings)

@@ -47,14 +47,14 @@ impl Adapter {
         let gguf = Gguf::open(sources).await?;
         let text = |key: &str| gguf.value(key).and_then(|value| value.as_text()).unwrap_or("");
         if text("general.type") != "adapter" {
-            return Err(invalid("this file is no adapter: general.type must be adapter"));
+            return Err(invalid("this file is not an adapter: general.type must be adapter"));
         }
         if text("adapter.type") != "lora" {
             let kind = text("adapter.type");
             return Err(unsupported(format!("adapters of the type {kind:?} are not supported")));
         }
         if gguf.value("adapter.alora.invocation_tokens").is_some() {
-            return Err(unsupported("adapters that a phrase switches on are not supported"));
+            return Err(unsupported("adapters that a phrase activates are not supported"));
         }
         let alpha = gguf.value("adapter.lora.alpha").map_or(Some(0.0), |value| value.as_f64());
         let Some(alpha) = alpha.filter(|alpha| alpha.is_finite()) else {

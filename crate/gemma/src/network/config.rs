@@ -97,7 +97,7 @@ impl Rope {
         #[expect(clippy::cast_precision_loss, reason = "heads are at most a few hundred wide")]
         let angle =
             |j: usize| place * self.base.powf(-2.0 * j as f64 / head_dim as f64) / divisor(j);
-        #[expect(clippy::cast_possible_truncation, reason = "rounding once is the point")]
+        #[expect(clippy::cast_possible_truncation, reason = "rounding once is intended")]
         (0..half).map(|j| (angle(j).cos() as f32, angle(j).sin() as f32)).unzip()
     }
 }
@@ -259,7 +259,7 @@ impl Config {
         if self.architecture.writes() {
             return Ok(());
         }
-        Err(Error::precondition("this model turns text into vectors and cannot write text")
+        Err(Error::precondition("this model embeds texts and cannot generate text")
             .with_code("MODEL_ARCHITECTURE"))
     }
 }

@@ -218,7 +218,9 @@ fn layers_of_4(keys: &Keys<'_>, count: usize, width: usize) -> Result<Vec<Layer>
         .ok_or_else(|| keys.missing("attention.key_length_swa"))?;
     for (key, head_dim) in [("rope.dimension_count", global), ("rope.dimension_count_swa", local)] {
         if keys.size(key)?.is_some_and(|count| count != head_dim) {
-            return Err(keys.wrong(key, "is not the width of a head: partial ropes are not read"));
+            return Err(
+                keys.wrong(key, "is not the width of a head: partial ropes are not supported")
+            );
         }
     }
     let shared = keys.size("attention.shared_kv_layers")?.unwrap_or(0);
@@ -444,7 +446,9 @@ fn head_dim(keys: &Keys<'_>) -> Result<usize> {
     };
     keys.checked_head("attention.key_length", head_dim)?;
     if keys.size("rope.dimension_count")?.is_some_and(|count| count != head_dim) {
-        return Err(keys.wrong("rope.dimension_count", "turns a part of a head: not built"));
+        return Err(
+            keys.wrong("rope.dimension_count", "rotates a part of a head, which is not supported")
+        );
     }
     if keys.size("attention.value_length")?.is_some_and(|length| length != head_dim) {
         return Err(keys.wrong("attention.value_length", "differs from that of the keys"));
@@ -490,7 +494,7 @@ fn global_rope(keys: &Keys<'_>, count: usize) -> Result<Rope> {
         (Some(other), Some(_)) => {
             return Err(Error::new(
                 Status::Unimplemented,
-                format!("rope scaling of type {other} is not built, only linear"),
+                format!("rope scaling of type {other} is not supported, only linear"),
             )
             .with_code("MODEL_KEY_INVALID"));
         }

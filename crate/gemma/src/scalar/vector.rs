@@ -1,7 +1,7 @@
 //! Arithmetic on vectors of activations.
 
 /// Rounds an f64 result once to the precision of activations.
-#[expect(clippy::cast_possible_truncation, reason = "rounding once is the point")]
+#[expect(clippy::cast_possible_truncation, reason = "rounding once is intended")]
 pub(super) fn rounded(value: f64) -> f32 {
     value as f32
 }

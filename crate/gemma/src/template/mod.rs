@@ -273,7 +273,7 @@ fn given(text: impl Into<String>) -> TurnPart {
 }
 
 fn unsupported(what: &'static str, code: &'static str) -> Error {
-    Error::new(Status::Unimplemented, format!("{what} are not built for this model"))
+    Error::new(Status::Unimplemented, format!("{what} are not supported for this model"))
         .with_code(code)
 }
 

@@ -113,7 +113,7 @@ impl Vocabulary {
                 return Err(Error::new(
                     Status::Unimplemented,
                     format!(
-                        "the tokenizer {other} is not built, only llama (SentencePiece) and gemma4"
+                        "the tokenizer {other} is not supported, only llama (SentencePiece) and gemma4"
                     ),
                 )
                 .with_code("TOKENIZER_UNSUPPORTED"));

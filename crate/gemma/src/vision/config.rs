@@ -171,9 +171,9 @@ impl Keys<'_> {
             return Ok(());
         }
         let message = if architecture == Some("clip") {
-            "the mmproj file holds no vision tower"
+            "the mmproj file contains no vision tower"
         } else {
-            "this file is no mmproj file: general.architecture must be clip"
+            "this file is not an mmproj file: general.architecture must be clip"
         };
         Err(Error::invalid(message.to_owned()).with_code("MMPROJ_INVALID"))
     }

@@ -94,7 +94,7 @@ impl Gallery {
         let mut digest = Sha256::new();
         digest.update([width.to_le_bytes(), height.to_le_bytes()].concat());
         digest.update(prepared.pixels());
-        let full = || Error::internal("a session was shown too many pictures");
+        let full = || Error::internal("the session has too many pictures");
         let rows = u32::try_from(prepared.tokens(&self.model.config)).map_err(|_| full())?;
         let end = self.next.checked_add(rows).ok_or_else(full)?;
         let first = *self.known.entry(digest.finalize().into()).or_insert(self.next);

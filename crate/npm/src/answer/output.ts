@@ -60,7 +60,7 @@ interface Mismatch {
 
 function mismatch(cause: Mismatch, code: string): HybridError {
   const place = cause.path === '' ? '' : ` at ${cause.path}`
-  return new HybridError('INTERNAL', `the answer does not satisfy its schema${place}: expected ${cause.expected}`, {
+  return new HybridError('INTERNAL', `the answer does not match its schema${place}: expected ${cause.expected}`, {
     code,
     cause,
   })

@@ -22,7 +22,7 @@ const table: Record<string, [Status, string, string?]> = {
   TypeError: ['INVALID_ARGUMENT', 'the built-in model refused the form of the request'],
   TimeoutError: ['DEADLINE_EXCEEDED', 'no answer in time'],
   OperationError: ['INTERNAL', 'the built-in model failed'],
-  UnknownError: ['INTERNAL', 'the built-in model failed for a reason it does not tell'],
+  UnknownError: ['INTERNAL', 'the built-in model failed for an unknown reason'],
 }
 
 /** The original message may quote the prompt, so it stays on the cause. */

@@ -66,5 +66,5 @@ function mediaOf({ url, contentType }: { url: string; contentType?: string }): L
 }
 
 function unsupported(what: string, code: string): HybridError {
-  return new HybridError('FAILED_PRECONDITION', `the browser's own model takes no ${what}`, { code })
+  return new HybridError('FAILED_PRECONDITION', `the built-in model does not support ${what}`, { code })
 }

@@ -94,5 +94,5 @@ export function reportFromJSON(value: unknown): EvalReport {
 }
 
 function invalid(why: string): HybridError {
-  return new HybridError('INVALID_ARGUMENT', `this is no report: ${why}`)
+  return new HybridError('INVALID_ARGUMENT', `this is not a report: ${why}`)
 }

@@ -44,7 +44,7 @@ export class Pattern {
     this.#ignoreCase = flags.includes('i')
     if (/[^isguy]/.test(flags)) throw this.#bad(`the flags \`${flags}\` are not supported; i, s, g, u and y are`)
     const node = this.#alternatives(flags.includes('s'))
-    if (this.#at < this.#source.length) throw this.#bad('a bracket is closed that was not opened')
+    if (this.#at < this.#source.length) throw this.#bad('a closing bracket has no opening one')
     // The first step is the end of a match.
     this.#steps.push({ next: [] })
     this.#start = this.#compile(node, 0)

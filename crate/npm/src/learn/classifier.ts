@@ -206,7 +206,7 @@ function termsFor(prompt: string | ArrayLike<number>, input: 'text' | 'vector', 
   if (prompt.length !== size)
     throw invalid(`the embedding has ${prompt.length} numbers; this classifier judges those of ${size}`)
   const values = Float64Array.from(prompt, Math.fround)
-  if (!values.every(Number.isFinite)) throw invalid('an embedding must hold finite numbers alone')
+  if (!values.every(Number.isFinite)) throw invalid('an embedding must contain finite numbers only')
   return { buckets: Int32Array.from(values, (_, at) => at), values }
 }
 
@@ -287,5 +287,5 @@ function decoded(text: string): Uint8Array<ArrayBuffer> | undefined {
 }
 
 function refused(why: string): HybridError {
-  return invalid(`this is no classifier: ${why}`)
+  return invalid(`this is not a classifier: ${why}`)
 }

@@ -221,7 +221,7 @@ export class Ledger implements BudgetLedger {
       await store.add(id, day, rows)
     } catch (cause) {
       // A failure to store its price must not fail an answer.
-      this.#problem = `what was counted could not be kept: ${cause instanceof Error ? cause.name : 'unknown'}`
+      this.#problem = `the counts could not be stored: ${cause instanceof Error ? cause.name : 'unknown'}`
       await this.#unwritten.add(id, day, rows)
     }
   }
@@ -238,7 +238,7 @@ export class Ledger implements BudgetLedger {
     try {
       kept = await store.read()
     } catch (cause) {
-      this.#problem = `what was counted could not be read: ${cause instanceof Error ? cause.name : 'unknown'}`
+      this.#problem = `the counts could not be read: ${cause instanceof Error ? cause.name : 'unknown'}`
     }
     // Invalid rows, left by a later version or a bug, are skipped.
     const rows = [...kept, ...(await this.#unwritten.read())].filter(isRow)

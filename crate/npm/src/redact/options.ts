@@ -77,7 +77,7 @@ function ownKinds(custom: NonNullable<RedactionOptions['custom']>): Array<[kind:
 function namesArgument(names: Model): void {
   if (typeof names?.generate !== 'function') throw invalid('names must be a model')
   if (names.info?.inferenceSource === 'in_cloud')
-    throw invalid('names must be a model on this device: it reads what is not to be sent')
+    throw invalid('names must be a model on this device, because it reads data that must not be sent')
 }
 
 function isList(detector: CustomDetector): detector is readonly string[] {

@@ -66,7 +66,7 @@ function redactorOf({ kinds, finders, terms, names }: RedactionPlan): Redact {
       )
     })
     if (new Set(written.map(({ words }) => words.join(''))).size < written.length)
-      throw invalid('two kinds have placeholders that cannot be told apart')
+      throw invalid('two kinds have placeholders that could be confused')
     const redactor = new engine.Redactor(written, sensitiveKinds, sensitiveSpans, failed)
     return { engine, redactor, ...(names && { finder: new engine.NameFinder(names, kinds, failed) }) }
   }

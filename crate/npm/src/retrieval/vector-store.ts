@@ -255,7 +255,7 @@ function vectorOf(vector: unknown, what: string): Float32Array {
   if (typeof vector !== 'object' || typeof length !== 'number' || length < 1 || length > mostDimensions)
     throw invalid(`${what} must be a list of 1 to ${mostDimensions} numbers, found ${kindOf(vector)}`)
   const numbers = Float32Array.from(vector as ArrayLike<number>)
-  if (!numbers.every(Number.isFinite)) throw invalid(`${what} holds a number that is not finite`)
+  if (!numbers.every(Number.isFinite)) throw invalid(`${what} contains a number that is not finite`)
   return numbers
 }
 

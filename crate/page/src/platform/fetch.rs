@@ -140,7 +140,7 @@ impl Connection {
     fn init(&self, http: &HttpRequest, headers: &[String]) -> Result<RequestInit, Error> {
         // The browser's message about an invalid header quotes it, so it is dropped.
         let refused = |_| {
-            Error::invalid("the key or a header holds a character that HTTP does not allow")
+            Error::invalid("the key or a header contains a character that HTTP does not allow")
                 .with_code("HEADER_INVALID")
         };
         let map = Headers::new().map_err(refused)?;

@@ -339,7 +339,7 @@ impl Parser<'_> {
             literal => literal.into(),
         };
         if char::from_u32(code).is_none() {
-            return Err("it holds half a surrogate pair");
+            return Err("it contains an unpaired surrogate");
         }
         Ok(vec![(code, code)])
     }

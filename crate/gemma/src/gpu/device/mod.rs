@@ -103,7 +103,7 @@ impl Device {
                 ..Default::default()
             })
             .await
-            .map_err(|error| unavailable("the WebGPU adapter gave no device", &error))?;
+            .map_err(|error| unavailable("the WebGPU adapter returned no device", &error))?;
         let info = adapter.get_info();
         let features = device.features();
         let limits = device.limits();

@@ -97,7 +97,7 @@ async fn compare(
         let off = found.get(row).map_or(f64::INFINITY, |found| (f64::from(*found) - right).abs());
         if off > TOLERANCE * (scale + 1.0) {
             return Err(Error::unavailable(format!(
-                "the GPU computes wrong: row {row} of {} is off by {off:.1e}",
+                "the GPU computes wrong results: row {row} of {} is off by {off:.1e}",
                 matrix.name
             ))
             .with_code("GPU_WRONG_RESULTS"));

@@ -217,7 +217,7 @@ pub(crate) fn pack(
     if sink.finite {
         return Ok(());
     }
-    Err(Error::new(Status::DataLoss, "the model file holds a weight scale that is not a number")
+    Err(Error::new(Status::DataLoss, "the model file contains a weight scale that is not finite")
         .with_code("NUMERIC"))
 }
 

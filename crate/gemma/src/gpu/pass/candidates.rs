@@ -53,7 +53,7 @@ impl Candidates {
         let words: Vec<u32> =
             bytes.as_chunks::<4>().0.iter().map(|word| u32::from_le_bytes(*word)).collect();
         let [token, logit, log_sum, wrong, _, count, largest, ..] = *words.as_slice() else {
-            return Err(Error::internal("the GPU gave back too few bytes"));
+            return Err(Error::internal("the GPU returned too few bytes"));
         };
         if wrong != 0 {
             return Err(not_finite());

@@ -26,8 +26,8 @@ export function translated(options: CallOptions, { supports }: Model['info']): T
   const { tools, toolChoice } = toolsOf(options, unsupported)
   const { responseFormat } = options
   if (responseFormat?.type === 'json' && supports.json === 'none')
-    unsupported('responseFormat', 'no branch of this model is held to JSON')
-  if (tools.length > 0 && !supports.tools) unsupported('tools', 'no branch of this model calls tools')
+    unsupported('responseFormat', 'no branch of this model supports JSON')
+  if (tools.length > 0 && !supports.tools) unsupported('tools', 'no branch of this model supports tools')
   return {
     request: {
       messages: messagesOf(options.prompt, unsupported),

@@ -59,7 +59,7 @@ export function setupOf(given: PromptApiCoreOptions): Setup {
   if (!Object.hasOwn(temperatures, samplingMode))
     throw new TypeError(`samplingMode must be one of ${Object.keys(temperatures).join(', ')}`)
   if (given.samplingMode !== undefined && (topK !== undefined || temperature !== undefined))
-    throw new TypeError('samplingMode must not stand beside topK or temperature')
+    throw new TypeError('samplingMode cannot be combined with topK or temperature')
   const inputs = kindsOf(expectedInputs, 'expectedInputs')
   const outputs = kindsOf(expectedOutputs, 'expectedOutputs')
   const isOpenLoop = outputs.has('tool-call')
@@ -86,8 +86,8 @@ export function obstacleOf(
   { expectedOutputs = [] }: PromptApiCoreOptions,
 ): string | undefined {
   if (expectedOutputs.some(({ type }) => type === 'image' || type === 'audio')) return 'this model answers in text only'
-  if (!supports.media && (inputs.has('image') || inputs.has('audio'))) return 'this model takes text only'
-  return tools.length > 0 && !supports.tools ? 'this model calls no tools' : undefined
+  if (!supports.media && (inputs.has('image') || inputs.has('audio'))) return 'this model accepts text only'
+  return tools.length > 0 && !supports.tools ? 'this model does not support tools' : undefined
 }
 
 function kindsOf(expected: unknown, what: string): Set<Kind> {
@@ -152,7 +152,7 @@ export function constraintOf(given: unknown, { supports }: Model['info']): JsonS
   const json = jsonOf(given)
   const schema: unknown = json === undefined ? undefined : JSON.parse(json)
   if (!isSchema(schema)) throw notSupported('responseConstraint must be a JSON Schema without cycles and unknown types')
-  if (supports.json === 'none') throw notSupported('this model is not held to a JSON Schema')
+  if (supports.json === 'none') throw notSupported('this model does not support a JSON Schema')
   return schema
 }
 

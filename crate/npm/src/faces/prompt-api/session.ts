@@ -172,7 +172,7 @@ export class Session {
         onText,
       )
       if (response.finishReason === 'blocked')
-        throw exception('NotReadableError', 'the answer was held back as harmful')
+        throw exception('NotReadableError', 'the answer was withheld as harmful')
       turn.push(response.message)
       const calls = response.toolRequests
       if (calls.length === 0 || setup.isOpenLoop) {

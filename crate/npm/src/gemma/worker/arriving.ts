@@ -53,7 +53,7 @@ export class Arriving {
 
   async #bytes(start: number, end: number): Promise<ArrayBuffer> {
     for (;;) {
-      if (this.#isLost) throw new DOMException('the file does not arrive', 'NotReadableError')
+      if (this.#isLost) throw new DOMException('the download ended before the file was complete', 'NotReadableError')
       if (this.#whole !== undefined) return await this.#whole.slice(start, end).arrayBuffer()
       if (this.#read !== undefined && this.#reached >= end) {
         const bytes = new Uint8Array(end - start)
