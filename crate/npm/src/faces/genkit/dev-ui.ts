@@ -166,7 +166,8 @@ class Connection implements DevUIConnection {
     socket.addEventListener('close', () => {
       // The actions of this connection have no receiver any more.
       for (const work of this.#running.values()) work.abort(new DOMException('the connection was lost', 'AbortError'))
-      if (this.#isClosed) return reject?.(new HybridError('CANCELLED', 'the connection was closed before it was established'))
+      if (this.#isClosed)
+        return reject?.(new HybridError('CANCELLED', 'the connection was closed before it was established'))
       // A failed first connection is reported to the caller; an established one reconnects.
       if (!isRegistered && reject !== undefined) return refuse()
       this.#timer = setTimeout(() => this.#connect(), this.#delayMs)

@@ -171,8 +171,7 @@ export class Session {
         signal,
         onText,
       )
-      if (response.finishReason === 'blocked')
-        throw exception('NotReadableError', 'the answer was withheld as harmful')
+      if (response.finishReason === 'blocked') throw exception('NotReadableError', 'the answer was withheld as harmful')
       turn.push(response.message)
       const calls = response.toolRequests
       if (calls.length === 0 || setup.isOpenLoop) {
