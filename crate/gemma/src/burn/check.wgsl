@@ -1,5 +1,5 @@
-// c[r, j] = Σ_k a[r, k] · b[k, j], one invocation for each c.
-// Natively burn cuts its tensors from one buffer, so that all bindings must be of one kind: read_write.
+// c[r, j] = Σ_k a[r, k] · b[k, j], one invocation for each c. Natively burn allocates its tensors in one buffer, so
+// all bindings must have the same kind: read_write.
 @group(0) @binding(0) var<storage, read_write> a: array<f32>;
 @group(0) @binding(1) var<storage, read_write> b: array<f32>;
 @group(0) @binding(2) var<storage, read_write> c: array<f32>;

@@ -1,6 +1,6 @@
-// o = softmax(q̂·K̂ᵀ)·V for many tokens, without a barrier and without all scores: an invocation
-// goes through the keys of one head of one token eight at a time, and when it meets a larger score
-// it shrinks what it has so far. Tokens across x, heads across y.
+// o = softmax(q̂·K̂ᵀ)·V for many tokens, without a barrier and without storing scores: an invocation reads the
+// keys of one head of one token eight at a time, and rescales its sums when it finds a larger score. Tokens in x, heads
+// in y.
 @group(0) @binding(0) var<storage, read> queries: array<vec4<f32>>; // [tokens, QUERY_QUADS]
 @group(0) @binding(1) var<storage, read_write> output: array<vec4<f32>>; // [tokens, OUT_QUADS]
 @group(0) @binding(2) var<uniform> progress: Step;
@@ -19,7 +19,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let begin = group.x * WORKGROUP;
     let token = min(begin + local, last);
     let seen = visible(progress.position + token, progress.tokens);
-    // All of a workgroup go through the same keys, so that they read the same words.
+    // All invocations of a workgroup read the same keys, and so the same words.
     let first = visible(progress.position + begin, progress.tokens).x;
     let final_token = visible(progress.position + min(begin + WORKGROUP - 1u, last), progress.tokens);
     let end = final_token.x + final_token.y;
@@ -30,7 +30,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     var most = -3.0e38;
     var weight = 0.0;
     for (var key = first; key < end; key += 8u) {
-        // Instead of keys behind the end the last one is read and dropped: what lies there may be no number.
+        // In place of keys after the end, the last one is read and dropped, because the memory there may contain NaN.
         let near = (base + min(key + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(end - 1u)) % CAPACITY) * QUADS;
         let far = (base + min(key + vec4<u32>(4u, 5u, 6u, 7u), vec4<u32>(end - 1u)) % CAPACITY) * QUADS;
         var a = vec4<f32>();
@@ -40,7 +40,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             a += vec4<f32>(dot(q, keys[near.x + i]), dot(q, keys[near.y + i]), dot(q, keys[near.z + i]), dot(q, keys[near.w + i]));
             b += vec4<f32>(dot(q, keys[far.x + i]), dot(q, keys[far.y + i]), dot(q, keys[far.z + i]), dot(q, keys[far.w + i]));
         }
-        // The first key of the span may be behind this one's: the difference wraps and is too large.
+        // The first key of the span may be after this one's: the difference wraps and is too large.
         let in_a = (vec4<u32>(key, key + 1u, key + 2u, key + 3u) - seen.x) < vec4<u32>(seen.y);
         let in_b = (vec4<u32>(key + 4u, key + 5u, key + 6u, key + 7u) - seen.x) < vec4<u32>(seen.y);
         let top = max(most, tile_max(select(vec4<f32>(-3.0e38), a, in_a), select(vec4<f32>(-3.0e38), b, in_b)));

@@ -1,12 +1,12 @@
-// o = softmax(q̂·K̂ᵀ)·V for eight tokens of one head by a workgroup, without all scores: 32 keys at
-// a time, and a larger score shrinks what there is so far. Tokens across x, heads across y.
+// o = softmax(q̂·K̂ᵀ)·V for eight tokens of one head per workgroup, without storing scores: 32 keys at a time,
+// and a larger score rescales the sums. Tokens in x, heads in y.
 @group(0) @binding(0) var<storage, read> queries: array<vec4<f32>>; // [tokens, QUERY_QUADS]
 @group(0) @binding(1) var<storage, read_write> output: array<vec4<f32>>; // [tokens, OUT_QUADS]
 @group(0) @binding(2) var<uniform> progress: Step;
 @group(0) @binding(3) var<storage, read> keys: array<vec4<f32>>; // [KV_HEADS, CAPACITY, QUADS]
 @group(0) @binding(4) var<storage, read> values: array<vec4<f32>>; // [KV_HEADS, CAPACITY, QUADS]
 
-// Quads of the head that an invocation sums up.
+// Quads of the head that an invocation adds up.
 const OWN: u32 = (QUADS + 63u) / 64u;
 
 var<workgroup> weights: array<f32, 256>; // [32 keys, 8 tokens]: scores, then exponentials
@@ -23,7 +23,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let final_token = visible(progress.position + min(begin + 7u, last), progress.tokens);
     let end = final_token.x + final_token.y;
     let base = (head / GROUP) * CAPACITY;
-    // As one of eight for a token's scores: neighbours take neighbouring keys.
+    // Eight invocations compute a token's scores: adjacent ones read adjacent keys.
     let token = min(begin + local % 8u, last);
     let seen = visible(progress.position + token, progress.tokens);
     let query = token * QUERY_QUADS + head * QUADS;
@@ -39,7 +39,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             let at = (base + (key + k) % CAPACITY) * QUADS;
             var sum = vec4<f32>();
             for (var i = 0u; i < QUADS; i += 1u) { sum += queries[query + i] * keys[at + i]; }
-            // A key before the first wraps and is too large.
+            // A key before the first one wraps and is too large.
             let is_seen = key + k - seen.x < seen.y;
             weights[k * 8u + local % 8u] = select(-3.0e38, (sum.x + sum.y) + (sum.z + sum.w), is_seen);
         }

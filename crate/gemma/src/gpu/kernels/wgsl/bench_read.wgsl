@@ -1,5 +1,5 @@
-// Reads everything once, four 16-byte loads a turn: the ceiling that products are held against.
-// CHUNK 0: neighbours read neighbouring words, as GPUs like it; otherwise each invocation its own stretch, as CPUs do.
+// Reads everything once, with four 16-byte loads per iteration: the limit to which products are compared. With CHUNK 0,
+// adjacent invocations read adjacent words, which suits GPUs; otherwise each reads its own range, which suits CPUs.
 @group(0) @binding(0) var<storage, read> input: array<vec4<u32>>; // [WORDS], a multiple of 4·THREADS
 @group(0) @binding(1) var<storage, read_write> output: array<u32>; // [THREADS]
 

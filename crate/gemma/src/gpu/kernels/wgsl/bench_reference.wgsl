@@ -1,5 +1,5 @@
-// y = W·x with 8-bit weights and one scale for all, one invocation for four rows, no barrier:
-// the plain kernel that ours are held against on software adapters.
+// y = W·x with 8-bit weights and a single scale, one invocation per four rows, no barrier: the plain kernel to which
+// ours are compared on software adapters.
 @group(0) @binding(0) var<storage, read> weights: array<u32>; // [ROWS, COLUMNS / 4]
 @group(0) @binding(1) var<storage, read> input: array<vec4<f32>>; // [COLUMNS / 4]
 @group(0) @binding(2) var<storage, read_write> output: array<vec4<f32>>; // [ROWS / 4]

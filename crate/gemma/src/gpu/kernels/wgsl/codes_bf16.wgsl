@@ -1,4 +1,4 @@
-// 32 brain floats: four 16-byte loads. Each is the upper half of an f32.
+// 32 bfloat16 numbers: four 16-byte loads. Each is the upper half of an f32.
 fn M_four(x: u32, y: u32) -> vec4<f32> { return bitcast<vec4<f32>>(vec4<u32>(x << 16u, x & 0xffff0000u, y << 16u, y & 0xffff0000u)); }
 fn M_raw(u: u32) -> Unit {
     let a = M_codes[4u * u];

@@ -1,4 +1,4 @@
-// 32 codes of 8 bits, 128 more than what they stand for: two 16-byte loads.
+// 32 codes of 8 bits with an offset of 128: two 16-byte loads.
 fn M_words(u: u32) -> Words {
     let v = M_codes[2u * u];
     let w = M_codes[2u * u + 1u];

@@ -1,4 +1,4 @@
-// 32 half floats: four 16-byte loads. Unpacked by the core function, which asks for no feature.
+// 32 half floats: four 16-byte loads. Unpacked by a core function, which needs no feature.
 fn M_four(x: u32, y: u32) -> vec4<f32> { return vec4<f32>(unpack2x16float(x), unpack2x16float(y)); }
 fn M_raw(u: u32) -> Unit {
     let a = M_codes[4u * u];

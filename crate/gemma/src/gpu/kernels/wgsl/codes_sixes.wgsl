@@ -1,4 +1,4 @@
-// 32 codes of 6 bits, 32 more than what they stand for: nibbles, and two words, each with two bits of four quads in each byte.
+// 32 codes of 6 bits with an offset of 32: nibbles, and two words, each with two bits of four quads in each byte.
 fn M_words(u: u32) -> Words {
     let w = M_codes[u];
     let g = M_scales[2u * u];

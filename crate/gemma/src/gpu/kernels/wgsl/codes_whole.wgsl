@@ -1,5 +1,5 @@
-// Four codes are floats where they stand in their word, as long as what they are multiplied with is
-// divided by the same powers of two: no code is ever shifted down, which is exact and cheaper.
+// Four codes are converted to floats at their position in the word, because the vector is divided by the same powers of
+// two: no code is shifted down, which is exact and cheaper.
 fn M_raw(u: u32) -> Unit {
     let w = M_words(u);
     return Unit(M_spread(w.a), M_spread(w.b), M_spread(w.c), M_spread(w.d), M_spread(w.e), M_spread(w.f), M_spread(w.g), M_spread(w.h));

@@ -1,5 +1,5 @@
-// tanh by one exponential; the argument is clamped where f32 cannot tell the result from ±1,
-// because fast drivers give NaN for large ones.
+// tanh by one exponential; the argument is clamped where the result rounds to ±1 in f32, because some drivers return
+// NaN for large ones.
 fn tanh_of(x: vec4<f32>) -> vec4<f32> {
     let bounded = clamp(x, vec4<f32>(-9.010913), vec4<f32>(9.010913));
     return 1.0 - 2.0 / (exp(2.0 * bounded) + 1.0);

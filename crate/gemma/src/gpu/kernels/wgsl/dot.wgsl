@@ -1,4 +1,4 @@
-// A unit of M times a unit of the vector.
+// The product of a unit of M and a unit of the vector.
 fn M_input(v: u32) -> Vector { return vector_at(v, M_POWERS); }
 fn M_dot(u: u32, v: Vector) -> f32 {
     let w = M_raw(u);

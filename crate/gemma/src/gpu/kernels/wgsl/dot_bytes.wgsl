@@ -1,4 +1,4 @@
-// A unit of M times a unit of the vector. Codes beyond 127 are taken as M_BEYOND less.
+// The product of a unit of M and a unit of the vector. Codes beyond 127 are reduced by M_BEYOND.
 fn M_input(v: u32) -> Vector { return vector_at(v); }
 fn M_dot(u: u32, v: Vector) -> f32 {
     let w = M_words(u);

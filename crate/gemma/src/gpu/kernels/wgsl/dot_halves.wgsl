@@ -1,4 +1,4 @@
-// A unit of M times a unit of the vector: four products in halves, at most 512 together, then floats.
+// The product of a unit of M and a unit of the vector: four products in halves, at most 512 together, then floats.
 fn M_input(v: u32) -> Vector { return vector_at(v); }
 fn M_dot(u: u32, v: Vector) -> f32 {
     let w = M_words(u);

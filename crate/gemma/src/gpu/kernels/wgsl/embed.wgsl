@@ -1,4 +1,4 @@
-// x = E[token] · SCALE and h = rms(x) · w, for the tokens whose rows this shard of E holds.
+// x = E[token] · SCALE and h = rms(x) · w, for the tokens whose rows are in this shard of E.
 @group(0) @binding(0) var<storage, read> tokens: array<u32>; // [tokens]
 @group(0) @binding(1) var<storage, read_write> residual: array<vec4<f32>>; // [tokens, 8·UNITS]
 @group(0) @binding(2) var<uniform> progress: Step;
@@ -11,7 +11,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let lane = local % LANES;
     let item = group.x * items + local / LANES;
     let token = min(item, progress.tokens - 1u);
-    let row = tokens[token] - FIRST_ROW; // Wraps for rows before the shard, and is too large then.
+    let row = tokens[token] - FIRST_ROW; // Wraps for rows before the shard, and is then too large.
     let live = item < progress.tokens && row < ROWS;
     let at = min(row, ROWS - 1u) * UNITS;
     let to = token * UNITS * 8u;
@@ -34,7 +34,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let total = sum_lanes(squares, local, local - lane, 1u);
     let factor = 1.0 / sqrt((total.x + total.y + total.z + total.w) / WIDTH + EPSILON);
     if (live) {
-        // The same invocation reads what it wrote.
+        // Each invocation reads only what it wrote itself.
         for (var u = lane; u < UNITS; u += LANES) {
             for (var i = u * 8u; i < u * 8u + 8u; i += 1u) { normed[to + i] = rounded(residual[to + i] * factor * weights[i]); }
         }

@@ -1,4 +1,4 @@
-// What the streams come to: (x₀ + Σ yᵢ · |x₀| / |yᵢ|) / STREAMS, normed for the head.
+// The mean of the streams: (x₀ + Σ yᵢ · |x₀| / |yᵢ|) / STREAMS, normalised for the head.
 @group(0) @binding(0) var<storage, read> projected: array<vec4<f32>>; // [STREAMS, STREAM], the first unused
 @group(0) @binding(1) var<storage, read> streams: array<vec4<f32>>; // [STREAMS, STREAM]
 @group(0) @binding(2) var<uniform> progress: Step;
@@ -34,7 +34,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let all = sum_lanes(squares, local, local - lane, 1u);
     let outer = 1.0 / sqrt((all.x + all.y + all.z + all.w) / WIDTH + EPSILON);
     if (live) {
-        // The same invocation reads what it wrote.
+        // Each invocation reads only what it wrote itself.
         for (var i = lane; i < QUADS; i += LANES) { normed[at + i] *= outer * next[i]; }
     }
 }

@@ -1,5 +1,5 @@
-// y = W·x for one token without a barrier: an invocation forms EACH rows. `add` and `finished` are
-// written for the matrices at hand.
+// y = W·x for one token without a barrier: an invocation computes EACH rows. `add` and `finished` are generated for
+// the matrices.
 @group(0) @binding(2) var<uniform> progress: Step;
 
 var<private> sums: array<f32, 16>;
@@ -10,7 +10,7 @@ fn four(at: u32) -> vec4<f32> { return vec4<f32>(sums[at], sums[at + 1u], sums[a
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32, @builtin(num_workgroups) groups: vec3<u32>) {
     let team = min((group.y * groups.x + group.x) * WORKGROUP + local, TEAMS - 1u);
     for (var i = 0u; i < 16u; i += 1u) { sums[i] = 0.0; }
-    // The last token's, where there are more: logits are wanted for no other.
+    // The last token of several, the only one that needs logits.
     add(team, (progress.tokens - 1u) * TOKEN_WORDS);
     let spot = place(team);
     for (var i = 0u; i < EACH; i += 4u) { store(spot.x + i, spot.y - min(i, spot.y), finished(i)); }

@@ -1,5 +1,5 @@
-// o[t, head] = Σ softmax(s)[i] · v[first + i], for SLICE quads of the head's values an item.
-// The lanes of an item take every LANES-th key; neighbours in a workgroup take neighbouring values.
+// o[t, head] = Σ softmax(s)[i] · v[first + i], for SLICE quads of the head's values per item. The lanes of an item
+// take every LANES-th key; adjacent invocations in a workgroup take adjacent values.
 @group(0) @binding(0) var<storage, read> scores: array<f32>; // [tokens, HEADS, SCORE_STRIDE]
 @group(0) @binding(1) var<storage, read_write> output: array<Rounded>; // [tokens, OUT_QUADS]
 @group(0) @binding(2) var<uniform> progress: Step;

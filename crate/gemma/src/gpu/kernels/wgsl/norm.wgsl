@@ -1,4 +1,4 @@
-// x = (x + rms(o) · w_post) · scale where there is one; h = rms(x) · w_next where that is wanted.
+// x = (x + rms(o) · w_post) · scale, if there is one; h = rms(x) · w_next, if requested.
 @group(0) @binding(0) var<storage, read> branch: array<vec4<f32>>; // [tokens, QUADS]
 @group(0) @binding(1) var<storage, read_write> residual: array<vec4<f32>>; // [tokens, QUADS]
 @group(0) @binding(2) var<uniform> progress: Step;

@@ -1,5 +1,5 @@
-// SPREADS: xᵢ += rms(p) · w for every stream but the first, which the layer before left to do.
-// PREDICTS: xᵢ += Σⱼ C[i · STREAMS + j] · xⱼ, C = coefficients · route(x₀); h = rms(x₀) · w_next.
+// SPREADS: xᵢ += rms(p) · w for every stream except the first, left over from the previous layer. PREDICTS: xᵢ +=
+// Σⱼ C[i · STREAMS + j] · xⱼ, C = coefficients · route(x₀); h = rms(x₀) · w_next.
 @group(0) @binding(0) var<storage, read> branch: array<vec4<f32>>; // [tokens, QUADS]
 @group(0) @binding(1) var<storage, read_write> streams: array<vec4<f32>>; // [STREAMS, STREAM]
 @group(0) @binding(2) var<uniform> progress: Step;

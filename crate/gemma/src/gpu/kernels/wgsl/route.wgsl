@@ -1,4 +1,4 @@
-// tanh(router · rms(x) · w / WIDTH): a value for each residual stream. `routed_from` gives x.
+// tanh(router · rms(x) · w / WIDTH): a value for each residual stream. `routed_from` returns x.
 var<private> routed: array<f32, STREAMS>;
 fn route(local: u32, lane: u32, at: u32) {
     var squares = vec4<f32>();

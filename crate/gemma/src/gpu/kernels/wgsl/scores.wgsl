@@ -1,4 +1,4 @@
-// s[t, head, i] = q̂[t, head] · k̂[first + i]: keys across x, heads across y, tokens across z.
+// s[t, head, i] = q̂[t, head] · k̂[first + i]: keys in x, heads in y, tokens in z.
 @group(0) @binding(0) var<storage, read> queries: array<vec4<f32>>; // [tokens, QUERY_QUADS]
 @group(0) @binding(1) var<storage, read_write> scores: array<f32>; // [tokens, HEADS, SCORE_STRIDE]
 @group(0) @binding(2) var<uniform> progress: Step;

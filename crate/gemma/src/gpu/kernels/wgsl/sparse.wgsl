@@ -1,5 +1,5 @@
-// gelu(max(0, g − mean(g) − DEVIATIONS · deviation(g))) · u, the deviation of a sample. Every item of a
-// token goes through all of g and stores its own of PARTS parts.
+// gelu(max(0, g − mean(g) − DEVIATIONS · deviation(g))) · u, with the sample deviation. Every item of a token
+// reads all of g and stores its own of PARTS parts.
 @group(0) @binding(0) var<storage, read> input: array<f32>; // [tokens, 2, HIDDEN]: g, u
 @group(0) @binding(1) var<storage, read_write> output: array<f32>; // [tokens, OUT_STRIDE]
 @group(0) @binding(2) var<uniform> progress: Step;

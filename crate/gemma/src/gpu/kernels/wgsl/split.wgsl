@@ -1,4 +1,4 @@
-// Residual streams: x itself, and each projection of it brought to its length.
+// Residual streams: x itself, and each projection of it scaled to its length.
 @group(0) @binding(0) var<storage, read> residual: array<vec4<f32>>; // [tokens, QUADS]
 @group(0) @binding(1) var<storage, read_write> streams: array<vec4<f32>>; // [STREAMS, STREAM]
 @group(0) @binding(2) var<uniform> progress: Step;

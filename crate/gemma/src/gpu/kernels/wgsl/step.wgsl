@@ -1,4 +1,5 @@
-// Where the sequence stands. The kernel that picks a token moves it on, so that decoding writes nothing from outside.
+// The position in the sequence. The kernel that picks a token advances it, so that decoding writes nothing from
+// outside.
 struct Step {
     position: u32, // of the first token of this pass
     tokens: u32, // of this pass

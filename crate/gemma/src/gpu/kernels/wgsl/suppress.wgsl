@@ -1,4 +1,4 @@
-// Tokens that must not be written get a logit that no softmax notices.
+// Suppressed tokens get a logit that is negligible in every softmax.
 @group(0) @binding(0) var<storage, read_write> logits: array<f32>; // [vocabulary]
 @group(0) @binding(1) var<storage, read> tokens: array<u32>; // [COUNT]
 

@@ -1,6 +1,6 @@
-// Y = X·Wᵀ for many tokens, without a barrier: an invocation forms eight rows of eight tokens.
-// Four weights of each row are unpacked once for all tokens, and four inputs of each token are
-// read once for all rows; `quads` and `place` are written for the matrices at hand.
+// Y = X·Wᵀ for many tokens, without a barrier: an invocation computes eight rows of eight tokens. Four weights of
+// each row are unpacked once for all tokens, and four inputs of each token are read once for all rows; `quads` and
+// `place` are generated for the matrices.
 @group(0) @binding(0) var<storage, read> input: array<vec4<f32>>; // [tokens, IN_QUADS]
 @group(0) @binding(1) var<storage, read_write> output: array<f32>; // [tokens, OUT_STRIDE]
 @group(0) @binding(2) var<uniform> progress: Step;

@@ -1,6 +1,6 @@
-// Y = X·Wᵀ for many tokens: 64 invocations form 64 rows of 32 tokens out of tiles in workgroup
-// memory, one unit of 32 columns at a time: 8 KiB of unpacked weights and 4 KiB of inputs.
-// An invocation forms eight rows of four tokens; neighbours take neighbouring rows and tokens.
+// Y = X·Wᵀ for many tokens: 64 invocations compute 64 rows of 32 tokens from tiles in workgroup memory, one unit of
+// 32 columns at a time: 8 KiB of unpacked weights and 4 KiB of inputs. An invocation computes eight rows of four
+// tokens; adjacent ones take adjacent rows and tokens.
 @group(0) @binding(0) var<storage, read> input: array<vec4<f32>>; // [tokens, IN_QUADS]
 @group(0) @binding(1) var<storage, read_write> output: array<f32>; // [tokens, OUT_STRIDE]
 @group(0) @binding(2) var<uniform> progress: Step;
@@ -50,7 +50,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         workgroupBarrier();
         stage(block, local, u);
         for (var i = local; i < 256u; i += 64u) {
-            // Neighbours read neighbouring quads of a token.
+            // Adjacent invocations read adjacent quads of a token.
             let token = min(first + i / 8u, last);
             inputs[(i % 8u) * 32u + i / 8u] = input[token * IN_QUADS + u * 8u + i % 8u];
         }

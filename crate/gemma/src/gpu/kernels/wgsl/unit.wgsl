@@ -2,7 +2,7 @@
 // each half of the unit. The formats' `M_raw` gives codes divided by `M_POWERS`, `M_scale` the rest.
 struct Unit { a: vec4<f32>, b: vec4<f32>, c: vec4<f32>, d: vec4<f32>, e: vec4<f32>, f: vec4<f32>, g: vec4<f32>, h: vec4<f32> }
 
-// The same as whole numbers, four neighbours to a word.
+// The same as integers, four adjacent ones per word.
 struct Words { a: u32, b: u32, c: u32, d: u32, e: u32, f: u32, g: u32, h: u32 }
 
 fn low_of(word: u32) -> u32 { return word & 0x0f0f0f0fu; }
