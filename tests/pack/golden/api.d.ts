@@ -1785,18 +1785,18 @@ declare class RunnableModel implements Model {
 }
 
 /**
- * What of a text is of the caller's own kind: all matches of an expression, texts to replace wherever they stand as
- * whole words, or what a function returns.
+ * How to find a custom kind: all matches of a regular expression, texts to replace as whole words, or the results of a
+ * function.
  */
 type CustomDetector = RegExp | readonly string[] | ((text: string) => readonly string[])
 interface RedactionOptions {
-  /** The kinds that are replaced. All by default. */
+  /** The kinds to replace. All by default. */
   detectors?: readonly SensitiveKind[]
-  /** Kinds of the caller's own, by name: letters, `-` and `_`. What stands in an array is of the kind `custom`. */
+  /** Custom kinds, by name: letters, `-` and `_`. Elements of an array are of the kind `custom`. */
   custom?: Readonly<Record<string, CustomDetector>> | ReadonlyArray<Exclude<CustomDetector, readonly string[]> | string>
   /**
-   * How a placeholder is written: a text with `{kind}` and `{n}`, or a function of both. Default `[{kind}_{n}]`, with
-   * the kind in capitals. It must begin and end with something like a bracket.
+   * The format of a placeholder: a text with `{kind}` and `{n}`, or a function of both. Default `[{kind}_{n}]`, with
+   * the kind in capitals. It must begin and end with a bracket-like character.
    */
   placeholder?: string | ((kind: string, n: number) => string)
   /**
@@ -1807,11 +1807,10 @@ interface RedactionOptions {
 }
 
 /**
- * The same model, which gets placeholders such as `[EMAIL_1]` where a request holds personal data. Its answers are
- * restored while they stream: text, JSON and the arguments of tool calls. What stands behind a placeholder stays in
- * this page's memory.
+ * Returns a model that receives placeholders such as `[EMAIL_1]` instead of personal data. Its answers are restored
+ * while they stream: text, JSON and the arguments of tool calls. The original values stay in this page's memory.
  *
- * A hybrid's `PrivacyStrategy` and `SensitivityStrategy` may name such a model as `redacted`.
+ * A hybrid's `PrivacyStrategy` and `SensitivityStrategy` accept such a model as `redacted`.
  *
  * @example
  * const cloud = redacting(geminiModel({ model: 'gemini-2.5-flash', apiKey }), { custom: { customer: /\bC-\d{6}\b/ } })
@@ -2402,22 +2401,21 @@ import {
   ShadowResult,
 } from './index.js'
 
-/** Signals from `from` upwards, until the next block's, are right with this probability, by so many samples. */
+/** A block of signals, from `from` up to the next block, with the same probability, and its number of samples. */
 interface Block {
   from: number
   right: number
   count: number
 }
 
-/** A signal by name. Each is higher where the model was surer. */
+/** A signal by name. Higher values mean higher confidence. */
 type SignalName = 'mean' | 'min' | 'p10' | 'p25' | 'p50' | 'first' | 'margin' | 'entropy'
 /** A bias, then a weight for mean, min, p10, p25, p50, first and 1 / tokens. */
 type Combination = readonly number[]
 
 /**
- * One answer of the device whose truth is known. `logprobs` of its tokens show the most; `confidence` is what a
- * response carries;
- * `signal` is any number of the caller's that is higher where the model was surer.
+ * One answer of the device of known correctness. The `logprobs` of its tokens are the most informative; `confidence`
+ * is the one of a response; `signal` is any number that is higher for higher confidence.
  */
 interface CalibrationSample {
   logprobs?: readonly number[]
@@ -2425,10 +2423,10 @@ interface CalibrationSample {
   signal?: number
   /** Whether the device's answer was right. */
   right: boolean
-  /** Whether the cloud's answer was. Without it the cloud counts as always right. */
+  /** Whether the cloud's answer was right. Without it, the cloud counts as always right. */
   cloudRight?: boolean
 }
-/** What a threshold is to reach: a share of the cloud's quality, or at most a share of calls of the cloud. */
+/** The goal of a threshold: a share of the cloud's quality, or a maximum share of cloud calls. */
 type CalibrationTarget =
   | {
       quality: number
@@ -2436,35 +2434,33 @@ type CalibrationTarget =
   | {
       cloudShare: number
     }
-/** A threshold, and what is expected of it. Plain data: `JSON.stringify` keeps it. */
+/** A threshold and its expected results. Plain data, which `JSON.stringify` preserves. */
 interface Calibration {
   kind: 'hybridge.calibration'
   version: 1
   /**
-   * What is compared with the threshold; weights where several signals are combined, `'custom'` where the caller gave
-   * the signal.
+   * The score that is compared with the threshold; weights if several signals are combined, `'custom'` if the caller
+   * gave the signal.
    */
   score: SignalName | Combination | 'custom'
-  /** Answers below it go to the cloud. The largest number there is where none may stay. */
+  /** Answers below it go to the cloud. The largest number if none may be kept. */
   threshold: number
-  /** Over how many tokens the score was taken: 'all' holds back the whole answer. */
+  /** The number of tokens for the score: 'all' holds back the whole answer. */
   holdTokens: number | 'all'
-  /** How often an answer is right, with 95 % intervals; judged on samples that the threshold was not chosen by. */
+  /** The share of right answers, with 95 % intervals, from samples that did not influence the threshold. */
   quality: Interval
-  /** How often the cloud is called. */
+  /** The share of cloud calls. */
   cloudShare: Interval
-  /** How well the score separates right answers from wrong ones; null where all samples are alike. */
+  /** How well the score separates right from wrong answers; null if all samples have the same correctness. */
   auroc: number | null
-  /** From the score to the probability of being right. */
+  /** Maps the score to the probability of being right. */
   map: Block[]
   samples: number
 }
 /**
- * Finds the score that separates right answers from wrong ones best, and the threshold that keeps a promise on
- * answers not yet seen:
- * `quality: 0.98` is 98 % of the cloud's quality with as few calls of the cloud as possible (49 samples are the least
- * that can
- * show it), `cloudShare: 0.3` is the best quality for at most 30 % of calls.
+ * Finds the score that best separates right from wrong answers, and the threshold that meets a target for unseen
+ * answers: `quality: 0.98` is 98 % of the cloud's quality with as few cloud calls as possible (this takes at least 49
+ * samples), `cloudShare: 0.3` is the best quality with at most 30 % of cloud calls.
  *
  * @example
  * const calibration = calibrate({ samples, target: { quality: 0.98 } })
@@ -2482,7 +2478,7 @@ declare function calibrate({
   holdTokens?: number
 }): Calibration
 /**
- * The probability that an answer with this signal is right, by a calibration.
+ * Returns the probability that an answer with this signal is right.
  *
  * @example
  * probabilityOf(calibration, { confidence: response.confidence }) // 0.93
@@ -2492,14 +2488,14 @@ declare function probabilityOf(
   answer: Pick<CalibrationSample, 'logprobs' | 'confidence' | 'signal'>,
 ): number | undefined
 /**
- * Reads a calibration that was kept as JSON. What is none is INVALID_ARGUMENT.
+ * Reads a calibration stored as JSON. Anything else is INVALID_ARGUMENT.
  *
  * @example
  * const calibration = calibrationFromJSON(localStorage.getItem('calibration'))
  */
 declare function calibrationFromJSON(json: unknown): Calibration
 
-/** A prompt, or its embedding, with what it is. */
+/** A prompt, or its embedding, and its label. */
 interface LabelledPrompt {
   prompt: string | ArrayLike<number>
   label: string
@@ -2509,7 +2505,7 @@ interface ClassifierJson {
   kind: 'hybridge.classifier'
   version: 1
   input: 'text' | 'vector'
-  /** Buckets of a text, or numbers of an embedding. */
+  /** The number of buckets for a text, or of dimensions of an embedding. */
   size: number
   labels: string[]
   biases: number[]
@@ -2518,9 +2514,8 @@ interface ClassifierJson {
   weights: string
 }
 /**
- * Hashed character n-grams and words under logistic regression: a text classifier that is trained in a page in less
- * than a second,
- * judges in microseconds and downloads nothing. Embeddings may stand in the place of texts.
+ * Logistic regression on hashed character n-grams and words: a text classifier that is trained in a page in less than
+ * a second, classifies in microseconds and downloads nothing. It also supports embeddings instead of texts.
  *
  * @example
  * const classifier = Classifier.train([{ prompt: 'What is 2 + 2?', label: 'sum' }, { prompt: 'Translate "cat"',
@@ -2532,9 +2527,7 @@ declare class Classifier {
   readonly labels: readonly string[]
   readonly input: 'text' | 'vector'
   private constructor()
-  /**
-   * Trains a classifier. The same samples, in the same order, and the same seed give the same classifier everywhere.
-   */
+  /** Trains a classifier. The same samples in the same order and the same seed give the same classifier everywhere. */
   static train(
     samples: readonly LabelledPrompt[],
     {
@@ -2546,23 +2539,23 @@ declare class Classifier {
     },
   ): Classifier
   /**
-   * Reads what `toJSON` wrote, as an object or as text. Anything else, and the format of a later version, is
+   * Reads the output of `toJSON`, as an object or as text. Anything else, including the format of a later version, is
    * INVALID_ARGUMENT.
    */
   static fromJSON(json: unknown): Classifier
-  /** The likeliest class, and how probable each is. */
+  /** Returns the most likely class, and the probability of each. */
   classify(prompt: string | ArrayLike<number>): {
     label: string
     probability: number
     probabilities: Record<string, number>
   }
-  /** How probable each class is, in the order of `labels`. */
+  /** Returns the probability of each class, in the order of `labels`. */
   probabilities(prompt: string | ArrayLike<number>): number[]
-  /** The classifier as plain data, at most 64 KB of JSON. */
+  /** Returns the classifier as plain data, at most 64 KB of JSON. */
   toJSON(): ClassifierJson
 }
 
-/** What a classifier of the caller's own may return: a label, or how probable each is. */
+/** The result of a custom classifier: a label, or the probability of each. */
 type Classified =
   | string
   | {
@@ -2572,24 +2565,23 @@ type Classified =
 /** Options of a ClassifierStrategy. */
 interface ClassifierStrategyOptions {
   /**
-   * What classifies: a trained classifier, its JSON, or any function. Default: the "simple" or "hard" that comes with
-   * the package.
+   * A trained classifier, its JSON, or any function. Default: the included "simple" or "hard" classifier.
    */
   classifier?:
     Classifier | ClassifierJson | ((prompt: string, context: RoutingContext) => Classified | Promise<Classified>)
   /**
-   * The decision for each label. Default: `simple` and `local` go to the device, `hard` and `cloud` to the cloud,
-   * each with the other behind it; a label that is a branch's key goes there.
+   * The decision for each label. Default: `simple` and `local` go to the device, `hard` and `cloud` to the cloud, each
+   * with the other as fallback; a label that is a branch's key goes there.
    */
   routes?: Record<string, Decision>
-  /** Below this probability the strategy has no opinion. Default 0: it always has one. */
+  /** Below this probability the strategy makes no decision. Default 0: it always decides. */
   minProbability?: number
-  /** Turns prompts into vectors, for a classifier that was trained on embeddings. */
+  /** Embeds prompts, for a classifier that was trained on embeddings. */
   embedder?: Pick<Embedder, 'embed'>
 }
 /**
- * Routes by the class of the last user message, on the device and in microseconds. The probabilities stand in the
- * reason of the trace.
+ * Routes by the class of the last user message, on the device and in microseconds. The trace's reason contains the
+ * probabilities.
  *
  * @example
  * // The classifier that comes with the package: "simple" or "hard".
@@ -2604,7 +2596,7 @@ declare class ClassifierStrategy implements RoutingStrategy {
   #private
   readonly name = 'ClassifierStrategy'
   constructor(options?: ClassifierStrategyOptions)
-  /** A strategy trained on prompts with their labels: branches, task kinds, or `local` and `cloud`. */
+  /** Trains a strategy on prompts with their labels: branches, task kinds, or `local` and `cloud`. */
   static train(
     samples: readonly LabelledPrompt[],
     {
@@ -2614,59 +2606,59 @@ declare class ClassifierStrategy implements RoutingStrategy {
       seed?: number
     },
   ): ClassifierStrategy
-  /** A strategy with a classifier that was kept as JSON. */
+  /** Creates a strategy from a classifier stored as JSON. */
   static fromJSON(json: unknown, options?: Omit<ClassifierStrategyOptions, 'classifier'>): ClassifierStrategy
-  /** Trains anew, in place of what was learned before. */
+  /** Trains a new classifier, replacing the current one. */
   train(
     samples: readonly LabelledPrompt[],
     options?: {
       seed?: number
     },
   ): this
-  /** The classifier as plain data, at most 64 KB. */
+  /** Returns the classifier as plain data, at most 64 KB. */
   toJSON(): ClassifierJson
   route(context: RoutingContext): Promise<Decision>
 }
 
-/** What a branch charges, in any currency, for a million tokens and for each request. */
+/** The prices of a branch, in any currency, per million tokens and per request. */
 interface Price {
   inputPerMillion: number
   outputPerMillion: number
-  /** Of input tokens that the service had cached. Default: as other input. */
+  /** Per million cached input tokens. Default: like other input. */
   cachedInputPerMillion?: number
   perRequest?: number
 }
 
-/** What a ledger is made of. */
+/** Options of `createLedger`. */
 interface LedgerOptions {
-  /** By branch key; `outer/inner` for a branch of a hybrid inside another. A branch without a price costs nothing. */
+  /** Prices by branch key; `outer/inner` for a branch of a nested hybrid. A branch without a price is free. */
   prices: Record<string, Price>
   /**
-   * The branch that would have answered all: what it would have charged is what an answer saved. Default: the branch
+   * The branch against which savings are computed: what it would have charged for all answers. Default: the branch
    * with the highest price.
    */
   baseline?: string
-  /** Ledgers of one name share what they count, across tabs and visits. Default 'hybridge'. */
+  /** Ledgers with the same name share their data, across tabs and visits. Default 'hybridge'. */
   name?: string
-  /** 'auto' keeps it in IndexedDB where there is one. Default 'auto'. */
+  /** 'auto' stores the data in IndexedDB if available. Default 'auto'. */
   storage?: 'auto' | 'memory'
-  /** When a day begins. Default 'local'. */
+  /** The time zone in which a day begins. Default 'local'. */
   days?: 'local' | 'utc'
-  /** For tests; default Date.now. */
+  /** A clock for tests; default Date.now. */
   now?: () => number
 }
-/** Sums over some days, branches or features. Money is in the unit of the prices. */
+/** Totals over days, branches or features. Money is in the unit of the prices. */
 interface LedgerTotals {
-  /** Attempts that used tokens, shadows included. */
+  /** Attempts with usage, shadows included. */
   attempts: number
   answers: number
   inputTokens: number
   outputTokens: number
   spent: number
-  /** What the baseline would have charged for all answers, less what was spent. */
+  /** What the baseline would have charged for all answers, minus the amount spent. */
   saved: number
 }
-/** Which part of a ledger is summed. Days are 'YYYY-MM-DD', both included. */
+/** A filter for totals. Days are 'YYYY-MM-DD', both included. */
 interface LedgerRange {
   from?: string
   to?: string
@@ -2674,8 +2666,8 @@ interface LedgerRange {
   branch?: string
 }
 /**
- * Counts what branches cost. Prices are the caller's own; tokens come from each attempt's usage, rejected and failed
- * attempts included.
+ * Creates a ledger of what branches cost. Prices are set by the caller; tokens come from each attempt's usage,
+ * including rejected and failed attempts.
  *
  * @example
  * const ledger = createLedger({ prices: { [kCloud]: { inputPerMillion: 0.1, outputPerMillion: 0.4 } } })
@@ -2688,14 +2680,13 @@ declare function createLedger(options: LedgerOptions): Ledger
 declare class Ledger implements BudgetLedger {
   #private
   constructor({ prices, baseline, name, storage, days, now }: LedgerOptions)
-  /** Whether what is counted outlives the page. Known once something was counted or read. */
+  /** Whether the data outlives the page. Known after the first write or read. */
   get persisted(): boolean
-  /** Why something is not kept, where it is not. */
+  /** Why the data is not stored, if it isn't. */
   get problem(): string | undefined
   /**
-   * The same model, with each run counted before its answer is handed over: what an answer cost is kept once the
-   * answer is.
-   * `context: { feature }` of a request names its feature, unless one is given here.
+   * Returns a model whose runs are counted before their answers are returned, so that the cost of a returned answer is
+   * stored. `context: { feature }` of a request names its feature, unless `feature` is given here.
    */
   track<T extends Model>(
     model: T,
@@ -2705,7 +2696,7 @@ declare class Ledger implements BudgetLedger {
       feature?: string
     },
   ): T
-  /** Counts a finished run; the same run is counted once. Resolves when it is kept. */
+  /** Counts a finished run, each run once. Resolves when it is stored. */
   record(
     trace: RoutingTrace,
     {
@@ -2714,7 +2705,7 @@ declare class Ledger implements BudgetLedger {
       feature?: string
     },
   ): Promise<void>
-  /** Counts a shadow's answer, for `shadow.onResult`. It saves nothing: the shown answer does that. */
+  /** Counts a shadow's answer, for `shadow.onResult`. Savings come only from the answer that was shown. */
   recordShadow(
     result: ShadowResult,
     {
@@ -2723,9 +2714,9 @@ declare class Ledger implements BudgetLedger {
       feature?: string
     },
   ): Promise<void>
-  /** Sums: of everything, or of some days, one branch or one feature. */
+  /** Returns totals: of everything, or of a range of days, a branch or a feature. */
   totals(range?: LedgerRange): Promise<LedgerTotals>
-  /** Sums by day, the oldest first. */
+  /** Returns totals by day, the oldest first. */
   byDay(range?: LedgerRange): Promise<
     Array<
       LedgerTotals & {
@@ -2733,7 +2724,7 @@ declare class Ledger implements BudgetLedger {
       }
     >
   >
-  /** Sums by feature; what no feature was named for has ''. */
+  /** Returns totals by feature; '' is for requests without one. */
   byFeature(range?: LedgerRange): Promise<
     Array<
       LedgerTotals & {
@@ -2741,7 +2732,7 @@ declare class Ledger implements BudgetLedger {
       }
     >
   >
-  /** Sums by branch. */
+  /** Returns totals by branch. */
   byBranch(range?: LedgerRange): Promise<
     Array<
       LedgerTotals & {
@@ -2749,19 +2740,18 @@ declare class Ledger implements BudgetLedger {
       }
     >
   >
-  /** What was spent today, in all tabs. */
+  /** Returns the amount spent today, in all tabs. */
   spentToday(): Promise<number>
-  /** Forgets everything that was counted. */
+  /** Deletes all counts. */
   clear(): Promise<void>
-  /** Closes the database. Counting opens nothing anew: a closed ledger counts for this visit alone. */
+  /** Closes the database. A closed ledger counts for this visit only. */
   close(): Promise<void>
 }
 
 /**
- * Separates "simple" requests, which a small model answers in one step, from "hard" ones. Trained on prompts that
- * `tests/learn/simple-or-hard` generates from templates, and on nothing that people wrote: take it as a start, and
- * train your own on
- * what your users ask.
+ * Returns the included classifier of "simple" requests, which a small model answers in one step, and "hard" ones. It
+ * was trained only on prompts generated from templates by `tests/learn/simple-or-hard`: use it as a start, and train
+ * your own on your users' prompts.
  *
  * @example
  * simpleOrHard().classify('What is 2 + 2?').label // 'simple'
@@ -3065,21 +3055,21 @@ import { Servable } from '../../served.js'
 export { ServedModels } from '../../served.js'
 import { Status, Model, Embedder } from '../../index.js'
 
-/** A failed call, as the SDK knows it. The HybridError is its cause. */
+/** A failed call in the SDK's format. The HybridError is its cause. */
 declare class AiSdkCallError extends Error {
   readonly name = 'AI_APICallError'
   readonly url = 'hybridge:'
-  /** Empty, because a prompt has no place in an error. */
+  /** Empty, because an error must not contain a prompt. */
   readonly requestBodyValues: {}
   readonly statusCode: number
-  /** Where the SDK reads the delay before a retry. */
+  /** The delay before a retry, in the place where the SDK reads it. */
   readonly responseHeaders?: Record<string, string>
   readonly isRetryable: boolean
   readonly status: Status
   readonly code?: string
   constructor(thrown: unknown)
 }
-/** A name that a provider does not know. */
+/** The error of an unknown model name. */
 declare class AiSdkNoSuchModelError extends Error {
   readonly modelId: string
   readonly modelType: 'languageModel' | 'embeddingModel' | 'imageModel'
@@ -3088,16 +3078,16 @@ declare class AiSdkNoSuchModelError extends Error {
 }
 
 /**
- * The AI SDK's provider interface, specification v4, as far as it is used here. Written out, so that an application
- * needs no package beside `ai`; a test compares it with `@ai-sdk/provider`.
+ * The AI SDK's provider interface, specification v4, the part that is used here. Declared here, so that an application
+ * needs only the package `ai`; a test compares it with `@ai-sdk/provider`.
  */
 type JsonValue = null | string | number | boolean | JsonObject | JsonValue[]
 type JsonObject = {
   [key: string]: JsonValue | undefined
 }
-/** By provider; ours is under `hybridge`. */
+/** Metadata by provider; hybridge's is under `hybridge`. */
 type ProviderRecord = Record<string, JsonObject>
-/** The same as it comes in. */
+/** The same, as input. */
 type GivenRecord = Readonly<
   Record<
     string,
@@ -3396,7 +3386,7 @@ interface AiSdkProvider {
   imageModel(modelId: string): never
 }
 
-/** How a model appears to the AI SDK. */
+/** Options of `aiSdkModel`. */
 interface AiSdkModelOptions {
   /** Default `'hybridge'`. */
   provider?: string
@@ -3404,12 +3394,12 @@ interface AiSdkModelOptions {
   modelId?: string
 }
 /**
- * Any model as a language model of the AI SDK: for `generateText`, `streamText`, agents and, with
+ * Wraps any model as a language model of the AI SDK: for `generateText`, `streamText`, agents and, with
  * `DirectChatTransport`, `useChat` in the page.
  *
  * `providerMetadata.hybridge` of an answer has `branch`, `inferenceSource`, `device`, `routing` and `confidence`.
- * `providerOptions.hybridge` of a call takes `context`, for strategies, and `config`, for settings that the SDK has no
- * name for.
+ * `providerOptions.hybridge` of a call accepts `context`, for strategies, and `config`, for settings that the SDK
+ * lacks.
  *
  * @example
  * const { text, providerMetadata } = await generateText({ model: aiSdkModel(hybrid), prompt: 'Hello' })
@@ -3418,14 +3408,15 @@ interface AiSdkModelOptions {
 declare function aiSdkModel(model: Model, { provider, modelId }?: AiSdkModelOptions): AiSdkLanguageModel
 
 /**
- * An embedder as an embedding model of the AI SDK. `providerOptions.hybridge.task` says what the vectors are for.
+ * Wraps an embedder as an embedding model of the AI SDK. `providerOptions.hybridge.task` is the purpose of the
+ * vectors.
  *
  * @example
  * const { embeddings } = await embedMany({ model: aiSdkEmbeddingModel(embedder), values: ['a', 'b'] })
  */
 declare function aiSdkEmbeddingModel(embedder: Embedder, { provider, modelId }?: AiSdkModelOptions): AiSdkEmbeddingModel
 /**
- * Models and embedders by name, as a provider of the AI SDK; also for its registry.
+ * Creates a provider of the AI SDK from models and embedders by name, also for its registry.
  *
  * @example
  * const hybridge = hybridgeProvider({ models: { ai, small }, embedders: { gemma } })
@@ -3442,36 +3433,37 @@ import { Flow, ModelInfo, Model } from '../../index.js'
 import { ServedModels } from '../ai-sdk/index.js'
 
 /**
- * Models of a page or process in Genkit's Developer UI. Its tool listens for runtimes on a WebSocket (reflection
- * protocol, version 2); this side connects, lists the models and runs what is asked of it. For development, on this
- * machine only.
+ * Connects models of a page or process to Genkit's Developer UI. Genkit's tool accepts runtimes on a WebSocket
+ * (reflection protocol, version 2); this side connects, lists the models and runs the requested actions. For
+ * development, on this machine only.
  */
 
 interface ConnectDevUIOptions extends ServedModels {
-  /** Flows of `defineFlow`, which can be run from there too: one trace each, with steps, requests and attempts. */
+  /** Flows of `defineFlow`, which can also be run from there: one trace each, with steps, requests and attempts. */
   flows?: readonly Flow<never, unknown, unknown>[]
   /**
-   * Where `genkit start --experimental-reflection-v2` listens, for example `ws://localhost:3200`; on this machine only.
+   * The address at which `genkit start --experimental-reflection-v2` listens, for example `ws://localhost:3200`; on
+   * this machine only.
    */
   url: string
-  /** As which this runtime appears. Default `'hybridge'`. */
+  /** The name of this runtime. Default `'hybridge'`. */
   name?: string
-  /** Where traces go. Default: where the Developer UI says. */
+  /** The address for traces. Default: as the Developer UI says. */
   telemetryUrl?: string
   WebSocket?: typeof WebSocket
   fetch?: typeof fetch
 }
 /** A connection to the Developer UI. */
 interface DevUIConnection {
-  /** Resolves once the models are registered. Rejects with UNAVAILABLE where nothing listens. */
+  /** Resolves once the models are registered. Rejects with UNAVAILABLE if nothing listens. */
   readonly ready: Promise<void>
-  /** For `withTelemetry`: shows the requests of the page itself too, one trace each. */
+  /** A sink for `withTelemetry`: also shows the page's own requests, one trace each. */
   readonly sink: TelemetrySink
-  /** Stops what runs and unregisters. */
+  /** Aborts running actions and unregisters. */
   close(): void
 }
 /**
- * Shows models in Genkit's Developer UI: they can be run from there, and each run is a trace with its route and
+ * Connects models to Genkit's Developer UI, which can run them and shows each run as a trace with its route and
  * attempts.
  *
  * @example
@@ -3480,15 +3472,15 @@ interface DevUIConnection {
  */
 declare function connectDevUI(options: ConnectDevUIOptions): DevUIConnection
 
-/** What of Genkit's classes is needed. */
+/** Options of `hybridgePlugin`. */
 type GenkitErrorClass = new (options: { status: never; message: string; detail?: unknown }) => Error
 interface HybridgePluginOptions extends ServedModels {
   /** Models are called `NAME/KEY`. Default `'hybridge'`. */
   name?: string
-  /** Genkit's own error class, where a bundler has made `genkit` unreachable by name. */
+  /** Genkit's own error class, if a bundler prevents the import of `genkit`. */
   GenkitError?: GenkitErrorClass
 }
-/** A plugin for `genkit({ plugins })`; shaped as Genkit's first version of plugins, which needs no import. */
+/** A plugin for `genkit({ plugins })`, in the form of Genkit's first plugin version, which needs no import. */
 type HybridgePlugin = (ai: any) => {
   name: string
   initializer(): Promise<void>
@@ -3496,22 +3488,22 @@ type HybridgePlugin = (ai: any) => {
   listActions(): Promise<never[]>
 }
 /**
- * Models and embedders as a Genkit plugin, for Node and Electron: streaming, tools and structured output. What was
- * tried is in `response.custom`, and the status of an error is Genkit's.
+ * Creates a Genkit plugin from models and embedders, for Node and Electron: with streaming, tools and structured
+ * output. The trace is in `response.custom`, and errors have Genkit's status.
  *
  * @example
  * const ai = genkit({ plugins: [hybridgePlugin({ models: { hybrid } })], model: 'hybridge/hybrid' })
  * const { text } = await ai.generate('Hello')
  */
 declare function hybridgePlugin({ name, GenkitError, ...served }: HybridgePluginOptions): HybridgePlugin
-/** Genkit's instance, as far as its models are looked up. */
+/** A Genkit instance, the part that looks up models. */
 interface GenkitRegistry {
   registry: {
     lookupAction(key: string): Promise<unknown>
   }
 }
 /**
- * Any model of Genkit's as a branch: by its name, its reference, or the action itself.
+ * Wraps a Genkit model as a branch, given its name, its reference, or the action itself.
  *
  * @example
  * const cloud = genkitModel(ai, 'vertexai/gemini-2.5-flash', { inferenceSource: 'in_cloud' })
@@ -3556,8 +3548,8 @@ import { Servable, ServedModels } from '../../served.js'
 import '../../index.js'
 
 /**
- * What the face serves. The Responses API is loaded at its first use; a service worker cannot load anything later, so
- * there it is imported and given: `import { responses } from 'hybridge/openai/responses'`.
+ * The models and options of the face. The Responses API is loaded at its first use; a service worker cannot load
+ * scripts later, so import it there and pass it: `import { responses } from 'hybridge/openai/responses'`.
  */
 type OpenAIServable =
   | Servable
@@ -3565,14 +3557,14 @@ type OpenAIServable =
       responses?: typeof responses
     })
 
-/** How a request can be stopped. */
+/** Options to abort a request. */
 interface OpenAIRequestOptions {
   signal?: AbortSignal
 }
-/** A failure with the fields of the official client's errors. The error of ours is its cause. */
+/** A failure with the fields of the official client's errors. The HybridError is its cause. */
 declare class OpenAIFaceError extends Error {
   readonly name = 'OpenAIFaceError'
-  /** As HTTP counts. */
+  /** The HTTP status. */
   readonly status: number
   readonly code: string | null
   readonly type: string
@@ -3598,7 +3590,7 @@ interface Create<Whole, Event> {
   ): Promise<Whole>
   (body: CreateBody, options?: OpenAIRequestOptions): Promise<Whole | AsyncIterable<Event>>
 }
-/** The part of the official client's surface that models of ours can serve. */
+/** The part of the official client's API that hybridge models support. */
 interface OpenAIFaceClient {
   readonly chat: {
     readonly completions: {
@@ -3617,7 +3609,7 @@ interface OpenAIFaceClient {
   }
 }
 /**
- * A client with the calls of OpenAI's, over models of ours, without HTTP and without the client library.
+ * Creates a client with OpenAI's methods for hybridge models, without HTTP and without the client library.
  *
  * @example
  * const client = openAIClient({ models: { hybrid } })
@@ -3628,10 +3620,10 @@ interface OpenAIFaceClient {
 declare function openAIClient(served: OpenAIServable): OpenAIFaceClient
 
 /**
- * A `fetch` that answers OpenAI's API with models of ours, offline too. Give it to the official client, which asks for
- * a key and, in pages, for a flag; no key leaves, because nothing is sent anywhere.
+ * Creates a `fetch` that serves OpenAI's API with hybridge models, even offline. Pass it to the official client, which
+ * requires a key and, in pages, a flag; neither the key nor anything else is sent anywhere.
  *
- * Paths count by their end, whatever the host: chat completions, responses, embeddings and models.
+ * Only the end of the path matters, whatever the host: chat completions, responses, embeddings and models.
  *
  * @example
  * const fetch = openAIFetch({ models: { hybrid } })
@@ -3660,14 +3652,14 @@ export type { Create, OpenAIFaceClient, OpenAIRequestOptions, OpenAIServable }
 // ── hybridge/openai/responses
 import { Model } from '../../index.js'
 
-/** How a model is reached and where it answered; a field of ours on answers. */
+/** The branch that answered and where it ran: an additional field of answers. */
 interface HybridgeField {
   branch: string
   inferenceSource: 'on_device' | 'in_cloud' | 'unknown'
   device?: 'gpu' | 'cpu'
   routing: unknown
 }
-/** `usage` of a chat completion. Thoughts are part of `completion_tokens`. */
+/** `usage` of a chat completion. Reasoning is part of `completion_tokens`. */
 interface CompletionUsage {
   prompt_tokens: number
   completion_tokens: number
@@ -3679,7 +3671,7 @@ interface CompletionUsage {
     reasoning_tokens: number
   }
 }
-/** A call of a function. `arguments` is JSON text. */
+/** A function call. `arguments` is JSON text. */
 interface ToolCall {
   id: string
   type: 'function'
@@ -3688,7 +3680,7 @@ interface ToolCall {
     arguments: string
   }
 }
-/** One token with its log-probability. */
+/** One token and its log-probability. */
 interface TokenLogprob {
   token: string
   logprob: number
@@ -3697,11 +3689,11 @@ interface TokenLogprob {
 }
 /** Why a completion ended. */
 type CompletionFinish = 'stop' | 'length' | 'tool_calls' | 'content_filter'
-/** A whole chat completion. */
+/** A complete chat completion. */
 interface ChatCompletion {
   id: string
   object: 'chat.completion'
-  /** Seconds. */
+  /** Seconds since 1970. */
   created: number
   model: string
   choices: Array<{
@@ -3749,7 +3741,7 @@ interface ChatCompletionChunk {
   usage?: CompletionUsage | null
   hybridge?: HybridgeField
 }
-/** Vectors of texts. */
+/** Embeddings of texts. */
 interface EmbeddingList {
   object: 'list'
   data: Array<{
@@ -3763,7 +3755,7 @@ interface EmbeddingList {
     total_tokens: number
   }
 }
-/** What can be asked for. */
+/** The available models. */
 interface ModelEntry {
   id: string
   object: 'model'
@@ -3774,10 +3766,10 @@ interface ModelList {
   object: 'list'
   data: ModelEntry[]
 }
-/** A JSON object from outside. */
+/** A JSON object of unknown content. */
 type Body = Readonly<Record<string, unknown>>
 
-/** An answer on its way out: whole, or as events. */
+/** An answer for a client: complete, or as events. */
 type Outcome<Whole, Event> =
   | {
       kind: 'whole'
@@ -3793,7 +3785,7 @@ type Outcome<Whole, Event> =
       requestId: string
     }
 
-/** A piece of output: thinking, words, or the call of a function. */
+/** An output item: reasoning, text, or a function call. */
 type OutputItem =
   | {
       id: string
@@ -3824,7 +3816,7 @@ interface OutputText {
   text: string
   annotations: never[]
 }
-/** A whole response. */
+/** A complete response. */
 interface ResponseObject {
   id: string
   object: 'response'
@@ -3857,14 +3849,14 @@ interface ResponseObject {
   } | null
   hybridge?: HybridgeField
 }
-/** An event of a streamed response; which fields it has goes by its type. */
+/** An event of a streamed response; its fields depend on its type. */
 type ResponseEvent = {
   type: string
   sequence_number: number
 } & Record<string, unknown>
 /**
- * Answers the Responses API: runs a model as far as its first content. Passed to `openAIFetch` where nothing can be
- * loaded later.
+ * Serves the Responses API: runs a model until its first content. Pass it to `openAIFetch` if no script can be loaded
+ * later.
  *
  * @example
  * import { openAIFetch } from 'hybridge/openai'
@@ -3899,28 +3891,28 @@ export type {
 // ── hybridge/prompt-api
 import { Message, OnDeviceModel, Model } from '../../index.js'
 
-/** Counts messages on their own. Input without a word is nothing. */
+/** Counts messages on their own. Empty input counts as 0. */
 type CountTokens = (messages: Message[]) => number | Promise<number>
 
 /**
- * A piece of a message: text, a picture or sound (a Blob, bytes, or a picture of the page), a call `{ callID, name,
- * arguments }`, or its result `{ callID, name, result }` or `{ callID, name, errorMessage }`. As loose as the
+ * A part of a message: text, an image or audio (a Blob, bytes, or an image of the page), a call `{ callID, name,
+ * arguments }`, or its result `{ callID, name, result }` or `{ callID, name, errorMessage }`. As lenient as the
  * platform's own type.
  */
 interface PromptContent {
   type: 'text' | 'image' | 'audio' | 'tool-call' | 'tool-response'
   value: unknown
 }
-/** A message of a conversation. `prefix` begins the answer that is to be continued. */
+/** A message of a conversation. `prefix` marks a partial answer that is to be continued. */
 interface PromptMessage {
   role: 'system' | 'user' | 'assistant'
   content: string | PromptContent[]
   prefix?: boolean
 }
-/** Words, or messages. */
+/** Text, or messages. */
 type PromptInput = string | PromptMessage[]
 
-/** How varied answers are. */
+/** The sampling mode. */
 type SamplingMode = 'most-predictable' | 'predictable' | 'balanced' | 'creative' | 'most-creative'
 /** A function that a session offers to the model. */
 interface PromptApiTool {
@@ -3930,7 +3922,7 @@ interface PromptApiTool {
   execute?(input: unknown): unknown
 }
 type Kind = 'text' | 'image' | 'audio' | 'tool-call' | 'tool-response'
-/** What a session is expected to take and to give. */
+/** Expected input or output of a session. */
 interface PromptApiExpected {
   type: Kind
   languages?: string[]
@@ -3954,24 +3946,24 @@ interface PromptApiPromptOptions {
   signal?: AbortSignal
 }
 
-/** How a model appears as a `LanguageModel`. */
+/** Options of `promptApi`. */
 interface PromptApiOptions {
-  /** In tokens; default: the model's own, else 8192. */
+  /** The context window in tokens; default: the model's own, else 8192. */
   contextWindow?: number
   /** Counts messages on their own. Default: the model's own count once it is loaded, else an estimate. */
   countTokens?: CountTokens
   /**
-   * The model whose download `availability` and `create` show; for a hybrid, its branch on this device. Default: the
-   * model itself, where it has one.
+   * The model whose download `availability` and `create` report; for a hybrid, its branch on this device. Default: the
+   * model itself, if it has a download.
    */
   download?: Pick<OnDeviceModel, 'availability' | 'load' | 'state'>
 }
 /** Options of `create`. */
 interface PromptApiCreateOptions extends PromptApiCoreOptions {
   initialPrompts?: Exclude<PromptInput, string>
-  /** Is given an event target that reports `downloadprogress`. */
+  /** Called with an event target that reports `downloadprogress`. */
   monitor?: (monitor: EventTarget) => void
-  /** Stops the creation, and destroys the session later. */
+  /** Aborts the creation, or destroys the session later. */
   signal?: AbortSignal
 }
 /** A session of the Prompt API. */
@@ -4000,8 +3992,8 @@ interface PromptApiClass {
   create(options?: PromptApiCreateOptions): Promise<PromptApiSession>
 }
 /**
- * A class with the shape of the browser's `LanguageModel` over any model. Sessions share the model; destroying one
- * leaves it loaded.
+ * Creates a class like the browser's `LanguageModel` for any model. Sessions share the model, which stays loaded when
+ * one is destroyed.
  *
  * @example
  * const LanguageModel = promptApi(hybrid)
@@ -4011,8 +4003,8 @@ interface PromptApiClass {
 declare function promptApi(model: Model, options?: PromptApiOptions): PromptApiClass
 
 /**
- * Makes a model the page's `LanguageModel` where the browser has none, or in any case with `force`. Returns a function
- * that brings back what was there.
+ * Installs a model as the page's `LanguageModel` if the browser has none, or in any case with `force`. Returns a
+ * function that restores the previous state.
  *
  * @example
  * const remove = installPromptApi(hybrid)
@@ -4188,24 +4180,24 @@ import {
 import { Loadable, DownloadState } from '../../download-store.js'
 export { DownloadStore, downloadStore } from '../../download-store.js'
 
-/** A message with a name that stays the same while it grows: the key of its element. */
+/** A message with a stable ID, the key of its element. */
 interface ChatMessage extends Message {
   readonly id: string
   /** All text parts, joined. */
   readonly text: string
-  /** Of an answer that is complete: which branch gave it, what it used, what was tried. */
+  /** Of a complete answer: the branch, the usage and the trace. */
   readonly response?: GenerateResponse
 }
-/** What a chat shows. A snapshot is never changed; a new state is a new object. */
+/** The state of a chat. A snapshot is never modified; a new state is a new object. */
 interface ChatState {
   readonly messages: readonly ChatMessage[]
   /** `submitted` until the first chunk, `streaming` until the last. */
   readonly status: 'ready' | 'submitted' | 'streaming' | 'error'
   readonly error?: HybridError
-  /** Calls that wait for a person: show those with `waits`, and decide with `approve`. It is JSON. */
+  /** Calls that wait for approval: show those with `waits`, and decide with `approve`. It is JSON. */
   readonly paused?: PausedRun
 }
-/** A person's decisions about calls that wait, by `ref`, or by name where a call has none. */
+/** Decisions about waiting calls, by `ref`, or by name if a call has none. */
 type Approvals = Readonly<
   Record<
     string,
@@ -4218,23 +4210,23 @@ type Approvals = Readonly<
 >
 interface ChatOptions {
   model: Model
-  /** A system message that goes before every conversation. */
+  /** A system message at the beginning of every conversation. */
   system?: string
-  /** Messages to begin with, for example stored ones. */
+  /** Initial messages, for example stored ones. */
   initialMessages?: readonly Message[]
-  /** A stored `paused`, with the messages that it was stored with. */
+  /** A stored `paused`, to be used with the messages that were stored with it. */
   initialPaused?: PausedRun
   /** The rest of each request: config, tools, output. */
   request?: Omit<GenerateRequest, 'messages' | 'prompt' | 'system'>
-  /** What answers the model's calls, by name: whole tools, or functions for those that `request.tools` describes. */
+  /** Functions for the model's calls, by name: whole tools, or functions for those described in `request.tools`. */
   tools?: Readonly<Record<string, ToolFunction | ExecutableTool>>
-  /** How often the model may call in one answer. Default 5. */
+  /** The maximum number of steps per answer in which the model calls tools. Default 5. */
   maxTurns?: number
 }
 
 /**
- * A model of this device with its download. All components share one state; nothing is downloaded before `load`, which
- * belongs into a click. On a server the status is `downloadable`.
+ * Returns a device model's download. All components share one state; nothing is downloaded before `load`, which should
+ * be called from a click. On a server the status is `downloadable`.
  *
  * @example
  * const { status, progress, error, load } = useModel(gemma)
@@ -4245,7 +4237,7 @@ declare function useModel(model: Loadable): DownloadState & {
   cancel: () => void
 }
 /**
- * How far a model's load is: undefined where none runs.
+ * Returns the progress of a model's load; undefined if none is running.
  *
  * @example
  * const progress = useLoadProgress(gemma)
@@ -4253,7 +4245,7 @@ declare function useModel(model: Loadable): DownloadState & {
  */
 declare function useLoadProgress(model: Loadable): LoadProgress | undefined
 /**
- * A conversation with a model, streamed into state. Leaving the page's component stops the answer.
+ * Returns a conversation with a model, streamed into state. Unmounting the component aborts the answer.
  *
  * @example
  * const { messages, status, send, stop } = useChat({ model: hybrid, system: 'Answer briefly.' })
@@ -4261,7 +4253,7 @@ declare function useLoadProgress(model: Loadable): LoadProgress | undefined
 declare function useChat(options: ChatOptions): ChatState & {
   send: (content: string | Part[]) => Promise<void>
   regenerate: () => Promise<void>
-  /** Decides about the calls of `paused`, by `ref` or name, and goes on. */
+  /** Decides about the calls of `paused`, by `ref` or name, and continues. */
   approve: (approvals: Approvals) => Promise<void>
   stop: () => void
   setMessages: (messages: readonly Message[]) => void
@@ -4273,9 +4265,9 @@ export type { Approvals, ChatMessage, ChatOptions, ChatState }
 // ── hybridge/retrieval
 import { Metadata, Embedder, HybridError, GenerateRequest, Model, Tool } from '../index.js'
 
-/** What a store needs of an embedder: `gemmaEmbedder()` fits, and so does any object with such a function. */
+/** The part of an embedder that a store uses: `gemmaEmbedder()` fits, as does any object with such a function. */
 interface TextEmbedder {
-  /** Vectors of equal length, in the order of the texts. `task` distinguishes questions from what answers them. */
+  /** Returns vectors of equal length, in the order of the texts. `task` distinguishes queries from documents. */
   embed(
     texts: string[],
     options: {
@@ -4285,8 +4277,7 @@ interface TextEmbedder {
     },
   ): Promise<ReadonlyArray<ArrayLike<number>>>
   /**
-   * Which vectors it makes, and where the texts go. An embedder that does not declare `on_device` counts as one in the
-   * cloud.
+   * The model's name, and where it runs. An embedder that does not declare `on_device` counts as a cloud service.
    */
   readonly info?: {
     readonly name?: string
@@ -4294,7 +4285,7 @@ interface TextEmbedder {
   }
 }
 type EmbeddingDimensions = NonNullable<NonNullable<Parameters<Embedder['embed']>[1]>['dimensions']>
-/** A value that documents can be filtered by. */
+/** A value by which documents can be filtered. */
 type FilterValue = string | number | boolean | null
 /**
  * A condition on metadata. Members of one object must all hold; a field of a nested object is written `'author.name'`;
@@ -4309,7 +4300,7 @@ interface Filter {
   not?: Filter
   [field: string]: FilterValue | FieldCondition | Filter | Filter[] | undefined
 }
-/** All members must hold. */
+/** All members must match. */
 interface FieldCondition {
   eq?: FilterValue
   ne?: FilterValue
@@ -4322,12 +4313,12 @@ interface FieldCondition {
   exists?: boolean
 }
 interface StoreDocument {
-  /** Made up where it is missing. */
+  /** Generated if missing. */
   id?: string
   text: string
-  /** Any JSON. Strings, numbers, booleans, nulls and lists of them can be filtered by. */
+  /** Any JSON. Strings, numbers, booleans, nulls and lists of them can be used in filters. */
   metadata?: Metadata
-  /** Instead of the embedder's. */
+  /** A vector to use instead of the embedder's. */
   vector?: ArrayLike<number>
 }
 interface StoredDocument {
@@ -4336,11 +4327,11 @@ interface StoredDocument {
   readonly metadata: Metadata
 }
 interface SearchOptions {
-  /** How many documents at most. Default 5. */
+  /** The maximum number of documents. Default 5. */
   topK?: number
   filter?: Filter
   /**
-   * Ranks by keywords as well: both rankings are fused by reciprocal ranks. `weight` is what keywords weigh, from 0 to
+   * Also ranks by keywords: both rankings are fused by reciprocal rank. `weight` is the weight of keywords, from 0 to
    * 1, 0.5 by default; with 1 the embedder is not called at all.
    */
   hybrid?:
@@ -4351,15 +4342,18 @@ interface SearchOptions {
   signal?: AbortSignal
 }
 interface SearchHit extends StoredDocument {
-  /** The best first. By vectors it is the cosine, from -1 to 1; by keywords BM25; by both it is at most 1. */
+  /**
+   * The higher, the better. By vectors it is the cosine similarity, from -1 to 1; by keywords BM25; by both it is at
+   * most 1.
+   */
   readonly score: number
-  /** The cosine, where vectors ranked this document. */
+  /** The cosine similarity, if vectors ranked this document. */
   readonly vectorScore?: number
-  /** BM25, where keywords ranked this document. */
+  /** BM25, if keywords ranked this document. */
   readonly keywordScore?: number
 }
 /**
- * All that `retriever()` and `augment()` ask of a store, so that another database can be used instead.
+ * The part of a store that `retriever()` and `augment()` use, so that another database can replace it.
  *
  * @example
  * const store: VectorStore = {
@@ -4368,37 +4362,39 @@ interface SearchHit extends StoredDocument {
  */
 interface VectorStore {
   search(query: string, options?: SearchOptions): Promise<readonly SearchHit[]>
-  /** Where queries go. A store that does not declare `on_device` counts as one in the cloud. */
+  /** Where queries are sent. A store that does not declare `on_device` counts as a cloud service. */
   readonly info?: {
     readonly name?: string
     readonly inferenceSource?: 'on_device' | 'in_cloud' | 'unknown'
   }
 }
 interface VectorStoreOptions {
-  /** Not needed where every document and query is a vector, or where keywords are enough. */
+  /** Not needed if every document and query is a vector, or for keyword search only. */
   embedder?: TextEmbedder
   /**
-   * Keeps the store under this name: in the origin's private file system. Without a name it lasts as long as the
+   * Stores the documents under this name in the origin private file system. Without a name they exist as long as the
    * object.
    */
   name?: string
-  /** In Node: keeps the store in this folder instead. One process at a time may use it. */
+  /** In Node: stores the documents in this folder instead. One process at a time may use it. */
   folder?: string
-  /** Numbers of a vector. Default: as many as the embedder makes. */
+  /** The number of dimensions of a vector. Default: as the embedder returns. */
   dimensions?: number
   /**
-   * `'int8'` stores a number in a byte, `'none'` in four. Default: as the store was made, and `'int8'` for a new one.
+   * `'int8'` stores a number in a byte, `'none'` in four. Default: as in the existing store, or `'int8'` for a new
+   * one.
    */
   quantise?: 'int8' | 'none'
   /**
-   * Allows an embedder that is not declared to run on this device, so that texts and queries leave it. Default false.
+   * Allows an embedder that is not declared to run on this device, so that texts and queries may leave it. Default
+   * false.
    */
   allowCloud?: boolean
   /** For pages whose bundler or policy needs the files named. */
   workerUrl?: string | URL
   wasmUrl?: string | URL
 }
-/** The progress of `add` and `upsert` while they embed. */
+/** The progress of embedding during `add` and `upsert`. */
 interface AddProgress {
   readonly done: number
   readonly total: number
@@ -4410,41 +4406,40 @@ interface AddOptions {
 /** A store of this package. */
 interface LocalVectorStore extends VectorStore {
   /**
-   * Adds documents, all or none, and resolves with their ids once they are on disk. An id that is there already is
-   * ALREADY_EXISTS.
+   * Adds documents, all or none, and resolves with their IDs once they are on disk. An existing ID is ALREADY_EXISTS.
    */
   add(documents: StoreDocument | readonly StoreDocument[], options?: AddOptions): Promise<string[]>
-  /** The same, replacing documents of the same id. */
+  /** The same, but replaces documents with the same ID. */
   upsert(documents: StoreDocument | readonly StoreDocument[], options?: AddOptions): Promise<string[]>
-  /** Deletes by id or by filter, and resolves with how many documents were there. */
+  /** Deletes by ID or by filter, and resolves with the number of documents deleted. */
   delete(which: string | readonly string[] | Filter): Promise<number>
   search(query: string | ArrayLike<number>, options?: SearchOptions): Promise<SearchHit[]>
   get(id: string): Promise<StoredDocument | undefined>
   count(): Promise<number>
   /** Deletes every document. */
   clear(): Promise<void>
-  /** Ends the worker. Everything acknowledged is on disk already. */
+  /** Ends the worker. Everything acknowledged is already on disk. */
   close(): Promise<void>
   /** Opens the store before its first use. */
   open(): Promise<void>
   /** Whether documents outlive this object. Known once the store is open. */
   readonly isPersistent: boolean
-  /** Why they do not although a name was given, or what of the file was damaged. */
+  /** Why documents are not stored although a name was given, or which part of the file was damaged. */
   readonly caution: HybridError | undefined
 }
 
-/** Retrieval as a step before generation: passages go into the request, citations come with the answer. */
+/** Retrieval as a step before generation: adds passages to the request and citations to the answer. */
 
 interface AugmentOptions extends SearchOptions {
   store: VectorStore
-  /** What to search for. Default: the text of the last message of the person. */
+  /** The query. Default: the text of the last user message. */
   query?: string
-  /** Hits of a lower score are left out. The scores of hybrid and of plain search differ. */
+  /** The minimum score of a hit. Scores of hybrid and of plain search differ. */
   minScore?: number
   /** The sentence above the passages. */
   instruction?: string
 }
-/** A passage that was put into a request, by the number under which the answer cites it. */
+/** A passage in a request, with the number by which the answer cites it. */
 interface Citation {
   readonly index: number
   readonly id: string
@@ -4454,13 +4449,13 @@ interface Citation {
   readonly isCited?: boolean
 }
 interface Augmented {
-  /** The request with the passages in front of the last message of the person. */
+  /** The request with the passages before the last user message. */
   readonly request: GenerateRequest
   readonly citations: readonly Citation[]
   readonly hits: readonly SearchHit[]
 }
 /**
- * Searches a store for what a request asks and puts what was found into the request.
+ * Searches a store for a request and adds the results to the request.
  *
  * @example
  * const { request, citations } = await augment('Where do visitors park?', { store, topK: 3 })
@@ -4468,11 +4463,11 @@ interface Augmented {
  */
 declare function augment(request: string | GenerateRequest, options: AugmentOptions): Promise<Augmented>
 /**
- * The same model, which searches a store before each answer. The answer's `message.metadata.citations` lists the
- * passages; `isCited` marks those that the answer names.
+ * Returns a model that searches a store before each answer. The answer's `message.metadata.citations` lists the
+ * passages; `isCited` marks those that it cites.
  *
- * A request that is pinned to some branches is searched on this device only: where the store's embedder is not, by
- * keywords alone, and not at all in a store of another make.
+ * A pinned request is searched on this device only: by keywords only if the store's embedder is remote, and not at all
+ * in a custom store.
  *
  * @example
  * const expert = withRetrieval(ai, { store, topK: 3 })
@@ -4481,19 +4476,19 @@ declare function augment(request: string | GenerateRequest, options: AugmentOpti
  */
 declare function withRetrieval<M extends Model>(model: M, options: Omit<AugmentOptions, 'query' | 'signal'>): M
 
-/** Texts cut into pieces that an embedder takes, with their places in the text. */
+/** Splits texts into chunks for an embedder, with their positions in the text. */
 interface ChunkOptions {
   /**
-   * Where a text is cut first. `'markdown'` cuts at headings and keeps code blocks whole where they fit; `'sentences'`
-   * at sentences; `'tokens'` at words, wherever a piece is full. Default `'sentences'`.
+   * Where to split first. `'markdown'` splits at headings and keeps code blocks whole if they fit; `'sentences'`
+   * splits at sentences; `'tokens'` at words, whenever a chunk is full. Default `'sentences'`.
    */
   by?: 'tokens' | 'sentences' | 'markdown'
-  /** The most tokens of a piece. Default 256. */
+  /** The maximum number of tokens per chunk. Default 256. */
   size?: number
-  /** About how many tokens a piece repeats of the one before it. Default 0. */
+  /** About how many tokens of the previous chunk to repeat. Default 0. */
   overlap?: number
   /**
-   * How many tokens a text has. Default: a fourth of its characters, rounded up. It may ask a model: `(text) =>
+   * Counts the tokens of a text. Default: a fourth of its characters, rounded up. It may use a model: `(text) =>
    * gemma.countTokens(text)`.
    */
   countTokens?: (text: string) => number | Promise<number>
@@ -4504,12 +4499,12 @@ interface TextChunk {
   readonly text: string
   readonly start: number
   readonly end: number
-  /** With `'markdown'`: the headings above this piece, the outermost first. */
+  /** With `'markdown'`: the headings above this chunk, the outermost first. */
   readonly headings: readonly string[]
 }
 /**
- * Cuts a text into pieces of at most `size` tokens. Without overlap the pieces, joined, are the text; none ends within
- * a character as people see it. A single character of more tokens than `size` is a piece of its own.
+ * Splits a text into chunks of at most `size` tokens. Without overlap the joined chunks equal the text; no chunk ends
+ * inside a grapheme cluster. A single character of more than `size` tokens is a chunk of its own.
  *
  * @example
  * const chunks = await chunkText(markdown, { by: 'markdown', size: 200, overlap: 20 })
@@ -4521,7 +4516,7 @@ declare function chunkText(text: string, options?: ChunkOptions): Promise<TextCh
 
 interface RetrieverOptions extends Omit<SearchOptions, 'signal'> {
   store: VectorStore
-  /** The tool's description for the model: name the store's contents. */
+  /** The tool's description for the model, which should name the store's contents. */
   description?: string
 }
 /** The tool's result: passages to quote from, the best first. */
@@ -4534,7 +4529,7 @@ interface RetrievedPassages {
   }>
 }
 /**
- * A tool by which a model searches a store, for `runTools`, `streamTools`, agents and chats.
+ * Creates a tool with which a model searches a store, for `runTools`, `streamTools`, agents and chats.
  *
  * @example
  * const { text } = await runTools({
@@ -4550,11 +4545,11 @@ declare function retriever(options: RetrieverOptions): Tool<
   Promise<RetrievedPassages>
 >
 
-/** Names of the stores in the origin's private file system. */
+/** Returns the names of the stores in the origin private file system. */
 declare function vectorStores(): Promise<string[]>
 /**
- * Deletes a store with all its documents, also one that cannot be opened. Rejects with STORE_IN_USE while another
- * object or tab uses it at this moment; one that is open but idle finds an empty store at its next call.
+ * Deletes a store with all its documents, even if it cannot be opened. Rejects with STORE_IN_USE if another object or
+ * tab is using it at this moment; one that is open but idle finds an empty store at its next call.
  *
  * @example
  * await deleteVectorStore('handbook')
@@ -4562,8 +4557,8 @@ declare function vectorStores(): Promise<string[]>
 declare function deleteVectorStore(name: string): Promise<void>
 
 /**
- * A store of texts that are found by meaning, by keywords or by both. Search is exact and runs in a worker; with a
- * `name` the store is kept in the origin's private file system and shared by tabs.
+ * Creates a store of texts that are found by meaning, by keywords or by both. Search is exact and runs in a worker;
+ * with a `name` the store is kept in the origin private file system and shared by tabs.
  *
  * @example
  * const embedder = gemmaEmbedder({ model: 'embeddinggemma-300m' })
@@ -4620,35 +4615,36 @@ export { tinyModel }
 // ── shared: download-store.d.ts
 import { LoadProgress, HybridError, OnDeviceModel } from './index.js'
 
-/** What a page shows of a download. A snapshot is never changed; a new state is a new object. */
+/** The state of a download. A snapshot is never modified; a new state is a new object. */
 interface DownloadState {
   readonly status: 'unavailable' | 'downloadable' | 'downloading' | 'ready' | 'failed'
   /** From 0 to 1. */
   readonly progress: number
-  /** The last report of the model, while it loads. */
+  /** The model's last report during a load. */
   readonly report?: LoadProgress
-  /** Why the model is unavailable, or its load failed. */
+  /** Why the model is unavailable, or why its load failed. */
   readonly error?: HybridError
 }
-/** Shaped for `useSyncExternalStore(store.subscribe, store.getSnapshot, store.getServerSnapshot)`. */
+/** In the form of `useSyncExternalStore(store.subscribe, store.getSnapshot, store.getServerSnapshot)`. */
 interface DownloadStore {
-  /** The first subscription asks the model what is there; it downloads nothing. */
+  /** The first subscription calls `availability()`, which downloads nothing. */
   readonly subscribe: (onChange: () => void) => () => void
   readonly getSnapshot: () => DownloadState
   readonly getServerSnapshot: () => DownloadState
   /**
-   * Starts the download, or joins the one that runs. Call it from a click. Never rejects: a failure is in the state.
+   * Starts the download, or joins the one in progress. Call it from a click. Never rejects: a failure is part of the
+   * state.
    */
   readonly load: () => Promise<void>
-  /** Stops the download; what is there is kept, and `load` resumes. */
+  /** Aborts the download; the received bytes are kept, and `load` resumes. */
   readonly cancel: () => void
 }
-/** What has a download: models and embedders of this device. */
+/** A model or embedder with a download. */
 type Loadable = Pick<OnDeviceModel, 'availability' | 'load'> & {
   readonly state?: OnDeviceModel['state']
 }
 /**
- * The download of a model as a store, the same one at every call.
+ * Returns the download of a model as a store, the same one at every call.
  *
  * @example
  * const store = downloadStore(gemma)
@@ -4662,7 +4658,7 @@ export type { DownloadState, DownloadStore, Loadable }
 // ── shared: served.d.ts
 import { Model, Embedder } from './index.js'
 
-/** Models by the name that clients ask for, and embedders beside them. */
+/** Models and embedders by the names that clients request. */
 interface ServedModels {
   models: Readonly<Record<string, Model>>
   embedders?: Readonly<Record<string, Embedder>>
@@ -4673,23 +4669,22 @@ type Servable = Model | ServedModels | Readonly<Record<string, Model>>
 export type { Servable, ServedModels }
 
 // ── shared: statistics.d.ts
-/** A figure and the interval that holds the true one in 95 of 100 cases. */
+/** An estimate with its 95 % confidence interval. */
 interface Interval {
   mean: number
   low: number
   high: number
 }
 /**
- * A share of `hits` in `count`, by Wilson's score interval; all of it possible for a count of 0.
+ * Returns the share of `hits` in `count` with Wilson's score interval, which is 0 to 1 for a count of 0.
  *
  * @example
  * wilson(8, 10) // { mean: 0.8, low: 0.49, high: 0.94 }
  */
 declare function wilson(hits: number, count: number): Interval
 /**
- * How probable it is that a right answer has a higher signal than a wrong one (the area under the ROC curve); ties
- * count half.
- * `undefined` where all answers are right, or all wrong.
+ * Returns the probability that a right answer has a higher signal than a wrong one (the area under the ROC curve);
+ * ties count half. `undefined` if all answers are right, or all wrong.
  *
  * @example
  * auroc([{ signal: -0.1, right: true }, { signal: -2, right: false }]) // 1
@@ -4701,8 +4696,8 @@ declare function auroc(
   }>,
 ): number | undefined
 /**
- * The mean difference of two branches on the same cases, by the bootstrap over cases. The same differences give the
- * same interval.
+ * Returns the mean difference of two branches on the same cases, by the bootstrap over cases. The same differences
+ * give the same interval.
  *
  * @example
  * pairedDifference(cases.map(({ local, cloud }) => local - cloud))
