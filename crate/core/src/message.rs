@@ -185,7 +185,7 @@ impl FromJson for Part {
             Content::Custom(custom)
         } else {
             let nothing = Error::invalid(
-                "a part must have one of text, reasoning, media, toolRequest, toolResponse, data, custom",
+                "a part needs text, reasoning, media, toolRequest, toolResponse, data or custom",
             );
             return fields.done(()).and(Err(nothing));
         };

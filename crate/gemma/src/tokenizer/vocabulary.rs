@@ -112,9 +112,7 @@ impl Vocabulary {
             Some(other) => {
                 return Err(Error::new(
                     Status::Unimplemented,
-                    format!(
-                        "the tokenizer {other} is not supported, only llama (SentencePiece) and gemma4"
-                    ),
+                    format!("the tokenizer {other} is not supported, only llama and gemma4"),
                 )
                 .with_code("TOKENIZER_UNSUPPORTED"));
             }
