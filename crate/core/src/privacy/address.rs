@@ -1,10 +1,9 @@
-//! IP addresses, of both lengths. Those that mean "here" or "everywhere" name no machine.
+//! IP addresses, version 4 and 6. Local and unspecified addresses identify no machine.
 
 use super::number::{Between, Group, TIGHT};
 use super::text::{Text, is_letter};
 
-/// Four numbers up to 255 with dots between them, and nothing more; no version, and no whole
-/// network.
+/// Detects four numbers up to 255 with dots between them, excluding versions and whole networks.
 pub(super) fn is_four(text: Text<'_>, groups: &[Group]) -> bool {
     let [a, b, c, d] = groups else { return false };
     if ![a, b, c].iter().all(|it| it.after == Between::Dot && it.loose == TIGHT) {
@@ -12,7 +11,7 @@ pub(super) fn is_four(text: Text<'_>, groups: &[Group]) -> bool {
     }
     let mut bytes = [0_u32; 4];
     for (slot, group) in bytes.iter_mut().zip([a, b, c, d]) {
-        // A leading zero is a version number's, not an address's.
+        // A leading zero occurs in versions, but not in addresses.
         if group.len() > 3 || (group.len() > 1 && text.at(group.from) == b'0') {
             return false;
         }
@@ -33,14 +32,14 @@ pub(super) fn is_four(text: Text<'_>, groups: &[Group]) -> bool {
         && !matches!(bytes, [127 | 0, ..] | [255, 255, ..] | [.., 0])
 }
 
-/// Words for what has an address.
+/// Words before an address.
 const HOSTS: [&[u8]; 12] = [
     b"ip", b"ips", b"address", b"addr", b"host", b"server", b"dns", b"ping", b"gateway", b"client",
     b"peer", b"proxy",
 ];
 
-/// Whether four numbers rather count sections, releases or objects: all of them small, and nothing
-/// beside them that says what an address is of. `word` is the one before them.
+/// Whether four numbers are more likely a section, release or object number: all of them are small,
+/// and the word before them, `word`, doesn't announce an address.
 pub(super) fn is_numbering(text: Text<'_>, groups: &[Group], word: &[u8]) -> bool {
     let values = || groups.iter().map(|it| text.value(it.from, it.to));
     let Some((first, last)) = groups.first().zip(groups.last()) else { return false };
@@ -56,9 +55,10 @@ pub(super) fn is_numbering(text: Text<'_>, groups: &[Group], word: &[u8]) -> boo
     values().all(|it| it < 40) && !is_known && !is_addressed
 }
 
-/// Eight groups of hexadecimal digits, or fewer with one `::`.
+/// Detects eight groups of hexadecimal digits, or fewer with one `::`.
 pub(super) fn six_end(text: Text<'_>, at: usize) -> Option<usize> {
-    // Cheap and mostly the end of it: a first group is at most four digits, and a colon follows.
+    // A cheap check that rejects most candidates: a first group has at most four digits, and a
+    // colon follows.
     let first = text.run(at, 5, |byte| byte.is_ascii_hexdigit());
     if first > 4 || text.at(at + first) != b':' || matches!(text.before(at), b':' | b'.') {
         return None;
@@ -96,7 +96,7 @@ pub(super) fn six_end(text: Text<'_>, at: usize) -> Option<usize> {
     }
     let is_joined = text.at(cursor) == b'_' && text.at(cursor + 1).is_ascii_alphanumeric();
     let ends = !text.at(cursor).is_ascii_alphanumeric() && !is_joined;
-    // Three groups and a digit, or every `a::b` of a program would be one.
+    // At least three groups and a digit, or every `a::b` in a program would match.
     let is_whole = (gaps == 0 && groups == 8) || (gaps == 1 && (3..8).contains(&groups));
     (ends && is_whole && has_digit).then_some(cursor)
 }

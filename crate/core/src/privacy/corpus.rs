@@ -1,10 +1,10 @@
-//! A corpus that is generated, the same on every machine: personal data of every kind as people
-//! write it, in the disguises that editors and APIs put on it, and texts that look like it and are
-//! not. The table of figures is printed by `cargo test -p hybridge-core corpus -- --nocapture`.
+//! A generated corpus, the same on every machine: personal data of every kind in common notations,
+//! with escapes of editors and APIs, and texts that only look like personal data. The table of
+//! results is printed by `cargo test -p hybridge-core corpus -- --nocapture`.
 
 use super::SensitiveKind;
 
-/// Numbers that look random and are always the same (xorshift).
+/// Deterministic random numbers (xorshift).
 pub(crate) struct Random(u64);
 
 impl Random {
@@ -24,7 +24,7 @@ impl Random {
     }
 
     /// `#` is a digit, `@` one from 1 on, `?` one from 2 on, `x` a hexadecimal digit, `a` a small
-    /// letter, `A` a capital, `*` either or a digit; behind `\` a character is itself.
+    /// letter, `A` a capital, `*` either or a digit; after `\` a character is literal.
     pub(crate) fn form(&mut self, form: &str) -> String {
         let mut text = String::new();
         let mut is_itself = false;
@@ -84,7 +84,7 @@ const HOSTS: [&str; 10] = [
     "corp.example",
 ];
 
-/// By country, as people write them at home or abroad.
+/// By country, in national and international notation.
 const PHONES: [&str; 46] = [
     "+1 (2##) ?##-####",
     "+1-2##-?##-####",
@@ -134,7 +134,7 @@ const PHONES: [&str; 46] = [
     "04@# ### ###", // Japan, Korea, Australia
 ];
 
-/// Called a number by a word.
+/// Numbers announced by a word.
 const CALLED: [&str; 10] = [
     "tel 555####",
     "Tel.: ## ## / ## ## ##",
@@ -319,7 +319,7 @@ fn national(random: &mut Random) -> String {
     random.form(&escaped(text))
 }
 
-/// Personal data of a kind, as it is plainly written.
+/// Returns personal data of a kind, in plain notation.
 pub(crate) fn plain(kind: SensitiveKind, random: &mut Random) -> String {
     match kind {
         SensitiveKind::Email => format!("{}@{}", random.pick(&NAMES), random.pick(&HOSTS)),
@@ -360,7 +360,7 @@ pub(crate) fn plain(kind: SensitiveKind, random: &mut Random) -> String {
         }
         SensitiveKind::ApiKey => {
             let form = random.pick(&SECRETS);
-            // Words of the form are themselves; only runs of marks are random.
+            // Words of the template are literal; only runs of placeholders are random.
             random.form(&escaped(form))
         }
         SensitiveKind::DateOfBirth => {
@@ -371,7 +371,7 @@ pub(crate) fn plain(kind: SensitiveKind, random: &mut Random) -> String {
     }
 }
 
-/// Single letters of words are themselves, long rows of them are marks.
+/// Single letters of words are literal, longer runs are placeholders.
 fn escaped(form: &str) -> String {
     let bytes: Vec<char> = form.chars().filter(|it| *it != '\\').collect();
     let mut text = String::new();
@@ -392,7 +392,7 @@ fn escaped(form: &str) -> String {
     text
 }
 
-/// What editors, keyboards and APIs do to a text.
+/// Applies an escape or notation of editors, keyboards and APIs.
 type Disguise = fn(&str) -> String;
 
 fn digits_from(text: &str, zero: u32) -> String {

@@ -1,10 +1,10 @@
-//! Personal data in requests: which kinds there are and where, never what it is.
+//! Detects personal data in requests: its kinds and positions, never its content.
 //!
-//! A text is read twice: with digits, spaces and letters of one spelling, and again with its
-//! escapes undone where it has any. Each reading is one pass, in which what looks closer looks at a
-//! bounded window or remembers how far it has looked, so that the time depends on a text's length
-//! alone. A false alarm costs a slower answer, a miss costs somebody's privacy: where in doubt, it
-//! is personal.
+//! A text is scanned twice: with digits, spaces and letters normalised, and again with its escapes
+//! decoded, if it has any. Each scan is one pass, in which detectors examine a bounded window or
+//! remember how far they have read, so that the time depends only on the text's length. A false
+//! positive costs a slower answer, a false negative costs privacy, so ambiguous data counts as
+//! personal.
 
 mod account;
 mod address;
@@ -42,7 +42,7 @@ use crate::order;
 use kind::Finds;
 use plain::Plain;
 
-/// The kinds of personal data in a text.
+/// Returns the kinds of personal data in a text.
 #[must_use]
 pub fn kinds_of(text: &str) -> Vec<SensitiveKind> {
     let mut finds = Finds::default();
@@ -50,14 +50,14 @@ pub fn kinds_of(text: &str) -> Vec<SensitiveKind> {
     finds.kinds.list()
 }
 
-/// The personal data in a text, in order and without overlaps.
+/// Returns the personal data in a text, in order and without overlaps.
 #[must_use]
 pub fn spans_in(text: &str) -> Vec<Span> {
     let mut finds = Finds { spans: Some(Vec::new()), ..Finds::default() };
     look(text.as_bytes(), &mut finds);
     let mut spans = finds.spans.unwrap_or_default();
-    // The longest of those that begin at one place first; what overlaps it is another reading of
-    // the same.
+    // At each position the longest comes first; an overlapping one is another interpretation of the
+    // same data.
     order::sort_by_key(&mut spans, |it| (it.from, usize::MAX - it.to, it.kind));
     let mut apart: Vec<Span> = Vec::with_capacity(spans.len());
     for span in spans {
@@ -69,7 +69,7 @@ pub fn spans_in(text: &str) -> Vec<Span> {
     apart
 }
 
-/// Adds the personal data in a text, in both readings.
+/// Adds the personal data in a text, from both scans.
 fn look(text: &[u8], finds: &mut Finds) {
     let tracks = finds.spans.is_some();
     read(text, None, finds);
@@ -80,7 +80,7 @@ fn look(text: &[u8], finds: &mut Finds) {
     }
 }
 
-/// Folds and scans; finds are returned as places in the `source`'s own text.
+/// Normalises and scans; positions refer to the `source` text.
 fn read(text: &[u8], source: Option<(&Plain, usize)>, finds: &mut Finds) {
     let tracks = finds.spans.is_some();
     if text.is_ascii() && source.is_none() {

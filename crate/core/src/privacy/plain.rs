@@ -1,11 +1,10 @@
-//! Texts as detectors read them: digits of every script as ASCII, one kind of space and dash, no
-//! invisible characters, accents off the letters, and in a second reading the escapes of editors
-//! and APIs undone.
+//! Normalises texts for the detectors: digits of every script as ASCII, one kind of space and dash,
+//! no invisible characters, no accents, and in a second version with escapes of editors and APIs
+//! decoded.
 
 use memchr::memchr3;
 
-/// The zero of each script whose digits Unicode counts as decimal (general category Nd), up to
-/// Unicode 16.
+/// The zero of each script with decimal digits (general category Nd), up to Unicode 16.
 const ZEROS: [u32; 70] = [
     0x660, 0x6F0, 0x7C0, 0x966, 0x9E6, 0xA66, 0xAE6, 0xB66, 0xBE6, 0xC66, 0xCE6, 0xD66, 0xDE6,
     0xE50, 0xED0, 0xF20, 0x1040, 0x1090, 0x17E0, 0x1810, 0x1946, 0x19D0, 0x1A80, 0x1A90, 0x1B50,
@@ -16,7 +15,7 @@ const ZEROS: [u32; 70] = [
     0x1E4F0, 0x1E5F1, 0x1E950, 0x1FBF0,
 ];
 
-/// The five alphabets of mathematical digits follow each other without a gap.
+/// The five alphabets of mathematical digits are contiguous.
 const MATHEMATICAL: core::ops::RangeInclusive<u32> = 0x1D7CE..=0x1D7FF;
 
 /// Letters from U+00C0 to U+017F without accents, in lower case.
@@ -47,7 +46,7 @@ const INVISIBLE: [(u32, u32); 18] = [
     (u32::MAX, u32::MAX),
 ];
 
-/// A character by its name in HTML, of those that are inside personal data.
+/// Returns a character by its HTML entity name, for characters that occur in personal data.
 fn named_entity(name: &[u8]) -> Option<u32> {
     Some(match name {
         b"amp" => 0x26,
@@ -108,7 +107,7 @@ impl Plain {
         }
     }
 
-    /// Where the byte at this place comes from; `end` for the place after the last.
+    /// Returns the source offset of a byte; `end` is returned for the position after the last.
     pub(super) fn origin(&self, at: usize, end: usize) -> usize {
         match &self.origins {
             Some(origins) => origins.get(at).copied().unwrap_or(end),
@@ -116,8 +115,7 @@ impl Plain {
         }
     }
 
-    /// Undoes escapes of Markdown, JSON, URLs and HTML, however they are nested; `None` where there
-    /// are none.
+    /// Decodes escapes of Markdown, JSON, URLs and HTML at any nesting; `None` if there are none.
     pub(super) fn unescaped(text: &[u8], tracks: bool) -> Option<Self> {
         memchr3(b'\\', b'%', b'&', text)?;
         let mut plain = Self::new(tracks);
@@ -151,7 +149,7 @@ impl Plain {
         is_changed.then_some(plain)
     }
 
-    /// A code point as UTF-8. Halves of a pair are written too: `folded` joins them.
+    /// Encodes a code point as UTF-8, including surrogates, which `folded` joins.
     fn push_code(&mut self, code: Code, origin: usize) {
         let code = match code {
             Code::Byte(byte) => return self.push(byte, origin),
@@ -178,7 +176,7 @@ impl Plain {
         }
     }
 
-    /// One spelling for everything that reads alike. Bytes that are no UTF-8 stay as they are.
+    /// Normalises a text, so that look-alikes have one spelling. Bytes that aren't UTF-8 are kept.
     pub(super) fn folded(text: &[u8], source: Option<&Self>, tracks: bool) -> Self {
         let mut plain = Self::new(tracks);
         plain.bytes.reserve(text.len());
@@ -273,13 +271,13 @@ fn low_byte(code: u32) -> u8 {
     code.to_le_bytes()[0]
 }
 
-/// The code point at the beginning, and its bytes. A byte that begins none stands for itself.
+/// Returns the first code point and its length. A byte that begins none stands for itself.
 fn decoded(bytes: &[u8]) -> (u32, usize) {
     let tail = |byte: &u8| u32::from(byte & 0x3F);
     let is_tail = |byte: &u8| byte & 0xC0 == 0x80;
     match bytes {
         [a @ 0xC2..=0xDF, b, ..] if is_tail(b) => (u32::from(a & 0x1F) << 6 | tail(b), 2),
-        // Half a pair, and the other.
+        // A surrogate pair.
         [0xED, b @ 0xA0..=0xAF, c, 0xED, d @ 0xB0..=0xBF, e, ..] if is_tail(c) && is_tail(e) => {
             let high = u32::from(b & 0xF) << 6 | tail(c);
             (0x10000 + (high << 10 | u32::from(d & 0xF) << 6 | tail(e)), 6)
@@ -301,7 +299,7 @@ enum Fold {
     Keep,
 }
 
-/// The plain form of a character outside ASCII.
+/// Returns the normalised form of a character outside ASCII.
 fn fold(code: u32) -> Fold {
     match code {
         // Han and Hangul: most of what is outside ASCII, and nothing to look up.
@@ -313,9 +311,10 @@ fn fold(code: u32) -> Fold {
         0x2044 | 0x2215 => return Fold::To(b'/'),
         0x2018 | 0x2019 | 0x201C..=0x201E | 0xAB | 0xBB => return Fold::To(b'"'),
         0xFE6B => return Fold::To(b'@'),
-        // Greek and Cyrillic capitals have their small letters 32 places further on.
+        // Greek and Cyrillic capitals are 32 code points before their small letters.
         0x391..=0x3A9 | 0x410..=0x42F => return Fold::Letter(code + 32),
-        // Greek, Cyrillic, Hebrew, kana and more of Latin: neither digits nor anything invisible.
+        // Greek, Cyrillic, Hebrew, kana and more of Latin contain neither digits nor invisible
+        // characters.
         0x370..0x600 | 0x1E00..0x2000 | 0x3041..0x3100 => return Fold::Keep,
         _ => {}
     }
@@ -326,7 +325,7 @@ fn fold(code: u32) -> Fold {
     if let Some(digit) = digit(code) {
         return Fold::To(b'0' + low_byte(digit));
     }
-    // Full-width forms are in ASCII's order.
+    // Full-width forms are in ASCII order.
     if (0xFF01..=0xFF5E).contains(&code) {
         return Fold::To(low_byte(code - 0xFEE0));
     }
@@ -359,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn what_reads_alike_is_spelled_alike() {
+    fn look_alikes_have_one_spelling() {
         for (text, expected) in [
             ("４１１１", "4111"),
             ("٤١١١ ۴۱۱۱ ४१११", "4111 4111 4111"),
@@ -379,8 +378,8 @@ mod tests {
 
     #[test]
     fn every_decimal_digit_of_unicode_is_known() {
-        // The standard library counts more than decimal digits as numeric; each of ours must be
-        // among them.
+        // The standard library's numeric characters include more than decimal digits; each of ours
+        // must be among them.
         for zero in ZEROS {
             for value in 0..10 {
                 let Some(digit) = char::from_u32(zero + value) else { panic!("{zero:x}") };
@@ -391,7 +390,7 @@ mod tests {
     }
 
     #[test]
-    fn escapes_are_undone_however_they_are_nested() {
+    fn escapes_are_decoded_at_any_nesting() {
         for (text, expected) in [
             (r"4111\-1111", "4111-1111"),
             (r"ann\_b@example.org", "ann_b@example.org"),
@@ -417,13 +416,13 @@ mod tests {
     }
 
     #[test]
-    fn halves_of_a_pair_are_joined() {
+    fn surrogate_pairs_are_joined() {
         let plain = Plain::unescaped(br"\ud835\udfd2", false).unwrap();
         assert_eq!(Plain::folded(&plain.bytes, None, false).bytes, b"4");
     }
 
     #[test]
-    fn every_byte_knows_where_it_comes_from() {
+    fn every_byte_has_a_source_offset() {
         let text = "a%40\u{200b}４b";
         let plain = Plain::unescaped(text.as_bytes(), true).unwrap();
         let plain = Plain::folded(&plain.bytes, Some(&plain), true);

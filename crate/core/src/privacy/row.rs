@@ -1,5 +1,5 @@
-//! What a row of digit groups could be: a card, a telephone, a date, an address, a number of the
-//! state.
+//! Interprets a row of digit groups as a card, a telephone number, a date, an address or a national
+//! number.
 
 use super::birth::{self, NEAR};
 use super::kind::SensitiveKind;
@@ -9,18 +9,18 @@ use super::text::{is_letter, is_of_word};
 use super::words::{self, Sense};
 use super::{address, national, phone};
 
-/// A row up to this long is also read across tabs and lines, and digit by digit.
+/// Rows up to this length are also read across tabs and lines, and digit by digit.
 const SHORT: usize = 24;
 
 /// A number's position in its row.
 #[derive(Clone, Copy, Debug)]
 struct Place {
     is_first: bool,
-    /// No letter and no dot before it.
+    /// Whether neither a letter nor a dot precedes it.
     begins: bool,
-    /// No other number beside it.
+    /// Whether it has no adjacent number.
     is_alone: bool,
-    /// Fractions on both sides, as in the path of a drawing.
+    /// Whether there are fractions on both sides, as in an SVG path.
     is_listed: bool,
 }
 
@@ -29,7 +29,7 @@ fn is_fraction(group: Option<&Group>) -> bool {
     group.is_some_and(|it| it.after == Between::Dot && it.loose == TIGHT)
 }
 
-/// The last group but one before a place.
+/// Returns the second to last group before a position.
 fn before_last(row: &[Group], at: usize) -> Option<&Group> {
     at.checked_sub(2).and_then(|it| row.get(it))
 }
@@ -54,7 +54,7 @@ fn is_of_table(row: &[Group], first: usize, inner: &[Group]) -> bool {
 }
 
 impl Scanner<'_, '_> {
-    /// Adds what a row is or holds.
+    /// Adds the findings in a row.
     pub(super) fn row(&mut self, row: &[Group], begins: bool) {
         let text = self.text;
         let (Some(first), Some(last)) = (row.first(), row.last()) else { return };
@@ -82,7 +82,7 @@ impl Scanner<'_, '_> {
                     let is_new = level == SPACED || widest == Some(level);
                     let (from, to) = (rest.first(), rest.get(end - start - 1));
                     let width = from.zip(to).map_or(0, |(from, to)| to.to - from.from);
-                    // Nothing that is looked for is shorter: `1.2.3.4` is an address.
+                    // No detector matches anything shorter than the address `1.2.3.4`.
                     if is_new && width >= 7 && (level == SPACED || end - start <= SHORT) {
                         self.segment(row, start, end, free, begins);
                     }
@@ -104,7 +104,7 @@ impl Scanner<'_, '_> {
         self.last_number = (last.from, last.to);
     }
 
-    /// A date, and a word of birth before it; or the date is remembered until one comes.
+    /// Adds a date after a word of birth, or remembers the date until such a word follows.
     fn dates(&mut self, row: &[Group], begins: bool) {
         let text = self.text;
         for (index, group) in row.iter().enumerate().take(6) {
@@ -150,7 +150,7 @@ impl Scanner<'_, '_> {
         }
     }
 
-    /// `12 March 1985`, `March 12, 1985`, `1985年3月12日`: where it stands, from its year.
+    /// Finds `12 March 1985`, `March 12, 1985`, `1985年3月12日` around its year.
     fn spelled_date(&self, year: &Group, number: (usize, usize)) -> Option<(usize, usize)> {
         let text = self.text;
         let suffix = text.slice(year.to, year.to + 3);
@@ -200,7 +200,7 @@ impl Scanner<'_, '_> {
             }
         }
         let is_date = matches!(first.after, Between::Dot | Between::Dash) && first.len() > 3;
-        // Numbers of characters, `0063 0043 0053`, and addresses filled up: `001.022.233.040`.
+        // Code points, `0063 0043 0053`, and zero-padded addresses: `001.022.233.040`.
         let is_filled = is_zeros
             && row.len() > 2
             && (row.iter().all(|it| text.at(it.from) == b'0')
@@ -214,7 +214,7 @@ impl Scanner<'_, '_> {
         }
     }
 
-    /// Telegram's keys: a bot's number, a colon, and 35 characters.
+    /// Detects Telegram's keys: a bot's number, a colon, and 35 characters.
     fn telegram(&mut self, group: Group) {
         let is_of_token = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
         let is_one = (8..=10).contains(&group.len()) && self.text.at(group.to) == b':';
@@ -223,14 +223,14 @@ impl Scanner<'_, '_> {
         }
     }
 
-    /// Whether a word is right before the number, as in `VISA4111111111111111`.
+    /// Whether a word directly precedes the number, as in `VISA4111111111111111`.
     fn is_named_card(&self, from: usize) -> bool {
         let letters = self.text.run_back(from, 13, |byte| byte.is_ascii_alphabetic());
         (3..=12).contains(&letters) && !is_of_word(self.text.before(from - letters))
     }
 
-    /// Reads numbers of one looseness. `free` says whether a card may begin with the first,
-    /// `begins` whether anything may.
+    /// Reads numbers of one looseness. `free` is whether a card may begin at the first group,
+    /// `begins` whether any number may.
     fn segment(&mut self, row: &[Group], start: usize, end: usize, free: bool, begins: bool) {
         let text = self.text;
         let is_short = end - start <= SHORT;
@@ -304,7 +304,7 @@ impl Scanner<'_, '_> {
         }
     }
 
-    /// As cards print it, among other numbers too.
+    /// Finds cards in their printed grouping, also among other numbers.
     fn printed_card(&mut self, row: &[Group], start: usize, first: usize, end: usize) {
         const PRINTED: [&[usize]; 5] =
             [&[4, 4, 4, 4], &[4, 6, 5], &[4, 6, 4], &[4, 4, 4, 4, 3], &[4, 4, 5]];
@@ -331,7 +331,7 @@ impl Scanner<'_, '_> {
         }
     }
 
-    /// Groups that hang together, with nothing attached: what could they be?
+    /// Classifies connected groups without adjacent characters.
     fn window(&mut self, groups: &[Group], lengths: u32, total: usize, place: Place) {
         let text = self.text;
         let (Some(head), Some(last)) = (groups.first(), groups.last()) else { return };
@@ -405,20 +405,20 @@ impl Scanner<'_, '_> {
         }
     }
 
-    /// The word shortly before, if there is one.
+    /// Returns the word shortly before, if there is one.
     fn word_before(&self, from: usize) -> &[u8] {
         let (start, to) = self.last_word;
         let is_near = to > 0 && from.saturating_sub(to) <= 6;
         if is_near { self.text.slice(start, to) } else { &[] }
     }
 
-    /// Whether a word of this sense is shortly before.
+    /// Whether a word of this meaning is shortly before.
     fn is_after(&self, sense: Sense, from: usize) -> bool {
         let (_, to) = self.last_word;
         self.last_sense == Some(sense) && from.saturating_sub(to) <= 6
     }
 
-    /// Whether a unit or something countable follows: `bytes`, `rows`.
+    /// Whether a unit or a countable noun follows: `bytes`, `rows`.
     fn counts(&self, to: usize) -> bool {
         let start = to + self.text.run(to, 2, |byte| byte == b' ');
         let width = self.text.run(start, 16, |byte| byte.is_ascii_alphabetic());
@@ -428,20 +428,20 @@ impl Scanner<'_, '_> {
         } || self.text.at(start) == b'%'
     }
 
-    /// Whether a name in a query ends here, at its sign: `?phone=5551234567&…`
+    /// Whether a query parameter's name ends here, at its `=`: `?phone=5551234567&…`
     fn is_query(&self, sign: usize) -> bool {
         let is_of_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
         let name = self.text.run_back(sign, 32, is_of_name);
         matches!(self.text.before(sign - name), b'?' | b'&')
     }
 
-    /// Whether a line ends here with a comma: a value of a program.
+    /// Whether the line ends here with a comma, like a value in a program.
     fn is_listed(&self, end: usize) -> bool {
         self.text.at(end) == b',' && matches!(self.text.at(end + 1), b'\n' | b'\r')
     }
 
-    /// Whether digits without a separator are in a sentence, and neither in a program nor behind
-    /// a word for what they count.
+    /// Whether digits without a separator are in a sentence, and neither in a program nor after a
+    /// word for a count.
     fn is_free_number(&self, group: &Group) -> bool {
         let text = self.text;
         let is_gap = |byte: u8| byte.is_ascii_whitespace();
@@ -453,7 +453,7 @@ impl Scanner<'_, '_> {
         let is_query = one == b'=' && self.is_query((start - gap).saturating_sub(1));
         let is_tied = !is_query
             && match one {
-                // A dash at a line's beginning makes a list.
+                // A dash at the beginning of a line marks a list item.
                 b'-' => gap == 0 || two != b'\n',
                 b'_' | b'.' => gap == 0,
                 b'/' => true,

@@ -1,9 +1,9 @@
-//! The one pass: reads a plain text word by word and number by number, and asks the detectors where
-//! something could begin.
+//! The single pass over a normalised text, word by word and number by number, which calls the
+//! detectors at possible beginnings.
 //!
-//! A word that says what a number is (`phone`, `born`) is remembered until a word that has nothing
-//! to do with it; a number, until a word says what it was. So every byte is read a bounded number
-//! of times, whatever the text holds.
+//! A word that announces a number (`phone`, `born`) is remembered until an unrelated word; a number
+//! is remembered until a word explains it. So every byte is read a bounded number of times,
+//! whatever the text.
 
 use super::birth::{self, NEAR};
 use super::kind::{Finds, SensitiveKind};
@@ -19,10 +19,10 @@ pub(super) const CALL: u8 = 2;
 pub(super) const SSN: u8 = 4;
 pub(super) const ID: u8 = 8;
 
-/// How many words may be between a word of birth and its date.
+/// The maximum number of words between a word of birth and its date.
 const BIRTH_WORDS: u8 = 6;
 
-/// A number that a word behind it may explain.
+/// A number that a later word may explain.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Behind {
     pub(super) from: usize,
@@ -30,7 +30,7 @@ pub(super) struct Behind {
     pub(super) digits: usize,
     pub(super) is_social: bool,
     pub(super) is_date: bool,
-    /// `is`, `my`, a bracket: something that ties the word to it.
+    /// Whether `is`, `my` or a bracket connects the word to it.
     pub(super) is_linked: bool,
 }
 
@@ -41,15 +41,15 @@ pub(super) struct Scanner<'a, 'f> {
     pub(super) row: Vec<Group>,
     pub(super) keys: KeyRun,
     pub(super) values: Values,
-    /// Where the last secret value ends: what is called a secret inside of it is part of it.
+    /// The end of the last secret value; a secret announced inside it is part of it.
     pub(super) covered: usize,
     pub(super) tokens: SignedTokens,
     pub(super) armour: Armour,
-    /// Announced by words, with nothing but small words since.
+    /// The meaning of earlier words, with only small words since.
     pub(super) ahead: u8,
-    /// Where the last word of birth ended, and how many words followed.
+    /// The end of the last word of birth, and the number of words since.
     pub(super) birth: Option<(usize, u8)>,
-    /// A year that stands alone, with a word of birth before it.
+    /// A year on its own, after a word of birth.
     pub(super) year: Option<usize>,
     pub(super) behind: Option<Behind>,
     pub(super) last_sense: Option<Sense>,
@@ -58,7 +58,7 @@ pub(super) struct Scanner<'a, 'f> {
     pub(super) is_authorization: bool,
 }
 
-/// Adds the personal data in a plain text.
+/// Adds the personal data in a normalised text.
 pub(super) fn scan(text: &[u8], finds: &mut Finds) {
     let mut scanner = Scanner {
         text: Text(text),
@@ -111,8 +111,8 @@ impl Scanner<'_, '_> {
                     behind.is_linked = true;
                 }
             }
-            // A sentence ends, unless the dot shortens a word or orders a number: `Tel.`, `geb.`,
-            // `12.`
+            // A dot ends a sentence, unless it follows an abbreviation or an ordinal: `Tel.`,
+            // `geb.`, `12.`
             b'.' if self.text.at(at + 1) == b' ' => {
                 let (from, to) = self.last_word;
                 let is_short = to == at && to - from <= 4;
@@ -128,7 +128,7 @@ impl Scanner<'_, '_> {
         at + 1
     }
 
-    /// Forgets the words before: they do not explain what follows.
+    /// Forgets earlier words, which do not explain what follows.
     fn forget(&mut self) {
         self.ahead = 0;
         self.birth = None;
@@ -176,14 +176,15 @@ impl Scanner<'_, '_> {
         to
     }
 
-    /// Whether a word that ends here is beside a number or a value.
+    /// Whether a word that ends here is adjacent to a number or a value.
     fn could_explain(&self, to: usize) -> bool {
         let next = to + self.text.run(to, 2, |byte| b" .".contains(&byte));
         let is_value = matches!(self.text.at(next), b'0'..=b'9' | b'+' | b'(' | b':' | b'=' | b'"');
         is_value || self.behind.is_some()
     }
 
-    /// Where the word ends that begins here, its hash, and whether it has letters outside ASCII.
+    /// Returns the end of the word that begins here, its hash, and whether it has letters outside
+    /// ASCII.
     fn read_word(&self, from: usize) -> (usize, u32, bool) {
         let text = self.text;
         let (mut hash, mut before_last) = (words::START, words::START);
@@ -212,7 +213,7 @@ impl Scanner<'_, '_> {
         (at, hash, is_foreign)
     }
 
-    /// Finds data with a known prefix, at the beginning of a word.
+    /// Detects data with a known prefix, at the beginning of a word.
     fn marked(&mut self, at: usize) -> Option<usize> {
         let text = self.text;
         let byte = text.at(at);
@@ -276,7 +277,7 @@ impl Scanner<'_, '_> {
                 return;
             }
             Some(Sense::Phone) => PHONE,
-            // `USE_REGISTERED_RING = 2147483648` is no call.
+            // `USE_REGISTERED_RING = 2147483648` isn't a phone call.
             Some(Sense::Call) if self.text.before(from) == b'_' => 0,
             Some(Sense::Call) => CALL,
             Some(Sense::Ssn) => SSN,
@@ -317,7 +318,7 @@ impl Scanner<'_, '_> {
             self.birth = (count < BIRTH_WORDS && from - at < NEAR).then_some((at, count + 1));
         }
         if announced == 0 {
-            // `social` waits for its `security`.
+            // `social` is completed by `security`.
             if sense != Some(Sense::Social) {
                 self.behind = None;
                 self.ahead = 0;
@@ -328,7 +329,7 @@ impl Scanner<'_, '_> {
         self.explain(sense.unwrap_or(Sense::Filler));
     }
 
-    /// A word explains the number before it.
+    /// Lets a word explain the number before it.
     fn explain(&mut self, sense: Sense) {
         let Some(behind) = self.behind.take().filter(|it| it.is_linked) else { return };
         let kind = match sense {
@@ -395,13 +396,13 @@ impl Scanner<'_, '_> {
             row.pop();
             end = to;
         }
-        // Fewer digits are nothing.
+        // Fewer digits are never personal.
         if end - from > 3 {
             self.row(&row, begins);
         } else {
             self.last_number = row.last().map_or((0, 0), |it| (it.from, it.to));
         }
-        // The next piece begins with groups that this one has seen, so that nothing is cut in two.
+        // The next part begins with groups of this one, so that no number is split.
         let next = row.len().checked_sub(OVERLAP).and_then(|it| row.get(it)).filter(|_| is_cut);
         let next = next.map_or(end, |it| it.from);
         self.row = row;

@@ -1,4 +1,4 @@
-//! What is personal and what is not, and that looking for it is quick whatever it meets.
+//! Tables of personal and other data, and tests that scanning is fast on any input.
 
 use proptest::prelude::{Strategy, any, prop, proptest};
 
@@ -8,7 +8,7 @@ fn found(text: &str) -> String {
     kinds_of(text).iter().map(|kind| kind.word()).collect::<Vec<_>>().join(" ")
 }
 
-/// Each text must hold exactly this kind, alone and in a sentence; with `""` none.
+/// Each text must contain exactly this kind, alone and in a sentence; with `""` none.
 #[track_caller]
 fn check(kind: &str, texts: &[&str]) {
     for text in texts {
@@ -402,7 +402,7 @@ fn more_births() {
 }
 
 #[test]
-fn numbers_of_the_state() {
+fn national_identity_numbers() {
     check(
         "national-id",
         &[
@@ -421,7 +421,7 @@ fn numbers_of_the_state() {
 }
 
 #[test]
-fn versions_are_no_addresses() {
+fn versions_are_not_addresses() {
     check(
         "",
         &[
@@ -437,7 +437,7 @@ fn versions_are_no_addresses() {
 }
 
 #[test]
-fn the_corpus_is_found_and_what_looks_like_it_is_not() {
+fn the_corpus_is_found_and_look_alikes_are_not() {
     let table = super::figures::measure(300);
     table.print();
     for (kind, found, of, missed) in &table.plain {
@@ -451,7 +451,7 @@ fn the_corpus_is_found_and_what_looks_like_it_is_not() {
 }
 
 #[test]
-fn places_of_finds_are_those_of_the_text_itself() {
+fn positions_refer_to_the_original_text() {
     for (text, expected) in [
         (
             "write ann@example.org, or call +49 171 1234567.",
@@ -469,14 +469,14 @@ fn places_of_finds_are_those_of_the_text_itself() {
 }
 
 proptest! {
-    /// The check digit's slow twin: of the ten last digits, exactly one is right.
+    /// The check digit's slow twin: of the ten possible last digits, exactly one is right.
     #[test]
     fn one_check_digit_in_ten_is_right(stem in "4[0-9]{14}") {
         let right = (0..10).filter(|digit| found(&format!("{stem}{digit}")) == "credit-card").count();
         assert_eq!(right, 1, "{stem}");
     }
 
-    /// Of the check digits of an account, exactly one pair is right.
+    /// Of the possible check digits of an account, exactly one pair is right.
     #[test]
     fn one_pair_of_check_digits_is_right(account in "[0-9]{18}") {
         let right = (2..99).filter(|check| found(&format!("DE{check:02}{account}")).contains("iban")).count();
@@ -485,21 +485,25 @@ proptest! {
 
     /// Whatever surrounds it, an address between spaces is found; and nothing panics.
     #[test]
-    fn surroundings_hide_nothing(before in any::<String>(), after in any::<String>()) {
+    fn surroundings_do_not_hide_an_address(before in any::<String>(), after in any::<String>()) {
         assert!(found(&format!("{before} ann@example.org {after}")).contains("email"));
         assert!(found(&format!("{before}\n4111111111111111\n{after}")).contains("credit-card"));
     }
 
-    /// Digits and what is between them, in any disorder.
+    /// Random digits and separators.
     #[test]
-    fn no_row_of_digits_is_too_odd(text in prop::collection::vec("[0-9a-fA-F:./@() +-]{0,40}", 0..20).prop_map(|it| it.concat())) {
+    fn no_row_of_digits_panics(
+        text in prop::collection::vec("[0-9a-fA-F:./@() +-]{0,40}", 0..20).prop_map(|it| it.concat())
+    ) {
         found(&text);
     }
 
-    /// Places of finds are within the text, apart, and between characters; and both ways of looking
-    /// agree.
+    /// Positions are within the text, disjoint, and at character boundaries; and both ways of
+    /// scanning agree.
     #[test]
-    fn places_are_places(text in prop::collection::vec("[0-9a@.%&;\\\\n ٤é\u{200b}-]{0,12}", 0..12).prop_map(|it| it.concat())) {
+    fn positions_are_valid(
+        text in prop::collection::vec("[0-9a@.%&;\\\\n ٤é\u{200b}-]{0,12}", 0..12).prop_map(|it| it.concat())
+    ) {
         let mut end = 0;
         let spans = super::spans_in(&text);
         for span in &spans {
@@ -512,7 +516,7 @@ proptest! {
 }
 
 #[test]
-fn a_word_inside_a_password_makes_it_no_placeholder() {
+fn a_word_inside_a_password_does_not_make_it_a_placeholder() {
     for password in ["spassnbv25", "Summer19pass", "x7secretq9", "trespass4me2"] {
         assert_eq!(found(&format!("redis://:{password}@localhost:6379")), "api-key", "{password}");
     }
@@ -522,8 +526,9 @@ fn a_word_inside_a_password_makes_it_no_placeholder() {
     }
 }
 #[test]
-fn a_number_is_no_word_by_chance() {
-    // Words are known by hashes, and one in five thousand others has the hash of one of them.
+fn a_number_is_not_mistaken_for_a_word() {
+    // Words are recognised by hashes, and one in five thousand other words has the hash of one of
+    // them.
     for digits in (0..100_000).step_by(if cfg!(debug_assertions) { 97 } else { 1 }).chain([694]) {
         let text = format!("passport no. C01X{digits:05}");
         assert_eq!(found(&text), "national-id", "{text}");
